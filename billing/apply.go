@@ -1,0 +1,192 @@
+package billing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// subscriptionNews is something heard about a subscription, from wherever it came.
+type subscriptionNews struct {
+	id         string
+	customerID string
+	orgID      string // from metadata; a hint where the customer is not linked yet
+	moment     time.Time
+	testClock  bool
+	payload    *Subscription // the whole object, if it came along in a shape of our API version
+	final      bool
+}
+
+// heard is what became of news in its transaction.
+type heard struct {
+	outcome        Outcome
+	organizationID string
+}
+
+// hear decides what to do with news of a subscription and, where the news is good enough, does it. It runs inside the caller's
+// transaction; OutcomePending means that Stripe has to be asked after it ([Service.ask]).
+func (s *Service) hear(ctx context.Context, q Queries, n subscriptionNews) (heard, error) {
+	organizationID, linked, err := s.ownerOf(ctx, q, n.customerID, n.orgID)
+	if err != nil || organizationID == "" {
+		return heard{outcome: OutcomeIgnored}, err
+	}
+	if _, err := q.LockOrganization(ctx, organizationID); err != nil {
+		return heard{}, fmt.Errorf("lock organization: %w", err)
+	}
+	held, known, err := optional(q.LockSubscription(ctx, n.id))
+	if err != nil {
+		return heard{}, fmt.Errorf("lock subscription: %w", err)
+	}
+	verdict := Decide(
+		Held{Exists: known, Moment: held.Moment, Final: held.Status.Ended()},
+		News{Moment: n.moment, Payload: n.payload != nil, TestClock: n.testClock || held.TestClock, Linked: linked, Final: n.final},
+	)
+	switch verdict {
+	case Drop:
+		return heard{OutcomeStale, organizationID}, nil
+	case Ask:
+		return heard{OutcomePending, organizationID}, nil
+	}
+	fresh := *n.payload
+	fresh.OrganizationID = organizationID
+	if fresh.CardLast4 == "" { // payloads carry the card as an id only
+		fresh.CardBrand, fresh.CardLast4 = held.CardBrand, held.CardLast4
+	}
+	return heard{OutcomeApplied, organizationID}, s.writeSubscription(ctx, q, fresh)
+}
+
+// ownerOf tells whose a customer is. Where no link knows it, the orgId in the metadata is taken as a hint (linked is false): the event
+// may be faster than our own write of the link. An empty id means another application's object.
+func (s *Service) ownerOf(ctx context.Context, q Queries, customerID, hintedOrgID string) (organizationID string, linked bool, err error) {
+	if customerID != "" {
+		link, known, err := optional(q.CustomerOwner(ctx, customerID, s.knownAccount()))
+		if err != nil {
+			return "", false, fmt.Errorf("look up customer: %w", err)
+		}
+		if known {
+			return link.OrganizationID, true, nil
+		}
+	}
+	if hintedOrgID == "" {
+		return "", false, nil
+	}
+	organization, known, err := optional(q.Organization(ctx, hintedOrgID))
+	if err != nil || !known {
+		return "", false, err
+	}
+	return organization.ID, false, nil
+}
+
+// writeSubscription stores a snapshot, settles which one is current, and recounts the seats against it. The organization is locked.
+func (s *Service) writeSubscription(ctx context.Context, q Queries, fresh Subscription) error {
+	account := s.knownAccount()
+	fresh.Account = account.ID
+	if err := q.PutSubscription(ctx, fresh); err != nil {
+		return fmt.Errorf("write subscription: %w", err)
+	}
+	all, err := q.Subscriptions(ctx, fresh.OrganizationID, account)
+	if err != nil {
+		return fmt.Errorf("list subscriptions: %w", err)
+	}
+	if current, ok := chooseCurrent(all); ok && !current.IsCurrent {
+		if err := q.SetCurrent(ctx, fresh.OrganizationID, current.ID, account); err != nil {
+			return fmt.Errorf("set current subscription: %w", err)
+		}
+	}
+	return s.recountSeats(ctx, q, fresh.OrganizationID, seatCause{reason: "Stripe's subscription changed"})
+}
+
+// errMoved tells that the row was written while Stripe was asked.
+var errMoved = errors.New("the snapshot moved while Stripe was asked")
+
+// askTries bounds how often a question is repeated because the row moved meanwhile. Whoever asked tries again later.
+const askTries = 4
+
+// ask fetches a subscription from Stripe, outside any transaction, and writes the answer. Where the row moved meanwhile it asks again:
+// an answer is neither forced in nor thrown away. Errors: a StripeError in the chain; [ErrNotFound] where the subscription is not one
+// of ours or Stripe does not know it.
+func (s *Service) ask(ctx context.Context, id string) (Subscription, error) {
+	var err error
+	for range askTries {
+		var before Subscription
+		before, _, err = optional(s.store.Subscription(ctx, id))
+		if err != nil {
+			return Subscription{}, fmt.Errorf("ask Stripe: %w", err)
+		}
+		var answer Subscription
+		answer, err = s.gateway.Subscription(ctx, id)
+		if isMissing(err) {
+			return Subscription{}, ErrNotFound
+		}
+		if err != nil {
+			return Subscription{}, fmt.Errorf("ask Stripe: %w", err)
+		}
+		var written Subscription
+		written, err = s.applyAnswer(ctx, answer, before.Revision)
+		if !errors.Is(err, errMoved) {
+			return written, err
+		}
+	}
+	return Subscription{}, fmt.Errorf("ask Stripe: %w", err)
+}
+
+// applyAnswer writes a fetched snapshot if the row still has the revision it had before Stripe was asked, else returns errMoved.
+func (s *Service) applyAnswer(ctx context.Context, answer Subscription, before int64) (written Subscription, err error) {
+	err = s.store.InTx(ctx, func(q Queries) error {
+		organizationID, err := s.adopt(ctx, q, answer)
+		if err != nil {
+			return err
+		}
+		held, known, err := optional(q.LockSubscription(ctx, answer.ID))
+		if err != nil {
+			return fmt.Errorf("lock subscription: %w", err)
+		}
+		if held.Revision != before {
+			return errMoved
+		}
+		written = answer
+		written.OrganizationID = organizationID
+		if known && held.Moment.After(written.Moment) {
+			// The row did not move, so the answer was read after the held state was heard: it is the later one, whatever the clocks say.
+			written.Moment = held.Moment
+		}
+		return s.writeSubscription(ctx, q, written)
+	})
+	return written, err
+}
+
+// adopt finds and locks the organization a fetched subscription belongs to, and writes the link where our own write of it was
+// overtaken: only where the organization has no customer yet.
+func (s *Service) adopt(ctx context.Context, q Queries, answer Subscription) (string, error) {
+	organizationID, linked, err := s.ownerOf(ctx, q, answer.CustomerID, answer.MetadataOrgID)
+	if err != nil {
+		return "", err
+	}
+	if organizationID == "" {
+		return "", ErrNotFound
+	}
+	if _, err := q.LockOrganization(ctx, organizationID); err != nil {
+		return "", fmt.Errorf("lock organization: %w", err)
+	}
+	if linked {
+		return organizationID, nil
+	}
+	return organizationID, s.linkCustomer(ctx, q, organizationID, answer.CustomerID)
+}
+
+// RefreshSubscription asks Stripe for the organization's current subscription, after the portal for example. The caller bounds the time
+// by ctx. Error: CodeStripe where no answer came in time.
+func (s *Service) RefreshSubscription(ctx context.Context, a Access) error {
+	current, known, err := optional(s.store.CurrentSubscription(ctx, a.Organization.ID, s.knownAccount()))
+	if err != nil {
+		return fmt.Errorf("refresh subscription: %w", err)
+	}
+	if !known {
+		return nil
+	}
+	if _, err := s.ask(ctx, current.ID); err != nil && !errors.Is(err, ErrNotFound) {
+		return stripeFailed("refresh subscription", err)
+	}
+	return nil
+}

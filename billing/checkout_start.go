@@ -1,0 +1,292 @@
+package billing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// CheckoutRequest says what is to be bought: a plan and an interval, or a price id. The URLs are a JSON caller's own; empty means the
+// configured ones.
+type CheckoutRequest struct {
+	PlanID                string
+	Interval              Interval
+	PriceID               string
+	SuccessURL, CancelURL string
+}
+
+// reservationLife is how long a reserved session may be created under its idempotency key: Stripe prunes keys after 24 hours
+// (https://docs.stripe.com/api/idempotent_requests).
+const reservationLife = 23 * time.Hour
+
+// checkoutTries bounds how often a session found unusable is replaced within one request.
+const checkoutTries = 4
+
+// StartCheckout returns an open Checkout session for the organization: the one that is open already if it is for the same thing, else a
+// new one. Price, quantity and customer are looked up here, never taken from the request. Errors: CodeForbidden, CodeInvalid
+// ("Invalid price ID", or a URL of a foreign origin), CodeConflict where a subscription lives, CodeStripe.
+func (s *Service) StartCheckout(ctx context.Context, a Access, r CheckoutRequest) (CheckoutSession, error) {
+	if err := a.requireBilling(); err != nil {
+		return CheckoutSession{}, err
+	}
+	want, err := s.wantedCheckout(ctx, a, r)
+	if err != nil {
+		return CheckoutSession{}, err
+	}
+	for range checkoutTries {
+		session, again, err := s.tryCheckout(ctx, a, want)
+		if err != nil || !again {
+			return session, err
+		}
+	}
+	return CheckoutSession{}, Errorf(CodeConflict, "Checkout is being opened by somebody else right now. Please try again in a moment.")
+}
+
+// wantedCheckout turns a request into a session's parameters, all but customer and quantity.
+func (s *Service) wantedCheckout(ctx context.Context, a Access, r CheckoutRequest) (CheckoutSession, error) {
+	plan, price, err := s.choose(ctx, r)
+	if err != nil {
+		return CheckoutSession{}, err
+	}
+	success, err := s.ownURL("successUrl", r.SuccessURL, s.successURL)
+	if err != nil {
+		return CheckoutSession{}, err
+	}
+	cancel, err := s.ownURL("cancelUrl", r.CancelURL, s.cancelURL)
+	if err != nil {
+		return CheckoutSession{}, err
+	}
+	account, err := s.requireAccount(ctx)
+	if err != nil {
+		return CheckoutSession{}, err
+	}
+	return CheckoutSession{
+		OrganizationID: a.Organization.ID, UserID: a.User.ID, Account: account.ID, Livemode: account.Livemode,
+		Mode: ModeSubscription, PriceID: price.ID, TrialDays: plan.TrialDays,
+		SuccessURL: withSessionID(success), CancelURL: cancel,
+	}, nil
+}
+
+// choose looks the price up in the catalogue. A price that Stripe has not told us yet is asked for once.
+func (s *Service) choose(ctx context.Context, r CheckoutRequest) (Plan, Price, error) {
+	plan, price, known := s.find(r)
+	if !known {
+		return Plan{}, Price{}, Errorf(CodeInvalid, MessageInvalidPrice)
+	}
+	if price.ID != "" && price.ProductID != "" {
+		return plan, price, nil
+	}
+	if err := s.resolvePrices(ctx); err != nil {
+		s.log.WarnContext(ctx, "prices are not resolved", "error", err)
+	}
+	if plan, price, known = s.find(r); !known || price.ProductID == "" {
+		return Plan{}, Price{}, stripeFailed("choose price", errors.New("the price is not known at Stripe"))
+	}
+	return plan, price, nil
+}
+
+// find looks a request up in the catalogue. A former price id is for those who hold it, not for sale.
+func (s *Service) find(r CheckoutRequest) (Plan, Price, bool) {
+	catalogue := s.Catalogue()
+	if r.PriceID != "" {
+		plan, price, known := catalogue.ByPrice(r.PriceID)
+		return plan, price, known && price.ID == r.PriceID
+	}
+	plan, known := catalogue.Plan(r.PlanID)
+	if !known {
+		return Plan{}, Price{}, false
+	}
+	price, known := plan.Price(r.Interval)
+	return plan, price, known
+}
+
+// ownURL checks that a request's URL has one of our origins. Empty means the configured one.
+func (s *Service) ownURL(field, given, configured string) (string, error) {
+	if given == "" {
+		return configured, nil
+	}
+	u, err := url.Parse(given)
+	if err != nil || u.User != nil || !slices.Contains(s.allowedOrigins, u.Scheme+"://"+u.Host) {
+		return "", &Error{Code: CodeInvalid, Field: field, Message: field + " must be a URL of this application."}
+	}
+	return given, nil
+}
+
+// withSessionID appends Stripe's template for the session's id, its braces unescaped, as Stripe wants them
+// (https://docs.stripe.com/payments/checkout/custom-success-page).
+func withSessionID(successURL string) string {
+	const template = "{CHECKOUT_SESSION_ID}"
+	if strings.Contains(successURL, template) {
+		return successURL
+	}
+	address, fragment, hasFragment := strings.Cut(successURL, "#")
+	separator := "?"
+	if strings.Contains(address, "?") {
+		separator = "&"
+	}
+	address += separator + "session_id=" + template
+	if hasFragment {
+		address += "#" + fragment
+	}
+	return address
+}
+
+// tryCheckout makes one attempt; again tells that the session found was of no use any more and is now closed here.
+func (s *Service) tryCheckout(ctx context.Context, a Access, want CheckoutSession) (session CheckoutSession, again bool, err error) {
+	link, err := s.ensureCustomer(ctx, a, StripeAccount{ID: want.Account, Livemode: want.Livemode})
+	if err != nil {
+		return CheckoutSession{}, false, err
+	}
+	want.CustomerID = link.StripeCustomerID
+	err = s.store.InTx(ctx, func(q Queries) (err error) {
+		session, err = s.reserveCheckout(ctx, q, &want)
+		return err
+	})
+	if err != nil {
+		return CheckoutSession{}, false, err
+	}
+	if session.Status == CheckoutReserved {
+		return s.openReserved(ctx, session, want)
+	}
+	return s.reuseOpen(ctx, session, want)
+}
+
+// reserveCheckout refuses where a subscription lives, counts the seats, and returns the organization's open session or a newly reserved
+// one. want.Quantity is set.
+func (s *Service) reserveCheckout(ctx context.Context, q Queries, want *CheckoutSession) (CheckoutSession, error) {
+	account := StripeAccount{ID: want.Account, Livemode: want.Livemode}
+	if _, err := q.LockOrganization(ctx, want.OrganizationID); err != nil {
+		return CheckoutSession{}, fmt.Errorf("lock organization: %w", err)
+	}
+	if err := s.refuseBesideLiving(ctx, q, want.OrganizationID, account); err != nil {
+		return CheckoutSession{}, err
+	}
+	billed, err := q.CountBillable(ctx, want.OrganizationID)
+	if err != nil {
+		return CheckoutSession{}, fmt.Errorf("count billable members: %w", err)
+	}
+	plan, _, _ := s.Catalogue().ByPrice(want.PriceID)
+	want.Quantity = plan.Quantity(billed)
+	session, open, err := optional(q.OpenCheckout(ctx, want.OrganizationID, account))
+	if err != nil {
+		return CheckoutSession{}, fmt.Errorf("look up open checkout: %w", err)
+	}
+	if open && !s.outlived(session) {
+		return session, nil
+	}
+	if open {
+		session.Status = CheckoutExpired
+		if err := q.PutCheckout(ctx, session); err != nil {
+			return CheckoutSession{}, err
+		}
+	}
+	session = *want
+	session.ID, session.Status, session.CreatedAt = s.newID("chk"), CheckoutReserved, s.now()
+	return session, q.PutCheckout(ctx, session)
+}
+
+// outlived tells of a reservation so old that its idempotency key no longer protects it.
+func (s *Service) outlived(session CheckoutSession) bool {
+	return session.Status == CheckoutReserved && s.now().Sub(session.CreatedAt) > reservationLife
+}
+
+// refuseBesideLiving keeps an organization from a second subscription. One whose first payment is unfinished does not count: its
+// session is taken up again or replaced.
+func (s *Service) refuseBesideLiving(ctx context.Context, q Queries, organizationID string, account StripeAccount) error {
+	current, known, err := optional(q.CurrentSubscription(ctx, organizationID, account))
+	if err != nil {
+		return fmt.Errorf("look up subscription: %w", err)
+	}
+	if known && !current.Status.AllowsCheckout() && current.Status != StatusIncomplete {
+		return Errorf(CodeConflict, MessageAlreadySubscribed)
+	}
+	return nil
+}
+
+// openReserved creates a reserved session at Stripe, with the parameters it was reserved with. A session somebody else reserved for
+// another thing is opened all the same, so that it is known and can be expired.
+func (s *Service) openReserved(ctx context.Context, session, want CheckoutSession) (CheckoutSession, bool, error) {
+	opened, err := s.gateway.CreateCheckout(ctx, session)
+	if err != nil {
+		return CheckoutSession{}, false, s.checkoutRefused(ctx, session, err)
+	}
+	session.StripeSessionID, session.URL, session.ExpiresAt = opened.ID, opened.URL, &opened.ExpiresAt
+	session.Status = CheckoutOpen
+	if err := s.putCheckout(ctx, session); err != nil {
+		return CheckoutSession{}, false, err
+	}
+	if sameCheckout(session, want) && session.URL != "" {
+		return session, false, nil
+	}
+	return s.reuseOpen(ctx, session, want)
+}
+
+// checkoutRefused closes a reservation that Stripe definitely refused, and forgets a customer that Stripe no longer has.
+func (s *Service) checkoutRefused(ctx context.Context, session CheckoutSession, cause error) error {
+	failure := stripeFailed("create checkout session", cause)
+	var refused *StripeError
+	if !errors.As(cause, &refused) || refused.Unanswered || refused.Status == 409 || refused.Status == 429 {
+		return failure
+	}
+	session.Status = CheckoutExpired
+	problems := []error{failure, s.putCheckout(ctx, session)}
+	if refused.Code == "resource_missing" && refused.Param == "customer" {
+		problems = append(problems, s.forgetCustomer(ctx, session.CustomerID))
+	}
+	return errors.Join(problems...)
+}
+
+// reuseOpen returns an open session if Stripe says it is open and for the same thing; else it is completed or expired, and again is true.
+func (s *Service) reuseOpen(ctx context.Context, session, want CheckoutSession) (CheckoutSession, bool, error) {
+	answer, err := s.gateway.Checkout(ctx, session.StripeSessionID)
+	if isMissing(err) {
+		session.Status = CheckoutExpired
+		return CheckoutSession{}, true, s.putCheckout(ctx, session)
+	}
+	if err != nil {
+		return CheckoutSession{}, false, stripeFailed("read checkout session", err)
+	}
+	switch {
+	case answer.Status == CheckoutOpen && sameCheckout(session, want) && answer.URL != "":
+		session.URL = answer.URL
+		return session, false, nil
+	case answer.Status == CheckoutOpen:
+		return CheckoutSession{}, true, s.expireCheckout(ctx, session)
+	}
+	return CheckoutSession{}, true, s.recordCheckout(ctx, session, answer)
+}
+
+// expireCheckout closes an open session at Stripe and here. One that was completed at this very moment stays: the next try sees it.
+func (s *Service) expireCheckout(ctx context.Context, session CheckoutSession) error {
+	err := s.gateway.ExpireCheckout(ctx, session.StripeSessionID)
+	var refused *StripeError
+	if errors.As(err, &refused) && refused.Status == 400 {
+		return nil
+	}
+	if err != nil {
+		return stripeFailed("expire checkout session", err)
+	}
+	session.Status = CheckoutExpired
+	return s.putCheckout(ctx, session)
+}
+
+// putCheckout writes a session unless it has reached its end meanwhile: complete and expired are final.
+func (s *Service) putCheckout(ctx context.Context, session CheckoutSession) error {
+	return s.store.InTx(ctx, func(q Queries) error {
+		if _, err := q.LockOrganization(ctx, session.OrganizationID); err != nil {
+			return fmt.Errorf("lock organization: %w", err)
+		}
+		return q.PutCheckout(ctx, session)
+	})
+}
+
+// sameCheckout tells whether an open session is for what is wanted now.
+func sameCheckout(open, want CheckoutSession) bool {
+	return open.Mode == want.Mode && open.PriceID == want.PriceID && open.Quantity == want.Quantity &&
+		open.CustomerID == want.CustomerID && open.TrialDays == want.TrialDays &&
+		open.SuccessURL == want.SuccessURL && open.CancelURL == want.CancelURL
+}

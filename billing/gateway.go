@@ -1,0 +1,98 @@
+package billing
+
+import (
+	"context"
+	"time"
+)
+
+// Gateway is what this package needs of Stripe. Every method takes its time limit from ctx and returns a [*StripeError] in the chain
+// where Stripe refused or did not answer. Package stripegw implements it.
+type Gateway interface {
+	// Account tells whose keys these are.
+	Account(ctx context.Context) (StripeAccount, error)
+	// Prices finds active prices by lookup key and prices by id; what does not exist is left out.
+	Prices(ctx context.Context, lookupKeys, ids []string) ([]StripePrice, error)
+	// CreateCustomer creates a customer under an idempotency key made of the organization and the generation.
+	CreateCustomer(ctx context.Context, link CustomerLink) (customerID string, err error)
+	// CreateCheckout opens a Checkout session under an idempotency key made of the record's id.
+	CreateCheckout(ctx context.Context, session CheckoutSession) (StripeCheckout, error)
+	// Checkout reads a session, with its subscription.
+	Checkout(ctx context.Context, sessionID string) (StripeCheckout, error)
+	// ExpireCheckout closes an open session. One that is complete or expired already answers a StripeError with status 400.
+	ExpireCheckout(ctx context.Context, sessionID string) error
+	// CreatePortal opens a customer portal session and returns its URL.
+	CreatePortal(ctx context.Context, request PortalRequest) (url string, err error)
+	// Subscription reads a subscription. Its Moment is Stripe's Date header less the time the call took.
+	Subscription(ctx context.Context, id string) (Subscription, error)
+	// Subscriptions lists all subscriptions of a customer, ended ones included, with the same Moment.
+	Subscriptions(ctx context.Context, customerID string) ([]Subscription, error)
+	// SetSeats tells Stripe an absolute quantity for the seat item. Replayed marks an answer that is old news and no snapshot.
+	SetSeats(ctx context.Context, update SeatUpdate) (updated Subscription, replayed bool, err error)
+	// VerifyEvent checks the signature over the raw body with any current secret and reads the event. Errors carry
+	// [CodeInvalid]: a bad or badly timed signature with the message [MessageSignatureFailed].
+	VerifyEvent(payload []byte, signatureHeader string, now time.Time) (Event, error)
+	// ParseEvent reads an event that was verified before (replay from the inbox).
+	ParseEvent(payload []byte) (Event, error)
+}
+
+// StripeAccount is the account behind a secret key.
+type StripeAccount struct {
+	ID       string // acct_…
+	Livemode bool
+}
+
+// StripePrice is a price as Stripe has it.
+type StripePrice struct {
+	ID          string
+	ProductID   string
+	ProductName string
+	LookupKey   string
+	Amount      Money
+	Interval    Interval // empty for one-time prices
+	Active      bool
+}
+
+// StripeCheckout is a Checkout session as Stripe has it.
+type StripeCheckout struct {
+	ID                string
+	URL               string // empty unless it is open
+	Mode              CheckoutMode
+	Status            CheckoutStatus // open, complete or expired
+	PaymentStatus     string         // paid, unpaid, no_payment_required
+	CustomerID        string
+	SubscriptionID    string
+	ClientReferenceID string
+	OrgID             string // metadata orgId
+	ExpiresAt         time.Time
+	Subscription      *Subscription // where it was expanded
+}
+
+// PortalFlow is a deep link into the portal (https://docs.stripe.com/customer-management/portal-deep-links). Empty is its front page.
+type PortalFlow string
+
+// The portal flows.
+const (
+	PortalHome          PortalFlow = ""
+	PortalPaymentMethod PortalFlow = "payment_method_update"
+	PortalCancel        PortalFlow = "subscription_cancel"
+	PortalChangePlan    PortalFlow = "subscription_update"
+)
+
+// PortalRequest asks for a portal session.
+type PortalRequest struct {
+	CustomerID     string
+	ReturnURL      string
+	Flow           PortalFlow
+	SubscriptionID string    // for the flows about a subscription
+	Catalogue      Catalogue // what may be switched to
+}
+
+// SeatUpdate tells Stripe how many seats a subscription has.
+type SeatUpdate struct {
+	SubscriptionID string
+	ItemID         string
+	Quantity       int // absolute
+	// Proration is Stripe's proration_behavior: create_prorations, always_invoice or none.
+	Proration      string
+	IdempotencyKey string
+}

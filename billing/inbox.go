@@ -1,0 +1,270 @@
+package billing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+// action is what is done about one type of event: in the webhook's transaction, and later, outside any, where Stripe has to be asked.
+type action struct {
+	hear   func(*Service, context.Context, Queries, Event) (heard, error)
+	settle func(*Service, context.Context, Event) (Outcome, error)
+}
+
+// actions maps Stripe's event types (https://docs.stripe.com/api/events/types) to what is done about them. A type that is not here is
+// stored and ignored.
+var actions = map[string]action{
+	"checkout.session.completed":               {hearCheckout, settleCheckout},
+	"checkout.session.async_payment_succeeded": {hearCheckout, settleCheckout},
+	"checkout.session.async_payment_failed":    {hearCheckout, settleCheckout},
+	"checkout.session.expired":                 {hearCheckout, settleCheckout},
+	"customer.created":                         {hearCustomerCreated, nil},
+	"customer.deleted":                         {hearCustomerDeleted, nil},
+	"customer.subscription.created":            {hearSubscription, settleSubscription},
+	"customer.subscription.updated":            {hearSubscription, settleSubscription},
+	"customer.subscription.deleted":            {hearSubscription, settleSubscription},
+	"customer.subscription.paused":             {hearSubscription, settleSubscription},
+	"customer.subscription.resumed":            {hearSubscription, settleSubscription},
+	"invoice.paid":                             {hearAboutSubscription, settleSubscription},
+	"invoice.payment_succeeded":                {hearAboutSubscription, settleSubscription},
+	"invoice.payment_failed":                   {hearAboutSubscription, settleSubscription},
+	"invoice.payment_action_required":          {hearAboutSubscription, settleSubscription},
+}
+
+// EventTypes lists the types that are acted on: what a webhook endpoint should be sent.
+func EventTypes() []string { return slices.Sorted(maps.Keys(actions)) }
+
+// ReceiveEvent takes a webhook's raw body and signature header. It returns nil once the event is stored and committed, for duplicates,
+// unknown types and other applications' objects too. Errors: CodeInvalid for a bad signature or a body that is no event; anything else
+// means that Stripe should send it again.
+func (s *Service) ReceiveEvent(ctx context.Context, payload []byte, signature string) error {
+	event, err := s.gateway.VerifyEvent(payload, signature, s.now())
+	if err != nil {
+		return err
+	}
+	outcome, err := s.receive(ctx, event)
+	if err != nil {
+		return fmt.Errorf("receive event %s: %w", event.ID, err)
+	}
+	if outcome == OutcomePending || event.SubscriptionID != "" {
+		s.wakeUp()
+	}
+	return nil
+}
+
+// receive is the one transaction of a webhook: store, decide, apply. A duplicate does nothing.
+func (s *Service) receive(ctx context.Context, event Event) (outcome Outcome, err error) {
+	now := s.now()
+	err = s.store.InTx(ctx, func(q Queries) error {
+		stored := StoredEvent{Event: event, Outcome: OutcomeIgnored, ReceivedAt: now}
+		fresh, err := q.InsertEvent(ctx, stored)
+		if err != nil || !fresh {
+			return err
+		}
+		result, err := s.hearEvent(ctx, q, event)
+		if err != nil || result.outcome == OutcomeIgnored && result.organizationID == "" {
+			return err
+		}
+		outcome = result.outcome
+		stored.Outcome, stored.OrganizationID = result.outcome, result.organizationID
+		if outcome == OutcomePending {
+			stored.NextAttemptAt = &now
+		}
+		return q.FinishEvent(ctx, stored)
+	})
+	return outcome, err
+}
+
+// hearEvent decides about an event inside a transaction. While it is not known whose account this is, nothing can be decided: the event
+// waits.
+func (s *Service) hearEvent(ctx context.Context, q Queries, event Event) (heard, error) {
+	act, known := actions[event.Type]
+	switch {
+	case !known:
+		return heard{outcome: OutcomeIgnored}, nil
+	case s.account.Load() == nil:
+		return heard{outcome: OutcomePending}, nil
+	case !s.concernsUs(event):
+		return heard{outcome: OutcomeIgnored}, nil
+	}
+	return act.hear(s, ctx, q, event)
+}
+
+// concernsUs tells whether an event is of our own account and mode.
+func (s *Service) concernsUs(e Event) bool {
+	account := s.knownAccount()
+	return e.Livemode == account.Livemode && (e.Account == "" || e.Account == account.ID)
+}
+
+func hearSubscription(s *Service, ctx context.Context, q Queries, e Event) (heard, error) {
+	return s.hear(ctx, q, subscriptionNews{
+		id: e.ObjectID, customerID: e.CustomerID, orgID: e.OrgID, moment: e.Created, testClock: e.TestClock,
+		payload: e.Subscription, final: e.Type == "customer.subscription.deleted",
+	})
+}
+
+// hearAboutSubscription takes an event of another object as a reason to look at its subscription.
+func hearAboutSubscription(s *Service, ctx context.Context, q Queries, e Event) (heard, error) {
+	if e.SubscriptionID == "" {
+		return heard{outcome: OutcomeIgnored}, nil
+	}
+	return s.hear(ctx, q, subscriptionNews{
+		id: e.SubscriptionID, customerID: e.CustomerID, orgID: e.OrgID, moment: e.Created, testClock: e.TestClock,
+	})
+}
+
+func settleSubscription(s *Service, ctx context.Context, e Event) (Outcome, error) {
+	return s.settle(ctx, e.SubscriptionID)
+}
+
+func (s *Service) settle(ctx context.Context, subscriptionID string) (Outcome, error) {
+	_, err := s.ask(ctx, subscriptionID)
+	if errors.Is(err, ErrNotFound) {
+		return OutcomeIgnored, nil
+	}
+	return OutcomeApplied, err
+}
+
+// hearCheckout records that a session of ours has ended, and looks at the subscription it led to.
+func hearCheckout(s *Service, ctx context.Context, q Queries, e Event) (heard, error) {
+	organizationID, _, err := s.ownerOf(ctx, q, e.CustomerID, e.OrgID)
+	if err != nil || organizationID == "" {
+		return heard{outcome: OutcomeIgnored}, err
+	}
+	if e.Checkout == nil {
+		return heard{OutcomePending, organizationID}, nil
+	}
+	if err := s.endCheckout(ctx, q, organizationID, *e.Checkout); err != nil {
+		return heard{}, err
+	}
+	if e.Checkout.SubscriptionID == "" {
+		return heard{OutcomeApplied, organizationID}, nil
+	}
+	return hearAboutSubscription(s, ctx, q, e)
+}
+
+// endCheckout writes a session's end; one that we do not know (made outside Usher) is none of ours.
+func (s *Service) endCheckout(ctx context.Context, q Queries, organizationID string, c StripeCheckout) error {
+	if _, err := q.LockOrganization(ctx, organizationID); err != nil {
+		return fmt.Errorf("lock organization: %w", err)
+	}
+	session, known, err := optional(q.CheckoutByStripeID(ctx, organizationID, c.ID))
+	if err != nil || !known || c.Status == CheckoutOpen || session.Status == c.Status {
+		return err
+	}
+	session.Status = c.Status
+	if c.Status == CheckoutComplete {
+		now := s.now()
+		session.CompletedAt = &now
+	}
+	return q.PutCheckout(ctx, session)
+}
+
+func settleCheckout(s *Service, ctx context.Context, e Event) (Outcome, error) {
+	answer, err := s.gateway.Checkout(ctx, e.ObjectID)
+	if isMissing(err) {
+		return OutcomeIgnored, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	err = s.store.InTx(ctx, func(q Queries) error {
+		organizationID, _, err := s.ownerOf(ctx, q, answer.CustomerID, answer.OrgID)
+		if err != nil || organizationID == "" {
+			return err
+		}
+		return s.endCheckout(ctx, q, organizationID, answer)
+	})
+	if err != nil || answer.SubscriptionID == "" {
+		return OutcomeApplied, err
+	}
+	return s.settle(ctx, answer.SubscriptionID)
+}
+
+// hearCustomerCreated writes the link where our own write of it was lost or overtaken.
+func hearCustomerCreated(s *Service, ctx context.Context, q Queries, e Event) (heard, error) {
+	organizationID, linked, err := s.ownerOf(ctx, q, e.ObjectID, e.OrgID)
+	if err != nil || organizationID == "" {
+		return heard{outcome: OutcomeIgnored}, err
+	}
+	if linked {
+		return heard{OutcomeApplied, organizationID}, nil
+	}
+	if _, err := q.LockOrganization(ctx, organizationID); err != nil {
+		return heard{}, fmt.Errorf("lock organization: %w", err)
+	}
+	if err := s.linkCustomer(ctx, q, organizationID, e.ObjectID); err != nil {
+		if errors.Is(err, ErrNotFound) { // the organization has another customer
+			return heard{OutcomeIgnored, organizationID}, nil
+		}
+		return heard{}, err
+	}
+	return heard{OutcomeApplied, organizationID}, nil
+}
+
+func hearCustomerDeleted(s *Service, ctx context.Context, q Queries, e Event) (heard, error) {
+	link, err := s.markCustomerDeleted(ctx, q, e.ObjectID)
+	if errors.Is(err, ErrNotFound) {
+		return heard{outcome: OutcomeIgnored}, nil
+	}
+	return heard{OutcomeApplied, link.OrganizationID}, err
+}
+
+// Bounds of work on pending events.
+const (
+	eventLease    = 30 * time.Second
+	eventAttempts = 15 // with the back-off's doubling that is about half a day
+)
+
+// settleDueEvent works on one pending event. false: none was due.
+func (s *Service) settleDueEvent(ctx context.Context) (bool, error) {
+	now := s.now()
+	stored, claimed, err := optional(s.store.ClaimDueEvent(ctx, now, now.Add(eventLease)))
+	if err != nil || !claimed {
+		return false, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, jobTimeout)
+	defer cancel()
+	outcome, err := s.settleEvent(ctx, stored.Event)
+	stored.Outcome, stored.Error, stored.NextAttemptAt = outcome, "", nil
+	if err != nil {
+		s.postpone(&stored, err)
+		s.log.WarnContext(ctx, "event is not settled", "event", stored.ID, "type", stored.Type, "attempt", stored.Attempts, "error", err)
+	}
+	return true, s.store.FinishEvent(context.WithoutCancel(ctx), stored)
+}
+
+func (s *Service) settleEvent(ctx context.Context, e Event) (Outcome, error) {
+	event, err := s.gateway.ParseEvent(e.Payload)
+	if err != nil {
+		return "", err
+	}
+	if _, err := s.requireAccount(ctx); err != nil {
+		return "", err
+	}
+	act, known := actions[event.Type]
+	if known && act.settle != nil && s.concernsUs(event) {
+		return act.settle(s, ctx, event)
+	}
+	var result heard
+	err = s.store.InTx(ctx, func(q Queries) (err error) {
+		result, err = s.hearEvent(ctx, q, event)
+		return err
+	})
+	return result.outcome, err
+}
+
+// postpone plans the next attempt; after the last one the event waits for an operator.
+func (s *Service) postpone(e *StoredEvent, cause error) {
+	e.Error = cause.Error()
+	if e.Attempts >= eventAttempts {
+		e.Outcome = OutcomeFailed
+		return
+	}
+	next := s.now().Add(s.backoff(e.Attempts))
+	e.Outcome, e.NextAttemptAt = OutcomePending, &next
+}

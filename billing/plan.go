@@ -1,0 +1,205 @@
+package billing
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// Interval is how often a plan is paid.
+type Interval string
+
+// The billing intervals a plan can be bought at.
+const (
+	Monthly Interval = "month"
+	Yearly  Interval = "year"
+)
+
+// Valid tells whether the interval is one a plan can have.
+func (i Interval) Valid() bool { return i == Monthly || i == Yearly }
+
+// Proration is what Stripe does about the rest of the period when seats change: its proration_behavior
+// (https://docs.stripe.com/billing/subscriptions/prorations).
+type Proration string
+
+// The proration behaviours.
+const (
+	ProrateNextInvoice Proration = "create_prorations" // lines wait for the next invoice
+	ProrateAtOnce      Proration = "always_invoice"    // an invoice at once
+	ProrateNever       Proration = "none"
+)
+
+// Valid tells whether Stripe knows the behaviour.
+func (p Proration) Valid() bool {
+	return p == ProrateNextInvoice || p == ProrateAtOnce || p == ProrateNever
+}
+
+// Price is what one seat (or the whole plan, where it is flat) costs per interval, and where it is found at Stripe.
+type Price struct {
+	Interval  Interval
+	Amount    Money
+	LookupKey string // how the price is found at Stripe; empty where ID is explicit
+	ID        string // price_…; empty until it was resolved
+	ProductID string // prod_…; empty until it was resolved
+	FormerIDs []string
+}
+
+// Plan is one thing that can be subscribed to.
+type Plan struct {
+	ID           string
+	Name         string
+	Description  string
+	PerSeat      bool // false: one price however many people
+	Credits      int  // granted each month
+	Features     []string
+	Entitlements []string
+	TrialDays    int
+	SeatMinimum  int
+	SeatMaximum  int // 0: none
+	GraceDays    int // access kept while past_due
+
+	ProrationOnIncrease Proration // when seats are added
+	ProrationOnDecrease Proration // when seats are taken away
+
+	Highlighted bool
+	Prices      []Price
+}
+
+// Price returns the plan's price for an interval.
+func (p Plan) Price(interval Interval) (Price, bool) {
+	i := slices.IndexFunc(p.Prices, func(price Price) bool { return price.Interval == interval })
+	if i < 0 {
+		return Price{}, false
+	}
+	return p.Prices[i], true
+}
+
+// Quantity returns what a subscription to this plan counts for so many billed people: at least one, and one where the plan is flat.
+func (p Plan) Quantity(billed int) int {
+	if !p.PerSeat {
+		return 1
+	}
+	return max(1, p.SeatMinimum, billed)
+}
+
+// Catalogue is what can be bought, in the order it is shown.
+type Catalogue struct {
+	Plans []Plan
+}
+
+// Plan finds a plan by its id.
+func (c Catalogue) Plan(id string) (Plan, bool) {
+	i := slices.IndexFunc(c.Plans, func(p Plan) bool { return p.ID == id })
+	if i < 0 {
+		return Plan{}, false
+	}
+	return c.Plans[i], true
+}
+
+// ByPrice finds the plan and price that a Stripe price id belongs to. Former ids (replaced prices that subscriptions still hold) count.
+func (c Catalogue) ByPrice(priceID string) (Plan, Price, bool) {
+	if priceID == "" {
+		return Plan{}, Price{}, false
+	}
+	for _, plan := range c.Plans {
+		for _, price := range plan.Prices {
+			if price.ID == priceID || slices.Contains(price.FormerIDs, priceID) {
+				return plan, price, true
+			}
+		}
+	}
+	return Plan{}, Price{}, false
+}
+
+// LookupKeys returns every lookup key that has to be resolved at Stripe.
+func (c Catalogue) LookupKeys() []string {
+	var keys []string
+	for _, plan := range c.Plans {
+		for _, price := range plan.Prices {
+			if price.LookupKey != "" {
+				keys = append(keys, price.LookupKey)
+			}
+		}
+	}
+	return keys
+}
+
+// PriceIDs returns every explicit price id.
+func (c Catalogue) PriceIDs() []string {
+	var ids []string
+	for _, plan := range c.Plans {
+		for _, price := range plan.Prices {
+			if price.LookupKey == "" && price.ID != "" {
+				ids = append(ids, price.ID)
+			}
+		}
+	}
+	return ids
+}
+
+// resolved returns a copy of the catalogue in which every price found among those from Stripe carries its id, product and amount: what
+// Stripe charges is what is shown. Later ones win. The second result names what was not found.
+func (c Catalogue) resolved(found []StripePrice) (Catalogue, []string) {
+	byKey, byID := map[string]StripePrice{}, map[string]StripePrice{}
+	for _, price := range found {
+		byID[price.ID] = price
+		byKey[price.LookupKey] = price
+	}
+	var missing []string
+	out := c.clone()
+	for i := range out.Plans {
+		plan := &out.Plans[i]
+		for j := range plan.Prices {
+			price := &plan.Prices[j]
+			match, ok := byKey[price.LookupKey]
+			if price.LookupKey == "" {
+				match, ok = byID[price.ID]
+			}
+			if !ok {
+				missing = append(missing, fmt.Sprintf("%s (%s)", plan.ID, cmp.Or(price.LookupKey, price.ID)))
+				continue
+			}
+			plan.take(price, match)
+		}
+	}
+	return out, missing
+}
+
+// take fills in what Stripe says of a price. A catalogue made of STRIPE_PRICE_ID alone learns name and interval this way too.
+func (p *Plan) take(price *Price, match StripePrice) {
+	price.ID, price.ProductID, price.Amount = match.ID, match.ProductID, match.Amount
+	price.Interval = cmp.Or(price.Interval, match.Interval)
+	p.Name = cmp.Or(p.Name, match.ProductName)
+}
+
+// withFormer returns a copy in which prices of a plan's product that are no longer for sale map to the plan still: subscriptions hold
+// them.
+func (c Catalogue) withFormer(remembered []StripePrice) Catalogue {
+	out := c.clone()
+	for _, old := range remembered {
+		if _, _, known := out.ByPrice(old.ID); known {
+			continue
+		}
+		for i := range out.Plans {
+			for j := range out.Plans[i].Prices {
+				price := &out.Plans[i].Prices[j]
+				if price.ProductID != "" && price.ProductID == old.ProductID && price.Interval == old.Interval {
+					price.FormerIDs = append(price.FormerIDs, old.ID)
+				}
+			}
+		}
+	}
+	return out
+}
+
+func (c Catalogue) clone() Catalogue {
+	out := c
+	out.Plans = slices.Clone(c.Plans)
+	for i := range out.Plans {
+		out.Plans[i].Prices = slices.Clone(out.Plans[i].Prices)
+		for j := range out.Plans[i].Prices {
+			out.Plans[i].Prices[j].FormerIDs = slices.Clone(out.Plans[i].Prices[j].FormerIDs)
+		}
+	}
+	return out
+}

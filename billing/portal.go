@@ -1,0 +1,70 @@
+package billing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// OpenPortal returns the URL of a customer portal session. An empty returnURL means the configured one. Errors: CodeForbidden; CodeInvalid
+// for a return URL of a foreign origin; CodeNotFound "No Stripe customer found" before the first checkout; CodeStripe.
+func (s *Service) OpenPortal(ctx context.Context, a Access, flow PortalFlow, returnURL string) (string, error) {
+	if err := a.requireBilling(); err != nil {
+		return "", err
+	}
+	request, err := s.portalRequest(ctx, a, flow, returnURL)
+	if err != nil {
+		return "", err
+	}
+	url, err := s.gateway.CreatePortal(ctx, request)
+	var refused *StripeError
+	if errors.As(err, &refused) && refused.Code == "resource_missing" && refused.Param == "customer" {
+		return "", errors.Join(Errorf(CodeNotFound, MessageNoCustomer), s.forgetCustomer(ctx, request.CustomerID))
+	}
+	if err != nil {
+		return "", stripeFailed("open portal", err)
+	}
+	return url, nil
+}
+
+func (s *Service) portalRequest(ctx context.Context, a Access, flow PortalFlow, returnURL string) (PortalRequest, error) {
+	back, err := s.ownURL("returnUrl", returnURL, s.returnURL)
+	if err != nil {
+		return PortalRequest{}, err
+	}
+	account, err := s.requireAccount(ctx)
+	if err != nil {
+		return PortalRequest{}, err
+	}
+	link, known, err := optional(s.store.CustomerLink(ctx, a.Organization.ID, account))
+	if err != nil {
+		return PortalRequest{}, fmt.Errorf("look up customer: %w", err)
+	}
+	if !known || link.StripeCustomerID == "" || link.DeletedAt != nil {
+		return PortalRequest{}, Errorf(CodeNotFound, MessageNoCustomer)
+	}
+	request := PortalRequest{CustomerID: link.StripeCustomerID, ReturnURL: back, Flow: flow, Catalogue: s.Catalogue()}
+	return s.withFlow(ctx, request, a.Organization.ID, account)
+}
+
+// withFlow fills in the subscription a deep link is about; without a living one the portal's front page is opened instead.
+func (s *Service) withFlow(ctx context.Context, r PortalRequest, organizationID string, account StripeAccount) (PortalRequest, error) {
+	switch r.Flow {
+	case PortalHome, PortalPaymentMethod:
+		return r, nil
+	case PortalCancel, PortalChangePlan:
+	default:
+		return r, Errorf(CodeInvalid, "There is no such part of the billing portal.")
+	}
+	current, known, err := optional(s.store.CurrentSubscription(ctx, organizationID, account))
+	if err != nil {
+		return r, fmt.Errorf("look up subscription: %w", err)
+	}
+	_, ending := current.EndsAt()
+	if !known || current.Status.Ended() || r.Flow == PortalCancel && ending {
+		r.Flow = PortalHome
+		return r, nil
+	}
+	r.SubscriptionID = current.ID
+	return r, nil
+}

@@ -1,0 +1,340 @@
+package billing
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// seatCause says why seats are recounted, for the ledger.
+type seatCause struct {
+	actor   string // user id; empty: the system or Stripe
+	subject string // user id of whose membership changed; empty where it was nobody's
+	reason  string
+}
+
+// seatLease is how long one worker has an organization's seats to itself: longer than a call to Stripe may take.
+const seatLease = 30 * time.Second
+
+// status tells how the state stands to what Stripe has: ok only where they agree and nothing newer waits.
+func (s SeatState) status(atStripe int) SyncStatus {
+	switch {
+	case s.SyncError != "":
+		return SyncError
+	case atStripe == s.DesiredSeats && s.AppliedVersion == s.SyncVersion:
+		return SyncOK
+	}
+	return SyncPending
+}
+
+// seatsSynced tells whether this subscription's quantity is ours to set: a living one of a per-seat plan of the catalogue.
+func (s *Service) seatsSynced(current Subscription) bool {
+	plan, _, known := s.Catalogue().ByPrice(current.PriceID)
+	return known && plan.PerSeat && current.Status.SeatsSynced() && current.ItemID != ""
+}
+
+// recountSeats counts who is billed, writes what is wanted and when Stripe is to be told. It belongs into every transaction that can
+// change either side; the organization is locked (or new) in it. The number is always counted, never added to.
+func (s *Service) recountSeats(ctx context.Context, q Queries, organizationID string, cause seatCause) error {
+	state, _, err := optional(q.LockSeatState(ctx, organizationID))
+	if err != nil {
+		return fmt.Errorf("lock seat state: %w", err)
+	}
+	billed, err := q.CountBillable(ctx, organizationID)
+	if err != nil {
+		return fmt.Errorf("count billable members: %w", err)
+	}
+	current, living, err := optional(q.CurrentSubscription(ctx, organizationID, s.knownAccount()))
+	if err != nil {
+		return fmt.Errorf("look up subscription: %w", err)
+	}
+	before := state
+	state.OrganizationID = organizationID
+	s.want(&state, s.wantedSeats(current, billed))
+	if living && s.seatsSynced(current) {
+		s.schedule(&state, current)
+	} else {
+		state.rest()
+	}
+	if state.DesiredSeats != before.DesiredSeats {
+		if err := q.InsertSeatChange(ctx, s.seatChange(before, state, cause)); err != nil {
+			return fmt.Errorf("write seat ledger: %w", err)
+		}
+	}
+	if state == before {
+		return nil
+	}
+	return q.PutSeatState(ctx, state)
+}
+
+// wantedSeats is max(1, billed) as the seed has it, raised to the plan's minimum.
+func (s *Service) wantedSeats(current Subscription, billed int) int {
+	plan, _, known := s.Catalogue().ByPrice(current.PriceID)
+	if !known || !plan.PerSeat {
+		return max(1, billed)
+	}
+	return plan.Quantity(billed)
+}
+
+// want writes the wanted number; a change makes a new version and gathers with others that follow soon.
+func (s *Service) want(state *SeatState, seats int) {
+	if state.DesiredSeats == seats {
+		return
+	}
+	state.DesiredSeats = seats
+	state.SyncVersion++
+	now := s.now()
+	if state.FirstChangeAt == nil {
+		state.FirstChangeAt = &now
+	}
+	due := now.Add(GatherQuiet)
+	if latest := state.FirstChangeAt.Add(GatherLimit); due.After(latest) {
+		due = latest
+	}
+	state.DueAt = &due
+}
+
+// schedule holds what is wanted against the snapshot. Where they agree there is nothing to tell. Where they differ although the wanted
+// number was told, somebody changed it behind us: that is a new version to tell.
+func (s *Service) schedule(state *SeatState, current Subscription) {
+	if current.Quantity == state.DesiredSeats {
+		state.settle(current)
+		return
+	}
+	if state.AppliedVersion == state.SyncVersion {
+		state.SyncVersion++
+		state.Open = false
+	}
+	if state.DueAt == nil {
+		now := s.now()
+		state.DueAt = &now
+	}
+}
+
+// settle records that Stripe has what is wanted.
+func (s *SeatState) settle(current Subscription) {
+	if s.LastAppliedSeats == nil || *s.LastAppliedSeats != current.Quantity {
+		quantity := current.Quantity
+		s.LastAppliedSeats = &quantity
+	}
+	if s.AppliedVersion != s.SyncVersion || s.LastSyncAt == nil || s.SyncError != "" {
+		moment := current.Moment
+		s.LastSyncAt = &moment
+	}
+	s.AppliedVersion = s.SyncVersion
+	s.SyncError, s.Failures, s.Open = "", 0, false
+	s.FirstChangeAt, s.DueAt = nil, nil
+}
+
+// rest records that there is nothing to tell: no subscription whose seats are synced.
+func (s *SeatState) rest() {
+	s.SyncError, s.Failures, s.Open = "", 0, false
+	s.FirstChangeAt, s.DueAt = nil, nil
+}
+
+func (s *Service) seatChange(before, after SeatState, cause seatCause) SeatChange {
+	return SeatChange{
+		OrganizationID: after.OrganizationID, At: s.now(), ActorUserID: cause.actor, SubjectUserID: cause.subject,
+		Reason: cause.reason, From: before.DesiredSeats, To: after.DesiredSeats, Version: after.SyncVersion,
+	}
+}
+
+// RetrySeatSync has Stripe told at once. queued is false where there is nothing to tell. Error: CodeForbidden.
+func (s *Service) RetrySeatSync(ctx context.Context, a Access) (queued bool, err error) {
+	if err := a.requireBilling(); err != nil {
+		return false, err
+	}
+	err = s.store.InTx(ctx, func(q Queries) error {
+		if _, err := q.LockOrganization(ctx, a.Organization.ID); err != nil {
+			return fmt.Errorf("lock organization: %w", err)
+		}
+		if err := s.recountSeats(ctx, q, a.Organization.ID, seatCause{actor: a.User.ID, reason: "asked to try again"}); err != nil {
+			return err
+		}
+		state, known, err := optional(q.LockSeatState(ctx, a.Organization.ID))
+		if err != nil || !known || state.DueAt == nil {
+			return err
+		}
+		now := s.now()
+		state.DueAt, queued = &now, true
+		return q.PutSeatState(ctx, state)
+	})
+	if queued {
+		s.wakeUp()
+	}
+	return queued, err
+}
+
+// SyncSeats tells Stripe how many seats an organization wants, if they differ from what it has. The attempt is stored before the call,
+// so that a call whose answer was lost is repeated under the same idempotency key. It never runs twice at once for one organization.
+func (s *Service) SyncSeats(ctx context.Context, organizationID string) error {
+	update, version, err := s.openAttempt(ctx, organizationID)
+	if err != nil || update.SubscriptionID == "" {
+		return err
+	}
+	before, _, err := optional(s.store.Subscription(ctx, update.SubscriptionID))
+	if err != nil {
+		return fmt.Errorf("sync seats: %w", err)
+	}
+	answer, replayed, err := s.gateway.SetSeats(ctx, update)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), jobTimeout) // what Stripe said is written even if our time is up
+	defer cancel()
+	if err != nil {
+		return s.attemptFailed(ctx, organizationID, version, err)
+	}
+	if err := s.attemptAnswered(ctx, organizationID, version, update.Quantity); err != nil {
+		return err
+	}
+	if !replayed {
+		_, err = s.applyAnswer(ctx, answer, before.Revision)
+	}
+	if replayed || errors.Is(err, errMoved) {
+		_, err = s.ask(ctx, update.SubscriptionID)
+	}
+	return err
+}
+
+// openAttempt stores the attempt and returns what to send; an empty update where there is nothing to send.
+func (s *Service) openAttempt(ctx context.Context, organizationID string) (update SeatUpdate, version int64, err error) {
+	err = s.store.InTx(ctx, func(q Queries) error {
+		update = SeatUpdate{}
+		if _, err := q.LockOrganization(ctx, organizationID); err != nil {
+			return fmt.Errorf("lock organization: %w", err)
+		}
+		state, known, err := optional(q.LockSeatState(ctx, organizationID))
+		now := s.now()
+		if err != nil || !known || state.DueAt == nil || now.Before(*state.DueAt) || state.LeaseUntil != nil && now.Before(*state.LeaseUntil) {
+			return err
+		}
+		current, known, err := optional(q.CurrentSubscription(ctx, organizationID, s.knownAccount()))
+		if err != nil {
+			return err
+		}
+		if !known || !s.seatsSynced(current) || current.Quantity == state.DesiredSeats {
+			return s.recountSeats(ctx, q, organizationID, seatCause{reason: "checked before telling Stripe"})
+		}
+		update = s.nextAttempt(&state, current)
+		version = state.SyncVersion
+		return q.PutSeatState(ctx, state)
+	})
+	return update, version, err
+}
+
+// nextAttempt fills in the attempt's parameters. Only where no answer came to the same change is its key used again.
+func (s *Service) nextAttempt(state *SeatState, current Subscription) SeatUpdate {
+	same := state.Open && state.OpenVersion == state.SyncVersion && state.OpenItemID == current.ItemID && state.OpenQuantity == state.DesiredSeats
+	if !same {
+		state.Attempt++
+	}
+	plan, _, _ := s.Catalogue().ByPrice(current.PriceID)
+	lease := s.now().Add(seatLease)
+	state.Open, state.OpenItemID, state.OpenQuantity, state.OpenVersion = true, current.ItemID, state.DesiredSeats, state.SyncVersion
+	state.LeaseUntil = &lease
+	return SeatUpdate{
+		SubscriptionID: current.ID, ItemID: current.ItemID, Quantity: state.DesiredSeats,
+		Proration:      string(seatProration(plan, current, state.DesiredSeats)),
+		IdempotencyKey: fmt.Sprintf("seats:%s:%d:%d", current.ItemID, state.SyncVersion, state.Attempt),
+	}
+}
+
+// seatProration is what the plan says about the rest of the period. A decrease while an invoice is unpaid credits nothing, since the
+// money it would give back was never received (https://docs.stripe.com/billing/subscriptions/prorations, unpaid invoices).
+func seatProration(plan Plan, current Subscription, wanted int) Proration {
+	behaviour := plan.ProrationOnIncrease
+	if wanted < current.Quantity {
+		behaviour = plan.ProrationOnDecrease
+		if current.Status == StatusPastDue {
+			return ProrateNever
+		}
+	}
+	return cmp.Or(behaviour, ProrateNextInvoice)
+}
+
+// attemptAnswered records Stripe's yes. Whether it is the end of it is for the snapshot to say.
+func (s *Service) attemptAnswered(ctx context.Context, organizationID string, version int64, seats int) error {
+	return s.closeAttempt(ctx, organizationID, func(state *SeatState) {
+		state.Open, state.SyncError, state.Failures = false, "", 0
+		state.LastAppliedSeats, state.AppliedVersion = &seats, version
+	})
+}
+
+// attemptFailed records why, in words, and when it will be tried again.
+func (s *Service) attemptFailed(ctx context.Context, organizationID string, version int64, cause error) error {
+	var refused *StripeError
+	isStripe := errors.As(cause, &refused)
+	err := s.closeAttempt(ctx, organizationID, func(state *SeatState) {
+		state.Failures++
+		next := s.now().Add(s.backoff(state.Failures))
+		if state.SyncVersion == version { // a newer change keeps its own, earlier moment
+			state.DueAt = &next
+		}
+		state.Open = !isStripe || refused.Unanswered || refused.Status == 409 || refused.Status == 429
+		state.SyncError = seatFailure(refused, cause)
+	})
+	s.log.WarnContext(ctx, "seat sync failed", "organization", organizationID, "version", version, "error", cause)
+	return errors.Join(err, s.reviewMissing(ctx, organizationID, cause))
+}
+
+// reviewMissing asks after the subscription where Stripe no longer knows it or its item as we do.
+func (s *Service) reviewMissing(ctx context.Context, organizationID string, cause error) error {
+	var refused *StripeError
+	if !errors.As(cause, &refused) || refused.Status != 400 && refused.Status != 404 {
+		return nil
+	}
+	current, known, err := optional(s.store.CurrentSubscription(ctx, organizationID, s.knownAccount()))
+	if err != nil || !known {
+		return err
+	}
+	_, err = s.ask(ctx, current.ID)
+	return err
+}
+
+func (s *Service) closeAttempt(ctx context.Context, organizationID string, change func(*SeatState)) error {
+	return s.store.InTx(ctx, func(q Queries) error {
+		if _, err := q.LockOrganization(ctx, organizationID); err != nil {
+			return fmt.Errorf("lock organization: %w", err)
+		}
+		state, err := q.LockSeatState(ctx, organizationID)
+		if err != nil {
+			return fmt.Errorf("lock seat state: %w", err)
+		}
+		state.LeaseUntil = nil
+		change(&state)
+		return q.PutSeatState(ctx, state)
+	})
+}
+
+// seatFailure words a failure for billing admins: what Stripe said, its code and request id for whoever looks into it.
+func seatFailure(refused *StripeError, cause error) string {
+	switch {
+	case refused == nil && errors.Is(cause, context.DeadlineExceeded), refused != nil && refused.Unanswered:
+		return "Stripe did not answer in time."
+	case refused == nil:
+		return "The number of seats could not be sent to Stripe."
+	case refused.Status == 429:
+		return "Stripe asked us to slow down."
+	}
+	code := refused.Code
+	if refused.DeclineCode != "" {
+		code = refused.DeclineCode
+	}
+	return fmt.Sprintf("Stripe refused the change: %s (%s, request %s)", refused.Message, code, refused.RequestID)
+}
+
+const (
+	backoffFirst = 2 * time.Second
+	backoffLimit = time.Hour
+)
+
+// backoff returns how long to wait after so many failures in a row: doubling, with a quarter of jitter so that replicas spread.
+func (s *Service) backoff(failures int) time.Duration {
+	wait := backoffLimit
+	if failures < 12 {
+		wait = min(backoffLimit, backoffFirst<<(failures-1))
+	}
+	var random [1]byte
+	_, _ = s.rand.Read(random[:])
+	return wait + wait*time.Duration(random[0])/1024
+}

@@ -1,0 +1,159 @@
+package billing
+
+import (
+	"testing"
+	"time"
+)
+
+// seatService is a Service with a clock that stands still and the built-in kind of plan; the rules under test need no store.
+func seatService(now time.Time) *Service {
+	return New(Options{
+		Now: func() time.Time { return now },
+		Catalogue: Catalogue{Plans: []Plan{{ID: "pro", PerSeat: true, SeatMinimum: 2, Prices: []Price{
+			{Interval: Monthly, ID: "price_pro", ProductID: "prod_pro"},
+		}}, {ID: "flat", Prices: []Price{{Interval: Monthly, ID: "price_flat"}}}}},
+	})
+}
+
+func TestWantGathersChanges(t *testing.T) {
+	start := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	var state SeatState
+	seatService(start).want(&state, 1)
+	if state.SyncVersion != 1 || !state.DueAt.Equal(start.Add(GatherQuiet)) {
+		t.Fatalf("first change: %+v", state)
+	}
+	seatService(start.Add(2*time.Second)).want(&state, 2)
+	if state.SyncVersion != 2 || !state.DueAt.Equal(start.Add(2*time.Second+GatherQuiet)) {
+		t.Fatalf("second change: version %d, due %v", state.SyncVersion, state.DueAt)
+	}
+	seatService(start.Add(29*time.Second)).want(&state, 3)
+	if !state.DueAt.Equal(start.Add(GatherLimit)) {
+		t.Fatalf("a change late in the gathering is due at %v, want %v", state.DueAt, start.Add(GatherLimit))
+	}
+	due := *state.DueAt
+	seatService(start.Add(time.Hour)).want(&state, 3)
+	if state.SyncVersion != 3 || !state.DueAt.Equal(due) {
+		t.Fatalf("no change made a version: %+v", state)
+	}
+}
+
+func TestScheduleAgainstSnapshot(t *testing.T) {
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	s := seatService(now)
+	current := Subscription{ID: "sub_1", ItemID: "si_1", PriceID: "price_pro", Status: StatusActive, Quantity: 3, Moment: now}
+	t.Run("agreement settles and clears the error", func(t *testing.T) {
+		state := SeatState{DesiredSeats: 3, SyncVersion: 4, AppliedVersion: 3, SyncError: "declined", Failures: 2, DueAt: &now, Open: true}
+		s.schedule(&state, current)
+		if state.status(3) != SyncOK || state.DueAt != nil || state.Open || *state.LastAppliedSeats != 3 || !state.LastSyncAt.Equal(now) {
+			t.Errorf("%+v", state)
+		}
+	})
+	t.Run("a change that waits keeps its version and its moment", func(t *testing.T) {
+		due := now.Add(GatherQuiet)
+		state := SeatState{DesiredSeats: 5, SyncVersion: 4, AppliedVersion: 3, DueAt: &due}
+		s.schedule(&state, current)
+		if state.SyncVersion != 4 || !state.DueAt.Equal(due) || state.status(3) != SyncPending {
+			t.Errorf("%+v", state)
+		}
+	})
+	t.Run("a quantity changed behind us is a new version, due now", func(t *testing.T) {
+		state := SeatState{DesiredSeats: 5, SyncVersion: 4, AppliedVersion: 4, Open: true}
+		s.schedule(&state, current)
+		if state.SyncVersion != 5 || !state.DueAt.Equal(now) || state.Open {
+			t.Errorf("%+v", state)
+		}
+	})
+}
+
+func TestSyncStatus(t *testing.T) {
+	cases := []struct {
+		name     string
+		state    SeatState
+		atStripe int
+		want     SyncStatus
+	}{
+		{"agreed", SeatState{DesiredSeats: 3, SyncVersion: 2, AppliedVersion: 2}, 3, SyncOK},
+		{"wanted moved", SeatState{DesiredSeats: 4, SyncVersion: 3, AppliedVersion: 2}, 3, SyncPending},
+		{"equal number, newer version waits", SeatState{DesiredSeats: 3, SyncVersion: 4, AppliedVersion: 2}, 3, SyncPending},
+		{"told, but Stripe has another number", SeatState{DesiredSeats: 4, SyncVersion: 2, AppliedVersion: 2}, 40, SyncPending},
+		{"the last attempt failed", SeatState{DesiredSeats: 4, SyncVersion: 3, AppliedVersion: 2, SyncError: "no"}, 3, SyncError},
+	}
+	for _, c := range cases {
+		if got := c.state.status(c.atStripe); got != c.want {
+			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
+		}
+	}
+}
+
+func TestNextAttemptKeys(t *testing.T) {
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	s := seatService(now)
+	current := Subscription{ID: "sub_1", ItemID: "si_1", PriceID: "price_pro", Status: StatusActive, Quantity: 3}
+	state := SeatState{DesiredSeats: 5, SyncVersion: 4}
+	first := s.nextAttempt(&state, current)
+	if again := s.nextAttempt(&state, current); again.IdempotencyKey != first.IdempotencyKey {
+		t.Errorf("no answer came, yet the key moved from %s to %s", first.IdempotencyKey, again.IdempotencyKey)
+	}
+	state.Open = false
+	answered := s.nextAttempt(&state, current)
+	if answered.IdempotencyKey == first.IdempotencyKey {
+		t.Error("a definite answer came, yet the key is used again")
+	}
+	state.DesiredSeats, state.SyncVersion = 6, 5
+	if moved := s.nextAttempt(&state, current); moved.IdempotencyKey == answered.IdempotencyKey || moved.Quantity != 6 {
+		t.Errorf("another number under the same key: %+v", moved)
+	}
+	current.ItemID = "si_2"
+	if item := s.nextAttempt(&state, current); item.IdempotencyKey != "seats:si_2:5:4" {
+		t.Errorf("another item: %s", item.IdempotencyKey)
+	}
+}
+
+func TestSeatProration(t *testing.T) {
+	plan := Plan{ProrationOnIncrease: ProrateAtOnce, ProrationOnDecrease: ProrateNextInvoice}
+	cases := []struct {
+		plan     Plan
+		status   SubscriptionStatus
+		from, to int
+		want     Proration
+	}{
+		{Plan{}, StatusActive, 3, 5, ProrateNextInvoice},
+		{plan, StatusActive, 3, 5, ProrateAtOnce},
+		{plan, StatusActive, 5, 3, ProrateNextInvoice},
+		{plan, StatusPastDue, 3, 5, ProrateAtOnce},
+		{plan, StatusPastDue, 5, 3, ProrateNever}, // the money it would credit was never received
+	}
+	for _, c := range cases {
+		if got := seatProration(c.plan, Subscription{Status: c.status, Quantity: c.from}, c.to); got != c.want {
+			t.Errorf("%s %d->%d: got %s, want %s", c.status, c.from, c.to, got, c.want)
+		}
+	}
+}
+
+func TestWantedSeats(t *testing.T) {
+	s := seatService(time.Now())
+	cases := []struct {
+		price  string
+		billed int
+		want   int
+	}{
+		{"", 0, 1}, {"", 7, 7}, {"price_unknown", 0, 1},
+		{"price_pro", 1, 2}, {"price_pro", 9, 9},
+		{"price_flat", 9, 9},
+	}
+	for _, c := range cases {
+		if got := s.wantedSeats(Subscription{PriceID: c.price}, c.billed); got != c.want {
+			t.Errorf("%s with %d billed: got %d, want %d", c.price, c.billed, got, c.want)
+		}
+	}
+}
+
+func TestBackoffGrowsAndStaysBounded(t *testing.T) {
+	s := seatService(time.Now())
+	for failures := 1; failures < 40; failures++ {
+		least := min(backoffLimit, backoffFirst<<min(failures-1, 20))
+		if got := s.backoff(failures); got < least || got > least+least/4 {
+			t.Fatalf("after %d failures: %v, want between %v and %v", failures, got, least, least+least/4)
+		}
+	}
+}

@@ -1,0 +1,183 @@
+package billing
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Options are what a [Service] is made of. Now, Rand and Log have defaults; everything else is needed.
+type Options struct {
+	Store     Store
+	Gateway   Gateway
+	Catalogue Catalogue
+	Now       func() time.Time // nil: time.Now
+	Rand      io.Reader        // nil: crypto/rand
+	Log       *slog.Logger     // nil: nothing is logged
+
+	SuccessURL, CancelURL, ReturnURL string   // where Checkout and the portal lead back to; absolute
+	AllowedOrigins                   []string // the origins a request's own URLs may have, as scheme://host[:port]
+	KeyFingerprint                   string   // stands for the secret key, so that its account is known while Stripe is away
+}
+
+// Service is Usher's domain: what pages, JSON endpoints, webhooks and background work ask for. It is safe for concurrent use.
+type Service struct {
+	store   Store
+	gateway Gateway
+	now     func() time.Time
+	rand    io.Reader
+	log     *slog.Logger
+
+	successURL, cancelURL, returnURL string
+	allowedOrigins                   []string
+	keyFingerprint                   string
+
+	catalogue atomic.Pointer[Catalogue]
+	account   atomic.Pointer[StripeAccount]
+	resolving sync.Mutex    // one look-up of account and prices at a time
+	resolved  atomic.Bool   // every price of the catalogue was found at Stripe
+	hashing   chan struct{} // bounds the memory that password hashing takes
+	wake      chan struct{} // tells Work that there is something to do
+}
+
+// New makes a Service. It does not speak to anything yet; [Service.Start] does.
+func New(o Options) *Service {
+	s := &Service{
+		store: o.Store, gateway: o.Gateway, now: o.Now, rand: o.Rand, log: o.Log,
+		successURL: o.SuccessURL, cancelURL: o.CancelURL, returnURL: o.ReturnURL, allowedOrigins: o.AllowedOrigins,
+		keyFingerprint: o.KeyFingerprint,
+		hashing:        make(chan struct{}, 2),
+		wake:           make(chan struct{}, 1),
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.rand == nil {
+		s.rand = rand.Reader
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	s.catalogue.Store(&o.Catalogue)
+	return s
+}
+
+// Catalogue returns the plans as they were last resolved at Stripe. It never waits.
+func (s *Service) Catalogue() Catalogue { return *s.catalogue.Load() }
+
+// Start learns whose Stripe account this is and which prices the catalogue means: first from what was remembered, then from Stripe. Its
+// error tells what Stripe did not tell; the Service works on with what it remembers, and [Service.Work] and every checkout try again.
+func (s *Service) Start(ctx context.Context) error {
+	if err := s.remember(ctx); err != nil {
+		return err
+	}
+	if err := s.learnAccount(ctx); err != nil {
+		return err
+	}
+	return s.resolvePrices(ctx)
+}
+
+// remember takes up what an earlier run learned of the account and the prices.
+func (s *Service) remember(ctx context.Context) error {
+	account, known, err := optional(s.store.RememberedAccount(ctx, s.keyFingerprint))
+	if err != nil || !known {
+		return err
+	}
+	s.account.Store(&account)
+	prices, err := s.store.RememberedPrices(ctx, account)
+	if err != nil {
+		return fmt.Errorf("read remembered prices: %w", err)
+	}
+	catalogue, _ := s.Catalogue().resolved(prices)
+	s.catalogue.Store(&catalogue)
+	return nil
+}
+
+func (s *Service) learnAccount(ctx context.Context) error {
+	s.resolving.Lock()
+	defer s.resolving.Unlock()
+	if s.account.Load() != nil {
+		return nil
+	}
+	account, err := s.gateway.Account(ctx)
+	if err != nil {
+		return fmt.Errorf("read the Stripe account: %w", err)
+	}
+	s.account.Store(&account)
+	return s.store.RememberAccount(ctx, s.keyFingerprint, account)
+}
+
+// resolvePrices reads the catalogue's prices from Stripe.
+func (s *Service) resolvePrices(ctx context.Context) error {
+	s.resolving.Lock()
+	defer s.resolving.Unlock()
+	catalogue, account := s.Catalogue(), s.knownAccount()
+	found, err := s.gateway.Prices(ctx, catalogue.LookupKeys(), catalogue.PriceIDs())
+	if err != nil {
+		return fmt.Errorf("read the prices from Stripe: %w", err)
+	}
+	if err := s.store.RememberPrices(ctx, account, found); err != nil {
+		return fmt.Errorf("remember the prices: %w", err)
+	}
+	remembered, err := s.store.RememberedPrices(ctx, account)
+	if err != nil {
+		return fmt.Errorf("read remembered prices: %w", err)
+	}
+	next, missing := catalogue.resolved(found)
+	next = next.withFormer(remembered)
+	s.catalogue.Store(&next)
+	s.resolved.Store(len(missing) == 0)
+	if len(missing) > 0 {
+		return fmt.Errorf("no active price at Stripe for %s: `usher plans push` creates what is missing", strings.Join(missing, ", "))
+	}
+	return nil
+}
+
+// requireAccount returns the Stripe account, learning it first where a start without Stripe has left it open.
+func (s *Service) requireAccount(ctx context.Context) (StripeAccount, error) {
+	if err := s.learnAccount(ctx); err != nil {
+		return StripeAccount{}, stripeFailed("learn account", err)
+	}
+	return *s.account.Load(), nil
+}
+
+// knownAccount returns the account without waiting for Stripe; the zero account, to which no link belongs, while it is not known.
+func (s *Service) knownAccount() StripeAccount {
+	if account := s.account.Load(); account != nil {
+		return *account
+	}
+	return StripeAccount{}
+}
+
+// wakeUp tells Work that there is something to do. What is lost here, the sweep finds.
+func (s *Service) wakeUp() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// newID makes an id such as org_k3j5…: a prefix that says what it is and 100 random bits.
+func (s *Service) newID(prefix string) string {
+	var random [13]byte
+	if _, err := io.ReadFull(s.rand, random[:]); err != nil {
+		panic("billing: no randomness: " + err.Error()) // crypto/rand never fails; a broken injected reader is a broken test
+	}
+	return prefix + "_" + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(random[:]))[:20]
+}
+
+// optional turns ErrNotFound into false.
+func optional[T any](value T, err error) (T, bool, error) {
+	if errors.Is(err, ErrNotFound) {
+		return value, false, nil
+	}
+	return value, err == nil, err
+}

@@ -1,0 +1,107 @@
+package billing
+
+import (
+	"context"
+	"time"
+)
+
+// Store keeps Usher's state. Package db implements it on PostgreSQL. A method that looks for one object answers [ErrNotFound] where it
+// does not exist; a broken uniqueness rule answers [CodeConflict].
+type Store interface {
+	Queries
+	// InTx runs f in one transaction and commits it if f returns nil. Serialization failures and deadlocks are run again, so f
+	// must do nothing but speak to its Queries.
+	InTx(ctx context.Context, f func(Queries) error) error
+}
+
+// Queries are the reads and writes, inside a transaction or outside. Methods named Lock take a row lock until the transaction ends.
+type Queries interface {
+	AccountQueries
+	CheckoutQueries
+	SubscriptionQueries
+	SeatQueries
+	EventQueries
+	StripeQueries
+}
+
+// AccountQueries are about people and organizations.
+type AccountQueries interface {
+	InsertUser(ctx context.Context, u User) error // CodeConflict on a known e-mail address
+	User(ctx context.Context, id string) (User, error)
+	UserByEmail(ctx context.Context, email string) (User, error) // without case
+	InsertOrganization(ctx context.Context, o Organization) error
+	Organization(ctx context.Context, id string) (Organization, error)
+	LockOrganization(ctx context.Context, id string) (Organization, error)
+	InsertMember(ctx context.Context, m Member) error // reads m.Role.ID
+	// Access reads user, organization and membership at once; ErrNotFound where the user is no active member.
+	Access(ctx context.Context, userID, organizationID string) (Access, error)
+	// Organizations lists those the user is an active member of, oldest membership first.
+	Organizations(ctx context.Context, userID string) ([]Organization, error)
+	Members(ctx context.Context, organizationID string) ([]Member, error) // by name
+	Roles(ctx context.Context, organizationID string) ([]Role, error)     // built-in first
+	CountBillable(ctx context.Context, organizationID string) (int, error)
+}
+
+// CheckoutQueries are about customers and Checkout sessions.
+type CheckoutQueries interface {
+	// CustomerLink reads the newest link of the organization in this account and mode, deleted or not.
+	CustomerLink(ctx context.Context, organizationID string, account StripeAccount) (CustomerLink, error)
+	// LastGeneration returns the highest generation any link of the organization has had, 0 for none.
+	LastGeneration(ctx context.Context, organizationID string) (int, error)
+	PutCustomerLink(ctx context.Context, link CustomerLink) error // inserts or updates by organization and generation
+	// CustomerOwner tells which organization a customer belongs to, by any link, old ones included.
+	CustomerOwner(ctx context.Context, customerID string, account StripeAccount) (CustomerLink, error)
+	// OpenCheckout reads the one reserved or open subscription checkout of the organization in this account and mode.
+	OpenCheckout(ctx context.Context, organizationID string, account StripeAccount) (CheckoutSession, error)
+	// PutCheckout inserts or updates by ID. Complete and expired are final: a later write of such a session changes nothing.
+	PutCheckout(ctx context.Context, session CheckoutSession) error
+	CheckoutByStripeID(ctx context.Context, organizationID, sessionID string) (CheckoutSession, error)
+}
+
+// SubscriptionQueries are about snapshots of subscriptions.
+type SubscriptionQueries interface {
+	// LockSubscription reads and locks the snapshot.
+	LockSubscription(ctx context.Context, id string) (Subscription, error)
+	Subscription(ctx context.Context, id string) (Subscription, error)
+	// PutSubscription inserts or overwrites the snapshot, IsCurrent left as it is, and raises Revision.
+	PutSubscription(ctx context.Context, s Subscription) error
+	// CurrentSubscription reads the organization's current one in this account and mode.
+	CurrentSubscription(ctx context.Context, organizationID string, account StripeAccount) (Subscription, error)
+	// Subscriptions lists the organization's subscriptions in this account and mode.
+	Subscriptions(ctx context.Context, organizationID string, account StripeAccount) ([]Subscription, error)
+	// SetCurrent makes one subscription the organization's current one in its account and mode and all others not.
+	SetCurrent(ctx context.Context, organizationID, subscriptionID string, account StripeAccount) error
+}
+
+// SeatQueries are about wanted and applied seats.
+type SeatQueries interface {
+	SeatState(ctx context.Context, organizationID string) (SeatState, error)
+	LockSeatState(ctx context.Context, organizationID string) (SeatState, error)
+	PutSeatState(ctx context.Context, s SeatState) error // inserts or updates
+	InsertSeatChange(ctx context.Context, c SeatChange) error
+	SeatChanges(ctx context.Context, organizationID string, limit int) ([]SeatChange, error) // newest first
+	// DueSeatSyncs lists organizations whose seats are due at now and under no living lease, longest due first.
+	DueSeatSyncs(ctx context.Context, now time.Time, limit int) ([]string, error)
+}
+
+// EventQueries are about the inbox of Stripe's events.
+type EventQueries interface {
+	// InsertEvent stores an event once; false where its id is known already.
+	InsertEvent(ctx context.Context, e StoredEvent) (bool, error)
+	// ClaimDueEvent picks the longest due pending event, pushes its NextAttemptAt to leaseUntil, counts the attempt and returns it;
+	// ErrNotFound where none is due. Two callers never get the same one.
+	ClaimDueEvent(ctx context.Context, now, leaseUntil time.Time) (StoredEvent, error)
+	// FinishEvent writes outcome, organization, error and next attempt.
+	FinishEvent(ctx context.Context, e StoredEvent) error
+	Event(ctx context.Context, id string) (StoredEvent, error)
+}
+
+// StripeQueries remember what Stripe told of the account and its prices, so that a start while Stripe is away knows them.
+type StripeQueries interface {
+	// RememberAccount keeps whose keys these are; fingerprint stands for the secret key and does not reveal it.
+	RememberAccount(ctx context.Context, fingerprint string, account StripeAccount) error
+	RememberedAccount(ctx context.Context, fingerprint string) (StripeAccount, error)
+	// RememberPrices inserts or updates by account, mode and price id. Prices no longer in use are kept: subscriptions may hold them.
+	RememberPrices(ctx context.Context, account StripeAccount, prices []StripePrice) error
+	RememberedPrices(ctx context.Context, account StripeAccount) ([]StripePrice, error) // oldest first
+}

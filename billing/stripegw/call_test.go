@@ -1,0 +1,189 @@
+package stripegw
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+	"time"
+
+	"usher/billing"
+)
+
+func TestMomentIsTheDateLessTheTimeTheTryTook(t *testing.T) {
+	t.Parallel()
+	const delay = 120 * time.Millisecond
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	f, gateway := newFake(t)
+	f.HandleFunc("GET /v1/subscriptions/sub_1", func(w http.ResponseWriter, r *http.Request) {
+		<-time.After(delay) // the slowness of Stripe is what is measured
+		answer(subscriptionJSON("sub_1"), dated(at)...)(w, r)
+	})
+
+	s, err := gateway.Subscription(t.Context(), "sub_1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if took := at.Sub(s.Moment); took < delay || took > delay+5*time.Second {
+		t.Errorf("moment lies %v before the Date header, want the call's duration of at least %v", took, delay)
+	}
+}
+
+func TestMomentLeavesOutLostTriesAndTheSleepAfterThem(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	f, gateway := newFake(t)
+	f.HandleFunc("GET /v1/subscriptions/sub_1", inTurn(hangUp, answer(subscriptionJSON("sub_1"), dated(at)...)))
+
+	s, err := gateway.Subscription(t.Context(), "sub_1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if took := at.Sub(s.Moment); took > 450*time.Millisecond {
+		t.Errorf("moment lies %v before the Date header: the half second that stripe-go slept was counted", took)
+	}
+}
+
+func TestListMomentIsTheEarliestPages(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	page := func(id, more string) string {
+		return `{"object":"list","url":"/v1/subscriptions","has_more":` + more + `,"data":[` + subscriptionJSON(id) + `]}`
+	}
+	tests := map[string]struct {
+		first, second []string
+		undated       bool
+	}{
+		"in order":                {dated(at), dated(at.Add(time.Minute)), false},
+		"by machines out of step": {dated(at.Add(time.Minute)), dated(at), false},
+		"the first undated":       {[]string{"Date", "-"}, dated(at), true},
+		"the second undated":      {dated(at), []string{"Date", "-"}, true},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f, gateway := newFake(t)
+			f.HandleFunc("GET /v1/subscriptions", inTurn(answer(page("sub_2", "true"), test.first...), answer(page("sub_1", "false"), test.second...)))
+			all, err := gateway.Subscriptions(t.Context(), "cus_1")
+			if test.undated {
+				if err == nil {
+					t.Errorf("got %+v without an error", all)
+				}
+				return
+			}
+			if err != nil || len(all) != 2 || all[0].ID != "sub_2" || all[1].ID != "sub_1" {
+				t.Fatalf("got %+v, %v, want both pages", all, err)
+			}
+			if all[0].Moment.After(at) || !all[0].Moment.Equal(all[1].Moment) {
+				t.Errorf("moments %v and %v, want the earlier page's", all[0].Moment, all[1].Moment)
+			}
+			asked := f.seen("GET", "/v1/subscriptions")
+			if asked[0].form.Get("status") != "all" || asked[0].form.Get("customer") != "cus_1" || asked[1].form.Get("starting_after") != "sub_2" {
+				t.Errorf("asked %v", asked)
+			}
+		})
+	}
+}
+
+func TestAnswerWithoutDateIsNoSnapshot(t *testing.T) {
+	t.Parallel()
+	f, gateway := newFake(t)
+	f.HandleFunc("GET /v1/subscriptions/sub_1", func(w http.ResponseWriter, r *http.Request) {
+		w.Header()["Date"] = nil
+		answer(subscriptionJSON("sub_1"))(w, r)
+	})
+	f.HandleFunc("GET /v1/subscriptions/sub_2", answer(subscriptionJSON("sub_2"), "Date", "yesterday"))
+
+	for _, id := range []string{"sub_1", "sub_2"} {
+		if s, err := gateway.Subscription(t.Context(), id); err == nil || !s.Moment.IsZero() {
+			t.Errorf("%s: got %+v, %v, want an error", id, s, err)
+		}
+	}
+}
+
+func TestAnswerThatIsSomethingElse(t *testing.T) {
+	t.Parallel()
+	f, gateway := newFake(t)
+	f.HandleFunc("/v1/", answer(`{"object":"list","data":[]}`))
+	calls := map[string]func() error{
+		"subscription": func() error { _, err := gateway.Subscription(t.Context(), "sub_1"); return err },
+		"checkout":     func() error { _, err := gateway.Checkout(t.Context(), "cs_1"); return err },
+		"new checkout": func() error { _, err := gateway.CreateCheckout(t.Context(), billing.CheckoutSession{}); return err },
+		"customer":     func() error { _, err := gateway.CreateCustomer(t.Context(), billing.CustomerLink{}); return err },
+		"price":        func() error { _, err := gateway.Prices(t.Context(), nil, []string{"price_1"}); return err },
+		"portal":       func() error { _, err := gateway.CreatePortal(t.Context(), billing.PortalRequest{}); return err },
+		"seats":        func() error { _, _, err := gateway.SetSeats(t.Context(), billing.SeatUpdate{}); return err },
+	}
+	for name, call := range calls {
+		if e := stripeError(t, call()); !e.Unanswered || !e.ShouldRetry {
+			t.Errorf("%s: %+v, want an unusable answer", name, e)
+		}
+	}
+}
+
+func TestContextsEndStaysInTheChain(t *testing.T) {
+	t.Parallel()
+	f, gateway := newFake(t)
+	arrived, release := make(chan struct{}, 4), make(chan struct{})
+	t.Cleanup(func() { close(release) })
+	f.HandleFunc("GET /v1/subscriptions/sub_1", func(http.ResponseWriter, *http.Request) {
+		arrived <- struct{}{}
+		<-release
+	})
+
+	canceled, cancel := context.WithCancel(t.Context())
+	go func() { <-arrived; cancel() }()
+	expired, done := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer done()
+	for want, ctx := range map[error]context.Context{context.Canceled: canceled, context.DeadlineExceeded: expired} {
+		_, err := gateway.Subscription(ctx, "sub_1")
+		if !errors.Is(err, want) {
+			t.Errorf("error %v does not hold %v", err, want)
+		}
+		if e := stripeError(t, err); !e.Unanswered || !e.ShouldRetry || e.Status != 0 {
+			t.Errorf("%v: got %+v, want unanswered", want, e)
+		}
+	}
+}
+
+func TestContextsEndDoesNotWaitForTheSleepBetweenTries(t *testing.T) {
+	t.Parallel()
+	f, gateway := newFake(t)
+	tried := make(chan struct{}, 4)
+	f.HandleFunc("GET /v1/subscriptions/sub_1", func(http.ResponseWriter, *http.Request) {
+		tried <- struct{}{}
+		panic(http.ErrAbortHandler)
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var canceledAt time.Time
+	go func() {
+		<-tried
+		<-time.After(50 * time.Millisecond) // into the sleep of at least 500 ms
+		canceledAt = time.Now()
+		cancel()
+	}()
+
+	_, err := gateway.Subscription(ctx, "sub_1")
+	if waited := time.Since(canceledAt); waited > 300*time.Millisecond || !errors.Is(err, context.Canceled) {
+		t.Errorf("returned %v after the context's end with %v", waited, err)
+	}
+}
+
+func TestAccountIsAskedOnce(t *testing.T) {
+	t.Parallel()
+	f, gateway := newFake(t)
+	for range 3 {
+		account, err := gateway.Account(t.Context())
+		if err != nil || account != (billing.StripeAccount{ID: "acct_own"}) {
+			t.Fatalf("got %+v, %v", account, err)
+		}
+	}
+	if n := len(f.seen("GET", "/v1/account")); n != 1 {
+		t.Errorf("asked %d times, want once", n)
+	}
+	live := New(Options{SecretKey: " rk_live_123456789012 ", APIBase: f.url})
+	if account, err := live.Account(t.Context()); err != nil || !account.Livemode {
+		t.Errorf("got %+v, %v, want live mode", account, err)
+	}
+}

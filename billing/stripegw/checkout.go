@@ -1,0 +1,111 @@
+package stripegw
+
+import (
+	"context"
+	"time"
+
+	"usher/billing"
+
+	"github.com/stripe/stripe-go/v79"
+)
+
+// CreateCheckout opens a Checkout session for the record, whose id makes the idempotency key: a repeated call answers the session of the
+// first. Such an answer shows the session as it was, so it is read anew.
+func (g *Gateway) CreateCheckout(ctx context.Context, session billing.CheckoutSession) (billing.StripeCheckout, error) {
+	created, x, err := ask(ctx, "create checkout session", func(ctx context.Context) (*stripe.CheckoutSession, error) {
+		return g.checkouts.New(checkoutParams(ctx, session))
+	})
+	if err != nil {
+		return billing.StripeCheckout{}, err
+	}
+	if created.ID == "" {
+		return billing.StripeCheckout{}, unusable(x, "the answer is no checkout session")
+	}
+	if x.replayed {
+		return g.Checkout(ctx, created.ID)
+	}
+	return mapCheckout(created), nil
+}
+
+// checkoutParams carries the organization three times: on the session, on what it leads to, and as client_reference_id, because Stripe
+// copies none of them to the others. The URLs go out as they are, the braces of {CHECKOUT_SESSION_ID} included.
+func checkoutParams(ctx context.Context, session billing.CheckoutSession) *stripe.CheckoutSessionParams {
+	params := &stripe.CheckoutSessionParams{
+		Mode:              stripe.String(string(session.Mode)),
+		Customer:          stripe.String(session.CustomerID),
+		ClientReferenceID: stripe.String(session.OrganizationID),
+		LineItems: []*stripe.CheckoutSessionLineItemParams{
+			{Price: stripe.String(session.PriceID), Quantity: stripe.Int64(int64(session.Quantity))},
+		},
+		Metadata:   map[string]string{"orgId": session.OrganizationID, "user_id": session.UserID},
+		SuccessURL: stripe.String(session.SuccessURL),
+		CancelURL:  stripe.String(session.CancelURL),
+	}
+	setModeParams(params, session)
+	params.Context = ctx
+	params.SetIdempotencyKey("checkout:" + session.ID)
+	return params
+}
+
+func setModeParams(params *stripe.CheckoutSessionParams, session billing.CheckoutSession) {
+	metadata := map[string]string{"orgId": session.OrganizationID}
+	if session.Mode == billing.ModePayment {
+		params.PaymentIntentData = &stripe.CheckoutSessionPaymentIntentDataParams{Metadata: metadata}
+		return
+	}
+	params.SubscriptionData = &stripe.CheckoutSessionSubscriptionDataParams{Metadata: metadata}
+	if session.TrialDays > 0 { // Stripe refuses 0
+		params.SubscriptionData.TrialPeriodDays = stripe.Int64(int64(session.TrialDays))
+	}
+}
+
+// Checkout reads a session with its subscription, where it has one.
+func (g *Gateway) Checkout(ctx context.Context, sessionID string) (billing.StripeCheckout, error) {
+	found, x, err := ask(ctx, "read checkout session", func(ctx context.Context) (*stripe.CheckoutSession, error) {
+		params := &stripe.CheckoutSessionParams{Expand: stripe.StringSlice([]string{"subscription", "subscription.default_payment_method"})}
+		params.Context = ctx
+		return g.checkouts.Get(sessionID, params)
+	})
+	if err != nil {
+		return billing.StripeCheckout{}, err
+	}
+	if found.ID == "" {
+		return billing.StripeCheckout{}, unusable(x, "the answer is no checkout session")
+	}
+	checkout := mapCheckout(found)
+	if found.Subscription == nil || found.Subscription.Object == "" {
+		return checkout, nil
+	}
+	snapshot, err := g.snapshot(ctx, found.Subscription, x)
+	checkout.Subscription = &snapshot
+	return checkout, err
+}
+
+// ExpireCheckout closes an open session; one that is complete or expired already answers a StripeError with status 400.
+func (g *Gateway) ExpireCheckout(ctx context.Context, sessionID string) error {
+	_, _, err := ask(ctx, "expire checkout session", func(ctx context.Context) (*stripe.CheckoutSession, error) {
+		params := &stripe.CheckoutSessionExpireParams{}
+		params.Context = ctx
+		return g.checkouts.Expire(sessionID, params)
+	})
+	return err
+}
+
+// mapCheckout copies all but the subscription itself. Unknown words are kept as they are.
+func mapCheckout(s *stripe.CheckoutSession) billing.StripeCheckout {
+	checkout := billing.StripeCheckout{
+		ID:                s.ID,
+		URL:               s.URL,
+		Mode:              billing.CheckoutMode(s.Mode),
+		Status:            billing.CheckoutStatus(s.Status),
+		PaymentStatus:     string(s.PaymentStatus),
+		CustomerID:        customerID(s.Customer),
+		ClientReferenceID: s.ClientReferenceID,
+		OrgID:             s.Metadata["orgId"],
+		ExpiresAt:         time.Unix(s.ExpiresAt, 0).UTC(),
+	}
+	if s.Subscription != nil {
+		checkout.SubscriptionID = s.Subscription.ID
+	}
+	return checkout
+}

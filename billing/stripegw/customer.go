@@ -1,0 +1,45 @@
+package stripegw
+
+import (
+	"context"
+	"fmt"
+
+	"usher/billing"
+
+	"github.com/stripe/stripe-go/v79"
+)
+
+// CreateCustomer creates the organization's customer. The idempotency key is the seed's, org:<organization>, for the first generation
+// and org:<organization>:<generation> for later ones, so that a deleted customer is not handed out again by Stripe's memory of the key.
+func (g *Gateway) CreateCustomer(ctx context.Context, link billing.CustomerLink) (string, error) {
+	created, x, err := ask(ctx, "create customer", func(ctx context.Context) (*stripe.Customer, error) {
+		return g.customers.New(customerParams(ctx, link))
+	})
+	if err != nil {
+		return "", err
+	}
+	if created.ID == "" {
+		return "", unusable(x, "the answer is no customer")
+	}
+	return created.ID, nil
+}
+
+func customerParams(ctx context.Context, link billing.CustomerLink) *stripe.CustomerParams {
+	params := &stripe.CustomerParams{Metadata: map[string]string{"orgId": link.OrganizationID}}
+	if link.Email != "" {
+		params.Email = stripe.String(link.Email)
+	}
+	if link.Name != "" {
+		params.Name = stripe.String(link.Name)
+	}
+	params.Context = ctx
+	params.SetIdempotencyKey(customerKey(link))
+	return params
+}
+
+func customerKey(link billing.CustomerLink) string {
+	if link.Generation <= 1 {
+		return "org:" + link.OrganizationID
+	}
+	return fmt.Sprintf("org:%s:%d", link.OrganizationID, link.Generation)
+}

@@ -1,0 +1,108 @@
+package stripegw
+
+import (
+	"errors"
+	"net/http"
+
+	"usher/billing"
+
+	"github.com/stripe/stripe-go/v79"
+)
+
+// Codes that stripe-go v79 has no constant for (https://docs.stripe.com/error-codes).
+const (
+	// codeInFlight is the answer while an earlier request with the same idempotency key is still being carried out.
+	codeInFlight = "idempotency_key_in_use"
+	// codeSubscriptionAction is the answer to a change whose payment needs the customer, under error_if_incomplete.
+	codeSubscriptionAction = "subscription_payment_intent_requires_action"
+)
+
+// unanswered is a silence of Stripe together with what stripe-go or the network said of it.
+type unanswered struct {
+	silence *billing.StripeError
+	cause   error
+}
+
+// Error returns the silence's text, which holds the cause's.
+func (u unanswered) Error() string { return u.silence.Error() }
+
+// Unwrap keeps the cause in the chain, so that errors.Is still finds the context's end in it.
+func (u unanswered) Unwrap() []error { return []error{u.silence, u.cause} }
+
+// stripeFailure turns an error of stripe-go into a *billing.StripeError, with the cause beside it where no answer was read.
+func stripeFailure(err error, x exchange) error {
+	var known *billing.StripeError
+	if errors.As(err, &known) {
+		return err
+	}
+	var answer *stripe.Error
+	if errors.As(err, &answer) {
+		return refusal(answer, x)
+	}
+	silence := &billing.StripeError{Status: x.status, RequestID: x.requestID, Message: err.Error(), ShouldRetry: true, Unanswered: true}
+	return unanswered{silence, err}
+}
+
+// unusable reports an answer that cannot be read as what it should be. It was carried out, or may have been: the same idempotency key
+// is to be sent again.
+func unusable(x exchange, message string) error {
+	return &billing.StripeError{Status: x.status, RequestID: x.requestID, Message: message, ShouldRetry: true, Unanswered: true}
+}
+
+func refusal(e *stripe.Error, x exchange) *billing.StripeError {
+	return &billing.StripeError{
+		Status:       e.HTTPStatusCode,
+		Type:         string(e.Type),
+		Code:         string(e.Code),
+		DeclineCode:  string(e.DeclineCode),
+		Param:        e.Param,
+		RequestID:    e.RequestID,
+		Message:      e.Msg,
+		ShouldRetry:  retryable(e.HTTPStatusCode),
+		Unanswered:   undecided(e, x),
+		HostedURL:    hostedURL(e.PaymentIntent),
+		Authenticate: wantsAuthentication(e),
+	}
+}
+
+func retryable(status int) bool { return limited(status) || status >= http.StatusInternalServerError }
+
+// limited tells whether an answer was given for a lock, a conflict or a limit, before anything was done: Stripe stores none of these
+// under the idempotency key.
+func limited(status int) bool {
+	return status == http.StatusConflict || status == http.StatusTooManyRequests
+}
+
+// undecided tells whether the request may have been carried out although an error was read: the same key is in flight elsewhere, or an
+// earlier try of this call may have done it and the last one met a limit.
+func undecided(e *stripe.Error, x exchange) bool {
+	return e.Code == codeInFlight || x.begun && limited(e.HTTPStatusCode)
+}
+
+// hostedURL is where a person can finish the payment: the invoice's page, else the bank's.
+func hostedURL(intent *stripe.PaymentIntent) string {
+	switch {
+	case intent == nil:
+		return ""
+	case intent.Invoice != nil && intent.Invoice.HostedInvoiceURL != "":
+		return intent.Invoice.HostedInvoiceURL
+	case intent.NextAction != nil && intent.NextAction.RedirectToURL != nil:
+		return intent.NextAction.RedirectToURL.URL
+	}
+	return ""
+}
+
+func wantsAuthentication(e *stripe.Error) bool {
+	switch e.Code {
+	case stripe.ErrorCodeAuthenticationRequired, stripe.ErrorCodeInvoicePaymentIntentRequiresAction, codeSubscriptionAction:
+		return true
+	}
+	return e.DeclineCode == stripe.DeclineCodeAuthenticationRequired ||
+		e.PaymentIntent != nil && e.PaymentIntent.Status == stripe.PaymentIntentStatusRequiresAction
+}
+
+// isMissing tells whether Stripe says that the object does not exist.
+func isMissing(err error) bool {
+	var e *billing.StripeError
+	return errors.As(err, &e) && e.Code == string(stripe.ErrorCodeResourceMissing)
+}

@@ -1,0 +1,115 @@
+package stripegw
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"usher/billing"
+
+	"github.com/stripe/stripe-go/v79"
+)
+
+// messageNoEvent is the answer to a body that is signed well and is no event all the same.
+const messageNoEvent = "The body is signed but is no Stripe event"
+
+// VerifyEvent checks the signature over the raw body with every current secret, the signature's age by now, and reads the event. It keeps
+// payload in the Event: the caller must not change it. Errors carry billing.CodeInvalid.
+func (g *Gateway) VerifyEvent(payload []byte, signatureHeader string, now time.Time) (billing.Event, error) {
+	if err := verifySignature(payload, signatureHeader, g.webhookSecrets, now); err != nil {
+		return billing.Event{}, &billing.Error{Code: billing.CodeInvalid, Message: billing.MessageSignatureFailed, Err: err}
+	}
+	return g.ParseEvent(payload)
+}
+
+// envelope is what every event has in every API version.
+type envelope struct {
+	ID         string `json:"id"`
+	Type       string `json:"type"`
+	APIVersion string `json:"api_version"`
+	Livemode   bool   `json:"livemode"`
+	Account    string `json:"account"`
+	Created    int64  `json:"created"`
+	Data       struct {
+		Object json.RawMessage `json:"object"`
+	} `json:"data"`
+}
+
+// ParseEvent reads an event that was verified before. Only an object written in this package's API version is parsed as one; of any
+// other, and of any that does not parse, the ids alone are taken, and the object is to be fetched. The error carries
+// billing.CodeInvalid: the body is no event.
+func (g *Gateway) ParseEvent(payload []byte) (billing.Event, error) {
+	var e envelope
+	if err := json.Unmarshal(payload, &e); err != nil {
+		return billing.Event{}, noEvent(err)
+	}
+	if plain(e.ID) == "" || plain(e.Type) == "" {
+		return billing.Event{}, noEvent(errors.New("it has no id or no type"))
+	}
+	event := billing.Event{
+		ID:         e.ID,
+		Type:       e.Type,
+		APIVersion: plain(e.APIVersion),
+		Livemode:   e.Livemode,
+		Account:    plain(e.Account),
+		Created:    time.Unix(e.Created, 0).UTC(),
+		Payload:    payload,
+	}
+	if !g.readObject(&event, e.Data.Object) {
+		readIDs(&event, e.Data.Object)
+	}
+	return event, nil
+}
+
+func noEvent(cause error) error {
+	return &billing.Error{Code: billing.CodeInvalid, Message: messageNoEvent, Err: cause}
+}
+
+// readObject parses the object the event's type promises, and tells whether there is nothing more to read. The type is looked at first
+// so that a large object is decoded once.
+func (g *Gateway) readObject(event *billing.Event, object []byte) bool {
+	switch {
+	case event.APIVersion != stripe.APIVersion:
+		return false
+	case strings.HasPrefix(event.Type, "customer.subscription."):
+		return g.readSubscription(event, object)
+	case strings.HasPrefix(event.Type, "checkout.session."):
+		return readCheckout(event, object)
+	}
+	return false
+}
+
+func (g *Gateway) readSubscription(event *billing.Event, object []byte) bool {
+	var s stripe.Subscription
+	// Called directly: json.Unmarshal would first scan the whole object twice more, and the envelope's decoding has checked it.
+	if s.UnmarshalJSON(object) != nil || s.Object != "subscription" || plain(s.ID) == "" {
+		return false
+	}
+	snapshot, err := payloadSnapshot(&s, cmp.Or(event.Account, g.knownAccountID()), event.Created)
+	if err != nil {
+		return false
+	}
+	event.ObjectID, event.ObjectType = s.ID, s.Object
+	event.SubscriptionID = s.ID
+	event.CustomerID = plain(snapshot.CustomerID)
+	event.OrgID = plain(snapshot.MetadataOrgID)
+	event.TestClock = snapshot.TestClock
+	event.Subscription = snapshot
+	return true
+}
+
+func readCheckout(event *billing.Event, object []byte) bool {
+	var s stripe.CheckoutSession
+	if json.Unmarshal(object, &s) != nil || s.Object != "checkout.session" || plain(s.ID) == "" {
+		return false
+	}
+	checkout := mapCheckout(&s)
+	event.ObjectID, event.ObjectType = s.ID, s.Object
+	event.SubscriptionID = plain(checkout.SubscriptionID)
+	event.CustomerID = plain(checkout.CustomerID)
+	event.OrgID = plain(cmp.Or(checkout.OrgID, checkout.ClientReferenceID))
+	event.Checkout = &checkout
+	return true
+}

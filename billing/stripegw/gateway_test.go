@@ -1,0 +1,75 @@
+package stripegw
+
+import (
+	"bytes"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"usher/billing"
+)
+
+// lockedBuffer is a log that several goroutines may write.
+type lockedBuffer struct {
+	mutex  sync.Mutex
+	buffer bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	return b.buffer.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	return b.buffer.String()
+}
+
+func TestLogTellsTheCallAndNeitherKeyNorPeople(t *testing.T) {
+	t.Parallel()
+	f, _ := newFake(t)
+	f.HandleFunc("POST /v1/customers", answer(`{"id":"cus_1","object":"customer","email":"ada@example.com"}`))
+	for level, wanted := range map[slog.Level]bool{slog.LevelDebug: true, slog.LevelInfo: false} {
+		var log lockedBuffer
+		gateway := New(Options{SecretKey: "sk_test_verysecret", APIBase: f.url, Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: level}))})
+		if _, err := gateway.CreateCustomer(t.Context(), billing.CustomerLink{OrganizationID: "org_1", Email: "ada@example.com"}); err != nil {
+			t.Fatal(err)
+		}
+		if told := strings.Contains(log.String(), "/v1/customers"); told != wanted {
+			t.Errorf("at %v the log holds the call: %t", level, told)
+		}
+		if strings.Contains(log.String(), "verysecret") || strings.Contains(log.String(), "ada@") {
+			t.Errorf("the log holds what it must not: %s", log.String())
+		}
+	}
+}
+
+type countingTransport struct {
+	mutex sync.Mutex
+	count int
+}
+
+func (c *countingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	c.mutex.Lock()
+	c.count++
+	c.mutex.Unlock()
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+func TestGivenHTTPClientIsUsedAndLeftAsItIs(t *testing.T) {
+	t.Parallel()
+	f, _ := newFake(t)
+	transport := &countingTransport{}
+	given := &http.Client{Transport: transport}
+	gateway := New(Options{SecretKey: "sk_test_123456789012", APIBase: f.url, HTTPClient: given})
+	if _, err := gateway.Account(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if transport.count != 1 || given.Transport != http.RoundTripper(transport) {
+		t.Errorf("%d calls went through the client given, its transport is now %T", transport.count, given.Transport)
+	}
+}

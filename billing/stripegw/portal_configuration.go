@@ -1,0 +1,159 @@
+package stripegw
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"usher/billing"
+
+	"github.com/stripe/stripe-go/v79"
+	"github.com/stripe/stripe-go/v79/form"
+)
+
+// portalMark is the metadata key under which our portal configurations carry the hash of their parameters.
+const portalMark = "usher_config"
+
+// portalProducts is the most products a configuration may offer
+// (https://docs.stripe.com/api/customer_portal/configurations/create, features.subscription_update.products).
+const portalProducts = 10
+
+// portalConfiguration returns the id of an active configuration for what may be switched to: the one remembered, else the one found at
+// Stripe by its mark, else a new one. A refused one is passed over.
+func (g *Gateway) portalConfiguration(ctx context.Context, catalogue billing.Catalogue, refused string) (string, error) {
+	params := portalParams(catalogue)
+	mark := portalHash(params)
+	if id := g.rememberedPortalConfiguration(mark); id != "" {
+		return id, nil
+	}
+	id, err := g.findPortalConfiguration(ctx, mark, refused)
+	if err == nil && id == "" {
+		id, err = g.createPortalConfiguration(ctx, params, mark, refused)
+	}
+	if err != nil {
+		return "", err
+	}
+	g.rememberPortalConfiguration(mark, id)
+	return id, nil
+}
+
+func (g *Gateway) rememberedPortalConfiguration(mark string) string {
+	g.portalMutex.Lock()
+	defer g.portalMutex.Unlock()
+	return g.portalIDs[mark]
+}
+
+func (g *Gateway) rememberPortalConfiguration(mark, id string) {
+	g.portalMutex.Lock()
+	defer g.portalMutex.Unlock()
+	g.portalIDs[mark] = id
+}
+
+func (g *Gateway) forgetPortalConfiguration(id string) {
+	g.portalMutex.Lock()
+	defer g.portalMutex.Unlock()
+	maps.DeleteFunc(g.portalIDs, func(_, known string) bool { return known == id })
+}
+
+func (g *Gateway) findPortalConfiguration(ctx context.Context, mark, refused string) (string, error) {
+	id, _, err := ask(ctx, "list portal configurations", func(ctx context.Context) (string, error) {
+		params := &stripe.BillingPortalConfigurationListParams{Active: stripe.Bool(true)}
+		params.Context, params.Limit = ctx, stripe.Int64(pageSize)
+		list := g.portalConfigurations.List(params)
+		for list.Next() {
+			if c := list.BillingPortalConfiguration(); c.Metadata[portalMark] == mark && c.ID != refused {
+				return c.ID, nil
+			}
+		}
+		return "", list.Err()
+	})
+	return id, err
+}
+
+// createPortalConfiguration uses the mark as idempotency key, so that two replicas make one; where one was refused its id joins the key,
+// since under the old key Stripe would answer with the refused one.
+func (g *Gateway) createPortalConfiguration(
+	ctx context.Context, params *stripe.BillingPortalConfigurationParams, mark, refused string,
+) (string, error) {
+	created, x, err := ask(ctx, "create portal configuration", func(ctx context.Context) (*stripe.BillingPortalConfiguration, error) {
+		params.Context = ctx
+		params.AddMetadata(portalMark, mark)
+		params.SetIdempotencyKey("portal:" + mark + ":" + refused)
+		return g.portalConfigurations.New(params)
+	})
+	if err != nil {
+		return "", err
+	}
+	if created.ID == "" {
+		return "", unusable(x, "the answer is no portal configuration")
+	}
+	return created.ID, nil
+}
+
+// portalParams is our configuration. Seats follow the members, so the portal may change the price and never the quantity.
+func portalParams(catalogue billing.Catalogue) *stripe.BillingPortalConfigurationParams {
+	enabled := stripe.Bool(true)
+	return &stripe.BillingPortalConfigurationParams{
+		BusinessProfile: &stripe.BillingPortalConfigurationBusinessProfileParams{
+			Headline: stripe.String("Manage your plan, cards and invoices"),
+		},
+		Features: &stripe.BillingPortalConfigurationFeaturesParams{
+			CustomerUpdate: &stripe.BillingPortalConfigurationFeaturesCustomerUpdateParams{
+				Enabled:        enabled,
+				AllowedUpdates: stripe.StringSlice([]string{"email", "name", "address", "tax_id"}),
+			},
+			InvoiceHistory:      &stripe.BillingPortalConfigurationFeaturesInvoiceHistoryParams{Enabled: enabled},
+			PaymentMethodUpdate: &stripe.BillingPortalConfigurationFeaturesPaymentMethodUpdateParams{Enabled: enabled},
+			SubscriptionCancel: &stripe.BillingPortalConfigurationFeaturesSubscriptionCancelParams{
+				Enabled: enabled,
+				Mode:    stripe.String(string(stripe.BillingPortalConfigurationFeaturesSubscriptionCancelModeAtPeriodEnd)),
+			},
+			SubscriptionUpdate: planChangeParams(catalogue),
+		},
+	}
+}
+
+// planChangeParams sends default_allowed_updates and products even where there is nothing to switch to and the feature is off, because
+// this API version requires both (shared/STRIPE.md, 'Portal').
+func planChangeParams(catalogue billing.Catalogue) *stripe.BillingPortalConfigurationFeaturesSubscriptionUpdateParams {
+	products := switchableProducts(catalogue)
+	return &stripe.BillingPortalConfigurationFeaturesSubscriptionUpdateParams{
+		Enabled:               stripe.Bool(len(products) > 0),
+		DefaultAllowedUpdates: stripe.StringSlice([]string{"price"}),
+		ProrationBehavior:     stripe.String("create_prorations"), // Stripe's default is none
+		Products:              products,
+	}
+}
+
+// switchableProducts groups the resolved prices by product, in the catalogue's order. The result is empty, never nil: only then does
+// stripe-go send the parameter.
+func switchableProducts(catalogue billing.Catalogue) []*stripe.BillingPortalConfigurationFeaturesSubscriptionUpdateProductParams {
+	var order []string
+	prices := map[string][]string{}
+	for _, plan := range catalogue.Plans {
+		for _, price := range plan.Prices {
+			if price.ID == "" || price.ProductID == "" || slices.Contains(prices[price.ProductID], price.ID) {
+				continue
+			}
+			if len(prices[price.ProductID]) == 0 {
+				order = append(order, price.ProductID)
+			}
+			prices[price.ProductID] = append(prices[price.ProductID], price.ID)
+		}
+	}
+	products := []*stripe.BillingPortalConfigurationFeaturesSubscriptionUpdateProductParams{}
+	for _, id := range order[:min(len(order), portalProducts)] {
+		products = append(products, &stripe.BillingPortalConfigurationFeaturesSubscriptionUpdateProductParams{
+			Product: stripe.String(id),
+			Prices:  stripe.StringSlice(prices[id]),
+		})
+	}
+	return products
+}
+
+// portalHash names a configuration by what it says: the form that would be sent.
+func portalHash(params *stripe.BillingPortalConfigurationParams) string {
+	values := &form.Values{}
+	form.AppendTo(values, params)
+	return hash(values.Encode())
+}

@@ -1,0 +1,154 @@
+package stripegw
+
+import (
+	"encoding/json"
+	"net/url"
+	"reflect"
+	"testing"
+	"time"
+
+	"usher/billing"
+
+	"github.com/stripe/stripe-go/v79"
+)
+
+func TestSubscriptionMapping(t *testing.T) {
+	t.Parallel()
+	may, june := time.Unix(1714521600, 0).UTC(), time.Unix(1717200000, 0).UTC()
+	plain := billing.Subscription{
+		ID: "sub_1", CustomerID: "cus_1", Account: "acct_own", Status: billing.StatusActive, PriceID: "price_team_month", ItemID: "si_1",
+		Quantity: 3, CurrentPeriodStart: may, CurrentPeriodEnd: june, CreatedAt: may, MetadataOrgID: "org_1",
+	}
+	with := func(change func(*billing.Subscription)) billing.Subscription {
+		changed := plain
+		change(&changed)
+		return changed
+	}
+	tests := map[string]struct {
+		fields []string
+		want   billing.Subscription
+	}{
+		"plain": {nil, plain},
+		"cancel at period end": {[]string{"cancel_at_period_end", "true", "cancel_at", "1717200000", "canceled_at", "1714521600"},
+			with(func(s *billing.Subscription) { s.CancelAtPeriodEnd, s.CancelAt, s.CanceledAt = true, &june, &may })},
+		"ended": {[]string{"status", `"canceled"`, "ended_at", "1717200000", "canceled_at", "1717200000"},
+			with(func(s *billing.Subscription) {
+				s.Status, s.EndedAt, s.CanceledAt = billing.StatusCanceled, &june, &june
+			})},
+		"trial": {[]string{"status", `"trialing"`, "trial_end", "1717200000"},
+			with(func(s *billing.Subscription) { s.Status, s.TrialEnd = billing.StatusTrialing, &june })},
+		"card expanded": {[]string{"default_payment_method", `{"id":"pm_1","object":"payment_method","type":"card","card":{"brand":"visa","last4":"4242"}}`},
+			with(func(s *billing.Subscription) { s.CardBrand, s.CardLast4 = "visa", "4242" })},
+		"no card but a debit": {[]string{"default_payment_method", `{"id":"pm_1","object":"payment_method","type":"sepa_debit"}`}, plain},
+		"test clock and live": {[]string{"test_clock", `"clock_1"`, "livemode", "true"},
+			with(func(s *billing.Subscription) { s.TestClock, s.Livemode = true, true })},
+		"unknown status": {[]string{"status", `"hibernating"`}, with(func(s *billing.Subscription) { s.Status = "hibernating" })},
+		"customer expanded, metadata of others": {[]string{"customer", `{"id":"cus_1","object":"customer"}`, "metadata", `{"orgid":"x"}`},
+			with(func(s *billing.Subscription) { s.MetadataOrgID = "" })},
+		"no items": {[]string{"items", itemsJSON(false)},
+			with(func(s *billing.Subscription) { s.ItemID, s.PriceID, s.Quantity = "", "", 0 })},
+		"metered only": {[]string{"items", itemsJSON(false, itemJSON("m", 1, "metered", "{}"))},
+			with(func(s *billing.Subscription) { s.ItemID, s.PriceID, s.Quantity = "", "price_m", 0 })},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			var s stripe.Subscription
+			if err := json.Unmarshal([]byte(subscriptionJSON("sub_1", test.fields...)), &s); err != nil {
+				t.Fatal(err)
+			}
+			if got := mapSubscription(&s, "acct_own", time.Time{}); !reflect.DeepEqual(got, test.want) {
+				t.Errorf("got  %+v\nwant %+v", got, test.want)
+			}
+		})
+	}
+}
+
+func TestSeatItem(t *testing.T) {
+	t.Parallel()
+	licensed, metered := "licensed", "metered"
+	tests := map[string]struct {
+		items []string
+		want  string
+	}{
+		"one":                      {[]string{itemJSON("a", 5, licensed, "{}")}, "a"},
+		"first made":               {[]string{itemJSON("a", 5, licensed, "{}"), itemJSON("b", 4, licensed, "{}")}, "b"},
+		"same second":              {[]string{itemJSON("b", 5, licensed, "{}"), itemJSON("a", 5, licensed, "{}")}, "a"},
+		"marked":                   {[]string{itemJSON("a", 4, licensed, "{}"), itemJSON("b", 5, licensed, `{"usher":"seats"}`)}, "b"},
+		"marked otherwise":         {[]string{itemJSON("a", 5, licensed, "{}"), itemJSON("b", 6, licensed, `{"usher":"packs"}`)}, "a"},
+		"two marked":               {[]string{itemJSON("a", 6, licensed, `{"usher":"seats"}`), itemJSON("b", 5, licensed, `{"usher":"seats"}`)}, "b"},
+		"metered is none":          {[]string{itemJSON("a", 1, metered, "{}"), itemJSON("b", 5, licensed, "{}")}, "b"},
+		"metered is none, marked":  {[]string{itemJSON("a", 1, metered, `{"usher":"seats"}`), itemJSON("b", 5, licensed, "{}")}, "b"},
+		"null and a price missing": {[]string{"null", `{"id":"x","object":"subscription_item"}`, itemJSON("b", 5, licensed, "{}")}, "b"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			var s stripe.Subscription
+			if err := json.Unmarshal([]byte(subscriptionJSON("sub_1", "items", itemsJSON(false, test.items...))), &s); err != nil {
+				t.Fatal(err)
+			}
+			got := mapSubscription(&s, "", time.Time{})
+			if got.ItemID != test.want || got.PriceID != "price_"+test.want || got.Quantity != 4 {
+				t.Errorf("got item %s, price %s, quantity %d, want %s", got.ItemID, got.PriceID, got.Quantity, test.want)
+			}
+		})
+	}
+}
+
+func TestEveryPageOfItemsIsRead(t *testing.T) {
+	t.Parallel()
+	f, gateway := newFake(t)
+	first, second := itemJSON("si_a", 5, "licensed", "{}"), itemJSON("si_b", 6, "licensed", `{"usher":"seats"}`)
+	f.HandleFunc("GET /v1/subscriptions/sub_1", answer(subscriptionJSON("sub_1", "items", itemsJSON(true, first))))
+	f.HandleFunc("GET /v1/subscription_items", inTurn(answer(itemsJSON(true, first)), answer(itemsJSON(false, second))))
+
+	s, err := gateway.Subscription(t.Context(), "sub_1")
+	if err != nil || s.ItemID != "si_b" {
+		t.Fatalf("got item %s, %v, want the marked one of the second page", s.ItemID, err)
+	}
+	asked := f.seen("GET", "/v1/subscription_items")
+	if len(asked) != 2 || asked[0].form.Get("subscription") != "sub_1" || asked[1].form.Get("starting_after") != "si_a" {
+		t.Errorf("asked %v", asked)
+	}
+}
+
+func TestSetSeats(t *testing.T) {
+	t.Parallel()
+	f, gateway := newFake(t)
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	f.HandleFunc("POST /v1/subscriptions/sub_1", inTurn(
+		answer(subscriptionJSON("sub_1"), dated(at)...),
+		answer(subscriptionJSON("sub_1"), append(dated(at), "Idempotent-Replayed", "true")...)))
+	update := billing.SeatUpdate{SubscriptionID: "sub_1", ItemID: "si_1", Quantity: 0, Proration: "none", IdempotencyKey: "seats:si_1:7:2"}
+
+	s, replayed, err := gateway.SetSeats(t.Context(), update)
+	if err != nil || replayed || s.Quantity != 3 || s.Account != "acct_own" || at.Sub(s.Moment) > 5*time.Second {
+		t.Errorf("got %+v, replayed %t, %v", s, replayed, err)
+	}
+	s, replayed, err = gateway.SetSeats(t.Context(), update)
+	if err != nil || !replayed || !s.Moment.IsZero() {
+		t.Errorf("the stored answer: got moment %v, replayed %t, %v", s.Moment, replayed, err)
+	}
+	sent := f.seen("POST", "/v1/subscriptions/sub_1")[0]
+	wantForm(t, sent.form, url.Values{
+		"items[0][id]": {"si_1"}, "items[0][quantity]": {"0"}, "proration_behavior": {"none"}, "off_session": {"true"},
+		"expand[0]": {"default_payment_method"}, "expand[1]": {"latest_invoice"},
+	})
+	if sent.key != "seats:si_1:7:2" {
+		t.Errorf("sent under the key %q", sent.key)
+	}
+}
+
+// wantForm compares all parameters: one too many is as wrong as one missing.
+func wantForm(t *testing.T, got, want url.Values) {
+	t.Helper()
+	for name := range want {
+		if !reflect.DeepEqual(got[name], want[name]) {
+			t.Errorf("%s: sent %q, want %q", name, got[name], want[name])
+		}
+	}
+	for name := range got {
+		if _, ok := want[name]; !ok {
+			t.Errorf("%s: sent %q, want nothing", name, got[name])
+		}
+	}
+}

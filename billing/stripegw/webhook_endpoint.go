@@ -1,0 +1,69 @@
+package stripegw
+
+import (
+	"context"
+	"slices"
+
+	"github.com/stripe/stripe-go/v79"
+)
+
+// EnsureWebhookEndpoint makes Stripe send the events to the URL, at the API version of this package where the endpoint is new. The
+// signing secret is known only then: Stripe tells it once, so for an endpoint found it is empty. One found that is disabled or lacks an
+// event is mended and keeps its secret.
+func (g *Gateway) EnsureWebhookEndpoint(ctx context.Context, url string, events []string) (id, secret string, created bool, err error) {
+	found, err := g.findWebhookEndpoint(ctx, url)
+	if err != nil {
+		return "", "", false, err
+	}
+	if found != nil {
+		return found.ID, "", false, g.mendWebhookEndpoint(ctx, found, events)
+	}
+	made, x, err := ask(ctx, "create webhook endpoint", func(ctx context.Context) (*stripe.WebhookEndpoint, error) {
+		params := &stripe.WebhookEndpointParams{
+			URL:           stripe.String(url),
+			EnabledEvents: stripe.StringSlice(events),
+			APIVersion:    stripe.String(stripe.APIVersion),
+		}
+		params.Context = ctx
+		return g.webhookEndpoints.New(params)
+	})
+	if err != nil {
+		return "", "", false, err
+	}
+	if made.ID == "" || made.Secret == "" {
+		return "", "", false, unusable(x, "the answer is no webhook endpoint with a secret")
+	}
+	return made.ID, made.Secret, true, nil
+}
+
+func (g *Gateway) findWebhookEndpoint(ctx context.Context, url string) (*stripe.WebhookEndpoint, error) {
+	found, _, err := ask(ctx, "list webhook endpoints", func(ctx context.Context) (*stripe.WebhookEndpoint, error) {
+		params := &stripe.WebhookEndpointListParams{}
+		params.Context, params.Limit = ctx, stripe.Int64(pageSize)
+		list := g.webhookEndpoints.List(params)
+		for list.Next() {
+			if endpoint := list.WebhookEndpoint(); endpoint.URL == url {
+				return endpoint, nil
+			}
+		}
+		return nil, list.Err()
+	})
+	return found, err
+}
+
+func (g *Gateway) mendWebhookEndpoint(ctx context.Context, found *stripe.WebhookEndpoint, events []string) error {
+	lacks := func(event string) bool { return !slices.Contains(found.EnabledEvents, event) }
+	everything := slices.Contains(found.EnabledEvents, "*")
+	if found.Status != "disabled" && (everything || !slices.ContainsFunc(events, lacks)) {
+		return nil
+	}
+	_, _, err := ask(ctx, "update webhook endpoint", func(ctx context.Context) (*stripe.WebhookEndpoint, error) {
+		params := &stripe.WebhookEndpointParams{Disabled: stripe.Bool(false)}
+		if !everything {
+			params.EnabledEvents = stripe.StringSlice(distinct(append(slices.Clone(found.EnabledEvents), events...)))
+		}
+		params.Context = ctx
+		return g.webhookEndpoints.Update(found.ID, params)
+	})
+	return err
+}

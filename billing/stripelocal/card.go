@@ -1,0 +1,181 @@
+package stripelocal
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Decline is why a card said no.
+type Decline struct{ Code, DeclineCode, Message string }
+
+// testCard is one of Stripe's published test cards (docs: testing).
+type testCard struct {
+	number       string
+	token        string // pm_card_… without its prefix
+	brand        string
+	decline      *Decline
+	attaches     bool // declines only when charged
+	authenticate bool // wants 3-D Secure, unless it has been set up
+	always       bool // wants 3-D Secure every time
+}
+
+func testCards() []testCard {
+	return []testCard{
+		{number: "4242424242424242", token: "visa", brand: "visa"},
+		{number: "4000056655665556", token: "visa_debit", brand: "visa"},
+		{number: "5555555555554444", token: "mastercard", brand: "mastercard"},
+		{number: "378282246310005", token: "amex", brand: "amex"},
+		{number: "4000000000000002", token: "chargeDeclined", brand: "visa", decline: genericDecline()},
+		{number: "4000000000009995", token: "chargeDeclinedInsufficientFunds", brand: "visa", decline: cardDeclined("insufficient_funds", "Your card has insufficient funds.")},
+		{number: "4000000000009987", token: "chargeDeclinedLostCard", brand: "visa", decline: cardDeclined("lost_card", "Your card was declined.")},
+		{number: "4000000000009979", token: "chargeDeclinedStolenCard", brand: "visa", decline: cardDeclined("stolen_card", "Your card was declined.")},
+		{number: "4000000000000069", token: "chargeDeclinedExpiredCard", brand: "visa", decline: &Decline{"expired_card", "expired_card", "Your card has expired."}},
+		{number: "4000000000000127", token: "chargeDeclinedIncorrectCvc", brand: "visa", decline: &Decline{"incorrect_cvc", "incorrect_cvc", "Your card's security code is incorrect."}},
+		{number: "4000000000000119", token: "chargeDeclinedProcessingError", brand: "visa", decline: &Decline{"processing_error", "processing_error", "An error occurred while processing your card. Try again in a little bit."}},
+		{number: "4000000000000341", token: "chargeCustomerFail", brand: "visa", decline: genericDecline(), attaches: true},
+		{number: "4000002500003155", token: "authenticationRequiredOnSetup", brand: "visa", authenticate: true},
+		{number: "4000002760003184", token: "authenticationRequired", brand: "visa", authenticate: true, always: true},
+	}
+}
+
+func genericDecline() *Decline { return cardDeclined("generic_decline", "Your card was declined.") }
+
+func cardDeclined(declineCode, message string) *Decline {
+	return &Decline{"card_declined", declineCode, message}
+}
+
+func cardByNumber(number string) (testCard, bool) {
+	for _, c := range testCards() {
+		if c.number == number {
+			return c, true
+		}
+	}
+	return testCard{}, false
+}
+
+func cardByToken(token string) (testCard, bool) {
+	name := strings.TrimPrefix(strings.TrimPrefix(token, "pm_card_"), "visa_")
+	if strings.HasPrefix(token, "pm_card_visa_debit") {
+		name = "visa_debit"
+	}
+	for _, c := range testCards() {
+		if strings.HasPrefix(token, "pm_card_") && c.token == name {
+			return c, true
+		}
+	}
+	return testCard{}, false
+}
+
+// outcome is what comes of trying to take money from a card.
+type outcome int
+
+const (
+	paid outcome = iota
+	refused
+	needsAction
+)
+
+// outcome says how a charge ends. A card that was set up with 3-D Secure does
+// not ask again, but for the one that always does.
+func (p *PaymentMethod) outcome() (outcome, *Decline) {
+	card, known := cardByNumber(p.Number)
+	switch {
+	case !known:
+		return refused, genericDecline()
+	case card.decline != nil:
+		return refused, card.decline
+	case card.always, card.authenticate && !p.Authenticated:
+		return needsAction, nil
+	}
+	return paid, nil
+}
+
+// setupOutcome says how saving a card without a charge ends.
+func (p *PaymentMethod) setupOutcome() (outcome, *Decline) {
+	if card, _ := cardByNumber(p.Number); card.attaches {
+		return paid, nil
+	}
+	return p.outcome()
+}
+
+// cardEntry is what somebody typed into a hosted page.
+type cardEntry struct{ Number, Expiry, CVC, Name string }
+
+// check gives the message for each field that cannot stand, by field name.
+func (c cardEntry) check(now int64) map[string]string {
+	problems := map[string]string{}
+	if message := checkNumber(digitsOf(c.Number)); message != "" {
+		problems["cardNumber"] = message
+	}
+	if message := checkExpiry(c.Expiry, now); message != "" {
+		problems["cardExpiry"] = message
+	}
+	if n := len(c.CVC); n < 3 || n > 4 || digitsOf(c.CVC) != c.CVC {
+		problems["cardCvc"] = "Your card's security code is incomplete."
+	}
+	return problems
+}
+
+func checkNumber(number string) string {
+	switch {
+	case len(number) < 12:
+		return "Your card number is incomplete."
+	case !luhn(number):
+		return "Your card number is invalid."
+	}
+	if _, known := cardByNumber(number); !known {
+		return "Only Stripe's test cards work here, such as 4242 4242 4242 4242."
+	}
+	return ""
+}
+
+func checkExpiry(text string, now int64) string {
+	month, year, ok := parseExpiry(text)
+	if !ok {
+		return "Your card's expiration date is incomplete."
+	}
+	today := time.Unix(now, 0).UTC()
+	if year < today.Year() || year == today.Year() && month < int(today.Month()) {
+		return "Your card's expiration year is in the past."
+	}
+	return ""
+}
+
+// parseExpiry reads MM / YY and MM/YYYY.
+func parseExpiry(text string) (month, year int, ok bool) {
+	m, y, found := strings.Cut(text, "/")
+	if digits := digitsOf(text); !found && len(digits) == 4 {
+		m, y = digits[:2], digits[2:]
+	}
+	month, errMonth := strconv.Atoi(strings.TrimSpace(m))
+	year, errYear := strconv.Atoi(strings.TrimSpace(y))
+	if year < 100 {
+		year += 2000
+	}
+	return month, year, errMonth == nil && errYear == nil && month >= 1 && month <= 12 && year < 2100
+}
+
+func digitsOf(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return r
+		}
+		return -1
+	}, s)
+}
+
+// luhn is the check digit rule of card numbers.
+func luhn(number string) bool {
+	sum := 0
+	for i := range len(number) {
+		d := int(number[len(number)-1-i] - '0')
+		if i%2 == 1 {
+			if d *= 2; d > 9 {
+				d -= 9
+			}
+		}
+		sum += d
+	}
+	return sum%10 == 0
+}

@@ -1,0 +1,141 @@
+package stripelocal
+
+// Charge is one attempt to take money, good or bad.
+type Charge struct {
+	Base
+	Amount         int64
+	AmountRefunded int64
+	Currency       string
+	Customer       string
+	Description    string
+	Disputed       bool
+	Failure        *Decline
+	Invoice        string
+	Metadata       map[string]string
+	PaymentIntent  string
+	PaymentMethod  string
+	ReceiptEmail   string
+}
+
+func chargeResource() resource {
+	return resource{
+		kind: "charge",
+		render: finder(func(s *state) *table[*Charge] { return s.Charges },
+			func(a *act, c *Charge) object { return a.renderCharge(c) }),
+		routes: []route{
+			{"GET /v1/charges", listParams + "customer payment_intent", (*act).listCharges},
+			{"GET /v1/charges/{id}", "", (*act).getCharge},
+		},
+	}
+}
+
+// addCharge stores an attempt; decline is nil where it went well.
+func (a *act) addCharge(pi *PaymentIntent, pm *PaymentMethod, decline *Decline) *Charge {
+	ch := &Charge{
+		Base: Base{ID: a.ids.long("ch_3"), Created: a.at}, Amount: pi.Amount, Currency: pi.Currency,
+		Customer: pi.Customer, Description: pi.Description, Failure: decline, Invoice: pi.Invoice,
+		Metadata: pi.Metadata, PaymentIntent: pi.ID, PaymentMethod: pm.ID, ReceiptEmail: pi.ReceiptEmail,
+	}
+	a.state.Charges.insert(ch)
+	return ch
+}
+
+func (a *act) getCharge(in *input) (any, error) {
+	ch, ok := a.state.Charges.get(in.path("id"))
+	if !ok {
+		return nil, notFound("charge", in.path("id"), "id")
+	}
+	return a.renderCharge(ch), nil
+}
+
+func (a *act) listCharges(in *input) (any, error) {
+	rows := a.state.Charges.all
+	switch {
+	case in.has("payment_intent"):
+		rows = a.state.Charges.by("payment_intent", in.str("payment_intent"))
+	case in.has("customer"):
+		rows = a.state.Charges.by("customer", in.str("customer"))
+	}
+	return listing[*Charge]{
+		what: "charge", table: a.state.Charges, rows: rows,
+		keep:   func(c *Charge) bool { return !in.has("customer") || c.Customer == in.str("customer") },
+		render: func(c *Charge) object { return a.renderCharge(c) },
+	}.page(in)
+}
+
+func (c *Charge) status() string {
+	if c.Failure != nil {
+		return "failed"
+	}
+	return "succeeded"
+}
+
+func (a *act) renderCharge(c *Charge) object {
+	captured, balance := c.Amount, any("txn_3"+c.ID[len("ch_3"):])
+	if c.Failure != nil {
+		captured, balance = 0, nil
+	}
+	o := object{
+		"id": c.ID, "object": "charge", "amount": c.Amount, "amount_captured": captured,
+		"amount_refunded": c.AmountRefunded, "application": nil, "application_fee": nil,
+		"application_fee_amount": nil, "balance_transaction": balance,
+		"calculated_statement_descriptor": "LOCAL STRIPE", "captured": c.Failure == nil, "created": c.Created,
+		"currency": c.Currency, "customer": ref{"customer", c.Customer}, "description": orNull(c.Description),
+		"disputed": c.Disputed, "failure_balance_transaction": nil, "failure_code": nil, "failure_message": nil,
+		"fraud_details": object{}, "invoice": ref{"invoice", c.Invoice}, "livemode": false, "metadata": c.Metadata,
+		"on_behalf_of": nil, "outcome": c.renderOutcome(), "paid": c.Failure == nil,
+		"payment_intent": ref{"payment_intent", c.PaymentIntent}, "payment_method": c.PaymentMethod,
+		"receipt_email": orNull(c.ReceiptEmail), "receipt_number": nil, "receipt_url": nil,
+		"refunded": c.AmountRefunded == c.Amount && c.Amount > 0,
+		"refunds":  hidden(func() any { return listObject("/v1/charges/"+c.ID+"/refunds", []any{}, false) }),
+		"review":   nil, "shipping": nil, "source": nil, "source_transfer": nil, "statement_descriptor": nil,
+		"statement_descriptor_suffix": nil, "status": c.status(), "transfer_data": nil, "transfer_group": nil,
+	}
+	if c.Failure != nil {
+		o["failure_code"], o["failure_message"] = c.Failure.Code, c.Failure.Message
+	}
+	a.renderChargeCard(o, c)
+	return o
+}
+
+func (c *Charge) renderOutcome() object {
+	if c.Failure == nil {
+		return object{
+			"network_status": "approved_by_network", "reason": nil, "risk_level": "normal", "risk_score": 21,
+			"seller_message": "Payment complete.", "type": "authorized",
+		}
+	}
+	return object{
+		"network_status": "declined_by_network", "reason": orNull(c.Failure.DeclineCode), "risk_level": "normal",
+		"risk_score": 21, "seller_message": "The bank did not return any further details with this decline.",
+		"type": "issuer_declined",
+	}
+}
+
+// renderChargeCard shows the card as it is kept; charges never lose theirs.
+func (a *act) renderChargeCard(o object, c *Charge) {
+	pm, ok := a.state.PaymentMethods.get(c.PaymentMethod)
+	if !ok {
+		o["billing_details"], o["payment_method_details"] = (&PaymentMethod{}).renderBilling(), nil
+		return
+	}
+	var secure any
+	if pm.Authenticated {
+		secure = object{
+			"authentication_flow": "challenge", "electronic_commerce_indicator": "05",
+			"exemption_indicator": nil, "exemption_indicator_applied": nil, "result": "authenticated",
+			"result_reason": nil, "transaction_id": nil, "version": "2.2.0",
+		}
+	}
+	o["billing_details"] = pm.renderBilling()
+	o["payment_method_details"] = object{"type": "card", "card": object{
+		"amount_authorized": c.Amount, "authorization_code": nil, "brand": pm.Brand, "checks": cardChecks(),
+		"country": "US", "exp_month": pm.ExpMonth, "exp_year": pm.ExpYear,
+		"extended_authorization": object{"status": "disabled"}, "fingerprint": pm.fingerprint(), "funding": "credit",
+		"incremental_authorization": object{"status": "unavailable"}, "installments": nil, "last4": pm.last4(),
+		"mandate": nil, "multicapture": object{"status": "unavailable"}, "network": pm.Brand,
+		"network_token":  object{"used": false},
+		"overcapture":    object{"maximum_amount_capturable": c.Amount, "status": "unavailable"},
+		"three_d_secure": secure, "wallet": nil,
+	}}
+}

@@ -1,0 +1,201 @@
+package stripelocal
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// maxString is the longest value Stripe takes where nothing shorter is said.
+const maxString = 5000
+
+var decimalPattern = regexp.MustCompile(`^-?[0-9]{1,15}(\.[0-9]{1,12})?$`)
+
+// check holds a decoded form against a route's parameters. What passes, the
+// accessors of params can read without further questions.
+func (sh *shape) check(n *node) *Error {
+	if err := sh.checkUnknown(n); err != nil {
+		return err
+	}
+	for _, name := range sh.order {
+		field, value := sh.fields[name], n.children[name]
+		if value == nil {
+			if field.required {
+				return missing(child(n, name))
+			}
+			continue
+		}
+		if err := field.checkValue(value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func child(n *node, name string) string {
+	if n.name == "" {
+		return name
+	}
+	return n.name + "[" + name + "]"
+}
+
+func (sh *shape) checkUnknown(n *node) *Error {
+	var unknown []string
+	for _, key := range n.keys {
+		if sh.fields[key] == nil {
+			unknown = append(unknown, leafName(n.children[key]))
+		}
+	}
+	if len(unknown) == 0 {
+		return nil
+	}
+	noun := "parameter"
+	if len(unknown) > 1 {
+		noun = "parameters"
+	}
+	return invalid("parameter_unknown", unknown[0], "Received unknown "+noun+": "+strings.Join(unknown, ", "))
+}
+
+func leafName(n *node) string { return n.name }
+
+func (sh *shape) checkValue(n *node) *Error {
+	if n.isScalar && n.scalar == "" {
+		return sh.checkEmpty(n)
+	}
+	if sh.list {
+		return sh.checkList(n)
+	}
+	return sh.checkOne(n)
+}
+
+func (sh *shape) checkEmpty(n *node) *Error {
+	if sh.clearable || sh.kind == "any" {
+		return nil
+	}
+	return invalid("parameter_invalid_empty", n.name, fmt.Sprintf("You passed an empty string for '%s'. We assume empty values are an attempt to unset a parameter; however '%s' cannot be unset. You should remove '%s' from your request or supply a non-empty value.", n.name, n.name, n.name))
+}
+
+func (sh *shape) checkList(n *node) *Error {
+	if !n.isList() {
+		return invalid("", n.name, "Invalid array")
+	}
+	element := *sh
+	element.list, element.clearable = false, false
+	for _, e := range n.elements() {
+		if err := element.checkValue(e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (sh *shape) checkOne(n *node) *Error {
+	switch sh.kind {
+	case "any":
+		return nil
+	case "hash", "map":
+		return sh.checkHash(n)
+	case "range":
+		if !n.isScalar {
+			return rangeShape.check(n)
+		}
+	}
+	if !n.isScalar {
+		return invalid("", n.name, "Invalid string: {"+strings.Join(n.keys, ", ")+"}")
+	}
+	return sh.checkScalar(n)
+}
+
+// rangeShape never changes once made.
+var rangeShape = func() *shape {
+	sh, err := parseShape(rangeFields)
+	if err != nil {
+		panic(err)
+	}
+	return sh
+}()
+
+func (sh *shape) checkHash(n *node) *Error {
+	if n.isScalar {
+		return invalid("", n.name, "Invalid object")
+	}
+	if sh.kind == "hash" {
+		return sh.check(n)
+	}
+	return checkMap(n)
+}
+
+// checkMap holds metadata against its published limits.
+func checkMap(n *node) *Error {
+	if len(n.keys) > 50 {
+		return invalid("", n.name, "You can only have up to 50 metadata keys.")
+	}
+	for _, key := range n.keys {
+		v := n.children[key]
+		switch {
+		case !v.isScalar:
+			return invalid("", v.name, "Metadata values must be strings, but a value of type hash was passed. If your metadata value is a hash or array, you should serialize it first.")
+		case utf8.RuneCountInString(key) > 40:
+			return invalid("", n.name, fmt.Sprintf("Metadata keys can have up to 40 characters, but you passed in a key that is %d characters. Invalid key: %s", utf8.RuneCountInString(key), key))
+		case utf8.RuneCountInString(v.scalar) > 500:
+			return invalid("", n.name, fmt.Sprintf("Metadata values can have up to 500 characters, but you passed in a value that is %d characters. Invalid value: %s", utf8.RuneCountInString(v.scalar), v.scalar))
+		}
+	}
+	return nil
+}
+
+func (sh *shape) checkScalar(n *node) *Error {
+	switch sh.kind {
+	case "int", "time", "range":
+		return checkInteger(n)
+	case "when":
+		if n.scalar == "now" {
+			return nil
+		}
+		return checkInteger(n)
+	case "bool":
+		if n.scalar != "true" && n.scalar != "false" {
+			return invalid("", n.name, "Invalid boolean: "+n.scalar)
+		}
+	case "decimal":
+		if !decimalPattern.MatchString(n.scalar) {
+			return invalid("parameter_invalid_decimal", n.name, "Invalid decimal: "+n.scalar)
+		}
+	case "enum":
+		return sh.checkEnum(n)
+	}
+	if utf8.RuneCountInString(n.scalar) > maxString {
+		return invalid("parameter_invalid_string", n.name, fmt.Sprintf("Invalid string: must be at most %d characters", maxString))
+	}
+	return nil
+}
+
+func checkInteger(n *node) *Error {
+	if _, err := strconv.ParseInt(n.scalar, 10, 64); err != nil {
+		return invalid("parameter_invalid_integer", n.name, "Invalid integer: "+n.scalar)
+	}
+	return nil
+}
+
+func (sh *shape) checkEnum(n *node) *Error {
+	for _, c := range sh.choices {
+		if c == n.scalar {
+			return nil
+		}
+	}
+	return invalid("", n.name, fmt.Sprintf("Invalid %s: must be one of %s", n.name, orList(sh.choices)))
+}
+
+// orList writes a, b, or c.
+func orList(words []string) string {
+	last := len(words) - 1
+	switch len(words) {
+	case 0, 1:
+		return strings.Join(words, "")
+	case 2:
+		return words[0] + " or " + words[1]
+	}
+	return strings.Join(words[:last], ", ") + ", or " + words[last]
+}

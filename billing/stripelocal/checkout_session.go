@@ -1,0 +1,321 @@
+package stripelocal
+
+// checkoutLife is how long a session stays open by default (docs: 24 hours).
+const checkoutLife = 24 * 60 * 60
+
+// CheckoutSession is an invitation to pay on the hosted page.
+type CheckoutSession struct {
+	Base
+	AllowPromotionCodes bool
+	AutomaticTax        bool
+	BillingAddress      string
+	CancelURL           string
+	ClientReferenceID   string
+	Currency            string
+	Customer            string
+	CustomerCreation    string
+	CustomerEmail       string
+	EnteredEmail        string
+	EnteredName         string
+	ExpiresAt           int64
+	Invoice             string
+	Lines               []CheckoutLine
+	Locale              string
+	Metadata            map[string]string
+	MethodCollection    string
+	Mode                string
+	PaymentIntent       string
+	IntentDescription   string
+	IntentMetadata      map[string]string
+	FutureUsage         string
+	PaymentStatus       string
+	SetupIntent         string
+	Status              string // open, complete, expired
+	SubDescription      string
+	SubMetadata         map[string]string
+	SubMissingMethod    string
+	SubTrialDays        int64
+	SubTrialEnd         int64
+	Subscription        string
+	SubmitType          string
+	SuccessURL          string
+	TaxIDCollection     bool
+	PhoneCollection     bool
+}
+
+// CheckoutLine is one thing to be bought.
+type CheckoutLine struct {
+	ID       string
+	Price    string
+	Quantity int64
+}
+
+const checkoutParams = "mode:payment|subscription|setup customer customer_email client_reference_id success_url cancel_url " +
+	"line_items[]{price quantity:int adjustable_quantity{enabled:bool! minimum:int maximum:int}} metadata:map? " +
+	"subscription_data{metadata:map trial_period_days:int trial_end:time description billing_cycle_anchor:time proration_behavior:create_prorations|none trial_settings{end_behavior{missing_payment_method:cancel|create_invoice|pause!}!}} " +
+	"payment_intent_data{metadata:map description setup_future_usage:on_session|off_session receipt_email} " +
+	"allow_promotion_codes:bool automatic_tax{enabled:bool! liability:any} billing_address_collection:auto|required currency " +
+	"customer_creation:always|if_required customer_update{address:auto|never name:auto|never shipping:auto|never} expires_at:time locale " +
+	"payment_method_collection:always|if_required payment_method_types[] phone_number_collection{enabled:bool!} " +
+	"submit_type:auto|book|donate|pay tax_id_collection{enabled:bool! required:if_supported|never} ui_mode:hosted|embedded "
+
+func checkoutSessionResource() resource {
+	return resource{
+		kind: "checkout.session",
+		render: finder(func(s *state) *table[*CheckoutSession] { return s.Sessions },
+			func(a *act, x *CheckoutSession) object { return a.renderSession(x) }),
+		arm: func(a *act) {
+			for _, cs := range a.state.Sessions.all {
+				a.armSession(cs)
+			}
+		},
+		routes: []route{
+			{"POST /v1/checkout/sessions", checkoutParams, (*act).createSession},
+			{"GET /v1/checkout/sessions", listParams + "customer payment_intent subscription status:open|complete|expired customer_details{email!}", (*act).listSessions},
+			{"GET /v1/checkout/sessions/{id}", "", (*act).getSession},
+			{"POST /v1/checkout/sessions/{id}", "metadata:map?", (*act).updateSession},
+			{"GET /v1/checkout/sessions/{id}/line_items", "limit:int starting_after ending_before", (*act).listSessionLines},
+			{"POST /v1/checkout/sessions/{id}/expire", "", (*act).expireSessionCall},
+		},
+	}
+}
+
+func (a *act) createSession(in *input) (any, error) {
+	c, lines, err := a.checkSession(in)
+	if err != nil {
+		return nil, err
+	}
+	cs := &CheckoutSession{
+		Mode: in.str("mode"), Lines: lines, Metadata: in.metadata(), Status: "open", PaymentStatus: "unpaid",
+		ExpiresAt: in.numOr("expires_at", a.at+checkoutLife), MethodCollection: in.strOr("payment_method_collection", "always"),
+		SubMissingMethod: "create_invoice",
+	}
+	if c != nil {
+		cs.Customer = c.ID
+	}
+	cs.take(in.params)
+	cs.Base = Base{ID: "cs_test_a1" + a.ids.token(56), Created: a.at}
+	price, _ := a.state.Prices.get(lines[0].Price)
+	cs.Currency = price.Currency
+	a.state.Sessions.insert(cs)
+	a.armSession(cs)
+	return a.renderSession(cs), nil
+}
+
+func (cs *CheckoutSession) take(p params) {
+	p.setStr("success_url", &cs.SuccessURL)
+	p.setStr("cancel_url", &cs.CancelURL)
+	p.setStr("client_reference_id", &cs.ClientReferenceID)
+	p.setStr("customer_email", &cs.CustomerEmail)
+	p.setStr("customer_creation", &cs.CustomerCreation)
+	p.setStr("locale", &cs.Locale)
+	p.setStr("submit_type", &cs.SubmitType)
+	p.setStr("billing_address_collection", &cs.BillingAddress)
+	p.setFlag("allow_promotion_codes", &cs.AllowPromotionCodes)
+	p.at("automatic_tax").setFlag("enabled", &cs.AutomaticTax)
+	p.at("tax_id_collection").setFlag("enabled", &cs.TaxIDCollection)
+	p.at("phone_number_collection").setFlag("enabled", &cs.PhoneCollection)
+	sub, intent := p.at("subscription_data"), p.at("payment_intent_data")
+	cs.SubMetadata, cs.IntentMetadata = sub.metadata(), intent.metadata()
+	sub.setStr("description", &cs.SubDescription)
+	sub.setNum("trial_period_days", &cs.SubTrialDays)
+	sub.setNum("trial_end", &cs.SubTrialEnd)
+	sub.at("trial_settings").at("end_behavior").setStr("missing_payment_method", &cs.SubMissingMethod)
+	intent.setStr("description", &cs.IntentDescription)
+	intent.setStr("setup_future_usage", &cs.FutureUsage)
+}
+
+func (a *act) sessionAt(in *input) (*CheckoutSession, error) {
+	cs, ok := a.state.Sessions.get(in.path("id"))
+	if !ok {
+		return nil, notFound("checkout.session", in.path("id"), "session")
+	}
+	return cs, nil
+}
+
+func (a *act) getSession(in *input) (any, error) {
+	cs, err := a.sessionAt(in)
+	if err != nil {
+		return nil, err
+	}
+	return a.renderSession(cs), nil
+}
+
+func (a *act) updateSession(in *input) (any, error) {
+	cs, err := a.sessionAt(in)
+	if err != nil {
+		return nil, err
+	}
+	in.setMetadata(&cs.Metadata)
+	return a.renderSession(cs), nil
+}
+
+func (a *act) listSessions(in *input) (any, error) {
+	rows := a.state.Sessions.all
+	for _, name := range []string{"customer", "subscription", "payment_intent"} {
+		if in.has(name) {
+			rows = a.state.Sessions.by(name, in.str(name))
+		}
+	}
+	email := in.at("customer_details").str("email")
+	return listing[*CheckoutSession]{
+		what: "checkout.session", table: a.state.Sessions, rows: rows,
+		keep: func(x *CheckoutSession) bool {
+			return (!in.has("status") || x.Status == in.str("status")) && (!in.has("customer") || x.Customer == in.str("customer")) &&
+				(email == "" || x.EnteredEmail == email)
+		},
+		render: func(x *CheckoutSession) object { return a.renderSession(x) },
+	}.page(in)
+}
+
+func (a *act) listSessionLines(in *input) (any, error) {
+	cs, err := a.sessionAt(in)
+	if err != nil {
+		return nil, err
+	}
+	return a.renderSessionLines(cs), nil
+}
+
+func (a *act) expireSessionCall(in *input) (any, error) {
+	cs, err := a.sessionAt(in)
+	if err != nil {
+		return nil, err
+	}
+	if cs.Status != "open" {
+		return nil, invalid("", "", "Only Checkout Sessions with a status in [\"open\"] can be expired. This Checkout Session has a status of `"+cs.Status+"`.")
+	}
+	a.expireSession(cs)
+	return a.renderSession(cs), nil
+}
+
+func (a *act) armSession(cs *CheckoutSession) {
+	if cs.Status != "open" {
+		return
+	}
+	a.schedule(accountClock, cs.ExpiresAt, func(b *act) {
+		if cs.Status == "open" {
+			b.expireSession(cs)
+		}
+	})
+}
+
+// expireSession closes a session for good; a subscription whose first payment
+// was being tried through it goes too.
+func (a *act) expireSession(cs *CheckoutSession) {
+	cs.Status, cs.ExpiresAt = "expired", min(cs.ExpiresAt, a.at)
+	if sub, ok := a.state.Subscriptions.get(cs.Subscription); ok && sub.Status == "incomplete" {
+		a.endSubscription(sub, "incomplete_expired", "cancellation_requested")
+	}
+	if cs.Mode == "payment" {
+		a.cancelIntent(cs.PaymentIntent, "abandoned")
+	}
+	a.emit("checkout.session.expired", a.renderSession(cs))
+}
+
+// amount is what the session asks for now; a trial asks for nothing.
+func (a *act) sessionAmount(cs *CheckoutSession) int64 {
+	var sum int64
+	for _, l := range cs.Lines {
+		if p, ok := a.state.Prices.get(l.Price); ok && (p.Interval == "" || !cs.hasTrial()) {
+			sum += p.amount(l.Quantity)
+		}
+	}
+	return sum
+}
+
+func (cs *CheckoutSession) hasTrial() bool { return cs.SubTrialDays > 0 || cs.SubTrialEnd > 0 }
+
+func (a *act) renderSession(cs *CheckoutSession) object {
+	amount := a.sessionAmount(cs)
+	o := object{
+		"id": cs.ID, "object": "checkout.session", "after_expiration": nil, "allow_promotion_codes": nil,
+		"amount_subtotal": amount, "amount_total": amount,
+		"automatic_tax":              object{"enabled": cs.AutomaticTax, "liability": nil, "status": nil},
+		"billing_address_collection": orNull(cs.BillingAddress), "cancel_url": orNull(cs.CancelURL),
+		"client_reference_id": orNull(cs.ClientReferenceID), "client_secret": nil, "consent": nil,
+		"consent_collection": nil, "created": cs.Created, "currency": cs.Currency, "currency_conversion": nil,
+		"custom_fields": []any{}, "custom_text": object{"after_submit": nil, "shipping_address": nil, "submit": nil, "terms_of_service_acceptance": nil},
+		"customer": ref{"customer", cs.Customer}, "customer_creation": orNull(cs.CustomerCreation),
+		"customer_details": a.renderCustomerDetails(cs), "customer_email": orNull(cs.CustomerEmail),
+		"expires_at": cs.ExpiresAt, "invoice": ref{"invoice", cs.Invoice}, "invoice_creation": nil,
+		"livemode": false, "locale": orNull(cs.Locale), "metadata": cs.Metadata, "mode": cs.Mode,
+		"payment_intent": ref{"payment_intent", ""}, "payment_link": nil,
+		"payment_method_collection": cs.MethodCollection, "payment_method_configuration_details": nil,
+		"payment_method_options": object{}, "payment_method_types": []any{"card"}, "payment_status": cs.PaymentStatus,
+		"phone_number_collection": object{"enabled": cs.PhoneCollection}, "recovered_from": nil,
+		"saved_payment_method_options": nil, "setup_intent": nil, "shipping_address_collection": nil,
+		"shipping_cost": nil, "shipping_details": nil, "shipping_options": []any{}, "status": cs.Status,
+		"submit_type": orNull(cs.SubmitType), "subscription": ref{"subscription", cs.Subscription},
+		"success_url":   orNull(cs.SuccessURL),
+		"total_details": object{"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
+		"ui_mode":       "hosted", "url": nil,
+		"line_items": hidden(func() any { return a.renderSessionLines(cs) }),
+	}
+	if cs.AllowPromotionCodes {
+		o["allow_promotion_codes"] = true
+	}
+	if cs.TaxIDCollection {
+		o["tax_id_collection"] = object{"enabled": true, "required": "never"}
+	}
+	a.renderSessionMode(o, cs)
+	return o
+}
+
+func (a *act) renderSessionMode(o object, cs *CheckoutSession) {
+	if cs.Status == "open" {
+		o["url"] = a.origin + "/c/pay/" + cs.ID
+	}
+	if cs.Mode == "payment" {
+		o["payment_intent"] = ref{"payment_intent", cs.PaymentIntent}
+		o["payment_method_collection"] = "if_required"
+		o["invoice_creation"] = object{"enabled": false, "invoice_data": object{
+			"account_tax_ids": nil, "custom_fields": nil, "description": nil, "footer": nil, "issuer": nil,
+			"metadata": object{}, "rendering_options": nil,
+		}}
+	}
+}
+
+// renderCustomerDetails shows what was entered, else what is known beforehand.
+func (a *act) renderCustomerDetails(cs *CheckoutSession) any {
+	email, name := cs.EnteredEmail, cs.EnteredName
+	if c, ok := a.state.Customers.get(cs.Customer); ok && email == "" {
+		email = c.Email
+	}
+	if email == "" {
+		email = cs.CustomerEmail
+	}
+	if email == "" {
+		return nil
+	}
+	taxIDs := any(nil)
+	if cs.Status == "complete" {
+		taxIDs = []any{}
+	}
+	return object{
+		"address": nil, "email": email, "name": orNull(name), "phone": nil, "tax_exempt": "none", "tax_ids": taxIDs,
+	}
+}
+
+func (a *act) renderSessionLines(cs *CheckoutSession) object {
+	data := []any{}
+	for _, l := range cs.Lines {
+		data = append(data, a.renderSessionLine(cs, l))
+	}
+	return listObject("/v1/checkout/sessions/"+cs.ID+"/line_items", data, false)
+}
+
+func (a *act) renderSessionLine(cs *CheckoutSession, l CheckoutLine) object {
+	o := object{
+		"id": l.ID, "object": "item", "amount_discount": 0, "amount_subtotal": 0, "amount_tax": 0, "amount_total": 0,
+		"currency": cs.Currency, "description": "", "price": nil, "quantity": l.Quantity,
+	}
+	if p, ok := a.state.Prices.get(l.Price); ok {
+		amount := p.amount(l.Quantity)
+		if p.Interval != "" && cs.hasTrial() {
+			amount = 0
+		}
+		o["price"], o["description"] = a.renderPrice(p), a.productName(p)
+		o["amount_subtotal"], o["amount_total"] = amount, amount
+	}
+	return o
+}

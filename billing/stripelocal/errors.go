@@ -1,0 +1,84 @@
+package stripelocal
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// Error is a refusal as Stripe words it.
+type Error struct {
+	Status        int
+	Type          string
+	Code          string
+	DeclineCode   string
+	Message       string
+	Param         string
+	Charge        string // id
+	PaymentIntent string // id, rendered whole
+	PaymentMethod string // id, rendered whole
+}
+
+func (e *Error) Error() string { return e.Message }
+
+// invalid is a 400 invalid_request_error; code and param may be empty.
+func invalid(code, param, message string) *Error {
+	return &Error{Status: http.StatusBadRequest, Type: "invalid_request_error", Code: code, Param: param, Message: message}
+}
+
+func missing(param string) *Error {
+	return invalid("parameter_missing", param, "Missing required param: "+param+".")
+}
+
+// noSuch is the answer to an id in a parameter that names nothing.
+func noSuch(what, id, param string) *Error {
+	return invalid("resource_missing", param, fmt.Sprintf("No such %s: '%s'", what, id))
+}
+
+// notFound is noSuch for an id in the path: a 404.
+func notFound(what, id, param string) *Error {
+	e := noSuch(what, id, param)
+	e.Status = http.StatusNotFound
+	return e
+}
+
+func unauthorized(message string) *Error {
+	return &Error{Status: http.StatusUnauthorized, Type: "invalid_request_error", Message: message}
+}
+
+func idempotencyError(message string) *Error {
+	return &Error{Status: http.StatusBadRequest, Type: "idempotency_error", Message: message}
+}
+
+// declined is a 402 card_error.
+func declined(d *Decline) *Error {
+	return &Error{Status: http.StatusPaymentRequired, Type: "card_error", Code: d.Code, DeclineCode: d.DeclineCode, Message: d.Message}
+}
+
+// renderError is the body of a refusal.
+func (a *act) renderError(e *Error) object {
+	body := object{"type": e.Type, "message": e.Message}
+	if e.Code != "" {
+		body["code"] = e.Code
+		body["doc_url"] = docURL(e.Code)
+	}
+	for name, value := range map[string]string{"param": e.Param, "decline_code": e.DeclineCode, "charge": e.Charge} {
+		if value != "" {
+			body[name] = value
+		}
+	}
+	if a.cause.RequestID != "" {
+		body["request_log_url"] = fmt.Sprintf("https://dashboard.stripe.com/test/logs/%s?t=%d", a.cause.RequestID, a.at)
+	}
+	if pi, ok := a.state.PaymentIntents.get(e.PaymentIntent); ok {
+		body["payment_intent"] = a.renderPaymentIntent(pi)
+	}
+	if pm, ok := a.state.PaymentMethods.get(e.PaymentMethod); ok {
+		body["payment_method"] = a.renderPaymentMethod(pm)
+	}
+	return object{"error": body}
+}
+
+func docURL(code string) string {
+	return "https://stripe.com/docs/error-codes/" + strings.ReplaceAll(code, "_", "-")
+}

@@ -1,0 +1,43 @@
+package stripelocal
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"math/rand/v2"
+)
+
+const idAlphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+// idSource makes identifiers that look like Stripe's.
+type idSource struct{ random *rand.ChaCha8 }
+
+// newIDSource reads its seed once. The number of starts goes in, so that a
+// fixed seed does not repeat the ids that a state file already holds.
+func newIDSource(random io.Reader, starts int) (*idSource, error) {
+	seed := make([]byte, 32, 40)
+	if _, err := io.ReadFull(random, seed); err != nil {
+		return nil, fmt.Errorf("read randomness: %w", err)
+	}
+	seed = binary.BigEndian.AppendUint64(seed, uint64(starts))
+	return &idSource{random: rand.NewChaCha8(sha256.Sum256(seed))}, nil
+}
+
+// token is n characters of base 62.
+func (s *idSource) token(n int) string {
+	letters := rand.New(s.random)
+	out := make([]byte, n)
+	for i := range out {
+		out[i] = idAlphabet[letters.IntN(len(idAlphabet))]
+	}
+	return string(out)
+}
+
+// short makes ids of the older kind: cus_, prod_, si_, req_.
+func (s *idSource) short(prefix string) string { return prefix + s.token(14) }
+
+// long makes ids of the newer kind: sub_1…, in_1…, evt_1….
+func (s *idSource) long(prefix string) string { return prefix + s.token(24-1) }
+
+func (s *idSource) coin() bool { return s.random.Uint64()&1 == 0 }

@@ -1,0 +1,296 @@
+package stripelocal
+
+// Invoice is what a customer owes and has paid. Amounts are minor units.
+type Invoice struct {
+	Base
+	AmountPaid       int64
+	AttemptCount     int64
+	Attempted        bool
+	AutoAdvance      bool
+	BillingReason    string
+	Charge           string
+	CollectionMethod string
+	Currency         string
+	Customer         string
+	CustomerEmail    string
+	CustomerName     string
+	CustomerAddress  *Address
+	DefaultMethod    string
+	Description      string
+	DueDate          int64
+	EffectiveAt      int64
+	EndingBalance    int64
+	BalanceApplied   bool // StartingBalance and EndingBalance are settled
+	FinalizesAt      int64
+	FinalizedAt      int64
+	Footer           string
+	Lines            []InvoiceLine
+	Metadata         map[string]string
+	NextAttempt      int64
+	Number           string
+	PaidAt           int64
+	PaidOutOfBand    bool
+	PaymentIntent    string
+	PeriodEnd        int64
+	PeriodStart      int64
+	StartingBalance  int64
+	Status           string // draft, open, paid, uncollectible, void
+	Subscription     string
+	SubMetadata      map[string]string // the subscription's, when the invoice was made
+	SubProrationDate int64
+	UncollectibleAt  int64
+	VoidedAt         int64
+	DeliveredAt      int64
+}
+
+// InvoiceLine is one line; Kind is subscription or invoiceitem.
+type InvoiceLine struct {
+	ID               string
+	Amount           int64
+	Description      string
+	InvoiceItem      string
+	Kind             string
+	Metadata         map[string]string
+	PeriodEnd        int64
+	PeriodStart      int64
+	Price            string
+	Proration        bool
+	CreditedInvoice  string   // of a credit: the invoice and lines it gives back
+	CreditedLines    []string // line ids
+	Quantity         int64
+	Subscription     string
+	SubscriptionItem string
+}
+
+func invoiceResource() resource {
+	return resource{
+		kind: "invoice",
+		render: finder(func(s *state) *table[*Invoice] { return s.Invoices },
+			func(a *act, i *Invoice) object { return a.renderInvoice(i) }),
+		arm: func(a *act) {
+			for _, inv := range a.state.Invoices.all {
+				a.armInvoice(inv)
+			}
+		},
+		routes: []route{
+			{"GET /v1/invoices", listParams + "customer status:draft|open|paid|uncollectible|void subscription collection_method:charge_automatically|send_invoice due_date:range", (*act).listInvoices},
+			{"GET /v1/invoices/{id}", "", (*act).getInvoice},
+			{"GET /v1/invoices/{id}/lines", "limit:int starting_after ending_before", (*act).listInvoiceLines},
+			{"POST /v1/invoices/{id}/finalize", "auto_advance:bool", (*act).finalizeInvoiceCall},
+			{"POST /v1/invoices/{id}/pay", "paid_out_of_band:bool payment_method off_session:bool forgive:bool", (*act).payInvoiceCall},
+			{"POST /v1/invoices/{id}/void", "", (*act).voidInvoiceCall},
+		},
+	}
+}
+
+func (inv *Invoice) total() int64 {
+	var sum int64
+	for _, l := range inv.Lines {
+		sum += l.Amount
+	}
+	return sum
+}
+
+// amountDue is what is to be paid after the customer's balance, never negative.
+func (inv *Invoice) amountDue() int64 {
+	due := inv.total()
+	if inv.BalanceApplied {
+		due += inv.StartingBalance - inv.EndingBalance
+	}
+	return max(0, due)
+}
+
+func (inv *Invoice) remaining() int64 { return inv.amountDue() - inv.AmountPaid }
+
+func (inv *Invoice) settled() bool { return inv.Status == "paid" || inv.Status == "void" }
+
+func (a *act) invoiceAt(in *input) (*Invoice, error) {
+	inv, ok := a.state.Invoices.get(in.path("id"))
+	if !ok {
+		return nil, notFound("invoice", in.path("id"), "invoice")
+	}
+	return inv, nil
+}
+
+func (a *act) getInvoice(in *input) (any, error) {
+	inv, err := a.invoiceAt(in)
+	if err != nil {
+		return nil, err
+	}
+	return a.renderInvoice(inv), nil
+}
+
+func (a *act) listInvoices(in *input) (any, error) {
+	rows := a.state.Invoices.all
+	switch {
+	case in.has("subscription"):
+		rows = a.state.Invoices.by("subscription", in.str("subscription"))
+	case in.has("customer"):
+		rows = a.state.Invoices.by("customer", in.str("customer"))
+	}
+	return listing[*Invoice]{
+		what: "invoice", table: a.state.Invoices, rows: rows,
+		keep:   func(i *Invoice) bool { return i.matches(in.params) },
+		render: func(i *Invoice) object { return a.renderInvoice(i) },
+	}.page(in)
+}
+
+func (inv *Invoice) matches(q params) bool {
+	return (!q.has("customer") || inv.Customer == q.str("customer")) &&
+		(!q.has("status") || inv.Status == q.str("status")) &&
+		(!q.has("collection_method") || inv.CollectionMethod == q.str("collection_method")) &&
+		inRange(q, "due_date", inv.DueDate)
+}
+
+func (a *act) listInvoiceLines(in *input) (any, error) {
+	inv, err := a.invoiceAt(in)
+	if err != nil {
+		return nil, err
+	}
+	limit := in.numOr("limit", 10)
+	if err := checkLimit(limit); err != nil {
+		return nil, err
+	}
+	from := 0
+	if after := in.str("starting_after"); after != "" {
+		if from = inv.lineAfter(after); from < 0 {
+			return nil, noSuch("line_item", after, "starting_after")
+		}
+	}
+	upTo := min(len(inv.Lines), from+int(limit))
+	return listObject(in.url, a.renderLines(inv, from, upTo), upTo < len(inv.Lines)), nil
+}
+
+func (inv *Invoice) lineAfter(id string) int {
+	for i, l := range inv.Lines {
+		if l.ID == id {
+			return i + 1
+		}
+	}
+	return -1
+}
+
+func (a *act) renderInvoice(inv *Invoice) object {
+	o := a.renderInvoiceSums(inv)
+	for name, value := range a.renderInvoiceParty(inv) {
+		o[name] = value
+	}
+	for name, value := range inv.renderConstants() {
+		o[name] = value
+	}
+	shown := min(len(inv.Lines), 10)
+	lines := listObject("/v1/invoices/"+inv.ID+"/lines", a.renderLines(inv, 0, shown), shown < len(inv.Lines))
+	lines["total_count"] = len(inv.Lines)
+	o["lines"] = lines
+	if inv.SubProrationDate != 0 {
+		o["subscription_proration_date"] = inv.SubProrationDate
+	}
+	return o
+}
+
+func (a *act) renderInvoiceSums(inv *Invoice) object {
+	total := inv.total()
+	o := object{
+		"id": inv.ID, "object": "invoice", "created": inv.Created, "livemode": false,
+		"amount_due": inv.amountDue(), "amount_paid": inv.AmountPaid, "amount_remaining": inv.remaining(),
+		"amount_shipping": 0, "attempt_count": inv.AttemptCount, "attempted": inv.Attempted,
+		"auto_advance": inv.AutoAdvance, "automatically_finalizes_at": timeOrNull(inv.FinalizesAt),
+		"billing_reason": inv.BillingReason, "charge": ref{"charge", inv.Charge},
+		"collection_method": inv.CollectionMethod, "currency": inv.Currency, "description": orNull(inv.Description),
+		"due_date": timeOrNull(inv.DueDate), "effective_at": timeOrNull(inv.EffectiveAt), "ending_balance": nil,
+		"footer": orNull(inv.Footer), "metadata": inv.Metadata, "next_payment_attempt": timeOrNull(inv.NextAttempt),
+		"number": orNull(inv.Number), "paid": inv.Status == "paid", "paid_out_of_band": inv.PaidOutOfBand,
+		"payment_intent": ref{"payment_intent", inv.PaymentIntent}, "period_end": inv.PeriodEnd,
+		"period_start": inv.PeriodStart, "starting_balance": inv.StartingBalance, "status": inv.Status,
+		"status_transitions": object{
+			"finalized_at": timeOrNull(inv.FinalizedAt), "marked_uncollectible_at": timeOrNull(inv.UncollectibleAt),
+			"paid_at": timeOrNull(inv.PaidAt), "voided_at": timeOrNull(inv.VoidedAt),
+		},
+		"subtotal": total, "subtotal_excluding_tax": total, "total": total, "total_excluding_tax": total,
+		"webhooks_delivered_at": timeOrNull(inv.DeliveredAt),
+	}
+	if inv.BalanceApplied {
+		o["ending_balance"] = inv.EndingBalance
+	}
+	return o
+}
+
+func (a *act) renderInvoiceParty(inv *Invoice) object {
+	o := object{
+		"account_country": "US", "account_name": a.state.Account.Name, "customer": ref{"customer", inv.Customer},
+		"customer_address": inv.CustomerAddress.render(), "customer_email": orNull(inv.CustomerEmail),
+		"customer_name": orNull(inv.CustomerName), "customer_phone": nil, "customer_shipping": nil,
+		"customer_tax_exempt": "none", "customer_tax_ids": []any{},
+		"default_payment_method": ref{"payment_method", inv.DefaultMethod},
+		"hosted_invoice_url":     nil, "invoice_pdf": nil,
+		"subscription":         ref{"subscription", inv.Subscription},
+		"subscription_details": object{"metadata": nil},
+		"test_clock":           nil,
+	}
+	if inv.Subscription != "" {
+		o["subscription_details"] = object{"metadata": inv.SubMetadata}
+	}
+	if inv.FinalizedAt != 0 {
+		o["hosted_invoice_url"] = a.origin + "/i/" + inv.ID
+		o["invoice_pdf"] = a.origin + "/i/" + inv.ID + "/pdf"
+	}
+	if c, ok := a.state.Customers.get(inv.Customer); ok {
+		o["test_clock"] = ref{"test_clock", c.TestClock}
+	}
+	return o
+}
+
+// renderConstants are the fields that this server never fills.
+func (inv *Invoice) renderConstants() object {
+	return object{
+		"account_tax_ids": nil, "application": nil, "application_fee_amount": nil,
+		"automatic_tax": object{"enabled": false, "liability": nil, "status": nil},
+		"custom_fields": nil, "default_source": nil, "default_tax_rates": []any{}, "discount": nil,
+		"discounts": []any{}, "from_invoice": nil, "issuer": object{"type": "self"},
+		"last_finalization_error": nil, "latest_revision": nil, "on_behalf_of": nil,
+		"payment_settings": object{
+			"default_mandate": nil, "payment_method_options": nil, "payment_method_types": nil,
+		},
+		"post_payment_credit_notes_amount": 0, "pre_payment_credit_notes_amount": 0, "quote": nil,
+		"receipt_number": nil, "rendering": nil, "shipping_cost": nil, "shipping_details": nil,
+		"statement_descriptor": nil, "tax": nil, "total_discount_amounts": []any{}, "total_tax_amounts": []any{},
+		"transfer_data": nil,
+	}
+}
+
+func (a *act) renderLines(inv *Invoice, from, upTo int) []any {
+	out := []any{}
+	for _, l := range inv.Lines[from:upTo] {
+		out = append(out, a.renderLine(inv, l))
+	}
+	return out
+}
+
+func (a *act) renderLine(inv *Invoice, l InvoiceLine) object {
+	o := object{
+		"id": l.ID, "object": "line_item", "amount": l.Amount, "amount_excluding_tax": l.Amount,
+		"currency": inv.Currency, "description": orNull(l.Description), "discount_amounts": []any{},
+		"discountable": !l.Proration, "discounts": []any{}, "invoice": ref{"invoice", inv.ID}, "livemode": false,
+		"metadata": l.Metadata, "period": object{"end": l.PeriodEnd, "start": l.PeriodStart},
+		"plan": nil, "price": nil, "proration": l.Proration, "proration_details": l.renderProration(),
+		"quantity": l.Quantity, "subscription": ref{"subscription", l.Subscription}, "tax_amounts": []any{},
+		"tax_rates": []any{}, "type": l.Kind, "unit_amount_excluding_tax": nil,
+	}
+	if l.InvoiceItem != "" {
+		o["invoice_item"] = ref{"invoiceitem", l.InvoiceItem}
+	}
+	if l.SubscriptionItem != "" {
+		o["subscription_item"] = ref{"subscription_item", l.SubscriptionItem}
+	}
+	if p, ok := a.state.Prices.get(l.Price); ok {
+		o["price"], o["plan"], o["unit_amount_excluding_tax"] = a.renderPrice(p), p.renderPlan(), p.decimal()
+	}
+	return o
+}
+
+func (l *InvoiceLine) renderProration() object {
+	if l.CreditedInvoice == "" {
+		return object{"credited_items": nil}
+	}
+	return object{"credited_items": object{"invoice": l.CreditedInvoice, "invoice_line_items": l.CreditedLines}}
+}

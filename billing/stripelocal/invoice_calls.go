@@ -1,0 +1,94 @@
+package stripelocal
+
+func (a *act) finalizeInvoiceCall(in *input) (any, error) {
+	inv, err := a.invoiceAt(in)
+	if err != nil {
+		return nil, err
+	}
+	if inv.Status != "draft" {
+		return nil, invalid("invoice_not_editable", "", "This invoice is already finalized, you can't re-finalize a non-draft invoice.")
+	}
+	in.setFlag("auto_advance", &inv.AutoAdvance)
+	a.finalize(inv)
+	return a.renderInvoice(inv), nil
+}
+
+func (a *act) payInvoiceCall(in *input) (any, error) {
+	inv, err := a.invoiceAt(in)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkPayable(inv); err != nil {
+		return nil, err
+	}
+	a.finalize(inv)
+	switch {
+	case inv.Status == "paid":
+	case in.flag("paid_out_of_band"):
+		inv.PaidOutOfBand = true
+		a.cancelIntent(inv.PaymentIntent, "duplicate")
+		a.markPaid(inv, inv.remaining())
+	default:
+		if err := a.payWith(inv, in); err != nil {
+			return nil, err
+		}
+	}
+	return a.renderInvoice(inv), nil
+}
+
+func checkPayable(inv *Invoice) error {
+	switch inv.Status {
+	case "paid":
+		return invalid("", "", "Invoice is already paid")
+	case "void":
+		return invalid("", "", "This invoice can no longer be paid because it is void.")
+	}
+	return nil
+}
+
+func (a *act) payWith(inv *Invoice, in *input) error {
+	pm, ok := a.methodFor(inv)
+	if in.has("payment_method") {
+		var err error
+		if pm, err = a.usableMethod(in.str("payment_method"), "payment_method"); err != nil {
+			return err
+		}
+		ok = true
+	}
+	if !ok {
+		return noMethod()
+	}
+	result, decline := a.collect(inv, pm)
+	return paymentError(result, decline, inv)
+}
+
+// paymentError is the 402 of a payment that did not go through.
+func paymentError(result outcome, decline *Decline, inv *Invoice) error {
+	var e *Error
+	switch result {
+	case paid:
+		return nil
+	case needsAction:
+		e = &Error{Status: 402, Type: "card_error", Code: "invoice_payment_intent_requires_action", Message: "This payment requires additional user action before it can be completed successfully. Payment can be completed using the PaymentIntent associated with this invoice."}
+	default:
+		e = declined(decline)
+	}
+	e.PaymentIntent = inv.PaymentIntent
+	return e
+}
+
+func noMethod() *Error {
+	return invalid("resource_missing", "", "This customer has no attached payment source or default payment method. Please consider adding a default payment method. For more information, visit https://stripe.com/docs/billing/subscriptions/payment-methods-setting#payment-method-priority.")
+}
+
+func (a *act) voidInvoiceCall(in *input) (any, error) {
+	inv, err := a.invoiceAt(in)
+	if err != nil {
+		return nil, err
+	}
+	if inv.Status != "open" && inv.Status != "uncollectible" {
+		return nil, invalid("", "", "You can only pass in open invoices. This invoice isn't open.")
+	}
+	a.void(inv)
+	return a.renderInvoice(inv), nil
+}

@@ -1,0 +1,118 @@
+package stripelocal
+
+import (
+	"fmt"
+)
+
+// listParams are the parameters of every list.
+const listParams = " limit:int starting_after ending_before created:range "
+
+// listing is one list call: its rows in order of creation, which of them to
+// keep, and how each is shown.
+type listing[T row] struct {
+	what   string    // for "No such …" about a cursor
+	table  *table[T] // where cursors are looked up
+	rows   []T       // oldest first
+	keep   func(T) bool
+	render func(T) object
+}
+
+// page answers a list call, newest first.
+func (l listing[T]) page(in *input) (any, error) {
+	limit := in.numOr("limit", 10)
+	if err := checkLimit(limit); err != nil {
+		return nil, err
+	}
+	rows, more, err := l.cut(in, int(limit))
+	if err != nil {
+		return nil, err
+	}
+	data := make([]any, len(rows))
+	for i, r := range rows {
+		data[i] = l.render(r)
+	}
+	return listObject(in.url, data, more), nil
+}
+
+func checkLimit(limit int64) error {
+	switch {
+	case limit < 1:
+		return invalid("parameter_invalid_integer", "limit", "This value must be greater than or equal to 1.")
+	case limit > 100:
+		return invalid("parameter_invalid_integer", "limit", fmt.Sprintf("This value must be less than or equal to 100 (it currently is '%d').", limit))
+	}
+	return nil
+}
+
+func (l listing[T]) cut(in *input, limit int) ([]T, bool, error) {
+	if in.has("starting_after") && in.has("ending_before") {
+		return nil, false, invalid("", "", "You cannot use both `starting_after` and `ending_before`.")
+	}
+	if in.has("ending_before") {
+		return l.before(in, limit)
+	}
+	from := len(l.rows) - 1
+	if in.has("starting_after") {
+		at, err := l.cursor(in, "starting_after")
+		if err != nil {
+			return nil, false, err
+		}
+		from = at - 1
+	}
+	rows, more := l.walk(in, from, -1, limit)
+	return rows, more, nil
+}
+
+// before gives the page that ends right before a cursor: walked upwards from
+// it, shown newest first like any other.
+func (l listing[T]) before(in *input, limit int) ([]T, bool, error) {
+	at, err := l.cursor(in, "ending_before")
+	if err != nil {
+		return nil, false, err
+	}
+	for at < len(l.rows) && l.rows[at].base().ID == in.str("ending_before") {
+		at++
+	}
+	rows, more := l.walk(in, at, 1, limit)
+	for i, j := 0, len(rows)-1; i < j; i, j = i+1, j-1 {
+		rows[i], rows[j] = rows[j], rows[i]
+	}
+	return rows, more, nil
+}
+
+// cursor is the position of a cursor's object among the rows.
+func (l listing[T]) cursor(in *input, name string) (int, error) {
+	r, ok := l.table.get(in.str(name))
+	if !ok {
+		return 0, noSuch(l.what, in.str(name), name)
+	}
+	return place(l.rows, r.base().Seq), nil
+}
+
+func (l listing[T]) walk(in *input, from, step, limit int) ([]T, bool) {
+	var out []T
+	for i := from; i >= 0 && i < len(l.rows); i += step {
+		r := l.rows[i]
+		if !inRange(in.params, "created", r.base().Created) || l.keep != nil && !l.keep(r) {
+			continue
+		}
+		if len(out) == limit {
+			return out, true
+		}
+		out = append(out, r)
+	}
+	return out, false
+}
+
+// inRange holds a time against a parameter such as created=T or created[gte]=T.
+func inRange(p params, name string, t int64) bool {
+	if !p.has(name) {
+		return true
+	}
+	if exact := p.n.children[name]; exact.isScalar {
+		return t == p.num(name)
+	}
+	r := p.at(name)
+	return (!r.has("gt") || t > r.num("gt")) && (!r.has("gte") || t >= r.num("gte")) &&
+		(!r.has("lt") || t < r.num("lt")) && (!r.has("lte") || t <= r.num("lte"))
+}

@@ -1,0 +1,191 @@
+package stripelocal
+
+// PaymentIntent is one payment on its way. Amounts are minor units.
+type PaymentIntent struct {
+	Base
+	Amount           int64
+	AmountReceived   int64
+	CanceledAt       int64
+	CancelReason     string
+	Currency         string
+	Customer         string
+	Description      string
+	Invoice          string
+	LastCharge       string
+	LastError        *Decline
+	LastErrorMethod  string
+	Metadata         map[string]string
+	PaymentMethod    string
+	ReceiptEmail     string
+	Secret           string
+	Session          string // the Checkout session it is made through
+	SetupFutureUsage string
+	Status           string
+}
+
+func paymentIntentResource() resource {
+	return resource{
+		kind: "payment_intent",
+		render: finder(func(s *state) *table[*PaymentIntent] { return s.PaymentIntents },
+			func(a *act, p *PaymentIntent) object { return a.renderPaymentIntent(p) }),
+		routes: []route{
+			{"GET /v1/payment_intents", listParams + "customer", (*act).listPaymentIntents},
+			{"GET /v1/payment_intents/{id}", "client_secret", (*act).getPaymentIntent},
+		},
+	}
+}
+
+// addIntent stores a payment that waits for a card.
+func (a *act) addIntent(pi *PaymentIntent) *PaymentIntent {
+	pi.Base = Base{ID: a.ids.long("pi_3"), Created: a.at}
+	pi.Secret = pi.ID + "_secret_" + a.ids.token(25)
+	pi.Status = "requires_payment_method"
+	if pi.Metadata == nil {
+		pi.Metadata = map[string]string{}
+	}
+	a.state.PaymentIntents.insert(pi)
+	a.emit("payment_intent.created", a.renderPaymentIntent(pi))
+	return pi
+}
+
+// confirm tries to take the money from a card. A card that wants 3-D Secure
+// leaves the intent in requires_action until authenticate.
+func (a *act) confirm(pi *PaymentIntent, pm *PaymentMethod) (outcome, *Decline) {
+	result, decline := pm.outcome()
+	pi.PaymentMethod, pi.LastError = pm.ID, nil
+	switch result {
+	case paid:
+		a.succeed(pi, pm)
+	case refused:
+		a.fail(pi, pm, decline)
+	case needsAction:
+		pi.Status = "requires_action"
+		a.emit("payment_intent.requires_action", a.renderPaymentIntent(pi))
+	}
+	return result, decline
+}
+
+// authenticate ends a 3-D Secure question, well or badly.
+func (a *act) authenticate(pi *PaymentIntent, passed bool) (outcome, *Decline) {
+	pm, ok := a.state.PaymentMethods.get(pi.PaymentMethod)
+	if !ok || pi.Status != "requires_action" {
+		return refused, genericDecline()
+	}
+	if passed {
+		pm.Authenticated = true
+		a.succeed(pi, pm)
+		return paid, nil
+	}
+	decline := &Decline{
+		Code:    "payment_intent_authentication_failure",
+		Message: "We are unable to authenticate your payment method. Please choose a different payment method and try again.",
+	}
+	a.refuseIntent(pi, pm, decline)
+	return refused, decline
+}
+
+func (a *act) succeed(pi *PaymentIntent, pm *PaymentMethod) {
+	ch := a.addCharge(pi, pm, nil)
+	pi.Status, pi.AmountReceived, pi.LastCharge, pi.LastError = "succeeded", pi.Amount, ch.ID, nil
+	a.emit("charge.succeeded", a.renderCharge(ch))
+	a.emit("payment_intent.succeeded", a.renderPaymentIntent(pi))
+}
+
+func (a *act) fail(pi *PaymentIntent, pm *PaymentMethod, decline *Decline) {
+	ch := a.addCharge(pi, pm, decline)
+	pi.LastCharge = ch.ID
+	a.emit("charge.failed", a.renderCharge(ch))
+	a.refuseIntent(pi, pm, decline)
+}
+
+// refuseIntent sends an intent back to waiting for another card.
+func (a *act) refuseIntent(pi *PaymentIntent, pm *PaymentMethod, decline *Decline) {
+	pi.Status, pi.PaymentMethod = "requires_payment_method", ""
+	pi.LastError, pi.LastErrorMethod = decline, pm.ID
+	a.emit("payment_intent.payment_failed", a.renderPaymentIntent(pi))
+}
+
+// cancelIntent ends an intent whose invoice or session is no more.
+func (a *act) cancelIntent(id, reason string) {
+	pi, ok := a.state.PaymentIntents.get(id)
+	if !ok || pi.Status == "succeeded" || pi.Status == "canceled" {
+		return
+	}
+	pi.Status, pi.CanceledAt, pi.CancelReason = "canceled", a.at, reason
+	a.emit("payment_intent.canceled", a.renderPaymentIntent(pi))
+}
+
+func (a *act) getPaymentIntent(in *input) (any, error) {
+	pi, ok := a.state.PaymentIntents.get(in.path("id"))
+	if !ok {
+		return nil, notFound("payment_intent", in.path("id"), "intent")
+	}
+	return a.renderPaymentIntent(pi), nil
+}
+
+func (a *act) listPaymentIntents(in *input) (any, error) {
+	rows := a.state.PaymentIntents.all
+	if in.has("customer") {
+		rows = a.state.PaymentIntents.by("customer", in.str("customer"))
+	}
+	return listing[*PaymentIntent]{
+		what: "payment_intent", table: a.state.PaymentIntents, rows: rows,
+		render: func(p *PaymentIntent) object { return a.renderPaymentIntent(p) },
+	}.page(in)
+}
+
+func (a *act) renderPaymentIntent(p *PaymentIntent) object {
+	return object{
+		"id": p.ID, "object": "payment_intent", "amount": p.Amount, "amount_capturable": 0,
+		"amount_details": object{"tip": object{}}, "amount_received": p.AmountReceived, "application": nil,
+		"application_fee_amount": nil, "automatic_payment_methods": nil, "canceled_at": timeOrNull(p.CanceledAt),
+		"cancellation_reason": orNull(p.CancelReason), "capture_method": "automatic", "client_secret": p.Secret,
+		"confirmation_method": "automatic", "created": p.Created, "currency": p.Currency,
+		"customer": ref{"customer", p.Customer}, "description": orNull(p.Description),
+		"invoice": ref{"invoice", p.Invoice}, "last_payment_error": a.renderLastError(p),
+		"latest_charge": ref{"charge", p.LastCharge}, "livemode": false, "metadata": p.Metadata,
+		"next_action": a.renderNextAction(p), "on_behalf_of": nil,
+		"payment_method":                       ref{"payment_method", p.PaymentMethod},
+		"payment_method_configuration_details": nil,
+		"payment_method_options":               cardOptions(), "payment_method_types": []any{"card"},
+		"processing": nil, "receipt_email": orNull(p.ReceiptEmail), "review": nil,
+		"setup_future_usage": orNull(p.SetupFutureUsage), "shipping": nil, "source": nil,
+		"statement_descriptor": nil, "statement_descriptor_suffix": nil, "status": p.Status,
+		"transfer_data": nil, "transfer_group": nil,
+	}
+}
+
+func cardOptions() object {
+	return object{"card": object{
+		"installments": nil, "mandate_options": nil, "network": nil, "request_three_d_secure": "automatic",
+	}}
+}
+
+func (a *act) renderLastError(p *PaymentIntent) any {
+	if p.LastError == nil {
+		return nil
+	}
+	kind := "card_error"
+	if p.LastError.DeclineCode == "" {
+		kind = "invalid_request_error"
+	}
+	o := object{"type": kind, "code": p.LastError.Code, "message": p.LastError.Message, "doc_url": docURL(p.LastError.Code)}
+	if p.LastError.DeclineCode != "" {
+		o["decline_code"] = p.LastError.DeclineCode
+		o["charge"] = p.LastCharge
+	}
+	if pm, ok := a.state.PaymentMethods.get(p.LastErrorMethod); ok {
+		o["payment_method"] = a.renderPaymentMethod(pm)
+	}
+	return o
+}
+
+func (a *act) renderNextAction(p *PaymentIntent) any {
+	if p.Status != "requires_action" {
+		return nil
+	}
+	return object{
+		"type":            "redirect_to_url",
+		"redirect_to_url": object{"return_url": nil, "url": a.origin + "/c/authenticate/" + p.ID},
+	}
+}

@@ -1,0 +1,40 @@
+package stripelocal
+
+import "time"
+
+// addIntervals is the moment n intervals after the anchor, in UTC. A day that
+// a month does not have becomes its last one; since it is always counted from
+// the anchor, the day comes back in the next longer month (docs: billing cycle).
+func addIntervals(anchor int64, interval string, n int64) int64 {
+	t := time.Unix(anchor, 0).UTC()
+	switch interval {
+	case "day":
+		return t.AddDate(0, 0, int(n)).Unix()
+	case "week":
+		return t.AddDate(0, 0, 7*int(n)).Unix()
+	case "year":
+		return addMonths(t, 12*int(n)).Unix()
+	}
+	return addMonths(t, int(n)).Unix()
+}
+
+func addMonths(t time.Time, n int) time.Time {
+	first := time.Date(t.Year(), t.Month()+time.Month(n), 1, t.Hour(), t.Minute(), t.Second(), 0, time.UTC)
+	last := first.AddDate(0, 1, -1).Day()
+	return first.AddDate(0, 0, min(t.Day(), last)-1)
+}
+
+// periodAfter is the first end of a period, counted from the anchor, that lies
+// after a moment.
+func periodAfter(anchor int64, p *Price, moment int64) int64 {
+	length := max(1, addIntervals(anchor, p.Interval, p.IntervalCount)-anchor)
+	// A month may be up to three days shorter than the first one was.
+	n := max(0, (moment-anchor)/(length+4*24*60*60))
+	for {
+		end := addIntervals(anchor, p.Interval, n*p.IntervalCount)
+		if end > moment {
+			return end
+		}
+		n++
+	}
+}

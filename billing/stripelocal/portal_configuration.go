@@ -1,0 +1,235 @@
+package stripelocal
+
+import (
+	"encoding/json"
+	"strconv"
+)
+
+// PortalConfiguration says what the portal lets customers do.
+type PortalConfiguration struct {
+	Base
+	Active           bool
+	Headline         string
+	PrivacyURL       string
+	TermsURL         string
+	DefaultReturnURL string
+	IsDefault        bool
+	Metadata         map[string]string
+	Updated          int64
+	Features         PortalFeatures
+}
+
+// PortalFeatures are the parts of the portal, as API version 2024-06-20 has
+// them: no bounds on quantities, no switch at the period's end.
+type PortalFeatures struct {
+	UpdateCustomer  bool
+	CustomerUpdates []string
+	Invoices        bool
+	UpdateMethod    bool
+	Cancel          bool
+	CancelMode      string // at_period_end, immediately
+	CancelProration string
+	CancelReasons   bool
+	ReasonOptions   []string
+	Switch          bool
+	SwitchUpdates   []string // price, quantity, promotion_code
+	SwitchProration string
+	SwitchProducts  []PortalProduct
+}
+
+// PortalProduct is a product to switch to, with the prices offered.
+type PortalProduct struct {
+	Product string
+	Prices  []string
+}
+
+const portalFeatureParams = "customer_update{allowed_updates[]? enabled:bool} invoice_history{enabled:bool!} payment_method_update{enabled:bool!} " +
+	"subscription_cancel{enabled:bool mode:at_period_end|immediately proration_behavior:none|create_prorations|always_invoice cancellation_reason{enabled:bool! options[]?}} " +
+	"subscription_update{enabled:bool default_allowed_updates[]? proration_behavior:none|create_prorations|always_invoice products[]{product! prices[]!}?} "
+
+func portalConfigurationResource() resource {
+	return resource{
+		kind: "billing_portal.configuration",
+		render: finder(func(s *state) *table[*PortalConfiguration] { return s.PortalConfigs },
+			func(_ *act, x *PortalConfiguration) object { return renderPortalConfiguration(x) }),
+		routes: []route{
+			{"POST /v1/billing_portal/configurations", "business_profile{headline? privacy_policy_url terms_of_service_url}! features{" + portalFeatureParams + "}! default_return_url? login_page{enabled:bool!} metadata:map", (*act).createPortalConfiguration},
+			{"GET /v1/billing_portal/configurations", "limit:int starting_after ending_before active:bool is_default:bool", (*act).listPortalConfigurations},
+			{"GET /v1/billing_portal/configurations/{id}", "", (*act).getPortalConfiguration},
+			{"POST /v1/billing_portal/configurations/{id}", "active:bool business_profile{headline? privacy_policy_url? terms_of_service_url?} features{" + portalFeatureParams + "} default_return_url? login_page{enabled:bool!} metadata:map?", (*act).updatePortalConfiguration},
+		},
+	}
+}
+
+func (a *act) createPortalConfiguration(in *input) (any, error) {
+	if err := a.checkPortalFeatures(in.at("features"), true); err != nil {
+		return nil, err
+	}
+	x := &PortalConfiguration{
+		Base: Base{ID: a.ids.long("bpc_1"), Created: a.at}, Active: true, Updated: a.at, Metadata: in.metadata(),
+		Features: PortalFeatures{CancelMode: "at_period_end", CancelProration: "none", SwitchProration: "none"},
+	}
+	x.take(in.params)
+	a.state.PortalConfigs.insert(x)
+	a.emit("billing_portal.configuration.created", renderPortalConfiguration(x))
+	return renderPortalConfiguration(x), nil
+}
+
+// checkPortalFeatures knows that a subscription_update must name its updates
+// and products, even when disabled (types of stripe-node 16.12.0).
+func (a *act) checkPortalFeatures(f params, creating bool) error {
+	update := f.at("subscription_update")
+	if f.has("subscription_update") && creating {
+		for _, name := range []string{"default_allowed_updates", "products"} {
+			if !update.has(name) {
+				return missing("features[subscription_update][" + name + "]")
+			}
+		}
+	}
+	if n := len(update.list("products")); n > 10 {
+		return invalid("", "features[subscription_update][products]", "Array features[subscription_update][products] exceeded maximum 10 allowed elements.")
+	}
+	for _, name := range update.strs("default_allowed_updates") {
+		if name != "price" && name != "quantity" && name != "promotion_code" {
+			return invalid("", "features[subscription_update][default_allowed_updates]", "Invalid features[subscription_update][default_allowed_updates]: must be one of price, promotion_code, or quantity")
+		}
+	}
+	return a.checkPortalProducts(update)
+}
+
+func (a *act) checkPortalProducts(update params) error {
+	for i, p := range update.list("products") {
+		for _, id := range p.strs("prices") {
+			price, ok := a.state.Prices.get(id)
+			if !ok || price.Product != p.str("product") {
+				return noSuch("price", id, "features[subscription_update][products]["+strconv.Itoa(i)+"][prices]")
+			}
+		}
+	}
+	return nil
+}
+
+func (x *PortalConfiguration) take(p params) {
+	p.setFlag("active", &x.Active)
+	p.setStr("default_return_url", &x.DefaultReturnURL)
+	p.setMetadata(&x.Metadata)
+	p.at("business_profile").setStr("headline", &x.Headline)
+	p.at("business_profile").setStr("privacy_policy_url", &x.PrivacyURL)
+	p.at("business_profile").setStr("terms_of_service_url", &x.TermsURL)
+	x.Features.take(p.at("features"))
+}
+
+func (f *PortalFeatures) take(p params) {
+	p.at("customer_update").setFlag("enabled", &f.UpdateCustomer)
+	p.at("customer_update").setStrs("allowed_updates", &f.CustomerUpdates)
+	p.at("invoice_history").setFlag("enabled", &f.Invoices)
+	p.at("payment_method_update").setFlag("enabled", &f.UpdateMethod)
+	cancel, update := p.at("subscription_cancel"), p.at("subscription_update")
+	cancel.setFlag("enabled", &f.Cancel)
+	cancel.setStr("mode", &f.CancelMode)
+	cancel.setStr("proration_behavior", &f.CancelProration)
+	cancel.at("cancellation_reason").setFlag("enabled", &f.CancelReasons)
+	cancel.at("cancellation_reason").setStrs("options", &f.ReasonOptions)
+	update.setFlag("enabled", &f.Switch)
+	update.setStrs("default_allowed_updates", &f.SwitchUpdates)
+	update.setStr("proration_behavior", &f.SwitchProration)
+	if update.has("products") {
+		f.SwitchProducts = nil
+		for _, product := range update.list("products") {
+			f.SwitchProducts = append(f.SwitchProducts, PortalProduct{product.str("product"), product.strs("prices")})
+		}
+	}
+}
+
+func (p params) setStrs(name string, into *[]string) {
+	if p.has(name) {
+		*into = p.strs(name)
+	}
+}
+
+func (a *act) portalConfigurationAt(in *input) (*PortalConfiguration, error) {
+	x, ok := a.state.PortalConfigs.get(in.path("id"))
+	if !ok {
+		return nil, notFound("configuration", in.path("id"), "configuration")
+	}
+	return x, nil
+}
+
+func (a *act) getPortalConfiguration(in *input) (any, error) {
+	x, err := a.portalConfigurationAt(in)
+	if err != nil {
+		return nil, err
+	}
+	return renderPortalConfiguration(x), nil
+}
+
+func (a *act) updatePortalConfiguration(in *input) (any, error) {
+	x, err := a.portalConfigurationAt(in)
+	if err == nil {
+		err = a.checkPortalFeatures(in.at("features"), false)
+	}
+	if err != nil {
+		return nil, err
+	}
+	before := renderPortalConfiguration(x)
+	x.take(in.params)
+	x.Updated = a.at
+	a.emitUpdate("billing_portal.configuration.updated", before, renderPortalConfiguration(x))
+	return renderPortalConfiguration(x), nil
+}
+
+func (a *act) listPortalConfigurations(in *input) (any, error) {
+	return listing[*PortalConfiguration]{
+		what: "configuration", table: a.state.PortalConfigs, rows: a.state.PortalConfigs.all,
+		keep: func(x *PortalConfiguration) bool {
+			return (!in.has("active") || x.Active == in.flag("active")) && (!in.has("is_default") || x.IsDefault == in.flag("is_default"))
+		},
+		render: renderPortalConfiguration,
+	}.page(in)
+}
+
+func renderPortalConfiguration(x *PortalConfiguration) object {
+	f := x.Features
+	return object{
+		"id": x.ID, "object": "billing_portal.configuration", "active": x.Active, "application": nil,
+		"business_profile": object{
+			"headline": orNull(x.Headline), "privacy_policy_url": orNull(x.PrivacyURL), "terms_of_service_url": orNull(x.TermsURL),
+		},
+		"created": x.Created, "default_return_url": orNull(x.DefaultReturnURL), "is_default": x.IsDefault,
+		"livemode": false, "login_page": object{"enabled": false, "url": nil}, "metadata": x.Metadata, "updated": x.Updated,
+		"features": object{
+			"customer_update":       object{"allowed_updates": f.CustomerUpdates, "enabled": f.UpdateCustomer},
+			"invoice_history":       object{"enabled": f.Invoices},
+			"payment_method_update": object{"enabled": f.UpdateMethod},
+			"subscription_cancel": object{
+				"cancellation_reason": object{"enabled": f.CancelReasons, "options": f.ReasonOptions},
+				"enabled":             f.Cancel, "mode": f.CancelMode, "proration_behavior": f.CancelProration,
+			},
+			"subscription_update": f.renderSwitch(),
+		},
+	}
+}
+
+// renderSwitch shows products only where there are any, as an empty list is
+// null at this version.
+func (f PortalFeatures) renderSwitch() object {
+	o := object{
+		"default_allowed_updates": f.SwitchUpdates, "enabled": f.Switch, "proration_behavior": f.SwitchProration, "products": nil,
+	}
+	if len(f.SwitchProducts) > 0 {
+		products := []any{}
+		for _, p := range f.SwitchProducts {
+			products = append(products, object{"product": p.Product, "prices": p.Prices})
+		}
+		o["products"] = products
+	}
+	return o
+}
+
+// rawOrNull shows stored JSON.
+func rawOrNull(raw json.RawMessage) any {
+	if len(raw) == 0 {
+		return nil
+	}
+	return raw
+}

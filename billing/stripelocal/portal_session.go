@@ -1,0 +1,175 @@
+package stripelocal
+
+import (
+	"encoding/json"
+	"net/http"
+)
+
+// PortalSession is a short-lived key to one customer's portal.
+type PortalSession struct {
+	Base
+	Configuration string
+	Customer      string
+	Flow          PortalFlow
+	FlowShown     json.RawMessage // as the API shows it
+	Locale        string
+	ReturnURL     string
+}
+
+// PortalFlow is the one thing a deep link is for; an empty Type is the whole
+// portal.
+type PortalFlow struct {
+	Type         string
+	Subscription string
+	AfterType    string // portal_homepage, redirect, hosted_confirmation
+	AfterURL     string
+	AfterMessage string
+	Items        []PortalFlowItem
+}
+
+// PortalFlowItem is one item of a subscription_update_confirm.
+type PortalFlowItem struct {
+	ID       string
+	Price    string
+	Quantity int64
+}
+
+const flowParams = "flow_data{type:payment_method_update|subscription_cancel|subscription_update|subscription_update_confirm! " +
+	"after_completion{type:hosted_confirmation|portal_homepage|redirect! redirect{return_url!} hosted_confirmation{custom_message}} " +
+	"subscription_cancel{subscription!} subscription_update{subscription!} " +
+	"subscription_update_confirm{subscription! items[]{id! price quantity:int}!}}"
+
+func portalSessionResource() resource {
+	return resource{kind: "billing_portal.session", routes: []route{
+		{"POST /v1/billing_portal/sessions", "customer! configuration locale return_url " + flowParams, (*act).createPortalSession},
+	}}
+}
+
+func (a *act) createPortalSession(in *input) (any, error) {
+	c, err := a.customerOf(in.params, "customer")
+	if err != nil {
+		return nil, err
+	}
+	config, err := a.configurationFor(in)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkURLs(in, "return_url"); err != nil {
+		return nil, err
+	}
+	x := &PortalSession{
+		Configuration: config.ID, Customer: c.ID, Locale: in.str("locale"), ReturnURL: in.strOr("return_url", config.DefaultReturnURL),
+	}
+	if err := a.takeFlow(x, config, in.at("flow_data")); err != nil {
+		return nil, err
+	}
+	x.Base = Base{ID: a.ids.long("bps_1"), Created: a.at}
+	a.state.PortalSessions.insert(x)
+	a.emit("billing_portal.session.created", a.renderPortalSession(x))
+	return a.renderPortalSession(x), nil
+}
+
+func (a *act) configurationFor(in *input) (*PortalConfiguration, error) {
+	if in.has("configuration") {
+		config, ok := a.state.PortalConfigs.get(in.str("configuration"))
+		if !ok {
+			return nil, noSuch("configuration", in.str("configuration"), "configuration")
+		}
+		return config, nil
+	}
+	for _, config := range a.state.PortalConfigs.all {
+		if config.IsDefault {
+			return config, nil
+		}
+	}
+	return nil, &Error{
+		Status: http.StatusBadRequest, Type: "invalid_request_error",
+		Message: "You can’t create a portal session in test mode until you save your customer portal settings in test mode at https://dashboard.stripe.com/test/settings/billing/portal.",
+	}
+}
+
+// takeFlow reads a deep link and holds it against the configuration.
+func (a *act) takeFlow(x *PortalSession, config *PortalConfiguration, flow params) error {
+	if x.Flow.Type = flow.str("type"); x.Flow.Type == "" {
+		return nil
+	}
+	detail := flow.at(x.Flow.Type)
+	x.Flow.Subscription = detail.str("subscription")
+	if x.Flow.Type != "payment_method_update" && x.Flow.Subscription == "" {
+		return missing("flow_data[" + x.Flow.Type + "]")
+	}
+	if err := a.checkFlow(x, config); err != nil {
+		return err
+	}
+	for _, item := range detail.list("items") {
+		x.Flow.Items = append(x.Flow.Items, PortalFlowItem{item.str("id"), item.str("price"), item.numOr("quantity", 1)})
+	}
+	after := flow.at("after_completion")
+	x.Flow.AfterType = after.strOr("type", "portal_homepage")
+	x.Flow.AfterURL = after.at("redirect").str("return_url")
+	x.Flow.AfterMessage = after.at("hosted_confirmation").str("custom_message")
+	x.FlowShown = encode(x.Flow.render())
+	return nil
+}
+
+func (a *act) checkFlow(x *PortalSession, config *PortalConfiguration) error {
+	enabled := map[string]bool{
+		"payment_method_update": config.Features.UpdateMethod, "subscription_cancel": config.Features.Cancel,
+		"subscription_update": config.Features.Switch, "subscription_update_confirm": config.Features.Switch,
+	}
+	if !enabled[x.Flow.Type] {
+		return invalid("", "flow_data[type]", "The portal configuration `"+config.ID+"` does not have the feature that a `"+x.Flow.Type+"` flow needs.")
+	}
+	if x.Flow.Type == "payment_method_update" {
+		return nil
+	}
+	param := "flow_data[" + x.Flow.Type + "][subscription]"
+	sub, ok := a.state.Subscriptions.get(x.Flow.Subscription)
+	if !ok || sub.Customer != x.Customer {
+		return noSuch("subscription", x.Flow.Subscription, param)
+	}
+	if x.Flow.Type == "subscription_cancel" && (sub.ended() || sub.CancelAt != 0) {
+		return invalid("", param, "The subscription `"+sub.ID+"` is already set to be canceled.")
+	}
+	return nil
+}
+
+func (f PortalFlow) render() object {
+	o := object{
+		"type": f.Type, "subscription_cancel": nil, "subscription_update": nil, "subscription_update_confirm": nil,
+		"after_completion": object{"type": f.AfterType, "redirect": nil, "hosted_confirmation": nil},
+	}
+	after, _ := o["after_completion"].(object)
+	switch f.AfterType {
+	case "redirect":
+		after["redirect"] = object{"return_url": f.AfterURL}
+	case "hosted_confirmation":
+		after["hosted_confirmation"] = object{"custom_message": orNull(f.AfterMessage)}
+	}
+	switch f.Type {
+	case "subscription_cancel":
+		o[f.Type] = object{"retention": nil, "subscription": f.Subscription}
+	case "subscription_update":
+		o[f.Type] = object{"subscription": f.Subscription}
+	case "subscription_update_confirm":
+		o[f.Type] = object{"discounts": nil, "items": f.renderItems(), "subscription": f.Subscription}
+	}
+	return o
+}
+
+func (f PortalFlow) renderItems() []any {
+	items := []any{}
+	for _, i := range f.Items {
+		items = append(items, object{"id": i.ID, "price": orNull(i.Price), "quantity": i.Quantity})
+	}
+	return items
+}
+
+func (a *act) renderPortalSession(x *PortalSession) object {
+	return object{
+		"id": x.ID, "object": "billing_portal.session", "configuration": ref{"billing_portal.configuration", x.Configuration},
+		"created": x.Created, "customer": x.Customer, "flow": rawOrNull(x.FlowShown), "livemode": false,
+		"locale": orNull(x.Locale), "on_behalf_of": nil, "return_url": orNull(x.ReturnURL),
+		"url": a.origin + "/p/session/" + x.ID,
+	}
+}

@@ -1,0 +1,282 @@
+package stripelocal
+
+import (
+	"math/big"
+	"strconv"
+)
+
+// Price is what one unit of a product costs. UnitAmount counts minor units.
+type Price struct {
+	Base
+	Active        bool
+	Currency      string
+	Interval      string // day, week, month, year; empty for one-time prices
+	IntervalCount int64
+	LookupKey     string
+	Metadata      map[string]string
+	Nickname      string
+	Product       string
+	TaxBehavior   string
+	UnitAmount    int64
+	Decimal       string // where the amount has fractions of a minor unit
+}
+
+const (
+	priceCore = "currency! unit_amount:int unit_amount_decimal:decimal recurring{interval:day|week|month|year! interval_count:int usage_type:licensed|metered aggregate_usage meter} tax_behavior:exclusive|inclusive|unspecified "
+	priceMore = "active:bool lookup_key? metadata:map? nickname? transfer_lookup_key:bool "
+)
+
+func priceResource() resource {
+	return resource{
+		kind: "price",
+		render: finder(func(s *state) *table[*Price] { return s.Prices },
+			func(a *act, p *Price) object { return a.renderPrice(p) }),
+		routes: []route{
+			{"POST /v1/prices", priceCore + priceMore + "billing_scheme:per_unit|tiered product product_data{active:bool id metadata:map name! statement_descriptor tax_code unit_label}", (*act).createPrice},
+			{"GET /v1/prices", listParams + "active:bool currency lookup_keys[] product type:one_time|recurring recurring{interval:day|week|month|year usage_type:licensed|metered meter}", (*act).listPrices},
+			{"GET /v1/prices/{id}", "", (*act).getPrice},
+			{"POST /v1/prices/{id}", priceMore + "tax_behavior:exclusive|inclusive|unspecified", (*act).updatePrice},
+		},
+	}
+}
+
+func (a *act) createPrice(in *input) (any, error) {
+	if err := a.checkNewPrice(in.params); err != nil {
+		return nil, err
+	}
+	product := in.str("product")
+	if in.has("product_data") {
+		data := in.at("product_data")
+		product = a.addProduct(data.strOr("id", a.ids.short("prod_")), data).ID
+	}
+	p := a.addPrice(product, in.params)
+	return a.renderPrice(p), nil
+}
+
+func (a *act) checkNewPrice(p params) error {
+	if !p.has("product") && !p.has("product_data") {
+		return missing("product")
+	}
+	if id := p.str("product"); p.has("product") {
+		if product, ok := a.state.Products.get(id); !ok || product.Deleted {
+			return noSuch("product", id, "product")
+		}
+	}
+	if err := checkPriceAmount(p); err != nil {
+		return err
+	}
+	return a.checkLookupKey(p, "")
+}
+
+// checkPriceAmount refuses what this server cannot count: tiers, metered use,
+// no amount at all.
+func checkPriceAmount(p params) error {
+	switch {
+	case !currencyPattern.MatchString(p.str("currency")):
+		return invalid("", p.name("currency"), "Invalid currency: "+p.str("currency")+". Stripe currently supports these currencies: three letters in lower case, as ISO 4217 has them")
+	case p.str("billing_scheme") == "tiered", p.at("recurring").str("usage_type") == "metered":
+		return invalid("", "billing_scheme", "The local Stripe has neither tiered nor metered prices.")
+	case !p.has("unit_amount") && !p.has("unit_amount_decimal"):
+		return missing(p.name("unit_amount"))
+	case p.num("unit_amount") < 0:
+		return invalid("parameter_invalid_integer", p.name("unit_amount"), "This value must be greater than or equal to 0.")
+	}
+	return checkInterval(p.at("recurring"))
+}
+
+// checkInterval holds a recurrence against Stripe's bound of three years.
+func checkInterval(r params) error {
+	count := r.numOr("interval_count", 1)
+	most := map[string]int64{"day": 1095, "week": 156, "month": 36, "year": 3, "": 1}[r.str("interval")]
+	if count < 1 || count > most {
+		return invalid("parameter_invalid_integer", r.name("interval_count"), "Invalid interval_count: it must be at least 1, and the interval at most three years.")
+	}
+	return nil
+}
+
+func (a *act) checkLookupKey(p params, own string) error {
+	key := p.str("lookup_key")
+	if key == "" || p.flag("transfer_lookup_key") {
+		return nil
+	}
+	if holder := a.priceByLookupKey(key); holder != nil && holder.ID != own {
+		return invalid("", "lookup_key", "A price (`"+holder.ID+"`) already uses that lookup key.")
+	}
+	return nil
+}
+
+func (a *act) priceByLookupKey(key string) *Price {
+	for _, p := range a.state.Prices.all {
+		if p.LookupKey == key {
+			return p
+		}
+	}
+	return nil
+}
+
+// addPrice stores a price made of checked parameters.
+func (a *act) addPrice(product string, from params) *Price {
+	p := &Price{
+		Base: Base{ID: a.ids.long("price_1"), Created: a.at}, Active: true, Product: product,
+		Currency: from.str("currency"), TaxBehavior: from.strOr("tax_behavior", "unspecified"),
+		Interval: from.at("recurring").str("interval"), Metadata: from.metadata(),
+	}
+	if p.Interval != "" {
+		p.IntervalCount = from.at("recurring").numOr("interval_count", 1)
+	}
+	p.setAmount(from)
+	a.takePrice(p, from)
+	a.state.Prices.insert(p)
+	a.emit("price.created", a.renderPrice(p))
+	return p
+}
+
+func (p *Price) setAmount(from params) {
+	p.UnitAmount = from.num("unit_amount")
+	if !from.has("unit_amount_decimal") {
+		return
+	}
+	exact, _ := new(big.Rat).SetString(from.str("unit_amount_decimal"))
+	if exact.IsInt() {
+		p.UnitAmount = exact.Num().Int64()
+		return
+	}
+	p.Decimal = from.str("unit_amount_decimal")
+}
+
+// takePrice carries over what may change later too; a transferred lookup key
+// leaves the price that had it.
+func (a *act) takePrice(p *Price, from params) {
+	from.setFlag("active", &p.Active)
+	from.setStr("nickname", &p.Nickname)
+	from.setStr("tax_behavior", &p.TaxBehavior)
+	from.setMetadata(&p.Metadata)
+	if key := from.str("lookup_key"); key != "" {
+		if holder := a.priceByLookupKey(key); holder != nil && holder != p {
+			before := a.renderPrice(holder)
+			holder.LookupKey = ""
+			a.emitUpdate("price.updated", before, a.renderPrice(holder))
+		}
+	}
+	from.setStr("lookup_key", &p.LookupKey)
+}
+
+func (a *act) getPrice(in *input) (any, error) {
+	p, ok := a.state.Prices.get(in.path("id"))
+	if !ok {
+		return nil, notFound("price", in.path("id"), "price")
+	}
+	return a.renderPrice(p), nil
+}
+
+func (a *act) updatePrice(in *input) (any, error) {
+	p, ok := a.state.Prices.get(in.path("id"))
+	if !ok {
+		return nil, notFound("price", in.path("id"), "price")
+	}
+	if err := a.checkLookupKey(in.params, p.ID); err != nil {
+		return nil, err
+	}
+	before := a.renderPrice(p)
+	a.takePrice(p, in.params)
+	a.emitUpdate("price.updated", before, a.renderPrice(p))
+	return a.renderPrice(p), nil
+}
+
+func (a *act) listPrices(in *input) (any, error) {
+	rows := a.state.Prices.all
+	if in.has("product") {
+		rows = a.state.Prices.by("product", in.str("product"))
+	}
+	keys := setOf(in.strs("lookup_keys"))
+	return listing[*Price]{
+		what: "price", table: a.state.Prices, rows: rows,
+		keep:   func(p *Price) bool { return p.matches(in.params) && (len(keys) == 0 || keys[p.LookupKey]) },
+		render: func(p *Price) object { return a.renderPrice(p) },
+	}.page(in)
+}
+
+func (p *Price) matches(q params) bool {
+	return (!q.has("active") || p.Active == q.flag("active")) &&
+		(!q.has("currency") || p.Currency == q.str("currency")) &&
+		(!q.has("type") || p.kind() == q.str("type")) &&
+		(q.at("recurring").str("interval") == "" || p.Interval == q.at("recurring").str("interval")) &&
+		q.at("recurring").str("usage_type") != "metered"
+}
+
+func (p *Price) kind() string {
+	if p.Interval == "" {
+		return "one_time"
+	}
+	return "recurring"
+}
+
+// amount is quantity units in whole minor units, halves away from zero.
+func (p *Price) amount(quantity int64) int64 {
+	if p.Decimal == "" {
+		return p.UnitAmount * quantity
+	}
+	unit, _ := new(big.Rat).SetString(p.Decimal)
+	return roundRat(unit.Mul(unit, new(big.Rat).SetInt64(quantity)))
+}
+
+// roundRat rounds half away from zero.
+func roundRat(r *big.Rat) int64 {
+	half := big.NewRat(int64(r.Sign()), 2)
+	sum := new(big.Rat).Add(r, half)
+	return new(big.Int).Quo(sum.Num(), sum.Denom()).Int64()
+}
+
+func (p *Price) decimal() string {
+	if p.Decimal != "" {
+		return p.Decimal
+	}
+	return strconv.FormatInt(p.UnitAmount, 10)
+}
+
+func (p *Price) unitAmount() any {
+	if p.Decimal != "" {
+		return nil
+	}
+	return p.UnitAmount
+}
+
+func (a *act) renderPrice(p *Price) object {
+	o := object{
+		"id": p.ID, "object": "price", "active": p.Active, "billing_scheme": "per_unit", "created": p.Created,
+		"currency": p.Currency, "custom_unit_amount": nil, "livemode": false, "lookup_key": orNull(p.LookupKey),
+		"metadata": p.Metadata, "nickname": orNull(p.Nickname), "product": ref{"product", p.Product},
+		"recurring": nil, "tax_behavior": p.TaxBehavior, "tiers_mode": nil, "transform_quantity": nil,
+		"type": p.kind(), "unit_amount": p.unitAmount(), "unit_amount_decimal": p.decimal(),
+		"currency_options": hidden(func() any { return p.currencyOptions() }),
+	}
+	if p.Interval != "" {
+		o["recurring"] = object{
+			"aggregate_usage": nil, "interval": p.Interval, "interval_count": p.IntervalCount,
+			"meter": nil, "trial_period_days": nil, "usage_type": "licensed",
+		}
+	}
+	return o
+}
+
+func (p *Price) currencyOptions() object {
+	return object{p.Currency: object{
+		"custom_unit_amount": nil, "tax_behavior": p.TaxBehavior,
+		"unit_amount": p.unitAmount(), "unit_amount_decimal": p.decimal(),
+	}}
+}
+
+// renderPlan is the price as the older plan object that subscription items and
+// invoice lines still carry.
+func (p *Price) renderPlan() any {
+	if p.Interval == "" {
+		return nil
+	}
+	return object{
+		"id": p.ID, "object": "plan", "active": p.Active, "aggregate_usage": nil, "amount": p.unitAmount(),
+		"amount_decimal": p.decimal(), "billing_scheme": "per_unit", "created": p.Created, "currency": p.Currency,
+		"interval": p.Interval, "interval_count": p.IntervalCount, "livemode": false, "metadata": p.Metadata,
+		"meter": nil, "nickname": orNull(p.Nickname), "product": ref{"product", p.Product}, "tiers_mode": nil,
+		"transform_usage": nil, "trial_period_days": nil, "usage_type": "licensed",
+	}
+}

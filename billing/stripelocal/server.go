@@ -1,0 +1,160 @@
+package stripelocal
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// APIVersion is the one API version whose shapes are spoken here.
+const APIVersion = "2024-06-20"
+
+// Options configures a Server; the zero value is a working memory-only one.
+type Options struct {
+	Origin    string           // public base URL used in hosted URLs, e.g. http://localhost:4313; may be set later with SetOrigin
+	StatePath string           // "" = memory only; else a JSON file, loaded by New, written atomically soon after changes and on Close
+	Now       func() time.Time // nil = time.Now
+	Rand      io.Reader        // nil = crypto/rand; read once, by New
+	Log       *slog.Logger     // nil = discard
+}
+
+// Server is one Stripe test-mode account. It is safe for concurrent use.
+type Server struct {
+	realNow func() time.Time
+	log     *slog.Logger
+	handler http.Handler
+	saver   *saver
+	courier *courier
+	renders map[string]renderByID
+	pages   *pageSet
+	faults  *Faults
+
+	mu     sync.Mutex // guards everything below, and every row in state
+	origin string
+	ids    *idSource
+	state  *state
+	timers map[string]*timerQueue
+	keys   map[string]*idempotentCall
+
+	stop    context.CancelFunc
+	stopped <-chan struct{}
+	ticking sync.WaitGroup
+}
+
+// New makes a server, with what StatePath holds where it is set. Webhooks that
+// were still owed when the file was written are delivered from now on.
+func New(o Options) (*Server, error) {
+	s := &Server{realNow: o.Now, log: o.Log, timers: map[string]*timerQueue{}, keys: map[string]*idempotentCall{}}
+	s.defaults()
+	s.faults = newFaults(s.realNow)
+	s.SetOrigin(o.Origin)
+	if err := s.load(o); err != nil {
+		return nil, fmt.Errorf("start local stripe: %w", err)
+	}
+	if err := s.mount(); err != nil {
+		return nil, fmt.Errorf("start local stripe: %w", err)
+	}
+	s.start()
+	return s, nil
+}
+
+func (s *Server) defaults() {
+	if s.realNow == nil {
+		s.realNow = time.Now
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+}
+
+func (s *Server) load(o Options) error {
+	random := o.Rand
+	if random == nil {
+		random = rand.Reader
+	}
+	st, err := loadState(o.StatePath)
+	if err != nil {
+		return err
+	}
+	st.Starts++
+	s.state = st
+	if s.ids, err = newIDSource(random, st.Starts); err != nil {
+		return err
+	}
+	s.saver = newSaver(o.StatePath, s.snapshot, s.log)
+	if st.Account.ID == "" {
+		st.Account = newAccount(s.ids, s.clock())
+	}
+	return nil
+}
+
+// start arms the timers that the loaded state calls for and begins to deliver.
+func (s *Server) start() {
+	ctx, cancel := context.WithCancel(context.Background())
+	s.stop, s.stopped = cancel, ctx.Done()
+	s.courier = newCourier(s)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, r := range resources() {
+		if r.arm != nil {
+			r.arm(s.newAct(s.clock(), cause{}))
+		}
+	}
+	s.courier.resume()
+	s.ticking.Add(1)
+	go s.tick()
+}
+
+// tick lets what is due happen although nobody asks.
+func (s *Server) tick() {
+	defer s.ticking.Done()
+	every := time.NewTicker(time.Second)
+	defer every.Stop()
+	for {
+		select {
+		case <-s.stopped:
+			return
+		case <-every.C:
+			_ = s.perform(cause{}, func(*act) error { return nil })
+		}
+	}
+}
+
+// Handler serves the API under /v1/, the hosted pages under /c/, /p/ and /i/,
+// and what only a local Stripe has under /_usher/.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// SetOrigin says under which base URL the handler is reached. It holds for
+// every URL rendered from now on; none is ever stored.
+func (s *Server) SetOrigin(origin string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.origin = strings.TrimRight(origin, "/")
+}
+
+// EnsureWebhookEndpoint registers url for the given event types (all where
+// none is named), or brings the endpoint that has this URL to this secret and
+// these types.
+func (s *Server) EnsureWebhookEndpoint(url, secret string, events ...string) {
+	_ = s.perform(cause{}, func(a *act) error {
+		a.ensureEndpoint(url, secret, events)
+		return nil
+	})
+}
+
+// Close attempts every delivery that is due, then writes the state. Retries
+// not yet due stay in the state file. It returns the first of ctx's error and
+// the error of writing.
+func (s *Server) Close(ctx context.Context) error {
+	s.stop()
+	s.ticking.Wait()
+	drained := s.courier.close(ctx)
+	return errors.Join(drained, s.saver.close())
+}

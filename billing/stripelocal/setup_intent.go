@@ -1,0 +1,108 @@
+package stripelocal
+
+// SetupIntent is a card saved for later without a charge.
+type SetupIntent struct {
+	Base
+	Customer      string
+	LastError     *Decline
+	Metadata      map[string]string
+	PaymentMethod string
+	Secret        string
+	Session       string // the Checkout session it is made through
+	Status        string
+}
+
+func setupIntentResource() resource {
+	return resource{
+		kind: "setup_intent",
+		render: finder(func(s *state) *table[*SetupIntent] { return s.SetupIntents },
+			func(a *act, x *SetupIntent) object { return a.renderSetupIntent(x) }),
+		routes: []route{
+			{"GET /v1/setup_intents/{id}", "client_secret", (*act).getSetupIntent},
+		},
+	}
+}
+
+func (a *act) addSetupIntent(customer, session string) *SetupIntent {
+	si := &SetupIntent{
+		Base: Base{ID: a.ids.long("seti_1"), Created: a.at}, Customer: customer, Session: session,
+		Status: "requires_payment_method", Metadata: map[string]string{},
+	}
+	si.Secret = si.ID + "_secret_" + a.ids.token(25)
+	a.state.SetupIntents.insert(si)
+	a.emit("setup_intent.created", a.renderSetupIntent(si))
+	return si
+}
+
+// confirmSetup tries to save a card.
+func (a *act) confirmSetup(si *SetupIntent, pm *PaymentMethod) (outcome, *Decline) {
+	result, decline := pm.setupOutcome()
+	si.PaymentMethod, si.LastError = pm.ID, decline
+	switch result {
+	case paid:
+		a.endSetup(si, "succeeded", "setup_intent.succeeded")
+	case refused:
+		si.PaymentMethod = ""
+		a.endSetup(si, "requires_payment_method", "setup_intent.setup_failed")
+	case needsAction:
+		a.endSetup(si, "requires_action", "setup_intent.requires_action")
+	}
+	return result, decline
+}
+
+func (a *act) endSetup(si *SetupIntent, status, event string) {
+	si.Status = status
+	a.emit(event, a.renderSetupIntent(si))
+}
+
+// authenticateSetup ends a 3-D Secure question about a saved card.
+func (a *act) authenticateSetup(si *SetupIntent, passed bool) (outcome, *Decline) {
+	pm, ok := a.state.PaymentMethods.get(si.PaymentMethod)
+	if !ok || si.Status != "requires_action" {
+		return refused, genericDecline()
+	}
+	if passed {
+		pm.Authenticated = true
+		a.endSetup(si, "succeeded", "setup_intent.succeeded")
+		return paid, nil
+	}
+	si.LastError = &Decline{
+		Code:    "setup_intent_authentication_failure",
+		Message: "We are unable to authenticate your payment method. Please choose a different payment method and try again.",
+	}
+	si.PaymentMethod = ""
+	a.endSetup(si, "requires_payment_method", "setup_intent.setup_failed")
+	return refused, si.LastError
+}
+
+func (a *act) getSetupIntent(in *input) (any, error) {
+	si, ok := a.state.SetupIntents.get(in.path("id"))
+	if !ok {
+		return nil, notFound("setupintent", in.path("id"), "intent")
+	}
+	return a.renderSetupIntent(si), nil
+}
+
+func (a *act) renderSetupIntent(si *SetupIntent) object {
+	o := object{
+		"id": si.ID, "object": "setup_intent", "application": nil, "automatic_payment_methods": nil,
+		"cancellation_reason": nil, "client_secret": si.Secret, "created": si.Created,
+		"customer": ref{"customer", si.Customer}, "description": nil, "flow_directions": nil,
+		"last_setup_error": nil, "latest_attempt": nil, "livemode": false, "mandate": nil,
+		"metadata": si.Metadata, "next_action": nil, "on_behalf_of": nil,
+		"payment_method":                       ref{"payment_method", si.PaymentMethod},
+		"payment_method_configuration_details": nil,
+		"payment_method_options":               object{"card": object{"mandate_options": nil, "network": nil, "request_three_d_secure": "automatic"}},
+		"payment_method_types":                 []any{"card"}, "single_use_mandate": nil, "status": si.Status, "usage": "off_session",
+	}
+	if d := si.LastError; d != nil {
+		o["last_setup_error"] = object{"type": "card_error", "code": d.Code, "message": d.Message, "doc_url": docURL(d.Code)}
+	}
+	if si.Status == "requires_action" {
+		o["next_action"] = object{
+			"type":            "redirect_to_url",
+			"redirect_to_url": object{"return_url": nil, "url": a.origin + "/c/authenticate/" + si.ID},
+		}
+	}
+	return o
+}

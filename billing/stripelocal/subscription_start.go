@@ -1,0 +1,187 @@
+package stripelocal
+
+import "fmt"
+
+// newItem is an item that a subscription is to begin with.
+type newItem struct {
+	price    *Price
+	quantity int64
+	metadata map[string]string
+}
+
+func (a *act) createSubscription(in *input) (any, error) {
+	c, err := a.customerOf(in.params, "customer")
+	if err != nil {
+		return nil, err
+	}
+	items, err := a.newItems(in)
+	if err != nil {
+		return nil, err
+	}
+	sub := &Subscription{
+		Customer: c.ID, TestClock: c.TestClock, Currency: items[0].price.Currency, Metadata: in.metadata(),
+		MissingMethod: "create_invoice", CollectionMethod: "charge_automatically", TrialEnd: a.trialEnd(in, c),
+	}
+	if err := a.takeSubscription(sub, in.params); err != nil {
+		return nil, err
+	}
+	if err := a.checkMethod(sub, in); err != nil {
+		return nil, err
+	}
+	return a.firstPayment(sub, items, in)
+}
+
+func (a *act) newItems(in *input) ([]newItem, error) {
+	var out []newItem
+	for _, p := range in.list("items") {
+		price, err := a.recurringPrice(p, "price")
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, newItem{price: price, quantity: p.numOr("quantity", 1), metadata: p.metadata()})
+	}
+	if len(out) == 0 {
+		return nil, missing("items")
+	}
+	return out, checkItems(out)
+}
+
+// checkItems holds the items of one subscription together: one currency, one
+// interval, no price twice (docs: subscriptions with multiple products).
+func checkItems(items []newItem) error {
+	seen := map[string]bool{}
+	for i, item := range items {
+		first := items[0].price
+		switch {
+		case item.quantity < 0:
+			return invalid("parameter_invalid_integer", fmt.Sprintf("items[%d][quantity]", i), "This value must be greater than or equal to 0.")
+		case item.price.Currency != first.Currency:
+			return invalid("", "", fmt.Sprintf("The price specified supports currencies of `%s`. This doesn't match the expected currency: `%s`.", item.price.Currency, first.Currency))
+		case item.price.Interval != first.Interval || item.price.IntervalCount != first.IntervalCount:
+			return invalid("", "", "Currently, all prices on a subscription must have the same `recurring.interval` and `recurring.interval_count`. If you meant to update an existing subscription item instead of creating a new one, be sure to include the subscription item ID in your request.")
+		case seen[item.price.ID]:
+			return invalid("", "", fmt.Sprintf("Cannot add multiple subscription items with the same plan: %s", item.price.ID))
+		}
+		seen[item.price.ID] = true
+	}
+	return nil
+}
+
+// recurringPrice finds the active recurring price that a parameter names.
+func (a *act) recurringPrice(p params, param string) (*Price, error) {
+	price, ok := a.state.Prices.get(p.str(param))
+	switch {
+	case !ok:
+		return nil, noSuch("price", p.str(param), p.name(param))
+	case !price.Active:
+		return nil, invalid("", p.name(param), "The price specified is inactive. This field only accepts active prices.")
+	case price.Interval == "":
+		return nil, invalid("", p.name(param), fmt.Sprintf("The price specified is set to `type=one_time` but this field only accepts prices with `type=recurring`."))
+	}
+	return price, nil
+}
+
+func (a *act) trialEnd(in *input, c *Customer) int64 {
+	if days := in.num("trial_period_days"); days > 0 {
+		return a.nowFor(c) + days*24*60*60
+	}
+	return in.num("trial_end")
+}
+
+// takeSubscription carries over what create and update share.
+func (a *act) takeSubscription(sub *Subscription, p params) error {
+	if id := p.str("default_payment_method"); id != "" {
+		if pm, ok := a.state.PaymentMethods.get(id); !ok || pm.Customer != sub.Customer {
+			return noSuch("PaymentMethod", id, "default_payment_method")
+		}
+	}
+	p.setStr("default_payment_method", &sub.DefaultPaymentMethod)
+	p.setStr("description", &sub.Description)
+	p.setStr("collection_method", &sub.CollectionMethod)
+	p.setNum("days_until_due", &sub.DaysUntilDue)
+	p.at("payment_settings").setStr("save_default_payment_method", &sub.SaveDefault)
+	p.at("trial_settings").at("end_behavior").setStr("missing_payment_method", &sub.MissingMethod)
+	p.setMetadata(&sub.Metadata)
+	return nil
+}
+
+// checkMethod refuses a subscription that could not be charged.
+func (a *act) checkMethod(sub *Subscription, in *input) error {
+	_, has := a.methodOf(sub)
+	if has || sub.TrialEnd > a.timeOn(sub.TestClock) || sub.CollectionMethod == "send_invoice" || in.str("payment_behavior") == "default_incomplete" {
+		return nil
+	}
+	return noMethod()
+}
+
+// firstPayment starts the subscription and takes its first money, as the
+// payment behavior says.
+func (a *act) firstPayment(sub *Subscription, items []newItem, in *input) (any, error) {
+	pm, has := a.methodOf(sub)
+	if has && in.str("payment_behavior") == "error_if_incomplete" {
+		if result, decline := pm.outcome(); result != paid && sub.TrialEnd == 0 {
+			return nil, paymentError(result, decline, &Invoice{})
+		}
+	}
+	inv := a.startSubscription(sub, items, nil)
+	if inv.Status == "open" && has && in.str("payment_behavior") != "default_incomplete" {
+		a.collect(inv, pm)
+	}
+	return a.renderSubscription(sub), nil
+}
+
+// startSubscription stores a subscription with its items and its first
+// invoice, finalized. Where that is over nothing (a trial, a free price) the
+// subscription lives at once, else it is incomplete until the invoice is paid.
+func (a *act) startSubscription(sub *Subscription, items []newItem, extra []InvoiceLine) *Invoice {
+	at := a.timeOn(sub.TestClock)
+	sub.Base = Base{ID: a.ids.long("sub_1"), Created: at}
+	sub.StartDate, sub.BillingCycleAnchor, sub.CurrentPeriodStart = at, at, at
+	sub.Status = "incomplete"
+	if sub.TrialEnd > at {
+		sub.Status, sub.TrialStart, sub.BillingCycleAnchor = "trialing", at, sub.TrialEnd
+	}
+	sub.CurrentPeriodEnd = periodAfter(sub.BillingCycleAnchor, items[0].price, at)
+	a.state.Subscriptions.insert(sub)
+	for _, item := range items {
+		a.addItem(sub, item)
+	}
+	a.armSubscription(sub)
+	inv := a.draft(sub, "subscription_create", append(a.cycleLines(sub), extra...))
+	a.emit("customer.subscription.created", a.renderSubscription(sub))
+	a.finalize(inv)
+	return inv
+}
+
+// cycleLines are the lines for the current period of every item.
+func (a *act) cycleLines(sub *Subscription) []InvoiceLine {
+	var lines []InvoiceLine
+	for _, item := range a.items(sub) {
+		price, ok := a.state.Prices.get(item.Price)
+		if !ok {
+			continue
+		}
+		line := InvoiceLine{
+			Kind: "subscription", Metadata: sub.Metadata, PeriodStart: sub.CurrentPeriodStart, PeriodEnd: sub.CurrentPeriodEnd,
+			Price: price.ID, Quantity: item.Quantity, Subscription: sub.ID, SubscriptionItem: item.ID,
+			Amount: price.amount(item.Quantity), Description: a.describe(price, item.Quantity),
+		}
+		if sub.Status == "trialing" {
+			line.Amount, line.Description = 0, "Trial period for "+a.productName(price)
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// describe words a line: 5 × Pro (at $10.00 / month).
+func (a *act) describe(p *Price, quantity int64) string {
+	return fmt.Sprintf("%d × %s (at %s / %s)", quantity, a.productName(p), formatAmount(p.UnitAmount, p.Currency), p.Interval)
+}
+
+func (a *act) productName(p *Price) string {
+	if product, ok := a.state.Products.get(p.Product); ok {
+		return product.Name
+	}
+	return p.ID
+}

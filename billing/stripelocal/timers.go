@@ -1,0 +1,60 @@
+package stripelocal
+
+import "container/heap"
+
+// accountClock names the account's own time line; a test clock's is its id.
+const accountClock = ""
+
+// timer says that something is due. Whether it still is, the object itself
+// knows: a timer that has been overtaken finds nothing to do, so that nobody
+// has to cancel one.
+type timer struct {
+	at   int64
+	seq  int64
+	fire func(a *act)
+}
+
+// timerQueue is the time line of one clock: due first, then set first.
+type timerQueue struct {
+	waiting []timer
+	last    int64
+}
+
+func (q *timerQueue) Len() int { return len(q.waiting) }
+func (q *timerQueue) Less(i, j int) bool {
+	x, y := q.waiting[i], q.waiting[j]
+	return x.at < y.at || x.at == y.at && x.seq < y.seq
+}
+func (q *timerQueue) Swap(i, j int) { q.waiting[i], q.waiting[j] = q.waiting[j], q.waiting[i] }
+func (q *timerQueue) Push(x any)    { q.waiting = append(q.waiting, x.(timer)) }
+func (q *timerQueue) Pop() any {
+	last := len(q.waiting) - 1
+	t := q.waiting[last]
+	q.waiting[last] = timer{}
+	q.waiting = q.waiting[:last]
+	return t
+}
+
+// schedule has fire called when the clock (accountClock or a test clock's id)
+// reaches at, inside an act of that moment.
+func (s *Server) schedule(clock string, at int64, fire func(a *act)) {
+	q := s.timers[clock]
+	if q == nil {
+		q = &timerQueue{}
+		s.timers[clock] = q
+	}
+	q.last++
+	heap.Push(q, timer{at: at, seq: q.last, fire: fire})
+}
+
+// catchUp fires what a clock has due up to and including a moment, each at its
+// own time.
+func (s *Server) catchUp(clock string, until int64) {
+	q := s.timers[clock]
+	for q != nil && len(q.waiting) > 0 && q.waiting[0].at <= until {
+		t := heap.Pop(q).(timer)
+		a := s.newAct(t.at, cause{})
+		t.fire(a)
+		a.commit()
+	}
+}

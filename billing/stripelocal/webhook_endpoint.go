@@ -1,0 +1,167 @@
+package stripelocal
+
+import (
+	"net/url"
+	"regexp"
+)
+
+var eventName = regexp.MustCompile(`^(\*|[a-z_0-9]+(\.[a-z_0-9]+)+)$`)
+
+// WebhookEndpoint is an address that wants events.
+type WebhookEndpoint struct {
+	Base
+	Description string
+	Disabled    bool
+	Events      []string
+	Metadata    map[string]string
+	Secrets     []Secret // every living one signs
+	URL         string
+	Version     string // empty: the account's
+}
+
+// Secret is a signing secret; while one is being rolled out the old one signs
+// along until it expires.
+type Secret struct {
+	Value   string
+	Expires int64 // by real time; 0 never
+}
+
+func webhookEndpointResource() resource {
+	return resource{
+		kind: "webhook_endpoint",
+		render: finder(func(s *state) *table[*WebhookEndpoint] { return s.Endpoints },
+			func(_ *act, w *WebhookEndpoint) object { return renderEndpoint(w) }),
+		routes: []route{
+			{"POST /v1/webhook_endpoints", "url! enabled_events[]! api_version description? metadata:map? connect:bool", (*act).createEndpoint},
+			{"GET /v1/webhook_endpoints", "limit:int starting_after ending_before", (*act).listEndpoints},
+			{"GET /v1/webhook_endpoints/{id}", "", (*act).getEndpoint},
+			{"POST /v1/webhook_endpoints/{id}", "url enabled_events[] description? disabled:bool metadata:map?", (*act).updateEndpoint},
+			{"DELETE /v1/webhook_endpoints/{id}", "", (*act).deleteEndpoint},
+		},
+	}
+}
+
+func (a *act) createEndpoint(in *input) (any, error) {
+	if err := checkEndpoint(in.params); err != nil {
+		return nil, err
+	}
+	w := &WebhookEndpoint{Version: in.str("api_version"), Metadata: in.metadata()}
+	w.take(in.params)
+	a.addEndpoint(w, "whsec_"+a.ids.token(32))
+	o := renderEndpoint(w)
+	o["secret"] = w.Secrets[0].Value
+	return o, nil
+}
+
+func checkEndpoint(p params) error {
+	if u, err := url.Parse(p.str("url")); p.has("url") && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		return invalid("url_invalid", "url", "Invalid URL: URLs must be publicly accessible and begin with http or https.")
+	}
+	if p.has("api_version") && !versionPattern.MatchString(p.str("api_version")) {
+		return invalid("", "api_version", "Invalid Stripe API version: "+p.str("api_version"))
+	}
+	for _, name := range p.strs("enabled_events") {
+		if !eventName.MatchString(name) {
+			return invalid("", "enabled_events", "Invalid enabled_events: "+name+" is no event type.")
+		}
+	}
+	return nil
+}
+
+func (a *act) addEndpoint(w *WebhookEndpoint, secret string) {
+	w.Base = Base{ID: a.ids.long("we_1"), Created: a.at}
+	w.Secrets = []Secret{{Value: secret}}
+	a.state.Endpoints.insert(w)
+	a.changed = true
+}
+
+func (w *WebhookEndpoint) take(p params) {
+	p.setStr("url", &w.URL)
+	p.setStr("description", &w.Description)
+	p.setFlag("disabled", &w.Disabled)
+	p.setMetadata(&w.Metadata)
+	if p.has("enabled_events") {
+		w.Events = p.strs("enabled_events")
+	}
+}
+
+// ensureEndpoint is EnsureWebhookEndpoint.
+func (a *act) ensureEndpoint(address, secret string, events []string) {
+	if len(events) == 0 {
+		events = []string{"*"}
+	}
+	for _, w := range a.state.Endpoints.all {
+		if w.URL == address {
+			w.Secrets, w.Events, w.Disabled = []Secret{{Value: secret}}, events, false
+			a.changed = true
+			return
+		}
+	}
+	a.addEndpoint(&WebhookEndpoint{URL: address, Events: events, Metadata: map[string]string{}}, secret)
+}
+
+func (w *WebhookEndpoint) wants(kind string) bool {
+	return !w.Disabled && matchesAny(kind, w.Events)
+}
+
+func (w *WebhookEndpoint) version() string {
+	if w.Version == "" {
+		return APIVersion
+	}
+	return w.Version
+}
+
+func (a *act) endpointAt(in *input) (*WebhookEndpoint, error) {
+	w, ok := a.state.Endpoints.get(in.path("id"))
+	if !ok {
+		return nil, notFound("webhook endpoint", in.path("id"), "webhook_endpoint")
+	}
+	return w, nil
+}
+
+func (a *act) getEndpoint(in *input) (any, error) {
+	w, err := a.endpointAt(in)
+	if err != nil {
+		return nil, err
+	}
+	return renderEndpoint(w), nil
+}
+
+func (a *act) updateEndpoint(in *input) (any, error) {
+	w, err := a.endpointAt(in)
+	if err == nil {
+		err = checkEndpoint(in.params)
+	}
+	if err != nil {
+		return nil, err
+	}
+	w.take(in.params)
+	return renderEndpoint(w), nil
+}
+
+func (a *act) deleteEndpoint(in *input) (any, error) {
+	w, err := a.endpointAt(in)
+	if err != nil {
+		return nil, err
+	}
+	a.state.Endpoints.remove(w.ID)
+	return object{"id": w.ID, "object": "webhook_endpoint", "deleted": true}, nil
+}
+
+func (a *act) listEndpoints(in *input) (any, error) {
+	return listing[*WebhookEndpoint]{
+		what: "webhook endpoint", table: a.state.Endpoints, rows: a.state.Endpoints.all, render: renderEndpoint,
+	}.page(in)
+}
+
+func renderEndpoint(w *WebhookEndpoint) object {
+	status := "enabled"
+	if w.Disabled {
+		status = "disabled"
+	}
+	return object{
+		"id": w.ID, "object": "webhook_endpoint", "api_version": orNull(w.Version), "application": nil,
+		"created": w.Created, "description": orNull(w.Description), "enabled_events": w.Events,
+		"livemode": false, "metadata": w.Metadata, "status": status, "url": w.URL,
+	}
+}

@@ -1,0 +1,123 @@
+package billing
+
+import "time"
+
+// SubscriptionStatus is Stripe's word for where a subscription stands
+// (https://docs.stripe.com/api/subscriptions/object#subscription_object-status). An unknown word is kept and grants nothing.
+type SubscriptionStatus string
+
+// The statuses of API version 2024-06-20.
+const (
+	StatusTrialing          SubscriptionStatus = "trialing"
+	StatusActive            SubscriptionStatus = "active"
+	StatusPastDue           SubscriptionStatus = "past_due"
+	StatusUnpaid            SubscriptionStatus = "unpaid"
+	StatusPaused            SubscriptionStatus = "paused"
+	StatusIncomplete        SubscriptionStatus = "incomplete"
+	StatusIncompleteExpired SubscriptionStatus = "incomplete_expired"
+	StatusCanceled          SubscriptionStatus = "canceled"
+)
+
+// statusRule is a row of the table that says what a status means here.
+type statusRule struct {
+	access      bool // the product may be used; past_due only for the plan's grace period
+	seatsSynced bool // Stripe is told the number of seats
+	ended       bool // it will never live again
+	newCheckout bool // another one may be bought
+}
+
+// statusRules is that table; shared/STRIPE.md, 'Subscription status -> what it means here'.
+var statusRules = map[SubscriptionStatus]statusRule{
+	StatusTrialing:          {access: true, seatsSynced: true},
+	StatusActive:            {access: true, seatsSynced: true},
+	StatusPastDue:           {access: true, seatsSynced: true},
+	StatusUnpaid:            {},
+	StatusPaused:            {},
+	StatusIncomplete:        {},
+	StatusIncompleteExpired: {ended: true, newCheckout: true},
+	StatusCanceled:          {ended: true, newCheckout: true},
+}
+
+// SeatsSynced tells whether Stripe is told the number of seats in this status.
+func (s SubscriptionStatus) SeatsSynced() bool { return statusRules[s].seatsSynced }
+
+// Ended tells whether the status is final.
+func (s SubscriptionStatus) Ended() bool { return statusRules[s].ended }
+
+// GrantsAccess tells whether the product may be used in this status (past_due: within the plan's grace period).
+func (s SubscriptionStatus) GrantsAccess() bool { return statusRules[s].access }
+
+// AllowsCheckout tells whether a new subscription may be bought beside one in this status.
+func (s SubscriptionStatus) AllowsCheckout() bool { return statusRules[s].newCheckout }
+
+// Subscription is our snapshot of a subscription at Stripe.
+type Subscription struct {
+	ID                 string // sub_…
+	OrganizationID     string
+	CustomerID         string // cus_…
+	Account            string // acct_…, the Stripe account it lives in
+	Livemode           bool
+	TestClock          bool
+	Status             SubscriptionStatus
+	PriceID            string
+	ItemID             string // si_…, the item whose quantity is the seats
+	Quantity           int
+	CurrentPeriodStart time.Time
+	CurrentPeriodEnd   time.Time
+	CancelAtPeriodEnd  bool
+	CancelAt           *time.Time
+	CanceledAt         *time.Time
+	EndedAt            *time.Time
+	TrialEnd           *time.Time
+	CardBrand          string // of the default payment method, where the snapshot showed it
+	CardLast4          string
+	CreatedAt          time.Time // at Stripe
+	MetadataOrgID      string    // the orgId in its metadata
+	IsCurrent          bool      // the one of its organization that pages and seats follow
+
+	Moment   time.Time // when this state was true at Stripe, by Stripe's clock
+	Revision int64     // counts our writes of the row; 0 while it is not stored
+}
+
+// EndsAt returns when a living subscription will end by itself, if a cancellation is set. Classic subscriptions show
+// cancel_at_period_end, flexible ones cancel_at only: both are read (shared/STRIPE.md, 'Cancel').
+func (s Subscription) EndsAt() (time.Time, bool) {
+	switch {
+	case s.Status.Ended():
+		return time.Time{}, false
+	case s.CancelAt != nil:
+		return *s.CancelAt, true
+	case s.CancelAtPeriodEnd:
+		return s.CurrentPeriodEnd, true
+	}
+	return time.Time{}, false
+}
+
+// chooseCurrent picks the subscription an organization is on, by one rule: a living one before an ended one; among the living one that
+// grants access before one that does not, then the older, so that a second purchase never displaces the first; among the ended the
+// younger. Ids break ties, so that every replica and every order of news picks the same.
+func chooseCurrent(all []Subscription) (Subscription, bool) {
+	if len(all) == 0 {
+		return Subscription{}, false
+	}
+	best := all[0]
+	for _, s := range all[1:] {
+		if currentBefore(s, best) {
+			best = s
+		}
+	}
+	return best, true
+}
+
+func currentBefore(a, b Subscription) bool {
+	if a.Status.Ended() != b.Status.Ended() {
+		return !a.Status.Ended()
+	}
+	if a.Status.GrantsAccess() != b.Status.GrantsAccess() {
+		return a.Status.GrantsAccess()
+	}
+	if !a.CreatedAt.Equal(b.CreatedAt) {
+		return a.CreatedAt.Before(b.CreatedAt) != a.Status.Ended()
+	}
+	return a.ID < b.ID
+}

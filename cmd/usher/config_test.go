@@ -1,0 +1,387 @@
+package main
+
+import (
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// environment is a getenv that knows only these variables.
+type environment map[string]string
+
+func (e environment) get(variable string) string { return e[variable] }
+
+// noFile is the name of a .env that does not exist.
+func noFile(t *testing.T) string { return filepath.Join(t.TempDir(), ".env") }
+
+func writeFile(t *testing.T, text string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+// production is a complete configuration.
+func production() environment {
+	return environment{
+		"APP_ENV": "production", "BASE_URL": "https://billing.example.com", "DATABASE_URL": "postgres://u:p@db/usher",
+		"STRIPE_SECRET_KEY": "sk_live_123456789012", "STRIPE_WEBHOOK_SECRET": "whsec_12345678901234567890", "SMTP_URL": "smtp://u:p@mail:587",
+	}
+}
+
+func with(e environment, pairs ...string) environment {
+	for i := 0; i < len(pairs); i += 2 {
+		e[pairs[i]] = pairs[i+1]
+	}
+	return e
+}
+
+func TestNothingConfigured(t *testing.T) {
+	c, catalogue, err := loadServeConfig(environment{}.get, noFile(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := []string{c.Addr, c.BaseURL.String(), c.DataDir, c.SuccessURL, c.CancelURL, c.ReturnURL, c.LogFormat, c.MailFrom.Address}
+	want := []string{
+		"127.0.0.1:4312", "http://localhost:4312", ".usher", "http://localhost:4312/organization?tab=billing&success=true",
+		"http://localhost:4312/organization?tab=billing&canceled=true", "http://localhost:4312/organization?tab=billing", "text", "usher@localhost",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("defaults are\n%q\nwant\n%q", got, want)
+	}
+	if c.Production || c.RateLimits || c.DatabaseURL != "" || c.StripeKey != "" || c.SMTPURL != nil || c.LogLevel != slog.LevelInfo {
+		t.Errorf("the rest is %+v", c)
+	}
+	if len(catalogue.Plans) != 2 || len(c.warnings()) != 0 {
+		t.Errorf("%d plans, warnings %q", len(catalogue.Plans), c.warnings())
+	}
+}
+
+func TestProductionDefaults(t *testing.T) {
+	c, _, err := loadServeConfig(production().get, noFile(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !c.Production || !c.RateLimits || c.LogFormat != "json" || c.MailFrom.Address != "usher@billing.example.com" {
+		t.Errorf("production is %+v", c)
+	}
+	if c.ReturnURL != "https://billing.example.com/organization?tab=billing" {
+		t.Errorf("ReturnURL is %q", c.ReturnURL)
+	}
+}
+
+func TestEveryVariableIsRead(t *testing.T) {
+	c, err := loadConfig(environment{
+		"ADDR": ":8080", "BASE_URL": "https://Billing.example.com/", "DATABASE_URL": "host=/run dbname=usher", "DATA_DIR": "/var/lib/usher",
+		"STRIPE_SECRET_KEY": "rk_test_123456789012", "STRIPE_WEBHOOK_SECRET": " whsec_new ,, whsec_old,", "STRIPE_PRICE_ID": "price_1",
+		"STRIPE_API_BASE": "http://127.0.0.1:9000/", "BILLING_SUCCESS_URL": "https://app.example.com/ok?s={CHECKOUT_SESSION_ID}",
+		"BILLING_CANCEL_URL": "https://app.example.com/no", "BILLING_RETURN_URL": "https://app.example.com/back", "PLANS_FILE": "plans.toml",
+		"SMTP_URL": "smtps://u:p@mail.example.com:465", "MAIL_FROM": "Box office <box@example.com>", "OPERATOR_EMAILS": "Ann@example.com, bob@example.com",
+		"LOG_LEVEL": "DEBUG", "LOG_FORMAT": "json", "METRICS_TOKEN": "abc", "TRUSTED_PROXIES": "10.1.2.3/8,192.0.2.7,::1", "RATE_LIMITS": "on",
+	}.get, noFile(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := []string{
+		c.Addr, c.BaseURL.String(), c.DatabaseURL, c.DataDir, c.StripeKey, strings.Join(c.StripeWebhookSecrets, "+"), c.StripePriceID,
+		c.StripeAPIBase, c.SuccessURL, c.CancelURL, c.ReturnURL, c.PlansFile, c.SMTPURL.Host, c.MailFrom.String(),
+		strings.Join(c.OperatorEmails, "+"), c.LogLevel.String(), c.LogFormat, c.MetricsToken,
+	}
+	want := []string{
+		":8080", "https://billing.example.com", "host=/run dbname=usher", "/var/lib/usher", "rk_test_123456789012", "whsec_new+whsec_old", "price_1",
+		"http://127.0.0.1:9000", "https://app.example.com/ok?s={CHECKOUT_SESSION_ID}", "https://app.example.com/no", "https://app.example.com/back",
+		"plans.toml", "mail.example.com:465", `"Box office" <box@example.com>`, "ann@example.com+bob@example.com", "DEBUG", "json", "abc",
+	}
+	if !slices.Equal(texts, want) {
+		t.Errorf("got\n%q\nwant\n%q", texts, want)
+	}
+	networks := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.7/32"), netip.MustParsePrefix("::1/128")}
+	if !slices.Equal(c.TrustedProxies, networks) || !c.RateLimits {
+		t.Errorf("proxies %v, rate limits %v", c.TrustedProxies, c.RateLimits)
+	}
+}
+
+func TestWrongValues(t *testing.T) {
+	tests := []struct{ variable, value, want string }{
+		{"APP_ENV", "staging", "Set it to development or production"},
+		{"ADDR", "4312", "Write host:port or :port"},
+		{"ADDR", ":99999", "it is no listen address"},
+		{"ADDR", ":http", "it is no listen address"},
+		{"ADDR", "http://localhost:4312", "it is no listen address"},
+		{"BASE_URL", "localhost:4312", "it is no absolute http or https URL"},
+		{"BASE_URL", "ftp://localhost", "it is no absolute http or https URL"},
+		{"BASE_URL", "https://example.com/billing", "Write the origin alone: https://example.com"},
+		{"BASE_URL", "https://u:p@example.com", "it names a user"},
+		{"DATABASE_URL", "mysql://db/usher", "it is no PostgreSQL DSN"},
+		{"DATABASE_URL", "usher", "it is no PostgreSQL DSN"},
+		{"DATABASE_URL", "postgres://u:50%@db/usher", "percent-encoded"},
+		{"STRIPE_SECRET_KEY", "pk_test_123456789012", "it is a publishable key"},
+		{"STRIPE_SECRET_KEY", "whsec_123456789012", "belongs into STRIPE_WEBHOOK_SECRET"},
+		{"STRIPE_SECRET_KEY", "sk_test_...", "it still has the dots of an example"},
+		{"STRIPE_SECRET_KEY", "sk_test_1", "it is no secret key of Stripe's"},
+		{"STRIPE_SECRET_KEY", "secret", "it is no secret key of Stripe's"},
+		{"STRIPE_WEBHOOK_SECRET", " , ,", "the list holds only commas"},
+		{"STRIPE_WEBHOOK_SECRET", "whsec_good,sk_test_123456789012", "it is no webhook secret of Stripe's"},
+		{"STRIPE_WEBHOOK_SECRET", "whsec_...", "it still has the dots of an example"},
+		{"STRIPE_PRICE_ID", "prod_1", "it is a product, not a price"},
+		{"STRIPE_PRICE_ID", "price_1,price_2", "set PLANS_FILE"},
+		{"STRIPE_API_BASE", "127.0.0.1:9000", "it is no absolute http or https URL"},
+		{"STRIPE_API_BASE", "https://stripe.example.com/?a=b", "it has a query"},
+		{"BILLING_SUCCESS_URL", "/organization", "it is no absolute http or https URL"},
+		{"BILLING_CANCEL_URL", "https://example.com/#billing", "it has a fragment"},
+		{"BILLING_RETURN_URL", "javascript:alert(1)", "it is no absolute http or https URL"},
+		{"SMTP_URL", "mail.example.com:25", "it is no SMTP server"},
+		{"SMTP_URL", "http://mail.example.com", "it is no SMTP server"},
+		{"MAIL_FROM", "Usher", "it is no e-mail address"},
+		{"OPERATOR_EMAILS", "ann@example.com;bob@example.com", "commas between them"},
+		{"LOG_LEVEL", "loud", "Set it to debug or info or warn or error"},
+		{"LOG_FORMAT", "xml", "Set it to text or json"},
+		{"METRICS_TOKEN", "two words", "it holds spaces"},
+		{"TRUSTED_PROXIES", "10.0.0.0/33", "it is no IP address and no network"},
+		{"RATE_LIMITS", "yes", "Set it to on or off"},
+	}
+	for _, test := range tests {
+		t.Run(test.variable+" "+test.value, func(t *testing.T) {
+			_, err := loadConfig(environment{test.variable: test.value}.get, noFile(t))
+			if err == nil {
+				t.Fatal("it was taken")
+			}
+			if !strings.HasPrefix(err.Error(), test.variable+"=") || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("the error is %q, want %s and %q", err, test.variable, test.want)
+			}
+			if strings.Contains(err.Error(), "\n") {
+				t.Errorf("one mistake is told as several: %q", err)
+			}
+		})
+	}
+}
+
+func TestEveryMistakeIsToldAtOnce(t *testing.T) {
+	plans := writeFile(t, "[[plan]]\nid = \"a\"\n")
+	_, _, err := loadServeConfig(environment{
+		"ADDR": "4312", "STRIPE_SECRET_KEY": "sk_test_123456789012", "OPERATOR_EMAILS": "ann,bob", "RATE_LIMITS": "maybe", "PLANS_FILE": plans,
+	}.get, writeFile(t, "LOG_LEVEL=loud\n"))
+	if err == nil {
+		t.Fatal("it was taken")
+	}
+	want := []string{"ADDR=", `OPERATOR_EMAILS="ann"`, `OPERATOR_EMAILS="bob"`, "LOG_LEVEL=", "RATE_LIMITS=", "STRIPE_WEBHOOK_SECRET:", "PLANS_FILE=", "name is missing", "it has no price"}
+	lines := strings.Split(err.Error(), "\n")
+	if len(lines) != len(want) {
+		t.Errorf("%d lines, want %d:\n%v", len(lines), len(want), err)
+	}
+	for i, part := range want {
+		if i < len(lines) && !strings.Contains(lines[i], part) {
+			t.Errorf("line %d is %q, want it about %s", i+1, lines[i], part)
+		}
+	}
+}
+
+func TestServeWantsTheWebhookSecret(t *testing.T) {
+	key := environment{"STRIPE_SECRET_KEY": "sk_test_123456789012"}
+	_, _, err := loadServeConfig(key.get, noFile(t))
+	if err == nil || !strings.Contains(err.Error(), "STRIPE_WEBHOOK_SECRET: it is unset") ||
+		!strings.Contains(err.Error(), "usher webhook setup") || !strings.Contains(err.Error(), "stripe listen --print-secret") {
+		t.Errorf("serve says %v", err)
+	}
+	if _, err := loadConfig(key.get, noFile(t)); err != nil {
+		t.Errorf("another subcommand is refused: %v", err)
+	}
+}
+
+func TestProductionRefuses(t *testing.T) {
+	tests := map[string]struct {
+		environment environment
+		want        []string
+	}{
+		"nothing set":         {environment{"APP_ENV": "production"}, []string{"BASE_URL:", "DATABASE_URL:", "STRIPE_SECRET_KEY:", "STRIPE_WEBHOOK_SECRET:", "SMTP_URL:"}},
+		"http":                {with(production(), "BASE_URL", "http://billing.example.com"), []string{"BASE_URL="}},
+		"no database":         {with(production(), "DATABASE_URL", ""), []string{"DATABASE_URL:"}},
+		"no key":              {with(production(), "STRIPE_SECRET_KEY", ""), []string{"STRIPE_SECRET_KEY:"}},
+		"no mail":             {with(production(), "SMTP_URL", ""), []string{"SMTP_URL:"}},
+		"wrong, not missing":  {with(production(), "DATABASE_URL", "db", "SMTP_URL", "mail"), []string{"DATABASE_URL=", "SMTP_URL="}},
+		"weak secrets":        {with(production(), "STRIPE_WEBHOOK_SECRET", "whsec_1", "METRICS_TOKEN", "abc"), []string{"STRIPE_WEBHOOK_SECRET=", "METRICS_TOKEN="}},
+		"Stripe on localhost": {with(production(), "STRIPE_API_BASE", "https://localhost:9000"), []string{"STRIPE_API_BASE="}},
+		"Stripe on 127.x":     {with(production(), "STRIPE_API_BASE", "http://127.8.0.1:9000"), []string{"STRIPE_API_BASE="}},
+		"Stripe on ::1":       {with(production(), "STRIPE_API_BASE", "http://[::1]:9000"), []string{"STRIPE_API_BASE="}},
+		"Stripe in the clear": {with(production(), "STRIPE_API_BASE", "http://stripe.example.com"), []string{"STRIPE_API_BASE="}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, _, err := loadServeConfig(test.environment.get, noFile(t))
+			if err == nil {
+				t.Fatal("it was taken")
+			}
+			lines := strings.Split(err.Error(), "\n")
+			if len(lines) != len(test.want) {
+				t.Fatalf("%d lines, want %d:\n%v", len(lines), len(test.want), err)
+			}
+			for i, beginning := range test.want {
+				if !strings.HasPrefix(lines[i], beginning) {
+					t.Errorf("line %d is %q, want it to begin %s", i+1, lines[i], beginning)
+				}
+			}
+		})
+	}
+}
+
+func TestSecretsAreMasked(t *testing.T) {
+	tests := []struct{ variable, value, secret string }{
+		{"STRIPE_SECRET_KEY", "pk_live_hunter2hunter2", "hunter2"},
+		{"STRIPE_SECRET_KEY", "hunter2hunter2", "ter2"},
+		{"STRIPE_SECRET_KEY", "hunter2", "hun"},
+		{"STRIPE_WEBHOOK_SECRET", "whsec_a,sk_live_hunter2hunter2", "hunter2"},
+		{"STRIPE_PRICE_ID", "sk_live_hunter2 hunter2", "hunter2"},
+		{"DATABASE_URL", "postgres://usher:hunter2%@db/usher", "hunter2"},
+		{"DATABASE_URL", "mysql://usher:hunter2@db/usher", "hunter2"},
+		{"SMTP_URL", "smtp://usher:hunter2@mail:25/path", "hunter2"},
+		{"SMTP_URL", "http://usher:hunter2@mail", "hunter2"},
+		{"BASE_URL", "https://usher:hunter2@example.com", "hunter2"},
+		{"BASE_URL", "https://usher:hunter2%@example.com", "hunter2"},
+		{"METRICS_TOKEN", "hunter2 hunter2", "ter2"},
+	}
+	for _, test := range tests {
+		_, err := loadConfig(environment{test.variable: test.value}.get, noFile(t))
+		if err == nil || strings.Contains(err.Error(), test.secret) {
+			t.Errorf("%s=%s is told as %q", test.variable, test.value, err)
+		}
+	}
+}
+
+func TestBaseURLFollowsAddr(t *testing.T) {
+	tests := []struct{ addr, base, want string }{
+		{"", "", "http://localhost:4312"},
+		{":8080", "", "http://localhost:8080"},
+		{"0.0.0.0:8080", "", "http://localhost:8080"},
+		{"[::1]:8080", "", "http://localhost:8080"},
+		{"192.0.2.7:8080", "", "http://192.0.2.7:8080"},
+		{":8080", "https://billing.example.com", "https://billing.example.com"},
+	}
+	for _, test := range tests {
+		c, err := loadConfig(environment{"ADDR": test.addr, "BASE_URL": test.base}.get, noFile(t))
+		if err != nil || c.BaseURL.String() != test.want || c.ReturnURL != test.want+"/organization?tab=billing" {
+			t.Errorf("ADDR=%q BASE_URL=%q is served as %v, back to %s (%v)", test.addr, test.base, c.BaseURL, c.ReturnURL, err)
+		}
+	}
+}
+
+func TestListeningOnAnyFreePort(t *testing.T) {
+	taken := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 54321}
+	c, err := loadConfig(environment{"ADDR": "127.0.0.1:0", "BILLING_CANCEL_URL": "https://app.example.com/no"}.get, noFile(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := c.BaseURL.String()
+	listening := c.listening(taken)
+	if listening.BaseURL.String() != "http://localhost:54321" || listening.CancelURL != "https://app.example.com/no" ||
+		listening.SuccessURL != "http://localhost:54321/organization?tab=billing&success=true" {
+		t.Errorf("it is served as %v, back to %s and %s", listening.BaseURL, listening.SuccessURL, listening.CancelURL)
+	}
+	if c.BaseURL.String() != before {
+		t.Error("the configuration it was made from has changed")
+	}
+	c, err = loadConfig(environment{"ADDR": "127.0.0.1:0", "BASE_URL": "http://usher.test"}.get, noFile(t))
+	if err != nil || c.listening(taken).BaseURL.String() != "http://usher.test" {
+		t.Errorf("BASE_URL gave way to the port: %v (%v)", c.listening(taken).BaseURL, err)
+	}
+}
+
+func TestEnvFile(t *testing.T) {
+	file := writeFile(t, "# comment\nexport ADDR=:1111\nDATA_DIR=\"from file\"\nDATABASE_URL='postgres://u:pa$$word@db/usher'\n")
+	c, err := loadConfig(environment{"ADDR": ":2222"}.get, file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Addr != ":2222" || c.DataDir != "from file" || c.DatabaseURL != "postgres://u:pa$$word@db/usher" {
+		t.Errorf("it is %s, %s, %s", c.Addr, c.DataDir, c.DatabaseURL)
+	}
+	c, err = loadConfig(environment{"APP_ENV": "production"}.get, file)
+	if err != nil || c.DataDir != ".usher" || c.DatabaseURL != "" {
+		t.Errorf("production reads it: %q, %q (%v)", c.DataDir, c.DatabaseURL, err)
+	}
+}
+
+func TestBrokenEnvFile(t *testing.T) {
+	tests := map[string]struct{ text, want string }{
+		"no assignment":     {"ADDR=:1111\n\nSTRIPE_SECRET_KEY sk_test_hunter2\nDATA_DIR=x\n", "line 3: it cannot be read as NAME=value"},
+		"open quote":        {"ADDR=:1111\nDATA_DIR=\"hunter2\nLOG_LEVEL=info\n", "line 2: it cannot be read as NAME=value"},
+		"production inside": {"APP_ENV=production\n", "APP_ENV: "},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := loadConfig(environment{}.get, writeFile(t, test.text))
+			if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("the error is %v, want it to say %q and no secret", err, test.want)
+			}
+		})
+	}
+	if _, err := loadConfig(environment{}.get, t.TempDir()); err == nil {
+		t.Error("a folder named .env was taken")
+	}
+}
+
+func TestCatalogueComesFrom(t *testing.T) {
+	file := writeFile(t, "[[plan]]\nid = \"own\"\nname = \"Own\"\n[[plan.price]]\ninterval = \"month\"\namount = 5\nlookup_key = \"own\"\n")
+	tests := map[string]struct {
+		environment environment
+		want        string
+	}{
+		"nothing":         {environment{}, "starter"},
+		"a price":         {environment{"STRIPE_PRICE_ID": "price_1"}, "seats"},
+		"a file":          {environment{"PLANS_FILE": file}, "own"},
+		"file over price": {environment{"PLANS_FILE": file, "STRIPE_PRICE_ID": "price_1"}, "own"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, catalogue, err := loadServeConfig(test.environment.get, noFile(t))
+			if err != nil || catalogue.Plans[0].ID != test.want {
+				t.Errorf("it is %+v (%v), want %s first", catalogue.Plans, err, test.want)
+			}
+		})
+	}
+	_, _, err := loadServeConfig(environment{"PLANS_FILE": file + "x"}.get, noFile(t))
+	if err == nil || !strings.HasPrefix(err.Error(), "PLANS_FILE=") || strings.Count(err.Error(), file) != 1 {
+		t.Errorf("a file that is not there: %v", err)
+	}
+}
+
+func TestWarnings(t *testing.T) {
+	tests := map[string]struct {
+		environment environment
+		want        string
+	}{
+		"test key in production":     {with(production(), "STRIPE_SECRET_KEY", "sk_test_123456789012", "STRIPE_PRICE_ID", "price_1"), "no money moves"},
+		"live key in development":    {environment{"STRIPE_SECRET_KEY": "rk_live_123456789012", "STRIPE_WEBHOOK_SECRET": "whsec_1"}, "real money moves"},
+		"example plans on sale":      {production(), "built-in example plans are on sale"},
+		"API base without key":       {environment{"STRIPE_API_BASE": "http://127.0.0.1:1"}, "STRIPE_API_BASE has no effect"},
+		"price for the local Stripe": {environment{"STRIPE_PRICE_ID": "price_1"}, "the local Stripe is asked for that price"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			c, _, err := loadServeConfig(test.environment.get, noFile(t))
+			if err != nil || len(c.warnings()) != 1 || !strings.Contains(c.warnings()[0], test.want) {
+				t.Errorf("warnings are %q (%v), want one saying %q", c.warnings(), err, test.want)
+			}
+		})
+	}
+}
+
+func TestNeed(t *testing.T) {
+	c, err := loadConfig(environment{"STRIPE_SECRET_KEY": "sk_test_123456789012"}.get, noFile(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.need("STRIPE_SECRET_KEY"); err != nil {
+		t.Errorf("what is set is asked for: %v", err)
+	}
+	err = c.need("DATABASE_URL", "STRIPE_SECRET_KEY", "BASE_URL")
+	if err == nil || strings.Count(err.Error(), "\n") != 1 {
+		t.Errorf("two are unset, told is %v", err)
+	}
+}

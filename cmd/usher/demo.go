@@ -1,0 +1,70 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"usher/billing"
+)
+
+// demoPassword opens every demo account. They exist only beside a private PostgreSQL in development.
+const demoPassword = "usher-demo"
+
+// demoPerson is a member of the demo organization.
+type demoPerson struct {
+	name, email, role string
+	billable          bool
+}
+
+const demoOrganization = "Lantern Theatre"
+
+// demoPeople are the demo organization's members; the first founds it.
+func demoPeople() []demoPerson {
+	return []demoPerson{
+		{"Ana Castellanos", "admin@usher.example", billing.RoleAdmin, true},
+		{"Bo Lindqvist", "billing@usher.example", billing.RoleBillingAdmin, false},
+		{"Chidi Okafor", "member@usher.example", billing.RoleMember, true},
+		{"Dana Whitfield", "dana@usher.example", billing.RoleMember, true},
+		{"Emre Aydın", "emre@usher.example", billing.RoleMember, true},
+		{"Fumiko Tanabe", "fumiko@usher.example", billing.RoleMember, true},
+		{"ليلى حداد", "layla@usher.example", billing.RoleMember, true},
+		{"Gus Papadakis", "gus@usher.example", billing.RoleMember, true},
+		{"Hedda Nyström", "hedda@usher.example", billing.RoleMember, true},
+	}
+}
+
+// seedDemo makes the demo organization unless it is there.
+func seedDemo(ctx context.Context, service *billing.Service) error {
+	people := demoPeople()
+	founder := people[0]
+	_, organization, err := service.SignUp(ctx, billing.SignUp{
+		Name: founder.name, Email: founder.email, Password: demoPassword, Organization: demoOrganization,
+	})
+	if billing.ErrorCode(err) == billing.CodeConflict {
+		return nil // an earlier start has made it
+	}
+	if err != nil {
+		return fmt.Errorf("seed the demo organization: %w", err)
+	}
+	for _, person := range people[1:] {
+		_, err := service.CreateMember(ctx, organization.ID, billing.NewMember{
+			Name: person.name, Email: person.email, Password: demoPassword, RoleID: person.role, Billable: person.billable,
+		})
+		if err != nil {
+			return fmt.Errorf("seed the demo organization: %w", err)
+		}
+	}
+	return nil
+}
+
+// printDemo tells how to get into the demo organization.
+func printDemo(w io.Writer) {
+	fmt.Fprintf(w, "\n  Sign in to the demo organization %q with the password %s\n", demoOrganization, demoPassword)
+	says := map[string]string{
+		billing.RoleAdmin: "admin", billing.RoleBillingAdmin: "billing admin", billing.RoleMember: "member, sees the plan only",
+	}
+	for _, person := range demoPeople()[:3] {
+		fmt.Fprintf(w, "    %-22s %s\n", person.email, says[person.role])
+	}
+}

@@ -1,0 +1,274 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const root = "../.."
+
+// inside lists what each package may import of this module. A package that is not listed has no place in the picture of README.md yet.
+var inside = map[string][]string{
+	"usher/cmd/usher":           {"usher/"}, // wires everything
+	"usher/handlers":            {"usher/billing", "usher/views", "usher/views/gallery", "usher/static"},
+	"usher/views":               {"usher/billing", "usher/static"},
+	"usher/views/gallery":       {"usher/billing", "usher/views", "usher/static"},
+	"usher/billing":             {},
+	"usher/billing/stripegw":    {"usher/billing"},
+	"usher/billing/stripelocal": {},
+	"usher/db":                  {"usher/billing"},
+	"usher/db/privatepg":        {},
+	"usher/db/dbtest":           {"usher/db/privatepg"},
+	"usher/static":              {},
+}
+
+// outside lists every module that the program may use, who may import it, and why no one else.
+var outside = []struct {
+	module    string
+	importers []string
+	reason    string
+}{
+	{"github.com/stripe/stripe-go/v79", []string{"usher/billing/stripegw"}, "Stripe's types and errors are mapped in one place, so that its next version is one package's work"},
+	{"github.com/jmoiron/sqlx", []string{"usher/db"}, "SQL lives in db"},
+	{"github.com/lib/pq", []string{"usher/db", "usher/db/privatepg", "usher/db/dbtest"}, "PostgreSQL's errors are mapped in db"},
+	{"github.com/pressly/goose/v3", []string{"usher/db"}, "migrations are db's"},
+	{"github.com/alexedwards/scs/v2", []string{"usher/handlers", "usher/db"}, "sessions belong to the HTTP edge and are stored by db"},
+	{"github.com/a-h/templ", []string{"usher/handlers", "usher/views", "usher/views/gallery"}, "HTML is made in views and written by handlers"},
+	{"github.com/joho/godotenv", []string{"usher/cmd/usher"}, "only the program itself reads its configuration"},
+	{"github.com/BurntSushi/toml", []string{"usher/billing"}, "the plan file is read by the rules about plans"},
+	{"github.com/bojanz/currency", []string{"usher/billing"}, "money has one type"},
+	{"golang.org/x/crypto", []string{"usher/billing"}, "passwords are hashed in one place"},
+}
+
+// forbidden lists parts of the standard library (and of modules) that a package has no business with.
+var forbidden = []struct {
+	importers []string
+	imported  []string
+	reason    string
+}{
+	{[]string{"usher/billing"}, []string{"net", "net/http", "html", "html/template", "database/sql", "os", "os/exec"}, "rules decide, they speak to nothing"},
+	{[]string{"usher/views"}, []string{"net", "database/sql", "os", "os/exec", "io/fs", "crypto/rand", "math/rand", "math/rand/v2"}, "a view is a function of its props"},
+	{[]string{"usher/handlers", "usher/views/gallery", "usher/static"}, []string{"database/sql", "os", "os/exec"}, "the HTTP edge reaches data through billing"},
+	{[]string{"usher/billing/stripegw"}, []string{"database/sql", "html/template", "os"}, "it speaks to Stripe and decides nothing"},
+	{[]string{"usher/db"}, []string{"net/http", "html/template"}, "it speaks to PostgreSQL alone"},
+}
+
+// topFolders are the folders of the design; what begins with a dot, and node_modules, is not part of the program.
+var topFolders = []string{"billing", "cmd", "db", "handlers", "node_modules", "static", "views"}
+
+func TestImportGraph(t *testing.T) {
+	graph := importGraph(t)
+	if len(graph) < 5 {
+		t.Fatalf("only %d packages were read", len(graph))
+	}
+	for _, violation := range violations(graph) {
+		t.Error(violation)
+	}
+}
+
+// importGraph reads which package imports which, tests left out.
+func importGraph(t *testing.T) map[string][]string {
+	t.Helper()
+	list := exec.Command("go", "list", "-json=ImportPath,Imports", "./...")
+	list.Dir, list.Stderr = root, os.Stderr
+	out, err := list.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	graph := map[string][]string{}
+	for decoder := json.NewDecoder(bytes.NewReader(out)); decoder.More(); {
+		var listed struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := decoder.Decode(&listed); err != nil {
+			t.Fatal(err)
+		}
+		graph[listed.ImportPath] = listed.Imports
+	}
+	return graph
+}
+
+// violations tells every edge of the graph that a rule forbids.
+func violations(graph map[string][]string) []string {
+	var found []string
+	for importer, imports := range graph {
+		if _, known := inside[importer]; !known {
+			found = append(found, importer+" is in no rule: say here what it may import, and draw it in README.md")
+			continue
+		}
+		for _, imported := range imports {
+			if reason := whyNot(importer, imported); reason != "" {
+				found = append(found, fmt.Sprintf("%s imports %s: %s", importer, imported, reason))
+			}
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
+// whyNot is the reason of the rule against an edge, or nothing.
+func whyNot(importer, imported string) string {
+	switch first, _, _ := strings.Cut(imported, "/"); {
+	case first == "usher":
+		return whyNotInside(importer, imported)
+	case strings.Contains(first, "."):
+		return whyNotOutside(importer, imported)
+	}
+	for _, rule := range forbidden {
+		if slices.Contains(rule.importers, importer) && slices.Contains(rule.imported, imported) {
+			return rule.reason
+		}
+	}
+	if imported == "testing" && importer != "usher/db/dbtest" {
+		return "the program carries no test support"
+	}
+	return ""
+}
+
+func whyNotInside(importer, imported string) string {
+	allowed := inside[importer]
+	if slices.Contains(allowed, imported) || slices.Contains(allowed, "usher/") && imported != "usher/db/dbtest" {
+		return ""
+	}
+	return "imports run one way: cmd -> handlers -> views -> billing, db -> billing, stripegw -> billing; stripelocal is usable alone"
+}
+
+func whyNotOutside(importer, imported string) string {
+	for _, rule := range outside {
+		if imported != rule.module && !strings.HasPrefix(imported, rule.module+"/") {
+			continue
+		}
+		if slices.Contains(rule.importers, importer) {
+			return ""
+		}
+		return rule.reason
+	}
+	return "this module is in no rule: decide who needs it, and why, before the program depends on it"
+}
+
+func TestImportRulesCanFail(t *testing.T) {
+	tests := []struct{ importer, imported, because string }{
+		{"usher/billing", "usher/db", "one way"},
+		{"usher/billing", "usher/views", "one way"},
+		{"usher/billing", "usher/billing/stripegw", "one way"},
+		{"usher/billing", "net/http", "speak to nothing"},
+		{"usher/billing", "database/sql", "speak to nothing"},
+		{"usher/billing", "github.com/stripe/stripe-go/v79", "one package's work"},
+		{"usher/billing", "github.com/google/uuid", "in no rule"},
+		{"usher/views", "usher/handlers", "one way"},
+		{"usher/views", "usher/db", "one way"},
+		{"usher/views", "os", "function of its props"},
+		{"usher/handlers", "usher/db", "one way"},
+		{"usher/handlers", "usher/billing/stripegw", "one way"},
+		{"usher/handlers", "usher/billing/stripelocal", "one way"},
+		{"usher/handlers", "database/sql", "through billing"},
+		{"usher/handlers", "github.com/jmoiron/sqlx", "SQL lives in db"},
+		{"usher/handlers", "github.com/stripe/stripe-go/v79/webhook", "one package's work"},
+		{"usher/db", "usher/handlers", "one way"},
+		{"usher/db", "usher/billing/stripegw", "one way"},
+		{"usher/db", "net/http", "PostgreSQL alone"},
+		{"usher/db", "github.com/stripe/stripe-go/v79/form", "one package's work"},
+		{"usher/db/privatepg", "usher/db", "one way"},
+		{"usher/billing/stripegw", "usher/db", "one way"},
+		{"usher/billing/stripegw", "database/sql", "decides nothing"},
+		{"usher/billing/stripelocal", "usher/billing", "usable alone"},
+		{"usher/billing/stripelocal", "github.com/stripe/stripe-go/v79", "one package's work"},
+		{"usher/billing/stripelocal", "github.com/getkin/kin-openapi/openapi3", "in no rule"},
+		{"usher/static", "usher/views", "one way"},
+		{"usher/cmd/usher", "github.com/lib/pq", "mapped in db"},
+		{"usher/cmd/usher", "usher/db/dbtest", "one way"},
+		{"usher/cmd/usher", "testing", "no test support"},
+		{"usher/common", "fmt", "in no rule"},
+	}
+	for _, test := range tests {
+		found := violations(map[string][]string{test.importer: {"fmt", test.imported}})
+		if len(found) != 1 || !strings.Contains(found[0], test.because) {
+			t.Errorf("%s importing %s is told as %q, want one violation saying %q", test.importer, test.imported, found, test.because)
+		}
+	}
+}
+
+func TestImportRulesAllow(t *testing.T) {
+	allowed := map[string][]string{
+		"usher/cmd/usher":           {"usher/db", "usher/db/privatepg", "usher/billing/stripelocal", "net/http"},
+		"usher/handlers":            {"usher/billing", "usher/views", "net/http"},
+		"usher/views":               {"usher/billing", "github.com/a-h/templ/runtime"},
+		"usher/billing/stripegw":    {"usher/billing", "github.com/stripe/stripe-go/v79/webhook"},
+		"usher/db":                  {"usher/billing", "database/sql", "github.com/lib/pq/pqerror"},
+		"usher/billing/stripelocal": {"net/http", "html/template"},
+	}
+	if found := violations(allowed); len(found) > 0 {
+		t.Errorf("refused is %q", found)
+	}
+}
+
+func TestTopFolders(t *testing.T) {
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		if entry.IsDir() && !strings.HasPrefix(entry.Name(), ".") && !slices.Contains(topFolders, entry.Name()) {
+			t.Errorf("folder %s: the design has a place for everything in %v", entry.Name(), topFolders)
+		}
+	}
+}
+
+// Views may name a status (http.StatusNotFound) but must not speak HTTP, and imports alone do not tell the two apart.
+func TestViewsSpeakNoHTTP(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join(root, "views", "*.go"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no views were found: %v", err)
+	}
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range spokenHTTP(t, source) {
+			t.Errorf("%s uses http.%s: a view is a function of its props", filepath.Base(file), name)
+		}
+	}
+}
+
+// spokenHTTP lists what a file uses of net/http besides the names of statuses.
+func spokenHTTP(t *testing.T, source []byte) []string {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "view.go", source, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	ast.Inspect(file, func(node ast.Node) bool {
+		selector, ok := node.(*ast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		if from, ok := selector.X.(*ast.Ident); ok && from.Name == "http" && !strings.HasPrefix(selector.Sel.Name, "Status") {
+			names = append(names, selector.Sel.Name)
+		}
+		return true
+	})
+	return names
+}
+
+func TestSpokenHTTPIsFound(t *testing.T) {
+	found := spokenHTTP(t, []byte("package views\nimport \"net/http\"\nfunc f() int { http.Get(\"\"); return http.StatusOK }\n"))
+	if !slices.Equal(found, []string{"Get"}) {
+		t.Errorf("found is %q, want Get alone", found)
+	}
+}

@@ -1,0 +1,232 @@
+package db
+
+import (
+	"context"
+	"sync"
+	"testing"
+
+	"usher/billing"
+)
+
+func link(organizationID string, generation int, customerID string) billing.CustomerLink {
+	return billing.CustomerLink{
+		OrganizationID: organizationID, Generation: generation, StripeCustomerID: customerID, Account: account.ID,
+		Livemode: account.Livemode, Email: "ada@example.com", Name: "Acme", CreatedAt: at(0), UpdatedAt: at(1),
+	}
+}
+
+func TestCustomerLinkRoundTrip(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t), t.Context()
+	insertUserAndOrganization(t, store, "usr_1", "org_1")
+
+	_, err := store.CustomerLink(ctx, "org_1", account)
+	wantNotFound(t, err)
+	reserved := link("org_1", 1, "")
+	must(t, store.PutCustomerLink(ctx, reserved))
+	got, err := store.CustomerLink(ctx, "org_1", account)
+	must(t, err)
+	wantEqual(t, got, reserved)
+
+	full := billing.CustomerLink{
+		OrganizationID: "org_1", Generation: 1, StripeCustomerID: "cus_1", Account: account.ID, Livemode: true,
+		Email: "grace@example.com", Name: "Acme 2", CreatedAt: moment, UpdatedAt: moment, DeletedAt: ptr(moment),
+	}
+	wantFilled(t, full)
+	must(t, store.PutCustomerLink(ctx, full))
+	full.CreatedAt, full.UpdatedAt, full.DeletedAt = at(0), at(0), ptr(at(0))
+	got, err = store.CustomerLink(ctx, "org_1", account)
+	must(t, err)
+	wantEqual(t, got, full)
+}
+
+// Another generation, account or mode is another link; the newest of one's own account and mode counts, and all keep their owner.
+func TestCustomerLinksOfGenerationsAndAccounts(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t), t.Context()
+	insertUserAndOrganization(t, store, "usr_1", "org_1")
+	n, err := store.LastGeneration(ctx, "org_1")
+	must(t, err)
+	wantEqual(t, n, 0)
+
+	old, current, test := link("org_1", 1, "cus_1"), link("org_1", 2, "cus_2"), link("org_1", 3, "cus_1")
+	old.DeletedAt = ptr(at(9))
+	test.Livemode = false
+	for _, l := range []billing.CustomerLink{current, old, test} {
+		must(t, store.PutCustomerLink(ctx, l))
+	}
+	n, err = store.LastGeneration(ctx, "org_1")
+	must(t, err)
+	wantEqual(t, n, 3)
+	got, err := store.CustomerLink(ctx, "org_1", account)
+	must(t, err)
+	wantEqual(t, got, current)
+	got, err = store.CustomerOwner(ctx, "cus_1", account)
+	must(t, err)
+	wantEqual(t, got, old)
+	got, err = store.CustomerOwner(ctx, "cus_1", billing.StripeAccount{ID: account.ID})
+	must(t, err)
+	wantEqual(t, got, test)
+	_, err = store.CustomerOwner(ctx, "cus_1", billing.StripeAccount{ID: "acct_2", Livemode: true})
+	wantNotFound(t, err)
+}
+
+func TestCustomerOfTwoLinksIsAConflict(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t), t.Context()
+	insertUserAndOrganization(t, store, "usr_1", "org_1")
+	insertUserAndOrganization(t, store, "usr_2", "org_2")
+	must(t, store.PutCustomerLink(ctx, link("org_1", 1, "cus_1")))
+	wantConflict(t, store.PutCustomerLink(ctx, link("org_2", 1, "cus_1")), "billing_customers_customer_key", "")
+	// Any number may be reserved.
+	must(t, store.PutCustomerLink(ctx, link("org_1", 2, "")))
+	must(t, store.PutCustomerLink(ctx, link("org_2", 1, "")))
+}
+
+func checkout(id, organizationID string) billing.CheckoutSession {
+	return billing.CheckoutSession{ID: id, OrganizationID: organizationID, Account: account.ID, Livemode: account.Livemode,
+		Mode: billing.ModeSubscription, PriceID: "price_1", Quantity: 1, Status: billing.CheckoutReserved, CreatedAt: at(0)}
+}
+
+func TestCheckoutRoundTrip(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t), t.Context()
+	insertUserAndOrganization(t, store, "usr_1", "org_1")
+	_, err := store.OpenCheckout(ctx, "org_1", account)
+	wantNotFound(t, err)
+
+	reserved := checkout("chk_1", "org_1")
+	must(t, store.PutCheckout(ctx, reserved))
+	got, err := store.OpenCheckout(ctx, "org_1", account)
+	must(t, err)
+	wantEqual(t, got, reserved)
+
+	full := billing.CheckoutSession{
+		ID: "chk_1", OrganizationID: "org_1", UserID: "usr_1", StripeSessionID: "cs_1", CustomerID: "cus_1", Account: account.ID,
+		Livemode: true, Mode: billing.ModeSubscription, PriceID: "price_2", Quantity: 7, TrialDays: 14, SuccessURL: "https://s",
+		CancelURL: "https://c", URL: "https://checkout", Status: billing.CheckoutOpen, CreatedAt: moment, ExpiresAt: ptr(moment),
+		CompletedAt: ptr(moment),
+	}
+	wantFilled(t, full)
+	must(t, store.PutCheckout(ctx, full))
+	full.CreatedAt, full.ExpiresAt, full.CompletedAt = at(0), ptr(at(0)), ptr(at(0))
+	got, err = store.OpenCheckout(ctx, "org_1", account)
+	must(t, err)
+	wantEqual(t, got, full)
+	got, err = store.CheckoutByStripeID(ctx, "org_1", "cs_1")
+	must(t, err)
+	wantEqual(t, got, full)
+}
+
+func TestCheckoutOfAnotherOrganizationIsNotFound(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t), t.Context()
+	insertUserAndOrganization(t, store, "usr_1", "org_1")
+	insertUserAndOrganization(t, store, "usr_2", "org_2")
+	session := checkout("chk_1", "org_1")
+	session.StripeSessionID = "cs_1"
+	must(t, store.PutCheckout(ctx, session))
+
+	_, err := store.CheckoutByStripeID(ctx, "org_2", "cs_1")
+	wantNotFound(t, err)
+	stolen := session
+	stolen.OrganizationID = "org_2"
+	must(t, store.PutCheckout(ctx, stolen))
+	got, err := store.CheckoutByStripeID(ctx, "org_1", "cs_1")
+	must(t, err)
+	wantEqual(t, got, session)
+}
+
+func TestFinalCheckoutStaysAsItIs(t *testing.T) {
+	t.Parallel()
+	for _, final := range []billing.CheckoutStatus{billing.CheckoutComplete, billing.CheckoutExpired} {
+		t.Run(string(final), func(t *testing.T) {
+			store, ctx := newTestStore(t), t.Context()
+			insertUserAndOrganization(t, store, "usr_1", "org_1")
+			session := checkout("chk_1", "org_1")
+			session.StripeSessionID = "cs_1"
+			must(t, store.PutCheckout(ctx, session))
+			session.Status = final
+			must(t, store.PutCheckout(ctx, session))
+			late := session
+			late.Status, late.URL = billing.CheckoutOpen, "https://late"
+			must(t, store.PutCheckout(ctx, late))
+			got, err := store.CheckoutByStripeID(ctx, "org_1", "cs_1")
+			must(t, err)
+			wantEqual(t, got, session)
+		})
+	}
+}
+
+// What else may stand beside an open subscription checkout.
+func TestCheckoutsBesideAnOpenOne(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		change  func(*billing.CheckoutSession)
+		allowed bool
+	}{
+		"another subscription": {func(*billing.CheckoutSession) {}, false},
+		"open at Stripe": {func(s *billing.CheckoutSession) {
+			s.Status, s.StripeSessionID = billing.CheckoutOpen, "cs_2"
+		}, false},
+		"complete":             {func(s *billing.CheckoutSession) { s.Status = billing.CheckoutComplete }, true},
+		"expired":              {func(s *billing.CheckoutSession) { s.Status = billing.CheckoutExpired }, true},
+		"pack":                 {func(s *billing.CheckoutSession) { s.Mode = billing.ModePayment }, true},
+		"other mode":           {func(s *billing.CheckoutSession) { s.Livemode = false }, true},
+		"other account":        {func(s *billing.CheckoutSession) { s.Account = "acct_2" }, true},
+		"another organization": {func(s *billing.CheckoutSession) { s.OrganizationID = "org_2" }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store, ctx := newTestStore(t), t.Context()
+			insertUserAndOrganization(t, store, "usr_1", "org_1")
+			insertUserAndOrganization(t, store, "usr_2", "org_2")
+			must(t, store.PutCheckout(ctx, checkout("chk_1", "org_1")))
+			second := checkout("chk_2", "org_1")
+			tc.change(&second)
+			err := store.PutCheckout(ctx, second)
+			if tc.allowed {
+				must(t, err)
+				return
+			}
+			wantConflict(t, err, "checkout_sessions_one_open_key", "")
+		})
+	}
+}
+
+func TestTwoCheckoutsAtOnce(t *testing.T) {
+	t.Parallel()
+	store := newTestStore(t)
+	insertUserAndOrganization(t, store, "usr_1", "org_1")
+	for range 20 {
+		errs := bothAtOnce(t.Context(), store, checkout("chk_1", "org_1"), checkout("chk_2", "org_1"))
+		if (errs[0] == nil) == (errs[1] == nil) {
+			t.Fatalf("one of two has to win: %v, %v", errs[0], errs[1])
+		}
+		loser := errs[0]
+		if loser == nil {
+			loser = errs[1]
+		}
+		wantConflict(t, loser, "checkout_sessions_one_open_key", "")
+		wantEqual(t, one[int](t, store, `select count(*) from checkout_sessions`), 1)
+		run(t, store, `delete from checkout_sessions`)
+	}
+}
+
+// bothAtOnce puts each session in a transaction of its own, both having begun before either writes.
+func bothAtOnce(ctx context.Context, store *Store, sessions ...billing.CheckoutSession) []error {
+	errs := make([]error, len(sessions))
+	var begun, done sync.WaitGroup
+	begun.Add(len(sessions))
+	for i, session := range sessions {
+		done.Go(func() {
+			errs[i] = store.InTx(ctx, func(q billing.Queries) error {
+				begun.Done()
+				begun.Wait()
+				return q.PutCheckout(ctx, session)
+			})
+		})
+	}
+	done.Wait()
+	return errs
+}

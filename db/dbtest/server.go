@@ -1,0 +1,186 @@
+package dbtest
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"math/rand/v2"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/lib/pq"
+)
+
+// server is where one test binary makes its databases. Their names carry the
+// binary's run number; while the binary lives, its lease, a session-level
+// advisory lock on that number, tells others to leave them alone.
+type server struct {
+	dsn    string
+	db     *sql.DB
+	lease  *sql.Conn
+	run    int32
+	copies atomic.Int64
+
+	once        sync.Once
+	templateErr error
+}
+
+const (
+	namePrefix = "ushertest_"
+	lockSpace  = 0x75736872 // keeps our advisory locks apart from others'
+)
+
+// openServer takes a lease and drops what binaries without one have left.
+func openServer(ctx context.Context, dsn string) (*server, error) {
+	db, err := sql.Open("postgres", dsn)
+	if err != nil {
+		return nil, fmt.Errorf("open the test server: %w", err)
+	}
+	s := &server{dsn: dsn, db: db}
+	if s.lease, err = db.Conn(ctx); err == nil {
+		err = s.takeLease(ctx)
+	}
+	if err == nil {
+		err = s.dropLeftovers(ctx)
+	}
+	if err != nil {
+		db.Close()
+		return nil, fmt.Errorf("open the test server: %w", err)
+	}
+	return s, nil
+}
+
+func (s *server) takeLease(ctx context.Context) error {
+	for taken := false; !taken; {
+		s.run = rand.Int32()
+		var err error
+		if taken, err = s.tryLock(ctx, s.run); err != nil {
+			return fmt.Errorf("take a lease: %w", err)
+		}
+	}
+	return nil
+}
+
+func (s *server) tryLock(ctx context.Context, run int32) (taken bool, err error) {
+	err = s.lease.QueryRowContext(ctx, `SELECT pg_try_advisory_lock($1, $2)`, lockSpace, run).Scan(&taken)
+	return taken, err
+}
+
+func (s *server) dropLeftovers(ctx context.Context) error {
+	names, err := s.testDatabases(ctx)
+	if err != nil {
+		return fmt.Errorf("look for leftover databases: %w", err)
+	}
+	for _, name := range names {
+		run, ok := runOf(name)
+		if !ok || run == s.run {
+			continue
+		}
+		if err := s.dropIfAbandoned(ctx, name, run); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *server) testDatabases(ctx context.Context) (names []string, err error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT datname FROM pg_database WHERE starts_with(datname, $1)`, namePrefix)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		names = append(names, name)
+	}
+	return names, rows.Err()
+}
+
+func (s *server) dropIfAbandoned(ctx context.Context, name string, run int32) error {
+	abandoned, err := s.tryLock(ctx, run)
+	if err != nil {
+		return fmt.Errorf("look for leftover databases: %w", err)
+	}
+	if !abandoned {
+		return nil
+	}
+	if err := s.drop(ctx, name); err != nil {
+		return err
+	}
+	_, err = s.lease.ExecContext(ctx, `SELECT pg_advisory_unlock($1, $2)`, lockSpace, run)
+	return err
+}
+
+// clone copies the template, which the first call makes, and returns the
+// copy's name.
+func (s *server) clone(ctx context.Context, migrate func(context.Context, string) error) (string, error) {
+	s.once.Do(func() { s.templateErr = s.makeTemplate(ctx, migrate) })
+	if s.templateErr != nil {
+		return "", fmt.Errorf("make the template: %w", s.templateErr)
+	}
+	name := s.databaseName(strconv.FormatInt(s.copies.Add(1), 10))
+	if err := s.exec(ctx, "CREATE DATABASE "+name+" TEMPLATE "+s.template()); err != nil {
+		return "", fmt.Errorf("copy the template: %w", err)
+	}
+	return name, nil
+}
+
+// makeTemplate closes the template to all connections once it is migrated:
+// PostgreSQL copies no database that anybody is connected to, and migrate may
+// have left a pool open.
+func (s *server) makeTemplate(ctx context.Context, migrate func(context.Context, string) error) error {
+	if err := s.exec(ctx, "CREATE DATABASE "+s.template()); err != nil {
+		return err
+	}
+	if err := migrate(ctx, withDatabase(s.dsn, s.template())); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	if err := s.exec(ctx, "ALTER DATABASE "+s.template()+" WITH ALLOW_CONNECTIONS false"); err != nil {
+		return err
+	}
+	_, err := s.db.ExecContext(ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1`, s.template())
+	return err
+}
+
+func (s *server) drop(ctx context.Context, name string) error {
+	if err := s.exec(ctx, "DROP DATABASE IF EXISTS "+pq.QuoteIdentifier(name)+" WITH (FORCE)"); err != nil {
+		return fmt.Errorf("drop the database: %w", err)
+	}
+	return nil
+}
+
+func (s *server) exec(ctx context.Context, statement string) error {
+	_, err := s.db.ExecContext(ctx, statement)
+	return err
+}
+
+func (s *server) template() string { return s.databaseName("template") }
+
+func (s *server) databaseName(of string) string {
+	return namePrefix + strconv.Itoa(int(s.run)) + "_" + of
+}
+
+// runOf is the run number in a database's name.
+func runOf(name string) (int32, bool) {
+	number, _, _ := strings.Cut(strings.TrimPrefix(name, namePrefix), "_")
+	run, err := strconv.ParseInt(number, 10, 32)
+	return int32(run), err == nil
+}
+
+// withDatabase is the DSN, a URL or keywords, with another database's name.
+func withDatabase(dsn, name string) string {
+	u, err := url.Parse(dsn)
+	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
+		return dsn + " dbname=" + name // of two equal keywords the last one counts
+	}
+	query := u.Query()
+	query.Del("dbname")
+	u.Path, u.RawQuery = "/"+name, query.Encode()
+	return u.String()
+}

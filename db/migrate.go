@@ -1,0 +1,107 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"fmt"
+	"io/fs"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+	"github.com/lib/pq/pqerror"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+//go:embed migrations/*.sql
+var migrationFiles embed.FS
+
+// How long a replica waits while another one migrates: 300 tries, a second apart, the shortest that goose offers.
+const (
+	migrationLockPeriod = 1
+	migrationLockTries  = 300
+)
+
+// Migrate brings the schema of the database that dsn names up to date. Any number of replicas may call it at once: one works, the
+// others wait. Statements have no time limit but ctx's, yet none waits longer than lock_timeout for a table that is in use.
+func Migrate(ctx context.Context, dsn string) error {
+	s, err := parseDSN(dsn)
+	if err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	s.cache = false // every statement runs once
+	s.setDefault("lock_timeout", lockTimeout)
+	pool, err := connect(ctx, s)
+	if err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	defer func() { _ = pool.Close() }()
+	return migrateUp(ctx, pool)
+}
+
+func migrateUp(ctx context.Context, pool *sqlx.DB) error {
+	// Most starts find nothing to do and need no lock.
+	if current, err := newStore(pool).MigrationsCurrent(ctx); err != nil || current {
+		return err
+	}
+	provider, err := newProvider(pool.DB)
+	if err != nil {
+		return err
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	return nil
+}
+
+// newProvider is goose over the embedded migrations. Its lock belongs to the database session, so that it ends with a process that
+// died, and is asked for again and again rather than waited for: a waiting statement would block concurrent index builds.
+func newProvider(pool *sql.DB) (*goose.Provider, error) {
+	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(migrationLockPeriod, migrationLockTries))
+	if err != nil {
+		return nil, fmt.Errorf("migration lock: %w", err)
+	}
+	files, err := fs.Sub(migrationFiles, "migrations")
+	if err != nil {
+		return nil, fmt.Errorf("embedded migrations: %w", err)
+	}
+	provider, err := goose.NewProvider(goose.DialectPostgres, pool, files,
+		goose.WithSessionLocker(locker), goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return nil, fmt.Errorf("embedded migrations: %w", err)
+	}
+	return provider, nil
+}
+
+const countMigrations = `select count(distinct version_id) from goose_db_version where is_applied and version_id = any($1)`
+
+// MigrationsCurrent tells whether every migration this program knows is applied. It only reads.
+func (s *Store) MigrationsCurrent(ctx context.Context) (bool, error) {
+	known, err := knownMigrations()
+	if err != nil {
+		return false, err
+	}
+	applied, err := get[int](ctx, s.queries, "read migrations", countMigrations, pq.Array(known))
+	if hasCode(err, pqerror.UndefinedTable) {
+		return false, nil
+	}
+	return err == nil && applied == len(known), err
+}
+
+// knownMigrations lists the versions of the embedded migrations.
+func knownMigrations() ([]int64, error) {
+	names, err := fs.Glob(migrationFiles, "migrations/*.sql")
+	if err != nil {
+		return nil, fmt.Errorf("embedded migrations: %w", err)
+	}
+	versions := make([]int64, 0, len(names))
+	for _, name := range names {
+		version, err := goose.NumericComponent(name)
+		if err != nil {
+			return nil, fmt.Errorf("embedded migrations: %s: %w", name, err)
+		}
+		versions = append(versions, version)
+	}
+	return versions, nil
+}

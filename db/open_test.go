@@ -1,0 +1,148 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"testing"
+
+	"github.com/lib/pq/pqerror"
+
+	"usher/billing"
+)
+
+func TestParseDSN(t *testing.T) {
+	for name, tc := range map[string]struct {
+		dsn    string
+		binary bool
+		cache  bool
+	}{
+		"url":                    {"postgres://u@localhost/usher", true, true},
+		"url with parameters":    {"postgresql://u@localhost/usher?sslmode=disable", true, true},
+		"pairs":                  {"host=localhost user=u dbname=usher", true, true},
+		"url, binary said":       {"postgres://u@localhost/usher?binary_parameters=no", false, true},
+		"pairs, binary said":     {"host=localhost user=u binary_parameters=no", false, true},
+		"url, without the cache": {"postgres://u@localhost/usher?statement_cache=off", true, false},
+		"pairs, without":         {"user=u statement_cache=off", true, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, err := parseDSN(tc.dsn)
+			must(t, err)
+			wantEqual(t, s.config.BinaryParameters, tc.binary)
+			wantEqual(t, s.cache, tc.cache)
+			wantEqual(t, len(s.config.Runtime), 0) // the server would refuse a parameter of ours
+		})
+	}
+}
+
+func TestConnectionDefaults(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		parameters []string
+		want       []string
+	}{
+		"defaults": {nil, []string{"usher", "10s", "5s", "30s"}},
+		"said": {
+			[]string{"application_name", "worker", "statement_timeout", "1234ms", "lock_timeout", "2s",
+				"idle_in_transaction_session_timeout", "3s"},
+			[]string{"worker", "1234ms", "2s", "3s"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			store := newTestStore(t, tc.parameters...)
+			var got []string
+			for _, parameter := range []string{
+				"application_name", "statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout",
+			} {
+				got = append(got, one[string](t, store, "show "+parameter))
+			}
+			wantEqual(t, got, tc.want)
+		})
+	}
+}
+
+func TestOptionsOfTheDSNStand(t *testing.T) {
+	s, err := parseDSN("user=u options='-c statement_timeout=99s'")
+	must(t, err)
+	s = s.withTimeouts()
+	wantEqual(t, s.config.Runtime["statement_timeout"], "")
+	wantEqual(t, s.config.Runtime["lock_timeout"], lockTimeout)
+}
+
+func TestNoErrorShowsThePassword(t *testing.T) {
+	t.Parallel()
+	nobody := closedPort(t)
+	for name, dsn := range map[string]string{
+		"server down":          "postgres://u:s3cret@" + nobody + "/usher?sslmode=disable",
+		"bad port":             "postgres://u:s3cret@localhost:x/usher",
+		"unescaped # in it":    "postgres://u:s3cret#1@localhost/usher",
+		"unescaped % in it":    "postgres://u:s3cret%zz@localhost/usher",
+		"unescaped @ and port": "postgres://u:s3cret:s3cret@localhost:5432/usher",
+		"space in it":          "host=localhost password=my s3cret",
+		"open quote":           "host=localhost password='s3cret",
+		"bad sslmode":          "host=localhost password=s3cret sslmode=s3cret",
+	} {
+		t.Run(name, func(t *testing.T) {
+			for operation, open := range map[string]func(context.Context, string) error{
+				"open":    func(ctx context.Context, dsn string) error { _, err := Open(ctx, dsn); return err },
+				"migrate": Migrate,
+			} {
+				err := open(t.Context(), dsn)
+				if err == nil || strings.Contains(err.Error(), "s3cret") || !strings.Contains(err.Error(), operation) {
+					t.Errorf("%s: %v", operation, err)
+				}
+			}
+		})
+	}
+}
+
+func TestOpenSaysWhereNobodyAnswers(t *testing.T) {
+	t.Parallel()
+	nobody := closedPort(t)
+	_, err := Open(t.Context(), "postgres://u@"+nobody+"/usher?sslmode=disable")
+	if err == nil || !strings.Contains(err.Error(), nobody) {
+		t.Fatalf("got %v, want an error that names %s", err, nobody)
+	}
+}
+
+// closedPort is an address where nothing listens.
+func closedPort(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	must(t, err)
+	must(t, listener.Close())
+	return listener.Addr().String()
+}
+
+func TestNothingWaitsForEver(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t, "statement_timeout", "50ms", "lock_timeout", "20ms"), t.Context()
+	insertUserAndOrganization(t, store, "usr_1", "org_1")
+	err := store.exec(ctx, "sleep", `select pg_sleep($1)`, 60)
+	wantEqual(t, hasCode(err, pqerror.QueryCanceled), true)
+	must(t, store.InTx(ctx, func(q billing.Queries) error {
+		if _, err := q.LockOrganization(ctx, "org_1"); err != nil {
+			return err
+		}
+		_, err := store.LockOrganization(ctx, "org_1")
+		wantEqual(t, hasCode(err, pqerror.LockNotAvailable), true)
+		return nil
+	}))
+}
+
+// A canceled query is the server's error; the caller has to see that it was the caller's own ctx.
+func TestEndOfCtxShowsInTheError(t *testing.T) {
+	t.Parallel()
+	store := newTestStore(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	started := make(chan error)
+	go func() { started <- store.exec(ctx, "sleep", `select pg_sleep($1)`, 60) }()
+	for one[int](t, store, `select count(*) from pg_stat_activity where query like 'select pg_sleep%'
+		and state = 'active' and datname = current_database()`) == 0 {
+	}
+	cancel()
+	if err := <-started; !errors.Is(err, context.Canceled) {
+		t.Fatalf("got %v", err)
+	}
+}

@@ -1,0 +1,131 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"time"
+
+	"usher/billing"
+)
+
+const seatStateColumns = `organization_id, desired_seats, last_applied_seats, last_sync_at, sync_error, sync_version, applied_version,
+	first_change_at, due_at, attempt, attempt_open, open_item_id, open_quantity, open_version, failures, lease_until`
+
+type seatStateRow struct {
+	OrganizationID   string     `db:"organization_id"`
+	DesiredSeats     int        `db:"desired_seats"`
+	LastAppliedSeats *int       `db:"last_applied_seats"`
+	LastSyncAt       *time.Time `db:"last_sync_at"`
+	SyncError        string     `db:"sync_error"`
+	SyncVersion      int64      `db:"sync_version"`
+	AppliedVersion   int64      `db:"applied_version"`
+	FirstChangeAt    *time.Time `db:"first_change_at"`
+	DueAt            *time.Time `db:"due_at"`
+	Attempt          int64      `db:"attempt"`
+	AttemptOpen      bool       `db:"attempt_open"`
+	OpenItemID       string     `db:"open_item_id"`
+	OpenQuantity     int        `db:"open_quantity"`
+	OpenVersion      int64      `db:"open_version"`
+	Failures         int        `db:"failures"`
+	LeaseUntil       *time.Time `db:"lease_until"`
+}
+
+func (r seatStateRow) seatState() billing.SeatState {
+	return billing.SeatState{
+		OrganizationID: r.OrganizationID, DesiredSeats: r.DesiredSeats, LastAppliedSeats: r.LastAppliedSeats,
+		LastSyncAt: utc(r.LastSyncAt), SyncError: r.SyncError, SyncVersion: r.SyncVersion, AppliedVersion: r.AppliedVersion,
+		FirstChangeAt: utc(r.FirstChangeAt), DueAt: utc(r.DueAt), Attempt: r.Attempt, Open: r.AttemptOpen,
+		OpenItemID: r.OpenItemID, OpenQuantity: r.OpenQuantity, OpenVersion: r.OpenVersion, Failures: r.Failures,
+		LeaseUntil: utc(r.LeaseUntil),
+	}
+}
+
+const (
+	selectSeatState = `select ` + seatStateColumns + ` from billing_seat_state where organization_id = $1`
+	lockSeatState   = selectSeatState + ` for no key update`
+)
+
+// SeatState implements [billing.SeatQueries].
+func (q queries) SeatState(ctx context.Context, organizationID string) (billing.SeatState, error) {
+	row, err := get[seatStateRow](ctx, q, "read seat state", selectSeatState, organizationID)
+	return row.seatState(), err
+}
+
+// LockSeatState implements [billing.SeatQueries].
+func (q queries) LockSeatState(ctx context.Context, organizationID string) (billing.SeatState, error) {
+	row, err := get[seatStateRow](ctx, q, "lock seat state", lockSeatState, organizationID)
+	return row.seatState(), err
+}
+
+const putSeatState = `insert into billing_seat_state (` + seatStateColumns + `)
+	values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+	on conflict (organization_id) do update set
+		desired_seats = excluded.desired_seats, last_applied_seats = excluded.last_applied_seats,
+		last_sync_at = excluded.last_sync_at, sync_error = excluded.sync_error, sync_version = excluded.sync_version,
+		applied_version = excluded.applied_version, first_change_at = excluded.first_change_at, due_at = excluded.due_at,
+		attempt = excluded.attempt, attempt_open = excluded.attempt_open, open_item_id = excluded.open_item_id,
+		open_quantity = excluded.open_quantity, open_version = excluded.open_version, failures = excluded.failures,
+		lease_until = excluded.lease_until`
+
+// PutSeatState implements [billing.SeatQueries].
+func (q queries) PutSeatState(ctx context.Context, s billing.SeatState) error {
+	return q.exec(ctx, "put seat state", putSeatState,
+		s.OrganizationID, s.DesiredSeats, s.LastAppliedSeats, s.LastSyncAt, s.SyncError, s.SyncVersion, s.AppliedVersion,
+		s.FirstChangeAt, s.DueAt, s.Attempt, s.Open, s.OpenItemID, s.OpenQuantity, s.OpenVersion, s.Failures, s.LeaseUntil)
+}
+
+const insertSeatChange = `insert into seat_changes
+	(organization_id, at, actor_user_id, subject_user_id, reason, from_seats, to_seats, version)
+	values ($1, $2, $3, $4, $5, $6, $7, $8)`
+
+// InsertSeatChange implements [billing.SeatQueries]. The id is the database's.
+func (q queries) InsertSeatChange(ctx context.Context, c billing.SeatChange) error {
+	return q.exec(ctx, "insert seat change", insertSeatChange,
+		c.OrganizationID, c.At, textOrNull(c.ActorUserID), textOrNull(c.SubjectUserID), c.Reason, c.From, c.To, c.Version)
+}
+
+const seatChangeColumns = `c.id, c.organization_id, c.at, c.actor_user_id, actor.name as actor_name,
+	c.subject_user_id, subject.name as subject_name, c.reason, c.from_seats, c.to_seats, c.version`
+
+type seatChangeRow struct {
+	ID             int64          `db:"id"`
+	OrganizationID string         `db:"organization_id"`
+	At             time.Time      `db:"at"`
+	ActorUserID    sql.NullString `db:"actor_user_id"`
+	ActorName      sql.NullString `db:"actor_name"`
+	SubjectUserID  sql.NullString `db:"subject_user_id"`
+	SubjectName    sql.NullString `db:"subject_name"`
+	Reason         string         `db:"reason"`
+	From           int            `db:"from_seats"`
+	To             int            `db:"to_seats"`
+	Version        int64          `db:"version"`
+}
+
+func (r seatChangeRow) seatChange() billing.SeatChange {
+	return billing.SeatChange{
+		ID: r.ID, OrganizationID: r.OrganizationID, At: r.At.UTC(),
+		ActorUserID: r.ActorUserID.String, ActorName: r.ActorName.String,
+		SubjectUserID: r.SubjectUserID.String, SubjectName: r.SubjectName.String,
+		Reason: r.Reason, From: r.From, To: r.To, Version: r.Version,
+	}
+}
+
+// Changes of an organization are written under its lock, so the order of ids is the order of events.
+const selectSeatChanges = `select ` + seatChangeColumns + ` from seat_changes c
+	left join users actor on actor.id = c.actor_user_id
+	left join users subject on subject.id = c.subject_user_id
+	where c.organization_id = $1 order by c.id desc limit $2`
+
+// SeatChanges implements [billing.SeatQueries].
+func (q queries) SeatChanges(ctx context.Context, organizationID string, limit int) ([]billing.SeatChange, error) {
+	rows, err := list[seatChangeRow](ctx, q, "list seat changes", selectSeatChanges, organizationID, limit)
+	return collect(rows, seatChangeRow.seatChange), err
+}
+
+const selectDueSeatSyncs = `select organization_id from billing_seat_state
+	where due_at <= $1 and (lease_until is null or lease_until <= $1) order by due_at, organization_id limit $2`
+
+// DueSeatSyncs implements [billing.SeatQueries].
+func (q queries) DueSeatSyncs(ctx context.Context, now time.Time, limit int) ([]string, error) {
+	return list[string](ctx, q, "list due seat syncs", selectDueSeatSyncs, now, limit)
+}

@@ -1,0 +1,87 @@
+package db
+
+import (
+	"testing"
+
+	"usher/billing"
+)
+
+func TestSeatStateRoundTrip(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t), t.Context()
+	insertUserAndOrganization(t, store, "usr_1", "org_1")
+	_, err := store.SeatState(ctx, "org_1")
+	wantNotFound(t, err)
+	_, err = store.LockSeatState(ctx, "org_1")
+	wantNotFound(t, err)
+
+	bare := billing.SeatState{OrganizationID: "org_1", DesiredSeats: 1}
+	full := billing.SeatState{
+		OrganizationID: "org_1", DesiredSeats: 7, LastAppliedSeats: ptr(0), LastSyncAt: ptr(at(1)), SyncError: "declined",
+		SyncVersion: 5, AppliedVersion: 4, FirstChangeAt: ptr(at(2)), DueAt: ptr(at(3)), Attempt: 6, Open: true, OpenItemID: "si_1",
+		OpenQuantity: 8, OpenVersion: 3, Failures: 2, LeaseUntil: ptr(at(4)),
+	}
+	wantFilled(t, full)
+	for _, want := range []billing.SeatState{bare, full, bare} {
+		must(t, store.PutSeatState(ctx, want))
+		got, err := store.SeatState(ctx, "org_1")
+		must(t, err)
+		wantEqual(t, got, want)
+		got, err = store.LockSeatState(ctx, "org_1")
+		must(t, err)
+		wantEqual(t, got, want)
+	}
+}
+
+func TestSeatChanges(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t), t.Context()
+	insertUserAndOrganization(t, store, "usr_1", "org_1")
+	insertUserAndOrganization(t, store, "usr_2", "org_2")
+	full := billing.SeatChange{
+		OrganizationID: "org_1", At: moment, ActorUserID: "usr_1", SubjectUserID: "usr_2", Reason: "joined", From: 3, To: 4, Version: 9,
+		ActorName: "Name of usr_1", SubjectName: "Name of usr_2",
+	}
+	wantFilled(t, full, "ID")
+	bare := billing.SeatChange{OrganizationID: "org_1", At: at(1), Reason: "counted again"}
+	foreign := billing.SeatChange{OrganizationID: "org_2", At: at(2)}
+	for _, c := range []billing.SeatChange{full, bare, foreign} {
+		must(t, store.InsertSeatChange(ctx, c))
+	}
+	full.At = at(0)
+
+	got, err := store.SeatChanges(ctx, "org_1", 10)
+	must(t, err)
+	if len(got) != 2 || got[0].ID <= got[1].ID {
+		t.Fatalf("want two changes, the newest first: %+v", got)
+	}
+	full.ID, bare.ID = got[1].ID, got[0].ID
+	wantEqual(t, got, []billing.SeatChange{bare, full})
+	got, err = store.SeatChanges(ctx, "org_1", 1)
+	must(t, err)
+	wantEqual(t, got, []billing.SeatChange{bare})
+}
+
+func TestDueSeatSyncs(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t), t.Context()
+	for id, state := range map[string]billing.SeatState{
+		"org_due":         {DueAt: ptr(at(-1))},
+		"org_longer_due":  {DueAt: ptr(at(-9))},
+		"org_due_now":     {DueAt: ptr(at(0))},
+		"org_later":       {DueAt: ptr(at(1))},
+		"org_nothing":     {},
+		"org_leased":      {DueAt: ptr(at(-5)), LeaseUntil: ptr(at(1))},
+		"org_lease_ended": {DueAt: ptr(at(-3)), LeaseUntil: ptr(at(0))},
+	} {
+		must(t, store.InsertOrganization(ctx, billing.Organization{ID: id, CreatedAt: at(0)}))
+		state.OrganizationID, state.DesiredSeats = id, 1
+		must(t, store.PutSeatState(ctx, state))
+	}
+	got, err := store.DueSeatSyncs(ctx, moment, 10)
+	must(t, err)
+	wantEqual(t, got, []string{"org_longer_due", "org_lease_ended", "org_due", "org_due_now"})
+	got, err = store.DueSeatSyncs(ctx, moment, 2)
+	must(t, err)
+	wantEqual(t, got, []string{"org_longer_due", "org_lease_ended"})
+}

@@ -1,0 +1,93 @@
+package db
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+	"github.com/jmoiron/sqlx"
+
+	"usher/billing"
+)
+
+// attachedExpiry is how long a session that was attached to a user waits for its first write.
+const attachedExpiry = 10 * time.Minute
+
+// SessionStore keeps scs sessions in PostgreSQL. The token itself is never stored, only its SHA-256: who can read the table can't
+// take over a session. Expiry is judged by the database's clock, the same for all replicas.
+type SessionStore struct {
+	q queries
+}
+
+var _ scs.CtxStore = (*SessionStore)(nil)
+
+// NewSessionStore returns a store on the pool of a [Store].
+func NewSessionStore(pool *sqlx.DB) *SessionStore {
+	return &SessionStore{q: queries{ext: pool}}
+}
+
+func tokenHash(token string) []byte {
+	sum := sha256.Sum256([]byte(token))
+	return sum[:]
+}
+
+// Data is empty between AttachUser and the first write; scs never writes nothing.
+const selectSession = `select data from sessions where token_hash = $1 and expiry > now() and data <> ''`
+
+// FindCtx implements [scs.CtxStore].
+func (s *SessionStore) FindCtx(ctx context.Context, token string) ([]byte, bool, error) {
+	data, err := get[[]byte](ctx, s.q, "find session", selectSession, tokenHash(token))
+	if errors.Is(err, billing.ErrNotFound) {
+		return nil, false, nil
+	}
+	return data, err == nil, err
+}
+
+const commitSession = `insert into sessions (token_hash, data, expiry) values ($1, $2, $3)
+	on conflict (token_hash) do update set data = excluded.data, expiry = excluded.expiry`
+
+// CommitCtx implements [scs.CtxStore].
+func (s *SessionStore) CommitCtx(ctx context.Context, token string, data []byte, expiry time.Time) error {
+	return s.q.exec(ctx, "commit session", commitSession, tokenHash(token), data, expiry)
+}
+
+const deleteSession = `delete from sessions where token_hash = $1`
+
+// DeleteCtx implements [scs.CtxStore].
+func (s *SessionStore) DeleteCtx(ctx context.Context, token string) error {
+	return s.q.exec(ctx, "delete session", deleteSession, tokenHash(token))
+}
+
+// Find implements [scs.Store].
+func (s *SessionStore) Find(token string) ([]byte, bool, error) {
+	return s.FindCtx(context.Background(), token)
+}
+
+// Commit implements [scs.Store].
+func (s *SessionStore) Commit(token string, data []byte, expiry time.Time) error {
+	return s.CommitCtx(context.Background(), token, data, expiry)
+}
+
+// Delete implements [scs.Store].
+func (s *SessionStore) Delete(token string) error {
+	return s.DeleteCtx(context.Background(), token)
+}
+
+const attachUser = `insert into sessions (token_hash, data, expiry, user_id)
+	values ($1, '', now() + make_interval(secs => $2), $3)
+	on conflict (token_hash) do update set user_id = excluded.user_id`
+
+// AttachUser notes whose session a token is, so that a user's sessions can be listed and ended. It works before scs has written the
+// session (right after its token was renewed) and after.
+func (s *SessionStore) AttachUser(ctx context.Context, token, userID string) error {
+	return s.q.exec(ctx, "attach session", attachUser, tokenHash(token), attachedExpiry.Seconds(), textOrNull(userID))
+}
+
+const deleteExpiredSessions = `delete from sessions where expiry <= now()`
+
+// DeleteExpired removes what has expired and returns how many sessions that were. To be called now and then, from any replica.
+func (s *SessionStore) DeleteExpired(ctx context.Context) (int64, error) {
+	return s.q.execCount(ctx, "delete expired sessions", deleteExpiredSessions)
+}

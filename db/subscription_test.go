@@ -1,0 +1,145 @@
+package db
+
+import (
+	"testing"
+	"time"
+
+	"usher/billing"
+)
+
+func subscription(id, organizationID string) billing.Subscription {
+	return billing.Subscription{ID: id, OrganizationID: organizationID, Account: account.ID, Livemode: account.Livemode,
+		Status: billing.StatusActive, Quantity: 1, CreatedAt: at(0), Moment: at(0)}
+}
+
+func fullSubscription() billing.Subscription {
+	return billing.Subscription{
+		ID: "sub_1", OrganizationID: "org_1", CustomerID: "cus_1", Account: account.ID, Livemode: true, TestClock: true,
+		Status: "a_word_of_tomorrow", PriceID: "price_1", ItemID: "si_1", Quantity: 7,
+		CurrentPeriodStart: moment, CurrentPeriodEnd: moment.Add(time.Hour), CancelAtPeriodEnd: true,
+		CancelAt: ptr(moment.Add(2 * time.Hour)), CanceledAt: ptr(moment.Add(3 * time.Hour)), EndedAt: ptr(moment.Add(4 * time.Hour)),
+		TrialEnd: ptr(moment.Add(5 * time.Hour)), CardBrand: "visa", CardLast4: "4242", CreatedAt: moment.Add(6 * time.Hour),
+		MetadataOrgID: "org_meta", IsCurrent: true, Moment: moment.Add(7 * time.Hour), Revision: 99,
+	}
+}
+
+// stored is what the database answers for a subscription that was put: UTC, and its own idea of currentness and revision.
+func stored(s billing.Subscription, isCurrent bool, revision int64) billing.Subscription {
+	for _, p := range []*time.Time{&s.CurrentPeriodStart, &s.CurrentPeriodEnd, &s.CreatedAt, &s.Moment} {
+		*p = p.UTC()
+	}
+	for _, p := range []**time.Time{&s.CancelAt, &s.CanceledAt, &s.EndedAt, &s.TrialEnd} {
+		*p = utc(*p)
+	}
+	s.IsCurrent, s.Revision = isCurrent, revision
+	return s
+}
+
+func TestSubscriptionRoundTrip(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t), t.Context()
+	insertUserAndOrganization(t, store, "usr_1", "org_1")
+	insertUserAndOrganization(t, store, "usr_2", "org_2")
+	_, err := store.Subscription(ctx, "sub_1")
+	wantNotFound(t, err)
+	_, err = store.LockSubscription(ctx, "sub_1")
+	wantNotFound(t, err)
+
+	bare := subscription("sub_1", "org_2")
+	full := fullSubscription()
+	wantFilled(t, full)
+	for i, put := range []billing.Subscription{bare, full, bare, full} {
+		must(t, store.PutSubscription(ctx, put))
+		got, err := store.Subscription(ctx, "sub_1")
+		must(t, err)
+		wantEqual(t, got, stored(put, false, int64(i+1)))
+		got, err = store.LockSubscription(ctx, "sub_1")
+		must(t, err)
+		wantEqual(t, got, stored(put, false, int64(i+1)))
+	}
+}
+
+func TestPutSubscriptionLeavesCurrentAsItIs(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t), t.Context()
+	insertUserAndOrganization(t, store, "usr_1", "org_1")
+	must(t, store.PutSubscription(ctx, subscription("sub_1", "org_1")))
+	must(t, store.SetCurrent(ctx, "org_1", "sub_1", account))
+	must(t, store.PutSubscription(ctx, subscription("sub_1", "org_1")))
+	got, err := store.CurrentSubscription(ctx, "org_1", account)
+	must(t, err)
+	wantEqual(t, got, stored(subscription("sub_1", "org_1"), true, 2))
+}
+
+func TestSubscriptionsOfAnOrganization(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t), t.Context()
+	insertUserAndOrganization(t, store, "usr_1", "org_1")
+	insertUserAndOrganization(t, store, "usr_2", "org_2")
+	young, old, test, other, foreign := subscription("sub_1", "org_1"), subscription("sub_2", "org_1"),
+		subscription("sub_3", "org_1"), subscription("sub_4", "org_1"), subscription("sub_5", "org_2")
+	old.CreatedAt = at(-1)
+	test.Livemode = false
+	other.Account = "acct_2"
+	for _, s := range []billing.Subscription{young, old, test, other, foreign} {
+		must(t, store.PutSubscription(ctx, s))
+	}
+	got, err := store.Subscriptions(ctx, "org_1", account)
+	must(t, err)
+	wantEqual(t, got, []billing.Subscription{stored(old, false, 1), stored(young, false, 1)})
+}
+
+func TestSetCurrent(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t), t.Context()
+	insertUserAndOrganization(t, store, "usr_1", "org_1")
+	insertUserAndOrganization(t, store, "usr_2", "org_2")
+	test := subscription("sub_test", "org_1")
+	test.Livemode = false
+	for _, s := range []billing.Subscription{
+		subscription("sub_1", "org_1"), subscription("sub_2", "org_1"), test, subscription("sub_foreign", "org_2"),
+	} {
+		must(t, store.PutSubscription(ctx, s))
+	}
+	_, err := store.CurrentSubscription(ctx, "org_1", account)
+	wantNotFound(t, err)
+	must(t, store.SetCurrent(ctx, "org_1", "sub_test", billing.StripeAccount{ID: account.ID}))
+	must(t, store.SetCurrent(ctx, "org_2", "sub_foreign", account))
+
+	// Either way round, so that no order of rows in the table is the lucky one; twice is once.
+	for _, id := range []string{"sub_1", "sub_2", "sub_2", "sub_1"} {
+		must(t, store.SetCurrent(ctx, "org_1", id, account))
+		wantEqual(t, currentIDs(t, store), []string{id, "sub_foreign", "sub_test"})
+		got, err := store.CurrentSubscription(ctx, "org_1", account)
+		must(t, err)
+		wantEqual(t, got, stored(subscription(id, "org_1"), true, 1))
+	}
+	for _, id := range []string{"sub_foreign", "sub_test", "sub_unknown"} {
+		wantNotFound(t, store.SetCurrent(ctx, "org_1", id, account))
+		wantEqual(t, currentIDs(t, store), []string{"sub_1", "sub_foreign", "sub_test"})
+	}
+}
+
+func currentIDs(t *testing.T, store *Store) []string {
+	t.Helper()
+	var ids []string
+	must(t, store.db.SelectContext(t.Context(), &ids, `select id from subscriptions where is_current order by id`))
+	return ids
+}
+
+func TestLockSubscriptionExcludesOthers(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t, "lock_timeout", "100ms"), t.Context()
+	insertUserAndOrganization(t, store, "usr_1", "org_1")
+	must(t, store.PutSubscription(ctx, subscription("sub_1", "org_1")))
+	must(t, store.InTx(ctx, func(q billing.Queries) error {
+		if _, err := q.LockSubscription(ctx, "sub_1"); err != nil {
+			return err
+		}
+		if err := store.PutSubscription(ctx, subscription("sub_1", "org_1")); err == nil {
+			t.Error("a locked snapshot was overwritten by somebody else")
+		}
+		_, err := store.Subscription(ctx, "sub_1") // pages never wait
+		return err
+	}))
+}

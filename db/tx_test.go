@@ -1,0 +1,174 @@
+package db
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq/pqerror"
+
+	"usher/billing"
+)
+
+// raise makes the server fail the transaction with a code.
+func raise(ctx context.Context, q billing.Queries, code string) error {
+	ext := q.(queries).ext.(*sqlx.Tx)
+	_, err := ext.ExecContext(ctx, `do $$ begin raise exception 'x' using errcode = '`+code+`'; end $$`)
+	return wrap(ctx, "raise", err)
+}
+
+func organizations(t *testing.T, store *Store) int {
+	t.Helper()
+	return one[int](t, store, `select count(*) from organizations`)
+}
+
+func TestInTxCommits(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t), t.Context()
+	must(t, store.InTx(ctx, func(q billing.Queries) error {
+		return q.InsertOrganization(ctx, billing.Organization{ID: "org_1", CreatedAt: at(0)})
+	}))
+	wantEqual(t, organizations(t, store), 1)
+}
+
+func TestInTxIsReadCommitted(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t, "default_transaction_isolation", "serializable"), t.Context()
+	must(t, store.InTx(ctx, func(q billing.Queries) error {
+		if _, err := q.Organization(ctx, "org_1"); !errors.Is(err, billing.ErrNotFound) {
+			t.Errorf("got %v", err)
+		}
+		must(t, store.InsertOrganization(ctx, billing.Organization{ID: "org_1", CreatedAt: at(0)}))
+		_, err := q.Organization(ctx, "org_1")
+		return err
+	}))
+}
+
+func TestInTxRollsBack(t *testing.T) {
+	t.Parallel()
+	failure := errors.New("rule broken")
+	for name, tc := range map[string]struct {
+		end  func(cancel context.CancelFunc) error
+		want error
+	}{
+		"on an error":      {func(context.CancelFunc) error { return failure }, failure},
+		"on a panic":       {func(context.CancelFunc) error { panic(failure) }, failure},
+		"when ctx is over": {func(cancel context.CancelFunc) error { cancel(); return nil }, context.Canceled},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store := newTestStore(t)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			err := recovered(func() error {
+				return store.InTx(ctx, func(q billing.Queries) error {
+					must(t, q.InsertOrganization(ctx, billing.Organization{ID: "org_1", CreatedAt: at(0)}))
+					return tc.end(cancel)
+				})
+			})
+			if !errors.Is(err, tc.want) {
+				t.Errorf("got %v, want %v", err, tc.want)
+			}
+			wantEqual(t, organizations(t, store), 0)
+			wantEqual(t, store.db.Stats().InUse, 0)
+		})
+	}
+}
+
+// recovered turns a panic into an error.
+func recovered(f func() error) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = v.(error)
+		}
+	}()
+	return f()
+}
+
+func TestInTxRunsAgainAfterACollision(t *testing.T) {
+	t.Parallel()
+	store := newTestStore(t)
+	var pauses []int
+	store.pause = func(_ context.Context, attempt int) error {
+		pauses = append(pauses, attempt)
+		return nil
+	}
+	for name, tc := range map[string]struct {
+		code     pqerror.Code
+		failures int
+		runs     int
+		wantErr  bool
+	}{
+		"one serialization failure": {"40001", 1, 2, false},
+		"deadlocks":                 {"40P01", 4, 5, false},
+		"for ever":                  {"40001", 1000, 5, true},
+		"another error":             {"23514", 1000, 1, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			pauses = nil
+			ctx, runs := t.Context(), 0
+			err := store.InTx(ctx, func(q billing.Queries) error {
+				runs++
+				must(t, q.RememberAccount(ctx, name, account))
+				if runs <= tc.failures {
+					return raise(ctx, q, string(tc.code))
+				}
+				return nil
+			})
+			wantEqual(t, runs, tc.runs)
+			wantEqual(t, len(pauses), tc.runs-1)
+			wantEqual(t, hasCode(err, tc.code), tc.wantErr)
+			_, err = store.RememberedAccount(ctx, name)
+			wantEqual(t, err == nil, !tc.wantErr)
+		})
+	}
+}
+
+func TestInTxStopsTryingWhenCtxIsOver(t *testing.T) {
+	t.Parallel()
+	store := newTestStore(t)
+	store.pause = func(context.Context, int) error { return context.Canceled }
+	runs := 0
+	err := store.InTx(t.Context(), func(q billing.Queries) error {
+		runs++
+		return raise(t.Context(), q, "40001")
+	})
+	wantEqual(t, runs, 1)
+	wantEqual(t, hasCode(err, pqerror.TRSerializationFailure), true)
+}
+
+func TestPauseEndsWithCtx(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	wantEqual(t, pauseJittered(ctx, 1<<40), context.Canceled)
+	must(t, pauseJittered(t.Context(), 1))
+}
+
+// Two transactions lock the same two rows in opposite order: one is chosen as the victim, runs again, and both are done in the end.
+func TestDeadlockIsSolved(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t), t.Context()
+	insertUserAndOrganization(t, store, "usr_1", "org_1")
+	insertUserAndOrganization(t, store, "usr_2", "org_2")
+	var group, met sync.WaitGroup
+	met.Add(2)
+	errs := make([]error, 2)
+	for i, ids := range [][2]string{{"org_1", "org_2"}, {"org_2", "org_1"}} {
+		group.Go(func() {
+			meet := sync.OnceFunc(func() { met.Done(); met.Wait() })
+			errs[i] = store.InTx(ctx, func(q billing.Queries) error {
+				if _, err := q.LockOrganization(ctx, ids[0]); err != nil {
+					return err
+				}
+				meet()
+				_, err := q.LockOrganization(ctx, ids[1])
+				return err
+			})
+		})
+	}
+	group.Wait()
+	must(t, errors.Join(errs...))
+}

@@ -1,0 +1,215 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+
+	"usher/billing"
+	"usher/views"
+)
+
+// showSignUp shows the form, and where one goes from it.
+func (s *server) showSignUp(w http.ResponseWriter, r *http.Request) error {
+	next := nextOf(r)
+	if visitOf(r).signedIn() {
+		s.redirect(w, r, orDashboard(next))
+		return nil
+	}
+	return render(w, r, http.StatusOK, views.SignupPage(s.signUpProps(r, next)))
+}
+
+func (s *server) signUpProps(r *http.Request, next string) views.SignupPageProps {
+	return views.SignupPageProps{
+		Layout: s.layout(r, views.SectionNone), Intent: s.intent(r.Context(), next),
+		Fields: []views.Hidden{{Name: "next", Value: next}}, LoginHref: withNext("/login", next),
+	}
+}
+
+// createAccount signs up, signs in, and leads on.
+func (s *server) createAccount(w http.ResponseWriter, r *http.Request) error {
+	form := billing.SignUp{
+		Name: r.PostFormValue("name"), Email: r.PostFormValue("email"),
+		Password: r.PostFormValue("password"), Organization: r.PostFormValue("organization"),
+	}
+	next := nextOf(r)
+	user, organization, err := s.billing.SignUp(r.Context(), form)
+	if wrong := fieldMessages(err); len(wrong) > 0 {
+		return s.refuseSignUp(w, r, form, next, wrong)
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.enter(r.Context(), user.ID, organization.ID); err != nil {
+		return err
+	}
+	return s.leadOn(w, r, next)
+}
+
+func (s *server) refuseSignUp(w http.ResponseWriter, r *http.Request, form billing.SignUp, next string, wrong map[string]string) error {
+	props := s.signUpProps(r, next)
+	props.Name, props.Email, props.Organization = form.Name, form.Email, form.Organization
+	props.Errors = views.SignupErrors{
+		Name: wrong["name"], Email: wrong["email"], Password: wrong["password"], Organization: wrong["organization"],
+	}
+	return render(w, r, http.StatusUnprocessableEntity, views.SignupPage(props))
+}
+
+// showLogIn shows the form, and where one goes from it.
+func (s *server) showLogIn(w http.ResponseWriter, r *http.Request) error {
+	next := nextOf(r)
+	if visitOf(r).signedIn() {
+		s.redirect(w, r, orDashboard(next))
+		return nil
+	}
+	return render(w, r, http.StatusOK, views.LoginPage(s.logInProps(r, next)))
+}
+
+func (s *server) logInProps(r *http.Request, next string) views.LoginPageProps {
+	return views.LoginPageProps{
+		Layout: s.layout(r, views.SectionNone), Intent: s.intent(r.Context(), next),
+		Fields: []views.Hidden{{Name: "next", Value: next}}, SignupHref: withNext("/signup", next),
+	}
+}
+
+// logIn signs in, and leads on.
+func (s *server) logIn(w http.ResponseWriter, r *http.Request) error {
+	email, next := r.PostFormValue("email"), nextOf(r)
+	user, err := s.billing.LogIn(r.Context(), email, r.PostFormValue("password"))
+	if billing.ErrorCode(err) == billing.CodeUnprocessable {
+		props := s.logInProps(r, next)
+		props.Email, props.Errors.Form = email, billing.ErrorMessage(err)
+		return render(w, r, http.StatusUnprocessableEntity, views.LoginPage(props))
+	}
+	if err != nil {
+		return err
+	}
+	organizationID, err := s.firstOrganization(r.Context(), user.ID)
+	if err != nil {
+		return err
+	}
+	if err := s.enter(r.Context(), user.ID, organizationID); err != nil {
+		return err
+	}
+	return s.leadOn(w, r, next)
+}
+
+// firstOrganization returns the id of the user's oldest membership, and nothing where they have none.
+func (s *server) firstOrganization(ctx context.Context, userID string) (string, error) {
+	organizations, err := s.billing.Organizations(ctx, userID)
+	if err != nil || len(organizations) == 0 {
+		return "", err
+	}
+	return organizations[0].ID, nil
+}
+
+// logOut ends the session at once, here and in the browser.
+func (s *server) logOut(w http.ResponseWriter, r *http.Request) error {
+	if err := s.sessions.Destroy(r.Context()); err != nil {
+		return err
+	}
+	s.redirect(w, r, "/login?notice="+noticeSignedOut)
+	return nil
+}
+
+// leadOn goes where a person who has just signed in wanted to: to the page they came for, to Checkout for the plan they had chosen, or
+// to the dashboard. The choice is used up.
+func (s *server) leadOn(w http.ResponseWriter, r *http.Request, next string) error {
+	ctx := r.Context()
+	chosen, waiting := s.keptChoice(ctx)
+	s.forgetChoice(ctx)
+	if !waiting || next != "" {
+		s.redirect(w, r, orDashboard(next))
+		return nil
+	}
+	to, err := s.checkoutFor(ctx, chosen)
+	if err != nil {
+		traceOf(r).failure = err
+		to = "/organization?tab=billing&notice=" + checkoutNotice(err)
+	}
+	s.redirect(w, r, to)
+	return nil
+}
+
+// checkoutFor opens Checkout for whoever is signed in by now.
+func (s *server) checkoutFor(ctx context.Context, c choice) (string, error) {
+	visit, err := s.identify(ctx)
+	if err != nil {
+		return "", err
+	}
+	if err := billingAdmin.check(visit); err != nil {
+		return "", err
+	}
+	session, err := s.billing.StartCheckout(ctx, visit.access, billing.CheckoutRequest{PlanID: c.plan.ID, Interval: c.interval})
+	return session.URL, err
+}
+
+func checkoutNotice(err error) string {
+	switch billing.ErrorCode(err) {
+	case billing.CodeForbidden:
+		return noticeForbidden
+	case billing.CodeConflict:
+		return noticeSubscribed
+	}
+	return noticeUnavailable
+}
+
+// intent is the plan that Checkout follows for, where no other page was asked for since.
+func (s *server) intent(ctx context.Context, next string) *views.PlanIntent {
+	chosen, waiting := s.keptChoice(ctx)
+	if !waiting || next != "" {
+		return nil
+	}
+	return &views.PlanIntent{Plan: chosen.plan.Name, Interval: chosen.interval}
+}
+
+// nextOf returns the page of this site that a form or its address asks for, and nothing where that is the form itself.
+func nextOf(r *http.Request) string {
+	next := ownPath(r.FormValue("next"))
+	u, err := url.Parse(next)
+	if err != nil || u.Path == "/login" || u.Path == "/signup" {
+		return ""
+	}
+	return next
+}
+
+func withNext(path, next string) string {
+	if next == "" {
+		return path
+	}
+	return path + "?" + url.Values{"next": {next}}.Encode()
+}
+
+func orDashboard(next string) string {
+	if next == "" {
+		return "/dashboard"
+	}
+	return next
+}
+
+// fieldMessages collects what is wrong with which field, from all errors that were joined.
+func fieldMessages(err error) map[string]string {
+	messages := map[string]string{}
+	collectFields(err, messages)
+	return messages
+}
+
+func collectFields(err error, messages map[string]string) {
+	var found *billing.Error
+	switch wrapped := err.(type) {
+	case nil:
+	case interface{ Unwrap() []error }:
+		for _, part := range wrapped.Unwrap() {
+			collectFields(part, messages)
+		}
+	case *billing.Error:
+		if wrapped.Field != "" {
+			messages[wrapped.Field] = wrapped.Message
+		}
+	default:
+		if errors.As(err, &found) {
+			collectFields(errors.Unwrap(err), messages)
+		}
+	}
+}

@@ -1,0 +1,87 @@
+package handlers
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"usher/billing"
+)
+
+// priceID is the id of Pro per month.
+func (h *house) priceID() string {
+	h.t.Helper()
+	plan, _ := h.service.Catalogue().Plan("pro")
+	price, _ := plan.Price(billing.Monthly)
+	if price.ID == "" {
+		h.t.Fatal("the price is not resolved")
+	}
+	return price.ID
+}
+
+func TestSummaryOfNothing(t *testing.T) {
+	h := openHouse(t)
+	got := h.signedIn("member").get("/billing/getSummary").is(http.StatusOK)
+	want := `{"organizationId":"` + h.organization.ID + `","customer":null,"subscription":null,` +
+		`"seats":{"billableMembers":3,"desiredSeats":3,"lastAppliedSeats":null},"sync":{"status":"ok","lastSyncAt":null,"error":null}}` + "\n"
+	if got.body != want || got.header.Get("Content-Type") != "application/json; charset=utf-8" || got.header.Get("Cache-Control") != "no-store" {
+		t.Errorf("%s\n%v", got.body, got.header)
+	}
+}
+
+func TestCreateSubscriptionCheckout(t *testing.T) {
+	h := openHouse(t)
+	b := h.signedIn("billing")
+	send := func(fields string) answer {
+		t.Helper()
+		return b.postJSON("/billing/createSubscriptionCheckout", `{"organizationId":"`+h.organization.ID+`"`+fields+`}`)
+	}
+	price := `,"priceId":"` + h.priceID() + `"`
+	invalid := func(fields, message string) {
+		t.Helper()
+		send(fields).problem(http.StatusBadRequest, billing.CodeInvalid, message)
+	}
+	invalid(``, "Invalid price ID")
+	invalid(`,"priceId":"price_made_up"`, "Invalid price ID")
+	invalid(`,"priceId":"pro"`, "Invalid price ID")
+	invalid(price+`,"mode":"payment"`, "Invalid price ID")
+	invalid(price+`,"mode":"setup"`, "The mode has to be subscription or payment.")
+	invalid(price+`,"successUrl":"https://evil.example/"`, "successUrl must be a URL of this application.")
+	invalid(price+`,"cancelUrl":"javascript:alert(1)"`, "cancelUrl must be a URL of this application.")
+	invalid(price+`,"quantity":"1"`, `Unknown field "quantity". Known are organizationId, priceId, mode, successUrl, cancelUrl, sessionId.`)
+	b.postJSON("/billing/createSubscriptionCheckout", `{"priceId":"`+h.priceID()+`"}`).
+		problem(http.StatusBadRequest, billing.CodeInvalid, "organizationId is missing.")
+
+	got := send(price + `,"mode":"subscription","sessionId":"somebody-elses","successUrl":"` + h.url + `/dashboard?success=true"`).is(http.StatusOK)
+	var opened checkoutAnswer
+	if err := json.Unmarshal([]byte(got.body), &opened); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(opened.SessionID, "cs_") || !strings.Contains(opened.URL, "/c/pay/") {
+		t.Fatalf("%+v", opened)
+	}
+	back := b.submit(b.get(opened.URL).is(http.StatusOK), "form", goodCard)
+	b.follow(back).is(http.StatusOK).shows("The payment is confirmed", "Pro, monthly")
+	if !strings.HasPrefix(back.header.Get("Location"), h.url+"/dashboard?success=true&session_id=cs_") {
+		t.Errorf("came back to %s", back.header.Get("Location"))
+	}
+	send(price).problem(http.StatusConflict, billing.CodeConflict, billing.MessageAlreadySubscribed)
+}
+
+func TestRetrySeatSyncTakesABodyOrNone(t *testing.T) {
+	h := openHouse(t)
+	b := h.signedIn("admin")
+	for _, body := range []string{"", "{}", `{"organizationId":"` + h.organization.ID + `"}`, `{"sessionId":"x"}`} {
+		got := b.postJSON("/billing/retrySeatSync", body).is(http.StatusOK)
+		if got.body != `{"ok":true,"queued":false}`+"\n" {
+			t.Errorf("%s: %s", body, got.body)
+		}
+	}
+	b.send(post, "/billing/retrySeatSync", "").is(http.StatusOK)
+	b.send(post, "/billing/retrySeatSync", "a=b", "Content-Type", formType).is(http.StatusUnsupportedMediaType)
+	b.postJSON("/billing/retrySeatSync", `{"organizationId":"`+h.elsewhere.ID+`"}`).
+		problem(http.StatusNotFound, billing.CodeNotFound, billing.ErrNotFound.Message)
+	b.postJSON("/billing/retrySeatSync", `{"organizationId":""}`).
+		problem(http.StatusBadRequest, billing.CodeInvalid, "organizationId is missing.")
+}

@@ -1,0 +1,296 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"usher/billing"
+	"usher/views"
+)
+
+const billingPath = "/organization?tab=billing"
+
+// Bounds of a return from Checkout or the portal: how long Stripe is waited for, how often the page asks again, and how soon.
+const (
+	returnTimeout = 3 * time.Second
+	returnPolls   = 20
+	returnEvery   = 2 * time.Second
+)
+
+// createCheckout leads to Checkout for a plan.
+func (s *server) createCheckout(w http.ResponseWriter, r *http.Request) error {
+	chosen, err := s.choiceOf(r)
+	if err != nil {
+		return err
+	}
+	session, err := s.billing.StartCheckout(r.Context(), accessOf(r), billing.CheckoutRequest{PlanID: chosen.plan.ID, Interval: chosen.interval})
+	if err != nil {
+		return err
+	}
+	s.redirect(w, r, session.URL)
+	return nil
+}
+
+// rememberChoice keeps a visitor's choice until they have signed up or in.
+func (s *server) rememberChoice(w http.ResponseWriter, r *http.Request) error {
+	chosen, err := s.choiceOf(r)
+	if err != nil {
+		return err
+	}
+	s.keepChoice(r.Context(), chosen)
+	s.redirect(w, r, "/signup")
+	return nil
+}
+
+// choiceOf reads what a form wants to buy. The price comes from the catalogue, never from the form.
+func (s *server) choiceOf(r *http.Request) (choice, error) {
+	chosen, ok := s.offered(r.PostFormValue("plan"), r.PostFormValue("interval"))
+	if !ok || r.PostForm.Has("pack") {
+		return choice{}, billing.Errorf(billing.CodeInvalid, billing.MessageInvalidPrice)
+	}
+	return chosen, nil
+}
+
+// createPortal leads to the customer portal, or to the part of it that a deep link names.
+func (s *server) createPortal(w http.ResponseWriter, r *http.Request) error {
+	to, err := s.billing.OpenPortal(r.Context(), accessOf(r), billing.PortalFlow(r.PostFormValue("flow")), s.portalReturn())
+	if err != nil {
+		return err
+	}
+	s.redirect(w, r, to)
+	return nil
+}
+
+// portalReturn is the configured return URL, marked so that the page knows to ask Stripe. Another site's would not know the mark.
+func (s *server) portalReturn() string {
+	u, err := url.Parse(s.returnURL)
+	if err != nil || u.Host != s.baseURL.Host {
+		return s.returnURL
+	}
+	query := u.Query()
+	query.Set("portal", "1")
+	u.RawQuery = query.Encode()
+	return u.String()
+}
+
+// comeback is what the address says of where one comes from, and what Stripe said to it.
+type comeback struct {
+	from      views.CheckoutReturn
+	asked     bool // Stripe was asked about a Checkout session
+	confirmed bool // and has confirmed it
+	stale     bool // Stripe did not answer after the portal
+	polls     int  // how often the page has asked by itself
+}
+
+// comebackOf takes up a return from Checkout or the portal. moved: an answer was written, the request belongs elsewhere.
+func (s *server) comebackOf(w http.ResponseWriter, r *http.Request) (back comeback, moved bool, err error) {
+	query := r.URL.Query()
+	if query.Get("portal") == "" || query.Get("success") == "true" {
+		return s.checkoutReturn(w, r)
+	}
+	back.polls = pollsOf(r)
+	ctx, cancel := context.WithTimeout(r.Context(), s.returnTimeout)
+	defer cancel()
+	err = s.billing.RefreshSubscription(ctx, accessOf(r))
+	if unanswered(err) {
+		traceOf(r).failure, back.stale, err = err, true, nil
+	}
+	return back, false, err
+}
+
+// checkoutReturn takes up a return from Checkout. The address alone proves nothing: Stripe is asked about the session.
+func (s *server) checkoutReturn(w http.ResponseWriter, r *http.Request) (back comeback, moved bool, err error) {
+	query := r.URL.Query()
+	switch {
+	case query.Get("canceled") == "true":
+		return comeback{from: views.ReturnCanceled}, false, nil
+	case query.Get("success") != "true":
+		return comeback{}, false, nil
+	}
+	back = comeback{from: views.ReturnSettling, polls: pollsOf(r)}
+	sessionID := query.Get("session_id")
+	if sessionID == "" {
+		return back, false, nil
+	}
+	back.asked = true
+	back.confirmed, err = s.completeCheckout(r, accessOf(r), sessionID)
+	if !errors.Is(err, billing.ErrNotFound) {
+		return back, false, err
+	}
+	moved, err = s.followCheckout(w, r, sessionID)
+	return back, moved, err
+}
+
+// completeCheckout asks about a session for a short time; no answer is no error.
+func (s *server) completeCheckout(r *http.Request, a billing.Access, sessionID string) (bool, error) {
+	ctx, cancel := context.WithTimeout(r.Context(), s.returnTimeout)
+	defer cancel()
+	confirmed, err := s.billing.CompleteCheckout(ctx, a, sessionID)
+	if unanswered(err) {
+		traceOf(r).failure = err
+		return false, nil
+	}
+	return confirmed, err
+}
+
+// unanswered tells whether Stripe refused or did not answer in time; the page then shows what is known.
+func unanswered(err error) bool {
+	return billing.ErrorCode(err) == billing.CodeStripe || errors.Is(err, context.DeadlineExceeded)
+}
+
+// followCheckout switches to the organization that a Checkout session was opened for, where it is another one of the viewer's own: in
+// another tab one may have switched meanwhile. A session of nobody's here is not found.
+func (s *server) followCheckout(w http.ResponseWriter, r *http.Request, sessionID string) (moved bool, err error) {
+	organizations, err := s.billing.Organizations(r.Context(), visitOf(r).userID)
+	if err != nil {
+		return false, err
+	}
+	for _, organization := range organizations {
+		err := s.completeElsewhere(r, organization.ID, sessionID)
+		if errors.Is(err, billing.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return false, err
+		}
+		s.sessions.Put(r.Context(), sessionOrganization, organization.ID)
+		s.redirect(w, r, r.URL.RequestURI())
+		return true, nil
+	}
+	return false, billing.ErrNotFound
+}
+
+func (s *server) completeElsewhere(r *http.Request, organizationID, sessionID string) error {
+	access, err := s.billing.Access(r.Context(), visitOf(r).userID, organizationID)
+	if err != nil {
+		return err
+	}
+	_, err = s.completeCheckout(r, access, sessionID)
+	return err
+}
+
+// settled says how a return from Checkout stands, once the organization's state has been read.
+func (b comeback) settled(o billing.Overview) views.CheckoutReturn {
+	switch {
+	case b.from != views.ReturnSettling:
+		return b.from
+	case b.confirmed || (!b.asked && o.HasAccess):
+		return views.ReturnSettled
+	case b.polls >= returnPolls:
+		return views.ReturnWaiting
+	}
+	return views.ReturnSettling
+}
+
+// polling tells whether the page shall ask again by itself.
+func (b comeback) polling(o billing.Overview) bool {
+	return b.settled(o) == views.ReturnSettling || (b.stale && b.polls < returnPolls)
+}
+
+// pollsOf reads how often the page has asked by itself.
+func pollsOf(r *http.Request) int {
+	n, err := strconv.Atoi(r.URL.Query().Get("poll"))
+	if err != nil || n < 0 {
+		return 0
+	}
+	return min(n, returnPolls)
+}
+
+// pollPath is where the billing panel asks for itself for the nth time; the first time it is where a person looks again.
+func pollPath(r *http.Request, n int) string {
+	query := url.Values{"tab": {"billing"}}
+	for _, name := range []string{"success", "session_id", "portal"} {
+		if value := r.URL.Query().Get(name); value != "" {
+			query.Set(name, value)
+		}
+	}
+	if n > 0 {
+		query.Set("poll", strconv.Itoa(n))
+	}
+	return "/organization?" + query.Encode()
+}
+
+// billingPanel is the billing tab's content.
+func (s *server) billingPanel(r *http.Request, o billing.Overview, back comeback) (views.BillingPanelProps, error) {
+	access := accessOf(r)
+	panel := views.BillingPanelProps{
+		OrganizationID: o.Organization.ID, OrganizationName: o.Organization.Name, People: o.Seats.Billable,
+		CanManageBilling: access.CanManageBilling(), Return: back.settled(o), PollURL: pollPath(r, 0),
+		Subscription: subscriptionProps(o), Seats: seatPanel(o, access, s.now()),
+	}
+	if back.polling(o) {
+		panel.PollURL, panel.PollEvery = pollPath(r, back.polls+1), returnEvery
+	}
+	if panel.CanManageBilling {
+		return panel, nil
+	}
+	members, err := s.billing.Members(r.Context(), access)
+	panel.BillingNames = billingNames(members)
+	return panel, err
+}
+
+func subscriptionProps(o billing.Overview) *views.SubscriptionProps {
+	if o.Subscription == nil {
+		return nil
+	}
+	current := *o.Subscription
+	name, price := planOf(o)
+	props := &views.SubscriptionProps{
+		Status: current.Status, Plan: name, Interval: price.Interval, Price: price.Amount, Quantity: current.Quantity,
+		PerSeat: o.Plan != nil && o.Plan.PerSeat, EndedAt: moment(current.EndedAt), NextInvoice: nextInvoice(o), Card: card(current),
+	}
+	props.RenewsAt, props.EndsAt = periodEnd(current)
+	if current.Status == billing.StatusTrialing {
+		props.TrialEndsAt = moment(current.TrialEnd)
+	}
+	if current.Status == billing.StatusIncomplete && o.OpenCheckout != nil {
+		props.FinishURL = o.OpenCheckout.URL // while the first payment is unfinished, the session's page is where it is finished
+	}
+	return props
+}
+
+// planOf names the plan of the subscription; one that the catalogue does not know (any more) still has a bill.
+func planOf(o billing.Overview) (string, billing.Price) {
+	if o.Plan == nil {
+		return "A plan that is no longer offered", billing.Price{}
+	}
+	return o.Plan.Name, o.Price
+}
+
+// periodEnd returns when a subscription renews, or when it ends by itself; one of the two is zero.
+func periodEnd(s billing.Subscription) (renews, ends time.Time) {
+	if end, ending := s.EndsAt(); ending {
+		return time.Time{}, end
+	}
+	return s.CurrentPeriodEnd, time.Time{}
+}
+
+// nextInvoice says what the plan costs at its next renewal. Stripe adds what changed on the way, and tax: the page says so.
+func nextInvoice(o billing.Overview) *views.NextInvoice {
+	renews, _ := periodEnd(*o.Subscription)
+	running := o.Subscription.Status == billing.StatusActive || o.Subscription.Status == billing.StatusTrialing
+	if o.Plan == nil || renews.IsZero() || !running {
+		return nil
+	}
+	return &views.NextInvoice{
+		At: renews, Amount: o.Price.Amount.Times(o.Subscription.Quantity), Basis: "The plan alone, without tax and changes on the way.",
+	}
+}
+
+func card(s billing.Subscription) *views.CardProps {
+	if s.CardLast4 == "" {
+		return nil
+	}
+	return &views.CardProps{Brand: s.CardBrand, Last4: s.CardLast4}
+}
+
+func moment(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return *t
+}

@@ -1,0 +1,174 @@
+package handlers
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"usher/billing"
+)
+
+const formType = "application/x-www-form-urlencoded"
+
+// chunked hides a body's length, so that it goes out chunked.
+type chunked struct{ io.Reader }
+
+func TestBodyLimits(t *testing.T) {
+	server := httptest.NewServer(newEdge(t, nil).handler())
+	defer server.Close()
+	for _, tt := range []struct {
+		target, contentType string
+		limit               int
+	}{
+		{"/login", formType, maxFormBody},
+		{"/stripe/webhook", "application/json", maxWebhookBody},
+		{"/stripe-webhook", "application/json", maxWebhookBody},
+	} {
+		over := strings.Repeat("a", tt.limit+1)
+		for kind, body := range map[string]io.Reader{"said": strings.NewReader(over), "chunked": chunked{strings.NewReader(over)}} {
+			answer, err := http.Post(server.URL+tt.target, tt.contentType, body)
+			if err != nil {
+				t.Fatalf("%s, %s: %v", tt.target, kind, err)
+			}
+			answer.Body.Close()
+			if answer.StatusCode != http.StatusRequestEntityTooLarge {
+				t.Errorf("%s, %s: %d", tt.target, kind, answer.StatusCode)
+			}
+		}
+	}
+}
+
+func TestDrippingBodyEnds(t *testing.T) {
+	s := newEdge(t, nil)
+	s.bodyTimeout = 20 * time.Millisecond
+	server := httptest.NewServer(s.handler())
+	defer server.Close()
+	for _, target := range []string{"/stripe/webhook", "/login", "/billing/retrySeatSync"} {
+		connection, err := net.Dial("tcp", server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(connection, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\nContent-Length: 100\r\n\r\na", target, formType)
+		if err := connection.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		reader := bufio.NewReader(connection)
+		answer, err := http.ReadResponse(reader, nil)
+		if err != nil {
+			t.Fatalf("%s: no answer: %v", target, err)
+		}
+		if answer.StatusCode != http.StatusBadRequest && answer.StatusCode != http.StatusUnauthorized {
+			t.Errorf("%s: %d", target, answer.StatusCode)
+		}
+		if _, err := io.Copy(io.Discard, reader); err != nil {
+			t.Errorf("%s: the connection stays open: %v", target, err)
+		}
+		connection.Close()
+	}
+}
+
+func TestBodyDeadlineDoesNotBoundTheHandler(t *testing.T) {
+	s := newEdge(t, nil)
+	s.bodyTimeout = 30 * time.Millisecond
+	late := make(chan error, 1)
+	h := s.serve(route{method: post, pattern: "/x", needs: public, form: machine, handler: func(w http.ResponseWriter, r *http.Request) error {
+		select {
+		case <-r.Context().Done():
+			late <- r.Context().Err()
+		case <-time.After(4 * s.bodyTimeout):
+			late <- nil
+		}
+		return writeJSON(w, http.StatusOK, health{"ok"})
+	}})
+	server := httptest.NewServer(s.observe(h))
+	defer server.Close()
+	answer, err := http.Post(server.URL, "application/json", strings.NewReader("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	if err := <-late; err != nil {
+		t.Errorf("a handler that works longer than the body may take was cancelled: %v", err)
+	}
+}
+
+func TestOddBodies(t *testing.T) {
+	h := newEdge(t, nil).handler()
+	for _, tt := range []struct {
+		name, target, body, contentType string
+		status                          int
+	}{
+		{"JSON to a form", "/login", `{"email":"a"}`, "application/json", 415},
+		{"multipart to a form", "/login", "--x", "multipart/form-data; boundary=x", 415},
+		{"a form without a type", "/login", "email=a", "", 415},
+		{"broken escapes", "/login", "email=%zz", formType, 400},
+		{"NUL", "/login", "email=a%00b", formType, 400},
+		{"invalid UTF-8", "/signup", "name=%ff", formType, 400},
+		{"NUL in a name", "/signup", "na%00me=x", formType, 400},
+		{"NUL in the address", "/login?next=%00", "email=a", formType, 400},
+	} {
+		w := ask(h, post, tt.target, tt.body, "Content-Type", tt.contentType)
+		if w.Code != tt.status {
+			t.Errorf("%s: %d, want %d", tt.name, w.Code, tt.status)
+		}
+	}
+	if w := ask(h, get, "/pricing?interval=%00", ""); w.Code != 400 {
+		t.Errorf("NUL in a GET: %d", w.Code)
+	}
+}
+
+func TestDecodeJSON(t *testing.T) {
+	for _, tt := range []struct {
+		name, body, contentType, message string
+		status                           int
+	}{
+		{"whole", `{"organizationId":"org_1","returnUrl":null,"sessionId":"s"}`, "application/json; charset=utf-8", "", 0},
+		{"empty object", `{}`, "application/json", "", 0},
+		{"no type", `{}`, "", "The body has to be JSON, with the header Content-Type: application/json.", 415},
+		{"a form", `a=b`, formType, "The body has to be JSON, with the header Content-Type: application/json.", 415},
+		{"nothing", ``, "application/json", "The body has to be one JSON object.", 400},
+		{"half", `{"organizationId":`, "application/json", "The body has to be one JSON object.", 400},
+		{"two", `{}{}`, "application/json", "The body has to be one JSON object.", 400},
+		{"null", `null`, "application/json", "The body has to be one JSON object.", 400},
+		{"a list", `[{}]`, "application/json", "The body has to be one JSON object.", 400},
+		{"wrong type", `{"organizationId":7}`, "application/json", `The field "organizationId" has to be a string.`, 400},
+		{"unknown", `{"organisationId":"x"}`, "application/json", `Unknown field "organisationId". Known are organizationId, returnUrl, sessionId.`, 400},
+		{"wrong case", `{"ORGANIZATIONID":"x"}`, "application/json", `Unknown field "ORGANIZATIONID". Known are organizationId, returnUrl, sessionId.`, 400},
+		{"NUL", `{"organizationId":"a\u0000"}`, "application/json", "The request holds characters that can't be stored.", 400},
+	} {
+		r := httptest.NewRequest(post, "/", strings.NewReader(tt.body))
+		r.Header.Set("Content-Type", tt.contentType)
+		var into portalBody
+		err := decodeJSON(r, &into)
+		if err == nil {
+			if tt.status != 0 {
+				t.Errorf("%s: no error", tt.name)
+			}
+			continue
+		}
+		if got := problemOf(err); got.status != tt.status || got.message != tt.message {
+			t.Errorf("%s: %d %q", tt.name, got.status, got.message)
+		}
+	}
+}
+
+func TestEveryCodeHasItsStatus(t *testing.T) {
+	for code, status := range map[billing.Code]int{
+		billing.CodeInvalid: 400, billing.CodeUnauthenticated: 401, billing.CodeForbidden: 403, billing.CodeNotFound: 404,
+		billing.CodeConflict: 409, billing.CodeUnprocessable: 422, billing.CodeRateLimited: 429, billing.CodeStripe: 502, billing.CodeInternal: 500,
+	} {
+		wrapped := fmt.Errorf("operation: %w", &billing.Error{Code: code, Message: "for people", Err: io.ErrUnexpectedEOF})
+		if got := problemOf(wrapped); got.status != status || got.message != "for people" || got.code != code {
+			t.Errorf("%s: %+v", code, got)
+		}
+	}
+	if got := problemOf(io.ErrUnexpectedEOF); got.status != 500 || strings.Contains(got.message, "EOF") {
+		t.Errorf("an unclassified error shows itself: %+v", got)
+	}
+}

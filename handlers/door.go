@@ -1,0 +1,185 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"usher/billing"
+)
+
+// requestTimeout bounds what one request may take, Stripe's part included.
+const requestTimeout = 20 * time.Second
+
+// serve puts around a route's handler what its needs and its form ask for. The steps stand in the order they are taken.
+func (s *server) serve(rt route) http.Handler {
+	if rt.form == asset || rt.form == machine {
+		return s.direct(rt, s.withoutSession(rt))
+	}
+	steps := s.admit(rt, bodyLimit(rt, s.ownOrganization(rt, rt.handler)))
+	steps = s.refuseCrossOrigin(steps)
+	if rt.form == page {
+		steps = s.oneLoopbackName(steps)
+	}
+	return s.direct(rt, s.held(s.withSession(steps)))
+}
+
+// withoutSession serves what knows nobody, and refuses a route that says otherwise.
+func (s *server) withoutSession(rt route) handlerFunc {
+	switch {
+	case rt.needs != public && rt.needs != webhook:
+		return func(http.ResponseWriter, *http.Request) error { return errUndeclared }
+	case rt.form == asset:
+		return rt.handler
+	}
+	return s.held(bodyLimit(rt, rt.handler))
+}
+
+// direct is where a route begins: it is named in the trace, gets its deadline, and its errors are answered.
+func (s *server) direct(rt route, next handlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		trace := traceOf(r)
+		trace.route, trace.form = rt.pattern, rt.form
+		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
+		defer cancel()
+		if err := next(w, r.WithContext(ctx)); err != nil {
+			s.fail(w, r, err)
+		}
+	})
+}
+
+// held keeps the answer back until it is whole.
+func (s *server) held(next handlerFunc) handlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		out := newResponse()
+		s.boundReading(w, r)
+		if err := next(out, r); err != nil {
+			out.discard()
+			s.fail(out, r, err)
+		}
+		out.send(w)
+		return nil
+	}
+}
+
+// oneLoopbackName sends a GET under another name of this machine to the public one.
+func (s *server) oneLoopbackName(next handlerFunc) handlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if to, other := s.otherLoopbackName(r); other && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+			http.Redirect(w, r, to, http.StatusFound)
+			return nil
+		}
+		return next(w, r)
+	}
+}
+
+func (s *server) refuseCrossOrigin(next handlerFunc) handlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if err := s.crossOrigin.Check(r); err != nil {
+			return errCrossOrigin.because(err)
+		}
+		return next(w, r)
+	}
+}
+
+// admit lets in whom the route's needs let in.
+func (s *server) admit(rt route, next handlerFunc) handlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		visit, err := s.identify(r.Context())
+		if err != nil {
+			return err
+		}
+		traceOf(r).visit = visit
+		setCaching(w.Header(), rt.form, visit)
+		if rt.signedOut != nil && !visit.signedIn() {
+			return bodyLimit(rt, rt.signedOut)(w, r)
+		}
+		if err := rt.needs.check(visit); err != nil {
+			return err
+		}
+		return next(w, r)
+	}
+}
+
+// check refuses a visit that has not what the route needs, and everybody where a route has not said what it needs.
+func (n need) check(v visit) error {
+	switch {
+	case n == public:
+		return nil
+	case n == undeclared || n == webhook:
+		return errUndeclared
+	case !v.signedIn():
+		return errSignedOut
+	case n == signedIn:
+		return nil
+	case !v.isMember():
+		return errNoOrganization
+	case n == billingAdmin && !v.access.CanManageBilling():
+		return billing.Errorf(billing.CodeForbidden, billing.MessageBillingAccess)
+	}
+	return nil
+}
+
+// setCaching keeps what belongs to a person out of every cache, the browser's own included. Signed-out pages may be kept, but are asked
+// for again; they differ by cookie too.
+func setCaching(header http.Header, f form, v visit) {
+	header.Add("Vary", "Cookie")
+	if f == page {
+		header.Add("Vary", "HX-Request")
+	}
+	if v.signedIn() || f == api {
+		header.Set("Cache-Control", "no-store")
+		return
+	}
+	header.Set("Cache-Control", "private, no-cache")
+}
+
+// identify finds who is signed in, and the organization they work in: the session's, or where they left that, their first.
+func (s *server) identify(ctx context.Context) (visit, error) {
+	userID := s.sessions.GetString(ctx, sessionUser)
+	if userID == "" {
+		return visit{}, nil
+	}
+	access, err := s.currentAccess(ctx, userID)
+	if errors.Is(err, billing.ErrNotFound) {
+		return visit{userID: userID}, nil
+	}
+	return visit{userID: userID, access: access}, err
+}
+
+func (s *server) currentAccess(ctx context.Context, userID string) (billing.Access, error) {
+	if current := s.sessions.GetString(ctx, sessionOrganization); current != "" {
+		access, err := s.billing.Access(ctx, userID, current)
+		if !errors.Is(err, billing.ErrNotFound) {
+			return access, err
+		}
+	}
+	return s.firstAccess(ctx, userID)
+}
+
+// firstAccess is not written to the session: a GET that saves a session could bring one back that is being signed out.
+func (s *server) firstAccess(ctx context.Context, userID string) (billing.Access, error) {
+	first, err := s.firstOrganization(ctx, userID)
+	if err != nil {
+		return billing.Access{}, err
+	}
+	if first == "" {
+		return billing.Access{}, billing.ErrNotFound
+	}
+	return s.billing.Access(ctx, userID, first)
+}
+
+// ownOrganization refuses a form that was made for another organization than the session's: in another tab one may have switched.
+func (s *server) ownOrganization(rt route, next handlerFunc) handlerFunc {
+	if rt.form != page || rt.method != post || rt.needs < member {
+		return next
+	}
+	return func(w http.ResponseWriter, r *http.Request) error {
+		meant := r.PostFormValue("organizationId")
+		if meant != "" && meant != accessOf(r).Organization.ID {
+			return billing.Errorf(billing.CodeConflict, billing.MessageOtherOrganization)
+		}
+		return next(w, r)
+	}
+}

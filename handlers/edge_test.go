@@ -1,0 +1,278 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alexedwards/scs/v2/memstore"
+
+	"usher/billing"
+)
+
+// newEdge makes the site without anything behind it, for what the edge decides alone.
+func newEdge(t *testing.T, change func(*Options)) *server {
+	t.Helper()
+	o := Options{
+		Billing:  billing.New(billing.Options{Catalogue: billing.BuiltInPlans()}),
+		Sessions: memorySessions{memstore.NewWithCleanupInterval(0)},
+		Ready:    func(context.Context) error { return nil },
+		BaseURL:  mustParse(t, "http://localhost:4312"),
+	}
+	if change != nil {
+		change(&o)
+	}
+	return newServer(o)
+}
+
+// memorySessions keeps sessions in memory, for tests that are about something else.
+type memorySessions struct{ *memstore.MemStore }
+
+func (m memorySessions) FindCtx(_ context.Context, token string) ([]byte, bool, error) {
+	return m.Find(token)
+}
+
+func (m memorySessions) CommitCtx(_ context.Context, token string, data []byte, expiry time.Time) error {
+	return m.Commit(token, data, expiry)
+}
+
+func (m memorySessions) DeleteCtx(_ context.Context, token string) error { return m.Delete(token) }
+
+func (m memorySessions) AttachUser(context.Context, string, string) error { return nil }
+
+func mustParse(t *testing.T, raw string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+func ask(h http.Handler, method, target, body string, headers ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, target, strings.NewReader(body))
+	if body == "" {
+		r = httptest.NewRequest(method, target, http.NoBody)
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+func TestSecurityHeadersComeWithEveryAnswer(t *testing.T) {
+	h := newEdge(t, func(o *Options) {
+		o.CheckoutOrigins = []string{"http://127.0.0.1:4313/v1", "https://pay.example.com", "javascript:alert(1)", "https://x; script-src *", ""}
+	}).handler()
+	for _, target := range []string{"/pricing", "/nowhere", "/static/none.css", "/healthz", "/billing/getSummary", "/stripe/webhook"} {
+		header := ask(h, get, target, "").Header()
+		const policy = "default-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; form-action 'self' " +
+			"https://checkout.stripe.com https://billing.stripe.com http://127.0.0.1:4313 https://pay.example.com"
+		if got := header.Get("Content-Security-Policy"); got != policy {
+			t.Errorf("%s: policy\n%s\nwant\n%s", target, got, policy)
+		}
+		if header.Get("X-Content-Type-Options") != "nosniff" || header.Get("Referrer-Policy") != "same-origin" {
+			t.Errorf("%s: headers %v", target, header)
+		}
+		if header.Get("Strict-Transport-Security") != "" {
+			t.Errorf("%s: HSTS over http", target)
+		}
+	}
+}
+
+func TestHTTPSTurnsOnHSTSAndHostCookies(t *testing.T) {
+	h := newEdge(t, func(o *Options) { o.BaseURL = mustParse(t, "https://usher.example.com") }).handler()
+	w := ask(h, post, "/billing/checkout", "plan=pro", "Content-Type", "application/x-www-form-urlencoded")
+	if w.Header().Get("Strict-Transport-Security") == "" {
+		t.Error("no HSTS")
+	}
+	cookie := w.Result().Cookies()[0]
+	if cookie.Name != "__Host-usher_session" || !cookie.Secure || !cookie.HttpOnly || cookie.Path != "/" || cookie.Domain != "" ||
+		cookie.SameSite != http.SameSiteLaxMode {
+		t.Errorf("cookie %v", cookie)
+	}
+}
+
+func TestPanicBecomesThePlainErrorPage(t *testing.T) {
+	var log strings.Builder
+	s := newEdge(t, func(o *Options) { o.Log = slog.New(slog.NewJSONHandler(&log, nil)) })
+	h := s.observe(s.recoverPanics(s.serve(route{pattern: "/x", needs: public, handler: func(w http.ResponseWriter, _ *http.Request) error {
+		_, _ = io.WriteString(w, "half a page")
+		panic("the secret cause")
+	}})))
+	w := ask(h, get, "/x", "")
+	if w.Code != http.StatusInternalServerError || strings.Contains(w.Body.String(), "secret") || strings.Contains(w.Body.String(), "half a page") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if id := w.Header().Get("X-Request-Id"); !strings.Contains(w.Body.String(), id) || !strings.Contains(log.String(), id) {
+		t.Errorf("request id %q stands on the page and in the log: %s", id, log.String())
+	}
+	if !strings.Contains(log.String(), "the secret cause") {
+		t.Error("the cause is not logged")
+	}
+}
+
+func TestPanicAfterTheAnswerBeganCutsTheConnection(t *testing.T) {
+	s := newEdge(t, nil)
+	h := s.observe(s.recoverPanics(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, "half")
+		panic("late")
+	})))
+	defer func() {
+		if cause := recover(); cause != http.ErrAbortHandler {
+			t.Errorf("recovered %v", cause)
+		}
+	}()
+	ask(h, get, "/x", "")
+}
+
+func TestLogNamesTheRouteAndNeverTheAddress(t *testing.T) {
+	var log strings.Builder
+	h := newEdge(t, func(o *Options) { o.Log = slog.New(slog.NewJSONHandler(&log, nil)) }).handler()
+	ask(h, get, "/organization?tab=billing&session_id=cs_secret", "")
+	ask(h, get, "/reset/token_secret", "")
+	if strings.Contains(log.String(), "secret") {
+		t.Errorf("the log holds a secret: %s", log.String())
+	}
+	if strings.Count(log.String(), "\n") != 2 || !strings.Contains(log.String(), `"route":"/organization"`) {
+		t.Errorf("log: %s", log.String())
+	}
+}
+
+func TestUnknownAddressesAnswerInTheirShape(t *testing.T) {
+	h := newEdge(t, nil).handler()
+	for _, tt := range []struct {
+		method, target, contentType, allow string
+		status                             int
+	}{
+		{get, "/nowhere", "text/html; charset=utf-8", "", 404},
+		{get, "/organization/", "text/html; charset=utf-8", "", 404},
+		{get, "/api/v2", "application/json; charset=utf-8", "", 404},
+		{"DELETE", "/pricing", "text/html; charset=utf-8", "GET, HEAD", 405},
+		{"PUT", "/login", "text/html; charset=utf-8", "GET, POST, HEAD", 405},
+		{get, "/billing/retrySeatSync", "application/json; charset=utf-8", "POST", 405},
+		{post, "/billing/getSummary", "application/json; charset=utf-8", "GET, HEAD", 405},
+		{get, "/stripe/webhook", "application/json; charset=utf-8", "POST", 405},
+		{get, "/dev/ui", "text/html; charset=utf-8", "", 404}, // outside development
+	} {
+		w := ask(h, tt.method, tt.target, "")
+		if w.Code != tt.status || w.Header().Get("Content-Type") != tt.contentType || w.Header().Get("Allow") != tt.allow {
+			t.Errorf("%s %s: %d %q allow %q", tt.method, tt.target, w.Code, w.Header().Get("Content-Type"), w.Header().Get("Allow"))
+		}
+		if tt.target == "/nowhere" {
+			w := ask(h, tt.method, tt.target, "", "Accept", "application/json")
+			if w.Code != 404 || !strings.Contains(w.Body.String(), `"code":"not_found"`) {
+				t.Errorf("%s as JSON: %d %s", tt.target, w.Code, w.Body)
+			}
+		}
+		if strings.HasPrefix(tt.contentType, "application/json") && !strings.Contains(w.Body.String(), `{"error":{"code":`) {
+			t.Errorf("%s %s: %s", tt.method, tt.target, w.Body)
+		}
+	}
+}
+
+func TestCrossOriginPostsAreRefused(t *testing.T) {
+	s := newEdge(t, nil)
+	h := s.handler()
+	form := "application/x-www-form-urlencoded"
+	for _, tt := range []struct {
+		name    string
+		headers []string
+		refused bool
+	}{
+		{"no browser", nil, false},
+		{"own page", []string{"Sec-Fetch-Site", "same-origin", "Origin", "http://localhost:4312"}, false},
+		{"another site", []string{"Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example"}, true},
+		{"another port of this machine", []string{"Sec-Fetch-Site", "same-site", "Origin", "http://localhost:4313"}, true},
+		{"an old browser on another site", []string{"Origin", "https://evil.example"}, true},
+		{"behind a proxy that changes Host", []string{"Origin", "http://localhost:4312"}, false},
+	} {
+		w := ask(h, post, "http://inner:80/billing/checkout", "plan=pro", append(tt.headers, "Content-Type", form)...)
+		if refused := w.Code == http.StatusForbidden; refused != tt.refused {
+			t.Errorf("%s: %d", tt.name, w.Code)
+		}
+		if w := ask(h, post, "/billing/retrySeatSync", "{}", append(tt.headers, "Content-Type", "application/json")...); (w.Code == http.StatusForbidden) != tt.refused && tt.name != "behind a proxy that changes Host" {
+			t.Errorf("JSON, %s: %d", tt.name, w.Code)
+		}
+	}
+}
+
+func TestOneLoopbackNameInDevelopment(t *testing.T) {
+	const base = "http://localhost:4312"
+	for _, tt := range []struct {
+		method, target, base, to string
+		development              bool
+	}{
+		{get, "http://127.0.0.1:4312/pricing?seats=3", base, base + "/pricing?seats=3", true},
+		{get, "http://[::1]:4312/", base, base + "/", true},
+		{"HEAD", "http://127.0.0.1:4312/pricing", base, base + "/pricing", true},
+		{get, "http://localhost:4312/pricing", base, "", true},
+		{get, "http://127.0.0.1:4312/pricing", base, "", false},
+		{get, "http://127.0.0.1:4312/pricing", "https://usher.example.com", "", true},
+		{get, "http://usher.test/pricing", base, "", true},
+		{get, "http://127.0.0.1:4312/healthz", base, "", true},
+		{post, "http://127.0.0.1:4312/logout", base, "/login?notice=signed-out", true},
+	} {
+		h := newEdge(t, func(o *Options) { o.Development, o.BaseURL = tt.development, mustParse(t, tt.base) }).handler()
+		if got := ask(h, tt.method, tt.target, "").Header().Get("Location"); got != tt.to {
+			t.Errorf("%s %s: to %q, want %q", tt.method, tt.target, got, tt.to)
+		}
+	}
+}
+
+func TestHealthAndReadiness(t *testing.T) {
+	broken := errors.New("migrations of secret_db are behind")
+	h := newEdge(t, func(o *Options) { o.Ready = func(context.Context) error { return broken } }).handler()
+	if w := ask(h, get, "/healthz", ""); w.Code != 200 {
+		t.Errorf("healthz: %d", w.Code)
+	}
+	if w := ask(h, get, "/readyz", ""); w.Code != 503 || strings.Contains(w.Body.String(), "secret") {
+		t.Errorf("readyz: %d %s", w.Code, w.Body)
+	}
+	broken = nil
+	if w := ask(h, get, "/readyz", ""); w.Code != 200 {
+		t.Errorf("readyz: %d", w.Code)
+	}
+}
+
+func TestOwnPath(t *testing.T) {
+	for path, own := range map[string]bool{
+		"/dashboard": true, "/organization?tab=billing&x=%2F": true, "/": true, "/a//b": true, "/a:b": true,
+		"": false, "dashboard": false, "//evil.example": false, "/\\evil.example": false, "\\\\evil.example": false,
+		"/\t/evil.example": false, "/\n/evil.example": false, "https://evil.example": false, "javascript:alert(1)": false,
+		" /dashboard": false, "/%zz": false, "/a b": false, "/\x7f": false, "/é": false,
+	} {
+		if got := ownPath(path); (got != "") != own {
+			t.Errorf("ownPath(%q) = %q", path, got)
+		}
+	}
+}
+
+func TestIsFragment(t *testing.T) {
+	for _, tt := range []struct {
+		headers []string
+		want    bool
+	}{
+		{nil, false},
+		{[]string{"HX-Request", "true"}, true},
+		{[]string{"HX-Request", "true", "HX-Boosted", "true"}, false},
+		{[]string{"HX-Request", "true", "HX-History-Restore-Request", "true"}, false},
+	} {
+		r := httptest.NewRequest(get, "/", http.NoBody)
+		for i := 0; i+1 < len(tt.headers); i += 2 {
+			r.Header.Set(tt.headers[i], tt.headers[i+1])
+		}
+		if got := isFragment(r); got != tt.want {
+			t.Errorf("%v: %v", tt.headers, got)
+		}
+	}
+}

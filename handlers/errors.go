@@ -1,0 +1,139 @@
+package handlers
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"usher/billing"
+	"usher/views"
+)
+
+// edgeError is an error of HTTP's own that package billing has no code for.
+type edgeError struct {
+	status  int
+	code    billing.Code
+	message string
+	err     error
+}
+
+// Error tells the cause too, for the log.
+func (e *edgeError) Error() string {
+	if e.err == nil {
+		return e.message
+	}
+	return fmt.Sprintf("%s: %v", e.message, e.err)
+}
+
+// Unwrap returns the cause.
+func (e *edgeError) Unwrap() error { return e.err }
+
+// because returns a copy with its cause.
+func (e *edgeError) because(err error) *edgeError {
+	caused := *e
+	caused.err = err
+	return &caused
+}
+
+// The errors of the edge.
+var (
+	errSignedOut      = &edgeError{status: http.StatusUnauthorized, code: billing.CodeUnauthenticated, message: "Please sign in first."}
+	errNoOrganization = &edgeError{status: http.StatusNotFound, code: billing.CodeNotFound, message: "You are not in any organization any more. Ask an admin of yours to invite you again."}
+	errNoPage         = &edgeError{status: http.StatusNotFound, code: billing.CodeNotFound, message: "There is nothing at this address."}
+	errMethod         = &edgeError{status: http.StatusMethodNotAllowed, code: "method_not_allowed", message: "This address can't be used in this way."}
+	errCrossOrigin    = &edgeError{status: http.StatusForbidden, code: billing.CodeForbidden, message: "This request came from another site, so nothing was done."}
+	errTooLarge       = &edgeError{status: http.StatusRequestEntityTooLarge, code: "too_large", message: "That is more than can be taken at once."}
+	errFormType       = &edgeError{status: http.StatusUnsupportedMediaType, code: "unsupported_media_type", message: "Forms are taken as application/x-www-form-urlencoded."}
+	errJSONType       = &edgeError{status: http.StatusUnsupportedMediaType, code: "unsupported_media_type", message: "The body has to be JSON, with the header Content-Type: application/json."}
+	errBody           = &edgeError{status: http.StatusBadRequest, code: billing.CodeInvalid, message: "The request could not be read."}
+	errText           = &edgeError{status: http.StatusBadRequest, code: billing.CodeInvalid, message: "The request holds characters that can't be stored."}
+	errNotReady       = &edgeError{status: http.StatusServiceUnavailable, code: "unavailable", message: "Not ready."}
+	errUndeclared     = errors.New("the route does not say what it needs")
+)
+
+// statuses says what HTTP calls a code.
+var statuses = map[billing.Code]int{
+	billing.CodeInvalid:         http.StatusBadRequest,
+	billing.CodeUnauthenticated: http.StatusUnauthorized,
+	billing.CodeForbidden:       http.StatusForbidden,
+	billing.CodeNotFound:        http.StatusNotFound,
+	billing.CodeConflict:        http.StatusConflict,
+	billing.CodeUnprocessable:   http.StatusUnprocessableEntity,
+	billing.CodeRateLimited:     http.StatusTooManyRequests,
+	billing.CodeStripe:          http.StatusBadGateway,
+	billing.CodeInternal:        http.StatusInternalServerError,
+}
+
+// problem is what the outside learns of an error.
+type problem struct {
+	status  int
+	code    billing.Code
+	message string
+}
+
+func problemOf(err error) problem {
+	var edge *edgeError
+	if errors.As(err, &edge) {
+		return problem{edge.status, edge.code, edge.message}
+	}
+	code := billing.ErrorCode(err)
+	status, known := statuses[code]
+	if !known {
+		status = http.StatusInternalServerError
+	}
+	return problem{status, code, billing.ErrorMessage(err)}
+}
+
+// fail answers an error in the shape of its route and leaves it to the log.
+func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
+	trace := traceOf(r)
+	trace.failure = err
+	problem := problemOf(err)
+	w.Header().Set("Cache-Control", "no-store")
+	if problem.status == http.StatusRequestEntityTooLarge {
+		w.Header().Set("Connection", "close") // the rest of the body is not waited for
+	}
+	switch {
+	case trace.form == api || trace.form == machine:
+		writeProblem(w, problem)
+	case problem.status == http.StatusUnauthorized:
+		s.redirect(w, r, logInPath(r))
+	case isFragment(r):
+		http.Error(w, problem.message, problem.status)
+	default:
+		s.showProblem(w, r, problem)
+	}
+}
+
+// logInPath leads to the log-in page and from there back to where one was: the page asked for, or the one that htmx asked from.
+func logInPath(r *http.Request) string {
+	wanted := ""
+	switch {
+	case isFragment(r):
+		if current, err := url.Parse(r.Header.Get("HX-Current-URL")); err == nil {
+			wanted = current.RequestURI()
+		}
+	case r.Method == http.MethodGet:
+		wanted = r.URL.RequestURI()
+	}
+	if wanted = ownPath(wanted); wanted == "" {
+		return "/login"
+	}
+	return "/login?" + url.Values{"next": {wanted}}.Encode()
+}
+
+// showProblem is the error page. Where the words for the status say it better than the error does, they are left to the view.
+func (s *server) showProblem(w http.ResponseWriter, r *http.Request, p problem) {
+	if p.status == http.StatusInternalServerError || errors.Is(traceOf(r).failure, errNoPage) {
+		p.message = ""
+	}
+	props := views.ErrorPageProps{
+		Layout: s.layout(r, views.SectionNone), Status: p.status, Message: p.message, RequestID: traceOf(r).requestID,
+	}
+	if err := render(w, r, p.status, views.ErrorPage(props)); err != nil {
+		// The last resort: even the error page does not render.
+		s.log.ErrorContext(r.Context(), "error page", "id", traceOf(r).requestID, "err", err)
+		http.Error(w, http.StatusText(p.status), p.status)
+	}
+}

@@ -1,0 +1,100 @@
+// Package handlers is Usher's edge to the web: it turns requests into questions to package billing, and the answers into pages,
+// fragments for htmx, and JSON. Every route stands in routes.go with what it needs of whoever asks.
+//
+// Kept out: rules (package billing), SQL (package db), stripe-go (package stripegw), HTML (package views).
+package handlers
+
+import (
+	"context"
+	"crypto/rand"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"usher/billing"
+	"usher/views"
+)
+
+// Options are what the edge is made of. Now, Rand and Log have defaults; everything else is needed.
+type Options struct {
+	Billing  *billing.Service
+	Sessions SessionStore
+	// Ready tells whether requests can be served: the database answers and its migrations are current.
+	Ready func(context.Context) error
+
+	BaseURL     *url.URL // the public origin; https turns on Secure, __Host- cookies and HSTS
+	Development bool     // the component gallery, and one loopback name for all
+	// ReturnURL is where the customer portal leads back to; absolute.
+	ReturnURL string
+	// CheckoutOrigins are where the hosted pages live besides Stripe's own: the local Stripe, another API base, a custom domain.
+	CheckoutOrigins []string
+	// Remark and Links stand in the footer of every page: that this is a local Stripe, and where to look into it.
+	Remark string
+	Links  []views.LinkButtonProps
+
+	Now  func() time.Time // nil: time.Now
+	Rand io.Reader        // nil: crypto/rand
+	Log  *slog.Logger     // nil: nothing is logged
+}
+
+// SessionStore keeps sessions; package db has one.
+type SessionStore interface {
+	scs.CtxStore
+	// AttachUser notes whose session a token is, before the session is first written too.
+	AttachUser(ctx context.Context, token, userID string) error
+}
+
+// server holds what the handlers share. Nothing in it changes after New.
+type server struct {
+	billing     *billing.Service
+	sessions    *scs.SessionManager
+	store       SessionStore
+	ready       func(context.Context) error
+	baseURL     *url.URL
+	development bool
+	returnURL   string
+	remark      string
+	links       []views.LinkButtonProps
+	now         func() time.Time
+	rand        io.Reader
+	log         *slog.Logger
+	// How long a body may take to arrive, and Stripe to answer after a return.
+	bodyTimeout, returnTimeout time.Duration
+	crossOrigin                *http.CrossOriginProtection
+	headers                    map[string]string // sent with every answer
+}
+
+// New makes the handler of the whole site.
+func New(o Options) http.Handler { return newServer(o).handler() }
+
+func newServer(o Options) *server {
+	s := &server{
+		billing: o.Billing, ready: o.Ready, baseURL: o.BaseURL, development: o.Development, returnURL: o.ReturnURL,
+		remark: o.Remark, links: o.Links, now: o.Now, rand: o.Rand, log: o.Log,
+		bodyTimeout: bodyTimeout, returnTimeout: returnTimeout,
+		store:       o.Sessions,
+		sessions:    newSessions(o.Sessions, o.BaseURL),
+		crossOrigin: newCrossOriginProtection(o.BaseURL),
+		headers:     securityHeaders(o.BaseURL, o.CheckoutOrigins),
+	}
+	s.fillDefaults()
+	return s
+}
+
+func (s *server) handler() http.Handler { return s.observe(s.recoverPanics(s.secure(s.mux()))) }
+
+func (s *server) fillDefaults() {
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.rand == nil {
+		s.rand = rand.Reader
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+}

@@ -1,0 +1,47 @@
+package handlers
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"usher/static"
+	"usher/views/gallery"
+)
+
+// health is the answer of /healthz and /readyz.
+type health struct {
+	Status string `json:"status"`
+}
+
+// showHealth tells that the process is alive, whatever else is not.
+func (s *server) showHealth(w http.ResponseWriter, _ *http.Request) error {
+	w.Header().Set("Cache-Control", "no-store")
+	return writeJSON(w, http.StatusOK, health{"ok"})
+}
+
+// readyTimeout bounds how long readiness is looked for: whoever asks gives up after a few seconds.
+const readyTimeout = 2 * time.Second
+
+// showReadiness tells whether requests can be served. Why not stands in the log only.
+func (s *server) showReadiness(w http.ResponseWriter, r *http.Request) error {
+	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
+	defer cancel()
+	if err := s.ready(ctx); err != nil {
+		return errNotReady.because(err)
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	return writeJSON(w, http.StatusOK, health{"ready"})
+}
+
+// sendAsset sends a file that a page asked for.
+func (s *server) sendAsset(w http.ResponseWriter, r *http.Request) error {
+	static.Handler().ServeHTTP(w, r)
+	return nil
+}
+
+// showGallery shows every component in every state, with made-up data.
+func showGallery(w http.ResponseWriter, r *http.Request) error {
+	gallery.Handler().ServeHTTP(w, r)
+	return nil
+}

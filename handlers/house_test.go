@@ -1,0 +1,455 @@
+package handlers
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/PuerkitoBio/goquery"
+
+	"usher/billing"
+	"usher/billing/stripegw"
+	"usher/billing/stripelocal"
+	"usher/db"
+	"usher/db/dbtest"
+)
+
+const (
+	testSecret   = "whsec_houseoftests"
+	testPassword = "correct horse battery"
+)
+
+// house is the whole site over a PostgreSQL and a local Stripe, with an organization in it and a stranger beside.
+type house struct {
+	t       *testing.T
+	site    *server
+	url     string
+	service *billing.Service
+	store   *db.Store
+	stripe  *stripelocal.Server
+	hung    atomic.Bool  // Stripe's API takes requests and does not answer
+	gone    atomic.Bool  // Stripe's API cuts every connection
+	later   atomic.Int64 // how far the site's clock is ahead, in nanoseconds
+	log     *syncBuffer
+	handler atomic.Pointer[http.Handler]
+	origin  string // Stripe's
+
+	organization billing.Organization // of admin, billing admin and member
+	elsewhere    billing.Organization // of the stranger
+	users        map[string]billing.User
+}
+
+// syncBuffer is a log that several requests write to.
+type syncBuffer struct {
+	lock sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.lock.Lock()
+	defer b.lock.Unlock()
+	return b.text.String()
+}
+
+// openHouse lets the test run beside others: nothing is shared but the machine.
+func openHouse(t *testing.T) *house {
+	t.Helper()
+	t.Parallel()
+	h := &house{t: t, users: map[string]billing.User{}, log: &syncBuffer{}}
+	h.openStore()
+	web := httptest.NewUnstartedServer(nil)
+	h.url = "http://" + web.Listener.Addr().String()
+	origin, gateway := h.openStripe()
+	h.openService(gateway)
+	h.openSite(origin, 15*time.Second) // a busy machine is no silent Stripe
+	web.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*h.handler.Load()).ServeHTTP(w, r) })
+	web.Start()
+	t.Cleanup(web.Close)
+	h.settle()
+	return h
+}
+
+// openSite puts a site in front of what is there; one that waits less for Stripe can take its place.
+func (h *house) openSite(origin string, returnTimeout time.Duration) {
+	h.t.Helper()
+	h.origin = origin
+	h.site = newServer(Options{
+		Billing: h.service, Sessions: db.NewSessionStore(h.store.DB()), Ready: h.store.Ready,
+		BaseURL: mustParse(h.t, h.url), Development: true, ReturnURL: h.url + billingPath, CheckoutOrigins: []string{origin},
+		Now: func() time.Time { return time.Now().Add(time.Duration(h.later.Load())) },
+		Log: slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	})
+	h.site.returnTimeout = returnTimeout
+	handler := h.site.handler()
+	h.handler.Store(&handler)
+}
+
+func (h *house) openStore() {
+	h.t.Helper()
+	store, err := db.Open(h.t.Context(), dbtest.New(h.t, db.Migrate))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.store = store
+	h.t.Cleanup(func() { _ = store.Close() })
+}
+
+// openStripe starts the local Stripe with the built-in plans. Its webhooks go to the house.
+func (h *house) openStripe() (origin string, gateway *stripegw.Gateway) {
+	h.t.Helper()
+	local, err := stripelocal.New(stripelocal.Options{})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.stripe = local
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if h.hung.Load() && strings.HasPrefix(r.URL.Path, "/v1/") {
+			<-r.Context().Done()
+			return
+		}
+		if h.gone.Load() && strings.HasPrefix(r.URL.Path, "/v1/") {
+			panic(http.ErrAbortHandler)
+		}
+		local.Handler().ServeHTTP(w, r)
+	}))
+	local.SetOrigin(web.URL)
+	h.t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		_ = local.Close(ctx)
+		web.CloseClientConnections()
+		web.Close()
+	})
+	local.EnsureWebhookEndpoint(h.url+"/stripe/webhook", testSecret)
+	gateway = stripegw.New(stripegw.Options{SecretKey: "sk_test_houseoftests", APIBase: web.URL, WebhookSecrets: []string{testSecret}})
+	h.pushPrices(gateway)
+	return web.URL, gateway
+}
+
+func (h *house) pushPrices(gateway *stripegw.Gateway) {
+	h.t.Helper()
+	for _, plan := range billing.BuiltInPlans().Plans {
+		for _, price := range plan.Prices {
+			_, _, err := gateway.EnsurePrice(h.t.Context(), stripegw.PlanPrice{
+				PlanID: plan.ID, PlanName: plan.Name, Interval: price.Interval, Amount: price.Amount, LookupKey: price.LookupKey,
+			})
+			if err != nil {
+				h.t.Fatal(err)
+			}
+		}
+	}
+}
+
+func (h *house) openService(gateway *stripegw.Gateway) {
+	h.t.Helper()
+	h.service = billing.New(billing.Options{
+		Store: h.store, Gateway: gateway, Catalogue: billing.BuiltInPlans(), KeyFingerprint: "house",
+		SuccessURL: h.url + billingPath + "&success=true", CancelURL: h.url + billingPath + "&canceled=true",
+		ReturnURL: h.url + billingPath, AllowedOrigins: []string{h.url},
+	})
+	if err := h.service.Start(h.t.Context()); err != nil {
+		h.t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = h.service.Work(ctx)
+	}()
+	h.t.Cleanup(func() {
+		stop()
+		<-done
+	})
+}
+
+// stripeGone makes Stripe cut every connection without an answer.
+func (h *house) stripeGone() { h.gone.Store(true) }
+
+// settle brings in the people.
+func (h *house) settle() {
+	h.t.Helper()
+	h.organization = h.found("admin", "Lantern Theatre")
+	h.elsewhere = h.found("stranger", "Elsewhere")
+	h.join("billing", billing.RoleBillingAdmin)
+	h.join("member", billing.RoleMember)
+}
+
+func email(name string) string { return name + "@example.com" }
+
+func (h *house) found(name, organization string) billing.Organization {
+	h.t.Helper()
+	user, founded, err := h.service.SignUp(h.t.Context(), billing.SignUp{
+		Name: "The " + name, Email: email(name), Password: testPassword, Organization: organization,
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.users[name] = user
+	return founded
+}
+
+func (h *house) join(name, role string) {
+	h.t.Helper()
+	user, err := h.service.CreateMember(h.t.Context(), h.organization.ID, billing.NewMember{
+		Name: "The " + name, Email: email(name), Password: testPassword, RoleID: role, Billable: true,
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.users[name] = user
+}
+
+// alsoMember makes a user an admin of another organization too.
+func (h *house) alsoMember(name string, organization billing.Organization) {
+	h.t.Helper()
+	err := h.store.InsertMember(h.t.Context(), billing.Member{
+		ID: "mem_" + name + "_also", OrganizationID: organization.ID, UserID: h.users[name].ID, Role: billing.Role{ID: billing.RoleAdmin},
+		Status: billing.MemberActive, JoinedAt: time.Now(),
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+func (h *house) count(query string, args ...any) int {
+	h.t.Helper()
+	var n int
+	if err := h.store.DB().GetContext(h.t.Context(), &n, query, args...); err != nil {
+		h.t.Fatal(err)
+	}
+	return n
+}
+
+// browser keeps cookies and follows no redirect by itself.
+type browser struct {
+	t      *testing.T
+	client *http.Client
+	base   string
+}
+
+func (h *house) visitor() *browser {
+	h.t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return &browser{t: h.t, base: h.url, client: &http.Client{
+		Jar: jar, Timeout: time.Minute,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// signedIn is a browser with a session of somebody's. Logging in has tests of its own; here it would only cost its password hash.
+func (h *house) signedIn(name string) *browser {
+	h.t.Helper()
+	b := h.visitor()
+	ctx, err := h.site.sessions.Load(h.t.Context(), "")
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	first, err := h.site.firstOrganization(ctx, h.users[name].ID)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if err := h.site.enter(ctx, h.users[name].ID, first); err != nil {
+		h.t.Fatal(err)
+	}
+	token, _, err := h.site.sessions.Commit(ctx)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	b.client.Jar.SetCookies(mustParse(h.t, h.url), []*http.Cookie{{Name: "usher_session", Value: token, Path: "/"}})
+	return b
+}
+
+// session is the browser's session cookie.
+func (b *browser) session() string {
+	b.t.Helper()
+	for _, cookie := range b.client.Jar.Cookies(mustParse(b.t, b.base)) {
+		if cookie.Name == "usher_session" {
+			return cookie.Value
+		}
+	}
+	return ""
+}
+
+// answer is what came back.
+type answer struct {
+	t      *testing.T
+	what   string
+	status int
+	header http.Header
+	body   string
+}
+
+func (b *browser) send(method, address, body string, headers ...string) answer {
+	b.t.Helper()
+	if strings.HasPrefix(address, "/") {
+		address = b.base + address
+	}
+	r, err := http.NewRequestWithContext(b.t.Context(), method, address, strings.NewReader(body))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	got, err := b.client.Do(r)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer got.Body.Close()
+	content, err := io.ReadAll(got.Body)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return answer{b.t, method + " " + address, got.StatusCode, got.Header, string(content)}
+}
+
+func (b *browser) get(address string, headers ...string) answer {
+	b.t.Helper()
+	return b.send(get, address, "", headers...)
+}
+
+func (b *browser) post(address string, form url.Values, headers ...string) answer {
+	b.t.Helper()
+	return b.send(post, address, form.Encode(), append([]string{"Content-Type", formType}, headers...)...)
+}
+
+func (b *browser) postJSON(address, body string) answer {
+	b.t.Helper()
+	return b.send(post, address, body, "Content-Type", "application/json")
+}
+
+// follow goes where an answer leads, as often as it leads on.
+func (b *browser) follow(a answer) answer {
+	b.t.Helper()
+	for range 10 {
+		if a.status != http.StatusSeeOther && a.status != http.StatusFound {
+			return a
+		}
+		a = b.get(a.header.Get("Location"))
+	}
+	b.t.Fatalf("%s leads in circles", a.what)
+	return a
+}
+
+func (a answer) is(status int) answer {
+	a.t.Helper()
+	if a.status != status {
+		a.t.Fatalf("%s: %d, want %d\n%s", a.what, a.status, status, a.body)
+	}
+	return a
+}
+
+func (a answer) leadsTo(location string) answer {
+	a.t.Helper()
+	if got := a.header.Get("Location"); a.status != http.StatusSeeOther || got != location {
+		a.t.Fatalf("%s: %d to %q, want 303 to %q\n%s", a.what, a.status, got, location, a.body)
+	}
+	return a
+}
+
+func (a answer) doc() *goquery.Document {
+	a.t.Helper()
+	doc, err := goquery.NewDocumentFromReader(strings.NewReader(a.body))
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	return doc
+}
+
+// text is the text of what a selector finds, in one line.
+func (a answer) text(selector string) string {
+	a.t.Helper()
+	return strings.Join(strings.Fields(a.doc().Find(selector).Text()), " ")
+}
+
+// shows fails unless the page's main part holds every text.
+func (a answer) shows(texts ...string) answer {
+	a.t.Helper()
+	main := a.text("main")
+	for _, text := range texts {
+		if !strings.Contains(main, text) {
+			a.t.Errorf("%s: %q is not in: %s", a.what, text, main)
+		}
+	}
+	return a
+}
+
+// problem fails unless the answer is this error in JSON.
+func (a answer) problem(status int, code billing.Code, message string) answer {
+	a.t.Helper()
+	var got errorAnswer
+	if err := json.Unmarshal([]byte(a.body), &got); err != nil {
+		a.t.Errorf("%s: %v in %s", a.what, err, a.body)
+	}
+	if a.status != status || got.Error.Code != code || got.Error.Message != message {
+		a.t.Errorf("%s: %d %+v, want %d %s %q", a.what, a.status, got.Error, status, code, message)
+	}
+	return a
+}
+
+// submit sends a form of the page as a browser would: its hidden fields, and what is typed.
+func (b *browser) submit(a answer, selector string, typed url.Values) answer {
+	b.t.Helper()
+	form := a.doc().Find(selector).First()
+	if form.Length() == 0 {
+		b.t.Fatalf("%s: no form %s in %s", a.what, selector, a.body)
+	}
+	values := url.Values{}
+	form.Find("input[type=hidden]").Each(func(_ int, field *goquery.Selection) {
+		values.Set(field.AttrOr("name", ""), field.AttrOr("value", ""))
+	})
+	for name, texts := range typed {
+		values[name] = slices.Clone(texts)
+	}
+	_, address, _ := strings.Cut(a.what, " ")
+	target, err := mustParse(b.t, address).Parse(form.AttrOr("action", address))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return b.post(target.String(), values)
+}
+
+var goodCard = url.Values{
+	"email": {"admin@example.com"}, "cardNumber": {"4242 4242 4242 4242"}, "cardExpiry": {"12 / 34"}, "cardCvc": {"123"}, "billingName": {"The admin"},
+}
+
+// pay opens Checkout and pays there; the answer is what Stripe's page leads back to.
+func (b *browser) pay(plan, interval string) answer {
+	b.t.Helper()
+	opened := b.post("/billing/checkout", url.Values{"plan": {plan}, "interval": {interval}}).is(http.StatusSeeOther)
+	hosted := b.get(opened.header.Get("Location")).is(http.StatusOK)
+	return b.submit(hosted, "form", goodCard).is(http.StatusSeeOther)
+}
+
+// eventually looks until it is so.
+func eventually(t *testing.T, what string, so func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for !so() {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s never came true", what)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}

@@ -1,0 +1,108 @@
+package handlers
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+
+	"usher/billing"
+)
+
+// writeJSON sends a value. It goes into the response that is held back, so the error comes in time.
+func writeJSON(w http.ResponseWriter, status int, value any) error {
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false) // URLs stay readable; nosniff keeps browsers from seeing HTML in it
+	if err := encoder.Encode(value); err != nil {
+		return fmt.Errorf("write JSON: %w", err)
+	}
+	return nil
+}
+
+// errorAnswer is the shape of every error in JSON.
+type errorAnswer struct {
+	Error errorDetail `json:"error"`
+}
+
+type errorDetail struct {
+	Code    billing.Code `json:"code"`
+	Message string       `json:"message"`
+}
+
+func writeProblem(w http.ResponseWriter, p problem) {
+	// The value always encodes, and a client that went away is no error of ours.
+	_ = writeJSON(w, p.status, errorAnswer{errorDetail{p.code, p.message}})
+}
+
+// decodeJSON reads the body, one object, into a struct of string fields. What it does not know it refuses by name: a misspelled
+// optional field would else be dropped silently.
+func decodeJSON(r *http.Request, into any) error {
+	if mediaType(r) != "application/json" {
+		return errJSONType
+	}
+	content, err := io.ReadAll(r.Body)
+	if err != nil {
+		return errBody.because(err)
+	}
+	var given map[string]json.RawMessage
+	if err := json.Unmarshal(content, &given); err != nil || given == nil {
+		return jsonError(err)
+	}
+	if err := refuseUnknown(given, into); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(content, into); err != nil {
+		return jsonError(err)
+	}
+	return refuseOddText(reflect.ValueOf(into).Elem())
+}
+
+func refuseOddText(fields reflect.Value) error {
+	for _, value := range fields.Fields() {
+		if !storableText(value.String()) {
+			return errText
+		}
+	}
+	return nil
+}
+
+// refuseUnknown compares names exactly; encoding/json would take organizationid for organizationId.
+func refuseUnknown(given map[string]json.RawMessage, into any) error {
+	var known []string
+	for field := range reflect.TypeOf(into).Elem().Fields() {
+		known = append(known, field.Tag.Get("json"))
+	}
+	var unknown []string
+	for name := range given {
+		if !slices.Contains(known, name) {
+			unknown = append(unknown, name)
+		}
+	}
+	if len(unknown) == 0 {
+		return nil
+	}
+	slices.Sort(unknown)
+	return billing.Errorf(billing.CodeInvalid, "Unknown field %q. Known are %s.", unknown[0], strings.Join(known, ", "))
+}
+
+func jsonError(err error) error {
+	var wrongType *json.UnmarshalTypeError
+	if errors.As(err, &wrongType) && wrongType.Field != "" {
+		return &billing.Error{Code: billing.CodeInvalid, Message: fmt.Sprintf("The field %q has to be a string.", wrongType.Field), Err: err}
+	}
+	return &billing.Error{Code: billing.CodeInvalid, Message: "The body has to be one JSON object.", Err: err}
+}
+
+// hasBody tells whether a JSON body came along, for the endpoint that needs none.
+func hasBody(r *http.Request) bool {
+	content, err := io.ReadAll(r.Body)
+	r.Body = io.NopCloser(bytes.NewReader(content))
+	return err != nil || len(bytes.TrimSpace(content)) > 0
+}

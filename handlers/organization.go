@@ -1,0 +1,189 @@
+package handlers
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"usher/billing"
+	"usher/views"
+)
+
+// membersPerPage bounds how long a page of people gets.
+const membersPerPage = 100
+
+// showOrganization shows one of the organization's tabs; an unknown one is the first.
+func (s *server) showOrganization(w http.ResponseWriter, r *http.Request) error {
+	switch views.Tab(r.URL.Query().Get("tab")) {
+	case views.TabMembers:
+		return s.showMembers(w, r)
+	case views.TabRoles:
+		return s.showRoles(w, r)
+	case views.TabBilling:
+		return s.showBilling(w, r)
+	case views.TabActivity:
+		return s.showActivity(w, r)
+	}
+	return s.showGeneral(w, r)
+}
+
+func header(r *http.Request, tab views.Tab) views.OrganizationHeader {
+	organization := accessOf(r).Organization
+	return views.OrganizationHeader{ID: organization.ID, Name: organization.Name, Current: tab}
+}
+
+func (s *server) showGeneral(w http.ResponseWriter, r *http.Request) error {
+	members, err := s.billing.Members(r.Context(), accessOf(r))
+	if err != nil {
+		return err
+	}
+	return render(w, r, http.StatusOK, views.GeneralPage(views.GeneralPageProps{
+		Layout: s.layout(r, views.SectionOrganization), Organization: header(r, views.TabGeneral),
+		CreatedAt: accessOf(r).Organization.CreatedAt, People: len(members), YourRole: accessOf(r).Member.Role.Name,
+		BillingNames: billingNames(members),
+	}))
+}
+
+// billingNames lists who may manage billing.
+func billingNames(members []billing.Member) []string {
+	var names []string
+	for _, member := range members {
+		if (billing.Access{Member: member}).CanManageBilling() {
+			names = append(names, member.Name)
+		}
+	}
+	return names
+}
+
+func (s *server) showMembers(w http.ResponseWriter, r *http.Request) error {
+	members, err := s.billing.Members(r.Context(), accessOf(r))
+	if err != nil {
+		return err
+	}
+	overview, err := s.billing.Overview(r.Context(), accessOf(r))
+	if err != nil {
+		return err
+	}
+	from, to, pager := pageOf(r, len(members))
+	props := views.MembersPageProps{
+		Layout: s.layout(r, views.SectionOrganization), Organization: header(r, views.TabMembers),
+		Seats: seatRow(overview.Seats), Pager: pager,
+	}
+	for _, member := range members[from:to] {
+		props.Members = append(props.Members, memberRow(member, visitOf(r)))
+	}
+	return render(w, r, http.StatusOK, views.MembersPage(props))
+}
+
+func memberRow(m billing.Member, v visit) views.MemberRow {
+	return views.MemberRow{
+		Name: m.Name, Email: m.Email, Role: m.Role.Name, Billed: m.Billed(), Status: m.Status,
+		JoinedAt: m.JoinedAt, LastSeenAt: moment(m.LastSeenAt), You: m.UserID == v.userID,
+	}
+}
+
+// pageOf cuts a list into pages by the address's page number, counted from 1.
+func pageOf(r *http.Request, total int) (from, to int, pager views.Pager) {
+	pages := max(1, (total+membersPerPage-1)/membersPerPage)
+	number, err := strconv.Atoi(r.URL.Query().Get("page"))
+	if err != nil {
+		number = 1
+	}
+	number = min(max(1, number), pages)
+	from, to = (number-1)*membersPerPage, min(number*membersPerPage, total)
+	pager = views.Pager{From: from + 1, To: to, Total: total}
+	if number > 1 {
+		pager.PreviousHref = membersPath(number - 1)
+	}
+	if number < pages {
+		pager.NextHref = membersPath(number + 1)
+	}
+	return from, to, pager
+}
+
+func membersPath(number int) string {
+	return "/organization?" + url.Values{"tab": {string(views.TabMembers)}, "page": {strconv.Itoa(number)}}.Encode()
+}
+
+func (s *server) showRoles(w http.ResponseWriter, r *http.Request) error {
+	roles, err := s.billing.Roles(r.Context(), accessOf(r))
+	if err != nil {
+		return err
+	}
+	members, err := s.billing.Members(r.Context(), accessOf(r))
+	if err != nil {
+		return err
+	}
+	holders := map[string]int{}
+	for _, member := range members {
+		holders[member.Role.ID]++
+	}
+	props := views.RolesPageProps{Layout: s.layout(r, views.SectionOrganization), Organization: header(r, views.TabRoles)}
+	for _, role := range roles {
+		props.Roles = append(props.Roles, views.RoleRow{
+			Name: role.Name, BuiltIn: role.OrganizationID == "", CanManageMembers: role.CanManageMembers,
+			CanManageBilling: role.CanManageBilling, People: holders[role.ID],
+		})
+	}
+	return render(w, r, http.StatusOK, views.RolesPage(props))
+}
+
+// showBilling shows the billing tab: the page, or to htmx the panel that asks again after a return from Checkout.
+func (s *server) showBilling(w http.ResponseWriter, r *http.Request) error {
+	back, moved, err := s.comebackOf(w, r)
+	if err != nil || moved {
+		return err
+	}
+	overview, err := s.billing.Overview(r.Context(), accessOf(r))
+	if err != nil {
+		return err
+	}
+	panel, err := s.billingPanel(r, overview, back)
+	if err != nil {
+		return err
+	}
+	if isFragment(r) {
+		return render(w, r, http.StatusOK, views.BillingPanel(panel))
+	}
+	return render(w, r, http.StatusOK, views.BillingPage(views.BillingPageProps{
+		Layout: s.layout(r, views.SectionOrganization), Organization: header(r, views.TabBilling), Panel: panel,
+	}))
+}
+
+func (s *server) showActivity(w http.ResponseWriter, r *http.Request) error {
+	changes, err := s.billing.SeatChanges(r.Context(), accessOf(r))
+	if err != nil {
+		return err
+	}
+	props := views.ActivityPageProps{Layout: s.layout(r, views.SectionOrganization), Organization: header(r, views.TabActivity)}
+	for _, change := range changes {
+		props.Changes = append(props.Changes, views.SeatChangeRow{
+			At: change.At, What: whatHappened(change), By: change.ActorName, From: change.From, To: change.To,
+		})
+	}
+	return render(w, r, http.StatusOK, views.ActivityPage(props))
+}
+
+// whatHappened puts the ledger's reason into a sentence about whom it concerns.
+func whatHappened(c billing.SeatChange) string {
+	if c.SubjectName != "" {
+		return fmt.Sprintf("%s %s", c.SubjectName, c.Reason)
+	}
+	if c.Reason == "" {
+		return "The number of seats changed"
+	}
+	return strings.ToUpper(c.Reason[:1]) + c.Reason[1:]
+}
+
+// switchOrganization makes another one of the viewer's organizations the one they work in.
+func (s *server) switchOrganization(w http.ResponseWriter, r *http.Request) error {
+	access, err := s.billing.Access(r.Context(), visitOf(r).userID, r.PostFormValue("organizationId"))
+	if err != nil {
+		return err
+	}
+	s.sessions.Put(r.Context(), sessionOrganization, access.Organization.ID)
+	s.redirect(w, r, "/dashboard")
+	return nil
+}

@@ -1,0 +1,195 @@
+package handlers
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"usher/billing"
+)
+
+func TestPricing(t *testing.T) {
+	h := openHouse(t)
+	visitor := h.visitor()
+	for _, tt := range []struct{ query, seats, total string }{
+		{"", "5", "for 5 people: $45 per month"},
+		{"?interval=year&seats=3", "3", "for 3 people: $270 per year"},
+		{"?interval=year", "5", "for 5 people: $450 per year"},
+		{"?interval=week&seats=1", "1", "for 1 person: $9 per month"},
+		{"?seats=0", "5", "from 1 to 10,000"},
+		{"?seats=-3", "5", "from 1 to 10,000"},
+		{"?seats=10001", "5", "from 1 to 10,000"},
+		{"?seats=10000", "10000", "for 10,000 people: $90,000 per month"},
+		{"?seats=many", "5", "from 1 to 10,000"},
+		{"?seats=99999999999999999999", "5", "from 1 to 10,000"},
+	} {
+		got := visitor.get("/pricing" + tt.query).is(http.StatusOK).shows(tt.total)
+		if seats := got.doc().Find("input[name=seats]").AttrOr("value", ""); seats != tt.seats {
+			t.Errorf("%s: %s people", tt.query, seats)
+		}
+	}
+	page := visitor.get("/pricing").shows("2 months free", "Compare in full", "Most chosen")
+	if n := page.doc().Find("form[action='/billing/checkout']").Length(); n != 2 {
+		t.Errorf("%d plans to choose", n)
+	}
+	if page.doc().Find("input[name=organizationId]").Length() != 0 {
+		t.Error("a visitor has an organization")
+	}
+	member := h.signedIn("member").get("/pricing").shows("for 3 people: $27 per month", "An admin or billing admin")
+	if n := member.doc().Find("form[action='/billing/checkout']").Length(); n != 0 {
+		t.Errorf("who may not buy has %d buttons", n)
+	}
+	own := h.signedIn("admin").get("/pricing").doc().Find("form[action='/billing/checkout'] input[name=organizationId]")
+	if own.Length() != 2 || own.AttrOr("value", "") != h.organization.ID {
+		t.Error("the forms do not say which organization they are for")
+	}
+}
+
+func TestComparisonKnowsWhatPlansBuildOn(t *testing.T) {
+	rows := map[string]string{}
+	for _, row := range comparison(billing.BuiltInPlans().Plans) {
+		for _, cell := range row.Cells {
+			rows[row.Label] += cell.Text + map[bool]string{true: "+", false: "-"}[cell.Included]
+		}
+	}
+	want := map[string]string{"Credits each month": "100-1,000-", "Feature A": "++", "Feature B": "++", "Feature C": "-+", "Feature D": "-+"}
+	if len(rows) != len(want) {
+		t.Errorf("rows %v", rows)
+	}
+	for label, cells := range want {
+		if rows[label] != cells {
+			t.Errorf("%s: %q, want %q", label, rows[label], cells)
+		}
+	}
+	circle := []billing.Plan{{Name: "A", Features: []string{"Everything in B", "x"}}, {Name: "B", Features: []string{"Everything in A"}}}
+	if got := comparison(circle); len(got) != 1 || !got[0].Cells[0].Included || !got[0].Cells[1].Included {
+		t.Errorf("plans that name each other: %+v", got)
+	}
+}
+
+func TestOrganizationTabs(t *testing.T) {
+	h := openHouse(t)
+	b := h.signedIn("member")
+	for tab, texts := range map[string][]string{
+		"":         {"Lantern Theatre", "3 people", "Member", "The admin", h.organization.ID},
+		"nonsense": {"3 people"},
+		"members":  {"admin@example.com", "billing@example.com", "member@example.com", "· you"},
+		"roles":    {"built in"},
+		"billing":  {"No plan yet", "The admin"},
+		"activity": {"The admin founded the organization", "The member was added"},
+	} {
+		page := b.get("/organization?tab=" + tab).is(http.StatusOK).shows(texts...)
+		if n := page.doc().Find("main button, main form").Length(); n != 0 {
+			t.Errorf("%s: %d forms or buttons for a member who may change nothing", tab, n)
+		}
+		if strings.Contains(page.body, "stranger@example.com") {
+			t.Errorf("%s shows somebody of another organization", tab)
+		}
+	}
+}
+
+func TestSwitchOrganization(t *testing.T) {
+	h := openHouse(t)
+	h.alsoMember("admin", h.elsewhere)
+	b := h.signedIn("admin")
+	b.get("/dashboard").shows("Lantern Theatre")
+	b.post("/organization/switch", url.Values{"organizationId": {h.elsewhere.ID}}).leadsTo("/dashboard")
+	b.get("/dashboard").shows("Elsewhere")
+	// A form of the page from before, in another tab.
+	stale := url.Values{"organizationId": {h.organization.ID}, "plan": {"pro"}}
+	b.post("/billing/checkout", stale).is(http.StatusConflict).shows(billing.MessageOtherOrganization)
+	b.postJSON("/billing/createCustomerPortal", `{"organizationId":"`+h.organization.ID+`"}`).
+		problem(http.StatusConflict, billing.CodeConflict, billing.MessageOtherOrganization)
+	b.post("/organization/switch", url.Values{"organizationId": {"org_made_up"}}).is(http.StatusNotFound)
+	b.get("/dashboard").shows("Elsewhere")
+}
+
+func TestWhoeverIsRemovedIsOutAtOnce(t *testing.T) {
+	h := openHouse(t)
+	b := h.signedIn("member")
+	b.get("/dashboard").is(http.StatusOK)
+	if _, err := h.store.DB().ExecContext(t.Context(), `delete from organization_members where user_id = $1`, h.users["member"].ID); err != nil {
+		t.Fatal(err)
+	}
+	b.get("/dashboard").is(http.StatusNotFound).shows("You are not in any organization any more.")
+	b.get("/billing/getSummary").problem(http.StatusNotFound, billing.CodeNotFound, errNoOrganization.message)
+	b.get("/pricing").is(http.StatusOK)
+	b.post("/logout", nil).is(http.StatusSeeOther)
+}
+
+func TestSeatPanel(t *testing.T) {
+	h := openHouse(t)
+	b := h.signedIn("admin")
+	page := b.get("/organization/seats").is(http.StatusOK).shows("Nothing to sync")
+	if page.doc().Find("html body #seat-panel").Length() != 1 || page.doc().Find("title").Length() != 1 {
+		t.Error("the page is no page")
+	}
+	panel := b.get("/organization/seats", "HX-Request", "true").is(http.StatusOK)
+	if !strings.HasPrefix(strings.TrimSpace(panel.body), `<section id="seat-panel"`) {
+		t.Errorf("the fragment is not the panel alone: %.80s", panel.body)
+	}
+	b.post("/organization/seats/retry", nil).leadsTo("/organization/seats")
+	b.post("/organization/seats/retry", nil, "HX-Request", "true").is(http.StatusOK)
+	got := h.visitor().get("/organization/seats", "HX-Request", "true", "HX-Current-URL", h.url+"/organization?tab=billing")
+	if to := got.is(http.StatusOK).header.Get("HX-Redirect"); to != "/login?next=%2Forganization%3Ftab%3Dbilling" {
+		t.Errorf("a fragment for nobody leads to %q", to)
+	}
+	got = h.visitor().get("/organization/seats", "HX-Request", "true", "HX-Current-URL", "https://evil.example//evil.example/")
+	if to := got.header.Get("HX-Redirect"); to != "/login" {
+		t.Errorf("leads to %q", to)
+	}
+	refused := h.signedIn("member").post("/organization/seats/retry", nil, "HX-Request", "true").is(http.StatusForbidden)
+	if strings.Contains(refused.body, "<") || strings.TrimSpace(refused.body) != billing.MessageBillingAccess {
+		t.Errorf("an error for htmx: %s", refused.body)
+	}
+}
+
+func TestSeatStates(t *testing.T) {
+	now := time.Date(2026, 12, 1, 12, 0, 0, 0, time.UTC)
+	later, earlier := now.Add(time.Second), now.Add(-time.Second)
+	for _, tt := range []struct {
+		seats billing.SeatsOverview
+		want  string
+		polls bool
+	}{
+		{billing.SeatsOverview{Status: billing.SyncOK}, "nothing", false},
+		{billing.SeatsOverview{Synced: true, Status: billing.SyncOK}, "in_sync", false},
+		{billing.SeatsOverview{Synced: true, Status: billing.SyncPending, DueAt: &later, Gathering: true}, "gathering", true},
+		{billing.SeatsOverview{Synced: true, Status: billing.SyncPending, DueAt: &earlier, Gathering: true}, "queued", true},
+		{billing.SeatsOverview{Synced: true, Status: billing.SyncPending, DueAt: &earlier}, "queued", true},
+		{billing.SeatsOverview{Synced: true, Status: billing.SyncPending}, "queued", true},
+		{billing.SeatsOverview{Synced: true, Status: billing.SyncError, DueAt: &later}, "retrying", true},
+		{billing.SeatsOverview{Synced: true, Status: billing.SyncError, DueAt: &earlier}, "queued", true},
+		{billing.SeatsOverview{Synced: true, Status: billing.SyncError}, "failed", false},
+	} {
+		panel := seatPanel(billing.Overview{Seats: tt.seats}, billing.Access{}, now)
+		if string(panel.State) != tt.want || (panel.PollEvery > 0) != tt.polls {
+			t.Errorf("%+v: %s, asks every %v", tt.seats, panel.State, panel.PollEvery)
+		}
+	}
+}
+
+func TestMembersPager(t *testing.T) {
+	for _, tt := range []struct {
+		page           string
+		total          int
+		from, to       int
+		previous, next string
+	}{
+		{"", 3, 0, 3, "", ""},
+		{"", 100, 0, 100, "", ""},
+		{"", 101, 0, 100, "", "/organization?page=2&tab=members"},
+		{"2", 101, 100, 101, "/organization?page=1&tab=members", ""},
+		{"99", 101, 100, 101, "/organization?page=1&tab=members", ""},
+		{"-1", 0, 0, 0, "", ""},
+		{"x", 250, 0, 100, "", "/organization?page=2&tab=members"},
+	} {
+		r, _ := http.NewRequest(get, "/organization?tab=members&page="+tt.page, http.NoBody)
+		from, to, pager := pageOf(r, tt.total)
+		if from != tt.from || to != tt.to || pager.PreviousHref != tt.previous || pager.NextHref != tt.next {
+			t.Errorf("page %q of %d: %d to %d, %+v", tt.page, tt.total, from, to, pager)
+		}
+	}
+}

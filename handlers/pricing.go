@@ -1,0 +1,206 @@
+package handlers
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"usher/billing"
+	"usher/views"
+)
+
+// Bounds of the number of people that prices are shown for.
+const (
+	visitorSeats = 5
+	maxSeats     = 10000
+)
+
+// showHome leads to where a visit begins.
+func (s *server) showHome(w http.ResponseWriter, r *http.Request) error {
+	if visitOf(r).signedIn() {
+		s.redirect(w, r, "/dashboard")
+		return nil
+	}
+	s.redirect(w, r, "/pricing")
+	return nil
+}
+
+// showPricing shows the plans at an interval for a number of people. Without a number it is the organization's own.
+func (s *server) showPricing(w http.ResponseWriter, r *http.Request) error {
+	var overview *billing.Overview
+	if visitOf(r).isMember() {
+		own, err := s.billing.Overview(r.Context(), accessOf(r))
+		if err != nil {
+			return err
+		}
+		overview = &own
+	}
+	return render(w, r, http.StatusOK, views.PricingPage(s.pricingProps(r, overview)))
+}
+
+func (s *server) pricingProps(r *http.Request, own *billing.Overview) views.PricingPageProps {
+	catalogue := s.billing.Catalogue()
+	intervals := intervalsOf(catalogue)
+	interval := billing.Interval(r.URL.Query().Get("interval"))
+	if !slices.Contains(intervals, interval) {
+		interval = append(intervals, billing.Monthly)[0]
+	}
+	seats, wrong := askedSeats(r, own)
+	props := views.PricingPageProps{
+		Layout: s.layout(r, views.SectionPricing), Interval: interval, Intervals: intervals, YearlySaving: yearlySaving(catalogue),
+		Seats: seats, SeatsError: wrong, Comparison: comparison(catalogue.Plans), OrganizationID: accessOf(r).Organization.ID,
+	}
+	for _, plan := range catalogue.Plans {
+		props.Plans = append(props.Plans, planCard(plan, interval, seats, visitOf(r), own))
+	}
+	return props
+}
+
+// askedSeats reads the number of people from the address, with a sentence where it can't be used.
+func askedSeats(r *http.Request, own *billing.Overview) (seats int, wrong string) {
+	usual := visitorSeats
+	if own != nil {
+		usual = max(1, own.Seats.Billable)
+	}
+	asked := r.URL.Query().Get("seats")
+	if asked == "" {
+		return usual, ""
+	}
+	seats, err := strconv.Atoi(strings.TrimSpace(asked))
+	if err != nil || seats < 1 || seats > maxSeats {
+		return usual, "Please give a number of people from 1 to 10,000."
+	}
+	return seats, ""
+}
+
+func planCard(plan billing.Plan, interval billing.Interval, seats int, v visit, own *billing.Overview) views.PlanCardProps {
+	price, sold := plan.Price(interval)
+	quantity := plan.Quantity(seats)
+	card := views.PlanCardProps{
+		ID: plan.ID, Name: plan.Name, Description: plan.Description, Interval: interval, Price: price.Amount, PerSeat: plan.PerSeat,
+		Seats: quantity, Total: price.Amount.Times(quantity), Credits: plan.Credits, Features: plan.Features, TrialDays: plan.TrialDays,
+		SeatMinimum: plan.SeatMinimum, SeatMaximum: plan.SeatMaximum, OrganizationID: v.access.Organization.ID,
+		Choice: planChoice(plan, interval, sold, v, own),
+	}
+	if plan.Highlighted {
+		card.Highlight = "Most chosen"
+	}
+	return card
+}
+
+func planChoice(plan billing.Plan, interval billing.Interval, sold bool, v visit, own *billing.Overview) views.PlanChoice {
+	switch {
+	case !sold:
+		return views.NotOffered
+	case !v.isMember():
+		return views.ChoosePlan
+	case holds(own, plan, interval):
+		return views.CurrentPlan
+	case !v.access.CanManageBilling():
+		return views.AskBillingAdmin
+	case subscribed(own):
+		return views.ChangeInBilling
+	}
+	return views.ChoosePlan
+}
+
+// subscribed tells whether a subscription stands in the way of another one. An unfinished first payment does not: it is taken up again.
+func subscribed(o *billing.Overview) bool {
+	return o.Subscription != nil && !o.Subscription.Status.AllowsCheckout() && o.Subscription.Status != billing.StatusIncomplete
+}
+
+func holds(o *billing.Overview, plan billing.Plan, interval billing.Interval) bool {
+	return subscribed(o) && o.Plan != nil && o.Plan.ID == plan.ID && o.Price.Interval == interval
+}
+
+// intervalsOf lists the intervals at which anything is sold.
+func intervalsOf(c billing.Catalogue) []billing.Interval {
+	var sold []billing.Interval
+	for _, interval := range []billing.Interval{billing.Monthly, billing.Yearly} {
+		if slices.ContainsFunc(c.Plans, func(p billing.Plan) bool { _, ok := p.Price(interval); return ok }) {
+			sold = append(sold, interval)
+		}
+	}
+	return sold
+}
+
+// yearlySaving says how many months a year at once saves, where it is a whole number and the same for every plan.
+func yearlySaving(c billing.Catalogue) string {
+	free := 0
+	for i, plan := range c.Plans {
+		saved := freeMonths(plan)
+		if saved < 1 || (i > 0 && saved != free) {
+			return ""
+		}
+		free = saved
+	}
+	if free == 0 {
+		return ""
+	}
+	return counted(free, "month free", "months free")
+}
+
+// freeMonths counts the months that a year at once does not cost; 0 where that is no whole number.
+func freeMonths(plan billing.Plan) int {
+	month, monthly := plan.Price(billing.Monthly)
+	year, yearly := plan.Price(billing.Yearly)
+	if !monthly || !yearly || month.Amount.Minor <= 0 || year.Amount.Minor%month.Amount.Minor != 0 {
+		return 0
+	}
+	return 12 - int(year.Amount.Minor/month.Amount.Minor)
+}
+
+// comparison lists everything any plan has, once, with who has it.
+func comparison(plans []billing.Plan) []views.ComparisonRow {
+	credits := views.ComparisonRow{Label: "Credits each month"}
+	var rows []views.ComparisonRow
+	for _, plan := range plans {
+		credits.Cells = append(credits.Cells, views.ComparisonCell{Text: thousands(plan.Credits)})
+		for _, feature := range plan.Features {
+			known := slices.ContainsFunc(rows, func(row views.ComparisonRow) bool { return row.Label == feature })
+			if _, inherits := inherited(plans, feature); !known && !inherits {
+				rows = append(rows, featureRow(plans, feature))
+			}
+		}
+	}
+	if !slices.ContainsFunc(plans, func(p billing.Plan) bool { return p.Credits > 0 }) {
+		return rows
+	}
+	return append([]views.ComparisonRow{credits}, rows...)
+}
+
+// thousands writes a number with its thousands apart: 1,000.
+func thousands(n int) string {
+	if n < 1000 {
+		return strconv.Itoa(n)
+	}
+	return fmt.Sprintf("%s,%03d", thousands(n/1000), n%1000)
+}
+
+func featureRow(plans []billing.Plan, feature string) views.ComparisonRow {
+	row := views.ComparisonRow{Label: feature}
+	for _, plan := range plans {
+		row.Cells = append(row.Cells, views.ComparisonCell{Included: includes(plans, plan, feature, len(plans))})
+	}
+	return row
+}
+
+// includes looks a feature up in a plan and in the plans it builds on; depth ends a circle of plans that name each other.
+func includes(plans []billing.Plan, plan billing.Plan, feature string, depth int) bool {
+	return slices.ContainsFunc(plan.Features, func(own string) bool {
+		base, inherits := inherited(plans, own)
+		return own == feature || (inherits && depth > 0 && includes(plans, base, feature, depth-1))
+	})
+}
+
+// inherited returns the plan that a feature such as 'Everything in Starter' means.
+func inherited(plans []billing.Plan, feature string) (billing.Plan, bool) {
+	name, ok := strings.CutPrefix(feature, "Everything in ")
+	i := slices.IndexFunc(plans, func(p billing.Plan) bool { return p.Name == name })
+	if !ok || i < 0 {
+		return billing.Plan{}, false
+	}
+	return plans[i], true
+}

@@ -1,0 +1,84 @@
+package handlers
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/a-h/templ"
+
+	"usher/billing"
+	"usher/views"
+)
+
+// layout is the frame around every page: who looks at it, and the notice its address asks for.
+func (s *server) layout(r *http.Request, section views.Section) views.LayoutProps {
+	props := views.LayoutProps{Section: section, Remark: s.remark, Links: s.links}
+	if visit := visitOf(r); visit.signedIn() {
+		props.Viewer = &views.Viewer{
+			Name: visit.access.User.Name, Organization: visit.access.Organization.Name, OrganizationID: visit.access.Organization.ID,
+		}
+	}
+	if notice, ok := notices[r.URL.Query().Get("notice")]; ok {
+		props.Notices = []views.NoticeProps{notice}
+	}
+	return props
+}
+
+// notices are what a page can be asked to say by its address, after a redirect. They are not kept in the session: a GET that saves a
+// session could bring one back that is being signed out.
+var notices = map[string]views.NoticeProps{
+	noticeSignedOut:   {Tone: views.Good, Title: "You are signed out."},
+	noticeSubscribed:  {Tone: views.Note, Title: "This organization has a plan already.", Body: "Change it here; a second one is never needed."},
+	noticeForbidden:   {Tone: views.Wait, Title: billing.MessageBillingAccess + ".", Body: "Ask one of them to choose the plan."},
+	noticeUnavailable: {Tone: views.Bad, Title: "Checkout could not be opened.", Body: "Nothing was charged. Choose the plan again in a moment."},
+}
+
+// The names of the notices, as addresses have them.
+const (
+	noticeSignedOut   = "signed-out"
+	noticeSubscribed  = "subscribed"
+	noticeForbidden   = "forbidden"
+	noticeUnavailable = "checkout-unavailable"
+)
+
+// render writes a page or a fragment. It goes into the response that is held back, so that nothing is sent of a page that fails.
+func render(w http.ResponseWriter, r *http.Request, status int, component templ.Component) error {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	if err := component.Render(r.Context(), w); err != nil {
+		return fmt.Errorf("render: %w", err)
+	}
+	return nil
+}
+
+// isFragment tells whether htmx asks for a part of a page. A boosted link, and a step back in the history, want it whole.
+func isFragment(r *http.Request) bool {
+	header := r.Header
+	return header.Get("HX-Request") == "true" && header.Get("HX-Boosted") != "true" && header.Get("HX-History-Restore-Request") != "true"
+}
+
+// redirect leads on after a POST. htmx would follow a 303 by itself and put the page into the panel, so it is told to go there.
+func (s *server) redirect(w http.ResponseWriter, r *http.Request, to string) {
+	if isFragment(r) {
+		w.Header().Set("HX-Redirect", to)
+		w.WriteHeader(http.StatusOK)
+		return
+	}
+	http.Redirect(w, r, to, http.StatusSeeOther)
+}
+
+// ownPath returns a path of this site unchanged and nothing for all else, so that no link can make the site send people elsewhere.
+// Browsers read a backslash as a slash and drop tabs and line ends, so none of them may be in it.
+func ownPath(path string) string {
+	odd := func(r rune) bool { return r <= ' ' || r == '\\' || r >= 0x7f }
+	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.ContainsFunc(path, odd) {
+		return ""
+	}
+	u, err := url.Parse(path)
+	if err != nil || u.IsAbs() || u.Host != "" {
+		return ""
+	}
+	return path
+}

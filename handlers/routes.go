@@ -1,0 +1,125 @@
+package handlers
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// need is what a route asks of whoever calls it. The zero value is no answer: such a route lets nobody in, and a test fails.
+type need int
+
+const (
+	undeclared   need = iota
+	public            // anybody
+	signedIn          // somebody
+	member            // somebody in the organization they work in
+	billingAdmin      // a member who may manage billing
+	webhook           // Stripe, by its signature, which the handler has checked; no session
+)
+
+// form is the shape of a route's answers, its errors included.
+type form int
+
+const (
+	page    form = iota // HTML for people; a fragment where htmx asks
+	api                 // JSON with a session
+	machine             // JSON without one
+	asset               // a file
+)
+
+// route is one line of the map.
+type route struct {
+	method  string
+	pattern string
+	needs   need
+	form    form
+	handler handlerFunc
+	// signedOut answers instead of the log-in page where nobody is signed in.
+	signedOut handlerFunc
+}
+
+// handlerFunc answers a request or returns why it can't; [server.fail] makes an answer of the error.
+type handlerFunc func(w http.ResponseWriter, r *http.Request) error
+
+const (
+	get  = http.MethodGet
+	post = http.MethodPost
+)
+
+// routes is the whole map.
+func (s *server) routes() []route {
+	all := []route{
+		{method: get, pattern: "/{$}", needs: public, handler: s.showHome},
+		{method: get, pattern: "/pricing", needs: public, handler: s.showPricing},
+
+		{method: get, pattern: "/signup", needs: public, handler: s.showSignUp},
+		{method: post, pattern: "/signup", needs: public, handler: s.createAccount},
+		{method: get, pattern: "/login", needs: public, handler: s.showLogIn},
+		{method: post, pattern: "/login", needs: public, handler: s.logIn},
+		{method: post, pattern: "/logout", needs: public, handler: s.logOut},
+
+		{method: get, pattern: "/dashboard", needs: member, handler: s.showDashboard},
+		{method: get, pattern: "/organization", needs: member, handler: s.showOrganization},
+		{method: post, pattern: "/organization/switch", needs: signedIn, handler: s.switchOrganization},
+		{method: get, pattern: "/organization/seats", needs: member, handler: s.showSeats},
+		{method: post, pattern: "/organization/seats/retry", needs: billingAdmin, handler: s.retrySeats},
+
+		{method: post, pattern: "/billing/checkout", needs: billingAdmin, handler: s.createCheckout, signedOut: s.rememberChoice},
+		{method: post, pattern: "/billing/portal", needs: billingAdmin, handler: s.createPortal},
+
+		{method: get, pattern: "/billing/getSummary", needs: member, form: api, handler: s.getSummary},
+		{method: post, pattern: "/billing/createSubscriptionCheckout", needs: billingAdmin, form: api, handler: s.createSubscriptionCheckout},
+		{method: post, pattern: "/billing/createCustomerPortal", needs: billingAdmin, form: api, handler: s.createCustomerPortal},
+		{method: post, pattern: "/billing/retrySeatSync", needs: billingAdmin, form: api, handler: s.retrySeatSync},
+
+		{method: post, pattern: "/stripe/webhook", needs: webhook, form: machine, handler: s.receiveEvent},
+		{method: post, pattern: "/stripe-webhook", needs: webhook, form: machine, handler: s.receiveEvent},
+
+		{method: get, pattern: "/healthz", needs: public, form: machine, handler: s.showHealth},
+		{method: get, pattern: "/readyz", needs: public, form: machine, handler: s.showReadiness},
+		{method: get, pattern: "/static/", needs: public, form: asset, handler: s.sendAsset},
+	}
+	if s.development {
+		all = append(all, route{method: get, pattern: "/dev/ui", needs: public, handler: showGallery})
+	}
+	return all
+}
+
+// mux serves the map, and answers for what is not on it in the shape its neighbours have.
+func (s *server) mux() *http.ServeMux {
+	mux := http.NewServeMux()
+	methods := map[string][]string{}
+	shape := map[string]form{}
+	for _, rt := range s.routes() {
+		mux.Handle(rt.method+" "+rt.pattern, s.serve(rt))
+		methods[rt.pattern] = append(methods[rt.pattern], rt.method)
+		shape[rt.pattern] = rt.form
+	}
+	for pattern, allowed := range methods {
+		mux.Handle(pattern, s.serve(route{pattern: pattern, needs: public, form: shape[pattern], handler: refuseMethod(allowed)}))
+	}
+	mux.Handle("/", s.serve(route{pattern: "/", needs: public, handler: notFound}))
+	mux.Handle("/api/", s.serve(route{pattern: "/api/", needs: public, form: api, handler: notFound}))
+	return mux
+}
+
+func refuseMethod(allowed []string) handlerFunc {
+	if slices.Contains(allowed, get) {
+		allowed = append(slices.Clone(allowed), http.MethodHead)
+	}
+	header := strings.Join(allowed, ", ")
+	return func(w http.ResponseWriter, _ *http.Request) error {
+		w.Header().Set("Allow", header)
+		return errMethod
+	}
+}
+
+// notFound answers for every other address, in JSON where the caller takes nothing else.
+func notFound(_ http.ResponseWriter, r *http.Request) error {
+	accept := r.Header.Get("Accept")
+	if strings.Contains(accept, "application/json") && !strings.Contains(accept, "text/html") {
+		traceOf(r).form = api
+	}
+	return errNoPage
+}

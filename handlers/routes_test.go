@@ -1,0 +1,155 @@
+package handlers
+
+import (
+	"cmp"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	"usher/billing"
+)
+
+func TestEveryRouteSaysWhatItNeeds(t *testing.T) {
+	seen := map[string]bool{}
+	for _, rt := range newEdge(t, func(o *Options) { o.Development = true }).routes() {
+		key := rt.method + " " + rt.pattern
+		if rt.needs == undeclared {
+			t.Errorf("%s does not say what it needs", key)
+		}
+		if rt.handler == nil || seen[key] {
+			t.Errorf("%s has no handler, or stands there twice", key)
+		}
+		if withoutSession := rt.form == machine || rt.form == asset; withoutSession && rt.needs != public && rt.needs != webhook {
+			t.Errorf("%s needs a session and has none", key)
+		}
+		seen[key] = true
+	}
+}
+
+func TestUndeclaredRoutesLetNobodyIn(t *testing.T) {
+	s := newEdge(t, nil)
+	entered := func(http.ResponseWriter, *http.Request) error {
+		t.Error("somebody got in")
+		return nil
+	}
+	for _, rt := range []route{
+		{form: page}, {form: api}, {form: machine}, {form: asset}, {form: page, needs: webhook}, {form: machine, needs: member}, {form: asset, needs: signedIn},
+	} {
+		rt.pattern, rt.handler = "/x", entered
+		if w := ask(s.observe(s.serve(rt)), get, "/x", ""); w.Code != http.StatusInternalServerError {
+			t.Errorf("form %d: %d", rt.form, w.Code)
+		}
+	}
+}
+
+// everybody who knocks in the test of the door.
+var everybody = []string{"nobody", "stranger", "member", "billing", "admin"}
+
+// TestDoor asks every route as everybody, about the house's organization, and holds the answer against what the map says.
+func TestDoor(t *testing.T) {
+	h := openHouse(t)
+	// Signing out goes last: it ends the session that the other routes are asked with.
+	routes := slices.SortedStableFunc(slices.Values(h.site.routes()), func(a, b route) int {
+		return cmp.Compare(strings.Count(a.pattern, "/logout"), strings.Count(b.pattern, "/logout"))
+	})
+	for _, who := range everybody {
+		b := h.visitor()
+		if who != "nobody" {
+			b = h.signedIn(who)
+		}
+		for _, rt := range routes {
+			t.Run(who+" "+rt.method+" "+rt.pattern, func(t *testing.T) {
+				b.t = t
+				checkDoor(t, rt, who, h.knock(b, rt))
+			})
+		}
+	}
+}
+
+// knock asks a route about the house's organization.
+func (h *house) knock(b *browser, rt route) answer {
+	path := strings.TrimSuffix(rt.pattern, "{$}")
+	switch {
+	case rt.method == get:
+		return b.get(path)
+	case rt.form == page:
+		return b.post(path, url.Values{"organizationId": {h.organization.ID}, "plan": {"pro"}})
+	}
+	return b.postJSON(path, `{"organizationId":"`+h.organization.ID+`"}`)
+}
+
+// checkDoor is the expectation that the map's words mean.
+func checkDoor(t *testing.T, rt route, who string, got answer) {
+	t.Helper()
+	switch {
+	case rt.needs == webhook:
+		got.problem(http.StatusBadRequest, billing.CodeInvalid, billing.MessageSignatureFailed)
+	case rt.needs == public:
+		if got.status == http.StatusUnauthorized || got.status == http.StatusForbidden || got.status >= 500 {
+			t.Errorf("public, but %d", got.status)
+		}
+	case who == "nobody":
+		checkNobody(t, rt, got)
+	case who == "stranger":
+		checkStranger(t, rt, got)
+	case who == "member" && rt.needs == billingAdmin:
+		checkForbidden(t, rt, got)
+	default:
+		checkEntered(t, got)
+	}
+}
+
+func checkNobody(t *testing.T, rt route, got answer) {
+	t.Helper()
+	switch {
+	case rt.form == api:
+		got.problem(http.StatusUnauthorized, billing.CodeUnauthenticated, "Please sign in first.")
+	case rt.signedOut != nil:
+		got.leadsTo("/signup")
+	case rt.method == get:
+		got.leadsTo("/login?next=" + url.QueryEscape(rt.pattern))
+	default:
+		got.leadsTo("/login")
+	}
+}
+
+// checkStranger: an admin of another organization never sees nor touches this one.
+func checkStranger(t *testing.T, rt route, got answer) {
+	t.Helper()
+	switch {
+	case rt.method == get:
+		got.is(http.StatusOK)
+		if strings.Contains(got.body, "Lantern") {
+			t.Error("a stranger sees the organization")
+		}
+	case rt.form == api:
+		got.problem(http.StatusNotFound, billing.CodeNotFound, billing.ErrNotFound.Message)
+	case rt.needs == signedIn:
+		got.is(http.StatusNotFound)
+	default:
+		got.is(http.StatusConflict).shows(billing.MessageOtherOrganization)
+	}
+}
+
+func checkForbidden(t *testing.T, rt route, got answer) {
+	t.Helper()
+	if rt.form == api {
+		got.problem(http.StatusForbidden, billing.CodeForbidden, "Only organization admins can manage billing")
+		return
+	}
+	got.is(http.StatusForbidden).shows("Only organization admins can manage billing")
+}
+
+// checkEntered: whoever may is not turned away at the door; what the room says to an organization without a plan is another matter.
+func checkEntered(t *testing.T, got answer) {
+	t.Helper()
+	said := strings.Contains(got.body, billing.MessageNoCustomer) || strings.Contains(got.body, billing.MessageInvalidPrice)
+	if got.status >= 400 && !said {
+		t.Errorf("%d: %s", got.status, got.body)
+	}
+	if strings.HasPrefix(got.header.Get("Location"), "/login") {
+		t.Error("sent to log in")
+	}
+}

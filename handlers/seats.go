@@ -1,0 +1,113 @@
+package handlers
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"usher/billing"
+	"usher/views"
+)
+
+// How often a panel of unsettled seats asks again: soon while the answer is due, slowly while another try is waited for.
+const (
+	seatsSoon   = 2 * time.Second
+	seatsSlowly = 10 * time.Second
+)
+
+// showSeats shows the seat panel: as a page, or to htmx the panel alone.
+func (s *server) showSeats(w http.ResponseWriter, r *http.Request) error {
+	overview, err := s.billing.Overview(r.Context(), accessOf(r))
+	if err != nil {
+		return err
+	}
+	panel := seatPanel(overview, accessOf(r), s.now())
+	if isFragment(r) {
+		return render(w, r, http.StatusOK, views.SeatPanel(panel))
+	}
+	return render(w, r, http.StatusOK, views.SeatsPage(views.SeatsPageProps{
+		Layout: s.layout(r, views.SectionOrganization), Organization: header(r, ""), Panel: panel,
+	}))
+}
+
+// retrySeats has Stripe told at once.
+func (s *server) retrySeats(w http.ResponseWriter, r *http.Request) error {
+	if _, err := s.billing.RetrySeatSync(r.Context(), accessOf(r)); err != nil {
+		return err
+	}
+	if isFragment(r) {
+		return s.showSeats(w, r)
+	}
+	s.redirect(w, r, "/organization/seats")
+	return nil
+}
+
+func seatPanel(o billing.Overview, a billing.Access, now time.Time) views.SeatPanelProps {
+	seats := o.Seats
+	panel := views.SeatPanelProps{
+		OrganizationID: o.Organization.ID, Billable: seats.Billable, Wanted: seats.Desired,
+		CheckedAt: seats.CheckedAt, CanManageBilling: a.CanManageBilling(),
+	}
+	if seats.Synced {
+		panel.AtStripe = &seats.AtStripe
+	}
+	panel.State = seatState(seats, now)
+	switch panel.State {
+	case views.SeatsGathering:
+		panel.DueAt, panel.PollEvery = *seats.DueAt, seatsSoon
+	case views.SeatsQueued:
+		panel.PollEvery = seatsSoon
+	case views.SeatsRetrying:
+		panel.NextTryAt, panel.PollEvery = *seats.DueAt, seatsSlowly
+		panel.Attempt, panel.Reason = seats.Failures, seats.Error
+	case views.SeatsFailed:
+		panel.Attempt, panel.Reason = seats.Failures, seats.Error
+	}
+	return panel
+}
+
+func seatState(s billing.SeatsOverview, now time.Time) views.SeatPanelState {
+	waits := s.DueAt != nil && s.DueAt.After(now)
+	switch {
+	case !s.Synced:
+		return views.SeatsNothingToSync
+	case s.Status == billing.SyncOK:
+		return views.SeatsInSync
+	case s.Status == billing.SyncError && waits:
+		return views.SeatsRetrying
+	case s.Status == billing.SyncError && s.DueAt == nil:
+		return views.SeatsFailed
+	case s.Gathering && waits:
+		return views.SeatsGathering
+	}
+	return views.SeatsQueued
+}
+
+// seatRow draws the seats for pages that show them in one line.
+func seatRow(s billing.SeatsOverview) views.SeatRowProps {
+	if !s.Synced {
+		return views.SeatRowProps{Vacant: s.Billable, Sentence: people(s.Billable) + " to seat. Nothing is billed yet."}
+	}
+	row := views.SeatRowProps{
+		Billed: min(s.Billable, s.AtStripe), Free: max(0, s.AtStripe-s.Billable),
+		Sentence: fmt.Sprintf("%s, %s at Stripe, checked %s.", people(s.Billable), seats(s.AtStripe), s.CheckedAt.UTC().Format("15:04 MST")),
+	}
+	missing := max(0, s.Desired-s.AtStripe)
+	if s.Status == billing.SyncError {
+		row.Failed = missing
+	} else {
+		row.Pending = missing
+	}
+	return row
+}
+
+func people(n int) string { return counted(n, "person", "people") }
+
+func seats(n int) string { return counted(n, "seat", "seats") }
+
+func counted(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}

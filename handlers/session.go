@@ -1,0 +1,136 @@
+package handlers
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"usher/billing"
+)
+
+// sessionLifetime is how long one stays signed in. It is not lengthened by use: that would write the session on every request.
+const sessionLifetime = 14 * 24 * time.Hour
+
+// What a session holds.
+const (
+	sessionUser         = "user"
+	sessionOrganization = "organization"
+	sessionPlan         = "choice.plan"
+	sessionInterval     = "choice.interval"
+	sessionChoiceUntil  = "choice.until" // Unix seconds
+)
+
+func newSessions(store scs.Store, base *url.URL) *scs.SessionManager {
+	sessions := scs.New()
+	sessions.Store = store
+	sessions.Lifetime = sessionLifetime
+	sessions.Cookie.Name = "usher_session"
+	if base.Scheme == "https" {
+		// Browsers take a cookie of this name only with Secure, Path=/ and no Domain, so no sibling host can plant one.
+		sessions.Cookie.Name = "__Host-usher_session"
+		sessions.Cookie.Secure = true
+	}
+	return sessions
+}
+
+// withSession loads the session and saves it, if it changed, before the answer goes out. scs's own middleware saves while the answer is
+// written, when it is too late for an error.
+func (s *server) withSession(next handlerFunc) handlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		ctx, err := s.sessions.Load(r.Context(), s.sessionToken(r))
+		if err != nil {
+			return fmt.Errorf("load session: %w", err)
+		}
+		if err := next(w, r.WithContext(ctx)); err != nil {
+			return err
+		}
+		return s.saveSession(ctx, w)
+	}
+}
+
+func (s *server) sessionToken(r *http.Request) string {
+	cookie, err := r.Cookie(s.sessions.Cookie.Name)
+	if err != nil {
+		return ""
+	}
+	return cookie.Value
+}
+
+func (s *server) saveSession(ctx context.Context, w http.ResponseWriter) error {
+	switch s.sessions.Status(ctx) {
+	case scs.Modified:
+		token, expiry, err := s.sessions.Commit(ctx)
+		if err != nil {
+			return fmt.Errorf("save session: %w", err)
+		}
+		s.writeCookie(ctx, w, token, expiry)
+	case scs.Destroyed:
+		s.writeCookie(ctx, w, "", time.Time{})
+	}
+	return nil
+}
+
+// writeCookie lets scs write the cookie without the Cache-Control it adds to it: ours is stricter.
+func (s *server) writeCookie(ctx context.Context, w http.ResponseWriter, token string, expiry time.Time) {
+	s.sessions.WriteSessionCookie(ctx, w, token, expiry)
+	w.Header().Set("Cache-Control", "no-store")
+}
+
+// enter signs a user in: under a new token, so that one planted before is worth nothing, and in their first organization.
+func (s *server) enter(ctx context.Context, userID, organizationID string) error {
+	if err := s.sessions.RenewToken(ctx); err != nil {
+		return fmt.Errorf("renew session: %w", err)
+	}
+	if err := s.store.AttachUser(ctx, s.sessions.Token(ctx), userID); err != nil {
+		return fmt.Errorf("attach session: %w", err)
+	}
+	s.sessions.Put(ctx, sessionUser, userID)
+	s.sessions.Put(ctx, sessionOrganization, organizationID)
+	return nil
+}
+
+// choice is what a visitor picked on the pricing page before they signed in.
+type choice struct {
+	plan     billing.Plan
+	interval billing.Interval
+}
+
+// choiceLifetime is how long a visitor's choice is remembered.
+const choiceLifetime = time.Hour
+
+func (s *server) keepChoice(ctx context.Context, c choice) {
+	s.sessions.Put(ctx, sessionPlan, c.plan.ID)
+	s.sessions.Put(ctx, sessionInterval, string(c.interval))
+	s.sessions.Put(ctx, sessionChoiceUntil, s.now().Add(choiceLifetime).Unix())
+}
+
+// keptChoice returns the choice that is still meant, and still offered.
+func (s *server) keptChoice(ctx context.Context) (choice, bool) {
+	if s.now().Unix() >= s.sessions.GetInt64(ctx, sessionChoiceUntil) {
+		return choice{}, false
+	}
+	return s.offered(s.sessions.GetString(ctx, sessionPlan), s.sessions.GetString(ctx, sessionInterval))
+}
+
+func (s *server) forgetChoice(ctx context.Context) {
+	for _, key := range []string{sessionPlan, sessionInterval, sessionChoiceUntil} {
+		s.sessions.Remove(ctx, key)
+	}
+}
+
+// offered finds a plan of the catalogue at an interval; no interval means monthly.
+func (s *server) offered(planID, interval string) (choice, bool) {
+	if interval == "" {
+		interval = string(billing.Monthly)
+	}
+	plan, ok := s.billing.Catalogue().Plan(planID)
+	if !ok {
+		return choice{}, false
+	}
+	_, ok = plan.Price(billing.Interval(interval))
+	return choice{plan: plan, interval: billing.Interval(interval)}, ok
+}

@@ -1,0 +1,68 @@
+// The tokens of Usher's looks: the only place where a colour, a size or a radius is written down. views/tokens_test.go reads the
+// colours from here and fails where text or an edge would be too faint.
+
+// Each colour's value on light and on dark.
+const colors = {
+  // Grounds and lines.
+  'paper': ['#faf8f5', '#141211'],
+  'surface': ['#ffffff', '#1d1a18'],
+  'line': ['#e7e2dc', '#332e2a'],
+  'edge': ['#8c8278', '#7d736a'], // what bounds a control: 3:1 on paper and surface
+  // Words.
+  'ink': ['#1f1b18', '#f3efe9'],
+  'quiet': ['#6b625a', '#a99f95'],
+  // Velvet, the one accent.
+  'velvet': ['#8a1c3b', '#f29ab0'],
+  'velvet-deep': ['#6d142d', '#f8bccb'], // under the pointer
+  'velvet-wash': ['#f8ecef', '#2d1a20'],
+  'on-velvet': ['#ffffff', '#2a0d16'],
+  // Tones, each with its wash.
+  'good': ['#1f6b45', '#7fd1a6'],
+  'good-wash': ['#e8f3ec', '#18271f'],
+  'wait': ['#8a5a00', '#f0c267'],
+  'wait-wash': ['#fbf2df', '#2a2213'],
+  'bad': ['#b3261e', '#ff9a8f'],
+  'bad-wash': ['#fceeec', '#301b18'],
+  'note': ['#2b5c8a', '#8fc1ee'],
+  'note-wash': ['#eaf2f9', '#17232e'],
+};
+
+const names = Object.keys(colors);
+const variables = (shade) => Object.fromEntries(names.map((name) => [`--${name}`, colors[name][shade]]));
+
+export default {
+  theme: {
+    colors: {
+      transparent: 'transparent',
+      current: 'currentColor',
+      ...Object.fromEntries(names.map((name) => [name, `var(--${name})`])),
+    },
+    fontFamily: {
+      sans: ['ui-sans-serif', 'system-ui', '-apple-system', '"Segoe UI"', 'Roboto', '"Noto Sans"', '"Helvetica Neue"', 'Arial', 'sans-serif'],
+      mono: ['ui-monospace', '"SF Mono"', 'Menlo', 'Consolas', '"Liberation Mono"', 'monospace'],
+    },
+    // 13 15 17 21 28 40 px at the browser's usual size.
+    fontSize: {
+      small: ['0.8125rem', '1.25rem'],
+      body: ['0.9375rem', '1.5rem'],
+      lead: ['1.0625rem', '1.625rem'],
+      title: ['1.3125rem', '1.75rem'],
+      head: ['1.75rem', '2.125rem'],
+      figure: ['2.5rem', '2.75rem'],
+    },
+    fontWeight: { normal: '400', medium: '550', strong: '600' },
+    borderRadius: { none: '0', DEFAULT: '0.5rem', card: '0.75rem', full: '9999px' },
+    boxShadow: { float: '0 8px 28px -8px rgb(20 12 8 / 0.28)' },
+    screens: { sm: '640px', md: '800px', lg: '1024px' },
+    extend: {
+      maxWidth: { page: '67.5rem', text: '65ch', form: '27rem' },
+      transitionDuration: { DEFAULT: '150ms' },
+    },
+  },
+  plugins: [
+    ({ addBase }) => addBase({
+      ':root': { 'color-scheme': 'light dark', ...variables(0) },
+      '@media (prefers-color-scheme: dark)': { ':root': variables(1) },
+    }),
+  ],
+};

@@ -1,0 +1,65 @@
+// Package gallery shows every page and component of package views in every state, with made-up props: /dev/ui in development. It is
+// where looks are judged, by eye and by the tests over its pages.
+//
+// Kept out: anything real. No page here reads or changes a thing, and none is served in production.
+package gallery
+
+import (
+	"net/http"
+	"net/url"
+
+	"github.com/a-h/templ"
+)
+
+// Specimen is one page in one state.
+type Specimen struct {
+	Name  string // of the query parameter show
+	Title string
+	Group string
+	Page  templ.Component
+}
+
+// Href is where [Handler] shows the specimen.
+func (s Specimen) Href() string { return "/dev/ui?" + url.Values{"show": {s.Name}}.Encode() }
+
+// Handler serves the gallery: the index of all specimens with the components, or the one that ?show= names.
+func Handler() http.Handler {
+	specimens := Specimens()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name := r.URL.Query().Get("show")
+		if name == "" {
+			templ.Handler(indexPage(specimens)).ServeHTTP(w, r)
+			return
+		}
+		for _, specimen := range specimens {
+			if specimen.Name == name {
+				templ.Handler(specimen.Page).ServeHTTP(w, r)
+				return
+			}
+		}
+		http.NotFound(w, r)
+	})
+}
+
+// Specimens returns every page in every state, in the order of the index. Names are unique.
+func Specimens() []Specimen {
+	var all []Specimen
+	for _, group := range []struct {
+		title     string
+		specimens []Specimen
+	}{
+		{"Pricing", pricingSpecimens()},
+		{"Accounts", accountSpecimens()},
+		{"Dashboard", dashboardSpecimens()},
+		{"Organization", organizationSpecimens()},
+		{"Billing", billingSpecimens()},
+		{"Seat panel", seatSpecimens()},
+		{"Errors", errorSpecimens()},
+	} {
+		for _, specimen := range group.specimens {
+			specimen.Group = group.title
+			all = append(all, specimen)
+		}
+	}
+	return all
+}

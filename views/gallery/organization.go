@@ -1,0 +1,84 @@
+package gallery
+
+import (
+	"usher/billing"
+	"usher/views"
+)
+
+func dashboardSpecimens() []Specimen {
+	layout := signedIn(views.SectionDashboard)
+	running := views.DashboardPageProps{
+		Layout: layout, Organization: theatre, CanManageBilling: true,
+		Plan:    &views.PlanSummary{Name: "Pro", Interval: billing.Yearly, Status: billing.StatusActive, RenewsAt: days(12)},
+		Seats:   views.SeatRowProps{Billed: 9, Sentence: "9 people, 9 seats at Stripe, checked 14:02"},
+		Credits: &views.CreditsProps{Balance: 640, Granted: 1000, ResetsAt: days(12), Href: "/billing/credits"},
+	}
+	needed := running
+	needed.Plan = &views.PlanSummary{Name: "Pro", Interval: billing.Yearly, Status: billing.StatusPastDue, RenewsAt: days(12)}
+	needed.Seats = views.SeatRowProps{Billed: 9, Pending: 2, Free: 1, Failed: 1, Sentence: "13 seats: 9 billed, 1 free, 2 on their way, 1 refused"}
+	needed.Needs = []views.NoticeProps{{
+		Tone: views.Bad, Title: "The last payment of $2,610.00 failed on 3 Nov 2026: the card was declined.", Body: "Everything goes on working until 10 Nov 2026.",
+		Action: &views.PostButtonProps{Action: "/billing/portal", Fields: []views.Hidden{{Name: "organizationId", Value: "org_4h2k9x"}}, Button: views.ButtonProps{Label: "Update card"}},
+	}}
+	return []Specimen{
+		{Name: "dashboard", Title: "All is well", Page: views.DashboardPage(running)},
+		{Name: "dashboard-needs", Title: "Something needs you", Page: views.DashboardPage(needed)},
+		{Name: "dashboard-new", Title: "No plan, right to left", Page: views.DashboardPage(views.DashboardPageProps{
+			Layout: layout, Organization: rightToLeft, CanManageBilling: true, Seats: views.SeatRowProps{Vacant: 1, Sentence: "1 person, nothing billed yet"},
+		})},
+	}
+}
+
+func organizationSpecimens() []Specimen {
+	layout := signedIn(views.SectionOrganization)
+	longLayout, longHeader := layout, header(views.TabGeneral)
+	longLayout.Viewer = &views.Viewer{Name: unbroken, Organization: longName, OrganizationID: "org_4h2k9x"}
+	longHeader.Name = longName
+	return []Specimen{
+		{Name: "general", Title: "General", Page: views.GeneralPage(general(layout, header(views.TabGeneral)))},
+		{Name: "general-long", Title: "General, long names", Page: views.GeneralPage(general(longLayout, longHeader))},
+		{Name: "members", Title: "Members", Page: views.MembersPage(views.MembersPageProps{Layout: layout, Organization: header(views.TabMembers),
+			Seats: views.SeatRowProps{Billed: 3, Free: 1, Sentence: "3 people billed of 5, 4 seats at Stripe"}, Members: members(), Pager: views.Pager{From: 1, To: 5, Total: 5}})},
+		{Name: "members-2000", Title: "2,000 members", Page: views.MembersPage(views.MembersPageProps{Layout: layout, Organization: header(views.TabMembers),
+			Seats: views.SeatRowProps{Billed: 1948, Pending: 12, Sentence: "1,960 people billed of 2,000; 12 seats are on their way to Stripe"}, Members: crowd(2000),
+			Pager: views.Pager{From: 1, To: 2000, Total: 4100, NextHref: "/organization?tab=members&page=2"}})},
+		{Name: "roles", Title: "Roles", Page: views.RolesPage(views.RolesPageProps{Layout: layout, Organization: header(views.TabRoles), Roles: []views.RoleRow{
+			{Name: "Admin", BuiltIn: true, CanManageMembers: true, CanManageBilling: true, People: 1},
+			{Name: "Billing admin", BuiltIn: true, CanManageBilling: true, People: 1},
+			{Name: "Member", BuiltIn: true, People: 3},
+			{Name: "Front of house and cloakroom supervision", CanManageMembers: true},
+		}})},
+		{Name: "activity", Title: "Activity", Page: views.ActivityPage(views.ActivityPageProps{Layout: layout, Organization: header(views.TabActivity), Changes: []views.SeatChangeRow{
+			{At: noon, Subject: "ليلى حداد", What: "joined", By: "Ana Lima", From: 8, To: 9},
+			{At: days(-1), Subject: "Jo", What: "was suspended", By: "Ben Okafor", From: 9, To: 8},
+			{At: days(-3), What: "The plan changed to Pro, yearly", By: "Ana Lima", From: 9, To: 9},
+			{At: days(-30), What: "The number at Stripe was set back", From: 40, To: 9},
+		}})},
+		{Name: "activity-empty", Title: "Activity, nothing yet", Page: views.ActivityPage(views.ActivityPageProps{Layout: layout, Organization: header(views.TabActivity)})},
+	}
+}
+
+func general(layout views.LayoutProps, h views.OrganizationHeader) views.GeneralPageProps {
+	return views.GeneralPageProps{
+		Layout: layout, Organization: h, CreatedAt: days(-420), People: 12, YourRole: "Admin", BillingNames: []string{"Ana Lima", "Ben Okafor", "ليلى حداد"},
+	}
+}
+
+func errorSpecimens() []Specimen {
+	page := func(status int, message string, layout views.LayoutProps) Specimen {
+		return Specimen{Page: views.ErrorPage(views.ErrorPageProps{Layout: layout, Status: status, Message: message, RequestID: "req_8fQ2mZ"})}
+	}
+	in, out := signedIn(views.SectionNone), visitor(views.SectionNone)
+	named := func(name, title string, s Specimen) Specimen {
+		s.Name, s.Title = name, title
+		return s
+	}
+	return []Specimen{
+		named("error-404", "404", page(404, "", out)),
+		named("error-403", "403", page(403, "Only organization admins can manage billing", in)),
+		named("error-409", "409", page(409, "", in)),
+		named("error-429", "429", page(429, "", out)),
+		named("error-500", "500", page(500, "", in)),
+		named("error-502", "502", page(502, "", in)),
+	}
+}

@@ -1,0 +1,62 @@
+package gallery
+
+import (
+	"fmt"
+	"time"
+
+	"usher/billing"
+	"usher/views"
+)
+
+// Names that test a layout: short, long, without spaces, and written from right to left.
+const (
+	theatre     = "Lyric Street Theatre"
+	longName    = "The Royal and Ancient Society for the Advancement of Provincial Stagecraft, Lighting and Allied Trades"
+	rightToLeft = "مسرح المدينة القديمة"
+	unbroken    = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"
+)
+
+// noon is the moment at which everything in the gallery happens.
+var noon = time.Date(2026, time.November, 19, 14, 2, 5, 0, time.UTC)
+
+func days(n int) time.Time { return noon.AddDate(0, 0, n) }
+
+func dollars(cents int64) billing.Money { return billing.Money{Minor: cents, Currency: "usd"} }
+
+func signedIn(section views.Section) views.LayoutProps {
+	return views.LayoutProps{
+		Viewer:  &views.Viewer{Name: "Ana Lima", Organization: theatre, OrganizationID: "org_4h2k9x"},
+		Section: section,
+		Remark:  "Local Stripe: no money moves.",
+		Links:   []views.LinkButtonProps{{Label: "Gallery", Href: "/dev/ui"}},
+	}
+}
+
+func visitor(section views.Section) views.LayoutProps {
+	return views.LayoutProps{Section: section}
+}
+
+func header(tab views.Tab) views.OrganizationHeader {
+	return views.OrganizationHeader{ID: "org_4h2k9x", Name: theatre, Current: tab}
+}
+
+func members() []views.MemberRow {
+	return []views.MemberRow{
+		{Name: "Ana Lima", Email: "ana@lyric.example", Role: "Admin", Billed: true, Status: billing.MemberActive, JoinedAt: days(-420), LastSeenAt: days(0), You: true},
+		{Name: "Ben Okafor", Email: "ben@lyric.example", Role: "Billing admin", Status: billing.MemberActive, JoinedAt: days(-300), LastSeenAt: days(-2)},
+		{Name: "ليلى حداد", Email: "layla@lyric.example", Role: "Member", Billed: true, Status: billing.MemberActive, JoinedAt: days(-90), LastSeenAt: days(-1)},
+		{Name: unbroken, Email: "elfriede.von-und-zu-hohenzollern-sigmaringen@donaudampfschifffahrt.example", Role: "Front of house and cloakroom supervision", Billed: true, Status: billing.MemberActive, JoinedAt: days(-60), LastSeenAt: days(-20)},
+		{Name: "Jo", Email: "jo@lyric.example", Role: "Member", Status: billing.MemberSuspended, JoinedAt: days(-33)},
+	}
+}
+
+func crowd(n int) []views.MemberRow {
+	rows := make([]views.MemberRow, 0, n)
+	for i := range n {
+		rows = append(rows, views.MemberRow{
+			Name: fmt.Sprintf("Person %d", i+1), Email: fmt.Sprintf("person%d@lyric.example", i+1), Role: "Member",
+			Billed: i%50 != 0, Status: billing.MemberActive, JoinedAt: days(-i % 700), LastSeenAt: days(-i % 9),
+		})
+	}
+	return rows
+}

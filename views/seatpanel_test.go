@@ -1,0 +1,119 @@
+package views_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"usher/views"
+)
+
+func seatPanel(state views.SeatPanelState, wanted, atStripe int) views.SeatPanelProps {
+	return views.SeatPanelProps{OrganizationID: "org_1", State: state, Billable: wanted, Wanted: wanted, AtStripe: &atStripe, CanManageBilling: true}
+}
+
+func TestSeatPanelStates(t *testing.T) {
+	for _, c := range []struct {
+		state    views.SeatPanelState
+		atStripe int
+		badge    string
+		seats    map[string]int // drawn, by class
+		retry    bool
+	}{
+		{views.SeatsInSync, 9, "In sync", map[string]int{"billed": 9}, false},
+		{views.SeatsNothingToSync, 0, "Nothing to sync", map[string]int{"vacant": 9}, false},
+		{views.SeatsGathering, 7, "Gathering changes", map[string]int{"billed": 7, "pending": 2}, true},
+		{views.SeatsQueued, 7, "Next in line", map[string]int{"billed": 7, "pending": 2}, true},
+		{views.SeatsSyncing, 7, "Telling Stripe", map[string]int{"billed": 7, "pending": 2}, false},
+		{views.SeatsRetrying, 7, "Trying again", map[string]int{"billed": 7, "pending": 2}, true},
+		{views.SeatsFailed, 7, "Not in sync", map[string]int{"billed": 7, "failed": 2}, true},
+		{views.SeatsPaymentNeeded, 9, "Payment needed", map[string]int{"billed": 9}, false},
+		{views.SeatsDrift, 12, "Changed at Stripe", map[string]int{"billed": 9, "free": 3}, true},
+	} {
+		t.Run(string(c.state), func(t *testing.T) {
+			doc := render(t, views.SeatPanel(seatPanel(c.state, 9, c.atStripe)))
+			if !strings.Contains(text(doc.Find("#seat-panel")), c.badge) {
+				t.Errorf("the panel does not say %q: %s", c.badge, text(doc.Selection))
+			}
+			for _, class := range []string{"billed", "free", "pending", "failed", "vacant"} {
+				if got := doc.Find("svg.seat-" + class).Length(); got != c.seats[class] {
+					t.Errorf("%d seats drawn %s, want %d", got, class, c.seats[class])
+				}
+			}
+			if got := doc.Find("form[action='/organization/seats/retry']").Length() == 1; got != c.retry {
+				t.Errorf("retry offered: %t", got)
+			}
+			if doc.Find("body > *").Length() != 1 {
+				t.Error("the fragment is more than its root")
+			}
+		})
+	}
+}
+
+func TestSeatPanelPollsOnlyWhileUnsettled(t *testing.T) {
+	p := seatPanel(views.SeatsQueued, 9, 7)
+	p.PollEvery = 2 * time.Second
+	root := render(t, views.SeatPanel(p)).Find("#seat-panel")
+	if root.AttrOr("hx-get", "") != "/organization/seats" || root.AttrOr("hx-trigger", "") != "every 2000ms" {
+		t.Errorf("an unsettled panel does not ask again: %s", outline(root))
+	}
+	p.PollEvery = 0
+	root = render(t, views.SeatPanel(p)).Find("#seat-panel")
+	if _, polls := root.Attr("hx-get"); polls {
+		t.Errorf("a settled panel asks again: %s", outline(root))
+	}
+	if _, polls := root.Attr("hx-trigger"); polls {
+		t.Errorf("a settled panel keeps a trigger: %s", outline(root))
+	}
+}
+
+func TestSeatPanelReadOnlyHasNoButtons(t *testing.T) {
+	for _, state := range []views.SeatPanelState{views.SeatsFailed, views.SeatsPaymentNeeded, views.SeatsDrift, views.SeatsGathering} {
+		p := seatPanel(state, 9, 7)
+		p.CanManageBilling, p.InvoiceURL = false, "/billing/invoices"
+		if doc := render(t, views.SeatPanel(p)); doc.Find("button, form, a[href]").Length() != 0 {
+			t.Errorf("%s: something can be clicked", state)
+		}
+	}
+}
+
+func TestSeatPanelUnknownNumberAtStripe(t *testing.T) {
+	p := seatPanel(views.SeatsQueued, 3, 0)
+	p.AtStripe = nil
+	doc := render(t, views.SeatPanel(p))
+	if doc.Find("svg.seat-pending").Length() != 3 || doc.Find("form").Length() != 1 {
+		t.Errorf("an unknown number does not count as different: %s", text(doc.Selection))
+	}
+}
+
+func TestSeatPanelShowsTimesWithTheirZone(t *testing.T) {
+	p := seatPanel(views.SeatsRetrying, 9, 7)
+	p.NextTryAt = time.Date(2026, time.November, 3, 14, 2, 30, 0, time.UTC)
+	p.Reason, p.RequestID, p.Attempt = "Stripe did not answer in time.", "req_1", 2
+	doc := render(t, views.SeatPanel(p))
+	moment := doc.Find("time")
+	if text(moment) != "14:02" || moment.AttrOr("datetime", "") != "2026-11-03T14:02:30Z" || moment.AttrOr("title", "") != "3 Nov 2026, 14:02:30 UTC" {
+		t.Errorf("next try: %s", outline(moment))
+	}
+	for _, want := range []string{"Stripe did not answer in time.", "req_1", "Tried 2 times"} {
+		if !strings.Contains(text(doc.Selection), want) {
+			t.Errorf("the panel does not say %q", want)
+		}
+	}
+}
+
+func TestSeatRowBecomesABarAboveForty(t *testing.T) {
+	forty := render(t, views.SeatRow(views.SeatRowProps{Billed: 38, Pending: 2, Sentence: "40 seats"}))
+	if forty.Find("svg.seat").Length() != 40 || forty.Find("rect").Length() != 0 {
+		t.Error("forty seats are not drawn one by one")
+	}
+	more := render(t, views.SeatRow(views.SeatRowProps{Billed: 1948, Pending: 52, Sentence: "2,000 seats"}))
+	if more.Find("svg rect").Length() != 2 || more.Find("svg.seat").Length() != 2 {
+		t.Error("2,000 seats are not a bar of two parts with its key")
+	}
+	for _, want := range []string{"1,948 billed", "52 on the way to Stripe", "2,000 seats"} {
+		if !strings.Contains(text(more.Selection), want) {
+			t.Errorf("the bar does not say %q: %s", want, text(more.Selection))
+		}
+	}
+}
