@@ -132,7 +132,8 @@ func TestChoiceIsCarriedToCheckout(t *testing.T) {
 			if !strings.Contains(opened.header.Get("Location"), "/c/pay/") {
 				t.Errorf("leads to %s", opened.header.Get("Location"))
 			}
-			b.get("/login").leadsTo("/dashboard") // the choice is used up
+			again := url.Values{"email": typed["email"], "password": {testPassword}}
+			b.post("/login", again).leadsTo("/dashboard") // the choice is used up
 		})
 	}
 	t.Run("an hour later", func(t *testing.T) {

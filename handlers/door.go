@@ -12,17 +12,18 @@ import (
 // requestTimeout bounds what one request may take, Stripe's part included.
 const requestTimeout = 20 * time.Second
 
-// serve puts around a route's handler what its needs and its form ask for. The steps stand in the order they are taken.
+// serve puts around a route's handler what its needs and its form ask for. The outermost
+// step is taken first: what needs no database comes before what does.
 func (s *server) serve(rt route) http.Handler {
 	if rt.form == asset || rt.form == machine {
 		return s.direct(rt, s.withoutSession(rt))
 	}
-	steps := s.admit(rt, bodyLimit(rt, s.ownOrganization(rt, rt.handler)))
+	steps := s.withSession(s.admit(rt, bodyLimit(rt, s.ownOrganization(rt, rt.handler))))
 	steps = s.refuseCrossOrigin(steps)
 	if rt.form == page {
 		steps = s.oneLoopbackName(steps)
 	}
-	return s.direct(rt, s.held(s.withSession(steps)))
+	return s.direct(rt, s.held(steps))
 }
 
 // withoutSession serves what knows nobody, and refuses a route that says otherwise.

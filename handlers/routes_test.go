@@ -44,6 +44,37 @@ func TestUndeclaredRoutesLetNobodyIn(t *testing.T) {
 	}
 }
 
+func TestNeeds(t *testing.T) {
+	in := func(role billing.Role) visit {
+		return visit{userID: "usr_1", access: billing.Access{
+			Organization: billing.Organization{ID: "org_1"}, Member: billing.Member{Status: billing.MemberActive, Role: role},
+		}}
+	}
+	visits := map[string]visit{
+		"nobody": {}, "in no organization": {userID: "usr_1"},
+		"member": in(billing.Role{ID: billing.RoleMember}), "custom role": in(billing.Role{ID: "role_1", CanManageBilling: true}),
+		"admin": in(billing.Role{ID: billing.RoleAdmin}),
+	}
+	for n, want := range map[need]map[string]int{
+		undeclared:   {"nobody": 500, "in no organization": 500, "member": 500, "custom role": 500, "admin": 500},
+		webhook:      {"nobody": 500, "in no organization": 500, "member": 500, "custom role": 500, "admin": 500},
+		public:       {"nobody": 200, "in no organization": 200, "member": 200, "custom role": 200, "admin": 200},
+		signedIn:     {"nobody": 401, "in no organization": 200, "member": 200, "custom role": 200, "admin": 200},
+		member:       {"nobody": 401, "in no organization": 404, "member": 200, "custom role": 200, "admin": 200},
+		billingAdmin: {"nobody": 401, "in no organization": 404, "member": 403, "custom role": 200, "admin": 200},
+	} {
+		for who, status := range want {
+			got := 200
+			if err := n.check(visits[who]); err != nil {
+				got = problemOf(err).status
+			}
+			if got != status {
+				t.Errorf("need %d, %s: %d, want %d", n, who, got, status)
+			}
+		}
+	}
+}
+
 // everybody who knocks in the test of the door.
 var everybody = []string{"nobody", "stranger", "member", "billing", "admin"}
 

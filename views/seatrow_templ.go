@@ -96,7 +96,7 @@ func SeatShapes() templ.Component {
 			templ_7745c5c3_Var1 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<svg class=\"hidden\" aria-hidden=\"true\"><symbol id=\"seat\" viewBox=\"0 0 20 20\"><rect x=\"5.5\" y=\"1.8\" width=\"9\" height=\"9.2\" rx=\"2.8\"></rect> <path d=\"M1.7 10.2a1.3 1.3 0 0 1 2.6 0v2.9h11.4v-2.9a1.3 1.3 0 0 1 2.6 0v5.4a1.6 1.6 0 0 1-1.6 1.6H3.3a1.6 1.6 0 0 1-1.6-1.6z\"></path></symbol> <symbol id=\"seat-crossed\" viewBox=\"0 0 20 20\"><use href=\"#seat\"></use> <path d=\"M2.5 2.5 17.5 17.5M17.5 2.5 2.5 17.5\"></path></symbol></svg>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<svg class=\"hidden\" aria-hidden=\"true\"><symbol id=\"seat\" viewBox=\"0 0 20 20\"><rect x=\"5.5\" y=\"1.8\" width=\"9\" height=\"9.2\" rx=\"2.8\"></rect> <path d=\"M1.7 10.2a1.3 1.3 0 0 1 2.6 0v2.9h11.4v-2.9a1.3 1.3 0 0 1 2.6 0v5.4a1.6 1.6 0 0 1-1.6 1.6H3.3a1.6 1.6 0 0 1-1.6-1.6z\"></path></symbol> <symbol id=\"seat-crossed\" viewBox=\"0 0 20 20\"><use href=\"#seat\"></use> <path d=\"M2 18.5 18 1.5\" stroke-width=\"2\"></path></symbol></svg>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
+	"os"
 	"regexp"
 	"strings"
 	"sync"
@@ -75,11 +76,26 @@ func envOf(variables ...string) func(string) string {
 	return func(name string) string { return values[name] }
 }
 
+// newDataDir returns an empty DATA_DIR that other users may pass through, unlike t.TempDir's: run as root, the private PostgreSQL would
+// put its cluster somewhere else and leave it there.
+func newDataDir(t *testing.T) string {
+	t.Helper()
+	folder, err := os.MkdirTemp("", "usher-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(folder) })
+	if err := os.Chmod(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return folder
+}
+
 // startUsher serves on a free port with an empty DATA_DIR of its own, unless the variables say otherwise, until the test ends.
 func startUsher(t *testing.T, variables ...string) *instance {
 	t.Helper()
 	u := &instance{stdout: newTranscript(), stderr: newTranscript()}
-	getenv := envOf(append([]string{"ADDR=127.0.0.1:0", "DATA_DIR=" + t.TempDir()}, variables...)...)
+	getenv := envOf(append([]string{"ADDR=127.0.0.1:0", "DATA_DIR=" + newDataDir(t)}, variables...)...)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	code := 0

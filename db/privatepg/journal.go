@@ -12,7 +12,7 @@ import (
 const (
 	logLimit  = 1 << 20 // bytes of one file; two are kept
 	tailLimit = 4 << 10 // bytes remembered for error messages
-	tailLines = 5
+	tailLines = 8
 )
 
 // boundedLog keeps what PostgreSQL writes in a file and, when that is full, in

@@ -178,14 +178,14 @@ func TestSocketOfAwkwardDataDirectory(t *testing.T) {
 }
 
 func TestKilledProgramsSocketFolderIsRemoved(t *testing.T) {
+	t.Parallel()
 	temporary := openFolder(t)
-	t.Setenv("TMPDIR", temporary)
 	dir := filepath.Join(openFolder(t), strings.Repeat("a-long-name/", 12))
 	if err := os.MkdirAll(filepath.Dir(dir), 0o711); err != nil {
 		t.Fatal(err)
 	}
 	copyCluster(t, dir)
-	startProgram(t, dir).kill()
+	startProgram(t, dir, "TMPDIR="+temporary).kill()
 	folders, err := filepath.Glob(filepath.Join(temporary, socketPrefix+"*"))
 	if err != nil || len(folders) != 1 {
 		t.Fatalf("folders of the killed program: %v, %v", folders, err)

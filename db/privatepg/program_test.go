@@ -89,21 +89,21 @@ type program struct {
 	dsn        string
 }
 
-func launchProgram(t *testing.T, dir string) *exec.Cmd {
+func launchProgram(t *testing.T, dir string, variables ...string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(self)
-	cmd.Env = append(os.Environ(), holdVariable+"="+dir)
+	cmd.Env = append(append(os.Environ(), holdVariable+"="+dir), variables...)
 	return cmd
 }
 
 // startProgram waits until the program says that its PostgreSQL is ready.
-func startProgram(t *testing.T, dir string) *program {
+func startProgram(t *testing.T, dir string, variables ...string) *program {
 	t.Helper()
-	p := &program{cmd: launchProgram(t, dir)}
+	p := &program{cmd: launchProgram(t, dir, variables...)}
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

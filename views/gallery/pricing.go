@@ -103,7 +103,7 @@ func accountSpecimens() []Specimen {
 			Layout: guest, Name: "Ana Lima", Email: "ana@lyric", Organization: longName,
 			Errors: views.SignupErrors{
 				Email:    "This address has no ending such as .org; is a part of it missing?",
-				Password: "A little longer, please: 10 characters or more.",
+				Password: "A little longer, please: 8 characters or more.",
 			},
 		})},
 		{Name: "login", Title: "Sign in", Page: views.LoginPage(views.LoginPageProps{Layout: guest})},
