@@ -101,14 +101,20 @@ func (s *Service) writeSubscription(ctx context.Context, q Queries, fresh Subscr
 var errMoved = errors.New("the snapshot moved while Stripe was asked")
 
 // askTries bounds how often a question is repeated because the row moved meanwhile. Whoever asked tries again later.
-const askTries = 4
+const askTries = 8
+
+// askPause is the longest wait before the second question; it grows with each further one, so that askers at once do not meet again.
+const askPause = 40 * time.Millisecond
 
 // ask fetches a subscription from Stripe, outside any transaction, and writes the answer. Where the row moved meanwhile it asks again:
 // an answer is neither forced in nor thrown away. Errors: a StripeError in the chain; [ErrNotFound] where the subscription is not one
 // of ours or Stripe does not know it.
 func (s *Service) ask(ctx context.Context, id string) (Subscription, error) {
 	var err error
-	for range askTries {
+	for try := range askTries {
+		if err := s.pauseBefore(ctx, try); err != nil {
+			return Subscription{}, fmt.Errorf("ask Stripe: %w", err)
+		}
 		var before Subscription
 		before, _, err = optional(s.store.Subscription(ctx, id))
 		if err != nil {
@@ -129,6 +135,21 @@ func (s *Service) ask(ctx context.Context, id string) (Subscription, error) {
 		}
 	}
 	return Subscription{}, fmt.Errorf("ask Stripe: %w", err)
+}
+
+// pauseBefore waits a random while before a further try; not before the first.
+func (s *Service) pauseBefore(ctx context.Context, try int) error {
+	if try == 0 {
+		return nil
+	}
+	timer := time.NewTimer(s.random(time.Duration(try) * askPause))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // applyAnswer writes a fetched snapshot if the row still has the revision it had before Stripe was asked, else returns errMoved.

@@ -174,6 +174,10 @@ func (s *Service) SyncSeats(ctx context.Context, organizationID string) error {
 	if err != nil || update.SubscriptionID == "" {
 		return err
 	}
+	if update.IdempotencyKey == "" {
+		_, err := s.ask(ctx, update.SubscriptionID)
+		return err
+	}
 	before, _, err := optional(s.store.Subscription(ctx, update.SubscriptionID))
 	if err != nil {
 		return fmt.Errorf("sync seats: %w", err)
@@ -196,7 +200,8 @@ func (s *Service) SyncSeats(ctx context.Context, organizationID string) error {
 	return err
 }
 
-// openAttempt stores the attempt and returns what to send; an empty update where there is nothing to send.
+// openAttempt stores the attempt and returns what to send; an empty update where there is nothing to send; one without a key where
+// Stripe said yes to this version already, but the snapshot does not show it yet: then only the snapshot is missing.
 func (s *Service) openAttempt(ctx context.Context, organizationID string) (update SeatUpdate, version int64, err error) {
 	err = s.store.InTx(ctx, func(q Queries) error {
 		update = SeatUpdate{}
@@ -214,6 +219,10 @@ func (s *Service) openAttempt(ctx context.Context, organizationID string) (updat
 		}
 		if !known || !s.seatsSynced(current) || current.Quantity == state.DesiredSeats {
 			return s.recountSeats(ctx, q, organizationID, seatCause{reason: "checked before telling Stripe"})
+		}
+		if state.AppliedVersion == state.SyncVersion {
+			update.SubscriptionID = current.ID
+			return nil
 		}
 		update = s.nextAttempt(&state, current)
 		version = state.SyncVersion
@@ -334,7 +343,5 @@ func (s *Service) backoff(failures int) time.Duration {
 	if failures < 12 {
 		wait = min(backoffLimit, backoffFirst<<(failures-1))
 	}
-	var random [1]byte
-	_, _ = s.rand.Read(random[:])
-	return wait + wait*time.Duration(random[0])/1024
+	return wait + s.random(wait/4)
 }

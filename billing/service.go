@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base32"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -172,6 +173,13 @@ func (s *Service) newID(prefix string) string {
 		panic("billing: no randomness: " + err.Error()) // crypto/rand never fails; a broken injected reader is a broken test
 	}
 	return prefix + "_" + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(random[:]))[:20]
+}
+
+// random returns a random duration below limit.
+func (s *Service) random(limit time.Duration) time.Duration {
+	var bits [2]byte
+	_, _ = io.ReadFull(s.rand, bits[:]) // without randomness it is no jitter, which is no harm
+	return limit * time.Duration(binary.BigEndian.Uint16(bits[:])) / (1 << 16)
 }
 
 // optional turns ErrNotFound into false.

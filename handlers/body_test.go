@@ -54,6 +54,7 @@ func TestDrippingBodyEnds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		defer connection.Close()
 		fmt.Fprintf(connection, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: %s\r\nContent-Length: 100\r\n\r\na", target, formType)
 		if err := connection.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
 			t.Fatal(err)
@@ -69,7 +70,6 @@ func TestDrippingBodyEnds(t *testing.T) {
 		if _, err := io.Copy(io.Discard, reader); err != nil {
 			t.Errorf("%s: the connection stays open: %v", target, err)
 		}
-		connection.Close()
 	}
 }
 

@@ -41,6 +41,7 @@ type house struct {
 	stripe  *stripelocal.Server
 	hung    atomic.Bool  // Stripe's API takes requests and does not answer
 	gone    atomic.Bool  // Stripe's API cuts every connection
+	deaf    atomic.Bool // webhooks get lost
 	later   atomic.Int64 // how far the site's clock is ahead, in nanoseconds
 	log     *syncBuffer
 	handler atomic.Pointer[http.Handler]
@@ -80,11 +81,20 @@ func openHouse(t *testing.T) *house {
 	origin, gateway := h.openStripe()
 	h.openService(gateway)
 	h.openSite(origin, 15*time.Second) // a busy machine is no silent Stripe
-	web.Config.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*h.handler.Load()).ServeHTTP(w, r) })
+	web.Config.Handler = http.HandlerFunc(h.answer)
 	web.Start()
 	t.Cleanup(web.Close)
 	h.settle()
 	return h
+}
+
+// answer is what listens: the site, but for webhooks that get lost.
+func (h *house) answer(w http.ResponseWriter, r *http.Request) {
+	if h.deaf.Load() && strings.HasPrefix(r.URL.Path, "/stripe") {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	}
+	(*h.handler.Load()).ServeHTTP(w, r)
 }
 
 // openSite puts a site in front of what is there; one that waits less for Stripe can take its place.

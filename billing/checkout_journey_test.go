@@ -1,0 +1,141 @@
+package billing_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+
+	"usher/billing"
+)
+
+func start(t *testing.T, s *stage, plan string, interval billing.Interval) (billing.CheckoutSession, error) {
+	t.Helper()
+	return s.service.StartCheckout(t.Context(), s.access, billing.CheckoutRequest{PlanID: plan, Interval: interval})
+}
+
+func TestCheckoutIsReusedForTheSameAndReplacedForAnother(t *testing.T) {
+	s := openStage(t)
+	first, err := start(t, s, "pro", billing.Monthly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := start(t, s, "pro", billing.Monthly)
+	if err != nil || again.StripeSessionID != first.StripeSessionID {
+		t.Fatalf("the same again: %s, %v; want %s", again.StripeSessionID, err, first.StripeSessionID)
+	}
+	yearly, err := start(t, s, "pro", billing.Yearly)
+	if err != nil || yearly.StripeSessionID == first.StripeSessionID {
+		t.Fatalf("another interval: %s, %v", yearly.StripeSessionID, err)
+	}
+	old, err := s.gateway().Checkout(t.Context(), first.StripeSessionID)
+	if err != nil || old.Status != billing.CheckoutExpired {
+		t.Errorf("the replaced session is %s, %v", old.Status, err)
+	}
+	s.join(1)
+	more, err := start(t, s, "pro", billing.Yearly)
+	if err != nil || more.StripeSessionID == yearly.StripeSessionID || more.Quantity != 2 {
+		t.Errorf("another number of seats: %+v, %v", more, err)
+	}
+}
+
+func TestOneCustomerPerOrganization(t *testing.T) {
+	s := openStage(t)
+	var group sync.WaitGroup
+	sessions := make([]billing.CheckoutSession, 6)
+	for i := range sessions {
+		group.Go(func() {
+			session, err := s.service.StartCheckout(context.WithoutCancel(t.Context()), s.access,
+				billing.CheckoutRequest{PlanID: "pro", Interval: billing.Monthly})
+			if err != nil && billing.ErrorCode(err) != billing.CodeConflict && billing.ErrorCode(err) != billing.CodeStripe {
+				t.Error(err)
+			}
+			sessions[i] = session
+		})
+	}
+	group.Wait()
+	customers, open := map[string]bool{}, map[string]bool{}
+	for _, session := range sessions {
+		if session.StripeSessionID != "" {
+			customers[session.CustomerID], open[session.StripeSessionID] = true, true
+		}
+	}
+	if len(customers) != 1 || len(open) != 1 {
+		t.Errorf("%d customers and %d sessions of six clicks at once", len(customers), len(open))
+	}
+}
+
+func TestCheckoutIsRefusedBesideALivingSubscription(t *testing.T) {
+	s := openStage(t)
+	s.subscribe("starter")
+	_, err := start(t, s, "pro", billing.Monthly)
+	if billing.ErrorCode(err) != billing.CodeConflict {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestPaidSessionIsNoticedWhenCheckoutIsOpenedAgain(t *testing.T) {
+	s := openStage(t)
+	session, err := start(t, s, "pro", billing.Monthly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.pay(session) // and neither the browser nor a webhook comes back
+	if _, err := start(t, s, "pro", billing.Monthly); billing.ErrorCode(err) != billing.CodeConflict {
+		t.Errorf("a second purchase: %v", err)
+	}
+	if current := s.overview().Subscription; current == nil || current.Status != billing.StatusActive {
+		t.Errorf("the subscription is %+v", current)
+	}
+}
+
+func TestForgedPricesAreRefused(t *testing.T) {
+	s := openStage(t)
+	requests := []billing.CheckoutRequest{
+		{PriceID: "price_forged"}, {PlanID: "enterprise", Interval: billing.Monthly}, {PlanID: "pro", Interval: "week"}, {},
+	}
+	for _, request := range requests {
+		_, err := s.service.StartCheckout(t.Context(), s.access, request)
+		if billing.ErrorCode(err) != billing.CodeInvalid || billing.ErrorMessage(err) != "Invalid price ID" {
+			t.Errorf("%+v: %v", request, err)
+		}
+	}
+}
+
+func TestForeignSessionIsNotFound(t *testing.T) {
+	s := openStage(t)
+	session, err := start(t, s, "pro", billing.Monthly)
+	if err != nil {
+		t.Fatal(err)
+	}
+	user, organization, err := s.service.SignUp(t.Context(), billing.SignUp{
+		Name: "Eve", Email: "eve@example.com", Password: "front of house", Organization: "Elsewhere",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stranger, err := s.service.Access(t.Context(), user.ID, organization.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.service.CompleteCheckout(t.Context(), stranger, session.StripeSessionID); !errors.Is(err, billing.ErrNotFound) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestStartWithoutStripeKnowsWhatWasRemembered(t *testing.T) {
+	s := openStage(t)
+	s.subscribe("pro")
+	s.origin = "http://127.0.0.1:1" // nobody listens there
+	restarted := s.newService(s.openStore())
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_ = restarted.Start(ctx)
+	if err := restarted.Start(t.Context()); err == nil {
+		t.Fatal("a start without Stripe tells nothing")
+	}
+	o, err := restarted.Overview(t.Context(), s.access)
+	if err != nil || o.Subscription == nil || o.Plan == nil || o.Plan.ID != "pro" || !o.HasAccess {
+		t.Errorf("overview: %+v, %v", o, err)
+	}
+}

@@ -1,0 +1,218 @@
+package billing_test
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+
+	"usher/billing"
+)
+
+func wantSeats(t *testing.T, s *stage, billed, atStripe int, status billing.SyncStatus) {
+	t.Helper()
+	seats := s.overview().Seats
+	if seats.Billable != billed || seats.AtStripe != atStripe || seats.Status != status {
+		t.Fatalf("billed %d, at Stripe %d, %s (%s); want %d, %d, %s",
+			seats.Billable, seats.AtStripe, seats.Status, seats.Error, billed, atStripe, status)
+	}
+}
+
+func TestSeatsFollowMembers(t *testing.T) {
+	s := openStage(t)
+	s.subscribe("pro")
+	wantSeats(t, s, 1, 1, billing.SyncOK)
+	s.join(3)
+	wantSeats(t, s, 4, 1, billing.SyncPending)
+	if err := s.sync(); err != nil || s.calls.Load() != 0 {
+		t.Fatalf("a change that is still gathered was told: %v, %d calls", err, s.calls.Load())
+	}
+	s.due()
+	if err := s.sync(); err != nil {
+		t.Fatal(err)
+	}
+	wantSeats(t, s, 4, 4, billing.SyncOK)
+	if got := s.atStripe(); got != 4 || s.calls.Load() != 1 {
+		t.Errorf("Stripe has %d seats after %d calls, want 4 after 1", got, s.calls.Load())
+	}
+}
+
+func TestMembersBeforeCheckoutAreItsQuantity(t *testing.T) {
+	s := openStage(t)
+	s.join(6)
+	if current := s.subscribe("starter"); current.Quantity != 7 {
+		t.Errorf("the checkout was for %d seats, want 7", current.Quantity)
+	}
+	wantSeats(t, s, 7, 7, billing.SyncOK)
+}
+
+func TestMemberAddedDuringCheckoutIsTold(t *testing.T) {
+	s := openStage(t)
+	session, err := s.service.StartCheckout(t.Context(), s.access, billing.CheckoutRequest{PlanID: "pro", Interval: billing.Monthly})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.join(2)
+	s.pay(session)
+	if _, err := s.service.CompleteCheckout(t.Context(), s.access, session.StripeSessionID); err != nil {
+		t.Fatal(err)
+	}
+	s.due()
+	if err := s.sync(); err != nil {
+		t.Fatal(err)
+	}
+	wantSeats(t, s, 3, 3, billing.SyncOK)
+}
+
+func TestFailuresAreRecordedAndMended(t *testing.T) {
+	cases := []struct {
+		fault    string
+		says     string
+		sameKey  bool // the next attempt repeats the key
+		atStripe int  // after the failure
+	}{
+		{refuse, "Your card was declined. (generic_decline, request req_stage)", false, 1},
+		{broken, "An unknown error occurred.", false, 1},
+		{cutBefore, "did not answer", true, 1},
+		{cutAfter, "did not answer", true, 2},
+	}
+	for _, c := range cases {
+		t.Run(c.fault, func(t *testing.T) {
+			s := openStage(t)
+			s.subscribe("pro")
+			s.join(1)
+			s.due()
+			s.faults.set(c.fault)
+			_ = s.sync()
+			s.faults.set(none)
+			seats := s.overview().Seats
+			if seats.Status != billing.SyncError || !strings.Contains(seats.Error, c.says) || seats.DueAt == nil {
+				t.Fatalf("after the failure: %+v", seats)
+			}
+			if got := s.atStripe(); got != c.atStripe {
+				t.Fatalf("Stripe has %d seats, want %d", got, c.atStripe)
+			}
+			before := s.seatState()
+			queued, err := s.service.RetrySeatSync(t.Context(), s.access)
+			if err != nil || !queued {
+				t.Fatalf("retry: queued %v, %v", queued, err)
+			}
+			s.due()
+			if err := s.sync(); err != nil {
+				t.Fatal(err)
+			}
+			wantSeats(t, s, 2, 2, billing.SyncOK)
+			if after := s.seatState(); (after.Attempt == before.Attempt) != c.sameKey {
+				t.Errorf("attempts went from %d to %d", before.Attempt, after.Attempt)
+			}
+		})
+	}
+}
+
+func (s *stage) seatState() billing.SeatState {
+	s.t.Helper()
+	state, err := s.store.SeatState(s.t.Context(), s.access.Organization.ID)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return state
+}
+
+func TestQuantityChangedBehindUsIsRestored(t *testing.T) {
+	s := openStage(t)
+	current := s.subscribe("pro")
+	s.setQuantityInDashboard(current, 40)
+	if err := s.service.RefreshSubscription(t.Context(), s.access); err != nil {
+		t.Fatal(err)
+	}
+	wantSeats(t, s, 1, 40, billing.SyncPending)
+	s.due()
+	if err := s.sync(); err != nil {
+		t.Fatal(err)
+	}
+	wantSeats(t, s, 1, 1, billing.SyncOK)
+}
+
+// setQuantityInDashboard changes the seats at Stripe as somebody else would.
+func (s *stage) setQuantityInDashboard(current billing.Subscription, quantity int) {
+	s.t.Helper()
+	form := url.Values{"items[0][id]": {current.ItemID}, "items[0][quantity]": {"40"}}
+	request, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.origin+"/v1/subscriptions/"+current.ID, strings.NewReader(form.Encode()))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	request.Header.Set("X-Stage", "dashboard")
+	request.SetBasicAuth("sk_test_dashboard123", "")
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		s.t.Fatalf("the dashboard's change answered %d", answer.StatusCode)
+	}
+	if got := s.atStripe(); got != quantity {
+		s.t.Fatalf("Stripe has %d seats", got)
+	}
+}
+
+func TestTwoReplicasTellOnce(t *testing.T) {
+	s := openStage(t)
+	s.subscribe("pro")
+	other := s.newService(s.openStore())
+	if err := other.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.join(5)
+	s.due()
+	var group sync.WaitGroup
+	for i := range 8 {
+		service := s.service
+		if i%2 == 1 {
+			service = other
+		}
+		group.Go(func() {
+			if err := service.SyncSeats(context.WithoutCancel(t.Context()), s.access.Organization.ID); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	if s.calls.Load() != 1 {
+		t.Errorf("Stripe was told %d times", s.calls.Load())
+	}
+	wantSeats(t, s, 6, 6, billing.SyncOK)
+}
+
+func TestBurstIsToldOnce(t *testing.T) {
+	s := openStage(t)
+	s.subscribe("pro")
+	s.work(s.service)
+	s.join(10)
+	s.until("the seats to settle", func(o billing.Overview) bool { return o.Seats.Status == billing.SyncOK && o.Seats.AtStripe == 11 })
+	if s.calls.Load() > 2 {
+		t.Errorf("ten changes took %d calls", s.calls.Load())
+	}
+}
+
+func TestSeatLedgerTellsWhoAndWhy(t *testing.T) {
+	s := openStage(t)
+	s.join(2)
+	changes, err := s.service.SeatChanges(t.Context(), s.access)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(changes) != 3 {
+		t.Fatalf("%d lines, want 3: %+v", len(changes), changes)
+	}
+	newest := changes[0]
+	if newest.From != 2 || newest.To != 3 || newest.SubjectName != "Member" || newest.Reason == "" {
+		t.Errorf("newest line: %+v", newest)
+	}
+	if founding := changes[2]; founding.From != 0 || founding.To != 1 || founding.ActorName != "Ana" {
+		t.Errorf("oldest line: %+v", founding)
+	}
+}
