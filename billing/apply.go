@@ -94,6 +94,11 @@ func (s *Service) writeSubscription(ctx context.Context, q Queries, fresh Subscr
 			return fmt.Errorf("set current subscription: %w", err)
 		}
 	}
+	if fresh.Status.Ended() {
+		if err := s.endCredits(ctx, q, fresh); err != nil {
+			return err
+		}
+	}
 	return s.recountSeats(ctx, q, fresh.OrganizationID, seatCause{reason: "Stripe's subscription changed"})
 }
 
@@ -155,7 +160,7 @@ func (s *Service) pauseBefore(ctx context.Context, try int) error {
 // applyAnswer writes a fetched snapshot if the row still has the revision it had before Stripe was asked, else returns errMoved.
 func (s *Service) applyAnswer(ctx context.Context, answer Subscription, before int64) (written Subscription, err error) {
 	err = s.store.InTx(ctx, func(q Queries) error {
-		organizationID, err := s.adopt(ctx, q, answer)
+		organizationID, err := s.adopt(ctx, q, answer.CustomerID, answer.MetadataOrgID)
 		if err != nil {
 			return err
 		}
@@ -177,10 +182,10 @@ func (s *Service) applyAnswer(ctx context.Context, answer Subscription, before i
 	return written, err
 }
 
-// adopt finds and locks the organization a fetched subscription belongs to, and writes the link where our own write of it was
-// overtaken: only where the organization has no customer yet.
-func (s *Service) adopt(ctx context.Context, q Queries, answer Subscription) (string, error) {
-	organizationID, linked, err := s.ownerOf(ctx, q, answer.CustomerID, answer.MetadataOrgID)
+// adopt finds and locks the organization a fetched object belongs to, and writes the link where our own write of it was overtaken: only
+// where the organization has no customer yet.
+func (s *Service) adopt(ctx context.Context, q Queries, customerID, hintedOrgID string) (string, error) {
+	organizationID, linked, err := s.ownerOf(ctx, q, customerID, hintedOrgID)
 	if err != nil {
 		return "", err
 	}
@@ -193,7 +198,7 @@ func (s *Service) adopt(ctx context.Context, q Queries, answer Subscription) (st
 	if linked {
 		return organizationID, nil
 	}
-	return organizationID, s.linkCustomer(ctx, q, organizationID, answer.CustomerID)
+	return organizationID, s.linkCustomer(ctx, q, organizationID, customerID)
 }
 
 // RefreshSubscription asks Stripe for the organization's current subscription, after the portal for example. The caller bounds the time

@@ -20,6 +20,7 @@ type Event struct {
 	TestClock      bool
 
 	Subscription *Subscription   // where data.object is one in a shape of our API version; Moment is Created
+	Invoice      *Invoice        // where data.object is one in a shape of our API version, with all lines; Moment is Created
 	Checkout     *StripeCheckout // where data.object is a Checkout session in a shape of our API version
 }
 

@@ -26,6 +26,8 @@ type Gateway interface {
 	Subscription(ctx context.Context, id string) (Subscription, error)
 	// Subscriptions lists all subscriptions of a customer, ended ones included, with the same Moment.
 	Subscriptions(ctx context.Context, customerID string) ([]Subscription, error)
+	// Invoice reads an invoice with all its lines. Its Moment is as a subscription's.
+	Invoice(ctx context.Context, id string) (Invoice, error)
 	// SetSeats tells Stripe an absolute quantity for the seat item. Replayed marks an answer that is old news and no snapshot.
 	SetSeats(ctx context.Context, update SeatUpdate) (updated Subscription, replayed bool, err error)
 	// VerifyEvent checks the signature over the raw body with any current secret and reads the event. Errors carry

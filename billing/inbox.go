@@ -29,10 +29,15 @@ var actions = map[string]action{
 	"customer.subscription.deleted":            {hearSubscription, settleSubscription},
 	"customer.subscription.paused":             {hearSubscription, settleSubscription},
 	"customer.subscription.resumed":            {hearSubscription, settleSubscription},
-	"invoice.paid":                             {hearAboutSubscription, settleSubscription},
-	"invoice.payment_succeeded":                {hearAboutSubscription, settleSubscription},
-	"invoice.payment_failed":                   {hearAboutSubscription, settleSubscription},
-	"invoice.payment_action_required":          {hearAboutSubscription, settleSubscription},
+	"invoice.created":                          {hearInvoice, settleInvoice},
+	"invoice.finalized":                        {hearInvoice, settleInvoice},
+	"invoice.paid":                             {hearInvoice, settleInvoice},
+	"invoice.payment_succeeded":                {hearInvoice, settleInvoice},
+	"invoice.payment_failed":                   {hearInvoice, settleInvoice},
+	"invoice.payment_action_required":          {hearInvoice, settleInvoice},
+	"invoice.updated":                          {hearInvoice, settleInvoice},
+	"invoice.voided":                           {hearInvoice, settleInvoice},
+	"invoice.marked_uncollectible":             {hearInvoice, settleInvoice},
 }
 
 // EventTypes lists the types that are acted on: what a webhook endpoint should be sent.

@@ -15,6 +15,7 @@ type Overview struct {
 	Price        Price         // valid with Plan
 	HasAccess    bool
 	Seats        SeatsOverview
+	Credits      CreditsOverview
 	OpenCheckout *CheckoutSession // an open subscription checkout, if any
 }
 
@@ -59,7 +60,10 @@ func (s *Service) Overview(ctx context.Context, a Access) (Overview, error) {
 	if open && session.Status == CheckoutOpen && session.ExpiresAt != nil && s.now().Before(*session.ExpiresAt) {
 		o.OpenCheckout = &session
 	}
-	o.Seats, err = s.seatsOverview(ctx, a.Organization.ID, o.Subscription)
+	if o.Seats, err = s.seatsOverview(ctx, a.Organization.ID, o.Subscription); err != nil {
+		return o, fmt.Errorf("overview: %w", err)
+	}
+	o.Credits, err = s.creditsOverview(ctx, a.Organization.ID)
 	return o, err
 }
 

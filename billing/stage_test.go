@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stripe/stripe-go/v79/webhook"
+
 	"usher/billing"
 	"usher/billing/stripegw"
 	"usher/billing/stripelocal"
@@ -272,4 +274,26 @@ func (s *stage) until(what string, met func(billing.Overview) bool) {
 		}
 		time.Sleep(20 * time.Millisecond) // between two looks at the condition
 	}
+}
+
+// webhook serves the stage's webhook endpoint and returns its URL.
+func (s *stage) webhook() string {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		payload, err := io.ReadAll(r.Body)
+		if err == nil {
+			err = s.service.ReceiveEvent(r.Context(), payload, r.Header.Get("Stripe-Signature"))
+		}
+		if err != nil {
+			s.t.Logf("webhook: %v", err)
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	}))
+	s.t.Cleanup(server.Close)
+	return server.URL
+}
+
+// signatureOf signs a webhook body as Stripe does.
+func signatureOf(payload []byte) string {
+	now := time.Now()
+	return fmt.Sprintf("t=%d,v1=%x", now.Unix(), webhook.ComputeSignature(now, payload, stageSecret))
 }

@@ -22,6 +22,8 @@ type Queries interface {
 	SeatQueries
 	EventQueries
 	StripeQueries
+	InvoiceQueries
+	CreditQueries
 }
 
 // AccountQueries are about people and organizations.
@@ -104,4 +106,26 @@ type StripeQueries interface {
 	// RememberPrices inserts or updates by account, mode and price id. Prices no longer in use are kept: subscriptions may hold them.
 	RememberPrices(ctx context.Context, account StripeAccount, prices []StripePrice) error
 	RememberedPrices(ctx context.Context, account StripeAccount) ([]StripePrice, error) // oldest first
+}
+
+// InvoiceQueries are about snapshots of invoices.
+type InvoiceQueries interface {
+	LockInvoice(ctx context.Context, id string) (Invoice, error) // without Lines
+	Invoice(ctx context.Context, id string) (Invoice, error)     // without Lines
+	PutInvoice(ctx context.Context, i Invoice) error             // inserts or overwrites, and raises Revision
+	// Invoices lists the organization's invoices in this account and mode, drafts left out, newest first.
+	Invoices(ctx context.Context, organizationID string, account StripeAccount, limit int) ([]Invoice, error)
+}
+
+// CreditQueries are about the credit ledger.
+type CreditQueries interface {
+	LockCreditAccount(ctx context.Context, organizationID string) (CreditAccount, error)
+	CreditAccount(ctx context.Context, organizationID string) (CreditAccount, error)
+	PutCreditAccount(ctx context.Context, c CreditAccount) error
+	// InsertCreditEntry adds a line; false where the organization has one of this source already.
+	InsertCreditEntry(ctx context.Context, e CreditEntry) (bool, error)
+	HasCreditEntry(ctx context.Context, organizationID, source string) (bool, error)
+	CreditEntries(ctx context.Context, organizationID string, limit int) ([]CreditEntry, error) // newest first
+	// DueCreditMonths lists organizations whose next month's grant is due at now.
+	DueCreditMonths(ctx context.Context, now time.Time, limit int) ([]string, error)
 }

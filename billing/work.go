@@ -16,7 +16,7 @@ const (
 	seatBatch     = 50
 )
 
-// Work does what waits in the tables (pending events, seats to tell) until ctx ends. What has to be done is read from rows, so any
+// Work does what waits in the tables (pending events, seats to tell, e-mails) until ctx ends. What has to be done is read from rows, so any
 // number of replicas may work at once, and a lost wake-up costs no more than one sweep. It returns nil.
 func (s *Service) Work(ctx context.Context) error {
 	ticker := time.NewTicker(sweepInterval)
@@ -43,6 +43,11 @@ func (s *Service) sweep(ctx context.Context) {
 		group.Go(func() { s.settleDueEvents(ctx) })
 	}
 	group.Go(func() { s.syncDueSeats(ctx) })
+	group.Go(func() {
+		if err := s.grantDueMonths(ctx); err != nil && ctx.Err() == nil {
+			s.log.ErrorContext(ctx, "monthly credits", "error", err)
+		}
+	})
 	group.Wait()
 }
 

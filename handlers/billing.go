@@ -220,16 +220,26 @@ func (s *server) billingPanel(r *http.Request, o billing.Overview, back comeback
 	panel := views.BillingPanelProps{
 		OrganizationID: o.Organization.ID, OrganizationName: o.Organization.Name, People: o.Seats.Billable,
 		CanManageBilling: access.CanManageBilling(), Return: back.settled(o), PollURL: pollPath(r, 0),
-		Subscription: subscriptionProps(o), Seats: seatPanel(o, access, s.now()),
+		Subscription: subscriptionProps(o), Seats: seatPanel(o, access, s.now()), Credits: creditsCard(o),
 	}
 	if back.polling(o) {
 		panel.PollURL, panel.PollEvery = pollPath(r, back.polls+1), returnEvery
 	}
 	if panel.CanManageBilling {
-		return panel, nil
+		return s.withInvoices(r, panel)
 	}
 	members, err := s.billing.Members(r.Context(), access)
 	panel.BillingNames = billingNames(members)
+	return panel, err
+}
+
+// withInvoices adds the newest invoices, and the way to all of them where there are more.
+func (s *server) withInvoices(r *http.Request, panel views.BillingPanelProps) (views.BillingPanelProps, error) {
+	rows, err := s.invoiceRows(r)
+	if len(rows) > invoicesOnTab {
+		rows, panel.InvoicesHref = rows[:invoicesOnTab], "/billing/invoices"
+	}
+	panel.Invoices = rows
 	return panel, err
 }
 

@@ -36,7 +36,10 @@ func TestPayAndSeeItActive(t *testing.T) {
 	if s := summary.Seats; s.BillableMembers != 1 || s.DesiredSeats != 1 || s.LastAppliedSeats == nil || *s.LastAppliedSeats != 1 || summary.Sync.Status != "ok" {
 		t.Errorf("seats %+v, sync %+v", s, summary.Sync)
 	}
-	b.get("/pricing?interval=year").shows("Your plan", "Change plan in billing")
+	b.get("/pricing").shows("Your plan", "$290", "Change plan in billing")
+	if monthly := b.get("/pricing?interval=month"); strings.Contains(monthly.text("main"), "Your plan") {
+		t.Error("the monthly plan is taken for the yearly one")
+	}
 	b.get("/dashboard").shows("Pro, yearly", "Active", "Nothing needs you right now.", "1 person, 1 seat at Stripe, checked")
 	b.get("/organization/seats").shows("In sync")
 	b.post("/billing/checkout", url.Values{"plan": {"starter"}}).is(http.StatusConflict).shows(billing.MessageAlreadySubscribed)

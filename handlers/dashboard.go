@@ -20,7 +20,8 @@ func (s *server) showDashboard(w http.ResponseWriter, r *http.Request) error {
 	props := views.DashboardPageProps{
 		Layout: s.layout(r, views.SectionDashboard), Organization: overview.Organization.Name,
 		Plan: planSummary(overview), Seats: seatRow(overview.Seats), CanManageBilling: accessOf(r).CanManageBilling(),
-		Needs: append(returnNotices(back.settled(overview), r), needs(overview, accessOf(r))...),
+		Credits: creditsCard(overview),
+		Needs:   append(returnNotices(back.settled(overview), r), needs(overview, accessOf(r))...),
 	}
 	return render(w, r, http.StatusOK, views.DashboardPage(props))
 }

@@ -123,13 +123,20 @@ func logInPath(r *http.Request) string {
 	return "/login?" + url.Values{"next": {wanted}}.Encode()
 }
 
+// problemTitles name what a message is about where the status alone would say something else.
+var problemTitles = map[string]string{
+	billing.MessageOtherOrganization: "This was about another organization",
+	billing.MessageAlreadySubscribed: "There is a plan already",
+	billing.MessageNoCustomer:        "There is no bill yet",
+}
+
 // showProblem is the error page. Where the words for the status say it better than the error does, they are left to the view.
 func (s *server) showProblem(w http.ResponseWriter, r *http.Request, p problem) {
 	if p.status == http.StatusInternalServerError || errors.Is(traceOf(r).failure, errNoPage) {
 		p.message = ""
 	}
 	props := views.ErrorPageProps{
-		Layout: s.layout(r, views.SectionNone), Status: p.status, Message: p.message, RequestID: traceOf(r).requestID,
+		Layout: s.layout(r, views.SectionNone), Status: p.status, Title: problemTitles[p.message], Message: p.message, RequestID: traceOf(r).requestID,
 	}
 	if err := render(w, r, p.status, views.ErrorPage(props)); err != nil {
 		// The last resort: even the error page does not render.

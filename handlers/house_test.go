@@ -41,7 +41,7 @@ type house struct {
 	stripe  *stripelocal.Server
 	hung    atomic.Bool  // Stripe's API takes requests and does not answer
 	gone    atomic.Bool  // Stripe's API cuts every connection
-	deaf    atomic.Bool // webhooks get lost
+	deaf    atomic.Bool  // webhooks get lost
 	later   atomic.Int64 // how far the site's clock is ahead, in nanoseconds
 	log     *syncBuffer
 	handler atomic.Pointer[http.Handler]

@@ -43,10 +43,7 @@ func (s *server) showPricing(w http.ResponseWriter, r *http.Request) error {
 func (s *server) pricingProps(r *http.Request, own *billing.Overview) views.PricingPageProps {
 	catalogue := s.billing.Catalogue()
 	intervals := intervalsOf(catalogue)
-	interval := billing.Interval(r.URL.Query().Get("interval"))
-	if !slices.Contains(intervals, interval) {
-		interval = append(intervals, billing.Monthly)[0]
-	}
+	interval := askedInterval(r, intervals, own)
 	seats, wrong := askedSeats(r, own)
 	props := views.PricingPageProps{
 		Layout: s.layout(r, views.SectionPricing), Interval: interval, Intervals: intervals, YearlySaving: yearlySaving(catalogue),
@@ -56,6 +53,20 @@ func (s *server) pricingProps(r *http.Request, own *billing.Overview) views.Pric
 		props.Plans = append(props.Plans, planCard(plan, interval, seats, visitOf(r), own))
 	}
 	return props
+}
+
+// askedInterval reads the interval from the address; without one it is the organization's own, so that its plan is seen at once.
+func askedInterval(r *http.Request, sold []billing.Interval, own *billing.Overview) billing.Interval {
+	asked := billing.Interval(r.URL.Query().Get("interval"))
+	switch {
+	case slices.Contains(sold, asked):
+		return asked
+	case own != nil && subscribed(own) && slices.Contains(sold, own.Price.Interval):
+		return own.Price.Interval
+	case len(sold) > 0:
+		return sold[0]
+	}
+	return billing.Monthly
 }
 
 // askedSeats reads the number of people from the address, with a sentence where it can't be used.

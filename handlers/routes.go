@@ -68,6 +68,13 @@ func (s *server) routes() []route {
 		{method: post, pattern: "/billing/checkout", needs: billingAdmin, handler: s.createCheckout, signedOut: s.rememberChoice},
 		{method: post, pattern: "/billing/portal", needs: billingAdmin, handler: s.createPortal},
 
+		{method: get, pattern: "/billing/invoices", needs: billingAdmin, handler: s.showInvoices},
+		{method: get, pattern: "/billing/invoices/{id}", needs: billingAdmin, handler: s.openInvoice},
+		{method: get, pattern: "/billing/credits", needs: member, handler: s.showCredits},
+
+		{method: get, pattern: "/api/v1/entitlements", needs: member, form: api, handler: s.getEntitlements},
+		{method: post, pattern: "/api/v1/credits/consume", needs: member, form: api, handler: s.consumeCredits},
+
 		{method: get, pattern: "/billing/getSummary", needs: member, form: api, handler: s.getSummary},
 		{method: post, pattern: "/billing/createSubscriptionCheckout", needs: billingAdmin, form: api, handler: s.createSubscriptionCheckout},
 		{method: post, pattern: "/billing/createCustomerPortal", needs: billingAdmin, form: api, handler: s.createCustomerPortal},

@@ -14,6 +14,7 @@ import "net/http"
 type ErrorPageProps struct {
 	Layout    LayoutProps
 	Status    int
+	Title     string // instead of the usual one of the status; may be empty
 	Message   string // for people, instead of the usual explanation of the status; may be empty
 	RequestID string // small, at the end
 	Link      *LinkButtonProps
@@ -31,7 +32,9 @@ func wordsFor(status int) errorWords {
 	case http.StatusForbidden:
 		return errorWords{"This is for others to change", "Your role does not cover it. An admin of your organization can do it, or give you the right to."}
 	case http.StatusConflict:
-		return errorWords{"This was about another organization", "The page was made while another organization was the current one, so nothing was done. Go back and look which one you are in."}
+		return errorWords{"This does not go together now", "Something has changed since the page was made, so nothing was done. Go back and look how things stand."}
+	case http.StatusMethodNotAllowed, http.StatusUnsupportedMediaType:
+		return errorWords{"This can't be done that way", "The address is right, but it was asked in a way it does not answer to. Go back and use the page's own links and buttons."}
 	case http.StatusBadRequest:
 		return errorWords{"This could not be understood", "The page may have been open for long. Load it anew and try once more; nothing was changed."}
 	case http.StatusRequestEntityTooLarge:
@@ -42,6 +45,13 @@ func wordsFor(status int) errorWords {
 		return errorWords{"Stripe did not answer", "Nothing was charged and nothing was changed. Try again in a minute."}
 	}
 	return errorWords{"Something broke on our side", "It was written down and nothing you did was wrong. Try again in a minute."}
+}
+
+func (p ErrorPageProps) title() string {
+	if p.Title != "" {
+		return p.Title
+	}
+	return wordsFor(p.Status).title
 }
 
 func (p ErrorPageProps) body() string {
@@ -123,7 +133,7 @@ func ErrorPage(p ErrorPageProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = PageTitle(wordsFor(p.Status).title, p.body()).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = PageTitle(p.title(), p.body()).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -143,7 +153,7 @@ func ErrorPage(p ErrorPageProps) templ.Component {
 				var templ_7745c5c3_Var3 string
 				templ_7745c5c3_Var3, templ_7745c5c3_Err = templ.JoinStringErrs(p.RequestID)
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `errorpage.templ`, Line: 72, Col: 122}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `errorpage.templ`, Line: 82, Col: 122}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var3))
 				if templ_7745c5c3_Err != nil {
@@ -160,7 +170,7 @@ func ErrorPage(p ErrorPageProps) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = Layout(wordsFor(p.Status).title, p.Layout).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = Layout(p.title(), p.Layout).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -125,7 +125,7 @@ func TestPricingSwitchKeepsThePeople(t *testing.T) {
 
 func TestErrorPages(t *testing.T) {
 	for status, want := range map[int]string{
-		400: "could not be understood", 403: "for others to change", 404: "no such page", 409: "another organization", 429: "A little slower", 500: "our side", 502: "Stripe did not answer", 418: "our side",
+		400: "could not be understood", 403: "for others to change", 404: "no such page", 405: "done that way", 409: "does not go together", 429: "A little slower", 500: "our side", 502: "Stripe did not answer", 418: "our side",
 	} {
 		doc := render(t, views.ErrorPage(views.ErrorPageProps{Status: status, RequestID: "req_7"}))
 		if got := text(doc.Find("h1")); !strings.Contains(got, want) {

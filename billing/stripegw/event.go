@@ -77,6 +77,8 @@ func (g *Gateway) readObject(event *billing.Event, object []byte) bool {
 		return g.readSubscription(event, object)
 	case strings.HasPrefix(event.Type, "checkout.session."):
 		return readCheckout(event, object)
+	case strings.HasPrefix(event.Type, "invoice."):
+		return g.readInvoice(event, object)
 	}
 	return false
 }

@@ -16,6 +16,7 @@ import (
 	portalsession "github.com/stripe/stripe-go/v79/billingportal/session"
 	checkoutsession "github.com/stripe/stripe-go/v79/checkout/session"
 	"github.com/stripe/stripe-go/v79/customer"
+	"github.com/stripe/stripe-go/v79/invoice"
 	"github.com/stripe/stripe-go/v79/price"
 	"github.com/stripe/stripe-go/v79/product"
 	"github.com/stripe/stripe-go/v79/subscription"
@@ -50,6 +51,7 @@ type Gateway struct {
 
 	checkouts            checkoutsession.Client
 	customers            customer.Client
+	invoices             invoice.Client
 	portalConfigurations portalconfiguration.Client
 	portalSessions       portalsession.Client
 	prices               price.Client
@@ -75,6 +77,7 @@ func New(o Options) *Gateway {
 
 		checkouts:            checkoutsession.Client{B: backend, Key: key},
 		customers:            customer.Client{B: backend, Key: key},
+		invoices:             invoice.Client{B: backend, Key: key},
 		portalConfigurations: portalconfiguration.Client{B: backend, Key: key},
 		portalSessions:       portalsession.Client{B: backend, Key: key},
 		prices:               price.Client{B: backend, Key: key},

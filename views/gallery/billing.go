@@ -115,7 +115,7 @@ func fullBilling() Specimen {
 	p.Credits = &views.CreditsProps{Balance: 640, Granted: 1000, ResetsAt: days(12), Href: "/billing/credits"}
 	p.Invoices = []views.InvoiceRow{
 		{Number: "LYR-0004", Date: days(-16), Why: "2 people joined on 3 Nov", Amount: dollars(4120), Status: views.BadgeProps{Tone: views.Bad, Label: "Payment failed"}},
-		{Number: "LYR-0003", Date: days(-353), Why: "Pro, yearly, for 9 people", Amount: dollars(261000), Status: views.BadgeProps{Tone: views.Good, Label: "Paid"}, PDF: "/billing/invoices"},
+		{Number: "LYR-0003", Date: days(-353), Why: "Pro, yearly, for 9 people", Amount: dollars(261000), Status: views.BadgeProps{Tone: views.Good, Label: "Paid"}, Href: "/billing/invoices"},
 	}
 	return Specimen{Name: "billing-full", Title: "Everything at once", Page: views.BillingPage(billingPage(p))}
 }

@@ -1,0 +1,209 @@
+package billing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// The invoice statuses that are looked at (https://docs.stripe.com/api/invoices/object#invoice_object-status). Others are kept as they come.
+const (
+	InvoiceDraft = "draft"
+	InvoiceOpen  = "open"
+	InvoicePaid  = "paid"
+	InvoiceVoid  = "void"
+)
+
+// Invoice is our snapshot of an invoice at Stripe. Amounts are in the minor unit of Currency.
+type Invoice struct {
+	ID             string // in_…
+	OrganizationID string
+	CustomerID     string
+	SubscriptionID string // empty: it is about none
+	Account        string
+	Livemode       bool
+	TestClock      bool
+	Number         string // empty until it is finalized
+	Status         string
+	Reason         string // Stripe's billing_reason
+	Currency       string
+	Total          int64
+	AmountPaid     int64
+	AmountDue      int64 // what is still to be paid
+	Attempts       int
+	NextAttemptAt  *time.Time // when Stripe tries to collect again by itself
+	HostedURL      string     // where it can be paid; empty until it is finalized
+	CreatedAt      time.Time  // at Stripe
+	FinalizedAt    *time.Time
+	PaidAt         *time.Time
+	OrgID          string        // the orgId in its subscription's metadata
+	Lines          []InvoiceLine // all of them; not stored
+
+	Moment   time.Time // when this state was true at Stripe, by Stripe's clock
+	Revision int64     // counts our writes of the row; 0 while it is not stored
+}
+
+// InvoiceLine is a line of an invoice, as far as credits follow from it.
+type InvoiceLine struct {
+	Subscription bool // of type subscription, not an invoice item
+	Proration    bool
+	PriceID      string
+	Amount       int64
+	PeriodStart  time.Time
+	PeriodEnd    time.Time
+}
+
+// Total amount as money.
+func (i Invoice) TotalMoney() Money { return Money{Minor: i.Total, Currency: i.Currency} }
+
+// final tells that the invoice can't change any more in what is looked at here.
+func (i Invoice) final() bool { return i.Status == InvoiceVoid }
+
+// hearInvoice takes news of an invoice: the snapshot by the one decision, a payment as a fact that is counted once however late it is
+// heard, and a reason to look at the subscription.
+func hearInvoice(s *Service, ctx context.Context, q Queries, e Event) (heard, error) {
+	organizationID, linked, err := s.ownerOf(ctx, q, e.CustomerID, e.OrgID)
+	if err != nil || organizationID == "" || e.ObjectID == "" {
+		return heard{outcome: OutcomeIgnored}, err
+	}
+	if _, err := q.LockOrganization(ctx, organizationID); err != nil {
+		return heard{}, fmt.Errorf("lock organization: %w", err)
+	}
+	held, known, err := optional(q.LockInvoice(ctx, e.ObjectID))
+	if err != nil {
+		return heard{}, fmt.Errorf("lock invoice: %w", err)
+	}
+	verdict := Decide(
+		Held{Exists: known, Moment: held.Moment, Final: held.final()},
+		News{Moment: e.Created, Payload: e.Invoice != nil, TestClock: e.TestClock || held.TestClock, Linked: linked, Final: e.Type == "invoice.voided"},
+	)
+	outcome, err := s.takeInvoice(ctx, q, organizationID, e, verdict)
+	if err != nil || e.SubscriptionID == "" {
+		return heard{outcome, organizationID}, err
+	}
+	about, err := hearAboutSubscription(s, ctx, q, e)
+	return heard{graver(outcome, about.outcome), organizationID}, err
+}
+
+// takeInvoice writes a payload that may be applied, and counts a payment it tells of in any case.
+func (s *Service) takeInvoice(ctx context.Context, q Queries, organizationID string, e Event, verdict Verdict) (Outcome, error) {
+	if e.Invoice == nil {
+		return verdictOutcome(verdict), nil
+	}
+	invoice := *e.Invoice
+	invoice.OrganizationID = organizationID
+	if verdict == Apply {
+		return OutcomeApplied, s.writeInvoice(ctx, q, invoice)
+	}
+	return verdictOutcome(verdict), s.countPaid(ctx, q, invoice)
+}
+
+// writeInvoice stores a snapshot and counts a payment it tells of. The organization is locked.
+func (s *Service) writeInvoice(ctx context.Context, q Queries, fresh Invoice) error {
+	fresh.Account = s.knownAccount().ID
+	if err := q.PutInvoice(ctx, fresh); err != nil {
+		return fmt.Errorf("write invoice: %w", err)
+	}
+	return s.countPaid(ctx, q, fresh)
+}
+
+func verdictOutcome(v Verdict) Outcome {
+	return map[Verdict]Outcome{Apply: OutcomeApplied, Ask: OutcomePending, Drop: OutcomeStale}[v]
+}
+
+// graver returns the outcome that leaves more to do.
+func graver(a, b Outcome) Outcome {
+	for _, outcome := range []Outcome{OutcomePending, OutcomeApplied, OutcomeStale} {
+		if a == outcome || b == outcome {
+			return outcome
+		}
+	}
+	return OutcomeIgnored
+}
+
+// settleInvoice asks Stripe for the invoice and for the subscription it is about.
+func settleInvoice(s *Service, ctx context.Context, e Event) (Outcome, error) {
+	if err := s.askInvoice(ctx, e.ObjectID); err != nil && !errors.Is(err, ErrNotFound) {
+		return "", err
+	}
+	if e.SubscriptionID == "" {
+		return OutcomeApplied, nil
+	}
+	return s.settle(ctx, e.SubscriptionID)
+}
+
+// askInvoice fetches an invoice from Stripe and writes the answer, as [Service.ask] does for subscriptions.
+func (s *Service) askInvoice(ctx context.Context, id string) error {
+	err := errMoved
+	for try := 0; try < askTries && errors.Is(err, errMoved); try++ {
+		if err := s.pauseBefore(ctx, try); err != nil {
+			return fmt.Errorf("ask Stripe for an invoice: %w", err)
+		}
+		before, _, readErr := optional(s.store.Invoice(ctx, id))
+		if readErr != nil {
+			return fmt.Errorf("ask Stripe for an invoice: %w", readErr)
+		}
+		answer, askErr := s.gateway.Invoice(ctx, id)
+		if isMissing(askErr) {
+			return ErrNotFound
+		}
+		if askErr != nil {
+			return fmt.Errorf("ask Stripe for an invoice: %w", askErr)
+		}
+		err = s.applyInvoice(ctx, answer, before.Revision)
+	}
+	return err
+}
+
+// applyInvoice writes a fetched invoice if the row still has the revision it had before Stripe was asked, else returns errMoved.
+func (s *Service) applyInvoice(ctx context.Context, answer Invoice, before int64) error {
+	return s.store.InTx(ctx, func(q Queries) error {
+		organizationID, err := s.adopt(ctx, q, answer.CustomerID, answer.OrgID)
+		if err != nil {
+			return err
+		}
+		held, _, err := optional(q.LockInvoice(ctx, answer.ID))
+		if err != nil {
+			return fmt.Errorf("lock invoice: %w", err)
+		}
+		if held.Revision != before {
+			return errMoved
+		}
+		answer.OrganizationID = organizationID
+		if held.Moment.After(answer.Moment) {
+			answer.Moment = held.Moment
+		}
+		return s.writeInvoice(ctx, q, answer)
+	})
+}
+
+// Invoices lists the organization's invoices, the newest first; drafts are left out.
+func (s *Service) Invoices(ctx context.Context, a Access) ([]Invoice, error) {
+	return s.store.Invoices(ctx, a.Organization.ID, s.knownAccount(), invoicePage)
+}
+
+const invoicePage = 100
+
+// InvoiceURL asks Stripe where an invoice can be seen and paid: such addresses expire, so they are never kept. Errors: CodeForbidden,
+// [ErrNotFound], CodeStripe.
+func (s *Service) InvoiceURL(ctx context.Context, a Access, id string) (string, error) {
+	if err := a.requireBilling(); err != nil {
+		return "", err
+	}
+	held, err := s.store.Invoice(ctx, id)
+	if err != nil {
+		return "", err
+	}
+	if held.OrganizationID != a.Organization.ID {
+		return "", ErrNotFound
+	}
+	answer, err := s.gateway.Invoice(ctx, id)
+	if err != nil {
+		return "", stripeFailed("read invoice", err)
+	}
+	if answer.HostedURL == "" {
+		return "", ErrNotFound
+	}
+	return answer.HostedURL, nil
+}

@@ -1,0 +1,49 @@
+package handlers
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+)
+
+func TestInvoicesAndCreditsOfAPaidPlan(t *testing.T) {
+	h := openHouse(t)
+	b := h.signedIn("admin")
+	b.pay("pro", "month")
+	eventually(t, "the paid invoice shows", func() bool { // Stripe's webhook tells
+		return strings.Contains(b.get("/billing/invoices").body, "Paid") && strings.Contains(b.get("/billing/credits").body, "+1,000")
+	})
+	tab := b.get("/organization?tab=billing")
+	for _, words := range []string{"Invoices", "Plan begins", "Credits", "of 1,000 left"} {
+		if !strings.Contains(tab.body, words) {
+			t.Errorf("the billing tab does not say %q", words)
+		}
+	}
+	statement := b.get("/billing/credits")
+	if !strings.Contains(statement.body, "Pro was paid") || !strings.Contains(statement.body, "+1,000") {
+		t.Errorf("the statement: %s", statement.body)
+	}
+	link, ok := tab.doc().Find(`a[href^="/billing/invoices/in_"]`).Attr("href")
+	if !ok {
+		t.Fatal("no way to the invoice")
+	}
+	if to := b.get(link).is(http.StatusSeeOther).header.Get("Location"); !strings.HasPrefix(to, h.origin) {
+		t.Errorf("the invoice leads to %s", to)
+	}
+
+	var e entitlements
+	if err := json.Unmarshal([]byte(b.get("/api/v1/entitlements").body), &e); err != nil {
+		t.Fatal(err)
+	}
+	if !e.Access || e.Plan == nil || *e.Plan != "pro" || e.Credits.Balance != 1000 {
+		t.Errorf("entitlements: %+v", e)
+	}
+	got := b.postJSON("/api/v1/credits/consume", `{"amount":360,"reason":"reports","idempotencyKey":"k1"}`)
+	got.is(http.StatusOK)
+	if strings.TrimSpace(got.body) != `{"balance":640}` {
+		t.Errorf("consume: %s", got.body)
+	}
+	b.postJSON("/api/v1/credits/consume", `{"amount":5000,"reason":"too much","idempotencyKey":"k2"}`).is(http.StatusConflict)
+	b.postJSON("/api/v1/credits/consume", `{"amount":0,"idempotencyKey":"k3"}`).is(http.StatusBadRequest)
+}
