@@ -18,7 +18,7 @@ run: ## serve, with everything that is not configured standing in by itself
 build: ## build the program into .build/usher
 	CGO_ENABLED=0 go build -trimpath -o .build/usher ./cmd/usher
 
-test: ## run every test, the browser's included; installs what they need
+test: node_modules/.package-lock.json ## run every test, the browser's included; installs what they need
 	@.ci/install
 	go vet ./...
 	CHROMIUM="$$(.ci/install --chromium)" go test -race -timeout 14m ./...

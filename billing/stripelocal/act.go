@@ -17,7 +17,9 @@ type cause struct {
 // together by commit.
 type act struct {
 	*Server
-	at      int64 // the account's time, unix seconds
+	at      int64  // the account's time, unix seconds
+	on      string // the test clock whose timer came due, if one did
+	onAt    int64  // and the moment it shows
 	cause   cause
 	changed bool
 	pending []*Event
@@ -52,9 +54,17 @@ func (a *act) nowFor(c *Customer) int64 {
 	return a.timeOn(c.TestClock)
 }
 
-// timeOn is the time of a test clock, "" being the account's. Until test clocks
-// are a resource of this server, every clock shows the account's time.
+// timeOn is the time of a test clock, "" being the account's.
 func (a *act) timeOn(testClock string) int64 {
+	switch {
+	case testClock == accountClock:
+		return a.at
+	case testClock == a.on:
+		return a.onAt
+	}
+	if tc, ok := a.state.TestClocks.get(testClock); ok {
+		return tc.Frozen
+	}
 	return a.at
 }
 

@@ -46,7 +46,7 @@ type call struct {
 
 func (s *Server) mount() error {
 	mux := http.NewServeMux()
-	s.renders = map[string]renderByID{}
+	s.renders, s.routes = map[string]renderByID{}, map[string]boundRoute{}
 	for _, r := range resources() {
 		s.renders[r.kind] = r.render
 		for _, rt := range r.routes {
@@ -54,6 +54,7 @@ func (s *Server) mount() error {
 			if err != nil {
 				return fmt.Errorf("%s: %w", rt.pattern, err)
 			}
+			s.routes[rt.pattern] = boundRoute{rt, sh}
 			mux.HandleFunc(rt.pattern, func(w http.ResponseWriter, req *http.Request) {
 				s.serveCall(w, call{Server: s, route: rt, shape: sh, req: req})
 			})
@@ -66,7 +67,7 @@ func (s *Server) mount() error {
 	mux.HandleFunc("/v1/", s.serveUnknown)
 	s.mountPages(mux)
 	s.mountControl(mux)
-	s.handler = mux
+	s.handler = guardPages(mux)
 	return nil
 }
 

@@ -15,9 +15,11 @@ type testCard struct {
 	token        string // pm_card_… without its prefix
 	brand        string
 	decline      *Decline
-	attaches     bool // declines only when charged
-	authenticate bool // wants 3-D Secure, unless it has been set up
-	always       bool // wants 3-D Secure every time
+	attaches     bool   // declines only when charged
+	authenticate bool   // wants 3-D Secure, unless it has been set up
+	always       bool   // wants 3-D Secure every time
+	dispute      string // the reason of the dispute that follows a payment, or inquiry
+	refund       string // pending or fail, of refunds that do not end at once
 }
 
 func testCards() []testCard {
@@ -34,8 +36,22 @@ func testCards() []testCard {
 		{number: "4000000000000127", token: "chargeDeclinedIncorrectCvc", brand: "visa", decline: &Decline{"incorrect_cvc", "incorrect_cvc", "Your card's security code is incorrect."}},
 		{number: "4000000000000119", token: "chargeDeclinedProcessingError", brand: "visa", decline: &Decline{"processing_error", "processing_error", "An error occurred while processing your card. Try again in a little bit."}},
 		{number: "4000000000000341", token: "chargeCustomerFail", brand: "visa", decline: genericDecline(), attaches: true},
+		{number: "4000000000000259", token: "createDispute", brand: "visa", dispute: "fraudulent"},
+		{number: "4000000000002685", token: "createDisputeProductNotReceived", brand: "visa", dispute: "product_not_received"},
+		{number: "4000000000001976", token: "createDisputeInquiry", brand: "visa", dispute: "inquiry"},
+		{number: "4000000000007726", token: "pendingRefund", brand: "visa", refund: "pending"},
+		{number: "4000000000005126", token: "refundFail", brand: "visa", refund: "fail"},
 		{number: "4000002500003155", token: "authenticationRequiredOnSetup", brand: "visa", authenticate: true},
 		{number: "4000002760003184", token: "authenticationRequired", brand: "visa", authenticate: true, always: true},
+		{number: "4000000000003220", token: "threeDSecure2Required", brand: "visa", authenticate: true, always: true},
+		{number: "4000000000000077", token: "bypassPending", brand: "visa"},
+		{number: "4000000000000259", token: "createDispute", brand: "visa"},
+		{number: "4000000000001976", token: "createDisputeInquiry", brand: "visa"},
+		{number: "4100000000000019", token: "chargeDeclinedFraudulent", brand: "visa", decline: cardDeclined("fraudulent", "Your card was declined.")},
+		{number: "6011111111111117", token: "discover", brand: "discover"},
+		{number: "3056930009020004", token: "diners", brand: "diners"},
+		{number: "3566002020360505", token: "jcb", brand: "jcb"},
+		{number: "6200000000000005", token: "unionpay", brand: "unionpay"},
 	}
 }
 

@@ -9,12 +9,17 @@ type Charge struct {
 	Customer       string
 	Description    string
 	Disputed       bool
+	Dispute        string
+	DisputeDue     bool // its card has it disputed, in a moment
+	DisputeWon     bool
 	Failure        *Decline
 	Invoice        string
 	Metadata       map[string]string
 	PaymentIntent  string
 	PaymentMethod  string
 	ReceiptEmail   string
+	Released       int64 // what a capture left to the card's owner
+	Uncaptured     bool  // the money is set aside, not taken
 }
 
 func chargeResource() resource {
@@ -71,15 +76,15 @@ func (c *Charge) status() string {
 }
 
 func (a *act) renderCharge(c *Charge) object {
-	captured, balance := c.Amount, any("txn_3"+c.ID[len("ch_3"):])
-	if c.Failure != nil {
+	captured, balance := c.Amount-c.Released, any("txn_3"+c.ID[len("ch_3"):])
+	if c.Failure != nil || c.Uncaptured {
 		captured, balance = 0, nil
 	}
 	o := object{
 		"id": c.ID, "object": "charge", "amount": c.Amount, "amount_captured": captured,
 		"amount_refunded": c.AmountRefunded, "application": nil, "application_fee": nil,
 		"application_fee_amount": nil, "balance_transaction": balance,
-		"calculated_statement_descriptor": "LOCAL STRIPE", "captured": c.Failure == nil, "created": c.Created,
+		"calculated_statement_descriptor": "LOCAL STRIPE", "captured": c.Failure == nil && !c.Uncaptured, "created": c.Created,
 		"currency": c.Currency, "customer": ref{"customer", c.Customer}, "description": orNull(c.Description),
 		"disputed": c.Disputed, "failure_balance_transaction": nil, "failure_code": nil, "failure_message": nil,
 		"fraud_details": object{}, "invoice": ref{"invoice", c.Invoice}, "livemode": false, "metadata": c.Metadata,
@@ -87,7 +92,7 @@ func (a *act) renderCharge(c *Charge) object {
 		"payment_intent": ref{"payment_intent", c.PaymentIntent}, "payment_method": c.PaymentMethod,
 		"receipt_email": orNull(c.ReceiptEmail), "receipt_number": nil, "receipt_url": nil,
 		"refunded": c.AmountRefunded == c.Amount && c.Amount > 0,
-		"refunds":  hidden(func() any { return listObject("/v1/charges/"+c.ID+"/refunds", []any{}, false) }),
+		"refunds":  hidden(func() any { return a.refundsOf(c) }),
 		"review":   nil, "shipping": nil, "source": nil, "source_transfer": nil, "statement_descriptor": nil,
 		"statement_descriptor_suffix": nil, "status": c.status(), "transfer_data": nil, "transfer_group": nil,
 	}
@@ -119,11 +124,15 @@ func (a *act) renderChargeCard(o object, c *Charge) {
 		o["billing_details"], o["payment_method_details"] = (&PaymentMethod{}).renderBilling(), nil
 		return
 	}
+	if pm.Bank {
+		o["billing_details"], o["payment_method_details"] = pm.renderBilling(), pm.bankDetails()
+		return
+	}
 	var secure any
 	if pm.Authenticated {
 		secure = object{
 			"authentication_flow": "challenge", "electronic_commerce_indicator": "05",
-			"exemption_indicator": nil, "exemption_indicator_applied": nil, "result": "authenticated",
+			"exemption_indicator": nil, "result": "authenticated",
 			"result_reason": nil, "transaction_id": nil, "version": "2.2.0",
 		}
 	}

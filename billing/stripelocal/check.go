@@ -166,10 +166,15 @@ func (sh *shape) checkScalar(n *node) *Error {
 	case "enum":
 		return sh.checkEnum(n)
 	}
-	if utf8.RuneCountInString(n.scalar) > maxString {
-		return invalid("parameter_invalid_string", n.name, fmt.Sprintf("Invalid string: must be at most %d characters", maxString))
+	return sh.checkLength(n)
+}
+
+func (sh *shape) checkLength(n *node) *Error {
+	if sh.kind != "str" || utf8.RuneCountInString(n.scalar) <= sh.max {
+		return nil
 	}
-	return nil
+	shown := []rune(n.scalar)
+	return invalid("parameter_invalid_string", n.name, fmt.Sprintf("Invalid string: %s...%s; must be at most %d characters", string(shown[:min(10, len(shown))]), string(shown[len(shown)-min(5, len(shown)):]), sh.max))
 }
 
 func checkInteger(n *node) *Error {

@@ -115,7 +115,11 @@ func (a *act) sessionLines(in *input) ([]CheckoutLine, error) {
 		if price.Interval != "" {
 			items = append(items, newItem{price: price, quantity: p.num("quantity")})
 		}
-		lines = append(lines, CheckoutLine{ID: a.ids.long("li_1"), Price: price.ID, Quantity: p.num("quantity")})
+		line := CheckoutLine{ID: a.ids.long("li_1"), Price: price.ID, Quantity: p.num("quantity")}
+		if err := line.takeAdjustable(p.at("adjustable_quantity")); err != nil {
+			return nil, err
+		}
+		lines = append(lines, line)
 	}
 	switch {
 	case len(lines) == 0:
@@ -129,15 +133,24 @@ func (a *act) sessionLines(in *input) ([]CheckoutLine, error) {
 	return lines, checkItems(items)
 }
 
+// takeAdjustable reads the bounds within which a quantity may be changed
+// (defaults of the API: 0, taken as 1 here, and 99).
+func (l *CheckoutLine) takeAdjustable(p params) error {
+	if l.Adjustable = p.flag("enabled"); !l.Adjustable {
+		return nil
+	}
+	l.Minimum, l.Maximum = max(1, p.num("minimum")), p.numOr("maximum", 99)
+	if l.Quantity < l.Minimum || l.Quantity > l.Maximum {
+		return invalid("", p.name("minimum"), "The quantity must lie between the minimum and the maximum of `adjustable_quantity`.")
+	}
+	return nil
+}
+
 func (a *act) sessionPrice(in *input, p params, i int) (*Price, error) {
-	price, ok := a.state.Prices.get(p.str("price"))
+	price, err := a.priceIn(p)
 	switch {
-	case !p.has("price"):
-		return nil, missing(p.name("price"))
-	case !ok:
-		return nil, noSuch("price", p.str("price"), p.name("price"))
-	case !price.Active:
-		return nil, invalid("", p.name("price"), "The price specified is inactive. This field only accepts active prices.")
+	case err != nil:
+		return nil, err
 	case in.str("mode") == "payment" && price.Interval != "":
 		return nil, invalid("", "line_items", "You specified `payment` mode but passed a recurring price. Either switch to `subscription` mode or use only one-time prices.")
 	case !p.has("quantity"):

@@ -27,6 +27,7 @@ type CheckoutSession struct {
 	PaymentIntent       string
 	IntentDescription   string
 	IntentMetadata      map[string]string
+	IntentShipping      *Shipping
 	FutureUsage         string
 	PaymentStatus       string
 	SetupIntent         string
@@ -41,6 +42,14 @@ type CheckoutSession struct {
 	SuccessURL          string
 	TaxIDCollection     bool
 	PhoneCollection     bool
+	Discount            *Discount
+	MethodTypes         []string
+	SettlesAt           int64 // when a bank debit ends; 0 is never
+	EnteredPhone        string
+	EnteredAddress      *Address
+	EnteredTaxID        string
+	UpdateName          bool // customer_update
+	UpdateAddress       bool
 }
 
 // CheckoutLine is one thing to be bought.
@@ -48,14 +57,17 @@ type CheckoutLine struct {
 	ID       string
 	Price    string
 	Quantity int64
+
+	Adjustable       bool // by whoever pays, within bounds
+	Minimum, Maximum int64
 }
 
-const checkoutParams = "mode:payment|subscription|setup customer customer_email client_reference_id success_url cancel_url " +
-	"line_items[]{price quantity:int adjustable_quantity{enabled:bool! minimum:int maximum:int}} metadata:map? " +
-	"subscription_data{metadata:map trial_period_days:int trial_end:time description billing_cycle_anchor:time proration_behavior:create_prorations|none trial_settings{end_behavior{missing_payment_method:cancel|create_invoice|pause!}!}} " +
-	"payment_intent_data{metadata:map description setup_future_usage:on_session|off_session receipt_email} " +
-	"allow_promotion_codes:bool automatic_tax{enabled:bool! liability:any} billing_address_collection:auto|required currency " +
-	"customer_creation:always|if_required customer_update{address:auto|never name:auto|never shipping:auto|never} expires_at:time locale " +
+const checkoutParams = "mode:payment|subscription|setup customer customer_email client_reference_id:200 success_url cancel_url " +
+	"line_items[]{price " + inlinePrice + "quantity:int adjustable_quantity{enabled:bool! minimum:int maximum:int}} metadata:map " +
+	"subscription_data{metadata:map trial_period_days:int trial_end:time description:500 billing_cycle_anchor:time proration_behavior:create_prorations|none trial_settings{end_behavior{missing_payment_method:cancel|create_invoice|pause!}!}} " +
+	"payment_intent_data{metadata:map description:1000 setup_future_usage:on_session|off_session receipt_email shipping{address{city country line1! line2 postal_code state}! carrier name! phone tracking_number}} " +
+	"allow_promotion_codes:bool discounts[]{coupon promotion_code} automatic_tax{enabled:bool! liability:any} billing_address_collection:auto|required currency " +
+	"customer_creation:always|if_required customer_update{address:auto|never name:auto|never shipping:auto|never} expires_at:time " + locales + " " +
 	"payment_method_collection:always|if_required payment_method_types[] phone_number_collection{enabled:bool!} " +
 	"submit_type:auto|book|donate|pay tax_id_collection{enabled:bool! required:if_supported|never} ui_mode:hosted|embedded "
 
@@ -67,6 +79,7 @@ func checkoutSessionResource() resource {
 		arm: func(a *act) {
 			for _, cs := range a.state.Sessions.all {
 				a.armSession(cs)
+				a.armBank(cs)
 			}
 		},
 		routes: []route{
@@ -97,6 +110,9 @@ func (a *act) createSession(in *input) (any, error) {
 	cs.Base = Base{ID: "cs_test_a1" + a.ids.token(56), Created: a.at}
 	price, _ := a.state.Prices.get(lines[0].Price)
 	cs.Currency = price.Currency
+	if err := a.takeSessionDiscount(cs, in); err != nil {
+		return nil, err
+	}
 	a.state.Sessions.insert(cs)
 	a.armSession(cs)
 	return a.renderSession(cs), nil
@@ -115,6 +131,10 @@ func (cs *CheckoutSession) take(p params) {
 	p.at("automatic_tax").setFlag("enabled", &cs.AutomaticTax)
 	p.at("tax_id_collection").setFlag("enabled", &cs.TaxIDCollection)
 	p.at("phone_number_collection").setFlag("enabled", &cs.PhoneCollection)
+	if p.has("payment_method_types") {
+		cs.MethodTypes = p.strs("payment_method_types")
+	}
+	cs.UpdateName, cs.UpdateAddress = p.at("customer_update").str("name") == "auto", p.at("customer_update").str("address") == "auto"
 	sub, intent := p.at("subscription_data"), p.at("payment_intent_data")
 	cs.SubMetadata, cs.IntentMetadata = sub.metadata(), intent.metadata()
 	sub.setStr("description", &cs.SubDescription)
@@ -122,6 +142,7 @@ func (cs *CheckoutSession) take(p params) {
 	sub.setNum("trial_end", &cs.SubTrialEnd)
 	sub.at("trial_settings").at("end_behavior").setStr("missing_payment_method", &cs.SubMissingMethod)
 	intent.setStr("description", &cs.IntentDescription)
+	intent.setShipping(&cs.IntentShipping)
 	intent.setStr("setup_future_usage", &cs.FutureUsage)
 }
 
@@ -212,24 +233,13 @@ func (a *act) expireSession(cs *CheckoutSession) {
 	a.emit("checkout.session.expired", a.renderSession(cs))
 }
 
-// amount is what the session asks for now; a trial asks for nothing.
-func (a *act) sessionAmount(cs *CheckoutSession) int64 {
-	var sum int64
-	for _, l := range cs.Lines {
-		if p, ok := a.state.Prices.get(l.Price); ok && (p.Interval == "" || !cs.hasTrial()) {
-			sum += p.amount(l.Quantity)
-		}
-	}
-	return sum
-}
-
 func (cs *CheckoutSession) hasTrial() bool { return cs.SubTrialDays > 0 || cs.SubTrialEnd > 0 }
 
 func (a *act) renderSession(cs *CheckoutSession) object {
-	amount := a.sessionAmount(cs)
+	sums := a.sums(cs)
 	o := object{
 		"id": cs.ID, "object": "checkout.session", "after_expiration": nil, "allow_promotion_codes": nil,
-		"amount_subtotal": amount, "amount_total": amount,
+		"amount_subtotal": sums.subtotal, "amount_total": sums.total(),
 		"automatic_tax":              object{"enabled": cs.AutomaticTax, "liability": nil, "status": nil},
 		"billing_address_collection": orNull(cs.BillingAddress), "cancel_url": orNull(cs.CancelURL),
 		"client_reference_id": orNull(cs.ClientReferenceID), "client_secret": nil, "consent": nil,
@@ -241,13 +251,13 @@ func (a *act) renderSession(cs *CheckoutSession) object {
 		"livemode": false, "locale": orNull(cs.Locale), "metadata": cs.Metadata, "mode": cs.Mode,
 		"payment_intent": ref{"payment_intent", ""}, "payment_link": nil,
 		"payment_method_collection": cs.MethodCollection, "payment_method_configuration_details": nil,
-		"payment_method_options": object{}, "payment_method_types": []any{"card"}, "payment_status": cs.PaymentStatus,
+		"payment_method_options": object{}, "payment_method_types": cs.methodTypes(), "payment_status": cs.PaymentStatus,
 		"phone_number_collection": object{"enabled": cs.PhoneCollection}, "recovered_from": nil,
 		"saved_payment_method_options": nil, "setup_intent": nil, "shipping_address_collection": nil,
 		"shipping_cost": nil, "shipping_details": nil, "shipping_options": []any{}, "status": cs.Status,
 		"submit_type": orNull(cs.SubmitType), "subscription": ref{"subscription", cs.Subscription},
 		"success_url":   orNull(cs.SuccessURL),
-		"total_details": object{"amount_discount": 0, "amount_shipping": 0, "amount_tax": 0},
+		"total_details": a.renderTotals(cs),
 		"ui_mode":       "hosted", "url": nil,
 		"line_items": hidden(func() any { return a.renderSessionLines(cs) }),
 	}
@@ -291,31 +301,31 @@ func (a *act) renderCustomerDetails(cs *CheckoutSession) any {
 	if cs.Status == "complete" {
 		taxIDs = []any{}
 	}
+	if cs.EnteredTaxID != "" && cs.Status == "complete" {
+		taxIDs = []any{object{"type": taxIDType(cs.EnteredTaxID), "value": cs.EnteredTaxID}}
+	}
 	return object{
-		"address": nil, "email": email, "name": orNull(name), "phone": nil, "tax_exempt": "none", "tax_ids": taxIDs,
+		"address": cs.EnteredAddress.render(), "email": email, "name": orNull(name), "phone": orNull(cs.EnteredPhone), "tax_exempt": "none", "tax_ids": taxIDs,
 	}
 }
 
 func (a *act) renderSessionLines(cs *CheckoutSession) object {
 	data := []any{}
-	for _, l := range cs.Lines {
-		data = append(data, a.renderSessionLine(cs, l))
+	sums := a.sums(cs)
+	for i, l := range cs.Lines {
+		data = append(data, a.renderSessionLine(cs, l, sums.lines[i]))
 	}
 	return listObject("/v1/checkout/sessions/"+cs.ID+"/line_items", data, false)
 }
 
-func (a *act) renderSessionLine(cs *CheckoutSession, l CheckoutLine) object {
+func (a *act) renderSessionLine(cs *CheckoutSession, l CheckoutLine, sums checkoutLineSums) object {
 	o := object{
 		"id": l.ID, "object": "item", "amount_discount": 0, "amount_subtotal": 0, "amount_tax": 0, "amount_total": 0,
 		"currency": cs.Currency, "description": "", "price": nil, "quantity": l.Quantity,
 	}
 	if p, ok := a.state.Prices.get(l.Price); ok {
-		amount := p.amount(l.Quantity)
-		if p.Interval != "" && cs.hasTrial() {
-			amount = 0
-		}
 		o["price"], o["description"] = a.renderPrice(p), a.productName(p)
-		o["amount_subtotal"], o["amount_total"] = amount, amount
+		o["amount_subtotal"], o["amount_discount"], o["amount_total"] = sums.subtotal, sums.discount, sums.subtotal-sums.discount
 	}
 	return o
 }

@@ -13,8 +13,12 @@ import (
 // for this machine alone.
 func (s *Server) mountControl(mux *http.ServeMux) {
 	mux.HandleFunc("GET /_usher/deliveries", s.showDeliveries)
+	s.mountWebhookControl(mux)
+	s.mountFaults(mux)
 	mux.HandleFunc("GET /_usher/clock", s.showClock)
 	mux.HandleFunc("POST /_usher/clock", s.moveClock)
+	mux.HandleFunc("GET /_usher/settings", s.showSettings)
+	mux.HandleFunc("POST /_usher/settings", s.changeSettings)
 }
 
 // deliveryView is one delivery as /_usher/deliveries shows it.
@@ -30,7 +34,7 @@ type deliveryView struct {
 	NextAt     string `json:"next_at"` // RFC 3339, empty where none is to come
 }
 
-// showDeliveries lists deliveries oldest first; ?status= and ?event= narrow it.
+// showDeliveries lists deliveries oldest first; ?status=, ?event= and ?type= narrow it.
 func (s *Server) showDeliveries(w http.ResponseWriter, req *http.Request) {
 	views := []deliveryView{}
 	_ = s.perform(cause{}, func(a *act) error {
@@ -40,6 +44,9 @@ func (s *Server) showDeliveries(w http.ResponseWriter, req *http.Request) {
 				continue
 			}
 			if wanted := req.FormValue("event"); wanted != "" && wanted != view.Event {
+				continue
+			}
+			if wanted := req.FormValue("type"); wanted != "" && !matchesAny(view.Type, []string{wanted}) {
 				continue
 			}
 			views = append(views, view)

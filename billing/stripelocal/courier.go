@@ -133,13 +133,24 @@ func (b *mailbox) sleep(ctx context.Context, wait time.Duration) {
 }
 
 func (c *courier) attempt(box *mailbox, d *Delivery) {
-	req, err := c.request(d)
-	if err != nil {
-		c.record(box, d, 0, err.Error())
+	fault, wrong := c.faultOf(d)
+	switch {
+	case wrong && fault.Kind == DuplicateDelivery:
+		c.deliver(d)
+	case wrong:
+		c.detain(box, d, fault)
 		return
 	}
-	status, problem := c.send(req)
+	status, problem := c.deliver(d)
 	c.record(box, d, status, problem)
+}
+
+func (c *courier) deliver(d *Delivery) (int, string) {
+	req, err := c.request(d)
+	if err != nil {
+		return 0, err.Error()
+	}
+	return c.send(req)
 }
 
 // request is the signed call, made anew for every attempt.

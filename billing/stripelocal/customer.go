@@ -1,6 +1,9 @@
 package stripelocal
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Customer is who pays.
 type Customer struct {
@@ -14,12 +17,14 @@ type Customer struct {
 	Email                string
 	InvoicePrefix        string
 	DefaultPaymentMethod string
+	DefaultSource        string // a card of the older kind, made of a token
 	Footer               string
 	Metadata             map[string]string
 	Name                 string
 	NextInvoice          int64
 	Phone                string
 	Locales              []string
+	Shipping             *Shipping
 	TaxExempt            string
 	TestClock            string
 }
@@ -28,9 +33,10 @@ type Customer struct {
 type Address struct{ City, Country, Line1, Line2, PostalCode, State string }
 
 const (
-	addressParams  = "{city? country? line1? line2? postal_code? state?}? "
-	customerParams = "address" + addressParams + "balance:int description? email? invoice_prefix metadata:map? name? next_invoice_sequence:int phone? " +
-		"preferred_locales[]? tax_exempt:exempt|none|reverse? invoice_settings{default_payment_method? footer? custom_fields:any rendering_options:any} "
+	addressLines   = "{city? country? line1? line2? postal_code? state?}"
+	addressParams  = addressLines + "? "
+	customerParams = "address" + addressParams + "balance:int description? email:512? invoice_prefix metadata:map? name:256? next_invoice_sequence:int phone:20? " +
+		"preferred_locales[] shipping{address" + addressLines + "! name! phone}? source tax_exempt:exempt|none|reverse? invoice_settings{default_payment_method? footer?} "
 )
 
 func customerResource() resource {
@@ -40,10 +46,13 @@ func customerResource() resource {
 			func(a *act, c *Customer) object { return a.renderCustomer(c) }),
 		routes: []route{
 			{"POST /v1/customers", customerParams + "payment_method test_clock", (*act).createCustomer},
-			{"GET /v1/customers", listParams + "email test_clock", (*act).listCustomers},
+			{"GET /v1/customers", listParams + "email:512 test_clock", (*act).listCustomers},
 			{"GET /v1/customers/{id}", "", (*act).getCustomer},
 			{"POST /v1/customers/{id}", customerParams, (*act).updateCustomer},
 			{"DELETE /v1/customers/{id}", "", (*act).deleteCustomer},
+			{"POST /v1/customers/{id}/sources", "source! metadata:map", (*act).createSource},
+			{"GET /v1/customers/{id}/sources", "object limit:int starting_after ending_before", (*act).listSources},
+			{"DELETE /v1/customers/{id}/sources/{source}", "", (*act).deleteSource},
 		},
 	}
 }
@@ -52,20 +61,59 @@ func (a *act) createCustomer(in *input) (any, error) {
 	if err := checkEmail(in.params); err != nil {
 		return nil, err
 	}
-	var method *PaymentMethod
-	if in.has("payment_method") {
-		var err error
-		if method, err = a.usableMethod(in.str("payment_method"), "payment_method"); err != nil {
-			return nil, err
-		}
+	if err := a.checkClock(in.params); err != nil {
+		return nil, err
+	}
+	method, err := a.firstMethod(in.params)
+	if err != nil {
+		return nil, err
 	}
 	c := &Customer{TestClock: in.str("test_clock"), TaxExempt: "none", NextInvoice: 1, Metadata: in.metadata()}
 	c.take(in.params)
+	if in.at("invoice_settings").str("default_payment_method") != "" {
+		c.DefaultPaymentMethod = method.ID
+	}
 	a.addCustomer(c)
 	if method != nil {
 		a.attach(method, c)
 	}
+	if method != nil && isSource(method) {
+		a.addSource(c, method)
+	}
 	return a.renderCustomer(c), nil
+}
+
+// firstMethod is the card that a customer is to begin with.
+func (a *act) firstMethod(p params) (*PaymentMethod, error) {
+	var method *PaymentMethod
+	var err error
+	switch preferred := p.at("invoice_settings").str("default_payment_method"); {
+	case preferred != "" && preferred != p.str("payment_method"):
+		return nil, notTheirs(preferred)
+	case p.has("payment_method"):
+		method, err = a.usableMethod(p.str("payment_method"), "payment_method")
+	case p.has("source"):
+		method, err = a.methodOfToken(p.str("source"), "source", "card_1")
+	}
+	if err != nil || method == nil {
+		return nil, err
+	}
+	return method, a.checkAttachable(method, "")
+}
+
+// checkAttachable says whether a customer may have a card.
+func (a *act) checkAttachable(pm *PaymentMethod, customer string) error {
+	if pm.Customer != "" && pm.Customer != customer {
+		return invalid("", "", "The payment method you provided has already been attached to a customer.")
+	}
+	if result, decline := pm.setupOutcome(); result == refused {
+		return declined(decline)
+	}
+	return nil
+}
+
+func notTheirs(id string) *Error {
+	return invalid("resource_missing", "invoice_settings[default_payment_method]", "The customer does not have a payment method with the ID "+id+". The payment method must be attached to the customer.")
 }
 
 // addCustomer stores a customer and tells of it.
@@ -103,6 +151,7 @@ func (c *Customer) take(p params) {
 	p.setNum("next_invoice_sequence", &c.NextInvoice)
 	p.setStr("phone", &c.Phone)
 	p.setMetadata(&c.Metadata)
+	p.setShipping(&c.Shipping)
 	if p.has("preferred_locales") {
 		c.Locales = p.strs("preferred_locales")
 	}
@@ -172,7 +221,20 @@ func (a *act) updateCustomer(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	var source *PaymentMethod
+	if in.has("source") {
+		if source, err = a.methodOfToken(in.str("source"), "source", "card_1"); err == nil {
+			err = a.checkAttachable(source, c.ID)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
 	a.changeCustomer(c, func() { c.take(in.params) })
+	if source != nil {
+		a.attach(source, c)
+		a.addSource(c, source)
+	}
 	return a.renderCustomer(c), nil
 }
 
@@ -182,7 +244,7 @@ func (a *act) checkCustomerUpdate(c *Customer, p params) error {
 	}
 	id := p.at("invoice_settings").str("default_payment_method")
 	if pm, ok := a.state.PaymentMethods.get(id); id != "" && (!ok || pm.Customer != c.ID) {
-		return noSuch("PaymentMethod", id, "invoice_settings[default_payment_method]")
+		return notTheirs(id)
 	}
 	return nil
 }
@@ -202,15 +264,15 @@ func (a *act) deleteCustomer(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, sub := range a.state.Subscriptions.by("customer", c.ID) {
-		if !sub.ended() {
-			a.endSubscription(sub, "canceled", "cancellation_requested")
-		}
-	}
-	whole := a.renderCustomer(c)
-	a.state.Customers.change(c, func() { c.Deleted = true })
-	a.emit("customer.deleted", whole)
+	a.removeCustomer(c)
 	return a.renderCustomer(c), nil
+}
+
+// releaseMethods takes a deleted customer's cards from it; nobody can use them again.
+func (a *act) releaseMethods(c *Customer) {
+	for _, pm := range slices.Clone(a.state.PaymentMethods.by("customer", c.ID)) {
+		a.state.PaymentMethods.change(pm, func() { pm.Customer, pm.Spent = "", true })
+	}
 }
 
 func (a *act) listCustomers(in *input) (any, error) {
@@ -232,17 +294,17 @@ func (a *act) renderCustomer(c *Customer) object {
 	return object{
 		"id": c.ID, "object": "customer", "created": c.Created, "livemode": false,
 		"address": c.Address.render(), "balance": c.Balance, "currency": orNull(c.Currency),
-		"default_source": nil, "delinquent": c.Delinquent, "description": orNull(c.Description),
+		"default_source": ref{"card", c.DefaultSource}, "delinquent": c.Delinquent, "description": orNull(c.Description),
 		"discount": nil, "email": orNull(c.Email), "invoice_prefix": c.InvoicePrefix,
 		"invoice_settings": object{
 			"custom_fields": nil, "default_payment_method": ref{"payment_method", c.DefaultPaymentMethod},
 			"footer": orNull(c.Footer), "rendering_options": nil,
 		},
 		"metadata": c.Metadata, "name": orNull(c.Name), "next_invoice_sequence": c.NextInvoice,
-		"phone": orNull(c.Phone), "preferred_locales": c.Locales, "shipping": nil,
+		"phone": orNull(c.Phone), "preferred_locales": c.Locales, "shipping": c.Shipping.render(),
 		"tax_exempt": c.TaxExempt, "test_clock": ref{"test_clock", c.TestClock},
 		"subscriptions": hidden(func() any { return a.subscriptionsOf(c) }),
-		"sources":       hidden(func() any { return listObject("/v1/customers/"+c.ID+"/sources", []any{}, false) }),
+		"sources":       hidden(func() any { return a.sourcesOf(c) }),
 		"tax_ids":       hidden(func() any { return listObject("/v1/customers/"+c.ID+"/tax_ids", []any{}, false) }),
 	}
 }

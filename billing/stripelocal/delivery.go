@@ -27,7 +27,9 @@ type Delivery struct {
 	LastStatus int   // HTTP status of the last attempt, 0 where none came
 	LastError  string
 
-	first chan struct{} // closed after the first attempt
+	first    chan struct{} // closed after the first attempt
+	awaited  bool          // first is closed
+	detained bool          // a fault has held it up once
 }
 
 func (a *act) newDelivery(e *Event, w *WebhookEndpoint) *Delivery {
@@ -52,7 +54,13 @@ func (d *Delivery) record(status int, problem string, now time.Time) {
 	default:
 		d.NextAt = now.Add(backoff(d.Attempts)).UnixMilli()
 	}
-	if d.first != nil && d.Attempts == 1 {
+	d.release()
+}
+
+// release lets go whoever waits for the first attempt.
+func (d *Delivery) release() {
+	if d.first != nil && !d.awaited {
+		d.awaited = true
 		close(d.first)
 	}
 }

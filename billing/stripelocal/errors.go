@@ -17,6 +17,7 @@ type Error struct {
 	Charge        string // id
 	PaymentIntent string // id, rendered whole
 	PaymentMethod string // id, rendered whole
+	SetupIntent   string // id, rendered whole
 }
 
 func (e *Error) Error() string { return e.Message }
@@ -40,6 +41,14 @@ func notFound(what, id, param string) *Error {
 	e := noSuch(what, id, param)
 	e.Status = http.StatusNotFound
 	return e
+}
+
+// inPath makes of a refused id a 404, where the id stood in the path.
+func inPath(err error) error {
+	if e := asError(err); e.Code == "resource_missing" {
+		e.Status = http.StatusNotFound
+	}
+	return err
 }
 
 func unauthorized(message string) *Error {
@@ -75,6 +84,9 @@ func (a *act) renderError(e *Error) object {
 	}
 	if pm, ok := a.state.PaymentMethods.get(e.PaymentMethod); ok {
 		body["payment_method"] = a.renderPaymentMethod(pm)
+	}
+	if si, ok := a.state.SetupIntents.get(e.SetupIntent); ok {
+		body["setup_intent"] = a.renderSetupIntent(si)
 	}
 	return object{"error": body}
 }

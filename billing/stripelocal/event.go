@@ -60,7 +60,7 @@ func changes(before, after object) object {
 	out := object{}
 	for name, was := range before {
 		is := after[name]
-		if isHidden(was) || bytes.Equal(encode(was), encode(is)) {
+		if isHidden(was) || sameValue(was, is) {
 			continue
 		}
 		out[name] = was
@@ -76,6 +76,30 @@ func changes(before, after object) object {
 		}
 	}
 	return out
+}
+
+// sameValue says whether two values are the same as JSON. Most are plain, and
+// need not be written to be compared.
+func sameValue(x, y any) bool {
+	switch x := x.(type) {
+	case string:
+		if y, ok := y.(string); ok {
+			return x == y
+		}
+	case bool:
+		if y, ok := y.(bool); ok {
+			return x == y
+		}
+	case int64:
+		if y, ok := y.(int64); ok {
+			return x == y
+		}
+	case nil:
+		if y == nil {
+			return true
+		}
+	}
+	return bytes.Equal(encode(x), encode(y))
 }
 
 func isHidden(v any) bool {

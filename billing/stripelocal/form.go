@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // maxNesting bounds what a form name may nest: a[b][c]… Stripe's own deepest
@@ -45,6 +46,9 @@ func (n *node) decodePair(pair string) *Error {
 	value, valueErr := url.QueryUnescape(rawValue)
 	if nameErr != nil || valueErr != nil {
 		return invalid("", "", "Invalid request: the form could not be decoded.")
+	}
+	if !utf8.ValidString(name) || !utf8.ValidString(value) {
+		return invalid("", "", "Invalid request: the form is not UTF-8.")
 	}
 	path, ok := splitName(name)
 	if !ok {

@@ -2,6 +2,7 @@ package stripelocal
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -13,11 +14,13 @@ import (
 // (required) and ? (an empty string unsets it). Types are str (the default),
 // int, bool, time (unix seconds), when (time or "now"), decimal, range (time or
 // gt gte lt lte), map (metadata) and any (taken, whatever it is); words with |
-// between them are an enumeration.
+// between them are an enumeration; a number is a string of at most so many
+// characters.
 type shape struct {
 	name      string
 	kind      string
 	choices   []string
+	max       int // characters of a str
 	list      bool
 	required  bool
 	clearable bool
@@ -26,6 +29,9 @@ type shape struct {
 }
 
 const rangeFields = "gt:int gte:int lt:int lte:int"
+
+// locales is the parameter of hosted pages that names their language.
+const locales = "locale:auto|bg|cs|da|de|el|en|en-GB|es|es-419|et|fi|fil|fr|fr-CA|hr|hu|id|it|ja|ko|lt|lv|ms|mt|nb|nl|pl|pt|pt-BR|ro|ru|sk|sl|sv|th|tr|vi|zh|zh-HK|zh-TW"
 
 // parseShape reads a route's line; an error is a mistake in this package.
 func parseShape(line string) (*shape, error) {
@@ -59,7 +65,7 @@ func (p *shapeParser) fields(into *shape) error {
 }
 
 func (p *shapeParser) field() (*shape, error) {
-	f := &shape{name: p.word("[{:!? }\n\t"), kind: "str"}
+	f := &shape{name: p.word("[{:!? }\n\t"), kind: "str", max: maxString}
 	if f.name == "" {
 		return nil, fmt.Errorf("a name is missing before %q", p.text)
 	}
@@ -86,6 +92,9 @@ func (p *shapeParser) content(f *shape) error {
 		f.kind = p.word("!? }\n\t")
 		if strings.Contains(f.kind, "|") {
 			f.choices, f.kind = strings.Split(f.kind, "|"), "enum"
+		}
+		if most, err := strconv.Atoi(f.kind); err == nil {
+			f.max, f.kind = most, "str"
 		}
 	}
 	return nil

@@ -32,6 +32,8 @@ type local struct {
 	url  string
 	api  *client.API
 	time *atomic.Int64 // unix seconds of the injected clock
+
+	valid *validator
 }
 
 func start(t *testing.T, o stripelocal.Options) *local {
@@ -43,10 +45,12 @@ func start(t *testing.T, o stripelocal.Options) *local {
 	if err != nil {
 		t.Fatalf("New: %v", err)
 	}
-	web := httptest.NewServer(s.Handler())
+	l.valid = validated(t, s.Handler())
+	web := httptest.NewServer(l.valid)
 	s.SetOrigin(web.URL)
 	l.Server, l.url, l.api = s, web.URL, newClient(web.URL)
 	t.Cleanup(func() {
+		l.checkEverything()
 		web.Close()
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
@@ -60,6 +64,17 @@ func newClient(base string) *client.API {
 		URL: stripe.String(base), MaxNetworkRetries: stripe.Int64(0), LeveledLogger: &stripe.LeveledLogger{Level: stripe.LevelNull},
 	})
 	return client.New(testKey, &stripe.Backends{API: backend, Connect: backend, Uploads: backend})
+}
+
+// checkEverything ends every test: what the server told, all of it, must be as Stripe would tell it.
+func (l *local) checkEverything() {
+	if l.t.Failed() {
+		return
+	}
+	l.valid.checkAllEvents(l.AllEvents())
+	for _, problem := range l.Broken() {
+		l.t.Errorf("corrupt state: %s", problem)
+	}
 }
 
 // must fails the test on an error of the API.

@@ -15,24 +15,32 @@ type Invoice struct {
 	CustomerEmail    string
 	CustomerName     string
 	CustomerAddress  *Address
+	CreditedBefore   int64 // by credit notes, while it was open
+	CreditedAfter    int64 // by credit notes, once it was paid
+	DaysUntilDue     int64
 	DefaultMethod    string
 	Description      string
+	Discounts        []InvoiceDiscount
 	DueDate          int64
 	EffectiveAt      int64
 	EndingBalance    int64
 	BalanceApplied   bool // StartingBalance and EndingBalance are settled
 	FinalizesAt      int64
 	FinalizedAt      int64
+	FirstRefusal     int64 // what retries are counted from
 	Footer           string
 	Lines            []InvoiceLine
 	Metadata         map[string]string
 	NextAttempt      int64
 	Number           string
+	OverdueTold      bool
 	PaidAt           int64
 	PaidOutOfBand    bool
 	PaymentIntent    string
 	PeriodEnd        int64
 	PeriodStart      int64
+	RefusedMethod    string // a card that is not asked again by itself
+	Retries          int    // automatic tries planned so far
 	StartingBalance  int64
 	Status           string // draft, open, paid, uncollectible, void
 	Subscription     string
@@ -74,16 +82,24 @@ func invoiceResource() resource {
 		},
 		routes: []route{
 			{"GET /v1/invoices", listParams + "customer status:draft|open|paid|uncollectible|void subscription collection_method:charge_automatically|send_invoice due_date:range", (*act).listInvoices},
+			{"POST /v1/invoices", invoiceParams + "effective_at:time customer! subscription currency pending_invoice_items_behavior:exclude|include", (*act).createInvoice},
+			{"GET /v1/invoices/upcoming", upcomingParams, (*act).upcomingInvoice},
+			{"GET /v1/invoices/upcoming/lines", upcomingParams + "limit:int starting_after ending_before", (*act).upcomingLines},
+			{"POST /v1/invoices/create_preview", previewParams, (*act).upcomingInvoice},
 			{"GET /v1/invoices/{id}", "", (*act).getInvoice},
+			{"POST /v1/invoices/{id}", invoiceParams + "effective_at:time?", (*act).updateInvoice},
+			{"DELETE /v1/invoices/{id}", "", (*act).deleteInvoice},
 			{"GET /v1/invoices/{id}/lines", "limit:int starting_after ending_before", (*act).listInvoiceLines},
 			{"POST /v1/invoices/{id}/finalize", "auto_advance:bool", (*act).finalizeInvoiceCall},
-			{"POST /v1/invoices/{id}/pay", "paid_out_of_band:bool payment_method off_session:bool forgive:bool", (*act).payInvoiceCall},
+			{"POST /v1/invoices/{id}/pay", "paid_out_of_band:bool payment_method off_session:bool forgive:bool mandate? source", (*act).payInvoiceCall},
+			{"POST /v1/invoices/{id}/send", "", (*act).sendInvoiceCall},
 			{"POST /v1/invoices/{id}/void", "", (*act).voidInvoiceCall},
+			{"POST /v1/invoices/{id}/mark_uncollectible", "", (*act).markUncollectibleCall},
 		},
 	}
 }
 
-func (inv *Invoice) total() int64 {
+func (inv *Invoice) subtotal() int64 {
 	var sum int64
 	for _, l := range inv.Lines {
 		sum += l.Amount
@@ -91,9 +107,13 @@ func (inv *Invoice) total() int64 {
 	return sum
 }
 
-// amountDue is what is to be paid after the customer's balance, never negative.
+// total is the lines less the discounts.
+func (inv *Invoice) total() int64 { return inv.subtotal() - inv.discounted() }
+
+// amountDue is what is to be paid after the customer's balance and credit
+// notes, never negative.
 func (inv *Invoice) amountDue() int64 {
-	due := inv.total()
+	due := inv.total() - inv.CreditedBefore
 	if inv.BalanceApplied {
 		due += inv.StartingBalance - inv.EndingBalance
 	}
@@ -122,6 +142,7 @@ func (a *act) getInvoice(in *input) (any, error) {
 
 func (a *act) listInvoices(in *input) (any, error) {
 	rows := a.state.Invoices.all
+	named := in.has("subscription") || in.has("customer")
 	switch {
 	case in.has("subscription"):
 		rows = a.state.Invoices.by("subscription", in.str("subscription"))
@@ -130,7 +151,7 @@ func (a *act) listInvoices(in *input) (any, error) {
 	}
 	return listing[*Invoice]{
 		what: "invoice", table: a.state.Invoices, rows: rows,
-		keep:   func(i *Invoice) bool { return i.matches(in.params) },
+		keep:   func(i *Invoice) bool { return i.matches(in.params) && (named || !a.onTestClock(i.Customer)) },
 		render: func(i *Invoice) object { return a.renderInvoice(i) },
 	}.page(in)
 }
@@ -151,14 +172,26 @@ func (a *act) listInvoiceLines(in *input) (any, error) {
 	if err := checkLimit(limit); err != nil {
 		return nil, err
 	}
-	from := 0
+	return a.pageLines(inv, in, int(limit))
+}
+
+func (a *act) pageLines(inv *Invoice, in *input, limit int) (any, error) {
+	from, before := 0, in.str("ending_before")
 	if after := in.str("starting_after"); after != "" {
 		if from = inv.lineAfter(after); from < 0 {
 			return nil, noSuch("line_item", after, "starting_after")
 		}
 	}
-	upTo := min(len(inv.Lines), from+int(limit))
-	return listObject(in.url, a.renderLines(inv, from, upTo), upTo < len(inv.Lines)), nil
+	if before == "" {
+		upTo := min(len(inv.Lines), from+limit)
+		return listObject(in.url, a.renderLines(inv, from, upTo), upTo < len(inv.Lines)), nil
+	}
+	upTo := inv.lineAfter(before) - 1
+	if upTo < 0 {
+		return nil, noSuch("line_item", before, "ending_before")
+	}
+	from = max(0, upTo-limit)
+	return listObject(in.url, a.renderLines(inv, from, upTo), from > 0), nil
 }
 
 func (inv *Invoice) lineAfter(id string) int {
@@ -182,6 +215,7 @@ func (a *act) renderInvoice(inv *Invoice) object {
 	lines := listObject("/v1/invoices/"+inv.ID+"/lines", a.renderLines(inv, 0, shown), shown < len(inv.Lines))
 	lines["total_count"] = len(inv.Lines)
 	o["lines"] = lines
+	a.renderInvoiceDiscounts(o, inv)
 	if inv.SubProrationDate != 0 {
 		o["subscription_proration_date"] = inv.SubProrationDate
 	}
@@ -189,7 +223,7 @@ func (a *act) renderInvoice(inv *Invoice) object {
 }
 
 func (a *act) renderInvoiceSums(inv *Invoice) object {
-	total := inv.total()
+	subtotal, total := inv.subtotal(), inv.total()
 	o := object{
 		"id": inv.ID, "object": "invoice", "created": inv.Created, "livemode": false,
 		"amount_due": inv.amountDue(), "amount_paid": inv.AmountPaid, "amount_remaining": inv.remaining(),
@@ -206,7 +240,7 @@ func (a *act) renderInvoiceSums(inv *Invoice) object {
 			"finalized_at": timeOrNull(inv.FinalizedAt), "marked_uncollectible_at": timeOrNull(inv.UncollectibleAt),
 			"paid_at": timeOrNull(inv.PaidAt), "voided_at": timeOrNull(inv.VoidedAt),
 		},
-		"subtotal": total, "subtotal_excluding_tax": total, "total": total, "total_excluding_tax": total,
+		"subtotal": subtotal, "subtotal_excluding_tax": subtotal, "total": total, "total_excluding_tax": total,
 		"webhooks_delivered_at": timeOrNull(inv.DeliveredAt),
 	}
 	if inv.BalanceApplied {
@@ -240,7 +274,7 @@ func (a *act) renderInvoiceParty(inv *Invoice) object {
 	return o
 }
 
-// renderConstants are the fields that this server never fills.
+// renderConstants are the fields that hardly ever say anything.
 func (inv *Invoice) renderConstants() object {
 	return object{
 		"account_tax_ids": nil, "application": nil, "application_fee_amount": nil,
@@ -251,7 +285,7 @@ func (inv *Invoice) renderConstants() object {
 		"payment_settings": object{
 			"default_mandate": nil, "payment_method_options": nil, "payment_method_types": nil,
 		},
-		"post_payment_credit_notes_amount": 0, "pre_payment_credit_notes_amount": 0, "quote": nil,
+		"post_payment_credit_notes_amount": inv.CreditedAfter, "pre_payment_credit_notes_amount": inv.CreditedBefore, "quote": nil,
 		"receipt_number": nil, "rendering": nil, "shipping_cost": nil, "shipping_details": nil,
 		"statement_descriptor": nil, "tax": nil, "total_discount_amounts": []any{}, "total_tax_amounts": []any{},
 		"transfer_data": nil,
@@ -269,7 +303,7 @@ func (a *act) renderLines(inv *Invoice, from, upTo int) []any {
 func (a *act) renderLine(inv *Invoice, l InvoiceLine) object {
 	o := object{
 		"id": l.ID, "object": "line_item", "amount": l.Amount, "amount_excluding_tax": l.Amount,
-		"currency": inv.Currency, "description": orNull(l.Description), "discount_amounts": []any{},
+		"currency": inv.Currency, "description": orNull(l.Description), "discount_amounts": inv.lineDiscounts(l.ID),
 		"discountable": !l.Proration, "discounts": []any{}, "invoice": ref{"invoice", inv.ID}, "livemode": false,
 		"metadata": l.Metadata, "period": object{"end": l.PeriodEnd, "start": l.PeriodStart},
 		"plan": nil, "price": nil, "proration": l.Proration, "proration_details": l.renderProration(),
@@ -280,12 +314,20 @@ func (a *act) renderLine(inv *Invoice, l InvoiceLine) object {
 		o["invoice_item"] = ref{"invoiceitem", l.InvoiceItem}
 	}
 	if l.SubscriptionItem != "" {
-		o["subscription_item"] = ref{"subscription_item", l.SubscriptionItem}
+		o["subscription_item"] = a.itemReference(l.SubscriptionItem)
 	}
 	if p, ok := a.state.Prices.get(l.Price); ok {
 		o["price"], o["plan"], o["unit_amount_excluding_tax"] = a.renderPrice(p), p.renderPlan(), p.decimal()
 	}
 	return o
+}
+
+// itemReference can be expanded while the item is there.
+func (a *act) itemReference(id string) any {
+	if _, ok := a.state.Items.get(id); !ok {
+		return id
+	}
+	return ref{"subscription_item", id}
 }
 
 func (l *InvoiceLine) renderProration() object {

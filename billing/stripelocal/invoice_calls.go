@@ -9,6 +9,9 @@ func (a *act) finalizeInvoiceCall(in *input) (any, error) {
 		return nil, invalid("invoice_not_editable", "", "This invoice is already finalized, you can't re-finalize a non-draft invoice.")
 	}
 	in.setFlag("auto_advance", &inv.AutoAdvance)
+	if err := a.checkFinalizable(inv); err != nil {
+		return nil, err
+	}
 	a.finalize(inv)
 	return a.renderInvoice(inv), nil
 }
@@ -19,6 +22,9 @@ func (a *act) payInvoiceCall(in *input) (any, error) {
 		return nil, err
 	}
 	if err := checkPayable(inv); err != nil {
+		return nil, err
+	}
+	if err := a.checkFinalizable(inv); err != nil {
 		return nil, err
 	}
 	a.finalize(inv)
@@ -90,5 +96,57 @@ func (a *act) voidInvoiceCall(in *input) (any, error) {
 		return nil, invalid("", "", "You can only pass in open invoices. This invoice isn't open.")
 	}
 	a.void(inv)
+	if sub, ok := a.state.Subscriptions.get(inv.Subscription); ok {
+		a.afterVoid(sub, inv)
+	}
+	return a.renderInvoice(inv), nil
+}
+
+// afterVoid is what the loss of an invoice means to its subscription.
+func (a *act) afterVoid(sub *Subscription, inv *Invoice) {
+	switch {
+	case sub.Status == "incomplete" && inv.ID == sub.LatestInvoice:
+		a.endSubscription(sub, "incomplete_expired", "")
+	case sub.waitsFor(inv):
+		a.expirePendingUpdate(sub)
+	default:
+		a.afterSettlement(sub)
+	}
+}
+
+// markUncollectibleCall writes an invoice off; it can still be paid or voided.
+func (a *act) markUncollectibleCall(in *input) (any, error) {
+	inv, err := a.invoiceAt(in)
+	if err != nil {
+		return nil, err
+	}
+	if inv.Status != "open" {
+		return nil, invalid("", "", "You can only mark open invoices as uncollectible. This invoice isn't open.")
+	}
+	before := a.renderInvoice(inv)
+	inv.Status, inv.UncollectibleAt, inv.AutoAdvance, inv.NextAttempt = "uncollectible", a.nowOf(inv.Customer), false, 0
+	a.emitUpdate("invoice.updated", before, a.renderInvoice(inv))
+	a.emit("invoice.marked_uncollectible", a.renderInvoice(inv))
+	a.setDelinquent(inv.Customer, false)
+	if sub, ok := a.state.Subscriptions.get(inv.Subscription); ok {
+		a.afterSettlement(sub)
+	}
+	return a.renderInvoice(inv), nil
+}
+
+// sendInvoiceCall sends an invoice; only the event tells of it.
+func (a *act) sendInvoiceCall(in *input) (any, error) {
+	inv, err := a.invoiceAt(in)
+	if err != nil {
+		return nil, err
+	}
+	if inv.settled() {
+		return nil, invalid("", "", "You can only send open invoices. This invoice isn't open.")
+	}
+	if err := a.checkFinalizable(inv); err != nil {
+		return nil, err
+	}
+	a.finalize(inv)
+	a.emit("invoice.sent", a.renderInvoice(inv))
 	return a.renderInvoice(inv), nil
 }

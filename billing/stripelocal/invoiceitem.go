@@ -1,5 +1,7 @@
 package stripelocal
 
+import "strconv"
+
 // InvoiceItem waits for an invoice to be a line of. Amounts are minor units.
 type InvoiceItem struct {
 	Base
@@ -28,6 +30,9 @@ func invoiceItemResource() resource {
 		routes: []route{
 			{"GET /v1/invoiceitems", listParams + "customer invoice pending:bool", (*act).listInvoiceItems},
 			{"GET /v1/invoiceitems/{id}", "", (*act).getInvoiceItem},
+			{"POST /v1/invoiceitems", itemAmountParams + "customer! currency invoice subscription", (*act).createInvoiceItem},
+			{"POST /v1/invoiceitems/{id}", itemAmountParams, (*act).updateInvoiceItem},
+			{"DELETE /v1/invoiceitems/{id}", "", (*act).deleteInvoiceItem},
 		},
 	}
 }
@@ -54,17 +59,16 @@ func (a *act) addInvoiceItem(i *InvoiceItem) *InvoiceItem {
 	return i
 }
 
-// pendingLines moves what waits for the subscription onto an invoice.
-func (a *act) pendingLines(sub *Subscription, inv *Invoice) []InvoiceLine {
-	var lines []InvoiceLine
-	waiting := append([]*InvoiceItem{}, a.state.InvoiceItems.by("pending", sub.ID)...)
-	for _, i := range waiting {
-		a.state.InvoiceItems.change(i, func() { i.Invoice = inv.ID })
-		line := i.line()
-		line.ID = a.ids.long("il_1")
-		lines = append(lines, line)
+// pendingItems are what waits for a subscription's next invoice: its own items
+// and those of the customer alone.
+func (a *act) pendingItems(sub *Subscription) []*InvoiceItem {
+	items := append([]*InvoiceItem{}, a.state.InvoiceItems.by("pending", sub.ID)...)
+	for _, i := range a.state.InvoiceItems.by("pending", sub.Customer) {
+		if i.Currency == sub.Currency {
+			items = append(items, i)
+		}
 	}
-	return lines
+	return items
 }
 
 func (i *InvoiceItem) line() InvoiceLine {
@@ -92,7 +96,7 @@ func (a *act) listInvoiceItems(in *input) (any, error) {
 	return listing[*InvoiceItem]{
 		what: "invoiceitem", table: a.state.InvoiceItems, rows: rows,
 		keep: func(i *InvoiceItem) bool {
-			return (!in.has("invoice") || i.Invoice == in.str("invoice")) &&
+			return (in.has("customer") || !a.onTestClock(i.Customer)) && (!in.has("invoice") || i.Invoice == in.str("invoice")) &&
 				(!in.has("pending") || (i.Invoice == "") == in.flag("pending"))
 		},
 		render: func(i *InvoiceItem) object { return a.renderInvoiceItem(i) },
@@ -107,7 +111,7 @@ func (a *act) renderInvoiceItem(i *InvoiceItem) object {
 		"livemode": false, "metadata": i.Metadata, "period": object{"end": i.PeriodEnd, "start": i.PeriodStart},
 		"plan": nil, "price": nil, "proration": i.Proration, "quantity": i.Quantity,
 		"subscription": ref{"subscription", i.Subscription}, "tax_rates": []any{}, "test_clock": nil,
-		"unit_amount": nil, "unit_amount_decimal": nil,
+		"unit_amount": i.Amount, "unit_amount_decimal": strconv.FormatInt(i.Amount, 10),
 	}
 	if i.SubscriptionItem != "" {
 		o["subscription_item"] = i.SubscriptionItem

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"slices"
 	"strconv"
+	"strings"
+	"unicode/utf8"
 )
 
 // object is a rendered resource, or a part of one. Its values are those that
@@ -111,29 +113,19 @@ func appendObject(b []byte, o object) []byte {
 
 func orderedNames(o object) []string {
 	names := make([]string, 0, len(o))
+	for _, first := range []string{"id", "object"} {
+		if _, ok := o[first]; ok {
+			names = append(names, first)
+		}
+	}
+	ranked := len(names)
 	for name := range o {
-		names = append(names, name)
+		if name != "id" && name != "object" {
+			names = append(names, name)
+		}
 	}
-	slices.SortFunc(names, func(a, b string) int {
-		if x, y := rankName(a), rankName(b); x != y {
-			return x - y
-		}
-		if a < b {
-			return -1
-		}
-		return 1
-	})
+	slices.Sort(names[ranked:])
 	return names
-}
-
-func rankName(name string) int {
-	switch name {
-	case "id":
-		return 0
-	case "object":
-		return 1
-	}
-	return 2
 }
 
 func appendMap(b []byte, m map[string]string) []byte {
@@ -145,13 +137,25 @@ func appendMap(b []byte, m map[string]string) []byte {
 }
 
 func appendString(b []byte, s string) []byte {
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= 0x7f || c == '<' || c == '>' || c == '&' {
-			raw, _ := json.Marshal(s) // a string always encodes
-			return append(b, raw...)
-		}
+	if !isPlainText(s) {
+		raw, _ := json.Marshal(s) // a string always encodes
+		return append(b, raw...)
 	}
 	b = append(b, '"')
 	b = append(b, s...)
 	return append(b, '"')
+}
+
+// isPlainText says whether a string is in JSON as it is. U+2028 and U+2029 are
+// the only ones beyond ASCII that encoding/json escapes.
+func isPlainText(s string) bool {
+	ascii := true
+	for i := range len(s) {
+		c := s[i]
+		if c < ' ' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+			return false
+		}
+		ascii = ascii && c < utf8.RuneSelf
+	}
+	return ascii || utf8.ValidString(s) && !strings.ContainsAny(s, "\u2028\u2029")
 }

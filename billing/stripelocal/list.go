@@ -4,8 +4,11 @@ import (
 	"fmt"
 )
 
-// listParams are the parameters of every list.
-const listParams = " limit:int starting_after ending_before created:range "
+const (
+	// pageParams are the parameters of every list, listParams those of most.
+	pageParams = " limit:int starting_after ending_before "
+	listParams = pageParams + "created:range "
+)
 
 // listing is one list call: its rows in order of creation, which of them to
 // keep, and how each is shown.

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"html/template"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -39,7 +40,7 @@ func newPageSet() (*pageSet, error) {
 	if err != nil {
 		return nil, err
 	}
-	templates, err := template.ParseFS(pageFiles, "pages/*.html")
+	templates, err := template.New("pages").Funcs(template.FuncMap{"rowsOf": rowsOf}).ParseFS(pageFiles, "pages/*.html")
 	if err != nil {
 		return nil, err
 	}
@@ -54,13 +55,16 @@ func newPageSet() (*pageSet, error) {
 }
 
 func (s *Server) mountPages(mux *http.ServeMux) {
-	mux.HandleFunc("GET /c/pay/{id}", s.showCheckout)
-	mux.HandleFunc("POST /c/pay/{id}", s.payCheckout)
-	mux.HandleFunc("GET /c/authenticate/{id}", s.showChallenge)
-	mux.HandleFunc("POST /c/authenticate/{id}", s.answerChallengePage)
-	mux.HandleFunc("GET /p/session/{id}", s.showPortal)
-	mux.HandleFunc("POST /p/session/{id}", s.actInPortal)
-	mux.HandleFunc("GET /i/{id}", s.showInvoice)
+	mux.HandleFunc("GET /c/pay/{id}", s.page((*act).showCheckout))
+	mux.HandleFunc("POST /c/pay/{id}", s.page((*act).takeCheckout))
+	mux.HandleFunc("GET /c/authenticate/{id}", s.page((*act).showChallenge))
+	mux.HandleFunc("POST /c/authenticate/{id}", s.page((*act).answerChallengePage))
+	mux.HandleFunc("POST /_usher/checkout_sessions/{id}/settle", s.settleSession)
+	s.mountPortal(mux)
+	s.mountDashboard(mux)
+	mux.HandleFunc("GET /i/{id}", s.page((*act).showInvoice))
+	mux.HandleFunc("POST /i/{id}", s.page((*act).payInvoicePage))
+	mux.HandleFunc("GET /i/{id}/pdf", s.serveInvoicePDF)
 }
 
 func (s *Server) base(title string) pageBase { return pageBase{Title: title, Style: s.pages.style} }
@@ -76,7 +80,8 @@ func (s *Server) render(w http.ResponseWriter, status int, name string, page any
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", s.pages.policy)
 	h.Set("Cache-Control", "no-store")
-	h.Set("Referrer-Policy", "no-referrer")
+	// Not no-referrer: that would empty the Origin that guardPages looks at.
+	h.Set("Referrer-Policy", "same-origin")
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)
 	_, _ = out.WriteTo(w)
@@ -88,6 +93,19 @@ func (s *Server) say(w http.ResponseWriter, status int, title, message string) {
 
 func (s *Server) notFoundPage(w http.ResponseWriter) {
 	s.say(w, http.StatusNotFound, "Not found", "There is nothing under this address.")
+}
+
+// guardPages refuses what another site has a browser post to the pages and the
+// controls: they ask for no password. The API asks for a key.
+func guardPages(mux http.Handler) http.Handler {
+	guarded := http.NewCrossOriginProtection().Handler(mux)
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if strings.HasPrefix(req.URL.Path, "/v1/") {
+			mux.ServeHTTP(w, req)
+			return
+		}
+		guarded.ServeHTTP(w, req)
+	})
 }
 
 // day writes a moment's date for people.

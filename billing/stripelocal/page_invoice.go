@@ -1,38 +1,191 @@
 package stripelocal
 
-import "net/http"
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+)
 
 // invoicePage is the hosted invoice.
 type invoicePage struct {
 	pageBase
-	Status, Date, Total, Due string
-	Lines                    []pageLine
+	Action   string
+	Alert    string
+	Status   string
+	Facts    []portalDetail
+	Lines    []pageLine
+	Discount string
+	Sums     []portalDetail // from the total to what is due
+	Total    string
+	Due      string
+	PDF      string
+	Cards    []pageOption // kept ones to pay with
+	NewCard  bool         // the new card is chosen
+	Fields   []pageField
+	Pay      string // the button; empty where there is nothing to pay
+	Continue string // to 3-D Secure, where it waits
+	Receipt  []portalDetail
 }
 
-func (s *Server) showInvoice(w http.ResponseWriter, req *http.Request) {
-	var page invoicePage
-	found := false
-	_ = s.perform(cause{}, func(a *act) error {
-		inv, ok := a.state.Invoices.get(req.PathValue("id"))
-		if found = ok && inv.FinalizedAt != 0; found {
-			page = a.invoicePage(inv)
-		}
-		return nil
-	})
-	if !found {
-		s.notFoundPage(w)
-		return
+// newCard is the value of the choice to enter a card.
+const newCard = "new"
+
+// invoiceOf finds a finalized invoice; drafts have no page.
+func (a *act) invoiceOf(req *http.Request) (*Invoice, bool) {
+	inv, ok := a.state.Invoices.get(req.PathValue("id"))
+	return inv, ok && inv.FinalizedAt != 0
+}
+
+func (a *act) showInvoice(req *http.Request) reply {
+	inv, ok := a.invoiceOf(req)
+	if !ok {
+		return a.noSuchPage()
 	}
-	s.render(w, http.StatusOK, "invoice", page)
+	return show("invoice", a.invoicePage(inv, "", cardEntry{}))
 }
 
-func (a *act) invoicePage(inv *Invoice) invoicePage {
+// payInvoicePage pays with a kept card or with the one that was entered.
+func (a *act) payInvoicePage(req *http.Request) reply {
+	inv, ok := a.invoiceOf(req)
+	if !ok {
+		return a.noSuchPage()
+	}
+	chosen, entered := req.PostFormValue("card"), enteredCard(req)
+	page := a.invoicePage(inv, chosen, entered)
+	if page.Pay == "" {
+		return seeOther(req.URL.Path)
+	}
+	pm, kept := a.state.PaymentMethods.get(chosen)
+	if !kept || pm.Customer != inv.Customer {
+		if mark(page.Fields, entered.checkWhole(a.at)) {
+			page.Alert = "Some fields need another look."
+			return mend("invoice", page)
+		}
+		pm = a.methodFrom(entered, inv.CustomerEmail)
+	}
+	return a.payInvoiceWith(inv, pm, chosen, entered)
+}
+
+func (a *act) payInvoiceWith(inv *Invoice, pm *PaymentMethod, chosen string, entered cardEntry) reply {
+	_, err := a.invoke("POST /v1/invoices/{id}/pay", inv.ID, url.Values{"payment_method": {pm.ID}, "off_session": {"false"}})
+	var refusal *Error
+	switch {
+	case err == nil:
+		a.keepInvoiceCard(inv, pm)
+		return seeOther("/i/" + inv.ID)
+	case errors.As(err, &refusal) && refusal.Code == "invoice_payment_intent_requires_action":
+		return seeOther("/c/authenticate/" + inv.PaymentIntent)
+	}
+	page := a.invoicePage(inv, chosen, entered)
+	page.Alert = err.Error()
+	return mend("invoice", page)
+}
+
+// keepInvoiceCard attaches a card that paid for a subscription, as the
+// intent's setup_future_usage asks for.
+func (a *act) keepInvoiceCard(inv *Invoice, pm *PaymentMethod) {
+	pi, ok := a.state.PaymentIntents.get(inv.PaymentIntent)
+	c, there := a.state.Customers.get(inv.Customer)
+	if ok && there && pi.SetupFutureUsage != "" && !c.Deleted && pm.Customer == "" {
+		a.attach(pm, c)
+	}
+}
+
+func (a *act) invoicePage(inv *Invoice, chosen string, entered cardEntry) invoicePage {
 	p := invoicePage{
-		pageBase: a.base("Invoice " + inv.Number), Status: inv.Status, Date: day(inv.Created),
+		pageBase: a.base("Invoice " + inv.Number), Action: "/i/" + inv.ID, Status: inv.Status, PDF: "/i/" + inv.ID + "/pdf",
 		Total: formatAmount(inv.total(), inv.Currency), Due: formatAmount(inv.remaining(), inv.Currency),
 	}
 	for _, l := range inv.Lines {
 		p.Lines = append(p.Lines, pageLine{Name: l.Description, Amount: formatAmount(l.Amount, inv.Currency)})
 	}
+	p.Facts = a.invoiceFacts(inv)
+	if off := inv.discounted(); off != 0 {
+		p.Discount = formatAmount(-off, inv.Currency)
+	}
+	p.Sums = inv.invoiceSums()
+	if pi, ok := a.state.PaymentIntents.get(inv.PaymentIntent); ok && pi.Status == "requires_action" && !inv.settled() {
+		p.Continue = "/c/authenticate/" + pi.ID
+	}
+	if inv.Status == "open" || inv.Status == "uncollectible" {
+		a.fillInvoicePayment(&p, inv, chosen, entered)
+	}
+	p.Receipt = a.receipt(inv)
 	return p
+}
+
+func (a *act) invoiceFacts(inv *Invoice) []portalDetail {
+	facts := []portalDetail{
+		{"Status", inv.Status}, {"Date", day(inv.EffectiveAt)}, {"From", a.state.Account.Name}, {"To", inv.CustomerName},
+		{"E-mail", inv.CustomerEmail}, {"Address", inv.CustomerAddress.oneLine()},
+	}
+	if inv.DueDate != 0 {
+		facts = append(facts, portalDetail{"Due", day(inv.DueDate)})
+	}
+	var out []portalDetail
+	for _, f := range facts {
+		if f.Value != "" {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// invoiceSums are what leads from the total to what is due.
+func (inv *Invoice) invoiceSums() []portalDetail {
+	var out []portalDetail
+	if balance := inv.StartingBalance - inv.EndingBalance; inv.BalanceApplied && balance != 0 {
+		out = append(out, portalDetail{"Applied balance", formatAmount(balance, inv.Currency)})
+	}
+	if inv.AmountPaid != 0 {
+		out = append(out, portalDetail{"Paid", formatAmount(inv.AmountPaid, inv.Currency)})
+	}
+	return out
+}
+
+func (a *act) fillInvoicePayment(p *invoicePage, inv *Invoice, chosen string, entered cardEntry) {
+	p.Pay = "Pay " + p.Due
+	c, ok := a.state.Customers.get(inv.Customer)
+	for _, pm := range a.state.PaymentMethods.by("customer", inv.Customer) {
+		isDefault := ok && c.DefaultPaymentMethod == pm.ID
+		p.Cards = append(p.Cards, pageOption{
+			Value: pm.ID, Label: fmt.Sprintf("%s ending in %s", pm.Brand, pm.last4()), Chosen: chosen == pm.ID || chosen == "" && isDefault,
+		})
+	}
+	p.NewCard = chosen == newCard || len(p.Cards) == 0
+	if none := !p.NewCard && !anyChosen(p.Cards); none {
+		p.Cards[0].Chosen = true
+	}
+	p.Fields = cardFields(entered)
+}
+
+func anyChosen(options []pageOption) bool {
+	for _, o := range options {
+		if o.Chosen {
+			return true
+		}
+	}
+	return false
+}
+
+// receipt is what a paid invoice shows of its payment.
+func (a *act) receipt(inv *Invoice) []portalDetail {
+	if inv.Status != "paid" {
+		return nil
+	}
+	out := []portalDetail{{"Paid on", day(inv.PaidAt)}}
+	if inv.PaidOutOfBand {
+		return append(out, portalDetail{"Paid by", "other means"})
+	}
+	if ch, ok := a.state.Charges.get(inv.Charge); ok {
+		if pm, ok := a.state.PaymentMethods.get(ch.PaymentMethod); ok {
+			out = append(out, portalDetail{"Paid by", fmt.Sprintf("%s ending in %s", pm.Brand, pm.last4())})
+		}
+		out = append(out, portalDetail{"Amount", formatAmount(ch.Amount, ch.Currency)}, portalDetail{"Payment", ch.ID})
+		if ch.AmountRefunded != 0 {
+			out = append(out, portalDetail{"Refunded", formatAmount(ch.AmountRefunded, ch.Currency)})
+		}
+	}
+	return out
 }

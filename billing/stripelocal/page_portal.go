@@ -3,136 +3,244 @@ package stripelocal
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 )
 
-// portalPage is the customer portal.
-type portalPage struct {
+// portalFrame is what every page of the portal begins with.
+type portalFrame struct {
 	pageBase
-	Action        string
-	Notice        string
-	Return        string
+	Action   string // where the page's form goes
+	Home     string // the portal's first page; empty inside a deep link
+	Return   string // back to the application
+	Headline string
+	Notice   string
+	Alert    string
+}
+
+// portalPage is the portal's first page.
+type portalPage struct {
+	portalFrame
 	Subscriptions []portalSubscription
 	Cards         []portalCard
+	AddCard       string
+	Details       []portalDetail
+	EditDetails   string
 	Invoices      []portalInvoice
+	Privacy       string
+	Terms         string
 }
 
 type portalSubscription struct {
 	ID, Name, Status, Price, DateLabel, Date string
-	CanCancel, CanResume                     bool
+	Cancel, Switch                           string // links; empty where not allowed
+	CanResume                                bool
 }
 
-type portalCard struct{ Name, Expires string }
+type portalCard struct {
+	ID, Name, Expires     string
+	Default, CanBeChanged bool
+}
+
+type portalDetail struct{ Label, Value string }
 
 type portalInvoice struct{ Number, Date, Amount, Status, Link string }
 
-func (s *Server) showPortal(w http.ResponseWriter, req *http.Request) {
-	var page portalPage
-	found := false
-	_ = s.perform(cause{}, func(a *act) error {
-		x, ok := a.state.PortalSessions.get(req.PathValue("id"))
-		if found = ok; ok {
-			page = a.portalPage(x)
-		}
-		return nil
-	})
-	if !found {
-		s.notFoundPage(w)
-		return
-	}
-	s.render(w, http.StatusOK, "portal", page)
-}
+// portalStep is what one page of the portal does.
+type portalStep func(a *act, x *PortalSession, config *PortalConfiguration, req *http.Request) reply
 
-// actInPortal does what a button asks for, where the configuration allows it,
-// and shows the portal again or goes where the deep link says.
-func (s *Server) actInPortal(w http.ResponseWriter, req *http.Request) {
-	next, allowed := "", false
-	_ = s.perform(s.pageCause(), func(a *act) error {
-		x, ok := a.state.PortalSessions.get(req.PathValue("id"))
-		if !ok {
-			return nil
-		}
-		next = req.URL.Path
-		if x.Flow.AfterType == "redirect" {
-			next = x.Flow.AfterURL
-		}
-		allowed = a.portalAction(x, req.PostFormValue("subscription"), req.PostFormValue("action"))
-		return nil
-	})
-	switch {
-	case next == "":
-		s.notFoundPage(w)
-	case !allowed:
-		s.say(w, http.StatusUnprocessableEntity, "Not possible", "This portal does not allow that.")
-	default:
-		http.Redirect(w, req, next, http.StatusSeeOther)
+func (s *Server) mountPortal(mux *http.ServeMux) {
+	for pattern, step := range map[string]portalStep{
+		"GET /p/session/{id}":                              (*act).showPortal,
+		"POST /p/session/{id}":                             (*act).actInPortal,
+		"GET /p/session/{id}/payment-method":               (*act).showPortalCard,
+		"POST /p/session/{id}/payment-method":              (*act).takePortalCard,
+		"GET /p/session/{id}/details":                      (*act).showPortalDetails,
+		"POST /p/session/{id}/details":                     (*act).takePortalDetails,
+		"GET /p/session/{id}/subscriptions/{sub}/cancel":   (*act).showPortalCancel,
+		"POST /p/session/{id}/subscriptions/{sub}/cancel":  (*act).takePortalCancel,
+		"GET /p/session/{id}/subscriptions/{sub}/update":   (*act).showPortalSwitch,
+		"GET /p/session/{id}/subscriptions/{sub}/confirm":  (*act).showPortalConfirm,
+		"POST /p/session/{id}/subscriptions/{sub}/confirm": (*act).takePortalConfirm,
+	} {
+		mux.HandleFunc(pattern, s.page(func(a *act, req *http.Request) reply {
+			x, ok := a.state.PortalSessions.get(req.PathValue("id"))
+			if !ok {
+				return a.noSuchPage()
+			}
+			config, _ := a.state.PortalConfigs.get(x.Configuration)
+			return step(a, x, config, req)
+		}))
 	}
 }
 
-func (a *act) portalAction(x *PortalSession, id, action string) bool {
+func (x *PortalSession) path() string { return "/p/session/" + x.ID }
+
+func (x *PortalSession) subscriptionPath(sub, step string) string {
+	return x.path() + "/subscriptions/" + url.PathEscape(sub) + "/" + step
+}
+
+// inFlow says whether the session is a deep link that has not come to its end.
+func (x *PortalSession) inFlow() bool { return x.Flow.Type != "" && !x.Flow.Done }
+
+// flowPath is the page of a deep link.
+func (x *PortalSession) flowPath() string {
+	switch x.Flow.Type {
+	case "payment_method_update":
+		return x.path() + "/payment-method"
+	case "subscription_cancel":
+		return x.subscriptionPath(x.Flow.Subscription, "cancel")
+	case "subscription_update":
+		return x.subscriptionPath(x.Flow.Subscription, "update")
+	}
+	return x.subscriptionPath(x.Flow.Subscription, "confirm")
+}
+
+func (a *act) portalFrame(x *PortalSession, title, action string) portalFrame {
+	frame := portalFrame{pageBase: a.base(title), Action: action, Return: x.ReturnURL, Home: x.path()}
+	if x.inFlow() {
+		frame.Home = ""
+	}
+	return frame
+}
+
+// portalDone ends a step: to where a deep link says, else home with a notice.
+func (a *act) portalDone(x *PortalSession, notice string) reply {
+	if !x.inFlow() {
+		return seeOther(x.path() + "?done=" + notice)
+	}
+	x.Flow.Done = true
+	switch x.Flow.AfterType {
+	case "redirect":
+		return seeOther(x.Flow.AfterURL)
+	case "hosted_confirmation":
+		return seeOther(x.path() + "?done=" + notice + "&confirmation=1")
+	}
+	return seeOther(x.path() + "?done=" + notice)
+}
+
+// portalNotice words what was done.
+func portalNotice(done string) string {
+	return map[string]string{
+		"canceled": "Your plan is canceled.", "resumed": "Your plan goes on.", "updated": "Your plan is updated.",
+		"card": "Your card is saved.", "details": "Your details are saved.", "removed": "The card is removed.",
+	}[done]
+}
+
+func (a *act) showPortal(x *PortalSession, config *PortalConfiguration, req *http.Request) reply {
+	if x.inFlow() {
+		return seeOther(x.flowPath())
+	}
+	notice := portalNotice(req.FormValue("done"))
+	if x.Flow.AfterType == "hosted_confirmation" && req.FormValue("confirmation") != "" {
+		return a.portalConfirmation(x, notice)
+	}
+	page := a.portalPage(x, config)
+	page.Notice = notice
+	return show("portal", page)
+}
+
+func (a *act) portalConfirmation(x *PortalSession, notice string) reply {
+	page := messagePage{pageBase: a.base("Done"), Message: notice, Link: x.ReturnURL, LinkText: "Return"}
+	if x.Flow.AfterMessage != "" {
+		page.Message = x.Flow.AfterMessage
+	}
+	return show("message", page)
+}
+
+// actInPortal does what a button of the first page asks for.
+func (a *act) actInPortal(x *PortalSession, config *PortalConfiguration, req *http.Request) reply {
+	switch req.PostFormValue("action") {
+	case "cancel":
+		return a.takePortalCancel(x, config, req)
+	case "resume":
+		return a.resumeInPortal(x, config, req)
+	case "default", "remove":
+		return a.changePortalCard(x, config, req)
+	}
+	return a.notInPortal()
+}
+
+func (a *act) notInPortal() reply {
+	return a.message(http.StatusUnprocessableEntity, "Not possible", "This portal does not allow that.")
+}
+
+func (a *act) resumeInPortal(x *PortalSession, config *PortalConfiguration, req *http.Request) reply {
+	sub, ok := a.portalSubscriptionOf(x, req)
+	if !ok || !a.portalSubscription(x, config, sub).CanResume {
+		return a.notInPortal()
+	}
+	if _, err := a.invoke("POST /v1/subscriptions/{id}", sub.ID, url.Values{"cancel_at_period_end": {"false"}}); err != nil {
+		return a.message(http.StatusUnprocessableEntity, "Not possible", err.Error())
+	}
+	return a.portalDone(x, "resumed")
+}
+
+// portalSubscriptionOf finds the subscription that a page or a button is about;
+// it must be the session's customer's.
+func (a *act) portalSubscriptionOf(x *PortalSession, req *http.Request) (*Subscription, bool) {
+	id := req.PathValue("sub")
+	if id == "" {
+		id = req.PostFormValue("subscription")
+	}
 	sub, ok := a.state.Subscriptions.get(id)
-	if !ok || sub.Customer != x.Customer {
-		return false
+	if !ok || sub.Customer != x.Customer || sub.ended() {
+		return nil, false
 	}
-	switch shown := a.portalSubscription(x, sub); {
-	case action == "cancel" && shown.CanCancel:
-		a.cancelInPortal(x, sub)
-	case action == "resume" && shown.CanResume:
-		a.changeSubscription(sub, func() {
-			sub.CancelAtPeriodEnd, sub.CancelAt, sub.CanceledAt, sub.CancelReason = false, 0, 0, ""
-		})
-		a.armSubscription(sub)
-	default:
-		return false
-	}
-	return true
+	return sub, true
 }
 
-func (a *act) cancelInPortal(x *PortalSession, sub *Subscription) {
-	config, _ := a.state.PortalConfigs.get(x.Configuration)
-	if config.Features.CancelMode == "immediately" {
-		a.endSubscription(sub, "canceled", "cancellation_requested")
-		return
-	}
-	a.changeSubscription(sub, func() { a.setCancel(sub, sub.CurrentPeriodEnd, true) })
-	a.armSubscription(sub)
-}
-
-func (a *act) portalPage(x *PortalSession) portalPage {
-	p := portalPage{pageBase: a.base("Your billing"), Action: "/p/session/" + x.ID, Return: x.ReturnURL}
+func (a *act) portalPage(x *PortalSession, config *PortalConfiguration) portalPage {
+	p := portalPage{portalFrame: a.portalFrame(x, "Your billing", x.path()), Privacy: config.PrivacyURL, Terms: config.TermsURL}
+	p.Headline = config.Headline
 	subs := a.state.Subscriptions.by("customer", x.Customer)
 	for i := len(subs) - 1; i >= 0; i-- {
-		if !subs[i].ended() && (x.Flow.Subscription == "" || x.Flow.Subscription == subs[i].ID) {
-			p.Subscriptions = append(p.Subscriptions, a.portalSubscription(x, subs[i]))
+		if !subs[i].ended() {
+			p.Subscriptions = append(p.Subscriptions, a.portalSubscription(x, config, subs[i]))
 		}
 	}
-	for _, pm := range a.state.PaymentMethods.by("customer", x.Customer) {
-		p.Cards = append(p.Cards, portalCard{
-			Name: fmt.Sprintf("%s ending in %s", pm.Brand, pm.last4()), Expires: fmt.Sprintf("%02d/%d", pm.ExpMonth, pm.ExpYear),
-		})
+	p.Cards = a.portalCards(x, config)
+	if config.Features.UpdateMethod {
+		p.AddCard = x.path() + "/payment-method"
 	}
-	config, _ := a.state.PortalConfigs.get(x.Configuration)
+	p.Details = a.portalDetails(x)
+	if config.Features.UpdateCustomer && len(config.Features.CustomerUpdates) > 0 {
+		p.EditDetails = x.path() + "/details"
+	}
 	if config.Features.Invoices {
 		p.Invoices = a.portalInvoices(x.Customer)
 	}
 	return p
 }
 
-func (a *act) portalSubscription(x *PortalSession, sub *Subscription) portalSubscription {
-	config, _ := a.state.PortalConfigs.get(x.Configuration)
+func (a *act) portalSubscription(x *PortalSession, config *PortalConfiguration, sub *Subscription) portalSubscription {
 	shown := portalSubscription{ID: sub.ID, Name: sub.ID, Status: sub.Status, DateLabel: "Renews", Date: day(sub.CurrentPeriodEnd)}
-	if items := a.items(sub); len(items) > 0 {
-		if price, ok := a.state.Prices.get(items[0].Price); ok {
-			shown.Name = a.productName(price)
-			shown.Price = fmt.Sprintf("%d × %s every %s", items[0].Quantity, formatAmount(price.amount(1), price.Currency), every(price))
-		}
+	if price, item, ok := a.onlyItem(sub); ok {
+		shown.Name = a.productName(price)
+		shown.Price = fmt.Sprintf("%d × %s every %s", item.Quantity, formatAmount(price.amount(1), price.Currency), every(price))
 	}
 	if sub.CancelAt != 0 {
 		shown.DateLabel, shown.Date = "Ends", day(sub.CancelAt)
 	}
 	living := !sub.ended() && sub.Status != "incomplete"
-	shown.CanCancel = living && config.Features.Cancel && sub.CancelAt == 0
 	shown.CanResume = living && sub.CancelAt != 0
+	if living && config.Features.Cancel && sub.CancelAt == 0 {
+		shown.Cancel = x.subscriptionPath(sub.ID, "cancel")
+	}
+	if living && a.switchable(config, sub) {
+		shown.Switch = x.subscriptionPath(sub.ID, "update")
+	}
 	return shown
+}
+
+// onlyItem is the one item of a subscription and its price; the portal does
+// not deal with several (docs: customer portal, limitations).
+func (a *act) onlyItem(sub *Subscription) (*Price, *SubscriptionItem, bool) {
+	items := a.items(sub)
+	if len(items) != 1 {
+		return nil, nil, false
+	}
+	price, ok := a.state.Prices.get(items[0].Price)
+	return price, items[0], ok
 }
 
 // portalInvoices are the newest ones, drafts left out.
@@ -140,7 +248,7 @@ func (a *act) portalInvoices(customer string) []portalInvoice {
 	var out []portalInvoice
 	rows := a.state.Invoices.by("customer", customer)
 	for i := len(rows) - 1; i >= 0 && len(out) < 24; i-- {
-		if inv := rows[i]; inv.Status != "draft" {
+		if inv := rows[i]; inv.FinalizedAt != 0 {
 			out = append(out, portalInvoice{
 				Number: inv.Number, Date: day(inv.Created), Amount: formatAmount(inv.total(), inv.Currency),
 				Status: inv.Status, Link: "/i/" + inv.ID,

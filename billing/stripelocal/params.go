@@ -26,6 +26,14 @@ func (p params) name(of string) string {
 	return p.n.name + "[" + of + "]"
 }
 
+// nameIn is name for parameters whose set, called set, may be absent.
+func (p params) nameIn(set, of string) string {
+	if p.n == nil {
+		return set + "[" + of + "]"
+	}
+	return p.name(of)
+}
+
 func (p params) str(name string) string {
 	if !p.has(name) {
 		return ""

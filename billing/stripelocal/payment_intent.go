@@ -3,24 +3,31 @@ package stripelocal
 // PaymentIntent is one payment on its way. Amounts are minor units.
 type PaymentIntent struct {
 	Base
-	Amount           int64
-	AmountReceived   int64
-	CanceledAt       int64
-	CancelReason     string
-	Currency         string
-	Customer         string
-	Description      string
-	Invoice          string
-	LastCharge       string
-	LastError        *Decline
-	LastErrorMethod  string
-	Metadata         map[string]string
-	PaymentMethod    string
-	ReceiptEmail     string
-	Secret           string
-	Session          string // the Checkout session it is made through
-	SetupFutureUsage string
-	Status           string
+	Automatic          bool   // automatic_payment_methods is on
+	CaptureMethod      string // empty: the version's default
+	ConfirmationMethod string // empty: automatic
+	Descriptor         string
+	DescriptorSuffix   string
+	ReturnURL          string
+	Shipping           *Shipping
+	Amount             int64
+	AmountReceived     int64
+	CanceledAt         int64
+	CancelReason       string
+	Currency           string
+	Customer           string
+	Description        string
+	Invoice            string
+	LastCharge         string
+	LastError          *Decline
+	LastErrorMethod    string
+	Metadata           map[string]string
+	PaymentMethod      string
+	ReceiptEmail       string
+	Secret             string
+	Session            string // the Checkout session it is made through
+	SetupFutureUsage   string
+	Status             string
 }
 
 func paymentIntentResource() resource {
@@ -28,10 +35,7 @@ func paymentIntentResource() resource {
 		kind: "payment_intent",
 		render: finder(func(s *state) *table[*PaymentIntent] { return s.PaymentIntents },
 			func(a *act, p *PaymentIntent) object { return a.renderPaymentIntent(p) }),
-		routes: []route{
-			{"GET /v1/payment_intents", listParams + "customer", (*act).listPaymentIntents},
-			{"GET /v1/payment_intents/{id}", "client_secret", (*act).getPaymentIntent},
-		},
+		routes: paymentIntentRoutes(),
 	}
 }
 
@@ -40,6 +44,9 @@ func (a *act) addIntent(pi *PaymentIntent) *PaymentIntent {
 	pi.Base = Base{ID: a.ids.long("pi_3"), Created: a.at}
 	pi.Secret = pi.ID + "_secret_" + a.ids.token(25)
 	pi.Status = "requires_payment_method"
+	if pi.PaymentMethod != "" {
+		pi.Status = "requires_confirmation"
+	}
 	if pi.Metadata == nil {
 		pi.Metadata = map[string]string{}
 	}
@@ -86,9 +93,30 @@ func (a *act) authenticate(pi *PaymentIntent, passed bool) (outcome, *Decline) {
 
 func (a *act) succeed(pi *PaymentIntent, pm *PaymentMethod) {
 	ch := a.addCharge(pi, pm, nil)
+	if pi.captureMethod() == "manual" {
+		a.hold(pi, ch)
+		return
+	}
 	pi.Status, pi.AmountReceived, pi.LastCharge, pi.LastError = "succeeded", pi.Amount, ch.ID, nil
 	a.emit("charge.succeeded", a.renderCharge(ch))
 	a.emit("payment_intent.succeeded", a.renderPaymentIntent(pi))
+	a.contest(ch)
+}
+
+// hold sets the money aside until it is captured or the intent canceled.
+func (a *act) hold(pi *PaymentIntent, ch *Charge) {
+	ch.Uncaptured = true
+	pi.Status, pi.LastCharge, pi.LastError = "requires_capture", ch.ID, nil
+	a.emit("charge.succeeded", a.renderCharge(ch))
+	a.emit("payment_intent.amount_capturable_updated", a.renderPaymentIntent(pi))
+}
+
+// capturable is what capture may still take.
+func (pi *PaymentIntent) capturable() int64 {
+	if pi.Status != "requires_capture" {
+		return 0
+	}
+	return pi.Amount
 }
 
 func (a *act) fail(pi *PaymentIntent, pm *PaymentMethod, decline *Decline) {
@@ -116,9 +144,9 @@ func (a *act) cancelIntent(id, reason string) {
 }
 
 func (a *act) getPaymentIntent(in *input) (any, error) {
-	pi, ok := a.state.PaymentIntents.get(in.path("id"))
-	if !ok {
-		return nil, notFound("payment_intent", in.path("id"), "intent")
+	pi, err := a.intentAt(in)
+	if err != nil {
+		return nil, err
 	}
 	return a.renderPaymentIntent(pi), nil
 }
@@ -136,11 +164,11 @@ func (a *act) listPaymentIntents(in *input) (any, error) {
 
 func (a *act) renderPaymentIntent(p *PaymentIntent) object {
 	return object{
-		"id": p.ID, "object": "payment_intent", "amount": p.Amount, "amount_capturable": 0,
+		"id": p.ID, "object": "payment_intent", "amount": p.Amount, "amount_capturable": p.capturable(),
 		"amount_details": object{"tip": object{}}, "amount_received": p.AmountReceived, "application": nil,
-		"application_fee_amount": nil, "automatic_payment_methods": nil, "canceled_at": timeOrNull(p.CanceledAt),
-		"cancellation_reason": orNull(p.CancelReason), "capture_method": "automatic", "client_secret": p.Secret,
-		"confirmation_method": "automatic", "created": p.Created, "currency": p.Currency,
+		"application_fee_amount": nil, "automatic_payment_methods": p.renderAutomatic(), "canceled_at": timeOrNull(p.CanceledAt),
+		"cancellation_reason": orNull(p.CancelReason), "capture_method": p.captureMethod(), "client_secret": p.Secret,
+		"confirmation_method": p.confirmationMethod(), "created": p.Created, "currency": p.Currency,
 		"customer": ref{"customer", p.Customer}, "description": orNull(p.Description),
 		"invoice": ref{"invoice", p.Invoice}, "last_payment_error": a.renderLastError(p),
 		"latest_charge": ref{"charge", p.LastCharge}, "livemode": false, "metadata": p.Metadata,
@@ -149,10 +177,24 @@ func (a *act) renderPaymentIntent(p *PaymentIntent) object {
 		"payment_method_configuration_details": nil,
 		"payment_method_options":               cardOptions(), "payment_method_types": []any{"card"},
 		"processing": nil, "receipt_email": orNull(p.ReceiptEmail), "review": nil,
-		"setup_future_usage": orNull(p.SetupFutureUsage), "shipping": nil, "source": nil,
-		"statement_descriptor": nil, "statement_descriptor_suffix": nil, "status": p.Status,
+		"setup_future_usage": orNull(p.SetupFutureUsage), "shipping": p.Shipping.render(), "source": nil,
+		"statement_descriptor": orNull(p.Descriptor), "statement_descriptor_suffix": orNull(p.DescriptorSuffix), "status": p.Status,
 		"transfer_data": nil, "transfer_group": nil,
 	}
+}
+
+func (p *PaymentIntent) renderAutomatic() any {
+	if !p.Automatic {
+		return nil
+	}
+	return object{"allow_redirects": "always", "enabled": true}
+}
+
+func (p *PaymentIntent) confirmationMethod() string {
+	if p.ConfirmationMethod == "" {
+		return "automatic"
+	}
+	return p.ConfirmationMethod
 }
 
 func cardOptions() object {
@@ -165,16 +207,20 @@ func (a *act) renderLastError(p *PaymentIntent) any {
 	if p.LastError == nil {
 		return nil
 	}
-	kind := "card_error"
-	if p.LastError.DeclineCode == "" {
-		kind = "invalid_request_error"
-	}
-	o := object{"type": kind, "code": p.LastError.Code, "message": p.LastError.Message, "doc_url": docURL(p.LastError.Code)}
+	o := a.renderDecline(p.LastError, p.LastErrorMethod)
 	if p.LastError.DeclineCode != "" {
-		o["decline_code"] = p.LastError.DeclineCode
 		o["charge"] = p.LastCharge
 	}
-	if pm, ok := a.state.PaymentMethods.get(p.LastErrorMethod); ok {
+	return o
+}
+
+// renderDecline is the last error of an intent, with the card that it is about.
+func (a *act) renderDecline(d *Decline, method string) object {
+	o := object{"type": "invalid_request_error", "code": d.Code, "message": d.Message, "doc_url": docURL(d.Code)}
+	if d.DeclineCode != "" {
+		o["type"], o["decline_code"] = "card_error", d.DeclineCode
+	}
+	if pm, ok := a.state.PaymentMethods.get(method); ok {
 		o["payment_method"] = a.renderPaymentMethod(pm)
 	}
 	return o
@@ -186,6 +232,6 @@ func (a *act) renderNextAction(p *PaymentIntent) any {
 	}
 	return object{
 		"type":            "redirect_to_url",
-		"redirect_to_url": object{"return_url": nil, "url": a.origin + "/c/authenticate/" + p.ID},
+		"redirect_to_url": object{"return_url": orNull(p.ReturnURL), "url": a.origin + "/c/authenticate/" + p.ID},
 	}
 }

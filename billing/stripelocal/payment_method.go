@@ -1,5 +1,7 @@
 package stripelocal
 
+import "cmp"
+
 // PaymentMethod is a card. Its number is always one of Stripe's test cards.
 type PaymentMethod struct {
 	Base
@@ -10,8 +12,12 @@ type PaymentMethod struct {
 	Customer      string
 	Email         string
 	Name          string
+	Phone         string
 	Address       *Address
-	Authenticated bool // passed 3-D Secure once
+	Redisplay     string // empty: unspecified
+	Authenticated bool   // passed 3-D Secure once
+	Bank          bool   // a bank account, not a card
+	Spent         bool   // paid for nobody in particular, or was detached: not to be used again
 	Metadata      map[string]string
 }
 
@@ -23,11 +29,11 @@ func paymentMethodResource() resource {
 		render: finder(func(s *state) *table[*PaymentMethod] { return s.PaymentMethods },
 			func(a *act, p *PaymentMethod) object { return a.renderPaymentMethod(p) }),
 		routes: []route{
-			{"POST /v1/payment_methods", "type:card|link! card{number exp_month:int exp_year:int cvc token} metadata:map? " + billingDetailsParams, (*act).createPaymentMethod},
-			{"GET /v1/payment_methods", listParams + "customer type", (*act).listPaymentMethods},
-			{"GET /v1/customers/{id}/payment_methods", listParams + "type", (*act).listCustomerMethods},
+			{"POST /v1/payment_methods", "type! card{number exp_month:int exp_year:int cvc token} allow_redisplay:always|limited|unspecified metadata:map " + billingDetailsParams, (*act).createPaymentMethod},
+			{"GET /v1/payment_methods", pageParams + "customer type", (*act).listPaymentMethods},
+			{"GET /v1/customers/{id}/payment_methods", pageParams + "type", (*act).listCustomerMethods},
 			{"GET /v1/payment_methods/{id}", "", (*act).getPaymentMethod},
-			{"POST /v1/payment_methods/{id}", "metadata:map? card{exp_month:int exp_year:int} " + billingDetailsParams, (*act).updatePaymentMethod},
+			{"POST /v1/payment_methods/{id}", "metadata:map? card{exp_month:int exp_year:int} allow_redisplay:always|limited|unspecified " + billingDetailsParams, (*act).updatePaymentMethod},
 			{"POST /v1/payment_methods/{id}/attach", "customer!", (*act).attachPaymentMethod},
 			{"POST /v1/payment_methods/{id}/detach", "", (*act).detachPaymentMethod},
 		},
@@ -35,20 +41,48 @@ func paymentMethodResource() resource {
 }
 
 func (a *act) createPaymentMethod(in *input) (any, error) {
-	card, known := cardByNumber(digitsOf(in.at("card").str("number")))
-	if !known {
-		return nil, &Error{Status: 402, Type: "card_error", Code: "incorrect_number", Param: "card[number]", Message: "Your card number is incorrect."}
+	if in.str("type") != "card" {
+		return nil, invalid("", "type", "Invalid type: the local Stripe has no other payment methods than card.")
 	}
-	pm := a.newMethod(card, in.at("card").num("exp_month"), in.at("card").num("exp_year"))
+	pm, err := a.enteredMethod(in.at("card"))
+	if err != nil {
+		return nil, err
+	}
 	pm.Metadata = in.metadata()
+	in.setStr("allow_redisplay", &pm.Redisplay)
 	pm.takeBilling(in.at("billing_details"))
 	return a.renderPaymentMethod(pm), nil
 }
 
+// enteredMethod makes a payment method of a token or of a card's digits.
+func (a *act) enteredMethod(card params) (*PaymentMethod, error) {
+	if token := card.str("token"); token != "" {
+		if len(card.n.keys) > 1 {
+			return nil, invalid("", card.name("token"), "You may only specify one of these parameters: card[token], "+card.name(card.n.keys[0])+".")
+		}
+		return a.methodOfToken(token, card.name("token"), "pm_1")
+	}
+	for _, name := range []string{"number", "exp_month", "exp_year"} {
+		if !card.has(name) {
+			return nil, missing(card.nameIn("card", name))
+		}
+	}
+	known, err := cardOf(card, a.at)
+	if err != nil {
+		return nil, err
+	}
+	return a.newMethod(known, card.num("exp_month"), card.num("exp_year")), nil
+}
+
 // newMethod stores a card that belongs to nobody yet.
 func (a *act) newMethod(card testCard, month, year int64) *PaymentMethod {
+	return a.newCard("pm_1", card, month, year)
+}
+
+// newCard is newMethod for the older cards too, whose ids begin with card_.
+func (a *act) newCard(prefix string, card testCard, month, year int64) *PaymentMethod {
 	pm := &PaymentMethod{
-		Base: Base{ID: a.ids.long("pm_1"), Created: a.at}, Number: card.number, Brand: card.brand,
+		Base: Base{ID: a.ids.long(prefix), Created: a.at}, Number: card.number, Brand: card.brand,
 		ExpMonth: month, ExpYear: year, Metadata: map[string]string{},
 	}
 	a.state.PaymentMethods.insert(pm)
@@ -58,6 +92,7 @@ func (a *act) newMethod(card testCard, month, year int64) *PaymentMethod {
 func (p *PaymentMethod) takeBilling(from params) {
 	from.setStr("email", &p.Email)
 	from.setStr("name", &p.Name)
+	from.setStr("phone", &p.Phone)
 	from.setAddress("address", &p.Address)
 }
 
@@ -65,7 +100,7 @@ func (p *PaymentMethod) takeBilling(from params) {
 // token.
 func (a *act) usableMethod(id, param string) (*PaymentMethod, error) {
 	if pm, ok := a.state.PaymentMethods.get(id); ok {
-		return pm, nil
+		return pm, checkUnspent(pm)
 	}
 	if card, ok := cardByToken(id); ok {
 		return a.newMethod(card, 12, 2040), nil
@@ -73,20 +108,24 @@ func (a *act) usableMethod(id, param string) (*PaymentMethod, error) {
 	return nil, noSuch("PaymentMethod", id, param)
 }
 
-func (a *act) attachPaymentMethod(in *input) (any, error) {
-	pm, err := a.usableMethod(in.path("id"), "payment_method")
-	if err != nil {
-		return nil, err
+func checkUnspent(pm *PaymentMethod) error {
+	if pm.Spent {
+		return invalid("", "payment_method", "The provided PaymentMethod was previously used with a PaymentIntent without Customer attachment, shared with a connected account without Customer attachment, or was detached from a Customer. It may not be used again. To use a PaymentMethod multiple times, you must attach it to a Customer first.")
 	}
+	return nil
+}
+
+func (a *act) attachPaymentMethod(in *input) (any, error) {
 	c, err := a.customerOf(in.params, "customer")
 	if err != nil {
 		return nil, err
 	}
-	if pm.Customer != "" && pm.Customer != c.ID {
-		return nil, invalid("", "", "The payment method you provided has already been attached to a customer.")
+	pm, err := a.usableMethod(in.path("id"), "payment_method")
+	if err != nil {
+		return nil, inPath(err)
 	}
-	if result, decline := pm.setupOutcome(); result == refused {
-		return nil, declined(decline)
+	if err := a.checkAttachable(pm, c.ID); err != nil {
+		return nil, err
 	}
 	a.attach(pm, c)
 	return a.renderPaymentMethod(pm), nil
@@ -110,7 +149,7 @@ func (a *act) detachPaymentMethod(in *input) (any, error) {
 	}
 	before := a.renderPaymentMethod(pm)
 	a.forgetMethod(pm)
-	a.state.PaymentMethods.change(pm, func() { pm.Customer = "" })
+	a.state.PaymentMethods.change(pm, func() { pm.Customer, pm.Spent = "", true })
 	a.emitUpdate("payment_method.detached", before, a.renderPaymentMethod(pm))
 	return a.renderPaymentMethod(pm), nil
 }
@@ -118,13 +157,22 @@ func (a *act) detachPaymentMethod(in *input) (any, error) {
 // forgetMethod takes a card out of where it was the default.
 func (a *act) forgetMethod(pm *PaymentMethod) {
 	c, ok := a.state.Customers.get(pm.Customer)
-	if ok && c.DefaultPaymentMethod == pm.ID {
-		a.changeCustomer(c, func() { c.DefaultPaymentMethod = "" })
+	if ok && (c.DefaultPaymentMethod == pm.ID || c.DefaultSource == pm.ID) {
+		a.changeCustomer(c, func() { c.forget(pm.ID) })
 	}
 	for _, sub := range a.state.Subscriptions.by("customer", pm.Customer) {
 		if sub.DefaultPaymentMethod == pm.ID && !sub.ended() {
 			a.changeSubscription(sub, func() { sub.DefaultPaymentMethod = "" })
 		}
+	}
+}
+
+func (c *Customer) forget(method string) {
+	if c.DefaultPaymentMethod == method {
+		c.DefaultPaymentMethod = ""
+	}
+	if c.DefaultSource == method {
+		c.DefaultSource = ""
 	}
 }
 
@@ -149,7 +197,14 @@ func (a *act) updatePaymentMethod(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if pm.Customer == "" {
+		return nil, invalid("", "", "You must save this PaymentMethod to a customer before you can update it.")
+	}
+	if err := checkExpiryOf(in.at("card"), a.at); err != nil {
+		return nil, err
+	}
 	before := a.renderPaymentMethod(pm)
+	in.setStr("allow_redisplay", &pm.Redisplay)
 	pm.takeBilling(in.at("billing_details"))
 	in.setMetadata(&pm.Metadata)
 	in.at("card").setNum("exp_month", &pm.ExpMonth)
@@ -186,13 +241,13 @@ func (p *PaymentMethod) renderBilling() object {
 	if address == nil {
 		address = &Address{}
 	}
-	return object{"address": address.render(), "email": orNull(p.Email), "name": orNull(p.Name), "phone": nil}
+	return object{"address": address.render(), "email": orNull(p.Email), "name": orNull(p.Name), "phone": orNull(p.Phone)}
 }
 
 func (a *act) renderPaymentMethod(p *PaymentMethod) object {
-	return object{
+	return p.asBank(object{
 		"id": p.ID, "object": "payment_method", "created": p.Created, "livemode": false, "type": "card",
-		"allow_redisplay": "unspecified", "billing_details": p.renderBilling(),
+		"allow_redisplay": cmp.Or(p.Redisplay, "unspecified"), "billing_details": p.renderBilling(),
 		"customer": ref{"customer", p.Customer}, "metadata": p.Metadata,
 		"card": object{
 			"brand": p.Brand, "checks": cardChecks(), "country": "US", "display_brand": p.Brand,
@@ -201,7 +256,7 @@ func (a *act) renderPaymentMethod(p *PaymentMethod) object {
 			"networks":             object{"available": []any{p.Brand}, "preferred": nil},
 			"three_d_secure_usage": object{"supported": true}, "wallet": nil,
 		},
-	}
+	})
 }
 
 func cardChecks() object {

@@ -3,6 +3,7 @@ package stripelocal
 import (
 	"encoding/json"
 	"strconv"
+	"strings"
 )
 
 // PortalConfiguration says what the portal lets customers do.
@@ -43,9 +44,14 @@ type PortalProduct struct {
 	Prices  []string
 }
 
-const portalFeatureParams = "customer_update{allowed_updates[]? enabled:bool} invoice_history{enabled:bool!} payment_method_update{enabled:bool!} " +
-	"subscription_cancel{enabled:bool mode:at_period_end|immediately proration_behavior:none|create_prorations|always_invoice cancellation_reason{enabled:bool! options[]?}} " +
-	"subscription_update{enabled:bool default_allowed_updates[]? proration_behavior:none|create_prorations|always_invoice products[]{product! prices[]!}?} "
+const portalFeatureParams = "customer_update{allowed_updates[]:address|email|name|phone|shipping|tax_id? enabled:bool} invoice_history{enabled:bool!} payment_method_update{enabled:bool!} " +
+	"subscription_cancel{enabled:bool mode:at_period_end|immediately proration_behavior:none|create_prorations|always_invoice cancellation_reason{enabled:bool! options[]:customer_service|low_quality|missing_features|other|switched_service|too_complex|too_expensive|unused?}} " +
+	"subscription_update{enabled:bool default_allowed_updates[]:price|promotion_code|quantity? proration_behavior:none|create_prorations|always_invoice products[]{product! prices[]!}?} "
+
+// newPortalFeatures are the same parameters where a configuration is made: there each feature says whether it is on.
+func newPortalFeatures() string {
+	return strings.NewReplacer("enabled:bool ", "enabled:bool! ", "enabled:bool}", "enabled:bool!}", "unused?", "unused!?").Replace(portalFeatureParams)
+}
 
 func portalConfigurationResource() resource {
 	return resource{
@@ -53,10 +59,10 @@ func portalConfigurationResource() resource {
 		render: finder(func(s *state) *table[*PortalConfiguration] { return s.PortalConfigs },
 			func(_ *act, x *PortalConfiguration) object { return renderPortalConfiguration(x) }),
 		routes: []route{
-			{"POST /v1/billing_portal/configurations", "business_profile{headline? privacy_policy_url terms_of_service_url}! features{" + portalFeatureParams + "}! default_return_url? login_page{enabled:bool!} metadata:map", (*act).createPortalConfiguration},
+			{"POST /v1/billing_portal/configurations", "business_profile{headline:60? privacy_policy_url terms_of_service_url}! features{" + newPortalFeatures() + "}! default_return_url? login_page{enabled:bool!} metadata:map", (*act).createPortalConfiguration},
 			{"GET /v1/billing_portal/configurations", "limit:int starting_after ending_before active:bool is_default:bool", (*act).listPortalConfigurations},
 			{"GET /v1/billing_portal/configurations/{id}", "", (*act).getPortalConfiguration},
-			{"POST /v1/billing_portal/configurations/{id}", "active:bool business_profile{headline? privacy_policy_url? terms_of_service_url?} features{" + portalFeatureParams + "} default_return_url? login_page{enabled:bool!} metadata:map?", (*act).updatePortalConfiguration},
+			{"POST /v1/billing_portal/configurations/{id}", "active:bool business_profile{headline:60? privacy_policy_url? terms_of_service_url?} features{" + portalFeatureParams + "} default_return_url? login_page{enabled:bool!} metadata:map?", (*act).updatePortalConfiguration},
 		},
 	}
 }

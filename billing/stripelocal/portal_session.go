@@ -19,12 +19,15 @@ type PortalSession struct {
 // PortalFlow is the one thing a deep link is for; an empty Type is the whole
 // portal.
 type PortalFlow struct {
-	Type         string
-	Subscription string
-	AfterType    string // portal_homepage, redirect, hosted_confirmation
-	AfterURL     string
-	AfterMessage string
-	Items        []PortalFlowItem
+	Type          string
+	Subscription  string
+	AfterType     string // portal_homepage, redirect, hosted_confirmation
+	AfterURL      string
+	AfterMessage  string
+	Done          bool // it has come to its end
+	Coupon        string
+	PromotionCode string
+	Items         []PortalFlowItem
 }
 
 // PortalFlowItem is one item of a subscription_update_confirm.
@@ -35,13 +38,13 @@ type PortalFlowItem struct {
 }
 
 const flowParams = "flow_data{type:payment_method_update|subscription_cancel|subscription_update|subscription_update_confirm! " +
-	"after_completion{type:hosted_confirmation|portal_homepage|redirect! redirect{return_url!} hosted_confirmation{custom_message}} " +
+	"after_completion{type:hosted_confirmation|portal_homepage|redirect! redirect{return_url!} hosted_confirmation{custom_message:500}} " +
 	"subscription_cancel{subscription!} subscription_update{subscription!} " +
-	"subscription_update_confirm{subscription! items[]{id! price quantity:int}!}}"
+	confirmParams + "}"
 
 func portalSessionResource() resource {
 	return resource{kind: "billing_portal.session", routes: []route{
-		{"POST /v1/billing_portal/sessions", "customer! configuration locale return_url " + flowParams, (*act).createPortalSession},
+		{"POST /v1/billing_portal/sessions", "customer! configuration " + locales + "|en-AU|en-CA|en-IE|en-IN|en-NZ|en-SG return_url " + flowParams, (*act).createPortalSession},
 	}}
 }
 
@@ -101,8 +104,8 @@ func (a *act) takeFlow(x *PortalSession, config *PortalConfiguration, flow param
 	if err := a.checkFlow(x, config); err != nil {
 		return err
 	}
-	for _, item := range detail.list("items") {
-		x.Flow.Items = append(x.Flow.Items, PortalFlowItem{item.str("id"), item.str("price"), item.numOr("quantity", 1)})
+	if err := a.takeFlowItems(x, config, detail); err != nil {
+		return err
 	}
 	after := flow.at("after_completion")
 	x.Flow.AfterType = after.strOr("type", "portal_homepage")
@@ -128,6 +131,9 @@ func (a *act) checkFlow(x *PortalSession, config *PortalConfiguration) error {
 	if !ok || sub.Customer != x.Customer {
 		return noSuch("subscription", x.Flow.Subscription, param)
 	}
+	if sub.ended() && x.Flow.Type != "subscription_cancel" {
+		return invalid("", param, "The subscription `"+sub.ID+"` has ended and cannot be updated.")
+	}
 	if x.Flow.Type == "subscription_cancel" && (sub.ended() || sub.CancelAt != 0) {
 		return invalid("", param, "The subscription `"+sub.ID+"` is already set to be canceled.")
 	}
@@ -152,7 +158,7 @@ func (f PortalFlow) render() object {
 	case "subscription_update":
 		o[f.Type] = object{"subscription": f.Subscription}
 	case "subscription_update_confirm":
-		o[f.Type] = object{"discounts": nil, "items": f.renderItems(), "subscription": f.Subscription}
+		o[f.Type] = object{"discounts": f.renderFlowDiscounts(), "items": f.renderItems(), "subscription": f.Subscription}
 	}
 	return o
 }

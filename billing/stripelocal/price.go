@@ -22,8 +22,8 @@ type Price struct {
 }
 
 const (
-	priceCore = "currency! unit_amount:int unit_amount_decimal:decimal recurring{interval:day|week|month|year! interval_count:int usage_type:licensed|metered aggregate_usage meter} tax_behavior:exclusive|inclusive|unspecified "
-	priceMore = "active:bool lookup_key? metadata:map? nickname? transfer_lookup_key:bool "
+	priceCore = "currency! unit_amount:int unit_amount_decimal:decimal recurring{interval:day|week|month|year! interval_count:int usage_type:licensed|metered aggregate_usage:last_during_period|last_ever|max|sum meter} tax_behavior:exclusive|inclusive|unspecified "
+	priceMore = "active:bool nickname? transfer_lookup_key:bool "
 )
 
 func priceResource() resource {
@@ -32,10 +32,10 @@ func priceResource() resource {
 		render: finder(func(s *state) *table[*Price] { return s.Prices },
 			func(a *act, p *Price) object { return a.renderPrice(p) }),
 		routes: []route{
-			{"POST /v1/prices", priceCore + priceMore + "billing_scheme:per_unit|tiered product product_data{active:bool id metadata:map name! statement_descriptor tax_code unit_label}", (*act).createPrice},
+			{"POST /v1/prices", priceCore + priceMore + "lookup_key:200 metadata:map billing_scheme:per_unit|tiered product product_data{active:bool id metadata:map name! statement_descriptor:22 tax_code unit_label:12}", (*act).createPrice},
 			{"GET /v1/prices", listParams + "active:bool currency lookup_keys[] product type:one_time|recurring recurring{interval:day|week|month|year usage_type:licensed|metered meter}", (*act).listPrices},
 			{"GET /v1/prices/{id}", "", (*act).getPrice},
-			{"POST /v1/prices/{id}", priceMore + "tax_behavior:exclusive|inclusive|unspecified", (*act).updatePrice},
+			{"POST /v1/prices/{id}", priceMore + "lookup_key:200? metadata:map? tax_behavior:exclusive|inclusive|unspecified", (*act).updatePrice},
 		},
 	}
 }
@@ -49,18 +49,24 @@ func (a *act) createPrice(in *input) (any, error) {
 		data := in.at("product_data")
 		product = a.addProduct(data.strOr("id", a.ids.short("prod_")), data).ID
 	}
-	p := a.addPrice(product, in.params)
+	p := a.addPrice(product, in.params, true)
 	return a.renderPrice(p), nil
 }
 
 func (a *act) checkNewPrice(p params) error {
 	if !p.has("product") && !p.has("product_data") {
-		return missing("product")
+		return missing(p.name("product"))
 	}
 	if id := p.str("product"); p.has("product") {
 		if product, ok := a.state.Products.get(id); !ok || product.Deleted {
-			return noSuch("product", id, "product")
+			return noSuch("product", id, p.name("product"))
 		}
+	}
+	if p.has("product") && p.has("product_data") {
+		return invalid("", "product", "You may only specify one of these parameters: product, product_data.")
+	}
+	if err := a.checkProductID(p.at("product_data")); err != nil {
+		return err
 	}
 	if err := checkPriceAmount(p); err != nil {
 		return err
@@ -115,9 +121,9 @@ func (a *act) priceByLookupKey(key string) *Price {
 }
 
 // addPrice stores a price made of checked parameters.
-func (a *act) addPrice(product string, from params) *Price {
+func (a *act) addPrice(product string, from params, active bool) *Price {
 	p := &Price{
-		Base: Base{ID: a.ids.long("price_1"), Created: a.at}, Active: true, Product: product,
+		Base: Base{ID: a.ids.long("price_1"), Created: a.at}, Active: active, Product: product,
 		Currency: from.str("currency"), TaxBehavior: from.strOr("tax_behavior", "unspecified"),
 		Interval: from.at("recurring").str("interval"), Metadata: from.metadata(),
 	}

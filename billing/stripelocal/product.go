@@ -1,5 +1,7 @@
 package stripelocal
 
+import "regexp"
+
 // Product is what is sold.
 type Product struct {
 	Base
@@ -18,7 +20,7 @@ type Product struct {
 	URL          string
 }
 
-const productParams = "active:bool description? images[]? marketing_features[]{name!}? metadata:map? statement_descriptor? tax_code? unit_label? url? "
+const productParams = "active:bool description images[] marketing_features[]{name!} metadata:map statement_descriptor:22 tax_code unit_label:12 url "
 
 func productResource() resource {
 	return resource{
@@ -26,10 +28,10 @@ func productResource() resource {
 		render: finder(func(s *state) *table[*Product] { return s.Products },
 			func(a *act, p *Product) object { return a.renderProduct(p) }),
 		routes: []route{
-			{"POST /v1/products", productParams + "id name! default_price_data{" + priceCore + "}", (*act).createProduct},
+			{"POST /v1/products", productParams + "id name! default_price_data{currency! unit_amount:int unit_amount_decimal:decimal recurring{interval:day|week|month|year! interval_count:int} tax_behavior:exclusive|inclusive|unspecified}", (*act).createProduct},
 			{"GET /v1/products", listParams + "active:bool ids[] url", (*act).listProducts},
 			{"GET /v1/products/{id}", "", (*act).getProduct},
-			{"POST /v1/products/{id}", productParams + "name default_price?", (*act).updateProduct},
+			{"POST /v1/products/{id}", "active:bool description? images[]? marketing_features[]{name!}? metadata:map? statement_descriptor:22? tax_code? unit_label:12? url? name default_price?", (*act).updateProduct},
 			{"DELETE /v1/products/{id}", "", (*act).deleteProduct},
 		},
 	}
@@ -37,18 +39,32 @@ func productResource() resource {
 
 func (a *act) createProduct(in *input) (any, error) {
 	id := in.strOr("id", a.ids.short("prod_"))
-	if _, taken := a.state.Products.get(id); taken {
-		return nil, invalid("resource_already_exists", "id", "Product already exists.")
+	if err := a.checkProductID(in.params); err != nil {
+		return nil, err
 	}
 	if err := checkPriceAmount(in.at("default_price_data")); in.has("default_price_data") && err != nil {
 		return nil, err
 	}
 	p := a.addProduct(id, in.params)
 	if in.has("default_price_data") {
-		p.DefaultPrice = a.addPrice(p.ID, in.at("default_price_data")).ID
+		p.DefaultPrice = a.addPrice(p.ID, in.at("default_price_data"), true).ID
 	}
 	return a.renderProduct(p), nil
 }
+
+// checkProductID refuses an id of one's own that is taken, by a deleted product too.
+func (a *act) checkProductID(p params) error {
+	id := p.str("id")
+	if _, taken := a.state.Products.get(id); taken {
+		return invalid("resource_already_exists", p.name("id"), "Product already exists.")
+	}
+	if p.has("id") && !productID.MatchString(id) {
+		return invalid("", p.name("id"), "Invalid product id: only letters, digits, `-` and `_`.")
+	}
+	return nil
+}
+
+var productID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,255}$`)
 
 func (a *act) addProduct(id string, from params) *Product {
 	p := &Product{Base: Base{ID: id, Created: a.at}, Active: true, Updated: a.at, Metadata: from.metadata()}
@@ -88,9 +104,9 @@ func (a *act) productAt(in *input) (*Product, error) {
 }
 
 func (a *act) getProduct(in *input) (any, error) {
-	p, ok := a.state.Products.get(in.path("id"))
-	if !ok {
-		return nil, notFound("product", in.path("id"), "id")
+	p, err := a.productAt(in)
+	if err != nil {
+		return nil, err
 	}
 	return a.renderProduct(p), nil
 }

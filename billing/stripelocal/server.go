@@ -33,15 +33,17 @@ type Server struct {
 	saver   *saver
 	courier *courier
 	renders map[string]renderByID
+	routes  map[string]boundRoute // by pattern, for pages that make API calls
 	pages   *pageSet
 	faults  *Faults
 
-	mu     sync.Mutex // guards everything below, and every row in state
-	origin string
-	ids    *idSource
-	state  *state
-	timers map[string]*timerQueue
-	keys   map[string]*idempotentCall
+	mu        sync.Mutex // guards everything below, and every row in state
+	origin    string
+	clockWake chan struct{} // a test clock is to advance
+	ids       *idSource
+	state     *state
+	timers    map[string]*timerQueue
+	keys      map[string]*idempotentCall
 
 	stop    context.CancelFunc
 	stopped <-chan struct{}
@@ -51,7 +53,7 @@ type Server struct {
 // New makes a server, with what StatePath holds where it is set. Webhooks that
 // were still owed when the file was written are delivered from now on.
 func New(o Options) (*Server, error) {
-	s := &Server{realNow: o.Now, log: o.Log, timers: map[string]*timerQueue{}, keys: map[string]*idempotentCall{}}
+	s := &Server{realNow: o.Now, log: o.Log, timers: map[string]*timerQueue{}, clockWake: make(chan struct{}, 1), keys: map[string]*idempotentCall{}}
 	s.defaults()
 	s.faults = newFaults(s.realNow)
 	s.SetOrigin(o.Origin)
@@ -121,6 +123,8 @@ func (s *Server) tick() {
 		select {
 		case <-s.stopped:
 			return
+		case <-s.clockWake:
+			s.runClocks()
 		case <-every.C:
 			_ = s.perform(cause{}, func(*act) error { return nil })
 		}

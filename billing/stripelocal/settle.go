@@ -2,20 +2,43 @@ package stripelocal
 
 import "strings"
 
-// submission is what somebody sent from the hosted Checkout page.
-type submission struct {
-	Email string
-	Card  cardEntry
+// submitCheckout tries to complete a session with what was entered. The first
+// attempt at a subscription makes it, incomplete; later ones pay the same
+// invoice.
+func (a *act) submitCheckout(cs *CheckoutSession, s submission) (outcome, *Decline) {
+	cs.takeEntered(s)
+	switch {
+	case a.needsNoCard(cs):
+		return a.completeFree(cs), nil
+	case s.Bank && cs.takesBank():
+		return a.debitBank(cs, s), nil
+	}
+	pm := a.methodFrom(s.Card, s.Email)
+	pm.Address, pm.Phone = s.Address, s.Phone
+	return a.payCheckout(cs, pm)
 }
 
-// submitCheckout tries to complete a session with a card. The first attempt at
-// a subscription makes it, incomplete; later ones pay the same invoice.
-func (a *act) submitCheckout(cs *CheckoutSession, s submission) (outcome, *Decline) {
-	card, _ := cardByNumber(digitsOf(s.Card.Number))
-	month, year, _ := parseExpiry(s.Card.Expiry)
-	pm := a.newMethod(card, int64(month), int64(year))
-	pm.Email, pm.Name = s.Email, s.Card.Name
-	cs.EnteredEmail, cs.EnteredName = s.Email, s.Card.Name
+func (cs *CheckoutSession) takeEntered(s submission) {
+	cs.EnteredEmail, cs.EnteredName, cs.EnteredPhone = s.Email, s.Card.Name, s.Phone
+	cs.EnteredAddress, cs.EnteredTaxID = s.Address, s.TaxID
+	if s.Business != "" {
+		cs.EnteredName = s.Business
+	}
+}
+
+// completeFree ends a session that asks for nothing and keeps no card.
+func (a *act) completeFree(cs *CheckoutSession) outcome {
+	a.order = a.checkoutOrder()
+	if cs.Mode == "subscription" {
+		a.ensureCustomer(cs)
+		a.sessionSubscription(cs)
+	}
+	a.completeSession(cs, nil, "no_payment_required")
+	return paid
+}
+
+// payCheckout tries to complete a session with a card that is there already.
+func (a *act) payCheckout(cs *CheckoutSession, pm *PaymentMethod) (outcome, *Decline) {
 	a.order = a.checkoutOrder()
 	if cs.Mode == "payment" {
 		return a.payOnce(cs, pm)
@@ -72,7 +95,7 @@ func (a *act) payOnce(cs *CheckoutSession, pm *PaymentMethod) (outcome, *Decline
 func (a *act) sessionIntent(cs *CheckoutSession, amount int64) *PaymentIntent {
 	pi := a.addIntent(&PaymentIntent{
 		Amount: amount, Currency: cs.Currency, Customer: cs.Customer, Description: cs.IntentDescription,
-		Metadata: cs.IntentMetadata, SetupFutureUsage: cs.FutureUsage, Session: cs.ID,
+		Metadata: cs.IntentMetadata, SetupFutureUsage: cs.FutureUsage, Session: cs.ID, Shipping: cs.IntentShipping,
 	})
 	a.state.Sessions.change(cs, func() { cs.PaymentIntent = pi.ID })
 	return pi
@@ -83,7 +106,7 @@ func (a *act) ensureCustomer(cs *CheckoutSession) {
 	if cs.Customer != "" {
 		return
 	}
-	c := &Customer{Email: cs.EnteredEmail, Name: cs.EnteredName, TaxExempt: "none", NextInvoice: 1, Metadata: map[string]string{}}
+	c := &Customer{Email: cs.EnteredEmail, Name: cs.EnteredName, Phone: cs.EnteredPhone, Address: cs.EnteredAddress, TaxExempt: "none", NextInvoice: 1, Metadata: map[string]string{}}
 	a.addCustomer(c)
 	a.state.Sessions.change(cs, func() { cs.Customer = c.ID })
 }
@@ -137,6 +160,9 @@ func (a *act) sessionSubscription(cs *CheckoutSession) *Subscription {
 	if cs.SubTrialDays > 0 {
 		sub.TrialEnd = a.nowFor(c) + cs.SubTrialDays*24*60*60
 	}
+	if sub.Discounts = cs.discounts(); cs.Discount != nil {
+		a.redeem(*cs.Discount)
+	}
 	items, extra := a.sessionItems(cs)
 	inv := a.startSubscription(sub, items, extra)
 	a.state.Sessions.change(cs, func() { cs.Subscription, cs.Invoice = sub.ID, inv.ID })
@@ -166,11 +192,33 @@ func (a *act) sessionItems(cs *CheckoutSession) ([]newItem, []InvoiceLine) {
 
 // completeSession is the happy end.
 func (a *act) completeSession(cs *CheckoutSession, pm *PaymentMethod, status string) {
-	if c, ok := a.state.Customers.get(cs.Customer); ok && (cs.Mode == "subscription" || cs.FutureUsage != "") {
-		a.attach(pm, c)
+	if c, ok := a.state.Customers.get(cs.Customer); ok {
+		if pm != nil && (cs.Mode == "subscription" || cs.FutureUsage != "") {
+			a.attach(pm, c)
+		}
+		a.carryToCustomer(cs, c)
+	}
+	if cs.Mode == "payment" && cs.Discount != nil {
+		a.redeem(*cs.Discount)
 	}
 	cs.Status, cs.PaymentStatus = "complete", status
 	a.emit("checkout.session.completed", a.renderSession(cs))
+}
+
+// carryToCustomer writes what was entered to the customer, as far as
+// customer_update lets it.
+func (a *act) carryToCustomer(cs *CheckoutSession, c *Customer) {
+	a.changeCustomer(c, func() {
+		if cs.UpdateName && cs.EnteredName != "" {
+			c.Name = cs.EnteredName
+		}
+		if cs.UpdateAddress && cs.EnteredAddress != nil {
+			c.Address = cs.EnteredAddress
+		}
+	})
+	if cs.TaxIDCollection && cs.EnteredTaxID != "" {
+		a.addTaxID(c, taxIDType(cs.EnteredTaxID), cs.EnteredTaxID)
+	}
 }
 
 // answerChallenge carries the end of a 3-D Secure question to the session that

@@ -3,7 +3,13 @@ package stripelocal
 // SetupIntent is a card saved for later without a charge.
 type SetupIntent struct {
 	Base
+	Automatic     bool // automatic_payment_methods is on
+	CancelReason  string
 	Customer      string
+	Description   string
+	LastMethod    string // what LastError is about
+	ReturnURL     string
+	Usage         string // empty: off_session
 	LastError     *Decline
 	Metadata      map[string]string
 	PaymentMethod string
@@ -17,27 +23,30 @@ func setupIntentResource() resource {
 		kind: "setup_intent",
 		render: finder(func(s *state) *table[*SetupIntent] { return s.SetupIntents },
 			func(a *act, x *SetupIntent) object { return a.renderSetupIntent(x) }),
-		routes: []route{
-			{"GET /v1/setup_intents/{id}", "client_secret", (*act).getSetupIntent},
-		},
+		routes: setupIntentRoutes(),
 	}
 }
 
 func (a *act) addSetupIntent(customer, session string) *SetupIntent {
-	si := &SetupIntent{
-		Base: Base{ID: a.ids.long("seti_1"), Created: a.at}, Customer: customer, Session: session,
-		Status: "requires_payment_method", Metadata: map[string]string{},
+	si := &SetupIntent{Customer: customer, Session: session, Metadata: map[string]string{}}
+	a.storeSetupIntent(si)
+	return si
+}
+
+func (a *act) storeSetupIntent(si *SetupIntent) {
+	si.Base = Base{ID: a.ids.long("seti_1"), Created: a.at}
+	if si.Status == "" {
+		si.Status = "requires_payment_method"
 	}
 	si.Secret = si.ID + "_secret_" + a.ids.token(25)
 	a.state.SetupIntents.insert(si)
 	a.emit("setup_intent.created", a.renderSetupIntent(si))
-	return si
 }
 
 // confirmSetup tries to save a card.
 func (a *act) confirmSetup(si *SetupIntent, pm *PaymentMethod) (outcome, *Decline) {
 	result, decline := pm.setupOutcome()
-	si.PaymentMethod, si.LastError = pm.ID, decline
+	si.PaymentMethod, si.LastMethod, si.LastError = pm.ID, pm.ID, decline
 	switch result {
 	case paid:
 		a.endSetup(si, "succeeded", "setup_intent.succeeded")
@@ -64,6 +73,7 @@ func (a *act) authenticateSetup(si *SetupIntent, passed bool) (outcome, *Decline
 	if passed {
 		pm.Authenticated = true
 		a.endSetup(si, "succeeded", "setup_intent.succeeded")
+		a.saveSetup(si, pm)
 		return paid, nil
 	}
 	si.LastError = &Decline{
@@ -76,9 +86,9 @@ func (a *act) authenticateSetup(si *SetupIntent, passed bool) (outcome, *Decline
 }
 
 func (a *act) getSetupIntent(in *input) (any, error) {
-	si, ok := a.state.SetupIntents.get(in.path("id"))
-	if !ok {
-		return nil, notFound("setupintent", in.path("id"), "intent")
+	si, err := a.setupAt(in)
+	if err != nil {
+		return nil, err
 	}
 	return a.renderSetupIntent(si), nil
 }
@@ -86,23 +96,33 @@ func (a *act) getSetupIntent(in *input) (any, error) {
 func (a *act) renderSetupIntent(si *SetupIntent) object {
 	o := object{
 		"id": si.ID, "object": "setup_intent", "application": nil, "automatic_payment_methods": nil,
-		"cancellation_reason": nil, "client_secret": si.Secret, "created": si.Created,
-		"customer": ref{"customer", si.Customer}, "description": nil, "flow_directions": nil,
+		"cancellation_reason": orNull(si.CancelReason), "client_secret": si.Secret, "created": si.Created,
+		"customer": ref{"customer", si.Customer}, "description": orNull(si.Description), "flow_directions": nil,
 		"last_setup_error": nil, "latest_attempt": nil, "livemode": false, "mandate": nil,
 		"metadata": si.Metadata, "next_action": nil, "on_behalf_of": nil,
 		"payment_method":                       ref{"payment_method", si.PaymentMethod},
 		"payment_method_configuration_details": nil,
 		"payment_method_options":               object{"card": object{"mandate_options": nil, "network": nil, "request_three_d_secure": "automatic"}},
-		"payment_method_types":                 []any{"card"}, "single_use_mandate": nil, "status": si.Status, "usage": "off_session",
+		"payment_method_types":                 []any{"card"}, "single_use_mandate": nil, "status": si.Status, "usage": si.usage(),
 	}
-	if d := si.LastError; d != nil {
-		o["last_setup_error"] = object{"type": "card_error", "code": d.Code, "message": d.Message, "doc_url": docURL(d.Code)}
+	if si.Automatic {
+		o["automatic_payment_methods"] = object{"allow_redirects": "always", "enabled": true}
+	}
+	if si.LastError != nil {
+		o["last_setup_error"] = a.renderDecline(si.LastError, si.LastMethod)
 	}
 	if si.Status == "requires_action" {
 		o["next_action"] = object{
 			"type":            "redirect_to_url",
-			"redirect_to_url": object{"return_url": nil, "url": a.origin + "/c/authenticate/" + si.ID},
+			"redirect_to_url": object{"return_url": orNull(si.ReturnURL), "url": a.origin + "/c/authenticate/" + si.ID},
 		}
 	}
 	return o
+}
+
+func (si *SetupIntent) usage() string {
+	if si.Usage == "" {
+		return "off_session"
+	}
+	return si.Usage
 }

@@ -24,24 +24,32 @@ type Subscription struct {
 	DefaultPaymentMethod string
 	Description          string
 	EndedAt              int64
+	FreeStub             bool   // a first period before the anchor costs nothing
 	FromCheckout         string // the session that made it, while it is incomplete
 	LatestInvoice        string
 	Metadata             map[string]string
 	MissingMethod        string // what a trial's end without a card does
 	PendingSetup         string
+	PendingUpdate        *PendingUpdate
+	PhaseEnd             int64 // while under a schedule
+	ResumeBy             int64 // while paused: when the invoice of a resume is given up
 	SaveDefault          string
+	Schedule             string
 	StartDate            int64
 	TestClock            string
 	TrialEnd             int64
 	TrialStart           int64
+	Discounts            []Discount
+	TrialWarned          bool  // trial_will_end was told of this TrialEnd
+	UpcomingTold         int64 // the period end that invoice.upcoming was told of
 }
 
 const subscriptionUpdateParams = "cancel_at:time? cancel_at_period_end:bool collection_method:charge_automatically|send_invoice " +
-	"days_until_due:int default_payment_method? description? metadata:map? off_session:bool " +
+	"days_until_due:int default_payment_method? description:500? metadata:map? off_session:bool " +
 	"payment_behavior:allow_incomplete|default_incomplete|error_if_incomplete|pending_if_incomplete " +
 	"payment_settings{save_default_payment_method:off|on_subscription payment_method_types[]? payment_method_options:any} " +
 	"proration_behavior:create_prorations|none|always_invoice " +
-	"trial_settings{end_behavior{missing_payment_method:cancel|create_invoice|pause!}}? automatic_tax{enabled:bool! liability:any} "
+	"trial_settings{end_behavior{missing_payment_method:cancel|create_invoice|pause!}!} automatic_tax{enabled:bool! liability:any} "
 
 const cancellationParams = "cancellation_details{comment? feedback:customer_service|low_quality|missing_features|other|switched_service|too_complex|too_expensive|unused?} "
 
@@ -56,11 +64,12 @@ func subscriptionResource() resource {
 			}
 		},
 		routes: []route{
-			{"POST /v1/subscriptions", subscriptionUpdateParams + "customer! currency items[]{price! quantity:int metadata:map}! trial_end:when trial_period_days:int trial_from_plan:bool", (*act).createSubscription},
+			{"POST /v1/subscriptions", subscriptionUpdateParams + discountParams + "customer! currency items[]{price " + inlineRecurring + "quantity:int metadata:map}! trial_end:when trial_period_days:int trial_from_plan:bool billing_cycle_anchor:time add_invoice_items[]{price! quantity:int}", (*act).createSubscription},
 			{"GET /v1/subscriptions", listParams + "customer price status:active|past_due|unpaid|canceled|incomplete|incomplete_expired|trialing|paused|all|ended collection_method:charge_automatically|send_invoice current_period_start:range current_period_end:range test_clock", (*act).listSubscriptions},
 			{"GET /v1/subscriptions/{id}", "", (*act).getSubscription},
-			{"POST /v1/subscriptions/{id}", subscriptionUpdateParams + cancellationParams + "items[]{id price quantity:int deleted:bool clear_usage:bool metadata:map?} proration_date:time", (*act).updateSubscription},
+			{"POST /v1/subscriptions/{id}", subscriptionUpdateParams + discountParams + cancellationParams + planParams + "trial_from_plan:bool", (*act).updateSubscription},
 			{"DELETE /v1/subscriptions/{id}", cancellationParams + "invoice_now:bool prorate:bool", (*act).cancelSubscription},
+			{"POST /v1/subscriptions/{id}/resume", resumeParams, (*act).resumeSubscription},
 		},
 	}
 }
@@ -152,6 +161,7 @@ func (a *act) changeSubscription(sub *Subscription, f func()) {
 // voided; other open invoices stay, but are no longer collected by themselves.
 func (a *act) endSubscription(sub *Subscription, status, reason string) {
 	wasIncomplete := sub.Status == "incomplete"
+	a.expirePendingUpdate(sub)
 	at := a.timeOn(sub.TestClock)
 	sub.Status, sub.EndedAt, sub.CancelReason = status, at, reason
 	if sub.CanceledAt == 0 {
@@ -165,6 +175,7 @@ func (a *act) endSubscription(sub *Subscription, status, reason string) {
 			inv.AutoAdvance, inv.NextAttempt = false, 0
 		}
 	}
+	a.endSchedule(sub)
 	a.emit("customer.subscription.deleted", a.renderSubscription(sub))
 }
 
@@ -181,15 +192,17 @@ func (a *act) cancelSubscription(in *input) (any, error) {
 	details.setStr("comment", &sub.CancelComment)
 	details.setStr("feedback", &sub.CancelFeedback)
 	if in.flag("prorate") {
-		a.creditUnused(sub, a.timeOn(sub.TestClock))
+		for _, credit := range a.unused(sub, a.timeOn(sub.TestClock)) {
+			a.addInvoiceItem(credit)
+		}
 	}
 	status := "canceled"
 	if sub.Status == "incomplete" {
 		status = "incomplete_expired"
 	}
 	a.endSubscription(sub, status, "cancellation_requested")
-	if in.flagOr("invoice_now", true) && len(a.state.InvoiceItems.by("pending", sub.ID)) > 0 {
-		a.finalizeAndCollect(a.draft(sub, "manual", nil))
+	if in.flagOr("invoice_now", true) {
+		a.lastInvoice(sub)
 	}
 	return a.renderSubscription(sub), nil
 }
@@ -214,12 +227,13 @@ func (a *act) renderSubscription(x *Subscription) object {
 		"metadata": x.Metadata, "next_pending_invoice_item_invoice": nil, "on_behalf_of": nil,
 		"pause_collection": nil, "payment_settings": x.renderPaymentSettings(),
 		"pending_invoice_item_interval": nil, "pending_setup_intent": ref{"setup_intent", x.PendingSetup},
-		"pending_update": nil, "plan": nil, "quantity": nil, "schedule": nil, "start_date": x.StartDate,
+		"pending_update": a.renderPending(x), "plan": nil, "quantity": nil, "schedule": ref{"subscription_schedule", x.Schedule}, "start_date": x.StartDate,
 		"status": x.Status, "test_clock": ref{"test_clock", x.TestClock}, "transfer_data": nil,
 		"trial_end": timeOrNull(x.TrialEnd), "trial_settings": object{"end_behavior": object{"missing_payment_method": x.MissingMethod}},
 		"trial_start": timeOrNull(x.TrialStart),
 	}
 	a.renderOnlyItem(o, items)
+	a.renderDiscounts(o, x)
 	return o
 }
 

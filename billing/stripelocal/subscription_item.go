@@ -9,6 +9,9 @@ type SubscriptionItem struct {
 	Subscription string
 }
 
+const itemParams = "quantity:int metadata:map? proration_date:time proration_behavior:create_prorations|none|always_invoice " +
+	"payment_behavior:allow_incomplete|default_incomplete|error_if_incomplete|pending_if_incomplete "
+
 func subscriptionItemResource() resource {
 	return resource{
 		kind: "subscription_item",
@@ -17,6 +20,9 @@ func subscriptionItemResource() resource {
 		routes: []route{
 			{"GET /v1/subscription_items", "limit:int starting_after ending_before subscription!", (*act).listSubscriptionItems},
 			{"GET /v1/subscription_items/{id}", "", (*act).getSubscriptionItem},
+			{"POST /v1/subscription_items", itemParams + "subscription! price!", (*act).createSubscriptionItem},
+			{"POST /v1/subscription_items/{id}", itemParams + "price off_session:bool", (*act).updateSubscriptionItem},
+			{"DELETE /v1/subscription_items/{id}", "clear_usage:bool proration_behavior:create_prorations|none|always_invoice proration_date:time", (*act).deleteSubscriptionItem},
 		},
 	}
 }

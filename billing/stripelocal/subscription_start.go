@@ -14,7 +14,7 @@ func (a *act) createSubscription(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	items, err := a.newItems(in)
+	items, err := a.newItems(in.params)
 	if err != nil {
 		return nil, err
 	}
@@ -25,13 +25,41 @@ func (a *act) createSubscription(in *input) (any, error) {
 	if err := a.takeSubscription(sub, in.params); err != nil {
 		return nil, err
 	}
+	if err := a.takeStart(sub, in); err != nil {
+		return nil, err
+	}
 	if err := a.checkMethod(sub, in); err != nil {
+		return nil, err
+	}
+	if err := a.takeDiscounts(sub, in.params); err != nil {
 		return nil, err
 	}
 	return a.firstPayment(sub, items, in)
 }
 
-func (a *act) newItems(in *input) ([]newItem, error) {
+// takeStart reads when the subscription is to begin its cycle and to end.
+func (a *act) takeStart(sub *Subscription, in *input) error {
+	now := a.timeOn(sub.TestClock)
+	if in.has("cancel_at_period_end") && in.has("cancel_at") {
+		return invalid("", "", "You may only specify one of these parameters: cancel_at, cancel_at_period_end.")
+	}
+	for _, name := range []string{"trial_end", "cancel_at", "billing_cycle_anchor"} {
+		if in.has(name) && in.str(name) != "now" && in.num(name) <= now {
+			return invalid("", name, "Invalid timestamp: must be an integer Unix timestamp in the future.")
+		}
+	}
+	sub.BillingCycleAnchor = in.num("billing_cycle_anchor")
+	sub.FreeStub = in.str("proration_behavior") == "none"
+	if in.flag("cancel_at_period_end") {
+		sub.CancelAtPeriodEnd = true
+	}
+	if at := in.num("cancel_at"); at != 0 {
+		a.setCancel(sub, at, false)
+	}
+	return nil
+}
+
+func (a *act) newItems(in params) ([]newItem, error) {
 	var out []newItem
 	for _, p := range in.list("items") {
 		price, err := a.recurringPrice(p, "price")
@@ -69,12 +97,10 @@ func checkItems(items []newItem) error {
 
 // recurringPrice finds the active recurring price that a parameter names.
 func (a *act) recurringPrice(p params, param string) (*Price, error) {
-	price, ok := a.state.Prices.get(p.str(param))
+	price, err := a.priceIn(p)
 	switch {
-	case !ok:
-		return nil, noSuch("price", p.str(param), p.name(param))
-	case !price.Active:
-		return nil, invalid("", p.name(param), "The price specified is inactive. This field only accepts active prices.")
+	case err != nil:
+		return nil, err
 	case price.Interval == "":
 		return nil, invalid("", p.name(param), fmt.Sprintf("The price specified is set to `type=one_time` but this field only accepts prices with `type=recurring`."))
 	}
@@ -123,50 +149,112 @@ func (a *act) firstPayment(sub *Subscription, items []newItem, in *input) (any, 
 			return nil, paymentError(result, decline, &Invoice{})
 		}
 	}
-	inv := a.startSubscription(sub, items, nil)
-	if inv.Status == "open" && has && in.str("payment_behavior") != "default_incomplete" {
+	extra, err := a.extraItems(sub.Currency, in.params)
+	if err != nil {
+		return nil, err
+	}
+	inv := a.startSubscription(sub, items, a.extraLines(extra))
+	if inv.Status == "open" && has && sub.Status == "incomplete" && in.str("payment_behavior") != "default_incomplete" {
 		a.collect(inv, pm)
 	}
 	return a.renderSubscription(sub), nil
 }
 
+// extraLines are what only the first invoice carries.
+func (a *act) extraLines(extra []newItem) []InvoiceLine {
+	var out []InvoiceLine
+	for _, e := range extra {
+		out = append(out, InvoiceLine{
+			Kind: "invoiceitem", Metadata: map[string]string{}, PeriodStart: a.at, PeriodEnd: a.at, Price: e.price.ID,
+			Quantity: e.quantity, Amount: e.price.amount(e.quantity), Description: a.productName(e.price),
+		})
+	}
+	return out
+}
+
 // startSubscription stores a subscription with its items and its first
 // invoice, finalized. Where that is over nothing (a trial, a free price) the
-// subscription lives at once, else it is incomplete until the invoice is paid.
+// subscription lives at once, as it does where invoices are sent; else it is
+// incomplete until the invoice is paid.
 func (a *act) startSubscription(sub *Subscription, items []newItem, extra []InvoiceLine) *Invoice {
 	at := a.timeOn(sub.TestClock)
 	sub.Base = Base{ID: a.ids.long("sub_1"), Created: at}
-	sub.StartDate, sub.BillingCycleAnchor, sub.CurrentPeriodStart = at, at, at
-	sub.Status = "incomplete"
-	if sub.TrialEnd > at {
-		sub.Status, sub.TrialStart, sub.BillingCycleAnchor = "trialing", at, sub.TrialEnd
-	}
-	sub.CurrentPeriodEnd = periodAfter(sub.BillingCycleAnchor, items[0].price, at)
+	a.setStart(sub, items[0].price, at)
 	a.state.Subscriptions.insert(sub)
 	for _, item := range items {
 		a.addItem(sub, item)
 	}
-	a.armSubscription(sub)
-	inv := a.draft(sub, "subscription_create", append(a.cycleLines(sub), extra...))
+	if sub.CancelAtPeriodEnd {
+		a.setCancel(sub, sub.CurrentPeriodEnd, true)
+	}
+	inv := a.draft(sub, "subscription_create", append(a.firstLines(sub, items[0].price), extra...))
 	a.emit("customer.subscription.created", a.renderSubscription(sub))
-	a.finalize(inv)
+	a.tellDiscounts(sub)
+	a.warnOfTrialEnd(sub)
+	if sub.CollectionMethod == "send_invoice" {
+		a.armInvoice(inv)
+	} else {
+		a.finalize(inv)
+	}
+	a.armSubscription(sub)
 	return inv
+}
+
+// setStart begins the first period. It ends with the trial or at an anchor
+// that was asked for, where there is one.
+func (a *act) setStart(sub *Subscription, price *Price, at int64) {
+	sub.StartDate, sub.CurrentPeriodStart, sub.Status = at, at, "incomplete"
+	if sub.CollectionMethod == "send_invoice" {
+		sub.Status = "active"
+	}
+	if sub.BillingCycleAnchor == 0 {
+		sub.BillingCycleAnchor = at
+	}
+	if sub.TrialEnd > at {
+		sub.Status, sub.TrialStart, sub.BillingCycleAnchor = "trialing", at, sub.TrialEnd
+	}
+	sub.CurrentPeriodEnd = periodAfter(sub.BillingCycleAnchor, price, at)
+	if sub.Status == "trialing" {
+		sub.CurrentPeriodEnd = sub.TrialEnd
+	}
+}
+
+// firstLines are those of the first period, which is shorter than a whole one
+// where the anchor lies ahead.
+func (a *act) firstLines(sub *Subscription, price *Price) []InvoiceLine {
+	lines := a.cycleLines(sub)
+	if sub.Status == "trialing" || sub.BillingCycleAnchor <= sub.CurrentPeriodStart {
+		return lines
+	}
+	if sub.FreeStub {
+		return nil
+	}
+	whole := sub.CurrentPeriodEnd - addIntervals(sub.CurrentPeriodEnd, price.Interval, -price.IntervalCount)
+	for i := range lines {
+		lines[i].Amount, lines[i].Proration = shareOf(lines[i].Amount, sub.CurrentPeriodEnd-sub.CurrentPeriodStart, whole), true
+	}
+	return lines
 }
 
 // cycleLines are the lines for the current period of every item.
 func (a *act) cycleLines(sub *Subscription) []InvoiceLine {
+	return a.periodLines(sub, a.itemsAfter(sub, nil), sub.standing())
+}
+
+// periodLines are the lines for a period of given items.
+func (a *act) periodLines(sub *Subscription, items []plannedItem, at standing) []InvoiceLine {
 	var lines []InvoiceLine
-	for _, item := range a.items(sub) {
+	for _, item := range items {
 		price, ok := a.state.Prices.get(item.Price)
 		if !ok {
 			continue
 		}
 		line := InvoiceLine{
-			Kind: "subscription", Metadata: sub.Metadata, PeriodStart: sub.CurrentPeriodStart, PeriodEnd: sub.CurrentPeriodEnd,
+			Kind: "subscription", Metadata: sub.Metadata, PeriodStart: at.Start, PeriodEnd: at.End,
 			Price: price.ID, Quantity: item.Quantity, Subscription: sub.ID, SubscriptionItem: item.ID,
 			Amount: price.amount(item.Quantity), Description: a.describe(price, item.Quantity),
 		}
-		if sub.Status == "trialing" {
+		if at.Status == "trialing" {
 			line.Amount, line.Description = 0, "Trial period for "+a.productName(price)
 		}
 		lines = append(lines, line)

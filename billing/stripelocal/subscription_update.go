@@ -2,48 +2,83 @@ package stripelocal
 
 import "fmt"
 
-// itemChange is what an update does to one item; item is nil for a new one,
-// price is nil for one that goes.
-type itemChange struct {
-	item     *SubscriptionItem
-	price    *Price
-	quantity int64
-	metadata params
-}
-
-func (c itemChange) changesBilling() bool {
-	return c.item == nil || c.price == nil || c.price.ID != c.item.Price || c.quantity != c.item.Quantity
-}
+// planParams are the parameters of an update that the billing plan is made of.
+const planParams = "items[]{id price " + inlineRecurring + "quantity:int deleted:bool clear_usage:bool metadata:map?} proration_date:time " +
+	"trial_end:when billing_cycle_anchor:now|unchanged add_invoice_items[]{price! quantity:int} "
 
 func (a *act) updateSubscription(in *input) (any, error) {
 	sub, err := a.subscriptionAt(in)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkUpdatable(sub, in); err != nil {
+	if err := a.checkUpdatable(sub, in); err != nil {
 		return nil, err
 	}
-	changes, err := a.itemChanges(sub, in)
+	if err := checkPendingParams(in); err != nil {
+		return nil, err
+	}
+	ch, err := a.changeAsked(sub, in.params)
 	if err != nil {
 		return nil, err
 	}
-	if err := a.checkPayment(sub, changes, in); err != nil {
+	p := a.plan(sub, ch)
+	if err := a.checkPayment(sub, p, in.str("payment_behavior")); err != nil {
 		return nil, err
+	}
+	if p.billsNow && in.str("payment_behavior") == "pending_if_incomplete" {
+		a.updateWhenPaid(sub, p)
+		return a.renderSubscription(sub), nil
 	}
 	before := a.renderSubscription(sub)
 	if err := a.takeSubscription(sub, in.params); err != nil {
 		return nil, err
 	}
+	if err := a.takeDiscounts(sub, in.params); err != nil {
+		return nil, err
+	}
 	a.takeCancellation(sub, in.params)
-	a.changeItems(sub, changes, in)
-	a.emitUpdate("customer.subscription.updated", before, a.renderSubscription(sub))
-	a.armSubscription(sub)
-	a.invoiceChanges(sub, changes, in)
+	a.update(sub, p, before, in.str("payment_behavior"))
 	return a.renderSubscription(sub), nil
 }
 
+// update carries a plan out, tells of it and bills what it calls for.
+func (a *act) update(sub *Subscription, p plan, before object, payment string) (outcome, *Decline) {
+	a.dropPendingUpdate(sub, len(p.prorations) > 0 || p.moved)
+	endsTrial := sub.Status == "trialing" && p.after.Status != "trialing"
+	if endsTrial && a.withoutMethod(sub) && sub.MissingMethod != "create_invoice" {
+		a.endTrialEarly(sub)
+		return paid, nil
+	}
+	a.carryOut(sub, p)
+	a.notePhase(sub)
+	a.emitUpdate("customer.subscription.updated", before, a.renderSubscription(sub))
+	if endsTrial {
+		a.emit("customer.subscription.trial_will_end", a.renderSubscription(sub))
+	}
+	a.warnOfTrialEnd(sub)
+	inv, billed := a.billPlan(sub, p)
+	a.armSubscription(sub)
+	if !billed {
+		return paid, nil
+	}
+	return a.settlePlan(sub, inv, payment)
+}
+
+// settlePlan takes the money for a change, or leaves that to the client under
+// default_incomplete.
+func (a *act) settlePlan(sub *Subscription, inv *Invoice, payment string) (outcome, *Decline) {
+	if payment != "default_incomplete" {
+		return a.finalizeAndCollect(inv)
+	}
+	a.finalize(inv)
+	if inv.Status == "open" {
+		a.afterFailure(inv)
+	}
+	return paid, nil
+}
+
 // checkUpdatable refuses what a subscription's status does not allow.
-func checkUpdatable(sub *Subscription, in *input) error {
+func (a *act) checkUpdatable(sub *Subscription, in *input) error {
 	quiet := setOf([]string{"metadata", "cancellation_details", "expand"})
 	for _, name := range in.n.keys {
 		switch {
@@ -57,23 +92,70 @@ func checkUpdatable(sub *Subscription, in *input) error {
 	if in.has("cancel_at_period_end") && in.has("cancel_at") {
 		return invalid("", "", "You may only specify one of these parameters: cancel_at, cancel_at_period_end.")
 	}
-	if in.has("proration_date") && in.str("proration_behavior") == "none" {
-		return invalid("", "proration_date", "You cannot specify `proration_date` when `proration_behavior` is `none`.")
+	if sub.Schedule != "" && (in.has("cancel_at_period_end") || in.has("cancel_at")) {
+		return invalid("", "", "The subscription is managed by the subscription schedule `"+sub.Schedule+"`, and updating any cancelation behavior directly is not allowed. Please update the schedule instead.")
 	}
-	return checkUpdateTimes(sub, in)
+	return checkProration(sub, in.params)
 }
 
-func checkUpdateTimes(sub *Subscription, in *input) error {
-	date := in.num("proration_date")
-	if in.has("proration_date") && (date < sub.CurrentPeriodStart || date > sub.CurrentPeriodEnd) {
-		return invalid("", "proration_date", "Cannot specify `proration_date` outside of the current billing period.")
+// checkProration holds the date of prorations against the current period.
+func checkProration(sub *Subscription, p params) error {
+	if !p.has("proration_date") {
+		return nil
+	}
+	if p.str("proration_behavior") == "none" {
+		return invalid("", p.name("proration_date"), "You cannot specify `proration_date` when `proration_behavior` is `none`.")
+	}
+	if date := p.num("proration_date"); date < sub.CurrentPeriodStart || date > sub.CurrentPeriodEnd {
+		return invalid("", p.name("proration_date"), "Cannot specify `proration_date` outside of the current billing period.")
 	}
 	return nil
 }
 
+// changeAsked reads the parameters of an update, or of its preview.
+func (a *act) changeAsked(sub *Subscription, p params) (change, error) {
+	items, err := a.itemChanges(sub, p)
+	if err != nil {
+		return change{}, err
+	}
+	extra, err := a.extraItems(sub.Currency, p)
+	if err != nil {
+		return change{}, err
+	}
+	ch := change{
+		items: items, extra: extra, behavior: p.str("proration_behavior"), date: p.num("proration_date"),
+		trialEnd: p.num("trial_end"), anchorNow: p.str("billing_cycle_anchor") == "now",
+	}
+	if p.str("trial_end") == "now" {
+		ch.trialEnd = a.timeOn(sub.TestClock)
+	}
+	if p.has("trial_end") && ch.trialEnd < a.timeOn(sub.TestClock) {
+		return ch, invalid("", p.name("trial_end"), "Invalid timestamp: must be an integer Unix timestamp in the future.")
+	}
+	return ch, nil
+}
+
+// extraItems reads add_invoice_items[].
+func (a *act) extraItems(currency string, p params) ([]newItem, error) {
+	var out []newItem
+	for _, e := range p.list("add_invoice_items") {
+		price, ok := a.state.Prices.get(e.str("price"))
+		switch {
+		case !ok:
+			return nil, noSuch("price", e.str("price"), e.name("price"))
+		case price.Interval != "":
+			return nil, invalid("", e.name("price"), "The price specified is set to `type=recurring` but this field only accepts prices with `type=one_time`.")
+		case currency != "" && price.Currency != currency:
+			return nil, invalid("", e.name("price"), fmt.Sprintf("The price specified supports currencies of `%s`. This doesn't match the expected currency: `%s`.", price.Currency, currency))
+		}
+		out = append(out, newItem{price: price, quantity: e.numOr("quantity", 1)})
+	}
+	return out, nil
+}
+
 // itemChanges reads items[]: with an id it changes that item, without one it
 // adds another. A new price without a quantity means one.
-func (a *act) itemChanges(sub *Subscription, in *input) ([]itemChange, error) {
+func (a *act) itemChanges(sub *Subscription, in params) ([]itemChange, error) {
 	var out []itemChange
 	for i, p := range in.list("items") {
 		change, err := a.itemChange(sub, p)
@@ -97,14 +179,14 @@ func (a *act) itemChange(sub *Subscription, p params) (itemChange, error) {
 		}
 		change.item = item
 		change.price, _ = a.state.Prices.get(item.Price)
-		if !p.has("price") {
+		if !p.has("price") && !p.has("price_data") {
 			change.quantity = p.numOr("quantity", item.Quantity)
 		}
 	}
 	switch {
 	case p.flag("deleted"):
 		change.price = nil
-	case p.has("price"):
+	case p.has("price"), p.has("price_data"):
 		price, err := a.recurringPrice(p, "price")
 		if err != nil {
 			return change, err
@@ -112,6 +194,9 @@ func (a *act) itemChange(sub *Subscription, p params) (itemChange, error) {
 		change.price = price
 	case change.item == nil:
 		return change, missing(p.name("price"))
+	}
+	if p.flag("deleted") && change.item == nil {
+		return change, missing(p.name("id"))
 	}
 	return change, nil
 }
@@ -143,9 +228,9 @@ func (a *act) checkChanges(sub *Subscription, changes []itemChange) error {
 }
 
 // checkPayment refuses, under error_if_incomplete, a change that would be
-// billed at once and not be paid.
-func (a *act) checkPayment(sub *Subscription, changes []itemChange, in *input) error {
-	if in.str("payment_behavior") != "error_if_incomplete" || in.str("proration_behavior") != "always_invoice" || len(changes) == 0 {
+// billed at once and not be paid. Nothing of the attempt is kept.
+func (a *act) checkPayment(sub *Subscription, p plan, payment string) error {
+	if payment != "error_if_incomplete" || !p.billsNow || a.planDue(sub, p) == 0 {
 		return nil
 	}
 	pm, ok := a.methodOf(sub)
@@ -154,6 +239,13 @@ func (a *act) checkPayment(sub *Subscription, changes []itemChange, in *input) e
 	}
 	result, decline := pm.outcome()
 	return paymentError(result, decline, &Invoice{})
+}
+
+// planDue is what a plan's invoice would ask for.
+func (a *act) planDue(sub *Subscription, p plan) int64 {
+	inv := a.assemble(sub, "subscription_update", append(a.pendingItems(sub), p.prorations...), a.planLines(sub, p))
+	a.settleBalance(inv)
+	return inv.amountDue()
 }
 
 // takeCancellation sets or clears the end of the subscription. The classic
@@ -177,37 +269,4 @@ func (a *act) setCancel(sub *Subscription, at int64, periodEnd bool) {
 	if sub.CanceledAt == 0 {
 		sub.CanceledAt = a.timeOn(sub.TestClock)
 	}
-}
-
-// changeItems makes the changes, with the prorations they call for.
-func (a *act) changeItems(sub *Subscription, changes []itemChange, in *input) {
-	date := in.numOr("proration_date", a.timeOn(sub.TestClock))
-	for _, c := range changes {
-		if c.changesBilling() && in.str("proration_behavior") != "none" {
-			a.prorate(sub, c, date)
-		}
-		a.changeItem(sub, c)
-	}
-}
-
-func (a *act) changeItem(sub *Subscription, c itemChange) {
-	switch {
-	case c.price == nil:
-		a.state.Items.remove(c.item.ID)
-	case c.item == nil:
-		a.addItem(sub, newItem{price: c.price, quantity: c.quantity, metadata: c.metadata.metadata()})
-	default:
-		c.item.Price, c.item.Quantity = c.price.ID, c.quantity
-		c.metadata.setMetadata(&c.item.Metadata)
-	}
-}
-
-// invoiceChanges bills prorations at once where always_invoice asks for it.
-func (a *act) invoiceChanges(sub *Subscription, changes []itemChange, in *input) {
-	if in.str("proration_behavior") != "always_invoice" || len(changes) == 0 || len(a.state.InvoiceItems.by("pending", sub.ID)) == 0 {
-		return
-	}
-	inv := a.draft(sub, "subscription_update", nil)
-	inv.SubProrationDate = in.numOr("proration_date", a.timeOn(sub.TestClock))
-	a.finalizeAndCollect(inv)
 }

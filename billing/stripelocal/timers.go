@@ -50,11 +50,30 @@ func (s *Server) schedule(clock string, at int64, fire func(a *act)) {
 // catchUp fires what a clock has due up to and including a moment, each at its
 // own time.
 func (s *Server) catchUp(clock string, until int64) {
-	q := s.timers[clock]
-	for q != nil && len(q.waiting) > 0 && q.waiting[0].at <= until {
-		t := heap.Pop(q).(timer)
-		a := s.newAct(t.at, cause{})
-		t.fire(a)
-		a.commit()
+	for s.fireNext(clock, until) {
 	}
+}
+
+// fireNext fires the first thing that a clock has due up to a moment, if any.
+func (s *Server) fireNext(clock string, until int64) bool {
+	q := s.timers[clock]
+	if q == nil || len(q.waiting) == 0 || q.waiting[0].at > until {
+		return false
+	}
+	t := heap.Pop(q).(timer)
+	a := s.actOn(clock, t.at)
+	t.fire(a)
+	a.commit()
+	return true
+}
+
+// actOn is an act at a moment of one clock. What happens on a test clock still
+// happens at the account's time: events and payments are dated by that.
+func (s *Server) actOn(clock string, at int64) *act {
+	if clock == accountClock {
+		return s.newAct(at, cause{})
+	}
+	a := s.newAct(s.clock(), cause{})
+	a.on, a.onAt = clock, at
+	return a
 }

@@ -1,0 +1,148 @@
+package stripelocal
+
+import (
+	"net/http"
+)
+
+// A bank debit is the delayed payment method: a session paid with it completes
+// unpaid, and the money comes, or does not, later.
+
+const (
+	// bankDelay is how long a bank debit takes (docs: ACH Direct Debit: up to
+	// four business days).
+	bankDelay = 4 * 24 * 60 * 60
+	// bankGood and bankBad are published test account numbers (docs: ACH
+	// Direct Debit, testing).
+	bankGood = "000123456789"
+	bankBad  = "000222222227"
+)
+
+// takesBank says whether a session offers the bank debit: in payment mode, in
+// dollars, unless its methods are named without it.
+func (cs *CheckoutSession) takesBank() bool {
+	return cs.Mode == "payment" && cs.Currency == "usd" && (len(cs.MethodTypes) == 0 || setOf(cs.MethodTypes)["us_bank_account"])
+}
+
+// methodTypes are what a session shows as payment_method_types.
+func (cs *CheckoutSession) methodTypes() []string {
+	switch {
+	case len(cs.MethodTypes) > 0:
+		return cs.MethodTypes
+	case cs.takesBank():
+		return []string{"card", "us_bank_account"}
+	}
+	return []string{"card"}
+}
+
+// debitBank starts a bank debit and completes the session unpaid.
+func (a *act) debitBank(cs *CheckoutSession, s submission) outcome {
+	a.order = []string{"customer.created", "payment_intent.created", "payment_intent.processing", "checkout.session.completed"}
+	if cs.CustomerCreation == "always" || cs.FutureUsage != "" {
+		a.ensureCustomer(cs)
+	}
+	pi, ok := a.state.PaymentIntents.get(cs.PaymentIntent)
+	if !ok {
+		pi = a.sessionIntent(cs, a.sessionAmount(cs))
+	}
+	pm := &PaymentMethod{
+		Base: Base{ID: a.ids.long("pm_1"), Created: a.at}, Number: digitsOf(s.Account), Bank: true, Brand: "bank debit",
+		Email: s.Email, Name: s.Card.Name, Metadata: map[string]string{},
+	}
+	a.state.PaymentMethods.insert(pm)
+	pi.PaymentMethod, pi.LastError, pi.Status = pm.ID, nil, "processing"
+	a.emit("payment_intent.processing", a.renderPaymentIntent(pi))
+	a.completeSession(cs, pm, "unpaid")
+	cs.SettlesAt = a.at + bankDelay
+	a.armBank(cs)
+	return paid
+}
+
+// armBank sees to it that a debit settles in time.
+func (a *act) armBank(cs *CheckoutSession) {
+	if cs.SettlesAt == 0 {
+		return
+	}
+	a.schedule(accountClock, cs.SettlesAt, func(b *act) {
+		if pm, ok := b.bankOf(cs); ok {
+			b.changed = true
+			b.settleBank(cs, pm.Number != bankBad)
+		}
+	})
+}
+
+// bankOf is the account that a session's payment is still being taken from.
+func (a *act) bankOf(cs *CheckoutSession) (*PaymentMethod, bool) {
+	pi, ok := a.state.PaymentIntents.get(cs.PaymentIntent)
+	if !ok || pi.Status != "processing" {
+		return nil, false
+	}
+	return a.state.PaymentMethods.get(pi.PaymentMethod)
+}
+
+// settleBank ends a bank debit and tells so of the session.
+func (a *act) settleBank(cs *CheckoutSession, good bool) {
+	pi, ok := a.state.PaymentIntents.get(cs.PaymentIntent)
+	pm, there := a.bankOf(cs)
+	if !ok || !there {
+		return
+	}
+	cs.SettlesAt = 0
+	if good {
+		a.succeed(pi, pm)
+		cs.PaymentStatus = "paid"
+		a.emit("checkout.session.async_payment_succeeded", a.renderSession(cs))
+		return
+	}
+	a.fail(pi, pm, &Decline{Code: "payment_method_bank_account_insufficient_funds", DeclineCode: "insufficient_funds", Message: "The customer's account has insufficient funds to cover this payment."})
+	a.emit("checkout.session.async_payment_failed", a.renderSession(cs))
+}
+
+// settleSession lets a bank debit end now: outcome=succeeded or failed.
+func (s *Server) settleSession(w http.ResponseWriter, req *http.Request) {
+	good := req.PostFormValue("outcome") != "failed"
+	var shown object
+	_ = s.perform(s.pageCause(), func(a *act) error {
+		cs, ok := a.state.Sessions.get(req.PathValue("id"))
+		if !ok {
+			return nil
+		}
+		if _, waits := a.bankOf(cs); waits {
+			a.changed = true
+			a.settleBank(cs, good)
+			shown = a.renderSession(cs)
+		}
+		return nil
+	})
+	if shown == nil {
+		http.Error(w, "There is no such session, or it waits for no bank debit.", http.StatusNotFound)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(encode(shown))
+}
+
+// renderBank is the payment method's part of its own.
+func (p *PaymentMethod) renderBank() object {
+	return object{
+		"account_holder_type": "individual", "account_type": "checking", "bank_name": "LOCAL BANK", "financial_connections_account": nil,
+		"fingerprint": p.fingerprint(), "last4": p.last4(), "networks": object{"preferred": "ach", "supported": []any{"ach"}},
+		"routing_number": "110000000", "status_details": object{},
+	}
+}
+
+// asBank turns a rendered card into a bank account where it is one.
+func (p *PaymentMethod) asBank(o object) object {
+	if p.Bank {
+		delete(o, "card")
+		o["type"], o["us_bank_account"] = "us_bank_account", p.renderBank()
+	}
+	return o
+}
+
+// bankDetails is what a charge shows of the account.
+func (p *PaymentMethod) bankDetails() object {
+	return object{"type": "us_bank_account", "us_bank_account": object{
+		"account_holder_type": "individual", "account_type": "checking", "bank_name": "LOCAL BANK", "fingerprint": p.fingerprint(),
+		"last4": p.last4(), "payment_reference": nil, "routing_number": "110000000",
+	}}
+}

@@ -1,0 +1,124 @@
+package stripelocal
+
+// checkoutSums is what a session asks for now, in minor units.
+type checkoutSums struct {
+	subtotal int64
+	discount int64
+	lines    []checkoutLineSums
+}
+
+type checkoutLineSums struct{ subtotal, discount int64 }
+
+// sums counts a session's lines and what its coupon takes off them; what only
+// begins after a trial is nothing yet.
+func (a *act) sums(cs *CheckoutSession) checkoutSums {
+	lines := make([]InvoiceLine, len(cs.Lines))
+	for i, l := range cs.Lines {
+		lines[i].Price = l.Price
+		if p, ok := a.state.Prices.get(l.Price); ok && (p.Interval == "" || !cs.hasTrial()) {
+			lines[i].Amount = p.amount(l.Quantity)
+		}
+	}
+	out := checkoutSums{lines: make([]checkoutLineSums, len(lines))}
+	off := make([]int64, len(lines))
+	for _, d := range a.takeOff(cs.discounts(), lines, a.at) {
+		off = d.Lines
+	}
+	for i, l := range lines {
+		out.lines[i] = checkoutLineSums{subtotal: l.Amount, discount: off[i]}
+		out.subtotal += l.Amount
+		out.discount += off[i]
+	}
+	return out
+}
+
+func (s checkoutSums) total() int64 { return s.subtotal - s.discount }
+
+// discounts are the session's one or none.
+func (cs *CheckoutSession) discounts() []Discount {
+	if cs.Discount == nil {
+		return nil
+	}
+	return []Discount{*cs.Discount}
+}
+
+// sessionAmount is what is to be paid now.
+func (a *act) sessionAmount(cs *CheckoutSession) int64 { return a.sums(cs).total() }
+
+// needsNoCard says whether a session can be completed without a way to pay.
+func (a *act) needsNoCard(cs *CheckoutSession) bool {
+	if a.sessionAmount(cs) > 0 {
+		return false
+	}
+	return cs.Mode == "payment" || cs.MethodCollection == "if_required"
+}
+
+// takeSessionDiscount reads the one coupon or promotion code that a new session
+// is given.
+func (a *act) takeSessionDiscount(cs *CheckoutSession, in *input) error {
+	list := in.list("discounts")
+	switch {
+	case len(list) == 0:
+		return nil
+	case in.has("allow_promotion_codes"):
+		return invalid("", "discounts", "You may only specify one of these parameters: allow_promotion_codes, discounts.")
+	case len(list) > 1:
+		return invalid("", "discounts", "You can only apply one discount to a Checkout Session.")
+	}
+	coupon, promotion := list[0].str("coupon"), list[0].str("promotion_code")
+	if promotion != "" {
+		x, ok := a.state.PromotionCodes.get(promotion)
+		if !ok {
+			return noSuch("promotion code", promotion, list[0].name("promotion_code"))
+		}
+		if why := a.whyNot(x, cs.Customer, cs.Currency, a.sums(cs).subtotal); why != "" {
+			return invalid("", list[0].name("promotion_code"), "This promotion code cannot be redeemed: "+why)
+		}
+		coupon = x.Coupon
+	}
+	c, err := a.redeemableCoupon(coupon, cs.Currency, list[0].name("coupon"))
+	if err != nil {
+		return err
+	}
+	cs.give(a.newDiscount(c, promotion, a.at))
+	return nil
+}
+
+// begun says whether a payment of this order was tried: its amount stands.
+func (cs *CheckoutSession) begun() bool { return cs.Subscription != "" || cs.PaymentIntent != "" }
+
+func (cs *CheckoutSession) give(d Discount) {
+	d.Session = cs.ID
+	cs.Discount = &d
+}
+
+// applyCode puts a promotion code that somebody typed on a session; the message
+// is what the page says where it cannot be used.
+func (a *act) applyCode(cs *CheckoutSession, word string) string {
+	if !cs.AllowPromotionCodes || cs.begun() {
+		return "This order cannot be changed any more."
+	}
+	x := a.promotionByWord(word, cs.Customer)
+	if why := a.whyNot(x, cs.Customer, cs.Currency, a.sums(cs).subtotal); why != "" {
+		return why
+	}
+	c, _ := a.state.Coupons.get(x.Coupon)
+	cs.give(a.newDiscount(c, x.ID, a.at))
+	return ""
+}
+
+func (a *act) renderTotals(cs *CheckoutSession) object {
+	sums := a.sums(cs)
+	return object{
+		"amount_discount": sums.discount, "amount_shipping": 0, "amount_tax": 0,
+		"breakdown": hidden(func() any {
+			list := []any{}
+			if cs.Discount != nil {
+				list = append(list, object{
+					"amount": sums.discount, "discount": a.renderDiscount(cs.Customer, cs.Subscription, cs.Invoice, *cs.Discount),
+				})
+			}
+			return object{"discounts": list, "taxes": []any{}}
+		}),
+	}
+}

@@ -1,0 +1,196 @@
+package stripelocal
+
+import (
+	"math/big"
+	"regexp"
+	"slices"
+)
+
+// Coupon takes a share or an amount off. Amounts are minor units.
+type Coupon struct {
+	Base
+	AmountOff     int64
+	Currency      string
+	PercentOff    string // decimal; empty where AmountOff holds
+	Duration      string // once, repeating, forever
+	Months        int64  // of repeating
+	MaxRedeemed   int64  // 0 is without bound
+	Metadata      map[string]string
+	Name          string
+	Products      []string // empty is all
+	RedeemBy      int64
+	TimesRedeemed int64
+	Deleted       bool // promotion codes and discounts go on showing it
+}
+
+var couponID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,200}$`)
+
+func couponResource() resource {
+	return resource{
+		kind: "coupon",
+		render: finder(func(s *state) *table[*Coupon] { return s.Coupons },
+			func(a *act, c *Coupon) object { return a.renderCoupon(c) }),
+		routes: []route{
+			{"POST /v1/coupons", "id amount_off:int percent_off:decimal currency duration:once|forever|repeating duration_in_months:int max_redemptions:int metadata:map? name:40 redeem_by:time applies_to{products[]}", (*act).createCoupon},
+			{"GET /v1/coupons", listParams, (*act).listCoupons},
+			{"GET /v1/coupons/{id}", "", (*act).getCoupon},
+			{"POST /v1/coupons/{id}", "metadata:map? name:40?", (*act).updateCoupon},
+			{"DELETE /v1/coupons/{id}", "", (*act).deleteCoupon},
+		},
+	}
+}
+
+func (a *act) createCoupon(in *input) (any, error) {
+	if err := a.checkCoupon(in.params); err != nil {
+		return nil, err
+	}
+	c := &Coupon{
+		Base: Base{ID: in.strOr("id", a.ids.token(8)), Created: a.at}, AmountOff: in.num("amount_off"), PercentOff: in.str("percent_off"),
+		Duration: in.strOr("duration", "once"), Months: in.num("duration_in_months"), MaxRedeemed: in.num("max_redemptions"),
+		Metadata: in.metadata(), Name: in.str("name"), Products: in.at("applies_to").strs("products"), RedeemBy: in.num("redeem_by"),
+	}
+	if c.AmountOff > 0 {
+		c.Currency = in.str("currency")
+	}
+	a.state.Coupons.insert(c)
+	a.emit("coupon.created", a.renderCoupon(c))
+	return a.renderCoupon(c), nil
+}
+
+func (a *act) checkCoupon(p params) error {
+	if id := p.str("id"); id != "" {
+		if !couponID.MatchString(id) {
+			return invalid("", "id", "Invalid coupon id: only letters, digits, `-` and `_`.")
+		}
+		if _, taken := a.state.Coupons.get(id); taken {
+			return invalid("resource_already_exists", "", "Coupon already exists.")
+		}
+	}
+	repeating := p.str("duration") == "repeating"
+	switch {
+	case p.has("amount_off") == p.has("percent_off"):
+		return invalid("", "", "Must pass exactly one of `amount_off` or `percent_off`.")
+	case p.has("amount_off") && p.num("amount_off") < 1:
+		return invalid("parameter_invalid_integer", "amount_off", "This value must be greater than or equal to 1.")
+	case p.has("amount_off") && !currencyPattern.MatchString(p.str("currency")):
+		return invalid("parameter_missing", "currency", "You must pass currency when passing amount_off.")
+	case p.has("percent_off") && !isPercentage(p.str("percent_off")):
+		return invalid("", "percent_off", "Invalid percent_off: it must be greater than 0 and at most 100.")
+	case repeating && p.num("duration_in_months") < 1:
+		return invalid("", "duration_in_months", "You must pass duration_in_months when duration is repeating.")
+	case !repeating && p.has("duration_in_months"):
+		return invalid("", "duration_in_months", "You may only pass duration_in_months when duration is repeating.")
+	case p.has("max_redemptions") && p.num("max_redemptions") < 1:
+		return invalid("parameter_invalid_integer", "max_redemptions", "This value must be greater than or equal to 1.")
+	case p.has("redeem_by") && p.num("redeem_by") <= a.at:
+		return invalid("", "redeem_by", "The redeem_by timestamp must be in the future.")
+	}
+	return a.checkCouponProducts(p.at("applies_to"))
+}
+
+func (a *act) checkCouponProducts(p params) error {
+	for _, id := range p.strs("products") {
+		if _, ok := a.state.Products.get(id); !ok {
+			return noSuch("product", id, "applies_to[products]")
+		}
+	}
+	return nil
+}
+
+func isPercentage(text string) bool {
+	percent, ok := new(big.Rat).SetString(text)
+	return ok && percent.Sign() > 0 && percent.Cmp(big.NewRat(100, 1)) <= 0
+}
+
+func (a *act) couponAt(in *input) (*Coupon, error) {
+	c, ok := a.state.Coupons.get(in.path("id"))
+	if !ok || c.Deleted {
+		return nil, notFound("coupon", in.path("id"), "coupon")
+	}
+	return c, nil
+}
+
+func (a *act) getCoupon(in *input) (any, error) {
+	c, err := a.couponAt(in)
+	if err != nil {
+		return nil, err
+	}
+	return a.renderCoupon(c), nil
+}
+
+func (a *act) updateCoupon(in *input) (any, error) {
+	c, err := a.couponAt(in)
+	if err != nil {
+		return nil, err
+	}
+	before := a.renderCoupon(c)
+	in.setStr("name", &c.Name)
+	in.setMetadata(&c.Metadata)
+	a.emitUpdate("coupon.updated", before, a.renderCoupon(c))
+	return a.renderCoupon(c), nil
+}
+
+// deleteCoupon keeps it from being used again; discounts that are given stay.
+func (a *act) deleteCoupon(in *input) (any, error) {
+	c, err := a.couponAt(in)
+	if err != nil {
+		return nil, err
+	}
+	whole := a.renderCoupon(c)
+	c.Deleted = true
+	a.emit("coupon.deleted", whole)
+	return object{"id": c.ID, "object": "coupon", "deleted": true}, nil
+}
+
+func (a *act) listCoupons(in *input) (any, error) {
+	return listing[*Coupon]{
+		what: "coupon", table: a.state.Coupons, rows: a.state.Coupons.all,
+		keep:   func(c *Coupon) bool { return !c.Deleted },
+		render: func(c *Coupon) object { return a.renderCoupon(c) },
+	}.page(in)
+}
+
+// valid says whether it can still be redeemed.
+func (c *Coupon) valid(at int64) bool {
+	return !c.Deleted && (c.MaxRedeemed == 0 || c.TimesRedeemed < c.MaxRedeemed) && (c.RedeemBy == 0 || at < c.RedeemBy)
+}
+
+// covers says whether it takes anything off a price's product.
+func (c *Coupon) covers(product string) bool {
+	return len(c.Products) == 0 || slices.Contains(c.Products, product)
+}
+
+// off is what a share takes off an amount, halves away from zero.
+func (c *Coupon) off(amount int64) int64 {
+	percent, ok := new(big.Rat).SetString(c.PercentOff)
+	if !ok {
+		return 0
+	}
+	percent.Mul(percent, new(big.Rat).SetFrac64(amount, 100))
+	return roundRat(percent)
+}
+
+func (c *Coupon) percent() any {
+	percent, ok := new(big.Rat).SetString(c.PercentOff)
+	if !ok {
+		return nil
+	}
+	f, _ := percent.Float64()
+	return f
+}
+
+func (a *act) renderCoupon(c *Coupon) object {
+	o := object{
+		"id": c.ID, "object": "coupon", "amount_off": timeOrNull(c.AmountOff), "created": c.Created,
+		"currency": orNull(c.Currency), "duration": c.Duration, "duration_in_months": timeOrNull(c.Months), "livemode": false,
+		"max_redemptions": timeOrNull(c.MaxRedeemed), "metadata": c.Metadata, "name": orNull(c.Name),
+		"percent_off": c.percent(), "redeem_by": timeOrNull(c.RedeemBy), "times_redeemed": c.TimesRedeemed,
+		"valid":            c.valid(a.at),
+		"currency_options": hidden(func() any { return object{} }),
+		"applies_to":       hidden(func() any { return object{"products": c.Products} }),
+	}
+	if len(c.Products) == 0 {
+		delete(o, "applies_to")
+	}
+	return o
+}

@@ -1,0 +1,333 @@
+package stripelocal
+
+import "fmt"
+
+// CreditNote takes something off a finalized invoice. Amounts are minor units.
+type CreditNote struct {
+	Base
+	Amount      int64
+	Balance     int64 // to the customer's balance
+	Currency    string
+	Customer    string
+	EffectiveAt int64
+	Invoice     string
+	Kind        string // pre_payment or post_payment
+	Lines       []CreditLine
+	Memo        string
+	Metadata    map[string]string
+	Number      string
+	OutOfBand   int64
+	Reason      string
+	Refund      string
+	RefundSum   int64
+	VoidedAt    int64
+}
+
+// CreditLine credits a line of the invoice, or something of its own.
+type CreditLine struct {
+	ID          string
+	Amount      int64
+	Description string
+	InvoiceLine string
+	Quantity    int64
+	UnitAmount  int64
+}
+
+const creditParams = "invoice! amount:int credit_amount:int refund_amount:int out_of_band_amount:int refund effective_at:time " +
+	"email_type:credit_note|none memo metadata:map reason:duplicate|fraudulent|order_change|product_unsatisfactory " +
+	"lines[]{type:invoice_line_item|custom_line_item! amount:int description invoice_line_item quantity:int unit_amount:int} "
+
+func creditNoteResource() resource {
+	return resource{
+		kind: "credit_note",
+		render: finder(func(s *state) *table[*CreditNote] { return s.CreditNotes },
+			func(a *act, n *CreditNote) object { return a.renderCreditNote(n) }),
+		routes: []route{
+			{"POST /v1/credit_notes", creditParams, (*act).createCreditNote},
+			{"GET /v1/credit_notes/preview", creditParams, (*act).previewCreditNote},
+			{"GET /v1/credit_notes", listParams + "customer invoice", (*act).listCreditNotes},
+			{"GET /v1/credit_notes/{id}", "", (*act).getCreditNote},
+			{"POST /v1/credit_notes/{id}", "memo metadata:map", (*act).updateCreditNote},
+			{"POST /v1/credit_notes/{id}/void", "", (*act).voidCreditNote},
+		},
+	}
+}
+
+func (a *act) createCreditNote(in *input) (any, error) {
+	n, inv, err := a.creditNoteAsked(in)
+	if err != nil {
+		return nil, err
+	}
+	n.ID = a.ids.long("cn_1")
+	n.Number = fmt.Sprintf("%s-CN-%02d", inv.Number, len(a.state.CreditNotes.by("invoice", inv.ID))+1)
+	if n.RefundSum > 0 && n.Refund == "" {
+		ch, _ := a.state.Charges.get(inv.Charge)
+		r := a.refund(ch, n.RefundSum, refundReason(n.Reason))
+		r.CreditNote, n.Refund = n.ID, r.ID
+	}
+	a.state.CreditNotes.insert(n)
+	a.emit("credit_note.created", a.renderCreditNote(n))
+	a.creditInvoice(inv, n)
+	return a.renderCreditNote(n), nil
+}
+
+// refundReason is a credit note's reason as refunds know it.
+func refundReason(reason string) string {
+	switch reason {
+	case "duplicate", "fraudulent":
+		return reason
+	}
+	return "requested_by_customer"
+}
+
+// creditInvoice lets the invoice, and where something goes to the balance the
+// customer, know of a note.
+func (a *act) creditInvoice(inv *Invoice, n *CreditNote) {
+	before := a.renderInvoice(inv)
+	if n.Kind == "post_payment" {
+		inv.CreditedAfter += n.Amount
+	} else {
+		inv.CreditedBefore += n.Amount
+	}
+	if pi, ok := a.state.PaymentIntents.get(inv.PaymentIntent); ok && n.Kind == "pre_payment" && inv.remaining() > 0 {
+		pi.Amount = inv.remaining()
+	}
+	a.emitUpdate("invoice.updated", before, a.renderInvoice(inv))
+	if c, ok := a.state.Customers.get(n.Customer); ok && n.Balance > 0 {
+		a.changeCustomer(c, func() { c.Balance -= n.Balance })
+	}
+	if inv.Status == "open" && inv.remaining() == 0 {
+		a.cancelIntent(inv.PaymentIntent, "void_invoice")
+		a.markPaid(inv, 0)
+	}
+}
+
+// creditNoteAsked works a note out without storing it.
+func (a *act) creditNoteAsked(in *input) (*CreditNote, *Invoice, error) {
+	inv, ok := a.state.Invoices.get(in.str("invoice"))
+	switch {
+	case !ok:
+		return nil, nil, noSuch("invoice", in.str("invoice"), "invoice")
+	case inv.Status != "open" && inv.Status != "paid" && inv.Status != "uncollectible":
+		return nil, nil, invalid("", "invoice", "You can only create a credit note for an open or paid invoice.")
+	}
+	at := a.nowOf(inv.Customer)
+	n := &CreditNote{
+		Base: Base{Created: at}, Balance: in.num("credit_amount"), Currency: inv.Currency, Customer: inv.Customer,
+		EffectiveAt: in.numOr("effective_at", at), Invoice: inv.ID, Kind: "pre_payment", Memo: in.str("memo"), Metadata: in.metadata(),
+		OutOfBand: in.num("out_of_band_amount"), Reason: in.str("reason"), Refund: in.str("refund"), RefundSum: in.num("refund_amount"),
+	}
+	if inv.Status == "paid" {
+		n.Kind = "post_payment"
+	}
+	if err := a.takeCreditLines(n, inv, in); err != nil {
+		return nil, nil, err
+	}
+	if err := a.checkCredit(n, inv); err != nil {
+		return nil, nil, err
+	}
+	return n, inv, nil
+}
+
+func (a *act) takeCreditLines(n *CreditNote, inv *Invoice, in *input) error {
+	for _, p := range in.list("lines") {
+		l, err := creditLine(inv, p)
+		if err != nil {
+			return err
+		}
+		l.ID = a.ids.long("cnli_1")
+		n.Lines = append(n.Lines, l)
+		n.Amount += l.Amount
+	}
+	switch {
+	case len(n.Lines) > 0 && in.has("amount") && in.num("amount") != n.Amount:
+		return invalid("", "amount", "The sum of the credit note's lines does not match `amount`.")
+	case len(n.Lines) > 0:
+		return nil
+	case !in.has("amount"):
+		return invalid("parameter_missing", "", "You must provide one of `amount`, `lines` or `shipping_cost`.")
+	}
+	n.Amount = in.num("amount")
+	n.Lines = []CreditLine{{ID: a.ids.long("cnli_1"), Amount: n.Amount, Description: "Credit", Quantity: 1, UnitAmount: n.Amount}}
+	return nil
+}
+
+func creditLine(inv *Invoice, p params) (CreditLine, error) {
+	quantity := p.numOr("quantity", 1)
+	l := CreditLine{Description: p.str("description"), Quantity: quantity, UnitAmount: p.num("unit_amount"), Amount: p.num("unit_amount") * quantity}
+	if p.str("type") == "custom_line_item" {
+		return l, nil
+	}
+	at := inv.lineAfter(p.str("invoice_line_item")) - 1
+	if at < 0 {
+		return l, noSuch("invoice line item", p.str("invoice_line_item"), p.name("invoice_line_item"))
+	}
+	line := inv.Lines[at]
+	l.InvoiceLine, l.Description, l.UnitAmount = line.ID, line.Description, 0
+	l.Amount = p.numOr("amount", line.Amount)
+	if p.has("quantity") && line.Quantity > 0 && !p.has("amount") {
+		l.Amount = shareOf(line.Amount, quantity, line.Quantity)
+	}
+	return l, nil
+}
+
+func (a *act) checkCredit(n *CreditNote, inv *Invoice) error {
+	left := inv.remaining()
+	if n.Kind == "post_payment" {
+		left = inv.AmountPaid - inv.CreditedAfter
+	}
+	switch {
+	case n.Amount < 1:
+		return invalid("parameter_invalid_integer", "amount", "This value must be greater than or equal to 1.")
+	case n.Amount > left:
+		return invalid("", "amount", fmt.Sprintf("The credit note's amount (%s) is greater than what is left of the invoice (%s).", formatAmount(n.Amount, n.Currency), formatAmount(left, n.Currency)))
+	case n.Kind == "pre_payment" && n.Balance+n.OutOfBand+n.RefundSum > 0:
+		return invalid("", "", "You can only use `refund_amount`, `credit_amount` and `out_of_band_amount` with a paid invoice.")
+	case n.Kind == "pre_payment":
+		return nil
+	}
+	if err := a.linkRefund(n); err != nil {
+		return err
+	}
+	if n.Balance+n.OutOfBand+n.RefundSum != n.Amount {
+		return invalid("", "", fmt.Sprintf("The sum of `credit_amount`, `refund_amount` and `out_of_band_amount` (%s) must equal the credit note's amount (%s).", formatAmount(n.Balance+n.OutOfBand+n.RefundSum, n.Currency), formatAmount(n.Amount, n.Currency)))
+	}
+	if n.RefundSum == 0 || n.Refund != "" {
+		return nil
+	}
+	ch, ok := a.state.Charges.get(inv.Charge)
+	if !ok {
+		return invalid("", "refund_amount", "The invoice has no charge to refund.")
+	}
+	return checkRefund(ch, n.RefundSum)
+}
+
+// linkRefund counts a refund that was made before.
+func (a *act) linkRefund(n *CreditNote) error {
+	if n.Refund == "" {
+		return nil
+	}
+	r, ok := a.state.Refunds.get(n.Refund)
+	if !ok {
+		return noSuch("refund", n.Refund, "refund")
+	}
+	if n.RefundSum == 0 {
+		n.RefundSum = r.Amount
+	}
+	return nil
+}
+
+func (a *act) previewCreditNote(in *input) (any, error) {
+	n, inv, err := a.creditNoteAsked(in)
+	if err != nil {
+		return nil, err
+	}
+	n.ID, n.Number = a.ids.long("cn_1"), inv.Number+"-CN-DRAFT"
+	return a.renderCreditNote(n), nil
+}
+
+func (a *act) creditNoteAt(in *input) (*CreditNote, error) {
+	n, ok := a.state.CreditNotes.get(in.path("id"))
+	if !ok {
+		return nil, notFound("credit_note", in.path("id"), "id")
+	}
+	return n, nil
+}
+
+func (a *act) getCreditNote(in *input) (any, error) {
+	n, err := a.creditNoteAt(in)
+	if err != nil {
+		return nil, err
+	}
+	return a.renderCreditNote(n), nil
+}
+
+func (a *act) listCreditNotes(in *input) (any, error) {
+	rows := a.state.CreditNotes.all
+	if in.has("invoice") {
+		rows = a.state.CreditNotes.by("invoice", in.str("invoice"))
+	}
+	return listing[*CreditNote]{
+		what: "credit_note", table: a.state.CreditNotes, rows: rows,
+		keep: func(n *CreditNote) bool {
+			if in.has("customer") {
+				return n.Customer == in.str("customer")
+			}
+			return in.has("invoice") || !a.onTestClock(n.Customer)
+		},
+		render: func(n *CreditNote) object { return a.renderCreditNote(n) },
+	}.page(in)
+}
+
+func (a *act) updateCreditNote(in *input) (any, error) {
+	n, err := a.creditNoteAt(in)
+	if err != nil {
+		return nil, err
+	}
+	before := a.renderCreditNote(n)
+	in.setStr("memo", &n.Memo)
+	in.setMetadata(&n.Metadata)
+	a.emitUpdate("credit_note.updated", before, a.renderCreditNote(n))
+	return a.renderCreditNote(n), nil
+}
+
+// voidCreditNote takes back a note on an invoice that is still open.
+func (a *act) voidCreditNote(in *input) (any, error) {
+	n, err := a.creditNoteAt(in)
+	if err != nil {
+		return nil, err
+	}
+	inv, ok := a.state.Invoices.get(n.Invoice)
+	if !ok || n.Kind != "pre_payment" || inv.Status != "open" || n.VoidedAt != 0 {
+		return nil, invalid("", "", "You can only void a credit note of an invoice that is open.")
+	}
+	before := a.renderInvoice(inv)
+	n.VoidedAt = a.nowOf(n.Customer)
+	inv.CreditedBefore -= n.Amount
+	if pi, ok := a.state.PaymentIntents.get(inv.PaymentIntent); ok {
+		pi.Amount = inv.remaining()
+	}
+	a.emit("credit_note.voided", a.renderCreditNote(n))
+	a.emitUpdate("invoice.updated", before, a.renderInvoice(inv))
+	return a.renderCreditNote(n), nil
+}
+
+func (a *act) renderCreditNote(n *CreditNote) object {
+	status := "issued"
+	if n.VoidedAt != 0 {
+		status = "void"
+	}
+	lines := []any{}
+	for _, l := range n.Lines {
+		lines = append(lines, l.render())
+	}
+	o := object{
+		"id": n.ID, "object": "credit_note", "amount": n.Amount, "amount_shipping": 0, "created": n.Created,
+		"currency": n.Currency, "customer": ref{"customer", n.Customer}, "customer_balance_transaction": nil,
+		"discount_amount": 0, "discount_amounts": []any{}, "effective_at": timeOrNull(n.EffectiveAt),
+		"invoice": ref{"invoice", n.Invoice}, "lines": listObject("/v1/credit_notes/"+n.ID+"/lines", lines, false),
+		"livemode": false, "memo": orNull(n.Memo), "metadata": n.Metadata, "number": n.Number, "out_of_band_amount": nil,
+		"pdf": a.origin + "/i/" + n.Invoice + "/pdf", "reason": orNull(n.Reason), "refund": ref{"refund", n.Refund},
+		"shipping_cost": nil, "status": status, "subtotal": n.Amount, "subtotal_excluding_tax": n.Amount, "tax_amounts": []any{},
+		"total": n.Amount, "total_excluding_tax": n.Amount, "type": n.Kind, "voided_at": timeOrNull(n.VoidedAt),
+	}
+	if n.OutOfBand > 0 {
+		o["out_of_band_amount"] = n.OutOfBand
+	}
+	return o
+}
+
+func (l CreditLine) render() object {
+	o := object{
+		"id": l.ID, "object": "credit_note_line_item", "amount": l.Amount, "amount_excluding_tax": l.Amount,
+		"description": orNull(l.Description), "discount_amount": 0, "discount_amounts": []any{}, "livemode": false,
+		"quantity": l.Quantity, "tax_amounts": []any{}, "tax_rates": []any{}, "type": "custom_line_item",
+		"unit_amount": nil, "unit_amount_decimal": nil, "unit_amount_excluding_tax": nil,
+	}
+	if l.InvoiceLine != "" {
+		o["invoice_line_item"], o["type"] = l.InvoiceLine, "invoice_line_item"
+	} else {
+		o["unit_amount"], o["unit_amount_decimal"] = l.UnitAmount, fmt.Sprint(l.UnitAmount)
+	}
+	return o
+}

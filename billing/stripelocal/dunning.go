@@ -1,0 +1,222 @@
+package stripelocal
+
+import (
+	"fmt"
+	"net/http"
+)
+
+// What becomes of a subscription whose renewal was tried for the last time
+// (docs: smart retries, the account's setting). AfterDunningCancel is where a
+// new account begins.
+const (
+	AfterDunningCancel  = "cancel"
+	AfterDunningUnpaid  = "unpaid"
+	AfterDunningPastDue = "past_due"
+)
+
+// retryDays are when a refused payment is tried again, in days after the first
+// refusal: eight times in two weeks (docs: smart retries; Stripe chooses the
+// hours).
+func retryDays() []int64 { return []int64{1, 3, 5, 7, 9, 11, 13, 14} }
+
+// SetAfterDunning says what becomes of a subscription after the last retry:
+// one of the AfterDunning values, else an error.
+func (s *Server) SetAfterDunning(what string) error {
+	switch what {
+	case AfterDunningCancel, AfterDunningUnpaid, AfterDunningPastDue:
+	default:
+		return fmt.Errorf("after_dunning: %q is none of cancel, unpaid, past_due", what)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state.AfterDunning = what
+	s.saver.touch()
+	return nil
+}
+
+// settingsView is what an account's dashboard would say.
+type settingsView struct {
+	AfterDunning string `json:"after_dunning"`
+}
+
+func (s *Server) showSettings(w http.ResponseWriter, _ *http.Request) {
+	view := settingsView{AfterDunning: AfterDunningCancel}
+	s.mu.Lock()
+	if s.state.AfterDunning != "" {
+		view.AfterDunning = s.state.AfterDunning
+	}
+	s.mu.Unlock()
+	writeJSON(w, http.StatusOK, view)
+}
+
+// changeSettings takes after_dunning=cancel|unpaid|past_due.
+func (s *Server) changeSettings(w http.ResponseWriter, req *http.Request) {
+	if err := s.SetAfterDunning(req.PostFormValue("after_dunning")); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	s.showSettings(w, req)
+}
+
+// planRetry says when a refused invoice is tried again, and whether there is no
+// more try.
+func (a *act) planRetry(inv *Invoice) bool {
+	if !a.retries(inv) {
+		return false
+	}
+	a.setDelinquent(inv.Customer, true)
+	if inv.FirstRefusal == 0 {
+		inv.FirstRefusal = a.nowOf(inv.Customer)
+	}
+	days := retryDays()
+	if inv.Retries == len(days) {
+		inv.NextAttempt, inv.AutoAdvance = 0, false
+		return true
+	}
+	inv.NextAttempt = inv.FirstRefusal + days[inv.Retries]*24*60*60
+	inv.Retries++
+	return false
+}
+
+// retries says whether an invoice is collected by itself: a first invoice is
+// not, nor one that a change waits for.
+func (a *act) retries(inv *Invoice) bool {
+	if inv.Status != "open" || !inv.AutoAdvance || inv.CollectionMethod != "charge_automatically" {
+		return false
+	}
+	sub, ok := a.state.Subscriptions.get(inv.Subscription)
+	if !ok {
+		return true
+	}
+	return sub.Status != "incomplete" && sub.Status != "paused" && !sub.waitsFor(inv)
+}
+
+func (x *Subscription) waitsFor(inv *Invoice) bool {
+	return x.PendingUpdate != nil && x.PendingUpdate.Invoice == inv.ID
+}
+
+// retry is the scheduled attempt. A card that said no for good, or that wants
+// its holder, is not asked again: the schedule goes on without an attempt until
+// there is another card (docs: smart retries, hard declines).
+func (a *act) retry(inv *Invoice) {
+	pm, ok := a.methodFor(inv)
+	if ok && pm.ID != inv.RefusedMethod {
+		a.attempt(inv, pm, true)
+		return
+	}
+	before := a.renderInvoice(inv)
+	exhausted := a.planRetry(inv)
+	a.emitUpdate("invoice.updated", before, a.renderInvoice(inv))
+	a.armInvoice(inv)
+	if exhausted {
+		a.giveUp(inv)
+	}
+}
+
+// noteRefusal remembers a card that is not to be asked again by itself.
+func (inv *Invoice) noteRefusal(pm *PaymentMethod, result outcome, decline *Decline) {
+	inv.RefusedMethod = ""
+	if result == needsAction || result == refused && decline.hard() {
+		inv.RefusedMethod = pm.ID
+	}
+}
+
+// hard says whether a bank's no is final (docs: smart retries: the decline
+// codes that are not retried).
+func (d *Decline) hard() bool {
+	switch d.DeclineCode {
+	case "incorrect_number", "lost_card", "pickup_card", "stolen_card", "revocation_of_authorization",
+		"revocation_of_all_authorizations", "authentication_required", "highest_risk_level", "transaction_not_allowed":
+		return true
+	}
+	return d.Code == "payment_intent_authentication_failure"
+}
+
+// giveUp does with the subscription what the account's setting says.
+func (a *act) giveUp(inv *Invoice) {
+	sub, ok := a.state.Subscriptions.get(inv.Subscription)
+	if !ok || sub.Status != "past_due" {
+		return
+	}
+	switch a.state.AfterDunning {
+	case AfterDunningPastDue:
+	case AfterDunningUnpaid:
+		a.changeSubscription(sub, func() { sub.Status = "unpaid" })
+		a.armSubscription(sub)
+	default:
+		a.endSubscription(sub, "canceled", "payment_failed")
+	}
+}
+
+// afterFailure makes a living subscription past due. One whose first invoice
+// is unpaid stays incomplete, one whose change waits for it stays as it was.
+func (a *act) afterFailure(inv *Invoice) {
+	sub, ok := a.state.Subscriptions.get(inv.Subscription)
+	if ok && sub.Status == "active" && inv.ID == sub.LatestInvoice && !sub.waitsFor(inv) {
+		a.changeSubscription(sub, func() { sub.Status = "past_due" })
+	}
+}
+
+// afterPayment lets the subscription live again once nothing of it is owed.
+func (a *act) afterPayment(inv *Invoice) {
+	sub, ok := a.state.Subscriptions.get(inv.Subscription)
+	if !ok {
+		return
+	}
+	a.applyPendingUpdate(sub, inv)
+	switch {
+	case sub.Status == "incomplete":
+		a.changeSubscription(sub, func() {
+			a.saveMethod(sub, inv)
+			sub.Status = "active"
+		})
+	case sub.Status == "paused" && sub.ResumeBy != 0 && inv.ID == sub.LatestInvoice:
+		a.changeSubscription(sub, func() { sub.Status, sub.ResumeBy = "active", 0 })
+		a.emit("customer.subscription.resumed", a.renderSubscription(sub))
+	default:
+		a.afterSettlement(sub)
+		return
+	}
+	a.armSubscription(sub)
+}
+
+// afterSettlement makes a past due or unpaid subscription active again where
+// the newest finalized invoice that was not voided is not owed any more (docs:
+// subscription statuses).
+func (a *act) afterSettlement(sub *Subscription) {
+	if sub.Status != "past_due" && sub.Status != "unpaid" || a.owes(sub) {
+		return
+	}
+	a.changeSubscription(sub, func() { sub.Status = "active" })
+	a.armSubscription(sub)
+}
+
+func (a *act) owes(sub *Subscription) bool {
+	invoices := a.state.Invoices.by("subscription", sub.ID)
+	for i := len(invoices) - 1; i >= 0; i-- {
+		switch invoices[i].Status {
+		case "open":
+			return true
+		case "paid", "uncollectible":
+			return false
+		}
+	}
+	return false
+}
+
+// saveMethod keeps the card that paid first as the subscription's own, where
+// Checkout or save_default_payment_method asks for it.
+func (a *act) saveMethod(sub *Subscription, inv *Invoice) {
+	pi, ok := a.state.PaymentIntents.get(inv.PaymentIntent)
+	if ok && (sub.FromCheckout != "" || sub.SaveDefault == "on_subscription") {
+		sub.DefaultPaymentMethod = pi.PaymentMethod
+	}
+}
+
+// setDelinquent says whether the newest news of a customer's invoices is bad.
+func (a *act) setDelinquent(customer string, delinquent bool) {
+	c, ok := a.state.Customers.get(customer)
+	if ok && !c.Deleted && c.Delinquent != delinquent {
+		a.changeCustomer(c, func() { c.Delinquent = delinquent })
+	}
+}

@@ -1,0 +1,272 @@
+package stripelocal
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+)
+
+// Broken looks through the whole state for what can never be true: an index that disagrees with its table, a reference that leads
+// nowhere, money that does not add up. The answer is empty where all is well.
+func (s *Server) Broken() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := &inspection{act: s.newAct(s.clock(), cause{})}
+	i.tables()
+	i.references()
+	i.prices()
+	i.customers()
+	i.subscriptions()
+	i.invoices()
+	i.payments()
+	i.configurations()
+	i.file()
+	return i.found
+}
+
+type inspection struct {
+	*act
+	found []string
+}
+
+func (i *inspection) report(format string, args ...any) {
+	if len(i.found) < 20 {
+		i.found = append(i.found, fmt.Sprintf(format, args...))
+	}
+}
+
+// inspected is any table.
+type inspected interface {
+	problems() []string
+	ids() []string
+}
+
+func (i *inspection) each(f func(name string, t inspected)) {
+	v := reflect.ValueOf(i.state).Elem()
+	for n := range v.NumField() {
+		if t, ok := v.Field(n).Interface().(inspected); ok {
+			f(v.Type().Field(n).Name, t)
+		}
+	}
+}
+
+func (i *inspection) tables() {
+	i.each(func(name string, t inspected) {
+		for _, p := range t.problems() {
+			i.report("%s: %s", name, p)
+		}
+	})
+}
+
+func (t *table[T]) ids() []string {
+	var out []string
+	for _, r := range t.all {
+		out = append(out, r.base().ID)
+	}
+	return out
+}
+
+func (t *table[T]) problems() []string {
+	var out []string
+	if len(t.rows) != len(t.all) {
+		out = append(out, fmt.Sprintf("%d rows by id, %d in order", len(t.rows), len(t.all)))
+	}
+	last := int64(0)
+	for _, r := range t.all {
+		if r.base().Seq <= last || r.base().Seq > t.last || r.base().ID == "" {
+			out = append(out, fmt.Sprintf("%q has place %d after %d of %d", r.base().ID, r.base().Seq, last, t.last))
+		}
+		last = r.base().Seq
+	}
+	for name, ix := range t.indexes {
+		out = append(out, t.indexProblems(name, ix)...)
+	}
+	return out
+}
+
+// indexProblems makes an index anew and compares.
+func (t *table[T]) indexProblems(name string, ix *index[T]) []string {
+	fresh := map[string][]string{}
+	for _, r := range t.all {
+		if key := ix.key(r); key != "" {
+			fresh[key] = append(fresh[key], r.base().ID)
+		}
+	}
+	kept := map[string][]string{}
+	for key, rows := range ix.rows {
+		for _, r := range rows {
+			kept[key] = append(kept[key], r.base().ID)
+		}
+	}
+	if maps.EqualFunc(fresh, kept, slices.Equal[[]string]) {
+		return nil
+	}
+	return []string{fmt.Sprintf("index %s holds %v, should hold %v", name, kept, fresh)}
+}
+
+// references renders every object that can be rendered and follows each reference in it.
+func (i *inspection) references() {
+	owned := map[string]string{}
+	i.each(func(_ string, t inspected) {
+		for _, id := range t.ids() {
+			for kind, render := range i.renders {
+				if render == nil || kind == "card" || owned[id] != "" {
+					continue
+				}
+				if o, ok := render(i.act, id); ok {
+					owned[id] = kind
+					i.follow(kind+" "+id, o)
+				}
+			}
+		}
+	})
+}
+
+func (i *inspection) follow(where string, v any) {
+	switch v := v.(type) {
+	case ref:
+		render := i.renders[v.kind]
+		if v.id == "" {
+			return
+		}
+		if render == nil {
+			i.report("%s refers to a %s, which nothing renders", where, v.kind)
+		} else if _, ok := render(i.act, v.id); !ok {
+			i.report("%s refers to %s %s, which is not there", where, v.kind, v.id)
+		}
+	case object:
+		for name, inner := range v {
+			i.follow(where+" "+name, inner)
+		}
+	case []any:
+		for _, inner := range v {
+			i.follow(where, inner)
+		}
+	}
+}
+
+func (i *inspection) prices() {
+	holders := map[string]string{}
+	for _, p := range i.state.Prices.all {
+		if other := holders[p.LookupKey]; p.LookupKey != "" && other != "" {
+			i.report("lookup key %s belongs to %s and %s", p.LookupKey, other, p.ID)
+		}
+		holders[p.LookupKey] = p.ID
+		if product, ok := i.state.Products.get(p.Product); !ok || product.Deleted {
+			i.report("price %s is of %s, which is not there", p.ID, p.Product)
+		}
+	}
+}
+
+func (i *inspection) customers() {
+	for _, c := range i.state.Customers.all {
+		for _, id := range []string{c.DefaultPaymentMethod, c.DefaultSource} {
+			if pm, ok := i.state.PaymentMethods.get(id); id != "" && !c.Deleted && (!ok || pm.Customer != c.ID) {
+				i.report("customer %s pays with %s, which is not theirs", c.ID, id)
+			}
+		}
+		for _, sub := range i.state.Subscriptions.by("customer", c.ID) {
+			if c.Deleted && !sub.ended() {
+				i.report("customer %s is deleted, subscription %s is %s", c.ID, sub.ID, sub.Status)
+			}
+		}
+	}
+}
+
+func (i *inspection) subscriptions() {
+	for _, sub := range i.state.Subscriptions.all {
+		if sub.CurrentPeriodEnd < sub.CurrentPeriodStart {
+			i.report("subscription %s has a period from %d to %d", sub.ID, sub.CurrentPeriodStart, sub.CurrentPeriodEnd)
+		}
+		items := i.state.Items.by("subscription", sub.ID)
+		if len(items) == 0 {
+			i.report("subscription %s has no items", sub.ID)
+		}
+		for _, item := range items {
+			if p, ok := i.state.Prices.get(item.Price); !ok || p.Interval == "" || p.Currency != sub.Currency {
+				i.report("item %s of subscription %s has price %s", item.ID, sub.ID, item.Price)
+			}
+			if item.Quantity < 0 {
+				i.report("item %s has quantity %d", item.ID, item.Quantity)
+			}
+		}
+	}
+}
+
+func (i *inspection) invoices() {
+	numbers := map[string]string{}
+	for _, inv := range i.state.Invoices.all {
+		o := i.renderInvoice(inv)
+		due, got, left := o["amount_due"].(int64), o["amount_paid"].(int64), o["amount_remaining"].(int64)
+		if due < 0 || left < 0 || left != due-got && inv.Status != "paid" {
+			i.report("invoice %s (%s): due %d, paid %d, remaining %d", inv.ID, inv.Status, due, got, left)
+		}
+		if inv.Status == "paid" && left != 0 {
+			i.report("invoice %s is paid, %d remains", inv.ID, left)
+		}
+		if inv.Number == "" && inv.Status != "draft" {
+			i.report("invoice %s is %s and has no number", inv.ID, inv.Status)
+		}
+		if other := numbers[inv.Number]; inv.Number != "" && other != "" {
+			i.report("invoices %s and %s have number %s", inv.ID, other, inv.Number)
+		}
+		numbers[inv.Number] = inv.ID
+	}
+}
+
+func (i *inspection) payments() {
+	taken := map[string]int64{}
+	for _, ch := range i.state.Charges.all {
+		if ch.AmountRefunded < 0 || ch.AmountRefunded > ch.Amount {
+			i.report("of charge %s over %d, %d is refunded", ch.ID, ch.Amount, ch.AmountRefunded)
+		}
+		if ch.Failure == nil {
+			taken[ch.PaymentIntent] += ch.Amount
+		}
+	}
+	for _, pi := range i.state.PaymentIntents.all {
+		if pi.AmountReceived > pi.Amount || pi.Status != "succeeded" && pi.AmountReceived != 0 {
+			i.report("payment intent %s (%s) over %d received %d", pi.ID, pi.Status, pi.Amount, pi.AmountReceived)
+		}
+		if pi.Status == "succeeded" && taken[pi.ID] != pi.Amount {
+			i.report("payment intent %s over %d has charges over %d", pi.ID, pi.Amount, taken[pi.ID])
+		}
+	}
+}
+
+func (i *inspection) configurations() {
+	count := 0
+	for _, c := range i.state.PortalConfigs.all {
+		if renderPortalConfiguration(c)["is_default"] == true {
+			count++
+		}
+	}
+	if count > 1 {
+		i.report("%d portal configurations are the default", count)
+	}
+}
+
+// file writes the state, reads it and writes it again.
+func (i *inspection) file() {
+	first, err := json.Marshal(i.state)
+	if err != nil {
+		i.report("the state cannot be written: %v", err)
+		return
+	}
+	again := newState()
+	if err := json.Unmarshal(first, again); err != nil {
+		i.report("the state cannot be read: %v", err)
+		return
+	}
+	second, err := json.Marshal(again)
+	if err != nil || !bytes.Equal(first, second) {
+		at := 0
+		for at < min(len(first), len(second)) && first[at] == second[at] {
+			at++
+		}
+		i.report("the state is read as another (%v), from %q", err, first[max(0, at-60):min(len(first), at+60)])
+	}
+}

@@ -1,0 +1,172 @@
+package stripelocal
+
+import "fmt"
+
+const invoiceParams = "auto_advance:bool automatic_tax{enabled:bool! liability:any} collection_method:charge_automatically|send_invoice " +
+	"days_until_due:int default_payment_method? description:1500? due_date:time footer? metadata:map? number:26? " +
+	"payment_settings:any statement_descriptor:22 "
+
+// createInvoice drafts an invoice by hand.
+func (a *act) createInvoice(in *input) (any, error) {
+	c, err := a.customerOf(in.params, "customer")
+	if err != nil {
+		return nil, err
+	}
+	inv := &Invoice{
+		Base: Base{Created: a.nowFor(c)}, BillingReason: "manual", Status: "draft", CollectionMethod: "charge_automatically",
+		Currency: in.strOr("currency", c.Currency), Customer: c.ID, Metadata: map[string]string{}, Subscription: in.str("subscription"),
+		PeriodStart: a.nowFor(c), PeriodEnd: a.nowFor(c),
+	}
+	if inv.Currency == "" {
+		inv.Currency = "usd"
+	}
+	inv.addressTo(c)
+	if err := a.fillInvoice(inv, c, in); err != nil {
+		return nil, err
+	}
+	inv.ID = a.ids.long("in_1")
+	a.state.Invoices.insert(inv)
+	for i := range inv.Lines {
+		a.adoptLine(inv, &inv.Lines[i])
+	}
+	a.emit("invoice.created", a.renderInvoice(inv))
+	a.armInvoice(inv)
+	return a.renderInvoice(inv), nil
+}
+
+func (a *act) fillInvoice(inv *Invoice, c *Customer, in *input) error {
+	key := c.ID
+	if inv.Subscription != "" {
+		sub, ok := a.state.Subscriptions.get(inv.Subscription)
+		if !ok || sub.Customer != c.ID {
+			return noSuch("subscription", inv.Subscription, "subscription")
+		}
+		key, inv.Currency, inv.SubMetadata = sub.ID, sub.Currency, sub.Metadata
+	}
+	if err := a.takeInvoice(inv, in.params); err != nil {
+		return err
+	}
+	if in.str("pending_invoice_items_behavior") == "include" || inv.Subscription != "" {
+		for _, i := range a.state.InvoiceItems.by("pending", key) {
+			if i.Currency == inv.Currency {
+				inv.Lines = append(inv.Lines, i.line())
+			}
+		}
+	}
+	if inv.Subscription != "" && len(inv.Lines) == 0 {
+		return invalid("invoice_no_subscription_line_items", "", "Nothing to invoice for subscription")
+	}
+	return nil
+}
+
+// takeInvoice carries over what create and update share.
+func (a *act) takeInvoice(inv *Invoice, p params) error {
+	if id := p.str("default_payment_method"); id != "" {
+		if pm, ok := a.state.PaymentMethods.get(id); !ok || pm.Customer != inv.Customer {
+			return noSuch("PaymentMethod", id, "default_payment_method")
+		}
+	}
+	if err := a.checkNumber(inv, p); err != nil {
+		return err
+	}
+	p.setFlag("auto_advance", &inv.AutoAdvance)
+	p.setStr("collection_method", &inv.CollectionMethod)
+	p.setNum("days_until_due", &inv.DaysUntilDue)
+	p.setStr("default_payment_method", &inv.DefaultMethod)
+	p.setStr("description", &inv.Description)
+	p.setNum("due_date", &inv.DueDate)
+	p.setStr("footer", &inv.Footer)
+	p.setStr("number", &inv.Number)
+	p.setMetadata(&inv.Metadata)
+	if inv.CollectionMethod == "send_invoice" && inv.DueDate == 0 && inv.DaysUntilDue == 0 {
+		return invalid("", "", "If invoice's collection_method is set to send_invoice, you must specify either due_date or days_until_due")
+	}
+	if inv.Status == "draft" && inv.AutoAdvance && inv.FinalizesAt == 0 {
+		inv.FinalizesAt = inv.Created + draftWait
+	}
+	if inv.Status == "draft" && !inv.AutoAdvance {
+		inv.FinalizesAt = 0
+	}
+	return nil
+}
+
+// checkNumber refuses a number that another invoice of the account has.
+func (a *act) checkNumber(inv *Invoice, p params) error {
+	number := p.str("number")
+	for _, other := range a.state.Invoices.all {
+		if number != "" && other.Number == number && other.ID != inv.ID {
+			return invalid("", p.name("number"), "The invoice number "+number+" is already in use.")
+		}
+	}
+	return nil
+}
+
+// updateInvoice changes a draft; of a finalized one only what is not money.
+func (a *act) updateInvoice(in *input) (any, error) {
+	inv, err := a.invoiceAt(in)
+	if err != nil {
+		return nil, err
+	}
+	late := setOf([]string{"auto_advance", "description", "footer", "metadata", "default_payment_method", "payment_settings", "expand"})
+	for _, name := range in.n.keys {
+		if inv.Status != "draft" && !late[name] {
+			return nil, invalid("invoice_not_editable", name, "Finalized invoices can't be updated in this way. You attempted to update the following fields: "+name)
+		}
+	}
+	if err := a.checkOwner(inv); err != nil {
+		return nil, err
+	}
+	before := a.renderInvoice(inv)
+	if err := a.takeInvoice(inv, in.params); err != nil {
+		return nil, err
+	}
+	a.emitUpdate("invoice.updated", before, a.renderInvoice(inv))
+	a.armInvoice(inv)
+	return a.renderInvoice(inv), nil
+}
+
+// checkOwner refuses a change of an invoice whose first payment is being made
+// through Checkout.
+func (a *act) checkOwner(inv *Invoice) error {
+	sub, ok := a.state.Subscriptions.get(inv.Subscription)
+	if ok && sub.Status == "incomplete" && sub.FromCheckout != "" {
+		return invalid("", "", fmt.Sprintf("This invoice cannot be updated: it is being paid through the Checkout Session %s.", sub.FromCheckout))
+	}
+	return nil
+}
+
+// deleteInvoice takes a draft away. What it would have billed waits again.
+func (a *act) deleteInvoice(in *input) (any, error) {
+	inv, err := a.invoiceAt(in)
+	if err != nil {
+		return nil, err
+	}
+	if inv.Status != "draft" || inv.Subscription != "" {
+		return nil, invalid("invoice_not_editable", "", "You can only delete draft invoices that no subscription made. Void the invoice instead.")
+	}
+	for _, l := range inv.Lines {
+		if i, ok := a.state.InvoiceItems.get(l.InvoiceItem); ok {
+			a.state.InvoiceItems.change(i, func() { i.Invoice = "" })
+		}
+	}
+	whole := a.renderInvoice(inv)
+	a.state.Invoices.remove(inv.ID)
+	a.emit("invoice.deleted", whole)
+	return object{"id": inv.ID, "object": "invoice", "deleted": true}, nil
+}
+
+// checkFinalizable refuses what has no customer left to bill.
+func (a *act) checkFinalizable(inv *Invoice) error {
+	c, ok := a.state.Customers.get(inv.Customer)
+	if inv.Status == "draft" && (!ok || c.Deleted) {
+		return invalid("", "", "This invoice can't be finalized: its customer has been deleted.")
+	}
+	return nil
+}
+
+// onTestClock says whether a customer lives on a test clock: lists leave such
+// out unless asked for them.
+func (a *act) onTestClock(customer string) bool {
+	c, ok := a.state.Customers.get(customer)
+	return ok && c.TestClock != ""
+}

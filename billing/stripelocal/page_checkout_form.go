@@ -1,0 +1,144 @@
+package stripelocal
+
+import (
+	"net/http"
+	"strings"
+)
+
+// submission is what somebody sent from the hosted Checkout page.
+type submission struct {
+	Email    string
+	Phone    string
+	Card     cardEntry
+	Bank     bool
+	Account  string // of a bank debit
+	Address  *Address
+	Business string
+	TaxID    string
+	Code     string
+}
+
+func enteredCheckout(req *http.Request) submission {
+	field := func(name string) string { return strings.TrimSpace(req.PostFormValue(name)) }
+	s := submission{
+		Email: field("email"), Phone: field("phone"), Card: enteredCard(req), Bank: field("payBy") == "bank",
+		Account: field("bankAccount"), Business: field("businessName"), TaxID: field("taxId"), Code: field("promotionCode"),
+	}
+	entered := Address{
+		Line1: field("line1"), Line2: field("line2"), PostalCode: field("postal_code"), City: field("city"),
+		State: field("state"), Country: strings.ToUpper(field("country")),
+	}
+	if entered != (Address{}) {
+		s.Address = &entered
+	}
+	return s
+}
+
+// fillCheckout puts the fields on the page that this session asks for.
+func (a *act) fillCheckout(p *checkoutPage, cs *CheckoutSession, entered submission) {
+	p.Contact = []pageField{{Name: "email", Label: "E-mail", Type: "email", Value: a.checkoutEmail(cs, entered), Autocomplete: "email"}}
+	if cs.PhoneCollection {
+		p.Contact = append(p.Contact, pageField{Name: "phone", Label: "Phone", Type: "tel", Value: entered.Phone, Autocomplete: "tel"})
+	}
+	if cs.AllowPromotionCodes && !cs.begun() {
+		p.Code = &pageField{Name: "promotionCode", Label: "Promotion code", Type: "text", Value: entered.Code, Autocomplete: "off", Optional: true}
+	}
+	if !a.needsNoCard(cs) {
+		p.Card = cardFields(entered.Card)
+	}
+	if p.Card != nil && cs.takesBank() && a.sessionAmount(cs) > 0 {
+		p.PayByBank = entered.Bank
+		p.Bank = []pageField{{
+			Name: "bankAccount", Label: "Account number", Type: "text", Value: entered.Account, Inputmode: "numeric", Autocomplete: "off",
+			Hint: bankGood + " settles, " + bankBad + " fails; both after four days.",
+		}}
+	}
+	p.More = cs.moreFields(entered)
+}
+
+func (a *act) checkoutEmail(cs *CheckoutSession, entered submission) string {
+	email := entered.Email
+	if c, ok := a.state.Customers.get(cs.Customer); ok && email == "" {
+		email = c.Email
+	}
+	if email == "" {
+		email = cs.CustomerEmail
+	}
+	return email
+}
+
+func (cs *CheckoutSession) moreFields(entered submission) []pageField {
+	var out []pageField
+	if cs.asksAddress() {
+		address := entered.Address
+		if address == nil {
+			address = &Address{}
+		}
+		out = addressFields(*address)
+		for i := range out {
+			out[i].Optional = out[i].Name == "line2" || out[i].Name == "state"
+		}
+	}
+	if cs.TaxIDCollection {
+		out = append(out,
+			pageField{Name: "businessName", Label: "Business name", Type: "text", Value: entered.Business, Autocomplete: "organization", Optional: true},
+			pageField{Name: "taxId", Label: "Tax ID", Type: "text", Value: entered.TaxID, Autocomplete: "off", Optional: true, Hint: "For businesses: a European VAT number such as DE123456789, or an American EIN such as 12-3456789."})
+	}
+	return out
+}
+
+// asksAddress says whether an address is needed: because it was asked for, or
+// because taxes are to be worked out.
+func (cs *CheckoutSession) asksAddress() bool {
+	return cs.BillingAddress == "required" || cs.AutomaticTax
+}
+
+// checkCheckout adds the message for each field that cannot stand.
+func (a *act) checkCheckout(cs *CheckoutSession, s submission, problems map[string]string) {
+	if !looksLikeEmail(s.Email) {
+		problems["email"] = "Enter an e-mail address such as name@example.com."
+	}
+	if cs.PhoneCollection && len(digitsOf(s.Phone)) < 5 {
+		problems["phone"] = "Enter a phone number."
+	}
+	switch {
+	case a.needsNoCard(cs):
+	case s.Bank && cs.takesBank():
+		if n := len(digitsOf(s.Account)); n < 4 || n > 17 {
+			problems["bankAccount"] = "Enter an account number of 4 to 17 digits."
+		}
+		if s.Card.Name == "" {
+			problems["billingName"] = "Enter the name of the account's holder."
+		}
+	default:
+		for name, message := range s.Card.checkWhole(a.at) {
+			problems[name] = message
+		}
+	}
+	cs.checkMore(s, problems)
+}
+
+func (cs *CheckoutSession) checkMore(s submission, problems map[string]string) {
+	if cs.asksAddress() {
+		address := s.Address
+		if address == nil {
+			address = &Address{}
+		}
+		for name, value := range map[string]string{"line1": address.Line1, "postal_code": address.PostalCode, "city": address.City} {
+			if value == "" {
+				problems[name] = "Fill in this field."
+			}
+		}
+		if len(address.Country) != 2 {
+			problems["country"] = "Enter the two letters of the country."
+		}
+	}
+	if cs.TaxIDCollection && s.TaxID != "" {
+		if taxIDType(s.TaxID) == "" {
+			problems["taxId"] = "This is not a tax ID that is known here."
+		}
+		if s.Business == "" {
+			problems["businessName"] = "Enter the business that the tax ID belongs to."
+		}
+	}
+}

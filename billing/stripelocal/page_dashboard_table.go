@@ -1,0 +1,139 @@
+package stripelocal
+
+import (
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// dashboardFilter narrows a table: query is a part of an id, a name or an
+// address; kind an event type such as invoice.*.
+type dashboardFilter struct {
+	query, kind string
+	limit       int
+}
+
+func (a *act) dashboardTable(kind string, f dashboardFilter) (dashboardTable, bool) {
+	t := dashboardTable{Name: strings.ToUpper(kind[:min(1, len(kind))]) + kind[min(1, len(kind)):], Link: "/_usher/list/" + url.PathEscape(kind)}
+	switch kind {
+	case "customers":
+		t.Columns = []string{"Customer", "E-mail", "Name", "Created"}
+		t.Rows = newest(a.state.Customers, f, a.customerRow)
+	case "subscriptions":
+		t.Columns = []string{"Subscription", "Status", "Plan", "Customer", "Renews or ends"}
+		t.Rows = newest(a.state.Subscriptions, f, a.subscriptionRow)
+	case "invoices":
+		t.Columns = []string{"Invoice", "Number", "Status", "Total", "Why", "Customer", "Created"}
+		t.Rows = newest(a.state.Invoices, f, a.invoiceRow)
+	case "events":
+		t.Columns = []string{"Event", "Type", "Of", "Created", "Pending"}
+		t.Rows = newest(a.state.Events, f, a.eventRow)
+	case "deliveries":
+		t.Columns = []string{"Delivery", "Type", "Event", "To", "Status", "Tries", "Last answer"}
+		t.Rows = newest(a.state.Deliveries, f, a.deliveryRow)
+	default:
+		return t, false
+	}
+	return t, true
+}
+
+// newest shows a table's rows, newest first, that the filter keeps. The second
+// cell of events and deliveries is their type.
+func newest[T row](from *table[T], f dashboardFilter, show func(T) dashboardRow) []dashboardRow {
+	var out []dashboardRow
+	for i := len(from.all) - 1; i >= 0 && len(out) < f.limit; i-- {
+		r := show(from.all[i])
+		if f.keeps(r) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+func (f dashboardFilter) keeps(r dashboardRow) bool {
+	if f.kind != "" && !matchesAny(r.Cells[1], []string{f.kind}) {
+		return false
+	}
+	return f.query == "" || strings.Contains(strings.ToLower(strings.Join(r.Cells, "\n")), strings.ToLower(f.query))
+}
+
+func (a *act) customerRow(c *Customer) dashboardRow {
+	return dashboardRow{Link: "/_usher/show/customers/" + c.ID, Cells: []string{c.ID, c.Email, c.Name, moment(c.Created)}}
+}
+
+func (a *act) subscriptionRow(sub *Subscription) dashboardRow {
+	plan := ""
+	if price, item, ok := a.onlyItem(sub); ok {
+		plan = fmt.Sprintf("%d × %s", item.Quantity, a.productName(price))
+	}
+	end := day(sub.CurrentPeriodEnd)
+	if sub.CancelAt != 0 {
+		end = day(sub.CancelAt)
+	}
+	return dashboardRow{Link: "/_usher/show/subscriptions/" + sub.ID, Cells: []string{sub.ID, sub.Status, plan, sub.Customer, end}}
+}
+
+func (a *act) invoiceRow(inv *Invoice) dashboardRow {
+	return dashboardRow{Link: "/_usher/show/invoices/" + inv.ID, Cells: []string{
+		inv.ID, inv.Number, inv.Status, formatAmount(inv.total(), inv.Currency), inv.BillingReason, inv.Customer, moment(inv.Created),
+	}}
+}
+
+func (a *act) eventRow(e *Event) dashboardRow {
+	return dashboardRow{Link: "/_usher/show/events/" + e.ID, Cells: []string{
+		e.ID, e.Type, idIn(e.Object), moment(e.Created), strconv.FormatInt(e.Pending, 10),
+	}}
+}
+
+// idIn is the id of a stored object: the first field it is written with.
+func idIn(raw []byte) string {
+	_, rest, found := strings.Cut(string(raw[:min(len(raw), 200)]), `{"id":"`)
+	id, _, _ := strings.Cut(rest, `"`)
+	if !found {
+		return ""
+	}
+	return id
+}
+
+func (a *act) deliveryRow(d *Delivery) dashboardRow {
+	view := a.deliveryView(d)
+	last := view.LastError
+	if last == "" && view.LastStatus != 0 {
+		last = strconv.Itoa(view.LastStatus)
+	}
+	return dashboardRow{
+		Link:   "/_usher/show/events/" + d.Event,
+		Cells:  []string{d.ID, view.Type, d.Event, view.URL, view.Status, strconv.Itoa(view.Attempts), last},
+		Resend: "/_usher/deliveries/" + d.ID + "/resend",
+	}
+}
+
+// words say what a fault does: slow, the next 3 of POST /v1/customers, 200 ms.
+func (r Fault) words() string {
+	what := strings.ReplaceAll(string(r.Kind), "_", " ")
+	of := strings.TrimSpace(r.Method + " " + r.Path + r.Event)
+	if of == "" {
+		of = "all"
+	}
+	times := "every one"
+	if r.Calls > 0 {
+		times = fmt.Sprintf("the next %d", r.Calls)
+	}
+	text := fmt.Sprintf("%s, %s of %s", what, times, of)
+	if r.Chance > 0 {
+		text += fmt.Sprintf(", chance %g", r.Chance)
+	}
+	if r.Millis > 0 {
+		text += fmt.Sprintf(", %d ms", r.Millis)
+	}
+	return text
+}
+
+// tableWithBack is a table and the page that its buttons come back to.
+type tableWithBack struct {
+	Table dashboardTable
+	Back  string
+}
+
+func rowsOf(t dashboardTable, back string) tableWithBack { return tableWithBack{t, back} }

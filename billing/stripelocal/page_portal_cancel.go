@@ -1,0 +1,104 @@
+package stripelocal
+
+import (
+	"net/http"
+	"net/url"
+)
+
+// portalCancelPage asks once before a plan is canceled.
+type portalCancelPage struct {
+	portalFrame
+	Name, Ends string
+	Fields     []pageField
+}
+
+func (a *act) cancelable(x *PortalSession, config *PortalConfiguration, req *http.Request) (*Subscription, bool) {
+	sub, ok := a.portalSubscriptionOf(x, req)
+	if !ok || a.portalSubscription(x, config, sub).Cancel == "" {
+		return nil, false
+	}
+	return sub, true
+}
+
+func (a *act) showPortalCancel(x *PortalSession, config *PortalConfiguration, req *http.Request) reply {
+	sub, ok := a.cancelable(x, config, req)
+	if !ok {
+		return a.notInPortal()
+	}
+	return show("portal-cancel", a.portalCancelPage(x, config, sub))
+}
+
+func (a *act) portalCancelPage(x *PortalSession, config *PortalConfiguration, sub *Subscription) portalCancelPage {
+	page := portalCancelPage{
+		portalFrame: a.portalFrame(x, "Cancel your plan", x.subscriptionPath(sub.ID, "cancel")),
+		Name:        a.portalSubscription(x, config, sub).Name, Ends: "at once",
+	}
+	if config.Features.CancelMode != "immediately" {
+		page.Ends = "on " + day(sub.CurrentPeriodEnd)
+	}
+	if config.Features.CancelReasons {
+		page.Fields = []pageField{
+			{Name: "feedback", Label: "Why do you cancel?", Optional: true, Options: reasonOptions(config.Features.ReasonOptions)},
+			{Name: "comment", Label: "Anything else", Type: "text", Optional: true, Autocomplete: "off"},
+		}
+	}
+	return page
+}
+
+func reasonOptions(offered []string) []pageOption {
+	words := []pageOption{
+		{Value: "too_expensive", Label: "It is too expensive"}, {Value: "missing_features", Label: "It lacks something I need"},
+		{Value: "switched_service", Label: "I found something else"}, {Value: "unused", Label: "I do not use it enough"},
+		{Value: "customer_service", Label: "The service was not good"}, {Value: "too_complex", Label: "It is too complex"},
+		{Value: "low_quality", Label: "The quality was not good"}, {Value: "other", Label: "Another reason"},
+	}
+	wanted := setOf(offered)
+	out := []pageOption{{Label: "No answer"}}
+	for _, w := range words {
+		if len(wanted) == 0 || wanted[w.Value] {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
+func (a *act) takePortalCancel(x *PortalSession, config *PortalConfiguration, req *http.Request) reply {
+	sub, ok := a.cancelable(x, config, req)
+	if !ok {
+		return a.notInPortal()
+	}
+	form := url.Values{}
+	for _, name := range []string{"feedback", "comment"} {
+		if v := req.PostFormValue(name); v != "" && config.Features.CancelReasons {
+			form.Set("cancellation_details["+name+"]", v)
+		}
+	}
+	if err := a.cancelInPortal(config, sub, form); err != nil {
+		page := a.portalCancelPage(x, config, sub)
+		page.Alert = err.Error()
+		return mend("portal-cancel", page)
+	}
+	return a.portalDone(x, "canceled")
+}
+
+// cancelInPortal cancels as the configuration says: at the period's end, or at
+// once with or without giving back what was not used.
+func (a *act) cancelInPortal(config *PortalConfiguration, sub *Subscription, form url.Values) error {
+	pattern := "POST /v1/subscriptions/{id}"
+	if config.Features.CancelMode == "immediately" {
+		pattern = "DELETE /v1/subscriptions/{id}"
+		form.Set("prorate", boolWord(config.Features.CancelProration != "none"))
+		form.Set("invoice_now", boolWord(config.Features.CancelProration == "always_invoice"))
+	} else {
+		form.Set("cancel_at_period_end", "true")
+	}
+	_, err := a.invoke(pattern, sub.ID, form)
+	return err
+}
+
+func boolWord(b bool) string {
+	if b {
+		return "true"
+	}
+	return "false"
+}

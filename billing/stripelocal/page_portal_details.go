@@ -1,0 +1,149 @@
+package stripelocal
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// portalDetailsPage asks for who pays.
+type portalDetailsPage struct {
+	portalFrame
+	Fields []pageField
+}
+
+// portalDetails are shown on the portal's first page.
+func (a *act) portalDetails(x *PortalSession) []portalDetail {
+	c, ok := a.state.Customers.get(x.Customer)
+	if !ok {
+		return nil
+	}
+	rows := []portalDetail{{"Name", c.Name}, {"E-mail", c.Email}, {"Phone", c.Phone}, {"Address", c.Address.oneLine()}}
+	for _, id := range a.state.TaxIDs.by("customer", c.ID) {
+		rows = append(rows, portalDetail{"Tax ID", id.Value})
+	}
+	var out []portalDetail
+	for _, row := range rows {
+		if row.Value != "" {
+			out = append(out, row)
+		}
+	}
+	return out
+}
+
+func (x *Address) oneLine() string {
+	if x == nil {
+		return ""
+	}
+	var parts []string
+	for _, part := range []string{x.Line1, x.Line2, strings.TrimSpace(x.PostalCode + " " + x.City), x.State, x.Country} {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (a *act) showPortalDetails(x *PortalSession, config *PortalConfiguration, _ *http.Request) reply {
+	c, ok := a.state.Customers.get(x.Customer)
+	if !ok || !config.Features.UpdateCustomer {
+		return a.notInPortal()
+	}
+	return show("portal-details", a.portalDetailsPage(x, config, c))
+}
+
+func (a *act) portalDetailsPage(x *PortalSession, config *PortalConfiguration, c *Customer) portalDetailsPage {
+	address := c.Address
+	if address == nil {
+		address = &Address{}
+	}
+	taxID := ""
+	for _, id := range a.state.TaxIDs.by("customer", c.ID) {
+		taxID = id.Value
+	}
+	page := portalDetailsPage{portalFrame: a.portalFrame(x, "Your details", x.path()+"/details")}
+	for _, offered := range []struct {
+		update string
+		fields []pageField
+	}{
+		{"email", []pageField{{Name: "email", Label: "E-mail", Type: "email", Value: c.Email, Autocomplete: "email"}}},
+		{"name", []pageField{{Name: "name", Label: "Name", Type: "text", Value: c.Name, Autocomplete: "name", Optional: true}}},
+		{"phone", []pageField{{Name: "phone", Label: "Phone", Type: "tel", Value: c.Phone, Autocomplete: "tel", Optional: true}}},
+		{"address", addressFields(*address)},
+		{"tax_id", []pageField{{Name: "taxId", Label: "Tax ID", Type: "text", Value: taxID, Autocomplete: "off", Optional: true, Hint: "A European VAT number such as DE123456789, or an American EIN such as 12-3456789."}}},
+	} {
+		if setOf(config.Features.CustomerUpdates)[offered.update] {
+			page.Fields = append(page.Fields, offered.fields...)
+		}
+	}
+	return page
+}
+
+func addressFields(x Address) []pageField {
+	return []pageField{
+		{Name: "line1", Label: "Address", Type: "text", Value: x.Line1, Autocomplete: "address-line1", Optional: true},
+		{Name: "line2", Label: "Address, second line", Type: "text", Value: x.Line2, Autocomplete: "address-line2", Optional: true},
+		{Name: "postal_code", Label: "Postal code", Type: "text", Value: x.PostalCode, Autocomplete: "postal-code", Optional: true},
+		{Name: "city", Label: "City", Type: "text", Value: x.City, Autocomplete: "address-level2", Optional: true},
+		{Name: "state", Label: "State or region", Type: "text", Value: x.State, Autocomplete: "address-level1", Optional: true},
+		{Name: "country", Label: "Country", Type: "text", Value: x.Country, Autocomplete: "country", Optional: true, Hint: "Two letters, such as DE or US"},
+	}
+}
+
+// takePortalDetails saves what the configuration lets customers change.
+func (a *act) takePortalDetails(x *PortalSession, config *PortalConfiguration, req *http.Request) reply {
+	c, ok := a.state.Customers.get(x.Customer)
+	if !ok || !config.Features.UpdateCustomer {
+		return a.notInPortal()
+	}
+	page := a.portalDetailsPage(x, config, c)
+	entered := map[string]string{}
+	for i, f := range page.Fields {
+		entered[f.Name] = strings.TrimSpace(req.PostFormValue(f.Name))
+		page.Fields[i].Value = entered[f.Name]
+	}
+	if mark(page.Fields, checkDetails(entered)) {
+		page.Alert = "Some fields need another look."
+		return mend("portal-details", page)
+	}
+	if _, err := a.invoke("POST /v1/customers/{id}", c.ID, detailsForm(entered)); err != nil {
+		page.Alert = err.Error()
+		return mend("portal-details", page)
+	}
+	if taxID, asked := entered["taxId"]; asked {
+		a.setTaxID(c, taxID)
+	}
+	return a.portalDone(x, "details")
+}
+
+// checkDetails gives the message for each field that cannot stand.
+func checkDetails(entered map[string]string) map[string]string {
+	problems := map[string]string{}
+	if email, asked := entered["email"]; asked && !looksLikeEmail(email) {
+		problems["email"] = "Enter an e-mail address such as name@example.com."
+	}
+	if country := entered["country"]; country != "" && len(country) != 2 {
+		problems["country"] = "Enter the two letters of the country."
+	}
+	if id := entered["taxId"]; id != "" && taxIDType(id) == "" {
+		problems["taxId"] = "This is not a tax ID that is known here."
+	}
+	return problems
+}
+
+// detailsForm is the API call that saves what was entered.
+func detailsForm(entered map[string]string) url.Values {
+	form := url.Values{}
+	for name, value := range entered {
+		switch name {
+		case "email", "name", "phone":
+			form.Set(name, value)
+		case "country":
+			form.Set("address[country]", strings.ToUpper(value))
+		case "taxId":
+		default:
+			form.Set("address["+name+"]", value)
+		}
+	}
+	return form
+}

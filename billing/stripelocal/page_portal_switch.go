@@ -1,0 +1,308 @@
+package stripelocal
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+)
+
+// portalSwitchPage offers other plans.
+type portalSwitchPage struct {
+	portalFrame
+	Name   string
+	Offers []portalOffer
+	Fields []pageField
+}
+
+type portalOffer struct {
+	Price, Name, Amount string
+	Current, Chosen     bool
+}
+
+// portalConfirmPage shows what a change costs before it is made.
+type portalConfirmPage struct {
+	portalFrame
+	Lines  []pageLine
+	Total  string // each period from now on
+	Due    string
+	Note   string
+	Hidden []pageField
+	Back   string
+	Button string
+}
+
+// planChange is what somebody chose in the portal.
+type planChange struct {
+	price             *Price
+	quantity          int64
+	code              string // a promotion code
+	coupon, promotion string // ids, of a deep link
+	date              int64  // of the prorations shown; 0 until shown
+}
+
+// switchable says whether the portal may change a subscription's plan or
+// quantity.
+func (a *act) switchable(config *PortalConfiguration, sub *Subscription) bool {
+	price, _, ok := a.onlyItem(sub)
+	if !ok || !config.Features.Switch || sub.CancelAt != 0 {
+		return false
+	}
+	return config.Features.updates("quantity") || config.Features.updates("promotion_code") || len(a.portalPrices(config, price)) > 1
+}
+
+func (f PortalFeatures) updates(what string) bool { return slices.Contains(f.SwitchUpdates, what) }
+
+// portalPrices are those that a subscription at a price can be at: its own, and
+// of the configuration's those that are active, recur and have its currency.
+func (a *act) portalPrices(config *PortalConfiguration, current *Price) []*Price {
+	out := []*Price{current}
+	if !config.Features.updates("price") {
+		return out
+	}
+	for _, product := range config.Features.SwitchProducts {
+		for _, id := range product.Prices {
+			p, ok := a.state.Prices.get(id)
+			if ok && p.Active && p.Interval != "" && p.Currency == current.Currency && p.ID != current.ID {
+				out = append(out, p)
+			}
+		}
+	}
+	return out
+}
+
+func (a *act) showPortalSwitch(x *PortalSession, config *PortalConfiguration, req *http.Request) reply {
+	sub, ok := a.portalSubscriptionOf(x, req)
+	if !ok || !a.switchable(config, sub) {
+		return a.notInPortal()
+	}
+	return show("portal-update", a.portalSwitchPage(x, config, sub))
+}
+
+func (a *act) portalSwitchPage(x *PortalSession, config *PortalConfiguration, sub *Subscription) portalSwitchPage {
+	current, item, _ := a.onlyItem(sub)
+	page := portalSwitchPage{
+		portalFrame: a.portalFrame(x, "Update your plan", x.subscriptionPath(sub.ID, "confirm")), Name: a.productName(current),
+	}
+	for _, p := range a.portalPrices(config, current) {
+		page.Offers = append(page.Offers, portalOffer{
+			Price: p.ID, Name: a.productName(p), Amount: fmt.Sprintf("%s every %s", formatAmount(p.amount(1), p.Currency), every(p)),
+			Current: p.ID == current.ID, Chosen: p.ID == current.ID,
+		})
+	}
+	if config.Features.updates("quantity") {
+		page.Fields = append(page.Fields, pageField{
+			Name: "quantity", Label: "Quantity", Type: "text", Inputmode: "numeric", Autocomplete: "off",
+			Value: strconv.FormatInt(item.Quantity, 10),
+		})
+	}
+	if config.Features.updates("promotion_code") {
+		page.Fields = append(page.Fields, pageField{
+			Name: "promotionCode", Label: "Promotion code", Type: "text", Optional: true, Autocomplete: "off",
+		})
+	}
+	return page
+}
+
+// chosenChange reads a change from a page or, within its deep link, from the
+// link. The message says what is wrong with it, beside the named field.
+func (a *act) chosenChange(x *PortalSession, config *PortalConfiguration, sub *Subscription, form url.Values) (planChange, string, string) {
+	current, item, _ := a.onlyItem(sub)
+	change := planChange{price: current, quantity: item.Quantity, code: form.Get("promotionCode")}
+	change.date, _ = strconv.ParseInt(form.Get("prorationDate"), 10, 64)
+	if x.inFlow() && x.Flow.Type == "subscription_update_confirm" {
+		a.takeFlowChange(x, &change)
+		return change, "", ""
+	}
+	if id := form.Get("price"); id != "" {
+		offers := a.portalPrices(config, current)
+		at := slices.IndexFunc(offers, func(p *Price) bool { return p.ID == id })
+		if at < 0 {
+			return change, "price", "Choose one of these plans."
+		}
+		change.price = offers[at]
+	}
+	if text := form.Get("quantity"); text != "" && config.Features.updates("quantity") {
+		n, err := strconv.ParseInt(text, 10, 32)
+		if err != nil || n < 1 {
+			return change, "quantity", "Enter a whole number, 1 or more."
+		}
+		change.quantity = n
+	}
+	field, problem := a.checkChosenCode(config, sub, &change)
+	return change, field, problem
+}
+
+// checkChosenCode keeps a promotion code only where the portal takes one.
+func (a *act) checkChosenCode(config *PortalConfiguration, sub *Subscription, change *planChange) (field, problem string) {
+	if !config.Features.updates("promotion_code") {
+		change.code = ""
+	}
+	if change.code == "" {
+		return "", ""
+	}
+	x := a.promotionByWord(change.code, sub.Customer)
+	return "promotionCode", a.whyNot(x, sub.Customer, sub.Currency, change.price.amount(change.quantity))
+}
+
+func (a *act) takeFlowChange(x *PortalSession, change *planChange) {
+	for _, i := range x.Flow.Items {
+		if p, ok := a.state.Prices.get(i.Price); ok {
+			change.price = p
+		}
+		if i.Quantity > 0 {
+			change.quantity = i.Quantity
+		}
+	}
+	change.coupon, change.promotion = x.Flow.Coupon, x.Flow.PromotionCode
+}
+
+func (a *act) showPortalConfirm(x *PortalSession, config *PortalConfiguration, req *http.Request) reply {
+	sub, ok := a.portalSubscriptionOf(x, req)
+	if !ok || !a.switchable(config, sub) {
+		return a.notInPortal()
+	}
+	change, field, problem := a.chosenChange(x, config, sub, req.Form)
+	if problem != "" {
+		return a.mendSwitch(x, config, sub, req.Form, field, problem)
+	}
+	if change.date == 0 {
+		change.date = a.timeOn(sub.TestClock)
+	}
+	page, err := a.portalConfirmPage(x, config, sub, change)
+	if err != nil {
+		return a.mendSwitch(x, config, sub, req.Form, "price", err.Error())
+	}
+	return show("portal-confirm", page)
+}
+
+// mendSwitch shows the choice again, as it was made, with what is wrong.
+func (a *act) mendSwitch(x *PortalSession, config *PortalConfiguration, sub *Subscription, form url.Values, field, problem string) reply {
+	page := a.portalSwitchPage(x, config, sub)
+	for i := range page.Offers {
+		page.Offers[i].Chosen = page.Offers[i].Price == form.Get("price")
+	}
+	for i := range page.Fields {
+		page.Fields[i].Value = form.Get(page.Fields[i].Name)
+	}
+	page.Alert = problem
+	if field != "price" {
+		page.Alert = "Some fields need another look."
+		mark(page.Fields, map[string]string{field: problem})
+	}
+	return mend("portal-update", page)
+}
+
+func (a *act) takePortalConfirm(x *PortalSession, config *PortalConfiguration, req *http.Request) reply {
+	sub, ok := a.portalSubscriptionOf(x, req)
+	if !ok || !a.switchable(config, sub) {
+		return a.notInPortal()
+	}
+	change, field, problem := a.chosenChange(x, config, sub, req.PostForm)
+	if problem != "" {
+		return a.mendSwitch(x, config, sub, req.PostForm, field, problem)
+	}
+	if _, err := a.invoke("POST /v1/subscriptions/{id}", sub.ID, a.changeForm(config, sub, change)); err != nil {
+		return a.mendSwitch(x, config, sub, req.PostForm, "price", err.Error())
+	}
+	return a.portalDone(x, "updated")
+}
+
+// changeForm is the API call of a change: prorated as the configuration says
+// and from the moment that was shown. A switch ends a trial (docs: customer
+// portal).
+func (a *act) changeForm(config *PortalConfiguration, sub *Subscription, change planChange) url.Values {
+	_, item, _ := a.onlyItem(sub)
+	form := url.Values{
+		"items[0][id]": {item.ID}, "items[0][price]": {change.price.ID},
+		"items[0][quantity]": {strconv.FormatInt(change.quantity, 10)}, "proration_behavior": {config.Features.SwitchProration},
+	}
+	if config.Features.SwitchProration != "none" && change.date >= sub.CurrentPeriodStart && change.date <= sub.CurrentPeriodEnd && change.date != 0 {
+		form.Set("proration_date", strconv.FormatInt(change.date, 10))
+	}
+	if sub.Status == "trialing" && change.price.ID != item.Price && a.takes("POST /v1/subscriptions/{id}", "trial_end") {
+		form.Set("trial_end", "now")
+		form.Del("proration_date")
+	}
+	switch {
+	case change.coupon != "":
+		form.Set("discounts[0][coupon]", change.coupon)
+	case change.promotion != "":
+		form.Set("discounts[0][promotion_code]", change.promotion)
+	case change.code != "":
+		if x := a.promotionByWord(change.code, sub.Customer); x != nil {
+			form.Set("discounts[0][promotion_code]", x.ID)
+		}
+	}
+	return form
+}
+
+// takes says whether a call has a parameter.
+func (a *act) takes(pattern, param string) bool {
+	r, ok := a.routes[pattern]
+	return ok && r.shape.fields[param] != nil
+}
+
+func (a *act) portalConfirmPage(x *PortalSession, config *PortalConfiguration, sub *Subscription, change planChange) (portalConfirmPage, error) {
+	amount := change.price.amount(change.quantity)
+	page := portalConfirmPage{
+		portalFrame: a.portalFrame(x, "Confirm your update", x.subscriptionPath(sub.ID, "confirm")),
+		Lines:       []pageLine{a.checkoutLine(change.price, change.quantity)},
+		Total:       fmt.Sprintf("%s every %s", formatAmount(amount, change.price.Currency), every(change.price)),
+		Button:      "Confirm", Back: x.subscriptionPath(sub.ID, "update"),
+		Hidden: []pageField{
+			{Name: "price", Value: change.price.ID}, {Name: "quantity", Value: strconv.FormatInt(change.quantity, 10)},
+			{Name: "promotionCode", Value: change.code}, {Name: "prorationDate", Value: strconv.FormatInt(change.date, 10)},
+		},
+	}
+	if x.inFlow() && x.Flow.Type == "subscription_update_confirm" {
+		page.Back = ""
+	}
+	err := a.priceChange(&page, config, sub, change)
+	return page, err
+}
+
+// priceChange asks for a preview of the invoice that the change leads to.
+func (a *act) priceChange(page *portalConfirmPage, config *PortalConfiguration, sub *Subscription, change planChange) error {
+	_, item, _ := a.onlyItem(sub)
+	form := url.Values{"subscription": {sub.ID}}
+	for name, values := range a.changeForm(config, sub, change) {
+		if name == "discounts[0][coupon]" || name == "discounts[0][promotion_code]" {
+			form[name] = values
+			continue
+		}
+		form["subscription_details["+firstName(name)] = values
+	}
+	preview, err := a.invoke("POST /v1/invoices/create_preview", "", form)
+	if err != nil {
+		return err
+	}
+	due, _ := preview["amount_due"].(int64)
+	if a.billsAtOnce(config, sub, item, change) {
+		page.Due = formatAmount(due, sub.Currency)
+		page.Button = "Confirm and pay " + page.Due
+		return nil
+	}
+	page.Due = formatAmount(0, sub.Currency)
+	page.Note = fmt.Sprintf("The next invoice, on %s, is %s.", day(sub.CurrentPeriodEnd), formatAmount(due, sub.Currency))
+	return nil
+}
+
+// firstName turns items[0][id] into items][0][id], to be put inside another.
+func firstName(name string) string {
+	for i := range len(name) {
+		if name[i] == '[' {
+			return name[:i] + "]" + name[i:]
+		}
+	}
+	return name + "]"
+}
+
+// billsAtOnce says whether a change makes an invoice now: because it is to be
+// invoiced always, or because the interval changes or a trial ends.
+func (a *act) billsAtOnce(config *PortalConfiguration, sub *Subscription, item *SubscriptionItem, change planChange) bool {
+	old, _ := a.state.Prices.get(item.Price)
+	return config.Features.SwitchProration == "always_invoice" || sub.Status == "trialing" && change.price.ID != item.Price ||
+		old.Interval != change.price.Interval || old.IntervalCount != change.price.IntervalCount || old.UnitAmount == 0 && change.price.UnitAmount > 0
+}

@@ -1,0 +1,333 @@
+package stripelocal
+
+import (
+	"fmt"
+	"slices"
+)
+
+const (
+	shippingFields = "shipping{address" + addressLines + "! carrier name! phone tracking_number}"
+	shippingParams = shippingFields + " "
+	intentChanges  = "customer description:1000? payment_method payment_method_types[] statement_descriptor:22? statement_descriptor_suffix:22? "
+	intentConfirm  = "error_on_requires_action:bool off_session:bool return_url use_stripe_sdk:bool "
+)
+
+func paymentIntentRoutes() []route {
+	return []route{
+		{"POST /v1/payment_intents", "amount:int! currency! automatic_payment_methods{allow_redirects:always|never enabled:bool!} confirm:bool " +
+			"capture_method:automatic|automatic_async|manual confirmation_method:automatic|manual " + intentChanges + "metadata:map receipt_email setup_future_usage:off_session|on_session " + shippingParams + intentConfirm, (*act).createPaymentIntent},
+		{"GET /v1/payment_intents", listParams + "customer", (*act).listPaymentIntents},
+		{"GET /v1/payment_intents/{id}", "client_secret", (*act).getPaymentIntent},
+		{"POST /v1/payment_intents/{id}", "amount:int currency " + intentChanges + "metadata:map? receipt_email? setup_future_usage:off_session|on_session? " + shippingFields + "? ", (*act).updatePaymentIntent},
+		{"POST /v1/payment_intents/{id}/confirm", "payment_method receipt_email? setup_future_usage:off_session|on_session? payment_method_types[] " +
+			"capture_method:automatic|automatic_async|manual " + shippingFields + "? " + intentConfirm, (*act).confirmPaymentIntent},
+		{"POST /v1/payment_intents/{id}/capture", "amount_to_capture:int final_capture:bool metadata:map? statement_descriptor:22 statement_descriptor_suffix:22", (*act).capturePaymentIntent},
+		{"POST /v1/payment_intents/{id}/cancel", "cancellation_reason:abandoned|duplicate|fraudulent|requested_by_customer", (*act).cancelPaymentIntent},
+	}
+}
+
+func (a *act) createPaymentIntent(in *input) (any, error) {
+	if err := checkIntentAmount(in.params); err != nil {
+		return nil, err
+	}
+	if in.flag("confirm") && !in.has("payment_method") {
+		return nil, withoutMethod(&PaymentIntent{})
+	}
+	pm, err := a.checkIntent(in.params, "")
+	if err != nil {
+		return nil, err
+	}
+	pi := &PaymentIntent{
+		Amount: in.num("amount"), Currency: in.str("currency"), ConfirmationMethod: in.str("confirmation_method"),
+		CaptureMethod: in.str("capture_method"), Automatic: in.at("automatic_payment_methods").flag("enabled"),
+	}
+	pi.take(in.params)
+	if pm != nil {
+		pi.PaymentMethod = pm.ID
+	}
+	a.addIntent(pi)
+	if !in.flag("confirm") {
+		return a.renderPaymentIntent(pi), nil
+	}
+	return a.confirmByCall(pi, in.params)
+}
+
+// smallestCharge is the least that may be charged, in minor units (docs: currencies, minimum and maximum charge amounts).
+func smallestCharge(currency string) int64 { return max(1, minimumCharge(currency)) }
+
+func checkIntentAmount(p params) error {
+	amount, currency := p.num("amount"), p.str("currency")
+	switch {
+	case p.has("currency") && !currencyPattern.MatchString(currency):
+		return invalid("", "currency", "Invalid currency: "+currency+". Stripe currently supports these currencies: three letters in lower case, as ISO 4217 has them")
+	case amount < 1:
+		return invalid("parameter_invalid_integer", "amount", "This value must be greater than or equal to 1.")
+	case amount > 99999999:
+		return invalid("amount_too_large", "amount", "Amount must be no more than "+formatAmount(99999999, currency))
+	case amount < smallestCharge(currency):
+		return invalid("amount_too_small", "amount", "Amount must be at least "+formatAmount(smallestCharge(currency), currency))
+	}
+	return nil
+}
+
+// checkIntent looks at the references that an intent is given; owner is the customer it already has.
+func (a *act) checkIntent(p params, owner string) (*PaymentMethod, error) {
+	if p.has("customer") {
+		c, err := a.customerOf(p, "customer")
+		if err != nil {
+			return nil, err
+		}
+		owner = c.ID
+	}
+	for _, kind := range p.strs("payment_method_types") {
+		if kind != "card" {
+			return nil, invalid("payment_intent_invalid_parameter", "payment_method_types", "The payment method type provided: "+kind+" is invalid. The local Stripe has cards only.")
+		}
+	}
+	if !p.has("payment_method") {
+		return nil, nil
+	}
+	pm, err := a.usableMethod(p.str("payment_method"), "payment_method")
+	if err != nil {
+		return nil, err
+	}
+	return pm, checkOwner(pm, owner)
+}
+
+// checkOwner refuses a card that belongs to somebody else than who pays.
+func checkOwner(pm *PaymentMethod, customer string) error {
+	switch {
+	case pm.Customer == "" || pm.Customer == customer:
+		return nil
+	case customer == "":
+		return invalid("payment_intent_unexpected_state", "payment_method", fmt.Sprintf("The provided PaymentMethod (%s) belongs to the Customer %s. Please include the Customer in the `customer` parameter.", pm.ID, pm.Customer))
+	}
+	return invalid("payment_intent_unexpected_state", "payment_method", fmt.Sprintf("The PaymentMethod %s does not belong to the Customer you supplied %s. Please use this PaymentMethod with the Customer that it belongs to instead.", pm.ID, customer))
+}
+
+// take carries over what an intent may be told at any time.
+func (pi *PaymentIntent) take(p params) {
+	p.setStr("customer", &pi.Customer)
+	p.setStr("description", &pi.Description)
+	p.setStr("receipt_email", &pi.ReceiptEmail)
+	p.setStr("setup_future_usage", &pi.SetupFutureUsage)
+	p.setStr("statement_descriptor", &pi.Descriptor)
+	p.setStr("statement_descriptor_suffix", &pi.DescriptorSuffix)
+	p.setMetadata(&pi.Metadata)
+	p.setShipping(&pi.Shipping)
+}
+
+// Shipping is where goods go to.
+type Shipping struct {
+	Address                              *Address
+	Carrier, Name, Phone, TrackingNumber string
+}
+
+func (p params) setShipping(into **Shipping) {
+	if !p.has("shipping") {
+		return
+	}
+	sent := p.at("shipping")
+	if sent.n.isScalar {
+		*into = nil
+		return
+	}
+	changed := Shipping{}
+	if *into != nil {
+		changed = **into
+	}
+	sent.setAddress("address", &changed.Address)
+	sent.setStr("carrier", &changed.Carrier)
+	sent.setStr("name", &changed.Name)
+	sent.setStr("phone", &changed.Phone)
+	sent.setStr("tracking_number", &changed.TrackingNumber)
+	*into = &changed
+}
+
+func (s *Shipping) render() any {
+	if s == nil {
+		return nil
+	}
+	address := s.Address
+	if address == nil {
+		address = &Address{}
+	}
+	return object{
+		"address": address.render(), "carrier": orNull(s.Carrier), "name": s.Name,
+		"phone": orNull(s.Phone), "tracking_number": orNull(s.TrackingNumber),
+	}
+}
+
+func (a *act) intentAt(in *input) (*PaymentIntent, error) {
+	pi, ok := a.state.PaymentIntents.get(in.path("id"))
+	if !ok {
+		return nil, notFound("payment_intent", in.path("id"), "intent")
+	}
+	return pi, nil
+}
+
+// unexpected is the refusal of what an intent's status does not allow.
+func unexpected(pi *PaymentIntent, message string) *Error {
+	e := invalid("payment_intent_unexpected_state", "", message)
+	e.PaymentIntent = pi.ID
+	return e
+}
+
+func (a *act) updatePaymentIntent(in *input) (any, error) {
+	pi, err := a.intentAt(in)
+	if err != nil {
+		return nil, err
+	}
+	if pi.Status == "succeeded" || pi.Status == "canceled" {
+		for _, key := range in.n.keys {
+			if !slices.Contains([]string{"description", "metadata", "receipt_email", "setup_future_usage", "shipping", "expand"}, key) {
+				return nil, unexpected(pi, fmt.Sprintf("This PaymentIntent's %s could not be updated because it has a status of %s. You may only update the %s of a PaymentIntent with one of the following statuses: requires_payment_method, requires_confirmation, requires_action.", key, pi.Status, key))
+			}
+		}
+	}
+	if pi.Invoice != "" && (in.has("amount") || in.has("currency") || in.has("customer")) {
+		return nil, unexpected(pi, "You cannot update the amount, currency or customer of a PaymentIntent that belongs to an invoice.")
+	}
+	if in.has("amount") {
+		err = checkIntentAmount(in.params)
+	}
+	if err != nil {
+		return nil, err
+	}
+	pm, err := a.checkIntent(in.params, pi.Customer)
+	if err != nil {
+		return nil, err
+	}
+	a.state.PaymentIntents.change(pi, func() { pi.take(in.params) })
+	in.setNum("amount", &pi.Amount)
+	in.setStr("currency", &pi.Currency)
+	if pm != nil {
+		pi.PaymentMethod, pi.Status = pm.ID, "requires_confirmation"
+	}
+	return a.renderPaymentIntent(pi), nil
+}
+
+func (a *act) confirmPaymentIntent(in *input) (any, error) {
+	pi, err := a.intentAt(in)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains([]string{"requires_payment_method", "requires_confirmation", "requires_action"}, pi.Status) {
+		return nil, unexpected(pi, fmt.Sprintf("You cannot confirm this PaymentIntent because it has already %s after being previously confirmed.", pi.Status))
+	}
+	if pi.PaymentMethod == "" && !in.has("payment_method") {
+		return nil, withoutMethod(pi)
+	}
+	pm, err := a.checkIntent(in.params, pi.Customer)
+	if err != nil {
+		return nil, err
+	}
+	a.state.PaymentIntents.change(pi, func() { pi.take(in.params) })
+	in.setStr("capture_method", &pi.CaptureMethod)
+	if pm != nil {
+		pi.PaymentMethod = pm.ID
+	}
+	return a.confirmByCall(pi, in.params)
+}
+
+func withoutMethod(pi *PaymentIntent) *Error {
+	return unexpected(pi, "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a payment method or ConfirmationToken.")
+}
+
+// confirmByCall is a confirmation through the API: what a card refuses is a 402 that shows the intent.
+func (a *act) confirmByCall(pi *PaymentIntent, p params) (any, error) {
+	pm, ok := a.state.PaymentMethods.get(pi.PaymentMethod)
+	if !ok {
+		return nil, withoutMethod(pi)
+	}
+	pi.ReturnURL = p.str("return_url")
+	result, decline := a.confirmFor(pi, pm)
+	if result == needsAction && (p.flag("off_session") || p.flag("error_on_requires_action")) {
+		result, decline = refused, authenticationRequired()
+		a.refuseIntent(pi, pm, decline)
+	}
+	if result == refused {
+		refusal := declined(decline)
+		refusal.PaymentIntent, refusal.PaymentMethod, refusal.Charge = pi.ID, pm.ID, pi.LastCharge
+		return nil, refusal
+	}
+	if c, ok := a.state.Customers.get(pi.Customer); ok && result == paid && pi.SetupFutureUsage != "" {
+		a.attach(pm, c)
+	}
+	pm.Spent = pm.Customer == "" && result == paid
+	return a.renderPaymentIntent(pi), nil
+}
+
+// confirmFor lets an invoice know of its payment.
+func (a *act) confirmFor(pi *PaymentIntent, pm *PaymentMethod) (outcome, *Decline) {
+	if inv, ok := a.state.Invoices.get(pi.Invoice); ok && inv.PaymentIntent == pi.ID && !inv.settled() {
+		return a.collect(inv, pm)
+	}
+	return a.confirm(pi, pm)
+}
+
+func authenticationRequired() *Decline {
+	return &Decline{"authentication_required", "authentication_required", "Your card was declined. This transaction requires authentication."}
+}
+
+func (a *act) capturePaymentIntent(in *input) (any, error) {
+	pi, err := a.intentAt(in)
+	if err != nil {
+		return nil, err
+	}
+	if pi.Status != "requires_capture" {
+		return nil, unexpected(pi, fmt.Sprintf("This PaymentIntent could not be captured because it has a status of %s. Only a PaymentIntent with one of the following statuses may be captured: requires_capture.", pi.Status))
+	}
+	amount := in.numOr("amount_to_capture", pi.Amount)
+	if amount < 1 || amount > pi.Amount {
+		return nil, invalid("amount_too_large", "amount_to_capture", fmt.Sprintf("The amount to capture is not between 1 and the amount that can be captured, %d.", pi.Amount))
+	}
+	in.setMetadata(&pi.Metadata)
+	a.capture(pi, amount)
+	return a.renderPaymentIntent(pi), nil
+}
+
+// capture takes what was set aside, or a part; the rest is released.
+func (a *act) capture(pi *PaymentIntent, amount int64) {
+	pi.Status, pi.AmountReceived = "succeeded", amount
+	if ch, ok := a.state.Charges.get(pi.LastCharge); ok {
+		before := a.renderCharge(ch)
+		ch.Uncaptured, ch.Released, ch.AmountRefunded = false, ch.Amount-amount, ch.Amount-amount
+		a.emitUpdate("charge.captured", before, a.renderCharge(ch))
+	}
+	a.emit("payment_intent.succeeded", a.renderPaymentIntent(pi))
+}
+
+func (a *act) cancelPaymentIntent(in *input) (any, error) {
+	pi, err := a.intentAt(in)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case pi.Status == "succeeded" || pi.Status == "canceled":
+		return nil, unexpected(pi, fmt.Sprintf("You cannot cancel this PaymentIntent because it has a status of %s. Only a PaymentIntent with one of the following statuses may be canceled: requires_payment_method, requires_capture, requires_confirmation, requires_action, processing.", pi.Status))
+	case pi.Invoice != "":
+		return nil, unexpected(pi, "You cannot cancel this PaymentIntent because it belongs to an invoice. Void the invoice instead.")
+	case pi.Session != "":
+		return nil, unexpected(pi, "You cannot cancel this PaymentIntent because it was created by a Checkout Session. Expire the session instead.")
+	}
+	held := pi.Status == "requires_capture"
+	a.cancelIntent(pi.ID, in.str("cancellation_reason"))
+	if ch, ok := a.state.Charges.get(pi.LastCharge); ok && held {
+		before := a.renderCharge(ch)
+		ch.AmountRefunded = ch.Amount
+		a.emitUpdate("charge.refunded", before, a.renderCharge(ch))
+	}
+	return a.renderPaymentIntent(pi), nil
+}
+
+// captureMethod is how an intent takes its money; automatic_async is what the version spoken here begins with.
+func (pi *PaymentIntent) captureMethod() string {
+	if pi.CaptureMethod == "" {
+		if pi.Invoice != "" || pi.Session != "" {
+			return "automatic"
+		}
+		return "automatic_async"
+	}
+	return pi.CaptureMethod
+}

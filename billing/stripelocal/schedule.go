@@ -1,0 +1,255 @@
+package stripelocal
+
+// Schedule changes a subscription at set times, phase by phase (API reference:
+// subscription schedules). Only schedules that begin at once are made here.
+type Schedule struct {
+	Base
+	CanceledAt   int64
+	CompletedAt  int64
+	Current      int // the phase that the subscription is in
+	Customer     string
+	EndBehavior  string // release or cancel
+	Metadata     map[string]string
+	Phases       []SchedulePhase
+	Released     string // the subscription, once let go
+	ReleasedAt   int64
+	Status       string // active, completed, released, canceled
+	Subscription string
+	TestClock    string
+}
+
+// SchedulePhase is what the subscription is from Start until End.
+type SchedulePhase struct {
+	Start     int64
+	End       int64
+	Items     []plannedItem // without ids
+	Metadata  map[string]string
+	Proration string
+	TrialEnd  int64
+}
+
+const (
+	phaseParams = "phases[]{items[]{price! quantity:int metadata:map}! end_date:when iterations:int metadata:map " +
+		"proration_behavior:create_prorations|none|always_invoice trial:bool trial_end:when collection_method:charge_automatically|send_invoice " +
+		"default_payment_method description:500? billing_cycle_anchor:automatic|phase_start "
+	scheduleParams = "end_behavior:cancel|none|release|renew metadata:map? "
+)
+
+func scheduleResource() resource {
+	return resource{
+		kind: "subscription_schedule",
+		render: finder(func(s *state) *table[*Schedule] { return s.Schedules },
+			func(a *act, x *Schedule) object { return a.renderSchedule(x) }),
+		routes: []route{
+			{"POST /v1/subscription_schedules", phaseParams + "currency} " + scheduleParams + "customer from_subscription start_date:when", (*act).createSchedule},
+			{"GET /v1/subscription_schedules", listParams + "customer canceled_at:range completed_at:range released_at:range scheduled:bool", (*act).listSchedules},
+			{"GET /v1/subscription_schedules/{id}", "", (*act).getSchedule},
+			{"POST /v1/subscription_schedules/{id}", phaseParams + "start_date:when} " + scheduleParams + "proration_behavior:create_prorations|none|always_invoice", (*act).updateSchedule},
+			{"POST /v1/subscription_schedules/{id}/release", "preserve_cancel_date:bool", (*act).releaseScheduleCall},
+			{"POST /v1/subscription_schedules/{id}/cancel", "invoice_now:bool prorate:bool", (*act).cancelSchedule},
+		},
+	}
+}
+
+func (a *act) scheduleAt(in *input) (*Schedule, error) {
+	x, ok := a.state.Schedules.get(in.path("id"))
+	if !ok {
+		return nil, notFound("subscription_schedule", in.path("id"), "schedule")
+	}
+	return x, nil
+}
+
+func (a *act) activeSchedule(in *input) (*Schedule, *Subscription, error) {
+	x, err := a.scheduleAt(in)
+	if err != nil {
+		return nil, nil, err
+	}
+	sub, ok := a.state.Subscriptions.get(x.Subscription)
+	if x.Status != "active" || !ok {
+		return nil, nil, invalid("", "", "You cannot change a subscription schedule that is currently in the `"+x.Status+"` status.")
+	}
+	return x, sub, nil
+}
+
+func (a *act) getSchedule(in *input) (any, error) {
+	x, err := a.scheduleAt(in)
+	if err != nil {
+		return nil, err
+	}
+	return a.renderSchedule(x), nil
+}
+
+func (a *act) listSchedules(in *input) (any, error) {
+	return listing[*Schedule]{
+		what: "subscription_schedule", table: a.state.Schedules, rows: a.state.Schedules.all,
+		keep: func(x *Schedule) bool {
+			return (!in.has("customer") && x.TestClock == "" || x.Customer == in.str("customer")) &&
+				inRange(in.params, "canceled_at", x.CanceledAt) && inRange(in.params, "completed_at", x.CompletedAt) &&
+				inRange(in.params, "released_at", x.ReleasedAt) && (!in.flag("scheduled") || x.Status == "not_started")
+		},
+		render: func(x *Schedule) object { return a.renderSchedule(x) },
+	}.page(in)
+}
+
+func (a *act) createSchedule(in *input) (any, error) {
+	if !in.has("from_subscription") {
+		return a.createScheduled(in)
+	}
+	for _, name := range in.n.keys {
+		if name != "from_subscription" && name != "expand" {
+			return nil, invalid("", name, "You cannot set `"+name+"` if `from_subscription` is set.")
+		}
+	}
+	sub, ok := a.state.Subscriptions.get(in.str("from_subscription"))
+	switch {
+	case !ok:
+		return nil, noSuch("subscription", in.str("from_subscription"), "from_subscription")
+	case sub.Schedule != "":
+		return nil, invalid("", "from_subscription", "You cannot migrate a subscription that is already attached to a schedule: "+sub.Schedule)
+	case sub.ended() || sub.Status == "incomplete":
+		return nil, invalid("", "from_subscription", "You cannot migrate a subscription that is `"+sub.Status+"`.")
+	}
+	phase := SchedulePhase{
+		Start: sub.CurrentPeriodStart, End: sub.CurrentPeriodEnd, Items: a.bareItems(sub), Metadata: sub.Metadata, TrialEnd: 0,
+	}
+	if sub.Status == "trialing" {
+		phase.TrialEnd = sub.TrialEnd
+	}
+	return a.renderSchedule(a.attachSchedule(sub, &Schedule{EndBehavior: "release", Metadata: map[string]string{}, Phases: []SchedulePhase{phase}})), nil
+}
+
+// attachSchedule puts a subscription under a schedule.
+func (a *act) attachSchedule(sub *Subscription, x *Schedule) *Schedule {
+	x.Base = Base{ID: a.ids.long("sub_sched_1"), Created: a.timeOn(sub.TestClock)}
+	x.Customer, x.Subscription, x.TestClock, x.Status = sub.Customer, sub.ID, sub.TestClock, "active"
+	a.state.Schedules.insert(x)
+	a.changeSubscription(sub, func() { sub.Schedule = x.ID })
+	a.followPhase(sub, x)
+	a.emit("subscription_schedule.created", a.renderSchedule(x))
+	return x
+}
+
+// createScheduled begins a subscription and its schedule together.
+func (a *act) createScheduled(in *input) (any, error) {
+	c, err := a.customerOf(in.params, "customer")
+	if err != nil {
+		return nil, err
+	}
+	now := a.nowFor(c)
+	if in.has("start_date") && in.str("start_date") != "now" && in.num("start_date") > now {
+		return nil, invalid("", "start_date", "The local Stripe has only schedules that begin at once.")
+	}
+	phases, err := a.phasesAsked(in, now, "")
+	if err != nil {
+		return nil, err
+	}
+	sub := &Subscription{
+		Customer: c.ID, TestClock: c.TestClock, Metadata: phases[0].Metadata, MissingMethod: "create_invoice",
+		CollectionMethod: "charge_automatically", TrialEnd: phases[0].TrialEnd,
+	}
+	var items []newItem
+	for _, i := range phases[0].Items {
+		p, _ := a.state.Prices.get(i.Price)
+		items = append(items, newItem{price: p, quantity: i.Quantity, metadata: i.Metadata})
+		sub.Currency = p.Currency
+	}
+	if err := checkItems(items); err != nil {
+		return nil, err
+	}
+	inv := a.startSubscription(sub, items, nil)
+	first := sub.Status == "incomplete"
+	if first {
+		sub.Status = "active" // a schedule's first invoice is collected like a renewal's
+	}
+	x := a.attachSchedule(sub, &Schedule{EndBehavior: in.strOr("end_behavior", "release"), Metadata: in.metadata(), Phases: phases})
+	if first {
+		a.finalizeAndCollect(inv)
+	}
+	return a.renderSchedule(x), nil
+}
+
+func (a *act) updateSchedule(in *input) (any, error) {
+	x, sub, err := a.activeSchedule(in)
+	if err != nil {
+		return nil, err
+	}
+	phases := x.Phases
+	if in.has("phases") {
+		now := a.timeOn(sub.TestClock)
+		if phases, err = a.phasesAsked(in, now, sub.Currency); err != nil {
+			return nil, err
+		}
+		if now < phases[0].Start || now >= phases[len(phases)-1].End {
+			return nil, invalid("", "phases", "The phases must include the current one.")
+		}
+	}
+	before := a.renderSchedule(x)
+	in.setStr("end_behavior", &x.EndBehavior)
+	in.setMetadata(&x.Metadata)
+	x.Phases, x.Current = phases, phaseAt(phases, a.timeOn(sub.TestClock))
+	a.applyPhase(sub, x.Phases[x.Current], in.str("proration_behavior"))
+	a.followPhase(sub, x)
+	a.emitUpdate("subscription_schedule.updated", before, a.renderSchedule(x))
+	return a.renderSchedule(x), nil
+}
+
+func phaseAt(phases []SchedulePhase, now int64) int {
+	for i, p := range phases {
+		if now < p.End {
+			return i
+		}
+	}
+	return len(phases) - 1
+}
+
+// phasesAsked reads phases[]: each begins where the one before it ends.
+func (a *act) phasesAsked(in *input, now int64, currency string) ([]SchedulePhase, error) {
+	var out []SchedulePhase
+	begin := now
+	for _, p := range in.list("phases") {
+		phase, err := a.phaseAsked(p, begin, now, currency)
+		if err != nil {
+			return nil, err
+		}
+		if len(out) > 0 && phase.Start != begin {
+			return nil, invalid("", p.name("start_date"), "The start date of a phase must be the end date of the one before it.")
+		}
+		out, begin = append(out, phase), phase.End
+	}
+	if len(out) == 0 {
+		return nil, missing("phases")
+	}
+	return out, nil
+}
+
+func (a *act) phaseAsked(p params, begin, now int64, currency string) (SchedulePhase, error) {
+	moment := func(name string, otherwise int64) int64 {
+		if p.str(name) == "now" {
+			return now
+		}
+		return p.numOr(name, otherwise)
+	}
+	phase := SchedulePhase{Start: moment("start_date", begin), Metadata: p.metadata(), Proration: p.str("proration_behavior")}
+	for _, i := range p.list("items") {
+		price, err := a.recurringPrice(i, "price")
+		if err != nil {
+			return phase, err
+		}
+		if currency != "" && price.Currency != currency {
+			return phase, invalid("", i.name("price"), "All prices of a schedule must have the subscription's currency, `"+currency+"`.")
+		}
+		phase.Items = append(phase.Items, plannedItem{Price: price.ID, Quantity: i.numOr("quantity", 1), Metadata: i.metadata()})
+	}
+	if len(phase.Items) == 0 {
+		return phase, missing(p.name("items"))
+	}
+	first, _ := a.state.Prices.get(phase.Items[0].Price)
+	phase.End = moment("end_date", addIntervals(phase.Start, first.Interval, first.IntervalCount*max(1, p.numOr("iterations", 1))))
+	if phase.TrialEnd = moment("trial_end", 0); p.flag("trial") {
+		phase.TrialEnd = phase.End
+	}
+	if phase.End <= phase.Start || p.has("end_date") && p.has("iterations") {
+		return phase, invalid("", p.name("end_date"), "A phase must end after it starts, by either `end_date` or `iterations`.")
+	}
+	return phase, nil
+}

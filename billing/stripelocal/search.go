@@ -1,0 +1,211 @@
+package stripelocal
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// searchParams are the parameters of every search.
+const searchParams = "query! limit:int page "
+
+func searchResource() resource {
+	return resource{kind: "search", routes: []route{
+		{"GET /v1/customers/search", searchParams, func(a *act, in *input) (any, error) {
+			return searching[*Customer]{a.state.Customers, words("email name phone"), func(c *Customer) object { return a.renderCustomer(c) }}.page(in)
+		}},
+		{"GET /v1/subscriptions/search", searchParams, func(a *act, in *input) (any, error) {
+			return searching[*Subscription]{a.state.Subscriptions, words("status"), func(x *Subscription) object { return a.renderSubscription(x) }}.page(in)
+		}},
+		{"GET /v1/products/search", searchParams, func(a *act, in *input) (any, error) {
+			return searching[*Product]{a.state.Products, words("active description name url"), func(p *Product) object { return a.renderProduct(p) }}.page(in)
+		}},
+		{"GET /v1/prices/search", searchParams, func(a *act, in *input) (any, error) {
+			return searching[*Price]{a.state.Prices, words("active currency lookup_key product type"), func(p *Price) object { return a.renderPrice(p) }}.page(in)
+		}},
+	}}
+}
+
+func words(line string) []string { return strings.Fields(line) }
+
+// searching is one search call. Unlike Stripe's, whose index lags behind by up to a minute, it sees what is there.
+type searching[T row] struct {
+	table  *table[T]
+	fields []string // beside created and metadata
+	render func(T) object
+}
+
+func (s searching[T]) page(in *input) (any, error) {
+	q, err := parseQuery(in.str("query"), s.fields)
+	if err != nil {
+		return nil, err
+	}
+	limit := in.numOr("limit", 10)
+	if err := checkLimit(limit); err != nil {
+		return nil, err
+	}
+	start, err := s.from(in)
+	if err != nil {
+		return nil, err
+	}
+	data, next := []any{}, any(nil)
+	for i := start; i >= 0; i-- {
+		o := s.render(s.table.all[i])
+		if o["deleted"] != nil || !q.matches(o) {
+			continue
+		}
+		if int64(len(data)) == limit {
+			next = s.table.all[i+1].base().ID
+			break
+		}
+		data = append(data, o)
+	}
+	return object{"object": "search_result", "data": data, "has_more": next != nil, "next_page": next, "url": in.url}, nil
+}
+
+// from is where a page begins. The cursor in page is the id that the page before it ended at.
+func (s searching[T]) from(in *input) (int, error) {
+	if !in.has("page") {
+		return len(s.table.all) - 1, nil
+	}
+	r, ok := s.table.get(in.str("page"))
+	if !ok {
+		return 0, invalid("", "page", "Invalid page: it must be the next_page of a search before.")
+	}
+	return place(s.table.all, r.base().Seq) - 1, nil
+}
+
+// searchQuery is a parsed query (docs: search, query language): clauses that all or any must hold.
+type searchQuery struct {
+	any     bool
+	clauses []clause
+}
+
+type clause struct {
+	negated  bool
+	field    string
+	key      string // of metadata
+	operator string
+	value    string
+	null     bool
+}
+
+var clausePattern = regexp.MustCompile(`^\s*(-?)([a-z_]+)(?:\[(?:"([^"]*)"|'([^']*)')\])?\s*(:|~|>=|<=|>|<)\s*("(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s"']+)\s*(AND|OR|and|or)?`)
+
+func parseQuery(text string, fields []string) (searchQuery, error) {
+	q, rest, joined := searchQuery{}, text, ""
+	for first := true; first || joined != ""; first = false {
+		m := clausePattern.FindStringSubmatch(rest)
+		if m == nil {
+			return q, badQuery("We were unable to parse your search query. Try using the format `metadata[\"key\"]:\"value\"` to query for metadata or key:\"value\" to query for other fields.")
+		}
+		c := clause{negated: m[1] == "-", field: m[2], key: m[3] + m[4], operator: m[5], value: m[6]}
+		c.unquote()
+		if err := c.check(fields); err != nil {
+			return q, err
+		}
+		next := strings.ToUpper(m[7])
+		if joined != "" && next != "" && next != joined {
+			return q, badQuery("You can not combine AND and OR in one search query.")
+		}
+		q.any = q.any || next == "OR"
+		q.clauses = append(q.clauses, c)
+		rest, joined = rest[len(m[0]):], next
+	}
+	switch {
+	case strings.TrimSpace(rest) != "":
+		return q, badQuery("We were unable to parse your search query after: " + rest)
+	case len(q.clauses) > 10:
+		return q, badQuery("A search query can have at most 10 clauses.")
+	}
+	return q, nil
+}
+
+func badQuery(message string) *Error { return invalid("", "query", message) }
+
+func (c *clause) unquote() {
+	if quote := c.value[0]; quote != '"' && quote != '\'' {
+		c.null = c.value == "null"
+		return
+	}
+	c.value = regexp.MustCompile(`\\(.)`).ReplaceAllString(c.value[1:len(c.value)-1], "$1")
+}
+
+func (c *clause) check(fields []string) error {
+	numeric := c.field == "created"
+	switch {
+	case c.field != "metadata" && c.key != "", c.field == "metadata" && c.key == "" && !c.null:
+		return badQuery("Metadata is queried as `metadata[\"key\"]:\"value\"`.")
+	case c.field != "metadata" && !numeric && !slices.Contains(fields, c.field):
+		return badQuery(fmt.Sprintf("Field `%s` is an unsupported search field for this resource.", c.field))
+	case strings.ContainsAny(c.operator, "<>") && !numeric:
+		return badQuery(fmt.Sprintf("Field `%s` does not support the operator `%s`.", c.field, c.operator))
+	case c.operator == "~" && (numeric || len(c.value) < 3):
+		return badQuery("Substring matches need a text of at least 3 characters.")
+	}
+	if _, err := strconv.ParseInt(c.value, 10, 64); numeric && err != nil {
+		return badQuery("Field `created` takes a number of seconds.")
+	}
+	return nil
+}
+
+func (q searchQuery) matches(o object) bool {
+	for _, c := range q.clauses {
+		if c.matches(o) == q.any {
+			return q.any
+		}
+	}
+	return !q.any
+}
+
+func (c clause) matches(o object) bool { return c.holds(o) != c.negated }
+
+func (c clause) holds(o object) bool {
+	if c.field == "created" {
+		at, _ := o["created"].(int64)
+		return c.compare(at)
+	}
+	text, there := c.read(o)
+	switch {
+	case c.null:
+		return !there
+	case c.operator == "~":
+		return there && strings.Contains(strings.ToLower(text), strings.ToLower(c.value))
+	}
+	return there && strings.EqualFold(text, c.value)
+}
+
+func (c clause) compare(at int64) bool {
+	want, _ := strconv.ParseInt(c.value, 10, 64) // check has seen to it
+	switch c.operator {
+	case ">":
+		return at > want
+	case ">=":
+		return at >= want
+	case "<":
+		return at < want
+	case "<=":
+		return at <= want
+	}
+	return at == want
+}
+
+// read is a rendered field as text.
+func (c clause) read(o object) (string, bool) {
+	if c.field == "metadata" {
+		m, _ := o["metadata"].(map[string]string)
+		v, ok := m[c.key]
+		return v, ok || c.key == "" && len(m) > 0
+	}
+	switch v := o[c.field].(type) {
+	case string:
+		return v, v != ""
+	case bool:
+		return strconv.FormatBool(v), true
+	case ref:
+		return v.id, v.id != ""
+	}
+	return "", false
+}

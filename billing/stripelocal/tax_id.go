@@ -1,0 +1,141 @@
+package stripelocal
+
+import (
+	"regexp"
+	"strings"
+)
+
+// TaxID is a number under which a customer pays taxes.
+type TaxID struct {
+	Base
+	Customer string
+	Type     string // eu_vat, us_ein
+	Country  string
+	Value    string
+}
+
+const taxIDTypes = "type:eu_vat|us_ein|gb_vat|ch_vat|au_abn|in_gst|no_vat|ca_gst_hst|jp_cn! value!"
+
+func taxIDResource() resource {
+	return resource{
+		kind: "tax_id",
+		render: finder(func(s *state) *table[*TaxID] { return s.TaxIDs },
+			func(_ *act, x *TaxID) object { return x.render() }),
+		routes: []route{
+			{"POST /v1/customers/{id}/tax_ids", taxIDTypes, (*act).createTaxID},
+			{"GET /v1/customers/{id}/tax_ids", "limit:int starting_after ending_before", (*act).listTaxIDs},
+			{"GET /v1/customers/{id}/tax_ids/{tax}", "", (*act).getTaxID},
+			{"DELETE /v1/customers/{id}/tax_ids/{tax}", "", (*act).deleteTaxID},
+		},
+	}
+}
+
+var (
+	europeanVAT = regexp.MustCompile(`^[A-Z]{2}[0-9A-Z+*]{2,12}$`)
+	americanEIN = regexp.MustCompile(`^[0-9]{2}-?[0-9]{7}$`)
+)
+
+// taxIDType tells the kinds that a hosted page takes apart; "" is neither.
+func taxIDType(value string) string {
+	switch value = strings.ToUpper(strings.ReplaceAll(value, " ", "")); {
+	case americanEIN.MatchString(value):
+		return "us_ein"
+	case europeanVAT.MatchString(value) && strings.ContainsAny(value, "0123456789"):
+		return "eu_vat"
+	}
+	return ""
+}
+
+func (a *act) createTaxID(in *input) (any, error) {
+	c, err := a.customerAt(in)
+	if err != nil {
+		return nil, err
+	}
+	if c.Deleted {
+		return nil, notFound("customer", c.ID, "id")
+	}
+	kind, value := in.str("type"), in.str("value")
+	if (kind == "eu_vat" || kind == "us_ein") && taxIDType(value) != kind {
+		return nil, invalid("tax_id_invalid", "value", "Invalid value for "+kind+".")
+	}
+	return a.addTaxID(c, kind, value).render(), nil
+}
+
+func (a *act) addTaxID(c *Customer, kind, value string) *TaxID {
+	x := &TaxID{Base: Base{ID: a.ids.long("txi_1"), Created: a.nowFor(c)}, Customer: c.ID, Type: kind, Value: value}
+	x.Country = map[string]string{
+		"us_ein": "US", "gb_vat": "GB", "ch_vat": "CH", "au_abn": "AU", "in_gst": "IN", "no_vat": "NO", "ca_gst_hst": "CA", "jp_cn": "JP",
+	}[kind]
+	if kind == "eu_vat" && len(value) > 2 {
+		x.Country = strings.ToUpper(value[:2])
+	}
+	a.state.TaxIDs.insert(x)
+	a.emit("customer.tax_id.created", x.render())
+	return x
+}
+
+// setTaxID makes this the customer's one tax ID; an empty one removes it.
+func (a *act) setTaxID(c *Customer, value string) {
+	for _, old := range append([]*TaxID{}, a.state.TaxIDs.by("customer", c.ID)...) {
+		if old.Value == value {
+			return
+		}
+		a.removeTaxID(old)
+	}
+	if kind := taxIDType(value); kind != "" {
+		a.addTaxID(c, kind, value)
+	}
+}
+
+func (a *act) removeTaxID(x *TaxID) {
+	a.state.TaxIDs.remove(x.ID)
+	a.emit("customer.tax_id.deleted", x.render())
+}
+
+func (a *act) taxIDAt(in *input) (*TaxID, error) {
+	c, err := a.customerAt(in)
+	if err != nil {
+		return nil, err
+	}
+	x, ok := a.state.TaxIDs.get(in.path("tax"))
+	if !ok || x.Customer != c.ID {
+		return nil, notFound("tax_id", in.path("tax"), "id")
+	}
+	return x, nil
+}
+
+func (a *act) getTaxID(in *input) (any, error) {
+	x, err := a.taxIDAt(in)
+	if err != nil {
+		return nil, err
+	}
+	return x.render(), nil
+}
+
+func (a *act) deleteTaxID(in *input) (any, error) {
+	x, err := a.taxIDAt(in)
+	if err != nil {
+		return nil, err
+	}
+	a.removeTaxID(x)
+	return object{"id": x.ID, "object": "tax_id", "deleted": true}, nil
+}
+
+func (a *act) listTaxIDs(in *input) (any, error) {
+	c, err := a.customerAt(in)
+	if err != nil {
+		return nil, err
+	}
+	return listing[*TaxID]{
+		what: "tax_id", table: a.state.TaxIDs, rows: a.state.TaxIDs.by("customer", c.ID), render: (*TaxID).render,
+	}.page(in)
+}
+
+func (x *TaxID) render() object {
+	return object{
+		"id": x.ID, "object": "tax_id", "country": orNull(x.Country), "created": x.Created,
+		"customer": ref{"customer", x.Customer}, "livemode": false, "type": x.Type, "value": x.Value,
+		"owner":        object{"type": "customer", "customer": ref{"customer", x.Customer}},
+		"verification": object{"status": "unavailable", "verified_address": nil, "verified_name": nil},
+	}
+}

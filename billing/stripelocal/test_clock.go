@@ -1,0 +1,192 @@
+package stripelocal
+
+import (
+	"fmt"
+	"time"
+)
+
+// Published bounds of test clocks (docs: test clocks; three customers: public
+// issue threads).
+const (
+	clockLife      = 30 * 24 * 60 * 60
+	clockCustomers = 3
+	clockIntervals = 2
+)
+
+// TestClock is a time line of its own for some customers and all that hangs on
+// them. Frozen is the moment it shows, unix seconds.
+type TestClock struct {
+	Base
+	Deleted bool // it is kept, for what refers to it
+	Name    string
+	Frozen  int64
+	Target  int64 // what it advances to; 0 while it stands
+}
+
+func testClockResource() resource {
+	return resource{
+		kind: "test_clock",
+		render: finder(func(s *state) *table[*TestClock] { return s.TestClocks },
+			func(a *act, c *TestClock) object { return renderTestClock(c) }),
+		arm: func(a *act) { a.wakeClocks() },
+		routes: []route{
+			{"POST /v1/test_helpers/test_clocks", "frozen_time:time! name:300", (*act).createTestClock},
+			{"GET /v1/test_helpers/test_clocks", "limit:int starting_after ending_before", (*act).listTestClocks},
+			{"GET /v1/test_helpers/test_clocks/{id}", "", (*act).getTestClock},
+			{"DELETE /v1/test_helpers/test_clocks/{id}", "", (*act).deleteTestClock},
+			{"POST /v1/test_helpers/test_clocks/{id}/advance", "frozen_time:time!", (*act).advanceTestClock},
+		},
+	}
+}
+
+func (a *act) createTestClock(in *input) (any, error) {
+	if at := in.num("frozen_time"); at <= 0 {
+		return nil, invalid("", "frozen_time", "The frozen_time of a test clock must be after the Unix epoch.")
+	}
+	c := &TestClock{
+		Base: Base{ID: a.ids.long("clock_1"), Created: a.at}, Name: in.str("name"), Frozen: in.num("frozen_time"),
+	}
+	a.state.TestClocks.insert(c)
+	a.emit("test_helpers.test_clock.created", renderTestClock(c))
+	return renderTestClock(c), nil
+}
+
+func (a *act) testClockAt(in *input) (*TestClock, error) {
+	c, ok := a.state.TestClocks.get(in.path("id"))
+	if !ok || c.Deleted {
+		return nil, notFound("test_helpers.test_clock", in.path("id"), "id")
+	}
+	return c, nil
+}
+
+func (a *act) getTestClock(in *input) (any, error) {
+	c, err := a.testClockAt(in)
+	if err != nil {
+		return nil, err
+	}
+	return renderTestClock(c), nil
+}
+
+func (a *act) listTestClocks(in *input) (any, error) {
+	return listing[*TestClock]{
+		what: "test_helpers.test_clock", table: a.state.TestClocks, rows: a.state.TestClocks.all, render: renderTestClock,
+		keep: func(c *TestClock) bool { return !c.Deleted },
+	}.page(in)
+}
+
+// deleteTestClock deletes its customers with it.
+func (a *act) deleteTestClock(in *input) (any, error) {
+	c, err := a.testClockAt(in)
+	if err != nil {
+		return nil, err
+	}
+	for _, customer := range a.state.Customers.by("test_clock", c.ID) {
+		a.removeCustomer(customer)
+	}
+	a.emit("test_helpers.test_clock.deleted", renderTestClock(c))
+	c.Deleted, c.Target = true, 0
+	delete(a.timers, c.ID)
+	return renderTestClock(c), nil
+}
+
+// advanceTestClock says where to; the clock goes there in the background.
+func (a *act) advanceTestClock(in *input) (any, error) {
+	c, err := a.testClockAt(in)
+	if err != nil {
+		return nil, err
+	}
+	to := in.num("frozen_time")
+	if err := a.checkAdvance(c, to); err != nil {
+		return nil, err
+	}
+	c.Target = to
+	a.emit("test_helpers.test_clock.advancing", renderTestClock(c))
+	a.wakeClocks()
+	return renderTestClock(c), nil
+}
+
+func (a *act) checkAdvance(c *TestClock, to int64) error {
+	if c.Target != 0 {
+		return invalid("", "", fmt.Sprintf("The test clock %s is still advancing. Wait until its status is ready.", c.ID))
+	}
+	if to <= c.Frozen {
+		return invalid("", "frozen_time", "The frozen_time must be after the test clock's current frozen time.")
+	}
+	limit, shortest := addIntervals(c.Frozen, "year", 2), ""
+	for _, sub := range a.subscriptionsOn(c.ID) {
+		price, ok := a.renewalPrice(sub)
+		if !ok {
+			continue
+		}
+		if end := addIntervals(c.Frozen, price.Interval, clockIntervals*price.IntervalCount); end < limit {
+			limit, shortest = end, sub.ID
+		}
+	}
+	if to > limit {
+		return invalid("", "frozen_time", fmt.Sprintf("You cannot advance a test clock more than two intervals of its shortest subscription (%s), which is %s.", shortest, time.Unix(limit, 0).UTC().Format(time.RFC3339)))
+	}
+	return nil
+}
+
+// subscriptionsOn are the living subscriptions of a test clock.
+func (a *act) subscriptionsOn(testClock string) []*Subscription {
+	var out []*Subscription
+	for _, c := range a.state.Customers.by("test_clock", testClock) {
+		for _, sub := range a.state.Subscriptions.by("customer", c.ID) {
+			if !sub.ended() {
+				out = append(out, sub)
+			}
+		}
+	}
+	return out
+}
+
+// checkClock holds a new customer's test clock against what there is.
+func (a *act) checkClock(p params) error {
+	id := p.str("test_clock")
+	if id == "" {
+		return nil
+	}
+	c, ok := a.state.TestClocks.get(id)
+	switch {
+	case !ok || c.Deleted:
+		return noSuch("test_helpers.test_clock", id, "test_clock")
+	case c.Target != 0:
+		return invalid("", "test_clock", fmt.Sprintf("The test clock %s is still advancing. Wait until its status is ready.", id))
+	case len(a.state.Customers.by("test_clock", id)) >= clockCustomers:
+		return invalid("", "test_clock", fmt.Sprintf("A test clock can have at most %d customers.", clockCustomers))
+	}
+	return nil
+}
+
+// removeCustomer ends what a customer has and deletes it. Deleted, it can still
+// be read by its id.
+func (a *act) removeCustomer(c *Customer) {
+	if c.Deleted {
+		return
+	}
+	for _, sub := range a.state.Subscriptions.by("customer", c.ID) {
+		if !sub.ended() {
+			a.endSubscription(sub, "canceled", "cancellation_requested")
+		}
+	}
+	whole := a.renderCustomer(c)
+	a.releaseMethods(c)
+	a.state.Customers.change(c, func() { c.Deleted = true })
+	a.emit("customer.deleted", whole)
+}
+
+func renderTestClock(c *TestClock) object {
+	if c.Deleted {
+		return object{"id": c.ID, "object": "test_helpers.test_clock", "deleted": true}
+	}
+	o := object{
+		"id": c.ID, "object": "test_helpers.test_clock", "created": c.Created, "deletes_after": c.Created + clockLife,
+		"frozen_time": c.Frozen, "livemode": false, "name": orNull(c.Name), "status": "ready", "status_details": object{},
+	}
+	if c.Target != 0 {
+		o["status"] = "advancing"
+		o["status_details"] = object{"advancing": object{"target_frozen_time": c.Target}}
+	}
+	return o
+}

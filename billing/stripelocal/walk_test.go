@@ -1,0 +1,206 @@
+package stripelocal
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Walker thinks up API calls out of the routes' own parameter grammars, and of the ids that earlier answers had. Most are sensible,
+// some are not; which, its seed decides.
+type Walker struct {
+	random *rand.Rand
+	routes []walkRoute
+	known  map[string][]string // ids by the kind of their object
+	now    int64
+}
+
+type walkRoute struct {
+	kind, method, path string
+	params             *shape
+}
+
+// NewWalker makes a walker whose times lie around now.
+func NewWalker(seed uint64, now int64) *Walker {
+	w := &Walker{random: rand.New(rand.NewPCG(seed, seed)), known: map[string][]string{}, now: now}
+	for _, r := range resources() {
+		for _, rt := range r.routes {
+			method, path, _ := strings.Cut(rt.pattern, " ")
+			sh, err := parseShape(rt.params + " expand[]")
+			if err != nil {
+				panic(err)
+			}
+			w.routes = append(w.routes, walkRoute{r.kind, method, path, sh})
+		}
+	}
+	return w
+}
+
+// Routes is how many calls there are.
+func (w *Walker) Routes() int { return len(w.routes) }
+
+// Next is the next call: its method, its path and its form.
+func (w *Walker) Next() (method, path, form string) {
+	return w.Call(w.random.IntN(len(w.routes)))
+}
+
+// Call thinks up parameters for one route.
+func (w *Walker) Call(n int) (method, path, form string) {
+	rt := w.routes[n%len(w.routes)]
+	out := url.Values{}
+	w.fill(out, rt.params, "")
+	return rt.method, w.path(rt), out.Encode()
+}
+
+var pathParameter = regexp.MustCompile(`\{[a-z_]+\}`)
+
+func (w *Walker) path(rt walkRoute) string {
+	kinds := regexp.MustCompile(`/([a-z_]+)/\{`).FindAllStringSubmatch(rt.path, -1)
+	n := -1
+	return pathParameter.ReplaceAllStringFunc(rt.path, func(string) string {
+		n++
+		return w.id(strings.TrimSuffix(kinds[n][1], "s"))
+	})
+}
+
+// id is one that was seen for such a thing; now and then it is another's, or nobody's.
+func (w *Walker) id(kind string) string {
+	if w.one(80) {
+		return [...]string{"no_such", "cus_", "ü", "a..b", "0"}[w.random.IntN(5)]
+	}
+	if ids := w.known[kind]; len(ids) > 0 {
+		return ids[w.random.IntN(len(ids))]
+	}
+	switch kind {
+	case "payment_method", "default_payment_method":
+		return w.card()
+	}
+	return "none_yet"
+}
+
+func (w *Walker) card() string {
+	cards := testCards()
+	return "pm_card_" + cards[w.random.IntN(len(cards))].token
+}
+
+func (w *Walker) one(in int) bool { return w.random.IntN(in) == 0 }
+
+var answeredID = regexp.MustCompile(`"id":"([^"]+)","object":"([a-z_.]+)"`)
+
+// Learn remembers the ids of an answer.
+func (w *Walker) Learn(body string) {
+	for _, m := range answeredID.FindAllStringSubmatch(body, -1) {
+		kind := m[2][strings.LastIndexByte(m[2], '.')+1:]
+		if ids := w.known[kind]; !slices.Contains(ids, m[1]) {
+			w.known[kind] = append(ids[max(0, len(ids)-30):], m[1])
+		}
+	}
+}
+
+func (w *Walker) fill(out url.Values, sh *shape, prefix string) {
+	for _, name := range sh.order {
+		field := sh.fields[name]
+		if field.kind == "any" || !field.required && !w.one(8) {
+			continue
+		}
+		full := name
+		if prefix != "" {
+			full = prefix + "[" + name + "]"
+		}
+		w.field(out, field, full)
+	}
+}
+
+func (w *Walker) field(out url.Values, f *shape, name string) {
+	if f.clearable && w.one(8) || w.one(200) {
+		out.Set(name, "")
+		return
+	}
+	if !f.list {
+		w.single(out, f, name)
+		return
+	}
+	for i := range 1 + w.random.IntN(2) {
+		w.single(out, f, name+"["+strconv.Itoa(i)+"]")
+	}
+}
+
+func (w *Walker) single(out url.Values, f *shape, name string) {
+	switch f.kind {
+	case "hash":
+		w.fill(out, f, name)
+	case "map":
+		out.Set(name+"["+[...]string{"orgId", "a", "7", "x[y"}[w.random.IntN(4)]+"]", [...]string{"org_1", "", "ü", "2"}[w.random.IntN(4)])
+	case "any":
+		out.Set(name, "x")
+	default:
+		out.Set(name, w.scalar(f))
+	}
+}
+
+func (w *Walker) scalar(f *shape) string {
+	switch f.kind {
+	case "int":
+		return strconv.Itoa([...]int{0, 1, 2, 3, 5, 12, 50, 1000, 999, -1}[w.random.IntN(10)])
+	case "time", "range":
+		return strconv.FormatInt(w.now+int64(w.random.IntN(90)-10)*86400, 10)
+	case "when":
+		return [...]string{"now", strconv.FormatInt(w.now+int64(w.random.IntN(60))*86400, 10)}[w.random.IntN(2)]
+	case "bool":
+		return strconv.FormatBool(w.one(2))
+	case "decimal":
+		return [...]string{"0.5", "10", "1.25", "33.3333"}[w.random.IntN(4)]
+	case "enum":
+		return f.choices[w.random.IntN(len(f.choices))]
+	}
+	return w.text(f.name)
+}
+
+// text is a string that a parameter of such a name may have.
+func (w *Walker) text(name string) string {
+	switch name {
+	case "currency":
+		return [...]string{"usd", "usd", "usd", "usd", "jpy", "kwd"}[w.random.IntN(6)]
+	case "email", "receipt_email":
+		return fmt.Sprintf("p%d@example.com", w.random.IntN(20))
+	case "url", "success_url", "cancel_url", "return_url":
+		return "https://app.test/x"
+	case "starting_after", "ending_before", "id":
+		return w.anyID()
+	case "payment_method", "default_payment_method":
+		if w.one(2) {
+			return w.card()
+		}
+		return w.id("payment_method")
+	case "token", "source":
+		return "tok_visa"
+	case "type":
+		return "card"
+	case "number":
+		return "4242424242424242"
+	case "from_subscription":
+		return w.id("subscription")
+	case "expand":
+		return [...]string{"customer", "data.customer", "latest_invoice.payment_intent", "items.data.price.product", "nothing", "a.b.c.d.e.f", ""}[w.random.IntN(7)]
+	}
+	if len(w.known[name]) > 0 {
+		return w.id(name)
+	}
+	return [...]string{"x", "Ada", "ü & <b>", strings.Repeat("y", 300)}[w.random.IntN(4)]
+}
+
+func (w *Walker) anyID() string {
+	kinds := make([]string, 0, len(w.known))
+	for kind := range w.known {
+		kinds = append(kinds, kind)
+	}
+	if len(kinds) == 0 {
+		return "none_yet"
+	}
+	slices.Sort(kinds)
+	return w.id(kinds[w.random.IntN(len(kinds))])
+}
