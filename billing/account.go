@@ -40,11 +40,15 @@ func (s *Service) SignUp(ctx context.Context, f SignUp) (User, Organization, err
 	if err != nil {
 		return User{}, Organization{}, fmt.Errorf("sign up: %w", err)
 	}
+	s.wakeUp()
 	return user, organization, nil
 }
 
 func (s *Service) insertFounder(ctx context.Context, q Queries, user User, organization Organization) error {
 	if err := q.InsertUser(ctx, user); err != nil {
+		return err
+	}
+	if err := s.queueVerification(ctx, q, user); err != nil {
 		return err
 	}
 	if err := q.InsertOrganization(ctx, organization); err != nil {
@@ -108,8 +112,8 @@ func (f SignUp) check() error {
 	if !validEmail(f.Email) {
 		wrong = append(wrong, fieldError("email", "Please give an e-mail address such as ana@example.com."))
 	}
-	if utf8.RuneCountInString(f.Password) < minPasswordLength || len(f.Password) > maxPasswordLength {
-		wrong = append(wrong, fieldError("password", "Please choose a password of at least %d characters.", minPasswordLength))
+	if mistake := passwordMistake(f.Password); mistake != nil {
+		wrong = append(wrong, mistake)
 	}
 	if f.Organization == "" || utf8.RuneCountInString(f.Organization) > maxNameLength {
 		wrong = append(wrong, fieldError("organization", "Please name your organization, in %d characters or fewer.", maxNameLength))

@@ -53,7 +53,7 @@ func (s *Service) hear(ctx context.Context, q Queries, n subscriptionNews) (hear
 	if fresh.CardLast4 == "" { // payloads carry the card as an id only
 		fresh.CardBrand, fresh.CardLast4 = held.CardBrand, held.CardLast4
 	}
-	return heard{OutcomeApplied, organizationID}, s.writeSubscription(ctx, q, fresh)
+	return heard{OutcomeApplied, organizationID}, s.writeSubscription(ctx, q, held, fresh)
 }
 
 // ownerOf tells whose a customer is. Where no link knows it, the orgId in the metadata is taken as a hint (linked is false): the event
@@ -78,8 +78,9 @@ func (s *Service) ownerOf(ctx context.Context, q Queries, customerID, hintedOrgI
 	return organization.ID, false, nil
 }
 
-// writeSubscription stores a snapshot, settles which one is current, and recounts the seats against it. The organization is locked.
-func (s *Service) writeSubscription(ctx context.Context, q Queries, fresh Subscription) error {
+// writeSubscription stores a snapshot over the one held before, settles which one is current, recounts the seats against it and writes
+// to people about what changed. The organization is locked.
+func (s *Service) writeSubscription(ctx context.Context, q Queries, before, fresh Subscription) error {
 	account := s.knownAccount()
 	fresh.Account = account.ID
 	if err := q.PutSubscription(ctx, fresh); err != nil {
@@ -93,6 +94,9 @@ func (s *Service) writeSubscription(ctx context.Context, q Queries, fresh Subscr
 		if err := q.SetCurrent(ctx, fresh.OrganizationID, current.ID, account); err != nil {
 			return fmt.Errorf("set current subscription: %w", err)
 		}
+	}
+	if err := s.noticeSubscription(ctx, q, before, fresh); err != nil {
+		return err
 	}
 	if fresh.Status.Ended() {
 		if err := s.endCredits(ctx, q, fresh); err != nil {
@@ -177,7 +181,7 @@ func (s *Service) applyAnswer(ctx context.Context, answer Subscription, before i
 			// The row did not move, so the answer was read after the held state was heard: it is the later one, whatever the clocks say.
 			written.Moment = held.Moment
 		}
-		return s.writeSubscription(ctx, q, written)
+		return s.writeSubscription(ctx, q, held, written)
 	})
 	return written, err
 }

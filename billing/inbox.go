@@ -29,6 +29,7 @@ var actions = map[string]action{
 	"customer.subscription.deleted":            {hearSubscription, settleSubscription},
 	"customer.subscription.paused":             {hearSubscription, settleSubscription},
 	"customer.subscription.resumed":            {hearSubscription, settleSubscription},
+	"customer.subscription.trial_will_end":     {hearTrialEnding, settleSubscription},
 	"invoice.created":                          {hearInvoice, settleInvoice},
 	"invoice.finalized":                        {hearInvoice, settleInvoice},
 	"invoice.paid":                             {hearInvoice, settleInvoice},
@@ -47,7 +48,7 @@ func EventTypes() []string { return slices.Sorted(maps.Keys(actions)) }
 // unknown types and other applications' objects too. Errors: CodeInvalid for a bad signature or a body that is no event; anything else
 // means that Stripe should send it again.
 func (s *Service) ReceiveEvent(ctx context.Context, payload []byte, signature string) error {
-	event, err := s.gateway.VerifyEvent(payload, signature, s.now())
+	event, err := s.gateway.VerifyEvent(payload, signature, s.wall())
 	if err != nil {
 		return err
 	}

@@ -93,6 +93,9 @@ func (s *Service) takeInvoice(ctx context.Context, q Queries, organizationID str
 	}
 	invoice := *e.Invoice
 	invoice.OrganizationID = organizationID
+	if err := s.noticeInvoice(ctx, q, e, invoice); err != nil {
+		return "", err
+	}
 	if verdict == Apply {
 		return OutcomeApplied, s.writeInvoice(ctx, q, invoice)
 	}

@@ -20,10 +20,14 @@ type Options struct {
 	Store     Store
 	Gateway   Gateway
 	Catalogue Catalogue
+	Renderer  Renderer         // puts e-mails into words
+	Mailer    Mailer           // nil: e-mails are kept and only shown
 	Now       func() time.Time // nil: time.Now
+	WallClock func() time.Time // the time that signatures are held against, where Now is a clock put ahead; nil: time.Now
 	Rand      io.Reader        // nil: crypto/rand
 	Log       *slog.Logger     // nil: nothing is logged
 
+	BaseURL                          string   // the public origin, for links in e-mails
 	SuccessURL, CancelURL, ReturnURL string   // where Checkout and the portal lead back to; absolute
 	AllowedOrigins                   []string // the origins a request's own URLs may have, as scheme://host[:port]
 	KeyFingerprint                   string   // stands for the secret key, so that its account is known while Stripe is away
@@ -34,8 +38,13 @@ type Service struct {
 	store   Store
 	gateway Gateway
 	now     func() time.Time
+	wall    func() time.Time
 	rand    io.Reader
 	log     *slog.Logger
+
+	renderer Renderer
+	mailer   Mailer // nil: e-mails are kept
+	baseURL  string
 
 	successURL, cancelURL, returnURL string
 	allowedOrigins                   []string
@@ -47,19 +56,25 @@ type Service struct {
 	resolved  atomic.Bool   // every price of the catalogue was found at Stripe
 	hashing   chan struct{} // bounds the memory that password hashing takes
 	wake      chan struct{} // tells Work that there is something to do
+	wakeMail  chan struct{} // tells Work that there is mail
 }
 
 // New makes a Service. It does not speak to anything yet; [Service.Start] does.
 func New(o Options) *Service {
 	s := &Service{
-		store: o.Store, gateway: o.Gateway, now: o.Now, rand: o.Rand, log: o.Log,
+		store: o.Store, gateway: o.Gateway, now: o.Now, wall: o.WallClock, rand: o.Rand, log: o.Log,
 		successURL: o.SuccessURL, cancelURL: o.CancelURL, returnURL: o.ReturnURL, allowedOrigins: o.AllowedOrigins,
 		keyFingerprint: o.KeyFingerprint,
-		hashing:        make(chan struct{}, 2),
-		wake:           make(chan struct{}, 1),
+		renderer:       o.Renderer, mailer: o.Mailer, baseURL: strings.TrimSuffix(o.BaseURL, "/"),
+		hashing:  make(chan struct{}, 2),
+		wake:     make(chan struct{}, 1),
+		wakeMail: make(chan struct{}, 1),
 	}
 	if s.now == nil {
 		s.now = time.Now
+	}
+	if s.wall == nil {
+		s.wall = time.Now
 	}
 	if s.rand == nil {
 		s.rand = rand.Reader
@@ -102,12 +117,10 @@ func (s *Service) remember(ctx context.Context) error {
 	return nil
 }
 
+// learnAccount asks Stripe whose keys these are. What it says replaces what was remembered.
 func (s *Service) learnAccount(ctx context.Context) error {
 	s.resolving.Lock()
 	defer s.resolving.Unlock()
-	if s.account.Load() != nil {
-		return nil
-	}
 	account, err := s.gateway.Account(ctx)
 	if err != nil {
 		return fmt.Errorf("read the Stripe account: %w", err)
@@ -144,8 +157,10 @@ func (s *Service) resolvePrices(ctx context.Context) error {
 
 // requireAccount returns the Stripe account, learning it first where a start without Stripe has left it open.
 func (s *Service) requireAccount(ctx context.Context) (StripeAccount, error) {
-	if err := s.learnAccount(ctx); err != nil {
-		return StripeAccount{}, stripeFailed("learn account", err)
+	if s.account.Load() == nil {
+		if err := s.learnAccount(ctx); err != nil {
+			return StripeAccount{}, stripeFailed("learn account", err)
+		}
 	}
 	return *s.account.Load(), nil
 }
@@ -160,9 +175,11 @@ func (s *Service) knownAccount() StripeAccount {
 
 // wakeUp tells Work that there is something to do. What is lost here, the sweep finds.
 func (s *Service) wakeUp() {
-	select {
-	case s.wake <- struct{}{}:
-	default:
+	for _, wake := range []chan struct{}{s.wake, s.wakeMail} {
+		select {
+		case wake <- struct{}{}:
+		default:
+		}
 	}
 }
 

@@ -22,8 +22,11 @@ type Queries interface {
 	SeatQueries
 	EventQueries
 	StripeQueries
+	MailQueries
+	RecoveryQueries
 	InvoiceQueries
 	CreditQueries
+	MembershipQueries
 }
 
 // AccountQueries are about people and organizations.

@@ -19,6 +19,9 @@ const (
 // Work does what waits in the tables (pending events, seats to tell, e-mails) until ctx ends. What has to be done is read from rows, so any
 // number of replicas may work at once, and a lost wake-up costs no more than one sweep. It returns nil.
 func (s *Service) Work(ctx context.Context) error {
+	var mail sync.WaitGroup
+	mail.Go(func() { s.workMail(ctx) })
+	defer mail.Wait()
 	ticker := time.NewTicker(sweepInterval)
 	defer ticker.Stop()
 	var learned time.Time

@@ -118,6 +118,8 @@ func (n need) check(v visit) error {
 		return errNoOrganization
 	case n == billingAdmin && !v.access.CanManageBilling():
 		return billing.Errorf(billing.CodeForbidden, billing.MessageBillingAccess)
+	case n == memberAdmin && !v.access.CanManageMembers():
+		return billing.Errorf(billing.CodeForbidden, billing.MessageMemberAccess)
 	}
 	return nil
 }

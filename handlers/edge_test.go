@@ -47,6 +47,12 @@ func (m memorySessions) DeleteCtx(_ context.Context, token string) error { retur
 
 func (m memorySessions) AttachUser(context.Context, string, string) error { return nil }
 
+func (m memorySessions) UserSessions(context.Context, string, string) ([]billing.OpenSession, error) {
+	return nil, nil
+}
+
+func (m memorySessions) EndOtherSessions(context.Context, string, string) error { return nil }
+
 func mustParse(t *testing.T, raw string) *url.URL {
 	t.Helper()
 	u, err := url.Parse(raw)
@@ -139,7 +145,7 @@ func TestLogNamesTheRouteAndNeverTheAddress(t *testing.T) {
 	var log strings.Builder
 	h := newEdge(t, func(o *Options) { o.Log = slog.New(slog.NewJSONHandler(&log, nil)) }).handler()
 	ask(h, get, "/organization?tab=billing&session_id=cs_secret", "")
-	ask(h, get, "/reset/token_secret", "")
+	ask(h, get, "/nowhere/token_secret", "")
 	if strings.Contains(log.String(), "secret") {
 		t.Errorf("the log holds a secret: %s", log.String())
 	}

@@ -28,6 +28,9 @@ type Options struct {
 
 	BaseURL     *url.URL // the public origin; https turns on Secure, __Host- cookies and HSTS
 	Development bool     // the component gallery, and one loopback name for all
+	MailPage    bool     // in development: e-mails are not sent but shown
+	// Clock is the local Stripe's, which /dev/clock puts ahead; nil where there is none.
+	Clock Clock
 	// ReturnURL is where the customer portal leads back to; absolute.
 	ReturnURL string
 	// CheckoutOrigins are where the hosted pages live besides Stripe's own: the local Stripe, another API base, a custom domain.
@@ -41,11 +44,21 @@ type Options struct {
 	Log  *slog.Logger     // nil: nothing is logged
 }
 
+// Clock is time that can be put ahead, to try out what it brings.
+type Clock interface {
+	Now() time.Time
+	Advance(by string) error // a span such as 1 month
+}
+
 // SessionStore keeps sessions; package db has one.
 type SessionStore interface {
 	scs.CtxStore
 	// AttachUser notes whose session a token is, before the session is first written too.
 	AttachUser(ctx context.Context, token, userID string) error
+	// UserSessions lists a user's sessions; the one of this token is the current one.
+	UserSessions(ctx context.Context, userID, token string) ([]billing.OpenSession, error)
+	// EndOtherSessions ends all sessions of a user but the one of this token.
+	EndOtherSessions(ctx context.Context, userID, token string) error
 }
 
 // server holds what the handlers share. Nothing in it changes after New.
@@ -56,6 +69,8 @@ type server struct {
 	ready       func(context.Context) error
 	baseURL     *url.URL
 	development bool
+	mailPage    bool
+	clock       Clock // nil: there is none to be put ahead
 	returnURL   string
 	remark      string
 	links       []views.LinkButtonProps
@@ -76,6 +91,8 @@ func newServer(o Options) *server {
 		billing: o.Billing, ready: o.Ready, baseURL: o.BaseURL, development: o.Development, returnURL: o.ReturnURL,
 		remark: o.Remark, links: o.Links, now: o.Now, rand: o.Rand, log: o.Log,
 		bodyTimeout: bodyTimeout, returnTimeout: returnTimeout,
+		mailPage:    o.Development && o.MailPage,
+		clock:       o.Clock,
 		store:       o.Sessions,
 		sessions:    newSessions(o.Sessions, o.BaseURL),
 		crossOrigin: newCrossOriginProtection(o.BaseURL),

@@ -24,6 +24,7 @@ import (
 	"usher/billing/stripelocal"
 	"usher/db"
 	"usher/db/dbtest"
+	"usher/views"
 )
 
 const (
@@ -103,7 +104,7 @@ func (h *house) openSite(origin string, returnTimeout time.Duration) {
 	h.origin = origin
 	h.site = newServer(Options{
 		Billing: h.service, Sessions: db.NewSessionStore(h.store.DB()), Ready: h.store.Ready,
-		BaseURL: mustParse(h.t, h.url), Development: true, ReturnURL: h.url + billingPath, CheckoutOrigins: []string{origin},
+		BaseURL: mustParse(h.t, h.url), Development: true, MailPage: true, ReturnURL: h.url + billingPath, CheckoutOrigins: []string{origin},
 		Now: func() time.Time { return time.Now().Add(time.Duration(h.later.Load())) },
 		Log: slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
@@ -174,6 +175,7 @@ func (h *house) openService(gateway *stripegw.Gateway) {
 		Store: h.store, Gateway: gateway, Catalogue: billing.BuiltInPlans(), KeyFingerprint: "house",
 		SuccessURL: h.url + billingPath + "&success=true", CancelURL: h.url + billingPath + "&canceled=true",
 		ReturnURL: h.url + billingPath, AllowedOrigins: []string{h.url},
+		Renderer: views.MailRenderer{}, BaseURL: h.url,
 	})
 	if err := h.service.Start(h.t.Context()); err != nil {
 		h.t.Fatal(err)

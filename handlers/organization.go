@@ -34,18 +34,6 @@ func header(r *http.Request, tab views.Tab) views.OrganizationHeader {
 	return views.OrganizationHeader{ID: organization.ID, Name: organization.Name, Current: tab}
 }
 
-func (s *server) showGeneral(w http.ResponseWriter, r *http.Request) error {
-	members, err := s.billing.Members(r.Context(), accessOf(r))
-	if err != nil {
-		return err
-	}
-	return render(w, r, http.StatusOK, views.GeneralPage(views.GeneralPageProps{
-		Layout: s.layout(r, views.SectionOrganization), Organization: header(r, views.TabGeneral),
-		CreatedAt: accessOf(r).Organization.CreatedAt, People: len(members), YourRole: accessOf(r).Member.Role.Name,
-		BillingNames: billingNames(members),
-	}))
-}
-
 // billingNames lists who may manage billing.
 func billingNames(members []billing.Member) []string {
 	var names []string
@@ -55,33 +43,6 @@ func billingNames(members []billing.Member) []string {
 		}
 	}
 	return names
-}
-
-func (s *server) showMembers(w http.ResponseWriter, r *http.Request) error {
-	members, err := s.billing.Members(r.Context(), accessOf(r))
-	if err != nil {
-		return err
-	}
-	overview, err := s.billing.Overview(r.Context(), accessOf(r))
-	if err != nil {
-		return err
-	}
-	from, to, pager := pageOf(r, len(members))
-	props := views.MembersPageProps{
-		Layout: s.layout(r, views.SectionOrganization), Organization: header(r, views.TabMembers),
-		Seats: seatRow(overview.Seats), Pager: pager,
-	}
-	for _, member := range members[from:to] {
-		props.Members = append(props.Members, memberRow(member, visitOf(r)))
-	}
-	return render(w, r, http.StatusOK, views.MembersPage(props))
-}
-
-func memberRow(m billing.Member, v visit) views.MemberRow {
-	return views.MemberRow{
-		Name: m.Name, Email: m.Email, Role: m.Role.Name, Billed: m.Billed(), Status: m.Status,
-		JoinedAt: m.JoinedAt, LastSeenAt: moment(m.LastSeenAt), You: m.UserID == v.userID,
-	}
 }
 
 // pageOf cuts a list into pages by the address's page number, counted from 1.
@@ -105,29 +66,6 @@ func pageOf(r *http.Request, total int) (from, to int, pager views.Pager) {
 
 func membersPath(number int) string {
 	return "/organization?" + url.Values{"tab": {string(views.TabMembers)}, "page": {strconv.Itoa(number)}}.Encode()
-}
-
-func (s *server) showRoles(w http.ResponseWriter, r *http.Request) error {
-	roles, err := s.billing.Roles(r.Context(), accessOf(r))
-	if err != nil {
-		return err
-	}
-	members, err := s.billing.Members(r.Context(), accessOf(r))
-	if err != nil {
-		return err
-	}
-	holders := map[string]int{}
-	for _, member := range members {
-		holders[member.Role.ID]++
-	}
-	props := views.RolesPageProps{Layout: s.layout(r, views.SectionOrganization), Organization: header(r, views.TabRoles)}
-	for _, role := range roles {
-		props.Roles = append(props.Roles, views.RoleRow{
-			Name: role.Name, BuiltIn: role.OrganizationID == "", CanManageMembers: role.CanManageMembers,
-			CanManageBilling: role.CanManageBilling, People: holders[role.ID],
-		})
-	}
-	return render(w, r, http.StatusOK, views.RolesPage(props))
 }
 
 // showBilling shows the billing tab: the page, or to htmx the panel that asks again after a return from Checkout.

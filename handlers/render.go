@@ -18,6 +18,7 @@ func (s *server) layout(r *http.Request, section views.Section) views.LayoutProp
 	if visit := visitOf(r); visit.signedIn() {
 		props.Viewer = &views.Viewer{
 			Name: visit.access.User.Name, Organization: visit.access.Organization.Name, OrganizationID: visit.access.Organization.ID,
+			Others: s.otherOrganizations(r),
 		}
 	}
 	if notice, ok := notices[r.URL.Query().Get("notice")]; ok {
@@ -26,21 +27,66 @@ func (s *server) layout(r *http.Request, section views.Section) views.LayoutProp
 	return props
 }
 
+// otherOrganizations lists where else the viewer could work. A page without the list is better than none.
+func (s *server) otherOrganizations(r *http.Request) []views.Choice {
+	visit := visitOf(r)
+	all, err := s.billing.Organizations(r.Context(), visit.userID)
+	if err != nil {
+		s.log.WarnContext(r.Context(), "other organizations", "id", traceOf(r).requestID, "err", err)
+		return nil
+	}
+	var others []views.Choice
+	for _, organization := range all {
+		if organization.ID != visit.access.Organization.ID {
+			others = append(others, views.Choice{ID: organization.ID, Name: organization.Name})
+		}
+	}
+	return others
+}
+
 // notices are what a page can be asked to say by its address, after a redirect. They are not kept in the session: a GET that saves a
 // session could bring one back that is being signed out.
 var notices = map[string]views.NoticeProps{
 	noticeSignedOut:   {Tone: views.Good, Title: "You are signed out."},
+	noticePasswordSet: {Tone: views.Good, Title: "Your new password is set.", Body: "Sign in with it. Everywhere else you are signed out."},
 	noticeSubscribed:  {Tone: views.Note, Title: "This organization has a plan already.", Body: "Change it here; a second one is never needed."},
 	noticeForbidden:   {Tone: views.Wait, Title: billing.MessageBillingAccess + ".", Body: "Ask one of them to choose the plan."},
 	noticeUnavailable: {Tone: views.Bad, Title: "Checkout could not be opened.", Body: "Nothing was charged. Choose the plan again in a moment."},
+
+	noticeMemberChanged: {Tone: views.Good, Title: "The change is made.", Body: "If it changes how many people are billed, Stripe is told within seconds."},
+	noticeMemberRemoved: {Tone: views.Good, Title: "The person is removed.", Body: "They have no access any more."},
+	noticeLeft:          {Tone: views.Good, Title: "You have left the organization."},
+	noticeJoined:        {Tone: views.Good, Title: "Welcome. You are a member now."},
+	noticeInvited:       {Tone: views.Good, Title: "The invitation is on its way.", Body: "Its link can be used for 7 days. One that was sent before does not work any more."},
+	noticeRevoked:       {Tone: views.Good, Title: "The invitation is taken back.", Body: "Its link does not work any more."},
+	noticeRoleSaved:     {Tone: views.Good, Title: "The role is saved.", Body: "It counts at once for everybody who holds it."},
+	noticeRoleDeleted:   {Tone: views.Good, Title: "The role is deleted."},
+	noticeProfileSaved:  {Tone: views.Good, Title: "Your name is saved."},
+	noticePasswordNew:   {Tone: views.Good, Title: "Your password is changed.", Body: "You are signed out everywhere else."},
+	noticeSessionsEnded: {Tone: views.Good, Title: "You are signed out everywhere else."},
+	noticeRenamed:       {Tone: views.Good, Title: "The organization has its new name."},
 }
 
 // The names of the notices, as addresses have them.
 const (
 	noticeSignedOut   = "signed-out"
+	noticePasswordSet = "password-set"
 	noticeSubscribed  = "subscribed"
 	noticeForbidden   = "forbidden"
 	noticeUnavailable = "checkout-unavailable"
+
+	noticeMemberChanged = "member-changed"
+	noticeMemberRemoved = "member-removed"
+	noticeLeft          = "left"
+	noticeJoined        = "joined"
+	noticeInvited       = "invited"
+	noticeRevoked       = "invitation-taken-back"
+	noticeRoleSaved     = "role-saved"
+	noticeRoleDeleted   = "role-deleted"
+	noticeRenamed       = "renamed"
+	noticeProfileSaved  = "name-saved"
+	noticePasswordNew   = "password-changed"
+	noticeSessionsEnded = "signed-out-elsewhere"
 )
 
 // render writes a page or a fragment. It goes into the response that is held back, so that nothing is sent of a page that fails.

@@ -15,6 +15,7 @@ const (
 	signedIn          // somebody
 	member            // somebody in the organization they work in
 	billingAdmin      // a member who may manage billing
+	memberAdmin       // a member who may manage members
 	webhook           // Stripe, by its signature, which the handler has checked; no session
 )
 
@@ -58,10 +59,34 @@ func (s *server) routes() []route {
 		{method: get, pattern: "/login", needs: public, handler: s.showLogIn},
 		{method: post, pattern: "/login", needs: public, handler: s.logIn},
 		{method: post, pattern: "/logout", needs: public, handler: s.logOut},
+		{method: get, pattern: "/forgot", needs: public, handler: s.showForgot},
+		{method: post, pattern: "/forgot", needs: public, handler: s.requestRecovery},
+		{method: get, pattern: "/reset/{token}", needs: public, handler: s.showReset},
+		{method: post, pattern: "/reset/{token}", needs: public, handler: s.resetPassword},
+		{method: get, pattern: "/verify/{token}", needs: public, handler: s.verifyEmail},
+
+		{method: get, pattern: "/settings", needs: signedIn, handler: s.showSettings},
+		{method: post, pattern: "/settings/profile", needs: signedIn, handler: s.renameUser},
+		{method: post, pattern: "/settings/password", needs: signedIn, handler: s.changePassword},
+		{method: post, pattern: "/settings/sessions/end", needs: signedIn, handler: s.endOtherSessions},
+		{method: get, pattern: "/invite/{token}", needs: public, handler: s.showInvitation},
+		{method: post, pattern: "/invite/{token}", needs: public, handler: s.acceptInvitation},
 
 		{method: get, pattern: "/dashboard", needs: member, handler: s.showDashboard},
 		{method: get, pattern: "/organization", needs: member, handler: s.showOrganization},
 		{method: post, pattern: "/organization/switch", needs: signedIn, handler: s.switchOrganization},
+		{method: post, pattern: "/organization", needs: memberAdmin, handler: s.renameOrganization},
+		{method: post, pattern: "/organization/leave", needs: member, handler: s.leaveOrganization},
+		{method: post, pattern: "/organization/invitations", needs: memberAdmin, handler: s.createInvitation},
+		{method: post, pattern: "/organization/invitations/{id}/resend", needs: memberAdmin, handler: s.resendInvitation},
+		{method: post, pattern: "/organization/invitations/{id}/revoke", needs: memberAdmin, handler: s.revokeInvitation},
+		{method: get, pattern: "/organization/members/{id}", needs: memberAdmin, handler: s.showMember},
+		{method: post, pattern: "/organization/members/{id}", needs: memberAdmin, handler: s.changeMember},
+		{method: post, pattern: "/organization/members/{id}/remove", needs: memberAdmin, handler: s.removeMember},
+		{method: post, pattern: "/organization/roles", needs: memberAdmin, handler: s.createRole},
+		{method: get, pattern: "/organization/roles/{id}", needs: memberAdmin, handler: s.showRole},
+		{method: post, pattern: "/organization/roles/{id}", needs: memberAdmin, handler: s.changeRole},
+		{method: post, pattern: "/organization/roles/{id}/delete", needs: memberAdmin, handler: s.deleteRole},
 		{method: get, pattern: "/organization/seats", needs: member, handler: s.showSeats},
 		{method: post, pattern: "/organization/seats/retry", needs: billingAdmin, handler: s.retrySeats},
 
@@ -71,6 +96,7 @@ func (s *server) routes() []route {
 		{method: get, pattern: "/billing/invoices", needs: billingAdmin, handler: s.showInvoices},
 		{method: get, pattern: "/billing/invoices/{id}", needs: billingAdmin, handler: s.openInvoice},
 		{method: get, pattern: "/billing/credits", needs: member, handler: s.showCredits},
+		{method: get, pattern: "/billing/seats.csv", needs: member, handler: s.sendSeatLedger},
 
 		{method: get, pattern: "/api/v1/entitlements", needs: member, form: api, handler: s.getEntitlements},
 		{method: post, pattern: "/api/v1/credits/consume", needs: member, form: api, handler: s.consumeCredits},
@@ -89,6 +115,14 @@ func (s *server) routes() []route {
 	}
 	if s.development {
 		all = append(all, route{method: get, pattern: "/dev/ui", needs: public, handler: showGallery})
+	}
+	if s.mailPage {
+		all = append(all, route{method: get, pattern: "/dev/mail", needs: public, handler: s.showMail})
+	}
+	if s.development && s.clock != nil {
+		all = append(all,
+			route{method: get, pattern: "/dev/clock", needs: public, handler: s.showClock},
+			route{method: post, pattern: "/dev/clock", needs: public, handler: s.advanceClock})
 	}
 	return all
 }

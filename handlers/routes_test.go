@@ -53,7 +53,7 @@ func TestNeeds(t *testing.T) {
 	visits := map[string]visit{
 		"nobody": {}, "in no organization": {userID: "usr_1"},
 		"member": in(billing.Role{ID: billing.RoleMember}), "custom role": in(billing.Role{ID: "role_1", CanManageBilling: true}),
-		"admin": in(billing.Role{ID: billing.RoleAdmin}),
+		"people's role": in(billing.Role{ID: "role_2", CanManageMembers: true}), "admin": in(billing.Role{ID: billing.RoleAdmin}),
 	}
 	for n, want := range map[need]map[string]int{
 		undeclared:   {"nobody": 500, "in no organization": 500, "member": 500, "custom role": 500, "admin": 500},
@@ -61,7 +61,8 @@ func TestNeeds(t *testing.T) {
 		public:       {"nobody": 200, "in no organization": 200, "member": 200, "custom role": 200, "admin": 200},
 		signedIn:     {"nobody": 401, "in no organization": 200, "member": 200, "custom role": 200, "admin": 200},
 		member:       {"nobody": 401, "in no organization": 404, "member": 200, "custom role": 200, "admin": 200},
-		billingAdmin: {"nobody": 401, "in no organization": 404, "member": 403, "custom role": 200, "admin": 200},
+		billingAdmin: {"nobody": 401, "in no organization": 404, "member": 403, "custom role": 200, "people's role": 403, "admin": 200},
+		memberAdmin:  {"nobody": 401, "in no organization": 404, "member": 403, "custom role": 403, "people's role": 200, "admin": 200},
 	} {
 		for who, status := range want {
 			got := 200
@@ -81,10 +82,11 @@ var everybody = []string{"nobody", "stranger", "member", "billing", "admin"}
 // TestDoor asks every route as everybody, about the house's organization, and holds the answer against what the map says.
 func TestDoor(t *testing.T) {
 	h := openHouse(t)
-	// Signing out goes last: it ends the session that the other routes are asked with.
-	routes := slices.SortedStableFunc(slices.Values(h.site.routes()), func(a, b route) int {
-		return cmp.Compare(strings.Count(a.pattern, "/logout"), strings.Count(b.pattern, "/logout"))
-	})
+	// Leaving and signing out go last: they end what the other routes are asked with.
+	last := func(rt route) int {
+		return 2*strings.Count(rt.pattern, "/logout") + strings.Count(rt.pattern, "/leave")
+	}
+	routes := slices.SortedStableFunc(slices.Values(h.site.routes()), func(a, b route) int { return cmp.Compare(last(a), last(b)) })
 	for _, who := range everybody {
 		b := h.visitor()
 		if who != "nobody" {
@@ -127,6 +129,8 @@ func checkDoor(t *testing.T, rt route, who string, got answer) {
 		checkStranger(t, rt, got)
 	case who == "member" && rt.needs == billingAdmin:
 		checkForbidden(t, rt, got)
+	case (who == "member" || who == "billing") && rt.needs == memberAdmin:
+		got.is(http.StatusForbidden).shows(billing.MessageMemberAccess)
 	case strings.Contains(rt.pattern, "{id}"): // asks for an object that is not there
 		got.is(http.StatusNotFound)
 	default:
@@ -161,6 +165,8 @@ func checkStranger(t *testing.T, rt route, got answer) {
 		}
 	case rt.form == api:
 		got.problem(http.StatusNotFound, billing.CodeNotFound, billing.ErrNotFound.Message)
+	case strings.HasPrefix(rt.pattern, "/settings"): // about themselves
+		checkEntered(t, got)
 	case rt.needs == signedIn:
 		got.is(http.StatusNotFound)
 	default:
@@ -180,8 +186,9 @@ func checkForbidden(t *testing.T, rt route, got answer) {
 // checkEntered: whoever may is not turned away at the door; what the room says to an organization without a plan is another matter.
 func checkEntered(t *testing.T, got answer) {
 	t.Helper()
-	said := strings.Contains(got.body, billing.MessageNoCustomer) || strings.Contains(got.body, billing.MessageInvalidPrice) ||
-		strings.Contains(got.body, "amount must be")
+	said := got.status == http.StatusUnprocessableEntity || slices.ContainsFunc([]string{
+		billing.MessageNoCustomer, billing.MessageInvalidPrice, billing.MessageLastAdmin, "amount must be",
+	}, func(sentence string) bool { return strings.Contains(got.body, sentence) })
 	if got.status >= 400 && !said {
 		t.Errorf("%d: %s", got.status, got.body)
 	}

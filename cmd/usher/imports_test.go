@@ -24,6 +24,7 @@ var inside = map[string][]string{
 	"usher/views":               {"usher/billing", "usher/static"},
 	"usher/views/gallery":       {"usher/billing", "usher/views", "usher/static"},
 	"usher/billing":             {},
+	"usher/billing/smtpmail":    {"usher/billing"},
 	"usher/billing/stripegw":    {"usher/billing"},
 	"usher/billing/stripelocal": {},
 	"usher/db":                  {"usher/billing"},
@@ -47,6 +48,7 @@ var outside = []struct {
 	{"github.com/joho/godotenv", []string{"usher/cmd/usher"}, "only the program itself reads its configuration"},
 	{"github.com/BurntSushi/toml", []string{"usher/billing"}, "the plan file is read by the rules about plans"},
 	{"github.com/bojanz/currency", []string{"usher/billing"}, "money has one type"},
+	{"github.com/wneessen/go-mail", []string{"usher/billing/smtpmail"}, "SMTP is spoken in one place"},
 	{"golang.org/x/crypto", []string{"usher/billing"}, "passwords are hashed in one place"},
 }
 
@@ -60,6 +62,7 @@ var forbidden = []struct {
 	{[]string{"usher/views"}, []string{"net", "database/sql", "os", "os/exec", "io/fs", "crypto/rand", "math/rand", "math/rand/v2"}, "a view is a function of its props"},
 	{[]string{"usher/handlers", "usher/views/gallery", "usher/static"}, []string{"database/sql", "os", "os/exec"}, "the HTTP edge reaches data through billing"},
 	{[]string{"usher/billing/stripegw"}, []string{"database/sql", "html/template", "os"}, "it speaks to Stripe and decides nothing"},
+	{[]string{"usher/billing/smtpmail"}, []string{"database/sql", "html/template", "log", "log/slog", "net/http", "os"}, "it hands mail over and decides nothing"},
 	{[]string{"usher/db"}, []string{"net/http", "html/template"}, "it speaks to PostgreSQL alone"},
 }
 
@@ -186,6 +189,9 @@ func TestImportRulesCanFail(t *testing.T) {
 		{"usher/billing/stripelocal", "github.com/stripe/stripe-go/v79", "one package's work"},
 		{"usher/billing/stripelocal", "github.com/getkin/kin-openapi/openapi3", "in no rule"},
 		{"usher/static", "usher/views", "one way"},
+		{"usher/billing", "usher/billing/smtpmail", "one way"},
+		{"usher/handlers", "github.com/wneessen/go-mail", "one place"},
+		{"usher/billing/smtpmail", "log/slog", "decides nothing"},
 		{"usher/cmd/usher", "github.com/lib/pq", "mapped in db"},
 		{"usher/cmd/usher", "usher/db/dbtest", "one way"},
 		{"usher/cmd/usher", "testing", "no test support"},

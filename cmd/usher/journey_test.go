@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -244,5 +245,52 @@ func journeyMemberSeesThePlanAndNoButtons(t *testing.T, u *instance) {
 	billing := u.visitor(t).logIn("billing@usher.example").visit("/organization?tab=billing")
 	if billing.page.Find(`main form[action="/billing/portal"]`).Length() == 0 {
 		t.Error("a billing admin finds no way to the portal")
+	}
+}
+
+// TestTheClockBringsTheRenewal puts the local Stripe's clock ahead: the plan renews, Stripe tells, the month's credits come again.
+func TestTheClockBringsTheRenewal(t *testing.T) {
+	data := newDataDir(t)
+	u := startUsher(t, "DATA_DIR="+data)
+	v := u.visitor(t)
+	v.visit("/pricing").send(`form[action="/billing/checkout"]:has(input[value="pro"])`)
+	v.send(`form[action="/signup"]`, "name=Nora", "email=clock@example.com", "password=front of house", "organization=Balcony Books")
+	v.send(payForm, card("4242424242424242")...).reads("Active")
+	first := v.summary().Subscription.CurrentPeriodEnd
+	v.visit("/dev/clock").reads("The local Stripe's clock")
+	for _, span := range []string{"1 month", "2 hours"} { // the renewal's invoice is collected an hour after it is drafted
+		code, stdout, stderr := runOnce(t, []string{"clock", "advance", span}, "DATA_DIR="+data)
+		if code != exitOK || !strings.Contains(stdout, "clock is at") {
+			t.Fatalf("clock advance %s: %d %s%s", span, code, stdout, stderr)
+		}
+	}
+	s := v.waitFor("the renewal", func(s summaryAnswer) bool { return s.Subscription.CurrentPeriodEnd > first })
+	if month := time.Unix(s.Subscription.CurrentPeriodEnd, 0).Sub(time.Unix(first, 0)); month < 28*24*time.Hour || month > 31*24*time.Hour {
+		t.Errorf("the period moved by %v", month)
+	}
+	if s.Subscription.Status != "active" {
+		t.Errorf("status %s", s.Subscription.Status)
+	}
+	v.until("the renewal's invoice", "/billing/invoices", "Renewal", "Paid")
+	v.until("the new month's credits", "/billing/credits", "Pro was paid", "The rest of the month before")
+	if code, _, stderr := runOnce(t, []string{"clock", "advance", "a while"}, "DATA_DIR="+data); code != exitFailed || stderr == "" {
+		t.Errorf("clock advance a while: %d %s", code, stderr)
+	}
+}
+
+// until visits a page again until it says all of it.
+func (v *visitor) until(what, path string, sentences ...string) {
+	v.t.Helper()
+	deadline := time.Now().Add(30 * time.Second)
+	for {
+		text := v.visit(path).text("body")
+		missing := slices.DeleteFunc(slices.Clone(sentences), func(s string) bool { return strings.Contains(text, s) })
+		if len(missing) == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			v.t.Fatalf("waited for %s: %s does not say %q but %s", what, path, missing, text)
+		}
+		time.Sleep(50 * time.Millisecond) // between two looks at the condition
 	}
 }

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -48,8 +50,20 @@ func startLocalStripe(c Config, addr net.Addr, started *parts) (*localStripe, er
 	}
 	local.server.EnsureWebhookEndpoint("http://"+reachable(addr)+"/stripe/webhook", local.secrets[0])
 	local.serve(listener, started)
-	return local, nil
+	return local, local.announce(c, started)
 }
+
+// announce notes in DATA_DIR where this local Stripe is, so that `usher clock` finds it while it runs.
+func (l *localStripe) announce(c Config, started *parts) error {
+	file := addressFile(c)
+	if err := os.WriteFile(file, []byte(l.apiBase+"\n"), 0o600); err != nil {
+		return fmt.Errorf("start the local Stripe: %w", err)
+	}
+	started.add("local Stripe's address", func(context.Context) error { return os.Remove(file) })
+	return nil
+}
+
+func addressFile(c Config) string { return filepath.Join(c.DataDir, "stripe.url") }
 
 func (l *localStripe) serve(listener net.Listener, started *parts) {
 	web := &http.Server{Handler: l.server.Handler(), ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: 2 * time.Minute}

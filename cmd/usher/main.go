@@ -51,7 +51,7 @@ func (e usageError) Error() string { return e.message }
 
 // commands lists the subcommands in the order help shows them.
 func commands() []command {
-	return []command{serveCommand(), migrateCommand(), plansCommand(), webhookCommand(), stripeCommand(), versionCommand()}
+	return []command{serveCommand(), migrateCommand(), plansCommand(), webhookCommand(), stripeCommand(), clockCommand(), versionCommand()}
 }
 
 // run is the whole program: it returns the exit code once everything it started has ended.

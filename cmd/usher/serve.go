@@ -18,6 +18,7 @@ import (
 	"usher/billing/stripegw"
 	"usher/db"
 	"usher/handlers"
+	"usher/views"
 )
 
 // Time limits of the server: what a person or Stripe needs at most, so that nothing hangs.
@@ -85,6 +86,10 @@ type application struct {
 
 // assemble starts what the configuration leaves to stand in by itself and wires everything.
 func assemble(ctx context.Context, config Config, catalogue billing.Catalogue, addr net.Addr, started *parts) (*application, error) {
+	mailer, err := config.mailer()
+	if err != nil {
+		return nil, err
+	}
 	app := &application{config: config, log: started.log, parts: started}
 	dsn, private, err := openDatabase(ctx, config, started)
 	if err != nil {
@@ -106,7 +111,7 @@ func assemble(ctx context.Context, config Config, catalogue billing.Catalogue, a
 			return nil, fmt.Errorf("prepare the local Stripe: %w", err)
 		}
 	}
-	app.service = app.newService(gateway, catalogue)
+	app.service = app.newService(gateway, catalogue, mailer)
 	return app, nil
 }
 
@@ -120,13 +125,16 @@ func (a *application) gateway() *stripegw.Gateway {
 	return stripegw.New(o)
 }
 
-func (a *application) newService(gateway billing.Gateway, catalogue billing.Catalogue) *billing.Service {
+func (a *application) newService(gateway billing.Gateway, catalogue billing.Catalogue, mailer billing.Mailer) *billing.Service {
 	key := a.config.StripeKey
+	var now func() time.Time // the real one
 	if a.local != nil {
 		key = localStripeKey + a.config.DataDir
+		now = a.local.server.Now // one clock for both, so that putting it ahead brings what is due here too
 	}
 	return billing.New(billing.Options{
-		Store: a.store, Gateway: gateway, Catalogue: catalogue, Log: a.log,
+		Store: a.store, Gateway: gateway, Catalogue: catalogue, Log: a.log, Now: now,
+		Renderer: views.MailRenderer{}, Mailer: mailer, BaseURL: a.config.BaseURL.String(),
 		SuccessURL: a.config.SuccessURL, CancelURL: a.config.CancelURL, ReturnURL: a.config.ReturnURL,
 		AllowedOrigins: a.config.origins(),
 		KeyFingerprint: fingerprint(key),
@@ -191,11 +199,16 @@ func (a *application) learn(ctx context.Context) error {
 func (a *application) httpServer() *http.Server {
 	o := handlers.Options{
 		Billing: a.service, Sessions: a.session, Ready: a.store.Ready,
-		BaseURL: a.config.BaseURL, Development: !a.config.Production, ReturnURL: a.config.ReturnURL,
+		BaseURL: a.config.BaseURL, Development: !a.config.Production, MailPage: a.config.showsMail(), ReturnURL: a.config.ReturnURL,
 		Log: a.log,
 	}
 	if a.local != nil {
 		o.CheckoutOrigins = append(o.CheckoutOrigins, a.local.origin)
+		o.Clock, o.Remark = a.local.server, "Local Stripe: no money moves."
+		o.Links = []views.LinkButtonProps{{Label: "Local Stripe", Href: a.local.origin}, {Label: "Clock", Href: "/dev/clock"}}
+	}
+	if a.config.showsMail() {
+		o.Links = append(o.Links, views.LinkButtonProps{Label: "E-mail", Href: "/dev/mail"})
 	}
 	return &http.Server{
 		Handler:           handlers.New(o),
@@ -230,6 +243,9 @@ func (a *application) greet(p program) {
 	fmt.Fprintf(p.stdout, "\n  Usher is at   %s\n", a.config.BaseURL)
 	if a.local != nil {
 		fmt.Fprintf(p.stdout, "  Local Stripe  %s (no money moves; pay with 4242 4242 4242 4242)\n", a.local.origin)
+	}
+	if a.config.showsMail() {
+		fmt.Fprintf(p.stdout, "  E-mail        %s/dev/mail (nothing is sent)\n", a.config.BaseURL)
 	}
 	if a.demo {
 		printDemo(p.stdout)

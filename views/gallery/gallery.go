@@ -50,8 +50,10 @@ func Specimens() []Specimen {
 	}{
 		{"Pricing", pricingSpecimens()},
 		{"Accounts", accountSpecimens()},
+		{"Recovery and e-mail", recoverySpecimens()},
 		{"Dashboard", dashboardSpecimens()},
 		{"Organization", organizationSpecimens()},
+		{"Members", memberSpecimens()},
 		{"Billing", billingSpecimens()},
 		{"Seat panel", seatSpecimens()},
 		{"Errors", errorSpecimens()},

@@ -37,6 +37,7 @@ func organizationSpecimens() []Specimen {
 	return []Specimen{
 		{Name: "general", Title: "General", Page: views.GeneralPage(general(layout, header(views.TabGeneral)))},
 		{Name: "general-long", Title: "General, long names", Page: views.GeneralPage(general(longLayout, longHeader))},
+		{Name: "general-rename", Title: "General, renaming", Page: views.GeneralPage(renaming(layout))},
 		{Name: "members", Title: "Members", Page: views.MembersPage(views.MembersPageProps{Layout: layout, Organization: header(views.TabMembers),
 			Seats: views.SeatRowProps{Billed: 3, Free: 1, Sentence: "3 people billed of 5, 4 seats at Stripe"}, Members: members(), Pager: views.Pager{From: 1, To: 5, Total: 5}})},
 		{Name: "members-2000", Title: "2,000 members", Page: views.MembersPage(views.MembersPageProps{Layout: layout, Organization: header(views.TabMembers),

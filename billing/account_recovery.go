@@ -1,0 +1,239 @@
+package billing
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// TokenPurpose says what an account token is good for.
+type TokenPurpose string
+
+// The purposes.
+const (
+	TokenReset  TokenPurpose = "reset"  // to choose a new password, once
+	TokenVerify TokenPurpose = "verify" // to show that the address is one's own
+)
+
+// AccountToken is a link that was mailed to a person. The token itself is not kept, only its hash.
+type AccountToken struct {
+	Hash      []byte // SHA-256
+	Purpose   TokenPurpose
+	UserID    string
+	Email     string // the address it was sent to: worth nothing once the account has another
+	CreatedAt time.Time
+	ExpiresAt time.Time
+}
+
+// How long the links hold, and how soon another is mailed to the same person.
+const (
+	resetLifetime  = time.Hour
+	verifyLifetime = 7 * 24 * time.Hour
+	recoveryPause  = time.Minute
+)
+
+// messageLinkSpent is said of a link that was used, is too old, or never was one: which of these is nobody's business.
+const messageLinkSpent = "This link has been used already, or is too old."
+
+// RequestRecovery has a link to choose a new password mailed, where the address belongs to an account. It does the same for every
+// address, in the same time: whose it is is looked up afterwards, in the background. Error: CodeUnprocessable for what is no address.
+func (s *Service) RequestRecovery(ctx context.Context, email string) error {
+	email = strings.TrimSpace(email)
+	if !validEmail(email) {
+		return fieldError("email", "Please give an e-mail address such as ana@example.com.")
+	}
+	if err := s.store.PutRecoveryRequest(ctx, email, s.now()); err != nil {
+		return fmt.Errorf("request recovery: %w", err)
+	}
+	s.wakeUp()
+	return nil
+}
+
+// settleRecoveries answers every waiting request.
+func (s *Service) settleRecoveries(ctx context.Context) error {
+	for {
+		found, err := s.settleRecovery(ctx)
+		if err != nil || !found {
+			return err
+		}
+	}
+}
+
+// settleRecovery takes one request and queues the link; a request for nobody's address is only taken.
+func (s *Service) settleRecovery(ctx context.Context) (found bool, err error) {
+	err = s.store.InTx(ctx, func(q Queries) error {
+		var email string
+		email, found, err = optional(q.TakeRecoveryRequest(ctx))
+		if err != nil || !found {
+			return err
+		}
+		user, known, err := optional(q.UserByEmail(ctx, email))
+		if err != nil || !known || !validEmail(user.Email) {
+			return err
+		}
+		return s.queueReset(ctx, q, user)
+	})
+	if err != nil {
+		return false, fmt.Errorf("settle recovery: %w", err)
+	}
+	return found, nil
+}
+
+// queueReset mails a link, unless one is only just on its way: nobody's inbox is to be flooded by pressing a button.
+func (s *Service) queueReset(ctx context.Context, q Queries, user User) error {
+	last, issued, err := optional(q.LastTokenAt(ctx, user.ID, TokenReset))
+	if err != nil || issued && s.now().Sub(last) < recoveryPause {
+		return err
+	}
+	return s.queueLink(ctx, q, user, TokenReset)
+}
+
+// queueVerification mails a new user the link that shows the address to be theirs. Nothing waits for it.
+func (s *Service) queueVerification(ctx context.Context, q Queries, user User) error {
+	return s.queueLink(ctx, q, user, TokenVerify)
+}
+
+// queueLink writes a token and the mail that carries it.
+func (s *Service) queueLink(ctx context.Context, q Queries, user User, purpose TokenPurpose) error {
+	secret, token, err := s.newAccountToken(user, purpose)
+	if err != nil {
+		return err
+	}
+	if err := q.InsertAccountToken(ctx, token); err != nil {
+		return fmt.Errorf("write token: %w", err)
+	}
+	kind := MailVerifyEmail
+	if purpose == TokenReset {
+		kind = MailPasswordReset
+	}
+	return s.queueMail(ctx, q, Mail{
+		Kind: kind, To: user.Email, Key: fmt.Sprintf("%s:%x", purpose, token.Hash), StaleAt: token.ExpiresAt,
+		Data: MailData{Name: user.Name, URL: s.baseURL + "/" + string(purpose) + "/" + secret, ExpiresAt: token.ExpiresAt},
+	})
+}
+
+// newAccountToken makes 256 random bits for a link, and what is kept of them.
+func (s *Service) newAccountToken(user User, purpose TokenPurpose) (secret string, token AccountToken, err error) {
+	var random [32]byte
+	if _, err := io.ReadFull(s.rand, random[:]); err != nil {
+		return "", AccountToken{}, fmt.Errorf("make token: %w", err)
+	}
+	secret = base64.RawURLEncoding.EncodeToString(random[:])
+	lifetime := verifyLifetime
+	if purpose == TokenReset {
+		lifetime = resetLifetime
+	}
+	now := s.now()
+	return secret, AccountToken{
+		Hash: accountTokenHash(secret), Purpose: purpose, UserID: user.ID, Email: user.Email, CreatedAt: now, ExpiresAt: now.Add(lifetime),
+	}, nil
+}
+
+func accountTokenHash(secret string) []byte {
+	sum := sha256.Sum256([]byte(secret))
+	return sum[:]
+}
+
+// ResetAddress returns whose password a link lets one choose. Error: CodeNotFound where the link is spent, too old or none.
+func (s *Service) ResetAddress(ctx context.Context, secret string) (string, error) {
+	user, err := s.linked(ctx, s.store, secret, TokenReset)
+	if err != nil {
+		return "", fmt.Errorf("read reset link: %w", err)
+	}
+	return user.Email, nil
+}
+
+// ResetPassword sets a new password by a mailed link. The link, and every other one of the user's, is spent by it, and every session of
+// theirs ends: whoever else was signed in is no longer. Errors: CodeNotFound as [Service.ResetAddress]; CodeUnprocessable for a
+// password that will not do, which leaves the link as it was.
+func (s *Service) ResetPassword(ctx context.Context, secret, password string) error {
+	if _, err := s.ResetAddress(ctx, secret); err != nil { // before the hash is computed: it is dear
+		return err
+	}
+	if mistake := passwordMistake(password); mistake != nil {
+		return mistake
+	}
+	hash, err := s.hashPassword(ctx, password)
+	if err != nil {
+		return fmt.Errorf("reset password: %w", err)
+	}
+	err = s.store.InTx(ctx, func(q Queries) error {
+		user, err := s.linked(ctx, q, secret, TokenReset)
+		if err != nil {
+			return err
+		}
+		return s.replacePassword(ctx, q, user, secret, hash)
+	})
+	if err != nil {
+		return fmt.Errorf("reset password: %w", err)
+	}
+	return nil
+}
+
+// replacePassword spends the link first: of two that use it at once only one gets past that.
+func (s *Service) replacePassword(ctx context.Context, q Queries, user User, secret, hash string) error {
+	now := s.now()
+	spent, err := q.SpendAccountToken(ctx, accountTokenHash(secret), now)
+	if err != nil {
+		return err
+	}
+	if !spent {
+		return Errorf(CodeNotFound, messageLinkSpent)
+	}
+	if err := q.SpendAccountTokens(ctx, user.ID, TokenReset, now); err != nil {
+		return err
+	}
+	if err := q.SetPassword(ctx, user.ID, hash); err != nil {
+		return err
+	}
+	if err := q.MarkEmailVerified(ctx, user.ID, now); err != nil { // the link has come to the address
+		return err
+	}
+	_, err = q.DeleteSessions(ctx, user.ID)
+	return err
+}
+
+// VerifyEmail notes that the address is its owner's, by a mailed link. The link holds until it is too old, and says the same each time:
+// mail programs and scanners open links before people do. Error: CodeNotFound.
+func (s *Service) VerifyEmail(ctx context.Context, secret string) error {
+	err := s.store.InTx(ctx, func(q Queries) error {
+		user, err := s.linked(ctx, q, secret, TokenVerify)
+		if err != nil {
+			return err
+		}
+		return q.MarkEmailVerified(ctx, user.ID, s.now())
+	})
+	if err != nil {
+		return fmt.Errorf("verify e-mail: %w", err)
+	}
+	return nil
+}
+
+// linked finds whose link it is.
+func (s *Service) linked(ctx context.Context, q Queries, secret string, purpose TokenPurpose) (User, error) {
+	token, known, err := optional(q.AccountToken(ctx, accountTokenHash(secret), purpose, s.now()))
+	if err != nil {
+		return User{}, err
+	}
+	if !known {
+		return User{}, Errorf(CodeNotFound, messageLinkSpent)
+	}
+	user, err := q.User(ctx, token.UserID)
+	if err == nil && !strings.EqualFold(user.Email, token.Email) {
+		err = Errorf(CodeNotFound, messageLinkSpent)
+	}
+	return user, err
+}
+
+// passwordMistake says why a password will not do; nil where it will.
+func passwordMistake(password string) error {
+	if utf8.RuneCountInString(password) < minPasswordLength || len(password) > maxPasswordLength {
+		return fieldError("password", "Please choose a password of at least %d characters.", minPasswordLength)
+	}
+	return nil
+}

@@ -1,0 +1,238 @@
+package billing
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// InvitationLifetime is how long an invitation can be accepted after it was last sent.
+const InvitationLifetime = 7 * 24 * time.Hour
+
+const invitationTokenLength = 32 // octets of randomness
+
+// What people are told where an invitation can't be accepted.
+const (
+	MessageInvitationGone    = "This invitation does not count any more. It was used, taken back, or replaced by a newer one."
+	MessageInvitationExpired = "This invitation has expired. Ask whoever invited you to send it again."
+	MessageInvitationVoid    = "This invitation does not count any more, because whoever sent it may not invite people now. Ask an admin for a new one."
+	MessageInvitationFull    = "There is no free seat in this organization now. Ask whoever invited you to make room, then open the link again."
+	MessageInvitationOther   = "This invitation is for another e-mail address than the one you are signed in with."
+	MessageInvitationSignIn  = "There is an account with this e-mail address already. Sign in to accept the invitation."
+	MessageInvitedAlready    = "This address is invited already. Send that invitation again instead."
+	MessageMemberAlready     = "This person is a member of the organization already."
+	MessageInvitationAddress = "Please give an e-mail address such as ana@example.com."
+	reasonAccepted           = "accepted an invitation"
+)
+
+// Invitation asks somebody into an organization. Only the hash of its token is kept; whoever has the token has read the mail to the
+// address, which is all that proves the address theirs.
+type Invitation struct {
+	ID             string // inv_…
+	OrganizationID string
+	Email          string
+	Role           Role // zero for a closed one whose role is gone
+	Billable       bool
+	TokenHash      []byte // SHA-256
+	Inviter        Member // who sent it last, as they are now; only UserID and Name where they are no member any more
+	Sent           int    // how often
+	CreatedAt      time.Time
+	ExpiresAt      time.Time
+	AcceptedAt     *time.Time
+	RevokedAt      *time.Time
+}
+
+// Pending tells whether the invitation was neither accepted nor taken back.
+func (i Invitation) Pending() bool { return i.AcceptedAt == nil && i.RevokedAt == nil }
+
+// Expired tells whether it is too late to accept.
+func (i Invitation) Expired(now time.Time) bool { return !now.Before(i.ExpiresAt) }
+
+// Backed tells whether its sender may still give what it promises: a role that was revoked takes their invitations with it.
+func (i Invitation) Backed() bool {
+	sender := Access{Member: i.Inviter}
+	return sender.CanManageMembers() && sender.Covers(i.Role)
+}
+
+// NewInvitation is whom to invite as what.
+type NewInvitation struct {
+	Email    string
+	RoleID   string // empty: member
+	Billable bool
+}
+
+// Invite invites somebody by e-mail. Errors: CodeForbidden, CodeUnprocessable and CodeConflict with the field they are about; the plan's
+// maximum counts the seats that other invitations promise.
+func (s *Service) Invite(ctx context.Context, a Access, n NewInvitation) (Invitation, error) {
+	n.Email = strings.TrimSpace(n.Email)
+	if n.RoleID == "" {
+		n.RoleID = RoleMember
+	}
+	invitation := Invitation{ID: s.newID("inv"), OrganizationID: a.Organization.ID, Email: n.Email, Billable: n.Billable, CreatedAt: s.now()}
+	err := s.manageMembers(ctx, a, func(q Queries, actor Access) error {
+		role, err := s.checkInvitation(ctx, q, actor, n)
+		if err != nil {
+			return err
+		}
+		invitation.Role, invitation.Sent = role, 0 // a transaction that collided runs again
+		token := s.renew(&invitation, actor)
+		if err := q.InsertInvitation(ctx, invitation); err != nil {
+			return err
+		}
+		return s.sendInvitation(ctx, q, actor, invitation, token)
+	})
+	if err != nil {
+		return Invitation{}, fmt.Errorf("invite: %w", err)
+	}
+	return invitation, nil
+}
+
+func (s *Service) checkInvitation(ctx context.Context, q Queries, actor Access, n NewInvitation) (Role, error) {
+	if !validEmail(n.Email) {
+		return Role{}, fieldError("email", MessageInvitationAddress)
+	}
+	role, err := grantableRole(ctx, q, actor, n.RoleID)
+	if err != nil {
+		return role, err
+	}
+	if err := requireStranger(ctx, q, actor.Organization.ID, n.Email); err != nil {
+		return role, err
+	}
+	if !n.Billable {
+		return role, nil
+	}
+	return role, s.requirePromise(ctx, q, actor.Organization.ID, "")
+}
+
+// requireStranger refuses an address that is in the organization or invited already.
+func requireStranger(ctx context.Context, q Queries, organizationID, email string) error {
+	user, known, err := optional(q.UserByEmail(ctx, email))
+	if err != nil {
+		return err
+	}
+	if known {
+		_, member, err := optional(q.MemberByUser(ctx, organizationID, user.ID))
+		if err != nil || member {
+			return orField(err, "email", MessageMemberAlready)
+		}
+	}
+	pending, err := q.PendingInvitations(ctx, organizationID)
+	if err != nil {
+		return err
+	}
+	for _, other := range pending {
+		if strings.EqualFold(other.Email, email) {
+			return fieldError("email", MessageInvitedAlready)
+		}
+	}
+	return nil
+}
+
+// orField is err, or where that is nil the message beside the field.
+func orField(err error, field, message string) error {
+	if err != nil {
+		return err
+	}
+	return fieldError(field, "%s", message)
+}
+
+// requirePromise refuses to promise a seat that the plan does not have; the seats of pending invitations are promised too.
+func (s *Service) requirePromise(ctx context.Context, q Queries, organizationID, exceptInvitationID string) error {
+	promised, err := q.CountPromisedSeats(ctx, organizationID, exceptInvitationID, s.now())
+	if err != nil {
+		return fmt.Errorf("count promised seats: %w", err)
+	}
+	return s.requireSeat(ctx, q, organizationID, promised)
+}
+
+// renew gives the invitation a new token, which it returns; the old one counts no more.
+func (s *Service) renew(i *Invitation, actor Access) string {
+	secret := make([]byte, invitationTokenLength)
+	if _, err := io.ReadFull(s.rand, secret); err != nil {
+		panic("billing: no randomness: " + err.Error()) // crypto/rand never fails; a broken injected reader is a broken test
+	}
+	token := base64.RawURLEncoding.EncodeToString(secret)
+	i.TokenHash, i.Inviter = invitationHash(token), actor.Member
+	i.Sent++
+	i.ExpiresAt = s.now().Add(InvitationLifetime)
+	return token
+}
+
+func invitationHash(token string) []byte {
+	sum := sha256.Sum256([]byte(token))
+	return sum[:]
+}
+
+// ResendInvitation sends a pending invitation again, under a new token, from the actor. Errors: CodeForbidden, [ErrNotFound], CodeConflict
+// where the plan has no seat for it any more.
+func (s *Service) ResendInvitation(ctx context.Context, a Access, invitationID string) (Invitation, error) {
+	var invitation Invitation
+	err := s.onPending(ctx, a, invitationID, func(q Queries, actor Access, pending Invitation) error {
+		if pending.Billable {
+			if err := s.requirePromise(ctx, q, a.Organization.ID, pending.ID); err != nil {
+				return err
+			}
+		}
+		token := s.renew(&pending, actor)
+		invitation = pending
+		if err := q.UpdateInvitation(ctx, pending); err != nil {
+			return err
+		}
+		return s.sendInvitation(ctx, q, actor, pending, token)
+	})
+	if err != nil {
+		return Invitation{}, fmt.Errorf("resend invitation: %w", err)
+	}
+	return invitation, nil
+}
+
+// RevokeInvitation takes a pending invitation back: its link counts no more. Errors: CodeForbidden, [ErrNotFound].
+func (s *Service) RevokeInvitation(ctx context.Context, a Access, invitationID string) error {
+	err := s.onPending(ctx, a, invitationID, func(q Queries, _ Access, pending Invitation) error {
+		now := s.now()
+		pending.RevokedAt = &now
+		return q.UpdateInvitation(ctx, pending)
+	})
+	if err != nil {
+		return fmt.Errorf("revoke invitation: %w", err)
+	}
+	return nil
+}
+
+func (s *Service) onPending(ctx context.Context, a Access, invitationID string, f func(Queries, Access, Invitation) error) error {
+	return s.manageMembers(ctx, a, func(q Queries, actor Access) error {
+		invitation, err := q.Invitation(ctx, a.Organization.ID, invitationID)
+		if err != nil {
+			return err
+		}
+		if !invitation.Pending() {
+			return ErrNotFound
+		}
+		if !actor.Covers(invitation.Role) {
+			return Errorf(CodeForbidden, MessageHoldsMore)
+		}
+		return f(q, actor, invitation)
+	})
+}
+
+// PendingInvitations lists who is invited and has not come yet, by address.
+func (s *Service) PendingInvitations(ctx context.Context, a Access) ([]Invitation, error) {
+	return s.store.PendingInvitations(ctx, a.Organization.ID)
+}
+
+// sendInvitation queues the mail in the transaction that makes the invitation: there is never one without the other.
+func (s *Service) sendInvitation(ctx context.Context, q Queries, actor Access, i Invitation, token string) error {
+	return s.queueMail(ctx, q, Mail{
+		Kind: MailInvitation, To: i.Email, OrganizationID: i.OrganizationID,
+		Key: fmt.Sprintf("invitation:%s:%d", i.ID, i.Sent), StaleAt: i.ExpiresAt,
+		Data: MailData{
+			Organization: actor.Organization.Name, Inviter: actor.User.Name, Role: i.Role.Name,
+			URL: s.baseURL + "/invite/" + url.PathEscape(token), ExpiresAt: i.ExpiresAt,
+		},
+	})
+}

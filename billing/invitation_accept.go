@@ -1,0 +1,168 @@
+package billing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// OpenInvitation is an invitation as its page shows it.
+type OpenInvitation struct {
+	Invitation
+	Organization Organization
+	HasAccount   bool // somebody with this address has an account: they sign in rather than up
+}
+
+// NewAccount is what an invited person without an account gives of themselves; the address is the invitation's.
+type NewAccount struct {
+	Name, Password string
+}
+
+// Invitation reads the invitation a token opens. Errors: [ErrNotFound] for an unknown, used, revoked or replaced one; CodeConflict for one
+// that has expired or whose sender may not invite any more.
+func (s *Service) Invitation(ctx context.Context, token string) (OpenInvitation, error) {
+	open, err := s.openInvitation(ctx, s.store, token)
+	if err != nil {
+		return OpenInvitation{}, fmt.Errorf("open invitation: %w", err)
+	}
+	return open, nil
+}
+
+func (s *Service) openInvitation(ctx context.Context, q Queries, token string) (OpenInvitation, error) {
+	invitation, err := q.InvitationByToken(ctx, invitationHash(token))
+	if errors.Is(err, ErrNotFound) || err == nil && !invitation.Pending() {
+		return OpenInvitation{}, &Error{Code: CodeNotFound, Message: MessageInvitationGone, Err: err}
+	}
+	if err != nil {
+		return OpenInvitation{}, err
+	}
+	if invitation.Expired(s.now()) {
+		return OpenInvitation{}, Errorf(CodeConflict, MessageInvitationExpired)
+	}
+	if !invitation.Backed() {
+		return OpenInvitation{}, Errorf(CodeConflict, MessageInvitationVoid)
+	}
+	open := OpenInvitation{Invitation: invitation}
+	if open.Organization, err = q.Organization(ctx, invitation.OrganizationID); err != nil {
+		return OpenInvitation{}, err
+	}
+	_, open.HasAccount, err = optional(q.UserByEmail(ctx, invitation.Email))
+	return open, err
+}
+
+// AcceptInvitation makes a signed-in user a member. Errors: as [Service.Invitation]; CodeForbidden where the invitation is for another
+// address; CodeConflict where the plan has no seat left.
+func (s *Service) AcceptInvitation(ctx context.Context, token, userID string) (Organization, error) {
+	organization, err := s.accept(ctx, token, func(q Queries, open OpenInvitation) (User, error) {
+		user, err := q.User(ctx, userID)
+		if err == nil && !strings.EqualFold(user.Email, open.Email) {
+			err = Errorf(CodeForbidden, MessageInvitationOther)
+		}
+		return user, err
+	})
+	if err != nil {
+		return Organization{}, fmt.Errorf("accept invitation: %w", err)
+	}
+	return organization, nil
+}
+
+// AcceptInvitationAnew makes an account for the invitation's address and its owner a member. Errors: as [Service.Invitation];
+// CodeUnprocessable with the fields that are wrong; CodeUnauthenticated where the address has an account, which has to sign in;
+// CodeConflict where the plan has no seat left.
+func (s *Service) AcceptInvitationAnew(ctx context.Context, token string, n NewAccount) (User, Organization, error) {
+	n.Name = cleanName(n.Name)
+	if err := n.check(); err != nil {
+		return User{}, Organization{}, err
+	}
+	// A token that opens nothing must not cost a password hash.
+	if _, err := s.Invitation(ctx, token); err != nil {
+		return User{}, Organization{}, err
+	}
+	hash, err := s.hashPassword(ctx, n.Password)
+	if err != nil {
+		return User{}, Organization{}, fmt.Errorf("accept invitation: %w", err)
+	}
+	user := User{ID: s.newID("usr"), Name: n.Name, PasswordHash: hash, CreatedAt: s.now()}
+	organization, err := s.accept(ctx, token, func(q Queries, open OpenInvitation) (User, error) {
+		if open.HasAccount {
+			return user, Errorf(CodeUnauthenticated, MessageInvitationSignIn)
+		}
+		user.Email = open.Email
+		return user, q.InsertUser(ctx, user)
+	})
+	if err != nil {
+		return User{}, Organization{}, fmt.Errorf("accept invitation: %w", err)
+	}
+	return user, organization, nil
+}
+
+func (n NewAccount) check() error {
+	var wrong []error
+	if n.Name == "" || utf8.RuneCountInString(n.Name) > maxNameLength {
+		wrong = append(wrong, fieldError("name", "Please give your name, in %d characters or fewer.", maxNameLength))
+	}
+	if mistake := passwordMistake(n.Password); mistake != nil {
+		wrong = append(wrong, mistake)
+	}
+	return errors.Join(wrong...)
+}
+
+// accept uses an invitation up and makes whom find returns a member, in one transaction. The invitation is read twice: first to know which
+// organization to lock, then under the lock, where nobody can use it or take it back beside us.
+func (s *Service) accept(ctx context.Context, token string, find func(Queries, OpenInvitation) (User, error)) (Organization, error) {
+	var organization Organization
+	err := s.store.InTx(ctx, func(q Queries) error {
+		open, err := s.openInvitation(ctx, q, token)
+		if err != nil {
+			return err
+		}
+		if _, err := q.LockOrganization(ctx, open.OrganizationID); err != nil {
+			return fmt.Errorf("lock organization: %w", err)
+		}
+		if open, err = s.openInvitation(ctx, q, token); err != nil {
+			return err
+		}
+		organization = open.Organization
+		user, err := find(q, open)
+		if err != nil {
+			return err
+		}
+		return s.join(ctx, q, open.Invitation, user)
+	})
+	if err == nil {
+		s.wakeUp()
+	}
+	return organization, err
+}
+
+// join makes the user a member. Who is one already, by another way in, only uses the invitation up.
+func (s *Service) join(ctx context.Context, q Queries, i Invitation, user User) error {
+	now := s.now()
+	i.AcceptedAt = &now
+	if err := q.UpdateInvitation(ctx, i); err != nil {
+		return err
+	}
+	if err := q.MarkEmailVerified(ctx, user.ID, now); err != nil { // the link went to that address and nowhere else
+		return err
+	}
+	if _, member, err := optional(q.MemberByUser(ctx, i.OrganizationID, user.ID)); err != nil || member {
+		return err
+	}
+	if i.Billable {
+		if err := s.requireSeat(ctx, q, i.OrganizationID, 0); err != nil {
+			return &Error{Code: CodeConflict, Message: MessageInvitationFull, Err: err}
+		}
+	}
+	member := Member{
+		ID: s.newID("mem"), OrganizationID: i.OrganizationID, UserID: user.ID, Role: i.Role, Billable: i.Billable,
+		Status: MemberActive, JoinedAt: now,
+	}
+	if err := q.InsertMember(ctx, member); err != nil {
+		return err
+	}
+	stranger := member
+	stranger.Billable = false
+	return s.recountMember(ctx, q, stranger, member, i.Inviter.UserID, reasonAccepted)
+}

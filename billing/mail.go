@@ -1,0 +1,160 @@
+package billing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// MailKind says what an e-mail tells.
+type MailKind string
+
+// The kinds of e-mail. What each one's [MailData] holds is said there.
+const (
+	MailInvitation     MailKind = "invitation"
+	MailVerifyEmail    MailKind = "verify_email"
+	MailPasswordReset  MailKind = "password_reset"
+	MailPaymentFailed  MailKind = "payment_failed"
+	MailActionRequired MailKind = "action_required"
+	MailTrialEnding    MailKind = "trial_ending"
+	MailRenewed        MailKind = "renewed"
+	MailCanceled       MailKind = "canceled"
+	MailResumed        MailKind = "resumed"
+	MailPackReceipt    MailKind = "pack_receipt"
+	MailSeatSummary    MailKind = "seat_summary"
+)
+
+// mailLinks says for each kind whether it is about its link: such a mail must have one. All others lead to the billing page where
+// they have none.
+var mailLinks = map[MailKind]bool{
+	MailInvitation: true, MailVerifyEmail: true, MailPasswordReset: true, MailActionRequired: true,
+	MailPaymentFailed: false, MailTrialEnding: false, MailRenewed: false, MailCanceled: false, MailResumed: false,
+	MailPackReceipt: false, MailSeatSummary: false,
+}
+
+// MailKinds lists every kind.
+func MailKinds() []MailKind {
+	return []MailKind{
+		MailInvitation, MailVerifyEmail, MailPasswordReset, MailPaymentFailed, MailActionRequired, MailTrialEnding, MailRenewed,
+		MailCanceled, MailResumed, MailPackReceipt, MailSeatSummary,
+	}
+}
+
+// Mail is an e-mail to be queued with [Service.queueMail].
+type Mail struct {
+	Kind           MailKind
+	To             string // a bare address
+	OrganizationID string // empty: about a person
+	// Key names the source: what the mail tells about (an invitation and its token, an invoice and what became of it). Nobody gets a
+	// second mail of the same key.
+	Key  string
+	Data MailData
+	// StaleAt is when it is old news and not sent any more; the zero time is three days after it was queued.
+	StaleAt time.Time
+}
+
+// MailData is what an e-mail says. A kind uses the fields that have a meaning for it; a sentence whose field is zero is left out.
+type MailData struct {
+	Name         string   `json:"name,omitempty"`         // whom it is to; empty: not known
+	Organization string   `json:"organization,omitempty"` // which it is about; all kinds but those about a person
+	Inviter      string   `json:"inviter,omitempty"`      // invitation
+	Role         string   `json:"role,omitempty"`         // invitation: the role's name
+	Plan         string   `json:"plan,omitempty"`         // the plan's name; pack receipt: the pack's
+	Interval     Interval `json:"interval,omitempty"`
+	Amount       Money    `json:"amount,omitzero"`  // what was to be paid, was paid, or will be
+	Reason       string   `json:"reason,omitempty"` // payment failed: in words, such as 'the card was declined'
+	Seats        int      `json:"seats,omitempty"`  // billed from now on
+	FormerSeats  int      `json:"formerSeats,omitempty"`
+	Credits      int64    `json:"credits,omitempty"` // pack receipt: bought
+	Changes      []string `json:"changes,omitempty"` // seat summary: a line each, such as 'Ana added Bo'
+	// URL is absolute. Invitation, verify, reset: the link with the token; action required: Stripe's hosted page; else where the
+	// thing is looked after, the billing page where empty.
+	URL       string    `json:"url,omitempty"`
+	ExpiresAt time.Time `json:"expiresAt,omitzero"` // of the link
+	// At is when it happened or happens: the payment failed or was made, the trial ends, access ends (canceled; zero: it has ended).
+	At     time.Time `json:"at,omitzero"`
+	NextAt time.Time `json:"nextAt,omitzero"` // payment failed: tried again; renewed and resumed: renews next
+}
+
+// MailStatus is what became of a queued mail.
+type MailStatus string
+
+// The statuses.
+const (
+	MailQueued MailStatus = "queued"
+	MailSent   MailStatus = "sent"
+	MailFailed MailStatus = "failed" // given up
+	MailStale  MailStatus = "stale"  // old news before it could be sent
+	MailKept   MailStatus = "kept"   // nothing sends mail here: it is only shown
+)
+
+// QueuedMail is a line of the outbox.
+type QueuedMail struct {
+	Mail
+	ID            string // eml_…, and the same in every attempt's Message-ID
+	Status        MailStatus
+	Subject       string // empty until it was sent
+	QueuedAt      time.Time
+	NextAttemptAt *time.Time // set while it is queued
+	Attempts      int
+	Error         string // of the last attempt, for the log and operators
+	SentAt        *time.Time
+}
+
+// mailLifetime is how long news is news.
+const mailLifetime = 72 * time.Hour
+
+// queueMail writes an e-mail into the outbox, in the transaction of what it tells about: it is sent if and only if that commits. Whoever
+// has a mail of this key already gets no second one. After the commit [Service.wakeUp] has it sent at once.
+func (s *Service) queueMail(ctx context.Context, q Queries, m Mail) error {
+	if !mailLinks[m.Kind] && m.Data.URL == "" {
+		m.Data.URL = s.baseURL + "/organization?tab=billing"
+	}
+	if err := m.check(); err != nil {
+		return fmt.Errorf("queue mail %s: %w", m.Kind, err)
+	}
+	now := s.now()
+	if m.StaleAt.IsZero() {
+		m.StaleAt = now.Add(mailLifetime)
+	}
+	queued := QueuedMail{Mail: m, ID: s.newID("eml"), Status: MailQueued, QueuedAt: now, NextAttemptAt: &now}
+	if s.mailer == nil {
+		queued.Status, queued.NextAttemptAt = MailKept, nil
+	}
+	if _, err := q.InsertMail(ctx, queued); err != nil {
+		return fmt.Errorf("queue mail %s: %w", m.Kind, err)
+	}
+	return nil
+}
+
+// check refuses what could never be sent, or never be of use.
+func (m Mail) check() error {
+	_, known := mailLinks[m.Kind]
+	switch {
+	case !known:
+		return errors.New("unknown kind")
+	case !validEmail(m.To):
+		return errors.New("the recipient is no e-mail address")
+	case m.Key == "":
+		return errors.New("it has no key")
+	case m.Data.URL == "":
+		return errors.New("it has no link")
+	}
+	return nil
+}
+
+// queueNotice queues an e-mail to everybody who may manage the billing of its organization; To and Data.Name are filled in.
+func (s *Service) queueNotice(ctx context.Context, q Queries, m Mail) error {
+	contacts, err := q.BillingContacts(ctx, m.OrganizationID)
+	if err != nil {
+		return fmt.Errorf("queue notice %s: %w", m.Kind, err)
+	}
+	for _, contact := range contacts {
+		m.To, m.Data.Name = contact.Email, contact.Name
+		if err := s.queueMail(ctx, q, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}

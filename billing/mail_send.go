@@ -1,0 +1,195 @@
+package billing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"sync"
+	"time"
+)
+
+// Mailer hands an e-mail over to be delivered. Package smtpmail has one.
+type Mailer interface {
+	// Send returns nil once the mail was taken. [ErrMailRefused] in the chain: this mail will never be taken.
+	Send(ctx context.Context, m Outgoing) error
+}
+
+// ErrMailRefused is what a [Mailer] wraps where another attempt at the same mail can't succeed.
+var ErrMailRefused = errors.New("the mail was refused for good")
+
+// Outgoing is an e-mail as it goes out.
+type Outgoing struct {
+	To        string // a bare address
+	Subject   string // one line
+	Text      string
+	HTML      string
+	MessageID string // without angle brackets; the same in every attempt at one mail
+}
+
+// RenderedMail is an e-mail in words.
+type RenderedMail struct {
+	Subject string // one line
+	Text    string
+	HTML    string
+}
+
+// Renderer puts e-mails into words. Package views has one.
+type Renderer interface {
+	RenderMail(ctx context.Context, m Mail) (RenderedMail, error)
+}
+
+// Bounds of sending.
+const (
+	mailWorkers  = 2
+	mailTimeout  = 30 * time.Second // for one attempt
+	mailLease    = 2 * time.Minute  // longer than an attempt can take, so that nobody else takes the mail up meanwhile
+	mailAttempts = 12
+	mailPage     = 50 // how many [Service.KeptMail] returns
+)
+
+// workMail sends what is queued, and settles what was asked for by mail, until ctx ends. It has a loop of its own: a slow mail server
+// holds nothing else up, and nothing else holds mail up.
+func (s *Service) workMail(ctx context.Context) {
+	ticker := time.NewTicker(sweepInterval)
+	defer ticker.Stop()
+	for {
+		s.sweepMail(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.wakeMail:
+		case <-ticker.C:
+		}
+	}
+}
+
+func (s *Service) sweepMail(ctx context.Context) {
+	if err := s.settleRecoveries(ctx); err != nil && ctx.Err() == nil {
+		s.log.ErrorContext(ctx, "password recoveries", "error", err)
+	}
+	if s.mailer == nil {
+		return
+	}
+	var group sync.WaitGroup
+	for range mailWorkers {
+		group.Go(func() { s.sendDueMails(ctx) })
+	}
+	group.Wait()
+}
+
+func (s *Service) sendDueMails(ctx context.Context) {
+	for ctx.Err() == nil {
+		worked, err := s.sendDueMail(ctx)
+		if err != nil && !errors.Is(err, context.Canceled) {
+			s.log.ErrorContext(ctx, "queued mail", "error", err)
+		}
+		if err != nil || !worked {
+			return
+		}
+	}
+}
+
+// sendDueMail works on one queued mail. false: none was due. A crash after the mail was taken and before that is written makes it go
+// out a second time, under the same Message-ID, by which most mail programs show it once: SMTP has no way to make it exactly once.
+func (s *Service) sendDueMail(ctx context.Context) (bool, error) {
+	now := s.now()
+	mail, claimed, err := optional(s.store.ClaimDueMail(ctx, now, now.Add(mailLease)))
+	if err != nil || !claimed {
+		return false, err
+	}
+	// An attempt that has begun is carried through when the program is told to end: half of one would be made again.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mailTimeout)
+	defer cancel()
+	s.attemptMail(ctx, &mail)
+	return true, s.finishMail(ctx, mail)
+}
+
+// attemptMail sends one mail and notes what became of it.
+func (s *Service) attemptMail(ctx context.Context, mail *QueuedMail) {
+	if !s.now().Before(mail.StaleAt) {
+		mail.Status, mail.NextAttemptAt = MailStale, nil
+		return
+	}
+	subject, err := s.sendMail(ctx, *mail)
+	if err != nil {
+		s.postponeMail(mail, err)
+		s.log.WarnContext(ctx, "mail is not sent", "mail", mail.ID, "kind", mail.Kind, "attempt", mail.Attempts, "status", mail.Status, "error", err)
+		return
+	}
+	now := s.now()
+	mail.Status, mail.Subject, mail.Error, mail.NextAttemptAt, mail.SentAt = MailSent, subject, "", nil, &now
+}
+
+func (s *Service) sendMail(ctx context.Context, mail QueuedMail) (subject string, err error) {
+	rendered, err := s.renderer.RenderMail(ctx, mail.Mail)
+	if err != nil {
+		return "", fmt.Errorf("render mail: %w", err)
+	}
+	err = s.mailer.Send(ctx, Outgoing{
+		To: mail.To, Subject: rendered.Subject, Text: rendered.Text, HTML: rendered.HTML, MessageID: mail.ID + "@" + s.mailDomain(),
+	})
+	if err != nil {
+		return "", fmt.Errorf("send mail: %w", err)
+	}
+	return rendered.Subject, nil
+}
+
+// mailDomain is the right-hand side of our Message-IDs: the site's own name, as RFC 5322 section 3.6.4 advises.
+func (s *Service) mailDomain() string {
+	if base, err := url.Parse(s.baseURL); err == nil && base.Hostname() != "" {
+		return base.Hostname()
+	}
+	return "usher.invalid"
+}
+
+// postponeMail plans the next attempt, or gives up: after the last one, after a refusal for good, and where it would be old news.
+func (s *Service) postponeMail(mail *QueuedMail, cause error) {
+	mail.Error = cause.Error()
+	next := s.now().Add(s.backoff(mail.Attempts))
+	switch {
+	case mail.Attempts >= mailAttempts || errors.Is(cause, ErrMailRefused):
+		mail.Status, mail.NextAttemptAt = MailFailed, nil
+	case !next.Before(mail.StaleAt):
+		mail.Status, mail.NextAttemptAt = MailStale, nil
+	default:
+		mail.NextAttemptAt = &next
+	}
+}
+
+// finishMail writes what became of an attempt even where the attempt has used up its time.
+func (s *Service) finishMail(ctx context.Context, mail QueuedMail) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), jobTimeout)
+	defer cancel()
+	return s.store.FinishMail(ctx, mail)
+}
+
+// KeptMail is an e-mail that was not sent, in words.
+type KeptMail struct {
+	ID       string
+	To       string
+	QueuedAt time.Time
+	Subject  string
+	Text     string
+}
+
+// KeptMail returns the newest e-mails that were not sent, the newest first: where no [Mailer] is configured these are all there are.
+func (s *Service) KeptMail(ctx context.Context) ([]KeptMail, error) {
+	// What was asked for a moment ago is to be seen, not what the background work happens to have settled.
+	if err := s.settleRecoveries(ctx); err != nil {
+		return nil, err
+	}
+	unsent, err := s.store.UnsentMail(ctx, mailPage)
+	if err != nil {
+		return nil, err
+	}
+	kept := make([]KeptMail, 0, len(unsent))
+	for _, mail := range unsent {
+		rendered, err := s.renderer.RenderMail(ctx, mail.Mail)
+		if err != nil {
+			return nil, fmt.Errorf("render mail %s: %w", mail.ID, err)
+		}
+		kept = append(kept, KeptMail{ID: mail.ID, To: mail.To, QueuedAt: mail.QueuedAt, Subject: rendered.Subject, Text: rendered.Text})
+	}
+	return kept, nil
+}

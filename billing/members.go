@@ -1,0 +1,315 @@
+package billing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// What people are told where a rule about members refuses.
+const (
+	MessageMemberAccess = "Only organization admins can manage members"
+	MessageLastAdmin    = "This is the last admin. Make somebody else an admin first."
+	MessageGrantsMore   = "This role may do more than yours, so only somebody who holds it can give it."
+	MessageHoldsMore    = "This person may do more than you, so only an admin can change that."
+	MessageSuspendsSelf = "You can't suspend yourself. Ask another admin, or leave the organization."
+)
+
+// MemberChange is what is to change about a member. What is nil stays as it is.
+type MemberChange struct {
+	RoleID   *string
+	Billable *bool
+	Status   *MemberStatus
+}
+
+// Member reads one of the organization's members. Errors: CodeForbidden where the actor may not manage members; [ErrNotFound] also for a
+// member of another organization.
+func (s *Service) Member(ctx context.Context, a Access, memberID string) (Member, error) {
+	if err := a.requireMembers(); err != nil {
+		return Member{}, err
+	}
+	return s.store.Member(ctx, a.Organization.ID, memberID)
+}
+
+// ChangeMember changes role, billing and status of a member and recounts the seats, all or nothing. It returns the member as they are
+// then. Errors: CodeForbidden, [ErrNotFound], CodeConflict for the last admin and the plan's maximum, CodeUnprocessable for a role or
+// status that does not exist.
+func (s *Service) ChangeMember(ctx context.Context, a Access, memberID string, change MemberChange) (Member, error) {
+	var member Member
+	err := s.manageMembers(ctx, a, func(q Queries, actor Access) error {
+		before, err := q.Member(ctx, a.Organization.ID, memberID)
+		if err != nil {
+			return err
+		}
+		if member, err = s.changed(ctx, q, actor, before, change); err != nil || member == before {
+			return err
+		}
+		return s.writeMember(ctx, q, actor, before, member)
+	})
+	if err != nil {
+		return Member{}, fmt.Errorf("change member: %w", err)
+	}
+	return member, nil
+}
+
+// changed returns the member with the change made, if the actor may make it.
+func (s *Service) changed(ctx context.Context, q Queries, actor Access, m Member, change MemberChange) (Member, error) {
+	if !actor.Covers(m.Role) {
+		return m, Errorf(CodeForbidden, MessageHoldsMore)
+	}
+	if change.RoleID != nil && *change.RoleID != m.Role.ID {
+		role, err := grantableRole(ctx, q, actor, *change.RoleID)
+		if err != nil {
+			return m, err
+		}
+		m.Role = role
+	}
+	if change.Billable != nil {
+		m.Billable = *change.Billable
+	}
+	if change.Status != nil {
+		if !change.Status.Valid() {
+			return m, fieldError("status", "Please choose active or suspended.")
+		}
+		m.Status = *change.Status
+	}
+	if m.Status == MemberSuspended && m.UserID == actor.User.ID {
+		return m, &Error{Code: CodeConflict, Field: "status", Message: MessageSuspendsSelf}
+	}
+	return m, nil
+}
+
+func (s *Service) writeMember(ctx context.Context, q Queries, actor Access, before, after Member) error {
+	if before.isAdmin() && !after.isAdmin() {
+		if err := requireOtherAdmin(ctx, q, before); err != nil {
+			return err
+		}
+	}
+	if after.Billed() && !before.Billed() {
+		if err := s.requireSeat(ctx, q, after.OrganizationID, 0); err != nil {
+			return err
+		}
+	}
+	if err := q.UpdateMember(ctx, after); err != nil {
+		return err
+	}
+	return s.recountMember(ctx, q, before, after, actor.User.ID, changeReason(before, after))
+}
+
+// changeReason says in the ledger what became of the member; it follows their name.
+func changeReason(before, after Member) string {
+	switch {
+	case before.Status != after.Status && after.Status == MemberSuspended:
+		return "was suspended"
+	case before.Status != after.Status:
+		return "was let in again"
+	case after.Billable:
+		return "is billed from now on"
+	}
+	return "is no longer billed"
+}
+
+// RemoveMember takes a member out of the organization. Their sessions lose it at the next request, since [Service.Access] is read anew
+// for each. Errors: as [Service.ChangeMember].
+func (s *Service) RemoveMember(ctx context.Context, a Access, memberID string) error {
+	err := s.manageMembers(ctx, a, func(q Queries, actor Access) error {
+		member, err := q.Member(ctx, a.Organization.ID, memberID)
+		if err != nil {
+			return err
+		}
+		if !actor.Covers(member.Role) {
+			return Errorf(CodeForbidden, MessageHoldsMore)
+		}
+		return s.dropMember(ctx, q, member, actor.User.ID, "was removed")
+	})
+	if err != nil {
+		return fmt.Errorf("remove member: %w", err)
+	}
+	return nil
+}
+
+// LeaveOrganization takes the actor out of the organization. Error: CodeConflict for the last admin.
+func (s *Service) LeaveOrganization(ctx context.Context, a Access) error {
+	err := s.changeSeats(ctx, a, func(q Queries, actor Access) error {
+		return s.dropMember(ctx, q, actor.Member, actor.User.ID, "left")
+	})
+	if err != nil {
+		return fmt.Errorf("leave organization: %w", err)
+	}
+	return nil
+}
+
+func (s *Service) dropMember(ctx context.Context, q Queries, m Member, actorID, reason string) error {
+	if m.isAdmin() {
+		if err := requireOtherAdmin(ctx, q, m); err != nil {
+			return err
+		}
+	}
+	if err := q.DeleteMember(ctx, m.OrganizationID, m.ID); err != nil {
+		return err
+	}
+	gone := m
+	gone.Billable = false
+	return s.recountMember(ctx, q, m, gone, actorID, reason)
+}
+
+// manageMembers is [Service.changeSeats] for an actor who may manage members.
+func (s *Service) manageMembers(ctx context.Context, a Access, f func(q Queries, actor Access) error) error {
+	return s.changeSeats(ctx, a, func(q Queries, actor Access) error {
+		if err := actor.requireMembers(); err != nil {
+			return err
+		}
+		return f(q, actor)
+	})
+}
+
+// changeSeats runs f in one transaction. The organization is locked in it, so that its memberships change one after the other and no two
+// of them can break a rule together that each of them keeps. The actor is read after the lock: a role that was revoked while they waited
+// for it counts.
+func (s *Service) changeSeats(ctx context.Context, a Access, f func(q Queries, actor Access) error) error {
+	err := s.store.InTx(ctx, func(q Queries) error {
+		if _, err := q.LockOrganization(ctx, a.Organization.ID); err != nil {
+			return fmt.Errorf("lock organization: %w", err)
+		}
+		actor, err := q.Access(ctx, a.User.ID, a.Organization.ID)
+		if err != nil {
+			return fmt.Errorf("read the actor: %w", err)
+		}
+		return f(q, actor)
+	})
+	if err == nil {
+		s.wakeUp()
+	}
+	return err
+}
+
+// recountMember recounts the seats after a membership changed from before to after. The ledger gets a line about the member exactly when
+// they began or ceased to be billed, even where the number stays as it is (the plan's minimum), so that their newest line tells since when
+// and why they are billed. Where only the count itself was off, the line is about nobody.
+func (s *Service) recountMember(ctx context.Context, q Queries, before, after Member, actorID, reason string) error {
+	organizationID := after.OrganizationID
+	if before.Billed() == after.Billed() {
+		return s.recountSeats(ctx, q, organizationID, seatCause{actor: actorID, reason: "the seats were counted again"})
+	}
+	old, _, err := optional(q.LockSeatState(ctx, organizationID))
+	if err != nil {
+		return fmt.Errorf("lock seat state: %w", err)
+	}
+	cause := seatCause{actor: actorID, subject: after.UserID, reason: reason}
+	if err := s.recountSeats(ctx, q, organizationID, cause); err != nil {
+		return err
+	}
+	counted, err := q.SeatState(ctx, organizationID)
+	if err != nil {
+		return fmt.Errorf("read seat state: %w", err)
+	}
+	if counted.DesiredSeats != old.DesiredSeats {
+		return nil // the recount has written the line
+	}
+	return q.InsertSeatChange(ctx, s.seatChange(old, counted, cause))
+}
+
+// requireOtherAdmin refuses to take away the organization's last admin who may enter.
+func requireOtherAdmin(ctx context.Context, q Queries, m Member) error {
+	others, err := q.CountOtherAdmins(ctx, m.OrganizationID, m.ID)
+	if err != nil {
+		return fmt.Errorf("count admins: %w", err)
+	}
+	if others == 0 {
+		return Errorf(CodeConflict, MessageLastAdmin)
+	}
+	return nil
+}
+
+// requireSeat refuses one more billed person where the plan takes no more. promised counts seats that are kept for others.
+func (s *Service) requireSeat(ctx context.Context, q Queries, organizationID string, promised int) error {
+	current, known, err := optional(q.CurrentSubscription(ctx, organizationID, s.knownAccount()))
+	if err != nil {
+		return fmt.Errorf("look up subscription: %w", err)
+	}
+	plan, _, offered := s.Catalogue().ByPrice(current.PriceID)
+	if !known || !offered || current.Status.Ended() || plan.SeatMaximum == 0 {
+		return nil
+	}
+	billed, err := q.CountBillable(ctx, organizationID)
+	if err != nil {
+		return fmt.Errorf("count billable members: %w", err)
+	}
+	if billed+promised < plan.SeatMaximum {
+		return nil
+	}
+	return &Error{Code: CodeConflict, Field: "billable", Message: fullHouse(plan, promised)}
+}
+
+func fullHouse(plan Plan, promised int) string {
+	if promised > 0 {
+		return fmt.Sprintf("%s takes %d billed people, and all seats are taken or promised by an invitation. Choose a larger plan, or free a seat.",
+			plan.Name, plan.SeatMaximum)
+	}
+	return fmt.Sprintf("%s takes %d billed people, and all seats are taken. Choose a larger plan, or free a seat.", plan.Name, plan.SeatMaximum)
+}
+
+// BilledSince finds, for each of the people, the newest line of the seat ledger about them: it says since when and why they are billed, or
+// no longer are. Who has none was in the organization before there was a ledger about them.
+func (s *Service) BilledSince(ctx context.Context, a Access, userIDs []string) (map[string]SeatChange, error) {
+	changes, err := s.store.LastSeatChanges(ctx, a.Organization.ID, userIDs)
+	if err != nil {
+		return nil, fmt.Errorf("read why people are billed: %w", err)
+	}
+	newest := make(map[string]SeatChange, len(changes))
+	for _, change := range changes {
+		newest[change.SubjectUserID] = change
+	}
+	return newest, nil
+}
+
+// SeatLedger lists the whole seat ledger, newest line first, up to [SeatLedgerLimit] lines.
+func (s *Service) SeatLedger(ctx context.Context, a Access) ([]SeatChange, error) {
+	return s.store.SeatChanges(ctx, a.Organization.ID, SeatLedgerLimit)
+}
+
+// SeatLedgerLimit bounds a ledger that is asked for whole, in lines.
+const SeatLedgerLimit = 100_000
+
+// Valid tells whether a member can have the status.
+func (m MemberStatus) Valid() bool {
+	return slices.Contains([]MemberStatus{MemberActive, MemberSuspended}, m)
+}
+
+// isAdmin tells whether the member counts as an admin: one who may enter.
+func (m Member) isAdmin() bool { return m.Role.ID == RoleAdmin && m.Status == MemberActive }
+
+// Covers tells whether the actor holds all that a role grants. Built-in admins hold everything, and more than any custom role says.
+func (a Access) Covers(r Role) bool {
+	switch {
+	case a.Member.isAdmin():
+		return true
+	case r.ID == RoleAdmin:
+		return false
+	}
+	return (!r.CanManageBilling || a.CanManageBilling()) && (!r.CanManageMembers || a.CanManageMembers())
+}
+
+// requireMembers refuses whoever may not manage members.
+func (a Access) requireMembers() error {
+	if a.CanManageMembers() {
+		return nil
+	}
+	return Errorf(CodeForbidden, MessageMemberAccess)
+}
+
+// grantableRole finds a role of the organization that the actor may give.
+func grantableRole(ctx context.Context, q Queries, actor Access, roleID string) (Role, error) {
+	role, err := q.Role(ctx, actor.Organization.ID, roleID)
+	if errors.Is(err, ErrNotFound) {
+		return Role{}, fieldError("roleId", "Please choose one of the roles.")
+	}
+	if err != nil {
+		return Role{}, err
+	}
+	if !actor.Covers(role) {
+		return Role{}, &Error{Code: CodeForbidden, Field: "roleId", Message: MessageGrantsMore}
+	}
+	return role, nil
+}

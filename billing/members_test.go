@@ -1,0 +1,427 @@
+package billing_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"usher/billing"
+)
+
+// troupe is an organization of its own on the stage, with people who need no password.
+type troupe struct {
+	*stage
+	id string
+}
+
+var peopleMade atomic.Int64 // of all tests, for ids and addresses of their own
+
+// found makes an organization with an admin, and brings them in.
+func (s *stage) found() (troupe, billing.Access) {
+	s.t.Helper()
+	organization := billing.Organization{ID: fmt.Sprintf("org_t%d", peopleMade.Add(1)), Name: "Troupe", CreatedAt: time.Now()}
+	s.must(s.store.InsertOrganization(s.t.Context(), organization))
+	troupe := troupe{s, organization.ID}
+	return troupe, troupe.person(billing.RoleAdmin, true)
+}
+
+func (s *stage) must(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// person makes a user and their membership, by hand: what is under test is what comes after.
+func (tr troupe) person(role string, billable bool) billing.Access {
+	tr.t.Helper()
+	user := tr.user()
+	member := billing.Member{
+		ID: "mem_" + user.ID, OrganizationID: tr.id, UserID: user.ID, Role: billing.Role{ID: role}, Billable: billable,
+		Status: billing.MemberActive, JoinedAt: time.Now(),
+	}
+	tr.must(tr.store.InsertMember(tr.t.Context(), member))
+	return tr.enter(user.ID)
+}
+
+func (s *stage) user() billing.User {
+	s.t.Helper()
+	n := peopleMade.Add(1)
+	user := billing.User{ID: fmt.Sprintf("usr_t%d", n), Email: fmt.Sprintf("t%d@example.com", n), Name: fmt.Sprintf("Person %d", n), CreatedAt: time.Now()}
+	s.must(s.store.InsertUser(s.t.Context(), user))
+	return user
+}
+
+func (tr troupe) enter(userID string) billing.Access {
+	tr.t.Helper()
+	access, err := tr.service.Access(tr.t.Context(), userID, tr.id)
+	tr.must(err)
+	return access
+}
+
+func (tr troupe) role(admin billing.Access, name string, members, bills bool) string {
+	tr.t.Helper()
+	role, err := tr.service.CreateRole(tr.t.Context(), admin, billing.RoleDraft{Name: name, CanManageMembers: members, CanManageBilling: bills})
+	tr.must(err)
+	return role.ID
+}
+
+// token is that of the newest invitation mail to an address.
+func (s *stage) token(email string) string {
+	s.t.Helper()
+	var link string
+	s.must(s.store.DB().GetContext(s.t.Context(), &link,
+		`select data->>'url' from emails where kind = 'invitation' and recipient = $1 order by seq desc limit 1`, email))
+	return link[strings.LastIndex(link, "/")+1:]
+}
+
+func (s *stage) one(query string, args ...any) int {
+	s.t.Helper()
+	var n int
+	s.must(s.store.DB().GetContext(s.t.Context(), &n, query, args...))
+	return n
+}
+
+func ptr[T any](v T) *T { return &v }
+
+// TestWhoMayDoWhat holds every kind of actor against every act.
+func TestWhoMayDoWhat(t *testing.T) {
+	s := openStage(t)
+	tr, admin := s.found()
+	tr.person(billing.RoleAdmin, false) // so that no act meets the last admin
+	roles := map[string]string{
+		"admin": billing.RoleAdmin, "billing admin": billing.RoleBillingAdmin, "member": billing.RoleMember,
+		"people": tr.role(admin, "People", true, false), "both": tr.role(admin, "Both", true, true),
+	}
+	golden := map[string]string{ // in the order of actors below
+		"invite a member":            "yes yes yes no  no ",
+		"invite a billing admin":     "yes yes no  no  no ",
+		"invite an admin":            "yes no  no  no  no ",
+		"bill a member":              "yes yes yes no  no ",
+		"suspend a member":           "yes yes yes no  no ",
+		"make a member an admin":     "yes no  no  no  no ",
+		"make a member both":         "yes yes no  no  no ",
+		"unbill a billing admin":     "yes yes no  no  no ",
+		"demote an admin":            "yes no  no  no  no ",
+		"remove a member":            "yes yes yes no  no ",
+		"remove an admin":            "yes no  no  no  no ",
+		"make a role for members":    "yes yes yes no  no ",
+		"make a role for billing":    "yes yes no  no  no ",
+		"widen the role people":      "yes yes no  no  no ",
+		"rename the organization":    "yes yes yes no  no ",
+		"leave":                      "yes yes yes yes yes",
+		"retry the seats at Stripe":  "yes yes no  yes no ",
+		"change the built-in member": "no  no  no  no  no ",
+	}
+	actors := []string{"admin", "both", "people", "billing admin", "member"}
+	for act, want := range golden {
+		var got strings.Builder
+		for i, actor := range actors {
+			err := tr.attempt(act, tr.person(roles[actor], true), roles)
+			fmt.Fprintf(&got, "%-3s", map[bool]string{true: "yes", false: "no"}[err == nil])
+			if i < len(actors)-1 {
+				got.WriteString(" ")
+			}
+			if code := billing.ErrorCode(err); err != nil && code != billing.CodeForbidden && code != billing.CodeConflict {
+				t.Errorf("%s as %s: %v", act, actor, err)
+			}
+		}
+		if got.String() != want {
+			t.Errorf("%s:\n got %q\nwant %q, of %v", act, got.String(), want, actors)
+		}
+	}
+}
+
+func (tr troupe) attempt(act string, actor billing.Access, roles map[string]string) error {
+	ctx, service := tr.t.Context(), tr.service
+	invite := func(role string) error {
+		_, err := service.Invite(ctx, actor, billing.NewInvitation{Email: fmt.Sprintf("i%d@example.com", peopleMade.Add(1)), RoleID: roles[role]})
+		return err
+	}
+	change := func(of string, change billing.MemberChange) error {
+		_, err := service.ChangeMember(ctx, actor, tr.person(roles[of], false).Member.ID, change)
+		return err
+	}
+	makeRole := func(members, bills bool) error {
+		_, err := service.CreateRole(ctx, actor, billing.RoleDraft{Name: fmt.Sprint("R", peopleMade.Add(1)), CanManageMembers: members, CanManageBilling: bills})
+		return err
+	}
+	changeRole := func(of string, bills bool) error {
+		role, err := service.ChangeRole(ctx, actor, roles[of], billing.RoleDraft{Name: "People", CanManageMembers: true, CanManageBilling: bills})
+		if err == nil {
+			role.CanManageBilling = false
+			tr.must(tr.store.UpdateRole(ctx, role))
+		}
+		return err
+	}
+	switch act {
+	case "invite a member":
+		return invite("member")
+	case "invite a billing admin":
+		return invite("billing admin")
+	case "invite an admin":
+		return invite("admin")
+	case "bill a member":
+		return change("member", billing.MemberChange{Billable: ptr(true)})
+	case "suspend a member":
+		return change("member", billing.MemberChange{Status: ptr(billing.MemberSuspended)})
+	case "make a member an admin":
+		return change("member", billing.MemberChange{RoleID: ptr(billing.RoleAdmin)})
+	case "make a member both":
+		return change("member", billing.MemberChange{RoleID: ptr(roles["both"])})
+	case "unbill a billing admin":
+		return change("billing admin", billing.MemberChange{Billable: ptr(true)})
+	case "demote an admin":
+		return change("admin", billing.MemberChange{RoleID: ptr(billing.RoleMember)})
+	case "remove a member":
+		return service.RemoveMember(ctx, actor, tr.person(billing.RoleMember, true).Member.ID)
+	case "remove an admin":
+		return service.RemoveMember(ctx, actor, tr.person(billing.RoleAdmin, true).Member.ID)
+	case "make a role for members":
+		return makeRole(true, false)
+	case "make a role for billing":
+		return makeRole(false, true)
+	case "widen the role people":
+		return changeRole("people", true)
+	case "rename the organization":
+		_, err := service.RenameOrganization(ctx, actor, "Troupe")
+		return err
+	case "leave":
+		return service.LeaveOrganization(ctx, actor)
+	case "retry the seats at Stripe":
+		_, err := service.RetrySeatSync(ctx, actor)
+		return err
+	case "change the built-in member":
+		return changeRole("member", false)
+	}
+	tr.t.Fatalf("no such act: %s", act)
+	return nil
+}
+
+// TestRevokedRoleCountsAtOnce: what an actor was when their page was read does not matter.
+func TestRevokedRoleCountsAtOnce(t *testing.T) {
+	s := openStage(t)
+	tr, admin := s.found()
+	second := tr.person(billing.RoleAdmin, true)
+	victim := tr.person(billing.RoleMember, true)
+	ctx := t.Context()
+	_, err := s.service.ChangeMember(ctx, admin, second.Member.ID, billing.MemberChange{RoleID: ptr(billing.RoleMember)})
+	s.must(err)
+	if err := s.service.RemoveMember(ctx, second, victim.Member.ID); billing.ErrorCode(err) != billing.CodeForbidden {
+		t.Errorf("a demoted admin removes: %v", err)
+	}
+	s.must(s.service.RemoveMember(ctx, admin, second.Member.ID))
+	if err := s.service.RemoveMember(ctx, second, victim.Member.ID); !errors.Is(err, billing.ErrNotFound) {
+		t.Errorf("a removed admin removes: %v", err)
+	}
+	if _, err := s.service.Access(ctx, second.User.ID, tr.id); !errors.Is(err, billing.ErrNotFound) {
+		t.Errorf("a removed member comes in: %v", err)
+	}
+	for name, act := range map[string]func(billing.Access) error{
+		"change": func(a billing.Access) error {
+			_, err := s.service.ChangeMember(ctx, a, victim.Member.ID, billing.MemberChange{Billable: ptr(false)})
+			return err
+		},
+		"remove": func(a billing.Access) error { return s.service.RemoveMember(ctx, a, victim.Member.ID) },
+		"read": func(a billing.Access) error {
+			_, err := s.service.Member(ctx, a, victim.Member.ID)
+			return err
+		},
+	} {
+		if err := act(s.access); !errors.Is(err, billing.ErrNotFound) { // an admin, of another organization
+			t.Errorf("a stranger: %s: %v", name, err)
+		}
+	}
+}
+
+// TestLastAdminStays lets two admins take each other out at the same moment, in every way there is.
+func TestLastAdminStays(t *testing.T) {
+	s := openStage(t)
+	ctx := t.Context()
+	remove := func(a, b billing.Access) error { return s.service.RemoveMember(ctx, a, b.Member.ID) }
+	demote := func(a, b billing.Access) error {
+		_, err := s.service.ChangeMember(ctx, a, b.Member.ID, billing.MemberChange{RoleID: ptr(billing.RoleMember)})
+		return err
+	}
+	suspend := func(a, b billing.Access) error {
+		_, err := s.service.ChangeMember(ctx, a, b.Member.ID, billing.MemberChange{Status: ptr(billing.MemberSuspended)})
+		return err
+	}
+	leave := func(a, _ billing.Access) error { return s.service.LeaveOrganization(ctx, a) }
+	ways := []func(a, b billing.Access) error{remove, demote, suspend, leave}
+	for race := range 20 {
+		tr, ana := s.found()
+		ben := tr.person(billing.RoleAdmin, true)
+		var group sync.WaitGroup
+		group.Go(func() { _ = ways[race%4](ana, ben) })
+		group.Go(func() { _ = ways[race/4%4](ben, ana) })
+		group.Wait()
+		left := s.one(`select count(*) from organization_members where organization_id = $1 and role_id = 'admin' and status = 'active'`, tr.id)
+		if left != 1 {
+			t.Errorf("race %d: %d admins are left", race, left)
+		}
+	}
+	tr, ana := s.found()
+	tr.person(billing.RoleMember, true)
+	for name, err := range map[string]error{"leaves": leave(ana, ana), "removes themselves": remove(ana, ana), "demotes themselves": demote(ana, ana)} {
+		if billing.ErrorMessage(err) != billing.MessageLastAdmin {
+			t.Errorf("the last admin %s: %v", name, err)
+		}
+	}
+	if err := suspend(ana, ana); billing.ErrorMessage(err) != billing.MessageSuspendsSelf {
+		t.Errorf("suspends themselves: %v", err)
+	}
+}
+
+// TestEveryMembershipChangeIsCounted plays random membership changes and looks after each: what is wanted is the recount, a new number is a
+// new version with a line in the ledger, and whoever is billed has a newest line that says since when.
+func TestEveryMembershipChangeIsCounted(t *testing.T) {
+	s := openStage(t)
+	played := map[string]int{}
+	for seed := range uint64(6) {
+		tr, admin := s.found()
+		// Where the admin is not billed the first billed person changes no number: one seat is wanted with nobody too.
+		_, err := s.service.ChangeMember(t.Context(), admin, admin.Member.ID, billing.MemberChange{Billable: ptr(seed%2 == 0)})
+		s.must(err)
+		game := membershipGame{troupe: tr, admin: admin, random: rand.New(rand.NewPCG(seed, 5)), done: played}
+		for range 40 {
+			before, _ := s.store.SeatState(t.Context(), tr.id)
+			billed := game.billed()
+			way := game.play()
+			game.check(way, before, billed)
+		}
+	}
+	for _, way := range (&membershipGame{troupe: troupe{stage: s}}).ways() {
+		if played[way.name] == 0 {
+			t.Errorf("%q was never played", way.name)
+		}
+	}
+}
+
+type membershipGame struct {
+	troupe
+	admin  billing.Access
+	random *rand.Rand
+	done   map[string]int
+}
+
+type way struct {
+	name string
+	play func(m billing.Member) error
+}
+
+func (g *membershipGame) billed() int {
+	n, err := g.store.CountBillable(g.t.Context(), g.id)
+	g.must(err)
+	return n
+}
+
+// ways lists every way a membership can change.
+func (g *membershipGame) ways() []way {
+	ctx, service := g.t.Context(), g.service
+	change := func(c billing.MemberChange) func(billing.Member) error {
+		return func(m billing.Member) error {
+			_, err := service.ChangeMember(ctx, g.admin, m.ID, c)
+			return err
+		}
+	}
+	join := func(billable bool) func(billing.Member) error {
+		return func(billing.Member) error {
+			user := g.user()
+			if _, err := service.Invite(ctx, g.admin, billing.NewInvitation{Email: strings.ToUpper(user.Email), Billable: billable}); err != nil {
+				return err
+			}
+			_, err := service.AcceptInvitation(ctx, g.token(strings.ToUpper(user.Email)), user.ID)
+			return err
+		}
+	}
+	return []way{
+		{"join, billed", join(true)},
+		{"join, not billed", join(false)},
+		{"bill", change(billing.MemberChange{Billable: ptr(true)})},
+		{"stop billing", change(billing.MemberChange{Billable: ptr(false)})},
+		{"suspend", change(billing.MemberChange{Status: ptr(billing.MemberSuspended)})},
+		{"let in again", change(billing.MemberChange{Status: ptr(billing.MemberActive)})},
+		{"another role", change(billing.MemberChange{RoleID: ptr(billing.RoleBillingAdmin)})},
+		{"remove", func(m billing.Member) error { return service.RemoveMember(ctx, g.admin, m.ID) }},
+		{"leave", func(m billing.Member) error {
+			access, err := service.Access(ctx, m.UserID, g.id)
+			if errors.Is(err, billing.ErrNotFound) {
+				return nil // suspended: there is no way to leave
+			}
+			g.must(err)
+			return service.LeaveOrganization(ctx, access)
+		}},
+	}
+}
+
+// play takes a random way with a random member who is not the admin; joining where there is none.
+func (g *membershipGame) play() string {
+	members, err := g.service.Members(g.t.Context(), g.admin)
+	g.must(err)
+	others := members[:0]
+	for _, member := range members {
+		if member.UserID != g.admin.User.ID {
+			others = append(others, member)
+		}
+	}
+	ways := g.ways()
+	chosen, member := ways[g.random.IntN(2)], billing.Member{}
+	if len(others) > 0 {
+		chosen, member = ways[g.random.IntN(len(ways))], others[g.random.IntN(len(others))]
+	}
+	g.done[chosen.name]++
+	g.must(chosen.play(member))
+	return chosen.name
+}
+
+func (g *membershipGame) check(way string, before billing.SeatState, billedBefore int) {
+	g.t.Helper()
+	ctx := g.t.Context()
+	state, err := g.store.SeatState(ctx, g.id)
+	if errors.Is(err, billing.ErrNotFound) && billedBefore == g.billed() {
+		return // nothing was ever counted: nobody's billing changed yet
+	}
+	g.must(err)
+	if want := max(1, g.billed()); state.DesiredSeats != want {
+		g.t.Errorf("%s: wanted %d, billed %d", way, state.DesiredSeats, want)
+	}
+	if moved := state.DesiredSeats != before.DesiredSeats; moved != (state.SyncVersion > before.SyncVersion) {
+		g.t.Errorf("%s: %d to %d seats, version %d to %d", way, before.DesiredSeats, state.DesiredSeats, before.SyncVersion, state.SyncVersion)
+	}
+	changes, err := g.service.SeatChanges(ctx, g.admin)
+	g.must(err)
+	if len(changes) > 0 && changes[0].To != state.DesiredSeats {
+		g.t.Errorf("%s: the ledger ends at %d, wanted are %d", way, changes[0].To, state.DesiredSeats)
+	}
+	for i := 1; i < len(changes); i++ {
+		if changes[i-1].From != changes[i].To {
+			g.t.Errorf("%s: the ledger jumps from %d to %d", way, changes[i].To, changes[i-1].From)
+		}
+	}
+	g.checkWhy(way)
+}
+
+// checkWhy: the newest line about a person tells whether they are billed.
+func (g *membershipGame) checkWhy(way string) {
+	g.t.Helper()
+	members, err := g.service.Members(g.t.Context(), g.admin)
+	g.must(err)
+	for _, member := range members {
+		if member.UserID == g.admin.User.ID {
+			continue // made by hand
+		}
+		since, err := g.service.BilledSince(g.t.Context(), g.admin, []string{member.UserID})
+		g.must(err)
+		line, known := since[member.UserID]
+		begins := line.Reason == "accepted an invitation" || line.Reason == "was let in again" || line.Reason == "is billed from now on"
+		if member.Billed() && (!known || !begins || line.ActorUserID == "") || !member.Billed() && known && begins {
+			g.t.Errorf("%s: billed %v, and the ledger's newest line says %+v", way, member.Billed(), line)
+		}
+	}
+}

@@ -1,0 +1,140 @@
+package billing
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+)
+
+// What people are told where a rule about roles refuses.
+const (
+	MessageRoleBuiltIn = "The built-in roles stay as they are. Make a role of your own instead."
+	MessageRoleTaken   = "There is a role with this name already."
+	MessageRoleExceeds = "You can't make or change a role that may do more than yours."
+)
+
+const maxRoleNameLength = 60 // characters
+
+// RoleDraft is what a custom role is to be.
+type RoleDraft struct {
+	Name             string
+	CanManageBilling bool
+	CanManageMembers bool
+}
+
+// Role reads one of the roles that members of the organization can have. Error: [ErrNotFound].
+func (s *Service) Role(ctx context.Context, a Access, roleID string) (Role, error) {
+	return s.store.Role(ctx, a.Organization.ID, roleID)
+}
+
+// CreateRole makes a custom role. Errors: CodeForbidden where it may do more than the actor; CodeUnprocessable with the field that is wrong.
+func (s *Service) CreateRole(ctx context.Context, a Access, draft RoleDraft) (Role, error) {
+	role := draft.onto(Role{ID: s.newID("role"), OrganizationID: a.Organization.ID})
+	err := s.manageMembers(ctx, a, func(q Queries, actor Access) error {
+		if err := checkRole(ctx, q, actor, role); err != nil {
+			return err
+		}
+		return q.InsertRole(ctx, role)
+	})
+	if err != nil {
+		return Role{}, fmt.Errorf("create role: %w", err)
+	}
+	return role, nil
+}
+
+// ChangeRole changes a custom role; what its holders may do changes at their next request. Errors: as [Service.CreateRole]; [ErrNotFound];
+// CodeConflict for a built-in role.
+func (s *Service) ChangeRole(ctx context.Context, a Access, roleID string, draft RoleDraft) (Role, error) {
+	var role Role
+	err := s.onCustomRole(ctx, a, roleID, func(q Queries, actor Access, before Role) error {
+		role = draft.onto(before)
+		if err := checkRole(ctx, q, actor, role); err != nil {
+			return err
+		}
+		return q.UpdateRole(ctx, role)
+	})
+	if err != nil {
+		return Role{}, fmt.Errorf("change role: %w", err)
+	}
+	return role, nil
+}
+
+// DeleteRole deletes a custom role that nobody holds. Errors: CodeForbidden, [ErrNotFound], CodeConflict for a built-in role and one that
+// members hold or invitations promise.
+func (s *Service) DeleteRole(ctx context.Context, a Access, roleID string) error {
+	err := s.onCustomRole(ctx, a, roleID, func(q Queries, _ Access, role Role) error {
+		members, invitations, err := q.RoleHolders(ctx, a.Organization.ID, roleID)
+		if err != nil {
+			return err
+		}
+		if members+invitations > 0 {
+			return Errorf(CodeConflict, "%s is held by %s. Give them another role first.", role.Name, holders(members, invitations))
+		}
+		return q.DeleteRole(ctx, a.Organization.ID, roleID)
+	})
+	if err != nil {
+		return fmt.Errorf("delete role: %w", err)
+	}
+	return nil
+}
+
+func holders(members, invitations int) string {
+	var parts []string
+	if members > 0 {
+		parts = append(parts, plural(members, "person", "people"))
+	}
+	if invitations > 0 {
+		parts = append(parts, plural(invitations, "invitation", "invitations"))
+	}
+	return strings.Join(parts, " and ")
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// onCustomRole runs f about a role of the organization's own that the actor's covers.
+func (s *Service) onCustomRole(ctx context.Context, a Access, roleID string, f func(Queries, Access, Role) error) error {
+	return s.manageMembers(ctx, a, func(q Queries, actor Access) error {
+		role, err := q.Role(ctx, a.Organization.ID, roleID)
+		if err != nil {
+			return err
+		}
+		if role.OrganizationID == "" {
+			return Errorf(CodeConflict, MessageRoleBuiltIn)
+		}
+		if !actor.Covers(role) {
+			return Errorf(CodeForbidden, MessageRoleExceeds)
+		}
+		return f(q, actor, role)
+	})
+}
+
+func (d RoleDraft) onto(r Role) Role {
+	r.Name, r.CanManageBilling, r.CanManageMembers = cleanName(d.Name), d.CanManageBilling, d.CanManageMembers
+	return r
+}
+
+// checkRole refuses a role that grants more than the actor holds, or whose name says nothing or is another's.
+func checkRole(ctx context.Context, q Queries, actor Access, role Role) error {
+	if role.Name == "" || utf8.RuneCountInString(role.Name) > maxRoleNameLength {
+		return fieldError("name", "Please name the role, in %d characters or fewer.", maxRoleNameLength)
+	}
+	if !actor.Covers(role) {
+		return Errorf(CodeForbidden, MessageRoleExceeds)
+	}
+	others, err := q.Roles(ctx, role.OrganizationID)
+	if err != nil {
+		return err
+	}
+	for _, other := range others {
+		if other.ID != role.ID && strings.EqualFold(other.Name, role.Name) {
+			return fieldError("name", MessageRoleTaken)
+		}
+	}
+	return nil
+}

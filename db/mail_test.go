@@ -1,0 +1,257 @@
+package db
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"usher/billing"
+)
+
+func mail(id, key, to string) billing.QueuedMail {
+	return billing.QueuedMail{
+		Mail: billing.Mail{Kind: billing.MailPaymentFailed, To: to, Key: key, StaleAt: at(1000)},
+		ID:   id, Status: billing.MailQueued, QueuedAt: at(0), NextAttemptAt: ptr(at(0)),
+	}
+}
+
+func putMail(t testing.TB, store *Store, m billing.QueuedMail) bool {
+	t.Helper()
+	fresh, err := store.InsertMail(t.Context(), m)
+	must(t, err)
+	return fresh
+}
+
+func TestMailRoundTrip(t *testing.T) {
+	t.Parallel()
+	store := newTestStore(t)
+	insertUserAndOrganization(t, store, "usr_1", "org_1")
+	m := mail("eml_1", "invoice:in_1:failed", "ana@example.com")
+	m.OrganizationID, m.Subject, m.Attempts, m.Error = "org_1", "A payment failed", 3, "no answer"
+	m.Data = billing.MailData{
+		Name: "Ana", Organization: "Lantern", Inviter: "Bo", Role: "Member", Plan: "Pro", Interval: billing.Yearly,
+		Amount: billing.Money{Minor: 261000, Currency: "usd"}, Reason: "the card was declined", Seats: 9, FormerSeats: 8, Credits: 500,
+		Changes: []string{"Ana added Bo"}, URL: "https://usher.test/x", ExpiresAt: at(1), At: at(2), NextAt: at(3),
+	}
+	wantFilled(t, m.Data)
+	wantFilled(t, m, "SentAt") // which only a sent one has
+	putMail(t, store, m)
+	unsent, err := store.UnsentMail(t.Context(), 10)
+	must(t, err)
+	wantEqual(t, unsent, []billing.QueuedMail{m})
+}
+
+func TestNobodyIsMailedTwiceForOneSource(t *testing.T) {
+	t.Parallel()
+	store := newTestStore(t)
+	for _, tc := range []struct {
+		id, key, to string
+		fresh       bool
+	}{
+		{"eml_1", "invoice:in_1", "ana@example.com", true},
+		{"eml_2", "invoice:in_1", "ana@example.com", false},
+		{"eml_3", "invoice:in_1", "ANA@example.com", false},
+		{"eml_4", "invoice:in_1", "bo@example.com", true},
+		{"eml_5", "invoice:in_2", "ana@example.com", true},
+	} {
+		wantEqual(t, putMail(t, store, mail(tc.id, tc.key, tc.to)), tc.fresh)
+	}
+}
+
+func TestMailIsQueuedOnceByParallelWriters(t *testing.T) {
+	t.Parallel()
+	store := newTestStore(t)
+	var fresh atomic.Int32
+	var group sync.WaitGroup
+	for i := range 20 {
+		group.Go(func() {
+			err := store.InTx(t.Context(), func(q billing.Queries) error {
+				first, err := q.InsertMail(t.Context(), mail("eml_"+string(rune('a'+i)), "source", "ana@example.com"))
+				if first {
+					fresh.Add(1)
+				}
+				return err
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	group.Wait()
+	wantEqual(t, fresh.Load(), 1)
+	wantEqual(t, one[int](t, store, `select count(*) from emails`), 1)
+}
+
+func TestNoMailIsClaimedTwice(t *testing.T) {
+	t.Parallel()
+	store := newTestStore(t)
+	const mails = 60
+	for i := range mails {
+		id := "eml_" + time.Duration(i).String()
+		putMail(t, store, mail(id, id, "ana@example.com"))
+	}
+	var lock sync.Mutex
+	seen := map[string]int{}
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() {
+			for {
+				m, err := store.ClaimDueMail(context.Background(), at(1), at(100))
+				if err != nil {
+					return
+				}
+				lock.Lock()
+				seen[m.ID] += m.Attempts
+				lock.Unlock()
+			}
+		})
+	}
+	group.Wait()
+	wantEqual(t, len(seen), mails)
+	for id, attempts := range seen {
+		if attempts != 1 {
+			t.Errorf("%s was claimed %d times", id, attempts)
+		}
+	}
+}
+
+func TestClaimDueMailInTurn(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t), t.Context()
+	later := mail("eml_later", "2", "ana@example.com")
+	later.NextAttemptAt = ptr(at(50))
+	kept := mail("eml_kept", "3", "ana@example.com")
+	kept.Status, kept.NextAttemptAt = billing.MailKept, nil
+	putMail(t, store, later)
+	putMail(t, store, kept)
+	putMail(t, store, mail("eml_due", "1", "ana@example.com"))
+
+	claimed, err := store.ClaimDueMail(ctx, at(10), at(20))
+	must(t, err)
+	wantEqual(t, claimed.ID, "eml_due")
+	_, err = store.ClaimDueMail(ctx, at(19), at(29))
+	wantNotFound(t, err) // under its lease
+	claimed, err = store.ClaimDueMail(ctx, at(20), at(30))
+	must(t, err)
+	wantEqual(t, claimed.Attempts, 2) // the lease is over: its worker is gone
+}
+
+func TestFinishMail(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name    string
+		finish  func(m billing.QueuedMail) billing.QueuedMail
+		outcome billing.MailStatus
+	}{
+		{"sent", sentMail, billing.MailSent},
+		{"failed", failedMail, billing.MailFailed},
+		{"sent, by a worker that outlived its lease", func(m billing.QueuedMail) billing.QueuedMail {
+			m.Attempts--
+			return sentMail(m)
+		}, billing.MailSent},
+		{"failed, by a worker that outlived its lease", func(m billing.QueuedMail) billing.QueuedMail {
+			m.Attempts--
+			return failedMail(m)
+		}, billing.MailQueued},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			store, ctx := newTestStore(t), t.Context()
+			secret := mail("eml_1", "1", "ana@example.com")
+			secret.Data.URL = "https://usher.test/reset/secret"
+			putMail(t, store, secret)
+			_, err := store.ClaimDueMail(ctx, at(1), at(1))
+			must(t, err)
+			m, err := store.ClaimDueMail(ctx, at(1), at(100))
+			must(t, err)
+			must(t, store.FinishMail(ctx, tc.finish(m)))
+			wantEqual(t, one[string](t, store, `select status from emails`), string(tc.outcome))
+			wantEqual(t, one[bool](t, store, `select data::text like '%secret%' from emails`), tc.outcome != billing.MailSent)
+		})
+	}
+}
+
+func sentMail(m billing.QueuedMail) billing.QueuedMail {
+	m.Status, m.Subject, m.NextAttemptAt, m.SentAt = billing.MailSent, "Subject", nil, ptr(at(2))
+	return m
+}
+
+func failedMail(m billing.QueuedMail) billing.QueuedMail {
+	m.Status, m.Error, m.NextAttemptAt = billing.MailFailed, "no such mailbox", nil
+	return m
+}
+
+// Whatever comes late, a mail that was sent stays sent.
+func TestSentMailStaysSent(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t), t.Context()
+	putMail(t, store, mail("eml_1", "1", "ana@example.com"))
+	m, err := store.ClaimDueMail(ctx, at(1), at(1))
+	must(t, err)
+	must(t, store.FinishMail(ctx, sentMail(m)))
+	must(t, store.FinishMail(ctx, failedMail(m)))
+	wantEqual(t, one[string](t, store, `select status from emails`), "sent")
+	_, err = store.ClaimDueMail(ctx, at(200), at(300))
+	wantNotFound(t, err)
+}
+
+func TestUnsentMailNewestFirst(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t), t.Context()
+	for _, id := range []string{"eml_c", "eml_a", "eml_b"} {
+		putMail(t, store, mail(id, id, "ana@example.com"))
+	}
+	unsent, err := store.UnsentMail(ctx, 2)
+	must(t, err)
+	wantEqual(t, []string{unsent[0].ID, unsent[1].ID}, []string{"eml_b", "eml_a"})
+	wantEqual(t, len(unsent), 2)
+}
+
+func TestBillingContacts(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t), t.Context()
+	insertUserAndOrganization(t, store, "usr_admin", "org_1")
+	run(t, store, `insert into roles values ('role_buyer', 'org_1', 'Buyer', true, false), ('role_usher', 'org_1', 'Usher', false, true)`)
+	add := func(id, role string, status billing.MemberStatus) {
+		t.Helper()
+		if id != "usr_admin" {
+			must(t, store.InsertUser(ctx, billing.User{ID: id, Email: id + "@example.com", Name: id, CreatedAt: at(0)}))
+		}
+		must(t, store.InsertMember(ctx, billing.Member{ID: "mem_" + id, OrganizationID: "org_1", UserID: id, Role: billing.Role{ID: role},
+			Status: status, JoinedAt: at(0)}))
+	}
+	add("usr_admin", billing.RoleAdmin, billing.MemberActive)
+	add("usr_billing", billing.RoleBillingAdmin, billing.MemberActive)
+	add("usr_buyer", "role_buyer", billing.MemberActive)
+	add("usr_gone", billing.RoleAdmin, billing.MemberSuspended)
+	add("usr_member", billing.RoleMember, billing.MemberActive)
+	add("usr_usher", "role_usher", billing.MemberActive)
+	contacts, err := store.BillingContacts(ctx, "org_1")
+	must(t, err)
+	var ids []string
+	for _, contact := range contacts {
+		ids = append(ids, contact.ID)
+	}
+	wantEqual(t, ids, []string{"usr_admin", "usr_billing", "usr_buyer"})
+}
+
+func TestMailSchemaRefuses(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t), t.Context()
+	putMail(t, store, mail("eml_1", "1", "ana@example.com"))
+	insertUserAndOrganization(t, store, "usr_1", "org_1")
+	for _, tc := range []struct{ constraint, statement string }{
+		{"emails_status_check", `update emails set status = 'lost', next_attempt_at = null`},
+		{"emails_queued_check", `update emails set next_attempt_at = null`},
+		{"emails_sent_check", `update emails set status = 'sent', next_attempt_at = null`},
+		{"emails_organization_id_fkey", `update emails set organization_id = 'org_x'`},
+		{"account_tokens_hash_check", `insert into account_tokens values ('token', 'reset', 'usr_1', 'a', now(), now(), null)`},
+		{"account_tokens_purpose_check", `insert into account_tokens values (sha256('x'), 'gift', 'usr_1', 'a', now(), now(), null)`},
+	} {
+		t.Run(tc.constraint, func(t *testing.T) {
+			wantConstraint(t, store.exec(ctx, "break", tc.statement), tc.constraint)
+		})
+	}
+}

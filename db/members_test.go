@@ -1,0 +1,159 @@
+package db
+
+import (
+	"testing"
+	"time"
+
+	"usher/billing"
+)
+
+func TestMemberOfTheOrganization(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t), t.Context()
+	insertUserAndOrganization(t, store, "usr_1", "org_1")
+	insertUserAndOrganization(t, store, "usr_2", "org_2")
+	must(t, store.InsertMember(ctx, member("mem_1", "org_1", "usr_1")))
+	m, err := store.Member(ctx, "org_1", "mem_1")
+	must(t, err)
+	byUser, err := store.MemberByUser(ctx, "org_1", "usr_1")
+	must(t, err)
+	wantEqual(t, byUser, m)
+
+	m.Role = billing.Role{ID: billing.RoleAdmin, Name: "Admin", CanManageBilling: true, CanManageMembers: true}
+	m.Billable, m.Status = false, billing.MemberSuspended
+	must(t, store.UpdateMember(ctx, m))
+	got, err := store.Member(ctx, "org_1", "mem_1")
+	must(t, err)
+	wantEqual(t, got, m)
+
+	foreign := m
+	foreign.OrganizationID = "org_2"
+	_, err = store.Member(ctx, "org_2", "mem_1")
+	wantNotFound(t, err)
+	_, err = store.MemberByUser(ctx, "org_2", "usr_1")
+	wantNotFound(t, err)
+	wantNotFound(t, store.UpdateMember(ctx, foreign))
+	wantNotFound(t, store.DeleteMember(ctx, "org_2", "mem_1"))
+	must(t, store.DeleteMember(ctx, "org_1", "mem_1"))
+	wantNotFound(t, store.DeleteMember(ctx, "org_1", "mem_1"))
+}
+
+func TestCountOtherAdmins(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t), t.Context()
+	insertUserAndOrganization(t, store, "usr_1", "org_1")
+	for i, tc := range []struct {
+		role   string
+		status billing.MemberStatus
+	}{{"admin", "active"}, {"admin", "active"}, {"admin", "suspended"}, {"member", "active"}} {
+		user := "usr_a" + string(rune('0'+i))
+		must(t, store.InsertUser(ctx, billing.User{ID: user, Email: user + "@example.com", CreatedAt: at(0)}))
+		m := member("mem_"+string(rune('0'+i)), "org_1", user)
+		m.Role.ID, m.Status = tc.role, tc.status
+		must(t, store.InsertMember(ctx, m))
+	}
+	for except, want := range map[string]int{"mem_0": 1, "mem_2": 2, "": 2} {
+		n, err := store.CountOtherAdmins(ctx, "org_1", except)
+		must(t, err)
+		wantEqual(t, n, want)
+	}
+}
+
+func TestLastSeatChanges(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t), t.Context()
+	insertUserAndOrganization(t, store, "usr_1", "org_1")
+	insertUserAndOrganization(t, store, "usr_2", "org_2")
+	for i, c := range []billing.SeatChange{
+		{OrganizationID: "org_1", SubjectUserID: "usr_1", Reason: "old"}, {OrganizationID: "org_1", SubjectUserID: "usr_1", Reason: "new", ActorUserID: "usr_2"},
+		{OrganizationID: "org_2", SubjectUserID: "usr_1", Reason: "elsewhere"}, {OrganizationID: "org_1", Reason: "nobody's"},
+	} {
+		c.At = at(i)
+		must(t, store.InsertSeatChange(ctx, c))
+	}
+	changes, err := store.LastSeatChanges(ctx, "org_1", []string{"usr_1", "usr_2", "usr_x"})
+	must(t, err)
+	if len(changes) != 1 || changes[0].Reason != "new" || changes[0].ActorName != "Name of usr_2" || changes[0].SubjectUserID != "usr_1" {
+		t.Errorf("%+v", changes)
+	}
+	changes, err = store.LastSeatChanges(ctx, "org_1", nil)
+	must(t, err)
+	wantEqual(t, len(changes), 0)
+}
+
+func TestRoleOfTheOrganization(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t), t.Context()
+	insertUserAndOrganization(t, store, "usr_1", "org_1")
+	insertUserAndOrganization(t, store, "usr_2", "org_2")
+	want := billing.Role{ID: "role_1", OrganizationID: "org_1", Name: "Ushers", CanManageBilling: true, CanManageMembers: true}
+	wantFilled(t, want)
+	must(t, store.InsertRole(ctx, want))
+	got, err := store.Role(ctx, "org_1", "role_1")
+	must(t, err)
+	wantEqual(t, got, want)
+	wantConflict(t, store.InsertRole(ctx, billing.Role{ID: "role_2", OrganizationID: "org_1", Name: "USHERS"}), "roles_organization_name_key", "name")
+	must(t, store.InsertRole(ctx, billing.Role{ID: "role_2", OrganizationID: "org_2", Name: "Ushers"}))
+	_, err = store.Role(ctx, "org_2", "role_1")
+	wantNotFound(t, err)
+	_, err = store.Role(ctx, "org_1", billing.RoleAdmin)
+	must(t, err)
+
+	want.Name, want.CanManageBilling = "Cloakroom", false
+	must(t, store.UpdateRole(ctx, want))
+	got, err = store.Role(ctx, "org_1", "role_1")
+	must(t, err)
+	wantEqual(t, got, want)
+	wantNotFound(t, store.UpdateRole(ctx, billing.Role{ID: billing.RoleMember, OrganizationID: "org_1", Name: "Everybody"}))
+	wantNotFound(t, store.DeleteRole(ctx, "org_1", billing.RoleMember))
+
+	holder := member("mem_1", "org_1", "usr_1")
+	holder.Role.ID = "role_1"
+	must(t, store.InsertMember(ctx, holder))
+	promise := invitation("inv_1", "noa@example.com")
+	promise.Role.ID = "role_1"
+	must(t, store.InsertInvitation(ctx, promise))
+	members, invitations, err := store.RoleHolders(ctx, "org_1", "role_1")
+	must(t, err)
+	wantEqual(t, [2]int{members, invitations}, [2]int{1, 1})
+	wantConstraint(t, store.DeleteRole(ctx, "org_1", "role_1"), "organization_members_role_id_fkey")
+}
+
+func TestNamesAreUpdated(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t), t.Context()
+	insertUserAndOrganization(t, store, "usr_1", "org_1")
+	must(t, store.UpdateOrganization(ctx, billing.Organization{ID: "org_1", Name: "Grand"}))
+	must(t, store.UpdateUserName(ctx, "usr_1", "Ana"))
+	organization, err := store.Organization(ctx, "org_1")
+	must(t, err)
+	user, err := store.User(ctx, "usr_1")
+	must(t, err)
+	wantEqual(t, organization.Name+" "+user.Name, "Grand Ana")
+	wantNotFound(t, store.UpdateOrganization(ctx, billing.Organization{ID: "org_x"}))
+	wantNotFound(t, store.UpdateUserName(ctx, "usr_x", "Ana"))
+}
+
+func TestOtherSessionsEnd(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t), t.Context()
+	insertUserAndOrganization(t, store, "usr_1", "org_1")
+	insertUserAndOrganization(t, store, "usr_2", "org_2")
+	sessions := NewSessionStore(store.DB())
+	for token, user := range map[string]string{"here": "usr_1", "there": "usr_1", "theirs": "usr_2"} {
+		must(t, sessions.AttachUser(ctx, token, user))
+		must(t, sessions.CommitCtx(ctx, token, []byte("data"), time.Now().Add(time.Hour)))
+	}
+	must(t, sessions.AttachUser(ctx, "unwritten", "usr_1"))
+	open, err := sessions.UserSessions(ctx, "usr_1", "here")
+	must(t, err)
+	if len(open) != 2 || !open[0].Current || open[1].Current || open[1].ExpiresAt.IsZero() {
+		t.Errorf("%+v", open)
+	}
+	must(t, sessions.EndOtherSessions(ctx, "usr_1", "here"))
+	for token, lives := range map[string]bool{"here": true, "there": false, "theirs": true} {
+		_, found, err := sessions.FindCtx(ctx, token)
+		must(t, err)
+		wantEqual(t, found, lives)
+	}
+}

@@ -1,0 +1,105 @@
+package db
+
+import (
+	"context"
+	"time"
+
+	"usher/billing"
+)
+
+type accountTokenRow struct {
+	Hash      []byte    `db:"token_hash"`
+	Purpose   string    `db:"purpose"`
+	UserID    string    `db:"user_id"`
+	Email     string    `db:"email"`
+	CreatedAt time.Time `db:"created_at"`
+	ExpiresAt time.Time `db:"expires_at"`
+}
+
+func (r accountTokenRow) token() billing.AccountToken {
+	return billing.AccountToken{Hash: r.Hash, Purpose: billing.TokenPurpose(r.Purpose), UserID: r.UserID, Email: r.Email,
+		CreatedAt: r.CreatedAt.UTC(), ExpiresAt: r.ExpiresAt.UTC()}
+}
+
+// An address that waits already is written again: the same work as for a new one.
+const putRecoveryRequest = `insert into recovery_requests (email, requested_at) values (lower($1), $2)
+	on conflict (email) do update set requested_at = excluded.requested_at`
+
+// PutRecoveryRequest implements [billing.RecoveryQueries].
+func (q queries) PutRecoveryRequest(ctx context.Context, email string, now time.Time) error {
+	return q.exec(ctx, "write recovery request", putRecoveryRequest, email, now)
+}
+
+const takeRecoveryRequest = `delete from recovery_requests where email =
+		(select email from recovery_requests order by requested_at limit 1 for update)
+	returning email`
+
+// TakeRecoveryRequest implements [billing.RecoveryQueries].
+func (q queries) TakeRecoveryRequest(ctx context.Context) (string, error) {
+	return get[string](ctx, q, "take recovery request", takeRecoveryRequest)
+}
+
+const insertAccountToken = `insert into account_tokens (token_hash, purpose, user_id, email, created_at, expires_at)
+	values ($1, $2, $3, $4, $5, $6)`
+
+// InsertAccountToken implements [billing.RecoveryQueries].
+func (q queries) InsertAccountToken(ctx context.Context, t billing.AccountToken) error {
+	return q.exec(ctx, "insert account token", insertAccountToken, t.Hash, t.Purpose, t.UserID, t.Email, t.CreatedAt, t.ExpiresAt)
+}
+
+const selectAccountToken = `select token_hash, purpose, user_id, email, created_at, expires_at from account_tokens
+	where token_hash = $1 and purpose = $2 and expires_at > $3 and used_at is null`
+
+// AccountToken implements [billing.RecoveryQueries].
+func (q queries) AccountToken(ctx context.Context, hash []byte, purpose billing.TokenPurpose, now time.Time) (billing.AccountToken, error) {
+	row, err := get[accountTokenRow](ctx, q, "read account token", selectAccountToken, hash, purpose, now)
+	if err != nil {
+		return billing.AccountToken{}, err
+	}
+	return row.token(), nil
+}
+
+const spendAccountToken = `update account_tokens set used_at = $2 where token_hash = $1 and used_at is null`
+
+// SpendAccountToken implements [billing.RecoveryQueries].
+func (q queries) SpendAccountToken(ctx context.Context, hash []byte, now time.Time) (bool, error) {
+	n, err := q.execCount(ctx, "spend account token", spendAccountToken, hash, now)
+	return n == 1, err
+}
+
+const spendAccountTokens = `update account_tokens set used_at = $3 where user_id = $1 and purpose = $2 and used_at is null`
+
+// SpendAccountTokens implements [billing.RecoveryQueries].
+func (q queries) SpendAccountTokens(ctx context.Context, userID string, purpose billing.TokenPurpose, now time.Time) error {
+	return q.exec(ctx, "spend account tokens", spendAccountTokens, userID, purpose, now)
+}
+
+const selectLastTokenAt = `select created_at from account_tokens where user_id = $1 and purpose = $2 and used_at is null
+	order by created_at desc limit 1`
+
+// LastTokenAt implements [billing.RecoveryQueries].
+func (q queries) LastTokenAt(ctx context.Context, userID string, purpose billing.TokenPurpose) (time.Time, error) {
+	at, err := get[time.Time](ctx, q, "read last account token", selectLastTokenAt, userID, purpose)
+	return at.UTC(), err
+}
+
+const setPassword = `update users set password_hash = $2 where id = $1`
+
+// SetPassword implements [billing.RecoveryQueries]; ErrNotFound where there is no such user.
+func (q queries) SetPassword(ctx context.Context, userID, hash string) error {
+	return q.execOne(ctx, "set password", setPassword, userID, hash)
+}
+
+const markEmailVerified = `update users set email_verified_at = coalesce(email_verified_at, $2) where id = $1`
+
+// MarkEmailVerified implements [billing.RecoveryQueries]; ErrNotFound where there is no such user.
+func (q queries) MarkEmailVerified(ctx context.Context, userID string, at time.Time) error {
+	return q.execOne(ctx, "mark e-mail verified", markEmailVerified, userID, at)
+}
+
+const deleteSessions = `delete from sessions where user_id = $1`
+
+// DeleteSessions implements [billing.RecoveryQueries].
+func (q queries) DeleteSessions(ctx context.Context, userID string) (int64, error) {
+	return q.execCount(ctx, "delete sessions of user", deleteSessions, userID)
+}

@@ -1,0 +1,52 @@
+package db
+
+import (
+	"context"
+
+	"usher/billing"
+)
+
+const selectRole = `select ` + roleColumns + ` from roles r
+	where r.id = $2 and (r.organization_id is null or r.organization_id = $1)`
+
+// Role implements [billing.MembershipQueries].
+func (q queries) Role(ctx context.Context, organizationID, roleID string) (billing.Role, error) {
+	row, err := get[roleRow](ctx, q, "read role", selectRole, organizationID, roleID)
+	return row.role(), err
+}
+
+const insertRole = `insert into roles (id, organization_id, name, can_manage_billing, can_manage_members) values ($1, $2, $3, $4, $5)`
+
+// InsertRole implements [billing.MembershipQueries].
+func (q queries) InsertRole(ctx context.Context, r billing.Role) error {
+	return q.exec(ctx, "insert role", insertRole, r.ID, r.OrganizationID, r.Name, r.CanManageBilling, r.CanManageMembers)
+}
+
+const updateRole = `update roles set name = $3, can_manage_billing = $4, can_manage_members = $5 where organization_id = $1 and id = $2`
+
+// UpdateRole implements [billing.MembershipQueries].
+func (q queries) UpdateRole(ctx context.Context, r billing.Role) error {
+	return q.execOne(ctx, "update role", updateRole, r.OrganizationID, r.ID, r.Name, r.CanManageBilling, r.CanManageMembers)
+}
+
+const deleteRole = `delete from roles where organization_id = $1 and id = $2`
+
+// DeleteRole implements [billing.MembershipQueries].
+func (q queries) DeleteRole(ctx context.Context, organizationID, roleID string) error {
+	return q.execOne(ctx, "delete role", deleteRole, organizationID, roleID)
+}
+
+const countRoleHolders = `select
+	(select count(*) from organization_members where organization_id = $1 and role_id = $2) as members,
+	(select count(*) from invitations where organization_id = $1 and role_id = $2 and accepted_at is null and revoked_at is null) as invitations`
+
+type roleHoldersRow struct {
+	Members     int `db:"members"`
+	Invitations int `db:"invitations"`
+}
+
+// RoleHolders implements [billing.MembershipQueries].
+func (q queries) RoleHolders(ctx context.Context, organizationID, roleID string) (members, invitations int, err error) {
+	row, err := get[roleHoldersRow](ctx, q, "count role holders", countRoleHolders, organizationID, roleID)
+	return row.Members, row.Invitations, err
+}

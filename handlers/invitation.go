@@ -1,0 +1,180 @@
+package handlers
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"usher/billing"
+	"usher/views"
+)
+
+// inviteProps is the form above the members.
+func (s *server) inviteProps(r *http.Request, o billing.Overview, promised int, form inviteForm) (*views.InviteProps, error) {
+	roles, err := s.billing.Roles(r.Context(), accessOf(r))
+	if err != nil {
+		return nil, err
+	}
+	return &views.InviteProps{
+		OrganizationID: accessOf(r).Organization.ID, Email: form.typed.Email, RoleID: form.typed.RoleID, Billable: form.typed.Billable,
+		Roles: roleOptions(roles, accessOf(r)), NextSeat: nextSeat(o, promised),
+		Errors: views.InviteErrors{Email: form.wrong["email"], RoleID: form.wrong["roleId"], Billable: form.wrong["billable"]},
+	}, nil
+}
+
+// promised counts the seats that are kept for those who are invited.
+func (s *server) promised(invitations []billing.Invitation) int {
+	n := 0
+	for _, invitation := range invitations {
+		if invitation.Billable && !invitation.Expired(s.now()) {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *server) invitationRows(invitations []billing.Invitation, a billing.Access) []views.InvitationRow {
+	rows := make([]views.InvitationRow, 0, len(invitations))
+	for _, i := range invitations {
+		row := views.InvitationRow{
+			ID: i.ID, Email: i.Email, Role: i.Role.Name, Billable: i.Billable, By: i.Inviter.Name, ExpiresAt: i.ExpiresAt, Fixed: !a.Covers(i.Role),
+		}
+		switch {
+		case i.Expired(s.now()):
+			row.Lapsed = "It has expired."
+		case !i.Backed():
+			row.Lapsed = "Who sent it may not invite now."
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// createInvitation invites somebody.
+func (s *server) createInvitation(w http.ResponseWriter, r *http.Request) error {
+	typed := billing.NewInvitation{Email: r.PostFormValue("email"), RoleID: r.PostFormValue("roleId"), Billable: ticked(r, "billable")}
+	_, err := s.billing.Invite(r.Context(), accessOf(r), typed)
+	if wrong := fieldMessages(err); len(wrong) > 0 {
+		traceOf(r).failure = err
+		return s.membersPage(w, r, http.StatusUnprocessableEntity, inviteForm{typed, wrong})
+	}
+	if err != nil {
+		return err
+	}
+	s.redirect(w, r, membersTab+"&notice="+noticeInvited)
+	return nil
+}
+
+// resendInvitation sends an invitation again, with a new link.
+func (s *server) resendInvitation(w http.ResponseWriter, r *http.Request) error {
+	if _, err := s.billing.ResendInvitation(r.Context(), accessOf(r), r.PathValue("id")); err != nil {
+		return err
+	}
+	s.redirect(w, r, membersTab+"&notice="+noticeInvited)
+	return nil
+}
+
+// revokeInvitation takes an invitation back.
+func (s *server) revokeInvitation(w http.ResponseWriter, r *http.Request) error {
+	if err := s.billing.RevokeInvitation(r.Context(), accessOf(r), r.PathValue("id")); err != nil {
+		return err
+	}
+	s.redirect(w, r, membersTab+"&notice="+noticeRevoked)
+	return nil
+}
+
+// showInvitation shows what an invitation asks, and the way in for whoever looks.
+func (s *server) showInvitation(w http.ResponseWriter, r *http.Request) error {
+	return s.invitePage(w, r, http.StatusOK, views.InvitePageProps{})
+}
+
+// acceptInvitation lets the viewer in: with the account they are signed in with, or with a new one.
+func (s *server) acceptInvitation(w http.ResponseWriter, r *http.Request) error {
+	userID, organization, err := s.accept(r)
+	switch {
+	case err == nil:
+		return s.welcome(w, r, userID, organization)
+	case isRefusal(err), billing.ErrorCode(err) == billing.CodeForbidden, billing.ErrorCode(err) == billing.CodeUnauthenticated:
+		return s.refuseAccepting(w, r, err)
+	case billing.ErrorCode(err) == billing.CodeNotFound:
+		return s.invitePage(w, r, http.StatusNotFound, views.InvitePageProps{})
+	}
+	return err
+}
+
+func (s *server) accept(r *http.Request) (userID string, organization billing.Organization, err error) {
+	token := r.PathValue("token")
+	if userID = visitOf(r).userID; userID != "" {
+		organization, err = s.billing.AcceptInvitation(r.Context(), token, userID)
+		return userID, organization, err
+	}
+	user, organization, err := s.billing.AcceptInvitationAnew(r.Context(), token, billing.NewAccount{
+		Name: r.PostFormValue("name"), Password: r.PostFormValue("password"),
+	})
+	return user.ID, organization, err
+}
+
+// welcome signs a new account in and makes the organization the one that is worked in.
+func (s *server) welcome(w http.ResponseWriter, r *http.Request, userID string, organization billing.Organization) error {
+	if visitOf(r).signedIn() {
+		s.sessions.Put(r.Context(), sessionOrganization, organization.ID)
+	} else if err := s.enter(r.Context(), userID, organization.ID); err != nil {
+		return err
+	}
+	s.redirect(w, r, "/dashboard?notice="+noticeJoined)
+	return nil
+}
+
+func (s *server) refuseAccepting(w http.ResponseWriter, r *http.Request, cause error) error {
+	traceOf(r).failure = cause
+	wrong := fieldMessages(cause)
+	status := refusalStatus(cause)
+	if billing.ErrorCode(cause) == billing.CodeUnauthenticated {
+		status = http.StatusConflict // the page itself says to sign in, and as whom
+	}
+	return s.invitePage(w, r, status, views.InvitePageProps{
+		Name: r.PostFormValue("name"), Errors: views.AcceptErrors{Form: formMessage(cause), Name: wrong["name"], Password: wrong["password"]},
+	})
+}
+
+// invitePage shows the invitation as it stands, with what was typed. One that can't be accepted says so and nothing else.
+func (s *server) invitePage(w http.ResponseWriter, r *http.Request, status int, props views.InvitePageProps) error {
+	keepSecret(w)
+	props.Layout = s.layout(r, views.SectionNone)
+	open, err := s.billing.Invitation(r.Context(), r.PathValue("token"))
+	code := billing.ErrorCode(err)
+	if code == billing.CodeNotFound || code == billing.CodeConflict {
+		closed := views.InvitePageProps{Layout: props.Layout, Way: views.InviteClosed, Message: billing.ErrorMessage(err)}
+		return render(w, r, problemOf(err).status, views.InvitePage(closed))
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.fillInvitePage(r, open, &props); err != nil {
+		return err
+	}
+	return render(w, r, status, views.InvitePage(props))
+}
+
+func (s *server) fillInvitePage(r *http.Request, open billing.OpenInvitation, props *views.InvitePageProps) error {
+	props.Organization, props.Inviter, props.Role = open.Organization.Name, open.Inviter.Name, open.Role.Name
+	props.Email, props.ExpiresAt = open.Email, open.ExpiresAt
+	props.Action = "/invite/" + url.PathEscape(r.PathValue("token"))
+	props.LoginHref = withNext("/login", props.Action)
+	if !visitOf(r).signedIn() {
+		props.Way = views.InviteSignUp
+		if open.HasAccount {
+			props.Way = views.InviteLogIn
+		}
+		return nil
+	}
+	viewer, err := s.billing.User(r.Context(), visitOf(r).userID)
+	if err != nil {
+		return err
+	}
+	props.Way, props.SignedInAs = views.InviteForeign, viewer.Email
+	if strings.EqualFold(viewer.Email, open.Email) {
+		props.Way = views.InviteJoin
+	}
+	return nil
+}

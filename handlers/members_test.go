@@ -1,0 +1,272 @@
+package handlers
+
+import (
+	"encoding/csv"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"usher/billing"
+)
+
+const (
+	inviteFormSelector = "form[action='/organization/invitations']"
+	membersPagePath    = "/organization?tab=members"
+)
+
+// memberID is somebody's membership in the house's organization.
+func (h *house) memberID(name string) string {
+	h.t.Helper()
+	member, err := h.store.MemberByUser(h.t.Context(), h.organization.ID, h.users[name].ID)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return member.ID
+}
+
+// invitationLink is the link of the newest invitation mail, as it is read in the mailbox of development.
+func (h *house) invitationLink(to string) string {
+	h.t.Helper()
+	page := h.visitor().get("/dev/mail").is(http.StatusOK)
+	for _, link := range page.doc().Find("a[href*='/invite/']").Nodes {
+		for _, attribute := range link.Attr {
+			if attribute.Key == "href" && strings.Contains(page.body, to) {
+				return strings.TrimPrefix(attribute.Val, h.url)
+			}
+		}
+	}
+	h.t.Fatalf("no invitation to %s in %s", to, page.text("main"))
+	return ""
+}
+
+// TestInvitedPersonTakesASeat: invite, read the mail, accept with a new account, and Stripe has the seat.
+func TestInvitedPersonTakesASeat(t *testing.T) {
+	h := openHouse(t)
+	admin := h.signedIn("admin")
+	admin.follow(admin.pay("pro", "month"))
+	eventually(t, "the plan", func() bool { return strings.Contains(admin.get("/organization/seats").body, "In sync") })
+
+	members := admin.get(membersPagePath).is(http.StatusOK).shows("The next person costs $29 per month", "$29 / month")
+	typed := url.Values{"email": {"noa@example.com"}, "roleId": {"billing_admin"}, "billable": {"on"}}
+	sent := admin.submit(members, inviteFormSelector, typed)
+	admin.follow(sent.leadsTo(membersPagePath+"&notice=invited")).shows("The invitation is on its way", "noa@example.com", "Invited", "Billed once here")
+	if n := admin.get(membersPagePath).doc().Find("td .seat-pending").Length(); n != 1 {
+		t.Errorf("%d dashed seats in the table", n)
+	}
+
+	guest := h.visitor()
+	link := h.invitationLink("noa@example.com")
+	invitation := guest.get(link).is(http.StatusOK).shows("Join Lantern Theatre", "The admin invites you, as Billing admin.", "noa@example.com")
+	if invitation.header.Get("Cache-Control") != "no-store" || invitation.header.Get("Referrer-Policy") != "strict-origin" {
+		t.Errorf("headers %v", invitation.header)
+	}
+	wrong := guest.submit(invitation, "main form", url.Values{"name": {"Noa Levi"}, "password": {"short"}}).is(http.StatusUnprocessableEntity)
+	if wrong.doc().Find("input[name=name]").AttrOr("value", "") != "Noa Levi" || wrong.doc().Find("input[name=password][aria-invalid=true]").Length() != 1 {
+		t.Error("values are kept, and the message stands beside the password")
+	}
+	joined := guest.submit(wrong, "main form", url.Values{"name": {"Noa Levi"}, "password": {testPassword}})
+	guest.follow(joined.leadsTo("/dashboard?notice=joined")).shows("Welcome. You are a member now.", "Lantern Theatre")
+	guest.get("/organization?tab=general").shows("Billing admin")
+	guest.get(link).is(http.StatusNotFound).shows(billing.MessageInvitationGone)
+
+	eventually(t, "four seats at Stripe", func() bool {
+		panel := guest.get("/organization/seats")
+		return strings.Contains(panel.body, "In sync") && strings.Contains(panel.text("#seat-panel"), "At Stripe4")
+	})
+	admin.get("/organization?tab=activity").shows("Noa Levi accepted an invitation")
+	why := regexp.MustCompile(`Since \d+ \w+ \d+: accepted an invitation \(The admin\)\.`)
+	if text := admin.get(membersPagePath).text("main"); !why.MatchString(text) {
+		t.Errorf("nobody says why Noa is billed: %s", text)
+	}
+}
+
+func TestInvitationWithAnAccount(t *testing.T) {
+	h := openHouse(t)
+	admin := h.signedIn("admin")
+	admin.post("/organization/invitations", url.Values{"email": {"STRANGER@example.com"}, "roleId": {"member"}}).is(http.StatusSeeOther)
+	link := h.invitationLink("STRANGER@example.com")
+
+	visitor := h.visitor()
+	page := visitor.get(link).is(http.StatusOK).shows("There is an account for STRANGER@example.com already.")
+	visitor.post(link, url.Values{"name": {"Mallory"}, "password": {testPassword}}).is(http.StatusConflict).shows("There is an account")
+	if to := page.doc().Find("main a[href^='/login']").AttrOr("href", ""); to != "/login?next="+url.QueryEscape(link) {
+		t.Errorf("the way in is %q", to)
+	}
+	other := h.signedIn("member")
+	other.get(link).is(http.StatusOK).shows("The invitation is for STRANGER@example.com", "You are signed in as member@example.com")
+	other.post(link, nil).is(http.StatusForbidden).shows(billing.MessageInvitationOther)
+
+	stranger := h.signedIn("stranger")
+	joined := stranger.submit(stranger.get(link).shows("whom the invitation is for"), "main form", nil)
+	stranger.follow(joined.leadsTo("/dashboard?notice=joined")).shows("Lantern Theatre")
+	switcher := stranger.get("/dashboard").doc().Find("header form[action='/organization/switch']")
+	if switcher.Length() != 1 || switcher.Find("input[name=organizationId]").AttrOr("value", "") != h.elsewhere.ID {
+		t.Error("the header does not lead to the other organization")
+	}
+	if n := h.signedIn("admin").get("/dashboard").doc().Find("header form[action='/organization/switch']").Length(); n != 0 {
+		t.Error("who is in one organization has nowhere to switch to")
+	}
+}
+
+func TestInvitationsAreListedSentAgainAndTakenBack(t *testing.T) {
+	h := openHouse(t)
+	admin := h.signedIn("admin")
+	for email, message := range map[string]string{
+		"nobody": billing.MessageInvitationAddress, "": billing.MessageInvitationAddress, "MEMBER@example.com": billing.MessageMemberAlready,
+	} {
+		got := admin.post("/organization/invitations", url.Values{"email": {email}, "roleId": {"billing_admin"}, "billable": {"on"}})
+		got.is(http.StatusUnprocessableEntity).shows(message)
+		if got.text("select[name=roleId] option[selected]") != "Billing admin" || got.doc().Find("#email").AttrOr("value", "") != email {
+			t.Errorf("%q: what was typed is lost", email)
+		}
+	}
+	admin.post("/organization/invitations", url.Values{"email": {"noa@example.com"}, "roleId": {"role_none"}}).is(http.StatusUnprocessableEntity)
+	admin.post("/organization/invitations", url.Values{"email": {"noa@example.com"}}).is(http.StatusSeeOther)
+	first := h.invitationLink("noa@example.com")
+	admin.submit(admin.get(membersPagePath), "form[action$='/resend']", nil).is(http.StatusSeeOther)
+	second := h.invitationLink("noa@example.com")
+	if first == second {
+		t.Error("sent again with the old link")
+	}
+	h.visitor().get(first).is(http.StatusNotFound)
+	h.visitor().get(second).is(http.StatusOK)
+	revoke := admin.submit(admin.get(membersPagePath), "form[action$='/revoke']", nil)
+	if page := admin.follow(revoke); strings.Contains(page.body, "noa@example.com") {
+		t.Error("still listed")
+	}
+	h.visitor().get(second).is(http.StatusNotFound)
+	if strings.Contains(h.log.String(), second) {
+		t.Error("a token stands in the log")
+	}
+}
+
+func TestMemberIsChangedSuspendedAndRemoved(t *testing.T) {
+	h := openHouse(t)
+	admin, path := h.signedIn("admin"), "/organization/members/"+h.memberID("member")
+	member := h.signedIn("member")
+	page := admin.get(path).is(http.StatusOK).shows("The member", "Why is this person billed?")
+	admin.submit(page, "form[action$='"+path+"']", url.Values{"roleId": {"billing_admin"}, "status": {"active"}}).leadsTo(membersPagePath + "&notice=member-changed")
+	changed := admin.get(path).shows("Why is this person not billed?", "is no longer billed (The admin)")
+	if changed.text("select[name=roleId] option[selected]") != "Billing admin" || changed.doc().Find("#billable[checked]").Length() != 0 {
+		t.Error("a box that is not ticked says no")
+	}
+	switched := admin.submit(admin.get(membersPagePath), "form[action$='"+path+"']", nil)
+	switched.is(http.StatusSeeOther)
+	if admin.get(path).doc().Find("#billable[checked]").Length() != 1 {
+		t.Error("the switch in the row does not bill")
+	}
+	if admin.get(path).text("select[name=roleId] option[selected]") != "Billing admin" {
+		t.Error("the switch in the row changes the role")
+	}
+	member.get("/dashboard").is(http.StatusOK)
+	admin.post(path, url.Values{"status": {"suspended"}}).is(http.StatusSeeOther)
+	member.get("/dashboard").is(http.StatusNotFound)
+	admin.post(path, url.Values{"status": {"active"}}).is(http.StatusSeeOther)
+	member.get("/dashboard").is(http.StatusOK)
+	admin.submit(admin.get(path), "form[action$='/remove']", nil).leadsTo(membersPagePath + "&notice=member-removed")
+	member.get("/dashboard").is(http.StatusNotFound)
+	admin.get(path).is(http.StatusNotFound)
+	admin.post(path, url.Values{"status": {"paused"}}).is(http.StatusNotFound)
+}
+
+func TestRefusedChangesComeBackWithWhatWasTyped(t *testing.T) {
+	h := openHouse(t)
+	admin, own := h.signedIn("admin"), "/organization/members/"+h.memberID("admin")
+	admin.post(own, url.Values{"roleId": {"member"}, "status": {"active"}, "billable": {"on"}}).is(http.StatusConflict).shows(billing.MessageLastAdmin)
+	admin.post(own, url.Values{"status": {"suspended"}}).is(http.StatusConflict).shows(billing.MessageSuspendsSelf)
+	admin.post(own+"/remove", nil).is(http.StatusConflict).shows(billing.MessageLastAdmin)
+	admin.post("/organization/leave", nil).is(http.StatusConflict).shows(billing.MessageLastAdmin)
+	wrong := admin.post("/organization/members/"+h.memberID("member"), url.Values{"status": {"paused"}, "roleId": {"billing_admin"}})
+	wrong.is(http.StatusUnprocessableEntity)
+	if wrong.text("select[name=roleId] option[selected]") != "Billing admin" || wrong.doc().Find("#status[aria-invalid=true]").Length() != 1 {
+		t.Error("what was typed is lost")
+	}
+	// A stranger's own organization, and another one's member: there is no such person there.
+	foreign := h.signedIn("stranger").post("/organization/members/"+h.memberID("member"), url.Values{"billable": {"false"}})
+	foreign.is(http.StatusNotFound)
+	h.signedIn("stranger").post("/organization/members/"+h.memberID("member")+"/remove", nil).is(http.StatusNotFound)
+}
+
+func TestLeave(t *testing.T) {
+	h := openHouse(t)
+	h.alsoMember("member", h.elsewhere)
+	member := h.signedIn("member")
+	page := member.get("/organization?tab=general")
+	member.follow(member.submit(page, "form[action='/organization/leave']", nil).leadsTo("/dashboard?notice=left")).shows("Elsewhere", "You have left the organization.")
+	bill := h.signedIn("billing")
+	bill.follow(bill.post("/organization/leave", nil).leadsTo("/pricing?notice=left")).shows("You have left the organization.")
+	bill.get("/dashboard").is(http.StatusNotFound)
+}
+
+func TestCustomRoles(t *testing.T) {
+	h := openHouse(t)
+	admin := h.signedIn("admin")
+	made := admin.submit(admin.get("/organization?tab=roles"), "form[action='/organization/roles']", url.Values{"name": {"Box office"}, "canManageMembers": {"on"}})
+	roles := admin.follow(made.leadsTo("/organization?tab=roles&notice=role-saved")).shows("Box office")
+	path := roles.doc().Find("a[href^='/organization/roles/']").AttrOr("href", "")
+	again := admin.post("/organization/roles", url.Values{"name": {"BOX OFFICE"}, "canManageBilling": {"on"}}).is(http.StatusUnprocessableEntity).shows(billing.MessageRoleTaken)
+	if again.doc().Find("#canManageBilling[checked]").Length() != 1 {
+		t.Error("the ticked box is lost")
+	}
+	role := strings.TrimPrefix(path, "/organization/roles/")
+	admin.post("/organization/members/"+h.memberID("member"), url.Values{"roleId": {role}}).is(http.StatusSeeOther)
+	admin.post(path+"/delete", nil).is(http.StatusConflict).shows("Box office is held by 1 person.")
+
+	holder := h.signedIn("member") // may manage members now, and no billing
+	holder.get(membersPagePath).shows("Invite somebody", "May do more than you")
+	holder.post("/organization/roles", url.Values{"name": {"Treasury"}, "canManageBilling": {"on"}}).is(http.StatusForbidden)
+	holder.post(path, url.Values{"name": {"Box office"}, "canManageMembers": {"on"}, "canManageBilling": {"on"}}).is(http.StatusForbidden)
+	holder.post("/organization/members/"+h.memberID("member"), url.Values{"roleId": {"admin"}}).is(http.StatusForbidden)
+	holder.post("/organization/members/"+h.memberID("admin")+"/remove", nil).is(http.StatusForbidden)
+	holder.post("/organization/invitations", url.Values{"email": {"x@example.com"}, "roleId": {"admin"}}).is(http.StatusUnprocessableEntity).shows(billing.MessageGrantsMore)
+
+	admin.submit(admin.get(path).shows("Held by 1 person"), "main form", url.Values{"name": {"Cloakroom"}}).is(http.StatusSeeOther)
+	holder.post("/organization/invitations", url.Values{"email": {"x@example.com"}}).is(http.StatusForbidden) // the right is gone at once
+	admin.post("/organization/roles/member", url.Values{"name": {"Everybody"}}).is(http.StatusConflict).shows(billing.MessageRoleBuiltIn)
+	admin.get("/organization/roles/admin").is(http.StatusConflict)
+	h.signedIn("stranger").get(path).is(http.StatusNotFound)
+	admin.post("/organization/members/"+h.memberID("member"), url.Values{"roleId": {"member"}}).is(http.StatusSeeOther)
+	admin.submit(admin.get(path), "form[action$='/delete']", nil).leadsTo("/organization?tab=roles&notice=role-deleted")
+}
+
+func TestRename(t *testing.T) {
+	h := openHouse(t)
+	admin := h.signedIn("admin")
+	admin.post("/organization", url.Values{"name": {" \t "}}).is(http.StatusUnprocessableEntity).shows("Please name your organization")
+	admin.follow(admin.post("/organization", url.Values{"name": {" The\nGrand "}}).is(http.StatusSeeOther)).shows("The Grand")
+}
+
+func TestSeatLedgerAsCSV(t *testing.T) {
+	h := openHouse(t)
+	if _, err := h.store.DB().ExecContext(t.Context(), `update users set name = '=HYPERLINK("http://evil.example")' where id = $1`, h.users["member"].ID); err != nil {
+		t.Fatal(err)
+	}
+	got := h.signedIn("member").get("/billing/seats.csv").is(http.StatusOK)
+	if got.header.Get("Content-Type") != "text/csv; charset=utf-8; header=present" || got.header.Get("Cache-Control") != "no-store" ||
+		got.header.Get("Content-Disposition") != `attachment; filename="seats-`+time.Now().UTC().Format(time.DateOnly)+`.csv"` {
+		t.Errorf("headers %v", got.header)
+	}
+	lines, err := csv.NewReader(strings.NewReader(got.body)).ReadAll()
+	if err != nil || len(lines) != 4 {
+		t.Fatalf("%v, %v", lines, err)
+	}
+	if newest := lines[1]; newest[1] != `'=HYPERLINK("http://evil.example")` || newest[2] != "was added" || newest[4] != "2" || newest[5] != "3" {
+		t.Errorf("%q", newest)
+	}
+}
+
+func TestHarmless(t *testing.T) {
+	for _, text := range []string{"=1+1", "+1", "-1", "@SUM(A1)", " =1", "\t=1", "a\tb", "a\r=1", "|cmd", "＝1", "%0A"} {
+		if harmless(text) != "'"+text {
+			t.Errorf("%q runs", text)
+		}
+	}
+	for _, text := range []string{"", "Ana", "Jean-Luc", "1 = 1", "ليلى"} {
+		if harmless(text) != text {
+			t.Errorf("%q becomes %q", text, harmless(text))
+		}
+	}
+}

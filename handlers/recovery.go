@@ -1,0 +1,111 @@
+package handlers
+
+import (
+	"net/http"
+
+	"usher/billing"
+	"usher/views"
+)
+
+// keepSecret keeps a page whose address holds a token out of caches, and its address out of every Referer: strict-origin sends the
+// origin alone. no-referrer would too, but makes browsers write 'Origin: null' on the page's own form, which is then refused where
+// Sec-Fetch-Site is missing.
+func keepSecret(w http.ResponseWriter) {
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Referrer-Policy", "strict-origin")
+}
+
+// showForgot asks for the address.
+func (s *server) showForgot(w http.ResponseWriter, r *http.Request) error {
+	return render(w, r, http.StatusOK, views.ForgotPage(views.ForgotPageProps{
+		Layout: s.layout(r, views.SectionNone), Sent: r.URL.Query().Get("sent") == "true", MailHref: s.mailHref(),
+	}))
+}
+
+// mailHref is where mail is read that is not sent from here.
+func (s *server) mailHref() string {
+	if !s.mailPage {
+		return ""
+	}
+	return "/dev/mail"
+}
+
+// requestRecovery has a link mailed. What it answers does not depend on whether the address is known.
+func (s *server) requestRecovery(w http.ResponseWriter, r *http.Request) error {
+	email := r.PostFormValue("email")
+	err := s.billing.RequestRecovery(r.Context(), email)
+	if wrong := fieldMessages(err); len(wrong) > 0 {
+		return render(w, r, http.StatusUnprocessableEntity, views.ForgotPage(views.ForgotPageProps{
+			Layout: s.layout(r, views.SectionNone), Email: email, Error: wrong["email"],
+		}))
+	}
+	if err != nil {
+		return err
+	}
+	s.redirect(w, r, "/forgot?sent=true")
+	return nil
+}
+
+// showReset asks for the new password. Looking does not spend the link: mail programs look too.
+func (s *server) showReset(w http.ResponseWriter, r *http.Request) error {
+	keepSecret(w)
+	email, err := s.billing.ResetAddress(r.Context(), r.PathValue("token"))
+	if billing.ErrorCode(err) == billing.CodeNotFound {
+		return s.showSpentLink(w, r)
+	}
+	if err != nil {
+		return err
+	}
+	return s.renderReset(w, r, http.StatusOK, email, "")
+}
+
+func (s *server) renderReset(w http.ResponseWriter, r *http.Request, status int, email, wrong string) error {
+	return render(w, r, status, views.ResetPage(views.ResetPageProps{
+		Layout: s.layout(r, views.SectionNone), Action: "/reset/" + r.PathValue("token"), Email: email, Error: wrong,
+	}))
+}
+
+// showSpentLink offers another link, since whoever comes here wanted a new password.
+func (s *server) showSpentLink(w http.ResponseWriter, r *http.Request) error {
+	return render(w, r, http.StatusNotFound, views.SpentLinkPage(views.LinkPageProps{
+		Layout: s.layout(r, views.SectionNone), Link: views.LinkButtonProps{Label: "Ask for a new link", Href: "/forgot"},
+	}))
+}
+
+// resetPassword sets the new password and leads to the log-in page: the link alone signs nobody in.
+func (s *server) resetPassword(w http.ResponseWriter, r *http.Request) error {
+	keepSecret(w)
+	token := r.PathValue("token")
+	err := s.billing.ResetPassword(r.Context(), token, r.PostFormValue("password"))
+	if billing.ErrorCode(err) == billing.CodeNotFound {
+		return s.showSpentLink(w, r)
+	}
+	if wrong := fieldMessages(err); len(wrong) > 0 {
+		email, err := s.billing.ResetAddress(r.Context(), token)
+		if err != nil {
+			return err
+		}
+		return s.renderReset(w, r, http.StatusUnprocessableEntity, email, wrong["password"])
+	}
+	if err != nil {
+		return err
+	}
+	s.redirect(w, r, "/login?notice="+noticePasswordSet)
+	return nil
+}
+
+// verifyEmail notes that the address is its owner's.
+func (s *server) verifyEmail(w http.ResponseWriter, r *http.Request) error {
+	keepSecret(w)
+	err := s.billing.VerifyEmail(r.Context(), r.PathValue("token"))
+	props := views.LinkPageProps{
+		Layout: s.layout(r, views.SectionNone), Link: views.LinkButtonProps{Label: "Go on to the dashboard", Href: "/dashboard"},
+	}
+	if billing.ErrorCode(err) == billing.CodeNotFound {
+		return render(w, r, http.StatusNotFound, views.SpentLinkPage(props))
+	}
+	if err != nil {
+		return err
+	}
+	return render(w, r, http.StatusOK, views.VerifiedPage(props))
+}

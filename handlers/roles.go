@@ -1,0 +1,155 @@
+package handlers
+
+import (
+	"net/http"
+
+	"usher/billing"
+	"usher/views"
+)
+
+func (s *server) showRoles(w http.ResponseWriter, r *http.Request) error {
+	return s.rolesPage(w, r, http.StatusOK, billing.RoleDraft{}, views.RoleErrors{})
+}
+
+func (s *server) rolesPage(w http.ResponseWriter, r *http.Request, status int, draft billing.RoleDraft, wrong views.RoleErrors) error {
+	access := accessOf(r)
+	roles, err := s.billing.Roles(r.Context(), access)
+	if err != nil {
+		return err
+	}
+	held, err := s.holders(r)
+	if err != nil {
+		return err
+	}
+	props := views.RolesPageProps{Layout: s.layout(r, views.SectionOrganization), Organization: header(r, views.TabRoles)}
+	for _, role := range roles {
+		props.Roles = append(props.Roles, views.RoleRow{
+			ID: role.ID, Name: role.Name, BuiltIn: role.OrganizationID == "", CanManageMembers: role.CanManageMembers,
+			CanManageBilling: role.CanManageBilling, People: held[role.ID],
+			Changeable: access.CanManageMembers() && role.OrganizationID != "" && access.Covers(role),
+		})
+	}
+	if access.CanManageMembers() {
+		form := roleForm(access, billing.Role{}, draft, wrong)
+		props.Draft = &form
+	}
+	return render(w, r, status, views.RolesPage(props))
+}
+
+// holders counts who has which role.
+func (s *server) holders(r *http.Request) (map[string]int, error) {
+	members, err := s.billing.Members(r.Context(), accessOf(r))
+	if err != nil {
+		return nil, err
+	}
+	held := map[string]int{}
+	for _, member := range members {
+		held[member.Role.ID]++
+	}
+	return held, nil
+}
+
+func roleForm(a billing.Access, role billing.Role, draft billing.RoleDraft, wrong views.RoleErrors) views.RoleFormProps {
+	return views.RoleFormProps{
+		OrganizationID: a.Organization.ID, ID: role.ID, Name: draft.Name,
+		CanManageMembers: draft.CanManageMembers, CanManageBilling: draft.CanManageBilling,
+		MayGrantMembers: a.CanManageMembers(), MayGrantBilling: a.CanManageBilling(), Errors: wrong,
+	}
+}
+
+func roleDraft(r *http.Request) billing.RoleDraft {
+	return billing.RoleDraft{
+		Name: r.PostFormValue("name"), CanManageBilling: ticked(r, "canManageBilling"), CanManageMembers: ticked(r, "canManageMembers"),
+	}
+}
+
+func roleErrors(err error) views.RoleErrors {
+	return views.RoleErrors{Form: formMessage(err), Name: fieldMessages(err)["name"]}
+}
+
+// createRole makes a custom role.
+func (s *server) createRole(w http.ResponseWriter, r *http.Request) error {
+	draft := roleDraft(r)
+	_, err := s.billing.CreateRole(r.Context(), accessOf(r), draft)
+	if isRefusal(err) {
+		traceOf(r).failure = err
+		return s.rolesPage(w, r, refusalStatus(err), draft, roleErrors(err))
+	}
+	if err != nil {
+		return err
+	}
+	s.redirect(w, r, rolesTab+"&notice="+noticeRoleSaved)
+	return nil
+}
+
+// showRole shows a custom role's page. The built-in ones have none, since nothing about them can be changed.
+func (s *server) showRole(w http.ResponseWriter, r *http.Request) error {
+	role, err := s.customRole(r)
+	if err != nil {
+		return err
+	}
+	return s.rolePage(w, r, http.StatusOK, role, draftOf(role), views.RoleErrors{})
+}
+
+func (s *server) customRole(r *http.Request) (billing.Role, error) {
+	role, err := s.billing.Role(r.Context(), accessOf(r), r.PathValue("id"))
+	if err == nil && role.OrganizationID == "" {
+		err = billing.Errorf(billing.CodeConflict, billing.MessageRoleBuiltIn)
+	}
+	return role, err
+}
+
+func draftOf(role billing.Role) billing.RoleDraft {
+	return billing.RoleDraft{Name: role.Name, CanManageBilling: role.CanManageBilling, CanManageMembers: role.CanManageMembers}
+}
+
+func (s *server) rolePage(w http.ResponseWriter, r *http.Request, status int, role billing.Role, draft billing.RoleDraft, wrong views.RoleErrors) error {
+	held, err := s.holders(r)
+	if err != nil {
+		return err
+	}
+	return render(w, r, status, views.RolePage(views.RolePageProps{
+		Layout: s.layout(r, views.SectionOrganization), Organization: header(r, views.TabRoles),
+		Form: roleForm(accessOf(r), role, draft, wrong), Title: role.Name, People: held[role.ID],
+	}))
+}
+
+// changeRole changes a custom role.
+func (s *server) changeRole(w http.ResponseWriter, r *http.Request) error {
+	draft := roleDraft(r)
+	_, err := s.billing.ChangeRole(r.Context(), accessOf(r), r.PathValue("id"), draft)
+	if isRefusal(err) {
+		return s.refuseRole(w, r, draft, err)
+	}
+	if err != nil {
+		return err
+	}
+	s.redirect(w, r, rolesTab+"&notice="+noticeRoleSaved)
+	return nil
+}
+
+func (s *server) refuseRole(w http.ResponseWriter, r *http.Request, draft billing.RoleDraft, cause error) error {
+	traceOf(r).failure = cause
+	role, err := s.customRole(r)
+	if err != nil {
+		return err
+	}
+	return s.rolePage(w, r, refusalStatus(cause), role, draft, roleErrors(cause))
+}
+
+// deleteRole deletes a custom role that nobody holds.
+func (s *server) deleteRole(w http.ResponseWriter, r *http.Request) error {
+	err := s.billing.DeleteRole(r.Context(), accessOf(r), r.PathValue("id"))
+	if isRefusal(err) {
+		role, found := s.customRole(r)
+		if found != nil {
+			return found
+		}
+		return s.refuseRole(w, r, draftOf(role), err)
+	}
+	if err != nil {
+		return err
+	}
+	s.redirect(w, r, rolesTab+"&notice="+noticeRoleDeleted)
+	return nil
+}

@@ -1,0 +1,90 @@
+package handlers
+
+import (
+	"fmt"
+	"net/http"
+
+	"usher/views"
+)
+
+// settingsForm is what was typed, and what is wrong with it.
+type settingsForm struct {
+	name  *string // nil: as it is
+	wrong views.SettingsErrors
+}
+
+// showSettings shows what is about the viewer alone, whatever organization they work in.
+func (s *server) showSettings(w http.ResponseWriter, r *http.Request) error {
+	return s.settingsPage(w, r, http.StatusOK, settingsForm{})
+}
+
+func (s *server) settingsPage(w http.ResponseWriter, r *http.Request, status int, form settingsForm) error {
+	ctx, userID := r.Context(), visitOf(r).userID
+	user, err := s.billing.User(ctx, userID)
+	if err != nil {
+		return err
+	}
+	open, err := s.store.UserSessions(ctx, userID, s.sessions.Token(ctx))
+	if err != nil {
+		return err
+	}
+	props := views.SettingsPageProps{Layout: s.layout(r, views.SectionNone), Name: user.Name, Email: user.Email, Errors: form.wrong}
+	if form.name != nil {
+		props.Name = *form.name
+	}
+	for _, session := range open {
+		props.Sessions = append(props.Sessions, views.SessionRow{SignedInAt: session.ExpiresAt.Add(-sessionLifetime), Current: session.Current})
+	}
+	return render(w, r, status, views.SettingsPage(props))
+}
+
+// renameUser changes the viewer's name.
+func (s *server) renameUser(w http.ResponseWriter, r *http.Request) error {
+	typed := r.PostFormValue("name")
+	err := s.billing.RenameUser(r.Context(), visitOf(r).userID, typed)
+	if wrong := fieldMessages(err); len(wrong) > 0 {
+		return s.settingsPage(w, r, http.StatusUnprocessableEntity, settingsForm{name: &typed, wrong: views.SettingsErrors{Name: wrong["name"]}})
+	}
+	if err != nil {
+		return err
+	}
+	s.redirect(w, r, "/settings?notice="+noticeProfileSaved)
+	return nil
+}
+
+// changePassword changes the viewer's password and signs them out everywhere else: whoever had the old one has nothing.
+func (s *server) changePassword(w http.ResponseWriter, r *http.Request) error {
+	err := s.billing.ChangePassword(r.Context(), visitOf(r).userID, r.PostFormValue("current"), r.PostFormValue("password"))
+	if wrong := fieldMessages(err); len(wrong) > 0 {
+		return s.settingsPage(w, r, http.StatusUnprocessableEntity, settingsForm{wrong: views.SettingsErrors{Current: wrong["current"], Password: wrong["password"]}})
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.endOthers(r); err != nil {
+		return err
+	}
+	s.redirect(w, r, "/settings?notice="+noticePasswordNew)
+	return nil
+}
+
+// endOtherSessions signs the viewer out everywhere else.
+func (s *server) endOtherSessions(w http.ResponseWriter, r *http.Request) error {
+	if err := s.endOthers(r); err != nil {
+		return err
+	}
+	s.redirect(w, r, "/settings?notice="+noticeSessionsEnded)
+	return nil
+}
+
+// endOthers gives this browser a new token too: the old one may be what somebody else has.
+func (s *server) endOthers(r *http.Request) error {
+	ctx, userID := r.Context(), visitOf(r).userID
+	if err := s.sessions.RenewToken(ctx); err != nil {
+		return fmt.Errorf("renew session: %w", err)
+	}
+	if err := s.store.AttachUser(ctx, s.sessions.Token(ctx), userID); err != nil {
+		return fmt.Errorf("attach session: %w", err)
+	}
+	return s.store.EndOtherSessions(ctx, userID, s.sessions.Token(ctx))
+}
