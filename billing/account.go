@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/mail"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -160,8 +161,22 @@ func (s *Service) Organizations(ctx context.Context, userID string) ([]Organizat
 
 // Access reads who acts and with what role. Error: [ErrNotFound] where the user is no active member.
 func (s *Service) Access(ctx context.Context, userID, organizationID string) (Access, error) {
-	return s.store.Access(ctx, userID, organizationID)
+	access, err := s.store.Access(ctx, userID, organizationID)
+	if err != nil {
+		return access, err
+	}
+	now := s.now()
+	if seen := access.Member.LastSeenAt; seen == nil || now.Sub(*seen) > seenEvery {
+		// Being seen is worth no failed request.
+		if err := s.store.TouchMember(ctx, access.Member.ID, now); err != nil {
+			s.log.WarnContext(ctx, "note that a member was seen", "error", err)
+		}
+	}
+	return access, nil
 }
+
+// seenEvery is how exactly the pages tell when a member was last seen: a write now and then, not one with every request.
+const seenEvery = 10 * time.Minute
 
 // Members lists the organization's members by name.
 func (s *Service) Members(ctx context.Context, a Access) ([]Member, error) {

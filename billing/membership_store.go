@@ -11,6 +11,7 @@ type MembershipQueries interface {
 	Member(ctx context.Context, organizationID, memberID string) (Member, error)
 	MemberByUser(ctx context.Context, organizationID, userID string) (Member, error) // suspended ones too
 	UpdateMember(ctx context.Context, m Member) error                                // writes role, billable and status
+	TouchMember(ctx context.Context, memberID string, seenAt time.Time) error
 	DeleteMember(ctx context.Context, organizationID, memberID string) error
 	// CountOtherAdmins counts the active members but one who hold the built-in admin role.
 	CountOtherAdmins(ctx context.Context, organizationID, exceptMemberID string) (int, error)

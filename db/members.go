@@ -2,6 +2,7 @@ package db
 
 import (
 	"context"
+	"time"
 
 	"github.com/lib/pq"
 
@@ -75,4 +76,11 @@ const updateUserName = `update users set name = $2 where id = $1`
 // UpdateUserName implements [billing.MembershipQueries].
 func (q queries) UpdateUserName(ctx context.Context, userID, name string) error {
 	return q.execOne(ctx, "update user name", updateUserName, userID, name)
+}
+
+const touchMember = `update organization_members set last_seen_at = $2 where id = $1`
+
+// TouchMember implements [billing.MembershipQueries]. A member who is gone meanwhile is no error.
+func (q queries) TouchMember(ctx context.Context, memberID string, seenAt time.Time) error {
+	return q.exec(ctx, "touch member", touchMember, memberID, seenAt)
 }

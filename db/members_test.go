@@ -157,3 +157,17 @@ func TestOtherSessionsEnd(t *testing.T) {
 		wantEqual(t, found, lives)
 	}
 }
+
+func TestTouchMember(t *testing.T) {
+	t.Parallel()
+	store := newTestStore(t)
+	insertUserAndOrganization(t, store, "usr_1", "org_1")
+	must(t, store.InsertMember(t.Context(), billing.Member{
+		ID: "mem_1", OrganizationID: "org_1", UserID: "usr_1", Role: billing.Role{ID: billing.RoleMember}, Status: billing.MemberActive, JoinedAt: at(0),
+	}))
+	must(t, store.TouchMember(t.Context(), "mem_1", at(5)))
+	must(t, store.TouchMember(t.Context(), "mem_gone", at(5)))
+	member, err := store.Member(t.Context(), "org_1", "mem_1")
+	must(t, err)
+	wantEqual(t, *member.LastSeenAt, at(5))
+}

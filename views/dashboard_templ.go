@@ -314,7 +314,7 @@ func CreditsCard(p CreditsProps) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if !p.ResetsAt.IsZero() {
-			templ_7745c5c3_Err = dated("Renewed on", p.ResetsAt, "").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = dated("New credits on", p.ResetsAt, "").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
