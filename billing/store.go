@@ -26,6 +26,7 @@ type Queries interface {
 	RecoveryQueries
 	InvoiceQueries
 	CreditQueries
+	LimitQueries
 	MembershipQueries
 }
 

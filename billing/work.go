@@ -29,6 +29,7 @@ func (s *Service) Work(ctx context.Context) error {
 		if s.now().Sub(learned) >= learnInterval {
 			learned = s.now()
 			s.catchUpWithStripe(ctx)
+			s.forgetOldHits(ctx)
 		}
 		s.sweep(ctx)
 		select {
@@ -52,6 +53,13 @@ func (s *Service) sweep(ctx context.Context) {
 		}
 	})
 	group.Wait()
+}
+
+// forgetOldHits keeps the counts of the limits small.
+func (s *Service) forgetOldHits(ctx context.Context) {
+	if err := s.store.PruneHits(ctx, s.wall().Add(-longestWindow)); err != nil && ctx.Err() == nil {
+		s.log.WarnContext(ctx, "forget old counts", "error", err)
+	}
 }
 
 // catchUpWithStripe learns what the start could not.

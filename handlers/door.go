@@ -18,7 +18,7 @@ func (s *server) serve(rt route) http.Handler {
 	if rt.form == asset || rt.form == machine {
 		return s.direct(rt, s.withoutSession(rt))
 	}
-	steps := s.withSession(s.admit(rt, bodyLimit(rt, s.ownOrganization(rt, rt.handler))))
+	steps := s.withSession(s.admit(rt, bodyLimit(rt, s.ownOrganization(rt, s.limited(rt, rt.handler)))))
 	steps = s.refuseCrossOrigin(steps)
 	if rt.form == page {
 		steps = s.oneLoopbackName(steps)
@@ -94,7 +94,7 @@ func (s *server) admit(rt route, next handlerFunc) handlerFunc {
 		traceOf(r).visit = visit
 		setCaching(w.Header(), rt.form, visit)
 		if rt.signedOut != nil && !visit.signedIn() {
-			return bodyLimit(rt, rt.signedOut)(w, r)
+			return bodyLimit(rt, s.limited(rt, rt.signedOut))(w, r)
 		}
 		if err := rt.needs.check(visit); err != nil {
 			return err

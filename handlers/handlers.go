@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"time"
 
@@ -35,6 +36,9 @@ type Options struct {
 	ReturnURL string
 	// CheckoutOrigins are where the hosted pages live besides Stripe's own: the local Stripe, another API base, a custom domain.
 	CheckoutOrigins []string
+	// RateLimits turns on the limits of the routes that are guessed at; TrustedProxies are whose X-Forwarded-For is believed.
+	RateLimits     bool
+	TrustedProxies []netip.Prefix
 	// Remark and Links stand in the footer of every page: that this is a local Stripe, and where to look into it.
 	Remark string
 	Links  []views.LinkButtonProps
@@ -63,20 +67,22 @@ type SessionStore interface {
 
 // server holds what the handlers share. Nothing in it changes after New.
 type server struct {
-	billing     *billing.Service
-	sessions    *scs.SessionManager
-	store       SessionStore
-	ready       func(context.Context) error
-	baseURL     *url.URL
-	development bool
-	mailPage    bool
-	clock       Clock // nil: there is none to be put ahead
-	returnURL   string
-	remark      string
-	links       []views.LinkButtonProps
-	now         func() time.Time
-	rand        io.Reader
-	log         *slog.Logger
+	billing        *billing.Service
+	sessions       *scs.SessionManager
+	store          SessionStore
+	ready          func(context.Context) error
+	baseURL        *url.URL
+	development    bool
+	mailPage       bool
+	clock          Clock // nil: there is none to be put ahead
+	rateLimits     bool
+	returnURL      string
+	remark         string
+	links          []views.LinkButtonProps
+	now            func() time.Time
+	rand           io.Reader
+	log            *slog.Logger
+	trustedProxies []netip.Prefix
 	// How long a body may take to arrive, and Stripe to answer after a return.
 	bodyTimeout, returnTimeout time.Duration
 	crossOrigin                *http.CrossOriginProtection
@@ -91,8 +97,9 @@ func newServer(o Options) *server {
 		billing: o.Billing, ready: o.Ready, baseURL: o.BaseURL, development: o.Development, returnURL: o.ReturnURL,
 		remark: o.Remark, links: o.Links, now: o.Now, rand: o.Rand, log: o.Log,
 		bodyTimeout: bodyTimeout, returnTimeout: returnTimeout,
-		mailPage:    o.Development && o.MailPage,
-		clock:       o.Clock,
+		mailPage:   o.Development && o.MailPage,
+		clock:      o.Clock,
+		rateLimits: o.RateLimits, trustedProxies: o.TrustedProxies,
 		store:       o.Sessions,
 		sessions:    newSessions(o.Sessions, o.BaseURL),
 		crossOrigin: newCrossOriginProtection(o.BaseURL),

@@ -38,6 +38,8 @@ type route struct {
 	handler handlerFunc
 	// signedOut answers instead of the log-in page where nobody is signed in.
 	signedOut handlerFunc
+	// limits bound how often it may be asked, where limits are on.
+	limits []limit
 }
 
 // handlerFunc answers a request or returns why it can't; [server.fail] makes an answer of the error.
@@ -55,29 +57,29 @@ func (s *server) routes() []route {
 		{method: get, pattern: "/pricing", needs: public, handler: s.showPricing},
 
 		{method: get, pattern: "/signup", needs: public, handler: s.showSignUp},
-		{method: post, pattern: "/signup", needs: public, handler: s.createAccount},
+		{method: post, pattern: "/signup", needs: public, handler: s.createAccount, limits: []limit{signUps}},
 		{method: get, pattern: "/login", needs: public, handler: s.showLogIn},
-		{method: post, pattern: "/login", needs: public, handler: s.logIn},
+		{method: post, pattern: "/login", needs: public, handler: s.logIn, limits: []limit{logInByAddress, logInByEmail}},
 		{method: post, pattern: "/logout", needs: public, handler: s.logOut},
 		{method: get, pattern: "/forgot", needs: public, handler: s.showForgot},
-		{method: post, pattern: "/forgot", needs: public, handler: s.requestRecovery},
+		{method: post, pattern: "/forgot", needs: public, handler: s.requestRecovery, limits: []limit{recoveries}},
 		{method: get, pattern: "/reset/{token}", needs: public, handler: s.showReset},
-		{method: post, pattern: "/reset/{token}", needs: public, handler: s.resetPassword},
-		{method: get, pattern: "/verify/{token}", needs: public, handler: s.verifyEmail},
+		{method: post, pattern: "/reset/{token}", needs: public, handler: s.resetPassword, limits: []limit{tokens}},
+		{method: get, pattern: "/verify/{token}", needs: public, handler: s.verifyEmail, limits: []limit{tokens}},
 
 		{method: get, pattern: "/settings", needs: signedIn, handler: s.showSettings},
 		{method: post, pattern: "/settings/profile", needs: signedIn, handler: s.renameUser},
 		{method: post, pattern: "/settings/password", needs: signedIn, handler: s.changePassword},
 		{method: post, pattern: "/settings/sessions/end", needs: signedIn, handler: s.endOtherSessions},
 		{method: get, pattern: "/invite/{token}", needs: public, handler: s.showInvitation},
-		{method: post, pattern: "/invite/{token}", needs: public, handler: s.acceptInvitation},
+		{method: post, pattern: "/invite/{token}", needs: public, handler: s.acceptInvitation, limits: []limit{tokens}},
 
 		{method: get, pattern: "/dashboard", needs: member, handler: s.showDashboard},
 		{method: get, pattern: "/organization", needs: member, handler: s.showOrganization},
 		{method: post, pattern: "/organization/switch", needs: signedIn, handler: s.switchOrganization},
 		{method: post, pattern: "/organization", needs: memberAdmin, handler: s.renameOrganization},
 		{method: post, pattern: "/organization/leave", needs: member, handler: s.leaveOrganization},
-		{method: post, pattern: "/organization/invitations", needs: memberAdmin, handler: s.createInvitation},
+		{method: post, pattern: "/organization/invitations", needs: memberAdmin, handler: s.createInvitation, limits: []limit{invitations}},
 		{method: post, pattern: "/organization/invitations/{id}/resend", needs: memberAdmin, handler: s.resendInvitation},
 		{method: post, pattern: "/organization/invitations/{id}/revoke", needs: memberAdmin, handler: s.revokeInvitation},
 		{method: get, pattern: "/organization/members/{id}", needs: memberAdmin, handler: s.showMember},
@@ -88,10 +90,10 @@ func (s *server) routes() []route {
 		{method: post, pattern: "/organization/roles/{id}", needs: memberAdmin, handler: s.changeRole},
 		{method: post, pattern: "/organization/roles/{id}/delete", needs: memberAdmin, handler: s.deleteRole},
 		{method: get, pattern: "/organization/seats", needs: member, handler: s.showSeats},
-		{method: post, pattern: "/organization/seats/retry", needs: billingAdmin, handler: s.retrySeats},
+		{method: post, pattern: "/organization/seats/retry", needs: billingAdmin, handler: s.retrySeats, limits: []limit{seatRetries}},
 
-		{method: post, pattern: "/billing/checkout", needs: billingAdmin, handler: s.createCheckout, signedOut: s.rememberChoice},
-		{method: post, pattern: "/billing/portal", needs: billingAdmin, handler: s.createPortal},
+		{method: post, pattern: "/billing/checkout", needs: billingAdmin, handler: s.createCheckout, signedOut: s.rememberChoice, limits: []limit{checkouts}},
+		{method: post, pattern: "/billing/portal", needs: billingAdmin, handler: s.createPortal, limits: []limit{portals}},
 
 		{method: get, pattern: "/billing/invoices", needs: billingAdmin, handler: s.showInvoices},
 		{method: get, pattern: "/billing/invoices/{id}", needs: billingAdmin, handler: s.openInvoice},
@@ -102,9 +104,9 @@ func (s *server) routes() []route {
 		{method: post, pattern: "/api/v1/credits/consume", needs: member, form: api, handler: s.consumeCredits},
 
 		{method: get, pattern: "/billing/getSummary", needs: member, form: api, handler: s.getSummary},
-		{method: post, pattern: "/billing/createSubscriptionCheckout", needs: billingAdmin, form: api, handler: s.createSubscriptionCheckout},
-		{method: post, pattern: "/billing/createCustomerPortal", needs: billingAdmin, form: api, handler: s.createCustomerPortal},
-		{method: post, pattern: "/billing/retrySeatSync", needs: billingAdmin, form: api, handler: s.retrySeatSync},
+		{method: post, pattern: "/billing/createSubscriptionCheckout", needs: billingAdmin, form: api, handler: s.createSubscriptionCheckout, limits: []limit{checkouts}},
+		{method: post, pattern: "/billing/createCustomerPortal", needs: billingAdmin, form: api, handler: s.createCustomerPortal, limits: []limit{portals}},
+		{method: post, pattern: "/billing/retrySeatSync", needs: billingAdmin, form: api, handler: s.retrySeatSync, limits: []limit{seatRetries}},
 
 		{method: post, pattern: "/stripe/webhook", needs: webhook, form: machine, handler: s.receiveEvent},
 		{method: post, pattern: "/stripe-webhook", needs: webhook, form: machine, handler: s.receiveEvent},

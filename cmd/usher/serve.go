@@ -200,7 +200,7 @@ func (a *application) httpServer() *http.Server {
 	o := handlers.Options{
 		Billing: a.service, Sessions: a.session, Ready: a.store.Ready,
 		BaseURL: a.config.BaseURL, Development: !a.config.Production, MailPage: a.config.showsMail(), ReturnURL: a.config.ReturnURL,
-		Log: a.log,
+		RateLimits: a.config.RateLimits, TrustedProxies: a.config.TrustedProxies, Log: a.log,
 	}
 	if a.local != nil {
 		o.CheckoutOrigins = append(o.CheckoutOrigins, a.local.origin)

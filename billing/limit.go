@@ -1,0 +1,48 @@
+package billing
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Limit bounds how often somebody may do a thing.
+type Limit struct {
+	Name string // of the thing
+	Most int    // times
+	Per  time.Duration
+}
+
+// LimitQueries count what is limited, for all replicas together.
+type LimitQueries interface {
+	// CountHit counts one in the window that began then and returns how many there are in it. An older window of the key is forgotten.
+	CountHit(ctx context.Context, key string, window time.Time) (int, error)
+	// PruneHits forgets windows that began before.
+	PruneHits(ctx context.Context, before time.Time) error
+}
+
+// longestWindow is more than any limit's window: what is older counts for nothing.
+const longestWindow = 24 * time.Hour
+
+// Allow counts one and tells whether it is still within the limit. Windows are fixed: at the turn of one, up to twice as many pass. Error:
+// CodeRateLimited. A count that fails limits nobody: who signs in must not depend on it.
+func (s *Service) Allow(ctx context.Context, l Limit, who string) error {
+	window := s.wall().Truncate(l.Per)
+	hits, err := s.store.CountHit(ctx, l.Name+" "+who, window)
+	if err != nil {
+		s.log.WarnContext(ctx, "count for a limit", "limit", l.Name, "error", err)
+		return nil
+	}
+	if hits <= l.Most {
+		return nil
+	}
+	wait := max(window.Add(l.Per).Sub(s.wall()), time.Minute).Round(time.Minute)
+	return Errorf(CodeRateLimited, "That was tried often in a short time. Please try again in %s.", minutes(wait))
+}
+
+func minutes(d time.Duration) string {
+	if d <= time.Minute {
+		return "a minute"
+	}
+	return fmt.Sprintf("%d minutes", int(d/time.Minute))
+}

@@ -1,0 +1,23 @@
+package db
+
+import (
+	"context"
+	"time"
+)
+
+const countHit = `insert into rate_limits as r (key, window_start, hits) values ($1, $2, 1)
+	on conflict (key) do update set
+		hits = case when r.window_start = excluded.window_start then r.hits + 1 else 1 end, window_start = excluded.window_start
+	returning hits`
+
+// CountHit implements [billing.LimitQueries].
+func (q queries) CountHit(ctx context.Context, key string, window time.Time) (int, error) {
+	return get[int](ctx, q, "count hit", countHit, key, window)
+}
+
+const pruneHits = `delete from rate_limits where window_start < $1`
+
+// PruneHits implements [billing.LimitQueries].
+func (q queries) PruneHits(ctx context.Context, before time.Time) error {
+	return q.exec(ctx, "prune hits", pruneHits, before)
+}

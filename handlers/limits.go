@@ -1,0 +1,88 @@
+package handlers
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"usher/billing"
+)
+
+// limit bounds a route: how often, and for whom it is counted.
+type limit struct {
+	billing.Limit
+	who func(*server, *http.Request) string
+}
+
+// The limits of the routes that cost something or that are guessed at: whoever tries passwords, makes accounts or has mail sent. Addresses
+// have room for an office behind one; names have not.
+var (
+	logInByAddress = limit{billing.Limit{Name: "log-in by address", Most: 100, Per: 15 * time.Minute}, (*server).address}
+	logInByEmail   = limit{billing.Limit{Name: "log-in by e-mail", Most: 10, Per: 15 * time.Minute}, emailOf}
+	signUps        = limit{billing.Limit{Name: "sign-up", Most: 30, Per: time.Hour}, (*server).address}
+	recoveries     = limit{billing.Limit{Name: "recovery", Most: 30, Per: time.Hour}, (*server).address}
+	tokens         = limit{billing.Limit{Name: "token", Most: 60, Per: 15 * time.Minute}, (*server).address}
+	checkouts      = limit{billing.Limit{Name: "checkout", Most: 60, Per: time.Hour}, organizationOf}
+	portals        = limit{billing.Limit{Name: "portal", Most: 120, Per: time.Hour}, organizationOf}
+	seatRetries    = limit{billing.Limit{Name: "seat retry", Most: 60, Per: 15 * time.Minute}, organizationOf}
+	invitations    = limit{billing.Limit{Name: "invitation", Most: 200, Per: time.Hour}, organizationOf}
+)
+
+func emailOf(_ *server, r *http.Request) string {
+	return strings.ToLower(strings.TrimSpace(r.PostFormValue("email")))
+}
+
+func organizationOf(s *server, r *http.Request) string {
+	if v := visitOf(r); v.isMember() {
+		return v.access.Organization.ID
+	}
+	return s.address(r)
+}
+
+// limited refuses what is tried too often, where limits are on.
+func (s *server) limited(rt route, next handlerFunc) handlerFunc {
+	if !s.rateLimits || len(rt.limits) == 0 {
+		return next
+	}
+	return func(w http.ResponseWriter, r *http.Request) error {
+		for _, l := range rt.limits {
+			if err := s.billing.Allow(r.Context(), l.Limit, l.who(s, r)); err != nil {
+				return err
+			}
+		}
+		return next(w, r)
+	}
+}
+
+// address is where a request comes from: the peer, or, as long as that is a proxy of ours, whom it names in X-Forwarded-For. What lies
+// before the last stranger anybody can have written.
+func (s *server) address(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	forwarded := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(forwarded) - 1; i >= 0 && s.trusts(host); i-- {
+		named := strings.TrimSpace(forwarded[i])
+		if _, err := netip.ParseAddr(named); err != nil {
+			break
+		}
+		host = named
+	}
+	return host
+}
+
+func (s *server) trusts(host string) bool {
+	address, err := netip.ParseAddr(host)
+	if err != nil {
+		return false
+	}
+	for _, network := range s.trustedProxies {
+		if network.Contains(address.Unmap()) {
+			return true
+		}
+	}
+	return false
+}
