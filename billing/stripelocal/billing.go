@@ -22,6 +22,7 @@ func (a *act) assemble(sub *Subscription, reason string, items []*InvoiceItem, l
 		Base: Base{Created: a.nowFor(c)}, BillingReason: reason, Status: "draft",
 		CollectionMethod: sub.CollectionMethod, Currency: sub.Currency, Customer: sub.Customer, DaysUntilDue: sub.DaysUntilDue,
 		Metadata: map[string]string{}, Subscription: sub.ID, SubMetadata: sub.Metadata,
+		AutomaticTax: sub.AutomaticTax, MethodTypes: sub.MethodTypes,
 		PeriodStart: sub.CurrentPeriodStart, PeriodEnd: sub.CurrentPeriodStart, AutoAdvance: sub.Status != "unpaid" && !sub.ended(),
 	}
 	if reason == "subscription_cycle" || sub.CollectionMethod == "send_invoice" {
@@ -71,7 +72,10 @@ func (a *act) finalize(inv *Invoice) {
 	}
 	before := a.renderInvoice(inv)
 	at := a.nowOf(inv.Customer)
-	inv.Status, inv.FinalizedAt, inv.EffectiveAt, inv.FinalizesAt = "open", at, at, 0
+	inv.Status, inv.FinalizedAt, inv.FinalizesAt = "open", at, 0
+	if inv.EffectiveAt == 0 {
+		inv.EffectiveAt = at
+	}
 	if inv.CollectionMethod == "send_invoice" && inv.DueDate == 0 {
 		inv.DueDate = at + inv.DaysUntilDue*24*60*60
 	}
@@ -79,8 +83,9 @@ func (a *act) finalize(inv *Invoice) {
 	if inv.amountDue() > 0 {
 		inv.PaymentIntent = a.intentFor(inv).ID
 	}
-	a.emit("invoice.finalized", a.renderInvoice(inv))
-	a.emitUpdate("invoice.updated", before, a.renderInvoice(inv))
+	after := a.renderInvoice(inv)
+	a.emit("invoice.finalized", after)
+	a.emitUpdate("invoice.updated", before, after)
 	if inv.amountDue() == 0 {
 		a.markPaid(inv, 0)
 	}
@@ -106,7 +111,7 @@ func (a *act) numberInvoice(inv *Invoice) {
 
 // settleBalance works out what of an invoice the customer's balance takes: a
 // credit pays for it, a negative total becomes credit, and what is less than
-// can be charged is left for the next invoice (docs: customer credit balance).
+// can be charged is left for the next invoice (inferred).
 func (a *act) settleBalance(inv *Invoice) {
 	c, ok := a.state.Customers.get(inv.Customer)
 	if !ok {
@@ -180,10 +185,11 @@ func (a *act) tellAttempt(inv *Invoice, before object, result outcome, automatic
 		return
 	}
 	exhausted := automatic && a.planRetry(inv)
-	a.emitUpdate("invoice.updated", before, a.renderInvoice(inv))
-	a.emit("invoice.payment_failed", a.renderInvoice(inv))
+	after := a.renderInvoice(inv)
+	a.emitUpdate("invoice.updated", before, after)
+	a.emit("invoice.payment_failed", after)
 	if result == needsAction {
-		a.emit("invoice.payment_action_required", a.renderInvoice(inv))
+		a.emit("invoice.payment_action_required", after)
 	}
 	a.afterFailure(inv)
 	a.armInvoice(inv)
@@ -201,10 +207,11 @@ func (a *act) markPaid(inv *Invoice, received int64) {
 	if pi, ok := a.state.PaymentIntents.get(inv.PaymentIntent); ok && !inv.PaidOutOfBand {
 		inv.Charge = pi.LastCharge
 	}
-	a.emit("invoice.paid", a.renderInvoice(inv))
-	a.emitUpdate("invoice.updated", before, a.renderInvoice(inv))
+	after := a.renderInvoice(inv)
+	a.emit("invoice.paid", after)
+	a.emitUpdate("invoice.updated", before, after)
 	if !inv.PaidOutOfBand {
-		a.emit("invoice.payment_succeeded", a.renderInvoice(inv))
+		a.emit("invoice.payment_succeeded", after)
 	}
 	a.setDelinquent(inv.Customer, false)
 	a.afterPayment(inv)

@@ -9,7 +9,8 @@ import (
 // Decline is why a card said no.
 type Decline struct{ Code, DeclineCode, Message string }
 
-// testCard is one of Stripe's published test cards (docs: testing).
+// testCard is one of Stripe's test cards; their numbers, tokens and what comes
+// of each are inferred.
 type testCard struct {
 	number       string
 	token        string // pm_card_… without its prefix

@@ -8,11 +8,9 @@ import (
 // unpaid, and the money comes, or does not, later.
 
 const (
-	// bankDelay is how long a bank debit takes (docs: ACH Direct Debit: up to
-	// four business days).
+	// bankDelay is how long a bank debit takes (inferred).
 	bankDelay = 4 * 24 * 60 * 60
-	// bankGood and bankBad are published test account numbers (docs: ACH
-	// Direct Debit, testing).
+	// bankGood and bankBad are test account numbers (inferred).
 	bankGood = "000123456789"
 	bankBad  = "000222222227"
 )

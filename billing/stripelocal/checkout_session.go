@@ -27,6 +27,7 @@ type CheckoutSession struct {
 	PaymentIntent       string
 	IntentDescription   string
 	IntentMetadata      map[string]string
+	IntentReceipt       string // receipt_email
 	IntentShipping      *Shipping
 	FutureUsage         string
 	PaymentStatus       string
@@ -41,6 +42,7 @@ type CheckoutSession struct {
 	SubmitType          string
 	SuccessURL          string
 	TaxIDCollection     bool
+	TaxIDRequired       string
 	PhoneCollection     bool
 	Discount            *Discount
 	MethodTypes         []string
@@ -64,9 +66,9 @@ type CheckoutLine struct {
 
 const checkoutParams = "mode:payment|subscription|setup customer customer_email client_reference_id:200 success_url cancel_url " +
 	"line_items[]{price " + inlinePrice + "quantity:int adjustable_quantity{enabled:bool! minimum:int maximum:int}} metadata:map " +
-	"subscription_data{metadata:map trial_period_days:int trial_end:time description:500 billing_cycle_anchor:time proration_behavior:create_prorations|none trial_settings{end_behavior{missing_payment_method:cancel|create_invoice|pause!}!}} " +
+	"subscription_data{metadata:map trial_period_days:int trial_end:time description:500 trial_settings{end_behavior{missing_payment_method:cancel|create_invoice|pause!}!}} " +
 	"payment_intent_data{metadata:map description:1000 setup_future_usage:on_session|off_session receipt_email shipping{address{city country line1! line2 postal_code state}! carrier name! phone tracking_number}} " +
-	"allow_promotion_codes:bool discounts[]{coupon promotion_code} automatic_tax{enabled:bool! liability:any} billing_address_collection:auto|required currency " +
+	"allow_promotion_codes:bool discounts[]{coupon promotion_code} automatic_tax{enabled:bool!} billing_address_collection:auto|required currency " +
 	"customer_creation:always|if_required customer_update{address:auto|never name:auto|never shipping:auto|never} expires_at:time " + locales + " " +
 	"payment_method_collection:always|if_required payment_method_types[] phone_number_collection{enabled:bool!} " +
 	"submit_type:auto|book|donate|pay tax_id_collection{enabled:bool! required:if_supported|never} ui_mode:hosted|embedded "
@@ -130,6 +132,7 @@ func (cs *CheckoutSession) take(p params) {
 	p.setFlag("allow_promotion_codes", &cs.AllowPromotionCodes)
 	p.at("automatic_tax").setFlag("enabled", &cs.AutomaticTax)
 	p.at("tax_id_collection").setFlag("enabled", &cs.TaxIDCollection)
+	cs.TaxIDRequired = p.at("tax_id_collection").strOr("required", "never")
 	p.at("phone_number_collection").setFlag("enabled", &cs.PhoneCollection)
 	if p.has("payment_method_types") {
 		cs.MethodTypes = p.strs("payment_method_types")
@@ -142,6 +145,7 @@ func (cs *CheckoutSession) take(p params) {
 	sub.setNum("trial_end", &cs.SubTrialEnd)
 	sub.at("trial_settings").at("end_behavior").setStr("missing_payment_method", &cs.SubMissingMethod)
 	intent.setStr("description", &cs.IntentDescription)
+	intent.setStr("receipt_email", &cs.IntentReceipt)
 	intent.setShipping(&cs.IntentShipping)
 	intent.setStr("setup_future_usage", &cs.FutureUsage)
 }
@@ -194,7 +198,7 @@ func (a *act) listSessionLines(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.renderSessionLines(cs), nil
+	return pageOf(a.renderSessionLines(cs), in)
 }
 
 func (a *act) expireSessionCall(in *input) (any, error) {
@@ -265,7 +269,7 @@ func (a *act) renderSession(cs *CheckoutSession) object {
 		o["allow_promotion_codes"] = true
 	}
 	if cs.TaxIDCollection {
-		o["tax_id_collection"] = object{"enabled": true, "required": "never"}
+		o["tax_id_collection"] = object{"enabled": true, "required": cs.TaxIDRequired}
 	}
 	a.renderSessionMode(o, cs)
 	return o

@@ -28,6 +28,7 @@ func (l *local) promotion(coupon, code string, more ...func(*stripe.PromotionCod
 // A coupon's effect on the first three monthly invoices of a subscription at
 // 10.00: each line of the table is worked by hand.
 func TestCouponsOnInvoices(t *testing.T) {
+	t.Parallel()
 	cases := []struct {
 		name   string
 		coupon stripe.CouponParams
@@ -73,6 +74,7 @@ func TestCouponsOnInvoices(t *testing.T) {
 }
 
 func TestAnAmountOffIsSpreadOverTheLines(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	coupon := l.coupon(&stripe.CouponParams{AmountOff: stripe.Int64(100), Currency: stripe.String("usd"), Duration: stripe.String("once")})
 	a, b, c := l.price("a", 333, "month"), l.price("b", 333, "month"), l.price("c", 334, "month")
@@ -93,6 +95,7 @@ func TestAnAmountOffIsSpreadOverTheLines(t *testing.T) {
 }
 
 func TestPromotionCodesAtCheckout(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	half := l.coupon(&stripe.CouponParams{PercentOff: stripe.Float64(50), Duration: stripe.String("forever"), MaxRedemptions: stripe.Int64(1)})
 	code := l.promotion(half.ID, "HALF")
@@ -131,6 +134,7 @@ func TestPromotionCodesAtCheckout(t *testing.T) {
 }
 
 func TestCouponRules(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	l.coupon(&stripe.CouponParams{ID: stripe.String("SPRING"), PercentOff: stripe.Float64(10), Name: stripe.String("Spring")})
 	for name, p := range map[string]*stripe.CouponParams{
@@ -158,6 +162,7 @@ func TestCouponRules(t *testing.T) {
 }
 
 func TestTrialWithoutACard(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	cs := l.checkout(l.customer().ID, l.price("pro", 1000, "month").ID, 1, func(p *stripe.CheckoutSessionParams) {
 		p.PaymentMethodCollection = stripe.String("if_required")
@@ -192,6 +197,7 @@ func (l *local) once(more ...func(*stripe.CheckoutSessionParams)) *stripe.Checko
 }
 
 func TestABankDebitSettlesLater(t *testing.T) {
+	t.Parallel()
 	cases := map[string]struct {
 		account string
 		settle  func(*local, string)
@@ -230,6 +236,7 @@ func TestABankDebitSettlesLater(t *testing.T) {
 }
 
 func TestCheckoutCollectsWhatItIsAskedTo(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	c := l.customer()
 	cs := l.checkout(c.ID, l.price("pro", 1000, "month").ID, 1, func(p *stripe.CheckoutSessionParams) {
@@ -264,6 +271,7 @@ func TestCheckoutCollectsWhatItIsAskedTo(t *testing.T) {
 }
 
 func TestQuantitiesCanBeAdjustedWithinBounds(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	cs := l.checkout(l.customer().ID, l.price("pro", 1000, "month").ID, 2, func(p *stripe.CheckoutSessionParams) {
 		p.LineItems[0].AdjustableQuantity = &stripe.CheckoutSessionLineItemAdjustableQuantityParams{Enabled: stripe.Bool(true), Minimum: stripe.Int64(2), Maximum: stripe.Int64(5)}

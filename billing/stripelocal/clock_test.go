@@ -102,6 +102,7 @@ func (l *local) invoice(id string) *stripe.Invoice {
 }
 
 func TestTestClockAdvancesASubscription(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	k := l.onClock("pm_card_visa")
 	sub := k.subscribe(l.price("pro", 1000, "month").ID, 2)
@@ -155,6 +156,7 @@ func (l *local) allTypes() []string {
 }
 
 func TestTestClockKeepsItsBounds(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	k := l.onClock("pm_card_visa")
 	advance := func(to int64) error {
@@ -176,6 +178,7 @@ func TestTestClockKeepsItsBounds(t *testing.T) {
 }
 
 func TestListsLeaveTestClocksOut(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	k := l.onClock("pm_card_visa")
 	k.subscribe(l.price("pro", 1000, "month").ID, 1)
@@ -191,6 +194,7 @@ func TestListsLeaveTestClocksOut(t *testing.T) {
 }
 
 func TestDeletingATestClockDeletesItsCustomers(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	k := l.onClock("pm_card_visa")
 	sub := k.subscribe(l.price("pro", 1000, "month").ID, 1)
@@ -207,6 +211,7 @@ func TestDeletingATestClockDeletesItsCustomers(t *testing.T) {
 // A server that stops while a clock advances takes it to its target when it
 // starts again.
 func TestAnAdvancingClockSurvivesARestart(t *testing.T) {
+	t.Parallel()
 	path := t.TempDir() + "/state.json"
 	l := start(t, stripelocal.Options{StatePath: path})
 	k := l.onClock("pm_card_visa")

@@ -38,7 +38,7 @@ func (a *act) listSources(in *input) (any, error) {
 	}
 	return listing[*PaymentMethod]{
 		what: "source", table: a.state.PaymentMethods, rows: a.state.PaymentMethods.by("customer", c.ID),
-		keep: isSource, render: func(p *PaymentMethod) object { return renderCard(p) },
+		keep: func(p *PaymentMethod) bool { return isSource(p) && in.strOr("object", "card") == "card" }, render: func(p *PaymentMethod) object { return renderCard(p) },
 	}.page(in)
 }
 

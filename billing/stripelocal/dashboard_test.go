@@ -23,7 +23,7 @@ func TestDashboardShowsAndFilters(t *testing.T) {
 			t.Errorf("%s: %d, without %q", path, shown.status, want)
 		}
 	}
-	if narrowed := l.browse("GET", "/_usher/list/events?type=invoice.*", nil); strings.Contains(narrowed.body, "<td>customer.") {
+	if narrowed := l.browse("GET", "/_usher/list/events?type=invoice.*", nil); strings.Contains(narrowed.body, ">customer.") {
 		t.Error("other types are shown too")
 	}
 	if other := l.browse("GET", "/_usher/list/customers?q=nobody", nil); strings.Contains(other.body, sub.Customer.ID) {
@@ -33,6 +33,25 @@ func TestDashboardShowsAndFilters(t *testing.T) {
 		if gone := l.browse("GET", path, nil); gone.status != 404 {
 			t.Errorf("%s: %d", path, gone.status)
 		}
+	}
+}
+
+// On a narrow screen every row is a list of its own, each cell led by the name
+// of its column; what reads the page aloud still meets a table.
+func TestDashboardTablesBecomeListsWhereItIsNarrow(t *testing.T) {
+	l := start(t, stripelocal.Options{})
+	l.subscribed(3)
+	shown := l.browse("GET", "/_usher/list/invoices", nil).body
+	for _, want := range []string{`<table role="table">`, `<tr role="row">`, `<th scope="col" role="columnheader">Total</th>`, `<td role="cell" data-label="Total">$30.00</td>`} {
+		if !strings.Contains(shown, want) {
+			t.Errorf("without %s", want)
+		}
+	}
+	_, style, _ := strings.Cut(shown, "<style")
+	style, _, _ = strings.Cut(style, "</style>")
+	_, narrow, found := strings.Cut(style, "@media (max-width: 40rem)")
+	if !found || !strings.Contains(narrow, "attr(data-label)") || !strings.Contains(narrow, "white-space: normal") {
+		t.Errorf("the style has nothing for narrow screens: %s", narrow)
 	}
 }
 

@@ -150,7 +150,7 @@ func (a *act) discountInvoice(sub *Subscription, inv *Invoice, at int64) {
 func (a *act) takeOff(discounts []Discount, lines []InvoiceLine, at int64) []InvoiceDiscount {
 	left := make([]int64, len(lines))
 	for i, l := range lines {
-		if !l.Proration {
+		if !l.Proration && !l.Undiscountable {
 			left[i] = l.Amount
 		}
 	}

@@ -3,7 +3,7 @@ package stripelocal
 import "maps"
 
 // Dispute is a charge that its cardholder contests. Test cards bring it about,
-// and words in the evidence end it (docs: testing, disputes).
+// and words in the evidence end it (cards and words are inferred).
 type Dispute struct {
 	Base
 	Amount        int64

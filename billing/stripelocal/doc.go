@@ -26,11 +26,17 @@
 //
 // # Assumptions and divergences
 //
+// Where a comment names the docs, Stripe's documentation says so; what neither
+// it, nor stripe-go v79, nor the specification says is inferred, and called so.
+//
+//   - Inferred throughout: the wording of errors; numbers, tokens and outcomes of
+//     test cards and test bank accounts; how long a bank debit takes; smallest
+//     charges but for USD and JPY; a test clock's life of thirty days.
 //   - An incomplete subscription that is canceled, or whose Checkout session
 //     expires, becomes incomplete_expired and sends customer.subscription.deleted;
 //     one that reaches 23 hours sends customer.subscription.updated (inferred).
 //   - A parameter that Stripe knows and this package does not carry out is
-//     refused as parameter_unknown rather than silently ignored.
+//     refused as parameter_unknown, but for the few listed below.
 //   - Every API version is answered in the shapes of 2024-06-20.
 //   - Lists are ordered by insertion, which under test clocks may differ from
 //     the order of created.
@@ -45,13 +51,14 @@
 //     inferred). At most three customers a clock; nothing else is refused while
 //     one advances.
 //   - A refused renewal is tried again 1, 3, 5, 7, 9, 11, 13 and 14 days after the
-//     first refusal, where Stripe chooses the hours. After a refusal for good, a
-//     3-D Secure question or without a card the dates go by without an attempt
-//     until there is another card (docs: smart retries; attempt_count then stays:
+//     first refusal (inferred but for eight times in two weeks, of which Stripe
+//     chooses the hours). After a refusal for good, a 3-D Secure question or
+//     without a card the dates go by without an attempt until there is another
+//     card (docs: hard declines are not retried; which they are, and the rest:
 //     inferred). Only automatic attempts count, and the first of any kind.
 //   - What follows is the setting after_dunning, which begins as cancel. A
 //     past_due or unpaid subscription becomes active once its newest finalized
-//     invoice that is not void is paid or uncollectible (inferred for void).
+//     invoice that is not void is paid or uncollectible (inferred).
 //   - invoice.upcoming and trial_will_end come three days before; subscriptions of
 //     three days or less have no invoice.upcoming (inferred).
 //   - A change that begins a new period gives back the unused time of every item
@@ -69,8 +76,8 @@
 //     customer_balance_transactions.
 //   - Schedules begin at once. A step at the end of a period prorates nothing and
 //     an item keeps its id where the price, or else the place, is the same
-//     (inferred); a phase's collection_method and default_payment_method are
-//     checked and left alone.
+//     (inferred). What a phase says of metadata, description, collection_method
+//     and default_payment_method is set on entering it, and stays after it.
 //   - Refunds of the test cards for it settle or fail after five seconds; a failed
 //     one is taken off amount_refunded. refund.* events are not sent. A dispute
 //     comes right after its payment, can be answered once, and is lost after
@@ -89,14 +96,17 @@
 //     only subscriptions of one item, and passes the moment shown as
 //     proration_date, so that the amount confirmed is the amount billed. It does
 //     not offer to switch a plan that is set to end (inferred).
-//   - Portal sessions do not expire. subscription_update_confirm must name a price
+//   - Portal sessions do not expire, and outlive their configuration's activity;
+//     none is made with an inactive one. The portal has no login page.
+//     subscription_update_confirm must name a price
 //     of the configuration and the subscription's one item.
 //   - A coupon takes nothing off proration lines, where Stripe's carry the
 //     discount of what they prorate. An amount_off is spread over the lines by
 //     size, the last one taking what rounding leaves. Coupons of customers and of
 //     subscription items are refused as unknown parameters.
 //   - A session whose payment was tried once keeps its quantities and discount.
-//   - automatic_tax is accepted and asks for an address; no tax is ever added.
+//   - automatic_tax is shown as asked for, always complete, and in Checkout asks
+//     for an address; no tax is ever added.
 //   - Tax IDs: the pages take European VAT numbers and American EINs, the API a few
 //     kinds more; none is verified.
 //   - The delayed payment method is a bank debit in dollars, in payment mode. It
@@ -105,7 +115,8 @@
 //     under payment_method_types.
 //   - A minimum of 0 in adjustable_quantity is taken as 1.
 //   - A new card on the hosted invoice is attached to the customer where the
-//     intent is to be used again, and never becomes a default (inferred).
+//     intent is to be used again, with 3-D Secure or without, and never becomes a
+//     default (inferred).
 //   - GET of a deleted product is a 404, as the specification has no other answer;
 //     the id of a deleted product or coupon is not given again.
 //   - Deleting a customer lets its cards go without an event; nobody can use them
@@ -118,13 +129,37 @@
 //     payment_method.attached beside customer.source.created.
 //   - /v1/payment_pages takes what the official CLI sends and answers the session:
 //     no documentation names it.
-//   - Search sees changes at once. Its clauses are those of the documentation, ten
-//     at most, over customers, subscriptions, products and prices.
+//   - Search sees changes at once. Its clauses (inferred), ten at most, go over customers, subscriptions, products and prices.
 //   - An expand[] that leads nowhere is refused when the call has been carried out,
 //     where Stripe sees it before.
 //   - A price made in passing (price_data) stays where the call is refused later.
 //   - An empty text unsets a text parameter also where the specification does not
 //     say so.
+//
+// # Accepted without effect
+//
+// The first four because everything is charged the same way whoever is there,
+// and prices have no trials of their own; then any security code is right,
+// pages and scripts of Stripe's own read the rest, and no mail is sent. Names
+// within another parameter follow it after a dot. A test holds this list
+// against the code.
+//
+//   - POST /v1/subscriptions: off_session, trial_from_plan
+//   - POST /v1/subscriptions/{id}: off_session, trial_from_plan
+//   - POST /v1/subscription_items/{id}: off_session
+//   - POST /v1/invoices/{id}/pay: off_session
+//   - POST /v1/payment_methods: card.cvc
+//   - POST /v1/tokens: card.cvc
+//   - POST /v1/payment_intents: use_stripe_sdk
+//   - POST /v1/payment_intents/{id}/confirm: use_stripe_sdk
+//   - GET /v1/payment_intents/{id}: client_secret
+//   - POST /v1/setup_intents: use_stripe_sdk
+//   - POST /v1/setup_intents/{id}/confirm: use_stripe_sdk
+//   - GET /v1/setup_intents/{id}: client_secret
+//   - GET /v1/payment_pages/{id}: key, eid
+//   - POST /v1/payment_pages/{id}/confirm: key, eid
+//   - POST /v1/credit_notes: email_type
+//   - GET /v1/credit_notes/preview: email_type
 //
 // # Divergences from the specification
 //

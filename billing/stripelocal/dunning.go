@@ -6,8 +6,8 @@ import (
 )
 
 // What becomes of a subscription whose renewal was tried for the last time
-// (docs: smart retries, the account's setting). AfterDunningCancel is where a
-// new account begins.
+// (docs: smart retries, the account's setting). That a new account begins with
+// AfterDunningCancel is inferred.
 const (
 	AfterDunningCancel  = "cancel"
 	AfterDunningUnpaid  = "unpaid"
@@ -15,8 +15,8 @@ const (
 )
 
 // retryDays are when a refused payment is tried again, in days after the first
-// refusal: eight times in two weeks (docs: smart retries; Stripe chooses the
-// hours).
+// refusal: eight times in two weeks (docs: smart retries). Which days is
+// inferred: Stripe chooses the hours.
 func retryDays() []int64 { return []int64{1, 3, 5, 7, 9, 11, 13, 14} }
 
 // SetAfterDunning says what becomes of a subscription after the last retry:
@@ -97,7 +97,8 @@ func (x *Subscription) waitsFor(inv *Invoice) bool {
 
 // retry is the scheduled attempt. A card that said no for good, or that wants
 // its holder, is not asked again: the schedule goes on without an attempt until
-// there is another card (docs: smart retries, hard declines).
+// there is another card (docs: hard declines are not retried; that the dates go
+// by, and that a 3-D Secure question counts as one, is inferred).
 func (a *act) retry(inv *Invoice) {
 	pm, ok := a.methodFor(inv)
 	if ok && pm.ID != inv.RefusedMethod {
@@ -121,8 +122,8 @@ func (inv *Invoice) noteRefusal(pm *PaymentMethod, result outcome, decline *Decl
 	}
 }
 
-// hard says whether a bank's no is final (docs: smart retries: the decline
-// codes that are not retried).
+// hard says whether a bank's no is final. That some are is in the docs on smart
+// retries; which decline codes they are is inferred.
 func (d *Decline) hard() bool {
 	switch d.DeclineCode {
 	case "incorrect_number", "lost_card", "pickup_card", "stolen_card", "revocation_of_authorization",
@@ -181,8 +182,8 @@ func (a *act) afterPayment(inv *Invoice) {
 }
 
 // afterSettlement makes a past due or unpaid subscription active again where
-// the newest finalized invoice that was not voided is not owed any more (docs:
-// subscription statuses).
+// the newest finalized invoice that was not voided is not owed any more
+// (inferred).
 func (a *act) afterSettlement(sub *Subscription) {
 	if sub.Status != "past_due" && sub.Status != "unpaid" || a.owes(sub) {
 		return

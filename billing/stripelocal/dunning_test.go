@@ -21,6 +21,7 @@ func lapsed(t *testing.T, l *local, card string) (*clocked, *stripe.Subscription
 }
 
 func TestDunningTriesEightTimesInTwoWeeks(t *testing.T) {
+	t.Parallel()
 	for setting, want := range map[string]stripe.SubscriptionStatus{"cancel": "canceled", "unpaid": "unpaid", "past_due": "past_due"} {
 		t.Run(setting, func(t *testing.T) {
 			l := start(t, stripelocal.Options{})
@@ -52,6 +53,7 @@ func TestDunningTriesEightTimesInTwoWeeks(t *testing.T) {
 }
 
 func TestDunningEndsWithTheReason(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	k, sub, refused := lapsed(t, l, "pm_card_chargeCustomerFail")
 	k.advance(refused + 14*day)
@@ -65,6 +67,7 @@ func TestDunningEndsWithTheReason(t *testing.T) {
 }
 
 func TestANewCardEndsDunning(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	k, sub, refused := lapsed(t, l, "pm_card_chargeCustomerFail")
 	k.useCard("pm_card_visa")
@@ -79,6 +82,7 @@ func TestANewCardEndsDunning(t *testing.T) {
 
 // A card that asks for 3-D Secure on a renewal is not tried again by itself; its holder ends it.
 func TestAHardRefusalIsNotTriedAgain(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	k, sub, refused := lapsed(t, l, "pm_card_authenticationRequired")
 	if sub.Status != "past_due" || sub.LatestInvoice.PaymentIntent.Status != "requires_action" {
@@ -97,6 +101,7 @@ func TestAHardRefusalIsNotTriedAgain(t *testing.T) {
 }
 
 func TestUnpaidLivesAgainOnceThePaymentCame(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	if err := l.SetAfterDunning(stripelocal.AfterDunningUnpaid); err != nil {
 		t.Fatal(err)
@@ -116,6 +121,7 @@ func TestUnpaidLivesAgainOnceThePaymentCame(t *testing.T) {
 }
 
 func TestWritingOffEndsPastDue(t *testing.T) {
+	t.Parallel()
 	for name, end := range map[string]func(*local, string) (*stripe.Invoice, error){
 		"uncollectible": func(l *local, id string) (*stripe.Invoice, error) { return l.api.Invoices.MarkUncollectible(id, nil) },
 		"void":          func(l *local, id string) (*stripe.Invoice, error) { return l.api.Invoices.VoidInvoice(id, nil) },

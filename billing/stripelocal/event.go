@@ -1,7 +1,6 @@
 package stripelocal
 
 import (
-	"bytes"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -34,11 +33,11 @@ func eventResource() resource {
 }
 
 // emit says that something happened to an object. It is published when the act
-// ends; the object is taken as it is now.
+// ends; the object is taken as it is now, and is not to be changed any more.
 func (a *act) emit(kind string, o object) {
 	a.changed = true
 	a.pending = append(a.pending, &Event{
-		Base: Base{Created: a.at}, Type: kind, Object: encode(o),
+		Base: Base{Created: a.at}, Type: kind, Object: a.encoder.encodeOnce(o),
 		RequestID: a.cause.RequestID, IdempotencyKey: a.cause.IdempotencyKey,
 	})
 }
@@ -76,30 +75,6 @@ func changes(before, after object) object {
 		}
 	}
 	return out
-}
-
-// sameValue says whether two values are the same as JSON. Most are plain, and
-// need not be written to be compared.
-func sameValue(x, y any) bool {
-	switch x := x.(type) {
-	case string:
-		if y, ok := y.(string); ok {
-			return x == y
-		}
-	case bool:
-		if y, ok := y.(bool); ok {
-			return x == y
-		}
-	case int64:
-		if y, ok := y.(int64); ok {
-			return x == y
-		}
-	case nil:
-		if y == nil {
-			return true
-		}
-	}
-	return bytes.Equal(encode(x), encode(y))
 }
 
 func isHidden(v any) bool {

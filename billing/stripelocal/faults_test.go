@@ -39,6 +39,7 @@ func (l *local) customers() int {
 }
 
 func TestFaultsOfCalls(t *testing.T) {
+	t.Parallel()
 	cases := []struct {
 		kind   stripelocal.FaultKind
 		status int
@@ -90,6 +91,7 @@ func checkFault(t *testing.T, err error, status int, code string) {
 }
 
 func TestAStoredServerErrorSaysNotToRetry(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	l.fault(stripelocal.Fault{Kind: stripelocal.ServerError})
 	for i, replayed := range []string{"", "true"} {
@@ -109,6 +111,7 @@ func TestAStoredServerErrorSaysNotToRetry(t *testing.T) {
 }
 
 func TestASlowCallKeepsItsKeyInUse(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	l.fault(stripelocal.Fault{Kind: stripelocal.SlowCall, Path: "/v1/customers", Millis: 300})
 	first := make(chan error, 1)
@@ -130,6 +133,7 @@ func TestASlowCallKeepsItsKeyInUse(t *testing.T) {
 }
 
 func TestFaultsMatchAndRunOut(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	l.fault(stripelocal.Fault{Kind: stripelocal.RateLimited, Method: "GET", Path: "/v1/customers/*", Calls: 2})
 	c := must[*stripe.Customer](t)(l.newCustomer(""))
@@ -147,6 +151,7 @@ func TestFaultsMatchAndRunOut(t *testing.T) {
 }
 
 func TestRandomFaultsRepeatWithTheirSeed(t *testing.T) {
+	t.Parallel()
 	play := func(seed uint64) string {
 		l := start(t, stripelocal.Options{})
 		l.Faults().Seed(seed)
@@ -166,6 +171,7 @@ func TestRandomFaultsRepeatWithTheirSeed(t *testing.T) {
 }
 
 func TestRateLimit(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	l.Faults().LimitRate(3)
 	refused := 0
@@ -182,6 +188,7 @@ func TestRateLimit(t *testing.T) {
 }
 
 func TestFaultsOverHTTP(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	added := l.browse("POST", "/_usher/faults", url.Values{"kind": {"server_error"}, "method": {"POST"}, "path": {"/v1/**"}, "calls": {"5"}, "rate_limit": {"25"}, "seed": {"3"}})
 	if added.status != 200 || !strings.Contains(added.body, `"calls":5`) || !strings.Contains(added.body, `"rate_limit":25`) || !strings.Contains(added.body, `"seed":3`) {
@@ -211,6 +218,7 @@ func TestFaultsOverHTTP(t *testing.T) {
 }
 
 func TestFaultsOfDeliveries(t *testing.T) {
+	t.Parallel()
 	cases := []struct {
 		kind stripelocal.FaultKind
 		want []string // product names in order of arrival
@@ -258,6 +266,7 @@ func (in *inbox) names(n int) []string {
 }
 
 func TestReorderedDeliveriesChangePlaces(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	in := newInbox(t, 0)
 	l.EnsureWebhookEndpoint(in.url, testSecret, "product.created", "price.created")
@@ -272,6 +281,7 @@ func TestReorderedDeliveriesChangePlaces(t *testing.T) {
 }
 
 func TestADroppedDeliveryIsNotSuccessful(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	in := newInbox(t, 0)
 	l.EnsureWebhookEndpoint(in.url, testSecret, "product.*", "customer.*")
@@ -286,6 +296,7 @@ func TestADroppedDeliveryIsNotSuccessful(t *testing.T) {
 }
 
 func TestCheckoutDoesNotWaitForALostDelivery(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	var calls atomic.Int64
 	web := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { calls.Add(1) }))

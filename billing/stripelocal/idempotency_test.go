@@ -15,6 +15,7 @@ import (
 
 // TestOneKeyHasOneEffectHoweverManyAsk sends one call fifty times at once: whoever is not the first gets its answer, or is told to wait.
 func TestOneKeyHasOneEffectHoweverManyAsk(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	ids, problems := make(chan string, 50), make(chan error, 50)
 	var all sync.WaitGroup
@@ -46,6 +47,7 @@ func TestOneKeyHasOneEffectHoweverManyAsk(t *testing.T) {
 }
 
 func TestAKeyBelongsToOneCallForADay(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	call := func(key, email string) (*stripe.Customer, error) {
 		p := &stripe.CustomerParams{Email: stripe.String(email)}
@@ -87,6 +89,7 @@ func (l *local) postWithKey(path, key string) int {
 }
 
 func TestARefusalIsKeptUnderItsKeyAndAValidationErrorIsNot(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	pay := func(card string) (*stripe.PaymentIntent, error) {
 		p := intent(2000, card)

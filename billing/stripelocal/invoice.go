@@ -7,6 +7,7 @@ type Invoice struct {
 	AttemptCount     int64
 	Attempted        bool
 	AutoAdvance      bool
+	AutomaticTax     bool // shown only: no tax is ever added
 	BillingReason    string
 	Charge           string
 	CollectionMethod string
@@ -20,6 +21,7 @@ type Invoice struct {
 	DaysUntilDue     int64
 	DefaultMethod    string
 	Description      string
+	Descriptor       string
 	Discounts        []InvoiceDiscount
 	DueDate          int64
 	EffectiveAt      int64
@@ -31,6 +33,7 @@ type Invoice struct {
 	Footer           string
 	Lines            []InvoiceLine
 	Metadata         map[string]string
+	MethodTypes      []string
 	NextAttempt      int64
 	Number           string
 	OverdueTold      bool
@@ -68,6 +71,7 @@ type InvoiceLine struct {
 	Quantity         int64
 	Subscription     string
 	SubscriptionItem string
+	Undiscountable   bool
 }
 
 func invoiceResource() resource {
@@ -91,7 +95,7 @@ func invoiceResource() resource {
 			{"DELETE /v1/invoices/{id}", "", (*act).deleteInvoice},
 			{"GET /v1/invoices/{id}/lines", "limit:int starting_after ending_before", (*act).listInvoiceLines},
 			{"POST /v1/invoices/{id}/finalize", "auto_advance:bool", (*act).finalizeInvoiceCall},
-			{"POST /v1/invoices/{id}/pay", "paid_out_of_band:bool payment_method off_session:bool forgive:bool mandate? source", (*act).payInvoiceCall},
+			{"POST /v1/invoices/{id}/pay", "paid_out_of_band:bool payment_method off_session:bool source", (*act).payInvoiceCall},
 			{"POST /v1/invoices/{id}/send", "", (*act).sendInvoiceCall},
 			{"POST /v1/invoices/{id}/void", "", (*act).voidInvoiceCall},
 			{"POST /v1/invoices/{id}/mark_uncollectible", "", (*act).markUncollectibleCall},
@@ -278,16 +282,16 @@ func (a *act) renderInvoiceParty(inv *Invoice) object {
 func (inv *Invoice) renderConstants() object {
 	return object{
 		"account_tax_ids": nil, "application": nil, "application_fee_amount": nil,
-		"automatic_tax": object{"enabled": false, "liability": nil, "status": nil},
+		"automatic_tax": inv.renderTax(),
 		"custom_fields": nil, "default_source": nil, "default_tax_rates": []any{}, "discount": nil,
 		"discounts": []any{}, "from_invoice": nil, "issuer": object{"type": "self"},
 		"last_finalization_error": nil, "latest_revision": nil, "on_behalf_of": nil,
 		"payment_settings": object{
-			"default_mandate": nil, "payment_method_options": nil, "payment_method_types": nil,
+			"default_mandate": nil, "payment_method_options": nil, "payment_method_types": textsOrNull(inv.MethodTypes),
 		},
 		"post_payment_credit_notes_amount": inv.CreditedAfter, "pre_payment_credit_notes_amount": inv.CreditedBefore, "quote": nil,
 		"receipt_number": nil, "rendering": nil, "shipping_cost": nil, "shipping_details": nil,
-		"statement_descriptor": nil, "tax": nil, "total_discount_amounts": []any{}, "total_tax_amounts": []any{},
+		"statement_descriptor": orNull(inv.Descriptor), "tax": nil, "total_discount_amounts": []any{}, "total_tax_amounts": []any{},
 		"transfer_data": nil,
 	}
 }
@@ -304,7 +308,7 @@ func (a *act) renderLine(inv *Invoice, l InvoiceLine) object {
 	o := object{
 		"id": l.ID, "object": "line_item", "amount": l.Amount, "amount_excluding_tax": l.Amount,
 		"currency": inv.Currency, "description": orNull(l.Description), "discount_amounts": inv.lineDiscounts(l.ID),
-		"discountable": !l.Proration, "discounts": []any{}, "invoice": ref{"invoice", inv.ID}, "livemode": false,
+		"discountable": !l.Proration && !l.Undiscountable, "discounts": []any{}, "invoice": ref{"invoice", inv.ID}, "livemode": false,
 		"metadata": l.Metadata, "period": object{"end": l.PeriodEnd, "start": l.PeriodStart},
 		"plan": nil, "price": nil, "proration": l.Proration, "proration_details": l.renderProration(),
 		"quantity": l.Quantity, "subscription": ref{"subscription", l.Subscription}, "tax_amounts": []any{},

@@ -54,9 +54,12 @@ func checkPayable(inv *Invoice) error {
 
 func (a *act) payWith(inv *Invoice, in *input) error {
 	pm, ok := a.methodFor(inv)
-	if in.has("payment_method") {
+	for _, name := range []string{"source", "payment_method"} {
+		if !in.has(name) {
+			continue
+		}
 		var err error
-		if pm, err = a.usableMethod(in.str("payment_method"), "payment_method"); err != nil {
+		if pm, err = a.usableMethod(in.str(name), name); err != nil {
 			return err
 		}
 		ok = true

@@ -2,9 +2,9 @@ package stripelocal
 
 import "fmt"
 
-const invoiceParams = "auto_advance:bool automatic_tax{enabled:bool! liability:any} collection_method:charge_automatically|send_invoice " +
+const invoiceParams = "auto_advance:bool automatic_tax{enabled:bool!} collection_method:charge_automatically|send_invoice " +
 	"days_until_due:int default_payment_method? description:1500? due_date:time footer? metadata:map? number:26? " +
-	"payment_settings:any statement_descriptor:22 "
+	"payment_settings{payment_method_types[]?} statement_descriptor:22 "
 
 // createInvoice drafts an invoice by hand.
 func (a *act) createInvoice(in *input) (any, error) {
@@ -69,7 +69,14 @@ func (a *act) takeInvoice(inv *Invoice, p params) error {
 	if err := a.checkNumber(inv, p); err != nil {
 		return err
 	}
+	if err := checkMethodTypes(p.at("payment_settings")); err != nil {
+		return err
+	}
 	p.setFlag("auto_advance", &inv.AutoAdvance)
+	p.at("automatic_tax").setFlag("enabled", &inv.AutomaticTax)
+	p.at("payment_settings").setStrs("payment_method_types", &inv.MethodTypes)
+	p.setStr("statement_descriptor", &inv.Descriptor)
+	p.setNum("effective_at", &inv.EffectiveAt)
 	p.setStr("collection_method", &inv.CollectionMethod)
 	p.setNum("days_until_due", &inv.DaysUntilDue)
 	p.setStr("default_payment_method", &inv.DefaultMethod)

@@ -25,6 +25,9 @@ func unpaid(t *testing.T) (*local, *stripe.Subscription) {
 }
 
 func TestTheHostedInvoiceIsPaid(t *testing.T) {
+	t.Parallel()
+	// The two that were there, and what was entered, whether or not the bank asked.
+	cards := map[string]int{"with a new card": 3, "with 3-D Secure": 3, "with a kept card": 2}
 	for name, pay := range map[string]func(l *local, address, body string) page{
 		"with a new card": func(l *local, address, _ string) page { return l.browse("POST", address, newCard("4242424242424242")) },
 		"with 3-D Secure": func(l *local, address, _ string) page {
@@ -55,6 +58,9 @@ func TestTheHostedInvoiceIsPaid(t *testing.T) {
 			if done := pay(l, address, shown.body); done.status != 303 || !strings.HasSuffix(address, done.location) {
 				t.Fatalf("paying: %d %q %s", done.status, done.location, done.body)
 			}
+			if kept := l.cards(sub.Customer.ID); kept != cards[name] {
+				t.Errorf("%d cards are kept, want %d", kept, cards[name])
+			}
 			if after := l.subscription(sub.ID); after.Status != "active" || after.LatestInvoice.Status != "paid" {
 				t.Errorf("%s, invoice %s", after.Status, after.LatestInvoice.Status)
 			}
@@ -69,6 +75,40 @@ func TestTheHostedInvoiceIsPaid(t *testing.T) {
 	}
 }
 
+func (l *local) cards(customer string) int {
+	l.t.Helper()
+	n := 0
+	it := l.api.PaymentMethods.List(&stripe.PaymentMethodListParams{Customer: stripe.String(customer)})
+	for it.Next() {
+		n++
+	}
+	if it.Err() != nil {
+		l.t.Fatal(it.Err())
+	}
+	return n
+}
+
+// A card that was on the page when it was shown may be removed until it is sent.
+func TestTheHostedInvoiceDoesNotChargeARemovedCard(t *testing.T) {
+	t.Parallel()
+	l, sub := unpaid(t)
+	address, gone := sub.LatestInvoice.HostedInvoiceURL, must[*stripe.PaymentMethod](t)(l.api.PaymentMethods.Attach("pm_card_visa", &stripe.PaymentMethodAttachParams{Customer: stripe.String(sub.Customer.ID)}))
+	if shown := l.browse("GET", address, nil); !strings.Contains(shown.body, gone.ID) {
+		t.Fatalf("%s is not offered: %s", gone.ID, shown.body)
+	}
+	must[*stripe.PaymentMethod](t)(l.api.PaymentMethods.Detach(gone.ID, nil))
+	sent := l.browse("POST", address, url.Values{"card": {gone.ID}})
+	if sent.status != 422 || !strings.Contains(sent.body, "not kept any more") || strings.Contains(sent.body, gone.ID) || strings.Contains(sent.body, "cardNumber-error") {
+		t.Errorf("%d %s", sent.status, sent.body)
+	}
+	if _, err := l.api.Invoices.Pay(sub.LatestInvoice.ID, &stripe.InvoicePayParams{PaymentMethod: stripe.String(gone.ID)}); err == nil {
+		t.Error("the API takes the removed card")
+	}
+	if after := l.subscription(sub.ID); after.LatestInvoice.Status != "open" || l.cards(sub.Customer.ID) != 2 {
+		t.Errorf("invoice %s", after.LatestInvoice.Status)
+	}
+}
+
 func newCard(number string) url.Values {
 	fields := card(number)
 	fields.Set("card", "new")
@@ -76,6 +116,7 @@ func newCard(number string) url.Values {
 }
 
 func TestTheHostedInvoiceSaysWhatIsWrong(t *testing.T) {
+	t.Parallel()
 	l, sub := unpaid(t)
 	address := sub.LatestInvoice.HostedInvoiceURL
 	if bad := l.browse("POST", address, newCard("4242")); bad.status != 422 || !strings.Contains(bad.body, `id="cardNumber-error"`) || !strings.Contains(bad.body, `value="new" checked`) {

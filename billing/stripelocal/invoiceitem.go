@@ -20,6 +20,7 @@ type InvoiceItem struct {
 	SubscriptionItem string
 	CreditedInvoice  string
 	CreditedLines    []string
+	Undiscountable   bool
 }
 
 func invoiceItemResource() resource {
@@ -76,7 +77,7 @@ func (i *InvoiceItem) line() InvoiceLine {
 		Amount: i.Amount, Description: i.Description, InvoiceItem: i.ID, Kind: "invoiceitem", Metadata: i.Metadata,
 		PeriodStart: i.PeriodStart, PeriodEnd: i.PeriodEnd, Price: i.Price, Proration: i.Proration,
 		Quantity: i.Quantity, Subscription: i.Subscription, SubscriptionItem: i.SubscriptionItem,
-		CreditedInvoice: i.CreditedInvoice, CreditedLines: i.CreditedLines,
+		CreditedInvoice: i.CreditedInvoice, CreditedLines: i.CreditedLines, Undiscountable: i.Undiscountable,
 	}
 }
 
@@ -107,7 +108,7 @@ func (a *act) renderInvoiceItem(i *InvoiceItem) object {
 	o := object{
 		"id": i.ID, "object": "invoiceitem", "amount": i.Amount, "currency": i.Currency,
 		"customer": ref{"customer", i.Customer}, "date": i.Created, "description": orNull(i.Description),
-		"discountable": !i.Proration, "discounts": []any{}, "invoice": ref{"invoice", i.Invoice},
+		"discountable": !i.Proration && !i.Undiscountable, "discounts": []any{}, "invoice": ref{"invoice", i.Invoice},
 		"livemode": false, "metadata": i.Metadata, "period": object{"end": i.PeriodEnd, "start": i.PeriodStart},
 		"plan": nil, "price": nil, "proration": i.Proration, "quantity": i.Quantity,
 		"subscription": ref{"subscription", i.Subscription}, "tax_rates": []any{}, "test_clock": nil,

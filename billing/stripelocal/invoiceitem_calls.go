@@ -53,6 +53,7 @@ func (a *act) checkItemTarget(i *InvoiceItem, in *input) error {
 }
 
 func (a *act) takeInvoiceItem(i *InvoiceItem, p params) error {
+	i.Undiscountable = !p.flagOr("discountable", !i.Undiscountable)
 	p.setNum("quantity", &i.Quantity)
 	p.setStr("description", &i.Description)
 	p.setMetadata(&i.Metadata)

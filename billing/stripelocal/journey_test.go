@@ -12,6 +12,7 @@ import (
 )
 
 func TestCheckoutThroughTheHostedForm(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	in := newInbox(t, 0)
 	l.EnsureWebhookEndpoint(in.url, testSecret)
@@ -60,6 +61,7 @@ func wantEvents(t *testing.T, l *local, kinds ...string) {
 }
 
 func TestDeclinedCardLeavesAnIncompleteSubscriptionThatCanStillBePaid(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	cs := l.checkout(l.customer().ID, l.price("pro", 1000, "month").ID, 1)
 	if no := l.pay(cs.URL, "4000000000000002"); no.status != 422 || !strings.Contains(no.body, "Your card was declined.") {
@@ -86,6 +88,7 @@ func TestDeclinedCardLeavesAnIncompleteSubscriptionThatCanStillBePaid(t *testing
 }
 
 func TestBadInputComesBackBesideItsField(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	cs := l.checkout(l.customer().ID, l.price("pro", 1000, "month").ID, 1)
 	bad := l.browse("POST", cs.URL, url.Values{"email": {"x"}, "cardNumber": {"4242 4242 4242 4241"}, "cardExpiry": {"13/20"}, "cardCvc": {"1"}, "billingName": {"Ada"}})
@@ -100,6 +103,7 @@ func TestBadInputComesBackBesideItsField(t *testing.T) {
 }
 
 func TestThreeDSecure(t *testing.T) {
+	t.Parallel()
 	for answer, want := range map[string]struct {
 		location string
 		status   stripe.SubscriptionStatus
@@ -136,6 +140,7 @@ func TestThreeDSecure(t *testing.T) {
 }
 
 func TestTrialNeedsACardButNoMoney(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	cs := l.checkout(l.customer().ID, l.price("pro", 1000, "month").ID, 2, func(p *stripe.CheckoutSessionParams) {
 		p.SubscriptionData.TrialPeriodDays = stripe.Int64(14)
@@ -156,6 +161,7 @@ func TestTrialNeedsACardButNoMoney(t *testing.T) {
 }
 
 func TestSessionExpires(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	price, c := l.price("pro", 1000, "month").ID, l.customer().ID
 	called, left := l.checkout(c, price, 1), l.checkout(c, price, 1)
@@ -177,6 +183,7 @@ func TestSessionExpires(t *testing.T) {
 }
 
 func TestIncompleteExpiresAfter23Hours(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	cs := l.checkout(l.customer().ID, l.price("pro", 1000, "month").ID, 1)
 	l.pay(cs.URL, "4000000000000002")
@@ -187,6 +194,7 @@ func TestIncompleteExpiresAfter23Hours(t *testing.T) {
 }
 
 func TestCancelAndResume(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	sub := l.subscribed(1)
 	set := must[*stripe.Subscription](t)(l.api.Subscriptions.Update(sub.ID, &stripe.SubscriptionParams{CancelAtPeriodEnd: stripe.Bool(true)}))
@@ -218,6 +226,7 @@ func TestCancelAndResume(t *testing.T) {
 }
 
 func TestQuantityUpdate(t *testing.T) {
+	t.Parallel()
 	for behavior, want := range map[string]struct{ pending, invoiced int }{
 		"none": {0, 0}, "create_prorations": {2, 0}, "always_invoice": {0, 2},
 	} {
@@ -266,6 +275,7 @@ func lastEvent(t *testing.T, l *local, kind string) *stripe.Event {
 }
 
 func TestRenewal(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	sub := l.subscribed(2)
 	l.time.Store(sub.CurrentPeriodEnd + 3600)
@@ -276,6 +286,7 @@ func TestRenewal(t *testing.T) {
 }
 
 func TestPaymentMode(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	pack := must[*stripe.Price](t)(l.api.Prices.New(&stripe.PriceParams{
 		Currency: stripe.String("jpy"), UnitAmount: stripe.Int64(1500), ProductData: &stripe.PriceProductDataParams{Name: stripe.String("Credits")},
@@ -301,6 +312,7 @@ func TestPaymentMode(t *testing.T) {
 }
 
 func TestPortal(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	sub := l.subscribed(1)
 	open := func(config string) (*stripe.BillingPortalSession, error) {
@@ -340,6 +352,7 @@ func TestPortal(t *testing.T) {
 }
 
 func TestCustomerDeletionEndsItsSubscriptions(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	sub := l.subscribed(1)
 	must[*stripe.Customer](t)(l.api.Customers.Del(sub.Customer.ID, nil))

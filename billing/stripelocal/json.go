@@ -9,7 +9,7 @@ import (
 )
 
 // object is a rendered resource, or a part of one. Its values are those that
-// appendJSON knows. One that was rendered belongs to whoever asked for it.
+// an encoder knows. One that was rendered belongs to whoever asked for it.
 type object map[string]any
 
 // ref is a reference to another object: its id, null where empty, the whole
@@ -30,6 +30,13 @@ func orNull(s string) any {
 	return s
 }
 
+func textsOrNull(list []string) any {
+	if len(list) == 0 {
+		return nil
+	}
+	return list
+}
+
 func timeOrNull(t int64) any {
 	if t == 0 {
 		return nil
@@ -42,19 +49,17 @@ func listObject(url string, data []any, more bool) object {
 	return object{"object": "list", "data": data, "has_more": more, "url": url}
 }
 
-// encode writes a rendered value as JSON.
-func encode(v any) []byte { return appendJSON(nil, v) }
-
-func appendJSON(b []byte, v any) []byte {
+// append knows every type that a rendered value may have.
+func (e *encoder) append(b []byte, v any) []byte {
 	switch v := v.(type) {
 	case nil:
 		return append(b, "null"...)
 	case object:
-		return appendObject(b, v)
+		return e.appendObject(b, v)
 	case []any:
-		return appendList(b, v)
+		return appendList(e, b, v)
 	case []object:
-		return appendList(b, v)
+		return appendList(e, b, v)
 	case ref:
 		if v.id == "" {
 			return append(b, "null"...)
@@ -73,7 +78,7 @@ func appendJSON(b []byte, v any) []byte {
 	case map[string]string:
 		return appendMap(b, v)
 	case []string:
-		return appendList(b, v)
+		return appendList(e, b, v)
 	}
 	raw, err := json.Marshal(v)
 	if err != nil {
@@ -82,33 +87,15 @@ func appendJSON(b []byte, v any) []byte {
 	return append(b, raw...)
 }
 
-func appendList[T any](b []byte, list []T) []byte {
+func appendList[T any](e *encoder, b []byte, list []T) []byte {
 	b = append(b, '[')
 	for i, v := range list {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendJSON(b, v)
+		b = e.append(b, v)
 	}
 	return append(b, ']')
-}
-
-// appendObject writes id and object first, then the rest by name, as Stripe does.
-func appendObject(b []byte, o object) []byte {
-	b = append(b, '{')
-	first := true
-	for _, name := range orderedNames(o) {
-		if _, ok := o[name].(hidden); ok {
-			continue
-		}
-		if !first {
-			b = append(b, ',')
-		}
-		first = false
-		b = append(appendString(b, name), ':')
-		b = appendJSON(b, o[name])
-	}
-	return append(b, '}')
 }
 
 func orderedNames(o object) []string {

@@ -16,7 +16,12 @@ func TestStringsAreWrittenAsJSON(t *testing.T) {
 }
 
 func TestSameValueIsSameJSON(t *testing.T) {
-	values := []any{nil, "", "a", true, false, 0, int64(0), int64(1), 1, ref{}, ref{"customer", "a"}, object{"a": 1}, object{"a": int64(1)}, []any{}, []any{"a"}}
+	hide := hidden(func() any { return 1 })
+	values := []any{
+		nil, "", "a", true, false, 0, int64(0), int64(1), 1, ref{}, ref{"customer", "a"}, object{"a": 1}, object{"a": int64(1)}, []any{}, []any{"a"},
+		object{}, object{"b": hide}, object{"a": 1, "b": hide}, object{"a": 1, "b": nil}, object{"c": nil}, object{"a": object{"a": 1}}, []any{object{"a": 1}}, []object{{"a": 1}},
+		map[string]string{}, map[string]string(nil), map[string]string{"a": "b"}, object{"a": "b"}, []string{"a"}, json.RawMessage(`{"a":1}`),
+	}
 	for _, x := range values {
 		for _, y := range values {
 			if got, want := sameValue(x, y), string(encode(x)) == string(encode(y)); got != want {

@@ -37,6 +37,29 @@ func (l listing[T]) page(in *input) (any, error) {
 	return listObject(in.url, data, more), nil
 }
 
+// pageOf cuts a page out of a list that stands whole, in the order it has.
+func pageOf(whole object, in *input) (any, error) {
+	limit := in.numOr("limit", 10)
+	if err := checkLimit(limit); err != nil {
+		return nil, err
+	}
+	data, _ := whole["data"].([]any)
+	from, upTo := 0, len(data)
+	for at, shown := range data {
+		o, _ := shown.(object)
+		if o["id"] == in.str("starting_after") {
+			from = at + 1
+		}
+		if o["id"] == in.str("ending_before") {
+			upTo = at
+			from = max(0, at-int(limit))
+		}
+	}
+	end := min(upTo, from+int(limit))
+	whole["data"], whole["has_more"] = data[from:end], end < len(data) && !in.has("ending_before") || from > 0 && in.has("ending_before")
+	return whole, nil
+}
+
 func checkLimit(limit int64) error {
 	switch {
 	case limit < 1:

@@ -109,6 +109,7 @@ func (j *journey) renew(sub string) {
 
 // The whole life of a subscription, every request, answer and event held against the specification.
 func TestTheWholeJourney(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	l.time.Store(noon)
 	j := &journey{local: l, in: newInbox(t, 0)}
@@ -225,7 +226,8 @@ func (j *journey) refundAndDispute(customer, price string) {
 	j.step("refund", func() {
 		must[*stripe.Refund](j.t)(j.api.Refunds.New(&stripe.RefundParams{PaymentIntent: stripe.String(sub.LatestInvoice.PaymentIntent.ID)}))
 	}, "charge.refunded")
-	for evidence, end := range map[string]string{"winning_evidence": "charge.dispute.funds_reinstated", "losing_evidence": "charge.dispute.closed"} {
+	for _, end := range [][2]string{{"winning_evidence", "charge.dispute.funds_reinstated"}, {"losing_evidence", "charge.dispute.closed"}} {
+		evidence := end[0]
 		var d *stripe.Dispute
 		j.step("a contested payment", func() {
 			j.pay(j.checkout(customer, price, 1).URL, "4000000000000259")
@@ -237,7 +239,7 @@ func (j *journey) refundAndDispute(customer, price string) {
 		}, "checkout.session.completed", "charge.dispute.created", "charge.dispute.funds_withdrawn")
 		j.step("dispute, "+evidence, func() {
 			must[*stripe.Dispute](j.t)(j.api.Disputes.Update(d.ID, &stripe.DisputeParams{Evidence: &stripe.DisputeEvidenceParams{UncategorizedText: stripe.String(evidence)}}))
-		}, "charge.dispute.updated", end)
+		}, "charge.dispute.updated", end[1])
 	}
 }
 

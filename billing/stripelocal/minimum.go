@@ -1,7 +1,7 @@
 package stripelocal
 
 // minimumCharge is the least that can be charged in a currency, in minor units
-// (docs: supported currencies). Currencies whose least is not published with an
+// (docs, for USD and JPY; the others are inferred). Currencies whose least is not published with an
 // amount of their own have none here.
 func minimumCharge(currency string) int64 {
 	switch currency {

@@ -21,6 +21,7 @@ func bought(t *testing.T, card string) (*local, *stripe.Subscription, *stripe.Ch
 }
 
 func TestRefundsAddUp(t *testing.T) {
+	t.Parallel()
 	l, sub, ch := bought(t, "pm_card_visa")
 	first := must[*stripe.Refund](t)(l.api.Refunds.New(&stripe.RefundParams{Charge: stripe.String(ch.ID), Amount: stripe.Int64(1000), Reason: stripe.String("requested_by_customer")}))
 	if first.Status != "succeeded" || first.Amount != 1000 || first.PaymentIntent.ID != ch.PaymentIntent.ID {
@@ -47,6 +48,7 @@ func TestRefundsAddUp(t *testing.T) {
 }
 
 func TestRefundsThatEndLater(t *testing.T) {
+	t.Parallel()
 	for card, want := range map[string]struct {
 		first, last stripe.RefundStatus
 		left        int64
@@ -66,6 +68,7 @@ func TestRefundsThatEndLater(t *testing.T) {
 }
 
 func TestDisputesAreWonAndLost(t *testing.T) {
+	t.Parallel()
 	for evidence, want := range map[string]stripe.DisputeStatus{"winning_evidence": "won", "losing_evidence": "lost", "": "lost"} {
 		t.Run("evidence "+evidence, func(t *testing.T) {
 			l, _, ch := bought(t, "pm_card_createDispute")
@@ -96,6 +99,7 @@ func TestDisputesAreWonAndLost(t *testing.T) {
 }
 
 func TestADisputeIsAccepted(t *testing.T) {
+	t.Parallel()
 	l, _, _ := bought(t, "pm_card_createDisputeProductNotReceived")
 	list := l.api.Disputes.List(&stripe.DisputeListParams{})
 	if !list.Next() || list.Dispute().Reason != "product_not_received" {
@@ -107,6 +111,7 @@ func TestADisputeIsAccepted(t *testing.T) {
 }
 
 func TestCreditNotes(t *testing.T) {
+	t.Parallel()
 	l, sub, ch := bought(t, "pm_card_visa")
 	note := func(p stripe.CreditNoteParams) (*stripe.CreditNote, error) {
 		p.Invoice = stripe.String(sub.LatestInvoice.ID)
@@ -135,6 +140,7 @@ func TestCreditNotes(t *testing.T) {
 }
 
 func TestACreditNoteOnAnOpenInvoice(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	_, sub, _ := lapsed(t, l, "pm_card_chargeCustomerFail")
 	id := sub.LatestInvoice.ID
@@ -149,6 +155,7 @@ func TestACreditNoteOnAnOpenInvoice(t *testing.T) {
 }
 
 func TestAnInvoiceByHand(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	k := l.onClock("pm_card_visa")
 	item := func(amount int64) *stripe.InvoiceItem {
@@ -186,6 +193,7 @@ func TestAnInvoiceByHand(t *testing.T) {
 }
 
 func TestADraftIsDeletedAndItsItemsWaitAgain(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	k := l.onClock("pm_card_visa")
 	must[*stripe.InvoiceItem](t)(l.api.InvoiceItems.New(&stripe.InvoiceItemParams{Customer: stripe.String(k.customer), Amount: stripe.Int64(700), Currency: stripe.String("usd")}))
@@ -198,6 +206,7 @@ func TestADraftIsDeletedAndItsItemsWaitAgain(t *testing.T) {
 }
 
 func TestASentInvoiceFallsDue(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	k := l.onClock("")
 	sub := k.subscribe(l.priced("usd", 1000, "month"), 1, func(p *stripe.SubscriptionParams) {

@@ -73,7 +73,9 @@ func (a *act) paymentQuestion(pi *PaymentIntent) question {
 		return question{}
 	}
 	return question{amount: formatAmount(pi.Amount, pi.Currency), answer: func(passed bool) reply {
-		a.finishAuthentication(pi, passed)
+		if result, _ := a.finishAuthentication(pi, passed); result == paid {
+			a.keepCard(pi)
+		}
 		switch {
 		case pi.ReturnURL != "":
 			return seeOther(withQuery(pi.ReturnURL, url.Values{"payment_intent": {pi.ID}, "payment_intent_client_secret": {pi.Secret}, "redirect_status": {redirectStatus(passed)}}))

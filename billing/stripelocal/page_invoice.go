@@ -57,7 +57,12 @@ func (a *act) payInvoicePage(req *http.Request) reply {
 		return seeOther(req.URL.Path)
 	}
 	pm, kept := a.state.PaymentMethods.get(chosen)
-	if !kept || pm.Customer != inv.Customer {
+	kept = kept && pm.Customer == inv.Customer
+	if !kept && chosen != "" && chosen != newCard {
+		page.Alert = "That card is not kept any more. Choose another."
+		return mend("invoice", page)
+	}
+	if !kept {
 		if mark(page.Fields, entered.checkWhole(a.at)) {
 			page.Alert = "Some fields need another look."
 			return mend("invoice", page)
@@ -72,7 +77,9 @@ func (a *act) payInvoiceWith(inv *Invoice, pm *PaymentMethod, chosen string, ent
 	var refusal *Error
 	switch {
 	case err == nil:
-		a.keepInvoiceCard(inv, pm)
+		if pi, ok := a.state.PaymentIntents.get(inv.PaymentIntent); ok {
+			a.keepCard(pi)
+		}
 		return seeOther("/i/" + inv.ID)
 	case errors.As(err, &refusal) && refusal.Code == "invoice_payment_intent_requires_action":
 		return seeOther("/c/authenticate/" + inv.PaymentIntent)
@@ -82,11 +89,11 @@ func (a *act) payInvoiceWith(inv *Invoice, pm *PaymentMethod, chosen string, ent
 	return mend("invoice", page)
 }
 
-// keepInvoiceCard attaches a card that paid for a subscription, as the
-// intent's setup_future_usage asks for.
-func (a *act) keepInvoiceCard(inv *Invoice, pm *PaymentMethod) {
-	pi, ok := a.state.PaymentIntents.get(inv.PaymentIntent)
-	c, there := a.state.Customers.get(inv.Customer)
+// keepCard attaches a card that has paid, where the intent's setup_future_usage
+// asks for it; it makes no difference whether the bank asked a question first.
+func (a *act) keepCard(pi *PaymentIntent) {
+	pm, ok := a.state.PaymentMethods.get(pi.PaymentMethod)
+	c, there := a.state.Customers.get(pi.Customer)
 	if ok && there && pi.SetupFutureUsage != "" && !c.Deleted && pm.Customer == "" {
 		a.attach(pm, c)
 	}

@@ -233,7 +233,7 @@ func (a *act) portalSubscription(x *PortalSession, config *PortalConfiguration, 
 }
 
 // onlyItem is the one item of a subscription and its price; the portal does
-// not deal with several (docs: customer portal, limitations).
+// not deal with several (inferred).
 func (a *act) onlyItem(sub *Subscription) (*Price, *SubscriptionItem, bool) {
 	items := a.items(sub)
 	if len(items) != 1 {

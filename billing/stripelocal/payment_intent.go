@@ -4,6 +4,7 @@ package stripelocal
 type PaymentIntent struct {
 	Base
 	Automatic          bool   // automatic_payment_methods is on
+	Redirects          string // and whether it may redirect; empty: always
 	CaptureMethod      string // empty: the version's default
 	ConfirmationMethod string // empty: automatic
 	Descriptor         string
@@ -184,10 +185,17 @@ func (a *act) renderPaymentIntent(p *PaymentIntent) object {
 }
 
 func (p *PaymentIntent) renderAutomatic() any {
-	if !p.Automatic {
+	return renderAutomatic(p.Automatic, p.Redirects)
+}
+
+func renderAutomatic(on bool, redirects string) any {
+	switch {
+	case !on:
 		return nil
+	case redirects == "":
+		redirects = "always"
 	}
-	return object{"allow_redirects": "always", "enabled": true}
+	return object{"allow_redirects": redirects, "enabled": true}
 }
 
 func (p *PaymentIntent) confirmationMethod() string {

@@ -21,7 +21,7 @@ func paymentIntentRoutes() []route {
 		{"POST /v1/payment_intents/{id}", "amount:int currency " + intentChanges + "metadata:map? receipt_email? setup_future_usage:off_session|on_session? " + shippingFields + "? ", (*act).updatePaymentIntent},
 		{"POST /v1/payment_intents/{id}/confirm", "payment_method receipt_email? setup_future_usage:off_session|on_session? payment_method_types[] " +
 			"capture_method:automatic|automatic_async|manual " + shippingFields + "? " + intentConfirm, (*act).confirmPaymentIntent},
-		{"POST /v1/payment_intents/{id}/capture", "amount_to_capture:int final_capture:bool metadata:map? statement_descriptor:22 statement_descriptor_suffix:22", (*act).capturePaymentIntent},
+		{"POST /v1/payment_intents/{id}/capture", "amount_to_capture:int metadata:map? statement_descriptor:22 statement_descriptor_suffix:22", (*act).capturePaymentIntent},
 		{"POST /v1/payment_intents/{id}/cancel", "cancellation_reason:abandoned|duplicate|fraudulent|requested_by_customer", (*act).cancelPaymentIntent},
 	}
 }
@@ -39,7 +39,7 @@ func (a *act) createPaymentIntent(in *input) (any, error) {
 	}
 	pi := &PaymentIntent{
 		Amount: in.num("amount"), Currency: in.str("currency"), ConfirmationMethod: in.str("confirmation_method"),
-		CaptureMethod: in.str("capture_method"), Automatic: in.at("automatic_payment_methods").flag("enabled"),
+		CaptureMethod: in.str("capture_method"), Automatic: in.at("automatic_payment_methods").flag("enabled"), Redirects: in.at("automatic_payment_methods").str("allow_redirects"),
 	}
 	pi.take(in.params)
 	if pm != nil {
@@ -52,7 +52,7 @@ func (a *act) createPaymentIntent(in *input) (any, error) {
 	return a.confirmByCall(pi, in.params)
 }
 
-// smallestCharge is the least that may be charged, in minor units (docs: currencies, minimum and maximum charge amounts).
+// smallestCharge is the least that may be charged, in minor units (see minimumCharge).
 func smallestCharge(currency string) int64 { return max(1, minimumCharge(currency)) }
 
 func checkIntentAmount(p params) error {
@@ -79,10 +79,8 @@ func (a *act) checkIntent(p params, owner string) (*PaymentMethod, error) {
 		}
 		owner = c.ID
 	}
-	for _, kind := range p.strs("payment_method_types") {
-		if kind != "card" {
-			return nil, invalid("payment_intent_invalid_parameter", "payment_method_types", "The payment method type provided: "+kind+" is invalid. The local Stripe has cards only.")
-		}
+	if err := checkMethodTypes(p); err != nil {
+		return nil, err
 	}
 	if !p.has("payment_method") {
 		return nil, nil
@@ -92,6 +90,16 @@ func (a *act) checkIntent(p params, owner string) (*PaymentMethod, error) {
 		return nil, err
 	}
 	return pm, checkOwner(pm, owner)
+}
+
+// checkMethodTypes refuses kinds of payment that nobody could choose here.
+func checkMethodTypes(p params) error {
+	for _, kind := range p.strs("payment_method_types") {
+		if kind != "card" {
+			return invalid("payment_intent_invalid_parameter", p.name("payment_method_types"), "The payment method type provided: "+kind+" is invalid. The local Stripe has cards only.")
+		}
+	}
+	return nil
 }
 
 // checkOwner refuses a card that belongs to somebody else than who pays.
@@ -251,8 +259,8 @@ func (a *act) confirmByCall(pi *PaymentIntent, p params) (any, error) {
 		refusal.PaymentIntent, refusal.PaymentMethod, refusal.Charge = pi.ID, pm.ID, pi.LastCharge
 		return nil, refusal
 	}
-	if c, ok := a.state.Customers.get(pi.Customer); ok && result == paid && pi.SetupFutureUsage != "" {
-		a.attach(pm, c)
+	if result == paid {
+		a.keepCard(pi)
 	}
 	pm.Spent = pm.Customer == "" && result == paid
 	return a.renderPaymentIntent(pi), nil
@@ -283,6 +291,8 @@ func (a *act) capturePaymentIntent(in *input) (any, error) {
 		return nil, invalid("amount_too_large", "amount_to_capture", fmt.Sprintf("The amount to capture is not between 1 and the amount that can be captured, %d.", pi.Amount))
 	}
 	in.setMetadata(&pi.Metadata)
+	in.setStr("statement_descriptor", &pi.Descriptor)
+	in.setStr("statement_descriptor_suffix", &pi.DescriptorSuffix)
 	a.capture(pi, amount)
 	return a.renderPaymentIntent(pi), nil
 }

@@ -10,6 +10,7 @@ import (
 
 // What becomes of a paid change whose payment fails, by payment_behavior (API reference: update a subscription).
 func TestAChangeThatIsNotPaid(t *testing.T) {
+	t.Parallel()
 	cases := []struct {
 		payment  string
 		card     string
@@ -66,6 +67,7 @@ func waiting(t *testing.T) (*clocked, *stripe.Subscription) {
 }
 
 func TestAPendingUpdateIsAppliedOncePaid(t *testing.T) {
+	t.Parallel()
 	k, sub := waiting(t)
 	k.useCard("pm_card_visa")
 	must[*stripe.Invoice](t)(k.api.Invoices.Pay(sub.LatestInvoice.ID, nil))
@@ -76,6 +78,7 @@ func TestAPendingUpdateIsAppliedOncePaid(t *testing.T) {
 }
 
 func TestAPendingUpdateExpires(t *testing.T) {
+	t.Parallel()
 	k, sub := waiting(t)
 	k.advance(noon + 23*3600)
 	if got := k.subscription(sub.ID); got.Items.Data[0].Quantity != 1 || got.PendingUpdate != nil || got.LatestInvoice.Status != "void" {
@@ -85,12 +88,14 @@ func TestAPendingUpdateExpires(t *testing.T) {
 }
 
 func TestAPendingUpdateTakesOnlyWhatItCanHold(t *testing.T) {
+	t.Parallel()
 	k, sub := waiting(t)
 	_, err := k.quantity(sub, 5, payment("pending_if_incomplete"), func(p *stripe.SubscriptionParams) { p.Metadata = map[string]string{"a": "b"} })
 	wantError(t, err, 400, "", stripe.ErrorTypeInvalidRequest)
 }
 
 func TestSubscriptionItems(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	k := l.onClock("pm_card_visa")
 	sub := k.subscribe(l.priced("usd", 1000, "month"), 1)

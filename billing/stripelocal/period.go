@@ -4,7 +4,7 @@ import "time"
 
 // addIntervals is the moment n intervals after the anchor, in UTC. A day that
 // a month does not have becomes its last one; since it is always counted from
-// the anchor, the day comes back in the next longer month (docs: billing cycle).
+// the anchor, the day comes back in the next longer month (inferred).
 func addIntervals(anchor int64, interval string, n int64) int64 {
 	t := time.Unix(anchor, 0).UTC()
 	switch interval {

@@ -68,7 +68,7 @@ func portalConfigurationResource() resource {
 }
 
 func (a *act) createPortalConfiguration(in *input) (any, error) {
-	if err := a.checkPortalFeatures(in.at("features"), true); err != nil {
+	if err := a.checkPortal(in, true); err != nil {
 		return nil, err
 	}
 	x := &PortalConfiguration{
@@ -79,6 +79,14 @@ func (a *act) createPortalConfiguration(in *input) (any, error) {
 	a.state.PortalConfigs.insert(x)
 	a.emit("billing_portal.configuration.created", renderPortalConfiguration(x))
 	return renderPortalConfiguration(x), nil
+}
+
+// checkPortal refuses what this portal does not have.
+func (a *act) checkPortal(in *input, creating bool) error {
+	if in.at("login_page").flag("enabled") {
+		return invalid("", "login_page[enabled]", "The local Stripe has no login page for its portal.")
+	}
+	return a.checkPortalFeatures(in.at("features"), creating)
 }
 
 // checkPortalFeatures knows that a subscription_update must name its updates
@@ -172,7 +180,7 @@ func (a *act) getPortalConfiguration(in *input) (any, error) {
 func (a *act) updatePortalConfiguration(in *input) (any, error) {
 	x, err := a.portalConfigurationAt(in)
 	if err == nil {
-		err = a.checkPortalFeatures(in.at("features"), false)
+		err = a.checkPortal(in, false)
 	}
 	if err != nil {
 		return nil, err

@@ -78,10 +78,13 @@ func (a *act) configurationFor(in *input) (*PortalConfiguration, error) {
 		if !ok {
 			return nil, noSuch("configuration", in.str("configuration"), "configuration")
 		}
+		if !config.Active {
+			return nil, invalid("", "configuration", "The configuration `"+config.ID+"` is not active and cannot be used to create portal sessions.")
+		}
 		return config, nil
 	}
 	for _, config := range a.state.PortalConfigs.all {
-		if config.IsDefault {
+		if config.IsDefault && config.Active {
 			return config, nil
 		}
 	}

@@ -73,6 +73,7 @@ func hidden(body string) url.Values {
 }
 
 func TestPortalSwitchesThePlanForTheAmountShown(t *testing.T) {
+	t.Parallel()
 	p := newPortal(t, "always_invoice")
 	p.time.Add((p.sub.CurrentPeriodEnd - p.sub.CurrentPeriodStart) / 2)
 	home := p.open()
@@ -102,6 +103,7 @@ func TestPortalSwitchesThePlanForTheAmountShown(t *testing.T) {
 }
 
 func TestPortalKeepsToItsConfiguration(t *testing.T) {
+	t.Parallel()
 	p := newPortal(t, "none")
 	foreign := p.price("foreign", 1, "month")
 	p.features.SubscriptionUpdate.DefaultAllowedUpdates = stripe.StringSlice([]string{"price"})
@@ -130,6 +132,7 @@ func TestPortalKeepsToItsConfiguration(t *testing.T) {
 }
 
 func TestPortalCancelAsksOnce(t *testing.T) {
+	t.Parallel()
 	p := newPortal(t, "none")
 	p.features.SubscriptionCancel.CancellationReason = &stripe.BillingPortalConfigurationFeaturesSubscriptionCancelCancellationReasonParams{
 		Enabled: stripe.Bool(true), Options: stripe.StringSlice([]string{"too_expensive", "other"}),
@@ -151,6 +154,7 @@ func TestPortalCancelAsksOnce(t *testing.T) {
 }
 
 func TestPortalCancelsAtOnceWhereItIsSetSo(t *testing.T) {
+	t.Parallel()
 	p := newPortal(t, "none")
 	p.features.SubscriptionCancel.Mode = stripe.String("immediately")
 	p.features.SubscriptionCancel.ProrationBehavior = stripe.String("always_invoice")
@@ -166,6 +170,7 @@ func card(number string) url.Values {
 }
 
 func TestPortalCard(t *testing.T) {
+	t.Parallel()
 	p := newPortal(t, "none")
 	path := p.open() + "/payment-method"
 	if bad := p.browse("POST", path, card("4242")); bad.status != 422 || !strings.Contains(bad.body, `id="cardNumber-error"`) || !strings.Contains(bad.body, `value="11/41"`) {
@@ -204,6 +209,7 @@ func TestPortalCard(t *testing.T) {
 }
 
 func TestPortalDetails(t *testing.T) {
+	t.Parallel()
 	p := newPortal(t, "none")
 	path := p.open() + "/details"
 	bad := p.browse("POST", path, url.Values{"email": {"nobody"}, "name": {"Countess"}, "country": {"GBR"}, "taxId": {"?"}})
@@ -241,6 +247,7 @@ func flow(kind string, sub *stripe.Subscription, fill func(*stripe.BillingPortal
 }
 
 func TestDeepLinks(t *testing.T) {
+	t.Parallel()
 	cases := []struct {
 		kind string
 		fill func(*portal) func(*stripe.BillingPortalSessionFlowDataParams)
@@ -310,6 +317,7 @@ func TestDeepLinks(t *testing.T) {
 }
 
 func TestDeepLinksAreChecked(t *testing.T) {
+	t.Parallel()
 	p := newPortal(t, "none")
 	foreign := p.price("foreign", 1, "month")
 	config := must[*stripe.BillingPortalConfiguration](t)(p.api.BillingPortalConfigurations.New(&stripe.BillingPortalConfigurationParams{
@@ -333,6 +341,7 @@ func TestDeepLinksAreChecked(t *testing.T) {
 }
 
 func TestForeignSitesCannotPost(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	for site, want := range map[string]int{"cross-site": 403, "same-origin": 200} {
 		req, _ := http.NewRequest("POST", l.url+"/_usher/faults", strings.NewReader("kind=slow"))

@@ -1,10 +1,10 @@
 package stripelocal
 
 const (
-	detailParams = "items[]{id price quantity:int deleted:bool clear_usage:bool metadata:map?} proration_behavior:create_prorations|none|always_invoice " +
+	detailParams = "items[]{id price quantity:int deleted:bool metadata:map?} proration_behavior:create_prorations|none|always_invoice " +
 		"proration_date:time trial_end:when billing_cycle_anchor:now|unchanged cancel_at:time? cancel_at_period_end:bool cancel_now:bool"
-	previewParams  = "customer subscription discounts[]{coupon discount promotion_code}? automatic_tax{enabled:bool! liability:any} preview_mode:next|recurring subscription_details{" + detailParams + "} "
-	upcomingParams = previewParams + "subscription_items[]{id price quantity:int deleted:bool clear_usage:bool metadata:map?} " +
+	previewParams  = "customer subscription discounts[]{coupon discount promotion_code}? automatic_tax{enabled:bool!} preview_mode:next|recurring subscription_details{" + detailParams + "} "
+	upcomingParams = previewParams + "subscription_items[]{id price quantity:int deleted:bool metadata:map?} " +
 		"subscription_proration_behavior:create_prorations|none|always_invoice subscription_proration_date:time subscription_trial_end:when " +
 		"subscription_billing_cycle_anchor:now|unchanged subscription_cancel_at:time? subscription_cancel_at_period_end:bool subscription_cancel_now:bool "
 )
@@ -32,6 +32,17 @@ func (a *act) upcomingLines(in *input) (any, error) {
 }
 
 func (a *act) preview(in *input) (*Invoice, error) {
+	if in.str("preview_mode") == "recurring" {
+		return nil, invalid("", "preview_mode", "The local Stripe previews the next invoice only.")
+	}
+	inv, err := a.previewAsked(in)
+	if err == nil {
+		in.at("automatic_tax").setFlag("enabled", &inv.AutomaticTax)
+	}
+	return inv, err
+}
+
+func (a *act) previewAsked(in *input) (*Invoice, error) {
 	details := subscriptionDetails(in.params)
 	if in.has("subscription") {
 		sub, ok := a.state.Subscriptions.get(in.str("subscription"))

@@ -22,7 +22,7 @@ type Price struct {
 }
 
 const (
-	priceCore = "currency! unit_amount:int unit_amount_decimal:decimal recurring{interval:day|week|month|year! interval_count:int usage_type:licensed|metered aggregate_usage:last_during_period|last_ever|max|sum meter} tax_behavior:exclusive|inclusive|unspecified "
+	priceCore = "currency! unit_amount:int unit_amount_decimal:decimal recurring{interval:day|week|month|year! interval_count:int usage_type:licensed|metered} tax_behavior:exclusive|inclusive|unspecified "
 	priceMore = "active:bool nickname? transfer_lookup_key:bool "
 )
 
@@ -33,7 +33,7 @@ func priceResource() resource {
 			func(a *act, p *Price) object { return a.renderPrice(p) }),
 		routes: []route{
 			{"POST /v1/prices", priceCore + priceMore + "lookup_key:200 metadata:map billing_scheme:per_unit|tiered product product_data{active:bool id metadata:map name! statement_descriptor:22 tax_code unit_label:12}", (*act).createPrice},
-			{"GET /v1/prices", listParams + "active:bool currency lookup_keys[] product type:one_time|recurring recurring{interval:day|week|month|year usage_type:licensed|metered meter}", (*act).listPrices},
+			{"GET /v1/prices", listParams + "active:bool currency lookup_keys[] product type:one_time|recurring recurring{interval:day|week|month|year usage_type:licensed|metered}", (*act).listPrices},
 			{"GET /v1/prices/{id}", "", (*act).getPrice},
 			{"POST /v1/prices/{id}", priceMore + "lookup_key:200? metadata:map? tax_behavior:exclusive|inclusive|unspecified", (*act).updatePrice},
 		},

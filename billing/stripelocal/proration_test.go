@@ -48,6 +48,7 @@ func prorationCases() []prorationCase {
 }
 
 func TestProrationLines(t *testing.T) {
+	t.Parallel()
 	for _, c := range prorationCases() {
 		t.Run(strings.ReplaceAll(c.source, "/", " of "), func(t *testing.T) {
 			l := start(t, stripelocal.Options{})
@@ -85,6 +86,7 @@ func TestProrationLines(t *testing.T) {
 
 // What a preview shows is what the change and the renewal bill, to the minor unit (API reference: preview an invoice).
 func TestPreviewIsWhatIsBilled(t *testing.T) {
+	t.Parallel()
 	cases := []struct {
 		name     string
 		behavior string
@@ -165,6 +167,7 @@ func secondInvoice(t *testing.T, l *local, customer string) *stripe.Invoice {
 
 // create_preview is the same by POST.
 func TestCreatePreview(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	k := l.onClock("pm_card_visa")
 	sub := k.subscribe(l.priced("usd", 1000, "month"), 2)
@@ -182,6 +185,7 @@ func TestCreatePreview(t *testing.T) {
 
 // An interval change, free to paid and a moved anchor bill at once, also under none; anything else waits.
 func TestWhatBillsAtOnce(t *testing.T) {
+	t.Parallel()
 	cases := []struct {
 		name   string
 		from   float64
@@ -220,6 +224,7 @@ func TestWhatBillsAtOnce(t *testing.T) {
 
 // A new price means one seat unless the quantity is passed along (API reference: subscription items).
 func TestAPriceChangeResetsTheQuantity(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	k := l.onClock("pm_card_visa")
 	sub := k.subscribe(l.priced("usd", 1000, "month"), 5)
@@ -231,6 +236,7 @@ func TestAPriceChangeResetsTheQuantity(t *testing.T) {
 }
 
 func TestABalanceAndAMinimum(t *testing.T) {
+	t.Parallel()
 	cases := []struct {
 		name             string
 		currency         string

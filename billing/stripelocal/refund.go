@@ -32,7 +32,7 @@ func refundResource() resource {
 			}
 		},
 		routes: []route{
-			{"POST /v1/refunds", "charge payment_intent amount:int reason:duplicate|fraudulent|requested_by_customer metadata:map? refund_application_fee:bool reverse_transfer:bool", (*act).createRefund},
+			{"POST /v1/refunds", "charge payment_intent amount:int reason:duplicate|fraudulent|requested_by_customer metadata:map?", (*act).createRefund},
 			{"GET /v1/refunds", listParams + "charge payment_intent", (*act).listRefunds},
 			{"GET /v1/refunds/{id}", "", (*act).getRefund},
 			{"POST /v1/refunds/{id}", "metadata:map?", (*act).updateRefund},

@@ -1,8 +1,8 @@
 package stripelocal
 
 // Stripe tells of a trial's end, and of a renewal, this long before (docs:
-// trials; subscription webhooks, where the account's setting begins at three
-// days).
+// trials; that the account's setting for renewals begins at three days too is
+// inferred).
 const (
 	trialNotice   = 3 * 24 * 60 * 60
 	renewalNotice = 3 * 24 * 60 * 60

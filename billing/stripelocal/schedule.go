@@ -20,18 +20,21 @@ type Schedule struct {
 
 // SchedulePhase is what the subscription is from Start until End.
 type SchedulePhase struct {
-	Start     int64
-	End       int64
-	Items     []plannedItem // without ids
-	Metadata  map[string]string
-	Proration string
-	TrialEnd  int64
+	Start            int64
+	End              int64
+	Items            []plannedItem // without ids
+	CollectionMethod string        // empty leaves the subscription's, as below
+	DefaultMethod    string
+	Description      string
+	Metadata         map[string]string
+	Proration        string
+	TrialEnd         int64
 }
 
 const (
 	phaseParams = "phases[]{items[]{price! quantity:int metadata:map}! end_date:when iterations:int metadata:map " +
 		"proration_behavior:create_prorations|none|always_invoice trial:bool trial_end:when collection_method:charge_automatically|send_invoice " +
-		"default_payment_method description:500? billing_cycle_anchor:automatic|phase_start "
+		"default_payment_method description:500? "
 	scheduleParams = "end_behavior:cancel|none|release|renew metadata:map? "
 )
 
@@ -45,7 +48,7 @@ func scheduleResource() resource {
 			{"GET /v1/subscription_schedules", listParams + "customer canceled_at:range completed_at:range released_at:range scheduled:bool", (*act).listSchedules},
 			{"GET /v1/subscription_schedules/{id}", "", (*act).getSchedule},
 			{"POST /v1/subscription_schedules/{id}", phaseParams + "start_date:when} " + scheduleParams + "proration_behavior:create_prorations|none|always_invoice", (*act).updateSchedule},
-			{"POST /v1/subscription_schedules/{id}/release", "preserve_cancel_date:bool", (*act).releaseScheduleCall},
+			{"POST /v1/subscription_schedules/{id}/release", "", (*act).releaseScheduleCall},
 			{"POST /v1/subscription_schedules/{id}/cancel", "invoice_now:bool prorate:bool", (*act).cancelSchedule},
 		},
 	}
@@ -139,7 +142,7 @@ func (a *act) createScheduled(in *input) (any, error) {
 	if in.has("start_date") && in.str("start_date") != "now" && in.num("start_date") > now {
 		return nil, invalid("", "start_date", "The local Stripe has only schedules that begin at once.")
 	}
-	phases, err := a.phasesAsked(in, now, "")
+	phases, err := a.phasesAsked(in, c.ID, now, "")
 	if err != nil {
 		return nil, err
 	}
@@ -156,6 +159,7 @@ func (a *act) createScheduled(in *input) (any, error) {
 	if err := checkItems(items); err != nil {
 		return nil, err
 	}
+	phases[0].putOn(sub)
 	inv := a.startSubscription(sub, items, nil)
 	first := sub.Status == "incomplete"
 	if first {
@@ -176,7 +180,7 @@ func (a *act) updateSchedule(in *input) (any, error) {
 	phases := x.Phases
 	if in.has("phases") {
 		now := a.timeOn(sub.TestClock)
-		if phases, err = a.phasesAsked(in, now, sub.Currency); err != nil {
+		if phases, err = a.phasesAsked(in, sub.Customer, now, sub.Currency); err != nil {
 			return nil, err
 		}
 		if now < phases[0].Start || now >= phases[len(phases)-1].End {
@@ -203,13 +207,16 @@ func phaseAt(phases []SchedulePhase, now int64) int {
 }
 
 // phasesAsked reads phases[]: each begins where the one before it ends.
-func (a *act) phasesAsked(in *input, now int64, currency string) ([]SchedulePhase, error) {
+func (a *act) phasesAsked(in *input, customer string, now int64, currency string) ([]SchedulePhase, error) {
 	var out []SchedulePhase
 	begin := now
 	for _, p := range in.list("phases") {
-		phase, err := a.phaseAsked(p, begin, now, currency)
+		phase, err := a.phaseAsked(p, begin, now, p.strOr("currency", currency))
 		if err != nil {
 			return nil, err
+		}
+		if pm, ok := a.state.PaymentMethods.get(phase.DefaultMethod); phase.DefaultMethod != "" && (!ok || pm.Customer != customer) {
+			return nil, noSuch("PaymentMethod", phase.DefaultMethod, p.name("default_payment_method"))
 		}
 		if len(out) > 0 && phase.Start != begin {
 			return nil, invalid("", p.name("start_date"), "The start date of a phase must be the end date of the one before it.")
@@ -229,7 +236,10 @@ func (a *act) phaseAsked(p params, begin, now int64, currency string) (ScheduleP
 		}
 		return p.numOr(name, otherwise)
 	}
-	phase := SchedulePhase{Start: moment("start_date", begin), Metadata: p.metadata(), Proration: p.str("proration_behavior")}
+	phase := SchedulePhase{
+		Start: moment("start_date", begin), Metadata: p.metadata(), Proration: p.str("proration_behavior"),
+		CollectionMethod: p.str("collection_method"), DefaultMethod: p.str("default_payment_method"), Description: p.str("description"),
+	}
 	for _, i := range p.list("items") {
 		price, err := a.recurringPrice(i, "price")
 		if err != nil {

@@ -77,9 +77,28 @@ func (a *act) phaseChange(sub *Subscription, phase SchedulePhase, behavior strin
 
 // applyPhase brings the subscription to what a phase says now.
 func (a *act) applyPhase(sub *Subscription, phase SchedulePhase, behavior string) {
-	ch := a.phaseChange(sub, phase, behavior)
+	ch, before := a.phaseChange(sub, phase, behavior), a.renderSubscription(sub)
+	phase.putOn(sub)
 	if len(ch.items) > 0 || ch.trialEnd != 0 {
-		a.update(sub, a.plan(sub, ch), a.renderSubscription(sub), "")
+		a.update(sub, a.plan(sub, ch), before, "")
+		return
+	}
+	a.emitUpdate("customer.subscription.updated", before, a.renderSubscription(sub))
+}
+
+// putOn sets what a phase says beside items and trial; what it leaves out stays.
+func (p SchedulePhase) putOn(sub *Subscription) {
+	if p.CollectionMethod != "" {
+		sub.CollectionMethod = p.CollectionMethod
+	}
+	if p.DefaultMethod != "" {
+		sub.DefaultPaymentMethod = p.DefaultMethod
+	}
+	if p.Description != "" {
+		sub.Description = p.Description
+	}
+	if len(p.Metadata) > 0 {
+		sub.Metadata = p.Metadata
 	}
 }
 
@@ -138,9 +157,7 @@ func (a *act) enterNextPhase(sub *Subscription) {
 	}
 	x.Current++
 	a.putItems(sub, a.phaseItems(sub, x.Phases[x.Current]))
-	if sent := x.Phases[x.Current].Metadata; len(sent) > 0 {
-		sub.Metadata = sent
-	}
+	x.Phases[x.Current].putOn(sub)
 }
 
 // afterPhase tells of the step once the subscription has been told of.
@@ -260,8 +277,8 @@ func (a *act) renderPhase(p SchedulePhase) object {
 	}
 	return object{
 		"add_invoice_items": []any{}, "application_fee_percent": nil, "automatic_tax": object{"enabled": false, "liability": nil},
-		"billing_cycle_anchor": nil, "billing_thresholds": nil, "collection_method": nil, "coupon": nil, "currency": currency,
-		"default_payment_method": nil, "default_tax_rates": []any{}, "description": nil, "discounts": []any{},
+		"billing_cycle_anchor": nil, "billing_thresholds": nil, "collection_method": orNull(p.CollectionMethod), "coupon": nil, "currency": currency,
+		"default_payment_method": ref{"payment_method", p.DefaultMethod}, "default_tax_rates": []any{}, "description": orNull(p.Description), "discounts": []any{},
 		"end_date": p.End, "invoice_settings": nil, "items": items, "metadata": p.Metadata, "on_behalf_of": nil,
 		"proration_behavior": behavior, "start_date": p.Start, "transfer_data": nil, "trial_end": timeOrNull(p.TrialEnd),
 	}

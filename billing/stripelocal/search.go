@@ -77,7 +77,7 @@ func (s searching[T]) from(in *input) (int, error) {
 	return place(s.table.all, r.base().Seq) - 1, nil
 }
 
-// searchQuery is a parsed query (docs: search, query language): clauses that all or any must hold.
+// searchQuery is a parsed query (inferred): clauses that all or any must hold.
 type searchQuery struct {
 	any     bool
 	clauses []clause

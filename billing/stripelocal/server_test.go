@@ -18,6 +18,7 @@ import (
 )
 
 func TestCustomerKeepsOneResultPerIdempotencyKey(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	create := func(email string) (*stripe.Customer, error) {
 		p := &stripe.CustomerParams{Email: stripe.String(email)}
@@ -51,6 +52,7 @@ func wantError(t *testing.T, err error, status int, code stripe.ErrorCode, kind 
 }
 
 func TestErrorsAreStripes(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	unknown := &stripe.CustomerParams{}
 	unknown.AddExtra("nickname", "x")
@@ -80,6 +82,7 @@ func TestErrorsAreStripes(t *testing.T) {
 }
 
 func TestKeysAreChecked(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	for key, want := range map[string]int{"": 401, "sk_test_123": 401, "sk_live_1234567890": 401, "sk_test_1234": 200} {
 		req, _ := http.NewRequest("GET", l.url+"/v1/customers", nil)
@@ -96,6 +99,7 @@ func TestKeysAreChecked(t *testing.T) {
 }
 
 func TestPriceByLookupKey(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	old := l.price("pro_monthly", 1000, "month")
 	other := l.price("starter_monthly", 500, "month")
@@ -123,6 +127,7 @@ func TestPriceByLookupKey(t *testing.T) {
 }
 
 func TestListsPageThroughEverythingOnce(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	var made []string
 	for range 23 {
@@ -152,6 +157,7 @@ func TestListsPageThroughEverythingOnce(t *testing.T) {
 }
 
 func TestWebhookIsSignedAndComesAgainAfterA500(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	in := newInbox(t, 1)
 	l.EnsureWebhookEndpoint(in.url, testSecret, "customer.created")
@@ -203,6 +209,7 @@ func (l *local) until(what string, ok func() bool) {
 }
 
 func TestStateFileForgetsNothing(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "deep", "stripe.json")
 	l := start(t, stripelocal.Options{StatePath: path})
 	sub := l.subscribed(3)

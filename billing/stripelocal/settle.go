@@ -94,7 +94,7 @@ func (a *act) payOnce(cs *CheckoutSession, pm *PaymentMethod) (outcome, *Decline
 
 func (a *act) sessionIntent(cs *CheckoutSession, amount int64) *PaymentIntent {
 	pi := a.addIntent(&PaymentIntent{
-		Amount: amount, Currency: cs.Currency, Customer: cs.Customer, Description: cs.IntentDescription,
+		Amount: amount, Currency: cs.Currency, Customer: cs.Customer, Description: cs.IntentDescription, ReceiptEmail: cs.IntentReceipt,
 		Metadata: cs.IntentMetadata, SetupFutureUsage: cs.FutureUsage, Session: cs.ID, Shipping: cs.IntentShipping,
 	})
 	a.state.Sessions.change(cs, func() { cs.PaymentIntent = pi.ID })
@@ -152,7 +152,7 @@ func (a *act) beginFreeSubscription(cs *CheckoutSession, pm *PaymentMethod) {
 func (a *act) sessionSubscription(cs *CheckoutSession) *Subscription {
 	sub := &Subscription{
 		Customer: cs.Customer, Currency: cs.Currency, Metadata: cs.SubMetadata, Description: cs.SubDescription,
-		MissingMethod: cs.SubMissingMethod, CollectionMethod: "charge_automatically", FromCheckout: cs.ID,
+		MissingMethod: cs.SubMissingMethod, AutomaticTax: cs.AutomaticTax, CollectionMethod: "charge_automatically", FromCheckout: cs.ID,
 	}
 	c, _ := a.state.Customers.get(cs.Customer)
 	sub.TestClock = c.TestClock

@@ -3,7 +3,8 @@ package stripelocal
 // SetupIntent is a card saved for later without a charge.
 type SetupIntent struct {
 	Base
-	Automatic     bool // automatic_payment_methods is on
+	Automatic     bool   // automatic_payment_methods is on
+	Redirects     string // and whether it may redirect; empty: always
 	CancelReason  string
 	Customer      string
 	Description   string
@@ -95,7 +96,7 @@ func (a *act) getSetupIntent(in *input) (any, error) {
 
 func (a *act) renderSetupIntent(si *SetupIntent) object {
 	o := object{
-		"id": si.ID, "object": "setup_intent", "application": nil, "automatic_payment_methods": nil,
+		"id": si.ID, "object": "setup_intent", "application": nil, "automatic_payment_methods": renderAutomatic(si.Automatic, si.Redirects),
 		"cancellation_reason": orNull(si.CancelReason), "client_secret": si.Secret, "created": si.Created,
 		"customer": ref{"customer", si.Customer}, "description": orNull(si.Description), "flow_directions": nil,
 		"last_setup_error": nil, "latest_attempt": nil, "livemode": false, "mandate": nil,
@@ -104,9 +105,6 @@ func (a *act) renderSetupIntent(si *SetupIntent) object {
 		"payment_method_configuration_details": nil,
 		"payment_method_options":               object{"card": object{"mandate_options": nil, "network": nil, "request_three_d_secure": "automatic"}},
 		"payment_method_types":                 []any{"card"}, "single_use_mandate": nil, "status": si.Status, "usage": si.usage(),
-	}
-	if si.Automatic {
-		o["automatic_payment_methods"] = object{"allow_redirects": "always", "enabled": true}
 	}
 	if si.LastError != nil {
 		o["last_setup_error"] = a.renderDecline(si.LastError, si.LastMethod)

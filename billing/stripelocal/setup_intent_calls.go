@@ -26,7 +26,7 @@ func (a *act) createSetupIntent(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	si := &SetupIntent{Customer: in.str("customer"), Usage: in.str("usage"), Automatic: in.at("automatic_payment_methods").flag("enabled"), Metadata: map[string]string{}}
+	si := &SetupIntent{Customer: in.str("customer"), Usage: in.str("usage"), Automatic: in.at("automatic_payment_methods").flag("enabled"), Redirects: in.at("automatic_payment_methods").str("allow_redirects"), Metadata: map[string]string{}}
 	si.take(in.params, pm)
 	a.storeSetupIntent(si)
 	if !in.flag("confirm") {

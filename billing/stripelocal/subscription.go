@@ -10,6 +10,7 @@ type Subscription struct {
 	Customer             string
 	Status               string
 	Currency             string
+	AutomaticTax         bool // shown only: no tax is ever added
 	BillingCycleAnchor   int64
 	CancelAt             int64
 	CancelAtPeriodEnd    bool
@@ -28,6 +29,7 @@ type Subscription struct {
 	FromCheckout         string // the session that made it, while it is incomplete
 	LatestInvoice        string
 	Metadata             map[string]string
+	MethodTypes          []string
 	MissingMethod        string // what a trial's end without a card does
 	PendingSetup         string
 	PendingUpdate        *PendingUpdate
@@ -47,9 +49,9 @@ type Subscription struct {
 const subscriptionUpdateParams = "cancel_at:time? cancel_at_period_end:bool collection_method:charge_automatically|send_invoice " +
 	"days_until_due:int default_payment_method? description:500? metadata:map? off_session:bool " +
 	"payment_behavior:allow_incomplete|default_incomplete|error_if_incomplete|pending_if_incomplete " +
-	"payment_settings{save_default_payment_method:off|on_subscription payment_method_types[]? payment_method_options:any} " +
+	"payment_settings{save_default_payment_method:off|on_subscription payment_method_types[]?} " +
 	"proration_behavior:create_prorations|none|always_invoice " +
-	"trial_settings{end_behavior{missing_payment_method:cancel|create_invoice|pause!}!} automatic_tax{enabled:bool! liability:any} "
+	"trial_settings{end_behavior{missing_payment_method:cancel|create_invoice|pause!}!} automatic_tax{enabled:bool!} "
 
 const cancellationParams = "cancellation_details{comment? feedback:customer_service|low_quality|missing_features|other|switched_service|too_complex|too_expensive|unused?} "
 
@@ -211,7 +213,7 @@ func (a *act) renderSubscription(x *Subscription) object {
 	items := a.items(x)
 	o := object{
 		"id": x.ID, "object": "subscription", "application": nil, "application_fee_percent": nil,
-		"automatic_tax": object{"enabled": false, "liability": nil}, "billing_cycle_anchor": x.BillingCycleAnchor,
+		"automatic_tax": renderTax(x.AutomaticTax), "billing_cycle_anchor": x.BillingCycleAnchor,
 		"billing_cycle_anchor_config": nil, "billing_thresholds": nil, "cancel_at": timeOrNull(x.CancelAt),
 		"cancel_at_period_end": x.CancelAtPeriodEnd, "canceled_at": timeOrNull(x.CanceledAt),
 		"cancellation_details": object{
@@ -253,7 +255,7 @@ func (x *Subscription) renderPaymentSettings() object {
 	if save == "" {
 		save = "off"
 	}
-	return object{"payment_method_options": nil, "payment_method_types": nil, "save_default_payment_method": save}
+	return object{"payment_method_options": nil, "payment_method_types": textsOrNull(x.MethodTypes), "save_default_payment_method": save}
 }
 
 func (a *act) renderItems(x *Subscription, items []*SubscriptionItem) object {

@@ -22,7 +22,7 @@ func subscriptionItemResource() resource {
 			{"GET /v1/subscription_items/{id}", "", (*act).getSubscriptionItem},
 			{"POST /v1/subscription_items", itemParams + "subscription! price!", (*act).createSubscriptionItem},
 			{"POST /v1/subscription_items/{id}", itemParams + "price off_session:bool", (*act).updateSubscriptionItem},
-			{"DELETE /v1/subscription_items/{id}", "clear_usage:bool proration_behavior:create_prorations|none|always_invoice proration_date:time", (*act).deleteSubscriptionItem},
+			{"DELETE /v1/subscription_items/{id}", "proration_behavior:create_prorations|none|always_invoice proration_date:time", (*act).deleteSubscriptionItem},
 		},
 	}
 }

@@ -75,7 +75,7 @@ func (a *act) newItems(in params) ([]newItem, error) {
 }
 
 // checkItems holds the items of one subscription together: one currency, one
-// interval, no price twice (docs: subscriptions with multiple products).
+// interval, no price twice (inferred).
 func checkItems(items []newItem) error {
 	seen := map[string]bool{}
 	for i, item := range items {
@@ -121,8 +121,13 @@ func (a *act) takeSubscription(sub *Subscription, p params) error {
 			return noSuch("PaymentMethod", id, "default_payment_method")
 		}
 	}
+	if err := checkMethodTypes(p.at("payment_settings")); err != nil {
+		return err
+	}
 	p.setStr("default_payment_method", &sub.DefaultPaymentMethod)
 	p.setStr("description", &sub.Description)
+	p.at("automatic_tax").setFlag("enabled", &sub.AutomaticTax)
+	p.at("payment_settings").setStrs("payment_method_types", &sub.MethodTypes)
 	p.setStr("collection_method", &sub.CollectionMethod)
 	p.setNum("days_until_due", &sub.DaysUntilDue)
 	p.at("payment_settings").setStr("save_default_payment_method", &sub.SaveDefault)

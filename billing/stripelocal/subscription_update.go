@@ -3,7 +3,7 @@ package stripelocal
 import "fmt"
 
 // planParams are the parameters of an update that the billing plan is made of.
-const planParams = "items[]{id price " + inlineRecurring + "quantity:int deleted:bool clear_usage:bool metadata:map?} proration_date:time " +
+const planParams = "items[]{id price " + inlineRecurring + "quantity:int deleted:bool metadata:map?} proration_date:time " +
 	"trial_end:when billing_cycle_anchor:now|unchanged add_invoice_items[]{price! quantity:int} "
 
 func (a *act) updateSubscription(in *input) (any, error) {

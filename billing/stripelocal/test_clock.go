@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Published bounds of test clocks (docs: test clocks; three customers: public
-// issue threads).
+// Bounds of test clocks (two intervals: docs, test clocks; three customers:
+// public issue threads; a life of thirty days: inferred).
 const (
 	clockLife      = 30 * 24 * 60 * 60
 	clockCustomers = 3

@@ -44,6 +44,9 @@ func (a *act) resumeSubscription(in *input) (any, error) {
 		return nil, invalid("", "", "This subscription has no items to resume.")
 	}
 	now := a.timeOn(sub.TestClock)
+	if date := in.num("proration_date"); in.has("proration_date") && (date < sub.CurrentPeriodStart || date > now) {
+		return nil, invalid("", "proration_date", "Cannot specify `proration_date` outside of the current billing period.")
+	}
 	a.changeSubscription(sub, func() {
 		if in.strOr("billing_cycle_anchor", "now") == "now" {
 			sub.BillingCycleAnchor = now
@@ -51,7 +54,7 @@ func (a *act) resumeSubscription(in *input) (any, error) {
 		sub.CurrentPeriodStart, sub.CurrentPeriodEnd = now, periodAfter(sub.BillingCycleAnchor, price, now)
 		sub.ResumeBy = now + incompleteLife
 	})
-	inv := a.assemble(sub, "subscription_update", a.pendingItems(sub), a.resumeLines(sub, price, in.str("proration_behavior")))
+	inv := a.assemble(sub, "subscription_update", a.pendingItems(sub), a.resumeLines(sub, price, in.numOr("proration_date", now), in.str("proration_behavior")))
 	a.issue(sub, inv)
 	a.armSubscription(sub)
 	a.finalizeAndCollect(inv)
@@ -60,10 +63,10 @@ func (a *act) resumeSubscription(in *input) (any, error) {
 
 // resumeLines bill the period that a resume begins: all of it, or the part
 // that is left where the anchor stays.
-func (a *act) resumeLines(sub *Subscription, price *Price, behavior string) []InvoiceLine {
+func (a *act) resumeLines(sub *Subscription, price *Price, from int64, behavior string) []InvoiceLine {
 	lines := a.cycleLines(sub)
 	length := sub.CurrentPeriodEnd - addIntervals(sub.CurrentPeriodEnd, price.Interval, -price.IntervalCount)
-	left := sub.CurrentPeriodEnd - sub.CurrentPeriodStart
+	left := sub.CurrentPeriodEnd - from
 	if sub.BillingCycleAnchor == sub.CurrentPeriodStart || left >= length {
 		return lines
 	}

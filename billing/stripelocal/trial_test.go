@@ -19,6 +19,7 @@ func missingMethod(what string) func(*stripe.SubscriptionParams) {
 }
 
 func TestATrialIsAnnouncedAndEndsBeforeItIsPaid(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	k := l.onClock("pm_card_visa")
 	sub := k.subscribe(l.priced("usd", 1000, "month"), 2, trialing(14))
@@ -59,6 +60,7 @@ func count(l *local, kind string) int {
 }
 
 func TestAShortTrialIsAnnouncedAtOnce(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	l.onClock("pm_card_visa").subscribe(l.priced("usd", 1000, "month"), 1, trialing(2))
 	if count(l, "customer.subscription.trial_will_end") != 1 {
@@ -67,6 +69,7 @@ func TestAShortTrialIsAnnouncedAtOnce(t *testing.T) {
 }
 
 func TestATrialIsEndedAndMoved(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	k := l.onClock("pm_card_visa")
 	sub := k.subscribe(l.priced("usd", 1000, "month"), 1, trialing(14))
@@ -87,6 +90,7 @@ func TestATrialIsEndedAndMoved(t *testing.T) {
 }
 
 func TestATrialThatEndsWithoutACard(t *testing.T) {
+	t.Parallel()
 	for what, want := range map[string]stripe.SubscriptionStatus{"cancel": "canceled", "pause": "paused", "create_invoice": "past_due"} {
 		t.Run(what, func(t *testing.T) {
 			l := start(t, stripelocal.Options{})
@@ -101,6 +105,7 @@ func TestATrialThatEndsWithoutACard(t *testing.T) {
 }
 
 func TestAPausedSubscriptionIsResumed(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	k := l.onClock("")
 	sub := k.subscribe(l.priced("usd", 1000, "month"), 1, trialing(14), missingMethod("pause"))
@@ -121,6 +126,7 @@ func TestAPausedSubscriptionIsResumed(t *testing.T) {
 }
 
 func TestAnUnpaidResumeStaysPaused(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	k := l.onClock("")
 	sub := k.subscribe(l.priced("usd", 1000, "month"), 1, trialing(14), missingMethod("pause"))
@@ -132,8 +138,9 @@ func TestAnUnpaidResumeStaysPaused(t *testing.T) {
 	}
 }
 
-// The stub before a chosen anchor is billed by its share (docs: billing cycle anchor).
+// The stub before a chosen anchor is billed by its share (inferred from what prorations are).
 func TestAnAnchorAhead(t *testing.T) {
+	t.Parallel()
 	for behavior, want := range map[string]int64{"create_prorations": 333, "none": 0} {
 		t.Run(behavior, func(t *testing.T) {
 			l := start(t, stripelocal.Options{})
@@ -150,6 +157,7 @@ func TestAnAnchorAhead(t *testing.T) {
 
 // A trial costs nothing, so a change in it prorates nothing.
 func TestSeatsInATrialAreNotProrated(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	k := l.onClock("pm_card_visa")
 	sub := k.subscribe(l.priced("usd", 1000, "month"), 1, trialing(14))

@@ -32,7 +32,7 @@ func webhookEndpointResource() resource {
 		render: finder(func(s *state) *table[*WebhookEndpoint] { return s.Endpoints },
 			func(_ *act, w *WebhookEndpoint) object { return renderEndpoint(w) }),
 		routes: []route{
-			{"POST /v1/webhook_endpoints", "url! enabled_events[]! api_version description? metadata:map? connect:bool", (*act).createEndpoint},
+			{"POST /v1/webhook_endpoints", "url! enabled_events[]! api_version description? metadata:map?", (*act).createEndpoint},
 			{"GET /v1/webhook_endpoints", "limit:int starting_after ending_before", (*act).listEndpoints},
 			{"GET /v1/webhook_endpoints/{id}", "", (*act).getEndpoint},
 			{"POST /v1/webhook_endpoints/{id}", "url enabled_events[] description? disabled:bool metadata:map?", (*act).updateEndpoint},

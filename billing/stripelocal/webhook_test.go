@@ -55,6 +55,7 @@ func verifies(d posted, secret string) bool {
 }
 
 func TestARollingSecretSignsAlong(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	address, got := receiver(t, always(200))
 	l.EnsureWebhookEndpoint(address, "whsec_old", "customer.created")
@@ -78,6 +79,7 @@ func TestARollingSecretSignsAlong(t *testing.T) {
 }
 
 func TestRotationOverHTTP(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	address, got := receiver(t, always(200))
 	w := must[*stripe.WebhookEndpoint](t)(l.api.WebhookEndpoints.New(&stripe.WebhookEndpointParams{
@@ -98,6 +100,7 @@ func TestRotationOverHTTP(t *testing.T) {
 }
 
 func TestRetriesAreSignedAnew(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	address, got := receiver(t, func(n int) int { return map[bool]int{true: 302, false: 200}[n == 1] })
 	l.EnsureWebhookEndpoint(address, testSecret, "customer.created")
@@ -112,6 +115,7 @@ func TestRetriesAreSignedAnew(t *testing.T) {
 }
 
 func TestEndpointsGetWhatTheyWant(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	in := newInbox(t, 0)
 	l.EnsureWebhookEndpoint(in.url, testSecret, "customer.*", "product.created")
@@ -131,6 +135,7 @@ func TestEndpointsGetWhatTheyWant(t *testing.T) {
 }
 
 func TestAnEndpointOfAnotherVersionGetsItsShape(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	address, got := receiver(t, always(200))
 	must[*stripe.WebhookEndpoint](t)(l.api.WebhookEndpoints.New(&stripe.WebhookEndpointParams{
@@ -170,6 +175,7 @@ func checkNewShape(t *testing.T, kind string, o map[string]any, sub *stripe.Subs
 }
 
 func TestResend(t *testing.T) {
+	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	in := newInbox(t, 0)
 	l.EnsureWebhookEndpoint(in.url, testSecret, "customer.created")
