@@ -85,14 +85,15 @@ func (v *visitor) signUpForPro(email string) *visitor {
 func TestJourneys(t *testing.T) {
 	u := startUsher(t)
 	journeys := map[string]func(*testing.T, *instance){
-		"from pricing to active without JavaScript": journeyFromPricingToActiveWithoutJavaScript,
-		"the webhook alone makes it active":         journeyWebhookAloneMakesItActive,
-		"a declined card stays on the hosted page":  journeyDeclinedCardStaysOnTheHostedPage,
-		"authentication is asked for":               journeyAuthenticationIsAskedFor,
-		"a canceled checkout says so":               journeyCanceledCheckoutSaysSo,
-		"the portal cancels and resumes":            journeyPortalCancelsAndResumes,
-		"a member sees the plan and no buttons":     journeyMemberSeesThePlanAndNoButtons,
-		"in Chromium from pricing to active":        journeyInChromium,
+		"from pricing to active without JavaScript":      journeyFromPricingToActiveWithoutJavaScript,
+		"the webhook alone makes it active":              journeyWebhookAloneMakesItActive,
+		"a declined card stays on the hosted page":       journeyDeclinedCardStaysOnTheHostedPage,
+		"authentication is asked for":                    journeyAuthenticationIsAskedFor,
+		"a canceled checkout says so":                    journeyCanceledCheckoutSaysSo,
+		"the portal cancels and resumes":                 journeyPortalCancelsAndResumes,
+		"a member sees the plan and no buttons":          journeyMemberSeesThePlanAndNoButtons,
+		"an invitation is accepted and the seats settle": journeyInvitationIsAcceptedAndTheSeatsSettle,
+		"in Chromium from pricing to active":             journeyInChromium,
 	}
 	t.Run("journeys", func(t *testing.T) {
 		for name, journey := range journeys {
@@ -293,4 +294,26 @@ func (v *visitor) until(what, path string, sentences ...string) {
 		}
 		time.Sleep(50 * time.Millisecond) // between two looks at the condition
 	}
+}
+
+func journeyInvitationIsAcceptedAndTheSeatsSettle(t *testing.T, u *instance) {
+	v := u.visitor(t)
+	v.signUpForPro("host@example.com")
+	v.send(payForm, card("4242424242424242")...).reads("1 person billed")
+	v.visit("/organization?tab=members").send(`form[action="/organization/invitations"]`, "email=guest@example.com").reads("guest@example.com", "Invited")
+
+	guest := u.visitor(t).visit("/dev/mail")
+	link, ok := guest.page.Find(`article:contains("guest@example.com") a[href*="/invite/"], li:contains("guest@example.com") a[href*="/invite/"]`).First().Attr("href")
+	if !ok {
+		t.Fatalf("no invitation among the e-mails: %s", guest.text("main"))
+	}
+	guest.visit(link).send(`main form[action^="/invite/"]`, "name=Gil Guest", "password=front of house").reads("Balcony Books")
+	s := v.waitFor("the guest's seat", func(s summaryAnswer) bool {
+		return s.Seats.LastAppliedSeats != nil && *s.Seats.LastAppliedSeats == 2 && s.Sync.Status == "ok"
+	})
+	if s.Seats.BillableMembers != 2 || s.Seats.DesiredSeats != 2 {
+		t.Errorf("seats: %+v", s.Seats)
+	}
+	v.visit("/organization?tab=billing").reads("2 people billed, 2 seats at Stripe")
+	v.visit("/organization?tab=activity").reads("Gil Guest")
 }

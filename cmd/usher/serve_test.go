@@ -170,7 +170,7 @@ func (v *visitor) send(selector string, fields ...string) *visitor {
 	values := url.Values{}
 	form.Find("input, select, textarea").Each(func(_ int, field *goquery.Selection) {
 		if name, ok := field.Attr("name"); ok {
-			values.Set(name, field.AttrOr("value", field.Text()))
+			setAsItStands(values, name, field)
 		}
 	})
 	for _, f := range fields {
@@ -187,6 +187,25 @@ func (v *visitor) send(selector string, fields ...string) *visitor {
 	answer, err := v.client.PostForm(action.String(), values)
 	v.take(answer, err)
 	return v
+}
+
+// setAsItStands takes over what a browser would send of a field that nobody touched.
+func setAsItStands(values url.Values, name string, field *goquery.Selection) {
+	_, checked := field.Attr("checked")
+	switch kind := field.AttrOr("type", ""); {
+	case (kind == "checkbox" || kind == "radio") && !checked:
+		return
+	case field.Is("select"):
+		chosen := field.Find("option[selected]")
+		if chosen.Length() == 0 {
+			chosen = field.Find("option")
+		}
+		values.Set(name, chosen.First().AttrOr("value", chosen.First().Text()))
+	case kind == "checkbox" || kind == "radio":
+		values.Add(name, field.AttrOr("value", "on"))
+	default:
+		values.Set(name, field.AttrOr("value", field.Text()))
+	}
 }
 
 // text is what a person reads in the part of the page that the selector finds.
