@@ -2,8 +2,10 @@ package main
 
 import (
 	"encoding/json"
+	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 
 	"usher/billing/stripelocal"
@@ -74,4 +76,40 @@ func TestWebhookSetupTellsTheSecretOnce(t *testing.T) {
 	if second.Created || second.Secret != "" || second.ID != first.ID {
 		t.Errorf("second: %+v", second)
 	}
+}
+
+// TestAnotherStripeOfOnesOwn serves beside a Stripe that is named by its base URL, with STRIPE_PRICE_ID alone for a catalogue.
+func TestAnotherStripeOfOnesOwn(t *testing.T) {
+	environment := account(t)
+	if results := plansResults(t, "push", environment); len(results) == 0 {
+		t.Fatal("nothing was pushed")
+	}
+	base := strings.TrimPrefix(environment[1], "STRIPE_API_BASE=")
+	u := startUsher(t, append(environment[:2:2], "STRIPE_WEBHOOK_SECRET=whsec_0123456789abcdef", "STRIPE_PRICE_ID="+pushedPrice(t, environment))...)
+	answer, err := http.Get(u.url + "/pricing")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if policy := answer.Header.Get("Content-Security-Policy"); !strings.Contains(policy, base) {
+		t.Errorf("browsers would not follow a form to %s: %s", base, policy)
+	}
+	u.visitor(t).visit("/pricing").reads("Pro", "$29", "per person / month")
+}
+
+// pushedPrice is the id that the Pro plan's monthly price has at the account.
+func pushedPrice(t *testing.T, environment []string) string {
+	t.Helper()
+	_, stdout, _ := runOnce(t, []string{"plans", "diff", "--json"}, environment...)
+	var found []pricePush
+	if err := json.Unmarshal([]byte(stdout), &found); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range found {
+		if p.Plan == "pro" && p.Interval == "month" {
+			return p.PriceID
+		}
+	}
+	t.Fatal("there is no Pro price")
+	return ""
 }

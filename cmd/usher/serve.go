@@ -202,6 +202,9 @@ func (a *application) httpServer() *http.Server {
 		BaseURL: a.config.BaseURL, Development: !a.config.Production, MailPage: a.config.showsMail(), ReturnURL: a.config.ReturnURL,
 		RateLimits: a.config.RateLimits, TrustedProxies: a.config.TrustedProxies, Log: a.log,
 	}
+	if base, err := url.Parse(a.config.StripeAPIBase); err == nil && base.Host != "" {
+		o.CheckoutOrigins = append(o.CheckoutOrigins, base.Scheme+"://"+base.Host) // a Stripe of one's own has its hosted pages there too
+	}
 	if a.local != nil {
 		o.CheckoutOrigins = append(o.CheckoutOrigins, a.local.origin)
 		o.Clock, o.Remark = a.local.server, "Local Stripe: no money moves."
