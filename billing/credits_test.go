@@ -1,6 +1,7 @@
 package billing_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -255,6 +256,26 @@ func TestConsumptionNeverOverdraws(t *testing.T) {
 		}
 	}
 	s.ledger()
+}
+
+// An invoice that names the organization in its metadata alone, of a customer that is not its own, is no fact about it.
+func TestInvoiceOfAnUnlinkedCustomerGrantsNothing(t *testing.T) {
+	s := openStage(t)
+	current := s.subscribe("starter")
+	current.CustomerID = "cus_stranger"
+	now := time.Now().UTC()
+	paid := paidInvoice{"in_foreign", "subscription_cycle", now, s.planPrice("pro", billing.Monthly), now, now.AddDate(0, 1, 0), false, 2900}
+	payload := bytes.Replace(paid.event(s, current, "evt_foreign", "invoice.paid"), []byte(`"object":"invoice"`),
+		[]byte(`"object":"invoice","subscription_details":{"metadata":{"orgId":"`+s.access.Organization.ID+`"}}`), 1)
+	deliver(t, s, payload)
+	stored, err := s.store.Event(t.Context(), "evt_foreign")
+	if err != nil || stored.OrganizationID != s.access.Organization.ID || stored.Outcome != billing.OutcomePending {
+		t.Fatalf("the event is %s of %q, %v: the test would show nothing", stored.Outcome, stored.OrganizationID, err)
+	}
+	wantBalance(t, s, 0)
+	if got := s.kept(billing.MailRenewed); got != 0 {
+		t.Errorf("a stranger's renewal is told %d times", got)
+	}
 }
 
 // cancelAtStripe ends a subscription at once, as somebody would in the dashboard.

@@ -67,6 +67,10 @@ func hearInvoice(s *Service, ctx context.Context, q Queries, e Event) (heard, er
 	if err != nil || organizationID == "" || e.ObjectID == "" {
 		return heard{outcome: OutcomeIgnored}, err
 	}
+	if !linked {
+		// Whose invoice it is rests on metadata alone: nothing is counted or told before Stripe was asked and the customer adopted.
+		return heard{OutcomePending, organizationID}, nil
+	}
 	if _, err := q.LockOrganization(ctx, organizationID); err != nil {
 		return heard{}, fmt.Errorf("lock organization: %w", err)
 	}
@@ -76,7 +80,7 @@ func hearInvoice(s *Service, ctx context.Context, q Queries, e Event) (heard, er
 	}
 	verdict := Decide(
 		Held{Exists: known, Moment: held.Moment, Final: held.final()},
-		News{Moment: e.Created, Payload: e.Invoice != nil, TestClock: e.TestClock || held.TestClock, Linked: linked, Final: e.Type == "invoice.voided"},
+		News{Moment: e.Created, Payload: e.Invoice != nil, TestClock: e.TestClock || held.TestClock, Linked: true, Final: e.Type == "invoice.voided"},
 	)
 	outcome, err := s.takeInvoice(ctx, q, organizationID, e, verdict)
 	if err != nil || e.SubscriptionID == "" {

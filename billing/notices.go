@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// current tells whether news is young enough to write to people about.
-func (s *Service) current(moment time.Time) bool { return s.now().Before(moment.Add(mailLifetime)) }
+// isNews tells whether what was so at a moment is young enough to write to people about.
+func (s *Service) isNews(moment time.Time) bool { return s.now().Before(moment.Add(mailLifetime)) }
 
 // noticeInvoice writes to the billing contacts about what an event tells of an invoice. The keys are facts of Stripe, so that the same
 // happening under several events, or heard again, is told once: payment_failed and payment_action_required of one attempt share a key.
 func (s *Service) noticeInvoice(ctx context.Context, q Queries, e Event, invoice Invoice) error {
-	if !s.current(e.Created) {
+	if !s.isNews(e.Created) {
 		return nil
 	}
 	m := Mail{OrganizationID: invoice.OrganizationID, StaleAt: e.Created.Add(mailLifetime), Data: s.invoiceMail(invoice, e)}
@@ -51,7 +51,7 @@ func (s *Service) invoiceMail(invoice Invoice, e Event) MailData {
 
 // noticeSubscription writes to the billing contacts about what changed between two snapshots. The first sight of a subscription is none.
 func (s *Service) noticeSubscription(ctx context.Context, q Queries, before, fresh Subscription) error {
-	if before.Revision == 0 || before.Status.Ended() || !s.current(fresh.Moment) {
+	if before.Revision == 0 || before.Status.Ended() || !s.isNews(fresh.Moment) {
 		return nil
 	}
 	kind, key, at := subscriptionNotice(before, fresh)
@@ -94,7 +94,7 @@ func unixOf(t *time.Time) int64 {
 // hearTrialEnding takes up the subscription and writes that its trial ends: Stripe tells three days before, or at once where it is shorter.
 func hearTrialEnding(s *Service, ctx context.Context, q Queries, e Event) (heard, error) {
 	result, err := hearSubscription(s, ctx, q, e)
-	if err != nil || result.organizationID == "" || e.Subscription == nil || e.Subscription.TrialEnd == nil || !s.current(e.Created) {
+	if err != nil || result.organizationID == "" || e.Subscription == nil || e.Subscription.TrialEnd == nil || !s.isNews(e.Created) {
 		return result, err
 	}
 	plan, price, _ := s.Catalogue().ByPrice(e.Subscription.PriceID)

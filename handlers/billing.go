@@ -233,16 +233,6 @@ func (s *server) billingPanel(r *http.Request, o billing.Overview, back comeback
 	return panel, err
 }
 
-// withInvoices adds the newest invoices, and the way to all of them where there are more.
-func (s *server) withInvoices(r *http.Request, panel views.BillingPanelProps) (views.BillingPanelProps, error) {
-	rows, err := s.invoiceRows(r)
-	if len(rows) > invoicesOnTab {
-		rows, panel.InvoicesHref = rows[:invoicesOnTab], "/billing/invoices"
-	}
-	panel.Invoices = rows
-	return panel, err
-}
-
 func subscriptionProps(o billing.Overview) *views.SubscriptionProps {
 	if o.Subscription == nil {
 		return nil

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -275,7 +276,7 @@ func ignoreClosed(err error) error {
 	return err
 }
 
-func newLogger(w interface{ Write([]byte) (int, error) }, c Config) *slog.Logger {
+func newLogger(w io.Writer, c Config) *slog.Logger {
 	options := &slog.HandlerOptions{Level: c.LogLevel}
 	if strings.EqualFold(c.LogFormat, "json") {
 		return slog.New(slog.NewJSONHandler(w, options))

@@ -1,0 +1,92 @@
+package handlers
+
+import (
+	"net/http"
+
+	"usher/billing"
+)
+
+// entitlements is the answer of /api/v1/entitlements.
+type entitlements struct {
+	OrganizationID string          `json:"organizationId"`
+	Plan           *string         `json:"plan"`
+	Status         *string         `json:"status"`
+	Access         bool            `json:"access"`
+	Seats          entitledSeats   `json:"seats"`
+	Credits        entitledCredits `json:"credits"`
+	Entitlements   []string        `json:"entitlements"`
+}
+
+type entitledSeats struct {
+	Billed int `json:"billed"`
+	Paid   int `json:"paid"`
+}
+
+type entitledCredits struct {
+	Balance  int    `json:"balance"`
+	Granted  int    `json:"granted"`
+	ResetsAt *int64 `json:"resetsAt"` // Unix seconds
+}
+
+// getEntitlements tells what the organization may use.
+func (s *server) getEntitlements(w http.ResponseWriter, r *http.Request) error {
+	o, err := s.billing.Overview(r.Context(), accessOf(r))
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, entitlementsOf(o))
+}
+
+func entitlementsOf(o billing.Overview) entitlements {
+	answer := entitlements{
+		OrganizationID: o.Organization.ID, Access: o.HasAccess, Seats: entitledSeats{Billed: o.Seats.Billable, Paid: o.Seats.AtStripe},
+		Credits: entitledCredits{Balance: o.Credits.Balance, Granted: o.Credits.Granted}, Entitlements: []string{},
+	}
+	if o.Subscription != nil {
+		status := string(o.Subscription.Status)
+		answer.Status = &status
+	}
+	if o.Plan != nil {
+		answer.Plan = &o.Plan.ID
+		if o.HasAccess {
+			answer.Entitlements = append(answer.Entitlements, o.Plan.Entitlements...)
+		}
+	}
+	if o.Credits.ResetsAt != nil {
+		seconds := o.Credits.ResetsAt.Unix()
+		answer.Credits.ResetsAt = &seconds
+	}
+	return answer
+}
+
+// consumeBody is what /api/v1/credits/consume takes.
+type consumeBody struct {
+	OrganizationID string `json:"organizationId"` // may be left out: the session's
+	Amount         int    `json:"amount"`
+	Reason         string `json:"reason"`
+	IdempotencyKey string `json:"idempotencyKey"`
+}
+
+type consumeAnswer struct {
+	Balance int `json:"balance"`
+}
+
+// consumeCredits takes credits.
+func (s *server) consumeCredits(w http.ResponseWriter, r *http.Request) error {
+	var body consumeBody
+	if err := decodeJSON(r, &body); err != nil {
+		return err
+	}
+	if body.OrganizationID != "" {
+		if err := s.requireOwn(r.Context(), visitOf(r), body.OrganizationID); err != nil {
+			return err
+		}
+	}
+	balance, err := s.billing.ConsumeCredits(r.Context(), accessOf(r), billing.Consumption{
+		Amount: body.Amount, Reason: body.Reason, IdempotencyKey: body.IdempotencyKey,
+	})
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, consumeAnswer{Balance: balance})
+}

@@ -1,0 +1,91 @@
+package handlers
+
+import (
+	"net/http"
+
+	"usher/billing"
+	"usher/views"
+)
+
+// invoicesOnTab is how many invoices the billing tab shows before it leads to all of them.
+const invoicesOnTab = 5
+
+// showInvoices lists all invoices.
+func (s *server) showInvoices(w http.ResponseWriter, r *http.Request) error {
+	rows, err := s.invoiceRows(r)
+	if err != nil {
+		return err
+	}
+	return render(w, r, http.StatusOK, views.InvoicesPage(views.InvoicesPageProps{
+		Layout: s.layout(r, views.SectionOrganization), Organization: header(r, views.TabBilling), Invoices: rows,
+	}))
+}
+
+func (s *server) invoiceRows(r *http.Request) ([]views.InvoiceRow, error) {
+	invoices, err := s.billing.Invoices(r.Context(), accessOf(r))
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]views.InvoiceRow, 0, len(invoices))
+	for _, invoice := range invoices {
+		rows = append(rows, invoiceRow(invoice))
+	}
+	return rows, nil
+}
+
+func invoiceRow(i billing.Invoice) views.InvoiceRow {
+	row := views.InvoiceRow{
+		Number: i.Number, Date: i.CreatedAt, Why: invoiceReasons[i.Reason], Amount: i.TotalMoney(), Status: invoiceBadge(i.Status),
+	}
+	if i.FinalizedAt != nil {
+		row.Date = *i.FinalizedAt
+	}
+	if row.Why == "" {
+		row.Why = "Other"
+	}
+	if i.Number != "" {
+		row.Href = "/billing/invoices/" + i.ID
+	}
+	return row
+}
+
+// invoiceReasons words Stripe's billing_reason (https://docs.stripe.com/api/invoices/object#invoice_object-billing_reason).
+var invoiceReasons = map[string]string{
+	"subscription_create":                    "Plan begins",
+	"subscription_cycle":                     "Renewal",
+	"subscription_update":                    "Seats or plan changed",
+	"manual":                                 "By hand",
+	"automatic_pending_invoice_item_invoice": "Seats or plan changed",
+}
+
+func invoiceBadge(status string) views.BadgeProps {
+	switch status {
+	case billing.InvoicePaid:
+		return views.BadgeProps{Tone: views.Good, Label: "Paid"}
+	case billing.InvoiceOpen:
+		return views.BadgeProps{Tone: views.Wait, Label: "To be paid"}
+	case billing.InvoiceVoid:
+		return views.BadgeProps{Tone: views.Note, Label: "Void"}
+	}
+	return views.BadgeProps{Tone: views.Bad, Label: "Not paid"}
+}
+
+// openInvoice leads to an invoice's page at Stripe.
+func (s *server) openInvoice(w http.ResponseWriter, r *http.Request) error {
+	to, err := s.billing.InvoiceURL(r.Context(), accessOf(r), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	s.redirect(w, r, to)
+	return nil
+}
+
+// withInvoices adds the newest invoices, and the way to all of them where there are more.
+func (s *server) withInvoices(r *http.Request, panel views.BillingPanelProps) (views.BillingPanelProps, error) {
+	rows, err := s.invoiceRows(r)
+	if len(rows) > invoicesOnTab {
+		rows, panel.InvoicesHref = rows[:invoicesOnTab], "/billing/invoices"
+	}
+	panel.Invoices = rows
+	return panel, err
+}
