@@ -94,7 +94,11 @@ func unixOf(t *time.Time) int64 {
 // hearTrialEnding takes up the subscription and writes that its trial ends: Stripe tells three days before, or at once where it is shorter.
 func hearTrialEnding(s *Service, ctx context.Context, q Queries, e Event) (heard, error) {
 	result, err := hearSubscription(s, ctx, q, e)
-	if err != nil || result.organizationID == "" || e.Subscription == nil || e.Subscription.TrialEnd == nil || !s.isNews(e.Created) {
+	if err != nil {
+		return result, err
+	}
+	_, linked, err := s.ownerOf(ctx, q, e.CustomerID, e.OrgID)
+	if err != nil || !linked || e.Subscription == nil || e.Subscription.TrialEnd == nil || !s.isNews(e.Created) {
 		return result, err
 	}
 	plan, price, _ := s.Catalogue().ByPrice(e.Subscription.PriceID)

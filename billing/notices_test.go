@@ -1,7 +1,7 @@
 package billing_test
 
 import (
-	"slices"
+	"encoding/json"
 	"testing"
 	"time"
 
@@ -63,8 +63,31 @@ func TestEndOfASubscriptionIsTold(t *testing.T) {
 	}
 }
 
-func TestTrialWillEndIsActedOn(t *testing.T) {
-	if !slices.Contains(billing.EventTypes(), "customer.subscription.trial_will_end") {
-		t.Error("the end of a trial is not listened for")
+func TestEndOfATrialIsToldToItsOwnersAlone(t *testing.T) {
+	s := openStage(t)
+	current := s.subscribe("pro")
+	now := time.Now().UTC().Truncate(time.Second)
+	event := func(id, customerID string) []byte {
+		payload, err := json.Marshal(map[string]any{
+			"id": id, "object": "event", "type": "customer.subscription.trial_will_end", "api_version": "2024-06-20", "created": now.Unix(),
+			"data": map[string]any{"object": map[string]any{
+				"id": current.ID, "object": "subscription", "customer": customerID, "status": "trialing", "trial_end": now.AddDate(0, 0, 3).Unix(),
+				"metadata": map[string]any{"orgId": s.access.Organization.ID}, "items": map[string]any{"object": "list", "data": []any{}},
+			}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return payload
+	}
+	deliver(t, s, event("evt_stranger", "cus_stranger"))
+	if got := s.kept(billing.MailTrialEnding); got != 0 {
+		t.Errorf("a stranger's trial is told %d times", got)
+	}
+	for _, id := range []string{"evt_1", "evt_2"} {
+		deliver(t, s, event(id, current.CustomerID))
+	}
+	if got := s.kept(billing.MailTrialEnding); got != 1 {
+		t.Errorf("the end of the trial is told %d times", got)
 	}
 }
