@@ -16,6 +16,23 @@ const (
 	seatBatch     = 50
 )
 
+// chore is work that is found by looking at rows, so that any number of replicas may be at it at once.
+type chore struct {
+	name    string
+	every   time.Duration // 0: at every sweep
+	workers int           // how many are at it at once
+	do      func(*Service, context.Context) error
+}
+
+// chores is the whole of the background work but the mail.
+var chores = []chore{
+	{"pending events", 0, workers, (*Service).settleDueEvents},
+	{"seats to tell", 0, 1, (*Service).syncDueSeats},
+	{"monthly credits", 0, 1, (*Service).grantDueMonths},
+	{"account and prices", learnInterval, 1, (*Service).catchUpWithStripe},
+	{"old counts of the limits", learnInterval, 1, (*Service).forgetOldHits},
+}
+
 // Work does what waits in the tables (pending events, seats to tell, e-mails) until ctx ends. What has to be done is read from rows, so any
 // number of replicas may work at once, and a lost wake-up costs no more than one sweep. It returns nil.
 func (s *Service) Work(ctx context.Context) error {
@@ -24,14 +41,9 @@ func (s *Service) Work(ctx context.Context) error {
 	defer mail.Wait()
 	ticker := time.NewTicker(sweepInterval)
 	defer ticker.Stop()
-	var learned time.Time
+	done := make([]time.Time, len(chores)) // when each was done last
 	for {
-		if s.now().Sub(learned) >= learnInterval {
-			learned = s.now()
-			s.catchUpWithStripe(ctx)
-			s.forgetOldHits(ctx)
-		}
-		s.sweep(ctx)
+		s.sweep(ctx, done)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -41,58 +53,58 @@ func (s *Service) Work(ctx context.Context) error {
 	}
 }
 
-func (s *Service) sweep(ctx context.Context) {
+// sweep does every chore whose time has come, all at once, and waits for them.
+func (s *Service) sweep(ctx context.Context, done []time.Time) {
 	var group sync.WaitGroup
-	for range workers {
-		group.Go(func() { s.settleDueEvents(ctx) })
-	}
-	group.Go(func() { s.syncDueSeats(ctx) })
-	group.Go(func() {
-		if err := s.grantDueMonths(ctx); err != nil && ctx.Err() == nil {
-			s.log.ErrorContext(ctx, "monthly credits", "error", err)
+	for i, c := range chores {
+		now := s.now()
+		if !done[i].IsZero() && now.Sub(done[i]) < c.every {
+			continue
 		}
-	})
+		done[i] = now
+		for range c.workers {
+			group.Go(func() {
+				if err := c.do(s, ctx); err != nil && ctx.Err() == nil {
+					s.log.ErrorContext(ctx, "background work", "chore", c.name, "error", err)
+				}
+			})
+		}
+	}
 	group.Wait()
 }
 
 // forgetOldHits keeps the counts of the limits small.
-func (s *Service) forgetOldHits(ctx context.Context) {
-	if err := s.store.PruneHits(ctx, s.wall().Add(-longestWindow)); err != nil && ctx.Err() == nil {
-		s.log.WarnContext(ctx, "forget old counts", "error", err)
-	}
+func (s *Service) forgetOldHits(ctx context.Context) error {
+	return s.store.PruneHits(ctx, s.wall().Add(-longestWindow))
 }
 
-// catchUpWithStripe learns what the start could not.
-func (s *Service) catchUpWithStripe(ctx context.Context) {
+// catchUpWithStripe learns what the start could not. Stripe being away is no error here: it is asked again soon.
+func (s *Service) catchUpWithStripe(ctx context.Context) error {
 	if s.account.Load() != nil && s.resolved.Load() {
-		return
+		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, jobTimeout)
 	defer cancel()
 	if err := s.Start(ctx); err != nil && ctx.Err() == nil {
 		s.log.DebugContext(ctx, "account or prices are not known yet", "error", err)
 	}
+	return nil
 }
 
-func (s *Service) settleDueEvents(ctx context.Context) {
+func (s *Service) settleDueEvents(ctx context.Context) error {
 	for ctx.Err() == nil {
 		worked, err := s.settleDueEvent(ctx)
-		if err != nil && !errors.Is(err, context.Canceled) {
-			s.log.ErrorContext(ctx, "pending events", "error", err)
-		}
 		if err != nil || !worked {
-			return
+			return err
 		}
 	}
+	return nil
 }
 
-func (s *Service) syncDueSeats(ctx context.Context) {
+func (s *Service) syncDueSeats(ctx context.Context) error {
 	due, err := s.store.DueSeatSyncs(ctx, s.now(), seatBatch)
 	if err != nil {
-		if ctx.Err() == nil {
-			s.log.ErrorContext(ctx, "due seats", "error", err)
-		}
-		return
+		return err
 	}
 	queue := make(chan string)
 	var group sync.WaitGroup
@@ -108,6 +120,7 @@ func (s *Service) syncDueSeats(ctx context.Context) {
 	}
 	close(queue)
 	group.Wait()
+	return nil
 }
 
 func (s *Service) syncDue(ctx context.Context, organizationID string) {
