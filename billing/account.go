@@ -41,7 +41,6 @@ func (s *Service) SignUp(ctx context.Context, f SignUp) (User, Organization, err
 	if err != nil {
 		return User{}, Organization{}, fmt.Errorf("sign up: %w", err)
 	}
-	s.wakeUp()
 	return user, organization, nil
 }
 
@@ -101,7 +100,6 @@ func (s *Service) CreateMember(ctx context.Context, organizationID string, m New
 	if err != nil {
 		return User{}, fmt.Errorf("create member: %w", err)
 	}
-	s.wakeUp()
 	return user, nil
 }
 

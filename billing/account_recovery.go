@@ -47,11 +47,13 @@ func (s *Service) RequestRecovery(ctx context.Context, email string) error {
 	if !validEmail(email) {
 		return fieldError("email", "Please give an e-mail address such as ana@example.com.")
 	}
-	if err := s.store.PutRecoveryRequest(ctx, email, s.now()); err != nil {
-		return fmt.Errorf("request recovery: %w", err)
-	}
-	s.wakeUp()
-	return nil
+	now := s.now()
+	return s.store.InTx(ctx, func(q Queries) error {
+		if err := q.PutRecoveryRequest(ctx, email, now); err != nil {
+			return fmt.Errorf("request recovery: %w", err)
+		}
+		return s.setAlarm(ctx, q, AlarmRecovery, strings.ToLower(email), "", now)
+	})
 }
 
 // settleRecoveries answers every waiting request.

@@ -52,20 +52,16 @@ func (s *Service) ReceiveEvent(ctx context.Context, payload []byte, signature st
 	if err != nil {
 		return err
 	}
-	outcome, err := s.receive(ctx, event)
-	if err != nil {
+	if err := s.receive(ctx, event); err != nil {
 		return fmt.Errorf("receive event %s: %w", event.ID, err)
-	}
-	if outcome == OutcomePending || event.SubscriptionID != "" {
-		s.wakeUp()
 	}
 	return nil
 }
 
 // receive is the one transaction of a webhook: store, decide, apply. A duplicate does nothing.
-func (s *Service) receive(ctx context.Context, event Event) (outcome Outcome, err error) {
+func (s *Service) receive(ctx context.Context, event Event) error {
 	now := s.now()
-	err = s.store.InTx(ctx, func(q Queries) error {
+	return s.store.InTx(ctx, func(q Queries) error {
 		stored := StoredEvent{Event: event, Outcome: OutcomeIgnored, ReceivedAt: now}
 		fresh, err := q.InsertEvent(ctx, stored)
 		if err != nil || !fresh {
@@ -75,14 +71,15 @@ func (s *Service) receive(ctx context.Context, event Event) (outcome Outcome, er
 		if err != nil || result.outcome == OutcomeIgnored && result.organizationID == "" {
 			return err
 		}
-		outcome = result.outcome
 		stored.Outcome, stored.OrganizationID = result.outcome, result.organizationID
-		if outcome == OutcomePending {
+		if stored.Outcome == OutcomePending {
 			stored.NextAttemptAt = &now
+			if err := s.setAlarm(ctx, q, AlarmEvent, event.ID, "", now); err != nil {
+				return err
+			}
 		}
 		return q.FinishEvent(ctx, stored)
 	})
-	return outcome, err
 }
 
 // hearEvent decides about an event inside a transaction. While it is not known whose account this is, nothing can be decided: the event

@@ -131,9 +131,6 @@ func (s *Service) accept(ctx context.Context, token string, find func(Queries, O
 		}
 		return s.join(ctx, q, open.Invitation, user)
 	})
-	if err == nil {
-		s.wakeUp()
-	}
 	return organization, err
 }
 

@@ -106,7 +106,7 @@ type QueuedMail struct {
 const mailLifetime = 72 * time.Hour
 
 // queueMail writes an e-mail into the outbox, in the transaction of what it tells about: it is sent if and only if that commits. Whoever
-// has a mail of this key already gets no second one. After the commit [Service.wakeUp] has it sent at once.
+// has a mail of this key already gets no second one.
 func (s *Service) queueMail(ctx context.Context, q Queries, m Mail) error {
 	if !mailLinks[m.Kind] && m.Data.URL == "" {
 		m.Data.URL = s.baseURL + "/organization?tab=billing"
@@ -122,10 +122,14 @@ func (s *Service) queueMail(ctx context.Context, q Queries, m Mail) error {
 	if s.mailer == nil {
 		queued.Status, queued.NextAttemptAt = MailKept, nil
 	}
-	if _, err := q.InsertMail(ctx, queued); err != nil {
+	fresh, err := q.InsertMail(ctx, queued)
+	if err != nil {
 		return fmt.Errorf("queue mail %s: %w", m.Kind, err)
 	}
-	return nil
+	if !fresh || queued.Status != MailQueued {
+		return nil
+	}
+	return s.setAlarm(ctx, q, AlarmMail, queued.ID, "", now)
 }
 
 // check refuses what could never be sent, or never be of use.

@@ -58,7 +58,6 @@ func (s *Service) workMail(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-s.wakeMail:
 		case <-ticker.C:
 		}
 	}

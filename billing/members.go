@@ -168,7 +168,7 @@ func (s *Service) manageMembers(ctx context.Context, a Access, f func(q Queries,
 // of them can break a rule together that each of them keeps. The actor is read after the lock: a role that was revoked while they waited
 // for it counts.
 func (s *Service) changeSeats(ctx context.Context, a Access, f func(q Queries, actor Access) error) error {
-	err := s.store.InTx(ctx, func(q Queries) error {
+	return s.store.InTx(ctx, func(q Queries) error {
 		if _, err := q.LockOrganization(ctx, a.Organization.ID); err != nil {
 			return fmt.Errorf("lock organization: %w", err)
 		}
@@ -178,10 +178,6 @@ func (s *Service) changeSeats(ctx context.Context, a Access, f func(q Queries, a
 		}
 		return f(q, actor)
 	})
-	if err == nil {
-		s.wakeUp()
-	}
-	return err
 }
 
 // recountMember recounts the seats after a membership changed from before to after. The ledger gets a line about the member exactly when

@@ -66,7 +66,19 @@ func (s *Service) recountSeats(ctx context.Context, q Queries, organizationID st
 	if state == before {
 		return nil
 	}
-	return q.PutSeatState(ctx, state)
+	if err := q.PutSeatState(ctx, state); err != nil {
+		return err
+	}
+	return s.alarmSeats(ctx, q, before, state)
+}
+
+// alarmSeats has Stripe told when it is due, unless an alarm is set that rings before: that one waits on by itself.
+func (s *Service) alarmSeats(ctx context.Context, q Queries, before, after SeatState) error {
+	if after.DueAt == nil || before.DueAt != nil && !after.DueAt.Before(*before.DueAt) {
+		return nil
+	}
+	turn := fmt.Sprintf("%d:%d", after.SyncVersion, after.Attempt)
+	return s.setAlarm(ctx, q, AlarmSeats, after.OrganizationID, turn, *after.DueAt)
 }
 
 // wantedSeats is max(1, billed) as the seed has it, raised to the plan's minimum.
@@ -158,12 +170,13 @@ func (s *Service) RetrySeatSync(ctx context.Context, a Access) (queued bool, err
 			return err
 		}
 		now := s.now()
+		turn := fmt.Sprintf("asked:%d", now.UnixMicro())
 		state.DueAt, queued = &now, true
-		return q.PutSeatState(ctx, state)
+		if err := q.PutSeatState(ctx, state); err != nil {
+			return err
+		}
+		return s.setAlarm(ctx, q, AlarmSeats, state.OrganizationID, turn, now)
 	})
-	if queued {
-		s.wakeUp()
-	}
 	return queued, err
 }
 

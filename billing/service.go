@@ -55,8 +55,6 @@ type Service struct {
 	resolving sync.Mutex    // one look-up of account and prices at a time
 	resolved  atomic.Bool   // every price of the catalogue was found at Stripe
 	hashing   chan struct{} // bounds the memory that password hashing takes
-	wake      chan struct{} // tells Work that there is something to do
-	wakeMail  chan struct{} // tells Work that there is mail
 }
 
 // New makes a Service. It does not speak to anything yet; [Service.Start] does.
@@ -66,9 +64,7 @@ func New(o Options) *Service {
 		successURL: o.SuccessURL, cancelURL: o.CancelURL, returnURL: o.ReturnURL, allowedOrigins: o.AllowedOrigins,
 		keyFingerprint: o.KeyFingerprint,
 		renderer:       o.Renderer, mailer: o.Mailer, baseURL: strings.TrimSuffix(o.BaseURL, "/"),
-		hashing:  make(chan struct{}, 2),
-		wake:     make(chan struct{}, 1),
-		wakeMail: make(chan struct{}, 1),
+		hashing: make(chan struct{}, 2),
 	}
 	if s.now == nil {
 		s.now = time.Now
@@ -171,16 +167,6 @@ func (s *Service) knownAccount() StripeAccount {
 		return *account
 	}
 	return StripeAccount{}
-}
-
-// wakeUp tells Work that there is something to do. What is lost here, the sweep finds.
-func (s *Service) wakeUp() {
-	for _, wake := range []chan struct{}{s.wake, s.wakeMail} {
-		select {
-		case wake <- struct{}{}:
-		default:
-		}
-	}
 }
 
 // newID makes an id such as org_k3j5…: a prefix that says what it is and 100 random bits.

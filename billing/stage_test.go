@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -255,11 +256,17 @@ func (s *stage) atStripe() int {
 
 // work runs a replica's background work until the test ends.
 func (s *stage) work(service *billing.Service) {
+	queue, err := db.NewQueue(s.store, slog.New(slog.DiscardHandler), service.Ring)
+	if err != nil {
+		s.t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
+	done := make(chan error, 2)
 	go func() { done <- service.Work(ctx) }()
+	go func() { done <- queue.Run(ctx) }()
 	s.t.Cleanup(func() {
 		cancel()
+		<-done
 		<-done
 	})
 }

@@ -28,6 +28,7 @@ type Queries interface {
 	CreditQueries
 	LimitQueries
 	MembershipQueries
+	AlarmQueries
 }
 
 // AccountQueries are about people and organizations.

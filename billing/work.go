@@ -10,7 +10,7 @@ import (
 // Bounds of background work.
 const (
 	workers       = 4                // so that one slow answer of Stripe does not hold the others up
-	sweepInterval = 2 * time.Second  // how soon work is found whose wake-up was lost
+	sweepInterval = 2 * time.Second  // how soon work is found whose alarm was lost
 	learnInterval = 30 * time.Second // how often the account and missing prices are asked for while they are not known
 	jobTimeout    = 15 * time.Second // for one event or one organization's seats, Stripe's answers included
 	seatBatch     = 50
@@ -34,7 +34,8 @@ var chores = []chore{
 }
 
 // Work does what waits in the tables (pending events, seats to tell, e-mails) until ctx ends. What has to be done is read from rows, so any
-// number of replicas may work at once, and a lost wake-up costs no more than one sweep. It returns nil.
+// number of replicas may work at once. Alarms have most of it done sooner ([Service.Ring]); this finds what they were lost for, and what is
+// to be tried again. It returns nil.
 func (s *Service) Work(ctx context.Context) error {
 	var mail sync.WaitGroup
 	mail.Go(func() { s.workMail(ctx) })
@@ -47,7 +48,6 @@ func (s *Service) Work(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-s.wake:
 		case <-ticker.C:
 		}
 	}

@@ -42,7 +42,7 @@ func Migrate(ctx context.Context, dsn string) error {
 
 func migrateUp(ctx context.Context, pool *sqlx.DB) error {
 	// Most starts find nothing to do and need no lock.
-	if current, err := newStore(pool).MigrationsCurrent(ctx); err != nil || current {
+	if current, err := migrationsCurrent(ctx, queries{ext: pool}); err != nil || current {
 		return err
 	}
 	provider, err := newProvider(pool.DB)
@@ -67,7 +67,7 @@ func newProvider(pool *sql.DB) (*goose.Provider, error) {
 		return nil, fmt.Errorf("embedded migrations: %w", err)
 	}
 	provider, err := goose.NewProvider(goose.DialectPostgres, pool, files,
-		goose.WithSessionLocker(locker), goose.WithDisableGlobalRegistry(true))
+		goose.WithSessionLocker(locker), goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(goMigrations()...))
 	if err != nil {
 		return nil, fmt.Errorf("embedded migrations: %w", err)
 	}
@@ -78,18 +78,22 @@ const countMigrations = `select count(distinct version_id) from goose_db_version
 
 // MigrationsCurrent tells whether every migration this program knows is applied. It only reads.
 func (s *Store) MigrationsCurrent(ctx context.Context) (bool, error) {
+	return migrationsCurrent(ctx, s.queries)
+}
+
+func migrationsCurrent(ctx context.Context, q queries) (bool, error) {
 	known, err := knownMigrations()
 	if err != nil {
 		return false, err
 	}
-	applied, err := get[int](ctx, s.queries, "read migrations", countMigrations, pq.Array(known))
+	applied, err := get[int](ctx, q, "read migrations", countMigrations, pq.Array(known))
 	if hasCode(err, pqerror.UndefinedTable) {
 		return false, nil
 	}
 	return err == nil && applied == len(known), err
 }
 
-// knownMigrations lists the versions of the embedded migrations.
+// knownMigrations lists the versions of all migrations.
 func knownMigrations() ([]int64, error) {
 	names, err := fs.Glob(migrationFiles, "migrations/*.sql")
 	if err != nil {
@@ -102,6 +106,9 @@ func knownMigrations() ([]int64, error) {
 			return nil, fmt.Errorf("embedded migrations: %s: %w", name, err)
 		}
 		versions = append(versions, version)
+	}
+	for _, migration := range goMigrations() {
+		versions = append(versions, migration.Version)
 	}
 	return versions, nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/jmoiron/sqlx"
 	"github.com/lib/pq"
+	"github.com/riverqueue/river"
 
 	"usher/billing"
 )
@@ -36,7 +37,8 @@ var _ billing.Store = (*Store)(nil)
 
 // queries are the statements, on the pool or within a transaction.
 type queries struct {
-	ext sqlx.ExtContext
+	ext    sqlx.ExtContext
+	alarms *river.Client[*sql.Tx] // sets alarms and works on none
 }
 
 var _ billing.Queries = queries{}
@@ -54,11 +56,15 @@ func Open(ctx context.Context, dsn string) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	return newStore(pool), nil
+	return newStore(pool)
 }
 
-func newStore(pool *sqlx.DB) *Store {
-	return &Store{queries: queries{ext: pool}, db: pool, pause: pauseJittered}
+func newStore(pool *sqlx.DB) (*Store, error) {
+	alarms, err := newAlarmClient(pool)
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	return &Store{queries: queries{ext: pool, alarms: alarms}, db: pool, pause: pauseJittered}, nil
 }
 
 // connect opens a pool and makes sure that a first connection can be had.

@@ -32,7 +32,7 @@ func (s *Store) runTx(ctx context.Context, f func(billing.Queries) error) error 
 	}
 	// Also where f panics. After the commit it does nothing, and where the connection broke the server has rolled back.
 	defer func() { _ = tx.Rollback() }()
-	if err := f(queries{ext: tx}); err != nil {
+	if err := f(queries{ext: tx, alarms: s.alarms}); err != nil {
 		return err
 	}
 	return wrap(ctx, "commit transaction", tx.Commit())

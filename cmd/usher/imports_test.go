@@ -43,6 +43,7 @@ var outside = []struct {
 	{"github.com/jmoiron/sqlx", []string{"usher/db"}, "SQL lives in db"},
 	{"github.com/lib/pq", []string{"usher/db", "usher/db/privatepg", "usher/db/dbtest"}, "PostgreSQL's errors are mapped in db"},
 	{"github.com/pressly/goose/v3", []string{"usher/db"}, "migrations are db's"},
+	{"github.com/riverqueue/river", []string{"usher/db"}, "alarms are rows of PostgreSQL, set in the transaction of what they are about"},
 	{"github.com/alexedwards/scs/v2", []string{"usher/handlers", "usher/db"}, "sessions belong to the HTTP edge and are stored by db"},
 	{"github.com/a-h/templ", []string{"usher/handlers", "usher/views", "usher/views/gallery"}, "HTML is made in views and written by handlers"},
 	{"github.com/joho/godotenv", []string{"usher/cmd/usher"}, "only the program itself reads its configuration"},

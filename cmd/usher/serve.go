@@ -165,6 +165,12 @@ func (a *application) run(ctx context.Context, p program, listener net.Listener)
 		return err
 	}
 	working, stopWorking := context.WithCancel(context.WithoutCancel(ctx))
+	queue, err := db.NewQueue(a.store, a.log, a.service.Ring)
+	if err != nil {
+		stopWorking()
+		return err
+	}
+	a.parts.goUntil("queue", stopWorking, func() error { return queue.Run(working) })
 	a.parts.goUntil("background work", stopWorking, func() error { return a.service.Work(working) })
 	a.parts.goUntil("session sweep", stopWorking, func() error { return a.sweepSessions(working) })
 
