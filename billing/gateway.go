@@ -28,8 +28,8 @@ type Gateway interface {
 	Subscriptions(ctx context.Context, customerID string) ([]Subscription, error)
 	// Invoice reads an invoice with all its lines. Its Moment is as a subscription's.
 	Invoice(ctx context.Context, id string) (Invoice, error)
-	// SetSeats tells Stripe an absolute quantity for the seat item. Replayed marks an answer that is old news and no snapshot.
-	SetSeats(ctx context.Context, update SeatUpdate) (updated Subscription, replayed bool, err error)
+	// SetSeats tells Stripe an absolute quantity for the seat item.
+	SetSeats(ctx context.Context, update SeatUpdate) (SeatAnswer, error)
 	// VerifyEvent checks the signature over the raw body with any current secret and reads the event. Errors carry
 	// [CodeInvalid]: a bad or badly timed signature with the message [MessageSignatureFailed].
 	VerifyEvent(payload []byte, signatureHeader string, now time.Time) (Event, error)
@@ -87,6 +87,13 @@ type PortalRequest struct {
 	Flow           PortalFlow
 	SubscriptionID string    // for the flows about a subscription
 	Catalogue      Catalogue // what may be switched to
+}
+
+// SeatAnswer is Stripe's yes to a SeatUpdate.
+type SeatAnswer struct {
+	Subscription Subscription // as it then was
+	Replayed     bool         // the answer to an earlier request with this key: old news and no snapshot
+	RequestID    string       // req_…
 }
 
 // SeatUpdate tells Stripe how many seats a subscription has.

@@ -27,10 +27,14 @@ type SeatsOverview struct {
 	LastSyncAt  *time.Time
 	Error       string
 	Status      SyncStatus
-	Synced      bool      // there is a subscription whose seats are synced
-	AtStripe    int       // what the snapshot says
-	CheckedAt   time.Time // the snapshot's moment
-	Gathering   bool      // a change waits for others to join it
+	Synced      bool       // there is a subscription whose seats are synced
+	AtStripe    int        // what the snapshot says
+	CheckedAt   time.Time  // the snapshot's moment
+	Gathering   bool       // a change waits for others to join it
+	Syncing     bool       // Stripe is being told
+	Drift       bool       // the number at Stripe was changed behind us, and is to be set back
+	Minimum     int        // a number that was set at Stripe and is kept at least; 0: none
+	PaidUntil   *time.Time // seats nobody uses are kept until then, since they are paid; nil: none are
 	DueAt       *time.Time
 	Failures    int
 }
@@ -112,7 +116,21 @@ func (s *Service) seatsOverview(ctx context.Context, organizationID string, curr
 	view.Synced = s.seatsSynced(*current)
 	if view.Synced {
 		view.Status = state.status(current.Quantity)
-		view.Gathering = view.Status == SyncPending && state.DueAt != nil && s.now().Before(*state.DueAt)
+		state.describe(&view, s.now())
 	}
 	return view, nil
+}
+
+// describe tells what keeps wanted and applied apart.
+func (s SeatState) describe(view *SeatsOverview, now time.Time) {
+	view.Minimum = s.MinimumSeats
+	if s.ReleaseAt != nil {
+		view.PaidUntil = s.PaidUntil
+	}
+	if view.Status != SyncPending {
+		return
+	}
+	view.Syncing = s.Open && s.LeaseUntil != nil && now.Before(*s.LeaseUntil)
+	view.Drift = s.DriftVersion == s.SyncVersion
+	view.Gathering = !view.Drift && s.gathering(now)
 }

@@ -60,6 +60,8 @@ type Plan struct {
 
 	ProrationOnIncrease Proration // when seats are added
 	ProrationOnDecrease Proration // when seats are taken away
+	DecreaseAtRenewal   bool      // seats stay paid for and free to fill again until the period ends
+	AdoptQuantity       bool      // a number set at Stripe by others is taken as the minimum, not set back
 
 	Highlighted bool
 	Prices      []Price

@@ -114,9 +114,10 @@ func (f *planFile) plan(t *tomlTable, number int) Plan {
 		SeatMaximum:         t.number("seat_maximum", 0, mostSeats),
 		GraceDays:           t.number("grace_days", defaultGraceDays, longestGraceDays),
 		ProrationOnIncrease: t.proration("proration_on_increase"),
-		ProrationOnDecrease: t.proration("proration_on_decrease"),
+		AdoptQuantity:       t.choice("quantity_changed_at_stripe", "restore", "adopt_as_minimum") == "adopt_as_minimum",
 		Highlighted:         t.flag("highlighted", false),
 	}
+	plan.ProrationOnDecrease, plan.DecreaseAtRenewal = t.decrease("proration_on_decrease")
 	f.checkPlan(t, plan)
 	plan.Prices = f.prices(t)
 	t.done()

@@ -181,6 +181,30 @@ func (t *tomlTable) proration(key string) Proration {
 	return behaviour
 }
 
+// decrease reads what happens when seats are taken away: one of Stripe's behaviours, or that it waits for the renewal.
+func (t *tomlTable) decrease(key string) (behaviour Proration, atRenewal bool) {
+	if text, _ := t.values[key].(string); text == decreaseAtRenewal {
+		_, _ = t.value(key)
+		return ProrateNever, true
+	}
+	behaviour = Proration(t.text(key, string(ProrateNextInvoice), longestOtherText))
+	if _, isText := t.values[key].(string); isText && !behaviour.Valid() {
+		t.wrong("%s %q is not known: %s, %s, %s or %s", key, behaviour, ProrateNextInvoice, ProrateAtOnce, ProrateNever, decreaseAtRenewal)
+	}
+	return behaviour, false
+}
+
+const decreaseAtRenewal = "at_renewal"
+
+// choice reads one of a few words; the first one where the key is left out.
+func (t *tomlTable) choice(key string, words ...string) string {
+	word := t.text(key, words[0], longestOtherText)
+	if _, isText := t.values[key].(string); isText && !slices.Contains(words, word) {
+		t.wrong("%s %q is not known: %s", key, word, strings.Join(words, " or "))
+	}
+	return word
+}
+
 // tables reads the tables of an array of tables, [[key]].
 func (t *tomlTable) tables(key string) []*tomlTable {
 	value, ok := t.value(key)

@@ -52,12 +52,7 @@ func (s *Service) recountSeats(ctx context.Context, q Queries, organizationID st
 	}
 	before := state
 	state.OrganizationID = organizationID
-	s.want(&state, s.wantedSeats(current, billed))
-	if living && s.seatsSynced(current) {
-		s.schedule(&state, current)
-	} else {
-		state.rest()
-	}
+	s.weigh(&state, current, living && s.seatsSynced(current), billed)
 	if state.DesiredSeats != before.DesiredSeats {
 		if err := q.InsertSeatChange(ctx, s.seatChange(before, state, cause)); err != nil {
 			return fmt.Errorf("write seat ledger: %w", err)
@@ -72,6 +67,21 @@ func (s *Service) recountSeats(ctx context.Context, q Queries, organizationID st
 	return s.alarmSeats(ctx, q, before, state)
 }
 
+// weigh brings what is wanted up to date with who is billed and what Stripe has.
+func (s *Service) weigh(state *SeatState, current Subscription, synced bool, billed int) {
+	if !synced {
+		state.rest()
+		s.want(state, s.wantedSeats(state, current, billed))
+		state.rest() // nobody is told of the new number either
+		return
+	}
+	plan, _, _ := s.Catalogue().ByPrice(current.PriceID)
+	state.notePaid(plan, current)
+	state.adopt(plan, current, billed)
+	s.want(state, s.wantedSeats(state, current, billed))
+	s.schedule(state, current)
+}
+
 // alarmSeats has Stripe told when it is due, unless an alarm is set that rings before: that one waits on by itself.
 func (s *Service) alarmSeats(ctx context.Context, q Queries, before, after SeatState) error {
 	if after.DueAt == nil || before.DueAt != nil && !after.DueAt.Before(*before.DueAt) {
@@ -79,15 +89,6 @@ func (s *Service) alarmSeats(ctx context.Context, q Queries, before, after SeatS
 	}
 	turn := fmt.Sprintf("%d:%d", after.SyncVersion, after.Attempt)
 	return s.setAlarm(ctx, q, AlarmSeats, after.OrganizationID, turn, *after.DueAt)
-}
-
-// wantedSeats is max(1, billed) as the seed has it, raised to the plan's minimum.
-func (s *Service) wantedSeats(current Subscription, billed int) int {
-	plan, _, known := s.Catalogue().ByPrice(current.PriceID)
-	if !known || !plan.PerSeat {
-		return max(1, billed)
-	}
-	return plan.Quantity(billed)
 }
 
 // want writes the wanted number; a change makes a new version and gathers with others that follow soon.
@@ -115,12 +116,15 @@ func (s *Service) schedule(state *SeatState, current Subscription) {
 		state.settle(current)
 		return
 	}
+	now, drifted := s.now(), state.drifted(current)
 	if state.AppliedVersion == state.SyncVersion {
 		state.SyncVersion++
 		state.Open = false
 	}
-	if state.DueAt == nil {
-		now := s.now()
+	switch {
+	case drifted:
+		state.restore(now)
+	case state.DueAt == nil:
 		state.DueAt = &now
 	}
 }
@@ -143,7 +147,8 @@ func (s *SeatState) settle(current Subscription) {
 // rest records that there is nothing to tell: no subscription whose seats are synced.
 func (s *SeatState) rest() {
 	s.SyncError, s.Failures, s.Open = "", 0, false
-	s.FirstChangeAt, s.DueAt = nil, nil
+	s.FirstChangeAt, s.DueAt, s.ReleaseAt = nil, nil, nil
+	s.MinimumSeats, s.PaidSeats, s.PaidUntil = 0, 0, nil
 }
 
 func (s *Service) seatChange(before, after SeatState, cause seatCause) SeatChange {
@@ -195,19 +200,19 @@ func (s *Service) SyncSeats(ctx context.Context, organizationID string) error {
 	if err != nil {
 		return fmt.Errorf("sync seats: %w", err)
 	}
-	answer, replayed, err := s.gateway.SetSeats(ctx, update)
+	answer, err := s.gateway.SetSeats(ctx, update)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), jobTimeout) // what Stripe said is written even if our time is up
 	defer cancel()
 	if err != nil {
-		return s.attemptFailed(ctx, organizationID, version, err)
+		return s.attemptFailed(ctx, organizationID, version, update, err)
 	}
-	if err := s.attemptAnswered(ctx, organizationID, version, update.Quantity); err != nil {
+	if err := s.attemptAnswered(ctx, organizationID, version, update, answer.RequestID); err != nil {
 		return err
 	}
-	if !replayed {
-		_, err = s.applyAnswer(ctx, answer, before.Revision)
+	if !answer.Replayed {
+		_, err = s.applyAnswer(ctx, answer.Subscription, before.Revision)
 	}
-	if replayed || errors.Is(err, errMoved) {
+	if answer.Replayed || errors.Is(err, errMoved) {
 		_, err = s.ask(ctx, update.SubscriptionID)
 	}
 	return err
@@ -237,56 +242,66 @@ func (s *Service) openAttempt(ctx context.Context, organizationID string) (updat
 			update.SubscriptionID = current.ID
 			return nil
 		}
-		update = s.nextAttempt(&state, current)
 		version = state.SyncVersion
-		return q.PutSeatState(ctx, state)
+		update, err = s.openNextAttempt(ctx, q, &state, current)
+		return err
 	})
 	return update, version, err
 }
 
-// nextAttempt fills in the attempt's parameters. Only where no answer came to the same change is its key used again.
-func (s *Service) nextAttempt(state *SeatState, current Subscription) SeatUpdate {
-	same := state.Open && state.OpenVersion == state.SyncVersion && state.OpenItemID == current.ItemID && state.OpenQuantity == state.DesiredSeats
-	if !same {
+// repeats tells that the open attempt, to which no answer came, is the one to send now.
+func (s *SeatState) repeats(current Subscription) bool {
+	return s.Open && s.OpenVersion == s.SyncVersion && s.OpenItemID == current.ItemID && s.OpenQuantity == s.DesiredSeats
+}
+
+// nextAttempt fills in the attempt's parameters. Only where no answer came to the same change is its key used again, and then with the
+// parameters it was first sent with.
+func (s *Service) nextAttempt(state *SeatState, current Subscription, proration Proration) SeatUpdate {
+	if !state.repeats(current) {
 		state.Attempt++
+		state.OpenProration = proration
 	}
-	plan, _, _ := s.Catalogue().ByPrice(current.PriceID)
 	lease := s.now().Add(seatLease)
 	state.Open, state.OpenItemID, state.OpenQuantity, state.OpenVersion = true, current.ItemID, state.DesiredSeats, state.SyncVersion
 	state.LeaseUntil = &lease
 	return SeatUpdate{
 		SubscriptionID: current.ID, ItemID: current.ItemID, Quantity: state.DesiredSeats,
-		Proration:      string(seatProration(plan, current, state.DesiredSeats)),
+		Proration:      string(state.OpenProration),
 		IdempotencyKey: fmt.Sprintf("seats:%s:%d:%d", current.ItemID, state.SyncVersion, state.Attempt),
 	}
 }
 
 // seatProration is what the plan says about the rest of the period. A decrease while an invoice is unpaid credits nothing, since the
-// money it would give back was never received (https://docs.stripe.com/billing/subscriptions/prorations, unpaid invoices).
-func seatProration(plan Plan, current Subscription, wanted int) Proration {
-	behaviour := plan.ProrationOnIncrease
-	if wanted < current.Quantity {
-		behaviour = plan.ProrationOnDecrease
-		if current.Status == StatusPastDue {
-			return ProrateNever
-		}
+// money it would give back was never received (https://docs.stripe.com/billing/subscriptions/prorations, unpaid invoices). Seats that are
+// paid until the period ends cost nothing when they are filled again.
+func (s *Service) seatProration(state SeatState, current Subscription) Proration {
+	plan, _, _ := s.Catalogue().ByPrice(current.PriceID)
+	switch {
+	case state.DesiredSeats > current.Quantity && state.PaidUntil != nil && state.DesiredSeats <= state.PaidSeats:
+		return ProrateNever
+	case state.DesiredSeats > current.Quantity:
+		return cmp.Or(plan.ProrationOnIncrease, ProrateNextInvoice)
+	case current.Status == StatusPastDue:
+		return ProrateNever
 	}
-	return cmp.Or(behaviour, ProrateNextInvoice)
+	return cmp.Or(plan.ProrationOnDecrease, ProrateNextInvoice)
 }
 
 // attemptAnswered records Stripe's yes. Whether it is the end of it is for the snapshot to say.
-func (s *Service) attemptAnswered(ctx context.Context, organizationID string, version int64, seats int) error {
-	return s.closeAttempt(ctx, organizationID, func(state *SeatState) {
+func (s *Service) attemptAnswered(ctx context.Context, organizationID string, version int64, update SeatUpdate, requestID string) error {
+	yes := true
+	told := SeatAttempt{Key: update.IdempotencyKey, RequestID: requestID, Accepted: &yes}
+	return s.closeAttempt(ctx, organizationID, told, func(state *SeatState) {
 		state.Open, state.SyncError, state.Failures = false, "", 0
-		state.LastAppliedSeats, state.AppliedVersion = &seats, version
+		state.LastAppliedSeats, state.AppliedVersion = &update.Quantity, version
 	})
 }
 
 // attemptFailed records why, in words, and when it will be tried again.
-func (s *Service) attemptFailed(ctx context.Context, organizationID string, version int64, cause error) error {
+func (s *Service) attemptFailed(ctx context.Context, organizationID string, version int64, update SeatUpdate, cause error) error {
 	var refused *StripeError
 	isStripe := errors.As(cause, &refused)
-	err := s.closeAttempt(ctx, organizationID, func(state *SeatState) {
+	err := s.closeAttempt(ctx, organizationID, refusedAttempt(update, cause), func(state *SeatState) {
 		state.Failures++
 		next := s.now().Add(s.backoff(state.Failures))
 		if state.SyncVersion == version { // a newer change keeps its own, earlier moment
@@ -313,7 +328,7 @@ func (s *Service) reviewMissing(ctx context.Context, organizationID string, caus
 	return err
 }
 
-func (s *Service) closeAttempt(ctx context.Context, organizationID string, change func(*SeatState)) error {
+func (s *Service) closeAttempt(ctx context.Context, organizationID string, told SeatAttempt, change func(*SeatState)) error {
 	return s.store.InTx(ctx, func(q Queries) error {
 		if _, err := q.LockOrganization(ctx, organizationID); err != nil {
 			return fmt.Errorf("lock organization: %w", err)
@@ -324,7 +339,10 @@ func (s *Service) closeAttempt(ctx context.Context, organizationID string, chang
 		}
 		state.LeaseUntil = nil
 		change(&state)
-		return q.PutSeatState(ctx, state)
+		if err := q.PutSeatState(ctx, state); err != nil {
+			return err
+		}
+		return q.AnswerSeatAttempt(ctx, told)
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -138,7 +139,7 @@ func TestQuantityChangedBehindUsIsRestored(t *testing.T) {
 // setQuantityInDashboard changes the seats at Stripe as somebody else would.
 func (s *stage) setQuantityInDashboard(current billing.Subscription, quantity int) {
 	s.t.Helper()
-	form := url.Values{"items[0][id]": {current.ItemID}, "items[0][quantity]": {"40"}}
+	form := url.Values{"items[0][id]": {current.ItemID}, "items[0][quantity]": {strconv.Itoa(quantity)}}
 	request, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.origin+"/v1/subscriptions/"+current.ID, strings.NewReader(form.Encode()))
 	if err != nil {
 		s.t.Fatal(err)

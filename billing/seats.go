@@ -19,8 +19,22 @@ type SeatState struct {
 	OpenItemID    string     // the parameters the open attempt was sent with
 	OpenQuantity  int
 	OpenVersion   int64
+	OpenProration Proration
 	Failures      int        // in a row, for the back-off
 	LeaseUntil    *time.Time // somebody is at it until then
+
+	MinimumSeats int        // adopted from Stripe; 0: none
+	PaidSeats    int        // for the running period, where the plan keeps them until it ends
+	PaidUntil    *time.Time // the end of that period
+	ReleaseAt    *time.Time // when seats are given back that are kept only since they are paid
+	DriftVersion int64      // the version that undoes a change made behind us
+	Drifts       int        // such changes in a row
+	DriftAt      *time.Time // the last of them
+}
+
+// gathering tells that changes are collected and Stripe is not told of them yet.
+func (s SeatState) gathering(now time.Time) bool {
+	return s.FirstChangeAt != nil && s.DueAt != nil && now.Before(*s.DueAt) && s.Failures == 0
 }
 
 // SyncStatus is the state of the seats in one word.
@@ -45,6 +59,7 @@ type SeatChange struct {
 	Reason         string
 	From, To       int
 	Version        int64
+	RequestID      string // of the request with which Stripe took it, filled when read; empty while it has not
 }
 
 // Gathering bounds: a burst of changes is told to Stripe once, this long after its last change and no later than that after its first.

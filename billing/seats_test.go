@@ -90,60 +90,81 @@ func TestNextAttemptKeys(t *testing.T) {
 	s := seatService(now)
 	current := Subscription{ID: "sub_1", ItemID: "si_1", PriceID: "price_pro", Status: StatusActive, Quantity: 3}
 	state := SeatState{DesiredSeats: 5, SyncVersion: 4}
-	first := s.nextAttempt(&state, current)
-	if again := s.nextAttempt(&state, current); again.IdempotencyKey != first.IdempotencyKey {
+	first := s.nextAttempt(&state, current, ProrateNextInvoice)
+	if again := s.nextAttempt(&state, current, ProrateNextInvoice); again.IdempotencyKey != first.IdempotencyKey {
 		t.Errorf("no answer came, yet the key moved from %s to %s", first.IdempotencyKey, again.IdempotencyKey)
 	}
 	state.Open = false
-	answered := s.nextAttempt(&state, current)
+	answered := s.nextAttempt(&state, current, ProrateNextInvoice)
 	if answered.IdempotencyKey == first.IdempotencyKey {
 		t.Error("a definite answer came, yet the key is used again")
 	}
 	state.DesiredSeats, state.SyncVersion = 6, 5
-	if moved := s.nextAttempt(&state, current); moved.IdempotencyKey == answered.IdempotencyKey || moved.Quantity != 6 {
+	if moved := s.nextAttempt(&state, current, ProrateNextInvoice); moved.IdempotencyKey == answered.IdempotencyKey || moved.Quantity != 6 {
 		t.Errorf("another number under the same key: %+v", moved)
 	}
 	current.ItemID = "si_2"
-	if item := s.nextAttempt(&state, current); item.IdempotencyKey != "seats:si_2:5:4" {
+	if item := s.nextAttempt(&state, current, ProrateNextInvoice); item.IdempotencyKey != "seats:si_2:5:4" {
 		t.Errorf("another item: %s", item.IdempotencyKey)
 	}
 }
 
 func TestSeatProration(t *testing.T) {
-	plan := Plan{ProrationOnIncrease: ProrateAtOnce, ProrationOnDecrease: ProrateNextInvoice}
+	until := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
 	cases := []struct {
-		plan     Plan
+		price    string
 		status   SubscriptionStatus
 		from, to int
+		paid     int
 		want     Proration
 	}{
-		{Plan{}, StatusActive, 3, 5, ProrateNextInvoice},
-		{plan, StatusActive, 3, 5, ProrateAtOnce},
-		{plan, StatusActive, 5, 3, ProrateNextInvoice},
-		{plan, StatusPastDue, 3, 5, ProrateAtOnce},
-		{plan, StatusPastDue, 5, 3, ProrateNever}, // the money it would credit was never received
+		{"price_none", StatusActive, 3, 5, 0, ProrateNextInvoice},
+		{"price_pro", StatusActive, 3, 5, 0, ProrateAtOnce},
+		{"price_pro", StatusActive, 5, 3, 0, ProrateNextInvoice},
+		{"price_pro", StatusPastDue, 3, 5, 0, ProrateAtOnce},
+		{"price_pro", StatusPastDue, 5, 3, 0, ProrateNever}, // the money it would credit was never received
+		{"price_pro", StatusActive, 3, 5, 5, ProrateNever},  // paid until the period ends
+		{"price_pro", StatusActive, 3, 6, 5, ProrateAtOnce},
 	}
+	s := New(Options{Catalogue: Catalogue{Plans: []Plan{{
+		PerSeat: true, ProrationOnIncrease: ProrateAtOnce, ProrationOnDecrease: ProrateNextInvoice, Prices: []Price{{ID: "price_pro"}},
+	}}}})
 	for _, c := range cases {
-		if got := seatProration(c.plan, Subscription{Status: c.status, Quantity: c.from}, c.to); got != c.want {
-			t.Errorf("%s %d->%d: got %s, want %s", c.status, c.from, c.to, got, c.want)
+		state := SeatState{DesiredSeats: c.to, PaidSeats: c.paid, PaidUntil: &until}
+		if c.paid == 0 {
+			state.PaidUntil = nil
+		}
+		if got := s.seatProration(state, Subscription{PriceID: c.price, Status: c.status, Quantity: c.from}); got != c.want {
+			t.Errorf("%s %d->%d with %d paid: got %s, want %s", c.status, c.from, c.to, c.paid, got, c.want)
 		}
 	}
 }
 
 func TestWantedSeats(t *testing.T) {
-	s := seatService(time.Now())
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	s := seatService(now)
+	late, soon := now.Add(releaseLead+time.Second), now.Add(releaseLead)
 	cases := []struct {
 		price  string
+		state  SeatState
 		billed int
 		want   int
 	}{
-		{"", 0, 1}, {"", 7, 7}, {"price_unknown", 0, 1},
-		{"price_pro", 1, 2}, {"price_pro", 9, 9},
-		{"price_flat", 9, 9},
+		{"", SeatState{}, 0, 1}, {"", SeatState{}, 7, 7}, {"price_unknown", SeatState{}, 0, 1},
+		{"price_pro", SeatState{}, 1, 2}, {"price_pro", SeatState{}, 9, 9},
+		{"price_flat", SeatState{}, 9, 9},
+		{"price_pro", SeatState{MinimumSeats: 12}, 9, 12}, {"price_pro", SeatState{MinimumSeats: 4}, 9, 9},
+		{"price_pro", SeatState{PaidSeats: 11, PaidUntil: &late}, 9, 11},
+		{"price_pro", SeatState{PaidSeats: 11, PaidUntil: &soon}, 9, 9}, // given back before the renewal counts them
+		{"price_pro", SeatState{PaidSeats: 8, PaidUntil: &late}, 9, 9},
 	}
 	for _, c := range cases {
-		if got := s.wantedSeats(Subscription{PriceID: c.price}, c.billed); got != c.want {
-			t.Errorf("%s with %d billed: got %d, want %d", c.price, c.billed, got, c.want)
+		state := c.state
+		if got := s.wantedSeats(&state, Subscription{PriceID: c.price}, c.billed); got != c.want {
+			t.Errorf("%s with %d billed, %+v: got %d, want %d", c.price, c.billed, c.state, got, c.want)
+		}
+		if kept := c.want == c.state.PaidSeats; (state.ReleaseAt != nil) != kept {
+			t.Errorf("%s with %d billed, %+v: given back at %v", c.price, c.billed, c.state, state.ReleaseAt)
 		}
 	}
 }

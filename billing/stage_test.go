@@ -100,12 +100,14 @@ func (s *stage) gateway() *stripegw.Gateway {
 }
 
 // newService makes one replica.
-func (s *stage) newService(store *db.Store) *billing.Service {
-	return billing.New(billing.Options{
+func (s *stage) newService(store *db.Store) *billing.Service { return billing.New(s.options(store)) }
+
+func (s *stage) options(store *db.Store) billing.Options {
+	return billing.Options{
 		Store: store, Gateway: s.gateway(), Catalogue: billing.BuiltInPlans(), KeyFingerprint: "stage",
 		SuccessURL: "http://usher.test/organization?tab=billing&success=true", CancelURL: "http://usher.test/organization",
 		ReturnURL: "http://usher.test/organization", AllowedOrigins: []string{"http://usher.test"},
-	})
+	}
 }
 
 func (s *stage) pushPlans() {

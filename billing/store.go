@@ -20,6 +20,7 @@ type Queries interface {
 	CheckoutQueries
 	SubscriptionQueries
 	SeatQueries
+	SeatAttemptQueries
 	EventQueries
 	StripeQueries
 	MailQueries

@@ -28,6 +28,7 @@ type chore struct {
 var chores = []chore{
 	{"pending events", 0, workers, (*Service).settleDueEvents},
 	{"seats to tell", 0, 1, (*Service).syncDueSeats},
+	{"seats to give back", 0, 1, (*Service).giveBackSeats},
 	{"monthly credits", 0, 1, (*Service).grantDueMonths},
 	{"account and prices", learnInterval, 1, (*Service).catchUpWithStripe},
 	{"old counts of the limits", learnInterval, 1, (*Service).forgetOldHits},

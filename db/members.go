@@ -54,9 +54,7 @@ func (q queries) CountOtherAdmins(ctx context.Context, organizationID, exceptMem
 
 // A look-up by person: the ledger of a busy organization is long, a page of members is not.
 const selectLastSeatChanges = `select ` + seatChangeColumns + ` from unnest($2::text[]) as person (id)
-	join lateral (select * from seat_changes where organization_id = $1 and subject_user_id = person.id order by id desc limit 1) c on true
-	left join users actor on actor.id = c.actor_user_id
-	left join users subject on subject.id = c.subject_user_id`
+	join lateral (select * from seat_changes where organization_id = $1 and subject_user_id = person.id order by id desc limit 1) c on true` + seatChangeTold
 
 // LastSeatChanges implements [billing.MembershipQueries].
 func (q queries) LastSeatChanges(ctx context.Context, organizationID string, userIDs []string) ([]billing.SeatChange, error) {

@@ -9,7 +9,8 @@ import (
 )
 
 const seatStateColumns = `organization_id, desired_seats, last_applied_seats, last_sync_at, sync_error, sync_version, applied_version,
-	first_change_at, due_at, attempt, attempt_open, open_item_id, open_quantity, open_version, failures, lease_until`
+	first_change_at, due_at, attempt, attempt_open, open_item_id, open_quantity, open_version, failures, lease_until,
+	open_proration, minimum_seats, paid_seats, paid_until, release_at, drift_version, drifts, drift_at`
 
 type seatStateRow struct {
 	OrganizationID   string     `db:"organization_id"`
@@ -28,6 +29,14 @@ type seatStateRow struct {
 	OpenVersion      int64      `db:"open_version"`
 	Failures         int        `db:"failures"`
 	LeaseUntil       *time.Time `db:"lease_until"`
+	OpenProration    string     `db:"open_proration"`
+	MinimumSeats     int        `db:"minimum_seats"`
+	PaidSeats        int        `db:"paid_seats"`
+	PaidUntil        *time.Time `db:"paid_until"`
+	ReleaseAt        *time.Time `db:"release_at"`
+	DriftVersion     int64      `db:"drift_version"`
+	Drifts           int        `db:"drifts"`
+	DriftAt          *time.Time `db:"drift_at"`
 }
 
 func (r seatStateRow) seatState() billing.SeatState {
@@ -36,7 +45,9 @@ func (r seatStateRow) seatState() billing.SeatState {
 		LastSyncAt: utc(r.LastSyncAt), SyncError: r.SyncError, SyncVersion: r.SyncVersion, AppliedVersion: r.AppliedVersion,
 		FirstChangeAt: utc(r.FirstChangeAt), DueAt: utc(r.DueAt), Attempt: r.Attempt, Open: r.AttemptOpen,
 		OpenItemID: r.OpenItemID, OpenQuantity: r.OpenQuantity, OpenVersion: r.OpenVersion, Failures: r.Failures,
-		LeaseUntil: utc(r.LeaseUntil),
+		LeaseUntil: utc(r.LeaseUntil), OpenProration: billing.Proration(r.OpenProration), MinimumSeats: r.MinimumSeats,
+		PaidSeats: r.PaidSeats, PaidUntil: utc(r.PaidUntil), ReleaseAt: utc(r.ReleaseAt),
+		DriftVersion: r.DriftVersion, Drifts: r.Drifts, DriftAt: utc(r.DriftAt),
 	}
 }
 
@@ -58,20 +69,24 @@ func (q queries) LockSeatState(ctx context.Context, organizationID string) (bill
 }
 
 const putSeatState = `insert into billing_seat_state (` + seatStateColumns + `)
-	values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+	values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
+		$17, $18, $19, $20, $21, $22, $23, $24)
 	on conflict (organization_id) do update set
 		desired_seats = excluded.desired_seats, last_applied_seats = excluded.last_applied_seats,
 		last_sync_at = excluded.last_sync_at, sync_error = excluded.sync_error, sync_version = excluded.sync_version,
 		applied_version = excluded.applied_version, first_change_at = excluded.first_change_at, due_at = excluded.due_at,
 		attempt = excluded.attempt, attempt_open = excluded.attempt_open, open_item_id = excluded.open_item_id,
 		open_quantity = excluded.open_quantity, open_version = excluded.open_version, failures = excluded.failures,
-		lease_until = excluded.lease_until`
+		lease_until = excluded.lease_until, open_proration = excluded.open_proration, minimum_seats = excluded.minimum_seats,
+		paid_seats = excluded.paid_seats, paid_until = excluded.paid_until, release_at = excluded.release_at,
+		drift_version = excluded.drift_version, drifts = excluded.drifts, drift_at = excluded.drift_at`
 
 // PutSeatState implements [billing.SeatQueries].
 func (q queries) PutSeatState(ctx context.Context, s billing.SeatState) error {
 	return q.exec(ctx, "put seat state", putSeatState,
 		s.OrganizationID, s.DesiredSeats, s.LastAppliedSeats, s.LastSyncAt, s.SyncError, s.SyncVersion, s.AppliedVersion,
-		s.FirstChangeAt, s.DueAt, s.Attempt, s.Open, s.OpenItemID, s.OpenQuantity, s.OpenVersion, s.Failures, s.LeaseUntil)
+		s.FirstChangeAt, s.DueAt, s.Attempt, s.Open, s.OpenItemID, s.OpenQuantity, s.OpenVersion, s.Failures, s.LeaseUntil,
+		s.OpenProration, s.MinimumSeats, s.PaidSeats, s.PaidUntil, s.ReleaseAt, s.DriftVersion, s.Drifts, s.DriftAt)
 }
 
 const insertSeatChange = `insert into seat_changes
@@ -85,7 +100,13 @@ func (q queries) InsertSeatChange(ctx context.Context, c billing.SeatChange) err
 }
 
 const seatChangeColumns = `c.id, c.organization_id, c.at, c.actor_user_id, actor.name as actor_name,
-	c.subject_user_id, subject.name as subject_name, c.reason, c.from_seats, c.to_seats, c.version`
+	c.subject_user_id, subject.name as subject_name, c.reason, c.from_seats, c.to_seats, c.version, told.request_id`
+
+// seatChangeTold finds the first request with which Stripe took a change: its own version's or, where changes were gathered, a later one's.
+const seatChangeTold = ` left join lateral (select request_id from seat_attempts
+		where organization_id = c.organization_id and version >= c.version and accepted order by version, at limit 1) told on true
+	left join users actor on actor.id = c.actor_user_id
+	left join users subject on subject.id = c.subject_user_id`
 
 type seatChangeRow struct {
 	ID             int64          `db:"id"`
@@ -99,6 +120,7 @@ type seatChangeRow struct {
 	From           int            `db:"from_seats"`
 	To             int            `db:"to_seats"`
 	Version        int64          `db:"version"`
+	RequestID      sql.NullString `db:"request_id"`
 }
 
 func (r seatChangeRow) seatChange() billing.SeatChange {
@@ -106,14 +128,12 @@ func (r seatChangeRow) seatChange() billing.SeatChange {
 		ID: r.ID, OrganizationID: r.OrganizationID, At: r.At.UTC(),
 		ActorUserID: r.ActorUserID.String, ActorName: r.ActorName.String,
 		SubjectUserID: r.SubjectUserID.String, SubjectName: r.SubjectName.String,
-		Reason: r.Reason, From: r.From, To: r.To, Version: r.Version,
+		Reason: r.Reason, From: r.From, To: r.To, Version: r.Version, RequestID: r.RequestID.String,
 	}
 }
 
 // Changes of an organization are written under its lock, so the order of ids is the order of events.
-const selectSeatChanges = `select ` + seatChangeColumns + ` from seat_changes c
-	left join users actor on actor.id = c.actor_user_id
-	left join users subject on subject.id = c.subject_user_id
+const selectSeatChanges = `select ` + seatChangeColumns + ` from seat_changes c` + seatChangeTold + `
 	where c.organization_id = $1 order by c.id desc limit $2`
 
 // SeatChanges implements [billing.SeatQueries].

@@ -19,7 +19,8 @@ func TestSeatStateRoundTrip(t *testing.T) {
 	full := billing.SeatState{
 		OrganizationID: "org_1", DesiredSeats: 7, LastAppliedSeats: ptr(0), LastSyncAt: ptr(at(1)), SyncError: "declined",
 		SyncVersion: 5, AppliedVersion: 4, FirstChangeAt: ptr(at(2)), DueAt: ptr(at(3)), Attempt: 6, Open: true, OpenItemID: "si_1",
-		OpenQuantity: 8, OpenVersion: 3, Failures: 2, LeaseUntil: ptr(at(4)),
+		OpenQuantity: 8, OpenVersion: 3, Failures: 2, LeaseUntil: ptr(at(4)), OpenProration: billing.ProrateAtOnce,
+		MinimumSeats: 9, PaidSeats: 10, PaidUntil: ptr(at(5)), ReleaseAt: ptr(at(6)), DriftVersion: 2, Drifts: 1, DriftAt: ptr(at(7)),
 	}
 	wantFilled(t, full)
 	for _, want := range []billing.SeatState{bare, full, bare} {
@@ -40,10 +41,16 @@ func TestSeatChanges(t *testing.T) {
 	insertUserAndOrganization(t, store, "usr_2", "org_2")
 	full := billing.SeatChange{
 		OrganizationID: "org_1", At: moment, ActorUserID: "usr_1", SubjectUserID: "usr_2", Reason: "joined", From: 3, To: 4, Version: 9,
-		ActorName: "Name of usr_1", SubjectName: "Name of usr_2",
+		ActorName: "Name of usr_1", SubjectName: "Name of usr_2", RequestID: "req_9",
 	}
 	wantFilled(t, full, "ID")
-	bare := billing.SeatChange{OrganizationID: "org_1", At: at(1), Reason: "counted again"}
+	for version, key := range map[int64]string{8: "early", 10: "right", 11: "late"} {
+		must(t, store.InsertSeatAttempt(ctx, billing.SeatAttempt{Key: key, OrganizationID: "org_1", Version: version, Quantity: 4, At: moment}))
+	}
+	for key, request := range map[string]string{"early": "req_8", "right": "req_9", "late": "req_11"} {
+		must(t, store.AnswerSeatAttempt(ctx, billing.SeatAttempt{Key: key, RequestID: request, Accepted: ptr(true)}))
+	}
+	bare := billing.SeatChange{OrganizationID: "org_1", At: at(1), Reason: "counted again", Version: 12}
 	foreign := billing.SeatChange{OrganizationID: "org_2", At: at(2)}
 	for _, c := range []billing.SeatChange{full, bare, foreign} {
 		must(t, store.InsertSeatChange(ctx, c))

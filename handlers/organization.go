@@ -98,7 +98,7 @@ func (s *server) showActivity(w http.ResponseWriter, r *http.Request) error {
 	props := views.ActivityPageProps{Layout: s.layout(r, views.SectionOrganization), Organization: header(r, views.TabActivity)}
 	for _, change := range changes {
 		props.Changes = append(props.Changes, views.SeatChangeRow{
-			At: change.At, What: whatHappened(change), By: change.ActorName, From: change.From, To: change.To,
+			At: change.At, What: whatHappened(change), By: change.ActorName, From: change.From, To: change.To, RequestID: change.RequestID,
 		})
 	}
 	return render(w, r, http.StatusOK, views.ActivityPage(props))

@@ -91,6 +91,7 @@ func (s *server) routes() []route {
 		{method: post, pattern: "/organization/roles/{id}/delete", needs: memberAdmin, handler: s.deleteRole},
 		{method: get, pattern: "/organization/seats", needs: member, handler: s.showSeats},
 		{method: post, pattern: "/organization/seats/retry", needs: billingAdmin, handler: s.retrySeats, limits: []limit{seatRetries}},
+		{method: post, pattern: "/organization/seats/undo", needs: memberAdmin, handler: s.undoSeats},
 
 		{method: post, pattern: "/billing/checkout", needs: billingAdmin, handler: s.createCheckout, signedOut: s.rememberChoice, limits: []limit{checkouts}},
 		{method: post, pattern: "/billing/portal", needs: billingAdmin, handler: s.createPortal, limits: []limit{portals}},

@@ -42,11 +42,26 @@ func (s *server) retrySeats(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// undoSeats sets back the changes that are gathered.
+func (s *server) undoSeats(w http.ResponseWriter, r *http.Request) error {
+	if _, err := s.billing.UndoGathered(r.Context(), accessOf(r)); err != nil {
+		return err
+	}
+	if isFragment(r) {
+		return s.showSeats(w, r)
+	}
+	s.redirect(w, r, "/organization/seats")
+	return nil
+}
+
 func seatPanel(o billing.Overview, a billing.Access, now time.Time) views.SeatPanelProps {
 	seats := o.Seats
 	panel := views.SeatPanelProps{
 		OrganizationID: o.Organization.ID, Billable: seats.Billable, Wanted: seats.Desired,
-		CheckedAt: seats.CheckedAt, CanManageBilling: a.CanManageBilling(),
+		CheckedAt: seats.CheckedAt, CanManageBilling: a.CanManageBilling(), CanManageMembers: a.CanManageMembers(), Minimum: seats.Minimum,
+	}
+	if seats.PaidUntil != nil {
+		panel.PaidUntil = *seats.PaidUntil
 	}
 	if seats.Synced {
 		panel.AtStripe = &seats.AtStripe
@@ -55,8 +70,10 @@ func seatPanel(o billing.Overview, a billing.Access, now time.Time) views.SeatPa
 	switch panel.State {
 	case views.SeatsGathering:
 		panel.DueAt, panel.PollEvery = *seats.DueAt, seatsSoon
-	case views.SeatsQueued:
+	case views.SeatsQueued, views.SeatsSyncing:
 		panel.PollEvery = seatsSoon
+	case views.SeatsDrift:
+		panel.NextTryAt, panel.PollEvery = *seats.DueAt, seatsSoon
 	case views.SeatsRetrying:
 		panel.NextTryAt, panel.PollEvery = *seats.DueAt, seatsSlowly
 		panel.Attempt, panel.Reason = seats.Failures, seats.Error
@@ -77,6 +94,10 @@ func seatState(s billing.SeatsOverview, now time.Time) views.SeatPanelState {
 		return views.SeatsRetrying
 	case s.Status == billing.SyncError && s.DueAt == nil:
 		return views.SeatsFailed
+	case s.Syncing:
+		return views.SeatsSyncing
+	case s.Drift && waits:
+		return views.SeatsDrift
 	case s.Gathering && waits:
 		return views.SeatsGathering
 	}

@@ -117,3 +117,31 @@ func TestSeatRowBecomesABarAboveForty(t *testing.T) {
 		}
 	}
 }
+
+func TestSeatPanelOffersToUndoWhatIsGathered(t *testing.T) {
+	p := seatPanel(views.SeatsGathering, 9, 7)
+	for _, may := range []bool{true, false} {
+		p.CanManageMembers = may
+		if got := render(t, views.SeatPanel(p)).Find("form[action='/organization/seats/undo'] button").Length() == 1; got != may {
+			t.Errorf("may manage members: %t, undo offered: %t", may, got)
+		}
+	}
+}
+
+func TestSeatPanelSaysWhyThereAreMoreSeatsThanPeople(t *testing.T) {
+	paid, least := seatPanel(views.SeatsInSync, 9, 9), seatPanel(views.SeatsInSync, 9, 9)
+	paid.Billable, paid.PaidUntil = 7, time.Date(2026, time.December, 3, 0, 0, 0, 0, time.UTC)
+	least.Billable, least.Minimum = 7, 9
+	for _, c := range []struct {
+		panel views.SeatPanelProps
+		says  string
+	}{
+		{seatPanel(views.SeatsInSync, 9, 9), "Nothing is waiting."},
+		{paid, "paid until 3 Dec 2026"},
+		{least, "kept as the least"},
+	} {
+		if got := text(render(t, views.SeatPanel(c.panel)).Selection); !strings.Contains(got, c.says) {
+			t.Errorf("want %q in: %s", c.says, got)
+		}
+	}
+}

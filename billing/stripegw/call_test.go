@@ -112,7 +112,7 @@ func TestAnswerThatIsSomethingElse(t *testing.T) {
 		"customer":     func() error { _, err := gateway.CreateCustomer(t.Context(), billing.CustomerLink{}); return err },
 		"price":        func() error { _, err := gateway.Prices(t.Context(), nil, []string{"price_1"}); return err },
 		"portal":       func() error { _, err := gateway.CreatePortal(t.Context(), billing.PortalRequest{}); return err },
-		"seats":        func() error { _, _, err := gateway.SetSeats(t.Context(), billing.SeatUpdate{}); return err },
+		"seats":        func() error { _, err := gateway.SetSeats(t.Context(), billing.SeatUpdate{}); return err },
 	}
 	for name, call := range calls {
 		if e := stripeError(t, call()); !e.Unanswered || !e.ShouldRetry {

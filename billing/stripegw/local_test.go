@@ -191,15 +191,16 @@ func checkPaidSubscription(t *testing.T, s billing.Subscription, record billing.
 func setSeatsOfTheLocalStripe(t *testing.T, l *local, s billing.Subscription) {
 	t.Helper()
 	update := billing.SeatUpdate{SubscriptionID: s.ID, ItemID: s.ItemID, Quantity: 7, Proration: "create_prorations", IdempotencyKey: "seats:1:1"}
-	updated, replayed, err := l.gateway.SetSeats(t.Context(), update)
-	if err != nil || replayed || updated.Quantity != 7 || updated.ItemID != s.ItemID || updated.CardLast4 != "4242" {
-		t.Fatalf("got %+v, replayed %t, %v", updated, replayed, err)
+	answer, err := l.gateway.SetSeats(t.Context(), update)
+	updated := answer.Subscription
+	if err != nil || answer.Replayed || answer.RequestID == "" || updated.Quantity != 7 || updated.ItemID != s.ItemID || updated.CardLast4 != "4242" {
+		t.Fatalf("got %+v, %v", answer, err)
 	}
-	if _, replayed, err = l.gateway.SetSeats(t.Context(), update); err != nil || !replayed {
-		t.Errorf("the same key again: replayed %t, %v", replayed, err)
+	if answer, err = l.gateway.SetSeats(t.Context(), update); err != nil || !answer.Replayed {
+		t.Errorf("the same key again: replayed %t, %v", answer.Replayed, err)
 	}
 	update.Quantity = 8
-	if _, _, err = l.gateway.SetSeats(t.Context(), update); stripeError(t, err).Type != "idempotency_error" {
+	if _, err = l.gateway.SetSeats(t.Context(), update); stripeError(t, err).Type != "idempotency_error" {
 		t.Errorf("other parameters under the same key: %v", err)
 	}
 	l.await(t, "event of seven seats", func(e billing.Event) bool {
@@ -263,7 +264,7 @@ func TestLocalAbsences(t *testing.T) {
 		"subscription": func() error { _, err := l.gateway.Subscription(t.Context(), "sub_nobody"); return err },
 		"checkout":     func() error { _, err := l.gateway.Checkout(t.Context(), "cs_nobody"); return err },
 		"seats": func() error {
-			_, _, err := l.gateway.SetSeats(t.Context(), billing.SeatUpdate{SubscriptionID: "sub_nobody", ItemID: "si_nobody", Quantity: 1, IdempotencyKey: "k"})
+			_, err := l.gateway.SetSeats(t.Context(), billing.SeatUpdate{SubscriptionID: "sub_nobody", ItemID: "si_nobody", Quantity: 1, IdempotencyKey: "k"})
 			return err
 		},
 		"portal": func() error {

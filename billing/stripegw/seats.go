@@ -14,19 +14,19 @@ import (
 //
 // The payment behaviour is left at Stripe's default, allow_incomplete: the quantity stays changed when the payment of an always_invoice
 // proration fails, and the subscription turns past_due (shared/STRIPE.md, 'API').
-func (g *Gateway) SetSeats(ctx context.Context, update billing.SeatUpdate) (billing.Subscription, bool, error) {
+func (g *Gateway) SetSeats(ctx context.Context, update billing.SeatUpdate) (billing.SeatAnswer, error) {
 	// Learned before anything is changed, so that a change made is not reported as failed for want of it.
 	if _, err := g.Account(ctx); err != nil {
-		return billing.Subscription{}, false, err
+		return billing.SeatAnswer{}, err
 	}
 	updated, x, err := ask(ctx, "set seats", func(ctx context.Context) (*stripe.Subscription, error) {
 		return g.subscriptions.Update(update.SubscriptionID, seatParams(ctx, update))
 	})
 	if err != nil {
-		return billing.Subscription{}, false, err
+		return billing.SeatAnswer{}, err
 	}
 	snapshot, err := g.snapshot(ctx, updated, x)
-	return snapshot, x.replayed, err
+	return billing.SeatAnswer{Subscription: snapshot, Replayed: x.replayed, RequestID: x.requestID}, err
 }
 
 func seatParams(ctx context.Context, update billing.SeatUpdate) *stripe.SubscriptionParams {

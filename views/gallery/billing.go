@@ -14,7 +14,7 @@ func held(n int) *int { return &n }
 
 func panel(state views.SeatPanelState) views.SeatPanelProps {
 	return views.SeatPanelProps{
-		OrganizationID: "org_4h2k9x", State: state, Billable: 9, Wanted: 9, AtStripe: held(9), CheckedAt: noon, CanManageBilling: true,
+		OrganizationID: "org_4h2k9x", State: state, Billable: 9, Wanted: 9, AtStripe: held(9), CheckedAt: noon, CanManageBilling: true, CanManageMembers: true,
 	}
 }
 

@@ -51,7 +51,7 @@ func organizationSpecimens() []Specimen {
 		}})},
 		{Name: "activity", Title: "Activity", Page: views.ActivityPage(views.ActivityPageProps{Layout: layout, Organization: header(views.TabActivity), Changes: []views.SeatChangeRow{
 			{At: noon, Subject: "ليلى حداد", What: "joined", By: "Ana Lima", From: 8, To: 9},
-			{At: days(-1), Subject: "Jo", What: "was suspended", By: "Ben Okafor", From: 9, To: 8},
+			{At: days(-1), Subject: "Jo", What: "was suspended", By: "Ben Okafor", From: 9, To: 8, RequestID: "req_8fQ2mZ"},
 			{At: days(-3), What: "The plan changed to Pro, yearly", By: "Ana Lima", From: 9, To: 9},
 			{At: days(-30), What: "The number at Stripe was set back", From: 40, To: 9},
 		}})},

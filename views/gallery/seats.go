@@ -12,6 +12,8 @@ func seatSpecimens() []Specimen {
 	payment.AtStripe = held(11)
 	drift := unsettled(views.SeatsDrift)
 	drift.Billable, drift.Wanted, drift.AtStripe = 9, 9, held(40)
+	paid := panel(views.SeatsInSync)
+	paid.Billable, paid.PaidUntil = paid.Wanted-2, days(11)
 	nothing := panel(views.SeatsNothingToSync)
 	nothing.AtStripe = nil
 	crowded := panel(views.SeatsSyncing)
@@ -21,6 +23,7 @@ func seatSpecimens() []Specimen {
 	return []Specimen{
 		seatSpecimen("nothing", "Nothing to sync", nothing),
 		seatSpecimen("in-sync", "In sync", panel(views.SeatsInSync)),
+		seatSpecimen("paid", "In sync, paid until the renewal", paid),
 		seatSpecimen("gathering", "Gathering", unsettled(views.SeatsGathering)),
 		seatSpecimen("queued", "Queued", unsettled(views.SeatsQueued)),
 		seatSpecimen("syncing", "Syncing, 1,960 seats", crowded),

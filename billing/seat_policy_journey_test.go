@@ -1,0 +1,204 @@
+package billing_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"testing"
+	"time"
+
+	"usher/billing"
+)
+
+// sells has the stage's service sell the pro plan under other rules, on the local Stripe's clock.
+func (s *stage) sells(change func(*billing.Plan)) {
+	s.t.Helper()
+	options := s.options(s.store)
+	options.Now = s.stripe.Now
+	for i := range options.Catalogue.Plans {
+		if options.Catalogue.Plans[i].ID == "pro" {
+			change(&options.Catalogue.Plans[i])
+		}
+	}
+	s.service = billing.New(options)
+	if err := s.service.Start(s.t.Context()); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// removeMembers takes the newest n members out.
+func (s *stage) removeMembers(n int) {
+	s.t.Helper()
+	members, err := s.store.Members(s.t.Context(), s.access.Organization.ID)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, member := range members {
+		if member.UserID == s.access.User.ID || n == 0 {
+			continue
+		}
+		n--
+		if err := s.service.RemoveMember(s.t.Context(), s.access, member.ID); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+// settles waits until Stripe has so many seats and nothing is open, putting both clocks ahead over what is gathered.
+func (s *stage) settles(atStripe int) {
+	s.t.Helper()
+	s.until(strconv.Itoa(atStripe)+" seats at Stripe", func(o billing.Overview) bool {
+		if o.Seats.DueAt != nil && o.Seats.DueAt.After(s.stripe.Now()) {
+			s.stripe.AdvanceClock(o.Seats.DueAt.Add(time.Second))
+		}
+		return o.Seats.Status == billing.SyncOK && o.Seats.AtStripe == atStripe
+	})
+	if got := s.atStripe(); got != atStripe {
+		s.t.Fatalf("Stripe has %d seats, want %d", got, atStripe)
+	}
+}
+
+func TestSeatsArePaidUntilTheRenewal(t *testing.T) {
+	s := openStage(t)
+	s.sells(func(p *billing.Plan) { p.DecreaseAtRenewal, p.ProrationOnDecrease = true, billing.ProrateNever })
+	s.join(4)
+	s.subscribe("pro")
+	s.work(s.service)
+	s.settles(5)
+	asked := s.calls.Load()
+	s.removeMembers(3)
+	s.join(1)
+	wantSeats(t, s, 3, 5, billing.SyncOK) // paid, and free to fill
+	if s.calls.Load() != asked {
+		t.Fatal("Stripe was told of seats that are paid anyway")
+	}
+
+	end := s.overview().Subscription.CurrentPeriodEnd
+	s.stripe.AdvanceClock(end.Add(-30 * time.Minute))
+	s.settles(3)
+	s.join(1)
+	s.settles(4) // filled again within the hour, and not charged for it
+	s.stripe.AdvanceClock(end.Add(2 * time.Hour))
+	if err := s.service.RefreshSubscription(t.Context(), s.access); err != nil {
+		t.Fatal(err)
+	}
+	paid := s.lastInvoice()
+	if want := int64(4 * 2900); paid != want {
+		t.Errorf("the renewal was for %d, want %d: four seats and no proration", paid, want)
+	}
+}
+
+// lastInvoice is the total of the organization's newest invoice at Stripe, in cents.
+func (s *stage) lastInvoice() int64 {
+	s.t.Helper()
+	var answer struct {
+		Data []struct{ Total int64 }
+	}
+	s.getStripe("/v1/invoices?limit=1&subscription="+s.overview().Subscription.ID, &answer)
+	if len(answer.Data) != 1 {
+		s.t.Fatalf("invoices: %+v", answer)
+	}
+	return answer.Data[0].Total
+}
+
+func TestQuantitySetAtStripeIsAdoptedAsTheMinimum(t *testing.T) {
+	s := openStage(t)
+	s.sells(func(p *billing.Plan) { p.AdoptQuantity = true })
+	s.join(2)
+	current := s.subscribe("pro")
+	s.work(s.service)
+	s.settles(3)
+	s.setQuantity(current, 40)
+	s.settles(40)
+	s.join(1)
+	s.settles(40) // room for those who join
+	s.setQuantity(current, 2)
+	s.settles(4) // nobody billed goes without a seat
+}
+
+func TestQuantityChangedAgainAndAgainIsNoFight(t *testing.T) {
+	s := openStage(t)
+	s.sells(func(*billing.Plan) {})
+	current := s.subscribe("pro")
+	s.work(s.service)
+	s.settles(1)
+	began := s.stripe.Now()
+	for range 8 {
+		s.setQuantity(current, 9)
+		s.settles(1)
+	}
+	if took := s.stripe.Now().Sub(began); took < 10*time.Minute {
+		t.Errorf("eight changes behind us were undone within %v", took)
+	}
+}
+
+// setQuantity changes the seats at Stripe as somebody else would, and has us look.
+func (s *stage) setQuantity(current billing.Subscription, quantity int) {
+	s.t.Helper()
+	s.setQuantityInDashboard(current, quantity)
+	if err := s.service.RefreshSubscription(s.t.Context(), s.access); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// getStripe reads from Stripe's API as somebody else would.
+func (s *stage) getStripe(path string, into any) {
+	s.t.Helper()
+	request, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.origin+path, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	request.SetBasicAuth("sk_test_dashboard123", "")
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if err := json.NewDecoder(answer.Body).Decode(into); err != nil || answer.StatusCode != http.StatusOK {
+		s.t.Fatalf("GET %s: %d, %v", path, answer.StatusCode, err)
+	}
+}
+
+func TestGatheredChangesAreUndone(t *testing.T) {
+	s := openStage(t)
+	s.join(3)
+	s.subscribe("pro")
+	wantSeats(t, s, 4, 4, billing.SyncOK)
+	if _, err := s.service.UndoGathered(t.Context(), s.access); billing.ErrorCode(err) != billing.CodeConflict {
+		t.Fatalf("nothing is gathered, and undoing says %v", err)
+	}
+	members, err := s.store.Members(t.Context(), s.access.Organization.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	change := func(m billing.Member, c billing.MemberChange) {
+		t.Helper()
+		if _, err := s.service.ChangeMember(t.Context(), s.access, m.ID, c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	no, suspended := false, billing.MemberSuspended
+	others := members[:0:0]
+	for _, m := range members {
+		if m.UserID != s.access.User.ID {
+			others = append(others, m)
+		}
+	}
+	change(others[0], billing.MemberChange{Billable: &no})
+	change(others[1], billing.MemberChange{Status: &suspended})
+	s.join(1)
+	wantSeats(t, s, 3, 4, billing.SyncPending)
+	left, err := s.service.UndoGathered(t.Context(), s.access)
+	if err != nil || left != 0 {
+		t.Fatalf("%d left, %v", left, err)
+	}
+	wantSeats(t, s, 4, 4, billing.SyncOK)
+	s.due()
+	if err := s.sync(); err != nil || s.calls.Load() != 0 {
+		t.Fatalf("%d calls, %v", s.calls.Load(), err)
+	}
+	s.removeMembers(1)
+	if _, err := s.service.UndoGathered(t.Context(), s.access); billing.ErrorCode(err) != billing.CodeConflict {
+		t.Fatalf("who was removed can't be brought back, and undoing says %v", err)
+	}
+}

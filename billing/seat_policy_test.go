@@ -1,0 +1,117 @@
+package billing
+
+import (
+	"testing"
+	"time"
+)
+
+func TestPaidSeatsAreTheHighestOfThePeriod(t *testing.T) {
+	end := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
+	next := end.AddDate(0, 1, 0)
+	keeps := Plan{DecreaseAtRenewal: true}
+	cases := []struct {
+		name    string
+		plan    Plan
+		before  SeatState
+		current Subscription
+		paid    int
+		until   *time.Time
+	}{
+		{"the first period", keeps, SeatState{}, Subscription{Quantity: 5, CurrentPeriodEnd: end}, 5, &end},
+		{"more were wanted and are there", keeps, SeatState{DesiredSeats: 7, PaidSeats: 5, PaidUntil: &end}, Subscription{Quantity: 7, CurrentPeriodEnd: end}, 7, &end},
+		{"fewer are there", keeps, SeatState{DesiredSeats: 3, PaidSeats: 5, PaidUntil: &end}, Subscription{Quantity: 3, CurrentPeriodEnd: end}, 5, &end},
+		{"more than was wanted", keeps, SeatState{DesiredSeats: 5, PaidSeats: 5, PaidUntil: &end}, Subscription{Quantity: 40, CurrentPeriodEnd: end}, 5, &end},
+		{"a new period", keeps, SeatState{DesiredSeats: 3, PaidSeats: 5, PaidUntil: &end}, Subscription{Quantity: 3, CurrentPeriodEnd: next}, 3, &next},
+		{"a trial", keeps, SeatState{}, Subscription{Status: StatusTrialing, Quantity: 5, CurrentPeriodEnd: end}, 0, nil},
+		{"a plan that gives credit", Plan{}, SeatState{PaidSeats: 5, PaidUntil: &end}, Subscription{Quantity: 5, CurrentPeriodEnd: end}, 0, nil},
+	}
+	for _, c := range cases {
+		state := c.before
+		state.notePaid(c.plan, c.current)
+		if state.PaidSeats != c.paid || (state.PaidUntil == nil) != (c.until == nil) || c.until != nil && !state.PaidUntil.Equal(*c.until) {
+			t.Errorf("%s: %d until %v, want %d until %v", c.name, state.PaidSeats, state.PaidUntil, c.paid, c.until)
+		}
+	}
+}
+
+func TestAdoptTakesWhatWasSetBehindUs(t *testing.T) {
+	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	settled := SeatState{DesiredSeats: 5, SyncVersion: 2, AppliedVersion: 2, LastSyncAt: &at}
+	waiting := settled
+	waiting.SyncVersion, waiting.DueAt = 3, &at
+	unseen := settled // Stripe said yes, and the snapshot does not show it yet
+	unseen.DueAt = &at
+	adopts := Plan{PerSeat: true, AdoptQuantity: true}
+	cases := []struct {
+		name     string
+		plan     Plan
+		state    SeatState
+		quantity int
+		want     int
+	}{
+		{"more", adopts, settled, 40, 40},
+		{"fewer than are billed", adopts, settled, 3, 0},
+		{"restored by the plan", Plan{PerSeat: true}, settled, 40, 0},
+		{"a change of ours waits", adopts, waiting, 40, 0},
+		{"our own change is not seen yet", adopts, unseen, 40, 0},
+	}
+	for _, c := range cases {
+		state := c.state
+		state.adopt(c.plan, Subscription{Quantity: c.quantity}, 5)
+		if state.MinimumSeats != c.want {
+			t.Errorf("%s: minimum %d, want %d", c.name, state.MinimumSeats, c.want)
+		}
+	}
+}
+
+func TestChangesBehindUsAreNoFight(t *testing.T) {
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	var state SeatState
+	var waited time.Duration
+	for round := range 40 {
+		state.restore(now)
+		wait := state.DueAt.Sub(now)
+		if round == 0 && wait != 0 || wait < waited || wait > driftPauseLimit {
+			t.Fatalf("round %d waits %v after %v", round, wait, waited)
+		}
+		waited = wait
+		now = state.DueAt.Add(time.Second)
+	}
+	if waited != driftPauseLimit {
+		t.Errorf("after forty rounds the wait is %v", waited)
+	}
+	now = now.Add(driftMemory + time.Minute)
+	if state.restore(now); !state.DueAt.Equal(now) {
+		t.Error("a change long after the last one is not restored at once")
+	}
+}
+
+func TestPaceKeepsStripesLimits(t *testing.T) {
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	sent := func(n int, proration Proration, first, every time.Duration) (all []SeatAttempt) {
+		for i := range n {
+			all = append(all, SeatAttempt{At: now.Add(first + time.Duration(i)*every), Proration: proration})
+		}
+		return all
+	}
+	cases := []struct {
+		name      string
+		before    []SeatAttempt
+		proration Proration
+		wait      time.Duration
+		then      Proration
+	}{
+		{"nothing was sent", nil, ProrateAtOnce, 0, ProrateAtOnce},
+		{"the hour has room", sent(updatesAnHour-1, ProrateNextInvoice, -30*time.Minute, time.Second), ProrateNextInvoice, 0, ProrateNextInvoice},
+		{"the hour is full", sent(updatesAnHour, ProrateNextInvoice, -30*time.Minute, time.Second), ProrateNextInvoice, 30 * time.Minute, ProrateNextInvoice},
+		{"what is older does not count", sent(updatesAnHour, ProrateNextInvoice, -2*time.Hour, time.Second), ProrateNextInvoice, 0, ProrateNextInvoice},
+		{"the minute's invoices", sent(invoicesAMinute, ProrateAtOnce, -40*time.Second, time.Second), ProrateAtOnce, 20 * time.Second, ProrateAtOnce},
+		{"invoices of others do not count", sent(invoicesAMinute, ProrateNextInvoice, -40*time.Second, time.Second), ProrateAtOnce, 0, ProrateAtOnce},
+		{"the day's invoices", sent(invoicesADay, ProrateAtOnce, -20*time.Hour, time.Minute), ProrateAtOnce, 0, ProrateNextInvoice},
+	}
+	for _, c := range cases {
+		if wait, then := pace(c.before, now, c.proration); wait != c.wait || then != c.then {
+			t.Errorf("%s: wait %v, then %s; want %v, %s", c.name, wait, then, c.wait, c.then)
+		}
+	}
+}

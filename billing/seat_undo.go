@@ -1,0 +1,113 @@
+package billing
+
+import (
+	"context"
+	"fmt"
+)
+
+// What people are told where changes can't be undone.
+const (
+	MessageNothingGathered = "Stripe is being told already. Change the members themselves instead."
+	MessageAllRemoved      = "Whoever left or was removed can't be brought back this way. Please invite them again."
+)
+
+// mostGathered bounds the changes one gathering can hold, which lasts no longer than [GatherLimit].
+const mostGathered = 10_000
+
+// UndoGathered sets back who is billed to what it was before the changes that are gathered now, so that Stripe is told nothing. People who
+// left stay away: left counts them. Errors: CodeForbidden; CodeConflict where nothing is gathered, where all of them left, and for the
+// plan's maximum.
+func (s *Service) UndoGathered(ctx context.Context, a Access) (left int, err error) {
+	err = s.manageMembers(ctx, a, func(q Queries, actor Access) error {
+		people, err := s.gathered(ctx, q, a.Organization.ID)
+		if err != nil {
+			return err
+		}
+		left = 0
+		members, err := membersByUser(ctx, q, a.Organization.ID)
+		if err != nil {
+			return err
+		}
+		for _, userID := range people {
+			member, stays := members[userID]
+			if !stays {
+				left++
+				continue
+			}
+			if err := s.setBackBilling(ctx, q, actor, member); err != nil {
+				return err
+			}
+		}
+		if left == len(people) {
+			return Errorf(CodeConflict, MessageAllRemoved)
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("undo gathered changes: %w", err)
+	}
+	return left, nil
+}
+
+// gathered lists the people whose billing differs from before the gathering began. The ledger has a line each time one of them began or
+// ceased to be billed, so an odd number of lines is a difference.
+func (s *Service) gathered(ctx context.Context, q Queries, organizationID string) ([]string, error) {
+	state, _, err := optional(q.LockSeatState(ctx, organizationID))
+	if err != nil {
+		return nil, fmt.Errorf("lock seat state: %w", err)
+	}
+	if !state.gathering(s.now()) {
+		return nil, Errorf(CodeConflict, MessageNothingGathered)
+	}
+	changes, err := q.SeatChanges(ctx, organizationID, mostGathered)
+	if err != nil {
+		return nil, fmt.Errorf("read the gathered changes: %w", err)
+	}
+	var people []string
+	lines := map[string]int{}
+	for _, change := range changes {
+		if change.At.Before(*state.FirstChangeAt) {
+			break
+		}
+		if change.SubjectUserID != "" && lines[change.SubjectUserID] == 0 {
+			people = append(people, change.SubjectUserID)
+		}
+		lines[change.SubjectUserID]++
+	}
+	return differing(people, lines), nil
+}
+
+func differing(people []string, lines map[string]int) []string {
+	var odd []string
+	for _, id := range people {
+		if lines[id]%2 == 1 {
+			odd = append(odd, id)
+		}
+	}
+	return odd
+}
+
+func membersByUser(ctx context.Context, q Queries, organizationID string) (map[string]Member, error) {
+	members, err := q.Members(ctx, organizationID)
+	if err != nil {
+		return nil, fmt.Errorf("list members: %w", err)
+	}
+	byUser := make(map[string]Member, len(members))
+	for _, m := range members {
+		byUser[m.UserID] = m
+	}
+	return byUser, nil
+}
+
+// setBackBilling turns a member's billing round: who became billed stays a member and is billed no more, who ceased to be is again, and let in
+// again if they were suspended.
+func (s *Service) setBackBilling(ctx context.Context, q Queries, actor Access, before Member) error {
+	if !actor.Covers(before.Role) {
+		return Errorf(CodeForbidden, MessageHoldsMore)
+	}
+	after := before
+	if after.Billable = !before.Billed(); after.Billable {
+		after.Status = MemberActive
+	}
+	return s.writeMember(ctx, q, actor, before, after)
+}
