@@ -185,10 +185,3 @@ func (s *Service) Members(ctx context.Context, a Access) ([]Member, error) {
 func (s *Service) Roles(ctx context.Context, a Access) ([]Role, error) {
 	return s.store.Roles(ctx, a.Organization.ID)
 }
-
-// SeatChanges lists the newest lines of the seat ledger.
-func (s *Service) SeatChanges(ctx context.Context, a Access) ([]SeatChange, error) {
-	return s.store.SeatChanges(ctx, a.Organization.ID, seatLedgerPage)
-}
-
-const seatLedgerPage = 200

@@ -260,14 +260,6 @@ func (s *Service) BilledSince(ctx context.Context, a Access, userIDs []string) (
 	return newest, nil
 }
 
-// SeatLedger lists the whole seat ledger, newest line first, up to [SeatLedgerLimit] lines.
-func (s *Service) SeatLedger(ctx context.Context, a Access) ([]SeatChange, error) {
-	return s.store.SeatChanges(ctx, a.Organization.ID, SeatLedgerLimit)
-}
-
-// SeatLedgerLimit bounds a ledger that is asked for whole, in lines.
-const SeatLedgerLimit = 100_000
-
 // Valid tells whether a member can have the status.
 func (m MemberStatus) Valid() bool {
 	return slices.Contains([]MemberStatus{MemberActive, MemberSuspended}, m)

@@ -394,7 +394,7 @@ func (g *membershipGame) check(way string, before billing.SeatState, billedBefor
 	if moved := state.DesiredSeats != before.DesiredSeats; moved != (state.SyncVersion > before.SyncVersion) {
 		g.t.Errorf("%s: %d to %d seats, version %d to %d", way, before.DesiredSeats, state.DesiredSeats, before.SyncVersion, state.SyncVersion)
 	}
-	changes, err := g.service.SeatChanges(ctx, g.admin)
+	changes, _, err := g.service.SeatLedger(ctx, g.admin, billing.LedgerSearch{Limit: 200})
 	g.must(err)
 	if len(changes) > 0 && changes[0].To != state.DesiredSeats {
 		g.t.Errorf("%s: the ledger ends at %d, wanted are %d", way, changes[0].To, state.DesiredSeats)

@@ -202,7 +202,7 @@ func TestBurstIsToldOnce(t *testing.T) {
 func TestSeatLedgerTellsWhoAndWhy(t *testing.T) {
 	s := openStage(t)
 	s.join(2)
-	changes, err := s.service.SeatChanges(t.Context(), s.access)
+	changes, _, err := s.service.SeatLedger(t.Context(), s.access, billing.LedgerSearch{Limit: 200})
 	if err != nil {
 		t.Fatal(err)
 	}

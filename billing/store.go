@@ -88,6 +88,8 @@ type SeatQueries interface {
 	PutSeatState(ctx context.Context, s SeatState) error // inserts or updates
 	InsertSeatChange(ctx context.Context, c SeatChange) error
 	SeatChanges(ctx context.Context, organizationID string, limit int) ([]SeatChange, error) // newest first
+	// SearchSeatChanges lists those that fit, the newest first, and how many fit altogether.
+	SearchSeatChanges(ctx context.Context, organizationID string, search LedgerSearch) ([]SeatChange, int, error)
 	// DueSeatSyncs lists organizations whose seats are due at now and under no living lease, longest due first.
 	DueSeatSyncs(ctx context.Context, now time.Time, limit int) ([]string, error)
 }

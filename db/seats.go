@@ -142,6 +142,28 @@ func (q queries) SeatChanges(ctx context.Context, organizationID string, limit i
 	return collect(rows, seatChangeRow.seatChange), err
 }
 
+// The text is looked for as it is: position takes no wildcards.
+const fittingSeatChanges = ` from seat_changes c` + seatChangeTold + `
+	where c.organization_id = $1
+		and ($2 = '' or position(lower($2) in lower(concat_ws(' ', subject.name, c.reason))) > 0 or position(lower($2) in lower(actor.name)) > 0)
+		and ($3 = '' or $3 = 'more' and c.to_seats > c.from_seats or $3 = 'fewer' and c.to_seats < c.from_seats)`
+
+const (
+	searchSeatChanges = `select ` + seatChangeColumns + fittingSeatChanges + ` order by c.id desc limit $4 offset $5`
+	countSeatChanges  = `select count(*)` + fittingSeatChanges
+)
+
+// SearchSeatChanges implements [billing.SeatQueries].
+func (q queries) SearchSeatChanges(ctx context.Context, organizationID string, search billing.LedgerSearch) ([]billing.SeatChange, int, error) {
+	total, err := get[int](ctx, q, "count seat changes", countSeatChanges, organizationID, search.Text, search.Direction)
+	if err != nil || total == 0 {
+		return nil, 0, err
+	}
+	rows, err := list[seatChangeRow](ctx, q, "search seat changes", searchSeatChanges,
+		organizationID, search.Text, search.Direction, search.Limit, search.Offset)
+	return collect(rows, seatChangeRow.seatChange), total, err
+}
+
 const selectDueSeatSyncs = `select organization_id from billing_seat_state
 	where due_at <= $1 and (lease_until is null or lease_until <= $1) order by due_at, organization_id limit $2`
 

@@ -92,3 +92,46 @@ func TestDueSeatSyncs(t *testing.T) {
 	must(t, err)
 	wantEqual(t, got, []string{"org_longer_due", "org_lease_ended"})
 }
+
+func TestSearchSeatChanges(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t), t.Context()
+	insertUserAndOrganization(t, store, "usr_1", "org_1")
+	insertUserAndOrganization(t, store, "usr_2", "org_2")
+	for _, c := range []billing.SeatChange{
+		{At: at(1), SubjectUserID: "usr_1", Reason: "joined", From: 1, To: 2},
+		{At: at(2), ActorUserID: "usr_2", SubjectUserID: "usr_1", Reason: "was removed", From: 2, To: 1},
+		{At: at(3), Reason: "100% counted_again", From: 1, To: 1},
+	} {
+		c.OrganizationID = "org_1"
+		must(t, store.InsertSeatChange(ctx, c))
+	}
+	for _, c := range []struct {
+		search billing.LedgerSearch
+		want   []string // reasons
+		total  int
+	}{
+		{billing.LedgerSearch{}, []string{"100% counted_again", "was removed", "joined"}, 3},
+		{billing.LedgerSearch{Limit: 1, Offset: 1}, []string{"was removed"}, 3},
+		{billing.LedgerSearch{Direction: billing.MoreSeats}, []string{"joined"}, 1},
+		{billing.LedgerSearch{Direction: billing.FewerSeats}, []string{"was removed"}, 1},
+		{billing.LedgerSearch{Text: "name of USR_1 joined"}, []string{"joined"}, 1},
+		{billing.LedgerSearch{Text: "of usr_2"}, []string{"was removed"}, 1},
+		{billing.LedgerSearch{Text: "0% c"}, []string{"100% counted_again"}, 1},
+		{billing.LedgerSearch{Text: "_a"}, []string{"100% counted_again"}, 1},
+		{billing.LedgerSearch{Text: "%"}, []string{"100% counted_again"}, 1},
+		{billing.LedgerSearch{Text: "nobody"}, nil, 0},
+	} {
+		if c.search.Limit == 0 {
+			c.search.Limit = 10
+		}
+		changes, total, err := store.SearchSeatChanges(ctx, "org_1", c.search)
+		must(t, err)
+		var got []string
+		for _, change := range changes {
+			got = append(got, change.Reason)
+		}
+		wantEqual(t, got, c.want)
+		wantEqual(t, total, c.total)
+	}
+}

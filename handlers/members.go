@@ -27,7 +27,8 @@ type inviteForm struct {
 
 func (s *server) membersPage(w http.ResponseWriter, r *http.Request, status int, form inviteForm) error {
 	access := accessOf(r)
-	members, err := s.billing.Members(r.Context(), access)
+	search := memberSearch(r)
+	members, err := s.billing.SearchMembers(r.Context(), access, search)
 	if err != nil {
 		return err
 	}
@@ -39,12 +40,13 @@ func (s *server) membersPage(w http.ResponseWriter, r *http.Request, status int,
 	if err != nil {
 		return err
 	}
-	from, to, pager := pageOf(r, len(members))
+	from, to, pager := pageOf(r, len(members), membersPerPage)
 	props := views.MembersPageProps{
 		Layout: s.layout(r, views.SectionOrganization), Organization: header(r, views.TabMembers),
 		Seats: seatRow(overview.Seats), SeatPrice: seatPrice(overview), Pager: pager, CanManage: access.CanManageMembers(),
+		Filter: views.MemberFilter(search),
 	}
-	if from == 0 {
+	if narrowed := search != (billing.MemberSearch{}); from == 0 && !narrowed {
 		props.Invitations = s.invitationRows(invitations, access)
 	}
 	if props.Members, err = s.memberRows(r, members[from:to]); err != nil {
@@ -57,6 +59,12 @@ func (s *server) membersPage(w http.ResponseWriter, r *http.Request, status int,
 		return err
 	}
 	return render(w, r, status, views.MembersPage(props))
+}
+
+// memberSearch reads what the list is narrowed to.
+func memberSearch(r *http.Request) billing.MemberSearch {
+	query := r.URL.Query()
+	return billing.MemberSearch{Text: query.Get("q"), Seat: billing.MemberSeat(query.Get("show"))}
 }
 
 // memberRows draws members with why each of them is billed.

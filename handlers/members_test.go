@@ -258,6 +258,38 @@ func TestSeatLedgerAsCSV(t *testing.T) {
 	}
 }
 
+func TestMembersAreSearched(t *testing.T) {
+	h := openHouse(t)
+	admin := h.signedIn("admin")
+	for query, want := range map[string][2]string{ // what is shown, what is not
+		"q=" + url.QueryEscape("MEMBER@"): {h.users["member"].Email, h.users["admin"].Email + "</bdi>"},
+		"q=nobody-here":                   {"Nobody fits.", h.users["member"].Email},
+		"show=suspended":                  {"Nobody fits.", h.users["member"].Email},
+		"show=billed":                     {h.users["member"].Email, "Nobody fits."},
+		"q=%3Cscript%3Ealert&show=x":      {"Nobody fits.", "<script>\x00"},
+	} {
+		got := admin.get("/organization?tab=members&"+query).is(http.StatusOK).shows(want[0], "Show all")
+		if strings.Contains(got.body, want[1]) {
+			t.Errorf("%s shows %q", query, want[1])
+		}
+	}
+}
+
+func TestSeatLedgerIsSearched(t *testing.T) {
+	h := openHouse(t)
+	member := h.signedIn("member")
+	member.get("/organization?tab=activity").shows("was added", "All changes as a CSV file")
+	member.get("/organization?tab=activity&seats=fewer").shows("No change fits.", "Show all")
+	if narrowed := member.get("/organization?tab=activity&q=added&seats=more").shows("was added", "These changes as a CSV file"); !strings.Contains(
+		narrowed.body, `href="/billing/seats.csv?q=added&amp;seats=more"`) {
+		t.Error("the file does not hold what is shown")
+	}
+	lines, err := csv.NewReader(strings.NewReader(member.get("/billing/seats.csv?seats=fewer").body)).ReadAll()
+	if err != nil || len(lines) != 1 {
+		t.Errorf("%v, %v", lines, err)
+	}
+}
+
 func TestHarmless(t *testing.T) {
 	for _, text := range []string{"=1+1", "+1", "-1", "@SUM(A1)", " =1", "\t=1", "a\tb", "a\r=1", "|cmd", "＝1", "%0A"} {
 		if harmless(text) != "'"+text {

@@ -3,7 +3,6 @@ package handlers
 import (
 	"fmt"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -45,27 +44,29 @@ func billingNames(members []billing.Member) []string {
 	return names
 }
 
-// pageOf cuts a list into pages by the address's page number, counted from 1.
-func pageOf(r *http.Request, total int) (from, to int, pager views.Pager) {
-	pages := max(1, (total+membersPerPage-1)/membersPerPage)
+// pageOf cuts a list into pages by the address's page number, counted from 1. The links to other pages keep what else the address says.
+func pageOf(r *http.Request, total, perPage int) (from, to int, pager views.Pager) {
+	pages := max(1, (total+perPage-1)/perPage)
 	number, err := strconv.Atoi(r.URL.Query().Get("page"))
 	if err != nil {
 		number = 1
 	}
 	number = min(max(1, number), pages)
-	from, to = (number-1)*membersPerPage, min(number*membersPerPage, total)
+	from, to = (number-1)*perPage, min(number*perPage, total)
 	pager = views.Pager{From: from + 1, To: to, Total: total}
 	if number > 1 {
-		pager.PreviousHref = membersPath(number - 1)
+		pager.PreviousHref = pagePath(r, number-1)
 	}
 	if number < pages {
-		pager.NextHref = membersPath(number + 1)
+		pager.NextHref = pagePath(r, number+1)
 	}
 	return from, to, pager
 }
 
-func membersPath(number int) string {
-	return "/organization?" + url.Values{"tab": {string(views.TabMembers)}, "page": {strconv.Itoa(number)}}.Encode()
+func pagePath(r *http.Request, number int) string {
+	query := r.URL.Query()
+	query.Set("page", strconv.Itoa(number))
+	return r.URL.Path + "?" + query.Encode()
 }
 
 // showBilling shows the billing tab: the page, or to htmx the panel that asks again after a return from Checkout.
@@ -90,12 +91,25 @@ func (s *server) showBilling(w http.ResponseWriter, r *http.Request) error {
 	}))
 }
 
+// ledgerPerPage bounds how long a page of the seat ledger gets.
+const ledgerPerPage = 100
+
 func (s *server) showActivity(w http.ResponseWriter, r *http.Request) error {
-	changes, err := s.billing.SeatChanges(r.Context(), accessOf(r))
+	search := ledgerSearch(r)
+	_, total, err := s.billing.SeatLedger(r.Context(), accessOf(r), search)
 	if err != nil {
 		return err
 	}
-	props := views.ActivityPageProps{Layout: s.layout(r, views.SectionOrganization), Organization: header(r, views.TabActivity)}
+	from, _, pager := pageOf(r, total, ledgerPerPage)
+	search.Offset, search.Limit = from, ledgerPerPage
+	changes, _, err := s.billing.SeatLedger(r.Context(), accessOf(r), search)
+	if err != nil {
+		return err
+	}
+	props := views.ActivityPageProps{
+		Layout: s.layout(r, views.SectionOrganization), Organization: header(r, views.TabActivity), Pager: pager,
+		Filter: views.LedgerFilter(search), CSVHref: ledgerCSV(search),
+	}
 	for _, change := range changes {
 		props.Changes = append(props.Changes, views.SeatChangeRow{
 			At: change.At, What: whatHappened(change), By: change.ActorName, From: change.From, To: change.To, RequestID: change.RequestID,

@@ -190,7 +190,7 @@ func TestMembersPager(t *testing.T) {
 		{"x", 250, 0, 100, "", "/organization?page=2&tab=members"},
 	} {
 		r, _ := http.NewRequest(get, "/organization?tab=members&page="+tt.page, http.NoBody)
-		from, to, pager := pageOf(r, tt.total)
+		from, to, pager := pageOf(r, tt.total, membersPerPage)
 		if from != tt.from || to != tt.to || pager.PreviousHref != tt.previous || pager.NextHref != tt.next {
 			t.Errorf("page %q of %d: %d to %d, %+v", tt.page, tt.total, from, to, pager)
 		}

@@ -3,6 +3,7 @@ package handlers
 import (
 	"encoding/csv"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -10,9 +11,29 @@ import (
 	"usher/billing"
 )
 
+// ledgerSearch reads what the ledger is narrowed to.
+func ledgerSearch(r *http.Request) billing.LedgerSearch {
+	query := r.URL.Query()
+	return billing.LedgerSearch{Text: query.Get("q"), Direction: billing.SeatDirection(query.Get("seats"))}
+}
+
+// ledgerCSV leads to the same lines as a file.
+func ledgerCSV(search billing.LedgerSearch) string {
+	query := url.Values{}
+	if search.Text != "" {
+		query.Set("q", search.Text)
+	}
+	if search.Direction != "" {
+		query.Set("seats", string(search.Direction))
+	}
+	return strings.TrimSuffix("/billing/seats.csv?"+query.Encode(), "?")
+}
+
 // sendSeatLedger sends the seat ledger as CSV (RFC 4180), the newest line first.
 func (s *server) sendSeatLedger(w http.ResponseWriter, r *http.Request) error {
-	changes, err := s.billing.SeatLedger(r.Context(), accessOf(r))
+	search := ledgerSearch(r)
+	search.Limit = billing.SeatLedgerLimit
+	changes, _, err := s.billing.SeatLedger(r.Context(), accessOf(r), search)
 	if err != nil {
 		return err
 	}

@@ -38,6 +38,7 @@ func managedMembers() []views.MemberRow {
 
 func managed(next views.NextSeat) views.MembersPageProps {
 	return views.MembersPageProps{
+		Filter: views.MemberFilter(billing.MemberSearch{}),
 		Layout: signedIn(views.SectionOrganization), Organization: header(views.TabMembers), CanManage: true, SeatPrice: "$29 / month",
 		Seats:  views.SeatRowProps{Billed: 3, Pending: 1, Sentence: "3 people billed of 5, and 1 seat on its way to Stripe"},
 		Invite: inviting(next), Members: managedMembers(),

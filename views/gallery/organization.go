@@ -38,9 +38,9 @@ func organizationSpecimens() []Specimen {
 		{Name: "general", Title: "General", Page: views.GeneralPage(general(layout, header(views.TabGeneral)))},
 		{Name: "general-long", Title: "General, long names", Page: views.GeneralPage(general(longLayout, longHeader))},
 		{Name: "general-rename", Title: "General, renaming", Page: views.GeneralPage(renaming(layout))},
-		{Name: "members", Title: "Members", Page: views.MembersPage(views.MembersPageProps{Layout: layout, Organization: header(views.TabMembers),
+		{Name: "members", Title: "Members", Page: views.MembersPage(views.MembersPageProps{Filter: views.MemberFilter(billing.MemberSearch{}), Layout: layout, Organization: header(views.TabMembers),
 			Seats: views.SeatRowProps{Billed: 3, Free: 1, Sentence: "3 people billed of 5, 4 seats at Stripe"}, Members: members(), Pager: views.Pager{From: 1, To: 5, Total: 5}})},
-		{Name: "members-2000", Title: "2,000 members", Page: views.MembersPage(views.MembersPageProps{Layout: layout, Organization: header(views.TabMembers),
+		{Name: "members-2000", Title: "2,000 members", Page: views.MembersPage(views.MembersPageProps{Filter: views.MemberFilter(billing.MemberSearch{}), Layout: layout, Organization: header(views.TabMembers),
 			Seats: views.SeatRowProps{Billed: 1948, Pending: 12, Sentence: "1,960 people billed of 2,000; 12 seats are on their way to Stripe"}, Members: crowd(2000),
 			Pager: views.Pager{From: 1, To: 2000, Total: 4100, NextHref: "/organization?tab=members&page=2"}})},
 		{Name: "roles", Title: "Roles", Page: views.RolesPage(views.RolesPageProps{Layout: layout, Organization: header(views.TabRoles), Roles: []views.RoleRow{
@@ -49,13 +49,13 @@ func organizationSpecimens() []Specimen {
 			{Name: "Member", BuiltIn: true, People: 3},
 			{Name: "Front of house and cloakroom supervision", CanManageMembers: true},
 		}})},
-		{Name: "activity", Title: "Activity", Page: views.ActivityPage(views.ActivityPageProps{Layout: layout, Organization: header(views.TabActivity), Changes: []views.SeatChangeRow{
+		{Name: "activity", Title: "Activity", Page: views.ActivityPage(views.ActivityPageProps{Filter: views.LedgerFilter(billing.LedgerSearch{}), CSVHref: "/billing/seats.csv", Layout: layout, Organization: header(views.TabActivity), Changes: []views.SeatChangeRow{
 			{At: noon, Subject: "ليلى حداد", What: "joined", By: "Ana Lima", From: 8, To: 9},
 			{At: days(-1), Subject: "Jo", What: "was suspended", By: "Ben Okafor", From: 9, To: 8, RequestID: "req_8fQ2mZ"},
 			{At: days(-3), What: "The plan changed to Pro, yearly", By: "Ana Lima", From: 9, To: 9},
 			{At: days(-30), What: "The number at Stripe was set back", From: 40, To: 9},
 		}})},
-		{Name: "activity-empty", Title: "Activity, nothing yet", Page: views.ActivityPage(views.ActivityPageProps{Layout: layout, Organization: header(views.TabActivity)})},
+		{Name: "activity-empty", Title: "Activity, nothing yet", Page: views.ActivityPage(views.ActivityPageProps{Filter: views.LedgerFilter(billing.LedgerSearch{}), CSVHref: "/billing/seats.csv", Layout: layout, Organization: header(views.TabActivity)})},
 	}
 }
 
