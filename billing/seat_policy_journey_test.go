@@ -2,8 +2,11 @@ package billing_test
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
+	"net/url"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -142,20 +145,25 @@ func (s *stage) setQuantity(current billing.Subscription, quantity int) {
 }
 
 // getStripe reads from Stripe's API as somebody else would.
-func (s *stage) getStripe(path string, into any) {
+func (s *stage) getStripe(path string, into any) { s.postStripe(http.MethodGet, path, nil, into) }
+
+// postStripe calls Stripe's API as somebody else would.
+func (s *stage) postStripe(method, path string, form url.Values, into ...any) {
 	s.t.Helper()
-	request, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.origin+path, nil)
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	request, err := http.NewRequestWithContext(s.t.Context(), method, s.origin+path, strings.NewReader(form.Encode()))
+	s.must(err)
+	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	request.Header.Set("X-Stage", "dashboard")
 	request.SetBasicAuth("sk_test_dashboard123", "")
 	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	s.must(err)
 	defer answer.Body.Close()
-	if err := json.NewDecoder(answer.Body).Decode(into); err != nil || answer.StatusCode != http.StatusOK {
-		s.t.Fatalf("GET %s: %d, %v", path, answer.StatusCode, err)
+	body, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode != http.StatusOK {
+		s.t.Fatalf("%s %s: %d, %v: %s", method, path, answer.StatusCode, err, body)
+	}
+	for _, target := range into {
+		s.must(json.Unmarshal(body, target))
 	}
 }
 

@@ -139,22 +139,8 @@ func TestQuantityChangedBehindUsIsRestored(t *testing.T) {
 // setQuantityInDashboard changes the seats at Stripe as somebody else would.
 func (s *stage) setQuantityInDashboard(current billing.Subscription, quantity int) {
 	s.t.Helper()
-	form := url.Values{"items[0][id]": {current.ItemID}, "items[0][quantity]": {strconv.Itoa(quantity)}}
-	request, err := http.NewRequestWithContext(s.t.Context(), http.MethodPost, s.origin+"/v1/subscriptions/"+current.ID, strings.NewReader(form.Encode()))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	request.Header.Set("X-Stage", "dashboard")
-	request.SetBasicAuth("sk_test_dashboard123", "")
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		s.t.Fatalf("the dashboard's change answered %d", answer.StatusCode)
-	}
+	s.postStripe(http.MethodPost, "/v1/subscriptions/"+current.ID,
+		url.Values{"items[0][id]": {current.ItemID}, "items[0][quantity]": {strconv.Itoa(quantity)}})
 	if got := s.atStripe(); got != quantity {
 		s.t.Fatalf("Stripe has %d seats", got)
 	}
