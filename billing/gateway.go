@@ -8,6 +8,7 @@ import (
 // Gateway is what this package needs of Stripe. Every method takes its time limit from ctx and returns a [*StripeError] in the chain
 // where Stripe refused or did not answer. Package stripegw implements it.
 type Gateway interface {
+	ReconcileGateway
 	// Account tells whose keys these are.
 	Account(ctx context.Context) (StripeAccount, error)
 	// Prices finds active prices by lookup key and prices by id; what does not exist is left out.
@@ -24,8 +25,6 @@ type Gateway interface {
 	CreatePortal(ctx context.Context, request PortalRequest) (url string, err error)
 	// Subscription reads a subscription. Its Moment is Stripe's Date header less the time the call took.
 	Subscription(ctx context.Context, id string) (Subscription, error)
-	// Subscriptions lists all subscriptions of a customer, ended ones included, with the same Moment.
-	Subscriptions(ctx context.Context, customerID string) ([]Subscription, error)
 	// Invoice reads an invoice with all its lines. Its Moment is as a subscription's.
 	Invoice(ctx context.Context, id string) (Invoice, error)
 	// SetSeats tells Stripe an absolute quantity for the seat item.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime/debug"
 	"slices"
 	"time"
 )
@@ -232,13 +233,24 @@ func (s *Service) settleDueEvent(ctx context.Context) (bool, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, jobTimeout)
 	defer cancel()
-	outcome, err := s.settleEvent(ctx, stored.Event)
+	outcome, err := s.settleSafely(ctx, stored.Event)
 	stored.Outcome, stored.Error, stored.NextAttemptAt = outcome, "", nil
 	if err != nil {
 		s.postpone(&stored, err)
 		s.log.WarnContext(ctx, "event is not settled", "event", stored.ID, "type", stored.Type, "attempt", stored.Attempts, "error", err)
 	}
 	return true, s.store.FinishEvent(context.WithoutCancel(ctx), stored)
+}
+
+// settleSafely keeps a poisonous event from taking the worker, and with it everybody else's events, down.
+func (s *Service) settleSafely(ctx context.Context, e Event) (outcome Outcome, err error) {
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			s.log.ErrorContext(ctx, "an event made its handler panic", "event", e.ID, "type", e.Type, "panic", panicked, "stack", string(debug.Stack()))
+			outcome, err = "", fmt.Errorf("the handler panicked: %v", panicked)
+		}
+	}()
+	return s.settleEvent(ctx, e)
 }
 
 func (s *Service) settleEvent(ctx context.Context, e Event) (Outcome, error) {
@@ -261,13 +273,24 @@ func (s *Service) settleEvent(ctx context.Context, e Event) (Outcome, error) {
 	return result.outcome, err
 }
 
-// postpone plans the next attempt; after the last one the event waits for an operator.
+// postpone plans the next attempt. After the last one, and at once where another would end the same way, the event is a dead letter: it waits
+// for an operator.
 func (s *Service) postpone(e *StoredEvent, cause error) {
 	e.Error = cause.Error()
-	if e.Attempts >= eventAttempts {
+	if e.Attempts >= eventAttempts || terminal(cause) {
 		e.Outcome = OutcomeFailed
 		return
 	}
 	next := s.now().Add(s.backoff(e.Attempts))
 	e.Outcome, e.NextAttemptAt = OutcomePending, &next
+}
+
+// terminal tells that trying again would end the same way: the payload can't be read, or Stripe says that the request itself is wrong.
+// Keys are rolled and permissions given while events wait, so 401 and 403 are not.
+func terminal(cause error) bool {
+	var refused *StripeError
+	if errors.As(cause, &refused) {
+		return refused.Status == 400 && !refused.Unanswered
+	}
+	return ErrorCode(cause) == CodeInvalid
 }

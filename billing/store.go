@@ -30,6 +30,8 @@ type Queries interface {
 	LimitQueries
 	MembershipQueries
 	AlarmQueries
+	ReconcileQueries
+	InboxQueries
 }
 
 // AccountQueries are about people and organizations.

@@ -12,6 +12,7 @@ const (
 	workers       = 4                // so that one slow answer of Stripe does not hold the others up
 	sweepInterval = 2 * time.Second  // how soon work is found whose alarm was lost
 	learnInterval = 30 * time.Second // how often the account and missing prices are asked for while they are not known
+	pruneInterval = 10 * time.Minute
 	jobTimeout    = 15 * time.Second // for one event or one organization's seats, Stripe's answers included
 	seatBatch     = 50
 )
@@ -31,6 +32,7 @@ var chores = []chore{
 	{"seats to give back", 0, 1, (*Service).giveBackSeats},
 	{"monthly credits", 0, 1, (*Service).grantDueMonths},
 	{"account and prices", learnInterval, 1, (*Service).catchUpWithStripe},
+	{"old events", pruneInterval, 1, (*Service).pruneEvents},
 	{"old counts of the limits", learnInterval, 1, (*Service).forgetOldHits},
 }
 
@@ -38,9 +40,10 @@ var chores = []chore{
 // number of replicas may work at once. Alarms have most of it done sooner ([Service.Ring]); this finds what they were lost for, and what is
 // to be tried again. It returns nil.
 func (s *Service) Work(ctx context.Context) error {
-	var mail sync.WaitGroup
-	mail.Go(func() { s.workMail(ctx) })
-	defer mail.Wait()
+	var apart sync.WaitGroup // what may take long, so that the sweep does not wait for it
+	apart.Go(func() { s.workMail(ctx) })
+	apart.Go(func() { s.workReconcile(ctx) })
+	defer apart.Wait()
 	ticker := time.NewTicker(sweepInterval)
 	defer ticker.Stop()
 	done := make([]time.Time, len(chores)) // when each was done last
@@ -49,6 +52,22 @@ func (s *Service) Work(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+// workReconcile compares with Stripe whenever it is this replica's turn.
+func (s *Service) workReconcile(ctx context.Context) {
+	ticker := time.NewTicker(learnInterval)
+	defer ticker.Stop()
+	for {
+		if err := s.reconcileIfDue(ctx); err != nil && ctx.Err() == nil {
+			s.log.WarnContext(ctx, "comparison with Stripe", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
 		case <-ticker.C:
 		}
 	}

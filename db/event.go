@@ -95,3 +95,36 @@ func (q queries) Event(ctx context.Context, id string) (billing.StoredEvent, err
 	row, err := get[eventRow](ctx, q, "read event", selectEvent, id)
 	return row.event(), err
 }
+
+// A beginning is compared by range of characters, not by like: what is searched for takes no wildcards but the last *.
+const searchEvents = `select ` + eventColumns + ` from stripe_events
+	where ($1 = '' or outcome = $1)
+		and ($2 = '' or type = $2 or right($2, 1) = '*' and starts_with(type, left($2, -1)))
+		and ($3 = '' or organization_id = $3)
+		and ($4 = '' or $4 in (object_id, subscription_id, customer_id))
+		and ($5::timestamptz is null or received_at < $5)
+	order by received_at desc, id limit $6`
+
+// SearchEvents implements [billing.InboxQueries].
+func (q queries) SearchEvents(ctx context.Context, s billing.EventSearch) ([]billing.StoredEvent, error) {
+	rows, err := list[eventRow](ctx, q, "search events", searchEvents, s.Outcome, s.Type, s.OrganizationID, s.ObjectID, timeOrNull(s.Before), s.Limit)
+	return collect(rows, eventRow.event), err
+}
+
+const requeueEvent = `update stripe_events set outcome = 'pending', next_attempt_at = $2, attempts = 0, error = '' where id = $1`
+
+// RequeueEvent implements [billing.InboxQueries].
+func (q queries) RequeueEvent(ctx context.Context, id string, now time.Time) error {
+	return q.execOne(ctx, "requeue event", requeueEvent, id, now)
+}
+
+const pruneEvents = `delete from stripe_events where id in (
+		select id from stripe_events where received_at < $1 and outcome not in ('pending', 'failed') order by received_at limit $2
+		for update skip locked
+	)`
+
+// PruneEvents implements [billing.InboxQueries].
+func (q queries) PruneEvents(ctx context.Context, before time.Time, limit int) (int, error) {
+	n, err := q.execCount(ctx, "prune events", pruneEvents, before, limit)
+	return int(n), err
+}

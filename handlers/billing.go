@@ -65,6 +65,25 @@ func (s *server) createPortal(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// resyncTimeout is how long a page waits for Stripe because somebody asked for just that.
+const resyncTimeout = 10 * time.Second
+
+// resync compares the organization with Stripe.
+func (s *server) resync(w http.ResponseWriter, r *http.Request) error {
+	ctx, cancel := context.WithTimeout(r.Context(), resyncTimeout)
+	defer cancel()
+	report, err := s.billing.Resync(ctx, accessOf(r))
+	if err != nil {
+		return err
+	}
+	notice := noticeAgreed
+	if len(report.Drifts) > 0 {
+		notice = noticeResynced
+	}
+	s.redirect(w, r, "/organization?tab=billing&notice="+notice)
+	return nil
+}
+
 // portalReturn is the configured return URL, marked so that the page knows to ask Stripe. Another site's would not know the mark.
 func (s *server) portalReturn() string {
 	u, err := url.Parse(s.returnURL)

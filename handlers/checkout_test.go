@@ -221,3 +221,13 @@ func TestStripeAwayIsSaidKindly(t *testing.T) {
 		b.get(path).is(http.StatusOK)
 	}
 }
+
+func TestResyncAsksStripe(t *testing.T) {
+	h := openHouse(t)
+	b := h.signedIn("billing")
+	b.follow(b.pay("pro", "month")).is(http.StatusOK)
+	b.get("/organization?tab=billing").shows("Re-sync from Stripe")
+	b.post("/billing/resync", nil).is(http.StatusSeeOther)
+	b.get("/organization?tab=billing&notice=agreed").shows("Everything here agrees with it.")
+	h.signedIn("member").post("/billing/resync", nil).is(http.StatusForbidden)
+}

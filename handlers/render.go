@@ -53,6 +53,8 @@ var notices = map[string]views.NoticeProps{
 	noticeForbidden:   {Tone: views.Wait, Title: billing.MessageBillingAccess + ".", Body: "Ask one of them to choose the plan."},
 	noticeUnavailable: {Tone: views.Bad, Title: "Checkout could not be opened.", Body: "Nothing was charged. Choose the plan again in a moment."},
 
+	noticeResynced:      {Tone: views.Good, Title: "Stripe was asked.", Body: "What differed is set right. Seats that Stripe is still to be told follow in a moment."},
+	noticeAgreed:        {Tone: views.Good, Title: "Stripe was asked.", Body: "Everything here agrees with it."},
 	noticeMemberChanged: {Tone: views.Good, Title: "The change is made.", Body: "If it changes how many people are billed, Stripe is told within seconds."},
 	noticeMemberRemoved: {Tone: views.Good, Title: "The person is removed.", Body: "They have no access any more."},
 	noticeLeft:          {Tone: views.Good, Title: "You have left the organization."},
@@ -75,6 +77,8 @@ const (
 	noticeForbidden   = "forbidden"
 	noticeUnavailable = "checkout-unavailable"
 
+	noticeResynced      = "resynced"
+	noticeAgreed        = "agreed"
 	noticeMemberChanged = "member-changed"
 	noticeMemberRemoved = "member-removed"
 	noticeLeft          = "left"

@@ -95,6 +95,7 @@ func (s *server) routes() []route {
 
 		{method: post, pattern: "/billing/checkout", needs: billingAdmin, handler: s.createCheckout, signedOut: s.rememberChoice, limits: []limit{checkouts}},
 		{method: post, pattern: "/billing/portal", needs: billingAdmin, handler: s.createPortal, limits: []limit{portals}},
+		{method: post, pattern: "/billing/resync", needs: billingAdmin, handler: s.resync},
 
 		{method: get, pattern: "/billing/invoices", needs: billingAdmin, handler: s.showInvoices},
 		{method: get, pattern: "/billing/invoices/{id}", needs: billingAdmin, handler: s.openInvoice},

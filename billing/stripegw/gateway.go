@@ -16,6 +16,7 @@ import (
 	portalsession "github.com/stripe/stripe-go/v79/billingportal/session"
 	checkoutsession "github.com/stripe/stripe-go/v79/checkout/session"
 	"github.com/stripe/stripe-go/v79/customer"
+	"github.com/stripe/stripe-go/v79/event"
 	"github.com/stripe/stripe-go/v79/invoice"
 	"github.com/stripe/stripe-go/v79/price"
 	"github.com/stripe/stripe-go/v79/product"
@@ -51,6 +52,7 @@ type Gateway struct {
 
 	checkouts            checkoutsession.Client
 	customers            customer.Client
+	events               event.Client
 	invoices             invoice.Client
 	portalConfigurations portalconfiguration.Client
 	portalSessions       portalsession.Client
@@ -77,6 +79,7 @@ func New(o Options) *Gateway {
 
 		checkouts:            checkoutsession.Client{B: backend, Key: key},
 		customers:            customer.Client{B: backend, Key: key},
+		events:               event.Client{B: backend, Key: key},
 		invoices:             invoice.Client{B: backend, Key: key},
 		portalConfigurations: portalconfiguration.Client{B: backend, Key: key},
 		portalSessions:       portalsession.Client{B: backend, Key: key},

@@ -27,7 +27,7 @@ func (g *Gateway) Subscription(ctx context.Context, id string) (billing.Subscrip
 	return g.snapshot(ctx, found, x)
 }
 
-// Subscriptions lists all subscriptions of a customer, ended ones included, newest first. Where they fill several pages, all carry the
+// Subscriptions lists all subscriptions of a customer, or (empty) of the account, ended ones included, newest first. Where they fill several pages, all carry the
 // earliest page's Moment.
 func (g *Gateway) Subscriptions(ctx context.Context, customerID string) ([]billing.Subscription, error) {
 	found, x, err := ask(ctx, "list subscriptions", func(ctx context.Context) ([]*stripe.Subscription, error) {
@@ -49,11 +49,13 @@ func (g *Gateway) Subscriptions(ctx context.Context, customerID string) ([]billi
 
 func (g *Gateway) listSubscriptions(ctx context.Context, customerID string) ([]*stripe.Subscription, error) {
 	params := &stripe.SubscriptionListParams{
-		Customer: stripe.String(customerID),
-		Status:   stripe.String("all"), // without it Stripe leaves canceled ones out
-		Expand:   stripe.StringSlice([]string{"data.default_payment_method"}),
+		Status: stripe.String("all"), // without it Stripe leaves canceled ones out
+		Expand: stripe.StringSlice([]string{"data.default_payment_method"}),
 	}
 	params.Context, params.Limit = ctx, stripe.Int64(pageSize)
+	if customerID != "" {
+		params.Customer = stripe.String(customerID)
+	}
 	var found []*stripe.Subscription
 	list := g.subscriptions.List(params)
 	for list.Next() {

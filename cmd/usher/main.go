@@ -51,7 +51,10 @@ func (e usageError) Error() string { return e.message }
 
 // commands lists the subcommands in the order help shows them.
 func commands() []command {
-	return []command{serveCommand(), migrateCommand(), plansCommand(), webhookCommand(), stripeCommand(), clockCommand(), versionCommand()}
+	return []command{
+		serveCommand(), migrateCommand(), plansCommand(), webhookCommand(), reconcileCommand(), eventsCommand(),
+		stripeCommand(), clockCommand(), versionCommand(),
+	}
 }
 
 // run is the whole program: it returns the exit code once everything it started has ended.

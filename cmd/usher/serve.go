@@ -97,6 +97,11 @@ func assemble(ctx context.Context, config Config, catalogue billing.Catalogue, a
 		return nil, err
 	}
 	app.demo = private
+	if private {
+		if err := announceDatabase(config, dsn, started); err != nil {
+			return nil, err
+		}
+	}
 	if app.store, err = openStore(ctx, dsn, started); err != nil {
 		return nil, err
 	}
@@ -127,19 +132,11 @@ func (a *application) gateway() *stripegw.Gateway {
 }
 
 func (a *application) newService(gateway billing.Gateway, catalogue billing.Catalogue, mailer billing.Mailer) *billing.Service {
-	key := a.config.StripeKey
 	var now func() time.Time // the real one
 	if a.local != nil {
-		key = localStripeKey + a.config.DataDir
 		now = a.local.server.Now // one clock for both, so that putting it ahead brings what is due here too
 	}
-	return billing.New(billing.Options{
-		Store: a.store, Gateway: gateway, Catalogue: catalogue, Log: a.log, Now: now,
-		Renderer: views.MailRenderer{}, Mailer: mailer, BaseURL: a.config.BaseURL.String(),
-		SuccessURL: a.config.SuccessURL, CancelURL: a.config.CancelURL, ReturnURL: a.config.ReturnURL,
-		AllowedOrigins: a.config.origins(),
-		KeyFingerprint: fingerprint(key),
-	})
+	return billing.New(a.serviceOptions(gateway, catalogue, mailer, now))
 }
 
 // fingerprint stands for a secret key without revealing it.

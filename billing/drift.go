@@ -1,0 +1,104 @@
+package billing
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// DriftKind says what was found to differ from Stripe.
+type DriftKind string
+
+// The kinds of drift.
+const (
+	DriftEvent        DriftKind = "event"        // Stripe made it and it never came
+	DriftSubscription DriftKind = "subscription" // the snapshot is not what Stripe has, or there is none
+	DriftInvoice      DriftKind = "invoice"
+	DriftCustomer     DriftKind = "customer" // deleted at Stripe
+	DriftSeats        DriftKind = "seats"    // what is wanted was not the recount, or nobody was about to tell Stripe
+)
+
+// Drift is one difference between us and Stripe.
+type Drift struct {
+	Kind           DriftKind `json:"kind"`
+	ObjectID       string    `json:"objectId"`
+	OrganizationID string    `json:"organizationId,omitempty"` // empty: nobody's we know
+	Difference     string    `json:"difference"`               // ours and Stripe's, in words
+	Repaired       bool      `json:"repaired"`
+	Error          string    `json:"error,omitempty"` // why it was not repaired
+}
+
+// DriftReport is what one comparison with Stripe found.
+type DriftReport struct {
+	ID             string    `json:"id"`                       // drf_…
+	OrganizationID string    `json:"organizationId,omitempty"` // empty: all of them
+	StartedAt      time.Time `json:"startedAt"`
+	FinishedAt     time.Time `json:"finishedAt"`
+	DryRun         bool      `json:"dryRun"`
+	Events         int       `json:"events"`        // read from Stripe's list
+	Subscriptions  int       `json:"subscriptions"` // these three were compared
+	Invoices       int       `json:"invoices"`
+	Customers      int       `json:"customers"`
+	Error          string    `json:"error,omitempty"` // why it ended early
+	Drifts         []Drift   `json:"drifts"`
+}
+
+// ReconcileQueries keep how far Stripe's events were read, and the reports.
+type ReconcileQueries interface {
+	// TakeReconcile takes the turn of comparing the whole account, until leaseUntil, where the last one finished before due and nobody is at
+	// it; it returns how far Stripe's events were read, the zero time for not at all. ErrNotFound where it is not due or taken.
+	TakeReconcile(ctx context.Context, account StripeAccount, now, due, leaseUntil time.Time) (readUntil time.Time, err error)
+	// FinishReconcile gives the turn back. A zero readUntil leaves how far was read; a zero finishedAt makes it due at once.
+	FinishReconcile(ctx context.Context, account StripeAccount, readUntil, finishedAt time.Time) error
+	InsertDriftReport(ctx context.Context, r DriftReport) error
+	// DriftReports lists reports, the newest first; empty for all organizations' and the whole account's.
+	DriftReports(ctx context.Context, organizationID string, limit int) ([]DriftReport, error)
+	// PruneDriftReports forgets those that began before.
+	PruneDriftReports(ctx context.Context, before time.Time) error
+	// CustomerLinks lists the links of customers that are not known to be deleted, of one organization or (empty) of all.
+	CustomerLinks(ctx context.Context, account StripeAccount, organizationID string) ([]CustomerLink, error)
+	// LiveSubscriptions lists snapshots that have not ended, of one organization or (empty) of all.
+	LiveSubscriptions(ctx context.Context, account StripeAccount, organizationID string) ([]Subscription, error)
+	// OpenInvoices lists snapshots of drafts and open invoices, of one organization or (empty) of all.
+	OpenInvoices(ctx context.Context, account StripeAccount, organizationID string) ([]Invoice, error)
+}
+
+// subscriptionDrift says in words where a snapshot differs from what Stripe has; empty: nowhere. The card is not compared: lists carry
+// it and payloads do not.
+func subscriptionDrift(ours, stripes Subscription) string {
+	if ours.Revision == 0 {
+		return fmt.Sprintf("not known here, %s at Stripe", stripes.Status)
+	}
+	var d differences
+	d.add("status", ours.Status, stripes.Status)
+	d.add("price", ours.PriceID, stripes.PriceID)
+	d.add("item", ours.ItemID, stripes.ItemID)
+	d.add("quantity", ours.Quantity, stripes.Quantity)
+	d.add("period's end", ours.CurrentPeriodEnd.Unix(), stripes.CurrentPeriodEnd.Unix())
+	d.add("cancel at the period's end", ours.CancelAtPeriodEnd, stripes.CancelAtPeriodEnd)
+	d.add("cancel at", unixOf(ours.CancelAt), unixOf(stripes.CancelAt))
+	return d.String()
+}
+
+func invoiceDrift(ours, stripes Invoice) string {
+	if ours.Revision == 0 {
+		return fmt.Sprintf("not known here, %s at Stripe", stripes.Status)
+	}
+	var d differences
+	d.add("status", ours.Status, stripes.Status)
+	d.add("amount due", ours.AmountDue, stripes.AmountDue)
+	d.add("total", ours.Total, stripes.Total)
+	return d.String()
+}
+
+// differences collects what differs.
+type differences []string
+
+func (d *differences) add(what string, ours, stripes any) {
+	if ours != stripes {
+		*d = append(*d, fmt.Sprintf("%s %v here, %v at Stripe", what, ours, stripes))
+	}
+}
+
+func (d differences) String() string { return strings.Join(d, "; ") }

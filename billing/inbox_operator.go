@@ -1,0 +1,74 @@
+package billing
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// eventsKept is how long settled events stay in the inbox; pending and failed ones stay until they are settled.
+const eventsKept = 90 * 24 * time.Hour
+
+// eventPruneBatch bounds how many rows one statement removes, so that none holds locks for long.
+const eventPruneBatch = 2000
+
+// EventSearch narrows the inbox. What is empty does not narrow it.
+type EventSearch struct {
+	Outcome        Outcome
+	Type           string // as it is, or a beginning and *: invoice.*
+	OrganizationID string
+	ObjectID       string    // of the object, its subscription or its customer
+	Before         time.Time // received before: the end of the page before
+	Limit          int
+}
+
+// InboxQueries are what operators ask of the inbox.
+type InboxQueries interface {
+	// SearchEvents lists events that fit, the newest received first.
+	SearchEvents(ctx context.Context, search EventSearch) ([]StoredEvent, error)
+	// RequeueEvent makes an event pending again, due at now, with its attempts counted from nothing; ErrNotFound where there is none.
+	RequeueEvent(ctx context.Context, id string, now time.Time) error
+	// PruneEvents removes settled events received before, limit of them at most, and returns how many it removed.
+	PruneEvents(ctx context.Context, before time.Time, limit int) (int, error)
+}
+
+// SearchEvents lists what came in, for operators.
+func (s *Service) SearchEvents(ctx context.Context, search EventSearch) ([]StoredEvent, error) {
+	events, err := s.store.SearchEvents(ctx, search)
+	if err != nil {
+		return nil, fmt.Errorf("search events: %w", err)
+	}
+	return events, nil
+}
+
+// StoredEvent reads one event of the inbox. Error: [ErrNotFound].
+func (s *Service) StoredEvent(ctx context.Context, id string) (StoredEvent, error) {
+	return s.store.Event(ctx, id)
+}
+
+// ReplayEvent has an event settled once more, whatever became of it before; what it tells of counts once all the same. Error:
+// [ErrNotFound].
+func (s *Service) ReplayEvent(ctx context.Context, id string) error {
+	now := s.now()
+	err := s.store.InTx(ctx, func(q Queries) error {
+		if err := q.RequeueEvent(ctx, id, now); err != nil {
+			return err
+		}
+		return s.setAlarm(ctx, q, AlarmEvent, id, fmt.Sprintf("replay:%d", now.UnixMicro()), now)
+	})
+	if err != nil {
+		return fmt.Errorf("replay event: %w", err)
+	}
+	return nil
+}
+
+// pruneEvents removes what is settled and older than eventsKept, in small bites.
+func (s *Service) pruneEvents(ctx context.Context) error {
+	for ctx.Err() == nil {
+		removed, err := s.store.PruneEvents(ctx, s.now().Add(-eventsKept), eventPruneBatch)
+		if err != nil || removed < eventPruneBatch {
+			return err
+		}
+	}
+	return nil
+}
