@@ -98,8 +98,9 @@ func (s *Service) writeSubscription(ctx context.Context, q Queries, before, fres
 	if err := s.noticeSubscription(ctx, q, before, fresh); err != nil {
 		return err
 	}
-	if fresh.Status.Ended() {
-		if err := s.endCredits(ctx, q, fresh); err != nil {
+	if before.Revision == 0 || before.Status != fresh.Status {
+		// Which plan's credits count depends on which subscriptions live.
+		if err := s.recountCredits(ctx, q, fresh.OrganizationID, nil, CreditExpire); err != nil {
 			return err
 		}
 	}

@@ -15,7 +15,10 @@ const (
 	CreditGrant   CreditKind = "grant"   // a period of a plan was paid
 	CreditUpgrade CreditKind = "upgrade" // the difference to a larger plan was paid
 	CreditExpire  CreditKind = "expire"  // what was left of a period's credits
+	CreditPack    CreditKind = "pack"    // bought once
 	CreditConsume CreditKind = "consume"
+	CreditReturn  CreditKind = "return"  // money was refunded, or lost in a dispute
+	CreditRestore CreditKind = "restore" // it was not, after all
 )
 
 // CreditEntry is a line of the credit ledger. Lines are added, never changed; each has a source that no other line of the organization
@@ -31,6 +34,8 @@ type CreditEntry struct {
 	PlanID         string
 	Reason         string     // of a consumption
 	ExpiresAt      *time.Time // of a grant
+	Period         string     // of a consumption: the month of the plan it was taken from
+	PlanPart       int        // of a consumption: how much of it
 }
 
 // CreditAccount is the sum of an organization's ledger, and what of it belongs to the running period of the plan.
@@ -45,6 +50,8 @@ type CreditAccount struct {
 	PeriodEnd      time.Time
 	Month          int        // of the paid period, from 0: yearly plans grant month by month
 	NextMonthAt    *time.Time // when the next month's grant is due; nil: with the next invoice
+	RestConsumed   int        // taken beside the plan's credits, ever
+	Turn           int        // counts the recounts that changed something
 }
 
 // resetsAt is when the month's credits give way to the next.
@@ -55,12 +62,21 @@ func (c CreditAccount) resetsAt() time.Time {
 	return c.PeriodEnd
 }
 
+// same tells that nothing changed.
+func (c CreditAccount) same(o CreditAccount) bool {
+	equalTimes := c.PeriodStart.Equal(o.PeriodStart) && c.PeriodEnd.Equal(o.PeriodEnd) && unixOf(c.NextMonthAt) == unixOf(o.NextMonthAt)
+	c.PeriodStart, c.PeriodEnd, c.NextMonthAt = o.PeriodStart, o.PeriodEnd, o.NextMonthAt
+	return equalTimes && c == o
+}
+
 // creditBook writes one organization's ledger within a transaction. The organization is locked.
 type creditBook struct {
 	ctx     context.Context
 	q       Queries
 	now     time.Time
 	account CreditAccount
+	over    int // consumed of the month's credits beyond what is left of their money
+	packs   int
 }
 
 func (s *Service) openCreditBook(ctx context.Context, q Queries, organizationID string) (*creditBook, error) {
@@ -72,54 +88,55 @@ func (s *Service) openCreditBook(ctx context.Context, q Queries, organizationID 
 	return &creditBook{ctx: ctx, q: q, now: s.now(), account: account}, nil
 }
 
-// post writes an entry unless its source is in the ledger already; it tells whether it was written.
-func (b *creditBook) post(e CreditEntry) (bool, error) {
+// stand works out from all facts what the organization holds of its plan.
+func (b *creditBook) stand(account StripeAccount) error {
+	facts, err := b.q.CreditFacts(b.ctx, b.account.OrganizationID)
+	if err != nil {
+		return fmt.Errorf("read credit facts: %w", err)
+	}
+	subscriptions, err := b.q.Subscriptions(b.ctx, b.account.OrganizationID, account)
+	if err != nil {
+		return fmt.Errorf("list subscriptions: %w", err)
+	}
+	held := creditsOf(facts, subscriptions, b.now)
+	a := &b.account
+	a.PlanID, a.PlanGranted, a.InvoiceID = held.PlanID, held.Granted, held.InvoiceID
+	a.PeriodStart, a.PeriodEnd, a.Month, a.NextMonthAt = held.PeriodStart, held.PeriodEnd, held.Month, held.NextMonthAt
+	b.packs = held.Packs
+	consumed := 0
+	if period := a.period(); period != "" {
+		if consumed, err = b.q.ConsumedOfPeriod(b.ctx, a.OrganizationID, period); err != nil {
+			return fmt.Errorf("add up consumption: %w", err)
+		}
+	}
+	a.PlanLeft = max(0, a.PlanGranted-consumed)
+	b.over = max(0, consumed-a.PlanGranted)
+	return nil
+}
+
+// due is what the ledger is still to be changed by.
+func (b *creditBook) due() int {
+	return b.account.PlanLeft + b.packs - b.account.RestConsumed - b.over - b.account.Balance
+}
+
+// post writes an entry. Its source is in the ledger once.
+func (b *creditBook) post(e CreditEntry) error {
+	if e.Amount == 0 {
+		return nil
+	}
 	e.OrganizationID, e.At, e.Balance = b.account.OrganizationID, b.now, b.account.Balance+e.Amount
 	written, err := b.q.InsertCreditEntry(b.ctx, e)
 	if err != nil {
-		return false, fmt.Errorf("write credit entry: %w", err)
+		return fmt.Errorf("write credit entry: %w", err)
 	}
-	if written {
-		b.account.Balance = e.Balance
+	if !written {
+		return fmt.Errorf("the ledger of credits has a line of %s already", e.Source)
 	}
-	return written, nil
+	b.account.Balance = e.Balance
+	return nil
 }
 
 func (b *creditBook) close() error { return b.q.PutCreditAccount(b.ctx, b.account) }
-
-// countPaid grants what a paid invoice stands for. It may be called for every news of the invoice: each source counts once. The
-// organization is locked.
-func (s *Service) countPaid(ctx context.Context, q Queries, invoice Invoice) error {
-	if invoice.Status != InvoicePaid {
-		return nil
-	}
-	book, err := s.openCreditBook(ctx, q, invoice.OrganizationID)
-	if err != nil {
-		return err
-	}
-	ended, err := s.subscriptionEnded(ctx, q, invoice.SubscriptionID)
-	if err != nil {
-		return err
-	}
-	switch line, plan := s.periodLine(invoice); {
-	case plan.Credits > 0:
-		err = book.grantPeriod(invoice.ID, plan, line, ended)
-	default:
-		err = book.grantDifference(invoice, s.upgradedTo(invoice))
-	}
-	if err != nil {
-		return err
-	}
-	return book.close()
-}
-
-func (s *Service) subscriptionEnded(ctx context.Context, q Queries, id string) (bool, error) {
-	if id == "" {
-		return false, nil
-	}
-	held, known, err := optional(q.Subscription(ctx, id))
-	return known && held.Status.Ended(), err
-}
 
 // periodLine finds the line that pays for a period of a plan: of type subscription and no proration. Seat prorations are none.
 func (s *Service) periodLine(invoice Invoice) (InvoiceLine, Plan) {
@@ -146,84 +163,6 @@ func (s *Service) upgradedTo(invoice Invoice) Plan {
 	return of
 }
 
-// grantPeriod writes a paid period's first month. One that is older than what the account is at (January's invoice, paid or heard after
-// February's), or of a subscription that has ended, is written with its own expiry and lifts nothing.
-func (b *creditBook) grantPeriod(invoiceID string, plan Plan, line InvoiceLine, ended bool) error {
-	source := "invoice:" + invoiceID
-	if ended || line.PeriodStart.Before(b.account.PeriodStart) {
-		return b.grantLate(source, plan, line)
-	}
-	known, err := b.q.HasCreditEntry(b.ctx, b.account.OrganizationID, source)
-	if err != nil || known {
-		return err
-	}
-	if err := b.expireRest("expire before " + source); err != nil {
-		return err
-	}
-	b.account.InvoiceID, b.account.PeriodStart, b.account.PeriodEnd, b.account.Month = invoiceID, line.PeriodStart, line.PeriodEnd, 0
-	return b.grantMonth(source, plan)
-}
-
-// grantMonth writes the grant of the account's month.
-func (b *creditBook) grantMonth(source string, plan Plan) error {
-	b.account.PlanID, b.account.PlanGranted, b.account.PlanLeft = plan.ID, plan.Credits, plan.Credits
-	b.account.NextMonthAt = nil
-	if next := monthAfter(b.account.PeriodStart, b.account.Month+1); next.Before(b.account.PeriodEnd) {
-		b.account.NextMonthAt = &next
-	}
-	expires := b.account.resetsAt()
-	_, err := b.post(CreditEntry{Kind: CreditGrant, Amount: plan.Credits, Source: source, PlanID: plan.ID, ExpiresAt: &expires})
-	return err
-}
-
-// grantLate writes a grant and its expiry at once.
-func (b *creditBook) grantLate(source string, plan Plan, line InvoiceLine) error {
-	expires := line.PeriodEnd
-	written, err := b.post(CreditEntry{Kind: CreditGrant, Amount: plan.Credits, Source: source, PlanID: plan.ID, ExpiresAt: &expires})
-	if err != nil || !written {
-		return err
-	}
-	_, err = b.post(CreditEntry{Kind: CreditExpire, Amount: -plan.Credits, Source: "expire " + source, PlanID: plan.ID})
-	return err
-}
-
-// grantDifference writes what a larger plan grants more than the running month was granted. A smaller one takes nothing back.
-func (b *creditBook) grantDifference(invoice Invoice, plan Plan) error {
-	more := plan.Credits - b.account.PlanGranted
-	if more <= 0 || invoice.CreatedAt.Before(b.account.PeriodStart) {
-		return nil
-	}
-	written, err := b.post(CreditEntry{Kind: CreditUpgrade, Amount: more, Source: "upgrade:" + invoice.ID, PlanID: plan.ID})
-	if err != nil || !written {
-		return err
-	}
-	b.account.PlanID, b.account.PlanGranted, b.account.PlanLeft = plan.ID, plan.Credits, b.account.PlanLeft+more
-	return nil
-}
-
-// expireRest takes away what is left of the running month.
-func (b *creditBook) expireRest(source string) error {
-	if b.account.PlanLeft > 0 {
-		if _, err := b.post(CreditEntry{Kind: CreditExpire, Amount: -b.account.PlanLeft, Source: source, PlanID: b.account.PlanID}); err != nil {
-			return err
-		}
-	}
-	b.account.PlanLeft, b.account.PlanGranted, b.account.NextMonthAt = 0, 0, nil
-	return nil
-}
-
-// endCredits takes the plan's credits away once its subscription has ended. The organization is locked.
-func (s *Service) endCredits(ctx context.Context, q Queries, ended Subscription) error {
-	book, err := s.openCreditBook(ctx, q, ended.OrganizationID)
-	if err != nil || book.account.PlanLeft == 0 && book.account.NextMonthAt == nil {
-		return err
-	}
-	if err := book.expireRest("ended:" + ended.ID); err != nil {
-		return err
-	}
-	return book.close()
-}
-
 // monthAfter is the n-th monthly return of a day; where a month lacks the day, its last one
 // (https://docs.stripe.com/billing/subscriptions/billing-cycle).
 func monthAfter(start time.Time, n int) time.Time {
@@ -239,7 +178,7 @@ func (s *Service) grantDueMonths(ctx context.Context) error {
 		return fmt.Errorf("due credit months: %w", err)
 	}
 	for _, organizationID := range due {
-		if err := s.store.InTx(ctx, func(q Queries) error { return s.grantNextMonth(ctx, q, organizationID) }); err != nil {
+		if err := s.store.InTx(ctx, func(q Queries) error { return s.grantMonth(ctx, q, organizationID) }); err != nil {
 			return fmt.Errorf("grant a month's credits: %w", err)
 		}
 	}
@@ -248,27 +187,20 @@ func (s *Service) grantDueMonths(ctx context.Context) error {
 
 const creditBatch = 100
 
-func (s *Service) grantNextMonth(ctx context.Context, q Queries, organizationID string) error {
+// grantMonth writes the grant of the month that has begun. Months that passed unseen, while nothing ran, are past.
+func (s *Service) grantMonth(ctx context.Context, q Queries, organizationID string) error {
 	if _, err := q.LockOrganization(ctx, organizationID); err != nil {
 		return fmt.Errorf("lock organization: %w", err)
 	}
-	book, err := s.openCreditBook(ctx, q, organizationID)
-	if err != nil || book.account.NextMonthAt == nil || s.now().Before(*book.account.NextMonthAt) {
-		return err
-	}
-	plan, known := s.Catalogue().Plan(book.account.PlanID)
-	month := book.account.Month + 1
-	source := fmt.Sprintf("invoice:%s:month:%d", book.account.InvoiceID, month)
-	if err := book.expireRest("expire before " + source); err != nil {
-		return err
-	}
-	book.account.Month = month
-	if known {
-		if err := book.grantMonth(source, plan); err != nil {
+	return s.recountCredits(ctx, q, organizationID, func(b *creditBook) error {
+		source := fmt.Sprintf("invoice:%s:month:%d", b.account.InvoiceID, b.account.Month)
+		known, err := q.HasCreditEntry(ctx, organizationID, source)
+		if err != nil || known || b.account.Month == 0 {
 			return err
 		}
-	}
-	return book.close()
+		expires := b.account.resetsAt()
+		return b.post(CreditEntry{Kind: CreditGrant, Amount: b.account.PlanGranted, Source: source, PlanID: b.account.PlanID, ExpiresAt: &expires})
+	}, CreditExpire)
 }
 
 // Consumption asks to take credits.
@@ -324,11 +256,12 @@ func (b *creditBook) consume(c Consumption) error {
 	if b.account.Balance < c.Amount {
 		return Errorf(CodeConflict, "There are %d credits left, and %d were asked for.", b.account.Balance, c.Amount)
 	}
-	if _, err := b.post(CreditEntry{Kind: CreditConsume, Amount: -c.Amount, Source: source, Reason: cleanName(c.Reason)}); err != nil {
-		return err
-	}
-	b.account.PlanLeft -= min(b.account.PlanLeft, c.Amount)
-	return nil
+	ofPlan := min(b.account.PlanLeft, c.Amount)
+	b.account.PlanLeft -= ofPlan
+	b.account.RestConsumed += c.Amount - ofPlan
+	return b.post(CreditEntry{
+		Kind: CreditConsume, Amount: -c.Amount, Source: source, Reason: cleanName(c.Reason), Period: b.account.period(), PlanPart: ofPlan,
+	})
 }
 
 // CreditsOverview is what pages say of credits.

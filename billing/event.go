@@ -16,6 +16,7 @@ type Event struct {
 	ObjectType     string // its object field
 	CustomerID     string // whose it is, where it says
 	SubscriptionID string // which it is about, where it says
+	ChargeID       string // of a charge, a refund or a dispute; not stored, since the payload says it
 	OrgID          string // metadata orgId, on the object or on the subscription it carries
 	TestClock      bool
 

@@ -27,6 +27,8 @@ type Gateway interface {
 	Subscription(ctx context.Context, id string) (Subscription, error)
 	// Invoice reads an invoice with all its lines. Its Moment is as a subscription's.
 	Invoice(ctx context.Context, id string) (Invoice, error)
+	// Charge reads a charge with what of it went back. Its Moment is as a subscription's.
+	Charge(ctx context.Context, id string) (Payment, error)
 	// SetSeats tells Stripe an absolute quantity for the seat item.
 	SetSeats(ctx context.Context, update SeatUpdate) (SeatAnswer, error)
 	// VerifyEvent checks the signature over the raw body with any current secret and reads the event. Errors carry

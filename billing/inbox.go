@@ -19,6 +19,13 @@ type action struct {
 // actions maps Stripe's event types (https://docs.stripe.com/api/events/types) to what is done about them. A type that is not here is
 // stored and ignored.
 var actions = map[string]action{
+	"charge.refunded":                          {hearCharge, settleCharge},
+	"charge.refund.updated":                    {hearCharge, settleCharge},
+	"charge.dispute.created":                   {hearCharge, settleCharge},
+	"charge.dispute.updated":                   {hearCharge, settleCharge},
+	"charge.dispute.closed":                    {hearCharge, settleCharge},
+	"charge.dispute.funds_withdrawn":           {hearCharge, settleCharge},
+	"charge.dispute.funds_reinstated":          {hearCharge, settleCharge},
 	"checkout.session.completed":               {hearCheckout, settleCheckout},
 	"checkout.session.async_payment_succeeded": {hearCheckout, settleCheckout},
 	"checkout.session.async_payment_failed":    {hearCheckout, settleCheckout},

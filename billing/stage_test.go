@@ -191,11 +191,13 @@ func (s *stage) subscribe(plan string) billing.Subscription {
 }
 
 // pay fills in the hosted Checkout page.
-func (s *stage) pay(session billing.CheckoutSession) {
+func (s *stage) pay(session billing.CheckoutSession) { s.payWith(session, "4242424242424242") }
+
+func (s *stage) payWith(session billing.CheckoutSession, card string) {
 	s.t.Helper()
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	answer, err := client.PostForm(session.URL, url.Values{
-		"email": {"ana@example.com"}, "cardNumber": {"4242424242424242"}, "cardExpiry": {"12/34"}, "cardCvc": {"123"}, "billingName": {"Ana"},
+		"email": {"ana@example.com"}, "cardNumber": {card}, "cardExpiry": {"12/34"}, "cardCvc": {"123"}, "billingName": {"Ana"},
 	})
 	if err != nil {
 		s.t.Fatal(err)

@@ -32,6 +32,7 @@ type Queries interface {
 	AlarmQueries
 	ReconcileQueries
 	InboxQueries
+	PaymentQueries
 }
 
 // AccountQueries are about people and organizations.
@@ -129,6 +130,12 @@ type InvoiceQueries interface {
 
 // CreditQueries are about the credit ledger.
 type CreditQueries interface {
+	// InsertCreditFact writes a fact once; false where the organization has one of this source already.
+	InsertCreditFact(ctx context.Context, f CreditFact) (bool, error)
+	// CreditFacts lists all facts of an organization, with what went back of their money.
+	CreditFacts(ctx context.Context, organizationID string) ([]CreditFact, error)
+	// ConsumedOfPeriod adds up what was taken of a month of the plan.
+	ConsumedOfPeriod(ctx context.Context, organizationID, period string) (int, error)
 	LockCreditAccount(ctx context.Context, organizationID string) (CreditAccount, error)
 	CreditAccount(ctx context.Context, organizationID string) (CreditAccount, error)
 	PutCreditAccount(ctx context.Context, c CreditAccount) error

@@ -51,6 +51,12 @@ func creditRow(catalogue billing.Catalogue, e billing.CreditEntry) views.CreditR
 		row.What = "Changed to " + plan
 	case billing.CreditExpire:
 		row.What = "The rest of the month before"
+	case billing.CreditPack:
+		row.What = plan + " was bought"
+	case billing.CreditReturn:
+		row.What = "Its payment went back"
+	case billing.CreditRestore:
+		row.What = "Its payment came again"
 	case billing.CreditConsume:
 		row.What = e.Reason
 	}

@@ -14,6 +14,7 @@ type anyObject struct {
 	Object              string              `json:"object"`
 	Customer            reference           `json:"customer"`
 	Subscription        reference           `json:"subscription"` // of invoices up to 2025-02, and of Checkout sessions
+	Charge              reference           `json:"charge"`       // of refunds and disputes
 	TestClock           reference           `json:"test_clock"`
 	ClientReferenceID   string              `json:"client_reference_id"`
 	Metadata            map[string]string   `json:"metadata"`
@@ -67,6 +68,10 @@ func readIDs(event *billing.Event, object []byte) {
 	event.OrgID = plain(cmp.Or(o.Metadata["orgId"], o.SubscriptionDetails.Metadata["orgId"],
 		o.Parent.SubscriptionDetails.Metadata["orgId"], o.ClientReferenceID))
 	switch o.Object {
+	case "charge":
+		event.ChargeID = string(o.ID)
+	case "refund", "dispute":
+		event.ChargeID = string(o.Charge)
 	case "customer":
 		event.CustomerID = string(o.ID)
 	case "subscription":

@@ -14,8 +14,10 @@ import (
 	"github.com/stripe/stripe-go/v79"
 	portalconfiguration "github.com/stripe/stripe-go/v79/billingportal/configuration"
 	portalsession "github.com/stripe/stripe-go/v79/billingportal/session"
+	"github.com/stripe/stripe-go/v79/charge"
 	checkoutsession "github.com/stripe/stripe-go/v79/checkout/session"
 	"github.com/stripe/stripe-go/v79/customer"
+	"github.com/stripe/stripe-go/v79/dispute"
 	"github.com/stripe/stripe-go/v79/event"
 	"github.com/stripe/stripe-go/v79/invoice"
 	"github.com/stripe/stripe-go/v79/price"
@@ -50,8 +52,10 @@ type Gateway struct {
 	webhookSecrets []string
 	account        atomic.Pointer[billing.StripeAccount] // nil until it was learned
 
+	charges              charge.Client
 	checkouts            checkoutsession.Client
 	customers            customer.Client
+	disputes             dispute.Client
 	events               event.Client
 	invoices             invoice.Client
 	portalConfigurations portalconfiguration.Client
@@ -77,8 +81,10 @@ func New(o Options) *Gateway {
 		webhookSecrets: usableSecrets(o.WebhookSecrets),
 		portalIDs:      map[string]string{},
 
+		charges:              charge.Client{B: backend, Key: key},
 		checkouts:            checkoutsession.Client{B: backend, Key: key},
 		customers:            customer.Client{B: backend, Key: key},
+		disputes:             dispute.Client{B: backend, Key: key},
 		events:               event.Client{B: backend, Key: key},
 		invoices:             invoice.Client{B: backend, Key: key},
 		portalConfigurations: portalconfiguration.Client{B: backend, Key: key},

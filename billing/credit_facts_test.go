@@ -1,0 +1,70 @@
+package billing
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+func TestCreditsOf(t *testing.T) {
+	month := func(n int) time.Time { return time.Date(2026, time.Month(n), 10, 0, 0, 0, 0, time.UTC) }
+	period := func(sub string, n, credits int) CreditFact {
+		return CreditFact{Source: sub + month(n).Format(time.DateOnly), Kind: FactPeriod, InvoiceID: "in_" + month(n).Format("01"), SubscriptionID: sub, PlanID: "p",
+			Credits: credits, At: month(n), PeriodStart: month(n), PeriodEnd: month(n + 1)}
+	}
+	upgrade := func(sub string, day, credits int) CreditFact {
+		return CreditFact{Source: "u" + sub, Kind: FactUpgrade, SubscriptionID: sub, PlanID: "up", Credits: credits, At: month(1).AddDate(0, 0, day)}
+	}
+	returned := func(f CreditFact, part float64) CreditFact { f.Returned = part; return f }
+	year := period("a", 1, 100)
+	year.PeriodEnd = month(13)
+	living := func(ids ...string) (all []Subscription) {
+		for i, id := range ids {
+			all = append(all, Subscription{ID: id, Status: StatusActive, CreatedAt: month(1).Add(time.Duration(i))})
+		}
+		return all
+	}
+	ended := func(id string) Subscription { return Subscription{ID: id, Status: StatusCanceled, CreatedAt: month(0)} }
+	cases := []struct {
+		name          string
+		facts         []CreditFact
+		subscriptions []Subscription
+		now           time.Time
+		granted       int
+		packs         int
+		month         int
+	}{
+		{"nothing paid", nil, living("a"), month(1), 0, 0, 0},
+		{"the first period", []CreditFact{period("a", 1, 100)}, living("a"), month(1), 100, 0, 0},
+		{"a subscription not heard of yet", []CreditFact{period("a", 1, 100)}, nil, month(1), 100, 0, 0},
+		{"a renewal", []CreditFact{period("a", 1, 100), period("a", 2, 100)}, living("a"), month(2), 100, 0, 0},
+		{"a late older period", []CreditFact{period("a", 2, 100), period("a", 1, 900)}, living("a"), month(2), 100, 0, 0},
+		{"an upgrade", []CreditFact{period("a", 1, 100), upgrade("a", 5, 1000)}, living("a"), month(1), 1000, 0, 0},
+		{"an upgrade before its period is known", []CreditFact{upgrade("a", 5, 1000)}, living("a"), month(1), 0, 0, 0},
+		{"a smaller plan takes nothing back", []CreditFact{period("a", 1, 1000), upgrade("a", 5, 100)}, living("a"), month(1), 1000, 0, 0},
+		{"an upgrade of the period before", []CreditFact{period("a", 2, 100), upgrade("a", 5, 1000)}, living("a"), month(2), 100, 0, 0},
+		{"another subscription's upgrade", []CreditFact{period("a", 1, 100), upgrade("b", 5, 1000)}, living("a", "b"), month(1), 100, 0, 0},
+		{"the end", []CreditFact{period("a", 1, 100)}, []Subscription{ended("a")}, month(1), 0, 0, 0},
+		{"a second one beside the first", []CreditFact{period("a", 1, 100), period("b", 2, 900)}, living("a", "b"), month(2), 100, 0, 0},
+		{"the second one once the first has ended", []CreditFact{period("a", 1, 100), period("b", 2, 900)}, append(living("b"), ended("a")), month(2), 900, 0, 0},
+		{"the second one's end", []CreditFact{period("a", 1, 100), period("b", 2, 900)}, append(living("a"), ended("b")), month(2), 100, 0, 0},
+		{"packs", []CreditFact{{Kind: FactPack, Credits: 50}, returned(CreditFact{Kind: FactPack, Credits: 30}, 0.5)}, nil, month(1), 0, 65, 0},
+		{"half refunded", []CreditFact{returned(period("a", 1, 100), 0.5)}, living("a"), month(1), 50, 0, 0},
+		{"wholly refunded", []CreditFact{returned(period("a", 1, 100), 1)}, living("a"), month(1), 0, 0, 0},
+		{"a refunded upgrade", []CreditFact{period("a", 1, 100), returned(upgrade("a", 5, 1000), 1)}, living("a"), month(1), 100, 0, 0},
+		{"a refund of what is past", []CreditFact{returned(period("a", 1, 100), 1), period("a", 2, 100)}, living("a"), month(2), 100, 0, 0},
+		{"a year's fourth month", []CreditFact{year}, living("a"), month(4).Add(time.Hour), 100, 0, 3},
+		{"a year's last month", []CreditFact{year}, living("a"), month(30), 100, 0, 11},
+	}
+	random := rand.New(rand.NewPCG(1, 2))
+	for _, c := range cases {
+		for range 20 {
+			random.Shuffle(len(c.facts), func(i, j int) { c.facts[i], c.facts[j] = c.facts[j], c.facts[i] })
+			random.Shuffle(len(c.subscriptions), func(i, j int) { c.subscriptions[i], c.subscriptions[j] = c.subscriptions[j], c.subscriptions[i] })
+			got := creditsOf(c.facts, c.subscriptions, c.now)
+			if got.Granted != c.granted || got.Packs != c.packs || got.Month != c.month {
+				t.Fatalf("%s: granted %d, packs %d, month %d; want %d, %d, %d", c.name, got.Granted, got.Packs, got.Month, c.granted, c.packs, c.month)
+			}
+		}
+	}
+}

@@ -1,0 +1,59 @@
+package db
+
+import (
+	"testing"
+
+	"usher/billing"
+)
+
+func TestPaymentRoundTrip(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t), t.Context()
+	_, err := store.Payment(ctx, "ch_1")
+	wantNotFound(t, err)
+	full := billing.Payment{
+		ID: "ch_1", OrganizationID: "org_1", CustomerID: "cus_1", InvoiceID: "in_1", Account: "acct_1", Livemode: true, TestClock: true,
+		Currency: "usd", Amount: 2900, Refunded: 100, Lost: 200, Moment: at(1), Revision: 1,
+	}
+	wantFilled(t, full)
+	must(t, store.PutPayment(ctx, full))
+	got, err := store.LockPayment(ctx, "ch_1")
+	must(t, err)
+	wantEqual(t, got, full)
+	full.Refunded, full.Revision = 2900, 2
+	must(t, store.PutPayment(ctx, full))
+	got, err = store.Payment(ctx, "ch_1")
+	must(t, err)
+	wantEqual(t, got, full)
+}
+
+func TestCreditFacts(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t), t.Context()
+	insertUserAndOrganization(t, store, "usr_1", "org_1")
+	full := billing.CreditFact{
+		OrganizationID: "org_1", Source: "invoice:in_1", Kind: billing.FactPeriod, InvoiceID: "in_1", SubscriptionID: "sub_1", ChargeID: "ch_9",
+		PlanID: "pro", Credits: 1000, At: at(1), PeriodStart: at(2), PeriodEnd: at(3), Returned: 0.25,
+	}
+	wantFilled(t, full)
+	pack := billing.CreditFact{OrganizationID: "org_1", Source: "pack:cs_1", Kind: billing.FactPack, ChargeID: "ch_2", Credits: 5, At: at(4), Returned: 1}
+	whole := billing.CreditFact{OrganizationID: "org_1", Source: "upgrade:in_2", Kind: billing.FactUpgrade, InvoiceID: "in_2", Credits: 7, At: at(5)}
+	for _, f := range []billing.CreditFact{full, pack, whole} {
+		for _, want := range []bool{true, false} {
+			fresh, err := store.InsertCreditFact(ctx, f)
+			must(t, err)
+			wantEqual(t, fresh, want)
+		}
+	}
+	for _, p := range []billing.Payment{
+		{ID: "ch_1", InvoiceID: "in_1", Amount: 400, Refunded: 100},
+		{ID: "ch_2", Amount: 300, Refunded: 300, Lost: 300}, // refunded and lost: not more than all of it
+		{ID: "ch_3", InvoiceID: "in_2", Amount: 300},
+	} {
+		p.OrganizationID, p.Moment = "org_1", at(6)
+		must(t, store.PutPayment(ctx, p))
+	}
+	got, err := store.CreditFacts(ctx, "org_1")
+	must(t, err)
+	wantEqual(t, got, []billing.CreditFact{full, pack, whole})
+}
