@@ -1,0 +1,240 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"usher/billing"
+)
+
+// history is what happens to one organization.
+type history struct {
+	world    *world
+	seed     uint64 // alone it replays the history
+	random   *rand.Rand
+	id       string
+	userID   string
+	members  []string
+	did      []string
+	payments int
+}
+
+const peopleOfEach = 5
+
+// prepare makes the organizations, with people who are not billed yet. Passwords are not what is under test.
+func (w *world) prepare() error {
+	count := min(w.storm.batch, w.storm.options.histories-w.storm.histories)
+	for n := range count {
+		seed := w.seed*1_000_000 + uint64(n)
+		if w.storm.only != 0 {
+			seed = w.storm.only
+		}
+		h := &history{world: w, seed: seed, random: rand.New(rand.NewPCG(seed, 3)), id: fmt.Sprintf("org_%d", seed)}
+		if err := h.found(); err != nil {
+			return err
+		}
+		w.histories = append(w.histories, h)
+	}
+	return nil
+}
+
+func (h *history) found() error {
+	w, now := h.world, time.Now()
+	return w.store.InTx(w.ctx, func(q billing.Queries) error {
+		if err := q.InsertOrganization(w.ctx, billing.Organization{ID: h.id, Name: "Storm", CreatedAt: now}); err != nil {
+			return err
+		}
+		h.members = nil
+		for n := range peopleOfEach {
+			user := billing.User{ID: fmt.Sprintf("usr_%d_%d", h.seed, n), Email: fmt.Sprintf("p%d.%d@example.com", n, h.seed), Name: "Person", CreatedAt: now}
+			if err := q.InsertUser(w.ctx, user); err != nil {
+				return err
+			}
+			member := billing.Member{ID: "mem_" + user.ID, OrganizationID: h.id, UserID: user.ID, Role: billing.Role{ID: billing.RoleMember},
+				Status: billing.MemberActive, JoinedAt: now}
+			if n == 0 {
+				h.userID, member.Role.ID, member.Billable = user.ID, billing.RoleAdmin, true
+			} else {
+				h.members = append(h.members, member.ID)
+			}
+			if err := q.InsertMember(w.ctx, member); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// play does a few things. In the first round somebody subscribes, in most histories.
+func (h *history) play(round int) {
+	if round == 0 || h.random.IntN(4) == 0 {
+		h.do("subscribe")
+	}
+	acts := []string{"people", "people", "people", "refresh", "retry", "undo", "resync", "quantity", "plan", "cancel", "resume", "end", "card", "refund", "customer"}
+	for range 1 + h.random.IntN(3) {
+		h.do(acts[h.random.IntN(len(acts))])
+	}
+}
+
+func (h *history) do(what string) {
+	h.did = append(h.did, what)
+	switch what {
+	case "subscribe":
+		h.subscribe()
+	case "people":
+		h.here(act{What: []string{"bill", "bill", "bill", "suspend", "remove"}[h.random.IntN(5)], MemberID: h.members[h.random.IntN(len(h.members))], Yes: h.random.IntN(3) > 0})
+	case "refresh", "retry", "undo", "resync":
+		h.here(act{What: what})
+	default:
+		h.atStripe(what)
+	}
+}
+
+// here does something through a replica. What is refused is refused; a replica that dies is asked no second time, as by a person who leaves.
+func (h *history) here(a act) string {
+	a.UserID, a.OrganizationID = h.userID, h.id
+	var told string
+	_ = h.world.ask(h.world.replicas[h.random.IntN(2)].url+"/act", a, &told)
+	return told
+}
+
+// subscribe goes through Checkout, with a card that pays or not, and comes back or not.
+func (h *history) subscribe() {
+	address, session, ok := strings.Cut(h.here(act{What: "checkout", Plan: []string{"starter", "pro"}[h.random.IntN(2)]}), " ")
+	if !ok {
+		return
+	}
+	card := []string{"4242424242424242", "4242424242424242", "4242424242424242", "4000000000000002", "4000000000000341"}[h.random.IntN(5)]
+	h.postForm(address, url.Values{
+		"email": {"p@example.com"}, "cardNumber": {card}, "cardExpiry": {"12/44"}, "cardCvc": {"123"}, "billingName": {"Person"},
+	})
+	if h.random.IntN(2) == 0 {
+		h.here(act{What: "return", SessionID: session})
+	}
+}
+
+// atStripe does something in the dashboard or the portal.
+func (h *history) atStripe(what string) {
+	customer, subscription, item := h.whoAtStripe()
+	if customer == "" || subscription == "" && what != "customer" {
+		return
+	}
+	path := "/v1/subscriptions/" + subscription
+	switch what {
+	case "quantity":
+		h.call(http.MethodPost, path, url.Values{"items[0][id]": {item}, "items[0][quantity]": {fmt.Sprint(1 + h.random.IntN(40))}}, nil)
+	case "plan":
+		price := h.world.priceOf([]string{"starter", "pro"}[h.random.IntN(2)])
+		h.call(http.MethodPost, path, url.Values{"items[0][id]": {item}, "items[0][price]": {price}, "items[0][quantity]": {"2"}, "proration_behavior": {"always_invoice"}}, nil)
+	case "cancel":
+		h.call(http.MethodPost, path, url.Values{"cancel_at_period_end": {"true"}}, nil)
+	case "resume":
+		h.call(http.MethodPost, path, url.Values{"cancel_at_period_end": {"false"}}, nil)
+	case "end":
+		if h.random.IntN(3) == 0 {
+			h.call(http.MethodDelete, path, nil, nil)
+		}
+	case "card":
+		h.newCard(customer, path)
+	case "refund":
+		h.refund(customer)
+	case "customer":
+		if h.random.IntN(8) == 0 {
+			h.call(http.MethodDelete, "/v1/customers/"+customer, nil, nil)
+		}
+	}
+}
+
+// newCard has the subscription paid by another card from now on, one that pays or one that fails at every charge.
+func (h *history) newCard(customer, path string) {
+	var method struct{ ID string }
+	token := []string{"tok_visa", "tok_chargeCustomerFail"}[h.random.IntN(2)]
+	h.call(http.MethodPost, "/v1/payment_methods", url.Values{"type": {"card"}, "card[token]": {token}}, &method)
+	h.call(http.MethodPost, "/v1/payment_methods/"+method.ID+"/attach", url.Values{"customer": {customer}}, nil)
+	h.call(http.MethodPost, path, url.Values{"default_payment_method": {method.ID}}, nil)
+}
+
+func (h *history) refund(customer string) {
+	var charges struct {
+		Data []struct {
+			ID     string
+			Amount int64
+		}
+	}
+	h.call(http.MethodGet, "/v1/charges?limit=1&customer="+customer, nil, &charges)
+	if len(charges.Data) == 1 && charges.Data[0].Amount > 1 {
+		amount := fmt.Sprint(charges.Data[0].Amount / int64(1+h.random.IntN(3)))
+		h.call(http.MethodPost, "/v1/refunds", url.Values{"charge": {charges.Data[0].ID}, "amount": {amount}}, nil)
+	}
+}
+
+// whoAtStripe finds the organization's customer and what lives of its subscriptions.
+func (h *history) whoAtStripe() (customer, subscription, item string) {
+	links, err := h.world.store.CustomerLinks(h.world.ctx, h.world.account, h.id)
+	if err != nil || len(links) == 0 {
+		return "", "", ""
+	}
+	customer = links[len(links)-1].StripeCustomerID
+	var list struct {
+		Data []struct {
+			ID    string
+			Items struct{ Data []struct{ ID string } }
+		}
+	}
+	h.call(http.MethodGet, "/v1/subscriptions?customer="+customer, nil, &list)
+	if len(list.Data) > 0 && len(list.Data[0].Items.Data) > 0 {
+		return customer, list.Data[0].ID, list.Data[0].Items.Data[0].ID
+	}
+	return customer, "", ""
+}
+
+func (w *world) priceOf(plan string) string {
+	prices, err := w.gateway.Prices(w.ctx, []string{"usher_" + plan + "_month"}, nil)
+	if err != nil || len(prices) == 0 {
+		return ""
+	}
+	return prices[0].ID
+}
+
+// call speaks to Stripe as somebody else would, until it is done: it is not their calls that are under test.
+func (h *history) call(method, path string, form url.Values, into any) {
+	h.payments++
+	key := fmt.Sprintf("storm:%d:%d", h.seed, h.payments)
+	for try := range 20 {
+		request, err := http.NewRequestWithContext(h.world.ctx, method, h.world.origin+path, strings.NewReader(form.Encode()))
+		if err != nil {
+			return
+		}
+		request.SetBasicAuth(stripeKey, "")
+		request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		if method == http.MethodPost {
+			request.Header.Set("Idempotency-Key", fmt.Sprintf("%s:%d", key, try/2*2))
+		}
+		answer, err := h.world.client.Do(request)
+		if err != nil {
+			continue
+		}
+		body, err := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if err != nil || answer.StatusCode >= 500 || answer.StatusCode == 429 || answer.StatusCode == 409 {
+			continue
+		}
+		if into != nil {
+			_ = json.Unmarshal(body, into) // a refusal leaves it empty
+		}
+		return
+	}
+}
+
+func (h *history) postForm(address string, form url.Values) {
+	client := &http.Client{Timeout: 20 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	if answer, err := client.PostForm(address, form); err == nil {
+		answer.Body.Close()
+	}
+}

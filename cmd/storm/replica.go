@@ -1,0 +1,241 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"usher/billing"
+	"usher/billing/stripegw"
+	"usher/db"
+	"usher/views"
+)
+
+// replicaEnv holds what a replica is told at its start.
+const replicaEnv = "USHER_STORM_REPLICA"
+
+const (
+	stripeKey     = "sk_test_storm1234567"
+	webhookSecret = "whsec_storm"
+	siteURL       = "http://usher.storm"
+)
+
+// orders are what a replica is told at its start.
+type orders struct {
+	Addr   string
+	DSN    string
+	Stripe string // its origin
+	Parent string // where e-mails go
+	Ahead  time.Duration
+	Seed   uint64
+	Chance float64
+	KillAt int
+}
+
+// replica is one process of the program: the same domain, store, gateway, queue and background work as `usher serve`, with a loopback door of
+// its own in place of pages.
+type replica struct {
+	service *billing.Service
+	crashes *crashes
+	ahead   atomic.Int64
+}
+
+func runReplica() int {
+	var o orders
+	err := json.Unmarshal([]byte(os.Getenv(replicaEnv)), &o)
+	if err == nil {
+		err = serveReplica(context.Background(), o)
+	}
+	fmt.Fprintln(os.Stderr, "replica:", err)
+	return 1
+}
+
+func serveReplica(ctx context.Context, o orders) error {
+	store, err := db.Open(ctx, o.DSN)
+	if err != nil {
+		return err
+	}
+	r := &replica{crashes: newCrashes(o.Seed, o.Chance, o.KillAt)}
+	r.ahead.Store(int64(o.Ahead))
+	options := serviceOptions(crashingStore{store, r.crashes}, crashingGateway{newGateway(o.Stripe), r.crashes},
+		func() time.Time { return time.Now().Add(time.Duration(r.ahead.Load())) })
+	options.Mailer = parentMailer{o.Parent}
+	r.service = billing.New(options)
+	queue, err := db.NewQueue(store, slog.New(slog.DiscardHandler), r.ring)
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", o.Addr)
+	if err != nil {
+		return err
+	}
+	for r.service.Start(ctx) != nil { // Stripe fails now and then
+	}
+	failed := make(chan error, 3)
+	go func() { failed <- r.service.Work(ctx) }()
+	go func() { failed <- queue.Run(ctx) }()
+	go func() { failed <- http.Serve(listener, r.routes()) }()
+	return <-failed
+}
+
+func newGateway(origin string) *stripegw.Gateway {
+	return stripegw.New(stripegw.Options{SecretKey: stripeKey, APIBase: origin, WebhookSecrets: []string{webhookSecret}})
+}
+
+// serviceOptions are what the replicas and the calm one have in common.
+func serviceOptions(store billing.Store, gateway billing.Gateway, now func() time.Time) billing.Options {
+	return billing.Options{
+		Store: store, Gateway: gateway, Catalogue: billing.BuiltInPlans(), KeyFingerprint: "storm", Now: now, Renderer: views.MailRenderer{},
+		BaseURL: siteURL, SuccessURL: siteURL + "/?success=true", CancelURL: siteURL, ReturnURL: siteURL, AllowedOrigins: []string{siteURL},
+	}
+}
+
+// ring survives a simulated crash as the queue survives a worker's: the job is tried again.
+func (r *replica) ring(ctx context.Context, a billing.Alarm) (again time.Duration, err error) {
+	defer survive(&err)
+	return r.service.Ring(context.WithValue(ctx, canCrash{}, true), a)
+}
+
+func survive(err *error) {
+	switch panicked := recover().(type) {
+	case nil:
+	case crash:
+		*err = fmt.Errorf("crashed: %s", panicked.point)
+	default:
+		panic(panicked)
+	}
+}
+
+func (r *replica) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /webhook", func(w http.ResponseWriter, req *http.Request) {
+		body, err := io.ReadAll(req.Body)
+		if err == nil {
+			err = r.receive(req.Context(), body, req.Header.Get("Stripe-Signature"))
+		}
+		answer(w, err, nil)
+	})
+	mux.HandleFunc("POST /act", func(w http.ResponseWriter, req *http.Request) {
+		var a act
+		var told string
+		err := json.NewDecoder(req.Body).Decode(&a)
+		if err == nil {
+			told, err = r.act(req.Context(), a)
+		}
+		answer(w, err, told)
+	})
+	mux.HandleFunc("POST /clock", func(w http.ResponseWriter, req *http.Request) {
+		var ahead time.Duration
+		err := json.NewDecoder(req.Body).Decode(&ahead)
+		r.ahead.Store(int64(ahead))
+		answer(w, err, nil)
+	})
+	mux.HandleFunc("POST /calm", func(w http.ResponseWriter, _ *http.Request) {
+		r.crashes.calm()
+		answer(w, nil, nil)
+	})
+	mux.HandleFunc("POST /taken", func(w http.ResponseWriter, _ *http.Request) { answer(w, nil, r.crashes.taken()) })
+	return mux
+}
+
+func (r *replica) receive(ctx context.Context, body []byte, signature string) (err error) {
+	defer survive(&err)
+	return r.service.ReceiveEvent(context.WithValue(ctx, canCrash{}, true), body, signature)
+}
+
+func answer(w http.ResponseWriter, err error, value any) {
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	_ = json.NewEncoder(w).Encode(value)
+}
+
+// act is something a person does here.
+type act struct {
+	What           string
+	UserID         string
+	OrganizationID string
+	MemberID       string
+	Plan           string
+	SessionID      string
+	Yes            bool
+}
+
+// act does what a person does. It returns the Checkout's URL, where there is one.
+func (r *replica) act(ctx context.Context, a act) (told string, err error) {
+	defer survive(&err)
+	ctx = context.WithValue(ctx, canCrash{}, true)
+	if a.What == "reconcile" {
+		_, err := r.service.Reconcile(ctx, billing.ReconcileOptions{})
+		return "", err
+	}
+	access, err := r.service.Access(ctx, a.UserID, a.OrganizationID)
+	if err != nil {
+		return "", err
+	}
+	switch a.What {
+	case "checkout":
+		session, err := r.service.StartCheckout(ctx, access, billing.CheckoutRequest{PlanID: a.Plan, Interval: billing.Monthly})
+		if err != nil {
+			return "", err
+		}
+		return session.URL + " " + session.StripeSessionID, nil
+	case "return":
+		_, err = r.service.CompleteCheckout(ctx, access, a.SessionID)
+	case "refresh":
+		err = r.service.RefreshSubscription(ctx, access)
+	case "retry":
+		_, err = r.service.RetrySeatSync(ctx, access)
+	case "undo":
+		_, err = r.service.UndoGathered(ctx, access)
+	case "resync":
+		_, err = r.service.Reconcile(ctx, billing.ReconcileOptions{OrganizationID: a.OrganizationID})
+	case "bill":
+		_, err = r.service.ChangeMember(ctx, access, a.MemberID, billing.MemberChange{Billable: &a.Yes})
+	case "suspend":
+		status := billing.MemberActive
+		if a.Yes {
+			status = billing.MemberSuspended
+		}
+		_, err = r.service.ChangeMember(ctx, access, a.MemberID, billing.MemberChange{Status: &status})
+	case "remove":
+		err = r.service.RemoveMember(ctx, access, a.MemberID)
+	default:
+		err = fmt.Errorf("no such act: %s", a.What)
+	}
+	return "", err
+}
+
+// parentMailer tells the storm of every e-mail.
+type parentMailer struct{ parent string }
+
+// Send implements [billing.Mailer].
+func (m parentMailer) Send(ctx context.Context, o billing.Outgoing) error {
+	body, err := json.Marshal(o.MessageID)
+	if err != nil {
+		return err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, m.parent+"/mail", bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	taken, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer taken.Body.Close()
+	if taken.StatusCode != http.StatusOK {
+		return errors.New(taken.Status)
+	}
+	return nil
+}

@@ -1,0 +1,391 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"sync"
+	"time"
+
+	"usher/billing"
+	"usher/billing/stripegw"
+	"usher/billing/stripelocal"
+	"usher/db"
+)
+
+// world is one batch: a Stripe, a database, two replicas and the histories that are played on them at once.
+type world struct {
+	storm  *storm
+	ctx    context.Context
+	cancel context.CancelFunc
+	seed   uint64
+	client *http.Client
+
+	stripe   *stripelocal.Server
+	origin   string
+	webs     []*http.Server
+	courier  *courier
+	gateway  *stripegw.Gateway
+	dsn      string
+	store    *db.Store
+	account  billing.StripeAccount
+	replicas []*process
+	round    int
+	began    time.Time
+
+	mutex       sync.Mutex
+	mails       map[string]int // by Message-ID
+	crashed     map[string]int
+	refused     map[string]int
+	killed      int
+	histories   []*history
+	divergences []string
+}
+
+const roundsPlayed = 4
+
+func (s *storm) openWorld(ctx context.Context, seed uint64, kills int) (*world, error) {
+	w := &world{
+		storm: s, seed: seed, client: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}},
+		mails: map[string]int{}, crashed: map[string]int{}, refused: map[string]int{}, began: time.Now(),
+	}
+	w.ctx, w.cancel = context.WithCancel(ctx)
+	if err := w.openStripe(); err != nil {
+		return nil, err
+	}
+	if err := w.openDatabase(); err != nil {
+		return nil, err
+	}
+	if err := w.pushPlans(); err != nil {
+		return nil, err
+	}
+	parent, err := w.serve(w.parentRoutes())
+	if err != nil {
+		return nil, err
+	}
+	w.courier = newCourier(w)
+	for n := range 2 {
+		killAt := 0
+		if n < kills {
+			killAt = 200 + rand.New(rand.NewPCG(seed, uint64(n))).IntN(1500)
+		}
+		p, err := w.startReplica(n, parent, killAt)
+		if err != nil {
+			return nil, err
+		}
+		w.replicas = append(w.replicas, p)
+	}
+	return w, nil
+}
+
+// serve opens a door on loopback and returns its URL.
+func (w *world) serve(handler http.Handler) (string, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	server := &http.Server{Handler: handler}
+	w.webs = append(w.webs, server)
+	go func() { _ = server.Serve(listener) }()
+	return "http://" + listener.Addr().String(), nil
+}
+
+func (w *world) parentRoutes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /mail", func(_ http.ResponseWriter, r *http.Request) {
+		var id string
+		_ = json.NewDecoder(r.Body).Decode(&id)
+		w.mutex.Lock()
+		w.mails[id]++
+		w.mutex.Unlock()
+	})
+	mux.HandleFunc("POST /events", func(rw http.ResponseWriter, r *http.Request) { w.courier.ServeHTTP(rw, r) })
+	return mux
+}
+
+func (w *world) openStripe() (err error) {
+	if w.stripe, err = stripelocal.New(stripelocal.Options{}); err != nil {
+		return err
+	}
+	if w.origin, err = w.serve(w.counting(w.stripe.Handler())); err != nil {
+		return err
+	}
+	w.stripe.SetOrigin(w.origin)
+	w.gateway = newGateway(w.origin)
+	w.account, err = w.gateway.Account(w.ctx)
+	return err
+}
+
+// counting takes down how often Stripe failed.
+func (w *world) counting(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		seen := &statusSeen{ResponseWriter: rw}
+		defer func() {
+			panicked := recover()
+			w.mutex.Lock()
+			switch {
+			case panicked != nil:
+				w.refused["connection cut"]++
+			case seen.status == 409 || seen.status == 429 || seen.status >= 500:
+				w.refused[fmt.Sprint(seen.status)]++
+			}
+			w.mutex.Unlock()
+			if panicked != nil {
+				panic(panicked)
+			}
+		}()
+		next.ServeHTTP(seen, r)
+	})
+}
+
+type statusSeen struct {
+	http.ResponseWriter
+	status int
+}
+
+func (s *statusSeen) WriteHeader(status int) {
+	s.status = status
+	s.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap gives the rest of the connection's abilities through.
+func (s *statusSeen) Unwrap() http.ResponseWriter { return s.ResponseWriter }
+
+func (w *world) openDatabase() (err error) {
+	name := fmt.Sprintf("storm_%d", w.seed)
+	admin, err := db.Open(w.ctx, w.storm.dsnOf("postgres"))
+	if err != nil {
+		return err
+	}
+	defer admin.Close()
+	if _, err := admin.DB().ExecContext(w.ctx, `create database `+name+` template `+templateName); err != nil {
+		return err
+	}
+	w.dsn = w.storm.dsnOf(name)
+	w.store, err = db.Open(w.ctx, w.dsn)
+	return err
+}
+
+func (w *world) pushPlans() error {
+	for _, plan := range billing.BuiltInPlans().Plans {
+		for _, price := range plan.Prices {
+			_, _, err := w.gateway.EnsurePrice(w.ctx, stripegw.PlanPrice{
+				PlanID: plan.ID, PlanName: plan.Name, Interval: price.Interval, Amount: price.Amount, LookupKey: price.LookupKey,
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// process is a replica that is started again whenever it ends.
+type process struct {
+	url     string
+	orders  orders
+	mutex   sync.Mutex
+	command *exec.Cmd
+	done    chan struct{}
+}
+
+func (w *world) startReplica(n int, parent string, killAt int) (*process, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	addr := listener.Addr().String()
+	_ = listener.Close()
+	p := &process{url: "http://" + addr, done: make(chan struct{}), orders: orders{
+		Addr: addr, DSN: w.dsn, Stripe: w.origin, Parent: parent, Seed: w.seed + uint64(n), Chance: 0.01, KillAt: killAt,
+	}}
+	go w.keepAlive(p)
+	return p, w.until("a replica", func() bool { return w.post(p.url+"/clock", p.orders.Ahead) == nil })
+}
+
+func (w *world) keepAlive(p *process) {
+	defer close(p.done)
+	for w.ctx.Err() == nil {
+		p.mutex.Lock()
+		told, _ := json.Marshal(p.orders)
+		command := exec.CommandContext(w.ctx, os.Args[0])
+		command.Env, command.Stderr = append(os.Environ(), replicaEnv+"="+string(told)), os.Stderr
+		p.command = command
+		p.orders.KillAt = 0
+		p.mutex.Unlock()
+		_ = command.Run()
+		if w.ctx.Err() == nil {
+			w.mutex.Lock()
+			w.killed++
+			w.mutex.Unlock()
+		}
+	}
+}
+
+func (w *world) post(url string, body any) error { return w.ask(url, body, nil) }
+
+func (w *world) ask(url string, body, into any) error {
+	sent, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	request, err := http.NewRequestWithContext(w.ctx, http.MethodPost, url, bytes.NewReader(sent))
+	if err != nil {
+		return err
+	}
+	answer, err := w.client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	got, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return err
+	}
+	if answer.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s", got)
+	}
+	if into == nil {
+		return nil
+	}
+	return json.Unmarshal(got, into)
+}
+
+// until waits for a condition.
+func (w *world) until(what string, met func() bool) error {
+	deadline := time.Now().Add(2 * time.Minute)
+	for !met() {
+		if time.Now().After(deadline) || w.ctx.Err() != nil {
+			return fmt.Errorf("waited for %s", what)
+		}
+		time.Sleep(20 * time.Millisecond) // between two looks at the condition
+	}
+	return nil
+}
+
+// advance puts everybody's clock ahead.
+func (w *world) advance(by time.Duration) error {
+	w.stripe.AdvanceClock(w.stripe.Now().Add(by))
+	ahead := w.stripe.Now().Sub(time.Now()).Round(time.Second)
+	for _, p := range w.replicas {
+		p.mutex.Lock()
+		p.orders.Ahead = ahead
+		p.mutex.Unlock()
+		if err := w.until("a replica's clock", func() bool { return w.post(p.url+"/clock", ahead) == nil }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// play has all histories happen at once, round by round, and looks at what came of it.
+func (w *world) play() error {
+	if err := w.prepare(); err != nil {
+		return err
+	}
+	w.stripe.EnsureWebhookEndpoint(w.replicas[0].orders.Parent+"/events", webhookSecret)
+	w.misbehave()
+	plan := rand.New(rand.NewPCG(w.seed, 99))
+	for w.round = range roundsPlayed {
+		w.courier.arrive(w.round)
+		var group sync.WaitGroup
+		for _, h := range w.histories {
+			group.Go(func() { h.play(w.round) })
+		}
+		group.Wait()
+		if err := w.advance(time.Duration(1+plan.IntN(24)) * 24 * time.Hour); err != nil {
+			return err
+		}
+		_ = w.post(w.replicas[plan.IntN(2)].url+"/act", act{What: "reconcile"}) // Stripe keeps events for 30 days
+	}
+	if err := w.settle(); err != nil {
+		return err
+	}
+	return w.judge()
+}
+
+// misbehave has Stripe fail now and then.
+func (w *world) misbehave() {
+	faults := w.stripe.Faults()
+	faults.Seed(w.seed)
+	for _, kind := range []stripelocal.FaultKind{
+		stripelocal.RateLimited, stripelocal.LockTimeout, stripelocal.ServerError, stripelocal.TimeoutBefore, stripelocal.TimeoutAfter,
+	} {
+		_, _ = faults.Add(stripelocal.Fault{Kind: kind, Path: "/v1/**", Chance: 0.01})
+	}
+}
+
+// settle lets everything come to rest: Stripe is well, nothing crashes, what was held arrives, what was lost is found by the reconciler.
+func (w *world) settle() error {
+	w.stripe.Faults().Clear()
+	for _, p := range w.replicas {
+		p.mutex.Lock()
+		p.orders.Chance, p.orders.KillAt = 0, 0
+		p.mutex.Unlock()
+		if err := w.until("calm", func() bool { return w.post(p.url+"/calm", nil) == nil }); err != nil {
+			return err
+		}
+		taken := map[string]int{}
+		_ = w.ask(p.url+"/taken", nil, &taken)
+		for what, n := range taken {
+			w.crashed[what] += n
+		}
+	}
+	w.courier.settle()
+	for range 2 { // what the first finds makes news, of which the second sees the end
+		if err := w.advance(3 * time.Hour); err != nil {
+			return err
+		}
+		if err := w.until("a whole comparison", func() bool { return w.post(w.replicas[0].url+"/act", act{What: "reconcile"}) == nil }); err != nil {
+			return err
+		}
+		if err := w.rest(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const open = `select (select count(*) from stripe_events where outcome = 'pending')
+	+ (select count(*) from billing_seat_state where due_at is not null) + (select count(*) from emails where status = 'queued')`
+
+// rest waits until nothing is left to be done. What was put off for later is brought nearer by the clock.
+func (w *world) rest() error {
+	last, since := -1, time.Now()
+	return w.until("rest", func() bool {
+		w.courier.carry.Wait()
+		var left int
+		if err := w.store.DB().GetContext(w.ctx, &left, open); err != nil {
+			return false
+		}
+		if left != last {
+			last, since = left, time.Now()
+		}
+		if left > 0 && time.Since(since) > 3*time.Second {
+			since = time.Now()
+			_ = w.advance(20 * time.Minute)
+		}
+		return left == 0
+	})
+}
+
+func (w *world) close() {
+	w.cancel()
+	for _, p := range w.replicas {
+		<-p.done
+	}
+	_ = w.store.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	for _, web := range w.webs {
+		_ = web.Close()
+	}
+	_ = w.stripe.Close(ctx)
+}
