@@ -32,12 +32,18 @@ type CreditFact struct {
 	PeriodStart    time.Time // of a period
 	PeriodEnd      time.Time
 
-	Returned float64 // the part of its money that went back, from 0 to 1; filled when read
+	// Of the payments of which something went back, in the currency's minor unit; filled when read.
+	Paid int64
+	Back int64
 }
 
-// kept is what is left of its credits after the part whose money went back, rounded in the customer's favour.
+// kept is what is left of its credits after the part whose money went back, rounded in the customer's favour. No more goes back than was paid,
+// whatever is refunded beside a dispute.
 func (f CreditFact) kept(credits int) int {
-	return credits - int(float64(credits)*min(1, max(0, f.Returned)))
+	if f.Paid <= 0 {
+		return credits
+	}
+	return credits - int(float64(credits)*min(1, float64(f.Back)/float64(f.Paid)))
 }
 
 // creditStanding is what an organization holds of its plan.

@@ -15,7 +15,7 @@ func TestCreditsOf(t *testing.T) {
 	upgrade := func(sub string, day, credits int) CreditFact {
 		return CreditFact{Source: "u" + sub, Kind: FactUpgrade, SubscriptionID: sub, PlanID: "up", Credits: credits, At: month(1).AddDate(0, 0, day)}
 	}
-	returned := func(f CreditFact, part float64) CreditFact { f.Returned = part; return f }
+	returned := func(f CreditFact, part float64) CreditFact { f.Paid, f.Back = 2900, int64(part*2900); return f }
 	year := period("a", 1, 100)
 	year.PeriodEnd = month(13)
 	living := func(ids ...string) (all []Subscription) {
@@ -52,6 +52,7 @@ func TestCreditsOf(t *testing.T) {
 		{"half refunded", []CreditFact{returned(period("a", 1, 100), 0.5)}, living("a"), month(1), 50, 0, 0},
 		{"wholly refunded", []CreditFact{returned(period("a", 1, 100), 1)}, living("a"), month(1), 0, 0, 0},
 		{"a refunded upgrade", []CreditFact{period("a", 1, 100), returned(upgrade("a", 5, 1000), 1)}, living("a"), month(1), 100, 0, 0},
+		{"refunded beside a lost dispute", []CreditFact{returned(period("a", 1, 100), 2)}, living("a"), month(1), 0, 0, 0},
 		{"a refund of what is past", []CreditFact{returned(period("a", 1, 100), 1), period("a", 2, 100)}, living("a"), month(2), 100, 0, 0},
 		{"a year's fourth month", []CreditFact{year}, living("a"), month(4).Add(time.Hour), 100, 0, 3},
 		{"a year's last month", []CreditFact{year}, living("a"), month(30), 100, 0, 11},

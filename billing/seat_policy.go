@@ -25,15 +25,19 @@ func (s *Service) wantedSeats(state *SeatState, current Subscription, billed int
 		return max(1, billed)
 	}
 	wanted := max(plan.Quantity(billed), state.MinimumSeats)
-	state.ReleaseAt = nil
 	if state.PaidUntil == nil || state.PaidSeats <= wanted {
+		state.ReleaseAt = nil
 		return wanted
 	}
-	if release := state.PaidUntil.Add(-releaseLead); s.now().Before(release) {
-		state.ReleaseAt = &release
-		return state.PaidSeats
+	release := state.PaidUntil.Add(-releaseLead)
+	if !s.now().Before(release) {
+		state.ReleaseAt = nil
+		return wanted
 	}
-	return wanted
+	if state.ReleaseAt == nil || !state.ReleaseAt.Equal(release) { // an equal one stays, so that nothing is written where nothing changed
+		state.ReleaseAt = &release
+	}
+	return state.PaidSeats
 }
 
 // notePaid keeps the highest number paid for the running period, where the plan gives seats back at the renewal only. A new period begins

@@ -149,27 +149,26 @@ type creditFactRow struct {
 	At             time.Time    `db:"at"`
 	PeriodStart    sql.NullTime `db:"period_start"`
 	PeriodEnd      sql.NullTime `db:"period_end"`
-	Returned       float64      `db:"returned"`
+	Paid           int64        `db:"paid"`
+	Back           int64        `db:"back"`
 }
 
 func (r creditFactRow) fact() billing.CreditFact {
 	return billing.CreditFact{
 		OrganizationID: r.OrganizationID, Source: r.Source, Kind: billing.CreditFactKind(r.Kind), InvoiceID: r.InvoiceID,
 		SubscriptionID: r.SubscriptionID, ChargeID: r.ChargeID, PlanID: r.PlanID, Credits: r.Credits, At: r.At.UTC(),
-		PeriodStart: utcOrZero(r.PeriodStart), PeriodEnd: utcOrZero(r.PeriodEnd), Returned: r.Returned,
+		PeriodStart: utcOrZero(r.PeriodStart), PeriodEnd: utcOrZero(r.PeriodEnd), Paid: r.Paid, Back: r.Back,
 	}
 }
 
-// An invoice can be paid by several charges, of which some fail: what went back is held against what was paid. A customer can't get back
-// more than that, whatever is refunded beside a dispute.
 const selectCreditFacts = `select f.organization_id, f.source, f.kind, f.invoice_id, f.subscription_id, f.charge_id, f.plan_id, f.credits, f.at,
-		f.period_start, f.period_end, least(1, coalesce(back.part, 0))::double precision as returned
+		f.period_start, f.period_end, coalesce(p.paid, 0) as paid, coalesce(p.back, 0) as back
 	from credit_facts f
 	left join lateral (
-		select sum(p.refunded + p.lost)::numeric / nullif(sum(p.amount), 0) as part from payments p
-		where p.organization_id = f.organization_id and (p.refunded > 0 or p.lost > 0)
-			and (f.invoice_id <> '' and p.invoice_id = f.invoice_id or f.charge_id <> '' and p.id = f.charge_id)
-	) back on true
+		select sum(amount)::bigint as paid, sum(refunded + lost)::bigint as back from payments
+		where organization_id = f.organization_id and (refunded > 0 or lost > 0)
+			and (f.invoice_id <> '' and invoice_id = f.invoice_id or f.charge_id <> '' and id = f.charge_id)
+	) p on true
 	where f.organization_id = $1 order by f.at, f.source`
 
 // CreditFacts implements [billing.CreditQueries].

@@ -47,11 +47,7 @@ func billingNames(members []billing.Member) []string {
 // pageOf cuts a list into pages by the address's page number, counted from 1. The links to other pages keep what else the address says.
 func pageOf(r *http.Request, total, perPage int) (from, to int, pager views.Pager) {
 	pages := max(1, (total+perPage-1)/perPage)
-	number, err := strconv.Atoi(r.URL.Query().Get("page"))
-	if err != nil {
-		number = 1
-	}
-	number = min(max(1, number), pages)
+	number := min(pageNumber(r), pages)
 	from, to = (number-1)*perPage, min(number*perPage, total)
 	pager = views.Pager{From: from + 1, To: to, Total: total}
 	if number > 1 {
@@ -62,6 +58,18 @@ func pageOf(r *http.Request, total, perPage int) (from, to int, pager views.Page
 	}
 	return from, to, pager
 }
+
+// pageNumber is the address's, counted from 1.
+func pageNumber(r *http.Request) int {
+	number, err := strconv.Atoi(r.URL.Query().Get("page"))
+	if err != nil {
+		return 1
+	}
+	return min(max(1, number), mostPages)
+}
+
+// mostPages is more than any list has.
+const mostPages = 1_000_000
 
 func pagePath(r *http.Request, number int) string {
 	query := r.URL.Query()
@@ -96,15 +104,17 @@ const ledgerPerPage = 100
 
 func (s *server) showActivity(w http.ResponseWriter, r *http.Request) error {
 	search := ledgerSearch(r)
-	_, total, err := s.billing.SeatLedger(r.Context(), accessOf(r), search)
+	search.Offset, search.Limit = (pageNumber(r)-1)*ledgerPerPage, ledgerPerPage
+	changes, total, err := s.billing.SeatLedger(r.Context(), accessOf(r), search)
 	if err != nil {
 		return err
 	}
 	from, _, pager := pageOf(r, total, ledgerPerPage)
-	search.Offset, search.Limit = from, ledgerPerPage
-	changes, _, err := s.billing.SeatLedger(r.Context(), accessOf(r), search)
-	if err != nil {
-		return err
+	if from != search.Offset { // beyond the last page, which is shown instead
+		search.Offset = from
+		if changes, _, err = s.billing.SeatLedger(r.Context(), accessOf(r), search); err != nil {
+			return err
+		}
 	}
 	props := views.ActivityPageProps{
 		Layout: s.layout(r, views.SectionOrganization), Organization: header(r, views.TabActivity), Pager: pager,

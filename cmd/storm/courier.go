@@ -67,7 +67,7 @@ func (c *courier) take(payload []byte) {
 		c.bring(payload, time.Duration(random.IntN(300))*time.Millisecond)
 	case roll < 0.32:
 		c.faults["late by days"]++
-		round := c.world.round + 1 + random.IntN(2)
+		round := int(c.world.round.Load()) + 1 + random.IntN(2)
 		c.held[round] = append(c.held[round], payload)
 	case roll < 0.60:
 		c.faults["reordered"]++

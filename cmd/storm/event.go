@@ -11,7 +11,6 @@ type event struct {
 			ID       string
 			Object   string
 			Customer string
-			Charge   string
 		}
 	}
 }

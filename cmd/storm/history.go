@@ -15,21 +15,21 @@ import (
 
 // history is what happens to one organization.
 type history struct {
-	world    *world
-	seed     uint64 // alone it replays the history
-	random   *rand.Rand
-	id       string
-	userID   string
-	members  []string
-	did      []string
-	payments int
+	world   *world
+	seed    uint64 // alone it replays the history
+	random  *rand.Rand
+	id      string
+	userID  string
+	members []string
+	did     []string
+	calls   int // of Stripe, for idempotency keys
 }
 
 const peopleOfEach = 5
 
 // prepare makes the organizations, with people who are not billed yet. Passwords are not what is under test.
 func (w *world) prepare() error {
-	count := min(w.storm.batch, w.storm.options.histories-w.storm.histories)
+	count := min(w.storm.batch, w.storm.histories-w.storm.played)
 	for n := range count {
 		seed := w.seed*1_000_000 + uint64(n)
 		if w.storm.only != 0 {
@@ -204,8 +204,8 @@ func (w *world) priceOf(plan string) string {
 
 // call speaks to Stripe as somebody else would, until it is done: it is not their calls that are under test.
 func (h *history) call(method, path string, form url.Values, into any) {
-	h.payments++
-	key := fmt.Sprintf("storm:%d:%d", h.seed, h.payments)
+	h.calls++
+	key := fmt.Sprintf("storm:%d:%d", h.seed, h.calls)
 	for try := range 20 {
 		request, err := http.NewRequestWithContext(h.world.ctx, method, h.world.origin+path, strings.NewReader(form.Encode()))
 		if err != nil {

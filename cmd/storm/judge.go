@@ -98,11 +98,10 @@ type calmReplica struct {
 }
 
 func (w *world) openCalm() (*calmReplica, error) {
-	name := fmt.Sprintf("calm_%d", w.seed)
-	if _, err := w.store.DB().ExecContext(w.ctx, `create database `+name+` template `+templateName); err != nil {
+	if _, err := w.store.DB().ExecContext(w.ctx, `create database `+w.calmName()+` template `+templateName); err != nil {
 		return nil, err
 	}
-	store, err := db.Open(w.ctx, w.storm.dsnOf(name))
+	store, err := db.Open(w.ctx, w.storm.dsnOf(w.calmName()))
 	if err != nil {
 		return nil, err
 	}

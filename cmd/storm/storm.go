@@ -20,9 +20,8 @@ type storm struct {
 	out         io.Writer
 	folder      string
 	server      *privatepg.Server
-	template    *db.Store
 	faults      map[string]int
-	histories   int
+	played      int // histories
 	killed      int
 	divergences []string
 }
@@ -46,7 +45,7 @@ func newStorm(ctx context.Context, o options, out io.Writer) (*storm, error) {
 }
 
 func (s *storm) play(ctx context.Context) error {
-	batches := (s.options.histories + s.batch - 1) / s.batch
+	batches := (s.histories + s.batch - 1) / s.batch
 	for n := range batches {
 		kills := s.kills*(n+1)/batches - s.kills*n/batches
 		seed := s.seed + uint64(n)
@@ -75,7 +74,7 @@ func (s *storm) play(ctx context.Context) error {
 
 // take adds up what a batch came to.
 func (s *storm) take(w *world) {
-	s.histories += len(w.histories)
+	s.played += len(w.histories)
 	s.killed += w.killed
 	for what, n := range w.courier.faults {
 		s.faults["webhooks "+what] += n
@@ -97,7 +96,7 @@ func (s *storm) close() {
 }
 
 func (s *storm) report(took time.Duration) {
-	fmt.Fprintf(s.out, "histories    %d\n", s.histories)
+	fmt.Fprintf(s.out, "histories    %d\n", s.played)
 	for _, what := range slices.Sorted(maps.Keys(s.faults)) {
 		fmt.Fprintf(s.out, "fault        %s: %d\n", what, s.faults[what])
 	}
@@ -110,8 +109,18 @@ func (s *storm) report(took time.Duration) {
 		fmt.Fprintln(s.out, "  "+d)
 	}
 	if len(s.divergences) == 0 {
-		fmt.Fprintf(s.out, "replay       go run ./cmd/storm -seed %d -histories %d -batch %d\n", s.seed, s.options.histories, s.batch)
+		fmt.Fprintf(s.out, "replay       go run ./cmd/storm -seed %d -histories %d -batch %d\n", s.seed, s.histories, s.batch)
 	}
+}
+
+// drop removes a database that nobody uses any more; what can't be removed goes with the server.
+func (s *storm) drop(ctx context.Context, database string) {
+	admin, err := db.Open(ctx, s.dsnOf("postgres"))
+	if err != nil {
+		return
+	}
+	defer admin.Close()
+	_, _ = admin.DB().ExecContext(ctx, `drop database if exists `+database+` with (force)`)
 }
 
 // dsnOf names another database of the same server.

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"usher/billing"
@@ -37,8 +38,7 @@ type world struct {
 	store    *db.Store
 	account  billing.StripeAccount
 	replicas []*process
-	round    int
-	began    time.Time
+	round    atomic.Int64 // the one being played; the courier holds back what comes late until a later one
 
 	mutex       sync.Mutex
 	mails       map[string]int // by Message-ID
@@ -54,7 +54,7 @@ const roundsPlayed = 4
 func (s *storm) openWorld(ctx context.Context, seed uint64, kills int) (*world, error) {
 	w := &world{
 		storm: s, seed: seed, client: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}},
-		mails: map[string]int{}, crashed: map[string]int{}, refused: map[string]int{}, began: time.Now(),
+		mails: map[string]int{}, crashed: map[string]int{}, refused: map[string]int{},
 	}
 	w.ctx, w.cancel = context.WithCancel(ctx)
 	if err := w.openStripe(); err != nil {
@@ -158,17 +158,20 @@ func (s *statusSeen) WriteHeader(status int) {
 // Unwrap gives the rest of the connection's abilities through.
 func (s *statusSeen) Unwrap() http.ResponseWriter { return s.ResponseWriter }
 
+func (w *world) name() string { return fmt.Sprintf("storm_%d", w.seed) }
+
+func (w *world) calmName() string { return fmt.Sprintf("calm_%d", w.seed) }
+
 func (w *world) openDatabase() (err error) {
-	name := fmt.Sprintf("storm_%d", w.seed)
 	admin, err := db.Open(w.ctx, w.storm.dsnOf("postgres"))
 	if err != nil {
 		return err
 	}
 	defer admin.Close()
-	if _, err := admin.DB().ExecContext(w.ctx, `create database `+name+` template `+templateName); err != nil {
+	if _, err := admin.DB().ExecContext(w.ctx, `create database `+w.name()+` template `+templateName); err != nil {
 		return err
 	}
-	w.dsn = w.storm.dsnOf(name)
+	w.dsn = w.storm.dsnOf(w.name())
 	w.store, err = db.Open(w.ctx, w.dsn)
 	return err
 }
@@ -293,11 +296,12 @@ func (w *world) play() error {
 	w.stripe.EnsureWebhookEndpoint(w.replicas[0].orders.Parent+"/events", webhookSecret)
 	w.misbehave()
 	plan := rand.New(rand.NewPCG(w.seed, 99))
-	for w.round = range roundsPlayed {
-		w.courier.arrive(w.round)
+	for round := range roundsPlayed {
+		w.round.Store(int64(round))
+		w.courier.arrive(round)
 		var group sync.WaitGroup
 		for _, h := range w.histories {
-			group.Go(func() { h.play(w.round) })
+			group.Go(func() { h.play(round) })
 		}
 		group.Wait()
 		if err := w.advance(time.Duration(1+plan.IntN(24)) * 24 * time.Hour); err != nil {
@@ -381,9 +385,12 @@ func (w *world) close() {
 	for _, p := range w.replicas {
 		<-p.done
 	}
-	_ = w.store.Close()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
+	// A batch's databases are of no use to the next, and a hundred of them are gigabytes.
+	_, _ = w.store.DB().ExecContext(ctx, `drop database if exists `+w.calmName()+` with (force)`)
+	_ = w.store.Close()
+	w.storm.drop(ctx, w.name())
 	for _, web := range w.webs {
 		_ = web.Close()
 	}
