@@ -86,6 +86,7 @@ func (s *Service) writeSubscription(ctx context.Context, q Queries, before, fres
 	if err := q.PutSubscription(ctx, fresh); err != nil {
 		return fmt.Errorf("write subscription: %w", err)
 	}
+	noteSubscription(ctx, before, fresh)
 	all, err := q.Subscriptions(ctx, fresh.OrganizationID, account)
 	if err != nil {
 		return fmt.Errorf("list subscriptions: %w", err)
@@ -94,6 +95,7 @@ func (s *Service) writeSubscription(ctx context.Context, q Queries, before, fres
 		if err := q.SetCurrent(ctx, fresh.OrganizationID, current.ID, account); err != nil {
 			return fmt.Errorf("set current subscription: %w", err)
 		}
+		noteChange(ctx, "subscription %s: the current one", current.ID)
 	}
 	if err := s.noticeSubscription(ctx, q, before, fresh); err != nil {
 		return err

@@ -46,4 +46,5 @@ type StoredEvent struct {
 	Error          string
 	ReceivedAt     time.Time
 	NextAttemptAt  *time.Time // while pending
+	Changes        []string   // what it changed here, in words for operators
 }

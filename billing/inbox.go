@@ -70,6 +70,7 @@ func (s *Service) ReceiveEvent(ctx context.Context, payload []byte, signature st
 func (s *Service) receive(ctx context.Context, event Event) error {
 	now := s.now()
 	return s.store.InTx(ctx, func(q Queries) error {
+		ctx, log := withChangeLog(ctx)
 		stored := StoredEvent{Event: event, Outcome: OutcomeIgnored, ReceivedAt: now}
 		fresh, err := q.InsertEvent(ctx, stored)
 		if err != nil || !fresh {
@@ -79,7 +80,7 @@ func (s *Service) receive(ctx context.Context, event Event) error {
 		if err != nil || result.outcome == OutcomeIgnored && result.organizationID == "" {
 			return err
 		}
-		stored.Outcome, stored.OrganizationID = result.outcome, result.organizationID
+		stored.Outcome, stored.OrganizationID, stored.Changes = result.outcome, result.organizationID, log.lines
 		if stored.Outcome == OutcomePending {
 			stored.NextAttemptAt = &now
 			if err := s.setAlarm(ctx, q, AlarmEvent, event.ID, "", now); err != nil {
@@ -167,6 +168,7 @@ func (s *Service) endCheckout(ctx context.Context, q Queries, organizationID str
 	if err != nil || !known || c.Status == CheckoutOpen || session.Status == c.Status {
 		return err
 	}
+	noteChange(ctx, "checkout %s: %s, before: %s", c.ID, c.Status, session.Status)
 	session.Status = c.Status
 	if c.Status == CheckoutComplete {
 		now := s.now()
@@ -240,8 +242,10 @@ func (s *Service) settleDueEvent(ctx context.Context) (bool, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, jobTimeout)
 	defer cancel()
+	ctx, log := withChangeLog(ctx)
 	outcome, err := s.settleSafely(ctx, stored.Event)
 	stored.Outcome, stored.Error, stored.NextAttemptAt = outcome, "", nil
+	stored.Changes = append(stored.Changes, log.lines...)
 	if err != nil {
 		s.postpone(&stored, err)
 		s.log.WarnContext(ctx, "event is not settled", "event", stored.ID, "type", stored.Type, "attempt", stored.Attempts, "error", err)

@@ -17,8 +17,8 @@ type EventSearch struct {
 	Outcome        Outcome
 	Type           string // as it is, or a beginning and *: invoice.*
 	OrganizationID string
-	ObjectID       string    // of the object, its subscription or its customer
-	Before         time.Time // received before: the end of the page before
+	ObjectID       string // of the object, its subscription or its customer
+	Before         string // the id of the last event of the page before; those received before it follow
 	Limit          int
 }
 

@@ -82,7 +82,7 @@ func hearInvoice(s *Service, ctx context.Context, q Queries, e Event) (heard, er
 		Held{Exists: known, Moment: held.Moment, Final: held.final()},
 		News{Moment: e.Created, Payload: e.Invoice != nil, TestClock: e.TestClock || held.TestClock, Linked: true, Final: e.Type == "invoice.voided"},
 	)
-	outcome, err := s.takeInvoice(ctx, q, organizationID, e, verdict)
+	outcome, err := s.takeInvoice(ctx, q, held, organizationID, e, verdict)
 	if err != nil || e.SubscriptionID == "" {
 		return heard{outcome, organizationID}, err
 	}
@@ -91,7 +91,7 @@ func hearInvoice(s *Service, ctx context.Context, q Queries, e Event) (heard, er
 }
 
 // takeInvoice writes a payload that may be applied, and counts a payment it tells of in any case.
-func (s *Service) takeInvoice(ctx context.Context, q Queries, organizationID string, e Event, verdict Verdict) (Outcome, error) {
+func (s *Service) takeInvoice(ctx context.Context, q Queries, held Invoice, organizationID string, e Event, verdict Verdict) (Outcome, error) {
 	if e.Invoice == nil {
 		return verdictOutcome(verdict), nil
 	}
@@ -101,16 +101,19 @@ func (s *Service) takeInvoice(ctx context.Context, q Queries, organizationID str
 		return "", err
 	}
 	if verdict == Apply {
-		return OutcomeApplied, s.writeInvoice(ctx, q, invoice)
+		return OutcomeApplied, s.writeInvoice(ctx, q, held, invoice)
 	}
 	return verdictOutcome(verdict), s.countPaid(ctx, q, invoice)
 }
 
 // writeInvoice stores a snapshot and counts a payment it tells of. The organization is locked.
-func (s *Service) writeInvoice(ctx context.Context, q Queries, fresh Invoice) error {
+func (s *Service) writeInvoice(ctx context.Context, q Queries, before, fresh Invoice) error {
 	fresh.Account = s.knownAccount().ID
 	if err := q.PutInvoice(ctx, fresh); err != nil {
 		return fmt.Errorf("write invoice: %w", err)
+	}
+	if drift := invoiceDrift(fresh, before); before.Revision == 0 || drift != "" {
+		noteChange(ctx, "invoice %s: %s, %d %s, %d due", fresh.ID, fresh.Status, fresh.Total, fresh.Currency, fresh.AmountDue)
 	}
 	return s.countPaid(ctx, q, fresh)
 }
@@ -131,10 +134,14 @@ func graver(a, b Outcome) Outcome {
 
 // settleInvoice asks Stripe for the invoice and for the subscription it is about.
 func settleInvoice(s *Service, ctx context.Context, e Event) (Outcome, error) {
-	if err := s.askInvoice(ctx, e.ObjectID); err != nil && !errors.Is(err, ErrNotFound) {
+	err := s.askInvoice(ctx, e.ObjectID)
+	missing := errors.Is(err, ErrNotFound)
+	switch {
+	case err != nil && !missing:
 		return "", err
-	}
-	if e.SubscriptionID == "" {
+	case e.SubscriptionID == "" && missing:
+		return OutcomeIgnored, nil
+	case e.SubscriptionID == "":
 		return OutcomeApplied, nil
 	}
 	return s.settle(ctx, e.SubscriptionID)
@@ -181,7 +188,7 @@ func (s *Service) applyInvoice(ctx context.Context, answer Invoice, before int64
 		if held.Moment.After(answer.Moment) {
 			answer.Moment = held.Moment
 		}
-		return s.writeInvoice(ctx, q, answer)
+		return s.writeInvoice(ctx, q, held, answer)
 	})
 }
 

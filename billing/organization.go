@@ -9,6 +9,9 @@ type User struct {
 	Name         string
 	PasswordHash string // PHC string of argon2id
 	CreatedAt    time.Time
+
+	EmailVerifiedAt *time.Time // when the address was shown to be theirs; nil: not yet
+	Operator        bool       // runs this installation; see [Service.IsOperator]
 }
 
 // Organization is what has members, a plan and a bill.

@@ -103,6 +103,7 @@ func (s *Service) applyPayment(ctx context.Context, answer Payment, before int64
 		if err := q.PutPayment(ctx, answer); err != nil {
 			return fmt.Errorf("write payment: %w", err)
 		}
+		noteChange(ctx, "charge %s: refunded %d and lost %d of %d %s", answer.ID, answer.Refunded, answer.Lost, answer.Amount, answer.Currency)
 		return s.recountCredits(ctx, q, organizationID, nil, CreditReturn)
 	})
 }

@@ -57,6 +57,7 @@ func (s *Service) recountSeats(ctx context.Context, q Queries, organizationID st
 		if err := q.InsertSeatChange(ctx, s.seatChange(before, state, cause)); err != nil {
 			return fmt.Errorf("write seat ledger: %w", err)
 		}
+		noteChange(ctx, "seats wanted: %d, before: %d", state.DesiredSeats, before.DesiredSeats)
 	}
 	if state == before {
 		return nil

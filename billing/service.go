@@ -30,6 +30,7 @@ type Options struct {
 	BaseURL                          string   // the public origin, for links in e-mails
 	SuccessURL, CancelURL, ReturnURL string   // where Checkout and the portal lead back to; absolute
 	AllowedOrigins                   []string // the origins a request's own URLs may have, as scheme://host[:port]
+	OperatorEmails                   []string // who runs the installation
 	KeyFingerprint                   string   // stands for the secret key, so that its account is known while Stripe is away
 }
 
@@ -49,6 +50,7 @@ type Service struct {
 	successURL, cancelURL, returnURL string
 	allowedOrigins                   []string
 	keyFingerprint                   string
+	operatorEmails                   []string
 
 	catalogue atomic.Pointer[Catalogue]
 	account   atomic.Pointer[StripeAccount]
@@ -62,8 +64,8 @@ func New(o Options) *Service {
 	s := &Service{
 		store: o.Store, gateway: o.Gateway, now: o.Now, wall: o.WallClock, rand: o.Rand, log: o.Log,
 		successURL: o.SuccessURL, cancelURL: o.CancelURL, returnURL: o.ReturnURL, allowedOrigins: o.AllowedOrigins,
-		keyFingerprint: o.KeyFingerprint,
-		renderer:       o.Renderer, mailer: o.Mailer, baseURL: strings.TrimSuffix(o.BaseURL, "/"),
+		keyFingerprint: o.KeyFingerprint, operatorEmails: o.OperatorEmails,
+		renderer: o.Renderer, mailer: o.Mailer, baseURL: strings.TrimSuffix(o.BaseURL, "/"),
 		hashing: make(chan struct{}, 2),
 	}
 	if s.now == nil {

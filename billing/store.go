@@ -33,6 +33,7 @@ type Queries interface {
 	ReconcileQueries
 	InboxQueries
 	PaymentQueries
+	OperatorQueries
 }
 
 // AccountQueries are about people and organizations.

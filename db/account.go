@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	userColumns         = `u.id, u.email, u.name, u.password_hash, u.created_at`
+	userColumns         = `u.id, u.email, u.name, u.password_hash, u.created_at, u.email_verified_at, u.operator`
 	organizationColumns = `o.id, o.name, o.created_at`
 	roleColumns         = `r.id, r.organization_id, r.name, r.can_manage_billing, r.can_manage_members`
 	memberColumns       = `m.id, m.organization_id, m.user_id, u.name, u.email, m.billable, m.status, m.joined_at, m.last_seen_at,
@@ -23,10 +23,14 @@ type userRow struct {
 	Name         string    `db:"name"`
 	PasswordHash string    `db:"password_hash"`
 	CreatedAt    time.Time `db:"created_at"`
+
+	EmailVerifiedAt *time.Time `db:"email_verified_at"`
+	Operator        bool       `db:"operator"`
 }
 
 func (r userRow) user() billing.User {
-	return billing.User{ID: r.ID, Email: r.Email, Name: r.Name, PasswordHash: r.PasswordHash, CreatedAt: r.CreatedAt.UTC()}
+	return billing.User{ID: r.ID, Email: r.Email, Name: r.Name, PasswordHash: r.PasswordHash, CreatedAt: r.CreatedAt.UTC(),
+		EmailVerifiedAt: utc(r.EmailVerifiedAt), Operator: r.Operator}
 }
 
 type organizationRow struct {
@@ -71,11 +75,13 @@ func (r memberRow) member() billing.Member {
 		JoinedAt: r.JoinedAt.UTC(), LastSeenAt: utc(r.LastSeenAt)}
 }
 
-const insertUser = `insert into users (id, email, name, password_hash, created_at) values ($1, $2, $3, $4, $5)`
+const insertUser = `insert into users (id, email, name, password_hash, created_at, email_verified_at, operator)
+	values ($1, $2, $3, $4, $5, $6, $7)`
 
 // InsertUser implements [billing.AccountQueries].
 func (q queries) InsertUser(ctx context.Context, u billing.User) error {
-	return q.exec(ctx, "insert user", insertUser, u.ID, u.Email, u.Name, u.PasswordHash, u.CreatedAt)
+	return q.exec(ctx, "insert user", insertUser, u.ID, u.Email, u.Name, u.PasswordHash, u.CreatedAt,
+		u.EmailVerifiedAt, u.Operator)
 }
 
 const selectUser = `select ` + userColumns + ` from users u where u.id = $1`
@@ -135,7 +141,7 @@ type accessRow struct {
 
 const selectAccess = `select ` + memberColumns + `,
 		u.id as "user.id", u.email as "user.email", u.name as "user.name", u.password_hash as "user.password_hash",
-		u.created_at as "user.created_at",
+		u.created_at as "user.created_at", u.email_verified_at as "user.email_verified_at", u.operator as "user.operator",
 		o.id as "organization.id", o.name as "organization.name", o.created_at as "organization.created_at"
 	from organization_members m
 	join users u on u.id = m.user_id

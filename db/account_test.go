@@ -10,7 +10,7 @@ import (
 func TestUserRoundTrip(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
-	want := billing.User{ID: "usr_1", Email: "Ada@Example.com", Name: "Ada Łovelace", PasswordHash: "$argon2id$…", CreatedAt: moment}
+	want := billing.User{ID: "usr_1", Email: "Ada@Example.com", Name: "Ada Łovelace", PasswordHash: "$argon2id$…", CreatedAt: moment, EmailVerifiedAt: ptr(at(5)), Operator: true}
 	wantFilled(t, want)
 	must(t, store.InsertUser(ctx, want))
 	want.CreatedAt = want.CreatedAt.UTC()

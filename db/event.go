@@ -3,13 +3,14 @@ package db
 import (
 	"context"
 	"database/sql"
+	"strings"
 	"time"
 
 	"usher/billing"
 )
 
 const eventColumns = `id, type, api_version, livemode, account, created, received_at, object_id, object_type, customer_id,
-	subscription_id, org_id, test_clock, organization_id, outcome, attempts, error, next_attempt_at, payload`
+	subscription_id, org_id, test_clock, organization_id, outcome, attempts, error, next_attempt_at, payload, changes`
 
 type eventRow struct {
 	ID             string         `db:"id"`
@@ -31,6 +32,7 @@ type eventRow struct {
 	Error          string         `db:"error"`
 	NextAttemptAt  *time.Time     `db:"next_attempt_at"`
 	Payload        []byte         `db:"payload"`
+	Changes        string         `db:"changes"`
 }
 
 func (r eventRow) event() billing.StoredEvent {
@@ -41,13 +43,13 @@ func (r eventRow) event() billing.StoredEvent {
 			CustomerID: r.CustomerID, SubscriptionID: r.SubscriptionID, OrgID: r.OrgID, TestClock: r.TestClock,
 		},
 		OrganizationID: r.OrganizationID.String, Outcome: billing.Outcome(r.Outcome), Attempts: r.Attempts, Error: r.Error,
-		ReceivedAt: r.ReceivedAt.UTC(), NextAttemptAt: utc(r.NextAttemptAt),
+		ReceivedAt: r.ReceivedAt.UTC(), NextAttemptAt: utc(r.NextAttemptAt), Changes: linesOf(r.Changes),
 	}
 }
 
 // A second delivery that runs beside the first waits for the first one's commit here, so 'known' always means committed.
 const insertEvent = `insert into stripe_events (` + eventColumns + `)
-	values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+	values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
 	on conflict (id) do nothing`
 
 // InsertEvent implements [billing.EventQueries]. The objects read from the payload (Subscription, Checkout) are not stored: the payload
@@ -56,8 +58,16 @@ func (q queries) InsertEvent(ctx context.Context, e billing.StoredEvent) (bool, 
 	n, err := q.execCount(ctx, "insert event", insertEvent,
 		e.ID, e.Type, e.APIVersion, e.Livemode, e.Account, e.Created, e.ReceivedAt, e.ObjectID, e.ObjectType, e.CustomerID,
 		e.SubscriptionID, e.OrgID, e.TestClock, textOrNull(e.OrganizationID), e.Outcome, e.Attempts, e.Error,
-		nextAttempt(e), e.Payload)
+		nextAttempt(e), e.Payload, strings.Join(e.Changes, "\n"))
 	return n == 1, err
+}
+
+// linesOf reads what was written a line each.
+func linesOf(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return strings.Split(text, "\n")
 }
 
 func nextAttempt(e billing.StoredEvent) *time.Time {
@@ -81,11 +91,12 @@ func (q queries) ClaimDueEvent(ctx context.Context, now, leaseUntil time.Time) (
 	return row.event(), err
 }
 
-const finishEvent = `update stripe_events set outcome = $2, organization_id = $3, error = $4, next_attempt_at = $5 where id = $1`
+const finishEvent = `update stripe_events set outcome = $2, organization_id = $3, error = $4, next_attempt_at = $5, changes = $6 where id = $1`
 
 // FinishEvent implements [billing.EventQueries]; ErrNotFound where the event is not in the inbox.
 func (q queries) FinishEvent(ctx context.Context, e billing.StoredEvent) error {
-	return q.execOne(ctx, "finish event", finishEvent, e.ID, e.Outcome, textOrNull(e.OrganizationID), e.Error, nextAttempt(e))
+	return q.execOne(ctx, "finish event", finishEvent, e.ID, e.Outcome, textOrNull(e.OrganizationID), e.Error, nextAttempt(e),
+		strings.Join(e.Changes, "\n"))
 }
 
 const selectEvent = `select ` + eventColumns + ` from stripe_events where id = $1`
@@ -102,12 +113,12 @@ const searchEvents = `select ` + eventColumns + ` from stripe_events
 		and ($2 = '' or type = $2 or right($2, 1) = '*' and starts_with(type, left($2, -1)))
 		and ($3 = '' or organization_id = $3)
 		and ($4 = '' or $4 in (object_id, subscription_id, customer_id))
-		and ($5::timestamptz is null or received_at < $5)
-	order by received_at desc, id limit $6`
+		and ($5 = '' or (received_at, id) < (select received_at, id from stripe_events where id = $5))
+	order by received_at desc, id desc limit $6`
 
 // SearchEvents implements [billing.InboxQueries].
 func (q queries) SearchEvents(ctx context.Context, s billing.EventSearch) ([]billing.StoredEvent, error) {
-	rows, err := list[eventRow](ctx, q, "search events", searchEvents, s.Outcome, s.Type, s.OrganizationID, s.ObjectID, timeOrNull(s.Before), s.Limit)
+	rows, err := list[eventRow](ctx, q, "search events", searchEvents, s.Outcome, s.Type, s.OrganizationID, s.ObjectID, s.Before, s.Limit)
 	return collect(rows, eventRow.event), err
 }
 

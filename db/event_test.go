@@ -45,7 +45,7 @@ func TestEventRoundTrip(t *testing.T) {
 			SubscriptionID: "sub_2", OrgID: "org_meta", TestClock: true,
 		},
 		OrganizationID: "org_1", Outcome: billing.OutcomePending, Attempts: 3, Error: "not yet", ReceivedAt: moment,
-		NextAttemptAt: ptr(moment),
+		NextAttemptAt: ptr(moment), Changes: []string{"a line", "another"},
 	}
 	wantFilled(t, full.Event, "Subscription", "Invoice", "Checkout", "ChargeID")
 	wantFilled(t, full)

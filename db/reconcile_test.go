@@ -91,7 +91,7 @@ func TestInboxIsSearchedRequeuedAndPruned(t *testing.T) {
 		return got
 	}
 	wantEqual(t, ids(billing.EventSearch{}), []string{"evt_4", "evt_3", "evt_2", "evt_1"})
-	wantEqual(t, ids(billing.EventSearch{Limit: 1, Before: at(3)}), []string{"evt_2"})
+	wantEqual(t, ids(billing.EventSearch{Limit: 1, Before: "evt_3"}), []string{"evt_2"})
 	wantEqual(t, ids(billing.EventSearch{Type: "invoice.*"}), []string{"evt_4", "evt_2", "evt_1"})
 	wantEqual(t, ids(billing.EventSearch{Type: "invoice.paid", Outcome: billing.OutcomeApplied}), []string{"evt_1"})
 	wantEqual(t, ids(billing.EventSearch{ObjectID: "obj_evt_2"}), []string{"evt_2"})

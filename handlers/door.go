@@ -29,7 +29,7 @@ func (s *server) serve(rt route) http.Handler {
 // withoutSession serves what knows nobody, and refuses a route that says otherwise.
 func (s *server) withoutSession(rt route) handlerFunc {
 	switch {
-	case rt.needs != public && rt.needs != webhook:
+	case rt.needs != public && rt.needs != webhook && rt.needs != metricsToken:
 		return func(http.ResponseWriter, *http.Request) error { return errUndeclared }
 	case rt.form == asset:
 		return rt.handler
@@ -108,11 +108,16 @@ func (n need) check(v visit) error {
 	switch {
 	case n == public:
 		return nil
-	case n == undeclared || n == webhook:
+	case n == undeclared || n == webhook || n == metricsToken:
 		return errUndeclared
 	case !v.signedIn():
 		return errSignedOut
 	case n == signedIn:
+		return nil
+	case n == operator:
+		if !v.operator {
+			return billing.Errorf(billing.CodeForbidden, billing.MessageOperatorsOnly)
+		}
 		return nil
 	case !v.isMember():
 		return errNoOrganization
@@ -146,9 +151,17 @@ func (s *server) identify(ctx context.Context) (visit, error) {
 	}
 	access, err := s.currentAccess(ctx, userID)
 	if errors.Is(err, billing.ErrNotFound) {
+		return s.visitWithoutOrganization(ctx, userID)
+	}
+	return visit{userID: userID, access: access, operator: s.billing.IsOperator(access.User)}, err
+}
+
+func (s *server) visitWithoutOrganization(ctx context.Context, userID string) (visit, error) {
+	user, err := s.billing.User(ctx, userID)
+	if errors.Is(err, billing.ErrNotFound) {
 		return visit{userID: userID}, nil
 	}
-	return visit{userID: userID, access: access}, err
+	return visit{userID: userID, operator: s.billing.IsOperator(user)}, err
 }
 
 func (s *server) currentAccess(ctx context.Context, userID string) (billing.Access, error) {
@@ -175,7 +188,7 @@ func (s *server) firstAccess(ctx context.Context, userID string) (billing.Access
 
 // ownOrganization refuses a form that was made for another organization than the session's: in another tab one may have switched.
 func (s *server) ownOrganization(rt route, next handlerFunc) handlerFunc {
-	if rt.form != page || rt.method != post || rt.needs < member {
+	if rt.form != page || rt.method != post || rt.needs < member || rt.needs == operator {
 		return next
 	}
 	return func(w http.ResponseWriter, r *http.Request) error {

@@ -48,6 +48,7 @@ var (
 	errJSONType       = &edgeError{status: http.StatusUnsupportedMediaType, code: "unsupported_media_type", message: "The body has to be JSON, with the header Content-Type: application/json."}
 	errBody           = &edgeError{status: http.StatusBadRequest, code: billing.CodeInvalid, message: "The request could not be read."}
 	errText           = &edgeError{status: http.StatusBadRequest, code: billing.CodeInvalid, message: "The request holds characters that can't be stored."}
+	errMetricsToken   = &edgeError{status: http.StatusUnauthorized, code: billing.CodeUnauthenticated, message: "Send the METRICS_TOKEN as Authorization: Bearer."}
 	errNotReady       = &edgeError{status: http.StatusServiceUnavailable, code: "unavailable", message: "Not ready."}
 	errUndeclared     = errors.New("the route does not say what it needs")
 )

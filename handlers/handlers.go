@@ -39,6 +39,8 @@ type Options struct {
 	// RateLimits turns on the limits of the routes that are guessed at; TrustedProxies are whose X-Forwarded-For is believed.
 	RateLimits     bool
 	TrustedProxies []netip.Prefix
+	// MetricsToken opens /metrics; empty: it is open in development, and not there in production.
+	MetricsToken string
 	// Remark and Links stand in the footer of every page: that this is a local Stripe, and where to look into it.
 	Remark string
 	Links  []views.LinkButtonProps
@@ -83,6 +85,8 @@ type server struct {
 	rand           io.Reader
 	log            *slog.Logger
 	trustedProxies []netip.Prefix
+	metrics        *metrics
+	metricsToken   string
 	// How long a body may take to arrive, and Stripe to answer after a return.
 	bodyTimeout, returnTimeout time.Duration
 	crossOrigin                *http.CrossOriginProtection
@@ -100,6 +104,7 @@ func newServer(o Options) *server {
 		mailPage:   o.Development && o.MailPage,
 		clock:      o.Clock,
 		rateLimits: o.RateLimits, trustedProxies: o.TrustedProxies,
+		metrics: newMetrics(o.Billing), metricsToken: o.MetricsToken,
 		store:       o.Sessions,
 		sessions:    newSessions(o.Sessions, o.BaseURL),
 		crossOrigin: newCrossOriginProtection(o.BaseURL),

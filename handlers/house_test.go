@@ -407,6 +407,18 @@ func (a answer) shows(texts ...string) answer {
 	return a
 }
 
+// hides fails where the page's main part holds a text.
+func (a answer) hides(texts ...string) answer {
+	a.t.Helper()
+	main := a.text("main")
+	for _, text := range texts {
+		if strings.Contains(main, text) {
+			a.t.Errorf("%s: %q is in: %s", a.what, text, main)
+		}
+	}
+	return a
+}
+
 // problem fails unless the answer is this error in JSON.
 func (a answer) problem(status int, code billing.Code, message string) answer {
 	a.t.Helper()

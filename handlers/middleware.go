@@ -20,7 +20,11 @@ func (s *server) observe(next http.Handler) http.Handler {
 		trace := &trace{requestID: s.newRequestID(), form: page}
 		w.Header().Set("X-Request-Id", trace.requestID)
 		recorder := &statusRecorder{ResponseWriter: w}
-		defer func() { s.logRequest(r, trace, recorder, s.now().Sub(started).Microseconds()) }()
+		defer func() {
+			took := s.now().Sub(started)
+			s.metrics.observe(r.Method, trace.route, recorder.status, took)
+			s.logRequest(r, trace, recorder, took.Microseconds())
+		}()
 		next.ServeHTTP(recorder, r.WithContext(withTrace(r.Context(), trace)))
 	})
 }

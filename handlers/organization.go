@@ -120,12 +120,18 @@ func (s *server) showActivity(w http.ResponseWriter, r *http.Request) error {
 		Layout: s.layout(r, views.SectionOrganization), Organization: header(r, views.TabActivity), Pager: pager,
 		Filter: views.LedgerFilter(search), CSVHref: ledgerCSV(search),
 	}
+	props.Changes = seatChangeRows(changes)
+	return render(w, r, http.StatusOK, views.ActivityPage(props))
+}
+
+func seatChangeRows(changes []billing.SeatChange) []views.SeatChangeRow {
+	rows := make([]views.SeatChangeRow, 0, len(changes))
 	for _, change := range changes {
-		props.Changes = append(props.Changes, views.SeatChangeRow{
+		rows = append(rows, views.SeatChangeRow{
 			At: change.At, What: whatHappened(change), By: change.ActorName, From: change.From, To: change.To, RequestID: change.RequestID,
 		})
 	}
-	return render(w, r, http.StatusOK, views.ActivityPage(props))
+	return rows
 }
 
 // whatHappened puts the ledger's reason into a sentence about whom it concerns.

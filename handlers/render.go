@@ -18,7 +18,7 @@ func (s *server) layout(r *http.Request, section views.Section) views.LayoutProp
 	if visit := visitOf(r); visit.signedIn() {
 		props.Viewer = &views.Viewer{
 			Name: visit.access.User.Name, Organization: visit.access.Organization.Name, OrganizationID: visit.access.Organization.ID,
-			Others: s.otherOrganizations(r),
+			Others: s.otherOrganizations(r), Operator: visit.operator,
 		}
 	}
 	if notice, ok := notices[r.URL.Query().Get("notice")]; ok {
@@ -66,6 +66,7 @@ var notices = map[string]views.NoticeProps{
 	noticeProfileSaved:  {Tone: views.Good, Title: "Your name is saved."},
 	noticePasswordNew:   {Tone: views.Good, Title: "Your password is changed.", Body: "You are signed out everywhere else."},
 	noticeSessionsEnded: {Tone: views.Good, Title: "You are signed out everywhere else."},
+	noticeReplayed:      {Tone: views.Good, Title: "The event is settled anew.", Body: "What it tells of counts once all the same."},
 	noticeRenamed:       {Tone: views.Good, Title: "The organization has its new name."},
 }
 
@@ -88,6 +89,7 @@ const (
 	noticeRoleSaved     = "role-saved"
 	noticeRoleDeleted   = "role-deleted"
 	noticeRenamed       = "renamed"
+	noticeReplayed      = "replayed"
 	noticeProfileSaved  = "name-saved"
 	noticePasswordNew   = "password-changed"
 	noticeSessionsEnded = "signed-out-elsewhere"

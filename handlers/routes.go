@@ -16,6 +16,8 @@ const (
 	member            // somebody in the organization they work in
 	billingAdmin      // a member who may manage billing
 	memberAdmin       // a member who may manage members
+	operator          // somebody who runs this installation, whatever organization they are in
+	metricsToken      // who has METRICS_TOKEN, which the handler has checked; no session
 	webhook           // Stripe, by its signature, which the handler has checked; no session
 )
 
@@ -102,6 +104,17 @@ func (s *server) routes() []route {
 		{method: get, pattern: "/billing/credits", needs: member, handler: s.showCredits},
 		{method: get, pattern: "/billing/seats.csv", needs: member, handler: s.sendSeatLedger},
 
+		{method: get, pattern: "/admin", needs: operator, handler: redirectTo("/admin/events")},
+		{method: get, pattern: "/admin/events", needs: operator, handler: s.showEvents},
+		{method: get, pattern: "/admin/events/{id}", needs: operator, handler: s.showEvent},
+		{method: post, pattern: "/admin/events/{id}/replay", needs: operator, handler: s.replayEvent},
+		{method: get, pattern: "/admin/drift", needs: operator, handler: s.showDrift},
+		{method: get, pattern: "/admin/drift.json", needs: operator, form: api, handler: s.getDrift},
+		{method: get, pattern: "/admin/organizations", needs: operator, handler: s.showOrganizations},
+		{method: get, pattern: "/admin/organizations/{id}", needs: operator, handler: s.showOrganizationFile},
+		{method: post, pattern: "/admin/organizations/{id}/compare", needs: operator, handler: s.compareOrganization},
+		{method: get, pattern: "/admin/jobs", needs: operator, handler: s.showJobs},
+
 		{method: get, pattern: "/api/v1/entitlements", needs: member, form: api, handler: s.getEntitlements},
 		{method: post, pattern: "/api/v1/credits/consume", needs: member, form: api, handler: s.consumeCredits},
 
@@ -115,6 +128,7 @@ func (s *server) routes() []route {
 
 		{method: get, pattern: "/healthz", needs: public, form: machine, handler: s.showHealth},
 		{method: get, pattern: "/readyz", needs: public, form: machine, handler: s.showReadiness},
+		{method: get, pattern: "/metrics", needs: metricsToken, form: machine, handler: s.sendMetrics},
 		{method: get, pattern: "/static/", needs: public, form: asset, handler: s.sendAsset},
 	}
 	if s.development {

@@ -21,7 +21,7 @@ func TestEveryRouteSaysWhatItNeeds(t *testing.T) {
 		if rt.handler == nil || seen[key] {
 			t.Errorf("%s has no handler, or stands there twice", key)
 		}
-		if withoutSession := rt.form == machine || rt.form == asset; withoutSession && rt.needs != public && rt.needs != webhook {
+		if withoutSession := rt.form == machine || rt.form == asset; withoutSession && rt.needs != public && rt.needs != webhook && rt.needs != metricsToken {
 			t.Errorf("%s needs a session and has none", key)
 		}
 		seen[key] = true
@@ -53,11 +53,14 @@ func TestNeeds(t *testing.T) {
 	visits := map[string]visit{
 		"nobody": {}, "in no organization": {userID: "usr_1"},
 		"member": in(billing.Role{ID: billing.RoleMember}), "custom role": in(billing.Role{ID: "role_1", CanManageBilling: true}),
+		"operator":      {userID: "usr_2", operator: true},
 		"people's role": in(billing.Role{ID: "role_2", CanManageMembers: true}), "admin": in(billing.Role{ID: billing.RoleAdmin}),
 	}
 	for n, want := range map[need]map[string]int{
 		undeclared:   {"nobody": 500, "in no organization": 500, "member": 500, "custom role": 500, "admin": 500},
 		webhook:      {"nobody": 500, "in no organization": 500, "member": 500, "custom role": 500, "admin": 500},
+		operator:     {"nobody": 401, "in no organization": 403, "member": 403, "admin": 403, "operator": 200},
+		metricsToken: {"nobody": 500, "admin": 500, "operator": 500},
 		public:       {"nobody": 200, "in no organization": 200, "member": 200, "custom role": 200, "admin": 200},
 		signedIn:     {"nobody": 401, "in no organization": 200, "member": 200, "custom role": 200, "admin": 200},
 		member:       {"nobody": 401, "in no organization": 404, "member": 200, "custom role": 200, "admin": 200},
@@ -77,11 +80,16 @@ func TestNeeds(t *testing.T) {
 }
 
 // everybody who knocks in the test of the door.
-var everybody = []string{"nobody", "stranger", "member", "billing", "admin"}
+var everybody = []string{"nobody", "stranger", "member", "billing", "admin", "operator"}
 
 // TestDoor asks every route as everybody, about the house's organization, and holds the answer against what the map says.
 func TestDoor(t *testing.T) {
 	h := openHouse(t)
+	h.site.metricsToken = testMetricsToken
+	h.found("operator", "The operators")
+	if _, err := h.service.PromoteOperator(t.Context(), email("operator")); err != nil {
+		t.Fatal(err)
+	}
 	// Leaving and signing out go last: they end what the other routes are asked with.
 	last := func(rt route) int {
 		return 2*strings.Count(rt.pattern, "/logout") + strings.Count(rt.pattern, "/leave")
@@ -119,13 +127,23 @@ func checkDoor(t *testing.T, rt route, who string, got answer) {
 	switch {
 	case rt.needs == webhook:
 		got.problem(http.StatusBadRequest, billing.CodeInvalid, billing.MessageSignatureFailed)
+	case rt.needs == metricsToken:
+		got.is(http.StatusUnauthorized)
 	case rt.needs == public:
 		if got.status == http.StatusUnauthorized || got.status == http.StatusForbidden || got.status >= 500 {
 			t.Errorf("public, but %d", got.status)
 		}
 	case who == "nobody":
 		checkNobody(t, rt, got)
-	case who == "stranger":
+	case rt.needs == operator && who != "operator" && rt.form == api:
+		got.problem(http.StatusForbidden, billing.CodeForbidden, billing.MessageOperatorsOnly)
+	case rt.needs == operator && who != "operator":
+		got.is(http.StatusForbidden).shows(billing.MessageOperatorsOnly)
+	case rt.needs == operator && strings.Contains(rt.pattern, "{id}"):
+		got.is(http.StatusNotFound)
+	case rt.needs == operator:
+		checkEntered(t, rt, got)
+	case who == "stranger" || who == "operator": // who runs the installation has no more rights in an organization than a stranger
 		checkStranger(t, rt, got)
 	case who == "member" && rt.needs == billingAdmin:
 		checkForbidden(t, rt, got)

@@ -19,8 +19,9 @@ type trace struct {
 
 // visit is who asks.
 type visit struct {
-	userID string         // empty: nobody is signed in
-	access billing.Access // zero: nobody is signed in, or they are in no organization
+	userID   string         // empty: nobody is signed in
+	access   billing.Access // zero: nobody is signed in, or they are in no organization
+	operator bool           // runs this installation
 }
 
 func (v visit) signedIn() bool { return v.userID != "" }

@@ -10,19 +10,22 @@ import templruntime "github.com/a-h/templ/runtime"
 
 import "usher/billing"
 
-// FilterProps is the form that narrows a list of an organization's tab.
+// FilterProps is the form that narrows a list.
 type FilterProps struct {
-	Tab       Tab
-	Text      string // what is looked for
+	Action    string   // where the list is
+	Fields    []Hidden // what its address says besides
+	AllHref   string   // the whole list
+	Text      string   // what is looked for
 	TextLabel string
-	Choice    SelectProps
-	Narrowed  bool // something is looked for
+	Choice    SelectProps // without a name: none
+	Narrowed  bool        // something is looked for
 }
 
 // MemberFilter is the form above the members.
 func MemberFilter(search billing.MemberSearch) FilterProps {
 	return FilterProps{
-		Tab: TabMembers, Text: search.Text, TextLabel: "Name, e-mail or role", Narrowed: search != (billing.MemberSearch{}),
+		Action: "/organization", Fields: []Hidden{{"tab", string(TabMembers)}}, AllHref: "/organization?tab=members",
+		Text: search.Text, TextLabel: "Name, e-mail or role", Narrowed: search != (billing.MemberSearch{}),
 		Choice: SelectProps{Label: "Show", Name: "show", Value: string(search.Seat), Options: []Option{
 			{Label: "All members"},
 			{Value: string(billing.SeatBilled), Label: "Billed"},
@@ -35,7 +38,8 @@ func MemberFilter(search billing.MemberSearch) FilterProps {
 // LedgerFilter is the form above the seat ledger.
 func LedgerFilter(search billing.LedgerSearch) FilterProps {
 	return FilterProps{
-		Tab: TabActivity, Text: search.Text, TextLabel: "Person or what happened", Narrowed: search.Text != "" || search.Direction != "",
+		Action: "/organization", Fields: []Hidden{{"tab", string(TabActivity)}}, AllHref: "/organization?tab=activity",
+		Text: search.Text, TextLabel: "Person or what happened", Narrowed: search.Text != "" || search.Direction != "",
 		Choice: SelectProps{Label: "Seats", Name: "seats", Value: string(search.Direction), Options: []Option{
 			{Label: "All changes"},
 			{Value: string(billing.MoreSeats), Label: "More seats"},
@@ -66,15 +70,28 @@ func filter(p FilterProps) templ.Component {
 			templ_7745c5c3_Var1 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<form method=\"get\" action=\"/organization\" role=\"search\" class=\"mb-4 flex flex-wrap items-end gap-x-4 gap-y-3\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<form method=\"get\" action=\"")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = HiddenFields([]Hidden{{"tab", string(p.Tab)}}).Render(ctx, templ_7745c5c3_Buffer)
+		var templ_7745c5c3_Var2 templ.SafeURL
+		templ_7745c5c3_Var2, templ_7745c5c3_Err = templ.JoinURLErrs(templ.SafeURL(p.Action))
+		if templ_7745c5c3_Err != nil {
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `filter.templ`, Line: 45, Col: 52}
+		}
+		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var2))
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "<div class=\"min-w-0 grow basis-56\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "\" role=\"search\" class=\"mb-4 flex flex-wrap items-end gap-x-4 gap-y-3\">")
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		templ_7745c5c3_Err = HiddenFields(p.Fields).Render(ctx, templ_7745c5c3_Buffer)
+		if templ_7745c5c3_Err != nil {
+			return templ_7745c5c3_Err
+		}
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, "<div class=\"min-w-0 grow basis-56\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -82,15 +99,25 @@ func filter(p FilterProps) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 3, "</div><div class=\"grow basis-36 sm:grow-0\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "</div>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = Select(p.Choice).Render(ctx, templ_7745c5c3_Buffer)
-		if templ_7745c5c3_Err != nil {
-			return templ_7745c5c3_Err
+		if p.Choice.Name != "" {
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "<div class=\"grow basis-36 sm:grow-0\">")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			templ_7745c5c3_Err = Select(p.Choice).Render(ctx, templ_7745c5c3_Buffer)
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 6, "</div>")
+			if templ_7745c5c3_Err != nil {
+				return templ_7745c5c3_Err
+			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "</div><div class=\"flex min-h-11 items-center gap-4\">")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, "<div class=\"flex min-h-11 items-center gap-4\">")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -99,25 +126,25 @@ func filter(p FilterProps) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if p.Narrowed {
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, "<a class=\"link\" href=\"")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 8, "<a class=\"link\" href=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			var templ_7745c5c3_Var2 templ.SafeURL
-			templ_7745c5c3_Var2, templ_7745c5c3_Err = templ.JoinURLErrs(templ.SafeURL("/organization?tab=" + string(p.Tab)))
+			var templ_7745c5c3_Var3 templ.SafeURL
+			templ_7745c5c3_Var3, templ_7745c5c3_Err = templ.JoinURLErrs(templ.SafeURL(p.AllHref))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `filter.templ`, Line: 52, Col: 78}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `filter.templ`, Line: 58, Col: 51}
 			}
-			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var2))
+			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var3))
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 6, "\">Show all</a>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, "\">Show all</a>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		}
-		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 7, "</div></form>")
+		templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 10, "</div></form>")
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -47,6 +47,9 @@ func seedDemo(ctx context.Context, service *billing.Service) error {
 	if err != nil {
 		return fmt.Errorf("seed the demo organization: %w", err)
 	}
+	if _, err := service.PromoteOperator(ctx, founder.email); err != nil {
+		return fmt.Errorf("seed the demo organization: %w", err)
+	}
 	for _, person := range people[1:] {
 		_, err := service.CreateMember(ctx, organization.ID, billing.NewMember{
 			Name: person.name, Email: person.email, Password: demoPassword, RoleID: person.role, Billable: person.billable,
@@ -62,7 +65,7 @@ func seedDemo(ctx context.Context, service *billing.Service) error {
 func printDemo(w io.Writer) {
 	fmt.Fprintf(w, "\n  Sign in to the demo organization %q with the password %s\n", demoOrganization, demoPassword)
 	says := map[string]string{
-		billing.RoleAdmin: "admin", billing.RoleBillingAdmin: "billing admin", billing.RoleMember: "member, sees the plan only",
+		billing.RoleAdmin: "admin, and operator of this installation", billing.RoleBillingAdmin: "billing admin", billing.RoleMember: "member, sees the plan only",
 	}
 	for _, person := range demoPeople()[:3] {
 		fmt.Fprintf(w, "    %-22s %s\n", person.email, says[person.role])

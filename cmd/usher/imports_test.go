@@ -51,6 +51,7 @@ var outside = []struct {
 	{"github.com/BurntSushi/toml", []string{"usher/billing"}, "the plan file is read by the rules about plans"},
 	{"github.com/bojanz/currency", []string{"usher/billing"}, "money has one type"},
 	{"github.com/wneessen/go-mail", []string{"usher/billing/smtpmail"}, "SMTP is spoken in one place"},
+	{"github.com/prometheus/client_golang", []string{"usher/handlers"}, "metrics are told over HTTP"},
 	{"golang.org/x/crypto", []string{"usher/billing"}, "passwords are hashed in one place"},
 }
 

@@ -204,7 +204,8 @@ func (a *application) httpServer() *http.Server {
 	o := handlers.Options{
 		Billing: a.service, Sessions: a.session, Ready: a.store.Ready,
 		BaseURL: a.config.BaseURL, Development: !a.config.Production, MailPage: a.config.showsMail(), ReturnURL: a.config.ReturnURL,
-		RateLimits: a.config.RateLimits, TrustedProxies: a.config.TrustedProxies, Log: a.log,
+		RateLimits: a.config.RateLimits, TrustedProxies: a.config.TrustedProxies,
+		MetricsToken: a.config.MetricsToken, Log: a.log,
 	}
 	if base, err := url.Parse(a.config.StripeAPIBase); err == nil && base.Host != "" {
 		o.CheckoutOrigins = append(o.CheckoutOrigins, base.Scheme+"://"+base.Host) // a Stripe of one's own has its hosted pages there too

@@ -112,7 +112,7 @@ func (a *application) serviceOptions(gateway billing.Gateway, catalogue billing.
 		Store: a.store, Gateway: gateway, Catalogue: catalogue, Log: a.log, Now: now,
 		Renderer: views.MailRenderer{}, Mailer: mailer, BaseURL: a.config.BaseURL.String(),
 		SuccessURL: a.config.SuccessURL, CancelURL: a.config.CancelURL, ReturnURL: a.config.ReturnURL,
-		AllowedOrigins: a.config.origins(),
+		AllowedOrigins: a.config.origins(), OperatorEmails: a.config.OperatorEmails,
 		KeyFingerprint: fingerprint(key),
 	}
 }

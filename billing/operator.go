@@ -1,0 +1,202 @@
+package billing
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// OperatorQueries are what those who run the installation ask.
+type OperatorQueries interface {
+	// SetOperator makes a user an operator, or takes that back; ErrNotFound where there is no such user.
+	SetOperator(ctx context.Context, userID string, operator bool) error
+	// SearchOrganizations lists those that fit, the youngest first, and how many fit altogether.
+	SearchOrganizations(ctx context.Context, search OrganizationSearch, account StripeAccount) ([]OrganizationLine, int, error)
+	// Backlog counts what waits and what was given up.
+	Backlog(ctx context.Context) (Backlog, error)
+	// UnsettledJobs lists the queue's jobs that run, wait for another try or were given up, the newest first.
+	UnsettledJobs(ctx context.Context, limit int) ([]Job, error)
+}
+
+// OrganizationSearch narrows the list of organizations for operators. Text is part of a name, or a whole id of the organization, its
+// customer or a subscription, or a member's e-mail address; empty: all.
+type OrganizationSearch struct {
+	Text          string
+	Offset, Limit int
+}
+
+// OrganizationLine is an organization in a list for operators.
+type OrganizationLine struct {
+	Organization
+	Members      int    // active ones
+	CustomerID   string // empty: none
+	Subscription string // the current one's id; empty: none
+	Status       SubscriptionStatus
+	PriceID      string
+	Quantity     int
+	DesiredSeats int
+	SyncError    string
+}
+
+// Backlog is what waits in the tables.
+type Backlog struct {
+	PendingEvents int
+	OldestPending *time.Time // received; nil: none is pending
+	FailedEvents  int        // dead letters
+	WaitingSeats  int        // organizations whose seats Stripe is to be told
+	FailingSeats  int        // of them, or given up: the last attempt failed
+	QueuedMails   int
+	FailedMails   int
+	Jobs          map[string]int // of the queue, by state
+}
+
+// Job is an alarm in the queue.
+type Job struct {
+	ID          int64
+	About       AlarmKind
+	Object      string // what it is about
+	State       string
+	Attempt     int
+	ScheduledAt time.Time
+	Error       string // of the last attempt
+}
+
+// MessageOperatorsOnly is what others are told.
+const MessageOperatorsOnly = "Only operators of this installation can see this"
+
+// IsOperator tells whether a user runs this installation: one who was promoted, or whose address is configured. A configured address has to be
+// shown to be theirs, or anybody could sign up with it first; where e-mail is only shown on a page, it can't be.
+func (s *Service) IsOperator(u User) bool {
+	switch {
+	case u.Operator:
+		return true
+	case u.EmailVerifiedAt == nil && s.mailer != nil:
+		return false
+	}
+	return slices.ContainsFunc(s.operatorEmails, func(email string) bool { return strings.EqualFold(email, u.Email) })
+}
+
+// UserByEmail reads a user by their address, without case. Error: [ErrNotFound].
+func (s *Service) UserByEmail(ctx context.Context, email string) (User, error) {
+	return s.store.UserByEmail(ctx, strings.TrimSpace(email))
+}
+
+// PromoteOperator makes the user of an address an operator. Error: [ErrNotFound].
+func (s *Service) PromoteOperator(ctx context.Context, email string) (User, error) {
+	user, err := s.UserByEmail(ctx, email)
+	if err != nil {
+		return user, fmt.Errorf("promote operator: %w", err)
+	}
+	user.Operator = true
+	return user, s.store.SetOperator(ctx, user.ID, true)
+}
+
+// PromoteMember gives a member of an organization another role, as whoever runs the installation may. Errors: [ErrNotFound] where the user, the
+// organization, the role or the membership is not there.
+func (s *Service) PromoteMember(ctx context.Context, email, organizationID, roleID string) (Member, error) {
+	var member Member
+	err := s.store.InTx(ctx, func(q Queries) error {
+		if _, err := q.LockOrganization(ctx, organizationID); err != nil {
+			return err
+		}
+		user, err := q.UserByEmail(ctx, strings.TrimSpace(email))
+		if err != nil {
+			return err
+		}
+		if member, err = q.MemberByUser(ctx, organizationID, user.ID); err != nil {
+			return err
+		}
+		if member.Role, err = q.Role(ctx, organizationID, roleID); err != nil {
+			return err
+		}
+		member.Status = MemberActive
+		if err := q.UpdateMember(ctx, member); err != nil {
+			return err
+		}
+		return s.recountSeats(ctx, q, organizationID, seatCause{subject: user.ID, reason: "was made " + member.Role.Name})
+	})
+	if err != nil {
+		return member, fmt.Errorf("promote member: %w", err)
+	}
+	return member, nil
+}
+
+// SearchOrganizations lists organizations, for operators.
+func (s *Service) SearchOrganizations(ctx context.Context, search OrganizationSearch) ([]OrganizationLine, int, error) {
+	search.Text = searchText(search.Text)
+	lines, total, err := s.store.SearchOrganizations(ctx, search, s.knownAccount())
+	if err != nil {
+		return nil, 0, fmt.Errorf("search organizations: %w", err)
+	}
+	return lines, total, nil
+}
+
+// OrganizationFile is what an operator sees of one organization.
+type OrganizationFile struct {
+	Overview
+	Members       []Member
+	Subscriptions []Subscription
+	Events        []StoredEvent // the newest first
+	SeatChanges   []SeatChange  // the newest first
+}
+
+// fileLines bounds how many events and changes of seats an [OrganizationFile] has.
+const fileLines = 20
+
+// OrganizationFile reads what there is about an organization, for operators. Error: [ErrNotFound].
+func (s *Service) OrganizationFile(ctx context.Context, organizationID string) (OrganizationFile, error) {
+	var file OrganizationFile
+	organization, err := s.store.Organization(ctx, organizationID)
+	if err != nil {
+		return file, fmt.Errorf("read organization: %w", err)
+	}
+	if file.Overview, err = s.Overview(ctx, Access{Organization: organization}); err != nil {
+		return file, err
+	}
+	if file.Members, err = s.store.Members(ctx, organizationID); err != nil {
+		return file, fmt.Errorf("read organization: %w", err)
+	}
+	if file.Subscriptions, err = s.store.Subscriptions(ctx, organizationID, s.knownAccount()); err != nil {
+		return file, fmt.Errorf("read organization: %w", err)
+	}
+	if file.Events, err = s.SearchEvents(ctx, EventSearch{OrganizationID: organizationID, Limit: fileLines}); err != nil {
+		return file, err
+	}
+	if file.SeatChanges, err = s.store.SeatChanges(ctx, organizationID, fileLines); err != nil {
+		return file, fmt.Errorf("read organization: %w", err)
+	}
+	return file, nil
+}
+
+// Backlog counts what waits and what was given up.
+func (s *Service) Backlog(ctx context.Context) (Backlog, error) {
+	backlog, err := s.store.Backlog(ctx)
+	if err != nil {
+		return backlog, fmt.Errorf("count the backlog: %w", err)
+	}
+	return backlog, nil
+}
+
+// UnsettledJobs lists the queue's jobs that run, wait for another try or were given up.
+func (s *Service) UnsettledJobs(ctx context.Context) ([]Job, error) {
+	jobs, err := s.store.UnsettledJobs(ctx, unsettledJobs)
+	if err != nil {
+		return nil, fmt.Errorf("list jobs: %w", err)
+	}
+	return jobs, nil
+}
+
+const unsettledJobs = 100
+
+// DriftReports lists what comparisons with Stripe found, the newest first.
+func (s *Service) DriftReports(ctx context.Context) ([]DriftReport, error) {
+	reports, err := s.store.DriftReports(ctx, "", driftReportsShown)
+	if err != nil {
+		return nil, fmt.Errorf("list drift reports: %w", err)
+	}
+	return reports, nil
+}
+
+const driftReportsShown = 50

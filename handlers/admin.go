@@ -1,0 +1,171 @@
+package handlers
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"usher/billing"
+	"usher/views"
+)
+
+// eventsPerPage bounds how long a page of the inbox gets.
+const eventsPerPage = 50
+
+// redirectTo leads elsewhere.
+func redirectTo(path string) handlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		http.Redirect(w, r, path, http.StatusSeeOther)
+		return nil
+	}
+}
+
+// showEvents lists the inbox of Stripe's events.
+func (s *server) showEvents(w http.ResponseWriter, r *http.Request) error {
+	query := r.URL.Query()
+	text, outcome := strings.TrimSpace(query.Get("q")), billing.Outcome(query.Get("outcome"))
+	if strings.HasPrefix(text, "evt_") {
+		http.Redirect(w, r, "/admin/events/"+url.PathEscape(text), http.StatusSeeOther)
+		return nil
+	}
+	search := eventSearch(text)
+	search.Outcome, search.Before, search.Limit = outcome, query.Get("before"), eventsPerPage+1
+	events, err := s.billing.SearchEvents(r.Context(), search)
+	if err != nil {
+		return err
+	}
+	props := views.EventsPageProps{Layout: s.layout(r, views.SectionOperations), Filter: views.EventFilter(text, outcome), Events: events}
+	if len(events) > eventsPerPage {
+		props.Events = events[:eventsPerPage]
+		query.Set("before", props.Events[eventsPerPage-1].ID)
+		props.OlderHref = r.URL.Path + "?" + query.Encode()
+	}
+	return render(w, r, http.StatusOK, views.EventsPage(props))
+}
+
+// eventSearch tells by its form what is looked for: types have dots, ids say what they are of.
+func eventSearch(text string) billing.EventSearch {
+	switch {
+	case strings.ContainsAny(text, ".*"):
+		return billing.EventSearch{Type: text}
+	case strings.HasPrefix(text, "org_"):
+		return billing.EventSearch{OrganizationID: text}
+	}
+	return billing.EventSearch{ObjectID: text}
+}
+
+func (s *server) showEvent(w http.ResponseWriter, r *http.Request) error {
+	event, err := s.billing.StoredEvent(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	return render(w, r, http.StatusOK, views.EventPage(views.EventPageProps{
+		Layout: s.layout(r, views.SectionOperations), Event: event, Payload: readableJSON(event.Payload),
+	}))
+}
+
+// readableJSON indents what can be read as JSON, and leaves the rest as it is.
+func readableJSON(payload []byte) string {
+	var out bytes.Buffer
+	if err := json.Indent(&out, payload, "", "  "); err != nil {
+		return string(payload)
+	}
+	return out.String()
+}
+
+func (s *server) replayEvent(w http.ResponseWriter, r *http.Request) error {
+	if err := s.billing.ReplayEvent(r.Context(), r.PathValue("id")); err != nil {
+		return err
+	}
+	s.redirect(w, r, "/admin/events/"+url.PathEscape(r.PathValue("id"))+"?notice="+noticeReplayed)
+	return nil
+}
+
+// showDrift lists what comparisons with Stripe found.
+func (s *server) showDrift(w http.ResponseWriter, r *http.Request) error {
+	reports, err := s.billing.DriftReports(r.Context())
+	if err != nil {
+		return err
+	}
+	return render(w, r, http.StatusOK, views.DriftPage(views.DriftPageProps{Layout: s.layout(r, views.SectionOperations), Reports: reports}))
+}
+
+// getDrift is the same as JSON.
+func (s *server) getDrift(w http.ResponseWriter, r *http.Request) error {
+	reports, err := s.billing.DriftReports(r.Context())
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, reports)
+}
+
+// organizationsPerPage bounds how long a page of organizations gets.
+const organizationsPerPage = 50
+
+func (s *server) showOrganizations(w http.ResponseWriter, r *http.Request) error {
+	search := billing.OrganizationSearch{
+		Text: r.URL.Query().Get("q"), Offset: (pageNumber(r) - 1) * organizationsPerPage, Limit: organizationsPerPage,
+	}
+	lines, total, err := s.billing.SearchOrganizations(r.Context(), search)
+	if err != nil {
+		return err
+	}
+	props := views.OrganizationsPageProps{
+		Layout: s.layout(r, views.SectionOperations), Filter: views.OrganizationFilter(search.Text),
+	}
+	_, _, props.Pager = pageOf(r, total, organizationsPerPage)
+	for _, line := range lines {
+		row := views.OrganizationLine{OrganizationLine: line, Plan: line.PriceID}
+		if plan, _, known := s.billing.Catalogue().ByPrice(line.PriceID); known {
+			row.Plan = plan.Name
+		}
+		props.Lines = append(props.Lines, row)
+	}
+	return render(w, r, http.StatusOK, views.OrganizationsPage(props))
+}
+
+func (s *server) showOrganizationFile(w http.ResponseWriter, r *http.Request) error {
+	file, err := s.billing.OrganizationFile(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	return render(w, r, http.StatusOK, views.OrganizationFilePage(views.OrganizationFilePageProps{
+		Layout: s.layout(r, views.SectionOperations), File: file, Changes: seatChangeRows(file.SeatChanges),
+	}))
+}
+
+// compareOrganization compares one organization with Stripe, and repairs what differs.
+func (s *server) compareOrganization(w http.ResponseWriter, r *http.Request) error {
+	ctx, cancel := context.WithTimeout(r.Context(), resyncTimeout)
+	defer cancel()
+	id := r.PathValue("id")
+	if _, err := s.billing.OrganizationFile(ctx, id); err != nil {
+		return err
+	}
+	report, err := s.billing.Reconcile(ctx, billing.ReconcileOptions{OrganizationID: id})
+	if err != nil {
+		return err
+	}
+	notice := noticeAgreed
+	if len(report.Drifts) > 0 {
+		notice = noticeResynced
+	}
+	s.redirect(w, r, "/admin/organizations/"+url.PathEscape(id)+"?notice="+notice)
+	return nil
+}
+
+// showJobs tells what waits and what was given up.
+func (s *server) showJobs(w http.ResponseWriter, r *http.Request) error {
+	backlog, err := s.billing.Backlog(r.Context())
+	if err != nil {
+		return err
+	}
+	jobs, err := s.billing.UnsettledJobs(r.Context())
+	if err != nil {
+		return err
+	}
+	return render(w, r, http.StatusOK, views.JobsPage(views.JobsPageProps{Layout: s.layout(r, views.SectionOperations), Backlog: backlog, Jobs: jobs}))
+}
