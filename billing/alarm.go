@@ -14,6 +14,7 @@ const (
 	AlarmEvent    AlarmKind = "event"    // an event of Stripe waits to be settled
 	AlarmSeats    AlarmKind = "seats"    // Stripe is to be told an organization's seats
 	AlarmMail     AlarmKind = "mail"     // an e-mail waits to be sent
+	AlarmSurplus  AlarmKind = "surplus"  // a second subscription is to be ended
 	AlarmRecovery AlarmKind = "recovery" // somebody asked for a link to choose a new password
 )
 
@@ -53,6 +54,8 @@ func (s *Service) Ring(ctx context.Context, a Alarm) (again time.Duration, err e
 		if s.mailer != nil {
 			_, err = s.sendDueMail(ctx)
 		}
+	case AlarmSurplus:
+		_, err = s.endDueSurplus(ctx)
 	case AlarmRecovery:
 		err = s.settleRecoveries(ctx)
 	}

@@ -91,11 +91,15 @@ func (s *Service) writeSubscription(ctx context.Context, q Queries, before, fres
 	if err != nil {
 		return fmt.Errorf("list subscriptions: %w", err)
 	}
-	if current, ok := chooseCurrent(all); ok && !current.IsCurrent {
+	current, ok := chooseCurrent(all)
+	if ok && !current.IsCurrent {
 		if err := q.SetCurrent(ctx, fresh.OrganizationID, current.ID, account); err != nil {
 			return fmt.Errorf("set current subscription: %w", err)
 		}
 		noteChange(ctx, "subscription %s: the current one", current.ID)
+	}
+	if err := s.noteSurplus(ctx, q, current, all); err != nil {
+		return err
 	}
 	if err := s.noticeSubscription(ctx, q, before, fresh); err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 // where Stripe refused or did not answer. Package stripegw implements it.
 type Gateway interface {
 	ReconcileGateway
+	SurplusGateway
 	// Account tells whose keys these are.
 	Account(ctx context.Context) (StripeAccount, error)
 	// Prices finds active prices by lookup key and prices by id; what does not exist is left out.

@@ -31,6 +31,7 @@ type Invoice struct {
 	Total          int64
 	AmountPaid     int64
 	AmountDue      int64 // what is still to be paid
+	Credited       int64 // taken back by credit notes after it was paid; not stored
 	Attempts       int
 	NextAttemptAt  *time.Time // when Stripe tries to collect again by itself
 	HostedURL      string     // where it can be paid; empty until it is finalized

@@ -23,6 +23,8 @@ const (
 	MailResumed        MailKind = "resumed"
 	MailPackReceipt    MailKind = "pack_receipt"
 	MailSeatSummary    MailKind = "seat_summary"
+	// A second plan was bought, ended by us and refunded.
+	MailSecondPlanEnded MailKind = "second_plan_ended"
 )
 
 // mailLinks says for each kind whether it is about its link: such a mail must have one. All others lead to the billing page where
@@ -30,14 +32,14 @@ const (
 var mailLinks = map[MailKind]bool{
 	MailInvitation: true, MailVerifyEmail: true, MailPasswordReset: true, MailActionRequired: true,
 	MailPaymentFailed: false, MailTrialEnding: false, MailRenewed: false, MailCanceled: false, MailResumed: false,
-	MailPackReceipt: false, MailSeatSummary: false,
+	MailPackReceipt: false, MailSeatSummary: false, MailSecondPlanEnded: false,
 }
 
 // MailKinds lists every kind.
 func MailKinds() []MailKind {
 	return []MailKind{
 		MailInvitation, MailVerifyEmail, MailPasswordReset, MailPaymentFailed, MailActionRequired, MailTrialEnding, MailRenewed,
-		MailCanceled, MailResumed, MailPackReceipt, MailSeatSummary,
+		MailCanceled, MailResumed, MailPackReceipt, MailSeatSummary, MailSecondPlanEnded,
 	}
 }
 

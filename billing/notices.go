@@ -49,9 +49,10 @@ func (s *Service) invoiceMail(invoice Invoice, e Event) MailData {
 	return data
 }
 
-// noticeSubscription writes to the billing contacts about what changed between two snapshots. The first sight of a subscription is none.
+// noticeSubscription writes to the billing contacts about what changed between two snapshots of the subscription they are on. The first sight of
+// one is none.
 func (s *Service) noticeSubscription(ctx context.Context, q Queries, before, fresh Subscription) error {
-	if before.Revision == 0 || before.Status.Ended() || !s.isNews(fresh.Moment) {
+	if before.Revision == 0 || !before.IsCurrent || before.Status.Ended() || !s.isNews(fresh.Moment) {
 		return nil
 	}
 	kind, key, at := subscriptionNotice(before, fresh)

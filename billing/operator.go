@@ -47,6 +47,7 @@ type Backlog struct {
 	FailedEvents  int        // dead letters
 	WaitingSeats  int        // organizations whose seats Stripe is to be told
 	FailingSeats  int        // of them, or given up: the last attempt failed
+	FailedEnds    int        // second subscriptions that could not be ended
 	QueuedMails   int
 	FailedMails   int
 	Jobs          map[string]int // of the queue, by state

@@ -34,6 +34,7 @@ type Queries interface {
 	InboxQueries
 	PaymentQueries
 	OperatorQueries
+	SurplusQueries
 }
 
 // AccountQueries are about people and organizations.

@@ -30,6 +30,7 @@ var chores = []chore{
 	{"pending events", 0, workers, (*Service).settleDueEvents},
 	{"seats to tell", 0, 1, (*Service).syncDueSeats},
 	{"seats to give back", 0, 1, (*Service).giveBackSeats},
+	{"second subscriptions", 0, 1, (*Service).endDueSurpluses},
 	{"monthly credits", 0, 1, (*Service).grantDueMonths},
 	{"account and prices", learnInterval, 1, (*Service).catchUpWithStripe},
 	{"old events", pruneInterval, 1, (*Service).pruneEvents},

@@ -77,6 +77,7 @@ type backlogRow struct {
 	FailedEvents  int          `db:"failed_events"`
 	WaitingSeats  int          `db:"waiting_seats"`
 	FailingSeats  int          `db:"failing_seats"`
+	FailedEnds    int          `db:"failed_ends"`
 	QueuedMails   int          `db:"queued_mails"`
 	FailedMails   int          `db:"failed_mails"`
 	Jobs          []byte       `db:"jobs"`
@@ -89,6 +90,7 @@ const selectBacklog = `select
 	(select count(*) from stripe_events where outcome = 'failed') as failed_events,
 	(select count(*) from billing_seat_state where due_at is not null) as waiting_seats,
 	(select count(*) from billing_seat_state where sync_error <> '') as failing_seats,
+	(select count(*) from surplus_subscriptions where status = 'failed') as failed_ends,
 	(select count(*) from emails where status = 'queued') as queued_mails,
 	(select count(*) from emails where status = 'failed') as failed_mails,
 	coalesce((select json_object_agg(state, n) from (select state, count(*) as n from river_job group by state) j), '{}') as jobs`
@@ -101,7 +103,7 @@ func (q queries) Backlog(ctx context.Context) (billing.Backlog, error) {
 	}
 	backlog := billing.Backlog{
 		PendingEvents: row.PendingEvents, FailedEvents: row.FailedEvents, WaitingSeats: row.WaitingSeats, FailingSeats: row.FailingSeats,
-		QueuedMails: row.QueuedMails, FailedMails: row.FailedMails,
+		FailedEnds: row.FailedEnds, QueuedMails: row.QueuedMails, FailedMails: row.FailedMails,
 	}
 	if row.OldestPending.Valid {
 		oldest := row.OldestPending.Time.UTC()

@@ -87,5 +87,33 @@ func (s *server) withInvoices(r *http.Request, panel views.BillingPanelProps) (v
 		rows, panel.InvoicesHref = rows[:invoicesOnTab], "/billing/invoices"
 	}
 	panel.Invoices = rows
+	if err != nil {
+		return panel, err
+	}
+	surpluses, err := s.billing.Surpluses(r.Context(), accessOf(r))
+	for _, surplus := range surpluses {
+		if notice, ok := surplusNotice(surplus); ok {
+			panel.Notices = append(panel.Notices, notice)
+		}
+	}
 	return panel, err
+}
+
+// surplusNotice tells what becomes of a second plan.
+func surplusNotice(s billing.Surplus) (views.NoticeProps, bool) {
+	notice := views.NoticeProps{Tone: views.Wait, Title: "A second plan was bought on " + s.FoundAt.Format("2 Jan 2006") + "."}
+	switch s.Status {
+	case billing.SurplusEnding:
+		notice.Body = "One is enough: it is being ended, and what was paid for it goes back."
+	case billing.SurplusEnded:
+		notice.Tone, notice.Body = views.Note, "One is enough, so it was ended. Nothing was paid for it."
+		if s.Refunded.Minor > 0 {
+			notice.Body = "One is enough, so it was ended, and the " + s.Refunded.Format() + " paid for it go back to the card."
+		}
+	case billing.SurplusFailed:
+		notice.Tone, notice.Body = views.Bad, "It could not be ended by itself. Whoever operates this site has been told."
+	default:
+		return notice, false
+	}
+	return notice, true
 }

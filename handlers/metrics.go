@@ -66,13 +66,14 @@ var (
 	eventsGauge = prometheus.NewDesc("usher_events", "Events of Stripe that are not settled, by outcome.", []string{"outcome"}, nil)
 	oldestGauge = prometheus.NewDesc("usher_events_oldest_pending_timestamp_seconds", "When the oldest pending event was received; 0: none is pending.", nil, nil)
 	seatsGauge  = prometheus.NewDesc("usher_seat_syncs", "Organizations whose seats Stripe is to be told, or whose last attempt failed.", []string{"state"}, nil)
+	endsGauge   = prometheus.NewDesc("usher_surplus_subscriptions_failed", "Second subscriptions that could not be ended and refunded.", nil, nil)
 	mailsGauge  = prometheus.NewDesc("usher_emails", "E-mails that are not sent, by status.", []string{"status"}, nil)
 	jobsGauge   = prometheus.NewDesc("usher_jobs", "Alarms in the queue, by state.", []string{"state"}, nil)
 )
 
 // Describe implements [prometheus.Collector].
 func (backlogCollector) Describe(into chan<- *prometheus.Desc) {
-	for _, gauge := range []*prometheus.Desc{eventsGauge, oldestGauge, seatsGauge, mailsGauge, jobsGauge} {
+	for _, gauge := range []*prometheus.Desc{eventsGauge, oldestGauge, seatsGauge, endsGauge, mailsGauge, jobsGauge} {
 		into <- gauge
 	}
 }
@@ -98,6 +99,7 @@ func (c backlogCollector) Collect(into chan<- prometheus.Metric) {
 	tell(oldestGauge, oldest)
 	tell(seatsGauge, backlog.WaitingSeats, "waiting")
 	tell(seatsGauge, backlog.FailingSeats, "failing")
+	tell(endsGauge, backlog.FailedEnds)
 	tell(mailsGauge, backlog.QueuedMails, "queued")
 	tell(mailsGauge, backlog.FailedMails, "failed")
 	for state, n := range backlog.Jobs {

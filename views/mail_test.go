@@ -53,6 +53,8 @@ func TestEveryKindOfMailSaysWhatItKnows(t *testing.T) {
 		billing.MailResumed:        {"goes on", "renews on 4 Dec 2026"},
 		billing.MailPackReceipt:    {"Receipt: 1,500 credits for Lyric Street", "Paid: $2,610.00 USD", "On: 1 Dec 2026"},
 		billing.MailSeatSummary:    {"Lyric Street now has 9 seats", "from 8 to 9", "Bo added Chidi"},
+
+		billing.MailSecondPlanEnded: {"A second plan for Lyric Street was ended", "ended on 1 Dec 2026", "The $2,610.00 USD paid for it go back"},
 	}
 	for _, kind := range billing.MailKinds() {
 		t.Run(string(kind), func(t *testing.T) {

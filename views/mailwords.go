@@ -21,6 +21,8 @@ var letters = map[billing.MailKind]func(billing.MailData) letter{
 	billing.MailResumed:        resumedLetter,
 	billing.MailPackReceipt:    packReceiptLetter,
 	billing.MailSeatSummary:    seatSummaryLetter,
+
+	billing.MailSecondPlanEnded: secondPlanEndedLetter,
 }
 
 // said joins the sentences that have something to say.
@@ -217,5 +219,21 @@ func seatSummaryLetter(d billing.MailData) letter {
 		button:  mailLink("See who is billed", d),
 		closing: said("The bill follows: the next invoice says what it comes to."),
 		why:     contactWhy(d),
+	}
+}
+
+func secondPlanEndedLetter(d billing.MailData) letter {
+	back := "Nothing was paid for it."
+	if d.Amount.Minor > 0 {
+		back = "The " + mailAmount(d.Amount) + " paid for it go back to the card; banks take five to ten days to show that."
+	}
+	return letter{
+		subject: "A second plan for " + d.Organization + " was ended",
+		opening: said(
+			"A plan was bought for "+d.Organization+" although it has one already: most likely two people paid at the same time.",
+			"The second plan was ended"+when(!d.At.IsZero(), " on "+mailDay(d.At))+", the first one goes on unchanged. "+back,
+		),
+		button: mailLink("See plan and payment", d),
+		why:    contactWhy(d),
 	}
 }

@@ -16,6 +16,7 @@ import (
 	portalsession "github.com/stripe/stripe-go/v79/billingportal/session"
 	"github.com/stripe/stripe-go/v79/charge"
 	checkoutsession "github.com/stripe/stripe-go/v79/checkout/session"
+	"github.com/stripe/stripe-go/v79/creditnote"
 	"github.com/stripe/stripe-go/v79/customer"
 	"github.com/stripe/stripe-go/v79/dispute"
 	"github.com/stripe/stripe-go/v79/event"
@@ -54,6 +55,7 @@ type Gateway struct {
 
 	charges              charge.Client
 	checkouts            checkoutsession.Client
+	creditNotes          creditnote.Client
 	customers            customer.Client
 	disputes             dispute.Client
 	events               event.Client
@@ -83,6 +85,7 @@ func New(o Options) *Gateway {
 
 		charges:              charge.Client{B: backend, Key: key},
 		checkouts:            checkoutsession.Client{B: backend, Key: key},
+		creditNotes:          creditnote.Client{B: backend, Key: key},
 		customers:            customer.Client{B: backend, Key: key},
 		disputes:             dispute.Client{B: backend, Key: key},
 		events:               event.Client{B: backend, Key: key},

@@ -84,7 +84,7 @@ func mapInvoice(i *stripe.Invoice, account string, moment time.Time) billing.Inv
 	invoice := billing.Invoice{
 		ID: i.ID, CustomerID: customerID(i.Customer), Account: account, Livemode: i.Livemode, TestClock: i.TestClock != nil,
 		Number: i.Number, Status: string(i.Status), Reason: string(i.BillingReason), Currency: string(i.Currency),
-		Total: i.Total, AmountPaid: i.AmountPaid, AmountDue: i.AmountRemaining, Attempts: int(i.AttemptCount),
+		Total: i.Total, AmountPaid: i.AmountPaid, AmountDue: i.AmountRemaining, Credited: i.PostPaymentCreditNotesAmount, Attempts: int(i.AttemptCount),
 		NextAttemptAt: optionalTime(i.NextPaymentAttempt), HostedURL: i.HostedInvoiceURL,
 		CreatedAt: time.Unix(i.Created, 0).UTC(), Moment: moment,
 	}
