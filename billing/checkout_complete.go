@@ -5,28 +5,37 @@ import (
 	"fmt"
 )
 
+// CompletedCheckout is how a return from Checkout stands.
+type CompletedCheckout struct {
+	Settled bool // the subscription gives access, or the pack is paid
+	Credits int  // of the pack; 0: it was a plan
+}
+
 // CompleteCheckout takes up the return from Checkout: it asks Stripe about the session and its subscription, so that the page is right
 // even before any webhook. The address the browser came back to proves nothing; Stripe's answer does. The caller bounds the time by ctx.
 //
-// settled is true once the subscription gives access. Errors: [ErrNotFound] where the session is not this organization's; CodeStripe
+// Errors: [ErrNotFound] where the session is not this organization's; CodeStripe
 // where no answer came in time, the state then being the last known one.
-func (s *Service) CompleteCheckout(ctx context.Context, a Access, sessionID string) (settled bool, err error) {
+func (s *Service) CompleteCheckout(ctx context.Context, a Access, sessionID string) (CompletedCheckout, error) {
 	session, err := s.store.CheckoutByStripeID(ctx, a.Organization.ID, sessionID)
 	if err != nil {
-		return false, fmt.Errorf("complete checkout: %w", err)
+		return CompletedCheckout{}, fmt.Errorf("complete checkout: %w", err)
 	}
 	answer, err := s.gateway.Checkout(ctx, sessionID)
 	if isMissing(err) {
-		return false, ErrNotFound
+		return CompletedCheckout{}, ErrNotFound
 	}
 	if err != nil {
-		return false, stripeFailed("complete checkout", err)
+		return CompletedCheckout{}, stripeFailed("complete checkout", err)
 	}
 	if err := s.recordCheckout(ctx, session, answer); err != nil {
-		return false, err
+		return CompletedCheckout{}, err
+	}
+	if pack, known := s.Catalogue().PackByPrice(session.PriceID); known && session.Mode == ModePayment {
+		return CompletedCheckout{Settled: answer.paid(), Credits: pack.Credits}, nil
 	}
 	current, known, err := optional(s.store.CurrentSubscription(ctx, a.Organization.ID, s.knownAccount()))
-	return known && current.Status.GrantsAccess(), err
+	return CompletedCheckout{Settled: known && current.Status.GrantsAccess()}, err
 }
 
 // recordCheckout writes what Stripe says of a session, and asks after the subscription it led to.
@@ -36,7 +45,16 @@ func (s *Service) recordCheckout(ctx context.Context, session CheckoutSession, a
 		now := s.now()
 		session.CompletedAt = &now
 	}
-	if err := s.putCheckout(ctx, session); err != nil {
+	err := s.store.InTx(ctx, func(q Queries) error {
+		if _, err := q.LockOrganization(ctx, session.OrganizationID); err != nil {
+			return fmt.Errorf("lock organization: %w", err)
+		}
+		if err := s.takePack(ctx, q, session.OrganizationID, answer); err != nil {
+			return err
+		}
+		return q.PutCheckout(ctx, session)
+	})
+	if err != nil {
 		return fmt.Errorf("record checkout: %w", err)
 	}
 	if answer.SubscriptionID == "" {

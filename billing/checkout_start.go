@@ -15,6 +15,7 @@ import (
 type CheckoutRequest struct {
 	PlanID                string
 	Interval              Interval
+	PackID                string // of [Service.StartPackCheckout]
 	PriceID               string
 	SuccessURL, CancelURL string
 }
@@ -52,6 +53,13 @@ func (s *Service) wantedCheckout(ctx context.Context, a Access, r CheckoutReques
 	if err != nil {
 		return CheckoutSession{}, err
 	}
+	want, err := s.checkoutOf(ctx, a, r)
+	want.Mode, want.PriceID, want.TrialDays = ModeSubscription, price.ID, plan.TrialDays
+	return want, err
+}
+
+// checkoutOf is what every session of a request has, whatever it sells.
+func (s *Service) checkoutOf(ctx context.Context, a Access, r CheckoutRequest) (CheckoutSession, error) {
 	success, err := s.ownURL("successUrl", r.SuccessURL, s.successURL)
 	if err != nil {
 		return CheckoutSession{}, err
@@ -66,7 +74,6 @@ func (s *Service) wantedCheckout(ctx context.Context, a Access, r CheckoutReques
 	}
 	return CheckoutSession{
 		OrganizationID: a.Organization.ID, UserID: a.User.ID, Account: account.ID, Livemode: account.Livemode,
-		Mode: ModeSubscription, PriceID: price.ID, TrialDays: plan.TrialDays,
 		SuccessURL: withSessionID(success), CancelURL: cancel,
 	}, nil
 }

@@ -69,6 +69,10 @@ type StripeCheckout struct {
 	OrgID             string // metadata orgId
 	ExpiresAt         time.Time
 	Subscription      *Subscription // where it was expanded
+	PriceID           string        // of its first line; empty where it was not expanded
+	ChargeID          string        // that paid it, in payment mode; empty where there is none or it was not expanded
+	PaidAt            time.Time     // likewise
+	Total             Money
 }
 
 // PortalFlow is a deep link into the portal (https://docs.stripe.com/customer-management/portal-deep-links). Empty is its front page.

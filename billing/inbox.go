@@ -147,7 +147,7 @@ func hearCheckout(s *Service, ctx context.Context, q Queries, e Event) (heard, e
 	if err != nil || organizationID == "" {
 		return heard{outcome: OutcomeIgnored}, err
 	}
-	if e.Checkout == nil {
+	if e.Checkout == nil || e.Checkout.Mode == ModePayment { // the payload does not name what was sold
 		return heard{OutcomePending, organizationID}, nil
 	}
 	if err := s.endCheckout(ctx, q, organizationID, *e.Checkout); err != nil {
@@ -159,10 +159,13 @@ func hearCheckout(s *Service, ctx context.Context, q Queries, e Event) (heard, e
 	return hearAboutSubscription(s, ctx, q, e)
 }
 
-// endCheckout writes a session's end; one that we do not know (made outside Usher) is none of ours.
+// endCheckout counts what a session sold and writes its end; a session that we do not know (made outside Usher) is none of ours.
 func (s *Service) endCheckout(ctx context.Context, q Queries, organizationID string, c StripeCheckout) error {
 	if _, err := q.LockOrganization(ctx, organizationID); err != nil {
 		return fmt.Errorf("lock organization: %w", err)
+	}
+	if err := s.takePack(ctx, q, organizationID, c); err != nil {
+		return err
 	}
 	session, known, err := optional(q.CheckoutByStripeID(ctx, organizationID, c.ID))
 	if err != nil || !known || c.Status == CheckoutOpen || session.Status == c.Status {
@@ -186,12 +189,20 @@ func settleCheckout(s *Service, ctx context.Context, e Event) (Outcome, error) {
 		return "", err
 	}
 	err = s.store.InTx(ctx, func(q Queries) error {
-		organizationID, _, err := s.ownerOf(ctx, q, answer.CustomerID, answer.OrgID)
-		if err != nil || organizationID == "" {
+		organizationID, err := s.adopt(ctx, q, answer.CustomerID, answer.OrgID)
+		if err != nil {
 			return err
+		}
+		if e.Type == "checkout.session.async_payment_failed" {
+			if err := s.hearPackFailed(ctx, q, organizationID, e.Created, answer); err != nil {
+				return err
+			}
 		}
 		return s.endCheckout(ctx, q, organizationID, answer)
 	})
+	if errors.Is(err, ErrNotFound) {
+		return OutcomeIgnored, nil
+	}
 	if err != nil || answer.SubscriptionID == "" {
 		return OutcomeApplied, err
 	}

@@ -87,6 +87,7 @@ func (p Plan) Quantity(billed int) int {
 // Catalogue is what can be bought, in the order it is shown.
 type Catalogue struct {
 	Plans []Plan
+	Packs []Pack
 }
 
 // Plan finds a plan by its id.
@@ -123,6 +124,11 @@ func (c Catalogue) LookupKeys() []string {
 			}
 		}
 	}
+	for _, pack := range c.Packs {
+		if pack.Price.LookupKey != "" {
+			keys = append(keys, pack.Price.LookupKey)
+		}
+	}
 	return keys
 }
 
@@ -136,6 +142,11 @@ func (c Catalogue) PriceIDs() []string {
 			}
 		}
 	}
+	for _, pack := range c.Packs {
+		if pack.Price.LookupKey == "" {
+			ids = append(ids, pack.Price.ID)
+		}
+	}
 	return ids
 }
 
@@ -147,22 +158,36 @@ func (c Catalogue) resolved(found []StripePrice) (Catalogue, []string) {
 		byID[price.ID] = price
 		byKey[price.LookupKey] = price
 	}
+	match := func(price Price) (StripePrice, bool) {
+		if price.LookupKey == "" {
+			found, ok := byID[price.ID]
+			return found, ok
+		}
+		found, ok := byKey[price.LookupKey]
+		return found, ok
+	}
 	var missing []string
 	out := c.clone()
 	for i := range out.Plans {
 		plan := &out.Plans[i]
 		for j := range plan.Prices {
 			price := &plan.Prices[j]
-			match, ok := byKey[price.LookupKey]
-			if price.LookupKey == "" {
-				match, ok = byID[price.ID]
-			}
+			found, ok := match(*price)
 			if !ok {
 				missing = append(missing, fmt.Sprintf("%s (%s)", plan.ID, cmp.Or(price.LookupKey, price.ID)))
 				continue
 			}
-			plan.take(price, match)
+			plan.take(price, found)
 		}
+	}
+	for i := range out.Packs {
+		price := &out.Packs[i].Price
+		found, ok := match(*price)
+		if !ok || found.Interval != "" { // a recurring price would refuse payment mode
+			missing = append(missing, fmt.Sprintf("pack %s (%s)", out.Packs[i].ID, cmp.Or(price.LookupKey, price.ID)))
+			continue
+		}
+		price.ID, price.ProductID, price.Amount = found.ID, found.ProductID, found.Amount
 	}
 	return out, missing
 }
@@ -179,8 +204,15 @@ func (p *Plan) take(price *Price, match StripePrice) {
 func (c Catalogue) withFormer(remembered []StripePrice) Catalogue {
 	out := c.clone()
 	for _, old := range remembered {
-		if _, _, known := out.ByPrice(old.ID); known {
+		_, _, plans := out.ByPrice(old.ID)
+		_, packs := out.PackByPrice(old.ID)
+		if plans || packs {
 			continue
+		}
+		for i := range out.Packs {
+			if price := &out.Packs[i].Price; price.ProductID != "" && price.ProductID == old.ProductID && old.Interval == "" {
+				price.FormerIDs = append(price.FormerIDs, old.ID)
+			}
 		}
 		for i := range out.Plans {
 			for j := range out.Plans[i].Prices {
@@ -196,7 +228,10 @@ func (c Catalogue) withFormer(remembered []StripePrice) Catalogue {
 
 func (c Catalogue) clone() Catalogue {
 	out := c
-	out.Plans = slices.Clone(c.Plans)
+	out.Plans, out.Packs = slices.Clone(c.Plans), slices.Clone(c.Packs)
+	for i := range out.Packs {
+		out.Packs[i].Price.FormerIDs = slices.Clone(out.Packs[i].Price.FormerIDs)
+	}
 	for i := range out.Plans {
 		out.Plans[i].Prices = slices.Clone(out.Plans[i].Prices)
 		for j := range out.Plans[i].Prices {

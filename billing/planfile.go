@@ -76,7 +76,7 @@ func syntaxMistake(name string, err error) error {
 // planFile is one reading of a plan file: what went wrong so far, and what must not come twice.
 type planFile struct {
 	mistakes   []error
-	seenPlans  map[string]bool
+	seenPlans  map[string]bool   // packs too, as pack_<id>: what they are called at Stripe
 	seenPrices map[string]string // lookup key or price id -> where it stands
 	currency   string            // of prices that name none
 	highlight  string            // the plan that is highlighted
@@ -87,6 +87,9 @@ func (f *planFile) catalogue(t *tomlTable) Catalogue {
 	var catalogue Catalogue
 	for i, table := range t.tables("plan") {
 		catalogue.Plans = append(catalogue.Plans, f.plan(table, i+1))
+	}
+	for i, table := range t.tables("pack") {
+		catalogue.Packs = append(catalogue.Packs, f.pack(table, i+1))
 	}
 	if len(catalogue.Plans) == 0 && !t.has("plan") {
 		t.wrong("there is no plan in it: write at least one [[plan]]")
@@ -147,6 +150,30 @@ func (f *planFile) checkPlan(t *tomlTable, plan Plan) {
 	if plan.Highlighted {
 		f.highlight = plan.ID
 	}
+}
+
+// pack reads a number of credits that is bought once. Its price stands in the pack itself.
+func (f *planFile) pack(t *tomlTable, number int) Pack {
+	t.where += fmt.Sprintf(": pack %d", number)
+	id := t.identifier("id")
+	if id != "" {
+		t.where += fmt.Sprintf(" (%s)", id)
+	}
+	pack := Pack{
+		ID: id, Name: t.required("name", longestName), Credits: t.number("credits", 0, mostCredits),
+		Price: Price{LookupKey: t.text("lookup_key", "", longestLookupKey), ID: t.text("price_id", "", longestOtherText)},
+	}
+	if id != "" && f.seenPlans["pack_"+id] {
+		t.wrong("an earlier pack or plan has the id %q already: give each its own", id)
+	}
+	f.seenPlans["pack_"+id] = true
+	if pack.Credits == 0 {
+		t.wrong("credits is missing: credits = 500")
+	}
+	pack.Price.Amount = t.money("amount", t.text("currency", f.currency, longestOtherText))
+	f.checkReference(t, pack.Price)
+	t.done()
+	return pack
 }
 
 func (f *planFile) prices(t *tomlTable) []Price {

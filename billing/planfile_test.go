@@ -1,6 +1,7 @@
 package billing
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -249,4 +250,25 @@ func FuzzParsePlans(f *testing.F) {
 			t.Error("a file without plans was taken")
 		}
 	})
+}
+
+func TestPacksOfAPlanFile(t *testing.T) {
+	const plan = "[[plan]]\nid = \"a\"\nname = \"A\"\n[[plan.price]]\ninterval = \"month\"\namount = 9\nlookup_key = \"a\"\n"
+	pack := func(lines ...string) string { return plan + "[[pack]]\n" + strings.Join(lines, "\n") + "\n" }
+	got, err := ParsePlans("f", []byte(pack(`id = "p"`, `name = "500 credits"`, `credits = 500`, `amount = "9.50"`, `currency = "EUR"`, `lookup_key = "pack"`)))
+	want := Pack{ID: "p", Name: "500 credits", Credits: 500, Price: Price{LookupKey: "pack", Amount: Money{Minor: 950, Currency: "eur"}}}
+	if err != nil || len(got.Packs) != 1 || !reflect.DeepEqual(got.Packs[0], want) {
+		t.Errorf("got %+v, %v", got.Packs, err)
+	}
+	for text, says := range map[string]string{
+		pack(`id = "p"`, `name = "P"`, `amount = 9`, `lookup_key = "k"`):                                      "credits is missing",
+		pack(`id = "p"`, `name = "P"`, `credits = 5`, `amount = 9`):                                           "neither lookup_key nor price_id",
+		pack(`id = "p"`, `name = "P"`, `credits = 5`, `amount = 9`, `lookup_key = "a"`):                       "is the price of plan 1",
+		pack(`id = "p"`, `name = "P"`, `credits = 5`, `amount = 9`, `lookup_key = "k"`, `interval = "month"`): `key "interval" is not known`,
+		pack(`name = "P"`, `credits = 5`, `amount = 9`, `lookup_key = "k"`):                                   "id is missing",
+	} {
+		if _, err := ParsePlans("f", []byte(text)); err == nil || !strings.Contains(err.Error(), says) {
+			t.Errorf("%s\n%v, want %q", text, err, says)
+		}
+	}
 }

@@ -111,15 +111,9 @@ func (s *stage) options(store *db.Store) billing.Options {
 }
 
 func (s *stage) pushPlans() {
-	for _, plan := range billing.BuiltInPlans().Plans {
-		for _, price := range plan.Prices {
-			_, _, err := s.gateway().EnsurePrice(s.t.Context(), stripegw.PlanPrice{
-				PlanID: plan.ID, PlanName: plan.Name, Interval: price.Interval, Amount: price.Amount, LookupKey: price.LookupKey,
-			})
-			if err != nil {
-				s.t.Fatal(err)
-			}
-		}
+	for _, price := range stripegw.KeyedPrices(billing.BuiltInPlans()) {
+		_, _, err := s.gateway().EnsurePrice(s.t.Context(), price)
+		s.must(err)
 	}
 }
 
@@ -183,9 +177,9 @@ func (s *stage) subscribe(plan string) billing.Subscription {
 		s.t.Fatal(err)
 	}
 	s.pay(session)
-	settled, err := s.service.CompleteCheckout(s.t.Context(), s.access, session.StripeSessionID)
-	if err != nil || !settled {
-		s.t.Fatalf("settled %v, %v", settled, err)
+	completed, err := s.service.CompleteCheckout(s.t.Context(), s.access, session.StripeSessionID)
+	if err != nil || !completed.Settled {
+		s.t.Fatalf("completed %+v, %v", completed, err)
 	}
 	return *s.overview().Subscription
 }

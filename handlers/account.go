@@ -141,7 +141,7 @@ func (s *server) checkoutFor(ctx context.Context, c choice) (string, error) {
 	if err := billingAdmin.check(visit); err != nil {
 		return "", err
 	}
-	session, err := s.billing.StartCheckout(ctx, visit.access, billing.CheckoutRequest{PlanID: c.plan.ID, Interval: c.interval})
+	session, err := s.startCheckout(ctx, visit.access, c)
 	return session.URL, err
 }
 
@@ -155,11 +155,14 @@ func checkoutNotice(err error) string {
 	return noticeUnavailable
 }
 
-// intent is the plan that Checkout follows for, where no other page was asked for since.
+// intent is the plan or pack that Checkout follows for, where no other page was asked for since.
 func (s *server) intent(ctx context.Context, next string) *views.PlanIntent {
 	chosen, waiting := s.keptChoice(ctx)
 	if !waiting || next != "" {
 		return nil
+	}
+	if chosen.pack.ID != "" {
+		return &views.PlanIntent{Plan: chosen.pack.Name}
 	}
 	return &views.PlanIntent{Plan: chosen.plan.Name, Interval: chosen.interval}
 }

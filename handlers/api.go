@@ -91,20 +91,21 @@ type checkoutAnswer struct {
 	SessionID string `json:"sessionId"`
 }
 
-// createSubscriptionCheckout opens Checkout for a price of the catalogue.
+// createSubscriptionCheckout opens Checkout for a price of the catalogue: a plan's, or in the mode payment a pack's.
 func (s *server) createSubscriptionCheckout(w http.ResponseWriter, r *http.Request) error {
 	var body checkoutBody
 	if err := s.readOwn(r, &body, &body.OrganizationID); err != nil {
 		return err
 	}
+	start := s.billing.StartCheckout
 	switch billing.CheckoutMode(body.Mode) {
 	case "", billing.ModeSubscription:
-	case billing.ModePayment: // nothing in the catalogue is sold in this mode
-		return billing.Errorf(billing.CodeInvalid, billing.MessageInvalidPrice)
+	case billing.ModePayment:
+		start = s.billing.StartPackCheckout
 	default:
 		return billing.Errorf(billing.CodeInvalid, "The mode has to be subscription or payment.")
 	}
-	session, err := s.billing.StartCheckout(r.Context(), accessOf(r), billing.CheckoutRequest{
+	session, err := start(r.Context(), accessOf(r), billing.CheckoutRequest{
 		PriceID: body.PriceID, SuccessURL: body.SuccessURL, CancelURL: body.CancelURL,
 	})
 	if err != nil {

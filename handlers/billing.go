@@ -21,18 +21,25 @@ const (
 	returnEvery   = 2 * time.Second
 )
 
-// createCheckout leads to Checkout for a plan.
+// createCheckout leads to Checkout for a plan or a pack.
 func (s *server) createCheckout(w http.ResponseWriter, r *http.Request) error {
 	chosen, err := s.choiceOf(r)
 	if err != nil {
 		return err
 	}
-	session, err := s.billing.StartCheckout(r.Context(), accessOf(r), billing.CheckoutRequest{PlanID: chosen.plan.ID, Interval: chosen.interval})
+	session, err := s.startCheckout(r.Context(), accessOf(r), chosen)
 	if err != nil {
 		return err
 	}
 	s.redirect(w, r, session.URL)
 	return nil
+}
+
+func (s *server) startCheckout(ctx context.Context, a billing.Access, chosen choice) (billing.CheckoutSession, error) {
+	if chosen.pack.ID != "" {
+		return s.billing.StartPackCheckout(ctx, a, billing.CheckoutRequest{PackID: chosen.pack.ID})
+	}
+	return s.billing.StartCheckout(ctx, a, billing.CheckoutRequest{PlanID: chosen.plan.ID, Interval: chosen.interval})
 }
 
 // rememberChoice keeps a visitor's choice until they have signed up or in.
@@ -48,8 +55,8 @@ func (s *server) rememberChoice(w http.ResponseWriter, r *http.Request) error {
 
 // choiceOf reads what a form wants to buy. The price comes from the catalogue, never from the form.
 func (s *server) choiceOf(r *http.Request) (choice, error) {
-	chosen, ok := s.offered(r.PostFormValue("plan"), r.PostFormValue("interval"))
-	if !ok || r.PostForm.Has("pack") {
+	chosen, ok := s.offered(r.PostFormValue("plan"), r.PostFormValue("interval"), r.PostFormValue("pack"))
+	if !ok {
 		return choice{}, billing.Errorf(billing.CodeInvalid, billing.MessageInvalidPrice)
 	}
 	return chosen, nil
@@ -101,6 +108,7 @@ type comeback struct {
 	from      views.CheckoutReturn
 	asked     bool // Stripe was asked about a Checkout session
 	confirmed bool // and has confirmed it
+	credits   int  // what it sold were these, and no plan
 	stale     bool // Stripe did not answer after the portal
 	polls     int  // how often the page has asked by itself
 }
@@ -136,7 +144,8 @@ func (s *server) checkoutReturn(w http.ResponseWriter, r *http.Request) (back co
 		return back, false, nil
 	}
 	back.asked = true
-	back.confirmed, err = s.completeCheckout(r, accessOf(r), sessionID)
+	completed, err := s.completeCheckout(r, accessOf(r), sessionID)
+	back.confirmed, back.credits = completed.Settled, completed.Credits
 	if !errors.Is(err, billing.ErrNotFound) {
 		return back, false, err
 	}
@@ -145,15 +154,15 @@ func (s *server) checkoutReturn(w http.ResponseWriter, r *http.Request) (back co
 }
 
 // completeCheckout asks about a session for a short time; no answer is no error.
-func (s *server) completeCheckout(r *http.Request, a billing.Access, sessionID string) (bool, error) {
+func (s *server) completeCheckout(r *http.Request, a billing.Access, sessionID string) (billing.CompletedCheckout, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), s.returnTimeout)
 	defer cancel()
-	confirmed, err := s.billing.CompleteCheckout(ctx, a, sessionID)
+	completed, err := s.billing.CompleteCheckout(ctx, a, sessionID)
 	if unanswered(err) {
 		traceOf(r).failure = err
-		return false, nil
+		return billing.CompletedCheckout{}, nil
 	}
-	return confirmed, err
+	return completed, err
 }
 
 // unanswered tells whether Stripe refused or did not answer in time; the page then shows what is known.
@@ -238,7 +247,7 @@ func (s *server) billingPanel(r *http.Request, o billing.Overview, back comeback
 	access := accessOf(r)
 	panel := views.BillingPanelProps{
 		OrganizationID: o.Organization.ID, OrganizationName: o.Organization.Name, People: o.Seats.Billable,
-		CanManageBilling: access.CanManageBilling(), Return: back.settled(o), PollURL: pollPath(r, 0),
+		CanManageBilling: access.CanManageBilling(), Return: back.settled(o), Bought: back.credits, PollURL: pollPath(r, 0),
 		Subscription: subscriptionProps(o), Seats: seatPanel(o, access, s.now()), Credits: creditsCard(o),
 	}
 	if back.polling(o) {

@@ -17,7 +17,7 @@ func (s *server) showCredits(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	props := views.CreditsPageProps{Layout: s.layout(r, views.SectionOrganization), Organization: header(r, views.TabBilling)}
+	props := views.CreditsPageProps{CanBuy: accessOf(r).CanManageBilling() && len(s.billing.Catalogue().Packs) > 0, Layout: s.layout(r, views.SectionOrganization), Organization: header(r, views.TabBilling)}
 	if card := creditsCard(overview); card != nil {
 		props.Credits = *card
 		props.Credits.Href = ""
@@ -42,6 +42,9 @@ func creditRow(catalogue billing.Catalogue, e billing.CreditEntry) views.CreditR
 	plan := e.PlanID // one that is no longer offered still has its id
 	if offered, known := catalogue.Plan(e.PlanID); known {
 		plan = offered.Name
+	}
+	if pack, known := catalogue.Pack(e.PlanID); known && e.Kind == billing.CreditPack {
+		plan = pack.Name
 	}
 	row := views.CreditRow{At: e.At, Amount: int64(e.Amount), Balance: int64(e.Balance)}
 	switch e.Kind {

@@ -21,7 +21,7 @@ func (s *server) showDashboard(w http.ResponseWriter, r *http.Request) error {
 		Layout: s.layout(r, views.SectionDashboard), Organization: overview.Organization.Name,
 		Plan: planSummary(overview), Seats: seatRow(overview.Seats), CanManageBilling: accessOf(r).CanManageBilling(),
 		Credits: creditsCard(overview),
-		Needs:   append(returnNotices(back.settled(overview), r), needs(overview, accessOf(r))...),
+		Needs:   append(returnNotices(back.settled(overview), back.credits, r), needs(overview, accessOf(r))...),
 	}
 	return render(w, r, http.StatusOK, views.DashboardPage(props))
 }
@@ -36,10 +36,10 @@ func planSummary(o billing.Overview) *views.PlanSummary {
 	return summary
 }
 
-func returnNotices(back views.CheckoutReturn, r *http.Request) []views.NoticeProps {
+func returnNotices(back views.CheckoutReturn, credits int, r *http.Request) []views.NoticeProps {
 	switch back {
 	case views.ReturnSettled:
-		return []views.NoticeProps{{Tone: views.Good, Title: "Thank you. The payment is confirmed and the plan is running."}}
+		return []views.NoticeProps{{Tone: views.Good, Title: views.SettledTitle(credits)}}
 	case views.ReturnSettling, views.ReturnWaiting:
 		return []views.NoticeProps{{
 			Tone: views.Wait, Title: "Thank you. Stripe is confirming the payment.", Body: "This usually takes a few seconds.",

@@ -157,14 +157,9 @@ func (h *house) openStripe() (origin string, gateway *stripegw.Gateway) {
 
 func (h *house) pushPrices(gateway *stripegw.Gateway) {
 	h.t.Helper()
-	for _, plan := range billing.BuiltInPlans().Plans {
-		for _, price := range plan.Prices {
-			_, _, err := gateway.EnsurePrice(h.t.Context(), stripegw.PlanPrice{
-				PlanID: plan.ID, PlanName: plan.Name, Interval: price.Interval, Amount: price.Amount, LookupKey: price.LookupKey,
-			})
-			if err != nil {
-				h.t.Fatal(err)
-			}
+	for _, price := range stripegw.KeyedPrices(billing.BuiltInPlans()) {
+		if _, _, err := gateway.EnsurePrice(h.t.Context(), price); err != nil {
+			h.t.Fatal(err)
 		}
 	}
 }

@@ -31,8 +31,8 @@ func TestPricing(t *testing.T) {
 		}
 	}
 	page := visitor.get("/pricing").shows("2 months free", "Compare in full", "Most chosen")
-	if n := page.doc().Find("form[action='/billing/checkout']").Length(); n != 2 {
-		t.Errorf("%d plans to choose", n)
+	if n := page.doc().Find("form[action='/billing/checkout']").Length(); n != 4 {
+		t.Errorf("%d plans and packs to choose", n)
 	}
 	if page.doc().Find("input[name=organizationId]").Length() != 0 {
 		t.Error("a visitor has an organization")
@@ -42,7 +42,7 @@ func TestPricing(t *testing.T) {
 		t.Errorf("who may not buy has %d buttons", n)
 	}
 	own := h.signedIn("admin").get("/pricing").doc().Find("form[action='/billing/checkout'] input[name=organizationId]")
-	if own.Length() != 2 || own.AttrOr("value", "") != h.organization.ID {
+	if own.Length() != 4 || own.AttrOr("value", "") != h.organization.ID {
 		t.Error("the forms do not say which organization they are for")
 	}
 }

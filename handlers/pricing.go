@@ -52,6 +52,7 @@ func (s *server) pricingProps(r *http.Request, own *billing.Overview) views.Pric
 	for _, plan := range catalogue.Plans {
 		props.Plans = append(props.Plans, planCard(plan, interval, seats, visitOf(r), own))
 	}
+	props.Packs = packsOf(catalogue, visitOf(r))
 	return props
 }
 
@@ -84,6 +85,18 @@ func askedSeats(r *http.Request, own *billing.Overview) (seats int, wrong string
 		return usual, "Please give a number of people from 1 to 10,000."
 	}
 	return seats, ""
+}
+
+// packsOf lists what can be bought once; visitors sign up on the way.
+func packsOf(catalogue billing.Catalogue, v visit) []views.PackProps {
+	packs := make([]views.PackProps, 0, len(catalogue.Packs))
+	for _, pack := range catalogue.Packs {
+		packs = append(packs, views.PackProps{
+			ID: pack.ID, Name: pack.Name, Credits: pack.Credits, Price: pack.Price.Amount,
+			CanBuy: !v.isMember() || v.access.CanManageBilling(),
+		})
+	}
+	return packs
 }
 
 func planCard(plan billing.Plan, interval billing.Interval, seats int, v visit, own *billing.Overview) views.PlanCardProps {

@@ -20,6 +20,7 @@ const (
 	sessionUser         = "user"
 	sessionOrganization = "organization"
 	sessionPlan         = "choice.plan"
+	sessionPack         = "choice.pack"
 	sessionInterval     = "choice.interval"
 	sessionChoiceUntil  = "choice.until" // Unix seconds
 )
@@ -97,6 +98,7 @@ func (s *server) enter(ctx context.Context, userID, organizationID string) error
 type choice struct {
 	plan     billing.Plan
 	interval billing.Interval
+	pack     billing.Pack // with an id: a pack, and no plan
 }
 
 // choiceLifetime is how long a visitor's choice is remembered.
@@ -104,6 +106,7 @@ const choiceLifetime = time.Hour
 
 func (s *server) keepChoice(ctx context.Context, c choice) {
 	s.sessions.Put(ctx, sessionPlan, c.plan.ID)
+	s.sessions.Put(ctx, sessionPack, c.pack.ID)
 	s.sessions.Put(ctx, sessionInterval, string(c.interval))
 	s.sessions.Put(ctx, sessionChoiceUntil, s.now().Add(choiceLifetime).Unix())
 }
@@ -113,17 +116,21 @@ func (s *server) keptChoice(ctx context.Context) (choice, bool) {
 	if s.now().Unix() >= s.sessions.GetInt64(ctx, sessionChoiceUntil) {
 		return choice{}, false
 	}
-	return s.offered(s.sessions.GetString(ctx, sessionPlan), s.sessions.GetString(ctx, sessionInterval))
+	return s.offered(s.sessions.GetString(ctx, sessionPlan), s.sessions.GetString(ctx, sessionInterval), s.sessions.GetString(ctx, sessionPack))
 }
 
 func (s *server) forgetChoice(ctx context.Context) {
-	for _, key := range []string{sessionPlan, sessionInterval, sessionChoiceUntil} {
+	for _, key := range []string{sessionPlan, sessionPack, sessionInterval, sessionChoiceUntil} {
 		s.sessions.Remove(ctx, key)
 	}
 }
 
-// offered finds a plan of the catalogue at an interval; no interval means monthly.
-func (s *server) offered(planID, interval string) (choice, bool) {
+// offered finds a plan of the catalogue at an interval, or a pack; no interval means monthly. Both at once is neither.
+func (s *server) offered(planID, interval, packID string) (choice, bool) {
+	if packID != "" {
+		pack, ok := s.billing.Catalogue().Pack(packID)
+		return choice{pack: pack}, ok && planID == ""
+	}
 	if interval == "" {
 		interval = string(billing.Monthly)
 	}

@@ -41,6 +41,7 @@ type BillingPanelProps struct {
 	BillingNames     []string // who may manage billing, for those who may not
 	CanManageBilling bool
 	Return           CheckoutReturn
+	Bought           int           // credits: what Checkout sold was a pack
 	PollURL          string        // ReturnSettling: what the panel asks; it carries the number of the question
 	PollEvery        time.Duration // 0: the panel does not ask again
 	Subscription     *SubscriptionProps
@@ -185,7 +186,7 @@ func BillingPanel(p BillingPanelProps) templ.Component {
 			var templ_7745c5c3_Var4 string
 			templ_7745c5c3_Var4, templ_7745c5c3_Err = templ.JoinStringErrs(p.PollURL)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing.templ`, Line: 111, Col: 21}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing.templ`, Line: 112, Col: 21}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var4))
 			if templ_7745c5c3_Err != nil {
@@ -198,7 +199,7 @@ func BillingPanel(p BillingPanelProps) templ.Component {
 			var templ_7745c5c3_Var5 string
 			templ_7745c5c3_Var5, templ_7745c5c3_Err = templ.JoinStringErrs(everyTrigger(p.PollEvery))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing.templ`, Line: 112, Col: 41}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing.templ`, Line: 113, Col: 41}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var5))
 			if templ_7745c5c3_Err != nil {
@@ -276,13 +277,21 @@ func BillingPanel(p BillingPanelProps) templ.Component {
 	})
 }
 
+// SettledTitle says what a confirmed payment brought: so many credits, or the plan.
+func SettledTitle(credits int) string {
+	if credits > 0 {
+		return "Thank you. The payment is confirmed: " + count(credits) + " credits are yours."
+	}
+	return "Thank you. The payment is confirmed and the plan is running."
+}
+
 // hasPlan tells a subscription that lives, or may come to life, from one that has ended.
 func (p BillingPanelProps) hasPlan() bool {
 	return p.Subscription != nil && !p.Subscription.Status.Ended()
 }
 
 func (p BillingPanelProps) settledBody() string {
-	if !p.hasPlan() {
+	if !p.hasPlan() || p.Bought > 0 {
 		return ""
 	}
 	return planName(p.Subscription.Plan, p.Subscription.Interval) + ", for " + people(p.Seats.Billable) + "."
@@ -372,7 +381,7 @@ func returnNotice(p BillingPanelProps) templ.Component {
 			var templ_7745c5c3_Var8 templ.SafeURL
 			templ_7745c5c3_Var8, templ_7745c5c3_Err = templ.JoinURLErrs(templ.SafeURL(p.PollURL))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing.templ`, Line: 169, Col: 54}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing.templ`, Line: 178, Col: 54}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var8))
 			if templ_7745c5c3_Err != nil {
@@ -389,7 +398,7 @@ func returnNotice(p BillingPanelProps) templ.Component {
 			}
 			templ_7745c5c3_Err = Notice(NoticeProps{
 				Tone: Wait, Title: "Stripe has not confirmed the payment yet.",
-				Body: "Nothing is lost: the plan starts as soon as Stripe tells us. You can leave this page.",
+				Body: waitingBody(p.Bought),
 				Link: &LinkButtonProps{Label: "Look again", Href: p.PollURL, Kind: Secondary, ID: "look-again"},
 			}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
@@ -404,7 +413,7 @@ func returnNotice(p BillingPanelProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = Notice(NoticeProps{Tone: Good, Title: "Thank you. The payment is confirmed and the plan is running.", Body: p.settledBody()}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = Notice(NoticeProps{Tone: Good, Title: SettledTitle(p.Bought), Body: p.settledBody()}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -497,7 +506,7 @@ func noPlan(p BillingPanelProps) templ.Component {
 		var templ_7745c5c3_Var11 string
 		templ_7745c5c3_Var11, templ_7745c5c3_Err = templ.JoinStringErrs(noPlanTitle(p))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing.templ`, Line: 205, Col: 69}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing.templ`, Line: 214, Col: 69}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var11))
 		if templ_7745c5c3_Err != nil {
@@ -545,9 +554,17 @@ func noPlan(p BillingPanelProps) templ.Component {
 	})
 }
 
+// waitingBody: some ways to pay take days, and what was bought follows the money.
+func waitingBody(credits int) string {
+	if credits > 0 {
+		return "Nothing is lost: the credits follow as soon as the money has come, which takes days with some ways to pay. You can leave this page."
+	}
+	return "Nothing is lost: the plan starts as soon as Stripe tells us. You can leave this page."
+}
+
 // expected tells that a plan was just bought and only Stripe's word is missing.
 func (p BillingPanelProps) expected() bool {
-	return p.Return == ReturnSettling || p.Return == ReturnWaiting
+	return p.Bought == 0 && (p.Return == ReturnSettling || p.Return == ReturnWaiting)
 }
 
 func (p BillingPanelProps) expectedSeats() int {
@@ -596,7 +613,7 @@ func noPlanBody(p BillingPanelProps) templ.Component {
 			var templ_7745c5c3_Var13 string
 			templ_7745c5c3_Var13, templ_7745c5c3_Err = templ.JoinStringErrs(p.OrganizationName)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing.templ`, Line: 245, Col: 27}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing.templ`, Line: 262, Col: 27}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var13))
 			if templ_7745c5c3_Err != nil {
@@ -609,7 +626,7 @@ func noPlanBody(p BillingPanelProps) templ.Component {
 			var templ_7745c5c3_Var14 string
 			templ_7745c5c3_Var14, templ_7745c5c3_Err = templ.JoinStringErrs(people(p.People))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing.templ`, Line: 246, Col: 25}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing.templ`, Line: 263, Col: 25}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var14))
 			if templ_7745c5c3_Err != nil {
@@ -644,7 +661,7 @@ func noPlanBody(p BillingPanelProps) templ.Component {
 			var templ_7745c5c3_Var15 string
 			templ_7745c5c3_Var15, templ_7745c5c3_Err = templ.JoinStringErrs(p.OrganizationName)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing.templ`, Line: 256, Col: 27}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing.templ`, Line: 273, Col: 27}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var15))
 			if templ_7745c5c3_Err != nil {
@@ -657,7 +674,7 @@ func noPlanBody(p BillingPanelProps) templ.Component {
 			var templ_7745c5c3_Var16 string
 			templ_7745c5c3_Var16, templ_7745c5c3_Err = templ.JoinStringErrs(people(p.People))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing.templ`, Line: 256, Col: 58}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing.templ`, Line: 273, Col: 58}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var16))
 			if templ_7745c5c3_Err != nil {

@@ -62,7 +62,9 @@ func setModeParams(params *stripe.CheckoutSessionParams, session billing.Checkou
 // Checkout reads a session with its subscription, where it has one.
 func (g *Gateway) Checkout(ctx context.Context, sessionID string) (billing.StripeCheckout, error) {
 	found, x, err := ask(ctx, "read checkout session", func(ctx context.Context) (*stripe.CheckoutSession, error) {
-		params := &stripe.CheckoutSessionParams{Expand: stripe.StringSlice([]string{"subscription", "subscription.default_payment_method"})}
+		params := &stripe.CheckoutSessionParams{Expand: stripe.StringSlice([]string{
+			"subscription", "subscription.default_payment_method", "line_items", "payment_intent.latest_charge",
+		})}
 		params.Context = ctx
 		return g.checkouts.Get(sessionID, params)
 	})
@@ -104,8 +106,16 @@ func mapCheckout(s *stripe.CheckoutSession) billing.StripeCheckout {
 		OrgID:             s.Metadata["orgId"],
 		ExpiresAt:         time.Unix(s.ExpiresAt, 0).UTC(),
 	}
+	checkout.Total = billing.Money{Minor: s.AmountTotal, Currency: string(s.Currency)}
 	if s.Subscription != nil {
 		checkout.SubscriptionID = s.Subscription.ID
+	}
+	if s.LineItems != nil && len(s.LineItems.Data) > 0 && s.LineItems.Data[0].Price != nil {
+		checkout.PriceID = s.LineItems.Data[0].Price.ID
+	}
+	if s.PaymentIntent != nil && s.PaymentIntent.LatestCharge != nil && s.PaymentIntent.LatestCharge.Paid {
+		checkout.ChargeID = s.PaymentIntent.LatestCharge.ID
+		checkout.PaidAt = time.Unix(s.PaymentIntent.LatestCharge.Created, 0).UTC()
 	}
 	return checkout
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"usher/billing"
@@ -13,20 +14,39 @@ import (
 
 // PlanPrice is a price of the plan file as it is to be at Stripe.
 type PlanPrice struct {
-	PlanID      string
-	PlanName    string // the product's name, where it has to be created
-	Description string // the product's description, likewise; may be empty
-	Interval    billing.Interval
-	Amount      billing.Money // per seat, or flat
+	PlanID      string           // or pack_<id>
+	PlanName    string           // the product's name, where it has to be created
+	Description string           // the product's description, likewise; may be empty
+	Interval    billing.Interval // empty: paid once
+	Amount      billing.Money    // per seat, or flat
 	LookupKey   string
+}
+
+// KeyedPrices lists what a catalogue finds at Stripe by lookup key, of plans and packs alike.
+func KeyedPrices(catalogue billing.Catalogue) []PlanPrice {
+	var prices []PlanPrice
+	for _, plan := range catalogue.Plans {
+		for _, price := range plan.Prices {
+			prices = append(prices, PlanPrice{
+				PlanID: plan.ID, PlanName: plan.Name, Description: plan.Description,
+				Interval: price.Interval, Amount: price.Amount, LookupKey: price.LookupKey,
+			})
+		}
+	}
+	for _, pack := range catalogue.Packs {
+		prices = append(prices, PlanPrice{
+			PlanID: "pack_" + pack.ID, PlanName: pack.Name, Amount: pack.Price.Amount, LookupKey: pack.Price.LookupKey,
+		})
+	}
+	return slices.DeleteFunc(prices, func(p PlanPrice) bool { return p.LookupKey == "" })
 }
 
 // EnsurePrice makes Stripe have an active price with the lookup key that charges what the plan file says, and tells whether it had to
 // create it. A changed amount becomes a new price of the same product, to which the key is transferred; the old one stays as it is for
 // the subscriptions that hold it. A second run writes nothing.
 func (g *Gateway) EnsurePrice(ctx context.Context, want PlanPrice) (billing.StripePrice, bool, error) {
-	if want.LookupKey == "" || want.PlanID == "" || !want.Interval.Valid() {
-		return billing.StripePrice{}, false, billing.Errorf(billing.CodeInvalid, "A price needs a plan, a lookup key and an interval.")
+	if want.LookupKey == "" || want.PlanID == "" || want.Interval != "" && !want.Interval.Valid() {
+		return billing.StripePrice{}, false, billing.Errorf(billing.CodeInvalid, "A price needs a plan or pack, a lookup key, and an interval or none.")
 	}
 	holders, err := g.pricesByLookupKey(ctx, []string{want.LookupKey}, false)
 	if err != nil {
@@ -79,11 +99,13 @@ func priceParams(ctx context.Context, want PlanPrice, productID string, replaced
 		Product:           stripe.String(productID),
 		Currency:          stripe.String(currency),
 		UnitAmount:        stripe.Int64(want.Amount.Minor),
-		Recurring:         &stripe.PriceRecurringParams{Interval: stripe.String(string(want.Interval))},
 		LookupKey:         stripe.String(want.LookupKey),
 		TransferLookupKey: stripe.Bool(true),
 		Metadata:          map[string]string{"usher_plan": want.PlanID},
 		Expand:            stripe.StringSlice([]string{"product"}),
+	}
+	if want.Interval != "" {
+		params.Recurring = &stripe.PriceRecurringParams{Interval: stripe.String(string(want.Interval))}
 	}
 	replacedID := "none"
 	if replaced != nil {

@@ -152,10 +152,10 @@ func TestEachReplacementHasItsOwnIdempotencyKey(t *testing.T) {
 	}
 }
 
-func TestEnsurePriceNeedsAPlanALookupKeyAndAnInterval(t *testing.T) {
+func TestEnsurePriceNeedsAPlanALookupKeyAndAnIntervalOrNone(t *testing.T) {
 	t.Parallel()
 	_, gateway := newFake(t)
-	for _, want := range []PlanPrice{{PlanID: "p", Interval: billing.Monthly}, {LookupKey: "k", Interval: billing.Monthly}, {PlanID: "p", LookupKey: "k"}} {
+	for _, want := range []PlanPrice{{PlanID: "p", Interval: billing.Monthly}, {LookupKey: "k", Interval: billing.Monthly}, {PlanID: "p", LookupKey: "k", Interval: "week"}} {
 		if _, _, err := gateway.EnsurePrice(t.Context(), want); billing.ErrorCode(err) != billing.CodeInvalid {
 			t.Errorf("%+v: got %v", want, err)
 		}

@@ -177,14 +177,9 @@ func (w *world) openDatabase() (err error) {
 }
 
 func (w *world) pushPlans() error {
-	for _, plan := range billing.BuiltInPlans().Plans {
-		for _, price := range plan.Prices {
-			_, _, err := w.gateway.EnsurePrice(w.ctx, stripegw.PlanPrice{
-				PlanID: plan.ID, PlanName: plan.Name, Interval: price.Interval, Amount: price.Amount, LookupKey: price.LookupKey,
-			})
-			if err != nil {
-				return err
-			}
+	for _, price := range stripegw.KeyedPrices(billing.BuiltInPlans()) {
+		if _, _, err := w.gateway.EnsurePrice(w.ctx, price); err != nil {
+			return err
 		}
 	}
 	return nil

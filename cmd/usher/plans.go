@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"flag"
@@ -70,19 +71,16 @@ func discardPush(pricePush) {}
 
 // pushPlans has Stripe make what the catalogue names by lookup key and does not have yet. Prices named by id are left alone.
 func pushPlans(ctx context.Context, gateway *stripegw.Gateway, catalogue billing.Catalogue, tell func(pricePush)) error {
-	return eachKeyedPrice(catalogue, func(plan billing.Plan, price billing.Price) error {
-		made, created, err := gateway.EnsurePrice(ctx, stripegw.PlanPrice{
-			PlanID: plan.ID, PlanName: plan.Name, Description: plan.Description,
-			Interval: price.Interval, Amount: price.Amount, LookupKey: price.LookupKey,
-		})
+	return eachKeyedPrice(catalogue, func(price stripegw.PlanPrice) error {
+		made, created, err := gateway.EnsurePrice(ctx, price)
 		if err != nil {
-			return fmt.Errorf("push %s per %s: %w", plan.ID, price.Interval, err)
+			return fmt.Errorf("push %s %s: %w", price.PlanID, paidHow(price.Interval), err)
 		}
 		result := "unchanged"
 		if created {
 			result = "created"
 		}
-		tell(pricePush{plan.ID, string(price.Interval), price.LookupKey, made.ID, result})
+		tell(pricePush{price.PlanID, paidHow(price.Interval), price.LookupKey, made.ID, result})
 		return nil
 	})
 }
@@ -97,7 +95,7 @@ func diffPlans(ctx context.Context, gateway *stripegw.Gateway, catalogue billing
 	for _, price := range found {
 		held[price.LookupKey] = price
 	}
-	return eachKeyedPrice(catalogue, func(plan billing.Plan, price billing.Price) error {
+	return eachKeyedPrice(catalogue, func(price stripegw.PlanPrice) error {
 		at, known := held[price.LookupKey]
 		result := "unchanged"
 		switch {
@@ -106,20 +104,18 @@ func diffPlans(ctx context.Context, gateway *stripegw.Gateway, catalogue billing
 		case at.Amount != price.Amount || at.Interval != price.Interval:
 			result = "differs"
 		}
-		tell(pricePush{plan.ID, string(price.Interval), price.LookupKey, at.ID, result})
+		tell(pricePush{price.PlanID, paidHow(price.Interval), price.LookupKey, at.ID, result})
 		return nil
 	})
 }
 
-func eachKeyedPrice(catalogue billing.Catalogue, do func(billing.Plan, billing.Price) error) error {
-	for _, plan := range catalogue.Plans {
-		for _, price := range plan.Prices {
-			if price.LookupKey == "" {
-				continue
-			}
-			if err := do(plan, price); err != nil {
-				return err
-			}
+// paidHow is an interval, or that there is none.
+func paidHow(interval billing.Interval) string { return cmp.Or(string(interval), "once") }
+
+func eachKeyedPrice(catalogue billing.Catalogue, do func(stripegw.PlanPrice) error) error {
+	for _, price := range stripegw.KeyedPrices(catalogue) {
+		if err := do(price); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -46,7 +46,7 @@ func plansResults(t *testing.T, word string, environment []string) []string {
 
 func TestPlansPushCreatesOnceAndDiffTellsTheTruth(t *testing.T) {
 	environment := account(t)
-	all := func(word string) []string { return slices.Repeat([]string{word}, 4) }
+	all := func(word string) []string { return slices.Repeat([]string{word}, 6) }
 	steps := []struct {
 		word string
 		want []string
