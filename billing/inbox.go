@@ -32,21 +32,36 @@ var actions = map[string]action{
 	"checkout.session.expired":                 {hearCheckout, settleCheckout},
 	"customer.created":                         {hearCustomerCreated, nil},
 	"customer.deleted":                         {hearCustomerDeleted, nil},
+	"customer.updated":                         {hearCard, settleCard},
 	"customer.subscription.created":            {hearSubscription, settleSubscription},
 	"customer.subscription.updated":            {hearSubscription, settleSubscription},
 	"customer.subscription.deleted":            {hearSubscription, settleSubscription},
 	"customer.subscription.paused":             {hearSubscription, settleSubscription},
 	"customer.subscription.resumed":            {hearSubscription, settleSubscription},
 	"customer.subscription.trial_will_end":     {hearTrialEnding, settleSubscription},
-	"invoice.created":                          {hearInvoice, settleInvoice},
-	"invoice.finalized":                        {hearInvoice, settleInvoice},
-	"invoice.paid":                             {hearInvoice, settleInvoice},
-	"invoice.payment_succeeded":                {hearInvoice, settleInvoice},
-	"invoice.payment_failed":                   {hearInvoice, settleInvoice},
-	"invoice.payment_action_required":          {hearInvoice, settleInvoice},
-	"invoice.updated":                          {hearInvoice, settleInvoice},
-	"invoice.voided":                           {hearInvoice, settleInvoice},
-	"invoice.marked_uncollectible":             {hearInvoice, settleInvoice},
+
+	"customer.subscription.pending_update_applied": {hearSubscription, settleSubscription},
+	"customer.subscription.pending_update_expired": {hearSubscription, settleSubscription},
+	"subscription_schedule.aborted":                {hearAboutSubscription, settleSubscription},
+	"subscription_schedule.canceled":               {hearAboutSubscription, settleSubscription},
+	"subscription_schedule.completed":              {hearAboutSubscription, settleSubscription},
+	"subscription_schedule.created":                {hearAboutSubscription, settleSubscription},
+	"subscription_schedule.expiring":               {hearAboutSubscription, settleSubscription},
+	"subscription_schedule.released":               {hearAboutSubscription, settleSubscription},
+	"subscription_schedule.updated":                {hearAboutSubscription, settleSubscription},
+	"payment_method.attached":                      {hearCard, settleCard},
+	"payment_method.updated":                       {hearCard, settleCard},
+	"payment_method.automatically_updated":         {hearCard, settleCard},
+
+	"invoice.created":                 {hearInvoice, settleInvoice},
+	"invoice.finalized":               {hearInvoice, settleInvoice},
+	"invoice.paid":                    {hearInvoice, settleInvoice},
+	"invoice.payment_succeeded":       {hearInvoice, settleInvoice},
+	"invoice.payment_failed":          {hearInvoice, settleInvoice},
+	"invoice.payment_action_required": {hearInvoice, settleInvoice},
+	"invoice.updated":                 {hearInvoice, settleInvoice},
+	"invoice.voided":                  {hearInvoice, settleInvoice},
+	"invoice.marked_uncollectible":    {hearInvoice, settleInvoice},
 }
 
 // EventTypes lists the types that are acted on: what a webhook endpoint should be sent.
@@ -127,6 +142,34 @@ func hearAboutSubscription(s *Service, ctx context.Context, q Queries, e Event) 
 	return s.hear(ctx, q, subscriptionNews{
 		id: e.SubscriptionID, customerID: e.CustomerID, orgID: e.OrgID, moment: e.Created, testClock: e.TestClock,
 	})
+}
+
+// hearCard takes news of a customer or a card as a reason to look at the subscription whose bill it pays: payloads of subscriptions carry the card
+// as an id only.
+func hearCard(s *Service, ctx context.Context, q Queries, e Event) (heard, error) {
+	current, known, err := s.currentOf(ctx, q, e.CustomerID)
+	if err != nil || !known {
+		return heard{outcome: OutcomeIgnored}, err
+	}
+	return heard{OutcomePending, current.OrganizationID}, nil
+}
+
+func settleCard(s *Service, ctx context.Context, e Event) (Outcome, error) {
+	current, known, err := s.currentOf(ctx, s.store, e.CustomerID)
+	if err != nil || !known {
+		return OutcomeIgnored, err
+	}
+	return s.settle(ctx, current.ID)
+}
+
+// currentOf finds the living subscription of a customer's organization.
+func (s *Service) currentOf(ctx context.Context, q Queries, customerID string) (Subscription, bool, error) {
+	organizationID, _, err := s.ownerOf(ctx, q, customerID, "")
+	if err != nil || organizationID == "" {
+		return Subscription{}, false, err
+	}
+	current, known, err := optional(q.CurrentSubscription(ctx, organizationID, s.knownAccount()))
+	return current, known && !current.Status.Ended(), err
 }
 
 func settleSubscription(s *Service, ctx context.Context, e Event) (Outcome, error) {

@@ -14,6 +14,8 @@ type Overview struct {
 	Plan         *Plan         // of its price; nil where there is none or the catalogue does not know it
 	Price        Price         // valid with Plan
 	HasAccess    bool
+	GraceEndsAt  *time.Time // past due: access until then; nil: no end is set
+	OpenInvoice  *Invoice   // the oldest that the subscription waits for; nil: none
 	Seats        SeatsOverview
 	Credits      CreditsOverview
 	OpenCheckout *CheckoutSession // an open subscription checkout, if any
@@ -55,7 +57,9 @@ func (s *Service) Overview(ctx context.Context, a Access) (Overview, error) {
 		return o, fmt.Errorf("overview: %w", err)
 	}
 	if known {
-		s.describeSubscription(&o, current)
+		if err := s.describeSubscription(ctx, &o, current); err != nil {
+			return o, fmt.Errorf("overview: %w", err)
+		}
 	}
 	session, open, err := optional(s.store.OpenCheckout(ctx, a.Organization.ID, account))
 	if err != nil {
@@ -71,25 +75,45 @@ func (s *Service) Overview(ctx context.Context, a Access) (Overview, error) {
 	return o, err
 }
 
-func (s *Service) describeSubscription(o *Overview, current Subscription) {
+func (s *Service) describeSubscription(ctx context.Context, o *Overview, current Subscription) error {
 	o.Subscription = &current
-	o.HasAccess = s.hasAccess(current)
 	if plan, price, known := s.Catalogue().ByPrice(current.PriceID); known {
 		o.Plan, o.Price = &plan, price
 	}
+	if current.Status == StatusPastDue || current.Status == StatusUnpaid {
+		open, found, err := optional(s.store.OldestOpenInvoice(ctx, o.Organization.ID, current.ID))
+		if err != nil {
+			return fmt.Errorf("look up the open invoice: %w", err)
+		}
+		if found {
+			o.OpenInvoice = &open
+		}
+	}
+	if current.Status == StatusPastDue {
+		o.GraceEndsAt = graceEnd(current, o.Plan, o.OpenInvoice)
+	}
+	o.HasAccess = hasAccess(current.Status, o.GraceEndsAt, s.now())
+	return nil
 }
 
-// hasAccess tells whether the organization may use the product: by the subscription's status, past_due for the plan's grace period only.
-// The period is counted from the start of the period whose renewal is unpaid.
-func (s *Service) hasAccess(current Subscription) bool {
-	if current.Status != StatusPastDue {
-		return current.Status.GrantsAccess()
+// hasAccess tells whether an organization may use the product: by the subscription's status, past_due for the grace period only. Pages, JSON
+// and API all ask here, by [Overview].
+func hasAccess(status SubscriptionStatus, graceEndsAt *time.Time, now time.Time) bool {
+	return status.GrantsAccess() && (graceEndsAt == nil || now.Before(*graceEndsAt))
+}
+
+// graceEnd is when access ends that is past due: the plan's days after the oldest open invoice was finalized. Where that invoice is not known yet,
+// they are counted from the start of the period, whose renewal is what is unpaid most often. nil: the plan sets no end.
+func graceEnd(current Subscription, plan *Plan, open *Invoice) *time.Time {
+	if plan == nil || plan.GraceDays == 0 {
+		return nil
 	}
-	plan, _, known := s.Catalogue().ByPrice(current.PriceID)
-	if !known || plan.GraceDays == 0 {
-		return true
+	from := current.CurrentPeriodStart
+	if open != nil && open.FinalizedAt != nil {
+		from = *open.FinalizedAt
 	}
-	return s.now().Before(current.CurrentPeriodStart.AddDate(0, 0, plan.GraceDays))
+	end := from.AddDate(0, 0, plan.GraceDays)
+	return &end
 }
 
 func (s *Service) seatsOverview(ctx context.Context, organizationID string, current *Subscription) (SeatsOverview, error) {

@@ -125,7 +125,9 @@ type StripeQueries interface {
 type InvoiceQueries interface {
 	LockInvoice(ctx context.Context, id string) (Invoice, error) // without Lines
 	Invoice(ctx context.Context, id string) (Invoice, error)     // without Lines
-	PutInvoice(ctx context.Context, i Invoice) error             // inserts or overwrites, and raises Revision
+	// OldestOpenInvoice reads the open invoice of a subscription that was finalized first.
+	OldestOpenInvoice(ctx context.Context, organizationID, subscriptionID string) (Invoice, error)
+	PutInvoice(ctx context.Context, i Invoice) error // inserts or overwrites, and raises Revision
 	// Invoices lists the organization's invoices in this account and mode, drafts left out, newest first.
 	Invoices(ctx context.Context, organizationID string, account StripeAccount, limit int) ([]Invoice, error)
 }

@@ -63,6 +63,15 @@ func (q queries) Invoice(ctx context.Context, id string) (billing.Invoice, error
 	return row.invoice(), err
 }
 
+const selectOldestOpenInvoice = `select ` + invoiceColumns + ` from invoices
+	where organization_id = $1 and subscription_id = $2 and status = 'open' order by finalized_at nulls last, created_at, id limit 1`
+
+// OldestOpenInvoice implements [billing.InvoiceQueries].
+func (q queries) OldestOpenInvoice(ctx context.Context, organizationID, subscriptionID string) (billing.Invoice, error) {
+	row, err := get[invoiceRow](ctx, q, "read the oldest open invoice", selectOldestOpenInvoice, organizationID, subscriptionID)
+	return row.invoice(), err
+}
+
 const putInvoice = `insert into invoices (` + invoiceColumns + `)
 	values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, 1)
 	on conflict (id) do update set

@@ -272,6 +272,14 @@ func subscriptionProps(o billing.Overview) *views.SubscriptionProps {
 		PerSeat: o.Plan != nil && o.Plan.PerSeat, EndedAt: moment(current.EndedAt), NextInvoice: nextInvoice(o), Card: card(current),
 	}
 	props.RenewsAt, props.EndsAt = periodEnd(current)
+	props.GraceEndsAt = moment(o.GraceEndsAt)
+	if open := o.OpenInvoice; open != nil {
+		props.OpenInvoiceURL = "/billing/invoices/" + open.ID
+		props.Failure = &views.PaymentFailure{Amount: billing.Money{Minor: open.AmountDue, Currency: open.Currency}, At: open.CreatedAt}
+		if open.FinalizedAt != nil {
+			props.Failure.At = *open.FinalizedAt
+		}
+	}
 	if current.Status == billing.StatusTrialing {
 		props.TrialEndsAt = moment(current.TrialEnd)
 	}

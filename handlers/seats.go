@@ -67,6 +67,10 @@ func seatPanel(o billing.Overview, a billing.Access, now time.Time) views.SeatPa
 		panel.AtStripe = &seats.AtStripe
 	}
 	panel.State = seatState(seats, now)
+	if open := o.OpenInvoice; open != nil && open.Reason == "subscription_update" && panel.State == views.SeatsInSync {
+		// Stripe took the number, and the money for it is still open.
+		panel.State, panel.InvoiceURL = views.SeatsPaymentNeeded, "/billing/invoices/"+open.ID
+	}
 	switch panel.State {
 	case views.SeatsGathering:
 		panel.DueAt, panel.PollEvery = *seats.DueAt, seatsSoon

@@ -1,0 +1,63 @@
+package billing_test
+
+import (
+	"net/http"
+	"net/url"
+	"testing"
+	"time"
+
+	"usher/billing"
+)
+
+// The payment of more seats fails: Stripe has taken the number, the money is open, and the days of grace are counted from that invoice.
+func TestSeatsThatAreNotPaidLeaveAnOpenInvoice(t *testing.T) {
+	s := openStage(t)
+	s.sells(func(p *billing.Plan) { p.ProrationOnIncrease, p.GraceDays = billing.ProrateAtOnce, 7 })
+	s.listening()
+	current := s.subscribe("pro")
+	s.stripe.AdvanceClock(current.CurrentPeriodStart.AddDate(0, 0, 10))
+	var method struct{ ID string }
+	s.postStripe(http.MethodPost, "/v1/payment_methods", url.Values{"type": {"card"}, "card[token]": {"tok_chargeCustomerFail"}}, &method)
+	s.postStripe(http.MethodPost, "/v1/payment_methods/"+method.ID+"/attach", url.Values{"customer": {current.CustomerID}})
+	s.postStripe(http.MethodPost, "/v1/subscriptions/"+current.ID, url.Values{"default_payment_method": {method.ID}})
+	s.join(2)
+	s.due()
+	s.stripe.AdvanceClock(s.stripe.Now().Add(time.Minute))
+	s.until("the payment to fail", func(o billing.Overview) bool {
+		return o.Subscription.Status == billing.StatusPastDue && o.OpenInvoice != nil && o.Seats.AtStripe == 3
+	})
+	o := s.overview()
+	if o.OpenInvoice.Reason != "subscription_update" || !o.HasAccess || o.GraceEndsAt == nil || !o.GraceEndsAt.Equal(o.OpenInvoice.FinalizedAt.AddDate(0, 0, 7)) {
+		t.Errorf("open %+v, access %v until %v", o.OpenInvoice, o.HasAccess, o.GraceEndsAt)
+	}
+	// The plan's seven days began with that invoice, ten days into the period.
+	if !o.GraceEndsAt.After(current.CurrentPeriodStart.AddDate(0, 0, 16)) {
+		t.Errorf("the grace ends on %v, the period began on %v", o.GraceEndsAt, current.CurrentPeriodStart)
+	}
+	s.postStripe(http.MethodPost, "/v1/payment_methods", url.Values{"type": {"card"}, "card[token]": {"tok_visa"}}, &method)
+	s.postStripe(http.MethodPost, "/v1/payment_methods/"+method.ID+"/attach", url.Values{"customer": {current.CustomerID}})
+	s.postStripe(http.MethodPost, "/v1/invoices/"+o.OpenInvoice.ID+"/pay", url.Values{"payment_method": {method.ID}})
+	s.until("the money", func(o billing.Overview) bool {
+		return o.Subscription.Status == billing.StatusActive && o.OpenInvoice == nil
+	})
+}
+
+// Another card than the one that is shown: Stripe tells of the card and of the customer, never of the subscription.
+func TestCardOnFileFollowsItsOwnEvents(t *testing.T) {
+	s := openStage(t)
+	s.listening()
+	current := s.subscribe("pro")
+	if current.CardLast4 != "4242" {
+		t.Fatalf("the card is %s", current.CardLast4)
+	}
+	settled := func(kind string) int {
+		return s.one(`select count(*) from stripe_events where type = $1 and outcome = 'applied' and organization_id is not null`, kind)
+	}
+	s.postStripe(http.MethodPost, "/v1/customers/"+current.CustomerID, url.Values{"name": {"Lantern Theatre"}})
+	s.until("the customer's event to be settled", func(billing.Overview) bool { return settled("customer.updated") > 0 })
+	attached := settled("payment_method.attached")
+	var method struct{ ID string }
+	s.postStripe(http.MethodPost, "/v1/payment_methods", url.Values{"type": {"card"}, "card[token]": {"tok_mastercard"}}, &method)
+	s.postStripe(http.MethodPost, "/v1/payment_methods/"+method.ID+"/attach", url.Values{"customer": {current.CustomerID}})
+	s.until("the card's event to be settled", func(billing.Overview) bool { return settled("payment_method.attached") > attached })
+}
