@@ -76,7 +76,7 @@ func (h *history) play(round int) {
 	if round == 0 || h.random.IntN(4) == 0 {
 		h.do("subscribe")
 	}
-	acts := []string{"people", "people", "people", "refresh", "retry", "undo", "resync", "quantity", "plan", "cancel", "resume", "end", "card", "refund", "customer"}
+	acts := []string{"people", "people", "people", "pack", "refresh", "retry", "undo", "resync", "quantity", "plan", "cancel", "resume", "waver", "end", "card", "refund", "customer"}
 	for range 1 + h.random.IntN(3) {
 		h.do(acts[h.random.IntN(len(acts))])
 	}
@@ -87,6 +87,8 @@ func (h *history) do(what string) {
 	switch what {
 	case "subscribe":
 		h.subscribe()
+	case "pack":
+		h.buyPack()
 	case "people":
 		h.here(act{What: []string{"bill", "bill", "bill", "suspend", "remove"}[h.random.IntN(5)], MemberID: h.members[h.random.IntN(len(h.members))], Yes: h.random.IntN(3) > 0})
 	case "refresh", "retry", "undo", "resync":
@@ -111,6 +113,17 @@ func (h *history) subscribe() {
 		return
 	}
 	card := []string{"4242424242424242", "4242424242424242", "4242424242424242", "4000000000000002", "4000000000000341"}[h.random.IntN(5)]
+	h.payAndReturn(address, session, card)
+}
+
+func (h *history) buyPack() {
+	address, session, ok := strings.Cut(h.here(act{What: "pack"}), " ")
+	if ok {
+		h.payAndReturn(address, session, "4242424242424242")
+	}
+}
+
+func (h *history) payAndReturn(address, session, card string) {
 	h.postForm(address, url.Values{
 		"email": {"p@example.com"}, "cardNumber": {card}, "cardExpiry": {"12/44"}, "cardCvc": {"123"}, "billingName": {"Person"},
 	})
@@ -136,6 +149,10 @@ func (h *history) atStripe(what string) {
 		h.call(http.MethodPost, path, url.Values{"cancel_at_period_end": {"true"}}, nil)
 	case "resume":
 		h.call(http.MethodPost, path, url.Values{"cancel_at_period_end": {"false"}}, nil)
+	case "waver": // several changes within a second, and no invoice that would have Stripe asked
+		for n := range 3 + h.random.IntN(2) {
+			h.call(http.MethodPost, path, url.Values{"cancel_at_period_end": {fmt.Sprint(n%2 == 0)}}, nil)
+		}
 	case "end":
 		if h.random.IntN(3) == 0 {
 			h.call(http.MethodDelete, path, nil, nil)

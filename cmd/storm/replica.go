@@ -190,6 +190,12 @@ func (r *replica) act(ctx context.Context, a act) (told string, err error) {
 			return "", err
 		}
 		return session.URL + " " + session.StripeSessionID, nil
+	case "pack":
+		session, err := r.service.StartPackCheckout(ctx, access, billing.CheckoutRequest{PackID: "credits_500"})
+		if err != nil {
+			return "", err
+		}
+		return session.URL + " " + session.StripeSessionID, nil
 	case "return":
 		_, err = r.service.CompleteCheckout(ctx, access, a.SessionID)
 	case "refresh":

@@ -24,6 +24,7 @@ type storm struct {
 	played      int // histories
 	killed      int
 	divergences []string
+	judgedEarly int // histories, before the last comparison
 }
 
 const templateName = "usher" // the private PostgreSQL's own database; the batches' are clones of it
@@ -86,6 +87,7 @@ func (s *storm) take(w *world) {
 		s.faults["Stripe: "+what] += n
 	}
 	s.divergences = append(s.divergences, w.divergences...)
+	s.judgedEarly += w.judgedEarly
 }
 
 func (s *storm) close() {
@@ -100,7 +102,7 @@ func (s *storm) report(took time.Duration) {
 	for _, what := range slices.Sorted(maps.Keys(s.faults)) {
 		fmt.Fprintf(s.out, "fault        %s: %d\n", what, s.faults[what])
 	}
-	fmt.Fprintf(s.out, "kills        %d\nminutes      %.1f\ndivergences  %d\n", s.killed, took.Minutes(), len(s.divergences))
+	fmt.Fprintf(s.out, "judged early %d\nkills        %d\nminutes      %.1f\ndivergences  %d\n", s.judgedEarly, s.killed, took.Minutes(), len(s.divergences))
 	for i, d := range s.divergences {
 		if i == 20 {
 			fmt.Fprintf(s.out, "  … and %d more\n", len(s.divergences)-i)
