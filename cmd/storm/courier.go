@@ -23,7 +23,6 @@ type courier struct {
 	known  map[string]bool  // by event id
 	held   map[int][][]byte // by the round it is brought in
 	faults map[string]int
-	bereft map[string]bool // customers of whom something was lost
 	carry  sync.WaitGroup
 	calm   bool
 }
@@ -34,7 +33,7 @@ type told struct {
 }
 
 func newCourier(w *world) *courier {
-	return &courier{world: w, known: map[string]bool{}, held: map[int][][]byte{}, faults: map[string]int{}, bereft: map[string]bool{}}
+	return &courier{world: w, known: map[string]bool{}, held: map[int][][]byte{}, faults: map[string]int{}}
 }
 
 // ServeHTTP takes what Stripe delivers. It always answers 200: what becomes of it is the courier's business.
@@ -60,9 +59,8 @@ func (c *courier) take(payload []byte) {
 	switch roll := random.Float64(); {
 	case c.calm:
 		c.bring(payload, 0)
-	case roll < 0.10 && c.loses(e.customer()):
+	case roll < 0.10 && c.world.comparesOften(): // what is lost for good only the reconciler can find
 		c.faults["lost"]++
-		c.bereft[e.customer()] = true
 	case roll < 0.20:
 		c.faults["doubled"]++
 		c.bring(payload, 0)
@@ -77,12 +75,6 @@ func (c *courier) take(payload []byte) {
 	default:
 		c.bring(payload, 0)
 	}
-}
-
-// loses tells whether this customer's events may get lost. Where the reconciler hardly runs, half of the customers hear everything, so that they
-// can be judged without it.
-func (c *courier) loses(customer string) bool {
-	return c.world.comparesOften() || hashOf(customer)%2 == 0
 }
 
 // bring carries it after a while, and again until it is taken.

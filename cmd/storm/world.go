@@ -304,7 +304,7 @@ func (w *world) play() error {
 			return err
 		}
 		if w.comparesOften() {
-			_ = w.post(w.replicas[plan.IntN(2)].url+"/act", act{What: "reconcile"}) // Stripe keeps events for 30 days
+			w.compare(plan)
 		}
 	}
 	if err := w.settle(); err != nil {
@@ -325,8 +325,17 @@ func (w *world) waver() {
 	group.Wait()
 }
 
-// comparesOften tells whether the reconciler runs between the rounds too. In every other batch it does not: what it would mend has to be right by
-// the events alone.
+// compare has the reconciler read what was lost. Stripe keeps events for 30 days, so that a run which fails is tried again, as it is every hour.
+func (w *world) compare(plan *rand.Rand) {
+	for range 20 {
+		if w.post(w.replicas[plan.IntN(2)].url+"/act", act{What: "reconcile"}) == nil {
+			return
+		}
+	}
+}
+
+// comparesOften tells whether events get lost, and the reconciler runs between the rounds. In every other batch neither happens: what the
+// reconciler would mend has to be right by the events alone.
 func (w *world) comparesOften() bool { return w.seed%2 == 0 }
 
 // misbehave has Stripe fail now and then.
