@@ -36,7 +36,9 @@ func TestOperators(t *testing.T) {
 	b.get("/admin/events?q=" + dead).leadsTo("/admin/events/" + dead)
 	b.get("/admin/events?q=org_nobody").shows("No event fits.")
 
-	eventually(t, "an event that granted credits", func() bool { return h.count(`select count(*) from stripe_events where changes like '%credits: +1000%'`) > 0 })
+	eventually(t, "an event that granted credits", func() bool {
+		return h.count(`select count(*) from stripe_events where changes like '%credits: +1000%'`) > 0
+	})
 	b.get("/admin/events/"+h.eventThatChanged("credits: +1000")).shows("credits: +1000 (grant), balance 1000", `"object"`)
 
 	b.post("/admin/events/"+dead+"/replay", nil).leadsTo("/admin/events/" + dead + "?notice=replayed")
