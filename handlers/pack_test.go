@@ -13,14 +13,14 @@ import (
 func TestPackJourney(t *testing.T) {
 	h := openHouse(t)
 	b := h.visitor()
-	pricing := b.get("/pricing").shows("Credit packs", "500 credits", "Buy for $10")
-	b.follow(b.submit(pricing, `form:has(input[value="credits_500"])`, nil).leadsTo("/signup")).shows("500 credits")
+	pricing := b.get("/pricing").shows("Credit packs", "Small pack", "500 credits", "Buy for $10")
+	b.follow(b.submit(pricing, `form:has(input[value="credits_500"])`, nil).leadsTo("/signup")).shows("Small pack")
 	signedUp := b.post("/signup", url.Values{
 		"name": {"Nora"}, "email": {"nora@example.com"}, "password": {testPassword}, "organization": {"Balcony Books"},
 	}).is(http.StatusSeeOther)
 	hosted := b.get(signedUp.header.Get("Location")).is(http.StatusOK)
 	b.follow(b.submit(hosted, "form", goodCard).is(http.StatusSeeOther)).shows("Thank you. The payment is confirmed: 500 credits are yours.")
-	b.get("/billing/credits").shows("500 credits was bought", "+500", "Buy more credits")
+	b.get("/billing/credits").shows("500 left", "Small pack was bought", "+500", "Buy more credits")
 	b.get("/api/v1/entitlements").is(http.StatusOK)
 	b.get("/dev/mail").shows("Receipt: 500 credits for Balcony Books", "$10.00 USD")
 }
