@@ -43,7 +43,12 @@ func noteSubscription(ctx context.Context, before, after Subscription) {
 	step("price", before.PriceID, after.PriceID)
 	step("quantity", before.Quantity, after.Quantity)
 	step("period's end", before.CurrentPeriodEnd.UTC().Format(time.RFC3339), after.CurrentPeriodEnd.UTC().Format(time.RFC3339))
-	beforeEnd, _ := before.EndsAt()
-	afterEnd, _ := after.EndsAt()
-	step("ends at", beforeEnd.Unix(), afterEnd.Unix())
+	step("ends", endInWords(before), endInWords(after))
+}
+
+func endInWords(s Subscription) string {
+	if end, ending := s.EndsAt(); ending {
+		return end.UTC().Format(time.RFC3339)
+	}
+	return "not by itself"
 }

@@ -73,9 +73,13 @@ const (
 )
 
 // surplusBeside tells whether an organization that stays on one subscription has no need of another: both give access or are to be paid for, and
-// the other one was sold here. What somebody has made by hand at Stripe is left to them.
+// the other one was sold here, and not before. What somebody has made by hand at Stripe is left to them, and so is an older subscription that gives
+// no access any more: what was paid for it was owed.
 func surplusBeside(kept, other Subscription) bool {
-	if other.ID == kept.ID || !kept.Status.GrantsAccess() || other.MetadataOrgID != other.OrganizationID {
+	switch {
+	case other.ID == kept.ID || !kept.Status.GrantsAccess():
+		return false
+	case other.MetadataOrgID != other.OrganizationID || other.CreatedAt.Before(kept.CreatedAt):
 		return false
 	}
 	return other.Status.GrantsAccess() || other.Status == StatusUnpaid || other.Status == StatusPaused
