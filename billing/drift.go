@@ -16,6 +16,7 @@ const (
 	DriftSubscription DriftKind = "subscription" // the snapshot is not what Stripe has, or there is none
 	DriftInvoice      DriftKind = "invoice"
 	DriftCustomer     DriftKind = "customer" // deleted at Stripe
+	DriftCheckout     DriftKind = "checkout" // a session ended, or sold a pack, and nobody told us
 	DriftSeats        DriftKind = "seats"    // what is wanted was not the recount, or nobody was about to tell Stripe
 )
 
@@ -40,6 +41,7 @@ type DriftReport struct {
 	Subscriptions  int       `json:"subscriptions"` // these three were compared
 	Invoices       int       `json:"invoices"`
 	Customers      int       `json:"customers"`
+	Checkouts      int       `json:"checkouts"` // sessions opened here that Stripe was asked about
 	Error          string    `json:"error,omitempty"` // why it ended early
 	Drifts         []Drift   `json:"drifts"`
 }
@@ -62,6 +64,9 @@ type ReconcileQueries interface {
 	LiveSubscriptions(ctx context.Context, account StripeAccount, organizationID string) ([]Subscription, error)
 	// OpenInvoices lists snapshots of drafts and open invoices, of one organization or (empty) of all.
 	OpenInvoices(ctx context.Context, account StripeAccount, organizationID string) ([]Invoice, error)
+	// UnsettledCheckouts lists sessions that are open as far as we know, and those in payment mode made at since or later that are complete and
+	// of which nothing was counted; of one organization or (empty) of all.
+	UnsettledCheckouts(ctx context.Context, account StripeAccount, organizationID string, since time.Time) ([]CheckoutSession, error)
 }
 
 // subscriptionDrift says in words where a snapshot differs from what Stripe has; empty: nowhere. The card is not compared: lists carry

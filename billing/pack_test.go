@@ -132,3 +132,27 @@ func TestForgedPacksAreRefused(t *testing.T) {
 		t.Errorf("a pack as a subscription: %v", err)
 	}
 }
+
+// Neither the browser nor any event came back, and Stripe's list of events no longer reaches that far.
+func TestPackWhoseEventIsGoneIsFoundByTheComparison(t *testing.T) {
+	s := openStage(t)
+	paid, bank, left := s.buyPack("credits_500"), s.buyPack("credits_500"), s.buyPack("credits_500")
+	s.pay(paid)
+	s.payByBank(bank, "000123456789")
+	organization := billing.ReconcileOptions{OrganizationID: s.access.Organization.ID} // events are not read for a single one
+	found := s.drifts(organization)
+	if len(found) != 2 || s.one(`select balance from credit_accounts`) != 500 {
+		t.Fatalf("found %q, and %d credits", found, s.one(`select balance from credit_accounts`))
+	}
+	s.stripe.AdvanceClock(time.Now().Add(6 * 24 * time.Hour)) // the bank has paid, and the page that was left is closed
+	found = s.drifts(organization)
+	if len(found) != 2 || s.one(`select balance from credit_accounts`) != 1000 {
+		t.Errorf("found %q, and %d credits", found, s.one(`select balance from credit_accounts`))
+	}
+	if n := s.one(`select count(*) from checkout_sessions where status = 'open'`); n != 0 {
+		t.Errorf("%d sessions are open, %s of them was left", n, left.StripeSessionID)
+	}
+	if again := s.drifts(organization); len(again) != 0 {
+		t.Errorf("the last run finds %q", again)
+	}
+}

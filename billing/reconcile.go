@@ -15,7 +15,7 @@ const (
 	reconcileLease   = 20 * time.Minute
 	reconcileOverlap = time.Hour           // events made shortly before the last reading are read again: one may have come into the list late
 	reconcileBack    = 30 * 24 * time.Hour // as long as Stripe keeps events (https://docs.stripe.com/api/events)
-	reconcileInvoice = 35 * 24 * time.Hour // how far back invoices are compared: more than a month's renewal and its dunning
+	reconcileInvoice = 35 * 24 * time.Hour // how far back invoices and completed sessions are compared: more than a month's renewal and its dunning
 	reconcilePause   = 100 * time.Millisecond
 	driftReportsKept = 90 * 24 * time.Hour
 )
@@ -113,7 +113,7 @@ func (c *comparison) run(ctx context.Context, since time.Time) error {
 	for _, link := range links {
 		c.links[link.StripeCustomerID] = link
 	}
-	steps := []func(context.Context) error{c.customers, c.subscriptions, c.invoices, c.seats}
+	steps := []func(context.Context) error{c.customers, c.checkouts, c.subscriptions, c.invoices, c.seats}
 	if c.options.OrganizationID == "" {
 		steps = append([]func(context.Context) error{func(ctx context.Context) error { return c.events(ctx, since) }}, steps...)
 	}

@@ -34,7 +34,7 @@ func (q queries) FinishReconcile(ctx context.Context, account billing.StripeAcco
 	return q.exec(ctx, "finish reconcile", finishReconcile, account.ID, account.Livemode, timeOrNull(readUntil), timeOrNull(finishedAt))
 }
 
-const driftReportColumns = `id, organization_id, started_at, finished_at, dry_run, events, subscriptions, invoices, customers, error, drifts`
+const driftReportColumns = `id, organization_id, started_at, finished_at, dry_run, events, subscriptions, invoices, customers, checkouts, error, drifts`
 
 type driftReportRow struct {
 	ID             string         `db:"id"`
@@ -46,6 +46,7 @@ type driftReportRow struct {
 	Subscriptions  int            `db:"subscriptions"`
 	Invoices       int            `db:"invoices"`
 	Customers      int            `db:"customers"`
+	Checkouts      int            `db:"checkouts"`
 	Error          string         `db:"error"`
 	Drifts         []byte         `db:"drifts"`
 }
@@ -53,7 +54,7 @@ type driftReportRow struct {
 func (r driftReportRow) report() (billing.DriftReport, error) {
 	report := billing.DriftReport{
 		ID: r.ID, OrganizationID: r.OrganizationID.String, StartedAt: r.StartedAt.UTC(), FinishedAt: r.FinishedAt.UTC(), DryRun: r.DryRun,
-		Events: r.Events, Subscriptions: r.Subscriptions, Invoices: r.Invoices, Customers: r.Customers, Error: r.Error,
+		Events: r.Events, Subscriptions: r.Subscriptions, Invoices: r.Invoices, Customers: r.Customers, Checkouts: r.Checkouts, Error: r.Error,
 	}
 	if err := json.Unmarshal(r.Drifts, &report.Drifts); err != nil {
 		return report, fmt.Errorf("drift report %s: %w", r.ID, err)
@@ -61,7 +62,7 @@ func (r driftReportRow) report() (billing.DriftReport, error) {
 	return report, nil
 }
 
-const insertDriftReport = `insert into drift_reports (` + driftReportColumns + `) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
+const insertDriftReport = `insert into drift_reports (` + driftReportColumns + `) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`
 
 // InsertDriftReport implements [billing.ReconcileQueries].
 func (q queries) InsertDriftReport(ctx context.Context, r billing.DriftReport) error {
@@ -70,7 +71,7 @@ func (q queries) InsertDriftReport(ctx context.Context, r billing.DriftReport) e
 		return fmt.Errorf("insert drift report: %w", err)
 	}
 	return q.exec(ctx, "insert drift report", insertDriftReport, r.ID, textOrNull(r.OrganizationID), r.StartedAt, r.FinishedAt, r.DryRun,
-		r.Events, r.Subscriptions, r.Invoices, r.Customers, r.Error, string(drifts))
+		r.Events, r.Subscriptions, r.Invoices, r.Customers, r.Checkouts, r.Error, string(drifts))
 }
 
 const selectDriftReports = `select ` + driftReportColumns + ` from drift_reports
@@ -122,4 +123,19 @@ const selectOpenInvoices = `select ` + invoiceColumns + ` from invoices
 func (q queries) OpenInvoices(ctx context.Context, account billing.StripeAccount, organizationID string) ([]billing.Invoice, error) {
 	rows, err := list[invoiceRow](ctx, q, "list open invoices", selectOpenInvoices, account.ID, account.Livemode, organizationID)
 	return collect(rows, invoiceRow.invoice), err
+}
+
+// What a session sold is a fact of its own source; a session of which one was counted needs no question any more.
+const selectUnsettledCheckouts = `select ` + checkoutColumns + ` from checkout_sessions s
+	where account = $1 and livemode = $2 and ($3 = '' or organization_id = $3) and stripe_session_id is not null
+		and (status = 'open' or (mode = 'payment' and status = 'complete' and created_at >= $4 and not exists (
+			select 1 from credit_facts f where f.organization_id = s.organization_id and f.source = 'pack:' || s.stripe_session_id)))
+	order by id`
+
+// UnsettledCheckouts implements [billing.ReconcileQueries].
+func (q queries) UnsettledCheckouts(
+	ctx context.Context, account billing.StripeAccount, organizationID string, since time.Time,
+) ([]billing.CheckoutSession, error) {
+	rows, err := list[checkoutRow](ctx, q, "list unsettled checkouts", selectUnsettledCheckouts, account.ID, account.Livemode, organizationID, since)
+	return collect(rows, checkoutRow.session), err
 }

@@ -44,7 +44,7 @@ func TestDriftReports(t *testing.T) {
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
 	full := billing.DriftReport{
 		ID: "drf_1", OrganizationID: "org_1", StartedAt: at(1), FinishedAt: at(2), DryRun: true, Events: 3, Subscriptions: 4, Invoices: 5,
-		Customers: 6, Error: "no answer",
+		Customers: 6, Checkouts: 7, Error: "no answer",
 		Drifts: []billing.Drift{{Kind: billing.DriftInvoice, ObjectID: "in_1", OrganizationID: "org_1", Difference: "status", Repaired: true, Error: "x"}},
 	}
 	wantFilled(t, full)

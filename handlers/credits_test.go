@@ -12,7 +12,8 @@ func TestInvoicesAndCreditsOfAPaidPlan(t *testing.T) {
 	b := h.signedIn("admin")
 	b.pay("pro", "month")
 	eventually(t, "the paid invoice shows", func() bool { // Stripe's webhook tells
-		return strings.Contains(b.get("/billing/invoices").body, "Paid") && strings.Contains(b.get("/billing/credits").body, "+1,000")
+		return strings.Contains(b.get("/billing/invoices").body, "Paid") && strings.Contains(b.get("/billing/credits").body, "+1,000") &&
+			strings.Contains(b.get("/api/v1/entitlements").body, `"access":true`) // of the subscription itself: an event of its own
 	})
 	tab := b.get("/organization?tab=billing")
 	for _, words := range []string{"Invoices", "Plan begins", "Credits", "of 1,000 left"} {

@@ -56,6 +56,6 @@ func printReport(p program, r billing.DriftReport) {
 		}
 		fmt.Fprintf(p.stdout, "%-12s %-32s %s (%s)\n", d.Kind, d.ObjectID, d.Difference, state)
 	}
-	fmt.Fprintf(p.stdout, "%d events read; %d subscriptions, %d invoices, %d customers compared; %d differences.\n",
-		r.Events, r.Subscriptions, r.Invoices, r.Customers, len(r.Drifts))
+	fmt.Fprintf(p.stdout, "%d events read; %d subscriptions, %d invoices, %d customers, %d open sessions of Checkout compared; %d differences.\n",
+		r.Events, r.Subscriptions, r.Invoices, r.Customers, r.Checkouts, len(r.Drifts))
 }
