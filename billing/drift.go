@@ -41,7 +41,7 @@ type DriftReport struct {
 	Subscriptions  int       `json:"subscriptions"` // these three were compared
 	Invoices       int       `json:"invoices"`
 	Customers      int       `json:"customers"`
-	Checkouts      int       `json:"checkouts"` // sessions opened here that Stripe was asked about
+	Checkouts      int       `json:"checkouts"`       // sessions opened here that Stripe was asked about
 	Error          string    `json:"error,omitempty"` // why it ended early
 	Drifts         []Drift   `json:"drifts"`
 }
