@@ -15,6 +15,10 @@ type seatCause struct {
 	reason  string
 }
 
+// ReasonToldAgain stands in the ledger where the wanted number did not change and Stripe had another one: somebody changed it there, or a new
+// subscription began with it.
+const ReasonToldAgain = "Stripe had another number"
+
 // seatLease is how long one worker has an organization's seats to itself: longer than a call to Stripe may take.
 const seatLease = 30 * time.Second
 
@@ -53,19 +57,33 @@ func (s *Service) recountSeats(ctx context.Context, q Queries, organizationID st
 	before := state
 	state.OrganizationID = organizationID
 	s.weigh(&state, current, living && s.seatsSynced(current), billed)
-	if state.DesiredSeats != before.DesiredSeats {
-		if err := q.InsertSeatChange(ctx, s.seatChange(before, state, cause)); err != nil {
-			return fmt.Errorf("write seat ledger: %w", err)
-		}
-		noteChange(ctx, "seats wanted: %d, before: %d", state.DesiredSeats, before.DesiredSeats)
-	}
 	if state == before {
 		return nil
+	}
+	if err := s.writeSeatChange(ctx, q, before, state, current, cause); err != nil {
+		return err
 	}
 	if err := q.PutSeatState(ctx, state); err != nil {
 		return err
 	}
 	return s.alarmSeats(ctx, q, before, state)
+}
+
+// writeSeatChange gives every version of the wanted number its line in the ledger: another number, or the same told again because Stripe has
+// another one.
+func (s *Service) writeSeatChange(ctx context.Context, q Queries, before, after SeatState, current Subscription, cause seatCause) error {
+	if after.SyncVersion == before.SyncVersion {
+		return nil
+	}
+	change := s.seatChange(before, after, cause)
+	if after.DesiredSeats == before.DesiredSeats {
+		change.From, change.ActorUserID, change.SubjectUserID, change.Reason = current.Quantity, "", "", ReasonToldAgain
+	}
+	if err := q.InsertSeatChange(ctx, change); err != nil {
+		return fmt.Errorf("write seat ledger: %w", err)
+	}
+	noteChange(ctx, "seats wanted: %d, before: %d", change.To, change.From)
+	return nil
 }
 
 // weigh brings what is wanted up to date with who is billed and what Stripe has.
