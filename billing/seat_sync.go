@@ -129,13 +129,20 @@ func (s *Service) want(state *SeatState, seats int) {
 }
 
 // schedule holds what is wanted against the snapshot. Where they agree there is nothing to tell. Where they differ although the wanted
-// number was told, somebody changed it behind us: that is a new version to tell.
+// number was told, somebody changed it behind us: that is a new version to tell. A snapshot that is behind proves neither.
 func (s *Service) schedule(state *SeatState, current Subscription) {
+	now := s.now()
+	if state.behind(current) {
+		if state.DueAt == nil {
+			state.DueAt = &now
+		}
+		return
+	}
 	if current.Quantity == state.DesiredSeats {
 		state.settle(current)
 		return
 	}
-	now, drifted := s.now(), state.drifted(current)
+	drifted := state.drifted(current)
 	if state.AppliedVersion == state.SyncVersion {
 		state.SyncVersion++
 		state.Open = false
@@ -146,6 +153,15 @@ func (s *Service) schedule(state *SeatState, current Subscription) {
 	case state.DueAt == nil:
 		state.DueAt = &now
 	}
+}
+
+// behind tells that the snapshot may not show yet what Stripe was told: it was taken before Stripe's last yes, or no answer has come to an
+// attempt at another number than is wanted now.
+func (s *SeatState) behind(current Subscription) bool {
+	if s.OpenItemID != current.ItemID {
+		return false
+	}
+	return s.Open && s.OpenQuantity != s.DesiredSeats || s.ToldAt != nil && current.Moment.Before(*s.ToldAt)
 }
 
 // settle records that Stripe has what is wanted.
@@ -207,13 +223,13 @@ func (s *Service) RetrySeatSync(ctx context.Context, a Access) (queued bool, err
 // SyncSeats tells Stripe how many seats an organization wants, if they differ from what it has. The attempt is stored before the call,
 // so that a call whose answer was lost is repeated under the same idempotency key. It never runs twice at once for one organization.
 func (s *Service) SyncSeats(ctx context.Context, organizationID string) error {
-	update, version, err := s.openAttempt(ctx, organizationID)
+	update, state, err := s.openAttempt(ctx, organizationID)
 	if err != nil || update.SubscriptionID == "" {
 		return err
 	}
+	version := state.SyncVersion
 	if update.IdempotencyKey == "" {
-		_, err := s.ask(ctx, update.SubscriptionID)
-		return err
+		return s.askInsteadOfTelling(ctx, state, update.SubscriptionID)
 	}
 	before, _, err := optional(s.store.Subscription(ctx, update.SubscriptionID))
 	if err != nil {
@@ -225,7 +241,7 @@ func (s *Service) SyncSeats(ctx context.Context, organizationID string) error {
 	if err != nil {
 		return s.attemptFailed(ctx, organizationID, version, update, err)
 	}
-	if err := s.attemptAnswered(ctx, organizationID, version, update, answer.RequestID); err != nil {
+	if err := s.attemptAnswered(ctx, organizationID, version, update, answer); err != nil {
 		return err
 	}
 	if !answer.Replayed {
@@ -237,15 +253,16 @@ func (s *Service) SyncSeats(ctx context.Context, organizationID string) error {
 	return err
 }
 
-// openAttempt stores the attempt and returns what to send; an empty update where there is nothing to send; one without a key where
-// Stripe said yes to this version already, but the snapshot does not show it yet: then only the snapshot is missing.
-func (s *Service) openAttempt(ctx context.Context, organizationID string) (update SeatUpdate, version int64, err error) {
+// openAttempt stores the attempt and returns what to send, with the state it was opened in; an empty update where there is nothing to send; one
+// without a key where the snapshot has to be brought up to date before anything can be told.
+func (s *Service) openAttempt(ctx context.Context, organizationID string) (update SeatUpdate, state SeatState, err error) {
 	err = s.store.InTx(ctx, func(q Queries) error {
 		update = SeatUpdate{}
 		if _, err := q.LockOrganization(ctx, organizationID); err != nil {
 			return fmt.Errorf("lock organization: %w", err)
 		}
-		state, known, err := optional(q.LockSeatState(ctx, organizationID))
+		var known bool
+		state, known, err = optional(q.LockSeatState(ctx, organizationID))
 		now := s.now()
 		if err != nil || !known || state.DueAt == nil || now.Before(*state.DueAt) || state.LeaseUntil != nil && now.Before(*state.LeaseUntil) {
 			return err
@@ -254,18 +271,39 @@ func (s *Service) openAttempt(ctx context.Context, organizationID string) (updat
 		if err != nil {
 			return err
 		}
-		if !known || !s.seatsSynced(current) || current.Quantity == state.DesiredSeats {
+		agrees := current.Quantity == state.DesiredSeats
+		switch {
+		case !known, !s.seatsSynced(current), agrees && !state.behind(current):
 			return s.recountSeats(ctx, q, organizationID, seatCause{reason: "checked before telling Stripe"})
-		}
-		if state.AppliedVersion == state.SyncVersion {
+		case agrees, state.AppliedVersion == state.SyncVersion:
 			update.SubscriptionID = current.ID
 			return nil
 		}
-		version = state.SyncVersion
 		update, err = s.openNextAttempt(ctx, q, &state, current)
 		return err
 	})
-	return update, version, err
+	return update, state, err
+}
+
+// askInsteadOfTelling reads the subscription, after which an attempt that was never answered says nothing any more.
+func (s *Service) askInsteadOfTelling(ctx context.Context, opened SeatState, subscriptionID string) error {
+	if _, err := s.ask(ctx, subscriptionID); err != nil {
+		return err
+	}
+	return s.store.InTx(ctx, func(q Queries) error {
+		if _, err := q.LockOrganization(ctx, opened.OrganizationID); err != nil {
+			return fmt.Errorf("lock organization: %w", err)
+		}
+		state, err := q.LockSeatState(ctx, opened.OrganizationID)
+		if err != nil || !state.Open || state.Attempt != opened.Attempt {
+			return err
+		}
+		state.Open = false
+		if err := q.PutSeatState(ctx, state); err != nil {
+			return err
+		}
+		return s.recountSeats(ctx, q, opened.OrganizationID, seatCause{reason: "asked Stripe what became of an unanswered attempt"})
+	})
 }
 
 // repeats tells that the open attempt, to which no answer came, is the one to send now.
@@ -307,12 +345,12 @@ func (s *Service) seatProration(state SeatState, current Subscription) Proration
 }
 
 // attemptAnswered records Stripe's yes. Whether it is the end of it is for the snapshot to say.
-func (s *Service) attemptAnswered(ctx context.Context, organizationID string, version int64, update SeatUpdate, requestID string) error {
+func (s *Service) attemptAnswered(ctx context.Context, organizationID string, version int64, update SeatUpdate, answer SeatAnswer) error {
 	yes := true
-	told := SeatAttempt{Key: update.IdempotencyKey, RequestID: requestID, Accepted: &yes}
+	told := SeatAttempt{Key: update.IdempotencyKey, RequestID: answer.RequestID, Accepted: &yes}
 	return s.closeAttempt(ctx, organizationID, told, func(state *SeatState) {
 		state.Open, state.SyncError, state.Failures = false, "", 0
-		state.LastAppliedSeats, state.AppliedVersion = &update.Quantity, version
+		state.LastAppliedSeats, state.AppliedVersion, state.ToldAt = &update.Quantity, version, &answer.Subscription.Moment
 	})
 }
 

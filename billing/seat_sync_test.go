@@ -129,6 +129,11 @@ func TestQuantityChangedBehindUsIsRestored(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantSeats(t, s, 1, 40, billing.SyncPending)
+	changes, _, err := s.service.SeatLedger(t.Context(), s.access, billing.LedgerSearch{Limit: 1})
+	s.must(err)
+	if line := changes[0]; line.From != 40 || line.To != 1 || line.Reason != billing.ReasonToldAgain || line.ActorName != "" {
+		t.Errorf("the ledger says %+v", line)
+	}
 	s.due()
 	if err := s.sync(); err != nil {
 		t.Fatal(err)
@@ -143,6 +148,30 @@ func (s *stage) setQuantityInDashboard(current billing.Subscription, quantity in
 		url.Values{"items[0][id]": {current.ItemID}, "items[0][quantity]": {strconv.Itoa(quantity)}})
 	if got := s.atStripe(); got != quantity {
 		s.t.Fatalf("Stripe has %d seats", got)
+	}
+}
+
+// Somebody joins, Stripe takes the seat and its answer is lost; they leave again before it is asked. The snapshot still shows the number of
+// before, which is the wanted one, and is not believed: Stripe has another.
+func TestUnansweredAttemptIsAskedAboutBeforeTheOldNumberIsBelieved(t *testing.T) {
+	s := openStage(t)
+	s.subscribe("pro")
+	s.join(1)
+	s.due()
+	s.faults.set(cutAfter)
+	_ = s.sync()
+	s.faults.set(none)
+	s.removeMembers(1)
+	if seats := s.overview().Seats; seats.Desired != 1 || seats.AtStripe != 1 || seats.Status == billing.SyncOK || s.atStripe() != 2 {
+		t.Fatalf("the panel says %+v, and Stripe has %d", seats, s.atStripe())
+	}
+	for range 3 {
+		s.due()
+		s.must(s.sync())
+	}
+	wantSeats(t, s, 1, 1, billing.SyncOK)
+	if n := s.one(`select count(*) from seat_changes where reason = $1`, billing.ReasonToldAgain); n != 0 {
+		t.Errorf("the ledger says %d times that somebody changed the number at Stripe", n)
 	}
 }
 

@@ -20,6 +20,7 @@ type SeatState struct {
 	OpenQuantity  int
 	OpenVersion   int64
 	OpenProration Proration
+	ToldAt        *time.Time // the moment of Stripe's last yes: a snapshot from before does not show it
 	Failures      int        // in a row, for the back-off
 	LeaseUntil    *time.Time // somebody is at it until then
 

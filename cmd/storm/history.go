@@ -91,6 +91,10 @@ func (h *history) do(what string) {
 		h.buyPack()
 	case "people":
 		h.here(act{What: []string{"bill", "bill", "bill", "suspend", "remove"}[h.random.IntN(5)], MemberID: h.members[h.random.IntN(len(h.members))], Yes: h.random.IntN(3) > 0})
+	case "turn":
+		h.turn()
+	case "flip":
+		h.flip()
 	case "refresh", "retry", "undo", "resync":
 		h.here(act{What: what})
 	default:

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -41,7 +42,7 @@ func (w *world) judgeUncompared() error {
 	for _, h := range w.histories {
 		w.judgedEarly++
 		before := len(w.divergences)
-		if err := w.judgeState(h); err != nil {
+		if err := errors.Join(w.judgeState(h), w.judgeLedger(h)); err != nil {
 			return err
 		}
 		for i := before; i < len(w.divergences); i++ {

@@ -83,6 +83,8 @@ func (s *storm) take(w *world) {
 	for what, n := range w.crashed {
 		s.faults["crashes: "+what] += n
 	}
+	s.faults["answers about seats: lost after the act"] += w.late.cut
+	s.faults["answers about seats: overtaken by another change"] += w.late.held
 	for what, n := range w.refused {
 		s.faults["Stripe: "+what] += n
 	}

@@ -38,6 +38,7 @@ type world struct {
 	store    *db.Store
 	account  billing.StripeAccount
 	replicas []*process
+	late     late
 	round    atomic.Int64 // the one being played; the courier holds back what comes late until a later one
 
 	mutex       sync.Mutex
@@ -48,6 +49,8 @@ type world struct {
 	judgedEarly int // histories, before the last comparison
 	histories   []*history
 	divergences []string
+
+	ledgerBefore int64 // the ledger's last line before nobody changed a number at Stripe any more
 }
 
 const roundsPlayed = 4
@@ -115,7 +118,7 @@ func (w *world) openStripe() (err error) {
 	if w.stripe, err = stripelocal.New(stripelocal.Options{}); err != nil {
 		return err
 	}
-	if w.origin, err = w.serve(w.counting(w.stripe.Handler())); err != nil {
+	if w.origin, err = w.serve(w.counting(w.late.mistreat(w.stripe.Handler()))); err != nil {
 		return err
 	}
 	w.stripe.SetOrigin(w.origin)
@@ -313,16 +316,19 @@ func (w *world) play() error {
 	return w.judge()
 }
 
-// waver has everybody change their mind a few times within a second, as the last thing before everything is judged by the events alone.
-func (w *world) waver() {
+// lastActs are what is done with purpose and not by chance, before everything is judged by the events alone: answers are lost and overtaken,
+// and everybody changes their mind a few times within a second.
+func (w *world) lastActs() error {
 	if w.comparesOften() {
-		return
+		return nil
 	}
-	var group sync.WaitGroup
-	for _, h := range w.histories {
-		group.Go(func() { h.do("waver") })
+	for _, last := range []func() error{w.rest, w.echo, w.overtake} {
+		if err := last(); err != nil {
+			return err
+		}
 	}
-	group.Wait()
+	w.everybody("waver")
+	return nil
 }
 
 // compare has the reconciler read what was lost. Stripe keeps events for 30 days, so that a run which fails is tried again, as it is every hour.
@@ -365,7 +371,9 @@ func (w *world) settle() error {
 			w.crashed[what] += n
 		}
 	}
-	w.waver()
+	if err := w.lastActs(); err != nil {
+		return err
+	}
 	w.courier.settle()
 	if err := w.rest(); err != nil {
 		return err
