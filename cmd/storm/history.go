@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,22 +16,20 @@ import (
 
 // history is what happens to one organization.
 type history struct {
-	world   *world
-	seed    uint64 // alone it replays the history
-	random  *rand.Rand
-	id      string
-	userID  string
-	members []string
-	did     []string
-	calls   int // of Stripe, for idempotency keys
+	world  *world
+	seed   uint64 // alone it replays the history
+	random *rand.Rand
+	id     string
+	userID string
+	did    []string
+	calls  int // of Stripe, for idempotency keys
 }
 
 const peopleOfEach = 5
 
 // prepare makes the organizations, with people who are not billed yet. Passwords are not what is under test.
 func (w *world) prepare() error {
-	count := min(w.storm.batch, w.storm.histories-w.storm.played)
-	for n := range count {
+	for n := range w.part.histories {
 		seed := w.seed*1_000_000 + uint64(n)
 		if w.storm.only != 0 {
 			seed = w.storm.only
@@ -50,7 +49,6 @@ func (h *history) found() error {
 		if err := q.InsertOrganization(w.ctx, billing.Organization{ID: h.id, Name: "Storm", CreatedAt: now}); err != nil {
 			return err
 		}
-		h.members = nil
 		for n := range peopleOfEach {
 			user := billing.User{ID: fmt.Sprintf("usr_%d_%d", h.seed, n), Email: fmt.Sprintf("p%d.%d@example.com", n, h.seed), Name: "Person", CreatedAt: now}
 			if err := q.InsertUser(w.ctx, user); err != nil {
@@ -60,10 +58,13 @@ func (h *history) found() error {
 				Status: billing.MemberActive, JoinedAt: now}
 			if n == 0 {
 				h.userID, member.Role.ID, member.Billable = user.ID, billing.RoleAdmin, true
-			} else {
-				h.members = append(h.members, member.ID)
 			}
 			if err := q.InsertMember(w.ctx, member); err != nil {
+				return err
+			}
+		}
+		for n := range guestsOfEach {
+			if err := h.foundGuest(q, n); err != nil {
 				return err
 			}
 		}
@@ -76,7 +77,7 @@ func (h *history) play(round int) {
 	if round == 0 || h.random.IntN(4) == 0 {
 		h.do("subscribe")
 	}
-	acts := []string{"people", "people", "people", "pack", "refresh", "retry", "undo", "resync", "quantity", "plan", "cancel", "resume", "waver", "end", "card", "refund", "customer"}
+	acts := []string{"people", "people", "people", "people", "second", "pack", "refresh", "retry", "undo", "resync", "quantity", "plan", "cancel", "resume", "waver", "end", "card", "refund", "customer"}
 	for range 1 + h.random.IntN(3) {
 		h.do(acts[h.random.IntN(len(acts))])
 	}
@@ -90,7 +91,9 @@ func (h *history) do(what string) {
 	case "pack":
 		h.buyPack()
 	case "people":
-		h.here(act{What: []string{"bill", "bill", "bill", "suspend", "remove"}[h.random.IntN(5)], MemberID: h.members[h.random.IntN(len(h.members))], Yes: h.random.IntN(3) > 0})
+		h.people()
+	case "second":
+		h.subscribeBeside()
 	case "turn":
 		h.turn()
 	case "flip":
@@ -104,7 +107,7 @@ func (h *history) do(what string) {
 
 // here does something through a replica. What is refused is refused; a replica that dies is asked no second time, as by a person who leaves.
 func (h *history) here(a act) string {
-	a.UserID, a.OrganizationID = h.userID, h.id
+	a.UserID, a.OrganizationID = cmp.Or(a.UserID, h.userID), h.id
 	var told string
 	_ = h.world.ask(h.world.replicas[h.random.IntN(2)].url+"/act", a, &told)
 	return told
@@ -112,12 +115,34 @@ func (h *history) here(a act) string {
 
 // subscribe goes through Checkout, with a card that pays or not, and comes back or not.
 func (h *history) subscribe() {
-	address, session, ok := strings.Cut(h.here(act{What: "checkout", Plan: []string{"starter", "pro"}[h.random.IntN(2)]}), " ")
+	address, session, ok := strings.Cut(h.here(act{What: "checkout", Plan: []string{"starter", "pro"}[h.random.IntN(2)], Yes: h.random.IntN(4) == 0}), " ")
 	if !ok {
 		return
 	}
-	card := []string{"4242424242424242", "4242424242424242", "4242424242424242", "4000000000000002", "4000000000000341"}[h.random.IntN(5)]
-	h.payAndReturn(address, session, card)
+	h.payAndReturn(address, session, h.anyCard())
+}
+
+const authenticatedCard = "4000002500003155" // the bank asks who it is
+
+func (h *history) anyCard() string {
+	cards := []string{"4242424242424242", "4242424242424242", "4242424242424242", authenticatedCard, "4000000000000002", "4000000000000341"}
+	return cards[h.random.IntN(len(cards))]
+}
+
+// subscribeBeside has a second plan sold beside the first, as two pages that are both paid would.
+func (h *history) subscribeBeside() {
+	customer, _, _ := h.whoAtStripe()
+	if customer == "" {
+		return
+	}
+	var opened struct{ ID, URL string }
+	h.call(http.MethodPost, "/v1/checkout/sessions", url.Values{
+		"mode": {"subscription"}, "customer": {customer}, "success_url": {siteURL}, "line_items[0][price]": {h.world.priceOf("starter")},
+		"line_items[0][quantity]": {"2"}, "subscription_data[metadata][orgId]": {h.id}, "metadata[orgId]": {h.id},
+	}, &opened)
+	if opened.URL != "" {
+		h.payAndReturn(opened.URL, opened.ID, "4242424242424242")
+	}
 }
 
 func (h *history) buyPack() {
@@ -131,6 +156,10 @@ func (h *history) payAndReturn(address, session, card string) {
 	h.postForm(address, url.Values{
 		"email": {"p@example.com"}, "cardNumber": {card}, "cardExpiry": {"12/44"}, "cardCvc": {"123"}, "billingName": {"Person"},
 	})
+	if card == authenticatedCard {
+		answer := []string{"complete", "fail"}[h.random.IntN(2)]
+		h.postForm(strings.Replace(address, "/c/pay/", "/c/authenticate/", 1), url.Values{answer: {"1"}})
+	}
 	if h.random.IntN(2) == 0 {
 		h.here(act{What: "return", SessionID: session})
 	}

@@ -27,7 +27,7 @@ func (w *world) judge() error {
 		}
 	}
 	for id, times := range w.mails {
-		if times > 1+w.killed {
+		if times > 1+w.killed+w.databaseCrashes {
 			w.diverged(nil, "the mail %s was sent %d times", id, times)
 		}
 	}
@@ -66,7 +66,7 @@ func (w *world) judgeState(h *history) error {
 	if err != nil {
 		return err
 	}
-	current := 0
+	current, living := 0, 0
 	for _, link := range links {
 		listed, err := w.gateway.Subscriptions(w.ctx, link.StripeCustomerID)
 		if err != nil {
@@ -82,10 +82,16 @@ func (w *world) judgeState(h *history) error {
 			if ours.IsCurrent {
 				current++
 			}
+			if stripes.MetadataOrgID == h.id && (stripes.Status == billing.StatusActive || stripes.Status == billing.StatusTrialing) {
+				living++
+			}
 		}
 	}
 	if current > 1 {
 		w.diverged(h, "%d subscriptions are current", current)
+	}
+	if living > 1 {
+		w.diverged(h, "%d plans sold here are paid at once", living)
 	}
 	var failed int
 	err = w.store.DB().GetContext(w.ctx, &failed, `select count(*) from stripe_events where organization_id = $1 and outcome = 'failed'`, h.id)
@@ -120,7 +126,7 @@ func (w *world) openCalm() (*calmReplica, error) {
 	if _, err := w.store.DB().ExecContext(w.ctx, `create database `+w.calmName()+` template `+templateName); err != nil {
 		return nil, err
 	}
-	store, err := db.Open(w.ctx, w.storm.dsnOf(w.calmName()))
+	store, err := db.Open(w.ctx, w.lane.dsnOf(w.calmName()))
 	if err != nil {
 		return nil, err
 	}

@@ -66,16 +66,16 @@ func (l *late) set(deaf bool, release chan struct{}) {
 	l.deaf, l.release = deaf, release
 }
 
-// echo has everybody's number of seats change, Stripe's yes to it lost, and the subscription changed by somebody else before it is asked
+// echo has the number of seats change in half of the histories, Stripe's yes to it lost, and the subscription changed by somebody else before it is asked
 // again: what it then answers under the same key is the answer of before that change.
 func (w *world) echo() error {
 	w.late.set(true, nil)
-	w.everybody("turn")
+	w.each(otherHalf, "turn")
 	if err := w.advance(time.Minute); err != nil {
 		return err
 	}
 	w.settled("every answer to be lost", `select count(*) from billing_seat_state where due_at is not null and not attempt_open`)
-	w.everybody("flip")
+	w.each(otherHalf, "flip")
 	w.late.set(false, nil)
 	if err := w.advance(10 * time.Minute); err != nil {
 		return err
@@ -91,12 +91,12 @@ func (w *world) overtake() error {
 	}
 	release := make(chan struct{})
 	w.late.set(false, release)
-	w.everybody("turn")
+	w.each(all, "turn")
 	if err := w.advance(time.Minute); err != nil {
 		return err
 	}
 	w.settled("every answer to be on its way", `select count(*) from billing_seat_state where due_at is not null and not attempt_open`)
-	w.everybody("turn")
+	w.each(all, "turn")
 	w.late.set(false, nil)
 	close(release)
 	if err := w.advance(time.Minute); err != nil {
@@ -118,15 +118,6 @@ func (w *world) settled(what, count string) {
 	w.mutex.Lock()
 	defer w.mutex.Unlock()
 	w.crashed["gave up waiting for "+what]++
-}
-
-// everybody does one thing in all histories at once.
-func (w *world) everybody(what string) {
-	var group sync.WaitGroup
-	for _, h := range w.histories {
-		group.Go(func() { h.do(what) })
-	}
-	group.Wait()
 }
 
 // judgeLedger: where no number was changed at Stripe the ledger does not say that one was.

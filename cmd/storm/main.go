@@ -23,6 +23,8 @@ type options struct {
 	histories int
 	batch     int
 	kills     int // real ones, of replicas
+	crashes   int // real ones, of PostgreSQL
+	lanes     int // batches at the same time
 	verbose   bool
 }
 
@@ -36,6 +38,8 @@ func main() {
 	flag.IntVar(&o.histories, "histories", 10_000, "how many histories")
 	flag.IntVar(&o.batch, "batch", 100, "how many of them at a time")
 	flag.IntVar(&o.kills, "kills", 200, "how many times a replica is killed with SIGKILL")
+	flag.IntVar(&o.crashes, "crashes", 20, "how many times PostgreSQL crashes and starts again from its log")
+	flag.IntVar(&o.lanes, "lanes", 3, "how many batches at the same time, each on a PostgreSQL of its own")
 	flag.BoolVar(&o.verbose, "v", false, "tell of every batch")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -47,16 +51,12 @@ func main() {
 // run plays the storm and prints what came of it. 0: nothing diverged.
 func run(ctx context.Context, o options, out io.Writer) int {
 	if o.only != 0 {
-		o.histories, o.batch, o.kills = 1, 1, 0
+		o.histories, o.batch, o.kills, o.crashes = 1, 1, 0, 0
+		o.lanes = 1
 	}
 	began := time.Now()
-	s, err := newStorm(ctx, o, out)
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "storm:", err)
-		return 1
-	}
-	err = s.play(ctx)
-	s.close()
+	s := newStorm(o, out)
+	err := s.play(ctx)
 	s.report(time.Since(began))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "storm:", err)

@@ -168,7 +168,17 @@ type act struct {
 	MemberID       string
 	Plan           string
 	SessionID      string
+	Email          string
+	Role           string
+	Token          string
 	Yes            bool
+}
+
+func (a act) interval() billing.Interval {
+	if a.Yes {
+		return billing.Yearly
+	}
+	return billing.Monthly
 }
 
 // act does what a person does. It returns the Checkout's URL, where there is one.
@@ -179,13 +189,17 @@ func (r *replica) act(ctx context.Context, a act) (told string, err error) {
 		_, err := r.service.Reconcile(ctx, billing.ReconcileOptions{})
 		return "", err
 	}
+	if a.What == "accept" {
+		_, err := r.service.AcceptInvitation(ctx, a.Token, a.UserID)
+		return "", err
+	}
 	access, err := r.service.Access(ctx, a.UserID, a.OrganizationID)
 	if err != nil {
 		return "", err
 	}
 	switch a.What {
 	case "checkout":
-		session, err := r.service.StartCheckout(ctx, access, billing.CheckoutRequest{PlanID: a.Plan, Interval: billing.Monthly})
+		session, err := r.service.StartCheckout(ctx, access, billing.CheckoutRequest{PlanID: a.Plan, Interval: a.interval()})
 		if err != nil {
 			return "", err
 		}
@@ -206,28 +220,21 @@ func (r *replica) act(ctx context.Context, a act) (told string, err error) {
 		_, err = r.service.UndoGathered(ctx, access)
 	case "resync":
 		_, err = r.service.Reconcile(ctx, billing.ReconcileOptions{OrganizationID: a.OrganizationID})
-	case "bill":
-		_, err = r.service.ChangeMember(ctx, access, a.MemberID, billing.MemberChange{Billable: &a.Yes})
-	case "suspend":
-		status := billing.MemberActive
-		if a.Yes {
-			status = billing.MemberSuspended
-		}
-		_, err = r.service.ChangeMember(ctx, access, a.MemberID, billing.MemberChange{Status: &status})
-	case "remove":
-		err = r.service.RemoveMember(ctx, access, a.MemberID)
 	default:
-		err = fmt.Errorf("no such act: %s", a.What)
+		err = r.change(ctx, a, access)
 	}
 	return "", err
 }
+
+// mailSent is what the storm is told of an e-mail.
+type mailSent struct{ ID, To, Text string }
 
 // parentMailer tells the storm of every e-mail.
 type parentMailer struct{ parent string }
 
 // Send implements [billing.Mailer].
 func (m parentMailer) Send(ctx context.Context, o billing.Outgoing) error {
-	body, err := json.Marshal(o.MessageID)
+	body, err := json.Marshal(mailSent{ID: o.MessageID, To: o.To, Text: o.Text})
 	if err != nil {
 		return err
 	}

@@ -26,39 +26,44 @@ type world struct {
 	storm  *storm
 	ctx    context.Context
 	cancel context.CancelFunc
-	seed   uint64
+	lane   *lane
+	part   // the seed, and how much of what
 	client *http.Client
 
-	stripe   *stripelocal.Server
-	origin   string
-	webs     []*http.Server
-	courier  *courier
-	gateway  *stripegw.Gateway
-	dsn      string
-	store    *db.Store
-	account  billing.StripeAccount
-	replicas []*process
-	late     late
-	round    atomic.Int64 // the one being played; the courier holds back what comes late until a later one
+	stripe      *stripelocal.Server
+	origin      string
+	webs        []*http.Server
+	courier     *courier
+	gateway     *stripegw.Gateway
+	dsn         string
+	store       *db.Store
+	account     billing.StripeAccount
+	replicas    []*process
+	late        late
+	crashesLeft int          // of the database, one a round
+	round       atomic.Int64 // the one being played; the courier holds back what comes late until a later one
 
-	mutex       sync.Mutex
-	mails       map[string]int // by Message-ID
-	crashed     map[string]int
-	refused     map[string]int
-	killed      int
-	judgedEarly int // histories, before the last comparison
-	histories   []*history
-	divergences []string
+	mutex           sync.Mutex
+	mails           map[string]int    // by Message-ID
+	invitations     map[string]string // the newest link's token, by address
+	crashed         map[string]int
+	refused         map[string]int
+	killed          int // replicas, by SIGKILL
+	gaveUp          int // replicas that ended by themselves
+	databaseCrashes int
+	judgedEarly     int // histories, before the last comparison
+	histories       []*history
+	divergences     []string
 
 	ledgerBefore int64 // the ledger's last line before nobody changed a number at Stripe any more
 }
 
 const roundsPlayed = 4
 
-func (s *storm) openWorld(ctx context.Context, seed uint64, kills int) (*world, error) {
+func (s *storm) openWorld(ctx context.Context, l *lane, p part) (*world, error) {
 	w := &world{
-		storm: s, seed: seed, client: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}},
-		mails: map[string]int{}, crashed: map[string]int{}, refused: map[string]int{},
+		storm: s, lane: l, part: p, crashesLeft: p.crashes, client: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}},
+		mails: map[string]int{}, invitations: map[string]string{}, crashed: map[string]int{}, refused: map[string]int{},
 	}
 	w.ctx, w.cancel = context.WithCancel(ctx)
 	if err := w.openStripe(); err != nil {
@@ -77,14 +82,14 @@ func (s *storm) openWorld(ctx context.Context, seed uint64, kills int) (*world, 
 	w.courier = newCourier(w)
 	for n := range 2 {
 		killAt := 0
-		if n < kills {
-			killAt = 200 + rand.New(rand.NewPCG(seed, uint64(n))).IntN(1500)
+		if n < p.kills {
+			killAt = 200 + rand.New(rand.NewPCG(p.seed, uint64(n))).IntN(1500)
 		}
-		p, err := w.startReplica(n, parent, killAt)
+		replica, err := w.startReplica(n, parent, killAt)
 		if err != nil {
 			return nil, err
 		}
-		w.replicas = append(w.replicas, p)
+		w.replicas = append(w.replicas, replica)
 	}
 	return w, nil
 }
@@ -104,10 +109,11 @@ func (w *world) serve(handler http.Handler) (string, error) {
 func (w *world) parentRoutes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /mail", func(_ http.ResponseWriter, r *http.Request) {
-		var id string
-		_ = json.NewDecoder(r.Body).Decode(&id)
+		var m mailSent
+		_ = json.NewDecoder(r.Body).Decode(&m)
 		w.mutex.Lock()
-		w.mails[id]++
+		w.mails[m.ID]++
+		w.keepInvitation(m)
 		w.mutex.Unlock()
 	})
 	mux.HandleFunc("POST /events", func(rw http.ResponseWriter, r *http.Request) { w.courier.ServeHTTP(rw, r) })
@@ -167,7 +173,7 @@ func (w *world) name() string { return fmt.Sprintf("storm_%d", w.seed) }
 func (w *world) calmName() string { return fmt.Sprintf("calm_%d", w.seed) }
 
 func (w *world) openDatabase() (err error) {
-	admin, err := db.Open(w.ctx, w.storm.dsnOf("postgres"))
+	admin, err := db.Open(w.ctx, w.lane.dsnOf("postgres"))
 	if err != nil {
 		return err
 	}
@@ -175,7 +181,7 @@ func (w *world) openDatabase() (err error) {
 	if _, err := admin.DB().ExecContext(w.ctx, `create database `+w.name()+` template `+templateName); err != nil {
 		return err
 	}
-	w.dsn = w.storm.dsnOf(w.name())
+	w.dsn = w.lane.dsnOf(w.name())
 	w.store, err = db.Open(w.ctx, w.dsn)
 	return err
 }
@@ -225,8 +231,13 @@ func (w *world) keepAlive(p *process) {
 		_ = command.Run()
 		if w.ctx.Err() == nil {
 			w.mutex.Lock()
-			w.killed++
+			if ended(command) {
+				w.killed++
+			} else {
+				w.gaveUp++
+			}
 			w.mutex.Unlock()
+			time.Sleep(100 * time.Millisecond) // as whoever starts it again would
 		}
 	}
 }
@@ -294,15 +305,23 @@ func (w *world) play() error {
 	}
 	w.stripe.EnsureWebhookEndpoint(w.replicas[0].orders.Parent+"/events", webhookSecret)
 	w.misbehave()
+	w.hangSometimes()
 	plan := rand.New(rand.NewPCG(w.seed, 99))
 	for round := range roundsPlayed {
 		w.round.Store(int64(round))
 		w.courier.arrive(round)
 		var group sync.WaitGroup
+		if w.crashesLeft > 0 {
+			w.crashesLeft--
+			group.Go(func() { w.crashDatabase(time.Duration(100+plan.IntN(900)) * time.Millisecond) })
+		}
 		for _, h := range w.histories {
 			group.Go(func() { h.play(round) })
 		}
 		group.Wait()
+		if err := w.awaitDatabase(); err != nil {
+			return err
+		}
 		if err := w.advance(time.Duration(1+plan.IntN(24)) * 24 * time.Hour); err != nil {
 			return err
 		}
@@ -322,13 +341,29 @@ func (w *world) lastActs() error {
 	if w.comparesOften() {
 		return nil
 	}
-	for _, last := range []func() error{w.rest, w.echo, w.overtake} {
+	for _, last := range []func() error{w.rest, w.overtake, w.echo} {
 		if err := last(); err != nil {
 			return err
 		}
 	}
-	w.everybody("waver")
+	w.each(oneHalf, "waver")
 	return nil
+}
+
+// What comes last to one half must not be mended by what comes last to the other.
+func oneHalf(h *history) bool   { return h.seed%2 == 0 }
+func otherHalf(h *history) bool { return h.seed%2 == 1 }
+func all(*history) bool         { return true }
+
+// each does one thing in all histories of a kind at once.
+func (w *world) each(of func(*history) bool, what string) {
+	var group sync.WaitGroup
+	for _, h := range w.histories {
+		if of(h) {
+			group.Go(func() { h.do(what) })
+		}
+	}
+	group.Wait()
 }
 
 // compare has the reconciler read what was lost. Stripe keeps events for 30 days, so that a run which fails is tried again, as it is every hour.
@@ -429,7 +464,7 @@ func (w *world) close() {
 	// A batch's databases are of no use to the next, and a hundred of them are gigabytes.
 	_, _ = w.store.DB().ExecContext(ctx, `drop database if exists `+w.calmName()+` with (force)`)
 	_ = w.store.Close()
-	w.storm.drop(ctx, w.name())
+	w.lane.drop(ctx, w.name())
 	for _, web := range w.webs {
 		_ = web.Close()
 	}
