@@ -22,7 +22,7 @@ test: node_modules/.package-lock.json ## run every test, the browser's included;
 	@.ci/install
 	go vet ./...
 	CHROMIUM="$$(.ci/install --chromium)" go test -race -timeout 14m ./...
-	go run ./cmd/storm -histories 100 -batch 50 -kills 3 -seed 11
+	go run ./cmd/storm -histories 200 -batch 50 -kills 3 -crashes 1 -lanes 2 -seed 11
 
 storm: ## play ten thousand random histories and look whether everything is right afterwards; long
 	go run ./cmd/storm -v

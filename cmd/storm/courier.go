@@ -25,7 +25,11 @@ type courier struct {
 	faults map[string]int
 	carry  sync.WaitGroup
 	calm   bool
+	// holding keeps everything back until the end, so that only what we ask Stripe and tell it counts meanwhile.
+	holding bool
 }
+
+const untilTheEnd = 1 << 30 // a round that is never played
 
 type told struct {
 	customer string
@@ -59,6 +63,9 @@ func (c *courier) take(payload []byte) {
 	switch roll := random.Float64(); {
 	case c.calm:
 		c.bring(payload, 0)
+	case c.holding:
+		c.faults["late by days"]++
+		c.held[untilTheEnd] = append(c.held[untilTheEnd], payload)
 	case roll < 0.10 && c.world.comparesOften(): // what is lost for good only the reconciler can find
 		c.faults["lost"]++
 	case roll < 0.20:
@@ -130,12 +137,18 @@ func (c *courier) arrive(round int) {
 	}
 }
 
+func (c *courier) hold(holding bool) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.holding = holding
+}
+
 // settle brings all that is held and treats nothing badly any more.
 func (c *courier) settle() {
 	c.mutex.Lock()
 	c.calm = true
 	c.mutex.Unlock()
-	c.arrive(1 << 30)
+	c.arrive(untilTheEnd)
 	c.carry.Wait()
 }
 

@@ -101,11 +101,18 @@ func (w *world) judgeState(h *history) error {
 	return err
 }
 
+func inWords(s billing.Subscription) string {
+	ends := ""
+	if s.CancelAtPeriodEnd {
+		ends = " and no longer"
+	}
+	return fmt.Sprintf("%s ×%d %s until %v%s", s.Status, s.Quantity, s.PriceID, s.CurrentPeriodEnd, ends)
+}
+
 func (w *world) judgeSubscription(h *history, ours, stripes billing.Subscription) {
 	if ours.Status != stripes.Status || ours.Quantity != stripes.Quantity || ours.PriceID != stripes.PriceID ||
 		ours.CancelAtPeriodEnd != stripes.CancelAtPeriodEnd || !ours.CurrentPeriodEnd.Equal(stripes.CurrentPeriodEnd) {
-		w.diverged(h, "here %s ×%d %s until %v, at Stripe %s ×%d %s until %v", ours.Status, ours.Quantity, ours.PriceID, ours.CurrentPeriodEnd,
-			stripes.Status, stripes.Quantity, stripes.PriceID, stripes.CurrentPeriodEnd)
+		w.diverged(h, "here %s, at Stripe %s", inWords(ours), inWords(stripes))
 	}
 	if !ours.IsCurrent || !stripes.Status.SeatsSynced() {
 		return

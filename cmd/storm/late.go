@@ -69,6 +69,8 @@ func (l *late) set(deaf bool, release chan struct{}) {
 // echo has the number of seats change in half of the histories, Stripe's yes to it lost, and the subscription changed by somebody else before it is asked
 // again: what it then answers under the same key is the answer of before that change.
 func (w *world) echo() error {
+	w.courier.hold(true) // a webhook would say what the lost answer said
+	defer w.courier.hold(false)
 	w.late.set(true, nil)
 	w.each(otherHalf, "turn")
 	if err := w.advance(time.Minute); err != nil {
