@@ -26,7 +26,10 @@ func (s *Service) ensureCustomer(ctx context.Context, a Access, account StripeAc
 			return err
 		}
 		link.StripeCustomerID, link.UpdatedAt = customerID, s.now()
-		return q.PutCustomerLink(ctx, link)
+		if err := q.PutCustomerLink(ctx, link); err != nil {
+			return err
+		}
+		return s.wantContactAtStripe(ctx, q, link.OrganizationID)
 	})
 	return link, err
 }

@@ -10,6 +10,7 @@ import (
 type Gateway interface {
 	ReconcileGateway
 	SurplusGateway
+	CustomerGateway
 	// Account tells whose keys these are.
 	Account(ctx context.Context) (StripeAccount, error)
 	// Prices finds active prices by lookup key and prices by id; what does not exist is left out.

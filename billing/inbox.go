@@ -32,7 +32,7 @@ var actions = map[string]action{
 	"checkout.session.expired":                 {hearCheckout, settleCheckout},
 	"customer.created":                         {hearCustomerCreated, nil},
 	"customer.deleted":                         {hearCustomerDeleted, nil},
-	"customer.updated":                         {hearCard, settleCard},
+	"customer.updated":                         {hearCustomer, settleCustomer},
 	"customer.subscription.created":            {hearSubscription, settleSubscription},
 	"customer.subscription.updated":            {hearSubscription, settleSubscription},
 	"customer.subscription.deleted":            {hearSubscription, settleSubscription},

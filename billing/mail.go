@@ -152,18 +152,3 @@ func (m Mail) check() error {
 	}
 	return nil
 }
-
-// queueNotice queues an e-mail to everybody who may manage the billing of its organization; To and Data.Name are filled in.
-func (s *Service) queueNotice(ctx context.Context, q Queries, m Mail) error {
-	contacts, err := q.BillingContacts(ctx, m.OrganizationID)
-	if err != nil {
-		return fmt.Errorf("queue notice %s: %w", m.Kind, err)
-	}
-	for _, contact := range contacts {
-		m.To, m.Data.Name = contact.Email, contact.Name
-		if err := s.queueMail(ctx, q, m); err != nil {
-			return err
-		}
-	}
-	return nil
-}

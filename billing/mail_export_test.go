@@ -14,3 +14,6 @@ func (s *Service) QueueNotice(ctx context.Context, q Queries, m Mail) error {
 
 // SweepMail does once what the background work does about mail.
 func (s *Service) SweepMail(ctx context.Context) { s.sweepMail(ctx) }
+
+// SummarizeDueSeats does once what the background work does about summaries.
+func (s *Service) SummarizeDueSeats(ctx context.Context) error { return s.summarizeDueSeats(ctx) }

@@ -17,8 +17,6 @@ type MailQueries interface {
 	// written all the same.
 	FinishMail(ctx context.Context, m QueuedMail) error
 	UnsentMail(ctx context.Context, limit int) ([]QueuedMail, error) // newest first
-	// BillingContacts lists the active members who may manage billing, the oldest membership first.
-	BillingContacts(ctx context.Context, organizationID string) ([]User, error)
 }
 
 // RecoveryQueries are about links that are mailed to people.

@@ -25,7 +25,10 @@ func (s *Service) RenameOrganization(ctx context.Context, a Access, name string)
 	err := s.manageMembers(ctx, a, func(q Queries, actor Access) error {
 		organization = actor.Organization
 		organization.Name = name
-		return q.UpdateOrganization(ctx, organization)
+		if err := q.UpdateOrganization(ctx, organization); err != nil {
+			return err
+		}
+		return s.wantCustomerDetails(ctx, q, organization.ID)
 	})
 	if err != nil {
 		return Organization{}, fmt.Errorf("rename organization: %w", err)

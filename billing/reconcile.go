@@ -35,8 +35,6 @@ type ReconcileGateway interface {
 	Subscriptions(ctx context.Context, customerID string) ([]Subscription, error)
 	// Invoices lists invoices made at since or later of a customer, or (empty) of the account, without their lines.
 	Invoices(ctx context.Context, customerID string, since time.Time) ([]Invoice, error)
-	// CustomerDeleted tells whether a customer was deleted.
-	CustomerDeleted(ctx context.Context, customerID string) (bool, error)
 	// Customers lists the ids of the account's customers, those on test clocks left out.
 	Customers(ctx context.Context) ([]string, error)
 }
@@ -214,14 +212,14 @@ func (c *comparison) customer(ctx context.Context, link CustomerLink) error {
 	if err := c.pause(ctx); err != nil {
 		return err
 	}
-	deleted, err := c.gateway.CustomerDeleted(ctx, link.StripeCustomerID)
+	customer, err := c.gateway.Customer(ctx, link.StripeCustomerID)
 	if isMissing(err) {
 		c.report.Drifts = append(c.report.Drifts, Drift{
 			Kind: DriftCustomer, ObjectID: link.StripeCustomerID, OrganizationID: link.OrganizationID, Difference: "unknown at Stripe", Error: messageOtherAccount,
 		})
 		return nil
 	}
-	if err != nil || !deleted {
+	if err != nil || !customer.Deleted {
 		return err
 	}
 	return c.found(ctx, Drift{Kind: DriftCustomer, ObjectID: link.StripeCustomerID, OrganizationID: link.OrganizationID, Difference: "deleted at Stripe"},

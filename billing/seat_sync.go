@@ -17,7 +17,7 @@ type seatCause struct {
 
 // ReasonToldAgain stands in the ledger where the wanted number did not change and Stripe had another one: somebody changed it there, or a new
 // subscription began with it.
-const ReasonToldAgain = "Stripe had another number"
+const ReasonToldAgain = "the number at Stripe was set right"
 
 // seatLease is how long one worker has an organization's seats to itself: longer than a call to Stripe may take.
 const seatLease = 30 * time.Second
@@ -59,6 +59,9 @@ func (s *Service) recountSeats(ctx context.Context, q Queries, organizationID st
 	s.weigh(&state, current, living && s.seatsSynced(current), billed)
 	if state == before {
 		return nil
+	}
+	if state.DesiredSeats != before.DesiredSeats {
+		state.summarizeLater(s.now())
 	}
 	if err := s.writeSeatChange(ctx, q, before, state, current, cause); err != nil {
 		return err

@@ -28,6 +28,8 @@ type SeatState struct {
 	PaidSeats    int        // for the running period, where the plan keeps them until it ends
 	PaidUntil    *time.Time // the end of that period
 	ReleaseAt    *time.Time // when seats are given back that are kept only since they are paid
+	SummarySince *time.Time // the oldest change that no summary has told the billing contacts of
+	SummaryDueAt *time.Time
 	DriftVersion int64      // the version that undoes a change made behind us
 	Drifts       int        // such changes in a row
 	DriftAt      *time.Time // the last of them

@@ -35,6 +35,8 @@ type Queries interface {
 	PaymentQueries
 	OperatorQueries
 	SurplusQueries
+	ContactQueries
+	CustomerDetailsQueries
 }
 
 // AccountQueries are about people and organizations.
@@ -95,6 +97,8 @@ type SeatQueries interface {
 	SeatChanges(ctx context.Context, organizationID string, limit int) ([]SeatChange, error) // newest first
 	// SearchSeatChanges lists those that fit, the newest first, and how many fit altogether.
 	SearchSeatChanges(ctx context.Context, organizationID string, search LedgerSearch) ([]SeatChange, int, error)
+	// DueSeatSummaries lists organizations whose billing contacts are to be told of changes at now, longest due first.
+	DueSeatSummaries(ctx context.Context, now time.Time, limit int) ([]string, error)
 	// DueSeatSyncs lists organizations whose seats are due at now and under no living lease, longest due first.
 	DueSeatSyncs(ctx context.Context, now time.Time, limit int) ([]string, error)
 }

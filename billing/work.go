@@ -31,6 +31,8 @@ var chores = []chore{
 	{"seats to tell", 0, 1, (*Service).syncDueSeats},
 	{"seats to give back", 0, 1, (*Service).giveBackSeats},
 	{"second subscriptions", 0, 1, (*Service).endDueSurpluses},
+	{"customers to name", 0, 1, (*Service).pushCustomerDetails},
+	{"summaries of seats", learnInterval, 1, (*Service).summarizeDueSeats},
 	{"monthly credits", 0, 1, (*Service).grantDueMonths},
 	{"account and prices", learnInterval, 1, (*Service).catchUpWithStripe},
 	{"old events", pruneInterval, 1, (*Service).pruneEvents},

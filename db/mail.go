@@ -105,16 +105,3 @@ func (q queries) UnsentMail(ctx context.Context, limit int) ([]billing.QueuedMai
 	}
 	return unsent, nil
 }
-
-// The condition is billing.Access.CanManageBilling's twin.
-const selectBillingContacts = `select ` + userColumns + ` from organization_members m
-	join users u on u.id = m.user_id
-	join roles r on r.id = m.role_id
-	where m.organization_id = $1 and m.status = 'active' and (r.id = 'admin' or r.can_manage_billing)
-	order by m.joined_at, m.id`
-
-// BillingContacts implements [billing.MailQueries].
-func (q queries) BillingContacts(ctx context.Context, organizationID string) ([]billing.User, error) {
-	rows, err := list[userRow](ctx, q, "list billing contacts", selectBillingContacts, organizationID)
-	return collect(rows, userRow.user), err
-}

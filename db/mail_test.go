@@ -209,7 +209,7 @@ func TestUnsentMailNewestFirst(t *testing.T) {
 	wantEqual(t, len(unsent), 2)
 }
 
-func TestBillingContacts(t *testing.T) {
+func TestBillingManagers(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_admin", "org_1")
@@ -228,7 +228,7 @@ func TestBillingContacts(t *testing.T) {
 	add("usr_gone", billing.RoleAdmin, billing.MemberSuspended)
 	add("usr_member", billing.RoleMember, billing.MemberActive)
 	add("usr_usher", "role_usher", billing.MemberActive)
-	contacts, err := store.BillingContacts(ctx, "org_1")
+	contacts, err := store.BillingManagers(ctx, "org_1")
 	must(t, err)
 	var ids []string
 	for _, contact := range contacts {

@@ -10,7 +10,7 @@ import (
 
 const seatStateColumns = `organization_id, desired_seats, last_applied_seats, last_sync_at, sync_error, sync_version, applied_version,
 	first_change_at, due_at, attempt, attempt_open, open_item_id, open_quantity, open_version, failures, lease_until,
-	open_proration, minimum_seats, paid_seats, paid_until, release_at, drift_version, drifts, drift_at, told_at`
+	open_proration, minimum_seats, paid_seats, paid_until, release_at, drift_version, drifts, drift_at, told_at, summary_since, summary_due_at`
 
 type seatStateRow struct {
 	OrganizationID   string     `db:"organization_id"`
@@ -38,6 +38,8 @@ type seatStateRow struct {
 	Drifts           int        `db:"drifts"`
 	DriftAt          *time.Time `db:"drift_at"`
 	ToldAt           *time.Time `db:"told_at"`
+	SummarySince     *time.Time `db:"summary_since"`
+	SummaryDueAt     *time.Time `db:"summary_due_at"`
 }
 
 func (r seatStateRow) seatState() billing.SeatState {
@@ -49,6 +51,7 @@ func (r seatStateRow) seatState() billing.SeatState {
 		LeaseUntil: utc(r.LeaseUntil), OpenProration: billing.Proration(r.OpenProration), MinimumSeats: r.MinimumSeats,
 		PaidSeats: r.PaidSeats, PaidUntil: utc(r.PaidUntil), ReleaseAt: utc(r.ReleaseAt),
 		DriftVersion: r.DriftVersion, Drifts: r.Drifts, DriftAt: utc(r.DriftAt), ToldAt: utc(r.ToldAt),
+		SummarySince: utc(r.SummarySince), SummaryDueAt: utc(r.SummaryDueAt),
 	}
 }
 
@@ -71,7 +74,7 @@ func (q queries) LockSeatState(ctx context.Context, organizationID string) (bill
 
 const putSeatState = `insert into billing_seat_state (` + seatStateColumns + `)
 	values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16,
-		$17, $18, $19, $20, $21, $22, $23, $24, $25)
+		$17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)
 	on conflict (organization_id) do update set
 		desired_seats = excluded.desired_seats, last_applied_seats = excluded.last_applied_seats,
 		last_sync_at = excluded.last_sync_at, sync_error = excluded.sync_error, sync_version = excluded.sync_version,
@@ -80,14 +83,16 @@ const putSeatState = `insert into billing_seat_state (` + seatStateColumns + `)
 		open_quantity = excluded.open_quantity, open_version = excluded.open_version, failures = excluded.failures,
 		lease_until = excluded.lease_until, open_proration = excluded.open_proration, minimum_seats = excluded.minimum_seats,
 		paid_seats = excluded.paid_seats, paid_until = excluded.paid_until, release_at = excluded.release_at,
-		drift_version = excluded.drift_version, drifts = excluded.drifts, drift_at = excluded.drift_at, told_at = excluded.told_at`
+		drift_version = excluded.drift_version, drifts = excluded.drifts, drift_at = excluded.drift_at, told_at = excluded.told_at,
+		summary_since = excluded.summary_since, summary_due_at = excluded.summary_due_at`
 
 // PutSeatState implements [billing.SeatQueries].
 func (q queries) PutSeatState(ctx context.Context, s billing.SeatState) error {
 	return q.exec(ctx, "put seat state", putSeatState,
 		s.OrganizationID, s.DesiredSeats, s.LastAppliedSeats, s.LastSyncAt, s.SyncError, s.SyncVersion, s.AppliedVersion,
 		s.FirstChangeAt, s.DueAt, s.Attempt, s.Open, s.OpenItemID, s.OpenQuantity, s.OpenVersion, s.Failures, s.LeaseUntil,
-		s.OpenProration, s.MinimumSeats, s.PaidSeats, s.PaidUntil, s.ReleaseAt, s.DriftVersion, s.Drifts, s.DriftAt, s.ToldAt)
+		s.OpenProration, s.MinimumSeats, s.PaidSeats, s.PaidUntil, s.ReleaseAt, s.DriftVersion, s.Drifts, s.DriftAt, s.ToldAt,
+		s.SummarySince, s.SummaryDueAt)
 }
 
 const insertSeatChange = `insert into seat_changes
@@ -171,4 +176,11 @@ const selectDueSeatSyncs = `select organization_id from billing_seat_state
 // DueSeatSyncs implements [billing.SeatQueries].
 func (q queries) DueSeatSyncs(ctx context.Context, now time.Time, limit int) ([]string, error) {
 	return list[string](ctx, q, "list due seat syncs", selectDueSeatSyncs, now, limit)
+}
+
+const selectDueSeatSummaries = `select organization_id from billing_seat_state where summary_due_at <= $1 order by summary_due_at limit $2`
+
+// DueSeatSummaries implements [billing.SeatQueries].
+func (q queries) DueSeatSummaries(ctx context.Context, now time.Time, limit int) ([]string, error) {
+	return list[string](ctx, q, "list due seat summaries", selectDueSeatSummaries, now, limit)
 }

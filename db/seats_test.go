@@ -21,6 +21,7 @@ func TestSeatStateRoundTrip(t *testing.T) {
 		SyncVersion: 5, AppliedVersion: 4, FirstChangeAt: ptr(at(2)), DueAt: ptr(at(3)), Attempt: 6, Open: true, OpenItemID: "si_1",
 		OpenQuantity: 8, OpenVersion: 3, Failures: 2, LeaseUntil: ptr(at(4)), OpenProration: billing.ProrateAtOnce,
 		MinimumSeats: 9, PaidSeats: 10, PaidUntil: ptr(at(5)), ReleaseAt: ptr(at(6)), DriftVersion: 2, Drifts: 1, DriftAt: ptr(at(7)), ToldAt: ptr(at(8)),
+		SummarySince: ptr(at(9)), SummaryDueAt: ptr(at(10)),
 	}
 	wantFilled(t, full)
 	for _, want := range []billing.SeatState{bare, full, bare} {

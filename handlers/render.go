@@ -67,6 +67,8 @@ var notices = map[string]views.NoticeProps{
 	noticePasswordNew:   {Tone: views.Good, Title: "Your password is changed.", Body: "You are signed out everywhere else."},
 	noticeSessionsEnded: {Tone: views.Good, Title: "You are signed out everywhere else."},
 	noticeReplayed:      {Tone: views.Good, Title: "The event is settled anew.", Body: "What it tells of counts once all the same."},
+	noticeContacts:      {Tone: views.Good, Title: "The billing contacts are saved."},
+	noticeNotices:       {Tone: views.Good, Title: "The notices are saved."},
 	noticeRenamed:       {Tone: views.Good, Title: "The organization has its new name."},
 }
 
@@ -88,6 +90,8 @@ const (
 	noticeRevoked       = "invitation-taken-back"
 	noticeRoleSaved     = "role-saved"
 	noticeRoleDeleted   = "role-deleted"
+	noticeContacts      = "contacts"
+	noticeNotices       = "notices"
 	noticeRenamed       = "renamed"
 	noticeReplayed      = "replayed"
 	noticeProfileSaved  = "name-saved"

@@ -213,6 +213,7 @@ var saysInside = map[string]string{
 	"/organization":                       "Please name your organization",
 	"/organization/invitations":           "e-mail address",
 	"/organization/roles":                 "name",
+	"/organization/contacts":              "e-mail address",
 	"/settings/profile":                   "name",
 	"/settings/password":                  "password",
 }

@@ -43,3 +43,39 @@ func customerKey(link billing.CustomerLink) string {
 	}
 	return fmt.Sprintf("org:%s:%d", link.OrganizationID, link.Generation)
 }
+
+// Customer reads a customer. A deleted one is answered with 200 and deleted: true (https://docs.stripe.com/api/customers/retrieve).
+func (g *Gateway) Customer(ctx context.Context, id string) (billing.StripeCustomer, error) {
+	found, x, err := ask(ctx, "read customer", func(ctx context.Context) (*stripe.Customer, error) {
+		params := &stripe.CustomerParams{}
+		params.Context = ctx
+		return g.customers.Get(id, params)
+	})
+	if err != nil {
+		return billing.StripeCustomer{}, err
+	}
+	return mapCustomer(found, x)
+}
+
+// NameCustomer sets a customer's name and, unless it is empty, its address (https://docs.stripe.com/api/customers/update).
+func (g *Gateway) NameCustomer(ctx context.Context, id, name, email string) (billing.StripeCustomer, error) {
+	changed, x, err := ask(ctx, "name customer", func(ctx context.Context) (*stripe.Customer, error) {
+		params := &stripe.CustomerParams{Name: stripe.String(name)}
+		if email != "" {
+			params.Email = stripe.String(email)
+		}
+		params.Context = ctx
+		return g.customers.Update(id, params)
+	})
+	if err != nil {
+		return billing.StripeCustomer{}, err
+	}
+	return mapCustomer(changed, x)
+}
+
+func mapCustomer(c *stripe.Customer, x exchange) (billing.StripeCustomer, error) {
+	moment, err := x.snapshotMoment()
+	return billing.StripeCustomer{
+		ID: c.ID, Name: plain(c.Name), Email: plain(c.Email), Delinquent: c.Delinquent, Deleted: c.Deleted, Moment: moment,
+	}, err
+}

@@ -96,20 +96,6 @@ func (g *Gateway) Invoices(ctx context.Context, customerID string, since time.Ti
 	return invoices, nil
 }
 
-// CustomerDeleted tells whether a customer was deleted: Stripe then answers 200 with deleted: true
-// (https://docs.stripe.com/api/customers/retrieve). One it does not know counts as not deleted.
-func (g *Gateway) CustomerDeleted(ctx context.Context, customerID string) (bool, error) {
-	found, _, err := ask(ctx, "read customer", func(ctx context.Context) (*stripe.Customer, error) {
-		params := &stripe.CustomerParams{}
-		params.Context = ctx
-		return g.customers.Get(customerID, params)
-	})
-	if err != nil {
-		return false, err
-	}
-	return found.Deleted, nil
-}
-
 // Customers lists the ids of the account's customers, those on test clocks left out.
 func (g *Gateway) Customers(ctx context.Context) ([]string, error) {
 	ids, _, err := ask(ctx, "list customers", func(ctx context.Context) ([]string, error) {

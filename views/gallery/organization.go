@@ -1,6 +1,8 @@
 package gallery
 
 import (
+	"strconv"
+
 	"usher/billing"
 	"usher/views"
 )
@@ -49,6 +51,8 @@ func organizationSpecimens() []Specimen {
 			{Name: "Member", BuiltIn: true, People: 3},
 			{Name: "Front of house and cloakroom supervision", CanManageMembers: true},
 		}})},
+		{Name: "contacts", Title: "Billing contacts, none yet", Page: views.ContactsPage(contacts(layout))},
+		{Name: "contacts-mend", Title: "Billing contacts, to be mended", Page: views.ContactsPage(contactsMended(layout))},
 		{Name: "activity", Title: "Activity", Page: views.ActivityPage(views.ActivityPageProps{Filter: views.LedgerFilter(billing.LedgerSearch{}), CSVHref: "/billing/seats.csv", Layout: layout, Organization: header(views.TabActivity), Changes: []views.SeatChangeRow{
 			{At: noon, Subject: "ليلى حداد", What: "joined", By: "Ana Lima", From: 8, To: 9},
 			{At: days(-1), Subject: "Jo", What: "was suspended", By: "Ben Okafor", From: 9, To: 8, RequestID: "req_8fQ2mZ"},
@@ -82,4 +86,19 @@ func errorSpecimens() []Specimen {
 		named("error-500", "500", page(500, "", in)),
 		named("error-502", "502", page(502, "", in)),
 	}
+}
+
+func contacts(layout views.LayoutProps) views.ContactsPageProps {
+	p := views.ContactsPageProps{Layout: layout, Organization: header(views.TabBilling), Managers: []string{"Ana Lima", "Ben Okafor"}}
+	for _, label := range []string{"A payment failed", "The plan was renewed", "The number of seats changed"} {
+		p.Notices = append(p.Notices, views.NoticeSwitch{Kind: billing.MailKind("notice_" + strconv.Itoa(len(p.Notices))), Label: label, On: len(p.Notices) != 1})
+	}
+	return p
+}
+
+func contactsMended(layout views.LayoutProps) views.ContactsPageProps {
+	p := contacts(layout)
+	p.Contacts, p.AtStripe = []string{"accounts@lantern.example", unbroken + "@example.com"}, "accounts@lantern.example"
+	p.Email, p.Error = "accounts at lantern", "Please give an e-mail address, such as billing@example.com."
+	return p
 }

@@ -1,0 +1,164 @@
+package billing
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// mostContacts bounds the billing contacts of an organization: a notice goes to each of them.
+const mostContacts = 10
+
+// ContactQueries keep where notices about money go, and which are not wanted.
+type ContactQueries interface {
+	// Contacts lists the organization's billing contacts, the oldest first.
+	Contacts(ctx context.Context, organizationID string) ([]string, error)
+	// AddContact adds an address once, without case.
+	AddContact(ctx context.Context, organizationID, email string) error
+	RemoveContact(ctx context.Context, organizationID, email string) error // ErrNotFound where it is none
+	// MutedNotices lists the kinds that are switched off.
+	MutedNotices(ctx context.Context, organizationID string) ([]MailKind, error)
+	// MuteNotices switches off these kinds and no others.
+	MuteNotices(ctx context.Context, organizationID string, kinds []MailKind) error
+	// BillingManagers lists the active members who may manage billing, the oldest membership first.
+	BillingManagers(ctx context.Context, organizationID string) ([]User, error)
+}
+
+// Correspondence says who gets the notices about an organization's money, and which.
+type Correspondence struct {
+	Contacts   []string   // addresses apart from members; none: the managers
+	Managers   []User     // who may manage billing
+	Muted      []MailKind // switched off
+	AtStripe   CustomerDetails
+	HasDetails bool // there is a customer at Stripe
+}
+
+// Recipients are the addresses that notices go to.
+func (c Correspondence) Recipients() []string {
+	if len(c.Contacts) > 0 {
+		return c.Contacts
+	}
+	addresses := make([]string, len(c.Managers))
+	for i, manager := range c.Managers {
+		addresses[i] = manager.Email
+	}
+	return addresses
+}
+
+// NoticeKinds are the kinds of e-mail about an organization's money. Each can be switched off.
+func NoticeKinds() []MailKind {
+	return slices.DeleteFunc(MailKinds(), func(kind MailKind) bool {
+		return kind == MailInvitation || kind == MailVerifyEmail || kind == MailPasswordReset
+	})
+}
+
+// Correspondence reads who gets the notices. Error: CodeForbidden.
+func (s *Service) Correspondence(ctx context.Context, a Access) (Correspondence, error) {
+	if err := a.requireBilling(); err != nil {
+		return Correspondence{}, err
+	}
+	c, err := correspondence(ctx, s.store, a.Organization.ID)
+	if err != nil {
+		return c, err
+	}
+	c.AtStripe, c.HasDetails, err = optional(s.store.CustomerDetails(ctx, a.Organization.ID, s.knownAccount()))
+	return c, err
+}
+
+func correspondence(ctx context.Context, q Queries, organizationID string) (c Correspondence, err error) {
+	if c.Contacts, err = q.Contacts(ctx, organizationID); err != nil {
+		return c, fmt.Errorf("list billing contacts: %w", err)
+	}
+	if c.Managers, err = q.BillingManagers(ctx, organizationID); err != nil {
+		return c, fmt.Errorf("list who manages billing: %w", err)
+	}
+	if c.Muted, err = q.MutedNotices(ctx, organizationID); err != nil {
+		return c, fmt.Errorf("list muted notices: %w", err)
+	}
+	return c, nil
+}
+
+// AddContact has the notices go to one more address. The first one added takes them over from the members who manage billing, and becomes the
+// address of the customer at Stripe. Errors: CodeForbidden; CodeUnprocessable with the field email.
+func (s *Service) AddContact(ctx context.Context, a Access, email string) error {
+	email = strings.TrimSpace(email)
+	if !validEmail(email) {
+		return fieldError("email", "Please give an e-mail address, such as billing@example.com.")
+	}
+	return s.changeContacts(ctx, a, func(q Queries) error {
+		held, err := q.Contacts(ctx, a.Organization.ID)
+		if err != nil {
+			return err
+		}
+		if len(held) >= mostContacts {
+			return fieldError("email", "There are %d billing contacts already. Please remove one first.", mostContacts)
+		}
+		return q.AddContact(ctx, a.Organization.ID, email)
+	})
+}
+
+// RemoveContact has no more notices go to an address. Errors: CodeForbidden; one that is no contact is no error.
+func (s *Service) RemoveContact(ctx context.Context, a Access, email string) error {
+	return s.changeContacts(ctx, a, func(q Queries) error {
+		_, _, err := optional(struct{}{}, q.RemoveContact(ctx, a.Organization.ID, email))
+		return err
+	})
+}
+
+func (s *Service) changeContacts(ctx context.Context, a Access, change func(Queries) error) error {
+	err := s.changeSeats(ctx, a, func(q Queries, actor Access) error {
+		if err := actor.requireBilling(); err != nil {
+			return err
+		}
+		if err := change(q); err != nil {
+			return err
+		}
+		return s.wantCustomerDetails(ctx, q, a.Organization.ID)
+	})
+	if err != nil {
+		return fmt.Errorf("change billing contacts: %w", err)
+	}
+	return nil
+}
+
+// ChooseNotices switches the notices on that are wanted, and all others off. Errors: CodeForbidden; CodeInvalid for a kind that is no notice.
+func (s *Service) ChooseNotices(ctx context.Context, a Access, wanted []MailKind) error {
+	kinds := NoticeKinds()
+	for _, kind := range wanted {
+		if !slices.Contains(kinds, kind) {
+			return Errorf(CodeInvalid, "There is no notice of that name.")
+		}
+	}
+	err := s.changeSeats(ctx, a, func(q Queries, actor Access) error {
+		if err := actor.requireBilling(); err != nil {
+			return err
+		}
+		muted := slices.DeleteFunc(kinds, func(kind MailKind) bool { return slices.Contains(wanted, kind) })
+		return q.MuteNotices(ctx, a.Organization.ID, muted)
+	})
+	if err != nil {
+		return fmt.Errorf("choose notices: %w", err)
+	}
+	return nil
+}
+
+// queueNotice queues an e-mail to the billing contacts of its organization, or where there are none to everybody who may manage its billing;
+// unless notices of its kind are switched off. To and Data.Name are filled in.
+func (s *Service) queueNotice(ctx context.Context, q Queries, m Mail) error {
+	c, err := correspondence(ctx, q, m.OrganizationID)
+	if err != nil || slices.Contains(c.Muted, m.Kind) {
+		return err
+	}
+	names := map[string]string{}
+	for _, manager := range c.Managers {
+		names[manager.Email] = manager.Name
+	}
+	for _, address := range c.Recipients() {
+		m.To, m.Data.Name = address, names[address]
+		if err := s.queueMail(ctx, q, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,97 @@
+package billing
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// A summary of changed seats is written once they have been quiet for a while, and not much later than the first change.
+const (
+	summaryQuiet = time.Hour
+	summaryLimit = 24 * time.Hour
+	summaryLines = 20 // that a mail lists; the ledger has all
+)
+
+func (s *SeatState) summarizeLater(now time.Time) {
+	if s.SummarySince == nil {
+		s.SummarySince = &now
+	}
+	due := now.Add(summaryQuiet)
+	if latest := s.SummarySince.Add(summaryLimit); due.After(latest) {
+		due = latest
+	}
+	s.SummaryDueAt = &due
+}
+
+// summarizeDueSeats tells the billing contacts whose seats came and went.
+func (s *Service) summarizeDueSeats(ctx context.Context) error {
+	due, err := s.store.DueSeatSummaries(ctx, s.now(), seatBatch)
+	if err != nil {
+		return fmt.Errorf("due summaries of seats: %w", err)
+	}
+	for _, organizationID := range due {
+		err := s.store.InTx(ctx, func(q Queries) error { return s.summarizeSeats(ctx, q, organizationID) })
+		if err != nil {
+			return fmt.Errorf("summary of seats: %w", err)
+		}
+	}
+	return nil
+}
+
+// summarizeSeats writes one summary. Where nothing is billed by the seat, or all is as it was, there is nothing to tell.
+func (s *Service) summarizeSeats(ctx context.Context, q Queries, organizationID string) error {
+	if _, err := q.LockOrganization(ctx, organizationID); err != nil {
+		return fmt.Errorf("lock organization: %w", err)
+	}
+	state, err := q.LockSeatState(ctx, organizationID)
+	if err != nil || state.SummaryDueAt == nil || s.now().Before(*state.SummaryDueAt) {
+		return err
+	}
+	since := *state.SummarySince
+	state.SummarySince, state.SummaryDueAt = nil, nil
+	if err := q.PutSeatState(ctx, state); err != nil {
+		return err
+	}
+	current, living, err := optional(q.CurrentSubscription(ctx, organizationID, s.knownAccount()))
+	if err != nil || !living || !s.seatsSynced(current) {
+		return err
+	}
+	if since.Before(current.CreatedAt) {
+		since = current.CreatedAt // who was there before the plan is no news
+	}
+	changes, err := q.SeatChanges(ctx, organizationID, mostGathered)
+	if err != nil {
+		return err
+	}
+	changes = slices.DeleteFunc(changes, func(c SeatChange) bool { return c.At.Before(since) || c.From == 0 || c.Reason == ReasonToldAgain })
+	if len(changes) == 0 || changes[0].To == changes[len(changes)-1].From {
+		return nil
+	}
+	newest, oldest := changes[0], changes[len(changes)-1]
+	plan, _, _ := s.Catalogue().ByPrice(current.PriceID)
+	return s.tell(ctx, q, Mail{
+		Kind: MailSeatSummary, Key: fmt.Sprintf("seats:%d", newest.ID), OrganizationID: organizationID,
+		Data: MailData{Plan: plan.Name, Seats: newest.To, FormerSeats: oldest.From, Changes: changesInWords(changes)},
+	})
+}
+
+// changesInWords writes a line about each change, the oldest first.
+func changesInWords(changes []SeatChange) []string {
+	var lines []string
+	for _, c := range slices.Backward(changes) {
+		line := c.Reason
+		if c.SubjectName != "" {
+			line = c.SubjectName + " " + c.Reason
+		}
+		if c.ActorName != "" && c.ActorUserID != c.SubjectUserID {
+			line += ", by " + c.ActorName
+		}
+		lines = append(lines, line)
+	}
+	if more := len(lines) - summaryLines; more > 0 {
+		lines = append(lines[:summaryLines], fmt.Sprintf("and %d more, in the ledger", more))
+	}
+	return lines
+}

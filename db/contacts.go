@@ -1,0 +1,143 @@
+package db
+
+import (
+	"context"
+	"time"
+
+	"usher/billing"
+)
+
+// Contacts implements [billing.ContactQueries].
+func (q queries) Contacts(ctx context.Context, organizationID string) ([]string, error) {
+	return list[string](ctx, q, "list billing contacts", `select email from billing_contacts where organization_id = $1 order by id`, organizationID)
+}
+
+const insertContact = `insert into billing_contacts (organization_id, email) values ($1, $2) on conflict do nothing`
+
+// AddContact implements [billing.ContactQueries].
+func (q queries) AddContact(ctx context.Context, organizationID, email string) error {
+	return q.exec(ctx, "add billing contact", insertContact, organizationID, email)
+}
+
+// RemoveContact implements [billing.ContactQueries].
+func (q queries) RemoveContact(ctx context.Context, organizationID, email string) error {
+	n, err := q.execCount(ctx, "remove billing contact", `delete from billing_contacts where organization_id = $1 and lower(email) = lower($2)`,
+		organizationID, email)
+	if err == nil && n == 0 {
+		return billing.ErrNotFound
+	}
+	return err
+}
+
+// MutedNotices implements [billing.ContactQueries].
+func (q queries) MutedNotices(ctx context.Context, organizationID string) ([]billing.MailKind, error) {
+	return list[billing.MailKind](ctx, q, "list muted notices", `select kind from muted_notices where organization_id = $1 order by kind`, organizationID)
+}
+
+// MuteNotices implements [billing.ContactQueries].
+func (q queries) MuteNotices(ctx context.Context, organizationID string, kinds []billing.MailKind) error {
+	if err := q.exec(ctx, "unmute notices", `delete from muted_notices where organization_id = $1`, organizationID); err != nil {
+		return err
+	}
+	for _, kind := range kinds {
+		if err := q.exec(ctx, "mute notice", `insert into muted_notices (organization_id, kind) values ($1, $2)`, organizationID, kind); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// The condition is billing.Access.CanManageBilling's twin.
+const selectBillingManagers = `select ` + userColumns + ` from organization_members m
+	join users u on u.id = m.user_id
+	join roles r on r.id = m.role_id
+	where m.organization_id = $1 and m.status = 'active' and (r.id = 'admin' or r.can_manage_billing)
+	order by m.joined_at, m.id`
+
+// BillingManagers implements [billing.ContactQueries].
+func (q queries) BillingManagers(ctx context.Context, organizationID string) ([]billing.User, error) {
+	rows, err := list[userRow](ctx, q, "list who manages billing", selectBillingManagers, organizationID)
+	return collect(rows, userRow.user), err
+}
+
+const customerDetailsColumns = `organization_id, stripe_customer_id, stripe_name, stripe_email, delinquent, moment, details_wanted, details_pushed,
+	details_due_at, details_failures, details_error`
+
+type customerDetailsRow struct {
+	OrganizationID   string     `db:"organization_id"`
+	StripeCustomerID string     `db:"stripe_customer_id"`
+	StripeName       string     `db:"stripe_name"`
+	StripeEmail      string     `db:"stripe_email"`
+	Delinquent       bool       `db:"delinquent"`
+	Moment           *time.Time `db:"moment"`
+	Wanted           int64      `db:"details_wanted"`
+	Pushed           int64      `db:"details_pushed"`
+	DueAt            *time.Time `db:"details_due_at"`
+	Failures         int        `db:"details_failures"`
+	Error            string     `db:"details_error"`
+}
+
+func (r customerDetailsRow) details() billing.CustomerDetails {
+	d := billing.CustomerDetails{
+		StripeCustomer: billing.StripeCustomer{ID: r.StripeCustomerID, Name: r.StripeName, Email: r.StripeEmail, Delinquent: r.Delinquent},
+		OrganizationID: r.OrganizationID, Wanted: r.Wanted, Pushed: r.Pushed, DueAt: utc(r.DueAt), Failures: r.Failures, Error: r.Error,
+	}
+	if r.Moment != nil {
+		d.Moment = r.Moment.UTC()
+	}
+	return d
+}
+
+const selectCustomerDetails = `select ` + customerDetailsColumns + ` from billing_customers
+	where organization_id = $1 and account = $2 and livemode = $3 and stripe_customer_id is not null and deleted_at is null`
+
+// CustomerDetails implements [billing.CustomerDetailsQueries].
+func (q queries) CustomerDetails(ctx context.Context, organizationID string, account billing.StripeAccount) (billing.CustomerDetails, error) {
+	row, err := get[customerDetailsRow](ctx, q, "read customer details", selectCustomerDetails, organizationID, account.ID, account.Livemode)
+	return row.details(), err
+}
+
+const putCustomer = `update billing_customers set stripe_name = $4, stripe_email = $5, delinquent = $6, moment = $7
+	where stripe_customer_id = $1 and account = $2 and livemode = $3 and (moment is null or moment <= $7)`
+
+// PutCustomer implements [billing.CustomerDetailsQueries].
+func (q queries) PutCustomer(ctx context.Context, account billing.StripeAccount, c billing.StripeCustomer) error {
+	return q.exec(ctx, "put customer", putCustomer, c.ID, account.ID, account.Livemode, c.Name, c.Email, c.Delinquent, c.Moment)
+}
+
+const wantCustomerDetails = `update billing_customers set details_wanted = details_wanted + 1, details_due_at = $4, details_failures = 0
+	where organization_id = $1 and account = $2 and livemode = $3 and stripe_customer_id is not null and deleted_at is null`
+
+// WantCustomerDetails implements [billing.CustomerDetailsQueries].
+func (q queries) WantCustomerDetails(ctx context.Context, organizationID string, account billing.StripeAccount, due time.Time) error {
+	return q.exec(ctx, "want customer details", wantCustomerDetails, organizationID, account.ID, account.Livemode, due)
+}
+
+// As for events: the inner select skips what somebody else is just claiming; once that is committed it is due no more.
+const claimCustomerDetails = `with due as materialized (
+		select organization_id, generation from billing_customers
+		where details_due_at <= $3 and account = $1 and livemode = $2 and stripe_customer_id is not null and deleted_at is null
+		order by details_due_at limit 1 for no key update skip locked
+	)
+	update billing_customers c set details_due_at = $4 from due where c.organization_id = due.organization_id and c.generation = due.generation
+	returning c.organization_id, stripe_customer_id, stripe_name, stripe_email, delinquent, moment, details_wanted, details_pushed, details_due_at,
+		details_failures, details_error`
+
+// ClaimCustomerDetails implements [billing.CustomerDetailsQueries].
+func (q queries) ClaimCustomerDetails(
+	ctx context.Context, account billing.StripeAccount, now, leaseUntil time.Time,
+) (billing.CustomerDetails, error) {
+	row, err := get[customerDetailsRow](ctx, q, "claim customer details", claimCustomerDetails, account.ID, account.Livemode, now, leaseUntil)
+	return row.details(), err
+}
+
+// What was wanted meanwhile is due at once, whatever became of what was wanted before.
+const finishCustomerDetails = `update billing_customers set details_pushed = $5, details_failures = $6, details_error = $7,
+		details_due_at = case when details_wanted = $4 then $8::timestamptz else $9::timestamptz end
+	where stripe_customer_id = $1 and account = $2 and livemode = $3`
+
+// FinishCustomerDetails implements [billing.CustomerDetailsQueries].
+func (q queries) FinishCustomerDetails(ctx context.Context, account billing.StripeAccount, d billing.CustomerDetails, now time.Time) error {
+	return q.exec(ctx, "finish customer details", finishCustomerDetails,
+		d.ID, account.ID, account.Livemode, d.Wanted, d.Pushed, d.Failures, d.Error, d.DueAt, now)
+}

@@ -1,0 +1,86 @@
+package handlers
+
+import (
+	"net/http"
+	"slices"
+
+	"usher/billing"
+	"usher/views"
+)
+
+const contactsPath = "/organization/contacts"
+
+// noticeLabels say what each notice is about, in the order they are shown.
+var noticeLabels = []struct {
+	kind  billing.MailKind
+	label string
+}{
+	{billing.MailPaymentFailed, "A payment failed"},
+	{billing.MailActionRequired, "A payment has to be confirmed with the bank"},
+	{billing.MailTrialEnding, "The trial ends soon"},
+	{billing.MailRenewed, "The plan was renewed"},
+	{billing.MailCanceled, "The plan is canceled, or has ended"},
+	{billing.MailResumed, "The plan goes on after all"},
+	{billing.MailPackReceipt, "Credits were bought"},
+	{billing.MailSeatSummary, "The number of seats changed"},
+	{billing.MailSecondPlanEnded, "A second plan was ended and refunded"},
+}
+
+// showContacts shows where notices about money go, and which.
+func (s *server) showContacts(w http.ResponseWriter, r *http.Request) error {
+	return s.contactsPage(w, r, http.StatusOK, "", "")
+}
+
+func (s *server) contactsPage(w http.ResponseWriter, r *http.Request, status int, email, wrong string) error {
+	c, err := s.billing.Correspondence(r.Context(), accessOf(r))
+	if err != nil {
+		return err
+	}
+	props := views.ContactsPageProps{
+		Layout: s.layout(r, views.SectionOrganization), Organization: header(r, views.TabBilling),
+		Contacts: c.Contacts, AtStripe: c.AtStripe.Email, Email: email, Error: wrong,
+	}
+	for _, manager := range c.Managers {
+		props.Managers = append(props.Managers, manager.Name)
+	}
+	for _, n := range noticeLabels {
+		props.Notices = append(props.Notices, views.NoticeSwitch{Kind: n.kind, Label: n.label, On: !slices.Contains(c.Muted, n.kind)})
+	}
+	return render(w, r, status, views.ContactsPage(props))
+}
+
+func (s *server) addContact(w http.ResponseWriter, r *http.Request) error {
+	typed := r.PostFormValue("email")
+	err := s.billing.AddContact(r.Context(), accessOf(r), typed)
+	if wrong := fieldMessages(err); len(wrong) > 0 {
+		return s.contactsPage(w, r, http.StatusUnprocessableEntity, typed, wrong["email"])
+	}
+	if err != nil {
+		return err
+	}
+	s.redirect(w, r, contactsPath+"?notice="+noticeContacts)
+	return nil
+}
+
+func (s *server) removeContact(w http.ResponseWriter, r *http.Request) error {
+	if err := s.billing.RemoveContact(r.Context(), accessOf(r), r.PostFormValue("email")); err != nil {
+		return err
+	}
+	s.redirect(w, r, contactsPath+"?notice="+noticeContacts)
+	return nil
+}
+
+// chooseNotices reads the boxes that are ticked.
+func (s *server) chooseNotices(w http.ResponseWriter, r *http.Request) error {
+	var wanted []billing.MailKind
+	for _, kind := range billing.NoticeKinds() {
+		if r.PostFormValue(string(kind)) == "on" {
+			wanted = append(wanted, kind)
+		}
+	}
+	if err := s.billing.ChooseNotices(r.Context(), accessOf(r), wanted); err != nil {
+		return err
+	}
+	s.redirect(w, r, contactsPath+"?notice="+noticeNotices)
+	return nil
+}
