@@ -166,8 +166,12 @@ func (s *Service) tryCheckout(ctx context.Context, a Access, want CheckoutSessio
 // one. want.Quantity is set.
 func (s *Service) reserveCheckout(ctx context.Context, q Queries, want *CheckoutSession) (CheckoutSession, error) {
 	account := StripeAccount{ID: want.Account, Livemode: want.Livemode}
-	if _, err := q.LockOrganization(ctx, want.OrganizationID); err != nil {
+	organization, err := q.LockOrganization(ctx, want.OrganizationID)
+	if err != nil {
 		return CheckoutSession{}, fmt.Errorf("lock organization: %w", err)
+	}
+	if err := organization.refuseDeleting(); err != nil {
+		return CheckoutSession{}, err
 	}
 	if err := s.refuseBesideLiving(ctx, q, want.OrganizationID, account); err != nil {
 		return CheckoutSession{}, err

@@ -46,10 +46,11 @@ func (c Correspondence) Recipients() []string {
 	return addresses
 }
 
-// NoticeKinds are the kinds of e-mail about an organization's money. Each can be switched off.
+// NoticeKinds are the kinds of e-mail about an organization's money. Each can be switched off; that the organization is to be deleted is told
+// in any case.
 func NoticeKinds() []MailKind {
 	return slices.DeleteFunc(MailKinds(), func(kind MailKind) bool {
-		return kind == MailInvitation || kind == MailVerifyEmail || kind == MailPasswordReset
+		return kind == MailInvitation || kind == MailVerifyEmail || kind == MailPasswordReset || kind == MailDeletion
 	})
 }
 

@@ -11,6 +11,7 @@ type Gateway interface {
 	ReconcileGateway
 	SurplusGateway
 	CustomerGateway
+	CancellationGateway
 	// Account tells whose keys these are.
 	Account(ctx context.Context) (StripeAccount, error)
 	// Prices finds active prices by lookup key and prices by id; what does not exist is left out.
@@ -32,7 +33,7 @@ type Gateway interface {
 	// Charge reads a charge with what of it went back. Its Moment is as a subscription's.
 	Charge(ctx context.Context, id string) (Payment, error)
 	// SetSeats tells Stripe an absolute quantity for the seat item.
-	SetSeats(ctx context.Context, update SeatUpdate) (SeatAnswer, error)
+	SetSeats(ctx context.Context, update SeatUpdate) (SubscriptionAnswer, error)
 	// VerifyEvent checks the signature over the raw body with any current secret and reads the event. Errors carry
 	// [CodeInvalid]: a bad or badly timed signature with the message [MessageSignatureFailed].
 	VerifyEvent(payload []byte, signatureHeader string, now time.Time) (Event, error)
@@ -96,8 +97,8 @@ type PortalRequest struct {
 	Catalogue      Catalogue // what may be switched to
 }
 
-// SeatAnswer is Stripe's yes to a SeatUpdate.
-type SeatAnswer struct {
+// SubscriptionAnswer is Stripe's yes to a change of a subscription.
+type SubscriptionAnswer struct {
 	Subscription Subscription // as it then was
 	Replayed     bool         // the answer to an earlier request with this key: old news and no snapshot
 	RequestID    string       // req_…

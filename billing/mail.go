@@ -25,6 +25,8 @@ const (
 	MailSeatSummary    MailKind = "seat_summary"
 	// A second plan was bought, ended by us and refunded.
 	MailSecondPlanEnded MailKind = "second_plan_ended"
+	// Somebody has the organization deleted: Inviter is who, At when it happens.
+	MailDeletion MailKind = "deletion"
 )
 
 // mailLinks says for each kind whether it is about its link: such a mail must have one. All others lead to the billing page where
@@ -32,14 +34,14 @@ const (
 var mailLinks = map[MailKind]bool{
 	MailInvitation: true, MailVerifyEmail: true, MailPasswordReset: true, MailActionRequired: true,
 	MailPaymentFailed: false, MailTrialEnding: false, MailRenewed: false, MailCanceled: false, MailResumed: false,
-	MailPackReceipt: false, MailSeatSummary: false, MailSecondPlanEnded: false,
+	MailPackReceipt: false, MailSeatSummary: false, MailSecondPlanEnded: false, MailDeletion: false,
 }
 
 // MailKinds lists every kind.
 func MailKinds() []MailKind {
 	return []MailKind{
 		MailInvitation, MailVerifyEmail, MailPasswordReset, MailPaymentFailed, MailActionRequired, MailTrialEnding, MailRenewed,
-		MailCanceled, MailResumed, MailPackReceipt, MailSeatSummary, MailSecondPlanEnded,
+		MailCanceled, MailResumed, MailPackReceipt, MailSeatSummary, MailSecondPlanEnded, MailDeletion,
 	}
 }
 

@@ -17,3 +17,8 @@ func (s *Service) SweepMail(ctx context.Context) { s.sweepMail(ctx) }
 
 // SummarizeDueSeats does once what the background work does about summaries.
 func (s *Service) SummarizeDueSeats(ctx context.Context) error { return s.summarizeDueSeats(ctx) }
+
+// DeleteDueOrganizations does once what the background work does about deletions.
+func (s *Service) DeleteDueOrganizations(ctx context.Context) error {
+	return s.deleteDueOrganizations(ctx)
+}

@@ -176,6 +176,9 @@ func (s *Service) changeSeats(ctx context.Context, a Access, f func(q Queries, a
 		if err != nil {
 			return fmt.Errorf("read the actor: %w", err)
 		}
+		if actor.Organization.DeletedAt != nil {
+			return Errorf(CodeConflict, MessageDeleted)
+		}
 		return f(q, actor)
 	})
 }

@@ -18,7 +18,7 @@ type MembershipQueries interface {
 	// LastSeatChanges reads the newest line of the seat ledger about each of the people who have one.
 	LastSeatChanges(ctx context.Context, organizationID string, userIDs []string) ([]SeatChange, error)
 
-	UpdateOrganization(ctx context.Context, o Organization) error // writes the name
+	UpdateOrganization(ctx context.Context, o Organization) error // writes Name and DeletesAt
 	UpdateUserName(ctx context.Context, userID, name string) error
 
 	Role(ctx context.Context, organizationID, roleID string) (Role, error) // built-in ones too

@@ -19,6 +19,9 @@ type Organization struct {
 	ID        string // org_…
 	Name      string
 	CreatedAt time.Time
+
+	DeletesAt *time.Time // it was asked to be deleted, and is after that; nil: it was not
+	DeletedAt *time.Time // nil: it lives. What is left of a deleted one are its invoices, for those who looked after its billing.
 }
 
 // MemberStatus tells whether a member may enter the organization.

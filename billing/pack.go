@@ -41,6 +41,9 @@ func (s *Service) StartPackCheckout(ctx context.Context, a Access, r CheckoutReq
 	if err := a.requireBilling(); err != nil {
 		return CheckoutSession{}, err
 	}
+	if err := a.Organization.refuseDeleting(); err != nil {
+		return CheckoutSession{}, err
+	}
 	pack, err := s.choosePack(ctx, r)
 	if err != nil {
 		return CheckoutSession{}, err

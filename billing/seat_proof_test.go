@@ -121,7 +121,7 @@ type beforeSeats struct {
 	do func()
 }
 
-func (g beforeSeats) SetSeats(ctx context.Context, update billing.SeatUpdate) (billing.SeatAnswer, error) {
+func (g beforeSeats) SetSeats(ctx context.Context, update billing.SeatUpdate) (billing.SubscriptionAnswer, error) {
 	g.do()
 	return g.Gateway.SetSeats(ctx, update)
 }
@@ -163,7 +163,7 @@ func TestCrashBetweenTheCallAndTheWrite(t *testing.T) {
 
 type dyingAfter struct{ billing.Gateway }
 
-func (g dyingAfter) SetSeats(ctx context.Context, update billing.SeatUpdate) (billing.SeatAnswer, error) {
+func (g dyingAfter) SetSeats(ctx context.Context, update billing.SeatUpdate) (billing.SubscriptionAnswer, error) {
 	_, _ = g.Gateway.SetSeats(ctx, update)
 	panic("killed")
 }

@@ -348,7 +348,7 @@ func (s *Service) seatProration(state SeatState, current Subscription) Proration
 }
 
 // attemptAnswered records Stripe's yes. Whether it is the end of it is for the snapshot to say.
-func (s *Service) attemptAnswered(ctx context.Context, organizationID string, version int64, update SeatUpdate, answer SeatAnswer) error {
+func (s *Service) attemptAnswered(ctx context.Context, organizationID string, version int64, update SeatUpdate, answer SubscriptionAnswer) error {
 	yes := true
 	told := SeatAttempt{Key: update.IdempotencyKey, RequestID: answer.RequestID, Accepted: &yes}
 	return s.closeAttempt(ctx, organizationID, told, func(state *SeatState) {

@@ -36,6 +36,7 @@ type Queries interface {
 	OperatorQueries
 	SurplusQueries
 	ContactQueries
+	DeletionQueries
 	CustomerDetailsQueries
 }
 

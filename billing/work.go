@@ -33,6 +33,7 @@ var chores = []chore{
 	{"second subscriptions", 0, 1, (*Service).endDueSurpluses},
 	{"customers to name", 0, 1, (*Service).pushCustomerDetails},
 	{"summaries of seats", learnInterval, 1, (*Service).summarizeDueSeats},
+	{"organizations to delete", 0, 1, (*Service).deleteDueOrganizations},
 	{"monthly credits", 0, 1, (*Service).grantDueMonths},
 	{"account and prices", learnInterval, 1, (*Service).catchUpWithStripe},
 	{"old events", pruneInterval, 1, (*Service).pruneEvents},

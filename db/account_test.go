@@ -40,7 +40,7 @@ func TestKnownEmailIsAConflictOfItsField(t *testing.T) {
 func TestOrganizationRoundTrip(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
-	want := billing.Organization{ID: "org_1", Name: "Acme & Söhne", CreatedAt: moment}
+	want := billing.Organization{ID: "org_1", Name: "Acme & Söhne", CreatedAt: moment, DeletesAt: ptr(at(1)), DeletedAt: ptr(at(2))}
 	wantFilled(t, want)
 	must(t, store.InsertOrganization(ctx, want))
 	want.CreatedAt = want.CreatedAt.UTC()

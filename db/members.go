@@ -62,11 +62,11 @@ func (q queries) LastSeatChanges(ctx context.Context, organizationID string, use
 	return collect(rows, seatChangeRow.seatChange), err
 }
 
-const updateOrganization = `update organizations set name = $2 where id = $1`
+const updateOrganization = `update organizations set name = $2, deletes_at = $3 where id = $1`
 
 // UpdateOrganization implements [billing.MembershipQueries].
 func (q queries) UpdateOrganization(ctx context.Context, o billing.Organization) error {
-	return q.execOne(ctx, "update organization", updateOrganization, o.ID, o.Name)
+	return q.execOne(ctx, "update organization", updateOrganization, o.ID, o.Name, o.DeletesAt)
 }
 
 const updateUserName = `update users set name = $2 where id = $1`

@@ -99,8 +99,26 @@ func (s *server) admit(rt route, next handlerFunc) handlerFunc {
 		if err := rt.needs.check(visit); err != nil {
 			return err
 		}
+		if rt.ofTheLiving(visit) {
+			return s.refuseDeleted(w, r, rt)
+		}
 		return next(w, r)
 	}
+}
+
+// ofTheLiving tells that a route needs an organization that lives, and the visit's was deleted.
+func (rt route) ofTheLiving(v visit) bool {
+	needsOne := rt.needs == member || rt.needs == billingAdmin || rt.needs == memberAdmin
+	return needsOne && !rt.afterDeletion && v.access.Organization.DeletedAt != nil
+}
+
+// refuseDeleted leads who opens a page to what is left of a deleted organization.
+func (s *server) refuseDeleted(w http.ResponseWriter, r *http.Request, rt route) error {
+	if rt.form == page && rt.method == get {
+		s.redirect(w, r, "/billing/invoices")
+		return nil
+	}
+	return billing.Errorf(billing.CodeConflict, billing.MessageDeleted)
 }
 
 // check refuses a visit that has not what the route needs, and everybody where a route has not said what it needs.

@@ -286,7 +286,9 @@ func (s *server) renameOrganization(w http.ResponseWriter, r *http.Request) erro
 	typed := r.PostFormValue("name")
 	_, err := s.billing.RenameOrganization(r.Context(), accessOf(r), typed)
 	if wrong := fieldMessages(err); len(wrong) > 0 {
-		return s.generalPage(w, r, http.StatusUnprocessableEntity, &views.RenameProps{Name: typed, Error: wrong["name"]})
+		return s.generalPage(w, r, http.StatusUnprocessableEntity, func(p *views.GeneralPageProps) {
+			p.Rename = &views.RenameProps{Name: typed, Error: wrong["name"]}
+		})
 	}
 	if err != nil {
 		return err
@@ -296,21 +298,24 @@ func (s *server) renameOrganization(w http.ResponseWriter, r *http.Request) erro
 }
 
 func (s *server) showGeneral(w http.ResponseWriter, r *http.Request) error {
-	var rename *views.RenameProps
-	if accessOf(r).CanManageMembers() {
-		rename = &views.RenameProps{Name: accessOf(r).Organization.Name}
-	}
-	return s.generalPage(w, r, http.StatusOK, rename)
+	return s.generalPage(w, r, http.StatusOK, func(*views.GeneralPageProps) {})
 }
 
-func (s *server) generalPage(w http.ResponseWriter, r *http.Request, status int, rename *views.RenameProps) error {
-	members, err := s.billing.Members(r.Context(), accessOf(r))
+// generalPage shows the General tab with what one of its forms has to have mended.
+func (s *server) generalPage(w http.ResponseWriter, r *http.Request, status int, mend func(*views.GeneralPageProps)) error {
+	access := accessOf(r)
+	members, err := s.billing.Members(r.Context(), access)
 	if err != nil {
 		return err
 	}
-	return render(w, r, status, views.GeneralPage(views.GeneralPageProps{
+	props := views.GeneralPageProps{
 		Layout: s.layout(r, views.SectionOrganization), Organization: header(r, views.TabGeneral),
-		CreatedAt: accessOf(r).Organization.CreatedAt, People: len(members), YourRole: accessOf(r).Member.Role.Name,
-		BillingNames: billingNames(members), Rename: rename,
-	}))
+		CreatedAt: access.Organization.CreatedAt, People: len(members), YourRole: access.Member.Role.Name, BillingNames: billingNames(members),
+	}
+	if access.CanManageMembers() {
+		props.Rename = &views.RenameProps{Name: access.Organization.Name}
+	}
+	s.generalSections(r, &props, members)
+	mend(&props)
+	return render(w, r, status, views.GeneralPage(props))
 }

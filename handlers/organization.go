@@ -30,7 +30,7 @@ func (s *server) showOrganization(w http.ResponseWriter, r *http.Request) error 
 
 func header(r *http.Request, tab views.Tab) views.OrganizationHeader {
 	organization := accessOf(r).Organization
-	return views.OrganizationHeader{ID: organization.ID, Name: organization.Name, Current: tab}
+	return views.OrganizationHeader{ID: organization.ID, Name: organization.Name, Current: tab, Deleted: organization.DeletedAt != nil}
 }
 
 // billingNames lists who may manage billing.

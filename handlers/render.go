@@ -21,8 +21,14 @@ func (s *server) layout(r *http.Request, section views.Section) views.LayoutProp
 			Others: s.otherOrganizations(r), Operator: visit.operator,
 		}
 	}
+	switch organization := visitOf(r).access.Organization; {
+	case organization.DeletedAt != nil:
+		props.Notices = append(props.Notices, views.DeletedNotice(*organization.DeletedAt))
+	case organization.DeletesAt != nil:
+		props.Notices = append(props.Notices, views.DeletingNotice(*organization.DeletesAt))
+	}
 	if notice, ok := notices[r.URL.Query().Get("notice")]; ok {
-		props.Notices = []views.NoticeProps{notice}
+		props.Notices = append(props.Notices, notice)
 	}
 	return props
 }
@@ -69,6 +75,10 @@ var notices = map[string]views.NoticeProps{
 	noticeReplayed:      {Tone: views.Good, Title: "The event is settled anew.", Body: "What it tells of counts once all the same."},
 	noticeContacts:      {Tone: views.Good, Title: "The billing contacts are saved."},
 	noticeNotices:       {Tone: views.Good, Title: "The notices are saved."},
+	noticeHandedOver:    {Tone: views.Good, Title: "The organization has a new admin.", Body: "You are a member of it now."},
+	noticeKept:          {Tone: views.Good, Title: "The organization stays.", Body: "Its plan renews again, if it did before."},
+	noticeCanceled:      {Tone: views.Good, Title: "The plan is canceled.", Body: "It goes on until the end of what is paid for."},
+	noticeResumed:       {Tone: views.Good, Title: "The plan goes on."},
 	noticeRenamed:       {Tone: views.Good, Title: "The organization has its new name."},
 }
 
@@ -92,6 +102,10 @@ const (
 	noticeRoleDeleted   = "role-deleted"
 	noticeContacts      = "contacts"
 	noticeNotices       = "notices"
+	noticeHandedOver    = "handed-over"
+	noticeKept          = "kept"
+	noticeCanceled      = "plan-canceled"
+	noticeResumed       = "plan-resumed"
 	noticeRenamed       = "renamed"
 	noticeReplayed      = "replayed"
 	noticeProfileSaved  = "name-saved"

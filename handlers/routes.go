@@ -40,6 +40,8 @@ type route struct {
 	handler handlerFunc
 	// signedOut answers instead of the log-in page where nobody is signed in.
 	signedOut handlerFunc
+	// afterDeletion tells that it can be entered by way of an organization that was deleted.
+	afterDeletion bool
 	// limits bound how often it may be asked, where limits are on.
 	limits []limit
 }
@@ -81,6 +83,9 @@ func (s *server) routes() []route {
 		{method: post, pattern: "/organization/switch", needs: signedIn, handler: s.switchOrganization},
 		{method: post, pattern: "/organization", needs: memberAdmin, handler: s.renameOrganization},
 		{method: post, pattern: "/organization/leave", needs: member, handler: s.leaveOrganization},
+		{method: post, pattern: "/organization/handover", needs: memberAdmin, handler: s.handOver},
+		{method: post, pattern: "/organization/delete", needs: memberAdmin, handler: s.deleteOrganization},
+		{method: post, pattern: "/organization/keep", needs: memberAdmin, handler: s.keepOrganization},
 		{method: post, pattern: "/organization/invitations", needs: memberAdmin, handler: s.createInvitation, limits: []limit{invitations}},
 		{method: post, pattern: "/organization/invitations/{id}/resend", needs: memberAdmin, handler: s.resendInvitation},
 		{method: post, pattern: "/organization/invitations/{id}/revoke", needs: memberAdmin, handler: s.revokeInvitation},
@@ -101,10 +106,12 @@ func (s *server) routes() []route {
 
 		{method: post, pattern: "/billing/checkout", needs: billingAdmin, handler: s.createCheckout, signedOut: s.rememberChoice, limits: []limit{checkouts}},
 		{method: post, pattern: "/billing/portal", needs: billingAdmin, handler: s.createPortal, limits: []limit{portals}},
+		{method: post, pattern: "/billing/cancel", needs: billingAdmin, handler: s.cancelPlan, limits: []limit{portals}},
+		{method: post, pattern: "/billing/resume", needs: billingAdmin, handler: s.resumePlan, limits: []limit{portals}},
 		{method: post, pattern: "/billing/resync", needs: billingAdmin, handler: s.resync},
 
-		{method: get, pattern: "/billing/invoices", needs: billingAdmin, handler: s.showInvoices},
-		{method: get, pattern: "/billing/invoices/{id}", needs: billingAdmin, handler: s.openInvoice},
+		{method: get, pattern: "/billing/invoices", needs: billingAdmin, afterDeletion: true, handler: s.showInvoices},
+		{method: get, pattern: "/billing/invoices/{id}", needs: billingAdmin, afterDeletion: true, handler: s.openInvoice},
 		{method: get, pattern: "/billing/credits", needs: member, handler: s.showCredits},
 		{method: get, pattern: "/billing/seats.csv", needs: member, handler: s.sendSeatLedger},
 

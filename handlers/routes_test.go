@@ -214,6 +214,11 @@ var saysInside = map[string]string{
 	"/organization/invitations":           "e-mail address",
 	"/organization/roles":                 "name",
 	"/organization/contacts":              "e-mail address",
+	"/organization/handover":              "another member",
+	"/organization/delete":                "exactly as it stands",
+	"/organization/keep":                  billing.MessageNotDeleting,
+	"/billing/cancel":                     billing.MessageNoPlan,
+	"/billing/resume":                     billing.MessageNoPlan,
 	"/settings/profile":                   "name",
 	"/settings/password":                  "password",
 }

@@ -50,9 +50,9 @@ func TestBillingPanelByStatus(t *testing.T) {
 		flows  string
 		role   string // of a notice
 	}{
-		{billing.StatusActive, []string{"Pro, yearly", "Active", "$290 per person × 9 seats", "Renews on 1 Dec 2026.", "$2,610.00", "Visa 4242"}, change + " " + cancel + " " + home, ""},
-		{billing.StatusTrialing, []string{"Trial", "Free until 1 Dec 2026; the first payment follows then."}, change + " " + cancel + " " + home, ""},
-		{billing.StatusPastDue, []string{"Payment failed", "The last payment failed."}, card + " " + change + " " + cancel + " " + home, "alert"},
+		{billing.StatusActive, []string{"Pro, yearly", "Active", "$290 per person × 9 seats", "Renews on 1 Dec 2026.", "$2,610.00", "Visa 4242"}, change + " " + home, ""},
+		{billing.StatusTrialing, []string{"Trial", "Free until 1 Dec 2026; the first payment follows then."}, change + " " + home, ""},
+		{billing.StatusPastDue, []string{"Payment failed", "The last payment failed."}, card + " " + change + " " + home, "alert"},
 		{billing.StatusUnpaid, []string{"Unpaid", "The plan has stopped."}, home + " " + cancel + " " + home, "alert"},
 		{billing.StatusPaused, []string{"Paused", "Add a card to go on."}, card + " " + cancel + " " + home, "status"},
 		{billing.StatusIncomplete, []string{"Payment not finished", "The first payment is not finished."}, "", "status"},
@@ -69,6 +69,9 @@ func TestBillingPanelByStatus(t *testing.T) {
 			}
 			if got := flows(doc); got != c.flows {
 				t.Errorf("portal links %q, want %q", got, c.flows)
+			}
+			if c.status.GrantsAccess() != (doc.Find(`form[action="/billing/cancel"]`).Length() == 1) {
+				t.Error("whether it can be canceled here")
 			}
 			if got := doc.Find("[role=alert], [role=status]").AttrOr("role", ""); got != c.role {
 				t.Errorf("role of the notice %q, want %q", got, c.role)

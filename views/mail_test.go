@@ -55,6 +55,7 @@ func TestEveryKindOfMailSaysWhatItKnows(t *testing.T) {
 		billing.MailSeatSummary:    {"Lyric Street now has 9 seats", "from 8 to 9", "Bo added Chidi"},
 
 		billing.MailSecondPlanEnded: {"A second plan for Lyric Street was ended", "ended on 1 Dec 2026", "The $2,610.00 USD paid for it go back"},
+		billing.MailDeletion:        {"Lyric Street is to be deleted", "Bo Lind has asked", "deleted on 1 Dec 2026", "take it back"},
 	}
 	for _, kind := range billing.MailKinds() {
 		t.Run(string(kind), func(t *testing.T) {

@@ -23,6 +23,7 @@ var letters = map[billing.MailKind]func(billing.MailData) letter{
 	billing.MailSeatSummary:    seatSummaryLetter,
 
 	billing.MailSecondPlanEnded: secondPlanEndedLetter,
+	billing.MailDeletion:        deletionLetter,
 }
 
 // said joins the sentences that have something to say.
@@ -234,6 +235,19 @@ func secondPlanEndedLetter(d billing.MailData) letter {
 			"The second plan was ended"+when(!d.At.IsZero(), " on "+mailDay(d.At))+", the first one goes on unchanged. "+back,
 		),
 		button: mailLink("See plan and payment", d),
+		why:    contactWhy(d),
+	}
+}
+
+func deletionLetter(d billing.MailData) letter {
+	return letter{
+		subject: d.Organization + " is to be deleted",
+		opening: said(
+			orElse(d.Inviter, "Somebody")+" has asked for "+d.Organization+" to be deleted"+when(!d.At.IsZero(), " on "+mailDay(d.At))+". Until then everything works.",
+			"Then its plan ends, and nobody has access any more. Invoices stay readable for whoever looks after billing.",
+			"If that was not meant, an admin can take it back until then.",
+		),
+		button: mailLink("See the organization", d),
 		why:    contactWhy(d),
 	}
 }

@@ -14,32 +14,19 @@ import (
 //
 // The payment behaviour is left at Stripe's default, allow_incomplete: the quantity stays changed when the payment of an always_invoice
 // proration fails, and the subscription turns past_due (shared/STRIPE.md, 'API').
-func (g *Gateway) SetSeats(ctx context.Context, update billing.SeatUpdate) (billing.SeatAnswer, error) {
-	// Learned before anything is changed, so that a change made is not reported as failed for want of it.
-	if _, err := g.Account(ctx); err != nil {
-		return billing.SeatAnswer{}, err
-	}
-	updated, x, err := ask(ctx, "set seats", func(ctx context.Context) (*stripe.Subscription, error) {
-		return g.subscriptions.Update(update.SubscriptionID, seatParams(ctx, update))
-	})
-	if err != nil {
-		return billing.SeatAnswer{}, err
-	}
-	snapshot, err := g.snapshot(ctx, updated, x)
-	return billing.SeatAnswer{Subscription: snapshot, Replayed: x.replayed, RequestID: x.requestID}, err
+func (g *Gateway) SetSeats(ctx context.Context, update billing.SeatUpdate) (billing.SubscriptionAnswer, error) {
+	return g.updateSubscription(ctx, "set seats", update.SubscriptionID, seatParams(update))
 }
 
-func seatParams(ctx context.Context, update billing.SeatUpdate) *stripe.SubscriptionParams {
+func seatParams(update billing.SeatUpdate) *stripe.SubscriptionParams {
 	params := &stripe.SubscriptionParams{
 		// Without the item's id Stripe would add a second item.
 		Items:      []*stripe.SubscriptionItemsParams{{ID: stripe.String(update.ItemID), Quantity: stripe.Int64(int64(update.Quantity))}},
 		OffSession: stripe.Bool(true), // nobody is there to authenticate; Stripe's default for updates is false
-		Expand:     stripe.StringSlice([]string{"default_payment_method", "latest_invoice"}),
 	}
 	if update.Proration != "" {
 		params.ProrationBehavior = stripe.String(update.Proration)
 	}
-	params.Context = ctx
 	params.SetIdempotencyKey(update.IdempotencyKey)
 	return params
 }

@@ -129,6 +129,6 @@ func (g crashingGateway) Charge(ctx context.Context, id string) (billing.Payment
 	return around(ctx, g.crashes, func() (billing.Payment, error) { return g.Gateway.Charge(ctx, id) })
 }
 
-func (g crashingGateway) SetSeats(ctx context.Context, update billing.SeatUpdate) (billing.SeatAnswer, error) {
-	return around(ctx, g.crashes, func() (billing.SeatAnswer, error) { return g.Gateway.SetSeats(ctx, update) })
+func (g crashingGateway) SetSeats(ctx context.Context, update billing.SeatUpdate) (billing.SubscriptionAnswer, error) {
+	return around(ctx, g.crashes, func() (billing.SubscriptionAnswer, error) { return g.Gateway.SetSeats(ctx, update) })
 }

@@ -1,0 +1,281 @@
+package billing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// DeletionUndo is how long the deletion of an organization can be taken back.
+const DeletionUndo = 7 * 24 * time.Hour
+
+// What is said about deletions.
+const (
+	MessageDeleting    = "This organization is about to be deleted. Take that back first."
+	MessageDeleted     = "This organization was deleted. Its invoices can still be read."
+	MessageNotDeleting = "This organization is not about to be deleted."
+	MessageAdminsOnly  = "Only an admin can do this"
+	messageNameAsIs    = "Please type the organization's name exactly as it stands here."
+)
+
+const deletionBatch = 20 // organizations at a time
+
+// Deletion is the deletion of an organization that was asked for.
+type Deletion struct {
+	OrganizationID string
+	AskedBy        string // user id
+	AskedAt        time.Time
+	DueAt          time.Time // when it happens, at the earliest; moved on while Stripe does not take the end of the plan
+	EndsPlan       bool      // the plan's renewal was switched off for it, and is to be switched on again where it is taken back
+	Failures       int       // in a row
+	Error          string    // why it has not happened, in words
+}
+
+// DeletionQueries keep the deletions that were asked for.
+type DeletionQueries interface {
+	InsertDeletion(ctx context.Context, d Deletion) error // CodeConflict where there is one
+	Deletion(ctx context.Context, organizationID string) (Deletion, error)
+	PutDeletion(ctx context.Context, d Deletion) error
+	RemoveDeletion(ctx context.Context, organizationID string) error
+	// DueDeletions lists organizations that are to be deleted at now, longest due first.
+	DueDeletions(ctx context.Context, now time.Time, limit int) ([]string, error)
+	// MarkDeleted has nobody enter the organization any more, but for the invoices, and takes its pending invitations back.
+	MarkDeleted(ctx context.Context, organizationID string, at time.Time) error
+}
+
+// refuseDeleting keeps new money out of an organization that is about to be deleted.
+func (o Organization) refuseDeleting() error {
+	switch {
+	case o.DeletedAt != nil:
+		return Errorf(CodeConflict, MessageDeleted)
+	case o.DeletesAt != nil:
+		return Errorf(CodeConflict, MessageDeleting)
+	}
+	return nil
+}
+
+func (a Access) requireAdmin() error {
+	if !a.Member.isAdmin() {
+		return Errorf(CodeForbidden, MessageAdminsOnly)
+	}
+	return nil
+}
+
+// DeleteOrganization has an organization deleted once [DeletionUndo] has passed. Its plan is kept from renewing at Stripe first: where that fails
+// nothing has changed. Errors: CodeForbidden, CodeUnprocessable with the field name where it was not confirmed, CodeConflict, CodeStripe.
+func (s *Service) DeleteOrganization(ctx context.Context, a Access, confirmedName string) error {
+	if err := a.requireAdmin(); err != nil {
+		return err
+	}
+	if cleanName(confirmedName) != a.Organization.Name {
+		return fieldError("name", messageNameAsIs)
+	}
+	if err := a.Organization.refuseDeleting(); err != nil {
+		return err
+	}
+	ends, err := s.stopRenewal(ctx, a.Organization.ID)
+	if err != nil {
+		return err
+	}
+	err = s.changeSeats(ctx, a, func(q Queries, actor Access) error { return s.planDeletion(ctx, q, actor, ends) })
+	if err != nil {
+		return fmt.Errorf("delete organization: %w", err)
+	}
+	return nil
+}
+
+// stopRenewal keeps the plan from renewing, and tells whether that was to be done.
+func (s *Service) stopRenewal(ctx context.Context, organizationID string) (bool, error) {
+	current, known, err := optional(s.store.CurrentSubscription(ctx, organizationID, s.knownAccount()))
+	if err != nil {
+		return false, fmt.Errorf("look up subscription: %w", err)
+	}
+	if _, ending := current.EndsAt(); !known || current.Status.Ended() || current.Status == StatusIncomplete || ending {
+		return false, nil
+	}
+	return true, s.endWithPeriod(ctx, current, true)
+}
+
+func (s *Service) planDeletion(ctx context.Context, q Queries, actor Access, endsPlan bool) error {
+	if err := errors.Join(actor.requireAdmin(), actor.Organization.refuseDeleting()); err != nil {
+		return err
+	}
+	now := s.now()
+	d := Deletion{OrganizationID: actor.Organization.ID, AskedBy: actor.User.ID, AskedAt: now, DueAt: now.Add(DeletionUndo), EndsPlan: endsPlan}
+	if err := q.InsertDeletion(ctx, d); err != nil {
+		return err
+	}
+	organization := actor.Organization
+	organization.DeletesAt = &d.DueAt
+	if err := q.UpdateOrganization(ctx, organization); err != nil {
+		return err
+	}
+	return s.tellOfDeletion(ctx, q, actor, d)
+}
+
+// tellOfDeletion writes to everybody who looks after the billing, and to the billing contacts too. It can't be switched off.
+func (s *Service) tellOfDeletion(ctx context.Context, q Queries, actor Access, d Deletion) error {
+	c, err := correspondence(ctx, q, d.OrganizationID)
+	if err != nil {
+		return err
+	}
+	m := Mail{
+		Kind: MailDeletion, Key: fmt.Sprintf("deletion:%s:%d", d.OrganizationID, d.AskedAt.UnixMicro()), OrganizationID: d.OrganizationID,
+		Data: MailData{Organization: actor.Organization.Name, Inviter: actor.User.Name, At: d.DueAt, URL: s.baseURL + "/organization?tab=general"},
+	}
+	to := c.Contacts
+	for _, manager := range c.Managers {
+		to = append(to, manager.Email)
+	}
+	for _, address := range to {
+		m.To = address
+		if err := s.queueMail(ctx, q, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// KeepOrganization takes a deletion back, and has the plan renew again where it was kept from it. Errors: CodeForbidden; CodeConflict where none was
+// asked for, or it has happened; CodeStripe where the organization stays but its plan could not be told so.
+func (s *Service) KeepOrganization(ctx context.Context, a Access) error {
+	var d Deletion
+	err := s.changeSeats(ctx, a, func(q Queries, actor Access) (err error) {
+		if err := actor.requireAdmin(); err != nil {
+			return err
+		}
+		if d, err = q.Deletion(ctx, a.Organization.ID); errors.Is(err, ErrNotFound) {
+			return Errorf(CodeConflict, MessageNotDeleting)
+		}
+		if err != nil {
+			return err
+		}
+		if err := q.RemoveDeletion(ctx, a.Organization.ID); err != nil {
+			return err
+		}
+		organization := actor.Organization
+		organization.DeletesAt = nil
+		return q.UpdateOrganization(ctx, organization)
+	})
+	if err != nil {
+		return fmt.Errorf("keep organization: %w", err)
+	}
+	if !d.EndsPlan {
+		return nil
+	}
+	current, known, err := optional(s.store.CurrentSubscription(ctx, a.Organization.ID, s.knownAccount()))
+	if err != nil || !known || current.Status.Ended() {
+		return err
+	}
+	return s.endWithPeriod(ctx, current, false)
+}
+
+// deleteDueOrganizations deletes those whose time has come.
+func (s *Service) deleteDueOrganizations(ctx context.Context) error {
+	due, err := s.store.DueDeletions(ctx, s.now(), deletionBatch)
+	if err != nil {
+		return fmt.Errorf("due deletions: %w", err)
+	}
+	for _, organizationID := range due {
+		bounded, cancel := context.WithTimeout(ctx, jobTimeout)
+		err := s.deleteOrganization(bounded, organizationID)
+		cancel()
+		if err != nil {
+			s.log.WarnContext(ctx, "organization is not deleted", "organization", organizationID, "error", err)
+			if err := s.postponeDeletion(context.WithoutCancel(ctx), organizationID, err); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// deleteOrganization ends what lives at Stripe first. Only when nothing is left that could cost money is the organization deleted.
+func (s *Service) deleteOrganization(ctx context.Context, organizationID string) error {
+	account, err := s.requireAccount(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.closeCheckouts(ctx, account, organizationID); err != nil {
+		return err
+	}
+	living, err := s.store.LiveSubscriptions(ctx, account, organizationID)
+	if err != nil {
+		return err
+	}
+	for _, subscription := range living {
+		if err := s.gateway.EndSubscription(ctx, subscription.ID); err != nil && !isMissing(err) {
+			return fmt.Errorf("end subscription: %w", err)
+		}
+		if _, err := s.ask(ctx, subscription.ID); err != nil {
+			return err
+		}
+	}
+	return s.store.InTx(ctx, func(q Queries) error {
+		organization, err := q.LockOrganization(ctx, organizationID)
+		if err != nil {
+			return fmt.Errorf("lock organization: %w", err)
+		}
+		left, err := q.LiveSubscriptions(ctx, account, organizationID)
+		switch {
+		case err != nil:
+			return err
+		case organization.DeletesAt == nil: // taken back at the last moment
+			return nil
+		case len(left) > 0:
+			return fmt.Errorf("subscription %s is %s", left[0].ID, left[0].Status)
+		}
+		return q.MarkDeleted(ctx, organizationID, s.now())
+	})
+}
+
+// closeCheckouts closes the pages on which somebody could still pay.
+func (s *Service) closeCheckouts(ctx context.Context, account StripeAccount, organizationID string) error {
+	open, err := s.store.UnsettledCheckouts(ctx, account, organizationID, s.now())
+	if err != nil {
+		return err
+	}
+	for _, session := range open {
+		if session.Status != CheckoutOpen {
+			continue
+		}
+		if err := s.expireCheckout(ctx, session); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Service) postponeDeletion(ctx context.Context, organizationID string, cause error) error {
+	d, known, err := optional(s.store.Deletion(ctx, organizationID))
+	if err != nil || !known {
+		return err
+	}
+	d.Failures++
+	d.Error, d.DueAt = cause.Error(), s.now().Add(s.backoff(d.Failures))
+	return s.store.PutDeletion(ctx, d)
+}
+
+// HandOver makes another member an admin and the actor a member, at once. Who is billed stays as it is. Errors: CodeForbidden where the actor is no
+// admin; CodeUnprocessable with the field memberId for oneself, for who is suspended and for who is no member.
+func (s *Service) HandOver(ctx context.Context, a Access, memberID string) error {
+	err := s.changeSeats(ctx, a, func(q Queries, actor Access) error {
+		if err := actor.requireAdmin(); err != nil {
+			return err
+		}
+		next, known, err := optional(q.Member(ctx, a.Organization.ID, memberID))
+		if err != nil {
+			return err
+		}
+		if !known || next.ID == actor.Member.ID || next.Status != MemberActive {
+			return fieldError("memberId", "Please choose another member, one who is not suspended.")
+		}
+		next.Role, actor.Member.Role = Role{ID: RoleAdmin}, Role{ID: RoleMember}
+		return errors.Join(q.UpdateMember(ctx, next), q.UpdateMember(ctx, actor.Member))
+	})
+	if err != nil {
+		return fmt.Errorf("hand over: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,155 @@
+package billing_test
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"testing"
+	"time"
+
+	"usher/billing"
+	"usher/billing/stripelocal"
+)
+
+// again reads the actor's access anew, as every request does.
+func (s *stage) again() billing.Access {
+	s.t.Helper()
+	access, err := s.service.Access(s.t.Context(), s.access.User.ID, s.access.Organization.ID)
+	s.must(err)
+	return access
+}
+
+func (s *stage) ends() bool {
+	s.t.Helper()
+	var at struct {
+		CancelAtPeriodEnd bool `json:"cancel_at_period_end"`
+	}
+	s.getStripe("/v1/subscriptions/"+s.overview().Subscription.ID, &at)
+	if at.CancelAtPeriodEnd != s.overview().Subscription.CancelAtPeriodEnd {
+		s.t.Errorf("here the plan ends: %v, at Stripe: %v", s.overview().Subscription.CancelAtPeriodEnd, at.CancelAtPeriodEnd)
+	}
+	return at.CancelAtPeriodEnd
+}
+
+func TestPlanIsCanceledAndTakenUpAgain(t *testing.T) {
+	s := openStage(t)
+	if err := s.service.CancelPlan(t.Context(), s.access); billing.ErrorMessage(err) != billing.MessageNoPlan {
+		t.Errorf("without a plan: %v", err)
+	}
+	s.subscribe("pro")
+	for range 2 { // a double click
+		s.must(s.service.CancelPlan(t.Context(), s.access))
+	}
+	if !s.ends() || !s.overview().HasAccess {
+		t.Error("it does not end with what is paid for")
+	}
+	s.must(s.service.ResumePlan(t.Context(), s.access))
+	if s.ends() {
+		t.Error("it still ends")
+	}
+	s.postStripe(http.MethodPost, "/v1/subscriptions/"+s.overview().Subscription.ID,
+		map[string][]string{"cancel_at": {strconv.FormatInt(time.Now().Add(20*24*time.Hour).Unix(), 10)}})
+	s.must(s.service.RefreshSubscription(t.Context(), s.access))
+	s.must(s.service.ResumePlan(t.Context(), s.access))
+	if _, ending := s.overview().Subscription.EndsAt(); ending {
+		t.Error("it still ends on a day")
+	}
+}
+
+func TestDeletionIsTakenBack(t *testing.T) {
+	s := openStage(t)
+	s.subscribe("pro")
+	if err := s.service.DeleteOrganization(t.Context(), s.access, "something else"); billing.ErrorCode(err) != billing.CodeUnprocessable {
+		t.Fatalf("without its name: %v", err)
+	}
+	s.must(s.service.DeleteOrganization(t.Context(), s.access, s.access.Organization.Name))
+	if !s.ends() || s.again().Organization.DeletesAt == nil || s.kept(billing.MailDeletion) != 1 {
+		t.Fatal("it is not on its way")
+	}
+	if err := s.service.DeleteOrganization(t.Context(), s.again(), s.access.Organization.Name); billing.ErrorCode(err) != billing.CodeConflict {
+		t.Errorf("once more: %v", err)
+	}
+	if _, err := s.service.StartPackCheckout(t.Context(), s.again(), billing.CheckoutRequest{PackID: "credits_500"}); billing.ErrorMessage(err) != billing.MessageDeleting {
+		t.Errorf("buying meanwhile: %v", err)
+	}
+	s.must(s.service.KeepOrganization(t.Context(), s.again()))
+	if s.ends() || s.again().Organization.DeletesAt != nil {
+		t.Error("it is still on its way")
+	}
+	if err := s.service.KeepOrganization(t.Context(), s.again()); billing.ErrorMessage(err) != billing.MessageNotDeleting {
+		t.Errorf("once more: %v", err)
+	}
+	s.must(s.deleteDue(billing.DeletionUndo + time.Hour))
+	if s.again().Organization.DeletedAt != nil {
+		t.Error("it was deleted all the same")
+	}
+}
+
+func (s *stage) deleteDue(ahead time.Duration) error {
+	service := s.later(ahead)
+	s.must(service.Start(s.t.Context()))
+	return service.DeleteDueOrganizations(s.t.Context())
+}
+
+// What costs money ends at Stripe before anything is deleted here, however often Stripe is away.
+func TestOrganizationIsDeletedOnlyOnceItsPlanHasEnded(t *testing.T) {
+	s := openStage(t)
+	s.join(1)
+	members, err := s.service.Members(t.Context(), s.access)
+	s.must(err)
+	s.subscribe("pro")
+	s.drifts(billing.ReconcileOptions{OrganizationID: s.access.Organization.ID}) // the invoice of it
+	s.must(s.service.DeleteOrganization(t.Context(), s.access, s.access.Organization.Name))
+	s.must(s.deleteDue(billing.DeletionUndo - time.Hour))
+	if s.again().Organization.DeletedAt != nil {
+		t.Fatal("deleted before its time")
+	}
+	_, err = s.stripe.Faults().Add(stripelocal.Fault{Kind: stripelocal.ServerError, Method: http.MethodDelete, Path: "/v1/subscriptions/*", Calls: 3}) // as often as one call is tried
+	s.must(err)
+	s.must(s.deleteDue(billing.DeletionUndo + time.Hour))
+	if s.again().Organization.DeletedAt != nil || s.one(`select failures from deletions`) != 1 {
+		t.Fatalf("deleted %v while its plan runs, %d failures are written down", s.again().Organization.DeletedAt, s.one(`select coalesce(sum(failures), 0) from deletions`))
+	}
+	s.must(s.deleteDue(billing.DeletionUndo + 2*time.Hour))
+	if s.again().Organization.DeletedAt == nil || s.overview().Subscription.Status != billing.StatusCanceled {
+		t.Fatalf("it is there still, its plan %s", s.overview().Subscription.Status)
+	}
+	if invoices, err := s.service.Invoices(t.Context(), s.again()); err != nil || len(invoices) != 1 {
+		t.Errorf("%d invoices, %v", len(invoices), err)
+	}
+	for _, member := range members {
+		_, err := s.service.Access(t.Context(), member.UserID, s.access.Organization.ID)
+		if gone := errors.Is(err, billing.ErrNotFound); gone == (member.UserID == s.access.User.ID) {
+			t.Errorf("%s enters: %v", member.Name, err)
+		}
+	}
+	if err := s.service.KeepOrganization(t.Context(), s.again()); billing.ErrorMessage(err) != billing.MessageDeleted {
+		t.Errorf("taken back too late: %v", err)
+	}
+}
+
+func TestHandOver(t *testing.T) {
+	s := openStage(t)
+	s.join(1)
+	members, err := s.service.Members(t.Context(), s.access)
+	s.must(err)
+	for _, member := range members {
+		if member.UserID == s.access.User.ID {
+			if err := s.service.HandOver(t.Context(), s.access, member.ID); billing.ErrorCode(err) != billing.CodeUnprocessable {
+				t.Errorf("to oneself: %v", err)
+			}
+			continue
+		}
+		s.must(s.service.HandOver(t.Context(), s.access, member.ID))
+		next, err := s.service.Access(t.Context(), member.UserID, s.access.Organization.ID)
+		if err != nil || next.Member.Role.ID != billing.RoleAdmin {
+			t.Errorf("the new admin is %+v, %v", next.Member.Role, err)
+		}
+	}
+	if role := s.again().Member.Role.ID; role != billing.RoleMember {
+		t.Errorf("the former admin is %s", role)
+	}
+	if err := s.service.HandOver(t.Context(), s.access, members[0].ID); billing.ErrorMessage(err) != billing.MessageAdminsOnly {
+		t.Errorf("by the former admin: %v", err)
+	}
+}

@@ -1,0 +1,43 @@
+package stripegw
+
+import (
+	"context"
+
+	"usher/billing"
+
+	"github.com/stripe/stripe-go/v79"
+)
+
+// EndWithPeriod has a subscription end with its period.
+func (g *Gateway) EndWithPeriod(ctx context.Context, id string) (billing.SubscriptionAnswer, error) {
+	return g.updateSubscription(ctx, "end with period", id, &stripe.SubscriptionParams{CancelAtPeriodEnd: stripe.Bool(true)})
+}
+
+// KeepRunning has a subscription go on that was to end. Stripe takes one of the two ways to end it at a time, and so one of the two to lift it
+// (https://docs.stripe.com/api/subscriptions/update).
+func (g *Gateway) KeepRunning(ctx context.Context, ending billing.Subscription) (billing.SubscriptionAnswer, error) {
+	params := &stripe.SubscriptionParams{}
+	if ending.CancelAtPeriodEnd {
+		params.CancelAtPeriodEnd = stripe.Bool(false)
+	} else {
+		params.AddExtra("cancel_at", "")
+	}
+	return g.updateSubscription(ctx, "keep running", ending.ID, params)
+}
+
+func (g *Gateway) updateSubscription(ctx context.Context, what, id string, params *stripe.SubscriptionParams) (billing.SubscriptionAnswer, error) {
+	// Learned before anything is changed, so that a change made is not reported as failed for want of it.
+	if _, err := g.Account(ctx); err != nil {
+		return billing.SubscriptionAnswer{}, err
+	}
+	params.Expand = stripe.StringSlice([]string{"default_payment_method", "latest_invoice"})
+	updated, x, err := ask(ctx, what, func(ctx context.Context) (*stripe.Subscription, error) {
+		params.Context = ctx
+		return g.subscriptions.Update(id, params)
+	})
+	if err != nil {
+		return billing.SubscriptionAnswer{}, err
+	}
+	snapshot, err := g.snapshot(ctx, updated, x)
+	return billing.SubscriptionAnswer{Subscription: snapshot, Replayed: x.replayed, RequestID: x.requestID}, err
+}

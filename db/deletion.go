@@ -1,0 +1,65 @@
+package db
+
+import (
+	"context"
+	"time"
+
+	"usher/billing"
+)
+
+const deletionColumns = `organization_id, asked_by, asked_at, due_at, ends_plan, failures, error`
+
+type deletionRow struct {
+	OrganizationID string    `db:"organization_id"`
+	AskedBy        string    `db:"asked_by"`
+	AskedAt        time.Time `db:"asked_at"`
+	DueAt          time.Time `db:"due_at"`
+	EndsPlan       bool      `db:"ends_plan"`
+	Failures       int       `db:"failures"`
+	Error          string    `db:"error"`
+}
+
+func (r deletionRow) deletion() billing.Deletion {
+	return billing.Deletion{
+		OrganizationID: r.OrganizationID, AskedBy: r.AskedBy, AskedAt: r.AskedAt.UTC(), DueAt: r.DueAt.UTC(), EndsPlan: r.EndsPlan,
+		Failures: r.Failures, Error: r.Error,
+	}
+}
+
+const insertDeletion = `insert into deletions (` + deletionColumns + `) values ($1, $2, $3, $4, $5, $6, $7)`
+
+// InsertDeletion implements [billing.DeletionQueries].
+func (q queries) InsertDeletion(ctx context.Context, d billing.Deletion) error {
+	return q.exec(ctx, "insert deletion", insertDeletion, d.OrganizationID, d.AskedBy, d.AskedAt, d.DueAt, d.EndsPlan, d.Failures, d.Error)
+}
+
+// Deletion implements [billing.DeletionQueries].
+func (q queries) Deletion(ctx context.Context, organizationID string) (billing.Deletion, error) {
+	row, err := get[deletionRow](ctx, q, "read deletion", `select `+deletionColumns+` from deletions where organization_id = $1`, organizationID)
+	return row.deletion(), err
+}
+
+// PutDeletion implements [billing.DeletionQueries].
+func (q queries) PutDeletion(ctx context.Context, d billing.Deletion) error {
+	return q.exec(ctx, "put deletion", `update deletions set due_at = $2, failures = $3, error = $4 where organization_id = $1`,
+		d.OrganizationID, d.DueAt, d.Failures, d.Error)
+}
+
+// RemoveDeletion implements [billing.DeletionQueries].
+func (q queries) RemoveDeletion(ctx context.Context, organizationID string) error {
+	return q.exec(ctx, "remove deletion", `delete from deletions where organization_id = $1`, organizationID)
+}
+
+// DueDeletions implements [billing.DeletionQueries].
+func (q queries) DueDeletions(ctx context.Context, now time.Time, limit int) ([]string, error) {
+	return list[string](ctx, q, "list due deletions", `select organization_id from deletions where due_at <= $1 order by due_at limit $2`, now, limit)
+}
+
+const markDeleted = `with gone as (update organizations set deleted_at = $2 where id = $1 returning id),
+		done as (delete from deletions where organization_id = $1)
+	update invitations set revoked_at = $2 where organization_id = (select id from gone) and accepted_at is null and revoked_at is null`
+
+// MarkDeleted implements [billing.DeletionQueries].
+func (q queries) MarkDeleted(ctx context.Context, organizationID string, at time.Time) error {
+	return q.exec(ctx, "mark organization deleted", markDeleted, organizationID, at)
+}
