@@ -152,5 +152,9 @@ func renaming(layout views.LayoutProps) views.GeneralPageProps {
 	}
 	p := general(layout, header(views.TabGeneral))
 	p.Rename = &views.RenameProps{Name: "", Error: "Please name your organization, in 100 characters or fewer."}
+	p.HandOver = &views.HandOverProps{
+		Members: []views.Option{{Value: "mem_1", Label: "Ben Okafor (ben@example.com)"}}, Error: "Please choose another member, one who is not suspended.",
+	}
+	p.Deletion = &views.DeletionProps{Days: 7, Error: "Please type the organization's name exactly as it stands here."}
 	return p
 }

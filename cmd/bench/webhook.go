@@ -1,0 +1,227 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/lib/pq"
+)
+
+const programPool = 10 // connections, as the program's own
+
+// measured is one measurement of the program.
+type measured struct {
+	rate     float64       // events a second
+	p50, p99 time.Duration // from the request to its answer
+	cpu      time.Duration // of the program, per event
+	refused  int           // answers other than 200
+}
+
+// benchWebhook measures a signed POST to committed and applied, in turn with the reference transaction on as many connections.
+func benchWebhook(ctx context.Context, o options) error {
+	s, err := openStage(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	t, price, err := s.newTemplate(ctx)
+	if err != nil {
+		return err
+	}
+	if err := s.fill(ctx, price); err != nil {
+		return err
+	}
+	reference, err := s.newReference(ctx, string(t.next(1)))
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%d organizations, events of %d bytes, %d rounds of %s each, in turn; pool of %d, fsync on\n\n", o.organizations, len(t.next(1)), o.rounds, o.length, programPool)
+	fmt.Println("clients  webhooks/s  reference/s  ratio (least to most)  p50       p99       CPU/event  non-200")
+	for _, clients := range []int{1, 16, 32} {
+		if err := s.compare(ctx, t, reference, clients); err != nil {
+			return err
+		}
+	}
+	return s.printRows(ctx)
+}
+
+func (s *stage) compare(ctx context.Context, t *template, r *reference, clients int) error {
+	if _, err := s.load(ctx, t, clients, time.Second); err != nil { // warm
+		return err
+	}
+	var ours []measured
+	var theirs, ratios []float64
+	for range s.rounds {
+		base, err := r.run(ctx, min(clients, programPool))
+		if err != nil {
+			return err
+		}
+		m, err := s.load(ctx, t, clients, s.length)
+		if err != nil {
+			return err
+		}
+		ours, theirs, ratios = append(ours, m), append(theirs, base), append(ratios, m.rate/base)
+	}
+	slices.SortFunc(ours, func(a, b measured) int { return int(a.rate - b.rate) })
+	slices.Sort(theirs)
+	slices.Sort(ratios)
+	m, refused := ours[len(ours)/2], 0
+	for _, one := range ours {
+		refused += one.refused
+	}
+	fmt.Printf("%7d  %10.0f  %11.0f  %4.0f %% (%.0f to %.0f)%s  %-8s  %-8s  %-9s  %d\n", clients, m.rate, theirs[len(theirs)/2],
+		100*ratios[len(ratios)/2], 100*ratios[0], 100*ratios[len(ratios)-1], strings.Repeat(" ", 6),
+		m.p50.Round(10*time.Microsecond), m.p99.Round(10*time.Microsecond), m.cpu.Round(time.Microsecond), refused)
+	return nil
+}
+
+// load posts events about organizations picked by chance, each client one after the other.
+func (s *stage) load(ctx context.Context, t *template, clients int, length time.Duration) (measured, error) {
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients}, Timeout: 30 * time.Second}
+	defer client.CloseIdleConnections()
+	before, err := cpuOf(s.program.Process.Pid)
+	if err != nil {
+		return measured{}, err
+	}
+	began := time.Now()
+	took, refused := make([][]time.Duration, clients), make([]int, clients)
+	var group sync.WaitGroup
+	for c := range clients {
+		group.Go(func() {
+			for time.Since(began) < length && ctx.Err() == nil {
+				at := time.Now()
+				if !s.post(ctx, client, t.next(1+rand.IntN(s.organizations))) {
+					refused[c]++
+				}
+				took[c] = append(took[c], time.Since(at))
+			}
+		})
+	}
+	group.Wait()
+	elapsed := time.Since(began)
+	after, err := cpuOf(s.program.Process.Pid)
+	all := slices.Concat(took...)
+	slices.Sort(all)
+	m := measured{rate: float64(len(all)) / elapsed.Seconds(), p50: all[len(all)/2], p99: all[len(all)*99/100], cpu: (after - before) / time.Duration(len(all))}
+	for _, n := range refused {
+		m.refused += n
+	}
+	return m, err
+}
+
+func (s *stage) post(ctx context.Context, client *http.Client, payload []byte) bool {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.site+"/stripe/webhook", bytes.NewReader(payload))
+	if err != nil {
+		return false
+	}
+	request.Header.Set("Stripe-Signature", signed(payload))
+	answer, err := client.Do(request)
+	if err != nil {
+		return false
+	}
+	_, _ = io.Copy(io.Discard, answer.Body)
+	answer.Body.Close()
+	return answer.StatusCode == http.StatusOK
+}
+
+// cpuOf reads the processor time a process has used; the kernel counts it in hundredths of a second (proc(5)).
+func cpuOf(pid int) (time.Duration, error) {
+	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	fields := strings.Fields(string(line[bytes.LastIndexByte(line, ')')+1:])) // the name before may hold spaces
+	var ticks int64
+	for _, field := range fields[11:13] {
+		n, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			return 0, err
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond, nil
+}
+
+// reference is the fixed transaction everything is held against: insert the event, lock and update the subscription, commit.
+type reference struct {
+	stage   *stage
+	script  string
+	payload string
+}
+
+const referenceScript = `\set n random(1, :organizations)
+begin;
+insert into reference_events (id, payload) values (gen_random_uuid()::text, :payload);
+select id from reference_subscriptions where id = 'sub_' || :n for update;
+update reference_subscriptions set moment = now(), revision = revision + 1 where id = 'sub_' || :n;
+commit;
+`
+
+func (s *stage) newReference(ctx context.Context, payload string) (*reference, error) {
+	for _, statement := range []string{
+		`create table reference_events (id text primary key, payload text not null)`,
+		`create table reference_subscriptions (like subscriptions including all)`,
+		`insert into reference_subscriptions select * from subscriptions`,
+		`vacuum analyze`,
+	} {
+		if _, err := s.store.DB().ExecContext(ctx, statement); err != nil {
+			return nil, err
+		}
+	}
+	r := &reference{stage: s, script: filepath.Join(s.folder, "reference.sql"), payload: payload}
+	return r, os.WriteFile(r.script, []byte(referenceScript), 0o600)
+}
+
+var tps = regexp.MustCompile(`tps = ([0-9.]+) \(without`)
+
+// run measures the reference on so many connections, in transactions a second.
+func (r *reference) run(ctx context.Context, clients int) (float64, error) {
+	config, err := pq.NewConfig(r.stage.server.DSN())
+	if err != nil {
+		return 0, err
+	}
+	command := exec.CommandContext(ctx, r.pgbench(), "-n", "-M", "prepared", "-c", strconv.Itoa(clients), "-j", strconv.Itoa(min(clients, 2)),
+		"-T", strconv.Itoa(int(r.stage.length.Seconds())), "-D", "organizations="+strconv.Itoa(r.stage.organizations), "-D", "payload="+r.payload,
+		"-f", r.script, "-h", config.Host, "-p", strconv.Itoa(int(config.Port)), "-U", config.User, config.Database)
+	said, err := command.CombinedOutput()
+	found := tps.FindSubmatch(said)
+	if err != nil || found == nil {
+		return 0, fmt.Errorf("pgbench: %w: %s", err, said)
+	}
+	return strconv.ParseFloat(string(found[1]), 64)
+}
+
+// pgbench comes with PostgreSQL's server, in a folder that is on no path on some systems.
+func (r *reference) pgbench() string {
+	if r.stage.options.pgbench != "" {
+		return r.stage.options.pgbench
+	}
+	if path, err := exec.LookPath("pgbench"); err == nil {
+		return path
+	}
+	if found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/pgbench"); len(found) > 0 {
+		return found[len(found)-1]
+	}
+	return "pgbench"
+}
+
+// printRows says what became of the events: every 200 is a row.
+func (s *stage) printRows(ctx context.Context) error {
+	var lines []string
+	err := s.store.DB().SelectContext(ctx, &lines, `select format('%s %s', outcome, count(*)) from stripe_events group by outcome order by outcome`)
+	fmt.Printf("\nevents in the inbox: %s\n", strings.Join(lines, ", "))
+	return err
+}
