@@ -27,12 +27,9 @@ type heard struct {
 // hear decides what to do with news of a subscription and, where the news is good enough, does it. It runs inside the caller's
 // transaction; OutcomePending means that Stripe has to be asked after it ([Service.ask]).
 func (s *Service) hear(ctx context.Context, q Queries, n subscriptionNews) (heard, error) {
-	organizationID, linked, err := s.ownerOf(ctx, q, n.customerID, n.orgID)
+	organizationID, linked, err := s.lockOwner(ctx, q, n.customerID, n.orgID)
 	if err != nil || organizationID == "" {
 		return heard{outcome: OutcomeIgnored}, err
-	}
-	if _, err := q.LockOrganization(ctx, organizationID); err != nil {
-		return heard{}, fmt.Errorf("lock organization: %w", err)
 	}
 	held, known, err := optional(q.LockSubscription(ctx, n.id))
 	if err != nil {
@@ -78,6 +75,25 @@ func (s *Service) ownerOf(ctx context.Context, q Queries, customerID, hintedOrgI
 	return organization.ID, false, nil
 }
 
+// lockOwner is [Service.ownerOf] with the organization locked. Nearly always it is one question.
+func (s *Service) lockOwner(ctx context.Context, q Queries, customerID, hintedOrgID string) (organizationID string, linked bool, err error) {
+	organizationID, linked, err = optional(q.LockOwner(ctx, customerID, s.knownAccount()))
+	if err != nil {
+		return "", false, fmt.Errorf("lock the customer's organization: %w", err)
+	}
+	if linked {
+		return organizationID, true, nil
+	}
+	organizationID, linked, err = s.ownerOf(ctx, q, customerID, hintedOrgID)
+	if err != nil || organizationID == "" {
+		return "", false, err
+	}
+	if _, err := q.LockOrganization(ctx, organizationID); err != nil {
+		return "", false, fmt.Errorf("lock organization: %w", err)
+	}
+	return organizationID, linked, nil
+}
+
 // writeSubscription stores a snapshot over the one held before, settles which one is current, recounts the seats against it and writes
 // to people about what changed. The organization is locked.
 func (s *Service) writeSubscription(ctx context.Context, q Queries, before, fresh Subscription) error {
@@ -110,7 +126,7 @@ func (s *Service) writeSubscription(ctx context.Context, q Queries, before, fres
 			return err
 		}
 	}
-	return s.recountSeats(ctx, q, fresh.OrganizationID, seatCause{reason: "Stripe's subscription changed"})
+	return s.recountSeatsUnder(ctx, q, fresh.OrganizationID, current, ok, seatCause{reason: "Stripe's subscription changed"})
 }
 
 // errMoved tells that the row was written while Stripe was asked.
@@ -171,26 +187,31 @@ func (s *Service) pauseBefore(ctx context.Context, try int) error {
 // applyAnswer writes a fetched snapshot if the row still has the revision it had before Stripe was asked, else returns errMoved.
 func (s *Service) applyAnswer(ctx context.Context, answer Subscription, before int64) (written Subscription, err error) {
 	err = s.store.InTx(ctx, func(q Queries) error {
-		organizationID, err := s.adopt(ctx, q, answer.CustomerID, answer.MetadataOrgID)
-		if err != nil {
-			return err
-		}
-		held, known, err := optional(q.LockSubscription(ctx, answer.ID))
-		if err != nil {
-			return fmt.Errorf("lock subscription: %w", err)
-		}
-		if held.Revision != before {
-			return errMoved
-		}
-		written = answer
-		written.OrganizationID = organizationID
-		if known && held.Moment.After(written.Moment) {
-			// The row did not move, so the answer was read after the held state was heard: it is the later one, whatever the clocks say.
-			written.Moment = held.Moment
-		}
-		return s.writeSubscription(ctx, q, held, written)
+		written, err = s.applyAnswerIn(ctx, q, answer, before)
+		return err
 	})
 	return written, err
+}
+
+// applyAnswerIn is [Service.applyAnswer] in the caller's transaction. Nothing was written where it returns errMoved.
+func (s *Service) applyAnswerIn(ctx context.Context, q Queries, answer Subscription, before int64) (Subscription, error) {
+	organizationID, err := s.adopt(ctx, q, answer.CustomerID, answer.MetadataOrgID)
+	if err != nil {
+		return Subscription{}, err
+	}
+	held, known, err := optional(q.LockSubscription(ctx, answer.ID))
+	if err != nil {
+		return Subscription{}, fmt.Errorf("lock subscription: %w", err)
+	}
+	if held.Revision != before {
+		return Subscription{}, errMoved
+	}
+	answer.OrganizationID = organizationID
+	if known && held.Moment.After(answer.Moment) {
+		// The row did not move, so the answer was read after the held state was heard: it is the later one, whatever the clocks say.
+		answer.Moment = held.Moment
+	}
+	return answer, s.writeSubscription(ctx, q, held, answer)
 }
 
 // adopt finds and locks the organization a fetched object belongs to, and writes the link where our own write of it was overtaken: only

@@ -81,29 +81,36 @@ func (s *Service) ReceiveEvent(ctx context.Context, payload []byte, signature st
 	return nil
 }
 
-// receive is the one transaction of a webhook: store, decide, apply. A duplicate does nothing.
+// errKnownEvent takes back what was done about an event that was there already.
+var errKnownEvent = errors.New("the event is known")
+
+// receive is the one transaction of a webhook: decide, apply, store. The event is written last, with what became of it: writing it first would
+// write its payload twice. What is done about a duplicate is taken back by then.
 func (s *Service) receive(ctx context.Context, event Event) error {
 	now := s.now()
-	return s.store.InTx(ctx, func(q Queries) error {
+	err := s.store.InTx(ctx, func(q Queries) error {
 		ctx, log := withChangeLog(ctx)
-		stored := StoredEvent{Event: event, Outcome: OutcomeIgnored, ReceivedAt: now}
-		fresh, err := q.InsertEvent(ctx, stored)
-		if err != nil || !fresh {
-			return err
-		}
 		result, err := s.hearEvent(ctx, q, event)
-		if err != nil || result.outcome == OutcomeIgnored && result.organizationID == "" {
+		if err != nil {
 			return err
 		}
-		stored.Outcome, stored.OrganizationID, stored.Changes = result.outcome, result.organizationID, log.lines
+		stored := StoredEvent{Event: event, OrganizationID: result.organizationID, Outcome: result.outcome, ReceivedAt: now, Changes: log.lines}
 		if stored.Outcome == OutcomePending {
 			stored.NextAttemptAt = &now
 			if err := s.setAlarm(ctx, q, AlarmEvent, event.ID, "", now); err != nil {
 				return err
 			}
 		}
-		return q.FinishEvent(ctx, stored)
+		fresh, err := q.InsertEvent(ctx, stored)
+		if err == nil && !fresh {
+			return errKnownEvent
+		}
+		return err
 	})
+	if errors.Is(err, errKnownEvent) {
+		return nil
+	}
+	return err
 }
 
 // hearEvent decides about an event inside a transaction. While it is not known whose account this is, nothing can be decided: the event

@@ -64,16 +64,16 @@ func (i Invoice) final() bool { return i.Status == InvoiceVoid }
 // hearInvoice takes news of an invoice: the snapshot by the one decision, a payment as a fact that is counted once however late it is
 // heard, and a reason to look at the subscription.
 func hearInvoice(s *Service, ctx context.Context, q Queries, e Event) (heard, error) {
-	organizationID, linked, err := s.ownerOf(ctx, q, e.CustomerID, e.OrgID)
-	if err != nil || organizationID == "" || e.ObjectID == "" {
+	if e.ObjectID == "" {
+		return heard{outcome: OutcomeIgnored}, nil
+	}
+	organizationID, linked, err := s.lockOwner(ctx, q, e.CustomerID, e.OrgID)
+	if err != nil || organizationID == "" {
 		return heard{outcome: OutcomeIgnored}, err
 	}
 	if !linked {
 		// Whose invoice it is rests on metadata alone: nothing is counted or told before Stripe was asked and the customer adopted.
 		return heard{OutcomePending, organizationID}, nil
-	}
-	if _, err := q.LockOrganization(ctx, organizationID); err != nil {
-		return heard{}, fmt.Errorf("lock organization: %w", err)
 	}
 	held, known, err := optional(q.LockInvoice(ctx, e.ObjectID))
 	if err != nil {

@@ -42,17 +42,18 @@ func (s *Service) seatsSynced(current Subscription) bool {
 // recountSeats counts who is billed, writes what is wanted and when Stripe is to be told. It belongs into every transaction that can
 // change either side; the organization is locked (or new) in it. The number is always counted, never added to.
 func (s *Service) recountSeats(ctx context.Context, q Queries, organizationID string, cause seatCause) error {
-	state, _, err := optional(q.LockSeatState(ctx, organizationID))
-	if err != nil {
-		return fmt.Errorf("lock seat state: %w", err)
-	}
-	billed, err := q.CountBillable(ctx, organizationID)
-	if err != nil {
-		return fmt.Errorf("count billable members: %w", err)
-	}
 	current, living, err := optional(q.CurrentSubscription(ctx, organizationID, s.knownAccount()))
 	if err != nil {
 		return fmt.Errorf("look up subscription: %w", err)
+	}
+	return s.recountSeatsUnder(ctx, q, organizationID, current, living, cause)
+}
+
+// recountSeatsUnder is [Service.recountSeats] where the current subscription has just been read.
+func (s *Service) recountSeatsUnder(ctx context.Context, q Queries, organizationID string, current Subscription, living bool, cause seatCause) error {
+	state, billed, err := q.LockSeats(ctx, organizationID)
+	if err != nil {
+		return fmt.Errorf("lock seat state and count billable members: %w", err)
 	}
 	before := state
 	state.OrganizationID = organizationID
@@ -244,13 +245,13 @@ func (s *Service) SyncSeats(ctx context.Context, organizationID string) error {
 	if err != nil {
 		return s.attemptFailed(ctx, organizationID, version, update, err)
 	}
-	if err := s.attemptAnswered(ctx, organizationID, version, update, answer); err != nil {
-		return err
+	if answer.Replayed { // an old yes: how it stands now is asked before the attempt is closed
+		if _, err := s.ask(ctx, update.SubscriptionID); err != nil {
+			return err
+		}
 	}
-	if !answer.Replayed {
-		_, err = s.applyAnswer(ctx, answer.Subscription, before.Revision)
-	}
-	if answer.Replayed || errors.Is(err, errMoved) {
+	shown, err := s.attemptAnswered(ctx, organizationID, version, update, answer, before.Revision)
+	if err == nil && !shown {
 		_, err = s.ask(ctx, update.SubscriptionID)
 	}
 	return err
@@ -347,21 +348,40 @@ func (s *Service) seatProration(state SeatState, current Subscription) Proration
 	return cmp.Or(plan.ProrationOnDecrease, ProrateNextInvoice)
 }
 
-// attemptAnswered records Stripe's yes. Whether it is the end of it is for the snapshot to say.
-func (s *Service) attemptAnswered(ctx context.Context, organizationID string, version int64, update SeatUpdate, answer SubscriptionAnswer) error {
+// attemptAnswered records Stripe's yes, and the snapshot that came with it in the same transaction, so that nobody holds the one without the
+// other against what is wanted. shown is false where the row moved meanwhile: Stripe has to be asked.
+func (s *Service) attemptAnswered(
+	ctx context.Context, organizationID string, version int64, update SeatUpdate, answer SubscriptionAnswer, before int64,
+) (shown bool, err error) {
 	yes := true
 	told := SeatAttempt{Key: update.IdempotencyKey, RequestID: answer.RequestID, Accepted: &yes}
-	return s.closeAttempt(ctx, organizationID, told, func(state *SeatState) {
-		state.Open, state.SyncError, state.Failures = false, "", 0
-		state.LastAppliedSeats, state.AppliedVersion, state.ToldAt = &update.Quantity, version, &answer.Subscription.Moment
+	err = s.store.InTx(ctx, func(q Queries) error {
+		shown = false
+		err := s.closeAttempt(ctx, q, organizationID, told, func(state *SeatState) {
+			state.Open, state.SyncError, state.Failures = false, "", 0
+			state.LastAppliedSeats, state.AppliedVersion = &update.Quantity, version
+			if !answer.Replayed {
+				state.ToldAt = &answer.Subscription.Moment
+			}
+		})
+		if shown = answer.Replayed; err != nil || shown {
+			return err
+		}
+		_, err = s.applyAnswerIn(ctx, q, answer.Subscription, before)
+		if errors.Is(err, errMoved) { // it is found out before anything is written
+			return nil
+		}
+		shown = err == nil
+		return err
 	})
+	return shown, err
 }
 
 // attemptFailed records why, in words, and when it will be tried again.
 func (s *Service) attemptFailed(ctx context.Context, organizationID string, version int64, update SeatUpdate, cause error) error {
 	var refused *StripeError
 	isStripe := errors.As(cause, &refused)
-	err := s.closeAttempt(ctx, organizationID, refusedAttempt(update, cause), func(state *SeatState) {
+	closed := func(state *SeatState) {
 		state.Failures++
 		next := s.now().Add(s.backoff(state.Failures))
 		if state.SyncVersion == version { // a newer change keeps its own, earlier moment
@@ -369,6 +389,9 @@ func (s *Service) attemptFailed(ctx context.Context, organizationID string, vers
 		}
 		state.Open = !isStripe || refused.Unanswered || refused.Status == 409 || refused.Status == 429
 		state.SyncError = seatFailure(refused, cause)
+	}
+	err := s.store.InTx(ctx, func(q Queries) error {
+		return s.closeAttempt(ctx, q, organizationID, refusedAttempt(update, cause), closed)
 	})
 	s.log.WarnContext(ctx, "seat sync failed", "organization", organizationID, "version", version, "error", cause)
 	return errors.Join(err, s.reviewMissing(ctx, organizationID, cause))
@@ -388,22 +411,20 @@ func (s *Service) reviewMissing(ctx context.Context, organizationID string, caus
 	return err
 }
 
-func (s *Service) closeAttempt(ctx context.Context, organizationID string, told SeatAttempt, change func(*SeatState)) error {
-	return s.store.InTx(ctx, func(q Queries) error {
-		if _, err := q.LockOrganization(ctx, organizationID); err != nil {
-			return fmt.Errorf("lock organization: %w", err)
-		}
-		state, err := q.LockSeatState(ctx, organizationID)
-		if err != nil {
-			return fmt.Errorf("lock seat state: %w", err)
-		}
-		state.LeaseUntil = nil
-		change(&state)
-		if err := q.PutSeatState(ctx, state); err != nil {
-			return err
-		}
-		return q.AnswerSeatAttempt(ctx, told)
-	})
+func (s *Service) closeAttempt(ctx context.Context, q Queries, organizationID string, told SeatAttempt, change func(*SeatState)) error {
+	if _, err := q.LockOrganization(ctx, organizationID); err != nil {
+		return fmt.Errorf("lock organization: %w", err)
+	}
+	state, err := q.LockSeatState(ctx, organizationID)
+	if err != nil {
+		return fmt.Errorf("lock seat state: %w", err)
+	}
+	state.LeaseUntil = nil
+	change(&state)
+	if err := q.PutSeatState(ctx, state); err != nil {
+		return err
+	}
+	return q.AnswerSeatAttempt(ctx, told)
 }
 
 // seatFailure words a failure for billing admins: what Stripe said, its code and request id for whoever looks into it.

@@ -67,6 +67,8 @@ type CheckoutQueries interface {
 	PutCustomerLink(ctx context.Context, link CustomerLink) error // inserts or updates by organization and generation
 	// CustomerOwner tells which organization a customer belongs to, by any link, old ones included.
 	CustomerOwner(ctx context.Context, customerID string, account StripeAccount) (CustomerLink, error)
+	// LockOwner is CustomerOwner with that organization locked; it returns the organization's id.
+	LockOwner(ctx context.Context, customerID string, account StripeAccount) (string, error)
 	// OpenCheckout reads the one reserved or open subscription checkout of the organization in this account and mode.
 	OpenCheckout(ctx context.Context, organizationID string, account StripeAccount) (CheckoutSession, error)
 	// PutCheckout inserts or updates by ID. Complete and expired are final: a later write of such a session changes nothing.
@@ -93,6 +95,8 @@ type SubscriptionQueries interface {
 type SeatQueries interface {
 	SeatState(ctx context.Context, organizationID string) (SeatState, error)
 	LockSeatState(ctx context.Context, organizationID string) (SeatState, error)
+	// LockSeats is LockSeatState, the zero state where there is none yet, and CountBillable at once. The organization is locked.
+	LockSeats(ctx context.Context, organizationID string) (SeatState, int, error)
 	PutSeatState(ctx context.Context, s SeatState) error // inserts or updates
 	InsertSeatChange(ctx context.Context, c SeatChange) error
 	SeatChanges(ctx context.Context, organizationID string, limit int) ([]SeatChange, error) // newest first

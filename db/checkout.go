@@ -110,6 +110,14 @@ func (q queries) CustomerOwner(
 	return row.link(), err
 }
 
+const lockOwner = `select o.id from billing_customers c join organizations o on o.id = c.organization_id
+	where c.stripe_customer_id = $1 and c.account = $2 and c.livemode = $3 for no key update of o`
+
+// LockOwner implements [billing.CheckoutQueries].
+func (q queries) LockOwner(ctx context.Context, customerID string, account billing.StripeAccount) (string, error) {
+	return get[string](ctx, q, "lock the customer's organization", lockOwner, customerID, account.ID, account.Livemode)
+}
+
 // The condition is checkout_sessions_one_open_key's, so there is one row at most.
 const selectOpenCheckout = `select ` + checkoutColumns + ` from checkout_sessions
 	where organization_id = $1 and account = $2 and livemode = $3 and mode = 'subscription' and status in ('reserved', 'open')`

@@ -230,3 +230,21 @@ func bothAtOnce(ctx context.Context, store *Store, sessions ...billing.CheckoutS
 	done.Wait()
 	return errs
 }
+
+func TestLockOwner(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t), t.Context()
+	insertUserAndOrganization(t, store, "usr_1", "org_1")
+	must(t, store.PutCustomerLink(ctx, billing.CustomerLink{OrganizationID: "org_1", Generation: 1, StripeCustomerID: "cus_1", Account: testAccount.ID,
+		Livemode: testAccount.Livemode, CreatedAt: at(0), UpdatedAt: at(0)}))
+	_, err := store.LockOwner(ctx, "cus_1", billing.StripeAccount{ID: testAccount.ID})
+	wantNotFound(t, err) // of the other mode
+	must(t, store.InTx(ctx, func(q billing.Queries) error {
+		id, err := q.LockOwner(ctx, "cus_1", testAccount)
+		wantEqual(t, id, "org_1")
+		var free int
+		must(t, store.DB().GetContext(ctx, &free, `select count(*) from (select 1 from organizations for no key update skip locked) o`))
+		wantEqual(t, free, 0)
+		return err
+	}))
+}

@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"time"
 
 	"usher/billing"
@@ -70,6 +71,26 @@ func (q queries) SeatState(ctx context.Context, organizationID string) (billing.
 func (q queries) LockSeatState(ctx context.Context, organizationID string) (billing.SeatState, error) {
 	row, err := get[seatStateRow](ctx, q, "lock seat state", lockSeatState, organizationID)
 	return row.seatState(), err
+}
+
+// The count is as of the statement's begin, which the organization's lock makes good enough: nobody else changes a membership meanwhile.
+const lockSeats = `select ` + seatStateColumns + `,
+		(select count(*) from organization_members m where m.organization_id = $1 and m.billable and m.status = 'active') as billed
+	from billing_seat_state where organization_id = $1 for no key update`
+
+type countedSeatsRow struct {
+	seatStateRow
+	Billed int `db:"billed"`
+}
+
+// LockSeats implements [billing.SeatQueries].
+func (q queries) LockSeats(ctx context.Context, organizationID string) (billing.SeatState, int, error) {
+	row, err := get[countedSeatsRow](ctx, q, "lock seat state", lockSeats, organizationID)
+	if errors.Is(err, billing.ErrNotFound) {
+		billed, err := q.CountBillable(ctx, organizationID)
+		return billing.SeatState{}, billed, err
+	}
+	return row.seatState(), row.Billed, err
 }
 
 const putSeatState = `insert into billing_seat_state (` + seatStateColumns + `)

@@ -136,3 +136,19 @@ func TestSearchSeatChanges(t *testing.T) {
 		wantEqual(t, total, c.total)
 	}
 }
+
+func TestLockSeatsCountsToo(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t), t.Context()
+	insertUserAndOrganization(t, store, "usr_1", "org_1")
+	must(t, store.InsertMember(ctx, billing.Member{ID: "mem_1", OrganizationID: "org_1", UserID: "usr_1", Role: billing.Role{ID: billing.RoleAdmin},
+		Billable: true, Status: billing.MemberActive, JoinedAt: at(0)}))
+	state, billed, err := store.LockSeats(ctx, "org_1")
+	must(t, err)
+	wantEqual(t, state, billing.SeatState{})
+	wantEqual(t, billed, 1)
+	must(t, store.PutSeatState(ctx, billing.SeatState{OrganizationID: "org_1", DesiredSeats: 4, SyncVersion: 2}))
+	state, billed, err = store.LockSeats(ctx, "org_1")
+	must(t, err)
+	wantEqual(t, []int{state.DesiredSeats, billed}, []int{4, 1})
+}

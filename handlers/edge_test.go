@@ -53,7 +53,7 @@ func (m memorySessions) UserSessions(context.Context, string, string) ([]billing
 
 func (m memorySessions) EndOtherSessions(context.Context, string, string) error { return nil }
 
-func mustParse(t *testing.T, raw string) *url.URL {
+func mustParse(t testing.TB, raw string) *url.URL {
 	t.Helper()
 	u, err := url.Parse(raw)
 	if err != nil {

@@ -34,7 +34,7 @@ const (
 
 // house is the whole site over a PostgreSQL and a local Stripe, with an organization in it and a stranger beside.
 type house struct {
-	t       *testing.T
+	t       testing.TB
 	site    *server
 	url     string
 	service *billing.Service
@@ -72,9 +72,11 @@ func (b *syncBuffer) String() string {
 }
 
 // openHouse lets the test run beside others: nothing is shared but the machine.
-func openHouse(t *testing.T) *house {
+func openHouse(t testing.TB) *house {
 	t.Helper()
-	t.Parallel()
+	if parallel, can := t.(interface{ Parallel() }); can { // a fuzz test is one after the other
+		parallel.Parallel()
+	}
 	h := &house{t: t, users: map[string]billing.User{}, log: &syncBuffer{}}
 	h.openStore()
 	web := httptest.NewUnstartedServer(nil)
@@ -247,7 +249,7 @@ func (h *house) count(query string, args ...any) int {
 
 // browser keeps cookies and follows no redirect by itself.
 type browser struct {
-	t      *testing.T
+	t      testing.TB
 	client *http.Client
 	base   string
 }
@@ -300,7 +302,7 @@ func (b *browser) session() string {
 
 // answer is what came back.
 type answer struct {
-	t      *testing.T
+	t      testing.TB
 	what   string
 	status int
 	header http.Header
@@ -462,7 +464,7 @@ func (b *browser) pay(plan, interval string) answer {
 }
 
 // eventually looks until it is so.
-func eventually(t *testing.T, what string, so func() bool) {
+func eventually(t testing.TB, what string, so func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(20 * time.Second)
 	for !so() {

@@ -77,7 +77,7 @@ func (h *history) play(round int) {
 	if round == 0 || h.random.IntN(4) == 0 {
 		h.do("subscribe")
 	}
-	acts := []string{"people", "people", "people", "people", "second", "pack", "refresh", "retry", "undo", "resync", "quantity", "plan", "cancel", "resume", "waver", "end", "card", "refund", "customer"}
+	acts := []string{"people", "people", "people", "people", "second", "delete", "cancel plan", "resume plan", "pack", "refresh", "retry", "undo", "resync", "quantity", "plan", "cancel", "resume", "waver", "end", "card", "refund", "customer"}
 	for range 1 + h.random.IntN(3) {
 		h.do(acts[h.random.IntN(len(acts))])
 	}
@@ -98,7 +98,7 @@ func (h *history) do(what string) {
 		h.turn()
 	case "flip":
 		h.flip()
-	case "refresh", "retry", "undo", "resync":
+	case "refresh", "retry", "undo", "resync", "delete", "cancel plan", "resume plan":
 		h.here(act{What: what})
 	default:
 		h.atStripe(what)

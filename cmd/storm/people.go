@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -21,7 +22,8 @@ func (h *history) foundGuest(q billing.Queries, n int) error {
 func (h *history) guest(n int) string { return fmt.Sprintf("guest%d.%d@example.com", n, h.seed) }
 
 // peopleActs are all ways in which a membership changes.
-var peopleActs = []string{"bill", "bill", "bill", "suspend", "remove", "leave", "role", "new role", "invite", "invite", "accept", "accept", "revoke", "resend"}
+var peopleActs = []string{"bill", "bill", "bill", "suspend", "remove", "leave", "role", "new role", "invite", "invite", "accept", "accept", "revoke", "resend",
+	"hand over"}
 
 func (h *history) people() {
 	a := act{What: peopleActs[h.random.IntN(len(peopleActs))], Yes: h.random.IntN(3) > 0}
@@ -98,6 +100,16 @@ func (r *replica) change(ctx context.Context, a act, access billing.Access) (err
 		_, err = r.service.ChangeMember(ctx, access, a.MemberID, billing.MemberChange{RoleID: &a.Role})
 	case "new role":
 		_, err = r.service.CreateRole(ctx, access, billing.RoleDraft{Name: "Role " + a.MemberID, CanManageMembers: a.Yes})
+	case "hand over": // and back, so that there is somebody to go on
+		if err = r.service.HandOver(ctx, access, a.MemberID); err == nil {
+			err = r.handBack(ctx, access, a.MemberID)
+		}
+	case "delete": // and taken back
+		err = errors.Join(r.service.DeleteOrganization(ctx, access, access.Organization.Name), r.service.KeepOrganization(ctx, access))
+	case "cancel plan":
+		err = r.service.CancelPlan(ctx, access)
+	case "resume plan":
+		err = r.service.ResumePlan(ctx, access)
 	case "remove":
 		err = r.service.RemoveMember(ctx, access, a.MemberID)
 	case "leave":
@@ -112,4 +124,17 @@ func (r *replica) change(ctx context.Context, a act, access billing.Access) (err
 		err = fmt.Errorf("no such act: %s", a.What)
 	}
 	return err
+}
+
+// handBack makes the founder an admin again. Where a crash comes in between, others go on without them.
+func (r *replica) handBack(ctx context.Context, founder billing.Access, memberID string) error {
+	member, err := r.service.Member(ctx, founder, memberID)
+	if err != nil {
+		return err
+	}
+	next, err := r.service.Access(ctx, member.UserID, founder.Organization.ID)
+	if err != nil {
+		return err
+	}
+	return r.service.HandOver(ctx, next, founder.Member.ID)
 }
