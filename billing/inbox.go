@@ -296,8 +296,7 @@ const (
 
 // settleDueEvent works on one pending event. false: none was due.
 func (s *Service) settleDueEvent(ctx context.Context) (bool, error) {
-	now := s.now()
-	stored, claimed, err := optional(s.store.ClaimDueEvent(ctx, now, now.Add(eventLease)))
+	stored, claimed, err := s.claimDueEvent(ctx)
 	if err != nil || !claimed {
 		return false, err
 	}
@@ -312,6 +311,22 @@ func (s *Service) settleDueEvent(ctx context.Context) (bool, error) {
 		s.log.WarnContext(ctx, "event is not settled", "event", stored.ID, "type", stored.Type, "attempt", stored.Attempts, "error", err)
 	}
 	return true, s.store.FinishEvent(context.WithoutCancel(ctx), stored)
+}
+
+// claimDueEvent takes events by turns: of one organization after the other, so that whoever has a hundred thousand keeps nobody waiting for all of
+// them. At the end of a round the oldest of all is taken, also of those that are nobody's yet.
+func (s *Service) claimDueEvent(ctx context.Context) (StoredEvent, bool, error) {
+	now := s.now()
+	if last, _ := s.lastServed.Load().(string); last != "" {
+		stored, claimed, err := optional(s.store.ClaimDueEvent(ctx, now, now.Add(eventLease), last))
+		if err != nil || claimed {
+			s.lastServed.Store(stored.OrganizationID)
+			return stored, claimed, err
+		}
+	}
+	stored, claimed, err := optional(s.store.ClaimDueEvent(ctx, now, now.Add(eventLease), ""))
+	s.lastServed.Store(stored.OrganizationID)
+	return stored, claimed, err
 }
 
 // settleSafely keeps a poisonous event from taking the worker, and with it everybody else's events, down.

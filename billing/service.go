@@ -52,11 +52,12 @@ type Service struct {
 	keyFingerprint                   string
 	operatorEmails                   []string
 
-	catalogue atomic.Pointer[Catalogue]
-	account   atomic.Pointer[StripeAccount]
-	resolving sync.Mutex    // one look-up of account and prices at a time
-	resolved  atomic.Bool   // every price of the catalogue was found at Stripe
-	hashing   chan struct{} // bounds the memory that password hashing takes
+	catalogue  atomic.Pointer[Catalogue]
+	account    atomic.Pointer[StripeAccount]
+	resolving  sync.Mutex    // one look-up of account and prices at a time
+	lastServed atomic.Value  // string: the organization whose event was claimed last
+	resolved   atomic.Bool   // every price of the catalogue was found at Stripe
+	hashing    chan struct{} // bounds the memory that password hashing takes
 }
 
 // New makes a Service. It does not speak to anything yet; [Service.Start] does.

@@ -116,7 +116,9 @@ func (s *Service) catchUpWithStripe(ctx context.Context) error {
 }
 
 func (s *Service) settleDueEvents(ctx context.Context) error {
-	for ctx.Err() == nil {
+	// A long backlog is worked on by one sweep after the other: the other chores are not to wait for its end.
+	until := time.Now().Add(sweepInterval)
+	for ctx.Err() == nil && time.Now().Before(until) {
 		worked, err := s.settleDueEvent(ctx)
 		if err != nil || !worked {
 			return err

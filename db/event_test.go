@@ -91,20 +91,20 @@ func TestClaimDueEvent(t *testing.T) {
 	insertEvents(t, store, pending("evt_due", -1), pending("evt_longer_due", -5), pending("evt_later", 1), event("evt_done"))
 
 	for _, id := range []string{"evt_longer_due", "evt_due"} {
-		got, err := store.ClaimDueEvent(ctx, moment, at(60))
+		got, err := store.ClaimDueEvent(ctx, moment, at(60), "")
 		must(t, err)
 		want := pending(id, 60)
 		want.Attempts = 1
 		wantEqual(t, got, want)
 	}
-	_, err := store.ClaimDueEvent(ctx, moment, at(60))
+	_, err := store.ClaimDueEvent(ctx, moment, at(60), "")
 	wantNotFound(t, err)
 
 	// The lease ended without a finish: it is due again, and the attempt counts.
-	got, err := store.ClaimDueEvent(ctx, at(60), at(120))
+	got, err := store.ClaimDueEvent(ctx, at(60), at(120), "")
 	must(t, err)
 	wantEqual(t, got.ID, "evt_later")
-	got, err = store.ClaimDueEvent(ctx, at(60), at(120))
+	got, err = store.ClaimDueEvent(ctx, at(60), at(120), "")
 	must(t, err)
 	wantEqual(t, got.Attempts, 2)
 }
@@ -115,12 +115,12 @@ func TestClaimSkipsWhatOthersAreClaiming(t *testing.T) {
 	store, ctx := newTestStore(t, "lock_timeout", "100ms"), t.Context()
 	insertEvents(t, store, pending("evt_1", -2), pending("evt_2", -1))
 	must(t, store.InTx(ctx, func(q billing.Queries) error {
-		first, err := q.ClaimDueEvent(ctx, moment, at(60))
+		first, err := q.ClaimDueEvent(ctx, moment, at(60), "")
 		must(t, err)
-		second, err := store.ClaimDueEvent(ctx, moment, at(60))
+		second, err := store.ClaimDueEvent(ctx, moment, at(60), "")
 		must(t, err)
 		wantEqual(t, []string{first.ID, second.ID}, []string{"evt_1", "evt_2"})
-		_, err = store.ClaimDueEvent(ctx, moment, at(60))
+		_, err = store.ClaimDueEvent(ctx, moment, at(60), "")
 		wantNotFound(t, err)
 		return nil
 	}))
@@ -150,7 +150,7 @@ func TestNoEventIsClaimedTwice(t *testing.T) {
 func claimAll(ctx context.Context, t *testing.T, store *Store) []string {
 	var ids []string
 	for {
-		e, err := store.ClaimDueEvent(ctx, moment, at(60))
+		e, err := store.ClaimDueEvent(ctx, moment, at(60), "")
 		if errors.Is(err, billing.ErrNotFound) {
 			return ids
 		}
@@ -202,4 +202,23 @@ func TestEventThatIsNoTextIsInvalid(t *testing.T) {
 	e.Payload = []byte("{\"id\":\"\xff\"}")
 	_, err := store.InsertEvent(t.Context(), e)
 	wantEqual(t, billing.ErrorCode(err), billing.CodeInvalid)
+}
+
+func TestClaimOfTheNextOrganization(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t), t.Context()
+	for n, organization := range []string{"org_a", "org_a", "org_a", "org_b"} {
+		e := event(fmt.Sprintf("evt_%d", n))
+		e.OrganizationID, e.Outcome, e.NextAttemptAt = organization, billing.OutcomePending, ptr(at(n))
+		insertEvents(t, store, e)
+	}
+	claim := func(after string) string {
+		got, err := store.ClaimDueEvent(ctx, at(10), at(60), after)
+		if errors.Is(err, billing.ErrNotFound) {
+			return "none"
+		}
+		must(t, err)
+		return got.ID
+	}
+	wantEqual(t, []string{claim(""), claim("org_a"), claim("org_a"), claim("org_b"), claim("")}, []string{"evt_0", "evt_3", "none", "none", "evt_1"})
 }

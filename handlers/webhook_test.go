@@ -101,3 +101,36 @@ func TestWebhookThatCannotBeStoredIsSentAgain(t *testing.T) {
 		t.Errorf("shows its inside: %s", got.body)
 	}
 }
+
+// Every connection of the pool is taken, as by queries that hang. Webhooks wait for their turn and are stored.
+func TestWebhooksWaitForAnExhaustedPool(t *testing.T) {
+	h := openHouse(t)
+	pool := h.store.DB()
+	most := pool.Stats().MaxOpenConnections
+	var held []func() error
+	for range most {
+		connection, err := pool.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		held = append(held, connection.Close)
+	}
+	waited := pool.Stats().WaitCount
+	var group sync.WaitGroup
+	for n := range 2 * most {
+		body := eventBody(fmt.Sprintf("evt_exhausted_%d", n), "something.new")
+		group.Go(func() {
+			h.visitor().send(post, "/stripe/webhook", body, "Stripe-Signature", signed(body, testSecret, time.Now())).is(http.StatusOK)
+		})
+	}
+	eventually(t, "webhooks to wait", func() bool { return pool.Stats().WaitCount >= waited+int64(2*most) })
+	for _, release := range held {
+		if err := release(); err != nil {
+			t.Error(err)
+		}
+	}
+	group.Wait()
+	if n := h.count(`select count(*) from stripe_events where id like 'evt_exhausted%'`); n != 2*most {
+		t.Errorf("%d rows of %d", n, 2*most)
+	}
+}
