@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,7 +70,7 @@ type stage struct {
 func newStage(t *testing.T, tab context.Context, name string) *stage {
 	t.Helper()
 	folder := filepath.Join(screenshots, name)
-	if err := os.MkdirAll(folder, 0o755); err != nil {
+	if err := errors.Join(os.RemoveAll(folder), os.MkdirAll(folder, 0o755)); err != nil {
 		t.Fatal(err)
 	}
 	return &stage{t: t, tab: tab, folder: folder}
@@ -95,9 +97,7 @@ func (s *stage) fail(what string, err error) {
 // shows waits until a scene is there and photographs it.
 func (s *stage) shows(sc scene) {
 	s.t.Helper()
-	s.do(sc.name, chromedp.WaitVisible(chromedp.CSS(sc.visible)))
-	says := fmt.Sprintf("document.body.innerText.includes(%q)", sc.says)
-	if _, err := chromedp.Run(s.tab, chromedp.Poll[bool](says, chromedp.WithPollingTimeout(30*time.Second))); err != nil {
+	if err := s.await(sc); err != nil {
 		s.fail(sc.name, err)
 	}
 	s.count++
@@ -109,6 +109,20 @@ func (s *stage) shows(sc scene) {
 	if err := os.WriteFile(file, picture, 0o644); err != nil {
 		s.t.Fatal(err)
 	}
+}
+
+// await waits until a scene is there. A page that is left while it is looked at, as after a click that leads on, is looked at again.
+func (s *stage) await(sc scene) (err error) {
+	says := fmt.Sprintf("document.body.innerText.includes(%q)", sc.says)
+	for range 5 {
+		if err = chromedp.Do(s.tab, chromedp.WaitVisible(chromedp.CSS(sc.visible))); err == nil {
+			_, err = chromedp.Run(s.tab, chromedp.Poll[bool](says, chromedp.WithPollingTimeout(20*time.Second)))
+		}
+		if err == nil || !strings.Contains(err.Error(), "navigated") {
+			return err
+		}
+	}
+	return err
 }
 
 // darkScheme makes pages believe that the person prefers dark colours.

@@ -204,13 +204,16 @@ func journeyPortalCancelsAndResumes(t *testing.T, u *instance) {
 	v := u.visitor(t)
 	v.signUpForPro("portal@example.com")
 	v.send(payForm, card("4242424242424242")...)
-	portal := `form[action="/billing/portal"]:has(input[name="flow"][value="subscription_cancel"])`
+	portal := `form[action="/billing/portal"]:has(button:contains("Cards, invoices and address"))`
 	v.send(portal).reads("Local Stripe")
-	v.press("cancel")
+	cancel, ok := v.page.Find(`a:contains("Cancel plan")`).Attr("href")
+	if !ok {
+		t.Fatal("the portal has no way to cancel")
+	}
+	v.visit(cancel).press("cancel")
 	v.waitFor("the cancellation", func(s summaryAnswer) bool { return s.Subscription.CancelAtPeriodEnd })
 	v.visit("/organization?tab=billing").reads("Ends on")
-	v.send(`form[action="/billing/portal"]:has(button:contains("Keep the plan"))`)
-	v.press("resume")
+	v.send(portal).press("resume")
 	v.waitFor("the resumption", func(s summaryAnswer) bool { return !s.Subscription.CancelAtPeriodEnd })
 	v.visit("/organization?tab=billing").reads("Renews on")
 }
