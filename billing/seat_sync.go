@@ -437,10 +437,7 @@ func seatFailure(refused *StripeError, cause error) string {
 	case refused.Status == 429:
 		return "Stripe asked us to slow down."
 	}
-	code := refused.Code
-	if refused.DeclineCode != "" {
-		code = refused.DeclineCode
-	}
+	code := cmp.Or(refused.DeclineCode, refused.Code, fmt.Sprintf("status %d", refused.Status))
 	return fmt.Sprintf("Stripe refused the change: %s (%s, request %s)", refused.Message, code, refused.RequestID)
 }
 

@@ -21,6 +21,7 @@ const root = "../.."
 var inside = map[string][]string{
 	"usher/cmd/usher":           {"usher/"}, // wires everything
 	"usher/cmd/storm":           {"usher/"}, // wires everything, to break it
+	"usher/cmd/bench":           {"usher/"}, // wires everything beside the program, to measure it
 	"usher/handlers":            {"usher/billing", "usher/views", "usher/views/gallery", "usher/static"},
 	"usher/views":               {"usher/billing", "usher/static"},
 	"usher/views/gallery":       {"usher/billing", "usher/views", "usher/static"},
@@ -42,7 +43,7 @@ var outside = []struct {
 }{
 	{"github.com/stripe/stripe-go/v79", []string{"usher/billing/stripegw"}, "Stripe's types and errors are mapped in one place, so that its next version is one package's work"},
 	{"github.com/jmoiron/sqlx", []string{"usher/db"}, "SQL lives in db"},
-	{"github.com/lib/pq", []string{"usher/db", "usher/db/privatepg", "usher/db/dbtest"}, "PostgreSQL's errors are mapped in db"},
+	{"github.com/lib/pq", []string{"usher/db", "usher/db/privatepg", "usher/db/dbtest", "usher/cmd/bench"}, "PostgreSQL's errors are mapped in db"},
 	{"github.com/pressly/goose/v3", []string{"usher/db"}, "migrations are db's"},
 	{"github.com/riverqueue/river", []string{"usher/db"}, "alarms are rows of PostgreSQL, set in the transaction of what they are about"},
 	{"github.com/alexedwards/scs/v2", []string{"usher/handlers", "usher/db"}, "sessions belong to the HTTP edge and are stored by db"},

@@ -210,7 +210,11 @@ func journeyPortalCancelsAndResumes(t *testing.T, u *instance) {
 	if !ok {
 		t.Fatal("the portal has no way to cancel")
 	}
-	v.visit(cancel).press("cancel")
+	there, err := v.address.Parse(cancel)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.visit(there.String()).press("cancel")
 	v.waitFor("the cancellation", func(s summaryAnswer) bool { return s.Subscription.CancelAtPeriodEnd })
 	v.visit("/organization?tab=billing").reads("Ends on")
 	v.send(portal).press("resume")
