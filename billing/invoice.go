@@ -47,7 +47,8 @@ type Invoice struct {
 
 // InvoiceLine is a line of an invoice, as far as credits follow from it.
 type InvoiceLine struct {
-	Subscription bool // of type subscription, not an invoice item
+	ID           string // il_…
+	Subscription bool   // of type subscription, not an invoice item
 	Proration    bool
 	PriceID      string
 	Amount       int64
@@ -116,7 +117,23 @@ func (s *Service) writeInvoice(ctx context.Context, q Queries, before, fresh Inv
 	if drift := invoiceDrift(fresh, before); before.Revision == 0 || drift != "" {
 		noteChange(ctx, "invoice %s: %s, %d %s, %d due", fresh.ID, fresh.Status, fresh.Total, fresh.Currency, fresh.AmountDue)
 	}
+	if err := s.keepProrations(ctx, q, fresh); err != nil {
+		return err
+	}
 	return s.countPaid(ctx, q, fresh)
+}
+
+// keepProrations writes down which lines charge for changes within a period, so that the seat ledger can tell what a change came to.
+func (s *Service) keepProrations(ctx context.Context, q Queries, invoice Invoice) error {
+	for _, line := range invoice.Lines {
+		if !line.Proration || line.ID == "" || invoice.SubscriptionID == "" {
+			continue
+		}
+		if err := q.PutProration(ctx, invoice.ID, invoice.SubscriptionID, line); err != nil {
+			return fmt.Errorf("write proration: %w", err)
+		}
+	}
+	return nil
 }
 
 func verdictOutcome(v Verdict) Outcome {

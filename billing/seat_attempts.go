@@ -19,13 +19,14 @@ type SeatAttempt struct {
 	RequestID      string    // Stripe's; empty while no answer was read
 	Accepted       *bool     // nil: no answer was read
 	Error          string
+	ToldAt         *time.Time // the moment of Stripe's yes, by its clock; nil: none, or it was an old one
 }
 
 // SeatAttemptQueries keep what Stripe was told of seats.
 type SeatAttemptQueries interface {
 	// InsertSeatAttempt writes an attempt once; a repeated key changes nothing.
 	InsertSeatAttempt(ctx context.Context, a SeatAttempt) error
-	// AnswerSeatAttempt writes what Stripe said to it: RequestID, Accepted and Error.
+	// AnswerSeatAttempt writes what Stripe said to it: RequestID, Accepted, Error and ToldAt.
 	AnswerSeatAttempt(ctx context.Context, a SeatAttempt) error
 	// SeatAttempts lists a subscription's attempts sent at since or later, the oldest first.
 	SeatAttempts(ctx context.Context, subscriptionID string, since time.Time) ([]SeatAttempt, error)

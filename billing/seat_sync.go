@@ -355,13 +355,16 @@ func (s *Service) attemptAnswered(
 ) (shown bool, err error) {
 	yes := true
 	told := SeatAttempt{Key: update.IdempotencyKey, RequestID: answer.RequestID, Accepted: &yes}
+	if !answer.Replayed {
+		told.ToldAt = &answer.Subscription.Moment
+	}
 	err = s.store.InTx(ctx, func(q Queries) error {
 		shown = false
 		err := s.closeAttempt(ctx, q, organizationID, told, func(state *SeatState) {
 			state.Open, state.SyncError, state.Failures = false, "", 0
 			state.LastAppliedSeats, state.AppliedVersion = &update.Quantity, version
-			if !answer.Replayed {
-				state.ToldAt = &answer.Subscription.Moment
+			if told.ToldAt != nil {
+				state.ToldAt = told.ToldAt
 			}
 		})
 		if shown = answer.Replayed; err != nil || shown {

@@ -232,3 +232,32 @@ func TestSeatLedgerTellsWhoAndWhy(t *testing.T) {
 		t.Errorf("oldest line: %+v", founding)
 	}
 }
+
+// A seat is told to Stripe, and the ledger's line says on which invoice it came to what, once there is one.
+func TestSeatLedgerTellsWhatAChangeCameTo(t *testing.T) {
+	s := openStage(t)
+	s.sells(func(p *billing.Plan) { p.ProrationOnIncrease = billing.ProrateAtOnce })
+	s.listening()
+	s.subscribe("pro")
+	s.join(2)
+	s.due()
+	s.must(s.sync())
+	var newest billing.SeatChange
+	s.until("the ledger to name the invoice", func(billing.Overview) bool {
+		changes, _, err := s.service.SeatLedger(t.Context(), s.access, billing.LedgerSearch{Limit: 10})
+		s.must(err)
+		if changes[1].InvoiceNumber != "" {
+			t.Fatalf("of two changes told together both carry it: %+v", changes[1])
+		}
+		newest = changes[0]
+		return newest.InvoiceNumber != ""
+	})
+	var invoice struct {
+		Number string
+		Total  int64
+	}
+	s.getStripe("/v1/invoices/"+newest.InvoiceID, &invoice)
+	if newest.InvoiceNumber != invoice.Number || newest.Invoiced.Minor != invoice.Total || newest.Invoiced.Currency != "usd" || invoice.Total <= 0 {
+		t.Errorf("the ledger says %+v, Stripe %+v", newest, invoice)
+	}
+}

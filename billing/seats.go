@@ -63,6 +63,10 @@ type SeatChange struct {
 	From, To       int
 	Version        int64
 	RequestID      string // of the request with which Stripe took it, filled when read; empty while it has not
+	// What it came to, filled when read: the invoice whose lines charge for it or give it back, and their sum. Of changes that were told together
+	// the last one carries it. Empty while it is on no invoice, as most are until the next renewal.
+	InvoiceID, InvoiceNumber string
+	Invoiced                 Money
 }
 
 // Gathering bounds: a burst of changes is told to Stripe once, this long after its last change and no later than that after its first.

@@ -137,6 +137,8 @@ type InvoiceQueries interface {
 	// OldestOpenInvoice reads the open invoice of a subscription that was finalized first.
 	OldestOpenInvoice(ctx context.Context, organizationID, subscriptionID string) (Invoice, error)
 	PutInvoice(ctx context.Context, i Invoice) error // inserts or overwrites, and raises Revision
+	// PutProration inserts or overwrites a line that charges for a change within a period.
+	PutProration(ctx context.Context, invoiceID, subscriptionID string, line InvoiceLine) error
 	// Invoices lists the organization's invoices in this account and mode, drafts left out, newest first.
 	Invoices(ctx context.Context, organizationID string, account StripeAccount, limit int) ([]Invoice, error)
 }

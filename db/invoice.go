@@ -101,3 +101,11 @@ func (q queries) Invoices(
 	rows, err := list[invoiceRow](ctx, q, "list invoices", selectInvoices, organizationID, account.ID, account.Livemode, limit)
 	return collect(rows, invoiceRow.invoice), err
 }
+
+const putProration = `insert into invoice_prorations (id, invoice_id, subscription_id, amount, period_start) values ($1, $2, $3, $4, $5)
+	on conflict (invoice_id, id) do update set amount = excluded.amount, period_start = excluded.period_start`
+
+// PutProration implements [billing.InvoiceQueries].
+func (q queries) PutProration(ctx context.Context, invoiceID, subscriptionID string, line billing.InvoiceLine) error {
+	return q.exec(ctx, "put proration", putProration, line.ID, invoiceID, subscriptionID, line.Amount, line.PeriodStart)
+}

@@ -17,11 +17,11 @@ func (q queries) InsertSeatAttempt(ctx context.Context, a billing.SeatAttempt) e
 		a.Key, a.OrganizationID, a.SubscriptionID, a.Version, a.Quantity, a.Proration, a.At)
 }
 
-const answerSeatAttempt = `update seat_attempts set request_id = $2, accepted = $3, error = $4 where key = $1`
+const answerSeatAttempt = `update seat_attempts set request_id = $2, accepted = $3, error = $4, told_at = $5 where key = $1`
 
 // AnswerSeatAttempt implements [billing.SeatAttemptQueries].
 func (q queries) AnswerSeatAttempt(ctx context.Context, a billing.SeatAttempt) error {
-	return q.exec(ctx, "answer seat attempt", answerSeatAttempt, a.Key, a.RequestID, a.Accepted, a.Error)
+	return q.exec(ctx, "answer seat attempt", answerSeatAttempt, a.Key, a.RequestID, a.Accepted, a.Error, a.ToldAt)
 }
 
 type seatAttemptRow struct {
@@ -35,16 +35,18 @@ type seatAttemptRow struct {
 	RequestID      string    `db:"request_id"`
 	Accepted       *bool     `db:"accepted"`
 	Error          string    `db:"error"`
+
+	ToldAt *time.Time `db:"told_at"`
 }
 
 func (r seatAttemptRow) attempt() billing.SeatAttempt {
 	return billing.SeatAttempt{
 		Key: r.Key, OrganizationID: r.OrganizationID, SubscriptionID: r.SubscriptionID, Version: r.Version, Quantity: r.Quantity,
-		Proration: billing.Proration(r.Proration), At: r.At.UTC(), RequestID: r.RequestID, Accepted: r.Accepted, Error: r.Error,
+		Proration: billing.Proration(r.Proration), At: r.At.UTC(), RequestID: r.RequestID, Accepted: r.Accepted, Error: r.Error, ToldAt: utc(r.ToldAt),
 	}
 }
 
-const selectSeatAttempts = `select key, organization_id, subscription_id, version, quantity, proration, at, request_id, accepted, error
+const selectSeatAttempts = `select key, organization_id, subscription_id, version, quantity, proration, at, request_id, accepted, error, told_at
 	from seat_attempts where subscription_id = $1 and at >= $2 order by at, key`
 
 // SeatAttempts implements [billing.SeatAttemptQueries].

@@ -127,15 +127,26 @@ func (q queries) InsertSeatChange(ctx context.Context, c billing.SeatChange) err
 }
 
 const seatChangeColumns = `c.id, c.organization_id, c.at, c.actor_user_id, actor.name as actor_name,
-	c.subject_user_id, subject.name as subject_name, c.reason, c.from_seats, c.to_seats, c.version, told.request_id`
+	c.subject_user_id, subject.name as subject_name, c.reason, c.from_seats, c.to_seats, c.version, told.request_id,
+	billed.invoice_id, billed.invoice_number, billed.currency, billed.amount`
 
 // seatChangeTold finds the first request with which Stripe took a change: its own version's or, where changes were gathered, a later one's.
-const seatChangeTold = ` left join lateral (select request_id from seat_attempts
+// A change's moment begins the period of the lines that charge for it; ours is known to the second, less the time the call took.
+const seatChangeTold = ` left join lateral (select request_id, version, subscription_id, told_at from seat_attempts
 		where organization_id = c.organization_id and version >= c.version and accepted order by version, at limit 1) told on true
+	left join lateral (select i.id as invoice_id, i.number as invoice_number, i.currency, sum(l.amount) as amount
+		from invoice_prorations l join invoices i on i.id = l.invoice_id
+		where told.version = c.version and l.subscription_id = told.subscription_id and i.status <> 'void'
+			and l.period_start between told.told_at - interval '1 second' and told.told_at + interval '3 seconds'
+		group by i.id order by i.created_at limit 1) billed on true
 	left join users actor on actor.id = c.actor_user_id
 	left join users subject on subject.id = c.subject_user_id`
 
 type seatChangeRow struct {
+	InvoiceID      sql.NullString `db:"invoice_id"`
+	InvoiceNumber  sql.NullString `db:"invoice_number"`
+	Currency       sql.NullString `db:"currency"`
+	Amount         sql.NullInt64  `db:"amount"`
 	ID             int64          `db:"id"`
 	OrganizationID string         `db:"organization_id"`
 	At             time.Time      `db:"at"`
@@ -156,6 +167,7 @@ func (r seatChangeRow) seatChange() billing.SeatChange {
 		ActorUserID: r.ActorUserID.String, ActorName: r.ActorName.String,
 		SubjectUserID: r.SubjectUserID.String, SubjectName: r.SubjectName.String,
 		Reason: r.Reason, From: r.From, To: r.To, Version: r.Version, RequestID: r.RequestID.String,
+		InvoiceID: r.InvoiceID.String, InvoiceNumber: r.InvoiceNumber.String, Invoiced: billing.Money{Minor: r.Amount.Int64, Currency: r.Currency.String},
 	}
 }
 

@@ -41,30 +41,42 @@ func TestSeatChanges(t *testing.T) {
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
 	insertUserAndOrganization(t, store, "usr_2", "org_2")
 	full := billing.SeatChange{
-		OrganizationID: "org_1", At: moment, ActorUserID: "usr_1", SubjectUserID: "usr_2", Reason: "joined", From: 3, To: 4, Version: 9,
+		OrganizationID: "org_1", At: moment, ActorUserID: "usr_1", SubjectUserID: "usr_2", Reason: "joined", From: 3, To: 4, Version: 10,
 		ActorName: "Name of usr_1", SubjectName: "Name of usr_2", RequestID: "req_9",
+		InvoiceID: "in_1", InvoiceNumber: "N-1", Invoiced: billing.Money{Minor: 900, Currency: "usd"},
 	}
 	wantFilled(t, full, "ID")
 	for version, key := range map[int64]string{8: "early", 10: "right", 11: "late"} {
-		must(t, store.InsertSeatAttempt(ctx, billing.SeatAttempt{Key: key, OrganizationID: "org_1", Version: version, Quantity: 4, At: moment}))
+		must(t, store.InsertSeatAttempt(ctx, billing.SeatAttempt{Key: key, OrganizationID: "org_1", SubscriptionID: "sub_1", Version: version, Quantity: 4, At: moment}))
 	}
 	for key, request := range map[string]string{"early": "req_8", "right": "req_9", "late": "req_11"} {
-		must(t, store.AnswerSeatAttempt(ctx, billing.SeatAttempt{Key: key, RequestID: request, Accepted: ptr(true)}))
+		must(t, store.AnswerSeatAttempt(ctx, billing.SeatAttempt{Key: key, RequestID: request, Accepted: ptr(true), ToldAt: ptr(at(5))}))
 	}
+	must(t, store.PutInvoice(ctx, billing.Invoice{ID: "in_1", OrganizationID: "org_1", SubscriptionID: "sub_1", Number: "N-1", Status: "paid", Currency: "usd",
+		CreatedAt: at(5), Moment: at(6)}))
+	for id, line := range map[string]billing.InvoiceLine{
+		"il_back": {Amount: -900, PeriodStart: at(5)}, "il_charged": {Amount: 1800, PeriodStart: at(6)}, "il_later": {Amount: 7, PeriodStart: at(9)},
+	} {
+		line.ID = id
+		for range 2 {
+			must(t, store.PutProration(ctx, "in_1", "sub_1", line))
+		}
+	}
+	gathered := billing.SeatChange{OrganizationID: "org_1", At: at(0), Reason: "joined before, and was told together", Version: 9, RequestID: "req_9"}
 	bare := billing.SeatChange{OrganizationID: "org_1", At: at(1), Reason: "counted again", Version: 12}
 	foreign := billing.SeatChange{OrganizationID: "org_2", At: at(2)}
-	for _, c := range []billing.SeatChange{full, bare, foreign} {
+	for _, c := range []billing.SeatChange{gathered, full, bare, foreign} {
 		must(t, store.InsertSeatChange(ctx, c))
 	}
 	full.At = at(0)
 
 	got, err := store.SeatChanges(ctx, "org_1", 10)
 	must(t, err)
-	if len(got) != 2 || got[0].ID <= got[1].ID {
-		t.Fatalf("want two changes, the newest first: %+v", got)
+	if len(got) != 3 || got[0].ID <= got[1].ID {
+		t.Fatalf("want three changes, the newest first: %+v", got)
 	}
-	full.ID, bare.ID = got[1].ID, got[0].ID
-	wantEqual(t, got, []billing.SeatChange{bare, full})
+	bare.ID, full.ID, gathered.ID = got[0].ID, got[1].ID, got[2].ID
+	wantEqual(t, got, []billing.SeatChange{bare, full, gathered})
 	got, err = store.SeatChanges(ctx, "org_1", 1)
 	must(t, err)
 	wantEqual(t, got, []billing.SeatChange{bare})

@@ -133,7 +133,7 @@ func (s *server) showOrganizationFile(w http.ResponseWriter, r *http.Request) er
 		return err
 	}
 	return render(w, r, http.StatusOK, views.OrganizationFilePage(views.OrganizationFilePageProps{
-		Layout: s.layout(r, views.SectionOperations), File: file, Changes: seatChangeRows(file.SeatChanges),
+		Layout: s.layout(r, views.SectionOperations), File: file, Changes: seatChangeRows(file.SeatChanges, false),
 	}))
 }
 

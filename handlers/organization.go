@@ -120,16 +120,23 @@ func (s *server) showActivity(w http.ResponseWriter, r *http.Request) error {
 		Layout: s.layout(r, views.SectionOrganization), Organization: header(r, views.TabActivity), Pager: pager,
 		Filter: views.LedgerFilter(search), CSVHref: ledgerCSV(search),
 	}
-	props.Changes = seatChangeRows(changes)
+	props.Changes = seatChangeRows(changes, accessOf(r).CanManageBilling())
 	return render(w, r, http.StatusOK, views.ActivityPage(props))
 }
 
-func seatChangeRows(changes []billing.SeatChange) []views.SeatChangeRow {
+func seatChangeRows(changes []billing.SeatChange, readsInvoices bool) []views.SeatChangeRow {
 	rows := make([]views.SeatChangeRow, 0, len(changes))
 	for _, change := range changes {
-		rows = append(rows, views.SeatChangeRow{
+		row := views.SeatChangeRow{
 			At: change.At, What: whatHappened(change), By: change.ActorName, From: change.From, To: change.To, RequestID: change.RequestID,
-		})
+		}
+		if change.InvoiceNumber != "" {
+			row.Invoiced, row.Invoice = change.Invoiced.Format(), change.InvoiceNumber
+			if readsInvoices {
+				row.InvoiceHref = "/billing/invoices/" + change.InvoiceID
+			}
+		}
+		rows = append(rows, row)
 	}
 	return rows
 }

@@ -42,7 +42,7 @@ func (s *server) sendSeatLedger(w http.ResponseWriter, r *http.Request) error {
 	header.Set("Content-Disposition", `attachment; filename="seats-`+s.now().UTC().Format(time.DateOnly)+`.csv"`)
 	out := csv.NewWriter(w)
 	out.UseCRLF = true
-	_ = out.Write([]string{"time", "person", "what happened", "by", "from seats", "to seats", "version", "Stripe request"})
+	_ = out.Write([]string{"time", "person", "what happened", "by", "from seats", "to seats", "version", "Stripe request", "invoice", "amount", "currency"})
 	for _, change := range changes {
 		_ = out.Write(ledgerLine(change))
 	}
@@ -51,9 +51,13 @@ func (s *server) sendSeatLedger(w http.ResponseWriter, r *http.Request) error {
 }
 
 func ledgerLine(c billing.SeatChange) []string {
+	amount := ""
+	if c.InvoiceNumber != "" {
+		amount = c.Invoiced.Decimal()
+	}
 	return []string{
 		c.At.UTC().Format(time.RFC3339), harmless(c.SubjectName), harmless(c.Reason), harmless(c.ActorName),
-		strconv.Itoa(c.From), strconv.Itoa(c.To), strconv.FormatInt(c.Version, 10), c.RequestID,
+		strconv.Itoa(c.From), strconv.Itoa(c.To), strconv.FormatInt(c.Version, 10), c.RequestID, c.InvoiceNumber, amount, c.Invoiced.Currency,
 	}
 }
 

@@ -112,7 +112,7 @@ func mapLines(list *stripe.InvoiceLineItemList) []billing.InvoiceLine {
 			continue
 		}
 		lines = append(lines, billing.InvoiceLine{
-			Subscription: l.Type == stripe.InvoiceLineItemTypeSubscription, Proration: l.Proration, PriceID: l.Price.ID, Amount: l.Amount,
+			ID: l.ID, Subscription: l.Type == stripe.InvoiceLineItemTypeSubscription, Proration: l.Proration, PriceID: l.Price.ID, Amount: l.Amount,
 			PeriodStart: time.Unix(l.Period.Start, 0).UTC(), PeriodEnd: time.Unix(l.Period.End, 0).UTC(),
 		})
 	}

@@ -55,7 +55,7 @@ func organizationSpecimens() []Specimen {
 		{Name: "contacts-mend", Title: "Billing contacts, to be mended", Page: views.ContactsPage(contactsMended(layout))},
 		{Name: "activity", Title: "Activity", Page: views.ActivityPage(views.ActivityPageProps{Filter: views.LedgerFilter(billing.LedgerSearch{}), CSVHref: "/billing/seats.csv", Layout: layout, Organization: header(views.TabActivity), Changes: []views.SeatChangeRow{
 			{At: noon, Subject: "ليلى حداد", What: "joined", By: "Ana Lima", From: 8, To: 9},
-			{At: days(-1), Subject: "Jo", What: "was suspended", By: "Ben Okafor", From: 9, To: 8, RequestID: "req_8fQ2mZ"},
+			{At: days(-1), Subject: "Jo", What: "was suspended", By: "Ben Okafor", From: 9, To: 8, RequestID: "req_8fQ2mZ", Invoiced: "−$9.00", Invoice: "RZK9MHU1-0002", InvoiceHref: "/billing/invoices/in_1"},
 			{At: days(-3), What: "The plan changed to Pro, yearly", By: "Ana Lima", From: 9, To: 9},
 			{At: days(-30), What: "The number at Stripe was set back", From: 40, To: 9},
 		}})},
