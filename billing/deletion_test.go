@@ -153,3 +153,41 @@ func TestHandOver(t *testing.T) {
 		t.Errorf("by the former admin: %v", err)
 	}
 }
+
+// Who deletes their account leaves every seat, and nothing of theirs but a line in the ledger.
+func TestAccountIsDeleted(t *testing.T) {
+	s := openStage(t)
+	s.subscribe("pro")
+	if err := s.service.DeleteAccount(t.Context(), s.access.User.ID, "front of house"); billing.ErrorCode(err) != billing.CodeConflict {
+		t.Errorf("the last admin: %v", err)
+	}
+	s.join(1)
+	members, err := s.service.Members(t.Context(), s.access)
+	s.must(err)
+	for _, member := range members {
+		if member.UserID == s.access.User.ID {
+			continue
+		}
+		if err := s.service.DeleteAccount(t.Context(), member.UserID, "back of house"); billing.ErrorCode(err) != billing.CodeUnprocessable {
+			t.Errorf("with a wrong password: %v", err)
+		}
+		s.must(s.service.DeleteAccount(t.Context(), member.UserID, "front of house"))
+		if _, err := s.service.LogIn(t.Context(), member.Email, "front of house"); err == nil {
+			t.Error("they can still sign in")
+		}
+		if _, err := s.service.Access(t.Context(), member.UserID, s.access.Organization.ID); !errors.Is(err, billing.ErrNotFound) {
+			t.Errorf("they can still enter: %v", err)
+		}
+		user, err := s.service.User(t.Context(), member.UserID)
+		if err != nil || user.Name != billing.DeletedName || user.Email == member.Email {
+			t.Errorf("kept is %+v, %v", user, err)
+		}
+	}
+	if seats := s.overview().Seats; seats.Billable != 1 || seats.Desired != 1 || seats.DueAt == nil && seats.AtStripe != 1 {
+		t.Errorf("seats: %+v", seats)
+	}
+	changes, _, err := s.service.SeatLedger(t.Context(), s.access, billing.LedgerSearch{Limit: 1})
+	if err != nil || changes[0].Reason != "deleted their account" || changes[0].SubjectName != billing.DeletedName {
+		t.Errorf("the ledger says %+v, %v", changes[0], err)
+	}
+}

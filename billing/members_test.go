@@ -357,6 +357,21 @@ func (g *membershipGame) ways() []way {
 			g.must(err)
 			return service.LeaveOrganization(ctx, access)
 		}},
+		{"delete the account", func(m billing.Member) error {
+			_, err := g.store.DB().ExecContext(ctx, `update users set password_hash = (select password_hash from users where id = $2) where id = $1`,
+				m.UserID, g.access.User.ID)
+			g.must(err)
+			return service.DeleteAccount(ctx, m.UserID, "front of house")
+		}},
+		{"hand over and back", func(m billing.Member) error {
+			access, err := service.Access(ctx, m.UserID, g.id)
+			if errors.Is(err, billing.ErrNotFound) {
+				return nil // suspended: nobody to hand it to
+			}
+			g.must(err)
+			g.must(service.HandOver(ctx, g.admin, m.ID))
+			return service.HandOver(ctx, access, g.admin.Member.ID)
+		}},
 	}
 }
 

@@ -37,6 +37,7 @@ type Queries interface {
 	SurplusQueries
 	ContactQueries
 	DeletionQueries
+	AccountDeletionQueries
 	CustomerDetailsQueries
 }
 

@@ -59,27 +59,28 @@ var notices = map[string]views.NoticeProps{
 	noticeForbidden:   {Tone: views.Wait, Title: billing.MessageBillingAccess + ".", Body: "Ask one of them to choose the plan."},
 	noticeUnavailable: {Tone: views.Bad, Title: "Checkout could not be opened.", Body: "Nothing was charged. Choose the plan again in a moment."},
 
-	noticeResynced:      {Tone: views.Good, Title: "Stripe was asked.", Body: "What differed is set right. Seats that Stripe is still to be told follow in a moment."},
-	noticeAgreed:        {Tone: views.Good, Title: "Stripe was asked.", Body: "Everything here agrees with it."},
-	noticeMemberChanged: {Tone: views.Good, Title: "The change is made.", Body: "If it changes how many people are billed, Stripe is told within seconds."},
-	noticeMemberRemoved: {Tone: views.Good, Title: "The person is removed.", Body: "They have no access any more."},
-	noticeLeft:          {Tone: views.Good, Title: "You have left the organization."},
-	noticeJoined:        {Tone: views.Good, Title: "Welcome. You are a member now."},
-	noticeInvited:       {Tone: views.Good, Title: "The invitation is on its way.", Body: "Its link can be used for 7 days. One that was sent before does not work any more."},
-	noticeRevoked:       {Tone: views.Good, Title: "The invitation is taken back.", Body: "Its link does not work any more."},
-	noticeRoleSaved:     {Tone: views.Good, Title: "The role is saved.", Body: "It counts at once for everybody who holds it."},
-	noticeRoleDeleted:   {Tone: views.Good, Title: "The role is deleted."},
-	noticeProfileSaved:  {Tone: views.Good, Title: "Your name is saved."},
-	noticePasswordNew:   {Tone: views.Good, Title: "Your password is changed.", Body: "You are signed out everywhere else."},
-	noticeSessionsEnded: {Tone: views.Good, Title: "You are signed out everywhere else."},
-	noticeReplayed:      {Tone: views.Good, Title: "The event is settled anew.", Body: "What it tells of counts once all the same."},
-	noticeContacts:      {Tone: views.Good, Title: "The billing contacts are saved."},
-	noticeNotices:       {Tone: views.Good, Title: "The notices are saved."},
-	noticeHandedOver:    {Tone: views.Good, Title: "The organization has a new admin.", Body: "You are a member of it now."},
-	noticeKept:          {Tone: views.Good, Title: "The organization stays.", Body: "Its plan renews again, if it did before."},
-	noticeCanceled:      {Tone: views.Good, Title: "The plan is canceled.", Body: "It goes on until the end of what is paid for."},
-	noticeResumed:       {Tone: views.Good, Title: "The plan goes on."},
-	noticeRenamed:       {Tone: views.Good, Title: "The organization has its new name."},
+	noticeResynced:       {Tone: views.Good, Title: "Stripe was asked.", Body: "What differed is set right. Seats that Stripe is still to be told follow in a moment."},
+	noticeAgreed:         {Tone: views.Good, Title: "Stripe was asked.", Body: "Everything here agrees with it."},
+	noticeMemberChanged:  {Tone: views.Good, Title: "The change is made.", Body: "If it changes how many people are billed, Stripe is told within seconds."},
+	noticeMemberRemoved:  {Tone: views.Good, Title: "The person is removed.", Body: "They have no access any more."},
+	noticeLeft:           {Tone: views.Good, Title: "You have left the organization."},
+	noticeJoined:         {Tone: views.Good, Title: "Welcome. You are a member now."},
+	noticeInvited:        {Tone: views.Good, Title: "The invitation is on its way.", Body: "Its link can be used for 7 days. One that was sent before does not work any more."},
+	noticeRevoked:        {Tone: views.Good, Title: "The invitation is taken back.", Body: "Its link does not work any more."},
+	noticeRoleSaved:      {Tone: views.Good, Title: "The role is saved.", Body: "It counts at once for everybody who holds it."},
+	noticeRoleDeleted:    {Tone: views.Good, Title: "The role is deleted."},
+	noticeProfileSaved:   {Tone: views.Good, Title: "Your name is saved."},
+	noticePasswordNew:    {Tone: views.Good, Title: "Your password is changed.", Body: "You are signed out everywhere else."},
+	noticeSessionsEnded:  {Tone: views.Good, Title: "You are signed out everywhere else."},
+	noticeReplayed:       {Tone: views.Good, Title: "The event is settled anew.", Body: "What it tells of counts once all the same."},
+	noticeContacts:       {Tone: views.Good, Title: "The billing contacts are saved."},
+	noticeNotices:        {Tone: views.Good, Title: "The notices are saved."},
+	noticeHandedOver:     {Tone: views.Good, Title: "The organization has a new admin.", Body: "You are a member of it now."},
+	noticeKept:           {Tone: views.Good, Title: "The organization stays.", Body: "Its plan renews again, if it did before."},
+	noticeCanceled:       {Tone: views.Good, Title: "The plan is canceled.", Body: "It goes on until the end of what is paid for."},
+	noticeResumed:        {Tone: views.Good, Title: "The plan goes on."},
+	noticeAccountDeleted: {Tone: views.Good, Title: "Your account is deleted."},
+	noticeRenamed:        {Tone: views.Good, Title: "The organization has its new name."},
 }
 
 // The names of the notices, as addresses have them.
@@ -90,27 +91,28 @@ const (
 	noticeForbidden   = "forbidden"
 	noticeUnavailable = "checkout-unavailable"
 
-	noticeResynced      = "resynced"
-	noticeAgreed        = "agreed"
-	noticeMemberChanged = "member-changed"
-	noticeMemberRemoved = "member-removed"
-	noticeLeft          = "left"
-	noticeJoined        = "joined"
-	noticeInvited       = "invited"
-	noticeRevoked       = "invitation-taken-back"
-	noticeRoleSaved     = "role-saved"
-	noticeRoleDeleted   = "role-deleted"
-	noticeContacts      = "contacts"
-	noticeNotices       = "notices"
-	noticeHandedOver    = "handed-over"
-	noticeKept          = "kept"
-	noticeCanceled      = "plan-canceled"
-	noticeResumed       = "plan-resumed"
-	noticeRenamed       = "renamed"
-	noticeReplayed      = "replayed"
-	noticeProfileSaved  = "name-saved"
-	noticePasswordNew   = "password-changed"
-	noticeSessionsEnded = "signed-out-elsewhere"
+	noticeResynced       = "resynced"
+	noticeAgreed         = "agreed"
+	noticeMemberChanged  = "member-changed"
+	noticeMemberRemoved  = "member-removed"
+	noticeLeft           = "left"
+	noticeJoined         = "joined"
+	noticeInvited        = "invited"
+	noticeRevoked        = "invitation-taken-back"
+	noticeRoleSaved      = "role-saved"
+	noticeRoleDeleted    = "role-deleted"
+	noticeContacts       = "contacts"
+	noticeNotices        = "notices"
+	noticeHandedOver     = "handed-over"
+	noticeKept           = "kept"
+	noticeCanceled       = "plan-canceled"
+	noticeResumed        = "plan-resumed"
+	noticeAccountDeleted = "account-deleted"
+	noticeRenamed        = "renamed"
+	noticeReplayed       = "replayed"
+	noticeProfileSaved   = "name-saved"
+	noticePasswordNew    = "password-changed"
+	noticeSessionsEnded  = "signed-out-elsewhere"
 )
 
 // render writes a page or a fragment. It goes into the response that is held back, so that nothing is sent of a page that fails.

@@ -74,6 +74,7 @@ func (s *server) routes() []route {
 		{method: get, pattern: "/settings", needs: signedIn, handler: s.showSettings},
 		{method: post, pattern: "/settings/profile", needs: signedIn, handler: s.renameUser},
 		{method: post, pattern: "/settings/password", needs: signedIn, handler: s.changePassword},
+		{method: post, pattern: "/settings/delete", needs: signedIn, handler: s.deleteAccount, limits: []limit{logInByAddress}},
 		{method: post, pattern: "/settings/sessions/end", needs: signedIn, handler: s.endOtherSessions},
 		{method: get, pattern: "/invite/{token}", needs: public, handler: s.showInvitation},
 		{method: post, pattern: "/invite/{token}", needs: public, handler: s.acceptInvitation, limits: []limit{tokens}},

@@ -219,6 +219,7 @@ var saysInside = map[string]string{
 	"/organization/keep":                  billing.MessageNotDeleting,
 	"/billing/cancel":                     billing.MessageNoPlan,
 	"/billing/resume":                     billing.MessageNoPlan,
+	"/settings/delete":                    "This is not your password",
 	"/settings/profile":                   "name",
 	"/settings/password":                  "password",
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"usher/billing"
 	"usher/views"
 )
 
@@ -87,4 +88,24 @@ func (s *server) endOthers(r *http.Request) error {
 		return fmt.Errorf("attach session: %w", err)
 	}
 	return s.store.EndOtherSessions(ctx, userID, s.sessions.Token(ctx))
+}
+
+// deleteAccount takes the viewer out of everything, and signs them out.
+func (s *server) deleteAccount(w http.ResponseWriter, r *http.Request) error {
+	err := s.billing.DeleteAccount(r.Context(), visitOf(r).userID, r.PostFormValue("confirmation"))
+	wrong := fieldMessages(err)
+	if billing.ErrorCode(err) == billing.CodeConflict { // what has to be done first stands beside the button
+		wrong = map[string]string{"confirmation": billing.ErrorMessage(err)}
+	}
+	if len(wrong) > 0 {
+		return s.settingsPage(w, r, http.StatusUnprocessableEntity, settingsForm{wrong: views.SettingsErrors{Deletion: wrong["confirmation"]}})
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.sessions.Destroy(r.Context()); err != nil {
+		return fmt.Errorf("end session: %w", err)
+	}
+	s.redirect(w, r, "/login?notice="+noticeAccountDeleted)
+	return nil
 }

@@ -1,0 +1,80 @@
+package billing
+
+import (
+	"context"
+	"fmt"
+)
+
+// DeletedName stands in ledgers and lists for who has deleted their account.
+const DeletedName = "Deleted account"
+
+// AccountDeletionQueries take a person out of everything.
+type AccountDeletionQueries interface {
+	// Memberships lists all of a user, suspended ones and those of deleted organizations included, by organization.
+	Memberships(ctx context.Context, userID string) ([]Member, error)
+	// EraseUser replaces name, address and password by what says nothing and opens nothing, and spends every link that was mailed.
+	EraseUser(ctx context.Context, userID, name string) error
+}
+
+// DeleteAccount takes a user out of every organization, and forgets who they were. What they did stays in the ledgers, under [DeletedName].
+// Errors: CodeUnprocessable with the field confirmation for a wrong password; CodeConflict where they are the last admin of an organization.
+func (s *Service) DeleteAccount(ctx context.Context, userID, password string) error {
+	user, err := s.store.User(ctx, userID)
+	if err != nil {
+		return fmt.Errorf("delete account: %w", err)
+	}
+	fits, err := s.checkPassword(ctx, password, user.PasswordHash)
+	if err != nil {
+		return fmt.Errorf("delete account: %w", err)
+	}
+	if !fits {
+		return fieldError("confirmation", "This is not your password.")
+	}
+	err = s.store.InTx(ctx, func(q Queries) error { return s.deleteAccount(ctx, q, userID) })
+	if err != nil {
+		return fmt.Errorf("delete account: %w", err)
+	}
+	return nil
+}
+
+func (s *Service) deleteAccount(ctx context.Context, q Queries, userID string) error {
+	memberships, err := q.Memberships(ctx, userID)
+	if err != nil {
+		return err
+	}
+	for _, member := range memberships { // by organization: two who do this at once lock in the same order
+		if err := s.leaveForGood(ctx, q, member.OrganizationID, member.ID); err != nil {
+			return err
+		}
+	}
+	if _, err := q.DeleteSessions(ctx, userID); err != nil {
+		return err
+	}
+	return q.EraseUser(ctx, userID, DeletedName)
+}
+
+func (s *Service) leaveForGood(ctx context.Context, q Queries, organizationID, memberID string) error {
+	organization, err := q.LockOrganization(ctx, organizationID)
+	if err != nil {
+		return fmt.Errorf("lock organization: %w", err)
+	}
+	member, still, err := optional(q.Member(ctx, organizationID, memberID)) // as it is under the lock
+	if err != nil || !still {
+		return err
+	}
+	if organization.DeletedAt == nil && member.isAdmin() {
+		others, err := q.CountOtherAdmins(ctx, organizationID, memberID)
+		if err != nil {
+			return fmt.Errorf("count admins: %w", err)
+		}
+		if others == 0 {
+			return Errorf(CodeConflict, "You are the last admin of %s. Hand it over or delete it first.", organization.Name)
+		}
+	}
+	if err := q.DeleteMember(ctx, organizationID, memberID); err != nil {
+		return err
+	}
+	gone := member
+	gone.Billable = false
+	return s.recountMember(ctx, q, member, gone, member.UserID, "deleted their account")
+}

@@ -1,0 +1,27 @@
+package db
+
+import (
+	"context"
+
+	"usher/billing"
+)
+
+const selectMemberships = `select ` + memberColumns + ` from organization_members m
+	join users u on u.id = m.user_id
+	join roles r on r.id = m.role_id
+	where m.user_id = $1 order by m.organization_id`
+
+// Memberships implements [billing.AccountDeletionQueries].
+func (q queries) Memberships(ctx context.Context, userID string) ([]billing.Member, error) {
+	rows, err := list[memberRow](ctx, q, "list memberships", selectMemberships, userID)
+	return collect(rows, memberRow.member), err
+}
+
+// The address stays unique and is none that mail could be sent to.
+const eraseUser = `with spent as (delete from account_tokens where user_id = $1)
+	update users set name = $2, email = 'deleted:' || id, password_hash = '', email_verified_at = null, operator = false where id = $1`
+
+// EraseUser implements [billing.AccountDeletionQueries].
+func (q queries) EraseUser(ctx context.Context, userID, name string) error {
+	return q.execOne(ctx, "erase user", eraseUser, userID, name)
+}
