@@ -117,6 +117,11 @@ func TestWhoMayDoWhat(t *testing.T) {
 		"leave":                      "yes yes yes yes yes",
 		"retry the seats at Stripe":  "yes yes no  yes no ",
 		"change the built-in member": "no  no  no  no  no ",
+		"add a billing contact":      "yes yes no  yes no ",
+		"choose the notices":         "yes yes no  yes no ",
+		"read who gets notices":      "yes yes no  yes no ",
+		"hand the organization over": "yes no  no  no  no ",
+		"delete the organization":    "yes no  no  no  no ",
 	}
 	actors := []string{"admin", "both", "people", "billing admin", "member"}
 	for act, want := range golden {
@@ -160,6 +165,22 @@ func (tr troupe) attempt(act string, actor billing.Access, roles map[string]stri
 		return err
 	}
 	switch act {
+	case "add a billing contact":
+		return service.AddContact(ctx, actor, "office@example.com")
+	case "choose the notices":
+		return service.ChooseNotices(ctx, actor, billing.NoticeKinds())
+	case "read who gets notices":
+		_, err := service.Correspondence(ctx, actor)
+		return err
+	case "hand the organization over":
+		return service.HandOver(ctx, actor, tr.person(roles["member"], false).Member.ID)
+	case "delete the organization":
+		err := service.DeleteOrganization(ctx, actor, actor.Organization.Name)
+		if err == nil {
+			kept, _ := service.Access(ctx, actor.User.ID, actor.Organization.ID)
+			tr.must(service.KeepOrganization(ctx, kept))
+		}
+		return err
 	case "invite a member":
 		return invite("member")
 	case "invite a billing admin":
