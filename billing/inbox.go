@@ -53,6 +53,10 @@ var actions = map[string]action{
 	"payment_method.updated":                       {hearCard, settleCard},
 	"payment_method.automatically_updated":         {hearCard, settleCard},
 
+	"payment_method.detached": {hearCard, settleCard},
+
+	// It has no id yet: a reminder, some days before the renewal, to look whether the subscription is what it should be.
+	"invoice.upcoming":                {hearAboutSubscription, settleSubscription},
 	"invoice.created":                 {hearInvoice, settleInvoice},
 	"invoice.finalized":               {hearInvoice, settleInvoice},
 	"invoice.paid":                    {hearInvoice, settleInvoice},

@@ -33,7 +33,8 @@ type envelope struct {
 	Account    string `json:"account"`
 	Created    int64  `json:"created"`
 	Data       struct {
-		Object json.RawMessage `json:"object"`
+		Object   json.RawMessage `json:"object"`
+		Previous json.RawMessage `json:"previous_attributes"`
 	} `json:"data"`
 }
 
@@ -59,6 +60,11 @@ func (g *Gateway) ParseEvent(payload []byte) (billing.Event, error) {
 	}
 	if !g.readObject(&event, e.Data.Object) {
 		readIDs(&event, e.Data.Object)
+		if event.Type == "payment_method.detached" { // it names its customer no longer
+			var before anyObject
+			_ = json.Unmarshal(e.Data.Previous, &before)
+			event.CustomerID = cmp.Or(event.CustomerID, string(before.Customer))
+		}
 	}
 	return event, nil
 }

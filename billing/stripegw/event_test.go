@@ -171,3 +171,26 @@ func BenchmarkVerifyEvent(b *testing.B) {
 		})
 	}
 }
+
+func TestDetachedCardNamesItsFormerCustomer(t *testing.T) {
+	t.Parallel()
+	_, gateway := newFake(t)
+	for previous, want := range map[string]string{`{"customer":"cus_1"}`: "cus_1", `"odd"`: "", `null`: ""} {
+		payload := fmt.Sprintf(`{"id":"evt_1","type":"payment_method.detached","data":{"object":{"id":"pm_1","object":"payment_method","customer":null},
+			"previous_attributes":%s}}`, previous)
+		event, err := gateway.ParseEvent([]byte(payload))
+		if err != nil || event.CustomerID != want || event.ObjectID != "pm_1" {
+			t.Errorf("%s: %+v, %v", previous, event, err)
+		}
+	}
+}
+
+func TestUpcomingInvoiceIsReadByItsSubscription(t *testing.T) {
+	t.Parallel()
+	_, gateway := newFake(t)
+	event, err := gateway.ParseEvent([]byte(eventJSON(stripe.APIVersion, "invoice.upcoming",
+		`{"object":"invoice","customer":"cus_1","subscription":"sub_1","lines":{"object":"list","data":[],"has_more":false}}`)))
+	if err != nil || event.SubscriptionID != "sub_1" || event.CustomerID != "cus_1" || event.Invoice != nil {
+		t.Errorf("got %+v, %v", event, err)
+	}
+}
