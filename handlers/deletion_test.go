@@ -13,7 +13,7 @@ func TestOrganizationIsDeletedAndItsInvoicesStay(t *testing.T) {
 	h := openHouse(t)
 	admin, accountant, member := h.signedIn("admin"), h.signedIn("billing"), h.signedIn("member")
 	form := url.Values{"organizationId": {h.organization.ID}}
-	page := admin.get("/organization?tab=general").is(http.StatusOK).shows("Delete Lantern Theatre", "nothing is charged from now on")
+	page := admin.get("/organization?tab=general").is(http.StatusOK).shows("Delete Lantern Theatre", "not renewed any more")
 	admin.submit(page, `form[action="/organization/delete"]`, url.Values{"name": {"Lantern"}}).is(http.StatusUnprocessableEntity).shows("exactly as it stands here")
 	admin.submit(page, `form[action="/organization/delete"]`, url.Values{"name": {"Lantern Theatre"}}).is(http.StatusSeeOther)
 	for _, b := range []*browser{admin, accountant, member} {

@@ -70,7 +70,7 @@ func ContactsPage(p ContactsPageProps) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<p class=\"mb-4\"><a class=\"link\" href=\"/organization?tab=billing\">Billing</a></p><div class=\"grid items-start gap-x-16 gap-y-10 md:grid-cols-2\"><section aria-labelledby=\"contacts\" class=\"max-w-form\"><h2 id=\"contacts\" class=\"text-title\">Billing contacts</h2>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 1, "<p class=\"mb-4\"><a class=\"link\" href=\"/organization?tab=billing\">Back to billing</a></p><div class=\"grid items-start gap-x-16 gap-y-10 md:grid-cols-2\"><section aria-labelledby=\"contacts\" class=\"max-w-form\"><h2 id=\"contacts\" class=\"text-title\">Billing contacts</h2>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -550,7 +550,7 @@ func deletion(p GeneralPageProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 25, "<ul class=\"mt-1 mb-4 flex list-disc flex-col gap-1 ps-5\"><li>Its plan is not renewed any more; nothing is charged from now on.</li><li>For ")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 25, "<ul class=\"mt-1 mb-4 flex list-disc flex-col gap-1 ps-5\"><li>Its plan is not renewed any more.</li><li>For ")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
