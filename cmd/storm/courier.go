@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -60,6 +59,13 @@ func (c *courier) take(payload []byte) {
 	c.known[e.ID] = true
 	c.told = append(c.told, told{e.customer(), payload})
 	random := rand.New(rand.NewPCG(c.world.seed, hashOf(e.ID)))
+	if random.Float64() < 0.05 {
+		c.disturb(payload, random)
+	}
+	if random.Float64() < 0.03 {
+		c.faults["of another API version"]++
+		payload = otherVersion(payload)
+	}
 	switch roll := random.Float64(); {
 	case c.calm:
 		c.bring(payload, 0)
@@ -99,27 +105,16 @@ func (c *courier) bring(payload []byte, after time.Duration) {
 
 // post brings it to one of the replicas, signed anew, as each try of Stripe's is.
 func (c *courier) post(ctx context.Context, payload []byte) bool {
-	target := c.world.replicas[rand.IntN(len(c.world.replicas))]
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target.url+"/webhook", bytes.NewReader(payload))
-	if err != nil {
-		return false
-	}
-	request.Header.Set("Stripe-Signature", signed(payload))
-	answer, err := c.world.client.Do(request)
-	if err != nil {
-		return false
-	}
-	defer answer.Body.Close()
-	_, _ = io.Copy(io.Discard, answer.Body)
-	return answer.StatusCode == http.StatusOK
+	return c.try(ctx, payload, signed(payload)) == http.StatusOK
 }
 
 // signed makes the header of a delivery made now (https://docs.stripe.com/webhooks#verify-manually).
-func signed(payload []byte) string {
-	now := time.Now().Unix()
+func signed(payload []byte) string { return signedAt(payload, 0) }
+
+func macOf(at int64, payload []byte) []byte {
 	mac := hmac.New(sha256.New, []byte(webhookSecret))
-	fmt.Fprintf(mac, "%d.%s", now, payload)
-	return fmt.Sprintf("t=%d,v1=%x", now, mac.Sum(nil))
+	fmt.Fprintf(mac, "%d.%s", at, payload)
+	return mac.Sum(nil)
 }
 
 // arrive brings what was held until this round.

@@ -57,6 +57,8 @@ func (w *world) diverged(h *history, format string, args ...any) {
 	if h != nil {
 		what = fmt.Sprintf("%s: %s (after %s; go run ./cmd/storm -only %d)", h.id, what, strings.Join(h.did, ", "), h.seed)
 	}
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
 	w.divergences = append(w.divergences, what)
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
@@ -141,8 +142,8 @@ func (w *world) counting(next http.Handler) http.Handler {
 			panicked := recover()
 			w.mutex.Lock()
 			switch {
-			case panicked != nil:
-				w.refused["connection cut"]++
+			case seen.cut:
+				w.refused["time-out, before or after the act"]++
 			case seen.status == 409 || seen.status == 429 || seen.status >= 500:
 				w.refused[fmt.Sprint(seen.status)]++
 			}
@@ -158,6 +159,13 @@ func (w *world) counting(next http.Handler) http.Handler {
 type statusSeen struct {
 	http.ResponseWriter
 	status int
+	cut    bool // the connection was taken over, and ended
+}
+
+// Hijack is how the local Stripe ends a connection without an answer.
+func (s *statusSeen) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	s.cut = true
+	return http.NewResponseController(s.ResponseWriter).Hijack()
 }
 
 func (s *statusSeen) WriteHeader(status int) {
