@@ -50,7 +50,7 @@ func (h *history) found() error {
 			return err
 		}
 		for n := range peopleOfEach {
-			user := billing.User{ID: fmt.Sprintf("usr_%d_%d", h.seed, n), Email: fmt.Sprintf("p%d.%d@example.com", n, h.seed), Name: "Person", CreatedAt: now}
+			user := billing.User{ID: fmt.Sprintf("usr_%d_%d", h.seed, n), Email: fmt.Sprintf("p%d.%d@example.com", n, h.seed), Name: "Person", PasswordHash: passwordHash, CreatedAt: now}
 			if err := q.InsertUser(w.ctx, user); err != nil {
 				return err
 			}

@@ -13,17 +13,23 @@ import (
 // guestsOfEach are people of no organization yet, who can be invited.
 const guestsOfEach = 2
 
+// Everybody's password, and what is kept of it: hashing one for each of thousands would be most of the work.
+const (
+	password     = "usher-demo"
+	passwordHash = "$argon2id$v=19$m=19456,t=2,p=1$jzBf6IYqJiwI1yqNmhmTPw$YyEbi9Co6sX7Z1oMUKrMpgXkFBPgALMv35z6J+mx7Bo"
+)
+
 // found makes a guest's account.
 func (h *history) foundGuest(q billing.Queries, n int) error {
 	id := fmt.Sprintf("usr_%d_guest%d", h.seed, n)
-	return q.InsertUser(h.world.ctx, billing.User{ID: id, Email: h.guest(n), Name: "Guest", CreatedAt: h.world.stripe.Now()})
+	return q.InsertUser(h.world.ctx, billing.User{ID: id, Email: h.guest(n), Name: "Guest", PasswordHash: passwordHash, CreatedAt: h.world.stripe.Now()})
 }
 
 func (h *history) guest(n int) string { return fmt.Sprintf("guest%d.%d@example.com", n, h.seed) }
 
 // peopleActs are all ways in which a membership changes.
 var peopleActs = []string{"bill", "bill", "bill", "suspend", "remove", "leave", "role", "new role", "invite", "invite", "accept", "accept", "revoke", "resend",
-	"hand over"}
+	"hand over", "delete account"}
 
 func (h *history) people() {
 	a := act{What: peopleActs[h.random.IntN(len(peopleActs))], Yes: h.random.IntN(3) > 0}
@@ -45,7 +51,7 @@ func (h *history) people() {
 			return
 		}
 		a.MemberID, a.Role = member.ID, h.anyRole()
-		if a.What == "leave" {
+		if a.What == "leave" || a.What == "delete account" {
 			a.UserID = member.UserID
 		}
 	}
@@ -110,6 +116,8 @@ func (r *replica) change(ctx context.Context, a act, access billing.Access) (err
 		err = r.service.CancelPlan(ctx, access)
 	case "resume plan":
 		err = r.service.ResumePlan(ctx, access)
+	case "delete account":
+		err = r.service.DeleteAccount(ctx, a.UserID, password)
 	case "remove":
 		err = r.service.RemoveMember(ctx, access, a.MemberID)
 	case "leave":

@@ -276,3 +276,32 @@ func TestSeatErrorIsRetried(t *testing.T) {
 	s.shows(scene{"settled", `body[data-here="yes"] #seat-panel`, "In sync"})
 	v.waitFor("the numbers to agree", agreed)
 }
+
+// TestInvitationInTheBrowser: an admin invites, the invited person signs up by the link of the mail, and the panel settles by itself.
+func TestInvitationInTheBrowser(t *testing.T) {
+	u := startUsher(t)
+	v := u.visitor(t)
+	v.signUpForPro("host@example.com")
+	v.send(payForm, card("4242424242424242")...).reads("1 person billed")
+
+	s := newStage(t, openBrowser(t), "invitation")
+	signIn := func() {
+		s.do("sign in", chromedp.Navigate(u.url+"/login"), write("email", "host@example.com"), write("password", "front of house"), press(`form[action="/login"] button`),
+			chromedp.WaitVisible(chromedp.CSS(`form[action="/logout"]`)))
+	}
+	signIn()
+	s.do("invite", chromedp.Navigate(u.url+"/organization?tab=members"), write("email", "guest@example.com"),
+		press(`form[action="/organization/invitations"] button`))
+	s.shows(scene{"invited", "main", "The invitation is on its way."})
+	s.do("sign out", press(`form[action="/logout"] button`), chromedp.WaitVisible(chromedp.CSS(`a[href="/signup"]`)))
+	s.do("open the mail", chromedp.Navigate(u.url+"/dev/mail"), press(`a[href*="/invite/"]`), chromedp.WaitVisible(chromedp.CSS(`form[action^="/invite/"] input[name="password"]`)))
+	s.shows(scene{"accepting", `form[action^="/invite/"]`, "Balcony Books"})
+	s.do("accept", write("name", "Gil Guest"), write("password", "front of house"), press(`form[action^="/invite/"] button`))
+	s.shows(scene{"joined", `form[action="/logout"]`, "Welcome. You are a member now."})
+	s.do("sign out", press(`form[action="/logout"] button`), chromedp.WaitVisible(chromedp.CSS(`a[href="/signup"]`)))
+	signIn()
+	s.do("the panel, marked to see that it is not left", chromedp.Navigate(u.url+"/organization?tab=billing"), chromedp.WaitVisible(chromedp.CSS("#seat-panel")),
+		chromedp.Evaluate[chromedp.Void](`(document.body.dataset.here = "yes", undefined)`))
+	s.shows(scene{"settled", `body[data-here="yes"] #seat-panel`, "2 people billed, 2 seats at Stripe"})
+	v.waitFor("the guest's seat", func(a summaryAnswer) bool { return a.Sync.Status == "ok" && *a.Seats.LastAppliedSeats == 2 })
+}
