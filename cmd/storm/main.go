@@ -39,7 +39,7 @@ func main() {
 	flag.IntVar(&o.batch, "batch", 100, "how many of them at a time")
 	flag.IntVar(&o.kills, "kills", 200, "how many times a replica is killed with SIGKILL")
 	flag.IntVar(&o.crashes, "crashes", 20, "how many times PostgreSQL crashes and starts again from its log")
-	flag.IntVar(&o.lanes, "lanes", 3, "how many batches at the same time, each on a PostgreSQL of its own")
+	flag.IntVar(&o.lanes, "lanes", 4, "how many batches at the same time, each on a PostgreSQL of its own")
 	flag.BoolVar(&o.verbose, "v", false, "tell of every batch")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
