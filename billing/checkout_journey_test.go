@@ -139,3 +139,36 @@ func TestStartWithoutStripeKnowsWhatWasRemembered(t *testing.T) {
 		t.Errorf("overview: %+v, %v", o, err)
 	}
 }
+
+// Two admins with different addresses check out at the same moment: one customer, with one of the two addresses, and one page to pay on.
+func TestTwoAdminsCheckOutAtOnce(t *testing.T) {
+	s := openStage(t)
+	user, err := s.service.CreateMember(t.Context(), s.access.Organization.ID, billing.NewMember{
+		Name: "Bo", Email: "bo.second@example.com", Password: "front of house", RoleID: billing.RoleAdmin,
+	})
+	s.must(err)
+	second, err := s.service.Access(t.Context(), user.ID, s.access.Organization.ID)
+	s.must(err)
+	var group sync.WaitGroup
+	opened := make([]billing.CheckoutSession, 2)
+	for i, access := range []billing.Access{s.access, second} {
+		group.Go(func() {
+			session, err := s.service.StartCheckout(context.WithoutCancel(t.Context()), access, billing.CheckoutRequest{PlanID: "pro", Interval: billing.Monthly})
+			if err != nil && billing.ErrorCode(err) != billing.CodeConflict {
+				t.Error(err)
+			}
+			opened[i] = session
+		})
+	}
+	group.Wait()
+	var customers struct {
+		Data []struct{ ID, Email string }
+	}
+	s.getStripe("/v1/customers", &customers)
+	if len(customers.Data) != 1 || customers.Data[0].Email != s.access.User.Email && customers.Data[0].Email != second.User.Email {
+		t.Errorf("customers: %+v", customers.Data)
+	}
+	if n := s.one(`select count(*) from checkout_sessions where status in ('reserved', 'open')`); n != 1 {
+		t.Errorf("%d pages to pay on: %+v", n, opened)
+	}
+}
