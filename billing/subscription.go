@@ -26,7 +26,7 @@ type statusRule struct {
 	newCheckout bool // another one may be bought
 }
 
-// statusRules is that table; shared/STRIPE.md, 'Subscription status -> what it means here'.
+// statusRules is that table; https://docs.stripe.com/billing/subscriptions/overview#subscription-statuses.
 var statusRules = map[SubscriptionStatus]statusRule{
 	StatusTrialing:          {access: true, seatsSynced: true},
 	StatusActive:            {access: true, seatsSynced: true},
@@ -80,7 +80,7 @@ type Subscription struct {
 }
 
 // EndsAt returns when a living subscription will end by itself, if a cancellation is set. Classic subscriptions show
-// cancel_at_period_end, flexible ones cancel_at only: both are read (shared/STRIPE.md, 'Cancel').
+// cancel_at_period_end, flexible ones cancel_at only: both are read (https://docs.stripe.com/billing/subscriptions/cancel).
 func (s Subscription) EndsAt() (time.Time, bool) {
 	switch {
 	case s.Status.Ended():

@@ -114,7 +114,7 @@ func portalParams(catalogue billing.Catalogue) *stripe.BillingPortalConfiguratio
 }
 
 // planChangeParams sends default_allowed_updates and products even where there is nothing to switch to and the feature is off, because
-// this API version requires both (shared/STRIPE.md, 'Portal').
+// this API version requires both (https://docs.stripe.com/api/customer_portal/configurations/create).
 func planChangeParams(catalogue billing.Catalogue) *stripe.BillingPortalConfigurationFeaturesSubscriptionUpdateParams {
 	products := switchableProducts(catalogue)
 	return &stripe.BillingPortalConfigurationFeaturesSubscriptionUpdateParams{

@@ -13,7 +13,7 @@ import (
 // is zero.
 //
 // The payment behaviour is left at Stripe's default, allow_incomplete: the quantity stays changed when the payment of an always_invoice
-// proration fails, and the subscription turns past_due (shared/STRIPE.md, 'API').
+// proration fails, and the subscription turns past_due (https://docs.stripe.com/billing/subscriptions/pending-updates).
 func (g *Gateway) SetSeats(ctx context.Context, update billing.SeatUpdate) (billing.SubscriptionAnswer, error) {
 	return g.updateSubscription(ctx, "set seats", update.SubscriptionID, seatParams(update))
 }
