@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -114,15 +113,14 @@ func (s *stage) shows(sc scene) {
 // await waits until a scene is there. A page that is left while it is looked at, as after a click that leads on, is looked at again.
 func (s *stage) await(sc scene) (err error) {
 	says := fmt.Sprintf("document.body.innerText.includes(%q)", sc.says)
-	for range 5 {
+	for deadline := time.Now().Add(30 * time.Second); ; {
 		if err = chromedp.Do(s.tab, chromedp.WaitVisible(chromedp.CSS(sc.visible))); err == nil {
 			_, err = chromedp.Run(s.tab, chromedp.Poll[bool](says, chromedp.WithPollingTimeout(20*time.Second)))
 		}
-		if err == nil || !strings.Contains(err.Error(), "navigated") {
+		if err == nil || time.Now().After(deadline) || s.tab.Err() != nil {
 			return err
 		}
 	}
-	return err
 }
 
 // darkScheme makes pages believe that the person prefers dark colours.
