@@ -38,6 +38,10 @@ func (s *Service) DeleteAccount(ctx context.Context, userID, password string) er
 }
 
 func (s *Service) deleteAccount(ctx context.Context, q Queries, userID string) error {
+	// Whoever accepts an invitation locks the user too, so that nobody joins whom this does not see.
+	if _, err := q.LockUser(ctx, userID); err != nil {
+		return fmt.Errorf("lock user: %w", err)
+	}
 	memberships, err := q.Memberships(ctx, userID)
 	if err != nil {
 		return err
@@ -53,6 +57,7 @@ func (s *Service) deleteAccount(ctx context.Context, q Queries, userID string) e
 	return q.EraseUser(ctx, userID, DeletedName)
 }
 
+// leaveForGood takes a member out of an organization that keeps an admin, or was deleted.
 func (s *Service) leaveForGood(ctx context.Context, q Queries, organizationID, memberID string) error {
 	organization, err := q.LockOrganization(ctx, organizationID)
 	if err != nil {
@@ -63,18 +68,13 @@ func (s *Service) leaveForGood(ctx context.Context, q Queries, organizationID, m
 		return err
 	}
 	if organization.DeletedAt == nil && member.isAdmin() {
-		others, err := q.CountOtherAdmins(ctx, organizationID, memberID)
-		if err != nil {
-			return fmt.Errorf("count admins: %w", err)
-		}
-		if others == 0 {
+		err := requireOtherAdmin(ctx, q, member)
+		if ErrorCode(err) == CodeConflict { // of which organization, they can't see from here
 			return Errorf(CodeConflict, "You are the last admin of %s. Hand it over or delete it first.", organization.Name)
 		}
+		if err != nil {
+			return err
+		}
 	}
-	if err := q.DeleteMember(ctx, organizationID, memberID); err != nil {
-		return err
-	}
-	gone := member
-	gone.Billable = false
-	return s.recountMember(ctx, q, member, gone, member.UserID, "deleted their account")
+	return s.takeOut(ctx, q, member, member.UserID, "deleted their account")
 }

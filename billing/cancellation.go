@@ -6,8 +6,10 @@ import (
 	"fmt"
 )
 
-// CancellationGateway sets and lifts the end of a subscription.
+// CancellationGateway ends subscriptions, and lifts the end of one.
 type CancellationGateway interface {
+	// EndSubscription ends a subscription at once, without a last invoice. One that has ended already answers a StripeError that [isMissing] knows.
+	EndSubscription(ctx context.Context, id string) error
 	// EndWithPeriod has a subscription end with its period (https://docs.stripe.com/billing/subscriptions/cancel).
 	EndWithPeriod(ctx context.Context, id string) (SubscriptionAnswer, error)
 	// KeepRunning has one go on that was to end with its period or on a day.

@@ -27,11 +27,10 @@ type ContactQueries interface {
 
 // Correspondence says who gets the notices about an organization's money, and which.
 type Correspondence struct {
-	Contacts   []string   // addresses apart from members; none: the managers
-	Managers   []User     // who may manage billing
-	Muted      []MailKind // switched off
-	AtStripe   CustomerDetails
-	HasDetails bool // there is a customer at Stripe
+	Contacts []string   // addresses apart from members; none: the managers
+	Managers []User     // who may manage billing
+	Muted    []MailKind // switched off
+	AtStripe CustomerDetails
 }
 
 // Recipients are the addresses that notices go to.
@@ -63,7 +62,7 @@ func (s *Service) Correspondence(ctx context.Context, a Access) (Correspondence,
 	if err != nil {
 		return c, err
 	}
-	c.AtStripe, c.HasDetails, err = optional(s.store.CustomerDetails(ctx, a.Organization.ID, s.knownAccount()))
+	c.AtStripe, _, err = optional(s.store.CustomerDetails(ctx, a.Organization.ID, s.knownAccount()))
 	return c, err
 }
 
@@ -108,7 +107,7 @@ func (s *Service) RemoveContact(ctx context.Context, a Access, email string) err
 }
 
 func (s *Service) changeContacts(ctx context.Context, a Access, change func(Queries) error) error {
-	err := s.changeSeats(ctx, a, func(q Queries, actor Access) error {
+	err := s.inOrganization(ctx, a, func(q Queries, actor Access) error {
 		if err := actor.requireBilling(); err != nil {
 			return err
 		}
@@ -131,7 +130,7 @@ func (s *Service) ChooseNotices(ctx context.Context, a Access, wanted []MailKind
 			return Errorf(CodeInvalid, "There is no notice of that name.")
 		}
 	}
-	err := s.changeSeats(ctx, a, func(q Queries, actor Access) error {
+	err := s.inOrganization(ctx, a, func(q Queries, actor Access) error {
 		if err := actor.requireBilling(); err != nil {
 			return err
 		}

@@ -55,8 +55,11 @@ func (o Organization) refuseDeleting() error {
 	return nil
 }
 
+// IsAdmin tells whether the actor is one of the organization's admins: no custom role comes up to them.
+func (a Access) IsAdmin() bool { return a.Member.isAdmin() }
+
 func (a Access) requireAdmin() error {
-	if !a.Member.isAdmin() {
+	if !a.IsAdmin() {
 		return Errorf(CodeForbidden, MessageAdminsOnly)
 	}
 	return nil
@@ -78,7 +81,7 @@ func (s *Service) DeleteOrganization(ctx context.Context, a Access, confirmedNam
 	if err != nil {
 		return err
 	}
-	err = s.changeSeats(ctx, a, func(q Queries, actor Access) error { return s.planDeletion(ctx, q, actor, ends) })
+	err = s.inOrganization(ctx, a, func(q Queries, actor Access) error { return s.planDeletion(ctx, q, actor, ends) })
 	if err != nil {
 		return fmt.Errorf("delete organization: %w", err)
 	}
@@ -141,7 +144,7 @@ func (s *Service) tellOfDeletion(ctx context.Context, q Queries, actor Access, d
 // asked for, or it has happened; CodeStripe where the organization stays but its plan could not be told so.
 func (s *Service) KeepOrganization(ctx context.Context, a Access) error {
 	var d Deletion
-	err := s.changeSeats(ctx, a, func(q Queries, actor Access) (err error) {
+	err := s.inOrganization(ctx, a, func(q Queries, actor Access) (err error) {
 		if err := actor.requireAdmin(); err != nil {
 			return err
 		}
@@ -255,27 +258,4 @@ func (s *Service) postponeDeletion(ctx context.Context, organizationID string, c
 	d.Failures++
 	d.Error, d.DueAt = cause.Error(), s.now().Add(s.backoff(d.Failures))
 	return s.store.PutDeletion(ctx, d)
-}
-
-// HandOver makes another member an admin and the actor a member, at once. Who is billed stays as it is. Errors: CodeForbidden where the actor is no
-// admin; CodeUnprocessable with the field memberId for oneself, for who is suspended and for who is no member.
-func (s *Service) HandOver(ctx context.Context, a Access, memberID string) error {
-	err := s.changeSeats(ctx, a, func(q Queries, actor Access) error {
-		if err := actor.requireAdmin(); err != nil {
-			return err
-		}
-		next, known, err := optional(q.Member(ctx, a.Organization.ID, memberID))
-		if err != nil {
-			return err
-		}
-		if !known || next.ID == actor.Member.ID || next.Status != MemberActive {
-			return fieldError("memberId", "Please choose another member, one who is not suspended.")
-		}
-		next.Role, actor.Member.Role = Role{ID: RoleAdmin}, Role{ID: RoleMember}
-		return errors.Join(q.UpdateMember(ctx, next), q.UpdateMember(ctx, actor.Member))
-	})
-	if err != nil {
-		return fmt.Errorf("hand over: %w", err)
-	}
-	return nil
 }

@@ -1,9 +1,11 @@
 package billing_test
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -189,5 +191,51 @@ func TestAccountIsDeleted(t *testing.T) {
 	changes, _, err := s.service.SeatLedger(t.Context(), s.access, billing.LedgerSearch{Limit: 1})
 	if err != nil || changes[0].Reason != "deleted their account" || changes[0].SubjectName != billing.DeletedName {
 		t.Errorf("the ledger says %+v, %v", changes[0], err)
+	}
+}
+
+// Somebody deletes their account while their acceptance of an invitation is half done: nobody without a name is a member afterwards.
+func TestDeletedAccountJoinsNothing(t *testing.T) {
+	s := openStage(t)
+	ctx := context.WithoutCancel(t.Context())
+	user := s.user()
+	_, err := s.store.DB().ExecContext(ctx, `update users set password_hash = (select password_hash from users where id = $2) where id = $1`, user.ID, s.access.User.ID)
+	s.must(err)
+	s.invite(s.access, user.Email, true)
+	token := s.token(user.Email)
+	waiting := func() int {
+		return s.one(`select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`)
+	}
+	until := func(what string, so func() bool) {
+		t.Helper()
+		for deadline := time.Now().Add(20 * time.Second); !so(); time.Sleep(5 * time.Millisecond) { // between two looks at it
+			if time.Now().After(deadline) {
+				t.Fatalf("waited for %s", what)
+			}
+		}
+	}
+
+	between, err := s.store.DB().BeginTx(ctx, nil) // the acceptance gets as far as its invitation
+	s.must(err)
+	_, err = between.ExecContext(ctx, `select 1 from invitations for update`)
+	s.must(err)
+	var group sync.WaitGroup
+	group.Go(func() {
+		if _, err := s.service.AcceptInvitation(ctx, token, user.ID); err != nil {
+			t.Error(err)
+		}
+	})
+	until("the acceptance to wait", func() bool { return waiting() == 1 })
+	deleted := make(chan error, 1)
+	go func() { deleted <- s.service.DeleteAccount(ctx, user.ID, "front of house") }()
+	until("the deletion to wait, or to be done", func() bool { return waiting() == 2 || len(deleted) == 1 })
+	s.must(between.Commit())
+	group.Wait()
+	s.must(<-deleted)
+	if s.one(`select count(*) from organization_members where user_id = $1`, user.ID) != 0 {
+		t.Error("a deleted account is a member")
+	}
+	if seats := s.overview().Seats; seats.Billable != 1 || seats.Desired != 1 {
+		t.Errorf("seats: %+v", seats)
 	}
 }

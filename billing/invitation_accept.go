@@ -56,7 +56,7 @@ func (s *Service) openInvitation(ctx context.Context, q Queries, token string) (
 // address; CodeConflict where the plan has no seat left.
 func (s *Service) AcceptInvitation(ctx context.Context, token, userID string) (Organization, error) {
 	organization, err := s.accept(ctx, token, func(q Queries, open OpenInvitation) (User, error) {
-		user, err := q.User(ctx, userID)
+		user, err := q.LockUser(ctx, userID) // who deletes their account at this moment joins nothing any more
 		if err == nil && !strings.EqualFold(user.Email, open.Email) {
 			err = Errorf(CodeForbidden, MessageInvitationOther)
 		}

@@ -131,11 +131,34 @@ func (s *Service) RemoveMember(ctx context.Context, a Access, memberID string) e
 
 // LeaveOrganization takes the actor out of the organization. Error: CodeConflict for the last admin.
 func (s *Service) LeaveOrganization(ctx context.Context, a Access) error {
-	err := s.changeSeats(ctx, a, func(q Queries, actor Access) error {
+	err := s.inOrganization(ctx, a, func(q Queries, actor Access) error {
 		return s.dropMember(ctx, q, actor.Member, actor.User.ID, "left")
 	})
 	if err != nil {
 		return fmt.Errorf("leave organization: %w", err)
+	}
+	return nil
+}
+
+// HandOver makes another member an admin and the actor a member, at once. Who is billed stays as it is. Errors: CodeForbidden where the actor is no
+// admin; CodeUnprocessable with the field memberId for oneself, for who is suspended and for who is no member.
+func (s *Service) HandOver(ctx context.Context, a Access, memberID string) error {
+	err := s.inOrganization(ctx, a, func(q Queries, actor Access) error {
+		if err := actor.requireAdmin(); err != nil {
+			return err
+		}
+		next, known, err := optional(q.Member(ctx, a.Organization.ID, memberID))
+		if err != nil {
+			return err
+		}
+		if !known || next.ID == actor.Member.ID || next.Status != MemberActive {
+			return fieldError("memberId", "Please choose another member, one who is not suspended.")
+		}
+		next.Role, actor.Member.Role = Role{ID: RoleAdmin}, Role{ID: RoleMember}
+		return errors.Join(q.UpdateMember(ctx, next), q.UpdateMember(ctx, actor.Member))
+	})
+	if err != nil {
+		return fmt.Errorf("hand over: %w", err)
 	}
 	return nil
 }
@@ -146,6 +169,11 @@ func (s *Service) dropMember(ctx context.Context, q Queries, m Member, actorID, 
 			return err
 		}
 	}
+	return s.takeOut(ctx, q, m, actorID, reason)
+}
+
+// takeOut ends a membership, whosever it is.
+func (s *Service) takeOut(ctx context.Context, q Queries, m Member, actorID, reason string) error {
 	if err := q.DeleteMember(ctx, m.OrganizationID, m.ID); err != nil {
 		return err
 	}
@@ -154,9 +182,9 @@ func (s *Service) dropMember(ctx context.Context, q Queries, m Member, actorID, 
 	return s.recountMember(ctx, q, m, gone, actorID, reason)
 }
 
-// manageMembers is [Service.changeSeats] for an actor who may manage members.
+// manageMembers is [Service.inOrganization] for an actor who may manage members.
 func (s *Service) manageMembers(ctx context.Context, a Access, f func(q Queries, actor Access) error) error {
-	return s.changeSeats(ctx, a, func(q Queries, actor Access) error {
+	return s.inOrganization(ctx, a, func(q Queries, actor Access) error {
 		if err := actor.requireMembers(); err != nil {
 			return err
 		}
@@ -164,10 +192,10 @@ func (s *Service) manageMembers(ctx context.Context, a Access, f func(q Queries,
 	})
 }
 
-// changeSeats runs f in one transaction. The organization is locked in it, so that its memberships change one after the other and no two
+// inOrganization runs f in one transaction. The organization is locked in it, so that its memberships change one after the other and no two
 // of them can break a rule together that each of them keeps. The actor is read after the lock: a role that was revoked while they waited
 // for it counts.
-func (s *Service) changeSeats(ctx context.Context, a Access, f func(q Queries, actor Access) error) error {
+func (s *Service) inOrganization(ctx context.Context, a Access, f func(q Queries, actor Access) error) error {
 	return s.store.InTx(ctx, func(q Queries) error {
 		if _, err := q.LockOrganization(ctx, a.Organization.ID); err != nil {
 			return fmt.Errorf("lock organization: %w", err)

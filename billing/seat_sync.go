@@ -247,7 +247,7 @@ func (s *Service) SyncSeats(ctx context.Context, organizationID string) error {
 	}
 	if answer.Replayed { // an old yes: how it stands now is asked before the attempt is closed
 		if _, err := s.ask(ctx, update.SubscriptionID); err != nil {
-			return err
+			return s.askFailed(ctx, state, err)
 		}
 	}
 	shown, err := s.attemptAnswered(ctx, organizationID, version, update, answer, before.Revision)
@@ -292,7 +292,7 @@ func (s *Service) openAttempt(ctx context.Context, organizationID string) (updat
 // askInsteadOfTelling reads the subscription, after which an attempt that was never answered says nothing any more.
 func (s *Service) askInsteadOfTelling(ctx context.Context, opened SeatState, subscriptionID string) error {
 	if _, err := s.ask(ctx, subscriptionID); err != nil {
-		return err
+		return s.askFailed(context.WithoutCancel(ctx), opened, err)
 	}
 	return s.store.InTx(ctx, func(q Queries) error {
 		if _, err := q.LockOrganization(ctx, opened.OrganizationID); err != nil {
@@ -307,6 +307,29 @@ func (s *Service) askInsteadOfTelling(ctx context.Context, opened SeatState, sub
 			return err
 		}
 		return s.recountSeats(ctx, q, opened.OrganizationID, seatCause{reason: "asked Stripe what became of an unanswered attempt"})
+	})
+}
+
+// askFailed records why Stripe could not be asked and when it will be tried again. What is open stays open: nothing new is known of it.
+func (s *Service) askFailed(ctx context.Context, opened SeatState, cause error) error {
+	var refused *StripeError
+	errors.As(cause, &refused)
+	s.log.WarnContext(ctx, "seats are not asked about", "organization", opened.OrganizationID, "error", cause)
+	return s.store.InTx(ctx, func(q Queries) error {
+		if _, err := q.LockOrganization(ctx, opened.OrganizationID); err != nil {
+			return fmt.Errorf("lock organization: %w", err)
+		}
+		state, err := q.LockSeatState(ctx, opened.OrganizationID)
+		if err != nil {
+			return fmt.Errorf("lock seat state: %w", err)
+		}
+		state.LeaseUntil = nil
+		if state.SyncVersion == opened.SyncVersion && state.DueAt != nil { // a newer change keeps its own, earlier moment
+			state.Failures++
+			next := s.now().Add(s.backoff(state.Failures))
+			state.DueAt, state.SyncError = &next, seatFailure(refused, cause)
+		}
+		return q.PutSeatState(ctx, state)
 	})
 }
 

@@ -8,8 +8,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"usher/billing"
+	"usher/billing/stripelocal"
 )
 
 func wantSeats(t *testing.T, s *stage, billed, atStripe int, status billing.SyncStatus) {
@@ -173,6 +175,35 @@ func TestUnansweredAttemptIsAskedAboutBeforeTheOldNumberIsBelieved(t *testing.T)
 	if n := s.one(`select count(*) from seat_changes where reason = $1`, billing.ReasonToldAgain); n != 0 {
 		t.Errorf("the ledger says %d times that somebody changed the number at Stripe", n)
 	}
+}
+
+// The same, and Stripe can't be asked: the panel says so, asks ever more seldom, and settles once Stripe is well.
+func TestUnansweredAttemptWaitsUntilStripeCanBeAsked(t *testing.T) {
+	s := openStage(t)
+	s.subscribe("pro")
+	s.join(1)
+	s.due()
+	s.faults.set(cutAfter)
+	_ = s.sync()
+	s.faults.set(none)
+	s.removeMembers(1)
+	_, err := s.stripe.Faults().Add(stripelocal.Fault{Kind: stripelocal.ServerError, Method: http.MethodGet, Path: "/v1/subscriptions/*", Calls: -1})
+	s.must(err)
+	before := s.seatState().Failures
+	for n := range 2 {
+		s.due()
+		s.must(s.sync())
+		state := s.seatState()
+		if seats := s.overview().Seats; seats.Status != billing.SyncError || state.Failures != before+n+1 || state.DueAt == nil || !state.DueAt.After(time.Now()) || !state.Open {
+			t.Fatalf("the panel says %+v, held is %+v", seats, state)
+		}
+	}
+	s.stripe.Faults().Clear()
+	for range 3 {
+		s.due()
+		s.must(s.sync())
+	}
+	wantSeats(t, s, 1, 1, billing.SyncOK)
 }
 
 func TestTwoReplicasTellOnce(t *testing.T) {

@@ -45,6 +45,7 @@ type Queries interface {
 type AccountQueries interface {
 	InsertUser(ctx context.Context, u User) error // CodeConflict on a known e-mail address
 	User(ctx context.Context, id string) (User, error)
+	LockUser(ctx context.Context, id string) (User, error)
 	UserByEmail(ctx context.Context, email string) (User, error) // without case
 	InsertOrganization(ctx context.Context, o Organization) error
 	Organization(ctx context.Context, id string) (Organization, error)
@@ -113,8 +114,8 @@ type SeatQueries interface {
 type EventQueries interface {
 	// InsertEvent stores an event once; false where its id is known already.
 	InsertEvent(ctx context.Context, e StoredEvent) (bool, error)
-	// ClaimDueEvent picks the longest due pending event, or that of the next organization after one, by id; it pushes its NextAttemptAt to leaseUntil, counts the attempt and returns it;
-	// ErrNotFound where none is due. Two callers never get the same one.
+	// ClaimDueEvent picks the longest due pending event, or with afterOrganization that of the next organization by id; it pushes its
+	// NextAttemptAt to leaseUntil, counts the attempt and returns it; ErrNotFound where none is due. Two callers never get the same one.
 	ClaimDueEvent(ctx context.Context, now, leaseUntil time.Time, afterOrganization string) (StoredEvent, error)
 	// FinishEvent writes outcome, organization, error and next attempt.
 	FinishEvent(ctx context.Context, e StoredEvent) error

@@ -56,8 +56,6 @@ type CreditNote struct {
 
 // SurplusGateway is what ending a surplus subscription needs of Stripe.
 type SurplusGateway interface {
-	// EndSubscription ends a subscription at once, without a last invoice. One that has ended already answers a StripeError that [isMissing] knows.
-	EndSubscription(ctx context.Context, id string) error
 	// VoidInvoice takes an open invoice back.
 	VoidInvoice(ctx context.Context, id string) error
 	// CreditInvoice takes a paid invoice back, under an idempotency key made of the invoice.

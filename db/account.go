@@ -95,6 +95,14 @@ func (q queries) User(ctx context.Context, id string) (billing.User, error) {
 	return row.user(), err
 }
 
+const lockUser = selectUser + ` for no key update`
+
+// LockUser implements [billing.AccountQueries].
+func (q queries) LockUser(ctx context.Context, id string) (billing.User, error) {
+	row, err := get[userRow](ctx, q, "lock user", lockUser, id)
+	return row.user(), err
+}
+
 const selectUserByEmail = `select ` + userColumns + ` from users u where lower(u.email) = lower($1)`
 
 // UserByEmail implements [billing.AccountQueries].

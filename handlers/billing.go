@@ -72,6 +72,24 @@ func (s *server) createPortal(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// cancelPlan has the plan end with what is paid for.
+func (s *server) cancelPlan(w http.ResponseWriter, r *http.Request) error {
+	return s.afterPlan(w, r, s.billing.CancelPlan(r.Context(), accessOf(r)), noticeCanceled)
+}
+
+// resumePlan has it go on.
+func (s *server) resumePlan(w http.ResponseWriter, r *http.Request) error {
+	return s.afterPlan(w, r, s.billing.ResumePlan(r.Context(), accessOf(r)), noticeResumed)
+}
+
+func (s *server) afterPlan(w http.ResponseWriter, r *http.Request, err error, notice string) error {
+	if err != nil {
+		return err
+	}
+	s.redirect(w, r, billingPath+"&notice="+notice)
+	return nil
+}
+
 // resyncTimeout is how long a page waits for Stripe because somebody asked for just that.
 const resyncTimeout = 10 * time.Second
 

@@ -3,7 +3,10 @@ package handlers
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"testing"
+
+	"usher/billing"
 )
 
 func TestContactsAndNoticesAreChosen(t *testing.T) {
@@ -23,4 +26,18 @@ func TestContactsAndNoticesAreChosen(t *testing.T) {
 	}
 	b.post("/organization/contacts/remove", url.Values{"organizationId": {id}, "email": {"office@example.com"}}).is(http.StatusSeeOther)
 	b.get("/organization/contacts").shows("go to The admin and The billing")
+}
+
+// What has no box would be switched off by whoever saves the others.
+func TestEveryNoticeHasItsBox(t *testing.T) {
+	var labelled []billing.MailKind
+	for _, n := range noticeLabels {
+		labelled = append(labelled, n.kind)
+	}
+	kinds := billing.NoticeKinds()
+	slices.Sort(kinds)
+	slices.Sort(labelled)
+	if !slices.Equal(kinds, labelled) {
+		t.Errorf("there are %v, and boxes for %v", kinds, labelled)
+	}
 }

@@ -99,17 +99,19 @@ func (s *server) admit(rt route, next handlerFunc) handlerFunc {
 		if err := rt.needs.check(visit); err != nil {
 			return err
 		}
-		if rt.ofTheLiving(visit) {
+		if rt.closedTo(visit) {
 			return s.refuseDeleted(w, r, rt)
 		}
 		return next(w, r)
 	}
 }
 
-// ofTheLiving tells that a route needs an organization that lives, and the visit's was deleted.
-func (rt route) ofTheLiving(v visit) bool {
-	needsOne := rt.needs == member || rt.needs == billingAdmin || rt.needs == memberAdmin
-	return needsOne && !rt.afterDeletion && v.access.Organization.DeletedAt != nil
+// ofOrganization tells that the need is about the organization one works in.
+func (n need) ofOrganization() bool { return n == member || n == billingAdmin || n == memberAdmin }
+
+// closedTo tells that a route needs an organization that lives, and the visit's was deleted.
+func (rt route) closedTo(v visit) bool {
+	return rt.needs.ofOrganization() && !rt.afterDeletion && v.access.Organization.DeletedAt != nil
 }
 
 // refuseDeleted leads who opens a page to what is left of a deleted organization.
@@ -206,7 +208,7 @@ func (s *server) firstAccess(ctx context.Context, userID string) (billing.Access
 
 // ownOrganization refuses a form that was made for another organization than the session's: in another tab one may have switched.
 func (s *server) ownOrganization(rt route, next handlerFunc) handlerFunc {
-	if rt.form != page || rt.method != post || rt.needs < member || rt.needs == operator {
+	if rt.form != page || rt.method != post || !rt.needs.ofOrganization() {
 		return next
 	}
 	return func(w http.ResponseWriter, r *http.Request) error {

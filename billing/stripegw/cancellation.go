@@ -8,6 +8,18 @@ import (
 	"github.com/stripe/stripe-go/v79"
 )
 
+// EndSubscription ends a subscription at once. A DELETE carries no idempotency key (https://docs.stripe.com/api/idempotent_requests); one that was
+// ended before is not found. Both switches are sent: Stripe's defaults would make a last invoice of what is pending
+// (https://docs.stripe.com/api/subscriptions/cancel).
+func (g *Gateway) EndSubscription(ctx context.Context, id string) error {
+	_, _, err := ask(ctx, "end subscription", func(ctx context.Context) (*stripe.Subscription, error) {
+		params := &stripe.SubscriptionCancelParams{InvoiceNow: stripe.Bool(false), Prorate: stripe.Bool(false)}
+		params.Context = ctx
+		return g.subscriptions.Cancel(id, params)
+	})
+	return err
+}
+
 // EndWithPeriod has a subscription end with its period.
 func (g *Gateway) EndWithPeriod(ctx context.Context, id string) (billing.SubscriptionAnswer, error) {
 	return g.updateSubscription(ctx, "end with period", id, &stripe.SubscriptionParams{CancelAtPeriodEnd: stripe.Bool(true)})

@@ -42,9 +42,6 @@ func (s *Server) newAct(at int64, c cause) *act { return &act{Server: s, at: at,
 // clock is the account's time: the injected clock plus what it was advanced.
 func (s *Server) clock() int64 { return s.realNow().Unix() + s.state.ClockOffset }
 
-// now is the account's time at this act: for events, sessions and payments.
-func (a *act) now() int64 { return a.at }
-
 // nowFor is the time that a customer, and everything that hangs on it, lives
 // in, by way of timeOn, the one place that knows of test clocks.
 func (a *act) nowFor(c *Customer) int64 {

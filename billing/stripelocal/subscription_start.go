@@ -102,7 +102,7 @@ func (a *act) recurringPrice(p params, param string) (*Price, error) {
 	case err != nil:
 		return nil, err
 	case price.Interval == "":
-		return nil, invalid("", p.name(param), fmt.Sprintf("The price specified is set to `type=one_time` but this field only accepts prices with `type=recurring`."))
+		return nil, invalid("", p.name(param), "The price specified is set to `type=one_time` but this field only accepts prices with `type=recurring`.")
 	}
 	return price, nil
 }

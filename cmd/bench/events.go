@@ -67,7 +67,7 @@ func (s *stage) newTemplate(ctx context.Context) (*template, string, error) {
 		}
 	}
 	if len(events.Data) == 0 {
-		return nil, "", errors.New("Stripe made no event")
+		return nil, "", errors.New("no event was made at Stripe")
 	}
 	return cut(string(events.Data[0]), customer.ID, subscription.ID), prices.Data[0].ID, nil
 }

@@ -41,22 +41,23 @@ type stage struct {
 	log     *os.File
 }
 
+// openStage returns what could be opened, to be closed in any case.
 func openStage(ctx context.Context, o options) (s *stage, err error) {
 	s = &stage{options: o}
 	if s.folder, err = os.MkdirTemp("", "usher-bench-"); err != nil {
-		return nil, err
+		return s, err
 	}
 	if s.server, err = privatepg.Start(ctx, privatepg.Options{DataDir: s.folder}); err != nil {
-		return nil, err
+		return s, err
 	}
 	if err := db.Migrate(ctx, s.server.DSN()); err != nil {
-		return nil, err
+		return s, err
 	}
 	if s.store, err = db.Open(ctx, s.server.DSN()); err != nil {
-		return nil, err
+		return s, err
 	}
 	if err := s.openStripe(ctx); err != nil {
-		return nil, err
+		return s, err
 	}
 	return s, s.startProgram(ctx)
 }
@@ -119,9 +120,15 @@ func (s *stage) close() {
 		_ = s.program.Process.Signal(os.Interrupt)
 		_ = s.program.Wait()
 	}
-	_ = s.store.Close()
-	_ = s.stripe.Close(ctx)
-	_ = s.server.Stop(ctx)
+	if s.store != nil {
+		_ = s.store.Close()
+	}
+	if s.stripe != nil {
+		_ = s.stripe.Close(ctx)
+	}
+	if s.server != nil {
+		_ = s.server.Stop(ctx)
+	}
 	_ = os.RemoveAll(s.folder)
 }
 

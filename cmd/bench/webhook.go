@@ -33,10 +33,10 @@ type measured struct {
 // benchWebhook measures a signed POST to committed and applied, in turn with the reference transaction on as many connections.
 func benchWebhook(ctx context.Context, o options) error {
 	s, err := openStage(ctx, o)
+	defer s.close() // what of it was opened
 	if err != nil {
 		return err
 	}
-	defer s.close()
 	t, price, err := s.newTemplate(ctx)
 	if err != nil {
 		return err

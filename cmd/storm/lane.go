@@ -27,9 +27,14 @@ func openLane(ctx context.Context) (_ *lane, err error) {
 	}
 	// Fast gives up surviving a crash of the machine. Those of PostgreSQL it survives as well as ever.
 	if l.server, err = privatepg.Start(ctx, privatepg.Options{DataDir: l.folder, Fast: true}); err != nil {
+		_ = os.RemoveAll(l.folder)
 		return nil, err
 	}
-	return l, db.Migrate(ctx, l.server.DSN())
+	if err := db.Migrate(ctx, l.server.DSN()); err != nil {
+		l.close()
+		return nil, err
+	}
+	return l, nil
 }
 
 // part is what of a storm one batch is.

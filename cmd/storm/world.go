@@ -294,7 +294,7 @@ func (w *world) until(what string, met func() bool) error {
 // advance puts everybody's clock ahead.
 func (w *world) advance(by time.Duration) error {
 	w.stripe.AdvanceClock(w.stripe.Now().Add(by))
-	ahead := w.stripe.Now().Sub(time.Now()).Round(time.Second)
+	ahead := time.Until(w.stripe.Now()).Round(time.Second)
 	for _, p := range w.replicas {
 		p.mutex.Lock()
 		p.orders.Ahead = ahead

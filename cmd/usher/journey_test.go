@@ -121,7 +121,7 @@ func journeyFromPricingToActiveWithoutJavaScript(t *testing.T, u *instance) {
 	if s.Subscription.Status != "active" || *s.Seats.LastAppliedSeats != 1 || s.Sync.LastSyncAt == nil {
 		t.Errorf("summary: %+v", s)
 	}
-	year := time.Unix(s.Subscription.CurrentPeriodEnd, 0).Sub(time.Now())
+	year := time.Until(time.Unix(s.Subscription.CurrentPeriodEnd, 0))
 	if year < 364*24*time.Hour || year > 367*24*time.Hour {
 		t.Errorf("a yearly plan ends its period in %v", year)
 	}

@@ -1,0 +1,99 @@
+package handlers
+
+import (
+	"net/http"
+
+	"usher/billing"
+	"usher/views"
+)
+
+const generalPath = "/organization?tab=general"
+
+func (s *server) showGeneral(w http.ResponseWriter, r *http.Request) error {
+	return s.generalPage(w, r, http.StatusOK, func(*views.GeneralPageProps) {})
+}
+
+// generalPage shows the General tab with what one of its forms has to have mended.
+func (s *server) generalPage(w http.ResponseWriter, r *http.Request, status int, mend func(*views.GeneralPageProps)) error {
+	access := accessOf(r)
+	members, err := s.billing.Members(r.Context(), access)
+	if err != nil {
+		return err
+	}
+	props := views.GeneralPageProps{
+		Layout: s.layout(r, views.SectionOrganization), Organization: header(r, views.TabGeneral),
+		CreatedAt: access.Organization.CreatedAt, People: len(members), YourRole: access.Member.Role.Name, BillingNames: billingNames(members),
+	}
+	if access.CanManageMembers() {
+		props.Rename = &views.RenameProps{Name: access.Organization.Name}
+	}
+	s.generalSections(r, &props, members)
+	mend(&props)
+	return render(w, r, status, views.GeneralPage(props))
+}
+
+// generalSections adds what only an admin may do.
+func (s *server) generalSections(r *http.Request, p *views.GeneralPageProps, members []billing.Member) {
+	access := accessOf(r)
+	if !access.IsAdmin() {
+		return
+	}
+	organization := access.Organization
+	p.HandOver, p.Deletion = &views.HandOverProps{}, &views.DeletionProps{Days: int(billing.DeletionUndo.Hours() / 24), At: moment(organization.DeletesAt)}
+	for _, member := range members {
+		if member.UserID != access.User.ID && member.Status == billing.MemberActive {
+			p.HandOver.Members = append(p.HandOver.Members, views.Option{Value: member.ID, Label: member.Name + " (" + member.Email + ")"})
+		}
+	}
+}
+
+// renameOrganization gives the organization another name.
+func (s *server) renameOrganization(w http.ResponseWriter, r *http.Request) error {
+	typed := r.PostFormValue("name")
+	_, err := s.billing.RenameOrganization(r.Context(), accessOf(r), typed)
+	if wrong := fieldMessages(err); len(wrong) > 0 {
+		return s.generalPage(w, r, http.StatusUnprocessableEntity, func(p *views.GeneralPageProps) {
+			p.Rename = &views.RenameProps{Name: typed, Error: wrong["name"]}
+		})
+	}
+	if err != nil {
+		return err
+	}
+	s.redirect(w, r, generalPath+"&notice="+noticeRenamed)
+	return nil
+}
+
+// handOver makes somebody else the admin in the viewer's place.
+func (s *server) handOver(w http.ResponseWriter, r *http.Request) error {
+	err := s.billing.HandOver(r.Context(), accessOf(r), r.PostFormValue("memberId"))
+	if wrong := fieldMessages(err); len(wrong) > 0 {
+		return s.generalPage(w, r, http.StatusUnprocessableEntity, func(p *views.GeneralPageProps) { p.HandOver.Error = wrong["memberId"] })
+	}
+	if err != nil {
+		return err
+	}
+	s.redirect(w, r, generalPath+"&notice="+noticeHandedOver)
+	return nil
+}
+
+// deleteOrganization has the organization deleted, after a while.
+func (s *server) deleteOrganization(w http.ResponseWriter, r *http.Request) error {
+	err := s.billing.DeleteOrganization(r.Context(), accessOf(r), r.PostFormValue("name"))
+	if wrong := fieldMessages(err); len(wrong) > 0 {
+		return s.generalPage(w, r, http.StatusUnprocessableEntity, func(p *views.GeneralPageProps) { p.Deletion.Error = wrong["name"] })
+	}
+	if err != nil {
+		return err
+	}
+	s.redirect(w, r, generalPath)
+	return nil
+}
+
+// keepOrganization takes that back.
+func (s *server) keepOrganization(w http.ResponseWriter, r *http.Request) error {
+	if err := s.billing.KeepOrganization(r.Context(), accessOf(r)); err != nil {
+		return err
+	}
+	s.redirect(w, r, generalPath+"&notice="+noticeKept)
+	return nil
+}
