@@ -1,6 +1,7 @@
 package billing
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -317,19 +318,29 @@ func (s *Service) settleDueEvent(ctx context.Context) (bool, error) {
 	return true, s.store.FinishEvent(context.WithoutCancel(ctx), stored)
 }
 
-// claimDueEvent takes events by turns: of one organization after the other, so that whoever has a hundred thousand keeps nobody waiting for all of
-// them. At the end of a round the oldest of all is taken, also of those that are nobody's yet.
+// Turn is a place in the round in which pending events are worked on: an organization's id, or [NobodysTurn]. The zero value comes before all.
+type Turn string
+
+// NobodysTurn is that of events whose organization is not known. It comes before every organization's.
+const NobodysTurn Turn = "-"
+
+// claimDueEvent takes events by turns, one of each organization that has any, so that whoever has a hundred thousand keeps nobody waiting for all
+// of them.
 func (s *Service) claimDueEvent(ctx context.Context) (StoredEvent, bool, error) {
-	now := s.now()
-	if last, _ := s.lastServed.Load().(string); last != "" {
-		stored, claimed, err := optional(s.store.ClaimDueEvent(ctx, now, now.Add(eventLease), last))
-		if err != nil || claimed {
-			s.lastServed.Store(stored.OrganizationID)
-			return stored, claimed, err
-		}
+	last, _ := s.lastServed.Load().(Turn)
+	stored, claimed, err := s.claimAfter(ctx, last)
+	if err == nil && !claimed && last != "" { // the round has come to its end
+		stored, claimed, err = s.claimAfter(ctx, "")
 	}
-	stored, claimed, err := optional(s.store.ClaimDueEvent(ctx, now, now.Add(eventLease), ""))
-	s.lastServed.Store(stored.OrganizationID)
+	return stored, claimed, err
+}
+
+func (s *Service) claimAfter(ctx context.Context, last Turn) (StoredEvent, bool, error) {
+	now := s.now()
+	stored, claimed, err := optional(s.store.ClaimDueEvent(ctx, now, now.Add(eventLease), last))
+	if claimed {
+		s.lastServed.Store(cmp.Or(Turn(stored.OrganizationID), NobodysTurn))
+	}
 	return stored, claimed, err
 }
 

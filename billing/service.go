@@ -55,7 +55,7 @@ type Service struct {
 	catalogue  atomic.Pointer[Catalogue]
 	account    atomic.Pointer[StripeAccount]
 	resolving  sync.Mutex    // one look-up of account and prices at a time
-	lastServed atomic.Value  // string: the organization whose event was claimed last
+	lastServed atomic.Value  // Turn: whose event was claimed last
 	resolved   atomic.Bool   // every price of the catalogue was found at Stripe
 	hashing    chan struct{} // bounds the memory that password hashing takes
 }

@@ -114,9 +114,9 @@ type SeatQueries interface {
 type EventQueries interface {
 	// InsertEvent stores an event once; false where its id is known already.
 	InsertEvent(ctx context.Context, e StoredEvent) (bool, error)
-	// ClaimDueEvent picks the longest due pending event, or with afterOrganization that of the next organization by id; it pushes its
-	// NextAttemptAt to leaseUntil, counts the attempt and returns it; ErrNotFound where none is due. Two callers never get the same one.
-	ClaimDueEvent(ctx context.Context, now, leaseUntil time.Time, afterOrganization string) (StoredEvent, error)
+	// ClaimDueEvent picks the next turn that has a due pending event, and of it the longest due one; it pushes its NextAttemptAt to leaseUntil,
+	// counts the attempt and returns it; ErrNotFound where no later turn has one. Two callers never get the same one.
+	ClaimDueEvent(ctx context.Context, now, leaseUntil time.Time, after Turn) (StoredEvent, error)
 	// FinishEvent writes outcome, organization, error and next attempt.
 	FinishEvent(ctx context.Context, e StoredEvent) error
 	Event(ctx context.Context, id string) (StoredEvent, error)

@@ -77,28 +77,18 @@ func nextAttempt(e billing.StoredEvent) *time.Time {
 	return e.NextAttemptAt
 }
 
-// The inner select skips what somebody else is just claiming; once that is committed it is due no more.
+// An event of nobody has the turn of '-', which comes before every organization's. The inner select skips what somebody else is just claiming; once
+// that is committed it is due no more.
 const claimDueEvent = `with due as materialized (
-		select id from stripe_events where outcome = 'pending' and next_attempt_at <= $1
-		order by next_attempt_at limit 1 for no key update skip locked
-	)
-	update stripe_events set next_attempt_at = $2, attempts = attempts + 1 where id = (select id from due)
-	returning ` + eventColumns
-
-const claimDueEventAfter = `with due as materialized (
-		select id from stripe_events where outcome = 'pending' and next_attempt_at <= $1 and organization_id > $3
-		order by organization_id, next_attempt_at limit 1 for no key update skip locked
+		select id from stripe_events where outcome = 'pending' and next_attempt_at <= $1 and coalesce(organization_id, '-') > $3
+		order by coalesce(organization_id, '-'), next_attempt_at limit 1 for no key update skip locked
 	)
 	update stripe_events set next_attempt_at = $2, attempts = attempts + 1 where id = (select id from due)
 	returning ` + eventColumns
 
 // ClaimDueEvent implements [billing.EventQueries].
-func (q queries) ClaimDueEvent(ctx context.Context, now, leaseUntil time.Time, afterOrganization string) (billing.StoredEvent, error) {
-	statement, args := claimDueEvent, []any{now, leaseUntil}
-	if afterOrganization != "" {
-		statement, args = claimDueEventAfter, append(args, afterOrganization)
-	}
-	row, err := get[eventRow](ctx, q, "claim due event", statement, args...)
+func (q queries) ClaimDueEvent(ctx context.Context, now, leaseUntil time.Time, after billing.Turn) (billing.StoredEvent, error) {
+	row, err := get[eventRow](ctx, q, "claim due event", claimDueEvent, now, leaseUntil, after)
 	return row.event(), err
 }
 

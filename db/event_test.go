@@ -204,15 +204,15 @@ func TestEventThatIsNoTextIsInvalid(t *testing.T) {
 	wantEqual(t, billing.ErrorCode(err), billing.CodeInvalid)
 }
 
-func TestClaimOfTheNextOrganization(t *testing.T) {
+func TestClaimByTurns(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
-	for n, organization := range []string{"org_a", "org_a", "org_a", "org_b"} {
+	for n, organization := range []string{"org_a", "org_b", "org_b", "org_b", "", "org_c"} {
 		e := event(fmt.Sprintf("evt_%d", n))
 		e.OrganizationID, e.Outcome, e.NextAttemptAt = organization, billing.OutcomePending, ptr(at(n))
 		insertEvents(t, store, e)
 	}
-	claim := func(after string) string {
+	claim := func(after billing.Turn) string {
 		got, err := store.ClaimDueEvent(ctx, at(10), at(60), after)
 		if errors.Is(err, billing.ErrNotFound) {
 			return "none"
@@ -220,5 +220,6 @@ func TestClaimOfTheNextOrganization(t *testing.T) {
 		must(t, err)
 		return got.ID
 	}
-	wantEqual(t, []string{claim(""), claim("org_a"), claim("org_a"), claim("org_b"), claim("")}, []string{"evt_0", "evt_3", "none", "none", "evt_1"})
+	got := []string{claim(""), claim(billing.NobodysTurn), claim("org_a"), claim("org_b"), claim("org_c"), claim(""), claim("org_b")}
+	wantEqual(t, got, []string{"evt_4", "evt_0", "evt_1", "evt_5", "none", "evt_2", "none"})
 }
