@@ -2,9 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"fmt"
 	"hash/fnv"
 	"io"
 	"math/rand/v2"
@@ -59,7 +56,7 @@ func (c *courier) take(payload []byte) {
 	c.known[e.ID] = true
 	c.told = append(c.told, told{e.customer(), payload})
 	random := rand.New(rand.NewPCG(c.world.seed, hashOf(e.ID)))
-	if random.Float64() < 0.05 {
+	if random.Float64() < 0.05 && !c.calm {
 		c.disturb(payload, random)
 	}
 	if random.Float64() < 0.03 {
@@ -105,16 +102,7 @@ func (c *courier) bring(payload []byte, after time.Duration) {
 
 // post brings it to one of the replicas, signed anew, as each try of Stripe's is.
 func (c *courier) post(ctx context.Context, payload []byte) bool {
-	return c.try(ctx, payload, signed(payload)) == http.StatusOK
-}
-
-// signed makes the header of a delivery made now (https://docs.stripe.com/webhooks#verify-manually).
-func signed(payload []byte) string { return signedAt(payload, 0) }
-
-func macOf(at int64, payload []byte) []byte {
-	mac := hmac.New(sha256.New, []byte(webhookSecret))
-	fmt.Fprintf(mac, "%d.%s", at, payload)
-	return mac.Sum(nil)
+	return c.try(ctx, payload, c.world.signed(payload)) == http.StatusOK
 }
 
 // arrive brings what was held until this round.

@@ -77,7 +77,7 @@ func (h *history) play(round int) {
 	if round == 0 || h.random.IntN(4) == 0 {
 		h.do("subscribe")
 	}
-	acts := []string{"people", "people", "people", "people", "second", "delete", "cancel plan", "resume plan", "pack", "refresh", "retry", "undo", "resync", "quantity", "plan", "cancel", "resume", "waver", "end", "card", "refund", "customer"}
+	acts := []string{"people", "people", "people", "people", "second", "reopen", "two admins", "tamper", "delete", "cancel plan", "resume plan", "pack", "refresh", "retry", "undo", "resync", "quantity", "plan", "cancel", "resume", "waver", "end", "card", "refund", "customer"}
 	for range 1 + h.random.IntN(3) {
 		h.do(acts[h.random.IntN(len(acts))])
 	}
@@ -94,6 +94,12 @@ func (h *history) do(what string) {
 		h.people()
 	case "second":
 		h.subscribeBeside()
+	case "reopen":
+		h.reopen()
+	case "two admins":
+		h.subscribeAtOnce()
+	case "tamper":
+		h.tamper()
 	case "turn":
 		h.turn()
 	case "flip":
@@ -111,58 +117,6 @@ func (h *history) here(a act) string {
 	var told string
 	_ = h.world.ask(h.world.replicas[h.random.IntN(2)].url+"/act", a, &told)
 	return told
-}
-
-// subscribe goes through Checkout, with a card that pays or not, and comes back or not.
-func (h *history) subscribe() {
-	address, session, ok := strings.Cut(h.here(act{What: "checkout", Plan: []string{"starter", "pro"}[h.random.IntN(2)], Yes: h.random.IntN(4) == 0}), " ")
-	if !ok {
-		return
-	}
-	h.payAndReturn(address, session, h.anyCard())
-}
-
-const authenticatedCard = "4000002500003155" // the bank asks who it is
-
-func (h *history) anyCard() string {
-	cards := []string{"4242424242424242", "4242424242424242", "4242424242424242", authenticatedCard, "4000000000000002", "4000000000000341"}
-	return cards[h.random.IntN(len(cards))]
-}
-
-// subscribeBeside has a second plan sold beside the first, as two pages that are both paid would.
-func (h *history) subscribeBeside() {
-	customer, _, _ := h.whoAtStripe()
-	if customer == "" {
-		return
-	}
-	var opened struct{ ID, URL string }
-	h.call(http.MethodPost, "/v1/checkout/sessions", url.Values{
-		"mode": {"subscription"}, "customer": {customer}, "success_url": {siteURL}, "line_items[0][price]": {h.world.priceOf("starter")},
-		"line_items[0][quantity]": {"2"}, "subscription_data[metadata][orgId]": {h.id}, "metadata[orgId]": {h.id},
-	}, &opened)
-	if opened.URL != "" {
-		h.payAndReturn(opened.URL, opened.ID, "4242424242424242")
-	}
-}
-
-func (h *history) buyPack() {
-	address, session, ok := strings.Cut(h.here(act{What: "pack"}), " ")
-	if ok {
-		h.payAndReturn(address, session, "4242424242424242")
-	}
-}
-
-func (h *history) payAndReturn(address, session, card string) {
-	h.postForm(address, url.Values{
-		"email": {"p@example.com"}, "cardNumber": {card}, "cardExpiry": {"12/44"}, "cardCvc": {"123"}, "billingName": {"Person"},
-	})
-	if card == authenticatedCard {
-		answer := []string{"complete", "fail"}[h.random.IntN(2)]
-		h.postForm(strings.Replace(address, "/c/pay/", "/c/authenticate/", 1), url.Values{answer: {"1"}})
-	}
-	if h.random.IntN(2) == 0 {
-		h.here(act{What: "return", SessionID: session})
-	}
 }
 
 // atStripe does something in the dashboard or the portal.

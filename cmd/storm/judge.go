@@ -205,7 +205,7 @@ func (w *world) tellInOrder(h *history, calm *calmReplica) (balance int, err err
 
 // hear receives an event and settles it before the next.
 func (c *calmReplica) hear(w *world, payload []byte) error {
-	if err := c.service.ReceiveEvent(w.ctx, payload, signed(payload)); err != nil {
+	if err := c.service.ReceiveEvent(w.ctx, payload, w.signed(payload)); err != nil {
 		return err
 	}
 	for range 20 {

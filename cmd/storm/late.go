@@ -117,9 +117,7 @@ func (w *world) settled(what, count string) {
 		}
 		time.Sleep(20 * time.Millisecond) // between two looks at the condition
 	}
-	w.mutex.Lock()
-	defer w.mutex.Unlock()
-	w.crashed["gave up waiting for "+what]++
+	w.count("gave up waiting for "+what, 1)
 }
 
 // judgeLedger: where no number was changed at Stripe the ledger does not say that one was.

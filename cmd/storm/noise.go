@@ -3,29 +3,41 @@ package main
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"net/http"
 	"strings"
 	"time"
 )
 
-// noise is what comes beside Stripe's own deliveries and must change nothing: other applications' objects, the other mode, types nobody knows,
-// deliveries of long ago and of the future. Each kind is made of a real event.
-var noise = []struct {
+// noise is one kind of what comes beside Stripe's own deliveries and must change nothing. It is made of a real event.
+type noise struct {
 	name    string
-	change  func(payload string) string
-	signed  func(payload []byte) string
-	refused bool // it must not be taken
-}{
-	{"unknown type", renamed, signed, false},
-	{"livemode flipped", func(p string) string { return renamed(strings.ReplaceAll(p, `"livemode":false`, `"livemode":true`)) }, signed, false},
-	{"another application's object", func(p string) string {
+	change  func(payload string) string                                                 // nil: it stays as it is
+	sign    func(payload []byte) string                                                 // nil: as Stripe signs
+	carry   func(c *courier, ctx context.Context, payload []byte, signature string) int // nil: as Stripe delivers
+	refused bool                                                                        // it must not be taken
+}
+
+// noises are other applications' objects, the other mode, types nobody knows, shapes nobody expects, deliveries of long ago and of the future, of
+// whoever is not Stripe, too long ones and such as never end.
+var noises = []noise{
+	{name: "unknown type", change: renamed},
+	{name: "livemode flipped", change: func(p string) string { return renamed(strings.ReplaceAll(p, `"livemode":false`, `"livemode":true`)) }},
+	{name: "another application's object", change: func(p string) string {
 		return strings.NewReplacer(`"cus_`, `"cus_stranger`, `"sub_`, `"sub_stranger`, `"in_`, `"in_stranger`, `"org_`, `"org_stranger`, `"evt_`, `"evt_noise`).Replace(p)
-	}, signed, false},
-	{"old signature replayed", func(p string) string { return p }, func(p []byte) string { return signedAt(p, -time.Hour) }, true},
-	{"signature of the future", func(p string) string { return p }, func(p []byte) string { return signedAt(p, time.Hour) }, true},
-	{"wrong signature", func(p string) string { return p + " " }, func(p []byte) string { return signed(p[:len(p)-1]) }, true},
+	}},
+	{name: "object of another shape", change: func(p string) string {
+		return strings.NewReplacer(`"evt_`, `"evt_odd`, `"items":{`, `"items":7,"others":{`, `"lines":{`, `"lines":"?","others":{`).Replace(p)
+	}},
+	{name: "in chunks", carry: (*courier).chunked},
+	{name: "old signature replayed", sign: func(p []byte) string { return signedWith(p, -time.Hour, secrets...) }, refused: true},
+	{name: "signature of the future", sign: func(p []byte) string { return signedWith(p, time.Hour, secrets...) }, refused: true},
+	{name: "signed with a retired secret", sign: func(p []byte) string { return signedWith(p, 0, retiredSecret) }, refused: true},
+	{name: "signed with an empty secret", sign: func(p []byte) string { return signedWith(p, 0, "") }, refused: true},
+	{name: "signature of another body", sign: func(p []byte) string { return signedWith(p[1:], 0, secrets...) }, refused: true},
+	{name: "no event", change: func(string) string { return "null" }, refused: true},
+	{name: "oversize", change: func(p string) string { return p + strings.Repeat(" ", 1<<20) }, refused: true},
+	{name: "dripping", carry: (*courier).drip, refused: true},
 }
 
 // renamed is an event of another id and of a type that nobody knows.
@@ -34,52 +46,41 @@ func renamed(payload string) string {
 	return strings.Replace(strings.Replace(payload, e.ID, "evt_noise"+e.ID, 1), `"type":"`+e.Type+`"`, `"type":"something.new"`, 1)
 }
 
-// otherVersion has an event come as an endpoint of another API version would bring it: only its ids can be relied on.
+// otherVersion has an event come as an endpoint of another API version would bring it: only its ids can be relied on, and what it says else is of
+// no meaning here.
 func otherVersion(payload []byte) []byte {
-	return bytes.Replace(payload, []byte(`"api_version":"2024-06-20"`), []byte(`"api_version":"2020-08-27"`), 1)
+	payload = bytes.Replace(payload, []byte(`"api_version":"2024-06-20"`), []byte(`"api_version":"2020-08-27"`), 1)
+	return bytes.ReplaceAll(payload, []byte(`"status":"active"`), []byte(`"status":"hibernating"`))
 }
 
-// disturb brings one kind of noise. What must not be taken and is counts as a divergence.
+// disturb brings one kind of noise. What is taken and must not be, or keeps a replica busy for good, counts as a divergence.
 func (c *courier) disturb(payload []byte, random *rand.Rand) {
-	kind := noise[random.IntN(len(noise))]
+	kind := noises[random.IntN(len(noises))]
 	c.faults["noise: "+kind.name]++
-	changed := []byte(kind.change(string(payload)))
+	if kind.change != nil {
+		payload = []byte(kind.change(string(payload)))
+	}
 	c.carry.Go(func() {
 		for c.world.ctx.Err() == nil {
-			status := c.try(c.world.ctx, changed, kind.signed(changed))
-			switch {
-			case status == 0: // no replica was there
-				time.Sleep(50 * time.Millisecond)
-				continue
-			case kind.refused && status == http.StatusOK:
-				c.world.diverged(nil, "%s was taken", kind.name)
-			case !kind.refused && status != http.StatusOK:
-				time.Sleep(50 * time.Millisecond)
-				continue
+			switch status := c.bringNoise(kind, payload); {
+			case kind.refused && (status == http.StatusOK || status == stillListening):
+				c.world.diverged(nil, "%s: %d", kind.name, status)
+				return
+			case kind.refused || status == http.StatusOK:
+				return
 			}
-			return
+			time.Sleep(50 * time.Millisecond) // no replica was there, or it crashed
 		}
 	})
 }
 
-// try brings a payload once and returns the status; 0 where there was no answer.
-func (c *courier) try(ctx context.Context, payload []byte, signature string) int {
-	target := c.world.replicas[rand.IntN(len(c.world.replicas))]
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, target.url+"/webhook", bytes.NewReader(payload))
-	if err != nil {
-		return 0
+func (c *courier) bringNoise(kind noise, payload []byte) int {
+	sign, carry := kind.sign, kind.carry
+	if sign == nil {
+		sign = c.world.signed
 	}
-	request.Header.Set("Stripe-Signature", signature)
-	answer, err := c.world.client.Do(request)
-	if err != nil {
-		return 0
+	if carry == nil {
+		carry = (*courier).try
 	}
-	answer.Body.Close()
-	return answer.StatusCode
-}
-
-// signedAt makes the header of a delivery made then.
-func signedAt(payload []byte, from time.Duration) string {
-	at := time.Now().Add(from).Unix()
-	return fmt.Sprintf("t=%d,v1=%x", at, macOf(at, payload))
+	return carry(c, c.world.ctx, payload, sign(payload))
 }

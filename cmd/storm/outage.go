@@ -54,6 +54,14 @@ func (w *world) hangSometimes() {
 	}
 }
 
+// exhaustPool has queries that hang take all connections of a replica, for up to two seconds.
+func (w *world) exhaustPool(random int) {
+	length := time.Duration(200+random%1800) * time.Millisecond
+	if w.post(w.replicas[random%2].url+"/hog", length) == nil {
+		w.count("connections of a replica all taken", 1)
+	}
+}
+
 // ended tells whether a replica was killed, or gave up by itself.
 func ended(command *exec.Cmd) (killed bool) {
 	status, ok := command.ProcessState.Sys().(syscall.WaitStatus)

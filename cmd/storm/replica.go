@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -24,14 +23,14 @@ import (
 const replicaEnv = "USHER_STORM_REPLICA"
 
 const (
-	stripeKey     = "sk_test_storm1234567"
-	webhookSecret = "whsec_storm"
-	siteURL       = "http://usher.storm"
+	stripeKey = "sk_test_storm1234567"
+	siteURL   = "http://usher.storm"
 )
 
 // orders are what a replica is told at its start.
 type orders struct {
-	Addr   string
+	Addr   string // where it is spoken to by the storm
+	Front  string // where Stripe knocks
 	DSN    string
 	Stripe string // its origin
 	Parent string // where e-mails go
@@ -41,9 +40,10 @@ type orders struct {
 	KillAt int
 }
 
-// replica is one process of the program: the same domain, store, gateway, queue and background work as `usher serve`, with a loopback door of
-// its own in place of pages.
+// replica is one process of the program: the same domain, store, gateway, queue, background work and HTTP edge as `usher serve`, and beside it a
+// door for the storm, through which people act.
 type replica struct {
+	store   *db.Store
 	service *billing.Service
 	crashes *crashes
 	ahead   atomic.Int64
@@ -64,7 +64,7 @@ func serveReplica(ctx context.Context, o orders) error {
 	if err != nil {
 		return err
 	}
-	r := &replica{crashes: newCrashes(o.Seed, o.Chance, o.KillAt)}
+	r := &replica{store: store, crashes: newCrashes(o.Seed, o.Chance, o.KillAt)}
 	r.ahead.Store(int64(o.Ahead))
 	options := serviceOptions(crashingStore{store, r.crashes}, crashingGateway{newGateway(o.Stripe), r.crashes},
 		func() time.Time { return time.Now().Add(time.Duration(r.ahead.Load())) })
@@ -74,13 +74,22 @@ func serveReplica(ctx context.Context, o orders) error {
 	if err != nil {
 		return err
 	}
+	front, err := r.front()
+	if err != nil {
+		return err
+	}
 	listener, err := net.Listen("tcp", o.Addr)
 	if err != nil {
 		return err
 	}
 	for r.service.Start(ctx) != nil { // Stripe fails now and then
 	}
-	failed := make(chan error, 3)
+	knocks, err := net.Listen("tcp", o.Front)
+	if err != nil {
+		return err
+	}
+	failed := make(chan error, 4)
+	go func() { failed <- http.Serve(knocks, front) }()
 	go func() { failed <- r.service.Work(ctx) }()
 	go func() { failed <- queue.Run(ctx) }()
 	go func() { failed <- http.Serve(listener, r.routes()) }()
@@ -88,7 +97,7 @@ func serveReplica(ctx context.Context, o orders) error {
 }
 
 func newGateway(origin string) *stripegw.Gateway {
-	return stripegw.New(stripegw.Options{SecretKey: stripeKey, APIBase: origin, WebhookSecrets: []string{webhookSecret}})
+	return stripegw.New(stripegw.Options{SecretKey: stripeKey, APIBase: origin, WebhookSecrets: secrets})
 }
 
 // serviceOptions are what the replicas and the calm one have in common.
@@ -117,13 +126,6 @@ func survive(err *error) {
 
 func (r *replica) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /webhook", func(w http.ResponseWriter, req *http.Request) {
-		body, err := io.ReadAll(req.Body)
-		if err == nil {
-			err = r.receive(req.Context(), body, req.Header.Get("Stripe-Signature"))
-		}
-		answer(w, err, nil)
-	})
 	mux.HandleFunc("POST /act", func(w http.ResponseWriter, req *http.Request) {
 		var a act
 		var told string
@@ -139,17 +141,20 @@ func (r *replica) routes() http.Handler {
 		r.ahead.Store(int64(ahead))
 		answer(w, err, nil)
 	})
+	mux.HandleFunc("POST /hog", func(w http.ResponseWriter, req *http.Request) {
+		var length time.Duration
+		err := json.NewDecoder(req.Body).Decode(&length)
+		if err == nil {
+			err = r.hog(req.Context(), length)
+		}
+		answer(w, err, nil)
+	})
 	mux.HandleFunc("POST /calm", func(w http.ResponseWriter, _ *http.Request) {
 		r.crashes.calm()
 		answer(w, nil, nil)
 	})
 	mux.HandleFunc("POST /taken", func(w http.ResponseWriter, _ *http.Request) { answer(w, nil, r.crashes.taken()) })
 	return mux
-}
-
-func (r *replica) receive(ctx context.Context, body []byte, signature string) (err error) {
-	defer survive(&err)
-	return r.service.ReceiveEvent(context.WithValue(ctx, canCrash{}, true), body, signature)
 }
 
 func answer(w http.ResponseWriter, err error, value any) {

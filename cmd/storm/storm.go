@@ -70,7 +70,7 @@ func (s *storm) take(w *world) {
 	s.divergences = append(s.divergences, w.divergences...)
 	s.faults["answers about seats: lost after the act"] += w.late.cut
 	s.faults["answers about seats: overtaken by another change"] += w.late.held
-	for prefix, counts := range map[string]map[string]int{"webhooks ": w.courier.faults, "crashes: ": w.crashed, "Stripe: ": w.refused} {
+	for prefix, counts := range map[string]map[string]int{"webhooks ": w.courier.faults, "crashes: ": w.crashed, "Stripe: ": w.refused, "": w.others} {
 		for what, n := range counts {
 			s.faults[prefix+what] += n
 		}

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -49,8 +50,10 @@ type world struct {
 	invitations     map[string]string // the newest link's token, by address
 	crashed         map[string]int
 	refused         map[string]int
-	killed          int // replicas, by SIGKILL
-	gaveUp          int // replicas that ended by themselves
+	others          map[string]int    // what happened besides
+	opened          map[string]string // the last Checkout session, by organization
+	killed          int               // replicas, by SIGKILL
+	gaveUp          int               // replicas that ended by themselves
 	databaseCrashes int
 	judgedEarly     int // histories, before the last comparison
 	histories       []*history
@@ -65,6 +68,7 @@ func (s *storm) openWorld(ctx context.Context, l *lane, p part) (*world, error) 
 	w := &world{
 		storm: s, lane: l, part: p, crashesLeft: p.crashes, client: &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}},
 		mails: map[string]int{}, invitations: map[string]string{}, crashed: map[string]int{}, refused: map[string]int{},
+		others: map[string]int{}, opened: map[string]string{},
 	}
 	w.ctx, w.cancel = context.WithCancel(ctx)
 	if err := w.openStripe(); err != nil {
@@ -205,7 +209,8 @@ func (w *world) pushPlans() error {
 
 // process is a replica that is started again whenever it ends.
 type process struct {
-	url     string
+	url     string // where the storm speaks to it
+	front   string // where Stripe knocks
 	orders  orders
 	mutex   sync.Mutex
 	command *exec.Cmd
@@ -213,17 +218,30 @@ type process struct {
 }
 
 func (w *world) startReplica(n int, parent string, killAt int) (*process, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, front, err := freeAddresses()
 	if err != nil {
 		return nil, err
 	}
-	addr := listener.Addr().String()
-	_ = listener.Close()
-	p := &process{url: "http://" + addr, done: make(chan struct{}), orders: orders{
-		Addr: addr, DSN: w.dsn, Stripe: w.origin, Parent: parent, Seed: w.seed + uint64(n), Chance: 0.01, KillAt: killAt,
+	p := &process{url: "http://" + addr, front: "http://" + front, done: make(chan struct{}), orders: orders{
+		Addr: addr, Front: front, DSN: w.dsn, Stripe: w.origin, Parent: parent, Seed: w.seed + uint64(n), Chance: 0.01, KillAt: killAt,
 	}}
 	go w.keepAlive(p)
 	return p, w.until("a replica", func() bool { return w.post(p.url+"/clock", p.orders.Ahead) == nil })
+}
+
+// freeAddresses finds two that nobody listens at: a replica comes back at those it had.
+func freeAddresses() (string, string, error) {
+	one, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", "", err
+	}
+	defer one.Close()
+	other, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", "", err
+	}
+	defer other.Close()
+	return one.Addr().String(), other.Addr().String(), nil
 }
 
 func (w *world) keepAlive(p *process) {
@@ -248,6 +266,13 @@ func (w *world) keepAlive(p *process) {
 			time.Sleep(100 * time.Millisecond) // as whoever starts it again would
 		}
 	}
+}
+
+// count takes down that something happened.
+func (w *world) count(what string, n int) {
+	w.mutex.Lock()
+	defer w.mutex.Unlock()
+	w.others[what] += n
 }
 
 func (w *world) post(url string, body any) error { return w.ask(url, body, nil) }
@@ -311,7 +336,10 @@ func (w *world) play() error {
 	if err := w.prepare(); err != nil {
 		return err
 	}
-	w.stripe.EnsureWebhookEndpoint(w.replicas[0].orders.Parent+"/events", webhookSecret)
+	w.stripe.EnsureWebhookEndpoint(w.replicas[0].orders.Parent+"/events", newSecret)
+	if err := w.pileUp(); err != nil {
+		return err
+	}
 	w.misbehave()
 	w.hangSometimes()
 	plan := rand.New(rand.NewPCG(w.seed, 99))
@@ -322,6 +350,9 @@ func (w *world) play() error {
 		if w.crashesLeft > 0 {
 			w.crashesLeft--
 			group.Go(func() { w.crashDatabase(time.Duration(100+plan.IntN(900)) * time.Millisecond) })
+		}
+		if random := plan.Int(); random%2 == 0 {
+			group.Go(func() { w.exhaustPool(random / 2) })
 		}
 		for _, h := range w.histories {
 			group.Go(func() { h.play(round) })
@@ -340,7 +371,7 @@ func (w *world) play() error {
 	if err := w.settle(); err != nil {
 		return err
 	}
-	return w.judge()
+	return errors.Join(w.judge(), w.judgeBacklog())
 }
 
 // lastActs are what is done with purpose and not by chance, before everything is judged by the events alone: answers are lost and overtaken,
@@ -438,7 +469,7 @@ func (w *world) settle() error {
 	return nil
 }
 
-const open = `select (select count(*) from stripe_events where outcome = 'pending')
+const open = `select (select count(*) from stripe_events where outcome = 'pending' and ` + notOfBacklog + `)
 	+ (select count(*) from billing_seat_state where due_at is not null)
 	+ (select count(*) from surplus_subscriptions where status = 'ending') + (select count(*) from emails where status = 'queued')`
 
