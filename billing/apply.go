@@ -27,30 +27,50 @@ type heard struct {
 // hear decides what to do with news of a subscription and, where the news is good enough, does it. It runs inside the caller's
 // transaction; OutcomePending means that Stripe has to be asked after it ([Service.ask]).
 func (s *Service) hear(ctx context.Context, q Queries, n subscriptionNews) (heard, error) {
-	organizationID, linked, err := s.lockOwner(ctx, q, n.customerID, n.orgID)
-	if err != nil || organizationID == "" {
+	place, err := s.lockPlace(ctx, q, n)
+	if err != nil || place.organizationID == "" {
 		return heard{outcome: OutcomeIgnored}, err
 	}
-	held, known, err := optional(q.LockSubscription(ctx, n.id))
-	if err != nil {
-		return heard{}, fmt.Errorf("lock subscription: %w", err)
-	}
+	held := place.held
 	verdict := Decide(
-		Held{Exists: known, Moment: held.Moment, Final: held.Status.Ended()},
-		News{Moment: n.moment, Payload: n.payload != nil, TestClock: n.testClock || held.TestClock, Linked: linked, Final: n.final},
+		Held{Exists: place.known, Moment: held.Moment, Final: held.Status.Ended()},
+		News{Moment: n.moment, Payload: n.payload != nil, TestClock: n.testClock || held.TestClock, Linked: place.linked, Final: n.final},
 	)
 	switch verdict {
 	case Drop:
-		return heard{OutcomeStale, organizationID}, nil
+		return heard{OutcomeStale, place.organizationID}, nil
 	case Ask:
-		return heard{OutcomePending, organizationID}, nil
+		return heard{OutcomePending, place.organizationID}, nil
 	}
 	fresh := *n.payload
-	fresh.OrganizationID = organizationID
+	fresh.OrganizationID = place.organizationID
 	if fresh.CardLast4 == "" { // payloads carry the card as an id only
 		fresh.CardBrand, fresh.CardLast4 = held.CardBrand, held.CardLast4
 	}
-	return heard{OutcomeApplied, organizationID}, s.writeSubscription(ctx, q, held, fresh)
+	return heard{OutcomeApplied, place.organizationID}, s.writeSubscription(ctx, q, held, fresh)
+}
+
+// place is where news of a subscription belongs, locked.
+type place struct {
+	organizationID string // empty: it is another application's
+	linked         bool   // the customer is known to be the organization's; else the metadata says so
+	held           Subscription
+	known          bool // there is a snapshot held
+}
+
+// lockPlace locks the organization that news is about, and the snapshot held of its subscription. Nearly always it is one question.
+func (s *Service) lockPlace(ctx context.Context, q Queries, n subscriptionNews) (p place, err error) {
+	p.organizationID, p.held, err = q.LockOwnerAndSubscription(ctx, n.customerID, s.knownAccount(), n.id)
+	if !errors.Is(err, ErrNotFound) {
+		p.linked, p.known = true, true
+		return p, err
+	}
+	p.organizationID, p.linked, err = s.lockOwner(ctx, q, n.customerID, n.orgID)
+	if err != nil || p.organizationID == "" {
+		return place{}, err
+	}
+	p.held, p.known, err = optional(q.LockSubscription(ctx, n.id))
+	return p, err
 }
 
 // ownerOf tells whose a customer is. Where no link knows it, the orgId in the metadata is taken as a hint (linked is false): the event
@@ -99,14 +119,11 @@ func (s *Service) lockOwner(ctx context.Context, q Queries, customerID, hintedOr
 func (s *Service) writeSubscription(ctx context.Context, q Queries, before, fresh Subscription) error {
 	account := s.knownAccount()
 	fresh.Account = account.ID
-	if err := q.PutSubscription(ctx, fresh); err != nil {
+	all, err := q.PutSubscription(ctx, fresh)
+	if err != nil {
 		return fmt.Errorf("write subscription: %w", err)
 	}
 	noteSubscription(ctx, before, fresh)
-	all, err := q.Subscriptions(ctx, fresh.OrganizationID, account)
-	if err != nil {
-		return fmt.Errorf("list subscriptions: %w", err)
-	}
 	current, ok := chooseCurrent(all)
 	if ok && !current.IsCurrent {
 		if err := q.SetCurrent(ctx, fresh.OrganizationID, current.ID, account); err != nil {

@@ -82,9 +82,12 @@ type CheckoutQueries interface {
 type SubscriptionQueries interface {
 	// LockSubscription reads and locks the snapshot.
 	LockSubscription(ctx context.Context, id string) (Subscription, error)
+	// LockOwnerAndSubscription is LockOwner and then LockSubscription in one question; ErrNotFound where either has nothing.
+	LockOwnerAndSubscription(ctx context.Context, customerID string, account StripeAccount, id string) (organizationID string, held Subscription, err error)
 	Subscription(ctx context.Context, id string) (Subscription, error)
-	// PutSubscription inserts or overwrites the snapshot, IsCurrent left as it is, and raises Revision.
-	PutSubscription(ctx context.Context, s Subscription) error
+	// PutSubscription inserts or overwrites the snapshot, IsCurrent left as it is, and raises Revision. It returns all Subscriptions of its
+	// organization, account and mode, this one as it is now.
+	PutSubscription(ctx context.Context, s Subscription) ([]Subscription, error)
 	// CurrentSubscription reads the organization's current one in this account and mode.
 	CurrentSubscription(ctx context.Context, organizationID string, account StripeAccount) (Subscription, error)
 	// Subscriptions lists the organization's subscriptions in this account and mode.

@@ -26,7 +26,7 @@ func TestSearchOrganizations(t *testing.T) {
 	must(t, store.InsertOrganization(ctx, billing.Organization{ID: "org_2", Name: "50% off", CreatedAt: at(1)}))
 	must(t, store.InsertMember(ctx, billing.Member{ID: "mem_1", OrganizationID: "org_1", UserID: "usr_1", Role: billing.Role{ID: billing.RoleAdmin}, Status: billing.MemberActive, JoinedAt: at(0)}))
 	must(t, store.PutCustomerLink(ctx, billing.CustomerLink{OrganizationID: "org_1", Generation: 1, StripeCustomerID: "cus_1", Account: account.ID, Livemode: account.Livemode, CreatedAt: at(0), UpdatedAt: at(0)}))
-	must(t, store.PutSubscription(ctx, billing.Subscription{ID: "sub_1", OrganizationID: "org_1", CustomerID: "cus_1", Account: account.ID, Livemode: account.Livemode, Status: billing.StatusActive, PriceID: "price_1", Quantity: 4, CreatedAt: at(0), Moment: at(0)}))
+	storeSubscription(t, store, billing.Subscription{ID: "sub_1", OrganizationID: "org_1", CustomerID: "cus_1", Account: account.ID, Livemode: account.Livemode, Status: billing.StatusActive, PriceID: "price_1", Quantity: 4, CreatedAt: at(0), Moment: at(0)})
 	must(t, store.SetCurrent(ctx, "org_1", "sub_1", account))
 	must(t, store.PutSeatState(ctx, billing.SeatState{OrganizationID: "org_1", DesiredSeats: 5, SyncError: "declined"}))
 

@@ -14,8 +14,8 @@ func TestSchemaRefuses(t *testing.T) {
 	must(t, store.InsertMember(ctx, member("mem_1", "org_1", "usr_1")))
 	must(t, store.PutCustomerLink(ctx, link("org_1", 1, "cus_1")))
 	must(t, store.PutCheckout(ctx, checkout("chk_1", "org_1")))
-	must(t, store.PutSubscription(ctx, subscription("sub_1", "org_1")))
-	must(t, store.PutSubscription(ctx, subscription("sub_2", "org_1")))
+	storeSubscription(t, store, subscription("sub_1", "org_1"))
+	storeSubscription(t, store, subscription("sub_2", "org_1"))
 	must(t, store.PutSeatState(ctx, billing.SeatState{OrganizationID: "org_1", DesiredSeats: 1}))
 	must(t, store.InsertSeatChange(ctx, billing.SeatChange{OrganizationID: "org_1", At: at(0)}))
 	insertEvents(t, store, event("evt_1"))
@@ -61,7 +61,7 @@ func TestSnapshotWithoutAMomentIsRefused(t *testing.T) {
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
 	s := subscription("sub_1", "org_1")
 	s.Moment = billing.Subscription{}.Moment
-	if err := store.PutSubscription(t.Context(), s); err == nil {
+	if _, err := store.PutSubscription(t.Context(), s); err == nil {
 		t.Fatal("a snapshot of no known moment was stored")
 	}
 }
@@ -82,10 +82,10 @@ func TestSnapshotsAreUpdatedInPlace(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
-	must(t, store.PutSubscription(ctx, subscription("sub_1", "org_1")))
+	storeSubscription(t, store, subscription("sub_1", "org_1"))
 	must(t, store.InTx(ctx, func(q billing.Queries) error {
 		for range 5 {
-			must(t, q.PutSubscription(ctx, subscription("sub_1", "org_1")))
+			storeSubscription(t, q, subscription("sub_1", "org_1"))
 		}
 		updated, err := get[int](ctx, q.(queries), "count", `select pg_stat_get_xact_tuples_hot_updated('subscriptions'::regclass)`)
 		wantEqual(t, updated, 5)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 	"time"
 
 	"usher/billing"
@@ -62,14 +63,34 @@ func (q queries) LockSubscription(ctx context.Context, id string) (billing.Subsc
 	return row.subscription(), err
 }
 
+// Locks are taken in the order in which they are named, which is everybody's. Whoever had to wait for one sees both rows as they are afterwards.
+var lockOwnerAndSubscription = `select o.id as owner, s.` + strings.Join(strings.Fields(subscriptionColumns), " s.") + ` from billing_customers c
+	join organizations o on o.id = c.organization_id
+	join subscriptions s on s.id = $4
+	where c.stripe_customer_id = $1 and c.account = $2 and c.livemode = $3 for no key update of o, s`
+
+type ownedSubscriptionRow struct {
+	subscriptionRow
+	Owner string `db:"owner"`
+}
+
+// LockOwnerAndSubscription implements [billing.SubscriptionQueries].
+func (q queries) LockOwnerAndSubscription(
+	ctx context.Context, customerID string, account billing.StripeAccount, id string,
+) (string, billing.Subscription, error) {
+	row, err := get[ownedSubscriptionRow](ctx, q, "lock organization and subscription", lockOwnerAndSubscription, customerID, account.ID, account.Livemode, id)
+	return row.Owner, row.subscription(), err
+}
+
 // Subscription implements [billing.SubscriptionQueries].
 func (q queries) Subscription(ctx context.Context, id string) (billing.Subscription, error) {
 	row, err := get[subscriptionRow](ctx, q, "read subscription", selectSubscription, id)
 	return row.subscription(), err
 }
 
-// One round trip whether the row is there or not. The first write makes revision 1.
-const putSubscription = `insert into subscriptions (` + subscriptionColumns + `)
+// One round trip whether the row is there or not, and for all there are then: the others are read as they were when the statement began. The first
+// write makes revision 1.
+const putSubscription = `with put as (insert into subscriptions (` + subscriptionColumns + `)
 	values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, false, $22, 1)
 	on conflict (id) do update set
 		organization_id = excluded.organization_id, customer_id = excluded.customer_id, account = excluded.account,
@@ -79,14 +100,19 @@ const putSubscription = `insert into subscriptions (` + subscriptionColumns + `)
 		cancel_at_period_end = excluded.cancel_at_period_end, cancel_at = excluded.cancel_at,
 		canceled_at = excluded.canceled_at, ended_at = excluded.ended_at, trial_end = excluded.trial_end,
 		card_brand = excluded.card_brand, card_last4 = excluded.card_last4, created_at = excluded.created_at,
-		metadata_org_id = excluded.metadata_org_id, moment = excluded.moment, revision = subscriptions.revision + 1`
+		metadata_org_id = excluded.metadata_org_id, moment = excluded.moment, revision = subscriptions.revision + 1
+	returning ` + subscriptionColumns + `)
+	select ` + subscriptionColumns + ` from put
+	union all select ` + subscriptionColumns + ` from subscriptions where organization_id = $2 and account = $4 and livemode = $5 and id <> $1
+	order by created_at, id`
 
 // PutSubscription implements [billing.SubscriptionQueries]. A snapshot without a moment is refused.
-func (q queries) PutSubscription(ctx context.Context, s billing.Subscription) error {
-	return q.exec(ctx, "put subscription", putSubscription,
+func (q queries) PutSubscription(ctx context.Context, s billing.Subscription) ([]billing.Subscription, error) {
+	rows, err := list[subscriptionRow](ctx, q, "put subscription", putSubscription,
 		s.ID, s.OrganizationID, s.CustomerID, s.Account, s.Livemode, s.TestClock, s.Status, s.PriceID, s.ItemID, s.Quantity,
 		timeOrNull(s.CurrentPeriodStart), timeOrNull(s.CurrentPeriodEnd), s.CancelAtPeriodEnd, s.CancelAt, s.CanceledAt, s.EndedAt,
 		s.TrialEnd, s.CardBrand, s.CardLast4, s.CreatedAt, s.MetadataOrgID, timeOrNull(s.Moment))
+	return collect(rows, subscriptionRow.subscription), err
 }
 
 const selectCurrentSubscription = `select ` + subscriptionColumns + ` from subscriptions

@@ -1,6 +1,8 @@
 package db
 
 import (
+	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -49,7 +51,7 @@ func TestSubscriptionRoundTrip(t *testing.T) {
 	full := fullSubscription()
 	wantFilled(t, full)
 	for i, put := range []billing.Subscription{bare, full, bare, full} {
-		must(t, store.PutSubscription(ctx, put))
+		storeSubscription(t, store, put)
 		got, err := store.Subscription(ctx, "sub_1")
 		must(t, err)
 		wantEqual(t, got, stored(put, false, int64(i+1)))
@@ -63,9 +65,9 @@ func TestPutSubscriptionLeavesCurrentAsItIs(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
-	must(t, store.PutSubscription(ctx, subscription("sub_1", "org_1")))
+	storeSubscription(t, store, subscription("sub_1", "org_1"))
 	must(t, store.SetCurrent(ctx, "org_1", "sub_1", account))
-	must(t, store.PutSubscription(ctx, subscription("sub_1", "org_1")))
+	storeSubscription(t, store, subscription("sub_1", "org_1"))
 	got, err := store.CurrentSubscription(ctx, "org_1", account)
 	must(t, err)
 	wantEqual(t, got, stored(subscription("sub_1", "org_1"), true, 2))
@@ -82,7 +84,7 @@ func TestSubscriptionsOfAnOrganization(t *testing.T) {
 	test.Livemode = false
 	other.Account = "acct_2"
 	for _, s := range []billing.Subscription{young, old, test, other, foreign} {
-		must(t, store.PutSubscription(ctx, s))
+		storeSubscription(t, store, s)
 	}
 	got, err := store.Subscriptions(ctx, "org_1", account)
 	must(t, err)
@@ -99,7 +101,7 @@ func TestSetCurrent(t *testing.T) {
 	for _, s := range []billing.Subscription{
 		subscription("sub_1", "org_1"), subscription("sub_2", "org_1"), test, subscription("sub_foreign", "org_2"),
 	} {
-		must(t, store.PutSubscription(ctx, s))
+		storeSubscription(t, store, s)
 	}
 	_, err := store.CurrentSubscription(ctx, "org_1", account)
 	wantNotFound(t, err)
@@ -127,16 +129,86 @@ func currentIDs(t *testing.T, store *Store) []string {
 	return ids
 }
 
+// storeSubscription writes a snapshot, and returns the ids of what the organization has then.
+func storeSubscription(t *testing.T, q billing.Queries, s billing.Subscription) (ids []string) {
+	t.Helper()
+	all, err := q.PutSubscription(t.Context(), s)
+	must(t, err)
+	for _, one := range all {
+		ids = append(ids, one.ID)
+	}
+	return ids
+}
+
+func TestPutSubscriptionReturnsAll(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t), t.Context()
+	insertUserAndOrganization(t, store, "usr_1", "org_1")
+	insertUserAndOrganization(t, store, "usr_2", "org_2")
+	storeSubscription(t, store, subscription("sub_elsewhere", "org_2"))
+	otherMode := subscription("sub_live", "org_1")
+	otherMode.Livemode = !account.Livemode
+	storeSubscription(t, store, otherMode)
+	older := subscription("sub_2", "org_1")
+	older.CreatedAt = older.CreatedAt.Add(-time.Hour)
+	storeSubscription(t, store, subscription("sub_1", "org_1"))
+	wantEqual(t, storeSubscription(t, store, older), []string{"sub_2", "sub_1"})
+	must(t, store.SetCurrent(ctx, "org_1", "sub_1", account))
+	all, err := store.PutSubscription(ctx, subscription("sub_1", "org_1"))
+	must(t, err)
+	listed, err := store.Subscriptions(ctx, "org_1", account)
+	must(t, err)
+	wantEqual(t, all, listed)
+	wantEqual(t, all[1], stored(subscription("sub_1", "org_1"), true, 2))
+}
+
+func TestLockOwnerAndSubscription(t *testing.T) {
+	t.Parallel()
+	store, ctx := newTestStore(t), t.Context()
+	insertUserAndOrganization(t, store, "usr_1", "org_1")
+	must(t, store.PutCustomerLink(ctx, billing.CustomerLink{OrganizationID: "org_1", Generation: 1, StripeCustomerID: "cus_1", Account: account.ID,
+		Livemode: account.Livemode, CreatedAt: at(0), UpdatedAt: at(0)}))
+	_, _, err := store.LockOwnerAndSubscription(ctx, "cus_1", account, "sub_1")
+	wantNotFound(t, err)
+	storeSubscription(t, store, subscription("sub_1", "org_1"))
+	_, _, err = store.LockOwnerAndSubscription(ctx, "cus_2", account, "sub_1")
+	wantNotFound(t, err)
+
+	waits := make(chan error, 1)
+	must(t, store.InTx(ctx, func(q billing.Queries) error {
+		if _, err := q.LockOrganization(ctx, "org_1"); err != nil {
+			return err
+		}
+		go func() { waits <- seesWhatWasWritten(ctx, store) }()
+		waitUntilBlocked(t, store)
+		// Whoever waits for the organization does not hold the subscription.
+		wantEqual(t, one[int](t, store, `select count(*) from (select from subscriptions for no key update skip locked) s`), 1)
+		_, err := q.PutSubscription(ctx, subscription("sub_1", "org_1"))
+		return err
+	}))
+	must(t, <-waits)
+}
+
+func seesWhatWasWritten(ctx context.Context, store *Store) error {
+	return store.InTx(ctx, func(q billing.Queries) error {
+		owner, held, err := q.LockOwnerAndSubscription(ctx, "cus_1", account, "sub_1")
+		if err == nil && (owner != "org_1" || held.Revision != 2) {
+			err = fmt.Errorf("got %s, revision %d", owner, held.Revision)
+		}
+		return err
+	})
+}
+
 func TestLockSubscriptionExcludesOthers(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t, "lock_timeout", "100ms"), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
-	must(t, store.PutSubscription(ctx, subscription("sub_1", "org_1")))
+	storeSubscription(t, store, subscription("sub_1", "org_1"))
 	must(t, store.InTx(ctx, func(q billing.Queries) error {
 		if _, err := q.LockSubscription(ctx, "sub_1"); err != nil {
 			return err
 		}
-		if err := store.PutSubscription(ctx, subscription("sub_1", "org_1")); err == nil {
+		if _, err := store.PutSubscription(ctx, subscription("sub_1", "org_1")); err == nil {
 			t.Error("a locked snapshot was overwritten by somebody else")
 		}
 		_, err := store.Subscription(ctx, "sub_1") // pages never wait

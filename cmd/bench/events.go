@@ -156,15 +156,15 @@ func (s *stage) fill(ctx context.Context, price string) error {
 
 func (s *stage) subscribe(ctx context.Context, q billing.Queries, n int, price string, begun time.Time) error {
 	one := 1
-	return errors.Join(
+	_, err := q.PutSubscription(ctx, billing.Subscription{
+		ID: subscriptionOf(n), OrganizationID: organizationOf(n), CustomerID: customerOf(n), Account: s.account.ID, Livemode: s.account.Livemode,
+		Status: billing.StatusActive, PriceID: price, ItemID: "si_1", Quantity: 1, CurrentPeriodStart: begun, CurrentPeriodEnd: begun.AddDate(0, 1, 0),
+		CreatedAt: begun, MetadataOrgID: organizationOf(n), Moment: begun,
+	})
+	return errors.Join(err,
 		q.PutCustomerLink(ctx, billing.CustomerLink{
 			OrganizationID: organizationOf(n), Generation: 1, StripeCustomerID: customerOf(n), Account: s.account.ID, Livemode: s.account.Livemode,
 			Email: "a@example.com", Name: "Organization", CreatedAt: begun, UpdatedAt: begun,
-		}),
-		q.PutSubscription(ctx, billing.Subscription{
-			ID: subscriptionOf(n), OrganizationID: organizationOf(n), CustomerID: customerOf(n), Account: s.account.ID, Livemode: s.account.Livemode,
-			Status: billing.StatusActive, PriceID: price, ItemID: "si_1", Quantity: 1, CurrentPeriodStart: begun, CurrentPeriodEnd: begun.AddDate(0, 1, 0),
-			CreatedAt: begun, MetadataOrgID: organizationOf(n), Moment: begun,
 		}),
 		q.SetCurrent(ctx, organizationOf(n), subscriptionOf(n), s.account),
 		q.PutSeatState(ctx, billing.SeatState{OrganizationID: organizationOf(n), DesiredSeats: 1, LastAppliedSeats: &one, LastSyncAt: &begun, SyncVersion: 1, AppliedVersion: 1}),

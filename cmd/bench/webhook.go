@@ -1,10 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -26,7 +25,7 @@ const programPool = 10 // connections, as the program's own
 type measured struct {
 	rate     float64       // events a second
 	p50, p99 time.Duration // from the request to its answer
-	cpu      time.Duration // of the program, per event
+	cpu      processor     // per event
 	refused  int           // answers other than 200
 }
 
@@ -49,7 +48,8 @@ func benchWebhook(ctx context.Context, o options) error {
 		return err
 	}
 	fmt.Printf("%d organizations, events of %d bytes, %d rounds of %s each, in turn; pool of %d, fsync on\n\n", o.organizations, len(t.next(1)), o.rounds, o.length, programPool)
-	fmt.Println("clients  webhooks/s  reference/s  ratio (least to most)  p50       p99       CPU/event  non-200")
+	fmt.Println("                                                                              CPU per event")
+	fmt.Println("clients  webhooks/s  reference/s  ratio (least to most)  p50       p99       Usher     PostgreSQL  client    non-200")
 	for _, clients := range []int{1, 16, 32} {
 		if err := s.compare(ctx, t, reference, clients); err != nil {
 			return err
@@ -82,77 +82,50 @@ func (s *stage) compare(ctx context.Context, t *template, r *reference, clients 
 	for _, one := range ours {
 		refused += one.refused
 	}
-	fmt.Printf("%7d  %10.0f  %11.0f  %4.0f %% (%.0f to %.0f)%s  %-8s  %-8s  %-9s  %d\n", clients, m.rate, theirs[len(theirs)/2],
+	fmt.Printf("%7d  %10.0f  %11.0f  %4.0f %% (%.0f to %.0f)%s  %-8s  %-8s  %-8s  %-10s  %-8s  %d\n", clients, m.rate, theirs[len(theirs)/2],
 		100*ratios[len(ratios)/2], 100*ratios[0], 100*ratios[len(ratios)-1], strings.Repeat(" ", 6),
-		m.p50.Round(10*time.Microsecond), m.p99.Round(10*time.Microsecond), m.cpu.Round(time.Microsecond), refused)
+		m.p50.Round(10*time.Microsecond), m.p99.Round(10*time.Microsecond),
+		m.cpu.program.Round(time.Microsecond), m.cpu.database.Round(time.Microsecond), m.cpu.client.Round(time.Microsecond), refused)
 	return nil
 }
 
 // load posts events about organizations picked by chance, each client one after the other.
 func (s *stage) load(ctx context.Context, t *template, clients int, length time.Duration) (measured, error) {
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients}, Timeout: 30 * time.Second}
-	defer client.CloseIdleConnections()
-	before, err := cpuOf(s.program.Process.Pid)
+	before, err := s.spent(ctx)
 	if err != nil {
 		return measured{}, err
 	}
 	began := time.Now()
-	took, refused := make([][]time.Duration, clients), make([]int, clients)
+	took, refused, failed := make([][]time.Duration, clients), make([]int, clients), make([]error, clients)
 	var group sync.WaitGroup
 	for c := range clients {
 		group.Go(func() {
-			for time.Since(began) < length && ctx.Err() == nil {
+			client, err := dial(s.site)
+			for err == nil && time.Since(began) < length && ctx.Err() == nil {
+				var status int
 				at := time.Now()
-				if !s.post(ctx, client, t.next(1+rand.IntN(s.organizations))) {
+				status, err = client.post(t.next(1 + rand.IntN(s.organizations)))
+				took[c] = append(took[c], time.Since(at))
+				if status != http.StatusOK {
 					refused[c]++
 				}
-				took[c] = append(took[c], time.Since(at))
 			}
+			failed[c] = errors.Join(err, client.close())
 		})
 	}
 	group.Wait()
 	elapsed := time.Since(began)
-	after, err := cpuOf(s.program.Process.Pid)
+	after, err := s.spent(ctx)
+	if err := errors.Join(err, errors.Join(failed...)); err != nil {
+		return measured{}, err
+	}
 	all := slices.Concat(took...)
 	slices.Sort(all)
-	m := measured{rate: float64(len(all)) / elapsed.Seconds(), p50: all[len(all)/2], p99: all[len(all)*99/100], cpu: (after - before) / time.Duration(len(all))}
+	m := measured{rate: float64(len(all)) / elapsed.Seconds(), p50: all[len(all)/2], p99: all[len(all)*99/100], cpu: after.since(before, len(all))}
 	for _, n := range refused {
 		m.refused += n
 	}
-	return m, err
-}
-
-func (s *stage) post(ctx context.Context, client *http.Client, payload []byte) bool {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.site+"/stripe/webhook", bytes.NewReader(payload))
-	if err != nil {
-		return false
-	}
-	request.Header.Set("Stripe-Signature", signed(payload))
-	answer, err := client.Do(request)
-	if err != nil {
-		return false
-	}
-	_, _ = io.Copy(io.Discard, answer.Body)
-	answer.Body.Close()
-	return answer.StatusCode == http.StatusOK
-}
-
-// cpuOf reads the processor time a process has used; the kernel counts it in hundredths of a second (proc(5)).
-func cpuOf(pid int) (time.Duration, error) {
-	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, err
-	}
-	fields := strings.Fields(string(line[bytes.LastIndexByte(line, ')')+1:])) // the name before may hold spaces
-	var ticks int64
-	for _, field := range fields[11:13] {
-		n, err := strconv.ParseInt(field, 10, 64)
-		if err != nil {
-			return 0, err
-		}
-		ticks += n
-	}
-	return time.Duration(ticks) * 10 * time.Millisecond, nil
+	return m, nil
 }
 
 // reference is the fixed transaction everything is held against: insert the event, lock and update the subscription, commit.
