@@ -27,9 +27,12 @@ func (h *history) anyPlan() act {
 	return act{What: "checkout", Plan: []string{"starter", "pro"}[h.random.IntN(2)], Yes: h.random.IntN(4) == 0}
 }
 
-// subscribe goes through Checkout, with a card that pays or not, and comes back or not.
+// subscribe goes through Checkout, with a card that pays or not, and comes back or not. Meanwhile the number of members may change.
 func (h *history) subscribe() {
 	if session, ok := h.open(h.anyPlan()); ok {
+		if h.random.IntN(3) == 0 {
+			h.turn()
+		}
 		h.payAndReturn(session, h.anyCard())
 	}
 }

@@ -77,7 +77,7 @@ func (h *history) play(round int) {
 	if round == 0 || h.random.IntN(4) == 0 {
 		h.do("subscribe")
 	}
-	acts := []string{"people", "people", "people", "people", "second", "reopen", "two admins", "tamper", "delete", "cancel plan", "resume plan", "pack", "refresh", "retry", "undo", "resync", "quantity", "plan", "cancel", "resume", "waver", "end", "card", "refund", "customer"}
+	acts := []string{"people", "people", "people", "people", "second", "reopen", "two admins", "tamper", "delete", "cancel plan", "resume plan", "pack", "refresh", "retry", "undo", "resync", "quantity", "restless", "plan", "cancel", "resume", "waver", "end", "card", "refund", "customer"}
 	for range 1 + h.random.IntN(3) {
 		h.do(acts[h.random.IntN(len(acts))])
 	}
@@ -129,6 +129,10 @@ func (h *history) atStripe(what string) {
 	switch what {
 	case "quantity":
 		h.call(http.MethodPost, path, url.Values{"items[0][id]": {item}, "items[0][quantity]": {fmt.Sprint(1 + h.random.IntN(40))}}, nil)
+	case "restless": // more lines on the next invoice than fit on a page of them
+		for n := range 12 {
+			h.call(http.MethodPost, path, url.Values{"items[0][id]": {item}, "items[0][quantity]": {fmt.Sprint(2 + n%3)}}, nil)
+		}
 	case "plan":
 		price := h.world.priceOf([]string{"starter", "pro"}[h.random.IntN(2)])
 		h.call(http.MethodPost, path, url.Values{"items[0][id]": {item}, "items[0][price]": {price}, "items[0][quantity]": {"2"}, "proration_behavior": {"always_invoice"}}, nil)
