@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 # left: five minutes to build on two cores for the checks that staticcheck, vet and the import test already are.
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help run build test storm bench-webhook generate check-generated check-format fmt lint
+.PHONY: help run build test storm bench-webhook bench-pages generate check-generated check-format fmt lint
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ storm: ## play ten thousand random histories and look whether everything is righ
 
 bench-webhook: build ## measure a webhook beside the database's own speed
 	go run ./cmd/bench -usher .build/usher
+
+bench-pages: build ## measure the billing tab beside a bare handler
+	go run ./cmd/bench -usher .build/usher -pages
 
 # templ turns views/*.templ into Go, Tailwind turns the classes in them into static/usher.css. Both results are committed.
 generate: node_modules/.package-lock.json ## generate views and styles

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// client posts one event after the other over one connection. It is as plain as pgbench, so that little of the machine goes to the asking.
+// client asks one thing after the other over one connection. It is as plain as pgbench, so that little of the machine goes to the asking.
 type client struct {
 	connection net.Conn
 	reader     *bufio.Reader
@@ -26,14 +26,24 @@ func dial(site string) (*client, error) {
 	return &client{connection, bufio.NewReader(connection), host}, nil
 }
 
-// post returns the answer's status.
-func (c *client) post(payload []byte) (int, error) {
+// post delivers an event.
+func (c *client) post(payload []byte) (status int, err error) {
+	head := fmt.Appendf(nil, "POST /stripe/webhook HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: %d\r\nStripe-Signature: %s\r\n\r\n",
+		c.host, len(payload), signed(payload))
+	return c.ask(append(head, payload...))
+}
+
+// get reads a page.
+func (c *client) get(path, cookie string) (status int, err error) {
+	return c.ask(fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nCookie: %s\r\n\r\n", path, c.host, cookie))
+}
+
+// ask sends a request and reads the whole answer.
+func (c *client) ask(request []byte) (status int, err error) {
 	if err := c.connection.SetDeadline(time.Now().Add(30 * time.Second)); err != nil {
 		return 0, err
 	}
-	head := fmt.Appendf(nil, "POST /stripe/webhook HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json; charset=utf-8\r\nContent-Length: %d\r\nStripe-Signature: %s\r\n\r\n",
-		c.host, len(payload), signed(payload))
-	if _, err := c.connection.Write(append(head, payload...)); err != nil {
+	if _, err := c.connection.Write(request); err != nil {
 		return 0, err
 	}
 	answer, err := http.ReadResponse(c.reader, nil)

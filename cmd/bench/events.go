@@ -145,7 +145,9 @@ func (s *stage) fill(ctx context.Context, price string) error {
 	}
 	begun := time.Now().AddDate(0, 0, -1)
 	for n := 1; n <= s.organizations; n++ {
-		err := s.store.InTx(ctx, func(q billing.Queries) error { return s.subscribe(ctx, q, n, price, begun) })
+		err := s.store.InTx(ctx, func(q billing.Queries) error {
+			return s.subscribe(ctx, q, subscriber{organizationOf(n), customerOf(n), subscriptionOf(n)}, price, begun)
+		})
 		if err != nil {
 			return err
 		}
@@ -154,19 +156,21 @@ func (s *stage) fill(ctx context.Context, price string) error {
 	return err
 }
 
-func (s *stage) subscribe(ctx context.Context, q billing.Queries, n int, price string, begun time.Time) error {
+// subscriber is who has a plan.
+type subscriber struct{ organizationID, customerID, subscriptionID string }
+
+func (s *stage) subscribe(ctx context.Context, q billing.Queries, who subscriber, price string, begun time.Time) error {
 	one := 1
-	_, err := q.PutSubscription(ctx, billing.Subscription{
-		ID: subscriptionOf(n), OrganizationID: organizationOf(n), CustomerID: customerOf(n), Account: s.account.ID, Livemode: s.account.Livemode,
-		Status: billing.StatusActive, PriceID: price, ItemID: "si_1", Quantity: 1, CurrentPeriodStart: begun, CurrentPeriodEnd: begun.AddDate(0, 1, 0),
-		CreatedAt: begun, MetadataOrgID: organizationOf(n), Moment: begun,
+	link := q.PutCustomerLink(ctx, billing.CustomerLink{
+		OrganizationID: who.organizationID, Generation: 1, StripeCustomerID: who.customerID, Account: s.account.ID, Livemode: s.account.Livemode,
+		Email: "a@example.com", Name: "Organization", CreatedAt: begun, UpdatedAt: begun,
 	})
-	return errors.Join(err,
-		q.PutCustomerLink(ctx, billing.CustomerLink{
-			OrganizationID: organizationOf(n), Generation: 1, StripeCustomerID: customerOf(n), Account: s.account.ID, Livemode: s.account.Livemode,
-			Email: "a@example.com", Name: "Organization", CreatedAt: begun, UpdatedAt: begun,
-		}),
-		q.SetCurrent(ctx, organizationOf(n), subscriptionOf(n), s.account),
-		q.PutSeatState(ctx, billing.SeatState{OrganizationID: organizationOf(n), DesiredSeats: 1, LastAppliedSeats: &one, LastSyncAt: &begun, SyncVersion: 1, AppliedVersion: 1}),
-	)
+	_, put := q.PutSubscription(ctx, billing.Subscription{
+		ID: who.subscriptionID, OrganizationID: who.organizationID, CustomerID: who.customerID, Account: s.account.ID, Livemode: s.account.Livemode,
+		Status: billing.StatusActive, PriceID: price, ItemID: "si_1", Quantity: 1, CurrentPeriodStart: begun, CurrentPeriodEnd: begun.AddDate(0, 1, 0),
+		CreatedAt: begun, MetadataOrgID: who.organizationID, Moment: begun,
+	})
+	return errors.Join(link, put, q.SetCurrent(ctx, who.organizationID, who.subscriptionID, s.account), q.PutSeatState(ctx, billing.SeatState{
+		OrganizationID: who.organizationID, DesiredSeats: 1, LastAppliedSeats: &one, LastSyncAt: &begun, SyncVersion: 1, AppliedVersion: 1,
+	}))
 }

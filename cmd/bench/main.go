@@ -24,7 +24,12 @@ type options struct {
 }
 
 func main() {
+	if told := os.Getenv(bareEnv); told != "" {
+		fmt.Fprintln(os.Stderr, "bare handler:", runBare(told))
+		os.Exit(1)
+	}
 	var o options
+	pages := flag.Bool("pages", false, "measure the billing tab; else webhooks")
 	flag.StringVar(&o.usher, "usher", ".build/usher", "the program's binary")
 	flag.StringVar(&o.pgbench, "pgbench", "", "pgbench's path; empty: it is looked for")
 	flag.IntVar(&o.organizations, "organizations", 10_000, "how many there are")
@@ -32,7 +37,11 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 3, "how often each is repeated, in turn with its reference")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := benchWebhook(ctx, o)
+	measure := benchWebhook
+	if *pages {
+		measure = benchPages
+	}
+	err := measure(ctx, o)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)

@@ -21,11 +21,11 @@ type spent struct {
 	database        map[string]time.Duration
 }
 
-func (s *stage) spent(ctx context.Context) (spent, error) {
-	program, err := cpuOf(s.program.Process.Pid)
+func (s *stage) spent(ctx context.Context, program int) (spent, error) {
+	programs, err := cpuOf(program)
 	client, err2 := cpuOf(os.Getpid())
 	database, err3 := s.cpuOfDatabase(ctx)
-	return spent{program, client, database}, errors.Join(err, err2, err3)
+	return spent{programs, client, database}, errors.Join(err, err2, err3)
 }
 
 // since is what was used of the processor since then, for each of so many events. What has ended meanwhile is not counted.

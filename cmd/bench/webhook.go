@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,21 +11,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/lib/pq"
 )
 
 const programPool = 10 // connections, as the program's own
-
-// measured is one measurement of the program.
-type measured struct {
-	rate     float64       // events a second
-	p50, p99 time.Duration // from the request to its answer
-	cpu      processor     // per event
-	refused  int           // answers other than 200
-}
 
 // benchWebhook measures a signed POST to committed and applied, in turn with the reference transaction on as many connections.
 func benchWebhook(ctx context.Context, o options) error {
@@ -58,8 +47,10 @@ func benchWebhook(ctx context.Context, o options) error {
 	return s.printRows(ctx)
 }
 
+// compare posts events about organizations picked by chance, in turn with the reference.
 func (s *stage) compare(ctx context.Context, t *template, r *reference, clients int) error {
-	if _, err := s.load(ctx, t, clients, time.Second); err != nil { // warm
+	event := func(c *client) (int, error) { return c.post(t.next(1 + rand.IntN(s.organizations))) }
+	if _, err := s.load(ctx, s.target(), clients, time.Second, event); err != nil { // warm
 		return err
 	}
 	var ours []measured
@@ -69,7 +60,7 @@ func (s *stage) compare(ctx context.Context, t *template, r *reference, clients 
 		if err != nil {
 			return err
 		}
-		m, err := s.load(ctx, t, clients, s.length)
+		m, err := s.load(ctx, s.target(), clients, s.length, event)
 		if err != nil {
 			return err
 		}
@@ -87,45 +78,6 @@ func (s *stage) compare(ctx context.Context, t *template, r *reference, clients 
 		m.p50.Round(10*time.Microsecond), m.p99.Round(10*time.Microsecond),
 		m.cpu.program.Round(time.Microsecond), m.cpu.database.Round(time.Microsecond), m.cpu.client.Round(time.Microsecond), refused)
 	return nil
-}
-
-// load posts events about organizations picked by chance, each client one after the other.
-func (s *stage) load(ctx context.Context, t *template, clients int, length time.Duration) (measured, error) {
-	before, err := s.spent(ctx)
-	if err != nil {
-		return measured{}, err
-	}
-	began := time.Now()
-	took, refused, failed := make([][]time.Duration, clients), make([]int, clients), make([]error, clients)
-	var group sync.WaitGroup
-	for c := range clients {
-		group.Go(func() {
-			client, err := dial(s.site)
-			for err == nil && time.Since(began) < length && ctx.Err() == nil {
-				var status int
-				at := time.Now()
-				status, err = client.post(t.next(1 + rand.IntN(s.organizations)))
-				took[c] = append(took[c], time.Since(at))
-				if status != http.StatusOK {
-					refused[c]++
-				}
-			}
-			failed[c] = errors.Join(err, client.close())
-		})
-	}
-	group.Wait()
-	elapsed := time.Since(began)
-	after, err := s.spent(ctx)
-	if err := errors.Join(err, errors.Join(failed...)); err != nil {
-		return measured{}, err
-	}
-	all := slices.Concat(took...)
-	slices.Sort(all)
-	m := measured{rate: float64(len(all)) / elapsed.Seconds(), p50: all[len(all)/2], p99: all[len(all)*99/100], cpu: after.since(before, len(all))}
-	for _, n := range refused {
-		m.refused += n
-	}
-	return m, nil
 }
 
 // reference is the fixed transaction everything is held against: insert the event, lock and update the subscription, commit.
