@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/wneessen/go-mail"
+	"github.com/wneessen/go-mail/smtp"
 
 	"usher/billing"
 )
@@ -141,13 +142,9 @@ func (m *Mailer) Send(ctx context.Context, out billing.Outgoing) error {
 	}
 	ctx, cancel := context.WithCancel(ctx) // ends the connection with this call, however it goes
 	defer cancel()
-	client, err := mail.NewClient(m.host, append(m.options, mail.WithDialContextFunc(m.dialer(ctx)))...)
+	client, connection, err := m.connect(ctx)
 	if err != nil {
-		return fmt.Errorf("smtp client: %w", err)
-	}
-	connection, err := client.DialToSMTPClientWithContext(ctx)
-	if err != nil {
-		return fmt.Errorf("connect to mail server: %w", err)
+		return err
 	}
 	err = client.SendWithSMTPClient(connection, message)
 	if message.IsDelivered() { // the server has answered for it: how the conversation ends does not matter any more
@@ -173,6 +170,30 @@ func (m *Mailer) message(out billing.Outgoing) (*mail.Msg, error) {
 	message.SetBodyString(mail.TypeTextPlain, out.Text)
 	message.AddAlternativeString(mail.TypeTextHTML, out.HTML)
 	return message, nil
+}
+
+// connect reaches the server and signs in there. The end of ctx ends the connection.
+func (m *Mailer) connect(ctx context.Context) (*mail.Client, *smtp.Client, error) {
+	client, err := mail.NewClient(m.host, append(m.options, mail.WithDialContextFunc(m.dialer(ctx)))...)
+	if err != nil {
+		return nil, nil, fmt.Errorf("smtp client: %w", err)
+	}
+	connection, err := client.DialToSMTPClientWithContext(ctx)
+	if err != nil {
+		return nil, nil, fmt.Errorf("connect to mail server: %w", err)
+	}
+	return client, connection, nil
+}
+
+// Check reaches the server and signs in, and sends nothing.
+func (m *Mailer) Check(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	client, connection, err := m.connect(ctx)
+	if err != nil {
+		return err
+	}
+	return client.CloseWithSMTPClient(connection)
 }
 
 // dialer connects so that the end of ctx cuts the conversation: go-mail heeds its context only until the connection stands.

@@ -114,6 +114,23 @@ func TestSend(t *testing.T) {
 	}
 }
 
+func TestCheckSendsNothing(t *testing.T) {
+	t.Parallel()
+	server := &mailServer{}
+	server.start(t)
+	if err := mailer(t, server, "smtp://127.0.0.1:PORT", nil).Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if mails := server.mails(); len(mails) != 0 {
+		t.Errorf("%d mails", len(mails))
+	}
+	refusing := &mailServer{answers: map[string]string{"EHLO": "554 go away", "HELO": "554 go away"}}
+	refusing.start(t)
+	if err := mailer(t, refusing, "smtp://127.0.0.1:PORT", nil).Check(t.Context()); err == nil {
+		t.Error("a server that refuses is well")
+	}
+}
+
 // Names are other people's choice; nothing of one becomes a header or a command of its own.
 func TestNothingIsInjected(t *testing.T) {
 	t.Parallel()

@@ -36,6 +36,34 @@ func (g *Gateway) EnsureWebhookEndpoint(ctx context.Context, url string, events 
 	return made.ID, made.Secret, true, nil
 }
 
+// WebhookEndpoint is what Stripe knows of an address it sends events to.
+type WebhookEndpoint struct {
+	ID       string
+	Disabled bool
+	Lacks    []string // of the events asked for
+}
+
+// WebhookEndpoint reads the endpoint of a URL, and which of the events it is not sent. known is false where there is none.
+func (g *Gateway) WebhookEndpoint(ctx context.Context, url string, events []string) (e WebhookEndpoint, known bool, err error) {
+	found, err := g.findWebhookEndpoint(ctx, url)
+	if err != nil || found == nil {
+		return WebhookEndpoint{}, false, err
+	}
+	return WebhookEndpoint{ID: found.ID, Disabled: found.Status == "disabled", Lacks: lacking(found, events)}, true, nil
+}
+
+func lacking(endpoint *stripe.WebhookEndpoint, events []string) (lacks []string) {
+	if slices.Contains(endpoint.EnabledEvents, "*") {
+		return nil
+	}
+	for _, event := range events {
+		if !slices.Contains(endpoint.EnabledEvents, event) {
+			lacks = append(lacks, event)
+		}
+	}
+	return lacks
+}
+
 func (g *Gateway) findWebhookEndpoint(ctx context.Context, url string) (*stripe.WebhookEndpoint, error) {
 	found, _, err := ask(ctx, "list webhook endpoints", func(ctx context.Context) (*stripe.WebhookEndpoint, error) {
 		params := &stripe.WebhookEndpointListParams{}
@@ -52,15 +80,14 @@ func (g *Gateway) findWebhookEndpoint(ctx context.Context, url string) (*stripe.
 }
 
 func (g *Gateway) mendWebhookEndpoint(ctx context.Context, found *stripe.WebhookEndpoint, events []string) error {
-	lacks := func(event string) bool { return !slices.Contains(found.EnabledEvents, event) }
-	everything := slices.Contains(found.EnabledEvents, "*")
-	if found.Status != "disabled" && (everything || !slices.ContainsFunc(events, lacks)) {
+	lacks := lacking(found, events)
+	if found.Status != "disabled" && len(lacks) == 0 {
 		return nil
 	}
 	_, _, err := ask(ctx, "update webhook endpoint", func(ctx context.Context) (*stripe.WebhookEndpoint, error) {
 		params := &stripe.WebhookEndpointParams{Disabled: stripe.Bool(false)}
-		if !everything {
-			params.EnabledEvents = stripe.StringSlice(distinct(append(slices.Clone(found.EnabledEvents), events...)))
+		if len(lacks) > 0 {
+			params.EnabledEvents = stripe.StringSlice(append(slices.Clone(found.EnabledEvents), lacks...))
 		}
 		params.Context = ctx
 		return g.webhookEndpoints.Update(found.ID, params)

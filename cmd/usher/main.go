@@ -52,7 +52,7 @@ func (e usageError) Error() string { return e.message }
 // commands lists the subcommands in the order help shows them.
 func commands() []command {
 	return []command{
-		serveCommand(), migrateCommand(), plansCommand(), webhookCommand(), reconcileCommand(), eventsCommand(), userCommand(),
+		serveCommand(), migrateCommand(), plansCommand(), webhookCommand(), doctorCommand(), reconcileCommand(), eventsCommand(), userCommand(),
 		stripeCommand(), clockCommand(), versionCommand(),
 	}
 }
