@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -171,14 +172,14 @@ func (s *stage) read(ctx context.Context, v visitor) ([]byte, error) {
 		return nil, err
 	}
 	request.Header.Set("Cookie", v.Cookie)
-	answer, err := http.DefaultClient.Do(request)
+	answer, err := http.DefaultTransport.RoundTrip(request) // a redirect would not be the page
 	if err != nil {
 		return nil, err
 	}
 	defer answer.Body.Close()
 	page, err := io.ReadAll(answer.Body)
-	if err == nil && answer.StatusCode != http.StatusOK {
-		err = fmt.Errorf("GET %s: %s", pagePath, answer.Status)
+	if err == nil && (answer.StatusCode != http.StatusOK || !bytes.Contains(page, []byte("USH-0000"))) {
+		err = fmt.Errorf("GET %s: %s, and not the page with its invoices", pagePath, answer.Status)
 	}
 	return page, err
 }

@@ -96,7 +96,7 @@ func (s *stage) startProgram(ctx context.Context) (err error) {
 		return err
 	}
 	s.program = exec.CommandContext(ctx, s.usher)
-	s.program.Env = append(os.Environ(), "ADDR="+address, "DATABASE_URL="+s.server.DSN(), "STRIPE_SECRET_KEY="+stripeKey,
+	s.program.Env = append(os.Environ(), "ADDR="+address, "BASE_URL="+s.site, "DATABASE_URL="+s.server.DSN(), "STRIPE_SECRET_KEY="+stripeKey,
 		"STRIPE_WEBHOOK_SECRET="+webhookSecret, "STRIPE_API_BASE="+s.origin, "DATA_DIR="+s.folder)
 	s.program.Stdout, s.program.Stderr = s.log, s.log
 	if err := s.program.Start(); err != nil {
