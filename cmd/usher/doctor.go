@@ -52,8 +52,7 @@ func doctor(ctx context.Context, p program, asJSON bool) error {
 	d := &diagnosis{ctx: ctx, config: config, catalogue: catalogue}
 	d.configuration(err)
 	d.database()
-	if d.openStripe(p) {
-		d.account()
+	if d.openStripe(p) && d.account() { // else the others would say the same once more
 		d.prices()
 		d.webhook()
 		d.clock()
@@ -153,7 +152,7 @@ func (d *diagnosis) openStripe(p program) bool {
 	return true
 }
 
-func (d *diagnosis) account() {
+func (d *diagnosis) account() bool {
 	ctx, cancel := d.within()
 	defer cancel()
 	account, err := d.gateway.Account(ctx)
@@ -167,6 +166,7 @@ func (d *diagnosis) account() {
 	default:
 		d.well("Stripe", "account %s, test mode", account.ID)
 	}
+	return err == nil
 }
 
 // prices looks whether everything on sale has a price at Stripe.
