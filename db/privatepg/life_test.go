@@ -337,3 +337,23 @@ func copySelf(t *testing.T, to string) {
 		t.Fatal(err)
 	}
 }
+
+// A child that is just being started has the lock's file open too.
+func TestReleasedLockIsFreeWhateverAChildHolds(t *testing.T) {
+	dir := t.TempDir()
+	lock, err := lockDataDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	held, err := syscall.Dup(int(lock.file.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(held)
+	lock.release()
+	again, err := lockDataDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again.release()
+}

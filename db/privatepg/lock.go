@@ -56,9 +56,12 @@ func holder(file *os.File) string {
 }
 
 // release leaves the file: removing it would let two programs lock two files
-// of one name.
+// of one name. Closing alone would not do: a child that is just being started
+// holds every descriptor until it runs its program, and the lock with them
+// (flock(2)).
 func (l *dirLock) release() {
 	if l != nil {
+		_ = syscall.Flock(int(l.file.Fd()), syscall.LOCK_UN)
 		l.file.Close()
 	}
 }
