@@ -153,10 +153,9 @@ func (s *stage) setQuantityInDashboard(current billing.Subscription, quantity in
 	}
 }
 
-// Somebody joins, Stripe takes the seat and its answer is lost; they leave again before it is asked. The snapshot still shows the number of
-// before, which is the wanted one, and is not believed: Stripe has another.
-func TestUnansweredAttemptIsAskedAboutBeforeTheOldNumberIsBelieved(t *testing.T) {
-	s := openStage(t)
+// loseAnswerAboutAGuest: somebody joins, Stripe takes the seat and its answer is lost; they leave again before it is asked.
+func (s *stage) loseAnswerAboutAGuest() {
+	s.t.Helper()
 	s.subscribe("pro")
 	s.join(1)
 	s.due()
@@ -164,6 +163,13 @@ func TestUnansweredAttemptIsAskedAboutBeforeTheOldNumberIsBelieved(t *testing.T)
 	_ = s.sync()
 	s.faults.set(none)
 	s.removeMembers(1)
+}
+
+// Somebody joins, Stripe takes the seat and its answer is lost; they leave again before it is asked. The snapshot still shows the number of
+// before, which is the wanted one, and is not believed: Stripe has another.
+func TestUnansweredAttemptIsAskedAboutBeforeTheOldNumberIsBelieved(t *testing.T) {
+	s := openStage(t)
+	s.loseAnswerAboutAGuest()
 	if seats := s.overview().Seats; seats.Desired != 1 || seats.AtStripe != 1 || seats.Status == billing.SyncOK || s.atStripe() != 2 {
 		t.Fatalf("the panel says %+v, and Stripe has %d", seats, s.atStripe())
 	}
@@ -180,13 +186,7 @@ func TestUnansweredAttemptIsAskedAboutBeforeTheOldNumberIsBelieved(t *testing.T)
 // The same, and Stripe can't be asked: the panel says so, asks ever more seldom, and settles once Stripe is well.
 func TestUnansweredAttemptWaitsUntilStripeCanBeAsked(t *testing.T) {
 	s := openStage(t)
-	s.subscribe("pro")
-	s.join(1)
-	s.due()
-	s.faults.set(cutAfter)
-	_ = s.sync()
-	s.faults.set(none)
-	s.removeMembers(1)
+	s.loseAnswerAboutAGuest()
 	_, err := s.stripe.Faults().Add(stripelocal.Fault{Kind: stripelocal.ServerError, Method: http.MethodGet, Path: "/v1/subscriptions/*", Calls: -1})
 	s.must(err)
 	before := s.seatState().Failures

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -62,4 +63,15 @@ func (s *stage) load(ctx context.Context, of target, clients int, length time.Du
 		m.refused += n
 	}
 	return m, nil
+}
+
+// median picks the measurement in the middle, by rate, and has it tell what all of them were refused.
+func median(all []measured) measured {
+	slices.SortFunc(all, func(a, b measured) int { return cmp.Compare(a.rate, b.rate) })
+	m := all[len(all)/2]
+	m.refused = 0
+	for _, one := range all {
+		m.refused += one.refused
+	}
+	return m
 }

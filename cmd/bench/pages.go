@@ -115,12 +115,6 @@ func (s *stage) comparePage(ctx context.Context, bare target, v visitor, clients
 
 func tail(m measured) float64 { return float64(m.p99) / float64(max(m.p50, 1)) }
 
-// median picks the measurement in the middle, by rate.
-func median(all []measured) measured {
-	slices.SortFunc(all, func(a, b measured) int { return int(a.rate - b.rate) })
-	return all[len(all)/2]
-}
-
 // signUp makes an account with a running plan and some invoices.
 func (s *stage) signUp(ctx context.Context, price string) (v visitor, err error) {
 	jar, err := cookiejar.New(nil)

@@ -66,17 +66,13 @@ func (s *stage) compare(ctx context.Context, t *template, r *reference, clients 
 		}
 		ours, theirs, ratios = append(ours, m), append(theirs, base), append(ratios, m.rate/base)
 	}
-	slices.SortFunc(ours, func(a, b measured) int { return int(a.rate - b.rate) })
 	slices.Sort(theirs)
 	slices.Sort(ratios)
-	m, refused := ours[len(ours)/2], 0
-	for _, one := range ours {
-		refused += one.refused
-	}
+	m := median(ours)
 	fmt.Printf("%7d  %10.0f  %11.0f  %4.0f %% (%.0f to %.0f)%s  %-8s  %-8s  %-8s  %-10s  %-8s  %d\n", clients, m.rate, theirs[len(theirs)/2],
 		100*ratios[len(ratios)/2], 100*ratios[0], 100*ratios[len(ratios)-1], strings.Repeat(" ", 6),
 		m.p50.Round(10*time.Microsecond), m.p99.Round(10*time.Microsecond),
-		m.cpu.program.Round(time.Microsecond), m.cpu.database.Round(time.Microsecond), m.cpu.client.Round(time.Microsecond), refused)
+		m.cpu.program.Round(time.Microsecond), m.cpu.database.Round(time.Microsecond), m.cpu.client.Round(time.Microsecond), m.refused)
 	return nil
 }
 

@@ -13,8 +13,10 @@ import (
 type opened struct{ URL, ID string }
 
 // open opens a Checkout here. Nothing is opened where that is refused.
-func (h *history) open(a act) (opened, bool) {
-	address, id, ok := strings.Cut(h.here(a), " ")
+func (h *history) open(a act) (opened, bool) { return h.openThrough(h.random.IntN(2), a) }
+
+func (h *history) openThrough(replica int, a act) (opened, bool) {
+	address, id, ok := strings.Cut(h.through(replica, a), " ")
 	if ok {
 		h.world.mutex.Lock()
 		h.world.opened[h.id] = id
@@ -57,12 +59,8 @@ func (h *history) subscribeAtOnce() {
 	var group sync.WaitGroup
 	for n, userID := range []string{h.userID, other.UserID} {
 		a := h.anyPlan()
-		a.UserID, a.OrganizationID = userID, h.id
-		group.Go(func() {
-			var told string
-			_ = h.world.ask(h.world.replicas[n].url+"/act", a, &told)
-			sessions[n].URL, sessions[n].ID, _ = strings.Cut(told, " ")
-		})
+		a.UserID = userID
+		group.Go(func() { sessions[n], _ = h.openThrough(n, a) })
 	}
 	group.Wait()
 	for _, session := range sessions {

@@ -112,10 +112,12 @@ func (h *history) do(what string) {
 }
 
 // here does something through a replica. What is refused is refused; a replica that dies is asked no second time, as by a person who leaves.
-func (h *history) here(a act) string {
+func (h *history) here(a act) string { return h.through(h.random.IntN(2), a) }
+
+func (h *history) through(replica int, a act) string {
 	a.UserID, a.OrganizationID = cmp.Or(a.UserID, h.userID), h.id
 	var told string
-	_ = h.world.ask(h.world.replicas[h.random.IntN(2)].url+"/act", a, &told)
+	_ = h.world.ask(h.world.replicas[replica].url+"/act", a, &told)
 	return told
 }
 

@@ -16,6 +16,7 @@ type noise struct {
 	sign    func(payload []byte) string                                                 // nil: as Stripe signs
 	carry   func(c *courier, ctx context.Context, payload []byte, signature string) int // nil: as Stripe delivers
 	refused bool                                                                        // it must not be taken
+	cut     bool                                                                        // a connection that ends without an answer refuses it too
 }
 
 // noises are other applications' objects, the other mode, types nobody knows, shapes nobody expects, deliveries of long ago and of the future, of
@@ -36,8 +37,8 @@ var noises = []noise{
 	{name: "signed with an empty secret", sign: func(p []byte) string { return signedWith(p, 0, "") }, refused: true},
 	{name: "signature of another body", sign: func(p []byte) string { return signedWith(p[1:], 0, secrets...) }, refused: true},
 	{name: "no event", change: func(string) string { return "null" }, refused: true},
-	{name: "oversize", change: func(p string) string { return p + strings.Repeat(" ", 1<<20) }, refused: true},
-	{name: "dripping", carry: (*courier).drip, refused: true},
+	{name: "oversize", change: func(p string) string { return p + strings.Repeat(" ", 1<<20) }, refused: true, cut: true},
+	{name: "dripping", carry: (*courier).drip, refused: true, cut: true},
 }
 
 // renamed is an event of another id and of a type that nobody knows.
@@ -66,7 +67,7 @@ func (c *courier) disturb(payload []byte, random *rand.Rand) {
 			case kind.refused && (status == http.StatusOK || status == stillListening):
 				c.world.diverged(nil, "%s: %d", kind.name, status)
 				return
-			case kind.refused || status == http.StatusOK:
+			case status == http.StatusOK, kind.refused && (status != noAnswer || kind.cut):
 				return
 			}
 			time.Sleep(50 * time.Millisecond) // no replica was there, or it crashed

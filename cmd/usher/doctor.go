@@ -40,7 +40,7 @@ type finding struct {
 }
 
 const (
-	checkTimeout = 10 * time.Second
+	checkTimeout = 10 * time.Second // for one look
 	// longestSkew is how far off this machine's clock may be: signatures are refused beyond five minutes
 	// (https://docs.stripe.com/webhooks#verify-official-libraries), and deliveries take their time too.
 	longestSkew = 2 * time.Minute
@@ -49,20 +49,19 @@ const (
 // doctor looks at one thing after the other and changes nothing. Its error says how many are not as they should be.
 func doctor(ctx context.Context, p program, asJSON bool) error {
 	config, catalogue, err := loadServeConfig(p.getenv, dotenvFile)
-	d := &diagnosis{ctx: ctx, config: config, catalogue: catalogue}
+	d := &diagnosis{config: config, catalogue: catalogue}
 	d.configuration(err)
-	d.database()
-	if d.openStripe(p) && d.account() { // else the others would say the same once more
-		d.prices()
-		d.webhook()
-		d.clock()
+	d.database(ctx)
+	if d.openStripe(ctx, p) && d.account(ctx) { // else the others would say the same once more
+		d.prices(ctx)
+		d.webhook(ctx)
+		d.clock(ctx)
 	}
-	d.mail()
+	d.mail(ctx)
 	return d.print(p, asJSON)
 }
 
 type diagnosis struct {
-	ctx       context.Context
 	config    Config
 	catalogue billing.Catalogue
 	gateway   *stripegw.Gateway
@@ -78,11 +77,6 @@ func (d *diagnosis) ill(check, found, mend string) {
 	d.findings = append(d.findings, finding{Check: check, Found: found, Mend: mend})
 }
 
-// within bounds one look.
-func (d *diagnosis) within() (context.Context, context.CancelFunc) {
-	return context.WithTimeout(d.ctx, checkTimeout)
-}
-
 func (d *diagnosis) configuration(err error) {
 	if err != nil {
 		d.ill("configuration", err.Error(), "Set what is named; the README lists every variable")
@@ -94,13 +88,13 @@ func (d *diagnosis) configuration(err error) {
 	}
 }
 
-func (d *diagnosis) database() {
+func (d *diagnosis) database(ctx context.Context) {
 	dsn, err := toolDatabase(d.config)
 	if err != nil {
 		d.ill("database", err.Error(), "Set DATABASE_URL, or start `usher`")
 		return
 	}
-	ctx, cancel := d.within()
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	store, err := db.Open(ctx, dsn)
 	if err != nil {
@@ -136,10 +130,10 @@ func (d *diagnosis) work(ctx context.Context, store *db.Store) {
 }
 
 // openStripe finds the Stripe that is configured, or the local one of a running server.
-func (d *diagnosis) openStripe(p program) bool {
+func (d *diagnosis) openStripe(ctx context.Context, p program) bool {
 	app := &application{config: d.config, log: newLogger(p.stderr, d.config)}
 	if d.config.StripeKey == "" {
-		ctx, cancel := d.within()
+		ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 		defer cancel()
 		local, _, err := runningLocalStripe(ctx, d.config)
 		if err != nil {
@@ -152,8 +146,8 @@ func (d *diagnosis) openStripe(p program) bool {
 	return true
 }
 
-func (d *diagnosis) account() bool {
-	ctx, cancel := d.within()
+func (d *diagnosis) account(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	account, err := d.gateway.Account(ctx)
 	switch {
@@ -170,8 +164,8 @@ func (d *diagnosis) account() bool {
 }
 
 // prices looks whether everything on sale has a price at Stripe.
-func (d *diagnosis) prices() {
-	ctx, cancel := d.within()
+func (d *diagnosis) prices(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	var wrong []string
 	err := diffPlans(ctx, d.gateway, d.catalogue, func(p pricePush) {
@@ -194,11 +188,11 @@ func (d *diagnosis) prices() {
 }
 
 // webhook looks whether Stripe sends here what is acted on. The local Stripe sends by itself.
-func (d *diagnosis) webhook() {
+func (d *diagnosis) webhook(ctx context.Context) {
 	if d.local {
 		return
 	}
-	ctx, cancel := d.within()
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	url := d.config.BaseURL.String() + "/stripe/webhook"
 	endpoint, known, err := d.gateway.WebhookEndpoint(ctx, url, billing.EventTypes())
@@ -219,11 +213,11 @@ func (d *diagnosis) webhook() {
 }
 
 // clock compares this machine's time with Stripe's. The local Stripe's may be ahead with purpose.
-func (d *diagnosis) clock() {
+func (d *diagnosis) clock(ctx context.Context) {
 	if d.local {
 		return
 	}
-	ctx, cancel := d.within()
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	skew, err := skewOf(ctx, stripeOrigin(d.config))
 	switch {
@@ -262,14 +256,14 @@ func skewOf(ctx context.Context, origin string) (time.Duration, error) {
 	return asked.Add(time.Since(asked) / 2).Sub(theirs), nil
 }
 
-func (d *diagnosis) mail() {
+func (d *diagnosis) mail(ctx context.Context) {
 	if d.config.SMTPURL == nil {
 		if !d.config.Production {
 			d.well("e-mail", "nothing is sent, /dev/mail shows it")
 		}
 		return
 	}
-	ctx, cancel := d.within()
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	mailer, err := smtpmail.New(smtpmail.Options{URL: d.config.SMTPURL, From: d.config.MailFrom, Timeout: checkTimeout})
 	if err == nil {
