@@ -22,10 +22,10 @@ test: node_modules/.package-lock.json ## run every test, the browser's included;
 	@.ci/install
 	go vet ./...
 	CHROMIUM="$$(.ci/install --chromium)" go test -race -timeout 14m ./...
-	go run ./cmd/storm -histories 200 -batch 50 -kills 3 -crashes 1 -lanes 2 -seed 11
+	go run ./cmd/simulation -histories 200 -batch 50 -kills 3 -crashes 1 -lanes 2 -seed 11
 
 storm: ## play ten thousand random histories and look whether everything is right afterwards; long
-	go run ./cmd/storm -v
+	go run ./cmd/simulation -v
 
 bench-webhook: build ## measure a webhook beside the database's own speed
 	go run ./cmd/bench -usher .build/usher
@@ -48,11 +48,11 @@ check-generated: ## fail where a generated file is not what its source makes
 	@.ci/fresh
 
 check-format: ## fail where a Go file is not formatted
-	@unformatted="$$(gofmt -l billing cmd db handlers static views)"; \
+	@unformatted="$$(gofmt -l billing cmd db handlers static stripelocal views)"; \
 	if [ -n "$$unformatted" ]; then echo "Not formatted (make fmt):"; echo "$$unformatted"; exit 1; fi
 
 fmt: ## format Go and templ files
-	gofmt -w billing cmd db handlers static views
+	gofmt -w billing cmd db handlers static stripelocal views
 	go tool templ fmt views
 
 lint: check-format ## format, vet, staticcheck

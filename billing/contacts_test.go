@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"usher/billing"
-	"usher/billing/stripelocal"
+	"usher/stripelocal"
 )
 
 type namedCustomer struct{ Name, Email string }

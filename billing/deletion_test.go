@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"usher/billing"
-	"usher/billing/stripelocal"
+	"usher/stripelocal"
 )
 
 // again reads the actor's access anew, as every request does.

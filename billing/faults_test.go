@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"usher/billing"
-	"usher/billing/stripelocal"
+	"usher/stripelocal"
 )
 
 // eventsOf lists the payloads of the events of one type, the oldest first.

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Mailer hands an e-mail over to be delivered. Package smtpmail has one.
+// Mailer hands an e-mail over to be delivered. Package smtp has one.
 type Mailer interface {
 	// Send returns nil once the mail was taken. [ErrMailRefused] in the chain: this mail will never be taken.
 	Send(ctx context.Context, m Outgoing) error

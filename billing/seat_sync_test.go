@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"usher/billing"
-	"usher/billing/stripelocal"
+	"usher/stripelocal"
 )
 
 func wantSeats(t *testing.T, s *stage, billed, atStripe int, status billing.SyncStatus) {

@@ -19,9 +19,9 @@ import (
 
 	"usher/billing"
 	"usher/billing/stripegw"
-	"usher/billing/stripelocal"
 	"usher/db"
 	"usher/db/dbtest"
+	"usher/stripelocal"
 )
 
 const stageSecret = "whsec_stage"

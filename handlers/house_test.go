@@ -21,9 +21,9 @@ import (
 
 	"usher/billing"
 	"usher/billing/stripegw"
-	"usher/billing/stripelocal"
 	"usher/db"
 	"usher/db/dbtest"
+	"usher/stripelocal"
 	"usher/views"
 )
 

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"usher/billing"
-	"usher/billing/stripelocal"
+	"usher/stripelocal"
 )
 
 const localSecret = "whsec_of_the_local_stripe"

@@ -17,9 +17,9 @@ import (
 
 	"usher/billing"
 	"usher/billing/stripegw"
-	"usher/billing/stripelocal"
 	"usher/db"
 	"usher/db/privatepg"
+	"usher/stripelocal"
 )
 
 const (

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"usher/billing"
-	"usher/billing/smtpmail"
+	"usher/billing/mail/smtp"
 	"usher/billing/stripegw"
 	"usher/db"
 )
@@ -265,7 +265,7 @@ func (d *diagnosis) mail(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	mailer, err := smtpmail.New(smtpmail.Options{URL: d.config.SMTPURL, From: d.config.MailFrom, Timeout: checkTimeout})
+	mailer, err := smtp.New(smtp.Options{URL: d.config.SMTPURL, From: d.config.MailFrom, Timeout: checkTimeout})
 	if err == nil {
 		err = mailer.Check(ctx)
 	}

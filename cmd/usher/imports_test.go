@@ -19,20 +19,20 @@ const root = "../.."
 
 // inside lists what each package may import of this module. A package that is not listed has no place in the picture of README.md yet.
 var inside = map[string][]string{
-	"usher/cmd/usher":           {"usher/"}, // wires everything
-	"usher/cmd/storm":           {"usher/"}, // wires everything, to break it
-	"usher/cmd/bench":           {"usher/"}, // wires everything beside the program, to measure it
-	"usher/handlers":            {"usher/billing", "usher/views", "usher/views/gallery", "usher/static"},
-	"usher/views":               {"usher/billing", "usher/static"},
-	"usher/views/gallery":       {"usher/billing", "usher/views", "usher/static"},
-	"usher/billing":             {},
-	"usher/billing/smtpmail":    {"usher/billing"},
-	"usher/billing/stripegw":    {"usher/billing"},
-	"usher/billing/stripelocal": {},
-	"usher/db":                  {"usher/billing"},
-	"usher/db/privatepg":        {},
-	"usher/db/dbtest":           {"usher/db/privatepg"},
-	"usher/static":              {},
+	"usher/cmd/usher":         {"usher/"}, // wires everything
+	"usher/cmd/simulation":    {"usher/"}, // wires everything, to break it
+	"usher/cmd/bench":         {"usher/"}, // wires everything beside the program, to measure it
+	"usher/handlers":          {"usher/billing", "usher/views", "usher/views/gallery", "usher/static"},
+	"usher/views":             {"usher/billing", "usher/static"},
+	"usher/views/gallery":     {"usher/billing", "usher/views", "usher/static"},
+	"usher/billing":           {},
+	"usher/billing/mail/smtp": {"usher/billing"},
+	"usher/billing/stripegw":  {"usher/billing"},
+	"usher/stripelocal":       {},
+	"usher/db":                {"usher/billing"},
+	"usher/db/privatepg":      {},
+	"usher/db/dbtest":         {"usher/db/privatepg"},
+	"usher/static":            {},
 }
 
 // outside lists every module that the program may use, who may import it, and why no one else.
@@ -51,7 +51,7 @@ var outside = []struct {
 	{"github.com/joho/godotenv", []string{"usher/cmd/usher"}, "only the program itself reads its configuration"},
 	{"github.com/BurntSushi/toml", []string{"usher/billing"}, "the plan file is read by the rules about plans"},
 	{"github.com/bojanz/currency", []string{"usher/billing"}, "money has one type"},
-	{"github.com/wneessen/go-mail", []string{"usher/billing/smtpmail"}, "SMTP is spoken in one place"},
+	{"github.com/wneessen/go-mail", []string{"usher/billing/mail/smtp"}, "SMTP is spoken in one place"},
 	{"github.com/prometheus/client_golang", []string{"usher/handlers"}, "metrics are told over HTTP"},
 	{"golang.org/x/crypto", []string{"usher/billing"}, "passwords are hashed in one place"},
 }
@@ -66,12 +66,12 @@ var forbidden = []struct {
 	{[]string{"usher/views"}, []string{"net", "database/sql", "os", "os/exec", "io/fs", "crypto/rand", "math/rand", "math/rand/v2"}, "a view is a function of its props"},
 	{[]string{"usher/handlers", "usher/views/gallery", "usher/static"}, []string{"database/sql", "os", "os/exec"}, "the HTTP edge reaches data through billing"},
 	{[]string{"usher/billing/stripegw"}, []string{"database/sql", "html/template", "os"}, "it speaks to Stripe and decides nothing"},
-	{[]string{"usher/billing/smtpmail"}, []string{"database/sql", "html/template", "log", "log/slog", "net/http", "os"}, "it hands mail over and decides nothing"},
+	{[]string{"usher/billing/mail/smtp"}, []string{"database/sql", "html/template", "log", "log/slog", "net/http", "os"}, "it hands mail over and decides nothing"},
 	{[]string{"usher/db"}, []string{"net/http", "html/template"}, "it speaks to PostgreSQL alone"},
 }
 
 // topFolders are the folders of the design; what begins with a dot, and node_modules, is not part of the program.
-var topFolders = []string{"billing", "cmd", "db", "handlers", "node_modules", "static", "views"}
+var topFolders = []string{"billing", "cmd", "db", "docs", "handlers", "node_modules", "ops", "static", "stripelocal", "views"}
 
 func TestImportGraph(t *testing.T) {
 	graph := importGraph(t)
@@ -178,7 +178,7 @@ func TestImportRulesCanFail(t *testing.T) {
 		{"usher/views", "os", "function of its props"},
 		{"usher/handlers", "usher/db", "one way"},
 		{"usher/handlers", "usher/billing/stripegw", "one way"},
-		{"usher/handlers", "usher/billing/stripelocal", "one way"},
+		{"usher/handlers", "usher/stripelocal", "one way"},
 		{"usher/handlers", "database/sql", "through billing"},
 		{"usher/handlers", "github.com/jmoiron/sqlx", "SQL lives in db"},
 		{"usher/handlers", "github.com/stripe/stripe-go/v79/webhook", "one package's work"},
@@ -189,13 +189,13 @@ func TestImportRulesCanFail(t *testing.T) {
 		{"usher/db/privatepg", "usher/db", "one way"},
 		{"usher/billing/stripegw", "usher/db", "one way"},
 		{"usher/billing/stripegw", "database/sql", "decides nothing"},
-		{"usher/billing/stripelocal", "usher/billing", "usable alone"},
-		{"usher/billing/stripelocal", "github.com/stripe/stripe-go/v79", "one package's work"},
-		{"usher/billing/stripelocal", "github.com/getkin/kin-openapi/openapi3", "in no rule"},
+		{"usher/stripelocal", "usher/billing", "usable alone"},
+		{"usher/stripelocal", "github.com/stripe/stripe-go/v79", "one package's work"},
+		{"usher/stripelocal", "github.com/getkin/kin-openapi/openapi3", "in no rule"},
 		{"usher/static", "usher/views", "one way"},
-		{"usher/billing", "usher/billing/smtpmail", "one way"},
+		{"usher/billing", "usher/billing/mail/smtp", "one way"},
 		{"usher/handlers", "github.com/wneessen/go-mail", "one place"},
-		{"usher/billing/smtpmail", "log/slog", "decides nothing"},
+		{"usher/billing/mail/smtp", "log/slog", "decides nothing"},
 		{"usher/cmd/usher", "github.com/lib/pq", "mapped in db"},
 		{"usher/cmd/usher", "usher/db/dbtest", "one way"},
 		{"usher/cmd/usher", "testing", "no test support"},
@@ -211,12 +211,12 @@ func TestImportRulesCanFail(t *testing.T) {
 
 func TestImportRulesAllow(t *testing.T) {
 	allowed := map[string][]string{
-		"usher/cmd/usher":           {"usher/db", "usher/db/privatepg", "usher/billing/stripelocal", "net/http"},
-		"usher/handlers":            {"usher/billing", "usher/views", "net/http"},
-		"usher/views":               {"usher/billing", "github.com/a-h/templ/runtime"},
-		"usher/billing/stripegw":    {"usher/billing", "github.com/stripe/stripe-go/v79/webhook"},
-		"usher/db":                  {"usher/billing", "database/sql", "github.com/lib/pq/pqerror"},
-		"usher/billing/stripelocal": {"net/http", "html/template"},
+		"usher/cmd/usher":        {"usher/db", "usher/db/privatepg", "usher/stripelocal", "net/http"},
+		"usher/handlers":         {"usher/billing", "usher/views", "net/http"},
+		"usher/views":            {"usher/billing", "github.com/a-h/templ/runtime"},
+		"usher/billing/stripegw": {"usher/billing", "github.com/stripe/stripe-go/v79/webhook"},
+		"usher/db":               {"usher/billing", "database/sql", "github.com/lib/pq/pqerror"},
+		"usher/stripelocal":      {"net/http", "html/template"},
 	}
 	if found := violations(allowed); len(found) > 0 {
 		t.Errorf("refused is %q", found)

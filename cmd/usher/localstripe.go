@@ -12,7 +12,7 @@ import (
 	"strconv"
 	"time"
 
-	"usher/billing/stripelocal"
+	"usher/stripelocal"
 )
 
 // localStripeKey is what Usher calls its own local Stripe with. It is no secret: that Stripe takes any key.

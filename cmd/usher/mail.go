@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"usher/billing"
-	"usher/billing/smtpmail"
+	"usher/billing/mail/smtp"
 )
 
 // mailer returns what sends e-mail; nil where no server is configured: then it is kept, and shown in development.
@@ -12,7 +12,7 @@ func (c Config) mailer() (billing.Mailer, error) {
 	if c.SMTPURL == nil {
 		return nil, nil
 	}
-	mailer, err := smtpmail.New(smtpmail.Options{URL: c.SMTPURL, From: c.MailFrom})
+	mailer, err := smtp.New(smtp.Options{URL: c.SMTPURL, From: c.MailFrom})
 	if err != nil {
 		return nil, fmt.Errorf("SMTP_URL: %w", err)
 	}

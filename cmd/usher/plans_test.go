@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"usher/billing/stripelocal"
+	"usher/stripelocal"
 )
 
 // account serves a local Stripe alone and returns the environment that points at it.

@@ -8,7 +8,7 @@ import (
 	"net"
 	"net/http"
 
-	"usher/billing/stripelocal"
+	"usher/stripelocal"
 )
 
 func stripeCommand() command {

@@ -1,0 +1,111 @@
+package stripelocal_test
+
+import (
+	"context"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"usher/stripelocal"
+)
+
+// The official command line tool was written by others against Stripe itself: what its triggers send and expect nobody here chose.
+
+func TestTheOfficialCommandLineTriggersEvents(t *testing.T) {
+	t.Parallel()
+	tool := stripeTool(t)
+	cases := []struct{ trigger, event string }{
+		{"customer.subscription.created", "customer.subscription.created"},
+		{"invoice.payment_failed", "invoice.payment_failed"},
+		{"checkout.session.completed", "checkout.session.completed"},
+		{"checkout.session.expired", "checkout.session.expired"},
+		{"payment_intent.succeeded", "payment_intent.succeeded"},
+		{"payment_intent.requires_action", "payment_intent.requires_action"},
+		{"payment_intent.canceled", "payment_intent.canceled"},
+		{"payment_intent.payment_failed", "payment_intent.payment_failed"},
+		{"payment_intent.amount_capturable_updated", "payment_intent.amount_capturable_updated"},
+		{"charge.captured", "charge.captured"},
+		{"charge.failed", "charge.failed"},
+		{"customer.subscription.updated", "customer.subscription.updated"},
+		{"customer.subscription.deleted", "customer.subscription.deleted"},
+		{"subscription.payment_succeeded", "invoice.payment_succeeded"},
+		{"subscription.payment_failed", "invoice.payment_failed"},
+		{"customer.created", "customer.created"},
+		{"customer.updated", "customer.updated"},
+		{"customer.deleted", "customer.deleted"},
+		{"customer.source.created", "customer.source.created"},
+		{"setup_intent.succeeded", "setup_intent.succeeded"},
+		{"setup_intent.setup_failed", "setup_intent.setup_failed"},
+		{"setup_intent.requires_action", "setup_intent.requires_action"},
+		{"setup_intent.canceled", "setup_intent.canceled"},
+		{"payment_method.attached", "payment_method.attached"},
+		{"payment_method.detached", "payment_method.detached"},
+		{"payment_method.updated", "payment_method.updated"},
+		{"price.updated", "price.updated"},
+		{"product.deleted", "product.deleted"},
+		{"invoice.paid", "invoice.paid"},
+		{"charge.refunded", "charge.refunded"},
+		{"charge.dispute.created", "charge.dispute.created"},
+		{"charge.dispute.closed", "charge.dispute.closed"},
+		{"customer.subscription.trial_will_end", "customer.subscription.trial_will_end"},
+		{"customer.subscription.paused", "customer.subscription.paused"},
+		{"invoice.payment_action_required", "invoice.payment_action_required"},
+		{"invoice.finalized", "invoice.finalized"},
+		{"invoice.voided", "invoice.voided"},
+		{"credit_note.created", "credit_note.created"},
+		{"coupon.created", "coupon.created"},
+		{"promotion_code.created", "promotion_code.created"},
+		{"test_helpers.test_clock.ready", "test_helpers.test_clock.ready"},
+	}
+	for _, c := range cases {
+		t.Run(c.trigger, func(t *testing.T) {
+			t.Parallel()
+			l := start(t, stripelocal.Options{})
+			l.trigger(tool, c.trigger)
+			wantEvents(t, l, c.event)
+		})
+	}
+}
+
+// stripeTool is where npm puts the tool: the program itself where it is known
+// for this machine, else the script that looks for it, which takes as long as
+// the program to begin.
+func stripeTool(t *testing.T) string {
+	t.Helper()
+	modules := filepath.Join("..", "..", "node_modules")
+	machine := strings.NewReplacer("amd64", "x64").Replace(runtime.GOOS + "-" + runtime.GOARCH)
+	if direct, err := filepath.Abs(filepath.Join(modules, "@stripe", "cli-"+machine, "bin", "stripe")); err == nil {
+		if _, err := exec.LookPath(direct); err == nil {
+			return direct
+		}
+	}
+	path, err := filepath.Abs(filepath.Join(modules, ".bin", "stripe"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := exec.LookPath(path); err != nil {
+		t.Fatalf("Stripe's command line tool is not installed: run `make node_modules/.package-lock.json` (or `make test`, which does) and try again: %v", err)
+	}
+	return path
+}
+
+// trigger runs the tool against the server, away from whatever its user has set up for it.
+func (l *local) trigger(tool, event string) {
+	l.t.Helper()
+	ctx, cancel := context.WithTimeout(l.t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, tool, "trigger", event, "--api-base", l.url, "--api-key", testKey)
+	home := l.t.TempDir()
+	for _, pair := range cmd.Environ() {
+		if !strings.HasPrefix(pair, "STRIPE_") && !strings.HasPrefix(pair, "HOME=") && !strings.HasPrefix(pair, "XDG_CONFIG_HOME=") {
+			cmd.Env = append(cmd.Env, pair)
+		}
+	}
+	cmd.Env = append(cmd.Env, "HOME="+home, "XDG_CONFIG_HOME="+home, "STRIPE_CLI_TELEMETRY_OPTOUT=1")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		l.t.Fatalf("stripe trigger %s: %v\n%s", event, err, out)
+	}
+}

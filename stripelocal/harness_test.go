@@ -1,0 +1,262 @@
+package stripelocal_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stripe/stripe-go/v79"
+	"github.com/stripe/stripe-go/v79/client"
+	"github.com/stripe/stripe-go/v79/webhook"
+
+	"usher/stripelocal"
+)
+
+const (
+	testKey    = "sk_test_123456789012"
+	testSecret = "whsec_local"
+)
+
+// local is a server on loopback with the real client in front of it.
+type local struct {
+	*stripelocal.Server
+	t    *testing.T
+	url  string
+	api  *client.API
+	time *atomic.Int64 // unix seconds of the injected clock
+
+	valid *validator
+}
+
+func start(t *testing.T, o stripelocal.Options) *local {
+	t.Helper()
+	l := &local{t: t, time: &atomic.Int64{}}
+	l.time.Store(time.Now().Unix())
+	o.Now = func() time.Time { return time.Unix(l.time.Load(), 0) }
+	s, err := stripelocal.New(o)
+	if err != nil {
+		t.Fatalf("New: %v", err)
+	}
+	l.valid = validated(t, s.Handler())
+	web := httptest.NewServer(l.valid)
+	s.SetOrigin(web.URL)
+	l.Server, l.url, l.api = s, web.URL, newClient(web.URL)
+	t.Cleanup(func() {
+		l.checkEverything()
+		web.Close()
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		_ = s.Close(ctx)
+	})
+	return l
+}
+
+func newClient(base string) *client.API {
+	backend := stripe.GetBackendWithConfig(stripe.APIBackend, &stripe.BackendConfig{
+		URL: stripe.String(base), MaxNetworkRetries: stripe.Int64(0), LeveledLogger: &stripe.LeveledLogger{Level: stripe.LevelNull},
+	})
+	return client.New(testKey, &stripe.Backends{API: backend, Connect: backend, Uploads: backend})
+}
+
+// checkEverything ends every test: what the server told, all of it, must be as Stripe would tell it.
+func (l *local) checkEverything() {
+	if l.t.Failed() {
+		return
+	}
+	l.valid.checkAllEvents(l.AllEvents())
+	for _, problem := range l.Broken() {
+		l.t.Errorf("corrupt state: %s", problem)
+	}
+}
+
+// must fails the test on an error of the API.
+func must[T any](t *testing.T) func(T, error) T {
+	return func(v T, err error) T {
+		t.Helper()
+		if err != nil {
+			t.Fatalf("%T: %v", v, err)
+		}
+		return v
+	}
+}
+
+// price makes a product with one price per month or year.
+func (l *local) price(lookup string, amount int64, interval string) *stripe.Price {
+	l.t.Helper()
+	return must[*stripe.Price](l.t)(l.api.Prices.New(&stripe.PriceParams{
+		Currency: stripe.String("usd"), UnitAmount: stripe.Int64(amount), LookupKey: stripe.String(lookup),
+		Recurring:   &stripe.PriceRecurringParams{Interval: stripe.String(interval)},
+		ProductData: &stripe.PriceProductDataParams{Name: stripe.String("Pro")},
+	}))
+}
+
+func (l *local) customer() *stripe.Customer {
+	l.t.Helper()
+	return must[*stripe.Customer](l.t)(l.api.Customers.New(&stripe.CustomerParams{Email: stripe.String("ada@example.com")}))
+}
+
+// checkout opens a subscription session.
+func (l *local) checkout(customer, price string, quantity int64, more ...func(*stripe.CheckoutSessionParams)) *stripe.CheckoutSession {
+	l.t.Helper()
+	p := &stripe.CheckoutSessionParams{
+		Mode: stripe.String("subscription"), Customer: stripe.String(customer), ClientReferenceID: stripe.String("org_1"),
+		SuccessURL: stripe.String("http://app.test/ok?session_id={CHECKOUT_SESSION_ID}"), CancelURL: stripe.String("http://app.test/no"),
+		LineItems:        []*stripe.CheckoutSessionLineItemParams{{Price: stripe.String(price), Quantity: stripe.Int64(quantity)}},
+		SubscriptionData: &stripe.CheckoutSessionSubscriptionDataParams{Metadata: map[string]string{"orgId": "org_1"}},
+	}
+	for _, change := range more {
+		change(p)
+	}
+	return must[*stripe.CheckoutSession](l.t)(l.api.CheckoutSessions.New(p))
+}
+
+// subscribed is an active subscription made through the hosted page.
+func (l *local) subscribed(quantity int64) *stripe.Subscription {
+	l.t.Helper()
+	cs := l.checkout(l.customer().ID, l.price("pro", 1000, "month").ID, quantity)
+	l.pay(cs.URL, "4242424242424242")
+	return l.subscriptionOf(cs.ID)
+}
+
+func (l *local) session(id string) *stripe.CheckoutSession {
+	l.t.Helper()
+	return must[*stripe.CheckoutSession](l.t)(l.api.CheckoutSessions.Get(id, nil))
+}
+
+func (l *local) subscriptionOf(session string) *stripe.Subscription {
+	l.t.Helper()
+	return l.subscription(l.session(session).Subscription.ID)
+}
+
+func (l *local) subscription(id string) *stripe.Subscription {
+	l.t.Helper()
+	p := &stripe.SubscriptionParams{}
+	p.AddExpand("latest_invoice.payment_intent")
+	return must[*stripe.Subscription](l.t)(l.api.Subscriptions.Get(id, p))
+}
+
+// page is what a browser without JavaScript got.
+type page struct {
+	status   int
+	location string
+	body     string
+}
+
+// browse does not follow redirects.
+func (l *local) browse(method, address string, form url.Values) page {
+	l.t.Helper()
+	if strings.HasPrefix(address, "/") {
+		address = l.url + address
+	}
+	req, err := http.NewRequest(method, address, strings.NewReader(form.Encode()))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	jar, _ := cookiejar.New(nil)
+	c := &http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	res, err := c.Do(req)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return page{res.StatusCode, res.Header.Get("Location"), string(body)}
+}
+
+// pay fills in the hosted Checkout form.
+func (l *local) pay(address, card string) page {
+	l.t.Helper()
+	return l.browse("POST", address, url.Values{
+		"email": {"ada@example.com"}, "cardNumber": {card}, "cardExpiry": {"12 / 40"}, "cardCvc": {"123"}, "billingName": {"Ada L"},
+	})
+}
+
+// eventTypes are all events, oldest first.
+func (l *local) eventTypes() []string {
+	l.t.Helper()
+	p := &stripe.EventListParams{}
+	p.Limit = stripe.Int64(100)
+	var out []string
+	it := l.api.Events.List(p)
+	for it.Next() {
+		out = append([]string{string(it.Event().Type)}, out...)
+	}
+	if it.Err() != nil {
+		l.t.Fatal(it.Err())
+	}
+	return out
+}
+
+// inbox is a webhook receiver that verifies every delivery with stripe-go.
+type inbox struct {
+	t      *testing.T
+	url    string
+	mu     sync.Mutex
+	got    []stripe.Event
+	refuse int // how many deliveries to answer with 500
+	ping   chan struct{}
+}
+
+func newInbox(t *testing.T, refuse int) *inbox {
+	in := &inbox{t: t, refuse: refuse, ping: make(chan struct{}, 1000)}
+	web := httptest.NewServer(in)
+	t.Cleanup(web.Close)
+	in.url = web.URL
+	return in
+}
+
+func (in *inbox) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	body, _ := io.ReadAll(req.Body)
+	e, err := webhook.ConstructEvent(body, req.Header.Get("Stripe-Signature"), testSecret)
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	defer func() { in.ping <- struct{}{} }()
+	if err != nil {
+		in.t.Errorf("signature: %v", err)
+	}
+	if in.refuse > 0 {
+		in.refuse--
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	in.got = append(in.got, e)
+}
+
+// wait waits until an event of this type has come.
+func (in *inbox) wait(kind string) stripe.Event {
+	in.t.Helper()
+	limit := time.After(10 * time.Second)
+	for {
+		if e, ok := in.find(kind); ok {
+			return e
+		}
+		select {
+		case <-in.ping:
+		case <-limit:
+			in.t.Fatalf("no %s came", kind)
+		}
+	}
+}
+
+func (in *inbox) find(kind string) (stripe.Event, bool) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	for _, e := range in.got {
+		if string(e.Type) == kind {
+			return e, true
+		}
+	}
+	return stripe.Event{}, false
+}

@@ -1,0 +1,227 @@
+package stripelocal_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stripe/stripe-go/v79"
+
+	"usher/stripelocal"
+)
+
+// bought is a paid subscription and its charge.
+func bought(t *testing.T, card string) (*local, *stripe.Subscription, *stripe.Charge) {
+	t.Helper()
+	l := start(t, stripelocal.Options{})
+	k := l.onClock(card)
+	sub := k.subscribe(l.priced("usd", 1000, "month"), 3)
+	return l, sub, must[*stripe.Charge](t)(l.api.Charges.Get(l.invoice(sub.LatestInvoice.ID).Charge.ID, nil))
+}
+
+func TestRefundsAddUp(t *testing.T) {
+	t.Parallel()
+	l, sub, ch := bought(t, "pm_card_visa")
+	first := must[*stripe.Refund](t)(l.api.Refunds.New(&stripe.RefundParams{Charge: stripe.String(ch.ID), Amount: stripe.Int64(1000), Reason: stripe.String("requested_by_customer")}))
+	if first.Status != "succeeded" || first.Amount != 1000 || first.PaymentIntent.ID != ch.PaymentIntent.ID {
+		t.Errorf("refund %s over %d", first.Status, first.Amount)
+	}
+	_, err := l.api.Refunds.New(&stripe.RefundParams{Charge: stripe.String(ch.ID), Amount: stripe.Int64(2001)})
+	wantError(t, err, 400, "", stripe.ErrorTypeInvalidRequest)
+	must[*stripe.Refund](t)(l.api.Refunds.New(&stripe.RefundParams{PaymentIntent: stripe.String(ch.PaymentIntent.ID)}))
+	_, err = l.api.Refunds.New(&stripe.RefundParams{Charge: stripe.String(ch.ID)})
+	wantError(t, err, 400, stripe.ErrorCodeChargeAlreadyRefunded, stripe.ErrorTypeInvalidRequest)
+	var told stripe.Charge
+	e := lastEvent(t, l, "charge.refunded")
+	if err := json.Unmarshal(e.Data.Raw, &told); err != nil || told.AmountRefunded != 3000 || !told.Refunded || told.Invoice.ID != sub.LatestInvoice.ID {
+		t.Errorf("told of %d refunded (%v), invoice %v", told.AmountRefunded, err, told.Invoice)
+	}
+	if previous := e.Data.PreviousAttributes["amount_refunded"]; previous != float64(1000) {
+		t.Errorf("previously %v", previous)
+	}
+	if got := l.subscription(sub.ID); got.Status != "active" || got.LatestInvoice.Status != "paid" {
+		t.Errorf("a refund changed the subscription: %s, invoice %s", got.Status, got.LatestInvoice.Status)
+	}
+	must[*stripe.Refund](t)(l.api.Refunds.Update(first.ID, &stripe.RefundParams{Metadata: map[string]string{"a": "b"}}))
+	wantEvents(t, l, "charge.refund.updated")
+}
+
+func TestRefundsThatEndLater(t *testing.T) {
+	t.Parallel()
+	for card, want := range map[string]struct {
+		first, last stripe.RefundStatus
+		left        int64
+	}{"pm_card_pendingRefund": {"pending", "succeeded", 3000}, "pm_card_refundFail": {"succeeded", "failed", 0}} {
+		t.Run(card, func(t *testing.T) {
+			l, _, ch := bought(t, card)
+			r := must[*stripe.Refund](t)(l.api.Refunds.New(&stripe.RefundParams{Charge: stripe.String(ch.ID)}))
+			l.time.Add(60)
+			later := must[*stripe.Refund](t)(l.api.Refunds.Get(r.ID, nil))
+			ch = must[*stripe.Charge](t)(l.api.Charges.Get(ch.ID, nil))
+			if r.Status != want.first || later.Status != want.last || ch.AmountRefunded != want.left {
+				t.Errorf("%s, then %s with %d refunded", r.Status, later.Status, ch.AmountRefunded)
+			}
+			wantEvents(t, l, "charge.refund.updated")
+		})
+	}
+}
+
+func TestDisputesAreWonAndLost(t *testing.T) {
+	t.Parallel()
+	for evidence, want := range map[string]stripe.DisputeStatus{"winning_evidence": "won", "losing_evidence": "lost", "": "lost"} {
+		t.Run("evidence "+evidence, func(t *testing.T) {
+			l, _, ch := bought(t, "pm_card_createDispute")
+			list := l.api.Disputes.List(&stripe.DisputeListParams{Charge: stripe.String(ch.ID)})
+			if !list.Next() {
+				t.Fatal("no dispute")
+			}
+			d := list.Dispute()
+			if d.Status != "needs_response" || d.Reason != "fraudulent" || d.Amount != 3000 || d.PaymentIntent.ID != ch.PaymentIntent.ID {
+				t.Errorf("%s, %s, over %d", d.Status, d.Reason, d.Amount)
+			}
+			_, err := l.api.Refunds.New(&stripe.RefundParams{Charge: stripe.String(ch.ID)})
+			wantError(t, err, 400, stripe.ErrorCodeChargeDisputed, stripe.ErrorTypeInvalidRequest)
+			if evidence == "" {
+				l.time.Add(8 * day)
+			} else {
+				must[*stripe.Dispute](t)(l.api.Disputes.Update(d.ID, &stripe.DisputeParams{Evidence: &stripe.DisputeEvidenceParams{UncategorizedText: stripe.String(evidence)}}))
+			}
+			if d = must[*stripe.Dispute](t)(l.api.Disputes.Get(d.ID, nil)); d.Status != want {
+				t.Errorf("it ended %s", d.Status)
+			}
+			wantOrder(t, l, "invoice.paid", "charge.dispute.created", "charge.dispute.funds_withdrawn", "charge.dispute.closed")
+			if given := count(l, "charge.dispute.funds_reinstated"); (given == 1) != (want == "won") {
+				t.Errorf("%d times the funds were given back", given)
+			}
+		})
+	}
+}
+
+func TestADisputeIsAccepted(t *testing.T) {
+	t.Parallel()
+	l, _, _ := bought(t, "pm_card_createDisputeProductNotReceived")
+	list := l.api.Disputes.List(&stripe.DisputeListParams{})
+	if !list.Next() || list.Dispute().Reason != "product_not_received" {
+		t.Fatal("no dispute")
+	}
+	if d := must[*stripe.Dispute](t)(l.api.Disputes.Close(list.Dispute().ID, nil)); d.Status != "lost" {
+		t.Errorf("closed: %s", d.Status)
+	}
+}
+
+func TestCreditNotes(t *testing.T) {
+	t.Parallel()
+	l, sub, ch := bought(t, "pm_card_visa")
+	note := func(p stripe.CreditNoteParams) (*stripe.CreditNote, error) {
+		p.Invoice = stripe.String(sub.LatestInvoice.ID)
+		return l.api.CreditNotes.New(&p)
+	}
+	_, err := note(stripe.CreditNoteParams{Amount: stripe.Int64(1000)})
+	wantError(t, err, 400, "", stripe.ErrorTypeInvalidRequest)
+	n := must[*stripe.CreditNote](t)(note(stripe.CreditNoteParams{
+		Amount: stripe.Int64(1500), RefundAmount: stripe.Int64(1000), CreditAmount: stripe.Int64(500), Reason: stripe.String("duplicate"),
+	}))
+	if n.Type != "post_payment" || n.Total != 1500 || n.Refund == nil {
+		t.Errorf("note %s over %d, refund %v", n.Type, n.Total, n.Refund)
+	}
+	if ch = must[*stripe.Charge](t)(l.api.Charges.Get(ch.ID, nil)); ch.AmountRefunded != 1000 {
+		t.Errorf("%d refunded", ch.AmountRefunded)
+	}
+	if c := must[*stripe.Customer](t)(l.api.Customers.Get(sub.Customer.ID, nil)); c.Balance != -500 {
+		t.Errorf("balance %d", c.Balance)
+	}
+	if inv := l.invoice(sub.LatestInvoice.ID); inv.PostPaymentCreditNotesAmount != 1500 || inv.Status != "paid" {
+		t.Errorf("invoice %s with %d credited", inv.Status, inv.PostPaymentCreditNotesAmount)
+	}
+	_, err = note(stripe.CreditNoteParams{Amount: stripe.Int64(1501), CreditAmount: stripe.Int64(1501)})
+	wantError(t, err, 400, "", stripe.ErrorTypeInvalidRequest)
+	wantOrder(t, l, "charge.refunded", "credit_note.created")
+}
+
+func TestACreditNoteOnAnOpenInvoice(t *testing.T) {
+	t.Parallel()
+	l := start(t, stripelocal.Options{})
+	_, sub, _ := lapsed(t, l, "pm_card_chargeCustomerFail")
+	id := sub.LatestInvoice.ID
+	must[*stripe.CreditNote](t)(l.api.CreditNotes.New(&stripe.CreditNoteParams{Invoice: stripe.String(id), Amount: stripe.Int64(1000)}))
+	if inv := l.invoice(id); inv.AmountRemaining != 2000 || inv.PrePaymentCreditNotesAmount != 1000 || inv.Status != "open" || inv.PaymentIntent.Amount != 2000 {
+		t.Errorf("%s, %d remaining, payment of %d", inv.Status, inv.AmountRemaining, inv.PaymentIntent.Amount)
+	}
+	must[*stripe.CreditNote](t)(l.api.CreditNotes.New(&stripe.CreditNoteParams{Invoice: stripe.String(id), Amount: stripe.Int64(2000)}))
+	if got := l.subscription(sub.ID); got.LatestInvoice.Status != "paid" || got.Status != "active" {
+		t.Errorf("credited in full: %s, %s", got.LatestInvoice.Status, got.Status)
+	}
+}
+
+func TestAnInvoiceByHand(t *testing.T) {
+	t.Parallel()
+	l := start(t, stripelocal.Options{})
+	k := l.onClock("pm_card_visa")
+	item := func(amount int64) *stripe.InvoiceItem {
+		return must[*stripe.InvoiceItem](t)(l.api.InvoiceItems.New(&stripe.InvoiceItemParams{
+			Customer: stripe.String(k.customer), Amount: stripe.Int64(amount), Currency: stripe.String("usd"), Description: stripe.String("Help"),
+		}))
+	}
+	kept, changed, gone := item(700), item(200), item(50)
+	must[*stripe.InvoiceItem](t)(l.api.InvoiceItems.Update(changed.ID, &stripe.InvoiceItemParams{Amount: stripe.Int64(300)}))
+	must[*stripe.InvoiceItem](t)(l.api.InvoiceItems.Del(gone.ID, nil))
+	inv := must[*stripe.Invoice](t)(l.api.Invoices.New(&stripe.InvoiceParams{
+		Customer: stripe.String(k.customer), PendingInvoiceItemsBehavior: stripe.String("include"), AutoAdvance: stripe.Bool(false),
+	}))
+	if inv.Status != "draft" || inv.BillingReason != "manual" || inv.Total != 1000 || len(inv.Lines.Data) != 2 || inv.HostedInvoiceURL != "" {
+		t.Errorf("drafted: %s %s over %d", inv.Status, inv.BillingReason, inv.Total)
+	}
+	late := must[*stripe.InvoiceItem](t)(l.api.InvoiceItems.New(&stripe.InvoiceItemParams{Customer: stripe.String(k.customer), Invoice: stripe.String(inv.ID), Amount: stripe.Int64(5)}))
+	if inv = l.invoice(inv.ID); inv.Total != 1005 || late.Currency != "usd" {
+		t.Errorf("with another item: %d %s", inv.Total, late.Currency)
+	}
+	inv = must[*stripe.Invoice](t)(l.api.Invoices.FinalizeInvoice(inv.ID, nil))
+	if inv.Status != "open" || inv.Number == "" || inv.HostedInvoiceURL == "" || inv.AmountDue != 1005 {
+		t.Errorf("finalized: %s %s due %d", inv.Status, inv.Number, inv.AmountDue)
+	}
+	_, err := l.api.InvoiceItems.Del(kept.ID, nil)
+	wantError(t, err, 400, stripe.ErrorCodeInvoiceNotEditable, stripe.ErrorTypeInvalidRequest)
+	if inv = must[*stripe.Invoice](t)(l.api.Invoices.Pay(inv.ID, nil)); inv.Status != "paid" || inv.AmountPaid != 1005 {
+		t.Errorf("paid: %s over %d", inv.Status, inv.AmountPaid)
+	}
+	pdf := l.browse("GET", inv.InvoicePDF, nil)
+	if pdf.status != http.StatusOK || !strings.HasPrefix(pdf.body, "%PDF-1.4") || !strings.Contains(pdf.body, inv.Number) || !strings.HasSuffix(pdf.body, "%%EOF\n") {
+		t.Errorf("pdf: %d %.40q", pdf.status, pdf.body)
+	}
+	wantOrder(t, l, "invoiceitem.created", "invoiceitem.deleted", "invoice.created", "invoice.updated", "invoice.finalized", "invoice.paid")
+}
+
+func TestADraftIsDeletedAndItsItemsWaitAgain(t *testing.T) {
+	t.Parallel()
+	l := start(t, stripelocal.Options{})
+	k := l.onClock("pm_card_visa")
+	must[*stripe.InvoiceItem](t)(l.api.InvoiceItems.New(&stripe.InvoiceItemParams{Customer: stripe.String(k.customer), Amount: stripe.Int64(700), Currency: stripe.String("usd")}))
+	inv := must[*stripe.Invoice](t)(l.api.Invoices.New(&stripe.InvoiceParams{Customer: stripe.String(k.customer), PendingInvoiceItemsBehavior: stripe.String("include")}))
+	must[*stripe.Invoice](t)(l.api.Invoices.Del(inv.ID, nil))
+	sub := k.subscribe(l.priced("usd", 1000, "month"), 1)
+	if sub.LatestInvoice.AmountPaid != 1700 {
+		t.Errorf("the next invoice is over %d", sub.LatestInvoice.AmountPaid)
+	}
+}
+
+func TestASentInvoiceFallsDue(t *testing.T) {
+	t.Parallel()
+	l := start(t, stripelocal.Options{})
+	k := l.onClock("")
+	sub := k.subscribe(l.priced("usd", 1000, "month"), 1, func(p *stripe.SubscriptionParams) {
+		p.CollectionMethod, p.DaysUntilDue = stripe.String("send_invoice"), stripe.Int64(7)
+	})
+	if sub.Status != "active" || sub.LatestInvoice.Status != "draft" {
+		t.Fatalf("%s, invoice %s", sub.Status, sub.LatestInvoice.Status)
+	}
+	k.advance(noon + 3600)
+	if inv := l.invoice(sub.LatestInvoice.ID); inv.Status != "open" || inv.DueDate != noon+3600+7*day {
+		t.Errorf("invoice %s due %d", inv.Status, inv.DueDate)
+	}
+	k.advance(noon + 8*day)
+	if got := l.subscription(sub.ID); got.Status != "past_due" {
+		t.Errorf("a day late: %s", got.Status)
+	}
+	wantEvents(t, l, "invoice.sent", "invoice.overdue")
+}

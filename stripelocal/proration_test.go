@@ -1,0 +1,269 @@
+package stripelocal_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stripe/stripe-go/v79"
+
+	"usher/stripelocal"
+)
+
+// priced is one price per interval in a currency.
+func (l *local) priced(currency string, amount float64, interval string) string {
+	l.t.Helper()
+	return must[*stripe.Price](l.t)(l.api.Prices.New(&stripe.PriceParams{
+		Currency: stripe.String(currency), UnitAmountDecimal: stripe.Float64(amount),
+		Recurring:   &stripe.PriceRecurringParams{Interval: stripe.String(interval)},
+		ProductData: &stripe.PriceProductDataParams{Name: stripe.String("Pro")},
+	})).ID
+}
+
+// prorationCase is a change on a day of April, whose thirty days are the period.
+type prorationCase struct {
+	source   string
+	currency string
+	from, to float64 // prices; to 0 is the same
+	had, has int64   // seats
+	day      int64
+	want     []int64 // proration lines
+}
+
+func prorationCases() []prorationCase {
+	docs := "https://docs.stripe.com/billing/subscriptions/prorations, "
+	byHand := "by hand: "
+	return []prorationCase{
+		{docs + "10 to 20 seats at $1 unprorated, then to 10 on day 20: -6.67 + 3.33 = -3.34", "usd", 100, 0, 20, 10, 20, []int64{-667, 333}},
+		{docs + "from a $10 to a $20 plan halfway: -5 + 10 = 5", "usd", 1000, 2000, 1, 1, 15, []int64{-500, 1000}},
+		{byHand + "5 to 8 seats at $10 after a third: -50*2/3 + 80*2/3 = 20", "usd", 1000, 0, 5, 8, 10, []int64{-3333, 5333}},
+		{byHand + "8 to 5 seats at $10 after a third: -80*2/3 + 50*2/3 = -20", "usd", 1000, 0, 8, 5, 10, []int64{-5333, 3333}},
+		{byHand + "on the first second nothing is used", "usd", 1000, 0, 1, 2, 0, []int64{-1000, 2000}},
+		{byHand + "on the last day a thirtieth is left", "usd", 999, 1999, 1, 1, 29, []int64{-33, 67}},
+		{byHand + "halves go away from zero: 1 * 1/2, 3 * 1/2", "usd", 1, 0, 1, 3, 15, []int64{-1, 2}},
+		{byHand + "yen have no minor unit: 980 * 20/30 = 653.33, 1980 * 20/30 = 1320", "jpy", 980, 1980, 1, 1, 10, []int64{-653, 1320}},
+		{byHand + "dinars have three decimals: 5.250 * 10/30 = 1.750, 3 seats 5.250", "kwd", 5250, 0, 1, 3, 20, []int64{-1750, 5250}},
+		{byHand + "fractions of a cent are kept until the line: 3 * 0.5 = 1.5 -> 2 a month, 1 after half; 7 * 0.5 = 3.5 -> 4, 2", "usd", 0.5, 0, 3, 7, 15, []int64{-1, 2}},
+		{byHand + "to no seats only gives back", "usd", 1000, 0, 2, 0, 15, []int64{-1000}},
+	}
+}
+
+func TestProrationLines(t *testing.T) {
+	t.Parallel()
+	for _, c := range prorationCases() {
+		t.Run(strings.ReplaceAll(c.source, "/", " of "), func(t *testing.T) {
+			l := start(t, stripelocal.Options{})
+			k := l.onClock("pm_card_visa")
+			sub := k.subscribe(l.priced(c.currency, c.from, "month"), c.had)
+			if c.day > 0 {
+				k.advance(noon + c.day*day)
+			}
+			got := must[*stripe.Subscription](t)(l.change(sub, func(p *stripe.SubscriptionParams) {
+				p.Items[0].Quantity = stripe.Int64(c.has)
+				if c.to != 0 {
+					p.Items[0].Price = stripe.String(l.priced(c.currency, c.to, "month"))
+				}
+			}, behavior("always_invoice")))
+			var lines []int64
+			for _, line := range got.LatestInvoice.Lines.Data {
+				if line.Proration && line.Period.Start == noon+c.day*day && line.Period.End == sub.CurrentPeriodEnd && line.Type == "invoiceitem" {
+					lines = append(lines, line.Amount)
+				}
+			}
+			if len(lines) != len(c.want) {
+				t.Fatalf("lines %v, want %v", lines, c.want)
+			}
+			for i := range lines {
+				if lines[i] != c.want[i] {
+					t.Errorf("lines %v, want %v", lines, c.want)
+				}
+			}
+			if first := got.LatestInvoice.Lines.Data[0]; first.ProrationDetails.CreditedItems == nil || first.ProrationDetails.CreditedItems.Invoice != sub.LatestInvoice.ID {
+				t.Errorf("the credit does not name the invoice it credits: %+v", first.ProrationDetails)
+			}
+		})
+	}
+}
+
+// What a preview shows is what the change and the renewal bill, to the minor unit (API reference: preview an invoice).
+func TestPreviewIsWhatIsBilled(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		name     string
+		behavior string
+		change   func(l *local, p *stripe.InvoiceUpcomingSubscriptionDetailsItemParams)
+	}{
+		{"seats up, at once", "always_invoice", func(_ *local, p *stripe.InvoiceUpcomingSubscriptionDetailsItemParams) {
+			p.Quantity = stripe.Int64(9)
+		}},
+		{"seats down, at once", "always_invoice", func(_ *local, p *stripe.InvoiceUpcomingSubscriptionDetailsItemParams) {
+			p.Quantity = stripe.Int64(2)
+		}},
+		{"seats up, with the next invoice", "create_prorations", func(_ *local, p *stripe.InvoiceUpcomingSubscriptionDetailsItemParams) {
+			p.Quantity = stripe.Int64(7)
+		}},
+		{"seats down, not prorated", "none", func(_ *local, p *stripe.InvoiceUpcomingSubscriptionDetailsItemParams) {
+			p.Quantity = stripe.Int64(1)
+		}},
+		{"another price", "create_prorations", func(l *local, p *stripe.InvoiceUpcomingSubscriptionDetailsItemParams) {
+			p.Price, p.Quantity = stripe.String(l.priced("usd", 2501, "month")), stripe.Int64(4)
+		}},
+		{"another interval", "create_prorations", func(l *local, p *stripe.InvoiceUpcomingSubscriptionDetailsItemParams) {
+			p.Price, p.Quantity = stripe.String(l.priced("usd", 9900, "year")), stripe.Int64(5)
+		}},
+		{"another interval, not prorated", "none", func(l *local, p *stripe.InvoiceUpcomingSubscriptionDetailsItemParams) {
+			p.Price, p.Quantity = stripe.String(l.priced("usd", 9900, "year")), stripe.Int64(5)
+		}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			l := start(t, stripelocal.Options{})
+			k := l.onClock("pm_card_visa")
+			sub := k.subscribe(l.priced("usd", 1099, "month"), 5)
+			k.advance(noon + 11*day + 7777)
+			item := &stripe.InvoiceUpcomingSubscriptionDetailsItemParams{ID: stripe.String(sub.Items.Data[0].ID)}
+			c.change(l, item)
+			ask := &stripe.InvoiceUpcomingParams{
+				Subscription:        stripe.String(sub.ID),
+				SubscriptionDetails: &stripe.InvoiceUpcomingSubscriptionDetailsParams{Items: []*stripe.InvoiceUpcomingSubscriptionDetailsItemParams{item}, ProrationBehavior: stripe.String(c.behavior)},
+			}
+			date := noon + 10*day + 4321
+			if c.behavior != "none" {
+				ask.SubscriptionDetails.ProrationDate = stripe.Int64(date)
+			}
+			shown := must[*stripe.Invoice](t)(l.api.Invoices.Upcoming(ask))
+			must[*stripe.Subscription](t)(l.change(sub, func(p *stripe.SubscriptionParams) {
+				p.Items[0].Price, p.Items[0].Quantity = item.Price, item.Quantity
+				if c.behavior != "none" {
+					p.ProrationDate = stripe.Int64(date)
+				}
+			}, behavior(c.behavior)))
+			k.advance(sub.CurrentPeriodEnd + 3600)
+			billed := secondInvoice(t, l, k.customer)
+			if shown.ID != "" || shown.AmountDue != billed.AmountDue || shown.Total != billed.Total || len(shown.Lines.Data) != len(billed.Lines.Data) {
+				t.Fatalf("shown: %s %d of %d in %d lines; billed: %d of %d in %d", shown.ID, shown.AmountDue, shown.Total, len(shown.Lines.Data), billed.AmountDue, billed.Total, len(billed.Lines.Data))
+			}
+			for i, line := range shown.Lines.Data {
+				other := billed.Lines.Data[i]
+				if line.Amount != other.Amount || line.Description != other.Description || *line.Period != *other.Period || line.Proration != other.Proration {
+					t.Errorf("line %d shown as %d %q %v, billed as %d %q %v", i, line.Amount, line.Description, line.Period, other.Amount, other.Description, other.Period)
+				}
+			}
+		})
+	}
+}
+
+// secondInvoice is the one after a subscription's first.
+func secondInvoice(t *testing.T, l *local, customer string) *stripe.Invoice {
+	t.Helper()
+	var all []*stripe.Invoice
+	for it := l.api.Invoices.List(&stripe.InvoiceListParams{Customer: stripe.String(customer)}); it.Next(); {
+		all = append(all, it.Invoice())
+	}
+	if len(all) < 2 {
+		t.Fatalf("%d invoices", len(all))
+	}
+	return all[len(all)-2]
+}
+
+// create_preview is the same by POST.
+func TestCreatePreview(t *testing.T) {
+	t.Parallel()
+	l := start(t, stripelocal.Options{})
+	k := l.onClock("pm_card_visa")
+	sub := k.subscribe(l.priced("usd", 1000, "month"), 2)
+	got := must[*stripe.Invoice](t)(l.api.Invoices.CreatePreview(&stripe.InvoiceCreatePreviewParams{Subscription: stripe.String(sub.ID)}))
+	if got.AmountDue != 2000 || got.Created != sub.CurrentPeriodEnd || got.BillingReason != "upcoming" || got.NextPaymentAttempt != sub.CurrentPeriodEnd+3600 || got.Lines.Data[0].Period.Start != sub.CurrentPeriodEnd {
+		t.Errorf("due %d, reason %s, next try %d, line from %d", got.AmountDue, got.BillingReason, got.NextPaymentAttempt, got.Lines.Data[0].Period.Start)
+	}
+	if got = must[*stripe.Invoice](t)(l.api.Invoices.CreatePreview(&stripe.InvoiceCreatePreviewParams{Customer: stripe.String(k.customer)})); got.AmountDue != 2000 {
+		t.Errorf("by customer: due %d", got.AmountDue)
+	}
+	must[*stripe.Subscription](t)(l.api.Subscriptions.Update(sub.ID, &stripe.SubscriptionParams{CancelAtPeriodEnd: stripe.Bool(true)}))
+	_, err := l.api.Invoices.CreatePreview(&stripe.InvoiceCreatePreviewParams{Subscription: stripe.String(sub.ID)})
+	wantError(t, err, 404, stripe.ErrorCodeInvoiceUpcomingNone, stripe.ErrorTypeInvalidRequest)
+}
+
+// An interval change, free to paid and a moved anchor bill at once, also under none; anything else waits.
+func TestWhatBillsAtOnce(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		name   string
+		from   float64
+		change func(l *local, p *stripe.SubscriptionParams)
+		moved  bool
+		total  int64
+	}{
+		{"another interval", 1000, func(l *local, p *stripe.SubscriptionParams) {
+			p.Items[0].Price = stripe.String(l.priced("usd", 9000, "year"))
+		}, true, 9000},
+		{"free to paid", 0, func(l *local, p *stripe.SubscriptionParams) {
+			p.Items[0].Price = stripe.String(l.priced("usd", 700, "month"))
+		}, true, 700},
+		{"the anchor", 1000, func(_ *local, p *stripe.SubscriptionParams) { p.BillingCycleAnchorNow = stripe.Bool(true) }, true, 1000},
+		{"another price", 1000, func(l *local, p *stripe.SubscriptionParams) {
+			p.Items[0].Price = stripe.String(l.priced("usd", 700, "month"))
+		}, false, 0},
+		{"a trial", 1000, func(_ *local, p *stripe.SubscriptionParams) { p.TrialEnd = stripe.Int64(noon + 20*day) }, true, 0},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			l := start(t, stripelocal.Options{})
+			k := l.onClock("pm_card_visa")
+			sub := k.subscribe(l.priced("usd", c.from, "month"), 1)
+			k.advance(noon + 10*day)
+			got := must[*stripe.Subscription](t)(l.change(sub, behavior("none"), func(p *stripe.SubscriptionParams) { c.change(l, p) }))
+			if moved := got.CurrentPeriodStart == noon+10*day; moved != c.moved || (got.LatestInvoice.ID != sub.LatestInvoice.ID) != c.moved {
+				t.Fatalf("a new period: %v, want %v; invoice %s", moved, c.moved, got.LatestInvoice.BillingReason)
+			}
+			if inv := got.LatestInvoice; c.moved && (inv.Total != c.total || inv.Status != "paid" || inv.BillingReason != "subscription_update") {
+				t.Errorf("invoice %s over %d, want %d, %s", inv.BillingReason, inv.Total, c.total, inv.Status)
+			}
+		})
+	}
+}
+
+// A new price means one seat unless the quantity is passed along (API reference: subscription items).
+func TestAPriceChangeResetsTheQuantity(t *testing.T) {
+	t.Parallel()
+	l := start(t, stripelocal.Options{})
+	k := l.onClock("pm_card_visa")
+	sub := k.subscribe(l.priced("usd", 1000, "month"), 5)
+	other := l.priced("usd", 1200, "month")
+	got := must[*stripe.Subscription](t)(l.change(sub, func(p *stripe.SubscriptionParams) { p.Items[0].Price = stripe.String(other) }))
+	if item := got.Items.Data[0]; item.Quantity != 1 || item.Price.ID != other || item.ID != sub.Items.Data[0].ID {
+		t.Errorf("%d of %s as %s", item.Quantity, item.Price.ID, item.ID)
+	}
+}
+
+func TestABalanceAndAMinimum(t *testing.T) {
+	t.Parallel()
+	cases := []struct {
+		name             string
+		currency         string
+		amount           float64
+		balance          int64
+		paid, after, due int64
+	}{
+		{"no balance", "usd", 1000, 0, 1000, 0, 1000},
+		{"credit for a part", "usd", 1000, -300, 700, 0, 700},
+		{"credit for all", "usd", 1000, -1500, 0, -500, 0},
+		{"a debt is added", "usd", 1000, 200, 1200, 0, 1200},
+		{"less than 50 cents waits", "usd", 49, 0, 0, 49, 0},
+		{"50 cents do not", "usd", 50, 0, 50, 0, 50},
+		{"what credit leaves may be too little", "usd", 1000, -960, 0, 40, 0},
+		{"49 yen wait", "jpy", 49, 0, 0, 49, 0},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			l := start(t, stripelocal.Options{})
+			k := l.onClock("pm_card_visa")
+			must[*stripe.Customer](t)(l.api.Customers.Update(k.customer, &stripe.CustomerParams{Balance: stripe.Int64(c.balance)}))
+			sub := k.subscribe(l.priced(c.currency, c.amount, "month"), 1)
+			inv := l.invoice(sub.LatestInvoice.ID)
+			after := must[*stripe.Customer](t)(l.api.Customers.Get(k.customer, nil)).Balance
+			if sub.Status != "active" || inv.Status != "paid" || inv.AmountPaid != c.paid || inv.AmountDue != c.due || inv.EndingBalance != c.after || after != c.after {
+				t.Errorf("%s, invoice %s: due %d, paid %d, balance %d (%d)", sub.Status, inv.Status, inv.AmountDue, inv.AmountPaid, after, inv.EndingBalance)
+			}
+		})
+	}
+}

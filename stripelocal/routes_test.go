@@ -1,0 +1,166 @@
+package stripelocal_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
+
+	"usher/stripelocal"
+)
+
+// TestRoutesTakeNothingThatStripeDoesNot holds every route's grammar against the specification: a parameter that is taken here and
+// refused there, or taken in another form, is a bug that only shows at Stripe.
+func TestRoutesTakeNothingThatStripeDoesNot(t *testing.T) {
+	spec, err := theSpec()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for pattern, params := range stripelocal.RouteParams() {
+		method, path, _ := strings.Cut(pattern, " ")
+		if slices.ContainsFunc(unspecified(), func(p string) bool { return strings.HasPrefix(path, p) }) {
+			continue
+		}
+		op, ok := spec.operation(method, strings.NewReplacer("{", "x", "}", "x").Replace(path))
+		if !ok {
+			t.Errorf("%s is not in the specification", pattern)
+			continue
+		}
+		compareParams(t, pattern, params, parameters(op))
+	}
+}
+
+func compareParams(t *testing.T, where string, params []stripelocal.Param, s *openapi3.Schema) {
+	for _, name := range s.Required {
+		if !slices.ContainsFunc(params, func(p stripelocal.Param) bool { return p.Name == name && p.Required }) {
+			t.Errorf("%s: %s is required", where, name)
+		}
+	}
+	for _, p := range params {
+		at := where + " " + p.Name
+		field := s.Properties[p.Name]
+		switch {
+		case tolerated(at) || p.Name == "expand":
+		case field == nil:
+			t.Errorf("%s: is not in the specification", at)
+		default:
+			compareParam(t, at, p, field.Value)
+		}
+	}
+}
+
+// alternatives are the forms a parameter may have.
+func alternatives(s *openapi3.Schema) []*openapi3.Schema {
+	if len(s.AnyOf) == 0 {
+		return []*openapi3.Schema{s}
+	}
+	var out []*openapi3.Schema
+	for _, a := range s.AnyOf {
+		out = append(out, alternatives(a.Value)...)
+	}
+	return out
+}
+
+// merged makes one of several kinds of object, such as a card by its number or by a token.
+func merged(forms []*openapi3.Schema) []*openapi3.Schema {
+	var objects, out []*openapi3.Schema
+	for _, f := range forms {
+		if f.Type.Is("object") {
+			objects = append(objects, f)
+		} else {
+			out = append(out, f)
+		}
+	}
+	if len(objects) < 2 {
+		return forms
+	}
+	one := &openapi3.Schema{Type: &openapi3.Types{"object"}, Properties: openapi3.Schemas{}}
+	for _, o := range objects {
+		for name, p := range o.Properties {
+			one.Properties[name] = p
+		}
+	}
+	return append(out, one)
+}
+
+func unsets(s *openapi3.Schema) bool { return len(s.Enum) == 1 && s.Enum[0] == "" }
+
+func compareParam(t *testing.T, at string, p stripelocal.Param, s *openapi3.Schema) {
+	if p.Kind == "any" {
+		return
+	}
+	forms := alternatives(s)
+	if may := slices.ContainsFunc(forms, unsets) || slices.ContainsFunc(forms, func(f *openapi3.Schema) bool { return slices.Contains(f.Enum, any("")) }); may != p.Clearable && !(p.Kind == "str" && !p.List && !may) {
+		t.Errorf("%s: can be unset: %v here, %v at Stripe", at, p.Clearable, may)
+	}
+	forms = merged(slices.DeleteFunc(forms, unsets))
+	for _, f := range forms {
+		if p.List && f.Type.Is("array") {
+			p.List = false
+			compareParam(t, at+"[]", stripelocal.Param{Name: p.Name, Kind: p.Kind, Choices: p.Choices, Max: p.Max, Fields: p.Fields}, f.Items.Value)
+			return
+		}
+		if !p.List && fits(p, f) {
+			compareForm(t, at, p, f)
+			return
+		}
+	}
+	t.Errorf("%s: a %s (list %v) has another form at Stripe", at, p.Kind, p.List)
+}
+
+func fits(p stripelocal.Param, f *openapi3.Schema) bool {
+	switch p.Kind {
+	case "hash", "map", "range":
+		return f.Type.Is("object")
+	case "int", "time":
+		return f.Type.Is("integer")
+	case "when":
+		return f.Type.Is("string") || f.Type.Is("integer")
+	case "bool":
+		return f.Type.Is("boolean")
+	}
+	return f.Type.Is("string")
+}
+
+func compareForm(t *testing.T, at string, p stripelocal.Param, f *openapi3.Schema) {
+	if p.Kind == "hash" {
+		compareParams(t, at, p.Fields, f)
+	}
+	if p.Kind == "str" && (f.MaxLength != nil && uint64(p.Max) > *f.MaxLength || len(f.Enum) > 0 && f.MaxLength == nil) {
+		t.Errorf("%s: at most %d characters here; at Stripe %v, one of %v", at, p.Max, value(f.MaxLength), f.Enum)
+	}
+	for _, c := range p.Choices {
+		if len(f.Enum) > 0 && !slices.Contains(f.Enum, any(c)) {
+			t.Errorf("%s: %s is no choice at Stripe, which has %v", at, c, f.Enum)
+		}
+	}
+}
+
+// tolerated says whether a parameter is taken here in another way for a reason.
+func tolerated(at string) bool {
+	return slices.ContainsFunc(leniencies(), func(l divergence) bool { return strings.HasSuffix(at, l.where) })
+}
+
+func leniencies() []divergence {
+	early := "an empty value where there is nothing yet to unset does no harm"
+	return []divergence{
+		{" enabled_events[]", "types of newer versions are taken too"},
+		{" enabled_events", "types of newer versions are taken too"},
+		{" payment_method_types", "the handler knows card only and says so"},
+		{"POST /v1/payment_methods type", "the handler knows card only and says so"},
+		{"/payment_methods type", "a list of any other type is empty"},
+		{"GET /v1/payment_methods type", "a list of any other type is empty"},
+		{"POST /v1/coupons percent_off", "a decimal, checked as such"},
+		{"POST /v1/subscriptions cancel_at", early},
+		{"POST /v1/coupons metadata", early},
+		{"subscription_items metadata", early},
+	}
+}
+
+func value(n *uint64) any {
+	if n == nil {
+		return "any"
+	}
+	return *n
+}

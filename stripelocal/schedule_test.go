@@ -1,0 +1,98 @@
+package stripelocal_test
+
+import (
+	"testing"
+
+	"github.com/stripe/stripe-go/v79"
+
+	"usher/stripelocal"
+)
+
+// downgraded is a subscription of five seats that goes to a cheaper price with three at the end of its period.
+func downgraded(t *testing.T) (*clocked, *stripe.Subscription, *stripe.SubscriptionSchedule, string) {
+	t.Helper()
+	l := start(t, stripelocal.Options{})
+	k := l.onClock("pm_card_visa")
+	sub := k.subscribe(l.priced("usd", 2000, "month"), 5)
+	cheap := l.priced("usd", 900, "month")
+	x := must[*stripe.SubscriptionSchedule](t)(l.api.SubscriptionSchedules.New(&stripe.SubscriptionScheduleParams{FromSubscription: stripe.String(sub.ID)}))
+	x = must[*stripe.SubscriptionSchedule](t)(l.api.SubscriptionSchedules.Update(x.ID, &stripe.SubscriptionScheduleParams{
+		EndBehavior: stripe.String("release"),
+		Phases: []*stripe.SubscriptionSchedulePhaseParams{
+			{
+				StartDate: stripe.Int64(x.CurrentPhase.StartDate), EndDate: stripe.Int64(x.CurrentPhase.EndDate),
+				Items: []*stripe.SubscriptionSchedulePhaseItemParams{{Price: stripe.String(sub.Items.Data[0].Price.ID), Quantity: stripe.Int64(5)}},
+			},
+			{
+				Items:             []*stripe.SubscriptionSchedulePhaseItemParams{{Price: stripe.String(cheap), Quantity: stripe.Int64(3)}},
+				ProrationBehavior: stripe.String("none"), Iterations: stripe.Int64(1),
+			},
+		},
+	}))
+	return k, l.subscription(sub.ID), x, cheap
+}
+
+func TestAScheduleDowngradesAtThePeriodsEnd(t *testing.T) {
+	k, sub, x, cheap := downgraded(t)
+	if sub.Schedule == nil || sub.Schedule.ID != x.ID || sub.Items.Data[0].Quantity != 5 || len(x.Phases) != 2 || x.Phases[1].EndDate != noon+61*day {
+		t.Fatalf("schedule %v, %d seats, phases %d", sub.Schedule, sub.Items.Data[0].Quantity, len(x.Phases))
+	}
+	shown := must[*stripe.Invoice](t)(k.api.Invoices.Upcoming(&stripe.InvoiceUpcomingParams{Subscription: stripe.String(sub.ID)}))
+	k.advance(sub.CurrentPeriodEnd + 3600)
+	got := k.subscription(sub.ID)
+	if item := got.Items.Data[0]; item.Price.ID != cheap || item.Quantity != 3 || item.ID != sub.Items.Data[0].ID || got.LatestInvoice.AmountPaid != 2700 || shown.AmountDue != 2700 {
+		t.Errorf("%d of %s, paid %d, shown %d", item.Quantity, item.Price.ID, got.LatestInvoice.AmountPaid, shown.AmountDue)
+	}
+	for _, line := range got.LatestInvoice.Lines.Data {
+		if line.Proration {
+			t.Errorf("a proration of %d", line.Amount)
+		}
+	}
+	k.advance(got.CurrentPeriodEnd + 3600)
+	if got = k.subscription(sub.ID); got.Schedule != nil || got.LatestInvoice.AmountPaid != 2700 || got.Status != "active" {
+		t.Errorf("after the last phase: schedule %v, %s", got.Schedule, got.Status)
+	}
+	wantOrder(t, k.local, "subscription_schedule.created", "subscription_schedule.updated", "customer.subscription.updated", "subscription_schedule.updated", "subscription_schedule.released")
+}
+
+func TestAScheduleIsReleased(t *testing.T) {
+	k, sub, x, _ := downgraded(t)
+	_, err := k.api.Subscriptions.Update(sub.ID, &stripe.SubscriptionParams{CancelAtPeriodEnd: stripe.Bool(true)})
+	wantError(t, err, 400, "", stripe.ErrorTypeInvalidRequest)
+	x = must[*stripe.SubscriptionSchedule](t)(k.api.SubscriptionSchedules.Release(x.ID, nil))
+	if x.Status != "released" || x.Subscription != nil || x.ReleasedSubscription.ID != sub.ID {
+		t.Errorf("%s of %v", x.Status, x.ReleasedSubscription)
+	}
+	k.advance(sub.CurrentPeriodEnd + 3600)
+	if got := k.subscription(sub.ID); got.Items.Data[0].Quantity != 5 || got.LatestInvoice.AmountPaid != 10000 {
+		t.Errorf("%d seats, paid %d", got.Items.Data[0].Quantity, got.LatestInvoice.AmountPaid)
+	}
+}
+
+func TestAScheduleEndsWithItsSubscription(t *testing.T) {
+	k, sub, x, _ := downgraded(t)
+	must[*stripe.Subscription](t)(k.api.Subscriptions.Cancel(sub.ID, &stripe.SubscriptionCancelParams{}))
+	if x = must[*stripe.SubscriptionSchedule](t)(k.api.SubscriptionSchedules.Get(x.ID, nil)); x.Status != "canceled" {
+		t.Errorf("it is %s", x.Status)
+	}
+}
+
+func TestAScheduleCancelsAtItsEnd(t *testing.T) {
+	l := start(t, stripelocal.Options{})
+	k := l.onClock("pm_card_visa")
+	x := must[*stripe.SubscriptionSchedule](t)(l.api.SubscriptionSchedules.New(&stripe.SubscriptionScheduleParams{
+		Customer: stripe.String(k.customer), StartDateNow: stripe.Bool(true), EndBehavior: stripe.String("cancel"),
+		Phases: []*stripe.SubscriptionSchedulePhaseParams{{
+			Items: []*stripe.SubscriptionSchedulePhaseItemParams{{Price: stripe.String(l.priced("usd", 900, "month")), Quantity: stripe.Int64(2)}}, Iterations: stripe.Int64(2),
+		}},
+	}))
+	k.advance(noon + 35*day)
+	if got := l.subscription(x.Subscription.ID); got.Status != "active" || got.LatestInvoice.AmountPaid != 1800 {
+		t.Errorf("in the second month: %s, paid %d", got.Status, got.LatestInvoice.AmountPaid)
+	}
+	k.advance(noon + 61*day)
+	if got := l.subscription(x.Subscription.ID); got.Status != "canceled" || got.EndedAt != noon+61*day {
+		t.Errorf("at the end: %s", got.Status)
+	}
+	wantEvents(t, l, "subscription_schedule.completed")
+}

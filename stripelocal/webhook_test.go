@@ -1,0 +1,202 @@
+package stripelocal_test
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stripe/stripe-go/v79"
+	"github.com/stripe/stripe-go/v79/webhook"
+
+	"usher/stripelocal"
+)
+
+// posted is a webhook as it came over the wire.
+type posted struct {
+	signature string
+	body      []byte
+}
+
+// receiver takes deliveries without looking at them; it answers what status says.
+func receiver(t *testing.T, status func(n int) int) (string, <-chan posted) {
+	got := make(chan posted, 100)
+	n := 0
+	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		body, _ := io.ReadAll(req.Body)
+		n++
+		w.WriteHeader(status(n))
+		got <- posted{req.Header.Get("Stripe-Signature"), body}
+	}))
+	t.Cleanup(web.Close)
+	return web.URL, got
+}
+
+func always(status int) func(int) int { return func(int) int { return status } }
+
+func next(t *testing.T, from <-chan posted) posted {
+	t.Helper()
+	select {
+	case d := <-from:
+		return d
+	case <-time.After(10 * time.Second):
+		t.Fatal("nothing came")
+		return posted{}
+	}
+}
+
+func verifies(d posted, secret string) bool {
+	_, err := webhook.ConstructEvent(d.body, d.signature, secret)
+	return err == nil
+}
+
+func TestARollingSecretSignsAlong(t *testing.T) {
+	t.Parallel()
+	l := start(t, stripelocal.Options{})
+	address, got := receiver(t, always(200))
+	l.EnsureWebhookEndpoint(address, "whsec_old", "customer.created")
+	rotate := func(secret string, overlap time.Duration) posted {
+		t.Helper()
+		if !l.RotateWebhookSecret(address, secret, overlap) {
+			t.Fatal("no such endpoint")
+		}
+		l.customer()
+		return next(t, got)
+	}
+	if d := rotate("whsec_new", time.Hour); !verifies(d, "whsec_old") || !verifies(d, "whsec_new") || strings.Count(d.signature, "v1=") != 2 {
+		t.Errorf("while rolling: %s", d.signature)
+	}
+	if d := rotate("whsec_last", 0); verifies(d, "whsec_new") || !verifies(d, "whsec_old") || !verifies(d, "whsec_last") {
+		t.Errorf("a cut without overlap, the first overlap still running: %s", d.signature)
+	}
+	if l.RotateWebhookSecret("http://nobody.test", "whsec_x", 0) {
+		t.Error("a stranger's endpoint was found")
+	}
+}
+
+func TestRotationOverHTTP(t *testing.T) {
+	t.Parallel()
+	l := start(t, stripelocal.Options{})
+	address, got := receiver(t, always(200))
+	w := must[*stripe.WebhookEndpoint](t)(l.api.WebhookEndpoints.New(&stripe.WebhookEndpointParams{
+		URL: stripe.String(address), EnabledEvents: []*string{stripe.String("*")},
+	}))
+	answer := l.browse("POST", "/_usher/webhook_endpoints/"+w.ID+"/rotate", nil)
+	var rotated struct{ Secret string }
+	if err := json.Unmarshal([]byte(answer.body), &rotated); err != nil || !strings.HasPrefix(rotated.Secret, "whsec_") {
+		t.Fatalf("%d %s", answer.status, answer.body)
+	}
+	l.customer()
+	if d := next(t, got); !verifies(d, w.Secret) || !verifies(d, rotated.Secret) || rotated.Secret == w.Secret {
+		t.Errorf("signature %s", d.signature)
+	}
+	if none := l.browse("POST", "/_usher/webhook_endpoints/we_no/rotate", nil); none.status != 404 {
+		t.Errorf("no endpoint: %d", none.status)
+	}
+}
+
+func TestRetriesAreSignedAnew(t *testing.T) {
+	t.Parallel()
+	l := start(t, stripelocal.Options{})
+	address, got := receiver(t, func(n int) int { return map[bool]int{true: 302, false: 200}[n == 1] })
+	l.EnsureWebhookEndpoint(address, testSecret, "customer.created")
+	l.customer()
+	first, second := next(t, got), next(t, got)
+	if string(first.body) != string(second.body) || first.signature == second.signature {
+		t.Errorf("first %s, second %s", first.signature, second.signature)
+	}
+	if !verifies(first, testSecret) || !verifies(second, testSecret) {
+		t.Error("a signature does not verify")
+	}
+}
+
+func TestEndpointsGetWhatTheyWant(t *testing.T) {
+	t.Parallel()
+	l := start(t, stripelocal.Options{})
+	in := newInbox(t, 0)
+	l.EnsureWebhookEndpoint(in.url, testSecret, "customer.*", "product.created")
+	off, missed := receiver(t, always(200))
+	w := must[*stripe.WebhookEndpoint](t)(l.api.WebhookEndpoints.New(&stripe.WebhookEndpointParams{
+		URL: stripe.String(off), EnabledEvents: []*string{stripe.String("*")},
+	}))
+	must[*stripe.WebhookEndpoint](t)(l.api.WebhookEndpoints.Update(w.ID, &stripe.WebhookEndpointParams{Disabled: stripe.Bool(true)}))
+	l.customer()
+	l.price("pro", 1000, "month")
+	l.customer()
+	in.wait("product.created")
+	got := in.names(3)
+	if _, unwanted := in.find("price.created"); unwanted || len(got) != 3 || len(missed) != 0 {
+		t.Errorf("%d came, price.created %v, %d to the disabled one", len(got), unwanted, len(missed))
+	}
+}
+
+func TestAnEndpointOfAnotherVersionGetsItsShape(t *testing.T) {
+	t.Parallel()
+	l := start(t, stripelocal.Options{})
+	address, got := receiver(t, always(200))
+	must[*stripe.WebhookEndpoint](t)(l.api.WebhookEndpoints.New(&stripe.WebhookEndpointParams{
+		URL: stripe.String(address), APIVersion: stripe.String("2025-03-31.basil"),
+		EnabledEvents: []*string{stripe.String("customer.subscription.created"), stripe.String("invoice.paid")},
+	}))
+	sub := l.subscribed(2)
+	for range 2 {
+		var e struct {
+			APIVersion string `json:"api_version"`
+			Type       string
+			Data       struct{ Object map[string]any }
+		}
+		if err := json.Unmarshal(next(t, got).body, &e); err != nil || e.APIVersion != "2025-03-31.basil" {
+			t.Fatalf("%v, version %s", err, e.APIVersion)
+		}
+		checkNewShape(t, e.Type, e.Data.Object, sub)
+	}
+}
+
+func checkNewShape(t *testing.T, kind string, o map[string]any, sub *stripe.Subscription) {
+	t.Helper()
+	if kind == "invoice.paid" {
+		parent, _ := o["parent"].(map[string]any)
+		details, _ := parent["subscription_details"].(map[string]any)
+		if _, old := o["subscription"]; old || details["subscription"] != sub.ID {
+			t.Errorf("invoice: %v", o["parent"])
+		}
+		return
+	}
+	items, _ := o["items"].(map[string]any)
+	data, _ := items["data"].([]any)
+	item, _ := data[0].(map[string]any)
+	if _, old := o["current_period_end"]; old || item["current_period_end"] != float64(sub.CurrentPeriodEnd) {
+		t.Errorf("subscription item: %v", item["current_period_end"])
+	}
+}
+
+func TestResend(t *testing.T) {
+	t.Parallel()
+	l := start(t, stripelocal.Options{})
+	in := newInbox(t, 0)
+	l.EnsureWebhookEndpoint(in.url, testSecret, "customer.created")
+	l.customer()
+	e := in.wait("customer.created")
+	var list []struct{ ID, Event, Status string }
+	raw := l.browse("GET", "/_usher/deliveries?type=customer.*&event="+e.ID, nil)
+	if err := json.Unmarshal([]byte(raw.body), &list); err != nil || len(list) != 1 || list[0].Event != e.ID {
+		t.Fatalf("deliveries: %s", raw.body)
+	}
+	for _, path := range []string{"/_usher/deliveries/" + list[0].ID + "/resend", "/_usher/events/" + e.ID + "/resend"} {
+		if again := l.browse("POST", path, nil); again.status != 200 {
+			t.Errorf("%s: %d %s", path, again.status, again.body)
+		}
+	}
+	in.names(3)
+	if in.got[1].ID != e.ID || in.got[2].ID != e.ID {
+		t.Errorf("resent: %s, %s, want %s", in.got[1].ID, in.got[2].ID, e.ID)
+	}
+	back := l.browse("POST", "/_usher/events/"+e.ID+"/resend", url.Values{"back": {"//evil.test"}})
+	if back.location != "" || l.browse("POST", "/_usher/events/evt_no/resend", nil).status != 404 {
+		t.Errorf("a foreign address: %d %q", back.status, back.location)
+	}
+}
