@@ -123,13 +123,13 @@ func (s *Service) writeSubscription(ctx context.Context, q Queries, before, fres
 	if err != nil {
 		return fmt.Errorf("write subscription: %w", err)
 	}
-	noteSubscription(ctx, before, fresh)
+	recordSubscription(q, before, fresh)
 	current, ok := chooseCurrent(all)
 	if ok && !current.IsCurrent {
 		if err := q.SetCurrent(ctx, fresh.OrganizationID, current.ID, account); err != nil {
 			return fmt.Errorf("set current subscription: %w", err)
 		}
-		noteChange(ctx, "subscription %s: the current one", current.ID)
+		q.Record("subscription %s: the current one", current.ID)
 	}
 	if err := s.noteSurplus(ctx, q, current, all); err != nil {
 		return err
@@ -159,6 +159,11 @@ const askPause = 40 * time.Millisecond
 // an answer is neither forced in nor thrown away. Errors: a StripeError in the chain; [ErrNotFound] where the subscription is not one
 // of ours or Stripe does not know it.
 func (s *Service) ask(ctx context.Context, id string) (Subscription, error) {
+	return s.askRecording(ctx, id, nil)
+}
+
+// askRecording is [Service.ask] that records what it writes.
+func (s *Service) askRecording(ctx context.Context, id string, changes *ChangeLog) (Subscription, error) {
 	var err error
 	for try := range askTries {
 		if err := s.pauseBefore(ctx, try); err != nil {
@@ -178,7 +183,7 @@ func (s *Service) ask(ctx context.Context, id string) (Subscription, error) {
 			return Subscription{}, fmt.Errorf("ask Stripe: %w", err)
 		}
 		var written Subscription
-		written, err = s.applyAnswer(ctx, answer, before.Revision)
+		written, err = s.applyAnswer(ctx, answer, before.Revision, changes)
 		if !errors.Is(err, errMoved) {
 			return written, err
 		}
@@ -202,8 +207,8 @@ func (s *Service) pauseBefore(ctx context.Context, try int) error {
 }
 
 // applyAnswer writes a fetched snapshot if the row still has the revision it had before Stripe was asked, else returns errMoved.
-func (s *Service) applyAnswer(ctx context.Context, answer Subscription, before int64) (written Subscription, err error) {
-	err = s.store.InTx(ctx, func(q Queries) error {
+func (s *Service) applyAnswer(ctx context.Context, answer Subscription, before int64, changes *ChangeLog) (written Subscription, err error) {
+	err = s.store.InTxRecording(ctx, changes, func(q Queries) error {
 		written, err = s.applyAnswerIn(ctx, q, answer, before)
 		return err
 	})

@@ -57,7 +57,7 @@ func (s *Service) endWithPeriod(ctx context.Context, current Subscription, end b
 		return stripeFailed("set the plan's end", err)
 	}
 	if !answer.Replayed {
-		_, err = s.applyAnswer(ctx, answer.Subscription, current.Revision)
+		_, err = s.applyAnswer(ctx, answer.Subscription, current.Revision, nil)
 	}
 	if answer.Replayed || errors.Is(err, errMoved) {
 		_, err = s.ask(ctx, current.ID)

@@ -1,42 +1,33 @@
 package billing
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"time"
 )
 
-// changeLog collects in words what is written on behalf of an event, so that operators see what it changed.
-type changeLog struct{ lines []string }
+// ChangeLog collects in words what transactions write on behalf of an event, so that operators see what it changed.
+type ChangeLog struct{ Lines []string }
 
-type changeLogKey struct{}
-
-func withChangeLog(ctx context.Context) (context.Context, *changeLog) {
-	log := &changeLog{}
-	return context.WithValue(ctx, changeLogKey{}, log), log
-}
-
-// noteChange writes a line into the context's log, if there is one. A transaction that is run again notes the same again: once is enough.
-func noteChange(ctx context.Context, format string, args ...any) {
-	log, ok := ctx.Value(changeLogKey{}).(*changeLog)
-	if !ok {
+// Record adds a line once: a transaction that is retried records the same line again. A nil log records nothing.
+func (l *ChangeLog) Record(format string, args ...any) {
+	if l == nil {
 		return
 	}
-	if line := fmt.Sprintf(format, args...); !slices.Contains(log.lines, line) {
-		log.lines = append(log.lines, line)
+	if line := fmt.Sprintf(format, args...); !slices.Contains(l.Lines, line) {
+		l.Lines = append(l.Lines, line)
 	}
 }
 
-// noteSubscription says what became of a subscription.
-func noteSubscription(ctx context.Context, before, after Subscription) {
+// recordSubscription records what differs between two snapshots of a subscription.
+func recordSubscription(q Queries, before, after Subscription) {
 	if before.Revision == 0 {
-		noteChange(ctx, "subscription %s: %s, %s × %d", after.ID, after.Status, after.PriceID, after.Quantity)
+		q.Record("subscription %s: %s, %s × %d", after.ID, after.Status, after.PriceID, after.Quantity)
 		return
 	}
-	step := func(what string, from, to any) {
+	step := func(field string, from, to any) {
 		if from != to {
-			noteChange(ctx, "subscription %s: %s %v, before: %v", after.ID, what, to, from)
+			q.Record("subscription %s: %s %v, before: %v", after.ID, field, to, from)
 		}
 	}
 	step("status", before.Status, after.Status)
@@ -50,5 +41,5 @@ func endInWords(s Subscription) string {
 	if end, ending := s.EndsAt(); ending {
 		return end.UTC().Format(time.RFC3339)
 	}
-	return "not by itself"
+	return "never"
 }

@@ -133,7 +133,7 @@ func (b *creditBook) post(e CreditEntry) error {
 		return fmt.Errorf("the ledger of credits has a line of %s already", e.Source)
 	}
 	b.account.Balance = e.Balance
-	noteChange(b.ctx, "credits: %+d (%s), balance %d", e.Amount, e.Kind, e.Balance)
+	b.q.Record("credits: %+d (%s), balance %d", e.Amount, e.Kind, e.Balance)
 	return nil
 }
 

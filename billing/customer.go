@@ -89,7 +89,7 @@ func (s *Service) linkCustomer(ctx context.Context, q Queries, organizationID, c
 		link = CustomerLink{OrganizationID: organizationID, Generation: last + 1, Account: account.ID, Livemode: account.Livemode, CreatedAt: now}
 	}
 	link.StripeCustomerID, link.UpdatedAt = customerID, now
-	noteChange(ctx, "customer %s: linked", customerID)
+	q.Record("customer %s: linked", customerID)
 	return q.PutCustomerLink(ctx, link)
 }
 
@@ -111,6 +111,6 @@ func (s *Service) markCustomerDeleted(ctx context.Context, q Queries, customerID
 	}
 	now := s.now()
 	link.DeletedAt, link.UpdatedAt = &now, now
-	noteChange(ctx, "customer %s: deleted", customerID)
+	q.Record("customer %s: deleted", customerID)
 	return link, q.PutCustomerLink(ctx, link)
 }

@@ -116,7 +116,7 @@ func (s *Service) postponeDetails(d *CustomerDetails, cause error) {
 
 // hearCustomer takes news of a customer: what it is called is asked for, and so is the card its subscription is paid by, which payloads carry as
 // an id only.
-func hearCustomer(s *Service, ctx context.Context, q Queries, e Event) (heard, error) {
+func (s *Service) hearCustomer(ctx context.Context, q Queries, e Event) (heard, error) {
 	organizationID, linked, err := s.ownerOf(ctx, q, e.CustomerID, "")
 	if err != nil || !linked {
 		return heard{outcome: OutcomeIgnored}, err
@@ -124,7 +124,7 @@ func hearCustomer(s *Service, ctx context.Context, q Queries, e Event) (heard, e
 	return heard{OutcomePending, organizationID}, nil
 }
 
-func settleCustomer(s *Service, ctx context.Context, e Event) (Outcome, error) {
+func (s *Service) settleCustomer(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
 	customer, err := s.gateway.Customer(ctx, e.CustomerID)
 	if isMissing(err) {
 		return OutcomeIgnored, nil
@@ -135,7 +135,7 @@ func settleCustomer(s *Service, ctx context.Context, e Event) (Outcome, error) {
 	if err := s.store.PutCustomer(ctx, s.knownAccount(), customer); err != nil {
 		return "", err
 	}
-	outcome, err := settleCard(s, ctx, e)
+	outcome, err := s.settleCard(ctx, e, changes)
 	return graver(OutcomeApplied, outcome), err
 }
 

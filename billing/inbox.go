@@ -11,66 +11,78 @@ import (
 	"time"
 )
 
-// action is what is done about one type of event: in the webhook's transaction, and later, outside any, where Stripe has to be asked.
-type action struct {
-	hear   func(*Service, context.Context, Queries, Event) (heard, error)
-	settle func(*Service, context.Context, Event) (Outcome, error)
+// eventHandler handles one type of event: decide runs in the webhook's transaction; refetch runs later, outside any, where the state has
+// to be read from Stripe.
+type eventHandler struct {
+	decide  func(context.Context, Queries, Event) (heard, error)
+	refetch func(context.Context, Event, *ChangeLog) (Outcome, error)
 }
 
-// actions maps Stripe's event types (https://docs.stripe.com/api/events/types) to what is done about them. A type that is not here is
-// stored and ignored.
-var actions = map[string]action{
-	"charge.refunded":                          {hearCharge, settleCharge},
-	"charge.refund.updated":                    {hearCharge, settleCharge},
-	"charge.dispute.created":                   {hearCharge, settleCharge},
-	"charge.dispute.updated":                   {hearCharge, settleCharge},
-	"charge.dispute.closed":                    {hearCharge, settleCharge},
-	"charge.dispute.funds_withdrawn":           {hearCharge, settleCharge},
-	"charge.dispute.funds_reinstated":          {hearCharge, settleCharge},
-	"checkout.session.completed":               {hearCheckout, settleCheckout},
-	"checkout.session.async_payment_succeeded": {hearCheckout, settleCheckout},
-	"checkout.session.async_payment_failed":    {hearCheckout, settleCheckout},
-	"checkout.session.expired":                 {hearCheckout, settleCheckout},
-	"customer.created":                         {hearCustomerCreated, nil},
-	"customer.deleted":                         {hearCustomerDeleted, nil},
-	"customer.updated":                         {hearCustomer, settleCustomer},
-	"customer.subscription.created":            {hearSubscription, settleSubscription},
-	"customer.subscription.updated":            {hearSubscription, settleSubscription},
-	"customer.subscription.deleted":            {hearSubscription, settleSubscription},
-	"customer.subscription.paused":             {hearSubscription, settleSubscription},
-	"customer.subscription.resumed":            {hearSubscription, settleSubscription},
-	"customer.subscription.trial_will_end":     {hearTrialEnding, settleSubscription},
-
-	"customer.subscription.pending_update_applied": {hearSubscription, settleSubscription},
-	"customer.subscription.pending_update_expired": {hearSubscription, settleSubscription},
-	"subscription_schedule.aborted":                {hearAboutSubscription, settleSubscription},
-	"subscription_schedule.canceled":               {hearAboutSubscription, settleSubscription},
-	"subscription_schedule.completed":              {hearAboutSubscription, settleSubscription},
-	"subscription_schedule.created":                {hearAboutSubscription, settleSubscription},
-	"subscription_schedule.expiring":               {hearAboutSubscription, settleSubscription},
-	"subscription_schedule.released":               {hearAboutSubscription, settleSubscription},
-	"subscription_schedule.updated":                {hearAboutSubscription, settleSubscription},
-	"payment_method.attached":                      {hearCard, settleCard},
-	"payment_method.updated":                       {hearCard, settleCard},
-	"payment_method.automatically_updated":         {hearCard, settleCard},
-
-	"payment_method.detached": {hearCard, settleCard},
-
-	// It has no id yet: a reminder, some days before the renewal, to look whether the subscription is what it should be.
-	"invoice.upcoming":                {hearAboutSubscription, settleSubscription},
-	"invoice.created":                 {hearInvoice, settleInvoice},
-	"invoice.finalized":               {hearInvoice, settleInvoice},
-	"invoice.paid":                    {hearInvoice, settleInvoice},
-	"invoice.payment_succeeded":       {hearInvoice, settleInvoice},
-	"invoice.payment_failed":          {hearInvoice, settleInvoice},
-	"invoice.payment_action_required": {hearInvoice, settleInvoice},
-	"invoice.updated":                 {hearInvoice, settleInvoice},
-	"invoice.voided":                  {hearInvoice, settleInvoice},
-	"invoice.marked_uncollectible":    {hearInvoice, settleInvoice},
+// eventHandlers maps Stripe's event types (https://docs.stripe.com/api/events/types) to their handlers. A type that is not here is stored
+// and ignored.
+func (s *Service) eventHandlers() map[string]eventHandler {
+	var (
+		charge                = eventHandler{s.hearCharge, s.settleCharge}
+		checkout              = eventHandler{s.hearCheckout, s.settleCheckout}
+		customerCreated       = eventHandler{s.hearCustomerCreated, nil}
+		customerDeleted       = eventHandler{s.hearCustomerDeleted, nil}
+		customer              = eventHandler{s.hearCustomer, s.settleCustomer}
+		subscription          = eventHandler{s.hearSubscription, s.settleSubscription}
+		trialEnding           = eventHandler{s.hearTrialEnding, s.settleSubscription}
+		relatedToSubscription = eventHandler{s.hearAboutSubscription, s.settleSubscription}
+		paymentMethod         = eventHandler{s.hearCard, s.settleCard}
+		invoice               = eventHandler{s.hearInvoice, s.settleInvoice}
+	)
+	return map[string]eventHandler{
+		"charge.refunded":                              charge,
+		"charge.refund.updated":                        charge,
+		"charge.dispute.created":                       charge,
+		"charge.dispute.updated":                       charge,
+		"charge.dispute.closed":                        charge,
+		"charge.dispute.funds_withdrawn":               charge,
+		"charge.dispute.funds_reinstated":              charge,
+		"checkout.session.completed":                   checkout,
+		"checkout.session.async_payment_succeeded":     checkout,
+		"checkout.session.async_payment_failed":        checkout,
+		"checkout.session.expired":                     checkout,
+		"customer.created":                             customerCreated,
+		"customer.deleted":                             customerDeleted,
+		"customer.updated":                             customer,
+		"customer.subscription.created":                subscription,
+		"customer.subscription.updated":                subscription,
+		"customer.subscription.deleted":                subscription,
+		"customer.subscription.paused":                 subscription,
+		"customer.subscription.resumed":                subscription,
+		"customer.subscription.trial_will_end":         trialEnding,
+		"customer.subscription.pending_update_applied": subscription,
+		"customer.subscription.pending_update_expired": subscription,
+		"subscription_schedule.aborted":                relatedToSubscription,
+		"subscription_schedule.canceled":               relatedToSubscription,
+		"subscription_schedule.completed":              relatedToSubscription,
+		"subscription_schedule.created":                relatedToSubscription,
+		"subscription_schedule.expiring":               relatedToSubscription,
+		"subscription_schedule.released":               relatedToSubscription,
+		"subscription_schedule.updated":                relatedToSubscription,
+		"payment_method.attached":                      paymentMethod,
+		"payment_method.updated":                       paymentMethod,
+		"payment_method.automatically_updated":         paymentMethod,
+		"payment_method.detached":                      paymentMethod,
+		// It has no id: a reminder, some days before the renewal, to refetch the subscription.
+		"invoice.upcoming":                relatedToSubscription,
+		"invoice.created":                 invoice,
+		"invoice.finalized":               invoice,
+		"invoice.paid":                    invoice,
+		"invoice.payment_succeeded":       invoice,
+		"invoice.payment_failed":          invoice,
+		"invoice.payment_action_required": invoice,
+		"invoice.updated":                 invoice,
+		"invoice.voided":                  invoice,
+		"invoice.marked_uncollectible":    invoice,
+	}
 }
 
 // EventTypes lists the types that are acted on: what a webhook endpoint should be sent.
-func EventTypes() []string { return slices.Sorted(maps.Keys(actions)) }
+func EventTypes() []string { return slices.Sorted(maps.Keys((&Service{}).eventHandlers())) }
 
 // ReceiveEvent takes a webhook's raw body and signature header. It returns nil once the event is stored and committed, for duplicates,
 // unknown types and other applications' objects too. Errors: CodeInvalid for a bad signature or a body that is no event; anything else
@@ -93,13 +105,13 @@ var errKnownEvent = errors.New("the event is known")
 // write its payload twice. What is done about a duplicate is taken back by then.
 func (s *Service) receive(ctx context.Context, event Event) error {
 	now := s.now()
-	err := s.store.InTx(ctx, func(q Queries) error {
-		ctx, log := withChangeLog(ctx)
+	var changes ChangeLog
+	err := s.store.InTxRecording(ctx, &changes, func(q Queries) error {
 		result, err := s.hearEvent(ctx, q, event)
 		if err != nil {
 			return err
 		}
-		stored := StoredEvent{Event: event, OrganizationID: result.organizationID, Outcome: result.outcome, ReceivedAt: now, Changes: log.lines}
+		stored := StoredEvent{Event: event, OrganizationID: result.organizationID, Outcome: result.outcome, ReceivedAt: now, Changes: changes.Lines}
 		if stored.Outcome == OutcomePending {
 			stored.NextAttemptAt = &now
 			if err := s.setAlarm(ctx, q, AlarmEvent, event.ID, "", now); err != nil {
@@ -121,7 +133,7 @@ func (s *Service) receive(ctx context.Context, event Event) error {
 // hearEvent decides about an event inside a transaction. While it is not known whose account this is, nothing can be decided: the event
 // waits.
 func (s *Service) hearEvent(ctx context.Context, q Queries, event Event) (heard, error) {
-	act, known := actions[event.Type]
+	handler, known := s.handlers[event.Type]
 	switch {
 	case !known:
 		return heard{outcome: OutcomeIgnored}, nil
@@ -130,7 +142,7 @@ func (s *Service) hearEvent(ctx context.Context, q Queries, event Event) (heard,
 	case !s.concernsUs(event):
 		return heard{outcome: OutcomeIgnored}, nil
 	}
-	return act.hear(s, ctx, q, event)
+	return handler.decide(ctx, q, event)
 }
 
 // concernsUs tells whether an event is of our own account and mode.
@@ -139,7 +151,7 @@ func (s *Service) concernsUs(e Event) bool {
 	return e.Livemode == account.Livemode && (e.Account == "" || e.Account == account.ID)
 }
 
-func hearSubscription(s *Service, ctx context.Context, q Queries, e Event) (heard, error) {
+func (s *Service) hearSubscription(ctx context.Context, q Queries, e Event) (heard, error) {
 	return s.hear(ctx, q, subscriptionNews{
 		id: e.ObjectID, customerID: e.CustomerID, orgID: e.OrgID, moment: e.Created, testClock: e.TestClock,
 		payload: e.Subscription, final: e.Type == "customer.subscription.deleted",
@@ -147,7 +159,7 @@ func hearSubscription(s *Service, ctx context.Context, q Queries, e Event) (hear
 }
 
 // hearAboutSubscription takes an event of another object as a reason to look at its subscription.
-func hearAboutSubscription(s *Service, ctx context.Context, q Queries, e Event) (heard, error) {
+func (s *Service) hearAboutSubscription(ctx context.Context, q Queries, e Event) (heard, error) {
 	if e.SubscriptionID == "" {
 		return heard{outcome: OutcomeIgnored}, nil
 	}
@@ -158,7 +170,7 @@ func hearAboutSubscription(s *Service, ctx context.Context, q Queries, e Event) 
 
 // hearCard takes news of a customer or a card as a reason to look at the subscription whose bill it pays: payloads of subscriptions carry the card
 // as an id only.
-func hearCard(s *Service, ctx context.Context, q Queries, e Event) (heard, error) {
+func (s *Service) hearCard(ctx context.Context, q Queries, e Event) (heard, error) {
 	current, known, err := s.currentOf(ctx, q, e.CustomerID)
 	if err != nil || !known {
 		return heard{outcome: OutcomeIgnored}, err
@@ -166,12 +178,12 @@ func hearCard(s *Service, ctx context.Context, q Queries, e Event) (heard, error
 	return heard{OutcomePending, current.OrganizationID}, nil
 }
 
-func settleCard(s *Service, ctx context.Context, e Event) (Outcome, error) {
+func (s *Service) settleCard(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
 	current, known, err := s.currentOf(ctx, s.store, e.CustomerID)
 	if err != nil || !known {
 		return OutcomeIgnored, err
 	}
-	return s.settle(ctx, current.ID)
+	return s.settle(ctx, current.ID, changes)
 }
 
 // currentOf finds the living subscription of a customer's organization.
@@ -184,12 +196,12 @@ func (s *Service) currentOf(ctx context.Context, q Queries, customerID string) (
 	return current, known && !current.Status.Ended(), err
 }
 
-func settleSubscription(s *Service, ctx context.Context, e Event) (Outcome, error) {
-	return s.settle(ctx, e.SubscriptionID)
+func (s *Service) settleSubscription(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
+	return s.settle(ctx, e.SubscriptionID, changes)
 }
 
-func (s *Service) settle(ctx context.Context, subscriptionID string) (Outcome, error) {
-	_, err := s.ask(ctx, subscriptionID)
+func (s *Service) settle(ctx context.Context, subscriptionID string, changes *ChangeLog) (Outcome, error) {
+	_, err := s.askRecording(ctx, subscriptionID, changes)
 	if errors.Is(err, ErrNotFound) {
 		return OutcomeIgnored, nil
 	}
@@ -197,7 +209,7 @@ func (s *Service) settle(ctx context.Context, subscriptionID string) (Outcome, e
 }
 
 // hearCheckout records that a session of ours has ended, and looks at the subscription it led to.
-func hearCheckout(s *Service, ctx context.Context, q Queries, e Event) (heard, error) {
+func (s *Service) hearCheckout(ctx context.Context, q Queries, e Event) (heard, error) {
 	organizationID, _, err := s.ownerOf(ctx, q, e.CustomerID, e.OrgID)
 	if err != nil || organizationID == "" {
 		return heard{outcome: OutcomeIgnored}, err
@@ -211,7 +223,7 @@ func hearCheckout(s *Service, ctx context.Context, q Queries, e Event) (heard, e
 	if e.Checkout.SubscriptionID == "" {
 		return heard{OutcomeApplied, organizationID}, nil
 	}
-	return hearAboutSubscription(s, ctx, q, e)
+	return s.hearAboutSubscription(ctx, q, e)
 }
 
 // endCheckout counts what a session sold and writes its end; a session that we do not know (made outside Usher) is none of ours.
@@ -226,7 +238,7 @@ func (s *Service) endCheckout(ctx context.Context, q Queries, organizationID str
 	if err != nil || !known || c.Status == CheckoutOpen || session.Status == c.Status {
 		return err
 	}
-	noteChange(ctx, "checkout %s: %s, before: %s", c.ID, c.Status, session.Status)
+	q.Record("checkout %s: %s, before: %s", c.ID, c.Status, session.Status)
 	session.Status = c.Status
 	if c.Status == CheckoutComplete {
 		now := s.now()
@@ -235,7 +247,7 @@ func (s *Service) endCheckout(ctx context.Context, q Queries, organizationID str
 	return q.PutCheckout(ctx, session)
 }
 
-func settleCheckout(s *Service, ctx context.Context, e Event) (Outcome, error) {
+func (s *Service) settleCheckout(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
 	answer, err := s.gateway.Checkout(ctx, e.ObjectID)
 	if isMissing(err) {
 		return OutcomeIgnored, nil
@@ -243,7 +255,7 @@ func settleCheckout(s *Service, ctx context.Context, e Event) (Outcome, error) {
 	if err != nil {
 		return "", err
 	}
-	err = s.store.InTx(ctx, func(q Queries) error {
+	err = s.store.InTxRecording(ctx, changes, func(q Queries) error {
 		organizationID, err := s.adopt(ctx, q, answer.CustomerID, answer.OrgID)
 		if err != nil {
 			return err
@@ -261,11 +273,11 @@ func settleCheckout(s *Service, ctx context.Context, e Event) (Outcome, error) {
 	if err != nil || answer.SubscriptionID == "" {
 		return OutcomeApplied, err
 	}
-	return s.settle(ctx, answer.SubscriptionID)
+	return s.settle(ctx, answer.SubscriptionID, changes)
 }
 
 // hearCustomerCreated writes the link where our own write of it was lost or overtaken.
-func hearCustomerCreated(s *Service, ctx context.Context, q Queries, e Event) (heard, error) {
+func (s *Service) hearCustomerCreated(ctx context.Context, q Queries, e Event) (heard, error) {
 	organizationID, linked, err := s.ownerOf(ctx, q, e.ObjectID, e.OrgID)
 	if err != nil || organizationID == "" {
 		return heard{outcome: OutcomeIgnored}, err
@@ -285,7 +297,7 @@ func hearCustomerCreated(s *Service, ctx context.Context, q Queries, e Event) (h
 	return heard{OutcomeApplied, organizationID}, nil
 }
 
-func hearCustomerDeleted(s *Service, ctx context.Context, q Queries, e Event) (heard, error) {
+func (s *Service) hearCustomerDeleted(ctx context.Context, q Queries, e Event) (heard, error) {
 	link, err := s.markCustomerDeleted(ctx, q, e.ObjectID)
 	if errors.Is(err, ErrNotFound) {
 		return heard{outcome: OutcomeIgnored}, nil
@@ -307,10 +319,10 @@ func (s *Service) settleDueEvent(ctx context.Context) (bool, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, jobTimeout)
 	defer cancel()
-	ctx, log := withChangeLog(ctx)
-	outcome, err := s.settleSafely(ctx, stored.Event)
+	var changes ChangeLog
+	outcome, err := s.settleSafely(ctx, stored.Event, &changes)
 	stored.Outcome, stored.Error, stored.NextAttemptAt = outcome, "", nil
-	stored.Changes = append(stored.Changes, log.lines...)
+	stored.Changes = append(stored.Changes, changes.Lines...)
 	if err != nil {
 		s.postpone(&stored, err)
 		s.log.WarnContext(ctx, "event is not settled", "event", stored.ID, "type", stored.Type, "attempt", stored.Attempts, "error", err)
@@ -345,17 +357,17 @@ func (s *Service) claimAfter(ctx context.Context, last Turn) (StoredEvent, bool,
 }
 
 // settleSafely keeps a poisonous event from taking the worker, and with it everybody else's events, down.
-func (s *Service) settleSafely(ctx context.Context, e Event) (outcome Outcome, err error) {
+func (s *Service) settleSafely(ctx context.Context, e Event, changes *ChangeLog) (outcome Outcome, err error) {
 	defer func() {
 		if panicked := recover(); panicked != nil {
 			s.log.ErrorContext(ctx, "an event made its handler panic", "event", e.ID, "type", e.Type, "panic", panicked, "stack", string(debug.Stack()))
 			outcome, err = "", fmt.Errorf("the handler panicked: %v", panicked)
 		}
 	}()
-	return s.settleEvent(ctx, e)
+	return s.settleEvent(ctx, e, changes)
 }
 
-func (s *Service) settleEvent(ctx context.Context, e Event) (Outcome, error) {
+func (s *Service) settleEvent(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
 	event, err := s.gateway.ParseEvent(e.Payload)
 	if err != nil {
 		return "", err
@@ -363,12 +375,12 @@ func (s *Service) settleEvent(ctx context.Context, e Event) (Outcome, error) {
 	if _, err := s.requireAccount(ctx); err != nil {
 		return "", err
 	}
-	act, known := actions[event.Type]
-	if known && act.settle != nil && s.concernsUs(event) {
-		return act.settle(s, ctx, event)
+	handler, known := s.handlers[event.Type]
+	if known && handler.refetch != nil && s.concernsUs(event) {
+		return handler.refetch(ctx, event, changes)
 	}
 	var result heard
-	err = s.store.InTx(ctx, func(q Queries) (err error) {
+	err = s.store.InTxRecording(ctx, changes, func(q Queries) (err error) {
 		result, err = s.hearEvent(ctx, q, event)
 		return err
 	})

@@ -64,7 +64,7 @@ func (i Invoice) final() bool { return i.Status == InvoiceVoid }
 
 // hearInvoice takes news of an invoice: the snapshot by the one decision, a payment as a fact that is counted once however late it is
 // heard, and a reason to look at the subscription.
-func hearInvoice(s *Service, ctx context.Context, q Queries, e Event) (heard, error) {
+func (s *Service) hearInvoice(ctx context.Context, q Queries, e Event) (heard, error) {
 	if e.ObjectID == "" {
 		return heard{outcome: OutcomeIgnored}, nil
 	}
@@ -88,7 +88,7 @@ func hearInvoice(s *Service, ctx context.Context, q Queries, e Event) (heard, er
 	if err != nil || e.SubscriptionID == "" {
 		return heard{outcome, organizationID}, err
 	}
-	about, err := hearAboutSubscription(s, ctx, q, e)
+	about, err := s.hearAboutSubscription(ctx, q, e)
 	return heard{graver(outcome, about.outcome), organizationID}, err
 }
 
@@ -115,7 +115,7 @@ func (s *Service) writeInvoice(ctx context.Context, q Queries, before, fresh Inv
 		return fmt.Errorf("write invoice: %w", err)
 	}
 	if drift := invoiceDrift(fresh, before); before.Revision == 0 || drift != "" {
-		noteChange(ctx, "invoice %s: %s, %d %s, %d due", fresh.ID, fresh.Status, fresh.Total, fresh.Currency, fresh.AmountDue)
+		q.Record("invoice %s: %s, %d %s, %d due", fresh.ID, fresh.Status, fresh.Total, fresh.Currency, fresh.AmountDue)
 	}
 	if err := s.keepProrations(ctx, q, fresh); err != nil {
 		return err
@@ -151,8 +151,8 @@ func graver(a, b Outcome) Outcome {
 }
 
 // settleInvoice asks Stripe for the invoice and for the subscription it is about.
-func settleInvoice(s *Service, ctx context.Context, e Event) (Outcome, error) {
-	err := s.askInvoice(ctx, e.ObjectID)
+func (s *Service) settleInvoice(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
+	err := s.askInvoiceRecording(ctx, e.ObjectID, changes)
 	missing := errors.Is(err, ErrNotFound)
 	switch {
 	case err != nil && !missing:
@@ -162,11 +162,16 @@ func settleInvoice(s *Service, ctx context.Context, e Event) (Outcome, error) {
 	case e.SubscriptionID == "":
 		return OutcomeApplied, nil
 	}
-	return s.settle(ctx, e.SubscriptionID)
+	return s.settle(ctx, e.SubscriptionID, changes)
 }
 
 // askInvoice fetches an invoice from Stripe and writes the answer, as [Service.ask] does for subscriptions.
 func (s *Service) askInvoice(ctx context.Context, id string) error {
+	return s.askInvoiceRecording(ctx, id, nil)
+}
+
+// askInvoiceRecording is [Service.askInvoice] that records what it writes.
+func (s *Service) askInvoiceRecording(ctx context.Context, id string, changes *ChangeLog) error {
 	err := errMoved
 	for try := 0; try < askTries && errors.Is(err, errMoved); try++ {
 		if err := s.pauseBefore(ctx, try); err != nil {
@@ -183,14 +188,14 @@ func (s *Service) askInvoice(ctx context.Context, id string) error {
 		if askErr != nil {
 			return fmt.Errorf("ask Stripe for an invoice: %w", askErr)
 		}
-		err = s.applyInvoice(ctx, answer, before.Revision)
+		err = s.applyInvoice(ctx, answer, before.Revision, changes)
 	}
 	return err
 }
 
 // applyInvoice writes a fetched invoice if the row still has the revision it had before Stripe was asked, else returns errMoved.
-func (s *Service) applyInvoice(ctx context.Context, answer Invoice, before int64) error {
-	return s.store.InTx(ctx, func(q Queries) error {
+func (s *Service) applyInvoice(ctx context.Context, answer Invoice, before int64, changes *ChangeLog) error {
+	return s.store.InTxRecording(ctx, changes, func(q Queries) error {
 		organizationID, err := s.adopt(ctx, q, answer.CustomerID, answer.OrgID)
 		if err != nil {
 			return err

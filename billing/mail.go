@@ -131,7 +131,7 @@ func (s *Service) queueMail(ctx context.Context, q Queries, m Mail) error {
 		return fmt.Errorf("queue mail %s: %w", m.Kind, err)
 	}
 	if fresh {
-		noteChange(ctx, "e-mail %s: queued", m.Kind)
+		q.Record("e-mail %s: queued", m.Kind)
 	}
 	if !fresh || queued.Status != MailQueued {
 		return nil

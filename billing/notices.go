@@ -93,8 +93,8 @@ func unixOf(t *time.Time) int64 {
 }
 
 // hearTrialEnding takes up the subscription and writes that its trial ends: Stripe tells three days before, or at once where it is shorter.
-func hearTrialEnding(s *Service, ctx context.Context, q Queries, e Event) (heard, error) {
-	result, err := hearSubscription(s, ctx, q, e)
+func (s *Service) hearTrialEnding(ctx context.Context, q Queries, e Event) (heard, error) {
+	result, err := s.hearSubscription(ctx, q, e)
 	if err != nil {
 		return result, err
 	}

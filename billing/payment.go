@@ -36,7 +36,7 @@ type PaymentQueries interface {
 
 // hearCharge takes news of a refund or a dispute as a reason to look at the charge: what went back is cumulative there, and neither a refund nor
 // a dispute tells all of it.
-func hearCharge(s *Service, ctx context.Context, q Queries, e Event) (heard, error) {
+func (s *Service) hearCharge(ctx context.Context, q Queries, e Event) (heard, error) {
 	if e.ChargeID == "" {
 		return heard{outcome: OutcomeIgnored}, nil
 	}
@@ -47,8 +47,8 @@ func hearCharge(s *Service, ctx context.Context, q Queries, e Event) (heard, err
 	return heard{OutcomePending, organizationID}, nil
 }
 
-func settleCharge(s *Service, ctx context.Context, e Event) (Outcome, error) {
-	err := s.askPayment(ctx, e.ChargeID)
+func (s *Service) settleCharge(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
+	err := s.askPayment(ctx, e.ChargeID, changes)
 	if errors.Is(err, ErrNotFound) {
 		return OutcomeIgnored, nil
 	}
@@ -56,7 +56,7 @@ func settleCharge(s *Service, ctx context.Context, e Event) (Outcome, error) {
 }
 
 // askPayment fetches a charge from Stripe and writes the answer, as [Service.ask] does for subscriptions. ErrNotFound: it is none of ours.
-func (s *Service) askPayment(ctx context.Context, id string) error {
+func (s *Service) askPayment(ctx context.Context, id string, changes *ChangeLog) error {
 	err := errMoved
 	for try := 0; try < askTries && errors.Is(err, errMoved); try++ {
 		if err := s.pauseBefore(ctx, try); err != nil {
@@ -73,15 +73,15 @@ func (s *Service) askPayment(ctx context.Context, id string) error {
 		if askErr != nil {
 			return fmt.Errorf("ask Stripe for a charge: %w", askErr)
 		}
-		err = s.applyPayment(ctx, answer, before.Revision)
+		err = s.applyPayment(ctx, answer, before.Revision, changes)
 	}
 	return err
 }
 
 // applyPayment writes a fetched charge if the row still has the revision it had before Stripe was asked, else returns errMoved. Credits follow
 // the money: what went back takes its part of what it was granted for along, and brings it back where it comes back.
-func (s *Service) applyPayment(ctx context.Context, answer Payment, before int64) error {
-	return s.store.InTx(ctx, func(q Queries) error {
+func (s *Service) applyPayment(ctx context.Context, answer Payment, before int64, changes *ChangeLog) error {
+	return s.store.InTxRecording(ctx, changes, func(q Queries) error {
 		organizationID, linked, err := s.ownerOf(ctx, q, answer.CustomerID, "")
 		if err != nil || !linked {
 			return errors.Join(err, ErrNotFound)
@@ -103,7 +103,7 @@ func (s *Service) applyPayment(ctx context.Context, answer Payment, before int64
 		if err := q.PutPayment(ctx, answer); err != nil {
 			return fmt.Errorf("write payment: %w", err)
 		}
-		noteChange(ctx, "charge %s: refunded %d and lost %d of %d %s", answer.ID, answer.Refunded, answer.Lost, answer.Amount, answer.Currency)
+		q.Record("charge %s: refunded %d and lost %d of %d %s", answer.ID, answer.Refunded, answer.Lost, answer.Amount, answer.Currency)
 		return s.recountCredits(ctx, q, organizationID, nil, CreditReturn)
 	})
 }

@@ -171,7 +171,7 @@ func (c *comparison) found(ctx context.Context, d Drift, repair func(context.Con
 func (c *comparison) events(ctx context.Context, since time.Time) error {
 	return c.gateway.Events(ctx, since, func(e Event) error {
 		c.report.Events++
-		if _, acted := actions[e.Type]; !acted || !c.concernsUs(e) {
+		if _, acted := c.handlers[e.Type]; !acted || !c.concernsUs(e) {
 			return nil
 		}
 		_, known, err := optional(c.store.Event(ctx, e.ID))

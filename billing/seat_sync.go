@@ -86,7 +86,7 @@ func (s *Service) writeSeatChange(ctx context.Context, q Queries, before, after 
 	if err := q.InsertSeatChange(ctx, change); err != nil {
 		return fmt.Errorf("write seat ledger: %w", err)
 	}
-	noteChange(ctx, "seats wanted: %d, before: %d", change.To, change.From)
+	q.Record("seats wanted: %d, before: %d", change.To, change.From)
 	return nil
 }
 

@@ -54,7 +54,8 @@ type Service struct {
 
 	catalogue  atomic.Pointer[Catalogue]
 	account    atomic.Pointer[StripeAccount]
-	resolving  sync.Mutex    // one look-up of account and prices at a time
+	resolving  sync.Mutex // one look-up of account and prices at a time
+	handlers   map[string]eventHandler
 	lastServed atomic.Value  // Turn: whose event was claimed last
 	resolved   atomic.Bool   // every price of the catalogue was found at Stripe
 	hashing    chan struct{} // bounds the memory that password hashing takes
@@ -81,6 +82,7 @@ func New(o Options) *Service {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
+	s.handlers = s.eventHandlers()
 	s.catalogue.Store(&o.Catalogue)
 	return s
 }

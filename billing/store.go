@@ -12,10 +12,14 @@ type Store interface {
 	// InTx runs f in one transaction and commits it if f returns nil. Serialization failures and deadlocks are run again, so f
 	// must do nothing but speak to its Queries.
 	InTx(ctx context.Context, f func(Queries) error) error
+	// InTxRecording is InTx whose Queries record what they write in changes.
+	InTxRecording(ctx context.Context, changes *ChangeLog, f func(Queries) error) error
 }
 
 // Queries are the reads and writes, inside a transaction or outside. Methods named Lock take a row lock until the transaction ends.
 type Queries interface {
+	// Record adds a line to the transaction's [ChangeLog]. Outside a transaction that records it does nothing.
+	Record(format string, args ...any)
 	AccountQueries
 	CheckoutQueries
 	SubscriptionQueries

@@ -99,7 +99,7 @@ func (s *Service) noteSurplus(ctx context.Context, q Queries, kept Subscription,
 		if !fresh {
 			continue
 		}
-		noteChange(ctx, "subscription %s: surplus beside %s, to be ended and refunded", other.ID, kept.ID)
+		q.Record("subscription %s: surplus beside %s, to be ended and refunded", other.ID, kept.ID)
 		if err := s.setAlarm(ctx, q, AlarmSurplus, other.ID, "", now); err != nil {
 			return err
 		}

@@ -22,22 +22,24 @@ type chore struct {
 	name    string
 	every   time.Duration // 0: at every sweep
 	workers int           // how many are at it at once
-	do      func(*Service, context.Context) error
+	do      func(context.Context) error
 }
 
 // chores is the whole of the background work but the mail.
-var chores = []chore{
-	{"pending events", 0, workers, (*Service).settleDueEvents},
-	{"seats to tell", 0, 1, (*Service).syncDueSeats},
-	{"seats to give back", 0, 1, (*Service).giveBackSeats},
-	{"second subscriptions", 0, 1, (*Service).endDueSurpluses},
-	{"customers to name", 0, 1, (*Service).pushCustomerDetails},
-	{"summaries of seats", learnInterval, 1, (*Service).summarizeDueSeats},
-	{"organizations to delete", 0, 1, (*Service).deleteDueOrganizations},
-	{"monthly credits", 0, 1, (*Service).grantDueMonths},
-	{"account and prices", learnInterval, 1, (*Service).catchUpWithStripe},
-	{"old events", pruneInterval, 1, (*Service).pruneEvents},
-	{"old counts of the limits", learnInterval, 1, (*Service).forgetOldHits},
+func (s *Service) chores() []chore {
+	return []chore{
+		{"pending events", 0, workers, s.settleDueEvents},
+		{"seats to tell", 0, 1, s.syncDueSeats},
+		{"seats to give back", 0, 1, s.giveBackSeats},
+		{"second subscriptions", 0, 1, s.endDueSurpluses},
+		{"customers to name", 0, 1, s.pushCustomerDetails},
+		{"summaries of seats", learnInterval, 1, s.summarizeDueSeats},
+		{"organizations to delete", 0, 1, s.deleteDueOrganizations},
+		{"monthly credits", 0, 1, s.grantDueMonths},
+		{"account and prices", learnInterval, 1, s.catchUpWithStripe},
+		{"old events", pruneInterval, 1, s.pruneEvents},
+		{"old counts of the limits", learnInterval, 1, s.forgetOldHits},
+	}
 }
 
 // Work does what waits in the tables (pending events, seats to tell, e-mails) until ctx ends. What has to be done is read from rows, so any
@@ -50,9 +52,10 @@ func (s *Service) Work(ctx context.Context) error {
 	defer apart.Wait()
 	ticker := time.NewTicker(sweepInterval)
 	defer ticker.Stop()
-	done := make([]time.Time, len(chores)) // when each was done last
+	tasks := s.chores()
+	done := make([]time.Time, len(tasks)) // when each was done last
 	for {
-		s.sweep(ctx, done)
+		s.sweep(ctx, tasks, done)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -78,9 +81,9 @@ func (s *Service) workReconcile(ctx context.Context) {
 }
 
 // sweep does every chore whose time has come, all at once, and waits for them.
-func (s *Service) sweep(ctx context.Context, done []time.Time) {
+func (s *Service) sweep(ctx context.Context, tasks []chore, done []time.Time) {
 	var group sync.WaitGroup
-	for i, c := range chores {
+	for i, c := range tasks {
 		now := s.now()
 		if !done[i].IsZero() && now.Sub(done[i]) < c.every {
 			continue
@@ -88,7 +91,7 @@ func (s *Service) sweep(ctx context.Context, done []time.Time) {
 		done[i] = now
 		for range c.workers {
 			group.Go(func() {
-				if err := c.do(s, ctx); err != nil && ctx.Err() == nil {
+				if err := c.do(ctx); err != nil && ctx.Err() == nil {
 					s.log.ErrorContext(ctx, "background work", "chore", c.name, "error", err)
 				}
 			})

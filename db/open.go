@@ -39,7 +39,12 @@ var _ billing.Store = (*Store)(nil)
 type queries struct {
 	ext    sqlx.ExtContext
 	alarms *river.Client[*sql.Tx] // sets alarms and works on none
+	// changes records what the transaction writes; nil: nothing does.
+	changes *billing.ChangeLog
 }
+
+// Record adds a line to the transaction's change log, if it has one.
+func (q queries) Record(format string, args ...any) { q.changes.Record(format, args...) }
 
 var _ billing.Queries = queries{}
 

@@ -14,8 +14,13 @@ const txAttempts = 5
 // serialization failure or a deadlock f runs again, a few times. A panic in f and the end of ctx roll back. The Queries given to f
 // must not be used after it.
 func (s *Store) InTx(ctx context.Context, f func(billing.Queries) error) error {
+	return s.InTxRecording(ctx, nil, f)
+}
+
+// InTxRecording is [Store.InTx] whose Queries record what they write in changes.
+func (s *Store) InTxRecording(ctx context.Context, changes *billing.ChangeLog, f func(billing.Queries) error) error {
 	for attempt := 1; ; attempt++ {
-		err := s.runTx(ctx, f)
+		err := s.runTx(ctx, changes, f)
 		if err == nil || attempt == txAttempts || !isCollision(err) {
 			return err
 		}
@@ -25,14 +30,14 @@ func (s *Store) InTx(ctx context.Context, f func(billing.Queries) error) error {
 	}
 }
 
-func (s *Store) runTx(ctx context.Context, f func(billing.Queries) error) error {
+func (s *Store) runTx(ctx context.Context, changes *billing.ChangeLog, f func(billing.Queries) error) error {
 	tx, err := s.db.BeginTxx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
 	if err != nil {
 		return wrap(ctx, "begin transaction", err)
 	}
 	// Also where f panics. After the commit it does nothing, and where the connection broke the server has rolled back.
 	defer func() { _ = tx.Rollback() }()
-	if err := f(queries{ext: tx, alarms: s.alarms}); err != nil {
+	if err := f(queries{ext: tx, alarms: s.alarms, changes: changes}); err != nil {
 		return err
 	}
 	return wrap(ctx, "commit transaction", tx.Commit())
