@@ -15,7 +15,7 @@ type Overview struct {
 	Price        Price         // valid with Plan
 	HasAccess    bool
 	GraceEndsAt  *time.Time // past due: access until then; nil: no end is set
-	OpenInvoice  *Invoice   // the oldest that the subscription waits for; nil: none
+	OpenInvoice  *Invoice   // the oldest open one of an incomplete, past due or unpaid subscription; nil: none is stored
 	Seats        SeatsOverview
 	Credits      CreditsOverview
 	OpenCheckout *CheckoutSession // an open subscription checkout, if any
@@ -80,7 +80,7 @@ func (s *Service) describeSubscription(ctx context.Context, o *Overview, current
 	if plan, price, known := s.Catalogue().ByPrice(current.PriceID); known {
 		o.Plan, o.Price = &plan, price
 	}
-	if current.Status == StatusPastDue || current.Status == StatusUnpaid {
+	if current.Status.leavesInvoiceOpen() {
 		open, found, err := optional(s.store.OldestOpenInvoice(ctx, o.Organization.ID, current.ID))
 		if err != nil {
 			return fmt.Errorf("look up the open invoice: %w", err)
@@ -94,6 +94,18 @@ func (s *Service) describeSubscription(ctx context.Context, o *Overview, current
 	}
 	o.HasAccess = hasAccess(current.Status, o.GraceEndsAt, s.now())
 	return nil
+}
+
+// leavesInvoiceOpen reports whether a subscription has this status because an invoice of it is open
+// (https://docs.stripe.com/api/subscriptions/object#subscription_object-status).
+func (s SubscriptionStatus) leavesInvoiceOpen() bool {
+	return s == StatusIncomplete || s == StatusPastDue || s == StatusUnpaid
+}
+
+// MissesInvoice reports whether the subscription's status follows from an open invoice that is not
+// stored yet. Stripe sends the subscription and its invoice as two events, in either order.
+func (o Overview) MissesInvoice() bool {
+	return o.Subscription != nil && o.Subscription.Status.leavesInvoiceOpen() && o.OpenInvoice == nil
 }
 
 // hasAccess tells whether an organization may use the product: by the subscription's status, past_due for the grace period only. Pages, JSON

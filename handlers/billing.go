@@ -152,9 +152,9 @@ func (s *server) checkoutReturn(w http.ResponseWriter, r *http.Request) (back co
 	query := r.URL.Query()
 	switch {
 	case query.Get("canceled") == "true":
-		return comeback{from: views.ReturnCanceled}, false, nil
+		return comeback{from: views.ReturnCanceled, polls: pollsOf(r)}, false, nil
 	case query.Get("success") != "true":
-		return comeback{}, false, nil
+		return comeback{polls: pollsOf(r)}, false, nil
 	}
 	back = comeback{from: views.ReturnSettling, polls: pollsOf(r)}
 	sessionID := query.Get("session_id")
@@ -270,6 +270,8 @@ func (s *server) billingPanel(r *http.Request, o billing.Overview, back comeback
 	}
 	if back.polling(o) {
 		panel.PollURL, panel.PollEvery = pollPath(r, back.polls+1), returnEvery
+	} else if panel.AwaitsInvoice = o.MissesInvoice(); panel.AwaitsInvoice && back.polls < returnPolls {
+		panel.PollURL, panel.PollEvery = pollPath(r, back.polls+1), returnEvery
 	}
 	if panel.CanManageBilling {
 		return s.withInvoices(r, panel)
@@ -291,7 +293,7 @@ func subscriptionProps(o billing.Overview) *views.SubscriptionProps {
 	}
 	props.RenewsAt, props.EndsAt = periodEnd(current)
 	props.GraceEndsAt = moment(o.GraceEndsAt)
-	if open := o.OpenInvoice; open != nil {
+	if open := o.OpenInvoice; open != nil && current.Status != billing.StatusIncomplete {
 		props.OpenInvoiceURL = "/billing/invoices/" + open.ID
 		props.Failure = &views.PaymentFailure{Amount: billing.Money{Minor: open.AmountDue, Currency: open.Currency}, At: open.CreatedAt}
 		if open.FinalizedAt != nil {

@@ -77,7 +77,7 @@ func pagePath(r *http.Request, number int) string {
 	return r.URL.Path + "?" + query.Encode()
 }
 
-// showBilling shows the billing tab: the page, or to htmx the panel that asks again after a return from Checkout.
+// showBilling shows the billing tab: the page, or for htmx the replacement of the polling element.
 func (s *server) showBilling(w http.ResponseWriter, r *http.Request) error {
 	back, moved, err := s.comebackOf(w, r)
 	if err != nil || moved {
@@ -92,11 +92,24 @@ func (s *server) showBilling(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if isFragment(r) {
-		return render(w, r, http.StatusOK, views.BillingPanel(panel))
+		return renderBillingFragment(w, r, panel)
 	}
 	return render(w, r, http.StatusOK, views.BillingPage(views.BillingPageProps{
 		Layout: s.layout(r, views.SectionOrganization), Organization: header(r, views.TabBilling), Panel: panel,
 	}))
+}
+
+// renderBillingFragment answers a poll. While the invoice is missing, only the polling element is
+// replaced, so that the panel keeps the focus and its unfolded details.
+func renderBillingFragment(w http.ResponseWriter, r *http.Request, panel views.BillingPanelProps) error {
+	if r.Header.Get("HX-Target") != views.InvoicePollID {
+		return render(w, r, http.StatusOK, views.BillingPanel(panel))
+	}
+	if panel.AwaitsInvoice {
+		return render(w, r, http.StatusOK, views.InvoicePoll(panel))
+	}
+	w.Header().Set("HX-Retarget", "#"+views.BillingPanelID)
+	return render(w, r, http.StatusOK, views.BillingPanel(panel))
 }
 
 // ledgerPerPage bounds how long a page of the seat ledger gets.

@@ -80,8 +80,17 @@ func billingSpecimens() []Specimen {
 		returned("settling", "Back from Checkout, not confirmed", views.ReturnSettling, nil, func(p *views.BillingPanelProps) { p.PollURL, p.PollEvery = question, rarely }),
 		returned("waiting", "Back from Checkout, still not confirmed", views.ReturnWaiting, nil, func(p *views.BillingPanelProps) { p.PollURL = question }),
 		returned("settled", "Back from Checkout, confirmed", views.ReturnSettled, &active, nil),
+		awaitingInvoice(),
 		returned("left", "Checkout left", views.ReturnCanceled, nil, nil),
 	}, statusSpecimens()...)
+}
+
+func awaitingInvoice() Specimen {
+	s := running(billing.StatusPastDue)
+	s.NextInvoice = nil
+	p := billingPanel(&s)
+	p.AwaitsInvoice, p.PollURL, p.PollEvery = true, "/organization?poll=1&tab=billing", rarely
+	return Specimen{Name: "billing-awaits-invoice", Title: "Payment failed, the invoice not known yet", Page: views.BillingPage(billingPage(p))}
 }
 
 func statusSpecimens() []Specimen {
