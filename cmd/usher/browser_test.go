@@ -38,6 +38,7 @@ func openBrowser(t *testing.T) context.Context {
 		chromedp.Flag("disable-quic", true),
 		chromedp.Flag("disable-component-update", true),
 		chromedp.WindowSize(1280, 900),
+		chromedp.WSURLReadTimeout(patience), // a busy machine starts it slowly
 	)
 	allocator, endAllocator := chromedp.NewExecAllocator(context.Background(), options...)
 	t.Cleanup(endAllocator)
@@ -46,7 +47,7 @@ func openBrowser(t *testing.T) context.Context {
 	if err := chromedp.Do(tab); err != nil { // starts the browser: the context of the first call is the browser's own life
 		t.Fatal(err)
 	}
-	bounded, cancel := context.WithTimeout(tab, 2*time.Minute)
+	bounded, cancel := context.WithTimeout(tab, 5*time.Minute)
 	t.Cleanup(cancel)
 	return bounded
 }
@@ -113,7 +114,7 @@ func (s *stage) shows(sc scene) {
 // await waits until a scene is there. A page that is left while it is looked at, as after a click that leads on, is looked at again.
 func (s *stage) await(sc scene) (err error) {
 	says := fmt.Sprintf("document.body.innerText.includes(%q)", sc.says)
-	for deadline := time.Now().Add(30 * time.Second); ; {
+	for deadline := time.Now().Add(patience); ; {
 		if err = chromedp.Do(s.tab, chromedp.WaitVisible(chromedp.CSS(sc.visible))); err == nil {
 			_, err = chromedp.Run(s.tab, chromedp.Poll[bool](says, chromedp.WithPollingTimeout(20*time.Second)))
 		}

@@ -65,7 +65,7 @@ func crashPostgreSQL(t *testing.T, folder string) {
 // eventually waits for a condition.
 func eventually(t *testing.T, what string, so func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !so(); time.Sleep(20 * time.Millisecond) { // between two looks at it
+	for deadline := time.Now().Add(patience); !so(); time.Sleep(20 * time.Millisecond) { // between two looks at it
 		if time.Now().After(deadline) {
 			t.Fatalf("waited for %s", what)
 		}

@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -18,10 +20,12 @@ import (
 
 // instance is an Usher that runs inside the test, started as `go run ./cmd/usher` starts it.
 type instance struct {
-	url    string
-	stdout *transcript
-	stderr *transcript
-	stop   func() int // ends it and returns the exit code
+	url         string
+	environment []string
+	stdout      *transcript
+	stderr      *transcript
+	stop        func() int // ends it and returns the exit code
+	reported    sync.Once
 }
 
 // transcript is output that can be waited on.
@@ -94,14 +98,16 @@ func newDataDir(t *testing.T) string {
 // startUsher serves on a free port with an empty DATA_DIR of its own, unless the variables say otherwise, until the test ends.
 func startUsher(t *testing.T, variables ...string) *instance {
 	t.Helper()
-	u := &instance{stdout: newTranscript(), stderr: newTranscript()}
-	getenv := envOf(append([]string{"ADDR=127.0.0.1:0", "DATA_DIR=" + newDataDir(t)}, variables...)...)
+	u := &instance{
+		environment: append([]string{"ADDR=127.0.0.1:0", "DATA_DIR=" + newDataDir(t)}, variables...),
+		stdout:      newTranscript(), stderr: newTranscript(),
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	code := 0
 	go func() {
 		defer close(done)
-		code = run(ctx, nil, getenv, u.stdout, u.stderr)
+		code = run(ctx, nil, envOf(u.environment...), u.stdout, u.stderr)
 	}()
 	u.stop = func() int {
 		cancel()
@@ -109,6 +115,7 @@ func startUsher(t *testing.T, variables ...string) *instance {
 		return code
 	}
 	t.Cleanup(func() { u.stop() })
+	u.reportFailure(t)
 	starting, stopWaiting := context.WithTimeout(ctx, time.Minute)
 	defer stopWaiting()
 	found := u.stdout.find(starting, greeting, done)
@@ -118,6 +125,36 @@ func startUsher(t *testing.T, variables ...string) *instance {
 	}
 	u.url = found[1]
 	return u
+}
+
+// reportFailure prints the server's log and the event inbox when the test has failed. The inbox is
+// read from the running server's database, so a subtest whose parent stops the server calls it too.
+func (u *instance) reportFailure(t *testing.T) {
+	t.Helper()
+	t.Cleanup(func() {
+		if t.Failed() {
+			u.reported.Do(func() { u.report(t) })
+		}
+	})
+}
+
+func (u *instance) report(t *testing.T) {
+	t.Helper()
+	stderr, _ := u.stderr.read()
+	code, stdout, failure := runOnce(t, []string{"events", "--json", "--limit", "1000", "list"}, u.environment...)
+	var events []struct {
+		ID, Type, Outcome, Error string
+		Attempts                 int
+	}
+	if err := json.Unmarshal([]byte(stdout), &events); code != exitOK || err != nil {
+		t.Logf("the server's log:\n%s\nthe inbox is not readable: %d, %v, %s", stderr, code, err, failure)
+		return
+	}
+	var inbox strings.Builder
+	for _, e := range events {
+		fmt.Fprintf(&inbox, "%s  %-8s %-42s attempts %d  %s\n", e.ID, e.Outcome, e.Type, e.Attempts, e.Error)
+	}
+	t.Logf("the server's log:\n%s\nthe inbox, newest first:\n%s", stderr, inbox.String())
 }
 
 // visitor is a browser without JavaScript: it follows links and sends forms as they stand on the page.

@@ -15,7 +15,7 @@ func TestToolsWorkBesideARunningServer(t *testing.T) {
 	v := u.visitor(t)
 	v.visit("/pricing").send(`form[action="/billing/checkout"]:has(input[value="pro"])`)
 	v.send(`form[action="/signup"]`, "name=Nora", "email=tools@example.com", "password=front of house", "organization=Balcony Books")
-	v.send(payForm, card("4242424242424242")...).reads("Active")
+	v.send(payForm, card("4242424242424242")...).settles("the plan", "Active")
 
 	run := func(args ...string) string {
 		t.Helper()
