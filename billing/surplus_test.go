@@ -182,7 +182,7 @@ func TestSecondPlanEndedByHandIsNotRefunded(t *testing.T) {
 // settleUntil settles pending events, and does nothing else of the background work, until it is so.
 func (s *stage) settleUntil(so func() bool) {
 	s.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for !so() {
 		if time.Now().After(deadline) {
 			s.t.Fatal("it never came true")

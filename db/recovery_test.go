@@ -107,7 +107,7 @@ func TestRecoveryRequestsWaitOnceAndAreTakenOnce(t *testing.T) {
 // waitUntilBlocked waits for some statement to wait for a lock.
 func waitUntilBlocked(t *testing.T, store *Store) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for one[int](t, store, `select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`) == 0 {
 		if time.Now().After(deadline) {
 			t.Fatal("nobody waits")

@@ -59,7 +59,7 @@ func (k *clocked) subscribe(price string, quantity int64, more ...func(*stripe.S
 func (k *clocked) advance(to int64) {
 	k.t.Helper()
 	must[*stripe.TestHelpersTestClock](k.t)(k.api.TestHelpersTestClocks.Advance(k.clock, &stripe.TestHelpersTestClockAdvanceParams{FrozenTime: stripe.Int64(to)}))
-	limit := time.After(20 * time.Second)
+	limit := time.After(time.Minute)
 	often := time.NewTicker(2 * time.Millisecond)
 	defer often.Stop()
 	for must[*stripe.TestHelpersTestClock](k.t)(k.api.TestHelpersTestClocks.Get(k.clock, nil)).Status != "ready" {

@@ -113,7 +113,7 @@ func TestAStoredServerErrorSaysNotToRetry(t *testing.T) {
 func TestASlowCallKeepsItsKeyInUse(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
-	l.fault(stripelocal.Fault{Kind: stripelocal.SlowCall, Path: "/v1/customers", Millis: 300})
+	l.fault(stripelocal.Fault{Kind: stripelocal.SlowCall, Path: "/v1/customers", Millis: 3000})
 	first := make(chan error, 1)
 	go func() {
 		_, err := l.newCustomer("same")
@@ -232,7 +232,7 @@ func TestFaultsOfDeliveries(t *testing.T) {
 			l := start(t, stripelocal.Options{})
 			in := newInbox(t, 0)
 			l.EnsureWebhookEndpoint(in.url, testSecret, "product.*")
-			l.fault(stripelocal.Fault{Kind: c.kind, Event: "product.created", Millis: 400})
+			l.fault(stripelocal.Fault{Kind: c.kind, Event: "product.created", Millis: 3000})
 			for _, name := range []string{"a", "b", "c"} {
 				must[*stripe.Product](t)(l.api.Products.New(&stripe.ProductParams{Name: stripe.String(name)}))
 			}
@@ -246,7 +246,7 @@ func TestFaultsOfDeliveries(t *testing.T) {
 // names waits for so many events and gives their objects' names.
 func (in *inbox) names(n int) []string {
 	in.t.Helper()
-	limit := time.After(10 * time.Second)
+	limit := time.After(time.Minute)
 	for {
 		in.mu.Lock()
 		var out []string

@@ -237,7 +237,7 @@ func (in *inbox) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 // wait waits until an event of this type has come.
 func (in *inbox) wait(kind string) stripe.Event {
 	in.t.Helper()
-	limit := time.After(10 * time.Second)
+	limit := time.After(time.Minute)
 	for {
 		if e, ok := in.find(kind); ok {
 			return e

@@ -41,7 +41,7 @@ func (j *journey) step(name string, do func(), want ...string) {
 // until waits for a type to arrive and then for what is still on its way; it gives what came since the last step.
 func (j *journey) until(kind string) []string {
 	j.t.Helper()
-	limit := time.After(20 * time.Second)
+	limit := time.After(time.Minute)
 	often := time.NewTicker(5 * time.Millisecond)
 	defer often.Stop()
 	for {

@@ -200,7 +200,7 @@ func (l *local) deliveries() []delivery {
 // until polls a condition that the background brings about.
 func (l *local) until(what string, ok func() bool) {
 	l.t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for !ok() {
 		if time.Now().After(deadline) {
 			l.t.Fatalf("not in time: %s", what)

@@ -43,7 +43,7 @@ func next(t *testing.T, from <-chan posted) posted {
 	select {
 	case d := <-from:
 		return d
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("nothing came")
 		return posted{}
 	}

@@ -32,16 +32,28 @@ func TestMomentIsTheDateLessTheTimeTheTryTook(t *testing.T) {
 func TestMomentLeavesOutLostTriesAndTheSleepAfterThem(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	f, gateway := newFake(t)
-	f.HandleFunc("GET /v1/subscriptions/sub_1", inTurn(hangUp, answer(subscriptionJSON("sub_1"), dated(at)...)))
-
-	s, err := gateway.Subscription(t.Context(), "sub_1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if took := at.Sub(s.Moment); took > 450*time.Millisecond {
+	took := shortest(func() time.Duration {
+		f, gateway := newFake(t)
+		f.HandleFunc("GET /v1/subscriptions/sub_1", inTurn(hangUp, answer(subscriptionJSON("sub_1"), dated(at)...)))
+		s, err := gateway.Subscription(t.Context(), "sub_1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return at.Sub(s.Moment)
+	})
+	if took > 450*time.Millisecond {
 		t.Errorf("moment lies %v before the Date header: the half second that stripe-go slept was counted", took)
 	}
+}
+
+// shortest returns the shortest of up to five measurements. A busy machine lengthens single ones; what the code waits for by
+// itself is in all of them.
+func shortest(measure func() time.Duration) time.Duration {
+	least := measure()
+	for n := 1; n < 5 && least > 100*time.Millisecond; n++ {
+		least = min(least, measure())
+	}
+	return least
 }
 
 func TestListMomentIsTheEarliestPages(t *testing.T) {
@@ -148,6 +160,14 @@ func TestContextsEndStaysInTheChain(t *testing.T) {
 
 func TestContextsEndDoesNotWaitForTheSleepBetweenTries(t *testing.T) {
 	t.Parallel()
+	if waited := shortest(func() time.Duration { return cancelInTheSleep(t) }); waited > 300*time.Millisecond {
+		t.Errorf("returned %v after the context's end", waited)
+	}
+}
+
+// cancelInTheSleep cancels a call between two tries and returns how long it took to return.
+func cancelInTheSleep(t *testing.T) time.Duration {
+	t.Helper()
 	f, gateway := newFake(t)
 	tried := make(chan struct{}, 4)
 	f.HandleFunc("GET /v1/subscriptions/sub_1", func(http.ResponseWriter, *http.Request) {
@@ -156,18 +176,17 @@ func TestContextsEndDoesNotWaitForTheSleepBetweenTries(t *testing.T) {
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	var canceledAt time.Time
+	canceled := make(chan time.Time, 1)
 	go func() {
 		<-tried
 		<-time.After(50 * time.Millisecond) // into the sleep of at least 500 ms
-		canceledAt = time.Now()
+		canceled <- time.Now()
 		cancel()
 	}()
-
-	_, err := gateway.Subscription(ctx, "sub_1")
-	if waited := time.Since(canceledAt); waited > 300*time.Millisecond || !errors.Is(err, context.Canceled) {
-		t.Errorf("returned %v after the context's end with %v", waited, err)
+	if _, err := gateway.Subscription(ctx, "sub_1"); !errors.Is(err, context.Canceled) {
+		t.Errorf("returned %v", err)
 	}
+	return time.Since(<-canceled)
 }
 
 func TestAccountIsAskedOnce(t *testing.T) {

@@ -60,7 +60,7 @@ func newLocal(t *testing.T) *local {
 // await returns the first event to come that fits.
 func (l *local) await(t *testing.T, what string, fits func(billing.Event) bool) billing.Event {
 	t.Helper()
-	limit := time.After(20 * time.Second)
+	limit := time.After(time.Minute)
 	for {
 		select {
 		case event := <-l.events:

@@ -254,7 +254,7 @@ func TestASilentServerIsLeft(t *testing.T) {
 			if err := mailer(t, server, "smtp://127.0.0.1:PORT", nil).Send(ctx, outgoing()); err == nil {
 				t.Fatal("no error")
 			}
-			if took := time.Since(began); took > 2*time.Second {
+			if took := time.Since(began); took > 8*time.Second { // the mailer itself gives up after ten
 				t.Errorf("took %s: the end of the context does not end the conversation", took)
 			}
 		})
