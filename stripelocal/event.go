@@ -95,8 +95,15 @@ func (a *act) publish() {
 		}
 	}
 	a.pending = nil
-	for len(a.state.Events.all) > 0 && a.state.Events.all[0].Created < a.at-eventLife {
-		a.state.Events.dropFirst()
+	a.dropOldEvents()
+}
+
+// dropOldEvents drops events older than eventLife, oldest first, up to one that is still to be
+// delivered: a jump of the clock ages events that were created a moment ago by real time.
+func (a *act) dropOldEvents() {
+	events := a.state.Events
+	for len(events.all) > 0 && events.all[0].Created < a.at-eventLife && events.all[0].Pending == 0 {
+		events.dropFirst()
 	}
 }
 
