@@ -1,4 +1,4 @@
-// Package gallery shows every page and component of package views in every state, with made-up props: /dev/ui in development. It is
+// Package gallery shows every page and component of the packages below views in every state, with made-up props: /dev/ui in development. It is
 // where looks are judged, by eye and by the tests over its pages.
 //
 // Kept out: anything real. No page here reads or changes a thing, and none is served in production.

@@ -1,0 +1,2 @@
+// Package dev holds pages that are served in development only: the clock of the local Stripe and the e-mails that were not sent.
+package dev

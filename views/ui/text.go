@@ -1,0 +1,72 @@
+package ui
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"usher/billing"
+)
+
+// FormatDate writes a date as people say it here: 1 Dec 2026.
+func FormatDate(t time.Time) string { return t.Format("2 Jan 2006") }
+
+// FormatTime writes a time of day: 14:02.
+func FormatTime(t time.Time) string { return t.Format("15:04") }
+
+// formatWithZone writes the whole moment for a hover: 1 Dec 2026, 14:02:05 UTC.
+func formatWithZone(t time.Time) string { return t.Format("2 Jan 2006, 15:04:05 MST") }
+
+// formatRFC3339 writes a moment for the datetime attribute.
+func formatRFC3339(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// FormatCount writes a number with its thousands apart: 2,000.
+func FormatCount[N int | int64](n N) string {
+	digits := strconv.FormatInt(int64(n), 10)
+	sign := ""
+	if strings.HasPrefix(digits, "-") {
+		sign, digits = "-", digits[1:]
+	}
+	var out strings.Builder
+	for i, digit := range digits {
+		if i > 0 && (len(digits)-i)%3 == 0 {
+			out.WriteByte(',')
+		}
+		out.WriteRune(digit)
+	}
+	return sign + out.String()
+}
+
+// Plural writes a number with its noun: 1 seat, 9 seats.
+func Plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return FormatCount(n) + " " + many
+}
+
+func People(n int) string { return Plural(n, "person", "people") }
+
+func Seats(n int) string { return Plural(n, "seat", "seats") }
+
+// IntervalName writes how often a plan is paid: monthly, yearly.
+func IntervalName(interval billing.Interval) string {
+	if interval == billing.Yearly {
+		return "yearly"
+	}
+	return "monthly"
+}
+
+// PlanName writes a plan with its interval: Pro, yearly.
+func PlanName(plan string, interval billing.Interval) string {
+	if interval == "" {
+		return plan
+	}
+	return plan + ", " + IntervalName(interval)
+}
+
+// PollTrigger writes the htmx trigger of a panel that asks again after a while.
+func PollTrigger(every time.Duration) string {
+	return fmt.Sprintf("every %dms", every.Milliseconds())
+}
