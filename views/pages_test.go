@@ -17,12 +17,12 @@ import (
 	"usher/views/viewtest"
 )
 
-// TestPages runs every check over every page in every state.
+// TestPages runs every check on every page in every state.
 func TestPages(t *testing.T) {
 	checks := map[string]func(*testing.T, *goquery.Document){
-		"frame": hasItsFrame, "headings": headingsDescendByOne, "content security policy": keepsTheContentSecurityPolicy, "ids": idsAreUniqueAndFound,
+		"frame": hasDocumentFrame, "headings": headingsDescendByOne, "content security policy": obeysContentSecurityPolicy, "ids": idsAreUniqueAndResolve,
 		"controls": controlsHaveNames, "forms": formsWorkWithoutScripts, "organization": formsNameTheirOrganization, "polling": pollingPanelsOwnTheirRoot,
-		"words": speaksPlainly,
+		"words": usesNoJargon,
 	}
 	for _, specimen := range gallery.Specimens() {
 		t.Run(specimen.Name, func(t *testing.T) {
@@ -35,7 +35,7 @@ func TestPages(t *testing.T) {
 	}
 }
 
-func hasItsFrame(t *testing.T, doc *goquery.Document) {
+func hasDocumentFrame(t *testing.T, doc *goquery.Document) {
 	for selector, want := range map[string]int{
 		"h1": 1, "main#content": 1, "header": 1, "footer": 1, "html[lang]": 1, "meta[name=viewport]": 1, "#toast[role=alert][hidden]": 1, "#announcer[role=status]": 1,
 	} {
@@ -65,7 +65,7 @@ func headingsDescendByOne(t *testing.T, doc *goquery.Document) {
 	})
 }
 
-func keepsTheContentSecurityPolicy(t *testing.T, doc *goquery.Document) {
+func obeysContentSecurityPolicy(t *testing.T, doc *goquery.Document) {
 	doc.Find("*").Each(func(_ int, s *goquery.Selection) {
 		for _, attribute := range s.Nodes[0].Attr {
 			name, value := attribute.Key, strings.TrimSpace(strings.ToLower(attribute.Val))
@@ -89,7 +89,7 @@ func keepsTheContentSecurityPolicy(t *testing.T, doc *goquery.Document) {
 	})
 }
 
-func idsAreUniqueAndFound(t *testing.T, doc *goquery.Document) {
+func idsAreUniqueAndResolve(t *testing.T, doc *goquery.Document) {
 	seen := map[string]bool{}
 	doc.Find("[id]").Each(func(_ int, s *goquery.Selection) {
 		id := s.AttrOr("id", "")
@@ -132,7 +132,7 @@ func controlsHaveNames(t *testing.T, doc *goquery.Document) {
 	})
 }
 
-// htmx shortens the way of forms that work without it, and never takes the way to Stripe.
+// Forms work without htmx. Forms that redirect to Stripe never use it.
 func formsWorkWithoutScripts(t *testing.T, doc *goquery.Document) {
 	doc.Find("form").Each(func(_ int, s *goquery.Selection) {
 		if s.AttrOr("action", "") == "" || s.Find("button[type=submit]").Length() == 0 {
@@ -147,7 +147,7 @@ func formsWorkWithoutScripts(t *testing.T, doc *goquery.Document) {
 	doc.Find("[hx-put], [hx-delete], [hx-patch], [hx-boost]").Each(func(_ int, s *goquery.Selection) {
 		t.Errorf("works with scripts only: %s", viewtest.Outline(s))
 	})
-	// A disabled button drops the focus to the body; hx-sync refuses the second click as well.
+	// A disabled button loses the focus to the body. hx-sync refuses the second click without that.
 	doc.Find("[hx-disabled-elt]").Each(func(_ int, s *goquery.Selection) {
 		t.Errorf("loses the focus: %s", viewtest.Outline(s))
 	})
@@ -176,14 +176,14 @@ func pollingPanelsOwnTheirRoot(t *testing.T, doc *goquery.Document) {
 	})
 }
 
-func speaksPlainly(t *testing.T, doc *goquery.Document) {
+func usesNoJargon(t *testing.T, doc *goquery.Document) {
 	jargon := regexp.MustCompile(`(?i)!|\b(oops|webhook|proration|quantity|user|users|null|undefined)\b|%!|(?-i:@[A-Z])`)
 	if found := jargon.FindString(viewtest.Text(doc.Find("main, header, footer").Clone().Find("noscript").Remove().End())); found != "" {
 		t.Errorf("the page says %q", found)
 	}
 }
 
-// The bar of the design: a first visit, everything together, under 30 kB gzipped.
+// A first visit transfers less than 30 kB: page, style sheet, scripts and icon, gzipped.
 func TestFirstVisitStaysSmall(t *testing.T) {
 	for _, specimen := range gallery.Specimens() {
 		if specimen.Name != "pricing" && specimen.Name != "signup-intent" && specimen.Name != "pricing-three" {

@@ -17,17 +17,19 @@ import (
 
 const root = "../.."
 
-// inside lists what each package may import of this module. A package that is not listed has no place in the picture of README.md yet.
+// inside lists what each package may import of this module. A package that is not listed has no
+// place in the picture of README.md yet.
 var inside = map[string][]string{
 	"usher/cmd/usher":      {"usher/"}, // wires everything
 	"usher/cmd/simulation": {"usher/"}, // wires everything, to break it
 	"usher/cmd/bench":      {"usher/"}, // wires everything beside the program, to measure it
 	"usher/handlers":       append([]string{"usher/billing", "usher/static", "usher/views/ui", "usher/views/layout", "usher/views/gallery"}, areas...),
 
-	// Pages show the domain's types as they are. Components and the frame of a page are below them, so that a page can change alone.
+	// Pages show the domain's types as they are. Components and the frame of a page are below them,
+	// so that a page can change alone.
 	"usher/views":              {}, // documents the packages below it and tests all pages at once
 	"usher/views/ui":           {"usher/billing"},
-	"usher/views/layout":       {"usher/views/ui", "usher/static"}, // the document head names the style sheet and the scripts
+	"usher/views/layout":       {"usher/views/ui", "usher/static"}, // the head links to the style sheet
 	"usher/views/admin":        {"usher/billing", "usher/views/ui", "usher/views/layout"},
 	"usher/views/auth":         {"usher/billing", "usher/views/ui", "usher/views/layout"},
 	"usher/views/billing":      {"usher/billing", "usher/views/ui", "usher/views/layout"},
@@ -47,7 +49,8 @@ var inside = map[string][]string{
 	"usher/static":            {},
 }
 
-// areas are the packages of pages. They share components through ui and layout and do not import each other.
+// areas are the packages of pages. They share components through ui and layout and do not import
+// each other.
 var areas = []string{
 	"usher/views/admin", "usher/views/auth", "usher/views/billing", "usher/views/dev", "usher/views/mail", "usher/views/organization",
 }
@@ -77,7 +80,8 @@ var outside = []struct {
 	{"golang.org/x/crypto", []string{"usher/billing"}, "passwords are hashed in one place"},
 }
 
-// forbidden lists parts of the standard library (and of modules) that a package has no business with.
+// forbidden lists parts of the standard library (and of modules) that a package has no business
+// with.
 var forbidden = []struct {
 	importers []string
 	imported  []string
@@ -91,7 +95,8 @@ var forbidden = []struct {
 	{[]string{"usher/db"}, []string{"net/http", "html/template"}, "it speaks to PostgreSQL alone"},
 }
 
-// topFolders are the folders of the design; what begins with a dot, and node_modules, is not part of the program.
+// topFolders are the folders of the design; what begins with a dot, and node_modules, is not part
+// of the program.
 var topFolders = []string{"billing", "cmd", "db", "docs", "handlers", "node_modules", "ops", "static", "stripelocal", "views"}
 
 func TestImportGraph(t *testing.T) {
@@ -278,7 +283,8 @@ func TestTopFolders(t *testing.T) {
 	}
 }
 
-// Views may name a status (http.StatusNotFound) but must not speak HTTP, and imports alone do not tell the two apart.
+// Views may name a status (http.StatusNotFound) but must not speak HTTP, and imports alone do not
+// tell the two apart.
 func TestViewsSpeakNoHTTP(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(root, "views", "*", "*.go"))
 	if err != nil || len(files) == 0 {

@@ -17,13 +17,13 @@ import (
 	"usher/views/ui"
 )
 
-// DriftPageProps is what GET /admin/drift shows.
+// DriftPageProps are the props of GET /admin/drift.
 type DriftPageProps struct {
 	Layout  layout.Props
 	Reports []billing.DriftReport
 }
 
-// DriftPage lists what comparisons with Stripe found.
+// DriftPage is GET /admin/drift: the results of comparisons with Stripe.
 func DriftPage(p DriftPageProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

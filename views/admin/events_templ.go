@@ -15,15 +15,15 @@ import (
 	"usher/views/ui"
 )
 
-// EventsPageProps is what GET /admin/events shows.
+// EventsPageProps are the props of GET /admin/events.
 type EventsPageProps struct {
 	Layout    layout.Props
 	Filter    ui.FilterProps
 	Events    []billing.StoredEvent
-	OlderHref string // empty: there are no older ones
+	OlderHref string // empty on the last page
 }
 
-// EventFilter is the form above the inbox.
+// EventFilter returns the search form of the event inbox.
 func EventFilter(text string, outcome billing.Outcome) ui.FilterProps {
 	return ui.FilterProps{
 		Action: string(TabEvents), AllHref: string(TabEvents), Text: text, Narrowed: text != "" || outcome != "",
@@ -48,7 +48,7 @@ func outcomeBadge(o billing.Outcome) ui.BadgeProps {
 	return ui.BadgeProps{Tone: tone, Label: string(o)}
 }
 
-// EventsPage is the inbox of Stripe's events.
+// EventsPage is GET /admin/events: the inbox of Stripe events.
 func EventsPage(p EventsPageProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -315,14 +315,14 @@ func organizationLink(id string) templ.Component {
 	})
 }
 
-// EventPageProps is what GET /admin/events/{id} shows.
+// EventPageProps are the props of GET /admin/events/{id}.
 type EventPageProps struct {
 	Layout  layout.Props
 	Event   billing.StoredEvent
-	Payload string // readable JSON
+	Payload string // indented JSON
 }
 
-// EventPage is one event: what became of it, what it changed, what it says.
+// EventPage is GET /admin/events/{id}: the outcome, the changes and the payload of one event.
 func EventPage(p EventPageProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

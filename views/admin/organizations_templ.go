@@ -15,7 +15,7 @@ import (
 	"usher/views/ui"
 )
 
-// OrganizationsPageProps is what GET /admin/organizations shows.
+// OrganizationsPageProps are the props of GET /admin/organizations.
 type OrganizationsPageProps struct {
 	Layout layout.Props
 	Filter ui.FilterProps
@@ -23,13 +23,13 @@ type OrganizationsPageProps struct {
 	Pager  ui.PagerProps
 }
 
-// OrganizationRow is an organization with its plan's name.
+// OrganizationRow is an organization in the operators' list.
 type OrganizationRow struct {
 	billing.OrganizationLine
-	Plan string // empty: none
+	Plan string // empty without a plan
 }
 
-// OrganizationFilter is the form above the organizations.
+// OrganizationFilter returns the search form of the organizations.
 func OrganizationFilter(text string) ui.FilterProps {
 	return ui.FilterProps{
 		Action: string(TabOrganizations), AllHref: string(TabOrganizations), Text: text, Narrowed: text != "",
@@ -37,7 +37,7 @@ func OrganizationFilter(text string) ui.FilterProps {
 	}
 }
 
-// OrganizationsPage lists organizations for operators.
+// OrganizationsPage is GET /admin/organizations.
 func OrganizationsPage(p OrganizationsPageProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -262,14 +262,14 @@ func OrganizationsPage(p OrganizationsPageProps) templ.Component {
 	})
 }
 
-// OrganizationPageProps is what GET /admin/organizations/{id} shows.
+// OrganizationPageProps are the props of GET /admin/organizations/{id}.
 type OrganizationPageProps struct {
 	Layout  layout.Props
 	File    billing.OrganizationFile
 	Changes []ui.SeatChangeRow
 }
 
-// OrganizationPage is one organization for operators.
+// OrganizationPage is GET /admin/organizations/{id}.
 func OrganizationPage(p OrganizationPageProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -11,10 +11,10 @@ import templruntime "github.com/a-h/templ/runtime"
 
 import "usher/views/layout"
 
-// Tab is a page for operators.
+// Tab is a page for operators. Its value is the page's path.
 type Tab string
 
-// The operators' pages, as their addresses have them.
+// The operators' pages.
 const (
 	TabEvents        Tab = "/admin/events"
 	TabDrift         Tab = "/admin/drift"

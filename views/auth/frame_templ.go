@@ -15,13 +15,13 @@ import (
 	"usher/views/ui"
 )
 
-// PlanIntent is a plan chosen before signing in; Checkout follows.
+// PlanIntent is a plan that a visitor chose before signing in. Checkout follows the log-in.
 type PlanIntent struct {
-	Plan     string // its name
+	Plan     string // display name
 	Interval billing.Interval
 }
 
-// frame sets a form beside the picture of the house.
+// frame shows a form beside a drawing of the seat map. A nil intent shows no notice about Checkout.
 func frame(title, lead string, intent *PlanIntent) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -16,40 +16,40 @@ import (
 	"usher/views/ui"
 )
 
-// InvitationPageProps is what GET and POST /invite/{token} show. The way in depends on who looks: see the kinds of [InviteWay].
+// InvitationPageProps are the props of GET and POST /invite/{token}.
 type InvitationPageProps struct {
 	Layout       layout.Props
 	Way          InvitationState
 	Organization string
 	Inviter      string
 	Role         string
-	Email        string // the invitation's address
-	SignedInAs   string // the viewer's address, where it is another one
+	Email        string // the address the invitation was sent to
+	SignedInAs   string // the viewer's address, if it is a different one
 	ExpiresAt    time.Time
-	Name         string // typed
-	LoginHref    string // back to here after it
-	Action       string // where the form goes: the page's own address
-	Message      string // why it can't be accepted
+	Name         string // as typed
+	LoginHref    string // log-in that returns to this page
+	Action       string // path the form posts to: the page's own
+	Message      string // why the invitation cannot be accepted
 	Errors       InvitationErrors
 }
 
-// InvitationErrors are the messages beside the fields, and Form for what belongs to none.
+// InvitationErrors are the messages beside the fields. Form is about the form as a whole.
 type InvitationErrors struct {
 	Form, Name, Password string
 }
 
 func (e InvitationErrors) any() bool { return e != InvitationErrors{} }
 
-// InvitationState is how whoever looks at an invitation can accept it.
+// InvitationState says how the viewer can accept an invitation.
 type InvitationState int
 
-// The ways.
+// The states of an invitation.
 const (
-	InvitationClosed       InvitationState = iota // not at all: Message says why
-	InvitationSignup                              // nobody is signed in, and the address has no account
-	InvitationLogin                               // nobody is signed in, and the address has an account
-	InvitationJoin                                // signed in with the address
-	InvitationOtherAccount                        // signed in with another address
+	InvitationClosed       InvitationState = iota // it cannot be accepted; Message says why
+	InvitationSignup                              // signed out; the address has no account
+	InvitationLogin                               // signed out; the address has an account
+	InvitationJoin                                // signed in with the invited address
+	InvitationOtherAccount                        // signed in with a different address
 )
 
 func (p InvitationPageProps) title() string {
@@ -66,7 +66,7 @@ func (p InvitationPageProps) lead() string {
 	return p.Inviter + " invites you, as " + p.Role + "."
 }
 
-// InvitationPage is GET /invite/{token}, and POST where something has to be mended.
+// InvitationPage is GET /invite/{token}, and POST /invite/{token} with invalid input.
 func InvitationPage(p InvitationPageProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -16,17 +16,18 @@ import (
 	"usher/views/ui"
 )
 
-// LoginPageProps is what GET and POST /login show.
+// LoginPageProps are the props of GET and POST /login.
 type LoginPageProps struct {
 	Layout     layout.Props
 	Email      string
 	Errors     LoginErrors
 	Intent     *PlanIntent
 	Fields     []ui.Hidden
-	SignupHref string // /signup where empty
+	SignupHref string // default: /signup
 }
 
-// LoginErrors are the messages beside the fields, and Form for a log-in that does not fit: it never says which part.
+// LoginErrors are the messages beside the fields. Form is about wrong credentials; it does not say
+// whether the address or the password is wrong.
 type LoginErrors struct {
 	Form     string
 	Email    string
@@ -42,7 +43,7 @@ func loginLabel(intent *PlanIntent) string {
 	return "Sign in"
 }
 
-// LoginPage is GET /login, and POST /login where something has to be mended.
+// LoginPage is GET /login, and POST /login with invalid input.
 func LoginPage(p LoginPageProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -117,7 +118,7 @@ func LoginPage(p LoginPageProps) templ.Component {
 				var templ_7745c5c3_Var4 string
 				templ_7745c5c3_Var4, templ_7745c5c3_Err = templruntime.NewAttributeExpression(templ.SafeURL(cmp.Or(p.SignupHref, "/signup"))).ResolveURL(ctx)
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `auth/login.templ`, Line: 50, Col: 85}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `auth/login.templ`, Line: 51, Col: 85}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var4)
 				if templ_7745c5c3_Err != nil {

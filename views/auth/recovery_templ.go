@@ -14,31 +14,31 @@ import (
 	"usher/views/ui"
 )
 
-// ForgotPageProps is what GET and POST /forgot show.
+// ForgotPageProps are the props of GET and POST /forgot.
 type ForgotPageProps struct {
 	Layout layout.Props
 	Email  string
-	Error  string // beside the field
-	Sent   bool   // asked for: the same whether the address is known or not
-	// MailHref is where mail is shown that this installation does not send; empty where it does.
+	Error  string // shown beside the field
+	Sent   bool   // requested; the same for known and unknown addresses
+	// MailHref is the page that lists unsent e-mails; empty if this installation sends e-mail.
 	MailHref string
 }
 
-// ResetPageProps is what GET and POST /reset/{token} show.
+// ResetPageProps are the props of GET and POST /reset/{token}.
 type ResetPageProps struct {
 	Layout layout.Props
-	Action string // the page's own address, which the link was
-	Email  string // whose password it is
-	Error  string // beside the field
+	Action string // path the form posts to: the page's own
+	Email  string // address of the account
+	Error  string // shown beside the field
 }
 
-// LinkPageProps is what a page shows that a link in an e-mail has led to, where there is nothing to fill in.
+// LinkPageProps are the props of pages that a link in an e-mail leads to and that have no form.
 type LinkPageProps struct {
 	Layout layout.Props
-	Link   ui.LinkButtonProps // where to go on
+	Link   ui.LinkButtonProps // next page
 }
 
-// ForgotPage asks for the address, and says that a link is on its way.
+// ForgotPage is GET /forgot and POST /forgot: the form for the address, and the confirmation.
 func ForgotPage(p ForgotPageProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -129,7 +129,7 @@ func forgotMailLink(href string) *ui.LinkButtonProps {
 	return &ui.LinkButtonProps{Label: "Mail is shown here", Href: href, Kind: ui.Secondary}
 }
 
-// ResetPage asks for the new password. The address stands in the form for password managers.
+// ResetPage is GET and POST /reset/{token}. The form has the address for password managers.
 func ResetPage(p ResetPageProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -242,7 +242,7 @@ func ResetPage(p ResetPageProps) templ.Component {
 	})
 }
 
-// ExpiredLinkPage says that a link from an e-mail does not work any more.
+// ExpiredLinkPage says that a link from an e-mail has been used or has expired.
 func ExpiredLinkPage(p LinkPageProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -312,7 +312,7 @@ func ExpiredLinkPage(p LinkPageProps) templ.Component {
 	})
 }
 
-// VerifiedPage says that the address is confirmed.
+// VerifiedPage confirms that the address is verified.
 func VerifiedPage(p LinkPageProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

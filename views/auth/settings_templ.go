@@ -16,7 +16,8 @@ import (
 	"usher/views/ui"
 )
 
-// SettingsPageProps is what GET /settings shows, and POST where something has to be mended. Passwords never come back.
+// SettingsPageProps are the props of GET /settings and of its forms with invalid input. Passwords
+// are never sent back.
 type SettingsPageProps struct {
 	Layout   layout.Props
 	Name     string
@@ -32,7 +33,7 @@ type SettingsErrors struct {
 
 func (e SettingsErrors) any() bool { return e != SettingsErrors{} }
 
-// SessionRow is a browser the viewer is signed in with.
+// SessionRow is a session of the viewer.
 type SessionRow struct {
 	SignedInAt time.Time
 	Current    bool
@@ -87,7 +88,7 @@ func SettingsPage(p SettingsPageProps) templ.Component {
 			var templ_7745c5c3_Var3 string
 			templ_7745c5c3_Var3, templ_7745c5c3_Err = templ.JoinStringErrs(p.Email)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `auth/settings.templ`, Line: 40, Col: 83}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `auth/settings.templ`, Line: 41, Col: 83}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var3))
 			if templ_7745c5c3_Err != nil {

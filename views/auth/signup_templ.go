@@ -16,7 +16,7 @@ import (
 	"usher/views/ui"
 )
 
-// SignupPageProps is what GET and POST /signup show. Passwords never come back.
+// SignupPageProps are the props of GET and POST /signup. Passwords are never sent back.
 type SignupPageProps struct {
 	Layout       layout.Props
 	Name         string
@@ -24,11 +24,11 @@ type SignupPageProps struct {
 	Organization string
 	Errors       SignupErrors
 	Intent       *PlanIntent
-	Fields       []ui.Hidden // carried along, such as plan and interval
-	LoginHref    string      // /login where empty
+	Fields       []ui.Hidden // sent along, such as plan and interval
+	LoginHref    string      // default: /login
 }
 
-// SignupErrors are the messages beside the fields, and Form for what belongs to none.
+// SignupErrors are the messages beside the fields. Form is about the form as a whole.
 type SignupErrors struct {
 	Form         string
 	Name         string
@@ -39,7 +39,7 @@ type SignupErrors struct {
 
 func (e SignupErrors) any() bool { return e != SignupErrors{} }
 
-// SignupPage is GET /signup, and POST /signup where something has to be mended.
+// SignupPage is GET /signup, and POST /signup with invalid input.
 func SignupPage(p SignupPageProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

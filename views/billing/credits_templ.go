@@ -16,24 +16,24 @@ import (
 	"usher/views/ui"
 )
 
-// CreditsPageProps is what GET /billing/credits shows: the statement, newest first.
+// CreditsPageProps are the props of GET /billing/credits. Entries are newest first.
 type CreditsPageProps struct {
 	Layout       layout.Props
 	Organization layout.OrganizationHeader
 	Credits      CreditsProps
 	Entries      []CreditRow
-	CanBuy       bool // there are packs, and the viewer may buy them
+	CanBuy       bool // packs are on sale and the viewer may buy them
 }
 
-// CreditRow is a line of the statement.
+// CreditRow is an entry of the credit statement.
 type CreditRow struct {
 	At      time.Time
 	What    string
-	Amount  int64 // signed
-	Balance int64 // after it
+	Amount  int64 // negative for credits used or taken back
+	Balance int64 // after the entry
 }
 
-// CreditsPage is the statement of credits.
+// CreditsPage is GET /billing/credits: the balance and the statement.
 func CreditsPage(p CreditsPageProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -146,9 +146,9 @@ func creditTable(entries []CreditRow) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			var templ_7745c5c3_Var5 string
-			templ_7745c5c3_Var5, templ_7745c5c3_Err = templ.JoinStringErrs(signed(entry.Amount))
+			templ_7745c5c3_Var5, templ_7745c5c3_Err = templ.JoinStringErrs(formatSigned(entry.Amount))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/credits.templ`, Line: 60, Col: 79}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/credits.templ`, Line: 60, Col: 85}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var5))
 			if templ_7745c5c3_Err != nil {
@@ -180,23 +180,24 @@ func creditTable(entries []CreditRow) templ.Component {
 	})
 }
 
-// signed writes a change with its sign, a real minus for less.
-func signed(n int64) string {
+// formatSigned formats a change with its sign. Negative numbers have a minus sign (U+2212).
+func formatSigned(n int64) string {
 	if n < 0 {
 		return "−" + ui.FormatCount(-n)
 	}
 	return "+" + ui.FormatCount(n)
 }
 
-// CreditsProps is the state of the credits.
+// CreditsProps is the balance of an organization's credits.
 type CreditsProps struct {
 	Balance  int64
 	Granted  int64
-	ResetsAt time.Time // zero: never
-	Href     string    // the statement; empty: there is none
+	ResetsAt time.Time // zero if it never does
+	Href     string    // path of the statement; empty without one
 }
 
-// left says what the balance is out of. With packs beside the month's credits, or none of these, there is nothing it is out of.
+// left relates the balance to the credits of the month. Credits from packs make the balance larger
+// than those, so it is shown alone then.
 func (p CreditsProps) left() string {
 	if p.Granted == 0 || p.Balance > p.Granted {
 		return "left"
@@ -204,7 +205,7 @@ func (p CreditsProps) left() string {
 	return "of " + ui.FormatCount(p.Granted) + " left"
 }
 
-// CreditsCard shows how many credits are left and when they are renewed.
+// CreditsCard shows the credits left and the date of the next grant.
 func CreditsCard(p CreditsProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -229,7 +230,7 @@ func CreditsCard(p CreditsProps) templ.Component {
 		var templ_7745c5c3_Var8 string
 		templ_7745c5c3_Var8, templ_7745c5c3_Err = templ.JoinStringErrs(ui.FormatCount(p.Balance))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/credits.templ`, Line: 96, Col: 94}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/credits.templ`, Line: 97, Col: 94}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var8))
 		if templ_7745c5c3_Err != nil {
@@ -242,7 +243,7 @@ func CreditsCard(p CreditsProps) templ.Component {
 		var templ_7745c5c3_Var9 string
 		templ_7745c5c3_Var9, templ_7745c5c3_Err = templ.JoinStringErrs(p.left())
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/credits.templ`, Line: 96, Col: 139}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/credits.templ`, Line: 97, Col: 139}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var9))
 		if templ_7745c5c3_Err != nil {
@@ -266,7 +267,7 @@ func CreditsCard(p CreditsProps) templ.Component {
 			var templ_7745c5c3_Var10 string
 			templ_7745c5c3_Var10, templ_7745c5c3_Err = templruntime.NewAttributeExpression(templ.SafeURL(p.Href)).ResolveURL(ctx)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/credits.templ`, Line: 102, Col: 48}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/credits.templ`, Line: 103, Col: 48}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var10)
 			if templ_7745c5c3_Err != nil {

@@ -17,27 +17,27 @@ import (
 	"usher/views/ui"
 )
 
-// DashboardPageProps is what GET /dashboard shows: what needs somebody, then plan, seats and credits.
+// DashboardPageProps are the props of GET /dashboard.
 type DashboardPageProps struct {
 	Layout           layout.Props
 	Organization     string
 	Needs            []ui.NoticeProps
-	Plan             *PlanSummary // nil: no plan
+	Plan             *PlanSummary // nil without a plan
 	Seats            ui.SeatRowProps
-	Credits          *CreditsProps // nil: the plan has none
+	Credits          *CreditsProps // nil for a plan without credits
 	CanManageBilling bool
 }
 
-// PlanSummary is a subscription in a few words.
+// PlanSummary is the part of a subscription that the dashboard shows.
 type PlanSummary struct {
 	Name     string
 	Interval billing.Interval
 	Status   billing.SubscriptionStatus
-	RenewsAt time.Time // zero: not known
-	EndsAt   time.Time // zero: no end is set
+	RenewsAt time.Time // zero if unknown
+	EndsAt   time.Time // zero if the plan renews
 }
 
-// DashboardPage is GET /dashboard.
+// DashboardPage is GET /dashboard: open tasks, then plan, seats and credits.
 func DashboardPage(p DashboardPageProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -17,24 +17,24 @@ import (
 	"usher/views/ui"
 )
 
-// InvoiceRow is an invoice in the list.
+// InvoiceRow is an invoice in a list.
 type InvoiceRow struct {
 	Number string
 	Date   time.Time
 	Why    string
 	Amount billing.Money
 	Status ui.BadgeProps
-	Href   string // a link of ours that leads to its page at Stripe; empty: none
+	Href   string // our redirect to the invoice page at Stripe; empty without one
 }
 
-// InvoicesPageProps is what GET /billing/invoices shows.
+// InvoicesPageProps are the props of GET /billing/invoices.
 type InvoicesPageProps struct {
 	Layout       layout.Props
 	Organization layout.OrganizationHeader
 	Invoices     []InvoiceRow
 }
 
-// InvoicesPage lists the organization's invoices, the newest first.
+// InvoicesPage is GET /billing/invoices, newest first.
 func InvoicesPage(p InvoicesPageProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

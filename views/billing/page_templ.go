@@ -17,42 +17,42 @@ import (
 	"usher/views/ui"
 )
 
-// CheckoutReturn is what is known of a Checkout that the viewer comes back from.
+// CheckoutReturn is the state of a Checkout session that the viewer returns from.
 type CheckoutReturn int
 
-// The returns.
+// The states of a Checkout session after the return.
 const (
-	ReturnNone       CheckoutReturn = iota // the page was opened in another way
-	ReturnConfirming                       // paid by the look of it, Stripe has not confirmed: the panel asks again
-	ReturnDelayed                          // the same, after the last of the automatic questions
-	ReturnConfirmed                        // confirmed
+	ReturnNone       CheckoutReturn = iota // the viewer does not come from Checkout
+	ReturnConfirming                       // payment not confirmed yet; the panel polls
+	ReturnDelayed                          // payment not confirmed yet; polling has ended
+	ReturnConfirmed                        // payment confirmed
 	ReturnCanceled                         // left without paying
 )
 
-// PageProps is what the Billing tab shows.
+// PageProps are the props of the Billing tab.
 type PageProps struct {
 	Layout       layout.Props
 	Organization layout.OrganizationHeader
 	Panel        PanelProps
 }
 
-// PanelProps is everything under the tabs.
+// PanelProps are the props of [Panel].
 type PanelProps struct {
 	OrganizationID   string
 	OrganizationName string
-	People           int      // billed
-	BillingNames     []string // who may manage billing, for those who may not
+	People           int      // billed people
+	BillingNames     []string // names of those who may manage billing, shown to others
 	CanManageBilling bool
 	Return           CheckoutReturn
-	Bought           int           // credits: what Checkout sold was a pack
-	PollURL          string        // ReturnSettling: what the panel asks; it carries the number of the question
-	PollEvery        time.Duration // 0: the panel does not ask again
+	Bought           int           // credits of the pack that Checkout sold; 0 for a plan
+	PollURL          string        // polled with ReturnConfirming; has the number of the attempt
+	PollEvery        time.Duration // 0: no polling
 	Subscription     *SubscriptionProps
 	Seats            SeatPanelProps
 	Credits          *CreditsProps
 	Invoices         []InvoiceRow
-	InvoicesHref     string           // all of them; empty: these are all
-	Notices          []ui.NoticeProps // what else has happened
+	InvoicesHref     string           // page of all invoices; empty if Invoices has all
+	Notices          []ui.NoticeProps // further messages
 }
 
 // Page is GET /organization?tab=billing.
@@ -99,8 +99,8 @@ func Page(p PageProps) templ.Component {
 	})
 }
 
-// Panel is the tab's content. It owns the id billing-panel; after a return from Checkout that is not settled it asks PollURL
-// for itself until an answer comes without a question.
+// Panel is the content of the Billing tab. It owns the element id billing-panel. While PollEvery is
+// set, htmx polls PollURL and replaces the panel.
 func Panel(p PanelProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -179,7 +179,7 @@ func Panel(p PanelProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = planTicket(p).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = planSection(p).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -223,7 +223,8 @@ func Panel(p PanelProps) templ.Component {
 	})
 }
 
-// ConfirmedTitle says what a confirmed payment brought: so many credits, or the plan.
+// ConfirmedTitle is the title of the notice about a confirmed payment. Credits is the size of the
+// pack bought; 0 means a plan.
 func ConfirmedTitle(credits int) string {
 	if credits > 0 {
 		return "Thank you. The payment is confirmed: " + ui.FormatCount(credits) + " credits are yours."
@@ -231,19 +232,19 @@ func ConfirmedTitle(credits int) string {
 	return "Thank you. The payment is confirmed and the plan is running."
 }
 
-// hasPlan tells a subscription that lives, or may come to life, from one that has ended.
+// hasPlan reports whether there is a subscription that has not ended. It may still be incomplete.
 func (p PanelProps) hasPlan() bool {
 	return p.Subscription != nil && !p.Subscription.Status.Ended()
 }
 
-func (p PanelProps) settledBody() string {
+func (p PanelProps) confirmedBody() string {
 	if !p.hasPlan() || p.Bought > 0 {
 		return ""
 	}
 	return ui.PlanName(p.Subscription.Plan, p.Subscription.Interval) + ", for " + ui.People(p.Seats.Billable) + "."
 }
 
-// resync is for when the page and Stripe's own pages do not agree.
+// resync is the form that fetches the subscription from Stripe.
 func resync(p PanelProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -319,7 +320,7 @@ func returnNotice(p PanelProps) templ.Component {
 			var templ_7745c5c3_Var8 string
 			templ_7745c5c3_Var8, templ_7745c5c3_Err = templruntime.NewAttributeExpression(templ.SafeURL(p.PollURL)).ResolveURL(ctx)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/page.templ`, Line: 132, Col: 54}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/page.templ`, Line: 133, Col: 54}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var8)
 			if templ_7745c5c3_Err != nil {
@@ -336,7 +337,7 @@ func returnNotice(p PanelProps) templ.Component {
 			}
 			templ_7745c5c3_Err = ui.Notice(ui.NoticeProps{
 				Tone: ui.Wait, Title: "Stripe has not confirmed the payment yet.",
-				Body: waitingBody(p.Bought),
+				Body: delayedBody(p.Bought),
 				Link: &ui.LinkButtonProps{Label: "Look again", Href: p.PollURL, Kind: ui.Secondary, ID: "look-again"},
 			}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
@@ -351,7 +352,7 @@ func returnNotice(p PanelProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.Notice(ui.NoticeProps{Tone: ui.Good, Title: ConfirmedTitle(p.Bought), Body: p.settledBody()}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Notice(ui.NoticeProps{Tone: ui.Good, Title: ConfirmedTitle(p.Bought), Body: p.confirmedBody()}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -411,7 +412,7 @@ func readOnlyNote(names []string) templ.Component {
 	})
 }
 
-// noPlan is the empty state: no subscription, or one that has ended.
+// noPlan is the empty state: no subscription, or an ended one.
 func noPlan(p PanelProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -436,7 +437,7 @@ func noPlan(p PanelProps) templ.Component {
 		var templ_7745c5c3_Var11 string
 		templ_7745c5c3_Var11, templ_7745c5c3_Err = templ.JoinStringErrs(noPlanTitle(p))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/page.templ`, Line: 168, Col: 69}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/page.templ`, Line: 169, Col: 69}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var11))
 		if templ_7745c5c3_Err != nil {
@@ -484,15 +485,15 @@ func noPlan(p PanelProps) templ.Component {
 	})
 }
 
-// waitingBody: some ways to pay take days, and what was bought follows the money.
-func waitingBody(credits int) string {
+// delayedBody explains a delay. Some payment methods take days.
+func delayedBody(credits int) string {
 	if credits > 0 {
 		return "Nothing is lost: the credits follow as soon as the money has come, which takes days with some ways to pay. You can leave this page."
 	}
 	return "Nothing is lost: the plan starts as soon as Stripe tells us. You can leave this page."
 }
 
-// expected tells that a plan was just bought and only Stripe's word is missing.
+// expected reports whether a plan was bought and Stripe has not confirmed the payment yet.
 func (p PanelProps) expected() bool {
 	return p.Bought == 0 && (p.Return == ReturnConfirming || p.Return == ReturnDelayed)
 }
@@ -539,7 +540,7 @@ func noPlanBody(p PanelProps) templ.Component {
 			var templ_7745c5c3_Var13 string
 			templ_7745c5c3_Var13, templ_7745c5c3_Err = templ.JoinStringErrs(p.OrganizationName)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/page.templ`, Line: 216, Col: 27}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/page.templ`, Line: 217, Col: 27}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var13))
 			if templ_7745c5c3_Err != nil {
@@ -552,7 +553,7 @@ func noPlanBody(p PanelProps) templ.Component {
 			var templ_7745c5c3_Var14 string
 			templ_7745c5c3_Var14, templ_7745c5c3_Err = templ.JoinStringErrs(ui.People(p.People))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/page.templ`, Line: 217, Col: 28}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/page.templ`, Line: 218, Col: 28}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var14))
 			if templ_7745c5c3_Err != nil {
@@ -587,7 +588,7 @@ func noPlanBody(p PanelProps) templ.Component {
 			var templ_7745c5c3_Var15 string
 			templ_7745c5c3_Var15, templ_7745c5c3_Err = templ.JoinStringErrs(p.OrganizationName)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/page.templ`, Line: 227, Col: 27}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/page.templ`, Line: 228, Col: 27}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var15))
 			if templ_7745c5c3_Err != nil {
@@ -600,7 +601,7 @@ func noPlanBody(p PanelProps) templ.Component {
 			var templ_7745c5c3_Var16 string
 			templ_7745c5c3_Var16, templ_7745c5c3_Err = templ.JoinStringErrs(ui.People(p.People))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/page.templ`, Line: 227, Col: 61}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/page.templ`, Line: 228, Col: 61}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var16))
 			if templ_7745c5c3_Err != nil {

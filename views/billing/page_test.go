@@ -34,7 +34,7 @@ func billingPanel(t *testing.T, change func(*billingviews.PanelProps)) *goquery.
 	return viewtest.Render(t, billingviews.Panel(p))
 }
 
-// flows are the portal's deep links that the panel offers, in order.
+// flows lists the portal deep links that the panel offers, in order.
 func flows(doc *goquery.Document) string {
 	var found []string
 	doc.Find("form[action='/billing/portal']").Each(func(_ int, s *goquery.Selection) {
@@ -49,7 +49,7 @@ func TestBillingPanelByStatus(t *testing.T) {
 		status billing.SubscriptionStatus
 		says   []string
 		flows  string
-		role   string // of a notice
+		role   string // of the notice
 	}{
 		{billing.StatusActive, []string{"Pro, yearly", "Active", "$290 per person × 9 seats", "Renews on 1 Dec 2026.", "$2,610.00", "Visa 4242"}, change + " " + home, ""},
 		{billing.StatusTrialing, []string{"Trial", "Free until 1 Dec 2026; the first payment follows then."}, change + " " + home, ""},

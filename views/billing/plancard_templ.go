@@ -14,36 +14,36 @@ import (
 	"usher/views/ui"
 )
 
-// PlanChoice is what a viewer can do with a plan.
+// PlanChoice is what the viewer can do with a plan.
 type PlanChoice int
 
-// The choices.
+// The choices on a plan card.
 const (
-	ChoosePlan      PlanChoice = iota // a form that starts Checkout
-	CurrentPlan                       // this plan is the organization's own, at this interval
-	ChangeInBilling                   // another plan is running: changes are made in the billing tab
-	AskBillingAdmin                   // the viewer may not choose
-	NotOffered                        // no price at this interval
+	ChoosePlan      PlanChoice = iota // a form starts Checkout
+	CurrentPlan                       // the organization has this plan at this interval
+	ChangeInBilling                   // another plan is current; it is changed in the Billing tab
+	AskBillingAdmin                   // the viewer may not choose a plan
+	NotOffered                        // the plan has no price at this interval
 )
 
-// PlanCardProps describes a plan at one interval for a number of people.
+// PlanCardProps are a plan, an interval and a number of people.
 type PlanCardProps struct {
 	ID             string
 	Name           string
 	Description    string
 	Interval       billing.Interval
-	Price          billing.Money // per person, or for everybody where PerSeat is false
+	Price          billing.Money // per person, or for the whole plan if PerSeat is false
 	PerSeat        bool
-	Seats          int           // people counted
-	Total          billing.Money // for that many people and one interval
-	Credits        int           // each month; 0: the plan has none
+	Seats          int           // number of people
+	Total          billing.Money // for Seats people and one interval
+	Credits        int           // per month; 0 without credits
 	Features       []string
 	TrialDays      int
-	SeatMinimum    int    // shown where over 1
-	SeatMaximum    int    // shown where over 0
-	Highlight      string // a word or two on a chosen card: Most chosen
+	SeatMinimum    int    // shown if above 1
+	SeatMaximum    int    // shown if above 0
+	Highlight      string // label of a highlighted card, such as "Most chosen"
 	Choice         PlanChoice
-	OrganizationID string // sent along; empty for visitors
+	OrganizationID string // sent with the form; empty for visitors
 }
 
 func (p PlanCardProps) class() string {
@@ -61,7 +61,7 @@ func (p PlanCardProps) kind() ui.ButtonKind {
 	return ui.Secondary
 }
 
-// totalLine says what everybody costs together, or that people do not change the price.
+// totalLine is the total for all people, or a note that the price does not depend on them.
 func (p PlanCardProps) totalLine() string {
 	if !p.PerSeat {
 		return "for everybody, however many"
@@ -69,7 +69,7 @@ func (p PlanCardProps) totalLine() string {
 	return "for " + ui.People(p.Seats) + ": " + p.Total.FormatShort() + " per " + string(p.Interval)
 }
 
-// limits says how many people the plan is for, where it has bounds.
+// limits describes the minimum and maximum number of people; empty without limits.
 func (p PlanCardProps) limits() string {
 	switch {
 	case p.SeatMinimum > 1 && p.SeatMaximum > 0:
@@ -82,7 +82,7 @@ func (p PlanCardProps) limits() string {
 	return ""
 }
 
-// PlanCard is a ticket: the price on the stub, what it admits to below the perforation, and the way in at the end.
+// PlanCard shows a plan: name and price, features, and the form or link that the viewer can use.
 func PlanCard(p PlanCardProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -491,7 +491,7 @@ func planAction(p PlanCardProps) templ.Component {
 	})
 }
 
-// perInterval writes what a price is for: per person / month.
+// perInterval formats the unit of a price: per person / month.
 func perInterval(perSeat bool, interval billing.Interval) string {
 	if perSeat {
 		return "per person / " + string(interval)

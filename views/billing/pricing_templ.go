@@ -18,33 +18,33 @@ import (
 	"usher/views/ui"
 )
 
-// PricingPageProps is what GET /pricing shows.
+// PricingPageProps are the props of GET /pricing.
 type PricingPageProps struct {
 	Layout         layout.Props
 	Interval       billing.Interval
-	Intervals      []billing.Interval // those on offer; the switch is left out where there is one
-	YearlySaving   string             // said on the switch: 2 months free; empty: nothing is said
+	Intervals      []billing.Interval // intervals on offer; one alone hides the switch
+	YearlySaving   string             // label on the switch, such as "2 months free"; may be empty
 	Seats          int
-	SeatsError     string // beside the field, where the asked number could not be used
+	SeatsError     string // shown beside the field if the number is invalid
 	Plans          []PlanCardProps
-	Comparison     []ComparisonRow // empty: no table
-	Packs          []PackProps     // empty: no section
+	Comparison     []ComparisonRow // empty hides the table
+	Packs          []PackProps     // empty hides the section
 	OrganizationID string
 }
 
-// ComparisonRow is one thing compared; its cells stand in the order of the plans.
+// ComparisonRow compares one feature. Cells are in the order of the plans.
 type ComparisonRow struct {
 	Label string
 	Cells []ComparisonCell
 }
 
-// ComparisonCell is what one plan has of it: a text, or else yes or no.
+// ComparisonCell is a text, or yes or no if Text is empty.
 type ComparisonCell struct {
 	Text     string
 	Included bool
 }
 
-// PackProps is a number of credits bought once.
+// PackProps is a credit pack, bought once.
 type PackProps struct {
 	ID      string
 	Name    string
@@ -53,7 +53,7 @@ type PackProps struct {
 	CanBuy  bool
 }
 
-// question is one that people ask before they pay.
+// question is an entry of the list of frequent questions.
 type question struct {
 	asks    string
 	answers string
@@ -669,7 +669,7 @@ func comparisonCell(cell ComparisonCell) templ.Component {
 	})
 }
 
-// packFields says what is bought and for whom; a visitor has no organization yet.
+// packFields are the hidden fields of the form that buys a pack. A visitor has no organization yet.
 func packFields(organizationID, packID string) []ui.Hidden {
 	fields := []ui.Hidden{{Name: "pack", Value: packID}}
 	if organizationID != "" {

@@ -16,46 +16,47 @@ import (
 	"usher/views/ui"
 )
 
-// SeatPanelState is where the seats stand between us and Stripe.
+// SeatPanelState is the state of the seat sync.
 type SeatPanelState string
 
-// The states of [SeatPanel].
+// The states of the seat sync.
 const (
-	SeatsNothingToSync SeatPanelState = "nothing"   // no subscription whose seats are told to Stripe
-	SeatsInSync        SeatPanelState = "in_sync"   // what is wanted is what Stripe has
-	SeatsDebouncing    SeatPanelState = "gathering" // changes are collected before Stripe is told once
-	SeatsQueued        SeatPanelState = "queued"    // due, nobody at it yet
-	SeatsSyncing       SeatPanelState = "syncing"   // Stripe is being told
-	SeatsRetrying      SeatPanelState = "retrying"  // the last try failed, another one is set
-	SeatsFailed        SeatPanelState = "failed"    // the last try failed and no other is set
-	SeatsPaymentNeeded SeatPanelState = "payment"   // Stripe took the number, the money is open
-	SeatsDrift         SeatPanelState = "drift"     // the number at Stripe was changed from outside
+	SeatsNothingToSync SeatPanelState = "nothing"    // no subscription with synced seats
+	SeatsInSync        SeatPanelState = "in_sync"    // Stripe has the desired quantity
+	SeatsDebouncing    SeatPanelState = "debouncing" // changes are debounced before one update
+	SeatsQueued        SeatPanelState = "queued"     // due, not started
+	SeatsSyncing       SeatPanelState = "syncing"    // the update is being sent
+	SeatsRetrying      SeatPanelState = "retrying"   // the last attempt failed, a retry is scheduled
+	SeatsFailed        SeatPanelState = "failed"     // the last attempt failed, no retry is scheduled
+	SeatsPaymentNeeded SeatPanelState = "payment"    // Stripe has the quantity, its invoice is unpaid
+	SeatsDrift         SeatPanelState = "drift"      // the quantity was changed at Stripe
 )
 
-// SeatPanelProps is all that [SeatPanel] shows. Times may be zero where the state has none.
+// SeatPanelProps are the props of [SeatPanel]. A time is zero if it does not apply to the state.
 type SeatPanelProps struct {
 	OrganizationID   string
 	State            SeatPanelState
-	Billable         int  // people billed: billable and active
-	Wanted           int  // seats wanted of Stripe
-	AtStripe         *int // seats at Stripe as last known; nil: not known
+	Billable         int  // active members marked as billable
+	Wanted           int  // desired quantity
+	AtStripe         *int // quantity last read from Stripe; nil if unknown
 	CheckedAt        time.Time
-	DueAt            time.Time // gathering: when Stripe is told at the latest
+	DueAt            time.Time // debouncing: latest time of the update
 	NextTryAt        time.Time // retrying
-	Attempt          int       // retrying and failed
-	Reason           string    // retrying, failed and payment: why, in words
-	RequestID        string    // Stripe's, small
-	InvoiceURL       string    // payment: where the open amount can be paid
+	Attempt          int       // retrying, failed
+	Reason           string    // retrying, failed, payment: the reason as a sentence
+	RequestID        string    // of Stripe
+	InvoiceURL       string    // payment: page to pay the open invoice
 	CanManageBilling bool
 	CanManageMembers bool
-	Minimum          int           // a number set at Stripe that is kept at least; 0: none
-	PaidUntil        time.Time     // seats nobody uses are paid until then and free to fill
-	PollEvery        time.Duration // 0: settled, the panel does not ask again
+	Minimum          int           // lower limit that was set at Stripe; 0 without one
+	PaidUntil        time.Time     // unused seats are paid until then
+	PollEvery        time.Duration // 0: no polling
 }
 
 func (p SeatPanelProps) numbersDiffer() bool { return p.AtStripe == nil || *p.AtStripe != p.Wanted }
 
-// canRetry: the button is there whenever the numbers differ, not only after errors.
+// canRetry reports whether the retry button is shown: whenever the numbers differ, not only after
+// an error.
 func (p SeatPanelProps) canRetry() bool {
 	return p.CanManageBilling && p.State != SeatsNothingToSync && p.State != SeatsSyncing && p.numbersDiffer()
 }
@@ -82,17 +83,17 @@ func (p SeatPanelProps) badge() ui.BadgeProps {
 	return ui.BadgeProps{Tone: ui.Plain, Label: "Nothing to sync"}
 }
 
-// row draws the difference between what is wanted and what Stripe has.
+// row returns the seats to draw, with the difference between the desired quantity and Stripe's.
 func (p SeatPanelProps) row() ui.SeatRowProps {
 	if p.State == SeatsNothingToSync {
 		return ui.SeatRowProps{Vacant: p.Wanted}
 	}
-	held := 0
+	atStripe := 0
 	if p.AtStripe != nil {
-		held = *p.AtStripe
+		atStripe = *p.AtStripe
 	}
-	row := ui.SeatRowProps{Billed: min(p.Billable, held), Free: max(0, held-p.Billable)}
-	missing := max(0, p.Wanted-held)
+	row := ui.SeatRowProps{Billed: min(p.Billable, atStripe), Free: max(0, atStripe-p.Billable)}
+	missing := max(0, p.Wanted-atStripe)
 	if p.State == SeatsFailed || p.State == SeatsPaymentNeeded {
 		row.Failed = missing
 	} else {
@@ -101,18 +102,18 @@ func (p SeatPanelProps) row() ui.SeatRowProps {
 	return row
 }
 
-func (p SeatPanelProps) held() string {
+func (p SeatPanelProps) quantity() string {
 	if p.AtStripe == nil {
 		return "–"
 	}
 	return ui.FormatCount(*p.AtStripe)
 }
 
-// explanation says what the state means, in a sentence or two.
+// explanation describes the state in one or two sentences.
 func (p SeatPanelProps) explanation() string {
 	switch p.State {
 	case SeatsInSync:
-		return p.agreement()
+		return p.inSync()
 	case SeatsDebouncing:
 		return "More changes may follow, so Stripe is told once for all of them. Changes made until then count."
 	case SeatsQueued:
@@ -131,8 +132,8 @@ func (p SeatPanelProps) explanation() string {
 	return "Seats are told to Stripe as soon as a plan is running. Until then nothing is billed."
 }
 
-// agreement says what is in sync, and why there may be more seats than people.
-func (p SeatPanelProps) agreement() string {
+// inSync gives the numbers, and the reason if there are more seats than people.
+func (p SeatPanelProps) inSync() string {
 	numbers := ui.People(p.Billable) + " billed, " + ui.Seats(p.Wanted) + " at Stripe. "
 	switch {
 	case !p.PaidUntil.IsZero():
@@ -143,8 +144,9 @@ func (p SeatPanelProps) agreement() string {
 	return numbers + "Nothing is waiting."
 }
 
-// SeatPanel shows who is billed, what is wanted and what Stripe has. It owns the id seat-panel; the page and the fragment of
-// GET /organization/seats both use it. It asks again by itself only while PollEvery is set.
+// SeatPanel compares the billed people, the desired quantity and the quantity at Stripe. It owns
+// the element id seat-panel. It is part of pages and the fragment of GET /organization/seats, which
+// htmx polls while PollEvery is set.
 func SeatPanel(p SeatPanelProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -174,7 +176,7 @@ func SeatPanel(p SeatPanelProps) templ.Component {
 			var templ_7745c5c3_Var2 string
 			templ_7745c5c3_Var2, templ_7745c5c3_Err = templruntime.NewAttributeExpression(ui.PollTrigger(p.PollEvery)).Resolve(ctx)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 146, Col: 43}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 148, Col: 43}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var2)
 			if templ_7745c5c3_Err != nil {
@@ -212,7 +214,7 @@ func SeatPanel(p SeatPanelProps) templ.Component {
 		var templ_7745c5c3_Var3 string
 		templ_7745c5c3_Var3, templ_7745c5c3_Err = templ.JoinStringErrs(p.explanation())
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 161, Col: 57}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 163, Col: 57}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var3))
 		if templ_7745c5c3_Err != nil {
@@ -242,7 +244,7 @@ func SeatPanel(p SeatPanelProps) templ.Component {
 	})
 }
 
-// seatNumbers are the three numbers that have to be equal.
+// seatNumbers shows the three numbers, which are equal when seats are in sync.
 func seatNumbers(p SeatPanelProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -270,7 +272,7 @@ func seatNumbers(p SeatPanelProps) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if p.AtStripe != nil {
-				templ_7745c5c3_Err = seatNumber("At Stripe", p.held()).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = seatNumber("At Stripe", p.quantity()).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -280,7 +282,7 @@ func seatNumbers(p SeatPanelProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = seatSign(p.Billable == p.Wanted).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = equality(p.Billable == p.Wanted).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -288,11 +290,11 @@ func seatNumbers(p SeatPanelProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = seatSign(!p.numbersDiffer()).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = equality(!p.numbersDiffer()).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = seatNumber("At Stripe", p.held()).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = seatNumber("At Stripe", p.quantity()).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -329,7 +331,7 @@ func seatNumber(label, value string) templ.Component {
 		var templ_7745c5c3_Var6 string
 		templ_7745c5c3_Var6, templ_7745c5c3_Err = templ.JoinStringErrs(label)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 189, Col: 42}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 191, Col: 42}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var6))
 		if templ_7745c5c3_Err != nil {
@@ -342,7 +344,7 @@ func seatNumber(label, value string) templ.Component {
 		var templ_7745c5c3_Var7 string
 		templ_7745c5c3_Var7, templ_7745c5c3_Err = templ.JoinStringErrs(value)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 190, Col: 44}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 192, Col: 44}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var7))
 		if templ_7745c5c3_Err != nil {
@@ -356,8 +358,8 @@ func seatNumber(label, value string) templ.Component {
 	})
 }
 
-// seatSign stands between two numbers; it is drawn for the eye, the numbers themselves are read.
-func seatSign(equal bool) templ.Component {
+// equality is the sign between two numbers. It is decoration: screen readers read the numbers.
+func equality(equal bool) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -422,7 +424,7 @@ func seatDetails(p SeatPanelProps) templ.Component {
 			var templ_7745c5c3_Var10 string
 			templ_7745c5c3_Var10, templ_7745c5c3_Err = templ.JoinStringErrs(p.Reason)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 207, Col: 77}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 209, Col: 77}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var10))
 			if templ_7745c5c3_Err != nil {
@@ -463,7 +465,7 @@ func seatDetails(p SeatPanelProps) templ.Component {
 			var templ_7745c5c3_Var11 string
 			templ_7745c5c3_Var11, templ_7745c5c3_Err = templ.JoinStringErrs("Tried " + ui.Plural(p.Attempt, "time", "times"))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 220, Col: 59}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 222, Col: 59}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var11))
 			if templ_7745c5c3_Err != nil {
@@ -488,7 +490,7 @@ func seatDetails(p SeatPanelProps) templ.Component {
 			var templ_7745c5c3_Var12 string
 			templ_7745c5c3_Var12, templ_7745c5c3_Err = templ.JoinStringErrs(p.RequestID)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 226, Col: 54}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 228, Col: 54}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var12))
 			if templ_7745c5c3_Err != nil {
@@ -596,7 +598,7 @@ func seatActions(p SeatPanelProps) templ.Component {
 	})
 }
 
-// seatForm sends one click and gets the panel back.
+// seatForm is a form whose response replaces the panel.
 func seatForm(organizationID, action string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -622,7 +624,7 @@ func seatForm(organizationID, action string) templ.Component {
 		var templ_7745c5c3_Var17 string
 		templ_7745c5c3_Var17, templ_7745c5c3_Err = templruntime.NewAttributeExpression(templ.SafeURL(action)).ResolveURL(ctx)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 254, Col: 51}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 256, Col: 51}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var17)
 		if templ_7745c5c3_Err != nil {
@@ -635,7 +637,7 @@ func seatForm(organizationID, action string) templ.Component {
 		var templ_7745c5c3_Var18 string
 		templ_7745c5c3_Var18, templ_7745c5c3_Err = templruntime.NewAttributeExpression(action).Resolve(ctx)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 254, Col: 70}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/seatpanel.templ`, Line: 256, Col: 70}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var18)
 		if templ_7745c5c3_Err != nil {
@@ -661,14 +663,14 @@ func seatForm(organizationID, action string) templ.Component {
 	})
 }
 
-// SeatsPageProps is the seat panel as a page of its own, for browsers without scripts.
+// SeatsPageProps are the props of GET /organization/seats as a page.
 type SeatsPageProps struct {
 	Layout       layout.Props
 	Organization layout.OrganizationHeader
 	Panel        SeatPanelProps
 }
 
-// SeatsPage is GET /organization/seats outside htmx.
+// SeatsPage is GET /organization/seats without htmx: the seat panel as a page of its own.
 func SeatsPage(p SeatsPageProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -18,7 +18,7 @@ func TestSeatPanelStates(t *testing.T) {
 		state    billingviews.SeatPanelState
 		atStripe int
 		badge    string
-		seats    map[string]int // drawn, by class
+		seats    map[string]int // number of seats drawn, by class
 		retry    bool
 	}{
 		{billingviews.SeatsInSync, 9, "In sync", map[string]int{"billed": 9}, false},

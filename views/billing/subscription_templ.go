@@ -17,38 +17,38 @@ import (
 	"usher/views/ui"
 )
 
-// SubscriptionProps is a subscription as its status makes it look. Times are zero where they do not apply.
+// SubscriptionProps is a subscription. A time is zero if it does not apply to the status.
 type SubscriptionProps struct {
 	Status         billing.SubscriptionStatus
 	Plan           string
 	Interval       billing.Interval
-	Price          billing.Money // of one seat, or of the plan where it is flat
+	Price          billing.Money // of one seat, or of the plan if PerSeat is false
 	PerSeat        bool
 	Quantity       int
 	RenewsAt       time.Time
-	EndsAt         time.Time // a cancellation is set
-	EndedAt        time.Time // canceled
-	TrialEndsAt    time.Time // trialing
-	GraceEndsAt    time.Time // past_due: access until then
+	EndsAt         time.Time // cancellation is scheduled
+	EndedAt        time.Time // status canceled
+	TrialEndsAt    time.Time // status trialing
+	GraceEndsAt    time.Time // past_due: access ends then
 	NextInvoice    *NextInvoice
 	Card           *CardProps
-	Failure        *PaymentFailure // past_due and unpaid, where it is known
-	FinishURL      string          // incomplete: where the payment can be finished
-	OpenInvoiceURL string          // past_due and unpaid: where the open invoice can be paid
+	Failure        *PaymentFailure // past_due and unpaid, if known
+	FinishURL      string          // incomplete: page to finish the payment
+	OpenInvoiceURL string          // past_due and unpaid: page to pay the open invoice
 }
 
-// NextInvoice is what will be charged next.
+// NextInvoice is Stripe's preview of the next invoice.
 type NextInvoice struct {
 	At     time.Time
 	Amount billing.Money
-	Basis  string // what the amount rests on, in words; may be empty
+	Basis  string // how the amount is made up; may be empty
 }
 
-// CardProps is the card on file.
+// CardProps is the default payment card.
 type CardProps struct {
-	Brand   string // as Stripe names it: visa
+	Brand   string // Stripe's name, such as visa
 	Last4   string
-	Expires string // 12/34; empty: not known
+	Expires string // such as 12/34; empty if unknown
 }
 
 // PaymentFailure is the last failed payment.
@@ -58,7 +58,7 @@ type PaymentFailure struct {
 	Reason string // in words, without a full stop; may be empty
 }
 
-// statusBadge says where a subscription stands in a word or two.
+// statusBadge is the badge of a subscription's status.
 func statusBadge(status billing.SubscriptionStatus, endsAt time.Time) ui.BadgeProps {
 	switch {
 	case !endsAt.IsZero() && !status.Ended():
@@ -83,7 +83,7 @@ func statusBadge(status billing.SubscriptionStatus, endsAt time.Time) ui.BadgePr
 	return ui.BadgeProps{Tone: ui.Plain, Label: strings.ReplaceAll(string(status), "_", " ")}
 }
 
-// periodLine says what comes at the end of the period.
+// periodLine says what happens at the end of the period.
 func periodLine(status billing.SubscriptionStatus, renewsAt, endsAt time.Time) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -147,7 +147,7 @@ func periodLine(status billing.SubscriptionStatus, renewsAt, endsAt time.Time) t
 	})
 }
 
-// statusNotice says what is wrong with a subscription and what to do; nothing where nothing is.
+// statusNotice explains a status that needs action. It is empty for other statuses.
 func statusNotice(p PanelProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -266,8 +266,8 @@ func finishLink(p PanelProps) *ui.LinkButtonProps {
 	return &ui.LinkButtonProps{Label: "Choose again", Href: "/pricing"}
 }
 
-// planTicket is the plan on the left and the money on the stub.
-func planTicket(p PanelProps) templ.Component {
+// planSection shows the plan on the left and the next payment on the right.
+func planSection(p PanelProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -340,7 +340,7 @@ func planTicket(p PanelProps) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = moneyStub(p).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = nextPayment(p).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -352,7 +352,7 @@ func planTicket(p PanelProps) templ.Component {
 	})
 }
 
-// priceLine says how the plan's price is made up.
+// priceLine describes the price: amount per seat and number of seats, or a flat amount.
 func priceLine(s *SubscriptionProps) string {
 	if !s.PerSeat {
 		return s.Price.FormatShort() + " per " + string(s.Interval)
@@ -415,7 +415,7 @@ func planButtons(p PanelProps) templ.Component {
 	})
 }
 
-// cancelPlan says what canceling means before its button is there.
+// cancelPlan explains the cancellation before it shows the button.
 func cancelPlan(p PanelProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -480,8 +480,8 @@ func planButton(p PanelProps, action, label string, kind ui.ButtonKind) ui.PostB
 	return ui.PostButtonProps{Action: action, Fields: []ui.Hidden{{Name: "organizationId", Value: p.OrganizationID}}, Button: ui.ButtonProps{Label: label, Kind: kind}}
 }
 
-// moneyStub answers the question people come with: what is charged next, when, and from which card.
-func moneyStub(p PanelProps) templ.Component {
+// nextPayment shows the next charge: amount, date and card.
+func nextPayment(p PanelProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -502,7 +502,7 @@ func moneyStub(p PanelProps) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = moneyFigure(p.Subscription).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = paymentAmount(p.Subscription).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -532,8 +532,8 @@ func moneyStub(p PanelProps) templ.Component {
 	})
 }
 
-// moneyFigure is the open amount where a payment failed, else the next one.
-func moneyFigure(s *SubscriptionProps) templ.Component {
+// paymentAmount is the open amount after a failed payment, otherwise the next one.
+func paymentAmount(s *SubscriptionProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -752,7 +752,7 @@ func cardLine(c *CardProps) templ.Component {
 	})
 }
 
-// cardBrand writes a brand as it writes itself; Stripe's names are lower-case
+// cardBrand is the brand's own spelling. Stripe's names are lower-case
 // (https://docs.stripe.com/api/payment_methods/object#payment_method_object-card-brand).
 func cardBrand(brand string) string {
 	switch brand {

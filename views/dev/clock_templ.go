@@ -16,14 +16,14 @@ import (
 	"usher/views/ui"
 )
 
-// ClockPageProps is what GET /dev/clock shows.
+// ClockPageProps are the props of GET /dev/clock.
 type ClockPageProps struct {
 	Layout layout.Props
 	Now    time.Time
-	Steps  []string // how far it can be put ahead at once
+	Steps  []string // choices for advancing the clock, such as "1 day"
 }
 
-// ClockPage puts the local Stripe's clock ahead. For trying things out; never in production.
+// ClockPage is GET /dev/clock: the form that advances the test clock of the local Stripe.
 func ClockPage(p ClockPageProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -17,13 +17,13 @@ import (
 	"usher/views/ui"
 )
 
-// MailboxPageProps is what GET /dev/mail shows: e-mails that are not sent from here, newest first.
+// MailboxPageProps are the props of GET /dev/mail. Mails are newest first.
 type MailboxPageProps struct {
 	Layout layout.Props
 	Mails  []Message
 }
 
-// Message is an e-mail as its reader would get it.
+// Message is an e-mail that was not sent.
 type Message struct {
 	ID       string
 	To       string
@@ -32,7 +32,7 @@ type Message struct {
 	Text     string
 }
 
-// paragraphs splits a text as it was written: paragraphs, and lines in them.
+// paragraphs splits the text into paragraphs and lines.
 func (m Message) paragraphs() [][]string {
 	var all [][]string
 	for paragraph := range strings.SplitSeq(strings.TrimSpace(m.Text), "\n\n") {
@@ -45,7 +45,7 @@ func isWebAddress(line string) bool {
 	return (strings.HasPrefix(line, "https://") || strings.HasPrefix(line, "http://")) && !strings.ContainsAny(line, " \t")
 }
 
-// MailboxPage is GET /dev/mail. Every link of a mail can be followed on the page itself.
+// MailboxPage is GET /dev/mail: the unsent e-mails, with working links.
 func MailboxPage(p MailboxPageProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -9,21 +9,21 @@ import (
 	"usher/views/ui"
 )
 
-// rarely keeps a polling panel polling without troubling anybody who looks at the gallery.
-const rarely = time.Hour
+// pollInterval is long, so that no panel of the gallery polls while somebody reads it.
+const pollInterval = time.Hour
 
-func held(n int) *int { return &n }
+func quantity(n int) *int { return &n }
 
 func panel(state billingviews.SeatPanelState) billingviews.SeatPanelProps {
 	return billingviews.SeatPanelProps{
-		OrganizationID: "org_4h2k9x", State: state, Billable: 9, Wanted: 9, AtStripe: held(9), CheckedAt: noon, CanManageBilling: true, CanManageMembers: true,
+		OrganizationID: "org_4h2k9x", State: state, Billable: 9, Wanted: 9, AtStripe: quantity(9), CheckedAt: now, CanManageBilling: true, CanManageMembers: true,
 	}
 }
 
 func unsettled(state billingviews.SeatPanelState) billingviews.SeatPanelProps {
 	p := panel(state)
-	p.Billable, p.Wanted, p.AtStripe = 11, 11, held(9)
-	p.DueAt, p.NextTryAt, p.PollEvery = noon.Add(30*time.Second), noon.Add(12*time.Second), rarely
+	p.Billable, p.Wanted, p.AtStripe = 11, 11, quantity(9)
+	p.DueAt, p.NextTryAt, p.PollEvery = now.Add(30*time.Second), now.Add(12*time.Second), pollInterval
 	return p
 }
 
@@ -37,7 +37,7 @@ func running(status billing.SubscriptionStatus) billingviews.SubscriptionProps {
 
 func billingPanel(s *billingviews.SubscriptionProps) billingviews.PanelProps {
 	p := billingviews.PanelProps{
-		OrganizationID: "org_4h2k9x", OrganizationName: theatre, People: 9, CanManageBilling: true, Subscription: s,
+		OrganizationID: "org_4h2k9x", OrganizationName: organizationName, People: 9, CanManageBilling: true, Subscription: s,
 		BillingNames: []string{"Ana Lima", "Ben Okafor"}, Seats: panel(billingviews.SeatsInSync),
 	}
 	if s == nil || !s.Status.SeatsSynced() {
@@ -79,7 +79,7 @@ func billingSpecimens() []Specimen {
 		fullBilling(),
 		readOnly("read-only", "Read-only", active),
 		readOnly("read-only-past-due", "Read-only, payment failed", func() billingviews.SubscriptionProps { s := running(billing.StatusPastDue); failed(&s); return s }()),
-		returned("settling", "Back from Checkout, not confirmed", billingviews.ReturnConfirming, nil, func(p *billingviews.PanelProps) { p.PollURL, p.PollEvery = question, rarely }),
+		returned("settling", "Back from Checkout, not confirmed", billingviews.ReturnConfirming, nil, func(p *billingviews.PanelProps) { p.PollURL, p.PollEvery = question, pollInterval }),
 		returned("waiting", "Back from Checkout, still not confirmed", billingviews.ReturnDelayed, nil, func(p *billingviews.PanelProps) { p.PollURL = question }),
 		returned("settled", "Back from Checkout, confirmed", billingviews.ReturnConfirmed, &active, nil),
 		returned("left", "Checkout left", billingviews.ReturnCanceled, nil, nil),

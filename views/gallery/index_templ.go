@@ -14,7 +14,7 @@ import (
 	"usher/views/ui"
 )
 
-// byGroup cuts the specimens where the group changes.
+// byGroup splits the specimens where the group changes.
 func byGroup(specimens []Specimen) [][]Specimen {
 	var groups [][]Specimen
 	for i, specimen := range specimens {

@@ -25,7 +25,7 @@ func inviting(next organizationviews.NextSeat) *organizationviews.InviteFormProp
 	return &organizationviews.InviteFormProps{OrganizationID: "org_4h2k9x", RoleID: billing.RoleMember, Billable: true, Roles: roleChoices(), NextSeat: next}
 }
 
-// managedMembers are the members as somebody sees them who may change most of them.
+// managedMembers are the members as an admin sees them who may change most of them.
 func managedMembers() []organizationviews.MemberRow {
 	rows := members()
 	rows[0].Fixed, rows[0].You, rows[2].You = true, false, true
@@ -125,7 +125,7 @@ func roleSpecimens() []Specimen {
 func inviteSpecimens() []Specimen {
 	page := func(frame layout.Props, way authviews.InvitationState) authviews.InvitationPageProps {
 		return authviews.InvitationPageProps{
-			Layout: frame, Way: way, Organization: theatre, Inviter: "Ana Lima", Role: "Member", Email: "noa.levi@lyric.example",
+			Layout: frame, Way: way, Organization: organizationName, Inviter: "Ana Lima", Role: "Member", Email: "noa.levi@lyric.example",
 			ExpiresAt: days(6), Action: "/invite/abc", LoginHref: "/login?next=%2Finvite%2Fabc",
 		}
 	}
@@ -150,7 +150,7 @@ func inviteSpecimens() []Specimen {
 
 func renaming(frame layout.Props) organizationviews.GeneralPageProps {
 	frame.Viewer = &layout.Viewer{
-		Name: "Ana Lima", Organization: theatre, OrganizationID: "org_4h2k9x",
+		Name: "Ana Lima", Organization: organizationName, OrganizationID: "org_4h2k9x",
 		Others: []layout.OrganizationChoice{{ID: "org_2", Name: longName}, {ID: "org_3", Name: rightToLeft}},
 	}
 	p := general(frame, header(layout.TabGeneral))

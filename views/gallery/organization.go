@@ -13,7 +13,7 @@ import (
 func dashboardSpecimens() []Specimen {
 	frame := signedIn(layout.SectionDashboard)
 	running := billingviews.DashboardPageProps{
-		Layout: frame, Organization: theatre, CanManageBilling: true,
+		Layout: frame, Organization: organizationName, CanManageBilling: true,
 		Plan:    &billingviews.PlanSummary{Name: "Pro", Interval: billing.Yearly, Status: billing.StatusActive, RenewsAt: days(12)},
 		Seats:   ui.SeatRowProps{Billed: 9, Sentence: "9 people, 9 seats at Stripe, checked 14:02"},
 		Credits: &billingviews.CreditsProps{Balance: 640, Granted: 1000, ResetsAt: days(12), Href: "/billing/credits"},
@@ -57,7 +57,7 @@ func organizationSpecimens() []Specimen {
 		{Name: "contacts", Title: "Billing contacts, none yet", Page: organizationviews.ContactsPage(contacts(frame))},
 		{Name: "contacts-mend", Title: "Billing contacts, to be mended", Page: organizationviews.ContactsPage(contactsMended(frame))},
 		{Name: "activity", Title: "Activity", Page: organizationviews.ActivityPage(organizationviews.ActivityPageProps{Filter: organizationviews.ActivityFilter(billing.LedgerSearch{}), CSVHref: "/billing/seats.csv", Layout: frame, Organization: header(layout.TabActivity), Changes: []ui.SeatChangeRow{
-			{At: noon, Subject: "ليلى حداد", What: "joined", By: "Ana Lima", From: 8, To: 9},
+			{At: now, Subject: "ليلى حداد", What: "joined", By: "Ana Lima", From: 8, To: 9},
 			{At: days(-1), Subject: "Jo", What: "was suspended", By: "Ben Okafor", From: 9, To: 8, RequestID: "req_8fQ2mZ", Invoiced: "−$9.00", Invoice: "RZK9MHU1-0002", InvoiceHref: "/billing/invoices/in_1"},
 			{At: days(-3), What: "The plan changed to Pro, yearly", By: "Ana Lima", From: 9, To: 9},
 			{At: days(-30), What: "The number at Stripe was set back", From: 40, To: 9},

@@ -10,24 +10,24 @@ import (
 	"usher/views/ui"
 )
 
-// Names that test a layout: short, long, without spaces, and written from right to left.
+// Names that test a layout: short, long, without spaces, and right to left.
 const (
-	theatre     = "Lyric Street Theatre"
-	longName    = "The Royal and Ancient Society for the Advancement of Provincial Stagecraft, Lighting and Allied Trades"
-	rightToLeft = "مسرح المدينة القديمة"
-	unbroken    = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"
+	organizationName = "Lyric Street Theatre"
+	longName         = "The Royal and Ancient Society for the Advancement of Provincial Stagecraft, Lighting and Allied Trades"
+	rightToLeft      = "مسرح المدينة القديمة"
+	unbroken         = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"
 )
 
-// noon is the moment at which everything in the gallery happens.
-var noon = time.Date(2026, time.November, 19, 14, 2, 5, 0, time.UTC)
+// now is the time of everything in the gallery.
+var now = time.Date(2026, time.November, 19, 14, 2, 5, 0, time.UTC)
 
-func days(n int) time.Time { return noon.AddDate(0, 0, n) }
+func days(n int) time.Time { return now.AddDate(0, 0, n) }
 
 func dollars(cents int64) billing.Money { return billing.Money{Minor: cents, Currency: "usd"} }
 
 func signedIn(section layout.Section) layout.Props {
 	return layout.Props{
-		Viewer:  &layout.Viewer{Name: "Ana Lima", Organization: theatre, OrganizationID: "org_4h2k9x"},
+		Viewer:  &layout.Viewer{Name: "Ana Lima", Organization: organizationName, OrganizationID: "org_4h2k9x"},
 		Section: section,
 		Remark:  "Local Stripe: no money moves.",
 		Links:   []ui.LinkButtonProps{{Label: "Gallery", Href: "/dev/ui"}},
@@ -39,7 +39,7 @@ func visitor(section layout.Section) layout.Props {
 }
 
 func header(tab layout.OrganizationTab) layout.OrganizationHeader {
-	return layout.OrganizationHeader{ID: "org_4h2k9x", Name: theatre, Current: tab}
+	return layout.OrganizationHeader{ID: "org_4h2k9x", Name: organizationName, Current: tab}
 }
 
 func members() []organizationviews.MemberRow {

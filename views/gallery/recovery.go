@@ -30,7 +30,7 @@ func recoverySpecimens() []Specimen {
 
 func mails() []devviews.Message {
 	return []devviews.Message{
-		{ID: "eml_2", To: "ana@lyric.example", QueuedAt: noon, Subject: "Choose a new password",
+		{ID: "eml_2", To: "ana@lyric.example", QueuedAt: now, Subject: "Choose a new password",
 			Text: "Hello Ana Lima,\n\nSomebody, most likely you, asked for a new password for the account with this address.\n\nChoose a new password:\n" +
 				"https://usher.example/reset/x1TLb9Yt0c8wQn4vRzK2pMdE7hGfJ5sUaWiOqXyBkNo\n\n-- \nUsher\n"},
 		{ID: "eml_1", To: "elfriede.von-und-zu-hohenzollern-sigmaringen@donaudampfschifffahrt.example", QueuedAt: days(-1),

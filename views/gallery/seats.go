@@ -10,15 +10,15 @@ func seatSpecimens() []Specimen {
 	retrying.Attempt, retrying.Reason, retrying.RequestID = 2, "Stripe did not answer in time.", "req_8fQ2mZ"
 	broken.Attempt, broken.Reason, broken.RequestID, broken.PollEvery = 8, "The card was declined, so Stripe did not take the new number.", "req_8fQ2mZ", 0
 	payment.Reason, payment.InvoiceURL, payment.PollEvery = "The bank asks for a confirmation by the card's holder.", "/billing/invoices", 0
-	payment.AtStripe = held(11)
+	payment.AtStripe = quantity(11)
 	drift := unsettled(billingviews.SeatsDrift)
-	drift.Billable, drift.Wanted, drift.AtStripe = 9, 9, held(40)
+	drift.Billable, drift.Wanted, drift.AtStripe = 9, 9, quantity(40)
 	paid := panel(billingviews.SeatsInSync)
 	paid.Billable, paid.PaidUntil = paid.Wanted-2, days(11)
 	nothing := panel(billingviews.SeatsNothingToSync)
 	nothing.AtStripe = nil
 	crowded := panel(billingviews.SeatsSyncing)
-	crowded.Billable, crowded.Wanted, crowded.AtStripe, crowded.PollEvery = 1960, 1960, held(1948), rarely
+	crowded.Billable, crowded.Wanted, crowded.AtStripe, crowded.PollEvery = 1960, 1960, quantity(1948), pollInterval
 	watched := broken
 	watched.CanManageBilling = false
 	return []Specimen{

@@ -15,13 +15,13 @@ import (
 	"usher/views/ui"
 )
 
-// ErrorPageProps is what a page shows that could not be shown.
+// ErrorPageProps are the props of the error page.
 type ErrorPageProps struct {
 	Layout    Props
 	Status    int
-	Title     string // instead of the usual one of the status; may be empty
-	Message   string // for people, instead of the usual explanation of the status; may be empty
-	RequestID string // small, at the end
+	Title     string // replaces the default title of the status; may be empty
+	Message   string // replaces the default explanation of the status; may be empty
+	RequestID string // for support requests; may be empty
 	Link      *ui.LinkButtonProps
 }
 
@@ -76,7 +76,7 @@ func (p ErrorPageProps) link() ui.LinkButtonProps {
 	return ui.LinkButtonProps{Label: "To the plans", Href: "/pricing", Kind: ui.Secondary}
 }
 
-// ErrorPage says what could not be done, what that means, and where to go on.
+// ErrorPage explains an error and links to a page that works.
 func ErrorPage(p ErrorPageProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -107,8 +107,9 @@ func footer(p Props) templ.Component {
 	})
 }
 
-// voices are where the script speaks: the announcer is heard only, the toast is seen too.
-func voices() templ.Component {
+// liveRegions are the elements that usher.js writes messages to: the announcer for screen readers
+// only, the toast for everybody.
+func liveRegions() templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {

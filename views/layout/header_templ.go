@@ -11,16 +11,16 @@ import templruntime "github.com/a-h/templ/runtime"
 
 import "usher/views/ui"
 
-// Viewer is who looks at the page.
+// Viewer is the person who is signed in.
 type Viewer struct {
 	Name           string
-	Organization   string // the session's current one
+	Organization   string // current organization of the session
 	OrganizationID string
-	Others         []OrganizationChoice // the viewer's other organizations
-	Operator       bool                 // runs the installation
+	Others         []OrganizationChoice // other organizations of the viewer
+	Operator       bool                 // operates the installation
 }
 
-// OrganizationChoice is an organization that can be switched to.
+// OrganizationChoice is an organization that the viewer can switch to.
 type OrganizationChoice struct {
 	ID   string
 	Name string
@@ -63,7 +63,7 @@ func navClass(current bool) string {
 	return class + " border-transparent text-quiet hover:text-ink"
 }
 
-// brand is the sign: three seats, the last one kept free for whoever comes next.
+// brand is the logo, three seats with the last one free, and the name.
 func brand(home string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -256,7 +256,7 @@ func header(p Props) templ.Component {
 	})
 }
 
-// currentOrganization names where one works, and leads to the others.
+// currentOrganization shows the current organization, and a menu of the others if there are any.
 func currentOrganization(v Viewer) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

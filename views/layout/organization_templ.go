@@ -11,10 +11,10 @@ import templruntime "github.com/a-h/templ/runtime"
 
 import "net/url"
 
-// OrganizationTab is a page of the organization.
+// OrganizationTab is a tab of the organization's page. Its value is the query parameter tab.
 type OrganizationTab string
 
-// The tabs, as the query parameter names them.
+// The tabs of an organization.
 const (
 	TabGeneral  OrganizationTab = "general"
 	TabMembers  OrganizationTab = "members"
@@ -23,12 +23,12 @@ const (
 	TabActivity OrganizationTab = "activity"
 )
 
-// OrganizationHeader is what every page of an organization has at its top.
+// OrganizationHeader is the header of an organization's pages.
 type OrganizationHeader struct {
 	ID      string
 	Name    string
-	Current OrganizationTab // empty: none of them
-	Deleted bool            // there is nothing but its invoices
+	Current OrganizationTab // empty on pages without a tab
+	Deleted bool            // the organization is deleted; only its invoices are left
 }
 
 func (h OrganizationHeader) tabs() []TabProps {
@@ -44,7 +44,7 @@ func (h OrganizationHeader) tabs() []TabProps {
 	return tabs
 }
 
-// OrganizationPage sets a tab's content under the organization's name and the row of tabs.
+// OrganizationPage is a page with the organization's name and tabs above its content.
 func OrganizationPage(title string, p Props, h OrganizationHeader) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -11,21 +11,23 @@ import (
 	"usher/views/ui"
 )
 
-// letter is what an e-mail says; its text and its HTML are two ways to write it down, so that they can't differ.
+// letter is the content of an e-mail. Text and HTML are rendered from the same letter, so they
+// agree.
 type letter struct {
 	subject string
-	name    string // whom it is to; empty: not known
+	name    string // of the recipient; empty if unknown
 	opening []string
-	lines   []string // facts, a line each, set as a list
+	lines   []string // facts, rendered as a list
 	button  ui.LinkButtonProps
 	closing []string
-	why     string // why this came to the reader
+	why     string // why the recipient gets the e-mail
 }
 
-// Renderer puts e-mails into words. It implements [billing.Renderer].
+// Renderer writes e-mails. It implements [billing.Renderer].
 type Renderer struct{}
 
-// RenderMail writes an e-mail as a subject of one line, as text and as HTML. Error: a kind that has no words.
+// RenderMail returns the subject, the text and the HTML of an e-mail. The subject is one line. It
+// fails if the kind is unknown.
 func (Renderer) RenderMail(ctx context.Context, m billing.Mail) (billing.RenderedMail, error) {
 	write, known := letters[m.Kind]
 	if !known {
@@ -40,7 +42,8 @@ func (Renderer) RenderMail(ctx context.Context, m billing.Mail) (billing.Rendere
 	return billing.RenderedMail{Subject: l.subject, Text: l.text(), HTML: html.String()}, nil
 }
 
-// oneLine takes out what could end a header line or turn the direction of what follows: names are other people's choice.
+// oneLine replaces line breaks and control characters by spaces and removes bidirectional controls.
+// Names are input of other people and must not add mail headers or reverse the text that follows.
 func oneLine(s string) string {
 	clean := strings.Map(func(r rune) rune {
 		switch {
@@ -61,7 +64,8 @@ func (l letter) greeting() string {
 	return "Hello " + l.name + ","
 }
 
-// text writes the letter for programs that show no HTML. The link stands on a line of its own, so that all of them make it one.
+// text is the plain text of the letter. The link has a line of its own, so that mail programs
+// detect it.
 func (l letter) text() string {
 	parts := append([]string{l.greeting()}, l.opening...)
 	if len(l.lines) > 0 {

@@ -10,7 +10,7 @@ import (
 	"usher/views/ui"
 )
 
-// letters has the words of every kind of e-mail.
+// letters has a function for each kind of e-mail.
 var letters = map[billing.MailKind]func(billing.MailData) letter{
 	billing.MailInvitation:     invitationLetter,
 	billing.MailVerifyEmail:    verifyLetter,
@@ -28,7 +28,7 @@ var letters = map[billing.MailKind]func(billing.MailData) letter{
 	billing.MailDeletion:        deletionLetter,
 }
 
-// said joins the sentences that have something to say.
+// sentences drops empty sentences and cleans the others with [oneLine].
 func sentences(sentences ...string) []string {
 	var all []string
 	for _, sentence := range sentences {
@@ -39,7 +39,7 @@ func sentences(sentences ...string) []string {
 	return all
 }
 
-// onlyIf writes a sentence around something that may not be known, and nothing where it is not.
+// onlyIf returns the sentence if the condition holds, and an empty string otherwise.
 func onlyIf(known bool, sentence string) string {
 	if !known {
 		return ""
@@ -49,10 +49,10 @@ func onlyIf(known bool, sentence string) string {
 
 func formatDay(t time.Time) string { return ui.FormatDate(t.UTC()) }
 
-// formatDeadline writes the end of a link's life to the minute: 1 Dec 2026, 14:02 UTC.
+// formatDeadline formats the expiry of a link to the minute: 1 Dec 2026, 14:02 UTC.
 func formatDeadline(t time.Time) string { return formatDay(t) + ", " + ui.FormatTime(t.UTC()) + " UTC" }
 
-// contactWhy is the line under every notice about billing.
+// contactWhy is the last line of every e-mail about billing.
 func contactWhy(d billing.MailData) string {
 	return oneLine("You get this because you look after the billing of " + d.Organization + ".")
 }

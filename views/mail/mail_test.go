@@ -15,7 +15,7 @@ import (
 
 var december = time.Date(2026, time.December, 1, 12, 0, 0, 0, time.UTC)
 
-// fullMail says everything that a kind can say.
+// fullMail has every field set.
 func fullMail() billing.MailData {
 	return billing.MailData{
 		Name: "Ana Lima", Organization: "Lyric Street", Inviter: "Bo Lind", Role: "Member", Plan: "Pro", Interval: billing.Yearly,
@@ -87,7 +87,7 @@ func TestEveryKindOfMailSaysWhatItKnows(t *testing.T) {
 	}
 }
 
-// What is not known is left out, not said emptily.
+// Unknown facts are left out without a trace such as a double space or an empty amount.
 func TestMailWithLittleKnownReadsWell(t *testing.T) {
 	for _, kind := range billing.MailKinds() {
 		m := renderMail(t, kind, billing.MailData{Organization: "Lyric Street", URL: "https://usher.test/x"})
@@ -103,7 +103,7 @@ func TestMailWithLittleKnownReadsWell(t *testing.T) {
 	}
 }
 
-// Names are other people's choice: they end no line, hide nothing, and are no markup.
+// Names are input of other people: they add no header line, hide no text and are no markup.
 func TestNamesInMailAreHarmless(t *testing.T) {
 	data := fullMail()
 	data.Organization = "Lyric\r\nBcc: evil@example.com\u2028\u202Egnp.exe<script>alert(1)</script>"
@@ -123,7 +123,7 @@ func TestNamesInMailAreHarmless(t *testing.T) {
 	}
 }
 
-// Nothing is fetched when a mail is read: it would tell that it was.
+// An e-mail loads nothing when it is opened, so that opening it is not tracked.
 func TestMailFetchesNothing(t *testing.T) {
 	for _, kind := range billing.MailKinds() {
 		if n := mailDoc(t, renderMail(t, kind, fullMail())).Find("img, link, script, [src], [background], style, table").Length(); n > 0 {

@@ -15,7 +15,7 @@ import (
 	"usher/views/ui"
 )
 
-// ActivityPageProps is what the Activity tab shows: the seat ledger, newest first.
+// ActivityPageProps are the props of the Activity tab. Changes are newest first.
 type ActivityPageProps struct {
 	Layout       layout.Props
 	Organization layout.OrganizationHeader
@@ -25,7 +25,7 @@ type ActivityPageProps struct {
 	Pager        ui.PagerProps
 }
 
-// ActivityPage is GET /organization?tab=activity.
+// ActivityPage is GET /organization?tab=activity: the seat ledger.
 func ActivityPage(p ActivityPageProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -131,7 +131,7 @@ func ActivityPage(p ActivityPageProps) templ.Component {
 	})
 }
 
-// ActivityFilter is the form above the seat ledger.
+// ActivityFilter returns the search form of the seat ledger.
 func ActivityFilter(search billing.LedgerSearch) ui.FilterProps {
 	return ui.FilterProps{
 		Action: "/organization", Fields: []ui.Hidden{{Name: "tab", Value: string(layout.TabActivity)}}, AllHref: "/organization?tab=activity",

@@ -15,19 +15,19 @@ import (
 	"usher/views/ui"
 )
 
-// ContactsPageProps is what GET /organization/contacts shows: where notices about money go, and which.
+// ContactsPageProps are the props of GET /organization/contacts.
 type ContactsPageProps struct {
 	Layout       layout.Props
 	Organization layout.OrganizationHeader
 	Contacts     []string
-	Managers     []string // who gets the notices while there are no contacts
-	AtStripe     string   // the customer's address; empty: there is none
-	Email        string   // as it was typed, where it has to be mended
-	Error        string   // beside it
+	Managers     []string // names of those who get the notices without contacts
+	AtStripe     string   // e-mail address of the Stripe customer; may be empty
+	Email        string   // as typed, if it is invalid
+	Error        string   // shown beside the field
 	Notices      []NoticeSetting
 }
 
-// NoticeSetting is one kind of notice.
+// NoticeSetting is a kind of e-mail that can be switched off.
 type NoticeSetting struct {
 	Kind  billing.MailKind
 	Label string
@@ -41,7 +41,7 @@ func removeContact(organizationID, email string) ui.PostButtonProps {
 	}
 }
 
-// ContactsPage is GET /organization/contacts, and what its forms answer where something has to be mended.
+// ContactsPage is GET /organization/contacts, and the response of its forms to invalid input.
 func ContactsPage(p ContactsPageProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

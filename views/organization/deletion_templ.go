@@ -16,14 +16,14 @@ import (
 	"usher/views/ui"
 )
 
-// DeletionProps is the form that has the organization deleted, or keeps it.
+// DeletionProps are the props of the form that schedules the deletion, or cancels it.
 type DeletionProps struct {
-	Days  int       // how long it can be taken back
-	At    time.Time // when it will be deleted; zero: it will not
+	Days  int       // days until the deletion, in which it can be canceled
+	At    time.Time // scheduled deletion; zero without one
 	Error string
 }
 
-// deletion says what it will mean, and has the name typed: it is not done by a slip.
+// deletion explains the consequences and asks for the name, so that nobody deletes by accident.
 func deletion(p GeneralPageProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -123,7 +123,7 @@ func deletion(p GeneralPageProps) templ.Component {
 	})
 }
 
-// DeletionNotice stands above every page of an organization that is about to be deleted.
+// DeletionNotice is shown on every page of an organization that is scheduled for deletion.
 func DeletionNotice(at time.Time) ui.NoticeProps {
 	return ui.NoticeProps{
 		Tone: ui.Wait, Title: "This organization will be deleted on " + ui.FormatDate(at) + ".", Body: "Its plan is not renewed. An admin can take it back until then.",
@@ -131,7 +131,7 @@ func DeletionNotice(at time.Time) ui.NoticeProps {
 	}
 }
 
-// DeletedNotice stands above what is left of a deleted organization.
+// DeletedNotice is shown on the pages that are left of a deleted organization.
 func DeletedNotice(at time.Time) ui.NoticeProps {
 	return ui.NoticeProps{Tone: ui.Note, Title: "This organization was deleted on " + ui.FormatDate(at) + ".", Body: "Its invoices can still be read and paid."}
 }

@@ -16,33 +16,33 @@ import (
 	"usher/views/ui"
 )
 
-// GeneralPageProps is what the General tab shows.
+// GeneralPageProps are the props of the General tab.
 type GeneralPageProps struct {
 	Layout       layout.Props
 	Organization layout.OrganizationHeader
 	CreatedAt    time.Time
 	People       int
 	YourRole     string
-	BillingNames []string     // who may manage billing
-	Rename       *RenameProps // nil: the viewer may not
+	BillingNames []string     // names of those who may manage billing
+	Rename       *RenameProps // nil if the viewer may not
 	HandOver     *TransferProps
 	Deletion     *DeletionProps
 }
 
-// TransferProps is the form that makes somebody else the admin.
+// TransferProps are the props of the form that makes another member the admin.
 type TransferProps struct {
 	Members []ui.Option
 	Error   string
 }
 
-// wrong tells that one of the forms has to be mended.
-func (p GeneralPageProps) wrong() bool {
+// invalid reports whether one of the forms has an error.
+func (p GeneralPageProps) invalid() bool {
 	return p.Rename != nil && p.Rename.Error != "" || p.HandOver != nil && p.HandOver.Error != "" || p.Deletion != nil && p.Deletion.Error != ""
 }
 
-// RenameProps is the form that gives the organization another name.
+// RenameProps are the props of the form that renames the organization.
 type RenameProps struct {
-	Name  string // as it is, or as it was typed
+	Name  string // current name, or as typed
 	Error string
 }
 
@@ -304,7 +304,7 @@ func GeneralPage(p GeneralPageProps) templ.Component {
 				return templ_7745c5c3_Err
 			}
 			if p.HandOver != nil && (len(p.HandOver.Members) > 0 || p.HandOver.Error != "") {
-				templ_7745c5c3_Err = handOver(p).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = transfer(p).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -325,7 +325,7 @@ func GeneralPage(p GeneralPageProps) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = layout.OrganizationPage(layout.FormTitle("General", p.wrong()), p.Layout, p.Organization).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = layout.OrganizationPage(layout.FormTitle("General", p.invalid()), p.Layout, p.Organization).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -333,8 +333,8 @@ func GeneralPage(p GeneralPageProps) templ.Component {
 	})
 }
 
-// handOver asks who is to be the admin.
-func handOver(p GeneralPageProps) templ.Component {
+// transfer is the form that makes another member the admin.
+func transfer(p GeneralPageProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {

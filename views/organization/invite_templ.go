@@ -14,7 +14,7 @@ import (
 	"usher/views/ui"
 )
 
-// InviteFormProps is the form that asks somebody in.
+// InviteFormProps are the props of [InviteForm].
 type InviteFormProps struct {
 	OrganizationID string
 	Email          string
@@ -30,17 +30,17 @@ type InviteErrors struct {
 	Email, RoleID, Billable string
 }
 
-// NextSeat is what the next billed person means for the bill. The zero value: there is no plan.
+// NextSeat is what one more billed person costs. The zero value means that there is no plan.
 type NextSeat struct {
 	Plan     string
 	PerSeat  bool
 	Price    billing.Money
 	Interval billing.Interval
-	Free     int // seats that are paid for and nobody sits on
-	Full     int // the plan's maximum, where it is reached; else 0
+	Free     int // paid seats without a member
+	Full     int // the plan's maximum if it is reached, otherwise 0
 }
 
-// words says it without an amount for the rest of the period: that one is Stripe's to work out.
+// words describes the cost. It has no amount for the rest of the period, because Stripe prorates.
 func (n NextSeat) words() string {
 	switch {
 	case n.Plan == "":
@@ -63,7 +63,7 @@ func isOrAre(n int) string {
 	return "are"
 }
 
-// InviteForm asks somebody in by e-mail. It stands above the list of members.
+// InviteForm is the form above the members that sends an invitation by e-mail.
 func InviteForm(p InviteFormProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -15,7 +15,7 @@ import (
 	"usher/views/ui"
 )
 
-// MemberPageProps is what GET /organization/members/{id} shows, and POST where something has to be mended.
+// MemberPageProps are the props of GET and POST /organization/members/{id}.
 type MemberPageProps struct {
 	Layout       layout.Props
 	Organization layout.OrganizationHeader
@@ -26,7 +26,7 @@ type MemberPageProps struct {
 	Errors       MemberErrors
 }
 
-// MemberErrors are the messages beside the fields, and Form for what belongs to none.
+// MemberErrors are the messages beside the fields. Form is about the form as a whole.
 type MemberErrors struct {
 	Form, RoleID, Billable, Status string
 }
@@ -61,7 +61,7 @@ func (p MemberPageProps) removal() ui.DangerProps {
 	}
 }
 
-// MemberPage is GET /organization/members/{id}.
+// MemberPage is GET /organization/members/{id}, and POST with invalid input.
 func MemberPage(p MemberPageProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -17,27 +17,13 @@ import (
 	"usher/views/ui"
 )
 
-// MemberFilter is the form above the members.
-func MemberFilter(search billing.MemberSearch) ui.FilterProps {
-	return ui.FilterProps{
-		Action: "/organization", Fields: []ui.Hidden{{Name: "tab", Value: string(layout.TabMembers)}}, AllHref: "/organization?tab=members",
-		Text: search.Text, TextLabel: "Name, e-mail or role", Narrowed: search != (billing.MemberSearch{}),
-		Choice: ui.SelectProps{Label: "Show", Name: "show", Value: string(search.Seat), Options: []ui.Option{
-			{Label: "All members"},
-			{Value: string(billing.SeatBilled), Label: "Billed"},
-			{Value: string(billing.SeatNotBilled), Label: "Not billed"},
-			{Value: string(billing.SeatSuspended), Label: "Suspended"},
-		}},
-	}
-}
-
-// MembersPageProps is what the Members tab shows.
+// MembersPageProps are the props of the Members tab.
 type MembersPageProps struct {
 	Layout       layout.Props
 	Organization layout.OrganizationHeader
 	Seats        ui.SeatRowProps
-	SeatPrice    string           // what a billed person costs: $29 / month; empty where no plan counts people
-	Invite       *InviteFormProps // nil: the viewer may not invite
+	SeatPrice    string           // such as $29 / month; empty without a price per seat
+	Invite       *InviteFormProps // nil if the viewer may not invite
 	Filter       ui.FilterProps
 	Invitations  []InvitationRow
 	Members      []MemberRow
@@ -45,30 +31,31 @@ type MembersPageProps struct {
 	CanManage    bool
 }
 
-// MemberRow is a person in the organization.
+// MemberRow is a member in the list.
 type MemberRow struct {
 	ID         string // mem_…
 	Name       string
 	Email      string
 	Role       string
-	Billed     bool // takes a paid seat
+	Billed     bool // counts as a seat
 	Billable   bool
 	Status     billing.MemberStatus
 	JoinedAt   time.Time
-	LastSeenAt time.Time // zero: never
+	LastSeenAt time.Time // zero if it never does
 	You        bool
-	Fixed      bool // the viewer may not change this person
+	Fixed      bool // the viewer may not change this member
 	Why        BillingReason
 }
 
-// BillingReason tells since when somebody is billed, or is not, and by which event. The zero value: since they joined.
+// BillingReason is the event since which a member is billed or not. The zero value means since
+// joining.
 type BillingReason struct {
 	Since time.Time
-	Event string // follows their name: accepted an invitation
-	By    string // empty: by itself
+	Event string // continues the name: accepted an invitation
+	By    string // who caused the event; empty if it was automatic
 }
 
-// InvitationRow is somebody who is asked in and has not come yet.
+// InvitationRow is an open invitation in the list of members.
 type InvitationRow struct {
 	ID        string // inv_…
 	Email     string
@@ -76,7 +63,7 @@ type InvitationRow struct {
 	Billable  bool
 	By        string
 	ExpiresAt time.Time
-	Lapsed    string // why it can't be accepted as it is; empty: it can
+	Lapsed    string // why it cannot be accepted; empty if it can
 	Fixed     bool   // the viewer may not change it
 }
 
@@ -94,8 +81,8 @@ func (m MemberRow) seat() string {
 	return "seat seat-vacant"
 }
 
-// rule says which rule makes somebody billed or not.
-func rule(billable bool, status billing.MemberStatus) string {
+// billingRule explains why a member is billed or not.
+func billingRule(billable bool, status billing.MemberStatus) string {
 	switch {
 	case status == billing.MemberSuspended && billable:
 		return "People who are suspended are not billed."
@@ -194,6 +181,20 @@ func MembersPage(p MembersPageProps) templ.Component {
 	})
 }
 
+// MemberFilter returns the search form of the members.
+func MemberFilter(search billing.MemberSearch) ui.FilterProps {
+	return ui.FilterProps{
+		Action: "/organization", Fields: []ui.Hidden{{Name: "tab", Value: string(layout.TabMembers)}}, AllHref: "/organization?tab=members",
+		Text: search.Text, TextLabel: "Name, e-mail or role", Narrowed: search != (billing.MemberSearch{}),
+		Choice: ui.SelectProps{Label: "Show", Name: "show", Value: string(search.Seat), Options: []ui.Option{
+			{Label: "All members"},
+			{Value: string(billing.SeatBilled), Label: "Billed"},
+			{Value: string(billing.SeatNotBilled), Label: "Not billed"},
+			{Value: string(billing.SeatSuspended), Label: "Suspended"},
+		}},
+	}
+}
+
 func membersTable(p MembersPageProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -269,7 +270,7 @@ func memberRow(p MembersPageProps, m MemberRow) templ.Component {
 		var templ_7745c5c3_Var5 string
 		templ_7745c5c3_Var5, templ_7745c5c3_Err = templ.JoinStringErrs(m.Name)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/members.templ`, Line: 151, Col: 42}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/members.templ`, Line: 152, Col: 42}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var5))
 		if templ_7745c5c3_Err != nil {
@@ -292,7 +293,7 @@ func memberRow(p MembersPageProps, m MemberRow) templ.Component {
 		var templ_7745c5c3_Var6 string
 		templ_7745c5c3_Var6, templ_7745c5c3_Err = templ.JoinStringErrs(m.Email)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/members.templ`, Line: 155, Col: 74}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/members.templ`, Line: 156, Col: 74}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var6))
 		if templ_7745c5c3_Err != nil {
@@ -305,7 +306,7 @@ func memberRow(p MembersPageProps, m MemberRow) templ.Component {
 		var templ_7745c5c3_Var7 string
 		templ_7745c5c3_Var7, templ_7745c5c3_Err = templ.JoinStringErrs(m.Role)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/members.templ`, Line: 157, Col: 71}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/members.templ`, Line: 158, Col: 71}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var7))
 		if templ_7745c5c3_Err != nil {
@@ -332,7 +333,7 @@ func memberRow(p MembersPageProps, m MemberRow) templ.Component {
 				var templ_7745c5c3_Var8 string
 				templ_7745c5c3_Var8, templ_7745c5c3_Err = templ.JoinStringErrs(p.SeatPrice)
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/members.templ`, Line: 165, Col: 56}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/members.templ`, Line: 166, Col: 56}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var8))
 				if templ_7745c5c3_Err != nil {
@@ -358,7 +359,7 @@ func memberRow(p MembersPageProps, m MemberRow) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		if p.CanManage && !m.Fixed && m.Status == billing.MemberActive {
-			templ_7745c5c3_Err = billSwitch(p, m).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = billableToggle(p, m).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -408,7 +409,7 @@ func memberRow(p MembersPageProps, m MemberRow) templ.Component {
 				var templ_7745c5c3_Var9 string
 				templ_7745c5c3_Var9, templ_7745c5c3_Err = templruntime.NewAttributeExpression(templ.SafeURL(memberPath(m.ID))).ResolveURL(ctx)
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/members.templ`, Line: 192, Col: 92}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/members.templ`, Line: 193, Col: 92}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var9)
 				if templ_7745c5c3_Err != nil {
@@ -421,7 +422,7 @@ func memberRow(p MembersPageProps, m MemberRow) templ.Component {
 				var templ_7745c5c3_Var10 string
 				templ_7745c5c3_Var10, templ_7745c5c3_Err = templ.JoinStringErrs(" " + m.Name)
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/members.templ`, Line: 192, Col: 137}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/members.templ`, Line: 193, Col: 137}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var10))
 				if templ_7745c5c3_Err != nil {
@@ -445,7 +446,7 @@ func memberRow(p MembersPageProps, m MemberRow) templ.Component {
 	})
 }
 
-// whyBilled answers the question that every bill raises.
+// whyBilled explains why a member is billed or not.
 func whyBilled(m MemberRow) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -475,7 +476,7 @@ func whyBilled(m MemberRow) templ.Component {
 			var templ_7745c5c3_Var12 string
 			templ_7745c5c3_Var12, templ_7745c5c3_Err = templ.JoinStringErrs(" is " + m.Name + " billed")
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/members.templ`, Line: 204, Col: 58}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/members.templ`, Line: 205, Col: 58}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var12))
 			if templ_7745c5c3_Err != nil {
@@ -493,7 +494,7 @@ func whyBilled(m MemberRow) templ.Component {
 			var templ_7745c5c3_Var13 string
 			templ_7745c5c3_Var13, templ_7745c5c3_Err = templ.JoinStringErrs(" billed: " + m.Name)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/members.templ`, Line: 206, Col: 55}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/members.templ`, Line: 207, Col: 55}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var13))
 			if templ_7745c5c3_Err != nil {
@@ -542,9 +543,9 @@ func whyText(billable bool, status billing.MemberStatus, joinedAt time.Time, why
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var15 string
-		templ_7745c5c3_Var15, templ_7745c5c3_Err = templ.JoinStringErrs(rule(billable, status))
+		templ_7745c5c3_Var15, templ_7745c5c3_Err = templ.JoinStringErrs(billingRule(billable, status))
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/members.templ`, Line: 215, Col: 26}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/members.templ`, Line: 216, Col: 33}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var15))
 		if templ_7745c5c3_Err != nil {
@@ -580,8 +581,8 @@ func by(name string) string {
 	return " (" + name + ")"
 }
 
-// billSwitch turns billing on and off in place.
-func billSwitch(p MembersPageProps, m MemberRow) templ.Component {
+// billableToggle is the form that marks a member as billed or not.
+func billableToggle(p MembersPageProps, m MemberRow) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -605,7 +606,7 @@ func billSwitch(p MembersPageProps, m MemberRow) templ.Component {
 		var templ_7745c5c3_Var17 string
 		templ_7745c5c3_Var17, templ_7745c5c3_Err = templruntime.NewAttributeExpression(templ.SafeURL(memberPath(m.ID))).ResolveURL(ctx)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/members.templ`, Line: 233, Col: 61}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/members.templ`, Line: 234, Col: 61}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var17)
 		if templ_7745c5c3_Err != nil {
@@ -631,7 +632,7 @@ func billSwitch(p MembersPageProps, m MemberRow) templ.Component {
 			var templ_7745c5c3_Var18 string
 			templ_7745c5c3_Var18, templ_7745c5c3_Err = templ.JoinStringErrs(" " + m.Name)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/members.templ`, Line: 237, Col: 52}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/members.templ`, Line: 238, Col: 52}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var18))
 			if templ_7745c5c3_Err != nil {
@@ -649,7 +650,7 @@ func billSwitch(p MembersPageProps, m MemberRow) templ.Component {
 			var templ_7745c5c3_Var19 string
 			templ_7745c5c3_Var19, templ_7745c5c3_Err = templ.JoinStringErrs(" " + m.Name)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/members.templ`, Line: 239, Col: 44}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/members.templ`, Line: 240, Col: 44}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var19))
 			if templ_7745c5c3_Err != nil {
@@ -662,7 +663,7 @@ func billSwitch(p MembersPageProps, m MemberRow) templ.Component {
 			var templ_7745c5c3_Var20 string
 			templ_7745c5c3_Var20, templ_7745c5c3_Err = templ.JoinStringErrs(": " + p.SeatPrice)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/members.templ`, Line: 239, Col: 73}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/members.templ`, Line: 240, Col: 73}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var20))
 			if templ_7745c5c3_Err != nil {
@@ -676,7 +677,7 @@ func billSwitch(p MembersPageProps, m MemberRow) templ.Component {
 			var templ_7745c5c3_Var21 string
 			templ_7745c5c3_Var21, templ_7745c5c3_Err = templ.JoinStringErrs(": " + m.Name)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/members.templ`, Line: 241, Col: 55}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/members.templ`, Line: 242, Col: 55}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var21))
 			if templ_7745c5c3_Err != nil {
@@ -726,7 +727,7 @@ func invitationRow(p MembersPageProps, i InvitationRow) templ.Component {
 		var templ_7745c5c3_Var23 string
 		templ_7745c5c3_Var23, templ_7745c5c3_Err = templ.JoinStringErrs(i.Email)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/members.templ`, Line: 257, Col: 57}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/members.templ`, Line: 258, Col: 57}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var23))
 		if templ_7745c5c3_Err != nil {
@@ -739,7 +740,7 @@ func invitationRow(p MembersPageProps, i InvitationRow) templ.Component {
 		var templ_7745c5c3_Var24 string
 		templ_7745c5c3_Var24, templ_7745c5c3_Err = templ.JoinStringErrs(i.By)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/members.templ`, Line: 258, Col: 68}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/members.templ`, Line: 259, Col: 68}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var24))
 		if templ_7745c5c3_Err != nil {
@@ -752,7 +753,7 @@ func invitationRow(p MembersPageProps, i InvitationRow) templ.Component {
 		var templ_7745c5c3_Var25 string
 		templ_7745c5c3_Var25, templ_7745c5c3_Err = templ.JoinStringErrs(i.Role)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/members.templ`, Line: 260, Col: 71}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/members.templ`, Line: 261, Col: 71}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var25))
 		if templ_7745c5c3_Err != nil {
@@ -810,7 +811,7 @@ func invitationRow(p MembersPageProps, i InvitationRow) templ.Component {
 			var templ_7745c5c3_Var26 string
 			templ_7745c5c3_Var26, templ_7745c5c3_Err = templ.JoinStringErrs(i.Lapsed)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/members.templ`, Line: 280, Col: 57}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/members.templ`, Line: 281, Col: 57}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var26))
 			if templ_7745c5c3_Err != nil {
@@ -840,11 +841,11 @@ func invitationRow(p MembersPageProps, i InvitationRow) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = rowAct(p, invitationPath(i.ID, "resend"), "Send again", i.Email).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = rowAction(p, invitationPath(i.ID, "resend"), "Send again", i.Email).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				templ_7745c5c3_Err = rowAct(p, invitationPath(i.ID, "revoke"), "Take back", i.Email).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = rowAction(p, invitationPath(i.ID, "revoke"), "Take back", i.Email).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -873,7 +874,7 @@ func invitedSeat(billable bool) string {
 	return "seat seat-vacant"
 }
 
-func rowAct(p MembersPageProps, action, label, about string) templ.Component {
+func rowAction(p MembersPageProps, action, label, about string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {
@@ -897,7 +898,7 @@ func rowAct(p MembersPageProps, action, label, about string) templ.Component {
 		var templ_7745c5c3_Var28 string
 		templ_7745c5c3_Var28, templ_7745c5c3_Err = templruntime.NewAttributeExpression(templ.SafeURL(action)).ResolveURL(ctx)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/members.templ`, Line: 308, Col: 51}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/members.templ`, Line: 309, Col: 51}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var28)
 		if templ_7745c5c3_Err != nil {
@@ -918,7 +919,7 @@ func rowAct(p MembersPageProps, action, label, about string) templ.Component {
 		var templ_7745c5c3_Var29 string
 		templ_7745c5c3_Var29, templ_7745c5c3_Err = templ.JoinStringErrs(label)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/members.templ`, Line: 310, Col: 67}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/members.templ`, Line: 311, Col: 67}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var29))
 		if templ_7745c5c3_Err != nil {
@@ -931,7 +932,7 @@ func rowAct(p MembersPageProps, action, label, about string) templ.Component {
 		var templ_7745c5c3_Var30 string
 		templ_7745c5c3_Var30, templ_7745c5c3_Err = templ.JoinStringErrs(": " + about)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/members.templ`, Line: 310, Col: 105}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/members.templ`, Line: 311, Col: 105}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var30))
 		if templ_7745c5c3_Err != nil {

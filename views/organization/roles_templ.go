@@ -16,38 +16,38 @@ import (
 	"usher/views/ui"
 )
 
-// RolesPageProps is what the Roles tab shows.
+// RolesPageProps are the props of the Roles tab.
 type RolesPageProps struct {
 	Layout       layout.Props
 	Organization layout.OrganizationHeader
 	Roles        []RoleRow
-	Draft        *RoleFormProps // the form for another role; nil: the viewer may not make one
+	Draft        *RoleFormProps // form for a new role; nil if the viewer may not create one
 }
 
-// RoleRow is what the holders of a role may do.
+// RoleRow is a role and its permissions.
 type RoleRow struct {
-	ID               string // of the role
+	ID               string // role_… or the name of a built-in role
 	Name             string
 	BuiltIn          bool
 	CanManageMembers bool
 	CanManageBilling bool
 	People           int
-	Changeable       bool // by the viewer
+	Changeable       bool // the viewer may change it
 }
 
-// RoleFormProps is a custom role to be made or changed.
+// RoleFormProps are the props of the form that creates or changes a custom role.
 type RoleFormProps struct {
 	OrganizationID   string
-	ID               string // empty: a new one
+	ID               string // empty for a new role
 	Name             string
 	CanManageMembers bool
 	CanManageBilling bool
-	MayGrantMembers  bool // the viewer holds it, and so can give it
+	MayGrantMembers  bool // the viewer has the permission and may grant it
 	MayGrantBilling  bool
 	Errors           RoleErrors
 }
 
-// RoleErrors are the messages beside the fields, and Form for what belongs to none.
+// RoleErrors are the messages beside the fields. Form is about the form as a whole.
 type RoleErrors struct {
 	Form, Name string
 }
@@ -70,7 +70,7 @@ func (p RoleFormProps) button() string {
 	return "Save the role"
 }
 
-// grantHint says why a right can't be ticked.
+// grantHint describes a permission, and why the viewer may not grant it.
 func grantHint(may bool, does string) string {
 	if may {
 		return does
@@ -334,12 +334,12 @@ func roleForm(p RoleFormProps) templ.Component {
 	})
 }
 
-// RolePageProps is what GET /organization/roles/{id} shows, and POST where something has to be mended.
+// RolePageProps are the props of GET and POST /organization/roles/{id}.
 type RolePageProps struct {
 	Layout       layout.Props
 	Organization layout.OrganizationHeader
 	Form         RoleFormProps
-	Title        string // the role's name as it is
+	Title        string // stored name of the role
 	People       int
 }
 
@@ -353,7 +353,7 @@ func (p RolePageProps) deletion() ui.DangerProps {
 	}
 }
 
-// RolePage is GET /organization/roles/{id}.
+// RolePage is GET /organization/roles/{id}, and POST with invalid input.
 func RolePage(p RolePageProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

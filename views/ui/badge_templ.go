@@ -9,7 +9,7 @@ package ui
 import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
-// BadgeProps describes a state in a word or two.
+// BadgeProps are the props of [Badge].
 type BadgeProps struct {
 	Tone  Tone
 	Label string
@@ -29,7 +29,7 @@ func badgeClass(tone Tone) string {
 	return "border border-line text-quiet"
 }
 
-// Badge shows a state: icon, word and colour together.
+// Badge shows a state as icon, label and colour.
 func Badge(p BadgeProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -9,7 +9,7 @@ package ui
 import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
-// CheckProps describes a labelled yes or no. Its form sends on or nothing.
+// CheckProps are the props of [Check].
 type CheckProps struct {
 	Label    string
 	Name     string
@@ -19,7 +19,7 @@ type CheckProps struct {
 	Error    string
 }
 
-// Check is a box to tick with its label, its hint and what is wrong with it.
+// Check is a checkbox with label, hint and error message. It sends "on" if it is checked.
 func Check(p CheckProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -9,18 +9,18 @@ package ui
 import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
-// FilterProps is the form that narrows a list.
+// FilterProps are the props of [Filter].
 type FilterProps struct {
-	Action    string   // where the list is
-	Fields    []Hidden // what its address says besides
-	AllHref   string   // the whole list
-	Text      string   // what is looked for
+	Action    string   // path of the list
+	Fields    []Hidden // further query parameters
+	AllHref   string   // path of the unfiltered list
+	Text      string   // search text
 	TextLabel string
-	Choice    SelectProps // without a name: none
-	Narrowed  bool        // something is looked for
+	Choice    SelectProps // hidden if it has no name
+	Narrowed  bool        // a search is active
 }
 
-// Filter is a plain GET: its address can be kept and shared.
+// Filter is the search form above a list. It uses GET, so that the result has a URL of its own.
 func Filter(p FilterProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -9,10 +9,10 @@ package ui
 import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
-// NoticeProps describes a message: what happened, what it means, and what to do.
+// NoticeProps are the props of [Notice]. Link and Action are optional.
 type NoticeProps struct {
 	Tone   Tone
-	Title  string // what happened
+	Title  string // what happened, as a sentence
 	Body   string // what it means; may be empty
 	Link   *LinkButtonProps
 	Action *PostButtonProps
@@ -32,7 +32,7 @@ func noticeClass(tone Tone) string {
 	return "border-line bg-surface"
 }
 
-// noticeRole makes bad news interrupt a screen reader and other news wait for a pause.
+// noticeRole is the ARIA role. Screen readers read an alert at once and a status at the next pause.
 func noticeRole(tone Tone) string {
 	if tone == Bad {
 		return "alert"
@@ -40,7 +40,7 @@ func noticeRole(tone Tone) string {
 	return "status"
 }
 
-// Notice is a message with what can be done about it.
+// Notice is a message with a link or a form to act on it.
 func Notice(p NoticeProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -14,20 +14,21 @@ import (
 	"math"
 )
 
-// houseSeat is a place in the drawing of the house.
-type houseSeat struct {
+// mapSeat is a seat of the seat map.
+type mapSeat struct {
 	class     string
 	transform string
 }
 
-// houseSeats sets forty seats in four curved rows before a stage and takes the first ones, from the middle of the front row outwards.
-func houseSeats(taken int) []houseSeat {
+// mapSeats places forty seats in four curved rows before a stage. Seats fill from the middle of the
+// front row outwards.
+func mapSeats(taken int) []mapSeat {
 	const centreX, centreY, gap = 160.0, 218.0, 22.0
-	var out []houseSeat
+	var out []mapSeat
 	for row, n := range []int{7, 9, 11, 13} {
 		radius := 98.0 + float64(row)*28
 		for i := range n {
-			// 0, 1, -1, 2, -2 …: the middle first.
+			// Positions are 0, 1, -1, 2, -2 and so on: the middle comes first.
 			place := float64((i+1)/2) * float64(1-2*(i%2))
 			angle := place * gap / radius
 			x, y := centreX+radius*math.Sin(angle), centreY-radius*math.Cos(angle)
@@ -35,13 +36,13 @@ func houseSeats(taken int) []houseSeat {
 			if len(out) < taken {
 				class = "seat-billed"
 			}
-			out = append(out, houseSeat{class, fmt.Sprintf("translate(%.1f %.1f) rotate(%.1f)", x, y, angle*180/math.Pi)})
+			out = append(out, mapSeat{class, fmt.Sprintf("translate(%.1f %.1f) rotate(%.1f)", x, y, angle*180/math.Pi)})
 		}
 	}
 	return out
 }
 
-// SeatMap draws a small house of forty seats with some taken: the picture of pages that have none of their own yet.
+// SeatMap is a decorative drawing of forty seats, with some of them taken.
 func SeatMap(taken int) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -63,7 +64,7 @@ func SeatMap(taken int) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		for _, seat := range houseSeats(taken) {
+		for _, seat := range mapSeats(taken) {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 2, "<g transform=\"")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -71,7 +72,7 @@ func SeatMap(taken int) templ.Component {
 			var templ_7745c5c3_Var2 string
 			templ_7745c5c3_Var2, templ_7745c5c3_Err = templruntime.NewAttributeExpression(seat.transform).Resolve(ctx)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/seatmap.templ`, Line: 39, Col: 32}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/seatmap.templ`, Line: 40, Col: 32}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var2)
 			if templ_7745c5c3_Err != nil {

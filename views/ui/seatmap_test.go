@@ -4,10 +4,10 @@ import (
 	"testing"
 )
 
-func TestHouseFillsFromTheMiddleOfTheFrontRow(t *testing.T) {
+func TestSeatMapFillsFromTheMiddleOfTheFrontRow(t *testing.T) {
 	for _, taken := range []int{0, 1, 8, 40, 4000} {
 		filled := 0
-		for i, seat := range houseSeats(taken) {
+		for i, seat := range mapSeats(taken) {
 			if seat.class == "seat-billed" {
 				filled++
 				if i >= taken {
@@ -19,7 +19,7 @@ func TestHouseFillsFromTheMiddleOfTheFrontRow(t *testing.T) {
 			t.Errorf("%d taken: %d filled, want %d", taken, filled, want)
 		}
 	}
-	if first := houseSeats(1)[0].transform; first != "translate(160.0 120.0) rotate(0.0)" {
+	if first := mapSeats(1)[0].transform; first != "translate(160.0 120.0) rotate(0.0)" {
 		t.Errorf("the first seat stands at %s", first)
 	}
 }

@@ -14,24 +14,25 @@ import (
 	"strconv"
 )
 
-// seatRowLimit is how many seats are drawn one by one; more become a proportional bar.
+// seatRowLimit is the largest number of seats drawn one by one. More are drawn as a bar.
 const seatRowLimit = 40
 
-// SeatRowProps counts seats by their state. The sentence says the same in words and always stands beside the row.
+// SeatRowProps are the numbers of seats by state. Sentence says the same in words, for screen
+// readers as well.
 type SeatRowProps struct {
-	Billed   int // paid and taken
-	Free     int // paid, nobody on it
-	Pending  int // asked for, on its way to Stripe
-	Failed   int // refused, or could not be asked for
-	Vacant   int // not paid for; for empty states
+	Billed   int // paid and used
+	Free     int // paid and unused
+	Pending  int // update to Stripe pending
+	Failed   int // update to Stripe failed
+	Vacant   int // not paid for; used in empty states
 	Sentence string
 }
 
 func (p SeatRowProps) total() int { return p.Billed + p.Free + p.Pending + p.Failed + p.Vacant }
 
-// seatGroup is a run of seats in one state.
+// seatGroup is the seats in one state.
 type seatGroup struct {
-	class string // of the seat and, with bar for seat, of its part of the bar
+	class string // CSS classes of a seat
 	bar   string
 	word  string
 	n     int
@@ -48,14 +49,14 @@ func (p SeatRowProps) groups() []seatGroup {
 	return slices.DeleteFunc(all, func(g seatGroup) bool { return g.n <= 0 })
 }
 
-// barPart is a piece of the proportional bar, in thousandths of its width.
+// barPart is a part of the bar. Its unit is a thousandth of the width.
 type barPart struct {
 	class string
 	x     int
 	width int
 }
 
-// barParts shares a thousand among the groups; whoever is there at all stays visible.
+// barParts divides the width in proportion to the groups. No group gets narrower than can be seen.
 func (p SeatRowProps) barParts() []barPart {
 	const whole, least = 1000, 6
 	groups, total := p.groups(), p.total()
@@ -73,7 +74,7 @@ func (p SeatRowProps) barParts() []barPart {
 	return parts
 }
 
-// SeatSymbols holds the drawings that every seat on a page refers to. The layout writes it once.
+// SeatSymbols defines the SVG symbols that seats refer to. The layout renders them once per page.
 func SeatSymbols() templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -99,6 +100,7 @@ func SeatSymbols() templ.Component {
 	})
 }
 
+// Seat draws one seat. The class says its state, such as "seat seat-billed".
 func Seat(class string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -175,7 +177,7 @@ func Seat(class string) templ.Component {
 	})
 }
 
-// SeatRow draws the seats, up to forty one by one and more as a bar, with the sentence that says the same.
+// SeatRow draws up to forty seats one by one and more as a bar, with the sentence below.
 func SeatRow(p SeatRowProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -228,7 +230,7 @@ func SeatRow(p SeatRowProps) templ.Component {
 			var templ_7745c5c3_Var6 string
 			templ_7745c5c3_Var6, templ_7745c5c3_Err = templ.JoinStringErrs(p.Sentence)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/seatrow.templ`, Line: 106, Col: 18}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/seatrow.templ`, Line: 108, Col: 18}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var6))
 			if templ_7745c5c3_Err != nil {
@@ -298,7 +300,7 @@ func seatBar(p SeatRowProps) templ.Component {
 				var templ_7745c5c3_Var10 string
 				templ_7745c5c3_Var10, templ_7745c5c3_Err = templruntime.NewAttributeExpression(strconv.Itoa(part.x)).Resolve(ctx)
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/seatrow.templ`, Line: 114, Col: 54}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/seatrow.templ`, Line: 116, Col: 54}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var10)
 				if templ_7745c5c3_Err != nil {
@@ -311,7 +313,7 @@ func seatBar(p SeatRowProps) templ.Component {
 				var templ_7745c5c3_Var11 string
 				templ_7745c5c3_Var11, templ_7745c5c3_Err = templruntime.NewAttributeExpression(strconv.Itoa(part.width)).Resolve(ctx)
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/seatrow.templ`, Line: 114, Col: 95}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/seatrow.templ`, Line: 116, Col: 95}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var11)
 				if templ_7745c5c3_Err != nil {
@@ -356,7 +358,7 @@ func seatBar(p SeatRowProps) templ.Component {
 			var templ_7745c5c3_Var12 string
 			templ_7745c5c3_Var12, templ_7745c5c3_Err = templ.JoinStringErrs(FormatCount(group.n))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/seatrow.templ`, Line: 121, Col: 59}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/seatrow.templ`, Line: 123, Col: 59}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var12))
 			if templ_7745c5c3_Err != nil {
@@ -369,7 +371,7 @@ func seatBar(p SeatRowProps) templ.Component {
 			var templ_7745c5c3_Var13 string
 			templ_7745c5c3_Var13, templ_7745c5c3_Err = templ.JoinStringErrs(group.word)
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/seatrow.templ`, Line: 121, Col: 81}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/seatrow.templ`, Line: 123, Col: 81}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var13))
 			if templ_7745c5c3_Err != nil {

@@ -9,24 +9,24 @@ package ui
 import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
-// Option is one of the choices of a [SelectProps].
+// Option is an option of [Select].
 type Option struct {
 	Value    string
 	Label    string
-	Disabled bool // shown, and not to be had
+	Disabled bool // shown but not selectable
 }
 
-// SelectProps describes a labelled choice of one among several.
+// SelectProps are the props of [Select].
 type SelectProps struct {
 	Label   string
 	Name    string
-	Value   string // of the chosen option
+	Value   string // of the selected option
 	Options []Option
 	Hint    string
 	Error   string
 }
 
-// Select is a choice with its label, its hint and what is wrong with it.
+// Select is a drop-down list with label, hint and error message.
 func Select(p SelectProps) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -9,19 +9,19 @@ import (
 	"usher/billing"
 )
 
-// FormatDate writes a date as people say it here: 1 Dec 2026.
+// FormatDate formats a date: 1 Dec 2026.
 func FormatDate(t time.Time) string { return t.Format("2 Jan 2006") }
 
-// FormatTime writes a time of day: 14:02.
+// FormatTime formats a time of day: 14:02.
 func FormatTime(t time.Time) string { return t.Format("15:04") }
 
-// formatWithZone writes the whole moment for a hover: 1 Dec 2026, 14:02:05 UTC.
+// formatWithZone formats date, time and zone for a tooltip: 1 Dec 2026, 14:02:05 UTC.
 func formatWithZone(t time.Time) string { return t.Format("2 Jan 2006, 15:04:05 MST") }
 
-// formatRFC3339 writes a moment for the datetime attribute.
+// formatRFC3339 formats a time in UTC for the datetime attribute.
 func formatRFC3339(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// FormatCount writes a number with its thousands apart: 2,000.
+// FormatCount formats a number with thousands separators: 2,000.
 func FormatCount[N int | int64](n N) string {
 	digits := strconv.FormatInt(int64(n), 10)
 	sign := ""
@@ -38,7 +38,7 @@ func FormatCount[N int | int64](n N) string {
 	return sign + out.String()
 }
 
-// Plural writes a number with its noun: 1 seat, 9 seats.
+// Plural formats a number with its noun: 1 seat, 9 seats.
 func Plural(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
@@ -46,11 +46,13 @@ func Plural(n int, one, many string) string {
 	return FormatCount(n) + " " + many
 }
 
+// People formats a number of people: 1 person, 9 people.
 func People(n int) string { return Plural(n, "person", "people") }
 
+// Seats formats a number of seats: 1 seat, 9 seats.
 func Seats(n int) string { return Plural(n, "seat", "seats") }
 
-// IntervalName writes how often a plan is paid: monthly, yearly.
+// IntervalName is how often a plan is billed: monthly or yearly.
 func IntervalName(interval billing.Interval) string {
 	if interval == billing.Yearly {
 		return "yearly"
@@ -58,7 +60,7 @@ func IntervalName(interval billing.Interval) string {
 	return "monthly"
 }
 
-// PlanName writes a plan with its interval: Pro, yearly.
+// PlanName is a plan with its interval: Pro, yearly. An unknown interval is left out.
 func PlanName(plan string, interval billing.Interval) string {
 	if interval == "" {
 		return plan
@@ -66,7 +68,7 @@ func PlanName(plan string, interval billing.Interval) string {
 	return plan + ", " + IntervalName(interval)
 }
 
-// PollTrigger writes the htmx trigger of a panel that asks again after a while.
+// PollTrigger is the value of hx-trigger for a panel that polls at this interval.
 func PollTrigger(every time.Duration) string {
 	return fmt.Sprintf("every %dms", every.Milliseconds())
 }

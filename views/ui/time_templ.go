@@ -11,7 +11,7 @@ import templruntime "github.com/a-h/templ/runtime"
 
 import "time"
 
-// Date is a date; the moment with its zone shows on hover.
+// Date is a date with the exact time as a tooltip.
 func Date(t time.Time) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -76,7 +76,7 @@ func Date(t time.Time) templ.Component {
 	})
 }
 
-// WithDate is a phrase around a date: Renews on 1 Dec 2026.
+// WithDate is a date inside a sentence: Renews on 1 Dec 2026.
 func WithDate(before string, t time.Time, after string) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -167,7 +167,7 @@ func WithDate(before string, t time.Time, after string) templ.Component {
 	})
 }
 
-// WithTime is a phrase before a time of day: Checked at 14:02.
+// WithTime is a time of day at the end of a phrase: Checked at 14:02.
 func WithTime(before string, t time.Time) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
@@ -245,7 +245,7 @@ func WithTime(before string, t time.Time) templ.Component {
 	})
 }
 
-// DateTime is a date with its time of day.
+// DateTime is a date with the time of day.
 func DateTime(t time.Time) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context

@@ -9,16 +9,16 @@ package ui
 import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
-// Tone is the colour, the icon and the weight of a message.
+// Tone is the colour and the icon of a message.
 type Tone string
 
-// The tones.
+// The tones of a message.
 const (
 	Good Tone = "good"
 	Wait Tone = "wait"
 	Bad  Tone = "bad"
 	Note Tone = "note"
-	// Plain is for states that are neither well nor ill.
+	// Plain is for neutral states.
 	Plain Tone = "plain"
 )
 
@@ -36,7 +36,7 @@ func toneText(tone Tone) string {
 	return "text-quiet"
 }
 
-// ToneIcon is the icon of a tone, so that no tone is told by colour alone.
+// ToneIcon is the icon of a tone. Meaning must not depend on colour alone (WCAG 1.4.1).
 func ToneIcon(tone Tone) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
