@@ -41,10 +41,10 @@ func (s *server) generalSections(r *http.Request, p *organizationviews.GeneralPa
 		return
 	}
 	organization := access.Organization
-	p.HandOver, p.Deletion = &organizationviews.TransferProps{}, &organizationviews.DeletionProps{Days: int(billing.DeletionUndo.Hours() / 24), At: moment(organization.DeletesAt)}
+	p.Transfer, p.Deletion = &organizationviews.TransferProps{}, &organizationviews.DeletionProps{Days: int(billing.DeletionUndo.Hours() / 24), At: moment(organization.DeletesAt)}
 	for _, member := range members {
 		if member.UserID != access.User.ID && member.Status == billing.MemberActive {
-			p.HandOver.Members = append(p.HandOver.Members, ui.Option{Value: member.ID, Label: member.Name + " (" + member.Email + ")"})
+			p.Transfer.Members = append(p.Transfer.Members, ui.Option{Value: member.ID, Label: member.Name + " (" + member.Email + ")"})
 		}
 	}
 }
@@ -69,7 +69,7 @@ func (s *server) renameOrganization(w http.ResponseWriter, r *http.Request) erro
 func (s *server) handOver(w http.ResponseWriter, r *http.Request) error {
 	err := s.billing.HandOver(r.Context(), accessOf(r), r.PostFormValue("memberId"))
 	if wrong := fieldMessages(err); len(wrong) > 0 {
-		return s.generalPage(w, r, http.StatusUnprocessableEntity, func(p *organizationviews.GeneralPageProps) { p.HandOver.Error = wrong["memberId"] })
+		return s.generalPage(w, r, http.StatusUnprocessableEntity, func(p *organizationviews.GeneralPageProps) { p.Transfer.Error = wrong["memberId"] })
 	}
 	if err != nil {
 		return err

@@ -146,7 +146,7 @@ func (s *server) invitePage(w http.ResponseWriter, r *http.Request, status int, 
 	open, err := s.billing.Invitation(r.Context(), r.PathValue("token"))
 	code := billing.ErrorCode(err)
 	if code == billing.CodeNotFound || code == billing.CodeConflict {
-		closed := authviews.InvitationPageProps{Layout: props.Layout, Way: authviews.InvitationClosed, Message: billing.ErrorMessage(err)}
+		closed := authviews.InvitationPageProps{Layout: props.Layout, State: authviews.InvitationClosed, Message: billing.ErrorMessage(err)}
 		return render(w, r, problemOf(err).status, authviews.InvitationPage(closed))
 	}
 	if err != nil {
@@ -164,9 +164,9 @@ func (s *server) fillInvitePage(r *http.Request, open billing.OpenInvitation, pr
 	props.Action = "/invite/" + url.PathEscape(r.PathValue("token"))
 	props.LoginHref = withNext("/login", props.Action)
 	if !visitOf(r).signedIn() {
-		props.Way = authviews.InvitationSignup
+		props.State = authviews.InvitationSignup
 		if open.HasAccount {
-			props.Way = authviews.InvitationLogin
+			props.State = authviews.InvitationLogin
 		}
 		return nil
 	}
@@ -174,9 +174,9 @@ func (s *server) fillInvitePage(r *http.Request, open billing.OpenInvitation, pr
 	if err != nil {
 		return err
 	}
-	props.Way, props.SignedInAs = authviews.InvitationOtherAccount, viewer.Email
+	props.State, props.SignedInAs = authviews.InvitationOtherAccount, viewer.Email
 	if strings.EqualFold(viewer.Email, open.Email) {
-		props.Way = authviews.InvitationJoin
+		props.State = authviews.InvitationJoin
 	}
 	return nil
 }

@@ -59,7 +59,7 @@ func (s *server) undoSeats(w http.ResponseWriter, r *http.Request) error {
 func seatPanel(o billing.Overview, a billing.Access, now time.Time) billingviews.SeatPanelProps {
 	seats := o.Seats
 	panel := billingviews.SeatPanelProps{
-		OrganizationID: o.Organization.ID, Billable: seats.Billable, Wanted: seats.Desired,
+		OrganizationID: o.Organization.ID, Billable: seats.Billable, Desired: seats.Desired,
 		CheckedAt: seats.CheckedAt, CanManageBilling: a.CanManageBilling(), CanManageMembers: a.CanManageMembers(), Minimum: seats.Minimum,
 	}
 	if seats.PaidUntil != nil {
@@ -79,9 +79,9 @@ func seatPanel(o billing.Overview, a billing.Access, now time.Time) billingviews
 	case billingviews.SeatsQueued, billingviews.SeatsSyncing:
 		panel.PollEvery = seatsSoon
 	case billingviews.SeatsDrift:
-		panel.NextTryAt, panel.PollEvery = *seats.DueAt, seatsSoon
+		panel.NextAttemptAt, panel.PollEvery = *seats.DueAt, seatsSoon
 	case billingviews.SeatsRetrying:
-		panel.NextTryAt, panel.PollEvery = *seats.DueAt, seatsSlowly
+		panel.NextAttemptAt, panel.PollEvery = *seats.DueAt, seatsSlowly
 		panel.Attempt, panel.Reason = seats.Failures, seats.Error
 	case billingviews.SeatsFailed:
 		panel.Attempt, panel.Reason = seats.Failures, seats.Error

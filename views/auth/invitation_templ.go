@@ -19,7 +19,7 @@ import (
 // InvitationPageProps are the props of GET and POST /invite/{token}.
 type InvitationPageProps struct {
 	Layout       layout.Props
-	Way          InvitationState
+	State        InvitationState
 	Organization string
 	Inviter      string
 	Role         string
@@ -53,14 +53,14 @@ const (
 )
 
 func (p InvitationPageProps) title() string {
-	if p.Way == InvitationClosed {
+	if p.State == InvitationClosed {
 		return "This invitation is closed"
 	}
 	return "Join " + p.Organization
 }
 
 func (p InvitationPageProps) lead() string {
-	if p.Way == InvitationClosed {
+	if p.State == InvitationClosed {
 		return ""
 	}
 	return p.Inviter + " invites you, as " + p.Role + "."
@@ -118,7 +118,7 @@ func InvitationPage(p InvitationPageProps) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				switch p.Way {
+				switch p.State {
 				case InvitationSignup:
 					templ_7745c5c3_Err = invitationSignup(p).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
@@ -251,7 +251,7 @@ func InvitationPage(p InvitationPageProps) templ.Component {
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
-				if p.Way != InvitationClosed {
+				if p.State != InvitationClosed {
 					templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 15, "<p class=\"text-small text-quiet\">")
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err

@@ -28,7 +28,7 @@ func billingPanel(t *testing.T, change func(*billingviews.PanelProps)) *goquery.
 	held := 9
 	p := billingviews.PanelProps{
 		OrganizationID: "org_1", OrganizationName: "Lyric", People: 9, CanManageBilling: true,
-		Seats: billingviews.SeatPanelProps{OrganizationID: "org_1", State: billingviews.SeatsInSync, Billable: 9, Wanted: 9, AtStripe: &held, CanManageBilling: true},
+		Seats: billingviews.SeatPanelProps{OrganizationID: "org_1", State: billingviews.SeatsInSync, Billable: 9, Desired: 9, AtStripe: &held, CanManageBilling: true},
 	}
 	change(&p)
 	return viewtest.Render(t, billingviews.Panel(p))

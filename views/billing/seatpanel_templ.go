@@ -37,11 +37,11 @@ type SeatPanelProps struct {
 	OrganizationID   string
 	State            SeatPanelState
 	Billable         int  // active members marked as billable
-	Wanted           int  // desired quantity
+	Desired          int  // desired quantity
 	AtStripe         *int // quantity last read from Stripe; nil if unknown
 	CheckedAt        time.Time
 	DueAt            time.Time // debouncing: latest time of the update
-	NextTryAt        time.Time // retrying
+	NextAttemptAt    time.Time // retrying
 	Attempt          int       // retrying, failed
 	Reason           string    // retrying, failed, payment: the reason as a sentence
 	RequestID        string    // of Stripe
@@ -53,7 +53,7 @@ type SeatPanelProps struct {
 	PollEvery        time.Duration // 0: no polling
 }
 
-func (p SeatPanelProps) numbersDiffer() bool { return p.AtStripe == nil || *p.AtStripe != p.Wanted }
+func (p SeatPanelProps) numbersDiffer() bool { return p.AtStripe == nil || *p.AtStripe != p.Desired }
 
 // canRetry reports whether the retry button is shown: whenever the numbers differ, not only after
 // an error.
@@ -86,14 +86,14 @@ func (p SeatPanelProps) badge() ui.BadgeProps {
 // row returns the seats to draw, with the difference between the desired quantity and Stripe's.
 func (p SeatPanelProps) row() ui.SeatRowProps {
 	if p.State == SeatsNothingToSync {
-		return ui.SeatRowProps{Vacant: p.Wanted}
+		return ui.SeatRowProps{Vacant: p.Desired}
 	}
 	atStripe := 0
 	if p.AtStripe != nil {
 		atStripe = *p.AtStripe
 	}
 	row := ui.SeatRowProps{Billed: min(p.Billable, atStripe), Free: max(0, atStripe-p.Billable)}
-	missing := max(0, p.Wanted-atStripe)
+	missing := max(0, p.Desired-atStripe)
 	if p.State == SeatsFailed || p.State == SeatsPaymentNeeded {
 		row.Failed = missing
 	} else {
@@ -119,7 +119,7 @@ func (p SeatPanelProps) explanation() string {
 	case SeatsQueued:
 		return "The new number is on its way to Stripe. This takes a few seconds."
 	case SeatsSyncing:
-		return "Stripe is being told the new number: " + ui.Seats(p.Wanted) + "."
+		return "Stripe is being told the new number: " + ui.Seats(p.Desired) + "."
 	case SeatsRetrying:
 		return "Stripe did not take the new number yet. Nobody lost access; it is tried again by itself."
 	case SeatsFailed:
@@ -127,18 +127,18 @@ func (p SeatPanelProps) explanation() string {
 	case SeatsPaymentNeeded:
 		return "Stripe knows the new number, but the payment for it is still open."
 	case SeatsDrift:
-		return "The number at Stripe was changed from outside. It is set back to " + ui.Seats(p.Wanted) + "."
+		return "The number at Stripe was changed from outside. It is set back to " + ui.Seats(p.Desired) + "."
 	}
 	return "Seats are told to Stripe as soon as a plan is running. Until then nothing is billed."
 }
 
 // inSync gives the numbers, and the reason if there are more seats than people.
 func (p SeatPanelProps) inSync() string {
-	numbers := ui.People(p.Billable) + " billed, " + ui.Seats(p.Wanted) + " at Stripe. "
+	numbers := ui.People(p.Billable) + " billed, " + ui.Seats(p.Desired) + " at Stripe. "
 	switch {
 	case !p.PaidUntil.IsZero():
 		return numbers + "The others are paid until " + ui.FormatDate(p.PaidUntil) + ": whoever joins until then takes one at no cost."
-	case p.Minimum == p.Wanted && p.Minimum > p.Billable:
+	case p.Minimum == p.Desired && p.Minimum > p.Billable:
 		return numbers + "That number was set at Stripe and is kept as the least."
 	}
 	return numbers + "Nothing is waiting."
@@ -282,11 +282,11 @@ func seatNumbers(p SeatPanelProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = equality(p.Billable == p.Wanted).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = equality(p.Billable == p.Desired).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = seatNumber("Wanted", ui.FormatCount(p.Wanted)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = seatNumber("Wanted", ui.FormatCount(p.Desired)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -445,14 +445,14 @@ func seatDetails(p SeatPanelProps) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		if p.State == SeatsRetrying && !p.NextTryAt.IsZero() {
-			templ_7745c5c3_Err = ui.WithTime("Next try at", p.NextTryAt).Render(ctx, templ_7745c5c3_Buffer)
+		if p.State == SeatsRetrying && !p.NextAttemptAt.IsZero() {
+			templ_7745c5c3_Err = ui.WithTime("Next try at", p.NextAttemptAt).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
 		}
-		if p.State == SeatsDrift && !p.NextTryAt.IsZero() {
-			templ_7745c5c3_Err = ui.WithTime("Set back at", p.NextTryAt).Render(ctx, templ_7745c5c3_Buffer)
+		if p.State == SeatsDrift && !p.NextAttemptAt.IsZero() {
+			templ_7745c5c3_Err = ui.WithTime("Set back at", p.NextAttemptAt).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -579,7 +579,7 @@ func seatActions(p SeatPanelProps) templ.Component {
 					}()
 				}
 				ctx = templ.InitializeContext(ctx)
-				templ_7745c5c3_Err = ui.Button(ui.ButtonProps{Label: "Tell Stripe now: " + ui.Seats(p.Wanted), Kind: ui.Secondary, ID: "seat-retry"}).Render(ctx, templ_7745c5c3_Buffer)
+				templ_7745c5c3_Err = ui.Button(ui.ButtonProps{Label: "Tell Stripe now: " + ui.Seats(p.Desired), Kind: ui.Secondary, ID: "seat-retry"}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}

@@ -9,8 +9,8 @@ import (
 	"usher/views/viewtest"
 )
 
-func seatPanel(state billingviews.SeatPanelState, wanted, atStripe int) billingviews.SeatPanelProps {
-	return billingviews.SeatPanelProps{OrganizationID: "org_1", State: state, Billable: wanted, Wanted: wanted, AtStripe: &atStripe, CanManageBilling: true}
+func seatPanel(state billingviews.SeatPanelState, desired, atStripe int) billingviews.SeatPanelProps {
+	return billingviews.SeatPanelProps{OrganizationID: "org_1", State: state, Billable: desired, Desired: desired, AtStripe: &atStripe, CanManageBilling: true}
 }
 
 func TestSeatPanelStates(t *testing.T) {
@@ -89,7 +89,7 @@ func TestSeatPanelUnknownNumberAtStripe(t *testing.T) {
 
 func TestSeatPanelShowsTimesWithTheirZone(t *testing.T) {
 	p := seatPanel(billingviews.SeatsRetrying, 9, 7)
-	p.NextTryAt = time.Date(2026, time.November, 3, 14, 2, 30, 0, time.UTC)
+	p.NextAttemptAt = time.Date(2026, time.November, 3, 14, 2, 30, 0, time.UTC)
 	p.Reason, p.RequestID, p.Attempt = "Stripe did not answer in time.", "req_1", 2
 	doc := viewtest.Render(t, billingviews.SeatPanel(p))
 	moment := doc.Find("time")

@@ -16,14 +16,14 @@ func quantity(n int) *int { return &n }
 
 func panel(state billingviews.SeatPanelState) billingviews.SeatPanelProps {
 	return billingviews.SeatPanelProps{
-		OrganizationID: "org_4h2k9x", State: state, Billable: 9, Wanted: 9, AtStripe: quantity(9), CheckedAt: now, CanManageBilling: true, CanManageMembers: true,
+		OrganizationID: "org_4h2k9x", State: state, Billable: 9, Desired: 9, AtStripe: quantity(9), CheckedAt: now, CanManageBilling: true, CanManageMembers: true,
 	}
 }
 
 func unsettled(state billingviews.SeatPanelState) billingviews.SeatPanelProps {
 	p := panel(state)
-	p.Billable, p.Wanted, p.AtStripe = 11, 11, quantity(9)
-	p.DueAt, p.NextTryAt, p.PollEvery = now.Add(30*time.Second), now.Add(12*time.Second), pollInterval
+	p.Billable, p.Desired, p.AtStripe = 11, 11, quantity(9)
+	p.DueAt, p.NextAttemptAt, p.PollEvery = now.Add(30*time.Second), now.Add(12*time.Second), pollInterval
 	return p
 }
 

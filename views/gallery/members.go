@@ -123,9 +123,9 @@ func roleSpecimens() []Specimen {
 }
 
 func inviteSpecimens() []Specimen {
-	page := func(frame layout.Props, way authviews.InvitationState) authviews.InvitationPageProps {
+	page := func(frame layout.Props, state authviews.InvitationState) authviews.InvitationPageProps {
 		return authviews.InvitationPageProps{
-			Layout: frame, Way: way, Organization: organizationName, Inviter: "Ana Lima", Role: "Member", Email: "noa.levi@lyric.example",
+			Layout: frame, State: state, Organization: organizationName, Inviter: "Ana Lima", Role: "Member", Email: "noa.levi@lyric.example",
 			ExpiresAt: days(6), Action: "/invite/abc", LoginHref: "/login?next=%2Finvite%2Fabc",
 		}
 	}
@@ -134,7 +134,7 @@ func inviteSpecimens() []Specimen {
 	wrong.Name, wrong.Errors = unbroken, authviews.InvitationErrors{Form: billing.MessageInvitationFull, Name: "Please give your name.", Password: "Please choose a password of at least 8 characters."}
 	foreign := page(in, authviews.InvitationOtherAccount)
 	foreign.SignedInAs = "elfriede.von-und-zu-hohenzollern-sigmaringen@donaudampfschifffahrt.example"
-	closed := authviews.InvitationPageProps{Layout: out, Way: authviews.InvitationClosed, Message: billing.MessageInvitationGone}
+	closed := authviews.InvitationPageProps{Layout: out, State: authviews.InvitationClosed, Message: billing.MessageInvitationGone}
 	long := page(out, authviews.InvitationSignup)
 	long.Organization, long.Inviter = longName, "ليلى حداد"
 	return []Specimen{
@@ -155,7 +155,7 @@ func renaming(frame layout.Props) organizationviews.GeneralPageProps {
 	}
 	p := general(frame, header(layout.TabGeneral))
 	p.Rename = &organizationviews.RenameProps{Name: "", Error: "Please name your organization, in 100 characters or fewer."}
-	p.HandOver = &organizationviews.TransferProps{
+	p.Transfer = &organizationviews.TransferProps{
 		Members: []ui.Option{{Value: "mem_1", Label: "Ben Okafor (ben@example.com)"}}, Error: "Please choose another member, one who is not suspended.",
 	}
 	p.Deletion = &organizationviews.DeletionProps{Days: 7, Error: "Please type the organization's name exactly as it stands here."}

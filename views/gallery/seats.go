@@ -12,13 +12,13 @@ func seatSpecimens() []Specimen {
 	payment.Reason, payment.InvoiceURL, payment.PollEvery = "The bank asks for a confirmation by the card's holder.", "/billing/invoices", 0
 	payment.AtStripe = quantity(11)
 	drift := unsettled(billingviews.SeatsDrift)
-	drift.Billable, drift.Wanted, drift.AtStripe = 9, 9, quantity(40)
+	drift.Billable, drift.Desired, drift.AtStripe = 9, 9, quantity(40)
 	paid := panel(billingviews.SeatsInSync)
-	paid.Billable, paid.PaidUntil = paid.Wanted-2, days(11)
+	paid.Billable, paid.PaidUntil = paid.Desired-2, days(11)
 	nothing := panel(billingviews.SeatsNothingToSync)
 	nothing.AtStripe = nil
 	crowded := panel(billingviews.SeatsSyncing)
-	crowded.Billable, crowded.Wanted, crowded.AtStripe, crowded.PollEvery = 1960, 1960, quantity(1948), pollInterval
+	crowded.Billable, crowded.Desired, crowded.AtStripe, crowded.PollEvery = 1960, 1960, quantity(1948), pollInterval
 	watched := broken
 	watched.CanManageBilling = false
 	return []Specimen{

@@ -25,7 +25,7 @@ type GeneralPageProps struct {
 	YourRole     string
 	BillingNames []string     // names of those who may manage billing
 	Rename       *RenameProps // nil if the viewer may not
-	HandOver     *TransferProps
+	Transfer     *TransferProps
 	Deletion     *DeletionProps
 }
 
@@ -37,7 +37,7 @@ type TransferProps struct {
 
 // invalid reports whether one of the forms has an error.
 func (p GeneralPageProps) invalid() bool {
-	return p.Rename != nil && p.Rename.Error != "" || p.HandOver != nil && p.HandOver.Error != "" || p.Deletion != nil && p.Deletion.Error != ""
+	return p.Rename != nil && p.Rename.Error != "" || p.Transfer != nil && p.Transfer.Error != "" || p.Deletion != nil && p.Deletion.Error != ""
 }
 
 // RenameProps are the props of the form that renames the organization.
@@ -48,8 +48,8 @@ type RenameProps struct {
 
 func (p GeneralPageProps) leaving() ui.DangerProps {
 	return ui.DangerProps{
-		Question: "Leave " + p.Organization.Name,
-		Means:    "You lose access at once, and your seat is no longer billed. To come back, somebody has to invite you again.",
+		Question:    "Leave " + p.Organization.Name,
+		Consequence: "You lose access at once, and your seat is no longer billed. To come back, somebody has to invite you again.",
 		Button: ui.PostButtonProps{
 			Action: "/organization/leave", Fields: []ui.Hidden{{Name: "organizationId", Value: p.Organization.ID}},
 			Button: ui.ButtonProps{Label: "Leave the organization", Kind: ui.Secondary},
@@ -303,7 +303,7 @@ func GeneralPage(p GeneralPageProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			if p.HandOver != nil && (len(p.HandOver.Members) > 0 || p.HandOver.Error != "") {
+			if p.Transfer != nil && (len(p.Transfer.Members) > 0 || p.Transfer.Error != "") {
 				templ_7745c5c3_Err = transfer(p).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
@@ -355,7 +355,7 @@ func transfer(p GeneralPageProps) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		if p.HandOver.Error != "" {
+		if p.Transfer.Error != "" {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 15, " open")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -377,7 +377,7 @@ func transfer(p GeneralPageProps) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		templ_7745c5c3_Err = ui.Select(ui.SelectProps{Label: "New admin", Name: "memberId", Options: p.HandOver.Members, Error: p.HandOver.Error}).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = ui.Select(ui.SelectProps{Label: "New admin", Name: "memberId", Options: p.Transfer.Members, Error: p.Transfer.Error}).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

@@ -53,7 +53,7 @@ func (p MemberPageProps) removal() ui.DangerProps {
 		means = "They lose access at once, and their seat is no longer billed. Invite them again if it was a mistake."
 	}
 	return ui.DangerProps{
-		Question: "Remove " + name + " from " + p.Organization.Name, Means: means,
+		Question: "Remove " + name + " from " + p.Organization.Name, Consequence: means,
 		Button: ui.PostButtonProps{
 			Action: memberPath(p.Member.ID) + "/remove", Fields: []ui.Hidden{{Name: "organizationId", Value: p.Organization.ID}},
 			Button: ui.ButtonProps{Label: "Remove this person", Kind: ui.Secondary},

@@ -345,7 +345,7 @@ type RolePageProps struct {
 
 func (p RolePageProps) deletion() ui.DangerProps {
 	return ui.DangerProps{
-		Question: "Delete the role " + p.Title, Means: "Nobody holds it, so nobody loses anything.",
+		Question: "Delete the role " + p.Title, Consequence: "Nobody holds it, so nobody loses anything.",
 		Button: ui.PostButtonProps{
 			Action: rolePath(p.Form.ID) + "/delete", Fields: []ui.Hidden{{Name: "organizationId", Value: p.Organization.ID}},
 			Button: ui.ButtonProps{Label: "Delete the role", Kind: ui.Secondary},

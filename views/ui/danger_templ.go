@@ -11,9 +11,9 @@ import templruntime "github.com/a-h/templ/runtime"
 
 // DangerProps are the props of [Danger].
 type DangerProps struct {
-	Question string // names the action, such as "Remove Ana"
-	Means    string // what the action does
-	Button   PostButtonProps
+	Question    string // names the action, such as "Remove Ana"
+	Consequence string // what the action does
+	Button      PostButtonProps
 }
 
 // DangerSummary is the summary of a details element about a destructive action.
@@ -94,9 +94,9 @@ func Danger(p DangerProps) templ.Component {
 			return templ_7745c5c3_Err
 		}
 		var templ_7745c5c3_Var4 string
-		templ_7745c5c3_Var4, templ_7745c5c3_Err = templ.JoinStringErrs(p.Means)
+		templ_7745c5c3_Var4, templ_7745c5c3_Err = templ.JoinStringErrs(p.Consequence)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/danger.templ`, Line: 22, Col: 32}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `ui/danger.templ`, Line: 22, Col: 38}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var4))
 		if templ_7745c5c3_Err != nil {
