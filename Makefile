@@ -33,7 +33,7 @@ bench-webhook: build ## measure a webhook beside the database's own speed
 bench-pages: build ## measure the billing tab beside a bare handler
 	go run ./cmd/bench -usher .build/usher -pages
 
-# templ turns views/*.templ into Go, Tailwind turns the classes in them into static/usher.css. Both results are committed.
+# templ turns views/**/*.templ into Go, Tailwind turns the classes in them into static/usher.css. Both results are committed.
 generate: node_modules/.package-lock.json ## generate views and styles
 	go tool templ generate -path views
 	npm run --silent build

@@ -12,7 +12,7 @@ import (
 	"usher/billing"
 	"usher/db"
 	"usher/db/dbtest"
-	"usher/views"
+	mailviews "usher/views/mail"
 )
 
 // postOffice takes mail in, unless it is told to fail.
@@ -69,7 +69,7 @@ func openDesk(t *testing.T) *desk {
 
 func (d *desk) replica(mailer billing.Mailer) *billing.Service {
 	return billing.New(billing.Options{
-		Store: d.store, Catalogue: billing.BuiltInPlans(), Renderer: views.MailRenderer{}, Mailer: mailer,
+		Store: d.store, Catalogue: billing.BuiltInPlans(), Renderer: mailviews.Renderer{}, Mailer: mailer,
 		BaseURL: "https://usher.test", Now: d.clock,
 	})
 }

@@ -7,7 +7,9 @@ import (
 	"net/url"
 
 	"usher/billing"
-	"usher/views"
+	authviews "usher/views/auth"
+	"usher/views/layout"
+	"usher/views/ui"
 )
 
 // showSignUp shows the form, and where one goes from it.
@@ -17,13 +19,13 @@ func (s *server) showSignUp(w http.ResponseWriter, r *http.Request) error {
 		s.redirect(w, r, orDashboard(next))
 		return nil
 	}
-	return render(w, r, http.StatusOK, views.SignupPage(s.signUpProps(r, next)))
+	return render(w, r, http.StatusOK, authviews.SignupPage(s.signUpProps(r, next)))
 }
 
-func (s *server) signUpProps(r *http.Request, next string) views.SignupPageProps {
-	return views.SignupPageProps{
-		Layout: s.layout(r, views.SectionNone), Intent: s.intent(r.Context(), next),
-		Fields: []views.Hidden{{Name: "next", Value: next}}, LoginHref: withNext("/login", next),
+func (s *server) signUpProps(r *http.Request, next string) authviews.SignupPageProps {
+	return authviews.SignupPageProps{
+		Layout: s.layout(r, layout.SectionNone), Intent: s.intent(r.Context(), next),
+		Fields: []ui.Hidden{{Name: "next", Value: next}}, LoginHref: withNext("/login", next),
 	}
 }
 
@@ -50,10 +52,10 @@ func (s *server) createAccount(w http.ResponseWriter, r *http.Request) error {
 func (s *server) refuseSignUp(w http.ResponseWriter, r *http.Request, form billing.SignUp, next string, wrong map[string]string) error {
 	props := s.signUpProps(r, next)
 	props.Name, props.Email, props.Organization = form.Name, form.Email, form.Organization
-	props.Errors = views.SignupErrors{
+	props.Errors = authviews.SignupErrors{
 		Name: wrong["name"], Email: wrong["email"], Password: wrong["password"], Organization: wrong["organization"],
 	}
-	return render(w, r, http.StatusUnprocessableEntity, views.SignupPage(props))
+	return render(w, r, http.StatusUnprocessableEntity, authviews.SignupPage(props))
 }
 
 // showLogIn shows the form, and where one goes from it.
@@ -63,13 +65,13 @@ func (s *server) showLogIn(w http.ResponseWriter, r *http.Request) error {
 		s.redirect(w, r, orDashboard(next))
 		return nil
 	}
-	return render(w, r, http.StatusOK, views.LoginPage(s.logInProps(r, next)))
+	return render(w, r, http.StatusOK, authviews.LoginPage(s.logInProps(r, next)))
 }
 
-func (s *server) logInProps(r *http.Request, next string) views.LoginPageProps {
-	return views.LoginPageProps{
-		Layout: s.layout(r, views.SectionNone), Intent: s.intent(r.Context(), next),
-		Fields: []views.Hidden{{Name: "next", Value: next}}, SignupHref: withNext("/signup", next),
+func (s *server) logInProps(r *http.Request, next string) authviews.LoginPageProps {
+	return authviews.LoginPageProps{
+		Layout: s.layout(r, layout.SectionNone), Intent: s.intent(r.Context(), next),
+		Fields: []ui.Hidden{{Name: "next", Value: next}}, SignupHref: withNext("/signup", next),
 	}
 }
 
@@ -80,7 +82,7 @@ func (s *server) logIn(w http.ResponseWriter, r *http.Request) error {
 	if billing.ErrorCode(err) == billing.CodeUnprocessable {
 		props := s.logInProps(r, next)
 		props.Email, props.Errors.Form = email, billing.ErrorMessage(err)
-		return render(w, r, http.StatusUnprocessableEntity, views.LoginPage(props))
+		return render(w, r, http.StatusUnprocessableEntity, authviews.LoginPage(props))
 	}
 	if err != nil {
 		return err
@@ -156,15 +158,15 @@ func checkoutNotice(err error) string {
 }
 
 // intent is the plan or pack that Checkout follows for, where no other page was asked for since.
-func (s *server) intent(ctx context.Context, next string) *views.PlanIntent {
+func (s *server) intent(ctx context.Context, next string) *authviews.PlanIntent {
 	chosen, waiting := s.keptChoice(ctx)
 	if !waiting || next != "" {
 		return nil
 	}
 	if chosen.pack.ID != "" {
-		return &views.PlanIntent{Plan: chosen.pack.Name}
+		return &authviews.PlanIntent{Plan: chosen.pack.Name}
 	}
-	return &views.PlanIntent{Plan: chosen.plan.Name, Interval: chosen.interval}
+	return &authviews.PlanIntent{Plan: chosen.plan.Name, Interval: chosen.interval}
 }
 
 // nextOf returns the page of this site that a form or its address asks for, and nothing where that is the form itself.

@@ -9,7 +9,8 @@ import (
 	"strings"
 
 	"usher/billing"
-	"usher/views"
+	adminviews "usher/views/admin"
+	"usher/views/layout"
 )
 
 // eventsPerPage bounds how long a page of the inbox gets.
@@ -37,13 +38,13 @@ func (s *server) showEvents(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	props := views.EventsPageProps{Layout: s.layout(r, views.SectionOperations), Filter: views.EventFilter(text, outcome), Events: events}
+	props := adminviews.EventsPageProps{Layout: s.layout(r, layout.SectionOperations), Filter: adminviews.EventFilter(text, outcome), Events: events}
 	if len(events) > eventsPerPage {
 		props.Events = events[:eventsPerPage]
 		query.Set("before", props.Events[eventsPerPage-1].ID)
 		props.OlderHref = r.URL.Path + "?" + query.Encode()
 	}
-	return render(w, r, http.StatusOK, views.EventsPage(props))
+	return render(w, r, http.StatusOK, adminviews.EventsPage(props))
 }
 
 // eventSearch tells by its form what is looked for: types have dots, ids say what they are of.
@@ -62,8 +63,8 @@ func (s *server) showEvent(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return render(w, r, http.StatusOK, views.EventPage(views.EventPageProps{
-		Layout: s.layout(r, views.SectionOperations), Event: event, Payload: readableJSON(event.Payload),
+	return render(w, r, http.StatusOK, adminviews.EventPage(adminviews.EventPageProps{
+		Layout: s.layout(r, layout.SectionOperations), Event: event, Payload: readableJSON(event.Payload),
 	}))
 }
 
@@ -90,7 +91,7 @@ func (s *server) showDrift(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return render(w, r, http.StatusOK, views.DriftPage(views.DriftPageProps{Layout: s.layout(r, views.SectionOperations), Reports: reports}))
+	return render(w, r, http.StatusOK, adminviews.DriftPage(adminviews.DriftPageProps{Layout: s.layout(r, layout.SectionOperations), Reports: reports}))
 }
 
 // getDrift is the same as JSON.
@@ -113,18 +114,18 @@ func (s *server) showOrganizations(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return err
 	}
-	props := views.OrganizationsPageProps{
-		Layout: s.layout(r, views.SectionOperations), Filter: views.OrganizationFilter(search.Text),
+	props := adminviews.OrganizationsPageProps{
+		Layout: s.layout(r, layout.SectionOperations), Filter: adminviews.OrganizationFilter(search.Text),
 	}
 	_, _, props.Pager = pageOf(r, total, organizationsPerPage)
 	for _, line := range lines {
-		row := views.OrganizationLine{OrganizationLine: line, Plan: line.PriceID}
+		row := adminviews.OrganizationRow{OrganizationLine: line, Plan: line.PriceID}
 		if plan, _, known := s.billing.Catalogue().ByPrice(line.PriceID); known {
 			row.Plan = plan.Name
 		}
 		props.Lines = append(props.Lines, row)
 	}
-	return render(w, r, http.StatusOK, views.OrganizationsPage(props))
+	return render(w, r, http.StatusOK, adminviews.OrganizationsPage(props))
 }
 
 func (s *server) showOrganizationFile(w http.ResponseWriter, r *http.Request) error {
@@ -132,8 +133,8 @@ func (s *server) showOrganizationFile(w http.ResponseWriter, r *http.Request) er
 	if err != nil {
 		return err
 	}
-	return render(w, r, http.StatusOK, views.OrganizationFilePage(views.OrganizationFilePageProps{
-		Layout: s.layout(r, views.SectionOperations), File: file, Changes: seatChangeRows(file.SeatChanges, false),
+	return render(w, r, http.StatusOK, adminviews.OrganizationPage(adminviews.OrganizationPageProps{
+		Layout: s.layout(r, layout.SectionOperations), File: file, Changes: seatChangeRows(file.SeatChanges, false),
 	}))
 }
 
@@ -167,5 +168,5 @@ func (s *server) showJobs(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return render(w, r, http.StatusOK, views.JobsPage(views.JobsPageProps{Layout: s.layout(r, views.SectionOperations), Backlog: backlog, Jobs: jobs}))
+	return render(w, r, http.StatusOK, adminviews.JobsPage(adminviews.JobsPageProps{Layout: s.layout(r, layout.SectionOperations), Backlog: backlog, Jobs: jobs}))
 }

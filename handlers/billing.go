@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"usher/billing"
-	"usher/views"
+	billingviews "usher/views/billing"
 )
 
 const billingPath = "/organization?tab=billing"
@@ -123,7 +123,7 @@ func (s *server) portalReturn() string {
 
 // comeback is what the address says of where one comes from, and what Stripe said to it.
 type comeback struct {
-	from      views.CheckoutReturn
+	from      billingviews.CheckoutReturn
 	asked     bool // Stripe was asked about a Checkout session
 	confirmed bool // and has confirmed it
 	credits   int  // what it sold were these, and no plan
@@ -152,11 +152,11 @@ func (s *server) checkoutReturn(w http.ResponseWriter, r *http.Request) (back co
 	query := r.URL.Query()
 	switch {
 	case query.Get("canceled") == "true":
-		return comeback{from: views.ReturnCanceled, polls: pollsOf(r)}, false, nil
+		return comeback{from: billingviews.ReturnCanceled, polls: pollsOf(r)}, false, nil
 	case query.Get("success") != "true":
 		return comeback{polls: pollsOf(r)}, false, nil
 	}
-	back = comeback{from: views.ReturnSettling, polls: pollsOf(r)}
+	back = comeback{from: billingviews.ReturnConfirming, polls: pollsOf(r)}
 	sessionID := query.Get("session_id")
 	if sessionID == "" {
 		return back, false, nil
@@ -220,21 +220,21 @@ func (s *server) completeElsewhere(r *http.Request, organizationID, sessionID st
 }
 
 // settled says how a return from Checkout stands, once the organization's state has been read.
-func (b comeback) settled(o billing.Overview) views.CheckoutReturn {
+func (b comeback) settled(o billing.Overview) billingviews.CheckoutReturn {
 	switch {
-	case b.from != views.ReturnSettling:
+	case b.from != billingviews.ReturnConfirming:
 		return b.from
 	case b.confirmed || (!b.asked && o.HasAccess):
-		return views.ReturnSettled
+		return billingviews.ReturnConfirmed
 	case b.polls >= returnPolls:
-		return views.ReturnWaiting
+		return billingviews.ReturnDelayed
 	}
-	return views.ReturnSettling
+	return billingviews.ReturnConfirming
 }
 
 // polling tells whether the page shall ask again by itself.
 func (b comeback) polling(o billing.Overview) bool {
-	return b.settled(o) == views.ReturnSettling || (b.stale && b.polls < returnPolls)
+	return b.settled(o) == billingviews.ReturnConfirming || (b.stale && b.polls < returnPolls)
 }
 
 // pollsOf reads how often the page has asked by itself.
@@ -261,9 +261,9 @@ func pollPath(r *http.Request, n int) string {
 }
 
 // billingPanel is the billing tab's content.
-func (s *server) billingPanel(r *http.Request, o billing.Overview, back comeback) (views.BillingPanelProps, error) {
+func (s *server) billingPanel(r *http.Request, o billing.Overview, back comeback) (billingviews.PanelProps, error) {
 	access := accessOf(r)
-	panel := views.BillingPanelProps{
+	panel := billingviews.PanelProps{
 		OrganizationID: o.Organization.ID, OrganizationName: o.Organization.Name, People: o.Seats.Billable,
 		CanManageBilling: access.CanManageBilling(), Return: back.settled(o), Bought: back.credits, PollURL: pollPath(r, 0),
 		Subscription: subscriptionProps(o), Seats: seatPanel(o, access, s.now()), Credits: creditsCard(o),
@@ -281,13 +281,13 @@ func (s *server) billingPanel(r *http.Request, o billing.Overview, back comeback
 	return panel, err
 }
 
-func subscriptionProps(o billing.Overview) *views.SubscriptionProps {
+func subscriptionProps(o billing.Overview) *billingviews.SubscriptionProps {
 	if o.Subscription == nil {
 		return nil
 	}
 	current := *o.Subscription
 	name, price := planOf(o)
-	props := &views.SubscriptionProps{
+	props := &billingviews.SubscriptionProps{
 		Status: current.Status, Plan: name, Interval: price.Interval, Price: price.Amount, Quantity: current.Quantity,
 		PerSeat: o.Plan != nil && o.Plan.PerSeat, EndedAt: moment(current.EndedAt), NextInvoice: nextInvoice(o), Card: card(current),
 	}
@@ -295,7 +295,7 @@ func subscriptionProps(o billing.Overview) *views.SubscriptionProps {
 	props.GraceEndsAt = moment(o.GraceEndsAt)
 	if open := o.OpenInvoice; open != nil && current.Status != billing.StatusIncomplete {
 		props.OpenInvoiceURL = "/billing/invoices/" + open.ID
-		props.Failure = &views.PaymentFailure{Amount: billing.Money{Minor: open.AmountDue, Currency: open.Currency}, At: open.CreatedAt}
+		props.Failure = &billingviews.PaymentFailure{Amount: billing.Money{Minor: open.AmountDue, Currency: open.Currency}, At: open.CreatedAt}
 		if open.FinalizedAt != nil {
 			props.Failure.At = *open.FinalizedAt
 		}
@@ -326,22 +326,22 @@ func periodEnd(s billing.Subscription) (renews, ends time.Time) {
 }
 
 // nextInvoice says what the plan costs at its next renewal. Stripe adds what changed on the way, and tax: the page says so.
-func nextInvoice(o billing.Overview) *views.NextInvoice {
+func nextInvoice(o billing.Overview) *billingviews.NextInvoice {
 	renews, _ := periodEnd(*o.Subscription)
 	running := o.Subscription.Status == billing.StatusActive || o.Subscription.Status == billing.StatusTrialing
 	if o.Plan == nil || renews.IsZero() || !running {
 		return nil
 	}
-	return &views.NextInvoice{
+	return &billingviews.NextInvoice{
 		At: renews, Amount: o.Price.Amount.Times(o.Subscription.Quantity), Basis: "The plan alone, without tax and changes on the way.",
 	}
 }
 
-func card(s billing.Subscription) *views.CardProps {
+func card(s billing.Subscription) *billingviews.CardProps {
 	if s.CardLast4 == "" {
 		return nil
 	}
-	return &views.CardProps{Brand: s.CardBrand, Last4: s.CardLast4}
+	return &billingviews.CardProps{Brand: s.CardBrand, Last4: s.CardLast4}
 }
 
 func moment(t *time.Time) time.Time {

@@ -5,7 +5,8 @@ import (
 	"slices"
 
 	"usher/billing"
-	"usher/views"
+	"usher/views/layout"
+	organizationviews "usher/views/organization"
 )
 
 const contactsPath = "/organization/contacts"
@@ -36,17 +37,17 @@ func (s *server) contactsPage(w http.ResponseWriter, r *http.Request, status int
 	if err != nil {
 		return err
 	}
-	props := views.ContactsPageProps{
-		Layout: s.layout(r, views.SectionOrganization), Organization: header(r, views.TabBilling),
+	props := organizationviews.ContactsPageProps{
+		Layout: s.layout(r, layout.SectionOrganization), Organization: header(r, layout.TabBilling),
 		Contacts: c.Contacts, AtStripe: c.AtStripe.Email, Email: email, Error: wrong,
 	}
 	for _, manager := range c.Managers {
 		props.Managers = append(props.Managers, manager.Name)
 	}
 	for _, n := range noticeLabels {
-		props.Notices = append(props.Notices, views.NoticeSwitch{Kind: n.kind, Label: n.label, On: !slices.Contains(c.Muted, n.kind)})
+		props.Notices = append(props.Notices, organizationviews.NoticeSetting{Kind: n.kind, Label: n.label, On: !slices.Contains(c.Muted, n.kind)})
 	}
-	return render(w, r, status, views.ContactsPage(props))
+	return render(w, r, status, organizationviews.ContactsPage(props))
 }
 
 func (s *server) addContact(w http.ResponseWriter, r *http.Request) error {

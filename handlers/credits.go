@@ -4,7 +4,8 @@ import (
 	"net/http"
 
 	"usher/billing"
-	"usher/views"
+	billingviews "usher/views/billing"
+	"usher/views/layout"
 )
 
 // showCredits is the statement of credits.
@@ -17,7 +18,7 @@ func (s *server) showCredits(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	props := views.CreditsPageProps{CanBuy: accessOf(r).CanManageBilling() && len(s.billing.Catalogue().Packs) > 0, Layout: s.layout(r, views.SectionOrganization), Organization: header(r, views.TabBilling)}
+	props := billingviews.CreditsPageProps{CanBuy: accessOf(r).CanManageBilling() && len(s.billing.Catalogue().Packs) > 0, Layout: s.layout(r, layout.SectionOrganization), Organization: header(r, layout.TabBilling)}
 	if card := creditsCard(overview); card != nil {
 		props.Credits = *card
 		props.Credits.Href = ""
@@ -25,20 +26,20 @@ func (s *server) showCredits(w http.ResponseWriter, r *http.Request) error {
 	for _, entry := range entries {
 		props.Entries = append(props.Entries, creditRow(s.billing.Catalogue(), entry))
 	}
-	return render(w, r, http.StatusOK, views.CreditsPage(props))
+	return render(w, r, http.StatusOK, billingviews.CreditsPage(props))
 }
 
 // creditsCard is what there is to say of credits; nil where neither the plan nor the ledger has any.
-func creditsCard(o billing.Overview) *views.CreditsProps {
+func creditsCard(o billing.Overview) *billingviews.CreditsProps {
 	if o.Credits.Balance == 0 && o.Credits.Granted == 0 {
 		return nil
 	}
-	card := &views.CreditsProps{Balance: int64(o.Credits.Balance), Granted: int64(o.Credits.Granted), Href: "/billing/credits"}
+	card := &billingviews.CreditsProps{Balance: int64(o.Credits.Balance), Granted: int64(o.Credits.Granted), Href: "/billing/credits"}
 	card.ResetsAt = moment(o.Credits.ResetsAt)
 	return card
 }
 
-func creditRow(catalogue billing.Catalogue, e billing.CreditEntry) views.CreditRow {
+func creditRow(catalogue billing.Catalogue, e billing.CreditEntry) billingviews.CreditRow {
 	plan := e.PlanID // one that is no longer offered still has its id
 	if offered, known := catalogue.Plan(e.PlanID); known {
 		plan = offered.Name
@@ -46,7 +47,7 @@ func creditRow(catalogue billing.Catalogue, e billing.CreditEntry) views.CreditR
 	if pack, known := catalogue.Pack(e.PlanID); known && e.Kind == billing.CreditPack {
 		plan = pack.Name
 	}
-	row := views.CreditRow{At: e.At, Amount: int64(e.Amount), Balance: int64(e.Balance)}
+	row := billingviews.CreditRow{At: e.At, Amount: int64(e.Amount), Balance: int64(e.Balance)}
 	switch e.Kind {
 	case billing.CreditGrant:
 		row.What = plan + " was paid"

@@ -4,7 +4,9 @@ import (
 	"net/http"
 
 	"usher/billing"
-	"usher/views"
+	billingviews "usher/views/billing"
+	"usher/views/layout"
+	"usher/views/ui"
 )
 
 // showDashboard shows what needs somebody, then plan and seats. One may come back to it from Checkout.
@@ -17,42 +19,42 @@ func (s *server) showDashboard(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	props := views.DashboardPageProps{
-		Layout: s.layout(r, views.SectionDashboard), Organization: overview.Organization.Name,
+	props := billingviews.DashboardPageProps{
+		Layout: s.layout(r, layout.SectionDashboard), Organization: overview.Organization.Name,
 		Plan: planSummary(overview), Seats: seatRow(overview.Seats), CanManageBilling: accessOf(r).CanManageBilling(),
 		Credits: creditsCard(overview),
 		Needs:   append(returnNotices(back.settled(overview), back.credits, r), needs(overview, accessOf(r))...),
 	}
-	return render(w, r, http.StatusOK, views.DashboardPage(props))
+	return render(w, r, http.StatusOK, billingviews.DashboardPage(props))
 }
 
-func planSummary(o billing.Overview) *views.PlanSummary {
+func planSummary(o billing.Overview) *billingviews.PlanSummary {
 	if o.Subscription == nil || o.Subscription.Status.Ended() {
 		return nil
 	}
 	name, price := planOf(o)
-	summary := &views.PlanSummary{Name: name, Interval: price.Interval, Status: o.Subscription.Status}
+	summary := &billingviews.PlanSummary{Name: name, Interval: price.Interval, Status: o.Subscription.Status}
 	summary.RenewsAt, summary.EndsAt = periodEnd(*o.Subscription)
 	return summary
 }
 
-func returnNotices(back views.CheckoutReturn, credits int, r *http.Request) []views.NoticeProps {
+func returnNotices(back billingviews.CheckoutReturn, credits int, r *http.Request) []ui.NoticeProps {
 	switch back {
-	case views.ReturnSettled:
-		return []views.NoticeProps{{Tone: views.Good, Title: views.SettledTitle(credits)}}
-	case views.ReturnSettling, views.ReturnWaiting:
-		return []views.NoticeProps{{
-			Tone: views.Wait, Title: "Thank you. Stripe is confirming the payment.", Body: "This usually takes a few seconds.",
-			Link: &views.LinkButtonProps{Label: "Look again", Href: pollPath(r, 0), Kind: views.Secondary},
+	case billingviews.ReturnConfirmed:
+		return []ui.NoticeProps{{Tone: ui.Good, Title: billingviews.ConfirmedTitle(credits)}}
+	case billingviews.ReturnConfirming, billingviews.ReturnDelayed:
+		return []ui.NoticeProps{{
+			Tone: ui.Wait, Title: "Thank you. Stripe is confirming the payment.", Body: "This usually takes a few seconds.",
+			Link: &ui.LinkButtonProps{Label: "Look again", Href: pollPath(r, 0), Kind: ui.Secondary},
 		}}
 	}
 	return nil
 }
 
 // needs lists what somebody has to see to.
-func needs(o billing.Overview, a billing.Access) []views.NoticeProps {
-	var found []views.NoticeProps
-	toBilling := &views.LinkButtonProps{Label: "See billing", Href: billingPath, Kind: views.Secondary}
+func needs(o billing.Overview, a billing.Access) []ui.NoticeProps {
+	var found []ui.NoticeProps
+	toBilling := &ui.LinkButtonProps{Label: "See billing", Href: billingPath, Kind: ui.Secondary}
 	if o.Subscription != nil {
 		if words, ok := needsOfStatus[o.Subscription.Status]; ok {
 			words.Link = toBilling
@@ -60,16 +62,16 @@ func needs(o billing.Overview, a billing.Access) []views.NoticeProps {
 		}
 	}
 	if o.Seats.Status == billing.SyncError && a.CanManageBilling() {
-		found = append(found, views.NoticeProps{
-			Tone: views.Wait, Title: "Stripe has not taken the new number of seats yet.", Body: "Nobody lost access.", Link: toBilling,
+		found = append(found, ui.NoticeProps{
+			Tone: ui.Wait, Title: "Stripe has not taken the new number of seats yet.", Body: "Nobody lost access.", Link: toBilling,
 		})
 	}
 	return found
 }
 
-var needsOfStatus = map[billing.SubscriptionStatus]views.NoticeProps{
-	billing.StatusPastDue:    {Tone: views.Bad, Title: "The last payment failed.", Body: "A card that works settles it."},
-	billing.StatusUnpaid:     {Tone: views.Bad, Title: "The plan has stopped, because an invoice is unpaid.", Body: "It runs again as soon as the invoice is paid."},
-	billing.StatusPaused:     {Tone: views.Wait, Title: "The plan is paused, because the trial ended without a card.", Body: "Add a card to go on."},
-	billing.StatusIncomplete: {Tone: views.Wait, Title: "The first payment is not finished.", Body: "The plan starts once it is."},
+var needsOfStatus = map[billing.SubscriptionStatus]ui.NoticeProps{
+	billing.StatusPastDue:    {Tone: ui.Bad, Title: "The last payment failed.", Body: "A card that works settles it."},
+	billing.StatusUnpaid:     {Tone: ui.Bad, Title: "The plan has stopped, because an invoice is unpaid.", Body: "It runs again as soon as the invoice is paid."},
+	billing.StatusPaused:     {Tone: ui.Wait, Title: "The plan is paused, because the trial ended without a card.", Body: "Add a card to go on."},
+	billing.StatusIncomplete: {Tone: ui.Wait, Title: "The first payment is not finished.", Body: "The plan starts once it is."},
 }

@@ -4,7 +4,8 @@ import (
 	"net/http"
 
 	"usher/billing"
-	"usher/views"
+	devviews "usher/views/dev"
+	"usher/views/layout"
 )
 
 // clockSteps are how far the local Stripe's clock can be put ahead at once.
@@ -12,8 +13,8 @@ var clockSteps = []string{"1 day", "1 week", "1 month", "1 year"}
 
 // showClock is the page of the local Stripe's clock.
 func (s *server) showClock(w http.ResponseWriter, r *http.Request) error {
-	return render(w, r, http.StatusOK, views.ClockPage(views.ClockPageProps{
-		Layout: s.layout(r, views.SectionNone), Now: s.clock.Now(), Steps: clockSteps,
+	return render(w, r, http.StatusOK, devviews.ClockPage(devviews.ClockPageProps{
+		Layout: s.layout(r, layout.SectionNone), Now: s.clock.Now(), Steps: clockSteps,
 	}))
 }
 

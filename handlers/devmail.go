@@ -4,7 +4,8 @@ import (
 	"net/http"
 
 	"usher/billing"
-	"usher/views"
+	devviews "usher/views/dev"
+	"usher/views/layout"
 )
 
 // showMail shows the e-mails that are not sent, since no mail server is configured. It is on the map in development only.
@@ -13,14 +14,14 @@ func (s *server) showMail(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	props := views.MailboxPageProps{Layout: s.layout(r, views.SectionNone), Mails: make([]views.KeptMail, 0, len(kept))}
+	props := devviews.MailboxPageProps{Layout: s.layout(r, layout.SectionNone), Mails: make([]devviews.Message, 0, len(kept))}
 	for _, mail := range kept {
 		props.Mails = append(props.Mails, keptMail(mail))
 	}
 	keepSecret(w) // the mails hold links with tokens
-	return render(w, r, http.StatusOK, views.MailboxPage(props))
+	return render(w, r, http.StatusOK, devviews.MailboxPage(props))
 }
 
-func keptMail(m billing.KeptMail) views.KeptMail {
-	return views.KeptMail{ID: m.ID, To: m.To, QueuedAt: m.QueuedAt, Subject: m.Subject, Text: m.Text}
+func keptMail(m billing.KeptMail) devviews.Message {
+	return devviews.Message{ID: m.ID, To: m.To, QueuedAt: m.QueuedAt, Subject: m.Subject, Text: m.Text}
 }

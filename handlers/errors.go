@@ -7,7 +7,7 @@ import (
 	"net/url"
 
 	"usher/billing"
-	"usher/views"
+	"usher/views/layout"
 )
 
 // edgeError is an error of HTTP's own that package billing has no code for.
@@ -136,10 +136,10 @@ func (s *server) showProblem(w http.ResponseWriter, r *http.Request, p problem) 
 	if p.status == http.StatusInternalServerError || errors.Is(traceOf(r).failure, errNoPage) {
 		p.message = ""
 	}
-	props := views.ErrorPageProps{
-		Layout: s.layout(r, views.SectionNone), Status: p.status, Title: problemTitles[p.message], Message: p.message, RequestID: traceOf(r).requestID,
+	props := layout.ErrorPageProps{
+		Layout: s.layout(r, layout.SectionNone), Status: p.status, Title: problemTitles[p.message], Message: p.message, RequestID: traceOf(r).requestID,
 	}
-	if err := render(w, r, p.status, views.ErrorPage(props)); err != nil {
+	if err := render(w, r, p.status, layout.ErrorPage(props)); err != nil {
 		// The last resort: even the error page does not render.
 		s.log.ErrorContext(r.Context(), "error page", "id", traceOf(r).requestID, "err", err)
 		http.Error(w, http.StatusText(p.status), p.status)

@@ -4,45 +4,47 @@ import (
 	"net/http"
 
 	"usher/billing"
-	"usher/views"
+	"usher/views/layout"
+	organizationviews "usher/views/organization"
+	"usher/views/ui"
 )
 
 const generalPath = "/organization?tab=general"
 
 func (s *server) showGeneral(w http.ResponseWriter, r *http.Request) error {
-	return s.generalPage(w, r, http.StatusOK, func(*views.GeneralPageProps) {})
+	return s.generalPage(w, r, http.StatusOK, func(*organizationviews.GeneralPageProps) {})
 }
 
 // generalPage shows the General tab with what one of its forms has to have mended.
-func (s *server) generalPage(w http.ResponseWriter, r *http.Request, status int, mend func(*views.GeneralPageProps)) error {
+func (s *server) generalPage(w http.ResponseWriter, r *http.Request, status int, mend func(*organizationviews.GeneralPageProps)) error {
 	access := accessOf(r)
 	members, err := s.billing.Members(r.Context(), access)
 	if err != nil {
 		return err
 	}
-	props := views.GeneralPageProps{
-		Layout: s.layout(r, views.SectionOrganization), Organization: header(r, views.TabGeneral),
+	props := organizationviews.GeneralPageProps{
+		Layout: s.layout(r, layout.SectionOrganization), Organization: header(r, layout.TabGeneral),
 		CreatedAt: access.Organization.CreatedAt, People: len(members), YourRole: access.Member.Role.Name, BillingNames: billingNames(members),
 	}
 	if access.CanManageMembers() {
-		props.Rename = &views.RenameProps{Name: access.Organization.Name}
+		props.Rename = &organizationviews.RenameProps{Name: access.Organization.Name}
 	}
 	s.generalSections(r, &props, members)
 	mend(&props)
-	return render(w, r, status, views.GeneralPage(props))
+	return render(w, r, status, organizationviews.GeneralPage(props))
 }
 
 // generalSections adds what only an admin may do.
-func (s *server) generalSections(r *http.Request, p *views.GeneralPageProps, members []billing.Member) {
+func (s *server) generalSections(r *http.Request, p *organizationviews.GeneralPageProps, members []billing.Member) {
 	access := accessOf(r)
 	if !access.IsAdmin() {
 		return
 	}
 	organization := access.Organization
-	p.HandOver, p.Deletion = &views.HandOverProps{}, &views.DeletionProps{Days: int(billing.DeletionUndo.Hours() / 24), At: moment(organization.DeletesAt)}
+	p.Transfer, p.Deletion = &organizationviews.TransferProps{}, &organizationviews.DeletionProps{Days: int(billing.DeletionUndo.Hours() / 24), At: moment(organization.DeletesAt)}
 	for _, member := range members {
 		if member.UserID != access.User.ID && member.Status == billing.MemberActive {
-			p.HandOver.Members = append(p.HandOver.Members, views.Option{Value: member.ID, Label: member.Name + " (" + member.Email + ")"})
+			p.Transfer.Members = append(p.Transfer.Members, ui.Option{Value: member.ID, Label: member.Name + " (" + member.Email + ")"})
 		}
 	}
 }
@@ -52,8 +54,8 @@ func (s *server) renameOrganization(w http.ResponseWriter, r *http.Request) erro
 	typed := r.PostFormValue("name")
 	_, err := s.billing.RenameOrganization(r.Context(), accessOf(r), typed)
 	if wrong := fieldMessages(err); len(wrong) > 0 {
-		return s.generalPage(w, r, http.StatusUnprocessableEntity, func(p *views.GeneralPageProps) {
-			p.Rename = &views.RenameProps{Name: typed, Error: wrong["name"]}
+		return s.generalPage(w, r, http.StatusUnprocessableEntity, func(p *organizationviews.GeneralPageProps) {
+			p.Rename = &organizationviews.RenameProps{Name: typed, Error: wrong["name"]}
 		})
 	}
 	if err != nil {
@@ -67,7 +69,7 @@ func (s *server) renameOrganization(w http.ResponseWriter, r *http.Request) erro
 func (s *server) handOver(w http.ResponseWriter, r *http.Request) error {
 	err := s.billing.HandOver(r.Context(), accessOf(r), r.PostFormValue("memberId"))
 	if wrong := fieldMessages(err); len(wrong) > 0 {
-		return s.generalPage(w, r, http.StatusUnprocessableEntity, func(p *views.GeneralPageProps) { p.HandOver.Error = wrong["memberId"] })
+		return s.generalPage(w, r, http.StatusUnprocessableEntity, func(p *organizationviews.GeneralPageProps) { p.Transfer.Error = wrong["memberId"] })
 	}
 	if err != nil {
 		return err
@@ -80,7 +82,7 @@ func (s *server) handOver(w http.ResponseWriter, r *http.Request) error {
 func (s *server) deleteOrganization(w http.ResponseWriter, r *http.Request) error {
 	err := s.billing.DeleteOrganization(r.Context(), accessOf(r), r.PostFormValue("name"))
 	if wrong := fieldMessages(err); len(wrong) > 0 {
-		return s.generalPage(w, r, http.StatusUnprocessableEntity, func(p *views.GeneralPageProps) { p.Deletion.Error = wrong["name"] })
+		return s.generalPage(w, r, http.StatusUnprocessableEntity, func(p *organizationviews.GeneralPageProps) { p.Deletion.Error = wrong["name"] })
 	}
 	if err != nil {
 		return err

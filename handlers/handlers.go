@@ -17,7 +17,7 @@ import (
 	"github.com/alexedwards/scs/v2"
 
 	"usher/billing"
-	"usher/views"
+	"usher/views/ui"
 )
 
 // Options are what the edge is made of. Now, Rand and Log have defaults; everything else is needed.
@@ -43,7 +43,7 @@ type Options struct {
 	MetricsToken string
 	// Remark and Links stand in the footer of every page: that this is a local Stripe, and where to look into it.
 	Remark string
-	Links  []views.LinkButtonProps
+	Links  []ui.LinkButtonProps
 
 	Now  func() time.Time // nil: time.Now
 	Rand io.Reader        // nil: crypto/rand
@@ -80,7 +80,7 @@ type server struct {
 	rateLimits     bool
 	returnURL      string
 	remark         string
-	links          []views.LinkButtonProps
+	links          []ui.LinkButtonProps
 	now            func() time.Time
 	rand           io.Reader
 	log            *slog.Logger

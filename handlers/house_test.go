@@ -24,7 +24,7 @@ import (
 	"usher/db"
 	"usher/db/dbtest"
 	"usher/stripelocal"
-	"usher/views"
+	mailviews "usher/views/mail"
 )
 
 const (
@@ -174,7 +174,7 @@ func (h *house) openService(gateway *stripegw.Gateway) {
 		Store:     h.store, Gateway: gateway, Catalogue: billing.BuiltInPlans(), KeyFingerprint: "house",
 		SuccessURL: h.url + billingPath + "&success=true", CancelURL: h.url + billingPath + "&canceled=true",
 		ReturnURL: h.url + billingPath, AllowedOrigins: []string{h.url},
-		Renderer: views.MailRenderer{}, BaseURL: h.url,
+		Renderer: mailviews.Renderer{}, BaseURL: h.url,
 	})
 	if err := h.service.Start(h.t.Context()); err != nil {
 		h.t.Fatal(err)

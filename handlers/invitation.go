@@ -6,19 +6,21 @@ import (
 	"strings"
 
 	"usher/billing"
-	"usher/views"
+	authviews "usher/views/auth"
+	"usher/views/layout"
+	organizationviews "usher/views/organization"
 )
 
 // inviteProps is the form above the members.
-func (s *server) inviteProps(r *http.Request, o billing.Overview, promised int, form inviteForm) (*views.InviteProps, error) {
+func (s *server) inviteProps(r *http.Request, o billing.Overview, promised int, form inviteForm) (*organizationviews.InviteFormProps, error) {
 	roles, err := s.billing.Roles(r.Context(), accessOf(r))
 	if err != nil {
 		return nil, err
 	}
-	return &views.InviteProps{
+	return &organizationviews.InviteFormProps{
 		OrganizationID: accessOf(r).Organization.ID, Email: form.typed.Email, RoleID: form.typed.RoleID, Billable: form.typed.Billable,
 		Roles: roleOptions(roles, accessOf(r)), NextSeat: nextSeat(o, promised),
-		Errors: views.InviteErrors{Email: form.wrong["email"], RoleID: form.wrong["roleId"], Billable: form.wrong["billable"]},
+		Errors: organizationviews.InviteErrors{Email: form.wrong["email"], RoleID: form.wrong["roleId"], Billable: form.wrong["billable"]},
 	}, nil
 }
 
@@ -33,10 +35,10 @@ func (s *server) promised(invitations []billing.Invitation) int {
 	return n
 }
 
-func (s *server) invitationRows(invitations []billing.Invitation, a billing.Access) []views.InvitationRow {
-	rows := make([]views.InvitationRow, 0, len(invitations))
+func (s *server) invitationRows(invitations []billing.Invitation, a billing.Access) []organizationviews.InvitationRow {
+	rows := make([]organizationviews.InvitationRow, 0, len(invitations))
 	for _, i := range invitations {
-		row := views.InvitationRow{
+		row := organizationviews.InvitationRow{
 			ID: i.ID, Email: i.Email, Role: i.Role.Name, Billable: i.Billable, By: i.Inviter.Name, ExpiresAt: i.ExpiresAt, Fixed: !a.Covers(i.Role),
 		}
 		switch {
@@ -85,7 +87,7 @@ func (s *server) revokeInvitation(w http.ResponseWriter, r *http.Request) error 
 
 // showInvitation shows what an invitation asks, and the way in for whoever looks.
 func (s *server) showInvitation(w http.ResponseWriter, r *http.Request) error {
-	return s.invitePage(w, r, http.StatusOK, views.InvitePageProps{})
+	return s.invitePage(w, r, http.StatusOK, authviews.InvitationPageProps{})
 }
 
 // acceptInvitation lets the viewer in: with the account they are signed in with, or with a new one.
@@ -97,7 +99,7 @@ func (s *server) acceptInvitation(w http.ResponseWriter, r *http.Request) error 
 	case isRefusal(err), billing.ErrorCode(err) == billing.CodeForbidden, billing.ErrorCode(err) == billing.CodeUnauthenticated:
 		return s.refuseAccepting(w, r, err)
 	case billing.ErrorCode(err) == billing.CodeNotFound:
-		return s.invitePage(w, r, http.StatusNotFound, views.InvitePageProps{})
+		return s.invitePage(w, r, http.StatusNotFound, authviews.InvitationPageProps{})
 	}
 	return err
 }
@@ -132,20 +134,20 @@ func (s *server) refuseAccepting(w http.ResponseWriter, r *http.Request, cause e
 	if billing.ErrorCode(cause) == billing.CodeUnauthenticated {
 		status = http.StatusConflict // the page itself says to sign in, and as whom
 	}
-	return s.invitePage(w, r, status, views.InvitePageProps{
-		Name: r.PostFormValue("name"), Errors: views.AcceptErrors{Form: formMessage(cause), Name: wrong["name"], Password: wrong["password"]},
+	return s.invitePage(w, r, status, authviews.InvitationPageProps{
+		Name: r.PostFormValue("name"), Errors: authviews.InvitationErrors{Form: formMessage(cause), Name: wrong["name"], Password: wrong["password"]},
 	})
 }
 
 // invitePage shows the invitation as it stands, with what was typed. One that can't be accepted says so and nothing else.
-func (s *server) invitePage(w http.ResponseWriter, r *http.Request, status int, props views.InvitePageProps) error {
+func (s *server) invitePage(w http.ResponseWriter, r *http.Request, status int, props authviews.InvitationPageProps) error {
 	keepSecret(w)
-	props.Layout = s.layout(r, views.SectionNone)
+	props.Layout = s.layout(r, layout.SectionNone)
 	open, err := s.billing.Invitation(r.Context(), r.PathValue("token"))
 	code := billing.ErrorCode(err)
 	if code == billing.CodeNotFound || code == billing.CodeConflict {
-		closed := views.InvitePageProps{Layout: props.Layout, Way: views.InviteClosed, Message: billing.ErrorMessage(err)}
-		return render(w, r, problemOf(err).status, views.InvitePage(closed))
+		closed := authviews.InvitationPageProps{Layout: props.Layout, State: authviews.InvitationClosed, Message: billing.ErrorMessage(err)}
+		return render(w, r, problemOf(err).status, authviews.InvitationPage(closed))
 	}
 	if err != nil {
 		return err
@@ -153,18 +155,18 @@ func (s *server) invitePage(w http.ResponseWriter, r *http.Request, status int, 
 	if err := s.fillInvitePage(r, open, &props); err != nil {
 		return err
 	}
-	return render(w, r, status, views.InvitePage(props))
+	return render(w, r, status, authviews.InvitationPage(props))
 }
 
-func (s *server) fillInvitePage(r *http.Request, open billing.OpenInvitation, props *views.InvitePageProps) error {
+func (s *server) fillInvitePage(r *http.Request, open billing.OpenInvitation, props *authviews.InvitationPageProps) error {
 	props.Organization, props.Inviter, props.Role = open.Organization.Name, open.Inviter.Name, open.Role.Name
 	props.Email, props.ExpiresAt = open.Email, open.ExpiresAt
 	props.Action = "/invite/" + url.PathEscape(r.PathValue("token"))
 	props.LoginHref = withNext("/login", props.Action)
 	if !visitOf(r).signedIn() {
-		props.Way = views.InviteSignUp
+		props.State = authviews.InvitationSignup
 		if open.HasAccount {
-			props.Way = views.InviteLogIn
+			props.State = authviews.InvitationLogin
 		}
 		return nil
 	}
@@ -172,9 +174,9 @@ func (s *server) fillInvitePage(r *http.Request, open billing.OpenInvitation, pr
 	if err != nil {
 		return err
 	}
-	props.Way, props.SignedInAs = views.InviteForeign, viewer.Email
+	props.State, props.SignedInAs = authviews.InvitationOtherAccount, viewer.Email
 	if strings.EqualFold(viewer.Email, open.Email) {
-		props.Way = views.InviteJoin
+		props.State = authviews.InvitationJoin
 	}
 	return nil
 }

@@ -4,7 +4,9 @@ import (
 	"net/http"
 
 	"usher/billing"
-	"usher/views"
+	billingviews "usher/views/billing"
+	"usher/views/layout"
+	"usher/views/ui"
 )
 
 // invoicesOnTab is how many invoices the billing tab shows before it leads to all of them.
@@ -16,25 +18,25 @@ func (s *server) showInvoices(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return render(w, r, http.StatusOK, views.InvoicesPage(views.InvoicesPageProps{
-		Layout: s.layout(r, views.SectionOrganization), Organization: header(r, views.TabBilling), Invoices: rows,
+	return render(w, r, http.StatusOK, billingviews.InvoicesPage(billingviews.InvoicesPageProps{
+		Layout: s.layout(r, layout.SectionOrganization), Organization: header(r, layout.TabBilling), Invoices: rows,
 	}))
 }
 
-func (s *server) invoiceRows(r *http.Request) ([]views.InvoiceRow, error) {
+func (s *server) invoiceRows(r *http.Request) ([]billingviews.InvoiceRow, error) {
 	invoices, err := s.billing.Invoices(r.Context(), accessOf(r))
 	if err != nil {
 		return nil, err
 	}
-	rows := make([]views.InvoiceRow, 0, len(invoices))
+	rows := make([]billingviews.InvoiceRow, 0, len(invoices))
 	for _, invoice := range invoices {
 		rows = append(rows, invoiceRow(invoice))
 	}
 	return rows, nil
 }
 
-func invoiceRow(i billing.Invoice) views.InvoiceRow {
-	row := views.InvoiceRow{
+func invoiceRow(i billing.Invoice) billingviews.InvoiceRow {
+	row := billingviews.InvoiceRow{
 		Number: i.Number, Date: i.CreatedAt, Why: invoiceReasons[i.Reason], Amount: i.TotalMoney(), Status: invoiceBadge(i.Status),
 	}
 	if i.FinalizedAt != nil {
@@ -58,16 +60,16 @@ var invoiceReasons = map[string]string{
 	"automatic_pending_invoice_item_invoice": "Seats or plan changed",
 }
 
-func invoiceBadge(status string) views.BadgeProps {
+func invoiceBadge(status string) ui.BadgeProps {
 	switch status {
 	case billing.InvoicePaid:
-		return views.BadgeProps{Tone: views.Good, Label: "Paid"}
+		return ui.BadgeProps{Tone: ui.Good, Label: "Paid"}
 	case billing.InvoiceOpen:
-		return views.BadgeProps{Tone: views.Wait, Label: "To be paid"}
+		return ui.BadgeProps{Tone: ui.Wait, Label: "To be paid"}
 	case billing.InvoiceVoid:
-		return views.BadgeProps{Tone: views.Note, Label: "Void"}
+		return ui.BadgeProps{Tone: ui.Note, Label: "Void"}
 	}
-	return views.BadgeProps{Tone: views.Bad, Label: "Not paid"}
+	return ui.BadgeProps{Tone: ui.Bad, Label: "Not paid"}
 }
 
 // openInvoice leads to an invoice's page at Stripe.
@@ -81,7 +83,7 @@ func (s *server) openInvoice(w http.ResponseWriter, r *http.Request) error {
 }
 
 // withInvoices adds the newest invoices, and the way to all of them where there are more.
-func (s *server) withInvoices(r *http.Request, panel views.BillingPanelProps) (views.BillingPanelProps, error) {
+func (s *server) withInvoices(r *http.Request, panel billingviews.PanelProps) (billingviews.PanelProps, error) {
 	rows, err := s.invoiceRows(r)
 	if len(rows) > invoicesOnTab {
 		rows, panel.InvoicesHref = rows[:invoicesOnTab], "/billing/invoices"
@@ -100,18 +102,18 @@ func (s *server) withInvoices(r *http.Request, panel views.BillingPanelProps) (v
 }
 
 // surplusNotice tells what becomes of a second plan.
-func surplusNotice(s billing.Surplus) (views.NoticeProps, bool) {
-	notice := views.NoticeProps{Tone: views.Wait, Title: "A second plan was bought on " + s.FoundAt.Format("2 Jan 2006") + "."}
+func surplusNotice(s billing.Surplus) (ui.NoticeProps, bool) {
+	notice := ui.NoticeProps{Tone: ui.Wait, Title: "A second plan was bought on " + s.FoundAt.Format("2 Jan 2006") + "."}
 	switch s.Status {
 	case billing.SurplusEnding:
 		notice.Body = "One is enough: it is being ended, and what was paid for it goes back."
 	case billing.SurplusEnded:
-		notice.Tone, notice.Body = views.Note, "One is enough, so it was ended. Nothing was paid for it."
+		notice.Tone, notice.Body = ui.Note, "One is enough, so it was ended. Nothing was paid for it."
 		if s.Refunded.Minor > 0 {
 			notice.Body = "One is enough, so it was ended, and the " + s.Refunded.Format() + " paid for it go back to the card."
 		}
 	case billing.SurplusFailed:
-		notice.Tone, notice.Body = views.Bad, "It could not be ended by itself. Whoever operates this site has been told."
+		notice.Tone, notice.Body = ui.Bad, "It could not be ended by itself. Whoever operates this site has been told."
 	default:
 		return notice, false
 	}

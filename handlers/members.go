@@ -7,7 +7,9 @@ import (
 	"strings"
 
 	"usher/billing"
-	"usher/views"
+	"usher/views/layout"
+	organizationviews "usher/views/organization"
+	"usher/views/ui"
 )
 
 const (
@@ -41,10 +43,10 @@ func (s *server) membersPage(w http.ResponseWriter, r *http.Request, status int,
 		return err
 	}
 	from, to, pager := pageOf(r, len(members), membersPerPage)
-	props := views.MembersPageProps{
-		Layout: s.layout(r, views.SectionOrganization), Organization: header(r, views.TabMembers),
+	props := organizationviews.MembersPageProps{
+		Layout: s.layout(r, layout.SectionOrganization), Organization: header(r, layout.TabMembers),
 		Seats: seatRow(overview.Seats), SeatPrice: seatPrice(overview), Pager: pager, CanManage: access.CanManageMembers(),
-		Filter: views.MemberFilter(search),
+		Filter: organizationviews.MemberFilter(search),
 	}
 	if narrowed := search != (billing.MemberSearch{}); from == 0 && !narrowed {
 		props.Invitations = s.invitationRows(invitations, access)
@@ -58,7 +60,7 @@ func (s *server) membersPage(w http.ResponseWriter, r *http.Request, status int,
 	if err != nil {
 		return err
 	}
-	return render(w, r, status, views.MembersPage(props))
+	return render(w, r, status, organizationviews.MembersPage(props))
 }
 
 // memberSearch reads what the list is narrowed to.
@@ -68,7 +70,7 @@ func memberSearch(r *http.Request) billing.MemberSearch {
 }
 
 // memberRows draws members with why each of them is billed.
-func (s *server) memberRows(r *http.Request, members []billing.Member) ([]views.MemberRow, error) {
+func (s *server) memberRows(r *http.Request, members []billing.Member) ([]organizationviews.MemberRow, error) {
 	ids := make([]string, 0, len(members))
 	for _, member := range members {
 		ids = append(ids, member.UserID)
@@ -77,19 +79,19 @@ func (s *server) memberRows(r *http.Request, members []billing.Member) ([]views.
 	if err != nil {
 		return nil, err
 	}
-	rows := make([]views.MemberRow, 0, len(members))
+	rows := make([]organizationviews.MemberRow, 0, len(members))
 	for _, member := range members {
 		row := memberRow(member, visitOf(r))
 		if change, known := since[member.UserID]; known {
-			row.Why = views.WhyBilled{Since: change.At, Event: change.Reason, By: change.ActorName}
+			row.Why = organizationviews.BillingReason{Since: change.At, Event: change.Reason, By: change.ActorName}
 		}
 		rows = append(rows, row)
 	}
 	return rows, nil
 }
 
-func memberRow(m billing.Member, v visit) views.MemberRow {
-	return views.MemberRow{
+func memberRow(m billing.Member, v visit) organizationviews.MemberRow {
+	return organizationviews.MemberRow{
 		ID: m.ID, Name: m.Name, Email: m.Email, Role: m.Role.Name, Billed: m.Billed(), Billable: m.Billable, Status: m.Status,
 		JoinedAt: m.JoinedAt, LastSeenAt: moment(m.LastSeenAt), You: m.UserID == v.userID, Fixed: !v.access.Covers(m.Role),
 	}
@@ -104,11 +106,11 @@ func seatPrice(o billing.Overview) string {
 }
 
 // nextSeat says what one more billed person means; promised seats are kept for those who are invited.
-func nextSeat(o billing.Overview, promised int) views.NextSeat {
+func nextSeat(o billing.Overview, promised int) organizationviews.NextSeat {
 	if o.Plan == nil || o.Subscription.Status.Ended() {
-		return views.NextSeat{}
+		return organizationviews.NextSeat{}
 	}
-	next := views.NextSeat{Plan: o.Plan.Name, PerSeat: o.Plan.PerSeat, Price: o.Price.Amount, Interval: o.Price.Interval}
+	next := organizationviews.NextSeat{Plan: o.Plan.Name, PerSeat: o.Plan.PerSeat, Price: o.Price.Amount, Interval: o.Price.Interval}
 	taken := o.Seats.Billable + promised
 	if o.Plan.SeatMaximum > 0 && taken >= o.Plan.SeatMaximum {
 		next.Full = o.Plan.SeatMaximum
@@ -120,17 +122,17 @@ func nextSeat(o billing.Overview, promised int) views.NextSeat {
 }
 
 // roleOptions lists the roles; those that may do more than the viewer's are shown and not to be had.
-func roleOptions(roles []billing.Role, a billing.Access) []views.Option {
-	options := make([]views.Option, 0, len(roles))
+func roleOptions(roles []billing.Role, a billing.Access) []ui.Option {
+	options := make([]ui.Option, 0, len(roles))
 	for _, role := range roles {
-		options = append(options, views.Option{Value: role.ID, Label: role.Name, Disabled: !a.Covers(role)})
+		options = append(options, ui.Option{Value: role.ID, Label: role.Name, Disabled: !a.Covers(role)})
 	}
 	// The one that fits most people stands first, and is what a browser picks where nothing is chosen.
-	slices.SortStableFunc(options, func(a, b views.Option) int { return rank(a) - rank(b) })
+	slices.SortStableFunc(options, func(a, b ui.Option) int { return rank(a) - rank(b) })
 	return options
 }
 
-func rank(o views.Option) int {
+func rank(o ui.Option) int {
 	if o.Value == billing.RoleMember {
 		return 0
 	}
@@ -143,10 +145,10 @@ func (s *server) showMember(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.memberPage(w, r, http.StatusOK, member, views.MemberErrors{})
+	return s.memberPage(w, r, http.StatusOK, member, organizationviews.MemberErrors{})
 }
 
-func (s *server) memberPage(w http.ResponseWriter, r *http.Request, status int, m billing.Member, wrong views.MemberErrors) error {
+func (s *server) memberPage(w http.ResponseWriter, r *http.Request, status int, m billing.Member, wrong organizationviews.MemberErrors) error {
 	roles, err := s.billing.Roles(r.Context(), accessOf(r))
 	if err != nil {
 		return err
@@ -159,8 +161,8 @@ func (s *server) memberPage(w http.ResponseWriter, r *http.Request, status int, 
 	if err != nil {
 		return err
 	}
-	return render(w, r, status, views.MemberPage(views.MemberPageProps{
-		Layout: s.layout(r, views.SectionOrganization), Organization: header(r, views.TabMembers), Member: rows[0], RoleID: m.Role.ID,
+	return render(w, r, status, organizationviews.MemberPage(organizationviews.MemberPageProps{
+		Layout: s.layout(r, layout.SectionOrganization), Organization: header(r, layout.TabMembers), Member: rows[0], RoleID: m.Role.ID,
 		Roles: roleOptions(roles, accessOf(r)), NextSeat: nextSeat(overview, 0), Errors: wrong,
 	}))
 }
@@ -245,7 +247,7 @@ func (s *server) refuseMember(w http.ResponseWriter, r *http.Request, change bil
 		member.Billable = *change.Billable
 	}
 	wrong := fieldMessages(cause)
-	return s.memberPage(w, r, refusalStatus(cause), member, views.MemberErrors{
+	return s.memberPage(w, r, refusalStatus(cause), member, organizationviews.MemberErrors{
 		Form: formMessage(cause), RoleID: wrong["roleId"], Billable: wrong["billable"], Status: wrong["status"],
 	})
 }

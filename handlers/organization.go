@@ -7,7 +7,10 @@ import (
 	"strings"
 
 	"usher/billing"
-	"usher/views"
+	billingviews "usher/views/billing"
+	"usher/views/layout"
+	organizationviews "usher/views/organization"
+	"usher/views/ui"
 )
 
 // membersPerPage bounds how long a page of people gets.
@@ -15,22 +18,22 @@ const membersPerPage = 100
 
 // showOrganization shows one of the organization's tabs; an unknown one is the first.
 func (s *server) showOrganization(w http.ResponseWriter, r *http.Request) error {
-	switch views.Tab(r.URL.Query().Get("tab")) {
-	case views.TabMembers:
+	switch layout.OrganizationTab(r.URL.Query().Get("tab")) {
+	case layout.TabMembers:
 		return s.showMembers(w, r)
-	case views.TabRoles:
+	case layout.TabRoles:
 		return s.showRoles(w, r)
-	case views.TabBilling:
+	case layout.TabBilling:
 		return s.showBilling(w, r)
-	case views.TabActivity:
+	case layout.TabActivity:
 		return s.showActivity(w, r)
 	}
 	return s.showGeneral(w, r)
 }
 
-func header(r *http.Request, tab views.Tab) views.OrganizationHeader {
+func header(r *http.Request, tab layout.OrganizationTab) layout.OrganizationHeader {
 	organization := accessOf(r).Organization
-	return views.OrganizationHeader{ID: organization.ID, Name: organization.Name, Current: tab, Deleted: organization.DeletedAt != nil}
+	return layout.OrganizationHeader{ID: organization.ID, Name: organization.Name, Current: tab, Deleted: organization.DeletedAt != nil}
 }
 
 // billingNames lists who may manage billing.
@@ -45,11 +48,11 @@ func billingNames(members []billing.Member) []string {
 }
 
 // pageOf cuts a list into pages by the address's page number, counted from 1. The links to other pages keep what else the address says.
-func pageOf(r *http.Request, total, perPage int) (from, to int, pager views.Pager) {
+func pageOf(r *http.Request, total, perPage int) (from, to int, pager ui.PagerProps) {
 	pages := max(1, (total+perPage-1)/perPage)
 	number := min(pageNumber(r), pages)
 	from, to = (number-1)*perPage, min(number*perPage, total)
-	pager = views.Pager{From: from + 1, To: to, Total: total}
+	pager = ui.PagerProps{From: from + 1, To: to, Total: total}
 	if number > 1 {
 		pager.PreviousHref = pagePath(r, number-1)
 	}
@@ -94,22 +97,22 @@ func (s *server) showBilling(w http.ResponseWriter, r *http.Request) error {
 	if isFragment(r) {
 		return renderBillingFragment(w, r, panel)
 	}
-	return render(w, r, http.StatusOK, views.BillingPage(views.BillingPageProps{
-		Layout: s.layout(r, views.SectionOrganization), Organization: header(r, views.TabBilling), Panel: panel,
+	return render(w, r, http.StatusOK, billingviews.Page(billingviews.PageProps{
+		Layout: s.layout(r, layout.SectionOrganization), Organization: header(r, layout.TabBilling), Panel: panel,
 	}))
 }
 
 // renderBillingFragment answers a poll. While the invoice is missing, only the polling element is
 // replaced, so that the panel keeps the focus and its unfolded details.
-func renderBillingFragment(w http.ResponseWriter, r *http.Request, panel views.BillingPanelProps) error {
-	if r.Header.Get("HX-Target") != views.InvoicePollID {
-		return render(w, r, http.StatusOK, views.BillingPanel(panel))
+func renderBillingFragment(w http.ResponseWriter, r *http.Request, panel billingviews.PanelProps) error {
+	if r.Header.Get("HX-Target") != billingviews.InvoicePollID {
+		return render(w, r, http.StatusOK, billingviews.Panel(panel))
 	}
 	if panel.AwaitsInvoice {
-		return render(w, r, http.StatusOK, views.InvoicePoll(panel))
+		return render(w, r, http.StatusOK, billingviews.InvoicePoll(panel))
 	}
-	w.Header().Set("HX-Retarget", "#"+views.BillingPanelID)
-	return render(w, r, http.StatusOK, views.BillingPanel(panel))
+	w.Header().Set("HX-Retarget", "#"+billingviews.PanelID)
+	return render(w, r, http.StatusOK, billingviews.Panel(panel))
 }
 
 // ledgerPerPage bounds how long a page of the seat ledger gets.
@@ -129,18 +132,18 @@ func (s *server) showActivity(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	props := views.ActivityPageProps{
-		Layout: s.layout(r, views.SectionOrganization), Organization: header(r, views.TabActivity), Pager: pager,
-		Filter: views.LedgerFilter(search), CSVHref: ledgerCSV(search),
+	props := organizationviews.ActivityPageProps{
+		Layout: s.layout(r, layout.SectionOrganization), Organization: header(r, layout.TabActivity), Pager: pager,
+		Filter: organizationviews.ActivityFilter(search), CSVHref: ledgerCSV(search),
 	}
 	props.Changes = seatChangeRows(changes, accessOf(r).CanManageBilling())
-	return render(w, r, http.StatusOK, views.ActivityPage(props))
+	return render(w, r, http.StatusOK, organizationviews.ActivityPage(props))
 }
 
-func seatChangeRows(changes []billing.SeatChange, readsInvoices bool) []views.SeatChangeRow {
-	rows := make([]views.SeatChangeRow, 0, len(changes))
+func seatChangeRows(changes []billing.SeatChange, readsInvoices bool) []ui.SeatChangeRow {
+	rows := make([]ui.SeatChangeRow, 0, len(changes))
 	for _, change := range changes {
-		row := views.SeatChangeRow{
+		row := ui.SeatChangeRow{
 			At: change.At, What: whatHappened(change), By: change.ActorName, From: change.From, To: change.To, RequestID: change.RequestID,
 		}
 		if change.InvoiceNumber != "" {

@@ -157,7 +157,7 @@ func TestSeatStates(t *testing.T) {
 	}{
 		{billing.SeatsOverview{Status: billing.SyncOK}, "nothing", false},
 		{billing.SeatsOverview{Synced: true, Status: billing.SyncOK}, "in_sync", false},
-		{billing.SeatsOverview{Synced: true, Status: billing.SyncPending, DueAt: &later, Gathering: true}, "gathering", true},
+		{billing.SeatsOverview{Synced: true, Status: billing.SyncPending, DueAt: &later, Gathering: true}, "debouncing", true},
 		{billing.SeatsOverview{Synced: true, Status: billing.SyncPending, DueAt: &earlier, Gathering: true}, "queued", true},
 		{billing.SeatsOverview{Synced: true, Status: billing.SyncPending, DueAt: &earlier}, "queued", true},
 		{billing.SeatsOverview{Synced: true, Status: billing.SyncPending}, "queued", true},

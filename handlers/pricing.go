@@ -8,7 +8,8 @@ import (
 	"strings"
 
 	"usher/billing"
-	"usher/views"
+	billingviews "usher/views/billing"
+	"usher/views/layout"
 )
 
 // Bounds of the number of people that prices are shown for.
@@ -37,16 +38,16 @@ func (s *server) showPricing(w http.ResponseWriter, r *http.Request) error {
 		}
 		overview = &own
 	}
-	return render(w, r, http.StatusOK, views.PricingPage(s.pricingProps(r, overview)))
+	return render(w, r, http.StatusOK, billingviews.PricingPage(s.pricingProps(r, overview)))
 }
 
-func (s *server) pricingProps(r *http.Request, own *billing.Overview) views.PricingPageProps {
+func (s *server) pricingProps(r *http.Request, own *billing.Overview) billingviews.PricingPageProps {
 	catalogue := s.billing.Catalogue()
 	intervals := intervalsOf(catalogue)
 	interval := askedInterval(r, intervals, own)
 	seats, wrong := askedSeats(r, own)
-	props := views.PricingPageProps{
-		Layout: s.layout(r, views.SectionPricing), Interval: interval, Intervals: intervals, YearlySaving: yearlySaving(catalogue),
+	props := billingviews.PricingPageProps{
+		Layout: s.layout(r, layout.SectionPricing), Interval: interval, Intervals: intervals, YearlySaving: yearlySaving(catalogue),
 		Seats: seats, SeatsError: wrong, Comparison: comparison(catalogue.Plans), OrganizationID: accessOf(r).Organization.ID,
 	}
 	for _, plan := range catalogue.Plans {
@@ -88,10 +89,10 @@ func askedSeats(r *http.Request, own *billing.Overview) (seats int, wrong string
 }
 
 // packsOf lists what can be bought once; visitors sign up on the way.
-func packsOf(catalogue billing.Catalogue, v visit) []views.PackProps {
-	packs := make([]views.PackProps, 0, len(catalogue.Packs))
+func packsOf(catalogue billing.Catalogue, v visit) []billingviews.PackProps {
+	packs := make([]billingviews.PackProps, 0, len(catalogue.Packs))
 	for _, pack := range catalogue.Packs {
-		packs = append(packs, views.PackProps{
+		packs = append(packs, billingviews.PackProps{
 			ID: pack.ID, Name: pack.Name, Credits: pack.Credits, Price: pack.Price.Amount,
 			CanBuy: !v.isMember() || v.access.CanManageBilling(),
 		})
@@ -99,10 +100,10 @@ func packsOf(catalogue billing.Catalogue, v visit) []views.PackProps {
 	return packs
 }
 
-func planCard(plan billing.Plan, interval billing.Interval, seats int, v visit, own *billing.Overview) views.PlanCardProps {
+func planCard(plan billing.Plan, interval billing.Interval, seats int, v visit, own *billing.Overview) billingviews.PlanCardProps {
 	price, sold := plan.Price(interval)
 	quantity := plan.Quantity(seats)
-	card := views.PlanCardProps{
+	card := billingviews.PlanCardProps{
 		ID: plan.ID, Name: plan.Name, Description: plan.Description, Interval: interval, Price: price.Amount, PerSeat: plan.PerSeat,
 		Seats: quantity, Total: price.Amount.Times(quantity), Credits: plan.Credits, Features: plan.Features, TrialDays: plan.TrialDays,
 		SeatMinimum: plan.SeatMinimum, SeatMaximum: plan.SeatMaximum, OrganizationID: v.access.Organization.ID,
@@ -114,20 +115,20 @@ func planCard(plan billing.Plan, interval billing.Interval, seats int, v visit, 
 	return card
 }
 
-func planChoice(plan billing.Plan, interval billing.Interval, sold bool, v visit, own *billing.Overview) views.PlanChoice {
+func planChoice(plan billing.Plan, interval billing.Interval, sold bool, v visit, own *billing.Overview) billingviews.PlanChoice {
 	switch {
 	case !sold:
-		return views.NotOffered
+		return billingviews.NotOffered
 	case !v.isMember():
-		return views.ChoosePlan
+		return billingviews.ChoosePlan
 	case holds(own, plan, interval):
-		return views.CurrentPlan
+		return billingviews.CurrentPlan
 	case !v.access.CanManageBilling():
-		return views.AskBillingAdmin
+		return billingviews.AskBillingAdmin
 	case subscribed(own):
-		return views.ChangeInBilling
+		return billingviews.ChangeInBilling
 	}
-	return views.ChoosePlan
+	return billingviews.ChoosePlan
 }
 
 // subscribed tells whether a subscription stands in the way of another one. An unfinished first payment does not: it is taken up again.
@@ -177,13 +178,13 @@ func freeMonths(plan billing.Plan) int {
 }
 
 // comparison lists everything any plan has, once, with who has it.
-func comparison(plans []billing.Plan) []views.ComparisonRow {
-	credits := views.ComparisonRow{Label: "Credits each month"}
-	var rows []views.ComparisonRow
+func comparison(plans []billing.Plan) []billingviews.ComparisonRow {
+	credits := billingviews.ComparisonRow{Label: "Credits each month"}
+	var rows []billingviews.ComparisonRow
 	for _, plan := range plans {
-		credits.Cells = append(credits.Cells, views.ComparisonCell{Text: thousands(plan.Credits)})
+		credits.Cells = append(credits.Cells, billingviews.ComparisonCell{Text: thousands(plan.Credits)})
 		for _, feature := range plan.Features {
-			known := slices.ContainsFunc(rows, func(row views.ComparisonRow) bool { return row.Label == feature })
+			known := slices.ContainsFunc(rows, func(row billingviews.ComparisonRow) bool { return row.Label == feature })
 			if _, inherits := inherited(plans, feature); !known && !inherits {
 				rows = append(rows, featureRow(plans, feature))
 			}
@@ -192,7 +193,7 @@ func comparison(plans []billing.Plan) []views.ComparisonRow {
 	if !slices.ContainsFunc(plans, func(p billing.Plan) bool { return p.Credits > 0 }) {
 		return rows
 	}
-	return append([]views.ComparisonRow{credits}, rows...)
+	return append([]billingviews.ComparisonRow{credits}, rows...)
 }
 
 // thousands writes a number with its thousands apart: 1,000.
@@ -203,10 +204,10 @@ func thousands(n int) string {
 	return fmt.Sprintf("%s,%03d", thousands(n/1000), n%1000)
 }
 
-func featureRow(plans []billing.Plan, feature string) views.ComparisonRow {
-	row := views.ComparisonRow{Label: feature}
+func featureRow(plans []billing.Plan, feature string) billingviews.ComparisonRow {
+	row := billingviews.ComparisonRow{Label: feature}
 	for _, plan := range plans {
-		row.Cells = append(row.Cells, views.ComparisonCell{Included: includes(plans, plan, feature, len(plans))})
+		row.Cells = append(row.Cells, billingviews.ComparisonCell{Included: includes(plans, plan, feature, len(plans))})
 	}
 	return row
 }

@@ -4,7 +4,9 @@ import (
 	"net/http"
 
 	"usher/billing"
-	"usher/views"
+	authviews "usher/views/auth"
+	"usher/views/layout"
+	"usher/views/ui"
 )
 
 // keepSecret keeps a page whose address holds a token out of caches, and its address out of every Referer: strict-origin sends the
@@ -17,8 +19,8 @@ func keepSecret(w http.ResponseWriter) {
 
 // showForgot asks for the address.
 func (s *server) showForgot(w http.ResponseWriter, r *http.Request) error {
-	return render(w, r, http.StatusOK, views.ForgotPage(views.ForgotPageProps{
-		Layout: s.layout(r, views.SectionNone), Sent: r.URL.Query().Get("sent") == "true", MailHref: s.mailHref(),
+	return render(w, r, http.StatusOK, authviews.ForgotPage(authviews.ForgotPageProps{
+		Layout: s.layout(r, layout.SectionNone), Sent: r.URL.Query().Get("sent") == "true", MailHref: s.mailHref(),
 	}))
 }
 
@@ -35,8 +37,8 @@ func (s *server) requestRecovery(w http.ResponseWriter, r *http.Request) error {
 	email := r.PostFormValue("email")
 	err := s.billing.RequestRecovery(r.Context(), email)
 	if wrong := fieldMessages(err); len(wrong) > 0 {
-		return render(w, r, http.StatusUnprocessableEntity, views.ForgotPage(views.ForgotPageProps{
-			Layout: s.layout(r, views.SectionNone), Email: email, Error: wrong["email"],
+		return render(w, r, http.StatusUnprocessableEntity, authviews.ForgotPage(authviews.ForgotPageProps{
+			Layout: s.layout(r, layout.SectionNone), Email: email, Error: wrong["email"],
 		}))
 	}
 	if err != nil {
@@ -60,15 +62,15 @@ func (s *server) showReset(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) renderReset(w http.ResponseWriter, r *http.Request, status int, email, wrong string) error {
-	return render(w, r, status, views.ResetPage(views.ResetPageProps{
-		Layout: s.layout(r, views.SectionNone), Action: "/reset/" + r.PathValue("token"), Email: email, Error: wrong,
+	return render(w, r, status, authviews.ResetPage(authviews.ResetPageProps{
+		Layout: s.layout(r, layout.SectionNone), Action: "/reset/" + r.PathValue("token"), Email: email, Error: wrong,
 	}))
 }
 
 // showSpentLink offers another link, since whoever comes here wanted a new password.
 func (s *server) showSpentLink(w http.ResponseWriter, r *http.Request) error {
-	return render(w, r, http.StatusNotFound, views.SpentLinkPage(views.LinkPageProps{
-		Layout: s.layout(r, views.SectionNone), Link: views.LinkButtonProps{Label: "Ask for a new link", Href: "/forgot"},
+	return render(w, r, http.StatusNotFound, authviews.ExpiredLinkPage(authviews.LinkPageProps{
+		Layout: s.layout(r, layout.SectionNone), Link: ui.LinkButtonProps{Label: "Ask for a new link", Href: "/forgot"},
 	}))
 }
 
@@ -98,14 +100,14 @@ func (s *server) resetPassword(w http.ResponseWriter, r *http.Request) error {
 func (s *server) verifyEmail(w http.ResponseWriter, r *http.Request) error {
 	keepSecret(w)
 	err := s.billing.VerifyEmail(r.Context(), r.PathValue("token"))
-	props := views.LinkPageProps{
-		Layout: s.layout(r, views.SectionNone), Link: views.LinkButtonProps{Label: "Go on to the dashboard", Href: "/dashboard"},
+	props := authviews.LinkPageProps{
+		Layout: s.layout(r, layout.SectionNone), Link: ui.LinkButtonProps{Label: "Go on to the dashboard", Href: "/dashboard"},
 	}
 	if billing.ErrorCode(err) == billing.CodeNotFound {
-		return render(w, r, http.StatusNotFound, views.SpentLinkPage(props))
+		return render(w, r, http.StatusNotFound, authviews.ExpiredLinkPage(props))
 	}
 	if err != nil {
 		return err
 	}
-	return render(w, r, http.StatusOK, views.VerifiedPage(props))
+	return render(w, r, http.StatusOK, authviews.VerifiedPage(props))
 }

@@ -9,23 +9,25 @@ import (
 	"github.com/a-h/templ"
 
 	"usher/billing"
-	"usher/views"
+	"usher/views/layout"
+	organizationviews "usher/views/organization"
+	"usher/views/ui"
 )
 
 // layout is the frame around every page: who looks at it, and the notice its address asks for.
-func (s *server) layout(r *http.Request, section views.Section) views.LayoutProps {
-	props := views.LayoutProps{Section: section, Remark: s.remark, Links: s.links}
+func (s *server) layout(r *http.Request, section layout.Section) layout.Props {
+	props := layout.Props{Section: section, Remark: s.remark, Links: s.links}
 	if visit := visitOf(r); visit.signedIn() {
-		props.Viewer = &views.Viewer{
+		props.Viewer = &layout.Viewer{
 			Name: visit.access.User.Name, Organization: visit.access.Organization.Name, OrganizationID: visit.access.Organization.ID,
 			Others: s.otherOrganizations(r), Operator: visit.operator,
 		}
 	}
 	switch organization := visitOf(r).access.Organization; {
 	case organization.DeletedAt != nil:
-		props.Notices = append(props.Notices, views.DeletedNotice(*organization.DeletedAt))
+		props.Notices = append(props.Notices, organizationviews.DeletedNotice(*organization.DeletedAt))
 	case organization.DeletesAt != nil:
-		props.Notices = append(props.Notices, views.DeletingNotice(*organization.DeletesAt))
+		props.Notices = append(props.Notices, organizationviews.DeletionNotice(*organization.DeletesAt))
 	}
 	if notice, ok := notices[r.URL.Query().Get("notice")]; ok {
 		props.Notices = append(props.Notices, notice)
@@ -34,17 +36,17 @@ func (s *server) layout(r *http.Request, section views.Section) views.LayoutProp
 }
 
 // otherOrganizations lists where else the viewer could work. A page without the list is better than none.
-func (s *server) otherOrganizations(r *http.Request) []views.Choice {
+func (s *server) otherOrganizations(r *http.Request) []layout.OrganizationChoice {
 	visit := visitOf(r)
 	all, err := s.billing.Organizations(r.Context(), visit.userID)
 	if err != nil {
 		s.log.WarnContext(r.Context(), "other organizations", "id", traceOf(r).requestID, "err", err)
 		return nil
 	}
-	var others []views.Choice
+	var others []layout.OrganizationChoice
 	for _, organization := range all {
 		if organization.ID != visit.access.Organization.ID {
-			others = append(others, views.Choice{ID: organization.ID, Name: organization.Name})
+			others = append(others, layout.OrganizationChoice{ID: organization.ID, Name: organization.Name})
 		}
 	}
 	return others
@@ -52,35 +54,35 @@ func (s *server) otherOrganizations(r *http.Request) []views.Choice {
 
 // notices are what a page can be asked to say by its address, after a redirect. They are not kept in the session: a GET that saves a
 // session could bring one back that is being signed out.
-var notices = map[string]views.NoticeProps{
-	noticeSignedOut:   {Tone: views.Good, Title: "You are signed out."},
-	noticePasswordSet: {Tone: views.Good, Title: "Your new password is set.", Body: "Sign in with it. Everywhere else you are signed out."},
-	noticeSubscribed:  {Tone: views.Note, Title: "This organization has a plan already.", Body: "Change it here; a second one is never needed."},
-	noticeForbidden:   {Tone: views.Wait, Title: billing.MessageBillingAccess + ".", Body: "Ask one of them to choose the plan."},
-	noticeUnavailable: {Tone: views.Bad, Title: "Checkout could not be opened.", Body: "Nothing was charged. Choose the plan again in a moment."},
+var notices = map[string]ui.NoticeProps{
+	noticeSignedOut:   {Tone: ui.Good, Title: "You are signed out."},
+	noticePasswordSet: {Tone: ui.Good, Title: "Your new password is set.", Body: "Sign in with it. Everywhere else you are signed out."},
+	noticeSubscribed:  {Tone: ui.Note, Title: "This organization has a plan already.", Body: "Change it here; a second one is never needed."},
+	noticeForbidden:   {Tone: ui.Wait, Title: billing.MessageBillingAccess + ".", Body: "Ask one of them to choose the plan."},
+	noticeUnavailable: {Tone: ui.Bad, Title: "Checkout could not be opened.", Body: "Nothing was charged. Choose the plan again in a moment."},
 
-	noticeResynced:       {Tone: views.Good, Title: "Stripe was asked.", Body: "What differed is set right. Seats that Stripe is still to be told follow in a moment."},
-	noticeAgreed:         {Tone: views.Good, Title: "Stripe was asked.", Body: "Everything here agrees with it."},
-	noticeMemberChanged:  {Tone: views.Good, Title: "The change is made.", Body: "If it changes how many people are billed, Stripe is told within seconds."},
-	noticeMemberRemoved:  {Tone: views.Good, Title: "The person is removed.", Body: "They have no access any more."},
-	noticeLeft:           {Tone: views.Good, Title: "You have left the organization."},
-	noticeJoined:         {Tone: views.Good, Title: "Welcome. You are a member now."},
-	noticeInvited:        {Tone: views.Good, Title: "The invitation is on its way.", Body: "Its link can be used for 7 days. One that was sent before does not work any more."},
-	noticeRevoked:        {Tone: views.Good, Title: "The invitation is taken back.", Body: "Its link does not work any more."},
-	noticeRoleSaved:      {Tone: views.Good, Title: "The role is saved.", Body: "It counts at once for everybody who holds it."},
-	noticeRoleDeleted:    {Tone: views.Good, Title: "The role is deleted."},
-	noticeProfileSaved:   {Tone: views.Good, Title: "Your name is saved."},
-	noticePasswordNew:    {Tone: views.Good, Title: "Your password is changed.", Body: "You are signed out everywhere else."},
-	noticeSessionsEnded:  {Tone: views.Good, Title: "You are signed out everywhere else."},
-	noticeReplayed:       {Tone: views.Good, Title: "The event is settled anew.", Body: "What it tells of counts once all the same."},
-	noticeContacts:       {Tone: views.Good, Title: "The billing contacts are saved."},
-	noticeNotices:        {Tone: views.Good, Title: "The notices are saved."},
-	noticeHandedOver:     {Tone: views.Good, Title: "The organization has a new admin.", Body: "You are a member of it now."},
-	noticeKept:           {Tone: views.Good, Title: "The organization stays.", Body: "Its plan renews again, if it did before."},
-	noticeCanceled:       {Tone: views.Good, Title: "The plan is canceled.", Body: "It goes on until the end of what is paid for."},
-	noticeResumed:        {Tone: views.Good, Title: "The plan goes on."},
-	noticeAccountDeleted: {Tone: views.Good, Title: "Your account is deleted."},
-	noticeRenamed:        {Tone: views.Good, Title: "The organization has its new name."},
+	noticeResynced:       {Tone: ui.Good, Title: "Stripe was asked.", Body: "What differed is set right. Seats that Stripe is still to be told follow in a moment."},
+	noticeAgreed:         {Tone: ui.Good, Title: "Stripe was asked.", Body: "Everything here agrees with it."},
+	noticeMemberChanged:  {Tone: ui.Good, Title: "The change is made.", Body: "If it changes how many people are billed, Stripe is told within seconds."},
+	noticeMemberRemoved:  {Tone: ui.Good, Title: "The person is removed.", Body: "They have no access any more."},
+	noticeLeft:           {Tone: ui.Good, Title: "You have left the organization."},
+	noticeJoined:         {Tone: ui.Good, Title: "Welcome. You are a member now."},
+	noticeInvited:        {Tone: ui.Good, Title: "The invitation is on its way.", Body: "Its link can be used for 7 days. One that was sent before does not work any more."},
+	noticeRevoked:        {Tone: ui.Good, Title: "The invitation is taken back.", Body: "Its link does not work any more."},
+	noticeRoleSaved:      {Tone: ui.Good, Title: "The role is saved.", Body: "It counts at once for everybody who holds it."},
+	noticeRoleDeleted:    {Tone: ui.Good, Title: "The role is deleted."},
+	noticeProfileSaved:   {Tone: ui.Good, Title: "Your name is saved."},
+	noticePasswordNew:    {Tone: ui.Good, Title: "Your password is changed.", Body: "You are signed out everywhere else."},
+	noticeSessionsEnded:  {Tone: ui.Good, Title: "You are signed out everywhere else."},
+	noticeReplayed:       {Tone: ui.Good, Title: "The event is settled anew.", Body: "What it tells of counts once all the same."},
+	noticeContacts:       {Tone: ui.Good, Title: "The billing contacts are saved."},
+	noticeNotices:        {Tone: ui.Good, Title: "The notices are saved."},
+	noticeHandedOver:     {Tone: ui.Good, Title: "The organization has a new admin.", Body: "You are a member of it now."},
+	noticeKept:           {Tone: ui.Good, Title: "The organization stays.", Body: "Its plan renews again, if it did before."},
+	noticeCanceled:       {Tone: ui.Good, Title: "The plan is canceled.", Body: "It goes on until the end of what is paid for."},
+	noticeResumed:        {Tone: ui.Good, Title: "The plan goes on."},
+	noticeAccountDeleted: {Tone: ui.Good, Title: "Your account is deleted."},
+	noticeRenamed:        {Tone: ui.Good, Title: "The organization has its new name."},
 }
 
 // The names of the notices, as addresses have them.

@@ -4,14 +4,15 @@ import (
 	"net/http"
 
 	"usher/billing"
-	"usher/views"
+	"usher/views/layout"
+	organizationviews "usher/views/organization"
 )
 
 func (s *server) showRoles(w http.ResponseWriter, r *http.Request) error {
-	return s.rolesPage(w, r, http.StatusOK, billing.RoleDraft{}, views.RoleErrors{})
+	return s.rolesPage(w, r, http.StatusOK, billing.RoleDraft{}, organizationviews.RoleErrors{})
 }
 
-func (s *server) rolesPage(w http.ResponseWriter, r *http.Request, status int, draft billing.RoleDraft, wrong views.RoleErrors) error {
+func (s *server) rolesPage(w http.ResponseWriter, r *http.Request, status int, draft billing.RoleDraft, wrong organizationviews.RoleErrors) error {
 	access := accessOf(r)
 	roles, err := s.billing.Roles(r.Context(), access)
 	if err != nil {
@@ -21,9 +22,9 @@ func (s *server) rolesPage(w http.ResponseWriter, r *http.Request, status int, d
 	if err != nil {
 		return err
 	}
-	props := views.RolesPageProps{Layout: s.layout(r, views.SectionOrganization), Organization: header(r, views.TabRoles)}
+	props := organizationviews.RolesPageProps{Layout: s.layout(r, layout.SectionOrganization), Organization: header(r, layout.TabRoles)}
 	for _, role := range roles {
-		props.Roles = append(props.Roles, views.RoleRow{
+		props.Roles = append(props.Roles, organizationviews.RoleRow{
 			ID: role.ID, Name: role.Name, BuiltIn: role.OrganizationID == "", CanManageMembers: role.CanManageMembers,
 			CanManageBilling: role.CanManageBilling, People: held[role.ID],
 			Changeable: access.CanManageMembers() && role.OrganizationID != "" && access.Covers(role),
@@ -33,7 +34,7 @@ func (s *server) rolesPage(w http.ResponseWriter, r *http.Request, status int, d
 		form := roleForm(access, billing.Role{}, draft, wrong)
 		props.Draft = &form
 	}
-	return render(w, r, status, views.RolesPage(props))
+	return render(w, r, status, organizationviews.RolesPage(props))
 }
 
 // holders counts who has which role.
@@ -49,8 +50,8 @@ func (s *server) holders(r *http.Request) (map[string]int, error) {
 	return held, nil
 }
 
-func roleForm(a billing.Access, role billing.Role, draft billing.RoleDraft, wrong views.RoleErrors) views.RoleFormProps {
-	return views.RoleFormProps{
+func roleForm(a billing.Access, role billing.Role, draft billing.RoleDraft, wrong organizationviews.RoleErrors) organizationviews.RoleFormProps {
+	return organizationviews.RoleFormProps{
 		OrganizationID: a.Organization.ID, ID: role.ID, Name: draft.Name,
 		CanManageMembers: draft.CanManageMembers, CanManageBilling: draft.CanManageBilling,
 		MayGrantMembers: a.CanManageMembers(), MayGrantBilling: a.CanManageBilling(), Errors: wrong,
@@ -63,8 +64,8 @@ func roleDraft(r *http.Request) billing.RoleDraft {
 	}
 }
 
-func roleErrors(err error) views.RoleErrors {
-	return views.RoleErrors{Form: formMessage(err), Name: fieldMessages(err)["name"]}
+func roleErrors(err error) organizationviews.RoleErrors {
+	return organizationviews.RoleErrors{Form: formMessage(err), Name: fieldMessages(err)["name"]}
 }
 
 // createRole makes a custom role.
@@ -88,7 +89,7 @@ func (s *server) showRole(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.rolePage(w, r, http.StatusOK, role, draftOf(role), views.RoleErrors{})
+	return s.rolePage(w, r, http.StatusOK, role, draftOf(role), organizationviews.RoleErrors{})
 }
 
 func (s *server) customRole(r *http.Request) (billing.Role, error) {
@@ -103,13 +104,13 @@ func draftOf(role billing.Role) billing.RoleDraft {
 	return billing.RoleDraft{Name: role.Name, CanManageBilling: role.CanManageBilling, CanManageMembers: role.CanManageMembers}
 }
 
-func (s *server) rolePage(w http.ResponseWriter, r *http.Request, status int, role billing.Role, draft billing.RoleDraft, wrong views.RoleErrors) error {
+func (s *server) rolePage(w http.ResponseWriter, r *http.Request, status int, role billing.Role, draft billing.RoleDraft, wrong organizationviews.RoleErrors) error {
 	held, err := s.holders(r)
 	if err != nil {
 		return err
 	}
-	return render(w, r, status, views.RolePage(views.RolePageProps{
-		Layout: s.layout(r, views.SectionOrganization), Organization: header(r, views.TabRoles),
+	return render(w, r, status, organizationviews.RolePage(organizationviews.RolePageProps{
+		Layout: s.layout(r, layout.SectionOrganization), Organization: header(r, layout.TabRoles),
 		Form: roleForm(accessOf(r), role, draft, wrong), Title: role.Name, People: held[role.ID],
 	}))
 }

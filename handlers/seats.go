@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"usher/billing"
-	"usher/views"
+	billingviews "usher/views/billing"
+	"usher/views/layout"
+	"usher/views/ui"
 )
 
 // How often a panel of unsettled seats asks again: soon while the answer is due, slowly while another try is waited for.
@@ -23,10 +25,10 @@ func (s *server) showSeats(w http.ResponseWriter, r *http.Request) error {
 	}
 	panel := seatPanel(overview, accessOf(r), s.now())
 	if isFragment(r) {
-		return render(w, r, http.StatusOK, views.SeatPanel(panel))
+		return render(w, r, http.StatusOK, billingviews.SeatPanel(panel))
 	}
-	return render(w, r, http.StatusOK, views.SeatsPage(views.SeatsPageProps{
-		Layout: s.layout(r, views.SectionOrganization), Organization: header(r, ""), Panel: panel,
+	return render(w, r, http.StatusOK, billingviews.SeatsPage(billingviews.SeatsPageProps{
+		Layout: s.layout(r, layout.SectionOrganization), Organization: header(r, ""), Panel: panel,
 	}))
 }
 
@@ -54,10 +56,10 @@ func (s *server) undoSeats(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func seatPanel(o billing.Overview, a billing.Access, now time.Time) views.SeatPanelProps {
+func seatPanel(o billing.Overview, a billing.Access, now time.Time) billingviews.SeatPanelProps {
 	seats := o.Seats
-	panel := views.SeatPanelProps{
-		OrganizationID: o.Organization.ID, Billable: seats.Billable, Wanted: seats.Desired,
+	panel := billingviews.SeatPanelProps{
+		OrganizationID: o.Organization.ID, Billable: seats.Billable, Desired: seats.Desired,
 		CheckedAt: seats.CheckedAt, CanManageBilling: a.CanManageBilling(), CanManageMembers: a.CanManageMembers(), Minimum: seats.Minimum,
 	}
 	if seats.PaidUntil != nil {
@@ -67,53 +69,53 @@ func seatPanel(o billing.Overview, a billing.Access, now time.Time) views.SeatPa
 		panel.AtStripe = &seats.AtStripe
 	}
 	panel.State = seatState(seats, now)
-	if open := o.OpenInvoice; open != nil && open.Reason == "subscription_update" && panel.State == views.SeatsInSync {
+	if open := o.OpenInvoice; open != nil && open.Reason == "subscription_update" && panel.State == billingviews.SeatsInSync {
 		// Stripe took the number, and the money for it is still open.
-		panel.State, panel.InvoiceURL = views.SeatsPaymentNeeded, "/billing/invoices/"+open.ID
+		panel.State, panel.InvoiceURL = billingviews.SeatsPaymentNeeded, "/billing/invoices/"+open.ID
 	}
 	switch panel.State {
-	case views.SeatsGathering:
+	case billingviews.SeatsDebouncing:
 		panel.DueAt, panel.PollEvery = *seats.DueAt, seatsSoon
-	case views.SeatsQueued, views.SeatsSyncing:
+	case billingviews.SeatsQueued, billingviews.SeatsSyncing:
 		panel.PollEvery = seatsSoon
-	case views.SeatsDrift:
-		panel.NextTryAt, panel.PollEvery = *seats.DueAt, seatsSoon
-	case views.SeatsRetrying:
-		panel.NextTryAt, panel.PollEvery = *seats.DueAt, seatsSlowly
+	case billingviews.SeatsDrift:
+		panel.NextAttemptAt, panel.PollEvery = *seats.DueAt, seatsSoon
+	case billingviews.SeatsRetrying:
+		panel.NextAttemptAt, panel.PollEvery = *seats.DueAt, seatsSlowly
 		panel.Attempt, panel.Reason = seats.Failures, seats.Error
-	case views.SeatsFailed:
+	case billingviews.SeatsFailed:
 		panel.Attempt, panel.Reason = seats.Failures, seats.Error
 	}
 	return panel
 }
 
-func seatState(s billing.SeatsOverview, now time.Time) views.SeatPanelState {
+func seatState(s billing.SeatsOverview, now time.Time) billingviews.SeatPanelState {
 	waits := s.DueAt != nil && s.DueAt.After(now)
 	switch {
 	case !s.Synced:
-		return views.SeatsNothingToSync
+		return billingviews.SeatsNothingToSync
 	case s.Status == billing.SyncOK:
-		return views.SeatsInSync
+		return billingviews.SeatsInSync
 	case s.Status == billing.SyncError && waits:
-		return views.SeatsRetrying
+		return billingviews.SeatsRetrying
 	case s.Status == billing.SyncError && s.DueAt == nil:
-		return views.SeatsFailed
+		return billingviews.SeatsFailed
 	case s.Syncing:
-		return views.SeatsSyncing
+		return billingviews.SeatsSyncing
 	case s.Drift && waits:
-		return views.SeatsDrift
+		return billingviews.SeatsDrift
 	case s.Gathering && waits:
-		return views.SeatsGathering
+		return billingviews.SeatsDebouncing
 	}
-	return views.SeatsQueued
+	return billingviews.SeatsQueued
 }
 
 // seatRow draws the seats for pages that show them in one line.
-func seatRow(s billing.SeatsOverview) views.SeatRowProps {
+func seatRow(s billing.SeatsOverview) ui.SeatRowProps {
 	if !s.Synced {
-		return views.SeatRowProps{Vacant: s.Billable, Sentence: people(s.Billable) + " to seat. Nothing is billed yet."}
+		return ui.SeatRowProps{Vacant: s.Billable, Sentence: people(s.Billable) + " to seat. Nothing is billed yet."}
 	}
-	row := views.SeatRowProps{
+	row := ui.SeatRowProps{
 		Billed: min(s.Billable, s.AtStripe), Free: max(0, s.AtStripe-s.Billable),
 		Sentence: fmt.Sprintf("%s, %s at Stripe, checked %s.", people(s.Billable), seats(s.AtStripe), s.CheckedAt.UTC().Format("15:04 MST")),
 	}

@@ -5,13 +5,14 @@ import (
 	"net/http"
 
 	"usher/billing"
-	"usher/views"
+	authviews "usher/views/auth"
+	"usher/views/layout"
 )
 
 // settingsForm is what was typed, and what is wrong with it.
 type settingsForm struct {
 	name  *string // nil: as it is
-	wrong views.SettingsErrors
+	wrong authviews.SettingsErrors
 }
 
 // showSettings shows what is about the viewer alone, whatever organization they work in.
@@ -29,14 +30,14 @@ func (s *server) settingsPage(w http.ResponseWriter, r *http.Request, status int
 	if err != nil {
 		return err
 	}
-	props := views.SettingsPageProps{Layout: s.layout(r, views.SectionNone), Name: user.Name, Email: user.Email, Errors: form.wrong}
+	props := authviews.SettingsPageProps{Layout: s.layout(r, layout.SectionNone), Name: user.Name, Email: user.Email, Errors: form.wrong}
 	if form.name != nil {
 		props.Name = *form.name
 	}
 	for _, session := range open {
-		props.Sessions = append(props.Sessions, views.SessionRow{SignedInAt: session.ExpiresAt.Add(-sessionLifetime), Current: session.Current})
+		props.Sessions = append(props.Sessions, authviews.SessionRow{SignedInAt: session.ExpiresAt.Add(-sessionLifetime), Current: session.Current})
 	}
-	return render(w, r, status, views.SettingsPage(props))
+	return render(w, r, status, authviews.SettingsPage(props))
 }
 
 // renameUser changes the viewer's name.
@@ -44,7 +45,7 @@ func (s *server) renameUser(w http.ResponseWriter, r *http.Request) error {
 	typed := r.PostFormValue("name")
 	err := s.billing.RenameUser(r.Context(), visitOf(r).userID, typed)
 	if wrong := fieldMessages(err); len(wrong) > 0 {
-		return s.settingsPage(w, r, http.StatusUnprocessableEntity, settingsForm{name: &typed, wrong: views.SettingsErrors{Name: wrong["name"]}})
+		return s.settingsPage(w, r, http.StatusUnprocessableEntity, settingsForm{name: &typed, wrong: authviews.SettingsErrors{Name: wrong["name"]}})
 	}
 	if err != nil {
 		return err
@@ -57,7 +58,7 @@ func (s *server) renameUser(w http.ResponseWriter, r *http.Request) error {
 func (s *server) changePassword(w http.ResponseWriter, r *http.Request) error {
 	err := s.billing.ChangePassword(r.Context(), visitOf(r).userID, r.PostFormValue("current"), r.PostFormValue("password"))
 	if wrong := fieldMessages(err); len(wrong) > 0 {
-		return s.settingsPage(w, r, http.StatusUnprocessableEntity, settingsForm{wrong: views.SettingsErrors{Current: wrong["current"], Password: wrong["password"]}})
+		return s.settingsPage(w, r, http.StatusUnprocessableEntity, settingsForm{wrong: authviews.SettingsErrors{Current: wrong["current"], Password: wrong["password"]}})
 	}
 	if err != nil {
 		return err
@@ -98,7 +99,7 @@ func (s *server) deleteAccount(w http.ResponseWriter, r *http.Request) error {
 		wrong = map[string]string{"confirmation": billing.ErrorMessage(err)}
 	}
 	if len(wrong) > 0 {
-		return s.settingsPage(w, r, http.StatusUnprocessableEntity, settingsForm{wrong: views.SettingsErrors{Deletion: wrong["confirmation"]}})
+		return s.settingsPage(w, r, http.StatusUnprocessableEntity, settingsForm{wrong: authviews.SettingsErrors{Deletion: wrong["confirmation"]}})
 	}
 	if err != nil {
 		return err

@@ -3,8 +3,6 @@ package views_test
 import (
 	"bytes"
 	"compress/gzip"
-	"context"
-	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -13,54 +11,23 @@ import (
 	"testing"
 
 	"github.com/PuerkitoBio/goquery"
-	"github.com/a-h/templ"
 
 	"usher/static"
-	"usher/views"
 	"usher/views/gallery"
+	"usher/views/viewtest"
 )
 
-func html(t *testing.T, c templ.Component) string {
-	t.Helper()
-	var out bytes.Buffer
-	if err := c.Render(context.Background(), &out); err != nil {
-		t.Fatalf("render: %v", err)
-	}
-	return out.String()
-}
-
-func render(t *testing.T, c templ.Component) *goquery.Document {
-	t.Helper()
-	doc, err := goquery.NewDocumentFromReader(strings.NewReader(html(t, c)))
-	if err != nil {
-		t.Fatalf("parse: %v", err)
-	}
-	return doc
-}
-
-// text is what a reader sees, with its white space made single.
-func text(s *goquery.Selection) string { return strings.Join(strings.Fields(s.Text()), " ") }
-
-// outline names an element in a message.
-func outline(s *goquery.Selection) string {
-	out, err := goquery.OuterHtml(s)
-	if err != nil {
-		return goquery.NodeName(s)
-	}
-	return strings.Join(strings.Fields(out), " ")[:min(160, len(strings.Join(strings.Fields(out), " ")))]
-}
-
-// TestPages runs every check over every page in every state.
+// TestPages runs every check on every page in every state.
 func TestPages(t *testing.T) {
 	checks := map[string]func(*testing.T, *goquery.Document){
-		"frame": hasItsFrame, "headings": headingsDescendByOne, "content security policy": keepsTheContentSecurityPolicy, "ids": idsAreUniqueAndFound,
+		"frame": hasDocumentFrame, "headings": headingsDescendByOne, "content security policy": obeysContentSecurityPolicy, "ids": idsAreUniqueAndResolve,
 		"controls": controlsHaveNames, "forms": formsWorkWithoutScripts, "organization": formsNameTheirOrganization, "polling": pollingPanelsOwnTheirRoot,
-		"words": speaksPlainly,
+		"words": usesNoJargon,
 	}
 	for _, specimen := range gallery.Specimens() {
 		t.Run(specimen.Name, func(t *testing.T) {
 			t.Parallel()
-			doc := render(t, specimen.Page)
+			doc := viewtest.Render(t, specimen.Page)
 			for name, check := range checks {
 				t.Run(name, func(t *testing.T) { check(t, doc) })
 			}
@@ -68,7 +35,7 @@ func TestPages(t *testing.T) {
 	}
 }
 
-func hasItsFrame(t *testing.T, doc *goquery.Document) {
+func hasDocumentFrame(t *testing.T, doc *goquery.Document) {
 	for selector, want := range map[string]int{
 		"h1": 1, "main#content": 1, "header": 1, "footer": 1, "html[lang]": 1, "meta[name=viewport]": 1, "#toast[role=alert][hidden]": 1, "#announcer[role=status]": 1,
 	} {
@@ -76,11 +43,11 @@ func hasItsFrame(t *testing.T, doc *goquery.Document) {
 			t.Errorf("%d of %s, want %d", got, selector, want)
 		}
 	}
-	if title := text(doc.Find("title")); title == "· Usher" || !strings.HasSuffix(title, " · Usher") {
+	if title := viewtest.Text(doc.Find("title")); title == "· Usher" || !strings.HasSuffix(title, " · Usher") {
 		t.Errorf("title %q", title)
 	}
 	if first := doc.Find("body a").First(); first.AttrOr("href", "") != "#content" {
-		t.Errorf("the first link skips nothing: %s", outline(first))
+		t.Errorf("the first link skips nothing: %s", viewtest.Outline(first))
 	}
 	if doc.Find("nav a[aria-current]").Length() > 0 && doc.Find("header nav a[aria-current=page]").Length() > 1 {
 		t.Error("more than one section is marked as current")
@@ -92,23 +59,23 @@ func headingsDescendByOne(t *testing.T, doc *goquery.Document) {
 	doc.Find("h1, h2, h3, h4").Each(func(_ int, h *goquery.Selection) {
 		next := int(goquery.NodeName(h)[1] - '0')
 		if next > level+1 {
-			t.Errorf("%s follows h%d", outline(h), level)
+			t.Errorf("%s follows h%d", viewtest.Outline(h), level)
 		}
 		level = next
 	})
 }
 
-func keepsTheContentSecurityPolicy(t *testing.T, doc *goquery.Document) {
+func obeysContentSecurityPolicy(t *testing.T, doc *goquery.Document) {
 	doc.Find("*").Each(func(_ int, s *goquery.Selection) {
 		for _, attribute := range s.Nodes[0].Attr {
 			name, value := attribute.Key, strings.TrimSpace(strings.ToLower(attribute.Val))
 			switch {
 			case name == "style", strings.HasPrefix(name, "on"), strings.HasPrefix(name, "hx-on"):
-				t.Errorf("%s on %s", name, outline(s))
+				t.Errorf("%s on %s", name, viewtest.Outline(s))
 			case strings.HasPrefix(value, "javascript:"), strings.HasPrefix(value, "js:"):
-				t.Errorf("a script in %s of %s", name, outline(s))
+				t.Errorf("a script in %s of %s", name, viewtest.Outline(s))
 			case name == "hx-trigger" && strings.Contains(value, "["):
-				t.Errorf("a filter needs eval: %s", outline(s))
+				t.Errorf("a filter needs eval: %s", viewtest.Outline(s))
 			}
 		}
 	})
@@ -117,12 +84,12 @@ func keepsTheContentSecurityPolicy(t *testing.T, doc *goquery.Document) {
 	}
 	doc.Find("[src], link[href]").Each(func(_ int, s *goquery.Selection) {
 		if path := s.AttrOr("src", s.AttrOr("href", "")); !strings.HasPrefix(path, "/static/") {
-			t.Errorf("fetched from elsewhere: %s", outline(s))
+			t.Errorf("fetched from elsewhere: %s", viewtest.Outline(s))
 		}
 	})
 }
 
-func idsAreUniqueAndFound(t *testing.T, doc *goquery.Document) {
+func idsAreUniqueAndResolve(t *testing.T, doc *goquery.Document) {
 	seen := map[string]bool{}
 	doc.Find("[id]").Each(func(_ int, s *goquery.Selection) {
 		id := s.AttrOr("id", "")
@@ -142,50 +109,50 @@ func idsAreUniqueAndFound(t *testing.T, doc *goquery.Document) {
 	}
 	doc.Find("[hx-target]").Each(func(_ int, s *goquery.Selection) {
 		if id, found := strings.CutPrefix(s.AttrOr("hx-target", ""), "#"); !found || !seen[id] {
-			t.Errorf("swap target of %s is not on the page", outline(s))
+			t.Errorf("swap target of %s is not on the page", viewtest.Outline(s))
 		}
 	})
 }
 
 func controlsHaveNames(t *testing.T, doc *goquery.Document) {
 	doc.Find("input:not([type=hidden]), select, textarea").Each(func(_ int, s *goquery.Selection) {
-		if label := doc.Find("label[for='" + s.AttrOr("id", "") + "']"); text(label) == "" {
-			t.Errorf("no label: %s", outline(s))
+		if label := doc.Find("label[for='" + s.AttrOr("id", "") + "']"); viewtest.Text(label) == "" {
+			t.Errorf("no label: %s", viewtest.Outline(s))
 		}
 	})
 	doc.Find("button, a[href]").Each(func(_ int, s *goquery.Selection) {
-		if text(s) == "" && s.AttrOr("aria-label", "") == "" {
-			t.Errorf("no name: %s", outline(s))
+		if viewtest.Text(s) == "" && s.AttrOr("aria-label", "") == "" {
+			t.Errorf("no name: %s", viewtest.Outline(s))
 		}
 	})
 	doc.Find("svg").Each(func(_ int, s *goquery.Selection) {
 		if s.AttrOr("aria-hidden", "") != "true" {
-			t.Errorf("a drawing that is read out: %s", outline(s))
+			t.Errorf("a drawing that is read out: %s", viewtest.Outline(s))
 		}
 	})
 }
 
-// htmx shortens the way of forms that work without it, and never takes the way to Stripe.
+// Forms work without htmx. Forms that redirect to Stripe never use it.
 func formsWorkWithoutScripts(t *testing.T, doc *goquery.Document) {
 	doc.Find("form").Each(func(_ int, s *goquery.Selection) {
 		if s.AttrOr("action", "") == "" || s.Find("button[type=submit]").Length() == 0 {
-			t.Errorf("does not work alone: %s", outline(s))
+			t.Errorf("does not work alone: %s", viewtest.Outline(s))
 		}
 	})
 	doc.Find("[hx-post]").Each(func(_ int, s *goquery.Selection) {
 		if goquery.NodeName(s) != "form" || s.AttrOr("method", "") != "post" || s.AttrOr("hx-post", "") != s.AttrOr("action", "-") {
-			t.Errorf("htmx without a form: %s", outline(s))
+			t.Errorf("htmx without a form: %s", viewtest.Outline(s))
 		}
 	})
 	doc.Find("[hx-put], [hx-delete], [hx-patch], [hx-boost]").Each(func(_ int, s *goquery.Selection) {
-		t.Errorf("works with scripts only: %s", outline(s))
+		t.Errorf("works with scripts only: %s", viewtest.Outline(s))
 	})
-	// A disabled button drops the focus to the body; hx-sync refuses the second click as well.
+	// A disabled button loses the focus to the body. hx-sync refuses the second click without that.
 	doc.Find("[hx-disabled-elt]").Each(func(_ int, s *goquery.Selection) {
-		t.Errorf("loses the focus: %s", outline(s))
+		t.Errorf("loses the focus: %s", viewtest.Outline(s))
 	})
 	doc.Find("form[action^='/billing/'][hx-post]").Each(func(_ int, s *goquery.Selection) {
-		t.Errorf("Checkout and portal go through htmx: %s", outline(s))
+		t.Errorf("Checkout and portal go through htmx: %s", viewtest.Outline(s))
 	})
 }
 
@@ -193,7 +160,7 @@ func formsNameTheirOrganization(t *testing.T, doc *goquery.Document) {
 	signedIn := doc.Find("form[action='/logout']").Length() > 0
 	doc.Find("form[method=post][action^='/billing/'], form[method=post][action^='/organization']").Each(func(_ int, s *goquery.Selection) {
 		if got := s.Find("input[name=organizationId]").AttrOr("value", ""); signedIn != (got != "") {
-			t.Errorf("organizationId %q in %s", got, outline(s))
+			t.Errorf("organizationId %q in %s", got, viewtest.Outline(s))
 		}
 	})
 }
@@ -201,7 +168,7 @@ func formsNameTheirOrganization(t *testing.T, doc *goquery.Document) {
 func pollingPanelsOwnTheirRoot(t *testing.T, doc *goquery.Document) {
 	doc.Find("[hx-get]").Each(func(_ int, s *goquery.Selection) {
 		if s.AttrOr("id", "") == "" || s.AttrOr("hx-swap", "") != "outerHTML" || s.AttrOr("tabindex", "") != "-1" {
-			t.Errorf("a panel that can't be replaced whole: %s", outline(s))
+			t.Errorf("a panel that can't be replaced whole: %s", viewtest.Outline(s))
 		}
 		if !strings.HasPrefix(s.AttrOr("hx-trigger", ""), "every ") {
 			t.Errorf("hx-trigger %q", s.AttrOr("hx-trigger", ""))
@@ -209,57 +176,20 @@ func pollingPanelsOwnTheirRoot(t *testing.T, doc *goquery.Document) {
 	})
 }
 
-func speaksPlainly(t *testing.T, doc *goquery.Document) {
+func usesNoJargon(t *testing.T, doc *goquery.Document) {
 	jargon := regexp.MustCompile(`(?i)!|\b(oops|webhook|proration|quantity|user|users|null|undefined)\b|%!|(?-i:@[A-Z])`)
-	if found := jargon.FindString(text(doc.Find("main, header, footer").Clone().Find("noscript").Remove().End())); found != "" {
+	if found := jargon.FindString(viewtest.Text(doc.Find("main, header, footer").Clone().Find("noscript").Remove().End())); found != "" {
 		t.Errorf("the page says %q", found)
 	}
 }
 
-func TestHtmxIsConfigured(t *testing.T) {
-	doc := render(t, views.LoginPage(views.LoginPageProps{}))
-	var config struct {
-		AllowEval              *bool
-		IncludeIndicatorStyles *bool
-		SelfRequestsOnly       *bool
-		HistoryCacheSize       *int
-		ResponseHandling       []struct {
-			Code  string
-			Swap  bool
-			Error bool
-		}
-	}
-	if err := json.Unmarshal([]byte(doc.Find("meta[name=htmx-config]").AttrOr("content", "")), &config); err != nil {
-		t.Fatalf("htmx-config: %v", err)
-	}
-	if config.AllowEval == nil || *config.AllowEval || config.IncludeIndicatorStyles == nil || *config.IncludeIndicatorStyles {
-		t.Error("htmx would break the Content-Security-Policy")
-	}
-	if config.SelfRequestsOnly == nil || !*config.SelfRequestsOnly || config.HistoryCacheSize == nil || *config.HistoryCacheSize != 0 {
-		t.Error("htmx would leave the origin or keep pages")
-	}
-	swaps := func(code string) bool {
-		for _, rule := range config.ResponseHandling {
-			if regexp.MustCompile(rule.Code).MatchString(code) {
-				return rule.Swap
-			}
-		}
-		return false
-	}
-	for code, want := range map[string]bool{"200": true, "204": false, "303": true, "404": false, "409": false, "422": true, "500": false} {
-		if swaps(code) != want {
-			t.Errorf("status %s swaps: %t", code, !want)
-		}
-	}
-}
-
-// The bar of the design: a first visit, everything together, under 30 kB gzipped.
+// A first visit transfers less than 30 kB: page, style sheet, scripts and icon, gzipped.
 func TestFirstVisitStaysSmall(t *testing.T) {
 	for _, specimen := range gallery.Specimens() {
 		if specimen.Name != "pricing" && specimen.Name != "signup-intent" && specimen.Name != "pricing-three" {
 			continue
 		}
-		total := zipped(t, html(t, specimen.Page))
+		total := zipped(t, viewtest.HTML(t, specimen.Page))
 		for _, name := range []string{"usher.css", "usher.js", "htmx.min.js", "favicon.svg"} {
 			total += served(t, static.Path(name))
 		}

@@ -9,10 +9,10 @@ import (
 	"testing"
 )
 
-// shades are a token's colours on light and on dark.
+// shades are the colours of a token in the light and the dark theme.
 type shades [2]string
 
-// tokens reads the colours where they are written down.
+// tokens reads the colours from tailwind.config.js.
 func tokens(t *testing.T) map[string]shades {
 	t.Helper()
 	config, err := os.ReadFile("../tailwind.config.js")
@@ -29,7 +29,8 @@ func tokens(t *testing.T) map[string]shades {
 	return out
 }
 
-// luminance is WCAG 2.2's relative luminance of a colour (https://www.w3.org/TR/WCAG22/#dfn-relative-luminance).
+// luminance is the relative luminance of a colour as WCAG 2.2 defines it
+// (https://www.w3.org/TR/WCAG22/#dfn-relative-luminance).
 func luminance(t *testing.T, hex string) float64 {
 	t.Helper()
 	weights, sum := [3]float64{0.2126, 0.7152, 0.0722}, 0.0
@@ -64,7 +65,8 @@ func TestContrastFormula(t *testing.T) {
 	}
 }
 
-// Words need 4.5:1 (WCAG 1.4.3) on every ground they stand on, the bounds of controls 3:1 (WCAG 1.4.11).
+// Text needs 4.5:1 on every background (WCAG 1.4.3), the borders of controls need 3:1 (WCAG
+// 1.4.11).
 func TestTokensContrast(t *testing.T) {
 	pairs := map[string]struct {
 		grounds []string
@@ -96,7 +98,7 @@ func TestTokensContrast(t *testing.T) {
 	}
 }
 
-// The built style sheet is committed; a token changed without building it anew would be a lie.
+// The built style sheet is committed. It has to be rebuilt when a token changes.
 func TestStyleSheetHasTheTokens(t *testing.T) {
 	css, err := os.ReadFile("../static/usher.css")
 	if err != nil {
@@ -111,7 +113,7 @@ func TestStyleSheetHasTheTokens(t *testing.T) {
 	}
 }
 
-// short is the three-digit form that the style sheet's minifier writes.
+// short is the three-digit form of a colour, as the minifier writes it.
 func short(hex string) string {
 	if hex[1] == hex[2] && hex[3] == hex[4] && hex[5] == hex[6] {
 		return "#" + string([]byte{hex[1], hex[3], hex[5]})

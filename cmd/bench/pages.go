@@ -19,7 +19,7 @@ import (
 	"usher/billing"
 	"usher/billing/stripegw"
 	"usher/db"
-	"usher/views"
+	mailviews "usher/views/mail"
 )
 
 const (
@@ -247,7 +247,7 @@ func runBare(told string) error {
 		return err
 	}
 	service := billing.New(billing.Options{
-		Store: store, Catalogue: billing.BuiltInPlans(), Renderer: views.MailRenderer{}, KeyFingerprint: "bench",
+		Store: store, Catalogue: billing.BuiltInPlans(), Renderer: mailviews.Renderer{}, KeyFingerprint: "bench",
 		Gateway: stripegw.New(stripegw.Options{SecretKey: stripeKey, APIBase: o.Stripe, WebhookSecrets: []string{webhookSecret}}),
 	})
 	if err := service.Start(context.Background()); err != nil {

@@ -16,7 +16,7 @@ import (
 	"usher/billing"
 	"usher/billing/stripegw"
 	"usher/db"
-	"usher/views"
+	mailviews "usher/views/mail"
 )
 
 // replicaEnv holds what a replica is told at its start.
@@ -103,7 +103,7 @@ func newGateway(origin string) *stripegw.Gateway {
 // serviceOptions are what the replicas and the calm one have in common.
 func serviceOptions(store billing.Store, gateway billing.Gateway, now func() time.Time) billing.Options {
 	return billing.Options{
-		Store: store, Gateway: gateway, Catalogue: billing.BuiltInPlans(), KeyFingerprint: "storm", Now: now, Renderer: views.MailRenderer{},
+		Store: store, Gateway: gateway, Catalogue: billing.BuiltInPlans(), KeyFingerprint: "storm", Now: now, Renderer: mailviews.Renderer{},
 		BaseURL: siteURL, SuccessURL: siteURL + "/?success=true", CancelURL: siteURL, ReturnURL: siteURL, AllowedOrigins: []string{siteURL},
 	}
 }

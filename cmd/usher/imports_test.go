@@ -17,14 +17,28 @@ import (
 
 const root = "../.."
 
-// inside lists what each package may import of this module. A package that is not listed has no place in the picture of README.md yet.
+// inside lists what each package may import of this module. A package that is not listed has no
+// place in the picture of README.md yet.
 var inside = map[string][]string{
-	"usher/cmd/usher":         {"usher/"}, // wires everything
-	"usher/cmd/simulation":    {"usher/"}, // wires everything, to break it
-	"usher/cmd/bench":         {"usher/"}, // wires everything beside the program, to measure it
-	"usher/handlers":          {"usher/billing", "usher/views", "usher/views/gallery", "usher/static"},
-	"usher/views":             {"usher/billing", "usher/static"},
-	"usher/views/gallery":     {"usher/billing", "usher/views", "usher/static"},
+	"usher/cmd/usher":      {"usher/"}, // wires everything
+	"usher/cmd/simulation": {"usher/"}, // wires everything, to break it
+	"usher/cmd/bench":      {"usher/"}, // wires everything beside the program, to measure it
+	"usher/handlers":       append([]string{"usher/billing", "usher/static", "usher/views/ui", "usher/views/layout", "usher/views/gallery"}, areas...),
+
+	// Pages show the domain's types as they are. Components and the frame of a page are below them,
+	// so that a page can change alone.
+	"usher/views":              {}, // documents the packages below it and tests all pages at once
+	"usher/views/ui":           {"usher/billing"},
+	"usher/views/layout":       {"usher/views/ui", "usher/static"}, // the head links to the style sheet
+	"usher/views/admin":        {"usher/billing", "usher/views/ui", "usher/views/layout"},
+	"usher/views/auth":         {"usher/billing", "usher/views/ui", "usher/views/layout"},
+	"usher/views/billing":      {"usher/billing", "usher/views/ui", "usher/views/layout"},
+	"usher/views/dev":          {"usher/views/ui", "usher/views/layout"},
+	"usher/views/mail":         {"usher/billing", "usher/views/ui"}, // an e-mail has no page around it
+	"usher/views/organization": {"usher/billing", "usher/views/ui", "usher/views/layout"},
+	"usher/views/gallery":      append([]string{"usher/billing", "usher/views/ui", "usher/views/layout"}, areas...),
+	"usher/views/viewtest":     {}, // helpers for tests
+
 	"usher/billing":           {},
 	"usher/billing/mail/smtp": {"usher/billing"},
 	"usher/billing/stripegw":  {"usher/billing"},
@@ -34,6 +48,15 @@ var inside = map[string][]string{
 	"usher/db/dbtest":         {"usher/db/privatepg"},
 	"usher/static":            {},
 }
+
+// areas are the packages of pages. They share components through ui and layout and do not import
+// each other.
+var areas = []string{
+	"usher/views/admin", "usher/views/auth", "usher/views/billing", "usher/views/dev", "usher/views/mail", "usher/views/organization",
+}
+
+// pages are the packages that make HTML.
+var pages = append([]string{"usher/views/ui", "usher/views/layout", "usher/views/gallery"}, areas...)
 
 // outside lists every module that the program may use, who may import it, and why no one else.
 var outside = []struct {
@@ -47,7 +70,8 @@ var outside = []struct {
 	{"github.com/pressly/goose/v3", []string{"usher/db"}, "migrations are db's"},
 	{"github.com/riverqueue/river", []string{"usher/db"}, "alarms are rows of PostgreSQL, set in the transaction of what they are about"},
 	{"github.com/alexedwards/scs/v2", []string{"usher/handlers", "usher/db"}, "sessions belong to the HTTP edge and are stored by db"},
-	{"github.com/a-h/templ", []string{"usher/handlers", "usher/views", "usher/views/gallery"}, "HTML is made in views and written by handlers"},
+	{"github.com/a-h/templ", append([]string{"usher/handlers", "usher/views/viewtest"}, pages...), "HTML is made in views and written by handlers"},
+	{"github.com/PuerkitoBio/goquery", []string{"usher/views/viewtest"}, "HTML is parsed in tests only"},
 	{"github.com/joho/godotenv", []string{"usher/cmd/usher"}, "only the program itself reads its configuration"},
 	{"github.com/BurntSushi/toml", []string{"usher/billing"}, "the plan file is read by the rules about plans"},
 	{"github.com/bojanz/currency", []string{"usher/billing"}, "money has one type"},
@@ -56,21 +80,23 @@ var outside = []struct {
 	{"golang.org/x/crypto", []string{"usher/billing"}, "passwords are hashed in one place"},
 }
 
-// forbidden lists parts of the standard library (and of modules) that a package has no business with.
+// forbidden lists parts of the standard library (and of modules) that a package has no business
+// with.
 var forbidden = []struct {
 	importers []string
 	imported  []string
 	reason    string
 }{
 	{[]string{"usher/billing"}, []string{"net", "net/http", "html", "html/template", "database/sql", "os", "os/exec"}, "rules decide, they speak to nothing"},
-	{[]string{"usher/views"}, []string{"net", "database/sql", "os", "os/exec", "io/fs", "crypto/rand", "math/rand", "math/rand/v2"}, "a view is a function of its props"},
-	{[]string{"usher/handlers", "usher/views/gallery", "usher/static"}, []string{"database/sql", "os", "os/exec"}, "the HTTP edge reaches data through billing"},
+	{pages, []string{"net", "database/sql", "os", "os/exec", "io/fs", "crypto/rand", "math/rand", "math/rand/v2"}, "a view is a function of its props"},
+	{[]string{"usher/handlers", "usher/static"}, []string{"database/sql", "os", "os/exec"}, "the HTTP edge reaches data through billing"},
 	{[]string{"usher/billing/stripegw"}, []string{"database/sql", "html/template", "os"}, "it speaks to Stripe and decides nothing"},
 	{[]string{"usher/billing/mail/smtp"}, []string{"database/sql", "html/template", "log", "log/slog", "net/http", "os"}, "it hands mail over and decides nothing"},
 	{[]string{"usher/db"}, []string{"net/http", "html/template"}, "it speaks to PostgreSQL alone"},
 }
 
-// topFolders are the folders of the design; what begins with a dot, and node_modules, is not part of the program.
+// topFolders are the folders of the design; what begins with a dot, and node_modules, is not part
+// of the program.
 var topFolders = []string{"billing", "cmd", "db", "docs", "handlers", "node_modules", "ops", "static", "stripelocal", "views"}
 
 func TestImportGraph(t *testing.T) {
@@ -106,6 +132,9 @@ func importGraph(t *testing.T) map[string][]string {
 	return graph
 }
 
+// testSupport are packages that only tests import.
+var testSupport = []string{"usher/db/dbtest", "usher/views/viewtest"}
+
 // violations tells every edge of the graph that a rule forbids.
 func violations(graph map[string][]string) []string {
 	var found []string
@@ -137,16 +166,22 @@ func whyNot(importer, imported string) string {
 			return rule.reason
 		}
 	}
-	if imported == "testing" && importer != "usher/db/dbtest" {
+	if imported == "testing" && !slices.Contains(testSupport, importer) {
 		return "the program carries no test support"
 	}
 	return ""
 }
 
 func whyNotInside(importer, imported string) string {
+	if imported == "usher/views/gallery" && importer != "usher/handlers" {
+		return "only handlers serve the gallery"
+	}
 	allowed := inside[importer]
-	if slices.Contains(allowed, imported) || slices.Contains(allowed, "usher/") && imported != "usher/db/dbtest" {
+	if slices.Contains(allowed, imported) || slices.Contains(allowed, "usher/") && !slices.Contains(testSupport, imported) {
 		return ""
+	}
+	if slices.Contains(areas, importer) && slices.Contains(areas, imported) {
+		return "pages of different areas share components through ui and layout, so that each area can be changed alone"
 	}
 	return "imports run one way: cmd -> handlers -> views -> billing, db -> billing, stripegw -> billing; stripelocal is usable alone"
 }
@@ -167,15 +202,26 @@ func whyNotOutside(importer, imported string) string {
 func TestImportRulesCanFail(t *testing.T) {
 	tests := []struct{ importer, imported, because string }{
 		{"usher/billing", "usher/db", "one way"},
-		{"usher/billing", "usher/views", "one way"},
+		{"usher/billing", "usher/views/mail", "one way"},
 		{"usher/billing", "usher/billing/stripegw", "one way"},
 		{"usher/billing", "net/http", "speak to nothing"},
 		{"usher/billing", "database/sql", "speak to nothing"},
 		{"usher/billing", "github.com/stripe/stripe-go/v79", "one package's work"},
 		{"usher/billing", "github.com/google/uuid", "in no rule"},
-		{"usher/views", "usher/handlers", "one way"},
-		{"usher/views", "usher/db", "one way"},
-		{"usher/views", "os", "function of its props"},
+		{"usher/views/billing", "usher/handlers", "one way"},
+		{"usher/views/billing", "usher/db", "one way"},
+		{"usher/views/billing", "usher/views/organization", "share components"},
+		{"usher/views/admin", "usher/views/gallery", "only handlers"},
+		{"usher/cmd/usher", "usher/views/gallery", "only handlers"},
+		{"usher/cmd/usher", "usher/views/viewtest", "one way"},
+		{"usher/views/ui", "usher/views/layout", "one way"},
+		{"usher/views/layout", "usher/billing", "one way"},
+		{"usher/views/layout", "usher/views/auth", "one way"},
+		{"usher/views/ui", "crypto/rand", "function of its props"},
+		{"usher/views/gallery", "os", "function of its props"},
+		{"usher/views/mail", "net", "function of its props"},
+		{"usher/views/billing", "testing", "no test support"},
+		{"usher/views/billing", "github.com/PuerkitoBio/goquery", "tests only"},
 		{"usher/handlers", "usher/db", "one way"},
 		{"usher/handlers", "usher/billing/stripegw", "one way"},
 		{"usher/handlers", "usher/stripelocal", "one way"},
@@ -192,7 +238,7 @@ func TestImportRulesCanFail(t *testing.T) {
 		{"usher/stripelocal", "usher/billing", "usable alone"},
 		{"usher/stripelocal", "github.com/stripe/stripe-go/v79", "one package's work"},
 		{"usher/stripelocal", "github.com/getkin/kin-openapi/openapi3", "in no rule"},
-		{"usher/static", "usher/views", "one way"},
+		{"usher/static", "usher/views/ui", "one way"},
 		{"usher/billing", "usher/billing/mail/smtp", "one way"},
 		{"usher/handlers", "github.com/wneessen/go-mail", "one place"},
 		{"usher/billing/mail/smtp", "log/slog", "decides nothing"},
@@ -212,8 +258,10 @@ func TestImportRulesCanFail(t *testing.T) {
 func TestImportRulesAllow(t *testing.T) {
 	allowed := map[string][]string{
 		"usher/cmd/usher":        {"usher/db", "usher/db/privatepg", "usher/stripelocal", "net/http"},
-		"usher/handlers":         {"usher/billing", "usher/views", "net/http"},
-		"usher/views":            {"usher/billing", "github.com/a-h/templ/runtime"},
+		"usher/handlers":         {"usher/billing", "usher/views/auth", "usher/views/gallery", "net/http"},
+		"usher/views/billing":    {"usher/billing", "usher/views/ui", "usher/views/layout", "github.com/a-h/templ/runtime"},
+		"usher/views/gallery":    {"usher/views/dev", "net/http"},
+		"usher/views/viewtest":   {"testing", "github.com/PuerkitoBio/goquery"},
 		"usher/billing/stripegw": {"usher/billing", "github.com/stripe/stripe-go/v79/webhook"},
 		"usher/db":               {"usher/billing", "database/sql", "github.com/lib/pq/pqerror"},
 		"usher/stripelocal":      {"net/http", "html/template"},
@@ -235,22 +283,23 @@ func TestTopFolders(t *testing.T) {
 	}
 }
 
-// Views may name a status (http.StatusNotFound) but must not speak HTTP, and imports alone do not tell the two apart.
+// Views may name a status (http.StatusNotFound) but must not speak HTTP, and imports alone do not
+// tell the two apart.
 func TestViewsSpeakNoHTTP(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join(root, "views", "*.go"))
+	files, err := filepath.Glob(filepath.Join(root, "views", "*", "*.go"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no views were found: %v", err)
 	}
 	for _, file := range files {
-		if strings.HasSuffix(file, "_test.go") {
-			continue
+		if folder := filepath.Base(filepath.Dir(file)); folder == "gallery" || strings.HasSuffix(file, "_test.go") {
+			continue // the gallery has a handler
 		}
 		source, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, name := range spokenHTTP(t, source) {
-			t.Errorf("%s uses http.%s: a view is a function of its props", filepath.Base(file), name)
+			t.Errorf("%s uses http.%s: a view is a function of its props", file, name)
 		}
 	}
 }

@@ -19,7 +19,7 @@ import (
 	"usher/billing/stripegw"
 	"usher/db"
 	"usher/handlers"
-	"usher/views"
+	"usher/views/ui"
 )
 
 // Time limits of the server: what a person or Stripe needs at most, so that nothing hangs.
@@ -213,10 +213,10 @@ func (a *application) httpServer() *http.Server {
 	if a.local != nil {
 		o.CheckoutOrigins = append(o.CheckoutOrigins, a.local.origin)
 		o.Clock, o.Remark = a.local.server, "Local Stripe: no money moves."
-		o.Links = []views.LinkButtonProps{{Label: "Local Stripe", Href: a.local.origin}, {Label: "Clock", Href: "/dev/clock"}}
+		o.Links = []ui.LinkButtonProps{{Label: "Local Stripe", Href: a.local.origin}, {Label: "Clock", Href: "/dev/clock"}}
 	}
 	if a.config.showsMail() {
-		o.Links = append(o.Links, views.LinkButtonProps{Label: "E-mail", Href: "/dev/mail"})
+		o.Links = append(o.Links, ui.LinkButtonProps{Label: "E-mail", Href: "/dev/mail"})
 	}
 	return &http.Server{
 		Handler:           handlers.New(o),

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"usher/billing"
-	"usher/views"
+	mailviews "usher/views/mail"
 )
 
 // openTools wires what a subcommand needs that works on the same database and Stripe as `usher serve`: those that are configured, or those
@@ -110,7 +110,7 @@ func (a *application) serviceOptions(gateway billing.Gateway, catalogue billing.
 	}
 	return billing.Options{
 		Store: a.store, Gateway: gateway, Catalogue: catalogue, Log: a.log, Now: now,
-		Renderer: views.MailRenderer{}, Mailer: mailer, BaseURL: a.config.BaseURL.String(),
+		Renderer: mailviews.Renderer{}, Mailer: mailer, BaseURL: a.config.BaseURL.String(),
 		SuccessURL: a.config.SuccessURL, CancelURL: a.config.CancelURL, ReturnURL: a.config.ReturnURL,
 		AllowedOrigins: a.config.origins(), OperatorEmails: a.config.OperatorEmails,
 		KeyFingerprint: fingerprint(key),

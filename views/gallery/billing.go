@@ -4,84 +4,86 @@ import (
 	"time"
 
 	"usher/billing"
-	"usher/views"
+	billingviews "usher/views/billing"
+	"usher/views/layout"
+	"usher/views/ui"
 )
 
-// rarely keeps a polling panel polling without troubling anybody who looks at the gallery.
-const rarely = time.Hour
+// pollInterval is long, so that no panel of the gallery polls while somebody reads it.
+const pollInterval = time.Hour
 
-func held(n int) *int { return &n }
+func quantity(n int) *int { return &n }
 
-func panel(state views.SeatPanelState) views.SeatPanelProps {
-	return views.SeatPanelProps{
-		OrganizationID: "org_4h2k9x", State: state, Billable: 9, Wanted: 9, AtStripe: held(9), CheckedAt: noon, CanManageBilling: true, CanManageMembers: true,
+func panel(state billingviews.SeatPanelState) billingviews.SeatPanelProps {
+	return billingviews.SeatPanelProps{
+		OrganizationID: "org_4h2k9x", State: state, Billable: 9, Desired: 9, AtStripe: quantity(9), CheckedAt: now, CanManageBilling: true, CanManageMembers: true,
 	}
 }
 
-func unsettled(state views.SeatPanelState) views.SeatPanelProps {
+func unsettled(state billingviews.SeatPanelState) billingviews.SeatPanelProps {
 	p := panel(state)
-	p.Billable, p.Wanted, p.AtStripe = 11, 11, held(9)
-	p.DueAt, p.NextTryAt, p.PollEvery = noon.Add(30*time.Second), noon.Add(12*time.Second), rarely
+	p.Billable, p.Desired, p.AtStripe = 11, 11, quantity(9)
+	p.DueAt, p.NextAttemptAt, p.PollEvery = now.Add(30*time.Second), now.Add(12*time.Second), pollInterval
 	return p
 }
 
-func running(status billing.SubscriptionStatus) views.SubscriptionProps {
-	return views.SubscriptionProps{
+func running(status billing.SubscriptionStatus) billingviews.SubscriptionProps {
+	return billingviews.SubscriptionProps{
 		Status: status, Plan: "Pro", Interval: billing.Yearly, Price: dollars(29000), PerSeat: true, Quantity: 9, RenewsAt: days(12),
-		NextInvoice: &views.NextInvoice{At: days(12), Amount: dollars(261000), Basis: "9 seats at $290, before tax"},
-		Card:        &views.CardProps{Brand: "visa", Last4: "4242", Expires: "12/34"},
+		NextInvoice: &billingviews.NextInvoice{At: days(12), Amount: dollars(261000), Basis: "9 seats at $290, before tax"},
+		Card:        &billingviews.CardProps{Brand: "visa", Last4: "4242", Expires: "12/34"},
 	}
 }
 
-func billingPanel(s *views.SubscriptionProps) views.BillingPanelProps {
-	p := views.BillingPanelProps{
-		OrganizationID: "org_4h2k9x", OrganizationName: theatre, People: 9, CanManageBilling: true, Subscription: s,
-		BillingNames: []string{"Ana Lima", "Ben Okafor"}, Seats: panel(views.SeatsInSync),
+func billingPanel(s *billingviews.SubscriptionProps) billingviews.PanelProps {
+	p := billingviews.PanelProps{
+		OrganizationID: "org_4h2k9x", OrganizationName: organizationName, People: 9, CanManageBilling: true, Subscription: s,
+		BillingNames: []string{"Ana Lima", "Ben Okafor"}, Seats: panel(billingviews.SeatsInSync),
 	}
 	if s == nil || !s.Status.SeatsSynced() {
-		p.Seats.State, p.Seats.AtStripe, p.Seats.CheckedAt = views.SeatsNothingToSync, nil, time.Time{}
+		p.Seats.State, p.Seats.AtStripe, p.Seats.CheckedAt = billingviews.SeatsNothingToSync, nil, time.Time{}
 	}
 	return p
 }
 
-func billingPage(p views.BillingPanelProps) views.BillingPageProps {
-	return views.BillingPageProps{Layout: signedIn(views.SectionOrganization), Organization: header(views.TabBilling), Panel: p}
+func billingPage(p billingviews.PanelProps) billingviews.PageProps {
+	return billingviews.PageProps{Layout: signedIn(layout.SectionOrganization), Organization: header(layout.TabBilling), Panel: p}
 }
 
-func subscribed(name, title string, status billing.SubscriptionStatus, change func(*views.SubscriptionProps)) Specimen {
+func subscribed(name, title string, status billing.SubscriptionStatus, change func(*billingviews.SubscriptionProps)) Specimen {
 	s := running(status)
 	if change != nil {
 		change(&s)
 	}
-	return Specimen{Name: "billing-" + name, Title: title, Page: views.BillingPage(billingPage(billingPanel(&s)))}
+	return Specimen{Name: "billing-" + name, Title: title, Page: billingviews.Page(billingPage(billingPanel(&s)))}
 }
 
-func returned(name, title string, to views.CheckoutReturn, s *views.SubscriptionProps, change func(*views.BillingPanelProps)) Specimen {
+func returned(name, title string, to billingviews.CheckoutReturn, s *billingviews.SubscriptionProps, change func(*billingviews.PanelProps)) Specimen {
 	p := billingPanel(s)
 	p.Return = to
 	if change != nil {
 		change(&p)
 	}
-	return Specimen{Name: "billing-" + name, Title: title, Page: views.BillingPage(billingPage(p))}
+	return Specimen{Name: "billing-" + name, Title: title, Page: billingviews.Page(billingPage(p))}
 }
 
-func failed(s *views.SubscriptionProps) {
-	s.Failure = &views.PaymentFailure{Amount: dollars(261000), At: days(-16), Reason: "the card was declined"}
+func failed(s *billingviews.SubscriptionProps) {
+	s.Failure = &billingviews.PaymentFailure{Amount: dollars(261000), At: days(-16), Reason: "the card was declined"}
 }
 
 func billingSpecimens() []Specimen {
 	active := running(billing.StatusActive)
 	const question = "/organization?tab=billing&session_id=cs_test_1&asked=3"
 	return append([]Specimen{
-		{Name: "billing-none", Title: "No subscription", Page: views.BillingPage(billingPage(billingPanel(nil)))},
+		{Name: "billing-none", Title: "No subscription", Page: billingviews.Page(billingPage(billingPanel(nil)))},
 		fullBilling(),
 		readOnly("read-only", "Read-only", active),
-		readOnly("read-only-past-due", "Read-only, payment failed", func() views.SubscriptionProps { s := running(billing.StatusPastDue); failed(&s); return s }()),
-		returned("settling", "Back from Checkout, not confirmed", views.ReturnSettling, nil, func(p *views.BillingPanelProps) { p.PollURL, p.PollEvery = question, rarely }),
-		returned("waiting", "Back from Checkout, still not confirmed", views.ReturnWaiting, nil, func(p *views.BillingPanelProps) { p.PollURL = question }),
-		returned("settled", "Back from Checkout, confirmed", views.ReturnSettled, &active, nil),
+		readOnly("read-only-past-due", "Read-only, payment failed", func() billingviews.SubscriptionProps { s := running(billing.StatusPastDue); failed(&s); return s }()),
+		returned("settling", "Back from Checkout, not confirmed", billingviews.ReturnConfirming, nil, func(p *billingviews.PanelProps) { p.PollURL, p.PollEvery = question, pollInterval }),
+		returned("waiting", "Back from Checkout, still not confirmed", billingviews.ReturnDelayed, nil, func(p *billingviews.PanelProps) { p.PollURL = question }),
+		returned("settled", "Back from Checkout, confirmed", billingviews.ReturnConfirmed, &active, nil),
 		awaitingInvoice(),
-		returned("left", "Checkout left", views.ReturnCanceled, nil, nil),
+		returned("left", "Checkout left", billingviews.ReturnCanceled, nil, nil),
 	}, statusSpecimens()...)
 }
 
@@ -89,48 +91,48 @@ func awaitingInvoice() Specimen {
 	s := running(billing.StatusPastDue)
 	s.NextInvoice = nil
 	p := billingPanel(&s)
-	p.AwaitsInvoice, p.PollURL, p.PollEvery = true, "/organization?poll=1&tab=billing", rarely
-	return Specimen{Name: "billing-awaits-invoice", Title: "Payment failed, the invoice not known yet", Page: views.BillingPage(billingPage(p))}
+	p.AwaitsInvoice, p.PollURL, p.PollEvery = true, "/organization?poll=1&tab=billing", pollInterval
+	return Specimen{Name: "billing-awaits-invoice", Title: "Payment failed, the invoice not known yet", Page: billingviews.Page(billingPage(p))}
 }
 
 func statusSpecimens() []Specimen {
 	return []Specimen{
 		subscribed("active", "Active", billing.StatusActive, nil),
-		subscribed("flat", "Active, flat price", billing.StatusActive, func(s *views.SubscriptionProps) {
+		subscribed("flat", "Active, flat price", billing.StatusActive, func(s *billingviews.SubscriptionProps) {
 			s.PerSeat, s.Price, s.Card = false, billing.Money{Minor: 1480000, Currency: "jpy"}, nil
-			s.NextInvoice = &views.NextInvoice{At: days(12), Amount: billing.Money{Minor: 1480000, Currency: "jpy"}}
+			s.NextInvoice = &billingviews.NextInvoice{At: days(12), Amount: billing.Money{Minor: 1480000, Currency: "jpy"}}
 		}),
-		subscribed("ends", "Ends at the period's end", billing.StatusActive, func(s *views.SubscriptionProps) { s.EndsAt, s.NextInvoice = days(12), nil }),
-		subscribed("trialing", "Trial", billing.StatusTrialing, func(s *views.SubscriptionProps) { s.TrialEndsAt, s.Card = days(12), nil }),
-		subscribed("past-due", "Payment failed", billing.StatusPastDue, func(s *views.SubscriptionProps) { failed(s); s.GraceEndsAt = days(5) }),
-		subscribed("unpaid", "Unpaid", billing.StatusUnpaid, func(s *views.SubscriptionProps) {
+		subscribed("ends", "Ends at the period's end", billing.StatusActive, func(s *billingviews.SubscriptionProps) { s.EndsAt, s.NextInvoice = days(12), nil }),
+		subscribed("trialing", "Trial", billing.StatusTrialing, func(s *billingviews.SubscriptionProps) { s.TrialEndsAt, s.Card = days(12), nil }),
+		subscribed("past-due", "Payment failed", billing.StatusPastDue, func(s *billingviews.SubscriptionProps) { failed(s); s.GraceEndsAt = days(5) }),
+		subscribed("unpaid", "Unpaid", billing.StatusUnpaid, func(s *billingviews.SubscriptionProps) {
 			failed(s)
 			s.OpenInvoiceURL, s.NextInvoice = "/billing/invoices", nil
 		}),
-		subscribed("paused", "Paused", billing.StatusPaused, func(s *views.SubscriptionProps) { s.Card, s.NextInvoice = nil, nil }),
-		subscribed("incomplete", "First payment not finished", billing.StatusIncomplete, func(s *views.SubscriptionProps) {
+		subscribed("paused", "Paused", billing.StatusPaused, func(s *billingviews.SubscriptionProps) { s.Card, s.NextInvoice = nil, nil }),
+		subscribed("incomplete", "First payment not finished", billing.StatusIncomplete, func(s *billingviews.SubscriptionProps) {
 			s.FinishURL, s.Card, s.NextInvoice = "/pricing", nil, nil
 		}),
 		subscribed("incomplete-expired", "First payment expired", billing.StatusIncompleteExpired, nil),
-		subscribed("canceled", "Ended", billing.StatusCanceled, func(s *views.SubscriptionProps) { s.EndedAt = days(-4) }),
-		subscribed("unknown", "A status not known here", "on_hold", func(s *views.SubscriptionProps) { s.NextInvoice = nil }),
+		subscribed("canceled", "Ended", billing.StatusCanceled, func(s *billingviews.SubscriptionProps) { s.EndedAt = days(-4) }),
+		subscribed("unknown", "A status not known here", "on_hold", func(s *billingviews.SubscriptionProps) { s.NextInvoice = nil }),
 	}
 }
 
 func fullBilling() Specimen {
 	s := running(billing.StatusActive)
 	p := billingPanel(&s)
-	p.Seats = unsettled(views.SeatsGathering)
-	p.Credits = &views.CreditsProps{Balance: 640, Granted: 1000, ResetsAt: days(12), Href: "/billing/credits"}
-	p.Invoices = []views.InvoiceRow{
-		{Number: "LYR-0004", Date: days(-16), Why: "2 people joined on 3 Nov", Amount: dollars(4120), Status: views.BadgeProps{Tone: views.Bad, Label: "Payment failed"}},
-		{Number: "LYR-0003", Date: days(-353), Why: "Pro, yearly, for 9 people", Amount: dollars(261000), Status: views.BadgeProps{Tone: views.Good, Label: "Paid"}, Href: "/billing/invoices"},
+	p.Seats = unsettled(billingviews.SeatsDebouncing)
+	p.Credits = &billingviews.CreditsProps{Balance: 640, Granted: 1000, ResetsAt: days(12), Href: "/billing/credits"}
+	p.Invoices = []billingviews.InvoiceRow{
+		{Number: "LYR-0004", Date: days(-16), Why: "2 people joined on 3 Nov", Amount: dollars(4120), Status: ui.BadgeProps{Tone: ui.Bad, Label: "Payment failed"}},
+		{Number: "LYR-0003", Date: days(-353), Why: "Pro, yearly, for 9 people", Amount: dollars(261000), Status: ui.BadgeProps{Tone: ui.Good, Label: "Paid"}, Href: "/billing/invoices"},
 	}
-	return Specimen{Name: "billing-full", Title: "Everything at once", Page: views.BillingPage(billingPage(p))}
+	return Specimen{Name: "billing-full", Title: "Everything at once", Page: billingviews.Page(billingPage(p))}
 }
 
-func readOnly(name, title string, s views.SubscriptionProps) Specimen {
+func readOnly(name, title string, s billingviews.SubscriptionProps) Specimen {
 	p := billingPanel(&s)
 	p.CanManageBilling, p.Seats.CanManageBilling = false, false
-	return Specimen{Name: "billing-" + name, Title: title, Page: views.BillingPage(billingPage(p))}
+	return Specimen{Name: "billing-" + name, Title: title, Page: billingviews.Page(billingPage(p))}
 }

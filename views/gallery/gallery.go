@@ -1,7 +1,7 @@
-// Package gallery shows every page and component of package views in every state, with made-up props: /dev/ui in development. It is
-// where looks are judged, by eye and by the tests over its pages.
+// Package gallery shows every page and component in every state, with sample props, at /dev/ui in
+// development. People review the design there, and tests check its pages.
 //
-// Kept out: anything real. No page here reads or changes a thing, and none is served in production.
+// Kept out: real data. No page reads or changes anything, and none is served in production.
 package gallery
 
 import (
@@ -13,16 +13,16 @@ import (
 
 // Specimen is one page in one state.
 type Specimen struct {
-	Name  string // of the query parameter show
+	Name  string // value of the query parameter show
 	Title string
 	Group string
 	Page  templ.Component
 }
 
-// Href is where [Handler] shows the specimen.
+// Href is the path at which [Handler] serves the specimen.
 func (s Specimen) Href() string { return "/dev/ui?" + url.Values{"show": {s.Name}}.Encode() }
 
-// Handler serves the gallery: the index of all specimens with the components, or the one that ?show= names.
+// Handler serves the index of the gallery with all components, or the specimen named by ?show=.
 func Handler() http.Handler {
 	specimens := Specimens()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -9,9 +9,12 @@ package gallery
 import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
-import "usher/views"
+import (
+	"usher/views/layout"
+	"usher/views/ui"
+)
 
-// byGroup cuts the specimens where the group changes.
+// byGroup splits the specimens where the group changes.
 func byGroup(specimens []Specimen) [][]Specimen {
 	var groups [][]Specimen
 	for i, specimen := range specimens {
@@ -52,7 +55,7 @@ func indexPage(specimens []Specimen) templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = views.PageTitle("Gallery", "Every page in every state, then the components they are made of.").Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = layout.Heading("Gallery", "Every page in every state, then the components they are made of.").Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -68,7 +71,7 @@ func indexPage(specimens []Specimen) templ.Component {
 				var templ_7745c5c3_Var3 string
 				templ_7745c5c3_Var3, templ_7745c5c3_Err = templ.JoinStringErrs(group[0].Group)
 				if templ_7745c5c3_Err != nil {
-					return templ.Error{Err: templ_7745c5c3_Err, FileName: `gallery/index.templ`, Line: 23, Col: 44}
+					return templ.Error{Err: templ_7745c5c3_Err, FileName: `gallery/index.templ`, Line: 26, Col: 44}
 				}
 				_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var3))
 				if templ_7745c5c3_Err != nil {
@@ -86,7 +89,7 @@ func indexPage(specimens []Specimen) templ.Component {
 					var templ_7745c5c3_Var4 string
 					templ_7745c5c3_Var4, templ_7745c5c3_Err = templruntime.NewAttributeExpression(templ.SafeURL(specimen.Href())).ResolveURL(ctx)
 					if templ_7745c5c3_Err != nil {
-						return templ.Error{Err: templ_7745c5c3_Err, FileName: `gallery/index.templ`, Line: 26, Col: 97}
+						return templ.Error{Err: templ_7745c5c3_Err, FileName: `gallery/index.templ`, Line: 29, Col: 97}
 					}
 					_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ_7745c5c3_Var4)
 					if templ_7745c5c3_Err != nil {
@@ -99,7 +102,7 @@ func indexPage(specimens []Specimen) templ.Component {
 					var templ_7745c5c3_Var5 string
 					templ_7745c5c3_Var5, templ_7745c5c3_Err = templ.JoinStringErrs(specimen.Title)
 					if templ_7745c5c3_Err != nil {
-						return templ.Error{Err: templ_7745c5c3_Err, FileName: `gallery/index.templ`, Line: 26, Col: 116}
+						return templ.Error{Err: templ_7745c5c3_Err, FileName: `gallery/index.templ`, Line: 29, Col: 116}
 					}
 					_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var5))
 					if templ_7745c5c3_Err != nil {
@@ -125,7 +128,7 @@ func indexPage(specimens []Specimen) templ.Component {
 			}
 			return nil
 		})
-		templ_7745c5c3_Err = views.Layout("Gallery", views.LayoutProps{Remark: "For trying things out; not served in production."}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = layout.Page("Gallery", layout.Props{Remark: "For trying things out; not served in production."}).Render(templ.WithChildren(ctx, templ_7745c5c3_Var2), templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
@@ -158,7 +161,7 @@ func shelf(title string) templ.Component {
 		var templ_7745c5c3_Var7 string
 		templ_7745c5c3_Var7, templ_7745c5c3_Err = templ.JoinStringErrs(title)
 		if templ_7745c5c3_Err != nil {
-			return templ.Error{Err: templ_7745c5c3_Err, FileName: `gallery/index.templ`, Line: 38, Col: 32}
+			return templ.Error{Err: templ_7745c5c3_Err, FileName: `gallery/index.templ`, Line: 41, Col: 32}
 		}
 		_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var7))
 		if templ_7745c5c3_Err != nil {
@@ -213,19 +216,19 @@ func components() templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = views.Button(views.ButtonProps{Label: "Choose Pro"}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Button(ui.ButtonProps{Label: "Choose Pro"}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = views.Button(views.ButtonProps{Label: "Change plan", Kind: views.Secondary}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Button(ui.ButtonProps{Label: "Change plan", Kind: ui.Secondary}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = views.Button(views.ButtonProps{Label: "Cancel plan", Kind: views.Quiet}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Button(ui.ButtonProps{Label: "Cancel plan", Kind: ui.Quiet}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = views.LinkButton(views.LinkButtonProps{Label: "See the plans", Href: "/dev/ui"}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.LinkButton(ui.LinkButtonProps{Label: "See the plans", Href: "/dev/ui"}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -255,23 +258,23 @@ func components() templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = views.Badge(views.BadgeProps{Tone: views.Good, Label: "Active"}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Badge(ui.BadgeProps{Tone: ui.Good, Label: "Active"}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = views.Badge(views.BadgeProps{Tone: views.Wait, Label: "Ends on 1 Dec 2026"}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Badge(ui.BadgeProps{Tone: ui.Wait, Label: "Ends on 1 Dec 2026"}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = views.Badge(views.BadgeProps{Tone: views.Bad, Label: "Payment failed"}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Badge(ui.BadgeProps{Tone: ui.Bad, Label: "Payment failed"}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = views.Badge(views.BadgeProps{Tone: views.Note, Label: "Trial"}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Badge(ui.BadgeProps{Tone: ui.Note, Label: "Trial"}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = views.Badge(views.BadgeProps{Tone: views.Plain, Label: "Ended"}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Badge(ui.BadgeProps{Tone: ui.Plain, Label: "Ended"}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -301,8 +304,8 @@ func components() templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			for _, tone := range []views.Tone{views.Good, views.Wait, views.Bad, views.Note, views.Plain} {
-				templ_7745c5c3_Err = views.Notice(views.NoticeProps{Tone: tone, Title: "What happened stands here.", Body: "What it means stands here, and what to do beside it.", Link: &views.LinkButtonProps{Label: "Do it", Href: "/dev/ui", Kind: views.Secondary}}).Render(ctx, templ_7745c5c3_Buffer)
+			for _, tone := range []ui.Tone{ui.Good, ui.Wait, ui.Bad, ui.Note, ui.Plain} {
+				templ_7745c5c3_Err = ui.Notice(ui.NoticeProps{Tone: tone, Title: "What happened stands here.", Body: "What it means stands here, and what to do beside it.", Link: &ui.LinkButtonProps{Label: "Do it", Href: "/dev/ui", Kind: ui.Secondary}}).Render(ctx, templ_7745c5c3_Buffer)
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err
 				}
@@ -333,15 +336,15 @@ func components() templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = views.Field(views.FieldProps{Label: "Plain", Name: "plain"}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: "Plain", Name: "plain"}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = views.Field(views.FieldProps{Label: "With a hint", Name: "hinted", Hint: "What it is for.", Value: rightToLeft}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: "With a hint", Name: "hinted", Hint: "What it is for.", Value: rightToLeft}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = views.Field(views.FieldProps{Label: "To be mended", Name: "wrong", Hint: "What it is for.", Error: "What is wrong and how to mend it.", Value: unbroken}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Field(ui.FieldProps{Label: "To be mended", Name: "wrong", Hint: "What it is for.", Error: "What is wrong and how to mend it.", Value: unbroken}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -371,15 +374,15 @@ func components() templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = views.SeatRow(views.SeatRowProps{Billed: 5, Free: 2, Pending: 2, Failed: 1, Vacant: 2, Sentence: "5 billed, 2 paid and free, 2 on their way, 1 refused, 2 not paid for"}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.SeatRow(ui.SeatRowProps{Billed: 5, Free: 2, Pending: 2, Failed: 1, Vacant: 2, Sentence: "5 billed, 2 paid and free, 2 on their way, 1 refused, 2 not paid for"}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = views.SeatRow(views.SeatRowProps{Billed: 40, Sentence: "40 people, 40 seats"}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.SeatRow(ui.SeatRowProps{Billed: 40, Sentence: "40 people, 40 seats"}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = views.SeatRow(views.SeatRowProps{Billed: 1948, Free: 30, Pending: 12, Failed: 1, Sentence: "1,991 seats"}).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.SeatRow(ui.SeatRowProps{Billed: 1948, Free: 30, Pending: 12, Failed: 1, Sentence: "1,991 seats"}).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -409,39 +412,39 @@ func components() templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = views.IconCheck().Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.IconCheck().Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = views.IconTick().Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.IconTick().Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = views.IconClock().Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.IconClock().Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = views.IconAlert().Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.IconAlert().Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = views.IconInfo().Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.IconInfo().Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = views.IconDash().Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.IconDash().Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = views.IconClose().Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.IconClose().Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = views.IconCard().Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.IconCard().Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = views.IconChevron().Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.IconChevron().Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -467,7 +470,7 @@ func components() templ.Component {
 				}()
 			}
 			ctx = templ.InitializeContext(ctx)
-			templ_7745c5c3_Err = views.House(17).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.SeatMap(17).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

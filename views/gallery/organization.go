@@ -4,76 +4,79 @@ import (
 	"strconv"
 
 	"usher/billing"
-	"usher/views"
+	billingviews "usher/views/billing"
+	"usher/views/layout"
+	organizationviews "usher/views/organization"
+	"usher/views/ui"
 )
 
 func dashboardSpecimens() []Specimen {
-	layout := signedIn(views.SectionDashboard)
-	running := views.DashboardPageProps{
-		Layout: layout, Organization: theatre, CanManageBilling: true,
-		Plan:    &views.PlanSummary{Name: "Pro", Interval: billing.Yearly, Status: billing.StatusActive, RenewsAt: days(12)},
-		Seats:   views.SeatRowProps{Billed: 9, Sentence: "9 people, 9 seats at Stripe, checked 14:02"},
-		Credits: &views.CreditsProps{Balance: 640, Granted: 1000, ResetsAt: days(12), Href: "/billing/credits"},
+	frame := signedIn(layout.SectionDashboard)
+	running := billingviews.DashboardPageProps{
+		Layout: frame, Organization: organizationName, CanManageBilling: true,
+		Plan:    &billingviews.PlanSummary{Name: "Pro", Interval: billing.Yearly, Status: billing.StatusActive, RenewsAt: days(12)},
+		Seats:   ui.SeatRowProps{Billed: 9, Sentence: "9 people, 9 seats at Stripe, checked 14:02"},
+		Credits: &billingviews.CreditsProps{Balance: 640, Granted: 1000, ResetsAt: days(12), Href: "/billing/credits"},
 	}
 	needed := running
-	needed.Plan = &views.PlanSummary{Name: "Pro", Interval: billing.Yearly, Status: billing.StatusPastDue, RenewsAt: days(12)}
-	needed.Seats = views.SeatRowProps{Billed: 9, Pending: 2, Free: 1, Failed: 1, Sentence: "13 seats: 9 billed, 1 free, 2 on their way, 1 refused"}
-	needed.Needs = []views.NoticeProps{{
-		Tone: views.Bad, Title: "The last payment of $2,610.00 failed on 3 Nov 2026: the card was declined.", Body: "Everything goes on working until 10 Nov 2026.",
-		Action: &views.PostButtonProps{Action: "/billing/portal", Fields: []views.Hidden{{Name: "organizationId", Value: "org_4h2k9x"}}, Button: views.ButtonProps{Label: "Update card"}},
+	needed.Plan = &billingviews.PlanSummary{Name: "Pro", Interval: billing.Yearly, Status: billing.StatusPastDue, RenewsAt: days(12)}
+	needed.Seats = ui.SeatRowProps{Billed: 9, Pending: 2, Free: 1, Failed: 1, Sentence: "13 seats: 9 billed, 1 free, 2 on their way, 1 refused"}
+	needed.Needs = []ui.NoticeProps{{
+		Tone: ui.Bad, Title: "The last payment of $2,610.00 failed on 3 Nov 2026: the card was declined.", Body: "Everything goes on working until 10 Nov 2026.",
+		Action: &ui.PostButtonProps{Action: "/billing/portal", Fields: []ui.Hidden{{Name: "organizationId", Value: "org_4h2k9x"}}, Button: ui.ButtonProps{Label: "Update card"}},
 	}}
 	return []Specimen{
-		{Name: "dashboard", Title: "All is well", Page: views.DashboardPage(running)},
-		{Name: "dashboard-needs", Title: "Something needs you", Page: views.DashboardPage(needed)},
-		{Name: "dashboard-new", Title: "No plan, right to left", Page: views.DashboardPage(views.DashboardPageProps{
-			Layout: layout, Organization: rightToLeft, CanManageBilling: true, Seats: views.SeatRowProps{Vacant: 1, Sentence: "1 person, nothing billed yet"},
+		{Name: "dashboard", Title: "All is well", Page: billingviews.DashboardPage(running)},
+		{Name: "dashboard-needs", Title: "Something needs you", Page: billingviews.DashboardPage(needed)},
+		{Name: "dashboard-new", Title: "No plan, right to left", Page: billingviews.DashboardPage(billingviews.DashboardPageProps{
+			Layout: frame, Organization: rightToLeft, CanManageBilling: true, Seats: ui.SeatRowProps{Vacant: 1, Sentence: "1 person, nothing billed yet"},
 		})},
 	}
 }
 
 func organizationSpecimens() []Specimen {
-	layout := signedIn(views.SectionOrganization)
-	longLayout, longHeader := layout, header(views.TabGeneral)
-	longLayout.Viewer = &views.Viewer{Name: unbroken, Organization: longName, OrganizationID: "org_4h2k9x"}
+	frame := signedIn(layout.SectionOrganization)
+	longLayout, longHeader := frame, header(layout.TabGeneral)
+	longLayout.Viewer = &layout.Viewer{Name: unbroken, Organization: longName, OrganizationID: "org_4h2k9x"}
 	longHeader.Name = longName
 	return []Specimen{
-		{Name: "general", Title: "General", Page: views.GeneralPage(general(layout, header(views.TabGeneral)))},
-		{Name: "general-long", Title: "General, long names", Page: views.GeneralPage(general(longLayout, longHeader))},
-		{Name: "general-rename", Title: "General, renaming", Page: views.GeneralPage(renaming(layout))},
-		{Name: "members", Title: "Members", Page: views.MembersPage(views.MembersPageProps{Filter: views.MemberFilter(billing.MemberSearch{}), Layout: layout, Organization: header(views.TabMembers),
-			Seats: views.SeatRowProps{Billed: 3, Free: 1, Sentence: "3 people billed of 5, 4 seats at Stripe"}, Members: members(), Pager: views.Pager{From: 1, To: 5, Total: 5}})},
-		{Name: "members-2000", Title: "2,000 members", Page: views.MembersPage(views.MembersPageProps{Filter: views.MemberFilter(billing.MemberSearch{}), Layout: layout, Organization: header(views.TabMembers),
-			Seats: views.SeatRowProps{Billed: 1948, Pending: 12, Sentence: "1,960 people billed of 2,000; 12 seats are on their way to Stripe"}, Members: crowd(2000),
-			Pager: views.Pager{From: 1, To: 2000, Total: 4100, NextHref: "/organization?tab=members&page=2"}})},
-		{Name: "roles", Title: "Roles", Page: views.RolesPage(views.RolesPageProps{Layout: layout, Organization: header(views.TabRoles), Roles: []views.RoleRow{
+		{Name: "general", Title: "General", Page: organizationviews.GeneralPage(general(frame, header(layout.TabGeneral)))},
+		{Name: "general-long", Title: "General, long names", Page: organizationviews.GeneralPage(general(longLayout, longHeader))},
+		{Name: "general-rename", Title: "General, renaming", Page: organizationviews.GeneralPage(renaming(frame))},
+		{Name: "members", Title: "Members", Page: organizationviews.MembersPage(organizationviews.MembersPageProps{Filter: organizationviews.MemberFilter(billing.MemberSearch{}), Layout: frame, Organization: header(layout.TabMembers),
+			Seats: ui.SeatRowProps{Billed: 3, Free: 1, Sentence: "3 people billed of 5, 4 seats at Stripe"}, Members: members(), Pager: ui.PagerProps{From: 1, To: 5, Total: 5}})},
+		{Name: "members-2000", Title: "2,000 members", Page: organizationviews.MembersPage(organizationviews.MembersPageProps{Filter: organizationviews.MemberFilter(billing.MemberSearch{}), Layout: frame, Organization: header(layout.TabMembers),
+			Seats: ui.SeatRowProps{Billed: 1948, Pending: 12, Sentence: "1,960 people billed of 2,000; 12 seats are on their way to Stripe"}, Members: crowd(2000),
+			Pager: ui.PagerProps{From: 1, To: 2000, Total: 4100, NextHref: "/organization?tab=members&page=2"}})},
+		{Name: "roles", Title: "Roles", Page: organizationviews.RolesPage(organizationviews.RolesPageProps{Layout: frame, Organization: header(layout.TabRoles), Roles: []organizationviews.RoleRow{
 			{Name: "Admin", BuiltIn: true, CanManageMembers: true, CanManageBilling: true, People: 1},
 			{Name: "Billing admin", BuiltIn: true, CanManageBilling: true, People: 1},
 			{Name: "Member", BuiltIn: true, People: 3},
 			{Name: "Front of house and cloakroom supervision", CanManageMembers: true},
 		}})},
-		{Name: "contacts", Title: "Billing contacts, none yet", Page: views.ContactsPage(contacts(layout))},
-		{Name: "contacts-mend", Title: "Billing contacts, to be mended", Page: views.ContactsPage(contactsMended(layout))},
-		{Name: "activity", Title: "Activity", Page: views.ActivityPage(views.ActivityPageProps{Filter: views.LedgerFilter(billing.LedgerSearch{}), CSVHref: "/billing/seats.csv", Layout: layout, Organization: header(views.TabActivity), Changes: []views.SeatChangeRow{
-			{At: noon, Subject: "ليلى حداد", What: "joined", By: "Ana Lima", From: 8, To: 9},
+		{Name: "contacts", Title: "Billing contacts, none yet", Page: organizationviews.ContactsPage(contacts(frame))},
+		{Name: "contacts-mend", Title: "Billing contacts, to be mended", Page: organizationviews.ContactsPage(contactsMended(frame))},
+		{Name: "activity", Title: "Activity", Page: organizationviews.ActivityPage(organizationviews.ActivityPageProps{Filter: organizationviews.ActivityFilter(billing.LedgerSearch{}), CSVHref: "/billing/seats.csv", Layout: frame, Organization: header(layout.TabActivity), Changes: []ui.SeatChangeRow{
+			{At: now, Subject: "ليلى حداد", What: "joined", By: "Ana Lima", From: 8, To: 9},
 			{At: days(-1), Subject: "Jo", What: "was suspended", By: "Ben Okafor", From: 9, To: 8, RequestID: "req_8fQ2mZ", Invoiced: "−$9.00", Invoice: "RZK9MHU1-0002", InvoiceHref: "/billing/invoices/in_1"},
 			{At: days(-3), What: "The plan changed to Pro, yearly", By: "Ana Lima", From: 9, To: 9},
 			{At: days(-30), What: "The number at Stripe was set back", From: 40, To: 9},
 		}})},
-		{Name: "activity-empty", Title: "Activity, nothing yet", Page: views.ActivityPage(views.ActivityPageProps{Filter: views.LedgerFilter(billing.LedgerSearch{}), CSVHref: "/billing/seats.csv", Layout: layout, Organization: header(views.TabActivity)})},
+		{Name: "activity-empty", Title: "Activity, nothing yet", Page: organizationviews.ActivityPage(organizationviews.ActivityPageProps{Filter: organizationviews.ActivityFilter(billing.LedgerSearch{}), CSVHref: "/billing/seats.csv", Layout: frame, Organization: header(layout.TabActivity)})},
 	}
 }
 
-func general(layout views.LayoutProps, h views.OrganizationHeader) views.GeneralPageProps {
-	return views.GeneralPageProps{
-		Layout: layout, Organization: h, CreatedAt: days(-420), People: 12, YourRole: "Admin", BillingNames: []string{"Ana Lima", "Ben Okafor", "ليلى حداد"},
+func general(frame layout.Props, h layout.OrganizationHeader) organizationviews.GeneralPageProps {
+	return organizationviews.GeneralPageProps{
+		Layout: frame, Organization: h, CreatedAt: days(-420), People: 12, YourRole: "Admin", BillingNames: []string{"Ana Lima", "Ben Okafor", "ليلى حداد"},
 	}
 }
 
 func errorSpecimens() []Specimen {
-	page := func(status int, message string, layout views.LayoutProps) Specimen {
-		return Specimen{Page: views.ErrorPage(views.ErrorPageProps{Layout: layout, Status: status, Message: message, RequestID: "req_8fQ2mZ"})}
+	page := func(status int, message string, frame layout.Props) Specimen {
+		return Specimen{Page: layout.ErrorPage(layout.ErrorPageProps{Layout: frame, Status: status, Message: message, RequestID: "req_8fQ2mZ"})}
 	}
-	in, out := signedIn(views.SectionNone), visitor(views.SectionNone)
+	in, out := signedIn(layout.SectionNone), visitor(layout.SectionNone)
 	named := func(name, title string, s Specimen) Specimen {
 		s.Name, s.Title = name, title
 		return s
@@ -88,16 +91,16 @@ func errorSpecimens() []Specimen {
 	}
 }
 
-func contacts(layout views.LayoutProps) views.ContactsPageProps {
-	p := views.ContactsPageProps{Layout: layout, Organization: header(views.TabBilling), Managers: []string{"Ana Lima", "Ben Okafor"}}
+func contacts(frame layout.Props) organizationviews.ContactsPageProps {
+	p := organizationviews.ContactsPageProps{Layout: frame, Organization: header(layout.TabBilling), Managers: []string{"Ana Lima", "Ben Okafor"}}
 	for _, label := range []string{"A payment failed", "The plan was renewed", "The number of seats changed"} {
-		p.Notices = append(p.Notices, views.NoticeSwitch{Kind: billing.MailKind("notice_" + strconv.Itoa(len(p.Notices))), Label: label, On: len(p.Notices) != 1})
+		p.Notices = append(p.Notices, organizationviews.NoticeSetting{Kind: billing.MailKind("notice_" + strconv.Itoa(len(p.Notices))), Label: label, On: len(p.Notices) != 1})
 	}
 	return p
 }
 
-func contactsMended(layout views.LayoutProps) views.ContactsPageProps {
-	p := contacts(layout)
+func contactsMended(frame layout.Props) organizationviews.ContactsPageProps {
+	p := contacts(frame)
 	p.Contacts, p.AtStripe = []string{"accounts@lantern.example", unbroken + "@example.com"}, "accounts@lantern.example"
 	p.Email, p.Error = "accounts at lantern", "Please give an e-mail address, such as billing@example.com."
 	return p

@@ -5,43 +5,45 @@ import (
 	"time"
 
 	"usher/billing"
-	"usher/views"
+	"usher/views/layout"
+	organizationviews "usher/views/organization"
+	"usher/views/ui"
 )
 
-// Names that test a layout: short, long, without spaces, and written from right to left.
+// Names that test a layout: short, long, without spaces, and right to left.
 const (
-	theatre     = "Lyric Street Theatre"
-	longName    = "The Royal and Ancient Society for the Advancement of Provincial Stagecraft, Lighting and Allied Trades"
-	rightToLeft = "مسرح المدينة القديمة"
-	unbroken    = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"
+	organizationName = "Lyric Street Theatre"
+	longName         = "The Royal and Ancient Society for the Advancement of Provincial Stagecraft, Lighting and Allied Trades"
+	rightToLeft      = "مسرح المدينة القديمة"
+	unbroken         = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft"
 )
 
-// noon is the moment at which everything in the gallery happens.
-var noon = time.Date(2026, time.November, 19, 14, 2, 5, 0, time.UTC)
+// now is the time of everything in the gallery.
+var now = time.Date(2026, time.November, 19, 14, 2, 5, 0, time.UTC)
 
-func days(n int) time.Time { return noon.AddDate(0, 0, n) }
+func days(n int) time.Time { return now.AddDate(0, 0, n) }
 
 func dollars(cents int64) billing.Money { return billing.Money{Minor: cents, Currency: "usd"} }
 
-func signedIn(section views.Section) views.LayoutProps {
-	return views.LayoutProps{
-		Viewer:  &views.Viewer{Name: "Ana Lima", Organization: theatre, OrganizationID: "org_4h2k9x"},
+func signedIn(section layout.Section) layout.Props {
+	return layout.Props{
+		Viewer:  &layout.Viewer{Name: "Ana Lima", Organization: organizationName, OrganizationID: "org_4h2k9x"},
 		Section: section,
 		Remark:  "Local Stripe: no money moves.",
-		Links:   []views.LinkButtonProps{{Label: "Gallery", Href: "/dev/ui"}},
+		Links:   []ui.LinkButtonProps{{Label: "Gallery", Href: "/dev/ui"}},
 	}
 }
 
-func visitor(section views.Section) views.LayoutProps {
-	return views.LayoutProps{Section: section}
+func visitor(section layout.Section) layout.Props {
+	return layout.Props{Section: section}
 }
 
-func header(tab views.Tab) views.OrganizationHeader {
-	return views.OrganizationHeader{ID: "org_4h2k9x", Name: theatre, Current: tab}
+func header(tab layout.OrganizationTab) layout.OrganizationHeader {
+	return layout.OrganizationHeader{ID: "org_4h2k9x", Name: organizationName, Current: tab}
 }
 
-func members() []views.MemberRow {
-	return []views.MemberRow{
+func members() []organizationviews.MemberRow {
+	return []organizationviews.MemberRow{
 		{Name: "Ana Lima", Email: "ana@lyric.example", Role: "Admin", Billed: true, Status: billing.MemberActive, JoinedAt: days(-420), LastSeenAt: days(0), You: true},
 		{Name: "Ben Okafor", Email: "ben@lyric.example", Role: "Billing admin", Status: billing.MemberActive, JoinedAt: days(-300), LastSeenAt: days(-2)},
 		{Name: "ليلى حداد", Email: "layla@lyric.example", Role: "Member", Billed: true, Status: billing.MemberActive, JoinedAt: days(-90), LastSeenAt: days(-1)},
@@ -50,10 +52,10 @@ func members() []views.MemberRow {
 	}
 }
 
-func crowd(n int) []views.MemberRow {
-	rows := make([]views.MemberRow, 0, n)
+func crowd(n int) []organizationviews.MemberRow {
+	rows := make([]organizationviews.MemberRow, 0, n)
 	for i := range n {
-		rows = append(rows, views.MemberRow{
+		rows = append(rows, organizationviews.MemberRow{
 			Name: fmt.Sprintf("Person %d", i+1), Email: fmt.Sprintf("person%d@lyric.example", i+1), Role: "Member",
 			Billed: i%50 != 0, Status: billing.MemberActive, JoinedAt: days(-i % 700), LastSeenAt: days(-i % 9),
 		})

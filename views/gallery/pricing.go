@@ -2,15 +2,18 @@ package gallery
 
 import (
 	"usher/billing"
-	"usher/views"
+	authviews "usher/views/auth"
+	billingviews "usher/views/billing"
+	"usher/views/layout"
+	"usher/views/ui"
 )
 
-func plans(interval billing.Interval, seats int, choice views.PlanChoice) []views.PlanCardProps {
+func plans(interval billing.Interval, seats int, choice billingviews.PlanChoice) []billingviews.PlanCardProps {
 	starter, pro := dollars(900), dollars(2900)
 	if interval == billing.Yearly {
 		starter, pro = dollars(9000), dollars(29000)
 	}
-	return []views.PlanCardProps{
+	return []billingviews.PlanCardProps{
 		{
 			ID: "starter", Name: "Starter", Description: "For individuals getting started", Interval: interval, Price: starter, PerSeat: true,
 			Seats: seats, Total: starter.Times(seats), Credits: 100, Features: []string{"Feature A", "Feature B"}, Choice: choice,
@@ -23,61 +26,61 @@ func plans(interval billing.Interval, seats int, choice views.PlanChoice) []view
 	}
 }
 
-func comparison() []views.ComparisonRow {
-	yes, no := views.ComparisonCell{Included: true}, views.ComparisonCell{}
-	return []views.ComparisonRow{
-		{Label: "Credits each month", Cells: []views.ComparisonCell{{Text: "100"}, {Text: "1,000"}}},
-		{Label: "Feature A", Cells: []views.ComparisonCell{yes, yes}},
-		{Label: "Feature B", Cells: []views.ComparisonCell{yes, yes}},
-		{Label: "Feature C", Cells: []views.ComparisonCell{no, yes}},
-		{Label: "Feature D", Cells: []views.ComparisonCell{no, yes}},
+func comparison() []billingviews.ComparisonRow {
+	yes, no := billingviews.ComparisonCell{Included: true}, billingviews.ComparisonCell{}
+	return []billingviews.ComparisonRow{
+		{Label: "Credits each month", Cells: []billingviews.ComparisonCell{{Text: "100"}, {Text: "1,000"}}},
+		{Label: "Feature A", Cells: []billingviews.ComparisonCell{yes, yes}},
+		{Label: "Feature B", Cells: []billingviews.ComparisonCell{yes, yes}},
+		{Label: "Feature C", Cells: []billingviews.ComparisonCell{no, yes}},
+		{Label: "Feature D", Cells: []billingviews.ComparisonCell{no, yes}},
 	}
 }
 
-func pricing(layout views.LayoutProps, interval billing.Interval, seats int, choice views.PlanChoice) views.PricingPageProps {
+func pricing(frame layout.Props, interval billing.Interval, seats int, choice billingviews.PlanChoice) billingviews.PricingPageProps {
 	cards := plans(interval, seats, choice)
-	if layout.Viewer != nil {
+	if frame.Viewer != nil {
 		for i := range cards {
-			cards[i].OrganizationID = layout.Viewer.OrganizationID
+			cards[i].OrganizationID = frame.Viewer.OrganizationID
 		}
 	}
-	return views.PricingPageProps{
-		Layout: layout, Interval: interval, Intervals: []billing.Interval{billing.Monthly, billing.Yearly}, YearlySaving: "2 months free",
+	return billingviews.PricingPageProps{
+		Layout: frame, Interval: interval, Intervals: []billing.Interval{billing.Monthly, billing.Yearly}, YearlySaving: "2 months free",
 		Seats: seats, Plans: cards, Comparison: comparison(),
 	}
 }
 
 func pricingSpecimens() []Specimen {
-	guest, member := visitor(views.SectionPricing), signedIn(views.SectionPricing)
-	current := pricing(member, billing.Yearly, 9, views.ChangeInBilling)
-	current.Plans[1].Choice = views.CurrentPlan
-	wrong := pricing(guest, billing.Monthly, 1, views.ChoosePlan)
+	guest, member := visitor(layout.SectionPricing), signedIn(layout.SectionPricing)
+	current := pricing(member, billing.Yearly, 9, billingviews.ChangeInBilling)
+	current.Plans[1].Choice = billingviews.CurrentPlan
+	wrong := pricing(guest, billing.Monthly, 1, billingviews.ChoosePlan)
 	wrong.SeatsError = "Give a whole number of people, from 1 to 100,000."
 	return []Specimen{
-		{Name: "pricing", Title: "Visitor, monthly", Page: views.PricingPage(pricing(guest, billing.Monthly, 8, views.ChoosePlan))},
-		{Name: "pricing-yearly", Title: "Signed in, yearly", Page: views.PricingPage(pricing(member, billing.Yearly, 27, views.ChoosePlan))},
-		{Name: "pricing-current", Title: "On a plan", Page: views.PricingPage(current)},
-		{Name: "pricing-read-only", Title: "May not choose", Page: views.PricingPage(pricing(member, billing.Monthly, 2000, views.AskBillingAdmin))},
-		{Name: "pricing-people-wrong", Title: "People not a number", Page: views.PricingPage(wrong)},
-		{Name: "pricing-three", Title: "Three plans, packs, other currencies", Page: views.PricingPage(threePlans())},
-		{Name: "pricing-one", Title: "One plan, one interval", Page: views.PricingPage(onePlan())},
+		{Name: "pricing", Title: "Visitor, monthly", Page: billingviews.PricingPage(pricing(guest, billing.Monthly, 8, billingviews.ChoosePlan))},
+		{Name: "pricing-yearly", Title: "Signed in, yearly", Page: billingviews.PricingPage(pricing(member, billing.Yearly, 27, billingviews.ChoosePlan))},
+		{Name: "pricing-current", Title: "On a plan", Page: billingviews.PricingPage(current)},
+		{Name: "pricing-read-only", Title: "May not choose", Page: billingviews.PricingPage(pricing(member, billing.Monthly, 2000, billingviews.AskBillingAdmin))},
+		{Name: "pricing-people-wrong", Title: "People not a number", Page: billingviews.PricingPage(wrong)},
+		{Name: "pricing-three", Title: "Three plans, packs, other currencies", Page: billingviews.PricingPage(threePlans())},
+		{Name: "pricing-one", Title: "One plan, one interval", Page: billingviews.PricingPage(onePlan())},
 	}
 }
 
-func threePlans() views.PricingPageProps {
-	p := pricing(signedIn(views.SectionPricing), billing.Yearly, 12, views.ChoosePlan)
+func threePlans() billingviews.PricingPageProps {
+	p := pricing(signedIn(layout.SectionPricing), billing.Yearly, 12, billingviews.ChoosePlan)
 	yen := billing.Money{Minor: 1480000, Currency: "jpy"}
-	p.Plans[0].Choice = views.NotOffered
-	p.Plans = append(p.Plans, views.PlanCardProps{
+	p.Plans[0].Choice = billingviews.NotOffered
+	p.Plans = append(p.Plans, billingviews.PlanCardProps{
 		ID: "house", Name: "Full house", Description: "For organizations that would rather not count, with a description that goes on for a while",
 		Interval: billing.Yearly, Price: yen, Seats: 12, Total: yen, Credits: 25000, TrialDays: 14, SeatMinimum: 5, SeatMaximum: 500,
 		OrganizationID: "org_4h2k9x",
-		Features:       []string{"Everything in Pro", "A person to call, on weekdays from nine to five, in your own language"}, Choice: views.ChoosePlan,
+		Features:       []string{"Everything in Pro", "A person to call, on weekdays from nine to five, in your own language"}, Choice: billingviews.ChoosePlan,
 	})
 	for i := range p.Comparison {
-		p.Comparison[i].Cells = append(p.Comparison[i].Cells, views.ComparisonCell{Included: true})
+		p.Comparison[i].Cells = append(p.Comparison[i].Cells, billingviews.ComparisonCell{Included: true})
 	}
-	p.Packs = []views.PackProps{
+	p.Packs = []billingviews.PackProps{
 		{ID: "small", Name: "Small pack", Credits: 500, Price: dollars(1900), CanBuy: true},
 		{ID: "large", Name: "Large pack", Credits: 5000, Price: dollars(14900), CanBuy: true},
 	}
@@ -85,30 +88,30 @@ func threePlans() views.PricingPageProps {
 	return p
 }
 
-func onePlan() views.PricingPageProps {
-	p := pricing(visitor(views.SectionPricing), billing.Monthly, 3, views.ChoosePlan)
+func onePlan() billingviews.PricingPageProps {
+	p := pricing(visitor(layout.SectionPricing), billing.Monthly, 3, billingviews.ChoosePlan)
 	p.Intervals, p.Plans, p.Comparison = p.Intervals[:1], p.Plans[:1], nil
 	p.Plans[0].Price, p.Plans[0].Total = billing.Money{Minor: 2750, Currency: "kwd"}, billing.Money{Minor: 8250, Currency: "kwd"}
 	return p
 }
 
 func accountSpecimens() []Specimen {
-	guest := visitor(views.SectionNone)
-	intent := &views.PlanIntent{Plan: "Pro", Interval: billing.Yearly}
+	guest := visitor(layout.SectionNone)
+	intent := &authviews.PlanIntent{Plan: "Pro", Interval: billing.Yearly}
 	return []Specimen{
-		{Name: "signup", Title: "Sign up", Page: views.SignupPage(views.SignupPageProps{Layout: guest})},
-		{Name: "signup-intent", Title: "Sign up, then Checkout", Page: views.SignupPage(views.SignupPageProps{Layout: guest, Intent: intent,
-			Fields: []views.Hidden{{Name: "plan", Value: "pro"}, {Name: "interval", Value: "year"}}})},
-		{Name: "signup-wrong", Title: "Sign up, to be mended", Page: views.SignupPage(views.SignupPageProps{
+		{Name: "signup", Title: "Sign up", Page: authviews.SignupPage(authviews.SignupPageProps{Layout: guest})},
+		{Name: "signup-intent", Title: "Sign up, then Checkout", Page: authviews.SignupPage(authviews.SignupPageProps{Layout: guest, Intent: intent,
+			Fields: []ui.Hidden{{Name: "plan", Value: "pro"}, {Name: "interval", Value: "year"}}})},
+		{Name: "signup-wrong", Title: "Sign up, to be mended", Page: authviews.SignupPage(authviews.SignupPageProps{
 			Layout: guest, Name: "Ana Lima", Email: "ana@lyric", Organization: longName,
-			Errors: views.SignupErrors{
+			Errors: authviews.SignupErrors{
 				Email:    "This address has no ending such as .org; is a part of it missing?",
 				Password: "A little longer, please: 8 characters or more.",
 			},
 		})},
-		{Name: "login", Title: "Sign in", Page: views.LoginPage(views.LoginPageProps{Layout: guest})},
-		{Name: "login-intent", Title: "Sign in, then Checkout", Page: views.LoginPage(views.LoginPageProps{Layout: guest, Intent: intent})},
-		{Name: "login-wrong", Title: "Sign in, refused", Page: views.LoginPage(views.LoginPageProps{Layout: guest, Email: "ana@lyric.example",
-			Errors: views.LoginErrors{Form: "E-mail and password do not belong together."}})},
+		{Name: "login", Title: "Sign in", Page: authviews.LoginPage(authviews.LoginPageProps{Layout: guest})},
+		{Name: "login-intent", Title: "Sign in, then Checkout", Page: authviews.LoginPage(authviews.LoginPageProps{Layout: guest, Intent: intent})},
+		{Name: "login-wrong", Title: "Sign in, refused", Page: authviews.LoginPage(authviews.LoginPageProps{Layout: guest, Email: "ana@lyric.example",
+			Errors: authviews.LoginErrors{Form: "E-mail and password do not belong together."}})},
 	}
 }

@@ -1,31 +1,36 @@
 package gallery
 
-import "usher/views"
+import (
+	authviews "usher/views/auth"
+	devviews "usher/views/dev"
+	"usher/views/layout"
+	"usher/views/ui"
+)
 
 func recoverySpecimens() []Specimen {
-	guest := visitor(views.SectionNone)
-	reset := views.ResetPageProps{Layout: guest, Action: "/reset/token", Email: "ana@lyric.example"}
+	guest := visitor(layout.SectionNone)
+	reset := authviews.ResetPageProps{Layout: guest, Action: "/reset/token", Email: "ana@lyric.example"}
 	wrong := reset
 	wrong.Error = "Please choose a password of at least 8 characters."
 	return []Specimen{
-		{Name: "forgot", Title: "Forgot the password", Page: views.ForgotPage(views.ForgotPageProps{Layout: guest})},
-		{Name: "forgot-wrong", Title: "Forgot the password, to be mended", Page: views.ForgotPage(views.ForgotPageProps{
+		{Name: "forgot", Title: "Forgot the password", Page: authviews.ForgotPage(authviews.ForgotPageProps{Layout: guest})},
+		{Name: "forgot-wrong", Title: "Forgot the password, to be mended", Page: authviews.ForgotPage(authviews.ForgotPageProps{
 			Layout: guest, Email: "ana", Error: "Please give an e-mail address such as ana@example.com."})},
-		{Name: "forgot-sent", Title: "A link is on its way", Page: views.ForgotPage(views.ForgotPageProps{Layout: guest, Sent: true, MailHref: "/dev/mail"})},
-		{Name: "reset", Title: "New password", Page: views.ResetPage(reset)},
-		{Name: "reset-wrong", Title: "New password, refused", Page: views.ResetPage(wrong)},
-		{Name: "link-spent", Title: "A link that works no more", Page: views.SpentLinkPage(views.LinkPageProps{
-			Layout: guest, Link: views.LinkButtonProps{Label: "Ask for a new link", Href: "/forgot"}})},
-		{Name: "verified", Title: "Address confirmed", Page: views.VerifiedPage(views.LinkPageProps{
-			Layout: guest, Link: views.LinkButtonProps{Label: "Go on to the dashboard", Href: "/dashboard"}})},
-		{Name: "mailbox", Title: "E-mail that is not sent", Page: views.MailboxPage(views.MailboxPageProps{Layout: signedIn(views.SectionNone), Mails: mails()})},
-		{Name: "mailbox-empty", Title: "No e-mail yet", Page: views.MailboxPage(views.MailboxPageProps{Layout: guest})},
+		{Name: "forgot-sent", Title: "A link is on its way", Page: authviews.ForgotPage(authviews.ForgotPageProps{Layout: guest, Sent: true, MailHref: "/dev/mail"})},
+		{Name: "reset", Title: "New password", Page: authviews.ResetPage(reset)},
+		{Name: "reset-wrong", Title: "New password, refused", Page: authviews.ResetPage(wrong)},
+		{Name: "link-spent", Title: "A link that works no more", Page: authviews.ExpiredLinkPage(authviews.LinkPageProps{
+			Layout: guest, Link: ui.LinkButtonProps{Label: "Ask for a new link", Href: "/forgot"}})},
+		{Name: "verified", Title: "Address confirmed", Page: authviews.VerifiedPage(authviews.LinkPageProps{
+			Layout: guest, Link: ui.LinkButtonProps{Label: "Go on to the dashboard", Href: "/dashboard"}})},
+		{Name: "mailbox", Title: "E-mail that is not sent", Page: devviews.MailboxPage(devviews.MailboxPageProps{Layout: signedIn(layout.SectionNone), Mails: mails()})},
+		{Name: "mailbox-empty", Title: "No e-mail yet", Page: devviews.MailboxPage(devviews.MailboxPageProps{Layout: guest})},
 	}
 }
 
-func mails() []views.KeptMail {
-	return []views.KeptMail{
-		{ID: "eml_2", To: "ana@lyric.example", QueuedAt: noon, Subject: "Choose a new password",
+func mails() []devviews.Message {
+	return []devviews.Message{
+		{ID: "eml_2", To: "ana@lyric.example", QueuedAt: now, Subject: "Choose a new password",
 			Text: "Hello Ana Lima,\n\nSomebody, most likely you, asked for a new password for the account with this address.\n\nChoose a new password:\n" +
 				"https://usher.example/reset/x1TLb9Yt0c8wQn4vRzK2pMdE7hGfJ5sUaWiOqXyBkNo\n\n-- \nUsher\n"},
 		{ID: "eml_1", To: "elfriede.von-und-zu-hohenzollern-sigmaringen@donaudampfschifffahrt.example", QueuedAt: days(-1),

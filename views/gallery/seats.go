@@ -1,31 +1,32 @@
 package gallery
 
 import (
-	"usher/views"
+	billingviews "usher/views/billing"
+	"usher/views/layout"
 )
 
 func seatSpecimens() []Specimen {
-	retrying, broken, payment := unsettled(views.SeatsRetrying), unsettled(views.SeatsFailed), unsettled(views.SeatsPaymentNeeded)
+	retrying, broken, payment := unsettled(billingviews.SeatsRetrying), unsettled(billingviews.SeatsFailed), unsettled(billingviews.SeatsPaymentNeeded)
 	retrying.Attempt, retrying.Reason, retrying.RequestID = 2, "Stripe did not answer in time.", "req_8fQ2mZ"
 	broken.Attempt, broken.Reason, broken.RequestID, broken.PollEvery = 8, "The card was declined, so Stripe did not take the new number.", "req_8fQ2mZ", 0
 	payment.Reason, payment.InvoiceURL, payment.PollEvery = "The bank asks for a confirmation by the card's holder.", "/billing/invoices", 0
-	payment.AtStripe = held(11)
-	drift := unsettled(views.SeatsDrift)
-	drift.Billable, drift.Wanted, drift.AtStripe = 9, 9, held(40)
-	paid := panel(views.SeatsInSync)
-	paid.Billable, paid.PaidUntil = paid.Wanted-2, days(11)
-	nothing := panel(views.SeatsNothingToSync)
+	payment.AtStripe = quantity(11)
+	drift := unsettled(billingviews.SeatsDrift)
+	drift.Billable, drift.Desired, drift.AtStripe = 9, 9, quantity(40)
+	paid := panel(billingviews.SeatsInSync)
+	paid.Billable, paid.PaidUntil = paid.Desired-2, days(11)
+	nothing := panel(billingviews.SeatsNothingToSync)
 	nothing.AtStripe = nil
-	crowded := panel(views.SeatsSyncing)
-	crowded.Billable, crowded.Wanted, crowded.AtStripe, crowded.PollEvery = 1960, 1960, held(1948), rarely
+	crowded := panel(billingviews.SeatsSyncing)
+	crowded.Billable, crowded.Desired, crowded.AtStripe, crowded.PollEvery = 1960, 1960, quantity(1948), pollInterval
 	watched := broken
 	watched.CanManageBilling = false
 	return []Specimen{
 		seatSpecimen("nothing", "Nothing to sync", nothing),
-		seatSpecimen("in-sync", "In sync", panel(views.SeatsInSync)),
+		seatSpecimen("in-sync", "In sync", panel(billingviews.SeatsInSync)),
 		seatSpecimen("paid", "In sync, paid until the renewal", paid),
-		seatSpecimen("gathering", "Gathering", unsettled(views.SeatsGathering)),
-		seatSpecimen("queued", "Queued", unsettled(views.SeatsQueued)),
+		seatSpecimen("gathering", "Gathering", unsettled(billingviews.SeatsDebouncing)),
+		seatSpecimen("queued", "Queued", unsettled(billingviews.SeatsQueued)),
 		seatSpecimen("syncing", "Syncing, 1,960 seats", crowded),
 		seatSpecimen("retrying", "Retrying", retrying),
 		seatSpecimen("failed", "Failed", broken),
@@ -35,8 +36,8 @@ func seatSpecimens() []Specimen {
 	}
 }
 
-func seatSpecimen(name, title string, p views.SeatPanelProps) Specimen {
-	return Specimen{Name: "seats-" + name, Title: title, Page: views.SeatsPage(views.SeatsPageProps{
-		Layout: signedIn(views.SectionOrganization), Organization: header(""), Panel: p,
+func seatSpecimen(name, title string, p billingviews.SeatPanelProps) Specimen {
+	return Specimen{Name: "seats-" + name, Title: title, Page: billingviews.SeatsPage(billingviews.SeatsPageProps{
+		Layout: signedIn(layout.SectionOrganization), Organization: header(""), Panel: p,
 	})}
 }

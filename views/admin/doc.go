@@ -1,0 +1,3 @@
+// Package admin holds the pages for operators of the installation, below /admin: events, drift,
+// organizations and jobs.
+package admin

@@ -1,0 +1,184 @@
+package billing_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/PuerkitoBio/goquery"
+
+	"usher/billing"
+	billingviews "usher/views/billing"
+	"usher/views/viewtest"
+)
+
+var december = time.Date(2026, time.December, 1, 12, 0, 0, 0, time.UTC)
+
+func usd(cents int64) billing.Money { return billing.Money{Minor: cents, Currency: "usd"} }
+
+func subscription(status billing.SubscriptionStatus) *billingviews.SubscriptionProps {
+	return &billingviews.SubscriptionProps{
+		Status: status, Plan: "Pro", Interval: billing.Yearly, Price: usd(29000), PerSeat: true, Quantity: 9, RenewsAt: december,
+		NextInvoice: &billingviews.NextInvoice{At: december, Amount: usd(261000)}, Card: &billingviews.CardProps{Brand: "visa", Last4: "4242"},
+	}
+}
+
+func billingPanel(t *testing.T, change func(*billingviews.PanelProps)) *goquery.Document {
+	t.Helper()
+	held := 9
+	p := billingviews.PanelProps{
+		OrganizationID: "org_1", OrganizationName: "Lyric", People: 9, CanManageBilling: true,
+		Seats: billingviews.SeatPanelProps{OrganizationID: "org_1", State: billingviews.SeatsInSync, Billable: 9, Desired: 9, AtStripe: &held, CanManageBilling: true},
+	}
+	change(&p)
+	return viewtest.Render(t, billingviews.Panel(p))
+}
+
+// flows lists the portal deep links that the panel offers, in order.
+func flows(doc *goquery.Document) string {
+	var found []string
+	doc.Find("form[action='/billing/portal']").Each(func(_ int, s *goquery.Selection) {
+		found = append(found, s.Find("input[name=flow]").AttrOr("value", "home"))
+	})
+	return strings.Join(found, " ")
+}
+
+func TestBillingPanelByStatus(t *testing.T) {
+	const change, cancel, card, home = "subscription_update", "subscription_cancel", "payment_method_update", "home"
+	for _, c := range []struct {
+		status billing.SubscriptionStatus
+		says   []string
+		flows  string
+		role   string // of the notice
+	}{
+		{billing.StatusActive, []string{"Pro, yearly", "Active", "$290 per person × 9 seats", "Renews on 1 Dec 2026.", "$2,610.00", "Visa 4242"}, change + " " + home, ""},
+		{billing.StatusTrialing, []string{"Trial", "Free until 1 Dec 2026; the first payment follows then."}, change + " " + home, ""},
+		{billing.StatusPastDue, []string{"Payment failed", "The last payment failed."}, card + " " + change + " " + home, "alert"},
+		{billing.StatusUnpaid, []string{"Unpaid", "The plan has stopped."}, home + " " + cancel + " " + home, "alert"},
+		{billing.StatusPaused, []string{"Paused", "Add a card to go on."}, card + " " + cancel + " " + home, "status"},
+		{billing.StatusIncomplete, []string{"Payment not finished", "The first payment is not finished."}, "", "status"},
+		{billing.StatusIncompleteExpired, []string{"No plan yet", "nothing was charged", "See the plans"}, "", ""},
+		{billing.StatusCanceled, []string{"Pro has ended", "See the plans"}, "", ""},
+		{"on_hold", []string{"on hold"}, home, ""},
+	} {
+		t.Run(string(c.status), func(t *testing.T) {
+			doc := billingPanel(t, func(p *billingviews.PanelProps) { p.Subscription = subscription(c.status) })
+			for _, want := range c.says {
+				if !strings.Contains(viewtest.Text(doc.Selection), want) {
+					t.Errorf("the panel does not say %q: %s", want, viewtest.Text(doc.Selection))
+				}
+			}
+			if got := flows(doc); got != c.flows {
+				t.Errorf("portal links %q, want %q", got, c.flows)
+			}
+			if c.status.GrantsAccess() != (doc.Find(`form[action="/billing/cancel"]`).Length() == 1) {
+				t.Error("whether it can be canceled here")
+			}
+			if got := doc.Find("[role=alert], [role=status]").AttrOr("role", ""); got != c.role {
+				t.Errorf("role of the notice %q, want %q", got, c.role)
+			}
+		})
+	}
+}
+
+func TestBillingPanelSaysHowMuchFailedAndWhy(t *testing.T) {
+	doc := billingPanel(t, func(p *billingviews.PanelProps) {
+		p.Subscription = subscription(billing.StatusPastDue)
+		p.Subscription.GraceEndsAt = december
+		p.Subscription.Failure = &billingviews.PaymentFailure{Amount: usd(261000), At: december.AddDate(0, 0, -28), Reason: "the card was declined"}
+	})
+	for _, want := range []string{
+		"The last payment of $2,610.00 failed on 3 Nov 2026: the card was declined.", "Everything goes on working until 1 Dec 2026.", "Update card", "Open since 3 Nov 2026",
+	} {
+		if !strings.Contains(viewtest.Text(doc.Selection), want) {
+			t.Errorf("the panel does not say %q: %s", want, viewtest.Text(doc.Selection))
+		}
+	}
+}
+
+func TestBillingPanelLinksToOpenPayments(t *testing.T) {
+	unpaid := billingPanel(t, func(p *billingviews.PanelProps) {
+		p.Subscription = subscription(billing.StatusUnpaid)
+		p.Subscription.OpenInvoiceURL = "https://pay.example/in_1"
+	})
+	if got := viewtest.Text(unpaid.Find("a[href='https://pay.example/in_1']")); got != "Pay the open invoice" {
+		t.Errorf("link to the open invoice: %q", got)
+	}
+	incomplete := billingPanel(t, func(p *billingviews.PanelProps) {
+		p.Subscription = subscription(billing.StatusIncomplete)
+		p.Subscription.FinishURL = "https://pay.example/cs_1"
+	})
+	if got := viewtest.Text(incomplete.Find("a[href='https://pay.example/cs_1']")); got != "Finish the payment" {
+		t.Errorf("link to the open session: %q", got)
+	}
+}
+
+func TestBillingPanelWithACancellationSet(t *testing.T) {
+	doc := billingPanel(t, func(p *billingviews.PanelProps) {
+		p.Subscription = subscription(billing.StatusActive)
+		p.Subscription.EndsAt, p.Subscription.NextInvoice = december, nil
+	})
+	said := viewtest.Text(doc.Selection)
+	if !strings.Contains(said, "Ends on 1 Dec 2026 and is not renewed.") || !strings.Contains(said, "Keep the plan") || strings.Contains(said, "Cancel plan") {
+		t.Errorf("a set cancellation reads: %s", said)
+	}
+}
+
+func TestBillingPanelReadOnlyHasNoButtons(t *testing.T) {
+	statuses := []billing.SubscriptionStatus{
+		billing.StatusActive, billing.StatusTrialing, billing.StatusPastDue, billing.StatusUnpaid, billing.StatusPaused, billing.StatusIncomplete, billing.StatusCanceled,
+	}
+	for _, status := range statuses {
+		doc := billingPanel(t, func(p *billingviews.PanelProps) {
+			p.Subscription = subscription(status)
+			p.Subscription.FinishURL, p.Subscription.OpenInvoiceURL = "https://pay.example/a", "https://pay.example/b"
+			p.CanManageBilling, p.Seats.CanManageBilling, p.BillingNames = false, false, []string{"Ana Lima", "Ben Okafor"}
+		})
+		if doc.Find("button, form, a[href]").Length() != 0 {
+			t.Errorf("%s: something can be clicked", status)
+		}
+		if !strings.Contains(viewtest.Text(doc.Selection), "Changes are made by Ana Lima and Ben Okafor.") {
+			t.Errorf("%s: nobody is named: %s", status, viewtest.Text(doc.Selection))
+		}
+	}
+}
+
+func TestBillingPanelReturns(t *testing.T) {
+	const url = "/organization?tab=billing&session_id=cs_1&asked=2"
+	for _, c := range []struct {
+		name string
+		to   billingviews.CheckoutReturn
+		poll bool
+		says string
+		not  string
+	}{
+		{"settling", billingviews.ReturnConfirming, true, "Stripe is confirming the payment.", "See the plans"},
+		{"waiting", billingviews.ReturnDelayed, false, "Look again", "See the plans"},
+		{"canceled", billingviews.ReturnCanceled, false, "Nothing was charged", "confirm"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			doc := billingPanel(t, func(p *billingviews.PanelProps) {
+				p.Return, p.PollURL = c.to, url
+				if c.poll {
+					p.PollEvery = time.Second
+				}
+			})
+			root := doc.Find("#billing-panel")
+			if got := root.AttrOr("hx-get", "") == url; got != c.poll {
+				t.Errorf("asks again: %t", got)
+			}
+			if said := viewtest.Text(root); !strings.Contains(said, c.says) || strings.Contains(said, c.not) {
+				t.Errorf("reads: %s", said)
+			}
+		})
+	}
+}
+
+func TestBillingPanelSettledNamesThePlan(t *testing.T) {
+	doc := billingPanel(t, func(p *billingviews.PanelProps) {
+		p.Return, p.Subscription = billingviews.ReturnConfirmed, subscription(billing.StatusActive)
+	})
+	if said := viewtest.Text(doc.Find("[data-announce]").First()); !strings.Contains(said, "Pro, yearly, for 9 people.") {
+		t.Errorf("announces %q", said)
+	}
+}

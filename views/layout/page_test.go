@@ -1,0 +1,47 @@
+package layout_test
+
+import (
+	"encoding/json"
+	"regexp"
+	"testing"
+
+	"usher/views/layout"
+	"usher/views/viewtest"
+)
+
+func TestHtmxIsConfigured(t *testing.T) {
+	doc := viewtest.Render(t, layout.Page("Pricing", layout.Props{}))
+	var config struct {
+		AllowEval              *bool
+		IncludeIndicatorStyles *bool
+		SelfRequestsOnly       *bool
+		HistoryCacheSize       *int
+		ResponseHandling       []struct {
+			Code  string
+			Swap  bool
+			Error bool
+		}
+	}
+	if err := json.Unmarshal([]byte(doc.Find("meta[name=htmx-config]").AttrOr("content", "")), &config); err != nil {
+		t.Fatalf("htmx-config: %v", err)
+	}
+	if config.AllowEval == nil || *config.AllowEval || config.IncludeIndicatorStyles == nil || *config.IncludeIndicatorStyles {
+		t.Error("htmx would break the Content-Security-Policy")
+	}
+	if config.SelfRequestsOnly == nil || !*config.SelfRequestsOnly || config.HistoryCacheSize == nil || *config.HistoryCacheSize != 0 {
+		t.Error("htmx would leave the origin or keep pages")
+	}
+	swaps := func(code string) bool {
+		for _, rule := range config.ResponseHandling {
+			if regexp.MustCompile(rule.Code).MatchString(code) {
+				return rule.Swap
+			}
+		}
+		return false
+	}
+	for code, want := range map[string]bool{"200": true, "204": false, "303": true, "404": false, "409": false, "422": true, "500": false} {
+		if swaps(code) != want {
+			t.Errorf("status %s swaps: %t", code, !want)
+		}
+	}
+}

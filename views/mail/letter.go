@@ -1,0 +1,78 @@
+package mail
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"unicode"
+
+	"usher/billing"
+	"usher/views/ui"
+)
+
+// letter is the content of an e-mail. Text and HTML are rendered from the same letter, so they
+// agree.
+type letter struct {
+	subject string
+	name    string // of the recipient; empty if unknown
+	opening []string
+	lines   []string // facts, rendered as a list
+	button  ui.LinkButtonProps
+	closing []string
+	why     string // why the recipient gets the e-mail
+}
+
+// Renderer writes e-mails. It implements [billing.Renderer].
+type Renderer struct{}
+
+// RenderMail returns the subject, the text and the HTML of an e-mail. The subject is one line. It
+// fails if the kind is unknown.
+func (Renderer) RenderMail(ctx context.Context, m billing.Mail) (billing.RenderedMail, error) {
+	write, known := letters[m.Kind]
+	if !known {
+		return billing.RenderedMail{}, fmt.Errorf("no words for mail of kind %q", m.Kind)
+	}
+	l := write(m.Data)
+	l.name, l.subject = oneLine(m.Data.Name), oneLine(l.subject)
+	var html bytes.Buffer
+	if err := document(l).Render(ctx, &html); err != nil {
+		return billing.RenderedMail{}, fmt.Errorf("render mail %s: %w", m.Kind, err)
+	}
+	return billing.RenderedMail{Subject: l.subject, Text: l.text(), HTML: html.String()}, nil
+}
+
+// oneLine replaces line breaks and control characters by spaces and removes bidirectional controls.
+// Names are input of other people and must not add mail headers or reverse the text that follows.
+func oneLine(s string) string {
+	clean := strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r) || unicode.IsControl(r):
+			return ' '
+		case unicode.In(r, unicode.Bidi_Control):
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, ""))
+	return strings.Join(strings.Fields(clean), " ")
+}
+
+func (l letter) greeting() string {
+	if l.name == "" {
+		return "Hello,"
+	}
+	return "Hello " + l.name + ","
+}
+
+// text is the plain text of the letter. The link has a line of its own, so that mail programs
+// detect it.
+func (l letter) text() string {
+	parts := append([]string{l.greeting()}, l.opening...)
+	if len(l.lines) > 0 {
+		parts = append(parts, "- "+strings.Join(l.lines, "\n- "))
+	}
+	parts = append(parts, l.button.Label+":\n"+l.button.Href)
+	parts = append(parts, l.closing...)
+	parts = append(parts, "-- \nUsher\n"+l.why)
+	return strings.Join(parts, "\n\n") + "\n"
+}

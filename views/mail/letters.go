@@ -1,0 +1,255 @@
+package mail
+
+import (
+	"cmp"
+	"strconv"
+	"strings"
+	"time"
+
+	"usher/billing"
+	"usher/views/ui"
+)
+
+// letters has a function for each kind of e-mail.
+var letters = map[billing.MailKind]func(billing.MailData) letter{
+	billing.MailInvitation:     invitationLetter,
+	billing.MailVerifyEmail:    verifyLetter,
+	billing.MailPasswordReset:  resetLetter,
+	billing.MailPaymentFailed:  paymentFailedLetter,
+	billing.MailActionRequired: actionRequiredLetter,
+	billing.MailTrialEnding:    trialEndingLetter,
+	billing.MailRenewed:        renewedLetter,
+	billing.MailCanceled:       canceledLetter,
+	billing.MailResumed:        resumedLetter,
+	billing.MailPackReceipt:    packReceiptLetter,
+	billing.MailSeatSummary:    seatSummaryLetter,
+
+	billing.MailSecondPlanEnded: secondPlanEndedLetter,
+	billing.MailDeletion:        deletionLetter,
+}
+
+// sentences drops empty sentences and cleans the others with [oneLine].
+func sentences(sentences ...string) []string {
+	var all []string
+	for _, sentence := range sentences {
+		if sentence != "" {
+			all = append(all, oneLine(sentence))
+		}
+	}
+	return all
+}
+
+// onlyIf returns the sentence if the condition holds, and an empty string otherwise.
+func onlyIf(known bool, sentence string) string {
+	if !known {
+		return ""
+	}
+	return sentence
+}
+
+func formatDay(t time.Time) string { return ui.FormatDate(t.UTC()) }
+
+// formatDeadline formats the expiry of a link to the minute: 1 Dec 2026, 14:02 UTC.
+func formatDeadline(t time.Time) string { return formatDay(t) + ", " + ui.FormatTime(t.UTC()) + " UTC" }
+
+// contactWhy is the last line of every e-mail about billing.
+func contactWhy(d billing.MailData) string {
+	return oneLine("You get this because you look after the billing of " + d.Organization + ".")
+}
+
+func formatAmount(m billing.Money) string {
+	if m.Currency == "" {
+		return ""
+	}
+	return m.Format() + " " + strings.ToUpper(m.Currency)
+}
+
+func linkTo(label string, d billing.MailData) ui.LinkButtonProps {
+	return ui.LinkButtonProps{Label: label, Href: d.URL}
+}
+
+func invitationLetter(d billing.MailData) letter {
+	inviter := d.Inviter
+	if inviter == "" {
+		inviter = "Somebody at " + d.Organization
+	}
+	return letter{
+		subject: inviter + " invites you to " + d.Organization,
+		opening: sentences(
+			inviter+" invites you to work in "+d.Organization+onlyIf(d.Role != "", " as "+d.Role)+".",
+			"Accepting costs you nothing: your seat is paid for by the organization.",
+		),
+		button:  linkTo("Accept the invitation", d),
+		closing: sentences(onlyIf(!d.ExpiresAt.IsZero(), "The link is yours alone and works until "+formatDeadline(d.ExpiresAt)+"."), "If you do not know them, leave this be; nothing happens."),
+		why:     "You get this because somebody gave this address to invite you.",
+	}
+}
+
+func verifyLetter(d billing.MailData) letter {
+	return letter{
+		subject: "Please confirm your e-mail address",
+		opening: sentences("You have signed up for Usher with this address. Please confirm that it is yours, so that notices about your account and bill reach you."),
+		button:  linkTo("Confirm this address", d),
+		closing: sentences(onlyIf(!d.ExpiresAt.IsZero(), "The link works until "+formatDeadline(d.ExpiresAt)+"."), "If it was not you who signed up, leave this be."),
+		why:     "You get this because this address was given at the sign-up.",
+	}
+}
+
+func resetLetter(d billing.MailData) letter {
+	return letter{
+		subject: "Choose a new password",
+		opening: sentences("Somebody, most likely you, asked for a new password for the account with this address."),
+		button:  linkTo("Choose a new password", d),
+		closing: sentences(
+			onlyIf(!d.ExpiresAt.IsZero(), "The link works once, until "+formatDeadline(d.ExpiresAt)+". Choosing a new password signs you out everywhere else."),
+			"If it was not you, leave this be: your password stays as it is.",
+		),
+		why: "You get this because a new password was asked for on the sign-in page.",
+	}
+}
+
+func paymentFailedLetter(d billing.MailData) letter {
+	amount := formatAmount(d.Amount)
+	if amount == "" {
+		amount = "the bill"
+	}
+	return letter{
+		subject: "A payment for " + d.Organization + " failed",
+		opening: sentences(
+			"The payment of "+amount+" for "+d.Organization+onlyIf(d.Plan != "", " ("+ui.PlanName(d.Plan, d.Interval)+")")+" did not go through"+
+				onlyIf(!d.At.IsZero(), " on "+formatDay(d.At))+onlyIf(d.Reason != "", ": "+d.Reason)+".",
+			onlyIf(!d.NextAt.IsZero(), "It is tried again on "+formatDay(d.NextAt)+". With another card it can be paid before."),
+		),
+		button: linkTo("Look after the payment", d),
+		why:    contactWhy(d),
+	}
+}
+
+func actionRequiredLetter(d billing.MailData) letter {
+	return letter{
+		subject: "A payment for " + d.Organization + " needs your confirmation",
+		opening: sentences(
+			"Your bank asks you to confirm the payment"+onlyIf(d.Amount.Currency != "", " of "+formatAmount(d.Amount))+" for "+d.Organization+
+				onlyIf(d.Plan != "", " ("+ui.PlanName(d.Plan, d.Interval)+")")+".",
+			"It takes a minute, on Stripe's own page. Nothing is charged before.",
+		),
+		button: linkTo("Confirm the payment", d),
+		why:    contactWhy(d),
+	}
+}
+
+func trialEndingLetter(d billing.MailData) letter {
+	ends := "soon"
+	if !d.At.IsZero() {
+		ends = "on " + formatDay(d.At)
+	}
+	return letter{
+		subject: "The trial of " + d.Organization + " ends " + ends,
+		opening: sentences(
+			d.Organization+" is trying "+cmp.Or(ui.PlanName(d.Plan, d.Interval), "a plan")+". The trial ends "+ends+".",
+			onlyIf(d.Amount.Currency != "", "The plan then goes on, and "+formatAmount(d.Amount)+" is charged"+onlyIf(d.Seats > 0, " for "+ui.Seats(d.Seats))+"."),
+			"To stop before that, cancel the plan; nothing is charged then.",
+		),
+		button: linkTo("See plan and payment", d),
+		why:    contactWhy(d),
+	}
+}
+
+func renewedLetter(d billing.MailData) letter {
+	return letter{
+		subject: "The plan of " + d.Organization + " is renewed",
+		opening: sentences(
+			cmp.Or(ui.PlanName(d.Plan, d.Interval), "The plan") + " of " + d.Organization + " is renewed and paid" + onlyIf(!d.At.IsZero(), " on "+formatDay(d.At)) + ".",
+		),
+		lines: sentences(
+			onlyIf(d.Amount.Currency != "", "Paid: "+formatAmount(d.Amount)),
+			onlyIf(d.Seats > 0, "For: "+ui.Seats(d.Seats)),
+			onlyIf(!d.NextAt.IsZero(), "Renews next on "+formatDay(d.NextAt)),
+		),
+		button: linkTo("See the invoice", d),
+		why:    contactWhy(d),
+	}
+}
+
+func canceledLetter(d billing.MailData) letter {
+	plan := cmp.Or(ui.PlanName(d.Plan, d.Interval), "The plan")
+	l := letter{button: linkTo("See the plan", d), why: contactWhy(d)}
+	if d.At.IsZero() {
+		l.subject = "The plan of " + d.Organization + " has ended"
+		l.opening = sentences(plan+" of "+d.Organization+" has ended. Nothing more is charged.", "You can choose a plan again at any time.")
+		return l
+	}
+	l.subject = "The plan of " + d.Organization + " ends on " + formatDay(d.At)
+	l.opening = sentences(
+		plan+" of "+d.Organization+" is canceled and ends on "+formatDay(d.At)+". Until then everything works as before, and nothing more is charged.",
+		"If that was not meant, the plan can be taken up again before that day.",
+	)
+	return l
+}
+
+func resumedLetter(d billing.MailData) letter {
+	return letter{
+		subject: "The plan of " + d.Organization + " goes on",
+		opening: sentences(
+			cmp.Or(ui.PlanName(d.Plan, d.Interval), "The plan")+" of "+d.Organization+" is taken up again and no longer ends.",
+			onlyIf(!d.NextAt.IsZero(), "It renews on "+formatDay(d.NextAt)+"."),
+		),
+		button: linkTo("See the plan", d),
+		why:    contactWhy(d),
+	}
+}
+
+func packReceiptLetter(d billing.MailData) letter {
+	return letter{
+		subject: "Receipt: " + ui.FormatCount(d.Credits) + " credits for " + d.Organization,
+		opening: sentences("Thank you. The credits are there for everybody in " + d.Organization + "."),
+		lines: sentences(
+			onlyIf(d.Plan != "", "Pack: "+d.Plan),
+			"Credits: "+ui.FormatCount(d.Credits),
+			onlyIf(d.Amount.Currency != "", "Paid: "+formatAmount(d.Amount)),
+			onlyIf(!d.At.IsZero(), "On: "+formatDay(d.At)),
+		),
+		button: linkTo("See credits and invoices", d),
+		why:    contactWhy(d),
+	}
+}
+
+func seatSummaryLetter(d billing.MailData) letter {
+	return letter{
+		subject: d.Organization + " now has " + ui.Seats(d.Seats),
+		opening: sentences("The number of billed seats of " + d.Organization + " went from " + strconv.Itoa(d.FormerSeats) + " to " + strconv.Itoa(d.Seats) + "."),
+		lines:   sentences(d.Changes...),
+		button:  linkTo("See who is billed", d),
+		closing: sentences("The bill follows: the next invoice says what it comes to."),
+		why:     contactWhy(d),
+	}
+}
+
+func secondPlanEndedLetter(d billing.MailData) letter {
+	back := "Nothing was paid for it."
+	if d.Amount.Minor > 0 {
+		back = "The " + formatAmount(d.Amount) + " paid for it go back to the card; banks take five to ten days to show that."
+	}
+	return letter{
+		subject: "A second plan for " + d.Organization + " was ended",
+		opening: sentences(
+			"A plan was bought for "+d.Organization+" although it has one already: most likely two people paid at the same time.",
+			"The second plan was ended"+onlyIf(!d.At.IsZero(), " on "+formatDay(d.At))+", the first one goes on unchanged. "+back,
+		),
+		button: linkTo("See plan and payment", d),
+		why:    contactWhy(d),
+	}
+}
+
+func deletionLetter(d billing.MailData) letter {
+	return letter{
+		subject: d.Organization + " is to be deleted",
+		opening: sentences(
+			cmp.Or(d.Inviter, "Somebody")+" has asked for "+d.Organization+" to be deleted"+onlyIf(!d.At.IsZero(), " on "+formatDay(d.At))+". Until then everything works.",
+			"Then its plan ends, and nobody has access any more. Invoices stay readable for whoever looks after billing.",
+			"If that was not meant, an admin can take it back until then.",
+		),
+		button: linkTo("See the organization", d),
+		why:    contactWhy(d),
+	}
+}

@@ -1,0 +1,133 @@
+package mail_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/PuerkitoBio/goquery"
+
+	"usher/billing"
+	mailviews "usher/views/mail"
+	"usher/views/viewtest"
+)
+
+var december = time.Date(2026, time.December, 1, 12, 0, 0, 0, time.UTC)
+
+// fullMail has every field set.
+func fullMail() billing.MailData {
+	return billing.MailData{
+		Name: "Ana Lima", Organization: "Lyric Street", Inviter: "Bo Lind", Role: "Member", Plan: "Pro", Interval: billing.Yearly,
+		Amount: billing.Money{Minor: 261000, Currency: "usd"}, Reason: "the card was declined", Seats: 9, FormerSeats: 8, Credits: 1500,
+		Changes: []string{"Bo added Chidi"}, URL: "https://usher.test/the/link?a=1&b=2",
+		ExpiresAt: december.Add(time.Hour), At: december, NextAt: december.AddDate(0, 0, 3),
+	}
+}
+
+func renderMail(t *testing.T, kind billing.MailKind, data billing.MailData) billing.RenderedMail {
+	t.Helper()
+	rendered, err := mailviews.Renderer{}.RenderMail(context.Background(), billing.Mail{Kind: kind, Data: data})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rendered
+}
+
+func mailDoc(t *testing.T, m billing.RenderedMail) *goquery.Document {
+	t.Helper()
+	doc, err := goquery.NewDocumentFromReader(strings.NewReader(m.HTML))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return doc
+}
+
+func TestEveryKindOfMailSaysWhatItKnows(t *testing.T) {
+	says := map[billing.MailKind][]string{
+		billing.MailInvitation:     {"Bo Lind invites you to Lyric Street", "as Member", "works until 1 Dec 2026, 13:00 UTC"},
+		billing.MailVerifyEmail:    {"Please confirm your e-mail address", "1 Dec 2026"},
+		billing.MailPasswordReset:  {"Choose a new password", "once, until 1 Dec 2026, 13:00 UTC", "your password stays as it is"},
+		billing.MailPaymentFailed:  {"A payment for Lyric Street failed", "$2,610.00 USD", "Pro, yearly", "on 1 Dec 2026: the card was declined", "again on 4 Dec 2026"},
+		billing.MailActionRequired: {"needs your confirmation", "$2,610.00 USD"},
+		billing.MailTrialEnding:    {"ends on 1 Dec 2026", "$2,610.00 USD", "for 9 seats"},
+		billing.MailRenewed:        {"is renewed", "Paid: $2,610.00 USD", "For: 9 seats", "Renews next on 4 Dec 2026"},
+		billing.MailCanceled:       {"ends on 1 Dec 2026", "Until then everything works as before"},
+		billing.MailResumed:        {"goes on", "renews on 4 Dec 2026"},
+		billing.MailPackReceipt:    {"Receipt: 1,500 credits for Lyric Street", "Paid: $2,610.00 USD", "On: 1 Dec 2026"},
+		billing.MailSeatSummary:    {"Lyric Street now has 9 seats", "from 8 to 9", "Bo added Chidi"},
+
+		billing.MailSecondPlanEnded: {"A second plan for Lyric Street was ended", "ended on 1 Dec 2026", "The $2,610.00 USD paid for it go back"},
+		billing.MailDeletion:        {"Lyric Street is to be deleted", "Bo Lind has asked", "deleted on 1 Dec 2026", "take it back"},
+	}
+	for _, kind := range billing.MailKinds() {
+		t.Run(string(kind), func(t *testing.T) {
+			data := fullMail()
+			m := renderMail(t, kind, data)
+			doc := mailDoc(t, m)
+			shown := viewtest.Text(doc.Find("body"))
+			if len(says[kind]) == 0 {
+				t.Fatal("nobody says what it should say")
+			}
+			for _, want := range says[kind] {
+				if !strings.Contains(m.Subject+" "+m.Text, want) || !strings.Contains(shown, want) {
+					t.Errorf("%q is missing in\n%s\n%s", want, m.Text, shown)
+				}
+			}
+			if !strings.Contains("\n"+m.Text, "\n"+data.URL+"\n") {
+				t.Errorf("the link stands on no line of its own: %s", m.Text)
+			}
+			if doc.Find("a[href='"+data.URL+"']").Length() != 2 {
+				t.Errorf("the link is not in the HTML: %s", m.HTML)
+			}
+			if !strings.Contains(m.Text, "Hello Ana Lima,") || !strings.Contains(shown, "Hello Ana Lima,") {
+				t.Error("no greeting")
+			}
+		})
+	}
+}
+
+// Unknown facts are left out without a trace such as a double space or an empty amount.
+func TestMailWithLittleKnownReadsWell(t *testing.T) {
+	for _, kind := range billing.MailKinds() {
+		m := renderMail(t, kind, billing.MailData{Organization: "Lyric Street", URL: "https://usher.test/x"})
+		all := m.Subject + "\n" + m.Text
+		for _, wrong := range []string{"  ", " .", " ,", "..", "()", "1 Jan 0001", "0001", "%!", "of  ", "!", "\n\n\n"} {
+			if strings.Contains(all, wrong) {
+				t.Errorf("%s says %q: %s", kind, wrong, all)
+			}
+		}
+		if m.Subject == "" || !strings.HasPrefix(m.Text, "Hello,\n") {
+			t.Errorf("%s: %s", kind, all)
+		}
+	}
+}
+
+// Names are input of other people: they add no header line, hide no text and are no markup.
+func TestNamesInMailAreHarmless(t *testing.T) {
+	data := fullMail()
+	data.Organization = "Lyric\r\nBcc: evil@example.com\u2028\u202Egnp.exe<script>alert(1)</script>"
+	data.Inviter, data.Name, data.Role = data.Organization, data.Organization, data.Organization
+	data.Plan, data.Reason, data.Changes = data.Organization, data.Organization, []string{data.Organization}
+	for _, kind := range billing.MailKinds() {
+		m := renderMail(t, kind, data)
+		if strings.ContainsAny(m.Subject, "\r\n\u2028\u202E") || strings.ContainsAny(m.Text+m.HTML, "\r\u2028\u202E") {
+			t.Errorf("%s: subject %q, text %q", kind, m.Subject, m.Text)
+		}
+		if strings.Contains(m.Text, "\nBcc:") || mailDoc(t, m).Find("script").Length() > 0 {
+			t.Errorf("%s: something of the name counts: %s", kind, m.HTML)
+		}
+	}
+	if _, err := (mailviews.Renderer{}).RenderMail(context.Background(), billing.Mail{Kind: "poem"}); err == nil {
+		t.Error("a kind without words was rendered")
+	}
+}
+
+// An e-mail loads nothing when it is opened, so that opening it is not tracked.
+func TestMailFetchesNothing(t *testing.T) {
+	for _, kind := range billing.MailKinds() {
+		if n := mailDoc(t, renderMail(t, kind, fullMail())).Find("img, link, script, [src], [background], style, table").Length(); n > 0 {
+			t.Errorf("%s: %d things that are fetched or should not be there", kind, n)
+		}
+	}
+}
