@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 # left: five minutes to build on two cores for the checks that staticcheck, vet and the import test already are.
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help run build test storm bench-webhook bench-pages generate check-generated check-format fmt lint
+.PHONY: help run build test simulation bench-webhook bench-pages generate check-generated check-format fmt lint
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,9 +22,9 @@ test: node_modules/.package-lock.json ## run every test, the browser's included;
 	@.ci/install
 	go vet ./...
 	CHROMIUM="$$(.ci/install --chromium)" go test -race -timeout 14m ./...
-	go run ./cmd/simulation -histories 200 -batch 50 -kills 3 -crashes 1 -lanes 2 -seed 11
+	go run ./cmd/simulation -histories 200 -batch 50 -kills 3 -crashes 1 -shards 2 -seed 11
 
-storm: ## play ten thousand random histories and look whether everything is right afterwards; long
+simulation: ## play 10,000 random histories and verify that state converges; takes up to 40 minutes
 	go run ./cmd/simulation -v
 
 bench-webhook: build ## measure a webhook beside the database's own speed

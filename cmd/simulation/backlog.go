@@ -1,52 +1,58 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strconv"
 )
 
-// backlogSize is how many events of one organization wait from the beginning in the first batch of a storm. It shall keep nobody waiting: the
-// others are judged while they wait.
+// backlogSize is the number of pending events of one organization in the first batch. They must not
+// delay the other organizations, which are verified while the backlog is processed.
 const backlogSize = 100_000
 
 const (
 	backlogOrganization = "org_backlog"
-	notOfBacklog        = `organization_id is distinct from '` + backlogOrganization + `'`
+	notBacklog          = `organization_id is distinct from '` + backlogOrganization + `'`
 )
 
-// pileUp writes the backlog: reminders to look at a customer whom nobody knows any more.
-func (w *world) pileUp() error {
-	if w.part.number != 0 || w.storm.only != 0 {
+// insertBacklog inserts the pending events: updates of a customer that does not exist.
+func (e *environment) insertBacklog(ctx context.Context) error {
+	if !e.hasBacklog() {
 		return nil
 	}
-	const payload = `{"id":"evt_backlog","object":"event","api_version":"2024-06-20","created":1700000000,"livemode":false,"type":"customer.updated",
-		"data":{"object":{"id":"cus_of_nobody","object":"customer"}}}`
+	const payload = `{"id":"evt_backlog","object":"event","api_version":"2024-06-20","created":1700000000,"livemode":false,
+		"type":"customer.updated","data":{"object":{"id":"cus_unknown","object":"customer"}}}`
 	for _, statement := range []string{
 		`insert into organizations (id, name, created_at) values ('` + backlogOrganization + `', 'Backlog', now())`,
-		`insert into stripe_events (id, type, api_version, livemode, account, created, received_at, object_id, object_type, customer_id, subscription_id,
-				org_id, test_clock, organization_id, outcome, attempts, error, next_attempt_at, payload)
-			select 'evt_backlog_' || n, 'customer.updated', '2024-06-20', false, '', now() - interval '1 hour', now(), 'cus_of_nobody', 'customer',
-				'cus_of_nobody', '', '', false, '` + backlogOrganization + `', 'pending', 0, '', now() - interval '1 hour', '` + payload + `'
+		`insert into stripe_events (id, type, api_version, livemode, account, created, received_at, object_id, object_type,
+				customer_id, subscription_id, org_id, test_clock, organization_id, outcome, attempts, error, next_attempt_at, payload)
+			select 'evt_backlog_' || n, 'customer.updated', '2024-06-20', false, '', now() - interval '1 hour', now(),
+				'cus_unknown', 'customer', 'cus_unknown', '', '', false, '` + backlogOrganization + `', 'pending', 0, '',
+				now() - interval '1 hour', '` + payload + `'
 			from generate_series(1, ` + strconv.Itoa(backlogSize) + `) n`,
 	} {
-		if _, err := w.store.DB().ExecContext(w.ctx, statement); err != nil {
-			return fmt.Errorf("pile up a backlog: %w", err)
+		if _, err := e.store.DB().ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("insert the backlog: %w", err)
 		}
 	}
-	w.count("events of one organization that wait beside", backlogSize)
+	e.results.countFault("backlog: pending events of one organization", backlogSize)
 	return nil
 }
 
-// judgeBacklog: all others' events are settled, and the backlog's are being settled beside.
-func (w *world) judgeBacklog() error {
-	if w.part.number != 0 || w.storm.only != 0 {
+// verifyBacklog checks that a part of the backlog has been processed beside the histories' events.
+func (v verifier) verifyBacklog(ctx context.Context) error {
+	if !v.env.hasBacklog() {
 		return nil
 	}
 	var left int
-	err := w.store.DB().GetContext(w.ctx, &left, `select count(*) from stripe_events where organization_id = '`+backlogOrganization+`' and outcome = 'pending'`)
-	w.count("events of that organization settled meanwhile", backlogSize-left)
-	if err == nil && left == backlogSize {
-		w.diverged(nil, "the backlog is not worked on")
+	err := v.env.store.DB().GetContext(ctx, &left, `
+		select count(*) from stripe_events where organization_id = $1 and outcome = 'pending'`, backlogOrganization)
+	if err != nil {
+		return fmt.Errorf("count the backlog: %w", err)
 	}
-	return err
+	v.env.results.countFault("backlog: events processed meanwhile", backlogSize-left)
+	if left == backlogSize {
+		v.env.results.diverged("no event of the backlog was processed")
+	}
+	return nil
 }

@@ -2,7 +2,7 @@ package main
 
 import "encoding/json"
 
-// event is what the storm needs to know of an event.
+// event holds the fields of a Stripe event that the simulation reads.
 type event struct {
 	ID   string
 	Type string
@@ -15,14 +15,15 @@ type event struct {
 	}
 }
 
-func readEvent(payload []byte) event {
+// parseEvent reads an event. An expanded customer leaves the rest of the object empty.
+func parseEvent(payload []byte) event {
 	var e event
-	_ = json.Unmarshal(payload, &e) // of what Stripe sent; an expanded customer would leave it empty
+	_ = json.Unmarshal(payload, &e)
 	return e
 }
 
-// customer tells whose it is; empty where it says none.
-func (e event) customer() string {
+// customerID returns the id of the customer that the event is about, or "".
+func (e event) customerID() string {
 	if e.Data.Object.Object == "customer" {
 		return e.Data.Object.ID
 	}

@@ -19,227 +19,119 @@ import (
 	mailviews "usher/views/mail"
 )
 
-// replicaEnv holds what a replica is told at its start.
-const replicaEnv = "USHER_STORM_REPLICA"
+// replicaEnv is the environment variable that holds a replica's configuration, a [replicaConfig].
+const replicaEnv = "USHER_SIMULATION_REPLICA"
 
 const (
-	stripeKey = "sk_test_storm1234567"
-	siteURL   = "http://usher.storm"
+	stripeKey = "sk_test_simulation1234567"
+	siteURL   = "http://usher.example"
 )
 
-// orders are what a replica is told at its start.
-type orders struct {
-	Addr   string // where it is spoken to by the storm
-	Front  string // where Stripe knocks
-	DSN    string
-	Stripe string // its origin
-	Parent string // where e-mails go
-	Ahead  time.Duration
-	Seed   uint64
-	Chance float64
-	KillAt int
+// replicaConfig configures a replica.
+type replicaConfig struct {
+	ControlAddr string // of the server through which the simulation controls the replica
+	SiteAddr    string // of Usher's own server, which receives webhooks
+	DSN         string
+	Stripe      string // origin
+	Parent      string // origin that receives e-mails
+	ClockOffset time.Duration
+	Seed        uint64  // of simulated crashes
+	Chance      float64 // of a simulated crash at each crash point
+	KillAt      int     // the number of the crash point at which the process is killed; 0: never
 }
 
-// replica is one process of the program: the same domain, store, gateway, queue, background work and HTTP edge as `usher serve`, and beside it a
-// door for the storm, through which people act.
+// replica is a process with the parts of `usher serve`: service, store, gateway, queue, background
+// work and HTTP server. Beside them it has a control server, through which people's operations
+// arrive.
 type replica struct {
-	store   *db.Store
-	service *billing.Service
-	crashes *crashes
-	ahead   atomic.Int64
+	store       *db.Store
+	service     *billing.Service
+	crashes     *crashes
+	clockOffset atomic.Int64 // a [time.Duration]
 }
 
-func runReplica() int {
-	var o orders
-	err := json.Unmarshal([]byte(os.Getenv(replicaEnv)), &o)
+// runReplica runs a replica until it fails and returns its exit status.
+func runReplica(encoded string) int {
+	var config replicaConfig
+	err := json.Unmarshal([]byte(encoded), &config)
 	if err == nil {
-		err = serveReplica(context.Background(), o)
+		err = serveReplica(context.Background(), config)
 	}
 	fmt.Fprintln(os.Stderr, "replica:", err)
 	return 1
 }
 
-func serveReplica(ctx context.Context, o orders) error {
-	store, err := db.Open(ctx, o.DSN)
+func serveReplica(ctx context.Context, config replicaConfig) error {
+	r, err := newReplica(ctx, config)
 	if err != nil {
 		return err
 	}
-	r := &replica{store: store, crashes: newCrashes(o.Seed, o.Chance, o.KillAt)}
-	r.ahead.Store(int64(o.Ahead))
-	options := serviceOptions(crashingStore{store, r.crashes}, crashingGateway{newGateway(o.Stripe), r.crashes},
-		func() time.Time { return time.Now().Add(time.Duration(r.ahead.Load())) })
-	options.Mailer = parentMailer{o.Parent}
-	r.service = billing.New(options)
-	queue, err := db.NewQueue(store, slog.New(slog.DiscardHandler), r.ring)
+	queue, err := db.NewQueue(r.store, slog.New(slog.DiscardHandler), r.ring)
 	if err != nil {
 		return err
 	}
-	front, err := r.front()
+	site, err := r.site()
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", o.Addr)
+	control, err := net.Listen("tcp", config.ControlAddr)
 	if err != nil {
 		return err
 	}
-	for r.service.Start(ctx) != nil { // Stripe fails now and then
+	for r.service.Start(ctx) != nil { // injected errors of Stripe
 	}
-	knocks, err := net.Listen("tcp", o.Front)
+	webhooks, err := net.Listen("tcp", config.SiteAddr)
 	if err != nil {
 		return err
 	}
 	failed := make(chan error, 4)
-	go func() { failed <- http.Serve(knocks, front) }()
+	go func() { failed <- http.Serve(webhooks, site) }()
 	go func() { failed <- r.service.Work(ctx) }()
 	go func() { failed <- queue.Run(ctx) }()
-	go func() { failed <- http.Serve(listener, r.routes()) }()
+	go func() { failed <- http.Serve(control, r.controlRoutes()) }()
 	return <-failed
 }
+
+func newReplica(ctx context.Context, config replicaConfig) (*replica, error) {
+	store, err := db.Open(ctx, config.DSN)
+	if err != nil {
+		return nil, err
+	}
+	r := &replica{store: store, crashes: newCrashes(config.Seed, config.Chance, config.KillAt)}
+	r.clockOffset.Store(int64(config.ClockOffset))
+	options := serviceOptions(crashingStore{store, r.crashes}, crashingGateway{newGateway(config.Stripe), r.crashes}, r.now)
+	options.Mailer = parentMailer{config.Parent}
+	r.service = billing.New(options)
+	return r, nil
+}
+
+func (r *replica) now() time.Time { return time.Now().Add(time.Duration(r.clockOffset.Load())) }
 
 func newGateway(origin string) *stripegw.Gateway {
 	return stripegw.New(stripegw.Options{SecretKey: stripeKey, APIBase: origin, WebhookSecrets: secrets})
 }
 
-// serviceOptions are what the replicas and the calm one have in common.
+// serviceOptions returns the options that the replicas and the oracle have in common.
 func serviceOptions(store billing.Store, gateway billing.Gateway, now func() time.Time) billing.Options {
 	return billing.Options{
-		Store: store, Gateway: gateway, Catalogue: billing.BuiltInPlans(), KeyFingerprint: "storm", Now: now, Renderer: mailviews.Renderer{},
-		BaseURL: siteURL, SuccessURL: siteURL + "/?success=true", CancelURL: siteURL, ReturnURL: siteURL, AllowedOrigins: []string{siteURL},
+		Store: store, Gateway: gateway, Catalogue: billing.BuiltInPlans(), KeyFingerprint: "simulation", Now: now,
+		Renderer: mailviews.Renderer{}, BaseURL: siteURL, SuccessURL: siteURL + "/?success=true", CancelURL: siteURL,
+		ReturnURL: siteURL, AllowedOrigins: []string{siteURL},
 	}
 }
 
-// ring survives a simulated crash as the queue survives a worker's: the job is tried again.
+// ring runs a job. After a simulated crash the queue retries it, as after a crash of the worker.
 func (r *replica) ring(ctx context.Context, a billing.Alarm) (again time.Duration, err error) {
-	defer survive(&err)
-	return r.service.Ring(context.WithValue(ctx, canCrash{}, true), a)
+	defer recoverCrash(&err)
+	return r.service.Ring(withCrashes(ctx), a)
 }
 
-func survive(err *error) {
-	switch panicked := recover().(type) {
-	case nil:
-	case crash:
-		*err = fmt.Errorf("crashed: %s", panicked.point)
-	default:
-		panic(panicked)
-	}
-}
-
-func (r *replica) routes() http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("POST /act", func(w http.ResponseWriter, req *http.Request) {
-		var a act
-		var told string
-		err := json.NewDecoder(req.Body).Decode(&a)
-		if err == nil {
-			told, err = r.act(req.Context(), a)
-		}
-		answer(w, err, told)
-	})
-	mux.HandleFunc("POST /clock", func(w http.ResponseWriter, req *http.Request) {
-		var ahead time.Duration
-		err := json.NewDecoder(req.Body).Decode(&ahead)
-		r.ahead.Store(int64(ahead))
-		answer(w, err, nil)
-	})
-	mux.HandleFunc("POST /hog", func(w http.ResponseWriter, req *http.Request) {
-		var length time.Duration
-		err := json.NewDecoder(req.Body).Decode(&length)
-		if err == nil {
-			err = r.hog(req.Context(), length)
-		}
-		answer(w, err, nil)
-	})
-	mux.HandleFunc("POST /calm", func(w http.ResponseWriter, _ *http.Request) {
-		r.crashes.calm()
-		answer(w, nil, nil)
-	})
-	mux.HandleFunc("POST /taken", func(w http.ResponseWriter, _ *http.Request) { answer(w, nil, r.crashes.taken()) })
-	return mux
-}
-
-func answer(w http.ResponseWriter, err error, value any) {
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	_ = json.NewEncoder(w).Encode(value)
-}
-
-// act is something a person does here.
-type act struct {
-	What           string
-	UserID         string
-	OrganizationID string
-	MemberID       string
-	Plan           string
-	SessionID      string
-	Email          string
-	Role           string
-	Token          string
-	Yes            bool
-}
-
-func (a act) interval() billing.Interval {
-	if a.Yes {
-		return billing.Yearly
-	}
-	return billing.Monthly
-}
-
-// act does what a person does. It returns the Checkout's URL, where there is one.
-func (r *replica) act(ctx context.Context, a act) (told string, err error) {
-	defer survive(&err)
-	ctx = context.WithValue(ctx, canCrash{}, true)
-	if a.What == "reconcile" {
-		_, err := r.service.Reconcile(ctx, billing.ReconcileOptions{})
-		return "", err
-	}
-	if a.What == "accept" {
-		_, err := r.service.AcceptInvitation(ctx, a.Token, a.UserID)
-		return "", err
-	}
-	access, err := r.service.Access(ctx, a.UserID, a.OrganizationID)
-	if err != nil {
-		return "", err
-	}
-	switch a.What {
-	case "checkout":
-		session, err := r.service.StartCheckout(ctx, access, billing.CheckoutRequest{PlanID: a.Plan, Interval: a.interval()})
-		if err != nil {
-			return "", err
-		}
-		return session.URL + " " + session.StripeSessionID, nil
-	case "pack":
-		session, err := r.service.StartPackCheckout(ctx, access, billing.CheckoutRequest{PackID: "credits_500"})
-		if err != nil {
-			return "", err
-		}
-		return session.URL + " " + session.StripeSessionID, nil
-	case "return":
-		_, err = r.service.CompleteCheckout(ctx, access, a.SessionID)
-	case "refresh":
-		err = r.service.RefreshSubscription(ctx, access)
-	case "retry":
-		_, err = r.service.RetrySeatSync(ctx, access)
-	case "undo":
-		_, err = r.service.UndoGathered(ctx, access)
-	case "resync":
-		_, err = r.service.Reconcile(ctx, billing.ReconcileOptions{OrganizationID: a.OrganizationID})
-	default:
-		err = r.change(ctx, a, access)
-	}
-	return "", err
-}
-
-// mailSent is what the storm is told of an e-mail.
-type mailSent struct{ ID, To, Text string }
-
-// parentMailer tells the storm of every e-mail.
+// parentMailer sends e-mails to the environment's mailbox.
 type parentMailer struct{ parent string }
 
 // Send implements [billing.Mailer].
 func (m parentMailer) Send(ctx context.Context, o billing.Outgoing) error {
-	body, err := json.Marshal(mailSent{ID: o.MessageID, To: o.To, Text: o.Text})
+	body, err := json.Marshal(sentMail{ID: o.MessageID, To: o.To, Text: o.Text})
 	if err != nil {
 		return err
 	}
@@ -247,13 +139,13 @@ func (m parentMailer) Send(ctx context.Context, o billing.Outgoing) error {
 	if err != nil {
 		return err
 	}
-	taken, err := http.DefaultClient.Do(request)
+	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return err
 	}
-	defer taken.Body.Close()
-	if taken.StatusCode != http.StatusOK {
-		return errors.New(taken.Status)
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return errors.New(response.Status)
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"sync"
 	"syscall"
@@ -10,28 +11,48 @@ import (
 	"usher/db"
 )
 
-// The named points at which a replica may end.
+// The points at which a replica may crash.
 const (
-	pointTxBegin    = "transaction begins"
-	pointTxWritten  = "written, not committed"
-	pointTxDone     = "committed, not answered"
-	pointCallBefore = "before a call of Stripe"
-	pointCallAfter  = "after a call of Stripe, answer not read"
+	pointTxBegin    = "before a transaction"
+	pointTxWritten  = "before the commit"
+	pointTxDone     = "after the commit"
+	pointCallBefore = "before a call to Stripe"
+	pointCallAfter  = "after a call to Stripe"
 )
 
-// crash is a simulated one: the work at hand ends there, nothing after it is done.
+// crashChance is the probability of a simulated crash at each point.
+const crashChance = 0.01
+
+// crash is the panic value of a simulated crash. The current operation, job or request ends there;
+// the process continues.
 type crash struct{ point string }
 
-// canCrash marks work whose caller survives a simulated crash.
-type canCrash struct{}
+// crashesKey marks a context whose work can crash, because its caller recovers.
+type crashesKey struct{}
 
-// crashes decides at each named point whether the replica ends there.
+// withCrashes allows simulated crashes.
+func withCrashes(ctx context.Context) context.Context {
+	return context.WithValue(ctx, crashesKey{}, true)
+}
+
+// recoverCrash must be deferred. It turns a simulated crash into an error.
+func recoverCrash(err *error) {
+	switch panicked := recover().(type) {
+	case nil:
+	case crash:
+		*err = fmt.Errorf("crashed %s", panicked.point)
+	default:
+		panic(panicked)
+	}
+}
+
+// crashes decides at each point whether the replica crashes.
 type crashes struct {
 	mutex  sync.Mutex
 	random *rand.Rand
-	chance float64 // of a simulated one
-	killAt int     // the point at which the process is killed; 0: none
-	passed int
+	chance float64 // of a simulated crash
+	killAt int     // the number of the point at which the process is killed; 0: never
+	passed int     // points so far
 	counts map[string]int
 }
 
@@ -39,15 +60,9 @@ func newCrashes(seed uint64, chance float64, killAt int) *crashes {
 	return &crashes{random: rand.New(rand.NewPCG(seed, 7)), chance: chance, killAt: killAt, counts: map[string]int{}}
 }
 
+// at passes a point: it returns, panics with a [crash], or kills the process.
 func (c *crashes) at(ctx context.Context, point string) {
-	c.mutex.Lock()
-	c.passed++
-	kill := c.killAt > 0 && c.passed == c.killAt
-	simulate := !kill && ctx.Value(canCrash{}) != nil && c.random.Float64() < c.chance
-	if simulate {
-		c.counts[point]++
-	}
-	c.mutex.Unlock()
+	kill, simulate := c.pass(ctx, point)
 	if kill {
 		_ = syscall.Kill(syscall.Getpid(), syscall.SIGKILL)
 		select {}
@@ -57,26 +72,35 @@ func (c *crashes) at(ctx context.Context, point string) {
 	}
 }
 
-func (c *crashes) calm() {
+func (c *crashes) pass(ctx context.Context, point string) (kill, simulate bool) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.passed++
+	kill = c.killAt > 0 && c.passed == c.killAt
+	simulate = !kill && ctx.Value(crashesKey{}) != nil && c.random.Float64() < c.chance
+	if simulate {
+		c.counts[point]++
+	}
+	return kill, simulate
+}
+
+// stop stops all crashes and returns how often each point crashed since the last call.
+func (c *crashes) stop() map[string]int {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	c.chance, c.killAt = 0, 0
-}
-
-func (c *crashes) taken() map[string]int {
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
-	taken := c.counts
+	counts := c.counts
 	c.counts = map[string]int{}
-	return taken
+	return counts
 }
 
-// crashingStore ends at the borders of transactions.
+// crashingStore may crash before and after transactions.
 type crashingStore struct {
 	*db.Store
 	crashes *crashes
 }
 
+// InTx implements [billing.Store].
 func (s crashingStore) InTx(ctx context.Context, f func(billing.Queries) error) error {
 	s.crashes.at(ctx, pointTxBegin)
 	err := s.Store.InTx(ctx, func(q billing.Queries) error {
@@ -92,7 +116,7 @@ func (s crashingStore) InTx(ctx context.Context, f func(billing.Queries) error) 
 	return err
 }
 
-// crashingGateway ends around the calls that change something at Stripe, and around the questions.
+// crashingGateway may crash before and after the calls to Stripe that billing state depends on.
 type crashingGateway struct {
 	billing.Gateway
 	crashes *crashes
@@ -100,9 +124,9 @@ type crashingGateway struct {
 
 func around[T any](ctx context.Context, c *crashes, call func() (T, error)) (T, error) {
 	c.at(ctx, pointCallBefore)
-	answer, err := call()
+	result, err := call()
 	c.at(ctx, pointCallAfter)
-	return answer, err
+	return result, err
 }
 
 func (g crashingGateway) CreateCustomer(ctx context.Context, link billing.CustomerLink) (string, error) {

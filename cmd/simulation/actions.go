@@ -1,0 +1,58 @@
+package main
+
+// action is a step of a history.
+type action struct {
+	name string
+	do   func(*history)
+}
+
+// randomActions are picked by index: their number and order are part of what a seed means.
+var randomActions = []action{
+	{"change a membership", (*history).changeMembership},
+	{"change a membership", (*history).changeMembership},
+	{"change a membership", (*history).changeMembership},
+	{"change a membership", (*history).changeMembership},
+	{"sell a second plan", (*history).sellSecondPlan},
+	{"pay two Checkouts", (*history).payTwoCheckouts},
+	{"two admins subscribe", (*history).subscribeTogether},
+	{"tamper with session ids", (*history).tamperWithSessions},
+	performed(deleteOrganization),
+	performed(cancelPlan),
+	performed(resumePlan),
+	{"buy a pack", (*history).buyPack},
+	performed(refreshSubscription),
+	performed(retrySeatSync),
+	performed(undoSeatChange),
+	performed(reconcileOrganization),
+	atStripe("change the quantity", changeQuantity),
+	atStripe("change the quantity often", changeQuantityOften),
+	atStripe("switch the plan", switchPlan),
+	atStripe("cancel at period end", cancelAtPeriodEnd),
+	atStripe("resume", resume),
+	toggleCancellationRepeatedly,
+	atStripe("end the subscription", endSubscription),
+	atStripe("change the card", changeCard),
+	atStripe("refund", refund),
+	{"delete the customer", (*history).deleteCustomer},
+}
+
+// Actions of the final scenarios.
+var (
+	toggleBillable               = action{"toggle a member's billing", (*history).toggleBillable}
+	toggleCancellation           = action{"toggle cancellation at Stripe", (*history).toggleCancellation}
+	toggleCancellationRepeatedly = atStripe("toggle cancellation repeatedly", setCancellationRepeatedly)
+)
+
+// performed returns the action of performing an operation that needs no arguments.
+func performed(kind operationKind) action {
+	return action{string(kind), func(h *history) { h.perform(operation{Kind: kind}) }}
+}
+
+// atStripe returns an action on the organization's subscription at Stripe, if it has one.
+func atStripe(name string, do func(*history, stripeObjects)) action {
+	return action{name + " at Stripe", func(h *history) {
+		if objects := h.stripeObjects(); objects.subscription != "" {
+			do(h, objects)
+		}
+	}}
+}

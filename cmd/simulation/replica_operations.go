@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"usher/billing"
+)
+
+// perform performs an operation. The result of starting a Checkout is its URL and its id, separated
+// by a space; other results are empty.
+func (r *replica) perform(ctx context.Context, o operation) (result string, err error) {
+	defer recoverCrash(&err)
+	ctx = withCrashes(ctx)
+	switch o.Kind {
+	case reconcileAll:
+		_, err = r.service.Reconcile(ctx, billing.ReconcileOptions{})
+		return "", err
+	case acceptInvitation:
+		_, err = r.service.AcceptInvitation(ctx, o.Token, o.UserID)
+		return "", err
+	}
+	access, err := r.service.Access(ctx, o.UserID, o.OrganizationID)
+	if err != nil {
+		return "", err
+	}
+	switch o.Kind {
+	case startCheckout, startPackCheckout:
+		return r.startCheckout(ctx, o, access)
+	case completeCheckout, refreshSubscription, retrySeatSync, undoSeatChange, cancelPlan, resumePlan, reconcileOrganization:
+		return "", r.changeSubscription(ctx, o, access)
+	case invite, revokeInvitation, resendInvitation:
+		return "", r.changeInvitation(ctx, o, access)
+	default:
+		return "", r.changeMembership(ctx, o, access)
+	}
+}
+
+func (r *replica) startCheckout(ctx context.Context, o operation, access billing.Access) (string, error) {
+	if o.Kind == startPackCheckout {
+		session, err := r.service.StartPackCheckout(ctx, access, billing.CheckoutRequest{PackID: "credits_500"})
+		if err != nil {
+			return "", err
+		}
+		return session.URL + " " + session.StripeSessionID, nil
+	}
+	session, err := r.service.StartCheckout(ctx, access, billing.CheckoutRequest{PlanID: o.Plan, Interval: o.interval()})
+	if err != nil {
+		return "", err
+	}
+	return session.URL + " " + session.StripeSessionID, nil
+}
+
+func (r *replica) changeSubscription(ctx context.Context, o operation, access billing.Access) (err error) {
+	switch o.Kind {
+	case completeCheckout:
+		_, err = r.service.CompleteCheckout(ctx, access, o.SessionID)
+	case refreshSubscription:
+		err = r.service.RefreshSubscription(ctx, access)
+	case retrySeatSync:
+		_, err = r.service.RetrySeatSync(ctx, access)
+	case undoSeatChange:
+		_, err = r.service.UndoGathered(ctx, access)
+	case cancelPlan:
+		err = r.service.CancelPlan(ctx, access)
+	case resumePlan:
+		err = r.service.ResumePlan(ctx, access)
+	case reconcileOrganization:
+		_, err = r.service.Reconcile(ctx, billing.ReconcileOptions{OrganizationID: o.OrganizationID})
+	}
+	return err
+}
+
+func (r *replica) changeInvitation(ctx context.Context, o operation, access billing.Access) (err error) {
+	switch o.Kind {
+	case invite:
+		_, err = r.service.Invite(ctx, access, billing.NewInvitation{Email: o.Email, Billable: o.Yes})
+	case revokeInvitation:
+		err = r.service.RevokeInvitation(ctx, access, o.MemberID)
+	case resendInvitation:
+		_, err = r.service.ResendInvitation(ctx, access, o.MemberID)
+	}
+	return err
+}
+
+func (r *replica) changeMembership(ctx context.Context, o operation, access billing.Access) (err error) {
+	switch o.Kind {
+	case setBillable:
+		_, err = r.service.ChangeMember(ctx, access, o.MemberID, billing.MemberChange{Billable: &o.Yes})
+	case setStatus:
+		status := billing.MemberActive
+		if o.Yes {
+			status = billing.MemberSuspended
+		}
+		_, err = r.service.ChangeMember(ctx, access, o.MemberID, billing.MemberChange{Status: &status})
+	case changeRole:
+		_, err = r.service.ChangeMember(ctx, access, o.MemberID, billing.MemberChange{RoleID: &o.Role})
+	case createRole:
+		_, err = r.service.CreateRole(ctx, access, billing.RoleDraft{Name: "Role " + o.MemberID, CanManageMembers: o.Yes})
+	case removeMember:
+		err = r.service.RemoveMember(ctx, access, o.MemberID)
+	case leaveOrganization:
+		err = r.service.LeaveOrganization(ctx, access)
+	case deleteAccount:
+		err = r.service.DeleteAccount(ctx, o.UserID, password)
+	case transferAdmin:
+		err = r.transferAdmin(ctx, access, o.MemberID)
+	case deleteOrganization: // and cancel the deletion, so that the history can continue
+		err = errors.Join(r.service.DeleteOrganization(ctx, access, access.Organization.Name), r.service.KeepOrganization(ctx, access))
+	default:
+		err = fmt.Errorf("unknown operation %q", o.Kind)
+	}
+	return err
+}
+
+// transferAdmin makes a member the only admin, and then the founder again, so that the history can
+// continue. If a crash comes in between, the founder's later operations are refused.
+func (r *replica) transferAdmin(ctx context.Context, founder billing.Access, memberID string) error {
+	if err := r.service.HandOver(ctx, founder, memberID); err != nil {
+		return err
+	}
+	member, err := r.service.Member(ctx, founder, memberID)
+	if err != nil {
+		return err
+	}
+	admin, err := r.service.Access(ctx, member.UserID, founder.Organization.ID)
+	if err != nil {
+		return err
+	}
+	return r.service.HandOver(ctx, admin, founder.Member.ID)
+}

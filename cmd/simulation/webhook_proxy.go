@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"hash/fnv"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// webhookProxy stands between Stripe and the replicas' webhook endpoints. It loses, duplicates,
+// delays and reorders events. Like Stripe, it retries until a replica responds with 200.
+type webhookProxy struct {
+	ctx        context.Context // of the batch
+	env        *environment
+	client     *webhookClient
+	deliveries sync.WaitGroup // under way
+
+	mutex      sync.Mutex
+	events     []receivedEvent  // in Stripe's order
+	known      map[string]bool  // by event id
+	held       map[int][][]byte // by the round in which they are delivered
+	holding    bool             // hold every event until the end
+	faultsOver bool             // deliver every event at once
+}
+
+// afterLastRound is a round that is never played.
+const afterLastRound = 1 << 30
+
+type receivedEvent struct {
+	customerID string
+	payload    []byte
+}
+
+func newWebhookProxy(ctx context.Context, e *environment) *webhookProxy {
+	client := &webhookClient{client: e.client, replicas: func() []*replicaProcess { return e.replicas }}
+	return &webhookProxy{ctx: ctx, env: e, client: client, known: map[string]bool{}, held: map[int][][]byte{}}
+}
+
+// ServeHTTP receives an event from Stripe and always responds with 200: retries are the proxy's
+// own.
+func (p *webhookProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	payload, err := io.ReadAll(r.Body)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	p.receive(payload)
+}
+
+// receive decides what happens to an event. The decision depends only on the batch's seed, the
+// event's id and the round.
+func (p *webhookProxy) receive(payload []byte) {
+	e := parseEvent(payload)
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	if p.known[e.ID] {
+		return // a retry of the local Stripe
+	}
+	p.known[e.ID] = true
+	p.events = append(p.events, receivedEvent{e.customerID(), payload})
+	random := rand.New(rand.NewPCG(p.env.seed, hash(e.ID)))
+	if random.Float64() < 0.05 && !p.faultsOver {
+		p.sendNegativeCase(payload, random)
+	}
+	if random.Float64() < 0.03 {
+		p.count("another API version")
+		payload = toOtherVersion(payload)
+	}
+	roll := random.Float64()
+	switch {
+	case p.faultsOver:
+		p.deliver(payload, 0)
+	case p.holding:
+		p.hold(payload, afterLastRound)
+	default:
+		p.injectFault(payload, roll, random)
+	}
+}
+
+// injectFault delivers an event with the fault that was rolled, or without one.
+func (p *webhookProxy) injectFault(payload []byte, roll float64, random *rand.Rand) {
+	switch {
+	case roll < 0.10 && p.env.losesEvents():
+		p.count("lost")
+	case roll < 0.20:
+		p.count("duplicated")
+		p.deliver(payload, 0)
+		p.deliver(payload, time.Duration(random.IntN(300))*time.Millisecond)
+	case roll < 0.32:
+		p.hold(payload, int(p.env.round.Load())+1+random.IntN(2))
+	case roll < 0.60:
+		p.count("reordered")
+		p.deliver(payload, time.Duration(random.IntN(400))*time.Millisecond)
+	default:
+		p.deliver(payload, 0)
+	}
+}
+
+func (p *webhookProxy) count(fault string) { p.env.results.countFault("webhooks: "+fault, 1) }
+
+// hold keeps an event until a later round.
+func (p *webhookProxy) hold(payload []byte, round int) {
+	p.count("delayed by days")
+	p.held[round] = append(p.held[round], payload)
+}
+
+// deliver delivers an event after a delay, and retries sooner than Stripe would.
+func (p *webhookProxy) deliver(payload []byte, delay time.Duration) {
+	p.deliveries.Go(func() {
+		time.Sleep(delay)
+		for retries := 0; p.ctx.Err() == nil; retries++ {
+			if p.client.deliver(p.ctx, payload, p.env.sign(payload)) == http.StatusOK {
+				return
+			}
+			time.Sleep(time.Duration(min(retries+1, 10)) * 20 * time.Millisecond)
+		}
+	})
+}
+
+// deliverHeld delivers the events that were held until a round.
+func (p *webhookProxy) deliverHeld(round int) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	for until, payloads := range p.held {
+		if until > round {
+			continue
+		}
+		for _, payload := range payloads {
+			p.deliver(payload, 0)
+		}
+		delete(p.held, until)
+	}
+}
+
+// holdAll starts or stops holding every event until the end.
+func (p *webhookProxy) holdAll(holding bool) {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	p.holding = holding
+}
+
+// flush stops the faults, delivers all events that are held and waits for all deliveries.
+func (p *webhookProxy) flush() {
+	p.mutex.Lock()
+	p.faultsOver = true
+	p.mutex.Unlock()
+	p.deliverHeld(afterLastRound)
+	p.deliveries.Wait()
+}
+
+// received returns all events that Stripe has sent, in its order.
+func (p *webhookProxy) received() []receivedEvent {
+	p.mutex.Lock()
+	defer p.mutex.Unlock()
+	return p.events
+}
+
+func hash(s string) uint64 {
+	h := fnv.New64a()
+	_, _ = io.WriteString(h, s)
+	return h.Sum64()
+}
