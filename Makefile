@@ -27,7 +27,7 @@ test: node_modules/.package-lock.json ## run every test, the browser's included;
 simulation: ## play 10,000 random histories and verify that state converges; takes up to 40 minutes
 	go run ./cmd/simulation -v
 
-bench-webhook: build ## measure a webhook beside the database's own speed
+bench-webhook: build ## measure webhooks beside a pgbench transaction
 	go run ./cmd/bench -usher .build/usher
 
 bench-pages: build ## measure the billing tab beside a bare handler

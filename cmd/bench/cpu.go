@@ -12,83 +12,89 @@ import (
 	"time"
 )
 
-// processor is the processor time that each of those who share the machine has used.
-type processor struct{ program, database, client time.Duration }
+// cpuTime is the CPU time used by each of the programs that share the machine.
+type cpuTime struct{ program, database, client time.Duration }
 
-// spent is what all processes have used so far, by their id. PostgreSQL keeps one for each connection.
-type spent struct {
+// cpuUsage is the total CPU time of all processes at one moment.
+type cpuUsage struct {
 	program, client time.Duration
-	database        map[string]time.Duration
+	database        map[string]time.Duration // by process id, one for each connection
 }
 
-func (s *stage) spent(ctx context.Context, program int) (spent, error) {
-	programs, err := cpuOf(program)
-	client, err2 := cpuOf(os.Getpid())
-	database, err3 := s.cpuOfDatabase(ctx)
-	return spent{programs, client, database}, errors.Join(err, err2, err3)
+// cpuUsage reads the CPU time of a program, of PostgreSQL and of this process.
+func (e *environment) cpuUsage(ctx context.Context, pid int) (cpuUsage, error) {
+	program, programErr := processCPU(pid)
+	client, clientErr := processCPU(os.Getpid())
+	database, databaseErr := e.databaseCPU(ctx)
+	return cpuUsage{program, client, database}, errors.Join(programErr, clientErr, databaseErr)
 }
 
-// since is what was used of the processor since then, for each of so many events. What has ended meanwhile is not counted.
-func (s spent) since(then spent, events int) processor {
+// perResponse returns the CPU time used since an earlier moment, divided by a number of responses.
+// PostgreSQL processes that have ended in between are not counted.
+func (u cpuUsage) perResponse(earlier cpuUsage, responses int) cpuTime {
 	var database time.Duration
-	for pid, used := range s.database {
-		database += used - then.database[pid]
+	for pid, used := range u.database {
+		database += used - earlier.database[pid]
 	}
-	n := time.Duration(max(events, 1))
-	return processor{(s.program - then.program) / n, database / n, (s.client - then.client) / n}
+	n := time.Duration(max(responses, 1))
+	return cpuTime{(u.program - earlier.program) / n, database / n, (u.client - earlier.client) / n}
 }
 
-// cpuOfDatabase looks at the children of PostgreSQL's server, found as the parent of one of them.
-func (s *stage) cpuOfDatabase(ctx context.Context) (map[string]time.Duration, error) {
+// databaseCPU returns the CPU time of PostgreSQL's processes: the siblings of this connection's.
+func (e *environment) databaseCPU(ctx context.Context) (map[string]time.Duration, error) {
 	var backend string
-	if err := s.store.DB().GetContext(ctx, &backend, `select pg_backend_pid()::text`); err != nil {
+	if err := e.store.DB().GetContext(ctx, &backend, `select pg_backend_pid()::text`); err != nil {
 		return nil, err
 	}
-	mine, err := statOf(backend)
+	own, err := readStat(backend)
 	if err != nil {
 		return nil, err
 	}
 	used := map[string]time.Duration{}
 	processes, err := filepath.Glob("/proc/[0-9]*")
 	for _, process := range processes {
-		// One that has ended meanwhile is none any more.
-		if fields, err := statOf(filepath.Base(process)); err == nil && fields[parent] == mine[parent] {
-			used[filepath.Base(process)] = ticksOf(fields)
+		pid := filepath.Base(process)
+		// A process may have ended since it was listed.
+		if stat, err := readStat(pid); err == nil && stat[statParent] == own[statParent] {
+			used[pid] = cpuOf(stat)
 		}
 	}
 	return used, err
 }
 
-// parent is the place of a process's parent among what [statOf] returns.
-const parent = 1
-
-// cpuOf reads the processor time a process has used; the kernel counts it in hundredths of a second (proc(5)).
-func cpuOf(pid int) (time.Duration, error) {
-	fields, err := statOf(strconv.Itoa(pid))
+func processCPU(pid int) (time.Duration, error) {
+	stat, err := readStat(strconv.Itoa(pid))
 	if err != nil {
 		return 0, err
 	}
-	return ticksOf(fields), nil
+	return cpuOf(stat), nil
 }
 
-// statOf reads what the kernel says of a process, from its state on.
-func statOf(pid string) ([]string, error) {
+// Indexes into the fields that [readStat] returns, see proc_pid_stat(5).
+const (
+	statParent     = 1
+	statUserTime   = 11
+	statSystemTime = 12
+)
+
+// readStat reads /proc/PID/stat and returns its fields from the third, the state, on.
+func readStat(pid string) ([]string, error) {
 	line, err := os.ReadFile(filepath.Join("/proc", pid, "stat"))
 	if err != nil {
 		return nil, err
 	}
-	fields := strings.Fields(string(line[bytes.LastIndexByte(line, ')')+1:])) // the name before may hold spaces
-	if len(fields) < 13 {
-		return nil, fmt.Errorf("process %s: %q", pid, line)
+	// The command's name, in parentheses, may contain spaces.
+	fields := strings.Fields(string(line[bytes.LastIndexByte(line, ')')+1:]))
+	if len(fields) <= statSystemTime {
+		return nil, fmt.Errorf("read /proc/%s/stat: unexpected content %q", pid, line)
 	}
 	return fields, nil
 }
 
-func ticksOf(fields []string) time.Duration {
-	var ticks int64
-	for _, field := range fields[11:13] { // in user mode and in the kernel
-		n, _ := strconv.ParseInt(field, 10, 64)
-		ticks += n
-	}
-	return time.Duration(ticks) * 10 * time.Millisecond
+// cpuOf returns a process's CPU time in user mode and in the kernel. The kernel counts ticks of 10
+// ms.
+func cpuOf(stat []string) time.Duration {
+	user, _ := strconv.ParseInt(stat[statUserTime], 10, 64)
+	system, _ := strconv.ParseInt(stat[statSystemTime], 10, 64)
+	return time.Duration(user+system) * 10 * time.Millisecond
 }

@@ -27,130 +27,159 @@ const (
 	webhookSecret = "whsec_bench"
 )
 
-// stage is what everything is measured on: a PostgreSQL as it is by default, fsync included, a local Stripe, and the program.
-type stage struct {
+// environment is what is measured: Usher, a PostgreSQL with default settings (fsync on) and a local
+// Stripe.
+type environment struct {
 	options
-	folder  string
-	server  *privatepg.Server
-	store   *db.Store
-	stripe  *stripelocal.Server
-	origin  string // Stripe's
-	account billing.StripeAccount
-	site    string
-	program *exec.Cmd
-	log     *os.File
+	folder       string
+	server       *privatepg.Server
+	store        *db.Store
+	stripe       *stripelocal.Server
+	stripeOrigin string
+	account      billing.StripeAccount
+	site         string // Usher's origin
+	usherProcess *exec.Cmd
+	log          *os.File
 }
 
-// openStage returns what could be opened, to be closed in any case.
-func openStage(ctx context.Context, o options) (s *stage, err error) {
-	s = &stage{options: o}
-	if s.folder, err = os.MkdirTemp("", "usher-bench-"); err != nil {
-		return s, err
+// openEnvironment starts everything. The environment must be closed even if an error is returned.
+func openEnvironment(ctx context.Context, o options) (e *environment, err error) {
+	e = &environment{options: o}
+	if e.folder, err = os.MkdirTemp("", "usher-bench-"); err != nil {
+		return e, err
 	}
-	if s.server, err = privatepg.Start(ctx, privatepg.Options{DataDir: s.folder}); err != nil {
-		return s, err
+	if e.server, err = privatepg.Start(ctx, privatepg.Options{DataDir: e.folder}); err != nil {
+		return e, err
 	}
-	if err := db.Migrate(ctx, s.server.DSN()); err != nil {
-		return s, err
+	if err := db.Migrate(ctx, e.server.DSN()); err != nil {
+		return e, err
 	}
-	if s.store, err = db.Open(ctx, s.server.DSN()); err != nil {
-		return s, err
+	if e.store, err = db.Open(ctx, e.server.DSN()); err != nil {
+		return e, err
 	}
-	if err := s.openStripe(ctx); err != nil {
-		return s, err
+	if err := e.openStripe(ctx); err != nil {
+		return e, err
 	}
-	return s, s.startProgram(ctx)
+	return e, e.startUsher(ctx)
 }
 
-func (s *stage) openStripe(ctx context.Context) (err error) {
-	if s.stripe, err = stripelocal.New(stripelocal.Options{}); err != nil {
+func (e *environment) openStripe(ctx context.Context) (err error) {
+	if e.stripe, err = stripelocal.New(stripelocal.Options{}); err != nil {
 		return err
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
-	go func() { _ = http.Serve(listener, s.stripe.Handler()) }()
-	s.origin = "http://" + listener.Addr().String()
-	s.stripe.SetOrigin(s.origin)
-	gateway := stripegw.New(stripegw.Options{SecretKey: stripeKey, APIBase: s.origin, WebhookSecrets: []string{webhookSecret}})
+	go func() { _ = http.Serve(listener, e.stripe.Handler()) }()
+	e.stripeOrigin = "http://" + listener.Addr().String()
+	e.stripe.SetOrigin(e.stripeOrigin)
+	gateway := newGateway(e.stripeOrigin)
 	for _, price := range stripegw.KeyedPrices(billing.BuiltInPlans()) {
 		if _, _, err := gateway.EnsurePrice(ctx, price); err != nil {
 			return err
 		}
 	}
-	s.account, err = gateway.Account(ctx)
+	e.account, err = gateway.Account(ctx)
 	return err
 }
 
-// startProgram runs the program as it is run, with its own log and its own pool.
-func (s *stage) startProgram(ctx context.Context) (err error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func newGateway(origin string) *stripegw.Gateway {
+	return stripegw.New(stripegw.Options{SecretKey: stripeKey, APIBase: origin, WebhookSecrets: []string{webhookSecret}})
+}
+
+// startUsher starts Usher as a process and waits until it is ready.
+func (e *environment) startUsher(ctx context.Context) (err error) {
+	address, err := freeAddress()
 	if err != nil {
 		return err
 	}
-	address := listener.Addr().String()
-	_ = listener.Close()
-	s.site = "http://" + address
-	if s.log, err = os.Create(filepath.Join(s.folder, "usher.log")); err != nil {
+	e.site = "http://" + address
+	if e.log, err = os.Create(filepath.Join(e.folder, "usher.log")); err != nil {
 		return err
 	}
-	s.program = exec.CommandContext(ctx, s.usher)
-	s.program.Env = append(os.Environ(), "ADDR="+address, "BASE_URL="+s.site, "DATABASE_URL="+s.server.DSN(), "STRIPE_SECRET_KEY="+stripeKey,
-		"STRIPE_WEBHOOK_SECRET="+webhookSecret, "STRIPE_API_BASE="+s.origin, "DATA_DIR="+s.folder)
-	s.program.Stdout, s.program.Stderr = s.log, s.log
-	if err := s.program.Start(); err != nil {
-		return fmt.Errorf("start %s (make build makes it): %w", s.usher, err)
+	e.usherProcess = exec.CommandContext(ctx, e.usher)
+	e.usherProcess.Env = append(os.Environ(), "ADDR="+address, "BASE_URL="+e.site, "DATABASE_URL="+e.server.DSN(),
+		"STRIPE_SECRET_KEY="+stripeKey, "STRIPE_WEBHOOK_SECRET="+webhookSecret, "STRIPE_API_BASE="+e.stripeOrigin, "DATA_DIR="+e.folder)
+	e.usherProcess.Stdout, e.usherProcess.Stderr = e.log, e.log
+	if err := e.usherProcess.Start(); err != nil {
+		return fmt.Errorf("start %s (build it with make build): %w", e.usher, err)
 	}
+	if err := awaitResponse(e.site+"/readyz", http.StatusOK); err != nil {
+		return fmt.Errorf("start %s: %w\n%s", e.usher, err, e.logTail())
+	}
+	return nil
+}
+
+// logTail returns the end of Usher's log. The file itself is removed when the environment is
+// closed.
+func (e *environment) logTail() []byte {
+	log, _ := os.ReadFile(e.log.Name())
+	return log[max(0, len(log)-4096):]
+}
+
+// freeAddress returns a loopback address that is not in use.
+func freeAddress() (string, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return listener.Addr().String(), listener.Close()
+}
+
+// awaitResponse polls an address for up to 30 seconds until it responds with a status.
+func awaitResponse(address string, status int) error {
 	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		if answer, err := http.Get(s.site + "/readyz"); err == nil {
-			answer.Body.Close()
-			if answer.StatusCode == http.StatusOK {
-				return nil
-			}
+		response, err := http.Get(address)
+		if err != nil {
+			continue
+		}
+		response.Body.Close()
+		if response.StatusCode == status {
+			return nil
 		}
 	}
-	return errors.New("the program is not ready; its log is " + s.log.Name())
+	return errors.New("timed out waiting for " + address)
 }
 
-func (s *stage) close() {
+func (e *environment) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
-	if s.program != nil && s.program.Process != nil {
-		_ = s.program.Process.Signal(os.Interrupt)
-		_ = s.program.Wait()
+	if e.usherProcess != nil && e.usherProcess.Process != nil {
+		_ = e.usherProcess.Process.Signal(os.Interrupt)
+		_ = e.usherProcess.Wait()
 	}
-	if s.store != nil {
-		_ = s.store.Close()
+	if e.store != nil {
+		_ = e.store.Close()
 	}
-	if s.stripe != nil {
-		_ = s.stripe.Close(ctx)
+	if e.stripe != nil {
+		_ = e.stripe.Close(ctx)
 	}
-	if s.server != nil {
-		_ = s.server.Stop(ctx)
+	if e.server != nil {
+		_ = e.server.Stop(ctx)
 	}
-	_ = os.RemoveAll(s.folder)
+	_ = os.RemoveAll(e.folder)
 }
 
-// call speaks to Stripe.
-func (s *stage) call(ctx context.Context, method, path string, form url.Values, into any) error {
-	request, err := http.NewRequestWithContext(ctx, method, s.origin+path, strings.NewReader(form.Encode()))
+// callStripe calls Stripe's API and decodes the response into result.
+func (e *environment) callStripe(ctx context.Context, method, path string, form url.Values, result any) error {
+	request, err := http.NewRequestWithContext(ctx, method, e.stripeOrigin+path, strings.NewReader(form.Encode()))
 	if err != nil {
 		return err
 	}
 	request.SetBasicAuth(stripeKey, "")
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	answer, err := http.DefaultClient.Do(request)
+	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return err
 	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
 	if err != nil {
 		return err
 	}
-	if answer.StatusCode != http.StatusOK {
+	if response.StatusCode != http.StatusOK {
 		return fmt.Errorf("%s %s: %s", method, path, body)
 	}
-	return json.Unmarshal(body, into)
+	return json.Unmarshal(body, result)
 }

@@ -4,74 +4,112 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"sync"
 	"time"
 )
 
-// measured is one measurement.
-type measured struct {
-	rate     float64       // answers a second
-	p50, p99 time.Duration // from the request to its answer
-	cpu      processor     // per answer
-	refused  int           // answers other than 200
+// measurement is the result of loading a target once.
+type measurement struct {
+	rate     float64       // responses per second
+	p50, p99 time.Duration // response time
+	cpu      cpuTime       // per response
+	failed   int           // responses other than 200
 }
 
-// target is a program that is measured.
+// tailRatio returns how much longer a slow response takes than a usual one.
+func (m measurement) tailRatio() float64 { return float64(m.p99) / float64(max(m.p50, 1)) }
+
+// target is the process that is measured.
 type target struct {
-	site string
+	site string // origin
 	pid  int
 }
 
-func (s *stage) target() target { return target{s.site, s.program.Process.Pid} }
+// usherTarget returns Usher as a target.
+func (e *environment) usherTarget() target { return target{e.site, e.usherProcess.Process.Pid} }
 
-// load asks for a while, each client one thing after the other.
-func (s *stage) load(ctx context.Context, of target, clients int, length time.Duration, ask func(*client) (status int, err error)) (measured, error) {
-	before, err := s.spent(ctx, of.pid)
+// sendFunc sends one request over a client and returns the response's status.
+type sendFunc func(*client) (status int, err error)
+
+// measure loads a target for a duration with a number of concurrent clients.
+func (e *environment) measure(ctx context.Context, t target, clients int, duration time.Duration, send sendFunc) (measurement, error) {
+	before, err := e.cpuUsage(ctx, t.pid)
 	if err != nil {
-		return measured{}, err
+		return measurement{}, err
 	}
-	began := time.Now()
-	took, refused, failed := make([][]time.Duration, clients), make([]int, clients), make([]error, clients)
+	start := time.Now()
+	loads := make([]clientLoad, clients)
 	var group sync.WaitGroup
-	for c := range clients {
-		group.Go(func() {
-			client, err := dial(of.site)
-			for err == nil && time.Since(began) < length && ctx.Err() == nil {
-				var status int
-				at := time.Now()
-				status, err = ask(client)
-				took[c] = append(took[c], time.Since(at))
-				if status != http.StatusOK {
-					refused[c]++
-				}
-			}
-			failed[c] = errors.Join(err, client.close())
-		})
+	for n := range loads {
+		group.Go(func() { loads[n].run(ctx, t, start.Add(duration), send) })
 	}
 	group.Wait()
-	elapsed := time.Since(began)
-	after, err := s.spent(ctx, of.pid)
-	if err := errors.Join(err, errors.Join(failed...)); err != nil {
-		return measured{}, err
+	elapsed := time.Since(start)
+	after, err := e.cpuUsage(ctx, t.pid)
+	if err != nil {
+		return measurement{}, err
 	}
-	all := slices.Concat(took...)
-	slices.Sort(all)
-	m := measured{rate: float64(len(all)) / elapsed.Seconds(), p50: all[len(all)/2], p99: all[len(all)*99/100], cpu: after.since(before, len(all))}
-	for _, n := range refused {
-		m.refused += n
+	m, durations, err := combine(loads)
+	if err != nil {
+		return measurement{}, err
 	}
+	m.rate = float64(len(durations)) / elapsed.Seconds()
+	m.cpu = after.perResponse(before, len(durations))
 	return m, nil
 }
 
-// median picks the measurement in the middle, by rate, and has it tell what all of them were refused.
-func median(all []measured) measured {
-	slices.SortFunc(all, func(a, b measured) int { return cmp.Compare(a.rate, b.rate) })
+// clientLoad is what one client measures.
+type clientLoad struct {
+	durations []time.Duration
+	failed    int
+	err       error
+}
+
+func (l *clientLoad) run(ctx context.Context, t target, end time.Time, send sendFunc) {
+	c, err := dial(t.site)
+	for err == nil && time.Now().Before(end) && ctx.Err() == nil {
+		var status int
+		start := time.Now()
+		status, err = send(c)
+		l.durations = append(l.durations, time.Since(start))
+		if status != http.StatusOK {
+			l.failed++
+		}
+	}
+	l.err = errors.Join(err, c.close())
+}
+
+// combine returns the percentiles and failures of all clients, and their response times.
+func combine(loads []clientLoad) (m measurement, durations []time.Duration, err error) {
+	for _, l := range loads {
+		durations = append(durations, l.durations...)
+		m.failed += l.failed
+		err = errors.Join(err, l.err)
+	}
+	if err != nil || len(durations) == 0 {
+		return m, nil, errors.Join(errors.New("measure: no response or an error"), err)
+	}
+	slices.Sort(durations)
+	m.p50, m.p99 = durations[len(durations)/2], durations[len(durations)*99/100]
+	return m, durations, nil
+}
+
+// median returns the measurement with the median rate and the failures of all.
+func median(all []measurement) measurement {
+	slices.SortFunc(all, func(a, b measurement) int { return cmp.Compare(a.rate, b.rate) })
 	m := all[len(all)/2]
-	m.refused = 0
+	m.failed = 0
 	for _, one := range all {
-		m.refused += one.refused
+		m.failed += one.failed
 	}
 	return m
+}
+
+// ratioRange formats ratios as percentages: the median, the lowest and the highest.
+func ratioRange(ratios []float64) string {
+	slices.Sort(ratios)
+	return fmt.Sprintf("%4.0f %% (%.0f to %.0f)", 100*ratios[len(ratios)/2], 100*ratios[0], 100*ratios[len(ratios)-1])
 }

@@ -1,7 +1,11 @@
-// Command bench measures what the design's bars say, on this machine, beside a reference on the same PostgreSQL: not how fast something is,
-// but how far it is from what the database itself can do.
+// Command bench measures Usher beside a reference on the same machine and PostgreSQL, so that the
+// result is a ratio and not only a rate.
 //
-// Kept out: the program's inside. The program runs as its own process and is spoken to over HTTP.
+//	go run ./cmd/bench          webhooks, beside a pgbench transaction that does the same writes
+//	go run ./cmd/bench -pages   the billing tab, beside a bare handler with the same queries
+//
+// Usher runs as its own process and is measured over HTTP; `make bench-webhook` and `make
+// bench-pages` build it first.
 package main
 
 import (
@@ -14,31 +18,25 @@ import (
 	"time"
 )
 
-// options say how much is measured.
+// options are the command's flags.
 type options struct {
-	usher         string // the program's binary
-	pgbench       string
+	pages         bool
+	usher         string // path of Usher's binary
+	pgbench       string // path; "" searches for it
 	organizations int
-	length        time.Duration // of one measurement
-	rounds        int           // how often each is repeated, in turn with its reference
+	duration      time.Duration // of one measurement
+	rounds        int           // measurements of each
 }
 
 func main() {
-	if told := os.Getenv(bareEnv); told != "" {
-		fmt.Fprintln(os.Stderr, "bare handler:", runBare(told))
+	if config := os.Getenv(bareHandlerEnv); config != "" {
+		fmt.Fprintln(os.Stderr, "bare handler:", runBareHandler(config))
 		os.Exit(1)
 	}
-	var o options
-	pages := flag.Bool("pages", false, "measure the billing tab; else webhooks")
-	flag.StringVar(&o.usher, "usher", ".build/usher", "the program's binary")
-	flag.StringVar(&o.pgbench, "pgbench", "", "pgbench's path; empty: it is looked for")
-	flag.IntVar(&o.organizations, "organizations", 10_000, "how many there are")
-	flag.DurationVar(&o.length, "length", 5*time.Second, "of one measurement")
-	flag.IntVar(&o.rounds, "rounds", 3, "how often each is repeated, in turn with its reference")
-	flag.Parse()
+	o := parseFlags()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	measure := benchWebhook
-	if *pages {
+	if o.pages {
 		measure = benchPages
 	}
 	err := measure(ctx, o)
@@ -47,4 +45,15 @@ func main() {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+}
+
+func parseFlags() (o options) {
+	flag.BoolVar(&o.pages, "pages", false, "measure the billing tab instead of webhooks")
+	flag.StringVar(&o.usher, "usher", ".build/usher", "`path` of Usher's binary")
+	flag.StringVar(&o.pgbench, "pgbench", "", "`path` of pgbench (default: searched in PATH and below /usr/lib/postgresql)")
+	flag.IntVar(&o.organizations, "organizations", 10_000, "number of organizations in the database")
+	flag.DurationVar(&o.duration, "duration", 5*time.Second, "duration of one measurement")
+	flag.IntVar(&o.rounds, "rounds", 3, "number of measurements, alternating with the reference")
+	flag.Parse()
+	return o
 }
