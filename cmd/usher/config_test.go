@@ -111,40 +111,40 @@ func TestEveryVariableIsRead(t *testing.T) {
 func TestWrongValues(t *testing.T) {
 	tests := []struct{ variable, value, want string }{
 		{"APP_ENV", "staging", "Set it to development or production"},
-		{"ADDR", "4312", "Write host:port or :port"},
-		{"ADDR", ":99999", "it is no listen address"},
-		{"ADDR", ":http", "it is no listen address"},
-		{"ADDR", "http://localhost:4312", "it is no listen address"},
-		{"BASE_URL", "localhost:4312", "it is no absolute http or https URL"},
-		{"BASE_URL", "ftp://localhost", "it is no absolute http or https URL"},
-		{"BASE_URL", "https://example.com/billing", "Write the origin alone: https://example.com"},
-		{"BASE_URL", "https://u:p@example.com", "it names a user"},
-		{"DATABASE_URL", "mysql://db/usher", "it is no PostgreSQL DSN"},
-		{"DATABASE_URL", "usher", "it is no PostgreSQL DSN"},
+		{"ADDR", "4312", "Use host:port or :port"},
+		{"ADDR", ":99999", "not a listen address"},
+		{"ADDR", ":http", "not a listen address"},
+		{"ADDR", "http://localhost:4312", "not a listen address"},
+		{"BASE_URL", "localhost:4312", "not an absolute http or https URL"},
+		{"BASE_URL", "ftp://localhost", "not an absolute http or https URL"},
+		{"BASE_URL", "https://example.com/billing", "more than the origin https://example.com"},
+		{"BASE_URL", "https://u:p@example.com", "contains a user name"},
+		{"DATABASE_URL", "mysql://db/usher", "not a PostgreSQL DSN"},
+		{"DATABASE_URL", "usher", "not a PostgreSQL DSN"},
 		{"DATABASE_URL", "postgres://u:50%@db/usher", "percent-encoded"},
-		{"STRIPE_SECRET_KEY", "pk_test_123456789012", "it is a publishable key"},
-		{"STRIPE_SECRET_KEY", "whsec_123456789012", "belongs into STRIPE_WEBHOOK_SECRET"},
-		{"STRIPE_SECRET_KEY", "sk_test_...", "it still has the dots of an example"},
-		{"STRIPE_SECRET_KEY", "sk_test_1", "it is no secret key of Stripe's"},
-		{"STRIPE_SECRET_KEY", "secret", "it is no secret key of Stripe's"},
-		{"STRIPE_WEBHOOK_SECRET", " , ,", "the list holds only commas"},
-		{"STRIPE_WEBHOOK_SECRET", "whsec_good,sk_test_123456789012", "it is no webhook secret of Stripe's"},
-		{"STRIPE_WEBHOOK_SECRET", "whsec_...", "it still has the dots of an example"},
-		{"STRIPE_PRICE_ID", "prod_1", "it is a product, not a price"},
+		{"STRIPE_SECRET_KEY", "pk_test_123456789012", "a publishable key"},
+		{"STRIPE_SECRET_KEY", "whsec_123456789012", "belongs in STRIPE_WEBHOOK_SECRET"},
+		{"STRIPE_SECRET_KEY", "sk_test_...", "an unchanged example"},
+		{"STRIPE_SECRET_KEY", "sk_test_1", "not a Stripe secret key"},
+		{"STRIPE_SECRET_KEY", "secret", "not a Stripe secret key"},
+		{"STRIPE_WEBHOOK_SECRET", " , ,", "the list is empty"},
+		{"STRIPE_WEBHOOK_SECRET", "whsec_good,sk_test_123456789012", "not a Stripe webhook secret"},
+		{"STRIPE_WEBHOOK_SECRET", "whsec_...", "an unchanged example"},
+		{"STRIPE_PRICE_ID", "prod_1", "a product id, not a price id"},
 		{"STRIPE_PRICE_ID", "price_1,price_2", "set PLANS_FILE"},
-		{"STRIPE_API_BASE", "127.0.0.1:9000", "it is no absolute http or https URL"},
-		{"STRIPE_API_BASE", "https://stripe.example.com/?a=b", "it has a query"},
-		{"BILLING_SUCCESS_URL", "/organization", "it is no absolute http or https URL"},
-		{"BILLING_CANCEL_URL", "https://example.com/#billing", "it has a fragment"},
-		{"BILLING_RETURN_URL", "javascript:alert(1)", "it is no absolute http or https URL"},
-		{"SMTP_URL", "mail.example.com:25", "it is no SMTP server"},
-		{"SMTP_URL", "http://mail.example.com", "it is no SMTP server"},
-		{"MAIL_FROM", "Usher", "it is no e-mail address"},
-		{"OPERATOR_EMAILS", "ann@example.com;bob@example.com", "commas between them"},
-		{"LOG_LEVEL", "loud", "Set it to debug or info or warn or error"},
+		{"STRIPE_API_BASE", "127.0.0.1:9000", "not an absolute http or https URL"},
+		{"STRIPE_API_BASE", "https://stripe.example.com/?a=b", "contains a query"},
+		{"BILLING_SUCCESS_URL", "/organization", "not an absolute http or https URL"},
+		{"BILLING_CANCEL_URL", "https://example.com/#billing", "contains a fragment"},
+		{"BILLING_RETURN_URL", "javascript:alert(1)", "not an absolute http or https URL"},
+		{"SMTP_URL", "mail.example.com:25", "not the URL of an SMTP server"},
+		{"SMTP_URL", "http://mail.example.com", "not the URL of an SMTP server"},
+		{"MAIL_FROM", "Usher", "not an e-mail address"},
+		{"OPERATOR_EMAILS", "ann@example.com;bob@example.com", "Separate the addresses with commas"},
+		{"LOG_LEVEL", "loud", "Set it to debug, info, warn or error"},
 		{"LOG_FORMAT", "xml", "Set it to text or json"},
-		{"METRICS_TOKEN", "two words", "it holds spaces"},
-		{"TRUSTED_PROXIES", "10.0.0.0/33", "it is no IP address and no network"},
+		{"METRICS_TOKEN", "two words", "contains spaces"},
+		{"TRUSTED_PROXIES", "10.0.0.0/33", "neither an IP address nor a network"},
 		{"RATE_LIMITS", "yes", "Set it to on or off"},
 	}
 	for _, test := range tests {
@@ -186,7 +186,7 @@ func TestEveryMistakeIsToldAtOnce(t *testing.T) {
 func TestServeWantsTheWebhookSecret(t *testing.T) {
 	key := environment{"STRIPE_SECRET_KEY": "sk_test_123456789012"}
 	_, _, err := loadServeConfig(key.get, noFile(t))
-	if err == nil || !strings.Contains(err.Error(), "STRIPE_WEBHOOK_SECRET: it is unset") ||
+	if err == nil || !strings.Contains(err.Error(), "STRIPE_WEBHOOK_SECRET: unset") ||
 		!strings.Contains(err.Error(), "usher webhook setup") || !strings.Contains(err.Error(), "stripe listen --print-secret") {
 		t.Errorf("serve says %v", err)
 	}
@@ -278,7 +278,7 @@ func TestListeningOnAnyFreePort(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := c.BaseURL.String()
-	listening := c.listening(taken)
+	listening := c.listeningOn(taken)
 	if listening.BaseURL.String() != "http://localhost:54321" || listening.CancelURL != "https://app.example.com/no" ||
 		listening.SuccessURL != "http://localhost:54321/organization?tab=billing&success=true" {
 		t.Errorf("it is served as %v, back to %s and %s", listening.BaseURL, listening.SuccessURL, listening.CancelURL)
@@ -287,8 +287,8 @@ func TestListeningOnAnyFreePort(t *testing.T) {
 		t.Error("the configuration it was made from has changed")
 	}
 	c, err = loadConfig(environment{"ADDR": "127.0.0.1:0", "BASE_URL": "http://usher.test"}.get, noFile(t))
-	if err != nil || c.listening(taken).BaseURL.String() != "http://usher.test" {
-		t.Errorf("BASE_URL gave way to the port: %v (%v)", c.listening(taken).BaseURL, err)
+	if err != nil || c.listeningOn(taken).BaseURL.String() != "http://usher.test" {
+		t.Errorf("BASE_URL gave way to the port: %v (%v)", c.listeningOn(taken).BaseURL, err)
 	}
 }
 
@@ -309,8 +309,8 @@ func TestEnvFile(t *testing.T) {
 
 func TestBrokenEnvFile(t *testing.T) {
 	tests := map[string]struct{ text, want string }{
-		"no assignment":     {"ADDR=:1111\n\nSTRIPE_SECRET_KEY sk_test_hunter2\nDATA_DIR=x\n", "line 3: it cannot be read as NAME=value"},
-		"open quote":        {"ADDR=:1111\nDATA_DIR=\"hunter2\nLOG_LEVEL=info\n", "line 2: it cannot be read as NAME=value"},
+		"no assignment":     {"ADDR=:1111\n\nSTRIPE_SECRET_KEY sk_test_hunter2\nDATA_DIR=x\n", "line 3: not of the form NAME=value"},
+		"open quote":        {"ADDR=:1111\nDATA_DIR=\"hunter2\nLOG_LEVEL=info\n", "line 2: not of the form NAME=value"},
 		"production inside": {"APP_ENV=production\n", "APP_ENV: "},
 	}
 	for name, test := range tests {
@@ -346,7 +346,7 @@ func TestCatalogueComesFrom(t *testing.T) {
 		})
 	}
 	_, _, err := loadServeConfig(environment{"PLANS_FILE": file + "x"}.get, noFile(t))
-	if err == nil || !strings.HasPrefix(err.Error(), "PLANS_FILE=") || strings.Count(err.Error(), file) != 1 {
+	if err == nil || !strings.HasPrefix(err.Error(), "PLANS_FILE: ") || strings.Count(err.Error(), file) != 1 {
 		t.Errorf("a file that is not there: %v", err)
 	}
 }
@@ -358,9 +358,9 @@ func TestWarnings(t *testing.T) {
 	}{
 		"test key in production":     {with(production(), "STRIPE_SECRET_KEY", "sk_test_123456789012", "STRIPE_PRICE_ID", "price_1"), "no money moves"},
 		"live key in development":    {environment{"STRIPE_SECRET_KEY": "rk_live_123456789012", "STRIPE_WEBHOOK_SECRET": "whsec_1"}, "real money moves"},
-		"example plans on sale":      {production(), "built-in example plans are on sale"},
+		"example plans on sale":      {production(), "built-in example plans are for sale"},
 		"API base without key":       {environment{"STRIPE_API_BASE": "http://127.0.0.1:1"}, "STRIPE_API_BASE has no effect"},
-		"price for the local Stripe": {environment{"STRIPE_PRICE_ID": "price_1"}, "the local Stripe is asked for that price"},
+		"price for the local Stripe": {environment{"STRIPE_PRICE_ID": "price_1"}, "STRIPE_PRICE_ID is read from the local Stripe"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -377,10 +377,10 @@ func TestNeed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.need("STRIPE_SECRET_KEY"); err != nil {
+	if err := c.require("this subcommand needs it", "STRIPE_SECRET_KEY"); err != nil {
 		t.Errorf("what is set is asked for: %v", err)
 	}
-	err = c.need("DATABASE_URL", "STRIPE_SECRET_KEY", "BASE_URL")
+	err = c.require("this subcommand needs it", "DATABASE_URL", "STRIPE_SECRET_KEY", "BASE_URL")
 	if err == nil || strings.Count(err.Error(), "\n") != 1 {
 		t.Errorf("two are unset, told is %v", err)
 	}

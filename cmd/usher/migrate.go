@@ -29,7 +29,7 @@ func migrate(ctx context.Context, p program) (err error) {
 		return err
 	}
 	if config.Production {
-		if err := config.need("DATABASE_URL"); err != nil {
+		if err := config.require("this subcommand needs it", "DATABASE_URL"); err != nil {
 			return err
 		}
 	}

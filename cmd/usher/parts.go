@@ -12,9 +12,6 @@ import (
 	"usher/db/privatepg"
 )
 
-// dotenvFile is read in development where it exists.
-const dotenvFile = ".env"
-
 // parts are the things that were started, ended in the opposite order.
 type parts struct {
 	log  *slog.Logger

@@ -60,7 +60,7 @@ func loadStripeConfig(p program) (Config, billing.Catalogue, error) {
 	if err != nil {
 		return config, billing.Catalogue{}, err
 	}
-	if err := config.need("STRIPE_SECRET_KEY"); err != nil {
+	if err := config.require("this subcommand needs it", "STRIPE_SECRET_KEY"); err != nil {
 		return config, billing.Catalogue{}, err
 	}
 	catalogue, err := config.catalogue()

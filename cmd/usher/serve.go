@@ -64,7 +64,7 @@ func serve(ctx context.Context, p program) (err error) {
 	started := &parts{log: log}
 	defer func() { err = errors.Join(err, started.stop()) }()
 	started.add("listener", func(context.Context) error { return ignoreClosed(listener.Close()) })
-	config = config.listening(listener.Addr())
+	config = config.listeningOn(listener.Addr())
 
 	app, err := assemble(ctx, config, catalogue, listener.Addr(), started)
 	if err != nil {
@@ -143,17 +143,6 @@ func (a *application) newService(gateway billing.Gateway, catalogue billing.Cata
 func fingerprint(key string) string {
 	sum := sha256.Sum256([]byte("usher key fingerprint " + key))
 	return hex.EncodeToString(sum[:12])
-}
-
-// origins are those that a request's own return URLs may have.
-func (c Config) origins() []string {
-	var origins []string
-	for _, address := range []string{c.BaseURL.String(), c.SuccessURL, c.CancelURL, c.ReturnURL} {
-		if u, err := url.Parse(address); err == nil {
-			origins = append(origins, u.Scheme+"://"+u.Host)
-		}
-	}
-	return origins
 }
 
 // run serves requests and works in the background until ctx ends.

@@ -38,7 +38,7 @@ func setUpWebhook(ctx context.Context, p program, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	if err := config.need("BASE_URL"); err != nil {
+	if err := config.require("this subcommand needs it", "BASE_URL"); err != nil {
 		return err
 	}
 	gateway := stripegw.New(stripegw.Options{SecretKey: config.StripeKey, APIBase: config.StripeAPIBase, Log: newLogger(p.stderr, config)})
