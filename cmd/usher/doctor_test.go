@@ -21,7 +21,7 @@ func look(t *testing.T, wantCode int, environment ...string) (well, ill []string
 		t.Fatal(err)
 	}
 	for _, f := range findings {
-		if f.OK != (f.Mend == "") || f.Found == "" {
+		if f.OK != (f.Remediation == "") || f.Found == "" {
 			t.Errorf("%+v", f)
 		}
 		if f.OK {
@@ -41,7 +41,7 @@ func TestDoctorFindsARunningServerWell(t *testing.T) {
 		t.Errorf("looked at %v, want %v", well, want)
 	}
 	code, stdout, _ := runOnce(t, []string{"doctor"}, "DATA_DIR="+data)
-	if code != exitOK || !strings.Contains(stdout, "ok     database       it answers, and every migration is applied.\n") {
+	if code != exitOK || !strings.Contains(stdout, "ok     database       reachable, and every migration is applied.\n") {
 		t.Errorf("%d\n%s", code, stdout)
 	}
 }
@@ -65,7 +65,7 @@ func TestDoctorNamesWhatIsMissingAndWhatMendsIt(t *testing.T) {
 		t.Errorf("well are %v, want %v", well, want)
 	}
 	code, stdout, stderr := runOnce(t, []string{"doctor"}, environment...)
-	if code != exitFailed || !strings.Contains(stdout, "WRONG  database") || !strings.Contains(stderr, "2 of ") {
+	if code != exitFailed || !strings.Contains(stdout, "FAIL   database") || !strings.Contains(stderr, "2 of ") {
 		t.Errorf("%d\n%s%s", code, stdout, stderr)
 	}
 }
@@ -87,7 +87,7 @@ func TestSkew(t *testing.T) {
 			w.Header().Set("Date", time.Now().Add(-off).UTC().Format(http.TimeFormat))
 		}))
 		defer server.Close()
-		if skew, err := skewOf(t.Context(), server.URL); err != nil || (skew-off).Abs() > 5*time.Second {
+		if skew, err := clockSkew(t.Context(), server.URL); err != nil || (skew-off).Abs() > 5*time.Second {
 			t.Errorf("%v, %v, want about %v", skew, err, off)
 		}
 	}

@@ -30,8 +30,8 @@ func TestMailer(t *testing.T) {
 				}
 				return
 			}
-			if err != nil || (mailer != nil) != tc.sends || config.showsMail() != tc.shows {
-				t.Errorf("mailer %v, %v, shown %t", mailer, err, config.showsMail())
+			if err != nil || (mailer != nil) != tc.sends || config.hasOutboxPage() != tc.shows {
+				t.Errorf("mailer %v, %v, shown %t", mailer, err, config.hasOutboxPage())
 			}
 		})
 	}

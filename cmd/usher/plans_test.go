@@ -33,7 +33,7 @@ func plansResults(t *testing.T, word string, environment []string) []string {
 	if code != exitOK {
 		t.Fatalf("plans %s: %d %s", word, code, stderr)
 	}
-	var pushes []pricePush
+	var pushes []priceResult
 	if err := json.Unmarshal([]byte(stdout), &pushes); err != nil {
 		t.Fatal(err)
 	}
@@ -60,8 +60,8 @@ func TestPlansPushCreatesOnceAndDiffTellsTheTruth(t *testing.T) {
 
 func TestWebhookSetupTellsTheSecretOnce(t *testing.T) {
 	environment := account(t)
-	var first, second webhookSetup
-	for _, into := range []*webhookSetup{&first, &second} {
+	var first, second webhookResult
+	for _, into := range []*webhookResult{&first, &second} {
 		code, stdout, stderr := runOnce(t, []string{"webhook", "setup", "--json"}, environment...)
 		if code != exitOK {
 			t.Fatalf("%d %s", code, stderr)
@@ -101,7 +101,7 @@ func TestAnotherStripeOfOnesOwn(t *testing.T) {
 func pushedPrice(t *testing.T, environment []string) string {
 	t.Helper()
 	_, stdout, _ := runOnce(t, []string{"plans", "diff", "--json"}, environment...)
-	var found []pricePush
+	var found []priceResult
 	if err := json.Unmarshal([]byte(stdout), &found); err != nil {
 		t.Fatal(err)
 	}

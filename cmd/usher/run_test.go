@@ -23,7 +23,7 @@ func TestTakenPortIsAClearError(t *testing.T) {
 	}
 	defer taken.Close()
 	code, _, stderr := runOnce(t, nil, "ADDR="+taken.Addr().String(), "DATA_DIR="+newDataDir(t))
-	if code != exitFailed || !strings.Contains(stderr, "another program listens there already") {
+	if code != exitFailed || !strings.Contains(stderr, "the address is in use by another program") {
 		t.Errorf("%d %s", code, stderr)
 	}
 }
@@ -76,7 +76,7 @@ func TestUsageErrors(t *testing.T) {
 }
 
 func TestEverySubcommandHasHelp(t *testing.T) {
-	for _, c := range commands() {
+	for _, c := range commands {
 		code, stdout, _ := runOnce(t, []string{c.name, "--help"})
 		if code != exitOK || !strings.Contains(stdout, "usage: usher "+c.name) {
 			t.Errorf("%s --help: exit code %d, %q", c.name, code, stdout)

@@ -29,7 +29,7 @@ func TestToolsWorkBesideARunningServer(t *testing.T) {
 	if err := json.Unmarshal([]byte(run("reconcile", "--json")), &report); err != nil || report.Events == 0 || report.Subscriptions != 1 {
 		t.Errorf("report %+v, %v", report, err)
 	}
-	if said := run("reconcile", "--dry-run", "--org", v.summary().OrganizationID); !strings.Contains(said, "1 customers, 0 open sessions of Checkout compared; 0 differences.") {
+	if said := run("reconcile", "--dry-run", "--org", v.summary().OrganizationID); !strings.Contains(said, "1 customers, 0 open Checkout sessions compared; 0 differences.") {
 		t.Errorf("a second comparison says %s", said)
 	}
 	var listed []eventView
