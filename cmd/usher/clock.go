@@ -3,85 +3,70 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"flag"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 )
 
-// clockTimeout bounds an advance: a year of renewals of a demo takes a moment.
+// clockTimeout limits one call to the local Stripe's clock. Advancing a demo by a year of renewals
+// takes a few seconds.
 const clockTimeout = time.Minute
 
-func clockCommand() command {
-	return command{
-		name: "clock", summary: "put the running local Stripe's clock ahead", usage: "advance SPAN [--json]   (SPAN: 3 days, 1 month, 1 year …)",
-		prepare: func(set *flag.FlagSet) func(context.Context, program, []string) error {
-			asJSON := set.Bool("json", false, "print JSON")
-			return func(ctx context.Context, p program, args []string) error {
-				if len(args) < 2 || args[0] != "advance" {
-					return usageError{"takes advance and a span such as 1 month"}
-				}
-				return advanceClock(ctx, p, strings.Join(args[1:], " "), *asJSON)
-			}
-		},
-	}
-}
-
-// clockState is what `usher clock advance --json` prints.
+// clockState is the local Stripe's clock, and the output of `usher clock advance --json`.
 type clockState struct {
 	Now int64 `json:"now"` // Unix seconds
 }
 
-func advanceClock(ctx context.Context, p program, by string, asJSON bool) error {
-	config, err := loadConfig(p.getenv, dotenvFile)
+func runClock(ctx context.Context, inv *invocation) error {
+	inv.jsonFlag()
+	args, err := inv.parse()
 	if err != nil {
 		return err
 	}
-	base, err := os.ReadFile(addressFile(config))
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("no local Stripe runs on DATA_DIR=%s; start `usher` first", config.DataDir)
+	if len(args) < 2 || args[0] != "advance" {
+		return usageError("takes advance and a span such as 1 month")
 	}
+	config, err := loadConfig(inv.getenv, dotenvFile)
 	if err != nil {
 		return err
 	}
-	state, err := postClock(ctx, strings.TrimSpace(string(base)), by)
+	apiBase, err := readAddressFile(localStripeFile(config))
+	if err != nil {
+		return notRunningError(err, "STRIPE_SECRET_KEY", "local Stripe", config)
+	}
+	body := url.Values{"by": {strings.Join(args[1:], " ")}}.Encode()
+	state, err := callClock(ctx, http.MethodPost, apiBase, body)
 	if err != nil {
 		return err
 	}
-	if asJSON {
-		return json.NewEncoder(p.stdout).Encode(state)
-	}
-	_, err = fmt.Fprintf(p.stdout, "The local Stripe's clock is at %s.\n", time.Unix(state.Now, 0).UTC().Format("2 Jan 2006 15:04 MST"))
-	return err
+	now := time.Unix(state.Now, 0).UTC().Format("2 Jan 2006 15:04 MST")
+	return inv.print(state, fmt.Sprintf("The local Stripe's clock is at %s.\n", now))
 }
 
-func postClock(ctx context.Context, base, by string) (clockState, error) {
+// callClock reads the local Stripe's clock with GET, or advances it with POST and a form.
+func callClock(ctx context.Context, method, apiBase, form string) (state clockState, err error) {
 	ctx, cancel := context.WithTimeout(ctx, clockTimeout)
 	defer cancel()
-	body := strings.NewReader(url.Values{"by": {by}}.Encode())
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, base+"/_usher/clock", body)
+	body := strings.NewReader(form)
+	request, err := http.NewRequestWithContext(ctx, method, apiBase+"/_usher/clock", body)
 	if err != nil {
-		return clockState{}, err
+		return state, err
 	}
 	request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	answer, err := http.DefaultClient.Do(request)
+	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return clockState{}, fmt.Errorf("reach the local Stripe: %w", err)
+		return state, fmt.Errorf("connect to the local Stripe: %w", err)
 	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		sentence, _ := io.ReadAll(io.LimitReader(answer.Body, 500))
-		return clockState{}, fmt.Errorf("advance the clock: %s", strings.TrimSpace(string(sentence)))
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		message, _ := io.ReadAll(io.LimitReader(response.Body, 500))
+		return state, fmt.Errorf("local Stripe's clock: %s", strings.TrimSpace(string(message)))
 	}
-	var state clockState
-	if err := json.NewDecoder(answer.Body).Decode(&state); err != nil {
-		return clockState{}, fmt.Errorf("advance the clock: %w", err)
+	if err := json.NewDecoder(response.Body).Decode(&state); err != nil {
+		return state, fmt.Errorf("read the local Stripe's clock: %w", err)
 	}
 	return state, nil
 }

@@ -1,121 +1,140 @@
 package main
 
 import (
+	"errors"
 	"log/slog"
 	"net"
 	"net/mail"
 	"net/netip"
 	"net/url"
-	"strconv"
 )
 
-// Config is what the environment says, read once at the start. A field whose variable is unset holds the documented default.
+const (
+	dotenvFile  = ".env" // read in development only
+	defaultAddr = "127.0.0.1:4312"
+)
+
+// Config is the configuration, read once at startup. A field whose variable is unset holds the
+// documented default.
 type Config struct {
-	Addr       string   // listen address, host:port; port 0 means any free one
+	Addr       string   // listen address, host:port; port 0 is any free port
 	BaseURL    *url.URL // public origin: scheme and host only
 	Production bool
 
-	DatabaseURL string // a PostgreSQL DSN; empty: a private PostgreSQL
-	DataDir     string // where the private PostgreSQL and the local Stripe keep their state
+	DatabaseURL string // PostgreSQL DSN; empty: a private PostgreSQL
+	DataDir     string // state of the private PostgreSQL and the local Stripe
 
 	StripeKey            string   // empty: the local Stripe
-	StripeWebhookSecrets []string // any of them verifies; empty with the local Stripe
-	StripePriceID        string   // without a plan file the whole catalogue
-	StripeAPIBase        string   // empty: Stripe's own
+	StripeWebhookSecrets []string // a signature by any of them is valid
+	StripePriceID        string   // the only price of the catalogue, if PlansFile is empty
+	StripeAPIBase        string   // empty: https://api.stripe.com
 
-	SuccessURL string // absolute, session_id is not appended yet
+	SuccessURL string // absolute, without session_id
 	CancelURL  string // absolute
 	ReturnURL  string // absolute
 	PlansFile  string // empty: the built-in plans
 
-	SMTPURL        *url.URL // nil: the outbox page
+	SMTPURL        *url.URL // nil: e-mails are stored and not sent
 	MailFrom       *mail.Address
-	OperatorEmails []string // lower-case
+	OperatorEmails []string // lower case
 
 	LogLevel       slog.Level
 	LogFormat      string // text or json
 	MetricsToken   string
-	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
+	TrustedProxies []netip.Prefix // peers whose X-Forwarded-For is used
 	RateLimits     bool
 
-	given map[string]bool // variables that were set, right or wrong
+	set map[string]bool // variables that are set, including invalid ones
 }
 
-// loadConfig reads the configuration through getenv and, in development, from the file dotenv where the environment is silent (an
-// empty variable counts as unset). The error tells everything that is wrong, a line each, and the Config returned with it holds
-// the defaults for those. Nothing is asked to be complete here: serve does that with [loadServeConfig], another subcommand
-// with [Config.need].
+// loadConfig reads the configuration from getenv and, in development, from the file dotenv. The
+// error has one line for each invalid value, and the Config returned with it holds the defaults for
+// those. Nothing is required to be set: see [loadServeConfig] and [Config.require].
 func loadConfig(getenv func(string) string, dotenv string) (Config, error) {
-	config, wrong := readConfig(getenv, dotenv)
-	return config, wrong.err()
+	c, errs := readConfig(getenv, dotenv)
+	return c, errors.Join(errs...)
 }
 
-func readConfig(getenv func(string) string, dotenv string) (Config, mistakes) {
-	s := newSettings(getenv, dotenv)
-	c := Config{Production: s.production, given: s.given}
-	s.readAddresses(&c)
-	s.readStripe(&c)
-	s.readBillingURLs(&c)
-	s.readMail(&c)
-	s.readOperations(&c)
-	return c.withReturnURLs(), s.mistakes
+func readConfig(getenv func(string) string, dotenv string) (Config, []error) {
+	r := newEnvReader(getenv, dotenv)
+	logFormat, rateLimits := "text", "off"
+	if r.production {
+		logFormat, rateLimits = "json", "on"
+	}
+	c := Config{
+		Production:           r.production,
+		Addr:                 readVar(r, "ADDR", defaultAddr, parseAddr),
+		BaseURL:              readVar(r, "BASE_URL", nil, r.parseOrigin),
+		DatabaseURL:          readVar(r, "DATABASE_URL", "", parseDSN),
+		DataDir:              readVar(r, "DATA_DIR", ".usher", parseString),
+		StripeKey:            readVar(r, "STRIPE_SECRET_KEY", "", parseSecretKey),
+		StripeWebhookSecrets: readList(r, "STRIPE_WEBHOOK_SECRET", r.parseWebhookSecret),
+		StripePriceID:        readVar(r, "STRIPE_PRICE_ID", "", parsePriceID),
+		StripeAPIBase:        readVar(r, "STRIPE_API_BASE", "", r.parseAPIBase),
+		SuccessURL:           readVar(r, "BILLING_SUCCESS_URL", "", parseReturnURL),
+		CancelURL:            readVar(r, "BILLING_CANCEL_URL", "", parseReturnURL),
+		ReturnURL:            readVar(r, "BILLING_RETURN_URL", "", parseReturnURL),
+		PlansFile:            readVar(r, "PLANS_FILE", "", parseString),
+		SMTPURL:              readVar(r, "SMTP_URL", nil, parseSMTP),
+		MailFrom:             readVar(r, "MAIL_FROM", nil, parseMailFrom),
+		OperatorEmails:       readList(r, "OPERATOR_EMAILS", parseEmail),
+		LogLevel:             readVar(r, "LOG_LEVEL", slog.LevelInfo, parseLogLevel),
+		LogFormat:            readVar(r, "LOG_FORMAT", logFormat, oneOf("text", "json")),
+		MetricsToken:         readVar(r, "METRICS_TOKEN", "", r.parseToken),
+		TrustedProxies:       readList(r, "TRUSTED_PROXIES", parsePrefix),
+		RateLimits:           readVar(r, "RATE_LIMITS", rateLimits, oneOf("on", "off")) == "on",
+		set:                  r.set,
+	}
+	return c.withDerivedDefaults(), r.errs
 }
 
-func (s *settings) readAddresses(c *Config) {
-	c.Addr = s.address("ADDR", defaultAddr)
-	c.BaseURL = s.origin("BASE_URL")
-	if c.BaseURL == nil {
+// withDerivedDefaults sets the fields whose default depends on another variable.
+func (c Config) withDerivedDefaults() Config {
+	if c.BaseURL == nil || !c.set["BASE_URL"] {
 		c.BaseURL = originOf(c.Addr)
 	}
-	c.DatabaseURL = s.dsn("DATABASE_URL")
-	c.DataDir = s.text("DATA_DIR", ".usher")
-}
-
-func (s *settings) readMail(c *Config) {
-	c.SMTPURL = s.smtp("SMTP_URL")
-	c.MailFrom = s.mailbox("MAIL_FROM")
 	if c.MailFrom == nil {
 		c.MailFrom = &mail.Address{Name: "Usher", Address: "usher@" + c.BaseURL.Hostname()}
 	}
-	c.OperatorEmails = s.mailboxes("OPERATOR_EMAILS")
-}
-
-func (s *settings) readOperations(c *Config) {
-	format, limits := "text", "off"
-	if c.Production {
-		format, limits = "json", "on"
-	}
-	c.PlansFile = s.text("PLANS_FILE", "")
-	c.LogLevel = s.level("LOG_LEVEL")
-	c.LogFormat = s.choice("LOG_FORMAT", format, "text", "json")
-	c.MetricsToken = s.token("METRICS_TOKEN")
-	c.TrustedProxies = s.networks("TRUSTED_PROXIES")
-	c.RateLimits = s.choice("RATE_LIMITS", limits, "on", "off") == "on"
-}
-
-// listening returns the configuration for a listener at addr: where BASE_URL is unset, it follows the port that was really taken.
-func (c Config) listening(addr net.Addr) Config {
-	tcp, ok := addr.(*net.TCPAddr)
-	if c.given["BASE_URL"] || !ok {
-		return c
-	}
-	base := *c.BaseURL
-	base.Host = net.JoinHostPort(c.BaseURL.Hostname(), strconv.Itoa(tcp.Port))
-	c.BaseURL = &base
-	return c.withReturnURLs()
-}
-
-// withReturnURLs fills the URLs that Stripe sends people back to where they are not configured.
-func (c Config) withReturnURLs() Config {
 	billing := c.BaseURL.String() + "/organization?tab=billing"
-	if !c.given["BILLING_SUCCESS_URL"] {
+	if !c.set["BILLING_SUCCESS_URL"] {
 		c.SuccessURL = billing + "&success=true"
 	}
-	if !c.given["BILLING_CANCEL_URL"] {
+	if !c.set["BILLING_CANCEL_URL"] {
 		c.CancelURL = billing + "&canceled=true"
 	}
-	if !c.given["BILLING_RETURN_URL"] {
+	if !c.set["BILLING_RETURN_URL"] {
 		c.ReturnURL = billing
 	}
 	return c
+}
+
+// listeningOn returns the configuration with the port of a listener, which differs from that of
+// ADDR if that is 0. The defaults of BASE_URL and of the billing URLs follow it.
+func (c Config) listeningOn(listener net.Addr) Config {
+	host, _, _ := net.SplitHostPort(c.Addr)
+	_, port, _ := net.SplitHostPort(listener.String())
+	c.Addr = net.JoinHostPort(host, port)
+	return c.withDerivedDefaults()
+}
+
+// originOf returns the origin of a listen address as seen from this machine.
+func originOf(addr string) *url.URL {
+	host, port, _ := net.SplitHostPort(addr)
+	ip := net.ParseIP(host)
+	if host == "" || ip != nil && (ip.IsLoopback() || ip.IsUnspecified()) {
+		host = "localhost"
+	}
+	return &url.URL{Scheme: "http", Host: net.JoinHostPort(host, port)}
+}
+
+// origins returns the origins that a request may name in its own return URLs.
+func (c Config) origins() []string {
+	var origins []string
+	for _, address := range []string{c.BaseURL.String(), c.SuccessURL, c.CancelURL, c.ReturnURL} {
+		if u, err := url.Parse(address); err == nil {
+			origins = append(origins, u.Scheme+"://"+u.Host)
+		}
+	}
+	return origins
 }

@@ -4,40 +4,80 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"testing"
+
+	"github.com/joho/godotenv"
 )
 
-// variablesRead lists every variable that the configuration asks for.
-func variablesRead(t *testing.T) []string {
-	t.Helper()
-	asked := map[string]bool{}
-	_, err := loadConfig(func(variable string) string { asked[variable] = true; return "" }, noFile(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return slices.Sorted(maps.Keys(asked))
-}
-
-// TestVariablesAreDocumented holds the README's tables and .env.example against what is read.
 func TestVariablesAreDocumented(t *testing.T) {
 	read := variablesRead(t)
 	places := map[string]*regexp.Regexp{
-		"README.md":    regexp.MustCompile("(?m)^\\| `([A-Z_]+)` \\|"),
-		".env.example": regexp.MustCompile(`(?m)^# ([A-Z_]+)=`),
+		"docs/configuration.md": regexp.MustCompile("(?m)^\\| `([A-Z_]+)` \\|"),
+		".env.example":          regexp.MustCompile(`(?m)^# .*\n# ([A-Z_]+)=`),
 	}
 	for name, pattern := range places {
-		text, err := os.ReadFile(filepath.Join(root, name))
-		if err != nil {
-			t.Fatal(err)
+		var documented []string
+		for _, match := range pattern.FindAllStringSubmatch(readRepositoryFile(t, name), -1) {
+			documented = append(documented, match[1])
 		}
-		documented := map[string]bool{}
-		for _, match := range pattern.FindAllSubmatch(text, -1) {
-			documented[string(match[1])] = true
-		}
-		if got := slices.Sorted(maps.Keys(documented)); !slices.Equal(got, read) {
-			t.Errorf("%s documents\n%v\nbut read are\n%v", name, got, read)
+		if slices.Sort(documented); !slices.Equal(documented, read) {
+			t.Errorf("%s documents\n%v\nbut the program reads\n%v", name, documented, read)
 		}
 	}
+}
+
+// variablesRead returns the sorted names of the variables that loadConfig reads.
+func variablesRead(t *testing.T) []string {
+	t.Helper()
+	read := map[string]bool{}
+	getenv := func(name string) string { read[name] = true; return "" }
+	if _, err := loadConfig(getenv, noFile(t)); err != nil {
+		t.Fatal(err)
+	}
+	return slices.Sorted(maps.Keys(read))
+}
+
+// TestEnvExampleShowsTheDefaults activates every line of .env.example, which must change nothing.
+func TestEnvExampleShowsTheDefaults(t *testing.T) {
+	text := readRepositoryFile(t, ".env.example")
+	active := regexp.MustCompile(`(?m)^# ([A-Z_]+=)`).ReplaceAllString(text, "$1")
+	want, err := loadConfig(environment{}.get, noFile(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := loadConfig(environment{}.get, writeFile(t, active))
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := slices.Sorted(maps.Keys(got.set))
+	if got.set, want.set = nil, nil; !reflect.DeepEqual(got, want) {
+		t.Errorf("with .env.example the configuration is\n%+v\nwant the defaults\n%+v", got, want)
+	}
+	values, err := godotenv.Unmarshal(active)
+	if err != nil {
+		t.Fatal(err)
+	}
+	unset := slices.DeleteFunc(slices.Sorted(maps.Keys(values)), func(name string) bool {
+		return slices.Contains(set, name)
+	})
+	// APP_ENV has a default, but is never read from the file.
+	withoutDefault := []string{
+		"APP_ENV", "DATABASE_URL", "METRICS_TOKEN", "OPERATOR_EMAILS", "PLANS_FILE", "SMTP_URL",
+		"STRIPE_API_BASE", "STRIPE_PRICE_ID", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "TRUSTED_PROXIES",
+	}
+	if !slices.Equal(unset, withoutDefault) {
+		t.Errorf(".env.example shows no default for %v, want %v", unset, withoutDefault)
+	}
+}
+
+func readRepositoryFile(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }

@@ -9,104 +9,74 @@ import (
 	"usher/billing"
 )
 
-// loadServeConfig reads the configuration and the plan file, and asks that together they are complete: serve alone refuses to start
-// with less. The error tells everything at once, a line each.
+// loadServeConfig reads the configuration and the plan file, and requires them to be complete. Only
+// serve does that. The error reports everything at once, one line each.
 func loadServeConfig(getenv func(string) string, dotenv string) (Config, billing.Catalogue, error) {
-	config, wrong := readConfig(getenv, dotenv)
-	wrong = append(wrong, config.incomplete()...)
+	config, errs := readConfig(getenv, dotenv)
 	catalogue, err := config.catalogue()
-	return config, catalogue, errors.Join(wrong.err(), err)
+	return config, catalogue, errors.Join(append(errs, config.checkComplete(), err)...)
 }
 
-// incomplete tells what serve misses. A variable that was set but is wrong is not told a second time as missing.
-func (c Config) incomplete() mistakes {
-	var m mistakes
-	if c.Production {
-		c.productionNeeds(&m)
+// checkComplete returns an error with one line for each variable that serve requires and that is
+// unset. Development requires only the webhook secret of a configured Stripe account.
+func (c Config) checkComplete() error {
+	switch {
+	case c.Production:
+		return c.require("required in production", "BASE_URL", "DATABASE_URL", "STRIPE_SECRET_KEY",
+			"STRIPE_WEBHOOK_SECRET", "SMTP_URL")
+	case c.set["STRIPE_SECRET_KEY"]:
+		return c.require("required with STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET")
 	}
-	if c.given["STRIPE_SECRET_KEY"] && !c.given["STRIPE_WEBHOOK_SECRET"] {
-		m.missing("STRIPE_WEBHOOK_SECRET", "it is unset, but with STRIPE_SECRET_KEY nothing that Stripe tells could be believed without it", secretMend)
-	}
-	return m
+	return nil
 }
 
-// productionNeeds asks for everything that stands in by itself in development.
-func (c Config) productionNeeds(m *mistakes) {
-	if !c.given["BASE_URL"] {
-		m.missing("BASE_URL", "it is unset, and production has no default", "Set the public origin, for example https://billing.example.com")
-	}
-	if !c.given["DATABASE_URL"] {
-		m.missing("DATABASE_URL", "it is unset, and no private PostgreSQL stands in in production", "Set a PostgreSQL DSN, postgres://user:password@host:5432/database")
-	}
-	if !c.given["STRIPE_SECRET_KEY"] {
-		m.missing("STRIPE_SECRET_KEY", "it is unset, and no local Stripe stands in in production", keyMend)
-		if !c.given["STRIPE_WEBHOOK_SECRET"] {
-			m.missing("STRIPE_WEBHOOK_SECRET", "it is unset, and no local Stripe stands in in production", secretMend)
+// require returns an error with one line for each of the variables that is unset.
+func (c Config) require(reason string, names ...string) error {
+	var errs []error
+	for _, name := range names {
+		if !c.set[name] {
+			errs = append(errs, fmt.Errorf("%s: unset, but %s. %s", name, reason, remedies[name]))
 		}
 	}
-	if !c.given["SMTP_URL"] {
-		m.missing("SMTP_URL", "it is unset, and no outbox page stands in in production", "Set smtp://user:password@host:port")
-	}
+	return errors.Join(errs...)
 }
 
-// catalogue reads the plan file, or takes what stands for it: one price, or the built-in plans.
+// catalogue returns the plans of the plan file, of the one configured price, or the built-in ones.
 func (c Config) catalogue() (billing.Catalogue, error) {
-	if c.PlansFile == "" && c.StripePriceID != "" {
+	switch {
+	case c.PlansFile == "" && c.StripePriceID != "":
 		return billing.SinglePrice(c.StripePriceID), nil
-	}
-	if c.PlansFile == "" {
+	case c.PlansFile == "":
 		return billing.BuiltInPlans(), nil
 	}
 	data, err := os.ReadFile(c.PlansFile)
 	if err != nil {
-		return billing.Catalogue{}, fmt.Errorf("PLANS_FILE=%q: it cannot be read: %w. Set it to a file that exists, or leave it out", c.PlansFile, reason(err))
+		return billing.Catalogue{}, fmt.Errorf("PLANS_FILE: %w. %s", err, remedies["PLANS_FILE"])
 	}
 	catalogue, err := billing.ParsePlans(c.PlansFile, data)
 	if err != nil {
-		return billing.Catalogue{}, fmt.Errorf("PLANS_FILE=%q: the plan file is wrong:\n%w", c.PlansFile, err)
+		err = fmt.Errorf("PLANS_FILE=%q: invalid plan file:\n%w", c.PlansFile, err)
 	}
-	return catalogue, nil
+	return catalogue, err
 }
 
-// reason is what the operating system says, without the path that stands in the message already.
-func reason(err error) error {
-	var path *os.PathError
-	if errors.As(err, &path) {
-		return path.Err
-	}
-	return err
-}
-
-// need returns an error naming each of the variables that is unset: what a subcommand asks for before it begins.
-func (c Config) need(variables ...string) error {
-	var m mistakes
-	for _, variable := range variables {
-		if !c.given[variable] {
-			m.missing(variable, "it is unset", "This subcommand needs it")
-		}
-	}
-	return m.err()
-}
-
-// warnings are sentences about what is allowed but hardly meant.
-func (c Config) warnings() []string {
+// warnings describes combinations that are allowed but probably not intended.
+func (c Config) warnings() (warnings []string) {
 	test, live := strings.Contains(c.StripeKey, "_test_"), strings.Contains(c.StripeKey, "_live_")
-	candidates := []struct {
-		holds    bool
-		sentence string
-	}{
+	local, planFile, price := c.StripeKey == "", c.PlansFile != "", c.StripePriceID != ""
+	for _, w := range []check{
 		{c.Production && test, "STRIPE_SECRET_KEY is a test key in production: no money moves."},
 		{!c.Production && live, "STRIPE_SECRET_KEY is a live key in development: real money moves."},
-		{c.Production && c.PlansFile == "" && c.StripePriceID == "", "PLANS_FILE is unset: the built-in example plans are on sale."},
-		{c.PlansFile != "" && c.StripePriceID != "", "STRIPE_PRICE_ID has no effect: PLANS_FILE is the catalogue."},
-		{c.StripeKey == "" && c.PlansFile == "" && c.StripePriceID != "", "STRIPE_PRICE_ID without STRIPE_SECRET_KEY: the local Stripe is asked for that price."},
-		{c.StripeKey == "" && c.StripeAPIBase != "", "STRIPE_API_BASE has no effect without STRIPE_SECRET_KEY: the local Stripe is used."},
-	}
-	var sentences []string
-	for _, candidate := range candidates {
-		if candidate.holds {
-			sentences = append(sentences, candidate.sentence)
+		{c.Production && !planFile && !price,
+			"PLANS_FILE is unset: the built-in example plans are for sale."},
+		{planFile && price, "STRIPE_PRICE_ID has no effect: PLANS_FILE is the catalogue."},
+		{local && !planFile && price,
+			"STRIPE_PRICE_ID is read from the local Stripe: STRIPE_SECRET_KEY is unset."},
+		{local && c.StripeAPIBase != "", "STRIPE_API_BASE has no effect: STRIPE_SECRET_KEY is unset."},
+	} {
+		if w.applies {
+			warnings = append(warnings, w.message)
 		}
 	}
-	return sentences
+	return warnings
 }

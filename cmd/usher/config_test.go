@@ -11,12 +11,12 @@ import (
 	"testing"
 )
 
-// environment is a getenv that knows only these variables.
+// environment is a set of variables for getenv.
 type environment map[string]string
 
-func (e environment) get(variable string) string { return e[variable] }
+func (e environment) get(name string) string { return e[name] }
 
-// noFile is the name of a .env that does not exist.
+// noFile returns the name of a .env that does not exist.
 func noFile(t *testing.T) string { return filepath.Join(t.TempDir(), ".env") }
 
 func writeFile(t *testing.T, text string) string {
@@ -28,14 +28,16 @@ func writeFile(t *testing.T, text string) string {
 	return name
 }
 
-// production is a complete configuration.
+// production returns a complete configuration.
 func production() environment {
 	return environment{
-		"APP_ENV": "production", "BASE_URL": "https://billing.example.com", "DATABASE_URL": "postgres://u:p@db/usher",
-		"STRIPE_SECRET_KEY": "sk_live_123456789012", "STRIPE_WEBHOOK_SECRET": "whsec_12345678901234567890", "SMTP_URL": "smtp://u:p@mail:587",
+		"APP_ENV": "production", "BASE_URL": "https://billing.example.com",
+		"DATABASE_URL": "postgres://u:p@db/usher", "STRIPE_SECRET_KEY": "sk_live_123456789012",
+		"STRIPE_WEBHOOK_SECRET": "whsec_12345678901234567890", "SMTP_URL": "smtp://u:p@mail:587",
 	}
 }
 
+// with returns e with NAME, value pairs set.
 func with(e environment, pairs ...string) environment {
 	for i := 0; i < len(pairs); i += 2 {
 		e[pairs[i]] = pairs[i+1]
@@ -43,21 +45,27 @@ func with(e environment, pairs ...string) environment {
 	return e
 }
 
-func TestNothingConfigured(t *testing.T) {
+func TestDefaults(t *testing.T) {
 	c, catalogue, err := loadServeConfig(environment{}.get, noFile(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := []string{c.Addr, c.BaseURL.String(), c.DataDir, c.SuccessURL, c.CancelURL, c.ReturnURL, c.LogFormat, c.MailFrom.Address}
+	got := []string{
+		c.Addr, c.BaseURL.String(), c.DataDir, c.SuccessURL, c.CancelURL, c.ReturnURL, c.LogFormat,
+		c.MailFrom.Address,
+	}
 	want := []string{
-		"127.0.0.1:4312", "http://localhost:4312", ".usher", "http://localhost:4312/organization?tab=billing&success=true",
-		"http://localhost:4312/organization?tab=billing&canceled=true", "http://localhost:4312/organization?tab=billing", "text", "usher@localhost",
+		"127.0.0.1:4312", "http://localhost:4312", ".usher",
+		"http://localhost:4312/organization?tab=billing&success=true",
+		"http://localhost:4312/organization?tab=billing&canceled=true",
+		"http://localhost:4312/organization?tab=billing", "text", "usher@localhost",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("defaults are\n%q\nwant\n%q", got, want)
 	}
-	if c.Production || c.RateLimits || c.DatabaseURL != "" || c.StripeKey != "" || c.SMTPURL != nil || c.LogLevel != slog.LevelInfo {
-		t.Errorf("the rest is %+v", c)
+	if c.Production || c.RateLimits || c.DatabaseURL != "" || c.StripeKey != "" || c.SMTPURL != nil ||
+		c.LogLevel != slog.LevelInfo {
+		t.Errorf("the other defaults are %+v", c)
 	}
 	if len(catalogue.Plans) != 2 || len(c.warnings()) != 0 {
 		t.Errorf("%d plans, warnings %q", len(catalogue.Plans), c.warnings())
@@ -69,8 +77,9 @@ func TestProductionDefaults(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !c.Production || !c.RateLimits || c.LogFormat != "json" || c.MailFrom.Address != "usher@billing.example.com" {
-		t.Errorf("production is %+v", c)
+	if !c.Production || !c.RateLimits || c.LogFormat != "json" ||
+		c.MailFrom.Address != "usher@billing.example.com" {
+		t.Errorf("the defaults in production are %+v", c)
 	}
 	if c.ReturnURL != "https://billing.example.com/organization?tab=billing" {
 		t.Errorf("ReturnURL is %q", c.ReturnURL)
@@ -79,152 +88,188 @@ func TestProductionDefaults(t *testing.T) {
 
 func TestEveryVariableIsRead(t *testing.T) {
 	c, err := loadConfig(environment{
-		"ADDR": ":8080", "BASE_URL": "https://Billing.example.com/", "DATABASE_URL": "host=/run dbname=usher", "DATA_DIR": "/var/lib/usher",
-		"STRIPE_SECRET_KEY": "rk_test_123456789012", "STRIPE_WEBHOOK_SECRET": " whsec_new ,, whsec_old,", "STRIPE_PRICE_ID": "price_1",
-		"STRIPE_API_BASE": "http://127.0.0.1:9000/", "BILLING_SUCCESS_URL": "https://app.example.com/ok?s={CHECKOUT_SESSION_ID}",
-		"BILLING_CANCEL_URL": "https://app.example.com/no", "BILLING_RETURN_URL": "https://app.example.com/back", "PLANS_FILE": "plans.toml",
-		"SMTP_URL": "smtps://u:p@mail.example.com:465", "MAIL_FROM": "Box office <box@example.com>", "OPERATOR_EMAILS": "Ann@example.com, bob@example.com",
-		"LOG_LEVEL": "DEBUG", "LOG_FORMAT": "json", "METRICS_TOKEN": "abc", "TRUSTED_PROXIES": "10.1.2.3/8,192.0.2.7,::1", "RATE_LIMITS": "on",
+		"ADDR": ":8080", "BASE_URL": "https://Billing.example.com/",
+		"DATABASE_URL": "host=/run dbname=usher", "DATA_DIR": "/var/lib/usher",
+		"STRIPE_SECRET_KEY":     "rk_test_123456789012",
+		"STRIPE_WEBHOOK_SECRET": " whsec_new ,, whsec_old,",
+		"STRIPE_PRICE_ID":       "price_1", "STRIPE_API_BASE": "http://127.0.0.1:9000/",
+		"BILLING_SUCCESS_URL": "https://app.example.com/ok?s={CHECKOUT_SESSION_ID}",
+		"BILLING_CANCEL_URL":  "https://app.example.com/no",
+		"BILLING_RETURN_URL":  "https://app.example.com/back", "PLANS_FILE": "plans.toml",
+		"SMTP_URL": "smtps://u:p@mail.example.com:465", "MAIL_FROM": "Box office <box@example.com>",
+		"OPERATOR_EMAILS": "Ann@example.com, bob@example.com", "LOG_LEVEL": "DEBUG",
+		"LOG_FORMAT": "json", "METRICS_TOKEN": "abc",
+		"TRUSTED_PROXIES": "10.1.2.3/8,192.0.2.7,::1", "RATE_LIMITS": "on",
 	}.get, noFile(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	texts := []string{
-		c.Addr, c.BaseURL.String(), c.DatabaseURL, c.DataDir, c.StripeKey, strings.Join(c.StripeWebhookSecrets, "+"), c.StripePriceID,
-		c.StripeAPIBase, c.SuccessURL, c.CancelURL, c.ReturnURL, c.PlansFile, c.SMTPURL.Host, c.MailFrom.String(),
+	got := []string{
+		c.Addr, c.BaseURL.String(), c.DatabaseURL, c.DataDir, c.StripeKey,
+		strings.Join(c.StripeWebhookSecrets, "+"), c.StripePriceID, c.StripeAPIBase, c.SuccessURL,
+		c.CancelURL, c.ReturnURL, c.PlansFile, c.SMTPURL.Host, c.MailFrom.String(),
 		strings.Join(c.OperatorEmails, "+"), c.LogLevel.String(), c.LogFormat, c.MetricsToken,
 	}
 	want := []string{
-		":8080", "https://billing.example.com", "host=/run dbname=usher", "/var/lib/usher", "rk_test_123456789012", "whsec_new+whsec_old", "price_1",
-		"http://127.0.0.1:9000", "https://app.example.com/ok?s={CHECKOUT_SESSION_ID}", "https://app.example.com/no", "https://app.example.com/back",
-		"plans.toml", "mail.example.com:465", `"Box office" <box@example.com>`, "ann@example.com+bob@example.com", "DEBUG", "json", "abc",
+		":8080", "https://billing.example.com", "host=/run dbname=usher", "/var/lib/usher",
+		"rk_test_123456789012", "whsec_new+whsec_old", "price_1", "http://127.0.0.1:9000",
+		"https://app.example.com/ok?s={CHECKOUT_SESSION_ID}", "https://app.example.com/no",
+		"https://app.example.com/back", "plans.toml", "mail.example.com:465",
+		`"Box office" <box@example.com>`, "ann@example.com+bob@example.com", "DEBUG", "json", "abc",
 	}
-	if !slices.Equal(texts, want) {
-		t.Errorf("got\n%q\nwant\n%q", texts, want)
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%q\nwant\n%q", got, want)
 	}
-	networks := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.7/32"), netip.MustParsePrefix("::1/128")}
+	networks := []netip.Prefix{
+		netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.7/32"),
+		netip.MustParsePrefix("::1/128"),
+	}
 	if !slices.Equal(c.TrustedProxies, networks) || !c.RateLimits {
 		t.Errorf("proxies %v, rate limits %v", c.TrustedProxies, c.RateLimits)
 	}
 }
 
-func TestWrongValues(t *testing.T) {
+func TestInvalidValues(t *testing.T) {
 	tests := []struct{ variable, value, want string }{
 		{"APP_ENV", "staging", "Set it to development or production"},
-		{"ADDR", "4312", "Write host:port or :port"},
-		{"ADDR", ":99999", "it is no listen address"},
-		{"ADDR", ":http", "it is no listen address"},
-		{"ADDR", "http://localhost:4312", "it is no listen address"},
-		{"BASE_URL", "localhost:4312", "it is no absolute http or https URL"},
-		{"BASE_URL", "ftp://localhost", "it is no absolute http or https URL"},
-		{"BASE_URL", "https://example.com/billing", "Write the origin alone: https://example.com"},
-		{"BASE_URL", "https://u:p@example.com", "it names a user"},
-		{"DATABASE_URL", "mysql://db/usher", "it is no PostgreSQL DSN"},
-		{"DATABASE_URL", "usher", "it is no PostgreSQL DSN"},
+		{"ADDR", "4312", "Use host:port or :port"},
+		{"ADDR", ":99999", "not a listen address"},
+		{"ADDR", ":http", "not a listen address"},
+		{"ADDR", "http://localhost:4312", "not a listen address"},
+		{"BASE_URL", "localhost:4312", "not an absolute http or https URL"},
+		{"BASE_URL", "ftp://localhost", "not an absolute http or https URL"},
+		{"BASE_URL", "https://example.com/billing", "more than the origin https://example.com"},
+		{"BASE_URL", "https://u:p@example.com", "contains a user name"},
+		{"DATABASE_URL", "mysql://db/usher", "not a PostgreSQL DSN"},
+		{"DATABASE_URL", "usher", "not a PostgreSQL DSN"},
 		{"DATABASE_URL", "postgres://u:50%@db/usher", "percent-encoded"},
-		{"STRIPE_SECRET_KEY", "pk_test_123456789012", "it is a publishable key"},
-		{"STRIPE_SECRET_KEY", "whsec_123456789012", "belongs into STRIPE_WEBHOOK_SECRET"},
-		{"STRIPE_SECRET_KEY", "sk_test_...", "it still has the dots of an example"},
-		{"STRIPE_SECRET_KEY", "sk_test_1", "it is no secret key of Stripe's"},
-		{"STRIPE_SECRET_KEY", "secret", "it is no secret key of Stripe's"},
-		{"STRIPE_WEBHOOK_SECRET", " , ,", "the list holds only commas"},
-		{"STRIPE_WEBHOOK_SECRET", "whsec_good,sk_test_123456789012", "it is no webhook secret of Stripe's"},
-		{"STRIPE_WEBHOOK_SECRET", "whsec_...", "it still has the dots of an example"},
-		{"STRIPE_PRICE_ID", "prod_1", "it is a product, not a price"},
+		{"STRIPE_SECRET_KEY", "pk_test_123456789012", "a publishable key"},
+		{"STRIPE_SECRET_KEY", "whsec_123456789012", "belongs in STRIPE_WEBHOOK_SECRET"},
+		{"STRIPE_SECRET_KEY", "sk_test_...", "an unchanged example"},
+		{"STRIPE_SECRET_KEY", "sk_test_1", "not a Stripe secret key"},
+		{"STRIPE_SECRET_KEY", "secret", "not a Stripe secret key"},
+		{"STRIPE_WEBHOOK_SECRET", " , ,", "the list is empty"},
+		{"STRIPE_WEBHOOK_SECRET", "whsec_good,sk_test_123456789012", "not a Stripe webhook secret"},
+		{"STRIPE_WEBHOOK_SECRET", "whsec_...", "an unchanged example"},
+		{"STRIPE_PRICE_ID", "prod_1", "a product id, not a price id"},
 		{"STRIPE_PRICE_ID", "price_1,price_2", "set PLANS_FILE"},
-		{"STRIPE_API_BASE", "127.0.0.1:9000", "it is no absolute http or https URL"},
-		{"STRIPE_API_BASE", "https://stripe.example.com/?a=b", "it has a query"},
-		{"BILLING_SUCCESS_URL", "/organization", "it is no absolute http or https URL"},
-		{"BILLING_CANCEL_URL", "https://example.com/#billing", "it has a fragment"},
-		{"BILLING_RETURN_URL", "javascript:alert(1)", "it is no absolute http or https URL"},
-		{"SMTP_URL", "mail.example.com:25", "it is no SMTP server"},
-		{"SMTP_URL", "http://mail.example.com", "it is no SMTP server"},
-		{"MAIL_FROM", "Usher", "it is no e-mail address"},
-		{"OPERATOR_EMAILS", "ann@example.com;bob@example.com", "commas between them"},
-		{"LOG_LEVEL", "loud", "Set it to debug or info or warn or error"},
+		{"STRIPE_API_BASE", "127.0.0.1:9000", "not an absolute http or https URL"},
+		{"STRIPE_API_BASE", "https://stripe.example.com/?a=b", "contains a query"},
+		{"BILLING_SUCCESS_URL", "/organization", "not an absolute http or https URL"},
+		{"BILLING_CANCEL_URL", "https://example.com/#billing", "contains a fragment"},
+		{"BILLING_RETURN_URL", "javascript:alert(1)", "not an absolute http or https URL"},
+		{"SMTP_URL", "mail.example.com:25", "not the URL of an SMTP server"},
+		{"SMTP_URL", "http://mail.example.com", "not the URL of an SMTP server"},
+		{"MAIL_FROM", "Usher", "not an e-mail address"},
+		{"OPERATOR_EMAILS", "ann@example.com;bob@example.com", "Separate the addresses with commas"},
+		{"LOG_LEVEL", "loud", "Set it to debug, info, warn or error"},
 		{"LOG_FORMAT", "xml", "Set it to text or json"},
-		{"METRICS_TOKEN", "two words", "it holds spaces"},
-		{"TRUSTED_PROXIES", "10.0.0.0/33", "it is no IP address and no network"},
+		{"METRICS_TOKEN", "two words", "contains spaces"},
+		{"TRUSTED_PROXIES", "10.0.0.0/33", "neither an IP address nor a network"},
 		{"RATE_LIMITS", "yes", "Set it to on or off"},
 	}
 	for _, test := range tests {
 		t.Run(test.variable+" "+test.value, func(t *testing.T) {
 			_, err := loadConfig(environment{test.variable: test.value}.get, noFile(t))
 			if err == nil {
-				t.Fatal("it was taken")
+				t.Fatal("no error")
 			}
-			if !strings.HasPrefix(err.Error(), test.variable+"=") || !strings.Contains(err.Error(), test.want) {
-				t.Errorf("the error is %q, want %s and %q", err, test.variable, test.want)
+			text := err.Error()
+			if !strings.HasPrefix(text, test.variable+"=") || !strings.Contains(text, test.want) {
+				t.Errorf("the error is %q, want %s and %q", text, test.variable, test.want)
 			}
-			if strings.Contains(err.Error(), "\n") {
-				t.Errorf("one mistake is told as several: %q", err)
+			remedy := remedies[test.variable]
+			if remedy == "" || !strings.HasSuffix(text, ". "+remedy) || strings.Contains(text, "\n") {
+				t.Errorf("the error is %q, want one line that ends with the remedy %q", text, remedy)
 			}
 		})
 	}
 }
 
-func TestEveryMistakeIsToldAtOnce(t *testing.T) {
+func TestAllErrorsAreReported(t *testing.T) {
 	plans := writeFile(t, "[[plan]]\nid = \"a\"\n")
 	_, _, err := loadServeConfig(environment{
-		"ADDR": "4312", "STRIPE_SECRET_KEY": "sk_test_123456789012", "OPERATOR_EMAILS": "ann,bob", "RATE_LIMITS": "maybe", "PLANS_FILE": plans,
+		"ADDR": "4312", "STRIPE_SECRET_KEY": "sk_test_123456789012", "OPERATOR_EMAILS": "ann,bob",
+		"RATE_LIMITS": "maybe", "PLANS_FILE": plans,
 	}.get, writeFile(t, "LOG_LEVEL=loud\n"))
 	if err == nil {
-		t.Fatal("it was taken")
+		t.Fatal("no error")
 	}
-	want := []string{"ADDR=", `OPERATOR_EMAILS="ann"`, `OPERATOR_EMAILS="bob"`, "LOG_LEVEL=", "RATE_LIMITS=", "STRIPE_WEBHOOK_SECRET:", "PLANS_FILE=", "name is missing", "it has no price"}
+	want := []string{
+		"ADDR=", `OPERATOR_EMAILS="ann"`, `OPERATOR_EMAILS="bob"`, "LOG_LEVEL=", "RATE_LIMITS=",
+		"STRIPE_WEBHOOK_SECRET:", "PLANS_FILE=", "name is missing", "it has no price",
+	}
 	lines := strings.Split(err.Error(), "\n")
 	if len(lines) != len(want) {
 		t.Errorf("%d lines, want %d:\n%v", len(lines), len(want), err)
 	}
 	for i, part := range want {
 		if i < len(lines) && !strings.Contains(lines[i], part) {
-			t.Errorf("line %d is %q, want it about %s", i+1, lines[i], part)
+			t.Errorf("line %d is %q, want %s", i+1, lines[i], part)
 		}
 	}
 }
 
-func TestServeWantsTheWebhookSecret(t *testing.T) {
+func TestWebhookSecretIsRequired(t *testing.T) {
 	key := environment{"STRIPE_SECRET_KEY": "sk_test_123456789012"}
 	_, _, err := loadServeConfig(key.get, noFile(t))
-	if err == nil || !strings.Contains(err.Error(), "STRIPE_WEBHOOK_SECRET: it is unset") ||
-		!strings.Contains(err.Error(), "usher webhook setup") || !strings.Contains(err.Error(), "stripe listen --print-secret") {
-		t.Errorf("serve says %v", err)
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, text := range []string{
+		"STRIPE_WEBHOOK_SECRET: unset", "usher webhook setup", "stripe listen --print-secret",
+	} {
+		if !strings.Contains(err.Error(), text) {
+			t.Errorf("the error is %q, want %q", err, text)
+		}
 	}
 	if _, err := loadConfig(key.get, noFile(t)); err != nil {
-		t.Errorf("another subcommand is refused: %v", err)
+		t.Errorf("other subcommands require it: %v", err)
 	}
 }
 
-func TestProductionRefuses(t *testing.T) {
+func TestProductionRequirements(t *testing.T) {
 	tests := map[string]struct {
-		environment environment
-		want        []string
+		changes string // NAME=value, separated by spaces
+		want    string // prefixes of the error's lines, separated by spaces
 	}{
-		"nothing set":         {environment{"APP_ENV": "production"}, []string{"BASE_URL:", "DATABASE_URL:", "STRIPE_SECRET_KEY:", "STRIPE_WEBHOOK_SECRET:", "SMTP_URL:"}},
-		"http":                {with(production(), "BASE_URL", "http://billing.example.com"), []string{"BASE_URL="}},
-		"no database":         {with(production(), "DATABASE_URL", ""), []string{"DATABASE_URL:"}},
-		"no key":              {with(production(), "STRIPE_SECRET_KEY", ""), []string{"STRIPE_SECRET_KEY:"}},
-		"no mail":             {with(production(), "SMTP_URL", ""), []string{"SMTP_URL:"}},
-		"wrong, not missing":  {with(production(), "DATABASE_URL", "db", "SMTP_URL", "mail"), []string{"DATABASE_URL=", "SMTP_URL="}},
-		"weak secrets":        {with(production(), "STRIPE_WEBHOOK_SECRET", "whsec_1", "METRICS_TOKEN", "abc"), []string{"STRIPE_WEBHOOK_SECRET=", "METRICS_TOKEN="}},
-		"Stripe on localhost": {with(production(), "STRIPE_API_BASE", "https://localhost:9000"), []string{"STRIPE_API_BASE="}},
-		"Stripe on 127.x":     {with(production(), "STRIPE_API_BASE", "http://127.8.0.1:9000"), []string{"STRIPE_API_BASE="}},
-		"Stripe on ::1":       {with(production(), "STRIPE_API_BASE", "http://[::1]:9000"), []string{"STRIPE_API_BASE="}},
-		"Stripe in the clear": {with(production(), "STRIPE_API_BASE", "http://stripe.example.com"), []string{"STRIPE_API_BASE="}},
+		"no base URL":              {"BASE_URL=", "BASE_URL:"},
+		"http":                     {"BASE_URL=http://billing.example.com", "BASE_URL="},
+		"no database":              {"DATABASE_URL=", "DATABASE_URL:"},
+		"no key":                   {"STRIPE_SECRET_KEY=", "STRIPE_SECRET_KEY:"},
+		"no webhook secret":        {"STRIPE_WEBHOOK_SECRET=", "STRIPE_WEBHOOK_SECRET:"},
+		"no mail server":           {"SMTP_URL=", "SMTP_URL:"},
+		"invalid, but not missing": {"DATABASE_URL=db SMTP_URL=mail", "DATABASE_URL= SMTP_URL="},
+		"short webhook secret":     {"STRIPE_WEBHOOK_SECRET=whsec_1", "STRIPE_WEBHOOK_SECRET="},
+		"short token":              {"METRICS_TOKEN=abc", "METRICS_TOKEN="},
+		"Stripe on localhost":      {"STRIPE_API_BASE=https://localhost:9000", "STRIPE_API_BASE="},
+		"Stripe on 127.x":          {"STRIPE_API_BASE=http://127.8.0.1:9000", "STRIPE_API_BASE="},
+		"Stripe on ::1":            {"STRIPE_API_BASE=http://[::1]:9000", "STRIPE_API_BASE="},
+		"Stripe without TLS":       {"STRIPE_API_BASE=http://stripe.example.com", "STRIPE_API_BASE="},
+		"nothing set": {
+			"BASE_URL= DATABASE_URL= STRIPE_SECRET_KEY= STRIPE_WEBHOOK_SECRET= SMTP_URL=",
+			"BASE_URL: DATABASE_URL: STRIPE_SECRET_KEY: STRIPE_WEBHOOK_SECRET: SMTP_URL:",
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, _, err := loadServeConfig(test.environment.get, noFile(t))
+			env := production()
+			for _, change := range strings.Fields(test.changes) {
+				variable, value, _ := strings.Cut(change, "=")
+				env[variable] = value
+			}
+			_, _, err := loadServeConfig(env.get, noFile(t))
 			if err == nil {
-				t.Fatal("it was taken")
+				t.Fatal("no error")
 			}
 			lines := strings.Split(err.Error(), "\n")
-			if len(lines) != len(test.want) {
-				t.Fatalf("%d lines, want %d:\n%v", len(lines), len(test.want), err)
+			want := strings.Fields(test.want)
+			if len(lines) != len(want) {
+				t.Fatalf("%d lines, want %d:\n%v", len(lines), len(want), err)
 			}
-			for i, beginning := range test.want {
-				if !strings.HasPrefix(lines[i], beginning) {
-					t.Errorf("line %d is %q, want it to begin %s", i+1, lines[i], beginning)
+			for i, prefix := range want {
+				if !strings.HasPrefix(lines[i], prefix) {
+					t.Errorf("line %d is %q, want the prefix %s", i+1, lines[i], prefix)
 				}
 			}
 		})
@@ -249,7 +294,7 @@ func TestSecretsAreMasked(t *testing.T) {
 	for _, test := range tests {
 		_, err := loadConfig(environment{test.variable: test.value}.get, noFile(t))
 		if err == nil || strings.Contains(err.Error(), test.secret) {
-			t.Errorf("%s=%s is told as %q", test.variable, test.value, err)
+			t.Errorf("%s=%s: the error is %q, want one without the secret", test.variable, test.value, err)
 		}
 	}
 }
@@ -265,69 +310,84 @@ func TestBaseURLFollowsAddr(t *testing.T) {
 	}
 	for _, test := range tests {
 		c, err := loadConfig(environment{"ADDR": test.addr, "BASE_URL": test.base}.get, noFile(t))
-		if err != nil || c.BaseURL.String() != test.want || c.ReturnURL != test.want+"/organization?tab=billing" {
-			t.Errorf("ADDR=%q BASE_URL=%q is served as %v, back to %s (%v)", test.addr, test.base, c.BaseURL, c.ReturnURL, err)
+		if err != nil || c.BaseURL.String() != test.want || c.ReturnURL != test.want+billingTab {
+			t.Errorf("ADDR=%q BASE_URL=%q: BaseURL %v, ReturnURL %s, %v",
+				test.addr, test.base, c.BaseURL, c.ReturnURL, err)
 		}
 	}
 }
 
-func TestListeningOnAnyFreePort(t *testing.T) {
-	taken := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 54321}
-	c, err := loadConfig(environment{"ADDR": "127.0.0.1:0", "BILLING_CANCEL_URL": "https://app.example.com/no"}.get, noFile(t))
+func TestBaseURLFollowsListener(t *testing.T) {
+	listener := &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 54321}
+	cancelURL := "https://app.example.com/no"
+	env := environment{"ADDR": "127.0.0.1:0", "BILLING_CANCEL_URL": cancelURL}
+	c, err := loadConfig(env.get, noFile(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	before := c.BaseURL.String()
-	listening := c.listening(taken)
-	if listening.BaseURL.String() != "http://localhost:54321" || listening.CancelURL != "https://app.example.com/no" ||
-		listening.SuccessURL != "http://localhost:54321/organization?tab=billing&success=true" {
-		t.Errorf("it is served as %v, back to %s and %s", listening.BaseURL, listening.SuccessURL, listening.CancelURL)
+	got := c.listeningOn(listener)
+	if got.BaseURL.String() != "http://localhost:54321" || got.CancelURL != cancelURL ||
+		got.SuccessURL != "http://localhost:54321"+billingTab+"&success=true" {
+		t.Errorf("BaseURL %v, SuccessURL %s, CancelURL %s", got.BaseURL, got.SuccessURL, got.CancelURL)
 	}
 	if c.BaseURL.String() != before {
-		t.Error("the configuration it was made from has changed")
+		t.Error("listeningOn has changed its receiver")
 	}
-	c, err = loadConfig(environment{"ADDR": "127.0.0.1:0", "BASE_URL": "http://usher.test"}.get, noFile(t))
-	if err != nil || c.listening(taken).BaseURL.String() != "http://usher.test" {
-		t.Errorf("BASE_URL gave way to the port: %v (%v)", c.listening(taken).BaseURL, err)
+	env = environment{"ADDR": "127.0.0.1:0", "BASE_URL": "http://usher.test"}
+	c, err = loadConfig(env.get, noFile(t))
+	if err != nil || c.listeningOn(listener).BaseURL.String() != "http://usher.test" {
+		t.Errorf("a configured BASE_URL becomes %v (%v)", c.listeningOn(listener).BaseURL, err)
 	}
 }
 
 func TestEnvFile(t *testing.T) {
-	file := writeFile(t, "# comment\nexport ADDR=:1111\nDATA_DIR=\"from file\"\nDATABASE_URL='postgres://u:pa$$word@db/usher'\n")
+	const dsn = "postgres://u:pa$$word@db/usher"
+	file := writeFile(t, "# comment\nexport ADDR=:1111\nDATA_DIR=\"from file\"\nDATABASE_URL='"+dsn+"'\n")
 	c, err := loadConfig(environment{"ADDR": ":2222"}.get, file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Addr != ":2222" || c.DataDir != "from file" || c.DatabaseURL != "postgres://u:pa$$word@db/usher" {
-		t.Errorf("it is %s, %s, %s", c.Addr, c.DataDir, c.DatabaseURL)
+	if c.Addr != ":2222" || c.DataDir != "from file" || c.DatabaseURL != dsn {
+		t.Errorf("Addr %s, DataDir %s, DatabaseURL %s", c.Addr, c.DataDir, c.DatabaseURL)
 	}
 	c, err = loadConfig(environment{"APP_ENV": "production"}.get, file)
 	if err != nil || c.DataDir != ".usher" || c.DatabaseURL != "" {
-		t.Errorf("production reads it: %q, %q (%v)", c.DataDir, c.DatabaseURL, err)
+		t.Errorf("production reads the file: %q, %q (%v)", c.DataDir, c.DatabaseURL, err)
 	}
 }
 
-func TestBrokenEnvFile(t *testing.T) {
+func TestInvalidEnvFile(t *testing.T) {
 	tests := map[string]struct{ text, want string }{
-		"no assignment":     {"ADDR=:1111\n\nSTRIPE_SECRET_KEY sk_test_hunter2\nDATA_DIR=x\n", "line 3: it cannot be read as NAME=value"},
-		"open quote":        {"ADDR=:1111\nDATA_DIR=\"hunter2\nLOG_LEVEL=info\n", "line 2: it cannot be read as NAME=value"},
-		"production inside": {"APP_ENV=production\n", "APP_ENV: "},
+		"no assignment": {"ADDR=:1111\n\nSTRIPE_SECRET_KEY sk_test_hunter2\nDATA_DIR=x\n",
+			"line 3: not of the form NAME=value"},
+		"open quote": {"ADDR=:1111\nDATA_DIR=\"hunter2\nLOG_LEVEL=info\n",
+			"line 2: not of the form NAME=value"},
+		"production": {"APP_ENV=production\n", "APP_ENV: "},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			_, err := loadConfig(environment{}.get, writeFile(t, test.text))
-			if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "hunter2") {
-				t.Errorf("the error is %v, want it to say %q and no secret", err, test.want)
+			if err == nil || !strings.Contains(err.Error(), test.want) ||
+				strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("the error is %v, want %q and no secret", err, test.want)
 			}
 		})
 	}
 	if _, err := loadConfig(environment{}.get, t.TempDir()); err == nil {
-		t.Error("a folder named .env was taken")
+		t.Error("a directory named .env causes no error")
 	}
 }
 
-func TestCatalogueComesFrom(t *testing.T) {
-	file := writeFile(t, "[[plan]]\nid = \"own\"\nname = \"Own\"\n[[plan.price]]\ninterval = \"month\"\namount = 5\nlookup_key = \"own\"\n")
+func TestCatalogueSource(t *testing.T) {
+	file := writeFile(t, `[[plan]]
+id = "own"
+name = "Own"
+[[plan.price]]
+interval = "month"
+amount = 5
+lookup_key = "own"
+`)
 	tests := map[string]struct {
 		environment environment
 		want        string
@@ -341,13 +401,14 @@ func TestCatalogueComesFrom(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, catalogue, err := loadServeConfig(test.environment.get, noFile(t))
 			if err != nil || catalogue.Plans[0].ID != test.want {
-				t.Errorf("it is %+v (%v), want %s first", catalogue.Plans, err, test.want)
+				t.Errorf("the plans are %+v (%v), want %s first", catalogue.Plans, err, test.want)
 			}
 		})
 	}
 	_, _, err := loadServeConfig(environment{"PLANS_FILE": file + "x"}.get, noFile(t))
-	if err == nil || !strings.HasPrefix(err.Error(), "PLANS_FILE=") || strings.Count(err.Error(), file) != 1 {
-		t.Errorf("a file that is not there: %v", err)
+	if err == nil || !strings.HasPrefix(err.Error(), "PLANS_FILE: ") ||
+		strings.Count(err.Error(), file) != 1 || strings.Contains(err.Error(), "\n") {
+		t.Errorf("a missing file causes %v", err)
 	}
 }
 
@@ -356,32 +417,42 @@ func TestWarnings(t *testing.T) {
 		environment environment
 		want        string
 	}{
-		"test key in production":     {with(production(), "STRIPE_SECRET_KEY", "sk_test_123456789012", "STRIPE_PRICE_ID", "price_1"), "no money moves"},
-		"live key in development":    {environment{"STRIPE_SECRET_KEY": "rk_live_123456789012", "STRIPE_WEBHOOK_SECRET": "whsec_1"}, "real money moves"},
-		"example plans on sale":      {production(), "built-in example plans are on sale"},
-		"API base without key":       {environment{"STRIPE_API_BASE": "http://127.0.0.1:1"}, "STRIPE_API_BASE has no effect"},
-		"price for the local Stripe": {environment{"STRIPE_PRICE_ID": "price_1"}, "the local Stripe is asked for that price"},
+		"test key in production": {
+			with(production(), "STRIPE_SECRET_KEY", "sk_test_123456789012", "STRIPE_PRICE_ID", "price_1"),
+			"no money moves",
+		},
+		"live key in development": {
+			environment{"STRIPE_SECRET_KEY": "rk_live_123456789012", "STRIPE_WEBHOOK_SECRET": "whsec_1"},
+			"real money moves",
+		},
+		"example plans in production": {production(), "built-in example plans are for sale"},
+		"API base without key": {
+			environment{"STRIPE_API_BASE": "http://127.0.0.1:1"}, "STRIPE_API_BASE has no effect",
+		},
+		"price for the local Stripe": {
+			environment{"STRIPE_PRICE_ID": "price_1"}, "STRIPE_PRICE_ID is read from the local Stripe",
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			c, _, err := loadServeConfig(test.environment.get, noFile(t))
 			if err != nil || len(c.warnings()) != 1 || !strings.Contains(c.warnings()[0], test.want) {
-				t.Errorf("warnings are %q (%v), want one saying %q", c.warnings(), err, test.want)
+				t.Errorf("the warnings are %q (%v), want one with %q", c.warnings(), err, test.want)
 			}
 		})
 	}
 }
 
-func TestNeed(t *testing.T) {
+func TestRequire(t *testing.T) {
 	c, err := loadConfig(environment{"STRIPE_SECRET_KEY": "sk_test_123456789012"}.get, noFile(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := c.need("STRIPE_SECRET_KEY"); err != nil {
-		t.Errorf("what is set is asked for: %v", err)
+	if err := c.require("this subcommand needs it", "STRIPE_SECRET_KEY"); err != nil {
+		t.Errorf("a variable that is set: %v", err)
 	}
-	err = c.need("DATABASE_URL", "STRIPE_SECRET_KEY", "BASE_URL")
+	err = c.require("this subcommand needs it", "DATABASE_URL", "STRIPE_SECRET_KEY", "BASE_URL")
 	if err == nil || strings.Count(err.Error(), "\n") != 1 {
-		t.Errorf("two are unset, told is %v", err)
+		t.Errorf("two variables are unset, but the error is %v", err)
 	}
 }

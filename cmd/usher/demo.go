@@ -8,18 +8,18 @@ import (
 	"usher/billing"
 )
 
-// demoPassword opens every demo account. They exist only beside a private PostgreSQL in development.
-const demoPassword = "usher-demo"
+// The demo organization exists only with a private PostgreSQL, and so only in development.
+const (
+	demoOrganization = "Lantern Theatre"
+	demoPassword     = "usher-demo" // of every demo account
+)
 
-// demoPerson is a member of the demo organization.
 type demoPerson struct {
 	name, email, role string
 	billable          bool
 }
 
-const demoOrganization = "Lantern Theatre"
-
-// demoPeople are the demo organization's members; the first founds it.
+// demoPeople returns the members of the demo organization. The first one signs up and creates it.
 func demoPeople() []demoPerson {
 	return []demoPerson{
 		{"Ana Castellanos", "admin@usher.example", billing.RoleAdmin, true},
@@ -34,7 +34,7 @@ func demoPeople() []demoPerson {
 	}
 }
 
-// seedDemo makes the demo organization unless it is there.
+// seedDemo creates the demo organization unless it exists.
 func seedDemo(ctx context.Context, service *billing.Service) error {
 	people := demoPeople()
 	founder := people[0]
@@ -42,7 +42,7 @@ func seedDemo(ctx context.Context, service *billing.Service) error {
 		Name: founder.name, Email: founder.email, Password: demoPassword, Organization: demoOrganization,
 	})
 	if billing.ErrorCode(err) == billing.CodeConflict {
-		return nil // an earlier start has made it
+		return nil // exists from an earlier start
 	}
 	if err != nil {
 		return fmt.Errorf("seed the demo organization: %w", err)
@@ -52,7 +52,8 @@ func seedDemo(ctx context.Context, service *billing.Service) error {
 	}
 	for _, person := range people[1:] {
 		_, err := service.CreateMember(ctx, organization.ID, billing.NewMember{
-			Name: person.name, Email: person.email, Password: demoPassword, RoleID: person.role, Billable: person.billable,
+			Name: person.name, Email: person.email, Password: demoPassword,
+			RoleID: person.role, Billable: person.billable,
 		})
 		if err != nil {
 			return fmt.Errorf("seed the demo organization: %w", err)
@@ -61,13 +62,16 @@ func seedDemo(ctx context.Context, service *billing.Service) error {
 	return nil
 }
 
-// printDemo tells how to get into the demo organization.
+// printDemo prints how to sign in to the demo organization, with one account for each role.
 func printDemo(w io.Writer) {
-	fmt.Fprintf(w, "\n  Sign in to the demo organization %q with the password %s\n", demoOrganization, demoPassword)
-	says := map[string]string{
-		billing.RoleAdmin: "admin, and operator of this installation", billing.RoleBillingAdmin: "billing admin", billing.RoleMember: "member, sees the plan only",
+	fmt.Fprintf(w, "\n  Sign in to the demo organization %q with the password %s\n",
+		demoOrganization, demoPassword)
+	descriptions := map[string]string{
+		billing.RoleAdmin:        "admin, and operator of this installation",
+		billing.RoleBillingAdmin: "billing admin",
+		billing.RoleMember:       "member, sees the plan only",
 	}
 	for _, person := range demoPeople()[:3] {
-		fmt.Fprintf(w, "    %-22s %s\n", person.email, says[person.role])
+		fmt.Fprintf(w, "    %-22s %s\n", person.email, descriptions[person.role])
 	}
 }

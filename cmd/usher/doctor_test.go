@@ -10,85 +10,85 @@ import (
 	"time"
 )
 
-// look runs the doctor and returns what is wrong and what is not, by name.
-func look(t *testing.T, wantCode int, environment ...string) (well, ill []string, findings []finding) {
+// doctorChecks runs the doctor and returns the names of the checks that passed and failed.
+func doctorChecks(t *testing.T, wantCode int, environment ...string) (passed, failed []string) {
 	t.Helper()
-	code, stdout, stderr := runOnce(t, []string{"doctor", "--json"}, environment...)
+	code, stdout, stderr := runCommand(t, []string{"doctor", "--json"}, environment...)
 	if code != wantCode {
-		t.Fatalf("it ended with %d: %s%s", code, stdout, stderr)
+		t.Fatalf("exit code %d, want %d: %s%s", code, wantCode, stdout, stderr)
 	}
+	var findings []finding
 	if err := json.Unmarshal([]byte(stdout), &findings); err != nil {
 		t.Fatal(err)
 	}
 	for _, f := range findings {
-		if f.OK != (f.Mend == "") || f.Found == "" {
-			t.Errorf("%+v", f)
+		if f.OK != (f.Remediation == "") || f.Found == "" {
+			t.Errorf("incomplete finding: %+v", f)
 		}
 		if f.OK {
-			well = append(well, f.Check)
+			passed = append(passed, f.Check)
 		} else {
-			ill = append(ill, f.Check)
+			failed = append(failed, f.Check)
 		}
 	}
-	return well, ill, findings
+	return passed, failed
 }
 
-func TestDoctorFindsARunningServerWell(t *testing.T) {
-	data := newDataDir(t)
-	startUsher(t, "DATA_DIR="+data)
-	well, _, _ := look(t, exitOK, "DATA_DIR="+data)
-	if want := []string{"configuration", "database", "work", "Stripe", "prices", "e-mail"}; !slices.Equal(well, want) {
-		t.Errorf("looked at %v, want %v", well, want)
-	}
-	code, stdout, _ := runOnce(t, []string{"doctor"}, "DATA_DIR="+data)
-	if code != exitOK || !strings.Contains(stdout, "ok     database       it answers, and every migration is applied.\n") {
-		t.Errorf("%d\n%s", code, stdout)
+func expectChecks(t *testing.T, what string, got []string, want ...string) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("%s checks are %v, want %v", what, got, want)
 	}
 }
 
-func TestDoctorNamesWhatIsMissingAndWhatMendsIt(t *testing.T) {
-	environment := append(account(t), "DATA_DIR="+newDataDir(t))
-	_, ill, findings := look(t, exitFailed, environment...)
-	if want := []string{"configuration", "database", "prices", "webhook"}; !slices.Equal(ill, want) {
-		t.Errorf("wrong are %v, want %v: %+v", ill, want, findings)
+func TestDoctorWithRunningServer(t *testing.T) {
+	dataDir := newDataDir(t)
+	startServer(t, "DATA_DIR="+dataDir)
+	passed, _ := doctorChecks(t, exitOK, "DATA_DIR="+dataDir)
+	expectChecks(t, "passed", passed, "configuration", "database", "work", "Stripe", "prices", "e-mail")
+	code, stdout, _ := runCommand(t, []string{"doctor"}, "DATA_DIR="+dataDir)
+	line := "ok     database       reachable, and every migration is applied.\n"
+	if code != exitOK || !strings.Contains(stdout, line) {
+		t.Errorf("exit code %d, want 0 and %q:\n%s", code, line, stdout)
 	}
-	for _, step := range [][]string{{"plans", "push"}, {"webhook", "setup"}} {
-		if code, _, stderr := runOnce(t, step, environment...); code != exitOK {
-			t.Fatalf("%v: %s", step, stderr)
+}
+
+func TestDoctorFindsWhatIsMissing(t *testing.T) {
+	environment := append(newStripeAccount(t), "DATA_DIR="+newDataDir(t))
+	_, failed := doctorChecks(t, exitFailed, environment...)
+	expectChecks(t, "failed", failed, "configuration", "database", "prices", "webhook")
+	for _, fix := range [][]string{{"plans", "push"}, {"webhook", "setup"}} {
+		if code, _, stderr := runCommand(t, fix, environment...); code != exitOK {
+			t.Fatalf("%v: exit code %d: %s", fix, code, stderr)
 		}
 	}
-	well, ill, _ := look(t, exitFailed, append(environment, "STRIPE_WEBHOOK_SECRET=whsec_0123456789abcdef")...)
-	if want := []string{"database"}; !slices.Equal(ill, want) {
-		t.Errorf("still wrong are %v, want %v", ill, want)
-	}
-	if want := []string{"configuration", "Stripe", "prices", "webhook", "clock", "e-mail"}; !slices.Equal(well, want) {
-		t.Errorf("well are %v, want %v", well, want)
-	}
-	code, stdout, stderr := runOnce(t, []string{"doctor"}, environment...)
-	if code != exitFailed || !strings.Contains(stdout, "WRONG  database") || !strings.Contains(stderr, "2 of ") {
-		t.Errorf("%d\n%s%s", code, stdout, stderr)
+	withSecret := append(environment, "STRIPE_WEBHOOK_SECRET=whsec_0123456789abcdef")
+	passed, failed := doctorChecks(t, exitFailed, withSecret...)
+	expectChecks(t, "failed", failed, "database")
+	expectChecks(t, "passed", passed, "configuration", "Stripe", "prices", "webhook", "clock", "e-mail")
+	code, stdout, stderr := runCommand(t, []string{"doctor"}, environment...)
+	if code != exitFailed || !strings.Contains(stdout, "FAIL   database") ||
+		!strings.Contains(stderr, "2 of ") {
+		t.Errorf("exit code %d, want 1 and two failed checks:\n%s%s", code, stdout, stderr)
 	}
 }
 
-func TestDoctorGoesOnWhereStripeIsAway(t *testing.T) {
-	environment := []string{
-		"STRIPE_SECRET_KEY=sk_test_1234567890abcdef", "STRIPE_WEBHOOK_SECRET=whsec_0123456789abcdef", "STRIPE_API_BASE=http://127.0.0.1:1", "SMTP_URL=smtp://127.0.0.1:1",
-		"DATA_DIR=" + newDataDir(t),
-	}
-	_, ill, _ := look(t, exitFailed, environment...)
-	if want := []string{"database", "Stripe", "e-mail"}; !slices.Equal(ill, want) {
-		t.Errorf("wrong are %v, want %v", ill, want)
-	}
+func TestDoctorWithoutStripe(t *testing.T) {
+	_, failed := doctorChecks(t, exitFailed, "STRIPE_SECRET_KEY=sk_test_1234567890abcdef",
+		"STRIPE_WEBHOOK_SECRET=whsec_0123456789abcdef", "STRIPE_API_BASE=http://127.0.0.1:1",
+		"SMTP_URL=smtp://127.0.0.1:1", "DATA_DIR="+newDataDir(t))
+	expectChecks(t, "failed", failed, "database", "Stripe", "e-mail")
 }
 
-func TestSkew(t *testing.T) {
-	for _, off := range []time.Duration{0, 10 * time.Minute, -10 * time.Minute} {
+func TestClockSkew(t *testing.T) {
+	for _, want := range []time.Duration{0, 10 * time.Minute, -10 * time.Minute} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Date", time.Now().Add(-off).UTC().Format(http.TimeFormat))
+			w.Header().Set("Date", time.Now().Add(-want).UTC().Format(http.TimeFormat))
 		}))
 		defer server.Close()
-		if skew, err := skewOf(t.Context(), server.URL); err != nil || (skew-off).Abs() > 5*time.Second {
-			t.Errorf("%v, %v, want about %v", skew, err, off)
+		skew, err := clockSkew(t.Context(), server.URL)
+		if err != nil || (skew-want).Abs() > 5*time.Second {
+			t.Errorf("skew is %v, %v, want about %v", skew, err, want)
 		}
 	}
 }

@@ -5,9 +5,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -15,78 +15,101 @@ import (
 	"usher/stripelocal"
 )
 
-// localStripeKey is what Usher calls its own local Stripe with. It is no secret: that Stripe takes any key.
+// localStripeKey is the key that Usher sends to its local Stripe, which accepts any test key.
 const localStripeKey = "sk_test_usherlocal"
 
-// localStripe is the Stripe on this machine that stands in while STRIPE_SECRET_KEY is unset.
+// localStripe is the Stripe on this machine that replaces Stripe while STRIPE_SECRET_KEY is unset.
 type localStripe struct {
-	origin  string // as a browser reaches it
-	apiBase string // as this program reaches it
-	secrets []string
-	server  *stripelocal.Server
+	origin         string // for browsers
+	apiBase        string // for this program
+	webhookSecrets []string
+	now            func() time.Time    // its clock, which can be ahead
+	server         *stripelocal.Server // nil if another process runs it
 }
 
-// startLocalStripe serves the local Stripe on loopback, beside the web server's port if that is free so that hosted pages keep their
-// address between runs, and has it deliver webhooks to addr.
-func startLocalStripe(c Config, addr net.Addr, started *parts) (*localStripe, error) {
-	listener, err := listenBeside(addr)
+// startLocalStripe starts a local Stripe on loopback that sends webhooks to addr. It prefers the
+// port after the web server's, so that hosted pages keep their address between runs.
+func startLocalStripe(
+	c Config, addr net.Addr, log *slog.Logger, closers *closers,
+) (*localStripe, error) {
+	listener, err := listenNextTo(addr)
 	if err != nil {
 		return nil, fmt.Errorf("start the local Stripe: %w", err)
 	}
-	port := strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
-	local := &localStripe{
-		origin:  "http://" + net.JoinHostPort(loopbackName(c), port),
-		apiBase: "http://" + listener.Addr().String(),
-		secrets: c.StripeWebhookSecrets,
-	}
-	if len(local.secrets) == 0 {
-		local.secrets = []string{"whsec_" + rand.Text()}
-	}
-	local.server, err = stripelocal.New(stripelocal.Options{
-		Origin: local.origin, StatePath: filepath.Join(c.DataDir, "stripe.json"), Log: started.log,
+	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	origin := "http://" + net.JoinHostPort(loopbackName(c), port)
+	server, err := stripelocal.New(stripelocal.Options{
+		Origin: origin, StatePath: filepath.Join(c.DataDir, "stripe.json"), Log: log,
 	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start the local Stripe: %w", err), listener.Close())
 	}
-	local.server.EnsureWebhookEndpoint("http://"+reachable(addr)+"/stripe/webhook", local.secrets[0])
-	local.serve(listener, started)
-	return local, local.announce(c, started)
-}
-
-// announce notes in DATA_DIR where this local Stripe is, so that `usher clock` finds it while it runs.
-func (l *localStripe) announce(c Config, started *parts) error {
-	file := addressFile(c)
-	if err := os.WriteFile(file, []byte(l.apiBase+"\n"), 0o600); err != nil {
-		return fmt.Errorf("start the local Stripe: %w", err)
+	secrets := c.StripeWebhookSecrets
+	if len(secrets) == 0 {
+		secrets = []string{"whsec_" + rand.Text()}
 	}
-	started.add("local Stripe's address", func(context.Context) error { return os.Remove(file) })
-	return nil
+	server.EnsureWebhookEndpoint("http://"+loopbackAddr(addr)+"/stripe/webhook", secrets[0])
+	serveLocalStripe(server, listener, log, closers)
+	local := &localStripe{
+		origin: origin, apiBase: "http://" + listener.Addr().String(), webhookSecrets: secrets,
+		now: server.Now, server: server,
+	}
+	if err := writeAddressFile(localStripeFile(c), local.apiBase, closers); err != nil {
+		return nil, fmt.Errorf("publish the local Stripe's address: %w", err)
+	}
+	return local, nil
 }
 
-func addressFile(c Config) string { return filepath.Join(c.DataDir, "stripe.url") }
-
-func (l *localStripe) serve(listener net.Listener, started *parts) {
-	web := &http.Server{Handler: l.server.Handler(), ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: 2 * time.Minute}
+// serveLocalStripe serves in the background until closers are called. The channel receives the
+// error if serving ends before.
+func serveLocalStripe(
+	server *stripelocal.Server, listener net.Listener, log *slog.Logger, closers *closers,
+) <-chan error {
+	web := &http.Server{
+		Handler: server.Handler(), ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout,
+	}
+	failed := make(chan error, 1)
 	go func() {
 		if err := web.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			started.log.Error("the local Stripe has ended", "error", err)
+			log.Error("local Stripe failed", "err", err)
+			failed <- err
 		}
 	}()
-	started.add("local Stripe", l.server.Close)
-	started.add("local Stripe's listener", web.Shutdown)
+	closers.add("local Stripe", server.Close)
+	closers.add("local Stripe's listener", web.Shutdown)
+	return failed
 }
 
-// listenBeside takes the port after the web server's, or any free one.
-func listenBeside(addr net.Addr) (net.Listener, error) {
+// localStripeFile contains the API base of the local Stripe while it runs.
+func localStripeFile(c Config) string { return filepath.Join(c.DataDir, "stripe.url") }
+
+// findLocalStripe returns the local Stripe of a running server.
+func findLocalStripe(ctx context.Context, c Config) (*localStripe, error) {
+	apiBase, err := readAddressFile(localStripeFile(c))
+	if err != nil {
+		return nil, notRunningError(err, "STRIPE_SECRET_KEY", "local Stripe", c)
+	}
+	state, err := callClock(ctx, http.MethodGet, apiBase, "")
+	if err != nil {
+		return nil, err
+	}
+	ahead := time.Until(time.Unix(state.Now, 0)).Round(time.Second)
+	return &localStripe{apiBase: apiBase, now: func() time.Time { return time.Now().Add(ahead) }}, nil
+}
+
+// listenNextTo listens on the port after addr's, or on any free port if that is taken.
+func listenNextTo(addr net.Addr) (net.Listener, error) {
 	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.Port < 65535 {
-		if listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(tcp.Port+1))); err == nil {
+		next := net.JoinHostPort("127.0.0.1", strconv.Itoa(tcp.Port+1))
+		if listener, err := net.Listen("tcp", next); err == nil {
 			return listener, nil
 		}
 	}
 	return net.Listen("tcp", "127.0.0.1:0")
 }
 
-// loopbackName is the name the browser knows this machine by: BASE_URL's if that is loopback, so that one name serves both.
+// loopbackName returns BASE_URL's host if that is a loopback name, else localhost, so that browsers
+// use one name for both servers.
 func loopbackName(c Config) string {
 	if name := c.BaseURL.Hostname(); name == "127.0.0.1" || name == "localhost" {
 		return name
@@ -94,8 +117,8 @@ func loopbackName(c Config) string {
 	return "localhost"
 }
 
-// reachable is a listener's address as this machine itself reaches it.
-func reachable(addr net.Addr) string {
+// loopbackAddr returns the address of a listener for connections from this machine.
+func loopbackAddr(addr net.Addr) string {
 	tcp, ok := addr.(*net.TCPAddr)
 	if !ok || !tcp.IP.IsUnspecified() {
 		return addr.String()

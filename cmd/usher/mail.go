@@ -7,7 +7,7 @@ import (
 	"usher/billing/mail/smtp"
 )
 
-// mailer returns what sends e-mail; nil where no server is configured: then it is kept, and shown in development.
+// mailer returns the SMTP client, or nil if SMTP_URL is unset: then e-mails stay in the outbox.
 func (c Config) mailer() (billing.Mailer, error) {
 	if c.SMTPURL == nil {
 		return nil, nil
@@ -19,5 +19,5 @@ func (c Config) mailer() (billing.Mailer, error) {
 	return mailer, nil
 }
 
-// showsMail tells whether e-mails are shown at /dev/mail instead of being sent.
-func (c Config) showsMail() bool { return c.SMTPURL == nil && !c.Production }
+// hasOutboxPage reports whether /dev/mail shows e-mails instead of a mail server receiving them.
+func (c Config) hasOutboxPage() bool { return c.SMTPURL == nil && !c.Production }

@@ -6,33 +6,41 @@ import (
 )
 
 func TestMailer(t *testing.T) {
-	for _, tc := range []struct {
-		name          string
-		environment   map[string]string
-		sends, shows  bool
-		wrong, secret string
+	tests := map[string]struct {
+		environment        environment
+		mailer, outboxPage bool
 	}{
-		{name: "nothing configured", shows: true},
-		{name: "a mail server", environment: map[string]string{"SMTP_URL": "smtp://user:pa55word@mail.example.com:587"}, sends: true},
-		{name: "production without one", environment: map[string]string{"APP_ENV": "production", "BASE_URL": "https://billing.example.com"}},
-		{name: "a password for everybody", environment: map[string]string{"SMTP_URL": "smtp://user:pa55word@mail.example.com?tls=off"},
-			wrong: "SMTP_URL: tls=off would send the password", secret: "pa55word"},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			config, err := loadConfig(func(variable string) string { return tc.environment[variable] }, noFile(t))
+		"development": {outboxPage: true},
+		"mail server": {
+			environment: environment{"SMTP_URL": "smtp://u:p@mail.example.com:587"}, mailer: true,
+		},
+		"production without mail server": {
+			environment: environment{"APP_ENV": "production", "BASE_URL": "https://billing.example.com"},
+		},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			config, err := loadConfig(test.environment.get, noFile(t))
 			if err != nil {
 				t.Fatal(err)
 			}
 			mailer, err := config.mailer()
-			if tc.wrong != "" {
-				if err == nil || !strings.Contains(err.Error(), tc.wrong) || strings.Contains(err.Error(), tc.secret) {
-					t.Errorf("error %v", err)
-				}
-				return
-			}
-			if err != nil || (mailer != nil) != tc.sends || config.showsMail() != tc.shows {
-				t.Errorf("mailer %v, %v, shown %t", mailer, err, config.showsMail())
+			if err != nil || (mailer != nil) != test.mailer || config.hasOutboxPage() != test.outboxPage {
+				t.Errorf("mailer %v, %v, outbox page %t", mailer, err, config.hasOutboxPage())
 			}
 		})
+	}
+}
+
+func TestMailerRefusesUnencryptedPassword(t *testing.T) {
+	env := environment{"SMTP_URL": "smtp://user:pa55word@mail.example.com?tls=off"}
+	config, err := loadConfig(env.get, noFile(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = config.mailer()
+	if err == nil || !strings.Contains(err.Error(), "SMTP_URL: tls=off would send the password") ||
+		strings.Contains(err.Error(), "pa55word") {
+		t.Errorf("error %v", err)
 	}
 }

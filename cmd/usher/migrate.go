@@ -3,45 +3,33 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 
 	"usher/db"
 )
 
-func migrateCommand() command {
-	return command{
-		name: "migrate", summary: "bring the database's schema up to date", usage: "",
-		prepare: func(*flag.FlagSet) func(context.Context, program, []string) error {
-			return func(ctx context.Context, p program, args []string) error {
-				if err := noArguments(args); err != nil {
-					return err
-				}
-				return migrate(ctx, p)
-			}
-		},
+func runMigrate(ctx context.Context, inv *invocation) (err error) {
+	if err := inv.parseFlags(); err != nil {
+		return err
 	}
-}
-
-func migrate(ctx context.Context, p program) (err error) {
-	config, err := loadConfig(p.getenv, dotenvFile)
+	config, err := loadConfig(inv.getenv, dotenvFile)
 	if err != nil {
 		return err
 	}
 	if config.Production {
-		if err := config.need("DATABASE_URL"); err != nil {
+		if err := config.require("required in production", "DATABASE_URL"); err != nil {
 			return err
 		}
 	}
-	started := &parts{log: newLogger(p.stderr, config)}
-	defer func() { err = errors.Join(err, started.stop()) }()
-	dsn, _, err := openDatabase(ctx, config, started)
+	var closers closers
+	defer func() { err = errors.Join(err, closers.close()) }()
+	database, err := openDatabase(ctx, config, newLogger(inv.stderr, config), &closers)
 	if err != nil {
 		return err
 	}
-	if err := db.Migrate(ctx, dsn); err != nil {
+	if err := db.Migrate(ctx, database.dsn); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(p.stdout, "The schema is up to date.")
+	_, err = fmt.Fprintln(inv.stdout, "The schema is up to date.")
 	return err
 }

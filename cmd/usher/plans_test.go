@@ -11,8 +11,8 @@ import (
 	"usher/stripelocal"
 )
 
-// account serves a local Stripe alone and returns the environment that points at it.
-func account(t *testing.T) []string {
+// newStripeAccount serves a local Stripe and returns the variables for it.
+func newStripeAccount(t *testing.T) []string {
 	t.Helper()
 	stripe, err := stripelocal.New(stripelocal.Options{})
 	if err != nil {
@@ -24,47 +24,49 @@ func account(t *testing.T) []string {
 		_ = stripe.Close(t.Context())
 	})
 	stripe.SetOrigin(server.URL)
-	return []string{"STRIPE_SECRET_KEY=sk_test_1234567890abcdef", "STRIPE_API_BASE=" + server.URL, "BASE_URL=http://localhost:4312"}
+	return []string{
+		"STRIPE_SECRET_KEY=sk_test_1234567890abcdef", "STRIPE_API_BASE=" + server.URL,
+		"BASE_URL=http://localhost:4312",
+	}
 }
 
-func plansResults(t *testing.T, word string, environment []string) []string {
+// runPlansCommand runs plans diff or plans push.
+func runPlansCommand(t *testing.T, subcommand string, environment []string) []priceResult {
 	t.Helper()
-	code, stdout, stderr := runOnce(t, []string{"plans", word, "--json"}, environment...)
+	code, stdout, stderr := runCommand(t, []string{"plans", subcommand, "--json"}, environment...)
 	if code != exitOK {
-		t.Fatalf("plans %s: %d %s", word, code, stderr)
+		t.Fatalf("plans %s: exit code %d: %s", subcommand, code, stderr)
 	}
-	var pushes []pricePush
-	if err := json.Unmarshal([]byte(stdout), &pushes); err != nil {
+	var results []priceResult
+	if err := json.Unmarshal([]byte(stdout), &results); err != nil {
 		t.Fatal(err)
-	}
-	var results []string
-	for _, p := range pushes {
-		results = append(results, p.Result)
 	}
 	return results
 }
 
-func TestPlansPushCreatesOnceAndDiffTellsTheTruth(t *testing.T) {
-	environment := account(t)
-	all := func(word string) []string { return slices.Repeat([]string{word}, 6) }
-	steps := []struct {
-		word string
-		want []string
-	}{{"diff", all("missing")}, {"push", all("created")}, {"diff", all("unchanged")}, {"push", all("unchanged")}}
+func TestPlansPushIsIdempotent(t *testing.T) {
+	environment := newStripeAccount(t)
+	steps := []struct{ subcommand, want string }{
+		{"diff", "missing"}, {"push", "created"}, {"diff", "unchanged"}, {"push", "unchanged"},
+	}
 	for i, step := range steps {
-		if got := plansResults(t, step.word, environment); !slices.Equal(got, step.want) {
-			t.Errorf("step %d, %s: %v, want %v", i, step.word, got, step.want)
+		var got []string
+		for _, r := range runPlansCommand(t, step.subcommand, environment) {
+			got = append(got, r.Result)
+		}
+		if want := slices.Repeat([]string{step.want}, 6); !slices.Equal(got, want) {
+			t.Errorf("step %d, plans %s: results are %v, want %v", i, step.subcommand, got, want)
 		}
 	}
 }
 
-func TestWebhookSetupTellsTheSecretOnce(t *testing.T) {
-	environment := account(t)
-	var first, second webhookSetup
-	for _, into := range []*webhookSetup{&first, &second} {
-		code, stdout, stderr := runOnce(t, []string{"webhook", "setup", "--json"}, environment...)
+func TestWebhookSetupPrintsSecretOnce(t *testing.T) {
+	environment := newStripeAccount(t)
+	var first, second webhookResult
+	for _, into := range []*webhookResult{&first, &second} {
+		code, stdout, stderr := runCommand(t, []string{"webhook", "setup", "--json"}, environment...)
 		if code != exitOK {
-			t.Fatalf("%d %s", code, stderr)
+			t.Fatalf("exit code %d: %s", code, stderr)
 		}
 		if err := json.Unmarshal([]byte(stdout), into); err != nil {
 			t.Fatal(err)
@@ -78,38 +80,26 @@ func TestWebhookSetupTellsTheSecretOnce(t *testing.T) {
 	}
 }
 
-// TestAnotherStripeOfOnesOwn serves beside a Stripe that is named by its base URL, with STRIPE_PRICE_ID alone for a catalogue.
-func TestAnotherStripeOfOnesOwn(t *testing.T) {
-	environment := account(t)
-	if results := plansResults(t, "push", environment); len(results) == 0 {
-		t.Fatal("nothing was pushed")
+// TestAnotherAPIBase serves with a Stripe at STRIPE_API_BASE and only STRIPE_PRICE_ID as catalogue.
+func TestAnotherAPIBase(t *testing.T) {
+	environment := newStripeAccount(t)
+	results := runPlansCommand(t, "push", environment)
+	pro := slices.IndexFunc(results, func(r priceResult) bool {
+		return r.Plan == "pro" && r.Interval == "month"
+	})
+	if pro < 0 {
+		t.Fatalf("no monthly Pro price in %v", results)
 	}
-	base := strings.TrimPrefix(environment[1], "STRIPE_API_BASE=")
-	u := startUsher(t, append(environment[:2:2], "STRIPE_WEBHOOK_SECRET=whsec_0123456789abcdef", "STRIPE_PRICE_ID="+pushedPrice(t, environment))...)
-	answer, err := http.Get(u.url + "/pricing")
+	apiBase := strings.TrimPrefix(environment[1], "STRIPE_API_BASE=")
+	server := startServer(t, append(environment[:2:2],
+		"STRIPE_WEBHOOK_SECRET=whsec_0123456789abcdef", "STRIPE_PRICE_ID="+results[pro].PriceID)...)
+	response, err := http.Get(server.url + "/pricing")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer answer.Body.Close()
-	if policy := answer.Header.Get("Content-Security-Policy"); !strings.Contains(policy, base) {
-		t.Errorf("browsers would not follow a form to %s: %s", base, policy)
+	defer response.Body.Close()
+	if policy := response.Header.Get("Content-Security-Policy"); !strings.Contains(policy, apiBase) {
+		t.Errorf("the policy allows no redirect of a form to %s: %s", apiBase, policy)
 	}
-	u.visitor(t).visit("/pricing").reads("Pro", "$29", "per person / month")
-}
-
-// pushedPrice is the id that the Pro plan's monthly price has at the account.
-func pushedPrice(t *testing.T, environment []string) string {
-	t.Helper()
-	_, stdout, _ := runOnce(t, []string{"plans", "diff", "--json"}, environment...)
-	var found []pricePush
-	if err := json.Unmarshal([]byte(stdout), &found); err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range found {
-		if p.Plan == "pro" && p.Interval == "month" {
-			return p.PriceID
-		}
-	}
-	t.Fatal("there is no Pro price")
-	return ""
+	server.client(t).open("/pricing").expectText("Pro", "$29", "per person / month")
 }

@@ -2,50 +2,32 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
+	"strings"
 
 	"usher/billing"
 )
 
-func reconcileCommand() command {
-	return command{
-		name: "reconcile", summary: "compare with Stripe and repair what differs", usage: "[--dry-run] [--org ID] [--json]",
-		prepare: func(set *flag.FlagSet) func(context.Context, program, []string) error {
-			var o billing.ReconcileOptions
-			set.BoolVar(&o.DryRun, "dry-run", false, "find what differs and repair nothing")
-			set.StringVar(&o.OrganizationID, "org", "", "compare this organization only (org_…)")
-			asJSON := set.Bool("json", false, "print the report as JSON")
-			return func(ctx context.Context, p program, args []string) error {
-				if err := noArguments(args); err != nil {
-					return err
-				}
-				return reconcile(ctx, p, o, *asJSON)
-			}
-		},
-	}
-}
-
-func reconcile(ctx context.Context, p program, o billing.ReconcileOptions, asJSON bool) (err error) {
-	started := &parts{}
-	defer func() { err = errors.Join(err, started.stop()) }()
-	service, err := openTools(ctx, p, started)
-	if err != nil {
+func runReconcile(ctx context.Context, inv *invocation) error {
+	var options billing.ReconcileOptions
+	inv.flags.BoolVar(&options.DryRun, "dry-run", false, "report differences without repairing them")
+	inv.flags.StringVar(&options.OrganizationID, "org", "", "compare this organization only (org_…)")
+	inv.jsonFlag()
+	if err := inv.parseFlags(); err != nil {
 		return err
 	}
-	report, err := service.Reconcile(ctx, o)
-	if asJSON && report.ID != "" {
-		return errors.Join(err, json.NewEncoder(p.stdout).Encode(report))
-	}
-	if report.ID != "" {
-		printReport(p, report)
-	}
-	return err
+	return withService(ctx, inv, func(service *billing.Service) error {
+		report, err := service.Reconcile(ctx, options)
+		if report.ID == "" {
+			return err
+		}
+		return errors.Join(err, inv.print(report, formatReport(report)))
+	})
 }
 
-func printReport(p program, r billing.DriftReport) {
+func formatReport(r billing.DriftReport) string {
+	var text strings.Builder
 	for _, d := range r.Drifts {
 		state := "found"
 		switch {
@@ -54,8 +36,10 @@ func printReport(p program, r billing.DriftReport) {
 		case d.Error != "":
 			state = "not repaired: " + d.Error
 		}
-		fmt.Fprintf(p.stdout, "%-12s %-32s %s (%s)\n", d.Kind, d.ObjectID, d.Difference, state)
+		fmt.Fprintf(&text, "%-12s %-32s %s (%s)\n", d.Kind, d.ObjectID, d.Difference, state)
 	}
-	fmt.Fprintf(p.stdout, "%d events read; %d subscriptions, %d invoices, %d customers, %d open sessions of Checkout compared; %d differences.\n",
+	fmt.Fprintf(&text, "%d events read; %d subscriptions, %d invoices, %d customers, "+
+		"%d open Checkout sessions compared; %d differences.\n",
 		r.Events, r.Subscriptions, r.Invoices, r.Customers, r.Checkouts, len(r.Drifts))
+	return text.String()
 }

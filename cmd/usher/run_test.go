@@ -1,88 +1,97 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"net"
 	"strings"
 	"testing"
 )
 
-// runOnce runs a subcommand to its end.
-func runOnce(t *testing.T, args []string, variables ...string) (code int, stdout, stderr string) {
-	t.Helper()
-	var out, errors bytes.Buffer
-	code = run(context.Background(), args, envOf(variables...), &out, &errors)
-	return code, out.String(), errors.String()
-}
-
-func TestTakenPortIsAClearError(t *testing.T) {
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
+func TestPortInUse(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer taken.Close()
-	code, _, stderr := runOnce(t, nil, "ADDR="+taken.Addr().String(), "DATA_DIR="+newDataDir(t))
-	if code != exitFailed || !strings.Contains(stderr, "another program listens there already") {
-		t.Errorf("%d %s", code, stderr)
+	defer listener.Close()
+	code, _, stderr := runCommand(t, nil, "ADDR="+listener.Addr().String(), "DATA_DIR="+newDataDir(t))
+	if code != exitFailed || !strings.Contains(stderr, "the address is in use by another program") {
+		t.Errorf("exit code %d: %s", code, stderr)
 	}
 }
 
-func TestServeTellsEveryMistakeAtOnce(t *testing.T) {
-	code, _, stderr := runOnce(t, []string{"serve"}, "ADDR=nowhere", "BASE_URL=ftp://x", "STRIPE_SECRET_KEY=pk_test_123456789", "LOG_LEVEL=loud")
-	if code != exitFailed {
-		t.Errorf("exit code %d", code)
-	}
-	for _, variable := range []string{"ADDR", "BASE_URL", "STRIPE_SECRET_KEY", "LOG_LEVEL"} {
-		if !strings.Contains(stderr, variable) {
-			t.Errorf("%s is not named in:\n%s", variable, stderr)
-		}
-	}
-	if strings.Contains(stderr, "pk_test_123456789") {
-		t.Error("a key is shown whole")
-	}
+func TestServeReportsEveryConfigError(t *testing.T) {
+	expectServeFails(t, []string{
+		"ADDR=nowhere", "BASE_URL=ftp://x", "STRIPE_SECRET_KEY=pk_test_123456789", "LOG_LEVEL=loud",
+	}, "ADDR", "BASE_URL", "STRIPE_SECRET_KEY", "LOG_LEVEL")
 }
 
-func TestServeWantsTheWebhookSecretBesideTheKey(t *testing.T) {
-	code, _, stderr := runOnce(t, nil, "STRIPE_SECRET_KEY=sk_test_1234567890abcdef")
-	if code != exitFailed || !strings.Contains(stderr, "STRIPE_WEBHOOK_SECRET") || !strings.Contains(stderr, "usher webhook setup") {
-		t.Errorf("%d %s", code, stderr)
-	}
+func TestServeRequiresWebhookSecret(t *testing.T) {
+	expectServeFails(t, []string{"STRIPE_SECRET_KEY=sk_test_1234567890abcdef"},
+		"STRIPE_WEBHOOK_SECRET", "usher webhook setup")
 }
 
-func TestProductionRefusesWhatStandsInInDevelopment(t *testing.T) {
-	code, _, stderr := runOnce(t, nil, "APP_ENV=production", "BASE_URL=http://billing.example.com")
-	if code != exitFailed {
-		t.Errorf("exit code %d", code)
-	}
-	for _, variable := range []string{"BASE_URL", "DATABASE_URL", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET"} {
-		if !strings.Contains(stderr, variable) {
-			t.Errorf("%s is not named in:\n%s", variable, stderr)
-		}
-	}
-	code, _, stderr = runOnce(t, []string{"stripe"}, "APP_ENV=production")
+func TestProductionHasNoSubstitutes(t *testing.T) {
+	expectServeFails(t, []string{"APP_ENV=production", "BASE_URL=http://billing.example.com"},
+		"BASE_URL", "DATABASE_URL", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET")
+	code, _, stderr := runCommand(t, []string{"stripe"}, "APP_ENV=production")
 	if code != exitFailed || !strings.Contains(stderr, "production") {
-		t.Errorf("the local Stripe in production: %d %s", code, stderr)
+		t.Errorf("usher stripe: exit code %d: %s", code, stderr)
+	}
+}
+
+// expectServeFails requires that serve fails, prints all of the texts and no value of a secret.
+func expectServeFails(t *testing.T, environment []string, texts ...string) {
+	t.Helper()
+	code, _, stderr := runCommand(t, []string{"serve"}, environment...)
+	if code != exitFailed {
+		t.Errorf("exit code %d, want %d", code, exitFailed)
+	}
+	for _, text := range texts {
+		if !strings.Contains(stderr, text) {
+			t.Errorf("the error does not contain %q:\n%s", text, stderr)
+		}
+	}
+	for _, variable := range environment {
+		name, value, _ := strings.Cut(variable, "=")
+		if secretVariables[name] && strings.Contains(stderr, value) {
+			t.Errorf("the error contains the value of %s:\n%s", name, stderr)
+		}
 	}
 }
 
 func TestUsageErrors(t *testing.T) {
-	cases := [][]string{{"frobnicate"}, {"serve", "now"}, {"plans"}, {"plans", "burn"}, {"migrate", "--up"}, {"webhook"}, {"version", "--yaml"}}
-	for _, args := range cases {
-		if code, _, stderr := runOnce(t, args); code != exitUsage || stderr == "" {
-			t.Errorf("%v: exit code %d, %q", args, code, stderr)
+	for _, args := range [][]string{
+		{"frobnicate"}, {"serve", "now"}, {"plans"}, {"plans", "burn"}, {"migrate", "--up"}, {"webhook"},
+		{"version", "--yaml"}, {"events", "list", "--outcome", "lost"}, {"clock"},
+		{"stripe", "--secret", "x"},
+	} {
+		code, stdout, stderr := runCommand(t, args)
+		if code != exitUsage || stderr == "" || stdout != "" {
+			t.Errorf("%v: exit code %d, output %q, error %q", args, code, stdout, stderr)
 		}
 	}
 }
 
-func TestEverySubcommandHasHelp(t *testing.T) {
-	for _, c := range commands() {
-		code, stdout, _ := runOnce(t, []string{c.name, "--help"})
-		if code != exitOK || !strings.Contains(stdout, "usage: usher "+c.name) {
-			t.Errorf("%s --help: exit code %d, %q", c.name, code, stdout)
+func TestHelp(t *testing.T) {
+	for _, c := range commands {
+		code, stdout, stderr := runCommand(t, []string{c.name, "--help"})
+		if code != exitOK || !strings.Contains(stdout, "usage: usher "+c.name) || stderr != "" {
+			t.Errorf("%s --help: exit code %d, output %q, error %q", c.name, code, stdout, stderr)
 		}
 	}
-	if code, stdout, _ := runOnce(t, []string{"--help"}); code != exitOK || !strings.Contains(stdout, "migrate") {
-		t.Errorf("--help: exit code %d, %q", code, stdout)
+	for _, args := range [][]string{{"--help"}, {"-h"}, {"help"}} {
+		if code, stdout, _ := runCommand(t, args); code != exitOK || !strings.Contains(stdout, "migrate") {
+			t.Errorf("%v: exit code %d, output %q", args, code, stdout)
+		}
+	}
+}
+
+// TestFlagPositions has flags before, between and after the other arguments.
+func TestFlagPositions(t *testing.T) {
+	for _, args := range [][]string{
+		{"version", "--json"}, {"plans", "diff", "--json"}, {"plans", "--json", "diff"},
+	} {
+		if code, _, stderr := runCommand(t, args); code == exitUsage {
+			t.Errorf("%v is a usage error: %s", args, stderr)
+		}
 	}
 }

@@ -3,74 +3,49 @@ package main
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
-	"net"
-	"net/http"
 
 	"usher/stripelocal"
 )
 
-func stripeCommand() command {
-	return command{
-		name: "stripe", summary: "run the local Stripe alone, for any Stripe SDK", usage: "[--addr ADDRESS] [--state FILE] [--webhook URL --secret SECRET]",
-		prepare: func(set *flag.FlagSet) func(context.Context, program, []string) error {
-			var s standaloneStripe
-			set.StringVar(&s.addr, "addr", "127.0.0.1:12111", "listen address")
-			set.StringVar(&s.state, "state", "", "file that keeps its state between runs; none: memory only")
-			set.StringVar(&s.webhook, "webhook", "", "URL that is sent every event")
-			set.StringVar(&s.secret, "secret", "", "what those events are signed with, whsec_…")
-			return func(ctx context.Context, p program, args []string) error {
-				if err := noArguments(args); err != nil {
-					return err
-				}
-				return s.run(ctx, p)
-			}
-		},
+// runStripe runs the local Stripe alone.
+func runStripe(ctx context.Context, inv *invocation) (err error) {
+	addr := inv.flags.String("addr", "127.0.0.1:12111", "listen address")
+	state := inv.flags.String("state", "", "state file; default: keep it in memory")
+	webhook := inv.flags.String("webhook", "", "URL that receives every event")
+	secret := inv.flags.String("secret", "", "webhook secret that signs the events, whsec_…")
+	if err := inv.parseFlags(); err != nil {
+		return err
 	}
-}
-
-// standaloneStripe is the local Stripe without Usher.
-type standaloneStripe struct{ addr, state, webhook, secret string }
-
-func (s standaloneStripe) run(ctx context.Context, p program) (err error) {
-	if (s.webhook == "") != (s.secret == "") {
-		return usageError{"--webhook and --secret go together"}
+	if (*webhook == "") != (*secret == "") {
+		return usageError("--webhook and --secret require each other")
 	}
-	config, err := loadConfig(p.getenv, dotenvFile)
+	config, err := loadConfig(inv.getenv, dotenvFile)
 	if err != nil {
 		return err
 	}
 	if config.Production {
-		return errors.New("the local Stripe does not run with APP_ENV=production: it takes any key and no money moves")
+		return errors.New("the local Stripe does not run with APP_ENV=production: " +
+			"it accepts any key, and no money moves")
 	}
-	listener, err := listen(s.addr)
+	log := newLogger(inv.stderr, config)
+	listener, err := listen(*addr)
 	if err != nil {
 		return err
 	}
-	log := newLogger(p.stderr, config)
-	started := &parts{log: log}
-	defer func() { err = errors.Join(err, started.stop()) }()
-	origin := "http://" + reachable(listener.Addr())
-	server, err := stripelocal.New(stripelocal.Options{Origin: origin, StatePath: s.state, Log: log})
+	origin := "http://" + loopbackAddr(listener.Addr())
+	server, err := stripelocal.New(stripelocal.Options{Origin: origin, StatePath: *state, Log: log})
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	if s.webhook != "" {
-		server.EnsureWebhookEndpoint(s.webhook, s.secret)
+	if *webhook != "" {
+		server.EnsureWebhookEndpoint(*webhook, *secret)
 	}
-	return s.serve(ctx, p, server, listener, origin, started)
-}
-
-func (s standaloneStripe) serve(
-	ctx context.Context, p program, server *stripelocal.Server, listener net.Listener, origin string, started *parts,
-) error {
-	web := &http.Server{Handler: server.Handler(), ReadHeaderTimeout: readHeaderTimeout, IdleTimeout: idleTimeout}
-	failed := make(chan error, 1)
-	go func() { failed <- web.Serve(listener) }()
-	started.add("local Stripe", server.Close)
-	started.add("listener", web.Shutdown)
-	fmt.Fprintf(p.stdout, "The local Stripe is at %s; no money moves. Any key sk_test_… of 12 characters or more opens it.\n", origin)
+	var closers closers
+	defer func() { err = errors.Join(err, closers.close()) }()
+	failed := serveLocalStripe(server, listener, log, &closers)
+	fmt.Fprintf(inv.stdout, "The local Stripe is at %s; no money moves. "+
+		"It accepts any key sk_test_… of 12 characters or more.\n", origin)
 	select {
 	case <-ctx.Done():
 		return nil

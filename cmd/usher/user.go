@@ -2,10 +2,9 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -16,65 +15,59 @@ import (
 
 // userOptions are the flags of `usher user`.
 type userOptions struct {
-	name, organization, role, passwordFile string
-	billable, asJSON                       bool
+	name, newOrganization, organization, role, passwordFile string
+	billable                                                bool
 }
 
-func userCommand() command {
-	return command{
-		name: "user", summary: "create a user, or give one more rights",
-		usage: "create EMAIL --name NAME (--new-org NAME | --org ID [--role ROLE] [--billable]) [--password-file FILE] | promote EMAIL [--org ID [--role ROLE]]",
-		prepare: func(set *flag.FlagSet) func(context.Context, program, []string) error {
-			var o userOptions
-			var founded string
-			set.StringVar(&o.name, "name", "", "the person's name")
-			set.StringVar(&founded, "new-org", "", "found an organization of this name, whose admin they are")
-			set.StringVar(&o.organization, "org", "", "the organization (org_…) they are, or become, a member of; promote without it makes an operator")
-			set.StringVar(&o.role, "role", "", "their role there: admin, billing_admin, member, or the id of a role of the organization's own (role_…); create: member, promote: admin")
-			set.StringVar(&o.passwordFile, "password-file", "-", "where the password stands, in one line; - is the standard input")
-			set.BoolVar(&o.billable, "billable", false, "they take a paid seat")
-			set.BoolVar(&o.asJSON, "json", false, "print JSON")
-			return func(ctx context.Context, p program, args []string) error {
-				return user(ctx, p, args, o, founded)
-			}
-		},
+func runUser(ctx context.Context, inv *invocation) error {
+	var o userOptions
+	inv.flags.StringVar(&o.name, "name", "", "the user's name")
+	inv.flags.StringVar(&o.newOrganization, "new-org", "",
+		"create an organization of this name with the user as admin")
+	inv.flags.StringVar(&o.organization, "org", "",
+		"the organization (org_…) of the user; promote without it makes the user an operator")
+	inv.flags.StringVar(&o.role, "role", "",
+		"role in --org: admin, billing_admin, member or a custom role's id (role_…);\n"+
+			"default: member for create, admin for promote")
+	inv.flags.StringVar(&o.passwordFile, "password-file", "-",
+		"file with the password on one line; - is standard input")
+	inv.flags.BoolVar(&o.billable, "billable", false, "the user takes a paid seat")
+	inv.jsonFlag()
+	args, err := inv.parse()
+	if err != nil {
+		return err
 	}
+	if err := o.validate(args); err != nil {
+		return err
+	}
+	return withService(ctx, inv, func(service *billing.Service) error {
+		apply := promoteUser
+		if args[0] == "create" {
+			apply = createUser
+		}
+		user, err := apply(ctx, service, args[1], o)
+		if err != nil {
+			return err
+		}
+		return inv.print(user, fmt.Sprintf("%s (%s): %s\n", user.Email, user.ID, user.access()))
+	})
 }
 
-func user(ctx context.Context, p program, args []string, o userOptions, founded string) (err error) {
+func (o userOptions) validate(args []string) error {
 	if len(args) != 2 || args[0] != "create" && args[0] != "promote" {
-		return usageError{"takes create EMAIL or promote EMAIL"}
+		return usageError("takes create EMAIL or promote EMAIL")
 	}
-	creates := args[0] == "create"
+	create := args[0] == "create"
 	switch {
-	case creates && (founded == "") == (o.organization == ""):
-		return usageError{"create takes either --new-org or --org"}
-	case !creates && (founded != "" || o.organization == "" && o.role != ""):
-		return usageError{"promote takes --org with --role, or neither"}
+	case create && (o.newOrganization == "") == (o.organization == ""):
+		return usageError("create takes either --new-org or --org")
+	case !create && (o.newOrganization != "" || o.organization == "" && o.role != ""):
+		return usageError("promote takes --org with --role, or neither")
 	}
-	started := &parts{}
-	defer func() { err = errors.Join(err, started.stop()) }()
-	service, err := openTools(ctx, p, started)
-	if err != nil {
-		return err
-	}
-	var view userView
-	if creates {
-		view, err = createUser(ctx, service, args[1], o, founded)
-	} else {
-		view, err = promoteUser(ctx, service, args[1], o)
-	}
-	if err != nil {
-		return err
-	}
-	if o.asJSON {
-		return json.NewEncoder(p.stdout).Encode(view)
-	}
-	_, err = fmt.Fprintf(p.stdout, "%s (%s): %s\n", view.Email, view.ID, view.what())
-	return err
+	return nil
 }
 
-// userView is a user as --json prints it.
+// userView is a user in the output of --json.
 type userView struct {
 	ID             string `json:"id"`
 	Email          string `json:"email"`
@@ -83,32 +76,39 @@ type userView struct {
 	Operator       bool   `json:"operator"`
 }
 
-func (v userView) what() string {
+func (v userView) access() string {
 	if v.OrganizationID == "" {
 		return "operator of this installation"
 	}
 	return v.RoleID + " of " + v.OrganizationID
 }
 
-func createUser(ctx context.Context, service *billing.Service, email string, o userOptions, founded string) (userView, error) {
+func createUser(
+	ctx context.Context, service *billing.Service, email string, o userOptions,
+) (userView, error) {
 	password, err := readPassword(o.passwordFile)
 	if err != nil {
 		return userView{}, err
 	}
-	if founded != "" {
-		user, organization, err := service.SignUp(ctx, billing.SignUp{Name: o.name, Email: email, Password: password, Organization: founded})
-		return userView{ID: user.ID, Email: user.Email, OrganizationID: organization.ID, RoleID: billing.RoleAdmin}, inWords(err)
+	if o.newOrganization != "" {
+		user, organization, err := service.SignUp(ctx, billing.SignUp{
+			Name: o.name, Email: email, Password: password, Organization: o.newOrganization,
+		})
+		return userView{
+			ID: user.ID, Email: user.Email, OrganizationID: organization.ID, RoleID: billing.RoleAdmin,
+		}, publicMessage(err)
 	}
-	if o.role == "" {
-		o.role = billing.RoleMember
-	}
+	role := cmp.Or(o.role, billing.RoleMember)
 	user, err := service.CreateMember(ctx, o.organization, billing.NewMember{
-		Name: o.name, Email: email, Password: password, RoleID: o.role, Billable: o.billable,
+		Name: o.name, Email: email, Password: password, RoleID: role, Billable: o.billable,
 	})
-	return userView{ID: user.ID, Email: user.Email, OrganizationID: o.organization, RoleID: o.role}, inWords(err)
+	return userView{
+		ID: user.ID, Email: user.Email, OrganizationID: o.organization, RoleID: role,
+	}, publicMessage(err)
 }
 
-// readPassword takes no flag: that would stand in the shell's history and in the list of processes.
+// readPassword reads the password from a file and not from a flag, which the shell's history and
+// the process list would show.
 func readPassword(file string) (string, error) {
 	source := os.Stdin
 	if file != "-" {
@@ -121,7 +121,8 @@ func readPassword(file string) (string, error) {
 	}
 	password, err := bufio.NewReader(source).ReadString('\n')
 	if password = strings.TrimRight(password, "\r\n"); password == "" {
-		return "", errors.New("the password is empty: give it as one line on the standard input, or in the file of --password-file")
+		return "", errors.New("the password is empty: write it on one line of standard input " +
+			"or of --password-file")
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		return "", fmt.Errorf("read the password: %w", err)
@@ -129,29 +130,32 @@ func readPassword(file string) (string, error) {
 	return password, nil
 }
 
-// inWords turns what people are told about a form into what stands in a terminal.
-func inWords(err error) error {
-	var told *billing.Error
-	if errors.As(err, &told) && told.Code != billing.CodeInternal {
-		return errors.New(told.Message)
+// publicMessage reduces an error of the domain to the message that forms show.
+func publicMessage(err error) error {
+	var domainErr *billing.Error
+	if errors.As(err, &domainErr) && domainErr.Code != billing.CodeInternal {
+		return errors.New(domainErr.Message)
 	}
 	return err
 }
 
-func promoteUser(ctx context.Context, service *billing.Service, email string, o userOptions) (userView, error) {
+func promoteUser(
+	ctx context.Context, service *billing.Service, email string, o userOptions,
+) (userView, error) {
 	if o.organization == "" {
 		user, err := service.PromoteOperator(ctx, email)
 		if errors.Is(err, billing.ErrNotFound) {
-			return userView{}, fmt.Errorf("nobody has an account with the address %s", email)
+			return userView{}, fmt.Errorf("no account with the address %s", email)
 		}
 		return userView{ID: user.ID, Email: user.Email, Operator: true}, err
 	}
-	if o.role == "" {
-		o.role = billing.RoleAdmin
-	}
-	member, err := service.PromoteMember(ctx, email, o.organization, o.role)
+	role := cmp.Or(o.role, billing.RoleAdmin)
+	member, err := service.PromoteMember(ctx, email, o.organization, role)
 	if errors.Is(err, billing.ErrNotFound) {
-		return userView{}, fmt.Errorf("%s is no member of %s, or it has no role %s", email, o.organization, o.role)
+		return userView{}, fmt.Errorf("%s is not a member of %s, or that has no role %s",
+			email, o.organization, role)
 	}
-	return userView{ID: member.UserID, Email: member.Email, OrganizationID: o.organization, RoleID: member.Role.ID}, err
+	return userView{
+		ID: member.UserID, Email: member.Email, OrganizationID: o.organization, RoleID: member.Role.ID,
+	}, err
 }

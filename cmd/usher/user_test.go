@@ -8,43 +8,52 @@ import (
 	"testing"
 )
 
-// TestUserCommand: an account is made and promoted from the command line, and opens the operators' pages.
+// TestUserCommand creates and promotes users beside a running server.
 func TestUserCommand(t *testing.T) {
-	data := newDataDir(t)
-	u := startUsher(t, "DATA_DIR="+data)
+	dataDir := newDataDir(t)
+	server := startServer(t, "DATA_DIR="+dataDir)
 	password := filepath.Join(t.TempDir(), "password")
 	if err := os.WriteFile(password, []byte("front of house\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	run := func(want int, args ...string) (stdout, stderr string) {
 		t.Helper()
-		code, stdout, stderr := runOnce(t, args, "DATA_DIR="+data)
+		args = append([]string{"user"}, args...)
+		code, stdout, stderr := runCommand(t, args, "DATA_DIR="+dataDir)
 		if code != want {
-			t.Fatalf("%v ended with %d: %s", args, code, stderr)
+			t.Fatalf("%v: exit code %d, want %d: %s", args, code, want, stderr)
 		}
 		return stdout, stderr
 	}
-	made, _ := run(exitOK, "user", "create", "ops@example.com", "--name", "Ola", "--new-org", "Operations", "--password-file", password, "--json")
-	var view userView
-	if err := json.Unmarshal([]byte(made), &view); err != nil || !strings.HasPrefix(view.OrganizationID, "org_") {
-		t.Fatalf("made %s, %v", made, err)
+	output, _ := run(exitOK, "create", "ops@example.com", "--name", "Ola", "--new-org", "Operations",
+		"--password-file", password, "--json")
+	var user userView
+	err := json.Unmarshal([]byte(output), &user)
+	if err != nil || !strings.HasPrefix(user.OrganizationID, "org_") {
+		t.Fatalf("user create prints %s, %v", output, err)
 	}
-	if _, said := run(exitFailed, "user", "create", "ops@example.com", "--name", "Ola", "--new-org", "Again", "--password-file", password); !strings.Contains(said, "already") {
-		t.Errorf("a second account of the address: %s", said)
+	_, stderr := run(exitFailed, "create", "ops@example.com", "--name", "Ola", "--new-org", "Again",
+		"--password-file", password)
+	if !strings.Contains(stderr, "already") {
+		t.Errorf("a second account of the address: %s", stderr)
 	}
-	run(exitOK, "user", "create", "may@example.com", "--name", "May", "--org", view.OrganizationID, "--password-file", password)
-	if said, _ := run(exitOK, "user", "promote", "may@example.com", "--org", view.OrganizationID); !strings.Contains(said, "admin of "+view.OrganizationID) {
-		t.Errorf("promoted: %s", said)
+	run(exitOK, "create", "may@example.com", "--name", "May", "--org", user.OrganizationID,
+		"--password-file", password)
+	output, _ = run(exitOK, "promote", "may@example.com", "--org", user.OrganizationID)
+	if !strings.Contains(output, "admin of "+user.OrganizationID) {
+		t.Errorf("user promote prints %s", output)
 	}
-	v := u.visitor(t)
-	v.visit("/login").send(`form[action="/login"]`, "email=ops@example.com", "password=front of house")
-	v.visit("/admin/events").reads("Only operators of this installation can see this")
-	run(exitOK, "user", "promote", "ops@example.com")
-	v.visit("/admin/events").reads("What Stripe has sent")
 
-	run(exitFailed, "user", "promote", "nobody@example.com")
-	run(exitFailed, "user", "promote", "may@example.com", "--org", "org_nobody")
-	for _, args := range [][]string{{"user"}, {"user", "create", "x@example.com"}, {"user", "promote", "x@example.com", "--role", "admin"}, {"user", "forget", "x@example.com"}} {
-		run(exitUsage, args...)
-	}
+	c := server.client(t)
+	c.open("/login").submit(`form[action="/login"]`, "email=ops@example.com", "password=front of house")
+	c.open("/admin/events").expectText("Only operators of this installation can see this")
+	run(exitOK, "promote", "ops@example.com")
+	c.open("/admin/events").expectText("What Stripe has sent")
+
+	run(exitFailed, "promote", "unknown@example.com")
+	run(exitFailed, "promote", "may@example.com", "--org", "org_unknown")
+	run(exitUsage)
+	run(exitUsage, "create", "x@example.com")
+	run(exitUsage, "promote", "x@example.com", "--role", "admin")
+	run(exitUsage, "forget", "x@example.com")
 }

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"flag"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -11,7 +9,7 @@ import (
 	"usher/billing/stripegw"
 )
 
-// versionInfo is what `usher version --json` prints.
+// versionInfo is the output of `usher version --json`.
 type versionInfo struct {
 	Version   string `json:"version"`
 	Revision  string `json:"revision,omitempty"`
@@ -19,28 +17,14 @@ type versionInfo struct {
 	StripeAPI string `json:"stripeApi"`
 }
 
-func versionCommand() command {
-	return command{
-		name: "version", summary: "print the version", usage: "[--json]",
-		prepare: func(set *flag.FlagSet) func(context.Context, program, []string) error {
-			asJSON := set.Bool("json", false, "print JSON")
-			return func(_ context.Context, p program, args []string) error {
-				if err := noArguments(args); err != nil {
-					return err
-				}
-				return printVersion(p, *asJSON)
-			}
-		},
+func runVersion(_ context.Context, inv *invocation) error {
+	inv.jsonFlag()
+	if err := inv.parseFlags(); err != nil {
+		return err
 	}
-}
-
-func printVersion(p program, asJSON bool) error {
 	info := readVersion()
-	if asJSON {
-		return json.NewEncoder(p.stdout).Encode(info)
-	}
-	_, err := fmt.Fprintf(p.stdout, "usher %s %s (%s, Stripe API %s)\n", info.Version, info.Revision, info.Go, info.StripeAPI)
-	return err
+	return inv.print(info, fmt.Sprintf("usher %s %s (%s, Stripe API %s)\n",
+		info.Version, info.Revision, info.Go, info.StripeAPI))
 }
 
 func readVersion() versionInfo {

@@ -2,62 +2,52 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"flag"
 	"fmt"
 
 	"usher/billing"
-	"usher/billing/stripegw"
 )
 
-func webhookCommand() command {
-	return command{
-		name: "webhook", summary: "have Stripe send its events to this installation", usage: "setup [--json]",
-		prepare: func(set *flag.FlagSet) func(context.Context, program, []string) error {
-			asJSON := set.Bool("json", false, "print JSON")
-			return func(ctx context.Context, p program, args []string) error {
-				if len(args) != 1 || args[0] != "setup" {
-					return usageError{"takes one word, setup"}
-				}
-				return setUpWebhook(ctx, p, *asJSON)
-			}
-		},
-	}
-}
-
-// webhookSetup is what `usher webhook setup --json` prints.
-type webhookSetup struct {
+// webhookResult is the output of `usher webhook setup --json`.
+type webhookResult struct {
 	ID      string `json:"id"`
 	URL     string `json:"url"`
 	Created bool   `json:"created"`
-	Secret  string `json:"secret,omitempty"` // Stripe tells it once, when the endpoint is created
+	Secret  string `json:"secret,omitempty"` // Stripe returns it only when it creates the endpoint
 }
 
-func setUpWebhook(ctx context.Context, p program, asJSON bool) error {
-	config, _, err := loadStripeConfig(p)
+func runWebhook(ctx context.Context, inv *invocation) error {
+	inv.jsonFlag()
+	args, err := inv.parse()
 	if err != nil {
 		return err
 	}
-	if err := config.need("BASE_URL"); err != nil {
+	if len(args) != 1 || args[0] != "setup" {
+		return usageError("takes one argument, setup")
+	}
+	config, err := loadConfig(inv.getenv, dotenvFile)
+	if err != nil {
 		return err
 	}
-	gateway := stripegw.New(stripegw.Options{SecretKey: config.StripeKey, APIBase: config.StripeAPIBase, Log: newLogger(p.stderr, config)})
-	setup := webhookSetup{URL: config.BaseURL.String() + "/stripe/webhook"}
-	setup.ID, setup.Secret, setup.Created, err = gateway.EnsureWebhookEndpoint(ctx, setup.URL, billing.EventTypes())
+	if err := config.require("this subcommand needs it", "STRIPE_SECRET_KEY", "BASE_URL"); err != nil {
+		return err
+	}
+	gateway := newGateway(config, nil, newLogger(inv.stderr, config))
+	result := webhookResult{URL: webhookURL(config)}
+	result.ID, result.Secret, result.Created, err =
+		gateway.EnsureWebhookEndpoint(ctx, result.URL, billing.EventTypes())
 	if err != nil {
-		return fmt.Errorf("set up the webhook: %w", err)
+		return fmt.Errorf("set up the webhook endpoint: %w", err)
 	}
-	if asJSON {
-		return json.NewEncoder(p.stdout).Encode(setup)
-	}
-	return printWebhook(p, setup)
+	return inv.print(result, result.text())
 }
 
-func printWebhook(p program, setup webhookSetup) error {
-	if !setup.Created {
-		_, err := fmt.Fprintf(p.stdout, "Stripe sends to %s already (%s). Its secret is in Stripe's dashboard.\n", setup.URL, setup.ID)
-		return err
+// webhookURL returns the URL to which Stripe sends events.
+func webhookURL(c Config) string { return c.BaseURL.String() + "/stripe/webhook" }
+
+func (r webhookResult) text() string {
+	if r.Created {
+		return fmt.Sprintf("Created endpoint %s for %s. Set:\n\nSTRIPE_WEBHOOK_SECRET=%s\n",
+			r.ID, r.URL, r.Secret)
 	}
-	_, err := fmt.Fprintf(p.stdout, "Stripe now sends to %s (%s). Set:\n\nSTRIPE_WEBHOOK_SECRET=%s\n", setup.URL, setup.ID, setup.Secret)
-	return err
+	return fmt.Sprintf("Endpoint %s for %s exists. Its secret is in Stripe's dashboard.\n", r.ID, r.URL)
 }

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"log/slog"
+	"time"
+
+	"usher/billing"
+	"usher/billing/stripegw"
+	"usher/db"
+	mailviews "usher/views/mail"
+)
+
+// withService calls do with a service on the same database and Stripe as `usher serve`: the
+// configured ones, or those of a development server that runs on the same DATA_DIR.
+func withService(
+	ctx context.Context, inv *invocation, do func(*billing.Service) error,
+) (err error) {
+	var closers closers
+	defer func() { err = errors.Join(err, closers.close()) }()
+	service, err := openService(ctx, inv, &closers)
+	if err != nil {
+		return err
+	}
+	return do(service)
+}
+
+func openService(ctx context.Context, inv *invocation, closers *closers) (*billing.Service, error) {
+	config, err := loadConfig(inv.getenv, dotenvFile)
+	if err != nil {
+		return nil, err
+	}
+	catalogue, err := config.catalogue()
+	if err != nil {
+		return nil, err
+	}
+	dsn, err := findDatabase(config)
+	if err != nil {
+		return nil, err
+	}
+	store, err := openStore(ctx, dsn, closers)
+	if err != nil {
+		return nil, err
+	}
+	var local *localStripe
+	if config.StripeKey == "" {
+		if local, err = findLocalStripe(ctx, config); err != nil {
+			return nil, err
+		}
+	}
+	log := newLogger(inv.stderr, config)
+	service := newService(config, local, store, newGateway(config, local, log), catalogue, nil, log)
+	return service, service.Start(ctx)
+}
+
+// newGateway returns a client for the configured Stripe account, or for the local Stripe.
+func newGateway(c Config, local *localStripe, log *slog.Logger) *stripegw.Gateway {
+	o := stripegw.Options{
+		SecretKey: c.StripeKey, APIBase: c.StripeAPIBase,
+		WebhookSecrets: c.StripeWebhookSecrets, Log: log,
+	}
+	if local != nil {
+		o.SecretKey, o.APIBase, o.WebhookSecrets = localStripeKey, local.apiBase, local.webhookSecrets
+	}
+	return stripegw.New(o)
+}
+
+// newService wires a service. With a local Stripe, both have one clock: advancing that of the local
+// Stripe also makes the service's own work due.
+func newService(
+	c Config, local *localStripe, store *db.Store, gateway billing.Gateway,
+	catalogue billing.Catalogue, mailer billing.Mailer, log *slog.Logger,
+) *billing.Service {
+	var now func() time.Time // nil: the real time
+	key := c.StripeKey
+	if local != nil {
+		now, key = local.now, localStripeKey+c.DataDir
+	}
+	return billing.New(billing.Options{
+		Store: store, Gateway: gateway, Catalogue: catalogue, Log: log, Now: now,
+		Renderer: mailviews.Renderer{}, Mailer: mailer, BaseURL: c.BaseURL.String(),
+		SuccessURL: c.SuccessURL, CancelURL: c.CancelURL, ReturnURL: c.ReturnURL,
+		AllowedOrigins: c.origins(), OperatorEmails: c.OperatorEmails,
+		KeyFingerprint: fingerprint(key),
+	})
+}
+
+// fingerprint identifies a secret key without revealing it. Stored fingerprints depend on its text
+// and length.
+func fingerprint(key string) string {
+	sum := sha256.Sum256([]byte("usher key fingerprint " + key))
+	return hex.EncodeToString(sum[:12])
+}
