@@ -408,7 +408,7 @@ func (w *world) settle() error {
 
 const open = `select (select count(*) from stripe_events where outcome = 'pending' and ` + notOfBacklog + `)
 	+ (select count(*) from billing_seat_state where due_at is not null)
-	+ (select count(*) from surplus_subscriptions where status = 'ending') + (select count(*) from emails where status = 'queued')`
+	+ (select count(*) from duplicate_subscriptions where status = 'ending') + (select count(*) from emails where status = 'queued')`
 
 // rest waits until nothing is left to be done. What was put off for later is brought nearer by the clock.
 func (w *world) rest() error {
