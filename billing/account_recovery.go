@@ -22,12 +22,12 @@ const (
 
 // AccountToken is a link that was mailed to a person. The token itself is not kept, only its hash.
 type AccountToken struct {
-	Hash      []byte // SHA-256
-	Purpose   TokenPurpose
-	UserID    string
-	Email     string // the address it was sent to: worth nothing once the account has another
-	CreatedAt time.Time
-	ExpiresAt time.Time
+	Hash      []byte       `db:"token_hash"` // SHA-256
+	Purpose   TokenPurpose `db:"purpose"`
+	UserID    string       `db:"user_id"`
+	Email     string       `db:"email"` // the address it was sent to: worth nothing once the account has another
+	CreatedAt time.Time    `db:"created_at"`
+	ExpiresAt time.Time    `db:"expires_at"`
 }
 
 // How long the links hold, and how soon another is mailed to the same person.

@@ -25,36 +25,36 @@ const (
 // CheckoutSession is our record of a Checkout session. It is reserved before Stripe is called with the parameters it is called with, so
 // that a repeated call repeats them.
 type CheckoutSession struct {
-	ID              string // chk_…
-	OrganizationID  string
-	UserID          string
-	StripeSessionID string // cs_…; empty while reserved
-	CustomerID      string
-	Account         string
-	Livemode        bool
-	Mode            CheckoutMode
-	PriceID         string
-	Quantity        int
-	TrialDays       int
-	SuccessURL      string
-	CancelURL       string
-	URL             string // the hosted page
-	Status          CheckoutStatus
-	CreatedAt       time.Time
-	ExpiresAt       *time.Time
-	CompletedAt     *time.Time
+	ID              string         `db:"id"` // chk_…
+	OrganizationID  string         `db:"organization_id"`
+	UserID          string         `db:"user_id,null"`
+	StripeSessionID string         `db:"stripe_session_id,null"` // cs_…; empty while reserved
+	CustomerID      string         `db:"customer_id"`
+	Account         string         `db:"account"`
+	Livemode        bool           `db:"livemode"`
+	Mode            CheckoutMode   `db:"mode"`
+	PriceID         string         `db:"price_id"`
+	Quantity        int            `db:"quantity"`
+	TrialDays       int            `db:"trial_days"`
+	SuccessURL      string         `db:"success_url"`
+	CancelURL       string         `db:"cancel_url"`
+	URL             string         `db:"url"` // the hosted page
+	Status          CheckoutStatus `db:"status"`
+	CreatedAt       time.Time      `db:"created_at"`
+	ExpiresAt       *time.Time     `db:"expires_at"`
+	CompletedAt     *time.Time     `db:"completed_at"`
 }
 
 // CustomerLink ties an organization to a customer at Stripe. It is reserved before Stripe is called.
 type CustomerLink struct {
-	OrganizationID   string
-	Generation       int    // bumped after a deletion or a stored failure: part of the idempotency key
-	StripeCustomerID string // empty while reserved
-	Account          string // of the Stripe account; a link of another account or mode counts as none
-	Livemode         bool
-	Email            string // what the customer is created with
-	Name             string
-	CreatedAt        time.Time
-	UpdatedAt        time.Time
-	DeletedAt        *time.Time // deleted at Stripe
+	OrganizationID   string     `db:"organization_id"`
+	Generation       int        `db:"generation"`              // bumped after a deletion or a stored failure: part of the idempotency key
+	StripeCustomerID string     `db:"stripe_customer_id,null"` // empty while reserved
+	Account          string     `db:"account"`                 // of the Stripe account; a link of another account or mode counts as none
+	Livemode         bool       `db:"livemode"`
+	Email            string     `db:"email"` // what the customer is created with
+	Name             string     `db:"name"`
+	CreatedAt        time.Time  `db:"created_at"`
+	UpdatedAt        time.Time  `db:"updated_at"`
+	DeletedAt        *time.Time `db:"deleted_at"` // deleted at Stripe
 }

@@ -47,7 +47,7 @@ func TestCustomerFollowsNameAndFirstContact(t *testing.T) {
 	})
 	s.named(namedCustomer{"The Lantern", "office@example.com"})
 	s.until("nothing to be left to tell", func(billing.Overview) bool {
-		return s.one(`select count(*) from billing_customers where details_pushed = details_wanted and details_due_at is null and details_error = ''`) == 1
+		return s.one(`select count(*) from billing_customers where details_applied_version = details_version and details_due_at is null and details_error = ''`) == 1
 	})
 }
 

@@ -20,21 +20,21 @@ const (
 
 // CreditFact is something paid that credits follow from. It happened, however late it is heard, and counts once, by its source.
 type CreditFact struct {
-	OrganizationID string
-	Source         string // what tells it from all others of the organization
-	Kind           CreditFactKind
-	InvoiceID      string // empty: none
-	SubscriptionID string // empty: none
-	ChargeID       string // of a pack; empty: not known
-	PlanID         string // or the pack's
-	Credits        int    // as the catalogue had it when it was heard
-	At             time.Time
-	PeriodStart    time.Time // of a period
-	PeriodEnd      time.Time
+	OrganizationID string         `db:"organization_id"`
+	Source         string         `db:"source"` // what tells it from all others of the organization
+	Kind           CreditFactKind `db:"kind"`
+	InvoiceID      string         `db:"invoice_id"`      // empty: none
+	SubscriptionID string         `db:"subscription_id"` // empty: none
+	ChargeID       string         `db:"charge_id"`       // of a pack; empty: not known
+	PlanID         string         `db:"plan_id"`         // or the pack's
+	Credits        int            `db:"credits"`         // as the catalogue had it when it was heard
+	At             time.Time      `db:"at"`
+	PeriodStart    time.Time      `db:"period_start,null"` // of a period
+	PeriodEnd      time.Time      `db:"period_end,null"`
 
 	// Of the payments of which something went back, in the currency's minor unit; filled when read.
-	Paid int64
-	Back int64
+	Paid int64 `db:"paid,joined"`
+	Back int64 `db:"back,joined"`
 }
 
 // kept is what is left of its credits after the part whose money went back, rounded in the customer's favour. No more goes back than was paid,

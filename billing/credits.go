@@ -24,34 +24,34 @@ const (
 // CreditEntry is a line of the credit ledger. Lines are added, never changed; each has a source that no other line of the organization
 // has, so that what is heard twice counts once.
 type CreditEntry struct {
-	ID             int64
-	OrganizationID string
-	At             time.Time
-	Kind           CreditKind
-	Amount         int // signed
-	Balance        int // after it
-	Source         string
-	PlanID         string
-	Reason         string     // of a consumption
-	ExpiresAt      *time.Time // of a grant
-	Period         string     // of a consumption: the month of the plan it was taken from
-	PlanPart       int        // of a consumption: how much of it
+	ID             int64      `db:"id,readonly"`
+	OrganizationID string     `db:"organization_id"`
+	At             time.Time  `db:"at"`
+	Kind           CreditKind `db:"kind"`
+	Amount         int        `db:"amount"`  // signed
+	Balance        int        `db:"balance"` // after it
+	Source         string     `db:"source"`
+	PlanID         string     `db:"plan_id"`
+	Reason         string     `db:"reason"`      // of a consumption
+	ExpiresAt      *time.Time `db:"expires_at"`  // of a grant
+	Period         string     `db:"period"`      // of a consumption: the month of the plan it was taken from
+	PlanPart       int        `db:"plan_amount"` // of a consumption: how much of it
 }
 
 // CreditAccount is the sum of an organization's ledger, and what of it belongs to the running period of the plan.
 type CreditAccount struct {
-	OrganizationID string
-	Balance        int // the sum of all entries
-	PlanID         string
-	PlanGranted    int // for the running month
-	PlanLeft       int // of it; the rest of Balance does not expire with the plan
-	InvoiceID      string
-	PeriodStart    time.Time // of the paid period the running month belongs to
-	PeriodEnd      time.Time
-	Month          int        // of the paid period, from 0: yearly plans grant month by month
-	NextMonthAt    *time.Time // when the next month's grant is due; nil: with the next invoice
-	RestConsumed   int        // taken beside the plan's credits, ever
-	Turn           int        // counts the recounts that changed something
+	OrganizationID string     `db:"organization_id"`
+	Balance        int        `db:"balance"` // the sum of all entries
+	PlanID         string     `db:"plan_id"`
+	PlanGranted    int        `db:"plan_granted"` // for the running month
+	PlanLeft       int        `db:"plan_left"`    // of it; the rest of Balance does not expire with the plan
+	InvoiceID      string     `db:"invoice_id"`
+	PeriodStart    time.Time  `db:"period_start,null"` // of the paid period the running month belongs to
+	PeriodEnd      time.Time  `db:"period_end,null"`
+	Month          int        `db:"month"`          // of the paid period, from 0: yearly plans grant month by month
+	NextMonthAt    *time.Time `db:"next_month_at"`  // when the next month's grant is due; nil: with the next invoice
+	RestConsumed   int        `db:"extra_consumed"` // taken beside the plan's credits, ever
+	Turn           int        `db:"version"`        // counts the recounts that changed something
 }
 
 // resetsAt is when the month's credits give way to the next.

@@ -9,23 +9,23 @@ import (
 
 // StripeCustomer is a customer as Stripe has it.
 type StripeCustomer struct {
-	ID         string
-	Name       string
-	Email      string
-	Delinquent bool // the last invoice's payment failed (https://docs.stripe.com/api/customers/object)
+	ID         string `db:"stripe_customer_id"`
+	Name       string `db:"stripe_name"`
+	Email      string `db:"stripe_email"`
+	Delinquent bool   `db:"delinquent"` // the last invoice's payment failed (https://docs.stripe.com/api/customers/object)
 	Deleted    bool
-	Moment     time.Time // as a subscription's
+	Moment     time.Time `db:"as_of,null"` // as a subscription's
 }
 
 // CustomerDetails are what the organization's customer is called at Stripe, and what it is to be called.
 type CustomerDetails struct {
 	StripeCustomer
-	OrganizationID string
-	Wanted         int64      // counts the changes of what it is to be called
-	Pushed         int64      // the last of them that Stripe took
-	DueAt          *time.Time // when Stripe is to be told; nil while there is nothing to tell
-	Failures       int        // in a row
-	Error          string     // why the last attempt failed, in words
+	OrganizationID string     `db:"organization_id"`
+	Wanted         int64      `db:"details_version"`         // counts the changes of what it is to be called
+	Pushed         int64      `db:"details_applied_version"` // the last of them that Stripe took
+	DueAt          *time.Time `db:"details_due_at"`          // when Stripe is to be told; nil while there is nothing to tell
+	Failures       int        `db:"details_failures"`        // in a row
+	Error          string     `db:"details_error"`           // why the last attempt failed, in words
 }
 
 // CustomerDetailsQueries keep the customers' names and addresses.

@@ -23,13 +23,13 @@ const deletionBatch = 20 // organizations at a time
 
 // Deletion is the deletion of an organization that was asked for.
 type Deletion struct {
-	OrganizationID string
-	AskedBy        string // user id
-	AskedAt        time.Time
-	DueAt          time.Time // when it happens, at the earliest; moved on while Stripe does not take the end of the plan
-	EndsPlan       bool      // the plan's renewal was switched off for it, and is to be switched on again where it is taken back
-	Failures       int       // in a row
-	Error          string    // why it has not happened, in words
+	OrganizationID string    `db:"organization_id"`
+	AskedBy        string    `db:"requested_by"` // user id
+	AskedAt        time.Time `db:"requested_at"`
+	DueAt          time.Time `db:"due_at"`    // when it happens, at the earliest; moved on while Stripe does not take the end of the plan
+	EndsPlan       bool      `db:"ends_plan"` // the plan's renewal was switched off for it, and is to be switched on again where it is taken back
+	Failures       int       `db:"failures"`  // in a row
+	Error          string    `db:"error"`     // why it has not happened, in words
 }
 
 // DeletionQueries keep the deletions that were asked for.

@@ -32,18 +32,18 @@ type Drift struct {
 
 // DriftReport is what one comparison with Stripe found.
 type DriftReport struct {
-	ID             string    `json:"id"`                       // drf_…
-	OrganizationID string    `json:"organizationId,omitempty"` // empty: all of them
-	StartedAt      time.Time `json:"startedAt"`
-	FinishedAt     time.Time `json:"finishedAt"`
-	DryRun         bool      `json:"dryRun"`
-	Events         int       `json:"events"`        // read from Stripe's list
-	Subscriptions  int       `json:"subscriptions"` // these three were compared
-	Invoices       int       `json:"invoices"`
-	Customers      int       `json:"customers"`
-	Checkouts      int       `json:"checkouts"`       // sessions opened here that Stripe was asked about
-	Error          string    `json:"error,omitempty"` // why it ended early
-	Drifts         []Drift   `json:"drifts"`
+	ID             string    `json:"id" db:"id"`                                         // drf_…
+	OrganizationID string    `json:"organizationId,omitempty" db:"organization_id,null"` // empty: all of them
+	StartedAt      time.Time `json:"startedAt" db:"started_at"`
+	FinishedAt     time.Time `json:"finishedAt" db:"finished_at"`
+	DryRun         bool      `json:"dryRun" db:"dry_run"`
+	Events         int       `json:"events" db:"events"`               // read from Stripe's list
+	Subscriptions  int       `json:"subscriptions" db:"subscriptions"` // these three were compared
+	Invoices       int       `json:"invoices" db:"invoices"`
+	Customers      int       `json:"customers" db:"customers"`
+	Checkouts      int       `json:"checkouts" db:"checkouts"`   // sessions opened here that Stripe was asked about
+	Error          string    `json:"error,omitempty" db:"error"` // why it ended early
+	Drifts         []Drift   `json:"drifts" db:"drifts,json"`
 }
 
 // ReconcileQueries keep how far Stripe's events were read, and the reports.

@@ -4,21 +4,21 @@ import "time"
 
 // Event is a verified event of Stripe as far as it is understood here.
 type Event struct {
-	ID         string
-	Type       string
-	APIVersion string
-	Livemode   bool
-	Account    string // of Connect events; empty for one's own account
-	Created    time.Time
-	Payload    []byte // the raw body, for the inbox
+	ID         string    `db:"id"`
+	Type       string    `db:"type"`
+	APIVersion string    `db:"api_version"`
+	Livemode   bool      `db:"livemode"`
+	Account    string    `db:"account"` // of Connect events; empty for one's own account
+	Created    time.Time `db:"created"`
+	Payload    []byte    `db:"payload"` // the raw body, for the inbox
 
-	ObjectID       string // of data.object
-	ObjectType     string // its object field
-	CustomerID     string // whose it is, where it says
-	SubscriptionID string // which it is about, where it says
+	ObjectID       string `db:"object_id"`       // of data.object
+	ObjectType     string `db:"object_type"`     // its object field
+	CustomerID     string `db:"customer_id"`     // whose it is, where it says
+	SubscriptionID string `db:"subscription_id"` // which it is about, where it says
 	ChargeID       string // of a charge, a refund or a dispute; not stored, since the payload says it
-	OrgID          string // metadata orgId, on the object or on the subscription it carries
-	TestClock      bool
+	OrgID          string `db:"org_id"` // metadata orgId, on the object or on the subscription it carries
+	TestClock      bool   `db:"test_clock"`
 
 	Subscription *Subscription   // where data.object is one in a shape of our API version; Moment is Created
 	Invoice      *Invoice        // where data.object is one in a shape of our API version, with all lines; Moment is Created
@@ -40,11 +40,11 @@ const (
 // StoredEvent is an event in the inbox.
 type StoredEvent struct {
 	Event
-	OrganizationID string // empty where it is nobody's here
-	Outcome        Outcome
-	Attempts       int
-	Error          string
-	ReceivedAt     time.Time
-	NextAttemptAt  *time.Time // while pending
-	Changes        []string   // what it changed here, in words for operators
+	OrganizationID string     `db:"organization_id,null"` // empty where it is nobody's here
+	Outcome        Outcome    `db:"outcome"`
+	Attempts       int        `db:"attempts"`
+	Error          string     `db:"error"`
+	ReceivedAt     time.Time  `db:"received_at"`
+	NextAttemptAt  *time.Time `db:"next_attempt_at"` // while pending
+	Changes        []string   `db:"changes,lines"`   // what it changed here, in words for operators
 }

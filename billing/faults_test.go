@@ -75,7 +75,7 @@ func TestFiveEventsOfOneSecondInEveryOrder(t *testing.T) {
 	}
 	for _, order := range orders {
 		_, err := s.store.DB().ExecContext(t.Context(), `with forgotten as (delete from stripe_events)
-			update subscriptions set moment = $1, cancel_at_period_end = false, cancel_at = null, revision = revision + 1`, time.Unix(second-60, 0))
+			update subscriptions set as_of = $1, cancel_at_period_end = false, cancel_at = null, revision = revision + 1`, time.Unix(second-60, 0))
 		s.must(err)
 		for _, n := range order {
 			deliver(t, s, five[n])

@@ -43,19 +43,19 @@ type Gateway interface {
 
 // StripeAccount is the account behind a secret key.
 type StripeAccount struct {
-	ID       string // acct_…
-	Livemode bool
+	ID       string `db:"account"` // acct_…
+	Livemode bool   `db:"livemode"`
 }
 
 // StripePrice is a price as Stripe has it.
 type StripePrice struct {
-	ID          string
-	ProductID   string
-	ProductName string
-	LookupKey   string
-	Amount      Money
-	Interval    Interval // empty for one-time prices
-	Active      bool
+	ID          string   `db:"id"`
+	ProductID   string   `db:"product_id"`
+	ProductName string   `db:"product_name"`
+	LookupKey   string   `db:"lookup_key"`
+	Amount      Money    `db:"amount,joined"`
+	Interval    Interval `db:"interval"` // empty for one-time prices
+	Active      bool     `db:"active"`
 }
 
 // StripeCheckout is a Checkout session as Stripe has it.

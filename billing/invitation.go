@@ -33,18 +33,18 @@ const (
 // Invitation asks somebody into an organization. Only the hash of its token is kept; whoever has the token has read the mail to the
 // address, which is all that proves the address theirs.
 type Invitation struct {
-	ID             string // inv_…
-	OrganizationID string
-	Email          string
-	Role           Role // zero for a closed one whose role is gone
-	Billable       bool
-	TokenHash      []byte // SHA-256
-	Inviter        Member // who sent it last, as they are now; only UserID and Name where they are no member any more
-	Sent           int    // how often
-	CreatedAt      time.Time
-	ExpiresAt      time.Time
-	AcceptedAt     *time.Time
-	RevokedAt      *time.Time
+	ID             string     `db:"id"` // inv_…
+	OrganizationID string     `db:"organization_id"`
+	Email          string     `db:"email"`
+	Role           Role       `db:"role,null"` // zero for a closed one whose role is gone
+	Billable       bool       `db:"billable"`
+	TokenHash      []byte     `db:"token_hash"`   // SHA-256
+	Inviter        Member     `db:"inviter,null"` // who sent it last, as they are now; only UserID and Name where they are no member any more
+	Sent           int        `db:"sent"`         // how often
+	CreatedAt      time.Time  `db:"created_at"`
+	ExpiresAt      time.Time  `db:"expires_at"`
+	AcceptedAt     *time.Time `db:"accepted_at"`
+	RevokedAt      *time.Time `db:"revoked_at"`
 }
 
 // Pending tells whether the invitation was neither accepted nor taken back.

@@ -17,32 +17,32 @@ const (
 
 // Invoice is our snapshot of an invoice at Stripe. Amounts are in the minor unit of Currency.
 type Invoice struct {
-	ID             string // in_…
-	OrganizationID string
-	CustomerID     string
-	SubscriptionID string // empty: it is about none
-	Account        string
-	Livemode       bool
-	TestClock      bool
-	Number         string // empty until it is finalized
-	Status         string
-	Reason         string // Stripe's billing_reason
-	Currency       string
-	Total          int64
-	AmountPaid     int64
-	AmountDue      int64 // what is still to be paid
-	Credited       int64 // taken back by credit notes after it was paid; not stored
-	Attempts       int
-	NextAttemptAt  *time.Time // when Stripe tries to collect again by itself
-	HostedURL      string     // where it can be paid; empty until it is finalized
-	CreatedAt      time.Time  // at Stripe
-	FinalizedAt    *time.Time
-	PaidAt         *time.Time
-	OrgID          string        // the orgId in its subscription's metadata
+	ID             string        `db:"id"` // in_…
+	OrganizationID string        `db:"organization_id"`
+	CustomerID     string        `db:"customer_id"`
+	SubscriptionID string        `db:"subscription_id"` // empty: it is about none
+	Account        string        `db:"account"`
+	Livemode       bool          `db:"livemode"`
+	TestClock      bool          `db:"test_clock"`
+	Number         string        `db:"number"` // empty until it is finalized
+	Status         string        `db:"status"`
+	Reason         string        `db:"reason"` // Stripe's billing_reason
+	Currency       string        `db:"currency"`
+	Total          int64         `db:"total"`
+	AmountPaid     int64         `db:"amount_paid"`
+	AmountDue      int64         `db:"amount_due"` // what is still to be paid
+	Credited       int64         // taken back by credit notes after it was paid; not stored
+	Attempts       int           `db:"attempts"`
+	NextAttemptAt  *time.Time    `db:"next_attempt_at"` // when Stripe tries to collect again by itself
+	HostedURL      string        `db:"hosted_url"`      // where it can be paid; empty until it is finalized
+	CreatedAt      time.Time     `db:"created_at"`      // at Stripe
+	FinalizedAt    *time.Time    `db:"finalized_at"`
+	PaidAt         *time.Time    `db:"paid_at"`
+	OrgID          string        `db:"org_id"` // the orgId in its subscription's metadata
 	Lines          []InvoiceLine // all of them; not stored
 
-	Moment   time.Time // when this state was true at Stripe, by Stripe's clock
-	Revision int64     // counts our writes of the row; 0 while it is not stored
+	Moment   time.Time `db:"as_of,null"`        // when this state was true at Stripe, by Stripe's clock
+	Revision int64     `db:"revision,readonly"` // counts our writes of the row; 0 while it is not stored
 }
 
 // InvoiceLine is a line of an invoice, as far as credits follow from it.

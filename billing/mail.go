@@ -47,15 +47,15 @@ func MailKinds() []MailKind {
 
 // Mail is an e-mail to be queued with [Service.queueMail].
 type Mail struct {
-	Kind           MailKind
-	To             string // a bare address
-	OrganizationID string // empty: about a person
+	Kind           MailKind `db:"kind"`
+	To             string   `db:"recipient"`            // a bare address
+	OrganizationID string   `db:"organization_id,null"` // empty: about a person
 	// Key names the source: what the mail tells about (an invitation and its token, an invoice and what became of it). Nobody gets a
 	// second mail of the same key.
-	Key  string
-	Data MailData
+	Key  string   `db:"key"`
+	Data MailData `db:"data,json"`
 	// StaleAt is when it is old news and not sent any more; the zero time is three days after it was queued.
-	StaleAt time.Time
+	StaleAt time.Time `db:"stale_at"`
 }
 
 // MailData is what an e-mail says. A kind uses the fields that have a meaning for it; a sentence whose field is zero is left out.
@@ -96,14 +96,14 @@ const (
 // QueuedMail is a line of the outbox.
 type QueuedMail struct {
 	Mail
-	ID            string // eml_…, and the same in every attempt's Message-ID
-	Status        MailStatus
-	Subject       string // empty until it was sent
-	QueuedAt      time.Time
-	NextAttemptAt *time.Time // set while it is queued
-	Attempts      int
-	Error         string // of the last attempt, for the log and operators
-	SentAt        *time.Time
+	ID            string     `db:"id"` // eml_…, and the same in every attempt's Message-ID
+	Status        MailStatus `db:"status"`
+	Subject       string     `db:"subject"` // empty until it was sent
+	QueuedAt      time.Time  `db:"queued_at"`
+	NextAttemptAt *time.Time `db:"next_attempt_at"` // set while it is queued
+	Attempts      int        `db:"attempts"`
+	Error         string     `db:"error"` // of the last attempt, for the log and operators
+	SentAt        *time.Time `db:"sent_at"`
 }
 
 // mailLifetime is how long news is news.

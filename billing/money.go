@@ -9,8 +9,8 @@ import (
 
 // Money is an amount in the currency's minor unit as Stripe counts it (cents for USD, whole yen for JPY, fils for KWD).
 type Money struct {
-	Minor    int64
-	Currency string // ISO 4217, any case; Stripe writes it lower-case
+	Minor    int64  `db:"minor"`
+	Currency string `db:"currency"` // ISO 4217, any case; Stripe writes it lower-case
 }
 
 // zeroDecimal lists the currencies whose minor unit is the whole unit at Stripe. ISK and UGX are not here although ISO 4217 gives

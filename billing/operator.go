@@ -30,38 +30,38 @@ type OrganizationSearch struct {
 // OrganizationLine is an organization in a list for operators.
 type OrganizationLine struct {
 	Organization
-	Members      int    // active ones
-	CustomerID   string // empty: none
-	Subscription string // the current one's id; empty: none
-	Status       SubscriptionStatus
-	PriceID      string
-	Quantity     int
-	DesiredSeats int
-	SyncError    string
+	Members      int                `db:"members"`              // active ones
+	CustomerID   string             `db:"customer_id,null"`     // empty: none
+	Subscription string             `db:"subscription_id,null"` // the current one's id; empty: none
+	Status       SubscriptionStatus `db:"status,null"`
+	PriceID      string             `db:"price_id,null"`
+	Quantity     int                `db:"quantity,null"`
+	DesiredSeats int                `db:"desired_seats,null"`
+	SyncError    string             `db:"sync_error,null"`
 }
 
 // Backlog is what waits in the tables.
 type Backlog struct {
-	PendingEvents int
-	OldestPending *time.Time // received; nil: none is pending
-	FailedEvents  int        // dead letters
-	WaitingSeats  int        // organizations whose seats Stripe is to be told
-	FailingSeats  int        // of them, or given up: the last attempt failed
-	FailedEnds    int        // second subscriptions that could not be ended
-	QueuedMails   int
-	FailedMails   int
-	Jobs          map[string]int // of the queue, by state
+	PendingEvents int            `db:"pending_events"`
+	OldestPending *time.Time     `db:"oldest_pending"` // received; nil: none is pending
+	FailedEvents  int            `db:"failed_events"`  // dead letters
+	WaitingSeats  int            `db:"waiting_seats"`  // organizations whose seats Stripe is to be told
+	FailingSeats  int            `db:"failing_seats"`  // of them, or given up: the last attempt failed
+	FailedEnds    int            `db:"failed_ends"`    // second subscriptions that could not be ended
+	QueuedMails   int            `db:"queued_mails"`
+	FailedMails   int            `db:"failed_mails"`
+	Jobs          map[string]int `db:"jobs,json"` // of the queue, by state
 }
 
 // Job is an alarm in the queue.
 type Job struct {
-	ID          int64
-	About       AlarmKind
-	Object      string // what it is about
-	State       string
-	Attempt     int
-	ScheduledAt time.Time
-	Error       string // of the last attempt
+	ID          int64     `db:"id"`
+	About       AlarmKind `db:"about"`
+	Object      string    `db:"object"` // what it is about
+	State       string    `db:"state"`
+	Attempt     int       `db:"attempt"`
+	ScheduledAt time.Time `db:"scheduled_at"`
+	Error       string    `db:"error"` // of the last attempt
 }
 
 // MessageOperatorsOnly is what others are told.

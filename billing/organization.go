@@ -4,24 +4,24 @@ import "time"
 
 // User is a person with a log-in.
 type User struct {
-	ID           string // usr_…
-	Email        string // as typed, compared without case
-	Name         string
-	PasswordHash string // PHC string of argon2id
-	CreatedAt    time.Time
+	ID           string    `db:"id"`    // usr_…
+	Email        string    `db:"email"` // as typed, compared without case
+	Name         string    `db:"name"`
+	PasswordHash string    `db:"password_hash"` // PHC string of argon2id
+	CreatedAt    time.Time `db:"created_at"`
 
-	EmailVerifiedAt *time.Time // when the address was shown to be theirs; nil: not yet
-	Operator        bool       // runs this installation; see [Service.IsOperator]
+	EmailVerifiedAt *time.Time `db:"email_verified_at"` // when the address was shown to be theirs; nil: not yet
+	Operator        bool       `db:"operator"`          // runs this installation; see [Service.IsOperator]
 }
 
 // Organization is what has members, a plan and a bill.
 type Organization struct {
-	ID        string // org_…
-	Name      string
-	CreatedAt time.Time
+	ID        string    `db:"id"` // org_…
+	Name      string    `db:"name"`
+	CreatedAt time.Time `db:"created_at"`
 
-	DeletesAt *time.Time // it was asked to be deleted, and is after that; nil: it was not
-	DeletedAt *time.Time // nil: it lives. What is left of a deleted one are its invoices, for those who looked after its billing.
+	DeletesAt *time.Time `db:"deletes_at"` // it was asked to be deleted, and is after that; nil: it was not
+	DeletedAt *time.Time `db:"deleted_at"` // nil: it lives. What is left of a deleted one are its invoices, for those who looked after its billing.
 }
 
 // MemberStatus tells whether a member may enter the organization.
@@ -35,16 +35,16 @@ const (
 
 // Member is a user in an organization.
 type Member struct {
-	ID             string // mem_…
-	OrganizationID string
-	UserID         string
-	Name           string // of the user
-	Email          string // of the user
-	Role           Role
-	Billable       bool
-	Status         MemberStatus
-	JoinedAt       time.Time
-	LastSeenAt     *time.Time
+	ID             string       `db:"id"` // mem_…
+	OrganizationID string       `db:"organization_id"`
+	UserID         string       `db:"user_id"`
+	Name           string       `db:"name,joined"`  // of the user
+	Email          string       `db:"email,joined"` // of the user
+	Role           Role         `db:"role,joined"`
+	Billable       bool         `db:"billable"`
+	Status         MemberStatus `db:"status"`
+	JoinedAt       time.Time    `db:"joined_at"`
+	LastSeenAt     *time.Time   `db:"last_seen_at"`
 }
 
 // Billed tells whether the member takes a paid seat: billable and active, as the seat count has it.
@@ -59,11 +59,11 @@ const (
 
 // Role says what its holders may do.
 type Role struct {
-	ID               string
-	OrganizationID   string // empty for the built-in ones
-	Name             string
-	CanManageBilling bool
-	CanManageMembers bool
+	ID               string `db:"id"`
+	OrganizationID   string `db:"organization_id,null"` // empty for the built-in ones
+	Name             string `db:"name"`
+	CanManageBilling bool   `db:"can_manage_billing"`
+	CanManageMembers bool   `db:"can_manage_members"`
 }
 
 // Access is who acts on which organization with what role. It is read anew for every request, so that a revoked role counts at once.

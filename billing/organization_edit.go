@@ -10,8 +10,8 @@ import (
 
 // OpenSession is a browser somebody is signed in with.
 type OpenSession struct {
-	ExpiresAt time.Time
-	Current   bool // the one that asks
+	ExpiresAt time.Time `db:"expiry"`
+	Current   bool      `db:"current"` // the one that asks
 }
 
 // RenameOrganization gives the organization another name. Errors: CodeForbidden where the actor may not manage members;

@@ -10,20 +10,20 @@ import (
 // Payment is our snapshot of a charge at Stripe, as far as credits follow from it: what came in, and what of it went back. Amounts are in
 // the minor unit of Currency.
 type Payment struct {
-	ID             string // ch_…
-	OrganizationID string
-	CustomerID     string
-	InvoiceID      string // empty: none
-	Account        string
-	Livemode       bool
-	TestClock      bool
-	Currency       string
-	Amount         int64
-	Refunded       int64 // of all refunds that did not fail
-	Lost           int64 // of disputes that were lost
+	ID             string `db:"id"` // ch_…
+	OrganizationID string `db:"organization_id"`
+	CustomerID     string `db:"customer_id"`
+	InvoiceID      string `db:"invoice_id"` // empty: none
+	Account        string `db:"account"`
+	Livemode       bool   `db:"livemode"`
+	TestClock      bool   `db:"test_clock"`
+	Currency       string `db:"currency"`
+	Amount         int64  `db:"amount"`
+	Refunded       int64  `db:"refunded"` // of all refunds that did not fail
+	Lost           int64  `db:"lost"`     // of disputes that were lost
 
-	Moment   time.Time // when this state was true at Stripe, by Stripe's clock
-	Revision int64     // counts our writes of the row; 0 while it is not stored
+	Moment   time.Time `db:"as_of"`             // when this state was true at Stripe, by Stripe's clock
+	Revision int64     `db:"revision,readonly"` // counts our writes of the row; 0 while it is not stored
 }
 
 // PaymentQueries are about snapshots of charges.

@@ -9,17 +9,17 @@ import (
 
 // SeatAttempt is something Stripe was told of seats, under one idempotency key.
 type SeatAttempt struct {
-	Key            string
-	OrganizationID string
-	SubscriptionID string
-	Version        int64 // the version of the wanted number it told
-	Quantity       int
-	Proration      Proration
-	At             time.Time // when it was first sent
-	RequestID      string    // Stripe's; empty while no answer was read
-	Accepted       *bool     // nil: no answer was read
-	Error          string
-	ToldAt         *time.Time // the moment of Stripe's yes, by its clock; nil: none, or it was an old one
+	Key            string     `db:"key"`
+	OrganizationID string     `db:"organization_id"`
+	SubscriptionID string     `db:"subscription_id"`
+	Version        int64      `db:"version"` // the version of the wanted number it told
+	Quantity       int        `db:"quantity"`
+	Proration      Proration  `db:"proration"`
+	At             time.Time  `db:"at"`         // when it was first sent
+	RequestID      string     `db:"request_id"` // Stripe's; empty while no answer was read
+	Accepted       *bool      `db:"accepted"`   // nil: no answer was read
+	Error          string     `db:"error"`
+	ToldAt         *time.Time `db:"acknowledged_at"` // the moment of Stripe's yes, by its clock; nil: none, or it was an old one
 }
 
 // SeatAttemptQueries keep what Stripe was told of seats.

@@ -52,31 +52,31 @@ func (s SubscriptionStatus) AllowsCheckout() bool { return statusRules[s].newChe
 
 // Subscription is our snapshot of a subscription at Stripe.
 type Subscription struct {
-	ID                 string // sub_…
-	OrganizationID     string
-	CustomerID         string // cus_…
-	Account            string // acct_…, the Stripe account it lives in
-	Livemode           bool
-	TestClock          bool
-	Status             SubscriptionStatus
-	PriceID            string
-	ItemID             string // si_…, the item whose quantity is the seats
-	Quantity           int
-	CurrentPeriodStart time.Time
-	CurrentPeriodEnd   time.Time
-	CancelAtPeriodEnd  bool
-	CancelAt           *time.Time
-	CanceledAt         *time.Time
-	EndedAt            *time.Time
-	TrialEnd           *time.Time
-	CardBrand          string // of the default payment method, where the snapshot showed it
-	CardLast4          string
-	CreatedAt          time.Time // at Stripe
-	MetadataOrgID      string    // the orgId in its metadata
-	IsCurrent          bool      // the one of its organization that pages and seats follow
+	ID                 string             `db:"id"` // sub_…
+	OrganizationID     string             `db:"organization_id"`
+	CustomerID         string             `db:"customer_id"` // cus_…
+	Account            string             `db:"account"`     // acct_…, the Stripe account it lives in
+	Livemode           bool               `db:"livemode"`
+	TestClock          bool               `db:"test_clock"`
+	Status             SubscriptionStatus `db:"status"`
+	PriceID            string             `db:"price_id"`
+	ItemID             string             `db:"item_id"` // si_…, the item whose quantity is the seats
+	Quantity           int                `db:"quantity"`
+	CurrentPeriodStart time.Time          `db:"current_period_start,null"`
+	CurrentPeriodEnd   time.Time          `db:"current_period_end,null"`
+	CancelAtPeriodEnd  bool               `db:"cancel_at_period_end"`
+	CancelAt           *time.Time         `db:"cancel_at"`
+	CanceledAt         *time.Time         `db:"canceled_at"`
+	EndedAt            *time.Time         `db:"ended_at"`
+	TrialEnd           *time.Time         `db:"trial_end"`
+	CardBrand          string             `db:"card_brand"` // of the default payment method, where the snapshot showed it
+	CardLast4          string             `db:"card_last4"`
+	CreatedAt          time.Time          `db:"created_at"`          // at Stripe
+	MetadataOrgID      string             `db:"metadata_org_id"`     // the orgId in its metadata
+	IsCurrent          bool               `db:"is_current,readonly"` // the one of its organization that pages and seats follow
 
-	Moment   time.Time // when this state was true at Stripe, by Stripe's clock
-	Revision int64     // counts our writes of the row; 0 while it is not stored
+	Moment   time.Time `db:"as_of,null"`        // when this state was true at Stripe, by Stripe's clock
+	Revision int64     `db:"revision,readonly"` // counts our writes of the row; 0 while it is not stored
 }
 
 // EndsAt returns when a living subscription will end by itself, if a cancellation is set. Classic subscriptions show

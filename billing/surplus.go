@@ -15,24 +15,24 @@ type SurplusStatus string
 const (
 	SurplusEnding SurplusStatus = "ending"
 	SurplusEnded  SurplusStatus = "ended"  // and its money is on its way back
-	SurplusSpared SurplusStatus = "spared" // it turned out to be needed, or somebody else has ended it: nothing was done
+	SurplusSpared SurplusStatus = "kept"   // it turned out to be needed, or somebody else has ended it: nothing was done
 	SurplusFailed SurplusStatus = "failed" // given up: somebody has to look at it
 )
 
 // Surplus is a subscription that was bought beside a living one: two Checkout pages can both be paid. It is ended at Stripe, and what was paid
 // for it goes back, once.
 type Surplus struct {
-	SubscriptionID string
-	OrganizationID string
-	KeptID         string // the one the organization stays on
-	Status         SurplusStatus
-	FoundAt        time.Time
-	CancelingAt    *time.Time // when Stripe was first told to end it; nil: not by us
-	Attempts       int
-	Error          string
-	NextAttemptAt  *time.Time // while it is ending
-	Refunded       Money
-	DoneAt         *time.Time
+	SubscriptionID string        `db:"subscription_id"`
+	OrganizationID string        `db:"organization_id"`
+	KeptID         string        `db:"kept_subscription_id"` // the one the organization stays on
+	Status         SurplusStatus `db:"status"`
+	FoundAt        time.Time     `db:"found_at"`
+	CancelingAt    *time.Time    `db:"canceling_at"` // when Stripe was first told to end it; nil: not by us
+	Attempts       int           `db:"attempts"`
+	Error          string        `db:"error"`
+	NextAttemptAt  *time.Time    `db:"next_attempt_at"` // while it is ending
+	Refunded       Money         `db:"refunded,joined"`
+	DoneAt         *time.Time    `db:"done_at"`
 }
 
 // SurplusQueries keep what is to be ended.

@@ -37,7 +37,7 @@ func (s *stage) soldHere() url.Values {
 func (s *stage) surplusDone(status billing.SurplusStatus) {
 	s.t.Helper()
 	s.until("the second subscription to be "+string(status), func(billing.Overview) bool {
-		return s.one(`select count(*) from surplus_subscriptions where status = $1`, status) == 1
+		return s.one(`select count(*) from duplicate_subscriptions where status = $1`, status) == 1
 	})
 }
 
@@ -70,7 +70,7 @@ func TestSecondPaidPlanIsEndedAndRefundedOnce(t *testing.T) {
 		t.Errorf("the organization is on %+v", current)
 	}
 	// Everything is told once more, and worked on once more.
-	_, err := s.store.DB().ExecContext(t.Context(), `update surplus_subscriptions set status = 'ending', next_attempt_at = now(), done_at = null`)
+	_, err := s.store.DB().ExecContext(t.Context(), `update duplicate_subscriptions set status = 'ending', next_attempt_at = now(), done_at = null`)
 	s.must(err)
 	s.surplusDone(billing.SurplusEnded)
 	var back refunds
@@ -78,7 +78,7 @@ func TestSecondPaidPlanIsEndedAndRefundedOnce(t *testing.T) {
 	if len(back.Data) != 1 || back.Data[0].Amount != 2700 || back.Data[0].Reason != "duplicate" {
 		t.Errorf("refunds %+v", back)
 	}
-	if got := s.one(`select refunded_minor from surplus_subscriptions`); got != 2700 {
+	if got := s.one(`select refunded_minor from duplicate_subscriptions`); got != 2700 {
 		t.Errorf("%d were noted as refunded", got)
 	}
 	if s.kept(billing.MailSecondPlanEnded) != 1 || s.kept(billing.MailCanceled) != 0 {
@@ -94,7 +94,7 @@ func TestSecondPlanMadeByHandIsLeft(t *testing.T) {
 	first := s.subscribe("pro")
 	s.buyAgain(first, nil)
 	s.until("the second subscription to be known", func(billing.Overview) bool { return s.one(`select count(*) from subscriptions`) == 2 })
-	if n := s.one(`select count(*) from surplus_subscriptions`); n != 0 {
+	if n := s.one(`select count(*) from duplicate_subscriptions`); n != 0 {
 		t.Errorf("%d subscriptions are to be ended", n)
 	}
 }
@@ -105,7 +105,7 @@ func TestOnlyPlanIsNeverEnded(t *testing.T) {
 	s.stripe.EnsureWebhookEndpoint(s.webhook(), stageSecret)
 	first := s.subscribe("pro")
 	s.buyAgain(first, s.soldHere())
-	s.settleUntil(func() bool { return s.one(`select count(*) from surplus_subscriptions`) == 1 })
+	s.settleUntil(func() bool { return s.one(`select count(*) from duplicate_subscriptions`) == 1 })
 	s.postStripe(http.MethodDelete, "/v1/subscriptions/"+first.ID, url.Values{"invoice_now": {"false"}})
 	s.work(s.service)
 	s.surplusDone(billing.SurplusSpared)
@@ -141,7 +141,7 @@ func TestSecondPlanIsRefundedOnceThoughAnswersGetLost(t *testing.T) {
 	s.stripe.EnsureWebhookEndpoint(s.webhook(), stageSecret)
 	first := s.subscribe("pro")
 	s.buyAgain(first, s.soldHere())
-	s.settleUntil(func() bool { return s.one(`select count(*) from surplus_subscriptions`) == 1 })
+	s.settleUntil(func() bool { return s.one(`select count(*) from duplicate_subscriptions`) == 1 })
 	options := s.options(s.store)
 	gateway := &forgetful{Gateway: options.Gateway}
 	gateway.lost.Store(2)
@@ -152,10 +152,10 @@ func TestSecondPlanIsRefundedOnceThoughAnswersGetLost(t *testing.T) {
 	s.surplusDone(billing.SurplusEnded)
 	var back refunds
 	s.getStripe("/v1/refunds", &back)
-	if len(back.Data) != 1 || back.Data[0].Amount != 2700 || s.one(`select refunded_minor from surplus_subscriptions`) != 2700 {
+	if len(back.Data) != 1 || back.Data[0].Amount != 2700 || s.one(`select refunded_minor from duplicate_subscriptions`) != 2700 {
 		t.Errorf("refunds %+v", back)
 	}
-	if s.one(`select attempts from surplus_subscriptions`) < 3 {
+	if s.one(`select attempts from duplicate_subscriptions`) < 3 {
 		t.Error("no answer got lost")
 	}
 }
@@ -166,9 +166,9 @@ func TestSecondPlanEndedByHandIsNotRefunded(t *testing.T) {
 	s.stripe.EnsureWebhookEndpoint(s.webhook(), stageSecret)
 	first := s.subscribe("pro")
 	s.buyAgain(first, s.soldHere())
-	s.settleUntil(func() bool { return s.one(`select count(*) from surplus_subscriptions`) == 1 })
+	s.settleUntil(func() bool { return s.one(`select count(*) from duplicate_subscriptions`) == 1 })
 	var second string
-	s.must(s.store.DB().GetContext(t.Context(), &second, `select subscription_id from surplus_subscriptions`))
+	s.must(s.store.DB().GetContext(t.Context(), &second, `select subscription_id from duplicate_subscriptions`))
 	s.postStripe(http.MethodDelete, "/v1/subscriptions/"+second, url.Values{"invoice_now": {"false"}})
 	s.work(s.service)
 	s.surplusDone(billing.SurplusSpared)

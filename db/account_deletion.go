@@ -6,15 +6,14 @@ import (
 	"usher/billing"
 )
 
-const selectMemberships = `select ` + memberColumns + ` from organization_members m
+var selectMemberships = `select ` + memberColumns + ` from organization_members m
 	join users u on u.id = m.user_id
 	join roles r on r.id = m.role_id
 	where m.user_id = $1 order by m.organization_id`
 
 // Memberships implements [billing.AccountDeletionQueries].
 func (q queries) Memberships(ctx context.Context, userID string) ([]billing.Member, error) {
-	rows, err := list[memberRow](ctx, q, "list memberships", selectMemberships, userID)
-	return collect(rows, memberRow.member), err
+	return list[billing.Member](ctx, q, "list memberships", selectMemberships, userID)
 }
 
 // The address stays unique and is none that mail could be sent to.

@@ -48,7 +48,7 @@ func (q queries) MuteNotices(ctx context.Context, organizationID string, kinds [
 }
 
 // The condition is billing.Access.CanManageBilling's twin.
-const selectBillingManagers = `select ` + userColumns + ` from organization_members m
+var selectBillingManagers = `select ` + userTable.list("u") + ` from organization_members m
 	join users u on u.id = m.user_id
 	join roles r on r.id = m.role_id
 	where m.organization_id = $1 and m.status = 'active' and (r.id = 'admin' or r.can_manage_billing)
@@ -56,56 +56,29 @@ const selectBillingManagers = `select ` + userColumns + ` from organization_memb
 
 // BillingManagers implements [billing.ContactQueries].
 func (q queries) BillingManagers(ctx context.Context, organizationID string) ([]billing.User, error) {
-	rows, err := list[userRow](ctx, q, "list who manages billing", selectBillingManagers, organizationID)
-	return collect(rows, userRow.user), err
+	return list[billing.User](ctx, q, "list who manages billing", selectBillingManagers, organizationID)
 }
 
-const customerDetailsColumns = `organization_id, stripe_customer_id, stripe_name, stripe_email, delinquent, moment, details_wanted, details_pushed,
-	details_due_at, details_failures, details_error`
+// The table is that of the customer links, of which these are other columns.
+var customerDetailsTable = tableOf[billing.CustomerDetails]("billing_customers")
 
-type customerDetailsRow struct {
-	OrganizationID   string     `db:"organization_id"`
-	StripeCustomerID string     `db:"stripe_customer_id"`
-	StripeName       string     `db:"stripe_name"`
-	StripeEmail      string     `db:"stripe_email"`
-	Delinquent       bool       `db:"delinquent"`
-	Moment           *time.Time `db:"moment"`
-	Wanted           int64      `db:"details_wanted"`
-	Pushed           int64      `db:"details_pushed"`
-	DueAt            *time.Time `db:"details_due_at"`
-	Failures         int        `db:"details_failures"`
-	Error            string     `db:"details_error"`
-}
-
-func (r customerDetailsRow) details() billing.CustomerDetails {
-	d := billing.CustomerDetails{
-		StripeCustomer: billing.StripeCustomer{ID: r.StripeCustomerID, Name: r.StripeName, Email: r.StripeEmail, Delinquent: r.Delinquent},
-		OrganizationID: r.OrganizationID, Wanted: r.Wanted, Pushed: r.Pushed, DueAt: utc(r.DueAt), Failures: r.Failures, Error: r.Error,
-	}
-	if r.Moment != nil {
-		d.Moment = r.Moment.UTC()
-	}
-	return d
-}
-
-const selectCustomerDetails = `select ` + customerDetailsColumns + ` from billing_customers
+var selectCustomerDetails = `select ` + customerDetailsTable.list("") + ` from billing_customers
 	where organization_id = $1 and account = $2 and livemode = $3 and stripe_customer_id is not null and deleted_at is null`
 
 // CustomerDetails implements [billing.CustomerDetailsQueries].
 func (q queries) CustomerDetails(ctx context.Context, organizationID string, account billing.StripeAccount) (billing.CustomerDetails, error) {
-	row, err := get[customerDetailsRow](ctx, q, "read customer details", selectCustomerDetails, organizationID, account.ID, account.Livemode)
-	return row.details(), err
+	return get[billing.CustomerDetails](ctx, q, "read customer details", selectCustomerDetails, organizationID, account.ID, account.Livemode)
 }
 
-const putCustomer = `update billing_customers set stripe_name = $4, stripe_email = $5, delinquent = $6, moment = $7
-	where stripe_customer_id = $1 and account = $2 and livemode = $3 and (moment is null or moment <= $7)`
+const putCustomer = `update billing_customers set stripe_name = $4, stripe_email = $5, delinquent = $6, as_of = $7
+	where stripe_customer_id = $1 and account = $2 and livemode = $3 and (as_of is null or as_of <= $7)`
 
 // PutCustomer implements [billing.CustomerDetailsQueries].
 func (q queries) PutCustomer(ctx context.Context, account billing.StripeAccount, c billing.StripeCustomer) error {
 	return q.exec(ctx, "put customer", putCustomer, c.ID, account.ID, account.Livemode, c.Name, c.Email, c.Delinquent, c.Moment)
 }
 
-const wantCustomerDetails = `update billing_customers set details_wanted = details_wanted + 1, details_due_at = $4, details_failures = 0
+const wantCustomerDetails = `update billing_customers set details_version = details_version + 1, details_due_at = $4, details_failures = 0
 	where organization_id = $1 and account = $2 and livemode = $3 and stripe_customer_id is not null and deleted_at is null`
 
 // WantCustomerDetails implements [billing.CustomerDetailsQueries].
@@ -114,26 +87,24 @@ func (q queries) WantCustomerDetails(ctx context.Context, organizationID string,
 }
 
 // As for events: the inner select skips what somebody else is just claiming; once that is committed it is due no more.
-const claimCustomerDetails = `with due as materialized (
+var claimCustomerDetails = `with due as materialized (
 		select organization_id, generation from billing_customers
 		where details_due_at <= $3 and account = $1 and livemode = $2 and stripe_customer_id is not null and deleted_at is null
 		order by details_due_at limit 1 for no key update skip locked
 	)
 	update billing_customers c set details_due_at = $4 from due where c.organization_id = due.organization_id and c.generation = due.generation
-	returning c.organization_id, stripe_customer_id, stripe_name, stripe_email, delinquent, moment, details_wanted, details_pushed, details_due_at,
-		details_failures, details_error`
+	returning ` + customerDetailsTable.list("c")
 
 // ClaimCustomerDetails implements [billing.CustomerDetailsQueries].
 func (q queries) ClaimCustomerDetails(
 	ctx context.Context, account billing.StripeAccount, now, leaseUntil time.Time,
 ) (billing.CustomerDetails, error) {
-	row, err := get[customerDetailsRow](ctx, q, "claim customer details", claimCustomerDetails, account.ID, account.Livemode, now, leaseUntil)
-	return row.details(), err
+	return get[billing.CustomerDetails](ctx, q, "claim customer details", claimCustomerDetails, account.ID, account.Livemode, now, leaseUntil)
 }
 
 // What was wanted meanwhile is due at once, whatever became of what was wanted before.
-const finishCustomerDetails = `update billing_customers set details_pushed = $5, details_failures = $6, details_error = $7,
-		details_due_at = case when details_wanted = $4 then $8::timestamptz else $9::timestamptz end
+const finishCustomerDetails = `update billing_customers set details_applied_version = $5, details_failures = $6, details_error = $7,
+		details_due_at = case when details_version = $4 then $8::timestamptz else $9::timestamptz end
 	where stripe_customer_id = $1 and account = $2 and livemode = $3`
 
 // FinishCustomerDetails implements [billing.CustomerDetailsQueries].

@@ -7,36 +7,20 @@ import (
 	"usher/billing"
 )
 
-const deletionColumns = `organization_id, asked_by, asked_at, due_at, ends_plan, failures, error`
+var deletionTable = tableOf[billing.Deletion]("deletions")
 
-type deletionRow struct {
-	OrganizationID string    `db:"organization_id"`
-	AskedBy        string    `db:"asked_by"`
-	AskedAt        time.Time `db:"asked_at"`
-	DueAt          time.Time `db:"due_at"`
-	EndsPlan       bool      `db:"ends_plan"`
-	Failures       int       `db:"failures"`
-	Error          string    `db:"error"`
-}
-
-func (r deletionRow) deletion() billing.Deletion {
-	return billing.Deletion{
-		OrganizationID: r.OrganizationID, AskedBy: r.AskedBy, AskedAt: r.AskedAt.UTC(), DueAt: r.DueAt.UTC(), EndsPlan: r.EndsPlan,
-		Failures: r.Failures, Error: r.Error,
-	}
-}
-
-const insertDeletion = `insert into deletions (` + deletionColumns + `) values ($1, $2, $3, $4, $5, $6, $7)`
+var insertDeletion = deletionTable.insert()
 
 // InsertDeletion implements [billing.DeletionQueries].
 func (q queries) InsertDeletion(ctx context.Context, d billing.Deletion) error {
-	return q.exec(ctx, "insert deletion", insertDeletion, d.OrganizationID, d.AskedBy, d.AskedAt, d.DueAt, d.EndsPlan, d.Failures, d.Error)
+	return q.exec(ctx, "insert deletion", insertDeletion, deletionTable.values(d)...)
 }
+
+var selectDeletion = `select ` + deletionTable.list("") + ` from deletions where organization_id = $1`
 
 // Deletion implements [billing.DeletionQueries].
 func (q queries) Deletion(ctx context.Context, organizationID string) (billing.Deletion, error) {
-	row, err := get[deletionRow](ctx, q, "read deletion", `select `+deletionColumns+` from deletions where organization_id = $1`, organizationID)
-	return row.deletion(), err
+	return get[billing.Deletion](ctx, q, "read deletion", selectDeletion, organizationID)
 }
 
 // PutDeletion implements [billing.DeletionQueries].

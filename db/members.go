@@ -9,32 +9,34 @@ import (
 	"usher/billing"
 )
 
-const memberOf = `select ` + memberColumns + ` from organization_members m
+var memberOf = `select ` + memberColumns + ` from organization_members m
 	join users u on u.id = m.user_id
 	join roles r on r.id = m.role_id
 	where m.organization_id = $1`
 
-const selectMember = memberOf + ` and m.id = $2`
+var selectMember = memberOf + ` and m.id = $2`
 
 // Member implements [billing.MembershipQueries].
 func (q queries) Member(ctx context.Context, organizationID, memberID string) (billing.Member, error) {
-	row, err := get[memberRow](ctx, q, "read member", selectMember, organizationID, memberID)
-	return row.member(), err
+	return get[billing.Member](ctx, q, "read member", selectMember, organizationID, memberID)
 }
 
-const selectMemberByUser = memberOf + ` and m.user_id = $2`
+var selectMemberByUser = memberOf + ` and m.user_id = $2`
 
 // MemberByUser implements [billing.MembershipQueries].
 func (q queries) MemberByUser(ctx context.Context, organizationID, userID string) (billing.Member, error) {
-	row, err := get[memberRow](ctx, q, "read member by user", selectMemberByUser, organizationID, userID)
-	return row.member(), err
+	return get[billing.Member](ctx, q, "read member by user", selectMemberByUser, organizationID, userID)
 }
 
-const updateMember = `update organization_members set role_id = $3, billable = $4, status = $5 where organization_id = $1 and id = $2`
+// memberSettings are what administrators change of a member.
+var (
+	memberSettings = memberTable.without("user_id", "joined_at", "last_seen_at")
+	updateMember   = memberSettings.update("organization_id", "id")
+)
 
 // UpdateMember implements [billing.MembershipQueries].
 func (q queries) UpdateMember(ctx context.Context, m billing.Member) error {
-	return q.execOne(ctx, "update member", updateMember, m.OrganizationID, m.ID, m.Role.ID, m.Billable, m.Status)
+	return q.execOne(ctx, "update member", updateMember, memberSettings.values(m)...)
 }
 
 const deleteMember = `delete from organization_members where organization_id = $1 and id = $2`
@@ -53,13 +55,12 @@ func (q queries) CountOtherAdmins(ctx context.Context, organizationID, exceptMem
 }
 
 // A look-up by person: the ledger of a busy organization is long, a page of members is not.
-const selectLastSeatChanges = `select ` + seatChangeColumns + ` from unnest($2::text[]) as person (id)
+var selectLastSeatChanges = `select ` + seatChangeColumns + ` from unnest($2::text[]) as person (id)
 	join lateral (select * from seat_changes where organization_id = $1 and subject_user_id = person.id order by id desc limit 1) c on true` + seatChangeTold
 
 // LastSeatChanges implements [billing.MembershipQueries].
 func (q queries) LastSeatChanges(ctx context.Context, organizationID string, userIDs []string) ([]billing.SeatChange, error) {
-	rows, err := list[seatChangeRow](ctx, q, "list last seat changes", selectLastSeatChanges, organizationID, pq.Array(userIDs))
-	return collect(rows, seatChangeRow.seatChange), err
+	return list[billing.SeatChange](ctx, q, "list last seat changes", selectLastSeatChanges, organizationID, pq.Array(userIDs))
 }
 
 const updateOrganization = `update organizations set name = $2, deletes_at = $3 where id = $1`

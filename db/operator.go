@@ -2,9 +2,6 @@ package db
 
 import (
 	"context"
-	"database/sql"
-	"encoding/json"
-	"time"
 
 	"usher/billing"
 )
@@ -17,24 +14,8 @@ func (q queries) SetOperator(ctx context.Context, userID string, operator bool) 
 }
 
 type organizationLineRow struct {
-	organizationRow
-	Members      int            `db:"members"`
-	CustomerID   sql.NullString `db:"customer_id"`
-	Subscription sql.NullString `db:"subscription_id"`
-	Status       sql.NullString `db:"status"`
-	PriceID      sql.NullString `db:"price_id"`
-	Quantity     sql.NullInt64  `db:"quantity"`
-	DesiredSeats sql.NullInt64  `db:"desired_seats"`
-	SyncError    sql.NullString `db:"sync_error"`
-	Total        int            `db:"total"`
-}
-
-func (r organizationLineRow) line() billing.OrganizationLine {
-	return billing.OrganizationLine{
-		Organization: r.organization(), Members: r.Members, CustomerID: r.CustomerID.String, Subscription: r.Subscription.String,
-		Status: billing.SubscriptionStatus(r.Status.String), PriceID: r.PriceID.String, Quantity: int(r.Quantity.Int64),
-		DesiredSeats: int(r.DesiredSeats.Int64), SyncError: r.SyncError.String,
-	}
+	billing.OrganizationLine
+	Total int `db:"total"`
 }
 
 // Each kind of thing that can be looked for is a look-up of its own, so that each has its index; only names are read one by one.
@@ -65,22 +46,12 @@ func (q queries) SearchOrganizations(
 	rows, err := list[organizationLineRow](ctx, q, "search organizations", searchOrganizations,
 		search.Text, search.Limit, search.Offset, account.ID, account.Livemode)
 	total := 0
-	if len(rows) > 0 {
-		total = rows[0].Total
+	lines := make([]billing.OrganizationLine, 0, len(rows))
+	for _, row := range rows {
+		total = row.Total
+		lines = append(lines, row.OrganizationLine)
 	}
-	return collect(rows, organizationLineRow.line), total, err
-}
-
-type backlogRow struct {
-	PendingEvents int          `db:"pending_events"`
-	OldestPending sql.NullTime `db:"oldest_pending"`
-	FailedEvents  int          `db:"failed_events"`
-	WaitingSeats  int          `db:"waiting_seats"`
-	FailingSeats  int          `db:"failing_seats"`
-	FailedEnds    int          `db:"failed_ends"`
-	QueuedMails   int          `db:"queued_mails"`
-	FailedMails   int          `db:"failed_mails"`
-	Jobs          []byte       `db:"jobs"`
+	return lines, total, err
 }
 
 // Every count reads a partial index that holds what is counted and little else.
@@ -90,43 +61,14 @@ const selectBacklog = `select
 	(select count(*) from stripe_events where outcome = 'failed') as failed_events,
 	(select count(*) from billing_seat_state where due_at is not null) as waiting_seats,
 	(select count(*) from billing_seat_state where sync_error <> '') as failing_seats,
-	(select count(*) from surplus_subscriptions where status = 'failed') as failed_ends,
+	(select count(*) from duplicate_subscriptions where status = 'failed') as failed_ends,
 	(select count(*) from emails where status = 'queued') as queued_mails,
 	(select count(*) from emails where status = 'failed') as failed_mails,
 	coalesce((select json_object_agg(state, n) from (select state, count(*) as n from river_job group by state) j), '{}') as jobs`
 
 // Backlog implements [billing.OperatorQueries].
 func (q queries) Backlog(ctx context.Context) (billing.Backlog, error) {
-	row, err := get[backlogRow](ctx, q, "count the backlog", selectBacklog)
-	if err != nil {
-		return billing.Backlog{}, err
-	}
-	backlog := billing.Backlog{
-		PendingEvents: row.PendingEvents, FailedEvents: row.FailedEvents, WaitingSeats: row.WaitingSeats, FailingSeats: row.FailingSeats,
-		FailedEnds: row.FailedEnds, QueuedMails: row.QueuedMails, FailedMails: row.FailedMails,
-	}
-	if row.OldestPending.Valid {
-		oldest := row.OldestPending.Time.UTC()
-		backlog.OldestPending = &oldest
-	}
-	return backlog, json.Unmarshal(row.Jobs, &backlog.Jobs)
-}
-
-type jobRow struct {
-	ID          int64     `db:"id"`
-	About       string    `db:"about"`
-	Object      string    `db:"object"`
-	State       string    `db:"state"`
-	Attempt     int       `db:"attempt"`
-	ScheduledAt time.Time `db:"scheduled_at"`
-	Error       string    `db:"error"`
-}
-
-func (r jobRow) job() billing.Job {
-	return billing.Job{
-		ID: r.ID, About: billing.AlarmKind(r.About), Object: r.Object, State: r.State, Attempt: r.Attempt,
-		ScheduledAt: r.ScheduledAt.UTC(), Error: r.Error,
-	}
+	return get[billing.Backlog](ctx, q, "count the backlog", selectBacklog)
 }
 
 const selectUnsettledJobs = `select id, args ->> 'about' as about, args ->> 'id' as object, state::text as state, attempt, scheduled_at,
@@ -135,6 +77,5 @@ const selectUnsettledJobs = `select id, args ->> 'about' as about, args ->> 'id'
 
 // UnsettledJobs implements [billing.OperatorQueries].
 func (q queries) UnsettledJobs(ctx context.Context, limit int) ([]billing.Job, error) {
-	rows, err := list[jobRow](ctx, q, "list jobs", selectUnsettledJobs, limit, alarmArgs{}.Kind())
-	return collect(rows, jobRow.job), err
+	return list[billing.Job](ctx, q, "list jobs", selectUnsettledJobs, limit, alarmArgs{}.Kind())
 }

@@ -4,28 +4,55 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"reflect"
 	"time"
-
-	"github.com/jmoiron/sqlx"
 
 	"usher/billing"
 )
 
-// get reads one row; no row is [billing.ErrNotFound] and the zero Row: sqlx has set the row's pointers by the time it finds none.
+// get reads one row; no row is [billing.ErrNotFound] and the zero Row.
 func get[Row any](ctx context.Context, q queries, operation, query string, args ...any) (Row, error) {
 	var row Row
-	if err := sqlx.GetContext(ctx, q.ext, &row, query, args...); err != nil {
-		var none Row
-		return none, wrap(ctx, operation, err)
+	rows, err := read[Row](ctx, q, 1, query, args)
+	if err == nil && len(rows) == 0 {
+		err = sql.ErrNoRows
 	}
-	return row, nil
+	if err != nil {
+		return row, wrap(ctx, operation, err)
+	}
+	return rows[0], nil
 }
 
-// list reads all rows.
+// list reads all rows; no rows are an empty, non-nil slice.
 func list[Row any](ctx context.Context, q queries, operation, query string, args ...any) ([]Row, error) {
-	var rows []Row
-	err := sqlx.SelectContext(ctx, q.ext, &rows, query, args...)
+	rows, err := read[Row](ctx, q, 0, query, args)
 	return rows, wrap(ctx, operation, err)
+}
+
+// read runs a query and reads at most limit rows; 0 reads all.
+func read[Row any](ctx context.Context, q queries, limit int, query string, args []any) ([]Row, error) {
+	found, err := q.ext.QueryContext(ctx, query, args...)
+	if err != nil {
+		return []Row{}, err
+	}
+	defer func() { _ = found.Close() }()
+	columns, err := found.Columns()
+	if err != nil {
+		return []Row{}, err
+	}
+	r, err := readerOf(reflect.TypeFor[Row](), columns)
+	if err != nil {
+		return []Row{}, err
+	}
+	rows := []Row{}
+	for (limit == 0 || len(rows) < limit) && found.Next() {
+		var row Row
+		if err := r.read(reflect.ValueOf(&row).Elem(), found.Scan); err != nil {
+			return []Row{}, err
+		}
+		rows = append(rows, row)
+	}
+	return rows, found.Err()
 }
 
 // exec runs a statement whose rows do not matter.
@@ -52,15 +79,6 @@ func (q queries) execCount(ctx context.Context, operation, query string, args ..
 	return n, wrap(ctx, operation, err)
 }
 
-// collect turns rows into what package billing calls them; no rows are an empty, non-nil slice.
-func collect[Row, Out any](rows []Row, convert func(Row) Out) []Out {
-	out := make([]Out, 0, len(rows))
-	for _, row := range rows {
-		out = append(out, convert(row))
-	}
-	return out
-}
-
 // textOrNull stores an empty text as null, where a column has to tell 'none' to a foreign key or a uniqueness rule.
 func textOrNull(s string) sql.NullString {
 	return sql.NullString{String: s, Valid: s != ""}
@@ -69,21 +87,4 @@ func textOrNull(s string) sql.NullString {
 // timeOrNull stores the zero time as null.
 func timeOrNull(t time.Time) sql.NullTime {
 	return sql.NullTime{Time: t, Valid: !t.IsZero()}
-}
-
-// utc makes a time of the database comparable with == and readable whatever zone the session has.
-func utc(t *time.Time) *time.Time {
-	if t == nil {
-		return nil
-	}
-	u := t.UTC()
-	return &u
-}
-
-// utcOrZero reads what timeOrNull stored.
-func utcOrZero(t sql.NullTime) time.Time {
-	if !t.Valid {
-		return time.Time{}
-	}
-	return t.Time.UTC()
 }

@@ -7,20 +7,6 @@ import (
 	"usher/billing"
 )
 
-type accountTokenRow struct {
-	Hash      []byte    `db:"token_hash"`
-	Purpose   string    `db:"purpose"`
-	UserID    string    `db:"user_id"`
-	Email     string    `db:"email"`
-	CreatedAt time.Time `db:"created_at"`
-	ExpiresAt time.Time `db:"expires_at"`
-}
-
-func (r accountTokenRow) token() billing.AccountToken {
-	return billing.AccountToken{Hash: r.Hash, Purpose: billing.TokenPurpose(r.Purpose), UserID: r.UserID, Email: r.Email,
-		CreatedAt: r.CreatedAt.UTC(), ExpiresAt: r.ExpiresAt.UTC()}
-}
-
 // An address that waits already is written again: the same work as for a new one.
 const putRecoveryRequest = `insert into recovery_requests (email, requested_at) values (lower($1), $2)
 	on conflict (email) do update set requested_at = excluded.requested_at`
@@ -39,24 +25,21 @@ func (q queries) TakeRecoveryRequest(ctx context.Context) (string, error) {
 	return get[string](ctx, q, "take recovery request", takeRecoveryRequest)
 }
 
-const insertAccountToken = `insert into account_tokens (token_hash, purpose, user_id, email, created_at, expires_at)
-	values ($1, $2, $3, $4, $5, $6)`
+var accountTokenTable = tableOf[billing.AccountToken]("account_tokens")
+
+var insertAccountToken = accountTokenTable.insert()
 
 // InsertAccountToken implements [billing.RecoveryQueries].
 func (q queries) InsertAccountToken(ctx context.Context, t billing.AccountToken) error {
-	return q.exec(ctx, "insert account token", insertAccountToken, t.Hash, t.Purpose, t.UserID, t.Email, t.CreatedAt, t.ExpiresAt)
+	return q.exec(ctx, "insert account token", insertAccountToken, accountTokenTable.values(t)...)
 }
 
-const selectAccountToken = `select token_hash, purpose, user_id, email, created_at, expires_at from account_tokens
+var selectAccountToken = `select ` + accountTokenTable.list("") + ` from account_tokens
 	where token_hash = $1 and purpose = $2 and expires_at > $3 and used_at is null`
 
 // AccountToken implements [billing.RecoveryQueries].
 func (q queries) AccountToken(ctx context.Context, hash []byte, purpose billing.TokenPurpose, now time.Time) (billing.AccountToken, error) {
-	row, err := get[accountTokenRow](ctx, q, "read account token", selectAccountToken, hash, purpose, now)
-	if err != nil {
-		return billing.AccountToken{}, err
-	}
-	return row.token(), nil
+	return get[billing.AccountToken](ctx, q, "read account token", selectAccountToken, hash, purpose, now)
 }
 
 const spendAccountToken = `update account_tokens set used_at = $2 where token_hash = $1 and used_at is null`

@@ -6,27 +6,26 @@ import (
 	"usher/billing"
 )
 
-const selectRole = `select ` + roleColumns + ` from roles r
+var selectRole = `select ` + roleTable.list("r") + ` from roles r
 	where r.id = $2 and (r.organization_id is null or r.organization_id = $1)`
 
 // Role implements [billing.MembershipQueries].
 func (q queries) Role(ctx context.Context, organizationID, roleID string) (billing.Role, error) {
-	row, err := get[roleRow](ctx, q, "read role", selectRole, organizationID, roleID)
-	return row.role(), err
+	return get[billing.Role](ctx, q, "read role", selectRole, organizationID, roleID)
 }
 
-const insertRole = `insert into roles (id, organization_id, name, can_manage_billing, can_manage_members) values ($1, $2, $3, $4, $5)`
+var insertRole = roleTable.insert()
 
 // InsertRole implements [billing.MembershipQueries].
 func (q queries) InsertRole(ctx context.Context, r billing.Role) error {
-	return q.exec(ctx, "insert role", insertRole, r.ID, r.OrganizationID, r.Name, r.CanManageBilling, r.CanManageMembers)
+	return q.exec(ctx, "insert role", insertRole, roleTable.values(r)...)
 }
 
-const updateRole = `update roles set name = $3, can_manage_billing = $4, can_manage_members = $5 where organization_id = $1 and id = $2`
+var updateRole = roleTable.update("organization_id", "id")
 
 // UpdateRole implements [billing.MembershipQueries].
 func (q queries) UpdateRole(ctx context.Context, r billing.Role) error {
-	return q.execOne(ctx, "update role", updateRole, r.OrganizationID, r.ID, r.Name, r.CanManageBilling, r.CanManageMembers)
+	return q.execOne(ctx, "update role", updateRole, roleTable.values(r)...)
 }
 
 const deleteRole = `delete from roles where organization_id = $1 and id = $2`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -92,19 +93,10 @@ func wantFilled(t testing.TB, v any, except ...string) {
 	value := reflect.ValueOf(v)
 	for i := range value.NumField() {
 		name := value.Type().Field(i).Name
-		if value.Field(i).IsZero() && !contains(except, name) {
+		if value.Field(i).IsZero() && !slices.Contains(except, name) {
 			t.Fatalf("%T.%s is not filled: the round trip would not notice that it is not stored", v, name)
 		}
 	}
-}
-
-func contains(names []string, name string) bool {
-	for _, n := range names {
-		if n == name {
-			return true
-		}
-	}
-	return false
 }
 
 func ptr[T any](v T) *T { return &v }
@@ -130,4 +122,12 @@ func one[T any](t testing.TB, store *Store, query string, args ...any) T {
 	var v T
 	must(t, store.db.GetContext(context.Background(), &v, query, args...))
 	return v
+}
+
+// utc is the same time as the database returns it.
+func utc(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	return ptr(t.UTC())
 }

@@ -2,25 +2,16 @@ package db
 
 import (
 	"context"
-	"time"
 
 	"usher/billing"
 )
-
-type userSessionRow struct {
-	Expiry  time.Time `db:"expiry"`
-	Current bool      `db:"current"`
-}
 
 const selectUserSessions = `select expiry, token_hash = $2 as current from sessions where user_id = $1 and expiry > now() and data <> ''
 	order by token_hash = $2 desc, expiry desc`
 
 // UserSessions lists where a user is signed in: the session of this token first, then the newest.
 func (s *SessionStore) UserSessions(ctx context.Context, userID, token string) ([]billing.OpenSession, error) {
-	rows, err := list[userSessionRow](ctx, s.q, "list sessions", selectUserSessions, userID, tokenHash(token))
-	return collect(rows, func(r userSessionRow) billing.OpenSession {
-		return billing.OpenSession{ExpiresAt: r.Expiry.UTC(), Current: r.Current}
-	}), err
+	return list[billing.OpenSession](ctx, s.q, "list sessions", selectUserSessions, userID, tokenHash(token))
 }
 
 const deleteOtherSessions = `delete from sessions where user_id = $1 and token_hash <> $2`

@@ -192,7 +192,7 @@ func TestReturnFromThePortalAsksStripe(t *testing.T) {
 	b := h.signedIn("admin")
 	b.follow(b.pay("pro", "month")).shows("Active") // before any webhook
 	// Our snapshot is wrong, and no webhook mends it.
-	if _, err := h.store.DB().ExecContext(t.Context(), `update subscriptions set status = 'past_due', moment = moment - interval '1 hour'`); err != nil {
+	if _, err := h.store.DB().ExecContext(t.Context(), `update subscriptions set status = 'past_due', as_of = as_of - interval '1 hour'`); err != nil {
 		t.Fatal(err)
 	}
 	b.get("/organization?tab=billing").shows("Payment failed")

@@ -24,7 +24,7 @@ const referenceScript = `\set n random(1, :organizations)
 begin;
 insert into reference_events (id, payload) values (gen_random_uuid()::text, :payload);
 select id from reference_subscriptions where id = 'sub_' || :n for update;
-update reference_subscriptions set moment = now(), revision = revision + 1 where id = 'sub_' || :n;
+update reference_subscriptions set as_of = now(), revision = revision + 1 where id = 'sub_' || :n;
 commit;
 `
 

@@ -143,7 +143,7 @@ func (e *environment) reconcileAndAwaitIdle(ctx context.Context) error {
 const countUnfinishedWork = `
 	select (select count(*) from stripe_events where outcome = 'pending' and ` + notBacklog + `)
 		+ (select count(*) from billing_seat_state where due_at is not null)
-		+ (select count(*) from surplus_subscriptions where status = 'ending')
+		+ (select count(*) from duplicate_subscriptions where status = 'ending')
 		+ (select count(*) from emails where status = 'queued')`
 
 // awaitIdle waits until no work is left. When the number of unfinished rows has not changed for 3

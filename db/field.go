@@ -1,0 +1,199 @@
+package db
+
+import (
+	"database/sql/driver"
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// field is a field of a struct that is stored in a column or filled from one.
+type field struct {
+	name  string // of the column, with a dot for each nested struct: role.name
+	index []int  // as [reflect.Value.FieldByIndex] takes it; none: the row is a single value
+	kind  reflect.Type
+
+	null     bool // null in the database is the zero value
+	json     bool // the column holds it as JSON
+	lines    bool // a []string, one line of text each
+	joined   bool // read from another table
+	readonly bool // written by the database or by statements of its own
+}
+
+// fieldsOf lists the fields that have a tag db:"column,option…". Options are null, json, lines, joined and readonly, see [field]. A
+// struct without a tag that is embedded counts as if its fields stood there; a struct with a tag is nested: its columns are named
+// tag.column, and it takes over the tag's options.
+func fieldsOf(t reflect.Type) []field {
+	var fields []field
+	for i := range t.NumField() {
+		f := t.Field(i)
+		tag, tagged := f.Tag.Lookup("db")
+		if !tagged && !(f.Anonymous && f.Type.Kind() == reflect.Struct) {
+			continue
+		}
+		fields = append(fields, newField(f, tag).flatten()...)
+	}
+	return fields
+}
+
+func newField(f reflect.StructField, tag string) field {
+	name, rest, _ := strings.Cut(tag, ",")
+	options := strings.Split(rest, ",")
+	return field{
+		name: name, index: f.Index, kind: f.Type,
+		null: slices.Contains(options, "null"), json: slices.Contains(options, "json"), lines: slices.Contains(options, "lines"),
+		joined: slices.Contains(options, "joined"), readonly: slices.Contains(options, "readonly"),
+	}
+}
+
+// flatten returns the fields of a nested or embedded struct, and any other field as it is.
+func (f field) flatten() []field {
+	if f.kind.Kind() != reflect.Struct || f.kind == timeType || f.json {
+		return []field{f}
+	}
+	inner := fieldsOf(f.kind)
+	for i := range inner {
+		inner[i].index = slices.Concat(f.index, inner[i].index)
+		inner[i].null = inner[i].null || f.null
+		if f.name != "" {
+			inner[i].name, inner[i].joined = f.name+"."+inner[i].name, true
+		}
+	}
+	return inner
+}
+
+var timeType = reflect.TypeFor[time.Time]()
+
+// in is the field of a row, or the row itself where that is a single value.
+func (f field) in(row reflect.Value) reflect.Value {
+	if f.index == nil {
+		return row
+	}
+	return row.FieldByIndex(f.index)
+}
+
+// argument is what is stored of the field.
+func (f field) argument(row reflect.Value) any {
+	v := row.FieldByIndex(f.index)
+	switch {
+	case f.json:
+		return jsonColumn{v.Interface()}
+	case f.lines:
+		return strings.Join(v.Interface().([]string), "\n")
+	case f.null && v.IsZero():
+		return nil
+	}
+	return v.Interface()
+}
+
+// target is where the driver puts the field's column; see [field.finish].
+func (f field) target(v reflect.Value) any {
+	switch {
+	case f.json:
+		return jsonColumn{v.Addr().Interface()}
+	case f.lines:
+		return linesColumn{v.Addr().Interface().(*[]string)}
+	case f.null:
+		return reflect.New(reflect.PointerTo(f.kind)).Interface()
+	}
+	return v.Addr().Interface()
+}
+
+// finish takes over what target received. Times become UTC, comparable with == and readable whatever zone the session has.
+func (f field) finish(v reflect.Value, target any) {
+	if f.null && !f.json && !f.lines {
+		if p := reflect.ValueOf(target).Elem(); !p.IsNil() {
+			v.Set(p.Elem())
+		}
+	}
+	switch at := v.Addr().Interface().(type) {
+	case *time.Time:
+		*at = at.UTC()
+	case **time.Time:
+		if *at != nil {
+			**at = (*at).UTC()
+		}
+	}
+}
+
+// reader reads rows whose columns have these fields.
+type reader []field
+
+var fieldsByType sync.Map // reflect.Type to map[string]field
+
+// readerOf finds the fields of t for a query's columns. A type that has no fields is a single value, as is a time.
+func readerOf(t reflect.Type, columns []string) (reader, error) {
+	if t.Kind() != reflect.Struct || t == timeType {
+		return reader{{kind: t}}, nil
+	}
+	known, ok := fieldsByType.Load(t)
+	if !ok {
+		byName := map[string]field{}
+		for _, f := range fieldsOf(t) {
+			byName[f.name] = f
+		}
+		known, _ = fieldsByType.LoadOrStore(t, byName)
+	}
+	fields := make(reader, len(columns))
+	for i, name := range columns {
+		if fields[i], ok = known.(map[string]field)[name]; !ok {
+			return nil, fmt.Errorf("column %s has no field in %s", name, t)
+		}
+	}
+	return fields, nil
+}
+
+// read fills row by scan, which is that of [database/sql.Rows].
+func (r reader) read(row reflect.Value, scan func(...any) error) error {
+	targets := make([]any, len(r))
+	for i, f := range r {
+		targets[i] = f.target(f.in(row))
+	}
+	if err := scan(targets...); err != nil {
+		return err
+	}
+	for i, f := range r {
+		f.finish(f.in(row), targets[i])
+	}
+	return nil
+}
+
+// jsonColumn stores a value as JSON, and reads it through a pointer.
+type jsonColumn struct{ value any }
+
+// Value implements [driver.Valuer].
+func (c jsonColumn) Value() (driver.Value, error) {
+	text, err := json.Marshal(c.value)
+	return string(text), err
+}
+
+// Scan implements [database/sql.Scanner].
+func (c jsonColumn) Scan(column any) error {
+	switch text := column.(type) {
+	case []byte:
+		return json.Unmarshal(text, c.value)
+	case string:
+		return json.Unmarshal([]byte(text), c.value)
+	}
+	return fmt.Errorf("JSON column of type %T", column)
+}
+
+// linesColumn reads a text line by line; an empty text has no lines.
+type linesColumn struct{ lines *[]string }
+
+// Scan implements [database/sql.Scanner].
+func (c linesColumn) Scan(column any) error {
+	text, ok := column.(string)
+	if !ok {
+		return fmt.Errorf("text column of type %T", column)
+	}
+	*c.lines = nil
+	if text != "" {
+		*c.lines = strings.Split(text, "\n")
+	}
+	return nil
+}

@@ -1,0 +1,143 @@
+package db
+
+import (
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// table writes the SQL that repeats the columns of a struct: select lists, inserts, updates and their arguments. The columns come
+// from the struct's db tags (see [fieldsOf]), so that a new column is named once, in its struct.
+//
+// Tables and the statements made from them are package variables: the text of a statement is built once and prepared once per
+// connection.
+type table[T any] struct {
+	name    string
+	columns []tableColumn
+}
+
+type tableColumn struct {
+	name     string
+	value    func(row reflect.Value) any
+	readable bool
+	writable bool
+}
+
+// tableOf describes the database table that holds T.
+func tableOf[T any](name string) table[T] {
+	t := table[T]{name: name}
+	for _, f := range fieldsOf(reflect.TypeFor[T]()) {
+		if !f.joined {
+			t.columns = append(t.columns, tableColumn{name: f.name, value: f.argument, readable: true, writable: !f.readonly})
+		}
+	}
+	return t
+}
+
+// computed adds a column that is written from value and not read back into T by its name.
+func (t table[T]) computed(name string, value func(T) any) table[T] {
+	columns := append([]tableColumn{}, t.columns...)
+	t.columns = append(columns, tableColumn{
+		name: name, value: func(row reflect.Value) any { return value(row.Interface().(T)) }, writable: true,
+	})
+	return t
+}
+
+// without leaves columns out. It panics on a name that is no column: statements are built when the program starts.
+func (t table[T]) without(names ...string) table[T] {
+	kept := make([]tableColumn, 0, len(t.columns))
+	for _, c := range t.columns {
+		if !slices.Contains(names, c.name) {
+			kept = append(kept, c)
+		}
+	}
+	if len(kept) != len(t.columns)-len(names) {
+		panic("db: " + t.name + " has not all of the columns " + strings.Join(names, ", "))
+	}
+	t.columns = kept
+	return t
+}
+
+// list is the select list of the columns, each qualified by alias unless that is empty.
+func (t table[T]) list(alias string) string {
+	return t.join(tableColumn.isReadable, func(c tableColumn, _ int) string { return qualified(alias, c.name) })
+}
+
+// nested is the select list of the columns as fields of a nested struct whose tag is field.
+func (t table[T]) nested(alias, field string) string {
+	return t.join(tableColumn.isReadable, func(c tableColumn, _ int) string {
+		return qualified(alias, c.name) + ` as "` + field + `.` + c.name + `"`
+	})
+}
+
+// insert is a statement that writes one row; its arguments are those of [table.values].
+func (t table[T]) insert() string {
+	names := t.join(tableColumn.isWritable, func(c tableColumn, _ int) string { return c.name })
+	placeholders := t.join(tableColumn.isWritable, func(_ tableColumn, n int) string { return placeholder(n) })
+	return "insert into " + t.name + " (" + names + ") values (" + placeholders + ")"
+}
+
+// upsert is an insert that overwrites the columns of a row with the same key.
+func (t table[T]) upsert(key ...string) string {
+	return t.insert() + " on conflict (" + strings.Join(key, ", ") + ") do update set " + t.without(key...).excluded()
+}
+
+// excluded is the set list that overwrites every column with the value that an insert proposed.
+func (t table[T]) excluded() string {
+	return t.join(tableColumn.isWritable, func(c tableColumn, _ int) string { return c.name + " = excluded." + c.name })
+}
+
+// update is a statement that writes every column but those of the key, which find the row; its arguments are those of
+// [table.values].
+func (t table[T]) update(key ...string) string {
+	isKey := func(c tableColumn) bool { return slices.Contains(key, c.name) }
+	assign := func(c tableColumn, n int) string { return c.name + " = " + placeholder(n) }
+	set := t.join(func(c tableColumn) bool { return c.writable && !isKey(c) }, assign)
+	where := t.join(isKey, assign)
+	return "update " + t.name + " set " + set + " where " + strings.ReplaceAll(where, ", ", " and ")
+}
+
+// placeholder is where the statements of insert and update have the value of a column.
+func (t table[T]) placeholder(name string) string {
+	return t.join(func(c tableColumn) bool { return c.name == name }, func(_ tableColumn, n int) string { return placeholder(n) })
+}
+
+// values are the arguments of the writable columns of a row, in the order of the placeholders.
+func (t table[T]) values(row T) []any {
+	value := reflect.ValueOf(row)
+	arguments := make([]any, 0, len(t.columns))
+	for _, c := range t.columns {
+		if c.writable {
+			arguments = append(arguments, c.value(value))
+		}
+	}
+	return arguments
+}
+
+// join formats the columns that pass; n is the position of a column among the writable ones, from 1.
+func (t table[T]) join(pass func(tableColumn) bool, format func(c tableColumn, n int) string) string {
+	var parts []string
+	n := 0
+	for _, c := range t.columns {
+		if c.writable {
+			n++
+		}
+		if pass(c) {
+			parts = append(parts, format(c, n))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (c tableColumn) isReadable() bool { return c.readable }
+func (c tableColumn) isWritable() bool { return c.writable }
+
+func placeholder(n int) string { return "$" + strconv.Itoa(n) }
+
+func qualified(alias, name string) string {
+	if alias == "" {
+		return name
+	}
+	return alias + "." + name
+}
