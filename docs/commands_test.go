@@ -33,8 +33,8 @@ func TestDocumentation(t *testing.T) {
 	t.Run("tables", d.testTables)
 }
 
-// testCommands runs every sh block, as it is written, with bash in a folder per file. Wrappers on PATH
-// replace what cannot run inside a test; see [documented.writeWrappers].
+// testCommands runs every sh block, as it is written, with bash in a folder per file. Wrappers on
+// PATH replace what cannot run inside a test; see [documented.writeWrappers].
 func (d *documented) testCommands(t *testing.T) {
 	count := 0
 	for _, path := range markdownFiles(t) {
@@ -54,8 +54,8 @@ func (d *documented) testCommands(t *testing.T) {
 	}
 }
 
-// TestStripeListenNeedsEvents shows that the check of a documented `stripe listen` can fail: this is
-// the command of earlier versions of the CLI.
+// TestStripeListenNeedsEvents shows that the check of a documented `stripe listen` can fail: this
+// is the command of earlier versions of the CLI.
 func TestStripeListenNeedsEvents(t *testing.T) {
 	d := &documented{bin: t.TempDir(), home: t.TempDir()}
 	d.writeStripe(t, "http://127.0.0.1:9")

@@ -12,7 +12,7 @@ import (
 const root = ".."
 
 // repositoryFiles lists the files of the repository by their slash-separated path, without hidden
-// folders other than .github and without installed packages.
+// folders other than .github and .ci, and without installed packages.
 func repositoryFiles(t *testing.T) []string {
 	t.Helper()
 	var files []string
@@ -22,7 +22,7 @@ func repositoryFiles(t *testing.T) []string {
 		}
 		name := entry.Name()
 		if entry.IsDir() {
-			hidden := strings.HasPrefix(name, ".") && path != root && name != ".github"
+			hidden := strings.HasPrefix(name, ".") && path != root && name != ".github" && name != ".ci"
 			if hidden || name == "node_modules" {
 				return fs.SkipDir
 			}

@@ -19,7 +19,8 @@ var (
 	flagName   = regexp.MustCompile(`--?([a-z][a-z-]*)`)
 )
 
-// testInlineCommands checks `usher …` and `make …` in sentences: the subcommand, its flags, the target.
+// testInlineCommands checks `usher …` and `make …` in sentences: the subcommand, its flags, the
+// target.
 func (d *documented) testInlineCommands(t *testing.T) {
 	checked := 0
 	for _, path := range markdownFiles(t) {
