@@ -3,22 +3,26 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
-# Pinned, and run from the module proxy without a line in go.mod: its dependencies are not the program's. golangci-lint was tried and
-# left: five minutes to build on two cores for the checks that staticcheck, vet and the import test already are.
+# The linters are pinned here and not in go.mod, because their dependencies are not the program's.
+# golangci-lint takes five minutes to build on two cores and adds no check that these three and the
+# import test do not make.
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+MISSPELL := github.com/golangci/misspell/cmd/misspell@v0.8.0
+GO_FOLDERS := billing cmd db docs handlers static stripelocal views
+TEXT := $(GO_FOLDERS) ops .ci .github .env.example Makefile $(wildcard *.md)
 
 .PHONY: help run build test simulation bench-webhook bench-pages generate check-generated check-format fmt lint
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: ## serve, with everything that is not configured standing in by itself
+run: ## serve on http://localhost:4312; what is not configured gets a local stand-in
 	go run ./cmd/usher
 
 build: ## build the program into .build/usher
 	CGO_ENABLED=0 go build -trimpath -o .build/usher ./cmd/usher
 
-test: node_modules/.package-lock.json ## run every test, the browser's included; installs what they need
+test: node_modules/.package-lock.json ## run every test, browser tests included; install what they need
 	@.ci/install
 	go vet ./...
 	CHROMIUM="$$(.ci/install --chromium)" go test -race -timeout 14m ./...
@@ -27,34 +31,39 @@ test: node_modules/.package-lock.json ## run every test, the browser's included;
 simulation: ## play 10,000 random histories and verify that state converges; takes up to 40 minutes
 	go run ./cmd/simulation -v
 
-bench-webhook: build ## measure webhooks beside a pgbench transaction
+bench-webhook: build ## compare the webhook rate with a bare pgbench transaction
 	go run ./cmd/bench -usher .build/usher
 
-bench-pages: build ## measure the billing tab beside a bare handler
+bench-pages: build ## compare the billing tab with a bare handler
 	go run ./cmd/bench -usher .build/usher -pages
 
-# templ turns views/**/*.templ into Go, Tailwind turns the classes in them into static/usher.css. Both results are committed.
+# templ compiles views/**/*.templ to Go; Tailwind collects their classes into static/usher.css.
+# Both results are committed.
 generate: node_modules/.package-lock.json ## generate views and styles
 	go tool templ generate -path views
 	npm run --silent build
 
-# Not npm ci: it refuses a lock file that lacks the optional binary of any platform, and ours names only Linux's. The versions are
-# exact in package.json and checked against the lock file's hashes either way.
+# Not npm ci: it refuses a lock file that lacks the optional binary of any platform, and ours lists
+# Linux only. package.json names exact versions, and npm checks the hashes of the lock file.
 node_modules/.package-lock.json: package.json package-lock.json
 	npm install --no-save --no-audit --no-fund --loglevel=error
 	@touch $@
 
-check-generated: ## fail where a generated file is not what its source makes
+check-generated: ## fail if a generated file is stale
 	@.ci/fresh
 
-check-format: ## fail where a Go file is not formatted
-	@unformatted="$$(gofmt -l billing cmd db handlers static stripelocal views)"; \
+check-format: ## fail if a Go file is not formatted
+	@unformatted="$$(gofmt -l $(GO_FOLDERS))"; \
 	if [ -n "$$unformatted" ]; then echo "Not formatted (make fmt):"; echo "$$unformatted"; exit 1; fi
 
 fmt: ## format Go and templ files
-	gofmt -w billing cmd db handlers static stripelocal views
+	gofmt -w $(GO_FOLDERS)
 	go tool templ fmt views
 
-lint: check-format ## format, vet, staticcheck
+.PHONY: check-spelling
+check-spelling: ## fail on common misspellings
+	go run $(MISSPELL) -error $(TEXT)
+
+lint: check-format check-spelling ## formatting, spelling, vet, staticcheck
 	go vet ./...
 	go run $(STATICCHECK) ./...
