@@ -12,19 +12,24 @@ func newAccount(ids *idSource, at int64) Account {
 }
 
 func accountResource() resource {
-	return resource{kind: "account", arm: (*act).armKeys, routes: []route{
-		{"GET /v1/account", "", func(a *act, _ *input) (any, error) { return a.renderAccount(), nil }},
-		{"GET /v1/accounts/{id}", "", func(a *act, in *input) (any, error) {
-			if in.path("id") != a.state.Account.ID {
-				return nil, notFound("account", in.path("id"), "account")
-			}
-			return a.renderAccount(), nil
-		}},
+	return resource{kind: "account", arm: func(r *request) { r.scheduleKeyExpiry() }, routes: []route{
+		on("GET /v1/account", "", accounts.get),
+		on("GET /v1/accounts/{id}", "", accounts.getByID),
 	}}
 }
 
-func (a *act) renderAccount() object {
-	acc := a.state.Account
+func (h accounts) get(_ *input) (any, error) { return h.render(), nil }
+
+// getByID knows the one account only.
+func (h accounts) getByID(in *input) (any, error) {
+	if in.path("id") != h.state.Account.ID {
+		return nil, notFound("account", in.path("id"), "account")
+	}
+	return h.render(), nil
+}
+
+func (h accounts) render() object {
+	acc := h.state.Account
 	return object{
 		"id": acc.ID, "object": "account", "created": acc.Created, "type": "standard",
 		"business_type": nil, "country": "US", "default_currency": "usd", "email": "local@example.com",

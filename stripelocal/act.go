@@ -4,9 +4,9 @@ import (
 	"time"
 )
 
-// cause says which request made something happen; empty for what Stripe does
+// requestInfo says which request made something happen; empty for what Stripe does
 // by itself.
-type cause struct {
+type requestInfo struct {
 	RequestID      string
 	IdempotencyKey string
 }
@@ -15,67 +15,72 @@ type cause struct {
 // reads go through it, so that timers that come due late, moved clocks and
 // test clocks see the time they were due at. Its events are published
 // together by commit.
-type act struct {
+type request struct {
 	*Server
-	at      int64  // the account's time, unix seconds
-	on      string // the test clock whose timer came due, if one did
-	onAt    int64  // and the moment it shows
-	cause   cause
-	changed bool
-	pending []*Event
-	order   []string
+	handlers
+	now         int64  // the account's time, unix seconds
+	clockID     string // the test clock whose timer came due, if one did
+	clockTime   int64  // and the moment it shows
+	info        requestInfo
+	changed     bool
+	unpublished []*Event
+	eventOrder  []string
 }
 
-// perform runs f under the lock, after everything that was due before it.
-func (s *Server) perform(c cause, f func(a *act) error) error {
+// transact runs f under the lock, after everything that was due before it.
+func (s *Server) transact(c requestInfo, f func(r *request) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.catchUp(accountClock, s.clock())
-	a := s.newAct(s.clock(), c)
-	err := f(a)
-	a.commit()
+	r := s.newRequest(s.clock(), c)
+	err := f(r)
+	r.commit()
 	return err
 }
 
-func (s *Server) newAct(at int64, c cause) *act { return &act{Server: s, at: at, cause: c} }
+func (s *Server) newRequest(at int64, c requestInfo) *request {
+	r := &request{Server: s, now: at, info: c}
+	r.handlers = handlersOf(r)
+	return r
+}
 
 // clock is the account's time: the injected clock plus what it was advanced.
 func (s *Server) clock() int64 { return s.realNow().Unix() + s.state.ClockOffset }
 
-// nowFor is the time that a customer, and everything that hangs on it, lives
+// timeFor is the time that a customer, and everything that hangs on it, lives
 // in, by way of timeOn, the one place that knows of test clocks.
-func (a *act) nowFor(c *Customer) int64 {
+func (r *request) timeFor(c *Customer) int64 {
 	if c == nil {
-		return a.at
+		return r.now
 	}
-	return a.timeOn(c.TestClock)
+	return r.timeOnClock(c.TestClock)
 }
 
-// timeOn is the time of a test clock, "" being the account's.
-func (a *act) timeOn(testClock string) int64 {
+// timeOnClock is the time of a test clock, "" being the account's.
+func (r *request) timeOnClock(testClock string) int64 {
 	switch {
 	case testClock == accountClock:
-		return a.at
-	case testClock == a.on:
-		return a.onAt
+		return r.now
+	case testClock == r.clockID:
+		return r.clockTime
 	}
-	if tc, ok := a.state.TestClocks.get(testClock); ok {
+	if tc, ok := r.state.TestClocks.get(testClock); ok {
 		return tc.Frozen
 	}
-	return a.at
+	return r.now
 }
 
-// nowOf is nowFor by the customer's id.
-func (a *act) nowOf(customerID string) int64 {
-	c, _ := a.state.Customers.get(customerID)
-	return a.nowFor(c)
+// timeForCustomer is nowFor by the customer's id.
+func (r *request) timeForCustomer(customerID string) int64 {
+	c, _ := r.state.Customers.get(customerID)
+	return r.timeFor(c)
 }
 
 // commit publishes the events, in the order asked for, and has the state saved.
-func (a *act) commit() {
-	a.publish()
-	if a.changed {
-		a.saver.touch()
+func (r *request) commit() {
+	r.publish()
+	if r.changed {
+		r.saver.touch()
 	}
 }
 

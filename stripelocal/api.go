@@ -41,7 +41,7 @@ type call struct {
 	route route
 	shape *shape
 	req   *http.Request
-	cause cause
+	info  requestInfo
 }
 
 func (s *Server) mount() error {
@@ -74,7 +74,7 @@ func (s *Server) mount() error {
 // serveCall is the way of every API call: who asks, what is asked, has it been
 // asked before, do it, tell.
 func (s *Server) serveCall(w http.ResponseWriter, c call) {
-	c.cause = s.newCause(c.req)
+	c.info = s.newRequestInfo(c.req)
 	if err := c.authenticate(); err != nil {
 		c.write(w, c.refuse(err))
 		return
@@ -89,17 +89,17 @@ func (s *Server) serveCall(w http.ResponseWriter, c call) {
 		return
 	}
 	in := &input{params: params{form}, req: c.req, url: c.req.URL.Path}
-	if c.req.Method != http.MethodPost || c.cause.IdempotencyKey == "" {
+	if c.req.Method != http.MethodPost || c.info.IdempotencyKey == "" {
 		c.write(w, c.runFaulty(in))
 		return
 	}
 	c.write(w, c.once(raw, func() answer { return c.runFaulty(in) }))
 }
 
-func (s *Server) newCause(req *http.Request) cause {
+func (s *Server) newRequestInfo(req *http.Request) requestInfo {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := cause{RequestID: s.ids.short("req_")}
+	c := requestInfo{RequestID: s.ids.short("req_")}
 	if req.Method == http.MethodPost {
 		c.IdempotencyKey = req.Header.Get("Idempotency-Key")
 	}
@@ -161,33 +161,33 @@ func (c call) decode() (*node, string, *Error) {
 // same lock, so that the answer is one moment's truth.
 func (c call) run(in *input) answer {
 	var out answer
-	_ = c.perform(c.cause, func(a *act) error {
-		a.changed = c.req.Method != http.MethodGet
-		result, err := c.route.do(a, in)
-		out = a.answer(result, err, in)
+	_ = c.transact(c.info, func(r *request) error {
+		r.changed = c.req.Method != http.MethodGet
+		result, err := c.route.do(r, in)
+		out = r.respond(result, err, in)
 		return nil
 	})
 	return out
 }
 
-func (a *act) answer(result any, err error, in *input) answer {
+func (r *request) respond(result any, err error, in *input) answer {
 	if err == nil {
-		err = a.expandResult(result, in)
+		err = r.expandResult(result, in)
 	}
 	if err != nil {
 		refusal := asError(err)
-		return answer{status: refusal.Status, body: encode(a.renderError(refusal)), date: a.at}
+		return answer{status: refusal.Status, body: encode(r.renderError(refusal)), date: r.now}
 	}
-	return answer{status: http.StatusOK, body: encode(result), date: a.at}
+	return answer{status: http.StatusOK, body: encode(result), date: r.now}
 }
 
-func (a *act) expandResult(result any, in *input) error {
+func (r *request) expandResult(result any, in *input) error {
 	o, ok := result.(object)
 	if !ok {
 		return nil
 	}
 	// A typed nil in an error is not nil.
-	if err := a.expandAll(o, in.strs("expand")); err != nil {
+	if err := r.expandAll(o, in.strs("expand")); err != nil {
 		return err
 	}
 	return nil
@@ -203,15 +203,15 @@ func asError(err error) *Error {
 
 func (c call) refuse(e *Error) answer {
 	var out answer
-	_ = c.perform(c.cause, func(a *act) error {
-		out = answer{status: e.Status, body: encode(a.renderError(e)), date: a.at}
+	_ = c.transact(c.info, func(r *request) error {
+		out = answer{status: e.Status, body: encode(r.renderError(e)), date: r.now}
 		return nil
 	})
 	return out
 }
 
 func (s *Server) serveUnknown(w http.ResponseWriter, req *http.Request) {
-	c := call{Server: s, req: req, cause: s.newCause(req)}
+	c := call{Server: s, req: req, info: s.newRequestInfo(req)}
 	err := c.authenticate()
 	if err == nil {
 		err = &Error{Status: http.StatusNotFound, Type: "invalid_request_error", Message: fmt.Sprintf("Unrecognized request URL (%s: %s). Please see https://stripe.com/docs or we can help at https://support.stripe.com/.", req.Method, req.URL.Path)}
@@ -227,13 +227,13 @@ func (c call) write(w http.ResponseWriter, a answer) {
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Date", time.Unix(a.date, 0).UTC().Format(http.TimeFormat))
-	h.Set("Request-Id", c.cause.RequestID)
+	h.Set("Request-Id", c.info.RequestID)
 	h.Set("Stripe-Version", APIVersion)
 	if v := c.req.Header.Get("Stripe-Version"); versionPattern.MatchString(v) {
 		h.Set("Stripe-Version", v)
 	}
-	if c.cause.IdempotencyKey != "" {
-		h.Set("Idempotency-Key", c.cause.IdempotencyKey)
+	if c.info.IdempotencyKey != "" {
+		h.Set("Idempotency-Key", c.info.IdempotencyKey)
 	}
 	if a.first != "" {
 		h.Set("Original-Request", a.first)
@@ -244,7 +244,7 @@ func (c call) write(w http.ResponseWriter, a answer) {
 	if a.status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Bearer realm="Stripe"`)
 	}
-	a.adviseRetry(h, c.cause.IdempotencyKey)
+	a.adviseRetry(h, c.info.IdempotencyKey)
 	w.WriteHeader(a.status)
 	_, _ = w.Write(a.body)
 }

@@ -6,20 +6,20 @@ import "fmt"
 // invoices: about an hour).
 const draftWait = 60 * 60
 
-// draft makes an invoice for a subscription: the given lines and every pending
+// createDraft makes an invoice for a subscription: the given lines and every pending
 // invoice item. It is told of, but not yet finalized.
-func (a *act) draft(sub *Subscription, reason string, lines []InvoiceLine) *Invoice {
-	inv := a.assemble(sub, reason, a.pendingItems(sub), lines)
-	a.issue(sub, inv)
+func (h invoicing) createDraft(sub *Subscription, reason string, lines []InvoiceLine) *Invoice {
+	inv := h.build(sub, reason, h.invoiceItems.pendingFor(sub), lines)
+	h.insert(sub, inv)
 	return inv
 }
 
-// assemble makes an invoice without storing it, so that a preview is made the
+// build makes an invoice without storing it, so that a preview is made the
 // way the invoice itself is.
-func (a *act) assemble(sub *Subscription, reason string, items []*InvoiceItem, lines []InvoiceLine) *Invoice {
-	c, _ := a.state.Customers.get(sub.Customer)
+func (h invoicing) build(sub *Subscription, reason string, items []*InvoiceItem, lines []InvoiceLine) *Invoice {
+	c, _ := h.state.Customers.get(sub.Customer)
 	inv := &Invoice{
-		Base: Base{Created: a.nowFor(c)}, BillingReason: reason, Status: "draft",
+		Base: Base{Created: h.timeFor(c)}, BillingReason: reason, Status: "draft",
 		CollectionMethod: sub.CollectionMethod, Currency: sub.Currency, Customer: sub.Customer, DaysUntilDue: sub.DaysUntilDue,
 		Metadata: map[string]string{}, Subscription: sub.ID, SubMetadata: sub.Metadata,
 		AutomaticTax: sub.AutomaticTax, MethodTypes: sub.MethodTypes,
@@ -33,27 +33,27 @@ func (a *act) assemble(sub *Subscription, reason string, items []*InvoiceItem, l
 		inv.Lines = append(inv.Lines, i.line())
 	}
 	inv.Lines = append(inv.Lines, lines...)
-	a.discountInvoice(sub, inv, inv.Created)
+	h.discounts.applyToInvoice(sub, inv, inv.Created)
 	return inv
 }
 
-// issue stores an assembled invoice, takes the pending items it shows off the
+// insert stores an assembled invoice, takes the pending items it shows off the
 // waiting list and tells of it.
-func (a *act) issue(sub *Subscription, inv *Invoice) {
-	inv.ID = a.ids.long("in_1")
-	a.state.Invoices.insert(inv)
+func (h invoicing) insert(sub *Subscription, inv *Invoice) {
+	inv.ID = h.ids.long("in_1")
+	h.state.Invoices.insert(inv)
 	for i := range inv.Lines {
-		a.adoptLine(inv, &inv.Lines[i])
+		h.assignLine(inv, &inv.Lines[i])
 	}
 	sub.LatestInvoice = inv.ID
-	a.emit("invoice.created", a.renderInvoice(inv))
-	a.useDiscounts(sub, inv)
+	h.emit("invoice.created", h.invoices.render(inv))
+	h.discounts.endUsed(sub, inv)
 }
 
-func (a *act) adoptLine(inv *Invoice, l *InvoiceLine) {
-	l.ID = a.ids.long("il_1")
-	if item, ok := a.state.InvoiceItems.get(l.InvoiceItem); ok {
-		a.state.InvoiceItems.change(item, func() { item.Invoice = inv.ID })
+func (h invoicing) assignLine(inv *Invoice, l *InvoiceLine) {
+	l.ID = h.ids.long("il_1")
+	if item, ok := h.state.InvoiceItems.get(l.InvoiceItem); ok {
+		h.state.InvoiceItems.change(item, func() { item.Invoice = inv.ID })
 	}
 }
 
@@ -66,12 +66,12 @@ func (inv *Invoice) addressTo(c *Customer) {
 
 // finalize turns a draft into an open invoice with a number and, where there
 // is something to pay, a payment intent; an invoice over nothing is paid.
-func (a *act) finalize(inv *Invoice) {
+func (h invoicing) finalize(inv *Invoice) {
 	if inv.Status != "draft" {
 		return
 	}
-	before := a.renderInvoice(inv)
-	at := a.nowOf(inv.Customer)
+	before := h.invoices.render(inv)
+	at := h.timeForCustomer(inv.Customer)
 	inv.Status, inv.FinalizedAt, inv.FinalizesAt = "open", at, 0
 	if inv.EffectiveAt == 0 {
 		inv.EffectiveAt = at
@@ -79,22 +79,22 @@ func (a *act) finalize(inv *Invoice) {
 	if inv.CollectionMethod == "send_invoice" && inv.DueDate == 0 {
 		inv.DueDate = at + inv.DaysUntilDue*24*60*60
 	}
-	a.numberInvoice(inv)
+	h.assignNumber(inv)
 	if inv.amountDue() > 0 {
-		inv.PaymentIntent = a.intentFor(inv).ID
+		inv.PaymentIntent = h.createPaymentIntent(inv).ID
 	}
-	after := a.renderInvoice(inv)
-	a.emit("invoice.finalized", after)
-	a.emitUpdate("invoice.updated", before, after)
+	after := h.invoices.render(inv)
+	h.emit("invoice.finalized", after)
+	h.emitUpdate("invoice.updated", before, after)
 	if inv.amountDue() == 0 {
-		a.markPaid(inv, 0)
+		h.markPaid(inv, 0)
 	}
-	a.armInvoice(inv)
+	h.scheduleNext(inv)
 }
 
-// numberInvoice gives the invoice its number and settles the customer's balance.
-func (a *act) numberInvoice(inv *Invoice) {
-	c, ok := a.state.Customers.get(inv.Customer)
+// assignNumber gives the invoice its number and settles the customer's balance.
+func (h invoicing) assignNumber(inv *Invoice) {
+	c, ok := h.state.Customers.get(inv.Customer)
 	if !ok {
 		return
 	}
@@ -102,18 +102,18 @@ func (a *act) numberInvoice(inv *Invoice) {
 		inv.Number = fmt.Sprintf("%s-%04d", c.InvoicePrefix, c.NextInvoice)
 		c.NextInvoice++
 	}
-	a.settleBalance(inv)
+	h.applyBalance(inv)
 	c.Currency = inv.Currency
 	if c.Balance != inv.EndingBalance {
-		a.changeCustomer(c, func() { c.Balance = inv.EndingBalance })
+		h.customers.change(c, func() { c.Balance = inv.EndingBalance })
 	}
 }
 
-// settleBalance works out what of an invoice the customer's balance takes: a
+// applyBalance works out what of an invoice the customer's balance takes: a
 // credit pays for it, a negative total becomes credit, and what is less than
 // can be charged is left for the next invoice (inferred).
-func (a *act) settleBalance(inv *Invoice) {
-	c, ok := a.state.Customers.get(inv.Customer)
+func (h invoicing) applyBalance(inv *Invoice) {
+	c, ok := h.state.Customers.get(inv.Customer)
 	if !ok {
 		return
 	}
@@ -123,7 +123,7 @@ func (a *act) settleBalance(inv *Invoice) {
 	}
 }
 
-func (a *act) intentFor(inv *Invoice) *PaymentIntent {
+func (h invoicing) createPaymentIntent(inv *Invoice) *PaymentIntent {
 	description := "Subscription update"
 	switch {
 	case inv.BillingReason == "subscription_create":
@@ -131,151 +131,151 @@ func (a *act) intentFor(inv *Invoice) *PaymentIntent {
 	case inv.Subscription == "":
 		description = "Payment for Invoice"
 	}
-	return a.addIntent(&PaymentIntent{
+	return h.paymentIntents.insert(&PaymentIntent{
 		Amount: inv.amountDue(), Currency: inv.Currency, Customer: inv.Customer, Invoice: inv.ID,
 		Description: description, SetupFutureUsage: "off_session",
 	})
 }
 
-// collect tries to take the money of an open invoice from a card, because
+// pay tries to take the money of an open invoice from a card, because
 // somebody asked for it, and tells what came of it.
-func (a *act) collect(inv *Invoice, pm *PaymentMethod) (outcome, *Decline) {
-	return a.attempt(inv, pm, inv.AttemptCount == 0)
+func (h invoicing) pay(inv *Invoice, pm *PaymentMethod) (outcome, *Decline) {
+	return h.attemptPayment(inv, pm, inv.AttemptCount == 0)
 }
 
-// attempt is collect; automatic ones count and are followed by others.
-func (a *act) attempt(inv *Invoice, pm *PaymentMethod, automatic bool) (outcome, *Decline) {
-	pi, ok := a.state.PaymentIntents.get(inv.PaymentIntent)
+// attemptPayment is collect; automatic ones count and are followed by others.
+func (h invoicing) attemptPayment(inv *Invoice, pm *PaymentMethod, automatic bool) (outcome, *Decline) {
+	pi, ok := h.state.PaymentIntents.get(inv.PaymentIntent)
 	if !ok {
 		return paid, nil
 	}
-	before := a.renderInvoice(inv)
+	before := h.invoices.render(inv)
 	if automatic {
 		inv.AttemptCount++
 	}
 	inv.Attempted = true
-	result, decline := a.confirm(pi, pm)
+	result, decline := h.paymentIntents.confirmWith(pi, pm)
 	inv.noteRefusal(pm, result, decline)
-	a.tellAttempt(inv, before, result, automatic)
+	h.recordAttempt(inv, before, result, automatic)
 	return result, decline
 }
 
-// finishAuthentication carries the end of a 3-D Secure question to the invoice.
-func (a *act) finishAuthentication(pi *PaymentIntent, passed bool) (outcome, *Decline) {
-	result, decline := a.authenticate(pi, passed)
-	a.carryToInvoice(pi, result)
+// completeAuthentication carries the end of a 3-D Secure question to the invoice.
+func (h invoicing) completeAuthentication(pi *PaymentIntent, passed bool) (outcome, *Decline) {
+	result, decline := h.paymentIntents.completeAuthentication(pi, passed)
+	h.applyIntentOutcome(pi, result)
 	return result, decline
 }
 
-// carryToInvoice tells an open invoice what came of its payment intent.
-func (a *act) carryToInvoice(pi *PaymentIntent, result outcome) {
-	if inv, ok := a.state.Invoices.get(pi.Invoice); ok && !inv.settled() {
-		before := a.renderInvoice(inv)
+// applyIntentOutcome tells an open invoice what came of its payment intent.
+func (h invoicing) applyIntentOutcome(pi *PaymentIntent, result outcome) {
+	if inv, ok := h.state.Invoices.get(pi.Invoice); ok && !inv.settled() {
+		before := h.invoices.render(inv)
 		inv.Attempted = true
 		if inv.AttemptCount == 0 {
 			inv.AttemptCount = 1
 		}
-		a.tellAttempt(inv, before, result, false)
+		h.recordAttempt(inv, before, result, false)
 	}
 }
 
-func (a *act) tellAttempt(inv *Invoice, before object, result outcome, automatic bool) {
+func (h invoicing) recordAttempt(inv *Invoice, before object, result outcome, automatic bool) {
 	if result == paid {
-		a.markPaid(inv, inv.remaining())
+		h.markPaid(inv, inv.remaining())
 		return
 	}
-	exhausted := automatic && a.planRetry(inv)
-	after := a.renderInvoice(inv)
-	a.emitUpdate("invoice.updated", before, after)
-	a.emit("invoice.payment_failed", after)
+	exhausted := automatic && h.dunning.scheduleRetry(inv)
+	after := h.invoices.render(inv)
+	h.emitUpdate("invoice.updated", before, after)
+	h.emit("invoice.payment_failed", after)
 	if result == needsAction {
-		a.emit("invoice.payment_action_required", after)
+		h.emit("invoice.payment_action_required", after)
 	}
-	a.afterFailure(inv)
-	a.armInvoice(inv)
+	h.dunning.paymentFailed(inv)
+	h.scheduleNext(inv)
 	if exhausted {
-		a.giveUp(inv)
+		h.dunning.exhaust(inv)
 	}
 }
 
 // markPaid closes an invoice for the money that came in.
-func (a *act) markPaid(inv *Invoice, received int64) {
-	before := a.renderInvoice(inv)
-	inv.Status, inv.PaidAt, inv.AutoAdvance, inv.NextAttempt = "paid", a.nowOf(inv.Customer), false, 0
+func (h invoicing) markPaid(inv *Invoice, received int64) {
+	before := h.invoices.render(inv)
+	inv.Status, inv.PaidAt, inv.AutoAdvance, inv.NextAttempt = "paid", h.timeForCustomer(inv.Customer), false, 0
 	inv.AmountPaid += received
 	inv.Attempted = true
-	if pi, ok := a.state.PaymentIntents.get(inv.PaymentIntent); ok && !inv.PaidOutOfBand {
+	if pi, ok := h.state.PaymentIntents.get(inv.PaymentIntent); ok && !inv.PaidOutOfBand {
 		inv.Charge = pi.LastCharge
 	}
-	after := a.renderInvoice(inv)
-	a.emit("invoice.paid", after)
-	a.emitUpdate("invoice.updated", before, after)
+	after := h.invoices.render(inv)
+	h.emit("invoice.paid", after)
+	h.emitUpdate("invoice.updated", before, after)
 	if !inv.PaidOutOfBand {
-		a.emit("invoice.payment_succeeded", after)
+		h.emit("invoice.payment_succeeded", after)
 	}
-	a.setDelinquent(inv.Customer, false)
-	a.afterPayment(inv)
+	h.customers.setDelinquent(inv.Customer, false)
+	h.dunning.paymentSucceeded(inv)
 }
 
 // void ends an invoice without payment.
-func (a *act) void(inv *Invoice) {
+func (h invoicing) void(inv *Invoice) {
 	if inv.Status == "draft" || inv.settled() {
 		return
 	}
-	before := a.renderInvoice(inv)
-	inv.Status, inv.VoidedAt, inv.AutoAdvance, inv.NextAttempt = "void", a.nowOf(inv.Customer), false, 0
-	a.cancelIntent(inv.PaymentIntent, "void_invoice")
-	a.emit("invoice.voided", a.renderInvoice(inv))
-	a.emitUpdate("invoice.updated", before, a.renderInvoice(inv))
-	a.returnBalance(inv)
+	before := h.invoices.render(inv)
+	inv.Status, inv.VoidedAt, inv.AutoAdvance, inv.NextAttempt = "void", h.timeForCustomer(inv.Customer), false, 0
+	h.paymentIntents.cancelByID(inv.PaymentIntent, "void_invoice")
+	h.emit("invoice.voided", h.invoices.render(inv))
+	h.emitUpdate("invoice.updated", before, h.invoices.render(inv))
+	h.restoreBalance(inv)
 }
 
-// returnBalance undoes what a voided invoice did to the customer's balance.
-func (a *act) returnBalance(inv *Invoice) {
-	c, ok := a.state.Customers.get(inv.Customer)
+// restoreBalance undoes what a voided invoice did to the customer's balance.
+func (h invoicing) restoreBalance(inv *Invoice) {
+	c, ok := h.state.Customers.get(inv.Customer)
 	if back := inv.StartingBalance - inv.EndingBalance; ok && !c.Deleted && back != 0 {
-		a.changeCustomer(c, func() { c.Balance += back })
+		h.customers.change(c, func() { c.Balance += back })
 	}
 }
 
-// methodFor is the card that an invoice of a subscription is taken from.
-func (a *act) methodFor(inv *Invoice) (*PaymentMethod, bool) {
-	if pm, ok := a.state.PaymentMethods.get(inv.DefaultMethod); ok {
+// forInvoice is the card that an invoice of a subscription is taken from.
+func (h paymentMethods) forInvoice(inv *Invoice) (*PaymentMethod, bool) {
+	if pm, ok := h.state.PaymentMethods.get(inv.DefaultMethod); ok {
 		return pm, true
 	}
-	if sub, ok := a.state.Subscriptions.get(inv.Subscription); ok {
-		return a.methodOf(sub)
+	if sub, ok := h.state.Subscriptions.get(inv.Subscription); ok {
+		return h.forSubscription(sub)
 	}
-	c, ok := a.state.Customers.get(inv.Customer)
+	c, ok := h.state.Customers.get(inv.Customer)
 	if !ok {
 		return nil, false
 	}
-	return a.defaultMethod(c)
+	return h.defaultFor(c)
 }
 
-// methodOf is the subscription's card, else its customer's default.
-func (a *act) methodOf(sub *Subscription) (*PaymentMethod, bool) {
-	if pm, ok := a.state.PaymentMethods.get(sub.DefaultPaymentMethod); ok {
+// forSubscription is the subscription's card, else its customer's default.
+func (h paymentMethods) forSubscription(sub *Subscription) (*PaymentMethod, bool) {
+	if pm, ok := h.state.PaymentMethods.get(sub.DefaultPaymentMethod); ok {
 		return pm, true
 	}
-	c, ok := a.state.Customers.get(sub.Customer)
+	c, ok := h.state.Customers.get(sub.Customer)
 	if !ok {
 		return nil, false
 	}
-	return a.defaultMethod(c)
+	return h.defaultFor(c)
 }
 
-// armInvoice sees to it that what time does to an invoice happens: a draft is
+// scheduleNext sees to it that what time does to an invoice happens: a draft is
 // finalized, a refused payment tried again, an unpaid one overdue.
-func (a *act) armInvoice(inv *Invoice) {
+func (h invoicing) scheduleNext(inv *Invoice) {
 	due := inv.nextDue()
 	if due == 0 {
 		return
 	}
-	a.scheduleFor(inv.Customer, due, func(b *act) {
+	h.scheduleForCustomer(inv.Customer, due, func(r *request) {
 		if inv.nextDue() == due {
-			b.changed = true
-			b.invoiceDue(inv)
+			r.changed = true
+			r.invoicing.runDue(inv)
 		}
 	})
 }
@@ -292,52 +292,52 @@ func (inv *Invoice) nextDue() int64 {
 	return 0
 }
 
-func (a *act) invoiceDue(inv *Invoice) {
+func (h invoicing) runDue(inv *Invoice) {
 	switch {
 	case inv.Status == "draft":
-		a.finalizeAndCollect(inv)
+		h.finalizeAndPay(inv)
 	case inv.NextAttempt != 0:
-		a.retry(inv)
+		h.dunning.retry(inv)
 	default:
-		a.overdue(inv)
+		h.markOverdue(inv)
 	}
 }
 
-// overdue is an invoice that was sent and not paid by its date.
-func (a *act) overdue(inv *Invoice) {
+// markOverdue is an invoice that was sent and not paid by its date.
+func (h invoicing) markOverdue(inv *Invoice) {
 	inv.OverdueTold = true
-	a.emit("invoice.overdue", a.renderInvoice(inv))
-	a.setDelinquent(inv.Customer, true)
-	a.afterFailure(inv)
+	h.emit("invoice.overdue", h.invoices.render(inv))
+	h.customers.setDelinquent(inv.Customer, true)
+	h.dunning.paymentFailed(inv)
 }
 
-// finalizeAndCollect is what happens to a draft when its hour is over. Without
+// finalizeAndPay is what happens to a draft when its hour is over. Without
 // a card the attempt fails.
-func (a *act) finalizeAndCollect(inv *Invoice) (outcome, *Decline) {
-	a.finalize(inv)
+func (h invoicing) finalizeAndPay(inv *Invoice) (outcome, *Decline) {
+	h.finalize(inv)
 	if inv.Status != "open" {
 		return paid, nil
 	}
 	if inv.CollectionMethod != "charge_automatically" {
-		a.emit("invoice.sent", a.renderInvoice(inv))
+		h.emit("invoice.sent", h.invoices.render(inv))
 		return paid, nil
 	}
-	pm, ok := a.methodFor(inv)
+	pm, ok := h.paymentMethods.forInvoice(inv)
 	if ok {
-		return a.attempt(inv, pm, true)
+		return h.attemptPayment(inv, pm, true)
 	}
-	before := a.renderInvoice(inv)
+	before := h.invoices.render(inv)
 	inv.AttemptCount++
 	inv.Attempted = true
-	a.tellAttempt(inv, before, refused, true)
+	h.recordAttempt(inv, before, refused, true)
 	return refused, genericDecline()
 }
 
-// scheduleFor sets a timer on the clock that a customer lives on.
-func (a *act) scheduleFor(customer string, at int64, fire func(b *act)) {
+// scheduleForCustomer sets a timer on the clock that a customer lives on.
+func (r *request) scheduleForCustomer(customer string, at int64, fire func(r *request)) {
 	clock := accountClock
-	if c, ok := a.state.Customers.get(customer); ok {
+	if c, ok := r.state.Customers.get(customer); ok {
 		clock = c.TestClock
 	}
-	a.schedule(clock, at, fire)
+	r.schedule(clock, at, fire)
 }

@@ -26,45 +26,45 @@ func chargeResource() resource {
 	return resource{
 		kind: "charge",
 		render: finder(func(s *state) *table[*Charge] { return s.Charges },
-			func(a *act, c *Charge) object { return a.renderCharge(c) }),
+			bind(charges.render)),
 		routes: []route{
-			{"GET /v1/charges", listParams + "customer payment_intent", (*act).listCharges},
-			{"GET /v1/charges/{id}", "", (*act).getCharge},
+			on("GET /v1/charges", listParams+"customer payment_intent", charges.list),
+			on("GET /v1/charges/{id}", "", charges.get),
 		},
 	}
 }
 
-// addCharge stores an attempt; decline is nil where it went well.
-func (a *act) addCharge(pi *PaymentIntent, pm *PaymentMethod, decline *Decline) *Charge {
+// create stores an attempt; decline is nil where it went well.
+func (h charges) create(pi *PaymentIntent, pm *PaymentMethod, decline *Decline) *Charge {
 	ch := &Charge{
-		Base: Base{ID: a.ids.long("ch_3"), Created: a.at}, Amount: pi.Amount, Currency: pi.Currency,
+		Base: Base{ID: h.ids.long("ch_3"), Created: h.now}, Amount: pi.Amount, Currency: pi.Currency,
 		Customer: pi.Customer, Description: pi.Description, Failure: decline, Invoice: pi.Invoice,
 		Metadata: pi.Metadata, PaymentIntent: pi.ID, PaymentMethod: pm.ID, ReceiptEmail: pi.ReceiptEmail,
 	}
-	a.state.Charges.insert(ch)
+	h.state.Charges.insert(ch)
 	return ch
 }
 
-func (a *act) getCharge(in *input) (any, error) {
-	ch, ok := a.state.Charges.get(in.path("id"))
+func (h charges) get(in *input) (any, error) {
+	ch, ok := h.state.Charges.get(in.path("id"))
 	if !ok {
 		return nil, notFound("charge", in.path("id"), "id")
 	}
-	return a.renderCharge(ch), nil
+	return h.render(ch), nil
 }
 
-func (a *act) listCharges(in *input) (any, error) {
-	rows := a.state.Charges.all
+func (h charges) list(in *input) (any, error) {
+	rows := h.state.Charges.all
 	switch {
 	case in.has("payment_intent"):
-		rows = a.state.Charges.by("payment_intent", in.str("payment_intent"))
+		rows = h.state.Charges.by("payment_intent", in.str("payment_intent"))
 	case in.has("customer"):
-		rows = a.state.Charges.by("customer", in.str("customer"))
+		rows = h.state.Charges.by("customer", in.str("customer"))
 	}
 	return listing[*Charge]{
-		what: "charge", table: a.state.Charges, rows: rows,
+		what: "charge", table: h.state.Charges, rows: rows,
 		keep:   func(c *Charge) bool { return !in.has("customer") || c.Customer == in.str("customer") },
-		render: func(c *Charge) object { return a.renderCharge(c) },
+		render: h.render,
 	}.page(in)
 }
 
@@ -75,7 +75,7 @@ func (c *Charge) status() string {
 	return "succeeded"
 }
 
-func (a *act) renderCharge(c *Charge) object {
+func (h charges) render(c *Charge) object {
 	captured, balance := c.Amount-c.Released, any("txn_3"+c.ID[len("ch_3"):])
 	if c.Failure != nil || c.Uncaptured {
 		captured, balance = 0, nil
@@ -92,14 +92,14 @@ func (a *act) renderCharge(c *Charge) object {
 		"payment_intent": ref{"payment_intent", c.PaymentIntent}, "payment_method": c.PaymentMethod,
 		"receipt_email": orNull(c.ReceiptEmail), "receipt_number": nil, "receipt_url": nil,
 		"refunded": c.AmountRefunded == c.Amount && c.Amount > 0,
-		"refunds":  hidden(func() any { return a.refundsOf(c) }),
+		"refunds":  hidden(func() any { return h.refunds.renderForCharge(c) }),
 		"review":   nil, "shipping": nil, "source": nil, "source_transfer": nil, "statement_descriptor": nil,
 		"statement_descriptor_suffix": nil, "status": c.status(), "transfer_data": nil, "transfer_group": nil,
 	}
 	if c.Failure != nil {
 		o["failure_code"], o["failure_message"] = c.Failure.Code, c.Failure.Message
 	}
-	a.renderChargeCard(o, c)
+	h.renderCard(o, c)
 	return o
 }
 
@@ -117,9 +117,9 @@ func (c *Charge) renderOutcome() object {
 	}
 }
 
-// renderChargeCard shows the card as it is kept; charges never lose theirs.
-func (a *act) renderChargeCard(o object, c *Charge) {
-	pm, ok := a.state.PaymentMethods.get(c.PaymentMethod)
+// renderCard shows the card as it is kept; charges never lose theirs.
+func (h charges) renderCard(o object, c *Charge) {
+	pm, ok := h.state.PaymentMethods.get(c.PaymentMethod)
 	if !ok {
 		o["billing_details"], o["payment_method_details"] = (&PaymentMethod{}).renderBilling(), nil
 		return

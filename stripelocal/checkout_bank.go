@@ -32,82 +32,82 @@ func (cs *CheckoutSession) methodTypes() []string {
 	return []string{"card"}
 }
 
-// debitBank starts a bank debit and completes the session unpaid.
-func (a *act) debitBank(cs *CheckoutSession, s submission) outcome {
-	a.order = []string{"customer.created", "payment_intent.created", "payment_intent.processing", "checkout.session.completed"}
+// startBankDebit starts a bank debit and completes the session unpaid.
+func (h checkoutPayments) startBankDebit(cs *CheckoutSession, s submission) outcome {
+	h.eventOrder = []string{"customer.created", "payment_intent.created", "payment_intent.processing", "checkout.session.completed"}
 	if cs.CustomerCreation == "always" || cs.FutureUsage != "" {
-		a.ensureCustomer(cs)
+		h.ensureCustomer(cs)
 	}
-	pi, ok := a.state.PaymentIntents.get(cs.PaymentIntent)
+	pi, ok := h.state.PaymentIntents.get(cs.PaymentIntent)
 	if !ok {
-		pi = a.sessionIntent(cs, a.sessionAmount(cs))
+		pi = h.createIntent(cs, h.checkoutSessions.amountDue(cs))
 	}
 	pm := &PaymentMethod{
-		Base: Base{ID: a.ids.long("pm_1"), Created: a.at}, Number: digitsOf(s.Account), Bank: true, Brand: "bank debit",
+		Base: Base{ID: h.ids.long("pm_1"), Created: h.now}, Number: digitsOf(s.Account), Bank: true, Brand: "bank debit",
 		Email: s.Email, Name: s.Card.Name, Metadata: map[string]string{},
 	}
-	a.state.PaymentMethods.insert(pm)
+	h.state.PaymentMethods.insert(pm)
 	pi.PaymentMethod, pi.LastError, pi.Status = pm.ID, nil, "processing"
-	a.emit("payment_intent.processing", a.renderPaymentIntent(pi))
-	a.completeSession(cs, pm, "unpaid")
-	cs.SettlesAt = a.at + bankDelay
-	a.armBank(cs)
+	h.emit("payment_intent.processing", h.paymentIntents.render(pi))
+	h.complete(cs, pm, "unpaid")
+	cs.SettlesAt = h.now + bankDelay
+	h.scheduleBankDebit(cs)
 	return paid
 }
 
-// armBank sees to it that a debit settles in time.
-func (a *act) armBank(cs *CheckoutSession) {
+// scheduleBankDebit sees to it that a debit settles in time.
+func (h checkoutPayments) scheduleBankDebit(cs *CheckoutSession) {
 	if cs.SettlesAt == 0 {
 		return
 	}
-	a.schedule(accountClock, cs.SettlesAt, func(b *act) {
-		if pm, ok := b.bankOf(cs); ok {
-			b.changed = true
-			b.settleBank(cs, pm.Number != bankBad)
+	h.schedule(accountClock, cs.SettlesAt, func(r *request) {
+		if pm, ok := r.checkoutPayments.pendingBankAccount(cs); ok {
+			r.changed = true
+			r.checkoutPayments.finishBankDebit(cs, pm.Number != bankBad)
 		}
 	})
 }
 
-// bankOf is the account that a session's payment is still being taken from.
-func (a *act) bankOf(cs *CheckoutSession) (*PaymentMethod, bool) {
-	pi, ok := a.state.PaymentIntents.get(cs.PaymentIntent)
+// pendingBankAccount is the account that a session's payment is still being taken from.
+func (h checkoutPayments) pendingBankAccount(cs *CheckoutSession) (*PaymentMethod, bool) {
+	pi, ok := h.state.PaymentIntents.get(cs.PaymentIntent)
 	if !ok || pi.Status != "processing" {
 		return nil, false
 	}
-	return a.state.PaymentMethods.get(pi.PaymentMethod)
+	return h.state.PaymentMethods.get(pi.PaymentMethod)
 }
 
-// settleBank ends a bank debit and tells so of the session.
-func (a *act) settleBank(cs *CheckoutSession, good bool) {
-	pi, ok := a.state.PaymentIntents.get(cs.PaymentIntent)
-	pm, there := a.bankOf(cs)
+// finishBankDebit ends a bank debit and tells so of the session.
+func (h checkoutPayments) finishBankDebit(cs *CheckoutSession, good bool) {
+	pi, ok := h.state.PaymentIntents.get(cs.PaymentIntent)
+	pm, there := h.pendingBankAccount(cs)
 	if !ok || !there {
 		return
 	}
 	cs.SettlesAt = 0
 	if good {
-		a.succeed(pi, pm)
+		h.paymentIntents.succeed(pi, pm)
 		cs.PaymentStatus = "paid"
-		a.emit("checkout.session.async_payment_succeeded", a.renderSession(cs))
+		h.emit("checkout.session.async_payment_succeeded", h.checkoutSessions.render(cs))
 		return
 	}
-	a.fail(pi, pm, &Decline{Code: "payment_method_bank_account_insufficient_funds", DeclineCode: "insufficient_funds", Message: "The customer's account has insufficient funds to cover this payment."})
-	a.emit("checkout.session.async_payment_failed", a.renderSession(cs))
+	h.paymentIntents.fail(pi, pm, &Decline{Code: "payment_method_bank_account_insufficient_funds", DeclineCode: "insufficient_funds", Message: "The customer's account has insufficient funds to cover this payment."})
+	h.emit("checkout.session.async_payment_failed", h.checkoutSessions.render(cs))
 }
 
 // settleSession lets a bank debit end now: outcome=succeeded or failed.
 func (s *Server) settleSession(w http.ResponseWriter, req *http.Request) {
 	good := req.PostFormValue("outcome") != "failed"
 	var shown object
-	_ = s.perform(s.pageCause(), func(a *act) error {
-		cs, ok := a.state.Sessions.get(req.PathValue("id"))
+	_ = s.transact(s.newPageRequestInfo(), func(r *request) error {
+		cs, ok := r.state.Sessions.get(req.PathValue("id"))
 		if !ok {
 			return nil
 		}
-		if _, waits := a.bankOf(cs); waits {
-			a.changed = true
-			a.settleBank(cs, good)
-			shown = a.renderSession(cs)
+		if _, waits := r.checkoutPayments.pendingBankAccount(cs); waits {
+			r.changed = true
+			r.checkoutPayments.finishBankDebit(cs, good)
+			shown = r.checkoutSessions.render(cs)
 		}
 		return nil
 	})

@@ -5,20 +5,20 @@ import (
 	"net/url"
 )
 
-// checkSession holds a new session against Stripe's rules and finds what it
+// validate holds a new session against Stripe's rules and finds what it
 // names. The customer is nil where none is named.
-func (a *act) checkSession(in *input) (*Customer, []CheckoutLine, error) {
+func (h checkoutSessions) validate(in *input) (*Customer, []CheckoutLine, error) {
 	if err := checkSessionMode(in); err != nil {
 		return nil, nil, err
 	}
-	if err := a.checkSessionTimes(in); err != nil {
+	if err := h.validateTimes(in); err != nil {
 		return nil, nil, err
 	}
-	c, err := a.sessionCustomer(in)
+	c, err := h.customerFromParams(in)
 	if err != nil {
 		return nil, nil, err
 	}
-	lines, err := a.sessionLines(in)
+	lines, err := h.lineItemsFromParams(in)
 	return c, lines, err
 }
 
@@ -55,9 +55,9 @@ func checkURLs(in *input, names ...string) error {
 	return nil
 }
 
-func (a *act) checkSessionTimes(in *input) error {
+func (h checkoutSessions) validateTimes(in *input) error {
 	ends := in.num("expires_at")
-	if in.has("expires_at") && (ends < a.at+30*60 || ends > a.at+checkoutLife+60) {
+	if in.has("expires_at") && (ends < h.now+30*60 || ends > h.now+checkoutLife+60) {
 		return invalid("", "expires_at", "The `expires_at` timestamp must be at least 30 minutes and at most 24 hours from Checkout Session creation.")
 	}
 	sub := in.at("subscription_data")
@@ -66,13 +66,13 @@ func (a *act) checkSessionTimes(in *input) error {
 		return invalid("", "subscription_data", "You may only specify one of these parameters: trial_period_days, trial_end.")
 	case sub.has("trial_period_days") && sub.num("trial_period_days") < 1:
 		return invalid("", "subscription_data[trial_period_days]", "The minimum number of trial period days is 1.")
-	case sub.has("trial_end") && sub.num("trial_end") < a.at+48*60*60:
+	case sub.has("trial_end") && sub.num("trial_end") < h.now+48*60*60:
 		return invalid("", "subscription_data[trial_end]", "The `trial_end` date has to be at least 2 days in the future.")
 	}
 	return nil
 }
 
-func (a *act) sessionCustomer(in *input) (*Customer, error) {
+func (h checkoutSessions) customerFromParams(in *input) (*Customer, error) {
 	if in.has("customer") && in.has("customer_email") {
 		return nil, invalid("", "customer_email", "You may only specify one of these parameters: customer, customer_email.")
 	}
@@ -88,7 +88,7 @@ func (a *act) sessionCustomer(in *input) (*Customer, error) {
 	if err := checkCustomerUpdateFor(in); err != nil {
 		return nil, err
 	}
-	return a.customerOf(in.params, "customer")
+	return h.customers.fromParam(in.params, "customer")
 }
 
 // checkCustomerUpdateFor knows what needs leave to be written to an existing
@@ -104,18 +104,18 @@ func checkCustomerUpdateFor(in *input) error {
 	return nil
 }
 
-func (a *act) sessionLines(in *input) ([]CheckoutLine, error) {
+func (h checkoutSessions) lineItemsFromParams(in *input) ([]CheckoutLine, error) {
 	var lines []CheckoutLine
 	var items []newItem
 	for i, p := range in.list("line_items") {
-		price, err := a.sessionPrice(in, p, i)
+		price, err := h.priceFromParams(in, p, i)
 		if err != nil {
 			return nil, err
 		}
 		if price.Interval != "" {
 			items = append(items, newItem{price: price, quantity: p.num("quantity")})
 		}
-		line := CheckoutLine{ID: a.ids.long("li_1"), Price: price.ID, Quantity: p.num("quantity")}
+		line := CheckoutLine{ID: h.ids.long("li_1"), Price: price.ID, Quantity: p.num("quantity")}
 		if err := line.takeAdjustable(p.at("adjustable_quantity")); err != nil {
 			return nil, err
 		}
@@ -127,7 +127,7 @@ func (a *act) sessionLines(in *input) ([]CheckoutLine, error) {
 	case in.str("mode") == "subscription" && len(items) == 0:
 		return nil, invalid("", "line_items", "You must provide at least one recurring price in `subscription` mode when using prices.")
 	}
-	if err := a.checkOneCurrency(lines); err != nil {
+	if err := h.checkSingleCurrency(lines); err != nil {
 		return nil, err
 	}
 	return lines, checkItems(items)
@@ -146,8 +146,8 @@ func (l *CheckoutLine) takeAdjustable(p params) error {
 	return nil
 }
 
-func (a *act) sessionPrice(in *input, p params, i int) (*Price, error) {
-	price, err := a.priceIn(p)
+func (h checkoutSessions) priceFromParams(in *input, p params, i int) (*Price, error) {
+	price, err := h.prices.fromParams(p)
 	switch {
 	case err != nil:
 		return nil, err
@@ -161,10 +161,10 @@ func (a *act) sessionPrice(in *input, p params, i int) (*Price, error) {
 	return price, nil
 }
 
-func (a *act) checkOneCurrency(lines []CheckoutLine) error {
+func (h checkoutSessions) checkSingleCurrency(lines []CheckoutLine) error {
 	currency := ""
 	for _, l := range lines {
-		p, _ := a.state.Prices.get(l.Price)
+		p, _ := h.state.Prices.get(l.Price)
 		if currency != "" && p.Currency != currency {
 			return invalid("", "line_items", "All line items must have the same currency.")
 		}

@@ -77,47 +77,47 @@ func checkoutSessionResource() resource {
 	return resource{
 		kind: "checkout.session",
 		render: finder(func(s *state) *table[*CheckoutSession] { return s.Sessions },
-			func(a *act, x *CheckoutSession) object { return a.renderSession(x) }),
-		arm: func(a *act) {
-			for _, cs := range a.state.Sessions.all {
-				a.armSession(cs)
-				a.armBank(cs)
+			bind(checkoutSessions.render)),
+		arm: func(r *request) {
+			for _, cs := range r.state.Sessions.all {
+				r.checkoutSessions.scheduleExpiry(cs)
+				r.checkoutPayments.scheduleBankDebit(cs)
 			}
 		},
 		routes: []route{
-			{"POST /v1/checkout/sessions", checkoutParams, (*act).createSession},
-			{"GET /v1/checkout/sessions", listParams + "customer payment_intent subscription status:open|complete|expired customer_details{email!}", (*act).listSessions},
-			{"GET /v1/checkout/sessions/{id}", "", (*act).getSession},
-			{"POST /v1/checkout/sessions/{id}", "metadata:map?", (*act).updateSession},
-			{"GET /v1/checkout/sessions/{id}/line_items", "limit:int starting_after ending_before", (*act).listSessionLines},
-			{"POST /v1/checkout/sessions/{id}/expire", "", (*act).expireSessionCall},
+			on("POST /v1/checkout/sessions", checkoutParams, checkoutSessions.create),
+			on("GET /v1/checkout/sessions", listParams+"customer payment_intent subscription status:open|complete|expired customer_details{email!}", checkoutSessions.list),
+			on("GET /v1/checkout/sessions/{id}", "", checkoutSessions.get),
+			on("POST /v1/checkout/sessions/{id}", "metadata:map?", checkoutSessions.update),
+			on("GET /v1/checkout/sessions/{id}/line_items", "limit:int starting_after ending_before", checkoutSessions.listLineItems),
+			on("POST /v1/checkout/sessions/{id}/expire", "", checkoutSessions.expire),
 		},
 	}
 }
 
-func (a *act) createSession(in *input) (any, error) {
-	c, lines, err := a.checkSession(in)
+func (h checkoutSessions) create(in *input) (any, error) {
+	c, lines, err := h.validate(in)
 	if err != nil {
 		return nil, err
 	}
 	cs := &CheckoutSession{
 		Mode: in.str("mode"), Lines: lines, Metadata: in.metadata(), Status: "open", PaymentStatus: "unpaid",
-		ExpiresAt: in.numOr("expires_at", a.at+checkoutLife), MethodCollection: in.strOr("payment_method_collection", "always"),
+		ExpiresAt: in.numOr("expires_at", h.now+checkoutLife), MethodCollection: in.strOr("payment_method_collection", "always"),
 		SubMissingMethod: "create_invoice",
 	}
 	if c != nil {
 		cs.Customer = c.ID
 	}
 	cs.take(in.params)
-	cs.Base = Base{ID: "cs_test_a1" + a.ids.token(56), Created: a.at}
-	price, _ := a.state.Prices.get(lines[0].Price)
+	cs.Base = Base{ID: "cs_test_a1" + h.ids.token(56), Created: h.now}
+	price, _ := h.state.Prices.get(lines[0].Price)
 	cs.Currency = price.Currency
-	if err := a.takeSessionDiscount(cs, in); err != nil {
+	if err := h.setDiscount(cs, in); err != nil {
 		return nil, err
 	}
-	a.state.Sessions.insert(cs)
-	a.armSession(cs)
-	return a.renderSession(cs), nil
+	h.state.Sessions.insert(cs)
+	h.scheduleExpiry(cs)
+	return h.render(cs), nil
 }
 
 func (cs *CheckoutSession) take(p params) {
@@ -150,97 +150,97 @@ func (cs *CheckoutSession) take(p params) {
 	intent.setStr("setup_future_usage", &cs.FutureUsage)
 }
 
-func (a *act) sessionAt(in *input) (*CheckoutSession, error) {
-	cs, ok := a.state.Sessions.get(in.path("id"))
+func (h checkoutSessions) find(in *input) (*CheckoutSession, error) {
+	cs, ok := h.state.Sessions.get(in.path("id"))
 	if !ok {
 		return nil, notFound("checkout.session", in.path("id"), "session")
 	}
 	return cs, nil
 }
 
-func (a *act) getSession(in *input) (any, error) {
-	cs, err := a.sessionAt(in)
+func (h checkoutSessions) get(in *input) (any, error) {
+	cs, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	return a.renderSession(cs), nil
+	return h.render(cs), nil
 }
 
-func (a *act) updateSession(in *input) (any, error) {
-	cs, err := a.sessionAt(in)
+func (h checkoutSessions) update(in *input) (any, error) {
+	cs, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
 	in.setMetadata(&cs.Metadata)
-	return a.renderSession(cs), nil
+	return h.render(cs), nil
 }
 
-func (a *act) listSessions(in *input) (any, error) {
-	rows := a.state.Sessions.all
+func (h checkoutSessions) list(in *input) (any, error) {
+	rows := h.state.Sessions.all
 	for _, name := range []string{"customer", "subscription", "payment_intent"} {
 		if in.has(name) {
-			rows = a.state.Sessions.by(name, in.str(name))
+			rows = h.state.Sessions.by(name, in.str(name))
 		}
 	}
 	email := in.at("customer_details").str("email")
 	return listing[*CheckoutSession]{
-		what: "checkout.session", table: a.state.Sessions, rows: rows,
+		what: "checkout.session", table: h.state.Sessions, rows: rows,
 		keep: func(x *CheckoutSession) bool {
 			return (!in.has("status") || x.Status == in.str("status")) && (!in.has("customer") || x.Customer == in.str("customer")) &&
 				(email == "" || x.EnteredEmail == email)
 		},
-		render: func(x *CheckoutSession) object { return a.renderSession(x) },
+		render: h.render,
 	}.page(in)
 }
 
-func (a *act) listSessionLines(in *input) (any, error) {
-	cs, err := a.sessionAt(in)
+func (h checkoutSessions) listLineItems(in *input) (any, error) {
+	cs, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(a.renderSessionLines(cs), in)
+	return pageOf(h.renderLineItems(cs), in)
 }
 
-func (a *act) expireSessionCall(in *input) (any, error) {
-	cs, err := a.sessionAt(in)
+func (h checkoutSessions) expire(in *input) (any, error) {
+	cs, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
 	if cs.Status != "open" {
 		return nil, invalid("", "", "Only Checkout Sessions with a status in [\"open\"] can be expired. This Checkout Session has a status of `"+cs.Status+"`.")
 	}
-	a.expireSession(cs)
-	return a.renderSession(cs), nil
+	h.expireSession(cs)
+	return h.render(cs), nil
 }
 
-func (a *act) armSession(cs *CheckoutSession) {
+func (h checkoutSessions) scheduleExpiry(cs *CheckoutSession) {
 	if cs.Status != "open" {
 		return
 	}
-	a.schedule(accountClock, cs.ExpiresAt, func(b *act) {
+	h.schedule(accountClock, cs.ExpiresAt, func(r *request) {
 		if cs.Status == "open" {
-			b.expireSession(cs)
+			r.checkoutSessions.expireSession(cs)
 		}
 	})
 }
 
 // expireSession closes a session for good; a subscription whose first payment
 // was being tried through it goes too.
-func (a *act) expireSession(cs *CheckoutSession) {
-	cs.Status, cs.ExpiresAt = "expired", min(cs.ExpiresAt, a.at)
-	if sub, ok := a.state.Subscriptions.get(cs.Subscription); ok && sub.Status == "incomplete" {
-		a.endSubscription(sub, "incomplete_expired", "cancellation_requested")
+func (h checkoutSessions) expireSession(cs *CheckoutSession) {
+	cs.Status, cs.ExpiresAt = "expired", min(cs.ExpiresAt, h.now)
+	if sub, ok := h.state.Subscriptions.get(cs.Subscription); ok && sub.Status == "incomplete" {
+		h.subscriptions.end(sub, "incomplete_expired", "cancellation_requested")
 	}
 	if cs.Mode == "payment" {
-		a.cancelIntent(cs.PaymentIntent, "abandoned")
+		h.paymentIntents.cancelByID(cs.PaymentIntent, "abandoned")
 	}
-	a.emit("checkout.session.expired", a.renderSession(cs))
+	h.emit("checkout.session.expired", h.render(cs))
 }
 
 func (cs *CheckoutSession) hasTrial() bool { return cs.SubTrialDays > 0 || cs.SubTrialEnd > 0 }
 
-func (a *act) renderSession(cs *CheckoutSession) object {
-	sums := a.sums(cs)
+func (h checkoutSessions) render(cs *CheckoutSession) object {
+	sums := h.totals(cs)
 	o := object{
 		"id": cs.ID, "object": "checkout.session", "after_expiration": nil, "allow_promotion_codes": nil,
 		"amount_subtotal": sums.subtotal, "amount_total": sums.total(),
@@ -250,7 +250,7 @@ func (a *act) renderSession(cs *CheckoutSession) object {
 		"consent_collection": nil, "created": cs.Created, "currency": cs.Currency, "currency_conversion": nil,
 		"custom_fields": []any{}, "custom_text": object{"after_submit": nil, "shipping_address": nil, "submit": nil, "terms_of_service_acceptance": nil},
 		"customer": ref{"customer", cs.Customer}, "customer_creation": orNull(cs.CustomerCreation),
-		"customer_details": a.renderCustomerDetails(cs), "customer_email": orNull(cs.CustomerEmail),
+		"customer_details": h.renderCustomerDetails(cs), "customer_email": orNull(cs.CustomerEmail),
 		"expires_at": cs.ExpiresAt, "invoice": ref{"invoice", cs.Invoice}, "invoice_creation": nil,
 		"livemode": false, "locale": orNull(cs.Locale), "metadata": cs.Metadata, "mode": cs.Mode,
 		"payment_intent": ref{"payment_intent", ""}, "payment_link": nil,
@@ -261,9 +261,9 @@ func (a *act) renderSession(cs *CheckoutSession) object {
 		"shipping_cost": nil, "shipping_details": nil, "shipping_options": []any{}, "status": cs.Status,
 		"submit_type": orNull(cs.SubmitType), "subscription": ref{"subscription", cs.Subscription},
 		"success_url":   orNull(cs.SuccessURL),
-		"total_details": a.renderTotals(cs),
+		"total_details": h.renderTotalDetails(cs),
 		"ui_mode":       "hosted", "url": nil,
-		"line_items": hidden(func() any { return a.renderSessionLines(cs) }),
+		"line_items": hidden(func() any { return h.renderLineItems(cs) }),
 	}
 	if cs.AllowPromotionCodes {
 		o["allow_promotion_codes"] = true
@@ -271,13 +271,13 @@ func (a *act) renderSession(cs *CheckoutSession) object {
 	if cs.TaxIDCollection {
 		o["tax_id_collection"] = object{"enabled": true, "required": cs.TaxIDRequired}
 	}
-	a.renderSessionMode(o, cs)
+	h.renderMode(o, cs)
 	return o
 }
 
-func (a *act) renderSessionMode(o object, cs *CheckoutSession) {
+func (h checkoutSessions) renderMode(o object, cs *CheckoutSession) {
 	if cs.Status == "open" {
-		o["url"] = a.origin + "/c/pay/" + cs.ID
+		o["url"] = h.origin + "/c/pay/" + cs.ID
 	}
 	if cs.Mode == "payment" {
 		o["payment_intent"] = ref{"payment_intent", cs.PaymentIntent}
@@ -290,9 +290,9 @@ func (a *act) renderSessionMode(o object, cs *CheckoutSession) {
 }
 
 // renderCustomerDetails shows what was entered, else what is known beforehand.
-func (a *act) renderCustomerDetails(cs *CheckoutSession) any {
+func (h checkoutSessions) renderCustomerDetails(cs *CheckoutSession) any {
 	email, name := cs.EnteredEmail, cs.EnteredName
-	if c, ok := a.state.Customers.get(cs.Customer); ok && email == "" {
+	if c, ok := h.state.Customers.get(cs.Customer); ok && email == "" {
 		email = c.Email
 	}
 	if email == "" {
@@ -313,22 +313,22 @@ func (a *act) renderCustomerDetails(cs *CheckoutSession) any {
 	}
 }
 
-func (a *act) renderSessionLines(cs *CheckoutSession) object {
+func (h checkoutSessions) renderLineItems(cs *CheckoutSession) object {
 	data := []any{}
-	sums := a.sums(cs)
+	sums := h.totals(cs)
 	for i, l := range cs.Lines {
-		data = append(data, a.renderSessionLine(cs, l, sums.lines[i]))
+		data = append(data, h.renderLineItem(cs, l, sums.lines[i]))
 	}
 	return listObject("/v1/checkout/sessions/"+cs.ID+"/line_items", data, false)
 }
 
-func (a *act) renderSessionLine(cs *CheckoutSession, l CheckoutLine, sums checkoutLineSums) object {
+func (h checkoutSessions) renderLineItem(cs *CheckoutSession, l CheckoutLine, sums checkoutLineSums) object {
 	o := object{
 		"id": l.ID, "object": "item", "amount_discount": 0, "amount_subtotal": 0, "amount_tax": 0, "amount_total": 0,
 		"currency": cs.Currency, "description": "", "price": nil, "quantity": l.Quantity,
 	}
-	if p, ok := a.state.Prices.get(l.Price); ok {
-		o["price"], o["description"] = a.renderPrice(p), a.productName(p)
+	if p, ok := h.state.Prices.get(l.Price); ok {
+		o["price"], o["description"] = h.prices.render(p), h.prices.productName(p)
 		o["amount_subtotal"], o["amount_discount"], o["amount_total"] = sums.subtotal, sums.discount, sums.subtotal-sums.discount
 	}
 	return o

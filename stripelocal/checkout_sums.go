@@ -9,19 +9,19 @@ type checkoutSums struct {
 
 type checkoutLineSums struct{ subtotal, discount int64 }
 
-// sums counts a session's lines and what its coupon takes off them; what only
+// totals counts a session's lines and what its coupon takes off them; what only
 // begins after a trial is nothing yet.
-func (a *act) sums(cs *CheckoutSession) checkoutSums {
+func (h checkoutSessions) totals(cs *CheckoutSession) checkoutSums {
 	lines := make([]InvoiceLine, len(cs.Lines))
 	for i, l := range cs.Lines {
 		lines[i].Price = l.Price
-		if p, ok := a.state.Prices.get(l.Price); ok && (p.Interval == "" || !cs.hasTrial()) {
+		if p, ok := h.state.Prices.get(l.Price); ok && (p.Interval == "" || !cs.hasTrial()) {
 			lines[i].Amount = p.amount(l.Quantity)
 		}
 	}
 	out := checkoutSums{lines: make([]checkoutLineSums, len(lines))}
 	off := make([]int64, len(lines))
-	for _, d := range a.takeOff(cs.discounts(), lines, a.at) {
+	for _, d := range h.discounts.apply(cs.discounts(), lines, h.now) {
 		off = d.Lines
 	}
 	for i, l := range lines {
@@ -42,20 +42,20 @@ func (cs *CheckoutSession) discounts() []Discount {
 	return []Discount{*cs.Discount}
 }
 
-// sessionAmount is what is to be paid now.
-func (a *act) sessionAmount(cs *CheckoutSession) int64 { return a.sums(cs).total() }
+// amountDue is what is to be paid now.
+func (h checkoutSessions) amountDue(cs *CheckoutSession) int64 { return h.totals(cs).total() }
 
-// needsNoCard says whether a session can be completed without a way to pay.
-func (a *act) needsNoCard(cs *CheckoutSession) bool {
-	if a.sessionAmount(cs) > 0 {
+// isFree says whether a session can be completed without a way to pay.
+func (h checkoutSessions) isFree(cs *CheckoutSession) bool {
+	if h.amountDue(cs) > 0 {
 		return false
 	}
 	return cs.Mode == "payment" || cs.MethodCollection == "if_required"
 }
 
-// takeSessionDiscount reads the one coupon or promotion code that a new session
+// setDiscount reads the one coupon or promotion code that a new session
 // is given.
-func (a *act) takeSessionDiscount(cs *CheckoutSession, in *input) error {
+func (h checkoutSessions) setDiscount(cs *CheckoutSession, in *input) error {
 	list := in.list("discounts")
 	switch {
 	case len(list) == 0:
@@ -67,20 +67,20 @@ func (a *act) takeSessionDiscount(cs *CheckoutSession, in *input) error {
 	}
 	coupon, promotion := list[0].str("coupon"), list[0].str("promotion_code")
 	if promotion != "" {
-		x, ok := a.state.PromotionCodes.get(promotion)
+		x, ok := h.state.PromotionCodes.get(promotion)
 		if !ok {
 			return noSuch("promotion code", promotion, list[0].name("promotion_code"))
 		}
-		if why := a.whyNot(x, cs.Customer, cs.Currency, a.sums(cs).subtotal); why != "" {
+		if why := h.promotionCodes.redemptionError(x, cs.Customer, cs.Currency, h.totals(cs).subtotal); why != "" {
 			return invalid("", list[0].name("promotion_code"), "This promotion code cannot be redeemed: "+why)
 		}
 		coupon = x.Coupon
 	}
-	c, err := a.redeemableCoupon(coupon, cs.Currency, list[0].name("coupon"))
+	c, err := h.coupons.findRedeemable(coupon, cs.Currency, list[0].name("coupon"))
 	if err != nil {
 		return err
 	}
-	cs.give(a.newDiscount(c, promotion, a.at))
+	cs.give(h.discounts.build(c, promotion, h.now))
 	return nil
 }
 
@@ -92,30 +92,30 @@ func (cs *CheckoutSession) give(d Discount) {
 	cs.Discount = &d
 }
 
-// applyCode puts a promotion code that somebody typed on a session; the message
+// applyPromotionCode puts a promotion code that somebody typed on a session; the message
 // is what the page says where it cannot be used.
-func (a *act) applyCode(cs *CheckoutSession, word string) string {
+func (h checkoutSessions) applyPromotionCode(cs *CheckoutSession, word string) string {
 	if !cs.AllowPromotionCodes || cs.begun() {
 		return "This order cannot be changed any more."
 	}
-	x := a.promotionByWord(word, cs.Customer)
-	if why := a.whyNot(x, cs.Customer, cs.Currency, a.sums(cs).subtotal); why != "" {
+	x := h.promotionCodes.byCode(word, cs.Customer)
+	if why := h.promotionCodes.redemptionError(x, cs.Customer, cs.Currency, h.totals(cs).subtotal); why != "" {
 		return why
 	}
-	c, _ := a.state.Coupons.get(x.Coupon)
-	cs.give(a.newDiscount(c, x.ID, a.at))
+	c, _ := h.state.Coupons.get(x.Coupon)
+	cs.give(h.discounts.build(c, x.ID, h.now))
 	return ""
 }
 
-func (a *act) renderTotals(cs *CheckoutSession) object {
-	sums := a.sums(cs)
+func (h checkoutSessions) renderTotalDetails(cs *CheckoutSession) object {
+	sums := h.totals(cs)
 	return object{
 		"amount_discount": sums.discount, "amount_shipping": 0, "amount_tax": 0,
 		"breakdown": hidden(func() any {
 			list := []any{}
 			if cs.Discount != nil {
 				list = append(list, object{
-					"amount": sums.discount, "discount": a.renderDiscount(cs.Customer, cs.Subscription, cs.Invoice, *cs.Discount),
+					"amount": sums.discount, "discount": h.discounts.render(cs.Customer, cs.Subscription, cs.Invoice, *cs.Discount),
 				})
 			}
 			return object{"discounts": list, "taxes": []any{}}

@@ -37,9 +37,9 @@ type deliveryView struct {
 // showDeliveries lists deliveries oldest first; ?status=, ?event= and ?type= narrow it.
 func (s *Server) showDeliveries(w http.ResponseWriter, req *http.Request) {
 	views := []deliveryView{}
-	_ = s.perform(cause{}, func(a *act) error {
-		for _, d := range a.state.Deliveries.all {
-			view := a.deliveryView(d)
+	_ = s.transact(requestInfo{}, func(r *request) error {
+		for _, d := range r.state.Deliveries.all {
+			view := r.deliveries.view(d)
 			if wanted := req.FormValue("status"); wanted != "" && wanted != view.Status {
 				continue
 			}
@@ -56,14 +56,14 @@ func (s *Server) showDeliveries(w http.ResponseWriter, req *http.Request) {
 	writeJSON(w, http.StatusOK, views)
 }
 
-func (a *act) deliveryView(d *Delivery) deliveryView {
+func (h deliveries) view(d *Delivery) deliveryView {
 	view := deliveryView{
 		ID: d.ID, Event: d.Event, Attempts: d.Attempts, Status: d.Status, LastStatus: d.LastStatus, LastError: d.LastError,
 	}
-	if e, ok := a.state.Events.get(d.Event); ok {
+	if e, ok := h.state.Events.get(d.Event); ok {
 		view.Type = e.Type
 	}
-	if w, ok := a.state.Endpoints.get(d.Endpoint); ok {
+	if w, ok := h.state.Endpoints.get(d.Endpoint); ok {
 		view.URL = w.URL
 	}
 	if d.Status == "pending" && d.NextAt != 0 {
@@ -80,8 +80,8 @@ type clockView struct {
 
 func (s *Server) showClock(w http.ResponseWriter, _ *http.Request) {
 	var view clockView
-	_ = s.perform(cause{}, func(a *act) error {
-		view = clockView{Now: a.at, Offset: a.state.ClockOffset}
+	_ = s.transact(requestInfo{}, func(r *request) error {
+		view = clockView{Now: r.now, Offset: r.state.ClockOffset}
 		return nil
 	})
 	writeJSON(w, http.StatusOK, view)

@@ -29,40 +29,40 @@ func couponResource() resource {
 	return resource{
 		kind: "coupon",
 		render: finder(func(s *state) *table[*Coupon] { return s.Coupons },
-			func(a *act, c *Coupon) object { return a.renderCoupon(c) }),
+			bind(coupons.render)),
 		routes: []route{
-			{"POST /v1/coupons", "id amount_off:int percent_off:decimal currency duration:once|forever|repeating duration_in_months:int max_redemptions:int metadata:map? name:40 redeem_by:time applies_to{products[]}", (*act).createCoupon},
-			{"GET /v1/coupons", listParams, (*act).listCoupons},
-			{"GET /v1/coupons/{id}", "", (*act).getCoupon},
-			{"POST /v1/coupons/{id}", "metadata:map? name:40?", (*act).updateCoupon},
-			{"DELETE /v1/coupons/{id}", "", (*act).deleteCoupon},
+			on("POST /v1/coupons", "id amount_off:int percent_off:decimal currency duration:once|forever|repeating duration_in_months:int max_redemptions:int metadata:map? name:40 redeem_by:time applies_to{products[]}", coupons.create),
+			on("GET /v1/coupons", listParams, coupons.list),
+			on("GET /v1/coupons/{id}", "", coupons.get),
+			on("POST /v1/coupons/{id}", "metadata:map? name:40?", coupons.update),
+			on("DELETE /v1/coupons/{id}", "", coupons.delete),
 		},
 	}
 }
 
-func (a *act) createCoupon(in *input) (any, error) {
-	if err := a.checkCoupon(in.params); err != nil {
+func (h coupons) create(in *input) (any, error) {
+	if err := h.validate(in.params); err != nil {
 		return nil, err
 	}
 	c := &Coupon{
-		Base: Base{ID: in.strOr("id", a.ids.token(8)), Created: a.at}, AmountOff: in.num("amount_off"), PercentOff: in.str("percent_off"),
+		Base: Base{ID: in.strOr("id", h.ids.token(8)), Created: h.now}, AmountOff: in.num("amount_off"), PercentOff: in.str("percent_off"),
 		Duration: in.strOr("duration", "once"), Months: in.num("duration_in_months"), MaxRedeemed: in.num("max_redemptions"),
 		Metadata: in.metadata(), Name: in.str("name"), Products: in.at("applies_to").strs("products"), RedeemBy: in.num("redeem_by"),
 	}
 	if c.AmountOff > 0 {
 		c.Currency = in.str("currency")
 	}
-	a.state.Coupons.insert(c)
-	a.emit("coupon.created", a.renderCoupon(c))
-	return a.renderCoupon(c), nil
+	h.state.Coupons.insert(c)
+	h.emit("coupon.created", h.render(c))
+	return h.render(c), nil
 }
 
-func (a *act) checkCoupon(p params) error {
+func (h coupons) validate(p params) error {
 	if id := p.str("id"); id != "" {
 		if !couponID.MatchString(id) {
 			return invalid("", "id", "Invalid coupon id: only letters, digits, `-` and `_`.")
 		}
-		if _, taken := a.state.Coupons.get(id); taken {
+		if _, taken := h.state.Coupons.get(id); taken {
 			return invalid("resource_already_exists", "", "Coupon already exists.")
 		}
 	}
@@ -82,15 +82,15 @@ func (a *act) checkCoupon(p params) error {
 		return invalid("", "duration_in_months", "You may only pass duration_in_months when duration is repeating.")
 	case p.has("max_redemptions") && p.num("max_redemptions") < 1:
 		return invalid("parameter_invalid_integer", "max_redemptions", "This value must be greater than or equal to 1.")
-	case p.has("redeem_by") && p.num("redeem_by") <= a.at:
+	case p.has("redeem_by") && p.num("redeem_by") <= h.now:
 		return invalid("", "redeem_by", "The redeem_by timestamp must be in the future.")
 	}
-	return a.checkCouponProducts(p.at("applies_to"))
+	return h.validateProducts(p.at("applies_to"))
 }
 
-func (a *act) checkCouponProducts(p params) error {
+func (h coupons) validateProducts(p params) error {
 	for _, id := range p.strs("products") {
-		if _, ok := a.state.Products.get(id); !ok {
+		if _, ok := h.state.Products.get(id); !ok {
 			return noSuch("product", id, "applies_to[products]")
 		}
 	}
@@ -102,51 +102,51 @@ func isPercentage(text string) bool {
 	return ok && percent.Sign() > 0 && percent.Cmp(big.NewRat(100, 1)) <= 0
 }
 
-func (a *act) couponAt(in *input) (*Coupon, error) {
-	c, ok := a.state.Coupons.get(in.path("id"))
+func (h coupons) find(in *input) (*Coupon, error) {
+	c, ok := h.state.Coupons.get(in.path("id"))
 	if !ok || c.Deleted {
 		return nil, notFound("coupon", in.path("id"), "coupon")
 	}
 	return c, nil
 }
 
-func (a *act) getCoupon(in *input) (any, error) {
-	c, err := a.couponAt(in)
+func (h coupons) get(in *input) (any, error) {
+	c, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	return a.renderCoupon(c), nil
+	return h.render(c), nil
 }
 
-func (a *act) updateCoupon(in *input) (any, error) {
-	c, err := a.couponAt(in)
+func (h coupons) update(in *input) (any, error) {
+	c, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	before := a.renderCoupon(c)
+	before := h.render(c)
 	in.setStr("name", &c.Name)
 	in.setMetadata(&c.Metadata)
-	a.emitUpdate("coupon.updated", before, a.renderCoupon(c))
-	return a.renderCoupon(c), nil
+	h.emitUpdate("coupon.updated", before, h.render(c))
+	return h.render(c), nil
 }
 
-// deleteCoupon keeps it from being used again; discounts that are given stay.
-func (a *act) deleteCoupon(in *input) (any, error) {
-	c, err := a.couponAt(in)
+// delete keeps it from being used again; discounts that are given stay.
+func (h coupons) delete(in *input) (any, error) {
+	c, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	whole := a.renderCoupon(c)
+	whole := h.render(c)
 	c.Deleted = true
-	a.emit("coupon.deleted", whole)
+	h.emit("coupon.deleted", whole)
 	return object{"id": c.ID, "object": "coupon", "deleted": true}, nil
 }
 
-func (a *act) listCoupons(in *input) (any, error) {
+func (h coupons) list(in *input) (any, error) {
 	return listing[*Coupon]{
-		what: "coupon", table: a.state.Coupons, rows: a.state.Coupons.all,
+		what: "coupon", table: h.state.Coupons, rows: h.state.Coupons.all,
 		keep:   func(c *Coupon) bool { return !c.Deleted },
-		render: func(c *Coupon) object { return a.renderCoupon(c) },
+		render: h.render,
 	}.page(in)
 }
 
@@ -179,13 +179,13 @@ func (c *Coupon) percent() any {
 	return f
 }
 
-func (a *act) renderCoupon(c *Coupon) object {
+func (h coupons) render(c *Coupon) object {
 	o := object{
 		"id": c.ID, "object": "coupon", "amount_off": timeOrNull(c.AmountOff), "created": c.Created,
 		"currency": orNull(c.Currency), "duration": c.Duration, "duration_in_months": timeOrNull(c.Months), "livemode": false,
 		"max_redemptions": timeOrNull(c.MaxRedeemed), "metadata": c.Metadata, "name": orNull(c.Name),
 		"percent_off": c.percent(), "redeem_by": timeOrNull(c.RedeemBy), "times_redeemed": c.TimesRedeemed,
-		"valid":            c.valid(a.at),
+		"valid":            c.valid(h.now),
 		"currency_options": hidden(func() any { return object{} }),
 		"applies_to":       hidden(func() any { return object{"products": c.Products} }),
 	}

@@ -41,34 +41,34 @@ func creditNoteResource() resource {
 	return resource{
 		kind: "credit_note",
 		render: finder(func(s *state) *table[*CreditNote] { return s.CreditNotes },
-			func(a *act, n *CreditNote) object { return a.renderCreditNote(n) }),
+			bind(creditNotes.render)),
 		routes: []route{
-			{"POST /v1/credit_notes", creditParams, (*act).createCreditNote},
-			{"GET /v1/credit_notes/preview", creditParams, (*act).previewCreditNote},
-			{"GET /v1/credit_notes", listParams + "customer invoice", (*act).listCreditNotes},
-			{"GET /v1/credit_notes/{id}", "", (*act).getCreditNote},
-			{"POST /v1/credit_notes/{id}", "memo metadata:map", (*act).updateCreditNote},
-			{"POST /v1/credit_notes/{id}/void", "", (*act).voidCreditNote},
+			on("POST /v1/credit_notes", creditParams, creditNotes.create),
+			on("GET /v1/credit_notes/preview", creditParams, creditNotes.preview),
+			on("GET /v1/credit_notes", listParams+"customer invoice", creditNotes.list),
+			on("GET /v1/credit_notes/{id}", "", creditNotes.get),
+			on("POST /v1/credit_notes/{id}", "memo metadata:map", creditNotes.update),
+			on("POST /v1/credit_notes/{id}/void", "", creditNotes.void),
 		},
 	}
 }
 
-func (a *act) createCreditNote(in *input) (any, error) {
-	n, inv, err := a.creditNoteAsked(in)
+func (h creditNotes) create(in *input) (any, error) {
+	n, inv, err := h.fromParams(in)
 	if err != nil {
 		return nil, err
 	}
-	n.ID = a.ids.long("cn_1")
-	n.Number = fmt.Sprintf("%s-CN-%02d", inv.Number, len(a.state.CreditNotes.by("invoice", inv.ID))+1)
+	n.ID = h.ids.long("cn_1")
+	n.Number = fmt.Sprintf("%s-CN-%02d", inv.Number, len(h.state.CreditNotes.by("invoice", inv.ID))+1)
 	if n.RefundSum > 0 && n.Refund == "" {
-		ch, _ := a.state.Charges.get(inv.Charge)
-		r := a.refund(ch, n.RefundSum, refundReason(n.Reason))
+		ch, _ := h.state.Charges.get(inv.Charge)
+		r := h.refunds.refundCharge(ch, n.RefundSum, refundReason(n.Reason))
 		r.CreditNote, n.Refund = n.ID, r.ID
 	}
-	a.state.CreditNotes.insert(n)
-	a.emit("credit_note.created", a.renderCreditNote(n))
-	a.creditInvoice(inv, n)
-	return a.renderCreditNote(n), nil
+	h.state.CreditNotes.insert(n)
+	h.emit("credit_note.created", h.render(n))
+	h.applyToInvoice(inv, n)
+	return h.render(n), nil
 }
 
 // refundReason is a credit note's reason as refunds know it.
@@ -80,38 +80,38 @@ func refundReason(reason string) string {
 	return "requested_by_customer"
 }
 
-// creditInvoice lets the invoice, and where something goes to the balance the
+// applyToInvoice lets the invoice, and where something goes to the balance the
 // customer, know of a note.
-func (a *act) creditInvoice(inv *Invoice, n *CreditNote) {
-	before := a.renderInvoice(inv)
+func (h creditNotes) applyToInvoice(inv *Invoice, n *CreditNote) {
+	before := h.invoices.render(inv)
 	if n.Kind == "post_payment" {
 		inv.CreditedAfter += n.Amount
 	} else {
 		inv.CreditedBefore += n.Amount
 	}
-	if pi, ok := a.state.PaymentIntents.get(inv.PaymentIntent); ok && n.Kind == "pre_payment" && inv.remaining() > 0 {
+	if pi, ok := h.state.PaymentIntents.get(inv.PaymentIntent); ok && n.Kind == "pre_payment" && inv.remaining() > 0 {
 		pi.Amount = inv.remaining()
 	}
-	a.emitUpdate("invoice.updated", before, a.renderInvoice(inv))
-	if c, ok := a.state.Customers.get(n.Customer); ok && n.Balance > 0 {
-		a.changeCustomer(c, func() { c.Balance -= n.Balance })
+	h.emitUpdate("invoice.updated", before, h.invoices.render(inv))
+	if c, ok := h.state.Customers.get(n.Customer); ok && n.Balance > 0 {
+		h.customers.change(c, func() { c.Balance -= n.Balance })
 	}
 	if inv.Status == "open" && inv.remaining() == 0 {
-		a.cancelIntent(inv.PaymentIntent, "void_invoice")
-		a.markPaid(inv, 0)
+		h.paymentIntents.cancelByID(inv.PaymentIntent, "void_invoice")
+		h.invoicing.markPaid(inv, 0)
 	}
 }
 
-// creditNoteAsked works a note out without storing it.
-func (a *act) creditNoteAsked(in *input) (*CreditNote, *Invoice, error) {
-	inv, ok := a.state.Invoices.get(in.str("invoice"))
+// fromParams works a note out without storing it.
+func (h creditNotes) fromParams(in *input) (*CreditNote, *Invoice, error) {
+	inv, ok := h.state.Invoices.get(in.str("invoice"))
 	switch {
 	case !ok:
 		return nil, nil, noSuch("invoice", in.str("invoice"), "invoice")
 	case inv.Status != "open" && inv.Status != "paid" && inv.Status != "uncollectible":
 		return nil, nil, invalid("", "invoice", "You can only create a credit note for an open or paid invoice.")
 	}
-	at := a.nowOf(inv.Customer)
+	at := h.timeForCustomer(inv.Customer)
 	n := &CreditNote{
 		Base: Base{Created: at}, Balance: in.num("credit_amount"), Currency: inv.Currency, Customer: inv.Customer,
 		EffectiveAt: in.numOr("effective_at", at), Invoice: inv.ID, Kind: "pre_payment", Memo: in.str("memo"), Metadata: in.metadata(),
@@ -120,22 +120,22 @@ func (a *act) creditNoteAsked(in *input) (*CreditNote, *Invoice, error) {
 	if inv.Status == "paid" {
 		n.Kind = "post_payment"
 	}
-	if err := a.takeCreditLines(n, inv, in); err != nil {
+	if err := h.setLines(n, inv, in); err != nil {
 		return nil, nil, err
 	}
-	if err := a.checkCredit(n, inv); err != nil {
+	if err := h.validate(n, inv); err != nil {
 		return nil, nil, err
 	}
 	return n, inv, nil
 }
 
-func (a *act) takeCreditLines(n *CreditNote, inv *Invoice, in *input) error {
+func (h creditNotes) setLines(n *CreditNote, inv *Invoice, in *input) error {
 	for _, p := range in.list("lines") {
 		l, err := creditLine(inv, p)
 		if err != nil {
 			return err
 		}
-		l.ID = a.ids.long("cnli_1")
+		l.ID = h.ids.long("cnli_1")
 		n.Lines = append(n.Lines, l)
 		n.Amount += l.Amount
 	}
@@ -148,7 +148,7 @@ func (a *act) takeCreditLines(n *CreditNote, inv *Invoice, in *input) error {
 		return invalid("parameter_missing", "", "You must provide one of `amount`, `lines` or `shipping_cost`.")
 	}
 	n.Amount = in.num("amount")
-	n.Lines = []CreditLine{{ID: a.ids.long("cnli_1"), Amount: n.Amount, Description: "Credit", Quantity: 1, UnitAmount: n.Amount}}
+	n.Lines = []CreditLine{{ID: h.ids.long("cnli_1"), Amount: n.Amount, Description: "Credit", Quantity: 1, UnitAmount: n.Amount}}
 	return nil
 }
 
@@ -171,7 +171,7 @@ func creditLine(inv *Invoice, p params) (CreditLine, error) {
 	return l, nil
 }
 
-func (a *act) checkCredit(n *CreditNote, inv *Invoice) error {
+func (h creditNotes) validate(n *CreditNote, inv *Invoice) error {
 	left := inv.remaining()
 	if n.Kind == "post_payment" {
 		left = inv.AmountPaid - inv.CreditedAfter
@@ -186,7 +186,7 @@ func (a *act) checkCredit(n *CreditNote, inv *Invoice) error {
 	case n.Kind == "pre_payment":
 		return nil
 	}
-	if err := a.linkRefund(n); err != nil {
+	if err := h.linkRefund(n); err != nil {
 		return err
 	}
 	if n.Balance+n.OutOfBand+n.RefundSum != n.Amount {
@@ -195,7 +195,7 @@ func (a *act) checkCredit(n *CreditNote, inv *Invoice) error {
 	if n.RefundSum == 0 || n.Refund != "" {
 		return nil
 	}
-	ch, ok := a.state.Charges.get(inv.Charge)
+	ch, ok := h.state.Charges.get(inv.Charge)
 	if !ok {
 		return invalid("", "refund_amount", "The invoice has no charge to refund.")
 	}
@@ -203,11 +203,11 @@ func (a *act) checkCredit(n *CreditNote, inv *Invoice) error {
 }
 
 // linkRefund counts a refund that was made before.
-func (a *act) linkRefund(n *CreditNote) error {
+func (h creditNotes) linkRefund(n *CreditNote) error {
 	if n.Refund == "" {
 		return nil
 	}
-	r, ok := a.state.Refunds.get(n.Refund)
+	r, ok := h.state.Refunds.get(n.Refund)
 	if !ok {
 		return noSuch("refund", n.Refund, "refund")
 	}
@@ -217,82 +217,82 @@ func (a *act) linkRefund(n *CreditNote) error {
 	return nil
 }
 
-func (a *act) previewCreditNote(in *input) (any, error) {
-	n, inv, err := a.creditNoteAsked(in)
+func (h creditNotes) preview(in *input) (any, error) {
+	n, inv, err := h.fromParams(in)
 	if err != nil {
 		return nil, err
 	}
-	n.ID, n.Number = a.ids.long("cn_1"), inv.Number+"-CN-DRAFT"
-	return a.renderCreditNote(n), nil
+	n.ID, n.Number = h.ids.long("cn_1"), inv.Number+"-CN-DRAFT"
+	return h.render(n), nil
 }
 
-func (a *act) creditNoteAt(in *input) (*CreditNote, error) {
-	n, ok := a.state.CreditNotes.get(in.path("id"))
+func (h creditNotes) find(in *input) (*CreditNote, error) {
+	n, ok := h.state.CreditNotes.get(in.path("id"))
 	if !ok {
 		return nil, notFound("credit_note", in.path("id"), "id")
 	}
 	return n, nil
 }
 
-func (a *act) getCreditNote(in *input) (any, error) {
-	n, err := a.creditNoteAt(in)
+func (h creditNotes) get(in *input) (any, error) {
+	n, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	return a.renderCreditNote(n), nil
+	return h.render(n), nil
 }
 
-func (a *act) listCreditNotes(in *input) (any, error) {
-	rows := a.state.CreditNotes.all
+func (h creditNotes) list(in *input) (any, error) {
+	rows := h.state.CreditNotes.all
 	if in.has("invoice") {
-		rows = a.state.CreditNotes.by("invoice", in.str("invoice"))
+		rows = h.state.CreditNotes.by("invoice", in.str("invoice"))
 	}
 	return listing[*CreditNote]{
-		what: "credit_note", table: a.state.CreditNotes, rows: rows,
+		what: "credit_note", table: h.state.CreditNotes, rows: rows,
 		keep: func(n *CreditNote) bool {
 			if in.has("customer") {
 				return n.Customer == in.str("customer")
 			}
-			return in.has("invoice") || !a.onTestClock(n.Customer)
+			return in.has("invoice") || !h.customers.onTestClock(n.Customer)
 		},
-		render: func(n *CreditNote) object { return a.renderCreditNote(n) },
+		render: h.render,
 	}.page(in)
 }
 
-func (a *act) updateCreditNote(in *input) (any, error) {
-	n, err := a.creditNoteAt(in)
+func (h creditNotes) update(in *input) (any, error) {
+	n, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	before := a.renderCreditNote(n)
+	before := h.render(n)
 	in.setStr("memo", &n.Memo)
 	in.setMetadata(&n.Metadata)
-	a.emitUpdate("credit_note.updated", before, a.renderCreditNote(n))
-	return a.renderCreditNote(n), nil
+	h.emitUpdate("credit_note.updated", before, h.render(n))
+	return h.render(n), nil
 }
 
-// voidCreditNote takes back a note on an invoice that is still open.
-func (a *act) voidCreditNote(in *input) (any, error) {
-	n, err := a.creditNoteAt(in)
+// void takes back a note on an invoice that is still open.
+func (h creditNotes) void(in *input) (any, error) {
+	n, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	inv, ok := a.state.Invoices.get(n.Invoice)
+	inv, ok := h.state.Invoices.get(n.Invoice)
 	if !ok || n.Kind != "pre_payment" || inv.Status != "open" || n.VoidedAt != 0 {
 		return nil, invalid("", "", "You can only void a credit note of an invoice that is open.")
 	}
-	before := a.renderInvoice(inv)
-	n.VoidedAt = a.nowOf(n.Customer)
+	before := h.invoices.render(inv)
+	n.VoidedAt = h.timeForCustomer(n.Customer)
 	inv.CreditedBefore -= n.Amount
-	if pi, ok := a.state.PaymentIntents.get(inv.PaymentIntent); ok {
+	if pi, ok := h.state.PaymentIntents.get(inv.PaymentIntent); ok {
 		pi.Amount = inv.remaining()
 	}
-	a.emit("credit_note.voided", a.renderCreditNote(n))
-	a.emitUpdate("invoice.updated", before, a.renderInvoice(inv))
-	return a.renderCreditNote(n), nil
+	h.emit("credit_note.voided", h.render(n))
+	h.emitUpdate("invoice.updated", before, h.invoices.render(inv))
+	return h.render(n), nil
 }
 
-func (a *act) renderCreditNote(n *CreditNote) object {
+func (h creditNotes) render(n *CreditNote) object {
 	status := "issued"
 	if n.VoidedAt != 0 {
 		status = "void"
@@ -307,7 +307,7 @@ func (a *act) renderCreditNote(n *CreditNote) object {
 		"discount_amount": 0, "discount_amounts": []any{}, "effective_at": timeOrNull(n.EffectiveAt),
 		"invoice": ref{"invoice", n.Invoice}, "lines": listObject("/v1/credit_notes/"+n.ID+"/lines", lines, false),
 		"livemode": false, "memo": orNull(n.Memo), "metadata": n.Metadata, "number": n.Number, "out_of_band_amount": nil,
-		"pdf": a.origin + "/i/" + n.Invoice + "/pdf", "reason": orNull(n.Reason), "refund": ref{"refund", n.Refund},
+		"pdf": h.origin + "/i/" + n.Invoice + "/pdf", "reason": orNull(n.Reason), "refund": ref{"refund", n.Refund},
 		"shipping_cost": nil, "status": status, "subtotal": n.Amount, "subtotal_excluding_tax": n.Amount, "tax_amounts": []any{},
 		"total": n.Amount, "total_excluding_tax": n.Amount, "type": n.Kind, "voided_at": timeOrNull(n.VoidedAt),
 	}

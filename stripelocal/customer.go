@@ -43,28 +43,28 @@ func customerResource() resource {
 	return resource{
 		kind: "customer",
 		render: finder(func(s *state) *table[*Customer] { return s.Customers },
-			func(a *act, c *Customer) object { return a.renderCustomer(c) }),
+			bind(customers.render)),
 		routes: []route{
-			{"POST /v1/customers", customerParams + "payment_method test_clock", (*act).createCustomer},
-			{"GET /v1/customers", listParams + "email:512 test_clock", (*act).listCustomers},
-			{"GET /v1/customers/{id}", "", (*act).getCustomer},
-			{"POST /v1/customers/{id}", customerParams, (*act).updateCustomer},
-			{"DELETE /v1/customers/{id}", "", (*act).deleteCustomer},
-			{"POST /v1/customers/{id}/sources", "source! metadata:map", (*act).createSource},
-			{"GET /v1/customers/{id}/sources", "object limit:int starting_after ending_before", (*act).listSources},
-			{"DELETE /v1/customers/{id}/sources/{source}", "", (*act).deleteSource},
+			on("POST /v1/customers", customerParams+"payment_method test_clock", customers.create),
+			on("GET /v1/customers", listParams+"email:512 test_clock", customers.list),
+			on("GET /v1/customers/{id}", "", customers.get),
+			on("POST /v1/customers/{id}", customerParams, customers.update),
+			on("DELETE /v1/customers/{id}", "", customers.delete),
+			on("POST /v1/customers/{id}/sources", "source! metadata:map", sources.create),
+			on("GET /v1/customers/{id}/sources", "object limit:int starting_after ending_before", sources.list),
+			on("DELETE /v1/customers/{id}/sources/{source}", "", sources.delete),
 		},
 	}
 }
 
-func (a *act) createCustomer(in *input) (any, error) {
+func (h customers) create(in *input) (any, error) {
 	if err := checkEmail(in.params); err != nil {
 		return nil, err
 	}
-	if err := a.checkClock(in.params); err != nil {
+	if err := h.testClocks.checkAssignable(in.params); err != nil {
 		return nil, err
 	}
-	method, err := a.firstMethod(in.params)
+	method, err := h.paymentMethods.initialFromParams(in.params)
 	if err != nil {
 		return nil, err
 	}
@@ -73,36 +73,36 @@ func (a *act) createCustomer(in *input) (any, error) {
 	if in.at("invoice_settings").str("default_payment_method") != "" {
 		c.DefaultPaymentMethod = method.ID
 	}
-	a.addCustomer(c)
+	h.insert(c)
 	if method != nil {
-		a.attach(method, c)
+		h.paymentMethods.attachTo(method, c)
 	}
 	if method != nil && isSource(method) {
-		a.addSource(c, method)
+		h.sources.insertDefault(c, method)
 	}
-	return a.renderCustomer(c), nil
+	return h.render(c), nil
 }
 
-// firstMethod is the card that a customer is to begin with.
-func (a *act) firstMethod(p params) (*PaymentMethod, error) {
+// initialFromParams is the card that a customer is to begin with.
+func (h paymentMethods) initialFromParams(p params) (*PaymentMethod, error) {
 	var method *PaymentMethod
 	var err error
 	switch preferred := p.at("invoice_settings").str("default_payment_method"); {
 	case preferred != "" && preferred != p.str("payment_method"):
 		return nil, notTheirs(preferred)
 	case p.has("payment_method"):
-		method, err = a.usableMethod(p.str("payment_method"), "payment_method")
+		method, err = h.findUsable(p.str("payment_method"), "payment_method")
 	case p.has("source"):
-		method, err = a.methodOfToken(p.str("source"), "source", "card_1")
+		method, err = h.fromToken(p.str("source"), "source", "card_1")
 	}
 	if err != nil || method == nil {
 		return nil, err
 	}
-	return method, a.checkAttachable(method, "")
+	return method, h.checkAttachable(method, "")
 }
 
 // checkAttachable says whether a customer may have a card.
-func (a *act) checkAttachable(pm *PaymentMethod, customer string) error {
+func (h paymentMethods) checkAttachable(pm *PaymentMethod, customer string) error {
 	if pm.Customer != "" && pm.Customer != customer {
 		return invalid("", "", "The payment method you provided has already been attached to a customer.")
 	}
@@ -116,14 +116,14 @@ func notTheirs(id string) *Error {
 	return invalid("resource_missing", "invoice_settings[default_payment_method]", "The customer does not have a payment method with the ID "+id+". The payment method must be attached to the customer.")
 }
 
-// addCustomer stores a customer and tells of it.
-func (a *act) addCustomer(c *Customer) {
-	c.Base = Base{ID: a.ids.short("cus_"), Created: a.nowFor(c)}
+// insert stores a customer and tells of it.
+func (h customers) insert(c *Customer) {
+	c.Base = Base{ID: h.ids.short("cus_"), Created: h.timeFor(c)}
 	if c.InvoicePrefix == "" {
-		c.InvoicePrefix = strings.ToUpper(a.ids.token(8))
+		c.InvoicePrefix = strings.ToUpper(h.ids.token(8))
 	}
-	a.state.Customers.insert(c)
-	a.emit("customer.created", a.renderCustomer(c))
+	h.state.Customers.insert(c)
+	h.emit("customer.created", h.render(c))
 }
 
 func checkEmail(p params) *Error {
@@ -184,110 +184,110 @@ func (p params) setAddress(name string, into **Address) {
 	*into = &changed
 }
 
-// customerAt finds the customer of a path. A deleted one is still there.
-func (a *act) customerAt(in *input) (*Customer, error) {
-	c, ok := a.state.Customers.get(in.path("id"))
+// find finds the customer of a path. A deleted one is still there.
+func (h customers) find(in *input) (*Customer, error) {
+	c, ok := h.state.Customers.get(in.path("id"))
 	if !ok {
 		return nil, notFound("customer", in.path("id"), "id")
 	}
 	return c, nil
 }
 
-// customerOf finds a living customer that a parameter names.
-func (a *act) customerOf(p params, param string) (*Customer, error) {
-	c, ok := a.state.Customers.get(p.str(param))
+// fromParam finds a living customer that a parameter names.
+func (h customers) fromParam(p params, param string) (*Customer, error) {
+	c, ok := h.state.Customers.get(p.str(param))
 	if !ok || c.Deleted {
 		return nil, noSuch("customer", p.str(param), p.name(param))
 	}
 	return c, nil
 }
 
-func (a *act) getCustomer(in *input) (any, error) {
-	c, err := a.customerAt(in)
+func (h customers) get(in *input) (any, error) {
+	c, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	return a.renderCustomer(c), nil
+	return h.render(c), nil
 }
 
-func (a *act) updateCustomer(in *input) (any, error) {
-	c, err := a.customerAt(in)
+func (h customers) update(in *input) (any, error) {
+	c, err := h.find(in)
 	if err == nil && c.Deleted {
 		err = notFound("customer", c.ID, "id")
 	}
 	if err == nil {
-		err = a.checkCustomerUpdate(c, in.params)
+		err = h.validateUpdate(c, in.params)
 	}
 	if err != nil {
 		return nil, err
 	}
 	var source *PaymentMethod
 	if in.has("source") {
-		if source, err = a.methodOfToken(in.str("source"), "source", "card_1"); err == nil {
-			err = a.checkAttachable(source, c.ID)
+		if source, err = h.paymentMethods.fromToken(in.str("source"), "source", "card_1"); err == nil {
+			err = h.paymentMethods.checkAttachable(source, c.ID)
 		}
 		if err != nil {
 			return nil, err
 		}
 	}
-	a.changeCustomer(c, func() { c.take(in.params) })
+	h.change(c, func() { c.take(in.params) })
 	if source != nil {
-		a.attach(source, c)
-		a.addSource(c, source)
+		h.paymentMethods.attachTo(source, c)
+		h.sources.insertDefault(c, source)
 	}
-	return a.renderCustomer(c), nil
+	return h.render(c), nil
 }
 
-func (a *act) checkCustomerUpdate(c *Customer, p params) error {
+func (h customers) validateUpdate(c *Customer, p params) error {
 	if err := checkEmail(p); err != nil {
 		return err
 	}
 	id := p.at("invoice_settings").str("default_payment_method")
-	if pm, ok := a.state.PaymentMethods.get(id); id != "" && (!ok || pm.Customer != c.ID) {
+	if pm, ok := h.state.PaymentMethods.get(id); id != "" && (!ok || pm.Customer != c.ID) {
 		return notTheirs(id)
 	}
 	return nil
 }
 
-// changeCustomer runs f and tells of what it changed.
-func (a *act) changeCustomer(c *Customer, f func()) {
-	before := a.renderCustomer(c)
-	a.state.Customers.change(c, f)
-	a.emitUpdate("customer.updated", before, a.renderCustomer(c))
+// change runs f and tells of what it changed.
+func (h customers) change(c *Customer, f func()) {
+	before := h.render(c)
+	h.state.Customers.change(c, f)
+	h.emitUpdate("customer.updated", before, h.render(c))
 }
 
-func (a *act) deleteCustomer(in *input) (any, error) {
-	c, err := a.customerAt(in)
+func (h customers) delete(in *input) (any, error) {
+	c, err := h.find(in)
 	if err == nil && c.Deleted {
 		err = notFound("customer", c.ID, "id")
 	}
 	if err != nil {
 		return nil, err
 	}
-	a.removeCustomer(c)
-	return a.renderCustomer(c), nil
+	h.remove(c)
+	return h.render(c), nil
 }
 
-// releaseMethods takes a deleted customer's cards from it; nobody can use them again.
-func (a *act) releaseMethods(c *Customer) {
-	for _, pm := range slices.Clone(a.state.PaymentMethods.by("customer", c.ID)) {
-		a.state.PaymentMethods.change(pm, func() { pm.Customer, pm.Spent = "", true })
+// releaseAll takes a deleted customer's cards from it; nobody can use them again.
+func (h paymentMethods) releaseAll(c *Customer) {
+	for _, pm := range slices.Clone(h.state.PaymentMethods.by("customer", c.ID)) {
+		h.state.PaymentMethods.change(pm, func() { pm.Customer, pm.Spent = "", true })
 	}
 }
 
-func (a *act) listCustomers(in *input) (any, error) {
-	rows := a.state.Customers.all
+func (h customers) list(in *input) (any, error) {
+	rows := h.state.Customers.all
 	if in.has("email") {
-		rows = a.state.Customers.by("email", in.str("email"))
+		rows = h.state.Customers.by("email", in.str("email"))
 	}
 	return listing[*Customer]{
-		what: "customer", table: a.state.Customers, rows: rows,
+		what: "customer", table: h.state.Customers, rows: rows,
 		keep:   func(c *Customer) bool { return !c.Deleted && c.TestClock == in.str("test_clock") },
-		render: func(c *Customer) object { return a.renderCustomer(c) },
+		render: h.render,
 	}.page(in)
 }
 
-func (a *act) renderCustomer(c *Customer) object {
+func (h customers) render(c *Customer) object {
 	if c.Deleted {
 		return object{"id": c.ID, "object": "customer", "deleted": true}
 	}
@@ -303,17 +303,17 @@ func (a *act) renderCustomer(c *Customer) object {
 		"metadata": c.Metadata, "name": orNull(c.Name), "next_invoice_sequence": c.NextInvoice,
 		"phone": orNull(c.Phone), "preferred_locales": c.Locales, "shipping": c.Shipping.render(),
 		"tax_exempt": c.TaxExempt, "test_clock": ref{"test_clock", c.TestClock},
-		"subscriptions": hidden(func() any { return a.subscriptionsOf(c) }),
-		"sources":       hidden(func() any { return a.sourcesOf(c) }),
+		"subscriptions": hidden(func() any { return h.renderSubscriptions(c) }),
+		"sources":       hidden(func() any { return h.sources.renderList(c) }),
 		"tax_ids":       hidden(func() any { return listObject("/v1/customers/"+c.ID+"/tax_ids", []any{}, false) }),
 	}
 }
 
-// subscriptionsOf is the expandable list inside a customer: its living ones,
+// renderSubscriptions is the expandable list inside a customer: its living ones,
 // at most ten, newest first.
-func (a *act) subscriptionsOf(c *Customer) object {
+func (h customers) renderSubscriptions(c *Customer) object {
 	data, more := []any{}, false
-	rows := a.state.Subscriptions.by("customer", c.ID)
+	rows := h.state.Subscriptions.by("customer", c.ID)
 	for i := len(rows) - 1; i >= 0; i-- {
 		if rows[i].Status == "canceled" {
 			continue
@@ -322,7 +322,7 @@ func (a *act) subscriptionsOf(c *Customer) object {
 			more = true
 			break
 		}
-		data = append(data, a.renderSubscription(rows[i]))
+		data = append(data, h.subscriptions.render(rows[i]))
 	}
 	return listObject("/v1/customers/"+c.ID+"/subscriptions", data, more)
 }

@@ -6,72 +6,72 @@ import "strings"
 
 func isSource(pm *PaymentMethod) bool { return strings.HasPrefix(pm.ID, "card_") }
 
-func (a *act) createSource(in *input) (any, error) {
-	c, err := a.customerAt(in)
+func (h sources) create(in *input) (any, error) {
+	c, err := h.customers.find(in)
 	if err == nil && c.Deleted {
 		err = notFound("customer", c.ID, "id")
 	}
 	if err != nil {
 		return nil, err
 	}
-	card, err := a.methodOfToken(in.str("source"), "source", "card_1")
+	card, err := h.paymentMethods.fromToken(in.str("source"), "source", "card_1")
 	if err == nil {
-		err = a.checkAttachable(card, c.ID)
+		err = h.paymentMethods.checkAttachable(card, c.ID)
 	}
 	if err != nil {
 		return nil, err
 	}
 	card.Metadata = in.metadata()
-	a.attach(card, c)
+	h.paymentMethods.attachTo(card, c)
 	if c.DefaultSource == "" {
-		a.addSource(c, card)
+		h.insertDefault(c, card)
 	} else {
-		a.emit("customer.source.created", renderCard(card))
+		h.emit("customer.source.created", renderCard(card))
 	}
 	return renderCard(card), nil
 }
 
-func (a *act) listSources(in *input) (any, error) {
-	c, err := a.customerAt(in)
+func (h sources) list(in *input) (any, error) {
+	c, err := h.customers.find(in)
 	if err != nil {
 		return nil, err
 	}
 	return listing[*PaymentMethod]{
-		what: "source", table: a.state.PaymentMethods, rows: a.state.PaymentMethods.by("customer", c.ID),
+		what: "source", table: h.state.PaymentMethods, rows: h.state.PaymentMethods.by("customer", c.ID),
 		keep: func(p *PaymentMethod) bool { return isSource(p) && in.strOr("object", "card") == "card" }, render: func(p *PaymentMethod) object { return renderCard(p) },
 	}.page(in)
 }
 
-func (a *act) deleteSource(in *input) (any, error) {
-	card, ok := a.state.PaymentMethods.get(in.path("source"))
+func (h sources) delete(in *input) (any, error) {
+	card, ok := h.state.PaymentMethods.get(in.path("source"))
 	if !ok || !isSource(card) || card.Customer != in.path("id") {
 		return nil, notFound("source", in.path("source"), "id")
 	}
 	whole := renderCard(card)
-	a.forgetMethod(card)
-	a.state.PaymentMethods.change(card, func() { card.Customer, card.Spent = "", true })
-	a.emit("customer.source.deleted", whole)
+	h.paymentMethods.clearDefaults(card)
+	h.state.PaymentMethods.change(card, func() { card.Customer, card.Spent = "", true })
+	h.emit("customer.source.deleted", whole)
 	return object{"id": card.ID, "object": "card", "deleted": true}, nil
 }
 
-// addSource makes a card of the older kind the one that the customer pays with where nothing else is said.
-func (a *act) addSource(c *Customer, card *PaymentMethod) {
-	a.emit("customer.source.created", renderCard(card))
-	a.changeCustomer(c, func() { c.DefaultSource = card.ID })
+// insertDefault makes a card of the older kind the one that the customer pays with where nothing else is said.
+func (h sources) insertDefault(c *Customer, card *PaymentMethod) {
+	h.emit("customer.source.created", renderCard(card))
+	h.customers.change(c, func() { c.DefaultSource = card.ID })
 }
 
-// defaultMethod is the card that a customer pays with.
-func (a *act) defaultMethod(c *Customer) (*PaymentMethod, bool) {
-	if pm, ok := a.state.PaymentMethods.get(c.DefaultPaymentMethod); ok {
+// defaultFor is the card that a customer pays with.
+func (h paymentMethods) defaultFor(c *Customer) (*PaymentMethod, bool) {
+	if pm, ok := h.state.PaymentMethods.get(c.DefaultPaymentMethod); ok {
 		return pm, true
 	}
-	return a.state.PaymentMethods.get(c.DefaultSource)
+	return h.state.PaymentMethods.get(c.DefaultSource)
 }
 
-// sourcesOf is the expandable list of a customer's cards of the older kind.
-func (a *act) sourcesOf(c *Customer) object {
+// renderList is the expandable list of a customer's cards of the older kind.
+func (h sources) renderList(c *Customer) object {
 	data := []any{}
-	for _, pm := range a.state.PaymentMethods.by("customer", c.ID) {
+	for _, pm := range h.state.PaymentMethods.by("customer", c.ID) {
 		if isSource(pm) {
 			data = append(data, renderCard(pm))
 		}

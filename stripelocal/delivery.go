@@ -32,13 +32,13 @@ type Delivery struct {
 	detained bool          // a fault has held it up once
 }
 
-func (a *act) newDelivery(e *Event, w *WebhookEndpoint) *Delivery {
+func (h deliveries) create(e *Event, w *WebhookEndpoint) *Delivery {
 	d := &Delivery{
-		Base: Base{ID: a.ids.long("dlv_1"), Created: a.at}, Event: e.ID, Endpoint: w.ID,
+		Base: Base{ID: h.ids.long("dlv_1"), Created: h.now}, Event: e.ID, Endpoint: w.ID,
 		Status: "pending", first: make(chan struct{}),
 	}
 	e.Pending++
-	a.state.Deliveries.insert(d)
+	h.state.Deliveries.insert(d)
 	return d
 }
 

@@ -25,9 +25,9 @@ type InvoiceDiscount struct {
 
 const discountParams = "coupon? promotion_code? discounts[]{coupon discount promotion_code}? "
 
-// takeDiscounts gives a subscription the discounts that a call names, in place
+// setFromParams gives a subscription the discounts that a call names, in place
 // of those it had. The older coupon and promotion_code are the same for one.
-func (a *act) takeDiscounts(sub *Subscription, p params) error {
+func (h discounts) setFromParams(sub *Subscription, p params) error {
 	if !p.has("coupon") && !p.has("promotion_code") && !p.has("discounts") {
 		return nil
 	}
@@ -37,7 +37,7 @@ func (a *act) takeDiscounts(sub *Subscription, p params) error {
 	}
 	var out []Discount
 	for _, n := range named {
-		d, keep, err := a.discountFrom(sub, n)
+		d, keep, err := h.fromParams(sub, n)
 		if err != nil {
 			return err
 		}
@@ -45,11 +45,11 @@ func (a *act) takeDiscounts(sub *Subscription, p params) error {
 			out = append(out, d)
 		}
 	}
-	a.replaceDiscounts(sub, out)
+	h.replace(sub, out)
 	return nil
 }
 
-func (a *act) discountFrom(sub *Subscription, p params) (Discount, bool, error) {
+func (h discounts) fromParams(sub *Subscription, p params) (Discount, bool, error) {
 	if id := p.str("discount"); id != "" {
 		at := slices.IndexFunc(sub.Discounts, func(d Discount) bool { return d.ID == id })
 		if at < 0 {
@@ -59,11 +59,11 @@ func (a *act) discountFrom(sub *Subscription, p params) (Discount, bool, error) 
 	}
 	coupon := p.str("coupon")
 	if id := p.str("promotion_code"); id != "" {
-		x, ok := a.state.PromotionCodes.get(id)
+		x, ok := h.state.PromotionCodes.get(id)
 		if !ok {
 			return Discount{}, false, noSuch("promotion code", id, p.name("promotion_code"))
 		}
-		if why := a.whyNot(x, sub.Customer, sub.Currency, x.Minimum); why != "" {
+		if why := h.promotionCodes.redemptionError(x, sub.Customer, sub.Currency, x.Minimum); why != "" {
 			return Discount{}, false, invalid("", p.name("promotion_code"), "This promotion code cannot be redeemed: "+why)
 		}
 		coupon = x.Coupon
@@ -71,19 +71,19 @@ func (a *act) discountFrom(sub *Subscription, p params) (Discount, bool, error) 
 	if coupon == "" {
 		return Discount{}, false, nil
 	}
-	c, err := a.redeemableCoupon(coupon, sub.Currency, p.name("coupon"))
+	c, err := h.coupons.findRedeemable(coupon, sub.Currency, p.name("coupon"))
 	if err != nil {
 		return Discount{}, false, err
 	}
-	return a.newDiscount(c, p.str("promotion_code"), a.timeOn(sub.TestClock)), true, nil
+	return h.build(c, p.str("promotion_code"), h.timeOnClock(sub.TestClock)), true, nil
 }
 
-func (a *act) redeemableCoupon(id, currency, param string) (*Coupon, error) {
-	c, ok := a.state.Coupons.get(id)
+func (h coupons) findRedeemable(id, currency, param string) (*Coupon, error) {
+	c, ok := h.state.Coupons.get(id)
 	switch {
 	case !ok || c.Deleted:
 		return nil, noSuch("coupon", id, param)
-	case !c.valid(a.at):
+	case !c.valid(h.now):
 		return nil, invalid("coupon_expired", param, "Coupon "+id+" is used up or expired and cannot be applied.")
 	case c.AmountOff > 0 && c.Currency != currency:
 		return nil, invalid("", param, "The coupon's currency (`"+c.Currency+"`) is not that of the subscription (`"+currency+"`).")
@@ -91,30 +91,30 @@ func (a *act) redeemableCoupon(id, currency, param string) (*Coupon, error) {
 	return c, nil
 }
 
-func (a *act) newDiscount(c *Coupon, promotion string, at int64) Discount {
-	d := Discount{ID: a.ids.long("di_1"), Coupon: *c, PromotionCode: promotion, Start: at}
+func (h discounts) build(c *Coupon, promotion string, at int64) Discount {
+	d := Discount{ID: h.ids.long("di_1"), Coupon: *c, PromotionCode: promotion, Start: at}
 	if c.Duration == "repeating" {
 		d.End = addIntervals(at, "month", c.Months)
 	}
 	return d
 }
 
-// replaceDiscounts counts what is redeemed and tells of what comes and goes. A
+// replace counts what is redeemed and tells of what comes and goes. A
 // subscription that is only about to be is told of by tellDiscounts.
-func (a *act) replaceDiscounts(sub *Subscription, to []Discount) {
+func (h discounts) replace(sub *Subscription, to []Discount) {
 	old := sub.Discounts
 	sub.Discounts = to
 	for _, d := range to {
 		if !hasDiscount(old, d.ID) {
-			a.redeem(d)
+			h.redeem(d)
 			if sub.ID != "" {
-				a.emit("customer.discount.created", a.renderDiscount(sub.Customer, sub.ID, "", d))
+				h.emit("customer.discount.created", h.render(sub.Customer, sub.ID, "", d))
 			}
 		}
 	}
 	for _, d := range old {
 		if !hasDiscount(to, d.ID) {
-			a.emit("customer.discount.deleted", a.renderDiscount(sub.Customer, sub.ID, "", d))
+			h.emit("customer.discount.deleted", h.render(sub.Customer, sub.ID, "", d))
 		}
 	}
 }
@@ -123,31 +123,31 @@ func hasDiscount(list []Discount, id string) bool {
 	return slices.ContainsFunc(list, func(d Discount) bool { return d.ID == id })
 }
 
-func (a *act) redeem(d Discount) {
-	if c, ok := a.state.Coupons.get(d.Coupon.ID); ok {
+func (h discounts) redeem(d Discount) {
+	if c, ok := h.state.Coupons.get(d.Coupon.ID); ok {
 		c.TimesRedeemed++
 	}
-	if x, ok := a.state.PromotionCodes.get(d.PromotionCode); ok {
+	if x, ok := h.state.PromotionCodes.get(d.PromotionCode); ok {
 		x.TimesRedeemed++
 	}
 }
 
-// tellDiscounts tells of the discounts that a new subscription begins with.
-func (a *act) tellDiscounts(sub *Subscription) {
+// emitCreated tells of the discounts that a new subscription begins with.
+func (h discounts) emitCreated(sub *Subscription) {
 	for _, d := range sub.Discounts {
-		a.emit("customer.discount.created", a.renderDiscount(sub.Customer, sub.ID, "", d))
+		h.emit("customer.discount.created", h.render(sub.Customer, sub.ID, "", d))
 	}
 }
 
-// discountInvoice takes off an invoice what the subscription's discounts give
+// applyToInvoice takes off an invoice what the subscription's discounts give
 // at a moment. It only computes: previews use it too.
-func (a *act) discountInvoice(sub *Subscription, inv *Invoice, at int64) {
-	inv.Discounts = a.takeOff(sub.Discounts, inv.Lines, at)
+func (h discounts) applyToInvoice(sub *Subscription, inv *Invoice, at int64) {
+	inv.Discounts = h.apply(sub.Discounts, inv.Lines, at)
 }
 
-// takeOff applies discounts one after the other. Prorations are left out
+// apply applies discounts one after the other. Prorations are left out
 // (assumed: at Stripe they carry the discount of what they prorate).
-func (a *act) takeOff(discounts []Discount, lines []InvoiceLine, at int64) []InvoiceDiscount {
+func (h discounts) apply(discounts []Discount, lines []InvoiceLine, at int64) []InvoiceDiscount {
 	left := make([]int64, len(lines))
 	for i, l := range lines {
 		if !l.Proration && !l.Undiscountable {
@@ -159,7 +159,7 @@ func (a *act) takeOff(discounts []Discount, lines []InvoiceLine, at int64) []Inv
 		if d.Used || d.End != 0 && at >= d.End {
 			continue
 		}
-		off := a.offLines(&d.Coupon, lines, left)
+		off := h.amountsOff(&d.Coupon, lines, left)
 		for i := range left {
 			left[i] -= off[i]
 		}
@@ -168,14 +168,14 @@ func (a *act) takeOff(discounts []Discount, lines []InvoiceLine, at int64) []Inv
 	return out
 }
 
-// offLines is what one coupon takes off each line. An amount is spread by the
+// amountsOff is what one coupon takes off each line. An amount is spread by the
 // lines' size, the last covered line taking what rounding leaves.
-func (a *act) offLines(c *Coupon, lines []InvoiceLine, left []int64) []int64 {
+func (h discounts) amountsOff(c *Coupon, lines []InvoiceLine, left []int64) []int64 {
 	off := make([]int64, len(lines))
 	var covered []int
 	var sum int64
 	for i, l := range lines {
-		p, ok := a.state.Prices.get(l.Price)
+		p, ok := h.state.Prices.get(l.Price)
 		if left[i] > 0 && (!ok || c.covers(p.Product)) {
 			covered = append(covered, i)
 			sum += left[i]
@@ -196,13 +196,13 @@ func (a *act) offLines(c *Coupon, lines []InvoiceLine, left []int64) []int64 {
 	return off
 }
 
-// useDiscounts ends the discounts that an invoice has used up.
-func (a *act) useDiscounts(sub *Subscription, inv *Invoice) {
+// endUsed ends the discounts that an invoice has used up.
+func (h discounts) endUsed(sub *Subscription, inv *Invoice) {
 	for _, used := range inv.Discounts {
 		at := slices.IndexFunc(sub.Discounts, func(d Discount) bool { return d.ID == used.Discount.ID })
 		if at >= 0 && sub.Discounts[at].Coupon.Duration == "once" {
 			sub.Discounts = slices.Delete(slices.Clone(sub.Discounts), at, at+1)
-			a.emit("customer.discount.deleted", a.renderDiscount(sub.Customer, sub.ID, "", used.Discount))
+			h.emit("customer.discount.deleted", h.render(sub.Customer, sub.ID, "", used.Discount))
 		}
 	}
 }
@@ -224,28 +224,28 @@ func (d InvoiceDiscount) amount() int64 {
 	return sum
 }
 
-func (a *act) renderDiscount(customer, sub, invoice string, d Discount) object {
+func (h discounts) render(customer, sub, invoice string, d Discount) object {
 	return object{
-		"id": d.ID, "object": "discount", "checkout_session": orNull(d.Session), "coupon": a.renderCoupon(&d.Coupon),
+		"id": d.ID, "object": "discount", "checkout_session": orNull(d.Session), "coupon": h.coupons.render(&d.Coupon),
 		"customer": ref{"customer", customer}, "end": timeOrNull(d.End), "invoice": orNull(invoice), "invoice_item": nil,
 		"promotion_code": ref{"promotion_code", d.PromotionCode}, "start": d.Start, "subscription": orNull(sub), "subscription_item": nil,
 	}
 }
 
-// renderDiscounts fills the discount fields of a subscription.
-func (a *act) renderDiscounts(o object, sub *Subscription) {
+// renderOnSubscription fills the discount fields of a subscription.
+func (h discounts) renderOnSubscription(o object, sub *Subscription) {
 	var list []any
 	for _, d := range sub.Discounts {
 		list = append(list, ref{"discount", d.ID})
 	}
 	if len(list) > 0 {
 		o["discounts"] = list
-		o["discount"] = a.renderDiscount(sub.Customer, sub.ID, "", sub.Discounts[len(sub.Discounts)-1])
+		o["discount"] = h.render(sub.Customer, sub.ID, "", sub.Discounts[len(sub.Discounts)-1])
 	}
 }
 
-// renderInvoiceDiscounts fills the discount fields and sums of an invoice.
-func (a *act) renderInvoiceDiscounts(o object, inv *Invoice) {
+// renderOnInvoice fills the discount fields and sums of an invoice.
+func (h discounts) renderOnInvoice(o object, inv *Invoice) {
 	if len(inv.Discounts) == 0 {
 		return
 	}
@@ -253,7 +253,7 @@ func (a *act) renderInvoiceDiscounts(o object, inv *Invoice) {
 	for _, d := range inv.Discounts {
 		list = append(list, ref{"discount", d.Discount.ID})
 		amounts = append(amounts, object{"amount": d.amount(), "discount": ref{"discount", d.Discount.ID}})
-		o["discount"] = a.renderDiscount(inv.Customer, inv.Subscription, inv.ID, d.Discount)
+		o["discount"] = h.render(inv.Customer, inv.Subscription, inv.ID, d.Discount)
 	}
 	o["discounts"], o["total_discount_amounts"] = list, amounts
 	o["subtotal"] = inv.total() + inv.discounted()
@@ -272,19 +272,19 @@ func (inv *Invoice) lineDiscounts(id string) []any {
 	return out
 }
 
-// renderDiscountByID lets references to a discount be expanded.
-func (a *act) renderDiscountByID(id string) (object, bool) {
-	for _, sub := range a.state.Subscriptions.all {
+// renderByID lets references to a discount be expanded.
+func (h discounts) renderByID(id string) (object, bool) {
+	for _, sub := range h.state.Subscriptions.all {
 		for _, d := range sub.Discounts {
 			if d.ID == id {
-				return a.renderDiscount(sub.Customer, sub.ID, "", d), true
+				return h.render(sub.Customer, sub.ID, "", d), true
 			}
 		}
 	}
-	for _, inv := range a.state.Invoices.all {
+	for _, inv := range h.state.Invoices.all {
 		for _, d := range inv.Discounts {
 			if d.Discount.ID == id {
-				return a.renderDiscount(inv.Customer, inv.Subscription, inv.ID, d.Discount), true
+				return h.render(inv.Customer, inv.Subscription, inv.ID, d.Discount), true
 			}
 		}
 	}
@@ -292,22 +292,22 @@ func (a *act) renderDiscountByID(id string) (object, bool) {
 }
 
 func discountResource() resource {
-	return resource{kind: "discount", render: (*act).renderDiscountByID, routes: []route{
-		{"DELETE /v1/subscriptions/{id}/discount", "", (*act).deleteDiscount},
+	return resource{kind: "discount", render: func(r *request, id string) (object, bool) { return r.discounts.renderByID(id) }, routes: []route{
+		on("DELETE /v1/subscriptions/{id}/discount", "", discounts.delete),
 	}}
 }
 
-// deleteDiscount takes the subscription's discounts away.
-func (a *act) deleteDiscount(in *input) (any, error) {
-	sub, err := a.subscriptionAt(in)
+// delete takes the subscription's discounts away.
+func (h discounts) delete(in *input) (any, error) {
+	sub, err := h.subscriptions.find(in)
 	if err != nil {
 		return nil, err
 	}
 	if len(sub.Discounts) == 0 {
 		return nil, notFound("discount", "", "")
 	}
-	gone := a.renderDiscount(sub.Customer, sub.ID, "", sub.Discounts[len(sub.Discounts)-1])
-	a.changeSubscription(sub, func() { a.replaceDiscounts(sub, nil) })
+	gone := h.render(sub.Customer, sub.ID, "", sub.Discounts[len(sub.Discounts)-1])
+	h.subscriptions.change(sub, func() { h.replace(sub, nil) })
 	gone["deleted"] = true
 	return gone, nil
 }

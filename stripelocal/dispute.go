@@ -34,13 +34,13 @@ func disputeResource() resource {
 	return resource{
 		kind: "dispute",
 		render: finder(func(s *state) *table[*Dispute] { return s.Disputes },
-			func(a *act, d *Dispute) object { return a.renderDispute(d) }),
-		arm: func(a *act) { a.armDisputes() },
+			bind(disputes.render)),
+		arm: func(r *request) { r.disputes.scheduleAll() },
 		routes: []route{
-			{"GET /v1/disputes", listParams + "charge payment_intent", (*act).listDisputes},
-			{"GET /v1/disputes/{id}", "", (*act).getDispute},
-			{"POST /v1/disputes/{id}", "evidence{" + evidence + "} metadata:map? submit:bool", (*act).updateDispute},
-			{"POST /v1/disputes/{id}/close", "", (*act).closeDispute},
+			on("GET /v1/disputes", listParams+"charge payment_intent", disputes.list),
+			on("GET /v1/disputes/{id}", "", disputes.get),
+			on("POST /v1/disputes/{id}", "evidence{"+evidence+"} metadata:map? submit:bool", disputes.update),
+			on("POST /v1/disputes/{id}/close", "", disputes.close),
 		},
 	}
 }
@@ -56,68 +56,68 @@ func evidenceNames() []string {
 	}
 }
 
-func (a *act) armDisputes() {
-	for _, ch := range a.state.Charges.all {
-		a.awaitDispute(ch)
+func (h disputes) scheduleAll() {
+	for _, ch := range h.state.Charges.all {
+		h.scheduleOpening(ch)
 	}
-	for _, d := range a.state.Disputes.all {
-		a.armDispute(d)
+	for _, d := range h.state.Disputes.all {
+		h.scheduleDeadline(d)
 	}
 }
 
-// contest has a charge disputed where its card is one of those that do. The
+// openForTestCard has a charge disputed where its card is one of those that do. The
 // dispute comes right after everything that the payment brings about.
-func (a *act) contest(ch *Charge) {
-	if a.cardOf(ch).dispute != "" {
+func (h disputes) openForTestCard(ch *Charge) {
+	if h.charges.testCard(ch).dispute != "" {
 		ch.DisputeDue = true
-		a.awaitDispute(ch)
+		h.scheduleOpening(ch)
 	}
 }
 
-func (a *act) awaitDispute(ch *Charge) {
+func (h disputes) scheduleOpening(ch *Charge) {
 	if !ch.DisputeDue {
 		return
 	}
-	a.schedule(accountClock, a.at, func(b *act) {
+	h.schedule(accountClock, h.now, func(r *request) {
 		if ch.DisputeDue {
-			b.openDispute(ch)
+			r.disputes.open(ch)
 		}
 	})
 }
 
-func (a *act) openDispute(ch *Charge) {
-	kind := a.cardOf(ch).dispute
+func (h disputes) open(ch *Charge) {
+	kind := h.charges.testCard(ch).dispute
 	d := &Dispute{
-		Base: Base{ID: a.ids.long("du_1"), Created: a.at}, Amount: ch.Amount - ch.AmountRefunded, Charge: ch.ID, Currency: ch.Currency,
-		Deadline: a.at + disputeDeadline, Evidence: map[string]string{}, Metadata: map[string]string{},
+		Base: Base{ID: h.ids.long("du_1"), Created: h.now}, Amount: ch.Amount - ch.AmountRefunded, Charge: ch.ID, Currency: ch.Currency,
+		Deadline: h.now + disputeDeadline, Evidence: map[string]string{}, Metadata: map[string]string{},
 		PaymentIntent: ch.PaymentIntent, Reason: kind, Status: "needs_response",
 	}
 	if kind == "inquiry" {
 		d.Reason, d.Inquiry, d.Status = "fraudulent", true, "warning_needs_response"
 	}
-	a.state.Disputes.insert(d)
-	before := a.renderCharge(ch)
+	h.state.Disputes.insert(d)
+	before := h.charges.render(ch)
 	ch.DisputeDue, ch.Disputed, ch.Dispute = false, true, d.ID
-	a.emit("charge.dispute.created", a.renderDispute(d))
-	a.emitUpdate("charge.updated", before, a.renderCharge(ch))
+	h.emit("charge.dispute.created", h.render(d))
+	h.emitUpdate("charge.updated", before, h.charges.render(ch))
 	if !d.Inquiry {
-		a.emit("charge.dispute.funds_withdrawn", a.renderDispute(d))
+		h.emit("charge.dispute.funds_withdrawn", h.render(d))
 	}
-	a.armDispute(d)
+	h.scheduleDeadline(d)
 }
 
 func (d *Dispute) waiting() bool {
 	return d.Status == "needs_response" || d.Status == "warning_needs_response"
 }
 
-// armDispute ends a dispute that nobody answers in time.
-func (a *act) armDispute(d *Dispute) {
+// scheduleDeadline ends a dispute that nobody answers in time.
+func (h disputes) scheduleDeadline(d *Dispute) {
 	if !d.waiting() {
 		return
 	}
-	a.schedule(accountClock, d.Deadline, func(b *act) {
+	h.schedule(accountClock, d.Deadline, func(r *request) {
 		if d.waiting() {
-			b.endDispute(d, d.verdict(losingEvidence))
+			r.disputes.end(d, d.verdict(losingEvidence))
 		}
 	})
 }
@@ -135,63 +135,63 @@ func (d *Dispute) verdict(text string) string {
 	return "lost"
 }
 
-func (a *act) endDispute(d *Dispute, status string) {
+func (h disputes) end(d *Dispute, status string) {
 	d.Status = status
-	if ch, ok := a.state.Charges.get(d.Charge); ok && status != "lost" {
+	if ch, ok := h.state.Charges.get(d.Charge); ok && status != "lost" {
 		ch.DisputeWon = true
 	}
-	a.emit("charge.dispute.closed", a.renderDispute(d))
+	h.emit("charge.dispute.closed", h.render(d))
 	if status == "won" {
-		a.emit("charge.dispute.funds_reinstated", a.renderDispute(d))
+		h.emit("charge.dispute.funds_reinstated", h.render(d))
 	}
 }
 
-func (a *act) disputeAt(in *input) (*Dispute, error) {
-	d, ok := a.state.Disputes.get(in.path("id"))
+func (h disputes) find(in *input) (*Dispute, error) {
+	d, ok := h.state.Disputes.get(in.path("id"))
 	if !ok {
 		return nil, notFound("dispute", in.path("id"), "dispute")
 	}
 	return d, nil
 }
 
-func (a *act) getDispute(in *input) (any, error) {
-	d, err := a.disputeAt(in)
+func (h disputes) get(in *input) (any, error) {
+	d, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	return a.renderDispute(d), nil
+	return h.render(d), nil
 }
 
-func (a *act) listDisputes(in *input) (any, error) {
+func (h disputes) list(in *input) (any, error) {
 	return listing[*Dispute]{
-		what: "dispute", table: a.state.Disputes, rows: a.state.Disputes.all,
+		what: "dispute", table: h.state.Disputes, rows: h.state.Disputes.all,
 		keep: func(d *Dispute) bool {
 			return (!in.has("charge") || d.Charge == in.str("charge")) && (!in.has("payment_intent") || d.PaymentIntent == in.str("payment_intent"))
 		},
-		render: func(d *Dispute) object { return a.renderDispute(d) },
+		render: h.render,
 	}.page(in)
 }
 
-func (a *act) updateDispute(in *input) (any, error) {
-	d, err := a.disputeAt(in)
+func (h disputes) update(in *input) (any, error) {
+	d, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
 	if !d.waiting() && (in.has("evidence") || in.has("submit")) {
 		return nil, invalid("", "", "This dispute is already closed, or its evidence was submitted; evidence can no longer be added.")
 	}
-	before := a.renderDispute(d)
+	before := h.render(d)
 	in.setMetadata(&d.Metadata)
 	d.takeEvidence(in.at("evidence"))
 	verdict := ""
 	if in.has("evidence") && in.flagOr("submit", true) {
 		verdict = d.submit()
 	}
-	a.emitUpdate("charge.dispute.updated", before, a.renderDispute(d))
+	h.emitUpdate("charge.dispute.updated", before, h.render(d))
 	if verdict != "" {
-		a.endDispute(d, verdict)
+		h.end(d, verdict)
 	}
-	return a.renderDispute(d), nil
+	return h.render(d), nil
 }
 
 // takeEvidence merges; the old map is never changed, since events show it.
@@ -215,25 +215,25 @@ func (d *Dispute) submit() string {
 	return d.verdict(d.Evidence["uncategorized_text"])
 }
 
-// closeDispute accepts the loss.
-func (a *act) closeDispute(in *input) (any, error) {
-	d, err := a.disputeAt(in)
+// close accepts the loss.
+func (h disputes) close(in *input) (any, error) {
+	d, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
 	if !d.waiting() {
 		return nil, invalid("", "", "This dispute is already closed.")
 	}
-	a.endDispute(d, "lost")
-	return a.renderDispute(d), nil
+	h.end(d, "lost")
+	return h.render(d), nil
 }
 
-func (a *act) renderDispute(d *Dispute) object {
+func (h disputes) render(d *Dispute) object {
 	o := object{
 		"id": d.ID, "object": "dispute", "amount": d.Amount, "balance_transactions": d.renderTransactions(),
 		"charge": ref{"charge", d.Charge}, "created": d.Created, "currency": d.Currency, "evidence": d.renderEvidence(),
 		"evidence_details": object{
-			"due_by": d.Deadline, "has_evidence": d.hasEvidence(), "past_due": d.waiting() && a.at > d.Deadline,
+			"due_by": d.Deadline, "has_evidence": d.hasEvidence(), "past_due": d.waiting() && h.now > d.Deadline,
 			"submission_count": d.Submissions,
 		},
 		"is_charge_refundable": d.Inquiry, "livemode": false, "metadata": d.Metadata,
@@ -245,8 +245,8 @@ func (a *act) renderDispute(d *Dispute) object {
 		kind = "inquiry"
 	}
 	brand := "visa"
-	if ch, ok := a.state.Charges.get(d.Charge); ok {
-		brand = a.cardOf(ch).brand
+	if ch, ok := h.state.Charges.get(d.Charge); ok {
+		brand = h.charges.testCard(ch).brand
 	}
 	o["payment_method_details"] = object{"type": "card", "card": object{"brand": brand, "case_type": kind, "network_reason_code": nil}}
 	return o

@@ -65,7 +65,7 @@ func declined(d *Decline) *Error {
 }
 
 // renderError is the body of a refusal.
-func (a *act) renderError(e *Error) object {
+func (r *request) renderError(e *Error) object {
 	body := object{"type": e.Type, "message": e.Message}
 	if e.Code != "" {
 		body["code"] = e.Code
@@ -76,17 +76,17 @@ func (a *act) renderError(e *Error) object {
 			body[name] = value
 		}
 	}
-	if a.cause.RequestID != "" {
-		body["request_log_url"] = fmt.Sprintf("https://dashboard.stripe.com/test/logs/%s?t=%d", a.cause.RequestID, a.at)
+	if r.info.RequestID != "" {
+		body["request_log_url"] = fmt.Sprintf("https://dashboard.stripe.com/test/logs/%s?t=%d", r.info.RequestID, r.now)
 	}
-	if pi, ok := a.state.PaymentIntents.get(e.PaymentIntent); ok {
-		body["payment_intent"] = a.renderPaymentIntent(pi)
+	if pi, ok := r.state.PaymentIntents.get(e.PaymentIntent); ok {
+		body["payment_intent"] = r.paymentIntents.render(pi)
 	}
-	if pm, ok := a.state.PaymentMethods.get(e.PaymentMethod); ok {
-		body["payment_method"] = a.renderPaymentMethod(pm)
+	if pm, ok := r.state.PaymentMethods.get(e.PaymentMethod); ok {
+		body["payment_method"] = r.paymentMethods.render(pm)
 	}
-	if si, ok := a.state.SetupIntents.get(e.SetupIntent); ok {
-		body["setup_intent"] = a.renderSetupIntent(si)
+	if si, ok := r.state.SetupIntents.get(e.SetupIntent); ok {
+		body["setup_intent"] = r.setupIntents.render(si)
 	}
 	return object{"error": body}
 }

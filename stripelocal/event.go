@@ -24,33 +24,33 @@ func eventResource() resource {
 	return resource{
 		kind: "event",
 		render: finder(func(s *state) *table[*Event] { return s.Events },
-			func(a *act, e *Event) object { return renderEvent(e, APIVersion) }),
+			func(r *request, e *Event) object { return renderEvent(e, APIVersion) }),
 		routes: []route{
-			{"GET /v1/events", listParams + "type types[] delivery_success:bool", (*act).listEvents},
-			{"GET /v1/events/{id}", "", (*act).getEvent},
+			on("GET /v1/events", listParams+"type types[] delivery_success:bool", events.list),
+			on("GET /v1/events/{id}", "", events.get),
 		},
 	}
 }
 
 // emit says that something happened to an object. It is published when the act
 // ends; the object is taken as it is now, and is not to be changed any more.
-func (a *act) emit(kind string, o object) {
-	a.changed = true
-	a.pending = append(a.pending, &Event{
-		Base: Base{Created: a.at}, Type: kind, Object: a.encoder.encodeOnce(o),
-		RequestID: a.cause.RequestID, IdempotencyKey: a.cause.IdempotencyKey,
+func (r *request) emit(kind string, o object) {
+	r.changed = true
+	r.unpublished = append(r.unpublished, &Event{
+		Base: Base{Created: r.now}, Type: kind, Object: r.encoder.encodeOnce(o),
+		RequestID: r.info.RequestID, IdempotencyKey: r.info.IdempotencyKey,
 	})
 }
 
 // emitUpdate is emit with what the changed attributes were before; where
 // nothing changed nothing happened.
-func (a *act) emitUpdate(kind string, before, after object) {
+func (r *request) emitUpdate(kind string, before, after object) {
 	previous := changes(before, after)
 	if len(previous) == 0 {
 		return
 	}
-	a.emit(kind, after)
-	a.pending[len(a.pending)-1].Previous = encode(previous)
+	r.emit(kind, after)
+	r.unpublished[len(r.unpublished)-1].Previous = encode(previous)
 }
 
 // changes are the attributes of before that after has otherwise. Of nested
@@ -84,19 +84,19 @@ func isHidden(v any) bool {
 
 // publish stores the act's events in the order asked for and hands them to
 // the courier.
-func (a *act) publish() {
-	for _, e := range reorder(a.pending, a.order) {
-		e.ID = a.ids.long("evt_1")
-		a.state.Events.insert(e)
-		for _, w := range a.state.Endpoints.all {
+func (r *request) publish() {
+	for _, e := range reorder(r.unpublished, r.eventOrder) {
+		e.ID = r.ids.long("evt_1")
+		r.state.Events.insert(e)
+		for _, w := range r.state.Endpoints.all {
 			if w.wants(e.Type) {
-				a.courier.post(a.newDelivery(e, w))
+				r.courier.post(r.deliveries.create(e, w))
 			}
 		}
 	}
-	a.pending = nil
-	for len(a.state.Events.all) > 0 && a.state.Events.all[0].Created < a.at-eventLife {
-		a.state.Events.dropFirst()
+	r.unpublished = nil
+	for len(r.state.Events.all) > 0 && r.state.Events.all[0].Created < r.now-eventLife {
+		r.state.Events.dropFirst()
 	}
 }
 
@@ -115,15 +115,15 @@ func reorder(events []*Event, order []string) []*Event {
 	return slices.Insert(out, max(0, len(out)-1), rest...)
 }
 
-func (a *act) getEvent(in *input) (any, error) {
-	e, ok := a.state.Events.get(in.path("id"))
+func (h events) get(in *input) (any, error) {
+	e, ok := h.state.Events.get(in.path("id"))
 	if !ok {
 		return nil, notFound("event", in.path("id"), "id")
 	}
 	return renderEvent(e, APIVersion), nil
 }
 
-func (a *act) listEvents(in *input) (any, error) {
+func (h events) list(in *input) (any, error) {
 	if in.has("type") && in.has("types") {
 		return nil, invalid("", "", "You may only specify one of these parameters: type, types.")
 	}
@@ -135,26 +135,26 @@ func (a *act) listEvents(in *input) (any, error) {
 		types = []string{in.str("type")}
 	}
 	return listing[*Event]{
-		what: "event", table: a.state.Events, rows: a.eventsOf(types),
+		what: "event", table: h.state.Events, rows: h.byTypes(types),
 		keep: func(e *Event) bool {
 			return (len(types) == 0 || matchesAny(e.Type, types)) &&
-				(!in.has("delivery_success") || a.allDelivered(e) == in.flag("delivery_success"))
+				(!in.has("delivery_success") || h.allDelivered(e) == in.flag("delivery_success"))
 		},
 		render: func(e *Event) object { return renderEvent(e, APIVersion) },
 	}.page(in)
 }
 
-// eventsOf narrows by index where one plain type is asked for.
-func (a *act) eventsOf(types []string) []*Event {
+// byTypes narrows by index where one plain type is asked for.
+func (h events) byTypes(types []string) []*Event {
 	if len(types) == 1 && !strings.HasSuffix(types[0], "*") {
-		return a.state.Events.by("type", types[0])
+		return h.state.Events.by("type", types[0])
 	}
-	return a.state.Events.all
+	return h.state.Events.all
 }
 
 // allDelivered says whether no delivery of the event is pending or given up.
-func (a *act) allDelivered(e *Event) bool {
-	for _, d := range a.state.Deliveries.by("event", e.ID) {
+func (h events) allDelivered(e *Event) bool {
+	for _, d := range h.state.Deliveries.by("event", e.ID) {
 		if d.Status != "succeeded" {
 			return false
 		}

@@ -9,13 +9,13 @@ import (
 const maxExpandDepth = 4
 
 // expandAll replaces references by what they refer to, along each dotted path.
-func (a *act) expandAll(o object, paths []string) *Error {
+func (r *request) expandAll(o object, paths []string) *Error {
 	for _, path := range paths {
 		steps := strings.Split(path, ".")
 		if depth(steps) > maxExpandDepth {
 			return invalid("", "expand", fmt.Sprintf("You cannot expand more than %d levels of a property. Property: %s", maxExpandDepth, path))
 		}
-		if err := a.expand(o, steps, path); err != nil {
+		if err := r.expand(o, steps, path); err != nil {
 			return err
 		}
 	}
@@ -33,7 +33,7 @@ func depth(steps []string) int {
 	return n
 }
 
-func (a *act) expand(o object, steps []string, path string) *Error {
+func (r *request) expand(o object, steps []string, path string) *Error {
 	if len(steps) == 0 {
 		return nil
 	}
@@ -45,44 +45,44 @@ func (a *act) expand(o object, steps []string, path string) *Error {
 	case nil:
 		return nil
 	case ref:
-		return a.expandRef(o, v, steps, path)
+		return r.expandRef(o, v, steps, path)
 	case hidden:
 		o[steps[0]] = v()
-		return a.expand(o, steps, path)
+		return r.expand(o, steps, path)
 	case object:
-		return a.expand(v, steps[1:], path)
+		return r.expand(v, steps[1:], path)
 	case []any:
-		return a.expandEach(v, steps, path)
+		return r.expandEach(v, steps, path)
 	}
 	return cannotExpand(path)
 }
 
-func (a *act) expandRef(o object, r ref, steps []string, path string) *Error {
-	if r.id == "" {
+func (r *request) expandRef(o object, to ref, steps []string, path string) *Error {
+	if to.id == "" {
 		return nil
 	}
-	render := a.renders[r.kind]
+	render := r.renders[to.kind]
 	if render == nil {
 		return cannotExpand(path)
 	}
-	whole, ok := render(a, r.id)
+	whole, ok := render(r, to.id)
 	if !ok {
 		return nil
 	}
 	o[steps[0]] = whole
-	return a.expand(whole, steps[1:], path)
+	return r.expand(whole, steps[1:], path)
 }
 
 // expandEach goes into the elements of a list; elements that are references
 // themselves are replaced in place.
-func (a *act) expandEach(list []any, steps []string, path string) *Error {
+func (r *request) expandEach(list []any, steps []string, path string) *Error {
 	for i, e := range list {
 		holder := object{steps[0]: e}
 		rest := steps
 		if inner, ok := e.(object); ok {
 			holder, rest = inner, steps[1:]
 		}
-		if err := a.expand(holder, rest, path); err != nil {
+		if err := r.expand(holder, rest, path); err != nil {
 			return err
 		}
 		if _, ok := e.(ref); ok {

@@ -28,7 +28,7 @@ type idempotentCall struct{ path, fingerprint string }
 // once runs the call unless its key has been used: then the first answer comes
 // again, or the use is refused.
 func (c call) once(raw string, run func() answer) answer {
-	key := c.cause.IdempotencyKey
+	key := c.info.IdempotencyKey
 	if len(key) > maxKeyLength {
 		return c.refuse(idempotencyError(fmt.Sprintf("The maximum length for an idempotency key is %d characters.", maxKeyLength)))
 	}
@@ -42,7 +42,7 @@ func (c call) once(raw string, run func() answer) answer {
 	}
 	defer c.release(key)
 	out := run()
-	out.first = c.cause.RequestID
+	out.first = c.info.RequestID
 	if !out.unstored {
 		c.keep(key, mine, out)
 	}
@@ -100,20 +100,20 @@ func (s *Server) keep(key string, mine *idempotentCall, out answer) {
 		Path: mine.path, Fingerprint: mine.fingerprint, Status: out.status,
 		Body: string(out.body), RequestID: out.first, At: at,
 	}
-	s.schedule(accountClock, at+keyLifetime, func(a *act) { a.forgetKey(key) })
+	s.schedule(accountClock, at+keyLifetime, func(r *request) { r.expireKey(key) })
 	s.saver.touch()
 }
 
-// armKeys has the keys of a loaded state forgotten in time.
-func (a *act) armKeys() {
-	for key, first := range a.state.Answers {
-		a.schedule(accountClock, first.At+keyLifetime, func(b *act) { b.forgetKey(key) })
+// scheduleKeyExpiry has the keys of a loaded state forgotten in time.
+func (r *request) scheduleKeyExpiry() {
+	for key, first := range r.state.Answers {
+		r.schedule(accountClock, first.At+keyLifetime, func(r *request) { r.expireKey(key) })
 	}
 }
 
-func (a *act) forgetKey(key string) {
-	if first := a.state.Answers[key]; first != nil && a.at-first.At >= keyLifetime {
-		delete(a.state.Answers, key)
-		a.changed = true
+func (r *request) expireKey(key string) {
+	if first := r.state.Answers[key]; first != nil && r.now-first.At >= keyLifetime {
+		delete(r.state.Answers, key)
+		r.changed = true
 	}
 }

@@ -14,21 +14,21 @@ import (
 func (s *Server) Broken() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	i := &inspection{act: s.newAct(s.clock(), cause{})}
-	i.tables()
-	i.references()
-	i.prices()
-	i.customers()
-	i.subscriptions()
-	i.invoices()
-	i.payments()
-	i.configurations()
-	i.file()
+	i := &inspection{request: s.newRequest(s.clock(), requestInfo{})}
+	i.checkTables()
+	i.checkReferences()
+	i.checkPrices()
+	i.checkCustomers()
+	i.checkSubscriptions()
+	i.checkInvoices()
+	i.checkPayments()
+	i.checkConfigurations()
+	i.checkFile()
 	return i.found
 }
 
 type inspection struct {
-	*act
+	*request
 	found []string
 }
 
@@ -53,7 +53,7 @@ func (i *inspection) each(f func(name string, t inspected)) {
 	}
 }
 
-func (i *inspection) tables() {
+func (i *inspection) checkTables() {
 	i.each(func(name string, t inspected) {
 		for _, p := range t.problems() {
 			i.report("%s: %s", name, p)
@@ -108,7 +108,7 @@ func (t *table[T]) indexProblems(name string, ix *index[T]) []string {
 }
 
 // references renders every object that can be rendered and follows each reference in it.
-func (i *inspection) references() {
+func (i *inspection) checkReferences() {
 	owned := map[string]string{}
 	i.each(func(_ string, t inspected) {
 		for _, id := range t.ids() {
@@ -116,7 +116,7 @@ func (i *inspection) references() {
 				if render == nil || kind == "card" || owned[id] != "" {
 					continue
 				}
-				if o, ok := render(i.act, id); ok {
+				if o, ok := render(i.request, id); ok {
 					owned[id] = kind
 					i.follow(kind+" "+id, o)
 				}
@@ -134,7 +134,7 @@ func (i *inspection) follow(where string, v any) {
 		}
 		if render == nil {
 			i.report("%s refers to a %s, which nothing renders", where, v.kind)
-		} else if _, ok := render(i.act, v.id); !ok {
+		} else if _, ok := render(i.request, v.id); !ok {
 			i.report("%s refers to %s %s, which is not there", where, v.kind, v.id)
 		}
 	case object:
@@ -148,7 +148,7 @@ func (i *inspection) follow(where string, v any) {
 	}
 }
 
-func (i *inspection) prices() {
+func (i *inspection) checkPrices() {
 	holders := map[string]string{}
 	for _, p := range i.state.Prices.all {
 		if other := holders[p.LookupKey]; p.LookupKey != "" && other != "" {
@@ -161,7 +161,7 @@ func (i *inspection) prices() {
 	}
 }
 
-func (i *inspection) customers() {
+func (i *inspection) checkCustomers() {
 	for _, c := range i.state.Customers.all {
 		for _, id := range []string{c.DefaultPaymentMethod, c.DefaultSource} {
 			if pm, ok := i.state.PaymentMethods.get(id); id != "" && !c.Deleted && (!ok || pm.Customer != c.ID) {
@@ -176,7 +176,7 @@ func (i *inspection) customers() {
 	}
 }
 
-func (i *inspection) subscriptions() {
+func (i *inspection) checkSubscriptions() {
 	for _, sub := range i.state.Subscriptions.all {
 		if sub.CurrentPeriodEnd < sub.CurrentPeriodStart {
 			i.report("subscription %s has a period from %d to %d", sub.ID, sub.CurrentPeriodStart, sub.CurrentPeriodEnd)
@@ -196,10 +196,10 @@ func (i *inspection) subscriptions() {
 	}
 }
 
-func (i *inspection) invoices() {
+func (i *inspection) checkInvoices() {
 	numbers := map[string]string{}
 	for _, inv := range i.state.Invoices.all {
-		o := i.renderInvoice(inv)
+		o := i.invoices.render(inv)
 		due, got, left := o["amount_due"].(int64), o["amount_paid"].(int64), o["amount_remaining"].(int64)
 		if due < 0 || left < 0 || left != due-got && inv.Status != "paid" {
 			i.report("invoice %s (%s): due %d, paid %d, remaining %d", inv.ID, inv.Status, due, got, left)
@@ -217,7 +217,7 @@ func (i *inspection) invoices() {
 	}
 }
 
-func (i *inspection) payments() {
+func (i *inspection) checkPayments() {
 	taken := map[string]int64{}
 	for _, ch := range i.state.Charges.all {
 		if ch.AmountRefunded < 0 || ch.AmountRefunded > ch.Amount {
@@ -237,7 +237,7 @@ func (i *inspection) payments() {
 	}
 }
 
-func (i *inspection) configurations() {
+func (i *inspection) checkConfigurations() {
 	count := 0
 	for _, c := range i.state.PortalConfigs.all {
 		if renderPortalConfiguration(c)["is_default"] == true {
@@ -250,7 +250,7 @@ func (i *inspection) configurations() {
 }
 
 // file writes the state, reads it and writes it again.
-func (i *inspection) file() {
+func (i *inspection) checkFile() {
 	first, err := json.Marshal(i.state)
 	if err != nil {
 		i.report("the state cannot be written: %v", err)

@@ -78,27 +78,27 @@ func invoiceResource() resource {
 	return resource{
 		kind: "invoice",
 		render: finder(func(s *state) *table[*Invoice] { return s.Invoices },
-			func(a *act, i *Invoice) object { return a.renderInvoice(i) }),
-		arm: func(a *act) {
-			for _, inv := range a.state.Invoices.all {
-				a.armInvoice(inv)
+			bind(invoices.render)),
+		arm: func(r *request) {
+			for _, inv := range r.state.Invoices.all {
+				r.invoicing.scheduleNext(inv)
 			}
 		},
 		routes: []route{
-			{"GET /v1/invoices", listParams + "customer status:draft|open|paid|uncollectible|void subscription collection_method:charge_automatically|send_invoice due_date:range", (*act).listInvoices},
-			{"POST /v1/invoices", invoiceParams + "effective_at:time customer! subscription currency pending_invoice_items_behavior:exclude|include", (*act).createInvoice},
-			{"GET /v1/invoices/upcoming", upcomingParams, (*act).upcomingInvoice},
-			{"GET /v1/invoices/upcoming/lines", upcomingParams + "limit:int starting_after ending_before", (*act).upcomingLines},
-			{"POST /v1/invoices/create_preview", previewParams, (*act).upcomingInvoice},
-			{"GET /v1/invoices/{id}", "", (*act).getInvoice},
-			{"POST /v1/invoices/{id}", invoiceParams + "effective_at:time?", (*act).updateInvoice},
-			{"DELETE /v1/invoices/{id}", "", (*act).deleteInvoice},
-			{"GET /v1/invoices/{id}/lines", "limit:int starting_after ending_before", (*act).listInvoiceLines},
-			{"POST /v1/invoices/{id}/finalize", "auto_advance:bool", (*act).finalizeInvoiceCall},
-			{"POST /v1/invoices/{id}/pay", "paid_out_of_band:bool payment_method off_session:bool source", (*act).payInvoiceCall},
-			{"POST /v1/invoices/{id}/send", "", (*act).sendInvoiceCall},
-			{"POST /v1/invoices/{id}/void", "", (*act).voidInvoiceCall},
-			{"POST /v1/invoices/{id}/mark_uncollectible", "", (*act).markUncollectibleCall},
+			on("GET /v1/invoices", listParams+"customer status:draft|open|paid|uncollectible|void subscription collection_method:charge_automatically|send_invoice due_date:range", invoices.list),
+			on("POST /v1/invoices", invoiceParams+"effective_at:time customer! subscription currency pending_invoice_items_behavior:exclude|include", invoices.create),
+			on("GET /v1/invoices/upcoming", upcomingParams, previews.get),
+			on("GET /v1/invoices/upcoming/lines", upcomingParams+"limit:int starting_after ending_before", previews.listLines),
+			on("POST /v1/invoices/create_preview", previewParams, previews.get),
+			on("GET /v1/invoices/{id}", "", invoices.get),
+			on("POST /v1/invoices/{id}", invoiceParams+"effective_at:time?", invoices.update),
+			on("DELETE /v1/invoices/{id}", "", invoices.delete),
+			on("GET /v1/invoices/{id}/lines", "limit:int starting_after ending_before", invoices.listLines),
+			on("POST /v1/invoices/{id}/finalize", "auto_advance:bool", invoices.finalize),
+			on("POST /v1/invoices/{id}/pay", "paid_out_of_band:bool payment_method off_session:bool source", invoices.pay),
+			on("POST /v1/invoices/{id}/send", "", invoices.send),
+			on("POST /v1/invoices/{id}/void", "", invoices.void),
+			on("POST /v1/invoices/{id}/mark_uncollectible", "", invoices.markUncollectible),
 		},
 	}
 }
@@ -128,35 +128,35 @@ func (inv *Invoice) remaining() int64 { return inv.amountDue() - inv.AmountPaid 
 
 func (inv *Invoice) settled() bool { return inv.Status == "paid" || inv.Status == "void" }
 
-func (a *act) invoiceAt(in *input) (*Invoice, error) {
-	inv, ok := a.state.Invoices.get(in.path("id"))
+func (h invoices) find(in *input) (*Invoice, error) {
+	inv, ok := h.state.Invoices.get(in.path("id"))
 	if !ok {
 		return nil, notFound("invoice", in.path("id"), "invoice")
 	}
 	return inv, nil
 }
 
-func (a *act) getInvoice(in *input) (any, error) {
-	inv, err := a.invoiceAt(in)
+func (h invoices) get(in *input) (any, error) {
+	inv, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	return a.renderInvoice(inv), nil
+	return h.render(inv), nil
 }
 
-func (a *act) listInvoices(in *input) (any, error) {
-	rows := a.state.Invoices.all
+func (h invoices) list(in *input) (any, error) {
+	rows := h.state.Invoices.all
 	named := in.has("subscription") || in.has("customer")
 	switch {
 	case in.has("subscription"):
-		rows = a.state.Invoices.by("subscription", in.str("subscription"))
+		rows = h.state.Invoices.by("subscription", in.str("subscription"))
 	case in.has("customer"):
-		rows = a.state.Invoices.by("customer", in.str("customer"))
+		rows = h.state.Invoices.by("customer", in.str("customer"))
 	}
 	return listing[*Invoice]{
-		what: "invoice", table: a.state.Invoices, rows: rows,
-		keep:   func(i *Invoice) bool { return i.matches(in.params) && (named || !a.onTestClock(i.Customer)) },
-		render: func(i *Invoice) object { return a.renderInvoice(i) },
+		what: "invoice", table: h.state.Invoices, rows: rows,
+		keep:   func(i *Invoice) bool { return i.matches(in.params) && (named || !h.customers.onTestClock(i.Customer)) },
+		render: h.render,
 	}.page(in)
 }
 
@@ -167,8 +167,8 @@ func (inv *Invoice) matches(q params) bool {
 		inRange(q, "due_date", inv.DueDate)
 }
 
-func (a *act) listInvoiceLines(in *input) (any, error) {
-	inv, err := a.invoiceAt(in)
+func (h invoices) listLines(in *input) (any, error) {
+	inv, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
@@ -176,10 +176,10 @@ func (a *act) listInvoiceLines(in *input) (any, error) {
 	if err := checkLimit(limit); err != nil {
 		return nil, err
 	}
-	return a.pageLines(inv, in, int(limit))
+	return h.pageLines(inv, in, int(limit))
 }
 
-func (a *act) pageLines(inv *Invoice, in *input, limit int) (any, error) {
+func (h invoices) pageLines(inv *Invoice, in *input, limit int) (any, error) {
 	from, before := 0, in.str("ending_before")
 	if after := in.str("starting_after"); after != "" {
 		if from = inv.lineAfter(after); from < 0 {
@@ -188,14 +188,14 @@ func (a *act) pageLines(inv *Invoice, in *input, limit int) (any, error) {
 	}
 	if before == "" {
 		upTo := min(len(inv.Lines), from+limit)
-		return listObject(in.url, a.renderLines(inv, from, upTo), upTo < len(inv.Lines)), nil
+		return listObject(in.url, h.renderLines(inv, from, upTo), upTo < len(inv.Lines)), nil
 	}
 	upTo := inv.lineAfter(before) - 1
 	if upTo < 0 {
 		return nil, noSuch("line_item", before, "ending_before")
 	}
 	from = max(0, upTo-limit)
-	return listObject(in.url, a.renderLines(inv, from, upTo), from > 0), nil
+	return listObject(in.url, h.renderLines(inv, from, upTo), from > 0), nil
 }
 
 func (inv *Invoice) lineAfter(id string) int {
@@ -207,26 +207,26 @@ func (inv *Invoice) lineAfter(id string) int {
 	return -1
 }
 
-func (a *act) renderInvoice(inv *Invoice) object {
-	o := a.renderInvoiceSums(inv)
-	for name, value := range a.renderInvoiceParty(inv) {
+func (h invoices) render(inv *Invoice) object {
+	o := h.renderAmounts(inv)
+	for name, value := range h.renderCustomerFields(inv) {
 		o[name] = value
 	}
 	for name, value := range inv.renderConstants() {
 		o[name] = value
 	}
 	shown := min(len(inv.Lines), 10)
-	lines := listObject("/v1/invoices/"+inv.ID+"/lines", a.renderLines(inv, 0, shown), shown < len(inv.Lines))
+	lines := listObject("/v1/invoices/"+inv.ID+"/lines", h.renderLines(inv, 0, shown), shown < len(inv.Lines))
 	lines["total_count"] = len(inv.Lines)
 	o["lines"] = lines
-	a.renderInvoiceDiscounts(o, inv)
+	h.discounts.renderOnInvoice(o, inv)
 	if inv.SubProrationDate != 0 {
 		o["subscription_proration_date"] = inv.SubProrationDate
 	}
 	return o
 }
 
-func (a *act) renderInvoiceSums(inv *Invoice) object {
+func (h invoices) renderAmounts(inv *Invoice) object {
 	subtotal, total := inv.subtotal(), inv.total()
 	o := object{
 		"id": inv.ID, "object": "invoice", "created": inv.Created, "livemode": false,
@@ -253,9 +253,9 @@ func (a *act) renderInvoiceSums(inv *Invoice) object {
 	return o
 }
 
-func (a *act) renderInvoiceParty(inv *Invoice) object {
+func (h invoices) renderCustomerFields(inv *Invoice) object {
 	o := object{
-		"account_country": "US", "account_name": a.state.Account.Name, "customer": ref{"customer", inv.Customer},
+		"account_country": "US", "account_name": h.state.Account.Name, "customer": ref{"customer", inv.Customer},
 		"customer_address": inv.CustomerAddress.render(), "customer_email": orNull(inv.CustomerEmail),
 		"customer_name": orNull(inv.CustomerName), "customer_phone": nil, "customer_shipping": nil,
 		"customer_tax_exempt": "none", "customer_tax_ids": []any{},
@@ -269,10 +269,10 @@ func (a *act) renderInvoiceParty(inv *Invoice) object {
 		o["subscription_details"] = object{"metadata": inv.SubMetadata}
 	}
 	if inv.FinalizedAt != 0 {
-		o["hosted_invoice_url"] = a.origin + "/i/" + inv.ID
-		o["invoice_pdf"] = a.origin + "/i/" + inv.ID + "/pdf"
+		o["hosted_invoice_url"] = h.origin + "/i/" + inv.ID
+		o["invoice_pdf"] = h.origin + "/i/" + inv.ID + "/pdf"
 	}
-	if c, ok := a.state.Customers.get(inv.Customer); ok {
+	if c, ok := h.state.Customers.get(inv.Customer); ok {
 		o["test_clock"] = ref{"test_clock", c.TestClock}
 	}
 	return o
@@ -296,15 +296,15 @@ func (inv *Invoice) renderConstants() object {
 	}
 }
 
-func (a *act) renderLines(inv *Invoice, from, upTo int) []any {
+func (h invoices) renderLines(inv *Invoice, from, upTo int) []any {
 	out := []any{}
 	for _, l := range inv.Lines[from:upTo] {
-		out = append(out, a.renderLine(inv, l))
+		out = append(out, h.renderLine(inv, l))
 	}
 	return out
 }
 
-func (a *act) renderLine(inv *Invoice, l InvoiceLine) object {
+func (h invoices) renderLine(inv *Invoice, l InvoiceLine) object {
 	o := object{
 		"id": l.ID, "object": "line_item", "amount": l.Amount, "amount_excluding_tax": l.Amount,
 		"currency": inv.Currency, "description": orNull(l.Description), "discount_amounts": inv.lineDiscounts(l.ID),
@@ -318,17 +318,17 @@ func (a *act) renderLine(inv *Invoice, l InvoiceLine) object {
 		o["invoice_item"] = ref{"invoiceitem", l.InvoiceItem}
 	}
 	if l.SubscriptionItem != "" {
-		o["subscription_item"] = a.itemReference(l.SubscriptionItem)
+		o["subscription_item"] = h.subscriptionItemRef(l.SubscriptionItem)
 	}
-	if p, ok := a.state.Prices.get(l.Price); ok {
-		o["price"], o["plan"], o["unit_amount_excluding_tax"] = a.renderPrice(p), p.renderPlan(), p.decimal()
+	if p, ok := h.state.Prices.get(l.Price); ok {
+		o["price"], o["plan"], o["unit_amount_excluding_tax"] = h.prices.render(p), p.renderPlan(), p.decimal()
 	}
 	return o
 }
 
-// itemReference can be expanded while the item is there.
-func (a *act) itemReference(id string) any {
-	if _, ok := a.state.Items.get(id); !ok {
+// subscriptionItemRef can be expanded while the item is there.
+func (h invoices) subscriptionItemRef(id string) any {
+	if _, ok := h.state.Items.get(id); !ok {
 		return id
 	}
 	return ref{"subscription_item", id}

@@ -1,7 +1,7 @@
 package stripelocal
 
-func (a *act) finalizeInvoiceCall(in *input) (any, error) {
-	inv, err := a.invoiceAt(in)
+func (h invoices) finalize(in *input) (any, error) {
+	inv, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
@@ -9,37 +9,37 @@ func (a *act) finalizeInvoiceCall(in *input) (any, error) {
 		return nil, invalid("invoice_not_editable", "", "This invoice is already finalized, you can't re-finalize a non-draft invoice.")
 	}
 	in.setFlag("auto_advance", &inv.AutoAdvance)
-	if err := a.checkFinalizable(inv); err != nil {
+	if err := h.checkFinalizable(inv); err != nil {
 		return nil, err
 	}
-	a.finalize(inv)
-	return a.renderInvoice(inv), nil
+	h.invoicing.finalize(inv)
+	return h.render(inv), nil
 }
 
-func (a *act) payInvoiceCall(in *input) (any, error) {
-	inv, err := a.invoiceAt(in)
+func (h invoices) pay(in *input) (any, error) {
+	inv, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
 	if err := checkPayable(inv); err != nil {
 		return nil, err
 	}
-	if err := a.checkFinalizable(inv); err != nil {
+	if err := h.checkFinalizable(inv); err != nil {
 		return nil, err
 	}
-	a.finalize(inv)
+	h.invoicing.finalize(inv)
 	switch {
 	case inv.Status == "paid":
 	case in.flag("paid_out_of_band"):
 		inv.PaidOutOfBand = true
-		a.cancelIntent(inv.PaymentIntent, "duplicate")
-		a.markPaid(inv, inv.remaining())
+		h.paymentIntents.cancelByID(inv.PaymentIntent, "duplicate")
+		h.invoicing.markPaid(inv, inv.remaining())
 	default:
-		if err := a.payWith(inv, in); err != nil {
+		if err := h.payWith(inv, in); err != nil {
 			return nil, err
 		}
 	}
-	return a.renderInvoice(inv), nil
+	return h.render(inv), nil
 }
 
 func checkPayable(inv *Invoice) error {
@@ -52,14 +52,14 @@ func checkPayable(inv *Invoice) error {
 	return nil
 }
 
-func (a *act) payWith(inv *Invoice, in *input) error {
-	pm, ok := a.methodFor(inv)
+func (h invoices) payWith(inv *Invoice, in *input) error {
+	pm, ok := h.paymentMethods.forInvoice(inv)
 	for _, name := range []string{"source", "payment_method"} {
 		if !in.has(name) {
 			continue
 		}
 		var err error
-		if pm, err = a.usableMethod(in.str(name), name); err != nil {
+		if pm, err = h.paymentMethods.findUsable(in.str(name), name); err != nil {
 			return err
 		}
 		ok = true
@@ -67,7 +67,7 @@ func (a *act) payWith(inv *Invoice, in *input) error {
 	if !ok {
 		return noMethod()
 	}
-	result, decline := a.collect(inv, pm)
+	result, decline := h.invoicing.pay(inv, pm)
 	return paymentError(result, decline, inv)
 }
 
@@ -90,66 +90,66 @@ func noMethod() *Error {
 	return invalid("resource_missing", "", "This customer has no attached payment source or default payment method. Please consider adding a default payment method. For more information, visit https://stripe.com/docs/billing/subscriptions/payment-methods-setting#payment-method-priority.")
 }
 
-func (a *act) voidInvoiceCall(in *input) (any, error) {
-	inv, err := a.invoiceAt(in)
+func (h invoices) void(in *input) (any, error) {
+	inv, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
 	if inv.Status != "open" && inv.Status != "uncollectible" {
 		return nil, invalid("", "", "You can only pass in open invoices. This invoice isn't open.")
 	}
-	a.void(inv)
-	if sub, ok := a.state.Subscriptions.get(inv.Subscription); ok {
-		a.afterVoid(sub, inv)
+	h.invoicing.void(inv)
+	if sub, ok := h.state.Subscriptions.get(inv.Subscription); ok {
+		h.afterVoid(sub, inv)
 	}
-	return a.renderInvoice(inv), nil
+	return h.render(inv), nil
 }
 
 // afterVoid is what the loss of an invoice means to its subscription.
-func (a *act) afterVoid(sub *Subscription, inv *Invoice) {
+func (h invoices) afterVoid(sub *Subscription, inv *Invoice) {
 	switch {
 	case sub.Status == "incomplete" && inv.ID == sub.LatestInvoice:
-		a.endSubscription(sub, "incomplete_expired", "")
+		h.subscriptions.end(sub, "incomplete_expired", "")
 	case sub.waitsFor(inv):
-		a.expirePendingUpdate(sub)
+		h.pendingUpdates.expire(sub)
 	default:
-		a.afterSettlement(sub)
+		h.dunning.reactivateIfPaid(sub)
 	}
 }
 
-// markUncollectibleCall writes an invoice off; it can still be paid or voided.
-func (a *act) markUncollectibleCall(in *input) (any, error) {
-	inv, err := a.invoiceAt(in)
+// markUncollectible writes an invoice off; it can still be paid or voided.
+func (h invoices) markUncollectible(in *input) (any, error) {
+	inv, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
 	if inv.Status != "open" {
 		return nil, invalid("", "", "You can only mark open invoices as uncollectible. This invoice isn't open.")
 	}
-	before := a.renderInvoice(inv)
-	inv.Status, inv.UncollectibleAt, inv.AutoAdvance, inv.NextAttempt = "uncollectible", a.nowOf(inv.Customer), false, 0
-	a.emitUpdate("invoice.updated", before, a.renderInvoice(inv))
-	a.emit("invoice.marked_uncollectible", a.renderInvoice(inv))
-	a.setDelinquent(inv.Customer, false)
-	if sub, ok := a.state.Subscriptions.get(inv.Subscription); ok {
-		a.afterSettlement(sub)
+	before := h.render(inv)
+	inv.Status, inv.UncollectibleAt, inv.AutoAdvance, inv.NextAttempt = "uncollectible", h.timeForCustomer(inv.Customer), false, 0
+	h.emitUpdate("invoice.updated", before, h.render(inv))
+	h.emit("invoice.marked_uncollectible", h.render(inv))
+	h.customers.setDelinquent(inv.Customer, false)
+	if sub, ok := h.state.Subscriptions.get(inv.Subscription); ok {
+		h.dunning.reactivateIfPaid(sub)
 	}
-	return a.renderInvoice(inv), nil
+	return h.render(inv), nil
 }
 
-// sendInvoiceCall sends an invoice; only the event tells of it.
-func (a *act) sendInvoiceCall(in *input) (any, error) {
-	inv, err := a.invoiceAt(in)
+// send sends an invoice; only the event tells of it.
+func (h invoices) send(in *input) (any, error) {
+	inv, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
 	if inv.settled() {
 		return nil, invalid("", "", "You can only send open invoices. This invoice isn't open.")
 	}
-	if err := a.checkFinalizable(inv); err != nil {
+	if err := h.checkFinalizable(inv); err != nil {
 		return nil, err
 	}
-	a.finalize(inv)
-	a.emit("invoice.sent", a.renderInvoice(inv))
-	return a.renderInvoice(inv), nil
+	h.invoicing.finalize(inv)
+	h.emit("invoice.sent", h.render(inv))
+	return h.render(inv), nil
 }

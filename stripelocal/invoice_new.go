@@ -6,48 +6,48 @@ const invoiceParams = "auto_advance:bool automatic_tax{enabled:bool!} collection
 	"days_until_due:int default_payment_method? description:1500? due_date:time footer? metadata:map? number:26? " +
 	"payment_settings{payment_method_types[]?} statement_descriptor:22 "
 
-// createInvoice drafts an invoice by hand.
-func (a *act) createInvoice(in *input) (any, error) {
-	c, err := a.customerOf(in.params, "customer")
+// create drafts an invoice by hand.
+func (h invoices) create(in *input) (any, error) {
+	c, err := h.customers.fromParam(in.params, "customer")
 	if err != nil {
 		return nil, err
 	}
 	inv := &Invoice{
-		Base: Base{Created: a.nowFor(c)}, BillingReason: "manual", Status: "draft", CollectionMethod: "charge_automatically",
+		Base: Base{Created: h.timeFor(c)}, BillingReason: "manual", Status: "draft", CollectionMethod: "charge_automatically",
 		Currency: in.strOr("currency", c.Currency), Customer: c.ID, Metadata: map[string]string{}, Subscription: in.str("subscription"),
-		PeriodStart: a.nowFor(c), PeriodEnd: a.nowFor(c),
+		PeriodStart: h.timeFor(c), PeriodEnd: h.timeFor(c),
 	}
 	if inv.Currency == "" {
 		inv.Currency = "usd"
 	}
 	inv.addressTo(c)
-	if err := a.fillInvoice(inv, c, in); err != nil {
+	if err := h.addPendingItems(inv, c, in); err != nil {
 		return nil, err
 	}
-	inv.ID = a.ids.long("in_1")
-	a.state.Invoices.insert(inv)
+	inv.ID = h.ids.long("in_1")
+	h.state.Invoices.insert(inv)
 	for i := range inv.Lines {
-		a.adoptLine(inv, &inv.Lines[i])
+		h.invoicing.assignLine(inv, &inv.Lines[i])
 	}
-	a.emit("invoice.created", a.renderInvoice(inv))
-	a.armInvoice(inv)
-	return a.renderInvoice(inv), nil
+	h.emit("invoice.created", h.render(inv))
+	h.invoicing.scheduleNext(inv)
+	return h.render(inv), nil
 }
 
-func (a *act) fillInvoice(inv *Invoice, c *Customer, in *input) error {
+func (h invoices) addPendingItems(inv *Invoice, c *Customer, in *input) error {
 	key := c.ID
 	if inv.Subscription != "" {
-		sub, ok := a.state.Subscriptions.get(inv.Subscription)
+		sub, ok := h.state.Subscriptions.get(inv.Subscription)
 		if !ok || sub.Customer != c.ID {
 			return noSuch("subscription", inv.Subscription, "subscription")
 		}
 		key, inv.Currency, inv.SubMetadata = sub.ID, sub.Currency, sub.Metadata
 	}
-	if err := a.takeInvoice(inv, in.params); err != nil {
+	if err := h.setFields(inv, in.params); err != nil {
 		return err
 	}
 	if in.str("pending_invoice_items_behavior") == "include" || inv.Subscription != "" {
-		for _, i := range a.state.InvoiceItems.by("pending", key) {
+		for _, i := range h.state.InvoiceItems.by("pending", key) {
 			if i.Currency == inv.Currency {
 				inv.Lines = append(inv.Lines, i.line())
 			}
@@ -59,14 +59,14 @@ func (a *act) fillInvoice(inv *Invoice, c *Customer, in *input) error {
 	return nil
 }
 
-// takeInvoice carries over what create and update share.
-func (a *act) takeInvoice(inv *Invoice, p params) error {
+// setFields carries over what create and update share.
+func (h invoices) setFields(inv *Invoice, p params) error {
 	if id := p.str("default_payment_method"); id != "" {
-		if pm, ok := a.state.PaymentMethods.get(id); !ok || pm.Customer != inv.Customer {
+		if pm, ok := h.state.PaymentMethods.get(id); !ok || pm.Customer != inv.Customer {
 			return noSuch("PaymentMethod", id, "default_payment_method")
 		}
 	}
-	if err := a.checkNumber(inv, p); err != nil {
+	if err := h.checkNumberUnused(inv, p); err != nil {
 		return err
 	}
 	if err := checkMethodTypes(p.at("payment_settings")); err != nil {
@@ -97,10 +97,10 @@ func (a *act) takeInvoice(inv *Invoice, p params) error {
 	return nil
 }
 
-// checkNumber refuses a number that another invoice of the account has.
-func (a *act) checkNumber(inv *Invoice, p params) error {
+// checkNumberUnused refuses a number that another invoice of the account has.
+func (h invoices) checkNumberUnused(inv *Invoice, p params) error {
 	number := p.str("number")
-	for _, other := range a.state.Invoices.all {
+	for _, other := range h.state.Invoices.all {
 		if number != "" && other.Number == number && other.ID != inv.ID {
 			return invalid("", p.name("number"), "The invoice number "+number+" is already in use.")
 		}
@@ -108,9 +108,9 @@ func (a *act) checkNumber(inv *Invoice, p params) error {
 	return nil
 }
 
-// updateInvoice changes a draft; of a finalized one only what is not money.
-func (a *act) updateInvoice(in *input) (any, error) {
-	inv, err := a.invoiceAt(in)
+// update changes a draft; of a finalized one only what is not money.
+func (h invoices) update(in *input) (any, error) {
+	inv, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
@@ -120,31 +120,31 @@ func (a *act) updateInvoice(in *input) (any, error) {
 			return nil, invalid("invoice_not_editable", name, "Finalized invoices can't be updated in this way. You attempted to update the following fields: "+name)
 		}
 	}
-	if err := a.checkOwner(inv); err != nil {
+	if err := h.checkNotInCheckout(inv); err != nil {
 		return nil, err
 	}
-	before := a.renderInvoice(inv)
-	if err := a.takeInvoice(inv, in.params); err != nil {
+	before := h.render(inv)
+	if err := h.setFields(inv, in.params); err != nil {
 		return nil, err
 	}
-	a.emitUpdate("invoice.updated", before, a.renderInvoice(inv))
-	a.armInvoice(inv)
-	return a.renderInvoice(inv), nil
+	h.emitUpdate("invoice.updated", before, h.render(inv))
+	h.invoicing.scheduleNext(inv)
+	return h.render(inv), nil
 }
 
-// checkOwner refuses a change of an invoice whose first payment is being made
+// checkNotInCheckout refuses a change of an invoice whose first payment is being made
 // through Checkout.
-func (a *act) checkOwner(inv *Invoice) error {
-	sub, ok := a.state.Subscriptions.get(inv.Subscription)
+func (h invoices) checkNotInCheckout(inv *Invoice) error {
+	sub, ok := h.state.Subscriptions.get(inv.Subscription)
 	if ok && sub.Status == "incomplete" && sub.FromCheckout != "" {
 		return invalid("", "", fmt.Sprintf("This invoice cannot be updated: it is being paid through the Checkout Session %s.", sub.FromCheckout))
 	}
 	return nil
 }
 
-// deleteInvoice takes a draft away. What it would have billed waits again.
-func (a *act) deleteInvoice(in *input) (any, error) {
-	inv, err := a.invoiceAt(in)
+// delete takes a draft away. What it would have billed waits again.
+func (h invoices) delete(in *input) (any, error) {
+	inv, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
@@ -152,19 +152,19 @@ func (a *act) deleteInvoice(in *input) (any, error) {
 		return nil, invalid("invoice_not_editable", "", "You can only delete draft invoices that no subscription made. Void the invoice instead.")
 	}
 	for _, l := range inv.Lines {
-		if i, ok := a.state.InvoiceItems.get(l.InvoiceItem); ok {
-			a.state.InvoiceItems.change(i, func() { i.Invoice = "" })
+		if i, ok := h.state.InvoiceItems.get(l.InvoiceItem); ok {
+			h.state.InvoiceItems.change(i, func() { i.Invoice = "" })
 		}
 	}
-	whole := a.renderInvoice(inv)
-	a.state.Invoices.remove(inv.ID)
-	a.emit("invoice.deleted", whole)
+	whole := h.render(inv)
+	h.state.Invoices.remove(inv.ID)
+	h.emit("invoice.deleted", whole)
 	return object{"id": inv.ID, "object": "invoice", "deleted": true}, nil
 }
 
 // checkFinalizable refuses what has no customer left to bill.
-func (a *act) checkFinalizable(inv *Invoice) error {
-	c, ok := a.state.Customers.get(inv.Customer)
+func (h invoices) checkFinalizable(inv *Invoice) error {
+	c, ok := h.state.Customers.get(inv.Customer)
 	if inv.Status == "draft" && (!ok || c.Deleted) {
 		return invalid("", "", "This invoice can't be finalized: its customer has been deleted.")
 	}
@@ -173,7 +173,7 @@ func (a *act) checkFinalizable(inv *Invoice) error {
 
 // onTestClock says whether a customer lives on a test clock: lists leave such
 // out unless asked for them.
-func (a *act) onTestClock(customer string) bool {
-	c, ok := a.state.Customers.get(customer)
+func (h customers) onTestClock(customer string) bool {
+	c, ok := h.state.Customers.get(customer)
 	return ok && c.TestClock != ""
 }

@@ -10,9 +10,9 @@ import (
 // serveInvoicePDF answers the link of invoice_pdf: one page of plain text.
 func (s *Server) serveInvoicePDF(w http.ResponseWriter, req *http.Request) {
 	var lines []string
-	_ = s.perform(cause{}, func(a *act) error {
-		if inv, ok := a.state.Invoices.get(req.PathValue("id")); ok && inv.FinalizedAt != 0 {
-			lines = a.invoiceText(inv)
+	_ = s.transact(requestInfo{}, func(r *request) error {
+		if inv, ok := r.state.Invoices.get(req.PathValue("id")); ok && inv.FinalizedAt != 0 {
+			lines = r.invoicePages.pdfLines(inv)
 		}
 		return nil
 	})
@@ -26,7 +26,7 @@ func (s *Server) serveInvoicePDF(w http.ResponseWriter, req *http.Request) {
 	_, _ = w.Write(textPDF(lines))
 }
 
-func (a *act) invoiceText(inv *Invoice) []string {
+func (h invoicePages) pdfLines(inv *Invoice) []string {
 	out := []string{
 		"Invoice " + inv.Number + " (local Stripe: no money moves)", "Date: " + day(inv.FinalizedAt),
 		"To: " + strings.TrimSpace(inv.CustomerName+" "+inv.CustomerEmail), "Status: " + inv.Status, "",

@@ -27,13 +27,13 @@ func invoiceItemResource() resource {
 	return resource{
 		kind: "invoiceitem",
 		render: finder(func(s *state) *table[*InvoiceItem] { return s.InvoiceItems },
-			func(a *act, i *InvoiceItem) object { return a.renderInvoiceItem(i) }),
+			bind(invoiceItems.render)),
 		routes: []route{
-			{"GET /v1/invoiceitems", listParams + "customer invoice pending:bool", (*act).listInvoiceItems},
-			{"GET /v1/invoiceitems/{id}", "", (*act).getInvoiceItem},
-			{"POST /v1/invoiceitems", itemAmountParams + "customer! currency invoice subscription", (*act).createInvoiceItem},
-			{"POST /v1/invoiceitems/{id}", itemAmountParams, (*act).updateInvoiceItem},
-			{"DELETE /v1/invoiceitems/{id}", "", (*act).deleteInvoiceItem},
+			on("GET /v1/invoiceitems", listParams+"customer invoice pending:bool", invoiceItems.list),
+			on("GET /v1/invoiceitems/{id}", "", invoiceItems.get),
+			on("POST /v1/invoiceitems", itemAmountParams+"customer! currency invoice subscription", invoiceItems.create),
+			on("POST /v1/invoiceitems/{id}", itemAmountParams, invoiceItems.update),
+			on("DELETE /v1/invoiceitems/{id}", "", invoiceItems.delete),
 		},
 	}
 }
@@ -50,21 +50,21 @@ func (i *InvoiceItem) pendingKey() string {
 	return i.Customer
 }
 
-func (a *act) addInvoiceItem(i *InvoiceItem) *InvoiceItem {
-	i.Base = Base{ID: a.ids.long("ii_1"), Created: a.nowOf(i.Customer)}
+func (h invoiceItems) insert(i *InvoiceItem) *InvoiceItem {
+	i.Base = Base{ID: h.ids.long("ii_1"), Created: h.timeForCustomer(i.Customer)}
 	if i.Metadata == nil {
 		i.Metadata = map[string]string{}
 	}
-	a.state.InvoiceItems.insert(i)
-	a.emit("invoiceitem.created", a.renderInvoiceItem(i))
+	h.state.InvoiceItems.insert(i)
+	h.emit("invoiceitem.created", h.render(i))
 	return i
 }
 
-// pendingItems are what waits for a subscription's next invoice: its own items
+// pendingFor are what waits for a subscription's next invoice: its own items
 // and those of the customer alone.
-func (a *act) pendingItems(sub *Subscription) []*InvoiceItem {
-	items := append([]*InvoiceItem{}, a.state.InvoiceItems.by("pending", sub.ID)...)
-	for _, i := range a.state.InvoiceItems.by("pending", sub.Customer) {
+func (h invoiceItems) pendingFor(sub *Subscription) []*InvoiceItem {
+	items := append([]*InvoiceItem{}, h.state.InvoiceItems.by("pending", sub.ID)...)
+	for _, i := range h.state.InvoiceItems.by("pending", sub.Customer) {
 		if i.Currency == sub.Currency {
 			items = append(items, i)
 		}
@@ -81,30 +81,30 @@ func (i *InvoiceItem) line() InvoiceLine {
 	}
 }
 
-func (a *act) getInvoiceItem(in *input) (any, error) {
-	i, ok := a.state.InvoiceItems.get(in.path("id"))
+func (h invoiceItems) get(in *input) (any, error) {
+	i, ok := h.state.InvoiceItems.get(in.path("id"))
 	if !ok {
 		return nil, notFound("invoiceitem", in.path("id"), "invoiceitem")
 	}
-	return a.renderInvoiceItem(i), nil
+	return h.render(i), nil
 }
 
-func (a *act) listInvoiceItems(in *input) (any, error) {
-	rows := a.state.InvoiceItems.all
+func (h invoiceItems) list(in *input) (any, error) {
+	rows := h.state.InvoiceItems.all
 	if in.has("customer") {
-		rows = a.state.InvoiceItems.by("customer", in.str("customer"))
+		rows = h.state.InvoiceItems.by("customer", in.str("customer"))
 	}
 	return listing[*InvoiceItem]{
-		what: "invoiceitem", table: a.state.InvoiceItems, rows: rows,
+		what: "invoiceitem", table: h.state.InvoiceItems, rows: rows,
 		keep: func(i *InvoiceItem) bool {
-			return (in.has("customer") || !a.onTestClock(i.Customer)) && (!in.has("invoice") || i.Invoice == in.str("invoice")) &&
+			return (in.has("customer") || !h.customers.onTestClock(i.Customer)) && (!in.has("invoice") || i.Invoice == in.str("invoice")) &&
 				(!in.has("pending") || (i.Invoice == "") == in.flag("pending"))
 		},
-		render: func(i *InvoiceItem) object { return a.renderInvoiceItem(i) },
+		render: h.render,
 	}.page(in)
 }
 
-func (a *act) renderInvoiceItem(i *InvoiceItem) object {
+func (h invoiceItems) render(i *InvoiceItem) object {
 	o := object{
 		"id": i.ID, "object": "invoiceitem", "amount": i.Amount, "currency": i.Currency,
 		"customer": ref{"customer", i.Customer}, "date": i.Created, "description": orNull(i.Description),
@@ -117,11 +117,11 @@ func (a *act) renderInvoiceItem(i *InvoiceItem) object {
 	if i.SubscriptionItem != "" {
 		o["subscription_item"] = i.SubscriptionItem
 	}
-	if c, ok := a.state.Customers.get(i.Customer); ok {
+	if c, ok := h.state.Customers.get(i.Customer); ok {
 		o["test_clock"] = ref{"test_clock", c.TestClock}
 	}
-	if p, ok := a.state.Prices.get(i.Price); ok {
-		o["price"], o["plan"] = a.renderPrice(p), p.renderPlan()
+	if p, ok := h.state.Prices.get(i.Price); ok {
+		o["price"], o["plan"] = h.prices.render(p), p.renderPlan()
 		o["unit_amount"], o["unit_amount_decimal"] = p.unitAmount(), p.decimal()
 	}
 	return o

@@ -55,15 +55,15 @@ func newPageSet() (*pageSet, error) {
 }
 
 func (s *Server) mountPages(mux *http.ServeMux) {
-	mux.HandleFunc("GET /c/pay/{id}", s.page((*act).showCheckout))
-	mux.HandleFunc("POST /c/pay/{id}", s.page((*act).takeCheckout))
-	mux.HandleFunc("GET /c/authenticate/{id}", s.page((*act).showChallenge))
-	mux.HandleFunc("POST /c/authenticate/{id}", s.page((*act).answerChallengePage))
+	mux.HandleFunc("GET /c/pay/{id}", s.page(bind(checkoutPages.show)))
+	mux.HandleFunc("POST /c/pay/{id}", s.page(bind(checkoutPages.submit)))
+	mux.HandleFunc("GET /c/authenticate/{id}", s.page(bind(authenticationPages.show)))
+	mux.HandleFunc("POST /c/authenticate/{id}", s.page(bind(authenticationPages.submit)))
 	mux.HandleFunc("POST /_usher/checkout_sessions/{id}/settle", s.settleSession)
 	s.mountPortal(mux)
 	s.mountDashboard(mux)
-	mux.HandleFunc("GET /i/{id}", s.page((*act).showInvoice))
-	mux.HandleFunc("POST /i/{id}", s.page((*act).payInvoicePage))
+	mux.HandleFunc("GET /i/{id}", s.page(bind(invoicePages.show)))
+	mux.HandleFunc("POST /i/{id}", s.page(bind(invoicePages.pay)))
 	mux.HandleFunc("GET /i/{id}/pdf", s.serveInvoicePDF)
 }
 

@@ -12,23 +12,23 @@ type boundRoute struct {
 	shape *shape
 }
 
-// invoke makes an API call from a hosted page, inside the page's act and by all
+// callAPI makes an API call from a hosted page, inside the page's act and by all
 // of the API's rules, as Stripe's own pages do. id fills the path's {id}.
-func (a *act) invoke(pattern, id string, form url.Values) (object, error) {
-	r, ok := a.routes[pattern]
+func (r *request) callAPI(pattern, id string, form url.Values) (object, error) {
+	target, ok := r.routes[pattern]
 	if !ok {
 		return nil, fmt.Errorf("%s is no call of this server", pattern)
 	}
 	n, bad := decodeForm(form.Encode())
 	if bad == nil {
-		bad = r.shape.check(n)
+		bad = target.shape.check(n)
 	}
 	if bad != nil {
 		return nil, bad
 	}
 	req := &http.Request{Method: http.MethodPost, URL: &url.URL{Path: pattern}, Header: http.Header{}}
 	req.SetPathValue("id", id)
-	result, err := r.do(a, &input{params: params{n}, req: req, url: pattern})
+	result, err := target.do(r, &input{params: params{n}, req: req, url: pattern})
 	if err != nil {
 		return nil, err
 	}

@@ -19,62 +19,62 @@ type question struct {
 	answer func(passed bool) reply
 }
 
-func (a *act) showChallenge(req *http.Request) reply {
-	q, known := a.questionOf(req.PathValue("id"))
+func (h authenticationPages) show(req *http.Request) reply {
+	q, known := h.find(req.PathValue("id"))
 	switch {
 	case !known:
-		return a.noSuchPage()
+		return h.noSuchPage()
 	case q.answer == nil:
-		return a.message(http.StatusOK, "Nothing to authenticate", "This payment does not wait for you.")
+		return h.message(http.StatusOK, "Nothing to authenticate", "This payment does not wait for you.")
 	}
-	return show("challenge", challengePage{pageBase: a.base("3-D Secure"), Action: req.URL.Path, Amount: q.amount})
+	return show("challenge", challengePage{pageBase: h.base("3-D Secure"), Action: req.URL.Path, Amount: q.amount})
 }
 
-func (a *act) answerChallengePage(req *http.Request) reply {
-	q, known := a.questionOf(req.PathValue("id"))
+func (h authenticationPages) submit(req *http.Request) reply {
+	q, known := h.find(req.PathValue("id"))
 	if !known || q.answer == nil {
-		return a.showChallenge(req)
+		return h.show(req)
 	}
 	return q.answer(req.PostFormValue("complete") != "")
 }
 
-// questionOf finds what an intent or a Checkout session asks; its answer is nil
+// find finds what an intent or a Checkout session asks; its answer is nil
 // where it asks nothing.
-func (a *act) questionOf(id string) (question, bool) {
-	if cs, ok := a.state.Sessions.get(id); ok {
-		return a.sessionQuestion(cs), true
+func (h authenticationPages) find(id string) (question, bool) {
+	if cs, ok := h.state.Sessions.get(id); ok {
+		return h.forSession(cs), true
 	}
-	if pi, ok := a.state.PaymentIntents.get(id); ok {
-		return a.paymentQuestion(pi), true
+	if pi, ok := h.state.PaymentIntents.get(id); ok {
+		return h.forPaymentIntent(pi), true
 	}
-	if si, ok := a.state.SetupIntents.get(id); ok {
-		return a.setupQuestion(si), true
+	if si, ok := h.state.SetupIntents.get(id); ok {
+		return h.forSetupIntent(si), true
 	}
 	return question{}, false
 }
 
-func (a *act) sessionQuestion(cs *CheckoutSession) question {
-	if !a.challenged(cs) {
+func (h authenticationPages) forSession(cs *CheckoutSession) question {
+	if !h.checkoutPayments.requiresAction(cs) {
 		return question{}
 	}
-	return question{amount: formatAmount(a.sessionAmount(cs), cs.Currency), answer: func(passed bool) reply {
-		if result, _ := a.answerChallenge(cs, passed); result != paid {
+	return question{amount: formatAmount(h.checkoutSessions.amountDue(cs), cs.Currency), answer: func(passed bool) reply {
+		if result, _ := h.checkoutPayments.completeAuthentication(cs, passed); result != paid {
 			return seeOther("/c/pay/" + cs.ID)
 		}
-		return a.leaveCheckout(cs)
+		return h.checkoutPages.redirectToSuccess(cs)
 	}}
 }
 
-func (a *act) paymentQuestion(pi *PaymentIntent) question {
-	if cs, ok := a.state.Sessions.get(pi.Session); ok && cs.Status == "open" {
-		return a.sessionQuestion(cs)
+func (h authenticationPages) forPaymentIntent(pi *PaymentIntent) question {
+	if cs, ok := h.state.Sessions.get(pi.Session); ok && cs.Status == "open" {
+		return h.forSession(cs)
 	}
 	if pi.Status != "requires_action" {
 		return question{}
 	}
 	return question{amount: formatAmount(pi.Amount, pi.Currency), answer: func(passed bool) reply {
-		if result, _ := a.finishAuthentication(pi, passed); result == paid {
-			a.keepCard(pi)
+		if result, _ := h.invoicing.completeAuthentication(pi, passed); result == paid {
+			h.paymentMethods.saveAfterPayment(pi)
 		}
 		switch {
 		case pi.ReturnURL != "":
@@ -82,28 +82,28 @@ func (a *act) paymentQuestion(pi *PaymentIntent) question {
 		case pi.Invoice != "":
 			return seeOther("/i/" + pi.Invoice)
 		}
-		return a.message(http.StatusOK, "Thank you", "You can close this page.")
+		return h.message(http.StatusOK, "Thank you", "You can close this page.")
 	}}
 }
 
-func (a *act) setupQuestion(si *SetupIntent) question {
-	if cs, ok := a.state.Sessions.get(si.Session); ok {
-		return a.sessionQuestion(cs)
+func (h authenticationPages) forSetupIntent(si *SetupIntent) question {
+	if cs, ok := h.state.Sessions.get(si.Session); ok {
+		return h.forSession(cs)
 	}
 	if si.Status != "requires_action" {
 		return question{}
 	}
 	return question{amount: "nothing yet", answer: func(passed bool) reply {
-		result, _ := a.authenticateSetup(si, passed)
-		x, ok := a.state.PortalSessions.get(si.Session)
+		result, _ := h.setupIntents.completeAuthentication(si, passed)
+		x, ok := h.state.PortalSessions.get(si.Session)
 		switch {
 		case !ok:
-			return a.message(http.StatusOK, "Thank you", "You can close this page.")
+			return h.message(http.StatusOK, "Thank you", "You can close this page.")
 		case result != paid:
 			return seeOther(x.path() + "/payment-method?failed=1")
 		}
-		a.keepPortalCard(x, si)
-		return a.portalDone(x, "card")
+		h.portalPages.saveCard(x, si)
+		return h.portalPages.finish(x, "card")
 	}}
 }
 

@@ -41,77 +41,77 @@ type pageLine struct {
 	Amount   string
 }
 
-func (a *act) showCheckout(req *http.Request) reply {
-	cs, ok := a.state.Sessions.get(req.PathValue("id"))
+func (h checkoutPages) show(req *http.Request) reply {
+	cs, ok := h.state.Sessions.get(req.PathValue("id"))
 	switch {
 	case !ok:
-		return a.noSuchPage()
+		return h.noSuchPage()
 	case cs.Status != "open":
-		return a.closedCheckout(cs)
-	case a.challenged(cs):
+		return h.showClosed(cs)
+	case h.checkoutPayments.requiresAction(cs):
 		return seeOther("/c/authenticate/" + cs.ID)
 	}
-	return show("checkout", a.checkoutPage(cs, submission{}))
+	return show("checkout", h.page(cs, submission{}))
 }
 
-func (a *act) closedCheckout(cs *CheckoutSession) reply {
+func (h checkoutPages) showClosed(cs *CheckoutSession) reply {
 	return show("message", messagePage{
-		pageBase: a.base("This checkout is over"), Message: "It was completed, or it has expired.", Link: cs.cancelURL(), LinkText: "Back",
+		pageBase: h.base("This checkout is over"), Message: "It was completed, or it has expired.", Link: cs.cancelURL(), LinkText: "Back",
 	})
 }
 
-// takeCheckout changes quantities, applies a code or completes the session,
+// submit changes quantities, applies a code or completes the session,
 // whichever button was pressed.
-func (a *act) takeCheckout(req *http.Request) reply {
-	cs, ok := a.state.Sessions.get(req.PathValue("id"))
-	if !ok || cs.Status != "open" || a.challenged(cs) {
-		return a.showCheckout(req)
+func (h checkoutPages) submit(req *http.Request) reply {
+	cs, ok := h.state.Sessions.get(req.PathValue("id"))
+	if !ok || cs.Status != "open" || h.checkoutPayments.requiresAction(cs) {
+		return h.show(req)
 	}
 	entered := enteredCheckout(req)
-	problems := a.takeQuantities(cs, req)
+	problems := h.setQuantities(cs, req)
 	switch req.PostFormValue("action") {
 	case "apply":
 		if entered.Code == "" && cs.adjustable() {
-			return a.againCheckout(cs, entered, problems)
+			return h.showAgain(cs, entered, problems)
 		}
-		if why := a.applyCode(cs, entered.Code); why != "" {
+		if why := h.checkoutSessions.applyPromotionCode(cs, entered.Code); why != "" {
 			problems["promotionCode"] = why
 		}
-		return a.againCheckout(cs, entered, problems)
+		return h.showAgain(cs, entered, problems)
 	case "drop":
 		if cs.AllowPromotionCodes && !cs.begun() {
 			cs.Discount, entered.Code = nil, ""
 		}
-		return a.againCheckout(cs, entered, problems)
+		return h.showAgain(cs, entered, problems)
 	}
-	a.checkCheckout(cs, entered, problems)
+	h.validate(cs, entered, problems)
 	if len(problems) > 0 {
-		return a.againCheckout(cs, entered, problems)
+		return h.showAgain(cs, entered, problems)
 	}
-	return a.completeCheckout(cs, entered)
+	return h.complete(cs, entered)
 }
 
-func (a *act) completeCheckout(cs *CheckoutSession, entered submission) reply {
-	switch result, _ := a.submitCheckout(cs, entered); result {
+func (h checkoutPages) complete(cs *CheckoutSession, entered submission) reply {
+	switch result, _ := h.checkoutPayments.submit(cs, entered); result {
 	case paid:
-		return a.leaveCheckout(cs)
+		return h.redirectToSuccess(cs)
 	case needsAction:
 		return seeOther("/c/authenticate/" + cs.ID)
 	}
-	page := a.checkoutPage(cs, entered)
-	page.Alert = a.lastProblem(cs)
+	page := h.page(cs, entered)
+	page.Alert = h.checkoutPayments.lastError(cs)
 	return mend("checkout", page)
 }
 
-// leaveCheckout goes to the application, once it has been told.
-func (a *act) leaveCheckout(cs *CheckoutSession) reply {
+// redirectToSuccess goes to the application, once it has been told.
+func (h checkoutPages) redirectToSuccess(cs *CheckoutSession) reply {
 	out := seeOther(cs.successURL())
 	out.awaits = "checkout.session.completed"
 	return out
 }
 
-func (a *act) againCheckout(cs *CheckoutSession, entered submission, problems map[string]string) reply {
-	page := a.checkoutPage(cs, entered)
+func (h checkoutPages) showAgain(cs *CheckoutSession, entered submission, problems map[string]string) reply {
+	page := h.page(cs, entered)
 	if len(problems) == 0 {
 		return show("checkout", page)
 	}
@@ -125,8 +125,8 @@ func (a *act) againCheckout(cs *CheckoutSession, entered submission, problems ma
 	return mend("checkout", page)
 }
 
-// takeQuantities changes the lines whose quantity may be adjusted.
-func (a *act) takeQuantities(cs *CheckoutSession, req *http.Request) map[string]string {
+// setQuantities changes the lines whose quantity may be adjusted.
+func (h checkoutPages) setQuantities(cs *CheckoutSession, req *http.Request) map[string]string {
 	problems := map[string]string{}
 	for i := range cs.Lines {
 		line, name := &cs.Lines[i], quantityField(i)
@@ -150,23 +150,23 @@ func (cs *CheckoutSession) adjustable() bool {
 
 func quantityField(i int) string { return fmt.Sprintf("quantity%d", i) }
 
-func (a *act) checkoutPage(cs *CheckoutSession, entered submission) checkoutPage {
-	sums := a.sums(cs)
+func (h checkoutPages) page(cs *CheckoutSession, entered submission) checkoutPage {
+	sums := h.checkoutSessions.totals(cs)
 	p := checkoutPage{
-		pageBase: a.base("Checkout"), Action: "/c/pay/" + cs.ID, Alert: a.lastProblem(cs), Cancel: cs.cancelURL(),
+		pageBase: h.base("Checkout"), Action: "/c/pay/" + cs.ID, Alert: h.checkoutPayments.lastError(cs), Cancel: cs.cancelURL(),
 		Subtotal: formatAmount(sums.subtotal, cs.Currency), Total: formatAmount(sums.total(), cs.Currency),
 	}
 	for i, l := range cs.Lines {
-		if price, ok := a.state.Prices.get(l.Price); ok {
-			p.Lines = append(p.Lines, a.checkoutLine(price, l.Quantity))
-			p.Quantities = append(p.Quantities, quantityFields(l, i, a.productName(price))...)
+		if price, ok := h.state.Prices.get(l.Price); ok {
+			p.Lines = append(p.Lines, h.line(price, l.Quantity))
+			p.Quantities = append(p.Quantities, quantityFields(l, i, h.prices.productName(price))...)
 		}
 	}
 	if cs.Discount != nil {
 		p.Discount = "-" + formatAmount(sums.discount, cs.Currency)
 	}
-	a.fillCheckout(&p, cs, entered)
-	p.Button = a.checkoutButton(cs, p.Total)
+	h.addFields(&p, cs, entered)
+	p.Button = h.buttonLabel(cs, p.Total)
 	if cs.hasTrial() {
 		p.Trial = "Nothing is due until the trial ends."
 	}
@@ -183,20 +183,20 @@ func quantityFields(l CheckoutLine, i int, name string) []pageField {
 	}}
 }
 
-func (a *act) checkoutButton(cs *CheckoutSession, total string) string {
+func (h checkoutPages) buttonLabel(cs *CheckoutSession, total string) string {
 	switch {
 	case cs.hasTrial():
 		return "Start trial"
 	case cs.Mode == "subscription":
 		return "Subscribe"
-	case a.sessionAmount(cs) == 0:
+	case h.checkoutSessions.amountDue(cs) == 0:
 		return "Complete order"
 	}
 	return "Pay " + total
 }
 
-func (a *act) checkoutLine(p *Price, quantity int64) pageLine {
-	line := pageLine{Name: a.productName(p), Quantity: quantity, Amount: formatAmount(p.amount(quantity), p.Currency)}
+func (h checkoutPages) line(p *Price, quantity int64) pageLine {
+	line := pageLine{Name: h.prices.productName(p), Quantity: quantity, Amount: formatAmount(p.amount(quantity), p.Currency)}
 	if p.Interval != "" {
 		line.Per = fmt.Sprintf("%s each, every %s", formatAmount(p.amount(1), p.Currency), every(p))
 	}

@@ -34,19 +34,19 @@ func enteredCheckout(req *http.Request) submission {
 	return s
 }
 
-// fillCheckout puts the fields on the page that this session asks for.
-func (a *act) fillCheckout(p *checkoutPage, cs *CheckoutSession, entered submission) {
-	p.Contact = []pageField{{Name: "email", Label: "E-mail", Type: "email", Value: a.checkoutEmail(cs, entered), Autocomplete: "email"}}
+// addFields puts the fields on the page that this session asks for.
+func (h checkoutPages) addFields(p *checkoutPage, cs *CheckoutSession, entered submission) {
+	p.Contact = []pageField{{Name: "email", Label: "E-mail", Type: "email", Value: h.email(cs, entered), Autocomplete: "email"}}
 	if cs.PhoneCollection {
 		p.Contact = append(p.Contact, pageField{Name: "phone", Label: "Phone", Type: "tel", Value: entered.Phone, Autocomplete: "tel"})
 	}
 	if cs.AllowPromotionCodes && !cs.begun() {
 		p.Code = &pageField{Name: "promotionCode", Label: "Promotion code", Type: "text", Value: entered.Code, Autocomplete: "off", Optional: true}
 	}
-	if !a.needsNoCard(cs) {
+	if !h.checkoutSessions.isFree(cs) {
 		p.Card = cardFields(entered.Card)
 	}
-	if p.Card != nil && cs.takesBank() && a.sessionAmount(cs) > 0 {
+	if p.Card != nil && cs.takesBank() && h.checkoutSessions.amountDue(cs) > 0 {
 		p.PayByBank = entered.Bank
 		p.Bank = []pageField{{
 			Name: "bankAccount", Label: "Account number", Type: "text", Value: entered.Account, Inputmode: "numeric", Autocomplete: "off",
@@ -56,9 +56,9 @@ func (a *act) fillCheckout(p *checkoutPage, cs *CheckoutSession, entered submiss
 	p.More = cs.moreFields(entered)
 }
 
-func (a *act) checkoutEmail(cs *CheckoutSession, entered submission) string {
+func (h checkoutPages) email(cs *CheckoutSession, entered submission) string {
 	email := entered.Email
-	if c, ok := a.state.Customers.get(cs.Customer); ok && email == "" {
+	if c, ok := h.state.Customers.get(cs.Customer); ok && email == "" {
 		email = c.Email
 	}
 	if email == "" {
@@ -93,8 +93,8 @@ func (cs *CheckoutSession) asksAddress() bool {
 	return cs.BillingAddress == "required" || cs.AutomaticTax
 }
 
-// checkCheckout adds the message for each field that cannot stand.
-func (a *act) checkCheckout(cs *CheckoutSession, s submission, problems map[string]string) {
+// validate adds the message for each field that cannot stand.
+func (h checkoutPages) validate(cs *CheckoutSession, s submission, problems map[string]string) {
 	if !looksLikeEmail(s.Email) {
 		problems["email"] = "Enter an e-mail address such as name@example.com."
 	}
@@ -102,7 +102,7 @@ func (a *act) checkCheckout(cs *CheckoutSession, s submission, problems map[stri
 		problems["phone"] = "Enter a phone number."
 	}
 	switch {
-	case a.needsNoCard(cs):
+	case h.checkoutSessions.isFree(cs):
 	case s.Bank && cs.takesBank():
 		if n := len(digitsOf(s.Account)); n < 4 || n > 17 {
 			problems["bankAccount"] = "Enter an account number of 4 to 17 digits."
@@ -111,7 +111,7 @@ func (a *act) checkCheckout(cs *CheckoutSession, s submission, problems map[stri
 			problems["billingName"] = "Enter the name of the account's holder."
 		}
 	default:
-		for name, message := range s.Card.checkWhole(a.at) {
+		for name, message := range s.Card.checkWhole(h.now) {
 			problems[name] = message
 		}
 	}

@@ -14,24 +14,24 @@ type dashboardFilter struct {
 	limit       int
 }
 
-func (a *act) dashboardTable(kind string, f dashboardFilter) (dashboardTable, bool) {
+func (h dashboardPages) table(kind string, f dashboardFilter) (dashboardTable, bool) {
 	t := dashboardTable{Name: strings.ToUpper(kind[:min(1, len(kind))]) + kind[min(1, len(kind)):], Link: "/_usher/list/" + url.PathEscape(kind)}
 	switch kind {
 	case "customers":
 		t.Columns = []string{"Customer", "E-mail", "Name", "Created"}
-		t.Rows = newest(a.state.Customers, f, a.customerRow)
+		t.Rows = newest(h.state.Customers, f, h.customerRow)
 	case "subscriptions":
 		t.Columns = []string{"Subscription", "Status", "Plan", "Customer", "Renews or ends"}
-		t.Rows = newest(a.state.Subscriptions, f, a.subscriptionRow)
+		t.Rows = newest(h.state.Subscriptions, f, h.subscriptionRow)
 	case "invoices":
 		t.Columns = []string{"Invoice", "Number", "Status", "Total", "Why", "Customer", "Created"}
-		t.Rows = newest(a.state.Invoices, f, a.invoiceRow)
+		t.Rows = newest(h.state.Invoices, f, h.invoiceRow)
 	case "events":
 		t.Columns = []string{"Event", "Type", "Of", "Created", "Pending"}
-		t.Rows = newest(a.state.Events, f, a.eventRow)
+		t.Rows = newest(h.state.Events, f, h.eventRow)
 	case "deliveries":
 		t.Columns = []string{"Delivery", "Type", "Event", "To", "Status", "Tries", "Last answer"}
-		t.Rows = newest(a.state.Deliveries, f, a.deliveryRow)
+		t.Rows = newest(h.state.Deliveries, f, h.deliveryRow)
 	default:
 		return t, false
 	}
@@ -58,14 +58,14 @@ func (f dashboardFilter) keeps(r dashboardRow) bool {
 	return f.query == "" || strings.Contains(strings.ToLower(strings.Join(r.Cells, "\n")), strings.ToLower(f.query))
 }
 
-func (a *act) customerRow(c *Customer) dashboardRow {
+func (h dashboardPages) customerRow(c *Customer) dashboardRow {
 	return dashboardRow{Link: "/_usher/show/customers/" + c.ID, Cells: []string{c.ID, c.Email, c.Name, moment(c.Created)}}
 }
 
-func (a *act) subscriptionRow(sub *Subscription) dashboardRow {
+func (h dashboardPages) subscriptionRow(sub *Subscription) dashboardRow {
 	plan := ""
-	if price, item, ok := a.onlyItem(sub); ok {
-		plan = fmt.Sprintf("%d × %s", item.Quantity, a.productName(price))
+	if price, item, ok := h.subscriptions.singleItem(sub); ok {
+		plan = fmt.Sprintf("%d × %s", item.Quantity, h.prices.productName(price))
 	}
 	end := day(sub.CurrentPeriodEnd)
 	if sub.CancelAt != 0 {
@@ -74,13 +74,13 @@ func (a *act) subscriptionRow(sub *Subscription) dashboardRow {
 	return dashboardRow{Link: "/_usher/show/subscriptions/" + sub.ID, Cells: []string{sub.ID, sub.Status, plan, sub.Customer, end}}
 }
 
-func (a *act) invoiceRow(inv *Invoice) dashboardRow {
+func (h dashboardPages) invoiceRow(inv *Invoice) dashboardRow {
 	return dashboardRow{Link: "/_usher/show/invoices/" + inv.ID, Cells: []string{
 		inv.ID, inv.Number, inv.Status, formatAmount(inv.total(), inv.Currency), inv.BillingReason, inv.Customer, moment(inv.Created),
 	}}
 }
 
-func (a *act) eventRow(e *Event) dashboardRow {
+func (h dashboardPages) eventRow(e *Event) dashboardRow {
 	return dashboardRow{Link: "/_usher/show/events/" + e.ID, Cells: []string{
 		e.ID, e.Type, idIn(e.Object), moment(e.Created), strconv.FormatInt(e.Pending, 10),
 	}}
@@ -96,8 +96,8 @@ func idIn(raw []byte) string {
 	return id
 }
 
-func (a *act) deliveryRow(d *Delivery) dashboardRow {
-	view := a.deliveryView(d)
+func (h dashboardPages) deliveryRow(d *Delivery) dashboardRow {
+	view := h.deliveries.view(d)
 	last := view.LastError
 	if last == "" && view.LastStatus != 0 {
 		last = strconv.Itoa(view.LastStatus)

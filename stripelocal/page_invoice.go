@@ -31,100 +31,100 @@ type invoicePage struct {
 // newCard is the value of the choice to enter a card.
 const newCard = "new"
 
-// invoiceOf finds a finalized invoice; drafts have no page.
-func (a *act) invoiceOf(req *http.Request) (*Invoice, bool) {
-	inv, ok := a.state.Invoices.get(req.PathValue("id"))
+// find finds a finalized invoice; drafts have no page.
+func (h invoicePages) find(req *http.Request) (*Invoice, bool) {
+	inv, ok := h.state.Invoices.get(req.PathValue("id"))
 	return inv, ok && inv.FinalizedAt != 0
 }
 
-func (a *act) showInvoice(req *http.Request) reply {
-	inv, ok := a.invoiceOf(req)
+func (h invoicePages) show(req *http.Request) reply {
+	inv, ok := h.find(req)
 	if !ok {
-		return a.noSuchPage()
+		return h.noSuchPage()
 	}
-	return show("invoice", a.invoicePage(inv, "", cardEntry{}))
+	return show("invoice", h.page(inv, "", cardEntry{}))
 }
 
-// payInvoicePage pays with a kept card or with the one that was entered.
-func (a *act) payInvoicePage(req *http.Request) reply {
-	inv, ok := a.invoiceOf(req)
+// pay pays with a kept card or with the one that was entered.
+func (h invoicePages) pay(req *http.Request) reply {
+	inv, ok := h.find(req)
 	if !ok {
-		return a.noSuchPage()
+		return h.noSuchPage()
 	}
 	chosen, entered := req.PostFormValue("card"), enteredCard(req)
-	page := a.invoicePage(inv, chosen, entered)
+	page := h.page(inv, chosen, entered)
 	if page.Pay == "" {
 		return seeOther(req.URL.Path)
 	}
-	pm, kept := a.state.PaymentMethods.get(chosen)
+	pm, kept := h.state.PaymentMethods.get(chosen)
 	kept = kept && pm.Customer == inv.Customer
 	if !kept && chosen != "" && chosen != newCard {
 		page.Alert = "That card is not kept any more. Choose another."
 		return mend("invoice", page)
 	}
 	if !kept {
-		if mark(page.Fields, entered.checkWhole(a.at)) {
+		if mark(page.Fields, entered.checkWhole(h.now)) {
 			page.Alert = "Some fields need another look."
 			return mend("invoice", page)
 		}
-		pm = a.methodFrom(entered, inv.CustomerEmail)
+		pm = h.paymentMethods.fromCardEntry(entered, inv.CustomerEmail)
 	}
-	return a.payInvoiceWith(inv, pm, chosen, entered)
+	return h.payWith(inv, pm, chosen, entered)
 }
 
-func (a *act) payInvoiceWith(inv *Invoice, pm *PaymentMethod, chosen string, entered cardEntry) reply {
-	_, err := a.invoke("POST /v1/invoices/{id}/pay", inv.ID, url.Values{"payment_method": {pm.ID}, "off_session": {"false"}})
+func (h invoicePages) payWith(inv *Invoice, pm *PaymentMethod, chosen string, entered cardEntry) reply {
+	_, err := h.callAPI("POST /v1/invoices/{id}/pay", inv.ID, url.Values{"payment_method": {pm.ID}, "off_session": {"false"}})
 	var refusal *Error
 	switch {
 	case err == nil:
-		if pi, ok := a.state.PaymentIntents.get(inv.PaymentIntent); ok {
-			a.keepCard(pi)
+		if pi, ok := h.state.PaymentIntents.get(inv.PaymentIntent); ok {
+			h.paymentMethods.saveAfterPayment(pi)
 		}
 		return seeOther("/i/" + inv.ID)
 	case errors.As(err, &refusal) && refusal.Code == "invoice_payment_intent_requires_action":
 		return seeOther("/c/authenticate/" + inv.PaymentIntent)
 	}
-	page := a.invoicePage(inv, chosen, entered)
+	page := h.page(inv, chosen, entered)
 	page.Alert = err.Error()
 	return mend("invoice", page)
 }
 
-// keepCard attaches a card that has paid, where the intent's setup_future_usage
+// saveAfterPayment attaches a card that has paid, where the intent's setup_future_usage
 // asks for it; it makes no difference whether the bank asked a question first.
-func (a *act) keepCard(pi *PaymentIntent) {
-	pm, ok := a.state.PaymentMethods.get(pi.PaymentMethod)
-	c, there := a.state.Customers.get(pi.Customer)
+func (h paymentMethods) saveAfterPayment(pi *PaymentIntent) {
+	pm, ok := h.state.PaymentMethods.get(pi.PaymentMethod)
+	c, there := h.state.Customers.get(pi.Customer)
 	if ok && there && pi.SetupFutureUsage != "" && !c.Deleted && pm.Customer == "" {
-		a.attach(pm, c)
+		h.attachTo(pm, c)
 	}
 }
 
-func (a *act) invoicePage(inv *Invoice, chosen string, entered cardEntry) invoicePage {
+func (h invoicePages) page(inv *Invoice, chosen string, entered cardEntry) invoicePage {
 	p := invoicePage{
-		pageBase: a.base("Invoice " + inv.Number), Action: "/i/" + inv.ID, Status: inv.Status, PDF: "/i/" + inv.ID + "/pdf",
+		pageBase: h.base("Invoice " + inv.Number), Action: "/i/" + inv.ID, Status: inv.Status, PDF: "/i/" + inv.ID + "/pdf",
 		Total: formatAmount(inv.total(), inv.Currency), Due: formatAmount(inv.remaining(), inv.Currency),
 	}
 	for _, l := range inv.Lines {
 		p.Lines = append(p.Lines, pageLine{Name: l.Description, Amount: formatAmount(l.Amount, inv.Currency)})
 	}
-	p.Facts = a.invoiceFacts(inv)
+	p.Facts = h.details(inv)
 	if off := inv.discounted(); off != 0 {
 		p.Discount = formatAmount(-off, inv.Currency)
 	}
 	p.Sums = inv.invoiceSums()
-	if pi, ok := a.state.PaymentIntents.get(inv.PaymentIntent); ok && pi.Status == "requires_action" && !inv.settled() {
+	if pi, ok := h.state.PaymentIntents.get(inv.PaymentIntent); ok && pi.Status == "requires_action" && !inv.settled() {
 		p.Continue = "/c/authenticate/" + pi.ID
 	}
 	if inv.Status == "open" || inv.Status == "uncollectible" {
-		a.fillInvoicePayment(&p, inv, chosen, entered)
+		h.addPaymentForm(&p, inv, chosen, entered)
 	}
-	p.Receipt = a.receipt(inv)
+	p.Receipt = h.receipt(inv)
 	return p
 }
 
-func (a *act) invoiceFacts(inv *Invoice) []portalDetail {
+func (h invoicePages) details(inv *Invoice) []portalDetail {
 	facts := []portalDetail{
-		{"Status", inv.Status}, {"Date", day(inv.EffectiveAt)}, {"From", a.state.Account.Name}, {"To", inv.CustomerName},
+		{"Status", inv.Status}, {"Date", day(inv.EffectiveAt)}, {"From", h.state.Account.Name}, {"To", inv.CustomerName},
 		{"E-mail", inv.CustomerEmail}, {"Address", inv.CustomerAddress.oneLine()},
 	}
 	if inv.DueDate != 0 {
@@ -151,10 +151,10 @@ func (inv *Invoice) invoiceSums() []portalDetail {
 	return out
 }
 
-func (a *act) fillInvoicePayment(p *invoicePage, inv *Invoice, chosen string, entered cardEntry) {
+func (h invoicePages) addPaymentForm(p *invoicePage, inv *Invoice, chosen string, entered cardEntry) {
 	p.Pay = "Pay " + p.Due
-	c, ok := a.state.Customers.get(inv.Customer)
-	for _, pm := range a.state.PaymentMethods.by("customer", inv.Customer) {
+	c, ok := h.state.Customers.get(inv.Customer)
+	for _, pm := range h.state.PaymentMethods.by("customer", inv.Customer) {
 		isDefault := ok && c.DefaultPaymentMethod == pm.ID
 		p.Cards = append(p.Cards, pageOption{
 			Value: pm.ID, Label: fmt.Sprintf("%s ending in %s", pm.Brand, pm.last4()), Chosen: chosen == pm.ID || chosen == "" && isDefault,
@@ -177,7 +177,7 @@ func anyChosen(options []pageOption) bool {
 }
 
 // receipt is what a paid invoice shows of its payment.
-func (a *act) receipt(inv *Invoice) []portalDetail {
+func (h invoicePages) receipt(inv *Invoice) []portalDetail {
 	if inv.Status != "paid" {
 		return nil
 	}
@@ -185,8 +185,8 @@ func (a *act) receipt(inv *Invoice) []portalDetail {
 	if inv.PaidOutOfBand {
 		return append(out, portalDetail{"Paid by", "other means"})
 	}
-	if ch, ok := a.state.Charges.get(inv.Charge); ok {
-		if pm, ok := a.state.PaymentMethods.get(ch.PaymentMethod); ok {
+	if ch, ok := h.state.Charges.get(inv.Charge); ok {
+		if pm, ok := h.state.PaymentMethods.get(ch.PaymentMethod); ok {
 			out = append(out, portalDetail{"Paid by", fmt.Sprintf("%s ending in %s", pm.Brand, pm.last4())})
 		}
 		out = append(out, portalDetail{"Amount", formatAmount(ch.Amount, ch.Currency)}, portalDetail{"Payment", ch.ID})

@@ -12,14 +12,14 @@ type portalDetailsPage struct {
 	Fields []pageField
 }
 
-// portalDetails are shown on the portal's first page.
-func (a *act) portalDetails(x *PortalSession) []portalDetail {
-	c, ok := a.state.Customers.get(x.Customer)
+// details are shown on the portal's first page.
+func (h portalPages) details(x *PortalSession) []portalDetail {
+	c, ok := h.state.Customers.get(x.Customer)
 	if !ok {
 		return nil
 	}
 	rows := []portalDetail{{"Name", c.Name}, {"E-mail", c.Email}, {"Phone", c.Phone}, {"Address", c.Address.oneLine()}}
-	for _, id := range a.state.TaxIDs.by("customer", c.ID) {
+	for _, id := range h.state.TaxIDs.by("customer", c.ID) {
 		rows = append(rows, portalDetail{"Tax ID", id.Value})
 	}
 	var out []portalDetail
@@ -44,24 +44,24 @@ func (x *Address) oneLine() string {
 	return strings.Join(parts, ", ")
 }
 
-func (a *act) showPortalDetails(x *PortalSession, config *PortalConfiguration, _ *http.Request) reply {
-	c, ok := a.state.Customers.get(x.Customer)
+func (h portalPages) showDetails(x *PortalSession, config *PortalConfiguration, _ *http.Request) reply {
+	c, ok := h.state.Customers.get(x.Customer)
 	if !ok || !config.Features.UpdateCustomer {
-		return a.notInPortal()
+		return h.notAllowed()
 	}
-	return show("portal-details", a.portalDetailsPage(x, config, c))
+	return show("portal-details", h.detailsPage(x, config, c))
 }
 
-func (a *act) portalDetailsPage(x *PortalSession, config *PortalConfiguration, c *Customer) portalDetailsPage {
+func (h portalPages) detailsPage(x *PortalSession, config *PortalConfiguration, c *Customer) portalDetailsPage {
 	address := c.Address
 	if address == nil {
 		address = &Address{}
 	}
 	taxID := ""
-	for _, id := range a.state.TaxIDs.by("customer", c.ID) {
+	for _, id := range h.state.TaxIDs.by("customer", c.ID) {
 		taxID = id.Value
 	}
-	page := portalDetailsPage{portalFrame: a.portalFrame(x, "Your details", x.path()+"/details")}
+	page := portalDetailsPage{portalFrame: h.frame(x, "Your details", x.path()+"/details")}
 	for _, offered := range []struct {
 		update string
 		fields []pageField
@@ -90,13 +90,13 @@ func addressFields(x Address) []pageField {
 	}
 }
 
-// takePortalDetails saves what the configuration lets customers change.
-func (a *act) takePortalDetails(x *PortalSession, config *PortalConfiguration, req *http.Request) reply {
-	c, ok := a.state.Customers.get(x.Customer)
+// submitDetails saves what the configuration lets customers change.
+func (h portalPages) submitDetails(x *PortalSession, config *PortalConfiguration, req *http.Request) reply {
+	c, ok := h.state.Customers.get(x.Customer)
 	if !ok || !config.Features.UpdateCustomer {
-		return a.notInPortal()
+		return h.notAllowed()
 	}
-	page := a.portalDetailsPage(x, config, c)
+	page := h.detailsPage(x, config, c)
 	entered := map[string]string{}
 	for i, f := range page.Fields {
 		entered[f.Name] = strings.TrimSpace(req.PostFormValue(f.Name))
@@ -106,14 +106,14 @@ func (a *act) takePortalDetails(x *PortalSession, config *PortalConfiguration, r
 		page.Alert = "Some fields need another look."
 		return mend("portal-details", page)
 	}
-	if _, err := a.invoke("POST /v1/customers/{id}", c.ID, detailsForm(entered)); err != nil {
+	if _, err := h.callAPI("POST /v1/customers/{id}", c.ID, detailsForm(entered)); err != nil {
 		page.Alert = err.Error()
 		return mend("portal-details", page)
 	}
 	if taxID, asked := entered["taxId"]; asked {
-		a.setTaxID(c, taxID)
+		h.taxIDs.setOnly(c, taxID)
 	}
-	return a.portalDone(x, "details")
+	return h.finish(x, "details")
 }
 
 // checkDetails gives the message for each field that cannot stand.

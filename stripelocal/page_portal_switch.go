@@ -42,28 +42,28 @@ type planChange struct {
 	date              int64  // of the prorations shown; 0 until shown
 }
 
-// switchable says whether the portal may change a subscription's plan or
+// canUpdate says whether the portal may change a subscription's plan or
 // quantity.
-func (a *act) switchable(config *PortalConfiguration, sub *Subscription) bool {
-	price, _, ok := a.onlyItem(sub)
+func (h portalUpdatePages) canUpdate(config *PortalConfiguration, sub *Subscription) bool {
+	price, _, ok := h.subscriptions.singleItem(sub)
 	if !ok || !config.Features.Switch || sub.CancelAt != 0 {
 		return false
 	}
-	return config.Features.updates("quantity") || config.Features.updates("promotion_code") || len(a.portalPrices(config, price)) > 1
+	return config.Features.updates("quantity") || config.Features.updates("promotion_code") || len(h.offeredPrices(config, price)) > 1
 }
 
 func (f PortalFeatures) updates(what string) bool { return slices.Contains(f.SwitchUpdates, what) }
 
-// portalPrices are those that a subscription at a price can be at: its own, and
+// offeredPrices are those that a subscription at a price can be at: its own, and
 // of the configuration's those that are active, recur and have its currency.
-func (a *act) portalPrices(config *PortalConfiguration, current *Price) []*Price {
+func (h portalUpdatePages) offeredPrices(config *PortalConfiguration, current *Price) []*Price {
 	out := []*Price{current}
 	if !config.Features.updates("price") {
 		return out
 	}
 	for _, product := range config.Features.SwitchProducts {
 		for _, id := range product.Prices {
-			p, ok := a.state.Prices.get(id)
+			p, ok := h.state.Prices.get(id)
 			if ok && p.Active && p.Interval != "" && p.Currency == current.Currency && p.ID != current.ID {
 				out = append(out, p)
 			}
@@ -72,22 +72,22 @@ func (a *act) portalPrices(config *PortalConfiguration, current *Price) []*Price
 	return out
 }
 
-func (a *act) showPortalSwitch(x *PortalSession, config *PortalConfiguration, req *http.Request) reply {
-	sub, ok := a.portalSubscriptionOf(x, req)
-	if !ok || !a.switchable(config, sub) {
-		return a.notInPortal()
+func (h portalUpdatePages) show(x *PortalSession, config *PortalConfiguration, req *http.Request) reply {
+	sub, ok := h.portalPages.findSubscription(x, req)
+	if !ok || !h.canUpdate(config, sub) {
+		return h.portalPages.notAllowed()
 	}
-	return show("portal-update", a.portalSwitchPage(x, config, sub))
+	return show("portal-update", h.page(x, config, sub))
 }
 
-func (a *act) portalSwitchPage(x *PortalSession, config *PortalConfiguration, sub *Subscription) portalSwitchPage {
-	current, item, _ := a.onlyItem(sub)
+func (h portalUpdatePages) page(x *PortalSession, config *PortalConfiguration, sub *Subscription) portalSwitchPage {
+	current, item, _ := h.subscriptions.singleItem(sub)
 	page := portalSwitchPage{
-		portalFrame: a.portalFrame(x, "Update your plan", x.subscriptionPath(sub.ID, "confirm")), Name: a.productName(current),
+		portalFrame: h.portalPages.frame(x, "Update your plan", x.subscriptionPath(sub.ID, "confirm")), Name: h.prices.productName(current),
 	}
-	for _, p := range a.portalPrices(config, current) {
+	for _, p := range h.offeredPrices(config, current) {
 		page.Offers = append(page.Offers, portalOffer{
-			Price: p.ID, Name: a.productName(p), Amount: fmt.Sprintf("%s every %s", formatAmount(p.amount(1), p.Currency), every(p)),
+			Price: p.ID, Name: h.prices.productName(p), Amount: fmt.Sprintf("%s every %s", formatAmount(p.amount(1), p.Currency), every(p)),
 			Current: p.ID == current.ID, Chosen: p.ID == current.ID,
 		})
 	}
@@ -105,18 +105,18 @@ func (a *act) portalSwitchPage(x *PortalSession, config *PortalConfiguration, su
 	return page
 }
 
-// chosenChange reads a change from a page or, within its deep link, from the
+// readChange reads a change from a page or, within its deep link, from the
 // link. The message says what is wrong with it, beside the named field.
-func (a *act) chosenChange(x *PortalSession, config *PortalConfiguration, sub *Subscription, form url.Values) (planChange, string, string) {
-	current, item, _ := a.onlyItem(sub)
+func (h portalUpdatePages) readChange(x *PortalSession, config *PortalConfiguration, sub *Subscription, form url.Values) (planChange, string, string) {
+	current, item, _ := h.subscriptions.singleItem(sub)
 	change := planChange{price: current, quantity: item.Quantity, code: form.Get("promotionCode")}
 	change.date, _ = strconv.ParseInt(form.Get("prorationDate"), 10, 64)
 	if x.inFlow() && x.Flow.Type == "subscription_update_confirm" {
-		a.takeFlowChange(x, &change)
+		h.readFlow(x, &change)
 		return change, "", ""
 	}
 	if id := form.Get("price"); id != "" {
-		offers := a.portalPrices(config, current)
+		offers := h.offeredPrices(config, current)
 		at := slices.IndexFunc(offers, func(p *Price) bool { return p.ID == id })
 		if at < 0 {
 			return change, "price", "Choose one of these plans."
@@ -130,25 +130,25 @@ func (a *act) chosenChange(x *PortalSession, config *PortalConfiguration, sub *S
 		}
 		change.quantity = n
 	}
-	field, problem := a.checkChosenCode(config, sub, &change)
+	field, problem := h.checkPromotionCode(config, sub, &change)
 	return change, field, problem
 }
 
-// checkChosenCode keeps a promotion code only where the portal takes one.
-func (a *act) checkChosenCode(config *PortalConfiguration, sub *Subscription, change *planChange) (field, problem string) {
+// checkPromotionCode keeps a promotion code only where the portal takes one.
+func (h portalUpdatePages) checkPromotionCode(config *PortalConfiguration, sub *Subscription, change *planChange) (field, problem string) {
 	if !config.Features.updates("promotion_code") {
 		change.code = ""
 	}
 	if change.code == "" {
 		return "", ""
 	}
-	x := a.promotionByWord(change.code, sub.Customer)
-	return "promotionCode", a.whyNot(x, sub.Customer, sub.Currency, change.price.amount(change.quantity))
+	x := h.promotionCodes.byCode(change.code, sub.Customer)
+	return "promotionCode", h.promotionCodes.redemptionError(x, sub.Customer, sub.Currency, change.price.amount(change.quantity))
 }
 
-func (a *act) takeFlowChange(x *PortalSession, change *planChange) {
+func (h portalUpdatePages) readFlow(x *PortalSession, change *planChange) {
 	for _, i := range x.Flow.Items {
-		if p, ok := a.state.Prices.get(i.Price); ok {
+		if p, ok := h.state.Prices.get(i.Price); ok {
 			change.price = p
 		}
 		if i.Quantity > 0 {
@@ -158,28 +158,28 @@ func (a *act) takeFlowChange(x *PortalSession, change *planChange) {
 	change.coupon, change.promotion = x.Flow.Coupon, x.Flow.PromotionCode
 }
 
-func (a *act) showPortalConfirm(x *PortalSession, config *PortalConfiguration, req *http.Request) reply {
-	sub, ok := a.portalSubscriptionOf(x, req)
-	if !ok || !a.switchable(config, sub) {
-		return a.notInPortal()
+func (h portalUpdatePages) showConfirm(x *PortalSession, config *PortalConfiguration, req *http.Request) reply {
+	sub, ok := h.portalPages.findSubscription(x, req)
+	if !ok || !h.canUpdate(config, sub) {
+		return h.portalPages.notAllowed()
 	}
-	change, field, problem := a.chosenChange(x, config, sub, req.Form)
+	change, field, problem := h.readChange(x, config, sub, req.Form)
 	if problem != "" {
-		return a.mendSwitch(x, config, sub, req.Form, field, problem)
+		return h.showAgain(x, config, sub, req.Form, field, problem)
 	}
 	if change.date == 0 {
-		change.date = a.timeOn(sub.TestClock)
+		change.date = h.timeOnClock(sub.TestClock)
 	}
-	page, err := a.portalConfirmPage(x, config, sub, change)
+	page, err := h.confirmPage(x, config, sub, change)
 	if err != nil {
-		return a.mendSwitch(x, config, sub, req.Form, "price", err.Error())
+		return h.showAgain(x, config, sub, req.Form, "price", err.Error())
 	}
 	return show("portal-confirm", page)
 }
 
-// mendSwitch shows the choice again, as it was made, with what is wrong.
-func (a *act) mendSwitch(x *PortalSession, config *PortalConfiguration, sub *Subscription, form url.Values, field, problem string) reply {
-	page := a.portalSwitchPage(x, config, sub)
+// showAgain shows the choice again, as it was made, with what is wrong.
+func (h portalUpdatePages) showAgain(x *PortalSession, config *PortalConfiguration, sub *Subscription, form url.Values, field, problem string) reply {
+	page := h.page(x, config, sub)
 	for i := range page.Offers {
 		page.Offers[i].Chosen = page.Offers[i].Price == form.Get("price")
 	}
@@ -194,26 +194,26 @@ func (a *act) mendSwitch(x *PortalSession, config *PortalConfiguration, sub *Sub
 	return mend("portal-update", page)
 }
 
-func (a *act) takePortalConfirm(x *PortalSession, config *PortalConfiguration, req *http.Request) reply {
-	sub, ok := a.portalSubscriptionOf(x, req)
-	if !ok || !a.switchable(config, sub) {
-		return a.notInPortal()
+func (h portalUpdatePages) submit(x *PortalSession, config *PortalConfiguration, req *http.Request) reply {
+	sub, ok := h.portalPages.findSubscription(x, req)
+	if !ok || !h.canUpdate(config, sub) {
+		return h.portalPages.notAllowed()
 	}
-	change, field, problem := a.chosenChange(x, config, sub, req.PostForm)
+	change, field, problem := h.readChange(x, config, sub, req.PostForm)
 	if problem != "" {
-		return a.mendSwitch(x, config, sub, req.PostForm, field, problem)
+		return h.showAgain(x, config, sub, req.PostForm, field, problem)
 	}
-	if _, err := a.invoke("POST /v1/subscriptions/{id}", sub.ID, a.changeForm(config, sub, change)); err != nil {
-		return a.mendSwitch(x, config, sub, req.PostForm, "price", err.Error())
+	if _, err := h.callAPI("POST /v1/subscriptions/{id}", sub.ID, h.changeForm(config, sub, change)); err != nil {
+		return h.showAgain(x, config, sub, req.PostForm, "price", err.Error())
 	}
-	return a.portalDone(x, "updated")
+	return h.portalPages.finish(x, "updated")
 }
 
 // changeForm is the API call of a change: prorated as the configuration says
 // and from the moment that was shown. A switch ends a trial (docs: customer
 // portal).
-func (a *act) changeForm(config *PortalConfiguration, sub *Subscription, change planChange) url.Values {
-	_, item, _ := a.onlyItem(sub)
+func (h portalUpdatePages) changeForm(config *PortalConfiguration, sub *Subscription, change planChange) url.Values {
+	_, item, _ := h.subscriptions.singleItem(sub)
 	form := url.Values{
 		"items[0][id]": {item.ID}, "items[0][price]": {change.price.ID},
 		"items[0][quantity]": {strconv.FormatInt(change.quantity, 10)}, "proration_behavior": {config.Features.SwitchProration},
@@ -221,7 +221,7 @@ func (a *act) changeForm(config *PortalConfiguration, sub *Subscription, change 
 	if config.Features.SwitchProration != "none" && change.date >= sub.CurrentPeriodStart && change.date <= sub.CurrentPeriodEnd && change.date != 0 {
 		form.Set("proration_date", strconv.FormatInt(change.date, 10))
 	}
-	if sub.Status == "trialing" && change.price.ID != item.Price && a.takes("POST /v1/subscriptions/{id}", "trial_end") {
+	if sub.Status == "trialing" && change.price.ID != item.Price && h.hasParam("POST /v1/subscriptions/{id}", "trial_end") {
 		form.Set("trial_end", "now")
 		form.Del("proration_date")
 	}
@@ -231,24 +231,24 @@ func (a *act) changeForm(config *PortalConfiguration, sub *Subscription, change 
 	case change.promotion != "":
 		form.Set("discounts[0][promotion_code]", change.promotion)
 	case change.code != "":
-		if x := a.promotionByWord(change.code, sub.Customer); x != nil {
+		if x := h.promotionCodes.byCode(change.code, sub.Customer); x != nil {
 			form.Set("discounts[0][promotion_code]", x.ID)
 		}
 	}
 	return form
 }
 
-// takes says whether a call has a parameter.
-func (a *act) takes(pattern, param string) bool {
-	r, ok := a.routes[pattern]
+// hasParam says whether a call has a parameter.
+func (h portalUpdatePages) hasParam(pattern, param string) bool {
+	r, ok := h.routes[pattern]
 	return ok && r.shape.fields[param] != nil
 }
 
-func (a *act) portalConfirmPage(x *PortalSession, config *PortalConfiguration, sub *Subscription, change planChange) (portalConfirmPage, error) {
+func (h portalUpdatePages) confirmPage(x *PortalSession, config *PortalConfiguration, sub *Subscription, change planChange) (portalConfirmPage, error) {
 	amount := change.price.amount(change.quantity)
 	page := portalConfirmPage{
-		portalFrame: a.portalFrame(x, "Confirm your update", x.subscriptionPath(sub.ID, "confirm")),
-		Lines:       []pageLine{a.checkoutLine(change.price, change.quantity)},
+		portalFrame: h.portalPages.frame(x, "Confirm your update", x.subscriptionPath(sub.ID, "confirm")),
+		Lines:       []pageLine{h.checkoutPages.line(change.price, change.quantity)},
 		Total:       fmt.Sprintf("%s every %s", formatAmount(amount, change.price.Currency), every(change.price)),
 		Button:      "Confirm", Back: x.subscriptionPath(sub.ID, "update"),
 		Hidden: []pageField{
@@ -259,27 +259,27 @@ func (a *act) portalConfirmPage(x *PortalSession, config *PortalConfiguration, s
 	if x.inFlow() && x.Flow.Type == "subscription_update_confirm" {
 		page.Back = ""
 	}
-	err := a.priceChange(&page, config, sub, change)
+	err := h.addPreview(&page, config, sub, change)
 	return page, err
 }
 
-// priceChange asks for a preview of the invoice that the change leads to.
-func (a *act) priceChange(page *portalConfirmPage, config *PortalConfiguration, sub *Subscription, change planChange) error {
-	_, item, _ := a.onlyItem(sub)
+// addPreview asks for a preview of the invoice that the change leads to.
+func (h portalUpdatePages) addPreview(page *portalConfirmPage, config *PortalConfiguration, sub *Subscription, change planChange) error {
+	_, item, _ := h.subscriptions.singleItem(sub)
 	form := url.Values{"subscription": {sub.ID}}
-	for name, values := range a.changeForm(config, sub, change) {
+	for name, values := range h.changeForm(config, sub, change) {
 		if name == "discounts[0][coupon]" || name == "discounts[0][promotion_code]" {
 			form[name] = values
 			continue
 		}
 		form["subscription_details["+firstName(name)] = values
 	}
-	preview, err := a.invoke("POST /v1/invoices/create_preview", "", form)
+	preview, err := h.callAPI("POST /v1/invoices/create_preview", "", form)
 	if err != nil {
 		return err
 	}
 	due, _ := preview["amount_due"].(int64)
-	if a.billsAtOnce(config, sub, item, change) {
+	if h.billsImmediately(config, sub, item, change) {
 		page.Due = formatAmount(due, sub.Currency)
 		page.Button = "Confirm and pay " + page.Due
 		return nil
@@ -299,10 +299,10 @@ func firstName(name string) string {
 	return name + "]"
 }
 
-// billsAtOnce says whether a change makes an invoice now: because it is to be
+// billsImmediately says whether a change makes an invoice now: because it is to be
 // invoiced always, or because the interval changes or a trial ends.
-func (a *act) billsAtOnce(config *PortalConfiguration, sub *Subscription, item *SubscriptionItem, change planChange) bool {
-	old, _ := a.state.Prices.get(item.Price)
+func (h portalUpdatePages) billsImmediately(config *PortalConfiguration, sub *Subscription, item *SubscriptionItem, change planChange) bool {
+	old, _ := h.state.Prices.get(item.Price)
 	return config.Features.SwitchProration == "always_invoice" || sub.Status == "trialing" && change.price.ID != item.Price ||
 		old.Interval != change.price.Interval || old.IntervalCount != change.price.IntervalCount || old.UnitAmount == 0 && change.price.UnitAmount > 0
 }

@@ -38,23 +38,23 @@ func (s *Server) noSuchPage() reply {
 
 // page serves f as one act. The form is read beforehand: nobody's slow line may
 // keep the lock.
-func (s *Server) page(f func(a *act, req *http.Request) reply) http.HandlerFunc {
+func (s *Server) page(f func(r *request, req *http.Request) reply) http.HandlerFunc {
 	return func(w http.ResponseWriter, req *http.Request) {
 		req.Body = http.MaxBytesReader(w, req.Body, maxPageForm)
 		if err := req.ParseForm(); err != nil {
 			s.answerPage(w, req, s.message(http.StatusBadRequest, "Not understood", "The form could not be read."))
 			return
 		}
-		why := cause{}
+		why := requestInfo{}
 		if req.Method == http.MethodPost {
-			why = s.pageCause()
+			why = s.newPageRequestInfo()
 		}
 		var out reply
 		var from int64
-		_ = s.perform(why, func(a *act) error {
-			from = a.state.Deliveries.last
-			a.changed = req.Method == http.MethodPost
-			out = f(a, req)
+		_ = s.transact(why, func(r *request) error {
+			from = r.state.Deliveries.last
+			r.changed = req.Method == http.MethodPost
+			out = f(r, req)
 			return nil
 		})
 		s.await(req, from, out.awaits)
@@ -93,10 +93,10 @@ func (s *Server) answerPage(w http.ResponseWriter, req *http.Request, out reply)
 	s.render(w, out.status, out.template, out.data)
 }
 
-// pageCause gives a hosted page's act a request id of its own, as Stripe's
+// newPageRequestInfo gives a hosted page's act a request id of its own, as Stripe's
 // pages call its API too.
-func (s *Server) pageCause() cause {
+func (s *Server) newPageRequestInfo() requestInfo {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return cause{RequestID: s.ids.short("req_")}
+	return requestInfo{RequestID: s.ids.short("req_")}
 }

@@ -35,15 +35,15 @@ func paymentIntentResource() resource {
 	return resource{
 		kind: "payment_intent",
 		render: finder(func(s *state) *table[*PaymentIntent] { return s.PaymentIntents },
-			func(a *act, p *PaymentIntent) object { return a.renderPaymentIntent(p) }),
+			bind(paymentIntents.render)),
 		routes: paymentIntentRoutes(),
 	}
 }
 
-// addIntent stores a payment that waits for a card.
-func (a *act) addIntent(pi *PaymentIntent) *PaymentIntent {
-	pi.Base = Base{ID: a.ids.long("pi_3"), Created: a.at}
-	pi.Secret = pi.ID + "_secret_" + a.ids.token(25)
+// insert stores a payment that waits for a card.
+func (h paymentIntents) insert(pi *PaymentIntent) *PaymentIntent {
+	pi.Base = Base{ID: h.ids.long("pi_3"), Created: h.now}
+	pi.Secret = pi.ID + "_secret_" + h.ids.token(25)
 	pi.Status = "requires_payment_method"
 	if pi.PaymentMethod != "" {
 		pi.Status = "requires_confirmation"
@@ -51,65 +51,65 @@ func (a *act) addIntent(pi *PaymentIntent) *PaymentIntent {
 	if pi.Metadata == nil {
 		pi.Metadata = map[string]string{}
 	}
-	a.state.PaymentIntents.insert(pi)
-	a.emit("payment_intent.created", a.renderPaymentIntent(pi))
+	h.state.PaymentIntents.insert(pi)
+	h.emit("payment_intent.created", h.render(pi))
 	return pi
 }
 
-// confirm tries to take the money from a card. A card that wants 3-D Secure
+// confirmWith tries to take the money from a card. A card that wants 3-D Secure
 // leaves the intent in requires_action until authenticate.
-func (a *act) confirm(pi *PaymentIntent, pm *PaymentMethod) (outcome, *Decline) {
+func (h paymentIntents) confirmWith(pi *PaymentIntent, pm *PaymentMethod) (outcome, *Decline) {
 	result, decline := pm.outcome()
 	pi.PaymentMethod, pi.LastError = pm.ID, nil
 	switch result {
 	case paid:
-		a.succeed(pi, pm)
+		h.succeed(pi, pm)
 	case refused:
-		a.fail(pi, pm, decline)
+		h.fail(pi, pm, decline)
 	case needsAction:
 		pi.Status = "requires_action"
-		a.emit("payment_intent.requires_action", a.renderPaymentIntent(pi))
+		h.emit("payment_intent.requires_action", h.render(pi))
 	}
 	return result, decline
 }
 
-// authenticate ends a 3-D Secure question, well or badly.
-func (a *act) authenticate(pi *PaymentIntent, passed bool) (outcome, *Decline) {
-	pm, ok := a.state.PaymentMethods.get(pi.PaymentMethod)
+// completeAuthentication ends a 3-D Secure question, well or badly.
+func (h paymentIntents) completeAuthentication(pi *PaymentIntent, passed bool) (outcome, *Decline) {
+	pm, ok := h.state.PaymentMethods.get(pi.PaymentMethod)
 	if !ok || pi.Status != "requires_action" {
 		return refused, genericDecline()
 	}
 	if passed {
 		pm.Authenticated = true
-		a.succeed(pi, pm)
+		h.succeed(pi, pm)
 		return paid, nil
 	}
 	decline := &Decline{
 		Code:    "payment_intent_authentication_failure",
 		Message: "We are unable to authenticate your payment method. Please choose a different payment method and try again.",
 	}
-	a.refuseIntent(pi, pm, decline)
+	h.failConfirmation(pi, pm, decline)
 	return refused, decline
 }
 
-func (a *act) succeed(pi *PaymentIntent, pm *PaymentMethod) {
-	ch := a.addCharge(pi, pm, nil)
+func (h paymentIntents) succeed(pi *PaymentIntent, pm *PaymentMethod) {
+	ch := h.charges.create(pi, pm, nil)
 	if pi.captureMethod() == "manual" {
-		a.hold(pi, ch)
+		h.authorize(pi, ch)
 		return
 	}
 	pi.Status, pi.AmountReceived, pi.LastCharge, pi.LastError = "succeeded", pi.Amount, ch.ID, nil
-	a.emit("charge.succeeded", a.renderCharge(ch))
-	a.emit("payment_intent.succeeded", a.renderPaymentIntent(pi))
-	a.contest(ch)
+	h.emit("charge.succeeded", h.charges.render(ch))
+	h.emit("payment_intent.succeeded", h.render(pi))
+	h.disputes.openForTestCard(ch)
 }
 
-// hold sets the money aside until it is captured or the intent canceled.
-func (a *act) hold(pi *PaymentIntent, ch *Charge) {
+// authorize sets the money aside until it is captured or the intent canceled.
+func (h paymentIntents) authorize(pi *PaymentIntent, ch *Charge) {
 	ch.Uncaptured = true
 	pi.Status, pi.LastCharge, pi.LastError = "requires_capture", ch.ID, nil
-	a.emit("charge.succeeded", a.renderCharge(ch))
-	a.emit("payment_intent.amount_capturable_updated", a.renderPaymentIntent(pi))
+	h.emit("charge.succeeded", h.charges.render(ch))
+	h.emit("payment_intent.amount_capturable_updated", h.render(pi))
 }
 
 // capturable is what capture may still take.
@@ -120,50 +120,50 @@ func (pi *PaymentIntent) capturable() int64 {
 	return pi.Amount
 }
 
-func (a *act) fail(pi *PaymentIntent, pm *PaymentMethod, decline *Decline) {
-	ch := a.addCharge(pi, pm, decline)
+func (h paymentIntents) fail(pi *PaymentIntent, pm *PaymentMethod, decline *Decline) {
+	ch := h.charges.create(pi, pm, decline)
 	pi.LastCharge = ch.ID
-	a.emit("charge.failed", a.renderCharge(ch))
-	a.refuseIntent(pi, pm, decline)
+	h.emit("charge.failed", h.charges.render(ch))
+	h.failConfirmation(pi, pm, decline)
 }
 
-// refuseIntent sends an intent back to waiting for another card.
-func (a *act) refuseIntent(pi *PaymentIntent, pm *PaymentMethod, decline *Decline) {
+// failConfirmation sends an intent back to waiting for another card.
+func (h paymentIntents) failConfirmation(pi *PaymentIntent, pm *PaymentMethod, decline *Decline) {
 	pi.Status, pi.PaymentMethod = "requires_payment_method", ""
 	pi.LastError, pi.LastErrorMethod = decline, pm.ID
-	a.emit("payment_intent.payment_failed", a.renderPaymentIntent(pi))
+	h.emit("payment_intent.payment_failed", h.render(pi))
 }
 
-// cancelIntent ends an intent whose invoice or session is no more.
-func (a *act) cancelIntent(id, reason string) {
-	pi, ok := a.state.PaymentIntents.get(id)
+// cancelByID ends an intent whose invoice or session is no more.
+func (h paymentIntents) cancelByID(id, reason string) {
+	pi, ok := h.state.PaymentIntents.get(id)
 	if !ok || pi.Status == "succeeded" || pi.Status == "canceled" {
 		return
 	}
-	pi.Status, pi.CanceledAt, pi.CancelReason = "canceled", a.at, reason
-	a.emit("payment_intent.canceled", a.renderPaymentIntent(pi))
+	pi.Status, pi.CanceledAt, pi.CancelReason = "canceled", h.now, reason
+	h.emit("payment_intent.canceled", h.render(pi))
 }
 
-func (a *act) getPaymentIntent(in *input) (any, error) {
-	pi, err := a.intentAt(in)
+func (h paymentIntents) get(in *input) (any, error) {
+	pi, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	return a.renderPaymentIntent(pi), nil
+	return h.render(pi), nil
 }
 
-func (a *act) listPaymentIntents(in *input) (any, error) {
-	rows := a.state.PaymentIntents.all
+func (h paymentIntents) list(in *input) (any, error) {
+	rows := h.state.PaymentIntents.all
 	if in.has("customer") {
-		rows = a.state.PaymentIntents.by("customer", in.str("customer"))
+		rows = h.state.PaymentIntents.by("customer", in.str("customer"))
 	}
 	return listing[*PaymentIntent]{
-		what: "payment_intent", table: a.state.PaymentIntents, rows: rows,
-		render: func(p *PaymentIntent) object { return a.renderPaymentIntent(p) },
+		what: "payment_intent", table: h.state.PaymentIntents, rows: rows,
+		render: h.render,
 	}.page(in)
 }
 
-func (a *act) renderPaymentIntent(p *PaymentIntent) object {
+func (h paymentIntents) render(p *PaymentIntent) object {
 	return object{
 		"id": p.ID, "object": "payment_intent", "amount": p.Amount, "amount_capturable": p.capturable(),
 		"amount_details": object{"tip": object{}}, "amount_received": p.AmountReceived, "application": nil,
@@ -171,9 +171,9 @@ func (a *act) renderPaymentIntent(p *PaymentIntent) object {
 		"cancellation_reason": orNull(p.CancelReason), "capture_method": p.captureMethod(), "client_secret": p.Secret,
 		"confirmation_method": p.confirmationMethod(), "created": p.Created, "currency": p.Currency,
 		"customer": ref{"customer", p.Customer}, "description": orNull(p.Description),
-		"invoice": ref{"invoice", p.Invoice}, "last_payment_error": a.renderLastError(p),
+		"invoice": ref{"invoice", p.Invoice}, "last_payment_error": h.renderLastError(p),
 		"latest_charge": ref{"charge", p.LastCharge}, "livemode": false, "metadata": p.Metadata,
-		"next_action": a.renderNextAction(p), "on_behalf_of": nil,
+		"next_action": h.renderNextAction(p), "on_behalf_of": nil,
 		"payment_method":                       ref{"payment_method", p.PaymentMethod},
 		"payment_method_configuration_details": nil,
 		"payment_method_options":               cardOptions(), "payment_method_types": []any{"card"},
@@ -211,11 +211,11 @@ func cardOptions() object {
 	}}
 }
 
-func (a *act) renderLastError(p *PaymentIntent) any {
+func (h paymentIntents) renderLastError(p *PaymentIntent) any {
 	if p.LastError == nil {
 		return nil
 	}
-	o := a.renderDecline(p.LastError, p.LastErrorMethod)
+	o := h.renderDecline(p.LastError, p.LastErrorMethod)
 	if p.LastError.DeclineCode != "" {
 		o["charge"] = p.LastCharge
 	}
@@ -223,23 +223,23 @@ func (a *act) renderLastError(p *PaymentIntent) any {
 }
 
 // renderDecline is the last error of an intent, with the card that it is about.
-func (a *act) renderDecline(d *Decline, method string) object {
+func (h paymentIntents) renderDecline(d *Decline, method string) object {
 	o := object{"type": "invalid_request_error", "code": d.Code, "message": d.Message, "doc_url": docURL(d.Code)}
 	if d.DeclineCode != "" {
 		o["type"], o["decline_code"] = "card_error", d.DeclineCode
 	}
-	if pm, ok := a.state.PaymentMethods.get(method); ok {
-		o["payment_method"] = a.renderPaymentMethod(pm)
+	if pm, ok := h.state.PaymentMethods.get(method); ok {
+		o["payment_method"] = h.paymentMethods.render(pm)
 	}
 	return o
 }
 
-func (a *act) renderNextAction(p *PaymentIntent) any {
+func (h paymentIntents) renderNextAction(p *PaymentIntent) any {
 	if p.Status != "requires_action" {
 		return nil
 	}
 	return object{
 		"type":            "redirect_to_url",
-		"redirect_to_url": object{"return_url": orNull(p.ReturnURL), "url": a.origin + "/c/authenticate/" + p.ID},
+		"redirect_to_url": object{"return_url": orNull(p.ReturnURL), "url": h.origin + "/c/authenticate/" + p.ID},
 	}
 }

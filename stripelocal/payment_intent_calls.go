@@ -14,26 +14,26 @@ const (
 
 func paymentIntentRoutes() []route {
 	return []route{
-		{"POST /v1/payment_intents", "amount:int! currency! automatic_payment_methods{allow_redirects:always|never enabled:bool!} confirm:bool " +
-			"capture_method:automatic|automatic_async|manual confirmation_method:automatic|manual " + intentChanges + "metadata:map receipt_email setup_future_usage:off_session|on_session " + shippingParams + intentConfirm, (*act).createPaymentIntent},
-		{"GET /v1/payment_intents", listParams + "customer", (*act).listPaymentIntents},
-		{"GET /v1/payment_intents/{id}", "client_secret", (*act).getPaymentIntent},
-		{"POST /v1/payment_intents/{id}", "amount:int currency " + intentChanges + "metadata:map? receipt_email? setup_future_usage:off_session|on_session? " + shippingFields + "? ", (*act).updatePaymentIntent},
-		{"POST /v1/payment_intents/{id}/confirm", "payment_method receipt_email? setup_future_usage:off_session|on_session? payment_method_types[] " +
-			"capture_method:automatic|automatic_async|manual " + shippingFields + "? " + intentConfirm, (*act).confirmPaymentIntent},
-		{"POST /v1/payment_intents/{id}/capture", "amount_to_capture:int metadata:map? statement_descriptor:22 statement_descriptor_suffix:22", (*act).capturePaymentIntent},
-		{"POST /v1/payment_intents/{id}/cancel", "cancellation_reason:abandoned|duplicate|fraudulent|requested_by_customer", (*act).cancelPaymentIntent},
+		on("POST /v1/payment_intents", "amount:int! currency! automatic_payment_methods{allow_redirects:always|never enabled:bool!} confirm:bool "+
+			"capture_method:automatic|automatic_async|manual confirmation_method:automatic|manual "+intentChanges+"metadata:map receipt_email setup_future_usage:off_session|on_session "+shippingParams+intentConfirm, paymentIntents.create),
+		on("GET /v1/payment_intents", listParams+"customer", paymentIntents.list),
+		on("GET /v1/payment_intents/{id}", "client_secret", paymentIntents.get),
+		on("POST /v1/payment_intents/{id}", "amount:int currency "+intentChanges+"metadata:map? receipt_email? setup_future_usage:off_session|on_session? "+shippingFields+"? ", paymentIntents.update),
+		on("POST /v1/payment_intents/{id}/confirm", "payment_method receipt_email? setup_future_usage:off_session|on_session? payment_method_types[] "+
+			"capture_method:automatic|automatic_async|manual "+shippingFields+"? "+intentConfirm, paymentIntents.confirm),
+		on("POST /v1/payment_intents/{id}/capture", "amount_to_capture:int metadata:map? statement_descriptor:22 statement_descriptor_suffix:22", paymentIntents.capture),
+		on("POST /v1/payment_intents/{id}/cancel", "cancellation_reason:abandoned|duplicate|fraudulent|requested_by_customer", paymentIntents.cancel),
 	}
 }
 
-func (a *act) createPaymentIntent(in *input) (any, error) {
+func (h paymentIntents) create(in *input) (any, error) {
 	if err := checkIntentAmount(in.params); err != nil {
 		return nil, err
 	}
 	if in.flag("confirm") && !in.has("payment_method") {
 		return nil, withoutMethod(&PaymentIntent{})
 	}
-	pm, err := a.checkIntent(in.params, "")
+	pm, err := h.checkReferences(in.params, "")
 	if err != nil {
 		return nil, err
 	}
@@ -45,11 +45,11 @@ func (a *act) createPaymentIntent(in *input) (any, error) {
 	if pm != nil {
 		pi.PaymentMethod = pm.ID
 	}
-	a.addIntent(pi)
+	h.insert(pi)
 	if !in.flag("confirm") {
-		return a.renderPaymentIntent(pi), nil
+		return h.render(pi), nil
 	}
-	return a.confirmByCall(pi, in.params)
+	return h.confirmFromAPI(pi, in.params)
 }
 
 // smallestCharge is the least that may be charged, in minor units (see minimumCharge).
@@ -70,10 +70,10 @@ func checkIntentAmount(p params) error {
 	return nil
 }
 
-// checkIntent looks at the references that an intent is given; owner is the customer it already has.
-func (a *act) checkIntent(p params, owner string) (*PaymentMethod, error) {
+// checkReferences looks at the references that an intent is given; owner is the customer it already has.
+func (h paymentIntents) checkReferences(p params, owner string) (*PaymentMethod, error) {
 	if p.has("customer") {
-		c, err := a.customerOf(p, "customer")
+		c, err := h.customers.fromParam(p, "customer")
 		if err != nil {
 			return nil, err
 		}
@@ -85,7 +85,7 @@ func (a *act) checkIntent(p params, owner string) (*PaymentMethod, error) {
 	if !p.has("payment_method") {
 		return nil, nil
 	}
-	pm, err := a.usableMethod(p.str("payment_method"), "payment_method")
+	pm, err := h.paymentMethods.findUsable(p.str("payment_method"), "payment_method")
 	if err != nil {
 		return nil, err
 	}
@@ -166,8 +166,8 @@ func (s *Shipping) render() any {
 	}
 }
 
-func (a *act) intentAt(in *input) (*PaymentIntent, error) {
-	pi, ok := a.state.PaymentIntents.get(in.path("id"))
+func (h paymentIntents) find(in *input) (*PaymentIntent, error) {
+	pi, ok := h.state.PaymentIntents.get(in.path("id"))
 	if !ok {
 		return nil, notFound("payment_intent", in.path("id"), "intent")
 	}
@@ -181,8 +181,8 @@ func unexpected(pi *PaymentIntent, message string) *Error {
 	return e
 }
 
-func (a *act) updatePaymentIntent(in *input) (any, error) {
-	pi, err := a.intentAt(in)
+func (h paymentIntents) update(in *input) (any, error) {
+	pi, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
@@ -202,21 +202,21 @@ func (a *act) updatePaymentIntent(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	pm, err := a.checkIntent(in.params, pi.Customer)
+	pm, err := h.checkReferences(in.params, pi.Customer)
 	if err != nil {
 		return nil, err
 	}
-	a.state.PaymentIntents.change(pi, func() { pi.take(in.params) })
+	h.state.PaymentIntents.change(pi, func() { pi.take(in.params) })
 	in.setNum("amount", &pi.Amount)
 	in.setStr("currency", &pi.Currency)
 	if pm != nil {
 		pi.PaymentMethod, pi.Status = pm.ID, "requires_confirmation"
 	}
-	return a.renderPaymentIntent(pi), nil
+	return h.render(pi), nil
 }
 
-func (a *act) confirmPaymentIntent(in *input) (any, error) {
-	pi, err := a.intentAt(in)
+func (h paymentIntents) confirm(in *input) (any, error) {
+	pi, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
@@ -226,33 +226,33 @@ func (a *act) confirmPaymentIntent(in *input) (any, error) {
 	if pi.PaymentMethod == "" && !in.has("payment_method") {
 		return nil, withoutMethod(pi)
 	}
-	pm, err := a.checkIntent(in.params, pi.Customer)
+	pm, err := h.checkReferences(in.params, pi.Customer)
 	if err != nil {
 		return nil, err
 	}
-	a.state.PaymentIntents.change(pi, func() { pi.take(in.params) })
+	h.state.PaymentIntents.change(pi, func() { pi.take(in.params) })
 	in.setStr("capture_method", &pi.CaptureMethod)
 	if pm != nil {
 		pi.PaymentMethod = pm.ID
 	}
-	return a.confirmByCall(pi, in.params)
+	return h.confirmFromAPI(pi, in.params)
 }
 
 func withoutMethod(pi *PaymentIntent) *Error {
 	return unexpected(pi, "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a payment method or ConfirmationToken.")
 }
 
-// confirmByCall is a confirmation through the API: what a card refuses is a 402 that shows the intent.
-func (a *act) confirmByCall(pi *PaymentIntent, p params) (any, error) {
-	pm, ok := a.state.PaymentMethods.get(pi.PaymentMethod)
+// confirmFromAPI is a confirmation through the API: what a card refuses is a 402 that shows the intent.
+func (h paymentIntents) confirmFromAPI(pi *PaymentIntent, p params) (any, error) {
+	pm, ok := h.state.PaymentMethods.get(pi.PaymentMethod)
 	if !ok {
 		return nil, withoutMethod(pi)
 	}
 	pi.ReturnURL = p.str("return_url")
-	result, decline := a.confirmFor(pi, pm)
+	result, decline := h.confirmForInvoice(pi, pm)
 	if result == needsAction && (p.flag("off_session") || p.flag("error_on_requires_action")) {
 		result, decline = refused, authenticationRequired()
-		a.refuseIntent(pi, pm, decline)
+		h.failConfirmation(pi, pm, decline)
 	}
 	if result == refused {
 		refusal := declined(decline)
@@ -260,26 +260,26 @@ func (a *act) confirmByCall(pi *PaymentIntent, p params) (any, error) {
 		return nil, refusal
 	}
 	if result == paid {
-		a.keepCard(pi)
+		h.paymentMethods.saveAfterPayment(pi)
 	}
 	pm.Spent = pm.Customer == "" && result == paid
-	return a.renderPaymentIntent(pi), nil
+	return h.render(pi), nil
 }
 
-// confirmFor lets an invoice know of its payment.
-func (a *act) confirmFor(pi *PaymentIntent, pm *PaymentMethod) (outcome, *Decline) {
-	if inv, ok := a.state.Invoices.get(pi.Invoice); ok && inv.PaymentIntent == pi.ID && !inv.settled() {
-		return a.collect(inv, pm)
+// confirmForInvoice lets an invoice know of its payment.
+func (h paymentIntents) confirmForInvoice(pi *PaymentIntent, pm *PaymentMethod) (outcome, *Decline) {
+	if inv, ok := h.state.Invoices.get(pi.Invoice); ok && inv.PaymentIntent == pi.ID && !inv.settled() {
+		return h.invoicing.pay(inv, pm)
 	}
-	return a.confirm(pi, pm)
+	return h.confirmWith(pi, pm)
 }
 
 func authenticationRequired() *Decline {
 	return &Decline{"authentication_required", "authentication_required", "Your card was declined. This transaction requires authentication."}
 }
 
-func (a *act) capturePaymentIntent(in *input) (any, error) {
-	pi, err := a.intentAt(in)
+func (h paymentIntents) capture(in *input) (any, error) {
+	pi, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
@@ -293,23 +293,23 @@ func (a *act) capturePaymentIntent(in *input) (any, error) {
 	in.setMetadata(&pi.Metadata)
 	in.setStr("statement_descriptor", &pi.Descriptor)
 	in.setStr("statement_descriptor_suffix", &pi.DescriptorSuffix)
-	a.capture(pi, amount)
-	return a.renderPaymentIntent(pi), nil
+	h.captureAmount(pi, amount)
+	return h.render(pi), nil
 }
 
-// capture takes what was set aside, or a part; the rest is released.
-func (a *act) capture(pi *PaymentIntent, amount int64) {
+// captureAmount takes what was set aside, or a part; the rest is released.
+func (h paymentIntents) captureAmount(pi *PaymentIntent, amount int64) {
 	pi.Status, pi.AmountReceived = "succeeded", amount
-	if ch, ok := a.state.Charges.get(pi.LastCharge); ok {
-		before := a.renderCharge(ch)
+	if ch, ok := h.state.Charges.get(pi.LastCharge); ok {
+		before := h.charges.render(ch)
 		ch.Uncaptured, ch.Released, ch.AmountRefunded = false, ch.Amount-amount, ch.Amount-amount
-		a.emitUpdate("charge.captured", before, a.renderCharge(ch))
+		h.emitUpdate("charge.captured", before, h.charges.render(ch))
 	}
-	a.emit("payment_intent.succeeded", a.renderPaymentIntent(pi))
+	h.emit("payment_intent.succeeded", h.render(pi))
 }
 
-func (a *act) cancelPaymentIntent(in *input) (any, error) {
-	pi, err := a.intentAt(in)
+func (h paymentIntents) cancel(in *input) (any, error) {
+	pi, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
@@ -322,13 +322,13 @@ func (a *act) cancelPaymentIntent(in *input) (any, error) {
 		return nil, unexpected(pi, "You cannot cancel this PaymentIntent because it was created by a Checkout Session. Expire the session instead.")
 	}
 	held := pi.Status == "requires_capture"
-	a.cancelIntent(pi.ID, in.str("cancellation_reason"))
-	if ch, ok := a.state.Charges.get(pi.LastCharge); ok && held {
-		before := a.renderCharge(ch)
+	h.cancelByID(pi.ID, in.str("cancellation_reason"))
+	if ch, ok := h.state.Charges.get(pi.LastCharge); ok && held {
+		before := h.charges.render(ch)
 		ch.AmountRefunded = ch.Amount
-		a.emitUpdate("charge.refunded", before, a.renderCharge(ch))
+		h.emitUpdate("charge.refunded", before, h.charges.render(ch))
 	}
-	return a.renderPaymentIntent(pi), nil
+	return h.render(pi), nil
 }
 
 // captureMethod is how an intent takes its money; automatic_async is what the version spoken here begins with.

@@ -27,65 +27,65 @@ func paymentMethodResource() resource {
 	return resource{
 		kind: "payment_method",
 		render: finder(func(s *state) *table[*PaymentMethod] { return s.PaymentMethods },
-			func(a *act, p *PaymentMethod) object { return a.renderPaymentMethod(p) }),
+			bind(paymentMethods.render)),
 		routes: []route{
-			{"POST /v1/payment_methods", "type! card{number exp_month:int exp_year:int cvc token} allow_redisplay:always|limited|unspecified metadata:map " + billingDetailsParams, (*act).createPaymentMethod},
-			{"GET /v1/payment_methods", pageParams + "customer type", (*act).listPaymentMethods},
-			{"GET /v1/customers/{id}/payment_methods", pageParams + "type", (*act).listCustomerMethods},
-			{"GET /v1/payment_methods/{id}", "", (*act).getPaymentMethod},
-			{"POST /v1/payment_methods/{id}", "metadata:map? card{exp_month:int exp_year:int} allow_redisplay:always|limited|unspecified " + billingDetailsParams, (*act).updatePaymentMethod},
-			{"POST /v1/payment_methods/{id}/attach", "customer!", (*act).attachPaymentMethod},
-			{"POST /v1/payment_methods/{id}/detach", "", (*act).detachPaymentMethod},
+			on("POST /v1/payment_methods", "type! card{number exp_month:int exp_year:int cvc token} allow_redisplay:always|limited|unspecified metadata:map "+billingDetailsParams, paymentMethods.create),
+			on("GET /v1/payment_methods", pageParams+"customer type", paymentMethods.list),
+			on("GET /v1/customers/{id}/payment_methods", pageParams+"type", paymentMethods.listForCustomer),
+			on("GET /v1/payment_methods/{id}", "", paymentMethods.get),
+			on("POST /v1/payment_methods/{id}", "metadata:map? card{exp_month:int exp_year:int} allow_redisplay:always|limited|unspecified "+billingDetailsParams, paymentMethods.update),
+			on("POST /v1/payment_methods/{id}/attach", "customer!", paymentMethods.attach),
+			on("POST /v1/payment_methods/{id}/detach", "", paymentMethods.detach),
 		},
 	}
 }
 
-func (a *act) createPaymentMethod(in *input) (any, error) {
+func (h paymentMethods) create(in *input) (any, error) {
 	if in.str("type") != "card" {
 		return nil, invalid("", "type", "Invalid type: the local Stripe has no other payment methods than card.")
 	}
-	pm, err := a.enteredMethod(in.at("card"))
+	pm, err := h.fromCardParams(in.at("card"))
 	if err != nil {
 		return nil, err
 	}
 	pm.Metadata = in.metadata()
 	in.setStr("allow_redisplay", &pm.Redisplay)
 	pm.takeBilling(in.at("billing_details"))
-	return a.renderPaymentMethod(pm), nil
+	return h.render(pm), nil
 }
 
-// enteredMethod makes a payment method of a token or of a card's digits.
-func (a *act) enteredMethod(card params) (*PaymentMethod, error) {
+// fromCardParams makes a payment method of a token or of a card's digits.
+func (h paymentMethods) fromCardParams(card params) (*PaymentMethod, error) {
 	if token := card.str("token"); token != "" {
 		if len(card.n.keys) > 1 {
 			return nil, invalid("", card.name("token"), "You may only specify one of these parameters: card[token], "+card.name(card.n.keys[0])+".")
 		}
-		return a.methodOfToken(token, card.name("token"), "pm_1")
+		return h.fromToken(token, card.name("token"), "pm_1")
 	}
 	for _, name := range []string{"number", "exp_month", "exp_year"} {
 		if !card.has(name) {
 			return nil, missing(card.nameIn("card", name))
 		}
 	}
-	known, err := cardOf(card, a.at)
+	known, err := cardOf(card, h.now)
 	if err != nil {
 		return nil, err
 	}
-	return a.newMethod(known, card.num("exp_month"), card.num("exp_year")), nil
+	return h.insertCard(known, card.num("exp_month"), card.num("exp_year")), nil
 }
 
-// newMethod stores a card that belongs to nobody yet.
-func (a *act) newMethod(card testCard, month, year int64) *PaymentMethod {
-	return a.newCard("pm_1", card, month, year)
+// insertCard stores a card that belongs to nobody yet.
+func (h paymentMethods) insertCard(card testCard, month, year int64) *PaymentMethod {
+	return h.insertCardWithPrefix("pm_1", card, month, year)
 }
 
-// newCard is newMethod for the older cards too, whose ids begin with card_.
-func (a *act) newCard(prefix string, card testCard, month, year int64) *PaymentMethod {
+// insertCardWithPrefix is newMethod for the older cards too, whose ids begin with card_.
+func (h paymentMethods) insertCardWithPrefix(prefix string, card testCard, month, year int64) *PaymentMethod {
 	pm := &PaymentMethod{
-		Base: Base{ID: a.ids.long(prefix), Created: a.at}, Number: card.number, Brand: card.brand,
+		Base: Base{ID: h.ids.long(prefix), Created: h.now}, Number: card.number, Brand: card.brand,
 		ExpMonth: month, ExpYear: year, Metadata: map[string]string{},
 	}
-	a.state.PaymentMethods.insert(pm)
+	h.state.PaymentMethods.insert(pm)
 	return pm
 }
 
@@ -96,14 +96,14 @@ func (p *PaymentMethod) takeBilling(from params) {
 	from.setAddress("address", &p.Address)
 }
 
-// usableMethod finds a payment method to be used, making one of a pm_card_…
+// findUsable finds a payment method to be used, making one of a pm_card_…
 // token.
-func (a *act) usableMethod(id, param string) (*PaymentMethod, error) {
-	if pm, ok := a.state.PaymentMethods.get(id); ok {
+func (h paymentMethods) findUsable(id, param string) (*PaymentMethod, error) {
+	if pm, ok := h.state.PaymentMethods.get(id); ok {
 		return pm, checkUnspent(pm)
 	}
 	if card, ok := cardByToken(id); ok {
-		return a.newMethod(card, 12, 2040), nil
+		return h.insertCard(card, 12, 2040), nil
 	}
 	return nil, noSuch("PaymentMethod", id, param)
 }
@@ -115,54 +115,54 @@ func checkUnspent(pm *PaymentMethod) error {
 	return nil
 }
 
-func (a *act) attachPaymentMethod(in *input) (any, error) {
-	c, err := a.customerOf(in.params, "customer")
+func (h paymentMethods) attach(in *input) (any, error) {
+	c, err := h.customers.fromParam(in.params, "customer")
 	if err != nil {
 		return nil, err
 	}
-	pm, err := a.usableMethod(in.path("id"), "payment_method")
+	pm, err := h.findUsable(in.path("id"), "payment_method")
 	if err != nil {
 		return nil, inPath(err)
 	}
-	if err := a.checkAttachable(pm, c.ID); err != nil {
+	if err := h.checkAttachable(pm, c.ID); err != nil {
 		return nil, err
 	}
-	a.attach(pm, c)
-	return a.renderPaymentMethod(pm), nil
+	h.attachTo(pm, c)
+	return h.render(pm), nil
 }
 
-func (a *act) attach(pm *PaymentMethod, c *Customer) {
+func (h paymentMethods) attachTo(pm *PaymentMethod, c *Customer) {
 	if pm.Customer == c.ID {
 		return
 	}
-	a.state.PaymentMethods.change(pm, func() { pm.Customer = c.ID })
-	a.emit("payment_method.attached", a.renderPaymentMethod(pm))
+	h.state.PaymentMethods.change(pm, func() { pm.Customer = c.ID })
+	h.emit("payment_method.attached", h.render(pm))
 }
 
-func (a *act) detachPaymentMethod(in *input) (any, error) {
-	pm, err := a.methodAt(in)
+func (h paymentMethods) detach(in *input) (any, error) {
+	pm, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
 	if pm.Customer == "" {
 		return nil, invalid("", "", "The payment method you provided is not attached to a customer so detachment is impossible.")
 	}
-	before := a.renderPaymentMethod(pm)
-	a.forgetMethod(pm)
-	a.state.PaymentMethods.change(pm, func() { pm.Customer, pm.Spent = "", true })
-	a.emitUpdate("payment_method.detached", before, a.renderPaymentMethod(pm))
-	return a.renderPaymentMethod(pm), nil
+	before := h.render(pm)
+	h.clearDefaults(pm)
+	h.state.PaymentMethods.change(pm, func() { pm.Customer, pm.Spent = "", true })
+	h.emitUpdate("payment_method.detached", before, h.render(pm))
+	return h.render(pm), nil
 }
 
-// forgetMethod takes a card out of where it was the default.
-func (a *act) forgetMethod(pm *PaymentMethod) {
-	c, ok := a.state.Customers.get(pm.Customer)
+// clearDefaults takes a card out of where it was the default.
+func (h paymentMethods) clearDefaults(pm *PaymentMethod) {
+	c, ok := h.state.Customers.get(pm.Customer)
 	if ok && (c.DefaultPaymentMethod == pm.ID || c.DefaultSource == pm.ID) {
-		a.changeCustomer(c, func() { c.forget(pm.ID) })
+		h.customers.change(c, func() { c.forget(pm.ID) })
 	}
-	for _, sub := range a.state.Subscriptions.by("customer", pm.Customer) {
+	for _, sub := range h.state.Subscriptions.by("customer", pm.Customer) {
 		if sub.DefaultPaymentMethod == pm.ID && !sub.ended() {
-			a.changeSubscription(sub, func() { sub.DefaultPaymentMethod = "" })
+			h.subscriptions.change(sub, func() { sub.DefaultPaymentMethod = "" })
 		}
 	}
 }
@@ -176,61 +176,61 @@ func (c *Customer) forget(method string) {
 	}
 }
 
-func (a *act) methodAt(in *input) (*PaymentMethod, error) {
-	pm, ok := a.state.PaymentMethods.get(in.path("id"))
+func (h paymentMethods) find(in *input) (*PaymentMethod, error) {
+	pm, ok := h.state.PaymentMethods.get(in.path("id"))
 	if !ok {
 		return nil, notFound("PaymentMethod", in.path("id"), "payment_method")
 	}
 	return pm, nil
 }
 
-func (a *act) getPaymentMethod(in *input) (any, error) {
-	pm, err := a.methodAt(in)
+func (h paymentMethods) get(in *input) (any, error) {
+	pm, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	return a.renderPaymentMethod(pm), nil
+	return h.render(pm), nil
 }
 
-func (a *act) updatePaymentMethod(in *input) (any, error) {
-	pm, err := a.methodAt(in)
+func (h paymentMethods) update(in *input) (any, error) {
+	pm, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
 	if pm.Customer == "" {
 		return nil, invalid("", "", "You must save this PaymentMethod to a customer before you can update it.")
 	}
-	if err := checkExpiryOf(in.at("card"), a.at); err != nil {
+	if err := checkExpiryOf(in.at("card"), h.now); err != nil {
 		return nil, err
 	}
-	before := a.renderPaymentMethod(pm)
+	before := h.render(pm)
 	in.setStr("allow_redisplay", &pm.Redisplay)
 	pm.takeBilling(in.at("billing_details"))
 	in.setMetadata(&pm.Metadata)
 	in.at("card").setNum("exp_month", &pm.ExpMonth)
 	in.at("card").setNum("exp_year", &pm.ExpYear)
-	a.emitUpdate("payment_method.updated", before, a.renderPaymentMethod(pm))
-	return a.renderPaymentMethod(pm), nil
+	h.emitUpdate("payment_method.updated", before, h.render(pm))
+	return h.render(pm), nil
 }
 
-func (a *act) listPaymentMethods(in *input) (any, error) {
-	return a.pageMethods(in, in.str("customer"))
+func (h paymentMethods) list(in *input) (any, error) {
+	return h.listPage(in, in.str("customer"))
 }
 
-func (a *act) listCustomerMethods(in *input) (any, error) {
-	c, err := a.customerAt(in)
+func (h paymentMethods) listForCustomer(in *input) (any, error) {
+	c, err := h.customers.find(in)
 	if err != nil {
 		return nil, err
 	}
-	return a.pageMethods(in, c.ID)
+	return h.listPage(in, c.ID)
 }
 
-// pageMethods lists a customer's cards; without a customer Stripe lists none.
-func (a *act) pageMethods(in *input, customer string) (any, error) {
+// listPage lists a customer's cards; without a customer Stripe lists none.
+func (h paymentMethods) listPage(in *input, customer string) (any, error) {
 	return listing[*PaymentMethod]{
-		what: "payment_method", table: a.state.PaymentMethods, rows: a.state.PaymentMethods.by("customer", customer),
+		what: "payment_method", table: h.state.PaymentMethods, rows: h.state.PaymentMethods.by("customer", customer),
 		keep:   func(*PaymentMethod) bool { return in.strOr("type", "card") == "card" },
-		render: func(p *PaymentMethod) object { return a.renderPaymentMethod(p) },
+		render: h.render,
 	}.page(in)
 }
 
@@ -244,7 +244,7 @@ func (p *PaymentMethod) renderBilling() object {
 	return object{"address": address.render(), "email": orNull(p.Email), "name": orNull(p.Name), "phone": orNull(p.Phone)}
 }
 
-func (a *act) renderPaymentMethod(p *PaymentMethod) object {
+func (h paymentMethods) render(p *PaymentMethod) object {
 	return p.asBank(object{
 		"id": p.ID, "object": "payment_method", "created": p.Created, "livemode": false, "type": "card",
 		"allow_redisplay": cmp.Or(p.Redisplay, "unspecified"), "billing_details": p.renderBilling(),

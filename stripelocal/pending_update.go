@@ -29,75 +29,75 @@ func checkPendingParams(in *input) error {
 	return nil
 }
 
-// updateWhenPaid bills a change first and makes it once that is paid.
-func (a *act) updateWhenPaid(sub *Subscription, p plan) (outcome, *Decline) {
-	a.dropPendingUpdate(sub, true)
-	a.storeProrations(p)
-	inv, _ := a.billPlan(sub, p)
-	expires := a.timeOn(sub.TestClock) + incompleteLife
+// create bills a change first and makes it once that is paid.
+func (h pendingUpdates) create(sub *Subscription, p plan) (outcome, *Decline) {
+	h.replace(sub, true)
+	h.subscriptionChanges.storeProrations(p)
+	inv, _ := h.subscriptionChanges.createInvoice(sub, p)
+	expires := h.timeOnClock(sub.TestClock) + incompleteLife
 	sub.PendingUpdate = &PendingUpdate{
 		Invoice: inv.ID, ExpiresAt: min(expires, sub.CurrentPeriodEnd), Items: p.items, Before: sub.standing(), After: p.after,
 	}
-	result, decline := a.finalizeAndCollect(inv)
+	result, decline := h.invoicing.finalizeAndPay(inv)
 	if pending := sub.PendingUpdate; pending != nil {
-		before := a.renderSubscription(sub)
+		before := h.subscriptions.render(sub)
 		pending.Told = true
-		a.emitUpdate("customer.subscription.updated", before, a.renderSubscription(sub))
-		a.armSubscription(sub)
+		h.emitUpdate("customer.subscription.updated", before, h.subscriptions.render(sub))
+		h.renewals.scheduleNext(sub)
 	}
 	return result, decline
 }
 
-// applyPendingUpdate makes the change whose invoice was paid.
-func (a *act) applyPendingUpdate(sub *Subscription, inv *Invoice) {
+// apply makes the change whose invoice was paid.
+func (h pendingUpdates) apply(sub *Subscription, inv *Invoice) {
 	pending := sub.PendingUpdate
 	if pending == nil || pending.Invoice != inv.ID {
 		return
 	}
-	before := a.renderSubscription(sub)
+	before := h.subscriptions.render(sub)
 	sub.PendingUpdate = nil
-	a.putItems(sub, pending.Items)
+	h.subscriptionChanges.setItems(sub, pending.Items)
 	if pending.After != pending.Before {
 		sub.stand(pending.After)
 	}
-	after := a.renderSubscription(sub)
-	a.emitUpdate("customer.subscription.updated", before, after)
+	after := h.subscriptions.render(sub)
+	h.emitUpdate("customer.subscription.updated", before, after)
 	if pending.Told {
-		a.emit("customer.subscription.pending_update_applied", after)
+		h.emit("customer.subscription.pending_update_applied", after)
 	}
-	a.armSubscription(sub)
+	h.renewals.scheduleNext(sub)
 }
 
-// expirePendingUpdate gives a change up. Its invoice is voided.
-func (a *act) expirePendingUpdate(sub *Subscription) {
+// expire gives a change up. Its invoice is voided.
+func (h pendingUpdates) expire(sub *Subscription) {
 	pending := sub.PendingUpdate
 	if pending == nil {
 		return
 	}
-	a.changeSubscription(sub, func() { sub.PendingUpdate = nil })
-	if inv, ok := a.state.Invoices.get(pending.Invoice); ok {
-		a.void(inv)
+	h.subscriptions.change(sub, func() { sub.PendingUpdate = nil })
+	if inv, ok := h.state.Invoices.get(pending.Invoice); ok {
+		h.invoicing.void(inv)
 	}
-	a.emit("customer.subscription.pending_update_expired", a.renderSubscription(sub))
+	h.emit("customer.subscription.pending_update_expired", h.subscriptions.render(sub))
 }
 
-// dropPendingUpdate lets another change that is billed take the place of one
+// replace lets another change that is billed take the place of one
 // that waits.
-func (a *act) dropPendingUpdate(sub *Subscription, replaced bool) {
+func (h pendingUpdates) replace(sub *Subscription, replaced bool) {
 	if replaced {
-		a.expirePendingUpdate(sub)
+		h.expire(sub)
 	}
 }
 
-// renderPending is null until the first attempt at its invoice has failed.
-func (a *act) renderPending(sub *Subscription) any {
+// render is null until the first attempt at its invoice has failed.
+func (h pendingUpdates) render(sub *Subscription) any {
 	pending := sub.PendingUpdate
 	if pending == nil || !pending.Told {
 		return nil
 	}
 	items := []any{}
 	for _, i := range pending.Items {
-		items = append(items, a.renderSubscriptionItem(&SubscriptionItem{
+		items = append(items, h.subscriptionItems.render(&SubscriptionItem{
 			Base: Base{ID: i.ID, Created: sub.Created}, Metadata: i.Metadata, Price: i.Price, Quantity: i.Quantity, Subscription: sub.ID,
 		}))
 	}

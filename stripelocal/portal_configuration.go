@@ -57,41 +57,41 @@ func portalConfigurationResource() resource {
 	return resource{
 		kind: "billing_portal.configuration",
 		render: finder(func(s *state) *table[*PortalConfiguration] { return s.PortalConfigs },
-			func(_ *act, x *PortalConfiguration) object { return renderPortalConfiguration(x) }),
+			func(_ *request, x *PortalConfiguration) object { return renderPortalConfiguration(x) }),
 		routes: []route{
-			{"POST /v1/billing_portal/configurations", "business_profile{headline:60? privacy_policy_url terms_of_service_url}! features{" + newPortalFeatures() + "}! default_return_url? login_page{enabled:bool!} metadata:map", (*act).createPortalConfiguration},
-			{"GET /v1/billing_portal/configurations", "limit:int starting_after ending_before active:bool is_default:bool", (*act).listPortalConfigurations},
-			{"GET /v1/billing_portal/configurations/{id}", "", (*act).getPortalConfiguration},
-			{"POST /v1/billing_portal/configurations/{id}", "active:bool business_profile{headline:60? privacy_policy_url? terms_of_service_url?} features{" + portalFeatureParams + "} default_return_url? login_page{enabled:bool!} metadata:map?", (*act).updatePortalConfiguration},
+			on("POST /v1/billing_portal/configurations", "business_profile{headline:60? privacy_policy_url terms_of_service_url}! features{"+newPortalFeatures()+"}! default_return_url? login_page{enabled:bool!} metadata:map", portalConfigurations.create),
+			on("GET /v1/billing_portal/configurations", "limit:int starting_after ending_before active:bool is_default:bool", portalConfigurations.list),
+			on("GET /v1/billing_portal/configurations/{id}", "", portalConfigurations.get),
+			on("POST /v1/billing_portal/configurations/{id}", "active:bool business_profile{headline:60? privacy_policy_url? terms_of_service_url?} features{"+portalFeatureParams+"} default_return_url? login_page{enabled:bool!} metadata:map?", portalConfigurations.update),
 		},
 	}
 }
 
-func (a *act) createPortalConfiguration(in *input) (any, error) {
-	if err := a.checkPortal(in, true); err != nil {
+func (h portalConfigurations) create(in *input) (any, error) {
+	if err := h.validate(in, true); err != nil {
 		return nil, err
 	}
 	x := &PortalConfiguration{
-		Base: Base{ID: a.ids.long("bpc_1"), Created: a.at}, Active: true, Updated: a.at, Metadata: in.metadata(),
+		Base: Base{ID: h.ids.long("bpc_1"), Created: h.now}, Active: true, Updated: h.now, Metadata: in.metadata(),
 		Features: PortalFeatures{CancelMode: "at_period_end", CancelProration: "none", SwitchProration: "none"},
 	}
 	x.take(in.params)
-	a.state.PortalConfigs.insert(x)
-	a.emit("billing_portal.configuration.created", renderPortalConfiguration(x))
+	h.state.PortalConfigs.insert(x)
+	h.emit("billing_portal.configuration.created", renderPortalConfiguration(x))
 	return renderPortalConfiguration(x), nil
 }
 
-// checkPortal refuses what this portal does not have.
-func (a *act) checkPortal(in *input, creating bool) error {
+// validate refuses what this portal does not have.
+func (h portalConfigurations) validate(in *input, creating bool) error {
 	if in.at("login_page").flag("enabled") {
 		return invalid("", "login_page[enabled]", "The local Stripe has no login page for its portal.")
 	}
-	return a.checkPortalFeatures(in.at("features"), creating)
+	return h.validateFeatures(in.at("features"), creating)
 }
 
-// checkPortalFeatures knows that a subscription_update must name its updates
+// validateFeatures knows that a subscription_update must name its updates
 // and products, even when disabled (types of stripe-node 16.12.0).
-func (a *act) checkPortalFeatures(f params, creating bool) error {
+func (h portalConfigurations) validateFeatures(f params, creating bool) error {
 	update := f.at("subscription_update")
 	if f.has("subscription_update") && creating {
 		for _, name := range []string{"default_allowed_updates", "products"} {
@@ -108,13 +108,13 @@ func (a *act) checkPortalFeatures(f params, creating bool) error {
 			return invalid("", "features[subscription_update][default_allowed_updates]", "Invalid features[subscription_update][default_allowed_updates]: must be one of price, promotion_code, or quantity")
 		}
 	}
-	return a.checkPortalProducts(update)
+	return h.validateProducts(update)
 }
 
-func (a *act) checkPortalProducts(update params) error {
+func (h portalConfigurations) validateProducts(update params) error {
 	for i, p := range update.list("products") {
 		for _, id := range p.strs("prices") {
-			price, ok := a.state.Prices.get(id)
+			price, ok := h.state.Prices.get(id)
 			if !ok || price.Product != p.str("product") {
 				return noSuch("price", id, "features[subscription_update][products]["+strconv.Itoa(i)+"][prices]")
 			}
@@ -161,40 +161,40 @@ func (p params) setStrs(name string, into *[]string) {
 	}
 }
 
-func (a *act) portalConfigurationAt(in *input) (*PortalConfiguration, error) {
-	x, ok := a.state.PortalConfigs.get(in.path("id"))
+func (h portalConfigurations) find(in *input) (*PortalConfiguration, error) {
+	x, ok := h.state.PortalConfigs.get(in.path("id"))
 	if !ok {
 		return nil, notFound("configuration", in.path("id"), "configuration")
 	}
 	return x, nil
 }
 
-func (a *act) getPortalConfiguration(in *input) (any, error) {
-	x, err := a.portalConfigurationAt(in)
+func (h portalConfigurations) get(in *input) (any, error) {
+	x, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
 	return renderPortalConfiguration(x), nil
 }
 
-func (a *act) updatePortalConfiguration(in *input) (any, error) {
-	x, err := a.portalConfigurationAt(in)
+func (h portalConfigurations) update(in *input) (any, error) {
+	x, err := h.find(in)
 	if err == nil {
-		err = a.checkPortal(in, false)
+		err = h.validate(in, false)
 	}
 	if err != nil {
 		return nil, err
 	}
 	before := renderPortalConfiguration(x)
 	x.take(in.params)
-	x.Updated = a.at
-	a.emitUpdate("billing_portal.configuration.updated", before, renderPortalConfiguration(x))
+	x.Updated = h.now
+	h.emitUpdate("billing_portal.configuration.updated", before, renderPortalConfiguration(x))
 	return renderPortalConfiguration(x), nil
 }
 
-func (a *act) listPortalConfigurations(in *input) (any, error) {
+func (h portalConfigurations) list(in *input) (any, error) {
 	return listing[*PortalConfiguration]{
-		what: "configuration", table: a.state.PortalConfigs, rows: a.state.PortalConfigs.all,
+		what: "configuration", table: h.state.PortalConfigs, rows: h.state.PortalConfigs.all,
 		keep: func(x *PortalConfiguration) bool {
 			return (!in.has("active") || x.Active == in.flag("active")) && (!in.has("is_default") || x.IsDefault == in.flag("is_default"))
 		},

@@ -44,16 +44,16 @@ const flowParams = "flow_data{type:payment_method_update|subscription_cancel|sub
 
 func portalSessionResource() resource {
 	return resource{kind: "billing_portal.session", routes: []route{
-		{"POST /v1/billing_portal/sessions", "customer! configuration " + locales + "|en-AU|en-CA|en-IE|en-IN|en-NZ|en-SG return_url " + flowParams, (*act).createPortalSession},
+		on("POST /v1/billing_portal/sessions", "customer! configuration "+locales+"|en-AU|en-CA|en-IE|en-IN|en-NZ|en-SG return_url "+flowParams, portalSessions.create),
 	}}
 }
 
-func (a *act) createPortalSession(in *input) (any, error) {
-	c, err := a.customerOf(in.params, "customer")
+func (h portalSessions) create(in *input) (any, error) {
+	c, err := h.customers.fromParam(in.params, "customer")
 	if err != nil {
 		return nil, err
 	}
-	config, err := a.configurationFor(in)
+	config, err := h.configurationFromParams(in)
 	if err != nil {
 		return nil, err
 	}
@@ -63,18 +63,18 @@ func (a *act) createPortalSession(in *input) (any, error) {
 	x := &PortalSession{
 		Configuration: config.ID, Customer: c.ID, Locale: in.str("locale"), ReturnURL: in.strOr("return_url", config.DefaultReturnURL),
 	}
-	if err := a.takeFlow(x, config, in.at("flow_data")); err != nil {
+	if err := h.setFlow(x, config, in.at("flow_data")); err != nil {
 		return nil, err
 	}
-	x.Base = Base{ID: a.ids.long("bps_1"), Created: a.at}
-	a.state.PortalSessions.insert(x)
-	a.emit("billing_portal.session.created", a.renderPortalSession(x))
-	return a.renderPortalSession(x), nil
+	x.Base = Base{ID: h.ids.long("bps_1"), Created: h.now}
+	h.state.PortalSessions.insert(x)
+	h.emit("billing_portal.session.created", h.render(x))
+	return h.render(x), nil
 }
 
-func (a *act) configurationFor(in *input) (*PortalConfiguration, error) {
+func (h portalSessions) configurationFromParams(in *input) (*PortalConfiguration, error) {
 	if in.has("configuration") {
-		config, ok := a.state.PortalConfigs.get(in.str("configuration"))
+		config, ok := h.state.PortalConfigs.get(in.str("configuration"))
 		if !ok {
 			return nil, noSuch("configuration", in.str("configuration"), "configuration")
 		}
@@ -83,7 +83,7 @@ func (a *act) configurationFor(in *input) (*PortalConfiguration, error) {
 		}
 		return config, nil
 	}
-	for _, config := range a.state.PortalConfigs.all {
+	for _, config := range h.state.PortalConfigs.all {
 		if config.IsDefault && config.Active {
 			return config, nil
 		}
@@ -94,8 +94,8 @@ func (a *act) configurationFor(in *input) (*PortalConfiguration, error) {
 	}
 }
 
-// takeFlow reads a deep link and holds it against the configuration.
-func (a *act) takeFlow(x *PortalSession, config *PortalConfiguration, flow params) error {
+// setFlow reads a deep link and holds it against the configuration.
+func (h portalSessions) setFlow(x *PortalSession, config *PortalConfiguration, flow params) error {
 	if x.Flow.Type = flow.str("type"); x.Flow.Type == "" {
 		return nil
 	}
@@ -104,10 +104,10 @@ func (a *act) takeFlow(x *PortalSession, config *PortalConfiguration, flow param
 	if x.Flow.Type != "payment_method_update" && x.Flow.Subscription == "" {
 		return missing("flow_data[" + x.Flow.Type + "]")
 	}
-	if err := a.checkFlow(x, config); err != nil {
+	if err := h.validateFlow(x, config); err != nil {
 		return err
 	}
-	if err := a.takeFlowItems(x, config, detail); err != nil {
+	if err := h.setFlowItems(x, config, detail); err != nil {
 		return err
 	}
 	after := flow.at("after_completion")
@@ -118,7 +118,7 @@ func (a *act) takeFlow(x *PortalSession, config *PortalConfiguration, flow param
 	return nil
 }
 
-func (a *act) checkFlow(x *PortalSession, config *PortalConfiguration) error {
+func (h portalSessions) validateFlow(x *PortalSession, config *PortalConfiguration) error {
 	enabled := map[string]bool{
 		"payment_method_update": config.Features.UpdateMethod, "subscription_cancel": config.Features.Cancel,
 		"subscription_update": config.Features.Switch, "subscription_update_confirm": config.Features.Switch,
@@ -130,7 +130,7 @@ func (a *act) checkFlow(x *PortalSession, config *PortalConfiguration) error {
 		return nil
 	}
 	param := "flow_data[" + x.Flow.Type + "][subscription]"
-	sub, ok := a.state.Subscriptions.get(x.Flow.Subscription)
+	sub, ok := h.state.Subscriptions.get(x.Flow.Subscription)
 	if !ok || sub.Customer != x.Customer {
 		return noSuch("subscription", x.Flow.Subscription, param)
 	}
@@ -174,11 +174,11 @@ func (f PortalFlow) renderItems() []any {
 	return items
 }
 
-func (a *act) renderPortalSession(x *PortalSession) object {
+func (h portalSessions) render(x *PortalSession) object {
 	return object{
 		"id": x.ID, "object": "billing_portal.session", "configuration": ref{"billing_portal.configuration", x.Configuration},
 		"created": x.Created, "customer": x.Customer, "flow": rawOrNull(x.FlowShown), "livemode": false,
 		"locale": orNull(x.Locale), "on_behalf_of": nil, "return_url": orNull(x.ReturnURL),
-		"url": a.origin + "/p/session/" + x.ID,
+		"url": h.origin + "/p/session/" + x.ID,
 	}
 }

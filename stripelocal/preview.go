@@ -9,18 +9,18 @@ const (
 		"subscription_billing_cycle_anchor:now|unchanged subscription_cancel_at:time? subscription_cancel_at_period_end:bool subscription_cancel_now:bool "
 )
 
-// upcomingInvoice shows the next invoice of a subscription, or what a change
+// get shows the next invoice of a subscription, or what a change
 // would be billed. Nothing is stored.
-func (a *act) upcomingInvoice(in *input) (any, error) {
-	inv, err := a.preview(in)
+func (h previews) get(in *input) (any, error) {
+	inv, err := h.build(in)
 	if err != nil {
 		return nil, err
 	}
-	return a.renderUpcoming(inv), nil
+	return h.render(inv), nil
 }
 
-func (a *act) upcomingLines(in *input) (any, error) {
-	inv, err := a.preview(in)
+func (h previews) listLines(in *input) (any, error) {
+	inv, err := h.build(in)
 	if err != nil {
 		return nil, err
 	}
@@ -28,37 +28,37 @@ func (a *act) upcomingLines(in *input) (any, error) {
 	if err := checkLimit(limit); err != nil {
 		return nil, err
 	}
-	return a.pageLines(inv, in, int(limit))
+	return h.invoices.pageLines(inv, in, int(limit))
 }
 
-func (a *act) preview(in *input) (*Invoice, error) {
+func (h previews) build(in *input) (*Invoice, error) {
 	if in.str("preview_mode") == "recurring" {
 		return nil, invalid("", "preview_mode", "The local Stripe previews the next invoice only.")
 	}
-	inv, err := a.previewAsked(in)
+	inv, err := h.fromParams(in)
 	if err == nil {
 		in.at("automatic_tax").setFlag("enabled", &inv.AutomaticTax)
 	}
 	return inv, err
 }
 
-func (a *act) previewAsked(in *input) (*Invoice, error) {
+func (h previews) fromParams(in *input) (*Invoice, error) {
 	details := subscriptionDetails(in.params)
 	if in.has("subscription") {
-		sub, ok := a.state.Subscriptions.get(in.str("subscription"))
+		sub, ok := h.state.Subscriptions.get(in.str("subscription"))
 		if !ok {
 			return nil, noSuch("subscription", in.str("subscription"), "subscription")
 		}
-		return a.previewOf(sub, in.params, details)
+		return h.forSubscription(sub, in.params, details)
 	}
-	c, err := a.customerOf(in.params, "customer")
+	c, err := h.customers.fromParam(in.params, "customer")
 	if err != nil {
 		return nil, err
 	}
 	if details.has("items") {
-		return a.previewNew(c, details)
+		return h.forNewSubscription(c, details)
 	}
-	return a.previewCustomer(c)
+	return h.forCustomer(c)
 }
 
 // subscriptionDetails are the newer parameters, or the older ones under the
@@ -77,49 +77,49 @@ func subscriptionDetails(p params) params {
 	return params{found}
 }
 
-func (a *act) previewOf(sub *Subscription, p, details params) (*Invoice, error) {
+func (h previews) forSubscription(sub *Subscription, p, details params) (*Invoice, error) {
 	if sub.ended() {
 		return nil, noUpcoming("No upcoming invoices for customer: the subscription has ended.")
 	}
 	if err := checkProration(sub, details); err != nil {
 		return nil, err
 	}
-	ch, err := a.changeAsked(sub, details)
+	ch, err := h.subscriptionChanges.fromParams(sub, details)
 	if err != nil {
 		return nil, err
 	}
 	if details.flag("cancel_now") {
-		return a.finished(a.assemble(sub, "upcoming", append(a.pendingItems(sub), a.creditAsked(sub, ch)...), nil)), nil
+		return h.finish(h.invoicing.build(sub, "upcoming", append(h.invoiceItems.pendingFor(sub), h.unusedCredit(sub, ch)...), nil)), nil
 	}
 	seen := *sub
-	a.previewCancellation(&seen, details)
-	if err := a.previewDiscounts(&seen, p); err != nil {
+	h.setCancellation(&seen, details)
+	if err := h.setDiscounts(&seen, p); err != nil {
 		return nil, err
 	}
-	return a.nextInvoice(&seen, a.plan(sub, ch))
+	return h.nextInvoice(&seen, h.subscriptionChanges.plan(sub, ch))
 }
 
-func (a *act) creditAsked(sub *Subscription, ch change) []*InvoiceItem {
+func (h previews) unusedCredit(sub *Subscription, ch change) []*InvoiceItem {
 	if ch.behavior == "none" {
 		return nil
 	}
 	date := ch.date
 	if date == 0 {
-		date = a.timeOn(sub.TestClock)
+		date = h.timeOnClock(sub.TestClock)
 	}
-	return a.unused(sub, date)
+	return h.prorations.unusedCredits(sub, date)
 }
 
-// previewDiscounts puts the discounts asked for in the place of the
+// setDiscounts puts the discounts asked for in the place of the
 // subscription's own, without redeeming them.
-func (a *act) previewDiscounts(seen *Subscription, p params) error {
+func (h previews) setDiscounts(seen *Subscription, p params) error {
 	if !p.has("discounts") {
 		return nil
 	}
 	own := *seen
 	seen.Discounts = nil
 	for _, n := range p.list("discounts") {
-		d, keep, err := a.discountFrom(&own, n)
+		d, keep, err := h.discounts.fromParams(&own, n)
 		if err != nil {
 			return err
 		}
@@ -130,7 +130,7 @@ func (a *act) previewDiscounts(seen *Subscription, p params) error {
 	return nil
 }
 
-func (a *act) previewCancellation(seen *Subscription, details params) {
+func (h previews) setCancellation(seen *Subscription, details params) {
 	switch {
 	case details.flag("cancel_at_period_end"):
 		seen.CancelAt = seen.CurrentPeriodEnd
@@ -143,46 +143,46 @@ func (a *act) previewCancellation(seen *Subscription, details params) {
 
 // nextInvoice is the invoice that a plan is billed on: its own where it bills
 // at once, else that of the next period.
-func (a *act) nextInvoice(sub *Subscription, p plan) (*Invoice, error) {
-	waiting := append(a.pendingItems(sub), p.prorations...)
+func (h previews) nextInvoice(sub *Subscription, p plan) (*Invoice, error) {
+	waiting := append(h.invoiceItems.pendingFor(sub), p.prorations...)
 	if p.billsNow {
-		inv := a.assemble(sub, "upcoming", waiting, a.planLines(sub, p))
+		inv := h.invoicing.build(sub, "upcoming", waiting, h.subscriptionChanges.newPeriodLines(sub, p))
 		inv.SubProrationDate = p.date
-		return a.finished(inv), nil
+		return h.finish(inv), nil
 	}
 	if sub.CancelAt != 0 && sub.CancelAt <= p.after.End || sub.Status == "paused" {
 		if len(waiting) == 0 {
 			return nil, noUpcoming("No upcoming invoices for customer: " + sub.Customer)
 		}
-		return a.finished(a.assemble(sub, "upcoming", waiting, nil)), nil
+		return h.finish(h.invoicing.build(sub, "upcoming", waiting, nil)), nil
 	}
 	next := p.after
 	next.Start = p.after.End
 	next.Status = "active"
-	if price, ok := a.state.Prices.get(p.items[0].Price); ok {
+	if price, ok := h.state.Prices.get(p.items[0].Price); ok {
 		next.End = periodAfter(next.Anchor, price, next.Start)
 	}
-	inv := a.assemble(sub, "upcoming", waiting, a.periodLines(sub, a.nextItems(sub, p), next))
+	inv := h.invoicing.build(sub, "upcoming", waiting, h.subscriptions.periodLines(sub, h.schedules.nextPeriodItems(sub, p), next))
 	inv.Created, inv.PeriodStart, inv.PeriodEnd = p.after.End, p.after.Start, p.after.End
 	inv.NextAttempt = p.after.End + draftWait
-	a.discountInvoice(sub, inv, p.after.End)
+	h.discounts.applyToInvoice(sub, inv, p.after.End)
 	if len(p.prorations) > 0 {
 		inv.SubProrationDate = p.date
 	}
-	return a.finished(inv), nil
+	return h.finish(inv), nil
 }
 
-func (a *act) finished(inv *Invoice) *Invoice {
+func (h previews) finish(inv *Invoice) *Invoice {
 	for i := range inv.Lines {
-		inv.Lines[i].ID = a.ids.long("il_tmp_1")
+		inv.Lines[i].ID = h.ids.long("il_tmp_1")
 	}
-	a.settleBalance(inv)
+	h.invoicing.applyBalance(inv)
 	return inv
 }
 
-// previewNew is the first invoice of a subscription that does not exist.
-func (a *act) previewNew(c *Customer, details params) (*Invoice, error) {
-	items, err := a.newItems(details)
+// forNewSubscription is the first invoice of a subscription that does not exist.
+func (h previews) forNewSubscription(c *Customer, details params) (*Invoice, error) {
+	items, err := h.subscriptions.itemsFromParams(details)
 	if err != nil {
 		return nil, err
 	}
@@ -190,23 +190,23 @@ func (a *act) previewNew(c *Customer, details params) (*Invoice, error) {
 		Customer: c.ID, TestClock: c.TestClock, Currency: items[0].price.Currency, Metadata: map[string]string{},
 		CollectionMethod: "charge_automatically", TrialEnd: details.num("trial_end"),
 	}
-	a.setStart(sub, items[0].price, a.nowFor(c))
+	h.subscriptions.setFirstPeriod(sub, items[0].price, h.timeFor(c))
 	var planned []plannedItem
 	for _, i := range items {
 		planned = append(planned, plannedItem{Price: i.price.ID, Quantity: i.quantity})
 	}
-	return a.finished(a.assemble(sub, "upcoming", a.pendingItems(sub), a.periodLines(sub, planned, sub.standing()))), nil
+	return h.finish(h.invoicing.build(sub, "upcoming", h.invoiceItems.pendingFor(sub), h.subscriptions.periodLines(sub, planned, sub.standing()))), nil
 }
 
-// previewCustomer is the invoice that comes first among a customer's
+// forCustomer is the invoice that comes first among a customer's
 // subscriptions.
-func (a *act) previewCustomer(c *Customer) (*Invoice, error) {
+func (h previews) forCustomer(c *Customer) (*Invoice, error) {
 	var first *Invoice
-	for _, sub := range a.state.Subscriptions.by("customer", c.ID) {
+	for _, sub := range h.state.Subscriptions.by("customer", c.ID) {
 		if sub.ended() || sub.Status == "incomplete" {
 			continue
 		}
-		inv, err := a.nextInvoice(sub, a.plan(sub, change{}))
+		inv, err := h.nextInvoice(sub, h.subscriptionChanges.plan(sub, change{}))
 		if err == nil && (first == nil || inv.Created < first.Created) {
 			first = inv
 		}
@@ -223,9 +223,9 @@ func noUpcoming(message string) *Error {
 	return e
 }
 
-// renderUpcoming shows an invoice that has no id.
-func (a *act) renderUpcoming(inv *Invoice) object {
-	o := a.renderInvoice(inv)
+// render shows an invoice that has no id.
+func (h previews) render(inv *Invoice) object {
+	o := h.invoices.render(inv)
 	delete(o, "id")
 	lines, _ := o["lines"].(object)
 	lines["url"] = "/v1/invoices/upcoming/lines?subscription=" + inv.Subscription

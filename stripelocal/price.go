@@ -30,48 +30,48 @@ func priceResource() resource {
 	return resource{
 		kind: "price",
 		render: finder(func(s *state) *table[*Price] { return s.Prices },
-			func(a *act, p *Price) object { return a.renderPrice(p) }),
+			bind(prices.render)),
 		routes: []route{
-			{"POST /v1/prices", priceCore + priceMore + "lookup_key:200 metadata:map billing_scheme:per_unit|tiered product product_data{active:bool id metadata:map name! statement_descriptor:22 tax_code unit_label:12}", (*act).createPrice},
-			{"GET /v1/prices", listParams + "active:bool currency lookup_keys[] product type:one_time|recurring recurring{interval:day|week|month|year usage_type:licensed|metered}", (*act).listPrices},
-			{"GET /v1/prices/{id}", "", (*act).getPrice},
-			{"POST /v1/prices/{id}", priceMore + "lookup_key:200? metadata:map? tax_behavior:exclusive|inclusive|unspecified", (*act).updatePrice},
+			on("POST /v1/prices", priceCore+priceMore+"lookup_key:200 metadata:map billing_scheme:per_unit|tiered product product_data{active:bool id metadata:map name! statement_descriptor:22 tax_code unit_label:12}", prices.create),
+			on("GET /v1/prices", listParams+"active:bool currency lookup_keys[] product type:one_time|recurring recurring{interval:day|week|month|year usage_type:licensed|metered}", prices.list),
+			on("GET /v1/prices/{id}", "", prices.get),
+			on("POST /v1/prices/{id}", priceMore+"lookup_key:200? metadata:map? tax_behavior:exclusive|inclusive|unspecified", prices.update),
 		},
 	}
 }
 
-func (a *act) createPrice(in *input) (any, error) {
-	if err := a.checkNewPrice(in.params); err != nil {
+func (h prices) create(in *input) (any, error) {
+	if err := h.validateNew(in.params); err != nil {
 		return nil, err
 	}
 	product := in.str("product")
 	if in.has("product_data") {
 		data := in.at("product_data")
-		product = a.addProduct(data.strOr("id", a.ids.short("prod_")), data).ID
+		product = h.products.insert(data.strOr("id", h.ids.short("prod_")), data).ID
 	}
-	p := a.addPrice(product, in.params, true)
-	return a.renderPrice(p), nil
+	p := h.insert(product, in.params, true)
+	return h.render(p), nil
 }
 
-func (a *act) checkNewPrice(p params) error {
+func (h prices) validateNew(p params) error {
 	if !p.has("product") && !p.has("product_data") {
 		return missing(p.name("product"))
 	}
 	if id := p.str("product"); p.has("product") {
-		if product, ok := a.state.Products.get(id); !ok || product.Deleted {
+		if product, ok := h.state.Products.get(id); !ok || product.Deleted {
 			return noSuch("product", id, p.name("product"))
 		}
 	}
 	if p.has("product") && p.has("product_data") {
 		return invalid("", "product", "You may only specify one of these parameters: product, product_data.")
 	}
-	if err := a.checkProductID(p.at("product_data")); err != nil {
+	if err := h.products.checkID(p.at("product_data")); err != nil {
 		return err
 	}
 	if err := checkPriceAmount(p); err != nil {
 		return err
 	}
-	return a.checkLookupKey(p, "")
+	return h.checkLookupKey(p, "")
 }
 
 // checkPriceAmount refuses what this server cannot count: tiers, metered use,
@@ -100,19 +100,19 @@ func checkInterval(r params) error {
 	return nil
 }
 
-func (a *act) checkLookupKey(p params, own string) error {
+func (h prices) checkLookupKey(p params, own string) error {
 	key := p.str("lookup_key")
 	if key == "" || p.flag("transfer_lookup_key") {
 		return nil
 	}
-	if holder := a.priceByLookupKey(key); holder != nil && holder.ID != own {
+	if holder := h.byLookupKey(key); holder != nil && holder.ID != own {
 		return invalid("", "lookup_key", "A price (`"+holder.ID+"`) already uses that lookup key.")
 	}
 	return nil
 }
 
-func (a *act) priceByLookupKey(key string) *Price {
-	for _, p := range a.state.Prices.all {
+func (h prices) byLookupKey(key string) *Price {
+	for _, p := range h.state.Prices.all {
 		if p.LookupKey == key {
 			return p
 		}
@@ -120,10 +120,10 @@ func (a *act) priceByLookupKey(key string) *Price {
 	return nil
 }
 
-// addPrice stores a price made of checked parameters.
-func (a *act) addPrice(product string, from params, active bool) *Price {
+// insert stores a price made of checked parameters.
+func (h prices) insert(product string, from params, active bool) *Price {
 	p := &Price{
-		Base: Base{ID: a.ids.long("price_1"), Created: a.at}, Active: active, Product: product,
+		Base: Base{ID: h.ids.long("price_1"), Created: h.now}, Active: active, Product: product,
 		Currency: from.str("currency"), TaxBehavior: from.strOr("tax_behavior", "unspecified"),
 		Interval: from.at("recurring").str("interval"), Metadata: from.metadata(),
 	}
@@ -131,9 +131,9 @@ func (a *act) addPrice(product string, from params, active bool) *Price {
 		p.IntervalCount = from.at("recurring").numOr("interval_count", 1)
 	}
 	p.setAmount(from)
-	a.takePrice(p, from)
-	a.state.Prices.insert(p)
-	a.emit("price.created", a.renderPrice(p))
+	h.setFields(p, from)
+	h.state.Prices.insert(p)
+	h.emit("price.created", h.render(p))
 	return p
 }
 
@@ -150,55 +150,55 @@ func (p *Price) setAmount(from params) {
 	p.Decimal = from.str("unit_amount_decimal")
 }
 
-// takePrice carries over what may change later too; a transferred lookup key
+// setFields carries over what may change later too; a transferred lookup key
 // leaves the price that had it.
-func (a *act) takePrice(p *Price, from params) {
+func (h prices) setFields(p *Price, from params) {
 	from.setFlag("active", &p.Active)
 	from.setStr("nickname", &p.Nickname)
 	from.setStr("tax_behavior", &p.TaxBehavior)
 	from.setMetadata(&p.Metadata)
 	if key := from.str("lookup_key"); key != "" {
-		if holder := a.priceByLookupKey(key); holder != nil && holder != p {
-			before := a.renderPrice(holder)
+		if holder := h.byLookupKey(key); holder != nil && holder != p {
+			before := h.render(holder)
 			holder.LookupKey = ""
-			a.emitUpdate("price.updated", before, a.renderPrice(holder))
+			h.emitUpdate("price.updated", before, h.render(holder))
 		}
 	}
 	from.setStr("lookup_key", &p.LookupKey)
 }
 
-func (a *act) getPrice(in *input) (any, error) {
-	p, ok := a.state.Prices.get(in.path("id"))
+func (h prices) get(in *input) (any, error) {
+	p, ok := h.state.Prices.get(in.path("id"))
 	if !ok {
 		return nil, notFound("price", in.path("id"), "price")
 	}
-	return a.renderPrice(p), nil
+	return h.render(p), nil
 }
 
-func (a *act) updatePrice(in *input) (any, error) {
-	p, ok := a.state.Prices.get(in.path("id"))
+func (h prices) update(in *input) (any, error) {
+	p, ok := h.state.Prices.get(in.path("id"))
 	if !ok {
 		return nil, notFound("price", in.path("id"), "price")
 	}
-	if err := a.checkLookupKey(in.params, p.ID); err != nil {
+	if err := h.checkLookupKey(in.params, p.ID); err != nil {
 		return nil, err
 	}
-	before := a.renderPrice(p)
-	a.takePrice(p, in.params)
-	a.emitUpdate("price.updated", before, a.renderPrice(p))
-	return a.renderPrice(p), nil
+	before := h.render(p)
+	h.setFields(p, in.params)
+	h.emitUpdate("price.updated", before, h.render(p))
+	return h.render(p), nil
 }
 
-func (a *act) listPrices(in *input) (any, error) {
-	rows := a.state.Prices.all
+func (h prices) list(in *input) (any, error) {
+	rows := h.state.Prices.all
 	if in.has("product") {
-		rows = a.state.Prices.by("product", in.str("product"))
+		rows = h.state.Prices.by("product", in.str("product"))
 	}
 	keys := setOf(in.strs("lookup_keys"))
 	return listing[*Price]{
-		what: "price", table: a.state.Prices, rows: rows,
+		what: "price", table: h.state.Prices, rows: rows,
 		keep:   func(p *Price) bool { return p.matches(in.params) && (len(keys) == 0 || keys[p.LookupKey]) },
-		render: func(p *Price) object { return a.renderPrice(p) },
+		render: h.render,
 	}.page(in)
 }
 
@@ -247,7 +247,7 @@ func (p *Price) unitAmount() any {
 	return p.UnitAmount
 }
 
-func (a *act) renderPrice(p *Price) object {
+func (h prices) render(p *Price) object {
 	o := object{
 		"id": p.ID, "object": "price", "active": p.Active, "billing_scheme": "per_unit", "created": p.Created,
 		"currency": p.Currency, "custom_unit_amount": nil, "livemode": false, "lookup_key": orNull(p.LookupKey),

@@ -8,9 +8,9 @@ const (
 		"tax_behavior:exclusive|inclusive|unspecified unit_amount:int unit_amount_decimal:decimal} "
 )
 
-// priceIn is the price that a set of parameters names, or that its price_data makes: that one is inactive, so that nothing else
+// fromParams is the price that a set of parameters names, or that its price_data makes: that one is inactive, so that nothing else
 // can use it. Where the call is refused afterwards the price stays.
-func (a *act) priceIn(p params) (*Price, error) {
+func (h prices) fromParams(p params) (*Price, error) {
 	data := p.at("price_data")
 	switch {
 	case p.has("price") && p.has("price_data"):
@@ -18,9 +18,9 @@ func (a *act) priceIn(p params) (*Price, error) {
 	case !p.has("price") && !p.has("price_data"):
 		return nil, missing(p.name("price"))
 	case p.has("price_data"):
-		return a.makeInline(data)
+		return h.createInline(data)
 	}
-	price, ok := a.state.Prices.get(p.str("price"))
+	price, ok := h.state.Prices.get(p.str("price"))
 	if !ok {
 		return nil, noSuch("price", p.str("price"), p.name("price"))
 	}
@@ -30,13 +30,13 @@ func (a *act) priceIn(p params) (*Price, error) {
 	return price, nil
 }
 
-func (a *act) makeInline(data params) (*Price, error) {
-	if err := a.checkNewPrice(data); err != nil {
+func (h prices) createInline(data params) (*Price, error) {
+	if err := h.validateNew(data); err != nil {
 		return nil, err
 	}
 	product := data.str("product")
 	if data.has("product_data") {
-		product = a.addProduct(a.ids.short("prod_"), data.at("product_data")).ID
+		product = h.products.insert(h.ids.short("prod_"), data.at("product_data")).ID
 	}
-	return a.addPrice(product, data, false), nil
+	return h.insert(product, data, false), nil
 }

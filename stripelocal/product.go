@@ -26,36 +26,36 @@ func productResource() resource {
 	return resource{
 		kind: "product",
 		render: finder(func(s *state) *table[*Product] { return s.Products },
-			func(a *act, p *Product) object { return a.renderProduct(p) }),
+			bind(products.render)),
 		routes: []route{
-			{"POST /v1/products", productParams + "id name! default_price_data{currency! unit_amount:int unit_amount_decimal:decimal recurring{interval:day|week|month|year! interval_count:int} tax_behavior:exclusive|inclusive|unspecified}", (*act).createProduct},
-			{"GET /v1/products", listParams + "active:bool ids[] url", (*act).listProducts},
-			{"GET /v1/products/{id}", "", (*act).getProduct},
-			{"POST /v1/products/{id}", "active:bool description? images[]? marketing_features[]{name!}? metadata:map? statement_descriptor:22? tax_code? unit_label:12? url? name default_price?", (*act).updateProduct},
-			{"DELETE /v1/products/{id}", "", (*act).deleteProduct},
+			on("POST /v1/products", productParams+"id name! default_price_data{currency! unit_amount:int unit_amount_decimal:decimal recurring{interval:day|week|month|year! interval_count:int} tax_behavior:exclusive|inclusive|unspecified}", products.create),
+			on("GET /v1/products", listParams+"active:bool ids[] url", products.list),
+			on("GET /v1/products/{id}", "", products.get),
+			on("POST /v1/products/{id}", "active:bool description? images[]? marketing_features[]{name!}? metadata:map? statement_descriptor:22? tax_code? unit_label:12? url? name default_price?", products.update),
+			on("DELETE /v1/products/{id}", "", products.delete),
 		},
 	}
 }
 
-func (a *act) createProduct(in *input) (any, error) {
-	id := in.strOr("id", a.ids.short("prod_"))
-	if err := a.checkProductID(in.params); err != nil {
+func (h products) create(in *input) (any, error) {
+	id := in.strOr("id", h.ids.short("prod_"))
+	if err := h.checkID(in.params); err != nil {
 		return nil, err
 	}
 	if err := checkPriceAmount(in.at("default_price_data")); in.has("default_price_data") && err != nil {
 		return nil, err
 	}
-	p := a.addProduct(id, in.params)
+	p := h.insert(id, in.params)
 	if in.has("default_price_data") {
-		p.DefaultPrice = a.addPrice(p.ID, in.at("default_price_data"), true).ID
+		p.DefaultPrice = h.prices.insert(p.ID, in.at("default_price_data"), true).ID
 	}
-	return a.renderProduct(p), nil
+	return h.render(p), nil
 }
 
-// checkProductID refuses an id of one's own that is taken, by a deleted product too.
-func (a *act) checkProductID(p params) error {
+// checkID refuses an id of one's own that is taken, by a deleted product too.
+func (h products) checkID(p params) error {
 	id := p.str("id")
-	if _, taken := a.state.Products.get(id); taken {
+	if _, taken := h.state.Products.get(id); taken {
 		return invalid("resource_already_exists", p.name("id"), "Product already exists.")
 	}
 	if p.has("id") && !productID.MatchString(id) {
@@ -66,11 +66,11 @@ func (a *act) checkProductID(p params) error {
 
 var productID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,255}$`)
 
-func (a *act) addProduct(id string, from params) *Product {
-	p := &Product{Base: Base{ID: id, Created: a.at}, Active: true, Updated: a.at, Metadata: from.metadata()}
+func (h products) insert(id string, from params) *Product {
+	p := &Product{Base: Base{ID: id, Created: h.now}, Active: true, Updated: h.now, Metadata: from.metadata()}
 	p.take(from)
-	a.state.Products.insert(p)
-	a.emit("product.created", a.renderProduct(p))
+	h.state.Products.insert(p)
+	h.emit("product.created", h.render(p))
 	return p
 }
 
@@ -95,62 +95,62 @@ func (p *Product) take(from params) {
 	}
 }
 
-func (a *act) productAt(in *input) (*Product, error) {
-	p, ok := a.state.Products.get(in.path("id"))
+func (h products) find(in *input) (*Product, error) {
+	p, ok := h.state.Products.get(in.path("id"))
 	if !ok || p.Deleted {
 		return nil, notFound("product", in.path("id"), "id")
 	}
 	return p, nil
 }
 
-func (a *act) getProduct(in *input) (any, error) {
-	p, err := a.productAt(in)
+func (h products) get(in *input) (any, error) {
+	p, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	return a.renderProduct(p), nil
+	return h.render(p), nil
 }
 
-func (a *act) updateProduct(in *input) (any, error) {
-	p, err := a.productAt(in)
+func (h products) update(in *input) (any, error) {
+	p, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
 	if id := in.str("default_price"); id != "" {
-		if price, ok := a.state.Prices.get(id); !ok || price.Product != p.ID {
+		if price, ok := h.state.Prices.get(id); !ok || price.Product != p.ID {
 			return nil, noSuch("price", id, "default_price")
 		}
 	}
-	before := a.renderProduct(p)
+	before := h.render(p)
 	p.take(in.params)
-	p.Updated = a.at
-	a.emitUpdate("product.updated", before, a.renderProduct(p))
-	return a.renderProduct(p), nil
+	p.Updated = h.now
+	h.emitUpdate("product.updated", before, h.render(p))
+	return h.render(p), nil
 }
 
-func (a *act) deleteProduct(in *input) (any, error) {
-	p, err := a.productAt(in)
+func (h products) delete(in *input) (any, error) {
+	p, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	if len(a.state.Prices.by("product", p.ID)) > 0 {
+	if len(h.state.Prices.by("product", p.ID)) > 0 {
 		return nil, invalid("", "", "This product cannot be deleted because it has one or more user-created prices.")
 	}
-	whole := a.renderProduct(p)
+	whole := h.render(p)
 	p.Deleted = true
-	a.emit("product.deleted", whole)
-	return a.renderProduct(p), nil
+	h.emit("product.deleted", whole)
+	return h.render(p), nil
 }
 
-func (a *act) listProducts(in *input) (any, error) {
+func (h products) list(in *input) (any, error) {
 	ids := setOf(in.strs("ids"))
 	return listing[*Product]{
-		what: "product", table: a.state.Products, rows: a.state.Products.all,
+		what: "product", table: h.state.Products, rows: h.state.Products.all,
 		keep: func(p *Product) bool {
 			return !p.Deleted && (!in.has("active") || p.Active == in.flag("active")) &&
 				(len(ids) == 0 || ids[p.ID]) && (!in.has("url") || p.URL == in.str("url"))
 		},
-		render: func(p *Product) object { return a.renderProduct(p) },
+		render: h.render,
 	}.page(in)
 }
 
@@ -162,7 +162,7 @@ func setOf(words []string) map[string]bool {
 	return set
 }
 
-func (a *act) renderProduct(p *Product) object {
+func (h products) render(p *Product) object {
 	if p.Deleted {
 		return object{"id": p.ID, "object": "product", "deleted": true}
 	}

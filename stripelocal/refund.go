@@ -25,24 +25,24 @@ func refundResource() resource {
 	return resource{
 		kind: "refund",
 		render: finder(func(s *state) *table[*Refund] { return s.Refunds },
-			func(a *act, r *Refund) object { return a.renderRefund(r) }),
-		arm: func(a *act) {
-			for _, r := range a.state.Refunds.all {
-				a.armRefund(r)
+			bind(refunds.render)),
+		arm: func(r *request) {
+			for _, refund := range r.state.Refunds.all {
+				r.refunds.scheduleSettlement(refund)
 			}
 		},
 		routes: []route{
-			{"POST /v1/refunds", "charge payment_intent amount:int reason:duplicate|fraudulent|requested_by_customer metadata:map?", (*act).createRefund},
-			{"GET /v1/refunds", listParams + "charge payment_intent", (*act).listRefunds},
-			{"GET /v1/refunds/{id}", "", (*act).getRefund},
-			{"POST /v1/refunds/{id}", "metadata:map?", (*act).updateRefund},
-			{"POST /v1/refunds/{id}/cancel", "", (*act).cancelRefund},
+			on("POST /v1/refunds", "charge payment_intent amount:int reason:duplicate|fraudulent|requested_by_customer metadata:map?", refunds.create),
+			on("GET /v1/refunds", listParams+"charge payment_intent", refunds.list),
+			on("GET /v1/refunds/{id}", "", refunds.get),
+			on("POST /v1/refunds/{id}", "metadata:map?", refunds.update),
+			on("POST /v1/refunds/{id}/cancel", "", refunds.cancel),
 		},
 	}
 }
 
-func (a *act) createRefund(in *input) (any, error) {
-	ch, err := a.chargeToRefund(in)
+func (h refunds) create(in *input) (any, error) {
+	ch, err := h.findCharge(in)
 	if err != nil {
 		return nil, err
 	}
@@ -50,18 +50,18 @@ func (a *act) createRefund(in *input) (any, error) {
 	if err := checkRefund(ch, amount); err != nil {
 		return nil, err
 	}
-	r := a.refund(ch, amount, in.str("reason"))
+	r := h.refundCharge(ch, amount, in.str("reason"))
 	r.Metadata = in.metadata()
-	return a.renderRefund(r), nil
+	return h.render(r), nil
 }
 
-func (a *act) chargeToRefund(in *input) (*Charge, error) {
+func (h refunds) findCharge(in *input) (*Charge, error) {
 	id := in.str("charge")
 	if id == "" && !in.has("payment_intent") {
 		return nil, invalid("parameter_missing", "", "One of the following params should be provided for this request: payment_intent or charge.")
 	}
 	if in.has("payment_intent") {
-		pi, ok := a.state.PaymentIntents.get(in.str("payment_intent"))
+		pi, ok := h.state.PaymentIntents.get(in.str("payment_intent"))
 		switch {
 		case !ok:
 			return nil, noSuch("payment_intent", in.str("payment_intent"), "payment_intent")
@@ -72,7 +72,7 @@ func (a *act) chargeToRefund(in *input) (*Charge, error) {
 		}
 		id = pi.LastCharge
 	}
-	ch, ok := a.state.Charges.get(id)
+	ch, ok := h.state.Charges.get(id)
 	if !ok {
 		return nil, noSuch("charge", id, "charge")
 	}
@@ -99,30 +99,30 @@ func checkRefund(ch *Charge, amount int64) error {
 	return nil
 }
 
-// refund gives back a checked amount. Some test cards keep it pending, or let
+// refundCharge gives back a checked amount. Some test cards keep it pending, or let
 // it fail later.
-func (a *act) refund(ch *Charge, amount int64, reason string) *Refund {
+func (h refunds) refundCharge(ch *Charge, amount int64, reason string) *Refund {
 	r := &Refund{
-		Base: Base{ID: a.ids.long("re_3"), Created: a.at}, Amount: amount, Charge: ch.ID, Currency: ch.Currency,
+		Base: Base{ID: h.ids.long("re_3"), Created: h.now}, Amount: amount, Charge: ch.ID, Currency: ch.Currency,
 		Metadata: map[string]string{}, PaymentIntent: ch.PaymentIntent, Reason: reason, Status: "succeeded",
 	}
-	switch a.cardOf(ch).refund {
+	switch h.charges.testCard(ch).refund {
 	case "pending":
-		r.Status, r.SettlesAt = "pending", a.at+refundDelay
+		r.Status, r.SettlesAt = "pending", h.now+refundDelay
 	case "fail":
-		r.SettlesAt = a.at + refundDelay
+		r.SettlesAt = h.now + refundDelay
 	}
-	a.state.Refunds.insert(r)
-	before := a.renderCharge(ch)
+	h.state.Refunds.insert(r)
+	before := h.charges.render(ch)
 	ch.AmountRefunded += amount
-	a.emitUpdate("charge.refunded", before, a.renderCharge(ch))
-	a.armRefund(r)
+	h.emitUpdate("charge.refunded", before, h.charges.render(ch))
+	h.scheduleSettlement(r)
 	return r
 }
 
-// cardOf is the test card behind a charge.
-func (a *act) cardOf(ch *Charge) testCard {
-	pm, ok := a.state.PaymentMethods.get(ch.PaymentMethod)
+// testCard is the test card behind a charge.
+func (h charges) testCard(ch *Charge) testCard {
+	pm, ok := h.state.PaymentMethods.get(ch.PaymentMethod)
 	if !ok {
 		return testCard{}
 	}
@@ -130,101 +130,101 @@ func (a *act) cardOf(ch *Charge) testCard {
 	return card
 }
 
-func (a *act) armRefund(r *Refund) {
-	if r.SettlesAt == 0 {
+func (h refunds) scheduleSettlement(refund *Refund) {
+	if refund.SettlesAt == 0 {
 		return
 	}
-	a.schedule(accountClock, r.SettlesAt, func(b *act) {
-		if r.SettlesAt != 0 {
-			b.settleRefund(r)
+	h.schedule(accountClock, refund.SettlesAt, func(r *request) {
+		if refund.SettlesAt != 0 {
+			r.refunds.settle(refund)
 		}
 	})
 }
 
-// settleRefund is the bank's late answer. What failed is not refunded any more.
-func (a *act) settleRefund(r *Refund) {
-	before := a.renderRefund(r)
+// settle is the bank's late answer. What failed is not refunded any more.
+func (h refunds) settle(r *Refund) {
+	before := h.render(r)
 	r.SettlesAt = 0
 	if r.Status == "pending" {
 		r.Status = "succeeded"
 	} else {
-		a.endRefund(r, "failed", "lost_or_stolen_card")
+		h.end(r, "failed", "lost_or_stolen_card")
 	}
-	a.emitUpdate("charge.refund.updated", before, a.renderRefund(r))
+	h.emitUpdate("charge.refund.updated", before, h.render(r))
 }
 
-func (a *act) endRefund(r *Refund, status, why string) {
+func (h refunds) end(r *Refund, status, why string) {
 	r.Status, r.FailureReason, r.SettlesAt = status, why, 0
-	if ch, ok := a.state.Charges.get(r.Charge); ok {
+	if ch, ok := h.state.Charges.get(r.Charge); ok {
 		ch.AmountRefunded -= r.Amount
 	}
 }
 
-func (a *act) refundAt(in *input) (*Refund, error) {
-	r, ok := a.state.Refunds.get(in.path("id"))
+func (h refunds) find(in *input) (*Refund, error) {
+	r, ok := h.state.Refunds.get(in.path("id"))
 	if !ok {
 		return nil, notFound("refund", in.path("id"), "refund")
 	}
 	return r, nil
 }
 
-func (a *act) getRefund(in *input) (any, error) {
-	r, err := a.refundAt(in)
+func (h refunds) get(in *input) (any, error) {
+	r, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	return a.renderRefund(r), nil
+	return h.render(r), nil
 }
 
-func (a *act) updateRefund(in *input) (any, error) {
-	r, err := a.refundAt(in)
+func (h refunds) update(in *input) (any, error) {
+	r, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	before := a.renderRefund(r)
+	before := h.render(r)
 	in.setMetadata(&r.Metadata)
-	a.emitUpdate("charge.refund.updated", before, a.renderRefund(r))
-	return a.renderRefund(r), nil
+	h.emitUpdate("charge.refund.updated", before, h.render(r))
+	return h.render(r), nil
 }
 
-// cancelRefund takes back a refund that the bank has not done yet.
-func (a *act) cancelRefund(in *input) (any, error) {
-	r, err := a.refundAt(in)
+// cancel takes back a refund that the bank has not done yet.
+func (h refunds) cancel(in *input) (any, error) {
+	r, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
 	if r.Status != "pending" {
 		return nil, invalid("", "", "The refund is `"+r.Status+"` and cannot be canceled.")
 	}
-	before := a.renderRefund(r)
-	a.endRefund(r, "canceled", "merchant_request")
-	a.emitUpdate("charge.refund.updated", before, a.renderRefund(r))
-	return a.renderRefund(r), nil
+	before := h.render(r)
+	h.end(r, "canceled", "merchant_request")
+	h.emitUpdate("charge.refund.updated", before, h.render(r))
+	return h.render(r), nil
 }
 
-func (a *act) listRefunds(in *input) (any, error) {
-	rows := a.state.Refunds.all
+func (h refunds) list(in *input) (any, error) {
+	rows := h.state.Refunds.all
 	if in.has("charge") {
-		rows = a.state.Refunds.by("charge", in.str("charge"))
+		rows = h.state.Refunds.by("charge", in.str("charge"))
 	}
 	return listing[*Refund]{
-		what: "refund", table: a.state.Refunds, rows: rows,
+		what: "refund", table: h.state.Refunds, rows: rows,
 		keep:   func(r *Refund) bool { return !in.has("payment_intent") || r.PaymentIntent == in.str("payment_intent") },
-		render: func(r *Refund) object { return a.renderRefund(r) },
+		render: h.render,
 	}.page(in)
 }
 
-// refundsOf is the expandable list inside a charge.
-func (a *act) refundsOf(c *Charge) object {
+// renderForCharge is the expandable list inside a charge.
+func (h refunds) renderForCharge(c *Charge) object {
 	data := []any{}
-	rows := a.state.Refunds.by("charge", c.ID)
+	rows := h.state.Refunds.by("charge", c.ID)
 	for i := len(rows) - 1; i >= 0 && len(data) < 10; i-- {
-		data = append(data, a.renderRefund(rows[i]))
+		data = append(data, h.render(rows[i]))
 	}
 	return listObject("/v1/charges/"+c.ID+"/refunds", data, len(rows) > 10)
 }
 
-func (a *act) renderRefund(r *Refund) object {
+func (h refunds) render(r *Refund) object {
 	o := object{
 		"id": r.ID, "object": "refund", "amount": r.Amount, "balance_transaction": "txn_3" + r.ID[len("re_3"):],
 		"charge": ref{"charge", r.Charge}, "created": r.Created, "currency": r.Currency,

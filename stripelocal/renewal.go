@@ -8,22 +8,22 @@ const (
 	renewalNotice = 3 * 24 * 60 * 60
 )
 
-// armSubscription sets a timer for the next thing that time does to the
+// scheduleNext sets a timer for the next thing that time does to the
 // subscription. Older timers find it changed and do nothing.
-func (a *act) armSubscription(sub *Subscription) {
+func (h renewals) scheduleNext(sub *Subscription) {
 	due := sub.nextDue()
 	if due == 0 {
 		return
 	}
 	at := due
 	if due < sub.CurrentPeriodEnd { // a notice that was due before there was a reason for it
-		at = max(due, a.timeOn(sub.TestClock))
+		at = max(due, h.timeOnClock(sub.TestClock))
 	}
-	a.schedule(sub.TestClock, at, func(b *act) {
+	h.schedule(sub.TestClock, at, func(r *request) {
 		if sub.nextDue() == due {
-			b.changed = true
-			b.subscriptionDue(sub, due)
-			b.armSubscription(sub)
+			r.changed = true
+			r.renewals.runDue(sub, due)
+			r.renewals.scheduleNext(sub)
 		}
 	})
 }
@@ -65,86 +65,86 @@ func (x *Subscription) noticeDue(otherwise int64) int64 {
 	return otherwise
 }
 
-func (a *act) subscriptionDue(sub *Subscription, due int64) {
+func (h renewals) runDue(sub *Subscription, due int64) {
 	switch {
 	case sub.Status == "incomplete":
-		a.expireIncomplete(sub)
+		h.expireIncomplete(sub)
 	case sub.Status == "paused":
-		a.giveUpResume(sub)
+		h.subscriptions.expireResume(sub)
 	case sub.CancelAt != 0 && due >= sub.CancelAt:
-		a.endAtDate(sub)
+		h.cancelAtDate(sub)
 	case sub.PendingUpdate != nil && due >= sub.PendingUpdate.ExpiresAt:
-		a.expirePendingUpdate(sub)
-	case due == sub.PhaseEnd && (due < sub.CurrentPeriodEnd || a.endsWithPhase(sub)):
-		a.phaseDue(sub)
+		h.pendingUpdates.expire(sub)
+	case due == sub.PhaseEnd && (due < sub.CurrentPeriodEnd || h.schedules.cancelsAtPhaseEnd(sub)):
+		h.schedules.advancePhase(sub)
 	case due < sub.CurrentPeriodEnd:
-		a.giveNotice(sub)
-	case sub.Status == "trialing" && a.withoutMethod(sub) && sub.MissingMethod != "create_invoice":
-		a.endTrialUnpaid(sub)
+		h.sendNotice(sub)
+	case sub.Status == "trialing" && h.trials.lacksPaymentMethod(sub) && sub.MissingMethod != "create_invoice":
+		h.trials.endWithoutMethod(sub)
 	default:
-		a.renew(sub)
+		h.renew(sub)
 	}
 }
 
-// giveNotice tells of a trial's end or of the next invoice.
-func (a *act) giveNotice(sub *Subscription) {
+// sendNotice tells of a trial's end or of the next invoice.
+func (h renewals) sendNotice(sub *Subscription) {
 	if sub.Status == "trialing" && !sub.TrialWarned {
-		a.tellTrialEnd(sub)
+		h.trials.announceEnd(sub)
 		return
 	}
 	sub.UpcomingTold = sub.CurrentPeriodEnd
-	if inv, err := a.nextInvoice(sub, a.plan(sub, change{})); err == nil {
-		a.emit("invoice.upcoming", a.renderUpcoming(inv))
+	if inv, err := h.previews.nextInvoice(sub, h.subscriptionChanges.plan(sub, change{})); err == nil {
+		h.emit("invoice.upcoming", h.previews.render(inv))
 	}
 }
 
-func (a *act) tellTrialEnd(sub *Subscription) {
+func (h trials) announceEnd(sub *Subscription) {
 	sub.TrialWarned = true
-	a.emit("customer.subscription.trial_will_end", a.renderSubscription(sub))
+	h.emit("customer.subscription.trial_will_end", h.subscriptions.render(sub))
 }
 
-// warnOfTrialEnd tells at once of a trial that is shorter than the notice.
-func (a *act) warnOfTrialEnd(sub *Subscription) {
-	if sub.Status == "trialing" && !sub.TrialWarned && sub.TrialEnd-a.timeOn(sub.TestClock) <= trialNotice {
-		a.tellTrialEnd(sub)
+// announceShortTrial tells at once of a trial that is shorter than the notice.
+func (h trials) announceShortTrial(sub *Subscription) {
+	if sub.Status == "trialing" && !sub.TrialWarned && sub.TrialEnd-h.timeOnClock(sub.TestClock) <= trialNotice {
+		h.announceEnd(sub)
 	}
 }
 
-// endAtDate is a cancellation that was set before. What still waits for an
+// cancelAtDate is a cancellation that was set before. What still waits for an
 // invoice gets a last one.
-func (a *act) endAtDate(sub *Subscription) {
+func (h renewals) cancelAtDate(sub *Subscription) {
 	reason := sub.CancelReason
-	a.endSubscription(sub, "canceled", reason)
-	a.lastInvoice(sub)
+	h.subscriptions.end(sub, "canceled", reason)
+	h.finalInvoice(sub)
 }
 
-func (a *act) lastInvoice(sub *Subscription) {
-	if len(a.pendingItems(sub)) > 0 {
-		a.finalizeAndCollect(a.draft(sub, "subscription_update", nil))
+func (h renewals) finalInvoice(sub *Subscription) {
+	if len(h.invoiceItems.pendingFor(sub)) > 0 {
+		h.invoicing.finalizeAndPay(h.invoicing.createDraft(sub, "subscription_update", nil))
 	}
 }
 
 // expireIncomplete gives up on a first payment.
-func (a *act) expireIncomplete(sub *Subscription) {
-	if inv, ok := a.state.Invoices.get(sub.LatestInvoice); ok {
-		a.void(inv)
+func (h renewals) expireIncomplete(sub *Subscription) {
+	if inv, ok := h.state.Invoices.get(sub.LatestInvoice); ok {
+		h.invoicing.void(inv)
 	}
-	a.changeSubscription(sub, func() {
-		sub.Status, sub.EndedAt = "incomplete_expired", a.timeOn(sub.TestClock)
+	h.subscriptions.change(sub, func() {
+		sub.Status, sub.EndedAt = "incomplete_expired", h.timeOnClock(sub.TestClock)
 	})
 }
 
 // renew begins the next period. After a trial the status is active before
 // anything is paid; the invoice is a draft for about an hour. An unpaid
 // subscription's drafts are not collected.
-func (a *act) renew(sub *Subscription) {
-	price, ok := a.renewalPrice(sub)
+func (h renewals) renew(sub *Subscription) {
+	price, ok := h.subscriptions.firstPrice(sub)
 	if !ok {
 		return
 	}
-	a.changeSubscription(sub, func() {
-		a.enterNextPhase(sub)
-		if next, ok := a.renewalPrice(sub); ok {
+	h.subscriptions.change(sub, func() {
+		h.schedules.enterNextPhase(sub)
+		if next, ok := h.subscriptions.firstPrice(sub); ok {
 			price = next
 		}
 		sub.CurrentPeriodStart = sub.CurrentPeriodEnd
@@ -153,14 +153,14 @@ func (a *act) renew(sub *Subscription) {
 			sub.Status = "active"
 		}
 	})
-	a.afterPhase(sub)
-	a.armInvoice(a.draft(sub, "subscription_cycle", a.cycleLines(sub)))
+	h.schedules.afterRenewal(sub)
+	h.invoicing.scheduleNext(h.invoicing.createDraft(sub, "subscription_cycle", h.subscriptions.currentPeriodLines(sub)))
 }
 
-func (a *act) renewalPrice(sub *Subscription) (*Price, bool) {
-	items := a.items(sub)
+func (h subscriptions) firstPrice(sub *Subscription) (*Price, bool) {
+	items := h.items(sub)
 	if len(items) == 0 {
 		return nil, false
 	}
-	return a.state.Prices.get(items[0].Price)
+	return h.state.Prices.get(items[0].Price)
 }

@@ -3,20 +3,20 @@ package stripelocal
 // resource is one row of the table of everything the API has. To add one,
 // write its file and name it here; its table stands in state.go.
 type resource struct {
-	kind   string       // as references name it
-	routes []route      // none for what is only ever referred to
-	render renderByID   // nil where nothing refers to it
-	arm    func(a *act) // sets the timers of loaded rows; may be nil
+	kind   string           // as references name it
+	routes []route          // none for what is only ever referred to
+	render renderByID       // nil where nothing refers to it
+	arm    func(r *request) // sets the timers of loaded rows; may be nil
 }
 
-type renderByID func(a *act, id string) (object, bool)
+type renderByID func(r *request, id string) (object, bool)
 
 // route is one call: "METHOD /v1/path/{id}", the parameters it takes beside
 // expand[] (see shape), and what it does.
 type route struct {
 	pattern string
 	params  string
-	do      func(a *act, in *input) (any, error)
+	do      func(r *request, in *input) (any, error)
 }
 
 func resources() []resource {
@@ -56,12 +56,26 @@ func resources() []resource {
 }
 
 // finder turns a table and its rendering into what references need.
-func finder[T row](table func(*state) *table[T], render func(*act, T) object) renderByID {
-	return func(a *act, id string) (object, bool) {
-		r, ok := table(a.state).get(id)
+func finder[T row](table func(*state) *table[T], render func(*request, T) object) renderByID {
+	return func(r *request, id string) (object, bool) {
+		found, ok := table(r.state).get(id)
 		if !ok {
 			return nil, false
 		}
-		return render(a, r), true
+		return render(r, found), true
 	}
+}
+
+// handler is a type that handles one resource, one lifecycle or one set of
+// pages within a request.
+type handler interface{ ~struct{ *request } }
+
+// bind makes a handler's method a function of the request.
+func bind[H handler, A, R any](do func(H, A) R) func(*request, A) R {
+	return func(r *request, arg A) R { return do(H{r}, arg) }
+}
+
+// on is a route that a handler's method serves.
+func on[H handler](pattern, params string, do func(H, *input) (any, error)) route {
+	return route{pattern, params, func(r *request, in *input) (any, error) { return do(H{r}, in) }}
 }

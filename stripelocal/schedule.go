@@ -42,68 +42,68 @@ func scheduleResource() resource {
 	return resource{
 		kind: "subscription_schedule",
 		render: finder(func(s *state) *table[*Schedule] { return s.Schedules },
-			func(a *act, x *Schedule) object { return a.renderSchedule(x) }),
+			bind(schedules.render)),
 		routes: []route{
-			{"POST /v1/subscription_schedules", phaseParams + "currency} " + scheduleParams + "customer from_subscription start_date:when", (*act).createSchedule},
-			{"GET /v1/subscription_schedules", listParams + "customer canceled_at:range completed_at:range released_at:range scheduled:bool", (*act).listSchedules},
-			{"GET /v1/subscription_schedules/{id}", "", (*act).getSchedule},
-			{"POST /v1/subscription_schedules/{id}", phaseParams + "start_date:when} " + scheduleParams + "proration_behavior:create_prorations|none|always_invoice", (*act).updateSchedule},
-			{"POST /v1/subscription_schedules/{id}/release", "", (*act).releaseScheduleCall},
-			{"POST /v1/subscription_schedules/{id}/cancel", "invoice_now:bool prorate:bool", (*act).cancelSchedule},
+			on("POST /v1/subscription_schedules", phaseParams+"currency} "+scheduleParams+"customer from_subscription start_date:when", schedules.create),
+			on("GET /v1/subscription_schedules", listParams+"customer canceled_at:range completed_at:range released_at:range scheduled:bool", schedules.list),
+			on("GET /v1/subscription_schedules/{id}", "", schedules.get),
+			on("POST /v1/subscription_schedules/{id}", phaseParams+"start_date:when} "+scheduleParams+"proration_behavior:create_prorations|none|always_invoice", schedules.update),
+			on("POST /v1/subscription_schedules/{id}/release", "", schedules.release),
+			on("POST /v1/subscription_schedules/{id}/cancel", "invoice_now:bool prorate:bool", schedules.cancel),
 		},
 	}
 }
 
-func (a *act) scheduleAt(in *input) (*Schedule, error) {
-	x, ok := a.state.Schedules.get(in.path("id"))
+func (h schedules) find(in *input) (*Schedule, error) {
+	x, ok := h.state.Schedules.get(in.path("id"))
 	if !ok {
 		return nil, notFound("subscription_schedule", in.path("id"), "schedule")
 	}
 	return x, nil
 }
 
-func (a *act) activeSchedule(in *input) (*Schedule, *Subscription, error) {
-	x, err := a.scheduleAt(in)
+func (h schedules) findActive(in *input) (*Schedule, *Subscription, error) {
+	x, err := h.find(in)
 	if err != nil {
 		return nil, nil, err
 	}
-	sub, ok := a.state.Subscriptions.get(x.Subscription)
+	sub, ok := h.state.Subscriptions.get(x.Subscription)
 	if x.Status != "active" || !ok {
 		return nil, nil, invalid("", "", "You cannot change a subscription schedule that is currently in the `"+x.Status+"` status.")
 	}
 	return x, sub, nil
 }
 
-func (a *act) getSchedule(in *input) (any, error) {
-	x, err := a.scheduleAt(in)
+func (h schedules) get(in *input) (any, error) {
+	x, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	return a.renderSchedule(x), nil
+	return h.render(x), nil
 }
 
-func (a *act) listSchedules(in *input) (any, error) {
+func (h schedules) list(in *input) (any, error) {
 	return listing[*Schedule]{
-		what: "subscription_schedule", table: a.state.Schedules, rows: a.state.Schedules.all,
+		what: "subscription_schedule", table: h.state.Schedules, rows: h.state.Schedules.all,
 		keep: func(x *Schedule) bool {
 			return (!in.has("customer") && x.TestClock == "" || x.Customer == in.str("customer")) &&
 				inRange(in.params, "canceled_at", x.CanceledAt) && inRange(in.params, "completed_at", x.CompletedAt) &&
 				inRange(in.params, "released_at", x.ReleasedAt) && (!in.flag("scheduled") || x.Status == "not_started")
 		},
-		render: func(x *Schedule) object { return a.renderSchedule(x) },
+		render: h.render,
 	}.page(in)
 }
 
-func (a *act) createSchedule(in *input) (any, error) {
+func (h schedules) create(in *input) (any, error) {
 	if !in.has("from_subscription") {
-		return a.createScheduled(in)
+		return h.createWithSubscription(in)
 	}
 	for _, name := range in.n.keys {
 		if name != "from_subscription" && name != "expand" {
 			return nil, invalid("", name, "You cannot set `"+name+"` if `from_subscription` is set.")
 		}
 	}
-	sub, ok := a.state.Subscriptions.get(in.str("from_subscription"))
+	sub, ok := h.state.Subscriptions.get(in.str("from_subscription"))
 	switch {
 	case !ok:
 		return nil, noSuch("subscription", in.str("from_subscription"), "from_subscription")
@@ -113,36 +113,36 @@ func (a *act) createSchedule(in *input) (any, error) {
 		return nil, invalid("", "from_subscription", "You cannot migrate a subscription that is `"+sub.Status+"`.")
 	}
 	phase := SchedulePhase{
-		Start: sub.CurrentPeriodStart, End: sub.CurrentPeriodEnd, Items: a.bareItems(sub), Metadata: sub.Metadata, TrialEnd: 0,
+		Start: sub.CurrentPeriodStart, End: sub.CurrentPeriodEnd, Items: h.itemsWithoutIDs(sub), Metadata: sub.Metadata, TrialEnd: 0,
 	}
 	if sub.Status == "trialing" {
 		phase.TrialEnd = sub.TrialEnd
 	}
-	return a.renderSchedule(a.attachSchedule(sub, &Schedule{EndBehavior: "release", Metadata: map[string]string{}, Phases: []SchedulePhase{phase}})), nil
+	return h.render(h.attach(sub, &Schedule{EndBehavior: "release", Metadata: map[string]string{}, Phases: []SchedulePhase{phase}})), nil
 }
 
-// attachSchedule puts a subscription under a schedule.
-func (a *act) attachSchedule(sub *Subscription, x *Schedule) *Schedule {
-	x.Base = Base{ID: a.ids.long("sub_sched_1"), Created: a.timeOn(sub.TestClock)}
+// attach puts a subscription under a schedule.
+func (h schedules) attach(sub *Subscription, x *Schedule) *Schedule {
+	x.Base = Base{ID: h.ids.long("sub_sched_1"), Created: h.timeOnClock(sub.TestClock)}
 	x.Customer, x.Subscription, x.TestClock, x.Status = sub.Customer, sub.ID, sub.TestClock, "active"
-	a.state.Schedules.insert(x)
-	a.changeSubscription(sub, func() { sub.Schedule = x.ID })
-	a.followPhase(sub, x)
-	a.emit("subscription_schedule.created", a.renderSchedule(x))
+	h.state.Schedules.insert(x)
+	h.subscriptions.change(sub, func() { sub.Schedule = x.ID })
+	h.trackPhaseEnd(sub, x)
+	h.emit("subscription_schedule.created", h.render(x))
 	return x
 }
 
-// createScheduled begins a subscription and its schedule together.
-func (a *act) createScheduled(in *input) (any, error) {
-	c, err := a.customerOf(in.params, "customer")
+// createWithSubscription begins a subscription and its schedule together.
+func (h schedules) createWithSubscription(in *input) (any, error) {
+	c, err := h.customers.fromParam(in.params, "customer")
 	if err != nil {
 		return nil, err
 	}
-	now := a.nowFor(c)
+	now := h.timeFor(c)
 	if in.has("start_date") && in.str("start_date") != "now" && in.num("start_date") > now {
 		return nil, invalid("", "start_date", "The local Stripe has only schedules that begin at once.")
 	}
-	phases, err := a.phasesAsked(in, c.ID, now, "")
+	phases, err := h.phasesFromParams(in, c.ID, now, "")
 	if err != nil {
 		return nil, err
 	}
@@ -152,7 +152,7 @@ func (a *act) createScheduled(in *input) (any, error) {
 	}
 	var items []newItem
 	for _, i := range phases[0].Items {
-		p, _ := a.state.Prices.get(i.Price)
+		p, _ := h.state.Prices.get(i.Price)
 		items = append(items, newItem{price: p, quantity: i.Quantity, metadata: i.Metadata})
 		sub.Currency = p.Currency
 	}
@@ -160,41 +160,41 @@ func (a *act) createScheduled(in *input) (any, error) {
 		return nil, err
 	}
 	phases[0].putOn(sub)
-	inv := a.startSubscription(sub, items, nil)
+	inv := h.subscriptions.start(sub, items, nil)
 	first := sub.Status == "incomplete"
 	if first {
 		sub.Status = "active" // a schedule's first invoice is collected like a renewal's
 	}
-	x := a.attachSchedule(sub, &Schedule{EndBehavior: in.strOr("end_behavior", "release"), Metadata: in.metadata(), Phases: phases})
+	x := h.attach(sub, &Schedule{EndBehavior: in.strOr("end_behavior", "release"), Metadata: in.metadata(), Phases: phases})
 	if first {
-		a.finalizeAndCollect(inv)
+		h.invoicing.finalizeAndPay(inv)
 	}
-	return a.renderSchedule(x), nil
+	return h.render(x), nil
 }
 
-func (a *act) updateSchedule(in *input) (any, error) {
-	x, sub, err := a.activeSchedule(in)
+func (h schedules) update(in *input) (any, error) {
+	x, sub, err := h.findActive(in)
 	if err != nil {
 		return nil, err
 	}
 	phases := x.Phases
 	if in.has("phases") {
-		now := a.timeOn(sub.TestClock)
-		if phases, err = a.phasesAsked(in, sub.Customer, now, sub.Currency); err != nil {
+		now := h.timeOnClock(sub.TestClock)
+		if phases, err = h.phasesFromParams(in, sub.Customer, now, sub.Currency); err != nil {
 			return nil, err
 		}
 		if now < phases[0].Start || now >= phases[len(phases)-1].End {
 			return nil, invalid("", "phases", "The phases must include the current one.")
 		}
 	}
-	before := a.renderSchedule(x)
+	before := h.render(x)
 	in.setStr("end_behavior", &x.EndBehavior)
 	in.setMetadata(&x.Metadata)
-	x.Phases, x.Current = phases, phaseAt(phases, a.timeOn(sub.TestClock))
-	a.applyPhase(sub, x.Phases[x.Current], in.str("proration_behavior"))
-	a.followPhase(sub, x)
-	a.emitUpdate("subscription_schedule.updated", before, a.renderSchedule(x))
-	return a.renderSchedule(x), nil
+	x.Phases, x.Current = phases, phaseAt(phases, h.timeOnClock(sub.TestClock))
+	h.applyPhase(sub, x.Phases[x.Current], in.str("proration_behavior"))
+	h.trackPhaseEnd(sub, x)
+	h.emitUpdate("subscription_schedule.updated", before, h.render(x))
+	return h.render(x), nil
 }
 
 func phaseAt(phases []SchedulePhase, now int64) int {
@@ -206,16 +206,16 @@ func phaseAt(phases []SchedulePhase, now int64) int {
 	return len(phases) - 1
 }
 
-// phasesAsked reads phases[]: each begins where the one before it ends.
-func (a *act) phasesAsked(in *input, customer string, now int64, currency string) ([]SchedulePhase, error) {
+// phasesFromParams reads phases[]: each begins where the one before it ends.
+func (h schedules) phasesFromParams(in *input, customer string, now int64, currency string) ([]SchedulePhase, error) {
 	var out []SchedulePhase
 	begin := now
 	for _, p := range in.list("phases") {
-		phase, err := a.phaseAsked(p, begin, now, p.strOr("currency", currency))
+		phase, err := h.phaseFromParams(p, begin, now, p.strOr("currency", currency))
 		if err != nil {
 			return nil, err
 		}
-		if pm, ok := a.state.PaymentMethods.get(phase.DefaultMethod); phase.DefaultMethod != "" && (!ok || pm.Customer != customer) {
+		if pm, ok := h.state.PaymentMethods.get(phase.DefaultMethod); phase.DefaultMethod != "" && (!ok || pm.Customer != customer) {
 			return nil, noSuch("PaymentMethod", phase.DefaultMethod, p.name("default_payment_method"))
 		}
 		if len(out) > 0 && phase.Start != begin {
@@ -229,7 +229,7 @@ func (a *act) phasesAsked(in *input, customer string, now int64, currency string
 	return out, nil
 }
 
-func (a *act) phaseAsked(p params, begin, now int64, currency string) (SchedulePhase, error) {
+func (h schedules) phaseFromParams(p params, begin, now int64, currency string) (SchedulePhase, error) {
 	moment := func(name string, otherwise int64) int64 {
 		if p.str(name) == "now" {
 			return now
@@ -241,7 +241,7 @@ func (a *act) phaseAsked(p params, begin, now int64, currency string) (ScheduleP
 		CollectionMethod: p.str("collection_method"), DefaultMethod: p.str("default_payment_method"), Description: p.str("description"),
 	}
 	for _, i := range p.list("items") {
-		price, err := a.recurringPrice(i, "price")
+		price, err := h.prices.recurringFromParams(i, "price")
 		if err != nil {
 			return phase, err
 		}
@@ -253,7 +253,7 @@ func (a *act) phaseAsked(p params, begin, now int64, currency string) (ScheduleP
 	if len(phase.Items) == 0 {
 		return phase, missing(p.name("items"))
 	}
-	first, _ := a.state.Prices.get(phase.Items[0].Price)
+	first, _ := h.state.Prices.get(phase.Items[0].Price)
 	phase.End = moment("end_date", addIntervals(phase.Start, first.Interval, first.IntervalCount*max(1, p.numOr("iterations", 1))))
 	if phase.TrialEnd = moment("trial_end", 0); p.flag("trial") {
 		phase.TrialEnd = phase.End

@@ -13,19 +13,27 @@ const searchParams = "query! limit:int page "
 
 func searchResource() resource {
 	return resource{kind: "search", routes: []route{
-		{"GET /v1/customers/search", searchParams, func(a *act, in *input) (any, error) {
-			return searching[*Customer]{a.state.Customers, words("email name phone"), func(c *Customer) object { return a.renderCustomer(c) }}.page(in)
-		}},
-		{"GET /v1/subscriptions/search", searchParams, func(a *act, in *input) (any, error) {
-			return searching[*Subscription]{a.state.Subscriptions, words("status"), func(x *Subscription) object { return a.renderSubscription(x) }}.page(in)
-		}},
-		{"GET /v1/products/search", searchParams, func(a *act, in *input) (any, error) {
-			return searching[*Product]{a.state.Products, words("active description name url"), func(p *Product) object { return a.renderProduct(p) }}.page(in)
-		}},
-		{"GET /v1/prices/search", searchParams, func(a *act, in *input) (any, error) {
-			return searching[*Price]{a.state.Prices, words("active currency lookup_key product type"), func(p *Price) object { return a.renderPrice(p) }}.page(in)
-		}},
+		on("GET /v1/customers/search", searchParams, customers.search),
+		on("GET /v1/subscriptions/search", searchParams, subscriptions.search),
+		on("GET /v1/products/search", searchParams, products.search),
+		on("GET /v1/prices/search", searchParams, prices.search),
 	}}
+}
+
+func (h customers) search(in *input) (any, error) {
+	return searching[*Customer]{h.state.Customers, words("email name phone"), h.render}.page(in)
+}
+
+func (h subscriptions) search(in *input) (any, error) {
+	return searching[*Subscription]{h.state.Subscriptions, words("status"), h.render}.page(in)
+}
+
+func (h products) search(in *input) (any, error) {
+	return searching[*Product]{h.state.Products, words("active description name url"), h.render}.page(in)
+}
+
+func (h prices) search(in *input) (any, error) {
+	return searching[*Price]{h.state.Prices, words("active currency lookup_key product type"), h.render}.page(in)
 }
 
 func words(line string) []string { return strings.Fields(line) }

@@ -107,7 +107,7 @@ func (s *Server) start() {
 	defer s.mu.Unlock()
 	for _, r := range resources() {
 		if r.arm != nil {
-			r.arm(s.newAct(s.clock(), cause{}))
+			r.arm(s.newRequest(s.clock(), requestInfo{}))
 		}
 	}
 	s.courier.resume()
@@ -127,7 +127,7 @@ func (s *Server) tick() {
 		case <-s.clockWake:
 			s.runClocks()
 		case <-every.C:
-			_ = s.perform(cause{}, func(*act) error { return nil })
+			_ = s.transact(requestInfo{}, func(*request) error { return nil })
 		}
 	}
 }
@@ -148,8 +148,8 @@ func (s *Server) SetOrigin(origin string) {
 // none is named), or brings the endpoint that has this URL to this secret and
 // these types.
 func (s *Server) EnsureWebhookEndpoint(url, secret string, events ...string) {
-	_ = s.perform(cause{}, func(a *act) error {
-		a.ensureEndpoint(url, secret, events)
+	_ = s.transact(requestInfo{}, func(r *request) error {
+		r.webhookEndpoints.ensure(url, secret, events)
 		return nil
 	})
 }

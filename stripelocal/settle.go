@@ -2,20 +2,20 @@ package stripelocal
 
 import "strings"
 
-// submitCheckout tries to complete a session with what was entered. The first
+// submit tries to complete a session with what was entered. The first
 // attempt at a subscription makes it, incomplete; later ones pay the same
 // invoice.
-func (a *act) submitCheckout(cs *CheckoutSession, s submission) (outcome, *Decline) {
+func (h checkoutPayments) submit(cs *CheckoutSession, s submission) (outcome, *Decline) {
 	cs.takeEntered(s)
 	switch {
-	case a.needsNoCard(cs):
-		return a.completeFree(cs), nil
+	case h.checkoutSessions.isFree(cs):
+		return h.completeWithoutPayment(cs), nil
 	case s.Bank && cs.takesBank():
-		return a.debitBank(cs, s), nil
+		return h.startBankDebit(cs, s), nil
 	}
-	pm := a.methodFrom(s.Card, s.Email)
+	pm := h.paymentMethods.fromCardEntry(s.Card, s.Email)
 	pm.Address, pm.Phone = s.Address, s.Phone
-	return a.payCheckout(cs, pm)
+	return h.pay(cs, pm)
 }
 
 func (cs *CheckoutSession) takeEntered(s submission) {
@@ -26,35 +26,35 @@ func (cs *CheckoutSession) takeEntered(s submission) {
 	}
 }
 
-// completeFree ends a session that asks for nothing and keeps no card.
-func (a *act) completeFree(cs *CheckoutSession) outcome {
-	a.order = a.checkoutOrder()
+// completeWithoutPayment ends a session that asks for nothing and keeps no card.
+func (h checkoutPayments) completeWithoutPayment(cs *CheckoutSession) outcome {
+	h.eventOrder = h.completionOrder()
 	if cs.Mode == "subscription" {
-		a.ensureCustomer(cs)
-		a.sessionSubscription(cs)
+		h.ensureCustomer(cs)
+		h.createSubscription(cs)
 	}
-	a.completeSession(cs, nil, "no_payment_required")
+	h.complete(cs, nil, "no_payment_required")
 	return paid
 }
 
-// payCheckout tries to complete a session with a card that is there already.
-func (a *act) payCheckout(cs *CheckoutSession, pm *PaymentMethod) (outcome, *Decline) {
-	a.order = a.checkoutOrder()
+// pay tries to complete a session with a card that is there already.
+func (h checkoutPayments) pay(cs *CheckoutSession, pm *PaymentMethod) (outcome, *Decline) {
+	h.eventOrder = h.completionOrder()
 	if cs.Mode == "payment" {
-		return a.payOnce(cs, pm)
+		return h.payOneTime(cs, pm)
 	}
-	a.ensureCustomer(cs)
-	if cs.hasTrial() || a.sessionAmount(cs) == 0 {
-		return a.setUpSubscription(cs, pm)
+	h.ensureCustomer(cs)
+	if cs.hasTrial() || h.checkoutSessions.amountDue(cs) == 0 {
+		return h.setupSubscription(cs, pm)
 	}
-	return a.paySubscription(cs, pm)
+	return h.paySubscription(cs, pm)
 }
 
-// checkoutOrder is one of the two orders in which a completed subscription
+// completionOrder is one of the two orders in which a completed subscription
 // Checkout was seen to be told (pay-rails/pay issue 282). All of it happens in
 // the same second.
-func (a *act) checkoutOrder() []string {
-	if a.ids.coin() {
+func (h checkoutPayments) completionOrder() []string {
+	if h.ids.coin() {
 		return []string{
 			"customer.created", "charge.succeeded", "payment_method.attached", "invoice.created",
 			"customer.subscription.created", "invoice.finalized", "invoice.updated", "customer.subscription.updated",
@@ -70,145 +70,145 @@ func (a *act) checkoutOrder() []string {
 	}
 }
 
-// payOnce is payment mode.
-func (a *act) payOnce(cs *CheckoutSession, pm *PaymentMethod) (outcome, *Decline) {
-	a.order = []string{"customer.created", "payment_intent.created", "payment_intent.succeeded", "charge.succeeded", "checkout.session.completed"}
+// payOneTime is payment mode.
+func (h checkoutPayments) payOneTime(cs *CheckoutSession, pm *PaymentMethod) (outcome, *Decline) {
+	h.eventOrder = []string{"customer.created", "payment_intent.created", "payment_intent.succeeded", "charge.succeeded", "checkout.session.completed"}
 	if cs.CustomerCreation == "always" || cs.FutureUsage != "" {
-		a.ensureCustomer(cs)
+		h.ensureCustomer(cs)
 	}
-	amount := a.sessionAmount(cs)
+	amount := h.checkoutSessions.amountDue(cs)
 	if amount == 0 {
-		a.completeSession(cs, pm, "no_payment_required")
+		h.complete(cs, pm, "no_payment_required")
 		return paid, nil
 	}
-	pi, ok := a.state.PaymentIntents.get(cs.PaymentIntent)
+	pi, ok := h.state.PaymentIntents.get(cs.PaymentIntent)
 	if !ok {
-		pi = a.sessionIntent(cs, amount)
+		pi = h.createIntent(cs, amount)
 	}
-	result, decline := a.confirm(pi, pm)
+	result, decline := h.paymentIntents.confirmWith(pi, pm)
 	if result == paid {
-		a.completeSession(cs, pm, "paid")
+		h.complete(cs, pm, "paid")
 	}
 	return result, decline
 }
 
-func (a *act) sessionIntent(cs *CheckoutSession, amount int64) *PaymentIntent {
-	pi := a.addIntent(&PaymentIntent{
+func (h checkoutPayments) createIntent(cs *CheckoutSession, amount int64) *PaymentIntent {
+	pi := h.paymentIntents.insert(&PaymentIntent{
 		Amount: amount, Currency: cs.Currency, Customer: cs.Customer, Description: cs.IntentDescription, ReceiptEmail: cs.IntentReceipt,
 		Metadata: cs.IntentMetadata, SetupFutureUsage: cs.FutureUsage, Session: cs.ID, Shipping: cs.IntentShipping,
 	})
-	a.state.Sessions.change(cs, func() { cs.PaymentIntent = pi.ID })
+	h.state.Sessions.change(cs, func() { cs.PaymentIntent = pi.ID })
 	return pi
 }
 
 // ensureCustomer makes the customer of a session that has none.
-func (a *act) ensureCustomer(cs *CheckoutSession) {
+func (h checkoutPayments) ensureCustomer(cs *CheckoutSession) {
 	if cs.Customer != "" {
 		return
 	}
 	c := &Customer{Email: cs.EnteredEmail, Name: cs.EnteredName, Phone: cs.EnteredPhone, Address: cs.EnteredAddress, TaxExempt: "none", NextInvoice: 1, Metadata: map[string]string{}}
-	a.addCustomer(c)
-	a.state.Sessions.change(cs, func() { cs.Customer = c.ID })
+	h.customers.insert(c)
+	h.state.Sessions.change(cs, func() { cs.Customer = c.ID })
 }
 
 // paySubscription is the first payment of a subscription.
-func (a *act) paySubscription(cs *CheckoutSession, pm *PaymentMethod) (outcome, *Decline) {
-	sub, started := a.state.Subscriptions.get(cs.Subscription)
+func (h checkoutPayments) paySubscription(cs *CheckoutSession, pm *PaymentMethod) (outcome, *Decline) {
+	sub, started := h.state.Subscriptions.get(cs.Subscription)
 	if !started {
-		sub = a.sessionSubscription(cs)
+		sub = h.createSubscription(cs)
 	}
-	inv, ok := a.state.Invoices.get(sub.LatestInvoice)
+	inv, ok := h.state.Invoices.get(sub.LatestInvoice)
 	if !ok || inv.Status != "open" {
 		return refused, genericDecline()
 	}
-	if pi, ok := a.state.PaymentIntents.get(inv.PaymentIntent); ok {
+	if pi, ok := h.state.PaymentIntents.get(inv.PaymentIntent); ok {
 		pi.Session = cs.ID
 	}
-	result, decline := a.collect(inv, pm)
+	result, decline := h.invoicing.pay(inv, pm)
 	if result == paid {
-		a.completeSession(cs, pm, "paid")
+		h.complete(cs, pm, "paid")
 	}
 	return result, decline
 }
 
-// setUpSubscription is a subscription that costs nothing yet: the card is
+// setupSubscription is a subscription that costs nothing yet: the card is
 // saved first, the subscription begins once that went well.
-func (a *act) setUpSubscription(cs *CheckoutSession, pm *PaymentMethod) (outcome, *Decline) {
-	si := a.addSetupIntent(cs.Customer, cs.ID)
+func (h checkoutPayments) setupSubscription(cs *CheckoutSession, pm *PaymentMethod) (outcome, *Decline) {
+	si := h.setupIntents.createFor(cs.Customer, cs.ID)
 	cs.SetupIntent = si.ID
-	result, decline := a.confirmSetup(si, pm)
+	result, decline := h.setupIntents.confirmWith(si, pm)
 	if result == paid {
-		a.beginFreeSubscription(cs, pm)
+		h.startFreeSubscription(cs, pm)
 	}
 	return result, decline
 }
 
-func (a *act) beginFreeSubscription(cs *CheckoutSession, pm *PaymentMethod) {
-	sub := a.sessionSubscription(cs)
+func (h checkoutPayments) startFreeSubscription(cs *CheckoutSession, pm *PaymentMethod) {
+	sub := h.createSubscription(cs)
 	sub.DefaultPaymentMethod = pm.ID
-	a.completeSession(cs, pm, "no_payment_required")
+	h.complete(cs, pm, "no_payment_required")
 }
 
-func (a *act) sessionSubscription(cs *CheckoutSession) *Subscription {
+func (h checkoutPayments) createSubscription(cs *CheckoutSession) *Subscription {
 	sub := &Subscription{
 		Customer: cs.Customer, Currency: cs.Currency, Metadata: cs.SubMetadata, Description: cs.SubDescription,
 		MissingMethod: cs.SubMissingMethod, AutomaticTax: cs.AutomaticTax, CollectionMethod: "charge_automatically", FromCheckout: cs.ID,
 	}
-	c, _ := a.state.Customers.get(cs.Customer)
+	c, _ := h.state.Customers.get(cs.Customer)
 	sub.TestClock = c.TestClock
 	sub.TrialEnd = cs.SubTrialEnd
 	if cs.SubTrialDays > 0 {
-		sub.TrialEnd = a.nowFor(c) + cs.SubTrialDays*24*60*60
+		sub.TrialEnd = h.timeFor(c) + cs.SubTrialDays*24*60*60
 	}
 	if sub.Discounts = cs.discounts(); cs.Discount != nil {
-		a.redeem(*cs.Discount)
+		h.discounts.redeem(*cs.Discount)
 	}
-	items, extra := a.sessionItems(cs)
-	inv := a.startSubscription(sub, items, extra)
-	a.state.Sessions.change(cs, func() { cs.Subscription, cs.Invoice = sub.ID, inv.ID })
+	items, extra := h.splitLineItems(cs)
+	inv := h.subscriptions.start(sub, items, extra)
+	h.state.Sessions.change(cs, func() { cs.Subscription, cs.Invoice = sub.ID, inv.ID })
 	return sub
 }
 
-// sessionItems parts a session's lines into what recurs and what only the first
+// splitLineItems parts a session's lines into what recurs and what only the first
 // invoice carries.
-func (a *act) sessionItems(cs *CheckoutSession) ([]newItem, []InvoiceLine) {
+func (h checkoutPayments) splitLineItems(cs *CheckoutSession) ([]newItem, []InvoiceLine) {
 	var items []newItem
 	var extra []InvoiceLine
 	for _, l := range cs.Lines {
-		p, ok := a.state.Prices.get(l.Price)
+		p, ok := h.state.Prices.get(l.Price)
 		switch {
 		case !ok:
 		case p.Interval != "":
 			items = append(items, newItem{price: p, quantity: l.Quantity, metadata: map[string]string{}})
 		default:
 			extra = append(extra, InvoiceLine{
-				Kind: "invoiceitem", Metadata: map[string]string{}, PeriodStart: a.at, PeriodEnd: a.at,
-				Price: p.ID, Quantity: l.Quantity, Amount: p.amount(l.Quantity), Description: a.productName(p),
+				Kind: "invoiceitem", Metadata: map[string]string{}, PeriodStart: h.now, PeriodEnd: h.now,
+				Price: p.ID, Quantity: l.Quantity, Amount: p.amount(l.Quantity), Description: h.prices.productName(p),
 			})
 		}
 	}
 	return items, extra
 }
 
-// completeSession is the happy end.
-func (a *act) completeSession(cs *CheckoutSession, pm *PaymentMethod, status string) {
-	if c, ok := a.state.Customers.get(cs.Customer); ok {
+// complete is the happy end.
+func (h checkoutPayments) complete(cs *CheckoutSession, pm *PaymentMethod, status string) {
+	if c, ok := h.state.Customers.get(cs.Customer); ok {
 		if pm != nil && (cs.Mode == "subscription" || cs.FutureUsage != "") {
-			a.attach(pm, c)
+			h.paymentMethods.attachTo(pm, c)
 		}
-		a.carryToCustomer(cs, c)
+		h.updateCustomer(cs, c)
 	}
 	if cs.Mode == "payment" && cs.Discount != nil {
-		a.redeem(*cs.Discount)
+		h.discounts.redeem(*cs.Discount)
 	}
 	cs.Status, cs.PaymentStatus = "complete", status
-	a.emit("checkout.session.completed", a.renderSession(cs))
+	h.emit("checkout.session.completed", h.checkoutSessions.render(cs))
 }
 
-// carryToCustomer writes what was entered to the customer, as far as
+// updateCustomer writes what was entered to the customer, as far as
 // customer_update lets it.
-func (a *act) carryToCustomer(cs *CheckoutSession, c *Customer) {
-	a.changeCustomer(c, func() {
+func (h checkoutPayments) updateCustomer(cs *CheckoutSession, c *Customer) {
+	h.customers.change(c, func() {
 		if cs.UpdateName && cs.EnteredName != "" {
 			c.Name = cs.EnteredName
 		}
@@ -217,63 +217,63 @@ func (a *act) carryToCustomer(cs *CheckoutSession, c *Customer) {
 		}
 	})
 	if cs.TaxIDCollection && cs.EnteredTaxID != "" {
-		a.addTaxID(c, taxIDType(cs.EnteredTaxID), cs.EnteredTaxID)
+		h.taxIDs.insert(c, taxIDType(cs.EnteredTaxID), cs.EnteredTaxID)
 	}
 }
 
-// answerChallenge carries the end of a 3-D Secure question to the session that
+// completeAuthentication carries the end of a 3-D Secure question to the session that
 // asked it.
-func (a *act) answerChallenge(cs *CheckoutSession, passed bool) (outcome, *Decline) {
-	if si, ok := a.state.SetupIntents.get(cs.SetupIntent); ok && si.Status == "requires_action" {
+func (h checkoutPayments) completeAuthentication(cs *CheckoutSession, passed bool) (outcome, *Decline) {
+	if si, ok := h.state.SetupIntents.get(cs.SetupIntent); ok && si.Status == "requires_action" {
 		method := si.PaymentMethod
-		result, decline := a.authenticateSetup(si, passed)
-		if pm, ok := a.state.PaymentMethods.get(method); ok && result == paid {
-			a.beginFreeSubscription(cs, pm)
+		result, decline := h.setupIntents.completeAuthentication(si, passed)
+		if pm, ok := h.state.PaymentMethods.get(method); ok && result == paid {
+			h.startFreeSubscription(cs, pm)
 		}
 		return result, decline
 	}
-	pi, ok := a.challenge(cs)
+	pi, ok := h.pendingAuthentication(cs)
 	if !ok {
 		return refused, genericDecline()
 	}
-	a.order = a.checkoutOrder()
-	result, decline := a.finishAuthentication(pi, passed)
-	if pm, ok := a.state.PaymentMethods.get(pi.PaymentMethod); ok && result == paid {
-		a.completeSession(cs, pm, "paid")
+	h.eventOrder = h.completionOrder()
+	result, decline := h.invoicing.completeAuthentication(pi, passed)
+	if pm, ok := h.state.PaymentMethods.get(pi.PaymentMethod); ok && result == paid {
+		h.complete(cs, pm, "paid")
 	}
 	return result, decline
 }
 
-// challenge is the payment of a session that waits for 3-D Secure.
-func (a *act) challenge(cs *CheckoutSession) (*PaymentIntent, bool) {
-	pi, ok := a.sessionPayment(cs)
+// pendingAuthentication is the payment of a session that waits for 3-D Secure.
+func (h checkoutPayments) pendingAuthentication(cs *CheckoutSession) (*PaymentIntent, bool) {
+	pi, ok := h.paymentIntent(cs)
 	return pi, ok && pi.Status == "requires_action"
 }
 
-// sessionPayment is the payment being made through a session, in either mode.
-func (a *act) sessionPayment(cs *CheckoutSession) (*PaymentIntent, bool) {
+// paymentIntent is the payment being made through a session, in either mode.
+func (h checkoutPayments) paymentIntent(cs *CheckoutSession) (*PaymentIntent, bool) {
 	id := cs.PaymentIntent
-	if inv, ok := a.state.Invoices.get(cs.Invoice); ok {
+	if inv, ok := h.state.Invoices.get(cs.Invoice); ok {
 		id = inv.PaymentIntent
 	}
-	return a.state.PaymentIntents.get(id)
+	return h.state.PaymentIntents.get(id)
 }
 
-// challenged says whether the session waits for 3-D Secure.
-func (a *act) challenged(cs *CheckoutSession) bool {
-	if si, ok := a.state.SetupIntents.get(cs.SetupIntent); ok && si.Status == "requires_action" {
+// requiresAction says whether the session waits for 3-D Secure.
+func (h checkoutPayments) requiresAction(cs *CheckoutSession) bool {
+	if si, ok := h.state.SetupIntents.get(cs.SetupIntent); ok && si.Status == "requires_action" {
 		return cs.Status == "open"
 	}
-	_, waiting := a.challenge(cs)
+	_, waiting := h.pendingAuthentication(cs)
 	return waiting && cs.Status == "open"
 }
 
-// lastProblem is why the last attempt did not go through, for the page.
-func (a *act) lastProblem(cs *CheckoutSession) string {
-	if si, ok := a.state.SetupIntents.get(cs.SetupIntent); ok && si.LastError != nil {
+// lastError is why the last attempt did not go through, for the page.
+func (h checkoutPayments) lastError(cs *CheckoutSession) string {
+	if si, ok := h.state.SetupIntents.get(cs.SetupIntent); ok && si.LastError != nil {
 		return si.LastError.Message
 	}
-	if pi, ok := a.sessionPayment(cs); ok && pi.LastError != nil {
+	if pi, ok := h.paymentIntent(cs); ok && pi.LastError != nil {
 		return pi.LastError.Message
 	}
 	return ""

@@ -23,58 +23,58 @@ func setupIntentResource() resource {
 	return resource{
 		kind: "setup_intent",
 		render: finder(func(s *state) *table[*SetupIntent] { return s.SetupIntents },
-			func(a *act, x *SetupIntent) object { return a.renderSetupIntent(x) }),
+			bind(setupIntents.render)),
 		routes: setupIntentRoutes(),
 	}
 }
 
-func (a *act) addSetupIntent(customer, session string) *SetupIntent {
+func (h setupIntents) createFor(customer, session string) *SetupIntent {
 	si := &SetupIntent{Customer: customer, Session: session, Metadata: map[string]string{}}
-	a.storeSetupIntent(si)
+	h.insert(si)
 	return si
 }
 
-func (a *act) storeSetupIntent(si *SetupIntent) {
-	si.Base = Base{ID: a.ids.long("seti_1"), Created: a.at}
+func (h setupIntents) insert(si *SetupIntent) {
+	si.Base = Base{ID: h.ids.long("seti_1"), Created: h.now}
 	if si.Status == "" {
 		si.Status = "requires_payment_method"
 	}
-	si.Secret = si.ID + "_secret_" + a.ids.token(25)
-	a.state.SetupIntents.insert(si)
-	a.emit("setup_intent.created", a.renderSetupIntent(si))
+	si.Secret = si.ID + "_secret_" + h.ids.token(25)
+	h.state.SetupIntents.insert(si)
+	h.emit("setup_intent.created", h.render(si))
 }
 
-// confirmSetup tries to save a card.
-func (a *act) confirmSetup(si *SetupIntent, pm *PaymentMethod) (outcome, *Decline) {
+// confirmWith tries to save a card.
+func (h setupIntents) confirmWith(si *SetupIntent, pm *PaymentMethod) (outcome, *Decline) {
 	result, decline := pm.setupOutcome()
 	si.PaymentMethod, si.LastMethod, si.LastError = pm.ID, pm.ID, decline
 	switch result {
 	case paid:
-		a.endSetup(si, "succeeded", "setup_intent.succeeded")
+		h.setStatus(si, "succeeded", "setup_intent.succeeded")
 	case refused:
 		si.PaymentMethod = ""
-		a.endSetup(si, "requires_payment_method", "setup_intent.setup_failed")
+		h.setStatus(si, "requires_payment_method", "setup_intent.setup_failed")
 	case needsAction:
-		a.endSetup(si, "requires_action", "setup_intent.requires_action")
+		h.setStatus(si, "requires_action", "setup_intent.requires_action")
 	}
 	return result, decline
 }
 
-func (a *act) endSetup(si *SetupIntent, status, event string) {
+func (h setupIntents) setStatus(si *SetupIntent, status, event string) {
 	si.Status = status
-	a.emit(event, a.renderSetupIntent(si))
+	h.emit(event, h.render(si))
 }
 
-// authenticateSetup ends a 3-D Secure question about a saved card.
-func (a *act) authenticateSetup(si *SetupIntent, passed bool) (outcome, *Decline) {
-	pm, ok := a.state.PaymentMethods.get(si.PaymentMethod)
+// completeAuthentication ends a 3-D Secure question about a saved card.
+func (h setupIntents) completeAuthentication(si *SetupIntent, passed bool) (outcome, *Decline) {
+	pm, ok := h.state.PaymentMethods.get(si.PaymentMethod)
 	if !ok || si.Status != "requires_action" {
 		return refused, genericDecline()
 	}
 	if passed {
 		pm.Authenticated = true
-		a.endSetup(si, "succeeded", "setup_intent.succeeded")
-		a.saveSetup(si, pm)
+		h.setStatus(si, "succeeded", "setup_intent.succeeded")
+		h.attachMethod(si, pm)
 		return paid, nil
 	}
 	si.LastError = &Decline{
@@ -82,19 +82,19 @@ func (a *act) authenticateSetup(si *SetupIntent, passed bool) (outcome, *Decline
 		Message: "We are unable to authenticate your payment method. Please choose a different payment method and try again.",
 	}
 	si.PaymentMethod = ""
-	a.endSetup(si, "requires_payment_method", "setup_intent.setup_failed")
+	h.setStatus(si, "requires_payment_method", "setup_intent.setup_failed")
 	return refused, si.LastError
 }
 
-func (a *act) getSetupIntent(in *input) (any, error) {
-	si, err := a.setupAt(in)
+func (h setupIntents) get(in *input) (any, error) {
+	si, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	return a.renderSetupIntent(si), nil
+	return h.render(si), nil
 }
 
-func (a *act) renderSetupIntent(si *SetupIntent) object {
+func (h setupIntents) render(si *SetupIntent) object {
 	o := object{
 		"id": si.ID, "object": "setup_intent", "application": nil, "automatic_payment_methods": renderAutomatic(si.Automatic, si.Redirects),
 		"cancellation_reason": orNull(si.CancelReason), "client_secret": si.Secret, "created": si.Created,
@@ -107,12 +107,12 @@ func (a *act) renderSetupIntent(si *SetupIntent) object {
 		"payment_method_types":                 []any{"card"}, "single_use_mandate": nil, "status": si.Status, "usage": si.usage(),
 	}
 	if si.LastError != nil {
-		o["last_setup_error"] = a.renderDecline(si.LastError, si.LastMethod)
+		o["last_setup_error"] = h.paymentIntents.renderDecline(si.LastError, si.LastMethod)
 	}
 	if si.Status == "requires_action" {
 		o["next_action"] = object{
 			"type":            "redirect_to_url",
-			"redirect_to_url": object{"return_url": orNull(si.ReturnURL), "url": a.origin + "/c/authenticate/" + si.ID},
+			"redirect_to_url": object{"return_url": orNull(si.ReturnURL), "url": h.origin + "/c/authenticate/" + si.ID},
 		}
 	}
 	return o

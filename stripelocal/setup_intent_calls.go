@@ -9,30 +9,30 @@ const setupChanges = "customer description:1000? payment_method payment_method_t
 
 func setupIntentRoutes() []route {
 	return []route{
-		{"POST /v1/setup_intents", "automatic_payment_methods{allow_redirects:always|never enabled:bool!} confirm:bool return_url usage:off_session|on_session use_stripe_sdk:bool metadata:map " + setupChanges, (*act).createSetupIntent},
-		{"GET /v1/setup_intents", listParams + "customer payment_method", (*act).listSetupIntents},
-		{"GET /v1/setup_intents/{id}", "client_secret", (*act).getSetupIntent},
-		{"POST /v1/setup_intents/{id}", "metadata:map? " + setupChanges, (*act).updateSetupIntent},
-		{"POST /v1/setup_intents/{id}/confirm", "payment_method return_url use_stripe_sdk:bool", (*act).confirmSetupIntent},
-		{"POST /v1/setup_intents/{id}/cancel", "cancellation_reason:abandoned|duplicate|requested_by_customer", (*act).cancelSetupIntent},
+		on("POST /v1/setup_intents", "automatic_payment_methods{allow_redirects:always|never enabled:bool!} confirm:bool return_url usage:off_session|on_session use_stripe_sdk:bool metadata:map "+setupChanges, setupIntents.create),
+		on("GET /v1/setup_intents", listParams+"customer payment_method", setupIntents.list),
+		on("GET /v1/setup_intents/{id}", "client_secret", setupIntents.get),
+		on("POST /v1/setup_intents/{id}", "metadata:map? "+setupChanges, setupIntents.update),
+		on("POST /v1/setup_intents/{id}/confirm", "payment_method return_url use_stripe_sdk:bool", setupIntents.confirm),
+		on("POST /v1/setup_intents/{id}/cancel", "cancellation_reason:abandoned|duplicate|requested_by_customer", setupIntents.cancel),
 	}
 }
 
-func (a *act) createSetupIntent(in *input) (any, error) {
+func (h setupIntents) create(in *input) (any, error) {
 	if in.flag("confirm") && !in.has("payment_method") {
 		return nil, setupWithoutMethod()
 	}
-	pm, err := a.checkIntent(in.params, "")
+	pm, err := h.paymentIntents.checkReferences(in.params, "")
 	if err != nil {
 		return nil, err
 	}
 	si := &SetupIntent{Customer: in.str("customer"), Usage: in.str("usage"), Automatic: in.at("automatic_payment_methods").flag("enabled"), Redirects: in.at("automatic_payment_methods").str("allow_redirects"), Metadata: map[string]string{}}
 	si.take(in.params, pm)
-	a.storeSetupIntent(si)
+	h.insert(si)
 	if !in.flag("confirm") {
-		return a.renderSetupIntent(si), nil
+		return h.render(si), nil
 	}
-	return a.confirmSetupByCall(si, in.params)
+	return h.confirmFromAPI(si, in.params)
 }
 
 func (si *SetupIntent) take(p params, pm *PaymentMethod) {
@@ -44,38 +44,38 @@ func (si *SetupIntent) take(p params, pm *PaymentMethod) {
 	}
 }
 
-func (a *act) setupAt(in *input) (*SetupIntent, error) {
-	si, ok := a.state.SetupIntents.get(in.path("id"))
+func (h setupIntents) find(in *input) (*SetupIntent, error) {
+	si, ok := h.state.SetupIntents.get(in.path("id"))
 	if !ok {
 		return nil, notFound("setupintent", in.path("id"), "intent")
 	}
 	return si, nil
 }
 
-// openSetupAt finds a setup intent that is not over, with the card that the call gives.
-func (a *act) openSetupAt(in *input, doing string) (*SetupIntent, *PaymentMethod, error) {
-	si, err := a.setupAt(in)
+// findOpen finds a setup intent that is not over, with the card that the call gives.
+func (h setupIntents) findOpen(in *input, doing string) (*SetupIntent, *PaymentMethod, error) {
+	si, err := h.find(in)
 	if err != nil {
 		return nil, nil, err
 	}
 	if !slices.Contains([]string{"requires_payment_method", "requires_confirmation", "requires_action"}, si.Status) {
 		return nil, nil, invalid("setup_intent_unexpected_state", "", fmt.Sprintf("You cannot %s this SetupIntent because it has a status of %s. Only a SetupIntent with one of the following statuses may be: requires_payment_method, requires_confirmation, requires_action.", doing, si.Status))
 	}
-	pm, err := a.checkIntent(in.params, si.Customer)
+	pm, err := h.paymentIntents.checkReferences(in.params, si.Customer)
 	return si, pm, err
 }
 
-func (a *act) updateSetupIntent(in *input) (any, error) {
-	si, pm, err := a.openSetupAt(in, "update")
+func (h setupIntents) update(in *input) (any, error) {
+	si, pm, err := h.findOpen(in, "update")
 	if err != nil {
 		return nil, err
 	}
 	si.take(in.params, pm)
-	return a.renderSetupIntent(si), nil
+	return h.render(si), nil
 }
 
-func (a *act) confirmSetupIntent(in *input) (any, error) {
-	si, pm, err := a.openSetupAt(in, "confirm")
+func (h setupIntents) confirm(in *input) (any, error) {
+	si, pm, err := h.findOpen(in, "confirm")
 	if err == nil && pm == nil && si.PaymentMethod == "" {
 		err = setupWithoutMethod()
 	}
@@ -83,38 +83,38 @@ func (a *act) confirmSetupIntent(in *input) (any, error) {
 		return nil, err
 	}
 	si.take(in.params, pm)
-	return a.confirmSetupByCall(si, in.params)
+	return h.confirmFromAPI(si, in.params)
 }
 
 func setupWithoutMethod() *Error {
 	return invalid("setup_intent_unexpected_state", "", "You cannot confirm this SetupIntent because it's missing a payment method. Update the SetupIntent with a payment method and then confirm it again.")
 }
 
-func (a *act) confirmSetupByCall(si *SetupIntent, p params) (any, error) {
-	pm, ok := a.state.PaymentMethods.get(si.PaymentMethod)
+func (h setupIntents) confirmFromAPI(si *SetupIntent, p params) (any, error) {
+	pm, ok := h.state.PaymentMethods.get(si.PaymentMethod)
 	if !ok {
 		return nil, setupWithoutMethod()
 	}
 	si.ReturnURL = p.str("return_url")
-	result, decline := a.confirmSetup(si, pm)
+	result, decline := h.confirmWith(si, pm)
 	if result == refused {
 		refusal := declined(decline)
 		refusal.PaymentMethod, refusal.SetupIntent = pm.ID, si.ID
 		return nil, refusal
 	}
-	a.saveSetup(si, pm)
-	return a.renderSetupIntent(si), nil
+	h.attachMethod(si, pm)
+	return h.render(si), nil
 }
 
-// saveSetup gives the card to the customer once it is set up.
-func (a *act) saveSetup(si *SetupIntent, pm *PaymentMethod) {
-	if c, ok := a.state.Customers.get(si.Customer); ok && si.Status == "succeeded" {
-		a.attach(pm, c)
+// attachMethod gives the card to the customer once it is set up.
+func (h setupIntents) attachMethod(si *SetupIntent, pm *PaymentMethod) {
+	if c, ok := h.state.Customers.get(si.Customer); ok && si.Status == "succeeded" {
+		h.paymentMethods.attachTo(pm, c)
 	}
 }
 
-func (a *act) cancelSetupIntent(in *input) (any, error) {
-	si, _, err := a.openSetupAt(in, "cancel")
+func (h setupIntents) cancel(in *input) (any, error) {
+	si, _, err := h.findOpen(in, "cancel")
 	if err != nil {
 		return nil, err
 	}
@@ -122,17 +122,17 @@ func (a *act) cancelSetupIntent(in *input) (any, error) {
 		return nil, invalid("setup_intent_unexpected_state", "", "You cannot cancel this SetupIntent because it was created by a Checkout Session. Expire the session instead.")
 	}
 	si.CancelReason = in.str("cancellation_reason")
-	a.endSetup(si, "canceled", "setup_intent.canceled")
-	return a.renderSetupIntent(si), nil
+	h.setStatus(si, "canceled", "setup_intent.canceled")
+	return h.render(si), nil
 }
 
-func (a *act) listSetupIntents(in *input) (any, error) {
+func (h setupIntents) list(in *input) (any, error) {
 	return listing[*SetupIntent]{
-		what: "setupintent", table: a.state.SetupIntents, rows: a.state.SetupIntents.all,
+		what: "setupintent", table: h.state.SetupIntents, rows: h.state.SetupIntents.all,
 		keep: func(si *SetupIntent) bool {
 			return (!in.has("customer") || si.Customer == in.str("customer")) &&
 				(!in.has("payment_method") || si.PaymentMethod == in.str("payment_method"))
 		},
-		render: func(si *SetupIntent) object { return a.renderSetupIntent(si) },
+		render: h.render,
 	}.page(in)
 }

@@ -59,19 +59,19 @@ func subscriptionResource() resource {
 	return resource{
 		kind: "subscription",
 		render: finder(func(s *state) *table[*Subscription] { return s.Subscriptions },
-			func(a *act, x *Subscription) object { return a.renderSubscription(x) }),
-		arm: func(a *act) {
-			for _, sub := range a.state.Subscriptions.all {
-				a.armSubscription(sub)
+			bind(subscriptions.render)),
+		arm: func(r *request) {
+			for _, sub := range r.state.Subscriptions.all {
+				r.renewals.scheduleNext(sub)
 			}
 		},
 		routes: []route{
-			{"POST /v1/subscriptions", subscriptionUpdateParams + discountParams + "customer! currency items[]{price " + inlineRecurring + "quantity:int metadata:map}! trial_end:when trial_period_days:int trial_from_plan:bool billing_cycle_anchor:time add_invoice_items[]{price! quantity:int}", (*act).createSubscription},
-			{"GET /v1/subscriptions", listParams + "customer price status:active|past_due|unpaid|canceled|incomplete|incomplete_expired|trialing|paused|all|ended collection_method:charge_automatically|send_invoice current_period_start:range current_period_end:range test_clock", (*act).listSubscriptions},
-			{"GET /v1/subscriptions/{id}", "", (*act).getSubscription},
-			{"POST /v1/subscriptions/{id}", subscriptionUpdateParams + discountParams + cancellationParams + planParams + "trial_from_plan:bool", (*act).updateSubscription},
-			{"DELETE /v1/subscriptions/{id}", cancellationParams + "invoice_now:bool prorate:bool", (*act).cancelSubscription},
-			{"POST /v1/subscriptions/{id}/resume", resumeParams, (*act).resumeSubscription},
+			on("POST /v1/subscriptions", subscriptionUpdateParams+discountParams+"customer! currency items[]{price "+inlineRecurring+"quantity:int metadata:map}! trial_end:when trial_period_days:int trial_from_plan:bool billing_cycle_anchor:time add_invoice_items[]{price! quantity:int}", subscriptions.create),
+			on("GET /v1/subscriptions", listParams+"customer price status:active|past_due|unpaid|canceled|incomplete|incomplete_expired|trialing|paused|all|ended collection_method:charge_automatically|send_invoice current_period_start:range current_period_end:range test_clock", subscriptions.list),
+			on("GET /v1/subscriptions/{id}", "", subscriptions.get),
+			on("POST /v1/subscriptions/{id}", subscriptionUpdateParams+discountParams+cancellationParams+planParams+"trial_from_plan:bool", subscriptions.update),
+			on("DELETE /v1/subscriptions/{id}", cancellationParams+"invoice_now:bool prorate:bool", subscriptions.cancel),
+			on("POST /v1/subscriptions/{id}/resume", resumeParams, subscriptions.resume),
 		},
 	}
 }
@@ -81,44 +81,44 @@ func (x *Subscription) ended() bool {
 }
 
 // items are the subscription's items, oldest first.
-func (a *act) items(sub *Subscription) []*SubscriptionItem {
-	return a.state.Items.by("subscription", sub.ID)
+func (h subscriptions) items(sub *Subscription) []*SubscriptionItem {
+	return h.state.Items.by("subscription", sub.ID)
 }
 
-func (a *act) subscriptionAt(in *input) (*Subscription, error) {
-	sub, ok := a.state.Subscriptions.get(in.path("id"))
+func (h subscriptions) find(in *input) (*Subscription, error) {
+	sub, ok := h.state.Subscriptions.get(in.path("id"))
 	if !ok {
 		return nil, notFound("subscription", in.path("id"), "id")
 	}
 	return sub, nil
 }
 
-func (a *act) getSubscription(in *input) (any, error) {
-	sub, err := a.subscriptionAt(in)
+func (h subscriptions) get(in *input) (any, error) {
+	sub, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	return a.renderSubscription(sub), nil
+	return h.render(sub), nil
 }
 
-func (a *act) listSubscriptions(in *input) (any, error) {
-	rows := a.state.Subscriptions.all
+func (h subscriptions) list(in *input) (any, error) {
+	rows := h.state.Subscriptions.all
 	if in.has("customer") {
-		if _, ok := a.state.Customers.get(in.str("customer")); !ok {
+		if _, ok := h.state.Customers.get(in.str("customer")); !ok {
 			return nil, noSuch("customer", in.str("customer"), "customer")
 		}
-		rows = a.state.Subscriptions.by("customer", in.str("customer"))
+		rows = h.state.Subscriptions.by("customer", in.str("customer"))
 	}
 	return listing[*Subscription]{
-		what: "subscription", table: a.state.Subscriptions, rows: rows,
-		keep:   func(x *Subscription) bool { return a.subscriptionMatches(x, in.params) },
-		render: func(x *Subscription) object { return a.renderSubscription(x) },
+		what: "subscription", table: h.state.Subscriptions, rows: rows,
+		keep:   func(x *Subscription) bool { return h.matches(x, in.params) },
+		render: h.render,
 	}.page(in)
 }
 
-// subscriptionMatches leaves canceled ones out where no status is asked for,
+// matches leaves canceled ones out where no status is asked for,
 // and those of test clocks where neither the clock nor the customer is named.
-func (a *act) subscriptionMatches(x *Subscription, q params) bool {
+func (h subscriptions) matches(x *Subscription, q params) bool {
 	if !x.hasStatus(q.str("status")) || !inRange(q, "current_period_start", x.CurrentPeriodStart) || !inRange(q, "current_period_end", x.CurrentPeriodEnd) {
 		return false
 	}
@@ -128,7 +128,7 @@ func (a *act) subscriptionMatches(x *Subscription, q params) bool {
 	if q.has("collection_method") && x.CollectionMethod != q.str("collection_method") {
 		return false
 	}
-	return !q.has("price") || a.hasPrice(x, q.str("price"))
+	return !q.has("price") || h.hasPrice(x, q.str("price"))
 }
 
 func (x *Subscription) hasStatus(wanted string) bool {
@@ -143,8 +143,8 @@ func (x *Subscription) hasStatus(wanted string) bool {
 	return x.Status == wanted
 }
 
-func (a *act) hasPrice(x *Subscription, price string) bool {
-	for _, item := range a.items(x) {
+func (h subscriptions) hasPrice(x *Subscription, price string) bool {
+	for _, item := range h.items(x) {
 		if item.Price == price {
 			return true
 		}
@@ -152,38 +152,38 @@ func (a *act) hasPrice(x *Subscription, price string) bool {
 	return false
 }
 
-// changeSubscription runs f and tells of what it changed.
-func (a *act) changeSubscription(sub *Subscription, f func()) {
-	before := a.renderSubscription(sub)
+// change runs f and tells of what it changed.
+func (h subscriptions) change(sub *Subscription, f func()) {
+	before := h.render(sub)
 	f()
-	a.emitUpdate("customer.subscription.updated", before, a.renderSubscription(sub))
+	h.emitUpdate("customer.subscription.updated", before, h.render(sub))
 }
 
-// endSubscription ends it at this moment. What is open of a first invoice is
+// end ends it at this moment. What is open of a first invoice is
 // voided; other open invoices stay, but are no longer collected by themselves.
-func (a *act) endSubscription(sub *Subscription, status, reason string) {
+func (h subscriptions) end(sub *Subscription, status, reason string) {
 	wasIncomplete := sub.Status == "incomplete"
-	a.expirePendingUpdate(sub)
-	at := a.timeOn(sub.TestClock)
+	h.pendingUpdates.expire(sub)
+	at := h.timeOnClock(sub.TestClock)
 	sub.Status, sub.EndedAt, sub.CancelReason = status, at, reason
 	if sub.CanceledAt == 0 {
 		sub.CanceledAt = at
 	}
-	for _, inv := range a.state.Invoices.by("subscription", sub.ID) {
+	for _, inv := range h.state.Invoices.by("subscription", sub.ID) {
 		switch {
 		case wasIncomplete:
-			a.void(inv)
+			h.invoicing.void(inv)
 		case !inv.settled():
 			inv.AutoAdvance, inv.NextAttempt = false, 0
 		}
 	}
-	a.endSchedule(sub)
-	a.emit("customer.subscription.deleted", a.renderSubscription(sub))
+	h.schedules.cancelWithSubscription(sub)
+	h.emit("customer.subscription.deleted", h.render(sub))
 }
 
-// cancelSubscription is the DELETE: at once.
-func (a *act) cancelSubscription(in *input) (any, error) {
-	sub, err := a.subscriptionAt(in)
+// cancel is the DELETE: at once.
+func (h subscriptions) cancel(in *input) (any, error) {
+	sub, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
@@ -194,23 +194,23 @@ func (a *act) cancelSubscription(in *input) (any, error) {
 	details.setStr("comment", &sub.CancelComment)
 	details.setStr("feedback", &sub.CancelFeedback)
 	if in.flag("prorate") {
-		for _, credit := range a.unused(sub, a.timeOn(sub.TestClock)) {
-			a.addInvoiceItem(credit)
+		for _, credit := range h.prorations.unusedCredits(sub, h.timeOnClock(sub.TestClock)) {
+			h.invoiceItems.insert(credit)
 		}
 	}
 	status := "canceled"
 	if sub.Status == "incomplete" {
 		status = "incomplete_expired"
 	}
-	a.endSubscription(sub, status, "cancellation_requested")
+	h.end(sub, status, "cancellation_requested")
 	if in.flagOr("invoice_now", true) {
-		a.lastInvoice(sub)
+		h.renewals.finalInvoice(sub)
 	}
-	return a.renderSubscription(sub), nil
+	return h.render(sub), nil
 }
 
-func (a *act) renderSubscription(x *Subscription) object {
-	items := a.items(x)
+func (h subscriptions) render(x *Subscription) object {
+	items := h.items(x)
 	o := object{
 		"id": x.ID, "object": "subscription", "application": nil, "application_fee_percent": nil,
 		"automatic_tax": renderTax(x.AutomaticTax), "billing_cycle_anchor": x.BillingCycleAnchor,
@@ -225,27 +225,27 @@ func (a *act) renderSubscription(x *Subscription) object {
 		"default_payment_method": ref{"payment_method", x.DefaultPaymentMethod}, "default_source": nil,
 		"default_tax_rates": []any{}, "description": orNull(x.Description), "discount": nil, "discounts": []any{},
 		"ended_at": timeOrNull(x.EndedAt), "invoice_settings": object{"account_tax_ids": nil, "issuer": object{"type": "self"}},
-		"items": a.renderItems(x, items), "latest_invoice": ref{"invoice", x.LatestInvoice}, "livemode": false,
+		"items": h.renderItems(x, items), "latest_invoice": ref{"invoice", x.LatestInvoice}, "livemode": false,
 		"metadata": x.Metadata, "next_pending_invoice_item_invoice": nil, "on_behalf_of": nil,
 		"pause_collection": nil, "payment_settings": x.renderPaymentSettings(),
 		"pending_invoice_item_interval": nil, "pending_setup_intent": ref{"setup_intent", x.PendingSetup},
-		"pending_update": a.renderPending(x), "plan": nil, "quantity": nil, "schedule": ref{"subscription_schedule", x.Schedule}, "start_date": x.StartDate,
+		"pending_update": h.pendingUpdates.render(x), "plan": nil, "quantity": nil, "schedule": ref{"subscription_schedule", x.Schedule}, "start_date": x.StartDate,
 		"status": x.Status, "test_clock": ref{"test_clock", x.TestClock}, "transfer_data": nil,
 		"trial_end": timeOrNull(x.TrialEnd), "trial_settings": object{"end_behavior": object{"missing_payment_method": x.MissingMethod}},
 		"trial_start": timeOrNull(x.TrialStart),
 	}
-	a.renderOnlyItem(o, items)
-	a.renderDiscounts(o, x)
+	h.renderPlanFields(o, items)
+	h.discounts.renderOnSubscription(o, x)
 	return o
 }
 
-// renderOnlyItem fills the older fields plan and quantity, which only a
+// renderPlanFields fills the older fields plan and quantity, which only a
 // subscription of one item has.
-func (a *act) renderOnlyItem(o object, items []*SubscriptionItem) {
+func (h subscriptions) renderPlanFields(o object, items []*SubscriptionItem) {
 	if len(items) != 1 {
 		return
 	}
-	if p, ok := a.state.Prices.get(items[0].Price); ok {
+	if p, ok := h.state.Prices.get(items[0].Price); ok {
 		o["plan"], o["quantity"] = p.renderPlan(), items[0].Quantity
 	}
 }
@@ -258,10 +258,10 @@ func (x *Subscription) renderPaymentSettings() object {
 	return object{"payment_method_options": nil, "payment_method_types": textsOrNull(x.MethodTypes), "save_default_payment_method": save}
 }
 
-func (a *act) renderItems(x *Subscription, items []*SubscriptionItem) object {
+func (h subscriptions) renderItems(x *Subscription, items []*SubscriptionItem) object {
 	data := make([]any, len(items))
 	for i, item := range items {
-		data[i] = a.renderSubscriptionItem(item)
+		data[i] = h.subscriptionItems.render(item)
 	}
 	list := listObject("/v1/subscription_items?subscription="+x.ID, data, false)
 	list["total_count"] = len(items)

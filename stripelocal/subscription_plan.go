@@ -64,24 +64,24 @@ type plan struct {
 	billsNow   bool
 }
 
-func (a *act) plan(sub *Subscription, ch change) plan {
-	now := a.timeOn(sub.TestClock)
-	p := plan{items: a.itemsAfter(sub, ch.items), date: now}
+func (h subscriptionChanges) plan(sub *Subscription, ch change) plan {
+	now := h.timeOnClock(sub.TestClock)
+	p := plan{items: h.itemsAfter(sub, ch.items), date: now}
 	if ch.date != 0 {
 		p.date = ch.date
 	}
-	p.after, p.moved = a.standingAfter(sub, ch, p.items, now)
+	p.after, p.moved = h.billingStateAfter(sub, ch, p.items, now)
 	if ch.behavior != "none" {
-		p.prorations = a.prorations(sub, ch, p)
+		p.prorations = h.prorations.forChange(sub, ch, p)
 	}
 	for _, e := range ch.extra {
-		p.prorations = append(p.prorations, a.extraItem(sub, e, now))
+		p.prorations = append(p.prorations, h.prorations.forInvoiceItem(sub, e, now))
 	}
 	p.billsNow = p.moved || ch.behavior == "always_invoice" && len(p.prorations) > 0
 	return p
 }
 
-func (a *act) itemsAfter(sub *Subscription, changes []itemChange) []plannedItem {
+func (h subscriptionChanges) itemsAfter(sub *Subscription, changes []itemChange) []plannedItem {
 	byItem := map[string]itemChange{}
 	for _, c := range changes {
 		if c.item != nil {
@@ -89,7 +89,7 @@ func (a *act) itemsAfter(sub *Subscription, changes []itemChange) []plannedItem 
 		}
 	}
 	var out []plannedItem
-	for _, item := range a.items(sub) {
+	for _, item := range h.subscriptions.items(sub) {
 		c, changed := byItem[item.ID]
 		switch {
 		case !changed:
@@ -102,17 +102,17 @@ func (a *act) itemsAfter(sub *Subscription, changes []itemChange) []plannedItem 
 	}
 	for _, c := range changes {
 		if c.item == nil {
-			out = append(out, plannedItem{a.ids.short("si_"), c.price.ID, c.quantity, c.metadata.metadata()})
+			out = append(out, plannedItem{h.ids.short("si_"), c.price.ID, c.quantity, c.metadata.metadata()})
 		}
 	}
 	return out
 }
 
-// standingAfter says where the change leaves the subscription, and whether a
+// billingStateAfter says where the change leaves the subscription, and whether a
 // new period, billed at once, begins with it: when a trial begins or ends, the
 // interval changes, a free subscription begins to cost something, or the
 // anchor is moved (docs: change the billing cycle).
-func (a *act) standingAfter(sub *Subscription, ch change, items []plannedItem, now int64) (standing, bool) {
+func (h subscriptionChanges) billingStateAfter(sub *Subscription, ch change, items []plannedItem, now int64) (standing, bool) {
 	s := sub.standing()
 	trialing := s.Status == "trialing"
 	switch {
@@ -126,87 +126,87 @@ func (a *act) standingAfter(sub *Subscription, ch change, items []plannedItem, n
 		return s, false
 	case trialing:
 		s.Status, s.TrialEnd = "active", now
-	case !ch.anchorNow && !a.intervalChanges(sub, items) && !a.becomesPaid(sub, items):
+	case !ch.anchorNow && !h.intervalChanges(sub, items) && !h.stopsBeingFree(sub, items):
 		return s, false
 	}
 	s.Start, s.Anchor = now, now
-	if price, ok := a.state.Prices.get(items[0].Price); ok {
+	if price, ok := h.state.Prices.get(items[0].Price); ok {
 		s.End = periodAfter(now, price, now)
 	}
 	return s, true
 }
 
-func (a *act) intervalChanges(sub *Subscription, items []plannedItem) bool {
-	was, had := a.renewalPrice(sub)
-	is, has := a.state.Prices.get(items[0].Price)
+func (h subscriptionChanges) intervalChanges(sub *Subscription, items []plannedItem) bool {
+	was, had := h.subscriptions.firstPrice(sub)
+	is, has := h.state.Prices.get(items[0].Price)
 	return had && has && (was.Interval != is.Interval || was.IntervalCount != is.IntervalCount)
 }
 
-func (a *act) becomesPaid(sub *Subscription, items []plannedItem) bool {
-	return a.cost(a.itemsAfter(sub, nil)) == 0 && a.cost(items) > 0
+func (h subscriptionChanges) stopsBeingFree(sub *Subscription, items []plannedItem) bool {
+	return h.periodTotal(h.itemsAfter(sub, nil)) == 0 && h.periodTotal(items) > 0
 }
 
-// cost is what the items come to in a full period.
-func (a *act) cost(items []plannedItem) int64 {
+// periodTotal is what the items come to in a full period.
+func (h subscriptionChanges) periodTotal(items []plannedItem) int64 {
 	var sum int64
 	for _, item := range items {
-		if p, ok := a.state.Prices.get(item.Price); ok {
+		if p, ok := h.state.Prices.get(item.Price); ok {
 			sum += p.amount(item.Quantity)
 		}
 	}
 	return sum
 }
 
-// carryOut does what was planned, but for the billing.
-func (a *act) carryOut(sub *Subscription, p plan) {
-	a.putItems(sub, p.items)
-	a.storeProrations(p)
+// apply does what was planned, but for the billing.
+func (h subscriptionChanges) apply(sub *Subscription, p plan) {
+	h.setItems(sub, p.items)
+	h.storeProrations(p)
 	sub.stand(p.after)
 }
 
-func (a *act) storeProrations(p plan) {
+func (h subscriptionChanges) storeProrations(p plan) {
 	for _, i := range p.prorations {
-		a.addInvoiceItem(i)
+		h.invoiceItems.insert(i)
 	}
 }
 
-// putItems brings a subscription's items to those given.
-func (a *act) putItems(sub *Subscription, items []plannedItem) {
+// setItems brings a subscription's items to those given.
+func (h subscriptionChanges) setItems(sub *Subscription, items []plannedItem) {
 	kept := map[string]bool{}
 	for _, i := range items {
 		kept[i.ID] = true
-		item, ok := a.state.Items.get(i.ID)
+		item, ok := h.state.Items.get(i.ID)
 		if !ok {
-			a.state.Items.insert(&SubscriptionItem{
-				Base:     Base{ID: i.ID, Created: a.timeOn(sub.TestClock)},
+			h.state.Items.insert(&SubscriptionItem{
+				Base:     Base{ID: i.ID, Created: h.timeOnClock(sub.TestClock)},
 				Metadata: i.Metadata, Price: i.Price, Quantity: i.Quantity, Subscription: sub.ID,
 			})
 			continue
 		}
 		item.Price, item.Quantity, item.Metadata = i.Price, i.Quantity, i.Metadata
 	}
-	for _, item := range append([]*SubscriptionItem{}, a.items(sub)...) {
+	for _, item := range append([]*SubscriptionItem{}, h.subscriptions.items(sub)...) {
 		if !kept[item.ID] {
-			a.state.Items.remove(item.ID)
+			h.state.Items.remove(item.ID)
 		}
 	}
 }
 
-// billPlan makes the invoice that a plan calls for, if it does.
-func (a *act) billPlan(sub *Subscription, p plan) (*Invoice, bool) {
+// createInvoice makes the invoice that a plan calls for, if it does.
+func (h subscriptionChanges) createInvoice(sub *Subscription, p plan) (*Invoice, bool) {
 	if !p.billsNow {
 		return nil, false
 	}
-	inv := a.assemble(sub, "subscription_update", a.pendingItems(sub), a.planLines(sub, p))
+	inv := h.invoicing.build(sub, "subscription_update", h.invoiceItems.pendingFor(sub), h.newPeriodLines(sub, p))
 	inv.SubProrationDate = p.date
-	a.issue(sub, inv)
+	h.invoicing.insert(sub, inv)
 	return inv, true
 }
 
-// planLines are the lines of the period that begins with a plan, if one does.
-func (a *act) planLines(sub *Subscription, p plan) []InvoiceLine {
+// newPeriodLines are the lines of the period that begins with a plan, if one does.
+func (h subscriptionChanges) newPeriodLines(sub *Subscription, p plan) []InvoiceLine {
 	if !p.moved {
 		return nil
 	}
-	return a.periodLines(sub, p.items, p.after)
+	return h.subscriptions.periodLines(sub, p.items, p.after)
 }

@@ -9,37 +9,37 @@ type newItem struct {
 	metadata map[string]string
 }
 
-func (a *act) createSubscription(in *input) (any, error) {
-	c, err := a.customerOf(in.params, "customer")
+func (h subscriptions) create(in *input) (any, error) {
+	c, err := h.customers.fromParam(in.params, "customer")
 	if err != nil {
 		return nil, err
 	}
-	items, err := a.newItems(in.params)
+	items, err := h.itemsFromParams(in.params)
 	if err != nil {
 		return nil, err
 	}
 	sub := &Subscription{
 		Customer: c.ID, TestClock: c.TestClock, Currency: items[0].price.Currency, Metadata: in.metadata(),
-		MissingMethod: "create_invoice", CollectionMethod: "charge_automatically", TrialEnd: a.trialEnd(in, c),
+		MissingMethod: "create_invoice", CollectionMethod: "charge_automatically", TrialEnd: h.trialEndFromParams(in, c),
 	}
-	if err := a.takeSubscription(sub, in.params); err != nil {
+	if err := h.setFields(sub, in.params); err != nil {
 		return nil, err
 	}
-	if err := a.takeStart(sub, in); err != nil {
+	if err := h.setStartFields(sub, in); err != nil {
 		return nil, err
 	}
-	if err := a.checkMethod(sub, in); err != nil {
+	if err := h.checkPaymentMethod(sub, in); err != nil {
 		return nil, err
 	}
-	if err := a.takeDiscounts(sub, in.params); err != nil {
+	if err := h.discounts.setFromParams(sub, in.params); err != nil {
 		return nil, err
 	}
-	return a.firstPayment(sub, items, in)
+	return h.startAndPay(sub, items, in)
 }
 
-// takeStart reads when the subscription is to begin its cycle and to end.
-func (a *act) takeStart(sub *Subscription, in *input) error {
-	now := a.timeOn(sub.TestClock)
+// setStartFields reads when the subscription is to begin its cycle and to end.
+func (h subscriptions) setStartFields(sub *Subscription, in *input) error {
+	now := h.timeOnClock(sub.TestClock)
 	if in.has("cancel_at_period_end") && in.has("cancel_at") {
 		return invalid("", "", "You may only specify one of these parameters: cancel_at, cancel_at_period_end.")
 	}
@@ -54,15 +54,15 @@ func (a *act) takeStart(sub *Subscription, in *input) error {
 		sub.CancelAtPeriodEnd = true
 	}
 	if at := in.num("cancel_at"); at != 0 {
-		a.setCancel(sub, at, false)
+		h.subscriptionChanges.setCancelAt(sub, at, false)
 	}
 	return nil
 }
 
-func (a *act) newItems(in params) ([]newItem, error) {
+func (h subscriptions) itemsFromParams(in params) ([]newItem, error) {
 	var out []newItem
 	for _, p := range in.list("items") {
-		price, err := a.recurringPrice(p, "price")
+		price, err := h.prices.recurringFromParams(p, "price")
 		if err != nil {
 			return nil, err
 		}
@@ -95,9 +95,9 @@ func checkItems(items []newItem) error {
 	return nil
 }
 
-// recurringPrice finds the active recurring price that a parameter names.
-func (a *act) recurringPrice(p params, param string) (*Price, error) {
-	price, err := a.priceIn(p)
+// recurringFromParams finds the active recurring price that a parameter names.
+func (h prices) recurringFromParams(p params, param string) (*Price, error) {
+	price, err := h.fromParams(p)
 	switch {
 	case err != nil:
 		return nil, err
@@ -107,17 +107,17 @@ func (a *act) recurringPrice(p params, param string) (*Price, error) {
 	return price, nil
 }
 
-func (a *act) trialEnd(in *input, c *Customer) int64 {
+func (h subscriptions) trialEndFromParams(in *input, c *Customer) int64 {
 	if days := in.num("trial_period_days"); days > 0 {
-		return a.nowFor(c) + days*24*60*60
+		return h.timeFor(c) + days*24*60*60
 	}
 	return in.num("trial_end")
 }
 
-// takeSubscription carries over what create and update share.
-func (a *act) takeSubscription(sub *Subscription, p params) error {
+// setFields carries over what create and update share.
+func (h subscriptions) setFields(sub *Subscription, p params) error {
 	if id := p.str("default_payment_method"); id != "" {
-		if pm, ok := a.state.PaymentMethods.get(id); !ok || pm.Customer != sub.Customer {
+		if pm, ok := h.state.PaymentMethods.get(id); !ok || pm.Customer != sub.Customer {
 			return noSuch("PaymentMethod", id, "default_payment_method")
 		}
 	}
@@ -136,78 +136,78 @@ func (a *act) takeSubscription(sub *Subscription, p params) error {
 	return nil
 }
 
-// checkMethod refuses a subscription that could not be charged.
-func (a *act) checkMethod(sub *Subscription, in *input) error {
-	_, has := a.methodOf(sub)
-	if has || sub.TrialEnd > a.timeOn(sub.TestClock) || sub.CollectionMethod == "send_invoice" || in.str("payment_behavior") == "default_incomplete" {
+// checkPaymentMethod refuses a subscription that could not be charged.
+func (h subscriptions) checkPaymentMethod(sub *Subscription, in *input) error {
+	_, has := h.paymentMethods.forSubscription(sub)
+	if has || sub.TrialEnd > h.timeOnClock(sub.TestClock) || sub.CollectionMethod == "send_invoice" || in.str("payment_behavior") == "default_incomplete" {
 		return nil
 	}
 	return noMethod()
 }
 
-// firstPayment starts the subscription and takes its first money, as the
+// startAndPay starts the subscription and takes its first money, as the
 // payment behavior says.
-func (a *act) firstPayment(sub *Subscription, items []newItem, in *input) (any, error) {
-	pm, has := a.methodOf(sub)
+func (h subscriptions) startAndPay(sub *Subscription, items []newItem, in *input) (any, error) {
+	pm, has := h.paymentMethods.forSubscription(sub)
 	if has && in.str("payment_behavior") == "error_if_incomplete" {
 		if result, decline := pm.outcome(); result != paid && sub.TrialEnd == 0 {
 			return nil, paymentError(result, decline, &Invoice{})
 		}
 	}
-	extra, err := a.extraItems(sub.Currency, in.params)
+	extra, err := h.subscriptionChanges.invoiceItemsFromParams(sub.Currency, in.params)
 	if err != nil {
 		return nil, err
 	}
-	inv := a.startSubscription(sub, items, a.extraLines(extra))
+	inv := h.start(sub, items, h.invoiceItemLines(extra))
 	if inv.Status == "open" && has && sub.Status == "incomplete" && in.str("payment_behavior") != "default_incomplete" {
-		a.collect(inv, pm)
+		h.invoicing.pay(inv, pm)
 	}
-	return a.renderSubscription(sub), nil
+	return h.render(sub), nil
 }
 
-// extraLines are what only the first invoice carries.
-func (a *act) extraLines(extra []newItem) []InvoiceLine {
+// invoiceItemLines are what only the first invoice carries.
+func (h subscriptions) invoiceItemLines(extra []newItem) []InvoiceLine {
 	var out []InvoiceLine
 	for _, e := range extra {
 		out = append(out, InvoiceLine{
-			Kind: "invoiceitem", Metadata: map[string]string{}, PeriodStart: a.at, PeriodEnd: a.at, Price: e.price.ID,
-			Quantity: e.quantity, Amount: e.price.amount(e.quantity), Description: a.productName(e.price),
+			Kind: "invoiceitem", Metadata: map[string]string{}, PeriodStart: h.now, PeriodEnd: h.now, Price: e.price.ID,
+			Quantity: e.quantity, Amount: e.price.amount(e.quantity), Description: h.prices.productName(e.price),
 		})
 	}
 	return out
 }
 
-// startSubscription stores a subscription with its items and its first
+// start stores a subscription with its items and its first
 // invoice, finalized. Where that is over nothing (a trial, a free price) the
 // subscription lives at once, as it does where invoices are sent; else it is
 // incomplete until the invoice is paid.
-func (a *act) startSubscription(sub *Subscription, items []newItem, extra []InvoiceLine) *Invoice {
-	at := a.timeOn(sub.TestClock)
-	sub.Base = Base{ID: a.ids.long("sub_1"), Created: at}
-	a.setStart(sub, items[0].price, at)
-	a.state.Subscriptions.insert(sub)
+func (h subscriptions) start(sub *Subscription, items []newItem, extra []InvoiceLine) *Invoice {
+	at := h.timeOnClock(sub.TestClock)
+	sub.Base = Base{ID: h.ids.long("sub_1"), Created: at}
+	h.setFirstPeriod(sub, items[0].price, at)
+	h.state.Subscriptions.insert(sub)
 	for _, item := range items {
-		a.addItem(sub, item)
+		h.subscriptionItems.insert(sub, item)
 	}
 	if sub.CancelAtPeriodEnd {
-		a.setCancel(sub, sub.CurrentPeriodEnd, true)
+		h.subscriptionChanges.setCancelAt(sub, sub.CurrentPeriodEnd, true)
 	}
-	inv := a.draft(sub, "subscription_create", append(a.firstLines(sub, items[0].price), extra...))
-	a.emit("customer.subscription.created", a.renderSubscription(sub))
-	a.tellDiscounts(sub)
-	a.warnOfTrialEnd(sub)
+	inv := h.invoicing.createDraft(sub, "subscription_create", append(h.firstPeriodLines(sub, items[0].price), extra...))
+	h.emit("customer.subscription.created", h.render(sub))
+	h.discounts.emitCreated(sub)
+	h.trials.announceShortTrial(sub)
 	if sub.CollectionMethod == "send_invoice" {
-		a.armInvoice(inv)
+		h.invoicing.scheduleNext(inv)
 	} else {
-		a.finalize(inv)
+		h.invoicing.finalize(inv)
 	}
-	a.armSubscription(sub)
+	h.renewals.scheduleNext(sub)
 	return inv
 }
 
-// setStart begins the first period. It ends with the trial or at an anchor
+// setFirstPeriod begins the first period. It ends with the trial or at an anchor
 // that was asked for, where there is one.
-func (a *act) setStart(sub *Subscription, price *Price, at int64) {
+func (h subscriptions) setFirstPeriod(sub *Subscription, price *Price, at int64) {
 	sub.StartDate, sub.CurrentPeriodStart, sub.Status = at, at, "incomplete"
 	if sub.CollectionMethod == "send_invoice" {
 		sub.Status = "active"
@@ -224,10 +224,10 @@ func (a *act) setStart(sub *Subscription, price *Price, at int64) {
 	}
 }
 
-// firstLines are those of the first period, which is shorter than a whole one
+// firstPeriodLines are those of the first period, which is shorter than a whole one
 // where the anchor lies ahead.
-func (a *act) firstLines(sub *Subscription, price *Price) []InvoiceLine {
-	lines := a.cycleLines(sub)
+func (h subscriptions) firstPeriodLines(sub *Subscription, price *Price) []InvoiceLine {
+	lines := h.currentPeriodLines(sub)
 	if sub.Status == "trialing" || sub.BillingCycleAnchor <= sub.CurrentPeriodStart {
 		return lines
 	}
@@ -241,39 +241,39 @@ func (a *act) firstLines(sub *Subscription, price *Price) []InvoiceLine {
 	return lines
 }
 
-// cycleLines are the lines for the current period of every item.
-func (a *act) cycleLines(sub *Subscription) []InvoiceLine {
-	return a.periodLines(sub, a.itemsAfter(sub, nil), sub.standing())
+// currentPeriodLines are the lines for the current period of every item.
+func (h subscriptions) currentPeriodLines(sub *Subscription) []InvoiceLine {
+	return h.periodLines(sub, h.subscriptionChanges.itemsAfter(sub, nil), sub.standing())
 }
 
 // periodLines are the lines for a period of given items.
-func (a *act) periodLines(sub *Subscription, items []plannedItem, at standing) []InvoiceLine {
+func (h subscriptions) periodLines(sub *Subscription, items []plannedItem, at standing) []InvoiceLine {
 	var lines []InvoiceLine
 	for _, item := range items {
-		price, ok := a.state.Prices.get(item.Price)
+		price, ok := h.state.Prices.get(item.Price)
 		if !ok {
 			continue
 		}
 		line := InvoiceLine{
 			Kind: "subscription", Metadata: sub.Metadata, PeriodStart: at.Start, PeriodEnd: at.End,
 			Price: price.ID, Quantity: item.Quantity, Subscription: sub.ID, SubscriptionItem: item.ID,
-			Amount: price.amount(item.Quantity), Description: a.describe(price, item.Quantity),
+			Amount: price.amount(item.Quantity), Description: h.prices.describeLine(price, item.Quantity),
 		}
 		if at.Status == "trialing" {
-			line.Amount, line.Description = 0, "Trial period for "+a.productName(price)
+			line.Amount, line.Description = 0, "Trial period for "+h.prices.productName(price)
 		}
 		lines = append(lines, line)
 	}
 	return lines
 }
 
-// describe words a line: 5 × Pro (at $10.00 / month).
-func (a *act) describe(p *Price, quantity int64) string {
-	return fmt.Sprintf("%d × %s (at %s / %s)", quantity, a.productName(p), formatAmount(p.UnitAmount, p.Currency), p.Interval)
+// describeLine words a line: 5 × Pro (at $10.00 / month).
+func (h prices) describeLine(p *Price, quantity int64) string {
+	return fmt.Sprintf("%d × %s (at %s / %s)", quantity, h.productName(p), formatAmount(p.UnitAmount, p.Currency), p.Interval)
 }
 
-func (a *act) productName(p *Price) string {
-	if product, ok := a.state.Products.get(p.Product); ok {
+func (h prices) productName(p *Price) string {
+	if product, ok := h.state.Products.get(p.Product); ok {
 		return product.Name
 	}
 	return p.ID

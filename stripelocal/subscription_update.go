@@ -6,79 +6,79 @@ import "fmt"
 const planParams = "items[]{id price " + inlineRecurring + "quantity:int deleted:bool metadata:map?} proration_date:time " +
 	"trial_end:when billing_cycle_anchor:now|unchanged add_invoice_items[]{price! quantity:int} "
 
-func (a *act) updateSubscription(in *input) (any, error) {
-	sub, err := a.subscriptionAt(in)
+func (h subscriptions) update(in *input) (any, error) {
+	sub, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	if err := a.checkUpdatable(sub, in); err != nil {
+	if err := h.subscriptionChanges.checkUpdatable(sub, in); err != nil {
 		return nil, err
 	}
 	if err := checkPendingParams(in); err != nil {
 		return nil, err
 	}
-	ch, err := a.changeAsked(sub, in.params)
+	ch, err := h.subscriptionChanges.fromParams(sub, in.params)
 	if err != nil {
 		return nil, err
 	}
-	p := a.plan(sub, ch)
-	if err := a.checkPayment(sub, p, in.str("payment_behavior")); err != nil {
+	p := h.subscriptionChanges.plan(sub, ch)
+	if err := h.subscriptionChanges.checkPayable(sub, p, in.str("payment_behavior")); err != nil {
 		return nil, err
 	}
 	if p.billsNow && in.str("payment_behavior") == "pending_if_incomplete" {
-		a.updateWhenPaid(sub, p)
-		return a.renderSubscription(sub), nil
+		h.pendingUpdates.create(sub, p)
+		return h.render(sub), nil
 	}
-	before := a.renderSubscription(sub)
-	if err := a.takeSubscription(sub, in.params); err != nil {
+	before := h.render(sub)
+	if err := h.setFields(sub, in.params); err != nil {
 		return nil, err
 	}
-	if err := a.takeDiscounts(sub, in.params); err != nil {
+	if err := h.discounts.setFromParams(sub, in.params); err != nil {
 		return nil, err
 	}
-	a.takeCancellation(sub, in.params)
-	a.update(sub, p, before, in.str("payment_behavior"))
-	return a.renderSubscription(sub), nil
+	h.subscriptionChanges.setCancellation(sub, in.params)
+	h.subscriptionChanges.update(sub, p, before, in.str("payment_behavior"))
+	return h.render(sub), nil
 }
 
 // update carries a plan out, tells of it and bills what it calls for.
-func (a *act) update(sub *Subscription, p plan, before object, payment string) (outcome, *Decline) {
-	a.dropPendingUpdate(sub, len(p.prorations) > 0 || p.moved)
+func (h subscriptionChanges) update(sub *Subscription, p plan, before object, payment string) (outcome, *Decline) {
+	h.pendingUpdates.replace(sub, len(p.prorations) > 0 || p.moved)
 	endsTrial := sub.Status == "trialing" && p.after.Status != "trialing"
-	if endsTrial && a.withoutMethod(sub) && sub.MissingMethod != "create_invoice" {
-		a.endTrialEarly(sub)
+	if endsTrial && h.trials.lacksPaymentMethod(sub) && sub.MissingMethod != "create_invoice" {
+		h.trials.endEarly(sub)
 		return paid, nil
 	}
-	a.carryOut(sub, p)
-	a.notePhase(sub)
-	a.emitUpdate("customer.subscription.updated", before, a.renderSubscription(sub))
+	h.apply(sub, p)
+	h.schedules.syncCurrentPhase(sub)
+	h.emitUpdate("customer.subscription.updated", before, h.subscriptions.render(sub))
 	if endsTrial {
-		a.emit("customer.subscription.trial_will_end", a.renderSubscription(sub))
+		h.emit("customer.subscription.trial_will_end", h.subscriptions.render(sub))
 	}
-	a.warnOfTrialEnd(sub)
-	inv, billed := a.billPlan(sub, p)
-	a.armSubscription(sub)
+	h.trials.announceShortTrial(sub)
+	inv, billed := h.createInvoice(sub, p)
+	h.renewals.scheduleNext(sub)
 	if !billed {
 		return paid, nil
 	}
-	return a.settlePlan(sub, inv, payment)
+	return h.payInvoice(sub, inv, payment)
 }
 
-// settlePlan takes the money for a change, or leaves that to the client under
+// payInvoice takes the money for a change, or leaves that to the client under
 // default_incomplete.
-func (a *act) settlePlan(sub *Subscription, inv *Invoice, payment string) (outcome, *Decline) {
+func (h subscriptionChanges) payInvoice(sub *Subscription, inv *Invoice, payment string) (outcome, *Decline) {
 	if payment != "default_incomplete" {
-		return a.finalizeAndCollect(inv)
+		return h.invoicing.finalizeAndPay(inv)
 	}
-	a.finalize(inv)
+	h.invoicing.finalize(inv)
 	if inv.Status == "open" {
-		a.afterFailure(inv)
+		h.dunning.paymentFailed(inv)
 	}
 	return paid, nil
 }
 
 // checkUpdatable refuses what a subscription's status does not allow.
-func (a *act) checkUpdatable(sub *Subscription, in *input) error {
+func (h subscriptionChanges) checkUpdatable(sub *Subscription, in *input) error {
 	quiet := setOf([]string{"metadata", "cancellation_details", "expand"})
 	for _, name := range in.n.keys {
 		switch {
@@ -112,13 +112,13 @@ func checkProration(sub *Subscription, p params) error {
 	return nil
 }
 
-// changeAsked reads the parameters of an update, or of its preview.
-func (a *act) changeAsked(sub *Subscription, p params) (change, error) {
-	items, err := a.itemChanges(sub, p)
+// fromParams reads the parameters of an update, or of its preview.
+func (h subscriptionChanges) fromParams(sub *Subscription, p params) (change, error) {
+	items, err := h.itemChangesFromParams(sub, p)
 	if err != nil {
 		return change{}, err
 	}
-	extra, err := a.extraItems(sub.Currency, p)
+	extra, err := h.invoiceItemsFromParams(sub.Currency, p)
 	if err != nil {
 		return change{}, err
 	}
@@ -127,19 +127,19 @@ func (a *act) changeAsked(sub *Subscription, p params) (change, error) {
 		trialEnd: p.num("trial_end"), anchorNow: p.str("billing_cycle_anchor") == "now",
 	}
 	if p.str("trial_end") == "now" {
-		ch.trialEnd = a.timeOn(sub.TestClock)
+		ch.trialEnd = h.timeOnClock(sub.TestClock)
 	}
-	if p.has("trial_end") && ch.trialEnd < a.timeOn(sub.TestClock) {
+	if p.has("trial_end") && ch.trialEnd < h.timeOnClock(sub.TestClock) {
 		return ch, invalid("", p.name("trial_end"), "Invalid timestamp: must be an integer Unix timestamp in the future.")
 	}
 	return ch, nil
 }
 
-// extraItems reads add_invoice_items[].
-func (a *act) extraItems(currency string, p params) ([]newItem, error) {
+// invoiceItemsFromParams reads add_invoice_items[].
+func (h subscriptionChanges) invoiceItemsFromParams(currency string, p params) ([]newItem, error) {
 	var out []newItem
 	for _, e := range p.list("add_invoice_items") {
-		price, ok := a.state.Prices.get(e.str("price"))
+		price, ok := h.state.Prices.get(e.str("price"))
 		switch {
 		case !ok:
 			return nil, noSuch("price", e.str("price"), e.name("price"))
@@ -153,12 +153,12 @@ func (a *act) extraItems(currency string, p params) ([]newItem, error) {
 	return out, nil
 }
 
-// itemChanges reads items[]: with an id it changes that item, without one it
+// itemChangesFromParams reads items[]: with an id it changes that item, without one it
 // adds another. A new price without a quantity means one.
-func (a *act) itemChanges(sub *Subscription, in params) ([]itemChange, error) {
+func (h subscriptionChanges) itemChangesFromParams(sub *Subscription, in params) ([]itemChange, error) {
 	var out []itemChange
 	for i, p := range in.list("items") {
-		change, err := a.itemChange(sub, p)
+		change, err := h.itemChangeFromParams(sub, p)
 		if err != nil {
 			return nil, err
 		}
@@ -167,18 +167,18 @@ func (a *act) itemChanges(sub *Subscription, in params) ([]itemChange, error) {
 		}
 		out = append(out, change)
 	}
-	return out, a.checkChanges(sub, out)
+	return out, h.checkResultingItems(sub, out)
 }
 
-func (a *act) itemChange(sub *Subscription, p params) (itemChange, error) {
+func (h subscriptionChanges) itemChangeFromParams(sub *Subscription, p params) (itemChange, error) {
 	change := itemChange{metadata: p, quantity: p.numOr("quantity", 1)}
 	if p.has("id") {
-		item, ok := a.state.Items.get(p.str("id"))
+		item, ok := h.state.Items.get(p.str("id"))
 		if !ok || item.Subscription != sub.ID {
 			return change, noSuch("subscription_item", p.str("id"), p.name("id"))
 		}
 		change.item = item
-		change.price, _ = a.state.Prices.get(item.Price)
+		change.price, _ = h.state.Prices.get(item.Price)
 		if !p.has("price") && !p.has("price_data") {
 			change.quantity = p.numOr("quantity", item.Quantity)
 		}
@@ -187,7 +187,7 @@ func (a *act) itemChange(sub *Subscription, p params) (itemChange, error) {
 	case p.flag("deleted"):
 		change.price = nil
 	case p.has("price"), p.has("price_data"):
-		price, err := a.recurringPrice(p, "price")
+		price, err := h.prices.recurringFromParams(p, "price")
 		if err != nil {
 			return change, err
 		}
@@ -201,8 +201,8 @@ func (a *act) itemChange(sub *Subscription, p params) (itemChange, error) {
 	return change, nil
 }
 
-// checkChanges looks at the items as they would stand afterwards.
-func (a *act) checkChanges(sub *Subscription, changes []itemChange) error {
+// checkResultingItems looks at the items as they would stand afterwards.
+func (h subscriptionChanges) checkResultingItems(sub *Subscription, changes []itemChange) error {
 	var after []newItem
 	touched := map[string]bool{}
 	for _, c := range changes {
@@ -213,8 +213,8 @@ func (a *act) checkChanges(sub *Subscription, changes []itemChange) error {
 			after = append(after, newItem{price: c.price, quantity: c.quantity})
 		}
 	}
-	for _, item := range a.items(sub) {
-		if price, ok := a.state.Prices.get(item.Price); ok && !touched[item.ID] {
+	for _, item := range h.subscriptions.items(sub) {
+		if price, ok := h.state.Prices.get(item.Price); ok && !touched[item.ID] {
 			after = append(after, newItem{price: price, quantity: item.Quantity})
 		}
 	}
@@ -227,13 +227,13 @@ func (a *act) checkChanges(sub *Subscription, changes []itemChange) error {
 	return checkItems(after)
 }
 
-// checkPayment refuses, under error_if_incomplete, a change that would be
+// checkPayable refuses, under error_if_incomplete, a change that would be
 // billed at once and not be paid. Nothing of the attempt is kept.
-func (a *act) checkPayment(sub *Subscription, p plan, payment string) error {
-	if payment != "error_if_incomplete" || !p.billsNow || a.planDue(sub, p) == 0 {
+func (h subscriptionChanges) checkPayable(sub *Subscription, p plan, payment string) error {
+	if payment != "error_if_incomplete" || !p.billsNow || h.amountDue(sub, p) == 0 {
 		return nil
 	}
-	pm, ok := a.methodOf(sub)
+	pm, ok := h.paymentMethods.forSubscription(sub)
 	if !ok {
 		return noMethod()
 	}
@@ -241,32 +241,32 @@ func (a *act) checkPayment(sub *Subscription, p plan, payment string) error {
 	return paymentError(result, decline, &Invoice{})
 }
 
-// planDue is what a plan's invoice would ask for.
-func (a *act) planDue(sub *Subscription, p plan) int64 {
-	inv := a.assemble(sub, "subscription_update", append(a.pendingItems(sub), p.prorations...), a.planLines(sub, p))
-	a.settleBalance(inv)
+// amountDue is what a plan's invoice would ask for.
+func (h subscriptionChanges) amountDue(sub *Subscription, p plan) int64 {
+	inv := h.invoicing.build(sub, "subscription_update", append(h.invoiceItems.pendingFor(sub), p.prorations...), h.newPeriodLines(sub, p))
+	h.invoicing.applyBalance(inv)
 	return inv.amountDue()
 }
 
-// takeCancellation sets or clears the end of the subscription. The classic
+// setCancellation sets or clears the end of the subscription. The classic
 // kind shows a cancel at the period's end in both fields.
-func (a *act) takeCancellation(sub *Subscription, p params) {
+func (h subscriptionChanges) setCancellation(sub *Subscription, p params) {
 	details := p.at("cancellation_details")
 	details.setStr("comment", &sub.CancelComment)
 	details.setStr("feedback", &sub.CancelFeedback)
 	switch {
 	case p.flag("cancel_at_period_end"):
-		a.setCancel(sub, sub.CurrentPeriodEnd, true)
+		h.setCancelAt(sub, sub.CurrentPeriodEnd, true)
 	case p.num("cancel_at") != 0:
-		a.setCancel(sub, p.num("cancel_at"), false)
+		h.setCancelAt(sub, p.num("cancel_at"), false)
 	case p.has("cancel_at_period_end"), p.has("cancel_at"):
 		sub.CancelAtPeriodEnd, sub.CancelAt, sub.CanceledAt, sub.CancelReason = false, 0, 0, ""
 	}
 }
 
-func (a *act) setCancel(sub *Subscription, at int64, periodEnd bool) {
+func (h subscriptionChanges) setCancelAt(sub *Subscription, at int64, periodEnd bool) {
 	sub.CancelAt, sub.CancelAtPeriodEnd, sub.CancelReason = at, periodEnd, "cancellation_requested"
 	if sub.CanceledAt == 0 {
-		sub.CanceledAt = a.timeOn(sub.TestClock)
+		sub.CanceledAt = h.timeOnClock(sub.TestClock)
 	}
 }

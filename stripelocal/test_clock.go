@@ -27,85 +27,85 @@ func testClockResource() resource {
 	return resource{
 		kind: "test_clock",
 		render: finder(func(s *state) *table[*TestClock] { return s.TestClocks },
-			func(a *act, c *TestClock) object { return renderTestClock(c) }),
-		arm: func(a *act) { a.wakeClocks() },
+			func(r *request, c *TestClock) object { return renderTestClock(c) }),
+		arm: func(r *request) { r.wakeClocks() },
 		routes: []route{
-			{"POST /v1/test_helpers/test_clocks", "frozen_time:time! name:300", (*act).createTestClock},
-			{"GET /v1/test_helpers/test_clocks", "limit:int starting_after ending_before", (*act).listTestClocks},
-			{"GET /v1/test_helpers/test_clocks/{id}", "", (*act).getTestClock},
-			{"DELETE /v1/test_helpers/test_clocks/{id}", "", (*act).deleteTestClock},
-			{"POST /v1/test_helpers/test_clocks/{id}/advance", "frozen_time:time!", (*act).advanceTestClock},
+			on("POST /v1/test_helpers/test_clocks", "frozen_time:time! name:300", testClocks.create),
+			on("GET /v1/test_helpers/test_clocks", "limit:int starting_after ending_before", testClocks.list),
+			on("GET /v1/test_helpers/test_clocks/{id}", "", testClocks.get),
+			on("DELETE /v1/test_helpers/test_clocks/{id}", "", testClocks.delete),
+			on("POST /v1/test_helpers/test_clocks/{id}/advance", "frozen_time:time!", testClocks.advance),
 		},
 	}
 }
 
-func (a *act) createTestClock(in *input) (any, error) {
+func (h testClocks) create(in *input) (any, error) {
 	if at := in.num("frozen_time"); at <= 0 {
 		return nil, invalid("", "frozen_time", "The frozen_time of a test clock must be after the Unix epoch.")
 	}
 	c := &TestClock{
-		Base: Base{ID: a.ids.long("clock_1"), Created: a.at}, Name: in.str("name"), Frozen: in.num("frozen_time"),
+		Base: Base{ID: h.ids.long("clock_1"), Created: h.now}, Name: in.str("name"), Frozen: in.num("frozen_time"),
 	}
-	a.state.TestClocks.insert(c)
-	a.emit("test_helpers.test_clock.created", renderTestClock(c))
+	h.state.TestClocks.insert(c)
+	h.emit("test_helpers.test_clock.created", renderTestClock(c))
 	return renderTestClock(c), nil
 }
 
-func (a *act) testClockAt(in *input) (*TestClock, error) {
-	c, ok := a.state.TestClocks.get(in.path("id"))
+func (h testClocks) find(in *input) (*TestClock, error) {
+	c, ok := h.state.TestClocks.get(in.path("id"))
 	if !ok || c.Deleted {
 		return nil, notFound("test_helpers.test_clock", in.path("id"), "id")
 	}
 	return c, nil
 }
 
-func (a *act) getTestClock(in *input) (any, error) {
-	c, err := a.testClockAt(in)
+func (h testClocks) get(in *input) (any, error) {
+	c, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
 	return renderTestClock(c), nil
 }
 
-func (a *act) listTestClocks(in *input) (any, error) {
+func (h testClocks) list(in *input) (any, error) {
 	return listing[*TestClock]{
-		what: "test_helpers.test_clock", table: a.state.TestClocks, rows: a.state.TestClocks.all, render: renderTestClock,
+		what: "test_helpers.test_clock", table: h.state.TestClocks, rows: h.state.TestClocks.all, render: renderTestClock,
 		keep: func(c *TestClock) bool { return !c.Deleted },
 	}.page(in)
 }
 
-// deleteTestClock deletes its customers with it.
-func (a *act) deleteTestClock(in *input) (any, error) {
-	c, err := a.testClockAt(in)
+// delete deletes its customers with it.
+func (h testClocks) delete(in *input) (any, error) {
+	c, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	for _, customer := range a.state.Customers.by("test_clock", c.ID) {
-		a.removeCustomer(customer)
+	for _, customer := range h.state.Customers.by("test_clock", c.ID) {
+		h.customers.remove(customer)
 	}
-	a.emit("test_helpers.test_clock.deleted", renderTestClock(c))
+	h.emit("test_helpers.test_clock.deleted", renderTestClock(c))
 	c.Deleted, c.Target = true, 0
-	delete(a.timers, c.ID)
+	delete(h.timers, c.ID)
 	return renderTestClock(c), nil
 }
 
-// advanceTestClock says where to; the clock goes there in the background.
-func (a *act) advanceTestClock(in *input) (any, error) {
-	c, err := a.testClockAt(in)
+// advance says where to; the clock goes there in the background.
+func (h testClocks) advance(in *input) (any, error) {
+	c, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
 	to := in.num("frozen_time")
-	if err := a.checkAdvance(c, to); err != nil {
+	if err := h.checkAdvance(c, to); err != nil {
 		return nil, err
 	}
 	c.Target = to
-	a.emit("test_helpers.test_clock.advancing", renderTestClock(c))
-	a.wakeClocks()
+	h.emit("test_helpers.test_clock.advancing", renderTestClock(c))
+	h.wakeClocks()
 	return renderTestClock(c), nil
 }
 
-func (a *act) checkAdvance(c *TestClock, to int64) error {
+func (h testClocks) checkAdvance(c *TestClock, to int64) error {
 	if c.Target != 0 {
 		return invalid("", "", fmt.Sprintf("The test clock %s is still advancing. Wait until its status is ready.", c.ID))
 	}
@@ -113,8 +113,8 @@ func (a *act) checkAdvance(c *TestClock, to int64) error {
 		return invalid("", "frozen_time", "The frozen_time must be after the test clock's current frozen time.")
 	}
 	limit, shortest := addIntervals(c.Frozen, "year", 2), ""
-	for _, sub := range a.subscriptionsOn(c.ID) {
-		price, ok := a.renewalPrice(sub)
+	for _, sub := range h.activeSubscriptions(c.ID) {
+		price, ok := h.subscriptions.firstPrice(sub)
 		if !ok {
 			continue
 		}
@@ -128,11 +128,11 @@ func (a *act) checkAdvance(c *TestClock, to int64) error {
 	return nil
 }
 
-// subscriptionsOn are the living subscriptions of a test clock.
-func (a *act) subscriptionsOn(testClock string) []*Subscription {
+// activeSubscriptions are the living subscriptions of a test clock.
+func (h testClocks) activeSubscriptions(testClock string) []*Subscription {
 	var out []*Subscription
-	for _, c := range a.state.Customers.by("test_clock", testClock) {
-		for _, sub := range a.state.Subscriptions.by("customer", c.ID) {
+	for _, c := range h.state.Customers.by("test_clock", testClock) {
+		for _, sub := range h.state.Subscriptions.by("customer", c.ID) {
 			if !sub.ended() {
 				out = append(out, sub)
 			}
@@ -141,39 +141,39 @@ func (a *act) subscriptionsOn(testClock string) []*Subscription {
 	return out
 }
 
-// checkClock holds a new customer's test clock against what there is.
-func (a *act) checkClock(p params) error {
+// checkAssignable holds a new customer's test clock against what there is.
+func (h testClocks) checkAssignable(p params) error {
 	id := p.str("test_clock")
 	if id == "" {
 		return nil
 	}
-	c, ok := a.state.TestClocks.get(id)
+	c, ok := h.state.TestClocks.get(id)
 	switch {
 	case !ok || c.Deleted:
 		return noSuch("test_helpers.test_clock", id, "test_clock")
 	case c.Target != 0:
 		return invalid("", "test_clock", fmt.Sprintf("The test clock %s is still advancing. Wait until its status is ready.", id))
-	case len(a.state.Customers.by("test_clock", id)) >= clockCustomers:
+	case len(h.state.Customers.by("test_clock", id)) >= clockCustomers:
 		return invalid("", "test_clock", fmt.Sprintf("A test clock can have at most %d customers.", clockCustomers))
 	}
 	return nil
 }
 
-// removeCustomer ends what a customer has and deletes it. Deleted, it can still
+// remove ends what a customer has and deletes it. Deleted, it can still
 // be read by its id.
-func (a *act) removeCustomer(c *Customer) {
+func (h customers) remove(c *Customer) {
 	if c.Deleted {
 		return
 	}
-	for _, sub := range a.state.Subscriptions.by("customer", c.ID) {
+	for _, sub := range h.state.Subscriptions.by("customer", c.ID) {
 		if !sub.ended() {
-			a.endSubscription(sub, "canceled", "cancellation_requested")
+			h.subscriptions.end(sub, "canceled", "cancellation_requested")
 		}
 	}
-	whole := a.renderCustomer(c)
-	a.releaseMethods(c)
-	a.state.Customers.change(c, func() { c.Deleted = true })
-	a.emit("customer.deleted", whole)
+	whole := h.render(c)
+	h.paymentMethods.releaseAll(c)
+	h.state.Customers.change(c, func() { c.Deleted = true })
+	h.emit("customer.deleted", whole)
 }
 
 func renderTestClock(c *TestClock) object {

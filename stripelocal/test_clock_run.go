@@ -44,10 +44,10 @@ func (s *Server) stepClock(c *TestClock) {
 	for range clockBatch {
 		due, ok := s.firstDue(c.ID, c.Target)
 		if !ok {
-			a := s.actOn(c.ID, c.Target)
+			r := s.requestAt(c.ID, c.Target)
 			c.Frozen, c.Target = c.Target, 0
-			a.emit("test_helpers.test_clock.ready", renderTestClock(c))
-			a.commit()
+			r.emit("test_helpers.test_clock.ready", renderTestClock(c))
+			r.commit()
 			return
 		}
 		c.Frozen = max(c.Frozen, due)

@@ -11,7 +11,7 @@ const accountClock = ""
 type timer struct {
 	at   int64
 	seq  int64
-	fire func(a *act)
+	fire func(r *request)
 }
 
 // timerQueue is the time line of one clock: due first, then set first.
@@ -37,7 +37,7 @@ func (q *timerQueue) Pop() any {
 
 // schedule has fire called when the clock (accountClock or a test clock's id)
 // reaches at, inside an act of that moment.
-func (s *Server) schedule(clock string, at int64, fire func(a *act)) {
+func (s *Server) schedule(clock string, at int64, fire func(r *request)) {
 	q := s.timers[clock]
 	if q == nil {
 		q = &timerQueue{}
@@ -61,19 +61,19 @@ func (s *Server) fireNext(clock string, until int64) bool {
 		return false
 	}
 	t := heap.Pop(q).(timer)
-	a := s.actOn(clock, t.at)
-	t.fire(a)
-	a.commit()
+	r := s.requestAt(clock, t.at)
+	t.fire(r)
+	r.commit()
 	return true
 }
 
-// actOn is an act at a moment of one clock. What happens on a test clock still
+// requestAt is an act at a moment of one clock. What happens on a test clock still
 // happens at the account's time: events and payments are dated by that.
-func (s *Server) actOn(clock string, at int64) *act {
+func (s *Server) requestAt(clock string, at int64) *request {
 	if clock == accountClock {
-		return s.newAct(at, cause{})
+		return s.newRequest(at, requestInfo{})
 	}
-	a := s.newAct(s.clock(), cause{})
-	a.on, a.onAt = clock, at
-	return a
+	r := s.newRequest(s.clock(), requestInfo{})
+	r.clockID, r.clockTime = clock, at
+	return r
 }

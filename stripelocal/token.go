@@ -19,8 +19,8 @@ func tokenResource() resource {
 	return resource{
 		kind: "token",
 		routes: []route{
-			{"POST /v1/tokens", "card{number! exp_month! exp_year! cvc name}!", (*act).createToken},
-			{"GET /v1/tokens/{id}", "", (*act).getToken},
+			on("POST /v1/tokens", "card{number! exp_month! exp_year! cvc name}!", tokens.create),
+			on("GET /v1/tokens/{id}", "", tokens.get),
 		},
 	}
 }
@@ -28,20 +28,20 @@ func tokenResource() resource {
 // cardResource is what a customer's default_source refers to.
 func cardResource() resource {
 	return resource{kind: "card", render: finder(func(s *state) *table[*PaymentMethod] { return s.PaymentMethods },
-		func(_ *act, p *PaymentMethod) object { return renderCard(p) })}
+		func(_ *request, p *PaymentMethod) object { return renderCard(p) })}
 }
 
-func (a *act) createToken(in *input) (any, error) {
-	card, err := cardOf(in.at("card"), a.at)
+func (h tokens) create(in *input) (any, error) {
+	card, err := cardOf(in.at("card"), h.now)
 	if err != nil {
 		return nil, err
 	}
 	t := &Token{
-		Base: Base{ID: a.ids.long("tok_1"), Created: a.at}, Number: card.number, Name: in.at("card").str("name"),
+		Base: Base{ID: h.ids.long("tok_1"), Created: h.now}, Number: card.number, Name: in.at("card").str("name"),
 		ExpMonth: in.at("card").num("exp_month"), ExpYear: in.at("card").num("exp_year"),
 	}
-	a.state.Tokens.insert(t)
-	return a.renderToken(t), nil
+	h.state.Tokens.insert(t)
+	return h.render(t), nil
 }
 
 // cardOf is the test card that somebody typed in.
@@ -72,14 +72,14 @@ func cardRefused(code, param, message string) *Error {
 	return &Error{Status: 402, Type: "card_error", Code: code, Param: param, Message: message}
 }
 
-// methodOfToken makes a payment method of a token, its id beginning with prefix. A token that was made here can be used once.
-func (a *act) methodOfToken(id, param, prefix string) (*PaymentMethod, error) {
+// fromToken makes a payment method of a token, its id beginning with prefix. A token that was made here can be used once.
+func (h paymentMethods) fromToken(id, param, prefix string) (*PaymentMethod, error) {
 	if name, ok := strings.CutPrefix(id, "tok_"); ok {
 		if card, known := cardByToken("pm_card_" + name); known {
-			return a.newCard(prefix, card, 12, 2040), nil
+			return h.insertCardWithPrefix(prefix, card, 12, 2040), nil
 		}
 	}
-	t, ok := a.state.Tokens.get(id)
+	t, ok := h.state.Tokens.get(id)
 	switch {
 	case !ok:
 		return nil, noSuch("token", id, param)
@@ -88,20 +88,20 @@ func (a *act) methodOfToken(id, param, prefix string) (*PaymentMethod, error) {
 	}
 	t.Used = true
 	card, _ := cardByNumber(t.Number)
-	pm := a.newCard(prefix, card, t.ExpMonth, t.ExpYear)
+	pm := h.insertCardWithPrefix(prefix, card, t.ExpMonth, t.ExpYear)
 	pm.Name = t.Name
 	return pm, nil
 }
 
-func (a *act) getToken(in *input) (any, error) {
-	t, ok := a.state.Tokens.get(in.path("id"))
+func (h tokens) get(in *input) (any, error) {
+	t, ok := h.state.Tokens.get(in.path("id"))
 	if !ok {
 		return nil, notFound("token", in.path("id"), "token")
 	}
-	return a.renderToken(t), nil
+	return h.render(t), nil
 }
 
-func (a *act) renderToken(t *Token) object {
+func (h tokens) render(t *Token) object {
 	card, _ := cardByNumber(t.Number)
 	whole := &PaymentMethod{Base: Base{ID: "card_1" + t.ID[len("tok_1"):]}, Number: t.Number, Brand: card.brand, ExpMonth: t.ExpMonth, ExpYear: t.ExpYear, Name: t.Name}
 	return object{

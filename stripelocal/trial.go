@@ -1,70 +1,70 @@
 package stripelocal
 
-func (a *act) withoutMethod(sub *Subscription) bool {
-	_, has := a.methodOf(sub)
+func (h trials) lacksPaymentMethod(sub *Subscription) bool {
+	_, has := h.paymentMethods.forSubscription(sub)
 	return !has && sub.CollectionMethod == "charge_automatically"
 }
 
-// endTrialUnpaid is what trial_settings ask for where a trial ends without a
+// endWithoutMethod is what trial_settings ask for where a trial ends without a
 // card: an end, or a pause until resume.
-func (a *act) endTrialUnpaid(sub *Subscription) {
+func (h trials) endWithoutMethod(sub *Subscription) {
 	if sub.MissingMethod == "cancel" {
-		a.endSubscription(sub, "canceled", "")
+		h.subscriptions.end(sub, "canceled", "")
 		return
 	}
-	a.changeSubscription(sub, func() { sub.Status = "paused" })
-	a.emit("customer.subscription.paused", a.renderSubscription(sub))
+	h.subscriptions.change(sub, func() { sub.Status = "paused" })
+	h.emit("customer.subscription.paused", h.subscriptions.render(sub))
 }
 
-// endTrialEarly is trial_end=now without a card.
-func (a *act) endTrialEarly(sub *Subscription) {
-	a.changeSubscription(sub, func() {
-		sub.TrialEnd = a.timeOn(sub.TestClock)
+// endEarly is trial_end=now without a card.
+func (h trials) endEarly(sub *Subscription) {
+	h.subscriptions.change(sub, func() {
+		sub.TrialEnd = h.timeOnClock(sub.TestClock)
 		sub.CurrentPeriodEnd = sub.TrialEnd
 	})
-	a.emit("customer.subscription.trial_will_end", a.renderSubscription(sub))
-	a.endTrialUnpaid(sub)
+	h.emit("customer.subscription.trial_will_end", h.subscriptions.render(sub))
+	h.endWithoutMethod(sub)
 }
 
 const resumeParams = "billing_cycle_anchor:now|unchanged proration_behavior:create_prorations|none|always_invoice proration_date:time"
 
-// resumeSubscription bills a paused subscription; once that is paid it is
+// resume bills a paused subscription; once that is paid it is
 // active. An invoice that stays unpaid for 23 hours is voided and the
 // subscription stays paused (API reference: resume a subscription).
-func (a *act) resumeSubscription(in *input) (any, error) {
-	sub, err := a.subscriptionAt(in)
+func (h subscriptions) resume(in *input) (any, error) {
+	sub, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
 	if sub.Status != "paused" {
 		return nil, invalid("", "", "Only paused subscriptions can be resumed. The status of this subscription is `"+sub.Status+"`.")
 	}
-	price, ok := a.renewalPrice(sub)
+	price, ok := h.firstPrice(sub)
 	if !ok {
 		return nil, invalid("", "", "This subscription has no items to resume.")
 	}
-	now := a.timeOn(sub.TestClock)
+	now := h.timeOnClock(sub.TestClock)
 	if date := in.num("proration_date"); in.has("proration_date") && (date < sub.CurrentPeriodStart || date > now) {
 		return nil, invalid("", "proration_date", "Cannot specify `proration_date` outside of the current billing period.")
 	}
-	a.changeSubscription(sub, func() {
+	h.change(sub, func() {
 		if in.strOr("billing_cycle_anchor", "now") == "now" {
 			sub.BillingCycleAnchor = now
 		}
 		sub.CurrentPeriodStart, sub.CurrentPeriodEnd = now, periodAfter(sub.BillingCycleAnchor, price, now)
 		sub.ResumeBy = now + incompleteLife
 	})
-	inv := a.assemble(sub, "subscription_update", a.pendingItems(sub), a.resumeLines(sub, price, in.numOr("proration_date", now), in.str("proration_behavior")))
-	a.issue(sub, inv)
-	a.armSubscription(sub)
-	a.finalizeAndCollect(inv)
-	return a.renderSubscription(sub), nil
+	inv := h.invoicing.build(sub, "subscription_update", h.invoiceItems.pendingFor(sub), h.resumeLines(sub, price, in.numOr("proration_date", now), in.str("proration_behavior")))
+	h.invoicing.insert(sub, inv)
+	h.renewals.scheduleNext(sub)
+	h.invoicing.finalizeAndPay(inv)
+	return h.render(sub), nil
 }
 
 // resumeLines bill the period that a resume begins: all of it, or the part
 // that is left where the anchor stays.
-func (a *act) resumeLines(sub *Subscription, price *Price, from int64, behavior string) []InvoiceLine {
-	lines := a.cycleLines(sub)
+func (h subscriptions) resumeLines(sub *Subscription, price *Price, from int64, behavior string) []InvoiceLine {
+	lines := h.currentPeriodLines(sub)
 	length := sub.CurrentPeriodEnd - addIntervals(sub.CurrentPeriodEnd, price.Interval, -price.IntervalCount)
 	left := sub.CurrentPeriodEnd - from
 	if sub.BillingCycleAnchor == sub.CurrentPeriodStart || left >= length {
@@ -79,10 +79,10 @@ func (a *act) resumeLines(sub *Subscription, price *Price, from int64, behavior 
 	return lines
 }
 
-// giveUpResume voids the invoice of a resume that nobody paid.
-func (a *act) giveUpResume(sub *Subscription) {
+// expireResume voids the invoice of a resume that nobody paid.
+func (h subscriptions) expireResume(sub *Subscription) {
 	sub.ResumeBy = 0
-	if inv, ok := a.state.Invoices.get(sub.LatestInvoice); ok {
-		a.void(inv)
+	if inv, ok := h.state.Invoices.get(sub.LatestInvoice); ok {
+		h.invoicing.void(inv)
 	}
 }

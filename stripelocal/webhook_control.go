@@ -21,11 +21,11 @@ func (s *Server) mountWebhookControl(mux *http.ServeMux) {
 // there is such an endpoint.
 func (s *Server) RotateWebhookSecret(url, secret string, overlap time.Duration) bool {
 	found := false
-	_ = s.perform(cause{}, func(a *act) error {
-		for _, w := range a.state.Endpoints.all {
+	_ = s.transact(requestInfo{}, func(r *request) error {
+		for _, w := range r.state.Endpoints.all {
 			if w.URL == url {
 				w.rotate(secret, overlap, time.Now())
-				a.changed, found = true, true
+				r.changed, found = true, true
 			}
 		}
 		return nil
@@ -66,16 +66,16 @@ func (s *Server) rotateEndpoint(w http.ResponseWriter, req *http.Request) {
 	}
 	view := rotatedView{ID: req.PathValue("id"), Secret: req.PostFormValue("secret")}
 	found := false
-	_ = s.perform(cause{}, func(a *act) error {
-		endpoint, ok := a.state.Endpoints.get(view.ID)
+	_ = s.transact(requestInfo{}, func(r *request) error {
+		endpoint, ok := r.state.Endpoints.get(view.ID)
 		if found = ok; !ok {
 			return nil
 		}
 		if view.Secret == "" {
-			view.Secret = "whsec_" + a.ids.token(32)
+			view.Secret = "whsec_" + r.ids.token(32)
 		}
 		endpoint.rotate(view.Secret, time.Duration(hours)*time.Hour, time.Now())
-		a.changed = true
+		r.changed = true
 		return nil
 	})
 	if !found {
@@ -87,31 +87,31 @@ func (s *Server) rotateEndpoint(w http.ResponseWriter, req *http.Request) {
 
 // resendDelivery sends the event of a delivery to the same endpoint anew.
 func (s *Server) resendDelivery(w http.ResponseWriter, req *http.Request) {
-	s.resend(w, req, func(a *act) []*Delivery {
-		d, ok := a.state.Deliveries.get(req.PathValue("id"))
+	s.resend(w, req, func(r *request) []*Delivery {
+		d, ok := r.state.Deliveries.get(req.PathValue("id"))
 		if !ok {
 			return nil
 		}
-		e, known := a.state.Events.get(d.Event)
-		endpoint, there := a.state.Endpoints.get(d.Endpoint)
+		e, known := r.state.Events.get(d.Event)
+		endpoint, there := r.state.Endpoints.get(d.Endpoint)
 		if !known || !there {
 			return nil
 		}
-		return []*Delivery{a.newDelivery(e, endpoint)}
+		return []*Delivery{r.deliveries.create(e, endpoint)}
 	})
 }
 
 // resendEvent sends an event to every endpoint that wants its type.
 func (s *Server) resendEvent(w http.ResponseWriter, req *http.Request) {
-	s.resend(w, req, func(a *act) []*Delivery {
-		e, ok := a.state.Events.get(req.PathValue("id"))
+	s.resend(w, req, func(r *request) []*Delivery {
+		e, ok := r.state.Events.get(req.PathValue("id"))
 		if !ok {
 			return nil
 		}
 		var out []*Delivery
-		for _, endpoint := range a.state.Endpoints.all {
+		for _, endpoint := range r.state.Endpoints.all {
 			if endpoint.wants(e.Type) {
-				out = append(out, a.newDelivery(e, endpoint))
+				out = append(out, r.deliveries.create(e, endpoint))
 			}
 		}
 		return out
@@ -119,13 +119,13 @@ func (s *Server) resendEvent(w http.ResponseWriter, req *http.Request) {
 }
 
 // resend shows the new deliveries, or goes back to the page that asked (back).
-func (s *Server) resend(w http.ResponseWriter, req *http.Request, again func(*act) []*Delivery) {
+func (s *Server) resend(w http.ResponseWriter, req *http.Request, again func(*request) []*Delivery) {
 	var views []deliveryView
-	_ = s.perform(cause{}, func(a *act) error {
-		for _, d := range again(a) {
-			a.courier.post(d)
-			a.changed = true
-			views = append(views, a.deliveryView(d))
+	_ = s.transact(requestInfo{}, func(r *request) error {
+		for _, d := range again(r) {
+			r.courier.post(d)
+			r.changed = true
+			views = append(views, r.deliveries.view(d))
 		}
 		return nil
 	})

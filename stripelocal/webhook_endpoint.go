@@ -30,24 +30,24 @@ func webhookEndpointResource() resource {
 	return resource{
 		kind: "webhook_endpoint",
 		render: finder(func(s *state) *table[*WebhookEndpoint] { return s.Endpoints },
-			func(_ *act, w *WebhookEndpoint) object { return renderEndpoint(w) }),
+			func(_ *request, w *WebhookEndpoint) object { return renderEndpoint(w) }),
 		routes: []route{
-			{"POST /v1/webhook_endpoints", "url! enabled_events[]! api_version description? metadata:map?", (*act).createEndpoint},
-			{"GET /v1/webhook_endpoints", "limit:int starting_after ending_before", (*act).listEndpoints},
-			{"GET /v1/webhook_endpoints/{id}", "", (*act).getEndpoint},
-			{"POST /v1/webhook_endpoints/{id}", "url enabled_events[] description? disabled:bool metadata:map?", (*act).updateEndpoint},
-			{"DELETE /v1/webhook_endpoints/{id}", "", (*act).deleteEndpoint},
+			on("POST /v1/webhook_endpoints", "url! enabled_events[]! api_version description? metadata:map?", webhookEndpoints.create),
+			on("GET /v1/webhook_endpoints", "limit:int starting_after ending_before", webhookEndpoints.list),
+			on("GET /v1/webhook_endpoints/{id}", "", webhookEndpoints.get),
+			on("POST /v1/webhook_endpoints/{id}", "url enabled_events[] description? disabled:bool metadata:map?", webhookEndpoints.update),
+			on("DELETE /v1/webhook_endpoints/{id}", "", webhookEndpoints.delete),
 		},
 	}
 }
 
-func (a *act) createEndpoint(in *input) (any, error) {
+func (h webhookEndpoints) create(in *input) (any, error) {
 	if err := checkEndpoint(in.params); err != nil {
 		return nil, err
 	}
 	w := &WebhookEndpoint{Version: in.str("api_version"), Metadata: in.metadata()}
 	w.take(in.params)
-	a.addEndpoint(w, "whsec_"+a.ids.token(32))
+	h.insert(w, "whsec_"+h.ids.token(32))
 	o := renderEndpoint(w)
 	o["secret"] = w.Secrets[0].Value
 	return o, nil
@@ -68,11 +68,11 @@ func checkEndpoint(p params) error {
 	return nil
 }
 
-func (a *act) addEndpoint(w *WebhookEndpoint, secret string) {
-	w.Base = Base{ID: a.ids.long("we_1"), Created: a.at}
+func (h webhookEndpoints) insert(w *WebhookEndpoint, secret string) {
+	w.Base = Base{ID: h.ids.long("we_1"), Created: h.now}
 	w.Secrets = []Secret{{Value: secret}}
-	a.state.Endpoints.insert(w)
-	a.changed = true
+	h.state.Endpoints.insert(w)
+	h.changed = true
 }
 
 func (w *WebhookEndpoint) take(p params) {
@@ -85,19 +85,19 @@ func (w *WebhookEndpoint) take(p params) {
 	}
 }
 
-// ensureEndpoint is EnsureWebhookEndpoint.
-func (a *act) ensureEndpoint(address, secret string, events []string) {
+// ensure is EnsureWebhookEndpoint.
+func (h webhookEndpoints) ensure(address, secret string, events []string) {
 	if len(events) == 0 {
 		events = []string{"*"}
 	}
-	for _, w := range a.state.Endpoints.all {
+	for _, w := range h.state.Endpoints.all {
 		if w.URL == address {
 			w.Secrets, w.Events, w.Disabled = []Secret{{Value: secret}}, events, false
-			a.changed = true
+			h.changed = true
 			return
 		}
 	}
-	a.addEndpoint(&WebhookEndpoint{URL: address, Events: events, Metadata: map[string]string{}}, secret)
+	h.insert(&WebhookEndpoint{URL: address, Events: events, Metadata: map[string]string{}}, secret)
 }
 
 func (w *WebhookEndpoint) wants(kind string) bool {
@@ -111,24 +111,24 @@ func (w *WebhookEndpoint) version() string {
 	return w.Version
 }
 
-func (a *act) endpointAt(in *input) (*WebhookEndpoint, error) {
-	w, ok := a.state.Endpoints.get(in.path("id"))
+func (h webhookEndpoints) find(in *input) (*WebhookEndpoint, error) {
+	w, ok := h.state.Endpoints.get(in.path("id"))
 	if !ok {
 		return nil, notFound("webhook endpoint", in.path("id"), "webhook_endpoint")
 	}
 	return w, nil
 }
 
-func (a *act) getEndpoint(in *input) (any, error) {
-	w, err := a.endpointAt(in)
+func (h webhookEndpoints) get(in *input) (any, error) {
+	w, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
 	return renderEndpoint(w), nil
 }
 
-func (a *act) updateEndpoint(in *input) (any, error) {
-	w, err := a.endpointAt(in)
+func (h webhookEndpoints) update(in *input) (any, error) {
+	w, err := h.find(in)
 	if err == nil {
 		err = checkEndpoint(in.params)
 	}
@@ -139,18 +139,18 @@ func (a *act) updateEndpoint(in *input) (any, error) {
 	return renderEndpoint(w), nil
 }
 
-func (a *act) deleteEndpoint(in *input) (any, error) {
-	w, err := a.endpointAt(in)
+func (h webhookEndpoints) delete(in *input) (any, error) {
+	w, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	a.state.Endpoints.remove(w.ID)
+	h.state.Endpoints.remove(w.ID)
 	return object{"id": w.ID, "object": "webhook_endpoint", "deleted": true}, nil
 }
 
-func (a *act) listEndpoints(in *input) (any, error) {
+func (h webhookEndpoints) list(in *input) (any, error) {
 	return listing[*WebhookEndpoint]{
-		what: "webhook endpoint", table: a.state.Endpoints, rows: a.state.Endpoints.all, render: renderEndpoint,
+		what: "webhook endpoint", table: h.state.Endpoints, rows: h.state.Endpoints.all, render: renderEndpoint,
 	}.page(in)
 }
 
