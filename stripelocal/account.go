@@ -11,6 +11,9 @@ func newAccount(ids *idSource, at int64) Account {
 	return Account{ID: "acct_1" + ids.token(15), Created: at, Name: "Local Stripe"}
 }
 
+// accounts serves /v1/account.
+type accounts struct{ *request }
+
 func accountResource() resource {
 	return resource{kind: "account", arm: func(r *request) { r.scheduleKeyExpiry() }, routes: []route{
 		on("GET /v1/account", "", accounts.get),

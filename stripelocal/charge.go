@@ -22,6 +22,9 @@ type Charge struct {
 	Uncaptured     bool  // the money is set aside, not taken
 }
 
+// charges serves /v1/charges and stores payment attempts.
+type charges struct{ *request }
+
 func chargeResource() resource {
 	return resource{
 		kind: "charge",
@@ -147,4 +150,14 @@ func (h charges) renderCard(o object, c *Charge) {
 		"overcapture":    object{"maximum_amount_capturable": c.Amount, "status": "unavailable"},
 		"three_d_secure": secure, "wallet": nil,
 	}}
+}
+
+// testCard is the test card behind a charge.
+func (h charges) testCard(ch *Charge) testCard {
+	pm, ok := h.state.PaymentMethods.get(ch.PaymentMethod)
+	if !ok {
+		return testCard{}
+	}
+	card, _ := cardByNumber(pm.Number)
+	return card
 }

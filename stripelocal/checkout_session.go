@@ -73,6 +73,9 @@ const checkoutParams = "mode:payment|subscription|setup customer customer_email 
 	"payment_method_collection:always|if_required payment_method_types[] phone_number_collection{enabled:bool!} " +
 	"submit_type:auto|book|donate|pay tax_id_collection{enabled:bool! required:if_supported|never} ui_mode:hosted|embedded "
 
+// checkoutSessions serves /v1/checkout/sessions.
+type checkoutSessions struct{ *request }
+
 func checkoutSessionResource() resource {
 	return resource{
 		kind: "checkout.session",

@@ -25,6 +25,9 @@ type Coupon struct {
 
 var couponID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,200}$`)
 
+// coupons serves /v1/coupons.
+type coupons struct{ *request }
+
 func couponResource() resource {
 	return resource{
 		kind: "coupon",
@@ -193,4 +196,17 @@ func (h coupons) render(c *Coupon) object {
 		delete(o, "applies_to")
 	}
 	return o
+}
+
+func (h coupons) findRedeemable(id, currency, param string) (*Coupon, error) {
+	c, ok := h.state.Coupons.get(id)
+	switch {
+	case !ok || c.Deleted:
+		return nil, noSuch("coupon", id, param)
+	case !c.valid(h.now):
+		return nil, invalid("coupon_expired", param, "Coupon "+id+" is used up or expired and cannot be applied.")
+	case c.AmountOff > 0 && c.Currency != currency:
+		return nil, invalid("", param, "The coupon's currency (`"+c.Currency+"`) is not that of the subscription (`"+currency+"`).")
+	}
+	return c, nil
 }

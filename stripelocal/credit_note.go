@@ -37,6 +37,9 @@ const creditParams = "invoice! amount:int credit_amount:int refund_amount:int ou
 	"email_type:credit_note|none memo metadata:map reason:duplicate|fraudulent|order_change|product_unsatisfactory " +
 	"lines[]{type:invoice_line_item|custom_line_item! amount:int description invoice_line_item quantity:int unit_amount:int} "
 
+// creditNotes serves /v1/credit_notes.
+type creditNotes struct{ *request }
+
 func creditNoteResource() resource {
 	return resource{
 		kind: "credit_note",

@@ -1,7 +1,6 @@
 package stripelocal
 
 import (
-	"slices"
 	"strings"
 )
 
@@ -29,15 +28,8 @@ type Customer struct {
 	TestClock            string
 }
 
-// Address is a postal address; empty lines are null.
-type Address struct{ City, Country, Line1, Line2, PostalCode, State string }
-
-const (
-	addressLines   = "{city? country? line1? line2? postal_code? state?}"
-	addressParams  = addressLines + "? "
-	customerParams = "address" + addressParams + "balance:int description? email:512? invoice_prefix metadata:map? name:256? next_invoice_sequence:int phone:20? " +
-		"preferred_locales[] shipping{address" + addressLines + "! name! phone}? source tax_exempt:exempt|none|reverse? invoice_settings{default_payment_method? footer?} "
-)
+// customers serves /v1/customers.
+type customers struct{ *request }
 
 func customerResource() resource {
 	return resource{
@@ -81,39 +73,6 @@ func (h customers) create(in *input) (any, error) {
 		h.sources.insertDefault(c, method)
 	}
 	return h.render(c), nil
-}
-
-// initialFromParams is the card that a customer is to begin with.
-func (h paymentMethods) initialFromParams(p params) (*PaymentMethod, error) {
-	var method *PaymentMethod
-	var err error
-	switch preferred := p.at("invoice_settings").str("default_payment_method"); {
-	case preferred != "" && preferred != p.str("payment_method"):
-		return nil, notTheirs(preferred)
-	case p.has("payment_method"):
-		method, err = h.findUsable(p.str("payment_method"), "payment_method")
-	case p.has("source"):
-		method, err = h.fromToken(p.str("source"), "source", "card_1")
-	}
-	if err != nil || method == nil {
-		return nil, err
-	}
-	return method, h.checkAttachable(method, "")
-}
-
-// checkAttachable says whether a customer may have a card.
-func (h paymentMethods) checkAttachable(pm *PaymentMethod, customer string) error {
-	if pm.Customer != "" && pm.Customer != customer {
-		return invalid("", "", "The payment method you provided has already been attached to a customer.")
-	}
-	if result, decline := pm.setupOutcome(); result == refused {
-		return declined(decline)
-	}
-	return nil
-}
-
-func notTheirs(id string) *Error {
-	return invalid("resource_missing", "invoice_settings[default_payment_method]", "The customer does not have a payment method with the ID "+id+". The payment method must be attached to the customer.")
 }
 
 // insert stores a customer and tells of it.
@@ -160,28 +119,6 @@ func (c *Customer) take(p params) {
 	}
 	p.at("invoice_settings").setStr("default_payment_method", &c.DefaultPaymentMethod)
 	p.at("invoice_settings").setStr("footer", &c.Footer)
-}
-
-func (p params) setAddress(name string, into **Address) {
-	if !p.has(name) {
-		return
-	}
-	sent := p.at(name)
-	if sent.n.isScalar {
-		*into = nil
-		return
-	}
-	changed := Address{}
-	if *into != nil {
-		changed = **into
-	}
-	sent.setStr("city", &changed.City)
-	sent.setStr("country", &changed.Country)
-	sent.setStr("line1", &changed.Line1)
-	sent.setStr("line2", &changed.Line2)
-	sent.setStr("postal_code", &changed.PostalCode)
-	sent.setStr("state", &changed.State)
-	*into = &changed
 }
 
 // find finds the customer of a path. A deleted one is still there.
@@ -268,13 +205,6 @@ func (h customers) delete(in *input) (any, error) {
 	return h.render(c), nil
 }
 
-// releaseAll takes a deleted customer's cards from it; nobody can use them again.
-func (h paymentMethods) releaseAll(c *Customer) {
-	for _, pm := range slices.Clone(h.state.PaymentMethods.by("customer", c.ID)) {
-		h.state.PaymentMethods.change(pm, func() { pm.Customer, pm.Spent = "", true })
-	}
-}
-
 func (h customers) list(in *input) (any, error) {
 	rows := h.state.Customers.all
 	if in.has("email") {
@@ -327,12 +257,34 @@ func (h customers) renderSubscriptions(c *Customer) object {
 	return listObject("/v1/customers/"+c.ID+"/subscriptions", data, more)
 }
 
-func (x *Address) render() any {
-	if x == nil {
-		return nil
+// remove ends what a customer has and deletes it. Deleted, it can still
+// be read by its id.
+func (h customers) remove(c *Customer) {
+	if c.Deleted {
+		return
 	}
-	return object{
-		"city": orNull(x.City), "country": orNull(x.Country), "line1": orNull(x.Line1),
-		"line2": orNull(x.Line2), "postal_code": orNull(x.PostalCode), "state": orNull(x.State),
+	for _, sub := range h.state.Subscriptions.by("customer", c.ID) {
+		if !sub.ended() {
+			h.subscriptions.end(sub, "canceled", "cancellation_requested")
+		}
 	}
+	whole := h.render(c)
+	h.paymentMethods.releaseAll(c)
+	h.state.Customers.change(c, func() { c.Deleted = true })
+	h.emit("customer.deleted", whole)
+}
+
+// setDelinquent says whether the newest news of a customer's invoices is bad.
+func (h customers) setDelinquent(customer string, delinquent bool) {
+	c, ok := h.state.Customers.get(customer)
+	if ok && !c.Deleted && c.Delinquent != delinquent {
+		h.change(c, func() { c.Delinquent = delinquent })
+	}
+}
+
+// onTestClock says whether a customer lives on a test clock: lists leave such
+// out unless asked for them.
+func (h customers) onTestClock(customer string) bool {
+	c, ok := h.state.Customers.get(customer)
+	return ok && c.TestClock != ""
 }

@@ -25,6 +25,9 @@ type InvoiceDiscount struct {
 
 const discountParams = "coupon? promotion_code? discounts[]{coupon discount promotion_code}? "
 
+// discounts applies coupons and promotion codes to subscriptions and invoices.
+type discounts struct{ *request }
+
 // setFromParams gives a subscription the discounts that a call names, in place
 // of those it had. The older coupon and promotion_code are the same for one.
 func (h discounts) setFromParams(sub *Subscription, p params) error {
@@ -76,19 +79,6 @@ func (h discounts) fromParams(sub *Subscription, p params) (Discount, bool, erro
 		return Discount{}, false, err
 	}
 	return h.build(c, p.str("promotion_code"), h.timeOnClock(sub.TestClock)), true, nil
-}
-
-func (h coupons) findRedeemable(id, currency, param string) (*Coupon, error) {
-	c, ok := h.state.Coupons.get(id)
-	switch {
-	case !ok || c.Deleted:
-		return nil, noSuch("coupon", id, param)
-	case !c.valid(h.now):
-		return nil, invalid("coupon_expired", param, "Coupon "+id+" is used up or expired and cannot be applied.")
-	case c.AmountOff > 0 && c.Currency != currency:
-		return nil, invalid("", param, "The coupon's currency (`"+c.Currency+"`) is not that of the subscription (`"+currency+"`).")
-	}
-	return c, nil
 }
 
 func (h discounts) build(c *Coupon, promotion string, at int64) Discount {
@@ -310,4 +300,16 @@ func (h discounts) delete(in *input) (any, error) {
 	h.subscriptions.change(sub, func() { h.replace(sub, nil) })
 	gone["deleted"] = true
 	return gone, nil
+}
+
+// reapply works the discounts out anew for a draft whose lines changed.
+func (h discounts) reapply(inv *Invoice) {
+	if len(inv.Discounts) == 0 {
+		return
+	}
+	var discounts []Discount
+	for _, d := range inv.Discounts {
+		discounts = append(discounts, d.Discount)
+	}
+	inv.Discounts = h.apply(discounts, inv.Lines, inv.Created)
 }

@@ -26,6 +26,9 @@ const (
 	losingEvidence  = "losing_evidence"
 )
 
+// disputes serves /v1/disputes.
+type disputes struct{ *request }
+
 func disputeResource() resource {
 	evidence := ""
 	for _, name := range evidenceNames() {

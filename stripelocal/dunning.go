@@ -58,6 +58,9 @@ func (s *Server) changeSettings(w http.ResponseWriter, req *http.Request) {
 	s.showSettings(w, req)
 }
 
+// dunning retries failed payments and sets the status of subscriptions after payments and failures.
+type dunning struct{ *request }
+
 // scheduleRetry says when a refused invoice is tried again, and whether there is no
 // more try.
 func (h dunning) scheduleRetry(inv *Invoice) bool {
@@ -211,13 +214,5 @@ func (h dunning) savePaymentMethod(sub *Subscription, inv *Invoice) {
 	pi, ok := h.state.PaymentIntents.get(inv.PaymentIntent)
 	if ok && (sub.FromCheckout != "" || sub.SaveDefault == "on_subscription") {
 		sub.DefaultPaymentMethod = pi.PaymentMethod
-	}
-}
-
-// setDelinquent says whether the newest news of a customer's invoices is bad.
-func (h customers) setDelinquent(customer string, delinquent bool) {
-	c, ok := h.state.Customers.get(customer)
-	if ok && !c.Deleted && c.Delinquent != delinquent {
-		h.change(c, func() { c.Delinquent = delinquent })
 	}
 }

@@ -20,6 +20,9 @@ type Event struct {
 	IdempotencyKey string
 }
 
+// events serves /v1/events.
+type events struct{ *request }
+
 func eventResource() resource {
 	return resource{
 		kind: "event",

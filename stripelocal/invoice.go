@@ -74,6 +74,9 @@ type InvoiceLine struct {
 	Undiscountable   bool
 }
 
+// invoices serves /v1/invoices.
+type invoices struct{ *request }
+
 func invoiceResource() resource {
 	return resource{
 		kind: "invoice",

@@ -146,3 +146,11 @@ func isPlainText(s string) bool {
 	}
 	return ascii || utf8.ValidString(s) && !strings.ContainsAny(s, "\u2028\u2029")
 }
+
+// rawOrNull shows stored JSON.
+func rawOrNull(raw json.RawMessage) any {
+	if len(raw) == 0 {
+		return nil
+	}
+	return raw
+}

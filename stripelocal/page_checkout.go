@@ -41,6 +41,9 @@ type pageLine struct {
 	Amount   string
 }
 
+// checkoutPages are the hosted Checkout page under /c/pay/.
+type checkoutPages struct{ *request }
+
 func (h checkoutPages) show(req *http.Request) reply {
 	cs, ok := h.state.Sessions.get(req.PathValue("id"))
 	switch {
@@ -201,11 +204,4 @@ func (h checkoutPages) line(p *Price, quantity int64) pageLine {
 		line.Per = fmt.Sprintf("%s each, every %s", formatAmount(p.amount(1), p.Currency), every(p))
 	}
 	return line
-}
-
-func every(p *Price) string {
-	if p.IntervalCount == 1 {
-		return p.Interval
-	}
-	return fmt.Sprintf("%d %ss", p.IntervalCount, p.Interval)
 }

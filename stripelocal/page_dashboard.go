@@ -88,6 +88,9 @@ func dashboardNav(current string) []dashboardLink {
 	return nav
 }
 
+// dashboardPages are the dashboard at / and under /_usher/.
+type dashboardPages struct{ *request }
+
 func (h dashboardPages) show(_ *http.Request) reply { return show("dashboard", h.page()) }
 
 func (h dashboardPages) page() dashboardPage {

@@ -31,6 +31,9 @@ type invoicePage struct {
 // newCard is the value of the choice to enter a card.
 const newCard = "new"
 
+// invoicePages are the hosted invoice under /i/.
+type invoicePages struct{ *request }
+
 // find finds a finalized invoice; drafts have no page.
 func (h invoicePages) find(req *http.Request) (*Invoice, bool) {
 	inv, ok := h.state.Invoices.get(req.PathValue("id"))
@@ -87,16 +90,6 @@ func (h invoicePages) payWith(inv *Invoice, pm *PaymentMethod, chosen string, en
 	page := h.page(inv, chosen, entered)
 	page.Alert = err.Error()
 	return mend("invoice", page)
-}
-
-// saveAfterPayment attaches a card that has paid, where the intent's setup_future_usage
-// asks for it; it makes no difference whether the bank asked a question first.
-func (h paymentMethods) saveAfterPayment(pi *PaymentIntent) {
-	pm, ok := h.state.PaymentMethods.get(pi.PaymentMethod)
-	c, there := h.state.Customers.get(pi.Customer)
-	if ok && there && pi.SetupFutureUsage != "" && !c.Deleted && pm.Customer == "" {
-		h.attachTo(pm, c)
-	}
 }
 
 func (h invoicePages) page(inv *Invoice, chosen string, entered cardEntry) invoicePage {

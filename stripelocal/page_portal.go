@@ -102,6 +102,9 @@ func (x *PortalSession) flowPath() string {
 	return x.subscriptionPath(x.Flow.Subscription, "confirm")
 }
 
+// portalPages are the customer portal under /p/session/.
+type portalPages struct{ *request }
+
 func (h portalPages) frame(x *PortalSession, title, action string) portalFrame {
 	frame := portalFrame{pageBase: h.base(title), Action: action, Return: x.ReturnURL, Home: x.path()}
 	if x.inFlow() {
@@ -237,17 +240,6 @@ func (h portalPages) subscription(x *PortalSession, config *PortalConfiguration,
 		shown.Switch = x.subscriptionPath(sub.ID, "update")
 	}
 	return shown
-}
-
-// singleItem is the one item of a subscription and its price; the portal does
-// not deal with several (inferred).
-func (h subscriptions) singleItem(sub *Subscription) (*Price, *SubscriptionItem, bool) {
-	items := h.items(sub)
-	if len(items) != 1 {
-		return nil, nil, false
-	}
-	price, ok := h.state.Prices.get(items[0].Price)
-	return price, items[0], ok
 }
 
 // invoiceRows are the newest ones, drafts left out.

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"strings"
 )
 
 // portalCardPage asks for a card to be kept.
@@ -41,13 +40,6 @@ func (h portalPages) cardPage(x *PortalSession, entered cardEntry) portalCardPag
 	return portalCardPage{portalFrame: h.frame(x, "Your card", x.path()+"/payment-method"), Fields: cardFields(entered)}
 }
 
-func enteredCard(req *http.Request) cardEntry {
-	return cardEntry{
-		Number: req.PostFormValue("cardNumber"), Expiry: req.PostFormValue("cardExpiry"),
-		CVC: strings.TrimSpace(req.PostFormValue("cardCvc")), Name: strings.TrimSpace(req.PostFormValue("billingName")),
-	}
-}
-
 func (h portalPages) submitCard(x *PortalSession, config *PortalConfiguration, req *http.Request) reply {
 	if !config.Features.UpdateMethod {
 		return h.notAllowed()
@@ -71,24 +63,6 @@ func (h portalPages) submitCard(x *PortalSession, config *PortalConfiguration, r
 	return h.finish(x, "card")
 }
 
-// fromCardEntry stores the card that was typed in.
-func (h paymentMethods) fromCardEntry(entered cardEntry, email string) *PaymentMethod {
-	card, _ := cardByNumber(digitsOf(entered.Number))
-	month, year, _ := parseExpiry(entered.Expiry)
-	pm := h.insertCard(card, int64(month), int64(year))
-	pm.Email, pm.Name = email, entered.Name
-	return pm
-}
-
-// checkWhole is check with the name, which a page asks for too.
-func (c cardEntry) checkWhole(now int64) map[string]string {
-	problems := c.check(now)
-	if c.Name == "" {
-		problems["billingName"] = "Enter the name on the card."
-	}
-	return problems
-}
-
 // saveCard makes a saved card the one that is charged: the customer's
 // default, and that of every subscription that has a card of its own.
 func (h portalPages) saveCard(x *PortalSession, si *SetupIntent) {
@@ -97,15 +71,6 @@ func (h portalPages) saveCard(x *PortalSession, si *SetupIntent) {
 	if ok && saved {
 		h.paymentMethods.attachTo(pm, c)
 		h.paymentMethods.makeDefault(c, pm)
-	}
-}
-
-func (h paymentMethods) makeDefault(c *Customer, pm *PaymentMethod) {
-	h.customers.change(c, func() { c.DefaultPaymentMethod = pm.ID })
-	for _, sub := range h.state.Subscriptions.by("customer", c.ID) {
-		if !sub.ended() && sub.DefaultPaymentMethod != "" {
-			h.subscriptions.change(sub, func() { sub.DefaultPaymentMethod = pm.ID })
-		}
 	}
 }
 
@@ -128,13 +93,4 @@ func (h portalPages) changeCard(x *PortalSession, config *PortalConfiguration, r
 		return h.message(http.StatusUnprocessableEntity, "Not possible", err.Error())
 	}
 	return h.finish(x, "removed")
-}
-
-func (h paymentMethods) paysSubscription(pm *PaymentMethod) bool {
-	for _, sub := range h.state.Subscriptions.by("customer", pm.Customer) {
-		if !sub.ended() && sub.DefaultPaymentMethod == pm.ID {
-			return true
-		}
-	}
-	return false
 }

@@ -31,19 +31,6 @@ func (h portalPages) details(x *PortalSession) []portalDetail {
 	return out
 }
 
-func (x *Address) oneLine() string {
-	if x == nil {
-		return ""
-	}
-	var parts []string
-	for _, part := range []string{x.Line1, x.Line2, strings.TrimSpace(x.PostalCode + " " + x.City), x.State, x.Country} {
-		if part != "" {
-			parts = append(parts, part)
-		}
-	}
-	return strings.Join(parts, ", ")
-}
-
 func (h portalPages) showDetails(x *PortalSession, config *PortalConfiguration, _ *http.Request) reply {
 	c, ok := h.state.Customers.get(x.Customer)
 	if !ok || !config.Features.UpdateCustomer {
@@ -77,17 +64,6 @@ func (h portalPages) detailsPage(x *PortalSession, config *PortalConfiguration, 
 		}
 	}
 	return page
-}
-
-func addressFields(x Address) []pageField {
-	return []pageField{
-		{Name: "line1", Label: "Address", Type: "text", Value: x.Line1, Autocomplete: "address-line1", Optional: true},
-		{Name: "line2", Label: "Address, second line", Type: "text", Value: x.Line2, Autocomplete: "address-line2", Optional: true},
-		{Name: "postal_code", Label: "Postal code", Type: "text", Value: x.PostalCode, Autocomplete: "postal-code", Optional: true},
-		{Name: "city", Label: "City", Type: "text", Value: x.City, Autocomplete: "address-level2", Optional: true},
-		{Name: "state", Label: "State or region", Type: "text", Value: x.State, Autocomplete: "address-level1", Optional: true},
-		{Name: "country", Label: "Country", Type: "text", Value: x.Country, Autocomplete: "country", Optional: true, Hint: "Two letters, such as DE or US"},
-	}
 }
 
 // submitDetails saves what the configuration lets customers change.

@@ -136,3 +136,9 @@ func (p params) metadata() map[string]string {
 	p.setMetadata(&m)
 	return m
 }
+
+func (p params) setStrs(name string, into *[]string) {
+	if p.has(name) {
+		*into = p.strs(name)
+	}
+}

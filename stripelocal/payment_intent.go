@@ -31,6 +31,9 @@ type PaymentIntent struct {
 	Status             string
 }
 
+// paymentIntents serves /v1/payment_intents.
+type paymentIntents struct{ *request }
+
 func paymentIntentResource() resource {
 	return resource{
 		kind: "payment_intent",

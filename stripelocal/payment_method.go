@@ -1,6 +1,9 @@
 package stripelocal
 
-import "cmp"
+import (
+	"cmp"
+	"slices"
+)
 
 // PaymentMethod is a card. Its number is always one of Stripe's test cards.
 type PaymentMethod struct {
@@ -22,6 +25,9 @@ type PaymentMethod struct {
 }
 
 const billingDetailsParams = "billing_details{address" + addressParams + "email? name? phone?} "
+
+// paymentMethods serves /v1/payment_methods and chooses the payment method to charge.
+type paymentMethods struct{ *request }
 
 func paymentMethodResource() resource {
 	return resource{
@@ -154,28 +160,6 @@ func (h paymentMethods) detach(in *input) (any, error) {
 	return h.render(pm), nil
 }
 
-// clearDefaults takes a card out of where it was the default.
-func (h paymentMethods) clearDefaults(pm *PaymentMethod) {
-	c, ok := h.state.Customers.get(pm.Customer)
-	if ok && (c.DefaultPaymentMethod == pm.ID || c.DefaultSource == pm.ID) {
-		h.customers.change(c, func() { c.forget(pm.ID) })
-	}
-	for _, sub := range h.state.Subscriptions.by("customer", pm.Customer) {
-		if sub.DefaultPaymentMethod == pm.ID && !sub.ended() {
-			h.subscriptions.change(sub, func() { sub.DefaultPaymentMethod = "" })
-		}
-	}
-}
-
-func (c *Customer) forget(method string) {
-	if c.DefaultPaymentMethod == method {
-		c.DefaultPaymentMethod = ""
-	}
-	if c.DefaultSource == method {
-		c.DefaultSource = ""
-	}
-}
-
 func (h paymentMethods) find(in *input) (*PaymentMethod, error) {
 	pm, ok := h.state.PaymentMethods.get(in.path("id"))
 	if !ok {
@@ -265,3 +249,62 @@ func cardChecks() object {
 
 // fingerprint is the same for the same card number.
 func (p *PaymentMethod) fingerprint() string { return fingerprint(p.Number)[:16] }
+
+// checkAttachable says whether a customer may have a card.
+func (h paymentMethods) checkAttachable(pm *PaymentMethod, customer string) error {
+	if pm.Customer != "" && pm.Customer != customer {
+		return invalid("", "", "The payment method you provided has already been attached to a customer.")
+	}
+	if result, decline := pm.setupOutcome(); result == refused {
+		return declined(decline)
+	}
+	return nil
+}
+
+// releaseAll takes a deleted customer's cards from it; nobody can use them again.
+func (h paymentMethods) releaseAll(c *Customer) {
+	for _, pm := range slices.Clone(h.state.PaymentMethods.by("customer", c.ID)) {
+		h.state.PaymentMethods.change(pm, func() { pm.Customer, pm.Spent = "", true })
+	}
+}
+
+// initialFromParams is the card that a customer is to begin with.
+func (h paymentMethods) initialFromParams(p params) (*PaymentMethod, error) {
+	var method *PaymentMethod
+	var err error
+	switch preferred := p.at("invoice_settings").str("default_payment_method"); {
+	case preferred != "" && preferred != p.str("payment_method"):
+		return nil, notTheirs(preferred)
+	case p.has("payment_method"):
+		method, err = h.findUsable(p.str("payment_method"), "payment_method")
+	case p.has("source"):
+		method, err = h.fromToken(p.str("source"), "source", "card_1")
+	}
+	if err != nil || method == nil {
+		return nil, err
+	}
+	return method, h.checkAttachable(method, "")
+}
+
+// fromCardEntry stores the card that was typed in.
+func (h paymentMethods) fromCardEntry(entered cardEntry, email string) *PaymentMethod {
+	card, _ := cardByNumber(digitsOf(entered.Number))
+	month, year, _ := parseExpiry(entered.Expiry)
+	pm := h.insertCard(card, int64(month), int64(year))
+	pm.Email, pm.Name = email, entered.Name
+	return pm
+}
+
+// saveAfterPayment attaches a card that has paid, where the intent's setup_future_usage
+// asks for it; it makes no difference whether the bank asked a question first.
+func (h paymentMethods) saveAfterPayment(pi *PaymentIntent) {
+	pm, ok := h.state.PaymentMethods.get(pi.PaymentMethod)
+	c, there := h.state.Customers.get(pi.Customer)
+	if ok && there && pi.SetupFutureUsage != "" && !c.Deleted && pm.Customer == "" {
+		h.attachTo(pm, c)
+	}
+}
+
+func notTheirs(id string) *Error {
+	return invalid("resource_missing", "invoice_settings[default_payment_method]", "The customer does not have a payment method with the ID "+id+". The payment method must be attached to the customer.")
+}

@@ -3,6 +3,9 @@ package stripelocal
 // The hosted page of Stripe has calls of its own, which no documentation names. The official CLI uses two of them, to complete a
 // Checkout session without a browser; their parameters are what it sends, their answers the session.
 
+// paymentPages serves /v1/payment_pages.
+type paymentPages struct{ *request }
+
 func paymentPageResource() resource {
 	return resource{
 		kind: "payment_page",

@@ -29,6 +29,9 @@ func checkPendingParams(in *input) error {
 	return nil
 }
 
+// pendingUpdates holds subscription changes until their invoice is paid.
+type pendingUpdates struct{ *request }
+
 // create bills a change first and makes it once that is paid.
 func (h pendingUpdates) create(sub *Subscription, p plan) (outcome, *Decline) {
 	h.replace(sub, true)

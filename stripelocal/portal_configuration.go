@@ -1,7 +1,6 @@
 package stripelocal
 
 import (
-	"encoding/json"
 	"strconv"
 	"strings"
 )
@@ -52,6 +51,9 @@ const portalFeatureParams = "customer_update{allowed_updates[]:address|email|nam
 func newPortalFeatures() string {
 	return strings.NewReplacer("enabled:bool ", "enabled:bool! ", "enabled:bool}", "enabled:bool!}", "unused?", "unused!?").Replace(portalFeatureParams)
 }
+
+// portalConfigurations serves /v1/billing_portal/configurations.
+type portalConfigurations struct{ *request }
 
 func portalConfigurationResource() resource {
 	return resource{
@@ -155,12 +157,6 @@ func (f *PortalFeatures) take(p params) {
 	}
 }
 
-func (p params) setStrs(name string, into *[]string) {
-	if p.has(name) {
-		*into = p.strs(name)
-	}
-}
-
 func (h portalConfigurations) find(in *input) (*PortalConfiguration, error) {
 	x, ok := h.state.PortalConfigs.get(in.path("id"))
 	if !ok {
@@ -238,12 +234,4 @@ func (f PortalFeatures) renderSwitch() object {
 		o["products"] = products
 	}
 	return o
-}
-
-// rawOrNull shows stored JSON.
-func rawOrNull(raw json.RawMessage) any {
-	if len(raw) == 0 {
-		return nil
-	}
-	return raw
 }

@@ -42,6 +42,9 @@ const flowParams = "flow_data{type:payment_method_update|subscription_cancel|sub
 	"subscription_cancel{subscription!} subscription_update{subscription!} " +
 	confirmParams + "}"
 
+// portalSessions serves /v1/billing_portal/sessions.
+type portalSessions struct{ *request }
+
 func portalSessionResource() resource {
 	return resource{kind: "billing_portal.session", routes: []route{
 		on("POST /v1/billing_portal/sessions", "customer! configuration "+locales+"|en-AU|en-CA|en-IE|en-IN|en-NZ|en-SG return_url "+flowParams, portalSessions.create),

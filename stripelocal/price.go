@@ -26,6 +26,9 @@ const (
 	priceMore = "active:bool nickname? transfer_lookup_key:bool "
 )
 
+// prices serves /v1/prices.
+type prices struct{ *request }
+
 func priceResource() resource {
 	return resource{
 		kind: "price",
@@ -285,4 +288,16 @@ func (p *Price) renderPlan() any {
 		"meter": nil, "nickname": orNull(p.Nickname), "product": ref{"product", p.Product}, "tiers_mode": nil,
 		"transform_usage": nil, "trial_period_days": nil, "usage_type": "licensed",
 	}
+}
+
+// planResource lets references to the older kind of price be expanded.
+func planResource() resource {
+	return resource{kind: "plan", render: func(r *request, id string) (object, bool) {
+		p, ok := r.state.Prices.get(id)
+		if !ok {
+			return nil, false
+		}
+		o, ok := p.renderPlan().(object)
+		return o, ok
+	}}
 }

@@ -22,6 +22,9 @@ type Product struct {
 
 const productParams = "active:bool description images[] marketing_features[]{name!} metadata:map statement_descriptor:22 tax_code unit_label:12 url "
 
+// products serves /v1/products.
+type products struct{ *request }
+
 func productResource() resource {
 	return resource{
 		kind: "product",
@@ -152,14 +155,6 @@ func (h products) list(in *input) (any, error) {
 		},
 		render: h.render,
 	}.page(in)
-}
-
-func setOf(words []string) map[string]bool {
-	set := map[string]bool{}
-	for _, w := range words {
-		set[w] = true
-	}
-	return set
 }
 
 func (h products) render(p *Product) object {

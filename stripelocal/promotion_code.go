@@ -23,6 +23,9 @@ type PromotionCode struct {
 
 var promotionWord = regexp.MustCompile(`^[A-Za-z0-9-]{1,500}$`)
 
+// promotionCodes serves /v1/promotion_codes.
+type promotionCodes struct{ *request }
+
 func promotionCodeResource() resource {
 	return resource{
 		kind: "promotion_code",

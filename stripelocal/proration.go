@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// prorations computes the invoice items of a change within a period.
+type prorations struct{ *request }
+
 // forChange are the items for a change in the middle of a period: what is
 // given back of the old, and what the new costs for the rest. Where a new
 // period begins at once, everything old is given back and the new is billed in
@@ -112,12 +115,4 @@ func (h prorations) forInvoiceItem(sub *Subscription, e newItem, now int64) *Inv
 		Amount: e.price.amount(e.quantity), Currency: sub.Currency, Customer: sub.Customer, PeriodStart: now, PeriodEnd: now,
 		Price: e.price.ID, Quantity: e.quantity, Subscription: sub.ID, Description: h.prices.productName(e.price),
 	}
-}
-
-// describeQuantity words a quantity of a price: 5 × Pro.
-func (h prices) describeQuantity(p *Price, quantity int64) string {
-	if quantity == 1 {
-		return h.productName(p)
-	}
-	return fmt.Sprintf("%d × %s", quantity, h.productName(p))
 }

@@ -21,6 +21,9 @@ type Refund struct {
 // at once (assumed).
 const refundDelay = 5
 
+// refunds serves /v1/refunds.
+type refunds struct{ *request }
+
 func refundResource() resource {
 	return resource{
 		kind: "refund",
@@ -118,16 +121,6 @@ func (h refunds) refundCharge(ch *Charge, amount int64, reason string) *Refund {
 	h.emitUpdate("charge.refunded", before, h.charges.render(ch))
 	h.scheduleSettlement(r)
 	return r
-}
-
-// testCard is the test card behind a charge.
-func (h charges) testCard(ch *Charge) testCard {
-	pm, ok := h.state.PaymentMethods.get(ch.PaymentMethod)
-	if !ok {
-		return testCard{}
-	}
-	card, _ := cardByNumber(pm.Number)
-	return card
 }
 
 func (h refunds) scheduleSettlement(refund *Refund) {

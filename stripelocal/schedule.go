@@ -38,6 +38,9 @@ const (
 	scheduleParams = "end_behavior:cancel|none|release|renew metadata:map? "
 )
 
+// schedules serves /v1/subscription_schedules.
+type schedules struct{ *request }
+
 func scheduleResource() resource {
 	return resource{
 		kind: "subscription_schedule",

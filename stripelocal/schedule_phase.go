@@ -283,15 +283,3 @@ func (h schedules) renderPhase(p SchedulePhase) object {
 		"proration_behavior": behavior, "start_date": p.Start, "transfer_data": nil, "trial_end": timeOrNull(p.TrialEnd),
 	}
 }
-
-// planResource lets references to the older kind of price be expanded.
-func planResource() resource {
-	return resource{kind: "plan", render: func(r *request, id string) (object, bool) {
-		p, ok := r.state.Prices.get(id)
-		if !ok {
-			return nil, false
-		}
-		o, ok := p.renderPlan().(object)
-		return o, ok
-	}}
-}

@@ -19,6 +19,9 @@ type SetupIntent struct {
 	Status        string
 }
 
+// setupIntents serves /v1/setup_intents.
+type setupIntents struct{ *request }
+
 func setupIntentResource() resource {
 	return resource{
 		kind: "setup_intent",

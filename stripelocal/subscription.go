@@ -55,6 +55,9 @@ const subscriptionUpdateParams = "cancel_at:time? cancel_at_period_end:bool coll
 
 const cancellationParams = "cancellation_details{comment? feedback:customer_service|low_quality|missing_features|other|switched_service|too_complex|too_expensive|unused?} "
 
+// subscriptions serves /v1/subscriptions.
+type subscriptions struct{ *request }
+
 func subscriptionResource() resource {
 	return resource{
 		kind: "subscription",
@@ -266,4 +269,23 @@ func (h subscriptions) renderItems(x *Subscription, items []*SubscriptionItem) o
 	list := listObject("/v1/subscription_items?subscription="+x.ID, data, false)
 	list["total_count"] = len(items)
 	return list
+}
+
+// singleItem is the one item of a subscription and its price; the portal does
+// not deal with several (inferred).
+func (h subscriptions) singleItem(sub *Subscription) (*Price, *SubscriptionItem, bool) {
+	items := h.items(sub)
+	if len(items) != 1 {
+		return nil, nil, false
+	}
+	price, ok := h.state.Prices.get(items[0].Price)
+	return price, items[0], ok
+}
+
+func (h subscriptions) firstPrice(sub *Subscription) (*Price, bool) {
+	items := h.items(sub)
+	if len(items) == 0 {
+		return nil, false
+	}
+	return h.state.Prices.get(items[0].Price)
 }

@@ -12,6 +12,9 @@ type SubscriptionItem struct {
 const itemParams = "quantity:int metadata:map? proration_date:time proration_behavior:create_prorations|none|always_invoice " +
 	"payment_behavior:allow_incomplete|default_incomplete|error_if_incomplete|pending_if_incomplete "
 
+// subscriptionItems serves /v1/subscription_items.
+type subscriptionItems struct{ *request }
+
 func subscriptionItemResource() resource {
 	return resource{
 		kind: "subscription_item",

@@ -16,6 +16,9 @@ type TaxID struct {
 
 const taxIDTypes = "type:eu_vat|us_ein|gb_vat|ch_vat|au_abn|in_gst|no_vat|ca_gst_hst|jp_cn! value!"
 
+// taxIDs serves /v1/customers/{id}/tax_ids.
+type taxIDs struct{ *request }
+
 func taxIDResource() resource {
 	return resource{
 		kind: "tax_id",

@@ -23,6 +23,9 @@ type TestClock struct {
 	Target  int64 // what it advances to; 0 while it stands
 }
 
+// testClocks serves /v1/test_helpers/test_clocks.
+type testClocks struct{ *request }
+
 func testClockResource() resource {
 	return resource{
 		kind: "test_clock",
@@ -157,23 +160,6 @@ func (h testClocks) checkAssignable(p params) error {
 		return invalid("", "test_clock", fmt.Sprintf("A test clock can have at most %d customers.", clockCustomers))
 	}
 	return nil
-}
-
-// remove ends what a customer has and deletes it. Deleted, it can still
-// be read by its id.
-func (h customers) remove(c *Customer) {
-	if c.Deleted {
-		return
-	}
-	for _, sub := range h.state.Subscriptions.by("customer", c.ID) {
-		if !sub.ended() {
-			h.subscriptions.end(sub, "canceled", "cancellation_requested")
-		}
-	}
-	whole := h.render(c)
-	h.paymentMethods.releaseAll(c)
-	h.state.Customers.change(c, func() { c.Deleted = true })
-	h.emit("customer.deleted", whole)
 }
 
 func renderTestClock(c *TestClock) object {

@@ -15,6 +15,9 @@ type Token struct {
 	Used     bool
 }
 
+// tokens serves /v1/tokens.
+type tokens struct{ *request }
+
 func tokenResource() resource {
 	return resource{
 		kind: "token",

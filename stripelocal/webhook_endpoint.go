@@ -26,6 +26,9 @@ type Secret struct {
 	Expires int64 // by real time; 0 never
 }
 
+// webhookEndpoints serves /v1/webhook_endpoints.
+type webhookEndpoints struct{ *request }
+
 func webhookEndpointResource() resource {
 	return resource{
 		kind: "webhook_endpoint",

@@ -2,6 +2,9 @@ package stripelocal
 
 import "strings"
 
+// checkoutPayments pay and complete Checkout sessions.
+type checkoutPayments struct{ *request }
+
 // submit tries to complete a session with what was entered. The first
 // attempt at a subscription makes it, incomplete; later ones pay the same
 // invoice.

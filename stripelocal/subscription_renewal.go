@@ -8,6 +8,9 @@ const (
 	renewalNotice = 3 * 24 * 60 * 60
 )
 
+// renewals runs what a subscription has due: notices, renewals, cancellations.
+type renewals struct{ *request }
+
 // scheduleNext sets a timer for the next thing that time does to the
 // subscription. Older timers find it changed and do nothing.
 func (h renewals) scheduleNext(sub *Subscription) {
@@ -98,18 +101,6 @@ func (h renewals) sendNotice(sub *Subscription) {
 	}
 }
 
-func (h trials) announceEnd(sub *Subscription) {
-	sub.TrialWarned = true
-	h.emit("customer.subscription.trial_will_end", h.subscriptions.render(sub))
-}
-
-// announceShortTrial tells at once of a trial that is shorter than the notice.
-func (h trials) announceShortTrial(sub *Subscription) {
-	if sub.Status == "trialing" && !sub.TrialWarned && sub.TrialEnd-h.timeOnClock(sub.TestClock) <= trialNotice {
-		h.announceEnd(sub)
-	}
-}
-
 // cancelAtDate is a cancellation that was set before. What still waits for an
 // invoice gets a last one.
 func (h renewals) cancelAtDate(sub *Subscription) {
@@ -155,12 +146,4 @@ func (h renewals) renew(sub *Subscription) {
 	})
 	h.schedules.afterRenewal(sub)
 	h.invoicing.scheduleNext(h.invoicing.createDraft(sub, "subscription_cycle", h.subscriptions.currentPeriodLines(sub)))
-}
-
-func (h subscriptions) firstPrice(sub *Subscription) (*Price, bool) {
-	items := h.items(sub)
-	if len(items) == 0 {
-		return nil, false
-	}
-	return h.state.Prices.get(items[0].Price)
 }

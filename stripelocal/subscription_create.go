@@ -95,18 +95,6 @@ func checkItems(items []newItem) error {
 	return nil
 }
 
-// recurringFromParams finds the active recurring price that a parameter names.
-func (h prices) recurringFromParams(p params, param string) (*Price, error) {
-	price, err := h.fromParams(p)
-	switch {
-	case err != nil:
-		return nil, err
-	case price.Interval == "":
-		return nil, invalid("", p.name(param), "The price specified is set to `type=one_time` but this field only accepts prices with `type=recurring`.")
-	}
-	return price, nil
-}
-
 func (h subscriptions) trialEndFromParams(in *input, c *Customer) int64 {
 	if days := in.num("trial_period_days"); days > 0 {
 		return h.timeFor(c) + days*24*60*60
@@ -265,16 +253,4 @@ func (h subscriptions) periodLines(sub *Subscription, items []plannedItem, at st
 		lines = append(lines, line)
 	}
 	return lines
-}
-
-// describeLine words a line: 5 × Pro (at $10.00 / month).
-func (h prices) describeLine(p *Price, quantity int64) string {
-	return fmt.Sprintf("%d × %s (at %s / %s)", quantity, h.productName(p), formatAmount(p.UnitAmount, p.Currency), p.Interval)
-}
-
-func (h prices) productName(p *Price) string {
-	if product, ok := h.state.Products.get(p.Product); ok {
-		return product.Name
-	}
-	return p.ID
 }

@@ -79,3 +79,11 @@ func bind[H handler, A, R any](do func(H, A) R) func(*request, A) R {
 func on[H handler](pattern, params string, do func(H, *input) (any, error)) route {
 	return route{pattern, params, func(r *request, in *input) (any, error) { return do(H{r}, in) }}
 }
+
+func setOf(words []string) map[string]bool {
+	set := map[string]bool{}
+	for _, w := range words {
+		set[w] = true
+	}
+	return set
+}

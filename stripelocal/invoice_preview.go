@@ -9,6 +9,9 @@ const (
 		"subscription_billing_cycle_anchor:now|unchanged subscription_cancel_at:time? subscription_cancel_at_period_end:bool subscription_cancel_now:bool "
 )
 
+// previews serves /v1/invoices/upcoming and /v1/invoices/create_preview.
+type previews struct{ *request }
+
 // get shows the next invoice of a subscription, or what a change
 // would be billed. Nothing is stored.
 func (h previews) get(in *input) (any, error) {

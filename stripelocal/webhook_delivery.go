@@ -32,6 +32,9 @@ type Delivery struct {
 	detained bool          // a fault has held it up once
 }
 
+// deliveries creates and shows webhook deliveries.
+type deliveries struct{ *request }
+
 func (h deliveries) create(e *Event, w *WebhookEndpoint) *Delivery {
 	d := &Delivery{
 		Base: Base{ID: h.ids.long("dlv_1"), Created: h.now}, Event: e.ID, Endpoint: w.ID,
@@ -84,4 +87,33 @@ func signature(body []byte, secrets []Secret, at time.Time) string {
 		parts = append(parts, "v1="+hex.EncodeToString(mac.Sum(nil)))
 	}
 	return strings.Join(parts, ",")
+}
+
+// deliveryView is one delivery as /_usher/deliveries shows it.
+type deliveryView struct {
+	ID         string `json:"id"`
+	Event      string `json:"event"`
+	Type       string `json:"type"`
+	URL        string `json:"url"`
+	Attempts   int    `json:"attempts"`
+	Status     string `json:"status"`
+	LastStatus int    `json:"last_status"`
+	LastError  string `json:"last_error"`
+	NextAt     string `json:"next_at"` // RFC 3339, empty where none is to come
+}
+
+func (h deliveries) view(d *Delivery) deliveryView {
+	view := deliveryView{
+		ID: d.ID, Event: d.Event, Attempts: d.Attempts, Status: d.Status, LastStatus: d.LastStatus, LastError: d.LastError,
+	}
+	if e, ok := h.state.Events.get(d.Event); ok {
+		view.Type = e.Type
+	}
+	if w, ok := h.state.Endpoints.get(d.Endpoint); ok {
+		view.URL = w.URL
+	}
+	if d.Status == "pending" && d.NextAt != 0 {
+		view.NextAt = time.UnixMilli(d.NextAt).UTC().Format(time.RFC3339Nano)
+	}
+	return view
 }

@@ -154,15 +154,3 @@ func (h invoiceItems) replaceOnDraft(i *InvoiceItem, with []InvoiceLine) {
 	h.discounts.reapply(inv)
 	h.emitUpdate("invoice.updated", before, h.invoices.render(inv))
 }
-
-// reapply works the discounts out anew for a draft whose lines changed.
-func (h discounts) reapply(inv *Invoice) {
-	if len(inv.Discounts) == 0 {
-		return
-	}
-	var discounts []Discount
-	for _, d := range inv.Discounts {
-		discounts = append(discounts, d.Discount)
-	}
-	inv.Discounts = h.apply(discounts, inv.Lines, inv.Created)
-}

@@ -6,6 +6,9 @@ import "strings"
 
 func isSource(pm *PaymentMethod) bool { return strings.HasPrefix(pm.ID, "card_") }
 
+// sources serves /v1/customers/{id}/sources.
+type sources struct{ *request }
+
 func (h sources) create(in *input) (any, error) {
 	c, err := h.customers.find(in)
 	if err == nil && c.Deleted {
@@ -58,14 +61,6 @@ func (h sources) delete(in *input) (any, error) {
 func (h sources) insertDefault(c *Customer, card *PaymentMethod) {
 	h.emit("customer.source.created", renderCard(card))
 	h.customers.change(c, func() { c.DefaultSource = card.ID })
-}
-
-// defaultFor is the card that a customer pays with.
-func (h paymentMethods) defaultFor(c *Customer) (*PaymentMethod, bool) {
-	if pm, ok := h.state.PaymentMethods.get(c.DefaultPaymentMethod); ok {
-		return pm, true
-	}
-	return h.state.PaymentMethods.get(c.DefaultSource)
 }
 
 // renderList is the expandable list of a customer's cards of the older kind.

@@ -23,6 +23,9 @@ type InvoiceItem struct {
 	Undiscountable   bool
 }
 
+// invoiceItems serves /v1/invoiceitems.
+type invoiceItems struct{ *request }
+
 func invoiceItemResource() resource {
 	return resource{
 		kind: "invoiceitem",

@@ -170,10 +170,3 @@ func (h invoices) checkFinalizable(inv *Invoice) error {
 	}
 	return nil
 }
-
-// onTestClock says whether a customer lives on a test clock: lists leave such
-// out unless asked for them.
-func (h customers) onTestClock(customer string) bool {
-	c, ok := h.state.Customers.get(customer)
-	return ok && c.TestClock != ""
-}

@@ -40,3 +40,15 @@ func (h prices) createInline(data params) (*Price, error) {
 	}
 	return h.insert(product, data, false), nil
 }
+
+// recurringFromParams finds the active recurring price that a parameter names.
+func (h prices) recurringFromParams(p params, param string) (*Price, error) {
+	price, err := h.fromParams(p)
+	switch {
+	case err != nil:
+		return nil, err
+	case price.Interval == "":
+		return nil, invalid("", p.name(param), "The price specified is set to `type=one_time` but this field only accepts prices with `type=recurring`.")
+	}
+	return price, nil
+}

@@ -42,6 +42,9 @@ type planChange struct {
 	date              int64  // of the prorations shown; 0 until shown
 }
 
+// portalUpdatePages are the portal's pages for changing a plan.
+type portalUpdatePages struct{ *request }
+
 // canUpdate says whether the portal may change a subscription's plan or
 // quantity.
 func (h portalUpdatePages) canUpdate(config *PortalConfiguration, sub *Subscription) bool {

@@ -64,6 +64,9 @@ type plan struct {
 	billsNow   bool
 }
 
+// subscriptionChanges plans and applies changes of items, trial and billing cycle.
+type subscriptionChanges struct{ *request }
+
 func (h subscriptionChanges) plan(sub *Subscription, ch change) plan {
 	now := h.timeOnClock(sub.TestClock)
 	p := plan{items: h.itemsAfter(sub, ch.items), date: now}

@@ -19,6 +19,9 @@ type question struct {
 	answer func(passed bool) reply
 }
 
+// authenticationPages stand for the bank's 3-D Secure page under /c/authenticate/.
+type authenticationPages struct{ *request }
+
 func (h authenticationPages) show(req *http.Request) reply {
 	q, known := h.find(req.PathValue("id"))
 	switch {

@@ -125,47 +125,6 @@ func (pi *PaymentIntent) take(p params) {
 	p.setShipping(&pi.Shipping)
 }
 
-// Shipping is where goods go to.
-type Shipping struct {
-	Address                              *Address
-	Carrier, Name, Phone, TrackingNumber string
-}
-
-func (p params) setShipping(into **Shipping) {
-	if !p.has("shipping") {
-		return
-	}
-	sent := p.at("shipping")
-	if sent.n.isScalar {
-		*into = nil
-		return
-	}
-	changed := Shipping{}
-	if *into != nil {
-		changed = **into
-	}
-	sent.setAddress("address", &changed.Address)
-	sent.setStr("carrier", &changed.Carrier)
-	sent.setStr("name", &changed.Name)
-	sent.setStr("phone", &changed.Phone)
-	sent.setStr("tracking_number", &changed.TrackingNumber)
-	*into = &changed
-}
-
-func (s *Shipping) render() any {
-	if s == nil {
-		return nil
-	}
-	address := s.Address
-	if address == nil {
-		address = &Address{}
-	}
-	return object{
-		"address": address.render(), "carrier": orNull(s.Carrier), "name": s.Name,
-		"phone": orNull(s.Phone), "tracking_number": orNull(s.TrackingNumber),
-	}
-}
-
 func (h paymentIntents) find(in *input) (*PaymentIntent, error) {
 	pi, ok := h.state.PaymentIntents.get(in.path("id"))
 	if !ok {

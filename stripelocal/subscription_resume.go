@@ -1,31 +1,5 @@
 package stripelocal
 
-func (h trials) lacksPaymentMethod(sub *Subscription) bool {
-	_, has := h.paymentMethods.forSubscription(sub)
-	return !has && sub.CollectionMethod == "charge_automatically"
-}
-
-// endWithoutMethod is what trial_settings ask for where a trial ends without a
-// card: an end, or a pause until resume.
-func (h trials) endWithoutMethod(sub *Subscription) {
-	if sub.MissingMethod == "cancel" {
-		h.subscriptions.end(sub, "canceled", "")
-		return
-	}
-	h.subscriptions.change(sub, func() { sub.Status = "paused" })
-	h.emit("customer.subscription.paused", h.subscriptions.render(sub))
-}
-
-// endEarly is trial_end=now without a card.
-func (h trials) endEarly(sub *Subscription) {
-	h.subscriptions.change(sub, func() {
-		sub.TrialEnd = h.timeOnClock(sub.TestClock)
-		sub.CurrentPeriodEnd = sub.TrialEnd
-	})
-	h.emit("customer.subscription.trial_will_end", h.subscriptions.render(sub))
-	h.endWithoutMethod(sub)
-}
-
 const resumeParams = "billing_cycle_anchor:now|unchanged proration_behavior:create_prorations|none|always_invoice proration_date:time"
 
 // resume bills a paused subscription; once that is paid it is

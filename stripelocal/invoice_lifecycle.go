@@ -6,6 +6,9 @@ import "fmt"
 // invoices: about an hour).
 const draftWait = 60 * 60
 
+// invoicing takes invoices through their lifecycle: draft, open, then paid or void.
+type invoicing struct{ *request }
+
 // createDraft makes an invoice for a subscription: the given lines and every pending
 // invoice item. It is told of, but not yet finalized.
 func (h invoicing) createDraft(sub *Subscription, reason string, lines []InvoiceLine) *Invoice {
@@ -238,33 +241,6 @@ func (h invoicing) restoreBalance(inv *Invoice) {
 	}
 }
 
-// forInvoice is the card that an invoice of a subscription is taken from.
-func (h paymentMethods) forInvoice(inv *Invoice) (*PaymentMethod, bool) {
-	if pm, ok := h.state.PaymentMethods.get(inv.DefaultMethod); ok {
-		return pm, true
-	}
-	if sub, ok := h.state.Subscriptions.get(inv.Subscription); ok {
-		return h.forSubscription(sub)
-	}
-	c, ok := h.state.Customers.get(inv.Customer)
-	if !ok {
-		return nil, false
-	}
-	return h.defaultFor(c)
-}
-
-// forSubscription is the subscription's card, else its customer's default.
-func (h paymentMethods) forSubscription(sub *Subscription) (*PaymentMethod, bool) {
-	if pm, ok := h.state.PaymentMethods.get(sub.DefaultPaymentMethod); ok {
-		return pm, true
-	}
-	c, ok := h.state.Customers.get(sub.Customer)
-	if !ok {
-		return nil, false
-	}
-	return h.defaultFor(c)
-}
-
 // scheduleNext sees to it that what time does to an invoice happens: a draft is
 // finalized, a refused payment tried again, an unpaid one overdue.
 func (h invoicing) scheduleNext(inv *Invoice) {
@@ -331,13 +307,4 @@ func (h invoicing) finalizeAndPay(inv *Invoice) (outcome, *Decline) {
 	inv.Attempted = true
 	h.recordAttempt(inv, before, refused, true)
 	return refused, genericDecline()
-}
-
-// scheduleForCustomer sets a timer on the clock that a customer lives on.
-func (r *request) scheduleForCustomer(customer string, at int64, fire func(r *request)) {
-	clock := accountClock
-	if c, ok := r.state.Customers.get(customer); ok {
-		clock = c.TestClock
-	}
-	r.schedule(clock, at, fire)
 }
