@@ -6,10 +6,8 @@ import "strings"
 type Address struct{ City, Country, Line1, Line2, PostalCode, State string }
 
 const (
-	addressLines   = "{city? country? line1? line2? postal_code? state?}"
-	addressParams  = addressLines + "? "
-	customerParams = "address" + addressParams + "balance:int description? email:512? invoice_prefix metadata:map? name:256? next_invoice_sequence:int phone:20? " +
-		"preferred_locales[] shipping{address" + addressLines + "! name! phone}? source tax_exempt:exempt|none|reverse? invoice_settings{default_payment_method? footer?} "
+	addressLines  = "{city? country? line1? line2? postal_code? state?}"
+	addressParams = addressLines + "? "
 )
 
 func (x *Address) render() any {
@@ -55,12 +53,12 @@ func (s *Shipping) render() any {
 	}
 }
 
-func (p params) setAddress(name string, into **Address) {
+func setAddress(p params, name string, into **Address) {
 	if !p.has(name) {
 		return
 	}
 	sent := p.at(name)
-	if sent.n.isScalar {
+	if sent.isScalar() {
 		*into = nil
 		return
 	}
@@ -77,12 +75,12 @@ func (p params) setAddress(name string, into **Address) {
 	*into = &changed
 }
 
-func (p params) setShipping(into **Shipping) {
+func setShipping(p params, into **Shipping) {
 	if !p.has("shipping") {
 		return
 	}
 	sent := p.at("shipping")
-	if sent.n.isScalar {
+	if sent.isScalar() {
 		*into = nil
 		return
 	}
@@ -90,7 +88,7 @@ func (p params) setShipping(into **Shipping) {
 	if *into != nil {
 		changed = **into
 	}
-	sent.setAddress("address", &changed.Address)
+	setAddress(sent, "address", &changed.Address)
 	sent.setStr("carrier", &changed.Carrier)
 	sent.setStr("name", &changed.Name)
 	sent.setStr("phone", &changed.Phone)

@@ -1,7 +1,6 @@
 package stripelocal
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -88,7 +87,7 @@ func (s *Server) serveCall(w http.ResponseWriter, c call) {
 		c.write(w, c.refuse(err))
 		return
 	}
-	in := &input{params: params{form}, req: c.req, url: c.req.URL.Path}
+	in := &input{params: newParams(form), req: c.req, url: c.req.URL.Path}
 	if c.req.Method != http.MethodPost || c.info.IdempotencyKey == "" {
 		c.write(w, c.runFaulty(in))
 		return
@@ -187,18 +186,20 @@ func (r *request) expandResult(result any, in *input) error {
 		return nil
 	}
 	// A typed nil in an error is not nil.
-	if err := r.expandAll(o, in.strs("expand")); err != nil {
+	if err := expandAll(o, in.strs("expand"), r.resolve); err != nil {
 		return err
 	}
 	return nil
 }
 
-func asError(err error) *Error {
-	var e *Error
-	if errors.As(err, &e) {
-		return e
+// resolve renders a referenced object for expand[].
+func (r *request) resolve(kind, id string) (object, bool) {
+	render := r.renders[kind]
+	if render == nil {
+		return nil, false
 	}
-	return &Error{Status: http.StatusInternalServerError, Type: "api_error", Message: "An unknown error occurred"}
+	o, _ := render(r, id)
+	return o, true
 }
 
 func (c call) refuse(e *Error) answer {

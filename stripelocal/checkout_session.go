@@ -149,7 +149,7 @@ func (cs *CheckoutSession) take(p params) {
 	sub.at("trial_settings").at("end_behavior").setStr("missing_payment_method", &cs.SubMissingMethod)
 	intent.setStr("description", &cs.IntentDescription)
 	intent.setStr("receipt_email", &cs.IntentReceipt)
-	intent.setShipping(&cs.IntentShipping)
+	setShipping(intent, &cs.IntentShipping)
 	intent.setStr("setup_future_usage", &cs.FutureUsage)
 }
 
@@ -252,17 +252,17 @@ func (h checkoutSessions) render(cs *CheckoutSession) object {
 		"client_reference_id": orNull(cs.ClientReferenceID), "client_secret": nil, "consent": nil,
 		"consent_collection": nil, "created": cs.Created, "currency": cs.Currency, "currency_conversion": nil,
 		"custom_fields": []any{}, "custom_text": object{"after_submit": nil, "shipping_address": nil, "submit": nil, "terms_of_service_acceptance": nil},
-		"customer": ref{"customer", cs.Customer}, "customer_creation": orNull(cs.CustomerCreation),
+		"customer": refTo("customer", cs.Customer), "customer_creation": orNull(cs.CustomerCreation),
 		"customer_details": h.renderCustomerDetails(cs), "customer_email": orNull(cs.CustomerEmail),
-		"expires_at": cs.ExpiresAt, "invoice": ref{"invoice", cs.Invoice}, "invoice_creation": nil,
+		"expires_at": cs.ExpiresAt, "invoice": refTo("invoice", cs.Invoice), "invoice_creation": nil,
 		"livemode": false, "locale": orNull(cs.Locale), "metadata": cs.Metadata, "mode": cs.Mode,
-		"payment_intent": ref{"payment_intent", ""}, "payment_link": nil,
+		"payment_intent": refTo("payment_intent", ""), "payment_link": nil,
 		"payment_method_collection": cs.MethodCollection, "payment_method_configuration_details": nil,
 		"payment_method_options": object{}, "payment_method_types": cs.methodTypes(), "payment_status": cs.PaymentStatus,
 		"phone_number_collection": object{"enabled": cs.PhoneCollection}, "recovered_from": nil,
 		"saved_payment_method_options": nil, "setup_intent": nil, "shipping_address_collection": nil,
 		"shipping_cost": nil, "shipping_details": nil, "shipping_options": []any{}, "status": cs.Status,
-		"submit_type": orNull(cs.SubmitType), "subscription": ref{"subscription", cs.Subscription},
+		"submit_type": orNull(cs.SubmitType), "subscription": refTo("subscription", cs.Subscription),
 		"success_url":   orNull(cs.SuccessURL),
 		"total_details": h.renderTotalDetails(cs),
 		"ui_mode":       "hosted", "url": nil,
@@ -283,7 +283,7 @@ func (h checkoutSessions) renderMode(o object, cs *CheckoutSession) {
 		o["url"] = h.origin + "/c/pay/" + cs.ID
 	}
 	if cs.Mode == "payment" {
-		o["payment_intent"] = ref{"payment_intent", cs.PaymentIntent}
+		o["payment_intent"] = refTo("payment_intent", cs.PaymentIntent)
 		o["payment_method_collection"] = "if_required"
 		o["invoice_creation"] = object{"enabled": false, "invoice_data": object{
 			"account_tax_ids": nil, "custom_fields": nil, "description": nil, "footer": nil, "issuer": nil,

@@ -75,7 +75,7 @@ func (h coupons) validate(p params) error {
 		return invalid("", "", "Must pass exactly one of `amount_off` or `percent_off`.")
 	case p.has("amount_off") && p.num("amount_off") < 1:
 		return invalid("parameter_invalid_integer", "amount_off", "This value must be greater than or equal to 1.")
-	case p.has("amount_off") && !currencyPattern.MatchString(p.str("currency")):
+	case p.has("amount_off") && !isCurrency(p.str("currency")):
 		return invalid("parameter_missing", "currency", "You must pass currency when passing amount_off.")
 	case p.has("percent_off") && !isPercentage(p.str("percent_off")):
 		return invalid("", "percent_off", "Invalid percent_off: it must be greater than 0 and at most 100.")

@@ -306,11 +306,11 @@ func (h creditNotes) render(n *CreditNote) object {
 	}
 	o := object{
 		"id": n.ID, "object": "credit_note", "amount": n.Amount, "amount_shipping": 0, "created": n.Created,
-		"currency": n.Currency, "customer": ref{"customer", n.Customer}, "customer_balance_transaction": nil,
+		"currency": n.Currency, "customer": refTo("customer", n.Customer), "customer_balance_transaction": nil,
 		"discount_amount": 0, "discount_amounts": []any{}, "effective_at": timeOrNull(n.EffectiveAt),
-		"invoice": ref{"invoice", n.Invoice}, "lines": listObject("/v1/credit_notes/"+n.ID+"/lines", lines, false),
+		"invoice": refTo("invoice", n.Invoice), "lines": listObject("/v1/credit_notes/"+n.ID+"/lines", lines, false),
 		"livemode": false, "memo": orNull(n.Memo), "metadata": n.Metadata, "number": n.Number, "out_of_band_amount": nil,
-		"pdf": h.origin + "/i/" + n.Invoice + "/pdf", "reason": orNull(n.Reason), "refund": ref{"refund", n.Refund},
+		"pdf": h.origin + "/i/" + n.Invoice + "/pdf", "reason": orNull(n.Reason), "refund": refTo("refund", n.Refund),
 		"shipping_cost": nil, "status": status, "subtotal": n.Amount, "subtotal_excluding_tax": n.Amount, "tax_amounts": []any{},
 		"total": n.Amount, "total_excluding_tax": n.Amount, "type": n.Kind, "voided_at": timeOrNull(n.VoidedAt),
 	}

@@ -8,6 +8,9 @@ import (
 
 var currencyPattern = regexp.MustCompile(`^[a-z]{3}$`)
 
+// isCurrency reports whether a string has the form of a currency code: three lower-case letters.
+func isCurrency(code string) bool { return currencyPattern.MatchString(code) }
+
 // decimals is how many of an amount's digits stand behind the point, as Stripe
 // counts them (docs: currencies; ISK and UGX are zero-decimal but charged as
 // two).

@@ -28,6 +28,9 @@ type Customer struct {
 	TestClock            string
 }
 
+const customerParams = "address" + addressParams + "balance:int description? email:512? invoice_prefix metadata:map? name:256? next_invoice_sequence:int phone:20? " +
+	"preferred_locales[] shipping{address" + addressLines + "! name! phone}? source tax_exempt:exempt|none|reverse? invoice_settings{default_payment_method? footer?} "
+
 // customers serves /v1/customers.
 type customers struct{ *request }
 
@@ -101,7 +104,7 @@ func looksLikeEmail(s string) bool {
 // take carries parameters over; what an index is made of is changed by the
 // caller inside table.change.
 func (c *Customer) take(p params) {
-	p.setAddress("address", &c.Address)
+	setAddress(p, "address", &c.Address)
 	p.setNum("balance", &c.Balance)
 	p.setStr("description", &c.Description)
 	p.setStr("email", &c.Email)
@@ -110,7 +113,7 @@ func (c *Customer) take(p params) {
 	p.setNum("next_invoice_sequence", &c.NextInvoice)
 	p.setStr("phone", &c.Phone)
 	p.setMetadata(&c.Metadata)
-	p.setShipping(&c.Shipping)
+	setShipping(p, &c.Shipping)
 	if p.has("preferred_locales") {
 		c.Locales = p.strs("preferred_locales")
 	}
@@ -224,15 +227,15 @@ func (h customers) render(c *Customer) object {
 	return object{
 		"id": c.ID, "object": "customer", "created": c.Created, "livemode": false,
 		"address": c.Address.render(), "balance": c.Balance, "currency": orNull(c.Currency),
-		"default_source": ref{"card", c.DefaultSource}, "delinquent": c.Delinquent, "description": orNull(c.Description),
+		"default_source": refTo("card", c.DefaultSource), "delinquent": c.Delinquent, "description": orNull(c.Description),
 		"discount": nil, "email": orNull(c.Email), "invoice_prefix": c.InvoicePrefix,
 		"invoice_settings": object{
-			"custom_fields": nil, "default_payment_method": ref{"payment_method", c.DefaultPaymentMethod},
+			"custom_fields": nil, "default_payment_method": refTo("payment_method", c.DefaultPaymentMethod),
 			"footer": orNull(c.Footer), "rendering_options": nil,
 		},
 		"metadata": c.Metadata, "name": orNull(c.Name), "next_invoice_sequence": c.NextInvoice,
 		"phone": orNull(c.Phone), "preferred_locales": c.Locales, "shipping": c.Shipping.render(),
-		"tax_exempt": c.TaxExempt, "test_clock": ref{"test_clock", c.TestClock},
+		"tax_exempt": c.TaxExempt, "test_clock": refTo("test_clock", c.TestClock),
 		"subscriptions": hidden(func() any { return h.renderSubscriptions(c) }),
 		"sources":       hidden(func() any { return h.sources.renderList(c) }),
 		"tax_ids":       hidden(func() any { return listObject("/v1/customers/"+c.ID+"/tax_ids", []any{}, false) }),

@@ -217,8 +217,8 @@ func (d InvoiceDiscount) amount() int64 {
 func (h discounts) render(customer, sub, invoice string, d Discount) object {
 	return object{
 		"id": d.ID, "object": "discount", "checkout_session": orNull(d.Session), "coupon": h.coupons.render(&d.Coupon),
-		"customer": ref{"customer", customer}, "end": timeOrNull(d.End), "invoice": orNull(invoice), "invoice_item": nil,
-		"promotion_code": ref{"promotion_code", d.PromotionCode}, "start": d.Start, "subscription": orNull(sub), "subscription_item": nil,
+		"customer": refTo("customer", customer), "end": timeOrNull(d.End), "invoice": orNull(invoice), "invoice_item": nil,
+		"promotion_code": refTo("promotion_code", d.PromotionCode), "start": d.Start, "subscription": orNull(sub), "subscription_item": nil,
 	}
 }
 
@@ -226,7 +226,7 @@ func (h discounts) render(customer, sub, invoice string, d Discount) object {
 func (h discounts) renderOnSubscription(o object, sub *Subscription) {
 	var list []any
 	for _, d := range sub.Discounts {
-		list = append(list, ref{"discount", d.ID})
+		list = append(list, refTo("discount", d.ID))
 	}
 	if len(list) > 0 {
 		o["discounts"] = list
@@ -241,8 +241,8 @@ func (h discounts) renderOnInvoice(o object, inv *Invoice) {
 	}
 	var list, amounts []any
 	for _, d := range inv.Discounts {
-		list = append(list, ref{"discount", d.Discount.ID})
-		amounts = append(amounts, object{"amount": d.amount(), "discount": ref{"discount", d.Discount.ID}})
+		list = append(list, refTo("discount", d.Discount.ID))
+		amounts = append(amounts, object{"amount": d.amount(), "discount": refTo("discount", d.Discount.ID)})
 		o["discount"] = h.render(inv.Customer, inv.Subscription, inv.ID, d.Discount)
 	}
 	o["discounts"], o["total_discount_amounts"] = list, amounts
@@ -256,7 +256,7 @@ func (inv *Invoice) lineDiscounts(id string) []any {
 	at := slices.IndexFunc(inv.Lines, func(l InvoiceLine) bool { return l.ID == id })
 	for _, d := range inv.Discounts {
 		if at >= 0 && at < len(d.Lines) && d.Lines[at] != 0 {
-			out = append(out, object{"amount": d.Lines[at], "discount": ref{"discount", d.Discount.ID}})
+			out = append(out, object{"amount": d.Lines[at], "discount": refTo("discount", d.Discount.ID)})
 		}
 	}
 	return out

@@ -234,14 +234,14 @@ func (h disputes) close(in *input) (any, error) {
 func (h disputes) render(d *Dispute) object {
 	o := object{
 		"id": d.ID, "object": "dispute", "amount": d.Amount, "balance_transactions": d.renderTransactions(),
-		"charge": ref{"charge", d.Charge}, "created": d.Created, "currency": d.Currency, "evidence": d.renderEvidence(),
+		"charge": refTo("charge", d.Charge), "created": d.Created, "currency": d.Currency, "evidence": d.renderEvidence(),
 		"evidence_details": object{
 			"due_by": d.Deadline, "has_evidence": d.hasEvidence(), "past_due": d.waiting() && h.now > d.Deadline,
 			"submission_count": d.Submissions,
 		},
 		"is_charge_refundable": d.Inquiry, "livemode": false, "metadata": d.Metadata,
 		"network_reason_code": nil,
-		"payment_intent":      ref{"payment_intent", d.PaymentIntent}, "reason": d.Reason, "status": d.Status,
+		"payment_intent":      refTo("payment_intent", d.PaymentIntent), "reason": d.Reason, "status": d.Status,
 	}
 	kind := "chargeback"
 	if d.Inquiry {

@@ -18,8 +18,8 @@ func sameValue(x, y any) bool {
 		if y, ok := y.([]any); ok {
 			return slices.EqualFunc(x, y, sameValue)
 		}
-	case ref:
-		if y, ok := y.(ref); ok {
+	case reference:
+		if y, ok := y.(reference); ok {
 			return x.id == y.id
 		}
 	case map[string]string:

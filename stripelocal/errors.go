@@ -1,6 +1,7 @@
 package stripelocal
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -59,38 +60,14 @@ func idempotencyError(message string) *Error {
 	return &Error{Status: http.StatusBadRequest, Type: "idempotency_error", Message: message}
 }
 
-// declined is a 402 card_error.
-func declined(d *Decline) *Error {
-	return &Error{Status: http.StatusPaymentRequired, Type: "card_error", Code: d.Code, DeclineCode: d.DeclineCode, Message: d.Message}
-}
-
-// renderError is the body of a refusal.
-func (r *request) renderError(e *Error) object {
-	body := object{"type": e.Type, "message": e.Message}
-	if e.Code != "" {
-		body["code"] = e.Code
-		body["doc_url"] = docURL(e.Code)
-	}
-	for name, value := range map[string]string{"param": e.Param, "decline_code": e.DeclineCode, "charge": e.Charge} {
-		if value != "" {
-			body[name] = value
-		}
-	}
-	if r.info.RequestID != "" {
-		body["request_log_url"] = fmt.Sprintf("https://dashboard.stripe.com/test/logs/%s?t=%d", r.info.RequestID, r.now)
-	}
-	if pi, ok := r.state.PaymentIntents.get(e.PaymentIntent); ok {
-		body["payment_intent"] = r.paymentIntents.render(pi)
-	}
-	if pm, ok := r.state.PaymentMethods.get(e.PaymentMethod); ok {
-		body["payment_method"] = r.paymentMethods.render(pm)
-	}
-	if si, ok := r.state.SetupIntents.get(e.SetupIntent); ok {
-		body["setup_intent"] = r.setupIntents.render(si)
-	}
-	return object{"error": body}
-}
-
 func docURL(code string) string {
 	return "https://stripe.com/docs/error-codes/" + strings.ReplaceAll(code, "_", "-")
+}
+
+func asError(err error) *Error {
+	var e *Error
+	if errors.As(err, &e) {
+		return e
+	}
+	return &Error{Status: http.StatusInternalServerError, Type: "api_error", Message: "An unknown error occurred"}
 }

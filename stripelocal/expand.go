@@ -8,14 +8,18 @@ import (
 // maxExpandDepth is how many levels one expand[] may go down.
 const maxExpandDepth = 4
 
+// resolver renders the object of a type with an id; nil where there is none. The second result is
+// false where objects of this type cannot be expanded.
+type resolver func(kind, id string) (object, bool)
+
 // expandAll replaces references by what they refer to, along each dotted path.
-func (r *request) expandAll(o object, paths []string) *Error {
+func expandAll(o object, paths []string, resolve resolver) *Error {
 	for _, path := range paths {
 		steps := strings.Split(path, ".")
 		if depth(steps) > maxExpandDepth {
 			return invalid("", "expand", fmt.Sprintf("You cannot expand more than %d levels of a property. Property: %s", maxExpandDepth, path))
 		}
-		if err := r.expand(o, steps, path); err != nil {
+		if err := resolve.expand(o, steps, path); err != nil {
 			return err
 		}
 	}
@@ -33,7 +37,7 @@ func depth(steps []string) int {
 	return n
 }
 
-func (r *request) expand(o object, steps []string, path string) *Error {
+func (resolve resolver) expand(o object, steps []string, path string) *Error {
 	if len(steps) == 0 {
 		return nil
 	}
@@ -44,48 +48,47 @@ func (r *request) expand(o object, steps []string, path string) *Error {
 	switch v := value.(type) {
 	case nil:
 		return nil
-	case ref:
-		return r.expandRef(o, v, steps, path)
+	case reference:
+		return resolve.expandRef(o, v, steps, path)
 	case hidden:
 		o[steps[0]] = v()
-		return r.expand(o, steps, path)
+		return resolve.expand(o, steps, path)
 	case object:
-		return r.expand(v, steps[1:], path)
+		return resolve.expand(v, steps[1:], path)
 	case []any:
-		return r.expandEach(v, steps, path)
+		return resolve.expandEach(v, steps, path)
 	}
 	return cannotExpand(path)
 }
 
-func (r *request) expandRef(o object, to ref, steps []string, path string) *Error {
+func (resolve resolver) expandRef(o object, to reference, steps []string, path string) *Error {
 	if to.id == "" {
 		return nil
 	}
-	render := r.renders[to.kind]
-	if render == nil {
+	whole, expandable := resolve(to.kind, to.id)
+	if !expandable {
 		return cannotExpand(path)
 	}
-	whole, ok := render(r, to.id)
-	if !ok {
+	if whole == nil {
 		return nil
 	}
 	o[steps[0]] = whole
-	return r.expand(whole, steps[1:], path)
+	return resolve.expand(whole, steps[1:], path)
 }
 
 // expandEach goes into the elements of a list; elements that are references
 // themselves are replaced in place.
-func (r *request) expandEach(list []any, steps []string, path string) *Error {
+func (resolve resolver) expandEach(list []any, steps []string, path string) *Error {
 	for i, e := range list {
 		holder := object{steps[0]: e}
 		rest := steps
 		if inner, ok := e.(object); ok {
 			holder, rest = inner, steps[1:]
 		}
-		if err := r.expand(holder, rest, path); err != nil {
+		if err := resolve.expand(holder, rest, path); err != nil {
 			return err
 		}
-		if _, ok := e.(ref); ok {
+		if _, ok := e.(reference); ok {
 			list[i] = holder[steps[0]]
 		}
 	}

@@ -127,7 +127,7 @@ func (i *inspection) checkReferences() {
 
 func (i *inspection) follow(where string, v any) {
 	switch v := v.(type) {
-	case ref:
+	case reference:
 		render := i.renders[v.kind]
 		if v.id == "" {
 			return

@@ -167,7 +167,7 @@ func (inv *Invoice) matches(q params) bool {
 	return (!q.has("customer") || inv.Customer == q.str("customer")) &&
 		(!q.has("status") || inv.Status == q.str("status")) &&
 		(!q.has("collection_method") || inv.CollectionMethod == q.str("collection_method")) &&
-		inRange(q, "due_date", inv.DueDate)
+		q.inRange("due_date", inv.DueDate)
 }
 
 func (h invoices) listLines(in *input) (any, error) {
@@ -236,12 +236,12 @@ func (h invoices) renderAmounts(inv *Invoice) object {
 		"amount_due": inv.amountDue(), "amount_paid": inv.AmountPaid, "amount_remaining": inv.remaining(),
 		"amount_shipping": 0, "attempt_count": inv.AttemptCount, "attempted": inv.Attempted,
 		"auto_advance": inv.AutoAdvance, "automatically_finalizes_at": timeOrNull(inv.FinalizesAt),
-		"billing_reason": inv.BillingReason, "charge": ref{"charge", inv.Charge},
+		"billing_reason": inv.BillingReason, "charge": refTo("charge", inv.Charge),
 		"collection_method": inv.CollectionMethod, "currency": inv.Currency, "description": orNull(inv.Description),
 		"due_date": timeOrNull(inv.DueDate), "effective_at": timeOrNull(inv.EffectiveAt), "ending_balance": nil,
 		"footer": orNull(inv.Footer), "metadata": inv.Metadata, "next_payment_attempt": timeOrNull(inv.NextAttempt),
 		"number": orNull(inv.Number), "paid": inv.Status == "paid", "paid_out_of_band": inv.PaidOutOfBand,
-		"payment_intent": ref{"payment_intent", inv.PaymentIntent}, "period_end": inv.PeriodEnd,
+		"payment_intent": refTo("payment_intent", inv.PaymentIntent), "period_end": inv.PeriodEnd,
 		"period_start": inv.PeriodStart, "starting_balance": inv.StartingBalance, "status": inv.Status,
 		"status_transitions": object{
 			"finalized_at": timeOrNull(inv.FinalizedAt), "marked_uncollectible_at": timeOrNull(inv.UncollectibleAt),
@@ -258,13 +258,13 @@ func (h invoices) renderAmounts(inv *Invoice) object {
 
 func (h invoices) renderCustomerFields(inv *Invoice) object {
 	o := object{
-		"account_country": "US", "account_name": h.state.Account.Name, "customer": ref{"customer", inv.Customer},
+		"account_country": "US", "account_name": h.state.Account.Name, "customer": refTo("customer", inv.Customer),
 		"customer_address": inv.CustomerAddress.render(), "customer_email": orNull(inv.CustomerEmail),
 		"customer_name": orNull(inv.CustomerName), "customer_phone": nil, "customer_shipping": nil,
 		"customer_tax_exempt": "none", "customer_tax_ids": []any{},
-		"default_payment_method": ref{"payment_method", inv.DefaultMethod},
+		"default_payment_method": refTo("payment_method", inv.DefaultMethod),
 		"hosted_invoice_url":     nil, "invoice_pdf": nil,
-		"subscription":         ref{"subscription", inv.Subscription},
+		"subscription":         refTo("subscription", inv.Subscription),
 		"subscription_details": object{"metadata": nil},
 		"test_clock":           nil,
 	}
@@ -276,7 +276,7 @@ func (h invoices) renderCustomerFields(inv *Invoice) object {
 		o["invoice_pdf"] = h.origin + "/i/" + inv.ID + "/pdf"
 	}
 	if c, ok := h.state.Customers.get(inv.Customer); ok {
-		o["test_clock"] = ref{"test_clock", c.TestClock}
+		o["test_clock"] = refTo("test_clock", c.TestClock)
 	}
 	return o
 }
@@ -311,14 +311,14 @@ func (h invoices) renderLine(inv *Invoice, l InvoiceLine) object {
 	o := object{
 		"id": l.ID, "object": "line_item", "amount": l.Amount, "amount_excluding_tax": l.Amount,
 		"currency": inv.Currency, "description": orNull(l.Description), "discount_amounts": inv.lineDiscounts(l.ID),
-		"discountable": !l.Proration && !l.Undiscountable, "discounts": []any{}, "invoice": ref{"invoice", inv.ID}, "livemode": false,
+		"discountable": !l.Proration && !l.Undiscountable, "discounts": []any{}, "invoice": refTo("invoice", inv.ID), "livemode": false,
 		"metadata": l.Metadata, "period": object{"end": l.PeriodEnd, "start": l.PeriodStart},
 		"plan": nil, "price": nil, "proration": l.Proration, "proration_details": l.renderProration(),
-		"quantity": l.Quantity, "subscription": ref{"subscription", l.Subscription}, "tax_amounts": []any{},
+		"quantity": l.Quantity, "subscription": refTo("subscription", l.Subscription), "tax_amounts": []any{},
 		"tax_rates": []any{}, "type": l.Kind, "unit_amount_excluding_tax": nil,
 	}
 	if l.InvoiceItem != "" {
-		o["invoice_item"] = ref{"invoiceitem", l.InvoiceItem}
+		o["invoice_item"] = refTo("invoiceitem", l.InvoiceItem)
 	}
 	if l.SubscriptionItem != "" {
 		o["subscription_item"] = h.subscriptionItemRef(l.SubscriptionItem)
@@ -334,7 +334,7 @@ func (h invoices) subscriptionItemRef(id string) any {
 	if _, ok := h.state.Items.get(id); !ok {
 		return id
 	}
-	return ref{"subscription_item", id}
+	return refTo("subscription_item", id)
 }
 
 func (l *InvoiceLine) renderProration() object {

@@ -110,18 +110,18 @@ func (h invoiceItems) list(in *input) (any, error) {
 func (h invoiceItems) render(i *InvoiceItem) object {
 	o := object{
 		"id": i.ID, "object": "invoiceitem", "amount": i.Amount, "currency": i.Currency,
-		"customer": ref{"customer", i.Customer}, "date": i.Created, "description": orNull(i.Description),
-		"discountable": !i.Proration && !i.Undiscountable, "discounts": []any{}, "invoice": ref{"invoice", i.Invoice},
+		"customer": refTo("customer", i.Customer), "date": i.Created, "description": orNull(i.Description),
+		"discountable": !i.Proration && !i.Undiscountable, "discounts": []any{}, "invoice": refTo("invoice", i.Invoice),
 		"livemode": false, "metadata": i.Metadata, "period": object{"end": i.PeriodEnd, "start": i.PeriodStart},
 		"plan": nil, "price": nil, "proration": i.Proration, "quantity": i.Quantity,
-		"subscription": ref{"subscription", i.Subscription}, "tax_rates": []any{}, "test_clock": nil,
+		"subscription": refTo("subscription", i.Subscription), "tax_rates": []any{}, "test_clock": nil,
 		"unit_amount": i.Amount, "unit_amount_decimal": strconv.FormatInt(i.Amount, 10),
 	}
 	if i.SubscriptionItem != "" {
 		o["subscription_item"] = i.SubscriptionItem
 	}
 	if c, ok := h.state.Customers.get(i.Customer); ok {
-		o["test_clock"] = ref{"test_clock", c.TestClock}
+		o["test_clock"] = refTo("test_clock", c.TestClock)
 	}
 	if p, ok := h.state.Prices.get(i.Price); ok {
 		o["price"], o["plan"] = h.prices.render(p), p.renderPlan()

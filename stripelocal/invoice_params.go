@@ -115,7 +115,7 @@ func (h invoices) update(in *input) (any, error) {
 		return nil, err
 	}
 	late := setOf([]string{"auto_advance", "description", "footer", "metadata", "default_payment_method", "payment_settings", "expand"})
-	for _, name := range in.n.keys {
+	for _, name := range in.names() {
 		if inv.Status != "draft" && !late[name] {
 			return nil, invalid("invoice_not_editable", name, "Finalized invoices can't be updated in this way. You attempted to update the following fields: "+name)
 		}

@@ -70,14 +70,9 @@ func subscriptionDetails(p params) params {
 	if p.has("subscription_details") {
 		return p.at("subscription_details")
 	}
-	found := &node{children: map[string]*node{}}
-	for _, name := range []string{"items", "proration_behavior", "proration_date", "trial_end", "billing_cycle_anchor", "cancel_at", "cancel_at_period_end", "cancel_now"} {
-		if p.has("subscription_" + name) {
-			found.keys = append(found.keys, name)
-			found.children[name] = p.n.children["subscription_"+name]
-		}
-	}
-	return params{found}
+	return p.withoutPrefix("subscription_", []string{
+		"items", "proration_behavior", "proration_date", "trial_end", "billing_cycle_anchor", "cancel_at", "cancel_at_period_end", "cancel_now",
+	})
 }
 
 func (h previews) forSubscription(sub *Subscription, p, details params) (*Invoice, error) {
@@ -163,7 +158,7 @@ func (h previews) nextInvoice(sub *Subscription, p plan) (*Invoice, error) {
 	next.Start = p.after.End
 	next.Status = "active"
 	if price, ok := h.state.Prices.get(p.items[0].Price); ok {
-		next.End = periodAfter(next.Anchor, price, next.Start)
+		next.End = price.periodAfter(next.Anchor, next.Start)
 	}
 	inv := h.invoicing.build(sub, "upcoming", waiting, h.subscriptions.periodLines(sub, h.schedules.nextPeriodItems(sub, p), next))
 	inv.Created, inv.PeriodStart, inv.PeriodEnd = p.after.End, p.after.Start, p.after.End

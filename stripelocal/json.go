@@ -14,10 +14,13 @@ type object map[string]any
 
 // ref is a reference to another object: its id, null where empty, the whole
 // object where the request expands it.
-type ref struct {
-	kind string // a name of the table in resources.go
+type reference struct {
+	kind string // an object type of the API, such as customer
 	id   string
 }
+
+// refTo is a reference to the object of a type with an id.
+func refTo(kind, id string) reference { return reference{kind, id} }
 
 // hidden is a part that appears only where the request expands it.
 type hidden func() any
@@ -60,7 +63,7 @@ func (e *encoder) append(b []byte, v any) []byte {
 		return appendList(e, b, v)
 	case []object:
 		return appendList(e, b, v)
-	case ref:
+	case reference:
 		if v.id == "" {
 			return append(b, "null"...)
 		}

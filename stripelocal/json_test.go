@@ -18,7 +18,7 @@ func TestStringsAreWrittenAsJSON(t *testing.T) {
 func TestSameValueIsSameJSON(t *testing.T) {
 	hide := hidden(func() any { return 1 })
 	values := []any{
-		nil, "", "a", true, false, 0, int64(0), int64(1), 1, ref{}, ref{"customer", "a"}, object{"a": 1}, object{"a": int64(1)}, []any{}, []any{"a"},
+		nil, "", "a", true, false, 0, int64(0), int64(1), 1, reference{}, refTo("customer", "a"), object{"a": 1}, object{"a": int64(1)}, []any{}, []any{"a"},
 		object{}, object{"b": hide}, object{"a": 1, "b": hide}, object{"a": 1, "b": nil}, object{"c": nil}, object{"a": object{"a": 1}}, []any{object{"a": 1}}, []object{{"a": 1}},
 		map[string]string{}, map[string]string(nil), map[string]string{"a": "b"}, object{"a": "b"}, []string{"a"}, json.RawMessage(`{"a":1}`),
 	}

@@ -119,7 +119,7 @@ func (l listing[T]) walk(in *input, from, step, limit int) ([]T, bool) {
 	var out []T
 	for i := from; i >= 0 && i < len(l.rows); i += step {
 		r := l.rows[i]
-		if !inRange(in.params, "created", r.base().Created) || l.keep != nil && !l.keep(r) {
+		if !in.params.inRange("created", r.base().Created) || l.keep != nil && !l.keep(r) {
 			continue
 		}
 		if len(out) == limit {
@@ -128,17 +128,4 @@ func (l listing[T]) walk(in *input, from, step, limit int) ([]T, bool) {
 		out = append(out, r)
 	}
 	return out, false
-}
-
-// inRange holds a time against a parameter such as created=T or created[gte]=T.
-func inRange(p params, name string, t int64) bool {
-	if !p.has(name) {
-		return true
-	}
-	if exact := p.n.children[name]; exact.isScalar {
-		return t == p.num(name)
-	}
-	r := p.at(name)
-	return (!r.has("gt") || t > r.num("gt")) && (!r.has("gte") || t >= r.num("gte")) &&
-		(!r.has("lt") || t < r.num("lt")) && (!r.has("lte") || t <= r.num("lte"))
 }

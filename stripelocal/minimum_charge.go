@@ -28,3 +28,6 @@ func minimumCharge(currency string) int64 {
 	}
 	return 0
 }
+
+// smallestCharge is the least that may be charged, in minor units (see minimumCharge).
+func smallestCharge(currency string) int64 { return max(1, minimumCharge(currency)) }

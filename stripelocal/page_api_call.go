@@ -28,7 +28,7 @@ func (r *request) callAPI(pattern, id string, form url.Values) (object, error) {
 	}
 	req := &http.Request{Method: http.MethodPost, URL: &url.URL{Path: pattern}, Header: http.Header{}}
 	req.SetPathValue("id", id)
-	result, err := target.do(r, &input{params: params{n}, req: req, url: pattern})
+	result, err := target.do(r, &input{params: newParams(n), req: req, url: pattern})
 	if err != nil {
 		return nil, err
 	}

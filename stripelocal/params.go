@@ -8,6 +8,47 @@ import (
 // params reads a form that has passed its shape's check.
 type params struct{ n *node }
 
+// newParams reads the parameters of a decoded form.
+func newParams(n *node) params { return params{n} }
+
+// names are the names of the parameters sent, in the order they were sent.
+func (p params) names() []string {
+	if p.n == nil {
+		return nil
+	}
+	return p.n.keys
+}
+
+// isScalar reports whether a single value was sent where a set is possible.
+func (p params) isScalar() bool { return p.n != nil && p.n.isScalar }
+
+// withoutPrefix are those of the named parameters that were sent with a prefix, under their names
+// without it.
+func (p params) withoutPrefix(prefix string, names []string) params {
+	found := &node{children: map[string]*node{}}
+	for _, name := range names {
+		if p.has(prefix + name) {
+			found.keys = append(found.keys, name)
+			found.children[name] = p.n.children[prefix+name]
+		}
+	}
+	return params{found}
+}
+
+// inRange reports whether a time satisfies a range parameter: created=T, or any of created[gt],
+// [gte], [lt] and [lte]. An absent parameter is satisfied by every time.
+func (p params) inRange(name string, t int64) bool {
+	if !p.has(name) {
+		return true
+	}
+	if exact := p.n.children[name]; exact.isScalar {
+		return t == p.num(name)
+	}
+	r := p.at(name)
+	return (!r.has("gt") || t > r.num("gt")) && (!r.has("gte") || t >= r.num("gte")) &&
+		(!r.has("lt") || t < r.num("lt")) && (!r.has("lte") || t <= r.num("lte"))
+}
+
 func (p params) has(name string) bool { return p.n != nil && p.n.children[name] != nil }
 
 // at is a nested set of parameters; an absent one is empty.

@@ -52,13 +52,10 @@ func (h paymentIntents) create(in *input) (any, error) {
 	return h.confirmFromAPI(pi, in.params)
 }
 
-// smallestCharge is the least that may be charged, in minor units (see minimumCharge).
-func smallestCharge(currency string) int64 { return max(1, minimumCharge(currency)) }
-
 func checkIntentAmount(p params) error {
 	amount, currency := p.num("amount"), p.str("currency")
 	switch {
-	case p.has("currency") && !currencyPattern.MatchString(currency):
+	case p.has("currency") && !isCurrency(currency):
 		return invalid("", "currency", "Invalid currency: "+currency+". Stripe currently supports these currencies: three letters in lower case, as ISO 4217 has them")
 	case amount < 1:
 		return invalid("parameter_invalid_integer", "amount", "This value must be greater than or equal to 1.")
@@ -122,7 +119,7 @@ func (pi *PaymentIntent) take(p params) {
 	p.setStr("statement_descriptor", &pi.Descriptor)
 	p.setStr("statement_descriptor_suffix", &pi.DescriptorSuffix)
 	p.setMetadata(&pi.Metadata)
-	p.setShipping(&pi.Shipping)
+	setShipping(p, &pi.Shipping)
 }
 
 func (h paymentIntents) find(in *input) (*PaymentIntent, error) {
@@ -146,7 +143,7 @@ func (h paymentIntents) update(in *input) (any, error) {
 		return nil, err
 	}
 	if pi.Status == "succeeded" || pi.Status == "canceled" {
-		for _, key := range in.n.keys {
+		for _, key := range in.names() {
 			if !slices.Contains([]string{"description", "metadata", "receipt_email", "setup_future_usage", "shipping", "expand"}, key) {
 				return nil, unexpected(pi, fmt.Sprintf("This PaymentIntent's %s could not be updated because it has a status of %s. You may only update the %s of a PaymentIntent with one of the following statuses: requires_payment_method, requires_confirmation, requires_action.", key, pi.Status, key))
 			}

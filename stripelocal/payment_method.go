@@ -63,8 +63,8 @@ func (h paymentMethods) create(in *input) (any, error) {
 // fromCardParams makes a payment method of a token or of a card's digits.
 func (h paymentMethods) fromCardParams(card params) (*PaymentMethod, error) {
 	if token := card.str("token"); token != "" {
-		if len(card.n.keys) > 1 {
-			return nil, invalid("", card.name("token"), "You may only specify one of these parameters: card[token], "+card.name(card.n.keys[0])+".")
+		if len(card.names()) > 1 {
+			return nil, invalid("", card.name("token"), "You may only specify one of these parameters: card[token], "+card.name(card.names()[0])+".")
 		}
 		return h.fromToken(token, card.name("token"), "pm_1")
 	}
@@ -99,7 +99,7 @@ func (p *PaymentMethod) takeBilling(from params) {
 	from.setStr("email", &p.Email)
 	from.setStr("name", &p.Name)
 	from.setStr("phone", &p.Phone)
-	from.setAddress("address", &p.Address)
+	setAddress(from, "address", &p.Address)
 }
 
 // findUsable finds a payment method to be used, making one of a pm_card_…
@@ -232,7 +232,7 @@ func (h paymentMethods) render(p *PaymentMethod) object {
 	return p.asBank(object{
 		"id": p.ID, "object": "payment_method", "created": p.Created, "livemode": false, "type": "card",
 		"allow_redisplay": cmp.Or(p.Redisplay, "unspecified"), "billing_details": p.renderBilling(),
-		"customer": ref{"customer", p.Customer}, "metadata": p.Metadata,
+		"customer": refTo("customer", p.Customer), "metadata": p.Metadata,
 		"card": object{
 			"brand": p.Brand, "checks": cardChecks(), "country": "US", "display_brand": p.Brand,
 			"exp_month": p.ExpMonth, "exp_year": p.ExpYear, "fingerprint": p.fingerprint(), "funding": "credit",

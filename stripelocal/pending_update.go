@@ -21,7 +21,7 @@ func checkPendingParams(in *input) error {
 		"payment_behavior", "items", "proration_behavior", "proration_date", "billing_cycle_anchor", "trial_end",
 		"trial_from_plan", "add_invoice_items", "expand", "off_session",
 	})
-	for _, name := range in.n.keys {
+	for _, name := range in.names() {
 		if !allowed[name] {
 			return invalid("", name, "When `payment_behavior` is `pending_if_incomplete`, you cannot pass `"+name+"`: it is not supported by pending updates.")
 		}

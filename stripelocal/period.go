@@ -26,12 +26,12 @@ func addMonths(t time.Time, n int) time.Time {
 
 // periodAfter is the first end of a period, counted from the anchor, that lies
 // after a moment.
-func periodAfter(anchor int64, p *Price, moment int64) int64 {
-	length := max(1, addIntervals(anchor, p.Interval, p.IntervalCount)-anchor)
+func periodAfter(anchor int64, interval string, count, moment int64) int64 {
+	length := max(1, addIntervals(anchor, interval, count)-anchor)
 	// A month may be up to three days shorter than the first one was.
 	n := max(0, (moment-anchor)/(length+4*24*60*60))
 	for {
-		end := addIntervals(anchor, p.Interval, n*p.IntervalCount)
+		end := addIntervals(anchor, interval, n*count)
 		if end > moment {
 			return end
 		}

@@ -179,7 +179,7 @@ func (f PortalFlow) renderItems() []any {
 
 func (h portalSessions) render(x *PortalSession) object {
 	return object{
-		"id": x.ID, "object": "billing_portal.session", "configuration": ref{"billing_portal.configuration", x.Configuration},
+		"id": x.ID, "object": "billing_portal.session", "configuration": refTo("billing_portal.configuration", x.Configuration),
 		"created": x.Created, "customer": x.Customer, "flow": rawOrNull(x.FlowShown), "livemode": false,
 		"locale": orNull(x.Locale), "on_behalf_of": nil, "return_url": orNull(x.ReturnURL),
 		"url": h.origin + "/p/session/" + x.ID,

@@ -81,7 +81,7 @@ func (h prices) validateNew(p params) error {
 // no amount at all.
 func checkPriceAmount(p params) error {
 	switch {
-	case !currencyPattern.MatchString(p.str("currency")):
+	case !isCurrency(p.str("currency")):
 		return invalid("", p.name("currency"), "Invalid currency: "+p.str("currency")+". Stripe currently supports these currencies: three letters in lower case, as ISO 4217 has them")
 	case p.str("billing_scheme") == "tiered", p.at("recurring").str("usage_type") == "metered":
 		return invalid("", "billing_scheme", "The local Stripe has neither tiered nor metered prices.")
@@ -229,13 +229,6 @@ func (p *Price) amount(quantity int64) int64 {
 	return roundRat(unit.Mul(unit, new(big.Rat).SetInt64(quantity)))
 }
 
-// roundRat rounds half away from zero.
-func roundRat(r *big.Rat) int64 {
-	half := big.NewRat(int64(r.Sign()), 2)
-	sum := new(big.Rat).Add(r, half)
-	return new(big.Int).Quo(sum.Num(), sum.Denom()).Int64()
-}
-
 func (p *Price) decimal() string {
 	if p.Decimal != "" {
 		return p.Decimal
@@ -254,7 +247,7 @@ func (h prices) render(p *Price) object {
 	o := object{
 		"id": p.ID, "object": "price", "active": p.Active, "billing_scheme": "per_unit", "created": p.Created,
 		"currency": p.Currency, "custom_unit_amount": nil, "livemode": false, "lookup_key": orNull(p.LookupKey),
-		"metadata": p.Metadata, "nickname": orNull(p.Nickname), "product": ref{"product", p.Product},
+		"metadata": p.Metadata, "nickname": orNull(p.Nickname), "product": refTo("product", p.Product),
 		"recurring": nil, "tax_behavior": p.TaxBehavior, "tiers_mode": nil, "transform_quantity": nil,
 		"type": p.kind(), "unit_amount": p.unitAmount(), "unit_amount_decimal": p.decimal(),
 		"currency_options": hidden(func() any { return p.currencyOptions() }),
@@ -285,7 +278,7 @@ func (p *Price) renderPlan() any {
 		"id": p.ID, "object": "plan", "active": p.Active, "aggregate_usage": nil, "amount": p.unitAmount(),
 		"amount_decimal": p.decimal(), "billing_scheme": "per_unit", "created": p.Created, "currency": p.Currency,
 		"interval": p.Interval, "interval_count": p.IntervalCount, "livemode": false, "metadata": p.Metadata,
-		"meter": nil, "nickname": orNull(p.Nickname), "product": ref{"product", p.Product}, "tiers_mode": nil,
+		"meter": nil, "nickname": orNull(p.Nickname), "product": refTo("product", p.Product), "tiers_mode": nil,
 		"transform_usage": nil, "trial_period_days": nil, "usage_type": "licensed",
 	}
 }
@@ -300,4 +293,9 @@ func planResource() resource {
 		o, ok := p.renderPlan().(object)
 		return o, ok
 	}}
+}
+
+// periodAfter is the end of the first billing period, counted from the anchor, that ends after moment.
+func (p *Price) periodAfter(anchor, moment int64) int64 {
+	return periodAfter(anchor, p.Interval, p.IntervalCount, moment)
 }

@@ -167,7 +167,7 @@ func (h products) render(p *Product) object {
 	}
 	return object{
 		"id": p.ID, "object": "product", "active": p.Active, "created": p.Created, "livemode": false,
-		"default_price": ref{"price", p.DefaultPrice}, "description": orNull(p.Description),
+		"default_price": refTo("price", p.DefaultPrice), "description": orNull(p.Description),
 		"images": p.Images, "marketing_features": features, "metadata": p.Metadata, "name": p.Name,
 		"package_dimensions": nil, "shippable": nil, "statement_descriptor": orNull(p.Statement),
 		"tax_code": orNull(p.TaxCode), "type": "service", "unit_label": orNull(p.UnitLabel),

@@ -170,7 +170,7 @@ func (h promotionCodes) hasPaid(customer string) bool {
 func (h promotionCodes) render(x *PromotionCode) object {
 	o := object{
 		"id": x.ID, "object": "promotion_code", "active": h.isRedeemable(x), "code": x.Code, "coupon": nil, "created": x.Created,
-		"customer": ref{"customer", x.Customer}, "expires_at": timeOrNull(x.ExpiresAt), "livemode": false,
+		"customer": refTo("customer", x.Customer), "expires_at": timeOrNull(x.ExpiresAt), "livemode": false,
 		"max_redemptions": timeOrNull(x.MaxRedeemed), "metadata": x.Metadata, "times_redeemed": x.TimesRedeemed,
 		"restrictions": object{
 			"first_time_transaction": x.FirstTime, "minimum_amount": timeOrNull(x.Minimum), "minimum_amount_currency": orNull(x.MinimumIn),

@@ -2,7 +2,6 @@ package stripelocal
 
 import (
 	"fmt"
-	"math/big"
 	"time"
 )
 
@@ -90,14 +89,6 @@ func (h prorations) creditedLines(sub *Subscription, item *SubscriptionItem) (st
 // moment, by the second, rounded to the minor unit.
 func share(sub *Subscription, date, amount int64) int64 {
 	return shareOf(amount, sub.CurrentPeriodEnd-date, sub.CurrentPeriodEnd-sub.CurrentPeriodStart)
-}
-
-func shareOf(amount, left, length int64) int64 {
-	if length <= 0 {
-		return 0
-	}
-	part := new(big.Rat).SetFrac64(left, length)
-	return roundRat(part.Mul(part, new(big.Rat).SetInt64(amount)))
 }
 
 // build is an item, not stored yet, for the rest of the period.

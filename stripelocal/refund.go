@@ -220,11 +220,11 @@ func (h refunds) renderForCharge(c *Charge) object {
 func (h refunds) render(r *Refund) object {
 	o := object{
 		"id": r.ID, "object": "refund", "amount": r.Amount, "balance_transaction": "txn_3" + r.ID[len("re_3"):],
-		"charge": ref{"charge", r.Charge}, "created": r.Created, "currency": r.Currency,
+		"charge": refTo("charge", r.Charge), "created": r.Created, "currency": r.Currency,
 		"destination_details": object{"type": "card", "card": object{
 			"reference_status": "pending", "reference_type": "acquirer_reference_number", "type": "refund",
 		}},
-		"metadata": r.Metadata, "payment_intent": ref{"payment_intent", r.PaymentIntent}, "reason": orNull(r.Reason),
+		"metadata": r.Metadata, "payment_intent": refTo("payment_intent", r.PaymentIntent), "reason": orNull(r.Reason),
 		"receipt_number": nil, "source_transfer_reversal": nil, "status": r.Status, "transfer_reversal": nil,
 	}
 	if r.FailureReason != "" {

@@ -90,8 +90,8 @@ func (h schedules) list(in *input) (any, error) {
 		what: "subscription_schedule", table: h.state.Schedules, rows: h.state.Schedules.all,
 		keep: func(x *Schedule) bool {
 			return (!in.has("customer") && x.TestClock == "" || x.Customer == in.str("customer")) &&
-				inRange(in.params, "canceled_at", x.CanceledAt) && inRange(in.params, "completed_at", x.CompletedAt) &&
-				inRange(in.params, "released_at", x.ReleasedAt) && (!in.flag("scheduled") || x.Status == "not_started")
+				in.params.inRange("canceled_at", x.CanceledAt) && in.params.inRange("completed_at", x.CompletedAt) &&
+				in.params.inRange("released_at", x.ReleasedAt) && (!in.flag("scheduled") || x.Status == "not_started")
 		},
 		render: h.render,
 	}.page(in)
@@ -101,7 +101,7 @@ func (h schedules) create(in *input) (any, error) {
 	if !in.has("from_subscription") {
 		return h.createWithSubscription(in)
 	}
-	for _, name := range in.n.keys {
+	for _, name := range in.names() {
 		if name != "from_subscription" && name != "expand" {
 			return nil, invalid("", name, "You cannot set `"+name+"` if `from_subscription` is set.")
 		}

@@ -236,10 +236,10 @@ func (h schedules) render(x *Schedule) object {
 	o := object{
 		"id": x.ID, "object": "subscription_schedule", "application": nil, "canceled_at": timeOrNull(x.CanceledAt),
 		"completed_at": timeOrNull(x.CompletedAt), "created": x.Created, "current_phase": nil,
-		"customer": ref{"customer", x.Customer}, "default_settings": defaultSettings(), "end_behavior": x.EndBehavior,
+		"customer": refTo("customer", x.Customer), "default_settings": defaultSettings(), "end_behavior": x.EndBehavior,
 		"livemode": false, "metadata": x.Metadata, "phases": phases, "released_at": timeOrNull(x.ReleasedAt),
-		"released_subscription": orNull(x.Released), "status": x.Status, "subscription": ref{"subscription", x.Subscription},
-		"test_clock": ref{"test_clock", x.TestClock},
+		"released_subscription": orNull(x.Released), "status": x.Status, "subscription": refTo("subscription", x.Subscription),
+		"test_clock": refTo("test_clock", x.TestClock),
 	}
 	if x.Status == "active" {
 		o["current_phase"] = object{"start_date": x.Phases[x.Current].Start, "end_date": x.Phases[x.Current].End}
@@ -267,8 +267,8 @@ func (h schedules) renderPhase(p SchedulePhase) object {
 			currency = price.Currency
 		}
 		items = append(items, object{
-			"billing_thresholds": nil, "discounts": []any{}, "metadata": i.Metadata, "plan": ref{"plan", i.Price},
-			"price": ref{"price", i.Price}, "quantity": i.Quantity, "tax_rates": []any{},
+			"billing_thresholds": nil, "discounts": []any{}, "metadata": i.Metadata, "plan": refTo("plan", i.Price),
+			"price": refTo("price", i.Price), "quantity": i.Quantity, "tax_rates": []any{},
 		})
 	}
 	behavior := p.Proration
@@ -278,7 +278,7 @@ func (h schedules) renderPhase(p SchedulePhase) object {
 	return object{
 		"add_invoice_items": []any{}, "application_fee_percent": nil, "automatic_tax": object{"enabled": false, "liability": nil},
 		"billing_cycle_anchor": nil, "billing_thresholds": nil, "collection_method": orNull(p.CollectionMethod), "coupon": nil, "currency": currency,
-		"default_payment_method": ref{"payment_method", p.DefaultMethod}, "default_tax_rates": []any{}, "description": orNull(p.Description), "discounts": []any{},
+		"default_payment_method": refTo("payment_method", p.DefaultMethod), "default_tax_rates": []any{}, "description": orNull(p.Description), "discounts": []any{},
 		"end_date": p.End, "invoice_settings": nil, "items": items, "metadata": p.Metadata, "on_behalf_of": nil,
 		"proration_behavior": behavior, "start_date": p.Start, "transfer_data": nil, "trial_end": timeOrNull(p.TrialEnd),
 	}

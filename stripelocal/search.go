@@ -212,7 +212,7 @@ func (c clause) read(o object) (string, bool) {
 		return v, v != ""
 	case bool:
 		return strconv.FormatBool(v), true
-	case ref:
+	case reference:
 		return v.id, v.id != ""
 	}
 	return "", false

@@ -101,10 +101,10 @@ func (h setupIntents) render(si *SetupIntent) object {
 	o := object{
 		"id": si.ID, "object": "setup_intent", "application": nil, "automatic_payment_methods": renderAutomatic(si.Automatic, si.Redirects),
 		"cancellation_reason": orNull(si.CancelReason), "client_secret": si.Secret, "created": si.Created,
-		"customer": ref{"customer", si.Customer}, "description": orNull(si.Description), "flow_directions": nil,
+		"customer": refTo("customer", si.Customer), "description": orNull(si.Description), "flow_directions": nil,
 		"last_setup_error": nil, "latest_attempt": nil, "livemode": false, "mandate": nil,
 		"metadata": si.Metadata, "next_action": nil, "on_behalf_of": nil,
-		"payment_method":                       ref{"payment_method", si.PaymentMethod},
+		"payment_method":                       refTo("payment_method", si.PaymentMethod),
 		"payment_method_configuration_details": nil,
 		"payment_method_options":               object{"card": object{"mandate_options": nil, "network": nil, "request_three_d_secure": "automatic"}},
 		"payment_method_types":                 []any{"card"}, "single_use_mandate": nil, "status": si.Status, "usage": si.usage(),

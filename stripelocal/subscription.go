@@ -122,7 +122,7 @@ func (h subscriptions) list(in *input) (any, error) {
 // matches leaves canceled ones out where no status is asked for,
 // and those of test clocks where neither the clock nor the customer is named.
 func (h subscriptions) matches(x *Subscription, q params) bool {
-	if !x.hasStatus(q.str("status")) || !inRange(q, "current_period_start", x.CurrentPeriodStart) || !inRange(q, "current_period_end", x.CurrentPeriodEnd) {
+	if !x.hasStatus(q.str("status")) || !q.inRange("current_period_start", x.CurrentPeriodStart) || !q.inRange("current_period_end", x.CurrentPeriodEnd) {
 		return false
 	}
 	if !q.has("customer") && x.TestClock != q.str("test_clock") {
@@ -224,16 +224,16 @@ func (h subscriptions) render(x *Subscription) object {
 		},
 		"collection_method": x.CollectionMethod, "created": x.Created, "currency": x.Currency,
 		"current_period_end": x.CurrentPeriodEnd, "current_period_start": x.CurrentPeriodStart,
-		"customer": ref{"customer", x.Customer}, "days_until_due": timeOrNull(x.DaysUntilDue),
-		"default_payment_method": ref{"payment_method", x.DefaultPaymentMethod}, "default_source": nil,
+		"customer": refTo("customer", x.Customer), "days_until_due": timeOrNull(x.DaysUntilDue),
+		"default_payment_method": refTo("payment_method", x.DefaultPaymentMethod), "default_source": nil,
 		"default_tax_rates": []any{}, "description": orNull(x.Description), "discount": nil, "discounts": []any{},
 		"ended_at": timeOrNull(x.EndedAt), "invoice_settings": object{"account_tax_ids": nil, "issuer": object{"type": "self"}},
-		"items": h.renderItems(x, items), "latest_invoice": ref{"invoice", x.LatestInvoice}, "livemode": false,
+		"items": h.renderItems(x, items), "latest_invoice": refTo("invoice", x.LatestInvoice), "livemode": false,
 		"metadata": x.Metadata, "next_pending_invoice_item_invoice": nil, "on_behalf_of": nil,
 		"pause_collection": nil, "payment_settings": x.renderPaymentSettings(),
-		"pending_invoice_item_interval": nil, "pending_setup_intent": ref{"setup_intent", x.PendingSetup},
-		"pending_update": h.pendingUpdates.render(x), "plan": nil, "quantity": nil, "schedule": ref{"subscription_schedule", x.Schedule}, "start_date": x.StartDate,
-		"status": x.Status, "test_clock": ref{"test_clock", x.TestClock}, "transfer_data": nil,
+		"pending_invoice_item_interval": nil, "pending_setup_intent": refTo("setup_intent", x.PendingSetup),
+		"pending_update": h.pendingUpdates.render(x), "plan": nil, "quantity": nil, "schedule": refTo("subscription_schedule", x.Schedule), "start_date": x.StartDate,
+		"status": x.Status, "test_clock": refTo("test_clock", x.TestClock), "transfer_data": nil,
 		"trial_end": timeOrNull(x.TrialEnd), "trial_settings": object{"end_behavior": object{"missing_payment_method": x.MissingMethod}},
 		"trial_start": timeOrNull(x.TrialStart),
 	}

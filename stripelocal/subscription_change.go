@@ -134,7 +134,7 @@ func (h subscriptionChanges) billingStateAfter(sub *Subscription, ch change, ite
 	}
 	s.Start, s.Anchor = now, now
 	if price, ok := h.state.Prices.get(items[0].Price); ok {
-		s.End = periodAfter(now, price, now)
+		s.End = price.periodAfter(now, now)
 	}
 	return s, true
 }

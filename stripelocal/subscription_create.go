@@ -206,7 +206,7 @@ func (h subscriptions) setFirstPeriod(sub *Subscription, price *Price, at int64)
 	if sub.TrialEnd > at {
 		sub.Status, sub.TrialStart, sub.BillingCycleAnchor = "trialing", at, sub.TrialEnd
 	}
-	sub.CurrentPeriodEnd = periodAfter(sub.BillingCycleAnchor, price, at)
+	sub.CurrentPeriodEnd = price.periodAfter(sub.BillingCycleAnchor, at)
 	if sub.Status == "trialing" {
 		sub.CurrentPeriodEnd = sub.TrialEnd
 	}

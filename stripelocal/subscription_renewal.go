@@ -139,7 +139,7 @@ func (h renewals) renew(sub *Subscription) {
 			price = next
 		}
 		sub.CurrentPeriodStart = sub.CurrentPeriodEnd
-		sub.CurrentPeriodEnd = periodAfter(sub.BillingCycleAnchor, price, sub.CurrentPeriodStart)
+		sub.CurrentPeriodEnd = price.periodAfter(sub.BillingCycleAnchor, sub.CurrentPeriodStart)
 		if sub.Status == "trialing" {
 			sub.Status = "active"
 		}

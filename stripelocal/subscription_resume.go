@@ -25,7 +25,7 @@ func (h subscriptions) resume(in *input) (any, error) {
 		if in.strOr("billing_cycle_anchor", "now") == "now" {
 			sub.BillingCycleAnchor = now
 		}
-		sub.CurrentPeriodStart, sub.CurrentPeriodEnd = now, periodAfter(sub.BillingCycleAnchor, price, now)
+		sub.CurrentPeriodStart, sub.CurrentPeriodEnd = now, price.periodAfter(sub.BillingCycleAnchor, now)
 		sub.ResumeBy = now + incompleteLife
 	})
 	inv := h.invoicing.build(sub, "subscription_update", h.invoiceItems.pendingFor(sub), h.resumeLines(sub, price, in.numOr("proration_date", now), in.str("proration_behavior")))

@@ -80,7 +80,7 @@ func (h subscriptionChanges) payInvoice(sub *Subscription, inv *Invoice, payment
 // checkUpdatable refuses what a subscription's status does not allow.
 func (h subscriptionChanges) checkUpdatable(sub *Subscription, in *input) error {
 	quiet := setOf([]string{"metadata", "cancellation_details", "expand"})
-	for _, name := range in.n.keys {
+	for _, name := range in.names() {
 		switch {
 		case quiet[name]:
 		case sub.ended():

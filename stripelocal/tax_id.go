@@ -137,8 +137,8 @@ func (h taxIDs) list(in *input) (any, error) {
 func (x *TaxID) render() object {
 	return object{
 		"id": x.ID, "object": "tax_id", "country": orNull(x.Country), "created": x.Created,
-		"customer": ref{"customer", x.Customer}, "livemode": false, "type": x.Type, "value": x.Value,
-		"owner":        object{"type": "customer", "customer": ref{"customer", x.Customer}},
+		"customer": refTo("customer", x.Customer), "livemode": false, "type": x.Type, "value": x.Value,
+		"owner":        object{"type": "customer", "customer": refTo("customer", x.Customer)},
 		"verification": object{"status": "unavailable", "verified_address": nil, "verified_name": nil},
 	}
 }

@@ -118,7 +118,7 @@ func renderCard(p *PaymentMethod) object {
 	return object{
 		"id": p.ID, "object": "card", "address_city": nil, "address_country": nil, "address_line1": nil,
 		"address_line1_check": nil, "address_line2": nil, "address_state": nil, "address_zip": nil,
-		"address_zip_check": nil, "brand": brandName(p.Brand), "country": "US", "customer": ref{"customer", p.Customer},
+		"address_zip_check": nil, "brand": brandName(p.Brand), "country": "US", "customer": refTo("customer", p.Customer),
 		"cvc_check": "pass", "dynamic_last4": nil, "exp_month": p.ExpMonth, "exp_year": p.ExpYear,
 		"fingerprint": p.fingerprint(), "funding": "credit", "last4": p.last4(), "metadata": p.Metadata,
 		"name": orNull(p.Name), "tokenization_method": nil,

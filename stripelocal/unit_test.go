@@ -35,7 +35,7 @@ func TestMetadataKeysMayBeNumbers(t *testing.T) {
 		t.Fatal(err)
 	}
 	kept := map[string]string{"a": "1", "b": "2"}
-	params{n}.setMetadata(&kept)
+	newParams(n).setMetadata(&kept)
 	if len(kept) != 2 || kept["7"] != "x" || kept["b"] != "2" {
 		t.Errorf("merged to %v", kept)
 	}
@@ -118,7 +118,7 @@ func TestPeriodsAreCountedFromTheAnchor(t *testing.T) {
 		{monthly, "2026-05-01 00:00", "2026-04-17 00:00", "2026-05-01 00:00"},
 	}
 	for _, c := range cases {
-		if got := periodAfter(at(c.anchor), c.price, at(c.moment)); got != at(c.want) {
+		if got := periodAfter(at(c.anchor), c.price.Interval, c.price.IntervalCount, at(c.moment)); got != at(c.want) {
 			t.Errorf("every %d %s from %s, after %s: %s, want %s", c.price.IntervalCount, c.price.Interval, c.anchor, c.moment, time.Unix(got, 0).UTC(), c.want)
 		}
 	}
