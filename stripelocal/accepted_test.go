@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"usher/stripelocal/wire"
 )
 
 // A parameter that a grammar takes and no handler reads is one that is accepted
@@ -27,7 +29,7 @@ func TestParametersAcceptedWithoutEffectAreThoseOfTheDoc(t *testing.T) {
 			if src.handlers[rt.pattern] == nil {
 				t.Fatalf("%s: no handler found in the source", rt.pattern)
 			}
-			root, err := parseShape(rt.params)
+			root, err := wire.ParseSchema(rt.params)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -82,10 +84,10 @@ func acceptedByDoc(t *testing.T) []string {
 
 // unread are the parameters of a shape whose names no reachable function says,
 // as paths.
-func unread(s *shape, prefix string, words map[string]bool) []string {
+func unread(s *wire.Schema, prefix string, words map[string]bool) []string {
 	var out []string
-	for _, name := range s.order {
-		switch f := s.fields[name]; {
+	for _, name := range s.Order {
+		switch f := s.Fields[name]; {
 		case !words[name]:
 			out = append(out, prefix+name)
 		default:
@@ -103,17 +105,19 @@ type source struct {
 	uses     map[*ast.Ident]types.Object
 }
 
-// readSource type-checks the package without its imports. Its own functions and
-// types are resolved all the same.
+// readSource type-checks the package and wire without their other imports. Their functions and types
+// are resolved all the same.
 func readSource(t *testing.T) source {
 	t.Helper()
 	files := token.NewFileSet()
-	parsed := parseDir(t, files, ".")
 	info := &types.Info{Uses: map[*ast.Ident]types.Object{}, Defs: map[*ast.Ident]types.Object{}}
-	lenient := types.Config{Importer: nothing{}, Error: func(error) {}}
-	_, _ = lenient.Check("stripelocal", files, parsed, info)
+	lenient := types.Config{Importer: onlyWire{}, Error: func(error) {}}
+	wireFiles, ownFiles := parseDir(t, files, "wire"), parseDir(t, files, ".")
+	wirePackage, _ := lenient.Check("usher/stripelocal/wire", files, wireFiles, info)
+	lenient.Importer = onlyWire{wirePackage}
+	_, _ = lenient.Check("usher/stripelocal", files, ownFiles, info)
 	src := source{bodies: map[types.Object]*ast.FuncDecl{}, handlers: map[string]types.Object{}, uses: info.Uses}
-	for _, file := range parsed {
+	for _, file := range append(wireFiles, ownFiles...) {
 		for _, d := range file.Decls {
 			if f, ok := d.(*ast.FuncDecl); ok {
 				src.bodies[info.Defs[f.Name]] = f
@@ -185,10 +189,14 @@ func first(call *ast.CallExpr) ast.Expr {
 	return call.Args[0]
 }
 
-type nothing struct{}
+// onlyWire imports the wire package and nothing else.
+type onlyWire struct{ wire *types.Package }
 
-func (nothing) Import(path string) (*types.Package, error) {
-	return nil, fmt.Errorf("%s is not looked at", path)
+func (o onlyWire) Import(path string) (*types.Package, error) {
+	if o.wire != nil && path == o.wire.Path() {
+		return o.wire, nil
+	}
+	return nil, fmt.Errorf("%s is not imported", path)
 }
 
 // wordsFrom are the strings said by a handler and by what it passes parameters
@@ -214,7 +222,7 @@ func takesParams(f *ast.FuncDecl) bool {
 	if f.Recv != nil {
 		fields = append(fields, f.Recv.List...)
 	}
-	readers := setOf([]string{"params", "input", "node", "change", "itemChange"})
+	readers := setOf([]string{"Params", "input", "Value", "change", "itemChange"})
 	return slices.ContainsFunc(fields, func(field *ast.Field) bool {
 		found := false
 		ast.Inspect(field.Type, func(n ast.Node) bool {

@@ -1,6 +1,10 @@
 package stripelocal
 
-import "strings"
+import (
+	"strings"
+
+	"usher/stripelocal/wire"
+)
 
 // Address is a postal address; empty lines are null.
 type Address struct{ City, Country, Line1, Line2, PostalCode, State string }
@@ -14,9 +18,9 @@ func (x *Address) render() any {
 	if x == nil {
 		return nil
 	}
-	return object{
-		"city": orNull(x.City), "country": orNull(x.Country), "line1": orNull(x.Line1),
-		"line2": orNull(x.Line2), "postal_code": orNull(x.PostalCode), "state": orNull(x.State),
+	return wire.Object{
+		"city": wire.StringOrNull(x.City), "country": wire.StringOrNull(x.Country), "line1": wire.StringOrNull(x.Line1),
+		"line2": wire.StringOrNull(x.Line2), "postal_code": wire.StringOrNull(x.PostalCode), "state": wire.StringOrNull(x.State),
 	}
 }
 
@@ -47,18 +51,18 @@ func (s *Shipping) render() any {
 	if address == nil {
 		address = &Address{}
 	}
-	return object{
-		"address": address.render(), "carrier": orNull(s.Carrier), "name": s.Name,
-		"phone": orNull(s.Phone), "tracking_number": orNull(s.TrackingNumber),
+	return wire.Object{
+		"address": address.render(), "carrier": wire.StringOrNull(s.Carrier), "name": s.Name,
+		"phone": wire.StringOrNull(s.Phone), "tracking_number": wire.StringOrNull(s.TrackingNumber),
 	}
 }
 
-func setAddress(p params, name string, into **Address) {
-	if !p.has(name) {
+func setAddress(p wire.Params, name string, into **Address) {
+	if !p.Has(name) {
 		return
 	}
-	sent := p.at(name)
-	if sent.isScalar() {
+	sent := p.At(name)
+	if sent.IsScalar() {
 		*into = nil
 		return
 	}
@@ -66,21 +70,21 @@ func setAddress(p params, name string, into **Address) {
 	if *into != nil {
 		changed = **into
 	}
-	sent.setStr("city", &changed.City)
-	sent.setStr("country", &changed.Country)
-	sent.setStr("line1", &changed.Line1)
-	sent.setStr("line2", &changed.Line2)
-	sent.setStr("postal_code", &changed.PostalCode)
-	sent.setStr("state", &changed.State)
+	sent.SetString("city", &changed.City)
+	sent.SetString("country", &changed.Country)
+	sent.SetString("line1", &changed.Line1)
+	sent.SetString("line2", &changed.Line2)
+	sent.SetString("postal_code", &changed.PostalCode)
+	sent.SetString("state", &changed.State)
 	*into = &changed
 }
 
-func setShipping(p params, into **Shipping) {
-	if !p.has("shipping") {
+func setShipping(p wire.Params, into **Shipping) {
+	if !p.Has("shipping") {
 		return
 	}
-	sent := p.at("shipping")
-	if sent.isScalar() {
+	sent := p.At("shipping")
+	if sent.IsScalar() {
 		*into = nil
 		return
 	}
@@ -89,9 +93,9 @@ func setShipping(p params, into **Shipping) {
 		changed = **into
 	}
 	setAddress(sent, "address", &changed.Address)
-	sent.setStr("carrier", &changed.Carrier)
-	sent.setStr("name", &changed.Name)
-	sent.setStr("phone", &changed.Phone)
-	sent.setStr("tracking_number", &changed.TrackingNumber)
+	sent.SetString("carrier", &changed.Carrier)
+	sent.SetString("name", &changed.Name)
+	sent.SetString("phone", &changed.Phone)
+	sent.SetString("tracking_number", &changed.TrackingNumber)
 	*into = &changed
 }

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"usher/stripelocal/wire"
 )
 
 // maxBody bounds a request's form.
@@ -16,7 +18,7 @@ var versionPattern = regexp.MustCompile(`^20\d\d-\d\d-\d\d(\.[a-z]+)?$`)
 
 // input is one API call, decoded and checked.
 type input struct {
-	params
+	wire.Params
 	req *http.Request
 	url string // the path, for lists
 }
@@ -38,7 +40,7 @@ type answer struct {
 type call struct {
 	*Server
 	route route
-	shape *shape
+	shape *wire.Schema
 	req   *http.Request
 	info  requestInfo
 }
@@ -49,7 +51,7 @@ func (s *Server) mount() error {
 	for _, r := range resources() {
 		s.renders[r.kind] = r.render
 		for _, rt := range r.routes {
-			sh, err := parseShape(rt.params + " expand[]")
+			sh, err := wire.ParseSchema(rt.params + " expand[]")
 			if err != nil {
 				return fmt.Errorf("%s: %w", rt.pattern, err)
 			}
@@ -87,7 +89,7 @@ func (s *Server) serveCall(w http.ResponseWriter, c call) {
 		c.write(w, c.refuse(err))
 		return
 	}
-	in := &input{params: newParams(form), req: c.req, url: c.req.URL.Path}
+	in := &input{Params: wire.NewParams(form), req: c.req, url: c.req.URL.Path}
 	if c.req.Method != http.MethodPost || c.info.IdempotencyKey == "" {
 		c.write(w, c.runFaulty(in))
 		return
@@ -105,7 +107,7 @@ func (s *Server) newRequestInfo(req *http.Request) requestInfo {
 	return c
 }
 
-func (c call) authenticate() *Error {
+func (c call) authenticate() *wire.Error {
 	key, _, basic := c.req.BasicAuth()
 	if !basic {
 		key, _ = strings.CutPrefix(c.req.Header.Get("Authorization"), "Bearer ")
@@ -114,17 +116,17 @@ func (c call) authenticate() *Error {
 		return err
 	}
 	if v := c.req.Header.Get("Stripe-Version"); v != "" && !versionPattern.MatchString(v) {
-		return invalid("", "", "Invalid Stripe API version: "+v)
+		return wire.Invalid("", "", "Invalid Stripe API version: "+v)
 	}
 	return nil
 }
 
-func checkKey(key string) *Error {
+func checkKey(key string) *wire.Error {
 	switch {
 	case key == "":
-		return unauthorized("You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See https://stripe.com/docs/api#authentication for details, or we can help at https://support.stripe.com/.")
+		return wire.Unauthorized("You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See https://stripe.com/docs/api#authentication for details, or we can help at https://support.stripe.com/.")
 	case !strings.HasPrefix(key, "sk_test_") || len(key) < 12:
-		return unauthorized("Invalid API Key provided: " + maskKey(key))
+		return wire.Unauthorized("Invalid API Key provided: " + maskKey(key))
 	}
 	return nil
 }
@@ -140,20 +142,20 @@ func maskKey(key string) string {
 
 // decode reads the parameters of query and body. The text is returned too: an
 // idempotency key is bound to it.
-func (c call) decode() (*node, string, *Error) {
+func (c call) decode() (*wire.Value, string, *wire.Error) {
 	body, err := io.ReadAll(http.MaxBytesReader(nil, c.req.Body, maxBody))
 	if err != nil {
-		return nil, "", invalid("", "", "Invalid request: the body could not be read.")
+		return nil, "", wire.Invalid("", "", "Invalid request: the body could not be read.")
 	}
 	if kind := c.req.Header.Get("Content-Type"); len(body) > 0 && !strings.HasPrefix(kind, "application/x-www-form-urlencoded") {
-		return nil, "", invalid("", "", "Invalid request (check that your POST content type is application/x-www-form-urlencoded). If you have any questions, we can help at https://support.stripe.com/.")
+		return nil, "", wire.Invalid("", "", "Invalid request (check that your POST content type is application/x-www-form-urlencoded). If you have any questions, we can help at https://support.stripe.com/.")
 	}
 	raw := strings.Trim(c.req.URL.RawQuery+"&"+string(body), "&")
-	form, bad := decodeForm(raw)
+	form, bad := wire.DecodeForm(raw)
 	if bad != nil {
 		return nil, "", bad
 	}
-	return form, raw, c.shape.check(form)
+	return form, raw, c.shape.Check(form)
 }
 
 // run performs the call as one act and renders its result or refusal under the
@@ -174,26 +176,26 @@ func (r *request) respond(result any, err error, in *input) answer {
 		err = r.expandResult(result, in)
 	}
 	if err != nil {
-		refusal := asError(err)
-		return answer{status: refusal.Status, body: encode(r.renderError(refusal)), date: r.now}
+		refusal := wire.AsError(err)
+		return answer{status: refusal.Status, body: wire.Encode(r.renderError(refusal)), date: r.now}
 	}
-	return answer{status: http.StatusOK, body: encode(result), date: r.now}
+	return answer{status: http.StatusOK, body: wire.Encode(result), date: r.now}
 }
 
 func (r *request) expandResult(result any, in *input) error {
-	o, ok := result.(object)
+	o, ok := result.(wire.Object)
 	if !ok {
 		return nil
 	}
 	// A typed nil in an error is not nil.
-	if err := expandAll(o, in.strs("expand"), r.resolve); err != nil {
+	if err := wire.Expand(o, in.Strings("expand"), r.resolve); err != nil {
 		return err
 	}
 	return nil
 }
 
 // resolve renders a referenced object for expand[].
-func (r *request) resolve(kind, id string) (object, bool) {
+func (r *request) resolve(kind, id string) (wire.Object, bool) {
 	render := r.renders[kind]
 	if render == nil {
 		return nil, false
@@ -202,10 +204,10 @@ func (r *request) resolve(kind, id string) (object, bool) {
 	return o, true
 }
 
-func (c call) refuse(e *Error) answer {
+func (c call) refuse(e *wire.Error) answer {
 	var out answer
 	_ = c.transact(c.info, func(r *request) error {
-		out = answer{status: e.Status, body: encode(r.renderError(e)), date: r.now}
+		out = answer{status: e.Status, body: wire.Encode(r.renderError(e)), date: r.now}
 		return nil
 	})
 	return out
@@ -215,7 +217,7 @@ func (s *Server) serveUnknown(w http.ResponseWriter, req *http.Request) {
 	c := call{Server: s, req: req, info: s.newRequestInfo(req)}
 	err := c.authenticate()
 	if err == nil {
-		err = &Error{Status: http.StatusNotFound, Type: "invalid_request_error", Message: fmt.Sprintf("Unrecognized request URL (%s: %s). Please see https://stripe.com/docs or we can help at https://support.stripe.com/.", req.Method, req.URL.Path)}
+		err = &wire.Error{Status: http.StatusNotFound, Type: "invalid_request_error", Message: fmt.Sprintf("Unrecognized request URL (%s: %s). Please see https://stripe.com/docs or we can help at https://support.stripe.com/.", req.Method, req.URL.Path)}
 	}
 	c.write(w, c.refuse(err))
 }

@@ -1,14 +1,16 @@
 package stripelocal
 
+import "usher/stripelocal/wire"
+
 // renderTax is automatic_tax, which is shown as asked for: no tax is ever added.
-func renderTax(enabled bool) object {
+func renderTax(enabled bool) wire.Object {
 	if !enabled {
-		return object{"enabled": false, "liability": nil}
+		return wire.Object{"enabled": false, "liability": nil}
 	}
-	return object{"enabled": true, "liability": object{"type": "self"}}
+	return wire.Object{"enabled": true, "liability": wire.Object{"type": "self"}}
 }
 
-func (inv *Invoice) renderTax() object {
+func (inv *Invoice) renderTax() wire.Object {
 	o := renderTax(inv.AutomaticTax)
 	o["status"] = nil
 	if inv.AutomaticTax {

@@ -1,5 +1,7 @@
 package stripelocal
 
+import "usher/stripelocal/wire"
+
 // Charge is one attempt to take money, good or bad.
 type Charge struct {
 	Base
@@ -51,7 +53,7 @@ func (h charges) create(pi *PaymentIntent, pm *PaymentMethod, decline *Decline) 
 func (h charges) get(in *input) (any, error) {
 	ch, ok := h.state.Charges.get(in.path("id"))
 	if !ok {
-		return nil, notFound("charge", in.path("id"), "id")
+		return nil, wire.NotFound("charge", in.path("id"), "id")
 	}
 	return h.render(ch), nil
 }
@@ -59,14 +61,14 @@ func (h charges) get(in *input) (any, error) {
 func (h charges) list(in *input) (any, error) {
 	rows := h.state.Charges.all
 	switch {
-	case in.has("payment_intent"):
-		rows = h.state.Charges.by("payment_intent", in.str("payment_intent"))
-	case in.has("customer"):
-		rows = h.state.Charges.by("customer", in.str("customer"))
+	case in.Has("payment_intent"):
+		rows = h.state.Charges.by("payment_intent", in.String("payment_intent"))
+	case in.Has("customer"):
+		rows = h.state.Charges.by("customer", in.String("customer"))
 	}
 	return listing[*Charge]{
 		what: "charge", table: h.state.Charges, rows: rows,
-		keep:   func(c *Charge) bool { return !in.has("customer") || c.Customer == in.str("customer") },
+		keep:   func(c *Charge) bool { return !in.Has("customer") || c.Customer == in.String("customer") },
 		render: h.render,
 	}.page(in)
 }
@@ -78,24 +80,24 @@ func (c *Charge) status() string {
 	return "succeeded"
 }
 
-func (h charges) render(c *Charge) object {
+func (h charges) render(c *Charge) wire.Object {
 	captured, balance := c.Amount-c.Released, any("txn_3"+c.ID[len("ch_3"):])
 	if c.Failure != nil || c.Uncaptured {
 		captured, balance = 0, nil
 	}
-	o := object{
+	o := wire.Object{
 		"id": c.ID, "object": "charge", "amount": c.Amount, "amount_captured": captured,
 		"amount_refunded": c.AmountRefunded, "application": nil, "application_fee": nil,
 		"application_fee_amount": nil, "balance_transaction": balance,
 		"calculated_statement_descriptor": "LOCAL STRIPE", "captured": c.Failure == nil && !c.Uncaptured, "created": c.Created,
-		"currency": c.Currency, "customer": refTo("customer", c.Customer), "description": orNull(c.Description),
+		"currency": c.Currency, "customer": wire.Ref("customer", c.Customer), "description": wire.StringOrNull(c.Description),
 		"disputed": c.Disputed, "failure_balance_transaction": nil, "failure_code": nil, "failure_message": nil,
-		"fraud_details": object{}, "invoice": refTo("invoice", c.Invoice), "livemode": false, "metadata": c.Metadata,
+		"fraud_details": wire.Object{}, "invoice": wire.Ref("invoice", c.Invoice), "livemode": false, "metadata": c.Metadata,
 		"on_behalf_of": nil, "outcome": c.renderOutcome(), "paid": c.Failure == nil,
-		"payment_intent": refTo("payment_intent", c.PaymentIntent), "payment_method": c.PaymentMethod,
-		"receipt_email": orNull(c.ReceiptEmail), "receipt_number": nil, "receipt_url": nil,
+		"payment_intent": wire.Ref("payment_intent", c.PaymentIntent), "payment_method": c.PaymentMethod,
+		"receipt_email": wire.StringOrNull(c.ReceiptEmail), "receipt_number": nil, "receipt_url": nil,
 		"refunded": c.AmountRefunded == c.Amount && c.Amount > 0,
-		"refunds":  hidden(func() any { return h.refunds.renderForCharge(c) }),
+		"refunds":  wire.Expandable(func() any { return h.refunds.renderForCharge(c) }),
 		"review":   nil, "shipping": nil, "source": nil, "source_transfer": nil, "statement_descriptor": nil,
 		"statement_descriptor_suffix": nil, "status": c.status(), "transfer_data": nil, "transfer_group": nil,
 	}
@@ -106,22 +108,22 @@ func (h charges) render(c *Charge) object {
 	return o
 }
 
-func (c *Charge) renderOutcome() object {
+func (c *Charge) renderOutcome() wire.Object {
 	if c.Failure == nil {
-		return object{
+		return wire.Object{
 			"network_status": "approved_by_network", "reason": nil, "risk_level": "normal", "risk_score": 21,
 			"seller_message": "Payment complete.", "type": "authorized",
 		}
 	}
-	return object{
-		"network_status": "declined_by_network", "reason": orNull(c.Failure.DeclineCode), "risk_level": "normal",
+	return wire.Object{
+		"network_status": "declined_by_network", "reason": wire.StringOrNull(c.Failure.DeclineCode), "risk_level": "normal",
 		"risk_score": 21, "seller_message": "The bank did not return any further details with this decline.",
 		"type": "issuer_declined",
 	}
 }
 
 // renderCard shows the card as it is kept; charges never lose theirs.
-func (h charges) renderCard(o object, c *Charge) {
+func (h charges) renderCard(o wire.Object, c *Charge) {
 	pm, ok := h.state.PaymentMethods.get(c.PaymentMethod)
 	if !ok {
 		o["billing_details"], o["payment_method_details"] = (&PaymentMethod{}).renderBilling(), nil
@@ -133,21 +135,21 @@ func (h charges) renderCard(o object, c *Charge) {
 	}
 	var secure any
 	if pm.Authenticated {
-		secure = object{
+		secure = wire.Object{
 			"authentication_flow": "challenge", "electronic_commerce_indicator": "05",
 			"exemption_indicator": nil, "result": "authenticated",
 			"result_reason": nil, "transaction_id": nil, "version": "2.2.0",
 		}
 	}
 	o["billing_details"] = pm.renderBilling()
-	o["payment_method_details"] = object{"type": "card", "card": object{
+	o["payment_method_details"] = wire.Object{"type": "card", "card": wire.Object{
 		"amount_authorized": c.Amount, "authorization_code": nil, "brand": pm.Brand, "checks": cardChecks(),
 		"country": "US", "exp_month": pm.ExpMonth, "exp_year": pm.ExpYear,
-		"extended_authorization": object{"status": "disabled"}, "fingerprint": pm.fingerprint(), "funding": "credit",
-		"incremental_authorization": object{"status": "unavailable"}, "installments": nil, "last4": pm.last4(),
-		"mandate": nil, "multicapture": object{"status": "unavailable"}, "network": pm.Brand,
-		"network_token":  object{"used": false},
-		"overcapture":    object{"maximum_amount_capturable": c.Amount, "status": "unavailable"},
+		"extended_authorization": wire.Object{"status": "disabled"}, "fingerprint": pm.fingerprint(), "funding": "credit",
+		"incremental_authorization": wire.Object{"status": "unavailable"}, "installments": nil, "last4": pm.last4(),
+		"mandate": nil, "multicapture": wire.Object{"status": "unavailable"}, "network": pm.Brand,
+		"network_token":  wire.Object{"used": false},
+		"overcapture":    wire.Object{"maximum_amount_capturable": c.Amount, "status": "unavailable"},
 		"three_d_secure": secure, "wallet": nil,
 	}}
 }

@@ -2,6 +2,8 @@ package stripelocal
 
 import (
 	"net/http"
+
+	"usher/stripelocal/wire"
 )
 
 // A bank debit is the delayed payment method: a session paid with it completes
@@ -98,7 +100,7 @@ func (h checkoutPayments) finishBankDebit(cs *CheckoutSession, good bool) {
 // settleSession lets a bank debit end now: outcome=succeeded or failed.
 func (s *Server) settleSession(w http.ResponseWriter, req *http.Request) {
 	good := req.PostFormValue("outcome") != "failed"
-	var shown object
+	var shown wire.Object
 	_ = s.transact(s.newPageRequestInfo(), func(r *request) error {
 		cs, ok := r.state.Sessions.get(req.PathValue("id"))
 		if !ok {
@@ -116,20 +118,20 @@ func (s *Server) settleSession(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(encode(shown))
+	_, _ = w.Write(wire.Encode(shown))
 }
 
 // renderBank is the payment method's part of its own.
-func (p *PaymentMethod) renderBank() object {
-	return object{
+func (p *PaymentMethod) renderBank() wire.Object {
+	return wire.Object{
 		"account_holder_type": "individual", "account_type": "checking", "bank_name": "LOCAL BANK", "financial_connections_account": nil,
-		"fingerprint": p.fingerprint(), "last4": p.last4(), "networks": object{"preferred": "ach", "supported": []any{"ach"}},
-		"routing_number": "110000000", "status_details": object{},
+		"fingerprint": p.fingerprint(), "last4": p.last4(), "networks": wire.Object{"preferred": "ach", "supported": []any{"ach"}},
+		"routing_number": "110000000", "status_details": wire.Object{},
 	}
 }
 
 // asBank turns a rendered card into a bank account where it is one.
-func (p *PaymentMethod) asBank(o object) object {
+func (p *PaymentMethod) asBank(o wire.Object) wire.Object {
 	if p.Bank {
 		delete(o, "card")
 		o["type"], o["us_bank_account"] = "us_bank_account", p.renderBank()
@@ -138,8 +140,8 @@ func (p *PaymentMethod) asBank(o object) object {
 }
 
 // bankDetails is what a charge shows of the account.
-func (p *PaymentMethod) bankDetails() object {
-	return object{"type": "us_bank_account", "us_bank_account": object{
+func (p *PaymentMethod) bankDetails() wire.Object {
+	return wire.Object{"type": "us_bank_account", "us_bank_account": wire.Object{
 		"account_holder_type": "individual", "account_type": "checking", "bank_name": "LOCAL BANK", "fingerprint": p.fingerprint(),
 		"last4": p.last4(), "payment_reference": nil, "routing_number": "110000000",
 	}}

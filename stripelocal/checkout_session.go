@@ -1,5 +1,7 @@
 package stripelocal
 
+import "usher/stripelocal/wire"
+
 // checkoutLife is how long a session stays open by default (docs: 24 hours).
 const checkoutLife = 24 * 60 * 60
 
@@ -69,7 +71,7 @@ const checkoutParams = "mode:payment|subscription|setup customer customer_email 
 	"subscription_data{metadata:map trial_period_days:int trial_end:time description:500 trial_settings{end_behavior{missing_payment_method:cancel|create_invoice|pause!}!}} " +
 	"payment_intent_data{metadata:map description:1000 setup_future_usage:on_session|off_session receipt_email shipping{address{city country line1! line2 postal_code state}! carrier name! phone tracking_number}} " +
 	"allow_promotion_codes:bool discounts[]{coupon promotion_code} automatic_tax{enabled:bool!} billing_address_collection:auto|required currency " +
-	"customer_creation:always|if_required customer_update{address:auto|never name:auto|never shipping:auto|never} expires_at:time " + locales + " " +
+	"customer_creation:always|if_required customer_update{address:auto|never name:auto|never shipping:auto|never} expires_at:time " + wire.Locales + " " +
 	"payment_method_collection:always|if_required payment_method_types[] phone_number_collection{enabled:bool!} " +
 	"submit_type:auto|book|donate|pay tax_id_collection{enabled:bool! required:if_supported|never} ui_mode:hosted|embedded "
 
@@ -104,14 +106,14 @@ func (h checkoutSessions) create(in *input) (any, error) {
 		return nil, err
 	}
 	cs := &CheckoutSession{
-		Mode: in.str("mode"), Lines: lines, Metadata: in.metadata(), Status: "open", PaymentStatus: "unpaid",
-		ExpiresAt: in.numOr("expires_at", h.now+checkoutLife), MethodCollection: in.strOr("payment_method_collection", "always"),
+		Mode: in.String("mode"), Lines: lines, Metadata: in.Metadata(), Status: "open", PaymentStatus: "unpaid",
+		ExpiresAt: in.IntOr("expires_at", h.now+checkoutLife), MethodCollection: in.StringOr("payment_method_collection", "always"),
 		SubMissingMethod: "create_invoice",
 	}
 	if c != nil {
 		cs.Customer = c.ID
 	}
-	cs.take(in.params)
+	cs.take(in.Params)
 	cs.Base = Base{ID: "cs_test_a1" + h.ids.token(56), Created: h.now}
 	price, _ := h.state.Prices.get(lines[0].Price)
 	cs.Currency = price.Currency
@@ -123,40 +125,40 @@ func (h checkoutSessions) create(in *input) (any, error) {
 	return h.render(cs), nil
 }
 
-func (cs *CheckoutSession) take(p params) {
-	p.setStr("success_url", &cs.SuccessURL)
-	p.setStr("cancel_url", &cs.CancelURL)
-	p.setStr("client_reference_id", &cs.ClientReferenceID)
-	p.setStr("customer_email", &cs.CustomerEmail)
-	p.setStr("customer_creation", &cs.CustomerCreation)
-	p.setStr("locale", &cs.Locale)
-	p.setStr("submit_type", &cs.SubmitType)
-	p.setStr("billing_address_collection", &cs.BillingAddress)
-	p.setFlag("allow_promotion_codes", &cs.AllowPromotionCodes)
-	p.at("automatic_tax").setFlag("enabled", &cs.AutomaticTax)
-	p.at("tax_id_collection").setFlag("enabled", &cs.TaxIDCollection)
-	cs.TaxIDRequired = p.at("tax_id_collection").strOr("required", "never")
-	p.at("phone_number_collection").setFlag("enabled", &cs.PhoneCollection)
-	if p.has("payment_method_types") {
-		cs.MethodTypes = p.strs("payment_method_types")
+func (cs *CheckoutSession) take(p wire.Params) {
+	p.SetString("success_url", &cs.SuccessURL)
+	p.SetString("cancel_url", &cs.CancelURL)
+	p.SetString("client_reference_id", &cs.ClientReferenceID)
+	p.SetString("customer_email", &cs.CustomerEmail)
+	p.SetString("customer_creation", &cs.CustomerCreation)
+	p.SetString("locale", &cs.Locale)
+	p.SetString("submit_type", &cs.SubmitType)
+	p.SetString("billing_address_collection", &cs.BillingAddress)
+	p.SetBool("allow_promotion_codes", &cs.AllowPromotionCodes)
+	p.At("automatic_tax").SetBool("enabled", &cs.AutomaticTax)
+	p.At("tax_id_collection").SetBool("enabled", &cs.TaxIDCollection)
+	cs.TaxIDRequired = p.At("tax_id_collection").StringOr("required", "never")
+	p.At("phone_number_collection").SetBool("enabled", &cs.PhoneCollection)
+	if p.Has("payment_method_types") {
+		cs.MethodTypes = p.Strings("payment_method_types")
 	}
-	cs.UpdateName, cs.UpdateAddress = p.at("customer_update").str("name") == "auto", p.at("customer_update").str("address") == "auto"
-	sub, intent := p.at("subscription_data"), p.at("payment_intent_data")
-	cs.SubMetadata, cs.IntentMetadata = sub.metadata(), intent.metadata()
-	sub.setStr("description", &cs.SubDescription)
-	sub.setNum("trial_period_days", &cs.SubTrialDays)
-	sub.setNum("trial_end", &cs.SubTrialEnd)
-	sub.at("trial_settings").at("end_behavior").setStr("missing_payment_method", &cs.SubMissingMethod)
-	intent.setStr("description", &cs.IntentDescription)
-	intent.setStr("receipt_email", &cs.IntentReceipt)
+	cs.UpdateName, cs.UpdateAddress = p.At("customer_update").String("name") == "auto", p.At("customer_update").String("address") == "auto"
+	sub, intent := p.At("subscription_data"), p.At("payment_intent_data")
+	cs.SubMetadata, cs.IntentMetadata = sub.Metadata(), intent.Metadata()
+	sub.SetString("description", &cs.SubDescription)
+	sub.SetInt("trial_period_days", &cs.SubTrialDays)
+	sub.SetInt("trial_end", &cs.SubTrialEnd)
+	sub.At("trial_settings").At("end_behavior").SetString("missing_payment_method", &cs.SubMissingMethod)
+	intent.SetString("description", &cs.IntentDescription)
+	intent.SetString("receipt_email", &cs.IntentReceipt)
 	setShipping(intent, &cs.IntentShipping)
-	intent.setStr("setup_future_usage", &cs.FutureUsage)
+	intent.SetString("setup_future_usage", &cs.FutureUsage)
 }
 
 func (h checkoutSessions) find(in *input) (*CheckoutSession, error) {
 	cs, ok := h.state.Sessions.get(in.path("id"))
 	if !ok {
-		return nil, notFound("checkout.session", in.path("id"), "session")
+		return nil, wire.NotFound("checkout.session", in.path("id"), "session")
 	}
 	return cs, nil
 }
@@ -174,22 +176,22 @@ func (h checkoutSessions) update(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	in.setMetadata(&cs.Metadata)
+	in.SetMetadata(&cs.Metadata)
 	return h.render(cs), nil
 }
 
 func (h checkoutSessions) list(in *input) (any, error) {
 	rows := h.state.Sessions.all
 	for _, name := range []string{"customer", "subscription", "payment_intent"} {
-		if in.has(name) {
-			rows = h.state.Sessions.by(name, in.str(name))
+		if in.Has(name) {
+			rows = h.state.Sessions.by(name, in.String(name))
 		}
 	}
-	email := in.at("customer_details").str("email")
+	email := in.At("customer_details").String("email")
 	return listing[*CheckoutSession]{
 		what: "checkout.session", table: h.state.Sessions, rows: rows,
 		keep: func(x *CheckoutSession) bool {
-			return (!in.has("status") || x.Status == in.str("status")) && (!in.has("customer") || x.Customer == in.str("customer")) &&
+			return (!in.Has("status") || x.Status == in.String("status")) && (!in.Has("customer") || x.Customer == in.String("customer")) &&
 				(email == "" || x.EnteredEmail == email)
 		},
 		render: h.render,
@@ -210,7 +212,7 @@ func (h checkoutSessions) expire(in *input) (any, error) {
 		return nil, err
 	}
 	if cs.Status != "open" {
-		return nil, invalid("", "", "Only Checkout Sessions with a status in [\"open\"] can be expired. This Checkout Session has a status of `"+cs.Status+"`.")
+		return nil, wire.Invalid("", "", "Only Checkout Sessions with a status in [\"open\"] can be expired. This Checkout Session has a status of `"+cs.Status+"`.")
 	}
 	h.expireSession(cs)
 	return h.render(cs), nil
@@ -242,52 +244,52 @@ func (h checkoutSessions) expireSession(cs *CheckoutSession) {
 
 func (cs *CheckoutSession) hasTrial() bool { return cs.SubTrialDays > 0 || cs.SubTrialEnd > 0 }
 
-func (h checkoutSessions) render(cs *CheckoutSession) object {
+func (h checkoutSessions) render(cs *CheckoutSession) wire.Object {
 	sums := h.totals(cs)
-	o := object{
+	o := wire.Object{
 		"id": cs.ID, "object": "checkout.session", "after_expiration": nil, "allow_promotion_codes": nil,
 		"amount_subtotal": sums.subtotal, "amount_total": sums.total(),
-		"automatic_tax":              object{"enabled": cs.AutomaticTax, "liability": nil, "status": nil},
-		"billing_address_collection": orNull(cs.BillingAddress), "cancel_url": orNull(cs.CancelURL),
-		"client_reference_id": orNull(cs.ClientReferenceID), "client_secret": nil, "consent": nil,
+		"automatic_tax":              wire.Object{"enabled": cs.AutomaticTax, "liability": nil, "status": nil},
+		"billing_address_collection": wire.StringOrNull(cs.BillingAddress), "cancel_url": wire.StringOrNull(cs.CancelURL),
+		"client_reference_id": wire.StringOrNull(cs.ClientReferenceID), "client_secret": nil, "consent": nil,
 		"consent_collection": nil, "created": cs.Created, "currency": cs.Currency, "currency_conversion": nil,
-		"custom_fields": []any{}, "custom_text": object{"after_submit": nil, "shipping_address": nil, "submit": nil, "terms_of_service_acceptance": nil},
-		"customer": refTo("customer", cs.Customer), "customer_creation": orNull(cs.CustomerCreation),
-		"customer_details": h.renderCustomerDetails(cs), "customer_email": orNull(cs.CustomerEmail),
-		"expires_at": cs.ExpiresAt, "invoice": refTo("invoice", cs.Invoice), "invoice_creation": nil,
-		"livemode": false, "locale": orNull(cs.Locale), "metadata": cs.Metadata, "mode": cs.Mode,
-		"payment_intent": refTo("payment_intent", ""), "payment_link": nil,
+		"custom_fields": []any{}, "custom_text": wire.Object{"after_submit": nil, "shipping_address": nil, "submit": nil, "terms_of_service_acceptance": nil},
+		"customer": wire.Ref("customer", cs.Customer), "customer_creation": wire.StringOrNull(cs.CustomerCreation),
+		"customer_details": h.renderCustomerDetails(cs), "customer_email": wire.StringOrNull(cs.CustomerEmail),
+		"expires_at": cs.ExpiresAt, "invoice": wire.Ref("invoice", cs.Invoice), "invoice_creation": nil,
+		"livemode": false, "locale": wire.StringOrNull(cs.Locale), "metadata": cs.Metadata, "mode": cs.Mode,
+		"payment_intent": wire.Ref("payment_intent", ""), "payment_link": nil,
 		"payment_method_collection": cs.MethodCollection, "payment_method_configuration_details": nil,
-		"payment_method_options": object{}, "payment_method_types": cs.methodTypes(), "payment_status": cs.PaymentStatus,
-		"phone_number_collection": object{"enabled": cs.PhoneCollection}, "recovered_from": nil,
+		"payment_method_options": wire.Object{}, "payment_method_types": cs.methodTypes(), "payment_status": cs.PaymentStatus,
+		"phone_number_collection": wire.Object{"enabled": cs.PhoneCollection}, "recovered_from": nil,
 		"saved_payment_method_options": nil, "setup_intent": nil, "shipping_address_collection": nil,
 		"shipping_cost": nil, "shipping_details": nil, "shipping_options": []any{}, "status": cs.Status,
-		"submit_type": orNull(cs.SubmitType), "subscription": refTo("subscription", cs.Subscription),
-		"success_url":   orNull(cs.SuccessURL),
+		"submit_type": wire.StringOrNull(cs.SubmitType), "subscription": wire.Ref("subscription", cs.Subscription),
+		"success_url":   wire.StringOrNull(cs.SuccessURL),
 		"total_details": h.renderTotalDetails(cs),
 		"ui_mode":       "hosted", "url": nil,
-		"line_items": hidden(func() any { return h.renderLineItems(cs) }),
+		"line_items": wire.Expandable(func() any { return h.renderLineItems(cs) }),
 	}
 	if cs.AllowPromotionCodes {
 		o["allow_promotion_codes"] = true
 	}
 	if cs.TaxIDCollection {
-		o["tax_id_collection"] = object{"enabled": true, "required": cs.TaxIDRequired}
+		o["tax_id_collection"] = wire.Object{"enabled": true, "required": cs.TaxIDRequired}
 	}
 	h.renderMode(o, cs)
 	return o
 }
 
-func (h checkoutSessions) renderMode(o object, cs *CheckoutSession) {
+func (h checkoutSessions) renderMode(o wire.Object, cs *CheckoutSession) {
 	if cs.Status == "open" {
 		o["url"] = h.origin + "/c/pay/" + cs.ID
 	}
 	if cs.Mode == "payment" {
-		o["payment_intent"] = refTo("payment_intent", cs.PaymentIntent)
+		o["payment_intent"] = wire.Ref("payment_intent", cs.PaymentIntent)
 		o["payment_method_collection"] = "if_required"
-		o["invoice_creation"] = object{"enabled": false, "invoice_data": object{
+		o["invoice_creation"] = wire.Object{"enabled": false, "invoice_data": wire.Object{
 			"account_tax_ids": nil, "custom_fields": nil, "description": nil, "footer": nil, "issuer": nil,
-			"metadata": object{}, "rendering_options": nil,
+			"metadata": wire.Object{}, "rendering_options": nil,
 		}}
 	}
 }
@@ -309,24 +311,24 @@ func (h checkoutSessions) renderCustomerDetails(cs *CheckoutSession) any {
 		taxIDs = []any{}
 	}
 	if cs.EnteredTaxID != "" && cs.Status == "complete" {
-		taxIDs = []any{object{"type": taxIDType(cs.EnteredTaxID), "value": cs.EnteredTaxID}}
+		taxIDs = []any{wire.Object{"type": taxIDType(cs.EnteredTaxID), "value": cs.EnteredTaxID}}
 	}
-	return object{
-		"address": cs.EnteredAddress.render(), "email": email, "name": orNull(name), "phone": orNull(cs.EnteredPhone), "tax_exempt": "none", "tax_ids": taxIDs,
+	return wire.Object{
+		"address": cs.EnteredAddress.render(), "email": email, "name": wire.StringOrNull(name), "phone": wire.StringOrNull(cs.EnteredPhone), "tax_exempt": "none", "tax_ids": taxIDs,
 	}
 }
 
-func (h checkoutSessions) renderLineItems(cs *CheckoutSession) object {
+func (h checkoutSessions) renderLineItems(cs *CheckoutSession) wire.Object {
 	data := []any{}
 	sums := h.totals(cs)
 	for i, l := range cs.Lines {
 		data = append(data, h.renderLineItem(cs, l, sums.lines[i]))
 	}
-	return listObject("/v1/checkout/sessions/"+cs.ID+"/line_items", data, false)
+	return wire.List("/v1/checkout/sessions/"+cs.ID+"/line_items", data, false)
 }
 
-func (h checkoutSessions) renderLineItem(cs *CheckoutSession, l CheckoutLine, sums checkoutLineSums) object {
-	o := object{
+func (h checkoutSessions) renderLineItem(cs *CheckoutSession, l CheckoutLine, sums checkoutLineSums) wire.Object {
+	o := wire.Object{
 		"id": l.ID, "object": "item", "amount_discount": 0, "amount_subtotal": 0, "amount_tax": 0, "amount_total": 0,
 		"currency": cs.Currency, "description": "", "price": nil, "quantity": l.Quantity,
 	}

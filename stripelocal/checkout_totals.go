@@ -1,5 +1,7 @@
 package stripelocal
 
+import "usher/stripelocal/wire"
+
 // checkoutSums is what a session asks for now, in minor units.
 type checkoutSums struct {
 	subtotal int64
@@ -56,27 +58,27 @@ func (h checkoutSessions) isFree(cs *CheckoutSession) bool {
 // setDiscount reads the one coupon or promotion code that a new session
 // is given.
 func (h checkoutSessions) setDiscount(cs *CheckoutSession, in *input) error {
-	list := in.list("discounts")
+	list := in.List("discounts")
 	switch {
 	case len(list) == 0:
 		return nil
-	case in.has("allow_promotion_codes"):
-		return invalid("", "discounts", "You may only specify one of these parameters: allow_promotion_codes, discounts.")
+	case in.Has("allow_promotion_codes"):
+		return wire.Invalid("", "discounts", "You may only specify one of these parameters: allow_promotion_codes, discounts.")
 	case len(list) > 1:
-		return invalid("", "discounts", "You can only apply one discount to a Checkout Session.")
+		return wire.Invalid("", "discounts", "You can only apply one discount to a Checkout Session.")
 	}
-	coupon, promotion := list[0].str("coupon"), list[0].str("promotion_code")
+	coupon, promotion := list[0].String("coupon"), list[0].String("promotion_code")
 	if promotion != "" {
 		x, ok := h.state.PromotionCodes.get(promotion)
 		if !ok {
-			return noSuch("promotion code", promotion, list[0].name("promotion_code"))
+			return wire.NoSuch("promotion code", promotion, list[0].Name("promotion_code"))
 		}
 		if why := h.promotionCodes.redemptionError(x, cs.Customer, cs.Currency, h.totals(cs).subtotal); why != "" {
-			return invalid("", list[0].name("promotion_code"), "This promotion code cannot be redeemed: "+why)
+			return wire.Invalid("", list[0].Name("promotion_code"), "This promotion code cannot be redeemed: "+why)
 		}
 		coupon = x.Coupon
 	}
-	c, err := h.coupons.findRedeemable(coupon, cs.Currency, list[0].name("coupon"))
+	c, err := h.coupons.findRedeemable(coupon, cs.Currency, list[0].Name("coupon"))
 	if err != nil {
 		return err
 	}
@@ -107,18 +109,18 @@ func (h checkoutSessions) applyPromotionCode(cs *CheckoutSession, word string) s
 	return ""
 }
 
-func (h checkoutSessions) renderTotalDetails(cs *CheckoutSession) object {
+func (h checkoutSessions) renderTotalDetails(cs *CheckoutSession) wire.Object {
 	sums := h.totals(cs)
-	return object{
+	return wire.Object{
 		"amount_discount": sums.discount, "amount_shipping": 0, "amount_tax": 0,
-		"breakdown": hidden(func() any {
+		"breakdown": wire.Expandable(func() any {
 			list := []any{}
 			if cs.Discount != nil {
-				list = append(list, object{
+				list = append(list, wire.Object{
 					"amount": sums.discount, "discount": h.discounts.render(cs.Customer, cs.Subscription, cs.Invoice, *cs.Discount),
 				})
 			}
-			return object{"discounts": list, "taxes": []any{}}
+			return wire.Object{"discounts": list, "taxes": []any{}}
 		}),
 	}
 }

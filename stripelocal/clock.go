@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"usher/stripelocal/wire"
 )
 
 // clock is the account's time: the injected clock plus what it was advanced.
@@ -65,7 +67,7 @@ func later(from time.Time, by string) (time.Time, error) {
 		length := map[string]time.Duration{"second": time.Second, "minute": time.Minute, "hour": time.Hour}[name]
 		return from.Add(time.Duration(n) * length), nil
 	case "day", "week", "month", "year":
-		return time.Unix(addIntervals(from.Unix(), name, n), 0), nil
+		return time.Unix(wire.AddIntervals(from.Unix(), name, n), 0), nil
 	}
 	return time.Time{}, fmt.Errorf("by: %q is no unit of time", unit)
 }

@@ -4,6 +4,8 @@ import (
 	"math/big"
 	"regexp"
 	"slices"
+
+	"usher/stripelocal/wire"
 )
 
 // Coupon takes a share or an amount off. Amounts are minor units.
@@ -44,57 +46,57 @@ func couponResource() resource {
 }
 
 func (h coupons) create(in *input) (any, error) {
-	if err := h.validate(in.params); err != nil {
+	if err := h.validate(in.Params); err != nil {
 		return nil, err
 	}
 	c := &Coupon{
-		Base: Base{ID: in.strOr("id", h.ids.token(8)), Created: h.now}, AmountOff: in.num("amount_off"), PercentOff: in.str("percent_off"),
-		Duration: in.strOr("duration", "once"), Months: in.num("duration_in_months"), MaxRedeemed: in.num("max_redemptions"),
-		Metadata: in.metadata(), Name: in.str("name"), Products: in.at("applies_to").strs("products"), RedeemBy: in.num("redeem_by"),
+		Base: Base{ID: in.StringOr("id", h.ids.token(8)), Created: h.now}, AmountOff: in.Int("amount_off"), PercentOff: in.String("percent_off"),
+		Duration: in.StringOr("duration", "once"), Months: in.Int("duration_in_months"), MaxRedeemed: in.Int("max_redemptions"),
+		Metadata: in.Metadata(), Name: in.String("name"), Products: in.At("applies_to").Strings("products"), RedeemBy: in.Int("redeem_by"),
 	}
 	if c.AmountOff > 0 {
-		c.Currency = in.str("currency")
+		c.Currency = in.String("currency")
 	}
 	h.state.Coupons.insert(c)
 	h.emit("coupon.created", h.render(c))
 	return h.render(c), nil
 }
 
-func (h coupons) validate(p params) error {
-	if id := p.str("id"); id != "" {
+func (h coupons) validate(p wire.Params) error {
+	if id := p.String("id"); id != "" {
 		if !couponID.MatchString(id) {
-			return invalid("", "id", "Invalid coupon id: only letters, digits, `-` and `_`.")
+			return wire.Invalid("", "id", "Invalid coupon id: only letters, digits, `-` and `_`.")
 		}
 		if _, taken := h.state.Coupons.get(id); taken {
-			return invalid("resource_already_exists", "", "Coupon already exists.")
+			return wire.Invalid("resource_already_exists", "", "Coupon already exists.")
 		}
 	}
-	repeating := p.str("duration") == "repeating"
+	repeating := p.String("duration") == "repeating"
 	switch {
-	case p.has("amount_off") == p.has("percent_off"):
-		return invalid("", "", "Must pass exactly one of `amount_off` or `percent_off`.")
-	case p.has("amount_off") && p.num("amount_off") < 1:
-		return invalid("parameter_invalid_integer", "amount_off", "This value must be greater than or equal to 1.")
-	case p.has("amount_off") && !isCurrency(p.str("currency")):
-		return invalid("parameter_missing", "currency", "You must pass currency when passing amount_off.")
-	case p.has("percent_off") && !isPercentage(p.str("percent_off")):
-		return invalid("", "percent_off", "Invalid percent_off: it must be greater than 0 and at most 100.")
-	case repeating && p.num("duration_in_months") < 1:
-		return invalid("", "duration_in_months", "You must pass duration_in_months when duration is repeating.")
-	case !repeating && p.has("duration_in_months"):
-		return invalid("", "duration_in_months", "You may only pass duration_in_months when duration is repeating.")
-	case p.has("max_redemptions") && p.num("max_redemptions") < 1:
-		return invalid("parameter_invalid_integer", "max_redemptions", "This value must be greater than or equal to 1.")
-	case p.has("redeem_by") && p.num("redeem_by") <= h.now:
-		return invalid("", "redeem_by", "The redeem_by timestamp must be in the future.")
+	case p.Has("amount_off") == p.Has("percent_off"):
+		return wire.Invalid("", "", "Must pass exactly one of `amount_off` or `percent_off`.")
+	case p.Has("amount_off") && p.Int("amount_off") < 1:
+		return wire.Invalid("parameter_invalid_integer", "amount_off", "This value must be greater than or equal to 1.")
+	case p.Has("amount_off") && !wire.IsCurrency(p.String("currency")):
+		return wire.Invalid("parameter_missing", "currency", "You must pass currency when passing amount_off.")
+	case p.Has("percent_off") && !isPercentage(p.String("percent_off")):
+		return wire.Invalid("", "percent_off", "Invalid percent_off: it must be greater than 0 and at most 100.")
+	case repeating && p.Int("duration_in_months") < 1:
+		return wire.Invalid("", "duration_in_months", "You must pass duration_in_months when duration is repeating.")
+	case !repeating && p.Has("duration_in_months"):
+		return wire.Invalid("", "duration_in_months", "You may only pass duration_in_months when duration is repeating.")
+	case p.Has("max_redemptions") && p.Int("max_redemptions") < 1:
+		return wire.Invalid("parameter_invalid_integer", "max_redemptions", "This value must be greater than or equal to 1.")
+	case p.Has("redeem_by") && p.Int("redeem_by") <= h.now:
+		return wire.Invalid("", "redeem_by", "The redeem_by timestamp must be in the future.")
 	}
-	return h.validateProducts(p.at("applies_to"))
+	return h.validateProducts(p.At("applies_to"))
 }
 
-func (h coupons) validateProducts(p params) error {
-	for _, id := range p.strs("products") {
+func (h coupons) validateProducts(p wire.Params) error {
+	for _, id := range p.Strings("products") {
 		if _, ok := h.state.Products.get(id); !ok {
-			return noSuch("product", id, "applies_to[products]")
+			return wire.NoSuch("product", id, "applies_to[products]")
 		}
 	}
 	return nil
@@ -108,7 +110,7 @@ func isPercentage(text string) bool {
 func (h coupons) find(in *input) (*Coupon, error) {
 	c, ok := h.state.Coupons.get(in.path("id"))
 	if !ok || c.Deleted {
-		return nil, notFound("coupon", in.path("id"), "coupon")
+		return nil, wire.NotFound("coupon", in.path("id"), "coupon")
 	}
 	return c, nil
 }
@@ -127,8 +129,8 @@ func (h coupons) update(in *input) (any, error) {
 		return nil, err
 	}
 	before := h.render(c)
-	in.setStr("name", &c.Name)
-	in.setMetadata(&c.Metadata)
+	in.SetString("name", &c.Name)
+	in.SetMetadata(&c.Metadata)
 	h.emitUpdate("coupon.updated", before, h.render(c))
 	return h.render(c), nil
 }
@@ -142,7 +144,7 @@ func (h coupons) delete(in *input) (any, error) {
 	whole := h.render(c)
 	c.Deleted = true
 	h.emit("coupon.deleted", whole)
-	return object{"id": c.ID, "object": "coupon", "deleted": true}, nil
+	return wire.Object{"id": c.ID, "object": "coupon", "deleted": true}, nil
 }
 
 func (h coupons) list(in *input) (any, error) {
@@ -170,7 +172,7 @@ func (c *Coupon) off(amount int64) int64 {
 		return 0
 	}
 	percent.Mul(percent, new(big.Rat).SetFrac64(amount, 100))
-	return roundRat(percent)
+	return wire.Round(percent)
 }
 
 func (c *Coupon) percent() any {
@@ -182,15 +184,15 @@ func (c *Coupon) percent() any {
 	return f
 }
 
-func (h coupons) render(c *Coupon) object {
-	o := object{
-		"id": c.ID, "object": "coupon", "amount_off": timeOrNull(c.AmountOff), "created": c.Created,
-		"currency": orNull(c.Currency), "duration": c.Duration, "duration_in_months": timeOrNull(c.Months), "livemode": false,
-		"max_redemptions": timeOrNull(c.MaxRedeemed), "metadata": c.Metadata, "name": orNull(c.Name),
-		"percent_off": c.percent(), "redeem_by": timeOrNull(c.RedeemBy), "times_redeemed": c.TimesRedeemed,
+func (h coupons) render(c *Coupon) wire.Object {
+	o := wire.Object{
+		"id": c.ID, "object": "coupon", "amount_off": wire.IntOrNull(c.AmountOff), "created": c.Created,
+		"currency": wire.StringOrNull(c.Currency), "duration": c.Duration, "duration_in_months": wire.IntOrNull(c.Months), "livemode": false,
+		"max_redemptions": wire.IntOrNull(c.MaxRedeemed), "metadata": c.Metadata, "name": wire.StringOrNull(c.Name),
+		"percent_off": c.percent(), "redeem_by": wire.IntOrNull(c.RedeemBy), "times_redeemed": c.TimesRedeemed,
 		"valid":            c.valid(h.now),
-		"currency_options": hidden(func() any { return object{} }),
-		"applies_to":       hidden(func() any { return object{"products": c.Products} }),
+		"currency_options": wire.Expandable(func() any { return wire.Object{} }),
+		"applies_to":       wire.Expandable(func() any { return wire.Object{"products": c.Products} }),
 	}
 	if len(c.Products) == 0 {
 		delete(o, "applies_to")
@@ -202,11 +204,11 @@ func (h coupons) findRedeemable(id, currency, param string) (*Coupon, error) {
 	c, ok := h.state.Coupons.get(id)
 	switch {
 	case !ok || c.Deleted:
-		return nil, noSuch("coupon", id, param)
+		return nil, wire.NoSuch("coupon", id, param)
 	case !c.valid(h.now):
-		return nil, invalid("coupon_expired", param, "Coupon "+id+" is used up or expired and cannot be applied.")
+		return nil, wire.Invalid("coupon_expired", param, "Coupon "+id+" is used up or expired and cannot be applied.")
 	case c.AmountOff > 0 && c.Currency != currency:
-		return nil, invalid("", param, "The coupon's currency (`"+c.Currency+"`) is not that of the subscription (`"+currency+"`).")
+		return nil, wire.Invalid("", param, "The coupon's currency (`"+c.Currency+"`) is not that of the subscription (`"+currency+"`).")
 	}
 	return c, nil
 }

@@ -1,6 +1,10 @@
 package stripelocal
 
-import "fmt"
+import (
+	"fmt"
+
+	"usher/stripelocal/wire"
+)
 
 // CreditNote takes something off a finalized invoice. Amounts are minor units.
 type CreditNote struct {
@@ -107,18 +111,18 @@ func (h creditNotes) applyToInvoice(inv *Invoice, n *CreditNote) {
 
 // fromParams works a note out without storing it.
 func (h creditNotes) fromParams(in *input) (*CreditNote, *Invoice, error) {
-	inv, ok := h.state.Invoices.get(in.str("invoice"))
+	inv, ok := h.state.Invoices.get(in.String("invoice"))
 	switch {
 	case !ok:
-		return nil, nil, noSuch("invoice", in.str("invoice"), "invoice")
+		return nil, nil, wire.NoSuch("invoice", in.String("invoice"), "invoice")
 	case inv.Status != "open" && inv.Status != "paid" && inv.Status != "uncollectible":
-		return nil, nil, invalid("", "invoice", "You can only create a credit note for an open or paid invoice.")
+		return nil, nil, wire.Invalid("", "invoice", "You can only create a credit note for an open or paid invoice.")
 	}
 	at := h.timeForCustomer(inv.Customer)
 	n := &CreditNote{
-		Base: Base{Created: at}, Balance: in.num("credit_amount"), Currency: inv.Currency, Customer: inv.Customer,
-		EffectiveAt: in.numOr("effective_at", at), Invoice: inv.ID, Kind: "pre_payment", Memo: in.str("memo"), Metadata: in.metadata(),
-		OutOfBand: in.num("out_of_band_amount"), Reason: in.str("reason"), Refund: in.str("refund"), RefundSum: in.num("refund_amount"),
+		Base: Base{Created: at}, Balance: in.Int("credit_amount"), Currency: inv.Currency, Customer: inv.Customer,
+		EffectiveAt: in.IntOr("effective_at", at), Invoice: inv.ID, Kind: "pre_payment", Memo: in.String("memo"), Metadata: in.Metadata(),
+		OutOfBand: in.Int("out_of_band_amount"), Reason: in.String("reason"), Refund: in.String("refund"), RefundSum: in.Int("refund_amount"),
 	}
 	if inv.Status == "paid" {
 		n.Kind = "post_payment"
@@ -133,7 +137,7 @@ func (h creditNotes) fromParams(in *input) (*CreditNote, *Invoice, error) {
 }
 
 func (h creditNotes) setLines(n *CreditNote, inv *Invoice, in *input) error {
-	for _, p := range in.list("lines") {
+	for _, p := range in.List("lines") {
 		l, err := creditLine(inv, p)
 		if err != nil {
 			return err
@@ -143,33 +147,33 @@ func (h creditNotes) setLines(n *CreditNote, inv *Invoice, in *input) error {
 		n.Amount += l.Amount
 	}
 	switch {
-	case len(n.Lines) > 0 && in.has("amount") && in.num("amount") != n.Amount:
-		return invalid("", "amount", "The sum of the credit note's lines does not match `amount`.")
+	case len(n.Lines) > 0 && in.Has("amount") && in.Int("amount") != n.Amount:
+		return wire.Invalid("", "amount", "The sum of the credit note's lines does not match `amount`.")
 	case len(n.Lines) > 0:
 		return nil
-	case !in.has("amount"):
-		return invalid("parameter_missing", "", "You must provide one of `amount`, `lines` or `shipping_cost`.")
+	case !in.Has("amount"):
+		return wire.Invalid("parameter_missing", "", "You must provide one of `amount`, `lines` or `shipping_cost`.")
 	}
-	n.Amount = in.num("amount")
+	n.Amount = in.Int("amount")
 	n.Lines = []CreditLine{{ID: h.ids.long("cnli_1"), Amount: n.Amount, Description: "Credit", Quantity: 1, UnitAmount: n.Amount}}
 	return nil
 }
 
-func creditLine(inv *Invoice, p params) (CreditLine, error) {
-	quantity := p.numOr("quantity", 1)
-	l := CreditLine{Description: p.str("description"), Quantity: quantity, UnitAmount: p.num("unit_amount"), Amount: p.num("unit_amount") * quantity}
-	if p.str("type") == "custom_line_item" {
+func creditLine(inv *Invoice, p wire.Params) (CreditLine, error) {
+	quantity := p.IntOr("quantity", 1)
+	l := CreditLine{Description: p.String("description"), Quantity: quantity, UnitAmount: p.Int("unit_amount"), Amount: p.Int("unit_amount") * quantity}
+	if p.String("type") == "custom_line_item" {
 		return l, nil
 	}
-	at := inv.lineAfter(p.str("invoice_line_item")) - 1
+	at := inv.lineAfter(p.String("invoice_line_item")) - 1
 	if at < 0 {
-		return l, noSuch("invoice line item", p.str("invoice_line_item"), p.name("invoice_line_item"))
+		return l, wire.NoSuch("invoice line item", p.String("invoice_line_item"), p.Name("invoice_line_item"))
 	}
 	line := inv.Lines[at]
 	l.InvoiceLine, l.Description, l.UnitAmount = line.ID, line.Description, 0
-	l.Amount = p.numOr("amount", line.Amount)
-	if p.has("quantity") && line.Quantity > 0 && !p.has("amount") {
-		l.Amount = shareOf(line.Amount, quantity, line.Quantity)
+	l.Amount = p.IntOr("amount", line.Amount)
+	if p.Has("quantity") && line.Quantity > 0 && !p.Has("amount") {
+		l.Amount = wire.Share(line.Amount, quantity, line.Quantity)
 	}
 	return l, nil
 }
@@ -181,11 +185,11 @@ func (h creditNotes) validate(n *CreditNote, inv *Invoice) error {
 	}
 	switch {
 	case n.Amount < 1:
-		return invalid("parameter_invalid_integer", "amount", "This value must be greater than or equal to 1.")
+		return wire.Invalid("parameter_invalid_integer", "amount", "This value must be greater than or equal to 1.")
 	case n.Amount > left:
-		return invalid("", "amount", fmt.Sprintf("The credit note's amount (%s) is greater than what is left of the invoice (%s).", formatAmount(n.Amount, n.Currency), formatAmount(left, n.Currency)))
+		return wire.Invalid("", "amount", fmt.Sprintf("The credit note's amount (%s) is greater than what is left of the invoice (%s).", wire.FormatAmount(n.Amount, n.Currency), wire.FormatAmount(left, n.Currency)))
 	case n.Kind == "pre_payment" && n.Balance+n.OutOfBand+n.RefundSum > 0:
-		return invalid("", "", "You can only use `refund_amount`, `credit_amount` and `out_of_band_amount` with a paid invoice.")
+		return wire.Invalid("", "", "You can only use `refund_amount`, `credit_amount` and `out_of_band_amount` with a paid invoice.")
 	case n.Kind == "pre_payment":
 		return nil
 	}
@@ -193,14 +197,14 @@ func (h creditNotes) validate(n *CreditNote, inv *Invoice) error {
 		return err
 	}
 	if n.Balance+n.OutOfBand+n.RefundSum != n.Amount {
-		return invalid("", "", fmt.Sprintf("The sum of `credit_amount`, `refund_amount` and `out_of_band_amount` (%s) must equal the credit note's amount (%s).", formatAmount(n.Balance+n.OutOfBand+n.RefundSum, n.Currency), formatAmount(n.Amount, n.Currency)))
+		return wire.Invalid("", "", fmt.Sprintf("The sum of `credit_amount`, `refund_amount` and `out_of_band_amount` (%s) must equal the credit note's amount (%s).", wire.FormatAmount(n.Balance+n.OutOfBand+n.RefundSum, n.Currency), wire.FormatAmount(n.Amount, n.Currency)))
 	}
 	if n.RefundSum == 0 || n.Refund != "" {
 		return nil
 	}
 	ch, ok := h.state.Charges.get(inv.Charge)
 	if !ok {
-		return invalid("", "refund_amount", "The invoice has no charge to refund.")
+		return wire.Invalid("", "refund_amount", "The invoice has no charge to refund.")
 	}
 	return checkRefund(ch, n.RefundSum)
 }
@@ -212,7 +216,7 @@ func (h creditNotes) linkRefund(n *CreditNote) error {
 	}
 	r, ok := h.state.Refunds.get(n.Refund)
 	if !ok {
-		return noSuch("refund", n.Refund, "refund")
+		return wire.NoSuch("refund", n.Refund, "refund")
 	}
 	if n.RefundSum == 0 {
 		n.RefundSum = r.Amount
@@ -232,7 +236,7 @@ func (h creditNotes) preview(in *input) (any, error) {
 func (h creditNotes) find(in *input) (*CreditNote, error) {
 	n, ok := h.state.CreditNotes.get(in.path("id"))
 	if !ok {
-		return nil, notFound("credit_note", in.path("id"), "id")
+		return nil, wire.NotFound("credit_note", in.path("id"), "id")
 	}
 	return n, nil
 }
@@ -247,16 +251,16 @@ func (h creditNotes) get(in *input) (any, error) {
 
 func (h creditNotes) list(in *input) (any, error) {
 	rows := h.state.CreditNotes.all
-	if in.has("invoice") {
-		rows = h.state.CreditNotes.by("invoice", in.str("invoice"))
+	if in.Has("invoice") {
+		rows = h.state.CreditNotes.by("invoice", in.String("invoice"))
 	}
 	return listing[*CreditNote]{
 		what: "credit_note", table: h.state.CreditNotes, rows: rows,
 		keep: func(n *CreditNote) bool {
-			if in.has("customer") {
-				return n.Customer == in.str("customer")
+			if in.Has("customer") {
+				return n.Customer == in.String("customer")
 			}
-			return in.has("invoice") || !h.customers.onTestClock(n.Customer)
+			return in.Has("invoice") || !h.customers.onTestClock(n.Customer)
 		},
 		render: h.render,
 	}.page(in)
@@ -268,8 +272,8 @@ func (h creditNotes) update(in *input) (any, error) {
 		return nil, err
 	}
 	before := h.render(n)
-	in.setStr("memo", &n.Memo)
-	in.setMetadata(&n.Metadata)
+	in.SetString("memo", &n.Memo)
+	in.SetMetadata(&n.Metadata)
 	h.emitUpdate("credit_note.updated", before, h.render(n))
 	return h.render(n), nil
 }
@@ -282,7 +286,7 @@ func (h creditNotes) void(in *input) (any, error) {
 	}
 	inv, ok := h.state.Invoices.get(n.Invoice)
 	if !ok || n.Kind != "pre_payment" || inv.Status != "open" || n.VoidedAt != 0 {
-		return nil, invalid("", "", "You can only void a credit note of an invoice that is open.")
+		return nil, wire.Invalid("", "", "You can only void a credit note of an invoice that is open.")
 	}
 	before := h.invoices.render(inv)
 	n.VoidedAt = h.timeForCustomer(n.Customer)
@@ -295,7 +299,7 @@ func (h creditNotes) void(in *input) (any, error) {
 	return h.render(n), nil
 }
 
-func (h creditNotes) render(n *CreditNote) object {
+func (h creditNotes) render(n *CreditNote) wire.Object {
 	status := "issued"
 	if n.VoidedAt != 0 {
 		status = "void"
@@ -304,15 +308,15 @@ func (h creditNotes) render(n *CreditNote) object {
 	for _, l := range n.Lines {
 		lines = append(lines, l.render())
 	}
-	o := object{
+	o := wire.Object{
 		"id": n.ID, "object": "credit_note", "amount": n.Amount, "amount_shipping": 0, "created": n.Created,
-		"currency": n.Currency, "customer": refTo("customer", n.Customer), "customer_balance_transaction": nil,
-		"discount_amount": 0, "discount_amounts": []any{}, "effective_at": timeOrNull(n.EffectiveAt),
-		"invoice": refTo("invoice", n.Invoice), "lines": listObject("/v1/credit_notes/"+n.ID+"/lines", lines, false),
-		"livemode": false, "memo": orNull(n.Memo), "metadata": n.Metadata, "number": n.Number, "out_of_band_amount": nil,
-		"pdf": h.origin + "/i/" + n.Invoice + "/pdf", "reason": orNull(n.Reason), "refund": refTo("refund", n.Refund),
+		"currency": n.Currency, "customer": wire.Ref("customer", n.Customer), "customer_balance_transaction": nil,
+		"discount_amount": 0, "discount_amounts": []any{}, "effective_at": wire.IntOrNull(n.EffectiveAt),
+		"invoice": wire.Ref("invoice", n.Invoice), "lines": wire.List("/v1/credit_notes/"+n.ID+"/lines", lines, false),
+		"livemode": false, "memo": wire.StringOrNull(n.Memo), "metadata": n.Metadata, "number": n.Number, "out_of_band_amount": nil,
+		"pdf": h.origin + "/i/" + n.Invoice + "/pdf", "reason": wire.StringOrNull(n.Reason), "refund": wire.Ref("refund", n.Refund),
 		"shipping_cost": nil, "status": status, "subtotal": n.Amount, "subtotal_excluding_tax": n.Amount, "tax_amounts": []any{},
-		"total": n.Amount, "total_excluding_tax": n.Amount, "type": n.Kind, "voided_at": timeOrNull(n.VoidedAt),
+		"total": n.Amount, "total_excluding_tax": n.Amount, "type": n.Kind, "voided_at": wire.IntOrNull(n.VoidedAt),
 	}
 	if n.OutOfBand > 0 {
 		o["out_of_band_amount"] = n.OutOfBand
@@ -320,10 +324,10 @@ func (h creditNotes) render(n *CreditNote) object {
 	return o
 }
 
-func (l CreditLine) render() object {
-	o := object{
+func (l CreditLine) render() wire.Object {
+	o := wire.Object{
 		"id": l.ID, "object": "credit_note_line_item", "amount": l.Amount, "amount_excluding_tax": l.Amount,
-		"description": orNull(l.Description), "discount_amount": 0, "discount_amounts": []any{}, "livemode": false,
+		"description": wire.StringOrNull(l.Description), "discount_amount": 0, "discount_amounts": []any{}, "livemode": false,
 		"quantity": l.Quantity, "tax_amounts": []any{}, "tax_rates": []any{}, "type": "custom_line_item",
 		"unit_amount": nil, "unit_amount_decimal": nil, "unit_amount_excluding_tax": nil,
 	}

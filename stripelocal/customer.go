@@ -2,6 +2,8 @@ package stripelocal
 
 import (
 	"strings"
+
+	"usher/stripelocal/wire"
 )
 
 // Customer is who pays.
@@ -53,19 +55,19 @@ func customerResource() resource {
 }
 
 func (h customers) create(in *input) (any, error) {
-	if err := checkEmail(in.params); err != nil {
+	if err := checkEmail(in.Params); err != nil {
 		return nil, err
 	}
-	if err := h.testClocks.checkAssignable(in.params); err != nil {
+	if err := h.testClocks.checkAssignable(in.Params); err != nil {
 		return nil, err
 	}
-	method, err := h.paymentMethods.initialFromParams(in.params)
+	method, err := h.paymentMethods.initialFromParams(in.Params)
 	if err != nil {
 		return nil, err
 	}
-	c := &Customer{TestClock: in.str("test_clock"), TaxExempt: "none", NextInvoice: 1, Metadata: in.metadata()}
-	c.take(in.params)
-	if in.at("invoice_settings").str("default_payment_method") != "" {
+	c := &Customer{TestClock: in.String("test_clock"), TaxExempt: "none", NextInvoice: 1, Metadata: in.Metadata()}
+	c.take(in.Params)
+	if in.At("invoice_settings").String("default_payment_method") != "" {
 		c.DefaultPaymentMethod = method.ID
 	}
 	h.insert(c)
@@ -88,12 +90,12 @@ func (h customers) insert(c *Customer) {
 	h.emit("customer.created", h.render(c))
 }
 
-func checkEmail(p params) *Error {
-	email := p.str("email")
+func checkEmail(p wire.Params) *wire.Error {
+	email := p.String("email")
 	if email == "" || looksLikeEmail(email) {
 		return nil
 	}
-	return invalid("email_invalid", "email", "Invalid email address: "+email)
+	return wire.Invalid("email_invalid", "email", "Invalid email address: "+email)
 }
 
 func looksLikeEmail(s string) bool {
@@ -103,41 +105,41 @@ func looksLikeEmail(s string) bool {
 
 // take carries parameters over; what an index is made of is changed by the
 // caller inside table.change.
-func (c *Customer) take(p params) {
+func (c *Customer) take(p wire.Params) {
 	setAddress(p, "address", &c.Address)
-	p.setNum("balance", &c.Balance)
-	p.setStr("description", &c.Description)
-	p.setStr("email", &c.Email)
-	p.setStr("invoice_prefix", &c.InvoicePrefix)
-	p.setStr("name", &c.Name)
-	p.setNum("next_invoice_sequence", &c.NextInvoice)
-	p.setStr("phone", &c.Phone)
-	p.setMetadata(&c.Metadata)
+	p.SetInt("balance", &c.Balance)
+	p.SetString("description", &c.Description)
+	p.SetString("email", &c.Email)
+	p.SetString("invoice_prefix", &c.InvoicePrefix)
+	p.SetString("name", &c.Name)
+	p.SetInt("next_invoice_sequence", &c.NextInvoice)
+	p.SetString("phone", &c.Phone)
+	p.SetMetadata(&c.Metadata)
 	setShipping(p, &c.Shipping)
-	if p.has("preferred_locales") {
-		c.Locales = p.strs("preferred_locales")
+	if p.Has("preferred_locales") {
+		c.Locales = p.Strings("preferred_locales")
 	}
-	if p.has("tax_exempt") {
-		c.TaxExempt = p.strOr("tax_exempt", "none")
+	if p.Has("tax_exempt") {
+		c.TaxExempt = p.StringOr("tax_exempt", "none")
 	}
-	p.at("invoice_settings").setStr("default_payment_method", &c.DefaultPaymentMethod)
-	p.at("invoice_settings").setStr("footer", &c.Footer)
+	p.At("invoice_settings").SetString("default_payment_method", &c.DefaultPaymentMethod)
+	p.At("invoice_settings").SetString("footer", &c.Footer)
 }
 
 // find finds the customer of a path. A deleted one is still there.
 func (h customers) find(in *input) (*Customer, error) {
 	c, ok := h.state.Customers.get(in.path("id"))
 	if !ok {
-		return nil, notFound("customer", in.path("id"), "id")
+		return nil, wire.NotFound("customer", in.path("id"), "id")
 	}
 	return c, nil
 }
 
 // fromParam finds a living customer that a parameter names.
-func (h customers) fromParam(p params, param string) (*Customer, error) {
-	c, ok := h.state.Customers.get(p.str(param))
+func (h customers) fromParam(p wire.Params, param string) (*Customer, error) {
+	c, ok := h.state.Customers.get(p.String(param))
 	if !ok || c.Deleted {
-		return nil, noSuch("customer", p.str(param), p.name(param))
+		return nil, wire.NoSuch("customer", p.String(param), p.Name(param))
 	}
 	return c, nil
 }
@@ -153,24 +155,24 @@ func (h customers) get(in *input) (any, error) {
 func (h customers) update(in *input) (any, error) {
 	c, err := h.find(in)
 	if err == nil && c.Deleted {
-		err = notFound("customer", c.ID, "id")
+		err = wire.NotFound("customer", c.ID, "id")
 	}
 	if err == nil {
-		err = h.validateUpdate(c, in.params)
+		err = h.validateUpdate(c, in.Params)
 	}
 	if err != nil {
 		return nil, err
 	}
 	var source *PaymentMethod
-	if in.has("source") {
-		if source, err = h.paymentMethods.fromToken(in.str("source"), "source", "card_1"); err == nil {
+	if in.Has("source") {
+		if source, err = h.paymentMethods.fromToken(in.String("source"), "source", "card_1"); err == nil {
 			err = h.paymentMethods.checkAttachable(source, c.ID)
 		}
 		if err != nil {
 			return nil, err
 		}
 	}
-	h.change(c, func() { c.take(in.params) })
+	h.change(c, func() { c.take(in.Params) })
 	if source != nil {
 		h.paymentMethods.attachTo(source, c)
 		h.sources.insertDefault(c, source)
@@ -178,11 +180,11 @@ func (h customers) update(in *input) (any, error) {
 	return h.render(c), nil
 }
 
-func (h customers) validateUpdate(c *Customer, p params) error {
+func (h customers) validateUpdate(c *Customer, p wire.Params) error {
 	if err := checkEmail(p); err != nil {
 		return err
 	}
-	id := p.at("invoice_settings").str("default_payment_method")
+	id := p.At("invoice_settings").String("default_payment_method")
 	if pm, ok := h.state.PaymentMethods.get(id); id != "" && (!ok || pm.Customer != c.ID) {
 		return notTheirs(id)
 	}
@@ -199,7 +201,7 @@ func (h customers) change(c *Customer, f func()) {
 func (h customers) delete(in *input) (any, error) {
 	c, err := h.find(in)
 	if err == nil && c.Deleted {
-		err = notFound("customer", c.ID, "id")
+		err = wire.NotFound("customer", c.ID, "id")
 	}
 	if err != nil {
 		return nil, err
@@ -210,41 +212,41 @@ func (h customers) delete(in *input) (any, error) {
 
 func (h customers) list(in *input) (any, error) {
 	rows := h.state.Customers.all
-	if in.has("email") {
-		rows = h.state.Customers.by("email", in.str("email"))
+	if in.Has("email") {
+		rows = h.state.Customers.by("email", in.String("email"))
 	}
 	return listing[*Customer]{
 		what: "customer", table: h.state.Customers, rows: rows,
-		keep:   func(c *Customer) bool { return !c.Deleted && c.TestClock == in.str("test_clock") },
+		keep:   func(c *Customer) bool { return !c.Deleted && c.TestClock == in.String("test_clock") },
 		render: h.render,
 	}.page(in)
 }
 
-func (h customers) render(c *Customer) object {
+func (h customers) render(c *Customer) wire.Object {
 	if c.Deleted {
-		return object{"id": c.ID, "object": "customer", "deleted": true}
+		return wire.Object{"id": c.ID, "object": "customer", "deleted": true}
 	}
-	return object{
+	return wire.Object{
 		"id": c.ID, "object": "customer", "created": c.Created, "livemode": false,
-		"address": c.Address.render(), "balance": c.Balance, "currency": orNull(c.Currency),
-		"default_source": refTo("card", c.DefaultSource), "delinquent": c.Delinquent, "description": orNull(c.Description),
-		"discount": nil, "email": orNull(c.Email), "invoice_prefix": c.InvoicePrefix,
-		"invoice_settings": object{
-			"custom_fields": nil, "default_payment_method": refTo("payment_method", c.DefaultPaymentMethod),
-			"footer": orNull(c.Footer), "rendering_options": nil,
+		"address": c.Address.render(), "balance": c.Balance, "currency": wire.StringOrNull(c.Currency),
+		"default_source": wire.Ref("card", c.DefaultSource), "delinquent": c.Delinquent, "description": wire.StringOrNull(c.Description),
+		"discount": nil, "email": wire.StringOrNull(c.Email), "invoice_prefix": c.InvoicePrefix,
+		"invoice_settings": wire.Object{
+			"custom_fields": nil, "default_payment_method": wire.Ref("payment_method", c.DefaultPaymentMethod),
+			"footer": wire.StringOrNull(c.Footer), "rendering_options": nil,
 		},
-		"metadata": c.Metadata, "name": orNull(c.Name), "next_invoice_sequence": c.NextInvoice,
-		"phone": orNull(c.Phone), "preferred_locales": c.Locales, "shipping": c.Shipping.render(),
-		"tax_exempt": c.TaxExempt, "test_clock": refTo("test_clock", c.TestClock),
-		"subscriptions": hidden(func() any { return h.renderSubscriptions(c) }),
-		"sources":       hidden(func() any { return h.sources.renderList(c) }),
-		"tax_ids":       hidden(func() any { return listObject("/v1/customers/"+c.ID+"/tax_ids", []any{}, false) }),
+		"metadata": c.Metadata, "name": wire.StringOrNull(c.Name), "next_invoice_sequence": c.NextInvoice,
+		"phone": wire.StringOrNull(c.Phone), "preferred_locales": c.Locales, "shipping": c.Shipping.render(),
+		"tax_exempt": c.TaxExempt, "test_clock": wire.Ref("test_clock", c.TestClock),
+		"subscriptions": wire.Expandable(func() any { return h.renderSubscriptions(c) }),
+		"sources":       wire.Expandable(func() any { return h.sources.renderList(c) }),
+		"tax_ids":       wire.Expandable(func() any { return wire.List("/v1/customers/"+c.ID+"/tax_ids", []any{}, false) }),
 	}
 }
 
 // renderSubscriptions is the expandable list inside a customer: its living ones,
 // at most ten, newest first.
-func (h customers) renderSubscriptions(c *Customer) object {
+func (h customers) renderSubscriptions(c *Customer) wire.Object {
 	data, more := []any{}, false
 	rows := h.state.Subscriptions.by("customer", c.ID)
 	for i := len(rows) - 1; i >= 0; i-- {
@@ -257,7 +259,7 @@ func (h customers) renderSubscriptions(c *Customer) object {
 		}
 		data = append(data, h.subscriptions.render(rows[i]))
 	}
-	return listObject("/v1/customers/"+c.ID+"/subscriptions", data, more)
+	return wire.List("/v1/customers/"+c.ID+"/subscriptions", data, more)
 }
 
 // remove ends what a customer has and deletes it. Deleted, it can still

@@ -3,6 +3,8 @@ package stripelocal
 import (
 	"math/big"
 	"slices"
+
+	"usher/stripelocal/wire"
 )
 
 // Discount is a coupon at work on a subscription. It keeps the coupon as it
@@ -30,13 +32,13 @@ type discounts struct{ *request }
 
 // setFromParams gives a subscription the discounts that a call names, in place
 // of those it had. The older coupon and promotion_code are the same for one.
-func (h discounts) setFromParams(sub *Subscription, p params) error {
-	if !p.has("coupon") && !p.has("promotion_code") && !p.has("discounts") {
+func (h discounts) setFromParams(sub *Subscription, p wire.Params) error {
+	if !p.Has("coupon") && !p.Has("promotion_code") && !p.Has("discounts") {
 		return nil
 	}
-	named := p.list("discounts")
-	if !p.has("discounts") {
-		named = []params{p}
+	named := p.List("discounts")
+	if !p.Has("discounts") {
+		named = []wire.Params{p}
 	}
 	var out []Discount
 	for _, n := range named {
@@ -52,39 +54,39 @@ func (h discounts) setFromParams(sub *Subscription, p params) error {
 	return nil
 }
 
-func (h discounts) fromParams(sub *Subscription, p params) (Discount, bool, error) {
-	if id := p.str("discount"); id != "" {
+func (h discounts) fromParams(sub *Subscription, p wire.Params) (Discount, bool, error) {
+	if id := p.String("discount"); id != "" {
 		at := slices.IndexFunc(sub.Discounts, func(d Discount) bool { return d.ID == id })
 		if at < 0 {
-			return Discount{}, false, noSuch("discount", id, p.name("discount"))
+			return Discount{}, false, wire.NoSuch("discount", id, p.Name("discount"))
 		}
 		return sub.Discounts[at], true, nil
 	}
-	coupon := p.str("coupon")
-	if id := p.str("promotion_code"); id != "" {
+	coupon := p.String("coupon")
+	if id := p.String("promotion_code"); id != "" {
 		x, ok := h.state.PromotionCodes.get(id)
 		if !ok {
-			return Discount{}, false, noSuch("promotion code", id, p.name("promotion_code"))
+			return Discount{}, false, wire.NoSuch("promotion code", id, p.Name("promotion_code"))
 		}
 		if why := h.promotionCodes.redemptionError(x, sub.Customer, sub.Currency, x.Minimum); why != "" {
-			return Discount{}, false, invalid("", p.name("promotion_code"), "This promotion code cannot be redeemed: "+why)
+			return Discount{}, false, wire.Invalid("", p.Name("promotion_code"), "This promotion code cannot be redeemed: "+why)
 		}
 		coupon = x.Coupon
 	}
 	if coupon == "" {
 		return Discount{}, false, nil
 	}
-	c, err := h.coupons.findRedeemable(coupon, sub.Currency, p.name("coupon"))
+	c, err := h.coupons.findRedeemable(coupon, sub.Currency, p.Name("coupon"))
 	if err != nil {
 		return Discount{}, false, err
 	}
-	return h.build(c, p.str("promotion_code"), h.timeOnClock(sub.TestClock)), true, nil
+	return h.build(c, p.String("promotion_code"), h.timeOnClock(sub.TestClock)), true, nil
 }
 
 func (h discounts) build(c *Coupon, promotion string, at int64) Discount {
 	d := Discount{ID: h.ids.long("di_1"), Coupon: *c, PromotionCode: promotion, Start: at}
 	if c.Duration == "repeating" {
-		d.End = addIntervals(at, "month", c.Months)
+		d.End = wire.AddIntervals(at, "month", c.Months)
 	}
 	return d
 }
@@ -179,7 +181,7 @@ func (h discounts) amountsOff(c *Coupon, lines []InvoiceLine, left []int64) []in
 	rest := whole
 	for _, i := range covered {
 		part := new(big.Rat).SetFrac64(whole, sum)
-		off[i] = min(rest, roundRat(part.Mul(part, new(big.Rat).SetInt64(left[i]))))
+		off[i] = min(rest, wire.Round(part.Mul(part, new(big.Rat).SetInt64(left[i]))))
 		rest -= off[i]
 	}
 	off[covered[len(covered)-1]] += rest
@@ -214,19 +216,19 @@ func (d InvoiceDiscount) amount() int64 {
 	return sum
 }
 
-func (h discounts) render(customer, sub, invoice string, d Discount) object {
-	return object{
-		"id": d.ID, "object": "discount", "checkout_session": orNull(d.Session), "coupon": h.coupons.render(&d.Coupon),
-		"customer": refTo("customer", customer), "end": timeOrNull(d.End), "invoice": orNull(invoice), "invoice_item": nil,
-		"promotion_code": refTo("promotion_code", d.PromotionCode), "start": d.Start, "subscription": orNull(sub), "subscription_item": nil,
+func (h discounts) render(customer, sub, invoice string, d Discount) wire.Object {
+	return wire.Object{
+		"id": d.ID, "object": "discount", "checkout_session": wire.StringOrNull(d.Session), "coupon": h.coupons.render(&d.Coupon),
+		"customer": wire.Ref("customer", customer), "end": wire.IntOrNull(d.End), "invoice": wire.StringOrNull(invoice), "invoice_item": nil,
+		"promotion_code": wire.Ref("promotion_code", d.PromotionCode), "start": d.Start, "subscription": wire.StringOrNull(sub), "subscription_item": nil,
 	}
 }
 
 // renderOnSubscription fills the discount fields of a subscription.
-func (h discounts) renderOnSubscription(o object, sub *Subscription) {
+func (h discounts) renderOnSubscription(o wire.Object, sub *Subscription) {
 	var list []any
 	for _, d := range sub.Discounts {
-		list = append(list, refTo("discount", d.ID))
+		list = append(list, wire.Ref("discount", d.ID))
 	}
 	if len(list) > 0 {
 		o["discounts"] = list
@@ -235,14 +237,14 @@ func (h discounts) renderOnSubscription(o object, sub *Subscription) {
 }
 
 // renderOnInvoice fills the discount fields and sums of an invoice.
-func (h discounts) renderOnInvoice(o object, inv *Invoice) {
+func (h discounts) renderOnInvoice(o wire.Object, inv *Invoice) {
 	if len(inv.Discounts) == 0 {
 		return
 	}
 	var list, amounts []any
 	for _, d := range inv.Discounts {
-		list = append(list, refTo("discount", d.Discount.ID))
-		amounts = append(amounts, object{"amount": d.amount(), "discount": refTo("discount", d.Discount.ID)})
+		list = append(list, wire.Ref("discount", d.Discount.ID))
+		amounts = append(amounts, wire.Object{"amount": d.amount(), "discount": wire.Ref("discount", d.Discount.ID)})
 		o["discount"] = h.render(inv.Customer, inv.Subscription, inv.ID, d.Discount)
 	}
 	o["discounts"], o["total_discount_amounts"] = list, amounts
@@ -256,14 +258,14 @@ func (inv *Invoice) lineDiscounts(id string) []any {
 	at := slices.IndexFunc(inv.Lines, func(l InvoiceLine) bool { return l.ID == id })
 	for _, d := range inv.Discounts {
 		if at >= 0 && at < len(d.Lines) && d.Lines[at] != 0 {
-			out = append(out, object{"amount": d.Lines[at], "discount": refTo("discount", d.Discount.ID)})
+			out = append(out, wire.Object{"amount": d.Lines[at], "discount": wire.Ref("discount", d.Discount.ID)})
 		}
 	}
 	return out
 }
 
 // renderByID lets references to a discount be expanded.
-func (h discounts) renderByID(id string) (object, bool) {
+func (h discounts) renderByID(id string) (wire.Object, bool) {
 	for _, sub := range h.state.Subscriptions.all {
 		for _, d := range sub.Discounts {
 			if d.ID == id {
@@ -282,7 +284,7 @@ func (h discounts) renderByID(id string) (object, bool) {
 }
 
 func discountResource() resource {
-	return resource{kind: "discount", render: func(r *request, id string) (object, bool) { return r.discounts.renderByID(id) }, routes: []route{
+	return resource{kind: "discount", render: func(r *request, id string) (wire.Object, bool) { return r.discounts.renderByID(id) }, routes: []route{
 		on("DELETE /v1/subscriptions/{id}/discount", "", discounts.delete),
 	}}
 }
@@ -294,7 +296,7 @@ func (h discounts) delete(in *input) (any, error) {
 		return nil, err
 	}
 	if len(sub.Discounts) == 0 {
-		return nil, notFound("discount", "", "")
+		return nil, wire.NotFound("discount", "", "")
 	}
 	gone := h.render(sub.Customer, sub.ID, "", sub.Discounts[len(sub.Discounts)-1])
 	h.subscriptions.change(sub, func() { h.replace(sub, nil) })

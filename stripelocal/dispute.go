@@ -1,6 +1,10 @@
 package stripelocal
 
-import "maps"
+import (
+	"maps"
+
+	"usher/stripelocal/wire"
+)
 
 // Dispute is a charge that its cardholder contests. Test cards bring it about,
 // and words in the evidence end it (cards and words are inferred).
@@ -152,7 +156,7 @@ func (h disputes) end(d *Dispute, status string) {
 func (h disputes) find(in *input) (*Dispute, error) {
 	d, ok := h.state.Disputes.get(in.path("id"))
 	if !ok {
-		return nil, notFound("dispute", in.path("id"), "dispute")
+		return nil, wire.NotFound("dispute", in.path("id"), "dispute")
 	}
 	return d, nil
 }
@@ -169,7 +173,7 @@ func (h disputes) list(in *input) (any, error) {
 	return listing[*Dispute]{
 		what: "dispute", table: h.state.Disputes, rows: h.state.Disputes.all,
 		keep: func(d *Dispute) bool {
-			return (!in.has("charge") || d.Charge == in.str("charge")) && (!in.has("payment_intent") || d.PaymentIntent == in.str("payment_intent"))
+			return (!in.Has("charge") || d.Charge == in.String("charge")) && (!in.Has("payment_intent") || d.PaymentIntent == in.String("payment_intent"))
 		},
 		render: h.render,
 	}.page(in)
@@ -180,14 +184,14 @@ func (h disputes) update(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !d.waiting() && (in.has("evidence") || in.has("submit")) {
-		return nil, invalid("", "", "This dispute is already closed, or its evidence was submitted; evidence can no longer be added.")
+	if !d.waiting() && (in.Has("evidence") || in.Has("submit")) {
+		return nil, wire.Invalid("", "", "This dispute is already closed, or its evidence was submitted; evidence can no longer be added.")
 	}
 	before := h.render(d)
-	in.setMetadata(&d.Metadata)
-	d.takeEvidence(in.at("evidence"))
+	in.SetMetadata(&d.Metadata)
+	d.takeEvidence(in.At("evidence"))
 	verdict := ""
-	if in.has("evidence") && in.flagOr("submit", true) {
+	if in.Has("evidence") && in.BoolOr("submit", true) {
 		verdict = d.submit()
 	}
 	h.emitUpdate("charge.dispute.updated", before, h.render(d))
@@ -198,11 +202,11 @@ func (h disputes) update(in *input) (any, error) {
 }
 
 // takeEvidence merges; the old map is never changed, since events show it.
-func (d *Dispute) takeEvidence(p params) {
+func (d *Dispute) takeEvidence(p wire.Params) {
 	merged := maps.Clone(d.Evidence)
 	for _, name := range evidenceNames() {
-		if p.has(name) {
-			merged[name] = p.str(name)
+		if p.Has(name) {
+			merged[name] = p.String(name)
 		}
 	}
 	d.Evidence = merged
@@ -225,23 +229,23 @@ func (h disputes) close(in *input) (any, error) {
 		return nil, err
 	}
 	if !d.waiting() {
-		return nil, invalid("", "", "This dispute is already closed.")
+		return nil, wire.Invalid("", "", "This dispute is already closed.")
 	}
 	h.end(d, "lost")
 	return h.render(d), nil
 }
 
-func (h disputes) render(d *Dispute) object {
-	o := object{
+func (h disputes) render(d *Dispute) wire.Object {
+	o := wire.Object{
 		"id": d.ID, "object": "dispute", "amount": d.Amount, "balance_transactions": d.renderTransactions(),
-		"charge": refTo("charge", d.Charge), "created": d.Created, "currency": d.Currency, "evidence": d.renderEvidence(),
-		"evidence_details": object{
+		"charge": wire.Ref("charge", d.Charge), "created": d.Created, "currency": d.Currency, "evidence": d.renderEvidence(),
+		"evidence_details": wire.Object{
 			"due_by": d.Deadline, "has_evidence": d.hasEvidence(), "past_due": d.waiting() && h.now > d.Deadline,
 			"submission_count": d.Submissions,
 		},
 		"is_charge_refundable": d.Inquiry, "livemode": false, "metadata": d.Metadata,
 		"network_reason_code": nil,
-		"payment_intent":      refTo("payment_intent", d.PaymentIntent), "reason": d.Reason, "status": d.Status,
+		"payment_intent":      wire.Ref("payment_intent", d.PaymentIntent), "reason": d.Reason, "status": d.Status,
 	}
 	kind := "chargeback"
 	if d.Inquiry {
@@ -251,7 +255,7 @@ func (h disputes) render(d *Dispute) object {
 	if ch, ok := h.state.Charges.get(d.Charge); ok {
 		brand = h.charges.testCard(ch).brand
 	}
-	o["payment_method_details"] = object{"type": "card", "card": object{"brand": brand, "case_type": kind, "network_reason_code": nil}}
+	o["payment_method_details"] = wire.Object{"type": "card", "card": wire.Object{"brand": brand, "case_type": kind, "network_reason_code": nil}}
 	return o
 }
 
@@ -264,10 +268,10 @@ func (d *Dispute) hasEvidence() bool {
 	return false
 }
 
-func (d *Dispute) renderEvidence() object {
-	o := object{}
+func (d *Dispute) renderEvidence() wire.Object {
+	o := wire.Object{}
 	for _, name := range evidenceNames() {
-		o[name] = orNull(d.Evidence[name])
+		o[name] = wire.StringOrNull(d.Evidence[name])
 	}
 	return o
 }
@@ -285,12 +289,12 @@ func (d *Dispute) renderTransactions() []any {
 	return out
 }
 
-func (d *Dispute) transaction(prefix, description string, amount, fee int64) object {
+func (d *Dispute) transaction(prefix, description string, amount, fee int64) wire.Object {
 	fees := []any{}
 	if fee != 0 {
-		fees = append(fees, object{"amount": fee, "application": nil, "currency": d.Currency, "description": "Dispute fee", "type": "stripe_fee"})
+		fees = append(fees, wire.Object{"amount": fee, "application": nil, "currency": d.Currency, "description": "Dispute fee", "type": "stripe_fee"})
 	}
-	return object{
+	return wire.Object{
 		"id": prefix + d.ID[len("du_1"):], "object": "balance_transaction", "amount": amount, "available_on": d.Created,
 		"created": d.Created, "currency": d.Currency, "description": description, "exchange_rate": nil, "fee": fee,
 		"fee_details": fees, "net": amount - fee, "reporting_category": "dispute", "source": d.ID, "status": "available",

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+
+	"usher/stripelocal/wire"
 )
 
 // eventLife is how long events can be read (docs: events, 30 days).
@@ -27,7 +29,7 @@ func eventResource() resource {
 	return resource{
 		kind: "event",
 		render: finder(func(s *state) *table[*Event] { return s.Events },
-			func(r *request, e *Event) object { return renderEvent(e, APIVersion) }),
+			func(r *request, e *Event) wire.Object { return renderEvent(e, APIVersion) }),
 		routes: []route{
 			on("GET /v1/events", listParams+"type types[] delivery_success:bool", events.list),
 			on("GET /v1/events/{id}", "", events.get),
@@ -37,23 +39,23 @@ func eventResource() resource {
 
 // emit says that something happened to an object. It is published when the act
 // ends; the object is taken as it is now, and is not to be changed any more.
-func (r *request) emit(kind string, o object) {
+func (r *request) emit(kind string, o wire.Object) {
 	r.changed = true
 	r.unpublished = append(r.unpublished, &Event{
-		Base: Base{Created: r.now}, Type: kind, Object: r.encoder.encodeOnce(o),
+		Base: Base{Created: r.now}, Type: kind, Object: r.encoder.EncodeOnce(o),
 		RequestID: r.info.RequestID, IdempotencyKey: r.info.IdempotencyKey,
 	})
 }
 
 // emitUpdate is emit with what the changed attributes were before; where
 // nothing changed nothing happened.
-func (r *request) emitUpdate(kind string, before, after object) {
-	previous := changes(before, after)
+func (r *request) emitUpdate(kind string, before, after wire.Object) {
+	previous := wire.PreviousAttributes(before, after)
 	if len(previous) == 0 {
 		return
 	}
 	r.emit(kind, after)
-	r.unpublished[len(r.unpublished)-1].Previous = encode(previous)
+	r.unpublished[len(r.unpublished)-1].Previous = wire.Encode(previous)
 }
 
 // publish stores the act's events in the order asked for and hands them to
@@ -92,29 +94,29 @@ func reorder(events []*Event, order []string) []*Event {
 func (h events) get(in *input) (any, error) {
 	e, ok := h.state.Events.get(in.path("id"))
 	if !ok {
-		return nil, notFound("event", in.path("id"), "id")
+		return nil, wire.NotFound("event", in.path("id"), "id")
 	}
 	return renderEvent(e, APIVersion), nil
 }
 
 func (h events) list(in *input) (any, error) {
-	if in.has("type") && in.has("types") {
-		return nil, invalid("", "", "You may only specify one of these parameters: type, types.")
+	if in.Has("type") && in.Has("types") {
+		return nil, wire.Invalid("", "", "You may only specify one of these parameters: type, types.")
 	}
-	types := in.strs("types")
+	types := in.Strings("types")
 	if len(types) > 20 {
-		return nil, invalid("", "types", "You may specify at most 20 event types.")
+		return nil, wire.Invalid("", "types", "You may specify at most 20 event types.")
 	}
-	if in.has("type") {
-		types = []string{in.str("type")}
+	if in.Has("type") {
+		types = []string{in.String("type")}
 	}
 	return listing[*Event]{
 		what: "event", table: h.state.Events, rows: h.byTypes(types),
 		keep: func(e *Event) bool {
 			return (len(types) == 0 || matchesAny(e.Type, types)) &&
-				(!in.has("delivery_success") || h.allDelivered(e) == in.flag("delivery_success"))
+				(!in.Has("delivery_success") || h.allDelivered(e) == in.Bool("delivery_success"))
 		},
-		render: func(e *Event) object { return renderEvent(e, APIVersion) },
+		render: func(e *Event) wire.Object { return renderEvent(e, APIVersion) },
 	}.page(in)
 }
 
@@ -147,14 +149,14 @@ func matchesAny(kind string, patterns []string) bool {
 	return false
 }
 
-func renderEvent(e *Event, version string) object {
-	data := object{"object": reshape(e.Object, version)}
+func renderEvent(e *Event, version string) wire.Object {
+	data := wire.Object{"object": reshape(e.Object, version)}
 	if e.Previous != nil {
 		data["previous_attributes"] = e.Previous
 	}
-	return object{
+	return wire.Object{
 		"id": e.ID, "object": "event", "api_version": version, "created": e.Created, "data": data,
 		"livemode": false, "pending_webhooks": e.Pending, "type": e.Type,
-		"request": object{"id": orNull(e.RequestID), "idempotency_key": orNull(e.IdempotencyKey)},
+		"request": wire.Object{"id": wire.StringOrNull(e.RequestID), "idempotency_key": wire.StringOrNull(e.IdempotencyKey)},
 	}
 }

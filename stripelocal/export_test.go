@@ -3,6 +3,8 @@ package stripelocal
 import (
 	"crypto/sha256"
 	"encoding/json"
+
+	"usher/stripelocal/wire"
 )
 
 // Digest stands for everything that API calls are about, but for the log of what happened.
@@ -24,7 +26,7 @@ func (s *Server) AllEvents() [][]byte {
 	defer s.mu.Unlock()
 	var out [][]byte
 	for _, e := range s.state.Events.all {
-		out = append(out, encode(renderEvent(e, APIVersion)))
+		out = append(out, wire.Encode(renderEvent(e, APIVersion)))
 	}
 	return out
 }
@@ -43,21 +45,21 @@ func RouteParams() map[string][]Param {
 	out := map[string][]Param{}
 	for _, r := range resources() {
 		for _, rt := range r.routes {
-			sh, err := parseShape(rt.params + " expand[]")
+			sh, err := wire.ParseSchema(rt.params + " expand[]")
 			if err != nil {
 				panic(err)
 			}
-			out[rt.pattern] = sh.params()
+			out[rt.pattern] = paramsOf(sh)
 		}
 	}
 	return out
 }
 
-func (sh *shape) params() []Param {
+func paramsOf(sh *wire.Schema) []Param {
 	var out []Param
-	for _, name := range sh.order {
-		f := sh.fields[name]
-		out = append(out, Param{f.name, f.kind, f.choices, f.max, f.list, f.required, f.clearable, f.params()})
+	for _, name := range sh.Order {
+		f := sh.Fields[name]
+		out = append(out, Param{f.Name, f.Kind, f.Choices, f.Max, f.List, f.Required, f.Clearable, paramsOf(f)})
 	}
 	return out
 }

@@ -3,11 +3,13 @@ package stripelocal
 import (
 	"net/http"
 	"time"
+
+	"usher/stripelocal/wire"
 )
 
 // refuseEarly is what goes wrong with a call before anything is stored under
 // its key: a limit is exceeded, or an object is locked.
-func (c call) refuseEarly() *Error {
+func (c call) refuseEarly() *wire.Error {
 	if c.faults.overLimit() {
 		return rateLimited()
 	}
@@ -16,7 +18,7 @@ func (c call) refuseEarly() *Error {
 	case !ok:
 		return nil
 	case f.Kind == LockTimeout:
-		return &Error{
+		return &wire.Error{
 			Status: http.StatusConflict, Type: "invalid_request_error", Code: "lock_timeout",
 			Message: "This object cannot be accessed right now because another API request or Stripe process is currently accessing it. If you see this error intermittently, retry the request. If you see this error frequently and are making multiple concurrent requests to a single object, make your requests serially or at a lower rate.",
 		}
@@ -24,8 +26,8 @@ func (c call) refuseEarly() *Error {
 	return rateLimited()
 }
 
-func rateLimited() *Error {
-	return &Error{
+func rateLimited() *wire.Error {
+	return &wire.Error{
 		Status: http.StatusTooManyRequests, Type: "invalid_request_error", Code: "rate_limit",
 		Message: "Request rate limit exceeded. You can learn more about rate limits here https://stripe.com/docs/rate-limits.",
 	}
@@ -43,7 +45,7 @@ func (c call) runFaulty(in *input) answer {
 	}
 	switch f.Kind {
 	case ServerError:
-		return c.refuse(&Error{Status: http.StatusInternalServerError, Type: "api_error", Message: "An unexpected error occurred. We have been notified of the problem."})
+		return c.refuse(&wire.Error{Status: http.StatusInternalServerError, Type: "api_error", Message: "An unexpected error occurred. We have been notified of the problem."})
 	case TimeoutBefore:
 		c.hang(f)
 		return answer{cut: true, unstored: true}

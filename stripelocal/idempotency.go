@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
+
+	"usher/stripelocal/wire"
 )
 
 const (
@@ -30,7 +32,7 @@ type idempotentCall struct{ path, fingerprint string }
 func (c call) once(raw string, run func() answer) answer {
 	key := c.info.IdempotencyKey
 	if len(key) > maxKeyLength {
-		return c.refuse(idempotencyError(fmt.Sprintf("The maximum length for an idempotency key is %d characters.", maxKeyLength)))
+		return c.refuse(wire.IdempotencyError(fmt.Sprintf("The maximum length for an idempotency key is %d characters.", maxKeyLength)))
 	}
 	mine := &idempotentCall{path: c.req.URL.Path, fingerprint: fingerprint(raw)}
 	first, refusal := c.claim(key, mine)
@@ -56,7 +58,7 @@ func fingerprint(raw string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func (s *Server) claim(key string, mine *idempotentCall) (*storedAnswer, *Error) {
+func (s *Server) claim(key string, mine *idempotentCall) (*storedAnswer, *wire.Error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if first := s.state.Answers[key]; first != nil && s.clock()-first.At < keyLifetime {
@@ -69,18 +71,18 @@ func (s *Server) claim(key string, mine *idempotentCall) (*storedAnswer, *Error)
 	return nil, nil
 }
 
-func sameCall(key string, mine, first *idempotentCall) *Error {
+func sameCall(key string, mine, first *idempotentCall) *wire.Error {
 	switch {
 	case mine.path != first.path:
-		return idempotencyError(fmt.Sprintf("Keys for idempotent requests can only be used for the same endpoint they were first used for ('%s' vs '%s'). Try using a key other than '%s' if you meant to execute a different request.", mine.path, first.path, key))
+		return wire.IdempotencyError(fmt.Sprintf("Keys for idempotent requests can only be used for the same endpoint they were first used for ('%s' vs '%s'). Try using a key other than '%s' if you meant to execute a different request.", mine.path, first.path, key))
 	case mine.fingerprint != first.fingerprint:
-		return idempotencyError(fmt.Sprintf("Keys for idempotent requests can only be used with the same parameters they were first used with. Try using a key other than '%s' if you meant to execute a different request.", key))
+		return wire.IdempotencyError(fmt.Sprintf("Keys for idempotent requests can only be used with the same parameters they were first used with. Try using a key other than '%s' if you meant to execute a different request.", key))
 	}
 	return nil
 }
 
-func keyInUse(key string) *Error {
-	return &Error{
+func keyInUse(key string) *wire.Error {
+	return &wire.Error{
 		Status: http.StatusConflict, Type: "invalid_request_error", Code: "idempotency_key_in_use",
 		Message: fmt.Sprintf("There is currently another in-progress request using this Idempotent Key (that probably means you submitted twice, and the other request is still going through): %s. Please try again later.", key),
 	}

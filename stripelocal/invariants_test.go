@@ -7,6 +7,8 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+
+	"usher/stripelocal/wire"
 )
 
 // Broken looks through the whole state for what can never be true: an index that disagrees with its table, a reference that leads
@@ -127,17 +129,17 @@ func (i *inspection) checkReferences() {
 
 func (i *inspection) follow(where string, v any) {
 	switch v := v.(type) {
-	case reference:
-		render := i.renders[v.kind]
-		if v.id == "" {
+	case wire.Reference:
+		render := i.renders[v.Kind]
+		if v.Id == "" {
 			return
 		}
 		if render == nil {
-			i.report("%s refers to a %s, which nothing renders", where, v.kind)
-		} else if _, ok := render(i.request, v.id); !ok {
-			i.report("%s refers to %s %s, which is not there", where, v.kind, v.id)
+			i.report("%s refers to a %s, which nothing renders", where, v.Kind)
+		} else if _, ok := render(i.request, v.Id); !ok {
+			i.report("%s refers to %s %s, which is not there", where, v.Kind, v.Id)
 		}
-	case object:
+	case wire.Object:
 		for name, inner := range v {
 			i.follow(where+" "+name, inner)
 		}

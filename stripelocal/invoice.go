@@ -1,5 +1,7 @@
 package stripelocal
 
+import "usher/stripelocal/wire"
+
 // Invoice is what a customer owes and has paid. Amounts are minor units.
 type Invoice struct {
 	Base
@@ -134,7 +136,7 @@ func (inv *Invoice) settled() bool { return inv.Status == "paid" || inv.Status =
 func (h invoices) find(in *input) (*Invoice, error) {
 	inv, ok := h.state.Invoices.get(in.path("id"))
 	if !ok {
-		return nil, notFound("invoice", in.path("id"), "invoice")
+		return nil, wire.NotFound("invoice", in.path("id"), "invoice")
 	}
 	return inv, nil
 }
@@ -149,25 +151,25 @@ func (h invoices) get(in *input) (any, error) {
 
 func (h invoices) list(in *input) (any, error) {
 	rows := h.state.Invoices.all
-	named := in.has("subscription") || in.has("customer")
+	named := in.Has("subscription") || in.Has("customer")
 	switch {
-	case in.has("subscription"):
-		rows = h.state.Invoices.by("subscription", in.str("subscription"))
-	case in.has("customer"):
-		rows = h.state.Invoices.by("customer", in.str("customer"))
+	case in.Has("subscription"):
+		rows = h.state.Invoices.by("subscription", in.String("subscription"))
+	case in.Has("customer"):
+		rows = h.state.Invoices.by("customer", in.String("customer"))
 	}
 	return listing[*Invoice]{
 		what: "invoice", table: h.state.Invoices, rows: rows,
-		keep:   func(i *Invoice) bool { return i.matches(in.params) && (named || !h.customers.onTestClock(i.Customer)) },
+		keep:   func(i *Invoice) bool { return i.matches(in.Params) && (named || !h.customers.onTestClock(i.Customer)) },
 		render: h.render,
 	}.page(in)
 }
 
-func (inv *Invoice) matches(q params) bool {
-	return (!q.has("customer") || inv.Customer == q.str("customer")) &&
-		(!q.has("status") || inv.Status == q.str("status")) &&
-		(!q.has("collection_method") || inv.CollectionMethod == q.str("collection_method")) &&
-		q.inRange("due_date", inv.DueDate)
+func (inv *Invoice) matches(q wire.Params) bool {
+	return (!q.Has("customer") || inv.Customer == q.String("customer")) &&
+		(!q.Has("status") || inv.Status == q.String("status")) &&
+		(!q.Has("collection_method") || inv.CollectionMethod == q.String("collection_method")) &&
+		q.InRange("due_date", inv.DueDate)
 }
 
 func (h invoices) listLines(in *input) (any, error) {
@@ -175,7 +177,7 @@ func (h invoices) listLines(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	limit := in.numOr("limit", 10)
+	limit := in.IntOr("limit", 10)
 	if err := checkLimit(limit); err != nil {
 		return nil, err
 	}
@@ -183,22 +185,22 @@ func (h invoices) listLines(in *input) (any, error) {
 }
 
 func (h invoices) pageLines(inv *Invoice, in *input, limit int) (any, error) {
-	from, before := 0, in.str("ending_before")
-	if after := in.str("starting_after"); after != "" {
+	from, before := 0, in.String("ending_before")
+	if after := in.String("starting_after"); after != "" {
 		if from = inv.lineAfter(after); from < 0 {
-			return nil, noSuch("line_item", after, "starting_after")
+			return nil, wire.NoSuch("line_item", after, "starting_after")
 		}
 	}
 	if before == "" {
 		upTo := min(len(inv.Lines), from+limit)
-		return listObject(in.url, h.renderLines(inv, from, upTo), upTo < len(inv.Lines)), nil
+		return wire.List(in.url, h.renderLines(inv, from, upTo), upTo < len(inv.Lines)), nil
 	}
 	upTo := inv.lineAfter(before) - 1
 	if upTo < 0 {
-		return nil, noSuch("line_item", before, "ending_before")
+		return nil, wire.NoSuch("line_item", before, "ending_before")
 	}
 	from = max(0, upTo-limit)
-	return listObject(in.url, h.renderLines(inv, from, upTo), from > 0), nil
+	return wire.List(in.url, h.renderLines(inv, from, upTo), from > 0), nil
 }
 
 func (inv *Invoice) lineAfter(id string) int {
@@ -210,7 +212,7 @@ func (inv *Invoice) lineAfter(id string) int {
 	return -1
 }
 
-func (h invoices) render(inv *Invoice) object {
+func (h invoices) render(inv *Invoice) wire.Object {
 	o := h.renderAmounts(inv)
 	for name, value := range h.renderCustomerFields(inv) {
 		o[name] = value
@@ -219,7 +221,7 @@ func (h invoices) render(inv *Invoice) object {
 		o[name] = value
 	}
 	shown := min(len(inv.Lines), 10)
-	lines := listObject("/v1/invoices/"+inv.ID+"/lines", h.renderLines(inv, 0, shown), shown < len(inv.Lines))
+	lines := wire.List("/v1/invoices/"+inv.ID+"/lines", h.renderLines(inv, 0, shown), shown < len(inv.Lines))
 	lines["total_count"] = len(inv.Lines)
 	o["lines"] = lines
 	h.discounts.renderOnInvoice(o, inv)
@@ -229,26 +231,26 @@ func (h invoices) render(inv *Invoice) object {
 	return o
 }
 
-func (h invoices) renderAmounts(inv *Invoice) object {
+func (h invoices) renderAmounts(inv *Invoice) wire.Object {
 	subtotal, total := inv.subtotal(), inv.total()
-	o := object{
+	o := wire.Object{
 		"id": inv.ID, "object": "invoice", "created": inv.Created, "livemode": false,
 		"amount_due": inv.amountDue(), "amount_paid": inv.AmountPaid, "amount_remaining": inv.remaining(),
 		"amount_shipping": 0, "attempt_count": inv.AttemptCount, "attempted": inv.Attempted,
-		"auto_advance": inv.AutoAdvance, "automatically_finalizes_at": timeOrNull(inv.FinalizesAt),
-		"billing_reason": inv.BillingReason, "charge": refTo("charge", inv.Charge),
-		"collection_method": inv.CollectionMethod, "currency": inv.Currency, "description": orNull(inv.Description),
-		"due_date": timeOrNull(inv.DueDate), "effective_at": timeOrNull(inv.EffectiveAt), "ending_balance": nil,
-		"footer": orNull(inv.Footer), "metadata": inv.Metadata, "next_payment_attempt": timeOrNull(inv.NextAttempt),
-		"number": orNull(inv.Number), "paid": inv.Status == "paid", "paid_out_of_band": inv.PaidOutOfBand,
-		"payment_intent": refTo("payment_intent", inv.PaymentIntent), "period_end": inv.PeriodEnd,
+		"auto_advance": inv.AutoAdvance, "automatically_finalizes_at": wire.IntOrNull(inv.FinalizesAt),
+		"billing_reason": inv.BillingReason, "charge": wire.Ref("charge", inv.Charge),
+		"collection_method": inv.CollectionMethod, "currency": inv.Currency, "description": wire.StringOrNull(inv.Description),
+		"due_date": wire.IntOrNull(inv.DueDate), "effective_at": wire.IntOrNull(inv.EffectiveAt), "ending_balance": nil,
+		"footer": wire.StringOrNull(inv.Footer), "metadata": inv.Metadata, "next_payment_attempt": wire.IntOrNull(inv.NextAttempt),
+		"number": wire.StringOrNull(inv.Number), "paid": inv.Status == "paid", "paid_out_of_band": inv.PaidOutOfBand,
+		"payment_intent": wire.Ref("payment_intent", inv.PaymentIntent), "period_end": inv.PeriodEnd,
 		"period_start": inv.PeriodStart, "starting_balance": inv.StartingBalance, "status": inv.Status,
-		"status_transitions": object{
-			"finalized_at": timeOrNull(inv.FinalizedAt), "marked_uncollectible_at": timeOrNull(inv.UncollectibleAt),
-			"paid_at": timeOrNull(inv.PaidAt), "voided_at": timeOrNull(inv.VoidedAt),
+		"status_transitions": wire.Object{
+			"finalized_at": wire.IntOrNull(inv.FinalizedAt), "marked_uncollectible_at": wire.IntOrNull(inv.UncollectibleAt),
+			"paid_at": wire.IntOrNull(inv.PaidAt), "voided_at": wire.IntOrNull(inv.VoidedAt),
 		},
 		"subtotal": subtotal, "subtotal_excluding_tax": subtotal, "total": total, "total_excluding_tax": total,
-		"webhooks_delivered_at": timeOrNull(inv.DeliveredAt),
+		"webhooks_delivered_at": wire.IntOrNull(inv.DeliveredAt),
 	}
 	if inv.BalanceApplied {
 		o["ending_balance"] = inv.EndingBalance
@@ -256,45 +258,45 @@ func (h invoices) renderAmounts(inv *Invoice) object {
 	return o
 }
 
-func (h invoices) renderCustomerFields(inv *Invoice) object {
-	o := object{
-		"account_country": "US", "account_name": h.state.Account.Name, "customer": refTo("customer", inv.Customer),
-		"customer_address": inv.CustomerAddress.render(), "customer_email": orNull(inv.CustomerEmail),
-		"customer_name": orNull(inv.CustomerName), "customer_phone": nil, "customer_shipping": nil,
+func (h invoices) renderCustomerFields(inv *Invoice) wire.Object {
+	o := wire.Object{
+		"account_country": "US", "account_name": h.state.Account.Name, "customer": wire.Ref("customer", inv.Customer),
+		"customer_address": inv.CustomerAddress.render(), "customer_email": wire.StringOrNull(inv.CustomerEmail),
+		"customer_name": wire.StringOrNull(inv.CustomerName), "customer_phone": nil, "customer_shipping": nil,
 		"customer_tax_exempt": "none", "customer_tax_ids": []any{},
-		"default_payment_method": refTo("payment_method", inv.DefaultMethod),
+		"default_payment_method": wire.Ref("payment_method", inv.DefaultMethod),
 		"hosted_invoice_url":     nil, "invoice_pdf": nil,
-		"subscription":         refTo("subscription", inv.Subscription),
-		"subscription_details": object{"metadata": nil},
+		"subscription":         wire.Ref("subscription", inv.Subscription),
+		"subscription_details": wire.Object{"metadata": nil},
 		"test_clock":           nil,
 	}
 	if inv.Subscription != "" {
-		o["subscription_details"] = object{"metadata": inv.SubMetadata}
+		o["subscription_details"] = wire.Object{"metadata": inv.SubMetadata}
 	}
 	if inv.FinalizedAt != 0 {
 		o["hosted_invoice_url"] = h.origin + "/i/" + inv.ID
 		o["invoice_pdf"] = h.origin + "/i/" + inv.ID + "/pdf"
 	}
 	if c, ok := h.state.Customers.get(inv.Customer); ok {
-		o["test_clock"] = refTo("test_clock", c.TestClock)
+		o["test_clock"] = wire.Ref("test_clock", c.TestClock)
 	}
 	return o
 }
 
 // renderConstants are the fields that hardly ever say anything.
-func (inv *Invoice) renderConstants() object {
-	return object{
+func (inv *Invoice) renderConstants() wire.Object {
+	return wire.Object{
 		"account_tax_ids": nil, "application": nil, "application_fee_amount": nil,
 		"automatic_tax": inv.renderTax(),
 		"custom_fields": nil, "default_source": nil, "default_tax_rates": []any{}, "discount": nil,
-		"discounts": []any{}, "from_invoice": nil, "issuer": object{"type": "self"},
+		"discounts": []any{}, "from_invoice": nil, "issuer": wire.Object{"type": "self"},
 		"last_finalization_error": nil, "latest_revision": nil, "on_behalf_of": nil,
-		"payment_settings": object{
-			"default_mandate": nil, "payment_method_options": nil, "payment_method_types": textsOrNull(inv.MethodTypes),
+		"payment_settings": wire.Object{
+			"default_mandate": nil, "payment_method_options": nil, "payment_method_types": wire.StringsOrNull(inv.MethodTypes),
 		},
 		"post_payment_credit_notes_amount": inv.CreditedAfter, "pre_payment_credit_notes_amount": inv.CreditedBefore, "quote": nil,
 		"receipt_number": nil, "rendering": nil, "shipping_cost": nil, "shipping_details": nil,
-		"statement_descriptor": orNull(inv.Descriptor), "tax": nil, "total_discount_amounts": []any{}, "total_tax_amounts": []any{},
+		"statement_descriptor": wire.StringOrNull(inv.Descriptor), "tax": nil, "total_discount_amounts": []any{}, "total_tax_amounts": []any{},
 		"transfer_data": nil,
 	}
 }
@@ -307,18 +309,18 @@ func (h invoices) renderLines(inv *Invoice, from, upTo int) []any {
 	return out
 }
 
-func (h invoices) renderLine(inv *Invoice, l InvoiceLine) object {
-	o := object{
+func (h invoices) renderLine(inv *Invoice, l InvoiceLine) wire.Object {
+	o := wire.Object{
 		"id": l.ID, "object": "line_item", "amount": l.Amount, "amount_excluding_tax": l.Amount,
-		"currency": inv.Currency, "description": orNull(l.Description), "discount_amounts": inv.lineDiscounts(l.ID),
-		"discountable": !l.Proration && !l.Undiscountable, "discounts": []any{}, "invoice": refTo("invoice", inv.ID), "livemode": false,
-		"metadata": l.Metadata, "period": object{"end": l.PeriodEnd, "start": l.PeriodStart},
+		"currency": inv.Currency, "description": wire.StringOrNull(l.Description), "discount_amounts": inv.lineDiscounts(l.ID),
+		"discountable": !l.Proration && !l.Undiscountable, "discounts": []any{}, "invoice": wire.Ref("invoice", inv.ID), "livemode": false,
+		"metadata": l.Metadata, "period": wire.Object{"end": l.PeriodEnd, "start": l.PeriodStart},
 		"plan": nil, "price": nil, "proration": l.Proration, "proration_details": l.renderProration(),
-		"quantity": l.Quantity, "subscription": refTo("subscription", l.Subscription), "tax_amounts": []any{},
+		"quantity": l.Quantity, "subscription": wire.Ref("subscription", l.Subscription), "tax_amounts": []any{},
 		"tax_rates": []any{}, "type": l.Kind, "unit_amount_excluding_tax": nil,
 	}
 	if l.InvoiceItem != "" {
-		o["invoice_item"] = refTo("invoiceitem", l.InvoiceItem)
+		o["invoice_item"] = wire.Ref("invoiceitem", l.InvoiceItem)
 	}
 	if l.SubscriptionItem != "" {
 		o["subscription_item"] = h.subscriptionItemRef(l.SubscriptionItem)
@@ -334,12 +336,12 @@ func (h invoices) subscriptionItemRef(id string) any {
 	if _, ok := h.state.Items.get(id); !ok {
 		return id
 	}
-	return refTo("subscription_item", id)
+	return wire.Ref("subscription_item", id)
 }
 
-func (l *InvoiceLine) renderProration() object {
+func (l *InvoiceLine) renderProration() wire.Object {
 	if l.CreditedInvoice == "" {
-		return object{"credited_items": nil}
+		return wire.Object{"credited_items": nil}
 	}
-	return object{"credited_items": object{"invoice": l.CreditedInvoice, "invoice_line_items": l.CreditedLines}}
+	return wire.Object{"credited_items": wire.Object{"invoice": l.CreditedInvoice, "invoice_line_items": l.CreditedLines}}
 }

@@ -1,14 +1,16 @@
 package stripelocal
 
+import "usher/stripelocal/wire"
+
 func (h invoices) finalize(in *input) (any, error) {
 	inv, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
 	if inv.Status != "draft" {
-		return nil, invalid("invoice_not_editable", "", "This invoice is already finalized, you can't re-finalize a non-draft invoice.")
+		return nil, wire.Invalid("invoice_not_editable", "", "This invoice is already finalized, you can't re-finalize a non-draft invoice.")
 	}
-	in.setFlag("auto_advance", &inv.AutoAdvance)
+	in.SetBool("auto_advance", &inv.AutoAdvance)
 	if err := h.checkFinalizable(inv); err != nil {
 		return nil, err
 	}
@@ -30,7 +32,7 @@ func (h invoices) pay(in *input) (any, error) {
 	h.invoicing.finalize(inv)
 	switch {
 	case inv.Status == "paid":
-	case in.flag("paid_out_of_band"):
+	case in.Bool("paid_out_of_band"):
 		inv.PaidOutOfBand = true
 		h.paymentIntents.cancelByID(inv.PaymentIntent, "duplicate")
 		h.invoicing.markPaid(inv, inv.remaining())
@@ -45,9 +47,9 @@ func (h invoices) pay(in *input) (any, error) {
 func checkPayable(inv *Invoice) error {
 	switch inv.Status {
 	case "paid":
-		return invalid("", "", "Invoice is already paid")
+		return wire.Invalid("", "", "Invoice is already paid")
 	case "void":
-		return invalid("", "", "This invoice can no longer be paid because it is void.")
+		return wire.Invalid("", "", "This invoice can no longer be paid because it is void.")
 	}
 	return nil
 }
@@ -55,11 +57,11 @@ func checkPayable(inv *Invoice) error {
 func (h invoices) payWith(inv *Invoice, in *input) error {
 	pm, ok := h.paymentMethods.forInvoice(inv)
 	for _, name := range []string{"source", "payment_method"} {
-		if !in.has(name) {
+		if !in.Has(name) {
 			continue
 		}
 		var err error
-		if pm, err = h.paymentMethods.findUsable(in.str(name), name); err != nil {
+		if pm, err = h.paymentMethods.findUsable(in.String(name), name); err != nil {
 			return err
 		}
 		ok = true
@@ -73,12 +75,12 @@ func (h invoices) payWith(inv *Invoice, in *input) error {
 
 // paymentError is the 402 of a payment that did not go through.
 func paymentError(result outcome, decline *Decline, inv *Invoice) error {
-	var e *Error
+	var e *wire.Error
 	switch result {
 	case paid:
 		return nil
 	case needsAction:
-		e = &Error{Status: 402, Type: "card_error", Code: "invoice_payment_intent_requires_action", Message: "This payment requires additional user action before it can be completed successfully. Payment can be completed using the PaymentIntent associated with this invoice."}
+		e = &wire.Error{Status: 402, Type: "card_error", Code: "invoice_payment_intent_requires_action", Message: "This payment requires additional user action before it can be completed successfully. Payment can be completed using the PaymentIntent associated with this invoice."}
 	default:
 		e = declined(decline)
 	}
@@ -86,8 +88,8 @@ func paymentError(result outcome, decline *Decline, inv *Invoice) error {
 	return e
 }
 
-func noMethod() *Error {
-	return invalid("resource_missing", "", "This customer has no attached payment source or default payment method. Please consider adding a default payment method. For more information, visit https://stripe.com/docs/billing/subscriptions/payment-methods-setting#payment-method-priority.")
+func noMethod() *wire.Error {
+	return wire.Invalid("resource_missing", "", "This customer has no attached payment source or default payment method. Please consider adding a default payment method. For more information, visit https://stripe.com/docs/billing/subscriptions/payment-methods-setting#payment-method-priority.")
 }
 
 func (h invoices) void(in *input) (any, error) {
@@ -96,7 +98,7 @@ func (h invoices) void(in *input) (any, error) {
 		return nil, err
 	}
 	if inv.Status != "open" && inv.Status != "uncollectible" {
-		return nil, invalid("", "", "You can only pass in open invoices. This invoice isn't open.")
+		return nil, wire.Invalid("", "", "You can only pass in open invoices. This invoice isn't open.")
 	}
 	h.invoicing.void(inv)
 	if sub, ok := h.state.Subscriptions.get(inv.Subscription); ok {
@@ -124,7 +126,7 @@ func (h invoices) markUncollectible(in *input) (any, error) {
 		return nil, err
 	}
 	if inv.Status != "open" {
-		return nil, invalid("", "", "You can only mark open invoices as uncollectible. This invoice isn't open.")
+		return nil, wire.Invalid("", "", "You can only mark open invoices as uncollectible. This invoice isn't open.")
 	}
 	before := h.render(inv)
 	inv.Status, inv.UncollectibleAt, inv.AutoAdvance, inv.NextAttempt = "uncollectible", h.timeForCustomer(inv.Customer), false, 0
@@ -144,7 +146,7 @@ func (h invoices) send(in *input) (any, error) {
 		return nil, err
 	}
 	if inv.settled() {
-		return nil, invalid("", "", "You can only send open invoices. This invoice isn't open.")
+		return nil, wire.Invalid("", "", "You can only send open invoices. This invoice isn't open.")
 	}
 	if err := h.checkFinalizable(inv); err != nil {
 		return nil, err

@@ -1,6 +1,10 @@
 package stripelocal
 
-import "strconv"
+import (
+	"strconv"
+
+	"usher/stripelocal/wire"
+)
 
 // InvoiceItem waits for an invoice to be a line of. Amounts are minor units.
 type InvoiceItem struct {
@@ -87,41 +91,41 @@ func (i *InvoiceItem) line() InvoiceLine {
 func (h invoiceItems) get(in *input) (any, error) {
 	i, ok := h.state.InvoiceItems.get(in.path("id"))
 	if !ok {
-		return nil, notFound("invoiceitem", in.path("id"), "invoiceitem")
+		return nil, wire.NotFound("invoiceitem", in.path("id"), "invoiceitem")
 	}
 	return h.render(i), nil
 }
 
 func (h invoiceItems) list(in *input) (any, error) {
 	rows := h.state.InvoiceItems.all
-	if in.has("customer") {
-		rows = h.state.InvoiceItems.by("customer", in.str("customer"))
+	if in.Has("customer") {
+		rows = h.state.InvoiceItems.by("customer", in.String("customer"))
 	}
 	return listing[*InvoiceItem]{
 		what: "invoiceitem", table: h.state.InvoiceItems, rows: rows,
 		keep: func(i *InvoiceItem) bool {
-			return (in.has("customer") || !h.customers.onTestClock(i.Customer)) && (!in.has("invoice") || i.Invoice == in.str("invoice")) &&
-				(!in.has("pending") || (i.Invoice == "") == in.flag("pending"))
+			return (in.Has("customer") || !h.customers.onTestClock(i.Customer)) && (!in.Has("invoice") || i.Invoice == in.String("invoice")) &&
+				(!in.Has("pending") || (i.Invoice == "") == in.Bool("pending"))
 		},
 		render: h.render,
 	}.page(in)
 }
 
-func (h invoiceItems) render(i *InvoiceItem) object {
-	o := object{
+func (h invoiceItems) render(i *InvoiceItem) wire.Object {
+	o := wire.Object{
 		"id": i.ID, "object": "invoiceitem", "amount": i.Amount, "currency": i.Currency,
-		"customer": refTo("customer", i.Customer), "date": i.Created, "description": orNull(i.Description),
-		"discountable": !i.Proration && !i.Undiscountable, "discounts": []any{}, "invoice": refTo("invoice", i.Invoice),
-		"livemode": false, "metadata": i.Metadata, "period": object{"end": i.PeriodEnd, "start": i.PeriodStart},
+		"customer": wire.Ref("customer", i.Customer), "date": i.Created, "description": wire.StringOrNull(i.Description),
+		"discountable": !i.Proration && !i.Undiscountable, "discounts": []any{}, "invoice": wire.Ref("invoice", i.Invoice),
+		"livemode": false, "metadata": i.Metadata, "period": wire.Object{"end": i.PeriodEnd, "start": i.PeriodStart},
 		"plan": nil, "price": nil, "proration": i.Proration, "quantity": i.Quantity,
-		"subscription": refTo("subscription", i.Subscription), "tax_rates": []any{}, "test_clock": nil,
+		"subscription": wire.Ref("subscription", i.Subscription), "tax_rates": []any{}, "test_clock": nil,
 		"unit_amount": i.Amount, "unit_amount_decimal": strconv.FormatInt(i.Amount, 10),
 	}
 	if i.SubscriptionItem != "" {
 		o["subscription_item"] = i.SubscriptionItem
 	}
 	if c, ok := h.state.Customers.get(i.Customer); ok {
-		o["test_clock"] = refTo("test_clock", c.TestClock)
+		o["test_clock"] = wire.Ref("test_clock", c.TestClock)
 	}
 	if p, ok := h.state.Prices.get(i.Price); ok {
 		o["price"], o["plan"] = h.prices.render(p), p.renderPlan()

@@ -1,32 +1,34 @@
 package stripelocal
 
+import "usher/stripelocal/wire"
+
 const itemAmountParams = "amount:int description metadata:map? period{end:time! start:time!} price quantity:int unit_amount:int " +
 	"discountable:bool "
 
 func (h invoiceItems) create(in *input) (any, error) {
-	c, err := h.customers.fromParam(in.params, "customer")
+	c, err := h.customers.fromParam(in.Params, "customer")
 	if err != nil {
 		return nil, err
 	}
 	now := h.timeFor(c)
 	i := &InvoiceItem{
-		Currency: in.str("currency"), Customer: c.ID, Subscription: in.str("subscription"), Quantity: 1,
-		PeriodStart: now, PeriodEnd: now, Metadata: in.metadata(),
+		Currency: in.String("currency"), Customer: c.ID, Subscription: in.String("subscription"), Quantity: 1,
+		PeriodStart: now, PeriodEnd: now, Metadata: in.Metadata(),
 	}
 	if err := h.validateTarget(i, in); err != nil {
 		return nil, err
 	}
-	if !in.has("amount") && !in.has("unit_amount") && !in.has("price") {
-		return nil, missing("amount")
+	if !in.Has("amount") && !in.Has("unit_amount") && !in.Has("price") {
+		return nil, wire.MissingParam("amount")
 	}
-	if err := h.setFields(i, in.params); err != nil {
+	if err := h.setFields(i, in.Params); err != nil {
 		return nil, err
 	}
 	if i.Currency == "" {
-		return nil, missing("currency")
+		return nil, wire.MissingParam("currency")
 	}
 	h.insert(i)
-	if inv, ok := h.state.Invoices.get(in.str("invoice")); ok {
+	if inv, ok := h.state.Invoices.get(in.String("invoice")); ok {
 		h.addToInvoice(i, inv)
 	}
 	return h.render(i), nil
@@ -34,17 +36,17 @@ func (h invoiceItems) create(in *input) (any, error) {
 
 // validateTarget looks at what the item is for: a draft, a subscription.
 func (h invoiceItems) validateTarget(i *InvoiceItem, in *input) error {
-	if sub, ok := h.state.Subscriptions.get(i.Subscription); in.has("subscription") && (!ok || sub.Customer != i.Customer) {
-		return noSuch("subscription", i.Subscription, "subscription")
+	if sub, ok := h.state.Subscriptions.get(i.Subscription); in.Has("subscription") && (!ok || sub.Customer != i.Customer) {
+		return wire.NoSuch("subscription", i.Subscription, "subscription")
 	}
-	inv, ok := h.state.Invoices.get(in.str("invoice"))
+	inv, ok := h.state.Invoices.get(in.String("invoice"))
 	switch {
-	case !in.has("invoice"):
+	case !in.Has("invoice"):
 		return nil
 	case !ok || inv.Customer != i.Customer:
-		return noSuch("invoice", in.str("invoice"), "invoice")
+		return wire.NoSuch("invoice", in.String("invoice"), "invoice")
 	case inv.Status != "draft":
-		return invalid("invoice_not_editable", "invoice", "You can only add invoice items to draft invoices.")
+		return wire.Invalid("invoice_not_editable", "invoice", "You can only add invoice items to draft invoices.")
 	}
 	if i.Currency == "" {
 		i.Currency = inv.Currency
@@ -52,29 +54,29 @@ func (h invoiceItems) validateTarget(i *InvoiceItem, in *input) error {
 	return nil
 }
 
-func (h invoiceItems) setFields(i *InvoiceItem, p params) error {
-	i.Undiscountable = !p.flagOr("discountable", !i.Undiscountable)
-	p.setNum("quantity", &i.Quantity)
-	p.setStr("description", &i.Description)
-	p.setMetadata(&i.Metadata)
-	p.at("period").setNum("start", &i.PeriodStart)
-	p.at("period").setNum("end", &i.PeriodEnd)
-	price, ok := h.state.Prices.get(p.str("price"))
+func (h invoiceItems) setFields(i *InvoiceItem, p wire.Params) error {
+	i.Undiscountable = !p.BoolOr("discountable", !i.Undiscountable)
+	p.SetInt("quantity", &i.Quantity)
+	p.SetString("description", &i.Description)
+	p.SetMetadata(&i.Metadata)
+	p.At("period").SetInt("start", &i.PeriodStart)
+	p.At("period").SetInt("end", &i.PeriodEnd)
+	price, ok := h.state.Prices.get(p.String("price"))
 	switch {
-	case p.has("price") && !ok:
-		return noSuch("price", p.str("price"), "price")
+	case p.Has("price") && !ok:
+		return wire.NoSuch("price", p.String("price"), "price")
 	case ok && price.Interval != "":
-		return invalid("", "price", "The price specified is set to `type=recurring` but this field only accepts prices with `type=one_time`.")
+		return wire.Invalid("", "price", "The price specified is set to `type=recurring` but this field only accepts prices with `type=one_time`.")
 	case ok:
 		i.Price, i.Currency, i.Amount = price.ID, price.Currency, price.amount(i.Quantity)
 		if i.Description == "" {
 			i.Description = h.prices.productName(price)
 		}
-	case p.has("unit_amount"):
-		i.Amount = p.num("unit_amount") * i.Quantity
-	case p.has("amount"):
-		i.Amount = p.num("amount")
-	case p.has("quantity"):
+	case p.Has("unit_amount"):
+		i.Amount = p.Int("unit_amount") * i.Quantity
+	case p.Has("amount"):
+		i.Amount = p.Int("amount")
+	case p.Has("quantity"):
 		if price, ok := h.state.Prices.get(i.Price); ok {
 			i.Amount = price.amount(i.Quantity)
 		}
@@ -96,10 +98,10 @@ func (h invoiceItems) addToInvoice(i *InvoiceItem, inv *Invoice) {
 func (h invoiceItems) findEditable(in *input) (*InvoiceItem, error) {
 	i, ok := h.state.InvoiceItems.get(in.path("id"))
 	if !ok {
-		return nil, notFound("invoiceitem", in.path("id"), "invoiceitem")
+		return nil, wire.NotFound("invoiceitem", in.path("id"), "invoiceitem")
 	}
 	if inv, ok := h.state.Invoices.get(i.Invoice); ok && inv.Status != "draft" {
-		return nil, invalid("invoice_not_editable", "", "Invoice items attached to a finalized invoice can't be changed or deleted.")
+		return nil, wire.Invalid("invoice_not_editable", "", "Invoice items attached to a finalized invoice can't be changed or deleted.")
 	}
 	return i, nil
 }
@@ -109,10 +111,10 @@ func (h invoiceItems) update(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if i.Proration && (in.has("amount") || in.has("unit_amount") || in.has("price") || in.has("quantity")) {
-		return nil, invalid("", "", "You cannot change the amount of a proration.")
+	if i.Proration && (in.Has("amount") || in.Has("unit_amount") || in.Has("price") || in.Has("quantity")) {
+		return nil, wire.Invalid("", "", "You cannot change the amount of a proration.")
 	}
-	if err := h.setFields(i, in.params); err != nil {
+	if err := h.setFields(i, in.Params); err != nil {
 		return nil, err
 	}
 	h.replaceOnDraft(i, []InvoiceLine{i.line()})
@@ -128,7 +130,7 @@ func (h invoiceItems) delete(in *input) (any, error) {
 	whole := h.render(i)
 	h.state.InvoiceItems.remove(i.ID)
 	h.emit("invoiceitem.deleted", whole)
-	return object{"id": i.ID, "object": "invoiceitem", "deleted": true}, nil
+	return wire.Object{"id": i.ID, "object": "invoiceitem", "deleted": true}, nil
 }
 
 // replaceOnDraft puts others in the place of the line that an item is on a draft.

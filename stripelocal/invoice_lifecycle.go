@@ -1,6 +1,10 @@
 package stripelocal
 
-import "fmt"
+import (
+	"fmt"
+
+	"usher/stripelocal/wire"
+)
 
 // draftWait is how long a renewal's invoice stays a draft (docs: subscription
 // invoices: about an hour).
@@ -121,7 +125,7 @@ func (h invoicing) applyBalance(inv *Invoice) {
 		return
 	}
 	inv.StartingBalance, inv.BalanceApplied, inv.EndingBalance = c.Balance, true, 0
-	if after := inv.total() + c.Balance; after < minimumCharge(inv.Currency) {
+	if after := inv.total() + c.Balance; after < wire.MinimumCharge(inv.Currency) {
 		inv.EndingBalance = after
 	}
 }
@@ -182,7 +186,7 @@ func (h invoicing) applyIntentOutcome(pi *PaymentIntent, result outcome) {
 	}
 }
 
-func (h invoicing) recordAttempt(inv *Invoice, before object, result outcome, automatic bool) {
+func (h invoicing) recordAttempt(inv *Invoice, before wire.Object, result outcome, automatic bool) {
 	if result == paid {
 		h.markPaid(inv, inv.remaining())
 		return

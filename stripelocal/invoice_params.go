@@ -1,6 +1,10 @@
 package stripelocal
 
-import "fmt"
+import (
+	"fmt"
+
+	"usher/stripelocal/wire"
+)
 
 const invoiceParams = "auto_advance:bool automatic_tax{enabled:bool!} collection_method:charge_automatically|send_invoice " +
 	"days_until_due:int default_payment_method? description:1500? due_date:time footer? metadata:map? number:26? " +
@@ -8,13 +12,13 @@ const invoiceParams = "auto_advance:bool automatic_tax{enabled:bool!} collection
 
 // create drafts an invoice by hand.
 func (h invoices) create(in *input) (any, error) {
-	c, err := h.customers.fromParam(in.params, "customer")
+	c, err := h.customers.fromParam(in.Params, "customer")
 	if err != nil {
 		return nil, err
 	}
 	inv := &Invoice{
 		Base: Base{Created: h.timeFor(c)}, BillingReason: "manual", Status: "draft", CollectionMethod: "charge_automatically",
-		Currency: in.strOr("currency", c.Currency), Customer: c.ID, Metadata: map[string]string{}, Subscription: in.str("subscription"),
+		Currency: in.StringOr("currency", c.Currency), Customer: c.ID, Metadata: map[string]string{}, Subscription: in.String("subscription"),
 		PeriodStart: h.timeFor(c), PeriodEnd: h.timeFor(c),
 	}
 	if inv.Currency == "" {
@@ -39,14 +43,14 @@ func (h invoices) addPendingItems(inv *Invoice, c *Customer, in *input) error {
 	if inv.Subscription != "" {
 		sub, ok := h.state.Subscriptions.get(inv.Subscription)
 		if !ok || sub.Customer != c.ID {
-			return noSuch("subscription", inv.Subscription, "subscription")
+			return wire.NoSuch("subscription", inv.Subscription, "subscription")
 		}
 		key, inv.Currency, inv.SubMetadata = sub.ID, sub.Currency, sub.Metadata
 	}
-	if err := h.setFields(inv, in.params); err != nil {
+	if err := h.setFields(inv, in.Params); err != nil {
 		return err
 	}
-	if in.str("pending_invoice_items_behavior") == "include" || inv.Subscription != "" {
+	if in.String("pending_invoice_items_behavior") == "include" || inv.Subscription != "" {
 		for _, i := range h.state.InvoiceItems.by("pending", key) {
 			if i.Currency == inv.Currency {
 				inv.Lines = append(inv.Lines, i.line())
@@ -54,39 +58,39 @@ func (h invoices) addPendingItems(inv *Invoice, c *Customer, in *input) error {
 		}
 	}
 	if inv.Subscription != "" && len(inv.Lines) == 0 {
-		return invalid("invoice_no_subscription_line_items", "", "Nothing to invoice for subscription")
+		return wire.Invalid("invoice_no_subscription_line_items", "", "Nothing to invoice for subscription")
 	}
 	return nil
 }
 
 // setFields carries over what create and update share.
-func (h invoices) setFields(inv *Invoice, p params) error {
-	if id := p.str("default_payment_method"); id != "" {
+func (h invoices) setFields(inv *Invoice, p wire.Params) error {
+	if id := p.String("default_payment_method"); id != "" {
 		if pm, ok := h.state.PaymentMethods.get(id); !ok || pm.Customer != inv.Customer {
-			return noSuch("PaymentMethod", id, "default_payment_method")
+			return wire.NoSuch("PaymentMethod", id, "default_payment_method")
 		}
 	}
 	if err := h.checkNumberUnused(inv, p); err != nil {
 		return err
 	}
-	if err := checkMethodTypes(p.at("payment_settings")); err != nil {
+	if err := checkMethodTypes(p.At("payment_settings")); err != nil {
 		return err
 	}
-	p.setFlag("auto_advance", &inv.AutoAdvance)
-	p.at("automatic_tax").setFlag("enabled", &inv.AutomaticTax)
-	p.at("payment_settings").setStrs("payment_method_types", &inv.MethodTypes)
-	p.setStr("statement_descriptor", &inv.Descriptor)
-	p.setNum("effective_at", &inv.EffectiveAt)
-	p.setStr("collection_method", &inv.CollectionMethod)
-	p.setNum("days_until_due", &inv.DaysUntilDue)
-	p.setStr("default_payment_method", &inv.DefaultMethod)
-	p.setStr("description", &inv.Description)
-	p.setNum("due_date", &inv.DueDate)
-	p.setStr("footer", &inv.Footer)
-	p.setStr("number", &inv.Number)
-	p.setMetadata(&inv.Metadata)
+	p.SetBool("auto_advance", &inv.AutoAdvance)
+	p.At("automatic_tax").SetBool("enabled", &inv.AutomaticTax)
+	p.At("payment_settings").SetStrings("payment_method_types", &inv.MethodTypes)
+	p.SetString("statement_descriptor", &inv.Descriptor)
+	p.SetInt("effective_at", &inv.EffectiveAt)
+	p.SetString("collection_method", &inv.CollectionMethod)
+	p.SetInt("days_until_due", &inv.DaysUntilDue)
+	p.SetString("default_payment_method", &inv.DefaultMethod)
+	p.SetString("description", &inv.Description)
+	p.SetInt("due_date", &inv.DueDate)
+	p.SetString("footer", &inv.Footer)
+	p.SetString("number", &inv.Number)
+	p.SetMetadata(&inv.Metadata)
 	if inv.CollectionMethod == "send_invoice" && inv.DueDate == 0 && inv.DaysUntilDue == 0 {
-		return invalid("", "", "If invoice's collection_method is set to send_invoice, you must specify either due_date or days_until_due")
+		return wire.Invalid("", "", "If invoice's collection_method is set to send_invoice, you must specify either due_date or days_until_due")
 	}
 	if inv.Status == "draft" && inv.AutoAdvance && inv.FinalizesAt == 0 {
 		inv.FinalizesAt = inv.Created + draftWait
@@ -98,11 +102,11 @@ func (h invoices) setFields(inv *Invoice, p params) error {
 }
 
 // checkNumberUnused refuses a number that another invoice of the account has.
-func (h invoices) checkNumberUnused(inv *Invoice, p params) error {
-	number := p.str("number")
+func (h invoices) checkNumberUnused(inv *Invoice, p wire.Params) error {
+	number := p.String("number")
 	for _, other := range h.state.Invoices.all {
 		if number != "" && other.Number == number && other.ID != inv.ID {
-			return invalid("", p.name("number"), "The invoice number "+number+" is already in use.")
+			return wire.Invalid("", p.Name("number"), "The invoice number "+number+" is already in use.")
 		}
 	}
 	return nil
@@ -115,16 +119,16 @@ func (h invoices) update(in *input) (any, error) {
 		return nil, err
 	}
 	late := setOf([]string{"auto_advance", "description", "footer", "metadata", "default_payment_method", "payment_settings", "expand"})
-	for _, name := range in.names() {
+	for _, name := range in.Names() {
 		if inv.Status != "draft" && !late[name] {
-			return nil, invalid("invoice_not_editable", name, "Finalized invoices can't be updated in this way. You attempted to update the following fields: "+name)
+			return nil, wire.Invalid("invoice_not_editable", name, "Finalized invoices can't be updated in this way. You attempted to update the following fields: "+name)
 		}
 	}
 	if err := h.checkNotInCheckout(inv); err != nil {
 		return nil, err
 	}
 	before := h.render(inv)
-	if err := h.setFields(inv, in.params); err != nil {
+	if err := h.setFields(inv, in.Params); err != nil {
 		return nil, err
 	}
 	h.emitUpdate("invoice.updated", before, h.render(inv))
@@ -137,7 +141,7 @@ func (h invoices) update(in *input) (any, error) {
 func (h invoices) checkNotInCheckout(inv *Invoice) error {
 	sub, ok := h.state.Subscriptions.get(inv.Subscription)
 	if ok && sub.Status == "incomplete" && sub.FromCheckout != "" {
-		return invalid("", "", fmt.Sprintf("This invoice cannot be updated: it is being paid through the Checkout Session %s.", sub.FromCheckout))
+		return wire.Invalid("", "", fmt.Sprintf("This invoice cannot be updated: it is being paid through the Checkout Session %s.", sub.FromCheckout))
 	}
 	return nil
 }
@@ -149,7 +153,7 @@ func (h invoices) delete(in *input) (any, error) {
 		return nil, err
 	}
 	if inv.Status != "draft" || inv.Subscription != "" {
-		return nil, invalid("invoice_not_editable", "", "You can only delete draft invoices that no subscription made. Void the invoice instead.")
+		return nil, wire.Invalid("invoice_not_editable", "", "You can only delete draft invoices that no subscription made. Void the invoice instead.")
 	}
 	for _, l := range inv.Lines {
 		if i, ok := h.state.InvoiceItems.get(l.InvoiceItem); ok {
@@ -159,14 +163,14 @@ func (h invoices) delete(in *input) (any, error) {
 	whole := h.render(inv)
 	h.state.Invoices.remove(inv.ID)
 	h.emit("invoice.deleted", whole)
-	return object{"id": inv.ID, "object": "invoice", "deleted": true}, nil
+	return wire.Object{"id": inv.ID, "object": "invoice", "deleted": true}, nil
 }
 
 // checkFinalizable refuses what has no customer left to bill.
 func (h invoices) checkFinalizable(inv *Invoice) error {
 	c, ok := h.state.Customers.get(inv.Customer)
 	if inv.Status == "draft" && (!ok || c.Deleted) {
-		return invalid("", "", "This invoice can't be finalized: its customer has been deleted.")
+		return wire.Invalid("", "", "This invoice can't be finalized: its customer has been deleted.")
 	}
 	return nil
 }

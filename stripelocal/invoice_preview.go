@@ -1,5 +1,7 @@
 package stripelocal
 
+import "usher/stripelocal/wire"
+
 const (
 	detailParams = "items[]{id price quantity:int deleted:bool metadata:map?} proration_behavior:create_prorations|none|always_invoice " +
 		"proration_date:time trial_end:when billing_cycle_anchor:now|unchanged cancel_at:time? cancel_at_period_end:bool cancel_now:bool"
@@ -27,7 +29,7 @@ func (h previews) listLines(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	limit := in.numOr("limit", 10)
+	limit := in.IntOr("limit", 10)
 	if err := checkLimit(limit); err != nil {
 		return nil, err
 	}
@@ -35,30 +37,30 @@ func (h previews) listLines(in *input) (any, error) {
 }
 
 func (h previews) build(in *input) (*Invoice, error) {
-	if in.str("preview_mode") == "recurring" {
-		return nil, invalid("", "preview_mode", "The local Stripe previews the next invoice only.")
+	if in.String("preview_mode") == "recurring" {
+		return nil, wire.Invalid("", "preview_mode", "The local Stripe previews the next invoice only.")
 	}
 	inv, err := h.fromParams(in)
 	if err == nil {
-		in.at("automatic_tax").setFlag("enabled", &inv.AutomaticTax)
+		in.At("automatic_tax").SetBool("enabled", &inv.AutomaticTax)
 	}
 	return inv, err
 }
 
 func (h previews) fromParams(in *input) (*Invoice, error) {
-	details := subscriptionDetails(in.params)
-	if in.has("subscription") {
-		sub, ok := h.state.Subscriptions.get(in.str("subscription"))
+	details := subscriptionDetails(in.Params)
+	if in.Has("subscription") {
+		sub, ok := h.state.Subscriptions.get(in.String("subscription"))
 		if !ok {
-			return nil, noSuch("subscription", in.str("subscription"), "subscription")
+			return nil, wire.NoSuch("subscription", in.String("subscription"), "subscription")
 		}
-		return h.forSubscription(sub, in.params, details)
+		return h.forSubscription(sub, in.Params, details)
 	}
-	c, err := h.customers.fromParam(in.params, "customer")
+	c, err := h.customers.fromParam(in.Params, "customer")
 	if err != nil {
 		return nil, err
 	}
-	if details.has("items") {
+	if details.Has("items") {
 		return h.forNewSubscription(c, details)
 	}
 	return h.forCustomer(c)
@@ -66,16 +68,16 @@ func (h previews) fromParams(in *input) (*Invoice, error) {
 
 // subscriptionDetails are the newer parameters, or the older ones under the
 // newer names.
-func subscriptionDetails(p params) params {
-	if p.has("subscription_details") {
-		return p.at("subscription_details")
+func subscriptionDetails(p wire.Params) wire.Params {
+	if p.Has("subscription_details") {
+		return p.At("subscription_details")
 	}
-	return p.withoutPrefix("subscription_", []string{
+	return p.WithoutPrefix("subscription_", []string{
 		"items", "proration_behavior", "proration_date", "trial_end", "billing_cycle_anchor", "cancel_at", "cancel_at_period_end", "cancel_now",
 	})
 }
 
-func (h previews) forSubscription(sub *Subscription, p, details params) (*Invoice, error) {
+func (h previews) forSubscription(sub *Subscription, p, details wire.Params) (*Invoice, error) {
 	if sub.ended() {
 		return nil, noUpcoming("No upcoming invoices for customer: the subscription has ended.")
 	}
@@ -86,7 +88,7 @@ func (h previews) forSubscription(sub *Subscription, p, details params) (*Invoic
 	if err != nil {
 		return nil, err
 	}
-	if details.flag("cancel_now") {
+	if details.Bool("cancel_now") {
 		return h.finish(h.invoicing.build(sub, "upcoming", append(h.invoiceItems.pendingFor(sub), h.unusedCredit(sub, ch)...), nil)), nil
 	}
 	seen := *sub
@@ -110,13 +112,13 @@ func (h previews) unusedCredit(sub *Subscription, ch change) []*InvoiceItem {
 
 // setDiscounts puts the discounts asked for in the place of the
 // subscription's own, without redeeming them.
-func (h previews) setDiscounts(seen *Subscription, p params) error {
-	if !p.has("discounts") {
+func (h previews) setDiscounts(seen *Subscription, p wire.Params) error {
+	if !p.Has("discounts") {
 		return nil
 	}
 	own := *seen
 	seen.Discounts = nil
-	for _, n := range p.list("discounts") {
+	for _, n := range p.List("discounts") {
 		d, keep, err := h.discounts.fromParams(&own, n)
 		if err != nil {
 			return err
@@ -128,13 +130,13 @@ func (h previews) setDiscounts(seen *Subscription, p params) error {
 	return nil
 }
 
-func (h previews) setCancellation(seen *Subscription, details params) {
+func (h previews) setCancellation(seen *Subscription, details wire.Params) {
 	switch {
-	case details.flag("cancel_at_period_end"):
+	case details.Bool("cancel_at_period_end"):
 		seen.CancelAt = seen.CurrentPeriodEnd
-	case details.num("cancel_at") != 0:
-		seen.CancelAt = details.num("cancel_at")
-	case details.has("cancel_at_period_end"), details.has("cancel_at"):
+	case details.Int("cancel_at") != 0:
+		seen.CancelAt = details.Int("cancel_at")
+	case details.Has("cancel_at_period_end"), details.Has("cancel_at"):
 		seen.CancelAt = 0
 	}
 }
@@ -179,14 +181,14 @@ func (h previews) finish(inv *Invoice) *Invoice {
 }
 
 // forNewSubscription is the first invoice of a subscription that does not exist.
-func (h previews) forNewSubscription(c *Customer, details params) (*Invoice, error) {
+func (h previews) forNewSubscription(c *Customer, details wire.Params) (*Invoice, error) {
 	items, err := h.subscriptions.itemsFromParams(details)
 	if err != nil {
 		return nil, err
 	}
 	sub := &Subscription{
 		Customer: c.ID, TestClock: c.TestClock, Currency: items[0].price.Currency, Metadata: map[string]string{},
-		CollectionMethod: "charge_automatically", TrialEnd: details.num("trial_end"),
+		CollectionMethod: "charge_automatically", TrialEnd: details.Int("trial_end"),
 	}
 	h.subscriptions.setFirstPeriod(sub, items[0].price, h.timeFor(c))
 	var planned []plannedItem
@@ -215,17 +217,17 @@ func (h previews) forCustomer(c *Customer) (*Invoice, error) {
 	return first, nil
 }
 
-func noUpcoming(message string) *Error {
-	e := invalid("invoice_upcoming_none", "", message)
+func noUpcoming(message string) *wire.Error {
+	e := wire.Invalid("invoice_upcoming_none", "", message)
 	e.Status = 404
 	return e
 }
 
 // render shows an invoice that has no id.
-func (h previews) render(inv *Invoice) object {
+func (h previews) render(inv *Invoice) wire.Object {
 	o := h.invoices.render(inv)
 	delete(o, "id")
-	lines, _ := o["lines"].(object)
+	lines, _ := o["lines"].(wire.Object)
 	lines["url"] = "/v1/invoices/upcoming/lines?subscription=" + inv.Subscription
 	return o
 }

@@ -3,6 +3,8 @@ package stripelocal
 import (
 	"net/http"
 	"net/url"
+
+	"usher/stripelocal/wire"
 )
 
 // challengePage stands for the bank's 3-D Secure page.
@@ -60,7 +62,7 @@ func (h authenticationPages) forSession(cs *CheckoutSession) question {
 	if !h.checkoutPayments.requiresAction(cs) {
 		return question{}
 	}
-	return question{amount: formatAmount(h.checkoutSessions.amountDue(cs), cs.Currency), answer: func(passed bool) reply {
+	return question{amount: wire.FormatAmount(h.checkoutSessions.amountDue(cs), cs.Currency), answer: func(passed bool) reply {
 		if result, _ := h.checkoutPayments.completeAuthentication(cs, passed); result != paid {
 			return seeOther("/c/pay/" + cs.ID)
 		}
@@ -75,7 +77,7 @@ func (h authenticationPages) forPaymentIntent(pi *PaymentIntent) question {
 	if pi.Status != "requires_action" {
 		return question{}
 	}
-	return question{amount: formatAmount(pi.Amount, pi.Currency), answer: func(passed bool) reply {
+	return question{amount: wire.FormatAmount(pi.Amount, pi.Currency), answer: func(passed bool) reply {
 		if result, _ := h.invoicing.completeAuthentication(pi, passed); result == paid {
 			h.paymentMethods.saveAfterPayment(pi)
 		}

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"usher/stripelocal/wire"
 )
 
 // acknowledgeWait is how long Checkout waits for webhooks of the completion to
@@ -157,7 +159,7 @@ func (h checkoutPages) page(cs *CheckoutSession, entered submission) checkoutPag
 	sums := h.checkoutSessions.totals(cs)
 	p := checkoutPage{
 		pageBase: h.base("Checkout"), Action: "/c/pay/" + cs.ID, Alert: h.checkoutPayments.lastError(cs), Cancel: cs.cancelURL(),
-		Subtotal: formatAmount(sums.subtotal, cs.Currency), Total: formatAmount(sums.total(), cs.Currency),
+		Subtotal: wire.FormatAmount(sums.subtotal, cs.Currency), Total: wire.FormatAmount(sums.total(), cs.Currency),
 	}
 	for i, l := range cs.Lines {
 		if price, ok := h.state.Prices.get(l.Price); ok {
@@ -166,7 +168,7 @@ func (h checkoutPages) page(cs *CheckoutSession, entered submission) checkoutPag
 		}
 	}
 	if cs.Discount != nil {
-		p.Discount = "-" + formatAmount(sums.discount, cs.Currency)
+		p.Discount = "-" + wire.FormatAmount(sums.discount, cs.Currency)
 	}
 	h.addFields(&p, cs, entered)
 	p.Button = h.buttonLabel(cs, p.Total)
@@ -199,9 +201,9 @@ func (h checkoutPages) buttonLabel(cs *CheckoutSession, total string) string {
 }
 
 func (h checkoutPages) line(p *Price, quantity int64) pageLine {
-	line := pageLine{Name: h.prices.productName(p), Quantity: quantity, Amount: formatAmount(p.amount(quantity), p.Currency)}
+	line := pageLine{Name: h.prices.productName(p), Quantity: quantity, Amount: wire.FormatAmount(p.amount(quantity), p.Currency)}
 	if p.Interval != "" {
-		line.Per = fmt.Sprintf("%s each, every %s", formatAmount(p.amount(1), p.Currency), every(p))
+		line.Per = fmt.Sprintf("%s each, every %s", wire.FormatAmount(p.amount(1), p.Currency), every(p))
 	}
 	return line
 }

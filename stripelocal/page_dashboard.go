@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"usher/stripelocal/wire"
 )
 
 // dashboardRows is how many rows a table shows, newest first.
@@ -146,7 +148,7 @@ func (h dashboardPages) showObject(req *http.Request) reply {
 	}
 	page := dashboardObjectPage{pageBase: h.base(id), Nav: dashboardNav(kind), Back: req.URL.Path}
 	var indented bytes.Buffer
-	if err := json.Indent(&indented, encode(o), "", "  "); err == nil {
+	if err := json.Indent(&indented, wire.Encode(o), "", "  "); err == nil {
 		page.JSON = indented.String()
 	}
 	if kind == "events" {

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"usher/stripelocal/wire"
 )
 
 // dashboardFilter narrows a table: query is a part of an id, a name or an
@@ -76,7 +78,7 @@ func (h dashboardPages) subscriptionRow(sub *Subscription) dashboardRow {
 
 func (h dashboardPages) invoiceRow(inv *Invoice) dashboardRow {
 	return dashboardRow{Link: "/_usher/show/invoices/" + inv.ID, Cells: []string{
-		inv.ID, inv.Number, inv.Status, formatAmount(inv.total(), inv.Currency), inv.BillingReason, inv.Customer, moment(inv.Created),
+		inv.ID, inv.Number, inv.Status, wire.FormatAmount(inv.total(), inv.Currency), inv.BillingReason, inv.Customer, moment(inv.Created),
 	}}
 }
 

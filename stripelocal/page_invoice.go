@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+
+	"usher/stripelocal/wire"
 )
 
 // invoicePage is the hosted invoice.
@@ -77,7 +79,7 @@ func (h invoicePages) pay(req *http.Request) reply {
 
 func (h invoicePages) payWith(inv *Invoice, pm *PaymentMethod, chosen string, entered cardEntry) reply {
 	_, err := h.callAPI("POST /v1/invoices/{id}/pay", inv.ID, url.Values{"payment_method": {pm.ID}, "off_session": {"false"}})
-	var refusal *Error
+	var refusal *wire.Error
 	switch {
 	case err == nil:
 		if pi, ok := h.state.PaymentIntents.get(inv.PaymentIntent); ok {
@@ -95,14 +97,14 @@ func (h invoicePages) payWith(inv *Invoice, pm *PaymentMethod, chosen string, en
 func (h invoicePages) page(inv *Invoice, chosen string, entered cardEntry) invoicePage {
 	p := invoicePage{
 		pageBase: h.base("Invoice " + inv.Number), Action: "/i/" + inv.ID, Status: inv.Status, PDF: "/i/" + inv.ID + "/pdf",
-		Total: formatAmount(inv.total(), inv.Currency), Due: formatAmount(inv.remaining(), inv.Currency),
+		Total: wire.FormatAmount(inv.total(), inv.Currency), Due: wire.FormatAmount(inv.remaining(), inv.Currency),
 	}
 	for _, l := range inv.Lines {
-		p.Lines = append(p.Lines, pageLine{Name: l.Description, Amount: formatAmount(l.Amount, inv.Currency)})
+		p.Lines = append(p.Lines, pageLine{Name: l.Description, Amount: wire.FormatAmount(l.Amount, inv.Currency)})
 	}
 	p.Facts = h.details(inv)
 	if off := inv.discounted(); off != 0 {
-		p.Discount = formatAmount(-off, inv.Currency)
+		p.Discount = wire.FormatAmount(-off, inv.Currency)
 	}
 	p.Sums = inv.invoiceSums()
 	if pi, ok := h.state.PaymentIntents.get(inv.PaymentIntent); ok && pi.Status == "requires_action" && !inv.settled() {
@@ -136,10 +138,10 @@ func (h invoicePages) details(inv *Invoice) []portalDetail {
 func (inv *Invoice) invoiceSums() []portalDetail {
 	var out []portalDetail
 	if balance := inv.StartingBalance - inv.EndingBalance; inv.BalanceApplied && balance != 0 {
-		out = append(out, portalDetail{"Applied balance", formatAmount(balance, inv.Currency)})
+		out = append(out, portalDetail{"Applied balance", wire.FormatAmount(balance, inv.Currency)})
 	}
 	if inv.AmountPaid != 0 {
-		out = append(out, portalDetail{"Paid", formatAmount(inv.AmountPaid, inv.Currency)})
+		out = append(out, portalDetail{"Paid", wire.FormatAmount(inv.AmountPaid, inv.Currency)})
 	}
 	return out
 }
@@ -182,9 +184,9 @@ func (h invoicePages) receipt(inv *Invoice) []portalDetail {
 		if pm, ok := h.state.PaymentMethods.get(ch.PaymentMethod); ok {
 			out = append(out, portalDetail{"Paid by", fmt.Sprintf("%s ending in %s", pm.Brand, pm.last4())})
 		}
-		out = append(out, portalDetail{"Amount", formatAmount(ch.Amount, ch.Currency)}, portalDetail{"Payment", ch.ID})
+		out = append(out, portalDetail{"Amount", wire.FormatAmount(ch.Amount, ch.Currency)}, portalDetail{"Payment", ch.ID})
 		if ch.AmountRefunded != 0 {
-			out = append(out, portalDetail{"Refunded", formatAmount(ch.AmountRefunded, ch.Currency)})
+			out = append(out, portalDetail{"Refunded", wire.FormatAmount(ch.AmountRefunded, ch.Currency)})
 		}
 	}
 	return out

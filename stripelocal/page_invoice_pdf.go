@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+
+	"usher/stripelocal/wire"
 )
 
 // serveInvoicePDF answers the link of invoice_pdf: one page of plain text.
@@ -32,9 +34,9 @@ func (h invoicePages) pdfLines(inv *Invoice) []string {
 		"To: " + strings.TrimSpace(inv.CustomerName+" "+inv.CustomerEmail), "Status: " + inv.Status, "",
 	}
 	for _, l := range inv.Lines {
-		out = append(out, formatAmount(l.Amount, inv.Currency)+"   "+l.Description)
+		out = append(out, wire.FormatAmount(l.Amount, inv.Currency)+"   "+l.Description)
 	}
-	return append(out, "", "Total: "+formatAmount(inv.total(), inv.Currency), "Amount due: "+formatAmount(inv.remaining(), inv.Currency))
+	return append(out, "", "Total: "+wire.FormatAmount(inv.total(), inv.Currency), "Amount due: "+wire.FormatAmount(inv.remaining(), inv.Currency))
 }
 
 // textPDF writes lines on one page (ISO 32000-1: the smallest file that every

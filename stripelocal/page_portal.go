@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+
+	"usher/stripelocal/wire"
 )
 
 // portalFrame is what every page of the portal begins with.
@@ -226,7 +228,7 @@ func (h portalPages) subscription(x *PortalSession, config *PortalConfiguration,
 	shown := portalSubscription{ID: sub.ID, Name: sub.ID, Status: sub.Status, DateLabel: "Renews", Date: day(sub.CurrentPeriodEnd)}
 	if price, item, ok := h.subscriptions.singleItem(sub); ok {
 		shown.Name = h.prices.productName(price)
-		shown.Price = fmt.Sprintf("%d × %s every %s", item.Quantity, formatAmount(price.amount(1), price.Currency), every(price))
+		shown.Price = fmt.Sprintf("%d × %s every %s", item.Quantity, wire.FormatAmount(price.amount(1), price.Currency), every(price))
 	}
 	if sub.CancelAt != 0 {
 		shown.DateLabel, shown.Date = "Ends", day(sub.CancelAt)
@@ -249,7 +251,7 @@ func (h portalPages) invoiceRows(customer string) []portalInvoice {
 	for i := len(rows) - 1; i >= 0 && len(out) < 24; i-- {
 		if inv := rows[i]; inv.FinalizedAt != 0 {
 			out = append(out, portalInvoice{
-				Number: inv.Number, Date: day(inv.Created), Amount: formatAmount(inv.total(), inv.Currency),
+				Number: inv.Number, Date: day(inv.Created), Amount: wire.FormatAmount(inv.total(), inv.Currency),
 				Status: inv.Status, Link: "/i/" + inv.ID,
 			})
 		}

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+
+	"usher/stripelocal/wire"
 )
 
 // portalSwitchPage offers other plans.
@@ -90,7 +92,7 @@ func (h portalUpdatePages) page(x *PortalSession, config *PortalConfiguration, s
 	}
 	for _, p := range h.offeredPrices(config, current) {
 		page.Offers = append(page.Offers, portalOffer{
-			Price: p.ID, Name: h.prices.productName(p), Amount: fmt.Sprintf("%s every %s", formatAmount(p.amount(1), p.Currency), every(p)),
+			Price: p.ID, Name: h.prices.productName(p), Amount: fmt.Sprintf("%s every %s", wire.FormatAmount(p.amount(1), p.Currency), every(p)),
 			Current: p.ID == current.ID, Chosen: p.ID == current.ID,
 		})
 	}
@@ -244,7 +246,7 @@ func (h portalUpdatePages) changeForm(config *PortalConfiguration, sub *Subscrip
 // hasParam says whether a call has a parameter.
 func (h portalUpdatePages) hasParam(pattern, param string) bool {
 	r, ok := h.routes[pattern]
-	return ok && r.shape.fields[param] != nil
+	return ok && r.shape.Fields[param] != nil
 }
 
 func (h portalUpdatePages) confirmPage(x *PortalSession, config *PortalConfiguration, sub *Subscription, change planChange) (portalConfirmPage, error) {
@@ -252,7 +254,7 @@ func (h portalUpdatePages) confirmPage(x *PortalSession, config *PortalConfigura
 	page := portalConfirmPage{
 		portalFrame: h.portalPages.frame(x, "Confirm your update", x.subscriptionPath(sub.ID, "confirm")),
 		Lines:       []pageLine{h.checkoutPages.line(change.price, change.quantity)},
-		Total:       fmt.Sprintf("%s every %s", formatAmount(amount, change.price.Currency), every(change.price)),
+		Total:       fmt.Sprintf("%s every %s", wire.FormatAmount(amount, change.price.Currency), every(change.price)),
 		Button:      "Confirm", Back: x.subscriptionPath(sub.ID, "update"),
 		Hidden: []pageField{
 			{Name: "price", Value: change.price.ID}, {Name: "quantity", Value: strconv.FormatInt(change.quantity, 10)},
@@ -283,12 +285,12 @@ func (h portalUpdatePages) addPreview(page *portalConfirmPage, config *PortalCon
 	}
 	due, _ := preview["amount_due"].(int64)
 	if h.billsImmediately(config, sub, item, change) {
-		page.Due = formatAmount(due, sub.Currency)
+		page.Due = wire.FormatAmount(due, sub.Currency)
 		page.Button = "Confirm and pay " + page.Due
 		return nil
 	}
-	page.Due = formatAmount(0, sub.Currency)
-	page.Note = fmt.Sprintf("The next invoice, on %s, is %s.", day(sub.CurrentPeriodEnd), formatAmount(due, sub.Currency))
+	page.Due = wire.FormatAmount(0, sub.Currency)
+	page.Note = fmt.Sprintf("The next invoice, on %s, is %s.", day(sub.CurrentPeriodEnd), wire.FormatAmount(due, sub.Currency))
 	return nil
 }
 

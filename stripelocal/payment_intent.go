@@ -1,5 +1,7 @@
 package stripelocal
 
+import "usher/stripelocal/wire"
+
 // PaymentIntent is one payment on its way. Amounts are minor units.
 type PaymentIntent struct {
 	Base
@@ -157,8 +159,8 @@ func (h paymentIntents) get(in *input) (any, error) {
 
 func (h paymentIntents) list(in *input) (any, error) {
 	rows := h.state.PaymentIntents.all
-	if in.has("customer") {
-		rows = h.state.PaymentIntents.by("customer", in.str("customer"))
+	if in.Has("customer") {
+		rows = h.state.PaymentIntents.by("customer", in.String("customer"))
 	}
 	return listing[*PaymentIntent]{
 		what: "payment_intent", table: h.state.PaymentIntents, rows: rows,
@@ -166,23 +168,23 @@ func (h paymentIntents) list(in *input) (any, error) {
 	}.page(in)
 }
 
-func (h paymentIntents) render(p *PaymentIntent) object {
-	return object{
+func (h paymentIntents) render(p *PaymentIntent) wire.Object {
+	return wire.Object{
 		"id": p.ID, "object": "payment_intent", "amount": p.Amount, "amount_capturable": p.capturable(),
-		"amount_details": object{"tip": object{}}, "amount_received": p.AmountReceived, "application": nil,
-		"application_fee_amount": nil, "automatic_payment_methods": p.renderAutomatic(), "canceled_at": timeOrNull(p.CanceledAt),
-		"cancellation_reason": orNull(p.CancelReason), "capture_method": p.captureMethod(), "client_secret": p.Secret,
+		"amount_details": wire.Object{"tip": wire.Object{}}, "amount_received": p.AmountReceived, "application": nil,
+		"application_fee_amount": nil, "automatic_payment_methods": p.renderAutomatic(), "canceled_at": wire.IntOrNull(p.CanceledAt),
+		"cancellation_reason": wire.StringOrNull(p.CancelReason), "capture_method": p.captureMethod(), "client_secret": p.Secret,
 		"confirmation_method": p.confirmationMethod(), "created": p.Created, "currency": p.Currency,
-		"customer": refTo("customer", p.Customer), "description": orNull(p.Description),
-		"invoice": refTo("invoice", p.Invoice), "last_payment_error": h.renderLastError(p),
-		"latest_charge": refTo("charge", p.LastCharge), "livemode": false, "metadata": p.Metadata,
+		"customer": wire.Ref("customer", p.Customer), "description": wire.StringOrNull(p.Description),
+		"invoice": wire.Ref("invoice", p.Invoice), "last_payment_error": h.renderLastError(p),
+		"latest_charge": wire.Ref("charge", p.LastCharge), "livemode": false, "metadata": p.Metadata,
 		"next_action": h.renderNextAction(p), "on_behalf_of": nil,
-		"payment_method":                       refTo("payment_method", p.PaymentMethod),
+		"payment_method":                       wire.Ref("payment_method", p.PaymentMethod),
 		"payment_method_configuration_details": nil,
 		"payment_method_options":               cardOptions(), "payment_method_types": []any{"card"},
-		"processing": nil, "receipt_email": orNull(p.ReceiptEmail), "review": nil,
-		"setup_future_usage": orNull(p.SetupFutureUsage), "shipping": p.Shipping.render(), "source": nil,
-		"statement_descriptor": orNull(p.Descriptor), "statement_descriptor_suffix": orNull(p.DescriptorSuffix), "status": p.Status,
+		"processing": nil, "receipt_email": wire.StringOrNull(p.ReceiptEmail), "review": nil,
+		"setup_future_usage": wire.StringOrNull(p.SetupFutureUsage), "shipping": p.Shipping.render(), "source": nil,
+		"statement_descriptor": wire.StringOrNull(p.Descriptor), "statement_descriptor_suffix": wire.StringOrNull(p.DescriptorSuffix), "status": p.Status,
 		"transfer_data": nil, "transfer_group": nil,
 	}
 }
@@ -198,7 +200,7 @@ func renderAutomatic(on bool, redirects string) any {
 	case redirects == "":
 		redirects = "always"
 	}
-	return object{"allow_redirects": redirects, "enabled": true}
+	return wire.Object{"allow_redirects": redirects, "enabled": true}
 }
 
 func (p *PaymentIntent) confirmationMethod() string {
@@ -208,8 +210,8 @@ func (p *PaymentIntent) confirmationMethod() string {
 	return p.ConfirmationMethod
 }
 
-func cardOptions() object {
-	return object{"card": object{
+func cardOptions() wire.Object {
+	return wire.Object{"card": wire.Object{
 		"installments": nil, "mandate_options": nil, "network": nil, "request_three_d_secure": "automatic",
 	}}
 }
@@ -226,8 +228,8 @@ func (h paymentIntents) renderLastError(p *PaymentIntent) any {
 }
 
 // renderDecline is the last error of an intent, with the card that it is about.
-func (h paymentIntents) renderDecline(d *Decline, method string) object {
-	o := object{"type": "invalid_request_error", "code": d.Code, "message": d.Message, "doc_url": docURL(d.Code)}
+func (h paymentIntents) renderDecline(d *Decline, method string) wire.Object {
+	o := wire.Object{"type": "invalid_request_error", "code": d.Code, "message": d.Message, "doc_url": wire.DocURL(d.Code)}
 	if d.DeclineCode != "" {
 		o["type"], o["decline_code"] = "card_error", d.DeclineCode
 	}
@@ -241,8 +243,8 @@ func (h paymentIntents) renderNextAction(p *PaymentIntent) any {
 	if p.Status != "requires_action" {
 		return nil
 	}
-	return object{
+	return wire.Object{
 		"type":            "redirect_to_url",
-		"redirect_to_url": object{"return_url": orNull(p.ReturnURL), "url": h.origin + "/c/authenticate/" + p.ID},
+		"redirect_to_url": wire.Object{"return_url": wire.StringOrNull(p.ReturnURL), "url": h.origin + "/c/authenticate/" + p.ID},
 	}
 }

@@ -3,6 +3,8 @@ package stripelocal
 import (
 	"fmt"
 	"slices"
+
+	"usher/stripelocal/wire"
 )
 
 const (
@@ -27,49 +29,49 @@ func paymentIntentRoutes() []route {
 }
 
 func (h paymentIntents) create(in *input) (any, error) {
-	if err := checkIntentAmount(in.params); err != nil {
+	if err := checkIntentAmount(in.Params); err != nil {
 		return nil, err
 	}
-	if in.flag("confirm") && !in.has("payment_method") {
+	if in.Bool("confirm") && !in.Has("payment_method") {
 		return nil, withoutMethod(&PaymentIntent{})
 	}
-	pm, err := h.checkReferences(in.params, "")
+	pm, err := h.checkReferences(in.Params, "")
 	if err != nil {
 		return nil, err
 	}
 	pi := &PaymentIntent{
-		Amount: in.num("amount"), Currency: in.str("currency"), ConfirmationMethod: in.str("confirmation_method"),
-		CaptureMethod: in.str("capture_method"), Automatic: in.at("automatic_payment_methods").flag("enabled"), Redirects: in.at("automatic_payment_methods").str("allow_redirects"),
+		Amount: in.Int("amount"), Currency: in.String("currency"), ConfirmationMethod: in.String("confirmation_method"),
+		CaptureMethod: in.String("capture_method"), Automatic: in.At("automatic_payment_methods").Bool("enabled"), Redirects: in.At("automatic_payment_methods").String("allow_redirects"),
 	}
-	pi.take(in.params)
+	pi.take(in.Params)
 	if pm != nil {
 		pi.PaymentMethod = pm.ID
 	}
 	h.insert(pi)
-	if !in.flag("confirm") {
+	if !in.Bool("confirm") {
 		return h.render(pi), nil
 	}
-	return h.confirmFromAPI(pi, in.params)
+	return h.confirmFromAPI(pi, in.Params)
 }
 
-func checkIntentAmount(p params) error {
-	amount, currency := p.num("amount"), p.str("currency")
+func checkIntentAmount(p wire.Params) error {
+	amount, currency := p.Int("amount"), p.String("currency")
 	switch {
-	case p.has("currency") && !isCurrency(currency):
-		return invalid("", "currency", "Invalid currency: "+currency+". Stripe currently supports these currencies: three letters in lower case, as ISO 4217 has them")
+	case p.Has("currency") && !wire.IsCurrency(currency):
+		return wire.Invalid("", "currency", "Invalid currency: "+currency+". Stripe currently supports these currencies: three letters in lower case, as ISO 4217 has them")
 	case amount < 1:
-		return invalid("parameter_invalid_integer", "amount", "This value must be greater than or equal to 1.")
+		return wire.Invalid("parameter_invalid_integer", "amount", "This value must be greater than or equal to 1.")
 	case amount > 99999999:
-		return invalid("amount_too_large", "amount", "Amount must be no more than "+formatAmount(99999999, currency))
-	case amount < smallestCharge(currency):
-		return invalid("amount_too_small", "amount", "Amount must be at least "+formatAmount(smallestCharge(currency), currency))
+		return wire.Invalid("amount_too_large", "amount", "Amount must be no more than "+wire.FormatAmount(99999999, currency))
+	case amount < wire.SmallestCharge(currency):
+		return wire.Invalid("amount_too_small", "amount", "Amount must be at least "+wire.FormatAmount(wire.SmallestCharge(currency), currency))
 	}
 	return nil
 }
 
 // checkReferences looks at the references that an intent is given; owner is the customer it already has.
-func (h paymentIntents) checkReferences(p params, owner string) (*PaymentMethod, error) {
-	if p.has("customer") {
+func (h paymentIntents) checkReferences(p wire.Params, owner string) (*PaymentMethod, error) {
+	if p.Has("customer") {
 		c, err := h.customers.fromParam(p, "customer")
 		if err != nil {
 			return nil, err
@@ -79,10 +81,10 @@ func (h paymentIntents) checkReferences(p params, owner string) (*PaymentMethod,
 	if err := checkMethodTypes(p); err != nil {
 		return nil, err
 	}
-	if !p.has("payment_method") {
+	if !p.Has("payment_method") {
 		return nil, nil
 	}
-	pm, err := h.paymentMethods.findUsable(p.str("payment_method"), "payment_method")
+	pm, err := h.paymentMethods.findUsable(p.String("payment_method"), "payment_method")
 	if err != nil {
 		return nil, err
 	}
@@ -90,10 +92,10 @@ func (h paymentIntents) checkReferences(p params, owner string) (*PaymentMethod,
 }
 
 // checkMethodTypes refuses kinds of payment that nobody could choose here.
-func checkMethodTypes(p params) error {
-	for _, kind := range p.strs("payment_method_types") {
+func checkMethodTypes(p wire.Params) error {
+	for _, kind := range p.Strings("payment_method_types") {
 		if kind != "card" {
-			return invalid("payment_intent_invalid_parameter", p.name("payment_method_types"), "The payment method type provided: "+kind+" is invalid. The local Stripe has cards only.")
+			return wire.Invalid("payment_intent_invalid_parameter", p.Name("payment_method_types"), "The payment method type provided: "+kind+" is invalid. The local Stripe has cards only.")
 		}
 	}
 	return nil
@@ -105,34 +107,34 @@ func checkOwner(pm *PaymentMethod, customer string) error {
 	case pm.Customer == "" || pm.Customer == customer:
 		return nil
 	case customer == "":
-		return invalid("payment_intent_unexpected_state", "payment_method", fmt.Sprintf("The provided PaymentMethod (%s) belongs to the Customer %s. Please include the Customer in the `customer` parameter.", pm.ID, pm.Customer))
+		return wire.Invalid("payment_intent_unexpected_state", "payment_method", fmt.Sprintf("The provided PaymentMethod (%s) belongs to the Customer %s. Please include the Customer in the `customer` parameter.", pm.ID, pm.Customer))
 	}
-	return invalid("payment_intent_unexpected_state", "payment_method", fmt.Sprintf("The PaymentMethod %s does not belong to the Customer you supplied %s. Please use this PaymentMethod with the Customer that it belongs to instead.", pm.ID, customer))
+	return wire.Invalid("payment_intent_unexpected_state", "payment_method", fmt.Sprintf("The PaymentMethod %s does not belong to the Customer you supplied %s. Please use this PaymentMethod with the Customer that it belongs to instead.", pm.ID, customer))
 }
 
 // take carries over what an intent may be told at any time.
-func (pi *PaymentIntent) take(p params) {
-	p.setStr("customer", &pi.Customer)
-	p.setStr("description", &pi.Description)
-	p.setStr("receipt_email", &pi.ReceiptEmail)
-	p.setStr("setup_future_usage", &pi.SetupFutureUsage)
-	p.setStr("statement_descriptor", &pi.Descriptor)
-	p.setStr("statement_descriptor_suffix", &pi.DescriptorSuffix)
-	p.setMetadata(&pi.Metadata)
+func (pi *PaymentIntent) take(p wire.Params) {
+	p.SetString("customer", &pi.Customer)
+	p.SetString("description", &pi.Description)
+	p.SetString("receipt_email", &pi.ReceiptEmail)
+	p.SetString("setup_future_usage", &pi.SetupFutureUsage)
+	p.SetString("statement_descriptor", &pi.Descriptor)
+	p.SetString("statement_descriptor_suffix", &pi.DescriptorSuffix)
+	p.SetMetadata(&pi.Metadata)
 	setShipping(p, &pi.Shipping)
 }
 
 func (h paymentIntents) find(in *input) (*PaymentIntent, error) {
 	pi, ok := h.state.PaymentIntents.get(in.path("id"))
 	if !ok {
-		return nil, notFound("payment_intent", in.path("id"), "intent")
+		return nil, wire.NotFound("payment_intent", in.path("id"), "intent")
 	}
 	return pi, nil
 }
 
 // unexpected is the refusal of what an intent's status does not allow.
-func unexpected(pi *PaymentIntent, message string) *Error {
-	e := invalid("payment_intent_unexpected_state", "", message)
+func unexpected(pi *PaymentIntent, message string) *wire.Error {
+	e := wire.Invalid("payment_intent_unexpected_state", "", message)
 	e.PaymentIntent = pi.ID
 	return e
 }
@@ -143,28 +145,28 @@ func (h paymentIntents) update(in *input) (any, error) {
 		return nil, err
 	}
 	if pi.Status == "succeeded" || pi.Status == "canceled" {
-		for _, key := range in.names() {
+		for _, key := range in.Names() {
 			if !slices.Contains([]string{"description", "metadata", "receipt_email", "setup_future_usage", "shipping", "expand"}, key) {
 				return nil, unexpected(pi, fmt.Sprintf("This PaymentIntent's %s could not be updated because it has a status of %s. You may only update the %s of a PaymentIntent with one of the following statuses: requires_payment_method, requires_confirmation, requires_action.", key, pi.Status, key))
 			}
 		}
 	}
-	if pi.Invoice != "" && (in.has("amount") || in.has("currency") || in.has("customer")) {
+	if pi.Invoice != "" && (in.Has("amount") || in.Has("currency") || in.Has("customer")) {
 		return nil, unexpected(pi, "You cannot update the amount, currency or customer of a PaymentIntent that belongs to an invoice.")
 	}
-	if in.has("amount") {
-		err = checkIntentAmount(in.params)
+	if in.Has("amount") {
+		err = checkIntentAmount(in.Params)
 	}
 	if err != nil {
 		return nil, err
 	}
-	pm, err := h.checkReferences(in.params, pi.Customer)
+	pm, err := h.checkReferences(in.Params, pi.Customer)
 	if err != nil {
 		return nil, err
 	}
-	h.state.PaymentIntents.change(pi, func() { pi.take(in.params) })
-	in.setNum("amount", &pi.Amount)
-	in.setStr("currency", &pi.Currency)
+	h.state.PaymentIntents.change(pi, func() { pi.take(in.Params) })
+	in.SetInt("amount", &pi.Amount)
+	in.SetString("currency", &pi.Currency)
 	if pm != nil {
 		pi.PaymentMethod, pi.Status = pm.ID, "requires_confirmation"
 	}
@@ -179,34 +181,34 @@ func (h paymentIntents) confirm(in *input) (any, error) {
 	if !slices.Contains([]string{"requires_payment_method", "requires_confirmation", "requires_action"}, pi.Status) {
 		return nil, unexpected(pi, fmt.Sprintf("You cannot confirm this PaymentIntent because it has already %s after being previously confirmed.", pi.Status))
 	}
-	if pi.PaymentMethod == "" && !in.has("payment_method") {
+	if pi.PaymentMethod == "" && !in.Has("payment_method") {
 		return nil, withoutMethod(pi)
 	}
-	pm, err := h.checkReferences(in.params, pi.Customer)
+	pm, err := h.checkReferences(in.Params, pi.Customer)
 	if err != nil {
 		return nil, err
 	}
-	h.state.PaymentIntents.change(pi, func() { pi.take(in.params) })
-	in.setStr("capture_method", &pi.CaptureMethod)
+	h.state.PaymentIntents.change(pi, func() { pi.take(in.Params) })
+	in.SetString("capture_method", &pi.CaptureMethod)
 	if pm != nil {
 		pi.PaymentMethod = pm.ID
 	}
-	return h.confirmFromAPI(pi, in.params)
+	return h.confirmFromAPI(pi, in.Params)
 }
 
-func withoutMethod(pi *PaymentIntent) *Error {
+func withoutMethod(pi *PaymentIntent) *wire.Error {
 	return unexpected(pi, "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a payment method or ConfirmationToken.")
 }
 
 // confirmFromAPI is a confirmation through the API: what a card refuses is a 402 that shows the intent.
-func (h paymentIntents) confirmFromAPI(pi *PaymentIntent, p params) (any, error) {
+func (h paymentIntents) confirmFromAPI(pi *PaymentIntent, p wire.Params) (any, error) {
 	pm, ok := h.state.PaymentMethods.get(pi.PaymentMethod)
 	if !ok {
 		return nil, withoutMethod(pi)
 	}
-	pi.ReturnURL = p.str("return_url")
+	pi.ReturnURL = p.String("return_url")
 	result, decline := h.confirmForInvoice(pi, pm)
-	if result == needsAction && (p.flag("off_session") || p.flag("error_on_requires_action")) {
+	if result == needsAction && (p.Bool("off_session") || p.Bool("error_on_requires_action")) {
 		result, decline = refused, authenticationRequired()
 		h.failConfirmation(pi, pm, decline)
 	}
@@ -242,13 +244,13 @@ func (h paymentIntents) capture(in *input) (any, error) {
 	if pi.Status != "requires_capture" {
 		return nil, unexpected(pi, fmt.Sprintf("This PaymentIntent could not be captured because it has a status of %s. Only a PaymentIntent with one of the following statuses may be captured: requires_capture.", pi.Status))
 	}
-	amount := in.numOr("amount_to_capture", pi.Amount)
+	amount := in.IntOr("amount_to_capture", pi.Amount)
 	if amount < 1 || amount > pi.Amount {
-		return nil, invalid("amount_too_large", "amount_to_capture", fmt.Sprintf("The amount to capture is not between 1 and the amount that can be captured, %d.", pi.Amount))
+		return nil, wire.Invalid("amount_too_large", "amount_to_capture", fmt.Sprintf("The amount to capture is not between 1 and the amount that can be captured, %d.", pi.Amount))
 	}
-	in.setMetadata(&pi.Metadata)
-	in.setStr("statement_descriptor", &pi.Descriptor)
-	in.setStr("statement_descriptor_suffix", &pi.DescriptorSuffix)
+	in.SetMetadata(&pi.Metadata)
+	in.SetString("statement_descriptor", &pi.Descriptor)
+	in.SetString("statement_descriptor_suffix", &pi.DescriptorSuffix)
 	h.captureAmount(pi, amount)
 	return h.render(pi), nil
 }
@@ -278,7 +280,7 @@ func (h paymentIntents) cancel(in *input) (any, error) {
 		return nil, unexpected(pi, "You cannot cancel this PaymentIntent because it was created by a Checkout Session. Expire the session instead.")
 	}
 	held := pi.Status == "requires_capture"
-	h.cancelByID(pi.ID, in.str("cancellation_reason"))
+	h.cancelByID(pi.ID, in.String("cancellation_reason"))
 	if ch, ok := h.state.Charges.get(pi.LastCharge); ok && held {
 		before := h.charges.render(ch)
 		ch.AmountRefunded = ch.Amount

@@ -3,6 +3,8 @@ package stripelocal
 import (
 	"cmp"
 	"slices"
+
+	"usher/stripelocal/wire"
 )
 
 // PaymentMethod is a card. Its number is always one of Stripe's test cards.
@@ -47,37 +49,37 @@ func paymentMethodResource() resource {
 }
 
 func (h paymentMethods) create(in *input) (any, error) {
-	if in.str("type") != "card" {
-		return nil, invalid("", "type", "Invalid type: the local Stripe has no other payment methods than card.")
+	if in.String("type") != "card" {
+		return nil, wire.Invalid("", "type", "Invalid type: the local Stripe has no other payment methods than card.")
 	}
-	pm, err := h.fromCardParams(in.at("card"))
+	pm, err := h.fromCardParams(in.At("card"))
 	if err != nil {
 		return nil, err
 	}
-	pm.Metadata = in.metadata()
-	in.setStr("allow_redisplay", &pm.Redisplay)
-	pm.takeBilling(in.at("billing_details"))
+	pm.Metadata = in.Metadata()
+	in.SetString("allow_redisplay", &pm.Redisplay)
+	pm.takeBilling(in.At("billing_details"))
 	return h.render(pm), nil
 }
 
 // fromCardParams makes a payment method of a token or of a card's digits.
-func (h paymentMethods) fromCardParams(card params) (*PaymentMethod, error) {
-	if token := card.str("token"); token != "" {
-		if len(card.names()) > 1 {
-			return nil, invalid("", card.name("token"), "You may only specify one of these parameters: card[token], "+card.name(card.names()[0])+".")
+func (h paymentMethods) fromCardParams(card wire.Params) (*PaymentMethod, error) {
+	if token := card.String("token"); token != "" {
+		if len(card.Names()) > 1 {
+			return nil, wire.Invalid("", card.Name("token"), "You may only specify one of these parameters: card[token], "+card.Name(card.Names()[0])+".")
 		}
-		return h.fromToken(token, card.name("token"), "pm_1")
+		return h.fromToken(token, card.Name("token"), "pm_1")
 	}
 	for _, name := range []string{"number", "exp_month", "exp_year"} {
-		if !card.has(name) {
-			return nil, missing(card.nameIn("card", name))
+		if !card.Has(name) {
+			return nil, wire.MissingParam(card.NameIn("card", name))
 		}
 	}
 	known, err := cardOf(card, h.now)
 	if err != nil {
 		return nil, err
 	}
-	return h.insertCard(known, card.num("exp_month"), card.num("exp_year")), nil
+	return h.insertCard(known, card.Int("exp_month"), card.Int("exp_year")), nil
 }
 
 // insertCard stores a card that belongs to nobody yet.
@@ -95,10 +97,10 @@ func (h paymentMethods) insertCardWithPrefix(prefix string, card testCard, month
 	return pm
 }
 
-func (p *PaymentMethod) takeBilling(from params) {
-	from.setStr("email", &p.Email)
-	from.setStr("name", &p.Name)
-	from.setStr("phone", &p.Phone)
+func (p *PaymentMethod) takeBilling(from wire.Params) {
+	from.SetString("email", &p.Email)
+	from.SetString("name", &p.Name)
+	from.SetString("phone", &p.Phone)
 	setAddress(from, "address", &p.Address)
 }
 
@@ -111,24 +113,24 @@ func (h paymentMethods) findUsable(id, param string) (*PaymentMethod, error) {
 	if card, ok := cardByToken(id); ok {
 		return h.insertCard(card, 12, 2040), nil
 	}
-	return nil, noSuch("PaymentMethod", id, param)
+	return nil, wire.NoSuch("PaymentMethod", id, param)
 }
 
 func checkUnspent(pm *PaymentMethod) error {
 	if pm.Spent {
-		return invalid("", "payment_method", "The provided PaymentMethod was previously used with a PaymentIntent without Customer attachment, shared with a connected account without Customer attachment, or was detached from a Customer. It may not be used again. To use a PaymentMethod multiple times, you must attach it to a Customer first.")
+		return wire.Invalid("", "payment_method", "The provided PaymentMethod was previously used with a PaymentIntent without Customer attachment, shared with a connected account without Customer attachment, or was detached from a Customer. It may not be used again. To use a PaymentMethod multiple times, you must attach it to a Customer first.")
 	}
 	return nil
 }
 
 func (h paymentMethods) attach(in *input) (any, error) {
-	c, err := h.customers.fromParam(in.params, "customer")
+	c, err := h.customers.fromParam(in.Params, "customer")
 	if err != nil {
 		return nil, err
 	}
 	pm, err := h.findUsable(in.path("id"), "payment_method")
 	if err != nil {
-		return nil, inPath(err)
+		return nil, wire.AsNotFound(err)
 	}
 	if err := h.checkAttachable(pm, c.ID); err != nil {
 		return nil, err
@@ -151,7 +153,7 @@ func (h paymentMethods) detach(in *input) (any, error) {
 		return nil, err
 	}
 	if pm.Customer == "" {
-		return nil, invalid("", "", "The payment method you provided is not attached to a customer so detachment is impossible.")
+		return nil, wire.Invalid("", "", "The payment method you provided is not attached to a customer so detachment is impossible.")
 	}
 	before := h.render(pm)
 	h.clearDefaults(pm)
@@ -163,7 +165,7 @@ func (h paymentMethods) detach(in *input) (any, error) {
 func (h paymentMethods) find(in *input) (*PaymentMethod, error) {
 	pm, ok := h.state.PaymentMethods.get(in.path("id"))
 	if !ok {
-		return nil, notFound("PaymentMethod", in.path("id"), "payment_method")
+		return nil, wire.NotFound("PaymentMethod", in.path("id"), "payment_method")
 	}
 	return pm, nil
 }
@@ -182,23 +184,23 @@ func (h paymentMethods) update(in *input) (any, error) {
 		return nil, err
 	}
 	if pm.Customer == "" {
-		return nil, invalid("", "", "You must save this PaymentMethod to a customer before you can update it.")
+		return nil, wire.Invalid("", "", "You must save this PaymentMethod to a customer before you can update it.")
 	}
-	if err := checkExpiryOf(in.at("card"), h.now); err != nil {
+	if err := checkExpiryOf(in.At("card"), h.now); err != nil {
 		return nil, err
 	}
 	before := h.render(pm)
-	in.setStr("allow_redisplay", &pm.Redisplay)
-	pm.takeBilling(in.at("billing_details"))
-	in.setMetadata(&pm.Metadata)
-	in.at("card").setNum("exp_month", &pm.ExpMonth)
-	in.at("card").setNum("exp_year", &pm.ExpYear)
+	in.SetString("allow_redisplay", &pm.Redisplay)
+	pm.takeBilling(in.At("billing_details"))
+	in.SetMetadata(&pm.Metadata)
+	in.At("card").SetInt("exp_month", &pm.ExpMonth)
+	in.At("card").SetInt("exp_year", &pm.ExpYear)
 	h.emitUpdate("payment_method.updated", before, h.render(pm))
 	return h.render(pm), nil
 }
 
 func (h paymentMethods) list(in *input) (any, error) {
-	return h.listPage(in, in.str("customer"))
+	return h.listPage(in, in.String("customer"))
 }
 
 func (h paymentMethods) listForCustomer(in *input) (any, error) {
@@ -213,38 +215,38 @@ func (h paymentMethods) listForCustomer(in *input) (any, error) {
 func (h paymentMethods) listPage(in *input, customer string) (any, error) {
 	return listing[*PaymentMethod]{
 		what: "payment_method", table: h.state.PaymentMethods, rows: h.state.PaymentMethods.by("customer", customer),
-		keep:   func(*PaymentMethod) bool { return in.strOr("type", "card") == "card" },
+		keep:   func(*PaymentMethod) bool { return in.StringOr("type", "card") == "card" },
 		render: h.render,
 	}.page(in)
 }
 
 func (p *PaymentMethod) last4() string { return p.Number[len(p.Number)-4:] }
 
-func (p *PaymentMethod) renderBilling() object {
+func (p *PaymentMethod) renderBilling() wire.Object {
 	address := p.Address
 	if address == nil {
 		address = &Address{}
 	}
-	return object{"address": address.render(), "email": orNull(p.Email), "name": orNull(p.Name), "phone": orNull(p.Phone)}
+	return wire.Object{"address": address.render(), "email": wire.StringOrNull(p.Email), "name": wire.StringOrNull(p.Name), "phone": wire.StringOrNull(p.Phone)}
 }
 
-func (h paymentMethods) render(p *PaymentMethod) object {
-	return p.asBank(object{
+func (h paymentMethods) render(p *PaymentMethod) wire.Object {
+	return p.asBank(wire.Object{
 		"id": p.ID, "object": "payment_method", "created": p.Created, "livemode": false, "type": "card",
 		"allow_redisplay": cmp.Or(p.Redisplay, "unspecified"), "billing_details": p.renderBilling(),
-		"customer": refTo("customer", p.Customer), "metadata": p.Metadata,
-		"card": object{
+		"customer": wire.Ref("customer", p.Customer), "metadata": p.Metadata,
+		"card": wire.Object{
 			"brand": p.Brand, "checks": cardChecks(), "country": "US", "display_brand": p.Brand,
 			"exp_month": p.ExpMonth, "exp_year": p.ExpYear, "fingerprint": p.fingerprint(), "funding": "credit",
 			"generated_from": nil, "last4": p.last4(),
-			"networks":             object{"available": []any{p.Brand}, "preferred": nil},
-			"three_d_secure_usage": object{"supported": true}, "wallet": nil,
+			"networks":             wire.Object{"available": []any{p.Brand}, "preferred": nil},
+			"three_d_secure_usage": wire.Object{"supported": true}, "wallet": nil,
 		},
 	})
 }
 
-func cardChecks() object {
-	return object{"address_line1_check": nil, "address_postal_code_check": nil, "cvc_check": "pass"}
+func cardChecks() wire.Object {
+	return wire.Object{"address_line1_check": nil, "address_postal_code_check": nil, "cvc_check": "pass"}
 }
 
 // fingerprint is the same for the same card number.
@@ -253,7 +255,7 @@ func (p *PaymentMethod) fingerprint() string { return fingerprint(p.Number)[:16]
 // checkAttachable says whether a customer may have a card.
 func (h paymentMethods) checkAttachable(pm *PaymentMethod, customer string) error {
 	if pm.Customer != "" && pm.Customer != customer {
-		return invalid("", "", "The payment method you provided has already been attached to a customer.")
+		return wire.Invalid("", "", "The payment method you provided has already been attached to a customer.")
 	}
 	if result, decline := pm.setupOutcome(); result == refused {
 		return declined(decline)
@@ -269,16 +271,16 @@ func (h paymentMethods) releaseAll(c *Customer) {
 }
 
 // initialFromParams is the card that a customer is to begin with.
-func (h paymentMethods) initialFromParams(p params) (*PaymentMethod, error) {
+func (h paymentMethods) initialFromParams(p wire.Params) (*PaymentMethod, error) {
 	var method *PaymentMethod
 	var err error
-	switch preferred := p.at("invoice_settings").str("default_payment_method"); {
-	case preferred != "" && preferred != p.str("payment_method"):
+	switch preferred := p.At("invoice_settings").String("default_payment_method"); {
+	case preferred != "" && preferred != p.String("payment_method"):
 		return nil, notTheirs(preferred)
-	case p.has("payment_method"):
-		method, err = h.findUsable(p.str("payment_method"), "payment_method")
-	case p.has("source"):
-		method, err = h.fromToken(p.str("source"), "source", "card_1")
+	case p.Has("payment_method"):
+		method, err = h.findUsable(p.String("payment_method"), "payment_method")
+	case p.Has("source"):
+		method, err = h.fromToken(p.String("source"), "source", "card_1")
 	}
 	if err != nil || method == nil {
 		return nil, err
@@ -305,6 +307,6 @@ func (h paymentMethods) saveAfterPayment(pi *PaymentIntent) {
 	}
 }
 
-func notTheirs(id string) *Error {
-	return invalid("resource_missing", "invoice_settings[default_payment_method]", "The customer does not have a payment method with the ID "+id+". The payment method must be attached to the customer.")
+func notTheirs(id string) *wire.Error {
+	return wire.Invalid("resource_missing", "invoice_settings[default_payment_method]", "The customer does not have a payment method with the ID "+id+". The payment method must be attached to the customer.")
 }

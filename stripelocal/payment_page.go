@@ -1,5 +1,7 @@
 package stripelocal
 
+import "usher/stripelocal/wire"
+
 // The hosted page of Stripe has calls of its own, which no documentation names. The official CLI uses two of them, to complete a
 // Checkout session without a browser; their parameters are what it sends, their answers the session.
 
@@ -19,7 +21,7 @@ func paymentPageResource() resource {
 func (h paymentPages) find(in *input) (*CheckoutSession, error) {
 	cs, ok := h.state.Sessions.get(in.path("id"))
 	if !ok {
-		return nil, notFound("payment_page", in.path("id"), "session")
+		return nil, wire.NotFound("payment_page", in.path("id"), "session")
 	}
 	return cs, nil
 }
@@ -38,14 +40,14 @@ func (h paymentPages) confirm(in *input) (any, error) {
 		return nil, err
 	}
 	if cs.Status != "open" {
-		return nil, invalid("payment_intent_unexpected_state", "", "This Checkout Session is "+cs.Status+".")
+		return nil, wire.Invalid("payment_intent_unexpected_state", "", "This Checkout Session is "+cs.Status+".")
 	}
-	pm, err := h.paymentMethods.findUsable(in.str("payment_method"), "payment_method")
+	pm, err := h.paymentMethods.findUsable(in.String("payment_method"), "payment_method")
 	if err != nil {
 		return nil, err
 	}
-	if total := h.checkoutSessions.amountDue(cs); in.has("expected_amount") && in.num("expected_amount") != total {
-		return nil, invalid("", "expected_amount", "The amount of the session has changed.")
+	if total := h.checkoutSessions.amountDue(cs); in.Has("expected_amount") && in.Int("expected_amount") != total {
+		return nil, wire.Invalid("", "expected_amount", "The amount of the session has changed.")
 	}
 	cs.EnteredEmail, cs.EnteredName = pm.Email, pm.Name
 	if result, decline := h.checkoutPayments.pay(cs, pm); result == refused {

@@ -1,5 +1,7 @@
 package stripelocal
 
+import "usher/stripelocal/wire"
+
 // PendingUpdate is a change that waits for its invoice to be paid (docs:
 // pending updates).
 type PendingUpdate struct {
@@ -14,16 +16,16 @@ type PendingUpdate struct {
 // checkPendingParams refuses what a pending update cannot hold (docs: pending
 // updates reference).
 func checkPendingParams(in *input) error {
-	if in.str("payment_behavior") != "pending_if_incomplete" {
+	if in.String("payment_behavior") != "pending_if_incomplete" {
 		return nil
 	}
 	allowed := setOf([]string{
 		"payment_behavior", "items", "proration_behavior", "proration_date", "billing_cycle_anchor", "trial_end",
 		"trial_from_plan", "add_invoice_items", "expand", "off_session",
 	})
-	for _, name := range in.names() {
+	for _, name := range in.Names() {
 		if !allowed[name] {
-			return invalid("", name, "When `payment_behavior` is `pending_if_incomplete`, you cannot pass `"+name+"`: it is not supported by pending updates.")
+			return wire.Invalid("", name, "When `payment_behavior` is `pending_if_incomplete`, you cannot pass `"+name+"`: it is not supported by pending updates.")
 		}
 	}
 	return nil
@@ -104,7 +106,7 @@ func (h pendingUpdates) render(sub *Subscription) any {
 			Base: Base{ID: i.ID, Created: sub.Created}, Metadata: i.Metadata, Price: i.Price, Quantity: i.Quantity, Subscription: sub.ID,
 		}))
 	}
-	o := object{
+	o := wire.Object{
 		"billing_cycle_anchor": nil, "expires_at": pending.ExpiresAt, "subscription_items": items,
 		"trial_end": nil, "trial_from_plan": nil,
 	}
@@ -112,7 +114,7 @@ func (h pendingUpdates) render(sub *Subscription) any {
 		o["billing_cycle_anchor"] = pending.After.Anchor
 	}
 	if pending.After.TrialEnd != pending.Before.TrialEnd {
-		o["trial_end"] = timeOrNull(pending.After.TrialEnd)
+		o["trial_end"] = wire.IntOrNull(pending.After.TrialEnd)
 	}
 	return o
 }

@@ -3,6 +3,8 @@ package stripelocal
 import (
 	"encoding/json"
 	"net/http"
+
+	"usher/stripelocal/wire"
 )
 
 // PortalSession is a short-lived key to one customer's portal.
@@ -47,12 +49,12 @@ type portalSessions struct{ *request }
 
 func portalSessionResource() resource {
 	return resource{kind: "billing_portal.session", routes: []route{
-		on("POST /v1/billing_portal/sessions", "customer! configuration "+locales+"|en-AU|en-CA|en-IE|en-IN|en-NZ|en-SG return_url "+flowParams, portalSessions.create),
+		on("POST /v1/billing_portal/sessions", "customer! configuration "+wire.Locales+"|en-AU|en-CA|en-IE|en-IN|en-NZ|en-SG return_url "+flowParams, portalSessions.create),
 	}}
 }
 
 func (h portalSessions) create(in *input) (any, error) {
-	c, err := h.customers.fromParam(in.params, "customer")
+	c, err := h.customers.fromParam(in.Params, "customer")
 	if err != nil {
 		return nil, err
 	}
@@ -64,9 +66,9 @@ func (h portalSessions) create(in *input) (any, error) {
 		return nil, err
 	}
 	x := &PortalSession{
-		Configuration: config.ID, Customer: c.ID, Locale: in.str("locale"), ReturnURL: in.strOr("return_url", config.DefaultReturnURL),
+		Configuration: config.ID, Customer: c.ID, Locale: in.String("locale"), ReturnURL: in.StringOr("return_url", config.DefaultReturnURL),
 	}
-	if err := h.setFlow(x, config, in.at("flow_data")); err != nil {
+	if err := h.setFlow(x, config, in.At("flow_data")); err != nil {
 		return nil, err
 	}
 	x.Base = Base{ID: h.ids.long("bps_1"), Created: h.now}
@@ -76,13 +78,13 @@ func (h portalSessions) create(in *input) (any, error) {
 }
 
 func (h portalSessions) configurationFromParams(in *input) (*PortalConfiguration, error) {
-	if in.has("configuration") {
-		config, ok := h.state.PortalConfigs.get(in.str("configuration"))
+	if in.Has("configuration") {
+		config, ok := h.state.PortalConfigs.get(in.String("configuration"))
 		if !ok {
-			return nil, noSuch("configuration", in.str("configuration"), "configuration")
+			return nil, wire.NoSuch("configuration", in.String("configuration"), "configuration")
 		}
 		if !config.Active {
-			return nil, invalid("", "configuration", "The configuration `"+config.ID+"` is not active and cannot be used to create portal sessions.")
+			return nil, wire.Invalid("", "configuration", "The configuration `"+config.ID+"` is not active and cannot be used to create portal sessions.")
 		}
 		return config, nil
 	}
@@ -91,21 +93,21 @@ func (h portalSessions) configurationFromParams(in *input) (*PortalConfiguration
 			return config, nil
 		}
 	}
-	return nil, &Error{
+	return nil, &wire.Error{
 		Status: http.StatusBadRequest, Type: "invalid_request_error",
 		Message: "You can’t create a portal session in test mode until you save your customer portal settings in test mode at https://dashboard.stripe.com/test/settings/billing/portal.",
 	}
 }
 
 // setFlow reads a deep link and holds it against the configuration.
-func (h portalSessions) setFlow(x *PortalSession, config *PortalConfiguration, flow params) error {
-	if x.Flow.Type = flow.str("type"); x.Flow.Type == "" {
+func (h portalSessions) setFlow(x *PortalSession, config *PortalConfiguration, flow wire.Params) error {
+	if x.Flow.Type = flow.String("type"); x.Flow.Type == "" {
 		return nil
 	}
-	detail := flow.at(x.Flow.Type)
-	x.Flow.Subscription = detail.str("subscription")
+	detail := flow.At(x.Flow.Type)
+	x.Flow.Subscription = detail.String("subscription")
 	if x.Flow.Type != "payment_method_update" && x.Flow.Subscription == "" {
-		return missing("flow_data[" + x.Flow.Type + "]")
+		return wire.MissingParam("flow_data[" + x.Flow.Type + "]")
 	}
 	if err := h.validateFlow(x, config); err != nil {
 		return err
@@ -113,11 +115,11 @@ func (h portalSessions) setFlow(x *PortalSession, config *PortalConfiguration, f
 	if err := h.setFlowItems(x, config, detail); err != nil {
 		return err
 	}
-	after := flow.at("after_completion")
-	x.Flow.AfterType = after.strOr("type", "portal_homepage")
-	x.Flow.AfterURL = after.at("redirect").str("return_url")
-	x.Flow.AfterMessage = after.at("hosted_confirmation").str("custom_message")
-	x.FlowShown = encode(x.Flow.render())
+	after := flow.At("after_completion")
+	x.Flow.AfterType = after.StringOr("type", "portal_homepage")
+	x.Flow.AfterURL = after.At("redirect").String("return_url")
+	x.Flow.AfterMessage = after.At("hosted_confirmation").String("custom_message")
+	x.FlowShown = wire.Encode(x.Flow.render())
 	return nil
 }
 
@@ -127,7 +129,7 @@ func (h portalSessions) validateFlow(x *PortalSession, config *PortalConfigurati
 		"subscription_update": config.Features.Switch, "subscription_update_confirm": config.Features.Switch,
 	}
 	if !enabled[x.Flow.Type] {
-		return invalid("", "flow_data[type]", "The portal configuration `"+config.ID+"` does not have the feature that a `"+x.Flow.Type+"` flow needs.")
+		return wire.Invalid("", "flow_data[type]", "The portal configuration `"+config.ID+"` does not have the feature that a `"+x.Flow.Type+"` flow needs.")
 	}
 	if x.Flow.Type == "payment_method_update" {
 		return nil
@@ -135,36 +137,36 @@ func (h portalSessions) validateFlow(x *PortalSession, config *PortalConfigurati
 	param := "flow_data[" + x.Flow.Type + "][subscription]"
 	sub, ok := h.state.Subscriptions.get(x.Flow.Subscription)
 	if !ok || sub.Customer != x.Customer {
-		return noSuch("subscription", x.Flow.Subscription, param)
+		return wire.NoSuch("subscription", x.Flow.Subscription, param)
 	}
 	if sub.ended() && x.Flow.Type != "subscription_cancel" {
-		return invalid("", param, "The subscription `"+sub.ID+"` has ended and cannot be updated.")
+		return wire.Invalid("", param, "The subscription `"+sub.ID+"` has ended and cannot be updated.")
 	}
 	if x.Flow.Type == "subscription_cancel" && (sub.ended() || sub.CancelAt != 0) {
-		return invalid("", param, "The subscription `"+sub.ID+"` is already set to be canceled.")
+		return wire.Invalid("", param, "The subscription `"+sub.ID+"` is already set to be canceled.")
 	}
 	return nil
 }
 
-func (f PortalFlow) render() object {
-	o := object{
+func (f PortalFlow) render() wire.Object {
+	o := wire.Object{
 		"type": f.Type, "subscription_cancel": nil, "subscription_update": nil, "subscription_update_confirm": nil,
-		"after_completion": object{"type": f.AfterType, "redirect": nil, "hosted_confirmation": nil},
+		"after_completion": wire.Object{"type": f.AfterType, "redirect": nil, "hosted_confirmation": nil},
 	}
-	after, _ := o["after_completion"].(object)
+	after, _ := o["after_completion"].(wire.Object)
 	switch f.AfterType {
 	case "redirect":
-		after["redirect"] = object{"return_url": f.AfterURL}
+		after["redirect"] = wire.Object{"return_url": f.AfterURL}
 	case "hosted_confirmation":
-		after["hosted_confirmation"] = object{"custom_message": orNull(f.AfterMessage)}
+		after["hosted_confirmation"] = wire.Object{"custom_message": wire.StringOrNull(f.AfterMessage)}
 	}
 	switch f.Type {
 	case "subscription_cancel":
-		o[f.Type] = object{"retention": nil, "subscription": f.Subscription}
+		o[f.Type] = wire.Object{"retention": nil, "subscription": f.Subscription}
 	case "subscription_update":
-		o[f.Type] = object{"subscription": f.Subscription}
+		o[f.Type] = wire.Object{"subscription": f.Subscription}
 	case "subscription_update_confirm":
-		o[f.Type] = object{"discounts": f.renderFlowDiscounts(), "items": f.renderItems(), "subscription": f.Subscription}
+		o[f.Type] = wire.Object{"discounts": f.renderFlowDiscounts(), "items": f.renderItems(), "subscription": f.Subscription}
 	}
 	return o
 }
@@ -172,16 +174,16 @@ func (f PortalFlow) render() object {
 func (f PortalFlow) renderItems() []any {
 	items := []any{}
 	for _, i := range f.Items {
-		items = append(items, object{"id": i.ID, "price": orNull(i.Price), "quantity": i.Quantity})
+		items = append(items, wire.Object{"id": i.ID, "price": wire.StringOrNull(i.Price), "quantity": i.Quantity})
 	}
 	return items
 }
 
-func (h portalSessions) render(x *PortalSession) object {
-	return object{
-		"id": x.ID, "object": "billing_portal.session", "configuration": refTo("billing_portal.configuration", x.Configuration),
-		"created": x.Created, "customer": x.Customer, "flow": rawOrNull(x.FlowShown), "livemode": false,
-		"locale": orNull(x.Locale), "on_behalf_of": nil, "return_url": orNull(x.ReturnURL),
+func (h portalSessions) render(x *PortalSession) wire.Object {
+	return wire.Object{
+		"id": x.ID, "object": "billing_portal.session", "configuration": wire.Ref("billing_portal.configuration", x.Configuration),
+		"created": x.Created, "customer": x.Customer, "flow": wire.RawOrNull(x.FlowShown), "livemode": false,
+		"locale": wire.StringOrNull(x.Locale), "on_behalf_of": nil, "return_url": wire.StringOrNull(x.ReturnURL),
 		"url": h.origin + "/p/session/" + x.ID,
 	}
 }

@@ -3,6 +3,8 @@ package stripelocal
 import (
 	"math/big"
 	"strconv"
+
+	"usher/stripelocal/wire"
 )
 
 // Price is what one unit of a product costs. UnitAmount counts minor units.
@@ -44,31 +46,31 @@ func priceResource() resource {
 }
 
 func (h prices) create(in *input) (any, error) {
-	if err := h.validateNew(in.params); err != nil {
+	if err := h.validateNew(in.Params); err != nil {
 		return nil, err
 	}
-	product := in.str("product")
-	if in.has("product_data") {
-		data := in.at("product_data")
-		product = h.products.insert(data.strOr("id", h.ids.short("prod_")), data).ID
+	product := in.String("product")
+	if in.Has("product_data") {
+		data := in.At("product_data")
+		product = h.products.insert(data.StringOr("id", h.ids.short("prod_")), data).ID
 	}
-	p := h.insert(product, in.params, true)
+	p := h.insert(product, in.Params, true)
 	return h.render(p), nil
 }
 
-func (h prices) validateNew(p params) error {
-	if !p.has("product") && !p.has("product_data") {
-		return missing(p.name("product"))
+func (h prices) validateNew(p wire.Params) error {
+	if !p.Has("product") && !p.Has("product_data") {
+		return wire.MissingParam(p.Name("product"))
 	}
-	if id := p.str("product"); p.has("product") {
+	if id := p.String("product"); p.Has("product") {
 		if product, ok := h.state.Products.get(id); !ok || product.Deleted {
-			return noSuch("product", id, p.name("product"))
+			return wire.NoSuch("product", id, p.Name("product"))
 		}
 	}
-	if p.has("product") && p.has("product_data") {
-		return invalid("", "product", "You may only specify one of these parameters: product, product_data.")
+	if p.Has("product") && p.Has("product_data") {
+		return wire.Invalid("", "product", "You may only specify one of these parameters: product, product_data.")
 	}
-	if err := h.products.checkID(p.at("product_data")); err != nil {
+	if err := h.products.checkID(p.At("product_data")); err != nil {
 		return err
 	}
 	if err := checkPriceAmount(p); err != nil {
@@ -79,37 +81,37 @@ func (h prices) validateNew(p params) error {
 
 // checkPriceAmount refuses what this server cannot count: tiers, metered use,
 // no amount at all.
-func checkPriceAmount(p params) error {
+func checkPriceAmount(p wire.Params) error {
 	switch {
-	case !isCurrency(p.str("currency")):
-		return invalid("", p.name("currency"), "Invalid currency: "+p.str("currency")+". Stripe currently supports these currencies: three letters in lower case, as ISO 4217 has them")
-	case p.str("billing_scheme") == "tiered", p.at("recurring").str("usage_type") == "metered":
-		return invalid("", "billing_scheme", "The local Stripe has neither tiered nor metered prices.")
-	case !p.has("unit_amount") && !p.has("unit_amount_decimal"):
-		return missing(p.name("unit_amount"))
-	case p.num("unit_amount") < 0:
-		return invalid("parameter_invalid_integer", p.name("unit_amount"), "This value must be greater than or equal to 0.")
+	case !wire.IsCurrency(p.String("currency")):
+		return wire.Invalid("", p.Name("currency"), "Invalid currency: "+p.String("currency")+". Stripe currently supports these currencies: three letters in lower case, as ISO 4217 has them")
+	case p.String("billing_scheme") == "tiered", p.At("recurring").String("usage_type") == "metered":
+		return wire.Invalid("", "billing_scheme", "The local Stripe has neither tiered nor metered prices.")
+	case !p.Has("unit_amount") && !p.Has("unit_amount_decimal"):
+		return wire.MissingParam(p.Name("unit_amount"))
+	case p.Int("unit_amount") < 0:
+		return wire.Invalid("parameter_invalid_integer", p.Name("unit_amount"), "This value must be greater than or equal to 0.")
 	}
-	return checkInterval(p.at("recurring"))
+	return checkInterval(p.At("recurring"))
 }
 
 // checkInterval holds a recurrence against Stripe's bound of three years.
-func checkInterval(r params) error {
-	count := r.numOr("interval_count", 1)
-	most := map[string]int64{"day": 1095, "week": 156, "month": 36, "year": 3, "": 1}[r.str("interval")]
+func checkInterval(r wire.Params) error {
+	count := r.IntOr("interval_count", 1)
+	most := map[string]int64{"day": 1095, "week": 156, "month": 36, "year": 3, "": 1}[r.String("interval")]
 	if count < 1 || count > most {
-		return invalid("parameter_invalid_integer", r.name("interval_count"), "Invalid interval_count: it must be at least 1, and the interval at most three years.")
+		return wire.Invalid("parameter_invalid_integer", r.Name("interval_count"), "Invalid interval_count: it must be at least 1, and the interval at most three years.")
 	}
 	return nil
 }
 
-func (h prices) checkLookupKey(p params, own string) error {
-	key := p.str("lookup_key")
-	if key == "" || p.flag("transfer_lookup_key") {
+func (h prices) checkLookupKey(p wire.Params, own string) error {
+	key := p.String("lookup_key")
+	if key == "" || p.Bool("transfer_lookup_key") {
 		return nil
 	}
 	if holder := h.byLookupKey(key); holder != nil && holder.ID != own {
-		return invalid("", "lookup_key", "A price (`"+holder.ID+"`) already uses that lookup key.")
+		return wire.Invalid("", "lookup_key", "A price (`"+holder.ID+"`) already uses that lookup key.")
 	}
 	return nil
 }
@@ -124,14 +126,14 @@ func (h prices) byLookupKey(key string) *Price {
 }
 
 // insert stores a price made of checked parameters.
-func (h prices) insert(product string, from params, active bool) *Price {
+func (h prices) insert(product string, from wire.Params, active bool) *Price {
 	p := &Price{
 		Base: Base{ID: h.ids.long("price_1"), Created: h.now}, Active: active, Product: product,
-		Currency: from.str("currency"), TaxBehavior: from.strOr("tax_behavior", "unspecified"),
-		Interval: from.at("recurring").str("interval"), Metadata: from.metadata(),
+		Currency: from.String("currency"), TaxBehavior: from.StringOr("tax_behavior", "unspecified"),
+		Interval: from.At("recurring").String("interval"), Metadata: from.Metadata(),
 	}
 	if p.Interval != "" {
-		p.IntervalCount = from.at("recurring").numOr("interval_count", 1)
+		p.IntervalCount = from.At("recurring").IntOr("interval_count", 1)
 	}
 	p.setAmount(from)
 	h.setFields(p, from)
@@ -140,40 +142,40 @@ func (h prices) insert(product string, from params, active bool) *Price {
 	return p
 }
 
-func (p *Price) setAmount(from params) {
-	p.UnitAmount = from.num("unit_amount")
-	if !from.has("unit_amount_decimal") {
+func (p *Price) setAmount(from wire.Params) {
+	p.UnitAmount = from.Int("unit_amount")
+	if !from.Has("unit_amount_decimal") {
 		return
 	}
-	exact, _ := new(big.Rat).SetString(from.str("unit_amount_decimal"))
+	exact, _ := new(big.Rat).SetString(from.String("unit_amount_decimal"))
 	if exact.IsInt() {
 		p.UnitAmount = exact.Num().Int64()
 		return
 	}
-	p.Decimal = from.str("unit_amount_decimal")
+	p.Decimal = from.String("unit_amount_decimal")
 }
 
 // setFields carries over what may change later too; a transferred lookup key
 // leaves the price that had it.
-func (h prices) setFields(p *Price, from params) {
-	from.setFlag("active", &p.Active)
-	from.setStr("nickname", &p.Nickname)
-	from.setStr("tax_behavior", &p.TaxBehavior)
-	from.setMetadata(&p.Metadata)
-	if key := from.str("lookup_key"); key != "" {
+func (h prices) setFields(p *Price, from wire.Params) {
+	from.SetBool("active", &p.Active)
+	from.SetString("nickname", &p.Nickname)
+	from.SetString("tax_behavior", &p.TaxBehavior)
+	from.SetMetadata(&p.Metadata)
+	if key := from.String("lookup_key"); key != "" {
 		if holder := h.byLookupKey(key); holder != nil && holder != p {
 			before := h.render(holder)
 			holder.LookupKey = ""
 			h.emitUpdate("price.updated", before, h.render(holder))
 		}
 	}
-	from.setStr("lookup_key", &p.LookupKey)
+	from.SetString("lookup_key", &p.LookupKey)
 }
 
 func (h prices) get(in *input) (any, error) {
 	p, ok := h.state.Prices.get(in.path("id"))
 	if !ok {
-		return nil, notFound("price", in.path("id"), "price")
+		return nil, wire.NotFound("price", in.path("id"), "price")
 	}
 	return h.render(p), nil
 }
@@ -181,36 +183,36 @@ func (h prices) get(in *input) (any, error) {
 func (h prices) update(in *input) (any, error) {
 	p, ok := h.state.Prices.get(in.path("id"))
 	if !ok {
-		return nil, notFound("price", in.path("id"), "price")
+		return nil, wire.NotFound("price", in.path("id"), "price")
 	}
-	if err := h.checkLookupKey(in.params, p.ID); err != nil {
+	if err := h.checkLookupKey(in.Params, p.ID); err != nil {
 		return nil, err
 	}
 	before := h.render(p)
-	h.setFields(p, in.params)
+	h.setFields(p, in.Params)
 	h.emitUpdate("price.updated", before, h.render(p))
 	return h.render(p), nil
 }
 
 func (h prices) list(in *input) (any, error) {
 	rows := h.state.Prices.all
-	if in.has("product") {
-		rows = h.state.Prices.by("product", in.str("product"))
+	if in.Has("product") {
+		rows = h.state.Prices.by("product", in.String("product"))
 	}
-	keys := setOf(in.strs("lookup_keys"))
+	keys := setOf(in.Strings("lookup_keys"))
 	return listing[*Price]{
 		what: "price", table: h.state.Prices, rows: rows,
-		keep:   func(p *Price) bool { return p.matches(in.params) && (len(keys) == 0 || keys[p.LookupKey]) },
+		keep:   func(p *Price) bool { return p.matches(in.Params) && (len(keys) == 0 || keys[p.LookupKey]) },
 		render: h.render,
 	}.page(in)
 }
 
-func (p *Price) matches(q params) bool {
-	return (!q.has("active") || p.Active == q.flag("active")) &&
-		(!q.has("currency") || p.Currency == q.str("currency")) &&
-		(!q.has("type") || p.kind() == q.str("type")) &&
-		(q.at("recurring").str("interval") == "" || p.Interval == q.at("recurring").str("interval")) &&
-		q.at("recurring").str("usage_type") != "metered"
+func (p *Price) matches(q wire.Params) bool {
+	return (!q.Has("active") || p.Active == q.Bool("active")) &&
+		(!q.Has("currency") || p.Currency == q.String("currency")) &&
+		(!q.Has("type") || p.kind() == q.String("type")) &&
+		(q.At("recurring").String("interval") == "" || p.Interval == q.At("recurring").String("interval")) &&
+		q.At("recurring").String("usage_type") != "metered"
 }
 
 func (p *Price) kind() string {
@@ -226,7 +228,7 @@ func (p *Price) amount(quantity int64) int64 {
 		return p.UnitAmount * quantity
 	}
 	unit, _ := new(big.Rat).SetString(p.Decimal)
-	return roundRat(unit.Mul(unit, new(big.Rat).SetInt64(quantity)))
+	return wire.Round(unit.Mul(unit, new(big.Rat).SetInt64(quantity)))
 }
 
 func (p *Price) decimal() string {
@@ -243,17 +245,17 @@ func (p *Price) unitAmount() any {
 	return p.UnitAmount
 }
 
-func (h prices) render(p *Price) object {
-	o := object{
+func (h prices) render(p *Price) wire.Object {
+	o := wire.Object{
 		"id": p.ID, "object": "price", "active": p.Active, "billing_scheme": "per_unit", "created": p.Created,
-		"currency": p.Currency, "custom_unit_amount": nil, "livemode": false, "lookup_key": orNull(p.LookupKey),
-		"metadata": p.Metadata, "nickname": orNull(p.Nickname), "product": refTo("product", p.Product),
+		"currency": p.Currency, "custom_unit_amount": nil, "livemode": false, "lookup_key": wire.StringOrNull(p.LookupKey),
+		"metadata": p.Metadata, "nickname": wire.StringOrNull(p.Nickname), "product": wire.Ref("product", p.Product),
 		"recurring": nil, "tax_behavior": p.TaxBehavior, "tiers_mode": nil, "transform_quantity": nil,
 		"type": p.kind(), "unit_amount": p.unitAmount(), "unit_amount_decimal": p.decimal(),
-		"currency_options": hidden(func() any { return p.currencyOptions() }),
+		"currency_options": wire.Expandable(func() any { return p.currencyOptions() }),
 	}
 	if p.Interval != "" {
-		o["recurring"] = object{
+		o["recurring"] = wire.Object{
 			"aggregate_usage": nil, "interval": p.Interval, "interval_count": p.IntervalCount,
 			"meter": nil, "trial_period_days": nil, "usage_type": "licensed",
 		}
@@ -261,8 +263,8 @@ func (h prices) render(p *Price) object {
 	return o
 }
 
-func (p *Price) currencyOptions() object {
-	return object{p.Currency: object{
+func (p *Price) currencyOptions() wire.Object {
+	return wire.Object{p.Currency: wire.Object{
 		"custom_unit_amount": nil, "tax_behavior": p.TaxBehavior,
 		"unit_amount": p.unitAmount(), "unit_amount_decimal": p.decimal(),
 	}}
@@ -274,28 +276,28 @@ func (p *Price) renderPlan() any {
 	if p.Interval == "" {
 		return nil
 	}
-	return object{
+	return wire.Object{
 		"id": p.ID, "object": "plan", "active": p.Active, "aggregate_usage": nil, "amount": p.unitAmount(),
 		"amount_decimal": p.decimal(), "billing_scheme": "per_unit", "created": p.Created, "currency": p.Currency,
 		"interval": p.Interval, "interval_count": p.IntervalCount, "livemode": false, "metadata": p.Metadata,
-		"meter": nil, "nickname": orNull(p.Nickname), "product": refTo("product", p.Product), "tiers_mode": nil,
+		"meter": nil, "nickname": wire.StringOrNull(p.Nickname), "product": wire.Ref("product", p.Product), "tiers_mode": nil,
 		"transform_usage": nil, "trial_period_days": nil, "usage_type": "licensed",
 	}
 }
 
 // planResource lets references to the older kind of price be expanded.
 func planResource() resource {
-	return resource{kind: "plan", render: func(r *request, id string) (object, bool) {
+	return resource{kind: "plan", render: func(r *request, id string) (wire.Object, bool) {
 		p, ok := r.state.Prices.get(id)
 		if !ok {
 			return nil, false
 		}
-		o, ok := p.renderPlan().(object)
+		o, ok := p.renderPlan().(wire.Object)
 		return o, ok
 	}}
 }
 
 // periodAfter is the end of the first billing period, counted from the anchor, that ends after moment.
 func (p *Price) periodAfter(anchor, moment int64) int64 {
-	return periodAfter(anchor, p.Interval, p.IntervalCount, moment)
+	return wire.PeriodAfter(anchor, p.Interval, p.IntervalCount, moment)
 }

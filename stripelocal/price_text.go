@@ -1,6 +1,10 @@
 package stripelocal
 
-import "fmt"
+import (
+	"fmt"
+
+	"usher/stripelocal/wire"
+)
 
 func (h prices) productName(p *Price) string {
 	if product, ok := h.state.Products.get(p.Product); ok {
@@ -11,7 +15,7 @@ func (h prices) productName(p *Price) string {
 
 // describeLine words a line: 5 × Pro (at $10.00 / month).
 func (h prices) describeLine(p *Price, quantity int64) string {
-	return fmt.Sprintf("%d × %s (at %s / %s)", quantity, h.productName(p), formatAmount(p.UnitAmount, p.Currency), p.Interval)
+	return fmt.Sprintf("%d × %s (at %s / %s)", quantity, h.productName(p), wire.FormatAmount(p.UnitAmount, p.Currency), p.Interval)
 }
 
 // describeQuantity words a quantity of a price: 5 × Pro.

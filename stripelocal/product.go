@@ -1,6 +1,10 @@
 package stripelocal
 
-import "regexp"
+import (
+	"regexp"
+
+	"usher/stripelocal/wire"
+)
 
 // Product is what is sold.
 type Product struct {
@@ -41,59 +45,59 @@ func productResource() resource {
 }
 
 func (h products) create(in *input) (any, error) {
-	id := in.strOr("id", h.ids.short("prod_"))
-	if err := h.checkID(in.params); err != nil {
+	id := in.StringOr("id", h.ids.short("prod_"))
+	if err := h.checkID(in.Params); err != nil {
 		return nil, err
 	}
-	if err := checkPriceAmount(in.at("default_price_data")); in.has("default_price_data") && err != nil {
+	if err := checkPriceAmount(in.At("default_price_data")); in.Has("default_price_data") && err != nil {
 		return nil, err
 	}
-	p := h.insert(id, in.params)
-	if in.has("default_price_data") {
-		p.DefaultPrice = h.prices.insert(p.ID, in.at("default_price_data"), true).ID
+	p := h.insert(id, in.Params)
+	if in.Has("default_price_data") {
+		p.DefaultPrice = h.prices.insert(p.ID, in.At("default_price_data"), true).ID
 	}
 	return h.render(p), nil
 }
 
 // checkID refuses an id of one's own that is taken, by a deleted product too.
-func (h products) checkID(p params) error {
-	id := p.str("id")
+func (h products) checkID(p wire.Params) error {
+	id := p.String("id")
 	if _, taken := h.state.Products.get(id); taken {
-		return invalid("resource_already_exists", p.name("id"), "Product already exists.")
+		return wire.Invalid("resource_already_exists", p.Name("id"), "Product already exists.")
 	}
-	if p.has("id") && !productID.MatchString(id) {
-		return invalid("", p.name("id"), "Invalid product id: only letters, digits, `-` and `_`.")
+	if p.Has("id") && !productID.MatchString(id) {
+		return wire.Invalid("", p.Name("id"), "Invalid product id: only letters, digits, `-` and `_`.")
 	}
 	return nil
 }
 
 var productID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,255}$`)
 
-func (h products) insert(id string, from params) *Product {
-	p := &Product{Base: Base{ID: id, Created: h.now}, Active: true, Updated: h.now, Metadata: from.metadata()}
+func (h products) insert(id string, from wire.Params) *Product {
+	p := &Product{Base: Base{ID: id, Created: h.now}, Active: true, Updated: h.now, Metadata: from.Metadata()}
 	p.take(from)
 	h.state.Products.insert(p)
 	h.emit("product.created", h.render(p))
 	return p
 }
 
-func (p *Product) take(from params) {
-	from.setFlag("active", &p.Active)
-	from.setStr("name", &p.Name)
-	from.setStr("description", &p.Description)
-	from.setStr("default_price", &p.DefaultPrice)
-	from.setStr("statement_descriptor", &p.Statement)
-	from.setStr("tax_code", &p.TaxCode)
-	from.setStr("unit_label", &p.UnitLabel)
-	from.setStr("url", &p.URL)
-	from.setMetadata(&p.Metadata)
-	if from.has("images") {
-		p.Images = from.strs("images")
+func (p *Product) take(from wire.Params) {
+	from.SetBool("active", &p.Active)
+	from.SetString("name", &p.Name)
+	from.SetString("description", &p.Description)
+	from.SetString("default_price", &p.DefaultPrice)
+	from.SetString("statement_descriptor", &p.Statement)
+	from.SetString("tax_code", &p.TaxCode)
+	from.SetString("unit_label", &p.UnitLabel)
+	from.SetString("url", &p.URL)
+	from.SetMetadata(&p.Metadata)
+	if from.Has("images") {
+		p.Images = from.Strings("images")
 	}
-	if from.has("marketing_features") {
+	if from.Has("marketing_features") {
 		p.Features = nil
-		for _, f := range from.list("marketing_features") {
-			p.Features = append(p.Features, f.str("name"))
+		for _, f := range from.List("marketing_features") {
+			p.Features = append(p.Features, f.String("name"))
 		}
 	}
 }
@@ -101,7 +105,7 @@ func (p *Product) take(from params) {
 func (h products) find(in *input) (*Product, error) {
 	p, ok := h.state.Products.get(in.path("id"))
 	if !ok || p.Deleted {
-		return nil, notFound("product", in.path("id"), "id")
+		return nil, wire.NotFound("product", in.path("id"), "id")
 	}
 	return p, nil
 }
@@ -119,13 +123,13 @@ func (h products) update(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if id := in.str("default_price"); id != "" {
+	if id := in.String("default_price"); id != "" {
 		if price, ok := h.state.Prices.get(id); !ok || price.Product != p.ID {
-			return nil, noSuch("price", id, "default_price")
+			return nil, wire.NoSuch("price", id, "default_price")
 		}
 	}
 	before := h.render(p)
-	p.take(in.params)
+	p.take(in.Params)
 	p.Updated = h.now
 	h.emitUpdate("product.updated", before, h.render(p))
 	return h.render(p), nil
@@ -137,7 +141,7 @@ func (h products) delete(in *input) (any, error) {
 		return nil, err
 	}
 	if len(h.state.Prices.by("product", p.ID)) > 0 {
-		return nil, invalid("", "", "This product cannot be deleted because it has one or more user-created prices.")
+		return nil, wire.Invalid("", "", "This product cannot be deleted because it has one or more user-created prices.")
 	}
 	whole := h.render(p)
 	p.Deleted = true
@@ -146,31 +150,31 @@ func (h products) delete(in *input) (any, error) {
 }
 
 func (h products) list(in *input) (any, error) {
-	ids := setOf(in.strs("ids"))
+	ids := setOf(in.Strings("ids"))
 	return listing[*Product]{
 		what: "product", table: h.state.Products, rows: h.state.Products.all,
 		keep: func(p *Product) bool {
-			return !p.Deleted && (!in.has("active") || p.Active == in.flag("active")) &&
-				(len(ids) == 0 || ids[p.ID]) && (!in.has("url") || p.URL == in.str("url"))
+			return !p.Deleted && (!in.Has("active") || p.Active == in.Bool("active")) &&
+				(len(ids) == 0 || ids[p.ID]) && (!in.Has("url") || p.URL == in.String("url"))
 		},
 		render: h.render,
 	}.page(in)
 }
 
-func (h products) render(p *Product) object {
+func (h products) render(p *Product) wire.Object {
 	if p.Deleted {
-		return object{"id": p.ID, "object": "product", "deleted": true}
+		return wire.Object{"id": p.ID, "object": "product", "deleted": true}
 	}
 	features := []any{}
 	for _, f := range p.Features {
-		features = append(features, object{"name": f})
+		features = append(features, wire.Object{"name": f})
 	}
-	return object{
+	return wire.Object{
 		"id": p.ID, "object": "product", "active": p.Active, "created": p.Created, "livemode": false,
-		"default_price": refTo("price", p.DefaultPrice), "description": orNull(p.Description),
+		"default_price": wire.Ref("price", p.DefaultPrice), "description": wire.StringOrNull(p.Description),
 		"images": p.Images, "marketing_features": features, "metadata": p.Metadata, "name": p.Name,
-		"package_dimensions": nil, "shippable": nil, "statement_descriptor": orNull(p.Statement),
-		"tax_code": orNull(p.TaxCode), "type": "service", "unit_label": orNull(p.UnitLabel),
-		"updated": p.Updated, "url": orNull(p.URL),
+		"package_dimensions": nil, "shippable": nil, "statement_descriptor": wire.StringOrNull(p.Statement),
+		"tax_code": wire.StringOrNull(p.TaxCode), "type": "service", "unit_label": wire.StringOrNull(p.UnitLabel),
+		"updated": p.Updated, "url": wire.StringOrNull(p.URL),
 	}
 }

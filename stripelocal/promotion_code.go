@@ -3,6 +3,8 @@ package stripelocal
 import (
 	"regexp"
 	"strings"
+
+	"usher/stripelocal/wire"
 )
 
 // PromotionCode is a word that customers type to redeem a coupon.
@@ -41,40 +43,40 @@ func promotionCodeResource() resource {
 }
 
 func (h promotionCodes) create(in *input) (any, error) {
-	if err := h.validate(in.params); err != nil {
+	if err := h.validate(in.Params); err != nil {
 		return nil, err
 	}
-	limits := in.at("restrictions")
+	limits := in.At("restrictions")
 	x := &PromotionCode{
-		Base: Base{ID: h.ids.long("promo_1"), Created: h.now}, Inactive: !in.flagOr("active", true),
-		Code: in.strOr("code", strings.ToUpper(h.ids.token(8))), Coupon: in.str("coupon"), Customer: in.str("customer"),
-		ExpiresAt: in.num("expires_at"), FirstTime: limits.flag("first_time_transaction"), MaxRedeemed: in.num("max_redemptions"),
-		Metadata: in.metadata(), Minimum: limits.num("minimum_amount"), MinimumIn: limits.str("minimum_amount_currency"),
+		Base: Base{ID: h.ids.long("promo_1"), Created: h.now}, Inactive: !in.BoolOr("active", true),
+		Code: in.StringOr("code", strings.ToUpper(h.ids.token(8))), Coupon: in.String("coupon"), Customer: in.String("customer"),
+		ExpiresAt: in.Int("expires_at"), FirstTime: limits.Bool("first_time_transaction"), MaxRedeemed: in.Int("max_redemptions"),
+		Metadata: in.Metadata(), Minimum: limits.Int("minimum_amount"), MinimumIn: limits.String("minimum_amount_currency"),
 	}
 	h.state.PromotionCodes.insert(x)
 	h.emit("promotion_code.created", h.render(x))
 	return h.render(x), nil
 }
 
-func (h promotionCodes) validate(p params) error {
-	if c, ok := h.state.Coupons.get(p.str("coupon")); !ok || c.Deleted {
-		return noSuch("coupon", p.str("coupon"), "coupon")
+func (h promotionCodes) validate(p wire.Params) error {
+	if c, ok := h.state.Coupons.get(p.String("coupon")); !ok || c.Deleted {
+		return wire.NoSuch("coupon", p.String("coupon"), "coupon")
 	}
-	if p.has("customer") {
+	if p.Has("customer") {
 		if _, err := h.customers.fromParam(p, "customer"); err != nil {
 			return err
 		}
 	}
-	code := p.str("code")
+	code := p.String("code")
 	switch {
-	case p.has("code") && !promotionWord.MatchString(code):
-		return invalid("", "code", "Invalid promotion code: only letters, digits and dashes.")
-	case p.has("code") && h.byCode(code, p.str("customer")) != nil:
-		return invalid("", "code", "An active promotion code with `code: "+code+"` already exists.")
-	case p.has("expires_at") && p.num("expires_at") <= h.now:
-		return invalid("", "expires_at", "The expires_at timestamp must be in the future.")
-	case p.at("restrictions").has("minimum_amount") != p.at("restrictions").has("minimum_amount_currency"):
-		return invalid("", "restrictions", "`minimum_amount` and `minimum_amount_currency` must be passed together.")
+	case p.Has("code") && !promotionWord.MatchString(code):
+		return wire.Invalid("", "code", "Invalid promotion code: only letters, digits and dashes.")
+	case p.Has("code") && h.byCode(code, p.String("customer")) != nil:
+		return wire.Invalid("", "code", "An active promotion code with `code: "+code+"` already exists.")
+	case p.Has("expires_at") && p.Int("expires_at") <= h.now:
+		return wire.Invalid("", "expires_at", "The expires_at timestamp must be in the future.")
+	case p.At("restrictions").Has("minimum_amount") != p.At("restrictions").Has("minimum_amount_currency"):
+		return wire.Invalid("", "restrictions", "`minimum_amount` and `minimum_amount_currency` must be passed together.")
 	}
 	return nil
 }
@@ -94,7 +96,7 @@ func (h promotionCodes) byCode(word, customer string) *PromotionCode {
 func (h promotionCodes) find(in *input) (*PromotionCode, error) {
 	x, ok := h.state.PromotionCodes.get(in.path("id"))
 	if !ok {
-		return nil, notFound("promotion code", in.path("id"), "promotion_code")
+		return nil, wire.NotFound("promotion code", in.path("id"), "promotion_code")
 	}
 	return x, nil
 }
@@ -112,14 +114,14 @@ func (h promotionCodes) update(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c, ok := h.state.Coupons.get(x.Coupon); in.flag("active") && (!ok || !c.valid(h.now)) {
-		return nil, invalid("", "active", "This promotion code cannot be active: its coupon can no longer be redeemed.")
+	if c, ok := h.state.Coupons.get(x.Coupon); in.Bool("active") && (!ok || !c.valid(h.now)) {
+		return nil, wire.Invalid("", "active", "This promotion code cannot be active: its coupon can no longer be redeemed.")
 	}
 	before := h.render(x)
-	if in.has("active") {
-		x.Inactive = !in.flag("active")
+	if in.Has("active") {
+		x.Inactive = !in.Bool("active")
 	}
-	in.setMetadata(&x.Metadata)
+	in.SetMetadata(&x.Metadata)
 	h.emitUpdate("promotion_code.updated", before, h.render(x))
 	return h.render(x), nil
 }
@@ -128,8 +130,8 @@ func (h promotionCodes) list(in *input) (any, error) {
 	return listing[*PromotionCode]{
 		what: "promotion code", table: h.state.PromotionCodes, rows: h.state.PromotionCodes.all,
 		keep: func(x *PromotionCode) bool {
-			return (!in.has("active") || h.isRedeemable(x) == in.flag("active")) && (!in.has("code") || strings.EqualFold(x.Code, in.str("code"))) &&
-				(!in.has("coupon") || x.Coupon == in.str("coupon")) && (!in.has("customer") || x.Customer == in.str("customer"))
+			return (!in.Has("active") || h.isRedeemable(x) == in.Bool("active")) && (!in.Has("code") || strings.EqualFold(x.Code, in.String("code"))) &&
+				(!in.Has("coupon") || x.Coupon == in.String("coupon")) && (!in.Has("customer") || x.Customer == in.String("customer"))
 		},
 		render: h.render,
 	}.page(in)
@@ -150,7 +152,7 @@ func (h promotionCodes) redemptionError(x *PromotionCode, customer, currency str
 	case x.FirstTime && h.hasPaid(customer):
 		return "This code is for first purchases only."
 	case x.Minimum > 0 && (x.MinimumIn != currency || amount < x.Minimum):
-		return "This code needs an order of at least " + formatAmount(x.Minimum, x.MinimumIn) + "."
+		return "This code needs an order of at least " + wire.FormatAmount(x.Minimum, x.MinimumIn) + "."
 	}
 	if c, ok := h.state.Coupons.get(x.Coupon); ok && c.AmountOff > 0 && c.Currency != currency {
 		return "This code is invalid."
@@ -167,13 +169,13 @@ func (h promotionCodes) hasPaid(customer string) bool {
 	return false
 }
 
-func (h promotionCodes) render(x *PromotionCode) object {
-	o := object{
+func (h promotionCodes) render(x *PromotionCode) wire.Object {
+	o := wire.Object{
 		"id": x.ID, "object": "promotion_code", "active": h.isRedeemable(x), "code": x.Code, "coupon": nil, "created": x.Created,
-		"customer": refTo("customer", x.Customer), "expires_at": timeOrNull(x.ExpiresAt), "livemode": false,
-		"max_redemptions": timeOrNull(x.MaxRedeemed), "metadata": x.Metadata, "times_redeemed": x.TimesRedeemed,
-		"restrictions": object{
-			"first_time_transaction": x.FirstTime, "minimum_amount": timeOrNull(x.Minimum), "minimum_amount_currency": orNull(x.MinimumIn),
+		"customer": wire.Ref("customer", x.Customer), "expires_at": wire.IntOrNull(x.ExpiresAt), "livemode": false,
+		"max_redemptions": wire.IntOrNull(x.MaxRedeemed), "metadata": x.Metadata, "times_redeemed": x.TimesRedeemed,
+		"restrictions": wire.Object{
+			"first_time_transaction": x.FirstTime, "minimum_amount": wire.IntOrNull(x.Minimum), "minimum_amount_currency": wire.StringOrNull(x.MinimumIn),
 		},
 	}
 	if c, ok := h.state.Coupons.get(x.Coupon); ok {

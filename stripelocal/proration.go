@@ -3,6 +3,8 @@ package stripelocal
 import (
 	"fmt"
 	"time"
+
+	"usher/stripelocal/wire"
 )
 
 // prorations computes the invoice items of a change within a period.
@@ -88,7 +90,7 @@ func (h prorations) creditedLines(sub *Subscription, item *SubscriptionItem) (st
 // share is the part of a period's amount that belongs to the time after a
 // moment, by the second, rounded to the minor unit.
 func share(sub *Subscription, date, amount int64) int64 {
-	return shareOf(amount, sub.CurrentPeriodEnd-date, sub.CurrentPeriodEnd-sub.CurrentPeriodStart)
+	return wire.Share(amount, sub.CurrentPeriodEnd-date, sub.CurrentPeriodEnd-sub.CurrentPeriodStart)
 }
 
 // build is an item, not stored yet, for the rest of the period.

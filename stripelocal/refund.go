@@ -1,6 +1,10 @@
 package stripelocal
 
-import "fmt"
+import (
+	"fmt"
+
+	"usher/stripelocal/wire"
+)
 
 // Refund is money given back of a charge. Amounts are minor units.
 type Refund struct {
@@ -49,35 +53,35 @@ func (h refunds) create(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	amount := in.numOr("amount", ch.Amount-ch.AmountRefunded)
+	amount := in.IntOr("amount", ch.Amount-ch.AmountRefunded)
 	if err := checkRefund(ch, amount); err != nil {
 		return nil, err
 	}
-	r := h.refundCharge(ch, amount, in.str("reason"))
-	r.Metadata = in.metadata()
+	r := h.refundCharge(ch, amount, in.String("reason"))
+	r.Metadata = in.Metadata()
 	return h.render(r), nil
 }
 
 func (h refunds) findCharge(in *input) (*Charge, error) {
-	id := in.str("charge")
-	if id == "" && !in.has("payment_intent") {
-		return nil, invalid("parameter_missing", "", "One of the following params should be provided for this request: payment_intent or charge.")
+	id := in.String("charge")
+	if id == "" && !in.Has("payment_intent") {
+		return nil, wire.Invalid("parameter_missing", "", "One of the following params should be provided for this request: payment_intent or charge.")
 	}
-	if in.has("payment_intent") {
-		pi, ok := h.state.PaymentIntents.get(in.str("payment_intent"))
+	if in.Has("payment_intent") {
+		pi, ok := h.state.PaymentIntents.get(in.String("payment_intent"))
 		switch {
 		case !ok:
-			return nil, noSuch("payment_intent", in.str("payment_intent"), "payment_intent")
+			return nil, wire.NoSuch("payment_intent", in.String("payment_intent"), "payment_intent")
 		case id != "" && pi.LastCharge != id:
-			return nil, invalid("", "charge", "The charge does not belong to the payment_intent.")
+			return nil, wire.Invalid("", "charge", "The charge does not belong to the payment_intent.")
 		case pi.Status != "succeeded":
-			return nil, invalid("", "payment_intent", "This PaymentIntent ("+pi.ID+") does not have a successful charge to refund.")
+			return nil, wire.Invalid("", "payment_intent", "This PaymentIntent ("+pi.ID+") does not have a successful charge to refund.")
 		}
 		id = pi.LastCharge
 	}
 	ch, ok := h.state.Charges.get(id)
 	if !ok {
-		return nil, noSuch("charge", id, "charge")
+		return nil, wire.NoSuch("charge", id, "charge")
 	}
 	return ch, nil
 }
@@ -87,17 +91,17 @@ func checkRefund(ch *Charge, amount int64) error {
 	left := ch.Amount - ch.AmountRefunded
 	switch {
 	case ch.Failure != nil:
-		return invalid("", "charge", "Charge "+ch.ID+" failed, so it cannot be refunded.")
+		return wire.Invalid("", "charge", "Charge "+ch.ID+" failed, so it cannot be refunded.")
 	case ch.Disputed && !ch.DisputeWon:
-		return invalid("charge_disputed", "", "Charge "+ch.ID+" has been charged back; cannot issue a refund.")
+		return wire.Invalid("charge_disputed", "", "Charge "+ch.ID+" has been charged back; cannot issue a refund.")
 	case left == 0:
-		return invalid("charge_already_refunded", "", "Charge "+ch.ID+" has already been refunded.")
+		return wire.Invalid("charge_already_refunded", "", "Charge "+ch.ID+" has already been refunded.")
 	case amount < 1:
-		return invalid("parameter_invalid_integer", "amount", "This value must be greater than or equal to 1.")
+		return wire.Invalid("parameter_invalid_integer", "amount", "This value must be greater than or equal to 1.")
 	case amount > left && ch.AmountRefunded == 0:
-		return invalid("", "amount", fmt.Sprintf("Refund amount (%s) is greater than charge amount (%s)", formatAmount(amount, ch.Currency), formatAmount(ch.Amount, ch.Currency)))
+		return wire.Invalid("", "amount", fmt.Sprintf("Refund amount (%s) is greater than charge amount (%s)", wire.FormatAmount(amount, ch.Currency), wire.FormatAmount(ch.Amount, ch.Currency)))
 	case amount > left:
-		return invalid("", "amount", fmt.Sprintf("Refund amount (%s) is greater than unrefunded amount on charge (%s)", formatAmount(amount, ch.Currency), formatAmount(left, ch.Currency)))
+		return wire.Invalid("", "amount", fmt.Sprintf("Refund amount (%s) is greater than unrefunded amount on charge (%s)", wire.FormatAmount(amount, ch.Currency), wire.FormatAmount(left, ch.Currency)))
 	}
 	return nil
 }
@@ -156,7 +160,7 @@ func (h refunds) end(r *Refund, status, why string) {
 func (h refunds) find(in *input) (*Refund, error) {
 	r, ok := h.state.Refunds.get(in.path("id"))
 	if !ok {
-		return nil, notFound("refund", in.path("id"), "refund")
+		return nil, wire.NotFound("refund", in.path("id"), "refund")
 	}
 	return r, nil
 }
@@ -175,7 +179,7 @@ func (h refunds) update(in *input) (any, error) {
 		return nil, err
 	}
 	before := h.render(r)
-	in.setMetadata(&r.Metadata)
+	in.SetMetadata(&r.Metadata)
 	h.emitUpdate("charge.refund.updated", before, h.render(r))
 	return h.render(r), nil
 }
@@ -187,7 +191,7 @@ func (h refunds) cancel(in *input) (any, error) {
 		return nil, err
 	}
 	if r.Status != "pending" {
-		return nil, invalid("", "", "The refund is `"+r.Status+"` and cannot be canceled.")
+		return nil, wire.Invalid("", "", "The refund is `"+r.Status+"` and cannot be canceled.")
 	}
 	before := h.render(r)
 	h.end(r, "canceled", "merchant_request")
@@ -197,34 +201,36 @@ func (h refunds) cancel(in *input) (any, error) {
 
 func (h refunds) list(in *input) (any, error) {
 	rows := h.state.Refunds.all
-	if in.has("charge") {
-		rows = h.state.Refunds.by("charge", in.str("charge"))
+	if in.Has("charge") {
+		rows = h.state.Refunds.by("charge", in.String("charge"))
 	}
 	return listing[*Refund]{
 		what: "refund", table: h.state.Refunds, rows: rows,
-		keep:   func(r *Refund) bool { return !in.has("payment_intent") || r.PaymentIntent == in.str("payment_intent") },
+		keep: func(r *Refund) bool {
+			return !in.Has("payment_intent") || r.PaymentIntent == in.String("payment_intent")
+		},
 		render: h.render,
 	}.page(in)
 }
 
 // renderForCharge is the expandable list inside a charge.
-func (h refunds) renderForCharge(c *Charge) object {
+func (h refunds) renderForCharge(c *Charge) wire.Object {
 	data := []any{}
 	rows := h.state.Refunds.by("charge", c.ID)
 	for i := len(rows) - 1; i >= 0 && len(data) < 10; i-- {
 		data = append(data, h.render(rows[i]))
 	}
-	return listObject("/v1/charges/"+c.ID+"/refunds", data, len(rows) > 10)
+	return wire.List("/v1/charges/"+c.ID+"/refunds", data, len(rows) > 10)
 }
 
-func (h refunds) render(r *Refund) object {
-	o := object{
+func (h refunds) render(r *Refund) wire.Object {
+	o := wire.Object{
 		"id": r.ID, "object": "refund", "amount": r.Amount, "balance_transaction": "txn_3" + r.ID[len("re_3"):],
-		"charge": refTo("charge", r.Charge), "created": r.Created, "currency": r.Currency,
-		"destination_details": object{"type": "card", "card": object{
+		"charge": wire.Ref("charge", r.Charge), "created": r.Created, "currency": r.Currency,
+		"destination_details": wire.Object{"type": "card", "card": wire.Object{
 			"reference_status": "pending", "reference_type": "acquirer_reference_number", "type": "refund",
 		}},
-		"metadata": r.Metadata, "payment_intent": refTo("payment_intent", r.PaymentIntent), "reason": orNull(r.Reason),
+		"metadata": r.Metadata, "payment_intent": wire.Ref("payment_intent", r.PaymentIntent), "reason": wire.StringOrNull(r.Reason),
 		"receipt_number": nil, "source_transfer_reversal": nil, "status": r.Status, "transfer_reversal": nil,
 	}
 	if r.FailureReason != "" {

@@ -3,19 +3,21 @@ package stripelocal
 import (
 	"fmt"
 	"net/http"
+
+	"usher/stripelocal/wire"
 )
 
 // declined is a 402 card_error.
-func declined(d *Decline) *Error {
-	return &Error{Status: http.StatusPaymentRequired, Type: "card_error", Code: d.Code, DeclineCode: d.DeclineCode, Message: d.Message}
+func declined(d *Decline) *wire.Error {
+	return &wire.Error{Status: http.StatusPaymentRequired, Type: "card_error", Code: d.Code, DeclineCode: d.DeclineCode, Message: d.Message}
 }
 
 // renderError is the body of a refusal.
-func (r *request) renderError(e *Error) object {
-	body := object{"type": e.Type, "message": e.Message}
+func (r *request) renderError(e *wire.Error) wire.Object {
+	body := wire.Object{"type": e.Type, "message": e.Message}
 	if e.Code != "" {
 		body["code"] = e.Code
-		body["doc_url"] = docURL(e.Code)
+		body["doc_url"] = wire.DocURL(e.Code)
 	}
 	for name, value := range map[string]string{"param": e.Param, "decline_code": e.DeclineCode, "charge": e.Charge} {
 		if value != "" {
@@ -34,5 +36,5 @@ func (r *request) renderError(e *Error) object {
 	if si, ok := r.state.SetupIntents.get(e.SetupIntent); ok {
 		body["setup_intent"] = r.setupIntents.render(si)
 	}
-	return object{"error": body}
+	return wire.Object{"error": body}
 }

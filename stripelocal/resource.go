@@ -1,5 +1,7 @@
 package stripelocal
 
+import "usher/stripelocal/wire"
+
 // resource is one row of the table of everything the API has. To add one,
 // write its file and name it here; its table stands in state.go.
 type resource struct {
@@ -9,7 +11,7 @@ type resource struct {
 	arm    func(r *request) // sets the timers of loaded rows; may be nil
 }
 
-type renderByID func(r *request, id string) (object, bool)
+type renderByID func(r *request, id string) (wire.Object, bool)
 
 // route is one call: "METHOD /v1/path/{id}", the parameters it takes beside
 // expand[] (see shape), and what it does.
@@ -56,8 +58,8 @@ func resources() []resource {
 }
 
 // finder turns a table and its rendering into what references need.
-func finder[T row](table func(*state) *table[T], render func(*request, T) object) renderByID {
-	return func(r *request, id string) (object, bool) {
+func finder[T row](table func(*state) *table[T], render func(*request, T) wire.Object) renderByID {
+	return func(r *request, id string) (wire.Object, bool) {
 		found, ok := table(r.state).get(id)
 		if !ok {
 			return nil, false

@@ -1,5 +1,7 @@
 package stripelocal
 
+import "usher/stripelocal/wire"
+
 // Schedule changes a subscription at set times, phase by phase (API reference:
 // subscription schedules). Only schedules that begin at once are made here.
 type Schedule struct {
@@ -60,7 +62,7 @@ func scheduleResource() resource {
 func (h schedules) find(in *input) (*Schedule, error) {
 	x, ok := h.state.Schedules.get(in.path("id"))
 	if !ok {
-		return nil, notFound("subscription_schedule", in.path("id"), "schedule")
+		return nil, wire.NotFound("subscription_schedule", in.path("id"), "schedule")
 	}
 	return x, nil
 }
@@ -72,7 +74,7 @@ func (h schedules) findActive(in *input) (*Schedule, *Subscription, error) {
 	}
 	sub, ok := h.state.Subscriptions.get(x.Subscription)
 	if x.Status != "active" || !ok {
-		return nil, nil, invalid("", "", "You cannot change a subscription schedule that is currently in the `"+x.Status+"` status.")
+		return nil, nil, wire.Invalid("", "", "You cannot change a subscription schedule that is currently in the `"+x.Status+"` status.")
 	}
 	return x, sub, nil
 }
@@ -89,31 +91,31 @@ func (h schedules) list(in *input) (any, error) {
 	return listing[*Schedule]{
 		what: "subscription_schedule", table: h.state.Schedules, rows: h.state.Schedules.all,
 		keep: func(x *Schedule) bool {
-			return (!in.has("customer") && x.TestClock == "" || x.Customer == in.str("customer")) &&
-				in.params.inRange("canceled_at", x.CanceledAt) && in.params.inRange("completed_at", x.CompletedAt) &&
-				in.params.inRange("released_at", x.ReleasedAt) && (!in.flag("scheduled") || x.Status == "not_started")
+			return (!in.Has("customer") && x.TestClock == "" || x.Customer == in.String("customer")) &&
+				in.Params.InRange("canceled_at", x.CanceledAt) && in.Params.InRange("completed_at", x.CompletedAt) &&
+				in.Params.InRange("released_at", x.ReleasedAt) && (!in.Bool("scheduled") || x.Status == "not_started")
 		},
 		render: h.render,
 	}.page(in)
 }
 
 func (h schedules) create(in *input) (any, error) {
-	if !in.has("from_subscription") {
+	if !in.Has("from_subscription") {
 		return h.createWithSubscription(in)
 	}
-	for _, name := range in.names() {
+	for _, name := range in.Names() {
 		if name != "from_subscription" && name != "expand" {
-			return nil, invalid("", name, "You cannot set `"+name+"` if `from_subscription` is set.")
+			return nil, wire.Invalid("", name, "You cannot set `"+name+"` if `from_subscription` is set.")
 		}
 	}
-	sub, ok := h.state.Subscriptions.get(in.str("from_subscription"))
+	sub, ok := h.state.Subscriptions.get(in.String("from_subscription"))
 	switch {
 	case !ok:
-		return nil, noSuch("subscription", in.str("from_subscription"), "from_subscription")
+		return nil, wire.NoSuch("subscription", in.String("from_subscription"), "from_subscription")
 	case sub.Schedule != "":
-		return nil, invalid("", "from_subscription", "You cannot migrate a subscription that is already attached to a schedule: "+sub.Schedule)
+		return nil, wire.Invalid("", "from_subscription", "You cannot migrate a subscription that is already attached to a schedule: "+sub.Schedule)
 	case sub.ended() || sub.Status == "incomplete":
-		return nil, invalid("", "from_subscription", "You cannot migrate a subscription that is `"+sub.Status+"`.")
+		return nil, wire.Invalid("", "from_subscription", "You cannot migrate a subscription that is `"+sub.Status+"`.")
 	}
 	phase := SchedulePhase{
 		Start: sub.CurrentPeriodStart, End: sub.CurrentPeriodEnd, Items: h.itemsWithoutIDs(sub), Metadata: sub.Metadata, TrialEnd: 0,
@@ -137,13 +139,13 @@ func (h schedules) attach(sub *Subscription, x *Schedule) *Schedule {
 
 // createWithSubscription begins a subscription and its schedule together.
 func (h schedules) createWithSubscription(in *input) (any, error) {
-	c, err := h.customers.fromParam(in.params, "customer")
+	c, err := h.customers.fromParam(in.Params, "customer")
 	if err != nil {
 		return nil, err
 	}
 	now := h.timeFor(c)
-	if in.has("start_date") && in.str("start_date") != "now" && in.num("start_date") > now {
-		return nil, invalid("", "start_date", "The local Stripe has only schedules that begin at once.")
+	if in.Has("start_date") && in.String("start_date") != "now" && in.Int("start_date") > now {
+		return nil, wire.Invalid("", "start_date", "The local Stripe has only schedules that begin at once.")
 	}
 	phases, err := h.phasesFromParams(in, c.ID, now, "")
 	if err != nil {
@@ -168,7 +170,7 @@ func (h schedules) createWithSubscription(in *input) (any, error) {
 	if first {
 		sub.Status = "active" // a schedule's first invoice is collected like a renewal's
 	}
-	x := h.attach(sub, &Schedule{EndBehavior: in.strOr("end_behavior", "release"), Metadata: in.metadata(), Phases: phases})
+	x := h.attach(sub, &Schedule{EndBehavior: in.StringOr("end_behavior", "release"), Metadata: in.Metadata(), Phases: phases})
 	if first {
 		h.invoicing.finalizeAndPay(inv)
 	}
@@ -181,20 +183,20 @@ func (h schedules) update(in *input) (any, error) {
 		return nil, err
 	}
 	phases := x.Phases
-	if in.has("phases") {
+	if in.Has("phases") {
 		now := h.timeOnClock(sub.TestClock)
 		if phases, err = h.phasesFromParams(in, sub.Customer, now, sub.Currency); err != nil {
 			return nil, err
 		}
 		if now < phases[0].Start || now >= phases[len(phases)-1].End {
-			return nil, invalid("", "phases", "The phases must include the current one.")
+			return nil, wire.Invalid("", "phases", "The phases must include the current one.")
 		}
 	}
 	before := h.render(x)
-	in.setStr("end_behavior", &x.EndBehavior)
-	in.setMetadata(&x.Metadata)
+	in.SetString("end_behavior", &x.EndBehavior)
+	in.SetMetadata(&x.Metadata)
 	x.Phases, x.Current = phases, phaseAt(phases, h.timeOnClock(sub.TestClock))
-	h.applyPhase(sub, x.Phases[x.Current], in.str("proration_behavior"))
+	h.applyPhase(sub, x.Phases[x.Current], in.String("proration_behavior"))
 	h.trackPhaseEnd(sub, x)
 	h.emitUpdate("subscription_schedule.updated", before, h.render(x))
 	return h.render(x), nil
@@ -213,56 +215,56 @@ func phaseAt(phases []SchedulePhase, now int64) int {
 func (h schedules) phasesFromParams(in *input, customer string, now int64, currency string) ([]SchedulePhase, error) {
 	var out []SchedulePhase
 	begin := now
-	for _, p := range in.list("phases") {
-		phase, err := h.phaseFromParams(p, begin, now, p.strOr("currency", currency))
+	for _, p := range in.List("phases") {
+		phase, err := h.phaseFromParams(p, begin, now, p.StringOr("currency", currency))
 		if err != nil {
 			return nil, err
 		}
 		if pm, ok := h.state.PaymentMethods.get(phase.DefaultMethod); phase.DefaultMethod != "" && (!ok || pm.Customer != customer) {
-			return nil, noSuch("PaymentMethod", phase.DefaultMethod, p.name("default_payment_method"))
+			return nil, wire.NoSuch("PaymentMethod", phase.DefaultMethod, p.Name("default_payment_method"))
 		}
 		if len(out) > 0 && phase.Start != begin {
-			return nil, invalid("", p.name("start_date"), "The start date of a phase must be the end date of the one before it.")
+			return nil, wire.Invalid("", p.Name("start_date"), "The start date of a phase must be the end date of the one before it.")
 		}
 		out, begin = append(out, phase), phase.End
 	}
 	if len(out) == 0 {
-		return nil, missing("phases")
+		return nil, wire.MissingParam("phases")
 	}
 	return out, nil
 }
 
-func (h schedules) phaseFromParams(p params, begin, now int64, currency string) (SchedulePhase, error) {
+func (h schedules) phaseFromParams(p wire.Params, begin, now int64, currency string) (SchedulePhase, error) {
 	moment := func(name string, otherwise int64) int64 {
-		if p.str(name) == "now" {
+		if p.String(name) == "now" {
 			return now
 		}
-		return p.numOr(name, otherwise)
+		return p.IntOr(name, otherwise)
 	}
 	phase := SchedulePhase{
-		Start: moment("start_date", begin), Metadata: p.metadata(), Proration: p.str("proration_behavior"),
-		CollectionMethod: p.str("collection_method"), DefaultMethod: p.str("default_payment_method"), Description: p.str("description"),
+		Start: moment("start_date", begin), Metadata: p.Metadata(), Proration: p.String("proration_behavior"),
+		CollectionMethod: p.String("collection_method"), DefaultMethod: p.String("default_payment_method"), Description: p.String("description"),
 	}
-	for _, i := range p.list("items") {
+	for _, i := range p.List("items") {
 		price, err := h.prices.recurringFromParams(i, "price")
 		if err != nil {
 			return phase, err
 		}
 		if currency != "" && price.Currency != currency {
-			return phase, invalid("", i.name("price"), "All prices of a schedule must have the subscription's currency, `"+currency+"`.")
+			return phase, wire.Invalid("", i.Name("price"), "All prices of a schedule must have the subscription's currency, `"+currency+"`.")
 		}
-		phase.Items = append(phase.Items, plannedItem{Price: price.ID, Quantity: i.numOr("quantity", 1), Metadata: i.metadata()})
+		phase.Items = append(phase.Items, plannedItem{Price: price.ID, Quantity: i.IntOr("quantity", 1), Metadata: i.Metadata()})
 	}
 	if len(phase.Items) == 0 {
-		return phase, missing(p.name("items"))
+		return phase, wire.MissingParam(p.Name("items"))
 	}
 	first, _ := h.state.Prices.get(phase.Items[0].Price)
-	phase.End = moment("end_date", addIntervals(phase.Start, first.Interval, first.IntervalCount*max(1, p.numOr("iterations", 1))))
-	if phase.TrialEnd = moment("trial_end", 0); p.flag("trial") {
+	phase.End = moment("end_date", wire.AddIntervals(phase.Start, first.Interval, first.IntervalCount*max(1, p.IntOr("iterations", 1))))
+	if phase.TrialEnd = moment("trial_end", 0); p.Bool("trial") {
 		phase.TrialEnd = phase.End
 	}
-	if phase.End <= phase.Start || p.has("end_date") && p.has("iterations") {
-		return phase, invalid("", p.name("end_date"), "A phase must end after it starts, by either `end_date` or `iterations`.")
+	if phase.End <= phase.Start || p.Has("end_date") && p.Has("iterations") {
+		return phase, wire.Invalid("", p.Name("end_date"), "A phase must end after it starts, by either `end_date` or `iterations`.")
 	}
 	return phase, nil
 }

@@ -1,5 +1,7 @@
 package stripelocal
 
+import "usher/stripelocal/wire"
+
 // itemsWithoutIDs are a subscription's items as a phase has them.
 func (h schedules) itemsWithoutIDs(sub *Subscription) []plannedItem {
 	out := h.subscriptionChanges.itemsAfter(sub, nil)
@@ -205,13 +207,13 @@ func (h schedules) cancel(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if in.flagOr("prorate", true) {
+	if in.BoolOr("prorate", true) {
 		for _, credit := range h.prorations.unusedCredits(sub, h.timeOnClock(sub.TestClock)) {
 			h.invoiceItems.insert(credit)
 		}
 	}
 	h.subscriptions.end(sub, "canceled", "cancellation_requested")
-	if in.flagOr("invoice_now", true) {
+	if in.BoolOr("invoice_now", true) {
 		h.renewals.finalInvoice(sub)
 	}
 	return h.render(x), nil
@@ -228,21 +230,21 @@ func (h schedules) cancelWithSubscription(sub *Subscription) {
 	h.emit("subscription_schedule.canceled", h.render(x))
 }
 
-func (h schedules) render(x *Schedule) object {
+func (h schedules) render(x *Schedule) wire.Object {
 	phases := []any{}
 	for _, p := range x.Phases {
 		phases = append(phases, h.renderPhase(p))
 	}
-	o := object{
-		"id": x.ID, "object": "subscription_schedule", "application": nil, "canceled_at": timeOrNull(x.CanceledAt),
-		"completed_at": timeOrNull(x.CompletedAt), "created": x.Created, "current_phase": nil,
-		"customer": refTo("customer", x.Customer), "default_settings": defaultSettings(), "end_behavior": x.EndBehavior,
-		"livemode": false, "metadata": x.Metadata, "phases": phases, "released_at": timeOrNull(x.ReleasedAt),
-		"released_subscription": orNull(x.Released), "status": x.Status, "subscription": refTo("subscription", x.Subscription),
-		"test_clock": refTo("test_clock", x.TestClock),
+	o := wire.Object{
+		"id": x.ID, "object": "subscription_schedule", "application": nil, "canceled_at": wire.IntOrNull(x.CanceledAt),
+		"completed_at": wire.IntOrNull(x.CompletedAt), "created": x.Created, "current_phase": nil,
+		"customer": wire.Ref("customer", x.Customer), "default_settings": defaultSettings(), "end_behavior": x.EndBehavior,
+		"livemode": false, "metadata": x.Metadata, "phases": phases, "released_at": wire.IntOrNull(x.ReleasedAt),
+		"released_subscription": wire.StringOrNull(x.Released), "status": x.Status, "subscription": wire.Ref("subscription", x.Subscription),
+		"test_clock": wire.Ref("test_clock", x.TestClock),
 	}
 	if x.Status == "active" {
-		o["current_phase"] = object{"start_date": x.Phases[x.Current].Start, "end_date": x.Phases[x.Current].End}
+		o["current_phase"] = wire.Object{"start_date": x.Phases[x.Current].Start, "end_date": x.Phases[x.Current].End}
 	}
 	if x.Status == "released" {
 		o["subscription"] = nil
@@ -250,36 +252,36 @@ func (h schedules) render(x *Schedule) object {
 	return o
 }
 
-func defaultSettings() object {
-	return object{
-		"application_fee_percent": nil, "automatic_tax": object{"enabled": false, "liability": nil},
+func defaultSettings() wire.Object {
+	return wire.Object{
+		"application_fee_percent": nil, "automatic_tax": wire.Object{"enabled": false, "liability": nil},
 		"billing_cycle_anchor": "automatic", "billing_thresholds": nil, "collection_method": "charge_automatically",
 		"default_payment_method": nil, "description": nil,
-		"invoice_settings": object{"account_tax_ids": nil, "days_until_due": nil, "issuer": object{"type": "self"}},
+		"invoice_settings": wire.Object{"account_tax_ids": nil, "days_until_due": nil, "issuer": wire.Object{"type": "self"}},
 		"on_behalf_of":     nil, "transfer_data": nil,
 	}
 }
 
-func (h schedules) renderPhase(p SchedulePhase) object {
+func (h schedules) renderPhase(p SchedulePhase) wire.Object {
 	items, currency := []any{}, ""
 	for _, i := range p.Items {
 		if price, ok := h.state.Prices.get(i.Price); ok {
 			currency = price.Currency
 		}
-		items = append(items, object{
-			"billing_thresholds": nil, "discounts": []any{}, "metadata": i.Metadata, "plan": refTo("plan", i.Price),
-			"price": refTo("price", i.Price), "quantity": i.Quantity, "tax_rates": []any{},
+		items = append(items, wire.Object{
+			"billing_thresholds": nil, "discounts": []any{}, "metadata": i.Metadata, "plan": wire.Ref("plan", i.Price),
+			"price": wire.Ref("price", i.Price), "quantity": i.Quantity, "tax_rates": []any{},
 		})
 	}
 	behavior := p.Proration
 	if behavior == "" {
 		behavior = "create_prorations"
 	}
-	return object{
-		"add_invoice_items": []any{}, "application_fee_percent": nil, "automatic_tax": object{"enabled": false, "liability": nil},
-		"billing_cycle_anchor": nil, "billing_thresholds": nil, "collection_method": orNull(p.CollectionMethod), "coupon": nil, "currency": currency,
-		"default_payment_method": refTo("payment_method", p.DefaultMethod), "default_tax_rates": []any{}, "description": orNull(p.Description), "discounts": []any{},
+	return wire.Object{
+		"add_invoice_items": []any{}, "application_fee_percent": nil, "automatic_tax": wire.Object{"enabled": false, "liability": nil},
+		"billing_cycle_anchor": nil, "billing_thresholds": nil, "collection_method": wire.StringOrNull(p.CollectionMethod), "coupon": nil, "currency": currency,
+		"default_payment_method": wire.Ref("payment_method", p.DefaultMethod), "default_tax_rates": []any{}, "description": wire.StringOrNull(p.Description), "discounts": []any{},
 		"end_date": p.End, "invoice_settings": nil, "items": items, "metadata": p.Metadata, "on_behalf_of": nil,
-		"proration_behavior": behavior, "start_date": p.Start, "transfer_data": nil, "trial_end": timeOrNull(p.TrialEnd),
+		"proration_behavior": behavior, "start_date": p.Start, "transfer_data": nil, "trial_end": wire.IntOrNull(p.TrialEnd),
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"usher/stripelocal/wire"
 )
 
 // searchParams are the parameters of every search.
@@ -42,15 +44,15 @@ func words(line string) []string { return strings.Fields(line) }
 type searching[T row] struct {
 	table  *table[T]
 	fields []string // beside created and metadata
-	render func(T) object
+	render func(T) wire.Object
 }
 
 func (s searching[T]) page(in *input) (any, error) {
-	q, err := parseQuery(in.str("query"), s.fields)
+	q, err := parseQuery(in.String("query"), s.fields)
 	if err != nil {
 		return nil, err
 	}
-	limit := in.numOr("limit", 10)
+	limit := in.IntOr("limit", 10)
 	if err := checkLimit(limit); err != nil {
 		return nil, err
 	}
@@ -70,17 +72,17 @@ func (s searching[T]) page(in *input) (any, error) {
 		}
 		data = append(data, o)
 	}
-	return object{"object": "search_result", "data": data, "has_more": next != nil, "next_page": next, "url": in.url}, nil
+	return wire.Object{"object": "search_result", "data": data, "has_more": next != nil, "next_page": next, "url": in.url}, nil
 }
 
 // from is where a page begins. The cursor in page is the id that the page before it ended at.
 func (s searching[T]) from(in *input) (int, error) {
-	if !in.has("page") {
+	if !in.Has("page") {
 		return len(s.table.all) - 1, nil
 	}
-	r, ok := s.table.get(in.str("page"))
+	r, ok := s.table.get(in.String("page"))
 	if !ok {
-		return 0, invalid("", "page", "Invalid page: it must be the next_page of a search before.")
+		return 0, wire.Invalid("", "page", "Invalid page: it must be the next_page of a search before.")
 	}
 	return place(s.table.all, r.base().Seq) - 1, nil
 }
@@ -131,7 +133,7 @@ func parseQuery(text string, fields []string) (searchQuery, error) {
 	return q, nil
 }
 
-func badQuery(message string) *Error { return invalid("", "query", message) }
+func badQuery(message string) *wire.Error { return wire.Invalid("", "query", message) }
 
 func (c *clause) unquote() {
 	if quote := c.value[0]; quote != '"' && quote != '\'' {
@@ -159,7 +161,7 @@ func (c *clause) check(fields []string) error {
 	return nil
 }
 
-func (q searchQuery) matches(o object) bool {
+func (q searchQuery) matches(o wire.Object) bool {
 	for _, c := range q.clauses {
 		if c.matches(o) == q.any {
 			return q.any
@@ -168,9 +170,9 @@ func (q searchQuery) matches(o object) bool {
 	return !q.any
 }
 
-func (c clause) matches(o object) bool { return c.holds(o) != c.negated }
+func (c clause) matches(o wire.Object) bool { return c.holds(o) != c.negated }
 
-func (c clause) holds(o object) bool {
+func (c clause) holds(o wire.Object) bool {
 	if c.field == "created" {
 		at, _ := o["created"].(int64)
 		return c.compare(at)
@@ -201,7 +203,7 @@ func (c clause) compare(at int64) bool {
 }
 
 // read is a rendered field as text.
-func (c clause) read(o object) (string, bool) {
+func (c clause) read(o wire.Object) (string, bool) {
 	if c.field == "metadata" {
 		m, _ := o["metadata"].(map[string]string)
 		v, ok := m[c.key]
@@ -212,8 +214,8 @@ func (c clause) read(o object) (string, bool) {
 		return v, v != ""
 	case bool:
 		return strconv.FormatBool(v), true
-	case reference:
-		return v.id, v.id != ""
+	case wire.Reference:
+		return v.Id, v.Id != ""
 	}
 	return "", false
 }

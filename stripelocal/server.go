@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"usher/stripelocal/wire"
 )
 
 // APIVersion is the one API version whose shapes are spoken here.
@@ -41,7 +43,7 @@ type Server struct {
 	origin    string
 	clockWake chan struct{} // a test clock is to advance
 	ids       *idSource
-	encoder   *encoder // of events
+	encoder   *wire.Encoder // of events
 	state     *state
 	timers    map[string]*timerQueue
 	keys      map[string]*idempotentCall
@@ -54,7 +56,7 @@ type Server struct {
 // New makes a server, with what StatePath holds where it is set. Webhooks that
 // were still owed when the file was written are delivered from now on.
 func New(o Options) (*Server, error) {
-	s := &Server{realNow: o.Now, log: o.Log, timers: map[string]*timerQueue{}, clockWake: make(chan struct{}, 1), keys: map[string]*idempotentCall{}, encoder: newEncoder()}
+	s := &Server{realNow: o.Now, log: o.Log, timers: map[string]*timerQueue{}, clockWake: make(chan struct{}, 1), keys: map[string]*idempotentCall{}, encoder: wire.NewEncoder()}
 	s.defaults()
 	s.faults = newFaults(s.realNow)
 	s.SetOrigin(o.Origin)

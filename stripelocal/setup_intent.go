@@ -1,5 +1,7 @@
 package stripelocal
 
+import "usher/stripelocal/wire"
+
 // SetupIntent is a card saved for later without a charge.
 type SetupIntent struct {
 	Base
@@ -97,25 +99,25 @@ func (h setupIntents) get(in *input) (any, error) {
 	return h.render(si), nil
 }
 
-func (h setupIntents) render(si *SetupIntent) object {
-	o := object{
+func (h setupIntents) render(si *SetupIntent) wire.Object {
+	o := wire.Object{
 		"id": si.ID, "object": "setup_intent", "application": nil, "automatic_payment_methods": renderAutomatic(si.Automatic, si.Redirects),
-		"cancellation_reason": orNull(si.CancelReason), "client_secret": si.Secret, "created": si.Created,
-		"customer": refTo("customer", si.Customer), "description": orNull(si.Description), "flow_directions": nil,
+		"cancellation_reason": wire.StringOrNull(si.CancelReason), "client_secret": si.Secret, "created": si.Created,
+		"customer": wire.Ref("customer", si.Customer), "description": wire.StringOrNull(si.Description), "flow_directions": nil,
 		"last_setup_error": nil, "latest_attempt": nil, "livemode": false, "mandate": nil,
 		"metadata": si.Metadata, "next_action": nil, "on_behalf_of": nil,
-		"payment_method":                       refTo("payment_method", si.PaymentMethod),
+		"payment_method":                       wire.Ref("payment_method", si.PaymentMethod),
 		"payment_method_configuration_details": nil,
-		"payment_method_options":               object{"card": object{"mandate_options": nil, "network": nil, "request_three_d_secure": "automatic"}},
+		"payment_method_options":               wire.Object{"card": wire.Object{"mandate_options": nil, "network": nil, "request_three_d_secure": "automatic"}},
 		"payment_method_types":                 []any{"card"}, "single_use_mandate": nil, "status": si.Status, "usage": si.usage(),
 	}
 	if si.LastError != nil {
 		o["last_setup_error"] = h.paymentIntents.renderDecline(si.LastError, si.LastMethod)
 	}
 	if si.Status == "requires_action" {
-		o["next_action"] = object{
+		o["next_action"] = wire.Object{
 			"type":            "redirect_to_url",
-			"redirect_to_url": object{"return_url": orNull(si.ReturnURL), "url": h.origin + "/c/authenticate/" + si.ID},
+			"redirect_to_url": wire.Object{"return_url": wire.StringOrNull(si.ReturnURL), "url": h.origin + "/c/authenticate/" + si.ID},
 		}
 	}
 	return o

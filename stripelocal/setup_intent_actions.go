@@ -3,6 +3,8 @@ package stripelocal
 import (
 	"fmt"
 	"slices"
+
+	"usher/stripelocal/wire"
 )
 
 const setupChanges = "customer description:1000? payment_method payment_method_types[] "
@@ -19,26 +21,26 @@ func setupIntentRoutes() []route {
 }
 
 func (h setupIntents) create(in *input) (any, error) {
-	if in.flag("confirm") && !in.has("payment_method") {
+	if in.Bool("confirm") && !in.Has("payment_method") {
 		return nil, setupWithoutMethod()
 	}
-	pm, err := h.paymentIntents.checkReferences(in.params, "")
+	pm, err := h.paymentIntents.checkReferences(in.Params, "")
 	if err != nil {
 		return nil, err
 	}
-	si := &SetupIntent{Customer: in.str("customer"), Usage: in.str("usage"), Automatic: in.at("automatic_payment_methods").flag("enabled"), Redirects: in.at("automatic_payment_methods").str("allow_redirects"), Metadata: map[string]string{}}
-	si.take(in.params, pm)
+	si := &SetupIntent{Customer: in.String("customer"), Usage: in.String("usage"), Automatic: in.At("automatic_payment_methods").Bool("enabled"), Redirects: in.At("automatic_payment_methods").String("allow_redirects"), Metadata: map[string]string{}}
+	si.take(in.Params, pm)
 	h.insert(si)
-	if !in.flag("confirm") {
+	if !in.Bool("confirm") {
 		return h.render(si), nil
 	}
-	return h.confirmFromAPI(si, in.params)
+	return h.confirmFromAPI(si, in.Params)
 }
 
-func (si *SetupIntent) take(p params, pm *PaymentMethod) {
-	p.setStr("customer", &si.Customer)
-	p.setStr("description", &si.Description)
-	p.setMetadata(&si.Metadata)
+func (si *SetupIntent) take(p wire.Params, pm *PaymentMethod) {
+	p.SetString("customer", &si.Customer)
+	p.SetString("description", &si.Description)
+	p.SetMetadata(&si.Metadata)
 	if pm != nil {
 		si.PaymentMethod, si.Status = pm.ID, "requires_confirmation"
 	}
@@ -47,7 +49,7 @@ func (si *SetupIntent) take(p params, pm *PaymentMethod) {
 func (h setupIntents) find(in *input) (*SetupIntent, error) {
 	si, ok := h.state.SetupIntents.get(in.path("id"))
 	if !ok {
-		return nil, notFound("setupintent", in.path("id"), "intent")
+		return nil, wire.NotFound("setupintent", in.path("id"), "intent")
 	}
 	return si, nil
 }
@@ -59,9 +61,9 @@ func (h setupIntents) findOpen(in *input, doing string) (*SetupIntent, *PaymentM
 		return nil, nil, err
 	}
 	if !slices.Contains([]string{"requires_payment_method", "requires_confirmation", "requires_action"}, si.Status) {
-		return nil, nil, invalid("setup_intent_unexpected_state", "", fmt.Sprintf("You cannot %s this SetupIntent because it has a status of %s. Only a SetupIntent with one of the following statuses may be: requires_payment_method, requires_confirmation, requires_action.", doing, si.Status))
+		return nil, nil, wire.Invalid("setup_intent_unexpected_state", "", fmt.Sprintf("You cannot %s this SetupIntent because it has a status of %s. Only a SetupIntent with one of the following statuses may be: requires_payment_method, requires_confirmation, requires_action.", doing, si.Status))
 	}
-	pm, err := h.paymentIntents.checkReferences(in.params, si.Customer)
+	pm, err := h.paymentIntents.checkReferences(in.Params, si.Customer)
 	return si, pm, err
 }
 
@@ -70,7 +72,7 @@ func (h setupIntents) update(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	si.take(in.params, pm)
+	si.take(in.Params, pm)
 	return h.render(si), nil
 }
 
@@ -82,20 +84,20 @@ func (h setupIntents) confirm(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	si.take(in.params, pm)
-	return h.confirmFromAPI(si, in.params)
+	si.take(in.Params, pm)
+	return h.confirmFromAPI(si, in.Params)
 }
 
-func setupWithoutMethod() *Error {
-	return invalid("setup_intent_unexpected_state", "", "You cannot confirm this SetupIntent because it's missing a payment method. Update the SetupIntent with a payment method and then confirm it again.")
+func setupWithoutMethod() *wire.Error {
+	return wire.Invalid("setup_intent_unexpected_state", "", "You cannot confirm this SetupIntent because it's missing a payment method. Update the SetupIntent with a payment method and then confirm it again.")
 }
 
-func (h setupIntents) confirmFromAPI(si *SetupIntent, p params) (any, error) {
+func (h setupIntents) confirmFromAPI(si *SetupIntent, p wire.Params) (any, error) {
 	pm, ok := h.state.PaymentMethods.get(si.PaymentMethod)
 	if !ok {
 		return nil, setupWithoutMethod()
 	}
-	si.ReturnURL = p.str("return_url")
+	si.ReturnURL = p.String("return_url")
 	result, decline := h.confirmWith(si, pm)
 	if result == refused {
 		refusal := declined(decline)
@@ -119,9 +121,9 @@ func (h setupIntents) cancel(in *input) (any, error) {
 		return nil, err
 	}
 	if si.Session != "" {
-		return nil, invalid("setup_intent_unexpected_state", "", "You cannot cancel this SetupIntent because it was created by a Checkout Session. Expire the session instead.")
+		return nil, wire.Invalid("setup_intent_unexpected_state", "", "You cannot cancel this SetupIntent because it was created by a Checkout Session. Expire the session instead.")
 	}
-	si.CancelReason = in.str("cancellation_reason")
+	si.CancelReason = in.String("cancellation_reason")
 	h.setStatus(si, "canceled", "setup_intent.canceled")
 	return h.render(si), nil
 }
@@ -130,8 +132,8 @@ func (h setupIntents) list(in *input) (any, error) {
 	return listing[*SetupIntent]{
 		what: "setupintent", table: h.state.SetupIntents, rows: h.state.SetupIntents.all,
 		keep: func(si *SetupIntent) bool {
-			return (!in.has("customer") || si.Customer == in.str("customer")) &&
-				(!in.has("payment_method") || si.PaymentMethod == in.str("payment_method"))
+			return (!in.Has("customer") || si.Customer == in.String("customer")) &&
+				(!in.Has("payment_method") || si.PaymentMethod == in.String("payment_method"))
 		},
 		render: h.render,
 	}.page(in)

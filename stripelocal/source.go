@@ -1,6 +1,10 @@
 package stripelocal
 
-import "strings"
+import (
+	"strings"
+
+	"usher/stripelocal/wire"
+)
 
 // Sources are the cards that customers had before payment methods. Here they are payment methods whose ids begin with card_.
 
@@ -12,19 +16,19 @@ type sources struct{ *request }
 func (h sources) create(in *input) (any, error) {
 	c, err := h.customers.find(in)
 	if err == nil && c.Deleted {
-		err = notFound("customer", c.ID, "id")
+		err = wire.NotFound("customer", c.ID, "id")
 	}
 	if err != nil {
 		return nil, err
 	}
-	card, err := h.paymentMethods.fromToken(in.str("source"), "source", "card_1")
+	card, err := h.paymentMethods.fromToken(in.String("source"), "source", "card_1")
 	if err == nil {
 		err = h.paymentMethods.checkAttachable(card, c.ID)
 	}
 	if err != nil {
 		return nil, err
 	}
-	card.Metadata = in.metadata()
+	card.Metadata = in.Metadata()
 	h.paymentMethods.attachTo(card, c)
 	if c.DefaultSource == "" {
 		h.insertDefault(c, card)
@@ -41,20 +45,20 @@ func (h sources) list(in *input) (any, error) {
 	}
 	return listing[*PaymentMethod]{
 		what: "source", table: h.state.PaymentMethods, rows: h.state.PaymentMethods.by("customer", c.ID),
-		keep: func(p *PaymentMethod) bool { return isSource(p) && in.strOr("object", "card") == "card" }, render: func(p *PaymentMethod) object { return renderCard(p) },
+		keep: func(p *PaymentMethod) bool { return isSource(p) && in.StringOr("object", "card") == "card" }, render: func(p *PaymentMethod) wire.Object { return renderCard(p) },
 	}.page(in)
 }
 
 func (h sources) delete(in *input) (any, error) {
 	card, ok := h.state.PaymentMethods.get(in.path("source"))
 	if !ok || !isSource(card) || card.Customer != in.path("id") {
-		return nil, notFound("source", in.path("source"), "id")
+		return nil, wire.NotFound("source", in.path("source"), "id")
 	}
 	whole := renderCard(card)
 	h.paymentMethods.clearDefaults(card)
 	h.state.PaymentMethods.change(card, func() { card.Customer, card.Spent = "", true })
 	h.emit("customer.source.deleted", whole)
-	return object{"id": card.ID, "object": "card", "deleted": true}, nil
+	return wire.Object{"id": card.ID, "object": "card", "deleted": true}, nil
 }
 
 // insertDefault makes a card of the older kind the one that the customer pays with where nothing else is said.
@@ -64,12 +68,12 @@ func (h sources) insertDefault(c *Customer, card *PaymentMethod) {
 }
 
 // renderList is the expandable list of a customer's cards of the older kind.
-func (h sources) renderList(c *Customer) object {
+func (h sources) renderList(c *Customer) wire.Object {
 	data := []any{}
 	for _, pm := range h.state.PaymentMethods.by("customer", c.ID) {
 		if isSource(pm) {
 			data = append(data, renderCard(pm))
 		}
 	}
-	return listObject("/v1/customers/"+c.ID+"/sources", data, false)
+	return wire.List("/v1/customers/"+c.ID+"/sources", data, false)
 }

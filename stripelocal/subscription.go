@@ -1,5 +1,7 @@
 package stripelocal
 
+import "usher/stripelocal/wire"
+
 // incompleteLife is how long a first invoice may stay unpaid (docs:
 // subscriptions overview: 23 hours).
 const incompleteLife = 23 * 60 * 60
@@ -91,7 +93,7 @@ func (h subscriptions) items(sub *Subscription) []*SubscriptionItem {
 func (h subscriptions) find(in *input) (*Subscription, error) {
 	sub, ok := h.state.Subscriptions.get(in.path("id"))
 	if !ok {
-		return nil, notFound("subscription", in.path("id"), "id")
+		return nil, wire.NotFound("subscription", in.path("id"), "id")
 	}
 	return sub, nil
 }
@@ -106,32 +108,32 @@ func (h subscriptions) get(in *input) (any, error) {
 
 func (h subscriptions) list(in *input) (any, error) {
 	rows := h.state.Subscriptions.all
-	if in.has("customer") {
-		if _, ok := h.state.Customers.get(in.str("customer")); !ok {
-			return nil, noSuch("customer", in.str("customer"), "customer")
+	if in.Has("customer") {
+		if _, ok := h.state.Customers.get(in.String("customer")); !ok {
+			return nil, wire.NoSuch("customer", in.String("customer"), "customer")
 		}
-		rows = h.state.Subscriptions.by("customer", in.str("customer"))
+		rows = h.state.Subscriptions.by("customer", in.String("customer"))
 	}
 	return listing[*Subscription]{
 		what: "subscription", table: h.state.Subscriptions, rows: rows,
-		keep:   func(x *Subscription) bool { return h.matches(x, in.params) },
+		keep:   func(x *Subscription) bool { return h.matches(x, in.Params) },
 		render: h.render,
 	}.page(in)
 }
 
 // matches leaves canceled ones out where no status is asked for,
 // and those of test clocks where neither the clock nor the customer is named.
-func (h subscriptions) matches(x *Subscription, q params) bool {
-	if !x.hasStatus(q.str("status")) || !q.inRange("current_period_start", x.CurrentPeriodStart) || !q.inRange("current_period_end", x.CurrentPeriodEnd) {
+func (h subscriptions) matches(x *Subscription, q wire.Params) bool {
+	if !x.hasStatus(q.String("status")) || !q.InRange("current_period_start", x.CurrentPeriodStart) || !q.InRange("current_period_end", x.CurrentPeriodEnd) {
 		return false
 	}
-	if !q.has("customer") && x.TestClock != q.str("test_clock") {
+	if !q.Has("customer") && x.TestClock != q.String("test_clock") {
 		return false
 	}
-	if q.has("collection_method") && x.CollectionMethod != q.str("collection_method") {
+	if q.Has("collection_method") && x.CollectionMethod != q.String("collection_method") {
 		return false
 	}
-	return !q.has("price") || h.hasPrice(x, q.str("price"))
+	return !q.Has("price") || h.hasPrice(x, q.String("price"))
 }
 
 func (x *Subscription) hasStatus(wanted string) bool {
@@ -191,12 +193,12 @@ func (h subscriptions) cancel(in *input) (any, error) {
 		return nil, err
 	}
 	if sub.ended() {
-		return nil, notFound("subscription", sub.ID, "id")
+		return nil, wire.NotFound("subscription", sub.ID, "id")
 	}
-	details := in.at("cancellation_details")
-	details.setStr("comment", &sub.CancelComment)
-	details.setStr("feedback", &sub.CancelFeedback)
-	if in.flag("prorate") {
+	details := in.At("cancellation_details")
+	details.SetString("comment", &sub.CancelComment)
+	details.SetString("feedback", &sub.CancelFeedback)
+	if in.Bool("prorate") {
 		for _, credit := range h.prorations.unusedCredits(sub, h.timeOnClock(sub.TestClock)) {
 			h.invoiceItems.insert(credit)
 		}
@@ -206,36 +208,36 @@ func (h subscriptions) cancel(in *input) (any, error) {
 		status = "incomplete_expired"
 	}
 	h.end(sub, status, "cancellation_requested")
-	if in.flagOr("invoice_now", true) {
+	if in.BoolOr("invoice_now", true) {
 		h.renewals.finalInvoice(sub)
 	}
 	return h.render(sub), nil
 }
 
-func (h subscriptions) render(x *Subscription) object {
+func (h subscriptions) render(x *Subscription) wire.Object {
 	items := h.items(x)
-	o := object{
+	o := wire.Object{
 		"id": x.ID, "object": "subscription", "application": nil, "application_fee_percent": nil,
 		"automatic_tax": renderTax(x.AutomaticTax), "billing_cycle_anchor": x.BillingCycleAnchor,
-		"billing_cycle_anchor_config": nil, "billing_thresholds": nil, "cancel_at": timeOrNull(x.CancelAt),
-		"cancel_at_period_end": x.CancelAtPeriodEnd, "canceled_at": timeOrNull(x.CanceledAt),
-		"cancellation_details": object{
-			"comment": orNull(x.CancelComment), "feedback": orNull(x.CancelFeedback), "reason": orNull(x.CancelReason),
+		"billing_cycle_anchor_config": nil, "billing_thresholds": nil, "cancel_at": wire.IntOrNull(x.CancelAt),
+		"cancel_at_period_end": x.CancelAtPeriodEnd, "canceled_at": wire.IntOrNull(x.CanceledAt),
+		"cancellation_details": wire.Object{
+			"comment": wire.StringOrNull(x.CancelComment), "feedback": wire.StringOrNull(x.CancelFeedback), "reason": wire.StringOrNull(x.CancelReason),
 		},
 		"collection_method": x.CollectionMethod, "created": x.Created, "currency": x.Currency,
 		"current_period_end": x.CurrentPeriodEnd, "current_period_start": x.CurrentPeriodStart,
-		"customer": refTo("customer", x.Customer), "days_until_due": timeOrNull(x.DaysUntilDue),
-		"default_payment_method": refTo("payment_method", x.DefaultPaymentMethod), "default_source": nil,
-		"default_tax_rates": []any{}, "description": orNull(x.Description), "discount": nil, "discounts": []any{},
-		"ended_at": timeOrNull(x.EndedAt), "invoice_settings": object{"account_tax_ids": nil, "issuer": object{"type": "self"}},
-		"items": h.renderItems(x, items), "latest_invoice": refTo("invoice", x.LatestInvoice), "livemode": false,
+		"customer": wire.Ref("customer", x.Customer), "days_until_due": wire.IntOrNull(x.DaysUntilDue),
+		"default_payment_method": wire.Ref("payment_method", x.DefaultPaymentMethod), "default_source": nil,
+		"default_tax_rates": []any{}, "description": wire.StringOrNull(x.Description), "discount": nil, "discounts": []any{},
+		"ended_at": wire.IntOrNull(x.EndedAt), "invoice_settings": wire.Object{"account_tax_ids": nil, "issuer": wire.Object{"type": "self"}},
+		"items": h.renderItems(x, items), "latest_invoice": wire.Ref("invoice", x.LatestInvoice), "livemode": false,
 		"metadata": x.Metadata, "next_pending_invoice_item_invoice": nil, "on_behalf_of": nil,
 		"pause_collection": nil, "payment_settings": x.renderPaymentSettings(),
-		"pending_invoice_item_interval": nil, "pending_setup_intent": refTo("setup_intent", x.PendingSetup),
-		"pending_update": h.pendingUpdates.render(x), "plan": nil, "quantity": nil, "schedule": refTo("subscription_schedule", x.Schedule), "start_date": x.StartDate,
-		"status": x.Status, "test_clock": refTo("test_clock", x.TestClock), "transfer_data": nil,
-		"trial_end": timeOrNull(x.TrialEnd), "trial_settings": object{"end_behavior": object{"missing_payment_method": x.MissingMethod}},
-		"trial_start": timeOrNull(x.TrialStart),
+		"pending_invoice_item_interval": nil, "pending_setup_intent": wire.Ref("setup_intent", x.PendingSetup),
+		"pending_update": h.pendingUpdates.render(x), "plan": nil, "quantity": nil, "schedule": wire.Ref("subscription_schedule", x.Schedule), "start_date": x.StartDate,
+		"status": x.Status, "test_clock": wire.Ref("test_clock", x.TestClock), "transfer_data": nil,
+		"trial_end": wire.IntOrNull(x.TrialEnd), "trial_settings": wire.Object{"end_behavior": wire.Object{"missing_payment_method": x.MissingMethod}},
+		"trial_start": wire.IntOrNull(x.TrialStart),
 	}
 	h.renderPlanFields(o, items)
 	h.discounts.renderOnSubscription(o, x)
@@ -244,7 +246,7 @@ func (h subscriptions) render(x *Subscription) object {
 
 // renderPlanFields fills the older fields plan and quantity, which only a
 // subscription of one item has.
-func (h subscriptions) renderPlanFields(o object, items []*SubscriptionItem) {
+func (h subscriptions) renderPlanFields(o wire.Object, items []*SubscriptionItem) {
 	if len(items) != 1 {
 		return
 	}
@@ -253,20 +255,20 @@ func (h subscriptions) renderPlanFields(o object, items []*SubscriptionItem) {
 	}
 }
 
-func (x *Subscription) renderPaymentSettings() object {
+func (x *Subscription) renderPaymentSettings() wire.Object {
 	save := x.SaveDefault
 	if save == "" {
 		save = "off"
 	}
-	return object{"payment_method_options": nil, "payment_method_types": textsOrNull(x.MethodTypes), "save_default_payment_method": save}
+	return wire.Object{"payment_method_options": nil, "payment_method_types": wire.StringsOrNull(x.MethodTypes), "save_default_payment_method": save}
 }
 
-func (h subscriptions) renderItems(x *Subscription, items []*SubscriptionItem) object {
+func (h subscriptions) renderItems(x *Subscription, items []*SubscriptionItem) wire.Object {
 	data := make([]any, len(items))
 	for i, item := range items {
 		data[i] = h.subscriptionItems.render(item)
 	}
-	list := listObject("/v1/subscription_items?subscription="+x.ID, data, false)
+	list := wire.List("/v1/subscription_items?subscription="+x.ID, data, false)
 	list["total_count"] = len(items)
 	return list
 }

@@ -1,5 +1,7 @@
 package stripelocal
 
+import "usher/stripelocal/wire"
+
 // change is what is asked of a subscription's items, trial and anchor.
 type change struct {
 	items     []itemChange
@@ -16,7 +18,7 @@ type itemChange struct {
 	item     *SubscriptionItem
 	price    *Price
 	quantity int64
-	metadata params
+	metadata wire.Params
 }
 
 func (c itemChange) changesBilling() bool {
@@ -99,13 +101,13 @@ func (h subscriptionChanges) itemsAfter(sub *Subscription, changes []itemChange)
 			out = append(out, plannedItem{item.ID, item.Price, item.Quantity, item.Metadata})
 		case c.price != nil:
 			metadata := item.Metadata
-			c.metadata.setMetadata(&metadata)
+			c.metadata.SetMetadata(&metadata)
 			out = append(out, plannedItem{item.ID, c.price.ID, c.quantity, metadata})
 		}
 	}
 	for _, c := range changes {
 		if c.item == nil {
-			out = append(out, plannedItem{h.ids.short("si_"), c.price.ID, c.quantity, c.metadata.metadata()})
+			out = append(out, plannedItem{h.ids.short("si_"), c.price.ID, c.quantity, c.metadata.Metadata()})
 		}
 	}
 	return out

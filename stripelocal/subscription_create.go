@@ -1,6 +1,10 @@
 package stripelocal
 
-import "fmt"
+import (
+	"fmt"
+
+	"usher/stripelocal/wire"
+)
 
 // newItem is an item that a subscription is to begin with.
 type newItem struct {
@@ -10,19 +14,19 @@ type newItem struct {
 }
 
 func (h subscriptions) create(in *input) (any, error) {
-	c, err := h.customers.fromParam(in.params, "customer")
+	c, err := h.customers.fromParam(in.Params, "customer")
 	if err != nil {
 		return nil, err
 	}
-	items, err := h.itemsFromParams(in.params)
+	items, err := h.itemsFromParams(in.Params)
 	if err != nil {
 		return nil, err
 	}
 	sub := &Subscription{
-		Customer: c.ID, TestClock: c.TestClock, Currency: items[0].price.Currency, Metadata: in.metadata(),
+		Customer: c.ID, TestClock: c.TestClock, Currency: items[0].price.Currency, Metadata: in.Metadata(),
 		MissingMethod: "create_invoice", CollectionMethod: "charge_automatically", TrialEnd: h.trialEndFromParams(in, c),
 	}
-	if err := h.setFields(sub, in.params); err != nil {
+	if err := h.setFields(sub, in.Params); err != nil {
 		return nil, err
 	}
 	if err := h.setStartFields(sub, in); err != nil {
@@ -31,7 +35,7 @@ func (h subscriptions) create(in *input) (any, error) {
 	if err := h.checkPaymentMethod(sub, in); err != nil {
 		return nil, err
 	}
-	if err := h.discounts.setFromParams(sub, in.params); err != nil {
+	if err := h.discounts.setFromParams(sub, in.Params); err != nil {
 		return nil, err
 	}
 	return h.startAndPay(sub, items, in)
@@ -40,36 +44,36 @@ func (h subscriptions) create(in *input) (any, error) {
 // setStartFields reads when the subscription is to begin its cycle and to end.
 func (h subscriptions) setStartFields(sub *Subscription, in *input) error {
 	now := h.timeOnClock(sub.TestClock)
-	if in.has("cancel_at_period_end") && in.has("cancel_at") {
-		return invalid("", "", "You may only specify one of these parameters: cancel_at, cancel_at_period_end.")
+	if in.Has("cancel_at_period_end") && in.Has("cancel_at") {
+		return wire.Invalid("", "", "You may only specify one of these parameters: cancel_at, cancel_at_period_end.")
 	}
 	for _, name := range []string{"trial_end", "cancel_at", "billing_cycle_anchor"} {
-		if in.has(name) && in.str(name) != "now" && in.num(name) <= now {
-			return invalid("", name, "Invalid timestamp: must be an integer Unix timestamp in the future.")
+		if in.Has(name) && in.String(name) != "now" && in.Int(name) <= now {
+			return wire.Invalid("", name, "Invalid timestamp: must be an integer Unix timestamp in the future.")
 		}
 	}
-	sub.BillingCycleAnchor = in.num("billing_cycle_anchor")
-	sub.FreeStub = in.str("proration_behavior") == "none"
-	if in.flag("cancel_at_period_end") {
+	sub.BillingCycleAnchor = in.Int("billing_cycle_anchor")
+	sub.FreeStub = in.String("proration_behavior") == "none"
+	if in.Bool("cancel_at_period_end") {
 		sub.CancelAtPeriodEnd = true
 	}
-	if at := in.num("cancel_at"); at != 0 {
+	if at := in.Int("cancel_at"); at != 0 {
 		h.subscriptionChanges.setCancelAt(sub, at, false)
 	}
 	return nil
 }
 
-func (h subscriptions) itemsFromParams(in params) ([]newItem, error) {
+func (h subscriptions) itemsFromParams(in wire.Params) ([]newItem, error) {
 	var out []newItem
-	for _, p := range in.list("items") {
+	for _, p := range in.List("items") {
 		price, err := h.prices.recurringFromParams(p, "price")
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, newItem{price: price, quantity: p.numOr("quantity", 1), metadata: p.metadata()})
+		out = append(out, newItem{price: price, quantity: p.IntOr("quantity", 1), metadata: p.Metadata()})
 	}
 	if len(out) == 0 {
-		return nil, missing("items")
+		return nil, wire.MissingParam("items")
 	}
 	return out, checkItems(out)
 }
@@ -82,13 +86,13 @@ func checkItems(items []newItem) error {
 		first := items[0].price
 		switch {
 		case item.quantity < 0:
-			return invalid("parameter_invalid_integer", fmt.Sprintf("items[%d][quantity]", i), "This value must be greater than or equal to 0.")
+			return wire.Invalid("parameter_invalid_integer", fmt.Sprintf("items[%d][quantity]", i), "This value must be greater than or equal to 0.")
 		case item.price.Currency != first.Currency:
-			return invalid("", "", fmt.Sprintf("The price specified supports currencies of `%s`. This doesn't match the expected currency: `%s`.", item.price.Currency, first.Currency))
+			return wire.Invalid("", "", fmt.Sprintf("The price specified supports currencies of `%s`. This doesn't match the expected currency: `%s`.", item.price.Currency, first.Currency))
 		case item.price.Interval != first.Interval || item.price.IntervalCount != first.IntervalCount:
-			return invalid("", "", "Currently, all prices on a subscription must have the same `recurring.interval` and `recurring.interval_count`. If you meant to update an existing subscription item instead of creating a new one, be sure to include the subscription item ID in your request.")
+			return wire.Invalid("", "", "Currently, all prices on a subscription must have the same `recurring.interval` and `recurring.interval_count`. If you meant to update an existing subscription item instead of creating a new one, be sure to include the subscription item ID in your request.")
 		case seen[item.price.ID]:
-			return invalid("", "", fmt.Sprintf("Cannot add multiple subscription items with the same plan: %s", item.price.ID))
+			return wire.Invalid("", "", fmt.Sprintf("Cannot add multiple subscription items with the same plan: %s", item.price.ID))
 		}
 		seen[item.price.ID] = true
 	}
@@ -96,38 +100,38 @@ func checkItems(items []newItem) error {
 }
 
 func (h subscriptions) trialEndFromParams(in *input, c *Customer) int64 {
-	if days := in.num("trial_period_days"); days > 0 {
+	if days := in.Int("trial_period_days"); days > 0 {
 		return h.timeFor(c) + days*24*60*60
 	}
-	return in.num("trial_end")
+	return in.Int("trial_end")
 }
 
 // setFields carries over what create and update share.
-func (h subscriptions) setFields(sub *Subscription, p params) error {
-	if id := p.str("default_payment_method"); id != "" {
+func (h subscriptions) setFields(sub *Subscription, p wire.Params) error {
+	if id := p.String("default_payment_method"); id != "" {
 		if pm, ok := h.state.PaymentMethods.get(id); !ok || pm.Customer != sub.Customer {
-			return noSuch("PaymentMethod", id, "default_payment_method")
+			return wire.NoSuch("PaymentMethod", id, "default_payment_method")
 		}
 	}
-	if err := checkMethodTypes(p.at("payment_settings")); err != nil {
+	if err := checkMethodTypes(p.At("payment_settings")); err != nil {
 		return err
 	}
-	p.setStr("default_payment_method", &sub.DefaultPaymentMethod)
-	p.setStr("description", &sub.Description)
-	p.at("automatic_tax").setFlag("enabled", &sub.AutomaticTax)
-	p.at("payment_settings").setStrs("payment_method_types", &sub.MethodTypes)
-	p.setStr("collection_method", &sub.CollectionMethod)
-	p.setNum("days_until_due", &sub.DaysUntilDue)
-	p.at("payment_settings").setStr("save_default_payment_method", &sub.SaveDefault)
-	p.at("trial_settings").at("end_behavior").setStr("missing_payment_method", &sub.MissingMethod)
-	p.setMetadata(&sub.Metadata)
+	p.SetString("default_payment_method", &sub.DefaultPaymentMethod)
+	p.SetString("description", &sub.Description)
+	p.At("automatic_tax").SetBool("enabled", &sub.AutomaticTax)
+	p.At("payment_settings").SetStrings("payment_method_types", &sub.MethodTypes)
+	p.SetString("collection_method", &sub.CollectionMethod)
+	p.SetInt("days_until_due", &sub.DaysUntilDue)
+	p.At("payment_settings").SetString("save_default_payment_method", &sub.SaveDefault)
+	p.At("trial_settings").At("end_behavior").SetString("missing_payment_method", &sub.MissingMethod)
+	p.SetMetadata(&sub.Metadata)
 	return nil
 }
 
 // checkPaymentMethod refuses a subscription that could not be charged.
 func (h subscriptions) checkPaymentMethod(sub *Subscription, in *input) error {
 	_, has := h.paymentMethods.forSubscription(sub)
-	if has || sub.TrialEnd > h.timeOnClock(sub.TestClock) || sub.CollectionMethod == "send_invoice" || in.str("payment_behavior") == "default_incomplete" {
+	if has || sub.TrialEnd > h.timeOnClock(sub.TestClock) || sub.CollectionMethod == "send_invoice" || in.String("payment_behavior") == "default_incomplete" {
 		return nil
 	}
 	return noMethod()
@@ -137,17 +141,17 @@ func (h subscriptions) checkPaymentMethod(sub *Subscription, in *input) error {
 // payment behavior says.
 func (h subscriptions) startAndPay(sub *Subscription, items []newItem, in *input) (any, error) {
 	pm, has := h.paymentMethods.forSubscription(sub)
-	if has && in.str("payment_behavior") == "error_if_incomplete" {
+	if has && in.String("payment_behavior") == "error_if_incomplete" {
 		if result, decline := pm.outcome(); result != paid && sub.TrialEnd == 0 {
 			return nil, paymentError(result, decline, &Invoice{})
 		}
 	}
-	extra, err := h.subscriptionChanges.invoiceItemsFromParams(sub.Currency, in.params)
+	extra, err := h.subscriptionChanges.invoiceItemsFromParams(sub.Currency, in.Params)
 	if err != nil {
 		return nil, err
 	}
 	inv := h.start(sub, items, h.invoiceItemLines(extra))
-	if inv.Status == "open" && has && sub.Status == "incomplete" && in.str("payment_behavior") != "default_incomplete" {
+	if inv.Status == "open" && has && sub.Status == "incomplete" && in.String("payment_behavior") != "default_incomplete" {
 		h.invoicing.pay(inv, pm)
 	}
 	return h.render(sub), nil
@@ -222,9 +226,9 @@ func (h subscriptions) firstPeriodLines(sub *Subscription, price *Price) []Invoi
 	if sub.FreeStub {
 		return nil
 	}
-	whole := sub.CurrentPeriodEnd - addIntervals(sub.CurrentPeriodEnd, price.Interval, -price.IntervalCount)
+	whole := sub.CurrentPeriodEnd - wire.AddIntervals(sub.CurrentPeriodEnd, price.Interval, -price.IntervalCount)
 	for i := range lines {
-		lines[i].Amount, lines[i].Proration = shareOf(lines[i].Amount, sub.CurrentPeriodEnd-sub.CurrentPeriodStart, whole), true
+		lines[i].Amount, lines[i].Proration = wire.Share(lines[i].Amount, sub.CurrentPeriodEnd-sub.CurrentPeriodStart, whole), true
 	}
 	return lines
 }

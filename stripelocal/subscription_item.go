@@ -1,5 +1,7 @@
 package stripelocal
 
+import "usher/stripelocal/wire"
+
 // SubscriptionItem is so many of one price.
 type SubscriptionItem struct {
 	Base
@@ -42,23 +44,23 @@ func (h subscriptionItems) insert(sub *Subscription, n newItem) *SubscriptionIte
 func (h subscriptionItems) get(in *input) (any, error) {
 	item, ok := h.state.Items.get(in.path("id"))
 	if !ok {
-		return nil, notFound("subscription_item", in.path("id"), "item")
+		return nil, wire.NotFound("subscription_item", in.path("id"), "item")
 	}
 	return h.render(item), nil
 }
 
 func (h subscriptionItems) list(in *input) (any, error) {
-	if _, ok := h.state.Subscriptions.get(in.str("subscription")); !ok {
-		return nil, noSuch("subscription", in.str("subscription"), "subscription")
+	if _, ok := h.state.Subscriptions.get(in.String("subscription")); !ok {
+		return nil, wire.NoSuch("subscription", in.String("subscription"), "subscription")
 	}
 	return listing[*SubscriptionItem]{
-		what: "subscription_item", table: h.state.Items, rows: h.state.Items.by("subscription", in.str("subscription")),
+		what: "subscription_item", table: h.state.Items, rows: h.state.Items.by("subscription", in.String("subscription")),
 		render: h.render,
 	}.page(in)
 }
 
-func (h subscriptionItems) render(i *SubscriptionItem) object {
-	o := object{
+func (h subscriptionItems) render(i *SubscriptionItem) wire.Object {
+	o := wire.Object{
 		"id": i.ID, "object": "subscription_item", "billing_thresholds": nil, "created": i.Created,
 		"discounts": []any{}, "metadata": i.Metadata, "plan": nil, "price": nil, "quantity": i.Quantity,
 		"subscription": i.Subscription, "tax_rates": []any{},

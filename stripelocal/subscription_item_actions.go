@@ -1,18 +1,20 @@
 package stripelocal
 
+import "usher/stripelocal/wire"
+
 // create, updateSubscriptionItem and deleteSubscriptionItem are
 // updates of the subscription that touch one item.
 func (h subscriptionItems) create(in *input) (any, error) {
-	sub, ok := h.state.Subscriptions.get(in.str("subscription"))
+	sub, ok := h.state.Subscriptions.get(in.String("subscription"))
 	if !ok {
-		return nil, noSuch("subscription", in.str("subscription"), "subscription")
+		return nil, wire.NoSuch("subscription", in.String("subscription"), "subscription")
 	}
-	price, err := h.prices.recurringFromParams(in.params, "price")
+	price, err := h.prices.recurringFromParams(in.Params, "price")
 	if err != nil {
 		return nil, err
 	}
 	before := setOf(h.itemIDs(sub))
-	c := itemChange{price: price, quantity: in.numOr("quantity", 1), metadata: in.params}
+	c := itemChange{price: price, quantity: in.IntOr("quantity", 1), metadata: in.Params}
 	if err := h.changeItem(sub, c, in); err != nil {
 		return nil, err
 	}
@@ -21,7 +23,7 @@ func (h subscriptionItems) create(in *input) (any, error) {
 			return h.render(item), nil
 		}
 	}
-	return nil, invalid("", "", "The item waits in the subscription's pending update until its invoice is paid.")
+	return nil, wire.Invalid("", "", "The item waits in the subscription's pending update until its invoice is paid.")
 }
 
 func (h subscriptionItems) itemIDs(sub *Subscription) []string {
@@ -37,11 +39,11 @@ func (h subscriptionItems) update(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := itemChange{item: item, quantity: in.numOr("quantity", item.Quantity), metadata: in.params}
+	c := itemChange{item: item, quantity: in.IntOr("quantity", item.Quantity), metadata: in.Params}
 	c.price, _ = h.state.Prices.get(item.Price)
-	if in.has("price") {
-		c.quantity = in.numOr("quantity", 1)
-		if c.price, err = h.prices.recurringFromParams(in.params, "price"); err != nil {
+	if in.Has("price") {
+		c.quantity = in.IntOr("quantity", 1)
+		if c.price, err = h.prices.recurringFromParams(in.Params, "price"); err != nil {
 			return nil, err
 		}
 	}
@@ -59,17 +61,17 @@ func (h subscriptionItems) delete(in *input) (any, error) {
 	if err := h.changeItem(sub, itemChange{item: item}, in); err != nil {
 		return nil, err
 	}
-	return object{"id": item.ID, "object": "subscription_item", "deleted": true}, nil
+	return wire.Object{"id": item.ID, "object": "subscription_item", "deleted": true}, nil
 }
 
 func (h subscriptionItems) find(in *input) (*SubscriptionItem, *Subscription, error) {
 	item, ok := h.state.Items.get(in.path("id"))
 	if !ok {
-		return nil, nil, notFound("subscription_item", in.path("id"), "item")
+		return nil, nil, wire.NotFound("subscription_item", in.path("id"), "item")
 	}
 	sub, ok := h.state.Subscriptions.get(item.Subscription)
 	if !ok {
-		return nil, nil, notFound("subscription_item", in.path("id"), "item")
+		return nil, nil, wire.NotFound("subscription_item", in.path("id"), "item")
 	}
 	return item, sub, nil
 }
@@ -79,13 +81,13 @@ func (h subscriptionItems) changeItem(sub *Subscription, c itemChange, in *input
 		return err
 	}
 	if c.quantity < 0 {
-		return invalid("parameter_invalid_integer", "quantity", "This value must be greater than or equal to 0.")
+		return wire.Invalid("parameter_invalid_integer", "quantity", "This value must be greater than or equal to 0.")
 	}
 	if err := h.subscriptionChanges.checkResultingItems(sub, []itemChange{c}); err != nil {
 		return err
 	}
-	p := h.subscriptionChanges.plan(sub, change{items: []itemChange{c}, behavior: in.str("proration_behavior"), date: in.num("proration_date")})
-	payment := in.str("payment_behavior")
+	p := h.subscriptionChanges.plan(sub, change{items: []itemChange{c}, behavior: in.String("proration_behavior"), date: in.Int("proration_date")})
+	payment := in.String("payment_behavior")
 	if err := h.subscriptionChanges.checkPayable(sub, p, payment); err != nil {
 		return err
 	}

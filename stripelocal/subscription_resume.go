@@ -1,5 +1,7 @@
 package stripelocal
 
+import "usher/stripelocal/wire"
+
 const resumeParams = "billing_cycle_anchor:now|unchanged proration_behavior:create_prorations|none|always_invoice proration_date:time"
 
 // resume bills a paused subscription; once that is paid it is
@@ -11,24 +13,24 @@ func (h subscriptions) resume(in *input) (any, error) {
 		return nil, err
 	}
 	if sub.Status != "paused" {
-		return nil, invalid("", "", "Only paused subscriptions can be resumed. The status of this subscription is `"+sub.Status+"`.")
+		return nil, wire.Invalid("", "", "Only paused subscriptions can be resumed. The status of this subscription is `"+sub.Status+"`.")
 	}
 	price, ok := h.firstPrice(sub)
 	if !ok {
-		return nil, invalid("", "", "This subscription has no items to resume.")
+		return nil, wire.Invalid("", "", "This subscription has no items to resume.")
 	}
 	now := h.timeOnClock(sub.TestClock)
-	if date := in.num("proration_date"); in.has("proration_date") && (date < sub.CurrentPeriodStart || date > now) {
-		return nil, invalid("", "proration_date", "Cannot specify `proration_date` outside of the current billing period.")
+	if date := in.Int("proration_date"); in.Has("proration_date") && (date < sub.CurrentPeriodStart || date > now) {
+		return nil, wire.Invalid("", "proration_date", "Cannot specify `proration_date` outside of the current billing period.")
 	}
 	h.change(sub, func() {
-		if in.strOr("billing_cycle_anchor", "now") == "now" {
+		if in.StringOr("billing_cycle_anchor", "now") == "now" {
 			sub.BillingCycleAnchor = now
 		}
 		sub.CurrentPeriodStart, sub.CurrentPeriodEnd = now, price.periodAfter(sub.BillingCycleAnchor, now)
 		sub.ResumeBy = now + incompleteLife
 	})
-	inv := h.invoicing.build(sub, "subscription_update", h.invoiceItems.pendingFor(sub), h.resumeLines(sub, price, in.numOr("proration_date", now), in.str("proration_behavior")))
+	inv := h.invoicing.build(sub, "subscription_update", h.invoiceItems.pendingFor(sub), h.resumeLines(sub, price, in.IntOr("proration_date", now), in.String("proration_behavior")))
 	h.invoicing.insert(sub, inv)
 	h.renewals.scheduleNext(sub)
 	h.invoicing.finalizeAndPay(inv)
@@ -39,7 +41,7 @@ func (h subscriptions) resume(in *input) (any, error) {
 // that is left where the anchor stays.
 func (h subscriptions) resumeLines(sub *Subscription, price *Price, from int64, behavior string) []InvoiceLine {
 	lines := h.currentPeriodLines(sub)
-	length := sub.CurrentPeriodEnd - addIntervals(sub.CurrentPeriodEnd, price.Interval, -price.IntervalCount)
+	length := sub.CurrentPeriodEnd - wire.AddIntervals(sub.CurrentPeriodEnd, price.Interval, -price.IntervalCount)
 	left := sub.CurrentPeriodEnd - from
 	if sub.BillingCycleAnchor == sub.CurrentPeriodStart || left >= length {
 		return lines
@@ -48,7 +50,7 @@ func (h subscriptions) resumeLines(sub *Subscription, price *Price, from int64, 
 		return nil
 	}
 	for i := range lines {
-		lines[i].Amount, lines[i].Proration = shareOf(lines[i].Amount, left, length), true
+		lines[i].Amount, lines[i].Proration = wire.Share(lines[i].Amount, left, length), true
 	}
 	return lines
 }

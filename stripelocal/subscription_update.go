@@ -1,6 +1,10 @@
 package stripelocal
 
-import "fmt"
+import (
+	"fmt"
+
+	"usher/stripelocal/wire"
+)
 
 // planParams are the parameters of an update that the billing plan is made of.
 const planParams = "items[]{id price " + inlineRecurring + "quantity:int deleted:bool metadata:map?} proration_date:time " +
@@ -17,32 +21,32 @@ func (h subscriptions) update(in *input) (any, error) {
 	if err := checkPendingParams(in); err != nil {
 		return nil, err
 	}
-	ch, err := h.subscriptionChanges.fromParams(sub, in.params)
+	ch, err := h.subscriptionChanges.fromParams(sub, in.Params)
 	if err != nil {
 		return nil, err
 	}
 	p := h.subscriptionChanges.plan(sub, ch)
-	if err := h.subscriptionChanges.checkPayable(sub, p, in.str("payment_behavior")); err != nil {
+	if err := h.subscriptionChanges.checkPayable(sub, p, in.String("payment_behavior")); err != nil {
 		return nil, err
 	}
-	if p.billsNow && in.str("payment_behavior") == "pending_if_incomplete" {
+	if p.billsNow && in.String("payment_behavior") == "pending_if_incomplete" {
 		h.pendingUpdates.create(sub, p)
 		return h.render(sub), nil
 	}
 	before := h.render(sub)
-	if err := h.setFields(sub, in.params); err != nil {
+	if err := h.setFields(sub, in.Params); err != nil {
 		return nil, err
 	}
-	if err := h.discounts.setFromParams(sub, in.params); err != nil {
+	if err := h.discounts.setFromParams(sub, in.Params); err != nil {
 		return nil, err
 	}
-	h.subscriptionChanges.setCancellation(sub, in.params)
-	h.subscriptionChanges.update(sub, p, before, in.str("payment_behavior"))
+	h.subscriptionChanges.setCancellation(sub, in.Params)
+	h.subscriptionChanges.update(sub, p, before, in.String("payment_behavior"))
 	return h.render(sub), nil
 }
 
 // update carries a plan out, tells of it and bills what it calls for.
-func (h subscriptionChanges) update(sub *Subscription, p plan, before object, payment string) (outcome, *Decline) {
+func (h subscriptionChanges) update(sub *Subscription, p plan, before wire.Object, payment string) (outcome, *Decline) {
 	h.pendingUpdates.replace(sub, len(p.prorations) > 0 || p.moved)
 	endsTrial := sub.Status == "trialing" && p.after.Status != "trialing"
 	if endsTrial && h.trials.lacksPaymentMethod(sub) && sub.MissingMethod != "create_invoice" {
@@ -80,40 +84,40 @@ func (h subscriptionChanges) payInvoice(sub *Subscription, inv *Invoice, payment
 // checkUpdatable refuses what a subscription's status does not allow.
 func (h subscriptionChanges) checkUpdatable(sub *Subscription, in *input) error {
 	quiet := setOf([]string{"metadata", "cancellation_details", "expand"})
-	for _, name := range in.names() {
+	for _, name := range in.Names() {
 		switch {
 		case quiet[name]:
 		case sub.ended():
-			return invalid("", "", "A canceled subscription can only update its cancellation_details and metadata.")
+			return wire.Invalid("", "", "A canceled subscription can only update its cancellation_details and metadata.")
 		case sub.Status == "incomplete" && sub.FromCheckout != "":
-			return invalid("", "", "This subscription cannot be updated: its first payment is still being made through the Checkout Session "+sub.FromCheckout+".")
+			return wire.Invalid("", "", "This subscription cannot be updated: its first payment is still being made through the Checkout Session "+sub.FromCheckout+".")
 		}
 	}
-	if in.has("cancel_at_period_end") && in.has("cancel_at") {
-		return invalid("", "", "You may only specify one of these parameters: cancel_at, cancel_at_period_end.")
+	if in.Has("cancel_at_period_end") && in.Has("cancel_at") {
+		return wire.Invalid("", "", "You may only specify one of these parameters: cancel_at, cancel_at_period_end.")
 	}
-	if sub.Schedule != "" && (in.has("cancel_at_period_end") || in.has("cancel_at")) {
-		return invalid("", "", "The subscription is managed by the subscription schedule `"+sub.Schedule+"`, and updating any cancelation behavior directly is not allowed. Please update the schedule instead.")
+	if sub.Schedule != "" && (in.Has("cancel_at_period_end") || in.Has("cancel_at")) {
+		return wire.Invalid("", "", "The subscription is managed by the subscription schedule `"+sub.Schedule+"`, and updating any cancelation behavior directly is not allowed. Please update the schedule instead.")
 	}
-	return checkProration(sub, in.params)
+	return checkProration(sub, in.Params)
 }
 
 // checkProration holds the date of prorations against the current period.
-func checkProration(sub *Subscription, p params) error {
-	if !p.has("proration_date") {
+func checkProration(sub *Subscription, p wire.Params) error {
+	if !p.Has("proration_date") {
 		return nil
 	}
-	if p.str("proration_behavior") == "none" {
-		return invalid("", p.name("proration_date"), "You cannot specify `proration_date` when `proration_behavior` is `none`.")
+	if p.String("proration_behavior") == "none" {
+		return wire.Invalid("", p.Name("proration_date"), "You cannot specify `proration_date` when `proration_behavior` is `none`.")
 	}
-	if date := p.num("proration_date"); date < sub.CurrentPeriodStart || date > sub.CurrentPeriodEnd {
-		return invalid("", p.name("proration_date"), "Cannot specify `proration_date` outside of the current billing period.")
+	if date := p.Int("proration_date"); date < sub.CurrentPeriodStart || date > sub.CurrentPeriodEnd {
+		return wire.Invalid("", p.Name("proration_date"), "Cannot specify `proration_date` outside of the current billing period.")
 	}
 	return nil
 }
 
 // fromParams reads the parameters of an update, or of its preview.
-func (h subscriptionChanges) fromParams(sub *Subscription, p params) (change, error) {
+func (h subscriptionChanges) fromParams(sub *Subscription, p wire.Params) (change, error) {
 	items, err := h.itemChangesFromParams(sub, p)
 	if err != nil {
 		return change{}, err
@@ -123,80 +127,80 @@ func (h subscriptionChanges) fromParams(sub *Subscription, p params) (change, er
 		return change{}, err
 	}
 	ch := change{
-		items: items, extra: extra, behavior: p.str("proration_behavior"), date: p.num("proration_date"),
-		trialEnd: p.num("trial_end"), anchorNow: p.str("billing_cycle_anchor") == "now",
+		items: items, extra: extra, behavior: p.String("proration_behavior"), date: p.Int("proration_date"),
+		trialEnd: p.Int("trial_end"), anchorNow: p.String("billing_cycle_anchor") == "now",
 	}
-	if p.str("trial_end") == "now" {
+	if p.String("trial_end") == "now" {
 		ch.trialEnd = h.timeOnClock(sub.TestClock)
 	}
-	if p.has("trial_end") && ch.trialEnd < h.timeOnClock(sub.TestClock) {
-		return ch, invalid("", p.name("trial_end"), "Invalid timestamp: must be an integer Unix timestamp in the future.")
+	if p.Has("trial_end") && ch.trialEnd < h.timeOnClock(sub.TestClock) {
+		return ch, wire.Invalid("", p.Name("trial_end"), "Invalid timestamp: must be an integer Unix timestamp in the future.")
 	}
 	return ch, nil
 }
 
 // invoiceItemsFromParams reads add_invoice_items[].
-func (h subscriptionChanges) invoiceItemsFromParams(currency string, p params) ([]newItem, error) {
+func (h subscriptionChanges) invoiceItemsFromParams(currency string, p wire.Params) ([]newItem, error) {
 	var out []newItem
-	for _, e := range p.list("add_invoice_items") {
-		price, ok := h.state.Prices.get(e.str("price"))
+	for _, e := range p.List("add_invoice_items") {
+		price, ok := h.state.Prices.get(e.String("price"))
 		switch {
 		case !ok:
-			return nil, noSuch("price", e.str("price"), e.name("price"))
+			return nil, wire.NoSuch("price", e.String("price"), e.Name("price"))
 		case price.Interval != "":
-			return nil, invalid("", e.name("price"), "The price specified is set to `type=recurring` but this field only accepts prices with `type=one_time`.")
+			return nil, wire.Invalid("", e.Name("price"), "The price specified is set to `type=recurring` but this field only accepts prices with `type=one_time`.")
 		case currency != "" && price.Currency != currency:
-			return nil, invalid("", e.name("price"), fmt.Sprintf("The price specified supports currencies of `%s`. This doesn't match the expected currency: `%s`.", price.Currency, currency))
+			return nil, wire.Invalid("", e.Name("price"), fmt.Sprintf("The price specified supports currencies of `%s`. This doesn't match the expected currency: `%s`.", price.Currency, currency))
 		}
-		out = append(out, newItem{price: price, quantity: e.numOr("quantity", 1)})
+		out = append(out, newItem{price: price, quantity: e.IntOr("quantity", 1)})
 	}
 	return out, nil
 }
 
 // itemChangesFromParams reads items[]: with an id it changes that item, without one it
 // adds another. A new price without a quantity means one.
-func (h subscriptionChanges) itemChangesFromParams(sub *Subscription, in params) ([]itemChange, error) {
+func (h subscriptionChanges) itemChangesFromParams(sub *Subscription, in wire.Params) ([]itemChange, error) {
 	var out []itemChange
-	for i, p := range in.list("items") {
+	for i, p := range in.List("items") {
 		change, err := h.itemChangeFromParams(sub, p)
 		if err != nil {
 			return nil, err
 		}
 		if change.quantity < 0 {
-			return nil, invalid("parameter_invalid_integer", fmt.Sprintf("items[%d][quantity]", i), "This value must be greater than or equal to 0.")
+			return nil, wire.Invalid("parameter_invalid_integer", fmt.Sprintf("items[%d][quantity]", i), "This value must be greater than or equal to 0.")
 		}
 		out = append(out, change)
 	}
 	return out, h.checkResultingItems(sub, out)
 }
 
-func (h subscriptionChanges) itemChangeFromParams(sub *Subscription, p params) (itemChange, error) {
-	change := itemChange{metadata: p, quantity: p.numOr("quantity", 1)}
-	if p.has("id") {
-		item, ok := h.state.Items.get(p.str("id"))
+func (h subscriptionChanges) itemChangeFromParams(sub *Subscription, p wire.Params) (itemChange, error) {
+	change := itemChange{metadata: p, quantity: p.IntOr("quantity", 1)}
+	if p.Has("id") {
+		item, ok := h.state.Items.get(p.String("id"))
 		if !ok || item.Subscription != sub.ID {
-			return change, noSuch("subscription_item", p.str("id"), p.name("id"))
+			return change, wire.NoSuch("subscription_item", p.String("id"), p.Name("id"))
 		}
 		change.item = item
 		change.price, _ = h.state.Prices.get(item.Price)
-		if !p.has("price") && !p.has("price_data") {
-			change.quantity = p.numOr("quantity", item.Quantity)
+		if !p.Has("price") && !p.Has("price_data") {
+			change.quantity = p.IntOr("quantity", item.Quantity)
 		}
 	}
 	switch {
-	case p.flag("deleted"):
+	case p.Bool("deleted"):
 		change.price = nil
-	case p.has("price"), p.has("price_data"):
+	case p.Has("price"), p.Has("price_data"):
 		price, err := h.prices.recurringFromParams(p, "price")
 		if err != nil {
 			return change, err
 		}
 		change.price = price
 	case change.item == nil:
-		return change, missing(p.name("price"))
+		return change, wire.MissingParam(p.Name("price"))
 	}
-	if p.flag("deleted") && change.item == nil {
-		return change, missing(p.name("id"))
+	if p.Bool("deleted") && change.item == nil {
+		return change, wire.MissingParam(p.Name("id"))
 	}
 	return change, nil
 }
@@ -219,10 +223,10 @@ func (h subscriptionChanges) checkResultingItems(sub *Subscription, changes []it
 		}
 	}
 	if len(after) == 0 {
-		return invalid("", "", "A subscription must have at least one active plan. To cancel the subscription, please use the cancel API endpoint on this subscription.")
+		return wire.Invalid("", "", "A subscription must have at least one active plan. To cancel the subscription, please use the cancel API endpoint on this subscription.")
 	}
 	if after[0].price.Currency != sub.Currency {
-		return invalid("", "", fmt.Sprintf("The price specified supports currencies of `%s`. This doesn't match the expected currency: `%s`.", after[0].price.Currency, sub.Currency))
+		return wire.Invalid("", "", fmt.Sprintf("The price specified supports currencies of `%s`. This doesn't match the expected currency: `%s`.", after[0].price.Currency, sub.Currency))
 	}
 	return checkItems(after)
 }
@@ -250,16 +254,16 @@ func (h subscriptionChanges) amountDue(sub *Subscription, p plan) int64 {
 
 // setCancellation sets or clears the end of the subscription. The classic
 // kind shows a cancel at the period's end in both fields.
-func (h subscriptionChanges) setCancellation(sub *Subscription, p params) {
-	details := p.at("cancellation_details")
-	details.setStr("comment", &sub.CancelComment)
-	details.setStr("feedback", &sub.CancelFeedback)
+func (h subscriptionChanges) setCancellation(sub *Subscription, p wire.Params) {
+	details := p.At("cancellation_details")
+	details.SetString("comment", &sub.CancelComment)
+	details.SetString("feedback", &sub.CancelFeedback)
 	switch {
-	case p.flag("cancel_at_period_end"):
+	case p.Bool("cancel_at_period_end"):
 		h.setCancelAt(sub, sub.CurrentPeriodEnd, true)
-	case p.num("cancel_at") != 0:
-		h.setCancelAt(sub, p.num("cancel_at"), false)
-	case p.has("cancel_at_period_end"), p.has("cancel_at"):
+	case p.Int("cancel_at") != 0:
+		h.setCancelAt(sub, p.Int("cancel_at"), false)
+	case p.Has("cancel_at_period_end"), p.Has("cancel_at"):
 		sub.CancelAtPeriodEnd, sub.CancelAt, sub.CanceledAt, sub.CancelReason = false, 0, 0, ""
 	}
 }

@@ -3,6 +3,8 @@ package stripelocal
 import (
 	"regexp"
 	"strings"
+
+	"usher/stripelocal/wire"
 )
 
 // TaxID is a number under which a customer pays taxes.
@@ -23,7 +25,7 @@ func taxIDResource() resource {
 	return resource{
 		kind: "tax_id",
 		render: finder(func(s *state) *table[*TaxID] { return s.TaxIDs },
-			func(_ *request, x *TaxID) object { return x.render() }),
+			func(_ *request, x *TaxID) wire.Object { return x.render() }),
 		routes: []route{
 			on("POST /v1/customers/{id}/tax_ids", taxIDTypes, taxIDs.create),
 			on("GET /v1/customers/{id}/tax_ids", "limit:int starting_after ending_before", taxIDs.list),
@@ -55,11 +57,11 @@ func (h taxIDs) create(in *input) (any, error) {
 		return nil, err
 	}
 	if c.Deleted {
-		return nil, notFound("customer", c.ID, "id")
+		return nil, wire.NotFound("customer", c.ID, "id")
 	}
-	kind, value := in.str("type"), in.str("value")
+	kind, value := in.String("type"), in.String("value")
 	if (kind == "eu_vat" || kind == "us_ein") && taxIDType(value) != kind {
-		return nil, invalid("tax_id_invalid", "value", "Invalid value for "+kind+".")
+		return nil, wire.Invalid("tax_id_invalid", "value", "Invalid value for "+kind+".")
 	}
 	return h.insert(c, kind, value).render(), nil
 }
@@ -102,7 +104,7 @@ func (h taxIDs) find(in *input) (*TaxID, error) {
 	}
 	x, ok := h.state.TaxIDs.get(in.path("tax"))
 	if !ok || x.Customer != c.ID {
-		return nil, notFound("tax_id", in.path("tax"), "id")
+		return nil, wire.NotFound("tax_id", in.path("tax"), "id")
 	}
 	return x, nil
 }
@@ -121,7 +123,7 @@ func (h taxIDs) delete(in *input) (any, error) {
 		return nil, err
 	}
 	h.remove(x)
-	return object{"id": x.ID, "object": "tax_id", "deleted": true}, nil
+	return wire.Object{"id": x.ID, "object": "tax_id", "deleted": true}, nil
 }
 
 func (h taxIDs) list(in *input) (any, error) {
@@ -134,11 +136,11 @@ func (h taxIDs) list(in *input) (any, error) {
 	}.page(in)
 }
 
-func (x *TaxID) render() object {
-	return object{
-		"id": x.ID, "object": "tax_id", "country": orNull(x.Country), "created": x.Created,
-		"customer": refTo("customer", x.Customer), "livemode": false, "type": x.Type, "value": x.Value,
-		"owner":        object{"type": "customer", "customer": refTo("customer", x.Customer)},
-		"verification": object{"status": "unavailable", "verified_address": nil, "verified_name": nil},
+func (x *TaxID) render() wire.Object {
+	return wire.Object{
+		"id": x.ID, "object": "tax_id", "country": wire.StringOrNull(x.Country), "created": x.Created,
+		"customer": wire.Ref("customer", x.Customer), "livemode": false, "type": x.Type, "value": x.Value,
+		"owner":        wire.Object{"type": "customer", "customer": wire.Ref("customer", x.Customer)},
+		"verification": wire.Object{"status": "unavailable", "verified_address": nil, "verified_name": nil},
 	}
 }

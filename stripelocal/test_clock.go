@@ -3,6 +3,8 @@ package stripelocal
 import (
 	"fmt"
 	"time"
+
+	"usher/stripelocal/wire"
 )
 
 // Bounds of test clocks (two intervals: docs, test clocks; three customers:
@@ -30,7 +32,7 @@ func testClockResource() resource {
 	return resource{
 		kind: "test_clock",
 		render: finder(func(s *state) *table[*TestClock] { return s.TestClocks },
-			func(r *request, c *TestClock) object { return renderTestClock(c) }),
+			func(r *request, c *TestClock) wire.Object { return renderTestClock(c) }),
 		arm: func(r *request) { r.wakeClocks() },
 		routes: []route{
 			on("POST /v1/test_helpers/test_clocks", "frozen_time:time! name:300", testClocks.create),
@@ -43,11 +45,11 @@ func testClockResource() resource {
 }
 
 func (h testClocks) create(in *input) (any, error) {
-	if at := in.num("frozen_time"); at <= 0 {
-		return nil, invalid("", "frozen_time", "The frozen_time of a test clock must be after the Unix epoch.")
+	if at := in.Int("frozen_time"); at <= 0 {
+		return nil, wire.Invalid("", "frozen_time", "The frozen_time of a test clock must be after the Unix epoch.")
 	}
 	c := &TestClock{
-		Base: Base{ID: h.ids.long("clock_1"), Created: h.now}, Name: in.str("name"), Frozen: in.num("frozen_time"),
+		Base: Base{ID: h.ids.long("clock_1"), Created: h.now}, Name: in.String("name"), Frozen: in.Int("frozen_time"),
 	}
 	h.state.TestClocks.insert(c)
 	h.emit("test_helpers.test_clock.created", renderTestClock(c))
@@ -57,7 +59,7 @@ func (h testClocks) create(in *input) (any, error) {
 func (h testClocks) find(in *input) (*TestClock, error) {
 	c, ok := h.state.TestClocks.get(in.path("id"))
 	if !ok || c.Deleted {
-		return nil, notFound("test_helpers.test_clock", in.path("id"), "id")
+		return nil, wire.NotFound("test_helpers.test_clock", in.path("id"), "id")
 	}
 	return c, nil
 }
@@ -98,7 +100,7 @@ func (h testClocks) advance(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	to := in.num("frozen_time")
+	to := in.Int("frozen_time")
 	if err := h.checkAdvance(c, to); err != nil {
 		return nil, err
 	}
@@ -110,23 +112,23 @@ func (h testClocks) advance(in *input) (any, error) {
 
 func (h testClocks) checkAdvance(c *TestClock, to int64) error {
 	if c.Target != 0 {
-		return invalid("", "", fmt.Sprintf("The test clock %s is still advancing. Wait until its status is ready.", c.ID))
+		return wire.Invalid("", "", fmt.Sprintf("The test clock %s is still advancing. Wait until its status is ready.", c.ID))
 	}
 	if to <= c.Frozen {
-		return invalid("", "frozen_time", "The frozen_time must be after the test clock's current frozen time.")
+		return wire.Invalid("", "frozen_time", "The frozen_time must be after the test clock's current frozen time.")
 	}
-	limit, shortest := addIntervals(c.Frozen, "year", 2), ""
+	limit, shortest := wire.AddIntervals(c.Frozen, "year", 2), ""
 	for _, sub := range h.activeSubscriptions(c.ID) {
 		price, ok := h.subscriptions.firstPrice(sub)
 		if !ok {
 			continue
 		}
-		if end := addIntervals(c.Frozen, price.Interval, clockIntervals*price.IntervalCount); end < limit {
+		if end := wire.AddIntervals(c.Frozen, price.Interval, clockIntervals*price.IntervalCount); end < limit {
 			limit, shortest = end, sub.ID
 		}
 	}
 	if to > limit {
-		return invalid("", "frozen_time", fmt.Sprintf("You cannot advance a test clock more than two intervals of its shortest subscription (%s), which is %s.", shortest, time.Unix(limit, 0).UTC().Format(time.RFC3339)))
+		return wire.Invalid("", "frozen_time", fmt.Sprintf("You cannot advance a test clock more than two intervals of its shortest subscription (%s), which is %s.", shortest, time.Unix(limit, 0).UTC().Format(time.RFC3339)))
 	}
 	return nil
 }
@@ -145,34 +147,34 @@ func (h testClocks) activeSubscriptions(testClock string) []*Subscription {
 }
 
 // checkAssignable holds a new customer's test clock against what there is.
-func (h testClocks) checkAssignable(p params) error {
-	id := p.str("test_clock")
+func (h testClocks) checkAssignable(p wire.Params) error {
+	id := p.String("test_clock")
 	if id == "" {
 		return nil
 	}
 	c, ok := h.state.TestClocks.get(id)
 	switch {
 	case !ok || c.Deleted:
-		return noSuch("test_helpers.test_clock", id, "test_clock")
+		return wire.NoSuch("test_helpers.test_clock", id, "test_clock")
 	case c.Target != 0:
-		return invalid("", "test_clock", fmt.Sprintf("The test clock %s is still advancing. Wait until its status is ready.", id))
+		return wire.Invalid("", "test_clock", fmt.Sprintf("The test clock %s is still advancing. Wait until its status is ready.", id))
 	case len(h.state.Customers.by("test_clock", id)) >= clockCustomers:
-		return invalid("", "test_clock", fmt.Sprintf("A test clock can have at most %d customers.", clockCustomers))
+		return wire.Invalid("", "test_clock", fmt.Sprintf("A test clock can have at most %d customers.", clockCustomers))
 	}
 	return nil
 }
 
-func renderTestClock(c *TestClock) object {
+func renderTestClock(c *TestClock) wire.Object {
 	if c.Deleted {
-		return object{"id": c.ID, "object": "test_helpers.test_clock", "deleted": true}
+		return wire.Object{"id": c.ID, "object": "test_helpers.test_clock", "deleted": true}
 	}
-	o := object{
+	o := wire.Object{
 		"id": c.ID, "object": "test_helpers.test_clock", "created": c.Created, "deletes_after": c.Created + clockLife,
-		"frozen_time": c.Frozen, "livemode": false, "name": orNull(c.Name), "status": "ready", "status_details": object{},
+		"frozen_time": c.Frozen, "livemode": false, "name": wire.StringOrNull(c.Name), "status": "ready", "status_details": wire.Object{},
 	}
 	if c.Target != 0 {
 		o["status"] = "advancing"
-		o["status_details"] = object{"advancing": object{"target_frozen_time": c.Target}}
+		o["status_details"] = wire.Object{"advancing": wire.Object{"target_frozen_time": c.Target}}
 	}
 	return o
 }

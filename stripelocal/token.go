@@ -3,6 +3,8 @@ package stripelocal
 import (
 	"strings"
 	"time"
+
+	"usher/stripelocal/wire"
 )
 
 // Token is a card handed over once; tok_visa and its like are there from the beginning and can be used again and again.
@@ -31,48 +33,48 @@ func tokenResource() resource {
 // cardResource is what a customer's default_source refers to.
 func cardResource() resource {
 	return resource{kind: "card", render: finder(func(s *state) *table[*PaymentMethod] { return s.PaymentMethods },
-		func(_ *request, p *PaymentMethod) object { return renderCard(p) })}
+		func(_ *request, p *PaymentMethod) wire.Object { return renderCard(p) })}
 }
 
 func (h tokens) create(in *input) (any, error) {
-	card, err := cardOf(in.at("card"), h.now)
+	card, err := cardOf(in.At("card"), h.now)
 	if err != nil {
 		return nil, err
 	}
 	t := &Token{
-		Base: Base{ID: h.ids.long("tok_1"), Created: h.now}, Number: card.number, Name: in.at("card").str("name"),
-		ExpMonth: in.at("card").num("exp_month"), ExpYear: in.at("card").num("exp_year"),
+		Base: Base{ID: h.ids.long("tok_1"), Created: h.now}, Number: card.number, Name: in.At("card").String("name"),
+		ExpMonth: in.At("card").Int("exp_month"), ExpYear: in.At("card").Int("exp_year"),
 	}
 	h.state.Tokens.insert(t)
 	return h.render(t), nil
 }
 
 // cardOf is the test card that somebody typed in.
-func cardOf(p params, now int64) (testCard, error) {
-	card, known := cardByNumber(digitsOf(p.str("number")))
+func cardOf(p wire.Params, now int64) (testCard, error) {
+	card, known := cardByNumber(digitsOf(p.String("number")))
 	if !known {
-		return card, cardRefused("incorrect_number", p.name("number"), "Your card number is incorrect.")
+		return card, cardRefused("incorrect_number", p.Name("number"), "Your card number is incorrect.")
 	}
 	return card, checkExpiryOf(p, now)
 }
 
-func checkExpiryOf(p params, now int64) error {
-	month, year := p.num("exp_month"), p.num("exp_year")
+func checkExpiryOf(p wire.Params, now int64) error {
+	month, year := p.Int("exp_month"), p.Int("exp_year")
 	today := time.Unix(now, 0).UTC()
 	if year < 100 {
 		year += 2000
 	}
 	switch {
-	case p.has("exp_month") && (month < 1 || month > 12):
-		return cardRefused("invalid_expiry_month", p.name("exp_month"), "Your card's expiration month is invalid.")
-	case p.has("exp_year") && (year < int64(today.Year()) || year > int64(today.Year())+50):
-		return cardRefused("invalid_expiry_year", p.name("exp_year"), "Your card's expiration year is invalid.")
+	case p.Has("exp_month") && (month < 1 || month > 12):
+		return cardRefused("invalid_expiry_month", p.Name("exp_month"), "Your card's expiration month is invalid.")
+	case p.Has("exp_year") && (year < int64(today.Year()) || year > int64(today.Year())+50):
+		return cardRefused("invalid_expiry_year", p.Name("exp_year"), "Your card's expiration year is invalid.")
 	}
 	return nil
 }
 
-func cardRefused(code, param, message string) *Error {
-	return &Error{Status: 402, Type: "card_error", Code: code, Param: param, Message: message}
+func cardRefused(code, param, message string) *wire.Error {
+	return &wire.Error{Status: 402, Type: "card_error", Code: code, Param: param, Message: message}
 }
 
 // fromToken makes a payment method of a token, its id beginning with prefix. A token that was made here can be used once.
@@ -85,9 +87,9 @@ func (h paymentMethods) fromToken(id, param, prefix string) (*PaymentMethod, err
 	t, ok := h.state.Tokens.get(id)
 	switch {
 	case !ok:
-		return nil, noSuch("token", id, param)
+		return nil, wire.NoSuch("token", id, param)
 	case t.Used:
-		return nil, invalid("token_already_used", param, "You cannot use a Stripe token more than once: "+id+".")
+		return nil, wire.Invalid("token_already_used", param, "You cannot use a Stripe token more than once: "+id+".")
 	}
 	t.Used = true
 	card, _ := cardByNumber(t.Number)
@@ -99,29 +101,29 @@ func (h paymentMethods) fromToken(id, param, prefix string) (*PaymentMethod, err
 func (h tokens) get(in *input) (any, error) {
 	t, ok := h.state.Tokens.get(in.path("id"))
 	if !ok {
-		return nil, notFound("token", in.path("id"), "token")
+		return nil, wire.NotFound("token", in.path("id"), "token")
 	}
 	return h.render(t), nil
 }
 
-func (h tokens) render(t *Token) object {
+func (h tokens) render(t *Token) wire.Object {
 	card, _ := cardByNumber(t.Number)
 	whole := &PaymentMethod{Base: Base{ID: "card_1" + t.ID[len("tok_1"):]}, Number: t.Number, Brand: card.brand, ExpMonth: t.ExpMonth, ExpYear: t.ExpYear, Name: t.Name}
-	return object{
+	return wire.Object{
 		"id": t.ID, "object": "token", "card": renderCard(whole), "client_ip": nil, "created": t.Created,
 		"livemode": false, "type": "card", "used": t.Used,
 	}
 }
 
 // renderCard is a card in the older shape that tokens and customers' sources have.
-func renderCard(p *PaymentMethod) object {
-	return object{
+func renderCard(p *PaymentMethod) wire.Object {
+	return wire.Object{
 		"id": p.ID, "object": "card", "address_city": nil, "address_country": nil, "address_line1": nil,
 		"address_line1_check": nil, "address_line2": nil, "address_state": nil, "address_zip": nil,
-		"address_zip_check": nil, "brand": brandName(p.Brand), "country": "US", "customer": refTo("customer", p.Customer),
+		"address_zip_check": nil, "brand": brandName(p.Brand), "country": "US", "customer": wire.Ref("customer", p.Customer),
 		"cvc_check": "pass", "dynamic_last4": nil, "exp_month": p.ExpMonth, "exp_year": p.ExpYear,
 		"fingerprint": p.fingerprint(), "funding": "credit", "last4": p.last4(), "metadata": p.Metadata,
-		"name": orNull(p.Name), "tokenization_method": nil,
+		"name": wire.StringOrNull(p.Name), "tokenization_method": nil,
 	}
 }
 

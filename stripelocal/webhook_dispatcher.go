@@ -9,6 +9,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"usher/stripelocal/wire"
 )
 
 const (
@@ -167,7 +169,7 @@ func (c *courier) request(d *Delivery) (*http.Request, error) {
 		d.Attempts = maxAttempts
 		return nil, fmt.Errorf("the event is too old")
 	}
-	body := encode(renderEvent(e, w.version()))
+	body := wire.Encode(renderEvent(e, w.version()))
 	req, err := http.NewRequestWithContext(c.ctx, http.MethodPost, w.URL, bytes.NewReader(body))
 	if err != nil {
 		return nil, err

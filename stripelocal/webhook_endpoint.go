@@ -3,6 +3,8 @@ package stripelocal
 import (
 	"net/url"
 	"regexp"
+
+	"usher/stripelocal/wire"
 )
 
 var eventName = regexp.MustCompile(`^(\*|[a-z_0-9]+(\.[a-z_0-9]+)+)$`)
@@ -33,7 +35,7 @@ func webhookEndpointResource() resource {
 	return resource{
 		kind: "webhook_endpoint",
 		render: finder(func(s *state) *table[*WebhookEndpoint] { return s.Endpoints },
-			func(_ *request, w *WebhookEndpoint) object { return renderEndpoint(w) }),
+			func(_ *request, w *WebhookEndpoint) wire.Object { return renderEndpoint(w) }),
 		routes: []route{
 			on("POST /v1/webhook_endpoints", "url! enabled_events[]! api_version description? metadata:map?", webhookEndpoints.create),
 			on("GET /v1/webhook_endpoints", "limit:int starting_after ending_before", webhookEndpoints.list),
@@ -45,27 +47,27 @@ func webhookEndpointResource() resource {
 }
 
 func (h webhookEndpoints) create(in *input) (any, error) {
-	if err := checkEndpoint(in.params); err != nil {
+	if err := checkEndpoint(in.Params); err != nil {
 		return nil, err
 	}
-	w := &WebhookEndpoint{Version: in.str("api_version"), Metadata: in.metadata()}
-	w.take(in.params)
+	w := &WebhookEndpoint{Version: in.String("api_version"), Metadata: in.Metadata()}
+	w.take(in.Params)
 	h.insert(w, "whsec_"+h.ids.token(32))
 	o := renderEndpoint(w)
 	o["secret"] = w.Secrets[0].Value
 	return o, nil
 }
 
-func checkEndpoint(p params) error {
-	if u, err := url.Parse(p.str("url")); p.has("url") && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
-		return invalid("url_invalid", "url", "Invalid URL: URLs must be publicly accessible and begin with http or https.")
+func checkEndpoint(p wire.Params) error {
+	if u, err := url.Parse(p.String("url")); p.Has("url") && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		return wire.Invalid("url_invalid", "url", "Invalid URL: URLs must be publicly accessible and begin with http or https.")
 	}
-	if p.has("api_version") && !versionPattern.MatchString(p.str("api_version")) {
-		return invalid("", "api_version", "Invalid Stripe API version: "+p.str("api_version"))
+	if p.Has("api_version") && !versionPattern.MatchString(p.String("api_version")) {
+		return wire.Invalid("", "api_version", "Invalid Stripe API version: "+p.String("api_version"))
 	}
-	for _, name := range p.strs("enabled_events") {
+	for _, name := range p.Strings("enabled_events") {
 		if !eventName.MatchString(name) {
-			return invalid("", "enabled_events", "Invalid enabled_events: "+name+" is no event type.")
+			return wire.Invalid("", "enabled_events", "Invalid enabled_events: "+name+" is no event type.")
 		}
 	}
 	return nil
@@ -78,13 +80,13 @@ func (h webhookEndpoints) insert(w *WebhookEndpoint, secret string) {
 	h.changed = true
 }
 
-func (w *WebhookEndpoint) take(p params) {
-	p.setStr("url", &w.URL)
-	p.setStr("description", &w.Description)
-	p.setFlag("disabled", &w.Disabled)
-	p.setMetadata(&w.Metadata)
-	if p.has("enabled_events") {
-		w.Events = p.strs("enabled_events")
+func (w *WebhookEndpoint) take(p wire.Params) {
+	p.SetString("url", &w.URL)
+	p.SetString("description", &w.Description)
+	p.SetBool("disabled", &w.Disabled)
+	p.SetMetadata(&w.Metadata)
+	if p.Has("enabled_events") {
+		w.Events = p.Strings("enabled_events")
 	}
 }
 
@@ -117,7 +119,7 @@ func (w *WebhookEndpoint) version() string {
 func (h webhookEndpoints) find(in *input) (*WebhookEndpoint, error) {
 	w, ok := h.state.Endpoints.get(in.path("id"))
 	if !ok {
-		return nil, notFound("webhook endpoint", in.path("id"), "webhook_endpoint")
+		return nil, wire.NotFound("webhook endpoint", in.path("id"), "webhook_endpoint")
 	}
 	return w, nil
 }
@@ -133,12 +135,12 @@ func (h webhookEndpoints) get(in *input) (any, error) {
 func (h webhookEndpoints) update(in *input) (any, error) {
 	w, err := h.find(in)
 	if err == nil {
-		err = checkEndpoint(in.params)
+		err = checkEndpoint(in.Params)
 	}
 	if err != nil {
 		return nil, err
 	}
-	w.take(in.params)
+	w.take(in.Params)
 	return renderEndpoint(w), nil
 }
 
@@ -148,7 +150,7 @@ func (h webhookEndpoints) delete(in *input) (any, error) {
 		return nil, err
 	}
 	h.state.Endpoints.remove(w.ID)
-	return object{"id": w.ID, "object": "webhook_endpoint", "deleted": true}, nil
+	return wire.Object{"id": w.ID, "object": "webhook_endpoint", "deleted": true}, nil
 }
 
 func (h webhookEndpoints) list(in *input) (any, error) {
@@ -157,14 +159,14 @@ func (h webhookEndpoints) list(in *input) (any, error) {
 	}.page(in)
 }
 
-func renderEndpoint(w *WebhookEndpoint) object {
+func renderEndpoint(w *WebhookEndpoint) wire.Object {
 	status := "enabled"
 	if w.Disabled {
 		status = "disabled"
 	}
-	return object{
-		"id": w.ID, "object": "webhook_endpoint", "api_version": orNull(w.Version), "application": nil,
-		"created": w.Created, "description": orNull(w.Description), "enabled_events": w.Events,
+	return wire.Object{
+		"id": w.ID, "object": "webhook_endpoint", "api_version": wire.StringOrNull(w.Version), "application": nil,
+		"created": w.Created, "description": wire.StringOrNull(w.Description), "enabled_events": w.Events,
 		"livemode": false, "metadata": w.Metadata, "status": status, "url": w.URL,
 	}
 }

@@ -1,4 +1,4 @@
-package stripelocal
+package wire
 
 import (
 	"fmt"
@@ -8,16 +8,16 @@ import (
 // maxExpandDepth is how many levels one expand[] may go down.
 const maxExpandDepth = 4
 
-// resolver renders the object of a type with an id; nil where there is none. The second result is
+// Resolver renders the object of a type with an id; nil where there is none. The second result is
 // false where objects of this type cannot be expanded.
-type resolver func(kind, id string) (object, bool)
+type Resolver func(kind, id string) (Object, bool)
 
-// expandAll replaces references by what they refer to, along each dotted path.
-func expandAll(o object, paths []string, resolve resolver) *Error {
+// Expand replaces references by what they refer to, along each dotted path.
+func Expand(o Object, paths []string, resolve Resolver) *Error {
 	for _, path := range paths {
 		steps := strings.Split(path, ".")
 		if depth(steps) > maxExpandDepth {
-			return invalid("", "expand", fmt.Sprintf("You cannot expand more than %d levels of a property. Property: %s", maxExpandDepth, path))
+			return Invalid("", "expand", fmt.Sprintf("You cannot expand more than %d levels of a property. Property: %s", maxExpandDepth, path))
 		}
 		if err := resolve.expand(o, steps, path); err != nil {
 			return err
@@ -37,7 +37,7 @@ func depth(steps []string) int {
 	return n
 }
 
-func (resolve resolver) expand(o object, steps []string, path string) *Error {
+func (resolve Resolver) expand(o Object, steps []string, path string) *Error {
 	if len(steps) == 0 {
 		return nil
 	}
@@ -48,12 +48,12 @@ func (resolve resolver) expand(o object, steps []string, path string) *Error {
 	switch v := value.(type) {
 	case nil:
 		return nil
-	case reference:
+	case Reference:
 		return resolve.expandRef(o, v, steps, path)
-	case hidden:
+	case Expandable:
 		o[steps[0]] = v()
 		return resolve.expand(o, steps, path)
-	case object:
+	case Object:
 		return resolve.expand(v, steps[1:], path)
 	case []any:
 		return resolve.expandEach(v, steps, path)
@@ -61,11 +61,11 @@ func (resolve resolver) expand(o object, steps []string, path string) *Error {
 	return cannotExpand(path)
 }
 
-func (resolve resolver) expandRef(o object, to reference, steps []string, path string) *Error {
-	if to.id == "" {
+func (resolve Resolver) expandRef(o Object, to Reference, steps []string, path string) *Error {
+	if to.Id == "" {
 		return nil
 	}
-	whole, expandable := resolve(to.kind, to.id)
+	whole, expandable := resolve(to.Kind, to.Id)
 	if !expandable {
 		return cannotExpand(path)
 	}
@@ -78,17 +78,17 @@ func (resolve resolver) expandRef(o object, to reference, steps []string, path s
 
 // expandEach goes into the elements of a list; elements that are references
 // themselves are replaced in place.
-func (resolve resolver) expandEach(list []any, steps []string, path string) *Error {
+func (resolve Resolver) expandEach(list []any, steps []string, path string) *Error {
 	for i, e := range list {
-		holder := object{steps[0]: e}
+		holder := Object{steps[0]: e}
 		rest := steps
-		if inner, ok := e.(object); ok {
+		if inner, ok := e.(Object); ok {
 			holder, rest = inner, steps[1:]
 		}
 		if err := resolve.expand(holder, rest, path); err != nil {
 			return err
 		}
-		if _, ok := e.(reference); ok {
+		if _, ok := e.(Reference); ok {
 			list[i] = holder[steps[0]]
 		}
 	}
@@ -96,5 +96,5 @@ func (resolve resolver) expandEach(list []any, steps []string, path string) *Err
 }
 
 func cannotExpand(path string) *Error {
-	return invalid("", "expand", fmt.Sprintf("This property cannot be expanded (%s).", path))
+	return Invalid("", "expand", fmt.Sprintf("This property cannot be expanded (%s).", path))
 }

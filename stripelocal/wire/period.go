@@ -1,11 +1,11 @@
-package stripelocal
+package wire
 
 import "time"
 
-// addIntervals is the moment n intervals after the anchor, in UTC. A day that
+// AddIntervals is the moment n intervals after the anchor, in UTC. A day that
 // a month does not have becomes its last one; since it is always counted from
 // the anchor, the day comes back in the next longer month (inferred).
-func addIntervals(anchor int64, interval string, n int64) int64 {
+func AddIntervals(anchor int64, interval string, n int64) int64 {
 	t := time.Unix(anchor, 0).UTC()
 	switch interval {
 	case "day":
@@ -24,14 +24,14 @@ func addMonths(t time.Time, n int) time.Time {
 	return first.AddDate(0, 0, min(t.Day(), last)-1)
 }
 
-// periodAfter is the first end of a period, counted from the anchor, that lies
+// PeriodAfter is the first end of a period, counted from the anchor, that lies
 // after a moment.
-func periodAfter(anchor int64, interval string, count, moment int64) int64 {
-	length := max(1, addIntervals(anchor, interval, count)-anchor)
+func PeriodAfter(anchor int64, interval string, count, moment int64) int64 {
+	length := max(1, AddIntervals(anchor, interval, count)-anchor)
 	// A month may be up to three days shorter than the first one was.
 	n := max(0, (moment-anchor)/(length+4*24*60*60))
 	for {
-		end := addIntervals(anchor, interval, n*count)
+		end := AddIntervals(anchor, interval, n*count)
 		if end > moment {
 			return end
 		}

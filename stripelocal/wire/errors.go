@@ -1,4 +1,4 @@
-package stripelocal
+package wire
 
 import (
 	"errors"
@@ -23,48 +23,48 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Message }
 
-// invalid is a 400 invalid_request_error; code and param may be empty.
-func invalid(code, param, message string) *Error {
+// Invalid is a 400 invalid_request_error; code and param may be empty.
+func Invalid(code, param, message string) *Error {
 	return &Error{Status: http.StatusBadRequest, Type: "invalid_request_error", Code: code, Param: param, Message: message}
 }
 
-func missing(param string) *Error {
-	return invalid("parameter_missing", param, "Missing required param: "+param+".")
+func MissingParam(param string) *Error {
+	return Invalid("parameter_missing", param, "Missing required param: "+param+".")
 }
 
-// noSuch is the answer to an id in a parameter that names nothing.
-func noSuch(what, id, param string) *Error {
-	return invalid("resource_missing", param, fmt.Sprintf("No such %s: '%s'", what, id))
+// NoSuch is the answer to an id in a parameter that names nothing.
+func NoSuch(what, id, param string) *Error {
+	return Invalid("resource_missing", param, fmt.Sprintf("No such %s: '%s'", what, id))
 }
 
-// notFound is noSuch for an id in the path: a 404.
-func notFound(what, id, param string) *Error {
-	e := noSuch(what, id, param)
+// NotFound is noSuch for an id in the path: a 404.
+func NotFound(what, id, param string) *Error {
+	e := NoSuch(what, id, param)
 	e.Status = http.StatusNotFound
 	return e
 }
 
-// inPath makes of a refused id a 404, where the id stood in the path.
-func inPath(err error) error {
-	if e := asError(err); e.Code == "resource_missing" {
+// AsNotFound makes of a refused id a 404, where the id stood in the path.
+func AsNotFound(err error) error {
+	if e := AsError(err); e.Code == "resource_missing" {
 		e.Status = http.StatusNotFound
 	}
 	return err
 }
 
-func unauthorized(message string) *Error {
+func Unauthorized(message string) *Error {
 	return &Error{Status: http.StatusUnauthorized, Type: "invalid_request_error", Message: message}
 }
 
-func idempotencyError(message string) *Error {
+func IdempotencyError(message string) *Error {
 	return &Error{Status: http.StatusBadRequest, Type: "idempotency_error", Message: message}
 }
 
-func docURL(code string) string {
+func DocURL(code string) string {
 	return "https://stripe.com/docs/error-codes/" + strings.ReplaceAll(code, "_", "-")
 }
 
-func asError(err error) *Error {
+func AsError(err error) *Error {
 	var e *Error
 	if errors.As(err, &e) {
 		return e

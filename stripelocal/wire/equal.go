@@ -1,4 +1,4 @@
-package stripelocal
+package wire
 
 import (
 	"bytes"
@@ -6,31 +6,31 @@ import (
 	"slices"
 )
 
-// sameValue says whether two rendered values are the same as JSON. Only what is
+// Equal says whether two rendered values are the same as JSON. Only what is
 // of different types needs to be written to be compared.
-func sameValue(x, y any) bool {
+func Equal(x, y any) bool {
 	switch x := x.(type) {
-	case object:
-		if y, ok := y.(object); ok {
-			return sameObject(x, y)
+	case Object:
+		if y, ok := y.(Object); ok {
+			return equalObjects(x, y)
 		}
 	case []any:
 		if y, ok := y.([]any); ok {
-			return slices.EqualFunc(x, y, sameValue)
+			return slices.EqualFunc(x, y, Equal)
 		}
-	case reference:
-		if y, ok := y.(reference); ok {
-			return x.id == y.id
+	case Reference:
+		if y, ok := y.(Reference); ok {
+			return x.Id == y.Id
 		}
 	case map[string]string:
 		if y, ok := y.(map[string]string); ok {
 			return maps.Equal(x, y)
 		}
 	}
-	return samePlain(x, y)
+	return equalPlain(x, y)
 }
 
-func samePlain(x, y any) bool {
+func equalPlain(x, y any) bool {
 	switch x := x.(type) {
 	case string:
 		if y, ok := y.(string); ok {
@@ -53,22 +53,22 @@ func samePlain(x, y any) bool {
 			return true
 		}
 	}
-	return bytes.Equal(encode(x), encode(y))
+	return bytes.Equal(Encode(x), Encode(y))
 }
 
-// sameObject leaves out what is hidden, as JSON does.
-func sameObject(x, y object) bool {
+// equalObjects leaves out what is hidden, as JSON does.
+func equalObjects(x, y Object) bool {
 	for name, was := range x {
 		is, had := y[name]
-		if isHidden(was) && (!had || isHidden(is)) {
+		if isExpandable(was) && (!had || isExpandable(is)) {
 			continue
 		}
-		if !had || isHidden(was) || isHidden(is) || !sameValue(was, is) {
+		if !had || isExpandable(was) || isExpandable(is) || !Equal(was, is) {
 			return false
 		}
 	}
 	for name, is := range y {
-		if _, had := x[name]; !had && !isHidden(is) {
+		if _, had := x[name]; !had && !isExpandable(is) {
 			return false
 		}
 	}

@@ -1,9 +1,9 @@
-package stripelocal
+package wire
 
-// minimumCharge is the least that can be charged in a currency, in minor units
+// MinimumCharge is the least that can be charged in a currency, in minor units
 // (docs, for USD and JPY; the others are inferred). Currencies whose least is not published with an
 // amount of their own have none here.
-func minimumCharge(currency string) int64 {
+func MinimumCharge(currency string) int64 {
 	switch currency {
 	case "usd", "aud", "brl", "cad", "chf", "eur", "inr", "nzd", "sgd", "jpy":
 		return 50
@@ -29,5 +29,5 @@ func minimumCharge(currency string) int64 {
 	return 0
 }
 
-// smallestCharge is the least that may be charged, in minor units (see minimumCharge).
-func smallestCharge(currency string) int64 { return max(1, minimumCharge(currency)) }
+// SmallestCharge is the least that may be charged, in minor units (see minimumCharge).
+func SmallestCharge(currency string) int64 { return max(1, MinimumCharge(currency)) }

@@ -1,4 +1,4 @@
-package stripelocal
+package wire
 
 import (
 	"encoding/json"
@@ -8,66 +8,66 @@ import (
 	"unicode/utf8"
 )
 
-// object is a rendered resource, or a part of one. Its values are those that
+// Object is a rendered resource, or a part of one. Its values are those that
 // an encoder knows. One that was rendered belongs to whoever asked for it.
-type object map[string]any
+type Object map[string]any
 
 // ref is a reference to another object: its id, null where empty, the whole
 // object where the request expands it.
-type reference struct {
-	kind string // an object type of the API, such as customer
-	id   string
+type Reference struct {
+	Kind string // an object type of the API, such as customer
+	Id   string
 }
 
-// refTo is a reference to the object of a type with an id.
-func refTo(kind, id string) reference { return reference{kind, id} }
+// Ref is a reference to the object of a type with an id.
+func Ref(kind, id string) Reference { return Reference{kind, id} }
 
-// hidden is a part that appears only where the request expands it.
-type hidden func() any
+// Expandable is a part that appears only where the request expands it.
+type Expandable func() any
 
-// orNull is null for an empty string, a zero time.
-func orNull(s string) any {
+// StringOrNull is null for an empty string, a zero time.
+func StringOrNull(s string) any {
 	if s == "" {
 		return nil
 	}
 	return s
 }
 
-func textsOrNull(list []string) any {
+func StringsOrNull(list []string) any {
 	if len(list) == 0 {
 		return nil
 	}
 	return list
 }
 
-func timeOrNull(t int64) any {
+func IntOrNull(t int64) any {
 	if t == 0 {
 		return nil
 	}
 	return t
 }
 
-// listObject is a page of rendered objects.
-func listObject(url string, data []any, more bool) object {
-	return object{"object": "list", "data": data, "has_more": more, "url": url}
+// List is a page of rendered objects.
+func List(url string, data []any, more bool) Object {
+	return Object{"object": "list", "data": data, "has_more": more, "url": url}
 }
 
 // append knows every type that a rendered value may have.
-func (e *encoder) append(b []byte, v any) []byte {
+func (e *Encoder) append(b []byte, v any) []byte {
 	switch v := v.(type) {
 	case nil:
 		return append(b, "null"...)
-	case object:
+	case Object:
 		return e.appendObject(b, v)
 	case []any:
 		return appendList(e, b, v)
-	case []object:
+	case []Object:
 		return appendList(e, b, v)
-	case reference:
-		if v.id == "" {
+	case Reference:
+		if v.Id == "" {
 			return append(b, "null"...)
 		}
-		return appendString(b, v.id)
+		return appendString(b, v.Id)
 	case string:
 		return appendString(b, v)
 	case int:
@@ -90,7 +90,7 @@ func (e *encoder) append(b []byte, v any) []byte {
 	return append(b, raw...)
 }
 
-func appendList[T any](e *encoder, b []byte, list []T) []byte {
+func appendList[T any](e *Encoder, b []byte, list []T) []byte {
 	b = append(b, '[')
 	for i, v := range list {
 		if i > 0 {
@@ -101,7 +101,7 @@ func appendList[T any](e *encoder, b []byte, list []T) []byte {
 	return append(b, ']')
 }
 
-func orderedNames(o object) []string {
+func orderedNames(o Object) []string {
 	names := make([]string, 0, len(o))
 	for _, first := range []string{"id", "object"} {
 		if _, ok := o[first]; ok {
@@ -150,8 +150,8 @@ func isPlainText(s string) bool {
 	return ascii || utf8.ValidString(s) && !strings.ContainsAny(s, "\u2028\u2029")
 }
 
-// rawOrNull shows stored JSON.
-func rawOrNull(raw json.RawMessage) any {
+// RawOrNull shows stored JSON.
+func RawOrNull(raw json.RawMessage) any {
 	if len(raw) == 0 {
 		return nil
 	}

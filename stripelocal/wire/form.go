@@ -1,4 +1,4 @@
-package stripelocal
+package wire
 
 import (
 	"net/url"
@@ -12,21 +12,21 @@ import (
 // parameter has six levels.
 const maxNesting = 16
 
-// node is one value of a decoded form: a scalar, or children by key in the
+// Value is one value of a decoded form: a scalar, or children by key in the
 // order they came. Lists are children with the keys 0, 1, 2….
-type node struct {
+type Value struct {
 	name     string // as sent: items[0][price]
 	scalar   string
 	isScalar bool
 	keys     []string
-	children map[string]*node
+	children map[string]*Value
 }
 
-// decodeForm turns application/x-www-form-urlencoded text into a tree:
+// DecodeForm turns application/x-www-form-urlencoded text into a tree:
 // a[b]=v, a[0][b]=v, a[]=v and a[][b]=v, where in the last a name that is
 // already in the last element begins a new one.
-func decodeForm(raw string) (*node, *Error) {
-	root := &node{}
+func DecodeForm(raw string) (*Value, *Error) {
+	root := &Value{}
 	for raw != "" {
 		var pair string
 		pair, raw, _ = strings.Cut(raw, "&")
@@ -40,19 +40,19 @@ func decodeForm(raw string) (*node, *Error) {
 	return root, nil
 }
 
-func (n *node) decodePair(pair string) *Error {
+func (n *Value) decodePair(pair string) *Error {
 	rawName, rawValue, _ := strings.Cut(pair, "=")
 	name, nameErr := url.QueryUnescape(rawName)
 	value, valueErr := url.QueryUnescape(rawValue)
 	if nameErr != nil || valueErr != nil {
-		return invalid("", "", "Invalid request: the form could not be decoded.")
+		return Invalid("", "", "Invalid request: the form could not be decoded.")
 	}
 	if !utf8.ValidString(name) || !utf8.ValidString(value) {
-		return invalid("", "", "Invalid request: the form is not UTF-8.")
+		return Invalid("", "", "Invalid request: the form is not UTF-8.")
 	}
 	path, ok := splitName(name)
 	if !ok {
-		return invalid("", name, "Invalid parameter name: "+name)
+		return Invalid("", name, "Invalid parameter name: "+name)
 	}
 	return n.put(path, name, value)
 }
@@ -70,11 +70,11 @@ func splitName(name string) ([]string, bool) {
 	return path, head != "" && strings.HasSuffix(rest, "]") && len(path) <= maxNesting
 }
 
-func (n *node) put(path []string, name, value string) *Error {
+func (n *Value) put(path []string, name, value string) *Error {
 	at := n
 	for i, key := range path {
 		if at.isScalar {
-			return invalid("", name, "Invalid parameter: "+name+" is given both as a value and as a set of values.")
+			return Invalid("", name, "Invalid parameter: "+name+" is given both as a value and as a set of values.")
 		}
 		if key == "" {
 			key = at.nextIndex(path[i+1:])
@@ -82,21 +82,21 @@ func (n *node) put(path []string, name, value string) *Error {
 		at = at.child(key)
 	}
 	if len(at.keys) > 0 {
-		return invalid("", name, "Invalid parameter: "+name+" is given both as a value and as a set of values.")
+		return Invalid("", name, "Invalid parameter: "+name+" is given both as a value and as a set of values.")
 	}
 	at.scalar, at.isScalar = value, true
 	return nil
 }
 
 // nextIndex is the element that a[] or a[][rest] means.
-func (n *node) nextIndex(rest []string) string {
+func (n *Value) nextIndex(rest []string) string {
 	if last := len(n.keys) - 1; last >= 0 && len(rest) > 0 && !n.children[n.keys[last]].has(rest) {
 		return n.keys[last]
 	}
 	return strconv.Itoa(len(n.keys))
 }
 
-func (n *node) has(path []string) bool {
+func (n *Value) has(path []string) bool {
 	for _, key := range path {
 		next, ok := n.children[key]
 		if !ok {
@@ -107,39 +107,39 @@ func (n *node) has(path []string) bool {
 	return true
 }
 
-func (n *node) child(key string) *node {
+func (n *Value) child(key string) *Value {
 	if c, ok := n.children[key]; ok {
 		return c
 	}
-	c := &node{name: key}
+	c := &Value{name: key}
 	if n.name != "" {
 		c.name = n.name + "[" + key + "]"
 	}
 	if n.children == nil {
-		n.children = map[string]*node{}
+		n.children = map[string]*Value{}
 	}
 	n.children[key] = c
 	n.keys = append(n.keys, key)
 	return c
 }
 
-// elements are the children of a list, by index.
-func (n *node) elements() []*node {
+// Elements are the children of a list, by index.
+func (n *Value) Elements() []*Value {
 	keys := slices.Clone(n.keys)
 	slices.SortStableFunc(keys, func(a, b string) int {
 		x, _ := strconv.Atoi(a)
 		y, _ := strconv.Atoi(b)
 		return x - y
 	})
-	out := make([]*node, len(keys))
+	out := make([]*Value, len(keys))
 	for i, key := range keys {
 		out[i] = n.children[key]
 	}
 	return out
 }
 
-// isList says whether every key is an index.
-func (n *node) isList() bool {
+// IsList says whether every key is an index.
+func (n *Value) IsList() bool {
 	for _, key := range n.keys {
 		if _, err := strconv.ParseUint(key, 10, 31); err != nil {
 			return false

@@ -1,20 +1,20 @@
-package stripelocal
+package wire
 
 import "reflect"
 
-// encoder writes rendered values as JSON. One that is kept remembers the order
+// Encoder writes rendered values as JSON. One that is kept remembers the order
 // of the fields of each kind of object, which else takes a sort every time, and
 // the object it wrote last, which mostly is told of in several events at once.
 // One that is kept is for one user at a time; the zero encoder remembers nothing.
-type encoder struct {
-	orders map[likeness][]field
-	last   object
-	raw    []byte
+type Encoder struct {
+	fieldOrders map[objectShape][]field
+	last        Object
+	raw         []byte
 }
 
-// likeness is what objects with the same fields have in common; it does not
+// objectShape is what objects with the same fields have in common; it does not
 // prove that they have.
-type likeness struct {
+type objectShape struct {
 	kind   string
 	fields int
 }
@@ -22,13 +22,13 @@ type likeness struct {
 // field is the name of a field, and how it begins in JSON.
 type field struct{ name, text string }
 
-func newEncoder() *encoder { return &encoder{orders: map[likeness][]field{}} }
+func NewEncoder() *Encoder { return &Encoder{fieldOrders: map[objectShape][]field{}} }
 
-// encode writes a rendered value as JSON.
-func encode(v any) []byte { return (&encoder{}).append(nil, v) }
+// Encode writes a rendered value as JSON.
+func Encode(v any) []byte { return (&Encoder{}).append(nil, v) }
 
-// encodeOnce is encode for an object that is not changed any more.
-func (e *encoder) encodeOnce(o object) []byte {
+// EncodeOnce is encode for an object that is not changed any more.
+func (e *Encoder) EncodeOnce(o Object) []byte {
 	if e.last == nil || reflect.ValueOf(o).Pointer() != reflect.ValueOf(e.last).Pointer() {
 		e.last, e.raw = o, e.append(nil, o)
 	}
@@ -36,22 +36,22 @@ func (e *encoder) encodeOnce(o object) []byte {
 }
 
 // appendObject writes id and object first, then the rest by name, as Stripe does.
-func (e *encoder) appendObject(b []byte, o object) []byte {
+func (e *Encoder) appendObject(b []byte, o Object) []byte {
 	kind, _ := o["object"].(string)
-	like := likeness{kind, len(o)}
-	if out, fits := e.appendFields(b, o, e.orders[like]); fits {
+	like := objectShape{kind, len(o)}
+	if out, fits := e.appendFields(b, o, e.fieldOrders[like]); fits {
 		return out
 	}
 	fields := orderedFields(o)
-	if e.orders != nil {
-		e.orders[like] = fields
+	if e.fieldOrders != nil {
+		e.fieldOrders[like] = fields
 	}
 	out, _ := e.appendFields(b, o, fields)
 	return out
 }
 
 // appendFields writes an object's fields in a given order, if they are those.
-func (e *encoder) appendFields(b []byte, o object, order []field) ([]byte, bool) {
+func (e *Encoder) appendFields(b []byte, o Object, order []field) ([]byte, bool) {
 	if len(order) != len(o) {
 		return nil, false
 	}
@@ -62,7 +62,7 @@ func (e *encoder) appendFields(b []byte, o object, order []field) ([]byte, bool)
 		if !has {
 			return nil, false
 		}
-		if isHidden(v) {
+		if isExpandable(v) {
 			continue
 		}
 		if !first {
@@ -74,7 +74,7 @@ func (e *encoder) appendFields(b []byte, o object, order []field) ([]byte, bool)
 	return append(b, '}'), true
 }
 
-func orderedFields(o object) []field {
+func orderedFields(o Object) []field {
 	out := make([]field, 0, len(o))
 	for _, name := range orderedNames(o) {
 		out = append(out, field{name, string(append(appendString(nil, name), ':'))})

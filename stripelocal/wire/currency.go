@@ -1,4 +1,4 @@
-package stripelocal
+package wire
 
 import (
 	"fmt"
@@ -8,8 +8,8 @@ import (
 
 var currencyPattern = regexp.MustCompile(`^[a-z]{3}$`)
 
-// isCurrency reports whether a string has the form of a currency code: three lower-case letters.
-func isCurrency(code string) bool { return currencyPattern.MatchString(code) }
+// IsCurrency reports whether a string has the form of a currency code: three lower-case letters.
+func IsCurrency(code string) bool { return currencyPattern.MatchString(code) }
 
 // decimals is how many of an amount's digits stand behind the point, as Stripe
 // counts them (docs: currencies; ISK and UGX are zero-decimal but charged as
@@ -24,8 +24,8 @@ func decimals(currency string) int {
 	return 2
 }
 
-// formatAmount writes minor units for people: $10.00, 1500 JPY.
-func formatAmount(amount int64, currency string) string {
+// FormatAmount writes minor units for people: $10.00, 1500 JPY.
+func FormatAmount(amount int64, currency string) string {
 	sign := ""
 	if amount < 0 {
 		sign, amount = "-", -amount
