@@ -17,7 +17,7 @@ func newAccount(ids *idSource, at int64) Account {
 type accounts struct{ *request }
 
 func accountResource() resource {
-	return resource{kind: "account", arm: func(r *request) { r.scheduleKeyExpiry() }, routes: []route{
+	return resource{objectType: "account", scheduleTimers: func(r *request) { r.scheduleKeyExpiry() }, routes: []route{
 		on("GET /v1/account", "", accounts.get),
 		on("GET /v1/accounts/{id}", "", accounts.getByID),
 	}}
@@ -27,14 +27,14 @@ func (h accounts) get(_ *input) (any, error) { return h.render(), nil }
 
 // getByID knows the one account only.
 func (h accounts) getByID(in *input) (any, error) {
-	if in.path("id") != h.state.Account.ID {
-		return nil, wire.NotFound("account", in.path("id"), "account")
+	if in.pathValue("id") != h.store.Account.ID {
+		return nil, wire.NotFound("account", in.pathValue("id"), "account")
 	}
 	return h.render(), nil
 }
 
 func (h accounts) render() wire.Object {
-	acc := h.state.Account
+	acc := h.store.Account
 	return wire.Object{
 		"id": acc.ID, "object": "account", "created": acc.Created, "type": "standard",
 		"business_type": nil, "country": "US", "default_currency": "usd", "email": "local@example.com",

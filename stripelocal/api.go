@@ -11,8 +11,8 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// maxBody bounds a request's form.
-const maxBody = 1 << 20
+// maxBodyBytes bounds a request's form.
+const maxBodyBytes = 1 << 20
 
 var versionPattern = regexp.MustCompile(`^20\d\d-\d\d-\d\d(\.[a-z]+)?$`)
 
@@ -23,33 +23,33 @@ type input struct {
 	url string // the path, for lists
 }
 
-func (in *input) path(name string) string { return in.req.PathValue(name) }
+func (in *input) pathValue(name string) string { return in.req.PathValue(name) }
 
-// answer is what goes over the wire; it may be stored for an idempotency key.
-type answer struct {
-	status   int
-	body     []byte
-	date     int64 // the account's time of the read
-	replay   bool
-	first    string // the request id that a replay repeats
-	cut      bool   // a fault: the connection ends without it
-	unstored bool   // a fault: it leaves no trace under the key
+// apiResponse is what goes over the wire; it may be stored for an idempotency key.
+type apiResponse struct {
+	status          int
+	body            []byte
+	date            int64 // the account's time of the read
+	replayed        bool
+	originalRequest string // the request id that a replay repeats
+	drop            bool   // a fault: the connection ends without it
+	notStored       bool   // a fault: it leaves no trace under the key
 }
 
-// call is an API request on its way through the stages of serveCall.
-type call struct {
+// apiCall is an API request on its way through the stages of serveCall.
+type apiCall struct {
 	*Server
-	route route
-	shape *wire.Schema
-	req   *http.Request
-	info  requestInfo
+	route  route
+	schema *wire.Schema
+	req    *http.Request
+	info   requestInfo
 }
 
 func (s *Server) mount() error {
 	mux := http.NewServeMux()
-	s.renders, s.routes = map[string]renderByID{}, map[string]boundRoute{}
+	s.renderers, s.routes = map[string]renderByID{}, map[string]boundRoute{}
 	for _, r := range resources() {
-		s.renders[r.kind] = r.render
+		s.renderers[r.objectType] = r.render
 		for _, rt := range r.routes {
 			sh, err := wire.ParseSchema(rt.params + " expand[]")
 			if err != nil {
@@ -57,7 +57,7 @@ func (s *Server) mount() error {
 			}
 			s.routes[rt.pattern] = boundRoute{rt, sh}
 			mux.HandleFunc(rt.pattern, func(w http.ResponseWriter, req *http.Request) {
-				s.serveCall(w, call{Server: s, route: rt, shape: sh, req: req})
+				s.serveAPI(w, apiCall{Server: s, route: rt, schema: sh, req: req})
 			})
 		}
 	}
@@ -65,54 +65,54 @@ func (s *Server) mount() error {
 	if s.pages, err = newPageSet(); err != nil {
 		return fmt.Errorf("hosted pages: %w", err)
 	}
-	mux.HandleFunc("/v1/", s.serveUnknown)
+	mux.HandleFunc("/v1/", s.serveUnknownPath)
 	s.mountPages(mux)
 	s.mountControl(mux)
 	s.handler = guardPages(mux)
 	return nil
 }
 
-// serveCall is the way of every API call: who asks, what is asked, has it been
+// serveAPI is the way of every API call: who asks, what is asked, has it been
 // asked before, do it, tell.
-func (s *Server) serveCall(w http.ResponseWriter, c call) {
+func (s *Server) serveAPI(w http.ResponseWriter, c apiCall) {
 	c.info = s.newRequestInfo(c.req)
 	if err := c.authenticate(); err != nil {
-		c.write(w, c.refuse(err))
+		c.write(w, c.fail(err))
 		return
 	}
-	if err := c.refuseEarly(); err != nil {
-		c.write(w, c.refuse(err))
+	if err := c.preflightFault(); err != nil {
+		c.write(w, c.fail(err))
 		return
 	}
 	form, raw, err := c.decode()
 	if err != nil {
-		c.write(w, c.refuse(err))
+		c.write(w, c.fail(err))
 		return
 	}
 	in := &input{Params: wire.NewParams(form), req: c.req, url: c.req.URL.Path}
 	if c.req.Method != http.MethodPost || c.info.IdempotencyKey == "" {
-		c.write(w, c.runFaulty(in))
+		c.write(w, c.executeWithFaults(in))
 		return
 	}
-	c.write(w, c.once(raw, func() answer { return c.runFaulty(in) }))
+	c.write(w, c.executeOnce(raw, func() apiResponse { return c.executeWithFaults(in) }))
 }
 
 func (s *Server) newRequestInfo(req *http.Request) requestInfo {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := requestInfo{RequestID: s.ids.short("req_")}
+	c := requestInfo{RequestID: s.ids.shortID("req_")}
 	if req.Method == http.MethodPost {
 		c.IdempotencyKey = req.Header.Get("Idempotency-Key")
 	}
 	return c
 }
 
-func (c call) authenticate() *wire.Error {
+func (c apiCall) authenticate() *wire.Error {
 	key, _, basic := c.req.BasicAuth()
 	if !basic {
 		key, _ = strings.CutPrefix(c.req.Header.Get("Authorization"), "Bearer ")
 	}
-	if err := checkKey(key); err != nil {
+	if err := checkAPIKey(key); err != nil {
 		return err
 	}
 	if v := c.req.Header.Get("Stripe-Version"); v != "" && !versionPattern.MatchString(v) {
@@ -121,18 +121,18 @@ func (c call) authenticate() *wire.Error {
 	return nil
 }
 
-func checkKey(key string) *wire.Error {
+func checkAPIKey(key string) *wire.Error {
 	switch {
 	case key == "":
 		return wire.Unauthorized("You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See https://stripe.com/docs/api#authentication for details, or we can help at https://support.stripe.com/.")
 	case !strings.HasPrefix(key, "sk_test_") || len(key) < 12:
-		return wire.Unauthorized("Invalid API Key provided: " + maskKey(key))
+		return wire.Unauthorized("Invalid API Key provided: " + maskAPIKey(key))
 	}
 	return nil
 }
 
-// maskKey shows of a key what Stripe shows: its kind and its last four.
-func maskKey(key string) string {
+// maskAPIKey shows of a key what Stripe shows: its kind and its last four.
+func maskAPIKey(key string) string {
 	const shown = 8
 	if len(key) <= shown+4 {
 		return strings.Repeat("*", len(key))
@@ -142,8 +142,8 @@ func maskKey(key string) string {
 
 // decode reads the parameters of query and body. The text is returned too: an
 // idempotency key is bound to it.
-func (c call) decode() (*wire.Value, string, *wire.Error) {
-	body, err := io.ReadAll(http.MaxBytesReader(nil, c.req.Body, maxBody))
+func (c apiCall) decode() (*wire.Value, string, *wire.Error) {
+	body, err := io.ReadAll(http.MaxBytesReader(nil, c.req.Body, maxBodyBytes))
 	if err != nil {
 		return nil, "", wire.Invalid("", "", "Invalid request: the body could not be read.")
 	}
@@ -155,13 +155,13 @@ func (c call) decode() (*wire.Value, string, *wire.Error) {
 	if bad != nil {
 		return nil, "", bad
 	}
-	return form, raw, c.shape.Check(form)
+	return form, raw, c.schema.Check(form)
 }
 
-// run performs the call as one act and renders its result or refusal under the
+// execute performs the call as one act and renders its result or refusal under the
 // same lock, so that the answer is one moment's truth.
-func (c call) run(in *input) answer {
-	var out answer
+func (c apiCall) execute(in *input) apiResponse {
+	var out apiResponse
 	_ = c.transact(c.info, func(r *request) error {
 		r.changed = c.req.Method != http.MethodGet
 		result, err := c.route.do(r, in)
@@ -171,15 +171,15 @@ func (c call) run(in *input) answer {
 	return out
 }
 
-func (r *request) respond(result any, err error, in *input) answer {
+func (r *request) respond(result any, err error, in *input) apiResponse {
 	if err == nil {
 		err = r.expandResult(result, in)
 	}
 	if err != nil {
 		refusal := wire.AsError(err)
-		return answer{status: refusal.Status, body: wire.Encode(r.renderError(refusal)), date: r.now}
+		return apiResponse{status: refusal.Status, body: wire.Encode(r.renderError(refusal)), date: r.now}
 	}
-	return answer{status: http.StatusOK, body: wire.Encode(result), date: r.now}
+	return apiResponse{status: http.StatusOK, body: wire.Encode(result), date: r.now}
 }
 
 func (r *request) expandResult(result any, in *input) error {
@@ -196,7 +196,7 @@ func (r *request) expandResult(result any, in *input) error {
 
 // resolve renders a referenced object for expand[].
 func (r *request) resolve(kind, id string) (wire.Object, bool) {
-	render := r.renders[kind]
+	render := r.renderers[kind]
 	if render == nil {
 		return nil, false
 	}
@@ -204,27 +204,27 @@ func (r *request) resolve(kind, id string) (wire.Object, bool) {
 	return o, true
 }
 
-func (c call) refuse(e *wire.Error) answer {
-	var out answer
+func (c apiCall) fail(e *wire.Error) apiResponse {
+	var out apiResponse
 	_ = c.transact(c.info, func(r *request) error {
-		out = answer{status: e.Status, body: wire.Encode(r.renderError(e)), date: r.now}
+		out = apiResponse{status: e.Status, body: wire.Encode(r.renderError(e)), date: r.now}
 		return nil
 	})
 	return out
 }
 
-func (s *Server) serveUnknown(w http.ResponseWriter, req *http.Request) {
-	c := call{Server: s, req: req, info: s.newRequestInfo(req)}
+func (s *Server) serveUnknownPath(w http.ResponseWriter, req *http.Request) {
+	c := apiCall{Server: s, req: req, info: s.newRequestInfo(req)}
 	err := c.authenticate()
 	if err == nil {
 		err = &wire.Error{Status: http.StatusNotFound, Type: "invalid_request_error", Message: fmt.Sprintf("Unrecognized request URL (%s: %s). Please see https://stripe.com/docs or we can help at https://support.stripe.com/.", req.Method, req.URL.Path)}
 	}
-	c.write(w, c.refuse(err))
+	c.write(w, c.fail(err))
 }
 
-func (c call) write(w http.ResponseWriter, a answer) {
-	if a.cut {
-		cutConnection(w)
+func (c apiCall) write(w http.ResponseWriter, a apiResponse) {
+	if a.drop {
+		dropConnection(w)
 		return
 	}
 	h := w.Header()
@@ -238,16 +238,16 @@ func (c call) write(w http.ResponseWriter, a answer) {
 	if c.info.IdempotencyKey != "" {
 		h.Set("Idempotency-Key", c.info.IdempotencyKey)
 	}
-	if a.first != "" {
-		h.Set("Original-Request", a.first)
+	if a.originalRequest != "" {
+		h.Set("Original-Request", a.originalRequest)
 	}
-	if a.replay {
+	if a.replayed {
 		h.Set("Idempotent-Replayed", "true")
 	}
 	if a.status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Bearer realm="Stripe"`)
 	}
-	a.adviseRetry(h, c.info.IdempotencyKey)
+	a.setRetryHeaders(h, c.info.IdempotencyKey)
 	w.WriteHeader(a.status)
 	_, _ = w.Write(a.body)
 }

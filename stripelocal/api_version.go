@@ -2,15 +2,15 @@ package stripelocal
 
 import "encoding/json"
 
-// movedPeriods is the version that took current_period_* from the
+// versionBasil is the version that took current_period_* from the
 // subscription to its items and put what an invoice hangs on under parent
 // (changelog: 2025-03-31.basil).
-const movedPeriods = "2025-03-31"
+const versionBasil = "2025-03-31"
 
-// reshape turns an object of APIVersion into that of a newer version, as far
+// convertToVersion turns an object of APIVersion into that of a newer version, as far
 // as the differences that break receivers go. Other versions are left alone.
-func reshape(raw json.RawMessage, version string) json.RawMessage {
-	if version < movedPeriods {
+func convertToVersion(raw json.RawMessage, version string) json.RawMessage {
+	if version < versionBasil {
 		return raw
 	}
 	var o map[string]any

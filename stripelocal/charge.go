@@ -12,7 +12,7 @@ type Charge struct {
 	Description    string
 	Disputed       bool
 	Dispute        string
-	DisputeDue     bool // its card has it disputed, in a moment
+	DisputePending bool // its card has it disputed, in a moment
 	DisputeWon     bool
 	Failure        *Decline
 	Invoice        string
@@ -20,7 +20,7 @@ type Charge struct {
 	PaymentIntent  string
 	PaymentMethod  string
 	ReceiptEmail   string
-	Released       int64 // what a capture left to the card's owner
+	ReleasedAmount int64 // what a capture left to the card's owner
 	Uncaptured     bool  // the money is set aside, not taken
 }
 
@@ -29,8 +29,8 @@ type charges struct{ *request }
 
 func chargeResource() resource {
 	return resource{
-		kind: "charge",
-		render: finder(func(s *state) *table[*Charge] { return s.Charges },
+		objectType: "charge",
+		render: finder(func(s *store) *table[*Charge] { return s.Charges },
 			bind(charges.render)),
 		routes: []route{
 			on("GET /v1/charges", listParams+"customer payment_intent", charges.list),
@@ -42,33 +42,33 @@ func chargeResource() resource {
 // create stores an attempt; decline is nil where it went well.
 func (h charges) create(pi *PaymentIntent, pm *PaymentMethod, decline *Decline) *Charge {
 	ch := &Charge{
-		Base: Base{ID: h.ids.long("ch_3"), Created: h.now}, Amount: pi.Amount, Currency: pi.Currency,
+		Base: Base{ID: h.ids.longID("ch_3"), Created: h.now}, Amount: pi.Amount, Currency: pi.Currency,
 		Customer: pi.Customer, Description: pi.Description, Failure: decline, Invoice: pi.Invoice,
 		Metadata: pi.Metadata, PaymentIntent: pi.ID, PaymentMethod: pm.ID, ReceiptEmail: pi.ReceiptEmail,
 	}
-	h.state.Charges.insert(ch)
+	h.store.Charges.insert(ch)
 	return ch
 }
 
 func (h charges) get(in *input) (any, error) {
-	ch, ok := h.state.Charges.get(in.path("id"))
+	ch, ok := h.store.Charges.get(in.pathValue("id"))
 	if !ok {
-		return nil, wire.NotFound("charge", in.path("id"), "id")
+		return nil, wire.NotFound("charge", in.pathValue("id"), "id")
 	}
 	return h.render(ch), nil
 }
 
 func (h charges) list(in *input) (any, error) {
-	rows := h.state.Charges.all
+	rows := h.store.Charges.all
 	switch {
 	case in.Has("payment_intent"):
-		rows = h.state.Charges.by("payment_intent", in.String("payment_intent"))
+		rows = h.store.Charges.by("payment_intent", in.String("payment_intent"))
 	case in.Has("customer"):
-		rows = h.state.Charges.by("customer", in.String("customer"))
+		rows = h.store.Charges.by("customer", in.String("customer"))
 	}
 	return listing[*Charge]{
-		what: "charge", table: h.state.Charges, rows: rows,
-		keep:   func(c *Charge) bool { return !in.Has("customer") || c.Customer == in.String("customer") },
+		resource: "charge", table: h.store.Charges, rows: rows,
+		filter: func(c *Charge) bool { return !in.Has("customer") || c.Customer == in.String("customer") },
 		render: h.render,
 	}.page(in)
 }
@@ -81,7 +81,7 @@ func (c *Charge) status() string {
 }
 
 func (h charges) render(c *Charge) wire.Object {
-	captured, balance := c.Amount-c.Released, any("txn_3"+c.ID[len("ch_3"):])
+	captured, balance := c.Amount-c.ReleasedAmount, any("txn_3"+c.ID[len("ch_3"):])
 	if c.Failure != nil || c.Uncaptured {
 		captured, balance = 0, nil
 	}
@@ -124,13 +124,13 @@ func (c *Charge) renderOutcome() wire.Object {
 
 // renderCard shows the card as it is kept; charges never lose theirs.
 func (h charges) renderCard(o wire.Object, c *Charge) {
-	pm, ok := h.state.PaymentMethods.get(c.PaymentMethod)
+	pm, ok := h.store.PaymentMethods.get(c.PaymentMethod)
 	if !ok {
-		o["billing_details"], o["payment_method_details"] = (&PaymentMethod{}).renderBilling(), nil
+		o["billing_details"], o["payment_method_details"] = (&PaymentMethod{}).renderBillingDetails(), nil
 		return
 	}
-	if pm.Bank {
-		o["billing_details"], o["payment_method_details"] = pm.renderBilling(), pm.bankDetails()
+	if pm.IsBankAccount {
+		o["billing_details"], o["payment_method_details"] = pm.renderBillingDetails(), pm.bankDebitDetails()
 		return
 	}
 	var secure any
@@ -141,7 +141,7 @@ func (h charges) renderCard(o wire.Object, c *Charge) {
 			"result_reason": nil, "transaction_id": nil, "version": "2.2.0",
 		}
 	}
-	o["billing_details"] = pm.renderBilling()
+	o["billing_details"] = pm.renderBillingDetails()
 	o["payment_method_details"] = wire.Object{"type": "card", "card": wire.Object{
 		"amount_authorized": c.Amount, "authorization_code": nil, "brand": pm.Brand, "checks": cardChecks(),
 		"country": "US", "exp_month": pm.ExpMonth, "exp_year": pm.ExpYear,
@@ -156,10 +156,10 @@ func (h charges) renderCard(o wire.Object, c *Charge) {
 
 // testCard is the test card behind a charge.
 func (h charges) testCard(ch *Charge) testCard {
-	pm, ok := h.state.PaymentMethods.get(ch.PaymentMethod)
+	pm, ok := h.store.PaymentMethods.get(ch.PaymentMethod)
 	if !ok {
 		return testCard{}
 	}
-	card, _ := cardByNumber(pm.Number)
+	card, _ := testCardByNumber(pm.Number)
 	return card
 }

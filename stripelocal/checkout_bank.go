@@ -11,82 +11,82 @@ import (
 
 const (
 	// bankDelay is how long a bank debit takes (inferred).
-	bankDelay = 4 * 24 * 60 * 60
+	bankDebitDelay = 4 * 24 * 60 * 60
 	// bankGood and bankBad are test account numbers (inferred).
-	bankGood = "000123456789"
-	bankBad  = "000222222227"
+	bankAccountSucceeds = "000123456789"
+	bankAccountFails    = "000222222227"
 )
 
-// takesBank says whether a session offers the bank debit: in payment mode, in
+// offersBankDebit says whether a session offers the bank debit: in payment mode, in
 // dollars, unless its methods are named without it.
-func (cs *CheckoutSession) takesBank() bool {
-	return cs.Mode == "payment" && cs.Currency == "usd" && (len(cs.MethodTypes) == 0 || setOf(cs.MethodTypes)["us_bank_account"])
+func (cs *CheckoutSession) offersBankDebit() bool {
+	return cs.Mode == "payment" && cs.Currency == "usd" && (len(cs.PaymentMethodTypes) == 0 || setOf(cs.PaymentMethodTypes)["us_bank_account"])
 }
 
-// methodTypes are what a session shows as payment_method_types.
-func (cs *CheckoutSession) methodTypes() []string {
+// paymentMethodTypes are what a session shows as payment_method_types.
+func (cs *CheckoutSession) paymentMethodTypes() []string {
 	switch {
-	case len(cs.MethodTypes) > 0:
-		return cs.MethodTypes
-	case cs.takesBank():
+	case len(cs.PaymentMethodTypes) > 0:
+		return cs.PaymentMethodTypes
+	case cs.offersBankDebit():
 		return []string{"card", "us_bank_account"}
 	}
 	return []string{"card"}
 }
 
 // startBankDebit starts a bank debit and completes the session unpaid.
-func (h checkoutPayments) startBankDebit(cs *CheckoutSession, s submission) outcome {
+func (h checkoutPayments) startBankDebit(cs *CheckoutSession, s checkoutForm) paymentOutcome {
 	h.eventOrder = []string{"customer.created", "payment_intent.created", "payment_intent.processing", "checkout.session.completed"}
-	if cs.CustomerCreation == "always" || cs.FutureUsage != "" {
+	if cs.CustomerCreation == "always" || cs.SetupFutureUsage != "" {
 		h.ensureCustomer(cs)
 	}
-	pi, ok := h.state.PaymentIntents.get(cs.PaymentIntent)
+	pi, ok := h.store.PaymentIntents.get(cs.PaymentIntent)
 	if !ok {
 		pi = h.createIntent(cs, h.checkoutSessions.amountDue(cs))
 	}
 	pm := &PaymentMethod{
-		Base: Base{ID: h.ids.long("pm_1"), Created: h.now}, Number: digitsOf(s.Account), Bank: true, Brand: "bank debit",
+		Base: Base{ID: h.ids.longID("pm_1"), Created: h.now}, Number: digitsOf(s.Account), IsBankAccount: true, Brand: "bank debit",
 		Email: s.Email, Name: s.Card.Name, Metadata: map[string]string{},
 	}
-	h.state.PaymentMethods.insert(pm)
-	pi.PaymentMethod, pi.LastError, pi.Status = pm.ID, nil, "processing"
+	h.store.PaymentMethods.insert(pm)
+	pi.PaymentMethod, pi.LastPaymentError, pi.Status = pm.ID, nil, "processing"
 	h.emit("payment_intent.processing", h.paymentIntents.render(pi))
 	h.complete(cs, pm, "unpaid")
-	cs.SettlesAt = h.now + bankDelay
+	cs.BankDebitSettlesAt = h.now + bankDebitDelay
 	h.scheduleBankDebit(cs)
-	return paid
+	return outcomePaid
 }
 
 // scheduleBankDebit sees to it that a debit settles in time.
 func (h checkoutPayments) scheduleBankDebit(cs *CheckoutSession) {
-	if cs.SettlesAt == 0 {
+	if cs.BankDebitSettlesAt == 0 {
 		return
 	}
-	h.schedule(accountClock, cs.SettlesAt, func(r *request) {
+	h.schedule(accountClock, cs.BankDebitSettlesAt, func(r *request) {
 		if pm, ok := r.checkoutPayments.pendingBankAccount(cs); ok {
 			r.changed = true
-			r.checkoutPayments.finishBankDebit(cs, pm.Number != bankBad)
+			r.checkoutPayments.finishBankDebit(cs, pm.Number != bankAccountFails)
 		}
 	})
 }
 
 // pendingBankAccount is the account that a session's payment is still being taken from.
 func (h checkoutPayments) pendingBankAccount(cs *CheckoutSession) (*PaymentMethod, bool) {
-	pi, ok := h.state.PaymentIntents.get(cs.PaymentIntent)
+	pi, ok := h.store.PaymentIntents.get(cs.PaymentIntent)
 	if !ok || pi.Status != "processing" {
 		return nil, false
 	}
-	return h.state.PaymentMethods.get(pi.PaymentMethod)
+	return h.store.PaymentMethods.get(pi.PaymentMethod)
 }
 
 // finishBankDebit ends a bank debit and tells so of the session.
 func (h checkoutPayments) finishBankDebit(cs *CheckoutSession, good bool) {
-	pi, ok := h.state.PaymentIntents.get(cs.PaymentIntent)
+	pi, ok := h.store.PaymentIntents.get(cs.PaymentIntent)
 	pm, there := h.pendingBankAccount(cs)
 	if !ok || !there {
 		return
 	}
-	cs.SettlesAt = 0
+	cs.BankDebitSettlesAt = 0
 	if good {
 		h.paymentIntents.succeed(pi, pm)
 		cs.PaymentStatus = "paid"
@@ -102,7 +102,7 @@ func (s *Server) settleSession(w http.ResponseWriter, req *http.Request) {
 	good := req.PostFormValue("outcome") != "failed"
 	var shown wire.Object
 	_ = s.transact(s.newPageRequestInfo(), func(r *request) error {
-		cs, ok := r.state.Sessions.get(req.PathValue("id"))
+		cs, ok := r.store.CheckoutSessions.get(req.PathValue("id"))
 		if !ok {
 			return nil
 		}
@@ -121,8 +121,8 @@ func (s *Server) settleSession(w http.ResponseWriter, req *http.Request) {
 	_, _ = w.Write(wire.Encode(shown))
 }
 
-// renderBank is the payment method's part of its own.
-func (p *PaymentMethod) renderBank() wire.Object {
+// renderBankAccount is the payment method's part of its own.
+func (p *PaymentMethod) renderBankAccount() wire.Object {
 	return wire.Object{
 		"account_holder_type": "individual", "account_type": "checking", "bank_name": "LOCAL BANK", "financial_connections_account": nil,
 		"fingerprint": p.fingerprint(), "last4": p.last4(), "networks": wire.Object{"preferred": "ach", "supported": []any{"ach"}},
@@ -130,17 +130,17 @@ func (p *PaymentMethod) renderBank() wire.Object {
 	}
 }
 
-// asBank turns a rendered card into a bank account where it is one.
-func (p *PaymentMethod) asBank(o wire.Object) wire.Object {
-	if p.Bank {
+// withBankAccount turns a rendered card into a bank account where it is one.
+func (p *PaymentMethod) withBankAccount(o wire.Object) wire.Object {
+	if p.IsBankAccount {
 		delete(o, "card")
-		o["type"], o["us_bank_account"] = "us_bank_account", p.renderBank()
+		o["type"], o["us_bank_account"] = "us_bank_account", p.renderBankAccount()
 	}
 	return o
 }
 
-// bankDetails is what a charge shows of the account.
-func (p *PaymentMethod) bankDetails() wire.Object {
+// bankDebitDetails is what a charge shows of the account.
+func (p *PaymentMethod) bankDebitDetails() wire.Object {
 	return wire.Object{"type": "us_bank_account", "us_bank_account": wire.Object{
 		"account_holder_type": "individual", "account_type": "checking", "bank_name": "LOCAL BANK", "fingerprint": p.fingerprint(),
 		"last4": p.last4(), "payment_reference": nil, "routing_number": "110000000",

@@ -2,62 +2,62 @@ package stripelocal
 
 import "usher/stripelocal/wire"
 
-// checkoutLife is how long a session stays open by default (docs: 24 hours).
-const checkoutLife = 24 * 60 * 60
+// checkoutSessionLifetime is how long a session stays open by default (docs: 24 hours).
+const checkoutSessionLifetime = 24 * 60 * 60
 
 // CheckoutSession is an invitation to pay on the hosted page.
 type CheckoutSession struct {
 	Base
-	AllowPromotionCodes bool
-	AutomaticTax        bool
-	BillingAddress      string
-	CancelURL           string
-	ClientReferenceID   string
-	Currency            string
-	Customer            string
-	CustomerCreation    string
-	CustomerEmail       string
-	EnteredEmail        string
-	EnteredName         string
-	ExpiresAt           int64
-	Invoice             string
-	Lines               []CheckoutLine
-	Locale              string
-	Metadata            map[string]string
-	MethodCollection    string
-	Mode                string
-	PaymentIntent       string
-	IntentDescription   string
-	IntentMetadata      map[string]string
-	IntentReceipt       string // receipt_email
-	IntentShipping      *Shipping
-	FutureUsage         string
-	PaymentStatus       string
-	SetupIntent         string
-	Status              string // open, complete, expired
-	SubDescription      string
-	SubMetadata         map[string]string
-	SubMissingMethod    string
-	SubTrialDays        int64
-	SubTrialEnd         int64
-	Subscription        string
-	SubmitType          string
-	SuccessURL          string
-	TaxIDCollection     bool
-	TaxIDRequired       string
-	PhoneCollection     bool
-	Discount            *Discount
-	MethodTypes         []string
-	SettlesAt           int64 // when a bank debit ends; 0 is never
-	EnteredPhone        string
-	EnteredAddress      *Address
-	EnteredTaxID        string
-	UpdateName          bool // customer_update
-	UpdateAddress       bool
+	AllowPromotionCodes       bool
+	AutomaticTax              bool
+	BillingAddressCollection  string
+	CancelURL                 string
+	ClientReferenceID         string
+	Currency                  string
+	Customer                  string
+	CustomerCreation          string
+	CustomerEmail             string
+	EnteredEmail              string
+	EnteredName               string
+	ExpiresAt                 int64
+	Invoice                   string
+	LineItems                 []CheckoutLineItem
+	Locale                    string
+	Metadata                  map[string]string
+	PaymentMethodCollection   string
+	Mode                      string
+	PaymentIntent             string
+	PaymentIntentDescription  string
+	PaymentIntentMetadata     map[string]string
+	PaymentIntentReceiptEmail string // receipt_email
+	PaymentIntentShipping     *Shipping
+	SetupFutureUsage          string
+	PaymentStatus             string
+	SetupIntent               string
+	Status                    string // open, complete, expired
+	SubscriptionDescription   string
+	SubscriptionMetadata      map[string]string
+	MissingPaymentMethod      string
+	TrialPeriodDays           int64
+	TrialEnd                  int64
+	Subscription              string
+	SubmitType                string
+	SuccessURL                string
+	TaxIDCollection           bool
+	TaxIDRequired             string
+	PhoneNumberCollection     bool
+	Discount                  *Discount
+	PaymentMethodTypes        []string
+	BankDebitSettlesAt        int64 // when a bank debit ends; 0 is never
+	EnteredPhone              string
+	EnteredAddress            *Address
+	EnteredTaxID              string
+	UpdateName                bool // customer_update
+	UpdateAddress             bool
 }
 
-// CheckoutLine is one thing to be bought.
-type CheckoutLine struct {
+// CheckoutLineItem is one thing to be bought.
+type CheckoutLineItem struct {
 	ID       string
 	Price    string
 	Quantity int64
@@ -80,11 +80,11 @@ type checkoutSessions struct{ *request }
 
 func checkoutSessionResource() resource {
 	return resource{
-		kind: "checkout.session",
-		render: finder(func(s *state) *table[*CheckoutSession] { return s.Sessions },
+		objectType: "checkout.session",
+		render: finder(func(s *store) *table[*CheckoutSession] { return s.CheckoutSessions },
 			bind(checkoutSessions.render)),
-		arm: func(r *request) {
-			for _, cs := range r.state.Sessions.all {
+		scheduleTimers: func(r *request) {
+			for _, cs := range r.store.CheckoutSessions.all {
 				r.checkoutSessions.scheduleExpiry(cs)
 				r.checkoutPayments.scheduleBankDebit(cs)
 			}
@@ -106,26 +106,26 @@ func (h checkoutSessions) create(in *input) (any, error) {
 		return nil, err
 	}
 	cs := &CheckoutSession{
-		Mode: in.String("mode"), Lines: lines, Metadata: in.Metadata(), Status: "open", PaymentStatus: "unpaid",
-		ExpiresAt: in.IntOr("expires_at", h.now+checkoutLife), MethodCollection: in.StringOr("payment_method_collection", "always"),
-		SubMissingMethod: "create_invoice",
+		Mode: in.String("mode"), LineItems: lines, Metadata: in.Metadata(), Status: "open", PaymentStatus: "unpaid",
+		ExpiresAt: in.IntOr("expires_at", h.now+checkoutSessionLifetime), PaymentMethodCollection: in.StringOr("payment_method_collection", "always"),
+		MissingPaymentMethod: "create_invoice",
 	}
 	if c != nil {
 		cs.Customer = c.ID
 	}
-	cs.take(in.Params)
+	cs.setFields(in.Params)
 	cs.Base = Base{ID: "cs_test_a1" + h.ids.token(56), Created: h.now}
-	price, _ := h.state.Prices.get(lines[0].Price)
+	price, _ := h.store.Prices.get(lines[0].Price)
 	cs.Currency = price.Currency
 	if err := h.setDiscount(cs, in); err != nil {
 		return nil, err
 	}
-	h.state.Sessions.insert(cs)
+	h.store.CheckoutSessions.insert(cs)
 	h.scheduleExpiry(cs)
 	return h.render(cs), nil
 }
 
-func (cs *CheckoutSession) take(p wire.Params) {
+func (cs *CheckoutSession) setFields(p wire.Params) {
 	p.SetString("success_url", &cs.SuccessURL)
 	p.SetString("cancel_url", &cs.CancelURL)
 	p.SetString("client_reference_id", &cs.ClientReferenceID)
@@ -133,32 +133,32 @@ func (cs *CheckoutSession) take(p wire.Params) {
 	p.SetString("customer_creation", &cs.CustomerCreation)
 	p.SetString("locale", &cs.Locale)
 	p.SetString("submit_type", &cs.SubmitType)
-	p.SetString("billing_address_collection", &cs.BillingAddress)
+	p.SetString("billing_address_collection", &cs.BillingAddressCollection)
 	p.SetBool("allow_promotion_codes", &cs.AllowPromotionCodes)
 	p.At("automatic_tax").SetBool("enabled", &cs.AutomaticTax)
 	p.At("tax_id_collection").SetBool("enabled", &cs.TaxIDCollection)
 	cs.TaxIDRequired = p.At("tax_id_collection").StringOr("required", "never")
-	p.At("phone_number_collection").SetBool("enabled", &cs.PhoneCollection)
+	p.At("phone_number_collection").SetBool("enabled", &cs.PhoneNumberCollection)
 	if p.Has("payment_method_types") {
-		cs.MethodTypes = p.Strings("payment_method_types")
+		cs.PaymentMethodTypes = p.Strings("payment_method_types")
 	}
 	cs.UpdateName, cs.UpdateAddress = p.At("customer_update").String("name") == "auto", p.At("customer_update").String("address") == "auto"
 	sub, intent := p.At("subscription_data"), p.At("payment_intent_data")
-	cs.SubMetadata, cs.IntentMetadata = sub.Metadata(), intent.Metadata()
-	sub.SetString("description", &cs.SubDescription)
-	sub.SetInt("trial_period_days", &cs.SubTrialDays)
-	sub.SetInt("trial_end", &cs.SubTrialEnd)
-	sub.At("trial_settings").At("end_behavior").SetString("missing_payment_method", &cs.SubMissingMethod)
-	intent.SetString("description", &cs.IntentDescription)
-	intent.SetString("receipt_email", &cs.IntentReceipt)
-	setShipping(intent, &cs.IntentShipping)
-	intent.SetString("setup_future_usage", &cs.FutureUsage)
+	cs.SubscriptionMetadata, cs.PaymentIntentMetadata = sub.Metadata(), intent.Metadata()
+	sub.SetString("description", &cs.SubscriptionDescription)
+	sub.SetInt("trial_period_days", &cs.TrialPeriodDays)
+	sub.SetInt("trial_end", &cs.TrialEnd)
+	sub.At("trial_settings").At("end_behavior").SetString("missing_payment_method", &cs.MissingPaymentMethod)
+	intent.SetString("description", &cs.PaymentIntentDescription)
+	intent.SetString("receipt_email", &cs.PaymentIntentReceiptEmail)
+	setShipping(intent, &cs.PaymentIntentShipping)
+	intent.SetString("setup_future_usage", &cs.SetupFutureUsage)
 }
 
 func (h checkoutSessions) find(in *input) (*CheckoutSession, error) {
-	cs, ok := h.state.Sessions.get(in.path("id"))
+	cs, ok := h.store.CheckoutSessions.get(in.pathValue("id"))
 	if !ok {
-		return nil, wire.NotFound("checkout.session", in.path("id"), "session")
+		return nil, wire.NotFound("checkout.session", in.pathValue("id"), "session")
 	}
 	return cs, nil
 }
@@ -181,16 +181,16 @@ func (h checkoutSessions) update(in *input) (any, error) {
 }
 
 func (h checkoutSessions) list(in *input) (any, error) {
-	rows := h.state.Sessions.all
+	rows := h.store.CheckoutSessions.all
 	for _, name := range []string{"customer", "subscription", "payment_intent"} {
 		if in.Has(name) {
-			rows = h.state.Sessions.by(name, in.String(name))
+			rows = h.store.CheckoutSessions.by(name, in.String(name))
 		}
 	}
 	email := in.At("customer_details").String("email")
 	return listing[*CheckoutSession]{
-		what: "checkout.session", table: h.state.Sessions, rows: rows,
-		keep: func(x *CheckoutSession) bool {
+		resource: "checkout.session", table: h.store.CheckoutSessions, rows: rows,
+		filter: func(x *CheckoutSession) bool {
 			return (!in.Has("status") || x.Status == in.String("status")) && (!in.Has("customer") || x.Customer == in.String("customer")) &&
 				(email == "" || x.EnteredEmail == email)
 		},
@@ -233,7 +233,7 @@ func (h checkoutSessions) scheduleExpiry(cs *CheckoutSession) {
 // was being tried through it goes too.
 func (h checkoutSessions) expireSession(cs *CheckoutSession) {
 	cs.Status, cs.ExpiresAt = "expired", min(cs.ExpiresAt, h.now)
-	if sub, ok := h.state.Subscriptions.get(cs.Subscription); ok && sub.Status == "incomplete" {
+	if sub, ok := h.store.Subscriptions.get(cs.Subscription); ok && sub.Status == "incomplete" {
 		h.subscriptions.end(sub, "incomplete_expired", "cancellation_requested")
 	}
 	if cs.Mode == "payment" {
@@ -242,7 +242,7 @@ func (h checkoutSessions) expireSession(cs *CheckoutSession) {
 	h.emit("checkout.session.expired", h.render(cs))
 }
 
-func (cs *CheckoutSession) hasTrial() bool { return cs.SubTrialDays > 0 || cs.SubTrialEnd > 0 }
+func (cs *CheckoutSession) hasTrial() bool { return cs.TrialPeriodDays > 0 || cs.TrialEnd > 0 }
 
 func (h checkoutSessions) render(cs *CheckoutSession) wire.Object {
 	sums := h.totals(cs)
@@ -250,7 +250,7 @@ func (h checkoutSessions) render(cs *CheckoutSession) wire.Object {
 		"id": cs.ID, "object": "checkout.session", "after_expiration": nil, "allow_promotion_codes": nil,
 		"amount_subtotal": sums.subtotal, "amount_total": sums.total(),
 		"automatic_tax":              wire.Object{"enabled": cs.AutomaticTax, "liability": nil, "status": nil},
-		"billing_address_collection": wire.StringOrNull(cs.BillingAddress), "cancel_url": wire.StringOrNull(cs.CancelURL),
+		"billing_address_collection": wire.StringOrNull(cs.BillingAddressCollection), "cancel_url": wire.StringOrNull(cs.CancelURL),
 		"client_reference_id": wire.StringOrNull(cs.ClientReferenceID), "client_secret": nil, "consent": nil,
 		"consent_collection": nil, "created": cs.Created, "currency": cs.Currency, "currency_conversion": nil,
 		"custom_fields": []any{}, "custom_text": wire.Object{"after_submit": nil, "shipping_address": nil, "submit": nil, "terms_of_service_acceptance": nil},
@@ -259,9 +259,9 @@ func (h checkoutSessions) render(cs *CheckoutSession) wire.Object {
 		"expires_at": cs.ExpiresAt, "invoice": wire.Ref("invoice", cs.Invoice), "invoice_creation": nil,
 		"livemode": false, "locale": wire.StringOrNull(cs.Locale), "metadata": cs.Metadata, "mode": cs.Mode,
 		"payment_intent": wire.Ref("payment_intent", ""), "payment_link": nil,
-		"payment_method_collection": cs.MethodCollection, "payment_method_configuration_details": nil,
-		"payment_method_options": wire.Object{}, "payment_method_types": cs.methodTypes(), "payment_status": cs.PaymentStatus,
-		"phone_number_collection": wire.Object{"enabled": cs.PhoneCollection}, "recovered_from": nil,
+		"payment_method_collection": cs.PaymentMethodCollection, "payment_method_configuration_details": nil,
+		"payment_method_options": wire.Object{}, "payment_method_types": cs.paymentMethodTypes(), "payment_status": cs.PaymentStatus,
+		"phone_number_collection": wire.Object{"enabled": cs.PhoneNumberCollection}, "recovered_from": nil,
 		"saved_payment_method_options": nil, "setup_intent": nil, "shipping_address_collection": nil,
 		"shipping_cost": nil, "shipping_details": nil, "shipping_options": []any{}, "status": cs.Status,
 		"submit_type": wire.StringOrNull(cs.SubmitType), "subscription": wire.Ref("subscription", cs.Subscription),
@@ -297,7 +297,7 @@ func (h checkoutSessions) renderMode(o wire.Object, cs *CheckoutSession) {
 // renderCustomerDetails shows what was entered, else what is known beforehand.
 func (h checkoutSessions) renderCustomerDetails(cs *CheckoutSession) any {
 	email, name := cs.EnteredEmail, cs.EnteredName
-	if c, ok := h.state.Customers.get(cs.Customer); ok && email == "" {
+	if c, ok := h.store.Customers.get(cs.Customer); ok && email == "" {
 		email = c.Email
 	}
 	if email == "" {
@@ -321,18 +321,18 @@ func (h checkoutSessions) renderCustomerDetails(cs *CheckoutSession) any {
 func (h checkoutSessions) renderLineItems(cs *CheckoutSession) wire.Object {
 	data := []any{}
 	sums := h.totals(cs)
-	for i, l := range cs.Lines {
+	for i, l := range cs.LineItems {
 		data = append(data, h.renderLineItem(cs, l, sums.lines[i]))
 	}
 	return wire.List("/v1/checkout/sessions/"+cs.ID+"/line_items", data, false)
 }
 
-func (h checkoutSessions) renderLineItem(cs *CheckoutSession, l CheckoutLine, sums checkoutLineSums) wire.Object {
+func (h checkoutSessions) renderLineItem(cs *CheckoutSession, l CheckoutLineItem, sums lineItemTotals) wire.Object {
 	o := wire.Object{
 		"id": l.ID, "object": "item", "amount_discount": 0, "amount_subtotal": 0, "amount_tax": 0, "amount_total": 0,
 		"currency": cs.Currency, "description": "", "price": nil, "quantity": l.Quantity,
 	}
-	if p, ok := h.state.Prices.get(l.Price); ok {
+	if p, ok := h.store.Prices.get(l.Price); ok {
 		o["price"], o["description"] = h.prices.render(p), h.prices.productName(p)
 		o["amount_subtotal"], o["amount_discount"], o["amount_total"] = sums.subtotal, sums.discount, sums.subtotal-sums.discount
 	}

@@ -2,39 +2,39 @@ package stripelocal
 
 import "usher/stripelocal/wire"
 
-// checkoutSums is what a session asks for now, in minor units.
-type checkoutSums struct {
+// checkoutTotals is what a session asks for now, in minor units.
+type checkoutTotals struct {
 	subtotal int64
 	discount int64
-	lines    []checkoutLineSums
+	lines    []lineItemTotals
 }
 
-type checkoutLineSums struct{ subtotal, discount int64 }
+type lineItemTotals struct{ subtotal, discount int64 }
 
 // totals counts a session's lines and what its coupon takes off them; what only
 // begins after a trial is nothing yet.
-func (h checkoutSessions) totals(cs *CheckoutSession) checkoutSums {
-	lines := make([]InvoiceLine, len(cs.Lines))
-	for i, l := range cs.Lines {
+func (h checkoutSessions) totals(cs *CheckoutSession) checkoutTotals {
+	lines := make([]InvoiceLine, len(cs.LineItems))
+	for i, l := range cs.LineItems {
 		lines[i].Price = l.Price
-		if p, ok := h.state.Prices.get(l.Price); ok && (p.Interval == "" || !cs.hasTrial()) {
+		if p, ok := h.store.Prices.get(l.Price); ok && (p.Interval == "" || !cs.hasTrial()) {
 			lines[i].Amount = p.amount(l.Quantity)
 		}
 	}
-	out := checkoutSums{lines: make([]checkoutLineSums, len(lines))}
+	out := checkoutTotals{lines: make([]lineItemTotals, len(lines))}
 	off := make([]int64, len(lines))
 	for _, d := range h.discounts.apply(cs.discounts(), lines, h.now) {
 		off = d.Lines
 	}
 	for i, l := range lines {
-		out.lines[i] = checkoutLineSums{subtotal: l.Amount, discount: off[i]}
+		out.lines[i] = lineItemTotals{subtotal: l.Amount, discount: off[i]}
 		out.subtotal += l.Amount
 		out.discount += off[i]
 	}
 	return out
 }
 
-func (s checkoutSums) total() int64 { return s.subtotal - s.discount }
+func (s checkoutTotals) total() int64 { return s.subtotal - s.discount }
 
 // discounts are the session's one or none.
 func (cs *CheckoutSession) discounts() []Discount {
@@ -52,7 +52,7 @@ func (h checkoutSessions) isFree(cs *CheckoutSession) bool {
 	if h.amountDue(cs) > 0 {
 		return false
 	}
-	return cs.Mode == "payment" || cs.MethodCollection == "if_required"
+	return cs.Mode == "payment" || cs.PaymentMethodCollection == "if_required"
 }
 
 // setDiscount reads the one coupon or promotion code that a new session
@@ -69,7 +69,7 @@ func (h checkoutSessions) setDiscount(cs *CheckoutSession, in *input) error {
 	}
 	coupon, promotion := list[0].String("coupon"), list[0].String("promotion_code")
 	if promotion != "" {
-		x, ok := h.state.PromotionCodes.get(promotion)
+		x, ok := h.store.PromotionCodes.get(promotion)
 		if !ok {
 			return wire.NoSuch("promotion code", promotion, list[0].Name("promotion_code"))
 		}
@@ -82,14 +82,16 @@ func (h checkoutSessions) setDiscount(cs *CheckoutSession, in *input) error {
 	if err != nil {
 		return err
 	}
-	cs.give(h.discounts.build(c, promotion, h.now))
+	cs.setDiscount(h.discounts.build(c, promotion, h.now))
 	return nil
 }
 
-// begun says whether a payment of this order was tried: its amount stands.
-func (cs *CheckoutSession) begun() bool { return cs.Subscription != "" || cs.PaymentIntent != "" }
+// paymentAttempted says whether a payment of this order was tried: its amount stands.
+func (cs *CheckoutSession) paymentAttempted() bool {
+	return cs.Subscription != "" || cs.PaymentIntent != ""
+}
 
-func (cs *CheckoutSession) give(d Discount) {
+func (cs *CheckoutSession) setDiscount(d Discount) {
 	d.Session = cs.ID
 	cs.Discount = &d
 }
@@ -97,15 +99,15 @@ func (cs *CheckoutSession) give(d Discount) {
 // applyPromotionCode puts a promotion code that somebody typed on a session; the message
 // is what the page says where it cannot be used.
 func (h checkoutSessions) applyPromotionCode(cs *CheckoutSession, word string) string {
-	if !cs.AllowPromotionCodes || cs.begun() {
+	if !cs.AllowPromotionCodes || cs.paymentAttempted() {
 		return "This order cannot be changed any more."
 	}
 	x := h.promotionCodes.byCode(word, cs.Customer)
 	if why := h.promotionCodes.redemptionError(x, cs.Customer, cs.Currency, h.totals(cs).subtotal); why != "" {
 		return why
 	}
-	c, _ := h.state.Coupons.get(x.Coupon)
-	cs.give(h.discounts.build(c, x.ID, h.now))
+	c, _ := h.store.Coupons.get(x.Coupon)
+	cs.setDiscount(h.discounts.build(c, x.ID, h.now))
 	return ""
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 // clock is the account's time: the injected clock plus what it was advanced.
-func (s *Server) clock() int64 { return s.realNow().Unix() + s.state.ClockOffset }
+func (s *Server) clock() int64 { return s.wallClock().Unix() + s.store.ClockOffset }
 
 // Now is the account's time.
 func (s *Server) Now() time.Time {
@@ -26,9 +26,9 @@ func (s *Server) AdvanceClock(to time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if ahead := to.Unix() - s.clock(); ahead > 0 {
-		s.catchUp(accountClock, to.Unix())
-		s.state.ClockOffset += ahead
-		s.saver.touch()
+		s.runDue(accountClock, to.Unix())
+		s.store.ClockOffset += ahead
+		s.stateWriter.markDirty()
 	}
 }
 
@@ -36,7 +36,7 @@ func (s *Server) AdvanceClock(to time.Time) {
 // "1 month"; what becomes due on the way happens in order, each at its own
 // time. The error says what a span looks like.
 func (s *Server) Advance(by string) error {
-	to, err := s.clockTarget("", by)
+	to, err := s.parseClockTarget("", by)
 	if err != nil {
 		return fmt.Errorf("advance the clock: %w", err)
 	}
@@ -44,7 +44,7 @@ func (s *Server) Advance(by string) error {
 	return nil
 }
 
-func (s *Server) clockTarget(to, by string) (time.Time, error) {
+func (s *Server) parseClockTarget(to, by string) (time.Time, error) {
 	if to != "" {
 		at, err := strconv.ParseInt(to, 10, 64)
 		if err != nil {
@@ -52,11 +52,11 @@ func (s *Server) clockTarget(to, by string) (time.Time, error) {
 		}
 		return time.Unix(at, 0), nil
 	}
-	return later(s.Now(), by)
+	return addSpan(s.Now(), by)
 }
 
-// later adds a number and a unit to a moment: 90 minutes, 3 days, 1 month.
-func later(from time.Time, by string) (time.Time, error) {
+// addSpan adds a number and a unit to a moment: 90 minutes, 3 days, 1 month.
+func addSpan(from time.Time, by string) (time.Time, error) {
 	number, unit, _ := strings.Cut(strings.TrimSpace(by), " ")
 	n, err := strconv.ParseInt(number, 10, 32)
 	if err != nil || n < 0 {
@@ -89,14 +89,14 @@ func (r *request) timeOnClock(testClock string) int64 {
 	case testClock == r.clockID:
 		return r.clockTime
 	}
-	if tc, ok := r.state.TestClocks.get(testClock); ok {
-		return tc.Frozen
+	if tc, ok := r.store.TestClocks.get(testClock); ok {
+		return tc.FrozenTime
 	}
 	return r.now
 }
 
 // timeForCustomer is nowFor by the customer's id.
 func (r *request) timeForCustomer(customerID string) int64 {
-	c, _ := r.state.Customers.get(customerID)
+	c, _ := r.store.Customers.get(customerID)
 	return r.timeFor(c)
 }

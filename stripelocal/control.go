@@ -21,7 +21,7 @@ func (s *Server) mountControl(mux *http.ServeMux) {
 func (s *Server) showDeliveries(w http.ResponseWriter, req *http.Request) {
 	views := []deliveryView{}
 	_ = s.transact(requestInfo{}, func(r *request) error {
-		for _, d := range r.state.Deliveries.all {
+		for _, d := range r.store.Deliveries.all {
 			view := r.deliveries.view(d)
 			if wanted := req.FormValue("status"); wanted != "" && wanted != view.Status {
 				continue
@@ -29,7 +29,7 @@ func (s *Server) showDeliveries(w http.ResponseWriter, req *http.Request) {
 			if wanted := req.FormValue("event"); wanted != "" && wanted != view.Event {
 				continue
 			}
-			if wanted := req.FormValue("type"); wanted != "" && !matchesAny(view.Type, []string{wanted}) {
+			if wanted := req.FormValue("type"); wanted != "" && !matchesEventType(view.Type, []string{wanted}) {
 				continue
 			}
 			views = append(views, view)
@@ -48,7 +48,7 @@ type clockView struct {
 func (s *Server) showClock(w http.ResponseWriter, _ *http.Request) {
 	var view clockView
 	_ = s.transact(requestInfo{}, func(r *request) error {
-		view = clockView{Now: r.now, Offset: r.state.ClockOffset}
+		view = clockView{Now: r.now, Offset: r.store.ClockOffset}
 		return nil
 	})
 	writeJSON(w, http.StatusOK, view)
@@ -56,7 +56,7 @@ func (s *Server) showClock(w http.ResponseWriter, _ *http.Request) {
 
 // moveClock takes to (unix seconds) or by, such as "1 month".
 func (s *Server) moveClock(w http.ResponseWriter, req *http.Request) {
-	to, err := s.clockTarget(req.PostFormValue("to"), req.PostFormValue("by"))
+	to, err := s.parseClockTarget(req.PostFormValue("to"), req.PostFormValue("by"))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return

@@ -17,9 +17,9 @@ type faultsView struct {
 	Faults    []Fault `json:"faults"`
 }
 
-// faultsOrder is what may be sent to /_usher/faults: a rule, a seed, a limit,
+// faultsRequest is what may be sent to /_usher/faults: a rule, a seed, a limit,
 // or several at once.
-type faultsOrder struct {
+type faultsRequest struct {
 	Fault
 	Seed      *uint64 `json:"seed"`
 	RateLimit *int    `json:"rate_limit"`
@@ -51,7 +51,7 @@ func (f *Faults) view() faultsView {
 func (s *Server) addFault(w http.ResponseWriter, req *http.Request) {
 	order, err := readFaults(req)
 	if err == nil {
-		err = s.faults.obey(order)
+		err = s.faults.apply(order)
 	}
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
@@ -60,9 +60,9 @@ func (s *Server) addFault(w http.ResponseWriter, req *http.Request) {
 	s.showFaults(w, req)
 }
 
-func readFaults(req *http.Request) (faultsOrder, error) {
-	var order faultsOrder
-	body := http.MaxBytesReader(nil, req.Body, maxBody)
+func readFaults(req *http.Request) (faultsRequest, error) {
+	var order faultsRequest
+	body := http.MaxBytesReader(nil, req.Body, maxBodyBytes)
 	if !strings.HasPrefix(req.Header.Get("Content-Type"), "application/json") {
 		raw, err := io.ReadAll(body)
 		if err != nil {
@@ -82,8 +82,8 @@ func readFaults(req *http.Request) (faultsOrder, error) {
 	return order, nil
 }
 
-func faultsFromForm(form url.Values) (faultsOrder, error) {
-	order := faultsOrder{Fault: Fault{
+func faultsFromForm(form url.Values) (faultsRequest, error) {
+	order := faultsRequest{Fault: Fault{
 		Kind: FaultKind(form.Get("kind")), Method: form.Get("method"), Path: form.Get("path"), Event: form.Get("event"),
 	}}
 	read := formNumbers{form: form}
@@ -123,7 +123,7 @@ func (f *formNumbers) number(name string) int64 {
 	return n
 }
 
-func (f *Faults) obey(order faultsOrder) error {
+func (f *Faults) apply(order faultsRequest) error {
 	if order.Kind == "" && order.Seed == nil && order.RateLimit == nil {
 		return fmt.Errorf("send a kind, a seed or a rate_limit")
 	}

@@ -22,7 +22,7 @@ func (s *Server) mountWebhookControl(mux *http.ServeMux) {
 func (s *Server) RotateWebhookSecret(url, secret string, overlap time.Duration) bool {
 	found := false
 	_ = s.transact(requestInfo{}, func(r *request) error {
-		for _, w := range r.state.Endpoints.all {
+		for _, w := range r.store.WebhookEndpoints.all {
 			if w.URL == url {
 				w.rotate(secret, overlap, time.Now())
 				r.changed, found = true, true
@@ -38,10 +38,10 @@ func (w *WebhookEndpoint) rotate(secret string, overlap time.Duration, now time.
 	until := now.Add(min(longestOverlap, overlap)).Unix()
 	kept := []Secret{{Value: secret}}
 	for _, old := range w.Secrets {
-		if old.Expires == 0 {
-			old.Expires = until
+		if old.ExpiresAt == 0 {
+			old.ExpiresAt = until
 		}
-		if old.Expires > now.Unix() {
+		if old.ExpiresAt > now.Unix() {
 			kept = append(kept, old)
 		}
 	}
@@ -67,7 +67,7 @@ func (s *Server) rotateEndpoint(w http.ResponseWriter, req *http.Request) {
 	view := rotatedView{ID: req.PathValue("id"), Secret: req.PostFormValue("secret")}
 	found := false
 	_ = s.transact(requestInfo{}, func(r *request) error {
-		endpoint, ok := r.state.Endpoints.get(view.ID)
+		endpoint, ok := r.store.WebhookEndpoints.get(view.ID)
 		if found = ok; !ok {
 			return nil
 		}
@@ -88,12 +88,12 @@ func (s *Server) rotateEndpoint(w http.ResponseWriter, req *http.Request) {
 // resendDelivery sends the event of a delivery to the same endpoint anew.
 func (s *Server) resendDelivery(w http.ResponseWriter, req *http.Request) {
 	s.resend(w, req, func(r *request) []*Delivery {
-		d, ok := r.state.Deliveries.get(req.PathValue("id"))
+		d, ok := r.store.Deliveries.get(req.PathValue("id"))
 		if !ok {
 			return nil
 		}
-		e, known := r.state.Events.get(d.Event)
-		endpoint, there := r.state.Endpoints.get(d.Endpoint)
+		e, known := r.store.Events.get(d.Event)
+		endpoint, there := r.store.WebhookEndpoints.get(d.Endpoint)
 		if !known || !there {
 			return nil
 		}
@@ -104,13 +104,13 @@ func (s *Server) resendDelivery(w http.ResponseWriter, req *http.Request) {
 // resendEvent sends an event to every endpoint that wants its type.
 func (s *Server) resendEvent(w http.ResponseWriter, req *http.Request) {
 	s.resend(w, req, func(r *request) []*Delivery {
-		e, ok := r.state.Events.get(req.PathValue("id"))
+		e, ok := r.store.Events.get(req.PathValue("id"))
 		if !ok {
 			return nil
 		}
 		var out []*Delivery
-		for _, endpoint := range r.state.Endpoints.all {
-			if endpoint.wants(e.Type) {
+		for _, endpoint := range r.store.WebhookEndpoints.all {
+			if endpoint.accepts(e.Type) {
 				out = append(out, r.deliveries.create(e, endpoint))
 			}
 		}
@@ -123,7 +123,7 @@ func (s *Server) resend(w http.ResponseWriter, req *http.Request, again func(*re
 	var views []deliveryView
 	_ = s.transact(requestInfo{}, func(r *request) error {
 		for _, d := range again(r) {
-			r.courier.post(d)
+			r.webhooks.enqueue(d)
 			r.changed = true
 			views = append(views, r.deliveries.view(d))
 		}

@@ -11,29 +11,29 @@ import (
 // Coupon takes a share or an amount off. Amounts are minor units.
 type Coupon struct {
 	Base
-	AmountOff     int64
-	Currency      string
-	PercentOff    string // decimal; empty where AmountOff holds
-	Duration      string // once, repeating, forever
-	Months        int64  // of repeating
-	MaxRedeemed   int64  // 0 is without bound
-	Metadata      map[string]string
-	Name          string
-	Products      []string // empty is all
-	RedeemBy      int64
-	TimesRedeemed int64
-	Deleted       bool // promotion codes and discounts go on showing it
+	AmountOff         int64
+	Currency          string
+	PercentOff        string // decimal; empty where AmountOff holds
+	Duration          string // once, repeating, forever
+	DurationInMonths  int64  // of repeating
+	MaxRedemptions    int64  // 0 is without bound
+	Metadata          map[string]string
+	Name              string
+	AppliesToProducts []string // empty is all
+	RedeemBy          int64
+	TimesRedeemed     int64
+	Deleted           bool // promotion codes and discounts go on showing it
 }
 
-var couponID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,200}$`)
+var couponIDPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,200}$`)
 
 // coupons serves /v1/coupons.
 type coupons struct{ *request }
 
 func couponResource() resource {
 	return resource{
-		kind: "coupon",
-		render: finder(func(s *state) *table[*Coupon] { return s.Coupons },
+		objectType: "coupon",
+		render: finder(func(s *store) *table[*Coupon] { return s.Coupons },
 			bind(coupons.render)),
 		routes: []route{
 			on("POST /v1/coupons", "id amount_off:int percent_off:decimal currency duration:once|forever|repeating duration_in_months:int max_redemptions:int metadata:map? name:40 redeem_by:time applies_to{products[]}", coupons.create),
@@ -51,23 +51,23 @@ func (h coupons) create(in *input) (any, error) {
 	}
 	c := &Coupon{
 		Base: Base{ID: in.StringOr("id", h.ids.token(8)), Created: h.now}, AmountOff: in.Int("amount_off"), PercentOff: in.String("percent_off"),
-		Duration: in.StringOr("duration", "once"), Months: in.Int("duration_in_months"), MaxRedeemed: in.Int("max_redemptions"),
-		Metadata: in.Metadata(), Name: in.String("name"), Products: in.At("applies_to").Strings("products"), RedeemBy: in.Int("redeem_by"),
+		Duration: in.StringOr("duration", "once"), DurationInMonths: in.Int("duration_in_months"), MaxRedemptions: in.Int("max_redemptions"),
+		Metadata: in.Metadata(), Name: in.String("name"), AppliesToProducts: in.At("applies_to").Strings("products"), RedeemBy: in.Int("redeem_by"),
 	}
 	if c.AmountOff > 0 {
 		c.Currency = in.String("currency")
 	}
-	h.state.Coupons.insert(c)
+	h.store.Coupons.insert(c)
 	h.emit("coupon.created", h.render(c))
 	return h.render(c), nil
 }
 
 func (h coupons) validate(p wire.Params) error {
 	if id := p.String("id"); id != "" {
-		if !couponID.MatchString(id) {
+		if !couponIDPattern.MatchString(id) {
 			return wire.Invalid("", "id", "Invalid coupon id: only letters, digits, `-` and `_`.")
 		}
-		if _, taken := h.state.Coupons.get(id); taken {
+		if _, taken := h.store.Coupons.get(id); taken {
 			return wire.Invalid("resource_already_exists", "", "Coupon already exists.")
 		}
 	}
@@ -95,7 +95,7 @@ func (h coupons) validate(p wire.Params) error {
 
 func (h coupons) validateProducts(p wire.Params) error {
 	for _, id := range p.Strings("products") {
-		if _, ok := h.state.Products.get(id); !ok {
+		if _, ok := h.store.Products.get(id); !ok {
 			return wire.NoSuch("product", id, "applies_to[products]")
 		}
 	}
@@ -108,9 +108,9 @@ func isPercentage(text string) bool {
 }
 
 func (h coupons) find(in *input) (*Coupon, error) {
-	c, ok := h.state.Coupons.get(in.path("id"))
+	c, ok := h.store.Coupons.get(in.pathValue("id"))
 	if !ok || c.Deleted {
-		return nil, wire.NotFound("coupon", in.path("id"), "coupon")
+		return nil, wire.NotFound("coupon", in.pathValue("id"), "coupon")
 	}
 	return c, nil
 }
@@ -149,24 +149,24 @@ func (h coupons) delete(in *input) (any, error) {
 
 func (h coupons) list(in *input) (any, error) {
 	return listing[*Coupon]{
-		what: "coupon", table: h.state.Coupons, rows: h.state.Coupons.all,
-		keep:   func(c *Coupon) bool { return !c.Deleted },
+		resource: "coupon", table: h.store.Coupons, rows: h.store.Coupons.all,
+		filter: func(c *Coupon) bool { return !c.Deleted },
 		render: h.render,
 	}.page(in)
 }
 
-// valid says whether it can still be redeemed.
-func (c *Coupon) valid(at int64) bool {
-	return !c.Deleted && (c.MaxRedeemed == 0 || c.TimesRedeemed < c.MaxRedeemed) && (c.RedeemBy == 0 || at < c.RedeemBy)
+// isValid says whether it can still be redeemed.
+func (c *Coupon) isValid(at int64) bool {
+	return !c.Deleted && (c.MaxRedemptions == 0 || c.TimesRedeemed < c.MaxRedemptions) && (c.RedeemBy == 0 || at < c.RedeemBy)
 }
 
-// covers says whether it takes anything off a price's product.
-func (c *Coupon) covers(product string) bool {
-	return len(c.Products) == 0 || slices.Contains(c.Products, product)
+// appliesTo says whether it takes anything off a price's product.
+func (c *Coupon) appliesTo(product string) bool {
+	return len(c.AppliesToProducts) == 0 || slices.Contains(c.AppliesToProducts, product)
 }
 
-// off is what a share takes off an amount, halves away from zero.
-func (c *Coupon) off(amount int64) int64 {
+// percentOfAmount is what a share takes off an amount, halves away from zero.
+func (c *Coupon) percentOfAmount(amount int64) int64 {
 	percent, ok := new(big.Rat).SetString(c.PercentOff)
 	if !ok {
 		return 0
@@ -175,7 +175,7 @@ func (c *Coupon) off(amount int64) int64 {
 	return wire.Round(percent)
 }
 
-func (c *Coupon) percent() any {
+func (c *Coupon) renderPercentOff() any {
 	percent, ok := new(big.Rat).SetString(c.PercentOff)
 	if !ok {
 		return nil
@@ -187,25 +187,25 @@ func (c *Coupon) percent() any {
 func (h coupons) render(c *Coupon) wire.Object {
 	o := wire.Object{
 		"id": c.ID, "object": "coupon", "amount_off": wire.IntOrNull(c.AmountOff), "created": c.Created,
-		"currency": wire.StringOrNull(c.Currency), "duration": c.Duration, "duration_in_months": wire.IntOrNull(c.Months), "livemode": false,
-		"max_redemptions": wire.IntOrNull(c.MaxRedeemed), "metadata": c.Metadata, "name": wire.StringOrNull(c.Name),
-		"percent_off": c.percent(), "redeem_by": wire.IntOrNull(c.RedeemBy), "times_redeemed": c.TimesRedeemed,
-		"valid":            c.valid(h.now),
+		"currency": wire.StringOrNull(c.Currency), "duration": c.Duration, "duration_in_months": wire.IntOrNull(c.DurationInMonths), "livemode": false,
+		"max_redemptions": wire.IntOrNull(c.MaxRedemptions), "metadata": c.Metadata, "name": wire.StringOrNull(c.Name),
+		"percent_off": c.renderPercentOff(), "redeem_by": wire.IntOrNull(c.RedeemBy), "times_redeemed": c.TimesRedeemed,
+		"valid":            c.isValid(h.now),
 		"currency_options": wire.Expandable(func() any { return wire.Object{} }),
-		"applies_to":       wire.Expandable(func() any { return wire.Object{"products": c.Products} }),
+		"applies_to":       wire.Expandable(func() any { return wire.Object{"products": c.AppliesToProducts} }),
 	}
-	if len(c.Products) == 0 {
+	if len(c.AppliesToProducts) == 0 {
 		delete(o, "applies_to")
 	}
 	return o
 }
 
 func (h coupons) findRedeemable(id, currency, param string) (*Coupon, error) {
-	c, ok := h.state.Coupons.get(id)
+	c, ok := h.store.Coupons.get(id)
 	switch {
 	case !ok || c.Deleted:
 		return nil, wire.NoSuch("coupon", id, param)
-	case !c.valid(h.now):
+	case !c.isValid(h.now):
 		return nil, wire.Invalid("coupon_expired", param, "Coupon "+id+" is used up or expired and cannot be applied.")
 	case c.AmountOff > 0 && c.Currency != currency:
 		return nil, wire.Invalid("", param, "The coupon's currency (`"+c.Currency+"`) is not that of the subscription (`"+currency+"`).")

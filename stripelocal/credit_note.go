@@ -9,26 +9,26 @@ import (
 // CreditNote takes something off a finalized invoice. Amounts are minor units.
 type CreditNote struct {
 	Base
-	Amount      int64
-	Balance     int64 // to the customer's balance
-	Currency    string
-	Customer    string
-	EffectiveAt int64
-	Invoice     string
-	Kind        string // pre_payment or post_payment
-	Lines       []CreditLine
-	Memo        string
-	Metadata    map[string]string
-	Number      string
-	OutOfBand   int64
-	Reason      string
-	Refund      string
-	RefundSum   int64
-	VoidedAt    int64
+	Amount          int64
+	CreditAmount    int64 // to the customer's balance
+	Currency        string
+	Customer        string
+	EffectiveAt     int64
+	Invoice         string
+	Type            string // pre_payment or post_payment
+	Lines           []CreditNoteLine
+	Memo            string
+	Metadata        map[string]string
+	Number          string
+	OutOfBandAmount int64
+	Reason          string
+	Refund          string
+	RefundAmount    int64
+	VoidedAt        int64
 }
 
-// CreditLine credits a line of the invoice, or something of its own.
-type CreditLine struct {
+// CreditNoteLine credits a line of the invoice, or something of its own.
+type CreditNoteLine struct {
 	ID          string
 	Amount      int64
 	Description string
@@ -37,7 +37,7 @@ type CreditLine struct {
 	UnitAmount  int64
 }
 
-const creditParams = "invoice! amount:int credit_amount:int refund_amount:int out_of_band_amount:int refund effective_at:time " +
+const creditNoteParams = "invoice! amount:int credit_amount:int refund_amount:int out_of_band_amount:int refund effective_at:time " +
 	"email_type:credit_note|none memo metadata:map reason:duplicate|fraudulent|order_change|product_unsatisfactory " +
 	"lines[]{type:invoice_line_item|custom_line_item! amount:int description invoice_line_item quantity:int unit_amount:int} "
 
@@ -46,12 +46,12 @@ type creditNotes struct{ *request }
 
 func creditNoteResource() resource {
 	return resource{
-		kind: "credit_note",
-		render: finder(func(s *state) *table[*CreditNote] { return s.CreditNotes },
+		objectType: "credit_note",
+		render: finder(func(s *store) *table[*CreditNote] { return s.CreditNotes },
 			bind(creditNotes.render)),
 		routes: []route{
-			on("POST /v1/credit_notes", creditParams, creditNotes.create),
-			on("GET /v1/credit_notes/preview", creditParams, creditNotes.preview),
+			on("POST /v1/credit_notes", creditNoteParams, creditNotes.create),
+			on("GET /v1/credit_notes/preview", creditNoteParams, creditNotes.preview),
 			on("GET /v1/credit_notes", listParams+"customer invoice", creditNotes.list),
 			on("GET /v1/credit_notes/{id}", "", creditNotes.get),
 			on("POST /v1/credit_notes/{id}", "memo metadata:map", creditNotes.update),
@@ -65,14 +65,14 @@ func (h creditNotes) create(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	n.ID = h.ids.long("cn_1")
-	n.Number = fmt.Sprintf("%s-CN-%02d", inv.Number, len(h.state.CreditNotes.by("invoice", inv.ID))+1)
-	if n.RefundSum > 0 && n.Refund == "" {
-		ch, _ := h.state.Charges.get(inv.Charge)
-		r := h.refunds.refundCharge(ch, n.RefundSum, refundReason(n.Reason))
+	n.ID = h.ids.longID("cn_1")
+	n.Number = fmt.Sprintf("%s-CN-%02d", inv.Number, len(h.store.CreditNotes.by("invoice", inv.ID))+1)
+	if n.RefundAmount > 0 && n.Refund == "" {
+		ch, _ := h.store.Charges.get(inv.Charge)
+		r := h.refunds.refundCharge(ch, n.RefundAmount, refundReason(n.Reason))
 		r.CreditNote, n.Refund = n.ID, r.ID
 	}
-	h.state.CreditNotes.insert(n)
+	h.store.CreditNotes.insert(n)
 	h.emit("credit_note.created", h.render(n))
 	h.applyToInvoice(inv, n)
 	return h.render(n), nil
@@ -91,17 +91,17 @@ func refundReason(reason string) string {
 // customer, know of a note.
 func (h creditNotes) applyToInvoice(inv *Invoice, n *CreditNote) {
 	before := h.invoices.render(inv)
-	if n.Kind == "post_payment" {
-		inv.CreditedAfter += n.Amount
+	if n.Type == "post_payment" {
+		inv.PostPaymentCreditNotesAmount += n.Amount
 	} else {
-		inv.CreditedBefore += n.Amount
+		inv.PrePaymentCreditNotesAmount += n.Amount
 	}
-	if pi, ok := h.state.PaymentIntents.get(inv.PaymentIntent); ok && n.Kind == "pre_payment" && inv.remaining() > 0 {
+	if pi, ok := h.store.PaymentIntents.get(inv.PaymentIntent); ok && n.Type == "pre_payment" && inv.remaining() > 0 {
 		pi.Amount = inv.remaining()
 	}
 	h.emitUpdate("invoice.updated", before, h.invoices.render(inv))
-	if c, ok := h.state.Customers.get(n.Customer); ok && n.Balance > 0 {
-		h.customers.change(c, func() { c.Balance -= n.Balance })
+	if c, ok := h.store.Customers.get(n.Customer); ok && n.CreditAmount > 0 {
+		h.customers.change(c, func() { c.Balance -= n.CreditAmount })
 	}
 	if inv.Status == "open" && inv.remaining() == 0 {
 		h.paymentIntents.cancelByID(inv.PaymentIntent, "void_invoice")
@@ -111,7 +111,7 @@ func (h creditNotes) applyToInvoice(inv *Invoice, n *CreditNote) {
 
 // fromParams works a note out without storing it.
 func (h creditNotes) fromParams(in *input) (*CreditNote, *Invoice, error) {
-	inv, ok := h.state.Invoices.get(in.String("invoice"))
+	inv, ok := h.store.Invoices.get(in.String("invoice"))
 	switch {
 	case !ok:
 		return nil, nil, wire.NoSuch("invoice", in.String("invoice"), "invoice")
@@ -120,12 +120,12 @@ func (h creditNotes) fromParams(in *input) (*CreditNote, *Invoice, error) {
 	}
 	at := h.timeForCustomer(inv.Customer)
 	n := &CreditNote{
-		Base: Base{Created: at}, Balance: in.Int("credit_amount"), Currency: inv.Currency, Customer: inv.Customer,
-		EffectiveAt: in.IntOr("effective_at", at), Invoice: inv.ID, Kind: "pre_payment", Memo: in.String("memo"), Metadata: in.Metadata(),
-		OutOfBand: in.Int("out_of_band_amount"), Reason: in.String("reason"), Refund: in.String("refund"), RefundSum: in.Int("refund_amount"),
+		Base: Base{Created: at}, CreditAmount: in.Int("credit_amount"), Currency: inv.Currency, Customer: inv.Customer,
+		EffectiveAt: in.IntOr("effective_at", at), Invoice: inv.ID, Type: "pre_payment", Memo: in.String("memo"), Metadata: in.Metadata(),
+		OutOfBandAmount: in.Int("out_of_band_amount"), Reason: in.String("reason"), Refund: in.String("refund"), RefundAmount: in.Int("refund_amount"),
 	}
 	if inv.Status == "paid" {
-		n.Kind = "post_payment"
+		n.Type = "post_payment"
 	}
 	if err := h.setLines(n, inv, in); err != nil {
 		return nil, nil, err
@@ -138,11 +138,11 @@ func (h creditNotes) fromParams(in *input) (*CreditNote, *Invoice, error) {
 
 func (h creditNotes) setLines(n *CreditNote, inv *Invoice, in *input) error {
 	for _, p := range in.List("lines") {
-		l, err := creditLine(inv, p)
+		l, err := creditNoteLineFromParams(inv, p)
 		if err != nil {
 			return err
 		}
-		l.ID = h.ids.long("cnli_1")
+		l.ID = h.ids.longID("cnli_1")
 		n.Lines = append(n.Lines, l)
 		n.Amount += l.Amount
 	}
@@ -155,17 +155,17 @@ func (h creditNotes) setLines(n *CreditNote, inv *Invoice, in *input) error {
 		return wire.Invalid("parameter_missing", "", "You must provide one of `amount`, `lines` or `shipping_cost`.")
 	}
 	n.Amount = in.Int("amount")
-	n.Lines = []CreditLine{{ID: h.ids.long("cnli_1"), Amount: n.Amount, Description: "Credit", Quantity: 1, UnitAmount: n.Amount}}
+	n.Lines = []CreditNoteLine{{ID: h.ids.longID("cnli_1"), Amount: n.Amount, Description: "Credit", Quantity: 1, UnitAmount: n.Amount}}
 	return nil
 }
 
-func creditLine(inv *Invoice, p wire.Params) (CreditLine, error) {
+func creditNoteLineFromParams(inv *Invoice, p wire.Params) (CreditNoteLine, error) {
 	quantity := p.IntOr("quantity", 1)
-	l := CreditLine{Description: p.String("description"), Quantity: quantity, UnitAmount: p.Int("unit_amount"), Amount: p.Int("unit_amount") * quantity}
+	l := CreditNoteLine{Description: p.String("description"), Quantity: quantity, UnitAmount: p.Int("unit_amount"), Amount: p.Int("unit_amount") * quantity}
 	if p.String("type") == "custom_line_item" {
 		return l, nil
 	}
-	at := inv.lineAfter(p.String("invoice_line_item")) - 1
+	at := inv.indexAfterLine(p.String("invoice_line_item")) - 1
 	if at < 0 {
 		return l, wire.NoSuch("invoice line item", p.String("invoice_line_item"), p.Name("invoice_line_item"))
 	}
@@ -180,33 +180,33 @@ func creditLine(inv *Invoice, p wire.Params) (CreditLine, error) {
 
 func (h creditNotes) validate(n *CreditNote, inv *Invoice) error {
 	left := inv.remaining()
-	if n.Kind == "post_payment" {
-		left = inv.AmountPaid - inv.CreditedAfter
+	if n.Type == "post_payment" {
+		left = inv.AmountPaid - inv.PostPaymentCreditNotesAmount
 	}
 	switch {
 	case n.Amount < 1:
 		return wire.Invalid("parameter_invalid_integer", "amount", "This value must be greater than or equal to 1.")
 	case n.Amount > left:
 		return wire.Invalid("", "amount", fmt.Sprintf("The credit note's amount (%s) is greater than what is left of the invoice (%s).", wire.FormatAmount(n.Amount, n.Currency), wire.FormatAmount(left, n.Currency)))
-	case n.Kind == "pre_payment" && n.Balance+n.OutOfBand+n.RefundSum > 0:
+	case n.Type == "pre_payment" && n.CreditAmount+n.OutOfBandAmount+n.RefundAmount > 0:
 		return wire.Invalid("", "", "You can only use `refund_amount`, `credit_amount` and `out_of_band_amount` with a paid invoice.")
-	case n.Kind == "pre_payment":
+	case n.Type == "pre_payment":
 		return nil
 	}
 	if err := h.linkRefund(n); err != nil {
 		return err
 	}
-	if n.Balance+n.OutOfBand+n.RefundSum != n.Amount {
-		return wire.Invalid("", "", fmt.Sprintf("The sum of `credit_amount`, `refund_amount` and `out_of_band_amount` (%s) must equal the credit note's amount (%s).", wire.FormatAmount(n.Balance+n.OutOfBand+n.RefundSum, n.Currency), wire.FormatAmount(n.Amount, n.Currency)))
+	if n.CreditAmount+n.OutOfBandAmount+n.RefundAmount != n.Amount {
+		return wire.Invalid("", "", fmt.Sprintf("The sum of `credit_amount`, `refund_amount` and `out_of_band_amount` (%s) must equal the credit note's amount (%s).", wire.FormatAmount(n.CreditAmount+n.OutOfBandAmount+n.RefundAmount, n.Currency), wire.FormatAmount(n.Amount, n.Currency)))
 	}
-	if n.RefundSum == 0 || n.Refund != "" {
+	if n.RefundAmount == 0 || n.Refund != "" {
 		return nil
 	}
-	ch, ok := h.state.Charges.get(inv.Charge)
+	ch, ok := h.store.Charges.get(inv.Charge)
 	if !ok {
 		return wire.Invalid("", "refund_amount", "The invoice has no charge to refund.")
 	}
-	return checkRefund(ch, n.RefundSum)
+	return checkRefund(ch, n.RefundAmount)
 }
 
 // linkRefund counts a refund that was made before.
@@ -214,12 +214,12 @@ func (h creditNotes) linkRefund(n *CreditNote) error {
 	if n.Refund == "" {
 		return nil
 	}
-	r, ok := h.state.Refunds.get(n.Refund)
+	r, ok := h.store.Refunds.get(n.Refund)
 	if !ok {
 		return wire.NoSuch("refund", n.Refund, "refund")
 	}
-	if n.RefundSum == 0 {
-		n.RefundSum = r.Amount
+	if n.RefundAmount == 0 {
+		n.RefundAmount = r.Amount
 	}
 	return nil
 }
@@ -229,14 +229,14 @@ func (h creditNotes) preview(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	n.ID, n.Number = h.ids.long("cn_1"), inv.Number+"-CN-DRAFT"
+	n.ID, n.Number = h.ids.longID("cn_1"), inv.Number+"-CN-DRAFT"
 	return h.render(n), nil
 }
 
 func (h creditNotes) find(in *input) (*CreditNote, error) {
-	n, ok := h.state.CreditNotes.get(in.path("id"))
+	n, ok := h.store.CreditNotes.get(in.pathValue("id"))
 	if !ok {
-		return nil, wire.NotFound("credit_note", in.path("id"), "id")
+		return nil, wire.NotFound("credit_note", in.pathValue("id"), "id")
 	}
 	return n, nil
 }
@@ -250,13 +250,13 @@ func (h creditNotes) get(in *input) (any, error) {
 }
 
 func (h creditNotes) list(in *input) (any, error) {
-	rows := h.state.CreditNotes.all
+	rows := h.store.CreditNotes.all
 	if in.Has("invoice") {
-		rows = h.state.CreditNotes.by("invoice", in.String("invoice"))
+		rows = h.store.CreditNotes.by("invoice", in.String("invoice"))
 	}
 	return listing[*CreditNote]{
-		what: "credit_note", table: h.state.CreditNotes, rows: rows,
-		keep: func(n *CreditNote) bool {
+		resource: "credit_note", table: h.store.CreditNotes, rows: rows,
+		filter: func(n *CreditNote) bool {
 			if in.Has("customer") {
 				return n.Customer == in.String("customer")
 			}
@@ -284,14 +284,14 @@ func (h creditNotes) void(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	inv, ok := h.state.Invoices.get(n.Invoice)
-	if !ok || n.Kind != "pre_payment" || inv.Status != "open" || n.VoidedAt != 0 {
+	inv, ok := h.store.Invoices.get(n.Invoice)
+	if !ok || n.Type != "pre_payment" || inv.Status != "open" || n.VoidedAt != 0 {
 		return nil, wire.Invalid("", "", "You can only void a credit note of an invoice that is open.")
 	}
 	before := h.invoices.render(inv)
 	n.VoidedAt = h.timeForCustomer(n.Customer)
-	inv.CreditedBefore -= n.Amount
-	if pi, ok := h.state.PaymentIntents.get(inv.PaymentIntent); ok {
+	inv.PrePaymentCreditNotesAmount -= n.Amount
+	if pi, ok := h.store.PaymentIntents.get(inv.PaymentIntent); ok {
 		pi.Amount = inv.remaining()
 	}
 	h.emit("credit_note.voided", h.render(n))
@@ -316,15 +316,15 @@ func (h creditNotes) render(n *CreditNote) wire.Object {
 		"livemode": false, "memo": wire.StringOrNull(n.Memo), "metadata": n.Metadata, "number": n.Number, "out_of_band_amount": nil,
 		"pdf": h.origin + "/i/" + n.Invoice + "/pdf", "reason": wire.StringOrNull(n.Reason), "refund": wire.Ref("refund", n.Refund),
 		"shipping_cost": nil, "status": status, "subtotal": n.Amount, "subtotal_excluding_tax": n.Amount, "tax_amounts": []any{},
-		"total": n.Amount, "total_excluding_tax": n.Amount, "type": n.Kind, "voided_at": wire.IntOrNull(n.VoidedAt),
+		"total": n.Amount, "total_excluding_tax": n.Amount, "type": n.Type, "voided_at": wire.IntOrNull(n.VoidedAt),
 	}
-	if n.OutOfBand > 0 {
-		o["out_of_band_amount"] = n.OutOfBand
+	if n.OutOfBandAmount > 0 {
+		o["out_of_band_amount"] = n.OutOfBandAmount
 	}
 	return o
 }
 
-func (l CreditLine) render() wire.Object {
+func (l CreditNoteLine) render() wire.Object {
 	o := wire.Object{
 		"id": l.ID, "object": "credit_note_line_item", "amount": l.Amount, "amount_excluding_tax": l.Amount,
 		"description": wire.StringOrNull(l.Description), "discount_amount": 0, "discount_amounts": []any{}, "livemode": false,

@@ -19,12 +19,12 @@ type Customer struct {
 	InvoicePrefix        string
 	DefaultPaymentMethod string
 	DefaultSource        string // a card of the older kind, made of a token
-	Footer               string
+	InvoiceFooter        string
 	Metadata             map[string]string
 	Name                 string
-	NextInvoice          int64
+	NextInvoiceSequence  int64
 	Phone                string
-	Locales              []string
+	PreferredLocales     []string
 	Shipping             *Shipping
 	TaxExempt            string
 	TestClock            string
@@ -38,8 +38,8 @@ type customers struct{ *request }
 
 func customerResource() resource {
 	return resource{
-		kind: "customer",
-		render: finder(func(s *state) *table[*Customer] { return s.Customers },
+		objectType: "customer",
+		render: finder(func(s *store) *table[*Customer] { return s.Customers },
 			bind(customers.render)),
 		routes: []route{
 			on("POST /v1/customers", customerParams+"payment_method test_clock", customers.create),
@@ -65,8 +65,8 @@ func (h customers) create(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Customer{TestClock: in.String("test_clock"), TaxExempt: "none", NextInvoice: 1, Metadata: in.Metadata()}
-	c.take(in.Params)
+	c := &Customer{TestClock: in.String("test_clock"), TaxExempt: "none", NextInvoiceSequence: 1, Metadata: in.Metadata()}
+	c.setFields(in.Params)
 	if in.At("invoice_settings").String("default_payment_method") != "" {
 		c.DefaultPaymentMethod = method.ID
 	}
@@ -82,11 +82,11 @@ func (h customers) create(in *input) (any, error) {
 
 // insert stores a customer and tells of it.
 func (h customers) insert(c *Customer) {
-	c.Base = Base{ID: h.ids.short("cus_"), Created: h.timeFor(c)}
+	c.Base = Base{ID: h.ids.shortID("cus_"), Created: h.timeFor(c)}
 	if c.InvoicePrefix == "" {
 		c.InvoicePrefix = strings.ToUpper(h.ids.token(8))
 	}
-	h.state.Customers.insert(c)
+	h.store.Customers.insert(c)
 	h.emit("customer.created", h.render(c))
 }
 
@@ -103,41 +103,41 @@ func looksLikeEmail(s string) bool {
 	return at > 0 && at < len(s)-1 && !strings.ContainsAny(s, " \t\r\n") && len(s) <= 512
 }
 
-// take carries parameters over; what an index is made of is changed by the
+// setFields carries parameters over; what an index is made of is changed by the
 // caller inside table.change.
-func (c *Customer) take(p wire.Params) {
+func (c *Customer) setFields(p wire.Params) {
 	setAddress(p, "address", &c.Address)
 	p.SetInt("balance", &c.Balance)
 	p.SetString("description", &c.Description)
 	p.SetString("email", &c.Email)
 	p.SetString("invoice_prefix", &c.InvoicePrefix)
 	p.SetString("name", &c.Name)
-	p.SetInt("next_invoice_sequence", &c.NextInvoice)
+	p.SetInt("next_invoice_sequence", &c.NextInvoiceSequence)
 	p.SetString("phone", &c.Phone)
 	p.SetMetadata(&c.Metadata)
 	setShipping(p, &c.Shipping)
 	if p.Has("preferred_locales") {
-		c.Locales = p.Strings("preferred_locales")
+		c.PreferredLocales = p.Strings("preferred_locales")
 	}
 	if p.Has("tax_exempt") {
 		c.TaxExempt = p.StringOr("tax_exempt", "none")
 	}
 	p.At("invoice_settings").SetString("default_payment_method", &c.DefaultPaymentMethod)
-	p.At("invoice_settings").SetString("footer", &c.Footer)
+	p.At("invoice_settings").SetString("footer", &c.InvoiceFooter)
 }
 
 // find finds the customer of a path. A deleted one is still there.
 func (h customers) find(in *input) (*Customer, error) {
-	c, ok := h.state.Customers.get(in.path("id"))
+	c, ok := h.store.Customers.get(in.pathValue("id"))
 	if !ok {
-		return nil, wire.NotFound("customer", in.path("id"), "id")
+		return nil, wire.NotFound("customer", in.pathValue("id"), "id")
 	}
 	return c, nil
 }
 
 // fromParam finds a living customer that a parameter names.
 func (h customers) fromParam(p wire.Params, param string) (*Customer, error) {
-	c, ok := h.state.Customers.get(p.String(param))
+	c, ok := h.store.Customers.get(p.String(param))
 	if !ok || c.Deleted {
 		return nil, wire.NoSuch("customer", p.String(param), p.Name(param))
 	}
@@ -172,7 +172,7 @@ func (h customers) update(in *input) (any, error) {
 			return nil, err
 		}
 	}
-	h.change(c, func() { c.take(in.Params) })
+	h.change(c, func() { c.setFields(in.Params) })
 	if source != nil {
 		h.paymentMethods.attachTo(source, c)
 		h.sources.insertDefault(c, source)
@@ -185,8 +185,8 @@ func (h customers) validateUpdate(c *Customer, p wire.Params) error {
 		return err
 	}
 	id := p.At("invoice_settings").String("default_payment_method")
-	if pm, ok := h.state.PaymentMethods.get(id); id != "" && (!ok || pm.Customer != c.ID) {
-		return notTheirs(id)
+	if pm, ok := h.store.PaymentMethods.get(id); id != "" && (!ok || pm.Customer != c.ID) {
+		return notAttachedError(id)
 	}
 	return nil
 }
@@ -194,7 +194,7 @@ func (h customers) validateUpdate(c *Customer, p wire.Params) error {
 // change runs f and tells of what it changed.
 func (h customers) change(c *Customer, f func()) {
 	before := h.render(c)
-	h.state.Customers.change(c, f)
+	h.store.Customers.change(c, f)
 	h.emitUpdate("customer.updated", before, h.render(c))
 }
 
@@ -211,13 +211,13 @@ func (h customers) delete(in *input) (any, error) {
 }
 
 func (h customers) list(in *input) (any, error) {
-	rows := h.state.Customers.all
+	rows := h.store.Customers.all
 	if in.Has("email") {
-		rows = h.state.Customers.by("email", in.String("email"))
+		rows = h.store.Customers.by("email", in.String("email"))
 	}
 	return listing[*Customer]{
-		what: "customer", table: h.state.Customers, rows: rows,
-		keep:   func(c *Customer) bool { return !c.Deleted && c.TestClock == in.String("test_clock") },
+		resource: "customer", table: h.store.Customers, rows: rows,
+		filter: func(c *Customer) bool { return !c.Deleted && c.TestClock == in.String("test_clock") },
 		render: h.render,
 	}.page(in)
 }
@@ -233,10 +233,10 @@ func (h customers) render(c *Customer) wire.Object {
 		"discount": nil, "email": wire.StringOrNull(c.Email), "invoice_prefix": c.InvoicePrefix,
 		"invoice_settings": wire.Object{
 			"custom_fields": nil, "default_payment_method": wire.Ref("payment_method", c.DefaultPaymentMethod),
-			"footer": wire.StringOrNull(c.Footer), "rendering_options": nil,
+			"footer": wire.StringOrNull(c.InvoiceFooter), "rendering_options": nil,
 		},
-		"metadata": c.Metadata, "name": wire.StringOrNull(c.Name), "next_invoice_sequence": c.NextInvoice,
-		"phone": wire.StringOrNull(c.Phone), "preferred_locales": c.Locales, "shipping": c.Shipping.render(),
+		"metadata": c.Metadata, "name": wire.StringOrNull(c.Name), "next_invoice_sequence": c.NextInvoiceSequence,
+		"phone": wire.StringOrNull(c.Phone), "preferred_locales": c.PreferredLocales, "shipping": c.Shipping.render(),
 		"tax_exempt": c.TaxExempt, "test_clock": wire.Ref("test_clock", c.TestClock),
 		"subscriptions": wire.Expandable(func() any { return h.renderSubscriptions(c) }),
 		"sources":       wire.Expandable(func() any { return h.sources.renderList(c) }),
@@ -248,7 +248,7 @@ func (h customers) render(c *Customer) wire.Object {
 // at most ten, newest first.
 func (h customers) renderSubscriptions(c *Customer) wire.Object {
 	data, more := []any{}, false
-	rows := h.state.Subscriptions.by("customer", c.ID)
+	rows := h.store.Subscriptions.by("customer", c.ID)
 	for i := len(rows) - 1; i >= 0; i-- {
 		if rows[i].Status == "canceled" {
 			continue
@@ -268,20 +268,20 @@ func (h customers) remove(c *Customer) {
 	if c.Deleted {
 		return
 	}
-	for _, sub := range h.state.Subscriptions.by("customer", c.ID) {
-		if !sub.ended() {
+	for _, sub := range h.store.Subscriptions.by("customer", c.ID) {
+		if !sub.hasEnded() {
 			h.subscriptions.end(sub, "canceled", "cancellation_requested")
 		}
 	}
 	whole := h.render(c)
 	h.paymentMethods.releaseAll(c)
-	h.state.Customers.change(c, func() { c.Deleted = true })
+	h.store.Customers.change(c, func() { c.Deleted = true })
 	h.emit("customer.deleted", whole)
 }
 
 // setDelinquent says whether the newest news of a customer's invoices is bad.
 func (h customers) setDelinquent(customer string, delinquent bool) {
-	c, ok := h.state.Customers.get(customer)
+	c, ok := h.store.Customers.get(customer)
 	if ok && !c.Deleted && c.Delinquent != delinquent {
 		h.change(c, func() { c.Delinquent = delinquent })
 	}
@@ -290,6 +290,6 @@ func (h customers) setDelinquent(customer string, delinquent bool) {
 // onTestClock says whether a customer lives on a test clock: lists leave such
 // out unless asked for them.
 func (h customers) onTestClock(customer string) bool {
-	c, ok := h.state.Customers.get(customer)
+	c, ok := h.store.Customers.get(customer)
 	return ok && c.TestClock != ""
 }

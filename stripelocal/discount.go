@@ -64,11 +64,11 @@ func (h discounts) fromParams(sub *Subscription, p wire.Params) (Discount, bool,
 	}
 	coupon := p.String("coupon")
 	if id := p.String("promotion_code"); id != "" {
-		x, ok := h.state.PromotionCodes.get(id)
+		x, ok := h.store.PromotionCodes.get(id)
 		if !ok {
 			return Discount{}, false, wire.NoSuch("promotion code", id, p.Name("promotion_code"))
 		}
-		if why := h.promotionCodes.redemptionError(x, sub.Customer, sub.Currency, x.Minimum); why != "" {
+		if why := h.promotionCodes.redemptionError(x, sub.Customer, sub.Currency, x.MinimumAmount); why != "" {
 			return Discount{}, false, wire.Invalid("", p.Name("promotion_code"), "This promotion code cannot be redeemed: "+why)
 		}
 		coupon = x.Coupon
@@ -84,9 +84,9 @@ func (h discounts) fromParams(sub *Subscription, p wire.Params) (Discount, bool,
 }
 
 func (h discounts) build(c *Coupon, promotion string, at int64) Discount {
-	d := Discount{ID: h.ids.long("di_1"), Coupon: *c, PromotionCode: promotion, Start: at}
+	d := Discount{ID: h.ids.longID("di_1"), Coupon: *c, PromotionCode: promotion, Start: at}
 	if c.Duration == "repeating" {
-		d.End = wire.AddIntervals(at, "month", c.Months)
+		d.End = wire.AddIntervals(at, "month", c.DurationInMonths)
 	}
 	return d
 }
@@ -97,7 +97,7 @@ func (h discounts) replace(sub *Subscription, to []Discount) {
 	old := sub.Discounts
 	sub.Discounts = to
 	for _, d := range to {
-		if !hasDiscount(old, d.ID) {
+		if !containsDiscount(old, d.ID) {
 			h.redeem(d)
 			if sub.ID != "" {
 				h.emit("customer.discount.created", h.render(sub.Customer, sub.ID, "", d))
@@ -105,21 +105,21 @@ func (h discounts) replace(sub *Subscription, to []Discount) {
 		}
 	}
 	for _, d := range old {
-		if !hasDiscount(to, d.ID) {
+		if !containsDiscount(to, d.ID) {
 			h.emit("customer.discount.deleted", h.render(sub.Customer, sub.ID, "", d))
 		}
 	}
 }
 
-func hasDiscount(list []Discount, id string) bool {
+func containsDiscount(list []Discount, id string) bool {
 	return slices.ContainsFunc(list, func(d Discount) bool { return d.ID == id })
 }
 
 func (h discounts) redeem(d Discount) {
-	if c, ok := h.state.Coupons.get(d.Coupon.ID); ok {
+	if c, ok := h.store.Coupons.get(d.Coupon.ID); ok {
 		c.TimesRedeemed++
 	}
-	if x, ok := h.state.PromotionCodes.get(d.PromotionCode); ok {
+	if x, ok := h.store.PromotionCodes.get(d.PromotionCode); ok {
 		x.TimesRedeemed++
 	}
 }
@@ -142,7 +142,7 @@ func (h discounts) applyToInvoice(sub *Subscription, inv *Invoice, at int64) {
 func (h discounts) apply(discounts []Discount, lines []InvoiceLine, at int64) []InvoiceDiscount {
 	left := make([]int64, len(lines))
 	for i, l := range lines {
-		if !l.Proration && !l.Undiscountable {
+		if !l.Proration && !l.NotDiscountable {
 			left[i] = l.Amount
 		}
 	}
@@ -167,11 +167,11 @@ func (h discounts) amountsOff(c *Coupon, lines []InvoiceLine, left []int64) []in
 	var covered []int
 	var sum int64
 	for i, l := range lines {
-		p, ok := h.state.Prices.get(l.Price)
-		if left[i] > 0 && (!ok || c.covers(p.Product)) {
+		p, ok := h.store.Prices.get(l.Price)
+		if left[i] > 0 && (!ok || c.appliesTo(p.Product)) {
 			covered = append(covered, i)
 			sum += left[i]
-			off[i] = c.off(left[i])
+			off[i] = c.percentOfAmount(left[i])
 		}
 	}
 	if c.AmountOff == 0 || sum == 0 {
@@ -199,8 +199,8 @@ func (h discounts) endUsed(sub *Subscription, inv *Invoice) {
 	}
 }
 
-// discounted is what all discounts took off.
-func (inv *Invoice) discounted() int64 {
+// discountAmount is what all discounts took off.
+func (inv *Invoice) discountAmount() int64 {
 	var sum int64
 	for _, d := range inv.Discounts {
 		sum += d.amount()
@@ -248,12 +248,12 @@ func (h discounts) renderOnInvoice(o wire.Object, inv *Invoice) {
 		o["discount"] = h.render(inv.Customer, inv.Subscription, inv.ID, d.Discount)
 	}
 	o["discounts"], o["total_discount_amounts"] = list, amounts
-	o["subtotal"] = inv.total() + inv.discounted()
+	o["subtotal"] = inv.total() + inv.discountAmount()
 	o["subtotal_excluding_tax"] = o["subtotal"]
 }
 
-// lineDiscounts are the discount_amounts of one line.
-func (inv *Invoice) lineDiscounts(id string) []any {
+// lineDiscountAmounts are the discount_amounts of one line.
+func (inv *Invoice) lineDiscountAmounts(id string) []any {
 	out := []any{}
 	at := slices.IndexFunc(inv.Lines, func(l InvoiceLine) bool { return l.ID == id })
 	for _, d := range inv.Discounts {
@@ -266,14 +266,14 @@ func (inv *Invoice) lineDiscounts(id string) []any {
 
 // renderByID lets references to a discount be expanded.
 func (h discounts) renderByID(id string) (wire.Object, bool) {
-	for _, sub := range h.state.Subscriptions.all {
+	for _, sub := range h.store.Subscriptions.all {
 		for _, d := range sub.Discounts {
 			if d.ID == id {
 				return h.render(sub.Customer, sub.ID, "", d), true
 			}
 		}
 	}
-	for _, inv := range h.state.Invoices.all {
+	for _, inv := range h.store.Invoices.all {
 		for _, d := range inv.Discounts {
 			if d.Discount.ID == id {
 				return h.render(inv.Customer, inv.Subscription, inv.ID, d.Discount), true
@@ -284,7 +284,7 @@ func (h discounts) renderByID(id string) (wire.Object, bool) {
 }
 
 func discountResource() resource {
-	return resource{kind: "discount", render: func(r *request, id string) (wire.Object, bool) { return r.discounts.renderByID(id) }, routes: []route{
+	return resource{objectType: "discount", render: func(r *request, id string) (wire.Object, bool) { return r.discounts.renderByID(id) }, routes: []route{
 		on("DELETE /v1/subscriptions/{id}/discount", "", discounts.delete),
 	}}
 }

@@ -10,24 +10,24 @@ import (
 // and words in the evidence end it (cards and words are inferred).
 type Dispute struct {
 	Base
-	Amount        int64
-	Charge        string
-	Currency      string
-	Deadline      int64
-	Evidence      map[string]string
-	Inquiry       bool // no money is taken yet
-	Metadata      map[string]string
-	PaymentIntent string
-	Reason        string
-	Status        string
-	Submissions   int64
+	Amount          int64
+	Charge          string
+	Currency        string
+	DueBy           int64
+	Evidence        map[string]string
+	IsInquiry       bool // no money is taken yet
+	Metadata        map[string]string
+	PaymentIntent   string
+	Reason          string
+	Status          string
+	SubmissionCount int64
 }
 
 const (
-	disputeDeadline = 7 * 24 * 60 * 60
-	disputeFee      = 1500
-	winningEvidence = "winning_evidence"
-	losingEvidence  = "losing_evidence"
+	disputeResponsePeriod = 7 * 24 * 60 * 60
+	disputeFee            = 1500
+	winningEvidence       = "winning_evidence"
+	losingEvidence        = "losing_evidence"
 )
 
 // disputes serves /v1/disputes.
@@ -39,10 +39,10 @@ func disputeResource() resource {
 		evidence += name + "? "
 	}
 	return resource{
-		kind: "dispute",
-		render: finder(func(s *state) *table[*Dispute] { return s.Disputes },
+		objectType: "dispute",
+		render: finder(func(s *store) *table[*Dispute] { return s.Disputes },
 			bind(disputes.render)),
-		arm: func(r *request) { r.disputes.scheduleAll() },
+		scheduleTimers: func(r *request) { r.disputes.scheduleAll() },
 		routes: []route{
 			on("GET /v1/disputes", listParams+"charge payment_intent", disputes.list),
 			on("GET /v1/disputes/{id}", "", disputes.get),
@@ -64,10 +64,10 @@ func evidenceNames() []string {
 }
 
 func (h disputes) scheduleAll() {
-	for _, ch := range h.state.Charges.all {
+	for _, ch := range h.store.Charges.all {
 		h.scheduleOpening(ch)
 	}
-	for _, d := range h.state.Disputes.all {
+	for _, d := range h.store.Disputes.all {
 		h.scheduleDeadline(d)
 	}
 }
@@ -76,17 +76,17 @@ func (h disputes) scheduleAll() {
 // dispute comes right after everything that the payment brings about.
 func (h disputes) openForTestCard(ch *Charge) {
 	if h.charges.testCard(ch).dispute != "" {
-		ch.DisputeDue = true
+		ch.DisputePending = true
 		h.scheduleOpening(ch)
 	}
 }
 
 func (h disputes) scheduleOpening(ch *Charge) {
-	if !ch.DisputeDue {
+	if !ch.DisputePending {
 		return
 	}
 	h.schedule(accountClock, h.now, func(r *request) {
-		if ch.DisputeDue {
+		if ch.DisputePending {
 			r.disputes.open(ch)
 		}
 	})
@@ -95,46 +95,46 @@ func (h disputes) scheduleOpening(ch *Charge) {
 func (h disputes) open(ch *Charge) {
 	kind := h.charges.testCard(ch).dispute
 	d := &Dispute{
-		Base: Base{ID: h.ids.long("du_1"), Created: h.now}, Amount: ch.Amount - ch.AmountRefunded, Charge: ch.ID, Currency: ch.Currency,
-		Deadline: h.now + disputeDeadline, Evidence: map[string]string{}, Metadata: map[string]string{},
+		Base: Base{ID: h.ids.longID("du_1"), Created: h.now}, Amount: ch.Amount - ch.AmountRefunded, Charge: ch.ID, Currency: ch.Currency,
+		DueBy: h.now + disputeResponsePeriod, Evidence: map[string]string{}, Metadata: map[string]string{},
 		PaymentIntent: ch.PaymentIntent, Reason: kind, Status: "needs_response",
 	}
 	if kind == "inquiry" {
-		d.Reason, d.Inquiry, d.Status = "fraudulent", true, "warning_needs_response"
+		d.Reason, d.IsInquiry, d.Status = "fraudulent", true, "warning_needs_response"
 	}
-	h.state.Disputes.insert(d)
+	h.store.Disputes.insert(d)
 	before := h.charges.render(ch)
-	ch.DisputeDue, ch.Disputed, ch.Dispute = false, true, d.ID
+	ch.DisputePending, ch.Disputed, ch.Dispute = false, true, d.ID
 	h.emit("charge.dispute.created", h.render(d))
 	h.emitUpdate("charge.updated", before, h.charges.render(ch))
-	if !d.Inquiry {
+	if !d.IsInquiry {
 		h.emit("charge.dispute.funds_withdrawn", h.render(d))
 	}
 	h.scheduleDeadline(d)
 }
 
-func (d *Dispute) waiting() bool {
+func (d *Dispute) needsResponse() bool {
 	return d.Status == "needs_response" || d.Status == "warning_needs_response"
 }
 
 // scheduleDeadline ends a dispute that nobody answers in time.
 func (h disputes) scheduleDeadline(d *Dispute) {
-	if !d.waiting() {
+	if !d.needsResponse() {
 		return
 	}
-	h.schedule(accountClock, d.Deadline, func(r *request) {
-		if d.waiting() {
-			r.disputes.end(d, d.verdict(losingEvidence))
+	h.schedule(accountClock, d.DueBy, func(r *request) {
+		if d.needsResponse() {
+			r.disputes.end(d, d.outcomeOf(losingEvidence))
 		}
 	})
 }
 
-// verdict is what a dispute comes to by what was written; empty is nothing yet.
-func (d *Dispute) verdict(text string) string {
+// outcomeOf is what a dispute comes to by what was written; empty is nothing yet.
+func (d *Dispute) outcomeOf(text string) string {
 	switch {
 	case text != winningEvidence && text != losingEvidence:
 		return ""
-	case d.Inquiry:
+	case d.IsInquiry:
 		return "warning_closed"
 	case text == winningEvidence:
 		return "won"
@@ -144,7 +144,7 @@ func (d *Dispute) verdict(text string) string {
 
 func (h disputes) end(d *Dispute, status string) {
 	d.Status = status
-	if ch, ok := h.state.Charges.get(d.Charge); ok && status != "lost" {
+	if ch, ok := h.store.Charges.get(d.Charge); ok && status != "lost" {
 		ch.DisputeWon = true
 	}
 	h.emit("charge.dispute.closed", h.render(d))
@@ -154,9 +154,9 @@ func (h disputes) end(d *Dispute, status string) {
 }
 
 func (h disputes) find(in *input) (*Dispute, error) {
-	d, ok := h.state.Disputes.get(in.path("id"))
+	d, ok := h.store.Disputes.get(in.pathValue("id"))
 	if !ok {
-		return nil, wire.NotFound("dispute", in.path("id"), "dispute")
+		return nil, wire.NotFound("dispute", in.pathValue("id"), "dispute")
 	}
 	return d, nil
 }
@@ -171,8 +171,8 @@ func (h disputes) get(in *input) (any, error) {
 
 func (h disputes) list(in *input) (any, error) {
 	return listing[*Dispute]{
-		what: "dispute", table: h.state.Disputes, rows: h.state.Disputes.all,
-		keep: func(d *Dispute) bool {
+		resource: "dispute", table: h.store.Disputes, rows: h.store.Disputes.all,
+		filter: func(d *Dispute) bool {
 			return (!in.Has("charge") || d.Charge == in.String("charge")) && (!in.Has("payment_intent") || d.PaymentIntent == in.String("payment_intent"))
 		},
 		render: h.render,
@@ -184,12 +184,12 @@ func (h disputes) update(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !d.waiting() && (in.Has("evidence") || in.Has("submit")) {
+	if !d.needsResponse() && (in.Has("evidence") || in.Has("submit")) {
 		return nil, wire.Invalid("", "", "This dispute is already closed, or its evidence was submitted; evidence can no longer be added.")
 	}
 	before := h.render(d)
 	in.SetMetadata(&d.Metadata)
-	d.takeEvidence(in.At("evidence"))
+	d.mergeEvidence(in.At("evidence"))
 	verdict := ""
 	if in.Has("evidence") && in.BoolOr("submit", true) {
 		verdict = d.submit()
@@ -201,8 +201,8 @@ func (h disputes) update(in *input) (any, error) {
 	return h.render(d), nil
 }
 
-// takeEvidence merges; the old map is never changed, since events show it.
-func (d *Dispute) takeEvidence(p wire.Params) {
+// mergeEvidence merges; the old map is never changed, since events show it.
+func (d *Dispute) mergeEvidence(p wire.Params) {
 	merged := maps.Clone(d.Evidence)
 	for _, name := range evidenceNames() {
 		if p.Has(name) {
@@ -214,12 +214,12 @@ func (d *Dispute) takeEvidence(p wire.Params) {
 
 // submit hands the evidence in, which can be done once here.
 func (d *Dispute) submit() string {
-	d.Submissions++
+	d.SubmissionCount++
 	d.Status = "under_review"
-	if d.Inquiry {
+	if d.IsInquiry {
 		d.Status = "warning_under_review"
 	}
-	return d.verdict(d.Evidence["uncategorized_text"])
+	return d.outcomeOf(d.Evidence["uncategorized_text"])
 }
 
 // close accepts the loss.
@@ -228,7 +228,7 @@ func (h disputes) close(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !d.waiting() {
+	if !d.needsResponse() {
 		return nil, wire.Invalid("", "", "This dispute is already closed.")
 	}
 	h.end(d, "lost")
@@ -240,19 +240,19 @@ func (h disputes) render(d *Dispute) wire.Object {
 		"id": d.ID, "object": "dispute", "amount": d.Amount, "balance_transactions": d.renderTransactions(),
 		"charge": wire.Ref("charge", d.Charge), "created": d.Created, "currency": d.Currency, "evidence": d.renderEvidence(),
 		"evidence_details": wire.Object{
-			"due_by": d.Deadline, "has_evidence": d.hasEvidence(), "past_due": d.waiting() && h.now > d.Deadline,
-			"submission_count": d.Submissions,
+			"due_by": d.DueBy, "has_evidence": d.hasEvidence(), "past_due": d.needsResponse() && h.now > d.DueBy,
+			"submission_count": d.SubmissionCount,
 		},
-		"is_charge_refundable": d.Inquiry, "livemode": false, "metadata": d.Metadata,
+		"is_charge_refundable": d.IsInquiry, "livemode": false, "metadata": d.Metadata,
 		"network_reason_code": nil,
 		"payment_intent":      wire.Ref("payment_intent", d.PaymentIntent), "reason": d.Reason, "status": d.Status,
 	}
 	kind := "chargeback"
-	if d.Inquiry {
+	if d.IsInquiry {
 		kind = "inquiry"
 	}
 	brand := "visa"
-	if ch, ok := h.state.Charges.get(d.Charge); ok {
+	if ch, ok := h.store.Charges.get(d.Charge); ok {
 		brand = h.charges.testCard(ch).brand
 	}
 	o["payment_method_details"] = wire.Object{"type": "card", "card": wire.Object{"brand": brand, "case_type": kind, "network_reason_code": nil}}
@@ -280,16 +280,16 @@ func (d *Dispute) renderEvidence() wire.Object {
 // amount and a fee taken, and the amount given back where it was won.
 func (d *Dispute) renderTransactions() []any {
 	out := []any{}
-	if !d.Inquiry {
-		out = append(out, d.transaction("txn_1", "Chargeback withdrawal for "+d.Charge, -d.Amount, disputeFee))
+	if !d.IsInquiry {
+		out = append(out, d.renderTransaction("txn_1", "Chargeback withdrawal for "+d.Charge, -d.Amount, disputeFee))
 	}
 	if d.Status == "won" {
-		out = append(out, d.transaction("txn_2", "Chargeback reversal for "+d.Charge, d.Amount, 0))
+		out = append(out, d.renderTransaction("txn_2", "Chargeback reversal for "+d.Charge, d.Amount, 0))
 	}
 	return out
 }
 
-func (d *Dispute) transaction(prefix, description string, amount, fee int64) wire.Object {
+func (d *Dispute) renderTransaction(prefix, description string, amount, fee int64) wire.Object {
 	fees := []any{}
 	if fee != 0 {
 		fees = append(fees, wire.Object{"amount": fee, "application": nil, "currency": d.Currency, "description": "Dispute fee", "type": "stripe_fee"})

@@ -29,8 +29,8 @@ func (s *Server) SetAfterDunning(what string) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.state.AfterDunning = what
-	s.saver.touch()
+	s.store.AfterDunning = what
+	s.stateWriter.markDirty()
 	return nil
 }
 
@@ -42,8 +42,8 @@ type settingsView struct {
 func (s *Server) showSettings(w http.ResponseWriter, _ *http.Request) {
 	view := settingsView{AfterDunning: AfterDunningCancel}
 	s.mu.Lock()
-	if s.state.AfterDunning != "" {
-		view.AfterDunning = s.state.AfterDunning
+	if s.store.AfterDunning != "" {
+		view.AfterDunning = s.store.AfterDunning
 	}
 	s.mu.Unlock()
 	writeJSON(w, http.StatusOK, view)
@@ -68,16 +68,16 @@ func (h dunning) scheduleRetry(inv *Invoice) bool {
 		return false
 	}
 	h.customers.setDelinquent(inv.Customer, true)
-	if inv.FirstRefusal == 0 {
-		inv.FirstRefusal = h.timeForCustomer(inv.Customer)
+	if inv.FirstDeclineAt == 0 {
+		inv.FirstDeclineAt = h.timeForCustomer(inv.Customer)
 	}
 	days := retryDays()
-	if inv.Retries == len(days) {
-		inv.NextAttempt, inv.AutoAdvance = 0, false
+	if inv.RetryCount == len(days) {
+		inv.NextPaymentAttempt, inv.AutoAdvance = 0, false
 		return true
 	}
-	inv.NextAttempt = inv.FirstRefusal + days[inv.Retries]*24*60*60
-	inv.Retries++
+	inv.NextPaymentAttempt = inv.FirstDeclineAt + days[inv.RetryCount]*24*60*60
+	inv.RetryCount++
 	return false
 }
 
@@ -87,14 +87,14 @@ func (h dunning) retriesAutomatically(inv *Invoice) bool {
 	if inv.Status != "open" || !inv.AutoAdvance || inv.CollectionMethod != "charge_automatically" {
 		return false
 	}
-	sub, ok := h.state.Subscriptions.get(inv.Subscription)
+	sub, ok := h.store.Subscriptions.get(inv.Subscription)
 	if !ok {
 		return true
 	}
-	return sub.Status != "incomplete" && sub.Status != "paused" && !sub.waitsFor(inv)
+	return sub.Status != "incomplete" && sub.Status != "paused" && !sub.awaitsInvoice(inv)
 }
 
-func (x *Subscription) waitsFor(inv *Invoice) bool {
+func (x *Subscription) awaitsInvoice(inv *Invoice) bool {
 	return x.PendingUpdate != nil && x.PendingUpdate.Invoice == inv.ID
 }
 
@@ -104,7 +104,7 @@ func (x *Subscription) waitsFor(inv *Invoice) bool {
 // by, and that a 3-D Secure question counts as one, is inferred).
 func (h dunning) retry(inv *Invoice) {
 	pm, ok := h.paymentMethods.forInvoice(inv)
-	if ok && pm.ID != inv.RefusedMethod {
+	if ok && pm.ID != inv.DeclinedMethod {
 		h.invoicing.attemptPayment(inv, pm, true)
 		return
 	}
@@ -117,17 +117,17 @@ func (h dunning) retry(inv *Invoice) {
 	}
 }
 
-// noteRefusal remembers a card that is not to be asked again by itself.
-func (inv *Invoice) noteRefusal(pm *PaymentMethod, result outcome, decline *Decline) {
-	inv.RefusedMethod = ""
-	if result == needsAction || result == refused && decline.hard() {
-		inv.RefusedMethod = pm.ID
+// recordDecline remembers a card that is not to be asked again by itself.
+func (inv *Invoice) recordDecline(pm *PaymentMethod, result paymentOutcome, decline *Decline) {
+	inv.DeclinedMethod = ""
+	if result == outcomeRequiresAction || result == outcomeDeclined && decline.isHard() {
+		inv.DeclinedMethod = pm.ID
 	}
 }
 
-// hard says whether a bank's no is final. That some are is in the docs on smart
+// isHard says whether a bank's no is final. That some are is in the docs on smart
 // retries; which decline codes they are is inferred.
-func (d *Decline) hard() bool {
+func (d *Decline) isHard() bool {
 	switch d.DeclineCode {
 	case "incorrect_number", "lost_card", "pickup_card", "stolen_card", "revocation_of_authorization",
 		"revocation_of_all_authorizations", "authentication_required", "highest_risk_level", "transaction_not_allowed":
@@ -138,11 +138,11 @@ func (d *Decline) hard() bool {
 
 // exhaust does with the subscription what the account's setting says.
 func (h dunning) exhaust(inv *Invoice) {
-	sub, ok := h.state.Subscriptions.get(inv.Subscription)
+	sub, ok := h.store.Subscriptions.get(inv.Subscription)
 	if !ok || sub.Status != "past_due" {
 		return
 	}
-	switch h.state.AfterDunning {
+	switch h.store.AfterDunning {
 	case AfterDunningPastDue:
 	case AfterDunningUnpaid:
 		h.subscriptions.change(sub, func() { sub.Status = "unpaid" })
@@ -155,15 +155,15 @@ func (h dunning) exhaust(inv *Invoice) {
 // paymentFailed makes a living subscription past due. One whose first invoice
 // is unpaid stays incomplete, one whose change waits for it stays as it was.
 func (h dunning) paymentFailed(inv *Invoice) {
-	sub, ok := h.state.Subscriptions.get(inv.Subscription)
-	if ok && sub.Status == "active" && inv.ID == sub.LatestInvoice && !sub.waitsFor(inv) {
+	sub, ok := h.store.Subscriptions.get(inv.Subscription)
+	if ok && sub.Status == "active" && inv.ID == sub.LatestInvoice && !sub.awaitsInvoice(inv) {
 		h.subscriptions.change(sub, func() { sub.Status = "past_due" })
 	}
 }
 
 // paymentSucceeded lets the subscription live again once nothing of it is owed.
 func (h dunning) paymentSucceeded(inv *Invoice) {
-	sub, ok := h.state.Subscriptions.get(inv.Subscription)
+	sub, ok := h.store.Subscriptions.get(inv.Subscription)
 	if !ok {
 		return
 	}
@@ -174,8 +174,8 @@ func (h dunning) paymentSucceeded(inv *Invoice) {
 			h.savePaymentMethod(sub, inv)
 			sub.Status = "active"
 		})
-	case sub.Status == "paused" && sub.ResumeBy != 0 && inv.ID == sub.LatestInvoice:
-		h.subscriptions.change(sub, func() { sub.Status, sub.ResumeBy = "active", 0 })
+	case sub.Status == "paused" && sub.ResumeExpiresAt != 0 && inv.ID == sub.LatestInvoice:
+		h.subscriptions.change(sub, func() { sub.Status, sub.ResumeExpiresAt = "active", 0 })
 		h.emit("customer.subscription.resumed", h.subscriptions.render(sub))
 	default:
 		h.reactivateIfPaid(sub)
@@ -196,7 +196,7 @@ func (h dunning) reactivateIfPaid(sub *Subscription) {
 }
 
 func (h dunning) hasOpenInvoice(sub *Subscription) bool {
-	invoices := h.state.Invoices.by("subscription", sub.ID)
+	invoices := h.store.Invoices.by("subscription", sub.ID)
 	for i := len(invoices) - 1; i >= 0; i-- {
 		switch invoices[i].Status {
 		case "open":
@@ -211,8 +211,8 @@ func (h dunning) hasOpenInvoice(sub *Subscription) bool {
 // savePaymentMethod keeps the card that paid first as the subscription's own, where
 // Checkout or save_default_payment_method asks for it.
 func (h dunning) savePaymentMethod(sub *Subscription, inv *Invoice) {
-	pi, ok := h.state.PaymentIntents.get(inv.PaymentIntent)
-	if ok && (sub.FromCheckout != "" || sub.SaveDefault == "on_subscription") {
+	pi, ok := h.store.PaymentIntents.get(inv.PaymentIntent)
+	if ok && (sub.CheckoutSession != "" || sub.SaveDefaultPaymentMethod == "on_subscription") {
 		sub.DefaultPaymentMethod = pi.PaymentMethod
 	}
 }

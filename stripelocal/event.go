@@ -8,18 +8,18 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// eventLife is how long events can be read (docs: events, 30 days).
-const eventLife = 30 * 24 * 60 * 60
+// eventRetention is how long events can be read (docs: events, 30 days).
+const eventRetention = 30 * 24 * 60 * 60
 
 // Event is something that happened, with the object as it was then.
 type Event struct {
 	Base
-	Type           string
-	Object         json.RawMessage
-	Previous       json.RawMessage `json:",omitempty"`
-	Pending        int64           // deliveries that have neither arrived nor been given up
-	RequestID      string
-	IdempotencyKey string
+	Type               string
+	Object             json.RawMessage
+	PreviousAttributes json.RawMessage `json:",omitempty"`
+	PendingWebhooks    int64           // deliveries that have neither arrived nor been given up
+	RequestID          string
+	IdempotencyKey     string
 }
 
 // events serves /v1/events.
@@ -27,8 +27,8 @@ type events struct{ *request }
 
 func eventResource() resource {
 	return resource{
-		kind: "event",
-		render: finder(func(s *state) *table[*Event] { return s.Events },
+		objectType: "event",
+		render: finder(func(s *store) *table[*Event] { return s.Events },
 			func(r *request, e *Event) wire.Object { return renderEvent(e, APIVersion) }),
 		routes: []route{
 			on("GET /v1/events", listParams+"type types[] delivery_success:bool", events.list),
@@ -55,30 +55,30 @@ func (r *request) emitUpdate(kind string, before, after wire.Object) {
 		return
 	}
 	r.emit(kind, after)
-	r.unpublished[len(r.unpublished)-1].Previous = wire.Encode(previous)
+	r.unpublished[len(r.unpublished)-1].PreviousAttributes = wire.Encode(previous)
 }
 
 // publish stores the act's events in the order asked for and hands them to
 // the courier.
 func (r *request) publish() {
-	for _, e := range reorder(r.unpublished, r.eventOrder) {
-		e.ID = r.ids.long("evt_1")
-		r.state.Events.insert(e)
-		for _, w := range r.state.Endpoints.all {
-			if w.wants(e.Type) {
-				r.courier.post(r.deliveries.create(e, w))
+	for _, e := range reorderEvents(r.unpublished, r.eventOrder) {
+		e.ID = r.ids.longID("evt_1")
+		r.store.Events.insert(e)
+		for _, w := range r.store.WebhookEndpoints.all {
+			if w.accepts(e.Type) {
+				r.webhooks.enqueue(r.deliveries.create(e, w))
 			}
 		}
 	}
 	r.unpublished = nil
-	for len(r.state.Events.all) > 0 && r.state.Events.all[0].Created < r.now-eventLife {
-		r.state.Events.dropFirst()
+	for len(r.store.Events.all) > 0 && r.store.Events.all[0].Created < r.now-eventRetention {
+		r.store.Events.removeOldest()
 	}
 }
 
-// reorder brings events into the order of the types named, each name standing
+// reorderEvents brings events into the order of the types named, each name standing
 // for one event. The others come, in their own order, before the last.
-func reorder(events []*Event, order []string) []*Event {
+func reorderEvents(events []*Event, order []string) []*Event {
 	rest := slices.Clone(events)
 	var out []*Event
 	for _, kind := range order {
@@ -92,9 +92,9 @@ func reorder(events []*Event, order []string) []*Event {
 }
 
 func (h events) get(in *input) (any, error) {
-	e, ok := h.state.Events.get(in.path("id"))
+	e, ok := h.store.Events.get(in.pathValue("id"))
 	if !ok {
-		return nil, wire.NotFound("event", in.path("id"), "id")
+		return nil, wire.NotFound("event", in.pathValue("id"), "id")
 	}
 	return renderEvent(e, APIVersion), nil
 }
@@ -111,9 +111,9 @@ func (h events) list(in *input) (any, error) {
 		types = []string{in.String("type")}
 	}
 	return listing[*Event]{
-		what: "event", table: h.state.Events, rows: h.byTypes(types),
-		keep: func(e *Event) bool {
-			return (len(types) == 0 || matchesAny(e.Type, types)) &&
+		resource: "event", table: h.store.Events, rows: h.byTypes(types),
+		filter: func(e *Event) bool {
+			return (len(types) == 0 || matchesEventType(e.Type, types)) &&
 				(!in.Has("delivery_success") || h.allDelivered(e) == in.Bool("delivery_success"))
 		},
 		render: func(e *Event) wire.Object { return renderEvent(e, APIVersion) },
@@ -123,23 +123,23 @@ func (h events) list(in *input) (any, error) {
 // byTypes narrows by index where one plain type is asked for.
 func (h events) byTypes(types []string) []*Event {
 	if len(types) == 1 && !strings.HasSuffix(types[0], "*") {
-		return h.state.Events.by("type", types[0])
+		return h.store.Events.by("type", types[0])
 	}
-	return h.state.Events.all
+	return h.store.Events.all
 }
 
 // allDelivered says whether no delivery of the event is pending or given up.
 func (h events) allDelivered(e *Event) bool {
-	for _, d := range h.state.Deliveries.by("event", e.ID) {
+	for _, d := range h.store.Deliveries.by("event", e.ID) {
 		if d.Status != "succeeded" {
 			return false
 		}
 	}
-	return e.Pending == 0
+	return e.PendingWebhooks == 0
 }
 
-// matchesAny knows * as everything and name.* as everything below name.
-func matchesAny(kind string, patterns []string) bool {
+// matchesEventType knows * as everything and name.* as everything below name.
+func matchesEventType(kind string, patterns []string) bool {
 	for _, p := range patterns {
 		head, wild := strings.CutSuffix(p, "*")
 		if kind == p || wild && strings.HasPrefix(kind, head) {
@@ -150,13 +150,13 @@ func matchesAny(kind string, patterns []string) bool {
 }
 
 func renderEvent(e *Event, version string) wire.Object {
-	data := wire.Object{"object": reshape(e.Object, version)}
-	if e.Previous != nil {
-		data["previous_attributes"] = e.Previous
+	data := wire.Object{"object": convertToVersion(e.Object, version)}
+	if e.PreviousAttributes != nil {
+		data["previous_attributes"] = e.PreviousAttributes
 	}
 	return wire.Object{
 		"id": e.ID, "object": "event", "api_version": version, "created": e.Created, "data": data,
-		"livemode": false, "pending_webhooks": e.Pending, "type": e.Type,
+		"livemode": false, "pending_webhooks": e.PendingWebhooks, "type": e.Type,
 		"request": wire.Object{"id": wire.StringOrNull(e.RequestID), "idempotency_key": wire.StringOrNull(e.IdempotencyKey)},
 	}
 }

@@ -11,8 +11,8 @@ import (
 func (s *Server) Digest() [32]byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	objects := *s.state
-	objects.Events, objects.Deliveries, objects.Answers = nil, nil, nil
+	objects := *s.store
+	objects.Events, objects.Deliveries, objects.IdempotentResponses = nil, nil, nil
 	raw, err := json.Marshal(objects)
 	if err != nil {
 		panic(err)
@@ -25,7 +25,7 @@ func (s *Server) AllEvents() [][]byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var out [][]byte
-	for _, e := range s.state.Events.all {
+	for _, e := range s.store.Events.all {
 		out = append(out, wire.Encode(renderEvent(e, APIVersion)))
 	}
 	return out

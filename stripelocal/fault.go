@@ -82,7 +82,7 @@ func (f *Faults) LimitRate(perSecond int) {
 // Add puts a rule behind those there are, and gives its id. Of several rules
 // that match, the earliest applies; slow ones apply besides.
 func (f *Faults) Add(rule Fault) (string, error) {
-	if err := rule.check(); err != nil {
+	if err := rule.validate(); err != nil {
 		return "", fmt.Errorf("add fault: %w", err)
 	}
 	if rule.Calls == 0 {
@@ -99,13 +99,13 @@ func (f *Faults) Add(rule Fault) (string, error) {
 	return rule.ID, nil
 }
 
-func (r Fault) check() error {
+func (r Fault) validate() error {
 	switch {
-	case !r.ofCalls() && !r.ofDeliveries():
+	case !r.isCallFault() && !r.isDeliveryFault():
 		return fmt.Errorf("kind %q is unknown", r.Kind)
-	case r.ofCalls() && r.Event != "":
+	case r.isCallFault() && r.Event != "":
 		return fmt.Errorf("kind %s is about calls, which have no event", r.Kind)
-	case r.ofDeliveries() && (r.Method != "" || r.Path != ""):
+	case r.isDeliveryFault() && (r.Method != "" || r.Path != ""):
 		return fmt.Errorf("kind %s is about deliveries, which have neither method nor path", r.Kind)
 	case r.Chance < 0 || r.Chance > 1:
 		return fmt.Errorf("chance %v is not between 0 and 1", r.Chance)
@@ -115,16 +115,18 @@ func (r Fault) check() error {
 	return nil
 }
 
-func (r Fault) ofCalls() bool { return r.early() || r.late() || r.Kind == SlowCall }
+func (r Fault) isCallFault() bool {
+	return r.precedesIdempotency() || r.followsIdempotency() || r.Kind == SlowCall
+}
 
-// early are the faults that come before anything is stored under a key.
-func (r Fault) early() bool { return r.Kind == RateLimited || r.Kind == LockTimeout }
+// precedesIdempotency are the faults that come before anything is stored under a key.
+func (r Fault) precedesIdempotency() bool { return r.Kind == RateLimited || r.Kind == LockTimeout }
 
-func (r Fault) late() bool {
+func (r Fault) followsIdempotency() bool {
 	return r.Kind == ServerError || r.Kind == TimeoutBefore || r.Kind == TimeoutAfter
 }
 
-func (r Fault) ofDeliveries() bool {
+func (r Fault) isDeliveryFault() bool {
 	switch r.Kind {
 	case DropDelivery, DuplicateDelivery, ReorderDelivery, DelayDelivery:
 		return true
@@ -183,15 +185,15 @@ func (f *Faults) take(matches func(*Fault) bool) (Fault, bool) {
 	return Fault{}, false
 }
 
-func (f *Faults) ofCall(req *http.Request, class func(Fault) bool) (Fault, bool) {
+func (f *Faults) takeForCall(req *http.Request, class func(Fault) bool) (Fault, bool) {
 	return f.take(func(r *Fault) bool {
 		return class(*r) && (r.Method == "" || strings.EqualFold(r.Method, req.Method)) && matchesPath(r.Path, req.URL.Path)
 	})
 }
 
-func (f *Faults) ofDelivery(kind string) (Fault, bool) {
+func (f *Faults) takeForDelivery(kind string) (Fault, bool) {
 	return f.take(func(r *Fault) bool {
-		return r.ofDeliveries() && (r.Event == "" || matchesAny(kind, []string{r.Event}))
+		return r.isDeliveryFault() && (r.Event == "" || matchesEventType(kind, []string{r.Event}))
 	})
 }
 

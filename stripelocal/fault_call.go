@@ -7,13 +7,13 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// refuseEarly is what goes wrong with a call before anything is stored under
+// preflightFault is what goes wrong with a call before anything is stored under
 // its key: a limit is exceeded, or an object is locked.
-func (c call) refuseEarly() *wire.Error {
+func (c apiCall) preflightFault() *wire.Error {
 	if c.faults.overLimit() {
 		return rateLimited()
 	}
-	f, ok := c.faults.ofCall(c.req, Fault.early)
+	f, ok := c.faults.takeForCall(c.req, Fault.precedesIdempotency)
 	switch {
 	case !ok:
 		return nil
@@ -33,32 +33,32 @@ func rateLimited() *wire.Error {
 	}
 }
 
-// runFaulty is run with what is to go wrong. It happens while the call's key
+// executeWithFaults is run with what is to go wrong. It happens while the call's key
 // is in flight, so that its answer is stored as any other.
-func (c call) runFaulty(in *input) answer {
-	if f, ok := c.faults.ofCall(c.req, func(r Fault) bool { return r.Kind == SlowCall }); ok {
-		c.hang(f)
+func (c apiCall) executeWithFaults(in *input) apiResponse {
+	if f, ok := c.faults.takeForCall(c.req, func(r Fault) bool { return r.Kind == SlowCall }); ok {
+		c.wait(f)
 	}
-	f, ok := c.faults.ofCall(c.req, Fault.late)
+	f, ok := c.faults.takeForCall(c.req, Fault.followsIdempotency)
 	if !ok {
-		return c.run(in)
+		return c.execute(in)
 	}
 	switch f.Kind {
 	case ServerError:
-		return c.refuse(&wire.Error{Status: http.StatusInternalServerError, Type: "api_error", Message: "An unexpected error occurred. We have been notified of the problem."})
+		return c.fail(&wire.Error{Status: http.StatusInternalServerError, Type: "api_error", Message: "An unexpected error occurred. We have been notified of the problem."})
 	case TimeoutBefore:
-		c.hang(f)
-		return answer{cut: true, unstored: true}
+		c.wait(f)
+		return apiResponse{drop: true, notStored: true}
 	}
-	out := c.run(in)
-	out.cut = true
-	c.hang(f)
+	out := c.execute(in)
+	out.drop = true
+	c.wait(f)
 	return out
 }
 
 // hang waits as long as a fault says, though not beyond the server's end. Who
 // asked may be gone by then: at Stripe, too, the act goes on.
-func (c call) hang(f Fault) {
+func (c apiCall) wait(f Fault) {
 	wait := time.NewTimer(time.Duration(f.Millis) * time.Millisecond)
 	defer wait.Stop()
 	select {
@@ -67,9 +67,9 @@ func (c call) hang(f Fault) {
 	}
 }
 
-// cutConnection ends a connection without an answer. A few bytes are sent
+// dropConnection ends a connection without an answer. A few bytes are sent
 // first: Go's client would silently repeat a call that got none.
-func cutConnection(w http.ResponseWriter) {
+func dropConnection(w http.ResponseWriter) {
 	conn, buffer, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		panic(http.ErrAbortHandler)
@@ -79,9 +79,9 @@ func cutConnection(w http.ResponseWriter) {
 	_ = conn.Close()
 }
 
-// adviseRetry says what Stripe says of an answer: that a limit was exceeded,
+// setRetryHeaders says what Stripe says of an answer: that a limit was exceeded,
 // and that a 500 stored under a key would only come again.
-func (a answer) adviseRetry(h http.Header, key string) {
+func (a apiResponse) setRetryHeaders(h http.Header, key string) {
 	switch {
 	case a.status == http.StatusTooManyRequests:
 		h.Set("Stripe-Rate-Limited-Reason", "global-rate")

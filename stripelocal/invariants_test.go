@@ -47,7 +47,7 @@ type inspected interface {
 }
 
 func (i *inspection) each(f func(name string, t inspected)) {
-	v := reflect.ValueOf(i.state).Elem()
+	v := reflect.ValueOf(i.store).Elem()
 	for n := range v.NumField() {
 		if t, ok := v.Field(n).Interface().(inspected); ok {
 			f(v.Type().Field(n).Name, t)
@@ -78,8 +78,8 @@ func (t *table[T]) problems() []string {
 	}
 	last := int64(0)
 	for _, r := range t.all {
-		if r.base().Seq <= last || r.base().Seq > t.last || r.base().ID == "" {
-			out = append(out, fmt.Sprintf("%q has place %d after %d of %d", r.base().ID, r.base().Seq, last, t.last))
+		if r.base().Seq <= last || r.base().Seq > t.lastSeq || r.base().ID == "" {
+			out = append(out, fmt.Sprintf("%q has place %d after %d of %d", r.base().ID, r.base().Seq, last, t.lastSeq))
 		}
 		last = r.base().Seq
 	}
@@ -114,7 +114,7 @@ func (i *inspection) checkReferences() {
 	owned := map[string]string{}
 	i.each(func(_ string, t inspected) {
 		for _, id := range t.ids() {
-			for kind, render := range i.renders {
+			for kind, render := range i.renderers {
 				if render == nil || kind == "card" || owned[id] != "" {
 					continue
 				}
@@ -130,7 +130,7 @@ func (i *inspection) checkReferences() {
 func (i *inspection) follow(where string, v any) {
 	switch v := v.(type) {
 	case wire.Reference:
-		render := i.renders[v.Kind]
+		render := i.renderers[v.Kind]
 		if v.Id == "" {
 			return
 		}
@@ -152,26 +152,26 @@ func (i *inspection) follow(where string, v any) {
 
 func (i *inspection) checkPrices() {
 	holders := map[string]string{}
-	for _, p := range i.state.Prices.all {
+	for _, p := range i.store.Prices.all {
 		if other := holders[p.LookupKey]; p.LookupKey != "" && other != "" {
 			i.report("lookup key %s belongs to %s and %s", p.LookupKey, other, p.ID)
 		}
 		holders[p.LookupKey] = p.ID
-		if product, ok := i.state.Products.get(p.Product); !ok || product.Deleted {
+		if product, ok := i.store.Products.get(p.Product); !ok || product.Deleted {
 			i.report("price %s is of %s, which is not there", p.ID, p.Product)
 		}
 	}
 }
 
 func (i *inspection) checkCustomers() {
-	for _, c := range i.state.Customers.all {
+	for _, c := range i.store.Customers.all {
 		for _, id := range []string{c.DefaultPaymentMethod, c.DefaultSource} {
-			if pm, ok := i.state.PaymentMethods.get(id); id != "" && !c.Deleted && (!ok || pm.Customer != c.ID) {
+			if pm, ok := i.store.PaymentMethods.get(id); id != "" && !c.Deleted && (!ok || pm.Customer != c.ID) {
 				i.report("customer %s pays with %s, which is not theirs", c.ID, id)
 			}
 		}
-		for _, sub := range i.state.Subscriptions.by("customer", c.ID) {
-			if c.Deleted && !sub.ended() {
+		for _, sub := range i.store.Subscriptions.by("customer", c.ID) {
+			if c.Deleted && !sub.hasEnded() {
 				i.report("customer %s is deleted, subscription %s is %s", c.ID, sub.ID, sub.Status)
 			}
 		}
@@ -179,16 +179,16 @@ func (i *inspection) checkCustomers() {
 }
 
 func (i *inspection) checkSubscriptions() {
-	for _, sub := range i.state.Subscriptions.all {
+	for _, sub := range i.store.Subscriptions.all {
 		if sub.CurrentPeriodEnd < sub.CurrentPeriodStart {
 			i.report("subscription %s has a period from %d to %d", sub.ID, sub.CurrentPeriodStart, sub.CurrentPeriodEnd)
 		}
-		items := i.state.Items.by("subscription", sub.ID)
+		items := i.store.SubscriptionItems.by("subscription", sub.ID)
 		if len(items) == 0 {
 			i.report("subscription %s has no items", sub.ID)
 		}
 		for _, item := range items {
-			if p, ok := i.state.Prices.get(item.Price); !ok || p.Interval == "" || p.Currency != sub.Currency {
+			if p, ok := i.store.Prices.get(item.Price); !ok || p.Interval == "" || p.Currency != sub.Currency {
 				i.report("item %s of subscription %s has price %s", item.ID, sub.ID, item.Price)
 			}
 			if item.Quantity < 0 {
@@ -200,7 +200,7 @@ func (i *inspection) checkSubscriptions() {
 
 func (i *inspection) checkInvoices() {
 	numbers := map[string]string{}
-	for _, inv := range i.state.Invoices.all {
+	for _, inv := range i.store.Invoices.all {
 		o := i.invoices.render(inv)
 		due, got, left := o["amount_due"].(int64), o["amount_paid"].(int64), o["amount_remaining"].(int64)
 		if due < 0 || left < 0 || left != due-got && inv.Status != "paid" {
@@ -221,7 +221,7 @@ func (i *inspection) checkInvoices() {
 
 func (i *inspection) checkPayments() {
 	taken := map[string]int64{}
-	for _, ch := range i.state.Charges.all {
+	for _, ch := range i.store.Charges.all {
 		if ch.AmountRefunded < 0 || ch.AmountRefunded > ch.Amount {
 			i.report("of charge %s over %d, %d is refunded", ch.ID, ch.Amount, ch.AmountRefunded)
 		}
@@ -229,7 +229,7 @@ func (i *inspection) checkPayments() {
 			taken[ch.PaymentIntent] += ch.Amount
 		}
 	}
-	for _, pi := range i.state.PaymentIntents.all {
+	for _, pi := range i.store.PaymentIntents.all {
 		if pi.AmountReceived > pi.Amount || pi.Status != "succeeded" && pi.AmountReceived != 0 {
 			i.report("payment intent %s (%s) over %d received %d", pi.ID, pi.Status, pi.Amount, pi.AmountReceived)
 		}
@@ -241,7 +241,7 @@ func (i *inspection) checkPayments() {
 
 func (i *inspection) checkConfigurations() {
 	count := 0
-	for _, c := range i.state.PortalConfigs.all {
+	for _, c := range i.store.PortalConfigurations.all {
 		if renderPortalConfiguration(c)["is_default"] == true {
 			count++
 		}
@@ -253,12 +253,12 @@ func (i *inspection) checkConfigurations() {
 
 // file writes the state, reads it and writes it again.
 func (i *inspection) checkFile() {
-	first, err := json.Marshal(i.state)
+	first, err := json.Marshal(i.store)
 	if err != nil {
 		i.report("the state cannot be written: %v", err)
 		return
 	}
-	again := newState()
+	again := newStore()
 	if err := json.Unmarshal(first, again); err != nil {
 		i.report("the state cannot be read: %v", err)
 		return

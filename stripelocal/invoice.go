@@ -5,55 +5,55 @@ import "usher/stripelocal/wire"
 // Invoice is what a customer owes and has paid. Amounts are minor units.
 type Invoice struct {
 	Base
-	AmountPaid       int64
-	AttemptCount     int64
-	Attempted        bool
-	AutoAdvance      bool
-	AutomaticTax     bool // shown only: no tax is ever added
-	BillingReason    string
-	Charge           string
-	CollectionMethod string
-	Currency         string
-	Customer         string
-	CustomerEmail    string
-	CustomerName     string
-	CustomerAddress  *Address
-	CreditedBefore   int64 // by credit notes, while it was open
-	CreditedAfter    int64 // by credit notes, once it was paid
-	DaysUntilDue     int64
-	DefaultMethod    string
-	Description      string
-	Descriptor       string
-	Discounts        []InvoiceDiscount
-	DueDate          int64
-	EffectiveAt      int64
-	EndingBalance    int64
-	BalanceApplied   bool // StartingBalance and EndingBalance are settled
-	FinalizesAt      int64
-	FinalizedAt      int64
-	FirstRefusal     int64 // what retries are counted from
-	Footer           string
-	Lines            []InvoiceLine
-	Metadata         map[string]string
-	MethodTypes      []string
-	NextAttempt      int64
-	Number           string
-	OverdueTold      bool
-	PaidAt           int64
-	PaidOutOfBand    bool
-	PaymentIntent    string
-	PeriodEnd        int64
-	PeriodStart      int64
-	RefusedMethod    string // a card that is not asked again by itself
-	Retries          int    // automatic tries planned so far
-	StartingBalance  int64
-	Status           string // draft, open, paid, uncollectible, void
-	Subscription     string
-	SubMetadata      map[string]string // the subscription's, when the invoice was made
-	SubProrationDate int64
-	UncollectibleAt  int64
-	VoidedAt         int64
-	DeliveredAt      int64
+	AmountPaid                   int64
+	AttemptCount                 int64
+	Attempted                    bool
+	AutoAdvance                  bool
+	AutomaticTax                 bool // shown only: no tax is ever added
+	BillingReason                string
+	Charge                       string
+	CollectionMethod             string
+	Currency                     string
+	Customer                     string
+	CustomerEmail                string
+	CustomerName                 string
+	CustomerAddress              *Address
+	PrePaymentCreditNotesAmount  int64 // by credit notes, while it was open
+	PostPaymentCreditNotesAmount int64 // by credit notes, once it was paid
+	DaysUntilDue                 int64
+	DefaultPaymentMethod         string
+	Description                  string
+	StatementDescriptor          string
+	Discounts                    []InvoiceDiscount
+	DueDate                      int64
+	EffectiveAt                  int64
+	EndingBalance                int64
+	BalanceApplied               bool // StartingBalance and EndingBalance are settled
+	AutomaticallyFinalizesAt     int64
+	FinalizedAt                  int64
+	FirstDeclineAt               int64 // what retries are counted from
+	Footer                       string
+	Lines                        []InvoiceLine
+	Metadata                     map[string]string
+	PaymentMethodTypes           []string
+	NextPaymentAttempt           int64
+	Number                       string
+	OverdueSent                  bool
+	PaidAt                       int64
+	PaidOutOfBand                bool
+	PaymentIntent                string
+	PeriodEnd                    int64
+	PeriodStart                  int64
+	DeclinedMethod               string // a card that is not asked again by itself
+	RetryCount                   int    // automatic tries planned so far
+	StartingBalance              int64
+	Status                       string // draft, open, paid, uncollectible, void
+	Subscription                 string
+	SubscriptionMetadata         map[string]string // the subscription's, when the invoice was made
+	SubscriptionProrationDate    int64
+	MarkedUncollectibleAt        int64
+	VoidedAt                     int64
+	WebhooksDeliveredAt          int64
 }
 
 // InvoiceLine is one line; Kind is subscription or invoiceitem.
@@ -62,7 +62,7 @@ type InvoiceLine struct {
 	Amount           int64
 	Description      string
 	InvoiceItem      string
-	Kind             string
+	Type             string
 	Metadata         map[string]string
 	PeriodEnd        int64
 	PeriodStart      int64
@@ -73,7 +73,7 @@ type InvoiceLine struct {
 	Quantity         int64
 	Subscription     string
 	SubscriptionItem string
-	Undiscountable   bool
+	NotDiscountable  bool
 }
 
 // invoices serves /v1/invoices.
@@ -81,11 +81,11 @@ type invoices struct{ *request }
 
 func invoiceResource() resource {
 	return resource{
-		kind: "invoice",
-		render: finder(func(s *state) *table[*Invoice] { return s.Invoices },
+		objectType: "invoice",
+		render: finder(func(s *store) *table[*Invoice] { return s.Invoices },
 			bind(invoices.render)),
-		arm: func(r *request) {
-			for _, inv := range r.state.Invoices.all {
+		scheduleTimers: func(r *request) {
+			for _, inv := range r.store.Invoices.all {
 				r.invoicing.scheduleNext(inv)
 			}
 		},
@@ -117,12 +117,12 @@ func (inv *Invoice) subtotal() int64 {
 }
 
 // total is the lines less the discounts.
-func (inv *Invoice) total() int64 { return inv.subtotal() - inv.discounted() }
+func (inv *Invoice) total() int64 { return inv.subtotal() - inv.discountAmount() }
 
 // amountDue is what is to be paid after the customer's balance and credit
 // notes, never negative.
 func (inv *Invoice) amountDue() int64 {
-	due := inv.total() - inv.CreditedBefore
+	due := inv.total() - inv.PrePaymentCreditNotesAmount
 	if inv.BalanceApplied {
 		due += inv.StartingBalance - inv.EndingBalance
 	}
@@ -131,12 +131,12 @@ func (inv *Invoice) amountDue() int64 {
 
 func (inv *Invoice) remaining() int64 { return inv.amountDue() - inv.AmountPaid }
 
-func (inv *Invoice) settled() bool { return inv.Status == "paid" || inv.Status == "void" }
+func (inv *Invoice) isClosed() bool { return inv.Status == "paid" || inv.Status == "void" }
 
 func (h invoices) find(in *input) (*Invoice, error) {
-	inv, ok := h.state.Invoices.get(in.path("id"))
+	inv, ok := h.store.Invoices.get(in.pathValue("id"))
 	if !ok {
-		return nil, wire.NotFound("invoice", in.path("id"), "invoice")
+		return nil, wire.NotFound("invoice", in.pathValue("id"), "invoice")
 	}
 	return inv, nil
 }
@@ -150,17 +150,17 @@ func (h invoices) get(in *input) (any, error) {
 }
 
 func (h invoices) list(in *input) (any, error) {
-	rows := h.state.Invoices.all
+	rows := h.store.Invoices.all
 	named := in.Has("subscription") || in.Has("customer")
 	switch {
 	case in.Has("subscription"):
-		rows = h.state.Invoices.by("subscription", in.String("subscription"))
+		rows = h.store.Invoices.by("subscription", in.String("subscription"))
 	case in.Has("customer"):
-		rows = h.state.Invoices.by("customer", in.String("customer"))
+		rows = h.store.Invoices.by("customer", in.String("customer"))
 	}
 	return listing[*Invoice]{
-		what: "invoice", table: h.state.Invoices, rows: rows,
-		keep:   func(i *Invoice) bool { return i.matches(in.Params) && (named || !h.customers.onTestClock(i.Customer)) },
+		resource: "invoice", table: h.store.Invoices, rows: rows,
+		filter: func(i *Invoice) bool { return i.matches(in.Params) && (named || !h.customers.onTestClock(i.Customer)) },
 		render: h.render,
 	}.page(in)
 }
@@ -187,7 +187,7 @@ func (h invoices) listLines(in *input) (any, error) {
 func (h invoices) pageLines(inv *Invoice, in *input, limit int) (any, error) {
 	from, before := 0, in.String("ending_before")
 	if after := in.String("starting_after"); after != "" {
-		if from = inv.lineAfter(after); from < 0 {
+		if from = inv.indexAfterLine(after); from < 0 {
 			return nil, wire.NoSuch("line_item", after, "starting_after")
 		}
 	}
@@ -195,7 +195,7 @@ func (h invoices) pageLines(inv *Invoice, in *input, limit int) (any, error) {
 		upTo := min(len(inv.Lines), from+limit)
 		return wire.List(in.url, h.renderLines(inv, from, upTo), upTo < len(inv.Lines)), nil
 	}
-	upTo := inv.lineAfter(before) - 1
+	upTo := inv.indexAfterLine(before) - 1
 	if upTo < 0 {
 		return nil, wire.NoSuch("line_item", before, "ending_before")
 	}
@@ -203,7 +203,7 @@ func (h invoices) pageLines(inv *Invoice, in *input, limit int) (any, error) {
 	return wire.List(in.url, h.renderLines(inv, from, upTo), from > 0), nil
 }
 
-func (inv *Invoice) lineAfter(id string) int {
+func (inv *Invoice) indexAfterLine(id string) int {
 	for i, l := range inv.Lines {
 		if l.ID == id {
 			return i + 1
@@ -217,7 +217,7 @@ func (h invoices) render(inv *Invoice) wire.Object {
 	for name, value := range h.renderCustomerFields(inv) {
 		o[name] = value
 	}
-	for name, value := range inv.renderConstants() {
+	for name, value := range inv.renderUnusedFields() {
 		o[name] = value
 	}
 	shown := min(len(inv.Lines), 10)
@@ -225,8 +225,8 @@ func (h invoices) render(inv *Invoice) wire.Object {
 	lines["total_count"] = len(inv.Lines)
 	o["lines"] = lines
 	h.discounts.renderOnInvoice(o, inv)
-	if inv.SubProrationDate != 0 {
-		o["subscription_proration_date"] = inv.SubProrationDate
+	if inv.SubscriptionProrationDate != 0 {
+		o["subscription_proration_date"] = inv.SubscriptionProrationDate
 	}
 	return o
 }
@@ -237,20 +237,20 @@ func (h invoices) renderAmounts(inv *Invoice) wire.Object {
 		"id": inv.ID, "object": "invoice", "created": inv.Created, "livemode": false,
 		"amount_due": inv.amountDue(), "amount_paid": inv.AmountPaid, "amount_remaining": inv.remaining(),
 		"amount_shipping": 0, "attempt_count": inv.AttemptCount, "attempted": inv.Attempted,
-		"auto_advance": inv.AutoAdvance, "automatically_finalizes_at": wire.IntOrNull(inv.FinalizesAt),
+		"auto_advance": inv.AutoAdvance, "automatically_finalizes_at": wire.IntOrNull(inv.AutomaticallyFinalizesAt),
 		"billing_reason": inv.BillingReason, "charge": wire.Ref("charge", inv.Charge),
 		"collection_method": inv.CollectionMethod, "currency": inv.Currency, "description": wire.StringOrNull(inv.Description),
 		"due_date": wire.IntOrNull(inv.DueDate), "effective_at": wire.IntOrNull(inv.EffectiveAt), "ending_balance": nil,
-		"footer": wire.StringOrNull(inv.Footer), "metadata": inv.Metadata, "next_payment_attempt": wire.IntOrNull(inv.NextAttempt),
+		"footer": wire.StringOrNull(inv.Footer), "metadata": inv.Metadata, "next_payment_attempt": wire.IntOrNull(inv.NextPaymentAttempt),
 		"number": wire.StringOrNull(inv.Number), "paid": inv.Status == "paid", "paid_out_of_band": inv.PaidOutOfBand,
 		"payment_intent": wire.Ref("payment_intent", inv.PaymentIntent), "period_end": inv.PeriodEnd,
 		"period_start": inv.PeriodStart, "starting_balance": inv.StartingBalance, "status": inv.Status,
 		"status_transitions": wire.Object{
-			"finalized_at": wire.IntOrNull(inv.FinalizedAt), "marked_uncollectible_at": wire.IntOrNull(inv.UncollectibleAt),
+			"finalized_at": wire.IntOrNull(inv.FinalizedAt), "marked_uncollectible_at": wire.IntOrNull(inv.MarkedUncollectibleAt),
 			"paid_at": wire.IntOrNull(inv.PaidAt), "voided_at": wire.IntOrNull(inv.VoidedAt),
 		},
 		"subtotal": subtotal, "subtotal_excluding_tax": subtotal, "total": total, "total_excluding_tax": total,
-		"webhooks_delivered_at": wire.IntOrNull(inv.DeliveredAt),
+		"webhooks_delivered_at": wire.IntOrNull(inv.WebhooksDeliveredAt),
 	}
 	if inv.BalanceApplied {
 		o["ending_balance"] = inv.EndingBalance
@@ -260,43 +260,43 @@ func (h invoices) renderAmounts(inv *Invoice) wire.Object {
 
 func (h invoices) renderCustomerFields(inv *Invoice) wire.Object {
 	o := wire.Object{
-		"account_country": "US", "account_name": h.state.Account.Name, "customer": wire.Ref("customer", inv.Customer),
+		"account_country": "US", "account_name": h.store.Account.Name, "customer": wire.Ref("customer", inv.Customer),
 		"customer_address": inv.CustomerAddress.render(), "customer_email": wire.StringOrNull(inv.CustomerEmail),
 		"customer_name": wire.StringOrNull(inv.CustomerName), "customer_phone": nil, "customer_shipping": nil,
 		"customer_tax_exempt": "none", "customer_tax_ids": []any{},
-		"default_payment_method": wire.Ref("payment_method", inv.DefaultMethod),
+		"default_payment_method": wire.Ref("payment_method", inv.DefaultPaymentMethod),
 		"hosted_invoice_url":     nil, "invoice_pdf": nil,
 		"subscription":         wire.Ref("subscription", inv.Subscription),
 		"subscription_details": wire.Object{"metadata": nil},
 		"test_clock":           nil,
 	}
 	if inv.Subscription != "" {
-		o["subscription_details"] = wire.Object{"metadata": inv.SubMetadata}
+		o["subscription_details"] = wire.Object{"metadata": inv.SubscriptionMetadata}
 	}
 	if inv.FinalizedAt != 0 {
 		o["hosted_invoice_url"] = h.origin + "/i/" + inv.ID
 		o["invoice_pdf"] = h.origin + "/i/" + inv.ID + "/pdf"
 	}
-	if c, ok := h.state.Customers.get(inv.Customer); ok {
+	if c, ok := h.store.Customers.get(inv.Customer); ok {
 		o["test_clock"] = wire.Ref("test_clock", c.TestClock)
 	}
 	return o
 }
 
-// renderConstants are the fields that hardly ever say anything.
-func (inv *Invoice) renderConstants() wire.Object {
+// renderUnusedFields are the fields that hardly ever say anything.
+func (inv *Invoice) renderUnusedFields() wire.Object {
 	return wire.Object{
 		"account_tax_ids": nil, "application": nil, "application_fee_amount": nil,
-		"automatic_tax": inv.renderTax(),
+		"automatic_tax": inv.renderAutomaticTax(),
 		"custom_fields": nil, "default_source": nil, "default_tax_rates": []any{}, "discount": nil,
 		"discounts": []any{}, "from_invoice": nil, "issuer": wire.Object{"type": "self"},
 		"last_finalization_error": nil, "latest_revision": nil, "on_behalf_of": nil,
 		"payment_settings": wire.Object{
-			"default_mandate": nil, "payment_method_options": nil, "payment_method_types": wire.StringsOrNull(inv.MethodTypes),
+			"default_mandate": nil, "payment_method_options": nil, "payment_method_types": wire.StringsOrNull(inv.PaymentMethodTypes),
 		},
-		"post_payment_credit_notes_amount": inv.CreditedAfter, "pre_payment_credit_notes_amount": inv.CreditedBefore, "quote": nil,
+		"post_payment_credit_notes_amount": inv.PostPaymentCreditNotesAmount, "pre_payment_credit_notes_amount": inv.PrePaymentCreditNotesAmount, "quote": nil,
 		"receipt_number": nil, "rendering": nil, "shipping_cost": nil, "shipping_details": nil,
-		"statement_descriptor": wire.StringOrNull(inv.Descriptor), "tax": nil, "total_discount_amounts": []any{}, "total_tax_amounts": []any{},
+		"statement_descriptor": wire.StringOrNull(inv.StatementDescriptor), "tax": nil, "total_discount_amounts": []any{}, "total_tax_amounts": []any{},
 		"transfer_data": nil,
 	}
 }
@@ -312,12 +312,12 @@ func (h invoices) renderLines(inv *Invoice, from, upTo int) []any {
 func (h invoices) renderLine(inv *Invoice, l InvoiceLine) wire.Object {
 	o := wire.Object{
 		"id": l.ID, "object": "line_item", "amount": l.Amount, "amount_excluding_tax": l.Amount,
-		"currency": inv.Currency, "description": wire.StringOrNull(l.Description), "discount_amounts": inv.lineDiscounts(l.ID),
-		"discountable": !l.Proration && !l.Undiscountable, "discounts": []any{}, "invoice": wire.Ref("invoice", inv.ID), "livemode": false,
+		"currency": inv.Currency, "description": wire.StringOrNull(l.Description), "discount_amounts": inv.lineDiscountAmounts(l.ID),
+		"discountable": !l.Proration && !l.NotDiscountable, "discounts": []any{}, "invoice": wire.Ref("invoice", inv.ID), "livemode": false,
 		"metadata": l.Metadata, "period": wire.Object{"end": l.PeriodEnd, "start": l.PeriodStart},
 		"plan": nil, "price": nil, "proration": l.Proration, "proration_details": l.renderProration(),
 		"quantity": l.Quantity, "subscription": wire.Ref("subscription", l.Subscription), "tax_amounts": []any{},
-		"tax_rates": []any{}, "type": l.Kind, "unit_amount_excluding_tax": nil,
+		"tax_rates": []any{}, "type": l.Type, "unit_amount_excluding_tax": nil,
 	}
 	if l.InvoiceItem != "" {
 		o["invoice_item"] = wire.Ref("invoiceitem", l.InvoiceItem)
@@ -325,15 +325,15 @@ func (h invoices) renderLine(inv *Invoice, l InvoiceLine) wire.Object {
 	if l.SubscriptionItem != "" {
 		o["subscription_item"] = h.subscriptionItemRef(l.SubscriptionItem)
 	}
-	if p, ok := h.state.Prices.get(l.Price); ok {
-		o["price"], o["plan"], o["unit_amount_excluding_tax"] = h.prices.render(p), p.renderPlan(), p.decimal()
+	if p, ok := h.store.Prices.get(l.Price); ok {
+		o["price"], o["plan"], o["unit_amount_excluding_tax"] = h.prices.render(p), p.renderPlan(), p.unitAmountDecimal()
 	}
 	return o
 }
 
 // subscriptionItemRef can be expanded while the item is there.
 func (h invoices) subscriptionItemRef(id string) any {
-	if _, ok := h.state.Items.get(id); !ok {
+	if _, ok := h.store.SubscriptionItems.get(id); !ok {
 		return id
 	}
 	return wire.Ref("subscription_item", id)

@@ -67,28 +67,28 @@ func (h invoices) payWith(inv *Invoice, in *input) error {
 		ok = true
 	}
 	if !ok {
-		return noMethod()
+		return noPaymentMethodError()
 	}
 	result, decline := h.invoicing.pay(inv, pm)
 	return paymentError(result, decline, inv)
 }
 
 // paymentError is the 402 of a payment that did not go through.
-func paymentError(result outcome, decline *Decline, inv *Invoice) error {
+func paymentError(result paymentOutcome, decline *Decline, inv *Invoice) error {
 	var e *wire.Error
 	switch result {
-	case paid:
+	case outcomePaid:
 		return nil
-	case needsAction:
+	case outcomeRequiresAction:
 		e = &wire.Error{Status: 402, Type: "card_error", Code: "invoice_payment_intent_requires_action", Message: "This payment requires additional user action before it can be completed successfully. Payment can be completed using the PaymentIntent associated with this invoice."}
 	default:
-		e = declined(decline)
+		e = cardError(decline)
 	}
 	e.PaymentIntent = inv.PaymentIntent
 	return e
 }
 
-func noMethod() *wire.Error {
+func noPaymentMethodError() *wire.Error {
 	return wire.Invalid("resource_missing", "", "This customer has no attached payment source or default payment method. Please consider adding a default payment method. For more information, visit https://stripe.com/docs/billing/subscriptions/payment-methods-setting#payment-method-priority.")
 }
 
@@ -101,7 +101,7 @@ func (h invoices) void(in *input) (any, error) {
 		return nil, wire.Invalid("", "", "You can only pass in open invoices. This invoice isn't open.")
 	}
 	h.invoicing.void(inv)
-	if sub, ok := h.state.Subscriptions.get(inv.Subscription); ok {
+	if sub, ok := h.store.Subscriptions.get(inv.Subscription); ok {
 		h.afterVoid(sub, inv)
 	}
 	return h.render(inv), nil
@@ -112,7 +112,7 @@ func (h invoices) afterVoid(sub *Subscription, inv *Invoice) {
 	switch {
 	case sub.Status == "incomplete" && inv.ID == sub.LatestInvoice:
 		h.subscriptions.end(sub, "incomplete_expired", "")
-	case sub.waitsFor(inv):
+	case sub.awaitsInvoice(inv):
 		h.pendingUpdates.expire(sub)
 	default:
 		h.dunning.reactivateIfPaid(sub)
@@ -129,11 +129,11 @@ func (h invoices) markUncollectible(in *input) (any, error) {
 		return nil, wire.Invalid("", "", "You can only mark open invoices as uncollectible. This invoice isn't open.")
 	}
 	before := h.render(inv)
-	inv.Status, inv.UncollectibleAt, inv.AutoAdvance, inv.NextAttempt = "uncollectible", h.timeForCustomer(inv.Customer), false, 0
+	inv.Status, inv.MarkedUncollectibleAt, inv.AutoAdvance, inv.NextPaymentAttempt = "uncollectible", h.timeForCustomer(inv.Customer), false, 0
 	h.emitUpdate("invoice.updated", before, h.render(inv))
 	h.emit("invoice.marked_uncollectible", h.render(inv))
 	h.customers.setDelinquent(inv.Customer, false)
-	if sub, ok := h.state.Subscriptions.get(inv.Subscription); ok {
+	if sub, ok := h.store.Subscriptions.get(inv.Subscription); ok {
 		h.dunning.reactivateIfPaid(sub)
 	}
 	return h.render(inv), nil
@@ -145,7 +145,7 @@ func (h invoices) send(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if inv.settled() {
+	if inv.isClosed() {
 		return nil, wire.Invalid("", "", "You can only send open invoices. This invoice isn't open.")
 	}
 	if err := h.checkFinalizable(inv); err != nil {

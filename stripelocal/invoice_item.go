@@ -24,7 +24,7 @@ type InvoiceItem struct {
 	SubscriptionItem string
 	CreditedInvoice  string
 	CreditedLines    []string
-	Undiscountable   bool
+	NotDiscountable  bool
 }
 
 // invoiceItems serves /v1/invoiceitems.
@@ -32,8 +32,8 @@ type invoiceItems struct{ *request }
 
 func invoiceItemResource() resource {
 	return resource{
-		kind: "invoiceitem",
-		render: finder(func(s *state) *table[*InvoiceItem] { return s.InvoiceItems },
+		objectType: "invoiceitem",
+		render: finder(func(s *store) *table[*InvoiceItem] { return s.InvoiceItems },
 			bind(invoiceItems.render)),
 		routes: []route{
 			on("GET /v1/invoiceitems", listParams+"customer invoice pending:bool", invoiceItems.list),
@@ -58,11 +58,11 @@ func (i *InvoiceItem) pendingKey() string {
 }
 
 func (h invoiceItems) insert(i *InvoiceItem) *InvoiceItem {
-	i.Base = Base{ID: h.ids.long("ii_1"), Created: h.timeForCustomer(i.Customer)}
+	i.Base = Base{ID: h.ids.longID("ii_1"), Created: h.timeForCustomer(i.Customer)}
 	if i.Metadata == nil {
 		i.Metadata = map[string]string{}
 	}
-	h.state.InvoiceItems.insert(i)
+	h.store.InvoiceItems.insert(i)
 	h.emit("invoiceitem.created", h.render(i))
 	return i
 }
@@ -70,8 +70,8 @@ func (h invoiceItems) insert(i *InvoiceItem) *InvoiceItem {
 // pendingFor are what waits for a subscription's next invoice: its own items
 // and those of the customer alone.
 func (h invoiceItems) pendingFor(sub *Subscription) []*InvoiceItem {
-	items := append([]*InvoiceItem{}, h.state.InvoiceItems.by("pending", sub.ID)...)
-	for _, i := range h.state.InvoiceItems.by("pending", sub.Customer) {
+	items := append([]*InvoiceItem{}, h.store.InvoiceItems.by("pending", sub.ID)...)
+	for _, i := range h.store.InvoiceItems.by("pending", sub.Customer) {
 		if i.Currency == sub.Currency {
 			items = append(items, i)
 		}
@@ -81,29 +81,29 @@ func (h invoiceItems) pendingFor(sub *Subscription) []*InvoiceItem {
 
 func (i *InvoiceItem) line() InvoiceLine {
 	return InvoiceLine{
-		Amount: i.Amount, Description: i.Description, InvoiceItem: i.ID, Kind: "invoiceitem", Metadata: i.Metadata,
+		Amount: i.Amount, Description: i.Description, InvoiceItem: i.ID, Type: "invoiceitem", Metadata: i.Metadata,
 		PeriodStart: i.PeriodStart, PeriodEnd: i.PeriodEnd, Price: i.Price, Proration: i.Proration,
 		Quantity: i.Quantity, Subscription: i.Subscription, SubscriptionItem: i.SubscriptionItem,
-		CreditedInvoice: i.CreditedInvoice, CreditedLines: i.CreditedLines, Undiscountable: i.Undiscountable,
+		CreditedInvoice: i.CreditedInvoice, CreditedLines: i.CreditedLines, NotDiscountable: i.NotDiscountable,
 	}
 }
 
 func (h invoiceItems) get(in *input) (any, error) {
-	i, ok := h.state.InvoiceItems.get(in.path("id"))
+	i, ok := h.store.InvoiceItems.get(in.pathValue("id"))
 	if !ok {
-		return nil, wire.NotFound("invoiceitem", in.path("id"), "invoiceitem")
+		return nil, wire.NotFound("invoiceitem", in.pathValue("id"), "invoiceitem")
 	}
 	return h.render(i), nil
 }
 
 func (h invoiceItems) list(in *input) (any, error) {
-	rows := h.state.InvoiceItems.all
+	rows := h.store.InvoiceItems.all
 	if in.Has("customer") {
-		rows = h.state.InvoiceItems.by("customer", in.String("customer"))
+		rows = h.store.InvoiceItems.by("customer", in.String("customer"))
 	}
 	return listing[*InvoiceItem]{
-		what: "invoiceitem", table: h.state.InvoiceItems, rows: rows,
-		keep: func(i *InvoiceItem) bool {
+		resource: "invoiceitem", table: h.store.InvoiceItems, rows: rows,
+		filter: func(i *InvoiceItem) bool {
 			return (in.Has("customer") || !h.customers.onTestClock(i.Customer)) && (!in.Has("invoice") || i.Invoice == in.String("invoice")) &&
 				(!in.Has("pending") || (i.Invoice == "") == in.Bool("pending"))
 		},
@@ -115,7 +115,7 @@ func (h invoiceItems) render(i *InvoiceItem) wire.Object {
 	o := wire.Object{
 		"id": i.ID, "object": "invoiceitem", "amount": i.Amount, "currency": i.Currency,
 		"customer": wire.Ref("customer", i.Customer), "date": i.Created, "description": wire.StringOrNull(i.Description),
-		"discountable": !i.Proration && !i.Undiscountable, "discounts": []any{}, "invoice": wire.Ref("invoice", i.Invoice),
+		"discountable": !i.Proration && !i.NotDiscountable, "discounts": []any{}, "invoice": wire.Ref("invoice", i.Invoice),
 		"livemode": false, "metadata": i.Metadata, "period": wire.Object{"end": i.PeriodEnd, "start": i.PeriodStart},
 		"plan": nil, "price": nil, "proration": i.Proration, "quantity": i.Quantity,
 		"subscription": wire.Ref("subscription", i.Subscription), "tax_rates": []any{}, "test_clock": nil,
@@ -124,12 +124,12 @@ func (h invoiceItems) render(i *InvoiceItem) wire.Object {
 	if i.SubscriptionItem != "" {
 		o["subscription_item"] = i.SubscriptionItem
 	}
-	if c, ok := h.state.Customers.get(i.Customer); ok {
+	if c, ok := h.store.Customers.get(i.Customer); ok {
 		o["test_clock"] = wire.Ref("test_clock", c.TestClock)
 	}
-	if p, ok := h.state.Prices.get(i.Price); ok {
+	if p, ok := h.store.Prices.get(i.Price); ok {
 		o["price"], o["plan"] = h.prices.render(p), p.renderPlan()
-		o["unit_amount"], o["unit_amount_decimal"] = p.unitAmount(), p.decimal()
+		o["unit_amount"], o["unit_amount_decimal"] = p.unitAmount(), p.unitAmountDecimal()
 	}
 	return o
 }

@@ -28,7 +28,7 @@ func (h invoiceItems) create(in *input) (any, error) {
 		return nil, wire.MissingParam("currency")
 	}
 	h.insert(i)
-	if inv, ok := h.state.Invoices.get(in.String("invoice")); ok {
+	if inv, ok := h.store.Invoices.get(in.String("invoice")); ok {
 		h.addToInvoice(i, inv)
 	}
 	return h.render(i), nil
@@ -36,10 +36,10 @@ func (h invoiceItems) create(in *input) (any, error) {
 
 // validateTarget looks at what the item is for: a draft, a subscription.
 func (h invoiceItems) validateTarget(i *InvoiceItem, in *input) error {
-	if sub, ok := h.state.Subscriptions.get(i.Subscription); in.Has("subscription") && (!ok || sub.Customer != i.Customer) {
+	if sub, ok := h.store.Subscriptions.get(i.Subscription); in.Has("subscription") && (!ok || sub.Customer != i.Customer) {
 		return wire.NoSuch("subscription", i.Subscription, "subscription")
 	}
-	inv, ok := h.state.Invoices.get(in.String("invoice"))
+	inv, ok := h.store.Invoices.get(in.String("invoice"))
 	switch {
 	case !in.Has("invoice"):
 		return nil
@@ -55,13 +55,13 @@ func (h invoiceItems) validateTarget(i *InvoiceItem, in *input) error {
 }
 
 func (h invoiceItems) setFields(i *InvoiceItem, p wire.Params) error {
-	i.Undiscountable = !p.BoolOr("discountable", !i.Undiscountable)
+	i.NotDiscountable = !p.BoolOr("discountable", !i.NotDiscountable)
 	p.SetInt("quantity", &i.Quantity)
 	p.SetString("description", &i.Description)
 	p.SetMetadata(&i.Metadata)
 	p.At("period").SetInt("start", &i.PeriodStart)
 	p.At("period").SetInt("end", &i.PeriodEnd)
-	price, ok := h.state.Prices.get(p.String("price"))
+	price, ok := h.store.Prices.get(p.String("price"))
 	switch {
 	case p.Has("price") && !ok:
 		return wire.NoSuch("price", p.String("price"), "price")
@@ -77,7 +77,7 @@ func (h invoiceItems) setFields(i *InvoiceItem, p wire.Params) error {
 	case p.Has("amount"):
 		i.Amount = p.Int("amount")
 	case p.Has("quantity"):
-		if price, ok := h.state.Prices.get(i.Price); ok {
+		if price, ok := h.store.Prices.get(i.Price); ok {
 			i.Amount = price.amount(i.Quantity)
 		}
 	}
@@ -96,11 +96,11 @@ func (h invoiceItems) addToInvoice(i *InvoiceItem, inv *Invoice) {
 
 // findEditable finds an item that waits, or that stands on a draft.
 func (h invoiceItems) findEditable(in *input) (*InvoiceItem, error) {
-	i, ok := h.state.InvoiceItems.get(in.path("id"))
+	i, ok := h.store.InvoiceItems.get(in.pathValue("id"))
 	if !ok {
-		return nil, wire.NotFound("invoiceitem", in.path("id"), "invoiceitem")
+		return nil, wire.NotFound("invoiceitem", in.pathValue("id"), "invoiceitem")
 	}
-	if inv, ok := h.state.Invoices.get(i.Invoice); ok && inv.Status != "draft" {
+	if inv, ok := h.store.Invoices.get(i.Invoice); ok && inv.Status != "draft" {
 		return nil, wire.Invalid("invoice_not_editable", "", "Invoice items attached to a finalized invoice can't be changed or deleted.")
 	}
 	return i, nil
@@ -128,7 +128,7 @@ func (h invoiceItems) delete(in *input) (any, error) {
 	}
 	h.replaceOnDraft(i, nil)
 	whole := h.render(i)
-	h.state.InvoiceItems.remove(i.ID)
+	h.store.InvoiceItems.remove(i.ID)
 	h.emit("invoiceitem.deleted", whole)
 	return wire.Object{"id": i.ID, "object": "invoiceitem", "deleted": true}, nil
 }
@@ -136,7 +136,7 @@ func (h invoiceItems) delete(in *input) (any, error) {
 // replaceOnDraft puts others in the place of the line that an item is on a draft.
 // The list is made anew: events may still show the old one.
 func (h invoiceItems) replaceOnDraft(i *InvoiceItem, with []InvoiceLine) {
-	inv, ok := h.state.Invoices.get(i.Invoice)
+	inv, ok := h.store.Invoices.get(i.Invoice)
 	if !ok {
 		return
 	}

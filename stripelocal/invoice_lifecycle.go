@@ -6,9 +6,9 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// draftWait is how long a renewal's invoice stays a draft (docs: subscription
+// draftPeriod is how long a renewal's invoice stays a draft (docs: subscription
 // invoices: about an hour).
-const draftWait = 60 * 60
+const draftPeriod = 60 * 60
 
 // invoicing takes invoices through their lifecycle: draft, open, then paid or void.
 type invoicing struct{ *request }
@@ -24,18 +24,18 @@ func (h invoicing) createDraft(sub *Subscription, reason string, lines []Invoice
 // build makes an invoice without storing it, so that a preview is made the
 // way the invoice itself is.
 func (h invoicing) build(sub *Subscription, reason string, items []*InvoiceItem, lines []InvoiceLine) *Invoice {
-	c, _ := h.state.Customers.get(sub.Customer)
+	c, _ := h.store.Customers.get(sub.Customer)
 	inv := &Invoice{
 		Base: Base{Created: h.timeFor(c)}, BillingReason: reason, Status: "draft",
 		CollectionMethod: sub.CollectionMethod, Currency: sub.Currency, Customer: sub.Customer, DaysUntilDue: sub.DaysUntilDue,
-		Metadata: map[string]string{}, Subscription: sub.ID, SubMetadata: sub.Metadata,
-		AutomaticTax: sub.AutomaticTax, MethodTypes: sub.MethodTypes,
-		PeriodStart: sub.CurrentPeriodStart, PeriodEnd: sub.CurrentPeriodStart, AutoAdvance: sub.Status != "unpaid" && !sub.ended(),
+		Metadata: map[string]string{}, Subscription: sub.ID, SubscriptionMetadata: sub.Metadata,
+		AutomaticTax: sub.AutomaticTax, PaymentMethodTypes: sub.PaymentMethodTypes,
+		PeriodStart: sub.CurrentPeriodStart, PeriodEnd: sub.CurrentPeriodStart, AutoAdvance: sub.Status != "unpaid" && !sub.hasEnded(),
 	}
 	if reason == "subscription_cycle" || sub.CollectionMethod == "send_invoice" {
-		inv.FinalizesAt = inv.Created + draftWait
+		inv.AutomaticallyFinalizesAt = inv.Created + draftPeriod
 	}
-	inv.addressTo(c)
+	inv.setCustomer(c)
 	for _, i := range items {
 		inv.Lines = append(inv.Lines, i.line())
 	}
@@ -47,8 +47,8 @@ func (h invoicing) build(sub *Subscription, reason string, items []*InvoiceItem,
 // insert stores an assembled invoice, takes the pending items it shows off the
 // waiting list and tells of it.
 func (h invoicing) insert(sub *Subscription, inv *Invoice) {
-	inv.ID = h.ids.long("in_1")
-	h.state.Invoices.insert(inv)
+	inv.ID = h.ids.longID("in_1")
+	h.store.Invoices.insert(inv)
 	for i := range inv.Lines {
 		h.assignLine(inv, &inv.Lines[i])
 	}
@@ -58,13 +58,13 @@ func (h invoicing) insert(sub *Subscription, inv *Invoice) {
 }
 
 func (h invoicing) assignLine(inv *Invoice, l *InvoiceLine) {
-	l.ID = h.ids.long("il_1")
-	if item, ok := h.state.InvoiceItems.get(l.InvoiceItem); ok {
-		h.state.InvoiceItems.change(item, func() { item.Invoice = inv.ID })
+	l.ID = h.ids.longID("il_1")
+	if item, ok := h.store.InvoiceItems.get(l.InvoiceItem); ok {
+		h.store.InvoiceItems.change(item, func() { item.Invoice = inv.ID })
 	}
 }
 
-func (inv *Invoice) addressTo(c *Customer) {
+func (inv *Invoice) setCustomer(c *Customer) {
 	if c == nil {
 		return
 	}
@@ -79,7 +79,7 @@ func (h invoicing) finalize(inv *Invoice) {
 	}
 	before := h.invoices.render(inv)
 	at := h.timeForCustomer(inv.Customer)
-	inv.Status, inv.FinalizedAt, inv.FinalizesAt = "open", at, 0
+	inv.Status, inv.FinalizedAt, inv.AutomaticallyFinalizesAt = "open", at, 0
 	if inv.EffectiveAt == 0 {
 		inv.EffectiveAt = at
 	}
@@ -101,13 +101,13 @@ func (h invoicing) finalize(inv *Invoice) {
 
 // assignNumber gives the invoice its number and settles the customer's balance.
 func (h invoicing) assignNumber(inv *Invoice) {
-	c, ok := h.state.Customers.get(inv.Customer)
+	c, ok := h.store.Customers.get(inv.Customer)
 	if !ok {
 		return
 	}
 	if inv.Number == "" {
-		inv.Number = fmt.Sprintf("%s-%04d", c.InvoicePrefix, c.NextInvoice)
-		c.NextInvoice++
+		inv.Number = fmt.Sprintf("%s-%04d", c.InvoicePrefix, c.NextInvoiceSequence)
+		c.NextInvoiceSequence++
 	}
 	h.applyBalance(inv)
 	c.Currency = inv.Currency
@@ -120,7 +120,7 @@ func (h invoicing) assignNumber(inv *Invoice) {
 // credit pays for it, a negative total becomes credit, and what is less than
 // can be charged is left for the next invoice (inferred).
 func (h invoicing) applyBalance(inv *Invoice) {
-	c, ok := h.state.Customers.get(inv.Customer)
+	c, ok := h.store.Customers.get(inv.Customer)
 	if !ok {
 		return
 	}
@@ -146,15 +146,15 @@ func (h invoicing) createPaymentIntent(inv *Invoice) *PaymentIntent {
 
 // pay tries to take the money of an open invoice from a card, because
 // somebody asked for it, and tells what came of it.
-func (h invoicing) pay(inv *Invoice, pm *PaymentMethod) (outcome, *Decline) {
+func (h invoicing) pay(inv *Invoice, pm *PaymentMethod) (paymentOutcome, *Decline) {
 	return h.attemptPayment(inv, pm, inv.AttemptCount == 0)
 }
 
 // attemptPayment is collect; automatic ones count and are followed by others.
-func (h invoicing) attemptPayment(inv *Invoice, pm *PaymentMethod, automatic bool) (outcome, *Decline) {
-	pi, ok := h.state.PaymentIntents.get(inv.PaymentIntent)
+func (h invoicing) attemptPayment(inv *Invoice, pm *PaymentMethod, automatic bool) (paymentOutcome, *Decline) {
+	pi, ok := h.store.PaymentIntents.get(inv.PaymentIntent)
 	if !ok {
-		return paid, nil
+		return outcomePaid, nil
 	}
 	before := h.invoices.render(inv)
 	if automatic {
@@ -162,21 +162,21 @@ func (h invoicing) attemptPayment(inv *Invoice, pm *PaymentMethod, automatic boo
 	}
 	inv.Attempted = true
 	result, decline := h.paymentIntents.confirmWith(pi, pm)
-	inv.noteRefusal(pm, result, decline)
+	inv.recordDecline(pm, result, decline)
 	h.recordAttempt(inv, before, result, automatic)
 	return result, decline
 }
 
 // completeAuthentication carries the end of a 3-D Secure question to the invoice.
-func (h invoicing) completeAuthentication(pi *PaymentIntent, passed bool) (outcome, *Decline) {
+func (h invoicing) completeAuthentication(pi *PaymentIntent, passed bool) (paymentOutcome, *Decline) {
 	result, decline := h.paymentIntents.completeAuthentication(pi, passed)
 	h.applyIntentOutcome(pi, result)
 	return result, decline
 }
 
 // applyIntentOutcome tells an open invoice what came of its payment intent.
-func (h invoicing) applyIntentOutcome(pi *PaymentIntent, result outcome) {
-	if inv, ok := h.state.Invoices.get(pi.Invoice); ok && !inv.settled() {
+func (h invoicing) applyIntentOutcome(pi *PaymentIntent, result paymentOutcome) {
+	if inv, ok := h.store.Invoices.get(pi.Invoice); ok && !inv.isClosed() {
 		before := h.invoices.render(inv)
 		inv.Attempted = true
 		if inv.AttemptCount == 0 {
@@ -186,8 +186,8 @@ func (h invoicing) applyIntentOutcome(pi *PaymentIntent, result outcome) {
 	}
 }
 
-func (h invoicing) recordAttempt(inv *Invoice, before wire.Object, result outcome, automatic bool) {
-	if result == paid {
+func (h invoicing) recordAttempt(inv *Invoice, before wire.Object, result paymentOutcome, automatic bool) {
+	if result == outcomePaid {
 		h.markPaid(inv, inv.remaining())
 		return
 	}
@@ -195,7 +195,7 @@ func (h invoicing) recordAttempt(inv *Invoice, before wire.Object, result outcom
 	after := h.invoices.render(inv)
 	h.emitUpdate("invoice.updated", before, after)
 	h.emit("invoice.payment_failed", after)
-	if result == needsAction {
+	if result == outcomeRequiresAction {
 		h.emit("invoice.payment_action_required", after)
 	}
 	h.dunning.paymentFailed(inv)
@@ -208,11 +208,11 @@ func (h invoicing) recordAttempt(inv *Invoice, before wire.Object, result outcom
 // markPaid closes an invoice for the money that came in.
 func (h invoicing) markPaid(inv *Invoice, received int64) {
 	before := h.invoices.render(inv)
-	inv.Status, inv.PaidAt, inv.AutoAdvance, inv.NextAttempt = "paid", h.timeForCustomer(inv.Customer), false, 0
+	inv.Status, inv.PaidAt, inv.AutoAdvance, inv.NextPaymentAttempt = "paid", h.timeForCustomer(inv.Customer), false, 0
 	inv.AmountPaid += received
 	inv.Attempted = true
-	if pi, ok := h.state.PaymentIntents.get(inv.PaymentIntent); ok && !inv.PaidOutOfBand {
-		inv.Charge = pi.LastCharge
+	if pi, ok := h.store.PaymentIntents.get(inv.PaymentIntent); ok && !inv.PaidOutOfBand {
+		inv.Charge = pi.LatestCharge
 	}
 	after := h.invoices.render(inv)
 	h.emit("invoice.paid", after)
@@ -226,11 +226,11 @@ func (h invoicing) markPaid(inv *Invoice, received int64) {
 
 // void ends an invoice without payment.
 func (h invoicing) void(inv *Invoice) {
-	if inv.Status == "draft" || inv.settled() {
+	if inv.Status == "draft" || inv.isClosed() {
 		return
 	}
 	before := h.invoices.render(inv)
-	inv.Status, inv.VoidedAt, inv.AutoAdvance, inv.NextAttempt = "void", h.timeForCustomer(inv.Customer), false, 0
+	inv.Status, inv.VoidedAt, inv.AutoAdvance, inv.NextPaymentAttempt = "void", h.timeForCustomer(inv.Customer), false, 0
 	h.paymentIntents.cancelByID(inv.PaymentIntent, "void_invoice")
 	h.emit("invoice.voided", h.invoices.render(inv))
 	h.emitUpdate("invoice.updated", before, h.invoices.render(inv))
@@ -239,7 +239,7 @@ func (h invoicing) void(inv *Invoice) {
 
 // restoreBalance undoes what a voided invoice did to the customer's balance.
 func (h invoicing) restoreBalance(inv *Invoice) {
-	c, ok := h.state.Customers.get(inv.Customer)
+	c, ok := h.store.Customers.get(inv.Customer)
 	if back := inv.StartingBalance - inv.EndingBalance; ok && !c.Deleted && back != 0 {
 		h.customers.change(c, func() { c.Balance += back })
 	}
@@ -263,10 +263,10 @@ func (h invoicing) scheduleNext(inv *Invoice) {
 func (inv *Invoice) nextDue() int64 {
 	switch {
 	case inv.Status == "draft" && inv.AutoAdvance:
-		return inv.FinalizesAt
-	case inv.Status == "open" && inv.NextAttempt != 0:
-		return inv.NextAttempt
-	case inv.Status == "open" && !inv.OverdueTold:
+		return inv.AutomaticallyFinalizesAt
+	case inv.Status == "open" && inv.NextPaymentAttempt != 0:
+		return inv.NextPaymentAttempt
+	case inv.Status == "open" && !inv.OverdueSent:
 		return inv.DueDate
 	}
 	return 0
@@ -276,7 +276,7 @@ func (h invoicing) runDue(inv *Invoice) {
 	switch {
 	case inv.Status == "draft":
 		h.finalizeAndPay(inv)
-	case inv.NextAttempt != 0:
+	case inv.NextPaymentAttempt != 0:
 		h.dunning.retry(inv)
 	default:
 		h.markOverdue(inv)
@@ -285,7 +285,7 @@ func (h invoicing) runDue(inv *Invoice) {
 
 // markOverdue is an invoice that was sent and not paid by its date.
 func (h invoicing) markOverdue(inv *Invoice) {
-	inv.OverdueTold = true
+	inv.OverdueSent = true
 	h.emit("invoice.overdue", h.invoices.render(inv))
 	h.customers.setDelinquent(inv.Customer, true)
 	h.dunning.paymentFailed(inv)
@@ -293,14 +293,14 @@ func (h invoicing) markOverdue(inv *Invoice) {
 
 // finalizeAndPay is what happens to a draft when its hour is over. Without
 // a card the attempt fails.
-func (h invoicing) finalizeAndPay(inv *Invoice) (outcome, *Decline) {
+func (h invoicing) finalizeAndPay(inv *Invoice) (paymentOutcome, *Decline) {
 	h.finalize(inv)
 	if inv.Status != "open" {
-		return paid, nil
+		return outcomePaid, nil
 	}
 	if inv.CollectionMethod != "charge_automatically" {
 		h.emit("invoice.sent", h.invoices.render(inv))
-		return paid, nil
+		return outcomePaid, nil
 	}
 	pm, ok := h.paymentMethods.forInvoice(inv)
 	if ok {
@@ -309,6 +309,6 @@ func (h invoicing) finalizeAndPay(inv *Invoice) (outcome, *Decline) {
 	before := h.invoices.render(inv)
 	inv.AttemptCount++
 	inv.Attempted = true
-	h.recordAttempt(inv, before, refused, true)
-	return refused, genericDecline()
+	h.recordAttempt(inv, before, outcomeDeclined, true)
+	return outcomeDeclined, genericDecline()
 }

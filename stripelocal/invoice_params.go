@@ -24,12 +24,12 @@ func (h invoices) create(in *input) (any, error) {
 	if inv.Currency == "" {
 		inv.Currency = "usd"
 	}
-	inv.addressTo(c)
+	inv.setCustomer(c)
 	if err := h.addPendingItems(inv, c, in); err != nil {
 		return nil, err
 	}
-	inv.ID = h.ids.long("in_1")
-	h.state.Invoices.insert(inv)
+	inv.ID = h.ids.longID("in_1")
+	h.store.Invoices.insert(inv)
 	for i := range inv.Lines {
 		h.invoicing.assignLine(inv, &inv.Lines[i])
 	}
@@ -41,17 +41,17 @@ func (h invoices) create(in *input) (any, error) {
 func (h invoices) addPendingItems(inv *Invoice, c *Customer, in *input) error {
 	key := c.ID
 	if inv.Subscription != "" {
-		sub, ok := h.state.Subscriptions.get(inv.Subscription)
+		sub, ok := h.store.Subscriptions.get(inv.Subscription)
 		if !ok || sub.Customer != c.ID {
 			return wire.NoSuch("subscription", inv.Subscription, "subscription")
 		}
-		key, inv.Currency, inv.SubMetadata = sub.ID, sub.Currency, sub.Metadata
+		key, inv.Currency, inv.SubscriptionMetadata = sub.ID, sub.Currency, sub.Metadata
 	}
 	if err := h.setFields(inv, in.Params); err != nil {
 		return err
 	}
 	if in.String("pending_invoice_items_behavior") == "include" || inv.Subscription != "" {
-		for _, i := range h.state.InvoiceItems.by("pending", key) {
+		for _, i := range h.store.InvoiceItems.by("pending", key) {
 			if i.Currency == inv.Currency {
 				inv.Lines = append(inv.Lines, i.line())
 			}
@@ -66,7 +66,7 @@ func (h invoices) addPendingItems(inv *Invoice, c *Customer, in *input) error {
 // setFields carries over what create and update share.
 func (h invoices) setFields(inv *Invoice, p wire.Params) error {
 	if id := p.String("default_payment_method"); id != "" {
-		if pm, ok := h.state.PaymentMethods.get(id); !ok || pm.Customer != inv.Customer {
+		if pm, ok := h.store.PaymentMethods.get(id); !ok || pm.Customer != inv.Customer {
 			return wire.NoSuch("PaymentMethod", id, "default_payment_method")
 		}
 	}
@@ -78,12 +78,12 @@ func (h invoices) setFields(inv *Invoice, p wire.Params) error {
 	}
 	p.SetBool("auto_advance", &inv.AutoAdvance)
 	p.At("automatic_tax").SetBool("enabled", &inv.AutomaticTax)
-	p.At("payment_settings").SetStrings("payment_method_types", &inv.MethodTypes)
-	p.SetString("statement_descriptor", &inv.Descriptor)
+	p.At("payment_settings").SetStrings("payment_method_types", &inv.PaymentMethodTypes)
+	p.SetString("statement_descriptor", &inv.StatementDescriptor)
 	p.SetInt("effective_at", &inv.EffectiveAt)
 	p.SetString("collection_method", &inv.CollectionMethod)
 	p.SetInt("days_until_due", &inv.DaysUntilDue)
-	p.SetString("default_payment_method", &inv.DefaultMethod)
+	p.SetString("default_payment_method", &inv.DefaultPaymentMethod)
 	p.SetString("description", &inv.Description)
 	p.SetInt("due_date", &inv.DueDate)
 	p.SetString("footer", &inv.Footer)
@@ -92,11 +92,11 @@ func (h invoices) setFields(inv *Invoice, p wire.Params) error {
 	if inv.CollectionMethod == "send_invoice" && inv.DueDate == 0 && inv.DaysUntilDue == 0 {
 		return wire.Invalid("", "", "If invoice's collection_method is set to send_invoice, you must specify either due_date or days_until_due")
 	}
-	if inv.Status == "draft" && inv.AutoAdvance && inv.FinalizesAt == 0 {
-		inv.FinalizesAt = inv.Created + draftWait
+	if inv.Status == "draft" && inv.AutoAdvance && inv.AutomaticallyFinalizesAt == 0 {
+		inv.AutomaticallyFinalizesAt = inv.Created + draftPeriod
 	}
 	if inv.Status == "draft" && !inv.AutoAdvance {
-		inv.FinalizesAt = 0
+		inv.AutomaticallyFinalizesAt = 0
 	}
 	return nil
 }
@@ -104,7 +104,7 @@ func (h invoices) setFields(inv *Invoice, p wire.Params) error {
 // checkNumberUnused refuses a number that another invoice of the account has.
 func (h invoices) checkNumberUnused(inv *Invoice, p wire.Params) error {
 	number := p.String("number")
-	for _, other := range h.state.Invoices.all {
+	for _, other := range h.store.Invoices.all {
 		if number != "" && other.Number == number && other.ID != inv.ID {
 			return wire.Invalid("", p.Name("number"), "The invoice number "+number+" is already in use.")
 		}
@@ -139,9 +139,9 @@ func (h invoices) update(in *input) (any, error) {
 // checkNotInCheckout refuses a change of an invoice whose first payment is being made
 // through Checkout.
 func (h invoices) checkNotInCheckout(inv *Invoice) error {
-	sub, ok := h.state.Subscriptions.get(inv.Subscription)
-	if ok && sub.Status == "incomplete" && sub.FromCheckout != "" {
-		return wire.Invalid("", "", fmt.Sprintf("This invoice cannot be updated: it is being paid through the Checkout Session %s.", sub.FromCheckout))
+	sub, ok := h.store.Subscriptions.get(inv.Subscription)
+	if ok && sub.Status == "incomplete" && sub.CheckoutSession != "" {
+		return wire.Invalid("", "", fmt.Sprintf("This invoice cannot be updated: it is being paid through the Checkout Session %s.", sub.CheckoutSession))
 	}
 	return nil
 }
@@ -156,19 +156,19 @@ func (h invoices) delete(in *input) (any, error) {
 		return nil, wire.Invalid("invoice_not_editable", "", "You can only delete draft invoices that no subscription made. Void the invoice instead.")
 	}
 	for _, l := range inv.Lines {
-		if i, ok := h.state.InvoiceItems.get(l.InvoiceItem); ok {
-			h.state.InvoiceItems.change(i, func() { i.Invoice = "" })
+		if i, ok := h.store.InvoiceItems.get(l.InvoiceItem); ok {
+			h.store.InvoiceItems.change(i, func() { i.Invoice = "" })
 		}
 	}
 	whole := h.render(inv)
-	h.state.Invoices.remove(inv.ID)
+	h.store.Invoices.remove(inv.ID)
 	h.emit("invoice.deleted", whole)
 	return wire.Object{"id": inv.ID, "object": "invoice", "deleted": true}, nil
 }
 
 // checkFinalizable refuses what has no customer left to bill.
 func (h invoices) checkFinalizable(inv *Invoice) error {
-	c, ok := h.state.Customers.get(inv.Customer)
+	c, ok := h.store.Customers.get(inv.Customer)
 	if inv.Status == "draft" && (!ok || c.Deleted) {
 		return wire.Invalid("", "", "This invoice can't be finalized: its customer has been deleted.")
 	}

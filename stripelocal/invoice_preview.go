@@ -50,7 +50,7 @@ func (h previews) build(in *input) (*Invoice, error) {
 func (h previews) fromParams(in *input) (*Invoice, error) {
 	details := subscriptionDetails(in.Params)
 	if in.Has("subscription") {
-		sub, ok := h.state.Subscriptions.get(in.String("subscription"))
+		sub, ok := h.store.Subscriptions.get(in.String("subscription"))
 		if !ok {
 			return nil, wire.NoSuch("subscription", in.String("subscription"), "subscription")
 		}
@@ -78,8 +78,8 @@ func subscriptionDetails(p wire.Params) wire.Params {
 }
 
 func (h previews) forSubscription(sub *Subscription, p, details wire.Params) (*Invoice, error) {
-	if sub.ended() {
-		return nil, noUpcoming("No upcoming invoices for customer: the subscription has ended.")
+	if sub.hasEnded() {
+		return nil, noUpcomingError("No upcoming invoices for customer: the subscription has ended.")
 	}
 	if err := checkProration(sub, details); err != nil {
 		return nil, err
@@ -99,11 +99,11 @@ func (h previews) forSubscription(sub *Subscription, p, details wire.Params) (*I
 	return h.nextInvoice(&seen, h.subscriptionChanges.plan(sub, ch))
 }
 
-func (h previews) unusedCredit(sub *Subscription, ch change) []*InvoiceItem {
-	if ch.behavior == "none" {
+func (h previews) unusedCredit(sub *Subscription, ch subscriptionChange) []*InvoiceItem {
+	if ch.prorationBehavior == "none" {
 		return nil
 	}
-	date := ch.date
+	date := ch.prorationDate
 	if date == 0 {
 		date = h.timeOnClock(sub.TestClock)
 	}
@@ -143,38 +143,38 @@ func (h previews) setCancellation(seen *Subscription, details wire.Params) {
 
 // nextInvoice is the invoice that a plan is billed on: its own where it bills
 // at once, else that of the next period.
-func (h previews) nextInvoice(sub *Subscription, p plan) (*Invoice, error) {
+func (h previews) nextInvoice(sub *Subscription, p changePlan) (*Invoice, error) {
 	waiting := append(h.invoiceItems.pendingFor(sub), p.prorations...)
-	if p.billsNow {
+	if p.billsImmediately {
 		inv := h.invoicing.build(sub, "upcoming", waiting, h.subscriptionChanges.newPeriodLines(sub, p))
-		inv.SubProrationDate = p.date
+		inv.SubscriptionProrationDate = p.prorationDate
 		return h.finish(inv), nil
 	}
 	if sub.CancelAt != 0 && sub.CancelAt <= p.after.End || sub.Status == "paused" {
 		if len(waiting) == 0 {
-			return nil, noUpcoming("No upcoming invoices for customer: " + sub.Customer)
+			return nil, noUpcomingError("No upcoming invoices for customer: " + sub.Customer)
 		}
 		return h.finish(h.invoicing.build(sub, "upcoming", waiting, nil)), nil
 	}
 	next := p.after
 	next.Start = p.after.End
 	next.Status = "active"
-	if price, ok := h.state.Prices.get(p.items[0].Price); ok {
+	if price, ok := h.store.Prices.get(p.items[0].Price); ok {
 		next.End = price.periodAfter(next.Anchor, next.Start)
 	}
 	inv := h.invoicing.build(sub, "upcoming", waiting, h.subscriptions.periodLines(sub, h.schedules.nextPeriodItems(sub, p), next))
 	inv.Created, inv.PeriodStart, inv.PeriodEnd = p.after.End, p.after.Start, p.after.End
-	inv.NextAttempt = p.after.End + draftWait
+	inv.NextPaymentAttempt = p.after.End + draftPeriod
 	h.discounts.applyToInvoice(sub, inv, p.after.End)
 	if len(p.prorations) > 0 {
-		inv.SubProrationDate = p.date
+		inv.SubscriptionProrationDate = p.prorationDate
 	}
 	return h.finish(inv), nil
 }
 
 func (h previews) finish(inv *Invoice) *Invoice {
 	for i := range inv.Lines {
-		inv.Lines[i].ID = h.ids.long("il_tmp_1")
+		inv.Lines[i].ID = h.ids.longID("il_tmp_1")
 	}
 	h.invoicing.applyBalance(inv)
 	return inv
@@ -195,29 +195,29 @@ func (h previews) forNewSubscription(c *Customer, details wire.Params) (*Invoice
 	for _, i := range items {
 		planned = append(planned, plannedItem{Price: i.price.ID, Quantity: i.quantity})
 	}
-	return h.finish(h.invoicing.build(sub, "upcoming", h.invoiceItems.pendingFor(sub), h.subscriptions.periodLines(sub, planned, sub.standing()))), nil
+	return h.finish(h.invoicing.build(sub, "upcoming", h.invoiceItems.pendingFor(sub), h.subscriptions.periodLines(sub, planned, sub.billingState()))), nil
 }
 
 // forCustomer is the invoice that comes first among a customer's
 // subscriptions.
 func (h previews) forCustomer(c *Customer) (*Invoice, error) {
 	var first *Invoice
-	for _, sub := range h.state.Subscriptions.by("customer", c.ID) {
-		if sub.ended() || sub.Status == "incomplete" {
+	for _, sub := range h.store.Subscriptions.by("customer", c.ID) {
+		if sub.hasEnded() || sub.Status == "incomplete" {
 			continue
 		}
-		inv, err := h.nextInvoice(sub, h.subscriptionChanges.plan(sub, change{}))
+		inv, err := h.nextInvoice(sub, h.subscriptionChanges.plan(sub, subscriptionChange{}))
 		if err == nil && (first == nil || inv.Created < first.Created) {
 			first = inv
 		}
 	}
 	if first == nil {
-		return nil, noUpcoming("No upcoming invoices for customer: " + c.ID)
+		return nil, noUpcomingError("No upcoming invoices for customer: " + c.ID)
 	}
 	return first, nil
 }
 
-func noUpcoming(message string) *wire.Error {
+func noUpcomingError(message string) *wire.Error {
 	e := wire.Invalid("invoice_upcoming_none", "", message)
 	e.Status = 404
 	return e

@@ -15,11 +15,11 @@ const (
 // listing is one list call: its rows in order of creation, which of them to
 // keep, and how each is shown.
 type listing[T row] struct {
-	what   string    // for "No such …" about a cursor
-	table  *table[T] // where cursors are looked up
-	rows   []T       // oldest first
-	keep   func(T) bool
-	render func(T) wire.Object
+	resource string    // for "No such …" about a cursor
+	table    *table[T] // where cursors are looked up
+	rows     []T       // oldest first
+	filter   func(T) bool
+	render   func(T) wire.Object
 }
 
 // page answers a list call, newest first.
@@ -28,7 +28,7 @@ func (l listing[T]) page(in *input) (any, error) {
 	if err := checkLimit(limit); err != nil {
 		return nil, err
 	}
-	rows, more, err := l.cut(in, int(limit))
+	rows, more, err := l.selectPage(in, int(limit))
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +72,7 @@ func checkLimit(limit int64) error {
 	return nil
 }
 
-func (l listing[T]) cut(in *input, limit int) ([]T, bool, error) {
+func (l listing[T]) selectPage(in *input, limit int) ([]T, bool, error) {
 	if in.Has("starting_after") && in.Has("ending_before") {
 		return nil, false, wire.Invalid("", "", "You cannot use both `starting_after` and `ending_before`.")
 	}
@@ -87,7 +87,7 @@ func (l listing[T]) cut(in *input, limit int) ([]T, bool, error) {
 		}
 		from = at - 1
 	}
-	rows, more := l.walk(in, from, -1, limit)
+	rows, more := l.collect(in, from, -1, limit)
 	return rows, more, nil
 }
 
@@ -101,7 +101,7 @@ func (l listing[T]) before(in *input, limit int) ([]T, bool, error) {
 	for at < len(l.rows) && l.rows[at].base().ID == in.String("ending_before") {
 		at++
 	}
-	rows, more := l.walk(in, at, 1, limit)
+	rows, more := l.collect(in, at, 1, limit)
 	for i, j := 0, len(rows)-1; i < j; i, j = i+1, j-1 {
 		rows[i], rows[j] = rows[j], rows[i]
 	}
@@ -112,16 +112,16 @@ func (l listing[T]) before(in *input, limit int) ([]T, bool, error) {
 func (l listing[T]) cursor(in *input, name string) (int, error) {
 	r, ok := l.table.get(in.String(name))
 	if !ok {
-		return 0, wire.NoSuch(l.what, in.String(name), name)
+		return 0, wire.NoSuch(l.resource, in.String(name), name)
 	}
-	return place(l.rows, r.base().Seq), nil
+	return position(l.rows, r.base().Seq), nil
 }
 
-func (l listing[T]) walk(in *input, from, step, limit int) ([]T, bool) {
+func (l listing[T]) collect(in *input, from, step, limit int) ([]T, bool) {
 	var out []T
 	for i := from; i >= 0 && i < len(l.rows); i += step {
 		r := l.rows[i]
-		if !in.Params.InRange("created", r.base().Created) || l.keep != nil && !l.keep(r) {
+		if !in.Params.InRange("created", r.base().Created) || l.filter != nil && !l.filter(r) {
 			continue
 		}
 		if len(out) == limit {

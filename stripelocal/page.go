@@ -108,5 +108,5 @@ func guardPages(mux http.Handler) http.Handler {
 	})
 }
 
-// day writes a moment's date for people.
-func day(at int64) string { return time.Unix(at, 0).UTC().Format("2 Jan 2006") }
+// formatDate writes a moment's date for people.
+func formatDate(at int64) string { return time.Unix(at, 0).UTC().Format("2 Jan 2006") }

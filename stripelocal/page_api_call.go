@@ -11,7 +11,7 @@ import (
 // boundRoute is a route with its parameters' shape read.
 type boundRoute struct {
 	route
-	shape *wire.Schema
+	schema *wire.Schema
 }
 
 // callAPI makes an API call from a hosted page, inside the page's act and by all
@@ -23,7 +23,7 @@ func (r *request) callAPI(pattern, id string, form url.Values) (wire.Object, err
 	}
 	n, bad := wire.DecodeForm(form.Encode())
 	if bad == nil {
-		bad = target.shape.Check(n)
+		bad = target.schema.Check(n)
 	}
 	if bad != nil {
 		return nil, bad

@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// cardEntry is what somebody typed into a hosted page.
-type cardEntry struct{ Number, Expiry, CVC, Name string }
+// cardForm is what somebody typed into a hosted page.
+type cardForm struct{ Number, Expiry, CVC, Name string }
 
-// check gives the message for each field that cannot stand, by field name.
-func (c cardEntry) check(now int64) map[string]string {
+// validate gives the message for each field that cannot stand, by field name.
+func (c cardForm) validate(now int64) map[string]string {
 	problems := map[string]string{}
-	if message := checkNumber(digitsOf(c.Number)); message != "" {
+	if message := checkCardNumber(digitsOf(c.Number)); message != "" {
 		problems["cardNumber"] = message
 	}
-	if message := checkExpiry(c.Expiry, now); message != "" {
+	if message := checkCardExpiry(c.Expiry, now); message != "" {
 		problems["cardExpiry"] = message
 	}
 	if n := len(c.CVC); n < 3 || n > 4 || digitsOf(c.CVC) != c.CVC {
@@ -25,29 +25,29 @@ func (c cardEntry) check(now int64) map[string]string {
 	return problems
 }
 
-// checkWhole is check with the name, which a page asks for too.
-func (c cardEntry) checkWhole(now int64) map[string]string {
-	problems := c.check(now)
+// validateWithName is check with the name, which a page asks for too.
+func (c cardForm) validateWithName(now int64) map[string]string {
+	problems := c.validate(now)
 	if c.Name == "" {
 		problems["billingName"] = "Enter the name on the card."
 	}
 	return problems
 }
 
-func checkNumber(number string) string {
+func checkCardNumber(number string) string {
 	switch {
 	case len(number) < 12:
 		return "Your card number is incomplete."
 	case !luhn(number):
 		return "Your card number is invalid."
 	}
-	if _, known := cardByNumber(number); !known {
+	if _, known := testCardByNumber(number); !known {
 		return "Only Stripe's test cards work here, such as 4242 4242 4242 4242."
 	}
 	return ""
 }
 
-func checkExpiry(text string, now int64) string {
+func checkCardExpiry(text string, now int64) string {
 	month, year, ok := parseExpiry(text)
 	if !ok {
 		return "Your card's expiration date is incomplete."
@@ -73,15 +73,15 @@ func parseExpiry(text string) (month, year int, ok bool) {
 	return month, year, errMonth == nil && errYear == nil && month >= 1 && month <= 12 && year < 2100
 }
 
-func enteredCard(req *http.Request) cardEntry {
-	return cardEntry{
+func readCardForm(req *http.Request) cardForm {
+	return cardForm{
 		Number: req.PostFormValue("cardNumber"), Expiry: req.PostFormValue("cardExpiry"),
 		CVC: strings.TrimSpace(req.PostFormValue("cardCvc")), Name: strings.TrimSpace(req.PostFormValue("billingName")),
 	}
 }
 
 // cardFields ask for a card. Numbers and codes are never written back.
-func cardFields(entered cardEntry) []pageField {
+func cardFields(entered cardForm) []pageField {
 	return []pageField{
 		{Name: "cardNumber", Label: "Card number", Type: "text", Autocomplete: "cc-number", Inputmode: "numeric", Hint: "4242 4242 4242 4242 pays; other test cards decline or ask for authentication."},
 		{Name: "cardExpiry", Label: "Expiry", Type: "text", Value: entered.Expiry, Autocomplete: "cc-exp", Inputmode: "numeric", Hint: "Month and year: MM / YY"},

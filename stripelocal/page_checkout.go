@@ -11,9 +11,9 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// acknowledgeWait is how long Checkout waits for webhooks of the completion to
+// webhookWait is how long Checkout waits for webhooks of the completion to
 // be answered before it redirects (second-hand: up to 10 seconds).
-const acknowledgeWait = 10 * time.Second
+const webhookWait = 10 * time.Second
 
 // checkoutPage is the hosted Checkout form.
 type checkoutPage struct {
@@ -22,7 +22,7 @@ type checkoutPage struct {
 	Alert      string
 	Button     string
 	Cancel     string
-	Lines      []pageLine
+	Lines      []lineItemView
 	Quantities []pageField
 	Code       *pageField // where promotion codes are taken
 	Discount   string
@@ -36,43 +36,43 @@ type checkoutPage struct {
 	More       []pageField
 }
 
-type pageLine struct {
-	Name     string
-	Quantity int64
-	Per      string
-	Amount   string
+type lineItemView struct {
+	Name      string
+	Quantity  int64
+	UnitPrice string
+	Amount    string
 }
 
 // checkoutPages are the hosted Checkout page under /c/pay/.
 type checkoutPages struct{ *request }
 
-func (h checkoutPages) show(req *http.Request) reply {
-	cs, ok := h.state.Sessions.get(req.PathValue("id"))
+func (h checkoutPages) show(req *http.Request) pageResponse {
+	cs, ok := h.store.CheckoutSessions.get(req.PathValue("id"))
 	switch {
 	case !ok:
 		return h.noSuchPage()
 	case cs.Status != "open":
 		return h.showClosed(cs)
 	case h.checkoutPayments.requiresAction(cs):
-		return seeOther("/c/authenticate/" + cs.ID)
+		return redirectTo("/c/authenticate/" + cs.ID)
 	}
-	return show("checkout", h.page(cs, submission{}))
+	return showPage("checkout", h.page(cs, checkoutForm{}))
 }
 
-func (h checkoutPages) showClosed(cs *CheckoutSession) reply {
-	return show("message", messagePage{
+func (h checkoutPages) showClosed(cs *CheckoutSession) pageResponse {
+	return showPage("message", messagePage{
 		pageBase: h.base("This checkout is over"), Message: "It was completed, or it has expired.", Link: cs.cancelURL(), LinkText: "Back",
 	})
 }
 
 // submit changes quantities, applies a code or completes the session,
 // whichever button was pressed.
-func (h checkoutPages) submit(req *http.Request) reply {
-	cs, ok := h.state.Sessions.get(req.PathValue("id"))
+func (h checkoutPages) submit(req *http.Request) pageResponse {
+	cs, ok := h.store.CheckoutSessions.get(req.PathValue("id"))
 	if !ok || cs.Status != "open" || h.checkoutPayments.requiresAction(cs) {
 		return h.show(req)
 	}
-	entered := enteredCheckout(req)
+	entered := readCheckoutForm(req)
 	problems := h.setQuantities(cs, req)
 	switch req.PostFormValue("action") {
 	case "apply":
@@ -84,7 +84,7 @@ func (h checkoutPages) submit(req *http.Request) reply {
 		}
 		return h.showAgain(cs, entered, problems)
 	case "drop":
-		if cs.AllowPromotionCodes && !cs.begun() {
+		if cs.AllowPromotionCodes && !cs.paymentAttempted() {
 			cs.Discount, entered.Code = nil, ""
 		}
 		return h.showAgain(cs, entered, problems)
@@ -96,47 +96,47 @@ func (h checkoutPages) submit(req *http.Request) reply {
 	return h.complete(cs, entered)
 }
 
-func (h checkoutPages) complete(cs *CheckoutSession, entered submission) reply {
+func (h checkoutPages) complete(cs *CheckoutSession, entered checkoutForm) pageResponse {
 	switch result, _ := h.checkoutPayments.submit(cs, entered); result {
-	case paid:
+	case outcomePaid:
 		return h.redirectToSuccess(cs)
-	case needsAction:
-		return seeOther("/c/authenticate/" + cs.ID)
+	case outcomeRequiresAction:
+		return redirectTo("/c/authenticate/" + cs.ID)
 	}
 	page := h.page(cs, entered)
 	page.Alert = h.checkoutPayments.lastError(cs)
-	return mend("checkout", page)
+	return showInvalidForm("checkout", page)
 }
 
 // redirectToSuccess goes to the application, once it has been told.
-func (h checkoutPages) redirectToSuccess(cs *CheckoutSession) reply {
-	out := seeOther(cs.successURL())
-	out.awaits = "checkout.session.completed"
+func (h checkoutPages) redirectToSuccess(cs *CheckoutSession) pageResponse {
+	out := redirectTo(cs.successURL())
+	out.awaitEvent = "checkout.session.completed"
 	return out
 }
 
-func (h checkoutPages) showAgain(cs *CheckoutSession, entered submission, problems map[string]string) reply {
+func (h checkoutPages) showAgain(cs *CheckoutSession, entered checkoutForm, problems map[string]string) pageResponse {
 	page := h.page(cs, entered)
 	if len(problems) == 0 {
-		return show("checkout", page)
+		return showPage("checkout", page)
 	}
 	page.Alert = "Some fields need another look."
 	for _, fields := range [][]pageField{page.Quantities, page.Contact, page.Card, page.Bank, page.More} {
-		mark(fields, problems)
+		setFieldErrors(fields, problems)
 	}
 	if page.Code != nil {
 		page.Code.Error = problems[page.Code.Name]
 	}
-	return mend("checkout", page)
+	return showInvalidForm("checkout", page)
 }
 
 // setQuantities changes the lines whose quantity may be adjusted.
 func (h checkoutPages) setQuantities(cs *CheckoutSession, req *http.Request) map[string]string {
 	problems := map[string]string{}
-	for i := range cs.Lines {
-		line, name := &cs.Lines[i], quantityField(i)
+	for i := range cs.LineItems {
+		line, name := &cs.LineItems[i], quantityField(i)
 		text := strings.TrimSpace(req.PostFormValue(name))
-		if !line.Adjustable || text == "" || cs.begun() {
+		if !line.Adjustable || text == "" || cs.paymentAttempted() {
 			continue
 		}
 		n, err := strconv.ParseInt(text, 10, 32)
@@ -150,19 +150,19 @@ func (h checkoutPages) setQuantities(cs *CheckoutSession, req *http.Request) map
 }
 
 func (cs *CheckoutSession) adjustable() bool {
-	return slices.ContainsFunc(cs.Lines, func(l CheckoutLine) bool { return l.Adjustable })
+	return slices.ContainsFunc(cs.LineItems, func(l CheckoutLineItem) bool { return l.Adjustable })
 }
 
 func quantityField(i int) string { return fmt.Sprintf("quantity%d", i) }
 
-func (h checkoutPages) page(cs *CheckoutSession, entered submission) checkoutPage {
+func (h checkoutPages) page(cs *CheckoutSession, entered checkoutForm) checkoutPage {
 	sums := h.checkoutSessions.totals(cs)
 	p := checkoutPage{
 		pageBase: h.base("Checkout"), Action: "/c/pay/" + cs.ID, Alert: h.checkoutPayments.lastError(cs), Cancel: cs.cancelURL(),
 		Subtotal: wire.FormatAmount(sums.subtotal, cs.Currency), Total: wire.FormatAmount(sums.total(), cs.Currency),
 	}
-	for i, l := range cs.Lines {
-		if price, ok := h.state.Prices.get(l.Price); ok {
+	for i, l := range cs.LineItems {
+		if price, ok := h.store.Prices.get(l.Price); ok {
 			p.Lines = append(p.Lines, h.line(price, l.Quantity))
 			p.Quantities = append(p.Quantities, quantityFields(l, i, h.prices.productName(price))...)
 		}
@@ -178,7 +178,7 @@ func (h checkoutPages) page(cs *CheckoutSession, entered submission) checkoutPag
 	return p
 }
 
-func quantityFields(l CheckoutLine, i int, name string) []pageField {
+func quantityFields(l CheckoutLineItem, i int, name string) []pageField {
 	if !l.Adjustable {
 		return nil
 	}
@@ -200,10 +200,10 @@ func (h checkoutPages) buttonLabel(cs *CheckoutSession, total string) string {
 	return "Pay " + total
 }
 
-func (h checkoutPages) line(p *Price, quantity int64) pageLine {
-	line := pageLine{Name: h.prices.productName(p), Quantity: quantity, Amount: wire.FormatAmount(p.amount(quantity), p.Currency)}
+func (h checkoutPages) line(p *Price, quantity int64) lineItemView {
+	line := lineItemView{Name: h.prices.productName(p), Quantity: quantity, Amount: wire.FormatAmount(p.amount(quantity), p.Currency)}
 	if p.Interval != "" {
-		line.Per = fmt.Sprintf("%s each, every %s", wire.FormatAmount(p.amount(1), p.Currency), every(p))
+		line.UnitPrice = fmt.Sprintf("%s each, every %s", wire.FormatAmount(p.amount(1), p.Currency), intervalText(p))
 	}
 	return line
 }

@@ -93,15 +93,15 @@ func dashboardNav(current string) []dashboardLink {
 // dashboardPages are the dashboard at / and under /_usher/.
 type dashboardPages struct{ *request }
 
-func (h dashboardPages) show(_ *http.Request) reply { return show("dashboard", h.page()) }
+func (h dashboardPages) show(_ *http.Request) pageResponse { return showPage("dashboard", h.page()) }
 
 func (h dashboardPages) page() dashboardPage {
 	p := dashboardPage{
-		pageBase: h.base("Dashboard"), Nav: dashboardNav(""), Now: moment(h.now), Spans: []string{"1 day", "1 month", "1 year"},
+		pageBase: h.base("Dashboard"), Nav: dashboardNav(""), Now: formatTime(h.now), Spans: []string{"1 day", "1 month", "1 year"},
 		Kinds: faultOptions(), Limit: h.faults.view().RateLimit,
 	}
 	for _, f := range h.faults.List() {
-		p.Faults = append(p.Faults, dashboardFault{f.ID, f.words()})
+		p.Faults = append(p.Faults, dashboardFault{f.ID, f.describe()})
 	}
 	for _, kind := range []string{"events", "deliveries"} {
 		table, _ := h.table(kind, dashboardFilter{limit: 10})
@@ -120,25 +120,25 @@ func faultOptions() []pageOption {
 	return out
 }
 
-// moment writes a time for people, in UTC.
-func moment(at int64) string { return time.Unix(at, 0).UTC().Format("2 Jan 2006 15:04:05") }
+// formatTime writes a time for people, in UTC.
+func formatTime(at int64) string { return time.Unix(at, 0).UTC().Format("2 Jan 2006 15:04:05") }
 
-func (h dashboardPages) showList(req *http.Request) reply {
+func (h dashboardPages) showList(req *http.Request) pageResponse {
 	kind := req.PathValue("kind")
 	filter := dashboardFilter{query: strings.TrimSpace(req.FormValue("q")), kind: strings.TrimSpace(req.FormValue("type")), limit: dashboardRows}
 	table, ok := h.table(kind, filter)
 	if !ok {
 		return h.noSuchPage()
 	}
-	return show("dashboard-list", dashboardListPage{
+	return showPage("dashboard-list", dashboardListPage{
 		pageBase: h.base(table.Name), Nav: dashboardNav(kind), Action: req.URL.Path, Query: filter.query, Kind: filter.kind,
 		Typed: kind == "events" || kind == "deliveries", Table: table, Back: req.URL.RequestURI(),
 	})
 }
 
-func (h dashboardPages) showObject(req *http.Request) reply {
+func (h dashboardPages) showObject(req *http.Request) pageResponse {
 	kind, id := req.PathValue("kind"), req.PathValue("id")
-	render := h.renders[strings.TrimSuffix(kind, "s")]
+	render := h.renderers[strings.TrimSuffix(kind, "s")]
 	if render == nil {
 		return h.noSuchPage()
 	}
@@ -155,12 +155,12 @@ func (h dashboardPages) showObject(req *http.Request) reply {
 		page.Resend = "/_usher/events/" + url.PathEscape(id) + "/resend"
 		page.Table, _ = h.table("deliveries", dashboardFilter{query: id, limit: dashboardRows})
 	}
-	return show("dashboard-object", page)
+	return showPage("dashboard-object", page)
 }
 
 // advanceFromPage moves the account's clock.
 func (s *Server) advanceFromPage(w http.ResponseWriter, req *http.Request) {
-	to, err := later(s.Now(), req.PostFormValue("by"))
+	to, err := addSpan(s.Now(), req.PostFormValue("by"))
 	if err != nil {
 		s.answerPage(w, req, s.message(http.StatusUnprocessableEntity, "Not understood", err.Error()))
 		return
@@ -169,24 +169,24 @@ func (s *Server) advanceFromPage(w http.ResponseWriter, req *http.Request) {
 	http.Redirect(w, req, "/_usher/", http.StatusSeeOther)
 }
 
-func (h dashboardPages) addFault(req *http.Request) reply {
+func (h dashboardPages) addFault(req *http.Request) pageResponse {
 	order, err := faultsFromForm(req.PostForm)
 	if err == nil {
-		err = h.faults.obey(order)
+		err = h.faults.apply(order)
 	}
 	if err != nil {
 		page := h.page()
 		page.Alert = err.Error()
-		return mend("dashboard", page)
+		return showInvalidForm("dashboard", page)
 	}
-	return seeOther("/_usher/")
+	return redirectTo("/_usher/")
 }
 
-func (h dashboardPages) clearFaults(req *http.Request) reply {
+func (h dashboardPages) clearFaults(req *http.Request) pageResponse {
 	if id := req.PostFormValue("id"); id != "" {
 		h.faults.Remove(id)
 	} else {
 		h.faults.Clear()
 	}
-	return seeOther("/_usher/")
+	return redirectTo("/_usher/")
 }

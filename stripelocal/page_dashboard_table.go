@@ -21,19 +21,19 @@ func (h dashboardPages) table(kind string, f dashboardFilter) (dashboardTable, b
 	switch kind {
 	case "customers":
 		t.Columns = []string{"Customer", "E-mail", "Name", "Created"}
-		t.Rows = newest(h.state.Customers, f, h.customerRow)
+		t.Rows = newest(h.store.Customers, f, h.customerRow)
 	case "subscriptions":
 		t.Columns = []string{"Subscription", "Status", "Plan", "Customer", "Renews or ends"}
-		t.Rows = newest(h.state.Subscriptions, f, h.subscriptionRow)
+		t.Rows = newest(h.store.Subscriptions, f, h.subscriptionRow)
 	case "invoices":
 		t.Columns = []string{"Invoice", "Number", "Status", "Total", "Why", "Customer", "Created"}
-		t.Rows = newest(h.state.Invoices, f, h.invoiceRow)
+		t.Rows = newest(h.store.Invoices, f, h.invoiceRow)
 	case "events":
 		t.Columns = []string{"Event", "Type", "Of", "Created", "Pending"}
-		t.Rows = newest(h.state.Events, f, h.eventRow)
+		t.Rows = newest(h.store.Events, f, h.eventRow)
 	case "deliveries":
 		t.Columns = []string{"Delivery", "Type", "Event", "To", "Status", "Tries", "Last answer"}
-		t.Rows = newest(h.state.Deliveries, f, h.deliveryRow)
+		t.Rows = newest(h.store.Deliveries, f, h.deliveryRow)
 	default:
 		return t, false
 	}
@@ -54,14 +54,14 @@ func newest[T row](from *table[T], f dashboardFilter, show func(T) dashboardRow)
 }
 
 func (f dashboardFilter) keeps(r dashboardRow) bool {
-	if f.kind != "" && !matchesAny(r.Cells[1], []string{f.kind}) {
+	if f.kind != "" && !matchesEventType(r.Cells[1], []string{f.kind}) {
 		return false
 	}
 	return f.query == "" || strings.Contains(strings.ToLower(strings.Join(r.Cells, "\n")), strings.ToLower(f.query))
 }
 
 func (h dashboardPages) customerRow(c *Customer) dashboardRow {
-	return dashboardRow{Link: "/_usher/show/customers/" + c.ID, Cells: []string{c.ID, c.Email, c.Name, moment(c.Created)}}
+	return dashboardRow{Link: "/_usher/show/customers/" + c.ID, Cells: []string{c.ID, c.Email, c.Name, formatTime(c.Created)}}
 }
 
 func (h dashboardPages) subscriptionRow(sub *Subscription) dashboardRow {
@@ -69,22 +69,22 @@ func (h dashboardPages) subscriptionRow(sub *Subscription) dashboardRow {
 	if price, item, ok := h.subscriptions.singleItem(sub); ok {
 		plan = fmt.Sprintf("%d × %s", item.Quantity, h.prices.productName(price))
 	}
-	end := day(sub.CurrentPeriodEnd)
+	end := formatDate(sub.CurrentPeriodEnd)
 	if sub.CancelAt != 0 {
-		end = day(sub.CancelAt)
+		end = formatDate(sub.CancelAt)
 	}
 	return dashboardRow{Link: "/_usher/show/subscriptions/" + sub.ID, Cells: []string{sub.ID, sub.Status, plan, sub.Customer, end}}
 }
 
 func (h dashboardPages) invoiceRow(inv *Invoice) dashboardRow {
 	return dashboardRow{Link: "/_usher/show/invoices/" + inv.ID, Cells: []string{
-		inv.ID, inv.Number, inv.Status, wire.FormatAmount(inv.total(), inv.Currency), inv.BillingReason, inv.Customer, moment(inv.Created),
+		inv.ID, inv.Number, inv.Status, wire.FormatAmount(inv.total(), inv.Currency), inv.BillingReason, inv.Customer, formatTime(inv.Created),
 	}}
 }
 
 func (h dashboardPages) eventRow(e *Event) dashboardRow {
 	return dashboardRow{Link: "/_usher/show/events/" + e.ID, Cells: []string{
-		e.ID, e.Type, idIn(e.Object), moment(e.Created), strconv.FormatInt(e.Pending, 10),
+		e.ID, e.Type, idIn(e.Object), formatTime(e.Created), strconv.FormatInt(e.PendingWebhooks, 10),
 	}}
 }
 
@@ -111,8 +111,8 @@ func (h dashboardPages) deliveryRow(d *Delivery) dashboardRow {
 	}
 }
 
-// words say what a fault does: slow, the next 3 of POST /v1/customers, 200 ms.
-func (r Fault) words() string {
+// describe say what a fault does: slow, the next 3 of POST /v1/customers, 200 ms.
+func (r Fault) describe() string {
 	what := strings.ReplaceAll(string(r.Kind), "_", " ")
 	of := strings.TrimSpace(r.Method + " " + r.Path + r.Event)
 	if of == "" {

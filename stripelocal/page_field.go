@@ -10,11 +10,11 @@ type pageField struct {
 // pageOption is one choice of a field.
 type pageOption struct {
 	Value, Label string
-	Chosen       bool
+	Selected     bool
 }
 
-// mark puts each message beside its field and says whether there was any.
-func mark(fields []pageField, problems map[string]string) bool {
+// setFieldErrors puts each message beside its field and says whether there was any.
+func setFieldErrors(fields []pageField, problems map[string]string) bool {
 	for i := range fields {
 		fields[i].Error = problems[fields[i].Name]
 	}

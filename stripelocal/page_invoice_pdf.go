@@ -13,7 +13,7 @@ import (
 func (s *Server) serveInvoicePDF(w http.ResponseWriter, req *http.Request) {
 	var lines []string
 	_ = s.transact(requestInfo{}, func(r *request) error {
-		if inv, ok := r.state.Invoices.get(req.PathValue("id")); ok && inv.FinalizedAt != 0 {
+		if inv, ok := r.store.Invoices.get(req.PathValue("id")); ok && inv.FinalizedAt != 0 {
 			lines = r.invoicePages.pdfLines(inv)
 		}
 		return nil
@@ -30,7 +30,7 @@ func (s *Server) serveInvoicePDF(w http.ResponseWriter, req *http.Request) {
 
 func (h invoicePages) pdfLines(inv *Invoice) []string {
 	out := []string{
-		"Invoice " + inv.Number + " (local Stripe: no money moves)", "Date: " + day(inv.FinalizedAt),
+		"Invoice " + inv.Number + " (local Stripe: no money moves)", "Date: " + formatDate(inv.FinalizedAt),
 		"To: " + strings.TrimSpace(inv.CustomerName+" "+inv.CustomerEmail), "Status: " + inv.Status, "",
 	}
 	for _, l := range inv.Lines {

@@ -25,7 +25,7 @@ type portalPage struct {
 	Subscriptions []portalSubscription
 	Cards         []portalCard
 	AddCard       string
-	Details       []portalDetail
+	Details       []labeledValue
 	EditDetails   string
 	Invoices      []portalInvoice
 	Privacy       string
@@ -43,16 +43,16 @@ type portalCard struct {
 	Default, CanBeChanged bool
 }
 
-type portalDetail struct{ Label, Value string }
+type labeledValue struct{ Label, Value string }
 
 type portalInvoice struct{ Number, Date, Amount, Status, Link string }
 
 // portalStep is what one page of the portal does.
-type portalStep func(r *request, x *PortalSession, config *PortalConfiguration, req *http.Request) reply
+type portalStep func(r *request, x *PortalSession, config *PortalConfiguration, req *http.Request) pageResponse
 
 // inPortal makes a step of a handler's method.
-func inPortal[H handler](do func(H, *PortalSession, *PortalConfiguration, *http.Request) reply) portalStep {
-	return func(r *request, x *PortalSession, config *PortalConfiguration, req *http.Request) reply {
+func inPortal[H handler](do func(H, *PortalSession, *PortalConfiguration, *http.Request) pageResponse) portalStep {
+	return func(r *request, x *PortalSession, config *PortalConfiguration, req *http.Request) pageResponse {
 		return do(H{r}, x, config, req)
 	}
 }
@@ -71,12 +71,12 @@ func (s *Server) mountPortal(mux *http.ServeMux) {
 		"GET /p/session/{id}/subscriptions/{sub}/confirm":  inPortal(portalUpdatePages.showConfirm),
 		"POST /p/session/{id}/subscriptions/{sub}/confirm": inPortal(portalUpdatePages.submit),
 	} {
-		mux.HandleFunc(pattern, s.page(func(r *request, req *http.Request) reply {
-			x, ok := r.state.PortalSessions.get(req.PathValue("id"))
+		mux.HandleFunc(pattern, s.page(func(r *request, req *http.Request) pageResponse {
+			x, ok := r.store.PortalSessions.get(req.PathValue("id"))
 			if !ok {
 				return r.noSuchPage()
 			}
-			config, _ := r.state.PortalConfigs.get(x.Configuration)
+			config, _ := r.store.PortalConfigurations.get(x.Configuration)
 			return step(r, x, config, req)
 		}))
 	}
@@ -89,7 +89,7 @@ func (x *PortalSession) subscriptionPath(sub, step string) string {
 }
 
 // inFlow says whether the session is a deep link that has not come to its end.
-func (x *PortalSession) inFlow() bool { return x.Flow.Type != "" && !x.Flow.Done }
+func (x *PortalSession) inFlow() bool { return x.Flow.Type != "" && !x.Flow.Completed }
 
 // flowPath is the page of a deep link.
 func (x *PortalSession) flowPath() string {
@@ -116,18 +116,18 @@ func (h portalPages) frame(x *PortalSession, title, action string) portalFrame {
 }
 
 // finish ends a step: to where a deep link says, else home with a notice.
-func (h portalPages) finish(x *PortalSession, notice string) reply {
+func (h portalPages) finish(x *PortalSession, notice string) pageResponse {
 	if !x.inFlow() {
-		return seeOther(x.path() + "?done=" + notice)
+		return redirectTo(x.path() + "?done=" + notice)
 	}
-	x.Flow.Done = true
+	x.Flow.Completed = true
 	switch x.Flow.AfterType {
 	case "redirect":
-		return seeOther(x.Flow.AfterURL)
+		return redirectTo(x.Flow.AfterURL)
 	case "hosted_confirmation":
-		return seeOther(x.path() + "?done=" + notice + "&confirmation=1")
+		return redirectTo(x.path() + "?done=" + notice + "&confirmation=1")
 	}
-	return seeOther(x.path() + "?done=" + notice)
+	return redirectTo(x.path() + "?done=" + notice)
 }
 
 // portalNotice words what was done.
@@ -138,9 +138,9 @@ func portalNotice(done string) string {
 	}[done]
 }
 
-func (h portalPages) show(x *PortalSession, config *PortalConfiguration, req *http.Request) reply {
+func (h portalPages) show(x *PortalSession, config *PortalConfiguration, req *http.Request) pageResponse {
 	if x.inFlow() {
-		return seeOther(x.flowPath())
+		return redirectTo(x.flowPath())
 	}
 	notice := portalNotice(req.FormValue("done"))
 	if x.Flow.AfterType == "hosted_confirmation" && req.FormValue("confirmation") != "" {
@@ -148,19 +148,19 @@ func (h portalPages) show(x *PortalSession, config *PortalConfiguration, req *ht
 	}
 	page := h.page(x, config)
 	page.Notice = notice
-	return show("portal", page)
+	return showPage("portal", page)
 }
 
-func (h portalPages) showConfirmation(x *PortalSession, notice string) reply {
+func (h portalPages) showConfirmation(x *PortalSession, notice string) pageResponse {
 	page := messagePage{pageBase: h.base("Done"), Message: notice, Link: x.ReturnURL, LinkText: "Return"}
 	if x.Flow.AfterMessage != "" {
 		page.Message = x.Flow.AfterMessage
 	}
-	return show("message", page)
+	return showPage("message", page)
 }
 
 // submit does what a button of the first page asks for.
-func (h portalPages) submit(x *PortalSession, config *PortalConfiguration, req *http.Request) reply {
+func (h portalPages) submit(x *PortalSession, config *PortalConfiguration, req *http.Request) pageResponse {
 	switch req.PostFormValue("action") {
 	case "cancel":
 		return h.submitCancel(x, config, req)
@@ -172,11 +172,11 @@ func (h portalPages) submit(x *PortalSession, config *PortalConfiguration, req *
 	return h.notAllowed()
 }
 
-func (h portalPages) notAllowed() reply {
+func (h portalPages) notAllowed() pageResponse {
 	return h.message(http.StatusUnprocessableEntity, "Not possible", "This portal does not allow that.")
 }
 
-func (h portalPages) resume(x *PortalSession, config *PortalConfiguration, req *http.Request) reply {
+func (h portalPages) resume(x *PortalSession, config *PortalConfiguration, req *http.Request) pageResponse {
 	sub, ok := h.findSubscription(x, req)
 	if !ok || !h.subscription(x, config, sub).CanResume {
 		return h.notAllowed()
@@ -194,8 +194,8 @@ func (h portalPages) findSubscription(x *PortalSession, req *http.Request) (*Sub
 	if id == "" {
 		id = req.PostFormValue("subscription")
 	}
-	sub, ok := h.state.Subscriptions.get(id)
-	if !ok || sub.Customer != x.Customer || sub.ended() {
+	sub, ok := h.store.Subscriptions.get(id)
+	if !ok || sub.Customer != x.Customer || sub.hasEnded() {
 		return nil, false
 	}
 	return sub, true
@@ -204,38 +204,38 @@ func (h portalPages) findSubscription(x *PortalSession, req *http.Request) (*Sub
 func (h portalPages) page(x *PortalSession, config *PortalConfiguration) portalPage {
 	p := portalPage{portalFrame: h.frame(x, "Your billing", x.path()), Privacy: config.PrivacyURL, Terms: config.TermsURL}
 	p.Headline = config.Headline
-	subs := h.state.Subscriptions.by("customer", x.Customer)
+	subs := h.store.Subscriptions.by("customer", x.Customer)
 	for i := len(subs) - 1; i >= 0; i-- {
-		if !subs[i].ended() {
+		if !subs[i].hasEnded() {
 			p.Subscriptions = append(p.Subscriptions, h.subscription(x, config, subs[i]))
 		}
 	}
 	p.Cards = h.cards(x, config)
-	if config.Features.UpdateMethod {
+	if config.Features.PaymentMethodUpdate {
 		p.AddCard = x.path() + "/payment-method"
 	}
 	p.Details = h.details(x)
-	if config.Features.UpdateCustomer && len(config.Features.CustomerUpdates) > 0 {
+	if config.Features.CustomerUpdate && len(config.Features.CustomerAllowedUpdates) > 0 {
 		p.EditDetails = x.path() + "/details"
 	}
-	if config.Features.Invoices {
+	if config.Features.InvoiceHistory {
 		p.Invoices = h.invoiceRows(x.Customer)
 	}
 	return p
 }
 
 func (h portalPages) subscription(x *PortalSession, config *PortalConfiguration, sub *Subscription) portalSubscription {
-	shown := portalSubscription{ID: sub.ID, Name: sub.ID, Status: sub.Status, DateLabel: "Renews", Date: day(sub.CurrentPeriodEnd)}
+	shown := portalSubscription{ID: sub.ID, Name: sub.ID, Status: sub.Status, DateLabel: "Renews", Date: formatDate(sub.CurrentPeriodEnd)}
 	if price, item, ok := h.subscriptions.singleItem(sub); ok {
 		shown.Name = h.prices.productName(price)
-		shown.Price = fmt.Sprintf("%d × %s every %s", item.Quantity, wire.FormatAmount(price.amount(1), price.Currency), every(price))
+		shown.Price = fmt.Sprintf("%d × %s every %s", item.Quantity, wire.FormatAmount(price.amount(1), price.Currency), intervalText(price))
 	}
 	if sub.CancelAt != 0 {
-		shown.DateLabel, shown.Date = "Ends", day(sub.CancelAt)
+		shown.DateLabel, shown.Date = "Ends", formatDate(sub.CancelAt)
 	}
-	living := !sub.ended() && sub.Status != "incomplete"
+	living := !sub.hasEnded() && sub.Status != "incomplete"
 	shown.CanResume = living && sub.CancelAt != 0
-	if living && config.Features.Cancel && sub.CancelAt == 0 {
+	if living && config.Features.SubscriptionCancel && sub.CancelAt == 0 {
 		shown.Cancel = x.subscriptionPath(sub.ID, "cancel")
 	}
 	if living && h.portalUpdatePages.canUpdate(config, sub) {
@@ -247,11 +247,11 @@ func (h portalPages) subscription(x *PortalSession, config *PortalConfiguration,
 // invoiceRows are the newest ones, drafts left out.
 func (h portalPages) invoiceRows(customer string) []portalInvoice {
 	var out []portalInvoice
-	rows := h.state.Invoices.by("customer", customer)
+	rows := h.store.Invoices.by("customer", customer)
 	for i := len(rows) - 1; i >= 0 && len(out) < 24; i-- {
 		if inv := rows[i]; inv.FinalizedAt != 0 {
 			out = append(out, portalInvoice{
-				Number: inv.Number, Date: day(inv.Created), Amount: wire.FormatAmount(inv.total(), inv.Currency),
+				Number: inv.Number, Date: formatDate(inv.Created), Amount: wire.FormatAmount(inv.total(), inv.Currency),
 				Status: inv.Status, Link: "/i/" + inv.ID,
 			})
 		}

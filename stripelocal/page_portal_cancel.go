@@ -20,12 +20,12 @@ func (h portalPages) findCancelable(x *PortalSession, config *PortalConfiguratio
 	return sub, true
 }
 
-func (h portalPages) showCancel(x *PortalSession, config *PortalConfiguration, req *http.Request) reply {
+func (h portalPages) showCancel(x *PortalSession, config *PortalConfiguration, req *http.Request) pageResponse {
 	sub, ok := h.findCancelable(x, config, req)
 	if !ok {
 		return h.notAllowed()
 	}
-	return show("portal-cancel", h.cancelPage(x, config, sub))
+	return showPage("portal-cancel", h.cancelPage(x, config, sub))
 }
 
 func (h portalPages) cancelPage(x *PortalSession, config *PortalConfiguration, sub *Subscription) portalCancelPage {
@@ -34,11 +34,11 @@ func (h portalPages) cancelPage(x *PortalSession, config *PortalConfiguration, s
 		Name:        h.subscription(x, config, sub).Name, Ends: "at once",
 	}
 	if config.Features.CancelMode != "immediately" {
-		page.Ends = "on " + day(sub.CurrentPeriodEnd)
+		page.Ends = "on " + formatDate(sub.CurrentPeriodEnd)
 	}
-	if config.Features.CancelReasons {
+	if config.Features.CancellationReason {
 		page.Fields = []pageField{
-			{Name: "feedback", Label: "Why do you cancel?", Optional: true, Options: reasonOptions(config.Features.ReasonOptions)},
+			{Name: "feedback", Label: "Why do you cancel?", Optional: true, Options: reasonOptions(config.Features.CancellationReasonOptions)},
 			{Name: "comment", Label: "Anything else", Type: "text", Optional: true, Autocomplete: "off"},
 		}
 	}
@@ -62,21 +62,21 @@ func reasonOptions(offered []string) []pageOption {
 	return out
 }
 
-func (h portalPages) submitCancel(x *PortalSession, config *PortalConfiguration, req *http.Request) reply {
+func (h portalPages) submitCancel(x *PortalSession, config *PortalConfiguration, req *http.Request) pageResponse {
 	sub, ok := h.findCancelable(x, config, req)
 	if !ok {
 		return h.notAllowed()
 	}
 	form := url.Values{}
 	for _, name := range []string{"feedback", "comment"} {
-		if v := req.PostFormValue(name); v != "" && config.Features.CancelReasons {
+		if v := req.PostFormValue(name); v != "" && config.Features.CancellationReason {
 			form.Set("cancellation_details["+name+"]", v)
 		}
 	}
 	if err := h.cancel(config, sub, form); err != nil {
 		page := h.cancelPage(x, config, sub)
 		page.Alert = err.Error()
-		return mend("portal-cancel", page)
+		return showInvalidForm("portal-cancel", page)
 	}
 	return h.finish(x, "canceled")
 }
@@ -87,8 +87,8 @@ func (h portalPages) cancel(config *PortalConfiguration, sub *Subscription, form
 	pattern := "POST /v1/subscriptions/{id}"
 	if config.Features.CancelMode == "immediately" {
 		pattern = "DELETE /v1/subscriptions/{id}"
-		form.Set("prorate", boolWord(config.Features.CancelProration != "none"))
-		form.Set("invoice_now", boolWord(config.Features.CancelProration == "always_invoice"))
+		form.Set("prorate", formatBool(config.Features.CancelProration != "none"))
+		form.Set("invoice_now", formatBool(config.Features.CancelProration == "always_invoice"))
 	} else {
 		form.Set("cancel_at_period_end", "true")
 	}
@@ -96,7 +96,7 @@ func (h portalPages) cancel(config *PortalConfiguration, sub *Subscription, form
 	return err
 }
 
-func boolWord(b bool) string {
+func formatBool(b bool) string {
 	if b {
 		return "true"
 	}

@@ -13,51 +13,51 @@ type portalCardPage struct {
 }
 
 func (h portalPages) cards(x *PortalSession, config *PortalConfiguration) []portalCard {
-	c, _ := h.state.Customers.get(x.Customer)
+	c, _ := h.store.Customers.get(x.Customer)
 	var out []portalCard
-	for _, pm := range h.state.PaymentMethods.by("customer", x.Customer) {
+	for _, pm := range h.store.PaymentMethods.by("customer", x.Customer) {
 		out = append(out, portalCard{
 			ID: pm.ID, Name: fmt.Sprintf("%s ending in %s", pm.Brand, pm.last4()),
 			Expires: fmt.Sprintf("%02d/%d", pm.ExpMonth, pm.ExpYear), Default: c != nil && c.DefaultPaymentMethod == pm.ID,
-			CanBeChanged: config.Features.UpdateMethod,
+			CanBeChanged: config.Features.PaymentMethodUpdate,
 		})
 	}
 	return out
 }
 
-func (h portalPages) showCard(x *PortalSession, config *PortalConfiguration, req *http.Request) reply {
-	if !config.Features.UpdateMethod {
+func (h portalPages) showCard(x *PortalSession, config *PortalConfiguration, req *http.Request) pageResponse {
+	if !config.Features.PaymentMethodUpdate {
 		return h.notAllowed()
 	}
-	page := h.cardPage(x, cardEntry{})
+	page := h.cardPage(x, cardForm{})
 	if req.FormValue("failed") != "" {
 		page.Alert = "Your bank did not confirm that it was you. Please try another card."
 	}
-	return show("portal-card", page)
+	return showPage("portal-card", page)
 }
 
-func (h portalPages) cardPage(x *PortalSession, entered cardEntry) portalCardPage {
+func (h portalPages) cardPage(x *PortalSession, entered cardForm) portalCardPage {
 	return portalCardPage{portalFrame: h.frame(x, "Your card", x.path()+"/payment-method"), Fields: cardFields(entered)}
 }
 
-func (h portalPages) submitCard(x *PortalSession, config *PortalConfiguration, req *http.Request) reply {
-	if !config.Features.UpdateMethod {
+func (h portalPages) submitCard(x *PortalSession, config *PortalConfiguration, req *http.Request) pageResponse {
+	if !config.Features.PaymentMethodUpdate {
 		return h.notAllowed()
 	}
-	entered := enteredCard(req)
+	entered := readCardForm(req)
 	page := h.cardPage(x, entered)
-	if mark(page.Fields, entered.checkWhole(h.now)) {
+	if setFieldErrors(page.Fields, entered.validateWithName(h.now)) {
 		page.Alert = "Some fields need another look."
-		return mend("portal-card", page)
+		return showInvalidForm("portal-card", page)
 	}
 	si := h.setupIntents.createFor(x.Customer, x.ID)
 	result, decline := h.setupIntents.confirmWith(si, h.paymentMethods.fromCardEntry(entered, ""))
 	switch result {
-	case needsAction:
-		return seeOther("/c/authenticate/" + si.ID)
-	case refused:
+	case outcomeRequiresAction:
+		return redirectTo("/c/authenticate/" + si.ID)
+	case outcomeDeclined:
 		page.Alert = decline.Message
-		return mend("portal-card", page)
+		return showInvalidForm("portal-card", page)
 	}
 	h.saveCard(x, si)
 	return h.finish(x, "card")
@@ -66,8 +66,8 @@ func (h portalPages) submitCard(x *PortalSession, config *PortalConfiguration, r
 // saveCard makes a saved card the one that is charged: the customer's
 // default, and that of every subscription that has a card of its own.
 func (h portalPages) saveCard(x *PortalSession, si *SetupIntent) {
-	c, ok := h.state.Customers.get(x.Customer)
-	pm, saved := h.state.PaymentMethods.get(si.PaymentMethod)
+	c, ok := h.store.Customers.get(x.Customer)
+	pm, saved := h.store.PaymentMethods.get(si.PaymentMethod)
 	if ok && saved {
 		h.paymentMethods.attachTo(pm, c)
 		h.paymentMethods.makeDefault(c, pm)
@@ -76,10 +76,10 @@ func (h portalPages) saveCard(x *PortalSession, si *SetupIntent) {
 
 // changeCard makes a kept card the default, or removes it. The only card
 // of a living subscription stays.
-func (h portalPages) changeCard(x *PortalSession, config *PortalConfiguration, req *http.Request) reply {
-	pm, ok := h.state.PaymentMethods.get(req.PostFormValue("method"))
-	c, there := h.state.Customers.get(x.Customer)
-	if !ok || !there || pm.Customer != c.ID || !config.Features.UpdateMethod {
+func (h portalPages) changeCard(x *PortalSession, config *PortalConfiguration, req *http.Request) pageResponse {
+	pm, ok := h.store.PaymentMethods.get(req.PostFormValue("method"))
+	c, there := h.store.Customers.get(x.Customer)
+	if !ok || !there || pm.Customer != c.ID || !config.Features.PaymentMethodUpdate {
 		return h.notAllowed()
 	}
 	if req.PostFormValue("action") == "default" {

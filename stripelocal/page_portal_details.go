@@ -13,16 +13,16 @@ type portalDetailsPage struct {
 }
 
 // details are shown on the portal's first page.
-func (h portalPages) details(x *PortalSession) []portalDetail {
-	c, ok := h.state.Customers.get(x.Customer)
+func (h portalPages) details(x *PortalSession) []labeledValue {
+	c, ok := h.store.Customers.get(x.Customer)
 	if !ok {
 		return nil
 	}
-	rows := []portalDetail{{"Name", c.Name}, {"E-mail", c.Email}, {"Phone", c.Phone}, {"Address", c.Address.oneLine()}}
-	for _, id := range h.state.TaxIDs.by("customer", c.ID) {
-		rows = append(rows, portalDetail{"Tax ID", id.Value})
+	rows := []labeledValue{{"Name", c.Name}, {"E-mail", c.Email}, {"Phone", c.Phone}, {"Address", c.Address.oneLine()}}
+	for _, id := range h.store.TaxIDs.by("customer", c.ID) {
+		rows = append(rows, labeledValue{"Tax ID", id.Value})
 	}
-	var out []portalDetail
+	var out []labeledValue
 	for _, row := range rows {
 		if row.Value != "" {
 			out = append(out, row)
@@ -31,12 +31,12 @@ func (h portalPages) details(x *PortalSession) []portalDetail {
 	return out
 }
 
-func (h portalPages) showDetails(x *PortalSession, config *PortalConfiguration, _ *http.Request) reply {
-	c, ok := h.state.Customers.get(x.Customer)
-	if !ok || !config.Features.UpdateCustomer {
+func (h portalPages) showDetails(x *PortalSession, config *PortalConfiguration, _ *http.Request) pageResponse {
+	c, ok := h.store.Customers.get(x.Customer)
+	if !ok || !config.Features.CustomerUpdate {
 		return h.notAllowed()
 	}
-	return show("portal-details", h.detailsPage(x, config, c))
+	return showPage("portal-details", h.detailsPage(x, config, c))
 }
 
 func (h portalPages) detailsPage(x *PortalSession, config *PortalConfiguration, c *Customer) portalDetailsPage {
@@ -45,7 +45,7 @@ func (h portalPages) detailsPage(x *PortalSession, config *PortalConfiguration, 
 		address = &Address{}
 	}
 	taxID := ""
-	for _, id := range h.state.TaxIDs.by("customer", c.ID) {
+	for _, id := range h.store.TaxIDs.by("customer", c.ID) {
 		taxID = id.Value
 	}
 	page := portalDetailsPage{portalFrame: h.frame(x, "Your details", x.path()+"/details")}
@@ -59,7 +59,7 @@ func (h portalPages) detailsPage(x *PortalSession, config *PortalConfiguration, 
 		{"address", addressFields(*address)},
 		{"tax_id", []pageField{{Name: "taxId", Label: "Tax ID", Type: "text", Value: taxID, Autocomplete: "off", Optional: true, Hint: "A European VAT number such as DE123456789, or an American EIN such as 12-3456789."}}},
 	} {
-		if setOf(config.Features.CustomerUpdates)[offered.update] {
+		if setOf(config.Features.CustomerAllowedUpdates)[offered.update] {
 			page.Fields = append(page.Fields, offered.fields...)
 		}
 	}
@@ -67,9 +67,9 @@ func (h portalPages) detailsPage(x *PortalSession, config *PortalConfiguration, 
 }
 
 // submitDetails saves what the configuration lets customers change.
-func (h portalPages) submitDetails(x *PortalSession, config *PortalConfiguration, req *http.Request) reply {
-	c, ok := h.state.Customers.get(x.Customer)
-	if !ok || !config.Features.UpdateCustomer {
+func (h portalPages) submitDetails(x *PortalSession, config *PortalConfiguration, req *http.Request) pageResponse {
+	c, ok := h.store.Customers.get(x.Customer)
+	if !ok || !config.Features.CustomerUpdate {
 		return h.notAllowed()
 	}
 	page := h.detailsPage(x, config, c)
@@ -78,13 +78,13 @@ func (h portalPages) submitDetails(x *PortalSession, config *PortalConfiguration
 		entered[f.Name] = strings.TrimSpace(req.PostFormValue(f.Name))
 		page.Fields[i].Value = entered[f.Name]
 	}
-	if mark(page.Fields, checkDetails(entered)) {
+	if setFieldErrors(page.Fields, checkDetails(entered)) {
 		page.Alert = "Some fields need another look."
-		return mend("portal-details", page)
+		return showInvalidForm("portal-details", page)
 	}
 	if _, err := h.callAPI("POST /v1/customers/{id}", c.ID, detailsForm(entered)); err != nil {
 		page.Alert = err.Error()
-		return mend("portal-details", page)
+		return showInvalidForm("portal-details", page)
 	}
 	if taxID, asked := entered["taxId"]; asked {
 		h.taxIDs.setOnly(c, taxID)

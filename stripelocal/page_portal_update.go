@@ -20,13 +20,13 @@ type portalSwitchPage struct {
 
 type portalOffer struct {
 	Price, Name, Amount string
-	Current, Chosen     bool
+	Current, Selected   bool
 }
 
 // portalConfirmPage shows what a change costs before it is made.
 type portalConfirmPage struct {
 	portalFrame
-	Lines  []pageLine
+	Lines  []lineItemView
 	Total  string // each period from now on
 	Due    string
 	Note   string
@@ -35,8 +35,8 @@ type portalConfirmPage struct {
 	Button string
 }
 
-// planChange is what somebody chose in the portal.
-type planChange struct {
+// portalChange is what somebody chose in the portal.
+type portalChange struct {
 	price             *Price
 	quantity          int64
 	code              string // a promotion code
@@ -51,24 +51,26 @@ type portalUpdatePages struct{ *request }
 // quantity.
 func (h portalUpdatePages) canUpdate(config *PortalConfiguration, sub *Subscription) bool {
 	price, _, ok := h.subscriptions.singleItem(sub)
-	if !ok || !config.Features.Switch || sub.CancelAt != 0 {
+	if !ok || !config.Features.SubscriptionUpdate || sub.CancelAt != 0 {
 		return false
 	}
-	return config.Features.updates("quantity") || config.Features.updates("promotion_code") || len(h.offeredPrices(config, price)) > 1
+	return config.Features.allowsUpdate("quantity") || config.Features.allowsUpdate("promotion_code") || len(h.offeredPrices(config, price)) > 1
 }
 
-func (f PortalFeatures) updates(what string) bool { return slices.Contains(f.SwitchUpdates, what) }
+func (f PortalFeatures) allowsUpdate(what string) bool {
+	return slices.Contains(f.DefaultAllowedUpdates, what)
+}
 
 // offeredPrices are those that a subscription at a price can be at: its own, and
 // of the configuration's those that are active, recur and have its currency.
 func (h portalUpdatePages) offeredPrices(config *PortalConfiguration, current *Price) []*Price {
 	out := []*Price{current}
-	if !config.Features.updates("price") {
+	if !config.Features.allowsUpdate("price") {
 		return out
 	}
-	for _, product := range config.Features.SwitchProducts {
+	for _, product := range config.Features.UpdateProducts {
 		for _, id := range product.Prices {
-			p, ok := h.state.Prices.get(id)
+			p, ok := h.store.Prices.get(id)
 			if ok && p.Active && p.Interval != "" && p.Currency == current.Currency && p.ID != current.ID {
 				out = append(out, p)
 			}
@@ -77,12 +79,12 @@ func (h portalUpdatePages) offeredPrices(config *PortalConfiguration, current *P
 	return out
 }
 
-func (h portalUpdatePages) show(x *PortalSession, config *PortalConfiguration, req *http.Request) reply {
+func (h portalUpdatePages) show(x *PortalSession, config *PortalConfiguration, req *http.Request) pageResponse {
 	sub, ok := h.portalPages.findSubscription(x, req)
 	if !ok || !h.canUpdate(config, sub) {
 		return h.portalPages.notAllowed()
 	}
-	return show("portal-update", h.page(x, config, sub))
+	return showPage("portal-update", h.page(x, config, sub))
 }
 
 func (h portalUpdatePages) page(x *PortalSession, config *PortalConfiguration, sub *Subscription) portalSwitchPage {
@@ -92,17 +94,17 @@ func (h portalUpdatePages) page(x *PortalSession, config *PortalConfiguration, s
 	}
 	for _, p := range h.offeredPrices(config, current) {
 		page.Offers = append(page.Offers, portalOffer{
-			Price: p.ID, Name: h.prices.productName(p), Amount: fmt.Sprintf("%s every %s", wire.FormatAmount(p.amount(1), p.Currency), every(p)),
-			Current: p.ID == current.ID, Chosen: p.ID == current.ID,
+			Price: p.ID, Name: h.prices.productName(p), Amount: fmt.Sprintf("%s every %s", wire.FormatAmount(p.amount(1), p.Currency), intervalText(p)),
+			Current: p.ID == current.ID, Selected: p.ID == current.ID,
 		})
 	}
-	if config.Features.updates("quantity") {
+	if config.Features.allowsUpdate("quantity") {
 		page.Fields = append(page.Fields, pageField{
 			Name: "quantity", Label: "Quantity", Type: "text", Inputmode: "numeric", Autocomplete: "off",
 			Value: strconv.FormatInt(item.Quantity, 10),
 		})
 	}
-	if config.Features.updates("promotion_code") {
+	if config.Features.allowsUpdate("promotion_code") {
 		page.Fields = append(page.Fields, pageField{
 			Name: "promotionCode", Label: "Promotion code", Type: "text", Optional: true, Autocomplete: "off",
 		})
@@ -112,9 +114,9 @@ func (h portalUpdatePages) page(x *PortalSession, config *PortalConfiguration, s
 
 // readChange reads a change from a page or, within its deep link, from the
 // link. The message says what is wrong with it, beside the named field.
-func (h portalUpdatePages) readChange(x *PortalSession, config *PortalConfiguration, sub *Subscription, form url.Values) (planChange, string, string) {
+func (h portalUpdatePages) readChange(x *PortalSession, config *PortalConfiguration, sub *Subscription, form url.Values) (portalChange, string, string) {
 	current, item, _ := h.subscriptions.singleItem(sub)
-	change := planChange{price: current, quantity: item.Quantity, code: form.Get("promotionCode")}
+	change := portalChange{price: current, quantity: item.Quantity, code: form.Get("promotionCode")}
 	change.date, _ = strconv.ParseInt(form.Get("prorationDate"), 10, 64)
 	if x.inFlow() && x.Flow.Type == "subscription_update_confirm" {
 		h.readFlow(x, &change)
@@ -128,7 +130,7 @@ func (h portalUpdatePages) readChange(x *PortalSession, config *PortalConfigurat
 		}
 		change.price = offers[at]
 	}
-	if text := form.Get("quantity"); text != "" && config.Features.updates("quantity") {
+	if text := form.Get("quantity"); text != "" && config.Features.allowsUpdate("quantity") {
 		n, err := strconv.ParseInt(text, 10, 32)
 		if err != nil || n < 1 {
 			return change, "quantity", "Enter a whole number, 1 or more."
@@ -140,8 +142,8 @@ func (h portalUpdatePages) readChange(x *PortalSession, config *PortalConfigurat
 }
 
 // checkPromotionCode keeps a promotion code only where the portal takes one.
-func (h portalUpdatePages) checkPromotionCode(config *PortalConfiguration, sub *Subscription, change *planChange) (field, problem string) {
-	if !config.Features.updates("promotion_code") {
+func (h portalUpdatePages) checkPromotionCode(config *PortalConfiguration, sub *Subscription, change *portalChange) (field, problem string) {
+	if !config.Features.allowsUpdate("promotion_code") {
 		change.code = ""
 	}
 	if change.code == "" {
@@ -151,9 +153,9 @@ func (h portalUpdatePages) checkPromotionCode(config *PortalConfiguration, sub *
 	return "promotionCode", h.promotionCodes.redemptionError(x, sub.Customer, sub.Currency, change.price.amount(change.quantity))
 }
 
-func (h portalUpdatePages) readFlow(x *PortalSession, change *planChange) {
+func (h portalUpdatePages) readFlow(x *PortalSession, change *portalChange) {
 	for _, i := range x.Flow.Items {
-		if p, ok := h.state.Prices.get(i.Price); ok {
+		if p, ok := h.store.Prices.get(i.Price); ok {
 			change.price = p
 		}
 		if i.Quantity > 0 {
@@ -163,7 +165,7 @@ func (h portalUpdatePages) readFlow(x *PortalSession, change *planChange) {
 	change.coupon, change.promotion = x.Flow.Coupon, x.Flow.PromotionCode
 }
 
-func (h portalUpdatePages) showConfirm(x *PortalSession, config *PortalConfiguration, req *http.Request) reply {
+func (h portalUpdatePages) showConfirm(x *PortalSession, config *PortalConfiguration, req *http.Request) pageResponse {
 	sub, ok := h.portalPages.findSubscription(x, req)
 	if !ok || !h.canUpdate(config, sub) {
 		return h.portalPages.notAllowed()
@@ -179,14 +181,14 @@ func (h portalUpdatePages) showConfirm(x *PortalSession, config *PortalConfigura
 	if err != nil {
 		return h.showAgain(x, config, sub, req.Form, "price", err.Error())
 	}
-	return show("portal-confirm", page)
+	return showPage("portal-confirm", page)
 }
 
 // showAgain shows the choice again, as it was made, with what is wrong.
-func (h portalUpdatePages) showAgain(x *PortalSession, config *PortalConfiguration, sub *Subscription, form url.Values, field, problem string) reply {
+func (h portalUpdatePages) showAgain(x *PortalSession, config *PortalConfiguration, sub *Subscription, form url.Values, field, problem string) pageResponse {
 	page := h.page(x, config, sub)
 	for i := range page.Offers {
-		page.Offers[i].Chosen = page.Offers[i].Price == form.Get("price")
+		page.Offers[i].Selected = page.Offers[i].Price == form.Get("price")
 	}
 	for i := range page.Fields {
 		page.Fields[i].Value = form.Get(page.Fields[i].Name)
@@ -194,12 +196,12 @@ func (h portalUpdatePages) showAgain(x *PortalSession, config *PortalConfigurati
 	page.Alert = problem
 	if field != "price" {
 		page.Alert = "Some fields need another look."
-		mark(page.Fields, map[string]string{field: problem})
+		setFieldErrors(page.Fields, map[string]string{field: problem})
 	}
-	return mend("portal-update", page)
+	return showInvalidForm("portal-update", page)
 }
 
-func (h portalUpdatePages) submit(x *PortalSession, config *PortalConfiguration, req *http.Request) reply {
+func (h portalUpdatePages) submit(x *PortalSession, config *PortalConfiguration, req *http.Request) pageResponse {
 	sub, ok := h.portalPages.findSubscription(x, req)
 	if !ok || !h.canUpdate(config, sub) {
 		return h.portalPages.notAllowed()
@@ -217,13 +219,13 @@ func (h portalUpdatePages) submit(x *PortalSession, config *PortalConfiguration,
 // changeForm is the API call of a change: prorated as the configuration says
 // and from the moment that was shown. A switch ends a trial (docs: customer
 // portal).
-func (h portalUpdatePages) changeForm(config *PortalConfiguration, sub *Subscription, change planChange) url.Values {
+func (h portalUpdatePages) changeForm(config *PortalConfiguration, sub *Subscription, change portalChange) url.Values {
 	_, item, _ := h.subscriptions.singleItem(sub)
 	form := url.Values{
 		"items[0][id]": {item.ID}, "items[0][price]": {change.price.ID},
-		"items[0][quantity]": {strconv.FormatInt(change.quantity, 10)}, "proration_behavior": {config.Features.SwitchProration},
+		"items[0][quantity]": {strconv.FormatInt(change.quantity, 10)}, "proration_behavior": {config.Features.UpdateProration},
 	}
-	if config.Features.SwitchProration != "none" && change.date >= sub.CurrentPeriodStart && change.date <= sub.CurrentPeriodEnd && change.date != 0 {
+	if config.Features.UpdateProration != "none" && change.date >= sub.CurrentPeriodStart && change.date <= sub.CurrentPeriodEnd && change.date != 0 {
 		form.Set("proration_date", strconv.FormatInt(change.date, 10))
 	}
 	if sub.Status == "trialing" && change.price.ID != item.Price && h.hasParam("POST /v1/subscriptions/{id}", "trial_end") {
@@ -246,15 +248,15 @@ func (h portalUpdatePages) changeForm(config *PortalConfiguration, sub *Subscrip
 // hasParam says whether a call has a parameter.
 func (h portalUpdatePages) hasParam(pattern, param string) bool {
 	r, ok := h.routes[pattern]
-	return ok && r.shape.Fields[param] != nil
+	return ok && r.schema.Fields[param] != nil
 }
 
-func (h portalUpdatePages) confirmPage(x *PortalSession, config *PortalConfiguration, sub *Subscription, change planChange) (portalConfirmPage, error) {
+func (h portalUpdatePages) confirmPage(x *PortalSession, config *PortalConfiguration, sub *Subscription, change portalChange) (portalConfirmPage, error) {
 	amount := change.price.amount(change.quantity)
 	page := portalConfirmPage{
 		portalFrame: h.portalPages.frame(x, "Confirm your update", x.subscriptionPath(sub.ID, "confirm")),
-		Lines:       []pageLine{h.checkoutPages.line(change.price, change.quantity)},
-		Total:       fmt.Sprintf("%s every %s", wire.FormatAmount(amount, change.price.Currency), every(change.price)),
+		Lines:       []lineItemView{h.checkoutPages.line(change.price, change.quantity)},
+		Total:       fmt.Sprintf("%s every %s", wire.FormatAmount(amount, change.price.Currency), intervalText(change.price)),
 		Button:      "Confirm", Back: x.subscriptionPath(sub.ID, "update"),
 		Hidden: []pageField{
 			{Name: "price", Value: change.price.ID}, {Name: "quantity", Value: strconv.FormatInt(change.quantity, 10)},
@@ -269,7 +271,7 @@ func (h portalUpdatePages) confirmPage(x *PortalSession, config *PortalConfigura
 }
 
 // addPreview asks for a preview of the invoice that the change leads to.
-func (h portalUpdatePages) addPreview(page *portalConfirmPage, config *PortalConfiguration, sub *Subscription, change planChange) error {
+func (h portalUpdatePages) addPreview(page *portalConfirmPage, config *PortalConfiguration, sub *Subscription, change portalChange) error {
 	_, item, _ := h.subscriptions.singleItem(sub)
 	form := url.Values{"subscription": {sub.ID}}
 	for name, values := range h.changeForm(config, sub, change) {
@@ -277,7 +279,7 @@ func (h portalUpdatePages) addPreview(page *portalConfirmPage, config *PortalCon
 			form[name] = values
 			continue
 		}
-		form["subscription_details["+firstName(name)] = values
+		form["subscription_details["+nestName(name)] = values
 	}
 	preview, err := h.callAPI("POST /v1/invoices/create_preview", "", form)
 	if err != nil {
@@ -290,12 +292,12 @@ func (h portalUpdatePages) addPreview(page *portalConfirmPage, config *PortalCon
 		return nil
 	}
 	page.Due = wire.FormatAmount(0, sub.Currency)
-	page.Note = fmt.Sprintf("The next invoice, on %s, is %s.", day(sub.CurrentPeriodEnd), wire.FormatAmount(due, sub.Currency))
+	page.Note = fmt.Sprintf("The next invoice, on %s, is %s.", formatDate(sub.CurrentPeriodEnd), wire.FormatAmount(due, sub.Currency))
 	return nil
 }
 
-// firstName turns items[0][id] into items][0][id], to be put inside another.
-func firstName(name string) string {
+// nestName turns items[0][id] into items][0][id], to be put inside another.
+func nestName(name string) string {
 	for i := range len(name) {
 		if name[i] == '[' {
 			return name[:i] + "]" + name[i:]
@@ -306,8 +308,8 @@ func firstName(name string) string {
 
 // billsImmediately says whether a change makes an invoice now: because it is to be
 // invoiced always, or because the interval changes or a trial ends.
-func (h portalUpdatePages) billsImmediately(config *PortalConfiguration, sub *Subscription, item *SubscriptionItem, change planChange) bool {
-	old, _ := h.state.Prices.get(item.Price)
-	return config.Features.SwitchProration == "always_invoice" || sub.Status == "trialing" && change.price.ID != item.Price ||
+func (h portalUpdatePages) billsImmediately(config *PortalConfiguration, sub *Subscription, item *SubscriptionItem, change portalChange) bool {
+	old, _ := h.store.Prices.get(item.Price)
+	return config.Features.UpdateProration == "always_invoice" || sub.Status == "trialing" && change.price.ID != item.Price ||
 		old.Interval != change.price.Interval || old.IntervalCount != change.price.IntervalCount || old.UnitAmount == 0 && change.price.UnitAmount > 0
 }

@@ -5,32 +5,32 @@ import "usher/stripelocal/wire"
 // PaymentIntent is one payment on its way. Amounts are minor units.
 type PaymentIntent struct {
 	Base
-	Automatic          bool   // automatic_payment_methods is on
-	Redirects          string // and whether it may redirect; empty: always
-	CaptureMethod      string // empty: the version's default
-	ConfirmationMethod string // empty: automatic
-	Descriptor         string
-	DescriptorSuffix   string
-	ReturnURL          string
-	Shipping           *Shipping
-	Amount             int64
-	AmountReceived     int64
-	CanceledAt         int64
-	CancelReason       string
-	Currency           string
-	Customer           string
-	Description        string
-	Invoice            string
-	LastCharge         string
-	LastError          *Decline
-	LastErrorMethod    string
-	Metadata           map[string]string
-	PaymentMethod      string
-	ReceiptEmail       string
-	Secret             string
-	Session            string // the Checkout session it is made through
-	SetupFutureUsage   string
-	Status             string
+	AutomaticPaymentMethods   bool   // automatic_payment_methods is on
+	AllowRedirects            string // and whether it may redirect; empty: always
+	CaptureMethod             string // empty: the version's default
+	ConfirmationMethod        string // empty: automatic
+	StatementDescriptor       string
+	StatementDescriptorSuffix string
+	ReturnURL                 string
+	Shipping                  *Shipping
+	Amount                    int64
+	AmountReceived            int64
+	CanceledAt                int64
+	CancellationReason        string
+	Currency                  string
+	Customer                  string
+	Description               string
+	Invoice                   string
+	LatestCharge              string
+	LastPaymentError          *Decline
+	LastErrorMethod           string
+	Metadata                  map[string]string
+	PaymentMethod             string
+	ReceiptEmail              string
+	ClientSecret              string
+	CheckoutSession           string // the Checkout session it is made through
+	SetupFutureUsage          string
+	Status                    string
 }
 
 // paymentIntents serves /v1/payment_intents.
@@ -38,8 +38,8 @@ type paymentIntents struct{ *request }
 
 func paymentIntentResource() resource {
 	return resource{
-		kind: "payment_intent",
-		render: finder(func(s *state) *table[*PaymentIntent] { return s.PaymentIntents },
+		objectType: "payment_intent",
+		render: finder(func(s *store) *table[*PaymentIntent] { return s.PaymentIntents },
 			bind(paymentIntents.render)),
 		routes: paymentIntentRoutes(),
 	}
@@ -47,8 +47,8 @@ func paymentIntentResource() resource {
 
 // insert stores a payment that waits for a card.
 func (h paymentIntents) insert(pi *PaymentIntent) *PaymentIntent {
-	pi.Base = Base{ID: h.ids.long("pi_3"), Created: h.now}
-	pi.Secret = pi.ID + "_secret_" + h.ids.token(25)
+	pi.Base = Base{ID: h.ids.longID("pi_3"), Created: h.now}
+	pi.ClientSecret = pi.ID + "_secret_" + h.ids.token(25)
 	pi.Status = "requires_payment_method"
 	if pi.PaymentMethod != "" {
 		pi.Status = "requires_confirmation"
@@ -56,22 +56,22 @@ func (h paymentIntents) insert(pi *PaymentIntent) *PaymentIntent {
 	if pi.Metadata == nil {
 		pi.Metadata = map[string]string{}
 	}
-	h.state.PaymentIntents.insert(pi)
+	h.store.PaymentIntents.insert(pi)
 	h.emit("payment_intent.created", h.render(pi))
 	return pi
 }
 
 // confirmWith tries to take the money from a card. A card that wants 3-D Secure
 // leaves the intent in requires_action until authenticate.
-func (h paymentIntents) confirmWith(pi *PaymentIntent, pm *PaymentMethod) (outcome, *Decline) {
-	result, decline := pm.outcome()
-	pi.PaymentMethod, pi.LastError = pm.ID, nil
+func (h paymentIntents) confirmWith(pi *PaymentIntent, pm *PaymentMethod) (paymentOutcome, *Decline) {
+	result, decline := pm.chargeOutcome()
+	pi.PaymentMethod, pi.LastPaymentError = pm.ID, nil
 	switch result {
-	case paid:
+	case outcomePaid:
 		h.succeed(pi, pm)
-	case refused:
+	case outcomeDeclined:
 		h.fail(pi, pm, decline)
-	case needsAction:
+	case outcomeRequiresAction:
 		pi.Status = "requires_action"
 		h.emit("payment_intent.requires_action", h.render(pi))
 	}
@@ -79,22 +79,22 @@ func (h paymentIntents) confirmWith(pi *PaymentIntent, pm *PaymentMethod) (outco
 }
 
 // completeAuthentication ends a 3-D Secure question, well or badly.
-func (h paymentIntents) completeAuthentication(pi *PaymentIntent, passed bool) (outcome, *Decline) {
-	pm, ok := h.state.PaymentMethods.get(pi.PaymentMethod)
+func (h paymentIntents) completeAuthentication(pi *PaymentIntent, passed bool) (paymentOutcome, *Decline) {
+	pm, ok := h.store.PaymentMethods.get(pi.PaymentMethod)
 	if !ok || pi.Status != "requires_action" {
-		return refused, genericDecline()
+		return outcomeDeclined, genericDecline()
 	}
 	if passed {
 		pm.Authenticated = true
 		h.succeed(pi, pm)
-		return paid, nil
+		return outcomePaid, nil
 	}
 	decline := &Decline{
 		Code:    "payment_intent_authentication_failure",
 		Message: "We are unable to authenticate your payment method. Please choose a different payment method and try again.",
 	}
 	h.failConfirmation(pi, pm, decline)
-	return refused, decline
+	return outcomeDeclined, decline
 }
 
 func (h paymentIntents) succeed(pi *PaymentIntent, pm *PaymentMethod) {
@@ -103,7 +103,7 @@ func (h paymentIntents) succeed(pi *PaymentIntent, pm *PaymentMethod) {
 		h.authorize(pi, ch)
 		return
 	}
-	pi.Status, pi.AmountReceived, pi.LastCharge, pi.LastError = "succeeded", pi.Amount, ch.ID, nil
+	pi.Status, pi.AmountReceived, pi.LatestCharge, pi.LastPaymentError = "succeeded", pi.Amount, ch.ID, nil
 	h.emit("charge.succeeded", h.charges.render(ch))
 	h.emit("payment_intent.succeeded", h.render(pi))
 	h.disputes.openForTestCard(ch)
@@ -112,13 +112,13 @@ func (h paymentIntents) succeed(pi *PaymentIntent, pm *PaymentMethod) {
 // authorize sets the money aside until it is captured or the intent canceled.
 func (h paymentIntents) authorize(pi *PaymentIntent, ch *Charge) {
 	ch.Uncaptured = true
-	pi.Status, pi.LastCharge, pi.LastError = "requires_capture", ch.ID, nil
+	pi.Status, pi.LatestCharge, pi.LastPaymentError = "requires_capture", ch.ID, nil
 	h.emit("charge.succeeded", h.charges.render(ch))
 	h.emit("payment_intent.amount_capturable_updated", h.render(pi))
 }
 
-// capturable is what capture may still take.
-func (pi *PaymentIntent) capturable() int64 {
+// amountCapturable is what capture may still take.
+func (pi *PaymentIntent) amountCapturable() int64 {
 	if pi.Status != "requires_capture" {
 		return 0
 	}
@@ -127,7 +127,7 @@ func (pi *PaymentIntent) capturable() int64 {
 
 func (h paymentIntents) fail(pi *PaymentIntent, pm *PaymentMethod, decline *Decline) {
 	ch := h.charges.create(pi, pm, decline)
-	pi.LastCharge = ch.ID
+	pi.LatestCharge = ch.ID
 	h.emit("charge.failed", h.charges.render(ch))
 	h.failConfirmation(pi, pm, decline)
 }
@@ -135,17 +135,17 @@ func (h paymentIntents) fail(pi *PaymentIntent, pm *PaymentMethod, decline *Decl
 // failConfirmation sends an intent back to waiting for another card.
 func (h paymentIntents) failConfirmation(pi *PaymentIntent, pm *PaymentMethod, decline *Decline) {
 	pi.Status, pi.PaymentMethod = "requires_payment_method", ""
-	pi.LastError, pi.LastErrorMethod = decline, pm.ID
+	pi.LastPaymentError, pi.LastErrorMethod = decline, pm.ID
 	h.emit("payment_intent.payment_failed", h.render(pi))
 }
 
 // cancelByID ends an intent whose invoice or session is no more.
 func (h paymentIntents) cancelByID(id, reason string) {
-	pi, ok := h.state.PaymentIntents.get(id)
+	pi, ok := h.store.PaymentIntents.get(id)
 	if !ok || pi.Status == "succeeded" || pi.Status == "canceled" {
 		return
 	}
-	pi.Status, pi.CanceledAt, pi.CancelReason = "canceled", h.now, reason
+	pi.Status, pi.CanceledAt, pi.CancellationReason = "canceled", h.now, reason
 	h.emit("payment_intent.canceled", h.render(pi))
 }
 
@@ -158,39 +158,39 @@ func (h paymentIntents) get(in *input) (any, error) {
 }
 
 func (h paymentIntents) list(in *input) (any, error) {
-	rows := h.state.PaymentIntents.all
+	rows := h.store.PaymentIntents.all
 	if in.Has("customer") {
-		rows = h.state.PaymentIntents.by("customer", in.String("customer"))
+		rows = h.store.PaymentIntents.by("customer", in.String("customer"))
 	}
 	return listing[*PaymentIntent]{
-		what: "payment_intent", table: h.state.PaymentIntents, rows: rows,
+		resource: "payment_intent", table: h.store.PaymentIntents, rows: rows,
 		render: h.render,
 	}.page(in)
 }
 
 func (h paymentIntents) render(p *PaymentIntent) wire.Object {
 	return wire.Object{
-		"id": p.ID, "object": "payment_intent", "amount": p.Amount, "amount_capturable": p.capturable(),
+		"id": p.ID, "object": "payment_intent", "amount": p.Amount, "amount_capturable": p.amountCapturable(),
 		"amount_details": wire.Object{"tip": wire.Object{}}, "amount_received": p.AmountReceived, "application": nil,
 		"application_fee_amount": nil, "automatic_payment_methods": p.renderAutomatic(), "canceled_at": wire.IntOrNull(p.CanceledAt),
-		"cancellation_reason": wire.StringOrNull(p.CancelReason), "capture_method": p.captureMethod(), "client_secret": p.Secret,
+		"cancellation_reason": wire.StringOrNull(p.CancellationReason), "capture_method": p.captureMethod(), "client_secret": p.ClientSecret,
 		"confirmation_method": p.confirmationMethod(), "created": p.Created, "currency": p.Currency,
 		"customer": wire.Ref("customer", p.Customer), "description": wire.StringOrNull(p.Description),
 		"invoice": wire.Ref("invoice", p.Invoice), "last_payment_error": h.renderLastError(p),
-		"latest_charge": wire.Ref("charge", p.LastCharge), "livemode": false, "metadata": p.Metadata,
+		"latest_charge": wire.Ref("charge", p.LatestCharge), "livemode": false, "metadata": p.Metadata,
 		"next_action": h.renderNextAction(p), "on_behalf_of": nil,
 		"payment_method":                       wire.Ref("payment_method", p.PaymentMethod),
 		"payment_method_configuration_details": nil,
 		"payment_method_options":               cardOptions(), "payment_method_types": []any{"card"},
 		"processing": nil, "receipt_email": wire.StringOrNull(p.ReceiptEmail), "review": nil,
 		"setup_future_usage": wire.StringOrNull(p.SetupFutureUsage), "shipping": p.Shipping.render(), "source": nil,
-		"statement_descriptor": wire.StringOrNull(p.Descriptor), "statement_descriptor_suffix": wire.StringOrNull(p.DescriptorSuffix), "status": p.Status,
+		"statement_descriptor": wire.StringOrNull(p.StatementDescriptor), "statement_descriptor_suffix": wire.StringOrNull(p.StatementDescriptorSuffix), "status": p.Status,
 		"transfer_data": nil, "transfer_group": nil,
 	}
 }
 
 func (p *PaymentIntent) renderAutomatic() any {
-	return renderAutomatic(p.Automatic, p.Redirects)
+	return renderAutomatic(p.AutomaticPaymentMethods, p.AllowRedirects)
 }
 
 func renderAutomatic(on bool, redirects string) any {
@@ -217,12 +217,12 @@ func cardOptions() wire.Object {
 }
 
 func (h paymentIntents) renderLastError(p *PaymentIntent) any {
-	if p.LastError == nil {
+	if p.LastPaymentError == nil {
 		return nil
 	}
-	o := h.renderDecline(p.LastError, p.LastErrorMethod)
-	if p.LastError.DeclineCode != "" {
-		o["charge"] = p.LastCharge
+	o := h.renderDecline(p.LastPaymentError, p.LastErrorMethod)
+	if p.LastPaymentError.DeclineCode != "" {
+		o["charge"] = p.LatestCharge
 	}
 	return o
 }
@@ -233,7 +233,7 @@ func (h paymentIntents) renderDecline(d *Decline, method string) wire.Object {
 	if d.DeclineCode != "" {
 		o["type"], o["decline_code"] = "card_error", d.DeclineCode
 	}
-	if pm, ok := h.state.PaymentMethods.get(method); ok {
+	if pm, ok := h.store.PaymentMethods.get(method); ok {
 		o["payment_method"] = h.paymentMethods.render(pm)
 	}
 	return o

@@ -33,7 +33,7 @@ func (h paymentIntents) create(in *input) (any, error) {
 		return nil, err
 	}
 	if in.Bool("confirm") && !in.Has("payment_method") {
-		return nil, withoutMethod(&PaymentIntent{})
+		return nil, missingMethodError(&PaymentIntent{})
 	}
 	pm, err := h.checkReferences(in.Params, "")
 	if err != nil {
@@ -41,9 +41,9 @@ func (h paymentIntents) create(in *input) (any, error) {
 	}
 	pi := &PaymentIntent{
 		Amount: in.Int("amount"), Currency: in.String("currency"), ConfirmationMethod: in.String("confirmation_method"),
-		CaptureMethod: in.String("capture_method"), Automatic: in.At("automatic_payment_methods").Bool("enabled"), Redirects: in.At("automatic_payment_methods").String("allow_redirects"),
+		CaptureMethod: in.String("capture_method"), AutomaticPaymentMethods: in.At("automatic_payment_methods").Bool("enabled"), AllowRedirects: in.At("automatic_payment_methods").String("allow_redirects"),
 	}
-	pi.take(in.Params)
+	pi.setFields(in.Params)
 	if pm != nil {
 		pi.PaymentMethod = pm.ID
 	}
@@ -88,7 +88,7 @@ func (h paymentIntents) checkReferences(p wire.Params, owner string) (*PaymentMe
 	if err != nil {
 		return nil, err
 	}
-	return pm, checkOwner(pm, owner)
+	return pm, checkMethodOwner(pm, owner)
 }
 
 // checkMethodTypes refuses kinds of payment that nobody could choose here.
@@ -101,8 +101,8 @@ func checkMethodTypes(p wire.Params) error {
 	return nil
 }
 
-// checkOwner refuses a card that belongs to somebody else than who pays.
-func checkOwner(pm *PaymentMethod, customer string) error {
+// checkMethodOwner refuses a card that belongs to somebody else than who pays.
+func checkMethodOwner(pm *PaymentMethod, customer string) error {
 	switch {
 	case pm.Customer == "" || pm.Customer == customer:
 		return nil
@@ -112,28 +112,28 @@ func checkOwner(pm *PaymentMethod, customer string) error {
 	return wire.Invalid("payment_intent_unexpected_state", "payment_method", fmt.Sprintf("The PaymentMethod %s does not belong to the Customer you supplied %s. Please use this PaymentMethod with the Customer that it belongs to instead.", pm.ID, customer))
 }
 
-// take carries over what an intent may be told at any time.
-func (pi *PaymentIntent) take(p wire.Params) {
+// setFields carries over what an intent may be told at any time.
+func (pi *PaymentIntent) setFields(p wire.Params) {
 	p.SetString("customer", &pi.Customer)
 	p.SetString("description", &pi.Description)
 	p.SetString("receipt_email", &pi.ReceiptEmail)
 	p.SetString("setup_future_usage", &pi.SetupFutureUsage)
-	p.SetString("statement_descriptor", &pi.Descriptor)
-	p.SetString("statement_descriptor_suffix", &pi.DescriptorSuffix)
+	p.SetString("statement_descriptor", &pi.StatementDescriptor)
+	p.SetString("statement_descriptor_suffix", &pi.StatementDescriptorSuffix)
 	p.SetMetadata(&pi.Metadata)
 	setShipping(p, &pi.Shipping)
 }
 
 func (h paymentIntents) find(in *input) (*PaymentIntent, error) {
-	pi, ok := h.state.PaymentIntents.get(in.path("id"))
+	pi, ok := h.store.PaymentIntents.get(in.pathValue("id"))
 	if !ok {
-		return nil, wire.NotFound("payment_intent", in.path("id"), "intent")
+		return nil, wire.NotFound("payment_intent", in.pathValue("id"), "intent")
 	}
 	return pi, nil
 }
 
-// unexpected is the refusal of what an intent's status does not allow.
-func unexpected(pi *PaymentIntent, message string) *wire.Error {
+// unexpectedState is the refusal of what an intent's status does not allow.
+func unexpectedState(pi *PaymentIntent, message string) *wire.Error {
 	e := wire.Invalid("payment_intent_unexpected_state", "", message)
 	e.PaymentIntent = pi.ID
 	return e
@@ -147,12 +147,12 @@ func (h paymentIntents) update(in *input) (any, error) {
 	if pi.Status == "succeeded" || pi.Status == "canceled" {
 		for _, key := range in.Names() {
 			if !slices.Contains([]string{"description", "metadata", "receipt_email", "setup_future_usage", "shipping", "expand"}, key) {
-				return nil, unexpected(pi, fmt.Sprintf("This PaymentIntent's %s could not be updated because it has a status of %s. You may only update the %s of a PaymentIntent with one of the following statuses: requires_payment_method, requires_confirmation, requires_action.", key, pi.Status, key))
+				return nil, unexpectedState(pi, fmt.Sprintf("This PaymentIntent's %s could not be updated because it has a status of %s. You may only update the %s of a PaymentIntent with one of the following statuses: requires_payment_method, requires_confirmation, requires_action.", key, pi.Status, key))
 			}
 		}
 	}
 	if pi.Invoice != "" && (in.Has("amount") || in.Has("currency") || in.Has("customer")) {
-		return nil, unexpected(pi, "You cannot update the amount, currency or customer of a PaymentIntent that belongs to an invoice.")
+		return nil, unexpectedState(pi, "You cannot update the amount, currency or customer of a PaymentIntent that belongs to an invoice.")
 	}
 	if in.Has("amount") {
 		err = checkIntentAmount(in.Params)
@@ -164,7 +164,7 @@ func (h paymentIntents) update(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	h.state.PaymentIntents.change(pi, func() { pi.take(in.Params) })
+	h.store.PaymentIntents.change(pi, func() { pi.setFields(in.Params) })
 	in.SetInt("amount", &pi.Amount)
 	in.SetString("currency", &pi.Currency)
 	if pm != nil {
@@ -179,16 +179,16 @@ func (h paymentIntents) confirm(in *input) (any, error) {
 		return nil, err
 	}
 	if !slices.Contains([]string{"requires_payment_method", "requires_confirmation", "requires_action"}, pi.Status) {
-		return nil, unexpected(pi, fmt.Sprintf("You cannot confirm this PaymentIntent because it has already %s after being previously confirmed.", pi.Status))
+		return nil, unexpectedState(pi, fmt.Sprintf("You cannot confirm this PaymentIntent because it has already %s after being previously confirmed.", pi.Status))
 	}
 	if pi.PaymentMethod == "" && !in.Has("payment_method") {
-		return nil, withoutMethod(pi)
+		return nil, missingMethodError(pi)
 	}
 	pm, err := h.checkReferences(in.Params, pi.Customer)
 	if err != nil {
 		return nil, err
 	}
-	h.state.PaymentIntents.change(pi, func() { pi.take(in.Params) })
+	h.store.PaymentIntents.change(pi, func() { pi.setFields(in.Params) })
 	in.SetString("capture_method", &pi.CaptureMethod)
 	if pm != nil {
 		pi.PaymentMethod = pm.ID
@@ -196,37 +196,37 @@ func (h paymentIntents) confirm(in *input) (any, error) {
 	return h.confirmFromAPI(pi, in.Params)
 }
 
-func withoutMethod(pi *PaymentIntent) *wire.Error {
-	return unexpected(pi, "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a payment method or ConfirmationToken.")
+func missingMethodError(pi *PaymentIntent) *wire.Error {
+	return unexpectedState(pi, "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a payment method or ConfirmationToken.")
 }
 
 // confirmFromAPI is a confirmation through the API: what a card refuses is a 402 that shows the intent.
 func (h paymentIntents) confirmFromAPI(pi *PaymentIntent, p wire.Params) (any, error) {
-	pm, ok := h.state.PaymentMethods.get(pi.PaymentMethod)
+	pm, ok := h.store.PaymentMethods.get(pi.PaymentMethod)
 	if !ok {
-		return nil, withoutMethod(pi)
+		return nil, missingMethodError(pi)
 	}
 	pi.ReturnURL = p.String("return_url")
 	result, decline := h.confirmForInvoice(pi, pm)
-	if result == needsAction && (p.Bool("off_session") || p.Bool("error_on_requires_action")) {
-		result, decline = refused, authenticationRequired()
+	if result == outcomeRequiresAction && (p.Bool("off_session") || p.Bool("error_on_requires_action")) {
+		result, decline = outcomeDeclined, authenticationRequired()
 		h.failConfirmation(pi, pm, decline)
 	}
-	if result == refused {
-		refusal := declined(decline)
-		refusal.PaymentIntent, refusal.PaymentMethod, refusal.Charge = pi.ID, pm.ID, pi.LastCharge
+	if result == outcomeDeclined {
+		refusal := cardError(decline)
+		refusal.PaymentIntent, refusal.PaymentMethod, refusal.Charge = pi.ID, pm.ID, pi.LatestCharge
 		return nil, refusal
 	}
-	if result == paid {
+	if result == outcomePaid {
 		h.paymentMethods.saveAfterPayment(pi)
 	}
-	pm.Spent = pm.Customer == "" && result == paid
+	pm.Consumed = pm.Customer == "" && result == outcomePaid
 	return h.render(pi), nil
 }
 
 // confirmForInvoice lets an invoice know of its payment.
-func (h paymentIntents) confirmForInvoice(pi *PaymentIntent, pm *PaymentMethod) (outcome, *Decline) {
-	if inv, ok := h.state.Invoices.get(pi.Invoice); ok && inv.PaymentIntent == pi.ID && !inv.settled() {
+func (h paymentIntents) confirmForInvoice(pi *PaymentIntent, pm *PaymentMethod) (paymentOutcome, *Decline) {
+	if inv, ok := h.store.Invoices.get(pi.Invoice); ok && inv.PaymentIntent == pi.ID && !inv.isClosed() {
 		return h.invoicing.pay(inv, pm)
 	}
 	return h.confirmWith(pi, pm)
@@ -242,15 +242,15 @@ func (h paymentIntents) capture(in *input) (any, error) {
 		return nil, err
 	}
 	if pi.Status != "requires_capture" {
-		return nil, unexpected(pi, fmt.Sprintf("This PaymentIntent could not be captured because it has a status of %s. Only a PaymentIntent with one of the following statuses may be captured: requires_capture.", pi.Status))
+		return nil, unexpectedState(pi, fmt.Sprintf("This PaymentIntent could not be captured because it has a status of %s. Only a PaymentIntent with one of the following statuses may be captured: requires_capture.", pi.Status))
 	}
 	amount := in.IntOr("amount_to_capture", pi.Amount)
 	if amount < 1 || amount > pi.Amount {
 		return nil, wire.Invalid("amount_too_large", "amount_to_capture", fmt.Sprintf("The amount to capture is not between 1 and the amount that can be captured, %d.", pi.Amount))
 	}
 	in.SetMetadata(&pi.Metadata)
-	in.SetString("statement_descriptor", &pi.Descriptor)
-	in.SetString("statement_descriptor_suffix", &pi.DescriptorSuffix)
+	in.SetString("statement_descriptor", &pi.StatementDescriptor)
+	in.SetString("statement_descriptor_suffix", &pi.StatementDescriptorSuffix)
 	h.captureAmount(pi, amount)
 	return h.render(pi), nil
 }
@@ -258,9 +258,9 @@ func (h paymentIntents) capture(in *input) (any, error) {
 // captureAmount takes what was set aside, or a part; the rest is released.
 func (h paymentIntents) captureAmount(pi *PaymentIntent, amount int64) {
 	pi.Status, pi.AmountReceived = "succeeded", amount
-	if ch, ok := h.state.Charges.get(pi.LastCharge); ok {
+	if ch, ok := h.store.Charges.get(pi.LatestCharge); ok {
 		before := h.charges.render(ch)
-		ch.Uncaptured, ch.Released, ch.AmountRefunded = false, ch.Amount-amount, ch.Amount-amount
+		ch.Uncaptured, ch.ReleasedAmount, ch.AmountRefunded = false, ch.Amount-amount, ch.Amount-amount
 		h.emitUpdate("charge.captured", before, h.charges.render(ch))
 	}
 	h.emit("payment_intent.succeeded", h.render(pi))
@@ -273,15 +273,15 @@ func (h paymentIntents) cancel(in *input) (any, error) {
 	}
 	switch {
 	case pi.Status == "succeeded" || pi.Status == "canceled":
-		return nil, unexpected(pi, fmt.Sprintf("You cannot cancel this PaymentIntent because it has a status of %s. Only a PaymentIntent with one of the following statuses may be canceled: requires_payment_method, requires_capture, requires_confirmation, requires_action, processing.", pi.Status))
+		return nil, unexpectedState(pi, fmt.Sprintf("You cannot cancel this PaymentIntent because it has a status of %s. Only a PaymentIntent with one of the following statuses may be canceled: requires_payment_method, requires_capture, requires_confirmation, requires_action, processing.", pi.Status))
 	case pi.Invoice != "":
-		return nil, unexpected(pi, "You cannot cancel this PaymentIntent because it belongs to an invoice. Void the invoice instead.")
-	case pi.Session != "":
-		return nil, unexpected(pi, "You cannot cancel this PaymentIntent because it was created by a Checkout Session. Expire the session instead.")
+		return nil, unexpectedState(pi, "You cannot cancel this PaymentIntent because it belongs to an invoice. Void the invoice instead.")
+	case pi.CheckoutSession != "":
+		return nil, unexpectedState(pi, "You cannot cancel this PaymentIntent because it was created by a Checkout Session. Expire the session instead.")
 	}
 	held := pi.Status == "requires_capture"
 	h.cancelByID(pi.ID, in.String("cancellation_reason"))
-	if ch, ok := h.state.Charges.get(pi.LastCharge); ok && held {
+	if ch, ok := h.store.Charges.get(pi.LatestCharge); ok && held {
 		before := h.charges.render(ch)
 		ch.AmountRefunded = ch.Amount
 		h.emitUpdate("charge.refunded", before, h.charges.render(ch))
@@ -292,7 +292,7 @@ func (h paymentIntents) cancel(in *input) (any, error) {
 // captureMethod is how an intent takes its money; automatic_async is what the version spoken here begins with.
 func (pi *PaymentIntent) captureMethod() string {
 	if pi.CaptureMethod == "" {
-		if pi.Invoice != "" || pi.Session != "" {
+		if pi.Invoice != "" || pi.CheckoutSession != "" {
 			return "automatic"
 		}
 		return "automatic_async"

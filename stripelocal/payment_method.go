@@ -10,20 +10,20 @@ import (
 // PaymentMethod is a card. Its number is always one of Stripe's test cards.
 type PaymentMethod struct {
 	Base
-	Number        string
-	Brand         string
-	ExpMonth      int64
-	ExpYear       int64
-	Customer      string
-	Email         string
-	Name          string
-	Phone         string
-	Address       *Address
-	Redisplay     string // empty: unspecified
-	Authenticated bool   // passed 3-D Secure once
-	Bank          bool   // a bank account, not a card
-	Spent         bool   // paid for nobody in particular, or was detached: not to be used again
-	Metadata      map[string]string
+	Number         string
+	Brand          string
+	ExpMonth       int64
+	ExpYear        int64
+	Customer       string
+	Email          string
+	Name           string
+	Phone          string
+	Address        *Address
+	AllowRedisplay string // empty: unspecified
+	Authenticated  bool   // passed 3-D Secure once
+	IsBankAccount  bool   // a bank account, not a card
+	Consumed       bool   // paid for nobody in particular, or was detached: not to be used again
+	Metadata       map[string]string
 }
 
 const billingDetailsParams = "billing_details{address" + addressParams + "email? name? phone?} "
@@ -33,8 +33,8 @@ type paymentMethods struct{ *request }
 
 func paymentMethodResource() resource {
 	return resource{
-		kind: "payment_method",
-		render: finder(func(s *state) *table[*PaymentMethod] { return s.PaymentMethods },
+		objectType: "payment_method",
+		render: finder(func(s *store) *table[*PaymentMethod] { return s.PaymentMethods },
 			bind(paymentMethods.render)),
 		routes: []route{
 			on("POST /v1/payment_methods", "type! card{number exp_month:int exp_year:int cvc token} allow_redisplay:always|limited|unspecified metadata:map "+billingDetailsParams, paymentMethods.create),
@@ -57,8 +57,8 @@ func (h paymentMethods) create(in *input) (any, error) {
 		return nil, err
 	}
 	pm.Metadata = in.Metadata()
-	in.SetString("allow_redisplay", &pm.Redisplay)
-	pm.takeBilling(in.At("billing_details"))
+	in.SetString("allow_redisplay", &pm.AllowRedisplay)
+	pm.setBillingDetails(in.At("billing_details"))
 	return h.render(pm), nil
 }
 
@@ -75,7 +75,7 @@ func (h paymentMethods) fromCardParams(card wire.Params) (*PaymentMethod, error)
 			return nil, wire.MissingParam(card.NameIn("card", name))
 		}
 	}
-	known, err := cardOf(card, h.now)
+	known, err := testCardFromParams(card, h.now)
 	if err != nil {
 		return nil, err
 	}
@@ -90,14 +90,14 @@ func (h paymentMethods) insertCard(card testCard, month, year int64) *PaymentMet
 // insertCardWithPrefix is newMethod for the older cards too, whose ids begin with card_.
 func (h paymentMethods) insertCardWithPrefix(prefix string, card testCard, month, year int64) *PaymentMethod {
 	pm := &PaymentMethod{
-		Base: Base{ID: h.ids.long(prefix), Created: h.now}, Number: card.number, Brand: card.brand,
+		Base: Base{ID: h.ids.longID(prefix), Created: h.now}, Number: card.number, Brand: card.brand,
 		ExpMonth: month, ExpYear: year, Metadata: map[string]string{},
 	}
-	h.state.PaymentMethods.insert(pm)
+	h.store.PaymentMethods.insert(pm)
 	return pm
 }
 
-func (p *PaymentMethod) takeBilling(from wire.Params) {
+func (p *PaymentMethod) setBillingDetails(from wire.Params) {
 	from.SetString("email", &p.Email)
 	from.SetString("name", &p.Name)
 	from.SetString("phone", &p.Phone)
@@ -107,17 +107,17 @@ func (p *PaymentMethod) takeBilling(from wire.Params) {
 // findUsable finds a payment method to be used, making one of a pm_card_…
 // token.
 func (h paymentMethods) findUsable(id, param string) (*PaymentMethod, error) {
-	if pm, ok := h.state.PaymentMethods.get(id); ok {
-		return pm, checkUnspent(pm)
+	if pm, ok := h.store.PaymentMethods.get(id); ok {
+		return pm, checkNotConsumed(pm)
 	}
-	if card, ok := cardByToken(id); ok {
+	if card, ok := testCardByToken(id); ok {
 		return h.insertCard(card, 12, 2040), nil
 	}
 	return nil, wire.NoSuch("PaymentMethod", id, param)
 }
 
-func checkUnspent(pm *PaymentMethod) error {
-	if pm.Spent {
+func checkNotConsumed(pm *PaymentMethod) error {
+	if pm.Consumed {
 		return wire.Invalid("", "payment_method", "The provided PaymentMethod was previously used with a PaymentIntent without Customer attachment, shared with a connected account without Customer attachment, or was detached from a Customer. It may not be used again. To use a PaymentMethod multiple times, you must attach it to a Customer first.")
 	}
 	return nil
@@ -128,7 +128,7 @@ func (h paymentMethods) attach(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	pm, err := h.findUsable(in.path("id"), "payment_method")
+	pm, err := h.findUsable(in.pathValue("id"), "payment_method")
 	if err != nil {
 		return nil, wire.AsNotFound(err)
 	}
@@ -143,7 +143,7 @@ func (h paymentMethods) attachTo(pm *PaymentMethod, c *Customer) {
 	if pm.Customer == c.ID {
 		return
 	}
-	h.state.PaymentMethods.change(pm, func() { pm.Customer = c.ID })
+	h.store.PaymentMethods.change(pm, func() { pm.Customer = c.ID })
 	h.emit("payment_method.attached", h.render(pm))
 }
 
@@ -157,15 +157,15 @@ func (h paymentMethods) detach(in *input) (any, error) {
 	}
 	before := h.render(pm)
 	h.clearDefaults(pm)
-	h.state.PaymentMethods.change(pm, func() { pm.Customer, pm.Spent = "", true })
+	h.store.PaymentMethods.change(pm, func() { pm.Customer, pm.Consumed = "", true })
 	h.emitUpdate("payment_method.detached", before, h.render(pm))
 	return h.render(pm), nil
 }
 
 func (h paymentMethods) find(in *input) (*PaymentMethod, error) {
-	pm, ok := h.state.PaymentMethods.get(in.path("id"))
+	pm, ok := h.store.PaymentMethods.get(in.pathValue("id"))
 	if !ok {
-		return nil, wire.NotFound("PaymentMethod", in.path("id"), "payment_method")
+		return nil, wire.NotFound("PaymentMethod", in.pathValue("id"), "payment_method")
 	}
 	return pm, nil
 }
@@ -186,12 +186,12 @@ func (h paymentMethods) update(in *input) (any, error) {
 	if pm.Customer == "" {
 		return nil, wire.Invalid("", "", "You must save this PaymentMethod to a customer before you can update it.")
 	}
-	if err := checkExpiryOf(in.At("card"), h.now); err != nil {
+	if err := validateExpiryParams(in.At("card"), h.now); err != nil {
 		return nil, err
 	}
 	before := h.render(pm)
-	in.SetString("allow_redisplay", &pm.Redisplay)
-	pm.takeBilling(in.At("billing_details"))
+	in.SetString("allow_redisplay", &pm.AllowRedisplay)
+	pm.setBillingDetails(in.At("billing_details"))
 	in.SetMetadata(&pm.Metadata)
 	in.At("card").SetInt("exp_month", &pm.ExpMonth)
 	in.At("card").SetInt("exp_year", &pm.ExpYear)
@@ -214,15 +214,15 @@ func (h paymentMethods) listForCustomer(in *input) (any, error) {
 // listPage lists a customer's cards; without a customer Stripe lists none.
 func (h paymentMethods) listPage(in *input, customer string) (any, error) {
 	return listing[*PaymentMethod]{
-		what: "payment_method", table: h.state.PaymentMethods, rows: h.state.PaymentMethods.by("customer", customer),
-		keep:   func(*PaymentMethod) bool { return in.StringOr("type", "card") == "card" },
+		resource: "payment_method", table: h.store.PaymentMethods, rows: h.store.PaymentMethods.by("customer", customer),
+		filter: func(*PaymentMethod) bool { return in.StringOr("type", "card") == "card" },
 		render: h.render,
 	}.page(in)
 }
 
 func (p *PaymentMethod) last4() string { return p.Number[len(p.Number)-4:] }
 
-func (p *PaymentMethod) renderBilling() wire.Object {
+func (p *PaymentMethod) renderBillingDetails() wire.Object {
 	address := p.Address
 	if address == nil {
 		address = &Address{}
@@ -231,9 +231,9 @@ func (p *PaymentMethod) renderBilling() wire.Object {
 }
 
 func (h paymentMethods) render(p *PaymentMethod) wire.Object {
-	return p.asBank(wire.Object{
+	return p.withBankAccount(wire.Object{
 		"id": p.ID, "object": "payment_method", "created": p.Created, "livemode": false, "type": "card",
-		"allow_redisplay": cmp.Or(p.Redisplay, "unspecified"), "billing_details": p.renderBilling(),
+		"allow_redisplay": cmp.Or(p.AllowRedisplay, "unspecified"), "billing_details": p.renderBillingDetails(),
 		"customer": wire.Ref("customer", p.Customer), "metadata": p.Metadata,
 		"card": wire.Object{
 			"brand": p.Brand, "checks": cardChecks(), "country": "US", "display_brand": p.Brand,
@@ -257,16 +257,16 @@ func (h paymentMethods) checkAttachable(pm *PaymentMethod, customer string) erro
 	if pm.Customer != "" && pm.Customer != customer {
 		return wire.Invalid("", "", "The payment method you provided has already been attached to a customer.")
 	}
-	if result, decline := pm.setupOutcome(); result == refused {
-		return declined(decline)
+	if result, decline := pm.setupOutcome(); result == outcomeDeclined {
+		return cardError(decline)
 	}
 	return nil
 }
 
 // releaseAll takes a deleted customer's cards from it; nobody can use them again.
 func (h paymentMethods) releaseAll(c *Customer) {
-	for _, pm := range slices.Clone(h.state.PaymentMethods.by("customer", c.ID)) {
-		h.state.PaymentMethods.change(pm, func() { pm.Customer, pm.Spent = "", true })
+	for _, pm := range slices.Clone(h.store.PaymentMethods.by("customer", c.ID)) {
+		h.store.PaymentMethods.change(pm, func() { pm.Customer, pm.Consumed = "", true })
 	}
 }
 
@@ -276,7 +276,7 @@ func (h paymentMethods) initialFromParams(p wire.Params) (*PaymentMethod, error)
 	var err error
 	switch preferred := p.At("invoice_settings").String("default_payment_method"); {
 	case preferred != "" && preferred != p.String("payment_method"):
-		return nil, notTheirs(preferred)
+		return nil, notAttachedError(preferred)
 	case p.Has("payment_method"):
 		method, err = h.findUsable(p.String("payment_method"), "payment_method")
 	case p.Has("source"):
@@ -289,8 +289,8 @@ func (h paymentMethods) initialFromParams(p wire.Params) (*PaymentMethod, error)
 }
 
 // fromCardEntry stores the card that was typed in.
-func (h paymentMethods) fromCardEntry(entered cardEntry, email string) *PaymentMethod {
-	card, _ := cardByNumber(digitsOf(entered.Number))
+func (h paymentMethods) fromCardEntry(entered cardForm, email string) *PaymentMethod {
+	card, _ := testCardByNumber(digitsOf(entered.Number))
 	month, year, _ := parseExpiry(entered.Expiry)
 	pm := h.insertCard(card, int64(month), int64(year))
 	pm.Email, pm.Name = email, entered.Name
@@ -300,13 +300,13 @@ func (h paymentMethods) fromCardEntry(entered cardEntry, email string) *PaymentM
 // saveAfterPayment attaches a card that has paid, where the intent's setup_future_usage
 // asks for it; it makes no difference whether the bank asked a question first.
 func (h paymentMethods) saveAfterPayment(pi *PaymentIntent) {
-	pm, ok := h.state.PaymentMethods.get(pi.PaymentMethod)
-	c, there := h.state.Customers.get(pi.Customer)
+	pm, ok := h.store.PaymentMethods.get(pi.PaymentMethod)
+	c, there := h.store.Customers.get(pi.Customer)
 	if ok && there && pi.SetupFutureUsage != "" && !c.Deleted && pm.Customer == "" {
 		h.attachTo(pm, c)
 	}
 }
 
-func notTheirs(id string) *wire.Error {
+func notAttachedError(id string) *wire.Error {
 	return wire.Invalid("resource_missing", "invoice_settings[default_payment_method]", "The customer does not have a payment method with the ID "+id+". The payment method must be attached to the customer.")
 }

@@ -10,7 +10,7 @@ type paymentPages struct{ *request }
 
 func paymentPageResource() resource {
 	return resource{
-		kind: "payment_page",
+		objectType: "payment_page",
 		routes: []route{
 			on("GET /v1/payment_pages/{id}", "key eid", paymentPages.get),
 			on("POST /v1/payment_pages/{id}/confirm", "payment_method! expected_amount:int key eid", paymentPages.confirm),
@@ -19,9 +19,9 @@ func paymentPageResource() resource {
 }
 
 func (h paymentPages) find(in *input) (*CheckoutSession, error) {
-	cs, ok := h.state.Sessions.get(in.path("id"))
+	cs, ok := h.store.CheckoutSessions.get(in.pathValue("id"))
 	if !ok {
-		return nil, wire.NotFound("payment_page", in.path("id"), "session")
+		return nil, wire.NotFound("payment_page", in.pathValue("id"), "session")
 	}
 	return cs, nil
 }
@@ -50,8 +50,8 @@ func (h paymentPages) confirm(in *input) (any, error) {
 		return nil, wire.Invalid("", "expected_amount", "The amount of the session has changed.")
 	}
 	cs.EnteredEmail, cs.EnteredName = pm.Email, pm.Name
-	if result, decline := h.checkoutPayments.pay(cs, pm); result == refused {
-		return nil, declined(decline)
+	if result, decline := h.checkoutPayments.pay(cs, pm); result == outcomeDeclined {
+		return nil, cardError(decline)
 	}
 	return h.checkoutSessions.render(cs), nil
 }

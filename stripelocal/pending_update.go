@@ -5,12 +5,12 @@ import "usher/stripelocal/wire"
 // PendingUpdate is a change that waits for its invoice to be paid (docs:
 // pending updates).
 type PendingUpdate struct {
-	Invoice   string
-	ExpiresAt int64
-	Items     []plannedItem
-	Before    standing
-	After     standing
-	Told      bool // the first attempt failed, so the client knows it is pending
+	Invoice       string
+	ExpiresAt     int64
+	Items         []plannedItem
+	Before        billingState
+	After         billingState
+	AttemptFailed bool // the first attempt failed, so the client knows it is pending
 }
 
 // checkPendingParams refuses what a pending update cannot hold (docs: pending
@@ -35,18 +35,18 @@ func checkPendingParams(in *input) error {
 type pendingUpdates struct{ *request }
 
 // create bills a change first and makes it once that is paid.
-func (h pendingUpdates) create(sub *Subscription, p plan) (outcome, *Decline) {
+func (h pendingUpdates) create(sub *Subscription, p changePlan) (paymentOutcome, *Decline) {
 	h.replace(sub, true)
 	h.subscriptionChanges.storeProrations(p)
 	inv, _ := h.subscriptionChanges.createInvoice(sub, p)
-	expires := h.timeOnClock(sub.TestClock) + incompleteLife
+	expires := h.timeOnClock(sub.TestClock) + incompleteLifetime
 	sub.PendingUpdate = &PendingUpdate{
-		Invoice: inv.ID, ExpiresAt: min(expires, sub.CurrentPeriodEnd), Items: p.items, Before: sub.standing(), After: p.after,
+		Invoice: inv.ID, ExpiresAt: min(expires, sub.CurrentPeriodEnd), Items: p.items, Before: sub.billingState(), After: p.after,
 	}
 	result, decline := h.invoicing.finalizeAndPay(inv)
 	if pending := sub.PendingUpdate; pending != nil {
 		before := h.subscriptions.render(sub)
-		pending.Told = true
+		pending.AttemptFailed = true
 		h.emitUpdate("customer.subscription.updated", before, h.subscriptions.render(sub))
 		h.renewals.scheduleNext(sub)
 	}
@@ -63,11 +63,11 @@ func (h pendingUpdates) apply(sub *Subscription, inv *Invoice) {
 	sub.PendingUpdate = nil
 	h.subscriptionChanges.setItems(sub, pending.Items)
 	if pending.After != pending.Before {
-		sub.stand(pending.After)
+		sub.setBillingState(pending.After)
 	}
 	after := h.subscriptions.render(sub)
 	h.emitUpdate("customer.subscription.updated", before, after)
-	if pending.Told {
+	if pending.AttemptFailed {
 		h.emit("customer.subscription.pending_update_applied", after)
 	}
 	h.renewals.scheduleNext(sub)
@@ -80,7 +80,7 @@ func (h pendingUpdates) expire(sub *Subscription) {
 		return
 	}
 	h.subscriptions.change(sub, func() { sub.PendingUpdate = nil })
-	if inv, ok := h.state.Invoices.get(pending.Invoice); ok {
+	if inv, ok := h.store.Invoices.get(pending.Invoice); ok {
 		h.invoicing.void(inv)
 	}
 	h.emit("customer.subscription.pending_update_expired", h.subscriptions.render(sub))
@@ -97,7 +97,7 @@ func (h pendingUpdates) replace(sub *Subscription, replaced bool) {
 // render is null until the first attempt at its invoice has failed.
 func (h pendingUpdates) render(sub *Subscription) any {
 	pending := sub.PendingUpdate
-	if pending == nil || !pending.Told {
+	if pending == nil || !pending.AttemptFailed {
 		return nil
 	}
 	items := []any{}

@@ -24,19 +24,19 @@ type PortalConfiguration struct {
 // PortalFeatures are the parts of the portal, as API version 2024-06-20 has
 // them: no bounds on quantities, no switch at the period's end.
 type PortalFeatures struct {
-	UpdateCustomer  bool
-	CustomerUpdates []string
-	Invoices        bool
-	UpdateMethod    bool
-	Cancel          bool
-	CancelMode      string // at_period_end, immediately
-	CancelProration string
-	CancelReasons   bool
-	ReasonOptions   []string
-	Switch          bool
-	SwitchUpdates   []string // price, quantity, promotion_code
-	SwitchProration string
-	SwitchProducts  []PortalProduct
+	CustomerUpdate            bool
+	CustomerAllowedUpdates    []string
+	InvoiceHistory            bool
+	PaymentMethodUpdate       bool
+	SubscriptionCancel        bool
+	CancelMode                string // at_period_end, immediately
+	CancelProration           string
+	CancellationReason        bool
+	CancellationReasonOptions []string
+	SubscriptionUpdate        bool
+	DefaultAllowedUpdates     []string // price, quantity, promotion_code
+	UpdateProration           string
+	UpdateProducts            []PortalProduct
 }
 
 // PortalProduct is a product to switch to, with the prices offered.
@@ -59,8 +59,8 @@ type portalConfigurations struct{ *request }
 
 func portalConfigurationResource() resource {
 	return resource{
-		kind: "billing_portal.configuration",
-		render: finder(func(s *state) *table[*PortalConfiguration] { return s.PortalConfigs },
+		objectType: "billing_portal.configuration",
+		render: finder(func(s *store) *table[*PortalConfiguration] { return s.PortalConfigurations },
 			func(_ *request, x *PortalConfiguration) wire.Object { return renderPortalConfiguration(x) }),
 		routes: []route{
 			on("POST /v1/billing_portal/configurations", "business_profile{headline:60? privacy_policy_url terms_of_service_url}! features{"+newPortalFeatures()+"}! default_return_url? login_page{enabled:bool!} metadata:map", portalConfigurations.create),
@@ -76,11 +76,11 @@ func (h portalConfigurations) create(in *input) (any, error) {
 		return nil, err
 	}
 	x := &PortalConfiguration{
-		Base: Base{ID: h.ids.long("bpc_1"), Created: h.now}, Active: true, Updated: h.now, Metadata: in.Metadata(),
-		Features: PortalFeatures{CancelMode: "at_period_end", CancelProration: "none", SwitchProration: "none"},
+		Base: Base{ID: h.ids.longID("bpc_1"), Created: h.now}, Active: true, Updated: h.now, Metadata: in.Metadata(),
+		Features: PortalFeatures{CancelMode: "at_period_end", CancelProration: "none", UpdateProration: "none"},
 	}
-	x.take(in.Params)
-	h.state.PortalConfigs.insert(x)
+	x.setFields(in.Params)
+	h.store.PortalConfigurations.insert(x)
 	h.emit("billing_portal.configuration.created", renderPortalConfiguration(x))
 	return renderPortalConfiguration(x), nil
 }
@@ -118,7 +118,7 @@ func (h portalConfigurations) validateFeatures(f wire.Params, creating bool) err
 func (h portalConfigurations) validateProducts(update wire.Params) error {
 	for i, p := range update.List("products") {
 		for _, id := range p.Strings("prices") {
-			price, ok := h.state.Prices.get(id)
+			price, ok := h.store.Prices.get(id)
 			if !ok || price.Product != p.String("product") {
 				return wire.NoSuch("price", id, "features[subscription_update][products]["+strconv.Itoa(i)+"][prices]")
 			}
@@ -127,42 +127,42 @@ func (h portalConfigurations) validateProducts(update wire.Params) error {
 	return nil
 }
 
-func (x *PortalConfiguration) take(p wire.Params) {
+func (x *PortalConfiguration) setFields(p wire.Params) {
 	p.SetBool("active", &x.Active)
 	p.SetString("default_return_url", &x.DefaultReturnURL)
 	p.SetMetadata(&x.Metadata)
 	p.At("business_profile").SetString("headline", &x.Headline)
 	p.At("business_profile").SetString("privacy_policy_url", &x.PrivacyURL)
 	p.At("business_profile").SetString("terms_of_service_url", &x.TermsURL)
-	x.Features.take(p.At("features"))
+	x.Features.setFields(p.At("features"))
 }
 
-func (f *PortalFeatures) take(p wire.Params) {
-	p.At("customer_update").SetBool("enabled", &f.UpdateCustomer)
-	p.At("customer_update").SetStrings("allowed_updates", &f.CustomerUpdates)
-	p.At("invoice_history").SetBool("enabled", &f.Invoices)
-	p.At("payment_method_update").SetBool("enabled", &f.UpdateMethod)
+func (f *PortalFeatures) setFields(p wire.Params) {
+	p.At("customer_update").SetBool("enabled", &f.CustomerUpdate)
+	p.At("customer_update").SetStrings("allowed_updates", &f.CustomerAllowedUpdates)
+	p.At("invoice_history").SetBool("enabled", &f.InvoiceHistory)
+	p.At("payment_method_update").SetBool("enabled", &f.PaymentMethodUpdate)
 	cancel, update := p.At("subscription_cancel"), p.At("subscription_update")
-	cancel.SetBool("enabled", &f.Cancel)
+	cancel.SetBool("enabled", &f.SubscriptionCancel)
 	cancel.SetString("mode", &f.CancelMode)
 	cancel.SetString("proration_behavior", &f.CancelProration)
-	cancel.At("cancellation_reason").SetBool("enabled", &f.CancelReasons)
-	cancel.At("cancellation_reason").SetStrings("options", &f.ReasonOptions)
-	update.SetBool("enabled", &f.Switch)
-	update.SetStrings("default_allowed_updates", &f.SwitchUpdates)
-	update.SetString("proration_behavior", &f.SwitchProration)
+	cancel.At("cancellation_reason").SetBool("enabled", &f.CancellationReason)
+	cancel.At("cancellation_reason").SetStrings("options", &f.CancellationReasonOptions)
+	update.SetBool("enabled", &f.SubscriptionUpdate)
+	update.SetStrings("default_allowed_updates", &f.DefaultAllowedUpdates)
+	update.SetString("proration_behavior", &f.UpdateProration)
 	if update.Has("products") {
-		f.SwitchProducts = nil
+		f.UpdateProducts = nil
 		for _, product := range update.List("products") {
-			f.SwitchProducts = append(f.SwitchProducts, PortalProduct{product.String("product"), product.Strings("prices")})
+			f.UpdateProducts = append(f.UpdateProducts, PortalProduct{product.String("product"), product.Strings("prices")})
 		}
 	}
 }
 
 func (h portalConfigurations) find(in *input) (*PortalConfiguration, error) {
-	x, ok := h.state.PortalConfigs.get(in.path("id"))
+	x, ok := h.store.PortalConfigurations.get(in.pathValue("id"))
 	if !ok {
-		return nil, wire.NotFound("configuration", in.path("id"), "configuration")
+		return nil, wire.NotFound("configuration", in.pathValue("id"), "configuration")
 	}
 	return x, nil
 }
@@ -184,7 +184,7 @@ func (h portalConfigurations) update(in *input) (any, error) {
 		return nil, err
 	}
 	before := renderPortalConfiguration(x)
-	x.take(in.Params)
+	x.setFields(in.Params)
 	x.Updated = h.now
 	h.emitUpdate("billing_portal.configuration.updated", before, renderPortalConfiguration(x))
 	return renderPortalConfiguration(x), nil
@@ -192,8 +192,8 @@ func (h portalConfigurations) update(in *input) (any, error) {
 
 func (h portalConfigurations) list(in *input) (any, error) {
 	return listing[*PortalConfiguration]{
-		what: "configuration", table: h.state.PortalConfigs, rows: h.state.PortalConfigs.all,
-		keep: func(x *PortalConfiguration) bool {
+		resource: "configuration", table: h.store.PortalConfigurations, rows: h.store.PortalConfigurations.all,
+		filter: func(x *PortalConfiguration) bool {
 			return (!in.Has("active") || x.Active == in.Bool("active")) && (!in.Has("is_default") || x.IsDefault == in.Bool("is_default"))
 		},
 		render: renderPortalConfiguration,
@@ -210,27 +210,27 @@ func renderPortalConfiguration(x *PortalConfiguration) wire.Object {
 		"created": x.Created, "default_return_url": wire.StringOrNull(x.DefaultReturnURL), "is_default": x.IsDefault,
 		"livemode": false, "login_page": wire.Object{"enabled": false, "url": nil}, "metadata": x.Metadata, "updated": x.Updated,
 		"features": wire.Object{
-			"customer_update":       wire.Object{"allowed_updates": f.CustomerUpdates, "enabled": f.UpdateCustomer},
-			"invoice_history":       wire.Object{"enabled": f.Invoices},
-			"payment_method_update": wire.Object{"enabled": f.UpdateMethod},
+			"customer_update":       wire.Object{"allowed_updates": f.CustomerAllowedUpdates, "enabled": f.CustomerUpdate},
+			"invoice_history":       wire.Object{"enabled": f.InvoiceHistory},
+			"payment_method_update": wire.Object{"enabled": f.PaymentMethodUpdate},
 			"subscription_cancel": wire.Object{
-				"cancellation_reason": wire.Object{"enabled": f.CancelReasons, "options": f.ReasonOptions},
-				"enabled":             f.Cancel, "mode": f.CancelMode, "proration_behavior": f.CancelProration,
+				"cancellation_reason": wire.Object{"enabled": f.CancellationReason, "options": f.CancellationReasonOptions},
+				"enabled":             f.SubscriptionCancel, "mode": f.CancelMode, "proration_behavior": f.CancelProration,
 			},
-			"subscription_update": f.renderSwitch(),
+			"subscription_update": f.renderSubscriptionUpdate(),
 		},
 	}
 }
 
-// renderSwitch shows products only where there are any, as an empty list is
+// renderSubscriptionUpdate shows products only where there are any, as an empty list is
 // null at this version.
-func (f PortalFeatures) renderSwitch() wire.Object {
+func (f PortalFeatures) renderSubscriptionUpdate() wire.Object {
 	o := wire.Object{
-		"default_allowed_updates": f.SwitchUpdates, "enabled": f.Switch, "proration_behavior": f.SwitchProration, "products": nil,
+		"default_allowed_updates": f.DefaultAllowedUpdates, "enabled": f.SubscriptionUpdate, "proration_behavior": f.UpdateProration, "products": nil,
 	}
-	if len(f.SwitchProducts) > 0 {
+	if len(f.UpdateProducts) > 0 {
 		products := []any{}
-		for _, p := range f.SwitchProducts {
+		for _, p := range f.UpdateProducts {
 			products = append(products, wire.Object{"product": p.Product, "prices": p.Prices})
 		}
 		o["products"] = products

@@ -7,7 +7,7 @@ const confirmParams = "subscription_update_confirm{subscription! items[]{id! pri
 // setFlowItems reads what a subscription_update_confirm is to confirm: a price
 // that the configuration offers, for the subscription's own item.
 func (h portalSessions) setFlowItems(x *PortalSession, config *PortalConfiguration, detail wire.Params) error {
-	sub, ok := h.state.Subscriptions.get(x.Flow.Subscription)
+	sub, ok := h.store.Subscriptions.get(x.Flow.Subscription)
 	if !ok || x.Flow.Type != "subscription_update_confirm" {
 		return nil
 	}
@@ -21,7 +21,7 @@ func (h portalSessions) setFlowItems(x *PortalSession, config *PortalConfigurati
 		return wire.NoSuch("subscription_item", p.String("id"), p.Name("id"))
 	}
 	item := PortalFlowItem{ID: own.ID, Price: p.StringOr("price", own.Price), Quantity: p.IntOr("quantity", own.Quantity)}
-	if !offers(h.portalUpdatePages.offeredPrices(config, current), item.Price) {
+	if !containsPrice(h.portalUpdatePages.offeredPrices(config, current), item.Price) {
 		return wire.Invalid("", p.Name("price"), "The price `"+item.Price+"` is not offered by the portal configuration `"+config.ID+"`.")
 	}
 	if item.Quantity < 1 {
@@ -31,7 +31,7 @@ func (h portalSessions) setFlowItems(x *PortalSession, config *PortalConfigurati
 	return h.setFlowDiscount(x, sub, detail)
 }
 
-func offers(prices []*Price, id string) bool {
+func containsPrice(prices []*Price, id string) bool {
 	for _, p := range prices {
 		if p.ID == id {
 			return true

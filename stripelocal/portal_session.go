@@ -13,7 +13,7 @@ type PortalSession struct {
 	Configuration string
 	Customer      string
 	Flow          PortalFlow
-	FlowShown     json.RawMessage // as the API shows it
+	RenderedFlow  json.RawMessage // as the API shows it
 	Locale        string
 	ReturnURL     string
 }
@@ -26,7 +26,7 @@ type PortalFlow struct {
 	AfterType     string // portal_homepage, redirect, hosted_confirmation
 	AfterURL      string
 	AfterMessage  string
-	Done          bool // it has come to its end
+	Completed     bool // it has come to its end
 	Coupon        string
 	PromotionCode string
 	Items         []PortalFlowItem
@@ -48,7 +48,7 @@ const flowParams = "flow_data{type:payment_method_update|subscription_cancel|sub
 type portalSessions struct{ *request }
 
 func portalSessionResource() resource {
-	return resource{kind: "billing_portal.session", routes: []route{
+	return resource{objectType: "billing_portal.session", routes: []route{
 		on("POST /v1/billing_portal/sessions", "customer! configuration "+wire.Locales+"|en-AU|en-CA|en-IE|en-IN|en-NZ|en-SG return_url "+flowParams, portalSessions.create),
 	}}
 }
@@ -62,7 +62,7 @@ func (h portalSessions) create(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkURLs(in, "return_url"); err != nil {
+	if err := validateURLs(in, "return_url"); err != nil {
 		return nil, err
 	}
 	x := &PortalSession{
@@ -71,15 +71,15 @@ func (h portalSessions) create(in *input) (any, error) {
 	if err := h.setFlow(x, config, in.At("flow_data")); err != nil {
 		return nil, err
 	}
-	x.Base = Base{ID: h.ids.long("bps_1"), Created: h.now}
-	h.state.PortalSessions.insert(x)
+	x.Base = Base{ID: h.ids.longID("bps_1"), Created: h.now}
+	h.store.PortalSessions.insert(x)
 	h.emit("billing_portal.session.created", h.render(x))
 	return h.render(x), nil
 }
 
 func (h portalSessions) configurationFromParams(in *input) (*PortalConfiguration, error) {
 	if in.Has("configuration") {
-		config, ok := h.state.PortalConfigs.get(in.String("configuration"))
+		config, ok := h.store.PortalConfigurations.get(in.String("configuration"))
 		if !ok {
 			return nil, wire.NoSuch("configuration", in.String("configuration"), "configuration")
 		}
@@ -88,7 +88,7 @@ func (h portalSessions) configurationFromParams(in *input) (*PortalConfiguration
 		}
 		return config, nil
 	}
-	for _, config := range h.state.PortalConfigs.all {
+	for _, config := range h.store.PortalConfigurations.all {
 		if config.IsDefault && config.Active {
 			return config, nil
 		}
@@ -119,14 +119,14 @@ func (h portalSessions) setFlow(x *PortalSession, config *PortalConfiguration, f
 	x.Flow.AfterType = after.StringOr("type", "portal_homepage")
 	x.Flow.AfterURL = after.At("redirect").String("return_url")
 	x.Flow.AfterMessage = after.At("hosted_confirmation").String("custom_message")
-	x.FlowShown = wire.Encode(x.Flow.render())
+	x.RenderedFlow = wire.Encode(x.Flow.render())
 	return nil
 }
 
 func (h portalSessions) validateFlow(x *PortalSession, config *PortalConfiguration) error {
 	enabled := map[string]bool{
-		"payment_method_update": config.Features.UpdateMethod, "subscription_cancel": config.Features.Cancel,
-		"subscription_update": config.Features.Switch, "subscription_update_confirm": config.Features.Switch,
+		"payment_method_update": config.Features.PaymentMethodUpdate, "subscription_cancel": config.Features.SubscriptionCancel,
+		"subscription_update": config.Features.SubscriptionUpdate, "subscription_update_confirm": config.Features.SubscriptionUpdate,
 	}
 	if !enabled[x.Flow.Type] {
 		return wire.Invalid("", "flow_data[type]", "The portal configuration `"+config.ID+"` does not have the feature that a `"+x.Flow.Type+"` flow needs.")
@@ -135,14 +135,14 @@ func (h portalSessions) validateFlow(x *PortalSession, config *PortalConfigurati
 		return nil
 	}
 	param := "flow_data[" + x.Flow.Type + "][subscription]"
-	sub, ok := h.state.Subscriptions.get(x.Flow.Subscription)
+	sub, ok := h.store.Subscriptions.get(x.Flow.Subscription)
 	if !ok || sub.Customer != x.Customer {
 		return wire.NoSuch("subscription", x.Flow.Subscription, param)
 	}
-	if sub.ended() && x.Flow.Type != "subscription_cancel" {
+	if sub.hasEnded() && x.Flow.Type != "subscription_cancel" {
 		return wire.Invalid("", param, "The subscription `"+sub.ID+"` has ended and cannot be updated.")
 	}
-	if x.Flow.Type == "subscription_cancel" && (sub.ended() || sub.CancelAt != 0) {
+	if x.Flow.Type == "subscription_cancel" && (sub.hasEnded() || sub.CancelAt != 0) {
 		return wire.Invalid("", param, "The subscription `"+sub.ID+"` is already set to be canceled.")
 	}
 	return nil
@@ -182,7 +182,7 @@ func (f PortalFlow) renderItems() []any {
 func (h portalSessions) render(x *PortalSession) wire.Object {
 	return wire.Object{
 		"id": x.ID, "object": "billing_portal.session", "configuration": wire.Ref("billing_portal.configuration", x.Configuration),
-		"created": x.Created, "customer": x.Customer, "flow": wire.RawOrNull(x.FlowShown), "livemode": false,
+		"created": x.Created, "customer": x.Customer, "flow": wire.RawOrNull(x.RenderedFlow), "livemode": false,
 		"locale": wire.StringOrNull(x.Locale), "on_behalf_of": nil, "return_url": wire.StringOrNull(x.ReturnURL),
 		"url": h.origin + "/p/session/" + x.ID,
 	}

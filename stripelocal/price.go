@@ -10,17 +10,17 @@ import (
 // Price is what one unit of a product costs. UnitAmount counts minor units.
 type Price struct {
 	Base
-	Active        bool
-	Currency      string
-	Interval      string // day, week, month, year; empty for one-time prices
-	IntervalCount int64
-	LookupKey     string
-	Metadata      map[string]string
-	Nickname      string
-	Product       string
-	TaxBehavior   string
-	UnitAmount    int64
-	Decimal       string // where the amount has fractions of a minor unit
+	Active            bool
+	Currency          string
+	Interval          string // day, week, month, year; empty for one-time prices
+	IntervalCount     int64
+	LookupKey         string
+	Metadata          map[string]string
+	Nickname          string
+	Product           string
+	TaxBehavior       string
+	UnitAmount        int64
+	UnitAmountDecimal string // where the amount has fractions of a minor unit
 }
 
 const (
@@ -33,8 +33,8 @@ type prices struct{ *request }
 
 func priceResource() resource {
 	return resource{
-		kind: "price",
-		render: finder(func(s *state) *table[*Price] { return s.Prices },
+		objectType: "price",
+		render: finder(func(s *store) *table[*Price] { return s.Prices },
 			bind(prices.render)),
 		routes: []route{
 			on("POST /v1/prices", priceCore+priceMore+"lookup_key:200 metadata:map billing_scheme:per_unit|tiered product product_data{active:bool id metadata:map name! statement_descriptor:22 tax_code unit_label:12}", prices.create),
@@ -52,7 +52,7 @@ func (h prices) create(in *input) (any, error) {
 	product := in.String("product")
 	if in.Has("product_data") {
 		data := in.At("product_data")
-		product = h.products.insert(data.StringOr("id", h.ids.short("prod_")), data).ID
+		product = h.products.insert(data.StringOr("id", h.ids.shortID("prod_")), data).ID
 	}
 	p := h.insert(product, in.Params, true)
 	return h.render(p), nil
@@ -63,7 +63,7 @@ func (h prices) validateNew(p wire.Params) error {
 		return wire.MissingParam(p.Name("product"))
 	}
 	if id := p.String("product"); p.Has("product") {
-		if product, ok := h.state.Products.get(id); !ok || product.Deleted {
+		if product, ok := h.store.Products.get(id); !ok || product.Deleted {
 			return wire.NoSuch("product", id, p.Name("product"))
 		}
 	}
@@ -117,7 +117,7 @@ func (h prices) checkLookupKey(p wire.Params, own string) error {
 }
 
 func (h prices) byLookupKey(key string) *Price {
-	for _, p := range h.state.Prices.all {
+	for _, p := range h.store.Prices.all {
 		if p.LookupKey == key {
 			return p
 		}
@@ -128,7 +128,7 @@ func (h prices) byLookupKey(key string) *Price {
 // insert stores a price made of checked parameters.
 func (h prices) insert(product string, from wire.Params, active bool) *Price {
 	p := &Price{
-		Base: Base{ID: h.ids.long("price_1"), Created: h.now}, Active: active, Product: product,
+		Base: Base{ID: h.ids.longID("price_1"), Created: h.now}, Active: active, Product: product,
 		Currency: from.String("currency"), TaxBehavior: from.StringOr("tax_behavior", "unspecified"),
 		Interval: from.At("recurring").String("interval"), Metadata: from.Metadata(),
 	}
@@ -137,7 +137,7 @@ func (h prices) insert(product string, from wire.Params, active bool) *Price {
 	}
 	p.setAmount(from)
 	h.setFields(p, from)
-	h.state.Prices.insert(p)
+	h.store.Prices.insert(p)
 	h.emit("price.created", h.render(p))
 	return p
 }
@@ -152,7 +152,7 @@ func (p *Price) setAmount(from wire.Params) {
 		p.UnitAmount = exact.Num().Int64()
 		return
 	}
-	p.Decimal = from.String("unit_amount_decimal")
+	p.UnitAmountDecimal = from.String("unit_amount_decimal")
 }
 
 // setFields carries over what may change later too; a transferred lookup key
@@ -173,17 +173,17 @@ func (h prices) setFields(p *Price, from wire.Params) {
 }
 
 func (h prices) get(in *input) (any, error) {
-	p, ok := h.state.Prices.get(in.path("id"))
+	p, ok := h.store.Prices.get(in.pathValue("id"))
 	if !ok {
-		return nil, wire.NotFound("price", in.path("id"), "price")
+		return nil, wire.NotFound("price", in.pathValue("id"), "price")
 	}
 	return h.render(p), nil
 }
 
 func (h prices) update(in *input) (any, error) {
-	p, ok := h.state.Prices.get(in.path("id"))
+	p, ok := h.store.Prices.get(in.pathValue("id"))
 	if !ok {
-		return nil, wire.NotFound("price", in.path("id"), "price")
+		return nil, wire.NotFound("price", in.pathValue("id"), "price")
 	}
 	if err := h.checkLookupKey(in.Params, p.ID); err != nil {
 		return nil, err
@@ -195,14 +195,14 @@ func (h prices) update(in *input) (any, error) {
 }
 
 func (h prices) list(in *input) (any, error) {
-	rows := h.state.Prices.all
+	rows := h.store.Prices.all
 	if in.Has("product") {
-		rows = h.state.Prices.by("product", in.String("product"))
+		rows = h.store.Prices.by("product", in.String("product"))
 	}
 	keys := setOf(in.Strings("lookup_keys"))
 	return listing[*Price]{
-		what: "price", table: h.state.Prices, rows: rows,
-		keep:   func(p *Price) bool { return p.matches(in.Params) && (len(keys) == 0 || keys[p.LookupKey]) },
+		resource: "price", table: h.store.Prices, rows: rows,
+		filter: func(p *Price) bool { return p.matches(in.Params) && (len(keys) == 0 || keys[p.LookupKey]) },
 		render: h.render,
 	}.page(in)
 }
@@ -210,12 +210,12 @@ func (h prices) list(in *input) (any, error) {
 func (p *Price) matches(q wire.Params) bool {
 	return (!q.Has("active") || p.Active == q.Bool("active")) &&
 		(!q.Has("currency") || p.Currency == q.String("currency")) &&
-		(!q.Has("type") || p.kind() == q.String("type")) &&
+		(!q.Has("type") || p.priceType() == q.String("type")) &&
 		(q.At("recurring").String("interval") == "" || p.Interval == q.At("recurring").String("interval")) &&
 		q.At("recurring").String("usage_type") != "metered"
 }
 
-func (p *Price) kind() string {
+func (p *Price) priceType() string {
 	if p.Interval == "" {
 		return "one_time"
 	}
@@ -224,22 +224,22 @@ func (p *Price) kind() string {
 
 // amount is quantity units in whole minor units, halves away from zero.
 func (p *Price) amount(quantity int64) int64 {
-	if p.Decimal == "" {
+	if p.UnitAmountDecimal == "" {
 		return p.UnitAmount * quantity
 	}
-	unit, _ := new(big.Rat).SetString(p.Decimal)
+	unit, _ := new(big.Rat).SetString(p.UnitAmountDecimal)
 	return wire.Round(unit.Mul(unit, new(big.Rat).SetInt64(quantity)))
 }
 
-func (p *Price) decimal() string {
-	if p.Decimal != "" {
-		return p.Decimal
+func (p *Price) unitAmountDecimal() string {
+	if p.UnitAmountDecimal != "" {
+		return p.UnitAmountDecimal
 	}
 	return strconv.FormatInt(p.UnitAmount, 10)
 }
 
 func (p *Price) unitAmount() any {
-	if p.Decimal != "" {
+	if p.UnitAmountDecimal != "" {
 		return nil
 	}
 	return p.UnitAmount
@@ -251,7 +251,7 @@ func (h prices) render(p *Price) wire.Object {
 		"currency": p.Currency, "custom_unit_amount": nil, "livemode": false, "lookup_key": wire.StringOrNull(p.LookupKey),
 		"metadata": p.Metadata, "nickname": wire.StringOrNull(p.Nickname), "product": wire.Ref("product", p.Product),
 		"recurring": nil, "tax_behavior": p.TaxBehavior, "tiers_mode": nil, "transform_quantity": nil,
-		"type": p.kind(), "unit_amount": p.unitAmount(), "unit_amount_decimal": p.decimal(),
+		"type": p.priceType(), "unit_amount": p.unitAmount(), "unit_amount_decimal": p.unitAmountDecimal(),
 		"currency_options": wire.Expandable(func() any { return p.currencyOptions() }),
 	}
 	if p.Interval != "" {
@@ -266,7 +266,7 @@ func (h prices) render(p *Price) wire.Object {
 func (p *Price) currencyOptions() wire.Object {
 	return wire.Object{p.Currency: wire.Object{
 		"custom_unit_amount": nil, "tax_behavior": p.TaxBehavior,
-		"unit_amount": p.unitAmount(), "unit_amount_decimal": p.decimal(),
+		"unit_amount": p.unitAmount(), "unit_amount_decimal": p.unitAmountDecimal(),
 	}}
 }
 
@@ -278,7 +278,7 @@ func (p *Price) renderPlan() any {
 	}
 	return wire.Object{
 		"id": p.ID, "object": "plan", "active": p.Active, "aggregate_usage": nil, "amount": p.unitAmount(),
-		"amount_decimal": p.decimal(), "billing_scheme": "per_unit", "created": p.Created, "currency": p.Currency,
+		"amount_decimal": p.unitAmountDecimal(), "billing_scheme": "per_unit", "created": p.Created, "currency": p.Currency,
 		"interval": p.Interval, "interval_count": p.IntervalCount, "livemode": false, "metadata": p.Metadata,
 		"meter": nil, "nickname": wire.StringOrNull(p.Nickname), "product": wire.Ref("product", p.Product), "tiers_mode": nil,
 		"transform_usage": nil, "trial_period_days": nil, "usage_type": "licensed",
@@ -287,8 +287,8 @@ func (p *Price) renderPlan() any {
 
 // planResource lets references to the older kind of price be expanded.
 func planResource() resource {
-	return resource{kind: "plan", render: func(r *request, id string) (wire.Object, bool) {
-		p, ok := r.state.Prices.get(id)
+	return resource{objectType: "plan", render: func(r *request, id string) (wire.Object, bool) {
+		p, ok := r.store.Prices.get(id)
 		if !ok {
 			return nil, false
 		}

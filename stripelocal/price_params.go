@@ -22,7 +22,7 @@ func (h prices) fromParams(p wire.Params) (*Price, error) {
 	case p.Has("price_data"):
 		return h.createInline(data)
 	}
-	price, ok := h.state.Prices.get(p.String("price"))
+	price, ok := h.store.Prices.get(p.String("price"))
 	if !ok {
 		return nil, wire.NoSuch("price", p.String("price"), p.Name("price"))
 	}
@@ -38,7 +38,7 @@ func (h prices) createInline(data wire.Params) (*Price, error) {
 	}
 	product := data.String("product")
 	if data.Has("product_data") {
-		product = h.products.insert(h.ids.short("prod_"), data.At("product_data")).ID
+		product = h.products.insert(h.ids.shortID("prod_"), data.At("product_data")).ID
 	}
 	return h.insert(product, data, false), nil
 }

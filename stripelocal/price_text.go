@@ -7,7 +7,7 @@ import (
 )
 
 func (h prices) productName(p *Price) string {
-	if product, ok := h.state.Products.get(p.Product); ok {
+	if product, ok := h.store.Products.get(p.Product); ok {
 		return product.Name
 	}
 	return p.ID
@@ -26,7 +26,7 @@ func (h prices) describeQuantity(p *Price, quantity int64) string {
 	return fmt.Sprintf("%d × %s", quantity, h.productName(p))
 }
 
-func every(p *Price) string {
+func intervalText(p *Price) string {
 	if p.IntervalCount == 1 {
 		return p.Interval
 	}

@@ -9,19 +9,19 @@ import (
 // Product is what is sold.
 type Product struct {
 	Base
-	Active       bool
-	Deleted      bool
-	DefaultPrice string
-	Description  string
-	Images       []string
-	Features     []string
-	Metadata     map[string]string
-	Name         string
-	Statement    string
-	TaxCode      string
-	UnitLabel    string
-	Updated      int64
-	URL          string
+	Active              bool
+	Deleted             bool
+	DefaultPrice        string
+	Description         string
+	Images              []string
+	MarketingFeatures   []string
+	Metadata            map[string]string
+	Name                string
+	StatementDescriptor string
+	TaxCode             string
+	UnitLabel           string
+	Updated             int64
+	URL                 string
 }
 
 const productParams = "active:bool description images[] marketing_features[]{name!} metadata:map statement_descriptor:22 tax_code unit_label:12 url "
@@ -31,8 +31,8 @@ type products struct{ *request }
 
 func productResource() resource {
 	return resource{
-		kind: "product",
-		render: finder(func(s *state) *table[*Product] { return s.Products },
+		objectType: "product",
+		render: finder(func(s *store) *table[*Product] { return s.Products },
 			bind(products.render)),
 		routes: []route{
 			on("POST /v1/products", productParams+"id name! default_price_data{currency! unit_amount:int unit_amount_decimal:decimal recurring{interval:day|week|month|year! interval_count:int} tax_behavior:exclusive|inclusive|unspecified}", products.create),
@@ -45,7 +45,7 @@ func productResource() resource {
 }
 
 func (h products) create(in *input) (any, error) {
-	id := in.StringOr("id", h.ids.short("prod_"))
+	id := in.StringOr("id", h.ids.shortID("prod_"))
 	if err := h.checkID(in.Params); err != nil {
 		return nil, err
 	}
@@ -62,31 +62,31 @@ func (h products) create(in *input) (any, error) {
 // checkID refuses an id of one's own that is taken, by a deleted product too.
 func (h products) checkID(p wire.Params) error {
 	id := p.String("id")
-	if _, taken := h.state.Products.get(id); taken {
+	if _, taken := h.store.Products.get(id); taken {
 		return wire.Invalid("resource_already_exists", p.Name("id"), "Product already exists.")
 	}
-	if p.Has("id") && !productID.MatchString(id) {
+	if p.Has("id") && !productIDPattern.MatchString(id) {
 		return wire.Invalid("", p.Name("id"), "Invalid product id: only letters, digits, `-` and `_`.")
 	}
 	return nil
 }
 
-var productID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,255}$`)
+var productIDPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,255}$`)
 
 func (h products) insert(id string, from wire.Params) *Product {
 	p := &Product{Base: Base{ID: id, Created: h.now}, Active: true, Updated: h.now, Metadata: from.Metadata()}
-	p.take(from)
-	h.state.Products.insert(p)
+	p.setFields(from)
+	h.store.Products.insert(p)
 	h.emit("product.created", h.render(p))
 	return p
 }
 
-func (p *Product) take(from wire.Params) {
+func (p *Product) setFields(from wire.Params) {
 	from.SetBool("active", &p.Active)
 	from.SetString("name", &p.Name)
 	from.SetString("description", &p.Description)
 	from.SetString("default_price", &p.DefaultPrice)
-	from.SetString("statement_descriptor", &p.Statement)
+	from.SetString("statement_descriptor", &p.StatementDescriptor)
 	from.SetString("tax_code", &p.TaxCode)
 	from.SetString("unit_label", &p.UnitLabel)
 	from.SetString("url", &p.URL)
@@ -95,17 +95,17 @@ func (p *Product) take(from wire.Params) {
 		p.Images = from.Strings("images")
 	}
 	if from.Has("marketing_features") {
-		p.Features = nil
+		p.MarketingFeatures = nil
 		for _, f := range from.List("marketing_features") {
-			p.Features = append(p.Features, f.String("name"))
+			p.MarketingFeatures = append(p.MarketingFeatures, f.String("name"))
 		}
 	}
 }
 
 func (h products) find(in *input) (*Product, error) {
-	p, ok := h.state.Products.get(in.path("id"))
+	p, ok := h.store.Products.get(in.pathValue("id"))
 	if !ok || p.Deleted {
-		return nil, wire.NotFound("product", in.path("id"), "id")
+		return nil, wire.NotFound("product", in.pathValue("id"), "id")
 	}
 	return p, nil
 }
@@ -124,12 +124,12 @@ func (h products) update(in *input) (any, error) {
 		return nil, err
 	}
 	if id := in.String("default_price"); id != "" {
-		if price, ok := h.state.Prices.get(id); !ok || price.Product != p.ID {
+		if price, ok := h.store.Prices.get(id); !ok || price.Product != p.ID {
 			return nil, wire.NoSuch("price", id, "default_price")
 		}
 	}
 	before := h.render(p)
-	p.take(in.Params)
+	p.setFields(in.Params)
 	p.Updated = h.now
 	h.emitUpdate("product.updated", before, h.render(p))
 	return h.render(p), nil
@@ -140,7 +140,7 @@ func (h products) delete(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(h.state.Prices.by("product", p.ID)) > 0 {
+	if len(h.store.Prices.by("product", p.ID)) > 0 {
 		return nil, wire.Invalid("", "", "This product cannot be deleted because it has one or more user-created prices.")
 	}
 	whole := h.render(p)
@@ -152,8 +152,8 @@ func (h products) delete(in *input) (any, error) {
 func (h products) list(in *input) (any, error) {
 	ids := setOf(in.Strings("ids"))
 	return listing[*Product]{
-		what: "product", table: h.state.Products, rows: h.state.Products.all,
-		keep: func(p *Product) bool {
+		resource: "product", table: h.store.Products, rows: h.store.Products.all,
+		filter: func(p *Product) bool {
 			return !p.Deleted && (!in.Has("active") || p.Active == in.Bool("active")) &&
 				(len(ids) == 0 || ids[p.ID]) && (!in.Has("url") || p.URL == in.String("url"))
 		},
@@ -166,14 +166,14 @@ func (h products) render(p *Product) wire.Object {
 		return wire.Object{"id": p.ID, "object": "product", "deleted": true}
 	}
 	features := []any{}
-	for _, f := range p.Features {
+	for _, f := range p.MarketingFeatures {
 		features = append(features, wire.Object{"name": f})
 	}
 	return wire.Object{
 		"id": p.ID, "object": "product", "active": p.Active, "created": p.Created, "livemode": false,
 		"default_price": wire.Ref("price", p.DefaultPrice), "description": wire.StringOrNull(p.Description),
 		"images": p.Images, "marketing_features": features, "metadata": p.Metadata, "name": p.Name,
-		"package_dimensions": nil, "shippable": nil, "statement_descriptor": wire.StringOrNull(p.Statement),
+		"package_dimensions": nil, "shippable": nil, "statement_descriptor": wire.StringOrNull(p.StatementDescriptor),
 		"tax_code": wire.StringOrNull(p.TaxCode), "type": "service", "unit_label": wire.StringOrNull(p.UnitLabel),
 		"updated": p.Updated, "url": wire.StringOrNull(p.URL),
 	}

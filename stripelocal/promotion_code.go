@@ -10,28 +10,28 @@ import (
 // PromotionCode is a word that customers type to redeem a coupon.
 type PromotionCode struct {
 	Base
-	Inactive      bool
-	Code          string
-	Coupon        string
-	Customer      string // the only one who may; empty is everybody
-	ExpiresAt     int64
-	FirstTime     bool // only for customers who have paid nothing yet
-	MaxRedeemed   int64
-	Metadata      map[string]string
-	Minimum       int64 // minor units
-	MinimumIn     string
-	TimesRedeemed int64
+	Inactive              bool
+	Code                  string
+	Coupon                string
+	Customer              string // the only one who may; empty is everybody
+	ExpiresAt             int64
+	FirstTimeTransaction  bool // only for customers who have paid nothing yet
+	MaxRedemptions        int64
+	Metadata              map[string]string
+	MinimumAmount         int64 // minor units
+	MinimumAmountCurrency string
+	TimesRedeemed         int64
 }
 
-var promotionWord = regexp.MustCompile(`^[A-Za-z0-9-]{1,500}$`)
+var promotionCodePattern = regexp.MustCompile(`^[A-Za-z0-9-]{1,500}$`)
 
 // promotionCodes serves /v1/promotion_codes.
 type promotionCodes struct{ *request }
 
 func promotionCodeResource() resource {
 	return resource{
-		kind: "promotion_code",
-		render: finder(func(s *state) *table[*PromotionCode] { return s.PromotionCodes },
+		objectType: "promotion_code",
+		render: finder(func(s *store) *table[*PromotionCode] { return s.PromotionCodes },
 			bind(promotionCodes.render)),
 		routes: []route{
 			on("POST /v1/promotion_codes", "coupon! code:500 active:bool customer expires_at:time max_redemptions:int metadata:map restrictions{first_time_transaction:bool minimum_amount:int minimum_amount_currency}", promotionCodes.create),
@@ -48,18 +48,18 @@ func (h promotionCodes) create(in *input) (any, error) {
 	}
 	limits := in.At("restrictions")
 	x := &PromotionCode{
-		Base: Base{ID: h.ids.long("promo_1"), Created: h.now}, Inactive: !in.BoolOr("active", true),
+		Base: Base{ID: h.ids.longID("promo_1"), Created: h.now}, Inactive: !in.BoolOr("active", true),
 		Code: in.StringOr("code", strings.ToUpper(h.ids.token(8))), Coupon: in.String("coupon"), Customer: in.String("customer"),
-		ExpiresAt: in.Int("expires_at"), FirstTime: limits.Bool("first_time_transaction"), MaxRedeemed: in.Int("max_redemptions"),
-		Metadata: in.Metadata(), Minimum: limits.Int("minimum_amount"), MinimumIn: limits.String("minimum_amount_currency"),
+		ExpiresAt: in.Int("expires_at"), FirstTimeTransaction: limits.Bool("first_time_transaction"), MaxRedemptions: in.Int("max_redemptions"),
+		Metadata: in.Metadata(), MinimumAmount: limits.Int("minimum_amount"), MinimumAmountCurrency: limits.String("minimum_amount_currency"),
 	}
-	h.state.PromotionCodes.insert(x)
+	h.store.PromotionCodes.insert(x)
 	h.emit("promotion_code.created", h.render(x))
 	return h.render(x), nil
 }
 
 func (h promotionCodes) validate(p wire.Params) error {
-	if c, ok := h.state.Coupons.get(p.String("coupon")); !ok || c.Deleted {
+	if c, ok := h.store.Coupons.get(p.String("coupon")); !ok || c.Deleted {
 		return wire.NoSuch("coupon", p.String("coupon"), "coupon")
 	}
 	if p.Has("customer") {
@@ -69,7 +69,7 @@ func (h promotionCodes) validate(p wire.Params) error {
 	}
 	code := p.String("code")
 	switch {
-	case p.Has("code") && !promotionWord.MatchString(code):
+	case p.Has("code") && !promotionCodePattern.MatchString(code):
 		return wire.Invalid("", "code", "Invalid promotion code: only letters, digits and dashes.")
 	case p.Has("code") && h.byCode(code, p.String("customer")) != nil:
 		return wire.Invalid("", "code", "An active promotion code with `code: "+code+"` already exists.")
@@ -85,7 +85,7 @@ func (h promotionCodes) validate(p wire.Params) error {
 // in whatever case; nil where there is none.
 func (h promotionCodes) byCode(word, customer string) *PromotionCode {
 	var found *PromotionCode
-	for _, x := range h.state.PromotionCodes.all {
+	for _, x := range h.store.PromotionCodes.all {
 		if !x.Inactive && strings.EqualFold(x.Code, word) && (x.Customer == "" || x.Customer == customer) {
 			found = x
 		}
@@ -94,9 +94,9 @@ func (h promotionCodes) byCode(word, customer string) *PromotionCode {
 }
 
 func (h promotionCodes) find(in *input) (*PromotionCode, error) {
-	x, ok := h.state.PromotionCodes.get(in.path("id"))
+	x, ok := h.store.PromotionCodes.get(in.pathValue("id"))
 	if !ok {
-		return nil, wire.NotFound("promotion code", in.path("id"), "promotion_code")
+		return nil, wire.NotFound("promotion code", in.pathValue("id"), "promotion_code")
 	}
 	return x, nil
 }
@@ -114,7 +114,7 @@ func (h promotionCodes) update(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c, ok := h.state.Coupons.get(x.Coupon); in.Bool("active") && (!ok || !c.valid(h.now)) {
+	if c, ok := h.store.Coupons.get(x.Coupon); in.Bool("active") && (!ok || !c.isValid(h.now)) {
 		return nil, wire.Invalid("", "active", "This promotion code cannot be active: its coupon can no longer be redeemed.")
 	}
 	before := h.render(x)
@@ -128,8 +128,8 @@ func (h promotionCodes) update(in *input) (any, error) {
 
 func (h promotionCodes) list(in *input) (any, error) {
 	return listing[*PromotionCode]{
-		what: "promotion code", table: h.state.PromotionCodes, rows: h.state.PromotionCodes.all,
-		keep: func(x *PromotionCode) bool {
+		resource: "promotion code", table: h.store.PromotionCodes, rows: h.store.PromotionCodes.all,
+		filter: func(x *PromotionCode) bool {
 			return (!in.Has("active") || h.isRedeemable(x) == in.Bool("active")) && (!in.Has("code") || strings.EqualFold(x.Code, in.String("code"))) &&
 				(!in.Has("coupon") || x.Coupon == in.String("coupon")) && (!in.Has("customer") || x.Customer == in.String("customer"))
 		},
@@ -139,9 +139,9 @@ func (h promotionCodes) list(in *input) (any, error) {
 
 // isRedeemable is what the API shows as active.
 func (h promotionCodes) isRedeemable(x *PromotionCode) bool {
-	c, ok := h.state.Coupons.get(x.Coupon)
-	return ok && !x.Inactive && c.valid(h.now) && (x.ExpiresAt == 0 || h.now < x.ExpiresAt) &&
-		(x.MaxRedeemed == 0 || x.TimesRedeemed < x.MaxRedeemed)
+	c, ok := h.store.Coupons.get(x.Coupon)
+	return ok && !x.Inactive && c.isValid(h.now) && (x.ExpiresAt == 0 || h.now < x.ExpiresAt) &&
+		(x.MaxRedemptions == 0 || x.TimesRedeemed < x.MaxRedemptions)
 }
 
 // redemptionError says why a customer cannot use a code for an amount; "" is no reason.
@@ -149,19 +149,19 @@ func (h promotionCodes) redemptionError(x *PromotionCode, customer, currency str
 	switch {
 	case x == nil, !h.isRedeemable(x), x.Customer != "" && x.Customer != customer:
 		return "This code is invalid."
-	case x.FirstTime && h.hasPaid(customer):
+	case x.FirstTimeTransaction && h.hasPaid(customer):
 		return "This code is for first purchases only."
-	case x.Minimum > 0 && (x.MinimumIn != currency || amount < x.Minimum):
-		return "This code needs an order of at least " + wire.FormatAmount(x.Minimum, x.MinimumIn) + "."
+	case x.MinimumAmount > 0 && (x.MinimumAmountCurrency != currency || amount < x.MinimumAmount):
+		return "This code needs an order of at least " + wire.FormatAmount(x.MinimumAmount, x.MinimumAmountCurrency) + "."
 	}
-	if c, ok := h.state.Coupons.get(x.Coupon); ok && c.AmountOff > 0 && c.Currency != currency {
+	if c, ok := h.store.Coupons.get(x.Coupon); ok && c.AmountOff > 0 && c.Currency != currency {
 		return "This code is invalid."
 	}
 	return ""
 }
 
 func (h promotionCodes) hasPaid(customer string) bool {
-	for _, ch := range h.state.Charges.by("customer", customer) {
+	for _, ch := range h.store.Charges.by("customer", customer) {
 		if ch.Failure == nil {
 			return true
 		}
@@ -173,12 +173,12 @@ func (h promotionCodes) render(x *PromotionCode) wire.Object {
 	o := wire.Object{
 		"id": x.ID, "object": "promotion_code", "active": h.isRedeemable(x), "code": x.Code, "coupon": nil, "created": x.Created,
 		"customer": wire.Ref("customer", x.Customer), "expires_at": wire.IntOrNull(x.ExpiresAt), "livemode": false,
-		"max_redemptions": wire.IntOrNull(x.MaxRedeemed), "metadata": x.Metadata, "times_redeemed": x.TimesRedeemed,
+		"max_redemptions": wire.IntOrNull(x.MaxRedemptions), "metadata": x.Metadata, "times_redeemed": x.TimesRedeemed,
 		"restrictions": wire.Object{
-			"first_time_transaction": x.FirstTime, "minimum_amount": wire.IntOrNull(x.Minimum), "minimum_amount_currency": wire.StringOrNull(x.MinimumIn),
+			"first_time_transaction": x.FirstTimeTransaction, "minimum_amount": wire.IntOrNull(x.MinimumAmount), "minimum_amount_currency": wire.StringOrNull(x.MinimumAmountCurrency),
 		},
 	}
-	if c, ok := h.state.Coupons.get(x.Coupon); ok {
+	if c, ok := h.store.Coupons.get(x.Coupon); ok {
 		o["coupon"] = h.coupons.render(c)
 	}
 	return o

@@ -14,12 +14,12 @@ type prorations struct{ *request }
 // given back of the old, and what the new costs for the rest. Where a new
 // period begins at once, everything old is given back and the new is billed in
 // full. A trial costs nothing, so there is nothing to prorate in it.
-func (h prorations) forChange(sub *Subscription, ch change, p plan) []*InvoiceItem {
+func (h prorations) forChange(sub *Subscription, ch subscriptionChange, p changePlan) []*InvoiceItem {
 	switch {
 	case sub.Status == "trialing":
 		return nil
-	case p.moved:
-		return h.unusedCredits(sub, p.date)
+	case p.newPeriod:
+		return h.unusedCredits(sub, p.prorationDate)
 	}
 	var out []*InvoiceItem
 	created := h.newItemIDs(sub, p.items)
@@ -30,13 +30,13 @@ func (h prorations) forChange(sub *Subscription, ch change, p plan) []*InvoiceIt
 		id := ""
 		if c.item != nil {
 			id = c.item.ID
-			out = h.appendCredit(out, sub, c.item, p.date)
+			out = h.appendCredit(out, sub, c.item, p.prorationDate)
 		} else {
 			id, created = created[0], created[1:]
 		}
 		if c.price != nil && c.quantity != 0 {
-			amount := share(sub, p.date, c.price.amount(c.quantity))
-			out = append(out, h.build(sub, c.price, c.quantity, id, p.date, amount, "Remaining time on"))
+			amount := share(sub, p.prorationDate, c.price.amount(c.quantity))
+			out = append(out, h.build(sub, c.price, c.quantity, id, p.prorationDate, amount, "Remaining time on"))
 		}
 	}
 	return out
@@ -46,7 +46,7 @@ func (h prorations) forChange(sub *Subscription, ch change, p plan) []*InvoiceIt
 func (h prorations) newItemIDs(sub *Subscription, items []plannedItem) []string {
 	var out []string
 	for _, i := range items {
-		if _, exists := h.state.Items.get(i.ID); !exists {
+		if _, exists := h.store.SubscriptionItems.get(i.ID); !exists {
 			out = append(out, i.ID)
 		}
 	}
@@ -63,7 +63,7 @@ func (h prorations) unusedCredits(sub *Subscription, date int64) []*InvoiceItem 
 }
 
 func (h prorations) appendCredit(out []*InvoiceItem, sub *Subscription, item *SubscriptionItem, date int64) []*InvoiceItem {
-	price, ok := h.state.Prices.get(item.Price)
+	price, ok := h.store.Prices.get(item.Price)
 	if !ok || item.Quantity == 0 || sub.Status == "trialing" {
 		return out
 	}
@@ -76,7 +76,7 @@ func (h prorations) appendCredit(out []*InvoiceItem, sub *Subscription, item *Su
 // creditedLines finds the invoice line that last charged for an item: what a credit
 // of it gives back.
 func (h prorations) creditedLines(sub *Subscription, item *SubscriptionItem) (string, []string) {
-	invoices := h.state.Invoices.by("subscription", sub.ID)
+	invoices := h.store.Invoices.by("subscription", sub.ID)
 	for i := len(invoices) - 1; i >= 0; i-- {
 		for _, l := range invoices[i].Lines {
 			if l.SubscriptionItem == item.ID && l.Amount > 0 && l.PeriodEnd == sub.CurrentPeriodEnd {

@@ -30,11 +30,11 @@ type refunds struct{ *request }
 
 func refundResource() resource {
 	return resource{
-		kind: "refund",
-		render: finder(func(s *state) *table[*Refund] { return s.Refunds },
+		objectType: "refund",
+		render: finder(func(s *store) *table[*Refund] { return s.Refunds },
 			bind(refunds.render)),
-		arm: func(r *request) {
-			for _, refund := range r.state.Refunds.all {
+		scheduleTimers: func(r *request) {
+			for _, refund := range r.store.Refunds.all {
 				r.refunds.scheduleSettlement(refund)
 			}
 		},
@@ -68,18 +68,18 @@ func (h refunds) findCharge(in *input) (*Charge, error) {
 		return nil, wire.Invalid("parameter_missing", "", "One of the following params should be provided for this request: payment_intent or charge.")
 	}
 	if in.Has("payment_intent") {
-		pi, ok := h.state.PaymentIntents.get(in.String("payment_intent"))
+		pi, ok := h.store.PaymentIntents.get(in.String("payment_intent"))
 		switch {
 		case !ok:
 			return nil, wire.NoSuch("payment_intent", in.String("payment_intent"), "payment_intent")
-		case id != "" && pi.LastCharge != id:
+		case id != "" && pi.LatestCharge != id:
 			return nil, wire.Invalid("", "charge", "The charge does not belong to the payment_intent.")
 		case pi.Status != "succeeded":
 			return nil, wire.Invalid("", "payment_intent", "This PaymentIntent ("+pi.ID+") does not have a successful charge to refund.")
 		}
-		id = pi.LastCharge
+		id = pi.LatestCharge
 	}
-	ch, ok := h.state.Charges.get(id)
+	ch, ok := h.store.Charges.get(id)
 	if !ok {
 		return nil, wire.NoSuch("charge", id, "charge")
 	}
@@ -110,16 +110,16 @@ func checkRefund(ch *Charge, amount int64) error {
 // it fail later.
 func (h refunds) refundCharge(ch *Charge, amount int64, reason string) *Refund {
 	r := &Refund{
-		Base: Base{ID: h.ids.long("re_3"), Created: h.now}, Amount: amount, Charge: ch.ID, Currency: ch.Currency,
+		Base: Base{ID: h.ids.longID("re_3"), Created: h.now}, Amount: amount, Charge: ch.ID, Currency: ch.Currency,
 		Metadata: map[string]string{}, PaymentIntent: ch.PaymentIntent, Reason: reason, Status: "succeeded",
 	}
-	switch h.charges.testCard(ch).refund {
+	switch h.charges.testCard(ch).refundOutcome {
 	case "pending":
 		r.Status, r.SettlesAt = "pending", h.now+refundDelay
 	case "fail":
 		r.SettlesAt = h.now + refundDelay
 	}
-	h.state.Refunds.insert(r)
+	h.store.Refunds.insert(r)
 	before := h.charges.render(ch)
 	ch.AmountRefunded += amount
 	h.emitUpdate("charge.refunded", before, h.charges.render(ch))
@@ -152,15 +152,15 @@ func (h refunds) settle(r *Refund) {
 
 func (h refunds) end(r *Refund, status, why string) {
 	r.Status, r.FailureReason, r.SettlesAt = status, why, 0
-	if ch, ok := h.state.Charges.get(r.Charge); ok {
+	if ch, ok := h.store.Charges.get(r.Charge); ok {
 		ch.AmountRefunded -= r.Amount
 	}
 }
 
 func (h refunds) find(in *input) (*Refund, error) {
-	r, ok := h.state.Refunds.get(in.path("id"))
+	r, ok := h.store.Refunds.get(in.pathValue("id"))
 	if !ok {
-		return nil, wire.NotFound("refund", in.path("id"), "refund")
+		return nil, wire.NotFound("refund", in.pathValue("id"), "refund")
 	}
 	return r, nil
 }
@@ -200,13 +200,13 @@ func (h refunds) cancel(in *input) (any, error) {
 }
 
 func (h refunds) list(in *input) (any, error) {
-	rows := h.state.Refunds.all
+	rows := h.store.Refunds.all
 	if in.Has("charge") {
-		rows = h.state.Refunds.by("charge", in.String("charge"))
+		rows = h.store.Refunds.by("charge", in.String("charge"))
 	}
 	return listing[*Refund]{
-		what: "refund", table: h.state.Refunds, rows: rows,
-		keep: func(r *Refund) bool {
+		resource: "refund", table: h.store.Refunds, rows: rows,
+		filter: func(r *Refund) bool {
 			return !in.Has("payment_intent") || r.PaymentIntent == in.String("payment_intent")
 		},
 		render: h.render,
@@ -216,7 +216,7 @@ func (h refunds) list(in *input) (any, error) {
 // renderForCharge is the expandable list inside a charge.
 func (h refunds) renderForCharge(c *Charge) wire.Object {
 	data := []any{}
-	rows := h.state.Refunds.by("charge", c.ID)
+	rows := h.store.Refunds.by("charge", c.ID)
 	for i := len(rows) - 1; i >= 0 && len(data) < 10; i-- {
 		data = append(data, h.render(rows[i]))
 	}

@@ -7,8 +7,8 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// declined is a 402 card_error.
-func declined(d *Decline) *wire.Error {
+// cardError is a 402 card_error.
+func cardError(d *Decline) *wire.Error {
 	return &wire.Error{Status: http.StatusPaymentRequired, Type: "card_error", Code: d.Code, DeclineCode: d.DeclineCode, Message: d.Message}
 }
 
@@ -27,13 +27,13 @@ func (r *request) renderError(e *wire.Error) wire.Object {
 	if r.info.RequestID != "" {
 		body["request_log_url"] = fmt.Sprintf("https://dashboard.stripe.com/test/logs/%s?t=%d", r.info.RequestID, r.now)
 	}
-	if pi, ok := r.state.PaymentIntents.get(e.PaymentIntent); ok {
+	if pi, ok := r.store.PaymentIntents.get(e.PaymentIntent); ok {
 		body["payment_intent"] = r.paymentIntents.render(pi)
 	}
-	if pm, ok := r.state.PaymentMethods.get(e.PaymentMethod); ok {
+	if pm, ok := r.store.PaymentMethods.get(e.PaymentMethod); ok {
 		body["payment_method"] = r.paymentMethods.render(pm)
 	}
-	if si, ok := r.state.SetupIntents.get(e.SetupIntent); ok {
+	if si, ok := r.store.SetupIntents.get(e.SetupIntent); ok {
 		body["setup_intent"] = r.setupIntents.render(si)
 	}
 	return wire.Object{"error": body}

@@ -27,7 +27,7 @@ type request struct {
 func (s *Server) transact(c requestInfo, f func(r *request) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.catchUp(accountClock, s.clock())
+	s.runDue(accountClock, s.clock())
 	r := s.newRequest(s.clock(), c)
 	err := f(r)
 	r.commit()
@@ -44,14 +44,14 @@ func (s *Server) newRequest(at int64, c requestInfo) *request {
 func (r *request) commit() {
 	r.publish()
 	if r.changed {
-		r.saver.touch()
+		r.stateWriter.markDirty()
 	}
 }
 
 // scheduleForCustomer sets a timer on the clock that a customer lives on.
 func (r *request) scheduleForCustomer(customer string, at int64, fire func(r *request)) {
 	clock := accountClock
-	if c, ok := r.state.Customers.get(customer); ok {
+	if c, ok := r.store.Customers.get(customer); ok {
 		clock = c.TestClock
 	}
 	r.schedule(clock, at, fire)

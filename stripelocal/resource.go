@@ -5,10 +5,10 @@ import "usher/stripelocal/wire"
 // resource is one row of the table of everything the API has. To add one,
 // write its file and name it here; its table stands in state.go.
 type resource struct {
-	kind   string           // as references name it
-	routes []route          // none for what is only ever referred to
-	render renderByID       // nil where nothing refers to it
-	arm    func(r *request) // sets the timers of loaded rows; may be nil
+	objectType     string           // as references name it
+	routes         []route          // none for what is only ever referred to
+	render         renderByID       // nil where nothing refers to it
+	scheduleTimers func(r *request) // sets the timers of loaded rows; may be nil
 }
 
 type renderByID func(r *request, id string) (wire.Object, bool)
@@ -58,9 +58,9 @@ func resources() []resource {
 }
 
 // finder turns a table and its rendering into what references need.
-func finder[T row](table func(*state) *table[T], render func(*request, T) wire.Object) renderByID {
+func finder[T row](table func(*store) *table[T], render func(*request, T) wire.Object) renderByID {
 	return func(r *request, id string) (wire.Object, bool) {
-		found, ok := table(r.state).get(id)
+		found, ok := table(r.store).get(id)
 		if !ok {
 			return nil, false
 		}

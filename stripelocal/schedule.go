@@ -2,35 +2,35 @@ package stripelocal
 
 import "usher/stripelocal/wire"
 
-// Schedule changes a subscription at set times, phase by phase (API reference:
+// SubscriptionSchedule changes a subscription at set times, phase by phase (API reference:
 // subscription schedules). Only schedules that begin at once are made here.
-type Schedule struct {
+type SubscriptionSchedule struct {
 	Base
-	CanceledAt   int64
-	CompletedAt  int64
-	Current      int // the phase that the subscription is in
-	Customer     string
-	EndBehavior  string // release or cancel
-	Metadata     map[string]string
-	Phases       []SchedulePhase
-	Released     string // the subscription, once let go
-	ReleasedAt   int64
-	Status       string // active, completed, released, canceled
-	Subscription string
-	TestClock    string
+	CanceledAt           int64
+	CompletedAt          int64
+	CurrentPhase         int // the phase that the subscription is in
+	Customer             string
+	EndBehavior          string // release or cancel
+	Metadata             map[string]string
+	Phases               []SchedulePhase
+	ReleasedSubscription string // the subscription, once let go
+	ReleasedAt           int64
+	Status               string // active, completed, released, canceled
+	Subscription         string
+	TestClock            string
 }
 
 // SchedulePhase is what the subscription is from Start until End.
 type SchedulePhase struct {
-	Start            int64
-	End              int64
-	Items            []plannedItem // without ids
-	CollectionMethod string        // empty leaves the subscription's, as below
-	DefaultMethod    string
-	Description      string
-	Metadata         map[string]string
-	Proration        string
-	TrialEnd         int64
+	StartDate            int64
+	EndDate              int64
+	Items                []plannedItem // without ids
+	CollectionMethod     string        // empty leaves the subscription's, as below
+	DefaultPaymentMethod string
+	Description          string
+	Metadata             map[string]string
+	ProrationBehavior    string
+	TrialEnd             int64
 }
 
 const (
@@ -45,8 +45,8 @@ type schedules struct{ *request }
 
 func scheduleResource() resource {
 	return resource{
-		kind: "subscription_schedule",
-		render: finder(func(s *state) *table[*Schedule] { return s.Schedules },
+		objectType: "subscription_schedule",
+		render: finder(func(s *store) *table[*SubscriptionSchedule] { return s.SubscriptionSchedules },
 			bind(schedules.render)),
 		routes: []route{
 			on("POST /v1/subscription_schedules", phaseParams+"currency} "+scheduleParams+"customer from_subscription start_date:when", schedules.create),
@@ -59,20 +59,20 @@ func scheduleResource() resource {
 	}
 }
 
-func (h schedules) find(in *input) (*Schedule, error) {
-	x, ok := h.state.Schedules.get(in.path("id"))
+func (h schedules) find(in *input) (*SubscriptionSchedule, error) {
+	x, ok := h.store.SubscriptionSchedules.get(in.pathValue("id"))
 	if !ok {
-		return nil, wire.NotFound("subscription_schedule", in.path("id"), "schedule")
+		return nil, wire.NotFound("subscription_schedule", in.pathValue("id"), "schedule")
 	}
 	return x, nil
 }
 
-func (h schedules) findActive(in *input) (*Schedule, *Subscription, error) {
+func (h schedules) findActive(in *input) (*SubscriptionSchedule, *Subscription, error) {
 	x, err := h.find(in)
 	if err != nil {
 		return nil, nil, err
 	}
-	sub, ok := h.state.Subscriptions.get(x.Subscription)
+	sub, ok := h.store.Subscriptions.get(x.Subscription)
 	if x.Status != "active" || !ok {
 		return nil, nil, wire.Invalid("", "", "You cannot change a subscription schedule that is currently in the `"+x.Status+"` status.")
 	}
@@ -88,9 +88,9 @@ func (h schedules) get(in *input) (any, error) {
 }
 
 func (h schedules) list(in *input) (any, error) {
-	return listing[*Schedule]{
-		what: "subscription_schedule", table: h.state.Schedules, rows: h.state.Schedules.all,
-		keep: func(x *Schedule) bool {
+	return listing[*SubscriptionSchedule]{
+		resource: "subscription_schedule", table: h.store.SubscriptionSchedules, rows: h.store.SubscriptionSchedules.all,
+		filter: func(x *SubscriptionSchedule) bool {
 			return (!in.Has("customer") && x.TestClock == "" || x.Customer == in.String("customer")) &&
 				in.Params.InRange("canceled_at", x.CanceledAt) && in.Params.InRange("completed_at", x.CompletedAt) &&
 				in.Params.InRange("released_at", x.ReleasedAt) && (!in.Bool("scheduled") || x.Status == "not_started")
@@ -108,29 +108,29 @@ func (h schedules) create(in *input) (any, error) {
 			return nil, wire.Invalid("", name, "You cannot set `"+name+"` if `from_subscription` is set.")
 		}
 	}
-	sub, ok := h.state.Subscriptions.get(in.String("from_subscription"))
+	sub, ok := h.store.Subscriptions.get(in.String("from_subscription"))
 	switch {
 	case !ok:
 		return nil, wire.NoSuch("subscription", in.String("from_subscription"), "from_subscription")
 	case sub.Schedule != "":
 		return nil, wire.Invalid("", "from_subscription", "You cannot migrate a subscription that is already attached to a schedule: "+sub.Schedule)
-	case sub.ended() || sub.Status == "incomplete":
+	case sub.hasEnded() || sub.Status == "incomplete":
 		return nil, wire.Invalid("", "from_subscription", "You cannot migrate a subscription that is `"+sub.Status+"`.")
 	}
 	phase := SchedulePhase{
-		Start: sub.CurrentPeriodStart, End: sub.CurrentPeriodEnd, Items: h.itemsWithoutIDs(sub), Metadata: sub.Metadata, TrialEnd: 0,
+		StartDate: sub.CurrentPeriodStart, EndDate: sub.CurrentPeriodEnd, Items: h.itemsWithoutIDs(sub), Metadata: sub.Metadata, TrialEnd: 0,
 	}
 	if sub.Status == "trialing" {
 		phase.TrialEnd = sub.TrialEnd
 	}
-	return h.render(h.attach(sub, &Schedule{EndBehavior: "release", Metadata: map[string]string{}, Phases: []SchedulePhase{phase}})), nil
+	return h.render(h.attach(sub, &SubscriptionSchedule{EndBehavior: "release", Metadata: map[string]string{}, Phases: []SchedulePhase{phase}})), nil
 }
 
 // attach puts a subscription under a schedule.
-func (h schedules) attach(sub *Subscription, x *Schedule) *Schedule {
-	x.Base = Base{ID: h.ids.long("sub_sched_1"), Created: h.timeOnClock(sub.TestClock)}
+func (h schedules) attach(sub *Subscription, x *SubscriptionSchedule) *SubscriptionSchedule {
+	x.Base = Base{ID: h.ids.longID("sub_sched_1"), Created: h.timeOnClock(sub.TestClock)}
 	x.Customer, x.Subscription, x.TestClock, x.Status = sub.Customer, sub.ID, sub.TestClock, "active"
-	h.state.Schedules.insert(x)
+	h.store.SubscriptionSchedules.insert(x)
 	h.subscriptions.change(sub, func() { sub.Schedule = x.ID })
 	h.trackPhaseEnd(sub, x)
 	h.emit("subscription_schedule.created", h.render(x))
@@ -152,25 +152,25 @@ func (h schedules) createWithSubscription(in *input) (any, error) {
 		return nil, err
 	}
 	sub := &Subscription{
-		Customer: c.ID, TestClock: c.TestClock, Metadata: phases[0].Metadata, MissingMethod: "create_invoice",
+		Customer: c.ID, TestClock: c.TestClock, Metadata: phases[0].Metadata, MissingPaymentMethod: "create_invoice",
 		CollectionMethod: "charge_automatically", TrialEnd: phases[0].TrialEnd,
 	}
 	var items []newItem
 	for _, i := range phases[0].Items {
-		p, _ := h.state.Prices.get(i.Price)
+		p, _ := h.store.Prices.get(i.Price)
 		items = append(items, newItem{price: p, quantity: i.Quantity, metadata: i.Metadata})
 		sub.Currency = p.Currency
 	}
 	if err := checkItems(items); err != nil {
 		return nil, err
 	}
-	phases[0].putOn(sub)
+	phases[0].applyTo(sub)
 	inv := h.subscriptions.start(sub, items, nil)
 	first := sub.Status == "incomplete"
 	if first {
 		sub.Status = "active" // a schedule's first invoice is collected like a renewal's
 	}
-	x := h.attach(sub, &Schedule{EndBehavior: in.StringOr("end_behavior", "release"), Metadata: in.Metadata(), Phases: phases})
+	x := h.attach(sub, &SubscriptionSchedule{EndBehavior: in.StringOr("end_behavior", "release"), Metadata: in.Metadata(), Phases: phases})
 	if first {
 		h.invoicing.finalizeAndPay(inv)
 	}
@@ -188,15 +188,15 @@ func (h schedules) update(in *input) (any, error) {
 		if phases, err = h.phasesFromParams(in, sub.Customer, now, sub.Currency); err != nil {
 			return nil, err
 		}
-		if now < phases[0].Start || now >= phases[len(phases)-1].End {
+		if now < phases[0].StartDate || now >= phases[len(phases)-1].EndDate {
 			return nil, wire.Invalid("", "phases", "The phases must include the current one.")
 		}
 	}
 	before := h.render(x)
 	in.SetString("end_behavior", &x.EndBehavior)
 	in.SetMetadata(&x.Metadata)
-	x.Phases, x.Current = phases, phaseAt(phases, h.timeOnClock(sub.TestClock))
-	h.applyPhase(sub, x.Phases[x.Current], in.String("proration_behavior"))
+	x.Phases, x.CurrentPhase = phases, phaseAt(phases, h.timeOnClock(sub.TestClock))
+	h.applyPhase(sub, x.Phases[x.CurrentPhase], in.String("proration_behavior"))
 	h.trackPhaseEnd(sub, x)
 	h.emitUpdate("subscription_schedule.updated", before, h.render(x))
 	return h.render(x), nil
@@ -204,7 +204,7 @@ func (h schedules) update(in *input) (any, error) {
 
 func phaseAt(phases []SchedulePhase, now int64) int {
 	for i, p := range phases {
-		if now < p.End {
+		if now < p.EndDate {
 			return i
 		}
 	}
@@ -220,13 +220,13 @@ func (h schedules) phasesFromParams(in *input, customer string, now int64, curre
 		if err != nil {
 			return nil, err
 		}
-		if pm, ok := h.state.PaymentMethods.get(phase.DefaultMethod); phase.DefaultMethod != "" && (!ok || pm.Customer != customer) {
-			return nil, wire.NoSuch("PaymentMethod", phase.DefaultMethod, p.Name("default_payment_method"))
+		if pm, ok := h.store.PaymentMethods.get(phase.DefaultPaymentMethod); phase.DefaultPaymentMethod != "" && (!ok || pm.Customer != customer) {
+			return nil, wire.NoSuch("PaymentMethod", phase.DefaultPaymentMethod, p.Name("default_payment_method"))
 		}
-		if len(out) > 0 && phase.Start != begin {
+		if len(out) > 0 && phase.StartDate != begin {
 			return nil, wire.Invalid("", p.Name("start_date"), "The start date of a phase must be the end date of the one before it.")
 		}
-		out, begin = append(out, phase), phase.End
+		out, begin = append(out, phase), phase.EndDate
 	}
 	if len(out) == 0 {
 		return nil, wire.MissingParam("phases")
@@ -242,8 +242,8 @@ func (h schedules) phaseFromParams(p wire.Params, begin, now int64, currency str
 		return p.IntOr(name, otherwise)
 	}
 	phase := SchedulePhase{
-		Start: moment("start_date", begin), Metadata: p.Metadata(), Proration: p.String("proration_behavior"),
-		CollectionMethod: p.String("collection_method"), DefaultMethod: p.String("default_payment_method"), Description: p.String("description"),
+		StartDate: moment("start_date", begin), Metadata: p.Metadata(), ProrationBehavior: p.String("proration_behavior"),
+		CollectionMethod: p.String("collection_method"), DefaultPaymentMethod: p.String("default_payment_method"), Description: p.String("description"),
 	}
 	for _, i := range p.List("items") {
 		price, err := h.prices.recurringFromParams(i, "price")
@@ -258,12 +258,12 @@ func (h schedules) phaseFromParams(p wire.Params, begin, now int64, currency str
 	if len(phase.Items) == 0 {
 		return phase, wire.MissingParam(p.Name("items"))
 	}
-	first, _ := h.state.Prices.get(phase.Items[0].Price)
-	phase.End = moment("end_date", wire.AddIntervals(phase.Start, first.Interval, first.IntervalCount*max(1, p.IntOr("iterations", 1))))
+	first, _ := h.store.Prices.get(phase.Items[0].Price)
+	phase.EndDate = moment("end_date", wire.AddIntervals(phase.StartDate, first.Interval, first.IntervalCount*max(1, p.IntOr("iterations", 1))))
 	if phase.TrialEnd = moment("trial_end", 0); p.Bool("trial") {
-		phase.TrialEnd = phase.End
+		phase.TrialEnd = phase.EndDate
 	}
-	if phase.End <= phase.Start || p.Has("end_date") && p.Has("iterations") {
+	if phase.EndDate <= phase.StartDate || p.Has("end_date") && p.Has("iterations") {
 		return phase, wire.Invalid("", p.Name("end_date"), "A phase must end after it starts, by either `end_date` or `iterations`.")
 	}
 	return phase, nil

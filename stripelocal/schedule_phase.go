@@ -12,14 +12,14 @@ func (h schedules) itemsWithoutIDs(sub *Subscription) []plannedItem {
 }
 
 // trackPhaseEnd has the subscription's timer know when the phase ends.
-func (h schedules) trackPhaseEnd(sub *Subscription, x *Schedule) {
-	sub.PhaseEnd = x.Phases[x.Current].End
+func (h schedules) trackPhaseEnd(sub *Subscription, x *SubscriptionSchedule) {
+	sub.PhaseEnd = x.Phases[x.CurrentPhase].EndDate
 	h.renewals.scheduleNext(sub)
 }
 
 // activeFor is the schedule that a subscription is under.
-func (h schedules) activeFor(sub *Subscription) (*Schedule, bool) {
-	x, ok := h.state.Schedules.get(sub.Schedule)
+func (h schedules) activeFor(sub *Subscription) (*SubscriptionSchedule, bool) {
+	x, ok := h.store.SubscriptionSchedules.get(sub.Schedule)
 	return x, ok && x.Status == "active"
 }
 
@@ -44,27 +44,27 @@ func (h schedules) phaseItems(sub *Subscription, phase SchedulePhase) []plannedI
 			out[i].ID, free[i] = current[i].ID, false
 		}
 		if out[i].ID == "" {
-			out[i].ID = h.ids.short("si_")
+			out[i].ID = h.ids.shortID("si_")
 		}
 	}
 	return out
 }
 
 // phaseChange is the step into a phase as a change of the subscription.
-func (h schedules) phaseChange(sub *Subscription, phase SchedulePhase, behavior string) change {
-	ch := change{behavior: behavior}
+func (h schedules) phaseChange(sub *Subscription, phase SchedulePhase, behavior string) subscriptionChange {
+	ch := subscriptionChange{prorationBehavior: behavior}
 	wanted := map[string]plannedItem{}
 	for _, i := range h.phaseItems(sub, phase) {
 		wanted[i.ID] = i
-		if _, exists := h.state.Items.get(i.ID); !exists {
-			price, _ := h.state.Prices.get(i.Price)
+		if _, exists := h.store.SubscriptionItems.get(i.ID); !exists {
+			price, _ := h.store.Prices.get(i.Price)
 			ch.items = append(ch.items, itemChange{price: price, quantity: i.Quantity})
 		}
 	}
 	for _, item := range h.subscriptions.items(sub) {
 		c := itemChange{item: item}
 		if i, kept := wanted[item.ID]; kept {
-			c.price, _ = h.state.Prices.get(i.Price)
+			c.price, _ = h.store.Prices.get(i.Price)
 			c.quantity = i.Quantity
 		}
 		if c.changesBilling() {
@@ -80,7 +80,7 @@ func (h schedules) phaseChange(sub *Subscription, phase SchedulePhase, behavior 
 // applyPhase brings the subscription to what a phase says now.
 func (h schedules) applyPhase(sub *Subscription, phase SchedulePhase, behavior string) {
 	ch, before := h.phaseChange(sub, phase, behavior), h.subscriptions.render(sub)
-	phase.putOn(sub)
+	phase.applyTo(sub)
 	if len(ch.items) > 0 || ch.trialEnd != 0 {
 		h.subscriptionChanges.update(sub, h.subscriptionChanges.plan(sub, ch), before, "")
 		return
@@ -88,13 +88,13 @@ func (h schedules) applyPhase(sub *Subscription, phase SchedulePhase, behavior s
 	h.emitUpdate("customer.subscription.updated", before, h.subscriptions.render(sub))
 }
 
-// putOn sets what a phase says beside items and trial; what it leaves out stays.
-func (p SchedulePhase) putOn(sub *Subscription) {
+// applyTo sets what a phase says beside items and trial; what it leaves out stays.
+func (p SchedulePhase) applyTo(sub *Subscription) {
 	if p.CollectionMethod != "" {
 		sub.CollectionMethod = p.CollectionMethod
 	}
-	if p.DefaultMethod != "" {
-		sub.DefaultPaymentMethod = p.DefaultMethod
+	if p.DefaultPaymentMethod != "" {
+		sub.DefaultPaymentMethod = p.DefaultPaymentMethod
 	}
 	if p.Description != "" {
 		sub.Description = p.Description
@@ -112,7 +112,7 @@ func (h schedules) syncCurrentPhase(sub *Subscription) {
 		return
 	}
 	phases := append([]SchedulePhase{}, x.Phases...)
-	phases[x.Current].Items = h.itemsWithoutIDs(sub)
+	phases[x.CurrentPhase].Items = h.itemsWithoutIDs(sub)
 	x.Phases = phases
 }
 
@@ -123,10 +123,10 @@ func (h schedules) advancePhase(sub *Subscription) {
 	switch {
 	case !ok:
 		sub.PhaseEnd = 0
-	case x.Current+1 < len(x.Phases):
+	case x.CurrentPhase+1 < len(x.Phases):
 		before := h.render(x)
-		x.Current++
-		h.applyPhase(sub, x.Phases[x.Current], x.Phases[x.Current].Proration)
+		x.CurrentPhase++
+		h.applyPhase(sub, x.Phases[x.CurrentPhase], x.Phases[x.CurrentPhase].ProrationBehavior)
 		h.trackPhaseEnd(sub, x)
 		h.emitUpdate("subscription_schedule.updated", before, h.render(x))
 	case x.EndBehavior == "cancel":
@@ -139,11 +139,11 @@ func (h schedules) advancePhase(sub *Subscription) {
 // cancelsAtPhaseEnd says whether the last phase takes the subscription with it.
 func (h schedules) cancelsAtPhaseEnd(sub *Subscription) bool {
 	x, ok := h.activeFor(sub)
-	return ok && x.Current+1 == len(x.Phases) && x.EndBehavior == "cancel"
+	return ok && x.CurrentPhase+1 == len(x.Phases) && x.EndBehavior == "cancel"
 }
 
 // complete ends the subscription with its last phase.
-func (h schedules) complete(sub *Subscription, x *Schedule) {
+func (h schedules) complete(sub *Subscription, x *SubscriptionSchedule) {
 	x.Status, x.CompletedAt = "completed", h.timeOnClock(sub.TestClock)
 	h.emit("subscription_schedule.completed", h.render(x))
 	h.subscriptions.end(sub, "canceled", "")
@@ -154,12 +154,12 @@ func (h schedules) complete(sub *Subscription, x *Schedule) {
 // nothing is prorated.
 func (h schedules) enterNextPhase(sub *Subscription) {
 	x, ok := h.activeFor(sub)
-	if !ok || x.Current+1 >= len(x.Phases) || sub.PhaseEnd > sub.CurrentPeriodEnd {
+	if !ok || x.CurrentPhase+1 >= len(x.Phases) || sub.PhaseEnd > sub.CurrentPeriodEnd {
 		return
 	}
-	x.Current++
-	h.subscriptionChanges.setItems(sub, h.phaseItems(sub, x.Phases[x.Current]))
-	x.Phases[x.Current].putOn(sub)
+	x.CurrentPhase++
+	h.subscriptionChanges.setItems(sub, h.phaseItems(sub, x.Phases[x.CurrentPhase]))
+	x.Phases[x.CurrentPhase].applyTo(sub)
 }
 
 // afterRenewal tells of the step once the subscription has been told of.
@@ -167,7 +167,7 @@ func (h schedules) afterRenewal(sub *Subscription) {
 	x, ok := h.activeFor(sub)
 	switch {
 	case !ok || sub.PhaseEnd > sub.CurrentPeriodStart:
-	case x.Phases[x.Current].Start >= sub.PhaseEnd:
+	case x.Phases[x.CurrentPhase].StartDate >= sub.PhaseEnd:
 		h.trackPhaseEnd(sub, x)
 		h.emit("subscription_schedule.updated", h.render(x))
 	default:
@@ -176,17 +176,17 @@ func (h schedules) afterRenewal(sub *Subscription) {
 }
 
 // nextPeriodItems are the items of the period after this one.
-func (h schedules) nextPeriodItems(sub *Subscription, p plan) []plannedItem {
+func (h schedules) nextPeriodItems(sub *Subscription, p changePlan) []plannedItem {
 	x, ok := h.activeFor(sub)
-	if !ok || x.Current+1 >= len(x.Phases) || sub.PhaseEnd > p.after.End {
+	if !ok || x.CurrentPhase+1 >= len(x.Phases) || sub.PhaseEnd > p.after.End {
 		return p.items
 	}
-	return h.phaseItems(sub, x.Phases[x.Current+1])
+	return h.phaseItems(sub, x.Phases[x.CurrentPhase+1])
 }
 
 // releaseSubscription lets the subscription go on as it is.
-func (h schedules) releaseSubscription(sub *Subscription, x *Schedule) {
-	x.Status, x.ReleasedAt, x.Released = "released", h.timeOnClock(sub.TestClock), sub.ID
+func (h schedules) releaseSubscription(sub *Subscription, x *SubscriptionSchedule) {
+	x.Status, x.ReleasedAt, x.ReleasedSubscription = "released", h.timeOnClock(sub.TestClock), sub.ID
 	h.subscriptions.change(sub, func() { sub.Schedule, sub.PhaseEnd = "", 0 })
 	h.renewals.scheduleNext(sub)
 	h.emit("subscription_schedule.released", h.render(x))
@@ -230,7 +230,7 @@ func (h schedules) cancelWithSubscription(sub *Subscription) {
 	h.emit("subscription_schedule.canceled", h.render(x))
 }
 
-func (h schedules) render(x *Schedule) wire.Object {
+func (h schedules) render(x *SubscriptionSchedule) wire.Object {
 	phases := []any{}
 	for _, p := range x.Phases {
 		phases = append(phases, h.renderPhase(p))
@@ -240,11 +240,11 @@ func (h schedules) render(x *Schedule) wire.Object {
 		"completed_at": wire.IntOrNull(x.CompletedAt), "created": x.Created, "current_phase": nil,
 		"customer": wire.Ref("customer", x.Customer), "default_settings": defaultSettings(), "end_behavior": x.EndBehavior,
 		"livemode": false, "metadata": x.Metadata, "phases": phases, "released_at": wire.IntOrNull(x.ReleasedAt),
-		"released_subscription": wire.StringOrNull(x.Released), "status": x.Status, "subscription": wire.Ref("subscription", x.Subscription),
+		"released_subscription": wire.StringOrNull(x.ReleasedSubscription), "status": x.Status, "subscription": wire.Ref("subscription", x.Subscription),
 		"test_clock": wire.Ref("test_clock", x.TestClock),
 	}
 	if x.Status == "active" {
-		o["current_phase"] = wire.Object{"start_date": x.Phases[x.Current].Start, "end_date": x.Phases[x.Current].End}
+		o["current_phase"] = wire.Object{"start_date": x.Phases[x.CurrentPhase].StartDate, "end_date": x.Phases[x.CurrentPhase].EndDate}
 	}
 	if x.Status == "released" {
 		o["subscription"] = nil
@@ -265,7 +265,7 @@ func defaultSettings() wire.Object {
 func (h schedules) renderPhase(p SchedulePhase) wire.Object {
 	items, currency := []any{}, ""
 	for _, i := range p.Items {
-		if price, ok := h.state.Prices.get(i.Price); ok {
+		if price, ok := h.store.Prices.get(i.Price); ok {
 			currency = price.Currency
 		}
 		items = append(items, wire.Object{
@@ -273,15 +273,15 @@ func (h schedules) renderPhase(p SchedulePhase) wire.Object {
 			"price": wire.Ref("price", i.Price), "quantity": i.Quantity, "tax_rates": []any{},
 		})
 	}
-	behavior := p.Proration
+	behavior := p.ProrationBehavior
 	if behavior == "" {
 		behavior = "create_prorations"
 	}
 	return wire.Object{
 		"add_invoice_items": []any{}, "application_fee_percent": nil, "automatic_tax": wire.Object{"enabled": false, "liability": nil},
 		"billing_cycle_anchor": nil, "billing_thresholds": nil, "collection_method": wire.StringOrNull(p.CollectionMethod), "coupon": nil, "currency": currency,
-		"default_payment_method": wire.Ref("payment_method", p.DefaultMethod), "default_tax_rates": []any{}, "description": wire.StringOrNull(p.Description), "discounts": []any{},
-		"end_date": p.End, "invoice_settings": nil, "items": items, "metadata": p.Metadata, "on_behalf_of": nil,
-		"proration_behavior": behavior, "start_date": p.Start, "transfer_data": nil, "trial_end": wire.IntOrNull(p.TrialEnd),
+		"default_payment_method": wire.Ref("payment_method", p.DefaultPaymentMethod), "default_tax_rates": []any{}, "description": wire.StringOrNull(p.Description), "discounts": []any{},
+		"end_date": p.EndDate, "invoice_settings": nil, "items": items, "metadata": p.Metadata, "on_behalf_of": nil,
+		"proration_behavior": behavior, "start_date": p.StartDate, "transfer_data": nil, "trial_end": wire.IntOrNull(p.TrialEnd),
 	}
 }

@@ -14,7 +14,7 @@ import (
 const searchParams = "query! limit:int page "
 
 func searchResource() resource {
-	return resource{kind: "search", routes: []route{
+	return resource{objectType: "search", routes: []route{
 		on("GET /v1/customers/search", searchParams, customers.search),
 		on("GET /v1/subscriptions/search", searchParams, subscriptions.search),
 		on("GET /v1/products/search", searchParams, products.search),
@@ -23,31 +23,31 @@ func searchResource() resource {
 }
 
 func (h customers) search(in *input) (any, error) {
-	return searching[*Customer]{h.state.Customers, words("email name phone"), h.render}.page(in)
+	return search[*Customer]{h.store.Customers, words("email name phone"), h.render}.page(in)
 }
 
 func (h subscriptions) search(in *input) (any, error) {
-	return searching[*Subscription]{h.state.Subscriptions, words("status"), h.render}.page(in)
+	return search[*Subscription]{h.store.Subscriptions, words("status"), h.render}.page(in)
 }
 
 func (h products) search(in *input) (any, error) {
-	return searching[*Product]{h.state.Products, words("active description name url"), h.render}.page(in)
+	return search[*Product]{h.store.Products, words("active description name url"), h.render}.page(in)
 }
 
 func (h prices) search(in *input) (any, error) {
-	return searching[*Price]{h.state.Prices, words("active currency lookup_key product type"), h.render}.page(in)
+	return search[*Price]{h.store.Prices, words("active currency lookup_key product type"), h.render}.page(in)
 }
 
 func words(line string) []string { return strings.Fields(line) }
 
-// searching is one search call. Unlike Stripe's, whose index lags behind by up to a minute, it sees what is there.
-type searching[T row] struct {
+// search is one search call. Unlike Stripe's, whose index lags behind by up to a minute, it sees what is there.
+type search[T row] struct {
 	table  *table[T]
 	fields []string // beside created and metadata
 	render func(T) wire.Object
 }
 
-func (s searching[T]) page(in *input) (any, error) {
+func (s search[T]) page(in *input) (any, error) {
 	q, err := parseQuery(in.String("query"), s.fields)
 	if err != nil {
 		return nil, err
@@ -76,7 +76,7 @@ func (s searching[T]) page(in *input) (any, error) {
 }
 
 // from is where a page begins. The cursor in page is the id that the page before it ended at.
-func (s searching[T]) from(in *input) (int, error) {
+func (s search[T]) from(in *input) (int, error) {
 	if !in.Has("page") {
 		return len(s.table.all) - 1, nil
 	}
@@ -84,7 +84,7 @@ func (s searching[T]) from(in *input) (int, error) {
 	if !ok {
 		return 0, wire.Invalid("", "page", "Invalid page: it must be the next_page of a search before.")
 	}
-	return place(s.table.all, r.base().Seq) - 1, nil
+	return position(s.table.all, r.base().Seq) - 1, nil
 }
 
 // searchQuery is a parsed query (inferred): clauses that all or any must hold.
@@ -109,7 +109,7 @@ func parseQuery(text string, fields []string) (searchQuery, error) {
 	for first := true; first || joined != ""; first = false {
 		m := clausePattern.FindStringSubmatch(rest)
 		if m == nil {
-			return q, badQuery("We were unable to parse your search query. Try using the format `metadata[\"key\"]:\"value\"` to query for metadata or key:\"value\" to query for other fields.")
+			return q, queryError("We were unable to parse your search query. Try using the format `metadata[\"key\"]:\"value\"` to query for metadata or key:\"value\" to query for other fields.")
 		}
 		c := clause{negated: m[1] == "-", field: m[2], key: m[3] + m[4], operator: m[5], value: m[6]}
 		c.unquote()
@@ -118,7 +118,7 @@ func parseQuery(text string, fields []string) (searchQuery, error) {
 		}
 		next := strings.ToUpper(m[7])
 		if joined != "" && next != "" && next != joined {
-			return q, badQuery("You can not combine AND and OR in one search query.")
+			return q, queryError("You can not combine AND and OR in one search query.")
 		}
 		q.any = q.any || next == "OR"
 		q.clauses = append(q.clauses, c)
@@ -126,14 +126,14 @@ func parseQuery(text string, fields []string) (searchQuery, error) {
 	}
 	switch {
 	case strings.TrimSpace(rest) != "":
-		return q, badQuery("We were unable to parse your search query after: " + rest)
+		return q, queryError("We were unable to parse your search query after: " + rest)
 	case len(q.clauses) > 10:
-		return q, badQuery("A search query can have at most 10 clauses.")
+		return q, queryError("A search query can have at most 10 clauses.")
 	}
 	return q, nil
 }
 
-func badQuery(message string) *wire.Error { return wire.Invalid("", "query", message) }
+func queryError(message string) *wire.Error { return wire.Invalid("", "query", message) }
 
 func (c *clause) unquote() {
 	if quote := c.value[0]; quote != '"' && quote != '\'' {
@@ -147,16 +147,16 @@ func (c *clause) check(fields []string) error {
 	numeric := c.field == "created"
 	switch {
 	case c.field != "metadata" && c.key != "", c.field == "metadata" && c.key == "" && !c.null:
-		return badQuery("Metadata is queried as `metadata[\"key\"]:\"value\"`.")
+		return queryError("Metadata is queried as `metadata[\"key\"]:\"value\"`.")
 	case c.field != "metadata" && !numeric && !slices.Contains(fields, c.field):
-		return badQuery(fmt.Sprintf("Field `%s` is an unsupported search field for this resource.", c.field))
+		return queryError(fmt.Sprintf("Field `%s` is an unsupported search field for this resource.", c.field))
 	case strings.ContainsAny(c.operator, "<>") && !numeric:
-		return badQuery(fmt.Sprintf("Field `%s` does not support the operator `%s`.", c.field, c.operator))
+		return queryError(fmt.Sprintf("Field `%s` does not support the operator `%s`.", c.field, c.operator))
 	case c.operator == "~" && (numeric || len(c.value) < 3):
-		return badQuery("Substring matches need a text of at least 3 characters.")
+		return queryError("Substring matches need a text of at least 3 characters.")
 	}
 	if _, err := strconv.ParseInt(c.value, 10, 64); numeric && err != nil {
-		return badQuery("Field `created` takes a number of seconds.")
+		return queryError("Field `created` takes a number of seconds.")
 	}
 	return nil
 }

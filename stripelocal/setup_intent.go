@@ -5,20 +5,20 @@ import "usher/stripelocal/wire"
 // SetupIntent is a card saved for later without a charge.
 type SetupIntent struct {
 	Base
-	Automatic     bool   // automatic_payment_methods is on
-	Redirects     string // and whether it may redirect; empty: always
-	CancelReason  string
-	Customer      string
-	Description   string
-	LastMethod    string // what LastError is about
-	ReturnURL     string
-	Usage         string // empty: off_session
-	LastError     *Decline
-	Metadata      map[string]string
-	PaymentMethod string
-	Secret        string
-	Session       string // the Checkout session it is made through
-	Status        string
+	AutomaticPaymentMethods bool   // automatic_payment_methods is on
+	AllowRedirects          string // and whether it may redirect; empty: always
+	CancellationReason      string
+	Customer                string
+	Description             string
+	LastErrorMethod         string // what LastError is about
+	ReturnURL               string
+	Usage                   string // empty: off_session
+	LastSetupError          *Decline
+	Metadata                map[string]string
+	PaymentMethod           string
+	ClientSecret            string
+	CreatedBySession        string // the Checkout session it is made through
+	Status                  string
 }
 
 // setupIntents serves /v1/setup_intents.
@@ -26,40 +26,40 @@ type setupIntents struct{ *request }
 
 func setupIntentResource() resource {
 	return resource{
-		kind: "setup_intent",
-		render: finder(func(s *state) *table[*SetupIntent] { return s.SetupIntents },
+		objectType: "setup_intent",
+		render: finder(func(s *store) *table[*SetupIntent] { return s.SetupIntents },
 			bind(setupIntents.render)),
 		routes: setupIntentRoutes(),
 	}
 }
 
 func (h setupIntents) createFor(customer, session string) *SetupIntent {
-	si := &SetupIntent{Customer: customer, Session: session, Metadata: map[string]string{}}
+	si := &SetupIntent{Customer: customer, CreatedBySession: session, Metadata: map[string]string{}}
 	h.insert(si)
 	return si
 }
 
 func (h setupIntents) insert(si *SetupIntent) {
-	si.Base = Base{ID: h.ids.long("seti_1"), Created: h.now}
+	si.Base = Base{ID: h.ids.longID("seti_1"), Created: h.now}
 	if si.Status == "" {
 		si.Status = "requires_payment_method"
 	}
-	si.Secret = si.ID + "_secret_" + h.ids.token(25)
-	h.state.SetupIntents.insert(si)
+	si.ClientSecret = si.ID + "_secret_" + h.ids.token(25)
+	h.store.SetupIntents.insert(si)
 	h.emit("setup_intent.created", h.render(si))
 }
 
 // confirmWith tries to save a card.
-func (h setupIntents) confirmWith(si *SetupIntent, pm *PaymentMethod) (outcome, *Decline) {
+func (h setupIntents) confirmWith(si *SetupIntent, pm *PaymentMethod) (paymentOutcome, *Decline) {
 	result, decline := pm.setupOutcome()
-	si.PaymentMethod, si.LastMethod, si.LastError = pm.ID, pm.ID, decline
+	si.PaymentMethod, si.LastErrorMethod, si.LastSetupError = pm.ID, pm.ID, decline
 	switch result {
-	case paid:
+	case outcomePaid:
 		h.setStatus(si, "succeeded", "setup_intent.succeeded")
-	case refused:
+	case outcomeDeclined:
 		si.PaymentMethod = ""
 		h.setStatus(si, "requires_payment_method", "setup_intent.setup_failed")
-	case needsAction:
+	case outcomeRequiresAction:
 		h.setStatus(si, "requires_action", "setup_intent.requires_action")
 	}
 	return result, decline
@@ -71,24 +71,24 @@ func (h setupIntents) setStatus(si *SetupIntent, status, event string) {
 }
 
 // completeAuthentication ends a 3-D Secure question about a saved card.
-func (h setupIntents) completeAuthentication(si *SetupIntent, passed bool) (outcome, *Decline) {
-	pm, ok := h.state.PaymentMethods.get(si.PaymentMethod)
+func (h setupIntents) completeAuthentication(si *SetupIntent, passed bool) (paymentOutcome, *Decline) {
+	pm, ok := h.store.PaymentMethods.get(si.PaymentMethod)
 	if !ok || si.Status != "requires_action" {
-		return refused, genericDecline()
+		return outcomeDeclined, genericDecline()
 	}
 	if passed {
 		pm.Authenticated = true
 		h.setStatus(si, "succeeded", "setup_intent.succeeded")
 		h.attachMethod(si, pm)
-		return paid, nil
+		return outcomePaid, nil
 	}
-	si.LastError = &Decline{
+	si.LastSetupError = &Decline{
 		Code:    "setup_intent_authentication_failure",
 		Message: "We are unable to authenticate your payment method. Please choose a different payment method and try again.",
 	}
 	si.PaymentMethod = ""
 	h.setStatus(si, "requires_payment_method", "setup_intent.setup_failed")
-	return refused, si.LastError
+	return outcomeDeclined, si.LastSetupError
 }
 
 func (h setupIntents) get(in *input) (any, error) {
@@ -101,8 +101,8 @@ func (h setupIntents) get(in *input) (any, error) {
 
 func (h setupIntents) render(si *SetupIntent) wire.Object {
 	o := wire.Object{
-		"id": si.ID, "object": "setup_intent", "application": nil, "automatic_payment_methods": renderAutomatic(si.Automatic, si.Redirects),
-		"cancellation_reason": wire.StringOrNull(si.CancelReason), "client_secret": si.Secret, "created": si.Created,
+		"id": si.ID, "object": "setup_intent", "application": nil, "automatic_payment_methods": renderAutomatic(si.AutomaticPaymentMethods, si.AllowRedirects),
+		"cancellation_reason": wire.StringOrNull(si.CancellationReason), "client_secret": si.ClientSecret, "created": si.Created,
 		"customer": wire.Ref("customer", si.Customer), "description": wire.StringOrNull(si.Description), "flow_directions": nil,
 		"last_setup_error": nil, "latest_attempt": nil, "livemode": false, "mandate": nil,
 		"metadata": si.Metadata, "next_action": nil, "on_behalf_of": nil,
@@ -111,8 +111,8 @@ func (h setupIntents) render(si *SetupIntent) wire.Object {
 		"payment_method_options":               wire.Object{"card": wire.Object{"mandate_options": nil, "network": nil, "request_three_d_secure": "automatic"}},
 		"payment_method_types":                 []any{"card"}, "single_use_mandate": nil, "status": si.Status, "usage": si.usage(),
 	}
-	if si.LastError != nil {
-		o["last_setup_error"] = h.paymentIntents.renderDecline(si.LastError, si.LastMethod)
+	if si.LastSetupError != nil {
+		o["last_setup_error"] = h.paymentIntents.renderDecline(si.LastSetupError, si.LastErrorMethod)
 	}
 	if si.Status == "requires_action" {
 		o["next_action"] = wire.Object{

@@ -22,14 +22,14 @@ func setupIntentRoutes() []route {
 
 func (h setupIntents) create(in *input) (any, error) {
 	if in.Bool("confirm") && !in.Has("payment_method") {
-		return nil, setupWithoutMethod()
+		return nil, missingSetupMethodError()
 	}
 	pm, err := h.paymentIntents.checkReferences(in.Params, "")
 	if err != nil {
 		return nil, err
 	}
-	si := &SetupIntent{Customer: in.String("customer"), Usage: in.String("usage"), Automatic: in.At("automatic_payment_methods").Bool("enabled"), Redirects: in.At("automatic_payment_methods").String("allow_redirects"), Metadata: map[string]string{}}
-	si.take(in.Params, pm)
+	si := &SetupIntent{Customer: in.String("customer"), Usage: in.String("usage"), AutomaticPaymentMethods: in.At("automatic_payment_methods").Bool("enabled"), AllowRedirects: in.At("automatic_payment_methods").String("allow_redirects"), Metadata: map[string]string{}}
+	si.setFields(in.Params, pm)
 	h.insert(si)
 	if !in.Bool("confirm") {
 		return h.render(si), nil
@@ -37,7 +37,7 @@ func (h setupIntents) create(in *input) (any, error) {
 	return h.confirmFromAPI(si, in.Params)
 }
 
-func (si *SetupIntent) take(p wire.Params, pm *PaymentMethod) {
+func (si *SetupIntent) setFields(p wire.Params, pm *PaymentMethod) {
 	p.SetString("customer", &si.Customer)
 	p.SetString("description", &si.Description)
 	p.SetMetadata(&si.Metadata)
@@ -47,9 +47,9 @@ func (si *SetupIntent) take(p wire.Params, pm *PaymentMethod) {
 }
 
 func (h setupIntents) find(in *input) (*SetupIntent, error) {
-	si, ok := h.state.SetupIntents.get(in.path("id"))
+	si, ok := h.store.SetupIntents.get(in.pathValue("id"))
 	if !ok {
-		return nil, wire.NotFound("setupintent", in.path("id"), "intent")
+		return nil, wire.NotFound("setupintent", in.pathValue("id"), "intent")
 	}
 	return si, nil
 }
@@ -72,35 +72,35 @@ func (h setupIntents) update(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	si.take(in.Params, pm)
+	si.setFields(in.Params, pm)
 	return h.render(si), nil
 }
 
 func (h setupIntents) confirm(in *input) (any, error) {
 	si, pm, err := h.findOpen(in, "confirm")
 	if err == nil && pm == nil && si.PaymentMethod == "" {
-		err = setupWithoutMethod()
+		err = missingSetupMethodError()
 	}
 	if err != nil {
 		return nil, err
 	}
-	si.take(in.Params, pm)
+	si.setFields(in.Params, pm)
 	return h.confirmFromAPI(si, in.Params)
 }
 
-func setupWithoutMethod() *wire.Error {
+func missingSetupMethodError() *wire.Error {
 	return wire.Invalid("setup_intent_unexpected_state", "", "You cannot confirm this SetupIntent because it's missing a payment method. Update the SetupIntent with a payment method and then confirm it again.")
 }
 
 func (h setupIntents) confirmFromAPI(si *SetupIntent, p wire.Params) (any, error) {
-	pm, ok := h.state.PaymentMethods.get(si.PaymentMethod)
+	pm, ok := h.store.PaymentMethods.get(si.PaymentMethod)
 	if !ok {
-		return nil, setupWithoutMethod()
+		return nil, missingSetupMethodError()
 	}
 	si.ReturnURL = p.String("return_url")
 	result, decline := h.confirmWith(si, pm)
-	if result == refused {
-		refusal := declined(decline)
+	if result == outcomeDeclined {
+		refusal := cardError(decline)
 		refusal.PaymentMethod, refusal.SetupIntent = pm.ID, si.ID
 		return nil, refusal
 	}
@@ -110,7 +110,7 @@ func (h setupIntents) confirmFromAPI(si *SetupIntent, p wire.Params) (any, error
 
 // attachMethod gives the card to the customer once it is set up.
 func (h setupIntents) attachMethod(si *SetupIntent, pm *PaymentMethod) {
-	if c, ok := h.state.Customers.get(si.Customer); ok && si.Status == "succeeded" {
+	if c, ok := h.store.Customers.get(si.Customer); ok && si.Status == "succeeded" {
 		h.paymentMethods.attachTo(pm, c)
 	}
 }
@@ -120,18 +120,18 @@ func (h setupIntents) cancel(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if si.Session != "" {
+	if si.CreatedBySession != "" {
 		return nil, wire.Invalid("setup_intent_unexpected_state", "", "You cannot cancel this SetupIntent because it was created by a Checkout Session. Expire the session instead.")
 	}
-	si.CancelReason = in.String("cancellation_reason")
+	si.CancellationReason = in.String("cancellation_reason")
 	h.setStatus(si, "canceled", "setup_intent.canceled")
 	return h.render(si), nil
 }
 
 func (h setupIntents) list(in *input) (any, error) {
 	return listing[*SetupIntent]{
-		what: "setupintent", table: h.state.SetupIntents, rows: h.state.SetupIntents.all,
-		keep: func(si *SetupIntent) bool {
+		resource: "setupintent", table: h.store.SetupIntents, rows: h.store.SetupIntents.all,
+		filter: func(si *SetupIntent) bool {
 			return (!in.Has("customer") || si.Customer == in.String("customer")) &&
 				(!in.Has("payment_method") || si.PaymentMethod == in.String("payment_method"))
 		},

@@ -44,19 +44,19 @@ func (h sources) list(in *input) (any, error) {
 		return nil, err
 	}
 	return listing[*PaymentMethod]{
-		what: "source", table: h.state.PaymentMethods, rows: h.state.PaymentMethods.by("customer", c.ID),
-		keep: func(p *PaymentMethod) bool { return isSource(p) && in.StringOr("object", "card") == "card" }, render: func(p *PaymentMethod) wire.Object { return renderCard(p) },
+		resource: "source", table: h.store.PaymentMethods, rows: h.store.PaymentMethods.by("customer", c.ID),
+		filter: func(p *PaymentMethod) bool { return isSource(p) && in.StringOr("object", "card") == "card" }, render: func(p *PaymentMethod) wire.Object { return renderCard(p) },
 	}.page(in)
 }
 
 func (h sources) delete(in *input) (any, error) {
-	card, ok := h.state.PaymentMethods.get(in.path("source"))
-	if !ok || !isSource(card) || card.Customer != in.path("id") {
-		return nil, wire.NotFound("source", in.path("source"), "id")
+	card, ok := h.store.PaymentMethods.get(in.pathValue("source"))
+	if !ok || !isSource(card) || card.Customer != in.pathValue("id") {
+		return nil, wire.NotFound("source", in.pathValue("source"), "id")
 	}
 	whole := renderCard(card)
 	h.paymentMethods.clearDefaults(card)
-	h.state.PaymentMethods.change(card, func() { card.Customer, card.Spent = "", true })
+	h.store.PaymentMethods.change(card, func() { card.Customer, card.Consumed = "", true })
 	h.emit("customer.source.deleted", whole)
 	return wire.Object{"id": card.ID, "object": "card", "deleted": true}, nil
 }
@@ -70,7 +70,7 @@ func (h sources) insertDefault(c *Customer, card *PaymentMethod) {
 // renderList is the expandable list of a customer's cards of the older kind.
 func (h sources) renderList(c *Customer) wire.Object {
 	data := []any{}
-	for _, pm := range h.state.PaymentMethods.by("customer", c.ID) {
+	for _, pm := range h.store.PaymentMethods.by("customer", c.ID) {
 		if isSource(pm) {
 			data = append(data, renderCard(pm))
 		}

@@ -12,8 +12,8 @@ import (
 // saveDelay gathers a burst of changes into one write of the state file.
 const saveDelay = 100 * time.Millisecond
 
-// saver writes the state file in the background, soon after a change.
-type saver struct {
+// stateWriter writes the state file in the background, soon after a change.
+type stateWriter struct {
 	path     string
 	snapshot func() ([]byte, error)
 	log      *slog.Logger
@@ -23,10 +23,10 @@ type saver struct {
 	done     sync.WaitGroup
 }
 
-// newSaver begins to write what snapshot gives to path whenever it is touched;
+// newStateWriter begins to write what snapshot gives to path whenever it is touched;
 // with an empty path it does nothing.
-func newSaver(path string, snapshot func() ([]byte, error), log *slog.Logger) *saver {
-	s := &saver{path: path, snapshot: snapshot, log: log, dirty: make(chan struct{}, 1), stop: make(chan struct{})}
+func newStateWriter(path string, snapshot func() ([]byte, error), log *slog.Logger) *stateWriter {
+	s := &stateWriter{path: path, snapshot: snapshot, log: log, dirty: make(chan struct{}, 1), stop: make(chan struct{})}
 	if path != "" {
 		s.done.Add(1)
 		go s.run()
@@ -34,19 +34,19 @@ func newSaver(path string, snapshot func() ([]byte, error), log *slog.Logger) *s
 	return s
 }
 
-// touch says that there is something to save. It never blocks: it is called
+// markDirty says that there is something to save. It never blocks: it is called
 // under the server's lock.
-func (s *saver) touch() {
+func (s *stateWriter) markDirty() {
 	select {
 	case s.dirty <- struct{}{}:
 	default:
 	}
 }
 
-func (s *saver) run() {
+func (s *stateWriter) run() {
 	defer s.done.Done()
 	pause := saveDelay
-	for s.waitDirty(pause) {
+	for s.waitForChange(pause) {
 		began := time.Now()
 		if err := s.save(); err != nil {
 			s.log.Error("save local stripe", "error", err)
@@ -56,7 +56,7 @@ func (s *saver) run() {
 	}
 }
 
-func (s *saver) waitDirty(pause time.Duration) bool {
+func (s *stateWriter) waitForChange(pause time.Duration) bool {
 	select {
 	case <-s.stop:
 		return false
@@ -72,7 +72,7 @@ func (s *saver) waitDirty(pause time.Duration) bool {
 
 // close stops the background writer and writes once more; it may be called
 // again.
-func (s *saver) close() error {
+func (s *stateWriter) close() error {
 	if s.path == "" {
 		return nil
 	}
@@ -82,7 +82,7 @@ func (s *saver) close() error {
 }
 
 // save replaces the file in one step, so that a crash leaves the old one.
-func (s *saver) save() error {
+func (s *stateWriter) save() error {
 	raw, err := s.snapshot()
 	if err != nil {
 		return fmt.Errorf("encode state: %w", err)

@@ -8,53 +8,53 @@ import (
 	"os"
 )
 
-// state is the whole account; what is exported is what the file holds.
-type state struct {
+// store is the whole account; what is exported is what the file holds.
+type store struct {
 	Starts       int
 	ClockOffset  int64 // seconds the account's clock was advanced
 	Account      Account
 	AfterDunning string // an AfterDunning value; empty is AfterDunningCancel
 
-	TestClocks     *table[*TestClock]
-	Customers      *table[*Customer]
-	Products       *table[*Product]
-	Prices         *table[*Price]
-	PaymentMethods *table[*PaymentMethod]
-	Subscriptions  *table[*Subscription]
-	Items          *table[*SubscriptionItem]
-	Schedules      *table[*Schedule]
-	Invoices       *table[*Invoice]
-	InvoiceItems   *table[*InvoiceItem]
-	PaymentIntents *table[*PaymentIntent]
-	SetupIntents   *table[*SetupIntent]
-	Tokens         *table[*Token]
-	Charges        *table[*Charge]
-	Refunds        *table[*Refund]
-	Disputes       *table[*Dispute]
-	CreditNotes    *table[*CreditNote]
-	Sessions       *table[*CheckoutSession]
-	PortalConfigs  *table[*PortalConfiguration]
-	PortalSessions *table[*PortalSession]
-	Endpoints      *table[*WebhookEndpoint]
-	Coupons        *table[*Coupon]
-	PromotionCodes *table[*PromotionCode]
-	TaxIDs         *table[*TaxID]
-	Events         *table[*Event]
-	Deliveries     *table[*Delivery]
-	Answers        map[string]*storedAnswer // by idempotency key
+	TestClocks            *table[*TestClock]
+	Customers             *table[*Customer]
+	Products              *table[*Product]
+	Prices                *table[*Price]
+	PaymentMethods        *table[*PaymentMethod]
+	Subscriptions         *table[*Subscription]
+	SubscriptionItems     *table[*SubscriptionItem]
+	SubscriptionSchedules *table[*SubscriptionSchedule]
+	Invoices              *table[*Invoice]
+	InvoiceItems          *table[*InvoiceItem]
+	PaymentIntents        *table[*PaymentIntent]
+	SetupIntents          *table[*SetupIntent]
+	Tokens                *table[*Token]
+	Charges               *table[*Charge]
+	Refunds               *table[*Refund]
+	Disputes              *table[*Dispute]
+	CreditNotes           *table[*CreditNote]
+	CheckoutSessions      *table[*CheckoutSession]
+	PortalConfigurations  *table[*PortalConfiguration]
+	PortalSessions        *table[*PortalSession]
+	WebhookEndpoints      *table[*WebhookEndpoint]
+	Coupons               *table[*Coupon]
+	PromotionCodes        *table[*PromotionCode]
+	TaxIDs                *table[*TaxID]
+	Events                *table[*Event]
+	Deliveries            *table[*Delivery]
+	IdempotentResponses   map[string]*storedResponse // by idempotency key
 }
 
-func newState() *state {
-	return &state{
+func newStore() *store {
+	return &store{
 		Customers: newTable[*Customer]().indexed("test_clock", func(c *Customer) string { return c.TestClock }).
 			indexed("email", func(c *Customer) string { return c.Email }),
-		TestClocks:     newTable[*TestClock](),
-		Schedules:      newTable[*Schedule](),
-		Products:       newTable[*Product](),
-		Prices:         newTable[*Price]().indexed("product", func(p *Price) string { return p.Product }),
-		PaymentMethods: newTable[*PaymentMethod]().indexed("customer", func(p *PaymentMethod) string { return p.Customer }),
-		Subscriptions:  newTable[*Subscription]().indexed("customer", func(x *Subscription) string { return x.Customer }),
-		Items:          newTable[*SubscriptionItem]().indexed("subscription", func(i *SubscriptionItem) string { return i.Subscription }),
+		TestClocks:            newTable[*TestClock](),
+		SubscriptionSchedules: newTable[*SubscriptionSchedule](),
+		Products:              newTable[*Product](),
+		Prices:                newTable[*Price]().indexed("product", func(p *Price) string { return p.Product }),
+		PaymentMethods:        newTable[*PaymentMethod]().indexed("customer", func(p *PaymentMethod) string { return p.Customer }),
+		Subscriptions:         newTable[*Subscription]().indexed("customer", func(x *Subscription) string { return x.Customer }),
+		SubscriptionItems:     newTable[*SubscriptionItem]().indexed("subscription", func(i *SubscriptionItem) string { return i.Subscription }),
 		Invoices: newTable[*Invoice]().indexed("customer", func(i *Invoice) string { return i.Customer }).
 			indexed("subscription", func(i *Invoice) string { return i.Subscription }),
 		InvoiceItems: newTable[*InvoiceItem]().indexed("customer", func(i *InvoiceItem) string { return i.Customer }).
@@ -67,24 +67,24 @@ func newState() *state {
 		CreditNotes:    newTable[*CreditNote]().indexed("invoice", func(n *CreditNote) string { return n.Invoice }),
 		Charges: newTable[*Charge]().indexed("customer", func(c *Charge) string { return c.Customer }).
 			indexed("payment_intent", func(c *Charge) string { return c.PaymentIntent }),
-		Sessions: newTable[*CheckoutSession]().indexed("customer", func(c *CheckoutSession) string { return c.Customer }).
+		CheckoutSessions: newTable[*CheckoutSession]().indexed("customer", func(c *CheckoutSession) string { return c.Customer }).
 			indexed("subscription", func(c *CheckoutSession) string { return c.Subscription }).
 			indexed("payment_intent", func(c *CheckoutSession) string { return c.PaymentIntent }),
-		Coupons:        newTable[*Coupon](),
-		PromotionCodes: newTable[*PromotionCode](),
-		TaxIDs:         newTable[*TaxID]().indexed("customer", func(x *TaxID) string { return x.Customer }),
-		PortalConfigs:  newTable[*PortalConfiguration](),
-		PortalSessions: newTable[*PortalSession](),
-		Endpoints:      newTable[*WebhookEndpoint](),
-		Events:         newTable[*Event]().indexed("type", func(e *Event) string { return e.Type }),
-		Deliveries:     newTable[*Delivery]().indexed("event", func(d *Delivery) string { return d.Event }),
-		Answers:        map[string]*storedAnswer{},
+		Coupons:              newTable[*Coupon](),
+		PromotionCodes:       newTable[*PromotionCode](),
+		TaxIDs:               newTable[*TaxID]().indexed("customer", func(x *TaxID) string { return x.Customer }),
+		PortalConfigurations: newTable[*PortalConfiguration](),
+		PortalSessions:       newTable[*PortalSession](),
+		WebhookEndpoints:     newTable[*WebhookEndpoint](),
+		Events:               newTable[*Event]().indexed("type", func(e *Event) string { return e.Type }),
+		Deliveries:           newTable[*Delivery]().indexed("event", func(d *Delivery) string { return d.Event }),
+		IdempotentResponses:  map[string]*storedResponse{},
 	}
 }
 
-// loadState reads the file at path; a missing one, or no path, is a new account.
-func loadState(path string) (*state, error) {
-	st := newState()
+// loadStore reads the file at path; a missing one, or no path, is a new account.
+func loadStore(path string) (*store, error) {
+	st := newStore()
 	if path == "" {
 		return st, nil
 	}
@@ -105,5 +105,5 @@ func loadState(path string) (*state, error) {
 func (s *Server) snapshot() ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return json.Marshal(s.state)
+	return json.Marshal(s.store)
 }

@@ -2,50 +2,50 @@ package stripelocal
 
 import "usher/stripelocal/wire"
 
-// incompleteLife is how long a first invoice may stay unpaid (docs:
+// incompleteLifetime is how long a first invoice may stay unpaid (docs:
 // subscriptions overview: 23 hours).
-const incompleteLife = 23 * 60 * 60
+const incompleteLifetime = 23 * 60 * 60
 
 // Subscription is the classic kind: one billing period for all its items.
 type Subscription struct {
 	Base
-	Customer             string
-	Status               string
-	Currency             string
-	AutomaticTax         bool // shown only: no tax is ever added
-	BillingCycleAnchor   int64
-	CancelAt             int64
-	CancelAtPeriodEnd    bool
-	CanceledAt           int64
-	CancelComment        string
-	CancelFeedback       string
-	CancelReason         string
-	CollectionMethod     string
-	CurrentPeriodEnd     int64
-	CurrentPeriodStart   int64
-	DaysUntilDue         int64
-	DefaultPaymentMethod string
-	Description          string
-	EndedAt              int64
-	FreeStub             bool   // a first period before the anchor costs nothing
-	FromCheckout         string // the session that made it, while it is incomplete
-	LatestInvoice        string
-	Metadata             map[string]string
-	MethodTypes          []string
-	MissingMethod        string // what a trial's end without a card does
-	PendingSetup         string
-	PendingUpdate        *PendingUpdate
-	PhaseEnd             int64 // while under a schedule
-	ResumeBy             int64 // while paused: when the invoice of a resume is given up
-	SaveDefault          string
-	Schedule             string
-	StartDate            int64
-	TestClock            string
-	TrialEnd             int64
-	TrialStart           int64
-	Discounts            []Discount
-	TrialWarned          bool  // trial_will_end was told of this TrialEnd
-	UpcomingTold         int64 // the period end that invoice.upcoming was told of
+	Customer                 string
+	Status                   string
+	Currency                 string
+	AutomaticTax             bool // shown only: no tax is ever added
+	BillingCycleAnchor       int64
+	CancelAt                 int64
+	CancelAtPeriodEnd        bool
+	CanceledAt               int64
+	CancellationComment      string
+	CancellationFeedback     string
+	CancellationReason       string
+	CollectionMethod         string
+	CurrentPeriodEnd         int64
+	CurrentPeriodStart       int64
+	DaysUntilDue             int64
+	DefaultPaymentMethod     string
+	Description              string
+	EndedAt                  int64
+	FreeFirstPeriod          bool   // a first period before the anchor costs nothing
+	CheckoutSession          string // the session that made it, while it is incomplete
+	LatestInvoice            string
+	Metadata                 map[string]string
+	PaymentMethodTypes       []string
+	MissingPaymentMethod     string // what a trial's end without a card does
+	PendingSetupIntent       string
+	PendingUpdate            *PendingUpdate
+	PhaseEnd                 int64 // while under a schedule
+	ResumeExpiresAt          int64 // while paused: when the invoice of a resume is given up
+	SaveDefaultPaymentMethod string
+	Schedule                 string
+	StartDate                int64
+	TestClock                string
+	TrialEnd                 int64
+	TrialStart               int64
+	Discounts                []Discount
+	TrialWillEndSent         bool  // trial_will_end was told of this TrialEnd
+	UpcomingSentFor          int64 // the period end that invoice.upcoming was told of
 }
 
 const subscriptionUpdateParams = "cancel_at:time? cancel_at_period_end:bool collection_method:charge_automatically|send_invoice " +
@@ -62,11 +62,11 @@ type subscriptions struct{ *request }
 
 func subscriptionResource() resource {
 	return resource{
-		kind: "subscription",
-		render: finder(func(s *state) *table[*Subscription] { return s.Subscriptions },
+		objectType: "subscription",
+		render: finder(func(s *store) *table[*Subscription] { return s.Subscriptions },
 			bind(subscriptions.render)),
-		arm: func(r *request) {
-			for _, sub := range r.state.Subscriptions.all {
+		scheduleTimers: func(r *request) {
+			for _, sub := range r.store.Subscriptions.all {
 				r.renewals.scheduleNext(sub)
 			}
 		},
@@ -74,26 +74,26 @@ func subscriptionResource() resource {
 			on("POST /v1/subscriptions", subscriptionUpdateParams+discountParams+"customer! currency items[]{price "+inlineRecurring+"quantity:int metadata:map}! trial_end:when trial_period_days:int trial_from_plan:bool billing_cycle_anchor:time add_invoice_items[]{price! quantity:int}", subscriptions.create),
 			on("GET /v1/subscriptions", listParams+"customer price status:active|past_due|unpaid|canceled|incomplete|incomplete_expired|trialing|paused|all|ended collection_method:charge_automatically|send_invoice current_period_start:range current_period_end:range test_clock", subscriptions.list),
 			on("GET /v1/subscriptions/{id}", "", subscriptions.get),
-			on("POST /v1/subscriptions/{id}", subscriptionUpdateParams+discountParams+cancellationParams+planParams+"trial_from_plan:bool", subscriptions.update),
+			on("POST /v1/subscriptions/{id}", subscriptionUpdateParams+discountParams+cancellationParams+changeParams+"trial_from_plan:bool", subscriptions.update),
 			on("DELETE /v1/subscriptions/{id}", cancellationParams+"invoice_now:bool prorate:bool", subscriptions.cancel),
 			on("POST /v1/subscriptions/{id}/resume", resumeParams, subscriptions.resume),
 		},
 	}
 }
 
-func (x *Subscription) ended() bool {
+func (x *Subscription) hasEnded() bool {
 	return x.Status == "canceled" || x.Status == "incomplete_expired"
 }
 
 // items are the subscription's items, oldest first.
 func (h subscriptions) items(sub *Subscription) []*SubscriptionItem {
-	return h.state.Items.by("subscription", sub.ID)
+	return h.store.SubscriptionItems.by("subscription", sub.ID)
 }
 
 func (h subscriptions) find(in *input) (*Subscription, error) {
-	sub, ok := h.state.Subscriptions.get(in.path("id"))
+	sub, ok := h.store.Subscriptions.get(in.pathValue("id"))
 	if !ok {
-		return nil, wire.NotFound("subscription", in.path("id"), "id")
+		return nil, wire.NotFound("subscription", in.pathValue("id"), "id")
 	}
 	return sub, nil
 }
@@ -107,16 +107,16 @@ func (h subscriptions) get(in *input) (any, error) {
 }
 
 func (h subscriptions) list(in *input) (any, error) {
-	rows := h.state.Subscriptions.all
+	rows := h.store.Subscriptions.all
 	if in.Has("customer") {
-		if _, ok := h.state.Customers.get(in.String("customer")); !ok {
+		if _, ok := h.store.Customers.get(in.String("customer")); !ok {
 			return nil, wire.NoSuch("customer", in.String("customer"), "customer")
 		}
-		rows = h.state.Subscriptions.by("customer", in.String("customer"))
+		rows = h.store.Subscriptions.by("customer", in.String("customer"))
 	}
 	return listing[*Subscription]{
-		what: "subscription", table: h.state.Subscriptions, rows: rows,
-		keep:   func(x *Subscription) bool { return h.matches(x, in.Params) },
+		resource: "subscription", table: h.store.Subscriptions, rows: rows,
+		filter: func(x *Subscription) bool { return h.matches(x, in.Params) },
 		render: h.render,
 	}.page(in)
 }
@@ -143,7 +143,7 @@ func (x *Subscription) hasStatus(wanted string) bool {
 	case "":
 		return x.Status != "canceled"
 	case "ended":
-		return x.ended()
+		return x.hasEnded()
 	}
 	return x.Status == wanted
 }
@@ -170,16 +170,16 @@ func (h subscriptions) end(sub *Subscription, status, reason string) {
 	wasIncomplete := sub.Status == "incomplete"
 	h.pendingUpdates.expire(sub)
 	at := h.timeOnClock(sub.TestClock)
-	sub.Status, sub.EndedAt, sub.CancelReason = status, at, reason
+	sub.Status, sub.EndedAt, sub.CancellationReason = status, at, reason
 	if sub.CanceledAt == 0 {
 		sub.CanceledAt = at
 	}
-	for _, inv := range h.state.Invoices.by("subscription", sub.ID) {
+	for _, inv := range h.store.Invoices.by("subscription", sub.ID) {
 		switch {
 		case wasIncomplete:
 			h.invoicing.void(inv)
-		case !inv.settled():
-			inv.AutoAdvance, inv.NextAttempt = false, 0
+		case !inv.isClosed():
+			inv.AutoAdvance, inv.NextPaymentAttempt = false, 0
 		}
 	}
 	h.schedules.cancelWithSubscription(sub)
@@ -192,12 +192,12 @@ func (h subscriptions) cancel(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if sub.ended() {
+	if sub.hasEnded() {
 		return nil, wire.NotFound("subscription", sub.ID, "id")
 	}
 	details := in.At("cancellation_details")
-	details.SetString("comment", &sub.CancelComment)
-	details.SetString("feedback", &sub.CancelFeedback)
+	details.SetString("comment", &sub.CancellationComment)
+	details.SetString("feedback", &sub.CancellationFeedback)
 	if in.Bool("prorate") {
 		for _, credit := range h.prorations.unusedCredits(sub, h.timeOnClock(sub.TestClock)) {
 			h.invoiceItems.insert(credit)
@@ -218,11 +218,11 @@ func (h subscriptions) render(x *Subscription) wire.Object {
 	items := h.items(x)
 	o := wire.Object{
 		"id": x.ID, "object": "subscription", "application": nil, "application_fee_percent": nil,
-		"automatic_tax": renderTax(x.AutomaticTax), "billing_cycle_anchor": x.BillingCycleAnchor,
+		"automatic_tax": renderAutomaticTax(x.AutomaticTax), "billing_cycle_anchor": x.BillingCycleAnchor,
 		"billing_cycle_anchor_config": nil, "billing_thresholds": nil, "cancel_at": wire.IntOrNull(x.CancelAt),
 		"cancel_at_period_end": x.CancelAtPeriodEnd, "canceled_at": wire.IntOrNull(x.CanceledAt),
 		"cancellation_details": wire.Object{
-			"comment": wire.StringOrNull(x.CancelComment), "feedback": wire.StringOrNull(x.CancelFeedback), "reason": wire.StringOrNull(x.CancelReason),
+			"comment": wire.StringOrNull(x.CancellationComment), "feedback": wire.StringOrNull(x.CancellationFeedback), "reason": wire.StringOrNull(x.CancellationReason),
 		},
 		"collection_method": x.CollectionMethod, "created": x.Created, "currency": x.Currency,
 		"current_period_end": x.CurrentPeriodEnd, "current_period_start": x.CurrentPeriodStart,
@@ -233,10 +233,10 @@ func (h subscriptions) render(x *Subscription) wire.Object {
 		"items": h.renderItems(x, items), "latest_invoice": wire.Ref("invoice", x.LatestInvoice), "livemode": false,
 		"metadata": x.Metadata, "next_pending_invoice_item_invoice": nil, "on_behalf_of": nil,
 		"pause_collection": nil, "payment_settings": x.renderPaymentSettings(),
-		"pending_invoice_item_interval": nil, "pending_setup_intent": wire.Ref("setup_intent", x.PendingSetup),
+		"pending_invoice_item_interval": nil, "pending_setup_intent": wire.Ref("setup_intent", x.PendingSetupIntent),
 		"pending_update": h.pendingUpdates.render(x), "plan": nil, "quantity": nil, "schedule": wire.Ref("subscription_schedule", x.Schedule), "start_date": x.StartDate,
 		"status": x.Status, "test_clock": wire.Ref("test_clock", x.TestClock), "transfer_data": nil,
-		"trial_end": wire.IntOrNull(x.TrialEnd), "trial_settings": wire.Object{"end_behavior": wire.Object{"missing_payment_method": x.MissingMethod}},
+		"trial_end": wire.IntOrNull(x.TrialEnd), "trial_settings": wire.Object{"end_behavior": wire.Object{"missing_payment_method": x.MissingPaymentMethod}},
 		"trial_start": wire.IntOrNull(x.TrialStart),
 	}
 	h.renderPlanFields(o, items)
@@ -250,17 +250,17 @@ func (h subscriptions) renderPlanFields(o wire.Object, items []*SubscriptionItem
 	if len(items) != 1 {
 		return
 	}
-	if p, ok := h.state.Prices.get(items[0].Price); ok {
+	if p, ok := h.store.Prices.get(items[0].Price); ok {
 		o["plan"], o["quantity"] = p.renderPlan(), items[0].Quantity
 	}
 }
 
 func (x *Subscription) renderPaymentSettings() wire.Object {
-	save := x.SaveDefault
+	save := x.SaveDefaultPaymentMethod
 	if save == "" {
 		save = "off"
 	}
-	return wire.Object{"payment_method_options": nil, "payment_method_types": wire.StringsOrNull(x.MethodTypes), "save_default_payment_method": save}
+	return wire.Object{"payment_method_options": nil, "payment_method_types": wire.StringsOrNull(x.PaymentMethodTypes), "save_default_payment_method": save}
 }
 
 func (h subscriptions) renderItems(x *Subscription, items []*SubscriptionItem) wire.Object {
@@ -280,7 +280,7 @@ func (h subscriptions) singleItem(sub *Subscription) (*Price, *SubscriptionItem,
 	if len(items) != 1 {
 		return nil, nil, false
 	}
-	price, ok := h.state.Prices.get(items[0].Price)
+	price, ok := h.store.Prices.get(items[0].Price)
 	return price, items[0], ok
 }
 
@@ -289,5 +289,5 @@ func (h subscriptions) firstPrice(sub *Subscription) (*Price, bool) {
 	if len(items) == 0 {
 		return nil, false
 	}
-	return h.state.Prices.get(items[0].Price)
+	return h.store.Prices.get(items[0].Price)
 }

@@ -2,14 +2,14 @@ package stripelocal
 
 import "usher/stripelocal/wire"
 
-// change is what is asked of a subscription's items, trial and anchor.
-type change struct {
-	items     []itemChange
-	extra     []newItem // one-time prices for the next invoice
-	behavior  string    // of prorations; empty is create_prorations
-	date      int64     // that prorations count from; 0 is now
-	trialEnd  int64     // 0 leaves the trial alone; a moment not after now ends it
-	anchorNow bool
+// subscriptionChange is what is asked of a subscription's items, trial and anchor.
+type subscriptionChange struct {
+	items             []itemChange
+	invoiceItems      []newItem // one-time prices for the next invoice
+	prorationBehavior string    // of prorations; empty is create_prorations
+	prorationDate     int64     // that prorations count from; 0 is now
+	trialEnd          int64     // 0 leaves the trial alone; a moment not after now ends it
+	resetAnchor       bool
 }
 
 // itemChange is what an update does to one item; item is nil for a new one,
@@ -25,8 +25,8 @@ func (c itemChange) changesBilling() bool {
 	return c.item == nil || c.price == nil || c.price.ID != c.item.Price || c.quantity != c.item.Quantity
 }
 
-// standing is where a subscription stands in time.
-type standing struct {
+// billingState is where a subscription stands in time.
+type billingState struct {
 	Status     string
 	Anchor     int64
 	Start      int64
@@ -35,14 +35,14 @@ type standing struct {
 	TrialEnd   int64
 }
 
-func (x *Subscription) standing() standing {
-	return standing{x.Status, x.BillingCycleAnchor, x.CurrentPeriodStart, x.CurrentPeriodEnd, x.TrialStart, x.TrialEnd}
+func (x *Subscription) billingState() billingState {
+	return billingState{x.Status, x.BillingCycleAnchor, x.CurrentPeriodStart, x.CurrentPeriodEnd, x.TrialStart, x.TrialEnd}
 }
 
-func (x *Subscription) stand(s standing) {
+func (x *Subscription) setBillingState(s billingState) {
 	x.Status, x.BillingCycleAnchor, x.CurrentPeriodStart, x.CurrentPeriodEnd = s.Status, s.Anchor, s.Start, s.End
 	if s.TrialEnd != x.TrialEnd {
-		x.TrialWarned = false
+		x.TrialWillEndSent = false
 	}
 	x.TrialStart, x.TrialEnd = s.TrialStart, s.TrialEnd
 }
@@ -55,34 +55,34 @@ type plannedItem struct {
 	Metadata map[string]string
 }
 
-// plan is what comes of a change, worked out before anything is touched. The
+// changePlan is what comes of a change, worked out before anything is touched. The
 // update and its preview both are made of it, so they cannot differ.
-type plan struct {
-	items      []plannedItem
-	prorations []*InvoiceItem // and what else waits for an invoice; not stored yet
-	after      standing
-	date       int64
-	moved      bool // a new period begins now
-	billsNow   bool
+type changePlan struct {
+	items            []plannedItem
+	prorations       []*InvoiceItem // and what else waits for an invoice; not stored yet
+	after            billingState
+	prorationDate    int64
+	newPeriod        bool // a new period begins now
+	billsImmediately bool
 }
 
 // subscriptionChanges plans and applies changes of items, trial and billing cycle.
 type subscriptionChanges struct{ *request }
 
-func (h subscriptionChanges) plan(sub *Subscription, ch change) plan {
+func (h subscriptionChanges) plan(sub *Subscription, ch subscriptionChange) changePlan {
 	now := h.timeOnClock(sub.TestClock)
-	p := plan{items: h.itemsAfter(sub, ch.items), date: now}
-	if ch.date != 0 {
-		p.date = ch.date
+	p := changePlan{items: h.itemsAfter(sub, ch.items), prorationDate: now}
+	if ch.prorationDate != 0 {
+		p.prorationDate = ch.prorationDate
 	}
-	p.after, p.moved = h.billingStateAfter(sub, ch, p.items, now)
-	if ch.behavior != "none" {
+	p.after, p.newPeriod = h.billingStateAfter(sub, ch, p.items, now)
+	if ch.prorationBehavior != "none" {
 		p.prorations = h.prorations.forChange(sub, ch, p)
 	}
-	for _, e := range ch.extra {
+	for _, e := range ch.invoiceItems {
 		p.prorations = append(p.prorations, h.prorations.forInvoiceItem(sub, e, now))
 	}
-	p.billsNow = p.moved || ch.behavior == "always_invoice" && len(p.prorations) > 0
+	p.billsImmediately = p.newPeriod || ch.prorationBehavior == "always_invoice" && len(p.prorations) > 0
 	return p
 }
 
@@ -107,7 +107,7 @@ func (h subscriptionChanges) itemsAfter(sub *Subscription, changes []itemChange)
 	}
 	for _, c := range changes {
 		if c.item == nil {
-			out = append(out, plannedItem{h.ids.short("si_"), c.price.ID, c.quantity, c.metadata.Metadata()})
+			out = append(out, plannedItem{h.ids.shortID("si_"), c.price.ID, c.quantity, c.metadata.Metadata()})
 		}
 	}
 	return out
@@ -117,8 +117,8 @@ func (h subscriptionChanges) itemsAfter(sub *Subscription, changes []itemChange)
 // new period, billed at once, begins with it: when a trial begins or ends, the
 // interval changes, a free subscription begins to cost something, or the
 // anchor is moved (docs: change the billing cycle).
-func (h subscriptionChanges) billingStateAfter(sub *Subscription, ch change, items []plannedItem, now int64) (standing, bool) {
-	s := sub.standing()
+func (h subscriptionChanges) billingStateAfter(sub *Subscription, ch subscriptionChange, items []plannedItem, now int64) (billingState, bool) {
+	s := sub.billingState()
 	trialing := s.Status == "trialing"
 	switch {
 	case ch.trialEnd > now:
@@ -131,11 +131,11 @@ func (h subscriptionChanges) billingStateAfter(sub *Subscription, ch change, ite
 		return s, false
 	case trialing:
 		s.Status, s.TrialEnd = "active", now
-	case !ch.anchorNow && !h.intervalChanges(sub, items) && !h.stopsBeingFree(sub, items):
+	case !ch.resetAnchor && !h.intervalChanges(sub, items) && !h.stopsBeingFree(sub, items):
 		return s, false
 	}
 	s.Start, s.Anchor = now, now
-	if price, ok := h.state.Prices.get(items[0].Price); ok {
+	if price, ok := h.store.Prices.get(items[0].Price); ok {
 		s.End = price.periodAfter(now, now)
 	}
 	return s, true
@@ -143,7 +143,7 @@ func (h subscriptionChanges) billingStateAfter(sub *Subscription, ch change, ite
 
 func (h subscriptionChanges) intervalChanges(sub *Subscription, items []plannedItem) bool {
 	was, had := h.subscriptions.firstPrice(sub)
-	is, has := h.state.Prices.get(items[0].Price)
+	is, has := h.store.Prices.get(items[0].Price)
 	return had && has && (was.Interval != is.Interval || was.IntervalCount != is.IntervalCount)
 }
 
@@ -155,7 +155,7 @@ func (h subscriptionChanges) stopsBeingFree(sub *Subscription, items []plannedIt
 func (h subscriptionChanges) periodTotal(items []plannedItem) int64 {
 	var sum int64
 	for _, item := range items {
-		if p, ok := h.state.Prices.get(item.Price); ok {
+		if p, ok := h.store.Prices.get(item.Price); ok {
 			sum += p.amount(item.Quantity)
 		}
 	}
@@ -163,13 +163,13 @@ func (h subscriptionChanges) periodTotal(items []plannedItem) int64 {
 }
 
 // apply does what was planned, but for the billing.
-func (h subscriptionChanges) apply(sub *Subscription, p plan) {
+func (h subscriptionChanges) apply(sub *Subscription, p changePlan) {
 	h.setItems(sub, p.items)
 	h.storeProrations(p)
-	sub.stand(p.after)
+	sub.setBillingState(p.after)
 }
 
-func (h subscriptionChanges) storeProrations(p plan) {
+func (h subscriptionChanges) storeProrations(p changePlan) {
 	for _, i := range p.prorations {
 		h.invoiceItems.insert(i)
 	}
@@ -180,9 +180,9 @@ func (h subscriptionChanges) setItems(sub *Subscription, items []plannedItem) {
 	kept := map[string]bool{}
 	for _, i := range items {
 		kept[i.ID] = true
-		item, ok := h.state.Items.get(i.ID)
+		item, ok := h.store.SubscriptionItems.get(i.ID)
 		if !ok {
-			h.state.Items.insert(&SubscriptionItem{
+			h.store.SubscriptionItems.insert(&SubscriptionItem{
 				Base:     Base{ID: i.ID, Created: h.timeOnClock(sub.TestClock)},
 				Metadata: i.Metadata, Price: i.Price, Quantity: i.Quantity, Subscription: sub.ID,
 			})
@@ -192,25 +192,25 @@ func (h subscriptionChanges) setItems(sub *Subscription, items []plannedItem) {
 	}
 	for _, item := range append([]*SubscriptionItem{}, h.subscriptions.items(sub)...) {
 		if !kept[item.ID] {
-			h.state.Items.remove(item.ID)
+			h.store.SubscriptionItems.remove(item.ID)
 		}
 	}
 }
 
 // createInvoice makes the invoice that a plan calls for, if it does.
-func (h subscriptionChanges) createInvoice(sub *Subscription, p plan) (*Invoice, bool) {
-	if !p.billsNow {
+func (h subscriptionChanges) createInvoice(sub *Subscription, p changePlan) (*Invoice, bool) {
+	if !p.billsImmediately {
 		return nil, false
 	}
 	inv := h.invoicing.build(sub, "subscription_update", h.invoiceItems.pendingFor(sub), h.newPeriodLines(sub, p))
-	inv.SubProrationDate = p.date
+	inv.SubscriptionProrationDate = p.prorationDate
 	h.invoicing.insert(sub, inv)
 	return inv, true
 }
 
 // newPeriodLines are the lines of the period that begins with a plan, if one does.
-func (h subscriptionChanges) newPeriodLines(sub *Subscription, p plan) []InvoiceLine {
-	if !p.moved {
+func (h subscriptionChanges) newPeriodLines(sub *Subscription, p changePlan) []InvoiceLine {
+	if !p.newPeriod {
 		return nil
 	}
 	return h.subscriptions.periodLines(sub, p.items, p.after)

@@ -24,7 +24,7 @@ func (h subscriptions) create(in *input) (any, error) {
 	}
 	sub := &Subscription{
 		Customer: c.ID, TestClock: c.TestClock, Currency: items[0].price.Currency, Metadata: in.Metadata(),
-		MissingMethod: "create_invoice", CollectionMethod: "charge_automatically", TrialEnd: h.trialEndFromParams(in, c),
+		MissingPaymentMethod: "create_invoice", CollectionMethod: "charge_automatically", TrialEnd: h.trialEndFromParams(in, c),
 	}
 	if err := h.setFields(sub, in.Params); err != nil {
 		return nil, err
@@ -53,7 +53,7 @@ func (h subscriptions) setStartFields(sub *Subscription, in *input) error {
 		}
 	}
 	sub.BillingCycleAnchor = in.Int("billing_cycle_anchor")
-	sub.FreeStub = in.String("proration_behavior") == "none"
+	sub.FreeFirstPeriod = in.String("proration_behavior") == "none"
 	if in.Bool("cancel_at_period_end") {
 		sub.CancelAtPeriodEnd = true
 	}
@@ -109,7 +109,7 @@ func (h subscriptions) trialEndFromParams(in *input, c *Customer) int64 {
 // setFields carries over what create and update share.
 func (h subscriptions) setFields(sub *Subscription, p wire.Params) error {
 	if id := p.String("default_payment_method"); id != "" {
-		if pm, ok := h.state.PaymentMethods.get(id); !ok || pm.Customer != sub.Customer {
+		if pm, ok := h.store.PaymentMethods.get(id); !ok || pm.Customer != sub.Customer {
 			return wire.NoSuch("PaymentMethod", id, "default_payment_method")
 		}
 	}
@@ -119,11 +119,11 @@ func (h subscriptions) setFields(sub *Subscription, p wire.Params) error {
 	p.SetString("default_payment_method", &sub.DefaultPaymentMethod)
 	p.SetString("description", &sub.Description)
 	p.At("automatic_tax").SetBool("enabled", &sub.AutomaticTax)
-	p.At("payment_settings").SetStrings("payment_method_types", &sub.MethodTypes)
+	p.At("payment_settings").SetStrings("payment_method_types", &sub.PaymentMethodTypes)
 	p.SetString("collection_method", &sub.CollectionMethod)
 	p.SetInt("days_until_due", &sub.DaysUntilDue)
-	p.At("payment_settings").SetString("save_default_payment_method", &sub.SaveDefault)
-	p.At("trial_settings").At("end_behavior").SetString("missing_payment_method", &sub.MissingMethod)
+	p.At("payment_settings").SetString("save_default_payment_method", &sub.SaveDefaultPaymentMethod)
+	p.At("trial_settings").At("end_behavior").SetString("missing_payment_method", &sub.MissingPaymentMethod)
 	p.SetMetadata(&sub.Metadata)
 	return nil
 }
@@ -134,7 +134,7 @@ func (h subscriptions) checkPaymentMethod(sub *Subscription, in *input) error {
 	if has || sub.TrialEnd > h.timeOnClock(sub.TestClock) || sub.CollectionMethod == "send_invoice" || in.String("payment_behavior") == "default_incomplete" {
 		return nil
 	}
-	return noMethod()
+	return noPaymentMethodError()
 }
 
 // startAndPay starts the subscription and takes its first money, as the
@@ -142,7 +142,7 @@ func (h subscriptions) checkPaymentMethod(sub *Subscription, in *input) error {
 func (h subscriptions) startAndPay(sub *Subscription, items []newItem, in *input) (any, error) {
 	pm, has := h.paymentMethods.forSubscription(sub)
 	if has && in.String("payment_behavior") == "error_if_incomplete" {
-		if result, decline := pm.outcome(); result != paid && sub.TrialEnd == 0 {
+		if result, decline := pm.chargeOutcome(); result != outcomePaid && sub.TrialEnd == 0 {
 			return nil, paymentError(result, decline, &Invoice{})
 		}
 	}
@@ -162,7 +162,7 @@ func (h subscriptions) invoiceItemLines(extra []newItem) []InvoiceLine {
 	var out []InvoiceLine
 	for _, e := range extra {
 		out = append(out, InvoiceLine{
-			Kind: "invoiceitem", Metadata: map[string]string{}, PeriodStart: h.now, PeriodEnd: h.now, Price: e.price.ID,
+			Type: "invoiceitem", Metadata: map[string]string{}, PeriodStart: h.now, PeriodEnd: h.now, Price: e.price.ID,
 			Quantity: e.quantity, Amount: e.price.amount(e.quantity), Description: h.prices.productName(e.price),
 		})
 	}
@@ -175,9 +175,9 @@ func (h subscriptions) invoiceItemLines(extra []newItem) []InvoiceLine {
 // incomplete until the invoice is paid.
 func (h subscriptions) start(sub *Subscription, items []newItem, extra []InvoiceLine) *Invoice {
 	at := h.timeOnClock(sub.TestClock)
-	sub.Base = Base{ID: h.ids.long("sub_1"), Created: at}
+	sub.Base = Base{ID: h.ids.longID("sub_1"), Created: at}
 	h.setFirstPeriod(sub, items[0].price, at)
-	h.state.Subscriptions.insert(sub)
+	h.store.Subscriptions.insert(sub)
 	for _, item := range items {
 		h.subscriptionItems.insert(sub, item)
 	}
@@ -223,7 +223,7 @@ func (h subscriptions) firstPeriodLines(sub *Subscription, price *Price) []Invoi
 	if sub.Status == "trialing" || sub.BillingCycleAnchor <= sub.CurrentPeriodStart {
 		return lines
 	}
-	if sub.FreeStub {
+	if sub.FreeFirstPeriod {
 		return nil
 	}
 	whole := sub.CurrentPeriodEnd - wire.AddIntervals(sub.CurrentPeriodEnd, price.Interval, -price.IntervalCount)
@@ -235,19 +235,19 @@ func (h subscriptions) firstPeriodLines(sub *Subscription, price *Price) []Invoi
 
 // currentPeriodLines are the lines for the current period of every item.
 func (h subscriptions) currentPeriodLines(sub *Subscription) []InvoiceLine {
-	return h.periodLines(sub, h.subscriptionChanges.itemsAfter(sub, nil), sub.standing())
+	return h.periodLines(sub, h.subscriptionChanges.itemsAfter(sub, nil), sub.billingState())
 }
 
 // periodLines are the lines for a period of given items.
-func (h subscriptions) periodLines(sub *Subscription, items []plannedItem, at standing) []InvoiceLine {
+func (h subscriptions) periodLines(sub *Subscription, items []plannedItem, at billingState) []InvoiceLine {
 	var lines []InvoiceLine
 	for _, item := range items {
-		price, ok := h.state.Prices.get(item.Price)
+		price, ok := h.store.Prices.get(item.Price)
 		if !ok {
 			continue
 		}
 		line := InvoiceLine{
-			Kind: "subscription", Metadata: sub.Metadata, PeriodStart: at.Start, PeriodEnd: at.End,
+			Type: "subscription", Metadata: sub.Metadata, PeriodStart: at.Start, PeriodEnd: at.End,
 			Price: price.ID, Quantity: item.Quantity, Subscription: sub.ID, SubscriptionItem: item.ID,
 			Amount: price.amount(item.Quantity), Description: h.prices.describeLine(price, item.Quantity),
 		}

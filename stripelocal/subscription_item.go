@@ -11,7 +11,7 @@ type SubscriptionItem struct {
 	Subscription string
 }
 
-const itemParams = "quantity:int metadata:map? proration_date:time proration_behavior:create_prorations|none|always_invoice " +
+const subscriptionItemParams = "quantity:int metadata:map? proration_date:time proration_behavior:create_prorations|none|always_invoice " +
 	"payment_behavior:allow_incomplete|default_incomplete|error_if_incomplete|pending_if_incomplete "
 
 // subscriptionItems serves /v1/subscription_items.
@@ -19,14 +19,14 @@ type subscriptionItems struct{ *request }
 
 func subscriptionItemResource() resource {
 	return resource{
-		kind: "subscription_item",
-		render: finder(func(s *state) *table[*SubscriptionItem] { return s.Items },
+		objectType: "subscription_item",
+		render: finder(func(s *store) *table[*SubscriptionItem] { return s.SubscriptionItems },
 			bind(subscriptionItems.render)),
 		routes: []route{
 			on("GET /v1/subscription_items", "limit:int starting_after ending_before subscription!", subscriptionItems.list),
 			on("GET /v1/subscription_items/{id}", "", subscriptionItems.get),
-			on("POST /v1/subscription_items", itemParams+"subscription! price!", subscriptionItems.create),
-			on("POST /v1/subscription_items/{id}", itemParams+"price off_session:bool", subscriptionItems.update),
+			on("POST /v1/subscription_items", subscriptionItemParams+"subscription! price!", subscriptionItems.create),
+			on("POST /v1/subscription_items/{id}", subscriptionItemParams+"price off_session:bool", subscriptionItems.update),
 			on("DELETE /v1/subscription_items/{id}", "proration_behavior:create_prorations|none|always_invoice proration_date:time", subscriptionItems.delete),
 		},
 	}
@@ -34,27 +34,27 @@ func subscriptionItemResource() resource {
 
 func (h subscriptionItems) insert(sub *Subscription, n newItem) *SubscriptionItem {
 	item := &SubscriptionItem{
-		Base:     Base{ID: h.ids.short("si_"), Created: h.timeOnClock(sub.TestClock)},
+		Base:     Base{ID: h.ids.shortID("si_"), Created: h.timeOnClock(sub.TestClock)},
 		Metadata: n.metadata, Price: n.price.ID, Quantity: n.quantity, Subscription: sub.ID,
 	}
-	h.state.Items.insert(item)
+	h.store.SubscriptionItems.insert(item)
 	return item
 }
 
 func (h subscriptionItems) get(in *input) (any, error) {
-	item, ok := h.state.Items.get(in.path("id"))
+	item, ok := h.store.SubscriptionItems.get(in.pathValue("id"))
 	if !ok {
-		return nil, wire.NotFound("subscription_item", in.path("id"), "item")
+		return nil, wire.NotFound("subscription_item", in.pathValue("id"), "item")
 	}
 	return h.render(item), nil
 }
 
 func (h subscriptionItems) list(in *input) (any, error) {
-	if _, ok := h.state.Subscriptions.get(in.String("subscription")); !ok {
+	if _, ok := h.store.Subscriptions.get(in.String("subscription")); !ok {
 		return nil, wire.NoSuch("subscription", in.String("subscription"), "subscription")
 	}
 	return listing[*SubscriptionItem]{
-		what: "subscription_item", table: h.state.Items, rows: h.state.Items.by("subscription", in.String("subscription")),
+		resource: "subscription_item", table: h.store.SubscriptionItems, rows: h.store.SubscriptionItems.by("subscription", in.String("subscription")),
 		render: h.render,
 	}.page(in)
 }
@@ -65,7 +65,7 @@ func (h subscriptionItems) render(i *SubscriptionItem) wire.Object {
 		"discounts": []any{}, "metadata": i.Metadata, "plan": nil, "price": nil, "quantity": i.Quantity,
 		"subscription": i.Subscription, "tax_rates": []any{},
 	}
-	if p, ok := h.state.Prices.get(i.Price); ok {
+	if p, ok := h.store.Prices.get(i.Price); ok {
 		o["price"], o["plan"] = h.prices.render(p), p.renderPlan()
 	}
 	return o

@@ -5,7 +5,7 @@ import "usher/stripelocal/wire"
 // create, updateSubscriptionItem and deleteSubscriptionItem are
 // updates of the subscription that touch one item.
 func (h subscriptionItems) create(in *input) (any, error) {
-	sub, ok := h.state.Subscriptions.get(in.String("subscription"))
+	sub, ok := h.store.Subscriptions.get(in.String("subscription"))
 	if !ok {
 		return nil, wire.NoSuch("subscription", in.String("subscription"), "subscription")
 	}
@@ -40,7 +40,7 @@ func (h subscriptionItems) update(in *input) (any, error) {
 		return nil, err
 	}
 	c := itemChange{item: item, quantity: in.IntOr("quantity", item.Quantity), metadata: in.Params}
-	c.price, _ = h.state.Prices.get(item.Price)
+	c.price, _ = h.store.Prices.get(item.Price)
 	if in.Has("price") {
 		c.quantity = in.IntOr("quantity", 1)
 		if c.price, err = h.prices.recurringFromParams(in.Params, "price"); err != nil {
@@ -65,13 +65,13 @@ func (h subscriptionItems) delete(in *input) (any, error) {
 }
 
 func (h subscriptionItems) find(in *input) (*SubscriptionItem, *Subscription, error) {
-	item, ok := h.state.Items.get(in.path("id"))
+	item, ok := h.store.SubscriptionItems.get(in.pathValue("id"))
 	if !ok {
-		return nil, nil, wire.NotFound("subscription_item", in.path("id"), "item")
+		return nil, nil, wire.NotFound("subscription_item", in.pathValue("id"), "item")
 	}
-	sub, ok := h.state.Subscriptions.get(item.Subscription)
+	sub, ok := h.store.Subscriptions.get(item.Subscription)
 	if !ok {
-		return nil, nil, wire.NotFound("subscription_item", in.path("id"), "item")
+		return nil, nil, wire.NotFound("subscription_item", in.pathValue("id"), "item")
 	}
 	return item, sub, nil
 }
@@ -86,12 +86,12 @@ func (h subscriptionItems) changeItem(sub *Subscription, c itemChange, in *input
 	if err := h.subscriptionChanges.checkResultingItems(sub, []itemChange{c}); err != nil {
 		return err
 	}
-	p := h.subscriptionChanges.plan(sub, change{items: []itemChange{c}, behavior: in.String("proration_behavior"), date: in.Int("proration_date")})
+	p := h.subscriptionChanges.plan(sub, subscriptionChange{items: []itemChange{c}, prorationBehavior: in.String("proration_behavior"), prorationDate: in.Int("proration_date")})
 	payment := in.String("payment_behavior")
 	if err := h.subscriptionChanges.checkPayable(sub, p, payment); err != nil {
 		return err
 	}
-	if p.billsNow && payment == "pending_if_incomplete" {
+	if p.billsImmediately && payment == "pending_if_incomplete" {
 		h.pendingUpdates.create(sub, p)
 		return nil
 	}

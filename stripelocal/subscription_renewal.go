@@ -35,9 +35,9 @@ func (h renewals) scheduleNext(sub *Subscription) {
 func (x *Subscription) nextDue() int64 {
 	switch x.Status {
 	case "incomplete":
-		return x.Created + incompleteLife
+		return x.Created + incompleteLifetime
 	case "paused":
-		return x.ResumeBy
+		return x.ResumeExpiresAt
 	case "trialing", "active", "past_due", "unpaid":
 	default:
 		return 0
@@ -46,23 +46,23 @@ func (x *Subscription) nextDue() int64 {
 	if x.CancelAt != 0 {
 		due = min(due, x.CancelAt)
 	}
-	if x.PendingUpdate != nil && x.PendingUpdate.Told {
+	if x.PendingUpdate != nil && x.PendingUpdate.AttemptFailed {
 		due = min(due, x.PendingUpdate.ExpiresAt)
 	}
 	if x.PhaseEnd != 0 {
 		due = min(due, x.PhaseEnd)
 	}
-	return min(due, x.noticeDue(due))
+	return min(due, x.nextNotice(due))
 }
 
-// noticeDue is when a notice of the next thing is to be given, or otherwise
+// nextNotice is when a notice of the next thing is to be given, or otherwise
 // where none is owed any more.
-func (x *Subscription) noticeDue(otherwise int64) int64 {
+func (x *Subscription) nextNotice(otherwise int64) int64 {
 	switch {
-	case x.Status == "trialing" && !x.TrialWarned:
+	case x.Status == "trialing" && !x.TrialWillEndSent:
 		return x.TrialEnd - trialNotice
 	case x.CancelAt != 0 && x.CancelAt <= x.CurrentPeriodEnd:
-	case x.UpcomingTold != x.CurrentPeriodEnd && x.CurrentPeriodEnd-x.CurrentPeriodStart > renewalNotice:
+	case x.UpcomingSentFor != x.CurrentPeriodEnd && x.CurrentPeriodEnd-x.CurrentPeriodStart > renewalNotice:
 		return x.CurrentPeriodEnd - renewalNotice
 	}
 	return otherwise
@@ -82,7 +82,7 @@ func (h renewals) runDue(sub *Subscription, due int64) {
 		h.schedules.advancePhase(sub)
 	case due < sub.CurrentPeriodEnd:
 		h.sendNotice(sub)
-	case sub.Status == "trialing" && h.trials.lacksPaymentMethod(sub) && sub.MissingMethod != "create_invoice":
+	case sub.Status == "trialing" && h.trials.lacksPaymentMethod(sub) && sub.MissingPaymentMethod != "create_invoice":
 		h.trials.endWithoutMethod(sub)
 	default:
 		h.renew(sub)
@@ -91,12 +91,12 @@ func (h renewals) runDue(sub *Subscription, due int64) {
 
 // sendNotice tells of a trial's end or of the next invoice.
 func (h renewals) sendNotice(sub *Subscription) {
-	if sub.Status == "trialing" && !sub.TrialWarned {
+	if sub.Status == "trialing" && !sub.TrialWillEndSent {
 		h.trials.announceEnd(sub)
 		return
 	}
-	sub.UpcomingTold = sub.CurrentPeriodEnd
-	if inv, err := h.previews.nextInvoice(sub, h.subscriptionChanges.plan(sub, change{})); err == nil {
+	sub.UpcomingSentFor = sub.CurrentPeriodEnd
+	if inv, err := h.previews.nextInvoice(sub, h.subscriptionChanges.plan(sub, subscriptionChange{})); err == nil {
 		h.emit("invoice.upcoming", h.previews.render(inv))
 	}
 }
@@ -104,7 +104,7 @@ func (h renewals) sendNotice(sub *Subscription) {
 // cancelAtDate is a cancellation that was set before. What still waits for an
 // invoice gets a last one.
 func (h renewals) cancelAtDate(sub *Subscription) {
-	reason := sub.CancelReason
+	reason := sub.CancellationReason
 	h.subscriptions.end(sub, "canceled", reason)
 	h.finalInvoice(sub)
 }
@@ -117,7 +117,7 @@ func (h renewals) finalInvoice(sub *Subscription) {
 
 // expireIncomplete gives up on a first payment.
 func (h renewals) expireIncomplete(sub *Subscription) {
-	if inv, ok := h.state.Invoices.get(sub.LatestInvoice); ok {
+	if inv, ok := h.store.Invoices.get(sub.LatestInvoice); ok {
 		h.invoicing.void(inv)
 	}
 	h.subscriptions.change(sub, func() {

@@ -28,7 +28,7 @@ func (h subscriptions) resume(in *input) (any, error) {
 			sub.BillingCycleAnchor = now
 		}
 		sub.CurrentPeriodStart, sub.CurrentPeriodEnd = now, price.periodAfter(sub.BillingCycleAnchor, now)
-		sub.ResumeBy = now + incompleteLife
+		sub.ResumeExpiresAt = now + incompleteLifetime
 	})
 	inv := h.invoicing.build(sub, "subscription_update", h.invoiceItems.pendingFor(sub), h.resumeLines(sub, price, in.IntOr("proration_date", now), in.String("proration_behavior")))
 	h.invoicing.insert(sub, inv)
@@ -57,8 +57,8 @@ func (h subscriptions) resumeLines(sub *Subscription, price *Price, from int64, 
 
 // expireResume voids the invoice of a resume that nobody paid.
 func (h subscriptions) expireResume(sub *Subscription) {
-	sub.ResumeBy = 0
-	if inv, ok := h.state.Invoices.get(sub.LatestInvoice); ok {
+	sub.ResumeExpiresAt = 0
+	if inv, ok := h.store.Invoices.get(sub.LatestInvoice); ok {
 		h.invoicing.void(inv)
 	}
 }

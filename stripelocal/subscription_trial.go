@@ -11,7 +11,7 @@ func (h trials) lacksPaymentMethod(sub *Subscription) bool {
 // endWithoutMethod is what trial_settings ask for where a trial ends without a
 // card: an end, or a pause until resume.
 func (h trials) endWithoutMethod(sub *Subscription) {
-	if sub.MissingMethod == "cancel" {
+	if sub.MissingPaymentMethod == "cancel" {
 		h.subscriptions.end(sub, "canceled", "")
 		return
 	}
@@ -30,13 +30,13 @@ func (h trials) endEarly(sub *Subscription) {
 }
 
 func (h trials) announceEnd(sub *Subscription) {
-	sub.TrialWarned = true
+	sub.TrialWillEndSent = true
 	h.emit("customer.subscription.trial_will_end", h.subscriptions.render(sub))
 }
 
 // announceShortTrial tells at once of a trial that is shorter than the notice.
 func (h trials) announceShortTrial(sub *Subscription) {
-	if sub.Status == "trialing" && !sub.TrialWarned && sub.TrialEnd-h.timeOnClock(sub.TestClock) <= trialNotice {
+	if sub.Status == "trialing" && !sub.TrialWillEndSent && sub.TrialEnd-h.timeOnClock(sub.TestClock) <= trialNotice {
 		h.announceEnd(sub)
 	}
 }

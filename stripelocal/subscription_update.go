@@ -6,8 +6,8 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// planParams are the parameters of an update that the billing plan is made of.
-const planParams = "items[]{id price " + inlineRecurring + "quantity:int deleted:bool metadata:map?} proration_date:time " +
+// changeParams are the parameters of an update that the billing plan is made of.
+const changeParams = "items[]{id price " + inlineRecurring + "quantity:int deleted:bool metadata:map?} proration_date:time " +
 	"trial_end:when billing_cycle_anchor:now|unchanged add_invoice_items[]{price! quantity:int} "
 
 func (h subscriptions) update(in *input) (any, error) {
@@ -29,7 +29,7 @@ func (h subscriptions) update(in *input) (any, error) {
 	if err := h.subscriptionChanges.checkPayable(sub, p, in.String("payment_behavior")); err != nil {
 		return nil, err
 	}
-	if p.billsNow && in.String("payment_behavior") == "pending_if_incomplete" {
+	if p.billsImmediately && in.String("payment_behavior") == "pending_if_incomplete" {
 		h.pendingUpdates.create(sub, p)
 		return h.render(sub), nil
 	}
@@ -46,12 +46,12 @@ func (h subscriptions) update(in *input) (any, error) {
 }
 
 // update carries a plan out, tells of it and bills what it calls for.
-func (h subscriptionChanges) update(sub *Subscription, p plan, before wire.Object, payment string) (outcome, *Decline) {
-	h.pendingUpdates.replace(sub, len(p.prorations) > 0 || p.moved)
+func (h subscriptionChanges) update(sub *Subscription, p changePlan, before wire.Object, payment string) (paymentOutcome, *Decline) {
+	h.pendingUpdates.replace(sub, len(p.prorations) > 0 || p.newPeriod)
 	endsTrial := sub.Status == "trialing" && p.after.Status != "trialing"
-	if endsTrial && h.trials.lacksPaymentMethod(sub) && sub.MissingMethod != "create_invoice" {
+	if endsTrial && h.trials.lacksPaymentMethod(sub) && sub.MissingPaymentMethod != "create_invoice" {
 		h.trials.endEarly(sub)
-		return paid, nil
+		return outcomePaid, nil
 	}
 	h.apply(sub, p)
 	h.schedules.syncCurrentPhase(sub)
@@ -63,14 +63,14 @@ func (h subscriptionChanges) update(sub *Subscription, p plan, before wire.Objec
 	inv, billed := h.createInvoice(sub, p)
 	h.renewals.scheduleNext(sub)
 	if !billed {
-		return paid, nil
+		return outcomePaid, nil
 	}
 	return h.payInvoice(sub, inv, payment)
 }
 
 // payInvoice takes the money for a change, or leaves that to the client under
 // default_incomplete.
-func (h subscriptionChanges) payInvoice(sub *Subscription, inv *Invoice, payment string) (outcome, *Decline) {
+func (h subscriptionChanges) payInvoice(sub *Subscription, inv *Invoice, payment string) (paymentOutcome, *Decline) {
 	if payment != "default_incomplete" {
 		return h.invoicing.finalizeAndPay(inv)
 	}
@@ -78,7 +78,7 @@ func (h subscriptionChanges) payInvoice(sub *Subscription, inv *Invoice, payment
 	if inv.Status == "open" {
 		h.dunning.paymentFailed(inv)
 	}
-	return paid, nil
+	return outcomePaid, nil
 }
 
 // checkUpdatable refuses what a subscription's status does not allow.
@@ -87,10 +87,10 @@ func (h subscriptionChanges) checkUpdatable(sub *Subscription, in *input) error 
 	for _, name := range in.Names() {
 		switch {
 		case quiet[name]:
-		case sub.ended():
+		case sub.hasEnded():
 			return wire.Invalid("", "", "A canceled subscription can only update its cancellation_details and metadata.")
-		case sub.Status == "incomplete" && sub.FromCheckout != "":
-			return wire.Invalid("", "", "This subscription cannot be updated: its first payment is still being made through the Checkout Session "+sub.FromCheckout+".")
+		case sub.Status == "incomplete" && sub.CheckoutSession != "":
+			return wire.Invalid("", "", "This subscription cannot be updated: its first payment is still being made through the Checkout Session "+sub.CheckoutSession+".")
 		}
 	}
 	if in.Has("cancel_at_period_end") && in.Has("cancel_at") {
@@ -117,18 +117,18 @@ func checkProration(sub *Subscription, p wire.Params) error {
 }
 
 // fromParams reads the parameters of an update, or of its preview.
-func (h subscriptionChanges) fromParams(sub *Subscription, p wire.Params) (change, error) {
+func (h subscriptionChanges) fromParams(sub *Subscription, p wire.Params) (subscriptionChange, error) {
 	items, err := h.itemChangesFromParams(sub, p)
 	if err != nil {
-		return change{}, err
+		return subscriptionChange{}, err
 	}
 	extra, err := h.invoiceItemsFromParams(sub.Currency, p)
 	if err != nil {
-		return change{}, err
+		return subscriptionChange{}, err
 	}
-	ch := change{
-		items: items, extra: extra, behavior: p.String("proration_behavior"), date: p.Int("proration_date"),
-		trialEnd: p.Int("trial_end"), anchorNow: p.String("billing_cycle_anchor") == "now",
+	ch := subscriptionChange{
+		items: items, invoiceItems: extra, prorationBehavior: p.String("proration_behavior"), prorationDate: p.Int("proration_date"),
+		trialEnd: p.Int("trial_end"), resetAnchor: p.String("billing_cycle_anchor") == "now",
 	}
 	if p.String("trial_end") == "now" {
 		ch.trialEnd = h.timeOnClock(sub.TestClock)
@@ -143,7 +143,7 @@ func (h subscriptionChanges) fromParams(sub *Subscription, p wire.Params) (chang
 func (h subscriptionChanges) invoiceItemsFromParams(currency string, p wire.Params) ([]newItem, error) {
 	var out []newItem
 	for _, e := range p.List("add_invoice_items") {
-		price, ok := h.state.Prices.get(e.String("price"))
+		price, ok := h.store.Prices.get(e.String("price"))
 		switch {
 		case !ok:
 			return nil, wire.NoSuch("price", e.String("price"), e.Name("price"))
@@ -177,12 +177,12 @@ func (h subscriptionChanges) itemChangesFromParams(sub *Subscription, in wire.Pa
 func (h subscriptionChanges) itemChangeFromParams(sub *Subscription, p wire.Params) (itemChange, error) {
 	change := itemChange{metadata: p, quantity: p.IntOr("quantity", 1)}
 	if p.Has("id") {
-		item, ok := h.state.Items.get(p.String("id"))
+		item, ok := h.store.SubscriptionItems.get(p.String("id"))
 		if !ok || item.Subscription != sub.ID {
 			return change, wire.NoSuch("subscription_item", p.String("id"), p.Name("id"))
 		}
 		change.item = item
-		change.price, _ = h.state.Prices.get(item.Price)
+		change.price, _ = h.store.Prices.get(item.Price)
 		if !p.Has("price") && !p.Has("price_data") {
 			change.quantity = p.IntOr("quantity", item.Quantity)
 		}
@@ -218,7 +218,7 @@ func (h subscriptionChanges) checkResultingItems(sub *Subscription, changes []it
 		}
 	}
 	for _, item := range h.subscriptions.items(sub) {
-		if price, ok := h.state.Prices.get(item.Price); ok && !touched[item.ID] {
+		if price, ok := h.store.Prices.get(item.Price); ok && !touched[item.ID] {
 			after = append(after, newItem{price: price, quantity: item.Quantity})
 		}
 	}
@@ -233,20 +233,20 @@ func (h subscriptionChanges) checkResultingItems(sub *Subscription, changes []it
 
 // checkPayable refuses, under error_if_incomplete, a change that would be
 // billed at once and not be paid. Nothing of the attempt is kept.
-func (h subscriptionChanges) checkPayable(sub *Subscription, p plan, payment string) error {
-	if payment != "error_if_incomplete" || !p.billsNow || h.amountDue(sub, p) == 0 {
+func (h subscriptionChanges) checkPayable(sub *Subscription, p changePlan, payment string) error {
+	if payment != "error_if_incomplete" || !p.billsImmediately || h.amountDue(sub, p) == 0 {
 		return nil
 	}
 	pm, ok := h.paymentMethods.forSubscription(sub)
 	if !ok {
-		return noMethod()
+		return noPaymentMethodError()
 	}
-	result, decline := pm.outcome()
+	result, decline := pm.chargeOutcome()
 	return paymentError(result, decline, &Invoice{})
 }
 
 // amountDue is what a plan's invoice would ask for.
-func (h subscriptionChanges) amountDue(sub *Subscription, p plan) int64 {
+func (h subscriptionChanges) amountDue(sub *Subscription, p changePlan) int64 {
 	inv := h.invoicing.build(sub, "subscription_update", append(h.invoiceItems.pendingFor(sub), p.prorations...), h.newPeriodLines(sub, p))
 	h.invoicing.applyBalance(inv)
 	return inv.amountDue()
@@ -256,20 +256,20 @@ func (h subscriptionChanges) amountDue(sub *Subscription, p plan) int64 {
 // kind shows a cancel at the period's end in both fields.
 func (h subscriptionChanges) setCancellation(sub *Subscription, p wire.Params) {
 	details := p.At("cancellation_details")
-	details.SetString("comment", &sub.CancelComment)
-	details.SetString("feedback", &sub.CancelFeedback)
+	details.SetString("comment", &sub.CancellationComment)
+	details.SetString("feedback", &sub.CancellationFeedback)
 	switch {
 	case p.Bool("cancel_at_period_end"):
 		h.setCancelAt(sub, sub.CurrentPeriodEnd, true)
 	case p.Int("cancel_at") != 0:
 		h.setCancelAt(sub, p.Int("cancel_at"), false)
 	case p.Has("cancel_at_period_end"), p.Has("cancel_at"):
-		sub.CancelAtPeriodEnd, sub.CancelAt, sub.CanceledAt, sub.CancelReason = false, 0, 0, ""
+		sub.CancelAtPeriodEnd, sub.CancelAt, sub.CanceledAt, sub.CancellationReason = false, 0, 0, ""
 	}
 }
 
 func (h subscriptionChanges) setCancelAt(sub *Subscription, at int64, periodEnd bool) {
-	sub.CancelAt, sub.CancelAtPeriodEnd, sub.CancelReason = at, periodEnd, "cancellation_requested"
+	sub.CancelAt, sub.CancelAtPeriodEnd, sub.CancellationReason = at, periodEnd, "cancellation_requested"
 	if sub.CanceledAt == 0 {
 		sub.CanceledAt = h.timeOnClock(sub.TestClock)
 	}

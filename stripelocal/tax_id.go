@@ -23,8 +23,8 @@ type taxIDs struct{ *request }
 
 func taxIDResource() resource {
 	return resource{
-		kind: "tax_id",
-		render: finder(func(s *state) *table[*TaxID] { return s.TaxIDs },
+		objectType: "tax_id",
+		render: finder(func(s *store) *table[*TaxID] { return s.TaxIDs },
 			func(_ *request, x *TaxID) wire.Object { return x.render() }),
 		routes: []route{
 			on("POST /v1/customers/{id}/tax_ids", taxIDTypes, taxIDs.create),
@@ -67,21 +67,21 @@ func (h taxIDs) create(in *input) (any, error) {
 }
 
 func (h taxIDs) insert(c *Customer, kind, value string) *TaxID {
-	x := &TaxID{Base: Base{ID: h.ids.long("txi_1"), Created: h.timeFor(c)}, Customer: c.ID, Type: kind, Value: value}
+	x := &TaxID{Base: Base{ID: h.ids.longID("txi_1"), Created: h.timeFor(c)}, Customer: c.ID, Type: kind, Value: value}
 	x.Country = map[string]string{
 		"us_ein": "US", "gb_vat": "GB", "ch_vat": "CH", "au_abn": "AU", "in_gst": "IN", "no_vat": "NO", "ca_gst_hst": "CA", "jp_cn": "JP",
 	}[kind]
 	if kind == "eu_vat" && len(value) > 2 {
 		x.Country = strings.ToUpper(value[:2])
 	}
-	h.state.TaxIDs.insert(x)
+	h.store.TaxIDs.insert(x)
 	h.emit("customer.tax_id.created", x.render())
 	return x
 }
 
 // setOnly makes this the customer's one tax ID; an empty one removes it.
 func (h taxIDs) setOnly(c *Customer, value string) {
-	for _, old := range append([]*TaxID{}, h.state.TaxIDs.by("customer", c.ID)...) {
+	for _, old := range append([]*TaxID{}, h.store.TaxIDs.by("customer", c.ID)...) {
 		if old.Value == value {
 			return
 		}
@@ -93,7 +93,7 @@ func (h taxIDs) setOnly(c *Customer, value string) {
 }
 
 func (h taxIDs) remove(x *TaxID) {
-	h.state.TaxIDs.remove(x.ID)
+	h.store.TaxIDs.remove(x.ID)
 	h.emit("customer.tax_id.deleted", x.render())
 }
 
@@ -102,9 +102,9 @@ func (h taxIDs) find(in *input) (*TaxID, error) {
 	if err != nil {
 		return nil, err
 	}
-	x, ok := h.state.TaxIDs.get(in.path("tax"))
+	x, ok := h.store.TaxIDs.get(in.pathValue("tax"))
 	if !ok || x.Customer != c.ID {
-		return nil, wire.NotFound("tax_id", in.path("tax"), "id")
+		return nil, wire.NotFound("tax_id", in.pathValue("tax"), "id")
 	}
 	return x, nil
 }
@@ -132,7 +132,7 @@ func (h taxIDs) list(in *input) (any, error) {
 		return nil, err
 	}
 	return listing[*TaxID]{
-		what: "tax_id", table: h.state.TaxIDs, rows: h.state.TaxIDs.by("customer", c.ID), render: (*TaxID).render,
+		resource: "tax_id", table: h.store.TaxIDs, rows: h.store.TaxIDs.by("customer", c.ID), render: (*TaxID).render,
 	}.page(in)
 }
 

@@ -10,19 +10,19 @@ import (
 // Bounds of test clocks (two intervals: docs, test clocks; three customers:
 // public issue threads; a life of thirty days: inferred).
 const (
-	clockLife      = 30 * 24 * 60 * 60
-	clockCustomers = 3
-	clockIntervals = 2
+	testClockLifetime     = 30 * 24 * 60 * 60
+	maxTestClockCustomers = 3
+	maxAdvanceIntervals   = 2
 )
 
 // TestClock is a time line of its own for some customers and all that hangs on
 // them. Frozen is the moment it shows, unix seconds.
 type TestClock struct {
 	Base
-	Deleted bool // it is kept, for what refers to it
-	Name    string
-	Frozen  int64
-	Target  int64 // what it advances to; 0 while it stands
+	Deleted    bool // it is kept, for what refers to it
+	Name       string
+	FrozenTime int64
+	TargetTime int64 // what it advances to; 0 while it stands
 }
 
 // testClocks serves /v1/test_helpers/test_clocks.
@@ -30,10 +30,10 @@ type testClocks struct{ *request }
 
 func testClockResource() resource {
 	return resource{
-		kind: "test_clock",
-		render: finder(func(s *state) *table[*TestClock] { return s.TestClocks },
+		objectType: "test_clock",
+		render: finder(func(s *store) *table[*TestClock] { return s.TestClocks },
 			func(r *request, c *TestClock) wire.Object { return renderTestClock(c) }),
-		arm: func(r *request) { r.wakeClocks() },
+		scheduleTimers: func(r *request) { r.signalAdvance() },
 		routes: []route{
 			on("POST /v1/test_helpers/test_clocks", "frozen_time:time! name:300", testClocks.create),
 			on("GET /v1/test_helpers/test_clocks", "limit:int starting_after ending_before", testClocks.list),
@@ -49,17 +49,17 @@ func (h testClocks) create(in *input) (any, error) {
 		return nil, wire.Invalid("", "frozen_time", "The frozen_time of a test clock must be after the Unix epoch.")
 	}
 	c := &TestClock{
-		Base: Base{ID: h.ids.long("clock_1"), Created: h.now}, Name: in.String("name"), Frozen: in.Int("frozen_time"),
+		Base: Base{ID: h.ids.longID("clock_1"), Created: h.now}, Name: in.String("name"), FrozenTime: in.Int("frozen_time"),
 	}
-	h.state.TestClocks.insert(c)
+	h.store.TestClocks.insert(c)
 	h.emit("test_helpers.test_clock.created", renderTestClock(c))
 	return renderTestClock(c), nil
 }
 
 func (h testClocks) find(in *input) (*TestClock, error) {
-	c, ok := h.state.TestClocks.get(in.path("id"))
+	c, ok := h.store.TestClocks.get(in.pathValue("id"))
 	if !ok || c.Deleted {
-		return nil, wire.NotFound("test_helpers.test_clock", in.path("id"), "id")
+		return nil, wire.NotFound("test_helpers.test_clock", in.pathValue("id"), "id")
 	}
 	return c, nil
 }
@@ -74,8 +74,8 @@ func (h testClocks) get(in *input) (any, error) {
 
 func (h testClocks) list(in *input) (any, error) {
 	return listing[*TestClock]{
-		what: "test_helpers.test_clock", table: h.state.TestClocks, rows: h.state.TestClocks.all, render: renderTestClock,
-		keep: func(c *TestClock) bool { return !c.Deleted },
+		resource: "test_helpers.test_clock", table: h.store.TestClocks, rows: h.store.TestClocks.all, render: renderTestClock,
+		filter: func(c *TestClock) bool { return !c.Deleted },
 	}.page(in)
 }
 
@@ -85,11 +85,11 @@ func (h testClocks) delete(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, customer := range h.state.Customers.by("test_clock", c.ID) {
+	for _, customer := range h.store.Customers.by("test_clock", c.ID) {
 		h.customers.remove(customer)
 	}
 	h.emit("test_helpers.test_clock.deleted", renderTestClock(c))
-	c.Deleted, c.Target = true, 0
+	c.Deleted, c.TargetTime = true, 0
 	delete(h.timers, c.ID)
 	return renderTestClock(c), nil
 }
@@ -104,26 +104,26 @@ func (h testClocks) advance(in *input) (any, error) {
 	if err := h.checkAdvance(c, to); err != nil {
 		return nil, err
 	}
-	c.Target = to
+	c.TargetTime = to
 	h.emit("test_helpers.test_clock.advancing", renderTestClock(c))
-	h.wakeClocks()
+	h.signalAdvance()
 	return renderTestClock(c), nil
 }
 
 func (h testClocks) checkAdvance(c *TestClock, to int64) error {
-	if c.Target != 0 {
+	if c.TargetTime != 0 {
 		return wire.Invalid("", "", fmt.Sprintf("The test clock %s is still advancing. Wait until its status is ready.", c.ID))
 	}
-	if to <= c.Frozen {
+	if to <= c.FrozenTime {
 		return wire.Invalid("", "frozen_time", "The frozen_time must be after the test clock's current frozen time.")
 	}
-	limit, shortest := wire.AddIntervals(c.Frozen, "year", 2), ""
+	limit, shortest := wire.AddIntervals(c.FrozenTime, "year", 2), ""
 	for _, sub := range h.activeSubscriptions(c.ID) {
 		price, ok := h.subscriptions.firstPrice(sub)
 		if !ok {
 			continue
 		}
-		if end := wire.AddIntervals(c.Frozen, price.Interval, clockIntervals*price.IntervalCount); end < limit {
+		if end := wire.AddIntervals(c.FrozenTime, price.Interval, maxAdvanceIntervals*price.IntervalCount); end < limit {
 			limit, shortest = end, sub.ID
 		}
 	}
@@ -136,9 +136,9 @@ func (h testClocks) checkAdvance(c *TestClock, to int64) error {
 // activeSubscriptions are the living subscriptions of a test clock.
 func (h testClocks) activeSubscriptions(testClock string) []*Subscription {
 	var out []*Subscription
-	for _, c := range h.state.Customers.by("test_clock", testClock) {
-		for _, sub := range h.state.Subscriptions.by("customer", c.ID) {
-			if !sub.ended() {
+	for _, c := range h.store.Customers.by("test_clock", testClock) {
+		for _, sub := range h.store.Subscriptions.by("customer", c.ID) {
+			if !sub.hasEnded() {
 				out = append(out, sub)
 			}
 		}
@@ -152,14 +152,14 @@ func (h testClocks) checkAssignable(p wire.Params) error {
 	if id == "" {
 		return nil
 	}
-	c, ok := h.state.TestClocks.get(id)
+	c, ok := h.store.TestClocks.get(id)
 	switch {
 	case !ok || c.Deleted:
 		return wire.NoSuch("test_helpers.test_clock", id, "test_clock")
-	case c.Target != 0:
+	case c.TargetTime != 0:
 		return wire.Invalid("", "test_clock", fmt.Sprintf("The test clock %s is still advancing. Wait until its status is ready.", id))
-	case len(h.state.Customers.by("test_clock", id)) >= clockCustomers:
-		return wire.Invalid("", "test_clock", fmt.Sprintf("A test clock can have at most %d customers.", clockCustomers))
+	case len(h.store.Customers.by("test_clock", id)) >= maxTestClockCustomers:
+		return wire.Invalid("", "test_clock", fmt.Sprintf("A test clock can have at most %d customers.", maxTestClockCustomers))
 	}
 	return nil
 }
@@ -169,12 +169,12 @@ func renderTestClock(c *TestClock) wire.Object {
 		return wire.Object{"id": c.ID, "object": "test_helpers.test_clock", "deleted": true}
 	}
 	o := wire.Object{
-		"id": c.ID, "object": "test_helpers.test_clock", "created": c.Created, "deletes_after": c.Created + clockLife,
-		"frozen_time": c.Frozen, "livemode": false, "name": wire.StringOrNull(c.Name), "status": "ready", "status_details": wire.Object{},
+		"id": c.ID, "object": "test_helpers.test_clock", "created": c.Created, "deletes_after": c.Created + testClockLifetime,
+		"frozen_time": c.FrozenTime, "livemode": false, "name": wire.StringOrNull(c.Name), "status": "ready", "status_details": wire.Object{},
 	}
-	if c.Target != 0 {
+	if c.TargetTime != 0 {
 		o["status"] = "advancing"
-		o["status_details"] = wire.Object{"advancing": wire.Object{"target_frozen_time": c.Target}}
+		o["status_details"] = wire.Object{"advancing": wire.Object{"target_frozen_time": c.TargetTime}}
 	}
 	return o
 }

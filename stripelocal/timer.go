@@ -16,22 +16,22 @@ type timer struct {
 
 // timerQueue is the time line of one clock: due first, then set first.
 type timerQueue struct {
-	waiting []timer
-	last    int64
+	timers  []timer
+	lastSeq int64
 }
 
-func (q *timerQueue) Len() int { return len(q.waiting) }
+func (q *timerQueue) Len() int { return len(q.timers) }
 func (q *timerQueue) Less(i, j int) bool {
-	x, y := q.waiting[i], q.waiting[j]
+	x, y := q.timers[i], q.timers[j]
 	return x.at < y.at || x.at == y.at && x.seq < y.seq
 }
-func (q *timerQueue) Swap(i, j int) { q.waiting[i], q.waiting[j] = q.waiting[j], q.waiting[i] }
-func (q *timerQueue) Push(x any)    { q.waiting = append(q.waiting, x.(timer)) }
+func (q *timerQueue) Swap(i, j int) { q.timers[i], q.timers[j] = q.timers[j], q.timers[i] }
+func (q *timerQueue) Push(x any)    { q.timers = append(q.timers, x.(timer)) }
 func (q *timerQueue) Pop() any {
-	last := len(q.waiting) - 1
-	t := q.waiting[last]
-	q.waiting[last] = timer{}
-	q.waiting = q.waiting[:last]
+	last := len(q.timers) - 1
+	t := q.timers[last]
+	q.timers[last] = timer{}
+	q.timers = q.timers[:last]
 	return t
 }
 
@@ -43,13 +43,13 @@ func (s *Server) schedule(clock string, at int64, fire func(r *request)) {
 		q = &timerQueue{}
 		s.timers[clock] = q
 	}
-	q.last++
-	heap.Push(q, timer{at: at, seq: q.last, fire: fire})
+	q.lastSeq++
+	heap.Push(q, timer{at: at, seq: q.lastSeq, fire: fire})
 }
 
-// catchUp fires what a clock has due up to and including a moment, each at its
+// runDue fires what a clock has due up to and including a moment, each at its
 // own time.
-func (s *Server) catchUp(clock string, until int64) {
+func (s *Server) runDue(clock string, until int64) {
 	for s.fireNext(clock, until) {
 	}
 }
@@ -57,7 +57,7 @@ func (s *Server) catchUp(clock string, until int64) {
 // fireNext fires the first thing that a clock has due up to a moment, if any.
 func (s *Server) fireNext(clock string, until int64) bool {
 	q := s.timers[clock]
-	if q == nil || len(q.waiting) == 0 || q.waiting[0].at > until {
+	if q == nil || len(q.timers) == 0 || q.timers[0].at > until {
 		return false
 	}
 	t := heap.Pop(q).(timer)

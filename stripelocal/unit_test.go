@@ -25,7 +25,7 @@ func TestEventsComeInTheOrderAskedFor(t *testing.T) {
 		events = append(events, &Event{Type: kind})
 	}
 	got := ""
-	for _, e := range reorder(events, []string{"z", "a", "b", "a", "done"}) {
+	for _, e := range reorderEvents(events, []string{"z", "a", "b", "a", "done"}) {
 		got += e.Type + " "
 	}
 	if want := "z a b a x done "; got != want {
@@ -54,10 +54,10 @@ func TestPagesAllowOnlyTheirOwnStyle(t *testing.T) {
 
 func TestNewerEndpointsGetTheNewerShape(t *testing.T) {
 	sub := []byte(`{"object":"subscription","current_period_start":1,"current_period_end":2,"items":{"data":[{"id":"si_1"}]}}`)
-	if got, want := string(reshape(sub, "2025-03-31.basil")), `{"items":{"data":[{"current_period_end":2,"current_period_start":1,"id":"si_1"}]},"object":"subscription"}`; got != want {
+	if got, want := string(convertToVersion(sub, "2025-03-31.basil")), `{"items":{"data":[{"current_period_end":2,"current_period_start":1,"id":"si_1"}]},"object":"subscription"}`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	if got := string(reshape(sub, APIVersion)); got != string(sub) {
+	if got := string(convertToVersion(sub, APIVersion)); got != string(sub) {
 		t.Errorf("our own version was changed to %s", got)
 	}
 }

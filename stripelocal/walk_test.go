@@ -36,7 +36,7 @@ func NewWalker(seed uint64, now int64) *Walker {
 			if err != nil {
 				panic(err)
 			}
-			w.routes = append(w.routes, walkRoute{r.kind, method, path, sh})
+			w.routes = append(w.routes, walkRoute{r.objectType, method, path, sh})
 		}
 	}
 	return w

@@ -10,26 +10,26 @@ import (
 )
 
 const (
-	maxAttempts  = 12
-	firstRetry   = time.Second
-	longestRetry = time.Minute
+	maxAttempts   = 12
+	minRetryDelay = time.Second
+	maxRetryDelay = time.Minute
 )
 
 // Delivery is one event on its way to one endpoint. Status is pending,
 // succeeded or failed (given up).
 type Delivery struct {
 	Base
-	Event      string
-	Endpoint   string
-	Attempts   int
-	Status     string
-	NextAt     int64 // real time, unix milliseconds
-	LastStatus int   // HTTP status of the last attempt, 0 where none came
-	LastError  string
+	Event         string
+	Endpoint      string
+	Attempts      int
+	Status        string
+	NextAttemptAt int64 // real time, unix milliseconds
+	LastStatus    int   // HTTP status of the last attempt, 0 where none came
+	LastError     string
 
-	first    chan struct{} // closed after the first attempt
-	awaited  bool          // first is closed
-	detained bool          // a fault has held it up once
+	firstAttempt     chan struct{} // closed after the first attempt
+	firstAttemptDone bool          // first is closed
+	faultApplied     bool          // a fault has held it up once
 }
 
 // deliveries creates and shows webhook deliveries.
@@ -37,16 +37,16 @@ type deliveries struct{ *request }
 
 func (h deliveries) create(e *Event, w *WebhookEndpoint) *Delivery {
 	d := &Delivery{
-		Base: Base{ID: h.ids.long("dlv_1"), Created: h.now}, Event: e.ID, Endpoint: w.ID,
-		Status: "pending", first: make(chan struct{}),
+		Base: Base{ID: h.ids.longID("dlv_1"), Created: h.now}, Event: e.ID, Endpoint: w.ID,
+		Status: "pending", firstAttempt: make(chan struct{}),
 	}
-	e.Pending++
-	h.state.Deliveries.insert(d)
+	e.PendingWebhooks++
+	h.store.Deliveries.insert(d)
 	return d
 }
 
-// record notes what came of an attempt; an empty problem is success.
-func (d *Delivery) record(status int, problem string, now time.Time) {
+// recordAttempt notes what came of an attempt; an empty problem is success.
+func (d *Delivery) recordAttempt(status int, problem string, now time.Time) {
 	d.Attempts++
 	d.LastStatus, d.LastError = status, problem
 	switch {
@@ -55,30 +55,30 @@ func (d *Delivery) record(status int, problem string, now time.Time) {
 	case d.Attempts >= maxAttempts:
 		d.Status = "failed"
 	default:
-		d.NextAt = now.Add(backoff(d.Attempts)).UnixMilli()
+		d.NextAttemptAt = now.Add(backoff(d.Attempts)).UnixMilli()
 	}
-	d.release()
+	d.signalFirstAttempt()
 }
 
-// release lets go whoever waits for the first attempt.
-func (d *Delivery) release() {
-	if d.first != nil && !d.awaited {
-		d.awaited = true
-		close(d.first)
+// signalFirstAttempt lets go whoever waits for the first attempt.
+func (d *Delivery) signalFirstAttempt() {
+	if d.firstAttempt != nil && !d.firstAttemptDone {
+		d.firstAttemptDone = true
+		close(d.firstAttempt)
 	}
 }
 
 // backoff doubles from a second to a minute.
 func backoff(attempts int) time.Duration {
-	return min(longestRetry, firstRetry<<min(attempts-1, 10))
+	return min(maxRetryDelay, minRetryDelay<<min(attempts-1, 10))
 }
 
-// signature is the Stripe-Signature header for a body sent at a moment: every
+// signatureHeader is the Stripe-Signature header for a body sent at a moment: every
 // living secret signs (docs: webhook signatures).
-func signature(body []byte, secrets []Secret, at time.Time) string {
+func signatureHeader(body []byte, secrets []Secret, at time.Time) string {
 	parts := []string{fmt.Sprintf("t=%d", at.Unix())}
 	for _, s := range secrets {
-		if s.Expires != 0 && s.Expires <= at.Unix() {
+		if s.ExpiresAt != 0 && s.ExpiresAt <= at.Unix() {
 			continue
 		}
 		mac := hmac.New(sha256.New, []byte(s.Value))
@@ -106,14 +106,14 @@ func (h deliveries) view(d *Delivery) deliveryView {
 	view := deliveryView{
 		ID: d.ID, Event: d.Event, Attempts: d.Attempts, Status: d.Status, LastStatus: d.LastStatus, LastError: d.LastError,
 	}
-	if e, ok := h.state.Events.get(d.Event); ok {
+	if e, ok := h.store.Events.get(d.Event); ok {
 		view.Type = e.Type
 	}
-	if w, ok := h.state.Endpoints.get(d.Endpoint); ok {
+	if w, ok := h.store.WebhookEndpoints.get(d.Endpoint); ok {
 		view.URL = w.URL
 	}
-	if d.Status == "pending" && d.NextAt != 0 {
-		view.NextAt = time.UnixMilli(d.NextAt).UTC().Format(time.RFC3339Nano)
+	if d.Status == "pending" && d.NextAttemptAt != 0 {
+		view.NextAt = time.UnixMilli(d.NextAttemptAt).UTC().Format(time.RFC3339Nano)
 	}
 	return view
 }

@@ -7,25 +7,25 @@ import (
 	"usher/stripelocal/wire"
 )
 
-var eventName = regexp.MustCompile(`^(\*|[a-z_0-9]+(\.[a-z_0-9]+)+)$`)
+var eventTypePattern = regexp.MustCompile(`^(\*|[a-z_0-9]+(\.[a-z_0-9]+)+)$`)
 
 // WebhookEndpoint is an address that wants events.
 type WebhookEndpoint struct {
 	Base
-	Description string
-	Disabled    bool
-	Events      []string
-	Metadata    map[string]string
-	Secrets     []Secret // every living one signs
-	URL         string
-	Version     string // empty: the account's
+	Description   string
+	Disabled      bool
+	EnabledEvents []string
+	Metadata      map[string]string
+	Secrets       []Secret // every living one signs
+	URL           string
+	APIVersion    string // empty: the account's
 }
 
 // Secret is a signing secret; while one is being rolled out the old one signs
 // along until it expires.
 type Secret struct {
-	Value   string
-	Expires int64 // by real time; 0 never
+	Value     string
+	ExpiresAt int64 // by real time; 0 never
 }
 
 // webhookEndpoints serves /v1/webhook_endpoints.
@@ -33,8 +33,8 @@ type webhookEndpoints struct{ *request }
 
 func webhookEndpointResource() resource {
 	return resource{
-		kind: "webhook_endpoint",
-		render: finder(func(s *state) *table[*WebhookEndpoint] { return s.Endpoints },
+		objectType: "webhook_endpoint",
+		render: finder(func(s *store) *table[*WebhookEndpoint] { return s.WebhookEndpoints },
 			func(_ *request, w *WebhookEndpoint) wire.Object { return renderEndpoint(w) }),
 		routes: []route{
 			on("POST /v1/webhook_endpoints", "url! enabled_events[]! api_version description? metadata:map?", webhookEndpoints.create),
@@ -47,18 +47,18 @@ func webhookEndpointResource() resource {
 }
 
 func (h webhookEndpoints) create(in *input) (any, error) {
-	if err := checkEndpoint(in.Params); err != nil {
+	if err := validateEndpoint(in.Params); err != nil {
 		return nil, err
 	}
-	w := &WebhookEndpoint{Version: in.String("api_version"), Metadata: in.Metadata()}
-	w.take(in.Params)
+	w := &WebhookEndpoint{APIVersion: in.String("api_version"), Metadata: in.Metadata()}
+	w.setFields(in.Params)
 	h.insert(w, "whsec_"+h.ids.token(32))
 	o := renderEndpoint(w)
 	o["secret"] = w.Secrets[0].Value
 	return o, nil
 }
 
-func checkEndpoint(p wire.Params) error {
+func validateEndpoint(p wire.Params) error {
 	if u, err := url.Parse(p.String("url")); p.Has("url") && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
 		return wire.Invalid("url_invalid", "url", "Invalid URL: URLs must be publicly accessible and begin with http or https.")
 	}
@@ -66,7 +66,7 @@ func checkEndpoint(p wire.Params) error {
 		return wire.Invalid("", "api_version", "Invalid Stripe API version: "+p.String("api_version"))
 	}
 	for _, name := range p.Strings("enabled_events") {
-		if !eventName.MatchString(name) {
+		if !eventTypePattern.MatchString(name) {
 			return wire.Invalid("", "enabled_events", "Invalid enabled_events: "+name+" is no event type.")
 		}
 	}
@@ -74,19 +74,19 @@ func checkEndpoint(p wire.Params) error {
 }
 
 func (h webhookEndpoints) insert(w *WebhookEndpoint, secret string) {
-	w.Base = Base{ID: h.ids.long("we_1"), Created: h.now}
+	w.Base = Base{ID: h.ids.longID("we_1"), Created: h.now}
 	w.Secrets = []Secret{{Value: secret}}
-	h.state.Endpoints.insert(w)
+	h.store.WebhookEndpoints.insert(w)
 	h.changed = true
 }
 
-func (w *WebhookEndpoint) take(p wire.Params) {
+func (w *WebhookEndpoint) setFields(p wire.Params) {
 	p.SetString("url", &w.URL)
 	p.SetString("description", &w.Description)
 	p.SetBool("disabled", &w.Disabled)
 	p.SetMetadata(&w.Metadata)
 	if p.Has("enabled_events") {
-		w.Events = p.Strings("enabled_events")
+		w.EnabledEvents = p.Strings("enabled_events")
 	}
 }
 
@@ -95,31 +95,31 @@ func (h webhookEndpoints) ensure(address, secret string, events []string) {
 	if len(events) == 0 {
 		events = []string{"*"}
 	}
-	for _, w := range h.state.Endpoints.all {
+	for _, w := range h.store.WebhookEndpoints.all {
 		if w.URL == address {
-			w.Secrets, w.Events, w.Disabled = []Secret{{Value: secret}}, events, false
+			w.Secrets, w.EnabledEvents, w.Disabled = []Secret{{Value: secret}}, events, false
 			h.changed = true
 			return
 		}
 	}
-	h.insert(&WebhookEndpoint{URL: address, Events: events, Metadata: map[string]string{}}, secret)
+	h.insert(&WebhookEndpoint{URL: address, EnabledEvents: events, Metadata: map[string]string{}}, secret)
 }
 
-func (w *WebhookEndpoint) wants(kind string) bool {
-	return !w.Disabled && matchesAny(kind, w.Events)
+func (w *WebhookEndpoint) accepts(kind string) bool {
+	return !w.Disabled && matchesEventType(kind, w.EnabledEvents)
 }
 
-func (w *WebhookEndpoint) version() string {
-	if w.Version == "" {
+func (w *WebhookEndpoint) apiVersion() string {
+	if w.APIVersion == "" {
 		return APIVersion
 	}
-	return w.Version
+	return w.APIVersion
 }
 
 func (h webhookEndpoints) find(in *input) (*WebhookEndpoint, error) {
-	w, ok := h.state.Endpoints.get(in.path("id"))
+	w, ok := h.store.WebhookEndpoints.get(in.pathValue("id"))
 	if !ok {
-		return nil, wire.NotFound("webhook endpoint", in.path("id"), "webhook_endpoint")
+		return nil, wire.NotFound("webhook endpoint", in.pathValue("id"), "webhook_endpoint")
 	}
 	return w, nil
 }
@@ -135,12 +135,12 @@ func (h webhookEndpoints) get(in *input) (any, error) {
 func (h webhookEndpoints) update(in *input) (any, error) {
 	w, err := h.find(in)
 	if err == nil {
-		err = checkEndpoint(in.Params)
+		err = validateEndpoint(in.Params)
 	}
 	if err != nil {
 		return nil, err
 	}
-	w.take(in.Params)
+	w.setFields(in.Params)
 	return renderEndpoint(w), nil
 }
 
@@ -149,13 +149,13 @@ func (h webhookEndpoints) delete(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	h.state.Endpoints.remove(w.ID)
+	h.store.WebhookEndpoints.remove(w.ID)
 	return wire.Object{"id": w.ID, "object": "webhook_endpoint", "deleted": true}, nil
 }
 
 func (h webhookEndpoints) list(in *input) (any, error) {
 	return listing[*WebhookEndpoint]{
-		what: "webhook endpoint", table: h.state.Endpoints, rows: h.state.Endpoints.all, render: renderEndpoint,
+		resource: "webhook endpoint", table: h.store.WebhookEndpoints, rows: h.store.WebhookEndpoints.all, render: renderEndpoint,
 	}.page(in)
 }
 
@@ -165,8 +165,8 @@ func renderEndpoint(w *WebhookEndpoint) wire.Object {
 		status = "disabled"
 	}
 	return wire.Object{
-		"id": w.ID, "object": "webhook_endpoint", "api_version": wire.StringOrNull(w.Version), "application": nil,
-		"created": w.Created, "description": wire.StringOrNull(w.Description), "enabled_events": w.Events,
+		"id": w.ID, "object": "webhook_endpoint", "api_version": wire.StringOrNull(w.APIVersion), "application": nil,
+		"created": w.Created, "description": wire.StringOrNull(w.Description), "enabled_events": w.EnabledEvents,
 		"livemode": false, "metadata": w.Metadata, "status": status, "url": w.URL,
 	}
 }

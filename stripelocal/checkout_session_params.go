@@ -9,8 +9,8 @@ import (
 
 // validate holds a new session against Stripe's rules and finds what it
 // names. The customer is nil where none is named.
-func (h checkoutSessions) validate(in *input) (*Customer, []CheckoutLine, error) {
-	if err := checkSessionMode(in); err != nil {
+func (h checkoutSessions) validate(in *input) (*Customer, []CheckoutLineItem, error) {
+	if err := validateSessionMode(in); err != nil {
 		return nil, nil, err
 	}
 	if err := h.validateTimes(in); err != nil {
@@ -24,7 +24,7 @@ func (h checkoutSessions) validate(in *input) (*Customer, []CheckoutLine, error)
 	return c, lines, err
 }
 
-func checkSessionMode(in *input) error {
+func validateSessionMode(in *input) error {
 	mode := in.String("mode")
 	switch {
 	case mode == "":
@@ -44,10 +44,10 @@ func checkSessionMode(in *input) error {
 	case len(in.String("client_reference_id")) > 200:
 		return wire.Invalid("parameter_invalid_string", "client_reference_id", "Invalid string: "+in.String("client_reference_id")[:20]+"...; must be at most 200 characters")
 	}
-	return checkURLs(in, "success_url", "cancel_url")
+	return validateURLs(in, "success_url", "cancel_url")
 }
 
-func checkURLs(in *input, names ...string) error {
+func validateURLs(in *input, names ...string) error {
 	for _, name := range names {
 		u, err := url.Parse(in.String(name))
 		if in.Has(name) && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
@@ -59,7 +59,7 @@ func checkURLs(in *input, names ...string) error {
 
 func (h checkoutSessions) validateTimes(in *input) error {
 	ends := in.Int("expires_at")
-	if in.Has("expires_at") && (ends < h.now+30*60 || ends > h.now+checkoutLife+60) {
+	if in.Has("expires_at") && (ends < h.now+30*60 || ends > h.now+checkoutSessionLifetime+60) {
 		return wire.Invalid("", "expires_at", "The `expires_at` timestamp must be at least 30 minutes and at most 24 hours from Checkout Session creation.")
 	}
 	sub := in.At("subscription_data")
@@ -87,15 +87,15 @@ func (h checkoutSessions) customerFromParams(in *input) (*Customer, error) {
 		}
 		return nil, nil
 	}
-	if err := checkCustomerUpdateFor(in); err != nil {
+	if err := validateCustomerUpdate(in); err != nil {
 		return nil, err
 	}
 	return h.customers.fromParam(in.Params, "customer")
 }
 
-// checkCustomerUpdateFor knows what needs leave to be written to an existing
+// validateCustomerUpdate knows what needs leave to be written to an existing
 // customer.
-func checkCustomerUpdateFor(in *input) error {
+func validateCustomerUpdate(in *input) error {
 	update := in.At("customer_update")
 	if in.At("tax_id_collection").Bool("enabled") && update.String("name") != "auto" {
 		return wire.Invalid("", "customer_update", "Tax ID collection requires updating business name on the customer. To enable tax ID collection for an existing customer, please set `customer_update[name]` to `auto`.")
@@ -106,8 +106,8 @@ func checkCustomerUpdateFor(in *input) error {
 	return nil
 }
 
-func (h checkoutSessions) lineItemsFromParams(in *input) ([]CheckoutLine, error) {
-	var lines []CheckoutLine
+func (h checkoutSessions) lineItemsFromParams(in *input) ([]CheckoutLineItem, error) {
+	var lines []CheckoutLineItem
 	var items []newItem
 	for i, p := range in.List("line_items") {
 		price, err := h.priceFromParams(in, p, i)
@@ -117,8 +117,8 @@ func (h checkoutSessions) lineItemsFromParams(in *input) ([]CheckoutLine, error)
 		if price.Interval != "" {
 			items = append(items, newItem{price: price, quantity: p.Int("quantity")})
 		}
-		line := CheckoutLine{ID: h.ids.long("li_1"), Price: price.ID, Quantity: p.Int("quantity")}
-		if err := line.takeAdjustable(p.At("adjustable_quantity")); err != nil {
+		line := CheckoutLineItem{ID: h.ids.longID("li_1"), Price: price.ID, Quantity: p.Int("quantity")}
+		if err := line.setAdjustable(p.At("adjustable_quantity")); err != nil {
 			return nil, err
 		}
 		lines = append(lines, line)
@@ -135,9 +135,9 @@ func (h checkoutSessions) lineItemsFromParams(in *input) ([]CheckoutLine, error)
 	return lines, checkItems(items)
 }
 
-// takeAdjustable reads the bounds within which a quantity may be changed
+// setAdjustable reads the bounds within which a quantity may be changed
 // (defaults of the API: 0, taken as 1 here, and 99).
-func (l *CheckoutLine) takeAdjustable(p wire.Params) error {
+func (l *CheckoutLineItem) setAdjustable(p wire.Params) error {
 	if l.Adjustable = p.Bool("enabled"); !l.Adjustable {
 		return nil
 	}
@@ -163,10 +163,10 @@ func (h checkoutSessions) priceFromParams(in *input, p wire.Params, i int) (*Pri
 	return price, nil
 }
 
-func (h checkoutSessions) checkSingleCurrency(lines []CheckoutLine) error {
+func (h checkoutSessions) checkSingleCurrency(lines []CheckoutLineItem) error {
 	currency := ""
 	for _, l := range lines {
-		p, _ := h.state.Prices.get(l.Price)
+		p, _ := h.store.Prices.get(l.Price)
 		if currency != "" && p.Currency != currency {
 			return wire.Invalid("", "line_items", "All line items must have the same currency.")
 		}
