@@ -10,6 +10,7 @@ import (
 
 // store is the whole account; what is exported is what the file holds.
 type store struct {
+	Format       int // storeFormat
 	Starts       int
 	ClockOffset  int64 // seconds the account's clock was advanced
 	Account      Account
@@ -46,6 +47,7 @@ type store struct {
 
 func newStore() *store {
 	return &store{
+		Format: storeFormat,
 		Customers: newTable[*Customer]().indexed("test_clock", func(c *Customer) string { return c.TestClock }).
 			indexed("email", func(c *Customer) string { return c.Email }),
 		TestClocks:            newTable[*TestClock](),
@@ -94,6 +96,9 @@ func loadStore(path string) (*store, error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read state: %w", err)
+	}
+	if raw, err = upgradeState(raw); err != nil {
+		return nil, fmt.Errorf("read state %s: %w", path, err)
 	}
 	if err := json.Unmarshal(raw, st); err != nil {
 		return nil, fmt.Errorf("read state %s: %w", path, err)
