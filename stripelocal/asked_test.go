@@ -40,7 +40,7 @@ func TestTaxAndKindsOfPaymentAreShownAsAskedFor(t *testing.T) {
 func TestAnInvoiceKeepsItsDateAndItsDescriptor(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
-	at := l.Now().Unix() - 5*formatDate
+	at := l.Now().Unix() - 5*day
 	inv := must[*stripe.Invoice](t)(l.api.Invoices.New(&stripe.InvoiceParams{
 		Customer: stripe.String(l.customer().ID), EffectiveAt: stripe.Int64(at), StatementDescriptor: stripe.String("USHER SEATS"),
 	}))
@@ -132,15 +132,15 @@ func TestPagesOfASessionsLines(t *testing.T) {
 // month from the date that is sent, where one is.
 func TestAResumeCountsFromItsDate(t *testing.T) {
 	t.Parallel()
-	for name, c := range map[string]struct{ date, due int64 }{"now": {0, 2000}, "earlier": {noon + 19*formatDate, 2500}} {
+	for name, c := range map[string]struct{ date, due int64 }{"now": {0, 2000}, "earlier": {noon + 19*day, 2500}} {
 		t.Run(name, func(t *testing.T) {
 			l := start(t, stripelocal.Options{})
 			k := l.onClock("")
 			sub := k.subscribe(l.priced("usd", 3000, "month"), 1, func(p *stripe.SubscriptionParams) {
-				p.TrialEnd = stripe.Int64(noon + 14*formatDate)
+				p.TrialEnd = stripe.Int64(noon + 14*day)
 				p.TrialSettings = &stripe.SubscriptionTrialSettingsParams{EndBehavior: &stripe.SubscriptionTrialSettingsEndBehaviorParams{MissingPaymentMethod: stripe.String("pause")}}
 			})
-			k.advance(noon + 24*formatDate)
+			k.advance(noon + 24*day)
 			k.useCard("pm_card_visa")
 			params := &stripe.SubscriptionResumeParams{BillingCycleAnchor: stripe.String("unchanged")}
 			if c.date != 0 {
@@ -150,7 +150,7 @@ func TestAResumeCountsFromItsDate(t *testing.T) {
 			if inv := l.invoice(got.LatestInvoice.ID); got.Status != "active" || inv.AmountPaid != c.due {
 				t.Errorf("%s, paid %d, want %d", got.Status, inv.AmountPaid, c.due)
 			}
-			params.ProrationDate = stripe.Int64(noon + 60*formatDate)
+			params.ProrationDate = stripe.Int64(noon + 60*day)
 			_, err := l.api.Subscriptions.Resume(sub.ID, params)
 			wantError(t, err, 400, "", "invalid_request_error")
 		})

@@ -9,7 +9,7 @@ import (
 	"usher/stripelocal"
 )
 
-const formatDate = 24 * 3600
+const day = 24 * 3600
 
 // noon is a moment in a month of 30 days, so that a day is a thirtieth.
 var noon = time.Date(2026, time.April, 1, 12, 0, 0, 0, time.UTC).Unix()
@@ -106,7 +106,7 @@ func TestTestClockAdvancesASubscription(t *testing.T) {
 	l := start(t, stripelocal.Options{})
 	k := l.onClock("pm_card_visa")
 	sub := k.subscribe(l.price("pro", 1000, "month").ID, 2)
-	if sub.Created != noon || sub.CurrentPeriodEnd != noon+30*formatDate || sub.Status != "active" {
+	if sub.Created != noon || sub.CurrentPeriodEnd != noon+30*day || sub.Status != "active" {
 		t.Errorf("created %d, period until %d, %s", sub.Created, sub.CurrentPeriodEnd, sub.Status)
 	}
 	k.advance(sub.CurrentPeriodEnd)
@@ -164,10 +164,10 @@ func TestTestClockKeepsItsBounds(t *testing.T) {
 		return err
 	}
 	wantError(t, advance(noon), 400, "", stripe.ErrorTypeInvalidRequest)
-	wantError(t, advance(noon+3*366*formatDate), 400, "", stripe.ErrorTypeInvalidRequest)
+	wantError(t, advance(noon+3*366*day), 400, "", stripe.ErrorTypeInvalidRequest)
 	k.subscribe(l.price("pro", 1000, "month").ID, 1)
-	wantError(t, advance(noon+62*formatDate), 400, "", stripe.ErrorTypeInvalidRequest)
-	k.advance(noon + 61*formatDate)
+	wantError(t, advance(noon+62*day), 400, "", stripe.ErrorTypeInvalidRequest)
+	k.advance(noon + 61*day)
 	join := &stripe.CustomerParams{TestClock: stripe.String(k.clock)}
 	must[*stripe.Customer](t)(l.api.Customers.New(join))
 	must[*stripe.Customer](t)(l.api.Customers.New(join))
@@ -216,7 +216,7 @@ func TestAnAdvancingClockSurvivesARestart(t *testing.T) {
 	l := start(t, stripelocal.Options{StatePath: path})
 	k := l.onClock("pm_card_visa")
 	sub := k.subscribe(l.price("pro", 1000, "month").ID, 1)
-	must[*stripe.TestHelpersTestClock](t)(l.api.TestHelpersTestClocks.Advance(k.clock, &stripe.TestHelpersTestClockAdvanceParams{FrozenTime: stripe.Int64(noon + 40*formatDate)}))
+	must[*stripe.TestHelpersTestClock](t)(l.api.TestHelpersTestClocks.Advance(k.clock, &stripe.TestHelpersTestClockAdvanceParams{FrozenTime: stripe.Int64(noon + 40*day)}))
 	if err := l.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -226,7 +226,7 @@ func TestAnAdvancingClockSurvivesARestart(t *testing.T) {
 			break
 		}
 	}
-	again.advance(noon + 41*formatDate)
+	again.advance(noon + 41*day)
 	if got := again.subscription(sub.ID); got.CurrentPeriodStart != sub.CurrentPeriodEnd || got.LatestInvoice.Status != "paid" {
 		t.Errorf("period from %d, invoice %s", got.CurrentPeriodStart, got.LatestInvoice.Status)
 	}

@@ -30,19 +30,19 @@ func TestDunningTriesEightTimesInTwoWeeks(t *testing.T) {
 			}
 			k, sub, refused := lapsed(t, l, "pm_card_chargeCustomerFail")
 			inv := sub.LatestInvoice
-			if sub.Status != "past_due" || inv.Status != "open" || inv.AttemptCount != 1 || inv.NextPaymentAttempt != refused+formatDate {
+			if sub.Status != "past_due" || inv.Status != "open" || inv.AttemptCount != 1 || inv.NextPaymentAttempt != refused+day {
 				t.Fatalf("after the first try: %s, invoice %s, attempt %d, next at +%d", sub.Status, inv.Status, inv.AttemptCount, inv.NextPaymentAttempt-refused)
 			}
 			if !must[*stripe.Customer](t)(l.api.Customers.Get(k.customer, nil)).Delinquent {
 				t.Error("the customer is not delinquent")
 			}
 			for i, at := range []int64{1, 3, 5, 7, 9, 11, 13} {
-				k.advance(refused + at*formatDate)
-				if inv = l.invoice(inv.ID); inv.AttemptCount != int64(i)+2 || inv.NextPaymentAttempt <= refused+at*formatDate {
+				k.advance(refused + at*day)
+				if inv = l.invoice(inv.ID); inv.AttemptCount != int64(i)+2 || inv.NextPaymentAttempt <= refused+at*day {
 					t.Fatalf("day %d: attempt %d, next at +%d", at, inv.AttemptCount, inv.NextPaymentAttempt-refused)
 				}
 			}
-			k.advance(refused + 14*formatDate)
+			k.advance(refused + 14*day)
 			inv = l.invoice(inv.ID)
 			if got := l.subscription(sub.ID); got.Status != want || inv.AttemptCount != 9 || inv.NextPaymentAttempt != 0 || inv.Status != "open" || inv.AutoAdvance {
 				t.Errorf("after two weeks: %s, invoice %s, attempt %d, next %d", got.Status, inv.Status, inv.AttemptCount, inv.NextPaymentAttempt)
@@ -56,8 +56,8 @@ func TestDunningEndsWithTheReason(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	k, sub, refused := lapsed(t, l, "pm_card_chargeCustomerFail")
-	k.advance(refused + 14*formatDate)
-	if got := l.subscription(sub.ID); got.CancellationDetails.Reason != "payment_failed" || got.EndedAt != refused+14*formatDate {
+	k.advance(refused + 14*day)
+	if got := l.subscription(sub.ID); got.CancellationDetails.Reason != "payment_failed" || got.EndedAt != refused+14*day {
 		t.Errorf("reason %s, ended at %d", got.CancellationDetails.Reason, got.EndedAt)
 	}
 	wantOrder(t, l, "invoice.payment_failed", "customer.subscription.deleted")
@@ -71,7 +71,7 @@ func TestANewCardEndsDunning(t *testing.T) {
 	l := start(t, stripelocal.Options{})
 	k, sub, refused := lapsed(t, l, "pm_card_chargeCustomerFail")
 	k.useCard("pm_card_visa")
-	k.advance(refused + formatDate)
+	k.advance(refused + day)
 	if got := l.subscription(sub.ID); got.Status != "active" || got.LatestInvoice.Status != "paid" || got.LatestInvoice.AttemptCount != 2 {
 		t.Errorf("%s, invoice %s, attempt %d", got.Status, got.LatestInvoice.Status, got.LatestInvoice.AttemptCount)
 	}
@@ -88,9 +88,9 @@ func TestAHardRefusalIsNotTriedAgain(t *testing.T) {
 	if sub.Status != "past_due" || sub.LatestInvoice.PaymentIntent.Status != "requires_action" {
 		t.Fatalf("%s, payment %s", sub.Status, sub.LatestInvoice.PaymentIntent.Status)
 	}
-	k.advance(refused + 5*formatDate)
+	k.advance(refused + 5*day)
 	inv := l.invoice(sub.LatestInvoice.ID)
-	if inv.AttemptCount != 1 || inv.NextPaymentAttempt != refused+7*formatDate {
+	if inv.AttemptCount != 1 || inv.NextPaymentAttempt != refused+7*day {
 		t.Errorf("after five days: attempt %d, next at +%d", inv.AttemptCount, inv.NextPaymentAttempt-refused)
 	}
 	l.browse("POST", inv.PaymentIntent.NextAction.RedirectToURL.URL, url.Values{"complete": {"1"}})
@@ -107,7 +107,7 @@ func TestUnpaidLivesAgainOnceThePaymentCame(t *testing.T) {
 		t.Fatal(err)
 	}
 	k, sub, refused := lapsed(t, l, "pm_card_chargeCustomerFail")
-	k.advance(refused + 14*formatDate)
+	k.advance(refused + 14*day)
 	k.advance(sub.CurrentPeriodEnd + 7200)
 	next := l.subscription(sub.ID)
 	if next.Status != "unpaid" || next.LatestInvoice.Status != "draft" || next.LatestInvoice.AutoAdvance {

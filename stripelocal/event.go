@@ -71,10 +71,24 @@ func (r *request) publish() {
 		}
 	}
 	r.unpublished = nil
-	for len(r.store.Events.all) > 0 && r.store.Events.all[0].Created < r.now-eventRetention {
+	r.pruneEvents()
+}
+
+// pruneEvents removes events older than eventRetention, oldest first. An event with a delivery still
+// pending stays, and so do those after it: the account's clock may jump by months while deliveries
+// take real time.
+func (r *request) pruneEvents() {
+	for len(r.store.Events.all) > 0 {
+		oldest := r.store.Events.all[0]
+		if !oldest.expired(r.now) || oldest.PendingWebhooks > 0 {
+			return
+		}
 		r.store.Events.removeOldest()
 	}
 }
+
+// expired reports whether the API no longer returns the event.
+func (e *Event) expired(now int64) bool { return e.Created < now-eventRetention }
 
 // reorderEvents brings events into the order of the types named, each name standing
 // for one event. The others come, in their own order, before the last.
@@ -93,7 +107,7 @@ func reorderEvents(events []*Event, order []string) []*Event {
 
 func (h events) get(in *input) (any, error) {
 	e, ok := h.store.Events.get(in.pathValue("id"))
-	if !ok {
+	if !ok || e.expired(h.now) {
 		return nil, wire.NotFound("event", in.pathValue("id"), "id")
 	}
 	return renderEvent(e, APIVersion), nil
@@ -113,7 +127,7 @@ func (h events) list(in *input) (any, error) {
 	return listing[*Event]{
 		resource: "event", table: h.store.Events, rows: h.byTypes(types),
 		filter: func(e *Event) bool {
-			return (len(types) == 0 || matchesEventType(e.Type, types)) &&
+			return !e.expired(h.now) && (len(types) == 0 || matchesEventType(e.Type, types)) &&
 				(!in.Has("delivery_success") || h.allDelivered(e) == in.Bool("delivery_success"))
 		},
 		render: func(e *Event) wire.Object { return renderEvent(e, APIVersion) },

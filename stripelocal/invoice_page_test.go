@@ -30,10 +30,10 @@ func TestTheHostedInvoiceIsPaid(t *testing.T) {
 	cards := map[string]int{"with a new card": 3, "with 3-D Secure": 3, "with a kept card": 2}
 	for name, pay := range map[string]func(l *local, address, body string) page{
 		"with a new card": func(l *local, address, _ string) page {
-			return l.browse("POST", address, newCardOption("4242424242424242"))
+			return l.browse("POST", address, newCard("4242424242424242"))
 		},
 		"with 3-D Secure": func(l *local, address, _ string) page {
-			asked := l.browse("POST", address, newCardOption("4000002760003184"))
+			asked := l.browse("POST", address, newCard("4000002760003184"))
 			if !strings.HasPrefix(asked.location, "/c/authenticate/") {
 				l.t.Fatalf("led to %d %q %s", asked.status, asked.location, asked.body)
 			}
@@ -70,7 +70,7 @@ func TestTheHostedInvoiceIsPaid(t *testing.T) {
 			if !strings.Contains(receipt.body, "Receipt") || strings.Contains(receipt.body, "Pay $") {
 				t.Errorf("receipt: %s", receipt.body)
 			}
-			if twice := l.browse("POST", address, newCardOption("4242424242424242")); twice.status != 303 {
+			if twice := l.browse("POST", address, newCard("4242424242424242")); twice.status != 303 {
 				t.Errorf("paying again: %d", twice.status)
 			}
 		})
@@ -111,7 +111,7 @@ func TestTheHostedInvoiceDoesNotChargeARemovedCard(t *testing.T) {
 	}
 }
 
-func newCardOption(number string) url.Values {
+func newCard(number string) url.Values {
 	fields := card(number)
 	fields.Set("card", "new")
 	return fields
@@ -121,10 +121,10 @@ func TestTheHostedInvoiceSaysWhatIsWrong(t *testing.T) {
 	t.Parallel()
 	l, sub := unpaid(t)
 	address := sub.LatestInvoice.HostedInvoiceURL
-	if bad := l.browse("POST", address, newCardOption("4242")); bad.status != 422 || !strings.Contains(bad.body, `id="cardNumber-error"`) || !strings.Contains(bad.body, `value="new" checked`) {
+	if bad := l.browse("POST", address, newCard("4242")); bad.status != 422 || !strings.Contains(bad.body, `id="cardNumber-error"`) || !strings.Contains(bad.body, `value="new" checked`) {
 		t.Errorf("bad number: %d %s", bad.status, bad.body)
 	}
-	if no := l.browse("POST", address, newCardOption("4000000000009995")); no.status != 422 || !strings.Contains(no.body, "insufficient funds") {
+	if no := l.browse("POST", address, newCard("4000000000009995")); no.status != 422 || !strings.Contains(no.body, "insufficient funds") {
 		t.Errorf("declined: %d %s", no.status, no.body)
 	}
 	must[*stripe.Invoice](t)(l.api.Invoices.VoidInvoice(sub.LatestInvoice.ID, nil))

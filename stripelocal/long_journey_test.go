@@ -118,7 +118,7 @@ func TestTheWholeJourney(t *testing.T) {
 	var c *stripe.Customer
 	j.step("create", func() { c = l.customer() }, "customer.created")
 	sub := j.checkOut(c.ID, basic.ID)
-	l.time.Add(15 * formatDate)
+	l.time.Add(15 * day)
 	j.step("upgrade with proration", func() {
 		got := must[*stripe.Subscription](t)(l.change(sub, behavior("always_invoice"), func(p *stripe.SubscriptionParams) {
 			p.Items[0].Price, p.Items[0].Quantity = stripe.String(pro.ID), stripe.Int64(5)
@@ -187,7 +187,7 @@ func (j *journey) failAndEnd(sub *stripe.Subscription, end string) {
 	}
 	last := map[string]string{"canceled": "customer.subscription.deleted", "unpaid": "customer.subscription.updated"}[end]
 	j.step("dunning to "+end, func() {
-		j.time.Add(14 * formatDate)
+		j.time.Add(14 * day)
 		if got := j.subscription(sub.ID); string(got.Status) != end {
 			j.t.Errorf("after dunning: %s, want %s", got.Status, end)
 		}

@@ -83,7 +83,7 @@ func TestDisputesAreWonAndLost(t *testing.T) {
 			_, err := l.api.Refunds.New(&stripe.RefundParams{Charge: stripe.String(ch.ID)})
 			wantError(t, err, 400, stripe.ErrorCodeChargeDisputed, stripe.ErrorTypeInvalidRequest)
 			if evidence == "" {
-				l.time.Add(8 * formatDate)
+				l.time.Add(8 * day)
 			} else {
 				must[*stripe.Dispute](t)(l.api.Disputes.Update(d.ID, &stripe.DisputeParams{Evidence: &stripe.DisputeEvidenceParams{UncategorizedText: stripe.String(evidence)}}))
 			}
@@ -216,10 +216,10 @@ func TestASentInvoiceFallsDue(t *testing.T) {
 		t.Fatalf("%s, invoice %s", sub.Status, sub.LatestInvoice.Status)
 	}
 	k.advance(noon + 3600)
-	if inv := l.invoice(sub.LatestInvoice.ID); inv.Status != "open" || inv.DueDate != noon+3600+7*formatDate {
+	if inv := l.invoice(sub.LatestInvoice.ID); inv.Status != "open" || inv.DueDate != noon+3600+7*day {
 		t.Errorf("invoice %s due %d", inv.Status, inv.DueDate)
 	}
-	k.advance(noon + 8*formatDate)
+	k.advance(noon + 8*day)
 	if got := l.subscription(sub.ID); got.Status != "past_due" {
 		t.Errorf("a day late: %s", got.Status)
 	}

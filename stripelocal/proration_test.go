@@ -55,7 +55,7 @@ func TestProrationLines(t *testing.T) {
 			k := l.onClock("pm_card_visa")
 			sub := k.subscribe(l.priced(c.currency, c.from, "month"), c.had)
 			if c.day > 0 {
-				k.advance(noon + c.day*formatDate)
+				k.advance(noon + c.day*day)
 			}
 			got := must[*stripe.Subscription](t)(l.change(sub, func(p *stripe.SubscriptionParams) {
 				p.Items[0].Quantity = stripe.Int64(c.has)
@@ -65,7 +65,7 @@ func TestProrationLines(t *testing.T) {
 			}, behavior("always_invoice")))
 			var lines []int64
 			for _, line := range got.LatestInvoice.Lines.Data {
-				if line.Proration && line.Period.Start == noon+c.day*formatDate && line.Period.End == sub.CurrentPeriodEnd && line.Type == "invoiceitem" {
+				if line.Proration && line.Period.Start == noon+c.day*day && line.Period.End == sub.CurrentPeriodEnd && line.Type == "invoiceitem" {
 					lines = append(lines, line.Amount)
 				}
 			}
@@ -119,14 +119,14 @@ func TestPreviewIsWhatIsBilled(t *testing.T) {
 			l := start(t, stripelocal.Options{})
 			k := l.onClock("pm_card_visa")
 			sub := k.subscribe(l.priced("usd", 1099, "month"), 5)
-			k.advance(noon + 11*formatDate + 7777)
+			k.advance(noon + 11*day + 7777)
 			item := &stripe.InvoiceUpcomingSubscriptionDetailsItemParams{ID: stripe.String(sub.Items.Data[0].ID)}
 			c.change(l, item)
 			ask := &stripe.InvoiceUpcomingParams{
 				Subscription:        stripe.String(sub.ID),
 				SubscriptionDetails: &stripe.InvoiceUpcomingSubscriptionDetailsParams{Items: []*stripe.InvoiceUpcomingSubscriptionDetailsItemParams{item}, ProrationBehavior: stripe.String(c.behavior)},
 			}
-			date := noon + 10*formatDate + 4321
+			date := noon + 10*day + 4321
 			if c.behavior != "none" {
 				ask.SubscriptionDetails.ProrationDate = stripe.Int64(date)
 			}
@@ -203,16 +203,16 @@ func TestWhatBillsAtOnce(t *testing.T) {
 		{"another price", 1000, func(l *local, p *stripe.SubscriptionParams) {
 			p.Items[0].Price = stripe.String(l.priced("usd", 700, "month"))
 		}, false, 0},
-		{"a trial", 1000, func(_ *local, p *stripe.SubscriptionParams) { p.TrialEnd = stripe.Int64(noon + 20*formatDate) }, true, 0},
+		{"a trial", 1000, func(_ *local, p *stripe.SubscriptionParams) { p.TrialEnd = stripe.Int64(noon + 20*day) }, true, 0},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			l := start(t, stripelocal.Options{})
 			k := l.onClock("pm_card_visa")
 			sub := k.subscribe(l.priced("usd", c.from, "month"), 1)
-			k.advance(noon + 10*formatDate)
+			k.advance(noon + 10*day)
 			got := must[*stripe.Subscription](t)(l.change(sub, behavior("none"), func(p *stripe.SubscriptionParams) { c.change(l, p) }))
-			if moved := got.CurrentPeriodStart == noon+10*formatDate; moved != c.moved || (got.LatestInvoice.ID != sub.LatestInvoice.ID) != c.moved {
+			if moved := got.CurrentPeriodStart == noon+10*day; moved != c.moved || (got.LatestInvoice.ID != sub.LatestInvoice.ID) != c.moved {
 				t.Fatalf("a new period: %v, want %v; invoice %s", moved, c.moved, got.LatestInvoice.BillingReason)
 			}
 			if inv := got.LatestInvoice; c.moved && (inv.Total != c.total || inv.Status != "paid" || inv.BillingReason != "subscription_update") {

@@ -34,7 +34,7 @@ func downgraded(t *testing.T) (*clocked, *stripe.Subscription, *stripe.Subscript
 
 func TestAScheduleDowngradesAtThePeriodsEnd(t *testing.T) {
 	k, sub, x, cheap := downgraded(t)
-	if sub.Schedule == nil || sub.Schedule.ID != x.ID || sub.Items.Data[0].Quantity != 5 || len(x.Phases) != 2 || x.Phases[1].EndDate != noon+61*formatDate {
+	if sub.Schedule == nil || sub.Schedule.ID != x.ID || sub.Items.Data[0].Quantity != 5 || len(x.Phases) != 2 || x.Phases[1].EndDate != noon+61*day {
 		t.Fatalf("schedule %v, %d seats, phases %d", sub.Schedule, sub.Items.Data[0].Quantity, len(x.Phases))
 	}
 	shown := must[*stripe.Invoice](t)(k.api.Invoices.Upcoming(&stripe.InvoiceUpcomingParams{Subscription: stripe.String(sub.ID)}))
@@ -86,12 +86,12 @@ func TestAScheduleCancelsAtItsEnd(t *testing.T) {
 			Items: []*stripe.SubscriptionSchedulePhaseItemParams{{Price: stripe.String(l.priced("usd", 900, "month")), Quantity: stripe.Int64(2)}}, Iterations: stripe.Int64(2),
 		}},
 	}))
-	k.advance(noon + 35*formatDate)
+	k.advance(noon + 35*day)
 	if got := l.subscription(x.Subscription.ID); got.Status != "active" || got.LatestInvoice.AmountPaid != 1800 {
 		t.Errorf("in the second month: %s, paid %d", got.Status, got.LatestInvoice.AmountPaid)
 	}
-	k.advance(noon + 61*formatDate)
-	if got := l.subscription(x.Subscription.ID); got.Status != "canceled" || got.EndedAt != noon+61*formatDate {
+	k.advance(noon + 61*day)
+	if got := l.subscription(x.Subscription.ID); got.Status != "canceled" || got.EndedAt != noon+61*day {
 		t.Errorf("at the end: %s", got.Status)
 	}
 	wantEvents(t, l, "subscription_schedule.completed")

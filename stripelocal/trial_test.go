@@ -23,23 +23,23 @@ func TestATrialIsAnnouncedAndEndsBeforeItIsPaid(t *testing.T) {
 	l := start(t, stripelocal.Options{})
 	k := l.onClock("pm_card_visa")
 	sub := k.subscribe(l.priced("usd", 1000, "month"), 2, trialing(14))
-	if sub.Status != "trialing" || sub.LatestInvoice.Total != 0 || sub.LatestInvoice.Status != "paid" || sub.CurrentPeriodEnd != noon+14*formatDate {
+	if sub.Status != "trialing" || sub.LatestInvoice.Total != 0 || sub.LatestInvoice.Status != "paid" || sub.CurrentPeriodEnd != noon+14*day {
 		t.Fatalf("%s, first invoice %s over %d", sub.Status, sub.LatestInvoice.Status, sub.LatestInvoice.Total)
 	}
-	k.advance(noon + 11*formatDate - 1)
+	k.advance(noon + 11*day - 1)
 	if count(l, "customer.subscription.trial_will_end") != 0 {
 		t.Error("told of the end too early")
 	}
-	k.advance(noon + 11*formatDate)
+	k.advance(noon + 11*day)
 	if count(l, "customer.subscription.trial_will_end") != 1 {
 		t.Error("not told of the end three days before")
 	}
-	k.advance(noon + 14*formatDate)
+	k.advance(noon + 14*day)
 	got := l.subscription(sub.ID)
 	if got.Status != "active" || got.LatestInvoice.Status != "draft" || got.LatestInvoice.BillingReason != "subscription_cycle" || got.LatestInvoice.AmountDue != 2000 {
 		t.Errorf("at the end: %s, invoice %s %s over %d", got.Status, got.LatestInvoice.Status, got.LatestInvoice.BillingReason, got.LatestInvoice.AmountDue)
 	}
-	k.advance(noon + 14*formatDate + 3600)
+	k.advance(noon + 14*day + 3600)
 	if got = l.subscription(sub.ID); got.LatestInvoice.Status != "paid" {
 		t.Errorf("an hour later the invoice is %s", got.LatestInvoice.Status)
 	}
@@ -73,15 +73,15 @@ func TestATrialIsEndedAndMoved(t *testing.T) {
 	l := start(t, stripelocal.Options{})
 	k := l.onClock("pm_card_visa")
 	sub := k.subscribe(l.priced("usd", 1000, "month"), 1, trialing(14))
-	k.advance(noon + 5*formatDate)
-	later := must[*stripe.Subscription](t)(l.api.Subscriptions.Update(sub.ID, &stripe.SubscriptionParams{TrialEnd: stripe.Int64(noon + 20*formatDate)}))
-	if later.Status != "trialing" || later.CurrentPeriodEnd != noon+20*formatDate || later.TrialEnd != noon+20*formatDate || later.LatestInvoice.ID != sub.LatestInvoice.ID {
+	k.advance(noon + 5*day)
+	later := must[*stripe.Subscription](t)(l.api.Subscriptions.Update(sub.ID, &stripe.SubscriptionParams{TrialEnd: stripe.Int64(noon + 20*day)}))
+	if later.Status != "trialing" || later.CurrentPeriodEnd != noon+20*day || later.TrialEnd != noon+20*day || later.LatestInvoice.ID != sub.LatestInvoice.ID {
 		t.Errorf("moved: %s until %d", later.Status, later.CurrentPeriodEnd)
 	}
 	end := &stripe.SubscriptionParams{TrialEndNow: stripe.Bool(true)}
 	end.AddExpand("latest_invoice")
 	now := must[*stripe.Subscription](t)(l.api.Subscriptions.Update(sub.ID, end))
-	if now.Status != "active" || now.CurrentPeriodStart != noon+5*formatDate || now.BillingCycleAnchor != noon+5*formatDate || now.LatestInvoice.Status != "paid" || now.LatestInvoice.AmountPaid != 1000 {
+	if now.Status != "active" || now.CurrentPeriodStart != noon+5*day || now.BillingCycleAnchor != noon+5*day || now.LatestInvoice.Status != "paid" || now.LatestInvoice.AmountPaid != 1000 {
 		t.Errorf("ended: %s from %d, invoice %s over %d", now.Status, now.CurrentPeriodStart, now.LatestInvoice.Status, now.LatestInvoice.AmountPaid)
 	}
 	if count(l, "customer.subscription.trial_will_end") != 1 {
@@ -96,7 +96,7 @@ func TestATrialThatEndsWithoutACard(t *testing.T) {
 			l := start(t, stripelocal.Options{})
 			k := l.onClock("")
 			sub := k.subscribe(l.priced("usd", 1000, "month"), 1, trialing(14), missingMethod(what))
-			k.advance(noon + 14*formatDate + 3600)
+			k.advance(noon + 14*day + 3600)
 			if got := l.subscription(sub.ID); got.Status != want {
 				t.Errorf("%s, want %s", got.Status, want)
 			}
@@ -109,7 +109,7 @@ func TestAPausedSubscriptionIsResumed(t *testing.T) {
 	l := start(t, stripelocal.Options{})
 	k := l.onClock("")
 	sub := k.subscribe(l.priced("usd", 1000, "month"), 1, trialing(14), missingMethod("pause"))
-	k.advance(noon + 40*formatDate)
+	k.advance(noon + 40*day)
 	wantEvents(t, l, "customer.subscription.paused")
 	got := must[*stripe.Subscription](t)(l.api.Subscriptions.Resume(sub.ID, nil))
 	if got.Status != "paused" || l.invoice(got.LatestInvoice.ID).Status != "open" {
@@ -117,7 +117,7 @@ func TestAPausedSubscriptionIsResumed(t *testing.T) {
 	}
 	k.useCard("pm_card_visa")
 	must[*stripe.Invoice](t)(l.api.Invoices.Pay(got.LatestInvoice.ID, nil))
-	if got = l.subscription(sub.ID); got.Status != "active" || got.CurrentPeriodStart != noon+40*formatDate {
+	if got = l.subscription(sub.ID); got.Status != "active" || got.CurrentPeriodStart != noon+40*day {
 		t.Errorf("once paid: %s from %d", got.Status, got.CurrentPeriodStart)
 	}
 	wantEvents(t, l, "customer.subscription.resumed")
@@ -130,9 +130,9 @@ func TestAnUnpaidResumeStaysPaused(t *testing.T) {
 	l := start(t, stripelocal.Options{})
 	k := l.onClock("")
 	sub := k.subscribe(l.priced("usd", 1000, "month"), 1, trialing(14), missingMethod("pause"))
-	k.advance(noon + 15*formatDate)
+	k.advance(noon + 15*day)
 	got := must[*stripe.Subscription](t)(l.api.Subscriptions.Resume(sub.ID, nil))
-	k.advance(noon + 15*formatDate + 23*3600)
+	k.advance(noon + 15*day + 23*3600)
 	if inv := l.invoice(got.LatestInvoice.ID); inv.Status != "void" || l.subscription(sub.ID).Status != "paused" {
 		t.Errorf("after 23 hours: invoice %s, %s", inv.Status, l.subscription(sub.ID).Status)
 	}
@@ -145,10 +145,10 @@ func TestAnAnchorAhead(t *testing.T) {
 		t.Run(behavior, func(t *testing.T) {
 			l := start(t, stripelocal.Options{})
 			sub := l.onClock("pm_card_visa").subscribe(l.priced("usd", 1033, "month"), 1, func(p *stripe.SubscriptionParams) {
-				p.BillingCycleAnchor, p.ProrationBehavior = stripe.Int64(noon+10*formatDate), stripe.String(behavior)
+				p.BillingCycleAnchor, p.ProrationBehavior = stripe.Int64(noon+10*day), stripe.String(behavior)
 			})
 			// The whole period would be 31 days, from 11 March to 11 April: 1033 * 10/31 = 333.23.
-			if sub.CurrentPeriodEnd != noon+10*formatDate || sub.LatestInvoice.Total != want || sub.Status != "active" {
+			if sub.CurrentPeriodEnd != noon+10*day || sub.LatestInvoice.Total != want || sub.Status != "active" {
 				t.Errorf("%s until %d, first invoice over %d", sub.Status, sub.CurrentPeriodEnd, sub.LatestInvoice.Total)
 			}
 		})
@@ -161,7 +161,7 @@ func TestSeatsInATrialAreNotProrated(t *testing.T) {
 	l := start(t, stripelocal.Options{})
 	k := l.onClock("pm_card_visa")
 	sub := k.subscribe(l.priced("usd", 1000, "month"), 1, trialing(14))
-	k.advance(noon + 5*formatDate)
+	k.advance(noon + 5*day)
 	got := must[*stripe.Subscription](t)(l.quantity(sub, 4, behavior("always_invoice")))
 	if got.Items.Data[0].Quantity != 4 || got.Status != "trialing" || got.LatestInvoice.ID != sub.LatestInvoice.ID || l.api.InvoiceItems.List(&stripe.InvoiceItemListParams{Customer: stripe.String(k.customer)}).Next() {
 		t.Errorf("%s with %d seats, invoice over %d", got.Status, got.Items.Data[0].Quantity, got.LatestInvoice.Total)
