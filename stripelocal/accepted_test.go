@@ -6,16 +6,16 @@ import (
 	"go/parser"
 	"go/token"
 	"go/types"
-	"io/fs"
 	"maps"
 	"os"
-	"reflect"
+	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
+
+	"usher/stripelocal/wire"
 )
 
 // A parameter that a grammar takes and no handler reads is one that is accepted
@@ -26,11 +26,14 @@ func TestParametersAcceptedWithoutEffectAreThoseOfTheDoc(t *testing.T) {
 	var found []string
 	for _, r := range resources() {
 		for _, rt := range r.routes {
-			root, err := parseShape(rt.params)
+			if src.handlers[rt.pattern] == nil {
+				t.Fatalf("%s: no handler found in the source", rt.pattern)
+			}
+			root, err := wire.ParseSchema(rt.params)
 			if err != nil {
 				t.Fatal(err)
 			}
-			words := src.wordsFrom(src.handler(rt))
+			words := src.wordsFrom(src.handlers[rt.pattern])
 			for _, path := range unread(root, "", words) {
 				if byPart := partOf(path); byPart != "" {
 					delete(built, byPart)
@@ -81,10 +84,10 @@ func acceptedByDoc(t *testing.T) []string {
 
 // unread are the parameters of a shape whose names no reachable function says,
 // as paths.
-func unread(s *shape, prefix string, words map[string]bool) []string {
+func unread(s *wire.Schema, prefix string, words map[string]bool) []string {
 	var out []string
-	for _, name := range s.order {
-		switch f := s.fields[name]; {
+	for _, name := range s.Order {
+		switch f := s.Fields[name]; {
 		case !words[name]:
 			out = append(out, prefix+name)
 		default:
@@ -94,38 +97,74 @@ func unread(s *shape, prefix string, words map[string]bool) []string {
 	return out
 }
 
-// source is the package's code: its functions, and what each name in them means.
+// source is the package's code: its functions, the handler of each route by
+// pattern, and the object behind each identifier.
 type source struct {
-	bodies map[types.Object]*ast.FuncDecl
-	uses   map[*ast.Ident]types.Object
+	bodies   map[types.Object]*ast.FuncDecl
+	handlers map[string]types.Object
+	uses     map[*ast.Ident]types.Object
 }
 
-// readSource checks the package without what it imports, which leaves its own
-// functions and types resolved.
+// readSource type-checks the package and wire without their other imports. Their functions and types
+// are resolved all the same.
 func readSource(t *testing.T) source {
 	t.Helper()
 	files := token.NewFileSet()
-	own := func(i fs.FileInfo) bool { return !strings.HasSuffix(i.Name(), "_test.go") }
-	parsed, err := parser.ParseDir(files, ".", own, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []*ast.File
-	for _, file := range parsed["stripelocal"].Files {
-		all = append(all, file)
-	}
 	info := &types.Info{Uses: map[*ast.Ident]types.Object{}, Defs: map[*ast.Ident]types.Object{}}
-	lenient := types.Config{Importer: nothing{}, Error: func(error) {}}
-	_, _ = lenient.Check("stripelocal", files, all, info)
-	src := source{bodies: map[types.Object]*ast.FuncDecl{}, uses: info.Uses}
-	for _, file := range all {
+	lenient := types.Config{Importer: onlyWire{}, Error: func(error) {}}
+	wireFiles, ownFiles := parseDir(t, files, "wire"), parseDir(t, files, ".")
+	wirePackage, _ := lenient.Check("usher/stripelocal/wire", files, wireFiles, info)
+	lenient.Importer = onlyWire{wirePackage}
+	_, _ = lenient.Check("usher/stripelocal", files, ownFiles, info)
+	src := source{bodies: map[types.Object]*ast.FuncDecl{}, handlers: map[string]types.Object{}, uses: info.Uses}
+	for _, file := range append(wireFiles, ownFiles...) {
 		for _, d := range file.Decls {
 			if f, ok := d.(*ast.FuncDecl); ok {
 				src.bodies[info.Defs[f.Name]] = f
 			}
 		}
+		ast.Inspect(file, src.collectRoute)
 	}
 	return src
+}
+
+// parseDir parses the Go files of a directory, tests excluded.
+func parseDir(t *testing.T, files *token.FileSet, dir string) []*ast.File {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var parsed []*ast.File
+	for _, path := range paths {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(files, path, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parsed = append(parsed, file)
+	}
+	return parsed
+}
+
+// collectRoute records the handler of a call such as on("GET /v1/prices", params, prices.list).
+func (src source) collectRoute(n ast.Node) bool {
+	call, ok := n.(*ast.CallExpr)
+	if !ok || len(call.Args) != 3 {
+		return true
+	}
+	f, named := call.Fun.(*ast.Ident)
+	pattern, literal := call.Args[0].(*ast.BasicLit)
+	method, selected := call.Args[2].(*ast.SelectorExpr)
+	if !named || f.Name != "on" || !literal || !selected {
+		return true
+	}
+	if text, err := strconv.Unquote(pattern.Value); err == nil {
+		src.handlers[text] = src.uses[method.Sel]
+	}
+	return true
 }
 
 // allows says whether a call only asks whether a name is on a list that stands
@@ -150,25 +189,14 @@ func first(call *ast.CallExpr) ast.Expr {
 	return call.Args[0]
 }
 
-type nothing struct{}
+// onlyWire imports the wire package and nothing else.
+type onlyWire struct{ wire *types.Package }
 
-func (nothing) Import(path string) (*types.Package, error) {
-	return nil, fmt.Errorf("%s is not looked at", path)
-}
-
-// handler is the function behind a route; nil where it is a closure, whose
-// parameters are then looked for in all that its file's function says.
-func (src source) handler(rt route) types.Object {
-	name := runtime.FuncForPC(reflect.ValueOf(rt.do).Pointer()).Name()
-	name = strings.TrimPrefix(name, "usher/stripelocal.")
-	name = strings.TrimPrefix(name, "(*act).")
-	name, _, _ = strings.Cut(name, ".")
-	for o, f := range src.bodies {
-		if f.Name.Name == name {
-			return o
-		}
+func (o onlyWire) Import(path string) (*types.Package, error) {
+	if o.wire != nil && path == o.wire.Path() {
+		return o.wire, nil
 	}
-	return nil
+	return nil, fmt.Errorf("%s is not imported", path)
 }
 
 // wordsFrom are the strings said by a handler and by what it passes parameters
@@ -194,7 +222,7 @@ func takesParams(f *ast.FuncDecl) bool {
 	if f.Recv != nil {
 		fields = append(fields, f.Recv.List...)
 	}
-	readers := setOf([]string{"params", "input", "node", "change", "itemChange"})
+	readers := setOf([]string{"Params", "input", "Value", "change", "itemChange"})
 	return slices.ContainsFunc(fields, func(field *ast.Field) bool {
 		found := false
 		ast.Inspect(field.Type, func(n ast.Node) bool {

@@ -1,5 +1,7 @@
 package stripelocal
 
+import "usher/stripelocal/wire"
+
 // Account is the one account of a server.
 type Account struct {
 	ID      string
@@ -11,71 +13,79 @@ func newAccount(ids *idSource, at int64) Account {
 	return Account{ID: "acct_1" + ids.token(15), Created: at, Name: "Local Stripe"}
 }
 
+// accounts serves /v1/account.
+type accounts struct{ *request }
+
 func accountResource() resource {
-	return resource{kind: "account", arm: (*act).armKeys, routes: []route{
-		{"GET /v1/account", "", func(a *act, _ *input) (any, error) { return a.renderAccount(), nil }},
-		{"GET /v1/accounts/{id}", "", func(a *act, in *input) (any, error) {
-			if in.path("id") != a.state.Account.ID {
-				return nil, notFound("account", in.path("id"), "account")
-			}
-			return a.renderAccount(), nil
-		}},
+	return resource{objectType: "account", scheduleTimers: func(r *request) { r.scheduleKeyExpiry() }, routes: []route{
+		on("GET /v1/account", "", accounts.get),
+		on("GET /v1/accounts/{id}", "", accounts.getByID),
 	}}
 }
 
-func (a *act) renderAccount() object {
-	acc := a.state.Account
-	return object{
+func (h accounts) get(_ *input) (any, error) { return h.render(), nil }
+
+// getByID knows the one account only.
+func (h accounts) getByID(in *input) (any, error) {
+	if in.pathValue("id") != h.store.Account.ID {
+		return nil, wire.NotFound("account", in.pathValue("id"), "account")
+	}
+	return h.render(), nil
+}
+
+func (h accounts) render() wire.Object {
+	acc := h.store.Account
+	return wire.Object{
 		"id": acc.ID, "object": "account", "created": acc.Created, "type": "standard",
 		"business_type": nil, "country": "US", "default_currency": "usd", "email": "local@example.com",
 		"charges_enabled": true, "payouts_enabled": true, "details_submitted": true,
-		"capabilities": object{"card_payments": "active", "transfers": "active"},
-		"controller":   object{"type": "account"}, "metadata": object{},
+		"capabilities": wire.Object{"card_payments": "active", "transfers": "active"},
+		"controller":   wire.Object{"type": "account"}, "metadata": wire.Object{},
 		"business_profile":    accountProfile(acc.Name),
-		"external_accounts":   listObject("/v1/accounts/"+acc.ID+"/external_accounts", []any{}, false),
+		"external_accounts":   wire.List("/v1/accounts/"+acc.ID+"/external_accounts", []any{}, false),
 		"requirements":        accountRequirements(),
 		"future_requirements": accountRequirements(),
 		"settings":            accountSettings(acc.Name),
-		"tos_acceptance":      object{"date": nil, "ip": nil, "user_agent": nil},
+		"tos_acceptance":      wire.Object{"date": nil, "ip": nil, "user_agent": nil},
 	}
 }
 
-func accountProfile(name string) object {
-	return object{
+func accountProfile(name string) wire.Object {
+	return wire.Object{
 		"annual_revenue": nil, "estimated_worker_count": nil, "mcc": nil, "name": name,
 		"product_description": nil, "support_address": nil, "support_email": nil,
 		"support_phone": nil, "support_url": nil, "url": nil,
 	}
 }
 
-func accountRequirements() object {
-	return object{
+func accountRequirements() wire.Object {
+	return wire.Object{
 		"alternatives": []any{}, "current_deadline": nil, "currently_due": []any{}, "disabled_reason": nil,
 		"errors": []any{}, "eventually_due": []any{}, "past_due": []any{}, "pending_verification": []any{},
 	}
 }
 
-func accountSettings(name string) object {
-	return object{
-		"bacs_debit_payments": object{"display_name": nil, "service_user_number": nil},
-		"branding":            object{"icon": nil, "logo": nil, "primary_color": nil, "secondary_color": nil},
-		"card_issuing":        object{"tos_acceptance": object{"date": nil, "ip": nil}},
-		"card_payments": object{
-			"decline_on":                        object{"avs_failure": false, "cvc_failure": false},
+func accountSettings(name string) wire.Object {
+	return wire.Object{
+		"bacs_debit_payments": wire.Object{"display_name": nil, "service_user_number": nil},
+		"branding":            wire.Object{"icon": nil, "logo": nil, "primary_color": nil, "secondary_color": nil},
+		"card_issuing":        wire.Object{"tos_acceptance": wire.Object{"date": nil, "ip": nil}},
+		"card_payments": wire.Object{
+			"decline_on":                        wire.Object{"avs_failure": false, "cvc_failure": false},
 			"statement_descriptor_prefix":       nil,
 			"statement_descriptor_prefix_kana":  nil,
 			"statement_descriptor_prefix_kanji": nil,
 		},
-		"dashboard": object{"display_name": name, "timezone": "Etc/UTC"},
-		"invoices":  object{"default_account_tax_ids": nil},
-		"payments": object{
+		"dashboard": wire.Object{"display_name": name, "timezone": "Etc/UTC"},
+		"invoices":  wire.Object{"default_account_tax_ids": nil},
+		"payments": wire.Object{
 			"statement_descriptor": nil, "statement_descriptor_kana": nil, "statement_descriptor_kanji": nil,
 			"statement_descriptor_prefix_kana": nil, "statement_descriptor_prefix_kanji": nil,
 		},
-		"payouts": object{
+		"payouts": wire.Object{
 			"debit_negative_balances": true, "statement_descriptor": nil,
-			"schedule": object{"delay_days": 2, "interval": "daily"},
+			"schedule": wire.Object{"delay_days": 2, "interval": "daily"},
 		},
-		"sepa_debit_payments": object{},
+		"sepa_debit_payments": wire.Object{},
 	}
 }

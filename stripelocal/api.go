@@ -1,62 +1,63 @@
 package stripelocal
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"regexp"
 	"strings"
 	"time"
+
+	"usher/stripelocal/wire"
 )
 
-// maxBody bounds a request's form.
-const maxBody = 1 << 20
+// maxBodyBytes bounds a request's form.
+const maxBodyBytes = 1 << 20
 
 var versionPattern = regexp.MustCompile(`^20\d\d-\d\d-\d\d(\.[a-z]+)?$`)
 
 // input is one API call, decoded and checked.
 type input struct {
-	params
+	wire.Params
 	req *http.Request
 	url string // the path, for lists
 }
 
-func (in *input) path(name string) string { return in.req.PathValue(name) }
+func (in *input) pathValue(name string) string { return in.req.PathValue(name) }
 
-// answer is what goes over the wire; it may be stored for an idempotency key.
-type answer struct {
-	status   int
-	body     []byte
-	date     int64 // the account's time of the read
-	replay   bool
-	first    string // the request id that a replay repeats
-	cut      bool   // a fault: the connection ends without it
-	unstored bool   // a fault: it leaves no trace under the key
+// apiResponse is what goes over the wire; it may be stored for an idempotency key.
+type apiResponse struct {
+	status          int
+	body            []byte
+	date            int64 // the account's time of the read
+	replayed        bool
+	originalRequest string // the request id that a replay repeats
+	drop            bool   // a fault: the connection ends without it
+	notStored       bool   // a fault: it leaves no trace under the key
 }
 
-// call is an API request on its way through the stages of serveCall.
-type call struct {
+// apiCall is an API request on its way through the stages of serveCall.
+type apiCall struct {
 	*Server
-	route route
-	shape *shape
-	req   *http.Request
-	cause cause
+	route  route
+	schema *wire.Schema
+	req    *http.Request
+	info   requestInfo
 }
 
 func (s *Server) mount() error {
 	mux := http.NewServeMux()
-	s.renders, s.routes = map[string]renderByID{}, map[string]boundRoute{}
+	s.renderers, s.routes = map[string]renderByID{}, map[string]boundRoute{}
 	for _, r := range resources() {
-		s.renders[r.kind] = r.render
+		s.renderers[r.objectType] = r.render
 		for _, rt := range r.routes {
-			sh, err := parseShape(rt.params + " expand[]")
+			sh, err := wire.ParseSchema(rt.params + " expand[]")
 			if err != nil {
 				return fmt.Errorf("%s: %w", rt.pattern, err)
 			}
 			s.routes[rt.pattern] = boundRoute{rt, sh}
 			mux.HandleFunc(rt.pattern, func(w http.ResponseWriter, req *http.Request) {
-				s.serveCall(w, call{Server: s, route: rt, shape: sh, req: req})
+				s.serveAPI(w, apiCall{Server: s, route: rt, schema: sh, req: req})
 			})
 		}
 	}
@@ -64,74 +65,74 @@ func (s *Server) mount() error {
 	if s.pages, err = newPageSet(); err != nil {
 		return fmt.Errorf("hosted pages: %w", err)
 	}
-	mux.HandleFunc("/v1/", s.serveUnknown)
+	mux.HandleFunc("/v1/", s.serveUnknownPath)
 	s.mountPages(mux)
 	s.mountControl(mux)
 	s.handler = guardPages(mux)
 	return nil
 }
 
-// serveCall is the way of every API call: who asks, what is asked, has it been
+// serveAPI is the way of every API call: who asks, what is asked, has it been
 // asked before, do it, tell.
-func (s *Server) serveCall(w http.ResponseWriter, c call) {
-	c.cause = s.newCause(c.req)
+func (s *Server) serveAPI(w http.ResponseWriter, c apiCall) {
+	c.info = s.newRequestInfo(c.req)
 	if err := c.authenticate(); err != nil {
-		c.write(w, c.refuse(err))
+		c.write(w, c.fail(err))
 		return
 	}
-	if err := c.refuseEarly(); err != nil {
-		c.write(w, c.refuse(err))
+	if err := c.preflightFault(); err != nil {
+		c.write(w, c.fail(err))
 		return
 	}
 	form, raw, err := c.decode()
 	if err != nil {
-		c.write(w, c.refuse(err))
+		c.write(w, c.fail(err))
 		return
 	}
-	in := &input{params: params{form}, req: c.req, url: c.req.URL.Path}
-	if c.req.Method != http.MethodPost || c.cause.IdempotencyKey == "" {
-		c.write(w, c.runFaulty(in))
+	in := &input{Params: wire.NewParams(form), req: c.req, url: c.req.URL.Path}
+	if c.req.Method != http.MethodPost || c.info.IdempotencyKey == "" {
+		c.write(w, c.executeWithFaults(in))
 		return
 	}
-	c.write(w, c.once(raw, func() answer { return c.runFaulty(in) }))
+	c.write(w, c.executeOnce(raw, func() apiResponse { return c.executeWithFaults(in) }))
 }
 
-func (s *Server) newCause(req *http.Request) cause {
+func (s *Server) newRequestInfo(req *http.Request) requestInfo {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := cause{RequestID: s.ids.short("req_")}
+	c := requestInfo{RequestID: s.ids.shortID("req_")}
 	if req.Method == http.MethodPost {
 		c.IdempotencyKey = req.Header.Get("Idempotency-Key")
 	}
 	return c
 }
 
-func (c call) authenticate() *Error {
+func (c apiCall) authenticate() *wire.Error {
 	key, _, basic := c.req.BasicAuth()
 	if !basic {
 		key, _ = strings.CutPrefix(c.req.Header.Get("Authorization"), "Bearer ")
 	}
-	if err := checkKey(key); err != nil {
+	if err := checkAPIKey(key); err != nil {
 		return err
 	}
 	if v := c.req.Header.Get("Stripe-Version"); v != "" && !versionPattern.MatchString(v) {
-		return invalid("", "", "Invalid Stripe API version: "+v)
+		return wire.Invalid("", "", "Invalid Stripe API version: "+v)
 	}
 	return nil
 }
 
-func checkKey(key string) *Error {
+func checkAPIKey(key string) *wire.Error {
 	switch {
 	case key == "":
-		return unauthorized("You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See https://stripe.com/docs/api#authentication for details, or we can help at https://support.stripe.com/.")
+		return wire.Unauthorized("You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See https://stripe.com/docs/api#authentication for details, or we can help at https://support.stripe.com/.")
 	case !strings.HasPrefix(key, "sk_test_") || len(key) < 12:
-		return unauthorized("Invalid API Key provided: " + maskKey(key))
+		return wire.Unauthorized("Invalid API Key provided: " + maskAPIKey(key))
 	}
 	return nil
 }
 
-// maskKey shows of a key what Stripe shows: its kind and its last four.
-func maskKey(key string) string {
+// maskAPIKey shows of a key what Stripe shows: its kind and its last four.
+func maskAPIKey(key string) string {
 	const shown = 8
 	if len(key) <= shown+4 {
 		return strings.Repeat("*", len(key))
@@ -141,110 +142,112 @@ func maskKey(key string) string {
 
 // decode reads the parameters of query and body. The text is returned too: an
 // idempotency key is bound to it.
-func (c call) decode() (*node, string, *Error) {
-	body, err := io.ReadAll(http.MaxBytesReader(nil, c.req.Body, maxBody))
+func (c apiCall) decode() (*wire.Value, string, *wire.Error) {
+	body, err := io.ReadAll(http.MaxBytesReader(nil, c.req.Body, maxBodyBytes))
 	if err != nil {
-		return nil, "", invalid("", "", "Invalid request: the body could not be read.")
+		return nil, "", wire.Invalid("", "", "Invalid request: the body could not be read.")
 	}
 	if kind := c.req.Header.Get("Content-Type"); len(body) > 0 && !strings.HasPrefix(kind, "application/x-www-form-urlencoded") {
-		return nil, "", invalid("", "", "Invalid request (check that your POST content type is application/x-www-form-urlencoded). If you have any questions, we can help at https://support.stripe.com/.")
+		return nil, "", wire.Invalid("", "", "Invalid request (check that your POST content type is application/x-www-form-urlencoded). If you have any questions, we can help at https://support.stripe.com/.")
 	}
 	raw := strings.Trim(c.req.URL.RawQuery+"&"+string(body), "&")
-	form, bad := decodeForm(raw)
+	form, bad := wire.DecodeForm(raw)
 	if bad != nil {
 		return nil, "", bad
 	}
-	return form, raw, c.shape.check(form)
+	return form, raw, c.schema.Check(form)
 }
 
-// run performs the call as one act and renders its result or refusal under the
+// execute performs the call as one act and renders its result or refusal under the
 // same lock, so that the answer is one moment's truth.
-func (c call) run(in *input) answer {
-	var out answer
-	_ = c.perform(c.cause, func(a *act) error {
-		a.changed = c.req.Method != http.MethodGet
-		result, err := c.route.do(a, in)
-		out = a.answer(result, err, in)
+func (c apiCall) execute(in *input) apiResponse {
+	var out apiResponse
+	_ = c.transact(c.info, func(r *request) error {
+		r.changed = c.req.Method != http.MethodGet
+		result, err := c.route.do(r, in)
+		out = r.respond(result, err, in)
 		return nil
 	})
 	return out
 }
 
-func (a *act) answer(result any, err error, in *input) answer {
+func (r *request) respond(result any, err error, in *input) apiResponse {
 	if err == nil {
-		err = a.expandResult(result, in)
+		err = r.expandResult(result, in)
 	}
 	if err != nil {
-		refusal := asError(err)
-		return answer{status: refusal.Status, body: encode(a.renderError(refusal)), date: a.at}
+		refusal := wire.AsError(err)
+		return apiResponse{status: refusal.Status, body: wire.Encode(r.renderError(refusal)), date: r.now}
 	}
-	return answer{status: http.StatusOK, body: encode(result), date: a.at}
+	return apiResponse{status: http.StatusOK, body: wire.Encode(result), date: r.now}
 }
 
-func (a *act) expandResult(result any, in *input) error {
-	o, ok := result.(object)
+func (r *request) expandResult(result any, in *input) error {
+	o, ok := result.(wire.Object)
 	if !ok {
 		return nil
 	}
 	// A typed nil in an error is not nil.
-	if err := a.expandAll(o, in.strs("expand")); err != nil {
+	if err := wire.Expand(o, in.Strings("expand"), r.resolve); err != nil {
 		return err
 	}
 	return nil
 }
 
-func asError(err error) *Error {
-	var e *Error
-	if errors.As(err, &e) {
-		return e
+// resolve renders a referenced object for expand[].
+func (r *request) resolve(kind, id string) (wire.Object, bool) {
+	render := r.renderers[kind]
+	if render == nil {
+		return nil, false
 	}
-	return &Error{Status: http.StatusInternalServerError, Type: "api_error", Message: "An unknown error occurred"}
+	o, _ := render(r, id)
+	return o, true
 }
 
-func (c call) refuse(e *Error) answer {
-	var out answer
-	_ = c.perform(c.cause, func(a *act) error {
-		out = answer{status: e.Status, body: encode(a.renderError(e)), date: a.at}
+func (c apiCall) fail(e *wire.Error) apiResponse {
+	var out apiResponse
+	_ = c.transact(c.info, func(r *request) error {
+		out = apiResponse{status: e.Status, body: wire.Encode(r.renderError(e)), date: r.now}
 		return nil
 	})
 	return out
 }
 
-func (s *Server) serveUnknown(w http.ResponseWriter, req *http.Request) {
-	c := call{Server: s, req: req, cause: s.newCause(req)}
+func (s *Server) serveUnknownPath(w http.ResponseWriter, req *http.Request) {
+	c := apiCall{Server: s, req: req, info: s.newRequestInfo(req)}
 	err := c.authenticate()
 	if err == nil {
-		err = &Error{Status: http.StatusNotFound, Type: "invalid_request_error", Message: fmt.Sprintf("Unrecognized request URL (%s: %s). Please see https://stripe.com/docs or we can help at https://support.stripe.com/.", req.Method, req.URL.Path)}
+		err = &wire.Error{Status: http.StatusNotFound, Type: "invalid_request_error", Message: fmt.Sprintf("Unrecognized request URL (%s: %s). Please see https://stripe.com/docs or we can help at https://support.stripe.com/.", req.Method, req.URL.Path)}
 	}
-	c.write(w, c.refuse(err))
+	c.write(w, c.fail(err))
 }
 
-func (c call) write(w http.ResponseWriter, a answer) {
-	if a.cut {
-		cutConnection(w)
+func (c apiCall) write(w http.ResponseWriter, a apiResponse) {
+	if a.drop {
+		dropConnection(w)
 		return
 	}
 	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("Date", time.Unix(a.date, 0).UTC().Format(http.TimeFormat))
-	h.Set("Request-Id", c.cause.RequestID)
+	h.Set("Request-Id", c.info.RequestID)
 	h.Set("Stripe-Version", APIVersion)
 	if v := c.req.Header.Get("Stripe-Version"); versionPattern.MatchString(v) {
 		h.Set("Stripe-Version", v)
 	}
-	if c.cause.IdempotencyKey != "" {
-		h.Set("Idempotency-Key", c.cause.IdempotencyKey)
+	if c.info.IdempotencyKey != "" {
+		h.Set("Idempotency-Key", c.info.IdempotencyKey)
 	}
-	if a.first != "" {
-		h.Set("Original-Request", a.first)
+	if a.originalRequest != "" {
+		h.Set("Original-Request", a.originalRequest)
 	}
-	if a.replay {
+	if a.replayed {
 		h.Set("Idempotent-Replayed", "true")
 	}
 	if a.status == http.StatusUnauthorized {
 		h.Set("WWW-Authenticate", `Bearer realm="Stripe"`)
 	}
-	a.adviseRetry(h, c.cause.IdempotencyKey)
+	a.setRetryHeaders(h, c.info.IdempotencyKey)
 	w.WriteHeader(a.status)
 	_, _ = w.Write(a.body)
 }

@@ -1,5 +1,7 @@
 package stripelocal
 
+import "usher/stripelocal/wire"
+
 // Charge is one attempt to take money, good or bad.
 type Charge struct {
 	Base
@@ -10,7 +12,7 @@ type Charge struct {
 	Description    string
 	Disputed       bool
 	Dispute        string
-	DisputeDue     bool // its card has it disputed, in a moment
+	DisputePending bool // its card has it disputed, in a moment
 	DisputeWon     bool
 	Failure        *Decline
 	Invoice        string
@@ -18,53 +20,56 @@ type Charge struct {
 	PaymentIntent  string
 	PaymentMethod  string
 	ReceiptEmail   string
-	Released       int64 // what a capture left to the card's owner
+	ReleasedAmount int64 // what a capture left to the card's owner
 	Uncaptured     bool  // the money is set aside, not taken
 }
 
+// charges serves /v1/charges and stores payment attempts.
+type charges struct{ *request }
+
 func chargeResource() resource {
 	return resource{
-		kind: "charge",
-		render: finder(func(s *state) *table[*Charge] { return s.Charges },
-			func(a *act, c *Charge) object { return a.renderCharge(c) }),
+		objectType: "charge",
+		render: finder(func(s *store) *table[*Charge] { return s.Charges },
+			bind(charges.render)),
 		routes: []route{
-			{"GET /v1/charges", listParams + "customer payment_intent", (*act).listCharges},
-			{"GET /v1/charges/{id}", "", (*act).getCharge},
+			on("GET /v1/charges", listParams+"customer payment_intent", charges.list),
+			on("GET /v1/charges/{id}", "", charges.get),
 		},
 	}
 }
 
-// addCharge stores an attempt; decline is nil where it went well.
-func (a *act) addCharge(pi *PaymentIntent, pm *PaymentMethod, decline *Decline) *Charge {
+// create stores an attempt; decline is nil where it went well.
+func (h charges) create(pi *PaymentIntent, pm *PaymentMethod, decline *Decline) *Charge {
 	ch := &Charge{
-		Base: Base{ID: a.ids.long("ch_3"), Created: a.at}, Amount: pi.Amount, Currency: pi.Currency,
+		Base: Base{ID: h.ids.longID("ch_3"), Created: h.now}, Amount: pi.Amount, Currency: pi.Currency,
 		Customer: pi.Customer, Description: pi.Description, Failure: decline, Invoice: pi.Invoice,
 		Metadata: pi.Metadata, PaymentIntent: pi.ID, PaymentMethod: pm.ID, ReceiptEmail: pi.ReceiptEmail,
 	}
-	a.state.Charges.insert(ch)
+	h.store.Charges.insert(ch)
 	return ch
 }
 
-func (a *act) getCharge(in *input) (any, error) {
-	ch, ok := a.state.Charges.get(in.path("id"))
+func (h charges) get(in *input) (any, error) {
+	ch, ok := h.store.Charges.get(in.pathValue("id"))
 	if !ok {
-		return nil, notFound("charge", in.path("id"), "id")
+		return nil, wire.NotFound("charge", in.pathValue("id"), "id")
 	}
-	return a.renderCharge(ch), nil
+	return h.render(ch), nil
 }
 
-func (a *act) listCharges(in *input) (any, error) {
-	rows := a.state.Charges.all
+func (h charges) list(in *input) (any, error) {
+	rows := h.store.Charges.all
 	switch {
-	case in.has("payment_intent"):
-		rows = a.state.Charges.by("payment_intent", in.str("payment_intent"))
-	case in.has("customer"):
-		rows = a.state.Charges.by("customer", in.str("customer"))
+	case in.Has("payment_intent"):
+		rows = h.store.Charges.by("payment_intent", in.String("payment_intent"))
+	case in.Has("customer"):
+		rows = h.store.Charges.by("customer", in.String("customer"))
 	}
 	return listing[*Charge]{
-		what: "charge", table: a.state.Charges, rows: rows,
-		keep:   func(c *Charge) bool { return !in.has("customer") || c.Customer == in.str("customer") },
-		render: func(c *Charge) object { return a.renderCharge(c) },
+		resource: "charge", table: h.store.Charges, rows: rows,
+		filter: func(c *Charge) bool { return !in.Has("customer") || c.Customer == in.String("customer") },
+		render: h.render,
 	}.page(in)
 }
 
@@ -75,76 +80,86 @@ func (c *Charge) status() string {
 	return "succeeded"
 }
 
-func (a *act) renderCharge(c *Charge) object {
-	captured, balance := c.Amount-c.Released, any("txn_3"+c.ID[len("ch_3"):])
+func (h charges) render(c *Charge) wire.Object {
+	captured, balance := c.Amount-c.ReleasedAmount, any("txn_3"+c.ID[len("ch_3"):])
 	if c.Failure != nil || c.Uncaptured {
 		captured, balance = 0, nil
 	}
-	o := object{
+	o := wire.Object{
 		"id": c.ID, "object": "charge", "amount": c.Amount, "amount_captured": captured,
 		"amount_refunded": c.AmountRefunded, "application": nil, "application_fee": nil,
 		"application_fee_amount": nil, "balance_transaction": balance,
 		"calculated_statement_descriptor": "LOCAL STRIPE", "captured": c.Failure == nil && !c.Uncaptured, "created": c.Created,
-		"currency": c.Currency, "customer": ref{"customer", c.Customer}, "description": orNull(c.Description),
+		"currency": c.Currency, "customer": wire.Ref("customer", c.Customer), "description": wire.StringOrNull(c.Description),
 		"disputed": c.Disputed, "failure_balance_transaction": nil, "failure_code": nil, "failure_message": nil,
-		"fraud_details": object{}, "invoice": ref{"invoice", c.Invoice}, "livemode": false, "metadata": c.Metadata,
+		"fraud_details": wire.Object{}, "invoice": wire.Ref("invoice", c.Invoice), "livemode": false, "metadata": c.Metadata,
 		"on_behalf_of": nil, "outcome": c.renderOutcome(), "paid": c.Failure == nil,
-		"payment_intent": ref{"payment_intent", c.PaymentIntent}, "payment_method": c.PaymentMethod,
-		"receipt_email": orNull(c.ReceiptEmail), "receipt_number": nil, "receipt_url": nil,
+		"payment_intent": wire.Ref("payment_intent", c.PaymentIntent), "payment_method": c.PaymentMethod,
+		"receipt_email": wire.StringOrNull(c.ReceiptEmail), "receipt_number": nil, "receipt_url": nil,
 		"refunded": c.AmountRefunded == c.Amount && c.Amount > 0,
-		"refunds":  hidden(func() any { return a.refundsOf(c) }),
+		"refunds":  wire.Expandable(func() any { return h.refunds.renderForCharge(c) }),
 		"review":   nil, "shipping": nil, "source": nil, "source_transfer": nil, "statement_descriptor": nil,
 		"statement_descriptor_suffix": nil, "status": c.status(), "transfer_data": nil, "transfer_group": nil,
 	}
 	if c.Failure != nil {
 		o["failure_code"], o["failure_message"] = c.Failure.Code, c.Failure.Message
 	}
-	a.renderChargeCard(o, c)
+	h.renderCard(o, c)
 	return o
 }
 
-func (c *Charge) renderOutcome() object {
+func (c *Charge) renderOutcome() wire.Object {
 	if c.Failure == nil {
-		return object{
+		return wire.Object{
 			"network_status": "approved_by_network", "reason": nil, "risk_level": "normal", "risk_score": 21,
 			"seller_message": "Payment complete.", "type": "authorized",
 		}
 	}
-	return object{
-		"network_status": "declined_by_network", "reason": orNull(c.Failure.DeclineCode), "risk_level": "normal",
+	return wire.Object{
+		"network_status": "declined_by_network", "reason": wire.StringOrNull(c.Failure.DeclineCode), "risk_level": "normal",
 		"risk_score": 21, "seller_message": "The bank did not return any further details with this decline.",
 		"type": "issuer_declined",
 	}
 }
 
-// renderChargeCard shows the card as it is kept; charges never lose theirs.
-func (a *act) renderChargeCard(o object, c *Charge) {
-	pm, ok := a.state.PaymentMethods.get(c.PaymentMethod)
+// renderCard shows the card as it is kept; charges never lose theirs.
+func (h charges) renderCard(o wire.Object, c *Charge) {
+	pm, ok := h.store.PaymentMethods.get(c.PaymentMethod)
 	if !ok {
-		o["billing_details"], o["payment_method_details"] = (&PaymentMethod{}).renderBilling(), nil
+		o["billing_details"], o["payment_method_details"] = (&PaymentMethod{}).renderBillingDetails(), nil
 		return
 	}
-	if pm.Bank {
-		o["billing_details"], o["payment_method_details"] = pm.renderBilling(), pm.bankDetails()
+	if pm.IsBankAccount {
+		o["billing_details"], o["payment_method_details"] = pm.renderBillingDetails(), pm.bankDebitDetails()
 		return
 	}
 	var secure any
 	if pm.Authenticated {
-		secure = object{
+		secure = wire.Object{
 			"authentication_flow": "challenge", "electronic_commerce_indicator": "05",
 			"exemption_indicator": nil, "result": "authenticated",
 			"result_reason": nil, "transaction_id": nil, "version": "2.2.0",
 		}
 	}
-	o["billing_details"] = pm.renderBilling()
-	o["payment_method_details"] = object{"type": "card", "card": object{
+	o["billing_details"] = pm.renderBillingDetails()
+	o["payment_method_details"] = wire.Object{"type": "card", "card": wire.Object{
 		"amount_authorized": c.Amount, "authorization_code": nil, "brand": pm.Brand, "checks": cardChecks(),
 		"country": "US", "exp_month": pm.ExpMonth, "exp_year": pm.ExpYear,
-		"extended_authorization": object{"status": "disabled"}, "fingerprint": pm.fingerprint(), "funding": "credit",
-		"incremental_authorization": object{"status": "unavailable"}, "installments": nil, "last4": pm.last4(),
-		"mandate": nil, "multicapture": object{"status": "unavailable"}, "network": pm.Brand,
-		"network_token":  object{"used": false},
-		"overcapture":    object{"maximum_amount_capturable": c.Amount, "status": "unavailable"},
+		"extended_authorization": wire.Object{"status": "disabled"}, "fingerprint": pm.fingerprint(), "funding": "credit",
+		"incremental_authorization": wire.Object{"status": "unavailable"}, "installments": nil, "last4": pm.last4(),
+		"mandate": nil, "multicapture": wire.Object{"status": "unavailable"}, "network": pm.Brand,
+		"network_token":  wire.Object{"used": false},
+		"overcapture":    wire.Object{"maximum_amount_capturable": c.Amount, "status": "unavailable"},
 		"three_d_secure": secure, "wallet": nil,
 	}}
+}
+
+// testCard is the test card behind a charge.
+func (h charges) testCard(ch *Charge) testCard {
+	pm, ok := h.store.PaymentMethods.get(ch.PaymentMethod)
+	if !ok {
+		return testCard{}
+	}
+	card, _ := testCardByNumber(pm.Number)
+	return card
 }

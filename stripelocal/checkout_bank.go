@@ -2,6 +2,8 @@ package stripelocal
 
 import (
 	"net/http"
+
+	"usher/stripelocal/wire"
 )
 
 // A bank debit is the delayed payment method: a session paid with it completes
@@ -9,105 +11,105 @@ import (
 
 const (
 	// bankDelay is how long a bank debit takes (inferred).
-	bankDelay = 4 * 24 * 60 * 60
+	bankDebitDelay = 4 * 24 * 60 * 60
 	// bankGood and bankBad are test account numbers (inferred).
-	bankGood = "000123456789"
-	bankBad  = "000222222227"
+	bankAccountSucceeds = "000123456789"
+	bankAccountFails    = "000222222227"
 )
 
-// takesBank says whether a session offers the bank debit: in payment mode, in
+// offersBankDebit says whether a session offers the bank debit: in payment mode, in
 // dollars, unless its methods are named without it.
-func (cs *CheckoutSession) takesBank() bool {
-	return cs.Mode == "payment" && cs.Currency == "usd" && (len(cs.MethodTypes) == 0 || setOf(cs.MethodTypes)["us_bank_account"])
+func (cs *CheckoutSession) offersBankDebit() bool {
+	return cs.Mode == "payment" && cs.Currency == "usd" && (len(cs.PaymentMethodTypes) == 0 || setOf(cs.PaymentMethodTypes)["us_bank_account"])
 }
 
-// methodTypes are what a session shows as payment_method_types.
-func (cs *CheckoutSession) methodTypes() []string {
+// paymentMethodTypes are what a session shows as payment_method_types.
+func (cs *CheckoutSession) paymentMethodTypes() []string {
 	switch {
-	case len(cs.MethodTypes) > 0:
-		return cs.MethodTypes
-	case cs.takesBank():
+	case len(cs.PaymentMethodTypes) > 0:
+		return cs.PaymentMethodTypes
+	case cs.offersBankDebit():
 		return []string{"card", "us_bank_account"}
 	}
 	return []string{"card"}
 }
 
-// debitBank starts a bank debit and completes the session unpaid.
-func (a *act) debitBank(cs *CheckoutSession, s submission) outcome {
-	a.order = []string{"customer.created", "payment_intent.created", "payment_intent.processing", "checkout.session.completed"}
-	if cs.CustomerCreation == "always" || cs.FutureUsage != "" {
-		a.ensureCustomer(cs)
+// startBankDebit starts a bank debit and completes the session unpaid.
+func (h checkoutPayments) startBankDebit(cs *CheckoutSession, s checkoutForm) paymentOutcome {
+	h.eventOrder = []string{"customer.created", "payment_intent.created", "payment_intent.processing", "checkout.session.completed"}
+	if cs.CustomerCreation == "always" || cs.SetupFutureUsage != "" {
+		h.ensureCustomer(cs)
 	}
-	pi, ok := a.state.PaymentIntents.get(cs.PaymentIntent)
+	pi, ok := h.store.PaymentIntents.get(cs.PaymentIntent)
 	if !ok {
-		pi = a.sessionIntent(cs, a.sessionAmount(cs))
+		pi = h.createIntent(cs, h.checkoutSessions.amountDue(cs))
 	}
 	pm := &PaymentMethod{
-		Base: Base{ID: a.ids.long("pm_1"), Created: a.at}, Number: digitsOf(s.Account), Bank: true, Brand: "bank debit",
+		Base: Base{ID: h.ids.longID("pm_1"), Created: h.now}, Number: digitsOf(s.Account), IsBankAccount: true, Brand: "bank debit",
 		Email: s.Email, Name: s.Card.Name, Metadata: map[string]string{},
 	}
-	a.state.PaymentMethods.insert(pm)
-	pi.PaymentMethod, pi.LastError, pi.Status = pm.ID, nil, "processing"
-	a.emit("payment_intent.processing", a.renderPaymentIntent(pi))
-	a.completeSession(cs, pm, "unpaid")
-	cs.SettlesAt = a.at + bankDelay
-	a.armBank(cs)
-	return paid
+	h.store.PaymentMethods.insert(pm)
+	pi.PaymentMethod, pi.LastPaymentError, pi.Status = pm.ID, nil, "processing"
+	h.emit("payment_intent.processing", h.paymentIntents.render(pi))
+	h.complete(cs, pm, "unpaid")
+	cs.BankDebitSettlesAt = h.now + bankDebitDelay
+	h.scheduleBankDebit(cs)
+	return outcomePaid
 }
 
-// armBank sees to it that a debit settles in time.
-func (a *act) armBank(cs *CheckoutSession) {
-	if cs.SettlesAt == 0 {
+// scheduleBankDebit sees to it that a debit settles in time.
+func (h checkoutPayments) scheduleBankDebit(cs *CheckoutSession) {
+	if cs.BankDebitSettlesAt == 0 {
 		return
 	}
-	a.schedule(accountClock, cs.SettlesAt, func(b *act) {
-		if pm, ok := b.bankOf(cs); ok {
-			b.changed = true
-			b.settleBank(cs, pm.Number != bankBad)
+	h.schedule(accountClock, cs.BankDebitSettlesAt, func(r *request) {
+		if pm, ok := r.checkoutPayments.pendingBankAccount(cs); ok {
+			r.changed = true
+			r.checkoutPayments.finishBankDebit(cs, pm.Number != bankAccountFails)
 		}
 	})
 }
 
-// bankOf is the account that a session's payment is still being taken from.
-func (a *act) bankOf(cs *CheckoutSession) (*PaymentMethod, bool) {
-	pi, ok := a.state.PaymentIntents.get(cs.PaymentIntent)
+// pendingBankAccount is the account that a session's payment is still being taken from.
+func (h checkoutPayments) pendingBankAccount(cs *CheckoutSession) (*PaymentMethod, bool) {
+	pi, ok := h.store.PaymentIntents.get(cs.PaymentIntent)
 	if !ok || pi.Status != "processing" {
 		return nil, false
 	}
-	return a.state.PaymentMethods.get(pi.PaymentMethod)
+	return h.store.PaymentMethods.get(pi.PaymentMethod)
 }
 
-// settleBank ends a bank debit and tells so of the session.
-func (a *act) settleBank(cs *CheckoutSession, good bool) {
-	pi, ok := a.state.PaymentIntents.get(cs.PaymentIntent)
-	pm, there := a.bankOf(cs)
+// finishBankDebit ends a bank debit and tells so of the session.
+func (h checkoutPayments) finishBankDebit(cs *CheckoutSession, good bool) {
+	pi, ok := h.store.PaymentIntents.get(cs.PaymentIntent)
+	pm, there := h.pendingBankAccount(cs)
 	if !ok || !there {
 		return
 	}
-	cs.SettlesAt = 0
+	cs.BankDebitSettlesAt = 0
 	if good {
-		a.succeed(pi, pm)
+		h.paymentIntents.succeed(pi, pm)
 		cs.PaymentStatus = "paid"
-		a.emit("checkout.session.async_payment_succeeded", a.renderSession(cs))
+		h.emit("checkout.session.async_payment_succeeded", h.checkoutSessions.render(cs))
 		return
 	}
-	a.fail(pi, pm, &Decline{Code: "payment_method_bank_account_insufficient_funds", DeclineCode: "insufficient_funds", Message: "The customer's account has insufficient funds to cover this payment."})
-	a.emit("checkout.session.async_payment_failed", a.renderSession(cs))
+	h.paymentIntents.fail(pi, pm, &Decline{Code: "payment_method_bank_account_insufficient_funds", DeclineCode: "insufficient_funds", Message: "The customer's account has insufficient funds to cover this payment."})
+	h.emit("checkout.session.async_payment_failed", h.checkoutSessions.render(cs))
 }
 
 // settleSession lets a bank debit end now: outcome=succeeded or failed.
 func (s *Server) settleSession(w http.ResponseWriter, req *http.Request) {
 	good := req.PostFormValue("outcome") != "failed"
-	var shown object
-	_ = s.perform(s.pageCause(), func(a *act) error {
-		cs, ok := a.state.Sessions.get(req.PathValue("id"))
+	var shown wire.Object
+	_ = s.transact(s.newPageRequestInfo(), func(r *request) error {
+		cs, ok := r.store.CheckoutSessions.get(req.PathValue("id"))
 		if !ok {
 			return nil
 		}
-		if _, waits := a.bankOf(cs); waits {
-			a.changed = true
-			a.settleBank(cs, good)
-			shown = a.renderSession(cs)
+		if _, waits := r.checkoutPayments.pendingBankAccount(cs); waits {
+			r.changed = true
+			r.checkoutPayments.finishBankDebit(cs, good)
+			shown = r.checkoutSessions.render(cs)
 		}
 		return nil
 	})
@@ -116,30 +118,30 @@ func (s *Server) settleSession(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(encode(shown))
+	_, _ = w.Write(wire.Encode(shown))
 }
 
-// renderBank is the payment method's part of its own.
-func (p *PaymentMethod) renderBank() object {
-	return object{
+// renderBankAccount is the payment method's part of its own.
+func (p *PaymentMethod) renderBankAccount() wire.Object {
+	return wire.Object{
 		"account_holder_type": "individual", "account_type": "checking", "bank_name": "LOCAL BANK", "financial_connections_account": nil,
-		"fingerprint": p.fingerprint(), "last4": p.last4(), "networks": object{"preferred": "ach", "supported": []any{"ach"}},
-		"routing_number": "110000000", "status_details": object{},
+		"fingerprint": p.fingerprint(), "last4": p.last4(), "networks": wire.Object{"preferred": "ach", "supported": []any{"ach"}},
+		"routing_number": "110000000", "status_details": wire.Object{},
 	}
 }
 
-// asBank turns a rendered card into a bank account where it is one.
-func (p *PaymentMethod) asBank(o object) object {
-	if p.Bank {
+// withBankAccount turns a rendered card into a bank account where it is one.
+func (p *PaymentMethod) withBankAccount(o wire.Object) wire.Object {
+	if p.IsBankAccount {
 		delete(o, "card")
-		o["type"], o["us_bank_account"] = "us_bank_account", p.renderBank()
+		o["type"], o["us_bank_account"] = "us_bank_account", p.renderBankAccount()
 	}
 	return o
 }
 
-// bankDetails is what a charge shows of the account.
-func (p *PaymentMethod) bankDetails() object {
-	return object{"type": "us_bank_account", "us_bank_account": object{
+// bankDebitDetails is what a charge shows of the account.
+func (p *PaymentMethod) bankDebitDetails() wire.Object {
+	return wire.Object{"type": "us_bank_account", "us_bank_account": wire.Object{
 		"account_holder_type": "individual", "account_type": "checking", "bank_name": "LOCAL BANK", "fingerprint": p.fingerprint(),
 		"last4": p.last4(), "payment_reference": nil, "routing_number": "110000000",
 	}}

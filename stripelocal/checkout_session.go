@@ -1,61 +1,63 @@
 package stripelocal
 
-// checkoutLife is how long a session stays open by default (docs: 24 hours).
-const checkoutLife = 24 * 60 * 60
+import "usher/stripelocal/wire"
+
+// checkoutSessionLifetime is how long a session stays open by default (docs: 24 hours).
+const checkoutSessionLifetime = 24 * 60 * 60
 
 // CheckoutSession is an invitation to pay on the hosted page.
 type CheckoutSession struct {
 	Base
-	AllowPromotionCodes bool
-	AutomaticTax        bool
-	BillingAddress      string
-	CancelURL           string
-	ClientReferenceID   string
-	Currency            string
-	Customer            string
-	CustomerCreation    string
-	CustomerEmail       string
-	EnteredEmail        string
-	EnteredName         string
-	ExpiresAt           int64
-	Invoice             string
-	Lines               []CheckoutLine
-	Locale              string
-	Metadata            map[string]string
-	MethodCollection    string
-	Mode                string
-	PaymentIntent       string
-	IntentDescription   string
-	IntentMetadata      map[string]string
-	IntentReceipt       string // receipt_email
-	IntentShipping      *Shipping
-	FutureUsage         string
-	PaymentStatus       string
-	SetupIntent         string
-	Status              string // open, complete, expired
-	SubDescription      string
-	SubMetadata         map[string]string
-	SubMissingMethod    string
-	SubTrialDays        int64
-	SubTrialEnd         int64
-	Subscription        string
-	SubmitType          string
-	SuccessURL          string
-	TaxIDCollection     bool
-	TaxIDRequired       string
-	PhoneCollection     bool
-	Discount            *Discount
-	MethodTypes         []string
-	SettlesAt           int64 // when a bank debit ends; 0 is never
-	EnteredPhone        string
-	EnteredAddress      *Address
-	EnteredTaxID        string
-	UpdateName          bool // customer_update
-	UpdateAddress       bool
+	AllowPromotionCodes       bool
+	AutomaticTax              bool
+	BillingAddressCollection  string
+	CancelURL                 string
+	ClientReferenceID         string
+	Currency                  string
+	Customer                  string
+	CustomerCreation          string
+	CustomerEmail             string
+	EnteredEmail              string
+	EnteredName               string
+	ExpiresAt                 int64
+	Invoice                   string
+	LineItems                 []CheckoutLineItem
+	Locale                    string
+	Metadata                  map[string]string
+	PaymentMethodCollection   string
+	Mode                      string
+	PaymentIntent             string
+	PaymentIntentDescription  string
+	PaymentIntentMetadata     map[string]string
+	PaymentIntentReceiptEmail string // receipt_email
+	PaymentIntentShipping     *Shipping
+	SetupFutureUsage          string
+	PaymentStatus             string
+	SetupIntent               string
+	Status                    string // open, complete, expired
+	SubscriptionDescription   string
+	SubscriptionMetadata      map[string]string
+	MissingPaymentMethod      string
+	TrialPeriodDays           int64
+	TrialEnd                  int64
+	Subscription              string
+	SubmitType                string
+	SuccessURL                string
+	TaxIDCollection           bool
+	TaxIDRequired             string
+	PhoneNumberCollection     bool
+	Discount                  *Discount
+	PaymentMethodTypes        []string
+	BankDebitSettlesAt        int64 // when a bank debit ends; 0 is never
+	EnteredPhone              string
+	EnteredAddress            *Address
+	EnteredTaxID              string
+	UpdateName                bool // customer_update
+	UpdateAddress             bool
 }
 
-// CheckoutLine is one thing to be bought.
-type CheckoutLine struct {
+// CheckoutLineItem is one thing to be bought.
+type CheckoutLineItem struct {
 	ID       string
 	Price    string
 	Quantity int64
@@ -69,230 +71,233 @@ const checkoutParams = "mode:payment|subscription|setup customer customer_email 
 	"subscription_data{metadata:map trial_period_days:int trial_end:time description:500 trial_settings{end_behavior{missing_payment_method:cancel|create_invoice|pause!}!}} " +
 	"payment_intent_data{metadata:map description:1000 setup_future_usage:on_session|off_session receipt_email shipping{address{city country line1! line2 postal_code state}! carrier name! phone tracking_number}} " +
 	"allow_promotion_codes:bool discounts[]{coupon promotion_code} automatic_tax{enabled:bool!} billing_address_collection:auto|required currency " +
-	"customer_creation:always|if_required customer_update{address:auto|never name:auto|never shipping:auto|never} expires_at:time " + locales + " " +
+	"customer_creation:always|if_required customer_update{address:auto|never name:auto|never shipping:auto|never} expires_at:time " + wire.Locales + " " +
 	"payment_method_collection:always|if_required payment_method_types[] phone_number_collection{enabled:bool!} " +
 	"submit_type:auto|book|donate|pay tax_id_collection{enabled:bool! required:if_supported|never} ui_mode:hosted|embedded "
 
+// checkoutSessions serves /v1/checkout/sessions.
+type checkoutSessions struct{ *request }
+
 func checkoutSessionResource() resource {
 	return resource{
-		kind: "checkout.session",
-		render: finder(func(s *state) *table[*CheckoutSession] { return s.Sessions },
-			func(a *act, x *CheckoutSession) object { return a.renderSession(x) }),
-		arm: func(a *act) {
-			for _, cs := range a.state.Sessions.all {
-				a.armSession(cs)
-				a.armBank(cs)
+		objectType: "checkout.session",
+		render: finder(func(s *store) *table[*CheckoutSession] { return s.CheckoutSessions },
+			bind(checkoutSessions.render)),
+		scheduleTimers: func(r *request) {
+			for _, cs := range r.store.CheckoutSessions.all {
+				r.checkoutSessions.scheduleExpiry(cs)
+				r.checkoutPayments.scheduleBankDebit(cs)
 			}
 		},
 		routes: []route{
-			{"POST /v1/checkout/sessions", checkoutParams, (*act).createSession},
-			{"GET /v1/checkout/sessions", listParams + "customer payment_intent subscription status:open|complete|expired customer_details{email!}", (*act).listSessions},
-			{"GET /v1/checkout/sessions/{id}", "", (*act).getSession},
-			{"POST /v1/checkout/sessions/{id}", "metadata:map?", (*act).updateSession},
-			{"GET /v1/checkout/sessions/{id}/line_items", "limit:int starting_after ending_before", (*act).listSessionLines},
-			{"POST /v1/checkout/sessions/{id}/expire", "", (*act).expireSessionCall},
+			on("POST /v1/checkout/sessions", checkoutParams, checkoutSessions.create),
+			on("GET /v1/checkout/sessions", listParams+"customer payment_intent subscription status:open|complete|expired customer_details{email!}", checkoutSessions.list),
+			on("GET /v1/checkout/sessions/{id}", "", checkoutSessions.get),
+			on("POST /v1/checkout/sessions/{id}", "metadata:map?", checkoutSessions.update),
+			on("GET /v1/checkout/sessions/{id}/line_items", "limit:int starting_after ending_before", checkoutSessions.listLineItems),
+			on("POST /v1/checkout/sessions/{id}/expire", "", checkoutSessions.expire),
 		},
 	}
 }
 
-func (a *act) createSession(in *input) (any, error) {
-	c, lines, err := a.checkSession(in)
+func (h checkoutSessions) create(in *input) (any, error) {
+	c, lines, err := h.validate(in)
 	if err != nil {
 		return nil, err
 	}
 	cs := &CheckoutSession{
-		Mode: in.str("mode"), Lines: lines, Metadata: in.metadata(), Status: "open", PaymentStatus: "unpaid",
-		ExpiresAt: in.numOr("expires_at", a.at+checkoutLife), MethodCollection: in.strOr("payment_method_collection", "always"),
-		SubMissingMethod: "create_invoice",
+		Mode: in.String("mode"), LineItems: lines, Metadata: in.Metadata(), Status: "open", PaymentStatus: "unpaid",
+		ExpiresAt: in.IntOr("expires_at", h.now+checkoutSessionLifetime), PaymentMethodCollection: in.StringOr("payment_method_collection", "always"),
+		MissingPaymentMethod: "create_invoice",
 	}
 	if c != nil {
 		cs.Customer = c.ID
 	}
-	cs.take(in.params)
-	cs.Base = Base{ID: "cs_test_a1" + a.ids.token(56), Created: a.at}
-	price, _ := a.state.Prices.get(lines[0].Price)
+	cs.setFields(in.Params)
+	cs.Base = Base{ID: "cs_test_a1" + h.ids.token(56), Created: h.now}
+	price, _ := h.store.Prices.get(lines[0].Price)
 	cs.Currency = price.Currency
-	if err := a.takeSessionDiscount(cs, in); err != nil {
+	if err := h.setDiscount(cs, in); err != nil {
 		return nil, err
 	}
-	a.state.Sessions.insert(cs)
-	a.armSession(cs)
-	return a.renderSession(cs), nil
+	h.store.CheckoutSessions.insert(cs)
+	h.scheduleExpiry(cs)
+	return h.render(cs), nil
 }
 
-func (cs *CheckoutSession) take(p params) {
-	p.setStr("success_url", &cs.SuccessURL)
-	p.setStr("cancel_url", &cs.CancelURL)
-	p.setStr("client_reference_id", &cs.ClientReferenceID)
-	p.setStr("customer_email", &cs.CustomerEmail)
-	p.setStr("customer_creation", &cs.CustomerCreation)
-	p.setStr("locale", &cs.Locale)
-	p.setStr("submit_type", &cs.SubmitType)
-	p.setStr("billing_address_collection", &cs.BillingAddress)
-	p.setFlag("allow_promotion_codes", &cs.AllowPromotionCodes)
-	p.at("automatic_tax").setFlag("enabled", &cs.AutomaticTax)
-	p.at("tax_id_collection").setFlag("enabled", &cs.TaxIDCollection)
-	cs.TaxIDRequired = p.at("tax_id_collection").strOr("required", "never")
-	p.at("phone_number_collection").setFlag("enabled", &cs.PhoneCollection)
-	if p.has("payment_method_types") {
-		cs.MethodTypes = p.strs("payment_method_types")
+func (cs *CheckoutSession) setFields(p wire.Params) {
+	p.SetString("success_url", &cs.SuccessURL)
+	p.SetString("cancel_url", &cs.CancelURL)
+	p.SetString("client_reference_id", &cs.ClientReferenceID)
+	p.SetString("customer_email", &cs.CustomerEmail)
+	p.SetString("customer_creation", &cs.CustomerCreation)
+	p.SetString("locale", &cs.Locale)
+	p.SetString("submit_type", &cs.SubmitType)
+	p.SetString("billing_address_collection", &cs.BillingAddressCollection)
+	p.SetBool("allow_promotion_codes", &cs.AllowPromotionCodes)
+	p.At("automatic_tax").SetBool("enabled", &cs.AutomaticTax)
+	p.At("tax_id_collection").SetBool("enabled", &cs.TaxIDCollection)
+	cs.TaxIDRequired = p.At("tax_id_collection").StringOr("required", "never")
+	p.At("phone_number_collection").SetBool("enabled", &cs.PhoneNumberCollection)
+	if p.Has("payment_method_types") {
+		cs.PaymentMethodTypes = p.Strings("payment_method_types")
 	}
-	cs.UpdateName, cs.UpdateAddress = p.at("customer_update").str("name") == "auto", p.at("customer_update").str("address") == "auto"
-	sub, intent := p.at("subscription_data"), p.at("payment_intent_data")
-	cs.SubMetadata, cs.IntentMetadata = sub.metadata(), intent.metadata()
-	sub.setStr("description", &cs.SubDescription)
-	sub.setNum("trial_period_days", &cs.SubTrialDays)
-	sub.setNum("trial_end", &cs.SubTrialEnd)
-	sub.at("trial_settings").at("end_behavior").setStr("missing_payment_method", &cs.SubMissingMethod)
-	intent.setStr("description", &cs.IntentDescription)
-	intent.setStr("receipt_email", &cs.IntentReceipt)
-	intent.setShipping(&cs.IntentShipping)
-	intent.setStr("setup_future_usage", &cs.FutureUsage)
+	cs.UpdateName, cs.UpdateAddress = p.At("customer_update").String("name") == "auto", p.At("customer_update").String("address") == "auto"
+	sub, intent := p.At("subscription_data"), p.At("payment_intent_data")
+	cs.SubscriptionMetadata, cs.PaymentIntentMetadata = sub.Metadata(), intent.Metadata()
+	sub.SetString("description", &cs.SubscriptionDescription)
+	sub.SetInt("trial_period_days", &cs.TrialPeriodDays)
+	sub.SetInt("trial_end", &cs.TrialEnd)
+	sub.At("trial_settings").At("end_behavior").SetString("missing_payment_method", &cs.MissingPaymentMethod)
+	intent.SetString("description", &cs.PaymentIntentDescription)
+	intent.SetString("receipt_email", &cs.PaymentIntentReceiptEmail)
+	setShipping(intent, &cs.PaymentIntentShipping)
+	intent.SetString("setup_future_usage", &cs.SetupFutureUsage)
 }
 
-func (a *act) sessionAt(in *input) (*CheckoutSession, error) {
-	cs, ok := a.state.Sessions.get(in.path("id"))
+func (h checkoutSessions) find(in *input) (*CheckoutSession, error) {
+	cs, ok := h.store.CheckoutSessions.get(in.pathValue("id"))
 	if !ok {
-		return nil, notFound("checkout.session", in.path("id"), "session")
+		return nil, wire.NotFound("checkout.session", in.pathValue("id"), "session")
 	}
 	return cs, nil
 }
 
-func (a *act) getSession(in *input) (any, error) {
-	cs, err := a.sessionAt(in)
+func (h checkoutSessions) get(in *input) (any, error) {
+	cs, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	return a.renderSession(cs), nil
+	return h.render(cs), nil
 }
 
-func (a *act) updateSession(in *input) (any, error) {
-	cs, err := a.sessionAt(in)
+func (h checkoutSessions) update(in *input) (any, error) {
+	cs, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	in.setMetadata(&cs.Metadata)
-	return a.renderSession(cs), nil
+	in.SetMetadata(&cs.Metadata)
+	return h.render(cs), nil
 }
 
-func (a *act) listSessions(in *input) (any, error) {
-	rows := a.state.Sessions.all
+func (h checkoutSessions) list(in *input) (any, error) {
+	rows := h.store.CheckoutSessions.all
 	for _, name := range []string{"customer", "subscription", "payment_intent"} {
-		if in.has(name) {
-			rows = a.state.Sessions.by(name, in.str(name))
+		if in.Has(name) {
+			rows = h.store.CheckoutSessions.by(name, in.String(name))
 		}
 	}
-	email := in.at("customer_details").str("email")
+	email := in.At("customer_details").String("email")
 	return listing[*CheckoutSession]{
-		what: "checkout.session", table: a.state.Sessions, rows: rows,
-		keep: func(x *CheckoutSession) bool {
-			return (!in.has("status") || x.Status == in.str("status")) && (!in.has("customer") || x.Customer == in.str("customer")) &&
+		resource: "checkout.session", table: h.store.CheckoutSessions, rows: rows,
+		filter: func(x *CheckoutSession) bool {
+			return (!in.Has("status") || x.Status == in.String("status")) && (!in.Has("customer") || x.Customer == in.String("customer")) &&
 				(email == "" || x.EnteredEmail == email)
 		},
-		render: func(x *CheckoutSession) object { return a.renderSession(x) },
+		render: h.render,
 	}.page(in)
 }
 
-func (a *act) listSessionLines(in *input) (any, error) {
-	cs, err := a.sessionAt(in)
+func (h checkoutSessions) listLineItems(in *input) (any, error) {
+	cs, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	return pageOf(a.renderSessionLines(cs), in)
+	return pageOf(h.renderLineItems(cs), in)
 }
 
-func (a *act) expireSessionCall(in *input) (any, error) {
-	cs, err := a.sessionAt(in)
+func (h checkoutSessions) expire(in *input) (any, error) {
+	cs, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
 	if cs.Status != "open" {
-		return nil, invalid("", "", "Only Checkout Sessions with a status in [\"open\"] can be expired. This Checkout Session has a status of `"+cs.Status+"`.")
+		return nil, wire.Invalid("", "", "Only Checkout Sessions with a status in [\"open\"] can be expired. This Checkout Session has a status of `"+cs.Status+"`.")
 	}
-	a.expireSession(cs)
-	return a.renderSession(cs), nil
+	h.expireSession(cs)
+	return h.render(cs), nil
 }
 
-func (a *act) armSession(cs *CheckoutSession) {
+func (h checkoutSessions) scheduleExpiry(cs *CheckoutSession) {
 	if cs.Status != "open" {
 		return
 	}
-	a.schedule(accountClock, cs.ExpiresAt, func(b *act) {
+	h.schedule(accountClock, cs.ExpiresAt, func(r *request) {
 		if cs.Status == "open" {
-			b.expireSession(cs)
+			r.checkoutSessions.expireSession(cs)
 		}
 	})
 }
 
 // expireSession closes a session for good; a subscription whose first payment
 // was being tried through it goes too.
-func (a *act) expireSession(cs *CheckoutSession) {
-	cs.Status, cs.ExpiresAt = "expired", min(cs.ExpiresAt, a.at)
-	if sub, ok := a.state.Subscriptions.get(cs.Subscription); ok && sub.Status == "incomplete" {
-		a.endSubscription(sub, "incomplete_expired", "cancellation_requested")
+func (h checkoutSessions) expireSession(cs *CheckoutSession) {
+	cs.Status, cs.ExpiresAt = "expired", min(cs.ExpiresAt, h.now)
+	if sub, ok := h.store.Subscriptions.get(cs.Subscription); ok && sub.Status == "incomplete" {
+		h.subscriptions.end(sub, "incomplete_expired", "cancellation_requested")
 	}
 	if cs.Mode == "payment" {
-		a.cancelIntent(cs.PaymentIntent, "abandoned")
+		h.paymentIntents.cancelByID(cs.PaymentIntent, "abandoned")
 	}
-	a.emit("checkout.session.expired", a.renderSession(cs))
+	h.emit("checkout.session.expired", h.render(cs))
 }
 
-func (cs *CheckoutSession) hasTrial() bool { return cs.SubTrialDays > 0 || cs.SubTrialEnd > 0 }
+func (cs *CheckoutSession) hasTrial() bool { return cs.TrialPeriodDays > 0 || cs.TrialEnd > 0 }
 
-func (a *act) renderSession(cs *CheckoutSession) object {
-	sums := a.sums(cs)
-	o := object{
+func (h checkoutSessions) render(cs *CheckoutSession) wire.Object {
+	sums := h.totals(cs)
+	o := wire.Object{
 		"id": cs.ID, "object": "checkout.session", "after_expiration": nil, "allow_promotion_codes": nil,
 		"amount_subtotal": sums.subtotal, "amount_total": sums.total(),
-		"automatic_tax":              object{"enabled": cs.AutomaticTax, "liability": nil, "status": nil},
-		"billing_address_collection": orNull(cs.BillingAddress), "cancel_url": orNull(cs.CancelURL),
-		"client_reference_id": orNull(cs.ClientReferenceID), "client_secret": nil, "consent": nil,
+		"automatic_tax":              wire.Object{"enabled": cs.AutomaticTax, "liability": nil, "status": nil},
+		"billing_address_collection": wire.StringOrNull(cs.BillingAddressCollection), "cancel_url": wire.StringOrNull(cs.CancelURL),
+		"client_reference_id": wire.StringOrNull(cs.ClientReferenceID), "client_secret": nil, "consent": nil,
 		"consent_collection": nil, "created": cs.Created, "currency": cs.Currency, "currency_conversion": nil,
-		"custom_fields": []any{}, "custom_text": object{"after_submit": nil, "shipping_address": nil, "submit": nil, "terms_of_service_acceptance": nil},
-		"customer": ref{"customer", cs.Customer}, "customer_creation": orNull(cs.CustomerCreation),
-		"customer_details": a.renderCustomerDetails(cs), "customer_email": orNull(cs.CustomerEmail),
-		"expires_at": cs.ExpiresAt, "invoice": ref{"invoice", cs.Invoice}, "invoice_creation": nil,
-		"livemode": false, "locale": orNull(cs.Locale), "metadata": cs.Metadata, "mode": cs.Mode,
-		"payment_intent": ref{"payment_intent", ""}, "payment_link": nil,
-		"payment_method_collection": cs.MethodCollection, "payment_method_configuration_details": nil,
-		"payment_method_options": object{}, "payment_method_types": cs.methodTypes(), "payment_status": cs.PaymentStatus,
-		"phone_number_collection": object{"enabled": cs.PhoneCollection}, "recovered_from": nil,
+		"custom_fields": []any{}, "custom_text": wire.Object{"after_submit": nil, "shipping_address": nil, "submit": nil, "terms_of_service_acceptance": nil},
+		"customer": wire.Ref("customer", cs.Customer), "customer_creation": wire.StringOrNull(cs.CustomerCreation),
+		"customer_details": h.renderCustomerDetails(cs), "customer_email": wire.StringOrNull(cs.CustomerEmail),
+		"expires_at": cs.ExpiresAt, "invoice": wire.Ref("invoice", cs.Invoice), "invoice_creation": nil,
+		"livemode": false, "locale": wire.StringOrNull(cs.Locale), "metadata": cs.Metadata, "mode": cs.Mode,
+		"payment_intent": wire.Ref("payment_intent", ""), "payment_link": nil,
+		"payment_method_collection": cs.PaymentMethodCollection, "payment_method_configuration_details": nil,
+		"payment_method_options": wire.Object{}, "payment_method_types": cs.paymentMethodTypes(), "payment_status": cs.PaymentStatus,
+		"phone_number_collection": wire.Object{"enabled": cs.PhoneNumberCollection}, "recovered_from": nil,
 		"saved_payment_method_options": nil, "setup_intent": nil, "shipping_address_collection": nil,
 		"shipping_cost": nil, "shipping_details": nil, "shipping_options": []any{}, "status": cs.Status,
-		"submit_type": orNull(cs.SubmitType), "subscription": ref{"subscription", cs.Subscription},
-		"success_url":   orNull(cs.SuccessURL),
-		"total_details": a.renderTotals(cs),
+		"submit_type": wire.StringOrNull(cs.SubmitType), "subscription": wire.Ref("subscription", cs.Subscription),
+		"success_url":   wire.StringOrNull(cs.SuccessURL),
+		"total_details": h.renderTotalDetails(cs),
 		"ui_mode":       "hosted", "url": nil,
-		"line_items": hidden(func() any { return a.renderSessionLines(cs) }),
+		"line_items": wire.Expandable(func() any { return h.renderLineItems(cs) }),
 	}
 	if cs.AllowPromotionCodes {
 		o["allow_promotion_codes"] = true
 	}
 	if cs.TaxIDCollection {
-		o["tax_id_collection"] = object{"enabled": true, "required": cs.TaxIDRequired}
+		o["tax_id_collection"] = wire.Object{"enabled": true, "required": cs.TaxIDRequired}
 	}
-	a.renderSessionMode(o, cs)
+	h.renderMode(o, cs)
 	return o
 }
 
-func (a *act) renderSessionMode(o object, cs *CheckoutSession) {
+func (h checkoutSessions) renderMode(o wire.Object, cs *CheckoutSession) {
 	if cs.Status == "open" {
-		o["url"] = a.origin + "/c/pay/" + cs.ID
+		o["url"] = h.origin + "/c/pay/" + cs.ID
 	}
 	if cs.Mode == "payment" {
-		o["payment_intent"] = ref{"payment_intent", cs.PaymentIntent}
+		o["payment_intent"] = wire.Ref("payment_intent", cs.PaymentIntent)
 		o["payment_method_collection"] = "if_required"
-		o["invoice_creation"] = object{"enabled": false, "invoice_data": object{
+		o["invoice_creation"] = wire.Object{"enabled": false, "invoice_data": wire.Object{
 			"account_tax_ids": nil, "custom_fields": nil, "description": nil, "footer": nil, "issuer": nil,
-			"metadata": object{}, "rendering_options": nil,
+			"metadata": wire.Object{}, "rendering_options": nil,
 		}}
 	}
 }
 
 // renderCustomerDetails shows what was entered, else what is known beforehand.
-func (a *act) renderCustomerDetails(cs *CheckoutSession) any {
+func (h checkoutSessions) renderCustomerDetails(cs *CheckoutSession) any {
 	email, name := cs.EnteredEmail, cs.EnteredName
-	if c, ok := a.state.Customers.get(cs.Customer); ok && email == "" {
+	if c, ok := h.store.Customers.get(cs.Customer); ok && email == "" {
 		email = c.Email
 	}
 	if email == "" {
@@ -306,29 +311,29 @@ func (a *act) renderCustomerDetails(cs *CheckoutSession) any {
 		taxIDs = []any{}
 	}
 	if cs.EnteredTaxID != "" && cs.Status == "complete" {
-		taxIDs = []any{object{"type": taxIDType(cs.EnteredTaxID), "value": cs.EnteredTaxID}}
+		taxIDs = []any{wire.Object{"type": taxIDType(cs.EnteredTaxID), "value": cs.EnteredTaxID}}
 	}
-	return object{
-		"address": cs.EnteredAddress.render(), "email": email, "name": orNull(name), "phone": orNull(cs.EnteredPhone), "tax_exempt": "none", "tax_ids": taxIDs,
+	return wire.Object{
+		"address": cs.EnteredAddress.render(), "email": email, "name": wire.StringOrNull(name), "phone": wire.StringOrNull(cs.EnteredPhone), "tax_exempt": "none", "tax_ids": taxIDs,
 	}
 }
 
-func (a *act) renderSessionLines(cs *CheckoutSession) object {
+func (h checkoutSessions) renderLineItems(cs *CheckoutSession) wire.Object {
 	data := []any{}
-	sums := a.sums(cs)
-	for i, l := range cs.Lines {
-		data = append(data, a.renderSessionLine(cs, l, sums.lines[i]))
+	sums := h.totals(cs)
+	for i, l := range cs.LineItems {
+		data = append(data, h.renderLineItem(cs, l, sums.lines[i]))
 	}
-	return listObject("/v1/checkout/sessions/"+cs.ID+"/line_items", data, false)
+	return wire.List("/v1/checkout/sessions/"+cs.ID+"/line_items", data, false)
 }
 
-func (a *act) renderSessionLine(cs *CheckoutSession, l CheckoutLine, sums checkoutLineSums) object {
-	o := object{
+func (h checkoutSessions) renderLineItem(cs *CheckoutSession, l CheckoutLineItem, sums lineItemTotals) wire.Object {
+	o := wire.Object{
 		"id": l.ID, "object": "item", "amount_discount": 0, "amount_subtotal": 0, "amount_tax": 0, "amount_total": 0,
 		"currency": cs.Currency, "description": "", "price": nil, "quantity": l.Quantity,
 	}
-	if p, ok := a.state.Prices.get(l.Price); ok {
-		o["price"], o["description"] = a.renderPrice(p), a.productName(p)
+	if p, ok := h.store.Prices.get(l.Price); ok {
+		o["price"], o["description"] = h.prices.render(p), h.prices.productName(p)
 		o["amount_subtotal"], o["amount_discount"], o["amount_total"] = sums.subtotal, sums.discount, sums.subtotal-sums.discount
 	}
 	return o

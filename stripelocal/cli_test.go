@@ -75,7 +75,7 @@ func TestTheOfficialCommandLineTriggersEvents(t *testing.T) {
 // the program to begin.
 func stripeTool(t *testing.T) string {
 	t.Helper()
-	modules := filepath.Join("..", "..", "node_modules")
+	modules := filepath.Join("..", "node_modules")
 	machine := strings.NewReplacer("amd64", "x64").Replace(runtime.GOOS + "-" + runtime.GOARCH)
 	if direct, err := filepath.Abs(filepath.Join(modules, "@stripe", "cli-"+machine, "bin", "stripe")); err == nil {
 		if _, err := exec.LookPath(direct); err == nil {

@@ -4,94 +4,99 @@ import (
 	"math/big"
 	"regexp"
 	"slices"
+
+	"usher/stripelocal/wire"
 )
 
 // Coupon takes a share or an amount off. Amounts are minor units.
 type Coupon struct {
 	Base
-	AmountOff     int64
-	Currency      string
-	PercentOff    string // decimal; empty where AmountOff holds
-	Duration      string // once, repeating, forever
-	Months        int64  // of repeating
-	MaxRedeemed   int64  // 0 is without bound
-	Metadata      map[string]string
-	Name          string
-	Products      []string // empty is all
-	RedeemBy      int64
-	TimesRedeemed int64
-	Deleted       bool // promotion codes and discounts go on showing it
+	AmountOff         int64
+	Currency          string
+	PercentOff        string // decimal; empty where AmountOff holds
+	Duration          string // once, repeating, forever
+	DurationInMonths  int64  // of repeating
+	MaxRedemptions    int64  // 0 is without bound
+	Metadata          map[string]string
+	Name              string
+	AppliesToProducts []string // empty is all
+	RedeemBy          int64
+	TimesRedeemed     int64
+	Deleted           bool // promotion codes and discounts go on showing it
 }
 
-var couponID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,200}$`)
+var couponIDPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,200}$`)
+
+// coupons serves /v1/coupons.
+type coupons struct{ *request }
 
 func couponResource() resource {
 	return resource{
-		kind: "coupon",
-		render: finder(func(s *state) *table[*Coupon] { return s.Coupons },
-			func(a *act, c *Coupon) object { return a.renderCoupon(c) }),
+		objectType: "coupon",
+		render: finder(func(s *store) *table[*Coupon] { return s.Coupons },
+			bind(coupons.render)),
 		routes: []route{
-			{"POST /v1/coupons", "id amount_off:int percent_off:decimal currency duration:once|forever|repeating duration_in_months:int max_redemptions:int metadata:map? name:40 redeem_by:time applies_to{products[]}", (*act).createCoupon},
-			{"GET /v1/coupons", listParams, (*act).listCoupons},
-			{"GET /v1/coupons/{id}", "", (*act).getCoupon},
-			{"POST /v1/coupons/{id}", "metadata:map? name:40?", (*act).updateCoupon},
-			{"DELETE /v1/coupons/{id}", "", (*act).deleteCoupon},
+			on("POST /v1/coupons", "id amount_off:int percent_off:decimal currency duration:once|forever|repeating duration_in_months:int max_redemptions:int metadata:map? name:40 redeem_by:time applies_to{products[]}", coupons.create),
+			on("GET /v1/coupons", listParams, coupons.list),
+			on("GET /v1/coupons/{id}", "", coupons.get),
+			on("POST /v1/coupons/{id}", "metadata:map? name:40?", coupons.update),
+			on("DELETE /v1/coupons/{id}", "", coupons.delete),
 		},
 	}
 }
 
-func (a *act) createCoupon(in *input) (any, error) {
-	if err := a.checkCoupon(in.params); err != nil {
+func (h coupons) create(in *input) (any, error) {
+	if err := h.validate(in.Params); err != nil {
 		return nil, err
 	}
 	c := &Coupon{
-		Base: Base{ID: in.strOr("id", a.ids.token(8)), Created: a.at}, AmountOff: in.num("amount_off"), PercentOff: in.str("percent_off"),
-		Duration: in.strOr("duration", "once"), Months: in.num("duration_in_months"), MaxRedeemed: in.num("max_redemptions"),
-		Metadata: in.metadata(), Name: in.str("name"), Products: in.at("applies_to").strs("products"), RedeemBy: in.num("redeem_by"),
+		Base: Base{ID: in.StringOr("id", h.ids.token(8)), Created: h.now}, AmountOff: in.Int("amount_off"), PercentOff: in.String("percent_off"),
+		Duration: in.StringOr("duration", "once"), DurationInMonths: in.Int("duration_in_months"), MaxRedemptions: in.Int("max_redemptions"),
+		Metadata: in.Metadata(), Name: in.String("name"), AppliesToProducts: in.At("applies_to").Strings("products"), RedeemBy: in.Int("redeem_by"),
 	}
 	if c.AmountOff > 0 {
-		c.Currency = in.str("currency")
+		c.Currency = in.String("currency")
 	}
-	a.state.Coupons.insert(c)
-	a.emit("coupon.created", a.renderCoupon(c))
-	return a.renderCoupon(c), nil
+	h.store.Coupons.insert(c)
+	h.emit("coupon.created", h.render(c))
+	return h.render(c), nil
 }
 
-func (a *act) checkCoupon(p params) error {
-	if id := p.str("id"); id != "" {
-		if !couponID.MatchString(id) {
-			return invalid("", "id", "Invalid coupon id: only letters, digits, `-` and `_`.")
+func (h coupons) validate(p wire.Params) error {
+	if id := p.String("id"); id != "" {
+		if !couponIDPattern.MatchString(id) {
+			return wire.Invalid("", "id", "Invalid coupon id: only letters, digits, `-` and `_`.")
 		}
-		if _, taken := a.state.Coupons.get(id); taken {
-			return invalid("resource_already_exists", "", "Coupon already exists.")
+		if _, taken := h.store.Coupons.get(id); taken {
+			return wire.Invalid("resource_already_exists", "", "Coupon already exists.")
 		}
 	}
-	repeating := p.str("duration") == "repeating"
+	repeating := p.String("duration") == "repeating"
 	switch {
-	case p.has("amount_off") == p.has("percent_off"):
-		return invalid("", "", "Must pass exactly one of `amount_off` or `percent_off`.")
-	case p.has("amount_off") && p.num("amount_off") < 1:
-		return invalid("parameter_invalid_integer", "amount_off", "This value must be greater than or equal to 1.")
-	case p.has("amount_off") && !currencyPattern.MatchString(p.str("currency")):
-		return invalid("parameter_missing", "currency", "You must pass currency when passing amount_off.")
-	case p.has("percent_off") && !isPercentage(p.str("percent_off")):
-		return invalid("", "percent_off", "Invalid percent_off: it must be greater than 0 and at most 100.")
-	case repeating && p.num("duration_in_months") < 1:
-		return invalid("", "duration_in_months", "You must pass duration_in_months when duration is repeating.")
-	case !repeating && p.has("duration_in_months"):
-		return invalid("", "duration_in_months", "You may only pass duration_in_months when duration is repeating.")
-	case p.has("max_redemptions") && p.num("max_redemptions") < 1:
-		return invalid("parameter_invalid_integer", "max_redemptions", "This value must be greater than or equal to 1.")
-	case p.has("redeem_by") && p.num("redeem_by") <= a.at:
-		return invalid("", "redeem_by", "The redeem_by timestamp must be in the future.")
+	case p.Has("amount_off") == p.Has("percent_off"):
+		return wire.Invalid("", "", "Must pass exactly one of `amount_off` or `percent_off`.")
+	case p.Has("amount_off") && p.Int("amount_off") < 1:
+		return wire.Invalid("parameter_invalid_integer", "amount_off", "This value must be greater than or equal to 1.")
+	case p.Has("amount_off") && !wire.IsCurrency(p.String("currency")):
+		return wire.Invalid("parameter_missing", "currency", "You must pass currency when passing amount_off.")
+	case p.Has("percent_off") && !isPercentage(p.String("percent_off")):
+		return wire.Invalid("", "percent_off", "Invalid percent_off: it must be greater than 0 and at most 100.")
+	case repeating && p.Int("duration_in_months") < 1:
+		return wire.Invalid("", "duration_in_months", "You must pass duration_in_months when duration is repeating.")
+	case !repeating && p.Has("duration_in_months"):
+		return wire.Invalid("", "duration_in_months", "You may only pass duration_in_months when duration is repeating.")
+	case p.Has("max_redemptions") && p.Int("max_redemptions") < 1:
+		return wire.Invalid("parameter_invalid_integer", "max_redemptions", "This value must be greater than or equal to 1.")
+	case p.Has("redeem_by") && p.Int("redeem_by") <= h.now:
+		return wire.Invalid("", "redeem_by", "The redeem_by timestamp must be in the future.")
 	}
-	return a.checkCouponProducts(p.at("applies_to"))
+	return h.validateProducts(p.At("applies_to"))
 }
 
-func (a *act) checkCouponProducts(p params) error {
-	for _, id := range p.strs("products") {
-		if _, ok := a.state.Products.get(id); !ok {
-			return noSuch("product", id, "applies_to[products]")
+func (h coupons) validateProducts(p wire.Params) error {
+	for _, id := range p.Strings("products") {
+		if _, ok := h.store.Products.get(id); !ok {
+			return wire.NoSuch("product", id, "applies_to[products]")
 		}
 	}
 	return nil
@@ -102,75 +107,75 @@ func isPercentage(text string) bool {
 	return ok && percent.Sign() > 0 && percent.Cmp(big.NewRat(100, 1)) <= 0
 }
 
-func (a *act) couponAt(in *input) (*Coupon, error) {
-	c, ok := a.state.Coupons.get(in.path("id"))
+func (h coupons) find(in *input) (*Coupon, error) {
+	c, ok := h.store.Coupons.get(in.pathValue("id"))
 	if !ok || c.Deleted {
-		return nil, notFound("coupon", in.path("id"), "coupon")
+		return nil, wire.NotFound("coupon", in.pathValue("id"), "coupon")
 	}
 	return c, nil
 }
 
-func (a *act) getCoupon(in *input) (any, error) {
-	c, err := a.couponAt(in)
+func (h coupons) get(in *input) (any, error) {
+	c, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	return a.renderCoupon(c), nil
+	return h.render(c), nil
 }
 
-func (a *act) updateCoupon(in *input) (any, error) {
-	c, err := a.couponAt(in)
+func (h coupons) update(in *input) (any, error) {
+	c, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	before := a.renderCoupon(c)
-	in.setStr("name", &c.Name)
-	in.setMetadata(&c.Metadata)
-	a.emitUpdate("coupon.updated", before, a.renderCoupon(c))
-	return a.renderCoupon(c), nil
+	before := h.render(c)
+	in.SetString("name", &c.Name)
+	in.SetMetadata(&c.Metadata)
+	h.emitUpdate("coupon.updated", before, h.render(c))
+	return h.render(c), nil
 }
 
-// deleteCoupon keeps it from being used again; discounts that are given stay.
-func (a *act) deleteCoupon(in *input) (any, error) {
-	c, err := a.couponAt(in)
+// delete keeps it from being used again; discounts that are given stay.
+func (h coupons) delete(in *input) (any, error) {
+	c, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	whole := a.renderCoupon(c)
+	whole := h.render(c)
 	c.Deleted = true
-	a.emit("coupon.deleted", whole)
-	return object{"id": c.ID, "object": "coupon", "deleted": true}, nil
+	h.emit("coupon.deleted", whole)
+	return wire.Object{"id": c.ID, "object": "coupon", "deleted": true}, nil
 }
 
-func (a *act) listCoupons(in *input) (any, error) {
+func (h coupons) list(in *input) (any, error) {
 	return listing[*Coupon]{
-		what: "coupon", table: a.state.Coupons, rows: a.state.Coupons.all,
-		keep:   func(c *Coupon) bool { return !c.Deleted },
-		render: func(c *Coupon) object { return a.renderCoupon(c) },
+		resource: "coupon", table: h.store.Coupons, rows: h.store.Coupons.all,
+		filter: func(c *Coupon) bool { return !c.Deleted },
+		render: h.render,
 	}.page(in)
 }
 
-// valid says whether it can still be redeemed.
-func (c *Coupon) valid(at int64) bool {
-	return !c.Deleted && (c.MaxRedeemed == 0 || c.TimesRedeemed < c.MaxRedeemed) && (c.RedeemBy == 0 || at < c.RedeemBy)
+// isValid says whether it can still be redeemed.
+func (c *Coupon) isValid(at int64) bool {
+	return !c.Deleted && (c.MaxRedemptions == 0 || c.TimesRedeemed < c.MaxRedemptions) && (c.RedeemBy == 0 || at < c.RedeemBy)
 }
 
-// covers says whether it takes anything off a price's product.
-func (c *Coupon) covers(product string) bool {
-	return len(c.Products) == 0 || slices.Contains(c.Products, product)
+// appliesTo says whether it takes anything off a price's product.
+func (c *Coupon) appliesTo(product string) bool {
+	return len(c.AppliesToProducts) == 0 || slices.Contains(c.AppliesToProducts, product)
 }
 
-// off is what a share takes off an amount, halves away from zero.
-func (c *Coupon) off(amount int64) int64 {
+// percentOfAmount is what a share takes off an amount, halves away from zero.
+func (c *Coupon) percentOfAmount(amount int64) int64 {
 	percent, ok := new(big.Rat).SetString(c.PercentOff)
 	if !ok {
 		return 0
 	}
 	percent.Mul(percent, new(big.Rat).SetFrac64(amount, 100))
-	return roundRat(percent)
+	return wire.Round(percent)
 }
 
-func (c *Coupon) percent() any {
+func (c *Coupon) renderPercentOff() any {
 	percent, ok := new(big.Rat).SetString(c.PercentOff)
 	if !ok {
 		return nil
@@ -179,18 +184,31 @@ func (c *Coupon) percent() any {
 	return f
 }
 
-func (a *act) renderCoupon(c *Coupon) object {
-	o := object{
-		"id": c.ID, "object": "coupon", "amount_off": timeOrNull(c.AmountOff), "created": c.Created,
-		"currency": orNull(c.Currency), "duration": c.Duration, "duration_in_months": timeOrNull(c.Months), "livemode": false,
-		"max_redemptions": timeOrNull(c.MaxRedeemed), "metadata": c.Metadata, "name": orNull(c.Name),
-		"percent_off": c.percent(), "redeem_by": timeOrNull(c.RedeemBy), "times_redeemed": c.TimesRedeemed,
-		"valid":            c.valid(a.at),
-		"currency_options": hidden(func() any { return object{} }),
-		"applies_to":       hidden(func() any { return object{"products": c.Products} }),
+func (h coupons) render(c *Coupon) wire.Object {
+	o := wire.Object{
+		"id": c.ID, "object": "coupon", "amount_off": wire.IntOrNull(c.AmountOff), "created": c.Created,
+		"currency": wire.StringOrNull(c.Currency), "duration": c.Duration, "duration_in_months": wire.IntOrNull(c.DurationInMonths), "livemode": false,
+		"max_redemptions": wire.IntOrNull(c.MaxRedemptions), "metadata": c.Metadata, "name": wire.StringOrNull(c.Name),
+		"percent_off": c.renderPercentOff(), "redeem_by": wire.IntOrNull(c.RedeemBy), "times_redeemed": c.TimesRedeemed,
+		"valid":            c.isValid(h.now),
+		"currency_options": wire.Expandable(func() any { return wire.Object{} }),
+		"applies_to":       wire.Expandable(func() any { return wire.Object{"products": c.AppliesToProducts} }),
 	}
-	if len(c.Products) == 0 {
+	if len(c.AppliesToProducts) == 0 {
 		delete(o, "applies_to")
 	}
 	return o
+}
+
+func (h coupons) findRedeemable(id, currency, param string) (*Coupon, error) {
+	c, ok := h.store.Coupons.get(id)
+	switch {
+	case !ok || c.Deleted:
+		return nil, wire.NoSuch("coupon", id, param)
+	case !c.isValid(h.now):
+		return nil, wire.Invalid("coupon_expired", param, "Coupon "+id+" is used up or expired and cannot be applied.")
+	case c.AmountOff > 0 && c.Currency != currency:
+		return nil, wire.Invalid("", param, "The coupon's currency (`"+c.Currency+"`) is not that of the subscription (`"+currency+"`).")
+	}
+	return c, nil
 }

@@ -1,30 +1,34 @@
 package stripelocal
 
-import "fmt"
+import (
+	"fmt"
+
+	"usher/stripelocal/wire"
+)
 
 // CreditNote takes something off a finalized invoice. Amounts are minor units.
 type CreditNote struct {
 	Base
-	Amount      int64
-	Balance     int64 // to the customer's balance
-	Currency    string
-	Customer    string
-	EffectiveAt int64
-	Invoice     string
-	Kind        string // pre_payment or post_payment
-	Lines       []CreditLine
-	Memo        string
-	Metadata    map[string]string
-	Number      string
-	OutOfBand   int64
-	Reason      string
-	Refund      string
-	RefundSum   int64
-	VoidedAt    int64
+	Amount          int64
+	CreditAmount    int64 // to the customer's balance
+	Currency        string
+	Customer        string
+	EffectiveAt     int64
+	Invoice         string
+	Type            string // pre_payment or post_payment
+	Lines           []CreditNoteLine
+	Memo            string
+	Metadata        map[string]string
+	Number          string
+	OutOfBandAmount int64
+	Reason          string
+	Refund          string
+	RefundAmount    int64
+	VoidedAt        int64
 }
 
-// CreditLine credits a line of the invoice, or something of its own.
-type CreditLine struct {
+// CreditNoteLine credits a line of the invoice, or something of its own.
+type CreditNoteLine struct {
 	ID          string
 	Amount      int64
 	Description string
@@ -33,42 +37,45 @@ type CreditLine struct {
 	UnitAmount  int64
 }
 
-const creditParams = "invoice! amount:int credit_amount:int refund_amount:int out_of_band_amount:int refund effective_at:time " +
+const creditNoteParams = "invoice! amount:int credit_amount:int refund_amount:int out_of_band_amount:int refund effective_at:time " +
 	"email_type:credit_note|none memo metadata:map reason:duplicate|fraudulent|order_change|product_unsatisfactory " +
 	"lines[]{type:invoice_line_item|custom_line_item! amount:int description invoice_line_item quantity:int unit_amount:int} "
 
+// creditNotes serves /v1/credit_notes.
+type creditNotes struct{ *request }
+
 func creditNoteResource() resource {
 	return resource{
-		kind: "credit_note",
-		render: finder(func(s *state) *table[*CreditNote] { return s.CreditNotes },
-			func(a *act, n *CreditNote) object { return a.renderCreditNote(n) }),
+		objectType: "credit_note",
+		render: finder(func(s *store) *table[*CreditNote] { return s.CreditNotes },
+			bind(creditNotes.render)),
 		routes: []route{
-			{"POST /v1/credit_notes", creditParams, (*act).createCreditNote},
-			{"GET /v1/credit_notes/preview", creditParams, (*act).previewCreditNote},
-			{"GET /v1/credit_notes", listParams + "customer invoice", (*act).listCreditNotes},
-			{"GET /v1/credit_notes/{id}", "", (*act).getCreditNote},
-			{"POST /v1/credit_notes/{id}", "memo metadata:map", (*act).updateCreditNote},
-			{"POST /v1/credit_notes/{id}/void", "", (*act).voidCreditNote},
+			on("POST /v1/credit_notes", creditNoteParams, creditNotes.create),
+			on("GET /v1/credit_notes/preview", creditNoteParams, creditNotes.preview),
+			on("GET /v1/credit_notes", listParams+"customer invoice", creditNotes.list),
+			on("GET /v1/credit_notes/{id}", "", creditNotes.get),
+			on("POST /v1/credit_notes/{id}", "memo metadata:map", creditNotes.update),
+			on("POST /v1/credit_notes/{id}/void", "", creditNotes.void),
 		},
 	}
 }
 
-func (a *act) createCreditNote(in *input) (any, error) {
-	n, inv, err := a.creditNoteAsked(in)
+func (h creditNotes) create(in *input) (any, error) {
+	n, inv, err := h.fromParams(in)
 	if err != nil {
 		return nil, err
 	}
-	n.ID = a.ids.long("cn_1")
-	n.Number = fmt.Sprintf("%s-CN-%02d", inv.Number, len(a.state.CreditNotes.by("invoice", inv.ID))+1)
-	if n.RefundSum > 0 && n.Refund == "" {
-		ch, _ := a.state.Charges.get(inv.Charge)
-		r := a.refund(ch, n.RefundSum, refundReason(n.Reason))
+	n.ID = h.ids.longID("cn_1")
+	n.Number = fmt.Sprintf("%s-CN-%02d", inv.Number, len(h.store.CreditNotes.by("invoice", inv.ID))+1)
+	if n.RefundAmount > 0 && n.Refund == "" {
+		ch, _ := h.store.Charges.get(inv.Charge)
+		r := h.refunds.refundCharge(ch, n.RefundAmount, refundReason(n.Reason))
 		r.CreditNote, n.Refund = n.ID, r.ID
 	}
-	a.state.CreditNotes.insert(n)
-	a.emit("credit_note.created", a.renderCreditNote(n))
-	a.creditInvoice(inv, n)
-	return a.renderCreditNote(n), nil
+	h.store.CreditNotes.insert(n)
+	h.emit("credit_note.created", h.render(n))
+	h.applyToInvoice(inv, n)
+	return h.render(n), nil
 }
 
 // refundReason is a credit note's reason as refunds know it.
@@ -80,219 +87,219 @@ func refundReason(reason string) string {
 	return "requested_by_customer"
 }
 
-// creditInvoice lets the invoice, and where something goes to the balance the
+// applyToInvoice lets the invoice, and where something goes to the balance the
 // customer, know of a note.
-func (a *act) creditInvoice(inv *Invoice, n *CreditNote) {
-	before := a.renderInvoice(inv)
-	if n.Kind == "post_payment" {
-		inv.CreditedAfter += n.Amount
+func (h creditNotes) applyToInvoice(inv *Invoice, n *CreditNote) {
+	before := h.invoices.render(inv)
+	if n.Type == "post_payment" {
+		inv.PostPaymentCreditNotesAmount += n.Amount
 	} else {
-		inv.CreditedBefore += n.Amount
+		inv.PrePaymentCreditNotesAmount += n.Amount
 	}
-	if pi, ok := a.state.PaymentIntents.get(inv.PaymentIntent); ok && n.Kind == "pre_payment" && inv.remaining() > 0 {
+	if pi, ok := h.store.PaymentIntents.get(inv.PaymentIntent); ok && n.Type == "pre_payment" && inv.remaining() > 0 {
 		pi.Amount = inv.remaining()
 	}
-	a.emitUpdate("invoice.updated", before, a.renderInvoice(inv))
-	if c, ok := a.state.Customers.get(n.Customer); ok && n.Balance > 0 {
-		a.changeCustomer(c, func() { c.Balance -= n.Balance })
+	h.emitUpdate("invoice.updated", before, h.invoices.render(inv))
+	if c, ok := h.store.Customers.get(n.Customer); ok && n.CreditAmount > 0 {
+		h.customers.change(c, func() { c.Balance -= n.CreditAmount })
 	}
 	if inv.Status == "open" && inv.remaining() == 0 {
-		a.cancelIntent(inv.PaymentIntent, "void_invoice")
-		a.markPaid(inv, 0)
+		h.paymentIntents.cancelByID(inv.PaymentIntent, "void_invoice")
+		h.invoicing.markPaid(inv, 0)
 	}
 }
 
-// creditNoteAsked works a note out without storing it.
-func (a *act) creditNoteAsked(in *input) (*CreditNote, *Invoice, error) {
-	inv, ok := a.state.Invoices.get(in.str("invoice"))
+// fromParams works a note out without storing it.
+func (h creditNotes) fromParams(in *input) (*CreditNote, *Invoice, error) {
+	inv, ok := h.store.Invoices.get(in.String("invoice"))
 	switch {
 	case !ok:
-		return nil, nil, noSuch("invoice", in.str("invoice"), "invoice")
+		return nil, nil, wire.NoSuch("invoice", in.String("invoice"), "invoice")
 	case inv.Status != "open" && inv.Status != "paid" && inv.Status != "uncollectible":
-		return nil, nil, invalid("", "invoice", "You can only create a credit note for an open or paid invoice.")
+		return nil, nil, wire.Invalid("", "invoice", "You can only create a credit note for an open or paid invoice.")
 	}
-	at := a.nowOf(inv.Customer)
+	at := h.timeForCustomer(inv.Customer)
 	n := &CreditNote{
-		Base: Base{Created: at}, Balance: in.num("credit_amount"), Currency: inv.Currency, Customer: inv.Customer,
-		EffectiveAt: in.numOr("effective_at", at), Invoice: inv.ID, Kind: "pre_payment", Memo: in.str("memo"), Metadata: in.metadata(),
-		OutOfBand: in.num("out_of_band_amount"), Reason: in.str("reason"), Refund: in.str("refund"), RefundSum: in.num("refund_amount"),
+		Base: Base{Created: at}, CreditAmount: in.Int("credit_amount"), Currency: inv.Currency, Customer: inv.Customer,
+		EffectiveAt: in.IntOr("effective_at", at), Invoice: inv.ID, Type: "pre_payment", Memo: in.String("memo"), Metadata: in.Metadata(),
+		OutOfBandAmount: in.Int("out_of_band_amount"), Reason: in.String("reason"), Refund: in.String("refund"), RefundAmount: in.Int("refund_amount"),
 	}
 	if inv.Status == "paid" {
-		n.Kind = "post_payment"
+		n.Type = "post_payment"
 	}
-	if err := a.takeCreditLines(n, inv, in); err != nil {
+	if err := h.setLines(n, inv, in); err != nil {
 		return nil, nil, err
 	}
-	if err := a.checkCredit(n, inv); err != nil {
+	if err := h.validate(n, inv); err != nil {
 		return nil, nil, err
 	}
 	return n, inv, nil
 }
 
-func (a *act) takeCreditLines(n *CreditNote, inv *Invoice, in *input) error {
-	for _, p := range in.list("lines") {
-		l, err := creditLine(inv, p)
+func (h creditNotes) setLines(n *CreditNote, inv *Invoice, in *input) error {
+	for _, p := range in.List("lines") {
+		l, err := creditNoteLineFromParams(inv, p)
 		if err != nil {
 			return err
 		}
-		l.ID = a.ids.long("cnli_1")
+		l.ID = h.ids.longID("cnli_1")
 		n.Lines = append(n.Lines, l)
 		n.Amount += l.Amount
 	}
 	switch {
-	case len(n.Lines) > 0 && in.has("amount") && in.num("amount") != n.Amount:
-		return invalid("", "amount", "The sum of the credit note's lines does not match `amount`.")
+	case len(n.Lines) > 0 && in.Has("amount") && in.Int("amount") != n.Amount:
+		return wire.Invalid("", "amount", "The sum of the credit note's lines does not match `amount`.")
 	case len(n.Lines) > 0:
 		return nil
-	case !in.has("amount"):
-		return invalid("parameter_missing", "", "You must provide one of `amount`, `lines` or `shipping_cost`.")
+	case !in.Has("amount"):
+		return wire.Invalid("parameter_missing", "", "You must provide one of `amount`, `lines` or `shipping_cost`.")
 	}
-	n.Amount = in.num("amount")
-	n.Lines = []CreditLine{{ID: a.ids.long("cnli_1"), Amount: n.Amount, Description: "Credit", Quantity: 1, UnitAmount: n.Amount}}
+	n.Amount = in.Int("amount")
+	n.Lines = []CreditNoteLine{{ID: h.ids.longID("cnli_1"), Amount: n.Amount, Description: "Credit", Quantity: 1, UnitAmount: n.Amount}}
 	return nil
 }
 
-func creditLine(inv *Invoice, p params) (CreditLine, error) {
-	quantity := p.numOr("quantity", 1)
-	l := CreditLine{Description: p.str("description"), Quantity: quantity, UnitAmount: p.num("unit_amount"), Amount: p.num("unit_amount") * quantity}
-	if p.str("type") == "custom_line_item" {
+func creditNoteLineFromParams(inv *Invoice, p wire.Params) (CreditNoteLine, error) {
+	quantity := p.IntOr("quantity", 1)
+	l := CreditNoteLine{Description: p.String("description"), Quantity: quantity, UnitAmount: p.Int("unit_amount"), Amount: p.Int("unit_amount") * quantity}
+	if p.String("type") == "custom_line_item" {
 		return l, nil
 	}
-	at := inv.lineAfter(p.str("invoice_line_item")) - 1
+	at := inv.indexAfterLine(p.String("invoice_line_item")) - 1
 	if at < 0 {
-		return l, noSuch("invoice line item", p.str("invoice_line_item"), p.name("invoice_line_item"))
+		return l, wire.NoSuch("invoice line item", p.String("invoice_line_item"), p.Name("invoice_line_item"))
 	}
 	line := inv.Lines[at]
 	l.InvoiceLine, l.Description, l.UnitAmount = line.ID, line.Description, 0
-	l.Amount = p.numOr("amount", line.Amount)
-	if p.has("quantity") && line.Quantity > 0 && !p.has("amount") {
-		l.Amount = shareOf(line.Amount, quantity, line.Quantity)
+	l.Amount = p.IntOr("amount", line.Amount)
+	if p.Has("quantity") && line.Quantity > 0 && !p.Has("amount") {
+		l.Amount = wire.Share(line.Amount, quantity, line.Quantity)
 	}
 	return l, nil
 }
 
-func (a *act) checkCredit(n *CreditNote, inv *Invoice) error {
+func (h creditNotes) validate(n *CreditNote, inv *Invoice) error {
 	left := inv.remaining()
-	if n.Kind == "post_payment" {
-		left = inv.AmountPaid - inv.CreditedAfter
+	if n.Type == "post_payment" {
+		left = inv.AmountPaid - inv.PostPaymentCreditNotesAmount
 	}
 	switch {
 	case n.Amount < 1:
-		return invalid("parameter_invalid_integer", "amount", "This value must be greater than or equal to 1.")
+		return wire.Invalid("parameter_invalid_integer", "amount", "This value must be greater than or equal to 1.")
 	case n.Amount > left:
-		return invalid("", "amount", fmt.Sprintf("The credit note's amount (%s) is greater than what is left of the invoice (%s).", formatAmount(n.Amount, n.Currency), formatAmount(left, n.Currency)))
-	case n.Kind == "pre_payment" && n.Balance+n.OutOfBand+n.RefundSum > 0:
-		return invalid("", "", "You can only use `refund_amount`, `credit_amount` and `out_of_band_amount` with a paid invoice.")
-	case n.Kind == "pre_payment":
+		return wire.Invalid("", "amount", fmt.Sprintf("The credit note's amount (%s) is greater than what is left of the invoice (%s).", wire.FormatAmount(n.Amount, n.Currency), wire.FormatAmount(left, n.Currency)))
+	case n.Type == "pre_payment" && n.CreditAmount+n.OutOfBandAmount+n.RefundAmount > 0:
+		return wire.Invalid("", "", "You can only use `refund_amount`, `credit_amount` and `out_of_band_amount` with a paid invoice.")
+	case n.Type == "pre_payment":
 		return nil
 	}
-	if err := a.linkRefund(n); err != nil {
+	if err := h.linkRefund(n); err != nil {
 		return err
 	}
-	if n.Balance+n.OutOfBand+n.RefundSum != n.Amount {
-		return invalid("", "", fmt.Sprintf("The sum of `credit_amount`, `refund_amount` and `out_of_band_amount` (%s) must equal the credit note's amount (%s).", formatAmount(n.Balance+n.OutOfBand+n.RefundSum, n.Currency), formatAmount(n.Amount, n.Currency)))
+	if n.CreditAmount+n.OutOfBandAmount+n.RefundAmount != n.Amount {
+		return wire.Invalid("", "", fmt.Sprintf("The sum of `credit_amount`, `refund_amount` and `out_of_band_amount` (%s) must equal the credit note's amount (%s).", wire.FormatAmount(n.CreditAmount+n.OutOfBandAmount+n.RefundAmount, n.Currency), wire.FormatAmount(n.Amount, n.Currency)))
 	}
-	if n.RefundSum == 0 || n.Refund != "" {
+	if n.RefundAmount == 0 || n.Refund != "" {
 		return nil
 	}
-	ch, ok := a.state.Charges.get(inv.Charge)
+	ch, ok := h.store.Charges.get(inv.Charge)
 	if !ok {
-		return invalid("", "refund_amount", "The invoice has no charge to refund.")
+		return wire.Invalid("", "refund_amount", "The invoice has no charge to refund.")
 	}
-	return checkRefund(ch, n.RefundSum)
+	return checkRefund(ch, n.RefundAmount)
 }
 
 // linkRefund counts a refund that was made before.
-func (a *act) linkRefund(n *CreditNote) error {
+func (h creditNotes) linkRefund(n *CreditNote) error {
 	if n.Refund == "" {
 		return nil
 	}
-	r, ok := a.state.Refunds.get(n.Refund)
+	r, ok := h.store.Refunds.get(n.Refund)
 	if !ok {
-		return noSuch("refund", n.Refund, "refund")
+		return wire.NoSuch("refund", n.Refund, "refund")
 	}
-	if n.RefundSum == 0 {
-		n.RefundSum = r.Amount
+	if n.RefundAmount == 0 {
+		n.RefundAmount = r.Amount
 	}
 	return nil
 }
 
-func (a *act) previewCreditNote(in *input) (any, error) {
-	n, inv, err := a.creditNoteAsked(in)
+func (h creditNotes) preview(in *input) (any, error) {
+	n, inv, err := h.fromParams(in)
 	if err != nil {
 		return nil, err
 	}
-	n.ID, n.Number = a.ids.long("cn_1"), inv.Number+"-CN-DRAFT"
-	return a.renderCreditNote(n), nil
+	n.ID, n.Number = h.ids.longID("cn_1"), inv.Number+"-CN-DRAFT"
+	return h.render(n), nil
 }
 
-func (a *act) creditNoteAt(in *input) (*CreditNote, error) {
-	n, ok := a.state.CreditNotes.get(in.path("id"))
+func (h creditNotes) find(in *input) (*CreditNote, error) {
+	n, ok := h.store.CreditNotes.get(in.pathValue("id"))
 	if !ok {
-		return nil, notFound("credit_note", in.path("id"), "id")
+		return nil, wire.NotFound("credit_note", in.pathValue("id"), "id")
 	}
 	return n, nil
 }
 
-func (a *act) getCreditNote(in *input) (any, error) {
-	n, err := a.creditNoteAt(in)
+func (h creditNotes) get(in *input) (any, error) {
+	n, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	return a.renderCreditNote(n), nil
+	return h.render(n), nil
 }
 
-func (a *act) listCreditNotes(in *input) (any, error) {
-	rows := a.state.CreditNotes.all
-	if in.has("invoice") {
-		rows = a.state.CreditNotes.by("invoice", in.str("invoice"))
+func (h creditNotes) list(in *input) (any, error) {
+	rows := h.store.CreditNotes.all
+	if in.Has("invoice") {
+		rows = h.store.CreditNotes.by("invoice", in.String("invoice"))
 	}
 	return listing[*CreditNote]{
-		what: "credit_note", table: a.state.CreditNotes, rows: rows,
-		keep: func(n *CreditNote) bool {
-			if in.has("customer") {
-				return n.Customer == in.str("customer")
+		resource: "credit_note", table: h.store.CreditNotes, rows: rows,
+		filter: func(n *CreditNote) bool {
+			if in.Has("customer") {
+				return n.Customer == in.String("customer")
 			}
-			return in.has("invoice") || !a.onTestClock(n.Customer)
+			return in.Has("invoice") || !h.customers.onTestClock(n.Customer)
 		},
-		render: func(n *CreditNote) object { return a.renderCreditNote(n) },
+		render: h.render,
 	}.page(in)
 }
 
-func (a *act) updateCreditNote(in *input) (any, error) {
-	n, err := a.creditNoteAt(in)
+func (h creditNotes) update(in *input) (any, error) {
+	n, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	before := a.renderCreditNote(n)
-	in.setStr("memo", &n.Memo)
-	in.setMetadata(&n.Metadata)
-	a.emitUpdate("credit_note.updated", before, a.renderCreditNote(n))
-	return a.renderCreditNote(n), nil
+	before := h.render(n)
+	in.SetString("memo", &n.Memo)
+	in.SetMetadata(&n.Metadata)
+	h.emitUpdate("credit_note.updated", before, h.render(n))
+	return h.render(n), nil
 }
 
-// voidCreditNote takes back a note on an invoice that is still open.
-func (a *act) voidCreditNote(in *input) (any, error) {
-	n, err := a.creditNoteAt(in)
+// void takes back a note on an invoice that is still open.
+func (h creditNotes) void(in *input) (any, error) {
+	n, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	inv, ok := a.state.Invoices.get(n.Invoice)
-	if !ok || n.Kind != "pre_payment" || inv.Status != "open" || n.VoidedAt != 0 {
-		return nil, invalid("", "", "You can only void a credit note of an invoice that is open.")
+	inv, ok := h.store.Invoices.get(n.Invoice)
+	if !ok || n.Type != "pre_payment" || inv.Status != "open" || n.VoidedAt != 0 {
+		return nil, wire.Invalid("", "", "You can only void a credit note of an invoice that is open.")
 	}
-	before := a.renderInvoice(inv)
-	n.VoidedAt = a.nowOf(n.Customer)
-	inv.CreditedBefore -= n.Amount
-	if pi, ok := a.state.PaymentIntents.get(inv.PaymentIntent); ok {
+	before := h.invoices.render(inv)
+	n.VoidedAt = h.timeForCustomer(n.Customer)
+	inv.PrePaymentCreditNotesAmount -= n.Amount
+	if pi, ok := h.store.PaymentIntents.get(inv.PaymentIntent); ok {
 		pi.Amount = inv.remaining()
 	}
-	a.emit("credit_note.voided", a.renderCreditNote(n))
-	a.emitUpdate("invoice.updated", before, a.renderInvoice(inv))
-	return a.renderCreditNote(n), nil
+	h.emit("credit_note.voided", h.render(n))
+	h.emitUpdate("invoice.updated", before, h.invoices.render(inv))
+	return h.render(n), nil
 }
 
-func (a *act) renderCreditNote(n *CreditNote) object {
+func (h creditNotes) render(n *CreditNote) wire.Object {
 	status := "issued"
 	if n.VoidedAt != 0 {
 		status = "void"
@@ -301,26 +308,26 @@ func (a *act) renderCreditNote(n *CreditNote) object {
 	for _, l := range n.Lines {
 		lines = append(lines, l.render())
 	}
-	o := object{
+	o := wire.Object{
 		"id": n.ID, "object": "credit_note", "amount": n.Amount, "amount_shipping": 0, "created": n.Created,
-		"currency": n.Currency, "customer": ref{"customer", n.Customer}, "customer_balance_transaction": nil,
-		"discount_amount": 0, "discount_amounts": []any{}, "effective_at": timeOrNull(n.EffectiveAt),
-		"invoice": ref{"invoice", n.Invoice}, "lines": listObject("/v1/credit_notes/"+n.ID+"/lines", lines, false),
-		"livemode": false, "memo": orNull(n.Memo), "metadata": n.Metadata, "number": n.Number, "out_of_band_amount": nil,
-		"pdf": a.origin + "/i/" + n.Invoice + "/pdf", "reason": orNull(n.Reason), "refund": ref{"refund", n.Refund},
+		"currency": n.Currency, "customer": wire.Ref("customer", n.Customer), "customer_balance_transaction": nil,
+		"discount_amount": 0, "discount_amounts": []any{}, "effective_at": wire.IntOrNull(n.EffectiveAt),
+		"invoice": wire.Ref("invoice", n.Invoice), "lines": wire.List("/v1/credit_notes/"+n.ID+"/lines", lines, false),
+		"livemode": false, "memo": wire.StringOrNull(n.Memo), "metadata": n.Metadata, "number": n.Number, "out_of_band_amount": nil,
+		"pdf": h.origin + "/i/" + n.Invoice + "/pdf", "reason": wire.StringOrNull(n.Reason), "refund": wire.Ref("refund", n.Refund),
 		"shipping_cost": nil, "status": status, "subtotal": n.Amount, "subtotal_excluding_tax": n.Amount, "tax_amounts": []any{},
-		"total": n.Amount, "total_excluding_tax": n.Amount, "type": n.Kind, "voided_at": timeOrNull(n.VoidedAt),
+		"total": n.Amount, "total_excluding_tax": n.Amount, "type": n.Type, "voided_at": wire.IntOrNull(n.VoidedAt),
 	}
-	if n.OutOfBand > 0 {
-		o["out_of_band_amount"] = n.OutOfBand
+	if n.OutOfBandAmount > 0 {
+		o["out_of_band_amount"] = n.OutOfBandAmount
 	}
 	return o
 }
 
-func (l CreditLine) render() object {
-	o := object{
+func (l CreditNoteLine) render() wire.Object {
+	o := wire.Object{
 		"id": l.ID, "object": "credit_note_line_item", "amount": l.Amount, "amount_excluding_tax": l.Amount,
-		"description": orNull(l.Description), "discount_amount": 0, "discount_amounts": []any{}, "livemode": false,
+		"description": wire.StringOrNull(l.Description), "discount_amount": 0, "discount_amounts": []any{}, "livemode": false,
 		"quantity": l.Quantity, "tax_amounts": []any{}, "tax_rates": []any{}, "type": "custom_line_item",
 		"unit_amount": nil, "unit_amount_decimal": nil, "unit_amount_excluding_tax": nil,
 	}

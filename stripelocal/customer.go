@@ -1,8 +1,9 @@
 package stripelocal
 
 import (
-	"slices"
 	"strings"
+
+	"usher/stripelocal/wire"
 )
 
 // Customer is who pays.
@@ -18,120 +19,83 @@ type Customer struct {
 	InvoicePrefix        string
 	DefaultPaymentMethod string
 	DefaultSource        string // a card of the older kind, made of a token
-	Footer               string
+	InvoiceFooter        string
 	Metadata             map[string]string
 	Name                 string
-	NextInvoice          int64
+	NextInvoiceSequence  int64
 	Phone                string
-	Locales              []string
+	PreferredLocales     []string
 	Shipping             *Shipping
 	TaxExempt            string
 	TestClock            string
 }
 
-// Address is a postal address; empty lines are null.
-type Address struct{ City, Country, Line1, Line2, PostalCode, State string }
+const customerParams = "address" + addressParams + "balance:int description? email:512? invoice_prefix metadata:map? name:256? next_invoice_sequence:int phone:20? " +
+	"preferred_locales[] shipping{address" + addressLines + "! name! phone}? source tax_exempt:exempt|none|reverse? invoice_settings{default_payment_method? footer?} "
 
-const (
-	addressLines   = "{city? country? line1? line2? postal_code? state?}"
-	addressParams  = addressLines + "? "
-	customerParams = "address" + addressParams + "balance:int description? email:512? invoice_prefix metadata:map? name:256? next_invoice_sequence:int phone:20? " +
-		"preferred_locales[] shipping{address" + addressLines + "! name! phone}? source tax_exempt:exempt|none|reverse? invoice_settings{default_payment_method? footer?} "
-)
+// customers serves /v1/customers.
+type customers struct{ *request }
 
 func customerResource() resource {
 	return resource{
-		kind: "customer",
-		render: finder(func(s *state) *table[*Customer] { return s.Customers },
-			func(a *act, c *Customer) object { return a.renderCustomer(c) }),
+		objectType: "customer",
+		render: finder(func(s *store) *table[*Customer] { return s.Customers },
+			bind(customers.render)),
 		routes: []route{
-			{"POST /v1/customers", customerParams + "payment_method test_clock", (*act).createCustomer},
-			{"GET /v1/customers", listParams + "email:512 test_clock", (*act).listCustomers},
-			{"GET /v1/customers/{id}", "", (*act).getCustomer},
-			{"POST /v1/customers/{id}", customerParams, (*act).updateCustomer},
-			{"DELETE /v1/customers/{id}", "", (*act).deleteCustomer},
-			{"POST /v1/customers/{id}/sources", "source! metadata:map", (*act).createSource},
-			{"GET /v1/customers/{id}/sources", "object limit:int starting_after ending_before", (*act).listSources},
-			{"DELETE /v1/customers/{id}/sources/{source}", "", (*act).deleteSource},
+			on("POST /v1/customers", customerParams+"payment_method test_clock", customers.create),
+			on("GET /v1/customers", listParams+"email:512 test_clock", customers.list),
+			on("GET /v1/customers/{id}", "", customers.get),
+			on("POST /v1/customers/{id}", customerParams, customers.update),
+			on("DELETE /v1/customers/{id}", "", customers.delete),
+			on("POST /v1/customers/{id}/sources", "source! metadata:map", sources.create),
+			on("GET /v1/customers/{id}/sources", "object limit:int starting_after ending_before", sources.list),
+			on("DELETE /v1/customers/{id}/sources/{source}", "", sources.delete),
 		},
 	}
 }
 
-func (a *act) createCustomer(in *input) (any, error) {
-	if err := checkEmail(in.params); err != nil {
+func (h customers) create(in *input) (any, error) {
+	if err := checkEmail(in.Params); err != nil {
 		return nil, err
 	}
-	if err := a.checkClock(in.params); err != nil {
+	if err := h.testClocks.checkAssignable(in.Params); err != nil {
 		return nil, err
 	}
-	method, err := a.firstMethod(in.params)
+	method, err := h.paymentMethods.initialFromParams(in.Params)
 	if err != nil {
 		return nil, err
 	}
-	c := &Customer{TestClock: in.str("test_clock"), TaxExempt: "none", NextInvoice: 1, Metadata: in.metadata()}
-	c.take(in.params)
-	if in.at("invoice_settings").str("default_payment_method") != "" {
+	c := &Customer{TestClock: in.String("test_clock"), TaxExempt: "none", NextInvoiceSequence: 1, Metadata: in.Metadata()}
+	c.setFields(in.Params)
+	if in.At("invoice_settings").String("default_payment_method") != "" {
 		c.DefaultPaymentMethod = method.ID
 	}
-	a.addCustomer(c)
+	h.insert(c)
 	if method != nil {
-		a.attach(method, c)
+		h.paymentMethods.attachTo(method, c)
 	}
 	if method != nil && isSource(method) {
-		a.addSource(c, method)
+		h.sources.insertDefault(c, method)
 	}
-	return a.renderCustomer(c), nil
+	return h.render(c), nil
 }
 
-// firstMethod is the card that a customer is to begin with.
-func (a *act) firstMethod(p params) (*PaymentMethod, error) {
-	var method *PaymentMethod
-	var err error
-	switch preferred := p.at("invoice_settings").str("default_payment_method"); {
-	case preferred != "" && preferred != p.str("payment_method"):
-		return nil, notTheirs(preferred)
-	case p.has("payment_method"):
-		method, err = a.usableMethod(p.str("payment_method"), "payment_method")
-	case p.has("source"):
-		method, err = a.methodOfToken(p.str("source"), "source", "card_1")
-	}
-	if err != nil || method == nil {
-		return nil, err
-	}
-	return method, a.checkAttachable(method, "")
-}
-
-// checkAttachable says whether a customer may have a card.
-func (a *act) checkAttachable(pm *PaymentMethod, customer string) error {
-	if pm.Customer != "" && pm.Customer != customer {
-		return invalid("", "", "The payment method you provided has already been attached to a customer.")
-	}
-	if result, decline := pm.setupOutcome(); result == refused {
-		return declined(decline)
-	}
-	return nil
-}
-
-func notTheirs(id string) *Error {
-	return invalid("resource_missing", "invoice_settings[default_payment_method]", "The customer does not have a payment method with the ID "+id+". The payment method must be attached to the customer.")
-}
-
-// addCustomer stores a customer and tells of it.
-func (a *act) addCustomer(c *Customer) {
-	c.Base = Base{ID: a.ids.short("cus_"), Created: a.nowFor(c)}
+// insert stores a customer and tells of it.
+func (h customers) insert(c *Customer) {
+	c.Base = Base{ID: h.ids.shortID("cus_"), Created: h.timeFor(c)}
 	if c.InvoicePrefix == "" {
-		c.InvoicePrefix = strings.ToUpper(a.ids.token(8))
+		c.InvoicePrefix = strings.ToUpper(h.ids.token(8))
 	}
-	a.state.Customers.insert(c)
-	a.emit("customer.created", a.renderCustomer(c))
+	h.store.Customers.insert(c)
+	h.emit("customer.created", h.render(c))
 }
 
-func checkEmail(p params) *Error {
-	email := p.str("email")
+func checkEmail(p wire.Params) *wire.Error {
+	email := p.String("email")
 	if email == "" || looksLikeEmail(email) {
 		return nil
 	}
-	return invalid("email_invalid", "email", "Invalid email address: "+email)
+	return wire.Invalid("email_invalid", "email", "Invalid email address: "+email)
 }
 
 func looksLikeEmail(s string) bool {
@@ -139,181 +103,152 @@ func looksLikeEmail(s string) bool {
 	return at > 0 && at < len(s)-1 && !strings.ContainsAny(s, " \t\r\n") && len(s) <= 512
 }
 
-// take carries parameters over; what an index is made of is changed by the
+// setFields carries parameters over; what an index is made of is changed by the
 // caller inside table.change.
-func (c *Customer) take(p params) {
-	p.setAddress("address", &c.Address)
-	p.setNum("balance", &c.Balance)
-	p.setStr("description", &c.Description)
-	p.setStr("email", &c.Email)
-	p.setStr("invoice_prefix", &c.InvoicePrefix)
-	p.setStr("name", &c.Name)
-	p.setNum("next_invoice_sequence", &c.NextInvoice)
-	p.setStr("phone", &c.Phone)
-	p.setMetadata(&c.Metadata)
-	p.setShipping(&c.Shipping)
-	if p.has("preferred_locales") {
-		c.Locales = p.strs("preferred_locales")
+func (c *Customer) setFields(p wire.Params) {
+	setAddress(p, "address", &c.Address)
+	p.SetInt("balance", &c.Balance)
+	p.SetString("description", &c.Description)
+	p.SetString("email", &c.Email)
+	p.SetString("invoice_prefix", &c.InvoicePrefix)
+	p.SetString("name", &c.Name)
+	p.SetInt("next_invoice_sequence", &c.NextInvoiceSequence)
+	p.SetString("phone", &c.Phone)
+	p.SetMetadata(&c.Metadata)
+	setShipping(p, &c.Shipping)
+	if p.Has("preferred_locales") {
+		c.PreferredLocales = p.Strings("preferred_locales")
 	}
-	if p.has("tax_exempt") {
-		c.TaxExempt = p.strOr("tax_exempt", "none")
+	if p.Has("tax_exempt") {
+		c.TaxExempt = p.StringOr("tax_exempt", "none")
 	}
-	p.at("invoice_settings").setStr("default_payment_method", &c.DefaultPaymentMethod)
-	p.at("invoice_settings").setStr("footer", &c.Footer)
+	p.At("invoice_settings").SetString("default_payment_method", &c.DefaultPaymentMethod)
+	p.At("invoice_settings").SetString("footer", &c.InvoiceFooter)
 }
 
-func (p params) setAddress(name string, into **Address) {
-	if !p.has(name) {
-		return
-	}
-	sent := p.at(name)
-	if sent.n.isScalar {
-		*into = nil
-		return
-	}
-	changed := Address{}
-	if *into != nil {
-		changed = **into
-	}
-	sent.setStr("city", &changed.City)
-	sent.setStr("country", &changed.Country)
-	sent.setStr("line1", &changed.Line1)
-	sent.setStr("line2", &changed.Line2)
-	sent.setStr("postal_code", &changed.PostalCode)
-	sent.setStr("state", &changed.State)
-	*into = &changed
-}
-
-// customerAt finds the customer of a path. A deleted one is still there.
-func (a *act) customerAt(in *input) (*Customer, error) {
-	c, ok := a.state.Customers.get(in.path("id"))
+// find finds the customer of a path. A deleted one is still there.
+func (h customers) find(in *input) (*Customer, error) {
+	c, ok := h.store.Customers.get(in.pathValue("id"))
 	if !ok {
-		return nil, notFound("customer", in.path("id"), "id")
+		return nil, wire.NotFound("customer", in.pathValue("id"), "id")
 	}
 	return c, nil
 }
 
-// customerOf finds a living customer that a parameter names.
-func (a *act) customerOf(p params, param string) (*Customer, error) {
-	c, ok := a.state.Customers.get(p.str(param))
+// fromParam finds a living customer that a parameter names.
+func (h customers) fromParam(p wire.Params, param string) (*Customer, error) {
+	c, ok := h.store.Customers.get(p.String(param))
 	if !ok || c.Deleted {
-		return nil, noSuch("customer", p.str(param), p.name(param))
+		return nil, wire.NoSuch("customer", p.String(param), p.Name(param))
 	}
 	return c, nil
 }
 
-func (a *act) getCustomer(in *input) (any, error) {
-	c, err := a.customerAt(in)
+func (h customers) get(in *input) (any, error) {
+	c, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	return a.renderCustomer(c), nil
+	return h.render(c), nil
 }
 
-func (a *act) updateCustomer(in *input) (any, error) {
-	c, err := a.customerAt(in)
+func (h customers) update(in *input) (any, error) {
+	c, err := h.find(in)
 	if err == nil && c.Deleted {
-		err = notFound("customer", c.ID, "id")
+		err = wire.NotFound("customer", c.ID, "id")
 	}
 	if err == nil {
-		err = a.checkCustomerUpdate(c, in.params)
+		err = h.validateUpdate(c, in.Params)
 	}
 	if err != nil {
 		return nil, err
 	}
 	var source *PaymentMethod
-	if in.has("source") {
-		if source, err = a.methodOfToken(in.str("source"), "source", "card_1"); err == nil {
-			err = a.checkAttachable(source, c.ID)
+	if in.Has("source") {
+		if source, err = h.paymentMethods.fromToken(in.String("source"), "source", "card_1"); err == nil {
+			err = h.paymentMethods.checkAttachable(source, c.ID)
 		}
 		if err != nil {
 			return nil, err
 		}
 	}
-	a.changeCustomer(c, func() { c.take(in.params) })
+	h.change(c, func() { c.setFields(in.Params) })
 	if source != nil {
-		a.attach(source, c)
-		a.addSource(c, source)
+		h.paymentMethods.attachTo(source, c)
+		h.sources.insertDefault(c, source)
 	}
-	return a.renderCustomer(c), nil
+	return h.render(c), nil
 }
 
-func (a *act) checkCustomerUpdate(c *Customer, p params) error {
+func (h customers) validateUpdate(c *Customer, p wire.Params) error {
 	if err := checkEmail(p); err != nil {
 		return err
 	}
-	id := p.at("invoice_settings").str("default_payment_method")
-	if pm, ok := a.state.PaymentMethods.get(id); id != "" && (!ok || pm.Customer != c.ID) {
-		return notTheirs(id)
+	id := p.At("invoice_settings").String("default_payment_method")
+	if pm, ok := h.store.PaymentMethods.get(id); id != "" && (!ok || pm.Customer != c.ID) {
+		return notAttachedError(id)
 	}
 	return nil
 }
 
-// changeCustomer runs f and tells of what it changed.
-func (a *act) changeCustomer(c *Customer, f func()) {
-	before := a.renderCustomer(c)
-	a.state.Customers.change(c, f)
-	a.emitUpdate("customer.updated", before, a.renderCustomer(c))
+// change runs f and tells of what it changed.
+func (h customers) change(c *Customer, f func()) {
+	before := h.render(c)
+	h.store.Customers.change(c, f)
+	h.emitUpdate("customer.updated", before, h.render(c))
 }
 
-func (a *act) deleteCustomer(in *input) (any, error) {
-	c, err := a.customerAt(in)
+func (h customers) delete(in *input) (any, error) {
+	c, err := h.find(in)
 	if err == nil && c.Deleted {
-		err = notFound("customer", c.ID, "id")
+		err = wire.NotFound("customer", c.ID, "id")
 	}
 	if err != nil {
 		return nil, err
 	}
-	a.removeCustomer(c)
-	return a.renderCustomer(c), nil
+	h.remove(c)
+	return h.render(c), nil
 }
 
-// releaseMethods takes a deleted customer's cards from it; nobody can use them again.
-func (a *act) releaseMethods(c *Customer) {
-	for _, pm := range slices.Clone(a.state.PaymentMethods.by("customer", c.ID)) {
-		a.state.PaymentMethods.change(pm, func() { pm.Customer, pm.Spent = "", true })
-	}
-}
-
-func (a *act) listCustomers(in *input) (any, error) {
-	rows := a.state.Customers.all
-	if in.has("email") {
-		rows = a.state.Customers.by("email", in.str("email"))
+func (h customers) list(in *input) (any, error) {
+	rows := h.store.Customers.all
+	if in.Has("email") {
+		rows = h.store.Customers.by("email", in.String("email"))
 	}
 	return listing[*Customer]{
-		what: "customer", table: a.state.Customers, rows: rows,
-		keep:   func(c *Customer) bool { return !c.Deleted && c.TestClock == in.str("test_clock") },
-		render: func(c *Customer) object { return a.renderCustomer(c) },
+		resource: "customer", table: h.store.Customers, rows: rows,
+		filter: func(c *Customer) bool { return !c.Deleted && c.TestClock == in.String("test_clock") },
+		render: h.render,
 	}.page(in)
 }
 
-func (a *act) renderCustomer(c *Customer) object {
+func (h customers) render(c *Customer) wire.Object {
 	if c.Deleted {
-		return object{"id": c.ID, "object": "customer", "deleted": true}
+		return wire.Object{"id": c.ID, "object": "customer", "deleted": true}
 	}
-	return object{
+	return wire.Object{
 		"id": c.ID, "object": "customer", "created": c.Created, "livemode": false,
-		"address": c.Address.render(), "balance": c.Balance, "currency": orNull(c.Currency),
-		"default_source": ref{"card", c.DefaultSource}, "delinquent": c.Delinquent, "description": orNull(c.Description),
-		"discount": nil, "email": orNull(c.Email), "invoice_prefix": c.InvoicePrefix,
-		"invoice_settings": object{
-			"custom_fields": nil, "default_payment_method": ref{"payment_method", c.DefaultPaymentMethod},
-			"footer": orNull(c.Footer), "rendering_options": nil,
+		"address": c.Address.render(), "balance": c.Balance, "currency": wire.StringOrNull(c.Currency),
+		"default_source": wire.Ref("card", c.DefaultSource), "delinquent": c.Delinquent, "description": wire.StringOrNull(c.Description),
+		"discount": nil, "email": wire.StringOrNull(c.Email), "invoice_prefix": c.InvoicePrefix,
+		"invoice_settings": wire.Object{
+			"custom_fields": nil, "default_payment_method": wire.Ref("payment_method", c.DefaultPaymentMethod),
+			"footer": wire.StringOrNull(c.InvoiceFooter), "rendering_options": nil,
 		},
-		"metadata": c.Metadata, "name": orNull(c.Name), "next_invoice_sequence": c.NextInvoice,
-		"phone": orNull(c.Phone), "preferred_locales": c.Locales, "shipping": c.Shipping.render(),
-		"tax_exempt": c.TaxExempt, "test_clock": ref{"test_clock", c.TestClock},
-		"subscriptions": hidden(func() any { return a.subscriptionsOf(c) }),
-		"sources":       hidden(func() any { return a.sourcesOf(c) }),
-		"tax_ids":       hidden(func() any { return listObject("/v1/customers/"+c.ID+"/tax_ids", []any{}, false) }),
+		"metadata": c.Metadata, "name": wire.StringOrNull(c.Name), "next_invoice_sequence": c.NextInvoiceSequence,
+		"phone": wire.StringOrNull(c.Phone), "preferred_locales": c.PreferredLocales, "shipping": c.Shipping.render(),
+		"tax_exempt": c.TaxExempt, "test_clock": wire.Ref("test_clock", c.TestClock),
+		"subscriptions": wire.Expandable(func() any { return h.renderSubscriptions(c) }),
+		"sources":       wire.Expandable(func() any { return h.sources.renderList(c) }),
+		"tax_ids":       wire.Expandable(func() any { return wire.List("/v1/customers/"+c.ID+"/tax_ids", []any{}, false) }),
 	}
 }
 
-// subscriptionsOf is the expandable list inside a customer: its living ones,
+// renderSubscriptions is the expandable list inside a customer: its living ones,
 // at most ten, newest first.
-func (a *act) subscriptionsOf(c *Customer) object {
+func (h customers) renderSubscriptions(c *Customer) wire.Object {
 	data, more := []any{}, false
-	rows := a.state.Subscriptions.by("customer", c.ID)
+	rows := h.store.Subscriptions.by("customer", c.ID)
 	for i := len(rows) - 1; i >= 0; i-- {
 		if rows[i].Status == "canceled" {
 			continue
@@ -322,17 +257,39 @@ func (a *act) subscriptionsOf(c *Customer) object {
 			more = true
 			break
 		}
-		data = append(data, a.renderSubscription(rows[i]))
+		data = append(data, h.subscriptions.render(rows[i]))
 	}
-	return listObject("/v1/customers/"+c.ID+"/subscriptions", data, more)
+	return wire.List("/v1/customers/"+c.ID+"/subscriptions", data, more)
 }
 
-func (x *Address) render() any {
-	if x == nil {
-		return nil
+// remove ends what a customer has and deletes it. Deleted, it can still
+// be read by its id.
+func (h customers) remove(c *Customer) {
+	if c.Deleted {
+		return
 	}
-	return object{
-		"city": orNull(x.City), "country": orNull(x.Country), "line1": orNull(x.Line1),
-		"line2": orNull(x.Line2), "postal_code": orNull(x.PostalCode), "state": orNull(x.State),
+	for _, sub := range h.store.Subscriptions.by("customer", c.ID) {
+		if !sub.hasEnded() {
+			h.subscriptions.end(sub, "canceled", "cancellation_requested")
+		}
 	}
+	whole := h.render(c)
+	h.paymentMethods.releaseAll(c)
+	h.store.Customers.change(c, func() { c.Deleted = true })
+	h.emit("customer.deleted", whole)
+}
+
+// setDelinquent says whether the newest news of a customer's invoices is bad.
+func (h customers) setDelinquent(customer string, delinquent bool) {
+	c, ok := h.store.Customers.get(customer)
+	if ok && !c.Deleted && c.Delinquent != delinquent {
+		h.change(c, func() { c.Delinquent = delinquent })
+	}
+}
+
+// onTestClock says whether a customer lives on a test clock: lists leave such
+// out unless asked for them.
+func (h customers) onTestClock(customer string) bool {
+	c, ok := h.store.Customers.get(customer)
+	return ok && c.TestClock != ""
 }

@@ -3,6 +3,8 @@ package stripelocal
 import (
 	"math/big"
 	"slices"
+
+	"usher/stripelocal/wire"
 )
 
 // Discount is a coupon at work on a subscription. It keeps the coupon as it
@@ -25,19 +27,22 @@ type InvoiceDiscount struct {
 
 const discountParams = "coupon? promotion_code? discounts[]{coupon discount promotion_code}? "
 
-// takeDiscounts gives a subscription the discounts that a call names, in place
+// discounts applies coupons and promotion codes to subscriptions and invoices.
+type discounts struct{ *request }
+
+// setFromParams gives a subscription the discounts that a call names, in place
 // of those it had. The older coupon and promotion_code are the same for one.
-func (a *act) takeDiscounts(sub *Subscription, p params) error {
-	if !p.has("coupon") && !p.has("promotion_code") && !p.has("discounts") {
+func (h discounts) setFromParams(sub *Subscription, p wire.Params) error {
+	if !p.Has("coupon") && !p.Has("promotion_code") && !p.Has("discounts") {
 		return nil
 	}
-	named := p.list("discounts")
-	if !p.has("discounts") {
-		named = []params{p}
+	named := p.List("discounts")
+	if !p.Has("discounts") {
+		named = []wire.Params{p}
 	}
 	var out []Discount
 	for _, n := range named {
-		d, keep, err := a.discountFrom(sub, n)
+		d, keep, err := h.fromParams(sub, n)
 		if err != nil {
 			return err
 		}
@@ -45,112 +50,99 @@ func (a *act) takeDiscounts(sub *Subscription, p params) error {
 			out = append(out, d)
 		}
 	}
-	a.replaceDiscounts(sub, out)
+	h.replace(sub, out)
 	return nil
 }
 
-func (a *act) discountFrom(sub *Subscription, p params) (Discount, bool, error) {
-	if id := p.str("discount"); id != "" {
+func (h discounts) fromParams(sub *Subscription, p wire.Params) (Discount, bool, error) {
+	if id := p.String("discount"); id != "" {
 		at := slices.IndexFunc(sub.Discounts, func(d Discount) bool { return d.ID == id })
 		if at < 0 {
-			return Discount{}, false, noSuch("discount", id, p.name("discount"))
+			return Discount{}, false, wire.NoSuch("discount", id, p.Name("discount"))
 		}
 		return sub.Discounts[at], true, nil
 	}
-	coupon := p.str("coupon")
-	if id := p.str("promotion_code"); id != "" {
-		x, ok := a.state.PromotionCodes.get(id)
+	coupon := p.String("coupon")
+	if id := p.String("promotion_code"); id != "" {
+		x, ok := h.store.PromotionCodes.get(id)
 		if !ok {
-			return Discount{}, false, noSuch("promotion code", id, p.name("promotion_code"))
+			return Discount{}, false, wire.NoSuch("promotion code", id, p.Name("promotion_code"))
 		}
-		if why := a.whyNot(x, sub.Customer, sub.Currency, x.Minimum); why != "" {
-			return Discount{}, false, invalid("", p.name("promotion_code"), "This promotion code cannot be redeemed: "+why)
+		if why := h.promotionCodes.redemptionError(x, sub.Customer, sub.Currency, x.MinimumAmount); why != "" {
+			return Discount{}, false, wire.Invalid("", p.Name("promotion_code"), "This promotion code cannot be redeemed: "+why)
 		}
 		coupon = x.Coupon
 	}
 	if coupon == "" {
 		return Discount{}, false, nil
 	}
-	c, err := a.redeemableCoupon(coupon, sub.Currency, p.name("coupon"))
+	c, err := h.coupons.findRedeemable(coupon, sub.Currency, p.Name("coupon"))
 	if err != nil {
 		return Discount{}, false, err
 	}
-	return a.newDiscount(c, p.str("promotion_code"), a.timeOn(sub.TestClock)), true, nil
+	return h.build(c, p.String("promotion_code"), h.timeOnClock(sub.TestClock)), true, nil
 }
 
-func (a *act) redeemableCoupon(id, currency, param string) (*Coupon, error) {
-	c, ok := a.state.Coupons.get(id)
-	switch {
-	case !ok || c.Deleted:
-		return nil, noSuch("coupon", id, param)
-	case !c.valid(a.at):
-		return nil, invalid("coupon_expired", param, "Coupon "+id+" is used up or expired and cannot be applied.")
-	case c.AmountOff > 0 && c.Currency != currency:
-		return nil, invalid("", param, "The coupon's currency (`"+c.Currency+"`) is not that of the subscription (`"+currency+"`).")
-	}
-	return c, nil
-}
-
-func (a *act) newDiscount(c *Coupon, promotion string, at int64) Discount {
-	d := Discount{ID: a.ids.long("di_1"), Coupon: *c, PromotionCode: promotion, Start: at}
+func (h discounts) build(c *Coupon, promotion string, at int64) Discount {
+	d := Discount{ID: h.ids.longID("di_1"), Coupon: *c, PromotionCode: promotion, Start: at}
 	if c.Duration == "repeating" {
-		d.End = addIntervals(at, "month", c.Months)
+		d.End = wire.AddIntervals(at, "month", c.DurationInMonths)
 	}
 	return d
 }
 
-// replaceDiscounts counts what is redeemed and tells of what comes and goes. A
+// replace counts what is redeemed and tells of what comes and goes. A
 // subscription that is only about to be is told of by tellDiscounts.
-func (a *act) replaceDiscounts(sub *Subscription, to []Discount) {
+func (h discounts) replace(sub *Subscription, to []Discount) {
 	old := sub.Discounts
 	sub.Discounts = to
 	for _, d := range to {
-		if !hasDiscount(old, d.ID) {
-			a.redeem(d)
+		if !containsDiscount(old, d.ID) {
+			h.redeem(d)
 			if sub.ID != "" {
-				a.emit("customer.discount.created", a.renderDiscount(sub.Customer, sub.ID, "", d))
+				h.emit("customer.discount.created", h.render(sub.Customer, sub.ID, "", d))
 			}
 		}
 	}
 	for _, d := range old {
-		if !hasDiscount(to, d.ID) {
-			a.emit("customer.discount.deleted", a.renderDiscount(sub.Customer, sub.ID, "", d))
+		if !containsDiscount(to, d.ID) {
+			h.emit("customer.discount.deleted", h.render(sub.Customer, sub.ID, "", d))
 		}
 	}
 }
 
-func hasDiscount(list []Discount, id string) bool {
+func containsDiscount(list []Discount, id string) bool {
 	return slices.ContainsFunc(list, func(d Discount) bool { return d.ID == id })
 }
 
-func (a *act) redeem(d Discount) {
-	if c, ok := a.state.Coupons.get(d.Coupon.ID); ok {
+func (h discounts) redeem(d Discount) {
+	if c, ok := h.store.Coupons.get(d.Coupon.ID); ok {
 		c.TimesRedeemed++
 	}
-	if x, ok := a.state.PromotionCodes.get(d.PromotionCode); ok {
+	if x, ok := h.store.PromotionCodes.get(d.PromotionCode); ok {
 		x.TimesRedeemed++
 	}
 }
 
-// tellDiscounts tells of the discounts that a new subscription begins with.
-func (a *act) tellDiscounts(sub *Subscription) {
+// emitCreated tells of the discounts that a new subscription begins with.
+func (h discounts) emitCreated(sub *Subscription) {
 	for _, d := range sub.Discounts {
-		a.emit("customer.discount.created", a.renderDiscount(sub.Customer, sub.ID, "", d))
+		h.emit("customer.discount.created", h.render(sub.Customer, sub.ID, "", d))
 	}
 }
 
-// discountInvoice takes off an invoice what the subscription's discounts give
+// applyToInvoice takes off an invoice what the subscription's discounts give
 // at a moment. It only computes: previews use it too.
-func (a *act) discountInvoice(sub *Subscription, inv *Invoice, at int64) {
-	inv.Discounts = a.takeOff(sub.Discounts, inv.Lines, at)
+func (h discounts) applyToInvoice(sub *Subscription, inv *Invoice, at int64) {
+	inv.Discounts = h.apply(sub.Discounts, inv.Lines, at)
 }
 
-// takeOff applies discounts one after the other. Prorations are left out
+// apply applies discounts one after the other. Prorations are left out
 // (assumed: at Stripe they carry the discount of what they prorate).
-func (a *act) takeOff(discounts []Discount, lines []InvoiceLine, at int64) []InvoiceDiscount {
+func (h discounts) apply(discounts []Discount, lines []InvoiceLine, at int64) []InvoiceDiscount {
 	left := make([]int64, len(lines))
 	for i, l := range lines {
-		if !l.Proration && !l.Undiscountable {
+		if !l.Proration && !l.NotDiscountable {
 			left[i] = l.Amount
 		}
 	}
@@ -159,7 +151,7 @@ func (a *act) takeOff(discounts []Discount, lines []InvoiceLine, at int64) []Inv
 		if d.Used || d.End != 0 && at >= d.End {
 			continue
 		}
-		off := a.offLines(&d.Coupon, lines, left)
+		off := h.amountsOff(&d.Coupon, lines, left)
 		for i := range left {
 			left[i] -= off[i]
 		}
@@ -168,18 +160,18 @@ func (a *act) takeOff(discounts []Discount, lines []InvoiceLine, at int64) []Inv
 	return out
 }
 
-// offLines is what one coupon takes off each line. An amount is spread by the
+// amountsOff is what one coupon takes off each line. An amount is spread by the
 // lines' size, the last covered line taking what rounding leaves.
-func (a *act) offLines(c *Coupon, lines []InvoiceLine, left []int64) []int64 {
+func (h discounts) amountsOff(c *Coupon, lines []InvoiceLine, left []int64) []int64 {
 	off := make([]int64, len(lines))
 	var covered []int
 	var sum int64
 	for i, l := range lines {
-		p, ok := a.state.Prices.get(l.Price)
-		if left[i] > 0 && (!ok || c.covers(p.Product)) {
+		p, ok := h.store.Prices.get(l.Price)
+		if left[i] > 0 && (!ok || c.appliesTo(p.Product)) {
 			covered = append(covered, i)
 			sum += left[i]
-			off[i] = c.off(left[i])
+			off[i] = c.percentOfAmount(left[i])
 		}
 	}
 	if c.AmountOff == 0 || sum == 0 {
@@ -189,26 +181,26 @@ func (a *act) offLines(c *Coupon, lines []InvoiceLine, left []int64) []int64 {
 	rest := whole
 	for _, i := range covered {
 		part := new(big.Rat).SetFrac64(whole, sum)
-		off[i] = min(rest, roundRat(part.Mul(part, new(big.Rat).SetInt64(left[i]))))
+		off[i] = min(rest, wire.Round(part.Mul(part, new(big.Rat).SetInt64(left[i]))))
 		rest -= off[i]
 	}
 	off[covered[len(covered)-1]] += rest
 	return off
 }
 
-// useDiscounts ends the discounts that an invoice has used up.
-func (a *act) useDiscounts(sub *Subscription, inv *Invoice) {
+// endUsed ends the discounts that an invoice has used up.
+func (h discounts) endUsed(sub *Subscription, inv *Invoice) {
 	for _, used := range inv.Discounts {
 		at := slices.IndexFunc(sub.Discounts, func(d Discount) bool { return d.ID == used.Discount.ID })
 		if at >= 0 && sub.Discounts[at].Coupon.Duration == "once" {
 			sub.Discounts = slices.Delete(slices.Clone(sub.Discounts), at, at+1)
-			a.emit("customer.discount.deleted", a.renderDiscount(sub.Customer, sub.ID, "", used.Discount))
+			h.emit("customer.discount.deleted", h.render(sub.Customer, sub.ID, "", used.Discount))
 		}
 	}
 }
 
-// discounted is what all discounts took off.
-func (inv *Invoice) discounted() int64 {
+// discountAmount is what all discounts took off.
+func (inv *Invoice) discountAmount() int64 {
 	var sum int64
 	for _, d := range inv.Discounts {
 		sum += d.amount()
@@ -224,67 +216,67 @@ func (d InvoiceDiscount) amount() int64 {
 	return sum
 }
 
-func (a *act) renderDiscount(customer, sub, invoice string, d Discount) object {
-	return object{
-		"id": d.ID, "object": "discount", "checkout_session": orNull(d.Session), "coupon": a.renderCoupon(&d.Coupon),
-		"customer": ref{"customer", customer}, "end": timeOrNull(d.End), "invoice": orNull(invoice), "invoice_item": nil,
-		"promotion_code": ref{"promotion_code", d.PromotionCode}, "start": d.Start, "subscription": orNull(sub), "subscription_item": nil,
+func (h discounts) render(customer, sub, invoice string, d Discount) wire.Object {
+	return wire.Object{
+		"id": d.ID, "object": "discount", "checkout_session": wire.StringOrNull(d.Session), "coupon": h.coupons.render(&d.Coupon),
+		"customer": wire.Ref("customer", customer), "end": wire.IntOrNull(d.End), "invoice": wire.StringOrNull(invoice), "invoice_item": nil,
+		"promotion_code": wire.Ref("promotion_code", d.PromotionCode), "start": d.Start, "subscription": wire.StringOrNull(sub), "subscription_item": nil,
 	}
 }
 
-// renderDiscounts fills the discount fields of a subscription.
-func (a *act) renderDiscounts(o object, sub *Subscription) {
+// renderOnSubscription fills the discount fields of a subscription.
+func (h discounts) renderOnSubscription(o wire.Object, sub *Subscription) {
 	var list []any
 	for _, d := range sub.Discounts {
-		list = append(list, ref{"discount", d.ID})
+		list = append(list, wire.Ref("discount", d.ID))
 	}
 	if len(list) > 0 {
 		o["discounts"] = list
-		o["discount"] = a.renderDiscount(sub.Customer, sub.ID, "", sub.Discounts[len(sub.Discounts)-1])
+		o["discount"] = h.render(sub.Customer, sub.ID, "", sub.Discounts[len(sub.Discounts)-1])
 	}
 }
 
-// renderInvoiceDiscounts fills the discount fields and sums of an invoice.
-func (a *act) renderInvoiceDiscounts(o object, inv *Invoice) {
+// renderOnInvoice fills the discount fields and sums of an invoice.
+func (h discounts) renderOnInvoice(o wire.Object, inv *Invoice) {
 	if len(inv.Discounts) == 0 {
 		return
 	}
 	var list, amounts []any
 	for _, d := range inv.Discounts {
-		list = append(list, ref{"discount", d.Discount.ID})
-		amounts = append(amounts, object{"amount": d.amount(), "discount": ref{"discount", d.Discount.ID}})
-		o["discount"] = a.renderDiscount(inv.Customer, inv.Subscription, inv.ID, d.Discount)
+		list = append(list, wire.Ref("discount", d.Discount.ID))
+		amounts = append(amounts, wire.Object{"amount": d.amount(), "discount": wire.Ref("discount", d.Discount.ID)})
+		o["discount"] = h.render(inv.Customer, inv.Subscription, inv.ID, d.Discount)
 	}
 	o["discounts"], o["total_discount_amounts"] = list, amounts
-	o["subtotal"] = inv.total() + inv.discounted()
+	o["subtotal"] = inv.total() + inv.discountAmount()
 	o["subtotal_excluding_tax"] = o["subtotal"]
 }
 
-// lineDiscounts are the discount_amounts of one line.
-func (inv *Invoice) lineDiscounts(id string) []any {
+// lineDiscountAmounts are the discount_amounts of one line.
+func (inv *Invoice) lineDiscountAmounts(id string) []any {
 	out := []any{}
 	at := slices.IndexFunc(inv.Lines, func(l InvoiceLine) bool { return l.ID == id })
 	for _, d := range inv.Discounts {
 		if at >= 0 && at < len(d.Lines) && d.Lines[at] != 0 {
-			out = append(out, object{"amount": d.Lines[at], "discount": ref{"discount", d.Discount.ID}})
+			out = append(out, wire.Object{"amount": d.Lines[at], "discount": wire.Ref("discount", d.Discount.ID)})
 		}
 	}
 	return out
 }
 
-// renderDiscountByID lets references to a discount be expanded.
-func (a *act) renderDiscountByID(id string) (object, bool) {
-	for _, sub := range a.state.Subscriptions.all {
+// renderByID lets references to a discount be expanded.
+func (h discounts) renderByID(id string) (wire.Object, bool) {
+	for _, sub := range h.store.Subscriptions.all {
 		for _, d := range sub.Discounts {
 			if d.ID == id {
-				return a.renderDiscount(sub.Customer, sub.ID, "", d), true
+				return h.render(sub.Customer, sub.ID, "", d), true
 			}
 		}
 	}
-	for _, inv := range a.state.Invoices.all {
+	for _, inv := range h.store.Invoices.all {
 		for _, d := range inv.Discounts {
 			if d.Discount.ID == id {
-				return a.renderDiscount(inv.Customer, inv.Subscription, inv.ID, d.Discount), true
+				return h.render(inv.Customer, inv.Subscription, inv.ID, d.Discount), true
 			}
 		}
 	}
@@ -292,22 +284,34 @@ func (a *act) renderDiscountByID(id string) (object, bool) {
 }
 
 func discountResource() resource {
-	return resource{kind: "discount", render: (*act).renderDiscountByID, routes: []route{
-		{"DELETE /v1/subscriptions/{id}/discount", "", (*act).deleteDiscount},
+	return resource{objectType: "discount", render: func(r *request, id string) (wire.Object, bool) { return r.discounts.renderByID(id) }, routes: []route{
+		on("DELETE /v1/subscriptions/{id}/discount", "", discounts.delete),
 	}}
 }
 
-// deleteDiscount takes the subscription's discounts away.
-func (a *act) deleteDiscount(in *input) (any, error) {
-	sub, err := a.subscriptionAt(in)
+// delete takes the subscription's discounts away.
+func (h discounts) delete(in *input) (any, error) {
+	sub, err := h.subscriptions.find(in)
 	if err != nil {
 		return nil, err
 	}
 	if len(sub.Discounts) == 0 {
-		return nil, notFound("discount", "", "")
+		return nil, wire.NotFound("discount", "", "")
 	}
-	gone := a.renderDiscount(sub.Customer, sub.ID, "", sub.Discounts[len(sub.Discounts)-1])
-	a.changeSubscription(sub, func() { a.replaceDiscounts(sub, nil) })
+	gone := h.render(sub.Customer, sub.ID, "", sub.Discounts[len(sub.Discounts)-1])
+	h.subscriptions.change(sub, func() { h.replace(sub, nil) })
 	gone["deleted"] = true
 	return gone, nil
+}
+
+// reapply works the discounts out anew for a draft whose lines changed.
+func (h discounts) reapply(inv *Invoice) {
+	if len(inv.Discounts) == 0 {
+		return
+	}
+	var discounts []Discount
+	for _, d := range inv.Discounts {
+		discounts = append(discounts, d.Discount)
+	}
+	inv.Discounts = h.apply(discounts, inv.Lines, inv.Created)
 }

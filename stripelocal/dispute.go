@@ -1,30 +1,37 @@
 package stripelocal
 
-import "maps"
+import (
+	"maps"
+
+	"usher/stripelocal/wire"
+)
 
 // Dispute is a charge that its cardholder contests. Test cards bring it about,
 // and words in the evidence end it (cards and words are inferred).
 type Dispute struct {
 	Base
-	Amount        int64
-	Charge        string
-	Currency      string
-	Deadline      int64
-	Evidence      map[string]string
-	Inquiry       bool // no money is taken yet
-	Metadata      map[string]string
-	PaymentIntent string
-	Reason        string
-	Status        string
-	Submissions   int64
+	Amount          int64
+	Charge          string
+	Currency        string
+	DueBy           int64
+	Evidence        map[string]string
+	IsInquiry       bool // no money is taken yet
+	Metadata        map[string]string
+	PaymentIntent   string
+	Reason          string
+	Status          string
+	SubmissionCount int64
 }
 
 const (
-	disputeDeadline = 7 * 24 * 60 * 60
-	disputeFee      = 1500
-	winningEvidence = "winning_evidence"
-	losingEvidence  = "losing_evidence"
+	disputeResponsePeriod = 7 * 24 * 60 * 60
+	disputeFee            = 1500
+	winningEvidence       = "winning_evidence"
+	losingEvidence        = "losing_evidence"
 )
+
+// disputes serves /v1/disputes.
+type disputes struct{ *request }
 
 func disputeResource() resource {
 	evidence := ""
@@ -32,15 +39,15 @@ func disputeResource() resource {
 		evidence += name + "? "
 	}
 	return resource{
-		kind: "dispute",
-		render: finder(func(s *state) *table[*Dispute] { return s.Disputes },
-			func(a *act, d *Dispute) object { return a.renderDispute(d) }),
-		arm: func(a *act) { a.armDisputes() },
+		objectType: "dispute",
+		render: finder(func(s *store) *table[*Dispute] { return s.Disputes },
+			bind(disputes.render)),
+		scheduleTimers: func(r *request) { r.disputes.scheduleAll() },
 		routes: []route{
-			{"GET /v1/disputes", listParams + "charge payment_intent", (*act).listDisputes},
-			{"GET /v1/disputes/{id}", "", (*act).getDispute},
-			{"POST /v1/disputes/{id}", "evidence{" + evidence + "} metadata:map? submit:bool", (*act).updateDispute},
-			{"POST /v1/disputes/{id}/close", "", (*act).closeDispute},
+			on("GET /v1/disputes", listParams+"charge payment_intent", disputes.list),
+			on("GET /v1/disputes/{id}", "", disputes.get),
+			on("POST /v1/disputes/{id}", "evidence{"+evidence+"} metadata:map? submit:bool", disputes.update),
+			on("POST /v1/disputes/{id}/close", "", disputes.close),
 		},
 	}
 }
@@ -56,78 +63,78 @@ func evidenceNames() []string {
 	}
 }
 
-func (a *act) armDisputes() {
-	for _, ch := range a.state.Charges.all {
-		a.awaitDispute(ch)
+func (h disputes) scheduleAll() {
+	for _, ch := range h.store.Charges.all {
+		h.scheduleOpening(ch)
 	}
-	for _, d := range a.state.Disputes.all {
-		a.armDispute(d)
+	for _, d := range h.store.Disputes.all {
+		h.scheduleDeadline(d)
 	}
 }
 
-// contest has a charge disputed where its card is one of those that do. The
+// openForTestCard has a charge disputed where its card is one of those that do. The
 // dispute comes right after everything that the payment brings about.
-func (a *act) contest(ch *Charge) {
-	if a.cardOf(ch).dispute != "" {
-		ch.DisputeDue = true
-		a.awaitDispute(ch)
+func (h disputes) openForTestCard(ch *Charge) {
+	if h.charges.testCard(ch).dispute != "" {
+		ch.DisputePending = true
+		h.scheduleOpening(ch)
 	}
 }
 
-func (a *act) awaitDispute(ch *Charge) {
-	if !ch.DisputeDue {
+func (h disputes) scheduleOpening(ch *Charge) {
+	if !ch.DisputePending {
 		return
 	}
-	a.schedule(accountClock, a.at, func(b *act) {
-		if ch.DisputeDue {
-			b.openDispute(ch)
+	h.schedule(accountClock, h.now, func(r *request) {
+		if ch.DisputePending {
+			r.disputes.open(ch)
 		}
 	})
 }
 
-func (a *act) openDispute(ch *Charge) {
-	kind := a.cardOf(ch).dispute
+func (h disputes) open(ch *Charge) {
+	kind := h.charges.testCard(ch).dispute
 	d := &Dispute{
-		Base: Base{ID: a.ids.long("du_1"), Created: a.at}, Amount: ch.Amount - ch.AmountRefunded, Charge: ch.ID, Currency: ch.Currency,
-		Deadline: a.at + disputeDeadline, Evidence: map[string]string{}, Metadata: map[string]string{},
+		Base: Base{ID: h.ids.longID("du_1"), Created: h.now}, Amount: ch.Amount - ch.AmountRefunded, Charge: ch.ID, Currency: ch.Currency,
+		DueBy: h.now + disputeResponsePeriod, Evidence: map[string]string{}, Metadata: map[string]string{},
 		PaymentIntent: ch.PaymentIntent, Reason: kind, Status: "needs_response",
 	}
 	if kind == "inquiry" {
-		d.Reason, d.Inquiry, d.Status = "fraudulent", true, "warning_needs_response"
+		d.Reason, d.IsInquiry, d.Status = "fraudulent", true, "warning_needs_response"
 	}
-	a.state.Disputes.insert(d)
-	before := a.renderCharge(ch)
-	ch.DisputeDue, ch.Disputed, ch.Dispute = false, true, d.ID
-	a.emit("charge.dispute.created", a.renderDispute(d))
-	a.emitUpdate("charge.updated", before, a.renderCharge(ch))
-	if !d.Inquiry {
-		a.emit("charge.dispute.funds_withdrawn", a.renderDispute(d))
+	h.store.Disputes.insert(d)
+	before := h.charges.render(ch)
+	ch.DisputePending, ch.Disputed, ch.Dispute = false, true, d.ID
+	h.emit("charge.dispute.created", h.render(d))
+	h.emitUpdate("charge.updated", before, h.charges.render(ch))
+	if !d.IsInquiry {
+		h.emit("charge.dispute.funds_withdrawn", h.render(d))
 	}
-	a.armDispute(d)
+	h.scheduleDeadline(d)
 }
 
-func (d *Dispute) waiting() bool {
+func (d *Dispute) needsResponse() bool {
 	return d.Status == "needs_response" || d.Status == "warning_needs_response"
 }
 
-// armDispute ends a dispute that nobody answers in time.
-func (a *act) armDispute(d *Dispute) {
-	if !d.waiting() {
+// scheduleDeadline ends a dispute that nobody answers in time.
+func (h disputes) scheduleDeadline(d *Dispute) {
+	if !d.needsResponse() {
 		return
 	}
-	a.schedule(accountClock, d.Deadline, func(b *act) {
-		if d.waiting() {
-			b.endDispute(d, d.verdict(losingEvidence))
+	h.schedule(accountClock, d.DueBy, func(r *request) {
+		if d.needsResponse() {
+			r.disputes.end(d, d.outcomeOf(losingEvidence))
 		}
 	})
 }
 
-// verdict is what a dispute comes to by what was written; empty is nothing yet.
-func (d *Dispute) verdict(text string) string {
+// outcomeOf is what a dispute comes to by what was written; empty is nothing yet.
+func (d *Dispute) outcomeOf(text string) string {
 	switch {
 	case text != winningEvidence && text != losingEvidence:
 		return ""
-	case d.Inquiry:
+	case d.IsInquiry:
 		return "warning_closed"
 	case text == winningEvidence:
 		return "won"
@@ -135,71 +142,71 @@ func (d *Dispute) verdict(text string) string {
 	return "lost"
 }
 
-func (a *act) endDispute(d *Dispute, status string) {
+func (h disputes) end(d *Dispute, status string) {
 	d.Status = status
-	if ch, ok := a.state.Charges.get(d.Charge); ok && status != "lost" {
+	if ch, ok := h.store.Charges.get(d.Charge); ok && status != "lost" {
 		ch.DisputeWon = true
 	}
-	a.emit("charge.dispute.closed", a.renderDispute(d))
+	h.emit("charge.dispute.closed", h.render(d))
 	if status == "won" {
-		a.emit("charge.dispute.funds_reinstated", a.renderDispute(d))
+		h.emit("charge.dispute.funds_reinstated", h.render(d))
 	}
 }
 
-func (a *act) disputeAt(in *input) (*Dispute, error) {
-	d, ok := a.state.Disputes.get(in.path("id"))
+func (h disputes) find(in *input) (*Dispute, error) {
+	d, ok := h.store.Disputes.get(in.pathValue("id"))
 	if !ok {
-		return nil, notFound("dispute", in.path("id"), "dispute")
+		return nil, wire.NotFound("dispute", in.pathValue("id"), "dispute")
 	}
 	return d, nil
 }
 
-func (a *act) getDispute(in *input) (any, error) {
-	d, err := a.disputeAt(in)
+func (h disputes) get(in *input) (any, error) {
+	d, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	return a.renderDispute(d), nil
+	return h.render(d), nil
 }
 
-func (a *act) listDisputes(in *input) (any, error) {
+func (h disputes) list(in *input) (any, error) {
 	return listing[*Dispute]{
-		what: "dispute", table: a.state.Disputes, rows: a.state.Disputes.all,
-		keep: func(d *Dispute) bool {
-			return (!in.has("charge") || d.Charge == in.str("charge")) && (!in.has("payment_intent") || d.PaymentIntent == in.str("payment_intent"))
+		resource: "dispute", table: h.store.Disputes, rows: h.store.Disputes.all,
+		filter: func(d *Dispute) bool {
+			return (!in.Has("charge") || d.Charge == in.String("charge")) && (!in.Has("payment_intent") || d.PaymentIntent == in.String("payment_intent"))
 		},
-		render: func(d *Dispute) object { return a.renderDispute(d) },
+		render: h.render,
 	}.page(in)
 }
 
-func (a *act) updateDispute(in *input) (any, error) {
-	d, err := a.disputeAt(in)
+func (h disputes) update(in *input) (any, error) {
+	d, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	if !d.waiting() && (in.has("evidence") || in.has("submit")) {
-		return nil, invalid("", "", "This dispute is already closed, or its evidence was submitted; evidence can no longer be added.")
+	if !d.needsResponse() && (in.Has("evidence") || in.Has("submit")) {
+		return nil, wire.Invalid("", "", "This dispute is already closed, or its evidence was submitted; evidence can no longer be added.")
 	}
-	before := a.renderDispute(d)
-	in.setMetadata(&d.Metadata)
-	d.takeEvidence(in.at("evidence"))
+	before := h.render(d)
+	in.SetMetadata(&d.Metadata)
+	d.mergeEvidence(in.At("evidence"))
 	verdict := ""
-	if in.has("evidence") && in.flagOr("submit", true) {
+	if in.Has("evidence") && in.BoolOr("submit", true) {
 		verdict = d.submit()
 	}
-	a.emitUpdate("charge.dispute.updated", before, a.renderDispute(d))
+	h.emitUpdate("charge.dispute.updated", before, h.render(d))
 	if verdict != "" {
-		a.endDispute(d, verdict)
+		h.end(d, verdict)
 	}
-	return a.renderDispute(d), nil
+	return h.render(d), nil
 }
 
-// takeEvidence merges; the old map is never changed, since events show it.
-func (d *Dispute) takeEvidence(p params) {
+// mergeEvidence merges; the old map is never changed, since events show it.
+func (d *Dispute) mergeEvidence(p wire.Params) {
 	merged := maps.Clone(d.Evidence)
 	for _, name := range evidenceNames() {
-		if p.has(name) {
-			merged[name] = p.str(name)
+		if p.Has(name) {
+			merged[name] = p.String(name)
 		}
 	}
 	d.Evidence = merged
@@ -207,48 +214,48 @@ func (d *Dispute) takeEvidence(p params) {
 
 // submit hands the evidence in, which can be done once here.
 func (d *Dispute) submit() string {
-	d.Submissions++
+	d.SubmissionCount++
 	d.Status = "under_review"
-	if d.Inquiry {
+	if d.IsInquiry {
 		d.Status = "warning_under_review"
 	}
-	return d.verdict(d.Evidence["uncategorized_text"])
+	return d.outcomeOf(d.Evidence["uncategorized_text"])
 }
 
-// closeDispute accepts the loss.
-func (a *act) closeDispute(in *input) (any, error) {
-	d, err := a.disputeAt(in)
+// close accepts the loss.
+func (h disputes) close(in *input) (any, error) {
+	d, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	if !d.waiting() {
-		return nil, invalid("", "", "This dispute is already closed.")
+	if !d.needsResponse() {
+		return nil, wire.Invalid("", "", "This dispute is already closed.")
 	}
-	a.endDispute(d, "lost")
-	return a.renderDispute(d), nil
+	h.end(d, "lost")
+	return h.render(d), nil
 }
 
-func (a *act) renderDispute(d *Dispute) object {
-	o := object{
+func (h disputes) render(d *Dispute) wire.Object {
+	o := wire.Object{
 		"id": d.ID, "object": "dispute", "amount": d.Amount, "balance_transactions": d.renderTransactions(),
-		"charge": ref{"charge", d.Charge}, "created": d.Created, "currency": d.Currency, "evidence": d.renderEvidence(),
-		"evidence_details": object{
-			"due_by": d.Deadline, "has_evidence": d.hasEvidence(), "past_due": d.waiting() && a.at > d.Deadline,
-			"submission_count": d.Submissions,
+		"charge": wire.Ref("charge", d.Charge), "created": d.Created, "currency": d.Currency, "evidence": d.renderEvidence(),
+		"evidence_details": wire.Object{
+			"due_by": d.DueBy, "has_evidence": d.hasEvidence(), "past_due": d.needsResponse() && h.now > d.DueBy,
+			"submission_count": d.SubmissionCount,
 		},
-		"is_charge_refundable": d.Inquiry, "livemode": false, "metadata": d.Metadata,
+		"is_charge_refundable": d.IsInquiry, "livemode": false, "metadata": d.Metadata,
 		"network_reason_code": nil,
-		"payment_intent":      ref{"payment_intent", d.PaymentIntent}, "reason": d.Reason, "status": d.Status,
+		"payment_intent":      wire.Ref("payment_intent", d.PaymentIntent), "reason": d.Reason, "status": d.Status,
 	}
 	kind := "chargeback"
-	if d.Inquiry {
+	if d.IsInquiry {
 		kind = "inquiry"
 	}
 	brand := "visa"
-	if ch, ok := a.state.Charges.get(d.Charge); ok {
-		brand = a.cardOf(ch).brand
+	if ch, ok := h.store.Charges.get(d.Charge); ok {
+		brand = h.charges.testCard(ch).brand
 	}
-	o["payment_method_details"] = object{"type": "card", "card": object{"brand": brand, "case_type": kind, "network_reason_code": nil}}
+	o["payment_method_details"] = wire.Object{"type": "card", "card": wire.Object{"brand": brand, "case_type": kind, "network_reason_code": nil}}
 	return o
 }
 
@@ -261,10 +268,10 @@ func (d *Dispute) hasEvidence() bool {
 	return false
 }
 
-func (d *Dispute) renderEvidence() object {
-	o := object{}
+func (d *Dispute) renderEvidence() wire.Object {
+	o := wire.Object{}
 	for _, name := range evidenceNames() {
-		o[name] = orNull(d.Evidence[name])
+		o[name] = wire.StringOrNull(d.Evidence[name])
 	}
 	return o
 }
@@ -273,21 +280,21 @@ func (d *Dispute) renderEvidence() object {
 // amount and a fee taken, and the amount given back where it was won.
 func (d *Dispute) renderTransactions() []any {
 	out := []any{}
-	if !d.Inquiry {
-		out = append(out, d.transaction("txn_1", "Chargeback withdrawal for "+d.Charge, -d.Amount, disputeFee))
+	if !d.IsInquiry {
+		out = append(out, d.renderTransaction("txn_1", "Chargeback withdrawal for "+d.Charge, -d.Amount, disputeFee))
 	}
 	if d.Status == "won" {
-		out = append(out, d.transaction("txn_2", "Chargeback reversal for "+d.Charge, d.Amount, 0))
+		out = append(out, d.renderTransaction("txn_2", "Chargeback reversal for "+d.Charge, d.Amount, 0))
 	}
 	return out
 }
 
-func (d *Dispute) transaction(prefix, description string, amount, fee int64) object {
+func (d *Dispute) renderTransaction(prefix, description string, amount, fee int64) wire.Object {
 	fees := []any{}
 	if fee != 0 {
-		fees = append(fees, object{"amount": fee, "application": nil, "currency": d.Currency, "description": "Dispute fee", "type": "stripe_fee"})
+		fees = append(fees, wire.Object{"amount": fee, "application": nil, "currency": d.Currency, "description": "Dispute fee", "type": "stripe_fee"})
 	}
-	return object{
+	return wire.Object{
 		"id": prefix + d.ID[len("du_1"):], "object": "balance_transaction", "amount": amount, "available_on": d.Created,
 		"created": d.Created, "currency": d.Currency, "description": description, "exchange_rate": nil, "fee": fee,
 		"fee_details": fees, "net": amount - fee, "reporting_category": "dispute", "source": d.ID, "status": "available",

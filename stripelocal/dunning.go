@@ -29,8 +29,8 @@ func (s *Server) SetAfterDunning(what string) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.state.AfterDunning = what
-	s.saver.touch()
+	s.store.AfterDunning = what
+	s.stateWriter.markDirty()
 	return nil
 }
 
@@ -42,8 +42,8 @@ type settingsView struct {
 func (s *Server) showSettings(w http.ResponseWriter, _ *http.Request) {
 	view := settingsView{AfterDunning: AfterDunningCancel}
 	s.mu.Lock()
-	if s.state.AfterDunning != "" {
-		view.AfterDunning = s.state.AfterDunning
+	if s.store.AfterDunning != "" {
+		view.AfterDunning = s.store.AfterDunning
 	}
 	s.mu.Unlock()
 	writeJSON(w, http.StatusOK, view)
@@ -58,40 +58,43 @@ func (s *Server) changeSettings(w http.ResponseWriter, req *http.Request) {
 	s.showSettings(w, req)
 }
 
-// planRetry says when a refused invoice is tried again, and whether there is no
+// dunning retries failed payments and sets the status of subscriptions after payments and failures.
+type dunning struct{ *request }
+
+// scheduleRetry says when a refused invoice is tried again, and whether there is no
 // more try.
-func (a *act) planRetry(inv *Invoice) bool {
-	if !a.retries(inv) {
+func (h dunning) scheduleRetry(inv *Invoice) bool {
+	if !h.retriesAutomatically(inv) {
 		return false
 	}
-	a.setDelinquent(inv.Customer, true)
-	if inv.FirstRefusal == 0 {
-		inv.FirstRefusal = a.nowOf(inv.Customer)
+	h.customers.setDelinquent(inv.Customer, true)
+	if inv.FirstDeclineAt == 0 {
+		inv.FirstDeclineAt = h.timeForCustomer(inv.Customer)
 	}
 	days := retryDays()
-	if inv.Retries == len(days) {
-		inv.NextAttempt, inv.AutoAdvance = 0, false
+	if inv.RetryCount == len(days) {
+		inv.NextPaymentAttempt, inv.AutoAdvance = 0, false
 		return true
 	}
-	inv.NextAttempt = inv.FirstRefusal + days[inv.Retries]*24*60*60
-	inv.Retries++
+	inv.NextPaymentAttempt = inv.FirstDeclineAt + days[inv.RetryCount]*24*60*60
+	inv.RetryCount++
 	return false
 }
 
-// retries says whether an invoice is collected by itself: a first invoice is
+// retriesAutomatically says whether an invoice is collected by itself: a first invoice is
 // not, nor one that a change waits for.
-func (a *act) retries(inv *Invoice) bool {
+func (h dunning) retriesAutomatically(inv *Invoice) bool {
 	if inv.Status != "open" || !inv.AutoAdvance || inv.CollectionMethod != "charge_automatically" {
 		return false
 	}
-	sub, ok := a.state.Subscriptions.get(inv.Subscription)
+	sub, ok := h.store.Subscriptions.get(inv.Subscription)
 	if !ok {
 		return true
 	}
-	return sub.Status != "incomplete" && sub.Status != "paused" && !sub.waitsFor(inv)
+	return sub.Status != "incomplete" && sub.Status != "paused" && !sub.awaitsInvoice(inv)
 }
 
-func (x *Subscription) waitsFor(inv *Invoice) bool {
+func (x *Subscription) awaitsInvoice(inv *Invoice) bool {
 	return x.PendingUpdate != nil && x.PendingUpdate.Invoice == inv.ID
 }
 
@@ -99,32 +102,32 @@ func (x *Subscription) waitsFor(inv *Invoice) bool {
 // its holder, is not asked again: the schedule goes on without an attempt until
 // there is another card (docs: hard declines are not retried; that the dates go
 // by, and that a 3-D Secure question counts as one, is inferred).
-func (a *act) retry(inv *Invoice) {
-	pm, ok := a.methodFor(inv)
-	if ok && pm.ID != inv.RefusedMethod {
-		a.attempt(inv, pm, true)
+func (h dunning) retry(inv *Invoice) {
+	pm, ok := h.paymentMethods.forInvoice(inv)
+	if ok && pm.ID != inv.DeclinedMethod {
+		h.invoicing.attemptPayment(inv, pm, true)
 		return
 	}
-	before := a.renderInvoice(inv)
-	exhausted := a.planRetry(inv)
-	a.emitUpdate("invoice.updated", before, a.renderInvoice(inv))
-	a.armInvoice(inv)
+	before := h.invoices.render(inv)
+	exhausted := h.scheduleRetry(inv)
+	h.emitUpdate("invoice.updated", before, h.invoices.render(inv))
+	h.invoicing.scheduleNext(inv)
 	if exhausted {
-		a.giveUp(inv)
+		h.exhaust(inv)
 	}
 }
 
-// noteRefusal remembers a card that is not to be asked again by itself.
-func (inv *Invoice) noteRefusal(pm *PaymentMethod, result outcome, decline *Decline) {
-	inv.RefusedMethod = ""
-	if result == needsAction || result == refused && decline.hard() {
-		inv.RefusedMethod = pm.ID
+// recordDecline remembers a card that is not to be asked again by itself.
+func (inv *Invoice) recordDecline(pm *PaymentMethod, result paymentOutcome, decline *Decline) {
+	inv.DeclinedMethod = ""
+	if result == outcomeRequiresAction || result == outcomeDeclined && decline.isHard() {
+		inv.DeclinedMethod = pm.ID
 	}
 }
 
-// hard says whether a bank's no is final. That some are is in the docs on smart
+// isHard says whether a bank's no is final. That some are is in the docs on smart
 // retries; which decline codes they are is inferred.
-func (d *Decline) hard() bool {
+func (d *Decline) isHard() bool {
 	switch d.DeclineCode {
 	case "incorrect_number", "lost_card", "pickup_card", "stolen_card", "revocation_of_authorization",
 		"revocation_of_all_authorizations", "authentication_required", "highest_risk_level", "transaction_not_allowed":
@@ -133,67 +136,67 @@ func (d *Decline) hard() bool {
 	return d.Code == "payment_intent_authentication_failure"
 }
 
-// giveUp does with the subscription what the account's setting says.
-func (a *act) giveUp(inv *Invoice) {
-	sub, ok := a.state.Subscriptions.get(inv.Subscription)
+// exhaust does with the subscription what the account's setting says.
+func (h dunning) exhaust(inv *Invoice) {
+	sub, ok := h.store.Subscriptions.get(inv.Subscription)
 	if !ok || sub.Status != "past_due" {
 		return
 	}
-	switch a.state.AfterDunning {
+	switch h.store.AfterDunning {
 	case AfterDunningPastDue:
 	case AfterDunningUnpaid:
-		a.changeSubscription(sub, func() { sub.Status = "unpaid" })
-		a.armSubscription(sub)
+		h.subscriptions.change(sub, func() { sub.Status = "unpaid" })
+		h.renewals.scheduleNext(sub)
 	default:
-		a.endSubscription(sub, "canceled", "payment_failed")
+		h.subscriptions.end(sub, "canceled", "payment_failed")
 	}
 }
 
-// afterFailure makes a living subscription past due. One whose first invoice
+// paymentFailed makes a living subscription past due. One whose first invoice
 // is unpaid stays incomplete, one whose change waits for it stays as it was.
-func (a *act) afterFailure(inv *Invoice) {
-	sub, ok := a.state.Subscriptions.get(inv.Subscription)
-	if ok && sub.Status == "active" && inv.ID == sub.LatestInvoice && !sub.waitsFor(inv) {
-		a.changeSubscription(sub, func() { sub.Status = "past_due" })
+func (h dunning) paymentFailed(inv *Invoice) {
+	sub, ok := h.store.Subscriptions.get(inv.Subscription)
+	if ok && sub.Status == "active" && inv.ID == sub.LatestInvoice && !sub.awaitsInvoice(inv) {
+		h.subscriptions.change(sub, func() { sub.Status = "past_due" })
 	}
 }
 
-// afterPayment lets the subscription live again once nothing of it is owed.
-func (a *act) afterPayment(inv *Invoice) {
-	sub, ok := a.state.Subscriptions.get(inv.Subscription)
+// paymentSucceeded lets the subscription live again once nothing of it is owed.
+func (h dunning) paymentSucceeded(inv *Invoice) {
+	sub, ok := h.store.Subscriptions.get(inv.Subscription)
 	if !ok {
 		return
 	}
-	a.applyPendingUpdate(sub, inv)
+	h.pendingUpdates.apply(sub, inv)
 	switch {
 	case sub.Status == "incomplete":
-		a.changeSubscription(sub, func() {
-			a.saveMethod(sub, inv)
+		h.subscriptions.change(sub, func() {
+			h.savePaymentMethod(sub, inv)
 			sub.Status = "active"
 		})
-	case sub.Status == "paused" && sub.ResumeBy != 0 && inv.ID == sub.LatestInvoice:
-		a.changeSubscription(sub, func() { sub.Status, sub.ResumeBy = "active", 0 })
-		a.emit("customer.subscription.resumed", a.renderSubscription(sub))
+	case sub.Status == "paused" && sub.ResumeExpiresAt != 0 && inv.ID == sub.LatestInvoice:
+		h.subscriptions.change(sub, func() { sub.Status, sub.ResumeExpiresAt = "active", 0 })
+		h.emit("customer.subscription.resumed", h.subscriptions.render(sub))
 	default:
-		a.afterSettlement(sub)
+		h.reactivateIfPaid(sub)
 		return
 	}
-	a.armSubscription(sub)
+	h.renewals.scheduleNext(sub)
 }
 
-// afterSettlement makes a past due or unpaid subscription active again where
+// reactivateIfPaid makes a past due or unpaid subscription active again where
 // the newest finalized invoice that was not voided is not owed any more
 // (inferred).
-func (a *act) afterSettlement(sub *Subscription) {
-	if sub.Status != "past_due" && sub.Status != "unpaid" || a.owes(sub) {
+func (h dunning) reactivateIfPaid(sub *Subscription) {
+	if sub.Status != "past_due" && sub.Status != "unpaid" || h.hasOpenInvoice(sub) {
 		return
 	}
-	a.changeSubscription(sub, func() { sub.Status = "active" })
-	a.armSubscription(sub)
+	h.subscriptions.change(sub, func() { sub.Status = "active" })
+	h.renewals.scheduleNext(sub)
 }
 
-func (a *act) owes(sub *Subscription) bool {
-	invoices := a.state.Invoices.by("subscription", sub.ID)
+func (h dunning) hasOpenInvoice(sub *Subscription) bool {
+	invoices := h.store.Invoices.by("subscription", sub.ID)
 	for i := len(invoices) - 1; i >= 0; i-- {
 		switch invoices[i].Status {
 		case "open":
@@ -205,19 +208,11 @@ func (a *act) owes(sub *Subscription) bool {
 	return false
 }
 
-// saveMethod keeps the card that paid first as the subscription's own, where
+// savePaymentMethod keeps the card that paid first as the subscription's own, where
 // Checkout or save_default_payment_method asks for it.
-func (a *act) saveMethod(sub *Subscription, inv *Invoice) {
-	pi, ok := a.state.PaymentIntents.get(inv.PaymentIntent)
-	if ok && (sub.FromCheckout != "" || sub.SaveDefault == "on_subscription") {
+func (h dunning) savePaymentMethod(sub *Subscription, inv *Invoice) {
+	pi, ok := h.store.PaymentIntents.get(inv.PaymentIntent)
+	if ok && (sub.CheckoutSession != "" || sub.SaveDefaultPaymentMethod == "on_subscription") {
 		sub.DefaultPaymentMethod = pi.PaymentMethod
-	}
-}
-
-// setDelinquent says whether the newest news of a customer's invoices is bad.
-func (a *act) setDelinquent(customer string, delinquent bool) {
-	c, ok := a.state.Customers.get(customer)
-	if ok && !c.Deleted && c.Delinquent != delinquent {
-		a.changeCustomer(c, func() { c.Delinquent = delinquent })
 	}
 }

@@ -84,32 +84,3 @@ func TestEventsAreKeptForThirtyDays(t *testing.T) {
 		t.Errorf("%d events are left", n)
 	}
 }
-
-// TestClockJumpsLoseNoDelivery advances the clock by seven months while the endpoint does not answer yet.
-func TestClockJumpsLoseNoDelivery(t *testing.T) {
-	t.Parallel()
-	l := start(t, stripelocal.Options{})
-	in := newInbox(t, 0)
-	in.mu.Lock() // the first delivery is not answered
-	l.EnsureWebhookEndpoint(in.url, testSecret, "customer.created", "invoice.paid")
-	l.subscribed(1)
-	const months = 7
-	for range months {
-		l.AdvanceClock(l.Now().AddDate(0, 1, 0))
-	}
-	l.AdvanceClock(l.Now().Add(2 * time.Hour)) // the last renewal is paid an hour after its invoice was created
-	in.mu.Unlock()
-	l.until("all events to be delivered", func() bool {
-		in.mu.Lock()
-		defer in.mu.Unlock()
-		return len(in.got) == 1+1+months
-	})
-	for _, d := range l.deliveries() {
-		if d.Status == "failed" {
-			t.Errorf("not delivered: %+v", d)
-		}
-	}
-	if old, err := l.listEvents(func(p *stripe.EventListParams) { p.Type = stripe.String("customer.created") }); err != nil || len(old) > 0 {
-		t.Errorf("an event of seven months ago is kept after its delivery: %v, %v", old, err)
-	}
-}

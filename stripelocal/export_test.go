@@ -3,14 +3,16 @@ package stripelocal
 import (
 	"crypto/sha256"
 	"encoding/json"
+
+	"usher/stripelocal/wire"
 )
 
 // Digest stands for everything that API calls are about, but for the log of what happened.
 func (s *Server) Digest() [32]byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	objects := *s.state
-	objects.Events, objects.Deliveries, objects.Answers = nil, nil, nil
+	objects := *s.store
+	objects.Events, objects.Deliveries, objects.IdempotentResponses = nil, nil, nil
 	raw, err := json.Marshal(objects)
 	if err != nil {
 		panic(err)
@@ -23,8 +25,8 @@ func (s *Server) AllEvents() [][]byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var out [][]byte
-	for _, e := range s.state.Events.all {
-		out = append(out, encode(renderEvent(e, APIVersion)))
+	for _, e := range s.store.Events.all {
+		out = append(out, wire.Encode(renderEvent(e, APIVersion)))
 	}
 	return out
 }
@@ -43,21 +45,21 @@ func RouteParams() map[string][]Param {
 	out := map[string][]Param{}
 	for _, r := range resources() {
 		for _, rt := range r.routes {
-			sh, err := parseShape(rt.params + " expand[]")
+			sh, err := wire.ParseSchema(rt.params + " expand[]")
 			if err != nil {
 				panic(err)
 			}
-			out[rt.pattern] = sh.params()
+			out[rt.pattern] = paramsOf(sh)
 		}
 	}
 	return out
 }
 
-func (sh *shape) params() []Param {
+func paramsOf(sh *wire.Schema) []Param {
 	var out []Param
-	for _, name := range sh.order {
-		f := sh.fields[name]
-		out = append(out, Param{f.name, f.kind, f.choices, f.max, f.list, f.required, f.clearable, f.params()})
+	for _, name := range sh.Order {
+		f := sh.Fields[name]
+		out = append(out, Param{f.Name, f.Kind, f.Choices, f.Max, f.List, f.Required, f.Clearable, paramsOf(f)})
 	}
 	return out
 }

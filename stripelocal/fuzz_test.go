@@ -205,9 +205,9 @@ func (d *direct) changesAgain(method, path, form string) bool {
 	return true
 }
 
-// refused says whether an answer is a refusal that neither a card nor an expand[] is the reason of: such a call must have done
+// isRefused says whether an answer is a refusal that neither a card nor an expand[] is the reason of: such a call must have done
 // nothing. What cannot be expanded only the result shows, as the package's documentation tells.
-func refused(body string) bool {
+func isRefused(body string) bool {
 	return strings.HasPrefix(body, `{"error"`) && !strings.Contains(body, `"type":"card_error"`) && !strings.Contains(body, `"param":"expand"`)
 }
 
@@ -231,7 +231,7 @@ func walkFrom(t *testing.T, seed uint64) {
 		method, path, form := w.Next()
 		body, changed := d.sendWatched(method, path, form)
 		w.Learn(body)
-		if changed && refused(body) && d.changesAgain(method, path, form) {
+		if changed && isRefused(body) && d.changesAgain(method, path, form) {
 			t.Errorf("seed %d: a refused call changed something: %s %s %s: %s", seed, method, path, form, body)
 		}
 		if !strings.HasPrefix(body, `{"error"`) {

@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
+
+	"usher/stripelocal/wire"
 )
 
 const (
@@ -12,39 +14,39 @@ const (
 	keyLifetime  = 24 * 60 * 60 // seconds; Stripe prunes no sooner
 )
 
-// storedAnswer is the first result under an idempotency key, 500s included.
-type storedAnswer struct {
+// storedResponse is the first result under an idempotency key, 500s included.
+type storedResponse struct {
 	Path        string
 	Fingerprint string
 	Status      int
 	Body        string
 	RequestID   string
-	At          int64
+	StoredAt    int64
 }
 
-// idempotentCall is a call under a key that has not been answered yet.
-type idempotentCall struct{ path, fingerprint string }
+// idempotentRequest is a call under a key that has not been answered yet.
+type idempotentRequest struct{ path, fingerprint string }
 
-// once runs the call unless its key has been used: then the first answer comes
+// executeOnce runs the call unless its key has been used: then the first answer comes
 // again, or the use is refused.
-func (c call) once(raw string, run func() answer) answer {
-	key := c.cause.IdempotencyKey
+func (c apiCall) executeOnce(raw string, run func() apiResponse) apiResponse {
+	key := c.info.IdempotencyKey
 	if len(key) > maxKeyLength {
-		return c.refuse(idempotencyError(fmt.Sprintf("The maximum length for an idempotency key is %d characters.", maxKeyLength)))
+		return c.fail(wire.IdempotencyError(fmt.Sprintf("The maximum length for an idempotency key is %d characters.", maxKeyLength)))
 	}
-	mine := &idempotentCall{path: c.req.URL.Path, fingerprint: fingerprint(raw)}
-	first, refusal := c.claim(key, mine)
+	mine := &idempotentRequest{path: c.req.URL.Path, fingerprint: fingerprint(raw)}
+	first, refusal := c.claimKey(key, mine)
 	switch {
 	case refusal != nil:
-		return c.refuse(refusal)
+		return c.fail(refusal)
 	case first != nil:
-		return answer{status: first.Status, body: []byte(first.Body), date: c.Now().Unix(), replay: true, first: first.RequestID}
+		return apiResponse{status: first.Status, body: []byte(first.Body), date: c.Now().Unix(), replayed: true, originalRequest: first.RequestID}
 	}
-	defer c.release(key)
+	defer c.releaseKey(key)
 	out := run()
-	out.first = c.cause.RequestID
-	if !out.unstored {
-		c.keep(key, mine, out)
+	out.originalRequest = c.info.RequestID
+	if !out.notStored {
+		c.storeResponse(key, mine, out)
 	}
 	return out
 }
@@ -56,64 +58,64 @@ func fingerprint(raw string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func (s *Server) claim(key string, mine *idempotentCall) (*storedAnswer, *Error) {
+func (s *Server) claimKey(key string, mine *idempotentRequest) (*storedResponse, *wire.Error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if first := s.state.Answers[key]; first != nil && s.clock()-first.At < keyLifetime {
-		return first, sameCall(key, mine, &idempotentCall{path: first.Path, fingerprint: first.Fingerprint})
+	if first := s.store.IdempotentResponses[key]; first != nil && s.clock()-first.StoredAt < keyLifetime {
+		return first, checkSameRequest(key, mine, &idempotentRequest{path: first.Path, fingerprint: first.Fingerprint})
 	}
-	if s.keys[key] != nil {
-		return nil, keyInUse(key)
+	if s.keysInFlight[key] != nil {
+		return nil, keyInUseError(key)
 	}
-	s.keys[key] = mine
+	s.keysInFlight[key] = mine
 	return nil, nil
 }
 
-func sameCall(key string, mine, first *idempotentCall) *Error {
+func checkSameRequest(key string, mine, first *idempotentRequest) *wire.Error {
 	switch {
 	case mine.path != first.path:
-		return idempotencyError(fmt.Sprintf("Keys for idempotent requests can only be used for the same endpoint they were first used for ('%s' vs '%s'). Try using a key other than '%s' if you meant to execute a different request.", mine.path, first.path, key))
+		return wire.IdempotencyError(fmt.Sprintf("Keys for idempotent requests can only be used for the same endpoint they were first used for ('%s' vs '%s'). Try using a key other than '%s' if you meant to execute a different request.", mine.path, first.path, key))
 	case mine.fingerprint != first.fingerprint:
-		return idempotencyError(fmt.Sprintf("Keys for idempotent requests can only be used with the same parameters they were first used with. Try using a key other than '%s' if you meant to execute a different request.", key))
+		return wire.IdempotencyError(fmt.Sprintf("Keys for idempotent requests can only be used with the same parameters they were first used with. Try using a key other than '%s' if you meant to execute a different request.", key))
 	}
 	return nil
 }
 
-func keyInUse(key string) *Error {
-	return &Error{
+func keyInUseError(key string) *wire.Error {
+	return &wire.Error{
 		Status: http.StatusConflict, Type: "invalid_request_error", Code: "idempotency_key_in_use",
 		Message: fmt.Sprintf("There is currently another in-progress request using this Idempotent Key (that probably means you submitted twice, and the other request is still going through): %s. Please try again later.", key),
 	}
 }
 
-func (s *Server) release(key string) {
+func (s *Server) releaseKey(key string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.keys, key)
+	delete(s.keysInFlight, key)
 }
 
-func (s *Server) keep(key string, mine *idempotentCall, out answer) {
+func (s *Server) storeResponse(key string, mine *idempotentRequest, out apiResponse) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	at := s.clock()
-	s.state.Answers[key] = &storedAnswer{
+	s.store.IdempotentResponses[key] = &storedResponse{
 		Path: mine.path, Fingerprint: mine.fingerprint, Status: out.status,
-		Body: string(out.body), RequestID: out.first, At: at,
+		Body: string(out.body), RequestID: out.originalRequest, StoredAt: at,
 	}
-	s.schedule(accountClock, at+keyLifetime, func(a *act) { a.forgetKey(key) })
-	s.saver.touch()
+	s.schedule(accountClock, at+keyLifetime, func(r *request) { r.expireKey(key) })
+	s.stateWriter.markDirty()
 }
 
-// armKeys has the keys of a loaded state forgotten in time.
-func (a *act) armKeys() {
-	for key, first := range a.state.Answers {
-		a.schedule(accountClock, first.At+keyLifetime, func(b *act) { b.forgetKey(key) })
+// scheduleKeyExpiry has the keys of a loaded state forgotten in time.
+func (r *request) scheduleKeyExpiry() {
+	for key, first := range r.store.IdempotentResponses {
+		r.schedule(accountClock, first.StoredAt+keyLifetime, func(r *request) { r.expireKey(key) })
 	}
 }
 
-func (a *act) forgetKey(key string) {
-	if first := a.state.Answers[key]; first != nil && a.at-first.At >= keyLifetime {
-		delete(a.state.Answers, key)
-		a.changed = true
+func (r *request) expireKey(key string) {
+	if first := r.store.IdempotentResponses[key]; first != nil && r.now-first.StoredAt >= keyLifetime {
+		delete(r.store.IdempotentResponses, key)
+		r.changed = true
 	}
 }

@@ -34,10 +34,10 @@ func (s *idSource) token(n int) string {
 	return string(out)
 }
 
-// short makes ids of the older kind: cus_, prod_, si_, req_.
-func (s *idSource) short(prefix string) string { return prefix + s.token(14) }
+// shortID makes ids of the older kind: cus_, prod_, si_, req_.
+func (s *idSource) shortID(prefix string) string { return prefix + s.token(14) }
 
-// long makes ids of the newer kind: sub_1…, in_1…, evt_1….
-func (s *idSource) long(prefix string) string { return prefix + s.token(24-1) }
+// longID makes ids of the newer kind: sub_1…, in_1…, evt_1….
+func (s *idSource) longID(prefix string) string { return prefix + s.token(24-1) }
 
-func (s *idSource) coin() bool { return s.random.Uint64()&1 == 0 }
+func (s *idSource) coinFlip() bool { return s.random.Uint64()&1 == 0 }

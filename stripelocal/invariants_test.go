@@ -7,6 +7,8 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+
+	"usher/stripelocal/wire"
 )
 
 // Broken looks through the whole state for what can never be true: an index that disagrees with its table, a reference that leads
@@ -14,21 +16,21 @@ import (
 func (s *Server) Broken() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	i := &inspection{act: s.newAct(s.clock(), cause{})}
-	i.tables()
-	i.references()
-	i.prices()
-	i.customers()
-	i.subscriptions()
-	i.invoices()
-	i.payments()
-	i.configurations()
-	i.file()
+	i := &inspection{request: s.newRequest(s.clock(), requestInfo{})}
+	i.checkTables()
+	i.checkReferences()
+	i.checkPrices()
+	i.checkCustomers()
+	i.checkSubscriptions()
+	i.checkInvoices()
+	i.checkPayments()
+	i.checkConfigurations()
+	i.checkFile()
 	return i.found
 }
 
 type inspection struct {
-	*act
+	*request
 	found []string
 }
 
@@ -45,7 +47,7 @@ type inspected interface {
 }
 
 func (i *inspection) each(f func(name string, t inspected)) {
-	v := reflect.ValueOf(i.state).Elem()
+	v := reflect.ValueOf(i.store).Elem()
 	for n := range v.NumField() {
 		if t, ok := v.Field(n).Interface().(inspected); ok {
 			f(v.Type().Field(n).Name, t)
@@ -53,7 +55,7 @@ func (i *inspection) each(f func(name string, t inspected)) {
 	}
 }
 
-func (i *inspection) tables() {
+func (i *inspection) checkTables() {
 	i.each(func(name string, t inspected) {
 		for _, p := range t.problems() {
 			i.report("%s: %s", name, p)
@@ -76,8 +78,8 @@ func (t *table[T]) problems() []string {
 	}
 	last := int64(0)
 	for _, r := range t.all {
-		if r.base().Seq <= last || r.base().Seq > t.last || r.base().ID == "" {
-			out = append(out, fmt.Sprintf("%q has place %d after %d of %d", r.base().ID, r.base().Seq, last, t.last))
+		if r.base().Seq <= last || r.base().Seq > t.lastSeq || r.base().ID == "" {
+			out = append(out, fmt.Sprintf("%q has place %d after %d of %d", r.base().ID, r.base().Seq, last, t.lastSeq))
 		}
 		last = r.base().Seq
 	}
@@ -108,15 +110,15 @@ func (t *table[T]) indexProblems(name string, ix *index[T]) []string {
 }
 
 // references renders every object that can be rendered and follows each reference in it.
-func (i *inspection) references() {
+func (i *inspection) checkReferences() {
 	owned := map[string]string{}
 	i.each(func(_ string, t inspected) {
 		for _, id := range t.ids() {
-			for kind, render := range i.renders {
+			for kind, render := range i.renderers {
 				if render == nil || kind == "card" || owned[id] != "" {
 					continue
 				}
-				if o, ok := render(i.act, id); ok {
+				if o, ok := render(i.request, id); ok {
 					owned[id] = kind
 					i.follow(kind+" "+id, o)
 				}
@@ -127,17 +129,17 @@ func (i *inspection) references() {
 
 func (i *inspection) follow(where string, v any) {
 	switch v := v.(type) {
-	case ref:
-		render := i.renders[v.kind]
-		if v.id == "" {
+	case wire.Reference:
+		render := i.renderers[v.Kind]
+		if v.Id == "" {
 			return
 		}
 		if render == nil {
-			i.report("%s refers to a %s, which nothing renders", where, v.kind)
-		} else if _, ok := render(i.act, v.id); !ok {
-			i.report("%s refers to %s %s, which is not there", where, v.kind, v.id)
+			i.report("%s refers to a %s, which nothing renders", where, v.Kind)
+		} else if _, ok := render(i.request, v.Id); !ok {
+			i.report("%s refers to %s %s, which is not there", where, v.Kind, v.Id)
 		}
-	case object:
+	case wire.Object:
 		for name, inner := range v {
 			i.follow(where+" "+name, inner)
 		}
@@ -148,45 +150,45 @@ func (i *inspection) follow(where string, v any) {
 	}
 }
 
-func (i *inspection) prices() {
+func (i *inspection) checkPrices() {
 	holders := map[string]string{}
-	for _, p := range i.state.Prices.all {
+	for _, p := range i.store.Prices.all {
 		if other := holders[p.LookupKey]; p.LookupKey != "" && other != "" {
 			i.report("lookup key %s belongs to %s and %s", p.LookupKey, other, p.ID)
 		}
 		holders[p.LookupKey] = p.ID
-		if product, ok := i.state.Products.get(p.Product); !ok || product.Deleted {
+		if product, ok := i.store.Products.get(p.Product); !ok || product.Deleted {
 			i.report("price %s is of %s, which is not there", p.ID, p.Product)
 		}
 	}
 }
 
-func (i *inspection) customers() {
-	for _, c := range i.state.Customers.all {
+func (i *inspection) checkCustomers() {
+	for _, c := range i.store.Customers.all {
 		for _, id := range []string{c.DefaultPaymentMethod, c.DefaultSource} {
-			if pm, ok := i.state.PaymentMethods.get(id); id != "" && !c.Deleted && (!ok || pm.Customer != c.ID) {
+			if pm, ok := i.store.PaymentMethods.get(id); id != "" && !c.Deleted && (!ok || pm.Customer != c.ID) {
 				i.report("customer %s pays with %s, which is not theirs", c.ID, id)
 			}
 		}
-		for _, sub := range i.state.Subscriptions.by("customer", c.ID) {
-			if c.Deleted && !sub.ended() {
+		for _, sub := range i.store.Subscriptions.by("customer", c.ID) {
+			if c.Deleted && !sub.hasEnded() {
 				i.report("customer %s is deleted, subscription %s is %s", c.ID, sub.ID, sub.Status)
 			}
 		}
 	}
 }
 
-func (i *inspection) subscriptions() {
-	for _, sub := range i.state.Subscriptions.all {
+func (i *inspection) checkSubscriptions() {
+	for _, sub := range i.store.Subscriptions.all {
 		if sub.CurrentPeriodEnd < sub.CurrentPeriodStart {
 			i.report("subscription %s has a period from %d to %d", sub.ID, sub.CurrentPeriodStart, sub.CurrentPeriodEnd)
 		}
-		items := i.state.Items.by("subscription", sub.ID)
+		items := i.store.SubscriptionItems.by("subscription", sub.ID)
 		if len(items) == 0 {
 			i.report("subscription %s has no items", sub.ID)
 		}
 		for _, item := range items {
-			if p, ok := i.state.Prices.get(item.Price); !ok || p.Interval == "" || p.Currency != sub.Currency {
+			if p, ok := i.store.Prices.get(item.Price); !ok || p.Interval == "" || p.Currency != sub.Currency {
 				i.report("item %s of subscription %s has price %s", item.ID, sub.ID, item.Price)
 			}
 			if item.Quantity < 0 {
@@ -196,10 +198,10 @@ func (i *inspection) subscriptions() {
 	}
 }
 
-func (i *inspection) invoices() {
+func (i *inspection) checkInvoices() {
 	numbers := map[string]string{}
-	for _, inv := range i.state.Invoices.all {
-		o := i.renderInvoice(inv)
+	for _, inv := range i.store.Invoices.all {
+		o := i.invoices.render(inv)
 		due, got, left := o["amount_due"].(int64), o["amount_paid"].(int64), o["amount_remaining"].(int64)
 		if due < 0 || left < 0 || left != due-got && inv.Status != "paid" {
 			i.report("invoice %s (%s): due %d, paid %d, remaining %d", inv.ID, inv.Status, due, got, left)
@@ -217,9 +219,9 @@ func (i *inspection) invoices() {
 	}
 }
 
-func (i *inspection) payments() {
+func (i *inspection) checkPayments() {
 	taken := map[string]int64{}
-	for _, ch := range i.state.Charges.all {
+	for _, ch := range i.store.Charges.all {
 		if ch.AmountRefunded < 0 || ch.AmountRefunded > ch.Amount {
 			i.report("of charge %s over %d, %d is refunded", ch.ID, ch.Amount, ch.AmountRefunded)
 		}
@@ -227,7 +229,7 @@ func (i *inspection) payments() {
 			taken[ch.PaymentIntent] += ch.Amount
 		}
 	}
-	for _, pi := range i.state.PaymentIntents.all {
+	for _, pi := range i.store.PaymentIntents.all {
 		if pi.AmountReceived > pi.Amount || pi.Status != "succeeded" && pi.AmountReceived != 0 {
 			i.report("payment intent %s (%s) over %d received %d", pi.ID, pi.Status, pi.Amount, pi.AmountReceived)
 		}
@@ -237,9 +239,9 @@ func (i *inspection) payments() {
 	}
 }
 
-func (i *inspection) configurations() {
+func (i *inspection) checkConfigurations() {
 	count := 0
-	for _, c := range i.state.PortalConfigs.all {
+	for _, c := range i.store.PortalConfigurations.all {
 		if renderPortalConfiguration(c)["is_default"] == true {
 			count++
 		}
@@ -250,13 +252,13 @@ func (i *inspection) configurations() {
 }
 
 // file writes the state, reads it and writes it again.
-func (i *inspection) file() {
-	first, err := json.Marshal(i.state)
+func (i *inspection) checkFile() {
+	first, err := json.Marshal(i.store)
 	if err != nil {
 		i.report("the state cannot be written: %v", err)
 		return
 	}
-	again := newState()
+	again := newStore()
 	if err := json.Unmarshal(first, again); err != nil {
 		i.report("the state cannot be read: %v", err)
 		return

@@ -1,57 +1,59 @@
 package stripelocal
 
+import "usher/stripelocal/wire"
+
 // Invoice is what a customer owes and has paid. Amounts are minor units.
 type Invoice struct {
 	Base
-	AmountPaid       int64
-	AttemptCount     int64
-	Attempted        bool
-	AutoAdvance      bool
-	AutomaticTax     bool // shown only: no tax is ever added
-	BillingReason    string
-	Charge           string
-	CollectionMethod string
-	Currency         string
-	Customer         string
-	CustomerEmail    string
-	CustomerName     string
-	CustomerAddress  *Address
-	CreditedBefore   int64 // by credit notes, while it was open
-	CreditedAfter    int64 // by credit notes, once it was paid
-	DaysUntilDue     int64
-	DefaultMethod    string
-	Description      string
-	Descriptor       string
-	Discounts        []InvoiceDiscount
-	DueDate          int64
-	EffectiveAt      int64
-	EndingBalance    int64
-	BalanceApplied   bool // StartingBalance and EndingBalance are settled
-	FinalizesAt      int64
-	FinalizedAt      int64
-	FirstRefusal     int64 // what retries are counted from
-	Footer           string
-	Lines            []InvoiceLine
-	Metadata         map[string]string
-	MethodTypes      []string
-	NextAttempt      int64
-	Number           string
-	OverdueTold      bool
-	PaidAt           int64
-	PaidOutOfBand    bool
-	PaymentIntent    string
-	PeriodEnd        int64
-	PeriodStart      int64
-	RefusedMethod    string // a card that is not asked again by itself
-	Retries          int    // automatic tries planned so far
-	StartingBalance  int64
-	Status           string // draft, open, paid, uncollectible, void
-	Subscription     string
-	SubMetadata      map[string]string // the subscription's, when the invoice was made
-	SubProrationDate int64
-	UncollectibleAt  int64
-	VoidedAt         int64
-	DeliveredAt      int64
+	AmountPaid                   int64
+	AttemptCount                 int64
+	Attempted                    bool
+	AutoAdvance                  bool
+	AutomaticTax                 bool // shown only: no tax is ever added
+	BillingReason                string
+	Charge                       string
+	CollectionMethod             string
+	Currency                     string
+	Customer                     string
+	CustomerEmail                string
+	CustomerName                 string
+	CustomerAddress              *Address
+	PrePaymentCreditNotesAmount  int64 // by credit notes, while it was open
+	PostPaymentCreditNotesAmount int64 // by credit notes, once it was paid
+	DaysUntilDue                 int64
+	DefaultPaymentMethod         string
+	Description                  string
+	StatementDescriptor          string
+	Discounts                    []InvoiceDiscount
+	DueDate                      int64
+	EffectiveAt                  int64
+	EndingBalance                int64
+	BalanceApplied               bool // StartingBalance and EndingBalance are settled
+	AutomaticallyFinalizesAt     int64
+	FinalizedAt                  int64
+	FirstDeclineAt               int64 // what retries are counted from
+	Footer                       string
+	Lines                        []InvoiceLine
+	Metadata                     map[string]string
+	PaymentMethodTypes           []string
+	NextPaymentAttempt           int64
+	Number                       string
+	OverdueSent                  bool
+	PaidAt                       int64
+	PaidOutOfBand                bool
+	PaymentIntent                string
+	PeriodEnd                    int64
+	PeriodStart                  int64
+	DeclinedMethod               string // a card that is not asked again by itself
+	RetryCount                   int    // automatic tries planned so far
+	StartingBalance              int64
+	Status                       string // draft, open, paid, uncollectible, void
+	Subscription                 string
+	SubscriptionMetadata         map[string]string // the subscription's, when the invoice was made
+	SubscriptionProrationDate    int64
+	MarkedUncollectibleAt        int64
+	VoidedAt                     int64
+	WebhooksDeliveredAt          int64
 }
 
 // InvoiceLine is one line; Kind is subscription or invoiceitem.
@@ -60,7 +62,7 @@ type InvoiceLine struct {
 	Amount           int64
 	Description      string
 	InvoiceItem      string
-	Kind             string
+	Type             string
 	Metadata         map[string]string
 	PeriodEnd        int64
 	PeriodStart      int64
@@ -71,34 +73,37 @@ type InvoiceLine struct {
 	Quantity         int64
 	Subscription     string
 	SubscriptionItem string
-	Undiscountable   bool
+	NotDiscountable  bool
 }
+
+// invoices serves /v1/invoices.
+type invoices struct{ *request }
 
 func invoiceResource() resource {
 	return resource{
-		kind: "invoice",
-		render: finder(func(s *state) *table[*Invoice] { return s.Invoices },
-			func(a *act, i *Invoice) object { return a.renderInvoice(i) }),
-		arm: func(a *act) {
-			for _, inv := range a.state.Invoices.all {
-				a.armInvoice(inv)
+		objectType: "invoice",
+		render: finder(func(s *store) *table[*Invoice] { return s.Invoices },
+			bind(invoices.render)),
+		scheduleTimers: func(r *request) {
+			for _, inv := range r.store.Invoices.all {
+				r.invoicing.scheduleNext(inv)
 			}
 		},
 		routes: []route{
-			{"GET /v1/invoices", listParams + "customer status:draft|open|paid|uncollectible|void subscription collection_method:charge_automatically|send_invoice due_date:range", (*act).listInvoices},
-			{"POST /v1/invoices", invoiceParams + "effective_at:time customer! subscription currency pending_invoice_items_behavior:exclude|include", (*act).createInvoice},
-			{"GET /v1/invoices/upcoming", upcomingParams, (*act).upcomingInvoice},
-			{"GET /v1/invoices/upcoming/lines", upcomingParams + "limit:int starting_after ending_before", (*act).upcomingLines},
-			{"POST /v1/invoices/create_preview", previewParams, (*act).upcomingInvoice},
-			{"GET /v1/invoices/{id}", "", (*act).getInvoice},
-			{"POST /v1/invoices/{id}", invoiceParams + "effective_at:time?", (*act).updateInvoice},
-			{"DELETE /v1/invoices/{id}", "", (*act).deleteInvoice},
-			{"GET /v1/invoices/{id}/lines", "limit:int starting_after ending_before", (*act).listInvoiceLines},
-			{"POST /v1/invoices/{id}/finalize", "auto_advance:bool", (*act).finalizeInvoiceCall},
-			{"POST /v1/invoices/{id}/pay", "paid_out_of_band:bool payment_method off_session:bool source", (*act).payInvoiceCall},
-			{"POST /v1/invoices/{id}/send", "", (*act).sendInvoiceCall},
-			{"POST /v1/invoices/{id}/void", "", (*act).voidInvoiceCall},
-			{"POST /v1/invoices/{id}/mark_uncollectible", "", (*act).markUncollectibleCall},
+			on("GET /v1/invoices", listParams+"customer status:draft|open|paid|uncollectible|void subscription collection_method:charge_automatically|send_invoice due_date:range", invoices.list),
+			on("POST /v1/invoices", invoiceParams+"effective_at:time customer! subscription currency pending_invoice_items_behavior:exclude|include", invoices.create),
+			on("GET /v1/invoices/upcoming", upcomingParams, previews.get),
+			on("GET /v1/invoices/upcoming/lines", upcomingParams+"limit:int starting_after ending_before", previews.listLines),
+			on("POST /v1/invoices/create_preview", previewParams, previews.get),
+			on("GET /v1/invoices/{id}", "", invoices.get),
+			on("POST /v1/invoices/{id}", invoiceParams+"effective_at:time?", invoices.update),
+			on("DELETE /v1/invoices/{id}", "", invoices.delete),
+			on("GET /v1/invoices/{id}/lines", "limit:int starting_after ending_before", invoices.listLines),
+			on("POST /v1/invoices/{id}/finalize", "auto_advance:bool", invoices.finalize),
+			on("POST /v1/invoices/{id}/pay", "paid_out_of_band:bool payment_method off_session:bool source", invoices.pay),
+			on("POST /v1/invoices/{id}/send", "", invoices.send),
+			on("POST /v1/invoices/{id}/void", "", invoices.void),
+			on("POST /v1/invoices/{id}/mark_uncollectible", "", invoices.markUncollectible),
 		},
 	}
 }
@@ -112,12 +117,12 @@ func (inv *Invoice) subtotal() int64 {
 }
 
 // total is the lines less the discounts.
-func (inv *Invoice) total() int64 { return inv.subtotal() - inv.discounted() }
+func (inv *Invoice) total() int64 { return inv.subtotal() - inv.discountAmount() }
 
 // amountDue is what is to be paid after the customer's balance and credit
 // notes, never negative.
 func (inv *Invoice) amountDue() int64 {
-	due := inv.total() - inv.CreditedBefore
+	due := inv.total() - inv.PrePaymentCreditNotesAmount
 	if inv.BalanceApplied {
 		due += inv.StartingBalance - inv.EndingBalance
 	}
@@ -126,79 +131,79 @@ func (inv *Invoice) amountDue() int64 {
 
 func (inv *Invoice) remaining() int64 { return inv.amountDue() - inv.AmountPaid }
 
-func (inv *Invoice) settled() bool { return inv.Status == "paid" || inv.Status == "void" }
+func (inv *Invoice) isClosed() bool { return inv.Status == "paid" || inv.Status == "void" }
 
-func (a *act) invoiceAt(in *input) (*Invoice, error) {
-	inv, ok := a.state.Invoices.get(in.path("id"))
+func (h invoices) find(in *input) (*Invoice, error) {
+	inv, ok := h.store.Invoices.get(in.pathValue("id"))
 	if !ok {
-		return nil, notFound("invoice", in.path("id"), "invoice")
+		return nil, wire.NotFound("invoice", in.pathValue("id"), "invoice")
 	}
 	return inv, nil
 }
 
-func (a *act) getInvoice(in *input) (any, error) {
-	inv, err := a.invoiceAt(in)
+func (h invoices) get(in *input) (any, error) {
+	inv, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	return a.renderInvoice(inv), nil
+	return h.render(inv), nil
 }
 
-func (a *act) listInvoices(in *input) (any, error) {
-	rows := a.state.Invoices.all
-	named := in.has("subscription") || in.has("customer")
+func (h invoices) list(in *input) (any, error) {
+	rows := h.store.Invoices.all
+	named := in.Has("subscription") || in.Has("customer")
 	switch {
-	case in.has("subscription"):
-		rows = a.state.Invoices.by("subscription", in.str("subscription"))
-	case in.has("customer"):
-		rows = a.state.Invoices.by("customer", in.str("customer"))
+	case in.Has("subscription"):
+		rows = h.store.Invoices.by("subscription", in.String("subscription"))
+	case in.Has("customer"):
+		rows = h.store.Invoices.by("customer", in.String("customer"))
 	}
 	return listing[*Invoice]{
-		what: "invoice", table: a.state.Invoices, rows: rows,
-		keep:   func(i *Invoice) bool { return i.matches(in.params) && (named || !a.onTestClock(i.Customer)) },
-		render: func(i *Invoice) object { return a.renderInvoice(i) },
+		resource: "invoice", table: h.store.Invoices, rows: rows,
+		filter: func(i *Invoice) bool { return i.matches(in.Params) && (named || !h.customers.onTestClock(i.Customer)) },
+		render: h.render,
 	}.page(in)
 }
 
-func (inv *Invoice) matches(q params) bool {
-	return (!q.has("customer") || inv.Customer == q.str("customer")) &&
-		(!q.has("status") || inv.Status == q.str("status")) &&
-		(!q.has("collection_method") || inv.CollectionMethod == q.str("collection_method")) &&
-		inRange(q, "due_date", inv.DueDate)
+func (inv *Invoice) matches(q wire.Params) bool {
+	return (!q.Has("customer") || inv.Customer == q.String("customer")) &&
+		(!q.Has("status") || inv.Status == q.String("status")) &&
+		(!q.Has("collection_method") || inv.CollectionMethod == q.String("collection_method")) &&
+		q.InRange("due_date", inv.DueDate)
 }
 
-func (a *act) listInvoiceLines(in *input) (any, error) {
-	inv, err := a.invoiceAt(in)
+func (h invoices) listLines(in *input) (any, error) {
+	inv, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	limit := in.numOr("limit", 10)
+	limit := in.IntOr("limit", 10)
 	if err := checkLimit(limit); err != nil {
 		return nil, err
 	}
-	return a.pageLines(inv, in, int(limit))
+	return h.pageLines(inv, in, int(limit))
 }
 
-func (a *act) pageLines(inv *Invoice, in *input, limit int) (any, error) {
-	from, before := 0, in.str("ending_before")
-	if after := in.str("starting_after"); after != "" {
-		if from = inv.lineAfter(after); from < 0 {
-			return nil, noSuch("line_item", after, "starting_after")
+func (h invoices) pageLines(inv *Invoice, in *input, limit int) (any, error) {
+	from, before := 0, in.String("ending_before")
+	if after := in.String("starting_after"); after != "" {
+		if from = inv.indexAfterLine(after); from < 0 {
+			return nil, wire.NoSuch("line_item", after, "starting_after")
 		}
 	}
 	if before == "" {
 		upTo := min(len(inv.Lines), from+limit)
-		return listObject(in.url, a.renderLines(inv, from, upTo), upTo < len(inv.Lines)), nil
+		return wire.List(in.url, h.renderLines(inv, from, upTo), upTo < len(inv.Lines)), nil
 	}
-	upTo := inv.lineAfter(before) - 1
+	upTo := inv.indexAfterLine(before) - 1
 	if upTo < 0 {
-		return nil, noSuch("line_item", before, "ending_before")
+		return nil, wire.NoSuch("line_item", before, "ending_before")
 	}
 	from = max(0, upTo-limit)
-	return listObject(in.url, a.renderLines(inv, from, upTo), from > 0), nil
+	return wire.List(in.url, h.renderLines(inv, from, upTo), from > 0), nil
 }
 
-func (inv *Invoice) lineAfter(id string) int {
+func (inv *Invoice) indexAfterLine(id string) int {
 	for i, l := range inv.Lines {
 		if l.ID == id {
 			return i + 1
@@ -207,45 +212,45 @@ func (inv *Invoice) lineAfter(id string) int {
 	return -1
 }
 
-func (a *act) renderInvoice(inv *Invoice) object {
-	o := a.renderInvoiceSums(inv)
-	for name, value := range a.renderInvoiceParty(inv) {
+func (h invoices) render(inv *Invoice) wire.Object {
+	o := h.renderAmounts(inv)
+	for name, value := range h.renderCustomerFields(inv) {
 		o[name] = value
 	}
-	for name, value := range inv.renderConstants() {
+	for name, value := range inv.renderUnusedFields() {
 		o[name] = value
 	}
 	shown := min(len(inv.Lines), 10)
-	lines := listObject("/v1/invoices/"+inv.ID+"/lines", a.renderLines(inv, 0, shown), shown < len(inv.Lines))
+	lines := wire.List("/v1/invoices/"+inv.ID+"/lines", h.renderLines(inv, 0, shown), shown < len(inv.Lines))
 	lines["total_count"] = len(inv.Lines)
 	o["lines"] = lines
-	a.renderInvoiceDiscounts(o, inv)
-	if inv.SubProrationDate != 0 {
-		o["subscription_proration_date"] = inv.SubProrationDate
+	h.discounts.renderOnInvoice(o, inv)
+	if inv.SubscriptionProrationDate != 0 {
+		o["subscription_proration_date"] = inv.SubscriptionProrationDate
 	}
 	return o
 }
 
-func (a *act) renderInvoiceSums(inv *Invoice) object {
+func (h invoices) renderAmounts(inv *Invoice) wire.Object {
 	subtotal, total := inv.subtotal(), inv.total()
-	o := object{
+	o := wire.Object{
 		"id": inv.ID, "object": "invoice", "created": inv.Created, "livemode": false,
 		"amount_due": inv.amountDue(), "amount_paid": inv.AmountPaid, "amount_remaining": inv.remaining(),
 		"amount_shipping": 0, "attempt_count": inv.AttemptCount, "attempted": inv.Attempted,
-		"auto_advance": inv.AutoAdvance, "automatically_finalizes_at": timeOrNull(inv.FinalizesAt),
-		"billing_reason": inv.BillingReason, "charge": ref{"charge", inv.Charge},
-		"collection_method": inv.CollectionMethod, "currency": inv.Currency, "description": orNull(inv.Description),
-		"due_date": timeOrNull(inv.DueDate), "effective_at": timeOrNull(inv.EffectiveAt), "ending_balance": nil,
-		"footer": orNull(inv.Footer), "metadata": inv.Metadata, "next_payment_attempt": timeOrNull(inv.NextAttempt),
-		"number": orNull(inv.Number), "paid": inv.Status == "paid", "paid_out_of_band": inv.PaidOutOfBand,
-		"payment_intent": ref{"payment_intent", inv.PaymentIntent}, "period_end": inv.PeriodEnd,
+		"auto_advance": inv.AutoAdvance, "automatically_finalizes_at": wire.IntOrNull(inv.AutomaticallyFinalizesAt),
+		"billing_reason": inv.BillingReason, "charge": wire.Ref("charge", inv.Charge),
+		"collection_method": inv.CollectionMethod, "currency": inv.Currency, "description": wire.StringOrNull(inv.Description),
+		"due_date": wire.IntOrNull(inv.DueDate), "effective_at": wire.IntOrNull(inv.EffectiveAt), "ending_balance": nil,
+		"footer": wire.StringOrNull(inv.Footer), "metadata": inv.Metadata, "next_payment_attempt": wire.IntOrNull(inv.NextPaymentAttempt),
+		"number": wire.StringOrNull(inv.Number), "paid": inv.Status == "paid", "paid_out_of_band": inv.PaidOutOfBand,
+		"payment_intent": wire.Ref("payment_intent", inv.PaymentIntent), "period_end": inv.PeriodEnd,
 		"period_start": inv.PeriodStart, "starting_balance": inv.StartingBalance, "status": inv.Status,
-		"status_transitions": object{
-			"finalized_at": timeOrNull(inv.FinalizedAt), "marked_uncollectible_at": timeOrNull(inv.UncollectibleAt),
-			"paid_at": timeOrNull(inv.PaidAt), "voided_at": timeOrNull(inv.VoidedAt),
+		"status_transitions": wire.Object{
+			"finalized_at": wire.IntOrNull(inv.FinalizedAt), "marked_uncollectible_at": wire.IntOrNull(inv.MarkedUncollectibleAt),
+			"paid_at": wire.IntOrNull(inv.PaidAt), "voided_at": wire.IntOrNull(inv.VoidedAt),
 		},
 		"subtotal": subtotal, "subtotal_excluding_tax": subtotal, "total": total, "total_excluding_tax": total,
-		"webhooks_delivered_at": timeOrNull(inv.DeliveredAt),
+		"webhooks_delivered_at": wire.IntOrNull(inv.WebhooksDeliveredAt),
 	}
 	if inv.BalanceApplied {
 		o["ending_balance"] = inv.EndingBalance
@@ -253,90 +258,90 @@ func (a *act) renderInvoiceSums(inv *Invoice) object {
 	return o
 }
 
-func (a *act) renderInvoiceParty(inv *Invoice) object {
-	o := object{
-		"account_country": "US", "account_name": a.state.Account.Name, "customer": ref{"customer", inv.Customer},
-		"customer_address": inv.CustomerAddress.render(), "customer_email": orNull(inv.CustomerEmail),
-		"customer_name": orNull(inv.CustomerName), "customer_phone": nil, "customer_shipping": nil,
+func (h invoices) renderCustomerFields(inv *Invoice) wire.Object {
+	o := wire.Object{
+		"account_country": "US", "account_name": h.store.Account.Name, "customer": wire.Ref("customer", inv.Customer),
+		"customer_address": inv.CustomerAddress.render(), "customer_email": wire.StringOrNull(inv.CustomerEmail),
+		"customer_name": wire.StringOrNull(inv.CustomerName), "customer_phone": nil, "customer_shipping": nil,
 		"customer_tax_exempt": "none", "customer_tax_ids": []any{},
-		"default_payment_method": ref{"payment_method", inv.DefaultMethod},
+		"default_payment_method": wire.Ref("payment_method", inv.DefaultPaymentMethod),
 		"hosted_invoice_url":     nil, "invoice_pdf": nil,
-		"subscription":         ref{"subscription", inv.Subscription},
-		"subscription_details": object{"metadata": nil},
+		"subscription":         wire.Ref("subscription", inv.Subscription),
+		"subscription_details": wire.Object{"metadata": nil},
 		"test_clock":           nil,
 	}
 	if inv.Subscription != "" {
-		o["subscription_details"] = object{"metadata": inv.SubMetadata}
+		o["subscription_details"] = wire.Object{"metadata": inv.SubscriptionMetadata}
 	}
 	if inv.FinalizedAt != 0 {
-		o["hosted_invoice_url"] = a.origin + "/i/" + inv.ID
-		o["invoice_pdf"] = a.origin + "/i/" + inv.ID + "/pdf"
+		o["hosted_invoice_url"] = h.origin + "/i/" + inv.ID
+		o["invoice_pdf"] = h.origin + "/i/" + inv.ID + "/pdf"
 	}
-	if c, ok := a.state.Customers.get(inv.Customer); ok {
-		o["test_clock"] = ref{"test_clock", c.TestClock}
+	if c, ok := h.store.Customers.get(inv.Customer); ok {
+		o["test_clock"] = wire.Ref("test_clock", c.TestClock)
 	}
 	return o
 }
 
-// renderConstants are the fields that hardly ever say anything.
-func (inv *Invoice) renderConstants() object {
-	return object{
+// renderUnusedFields are the fields that hardly ever say anything.
+func (inv *Invoice) renderUnusedFields() wire.Object {
+	return wire.Object{
 		"account_tax_ids": nil, "application": nil, "application_fee_amount": nil,
-		"automatic_tax": inv.renderTax(),
+		"automatic_tax": inv.renderAutomaticTax(),
 		"custom_fields": nil, "default_source": nil, "default_tax_rates": []any{}, "discount": nil,
-		"discounts": []any{}, "from_invoice": nil, "issuer": object{"type": "self"},
+		"discounts": []any{}, "from_invoice": nil, "issuer": wire.Object{"type": "self"},
 		"last_finalization_error": nil, "latest_revision": nil, "on_behalf_of": nil,
-		"payment_settings": object{
-			"default_mandate": nil, "payment_method_options": nil, "payment_method_types": textsOrNull(inv.MethodTypes),
+		"payment_settings": wire.Object{
+			"default_mandate": nil, "payment_method_options": nil, "payment_method_types": wire.StringsOrNull(inv.PaymentMethodTypes),
 		},
-		"post_payment_credit_notes_amount": inv.CreditedAfter, "pre_payment_credit_notes_amount": inv.CreditedBefore, "quote": nil,
+		"post_payment_credit_notes_amount": inv.PostPaymentCreditNotesAmount, "pre_payment_credit_notes_amount": inv.PrePaymentCreditNotesAmount, "quote": nil,
 		"receipt_number": nil, "rendering": nil, "shipping_cost": nil, "shipping_details": nil,
-		"statement_descriptor": orNull(inv.Descriptor), "tax": nil, "total_discount_amounts": []any{}, "total_tax_amounts": []any{},
+		"statement_descriptor": wire.StringOrNull(inv.StatementDescriptor), "tax": nil, "total_discount_amounts": []any{}, "total_tax_amounts": []any{},
 		"transfer_data": nil,
 	}
 }
 
-func (a *act) renderLines(inv *Invoice, from, upTo int) []any {
+func (h invoices) renderLines(inv *Invoice, from, upTo int) []any {
 	out := []any{}
 	for _, l := range inv.Lines[from:upTo] {
-		out = append(out, a.renderLine(inv, l))
+		out = append(out, h.renderLine(inv, l))
 	}
 	return out
 }
 
-func (a *act) renderLine(inv *Invoice, l InvoiceLine) object {
-	o := object{
+func (h invoices) renderLine(inv *Invoice, l InvoiceLine) wire.Object {
+	o := wire.Object{
 		"id": l.ID, "object": "line_item", "amount": l.Amount, "amount_excluding_tax": l.Amount,
-		"currency": inv.Currency, "description": orNull(l.Description), "discount_amounts": inv.lineDiscounts(l.ID),
-		"discountable": !l.Proration && !l.Undiscountable, "discounts": []any{}, "invoice": ref{"invoice", inv.ID}, "livemode": false,
-		"metadata": l.Metadata, "period": object{"end": l.PeriodEnd, "start": l.PeriodStart},
+		"currency": inv.Currency, "description": wire.StringOrNull(l.Description), "discount_amounts": inv.lineDiscountAmounts(l.ID),
+		"discountable": !l.Proration && !l.NotDiscountable, "discounts": []any{}, "invoice": wire.Ref("invoice", inv.ID), "livemode": false,
+		"metadata": l.Metadata, "period": wire.Object{"end": l.PeriodEnd, "start": l.PeriodStart},
 		"plan": nil, "price": nil, "proration": l.Proration, "proration_details": l.renderProration(),
-		"quantity": l.Quantity, "subscription": ref{"subscription", l.Subscription}, "tax_amounts": []any{},
-		"tax_rates": []any{}, "type": l.Kind, "unit_amount_excluding_tax": nil,
+		"quantity": l.Quantity, "subscription": wire.Ref("subscription", l.Subscription), "tax_amounts": []any{},
+		"tax_rates": []any{}, "type": l.Type, "unit_amount_excluding_tax": nil,
 	}
 	if l.InvoiceItem != "" {
-		o["invoice_item"] = ref{"invoiceitem", l.InvoiceItem}
+		o["invoice_item"] = wire.Ref("invoiceitem", l.InvoiceItem)
 	}
 	if l.SubscriptionItem != "" {
-		o["subscription_item"] = a.itemReference(l.SubscriptionItem)
+		o["subscription_item"] = h.subscriptionItemRef(l.SubscriptionItem)
 	}
-	if p, ok := a.state.Prices.get(l.Price); ok {
-		o["price"], o["plan"], o["unit_amount_excluding_tax"] = a.renderPrice(p), p.renderPlan(), p.decimal()
+	if p, ok := h.store.Prices.get(l.Price); ok {
+		o["price"], o["plan"], o["unit_amount_excluding_tax"] = h.prices.render(p), p.renderPlan(), p.unitAmountDecimal()
 	}
 	return o
 }
 
-// itemReference can be expanded while the item is there.
-func (a *act) itemReference(id string) any {
-	if _, ok := a.state.Items.get(id); !ok {
+// subscriptionItemRef can be expanded while the item is there.
+func (h invoices) subscriptionItemRef(id string) any {
+	if _, ok := h.store.SubscriptionItems.get(id); !ok {
 		return id
 	}
-	return ref{"subscription_item", id}
+	return wire.Ref("subscription_item", id)
 }
 
-func (l *InvoiceLine) renderProration() object {
+func (l *InvoiceLine) renderProration() wire.Object {
 	if l.CreditedInvoice == "" {
-		return object{"credited_items": nil}
+		return wire.Object{"credited_items": nil}
 	}
-	return object{"credited_items": object{"invoice": l.CreditedInvoice, "invoice_line_items": l.CreditedLines}}
+	return wire.Object{"credited_items": wire.Object{"invoice": l.CreditedInvoice, "invoice_line_items": l.CreditedLines}}
 }

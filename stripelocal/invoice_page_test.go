@@ -29,7 +29,9 @@ func TestTheHostedInvoiceIsPaid(t *testing.T) {
 	// The two that were there, and what was entered, whether or not the bank asked.
 	cards := map[string]int{"with a new card": 3, "with 3-D Secure": 3, "with a kept card": 2}
 	for name, pay := range map[string]func(l *local, address, body string) page{
-		"with a new card": func(l *local, address, _ string) page { return l.browse("POST", address, newCard("4242424242424242")) },
+		"with a new card": func(l *local, address, _ string) page {
+			return l.browse("POST", address, newCard("4242424242424242"))
+		},
 		"with 3-D Secure": func(l *local, address, _ string) page {
 			asked := l.browse("POST", address, newCard("4000002760003184"))
 			if !strings.HasPrefix(asked.location, "/c/authenticate/") {

@@ -2,6 +2,8 @@ package stripelocal
 
 import (
 	"fmt"
+
+	"usher/stripelocal/wire"
 )
 
 const (
@@ -13,20 +15,20 @@ const (
 // listing is one list call: its rows in order of creation, which of them to
 // keep, and how each is shown.
 type listing[T row] struct {
-	what   string    // for "No such …" about a cursor
-	table  *table[T] // where cursors are looked up
-	rows   []T       // oldest first
-	keep   func(T) bool
-	render func(T) object
+	resource string    // for "No such …" about a cursor
+	table    *table[T] // where cursors are looked up
+	rows     []T       // oldest first
+	filter   func(T) bool
+	render   func(T) wire.Object
 }
 
 // page answers a list call, newest first.
 func (l listing[T]) page(in *input) (any, error) {
-	limit := in.numOr("limit", 10)
+	limit := in.IntOr("limit", 10)
 	if err := checkLimit(limit); err != nil {
 		return nil, err
 	}
-	rows, more, err := l.cut(in, int(limit))
+	rows, more, err := l.selectPage(in, int(limit))
 	if err != nil {
 		return nil, err
 	}
@@ -34,58 +36,58 @@ func (l listing[T]) page(in *input) (any, error) {
 	for i, r := range rows {
 		data[i] = l.render(r)
 	}
-	return listObject(in.url, data, more), nil
+	return wire.List(in.url, data, more), nil
 }
 
 // pageOf cuts a page out of a list that stands whole, in the order it has.
-func pageOf(whole object, in *input) (any, error) {
-	limit := in.numOr("limit", 10)
+func pageOf(whole wire.Object, in *input) (any, error) {
+	limit := in.IntOr("limit", 10)
 	if err := checkLimit(limit); err != nil {
 		return nil, err
 	}
 	data, _ := whole["data"].([]any)
 	from, upTo := 0, len(data)
 	for at, shown := range data {
-		o, _ := shown.(object)
-		if o["id"] == in.str("starting_after") {
+		o, _ := shown.(wire.Object)
+		if o["id"] == in.String("starting_after") {
 			from = at + 1
 		}
-		if o["id"] == in.str("ending_before") {
+		if o["id"] == in.String("ending_before") {
 			upTo = at
 			from = max(0, at-int(limit))
 		}
 	}
 	end := min(upTo, from+int(limit))
-	whole["data"], whole["has_more"] = data[from:end], end < len(data) && !in.has("ending_before") || from > 0 && in.has("ending_before")
+	whole["data"], whole["has_more"] = data[from:end], end < len(data) && !in.Has("ending_before") || from > 0 && in.Has("ending_before")
 	return whole, nil
 }
 
 func checkLimit(limit int64) error {
 	switch {
 	case limit < 1:
-		return invalid("parameter_invalid_integer", "limit", "This value must be greater than or equal to 1.")
+		return wire.Invalid("parameter_invalid_integer", "limit", "This value must be greater than or equal to 1.")
 	case limit > 100:
-		return invalid("parameter_invalid_integer", "limit", fmt.Sprintf("This value must be less than or equal to 100 (it currently is '%d').", limit))
+		return wire.Invalid("parameter_invalid_integer", "limit", fmt.Sprintf("This value must be less than or equal to 100 (it currently is '%d').", limit))
 	}
 	return nil
 }
 
-func (l listing[T]) cut(in *input, limit int) ([]T, bool, error) {
-	if in.has("starting_after") && in.has("ending_before") {
-		return nil, false, invalid("", "", "You cannot use both `starting_after` and `ending_before`.")
+func (l listing[T]) selectPage(in *input, limit int) ([]T, bool, error) {
+	if in.Has("starting_after") && in.Has("ending_before") {
+		return nil, false, wire.Invalid("", "", "You cannot use both `starting_after` and `ending_before`.")
 	}
-	if in.has("ending_before") {
+	if in.Has("ending_before") {
 		return l.before(in, limit)
 	}
 	from := len(l.rows) - 1
-	if in.has("starting_after") {
+	if in.Has("starting_after") {
 		at, err := l.cursor(in, "starting_after")
 		if err != nil {
 			return nil, false, err
 		}
 		from = at - 1
 	}
-	rows, more := l.walk(in, from, -1, limit)
+	rows, more := l.collect(in, from, -1, limit)
 	return rows, more, nil
 }
 
@@ -96,10 +98,10 @@ func (l listing[T]) before(in *input, limit int) ([]T, bool, error) {
 	if err != nil {
 		return nil, false, err
 	}
-	for at < len(l.rows) && l.rows[at].base().ID == in.str("ending_before") {
+	for at < len(l.rows) && l.rows[at].base().ID == in.String("ending_before") {
 		at++
 	}
-	rows, more := l.walk(in, at, 1, limit)
+	rows, more := l.collect(in, at, 1, limit)
 	for i, j := 0, len(rows)-1; i < j; i, j = i+1, j-1 {
 		rows[i], rows[j] = rows[j], rows[i]
 	}
@@ -108,18 +110,18 @@ func (l listing[T]) before(in *input, limit int) ([]T, bool, error) {
 
 // cursor is the position of a cursor's object among the rows.
 func (l listing[T]) cursor(in *input, name string) (int, error) {
-	r, ok := l.table.get(in.str(name))
+	r, ok := l.table.get(in.String(name))
 	if !ok {
-		return 0, noSuch(l.what, in.str(name), name)
+		return 0, wire.NoSuch(l.resource, in.String(name), name)
 	}
-	return place(l.rows, r.base().Seq), nil
+	return position(l.rows, r.base().Seq), nil
 }
 
-func (l listing[T]) walk(in *input, from, step, limit int) ([]T, bool) {
+func (l listing[T]) collect(in *input, from, step, limit int) ([]T, bool) {
 	var out []T
 	for i := from; i >= 0 && i < len(l.rows); i += step {
 		r := l.rows[i]
-		if !inRange(in.params, "created", r.base().Created) || l.keep != nil && !l.keep(r) {
+		if !in.Params.InRange("created", r.base().Created) || l.filter != nil && !l.filter(r) {
 			continue
 		}
 		if len(out) == limit {
@@ -128,17 +130,4 @@ func (l listing[T]) walk(in *input, from, step, limit int) ([]T, bool) {
 		out = append(out, r)
 	}
 	return out, false
-}
-
-// inRange holds a time against a parameter such as created=T or created[gte]=T.
-func inRange(p params, name string, t int64) bool {
-	if !p.has(name) {
-		return true
-	}
-	if exact := p.n.children[name]; exact.isScalar {
-		return t == p.num(name)
-	}
-	r := p.at(name)
-	return (!r.has("gt") || t > r.num("gt")) && (!r.has("gte") || t >= r.num("gte")) &&
-		(!r.has("lt") || t < r.num("lt")) && (!r.has("lte") || t <= r.num("lte"))
 }

@@ -55,15 +55,15 @@ func newPageSet() (*pageSet, error) {
 }
 
 func (s *Server) mountPages(mux *http.ServeMux) {
-	mux.HandleFunc("GET /c/pay/{id}", s.page((*act).showCheckout))
-	mux.HandleFunc("POST /c/pay/{id}", s.page((*act).takeCheckout))
-	mux.HandleFunc("GET /c/authenticate/{id}", s.page((*act).showChallenge))
-	mux.HandleFunc("POST /c/authenticate/{id}", s.page((*act).answerChallengePage))
+	mux.HandleFunc("GET /c/pay/{id}", s.page(bind(checkoutPages.show)))
+	mux.HandleFunc("POST /c/pay/{id}", s.page(bind(checkoutPages.submit)))
+	mux.HandleFunc("GET /c/authenticate/{id}", s.page(bind(authenticationPages.show)))
+	mux.HandleFunc("POST /c/authenticate/{id}", s.page(bind(authenticationPages.submit)))
 	mux.HandleFunc("POST /_usher/checkout_sessions/{id}/settle", s.settleSession)
 	s.mountPortal(mux)
 	s.mountDashboard(mux)
-	mux.HandleFunc("GET /i/{id}", s.page((*act).showInvoice))
-	mux.HandleFunc("POST /i/{id}", s.page((*act).payInvoicePage))
+	mux.HandleFunc("GET /i/{id}", s.page(bind(invoicePages.show)))
+	mux.HandleFunc("POST /i/{id}", s.page(bind(invoicePages.pay)))
 	mux.HandleFunc("GET /i/{id}/pdf", s.serveInvoicePDF)
 }
 
@@ -108,5 +108,5 @@ func guardPages(mux http.Handler) http.Handler {
 	})
 }
 
-// day writes a moment's date for people.
-func day(at int64) string { return time.Unix(at, 0).UTC().Format("2 Jan 2006") }
+// formatDate writes a moment's date for people.
+func formatDate(at int64) string { return time.Unix(at, 0).UTC().Format("2 Jan 2006") }

@@ -7,11 +7,13 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"usher/stripelocal/wire"
 )
 
-// acknowledgeWait is how long Checkout waits for webhooks of the completion to
+// webhookWait is how long Checkout waits for webhooks of the completion to
 // be answered before it redirects (second-hand: up to 10 seconds).
-const acknowledgeWait = 10 * time.Second
+const webhookWait = 10 * time.Second
 
 // checkoutPage is the hosted Checkout form.
 type checkoutPage struct {
@@ -20,7 +22,7 @@ type checkoutPage struct {
 	Alert      string
 	Button     string
 	Cancel     string
-	Lines      []pageLine
+	Lines      []lineItemView
 	Quantities []pageField
 	Code       *pageField // where promotion codes are taken
 	Discount   string
@@ -34,104 +36,107 @@ type checkoutPage struct {
 	More       []pageField
 }
 
-type pageLine struct {
-	Name     string
-	Quantity int64
-	Per      string
-	Amount   string
+type lineItemView struct {
+	Name      string
+	Quantity  int64
+	UnitPrice string
+	Amount    string
 }
 
-func (a *act) showCheckout(req *http.Request) reply {
-	cs, ok := a.state.Sessions.get(req.PathValue("id"))
+// checkoutPages are the hosted Checkout page under /c/pay/.
+type checkoutPages struct{ *request }
+
+func (h checkoutPages) show(req *http.Request) pageResponse {
+	cs, ok := h.store.CheckoutSessions.get(req.PathValue("id"))
 	switch {
 	case !ok:
-		return a.noSuchPage()
+		return h.noSuchPage()
 	case cs.Status != "open":
-		return a.closedCheckout(cs)
-	case a.challenged(cs):
-		return seeOther("/c/authenticate/" + cs.ID)
+		return h.showClosed(cs)
+	case h.checkoutPayments.requiresAction(cs):
+		return redirectTo("/c/authenticate/" + cs.ID)
 	}
-	return show("checkout", a.checkoutPage(cs, submission{}))
+	return showPage("checkout", h.page(cs, checkoutForm{}))
 }
 
-func (a *act) closedCheckout(cs *CheckoutSession) reply {
-	return show("message", messagePage{
-		pageBase: a.base("This checkout is over"), Message: "It was completed, or it has expired.", Link: cs.cancelURL(), LinkText: "Back",
+func (h checkoutPages) showClosed(cs *CheckoutSession) pageResponse {
+	return showPage("message", messagePage{
+		pageBase: h.base("This checkout is over"), Message: "It was completed, or it has expired.", Link: cs.cancelURL(), LinkText: "Back",
 	})
 }
 
-// takeCheckout changes quantities, applies a code or completes the session,
+// submit changes quantities, applies a code or completes the session,
 // whichever button was pressed.
-func (a *act) takeCheckout(req *http.Request) reply {
-	cs, ok := a.state.Sessions.get(req.PathValue("id"))
-	if !ok || cs.Status != "open" || a.challenged(cs) {
-		return a.showCheckout(req)
+func (h checkoutPages) submit(req *http.Request) pageResponse {
+	cs, ok := h.store.CheckoutSessions.get(req.PathValue("id"))
+	if !ok || cs.Status != "open" || h.checkoutPayments.requiresAction(cs) {
+		return h.show(req)
 	}
-	entered := enteredCheckout(req)
-	problems := a.takeQuantities(cs, req)
+	entered := readCheckoutForm(req)
+	problems := h.setQuantities(cs, req)
 	switch req.PostFormValue("action") {
 	case "apply":
 		if entered.Code == "" && cs.adjustable() {
-			return a.againCheckout(cs, entered, problems)
+			return h.showAgain(cs, entered, problems)
 		}
-		if why := a.applyCode(cs, entered.Code); why != "" {
+		if why := h.checkoutSessions.applyPromotionCode(cs, entered.Code); why != "" {
 			problems["promotionCode"] = why
 		}
-		return a.againCheckout(cs, entered, problems)
+		return h.showAgain(cs, entered, problems)
 	case "drop":
-		if cs.AllowPromotionCodes && !cs.begun() {
+		if cs.AllowPromotionCodes && !cs.paymentAttempted() {
 			cs.Discount, entered.Code = nil, ""
 		}
-		return a.againCheckout(cs, entered, problems)
+		return h.showAgain(cs, entered, problems)
 	}
-	a.checkCheckout(cs, entered, problems)
+	h.validate(cs, entered, problems)
 	if len(problems) > 0 {
-		return a.againCheckout(cs, entered, problems)
+		return h.showAgain(cs, entered, problems)
 	}
-	return a.completeCheckout(cs, entered)
+	return h.complete(cs, entered)
 }
 
-func (a *act) completeCheckout(cs *CheckoutSession, entered submission) reply {
-	switch result, _ := a.submitCheckout(cs, entered); result {
-	case paid:
-		return a.leaveCheckout(cs)
-	case needsAction:
-		return seeOther("/c/authenticate/" + cs.ID)
+func (h checkoutPages) complete(cs *CheckoutSession, entered checkoutForm) pageResponse {
+	switch result, _ := h.checkoutPayments.submit(cs, entered); result {
+	case outcomePaid:
+		return h.redirectToSuccess(cs)
+	case outcomeRequiresAction:
+		return redirectTo("/c/authenticate/" + cs.ID)
 	}
-	page := a.checkoutPage(cs, entered)
-	page.Alert = a.lastProblem(cs)
-	return mend("checkout", page)
+	page := h.page(cs, entered)
+	page.Alert = h.checkoutPayments.lastError(cs)
+	return showInvalidForm("checkout", page)
 }
 
-// leaveCheckout goes to the application, once it has been told.
-func (a *act) leaveCheckout(cs *CheckoutSession) reply {
-	out := seeOther(cs.successURL())
-	out.awaits = "checkout.session.completed"
+// redirectToSuccess goes to the application, once it has been told.
+func (h checkoutPages) redirectToSuccess(cs *CheckoutSession) pageResponse {
+	out := redirectTo(cs.successURL())
+	out.awaitEvent = "checkout.session.completed"
 	return out
 }
 
-func (a *act) againCheckout(cs *CheckoutSession, entered submission, problems map[string]string) reply {
-	page := a.checkoutPage(cs, entered)
+func (h checkoutPages) showAgain(cs *CheckoutSession, entered checkoutForm, problems map[string]string) pageResponse {
+	page := h.page(cs, entered)
 	if len(problems) == 0 {
-		return show("checkout", page)
+		return showPage("checkout", page)
 	}
 	page.Alert = "Some fields need another look."
 	for _, fields := range [][]pageField{page.Quantities, page.Contact, page.Card, page.Bank, page.More} {
-		mark(fields, problems)
+		setFieldErrors(fields, problems)
 	}
 	if page.Code != nil {
 		page.Code.Error = problems[page.Code.Name]
 	}
-	return mend("checkout", page)
+	return showInvalidForm("checkout", page)
 }
 
-// takeQuantities changes the lines whose quantity may be adjusted.
-func (a *act) takeQuantities(cs *CheckoutSession, req *http.Request) map[string]string {
+// setQuantities changes the lines whose quantity may be adjusted.
+func (h checkoutPages) setQuantities(cs *CheckoutSession, req *http.Request) map[string]string {
 	problems := map[string]string{}
-	for i := range cs.Lines {
-		line, name := &cs.Lines[i], quantityField(i)
+	for i := range cs.LineItems {
+		line, name := &cs.LineItems[i], quantityField(i)
 		text := strings.TrimSpace(req.PostFormValue(name))
-		if !line.Adjustable || text == "" || cs.begun() {
+		if !line.Adjustable || text == "" || cs.paymentAttempted() {
 			continue
 		}
 		n, err := strconv.ParseInt(text, 10, 32)
@@ -145,35 +150,35 @@ func (a *act) takeQuantities(cs *CheckoutSession, req *http.Request) map[string]
 }
 
 func (cs *CheckoutSession) adjustable() bool {
-	return slices.ContainsFunc(cs.Lines, func(l CheckoutLine) bool { return l.Adjustable })
+	return slices.ContainsFunc(cs.LineItems, func(l CheckoutLineItem) bool { return l.Adjustable })
 }
 
 func quantityField(i int) string { return fmt.Sprintf("quantity%d", i) }
 
-func (a *act) checkoutPage(cs *CheckoutSession, entered submission) checkoutPage {
-	sums := a.sums(cs)
+func (h checkoutPages) page(cs *CheckoutSession, entered checkoutForm) checkoutPage {
+	sums := h.checkoutSessions.totals(cs)
 	p := checkoutPage{
-		pageBase: a.base("Checkout"), Action: "/c/pay/" + cs.ID, Alert: a.lastProblem(cs), Cancel: cs.cancelURL(),
-		Subtotal: formatAmount(sums.subtotal, cs.Currency), Total: formatAmount(sums.total(), cs.Currency),
+		pageBase: h.base("Checkout"), Action: "/c/pay/" + cs.ID, Alert: h.checkoutPayments.lastError(cs), Cancel: cs.cancelURL(),
+		Subtotal: wire.FormatAmount(sums.subtotal, cs.Currency), Total: wire.FormatAmount(sums.total(), cs.Currency),
 	}
-	for i, l := range cs.Lines {
-		if price, ok := a.state.Prices.get(l.Price); ok {
-			p.Lines = append(p.Lines, a.checkoutLine(price, l.Quantity))
-			p.Quantities = append(p.Quantities, quantityFields(l, i, a.productName(price))...)
+	for i, l := range cs.LineItems {
+		if price, ok := h.store.Prices.get(l.Price); ok {
+			p.Lines = append(p.Lines, h.line(price, l.Quantity))
+			p.Quantities = append(p.Quantities, quantityFields(l, i, h.prices.productName(price))...)
 		}
 	}
 	if cs.Discount != nil {
-		p.Discount = "-" + formatAmount(sums.discount, cs.Currency)
+		p.Discount = "-" + wire.FormatAmount(sums.discount, cs.Currency)
 	}
-	a.fillCheckout(&p, cs, entered)
-	p.Button = a.checkoutButton(cs, p.Total)
+	h.addFields(&p, cs, entered)
+	p.Button = h.buttonLabel(cs, p.Total)
 	if cs.hasTrial() {
 		p.Trial = "Nothing is due until the trial ends."
 	}
 	return p
 }
 
-func quantityFields(l CheckoutLine, i int, name string) []pageField {
+func quantityFields(l CheckoutLineItem, i int, name string) []pageField {
 	if !l.Adjustable {
 		return nil
 	}
@@ -183,29 +188,22 @@ func quantityFields(l CheckoutLine, i int, name string) []pageField {
 	}}
 }
 
-func (a *act) checkoutButton(cs *CheckoutSession, total string) string {
+func (h checkoutPages) buttonLabel(cs *CheckoutSession, total string) string {
 	switch {
 	case cs.hasTrial():
 		return "Start trial"
 	case cs.Mode == "subscription":
 		return "Subscribe"
-	case a.sessionAmount(cs) == 0:
+	case h.checkoutSessions.amountDue(cs) == 0:
 		return "Complete order"
 	}
 	return "Pay " + total
 }
 
-func (a *act) checkoutLine(p *Price, quantity int64) pageLine {
-	line := pageLine{Name: a.productName(p), Quantity: quantity, Amount: formatAmount(p.amount(quantity), p.Currency)}
+func (h checkoutPages) line(p *Price, quantity int64) lineItemView {
+	line := lineItemView{Name: h.prices.productName(p), Quantity: quantity, Amount: wire.FormatAmount(p.amount(quantity), p.Currency)}
 	if p.Interval != "" {
-		line.Per = fmt.Sprintf("%s each, every %s", formatAmount(p.amount(1), p.Currency), every(p))
+		line.UnitPrice = fmt.Sprintf("%s each, every %s", wire.FormatAmount(p.amount(1), p.Currency), intervalText(p))
 	}
 	return line
-}
-
-func every(p *Price) string {
-	if p.IntervalCount == 1 {
-		return p.Interval
-	}
-	return fmt.Sprintf("%d %ss", p.IntervalCount, p.Interval)
 }

@@ -5,11 +5,11 @@ import (
 	"strings"
 )
 
-// submission is what somebody sent from the hosted Checkout page.
-type submission struct {
+// checkoutForm is what somebody sent from the hosted Checkout page.
+type checkoutForm struct {
 	Email    string
 	Phone    string
-	Card     cardEntry
+	Card     cardForm
 	Bank     bool
 	Account  string // of a bank debit
 	Address  *Address
@@ -18,10 +18,10 @@ type submission struct {
 	Code     string
 }
 
-func enteredCheckout(req *http.Request) submission {
+func readCheckoutForm(req *http.Request) checkoutForm {
 	field := func(name string) string { return strings.TrimSpace(req.PostFormValue(name)) }
-	s := submission{
-		Email: field("email"), Phone: field("phone"), Card: enteredCard(req), Bank: field("payBy") == "bank",
+	s := checkoutForm{
+		Email: field("email"), Phone: field("phone"), Card: readCardForm(req), Bank: field("payBy") == "bank",
 		Account: field("bankAccount"), Business: field("businessName"), TaxID: field("taxId"), Code: field("promotionCode"),
 	}
 	entered := Address{
@@ -34,31 +34,31 @@ func enteredCheckout(req *http.Request) submission {
 	return s
 }
 
-// fillCheckout puts the fields on the page that this session asks for.
-func (a *act) fillCheckout(p *checkoutPage, cs *CheckoutSession, entered submission) {
-	p.Contact = []pageField{{Name: "email", Label: "E-mail", Type: "email", Value: a.checkoutEmail(cs, entered), Autocomplete: "email"}}
-	if cs.PhoneCollection {
+// addFields puts the fields on the page that this session asks for.
+func (h checkoutPages) addFields(p *checkoutPage, cs *CheckoutSession, entered checkoutForm) {
+	p.Contact = []pageField{{Name: "email", Label: "E-mail", Type: "email", Value: h.email(cs, entered), Autocomplete: "email"}}
+	if cs.PhoneNumberCollection {
 		p.Contact = append(p.Contact, pageField{Name: "phone", Label: "Phone", Type: "tel", Value: entered.Phone, Autocomplete: "tel"})
 	}
-	if cs.AllowPromotionCodes && !cs.begun() {
+	if cs.AllowPromotionCodes && !cs.paymentAttempted() {
 		p.Code = &pageField{Name: "promotionCode", Label: "Promotion code", Type: "text", Value: entered.Code, Autocomplete: "off", Optional: true}
 	}
-	if !a.needsNoCard(cs) {
+	if !h.checkoutSessions.isFree(cs) {
 		p.Card = cardFields(entered.Card)
 	}
-	if p.Card != nil && cs.takesBank() && a.sessionAmount(cs) > 0 {
+	if p.Card != nil && cs.offersBankDebit() && h.checkoutSessions.amountDue(cs) > 0 {
 		p.PayByBank = entered.Bank
 		p.Bank = []pageField{{
 			Name: "bankAccount", Label: "Account number", Type: "text", Value: entered.Account, Inputmode: "numeric", Autocomplete: "off",
-			Hint: bankGood + " settles, " + bankBad + " fails; both after four days.",
+			Hint: bankAccountSucceeds + " settles, " + bankAccountFails + " fails; both after four days.",
 		}}
 	}
 	p.More = cs.moreFields(entered)
 }
 
-func (a *act) checkoutEmail(cs *CheckoutSession, entered submission) string {
+func (h checkoutPages) email(cs *CheckoutSession, entered checkoutForm) string {
 	email := entered.Email
-	if c, ok := a.state.Customers.get(cs.Customer); ok && email == "" {
+	if c, ok := h.store.Customers.get(cs.Customer); ok && email == "" {
 		email = c.Email
 	}
 	if email == "" {
@@ -67,9 +67,9 @@ func (a *act) checkoutEmail(cs *CheckoutSession, entered submission) string {
 	return email
 }
 
-func (cs *CheckoutSession) moreFields(entered submission) []pageField {
+func (cs *CheckoutSession) moreFields(entered checkoutForm) []pageField {
 	var out []pageField
-	if cs.asksAddress() {
+	if cs.collectsAddress() {
 		address := entered.Address
 		if address == nil {
 			address = &Address{}
@@ -87,23 +87,23 @@ func (cs *CheckoutSession) moreFields(entered submission) []pageField {
 	return out
 }
 
-// asksAddress says whether an address is needed: because it was asked for, or
+// collectsAddress says whether an address is needed: because it was asked for, or
 // because taxes are to be worked out.
-func (cs *CheckoutSession) asksAddress() bool {
-	return cs.BillingAddress == "required" || cs.AutomaticTax
+func (cs *CheckoutSession) collectsAddress() bool {
+	return cs.BillingAddressCollection == "required" || cs.AutomaticTax
 }
 
-// checkCheckout adds the message for each field that cannot stand.
-func (a *act) checkCheckout(cs *CheckoutSession, s submission, problems map[string]string) {
+// validate adds the message for each field that cannot stand.
+func (h checkoutPages) validate(cs *CheckoutSession, s checkoutForm, problems map[string]string) {
 	if !looksLikeEmail(s.Email) {
 		problems["email"] = "Enter an e-mail address such as name@example.com."
 	}
-	if cs.PhoneCollection && len(digitsOf(s.Phone)) < 5 {
+	if cs.PhoneNumberCollection && len(digitsOf(s.Phone)) < 5 {
 		problems["phone"] = "Enter a phone number."
 	}
 	switch {
-	case a.needsNoCard(cs):
-	case s.Bank && cs.takesBank():
+	case h.checkoutSessions.isFree(cs):
+	case s.Bank && cs.offersBankDebit():
 		if n := len(digitsOf(s.Account)); n < 4 || n > 17 {
 			problems["bankAccount"] = "Enter an account number of 4 to 17 digits."
 		}
@@ -111,15 +111,15 @@ func (a *act) checkCheckout(cs *CheckoutSession, s submission, problems map[stri
 			problems["billingName"] = "Enter the name of the account's holder."
 		}
 	default:
-		for name, message := range s.Card.checkWhole(a.at) {
+		for name, message := range s.Card.validateWithName(h.now) {
 			problems[name] = message
 		}
 	}
-	cs.checkMore(s, problems)
+	cs.validateMore(s, problems)
 }
 
-func (cs *CheckoutSession) checkMore(s submission, problems map[string]string) {
-	if cs.asksAddress() {
+func (cs *CheckoutSession) validateMore(s checkoutForm, problems map[string]string) {
+	if cs.collectsAddress() {
 		address := s.Address
 		if address == nil {
 			address = &Address{}

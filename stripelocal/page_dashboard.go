@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"usher/stripelocal/wire"
 )
 
 // dashboardRows is how many rows a table shows, newest first.
@@ -69,13 +71,13 @@ type dashboardObjectPage struct {
 }
 
 func (s *Server) mountDashboard(mux *http.ServeMux) {
-	mux.HandleFunc("GET /{$}", s.page((*act).showDashboard))
-	mux.HandleFunc("GET /_usher/{$}", s.page((*act).showDashboard))
-	mux.HandleFunc("GET /_usher/list/{kind}", s.page((*act).showList))
-	mux.HandleFunc("GET /_usher/show/{kind}/{id}", s.page((*act).showObject))
+	mux.HandleFunc("GET /{$}", s.page(bind(dashboardPages.show)))
+	mux.HandleFunc("GET /_usher/{$}", s.page(bind(dashboardPages.show)))
+	mux.HandleFunc("GET /_usher/list/{kind}", s.page(bind(dashboardPages.showList)))
+	mux.HandleFunc("GET /_usher/show/{kind}/{id}", s.page(bind(dashboardPages.showObject)))
 	mux.HandleFunc("POST /_usher/dashboard/clock", s.advanceFromPage)
-	mux.HandleFunc("POST /_usher/dashboard/faults", s.page((*act).addFaultFromPage))
-	mux.HandleFunc("POST /_usher/dashboard/faults/clear", s.page((*act).clearFaultsFromPage))
+	mux.HandleFunc("POST /_usher/dashboard/faults", s.page(bind(dashboardPages.addFault)))
+	mux.HandleFunc("POST /_usher/dashboard/faults/clear", s.page(bind(dashboardPages.clearFaults)))
 }
 
 func dashboardNav(current string) []dashboardLink {
@@ -88,18 +90,21 @@ func dashboardNav(current string) []dashboardLink {
 	return nav
 }
 
-func (a *act) showDashboard(_ *http.Request) reply { return show("dashboard", a.dashboardPage()) }
+// dashboardPages are the dashboard at / and under /_usher/.
+type dashboardPages struct{ *request }
 
-func (a *act) dashboardPage() dashboardPage {
+func (h dashboardPages) show(_ *http.Request) pageResponse { return showPage("dashboard", h.page()) }
+
+func (h dashboardPages) page() dashboardPage {
 	p := dashboardPage{
-		pageBase: a.base("Dashboard"), Nav: dashboardNav(""), Now: moment(a.at), Spans: []string{"1 day", "1 month", "1 year"},
-		Kinds: faultOptions(), Limit: a.faults.view().RateLimit,
+		pageBase: h.base("Dashboard"), Nav: dashboardNav(""), Now: formatTime(h.now), Spans: []string{"1 day", "1 month", "1 year"},
+		Kinds: faultOptions(), Limit: h.faults.view().RateLimit,
 	}
-	for _, f := range a.faults.List() {
-		p.Faults = append(p.Faults, dashboardFault{f.ID, f.words()})
+	for _, f := range h.faults.List() {
+		p.Faults = append(p.Faults, dashboardFault{f.ID, f.describe()})
 	}
 	for _, kind := range []string{"events", "deliveries"} {
-		table, _ := a.dashboardTable(kind, dashboardFilter{limit: 10})
+		table, _ := h.table(kind, dashboardFilter{limit: 10})
 		p.Tables = append(p.Tables, table)
 	}
 	return p
@@ -115,47 +120,47 @@ func faultOptions() []pageOption {
 	return out
 }
 
-// moment writes a time for people, in UTC.
-func moment(at int64) string { return time.Unix(at, 0).UTC().Format("2 Jan 2006 15:04:05") }
+// formatTime writes a time for people, in UTC.
+func formatTime(at int64) string { return time.Unix(at, 0).UTC().Format("2 Jan 2006 15:04:05") }
 
-func (a *act) showList(req *http.Request) reply {
+func (h dashboardPages) showList(req *http.Request) pageResponse {
 	kind := req.PathValue("kind")
 	filter := dashboardFilter{query: strings.TrimSpace(req.FormValue("q")), kind: strings.TrimSpace(req.FormValue("type")), limit: dashboardRows}
-	table, ok := a.dashboardTable(kind, filter)
+	table, ok := h.table(kind, filter)
 	if !ok {
-		return a.noSuchPage()
+		return h.noSuchPage()
 	}
-	return show("dashboard-list", dashboardListPage{
-		pageBase: a.base(table.Name), Nav: dashboardNav(kind), Action: req.URL.Path, Query: filter.query, Kind: filter.kind,
+	return showPage("dashboard-list", dashboardListPage{
+		pageBase: h.base(table.Name), Nav: dashboardNav(kind), Action: req.URL.Path, Query: filter.query, Kind: filter.kind,
 		Typed: kind == "events" || kind == "deliveries", Table: table, Back: req.URL.RequestURI(),
 	})
 }
 
-func (a *act) showObject(req *http.Request) reply {
+func (h dashboardPages) showObject(req *http.Request) pageResponse {
 	kind, id := req.PathValue("kind"), req.PathValue("id")
-	render := a.renders[strings.TrimSuffix(kind, "s")]
+	render := h.renderers[strings.TrimSuffix(kind, "s")]
 	if render == nil {
-		return a.noSuchPage()
+		return h.noSuchPage()
 	}
-	o, ok := render(a, id)
+	o, ok := render(h.request, id)
 	if !ok {
-		return a.noSuchPage()
+		return h.noSuchPage()
 	}
-	page := dashboardObjectPage{pageBase: a.base(id), Nav: dashboardNav(kind), Back: req.URL.Path}
+	page := dashboardObjectPage{pageBase: h.base(id), Nav: dashboardNav(kind), Back: req.URL.Path}
 	var indented bytes.Buffer
-	if err := json.Indent(&indented, encode(o), "", "  "); err == nil {
+	if err := json.Indent(&indented, wire.Encode(o), "", "  "); err == nil {
 		page.JSON = indented.String()
 	}
 	if kind == "events" {
 		page.Resend = "/_usher/events/" + url.PathEscape(id) + "/resend"
-		page.Table, _ = a.dashboardTable("deliveries", dashboardFilter{query: id, limit: dashboardRows})
+		page.Table, _ = h.table("deliveries", dashboardFilter{query: id, limit: dashboardRows})
 	}
-	return show("dashboard-object", page)
+	return showPage("dashboard-object", page)
 }
 
 // advanceFromPage moves the account's clock.
 func (s *Server) advanceFromPage(w http.ResponseWriter, req *http.Request) {
-	to, err := later(s.Now(), req.PostFormValue("by"))
+	to, err := addSpan(s.Now(), req.PostFormValue("by"))
 	if err != nil {
 		s.answerPage(w, req, s.message(http.StatusUnprocessableEntity, "Not understood", err.Error()))
 		return
@@ -164,24 +169,24 @@ func (s *Server) advanceFromPage(w http.ResponseWriter, req *http.Request) {
 	http.Redirect(w, req, "/_usher/", http.StatusSeeOther)
 }
 
-func (a *act) addFaultFromPage(req *http.Request) reply {
+func (h dashboardPages) addFault(req *http.Request) pageResponse {
 	order, err := faultsFromForm(req.PostForm)
 	if err == nil {
-		err = a.faults.obey(order)
+		err = h.faults.apply(order)
 	}
 	if err != nil {
-		page := a.dashboardPage()
+		page := h.page()
 		page.Alert = err.Error()
-		return mend("dashboard", page)
+		return showInvalidForm("dashboard", page)
 	}
-	return seeOther("/_usher/")
+	return redirectTo("/_usher/")
 }
 
-func (a *act) clearFaultsFromPage(req *http.Request) reply {
+func (h dashboardPages) clearFaults(req *http.Request) pageResponse {
 	if id := req.PostFormValue("id"); id != "" {
-		a.faults.Remove(id)
+		h.faults.Remove(id)
 	} else {
-		a.faults.Clear()
+		h.faults.Clear()
 	}
-	return seeOther("/_usher/")
+	return redirectTo("/_usher/")
 }

@@ -5,6 +5,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"usher/stripelocal/wire"
 )
 
 // dashboardFilter narrows a table: query is a part of an id, a name or an
@@ -14,24 +16,24 @@ type dashboardFilter struct {
 	limit       int
 }
 
-func (a *act) dashboardTable(kind string, f dashboardFilter) (dashboardTable, bool) {
+func (h dashboardPages) table(kind string, f dashboardFilter) (dashboardTable, bool) {
 	t := dashboardTable{Name: strings.ToUpper(kind[:min(1, len(kind))]) + kind[min(1, len(kind)):], Link: "/_usher/list/" + url.PathEscape(kind)}
 	switch kind {
 	case "customers":
 		t.Columns = []string{"Customer", "E-mail", "Name", "Created"}
-		t.Rows = newest(a.state.Customers, f, a.customerRow)
+		t.Rows = newest(h.store.Customers, f, h.customerRow)
 	case "subscriptions":
 		t.Columns = []string{"Subscription", "Status", "Plan", "Customer", "Renews or ends"}
-		t.Rows = newest(a.state.Subscriptions, f, a.subscriptionRow)
+		t.Rows = newest(h.store.Subscriptions, f, h.subscriptionRow)
 	case "invoices":
 		t.Columns = []string{"Invoice", "Number", "Status", "Total", "Why", "Customer", "Created"}
-		t.Rows = newest(a.state.Invoices, f, a.invoiceRow)
+		t.Rows = newest(h.store.Invoices, f, h.invoiceRow)
 	case "events":
 		t.Columns = []string{"Event", "Type", "Of", "Created", "Pending"}
-		t.Rows = newest(a.state.Events, f, a.eventRow)
+		t.Rows = newest(h.store.Events, f, h.eventRow)
 	case "deliveries":
 		t.Columns = []string{"Delivery", "Type", "Event", "To", "Status", "Tries", "Last answer"}
-		t.Rows = newest(a.state.Deliveries, f, a.deliveryRow)
+		t.Rows = newest(h.store.Deliveries, f, h.deliveryRow)
 	default:
 		return t, false
 	}
@@ -52,37 +54,37 @@ func newest[T row](from *table[T], f dashboardFilter, show func(T) dashboardRow)
 }
 
 func (f dashboardFilter) keeps(r dashboardRow) bool {
-	if f.kind != "" && !matchesAny(r.Cells[1], []string{f.kind}) {
+	if f.kind != "" && !matchesEventType(r.Cells[1], []string{f.kind}) {
 		return false
 	}
 	return f.query == "" || strings.Contains(strings.ToLower(strings.Join(r.Cells, "\n")), strings.ToLower(f.query))
 }
 
-func (a *act) customerRow(c *Customer) dashboardRow {
-	return dashboardRow{Link: "/_usher/show/customers/" + c.ID, Cells: []string{c.ID, c.Email, c.Name, moment(c.Created)}}
+func (h dashboardPages) customerRow(c *Customer) dashboardRow {
+	return dashboardRow{Link: "/_usher/show/customers/" + c.ID, Cells: []string{c.ID, c.Email, c.Name, formatTime(c.Created)}}
 }
 
-func (a *act) subscriptionRow(sub *Subscription) dashboardRow {
+func (h dashboardPages) subscriptionRow(sub *Subscription) dashboardRow {
 	plan := ""
-	if price, item, ok := a.onlyItem(sub); ok {
-		plan = fmt.Sprintf("%d × %s", item.Quantity, a.productName(price))
+	if price, item, ok := h.subscriptions.singleItem(sub); ok {
+		plan = fmt.Sprintf("%d × %s", item.Quantity, h.prices.productName(price))
 	}
-	end := day(sub.CurrentPeriodEnd)
+	end := formatDate(sub.CurrentPeriodEnd)
 	if sub.CancelAt != 0 {
-		end = day(sub.CancelAt)
+		end = formatDate(sub.CancelAt)
 	}
 	return dashboardRow{Link: "/_usher/show/subscriptions/" + sub.ID, Cells: []string{sub.ID, sub.Status, plan, sub.Customer, end}}
 }
 
-func (a *act) invoiceRow(inv *Invoice) dashboardRow {
+func (h dashboardPages) invoiceRow(inv *Invoice) dashboardRow {
 	return dashboardRow{Link: "/_usher/show/invoices/" + inv.ID, Cells: []string{
-		inv.ID, inv.Number, inv.Status, formatAmount(inv.total(), inv.Currency), inv.BillingReason, inv.Customer, moment(inv.Created),
+		inv.ID, inv.Number, inv.Status, wire.FormatAmount(inv.total(), inv.Currency), inv.BillingReason, inv.Customer, formatTime(inv.Created),
 	}}
 }
 
-func (a *act) eventRow(e *Event) dashboardRow {
+func (h dashboardPages) eventRow(e *Event) dashboardRow {
 	return dashboardRow{Link: "/_usher/show/events/" + e.ID, Cells: []string{
-		e.ID, e.Type, idIn(e.Object), moment(e.Created), strconv.FormatInt(e.Pending, 10),
+		e.ID, e.Type, idIn(e.Object), formatTime(e.Created), strconv.FormatInt(e.PendingWebhooks, 10),
 	}}
 }
 
@@ -96,8 +98,8 @@ func idIn(raw []byte) string {
 	return id
 }
 
-func (a *act) deliveryRow(d *Delivery) dashboardRow {
-	view := a.deliveryView(d)
+func (h dashboardPages) deliveryRow(d *Delivery) dashboardRow {
+	view := h.deliveries.view(d)
 	last := view.LastError
 	if last == "" && view.LastStatus != 0 {
 		last = strconv.Itoa(view.LastStatus)
@@ -109,8 +111,8 @@ func (a *act) deliveryRow(d *Delivery) dashboardRow {
 	}
 }
 
-// words say what a fault does: slow, the next 3 of POST /v1/customers, 200 ms.
-func (r Fault) words() string {
+// describe say what a fault does: slow, the next 3 of POST /v1/customers, 200 ms.
+func (r Fault) describe() string {
 	what := strings.ReplaceAll(string(r.Kind), "_", " ")
 	of := strings.TrimSpace(r.Method + " " + r.Path + r.Event)
 	if of == "" {

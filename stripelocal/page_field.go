@@ -10,23 +10,24 @@ type pageField struct {
 // pageOption is one choice of a field.
 type pageOption struct {
 	Value, Label string
-	Chosen       bool
+	Selected     bool
 }
 
-// cardFields ask for a card. Numbers and codes are never written back.
-func cardFields(entered cardEntry) []pageField {
-	return []pageField{
-		{Name: "cardNumber", Label: "Card number", Type: "text", Autocomplete: "cc-number", Inputmode: "numeric", Hint: "4242 4242 4242 4242 pays; other test cards decline or ask for authentication."},
-		{Name: "cardExpiry", Label: "Expiry", Type: "text", Value: entered.Expiry, Autocomplete: "cc-exp", Inputmode: "numeric", Hint: "Month and year: MM / YY"},
-		{Name: "cardCvc", Label: "Security code (CVC)", Type: "text", Autocomplete: "cc-csc", Inputmode: "numeric"},
-		{Name: "billingName", Label: "Name on card", Type: "text", Value: entered.Name, Autocomplete: "cc-name"},
-	}
-}
-
-// mark puts each message beside its field and says whether there was any.
-func mark(fields []pageField, problems map[string]string) bool {
+// setFieldErrors puts each message beside its field and says whether there was any.
+func setFieldErrors(fields []pageField, problems map[string]string) bool {
 	for i := range fields {
 		fields[i].Error = problems[fields[i].Name]
 	}
 	return len(problems) > 0
+}
+
+func addressFields(x Address) []pageField {
+	return []pageField{
+		{Name: "line1", Label: "Address", Type: "text", Value: x.Line1, Autocomplete: "address-line1", Optional: true},
+		{Name: "line2", Label: "Address, second line", Type: "text", Value: x.Line2, Autocomplete: "address-line2", Optional: true},
+		{Name: "postal_code", Label: "Postal code", Type: "text", Value: x.PostalCode, Autocomplete: "postal-code", Optional: true},
+		{Name: "city", Label: "City", Type: "text", Value: x.City, Autocomplete: "address-level2", Optional: true},
+		{Name: "state", Label: "State or region", Type: "text", Value: x.State, Autocomplete: "address-level1", Optional: true},
+		{Name: "country", Label: "Country", Type: "text", Value: x.Country, Autocomplete: "country", Optional: true, Hint: "Two letters, such as DE or US"},
+	}
 }

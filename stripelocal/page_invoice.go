@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+
+	"usher/stripelocal/wire"
 )
 
 // invoicePage is the hosted invoice.
@@ -13,10 +15,10 @@ type invoicePage struct {
 	Action   string
 	Alert    string
 	Status   string
-	Facts    []portalDetail
-	Lines    []pageLine
+	Facts    []labeledValue
+	Lines    []lineItemView
 	Discount string
-	Sums     []portalDetail // from the total to what is due
+	Sums     []labeledValue // from the total to what is due
 	Total    string
 	Due      string
 	PDF      string
@@ -25,112 +27,105 @@ type invoicePage struct {
 	Fields   []pageField
 	Pay      string // the button; empty where there is nothing to pay
 	Continue string // to 3-D Secure, where it waits
-	Receipt  []portalDetail
+	Receipt  []labeledValue
 }
 
-// newCard is the value of the choice to enter a card.
-const newCard = "new"
+// newCardOption is the value of the choice to enter a card.
+const newCardOption = "new"
 
-// invoiceOf finds a finalized invoice; drafts have no page.
-func (a *act) invoiceOf(req *http.Request) (*Invoice, bool) {
-	inv, ok := a.state.Invoices.get(req.PathValue("id"))
+// invoicePages are the hosted invoice under /i/.
+type invoicePages struct{ *request }
+
+// find finds a finalized invoice; drafts have no page.
+func (h invoicePages) find(req *http.Request) (*Invoice, bool) {
+	inv, ok := h.store.Invoices.get(req.PathValue("id"))
 	return inv, ok && inv.FinalizedAt != 0
 }
 
-func (a *act) showInvoice(req *http.Request) reply {
-	inv, ok := a.invoiceOf(req)
+func (h invoicePages) show(req *http.Request) pageResponse {
+	inv, ok := h.find(req)
 	if !ok {
-		return a.noSuchPage()
+		return h.noSuchPage()
 	}
-	return show("invoice", a.invoicePage(inv, "", cardEntry{}))
+	return showPage("invoice", h.page(inv, "", cardForm{}))
 }
 
-// payInvoicePage pays with a kept card or with the one that was entered.
-func (a *act) payInvoicePage(req *http.Request) reply {
-	inv, ok := a.invoiceOf(req)
+// pay pays with a kept card or with the one that was entered.
+func (h invoicePages) pay(req *http.Request) pageResponse {
+	inv, ok := h.find(req)
 	if !ok {
-		return a.noSuchPage()
+		return h.noSuchPage()
 	}
-	chosen, entered := req.PostFormValue("card"), enteredCard(req)
-	page := a.invoicePage(inv, chosen, entered)
+	chosen, entered := req.PostFormValue("card"), readCardForm(req)
+	page := h.page(inv, chosen, entered)
 	if page.Pay == "" {
-		return seeOther(req.URL.Path)
+		return redirectTo(req.URL.Path)
 	}
-	pm, kept := a.state.PaymentMethods.get(chosen)
+	pm, kept := h.store.PaymentMethods.get(chosen)
 	kept = kept && pm.Customer == inv.Customer
-	if !kept && chosen != "" && chosen != newCard {
+	if !kept && chosen != "" && chosen != newCardOption {
 		page.Alert = "That card is not kept any more. Choose another."
-		return mend("invoice", page)
+		return showInvalidForm("invoice", page)
 	}
 	if !kept {
-		if mark(page.Fields, entered.checkWhole(a.at)) {
+		if setFieldErrors(page.Fields, entered.validateWithName(h.now)) {
 			page.Alert = "Some fields need another look."
-			return mend("invoice", page)
+			return showInvalidForm("invoice", page)
 		}
-		pm = a.methodFrom(entered, inv.CustomerEmail)
+		pm = h.paymentMethods.fromCardEntry(entered, inv.CustomerEmail)
 	}
-	return a.payInvoiceWith(inv, pm, chosen, entered)
+	return h.payWith(inv, pm, chosen, entered)
 }
 
-func (a *act) payInvoiceWith(inv *Invoice, pm *PaymentMethod, chosen string, entered cardEntry) reply {
-	_, err := a.invoke("POST /v1/invoices/{id}/pay", inv.ID, url.Values{"payment_method": {pm.ID}, "off_session": {"false"}})
-	var refusal *Error
+func (h invoicePages) payWith(inv *Invoice, pm *PaymentMethod, chosen string, entered cardForm) pageResponse {
+	_, err := h.callAPI("POST /v1/invoices/{id}/pay", inv.ID, url.Values{"payment_method": {pm.ID}, "off_session": {"false"}})
+	var refusal *wire.Error
 	switch {
 	case err == nil:
-		if pi, ok := a.state.PaymentIntents.get(inv.PaymentIntent); ok {
-			a.keepCard(pi)
+		if pi, ok := h.store.PaymentIntents.get(inv.PaymentIntent); ok {
+			h.paymentMethods.saveAfterPayment(pi)
 		}
-		return seeOther("/i/" + inv.ID)
+		return redirectTo("/i/" + inv.ID)
 	case errors.As(err, &refusal) && refusal.Code == "invoice_payment_intent_requires_action":
-		return seeOther("/c/authenticate/" + inv.PaymentIntent)
+		return redirectTo("/c/authenticate/" + inv.PaymentIntent)
 	}
-	page := a.invoicePage(inv, chosen, entered)
+	page := h.page(inv, chosen, entered)
 	page.Alert = err.Error()
-	return mend("invoice", page)
+	return showInvalidForm("invoice", page)
 }
 
-// keepCard attaches a card that has paid, where the intent's setup_future_usage
-// asks for it; it makes no difference whether the bank asked a question first.
-func (a *act) keepCard(pi *PaymentIntent) {
-	pm, ok := a.state.PaymentMethods.get(pi.PaymentMethod)
-	c, there := a.state.Customers.get(pi.Customer)
-	if ok && there && pi.SetupFutureUsage != "" && !c.Deleted && pm.Customer == "" {
-		a.attach(pm, c)
-	}
-}
-
-func (a *act) invoicePage(inv *Invoice, chosen string, entered cardEntry) invoicePage {
+func (h invoicePages) page(inv *Invoice, chosen string, entered cardForm) invoicePage {
 	p := invoicePage{
-		pageBase: a.base("Invoice " + inv.Number), Action: "/i/" + inv.ID, Status: inv.Status, PDF: "/i/" + inv.ID + "/pdf",
-		Total: formatAmount(inv.total(), inv.Currency), Due: formatAmount(inv.remaining(), inv.Currency),
+		pageBase: h.base("Invoice " + inv.Number), Action: "/i/" + inv.ID, Status: inv.Status, PDF: "/i/" + inv.ID + "/pdf",
+		Total: wire.FormatAmount(inv.total(), inv.Currency), Due: wire.FormatAmount(inv.remaining(), inv.Currency),
 	}
 	for _, l := range inv.Lines {
-		p.Lines = append(p.Lines, pageLine{Name: l.Description, Amount: formatAmount(l.Amount, inv.Currency)})
+		p.Lines = append(p.Lines, lineItemView{Name: l.Description, Amount: wire.FormatAmount(l.Amount, inv.Currency)})
 	}
-	p.Facts = a.invoiceFacts(inv)
-	if off := inv.discounted(); off != 0 {
-		p.Discount = formatAmount(-off, inv.Currency)
+	p.Facts = h.details(inv)
+	if off := inv.discountAmount(); off != 0 {
+		p.Discount = wire.FormatAmount(-off, inv.Currency)
 	}
 	p.Sums = inv.invoiceSums()
-	if pi, ok := a.state.PaymentIntents.get(inv.PaymentIntent); ok && pi.Status == "requires_action" && !inv.settled() {
+	if pi, ok := h.store.PaymentIntents.get(inv.PaymentIntent); ok && pi.Status == "requires_action" && !inv.isClosed() {
 		p.Continue = "/c/authenticate/" + pi.ID
 	}
 	if inv.Status == "open" || inv.Status == "uncollectible" {
-		a.fillInvoicePayment(&p, inv, chosen, entered)
+		h.addPaymentForm(&p, inv, chosen, entered)
 	}
-	p.Receipt = a.receipt(inv)
+	p.Receipt = h.receipt(inv)
 	return p
 }
 
-func (a *act) invoiceFacts(inv *Invoice) []portalDetail {
-	facts := []portalDetail{
-		{"Status", inv.Status}, {"Date", day(inv.EffectiveAt)}, {"From", a.state.Account.Name}, {"To", inv.CustomerName},
+func (h invoicePages) details(inv *Invoice) []labeledValue {
+	facts := []labeledValue{
+		{"Status", inv.Status}, {"Date", formatDate(inv.EffectiveAt)}, {"From", h.store.Account.Name}, {"To", inv.CustomerName},
 		{"E-mail", inv.CustomerEmail}, {"Address", inv.CustomerAddress.oneLine()},
 	}
 	if inv.DueDate != 0 {
-		facts = append(facts, portalDetail{"Due", day(inv.DueDate)})
+		facts = append(facts, labeledValue{"Due", formatDate(inv.DueDate)})
 	}
-	var out []portalDetail
+	var out []labeledValue
 	for _, f := range facts {
 		if f.Value != "" {
 			out = append(out, f)
@@ -140,36 +135,36 @@ func (a *act) invoiceFacts(inv *Invoice) []portalDetail {
 }
 
 // invoiceSums are what leads from the total to what is due.
-func (inv *Invoice) invoiceSums() []portalDetail {
-	var out []portalDetail
+func (inv *Invoice) invoiceSums() []labeledValue {
+	var out []labeledValue
 	if balance := inv.StartingBalance - inv.EndingBalance; inv.BalanceApplied && balance != 0 {
-		out = append(out, portalDetail{"Applied balance", formatAmount(balance, inv.Currency)})
+		out = append(out, labeledValue{"Applied balance", wire.FormatAmount(balance, inv.Currency)})
 	}
 	if inv.AmountPaid != 0 {
-		out = append(out, portalDetail{"Paid", formatAmount(inv.AmountPaid, inv.Currency)})
+		out = append(out, labeledValue{"Paid", wire.FormatAmount(inv.AmountPaid, inv.Currency)})
 	}
 	return out
 }
 
-func (a *act) fillInvoicePayment(p *invoicePage, inv *Invoice, chosen string, entered cardEntry) {
+func (h invoicePages) addPaymentForm(p *invoicePage, inv *Invoice, chosen string, entered cardForm) {
 	p.Pay = "Pay " + p.Due
-	c, ok := a.state.Customers.get(inv.Customer)
-	for _, pm := range a.state.PaymentMethods.by("customer", inv.Customer) {
+	c, ok := h.store.Customers.get(inv.Customer)
+	for _, pm := range h.store.PaymentMethods.by("customer", inv.Customer) {
 		isDefault := ok && c.DefaultPaymentMethod == pm.ID
 		p.Cards = append(p.Cards, pageOption{
-			Value: pm.ID, Label: fmt.Sprintf("%s ending in %s", pm.Brand, pm.last4()), Chosen: chosen == pm.ID || chosen == "" && isDefault,
+			Value: pm.ID, Label: fmt.Sprintf("%s ending in %s", pm.Brand, pm.last4()), Selected: chosen == pm.ID || chosen == "" && isDefault,
 		})
 	}
-	p.NewCard = chosen == newCard || len(p.Cards) == 0
-	if none := !p.NewCard && !anyChosen(p.Cards); none {
-		p.Cards[0].Chosen = true
+	p.NewCard = chosen == newCardOption || len(p.Cards) == 0
+	if none := !p.NewCard && !anySelected(p.Cards); none {
+		p.Cards[0].Selected = true
 	}
 	p.Fields = cardFields(entered)
 }
 
-func anyChosen(options []pageOption) bool {
+func anySelected(options []pageOption) bool {
 	for _, o := range options {
-		if o.Chosen {
+		if o.Selected {
 			return true
 		}
 	}
@@ -177,21 +172,21 @@ func anyChosen(options []pageOption) bool {
 }
 
 // receipt is what a paid invoice shows of its payment.
-func (a *act) receipt(inv *Invoice) []portalDetail {
+func (h invoicePages) receipt(inv *Invoice) []labeledValue {
 	if inv.Status != "paid" {
 		return nil
 	}
-	out := []portalDetail{{"Paid on", day(inv.PaidAt)}}
+	out := []labeledValue{{"Paid on", formatDate(inv.PaidAt)}}
 	if inv.PaidOutOfBand {
-		return append(out, portalDetail{"Paid by", "other means"})
+		return append(out, labeledValue{"Paid by", "other means"})
 	}
-	if ch, ok := a.state.Charges.get(inv.Charge); ok {
-		if pm, ok := a.state.PaymentMethods.get(ch.PaymentMethod); ok {
-			out = append(out, portalDetail{"Paid by", fmt.Sprintf("%s ending in %s", pm.Brand, pm.last4())})
+	if ch, ok := h.store.Charges.get(inv.Charge); ok {
+		if pm, ok := h.store.PaymentMethods.get(ch.PaymentMethod); ok {
+			out = append(out, labeledValue{"Paid by", fmt.Sprintf("%s ending in %s", pm.Brand, pm.last4())})
 		}
-		out = append(out, portalDetail{"Amount", formatAmount(ch.Amount, ch.Currency)}, portalDetail{"Payment", ch.ID})
+		out = append(out, labeledValue{"Amount", wire.FormatAmount(ch.Amount, ch.Currency)}, labeledValue{"Payment", ch.ID})
 		if ch.AmountRefunded != 0 {
-			out = append(out, portalDetail{"Refunded", formatAmount(ch.AmountRefunded, ch.Currency)})
+			out = append(out, labeledValue{"Refunded", wire.FormatAmount(ch.AmountRefunded, ch.Currency)})
 		}
 	}
 	return out

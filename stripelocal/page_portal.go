@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+
+	"usher/stripelocal/wire"
 )
 
 // portalFrame is what every page of the portal begins with.
@@ -23,7 +25,7 @@ type portalPage struct {
 	Subscriptions []portalSubscription
 	Cards         []portalCard
 	AddCard       string
-	Details       []portalDetail
+	Details       []labeledValue
 	EditDetails   string
 	Invoices      []portalInvoice
 	Privacy       string
@@ -41,34 +43,41 @@ type portalCard struct {
 	Default, CanBeChanged bool
 }
 
-type portalDetail struct{ Label, Value string }
+type labeledValue struct{ Label, Value string }
 
 type portalInvoice struct{ Number, Date, Amount, Status, Link string }
 
 // portalStep is what one page of the portal does.
-type portalStep func(a *act, x *PortalSession, config *PortalConfiguration, req *http.Request) reply
+type portalStep func(r *request, x *PortalSession, config *PortalConfiguration, req *http.Request) pageResponse
+
+// inPortal makes a step of a handler's method.
+func inPortal[H handler](do func(H, *PortalSession, *PortalConfiguration, *http.Request) pageResponse) portalStep {
+	return func(r *request, x *PortalSession, config *PortalConfiguration, req *http.Request) pageResponse {
+		return do(H{r}, x, config, req)
+	}
+}
 
 func (s *Server) mountPortal(mux *http.ServeMux) {
 	for pattern, step := range map[string]portalStep{
-		"GET /p/session/{id}":                              (*act).showPortal,
-		"POST /p/session/{id}":                             (*act).actInPortal,
-		"GET /p/session/{id}/payment-method":               (*act).showPortalCard,
-		"POST /p/session/{id}/payment-method":              (*act).takePortalCard,
-		"GET /p/session/{id}/details":                      (*act).showPortalDetails,
-		"POST /p/session/{id}/details":                     (*act).takePortalDetails,
-		"GET /p/session/{id}/subscriptions/{sub}/cancel":   (*act).showPortalCancel,
-		"POST /p/session/{id}/subscriptions/{sub}/cancel":  (*act).takePortalCancel,
-		"GET /p/session/{id}/subscriptions/{sub}/update":   (*act).showPortalSwitch,
-		"GET /p/session/{id}/subscriptions/{sub}/confirm":  (*act).showPortalConfirm,
-		"POST /p/session/{id}/subscriptions/{sub}/confirm": (*act).takePortalConfirm,
+		"GET /p/session/{id}":                              inPortal(portalPages.show),
+		"POST /p/session/{id}":                             inPortal(portalPages.submit),
+		"GET /p/session/{id}/payment-method":               inPortal(portalPages.showCard),
+		"POST /p/session/{id}/payment-method":              inPortal(portalPages.submitCard),
+		"GET /p/session/{id}/details":                      inPortal(portalPages.showDetails),
+		"POST /p/session/{id}/details":                     inPortal(portalPages.submitDetails),
+		"GET /p/session/{id}/subscriptions/{sub}/cancel":   inPortal(portalPages.showCancel),
+		"POST /p/session/{id}/subscriptions/{sub}/cancel":  inPortal(portalPages.submitCancel),
+		"GET /p/session/{id}/subscriptions/{sub}/update":   inPortal(portalUpdatePages.show),
+		"GET /p/session/{id}/subscriptions/{sub}/confirm":  inPortal(portalUpdatePages.showConfirm),
+		"POST /p/session/{id}/subscriptions/{sub}/confirm": inPortal(portalUpdatePages.submit),
 	} {
-		mux.HandleFunc(pattern, s.page(func(a *act, req *http.Request) reply {
-			x, ok := a.state.PortalSessions.get(req.PathValue("id"))
+		mux.HandleFunc(pattern, s.page(func(r *request, req *http.Request) pageResponse {
+			x, ok := r.store.PortalSessions.get(req.PathValue("id"))
 			if !ok {
-				return a.noSuchPage()
+				return r.noSuchPage()
 			}
-			config, _ := a.state.PortalConfigs.get(x.Configuration)
-			return step(a, x, config, req)
+			config, _ := r.store.PortalConfigurations.get(x.Configuration)
+			return step(r, x, config, req)
 		}))
 	}
 }
@@ -80,7 +89,7 @@ func (x *PortalSession) subscriptionPath(sub, step string) string {
 }
 
 // inFlow says whether the session is a deep link that has not come to its end.
-func (x *PortalSession) inFlow() bool { return x.Flow.Type != "" && !x.Flow.Done }
+func (x *PortalSession) inFlow() bool { return x.Flow.Type != "" && !x.Flow.Completed }
 
 // flowPath is the page of a deep link.
 func (x *PortalSession) flowPath() string {
@@ -95,27 +104,30 @@ func (x *PortalSession) flowPath() string {
 	return x.subscriptionPath(x.Flow.Subscription, "confirm")
 }
 
-func (a *act) portalFrame(x *PortalSession, title, action string) portalFrame {
-	frame := portalFrame{pageBase: a.base(title), Action: action, Return: x.ReturnURL, Home: x.path()}
+// portalPages are the customer portal under /p/session/.
+type portalPages struct{ *request }
+
+func (h portalPages) frame(x *PortalSession, title, action string) portalFrame {
+	frame := portalFrame{pageBase: h.base(title), Action: action, Return: x.ReturnURL, Home: x.path()}
 	if x.inFlow() {
 		frame.Home = ""
 	}
 	return frame
 }
 
-// portalDone ends a step: to where a deep link says, else home with a notice.
-func (a *act) portalDone(x *PortalSession, notice string) reply {
+// finish ends a step: to where a deep link says, else home with a notice.
+func (h portalPages) finish(x *PortalSession, notice string) pageResponse {
 	if !x.inFlow() {
-		return seeOther(x.path() + "?done=" + notice)
+		return redirectTo(x.path() + "?done=" + notice)
 	}
-	x.Flow.Done = true
+	x.Flow.Completed = true
 	switch x.Flow.AfterType {
 	case "redirect":
-		return seeOther(x.Flow.AfterURL)
+		return redirectTo(x.Flow.AfterURL)
 	case "hosted_confirmation":
-		return seeOther(x.path() + "?done=" + notice + "&confirmation=1")
+		return redirectTo(x.path() + "?done=" + notice + "&confirmation=1")
 	}
-	return seeOther(x.path() + "?done=" + notice)
+	return redirectTo(x.path() + "?done=" + notice)
 }
 
 // portalNotice words what was done.
@@ -126,131 +138,120 @@ func portalNotice(done string) string {
 	}[done]
 }
 
-func (a *act) showPortal(x *PortalSession, config *PortalConfiguration, req *http.Request) reply {
+func (h portalPages) show(x *PortalSession, config *PortalConfiguration, req *http.Request) pageResponse {
 	if x.inFlow() {
-		return seeOther(x.flowPath())
+		return redirectTo(x.flowPath())
 	}
 	notice := portalNotice(req.FormValue("done"))
 	if x.Flow.AfterType == "hosted_confirmation" && req.FormValue("confirmation") != "" {
-		return a.portalConfirmation(x, notice)
+		return h.showConfirmation(x, notice)
 	}
-	page := a.portalPage(x, config)
+	page := h.page(x, config)
 	page.Notice = notice
-	return show("portal", page)
+	return showPage("portal", page)
 }
 
-func (a *act) portalConfirmation(x *PortalSession, notice string) reply {
-	page := messagePage{pageBase: a.base("Done"), Message: notice, Link: x.ReturnURL, LinkText: "Return"}
+func (h portalPages) showConfirmation(x *PortalSession, notice string) pageResponse {
+	page := messagePage{pageBase: h.base("Done"), Message: notice, Link: x.ReturnURL, LinkText: "Return"}
 	if x.Flow.AfterMessage != "" {
 		page.Message = x.Flow.AfterMessage
 	}
-	return show("message", page)
+	return showPage("message", page)
 }
 
-// actInPortal does what a button of the first page asks for.
-func (a *act) actInPortal(x *PortalSession, config *PortalConfiguration, req *http.Request) reply {
+// submit does what a button of the first page asks for.
+func (h portalPages) submit(x *PortalSession, config *PortalConfiguration, req *http.Request) pageResponse {
 	switch req.PostFormValue("action") {
 	case "cancel":
-		return a.takePortalCancel(x, config, req)
+		return h.submitCancel(x, config, req)
 	case "resume":
-		return a.resumeInPortal(x, config, req)
+		return h.resume(x, config, req)
 	case "default", "remove":
-		return a.changePortalCard(x, config, req)
+		return h.changeCard(x, config, req)
 	}
-	return a.notInPortal()
+	return h.notAllowed()
 }
 
-func (a *act) notInPortal() reply {
-	return a.message(http.StatusUnprocessableEntity, "Not possible", "This portal does not allow that.")
+func (h portalPages) notAllowed() pageResponse {
+	return h.message(http.StatusUnprocessableEntity, "Not possible", "This portal does not allow that.")
 }
 
-func (a *act) resumeInPortal(x *PortalSession, config *PortalConfiguration, req *http.Request) reply {
-	sub, ok := a.portalSubscriptionOf(x, req)
-	if !ok || !a.portalSubscription(x, config, sub).CanResume {
-		return a.notInPortal()
+func (h portalPages) resume(x *PortalSession, config *PortalConfiguration, req *http.Request) pageResponse {
+	sub, ok := h.findSubscription(x, req)
+	if !ok || !h.subscription(x, config, sub).CanResume {
+		return h.notAllowed()
 	}
-	if _, err := a.invoke("POST /v1/subscriptions/{id}", sub.ID, url.Values{"cancel_at_period_end": {"false"}}); err != nil {
-		return a.message(http.StatusUnprocessableEntity, "Not possible", err.Error())
+	if _, err := h.callAPI("POST /v1/subscriptions/{id}", sub.ID, url.Values{"cancel_at_period_end": {"false"}}); err != nil {
+		return h.message(http.StatusUnprocessableEntity, "Not possible", err.Error())
 	}
-	return a.portalDone(x, "resumed")
+	return h.finish(x, "resumed")
 }
 
-// portalSubscriptionOf finds the subscription that a page or a button is about;
+// findSubscription finds the subscription that a page or a button is about;
 // it must be the session's customer's.
-func (a *act) portalSubscriptionOf(x *PortalSession, req *http.Request) (*Subscription, bool) {
+func (h portalPages) findSubscription(x *PortalSession, req *http.Request) (*Subscription, bool) {
 	id := req.PathValue("sub")
 	if id == "" {
 		id = req.PostFormValue("subscription")
 	}
-	sub, ok := a.state.Subscriptions.get(id)
-	if !ok || sub.Customer != x.Customer || sub.ended() {
+	sub, ok := h.store.Subscriptions.get(id)
+	if !ok || sub.Customer != x.Customer || sub.hasEnded() {
 		return nil, false
 	}
 	return sub, true
 }
 
-func (a *act) portalPage(x *PortalSession, config *PortalConfiguration) portalPage {
-	p := portalPage{portalFrame: a.portalFrame(x, "Your billing", x.path()), Privacy: config.PrivacyURL, Terms: config.TermsURL}
+func (h portalPages) page(x *PortalSession, config *PortalConfiguration) portalPage {
+	p := portalPage{portalFrame: h.frame(x, "Your billing", x.path()), Privacy: config.PrivacyURL, Terms: config.TermsURL}
 	p.Headline = config.Headline
-	subs := a.state.Subscriptions.by("customer", x.Customer)
+	subs := h.store.Subscriptions.by("customer", x.Customer)
 	for i := len(subs) - 1; i >= 0; i-- {
-		if !subs[i].ended() {
-			p.Subscriptions = append(p.Subscriptions, a.portalSubscription(x, config, subs[i]))
+		if !subs[i].hasEnded() {
+			p.Subscriptions = append(p.Subscriptions, h.subscription(x, config, subs[i]))
 		}
 	}
-	p.Cards = a.portalCards(x, config)
-	if config.Features.UpdateMethod {
+	p.Cards = h.cards(x, config)
+	if config.Features.PaymentMethodUpdate {
 		p.AddCard = x.path() + "/payment-method"
 	}
-	p.Details = a.portalDetails(x)
-	if config.Features.UpdateCustomer && len(config.Features.CustomerUpdates) > 0 {
+	p.Details = h.details(x)
+	if config.Features.CustomerUpdate && len(config.Features.CustomerAllowedUpdates) > 0 {
 		p.EditDetails = x.path() + "/details"
 	}
-	if config.Features.Invoices {
-		p.Invoices = a.portalInvoices(x.Customer)
+	if config.Features.InvoiceHistory {
+		p.Invoices = h.invoiceRows(x.Customer)
 	}
 	return p
 }
 
-func (a *act) portalSubscription(x *PortalSession, config *PortalConfiguration, sub *Subscription) portalSubscription {
-	shown := portalSubscription{ID: sub.ID, Name: sub.ID, Status: sub.Status, DateLabel: "Renews", Date: day(sub.CurrentPeriodEnd)}
-	if price, item, ok := a.onlyItem(sub); ok {
-		shown.Name = a.productName(price)
-		shown.Price = fmt.Sprintf("%d × %s every %s", item.Quantity, formatAmount(price.amount(1), price.Currency), every(price))
+func (h portalPages) subscription(x *PortalSession, config *PortalConfiguration, sub *Subscription) portalSubscription {
+	shown := portalSubscription{ID: sub.ID, Name: sub.ID, Status: sub.Status, DateLabel: "Renews", Date: formatDate(sub.CurrentPeriodEnd)}
+	if price, item, ok := h.subscriptions.singleItem(sub); ok {
+		shown.Name = h.prices.productName(price)
+		shown.Price = fmt.Sprintf("%d × %s every %s", item.Quantity, wire.FormatAmount(price.amount(1), price.Currency), intervalText(price))
 	}
 	if sub.CancelAt != 0 {
-		shown.DateLabel, shown.Date = "Ends", day(sub.CancelAt)
+		shown.DateLabel, shown.Date = "Ends", formatDate(sub.CancelAt)
 	}
-	living := !sub.ended() && sub.Status != "incomplete"
+	living := !sub.hasEnded() && sub.Status != "incomplete"
 	shown.CanResume = living && sub.CancelAt != 0
-	if living && config.Features.Cancel && sub.CancelAt == 0 {
+	if living && config.Features.SubscriptionCancel && sub.CancelAt == 0 {
 		shown.Cancel = x.subscriptionPath(sub.ID, "cancel")
 	}
-	if living && a.switchable(config, sub) {
+	if living && h.portalUpdatePages.canUpdate(config, sub) {
 		shown.Switch = x.subscriptionPath(sub.ID, "update")
 	}
 	return shown
 }
 
-// onlyItem is the one item of a subscription and its price; the portal does
-// not deal with several (inferred).
-func (a *act) onlyItem(sub *Subscription) (*Price, *SubscriptionItem, bool) {
-	items := a.items(sub)
-	if len(items) != 1 {
-		return nil, nil, false
-	}
-	price, ok := a.state.Prices.get(items[0].Price)
-	return price, items[0], ok
-}
-
-// portalInvoices are the newest ones, drafts left out.
-func (a *act) portalInvoices(customer string) []portalInvoice {
+// invoiceRows are the newest ones, drafts left out.
+func (h portalPages) invoiceRows(customer string) []portalInvoice {
 	var out []portalInvoice
-	rows := a.state.Invoices.by("customer", customer)
+	rows := h.store.Invoices.by("customer", customer)
 	for i := len(rows) - 1; i >= 0 && len(out) < 24; i-- {
 		if inv := rows[i]; inv.FinalizedAt != 0 {
 			out = append(out, portalInvoice{
-				Number: inv.Number, Date: day(inv.Created), Amount: formatAmount(inv.total(), inv.Currency),
+				Number: inv.Number, Date: formatDate(inv.Created), Amount: wire.FormatAmount(inv.total(), inv.Currency),
 				Status: inv.Status, Link: "/i/" + inv.ID,
 			})
 		}

@@ -12,33 +12,33 @@ type portalCancelPage struct {
 	Fields     []pageField
 }
 
-func (a *act) cancelable(x *PortalSession, config *PortalConfiguration, req *http.Request) (*Subscription, bool) {
-	sub, ok := a.portalSubscriptionOf(x, req)
-	if !ok || a.portalSubscription(x, config, sub).Cancel == "" {
+func (h portalPages) findCancelable(x *PortalSession, config *PortalConfiguration, req *http.Request) (*Subscription, bool) {
+	sub, ok := h.findSubscription(x, req)
+	if !ok || h.subscription(x, config, sub).Cancel == "" {
 		return nil, false
 	}
 	return sub, true
 }
 
-func (a *act) showPortalCancel(x *PortalSession, config *PortalConfiguration, req *http.Request) reply {
-	sub, ok := a.cancelable(x, config, req)
+func (h portalPages) showCancel(x *PortalSession, config *PortalConfiguration, req *http.Request) pageResponse {
+	sub, ok := h.findCancelable(x, config, req)
 	if !ok {
-		return a.notInPortal()
+		return h.notAllowed()
 	}
-	return show("portal-cancel", a.portalCancelPage(x, config, sub))
+	return showPage("portal-cancel", h.cancelPage(x, config, sub))
 }
 
-func (a *act) portalCancelPage(x *PortalSession, config *PortalConfiguration, sub *Subscription) portalCancelPage {
+func (h portalPages) cancelPage(x *PortalSession, config *PortalConfiguration, sub *Subscription) portalCancelPage {
 	page := portalCancelPage{
-		portalFrame: a.portalFrame(x, "Cancel your plan", x.subscriptionPath(sub.ID, "cancel")),
-		Name:        a.portalSubscription(x, config, sub).Name, Ends: "at once",
+		portalFrame: h.frame(x, "Cancel your plan", x.subscriptionPath(sub.ID, "cancel")),
+		Name:        h.subscription(x, config, sub).Name, Ends: "at once",
 	}
 	if config.Features.CancelMode != "immediately" {
-		page.Ends = "on " + day(sub.CurrentPeriodEnd)
+		page.Ends = "on " + formatDate(sub.CurrentPeriodEnd)
 	}
-	if config.Features.CancelReasons {
+	if config.Features.CancellationReason {
 		page.Fields = []pageField{
-			{Name: "feedback", Label: "Why do you cancel?", Optional: true, Options: reasonOptions(config.Features.ReasonOptions)},
+			{Name: "feedback", Label: "Why do you cancel?", Optional: true, Options: reasonOptions(config.Features.CancellationReasonOptions)},
 			{Name: "comment", Label: "Anything else", Type: "text", Optional: true, Autocomplete: "off"},
 		}
 	}
@@ -62,41 +62,41 @@ func reasonOptions(offered []string) []pageOption {
 	return out
 }
 
-func (a *act) takePortalCancel(x *PortalSession, config *PortalConfiguration, req *http.Request) reply {
-	sub, ok := a.cancelable(x, config, req)
+func (h portalPages) submitCancel(x *PortalSession, config *PortalConfiguration, req *http.Request) pageResponse {
+	sub, ok := h.findCancelable(x, config, req)
 	if !ok {
-		return a.notInPortal()
+		return h.notAllowed()
 	}
 	form := url.Values{}
 	for _, name := range []string{"feedback", "comment"} {
-		if v := req.PostFormValue(name); v != "" && config.Features.CancelReasons {
+		if v := req.PostFormValue(name); v != "" && config.Features.CancellationReason {
 			form.Set("cancellation_details["+name+"]", v)
 		}
 	}
-	if err := a.cancelInPortal(config, sub, form); err != nil {
-		page := a.portalCancelPage(x, config, sub)
+	if err := h.cancel(config, sub, form); err != nil {
+		page := h.cancelPage(x, config, sub)
 		page.Alert = err.Error()
-		return mend("portal-cancel", page)
+		return showInvalidForm("portal-cancel", page)
 	}
-	return a.portalDone(x, "canceled")
+	return h.finish(x, "canceled")
 }
 
-// cancelInPortal cancels as the configuration says: at the period's end, or at
+// cancel cancels as the configuration says: at the period's end, or at
 // once with or without giving back what was not used.
-func (a *act) cancelInPortal(config *PortalConfiguration, sub *Subscription, form url.Values) error {
+func (h portalPages) cancel(config *PortalConfiguration, sub *Subscription, form url.Values) error {
 	pattern := "POST /v1/subscriptions/{id}"
 	if config.Features.CancelMode == "immediately" {
 		pattern = "DELETE /v1/subscriptions/{id}"
-		form.Set("prorate", boolWord(config.Features.CancelProration != "none"))
-		form.Set("invoice_now", boolWord(config.Features.CancelProration == "always_invoice"))
+		form.Set("prorate", formatBool(config.Features.CancelProration != "none"))
+		form.Set("invoice_now", formatBool(config.Features.CancelProration == "always_invoice"))
 	} else {
 		form.Set("cancel_at_period_end", "true")
 	}
-	_, err := a.invoke(pattern, sub.ID, form)
+	_, err := h.callAPI(pattern, sub.ID, form)
 	return err
 }
 
-func boolWord(b bool) string {
+func formatBool(b bool) string {
 	if b {
 		return "true"
 	}

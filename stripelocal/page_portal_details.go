@@ -12,17 +12,17 @@ type portalDetailsPage struct {
 	Fields []pageField
 }
 
-// portalDetails are shown on the portal's first page.
-func (a *act) portalDetails(x *PortalSession) []portalDetail {
-	c, ok := a.state.Customers.get(x.Customer)
+// details are shown on the portal's first page.
+func (h portalPages) details(x *PortalSession) []labeledValue {
+	c, ok := h.store.Customers.get(x.Customer)
 	if !ok {
 		return nil
 	}
-	rows := []portalDetail{{"Name", c.Name}, {"E-mail", c.Email}, {"Phone", c.Phone}, {"Address", c.Address.oneLine()}}
-	for _, id := range a.state.TaxIDs.by("customer", c.ID) {
-		rows = append(rows, portalDetail{"Tax ID", id.Value})
+	rows := []labeledValue{{"Name", c.Name}, {"E-mail", c.Email}, {"Phone", c.Phone}, {"Address", c.Address.oneLine()}}
+	for _, id := range h.store.TaxIDs.by("customer", c.ID) {
+		rows = append(rows, labeledValue{"Tax ID", id.Value})
 	}
-	var out []portalDetail
+	var out []labeledValue
 	for _, row := range rows {
 		if row.Value != "" {
 			out = append(out, row)
@@ -31,37 +31,24 @@ func (a *act) portalDetails(x *PortalSession) []portalDetail {
 	return out
 }
 
-func (x *Address) oneLine() string {
-	if x == nil {
-		return ""
+func (h portalPages) showDetails(x *PortalSession, config *PortalConfiguration, _ *http.Request) pageResponse {
+	c, ok := h.store.Customers.get(x.Customer)
+	if !ok || !config.Features.CustomerUpdate {
+		return h.notAllowed()
 	}
-	var parts []string
-	for _, part := range []string{x.Line1, x.Line2, strings.TrimSpace(x.PostalCode + " " + x.City), x.State, x.Country} {
-		if part != "" {
-			parts = append(parts, part)
-		}
-	}
-	return strings.Join(parts, ", ")
+	return showPage("portal-details", h.detailsPage(x, config, c))
 }
 
-func (a *act) showPortalDetails(x *PortalSession, config *PortalConfiguration, _ *http.Request) reply {
-	c, ok := a.state.Customers.get(x.Customer)
-	if !ok || !config.Features.UpdateCustomer {
-		return a.notInPortal()
-	}
-	return show("portal-details", a.portalDetailsPage(x, config, c))
-}
-
-func (a *act) portalDetailsPage(x *PortalSession, config *PortalConfiguration, c *Customer) portalDetailsPage {
+func (h portalPages) detailsPage(x *PortalSession, config *PortalConfiguration, c *Customer) portalDetailsPage {
 	address := c.Address
 	if address == nil {
 		address = &Address{}
 	}
 	taxID := ""
-	for _, id := range a.state.TaxIDs.by("customer", c.ID) {
+	for _, id := range h.store.TaxIDs.by("customer", c.ID) {
 		taxID = id.Value
 	}
-	page := portalDetailsPage{portalFrame: a.portalFrame(x, "Your details", x.path()+"/details")}
+	page := portalDetailsPage{portalFrame: h.frame(x, "Your details", x.path()+"/details")}
 	for _, offered := range []struct {
 		update string
 		fields []pageField
@@ -72,48 +59,37 @@ func (a *act) portalDetailsPage(x *PortalSession, config *PortalConfiguration, c
 		{"address", addressFields(*address)},
 		{"tax_id", []pageField{{Name: "taxId", Label: "Tax ID", Type: "text", Value: taxID, Autocomplete: "off", Optional: true, Hint: "A European VAT number such as DE123456789, or an American EIN such as 12-3456789."}}},
 	} {
-		if setOf(config.Features.CustomerUpdates)[offered.update] {
+		if setOf(config.Features.CustomerAllowedUpdates)[offered.update] {
 			page.Fields = append(page.Fields, offered.fields...)
 		}
 	}
 	return page
 }
 
-func addressFields(x Address) []pageField {
-	return []pageField{
-		{Name: "line1", Label: "Address", Type: "text", Value: x.Line1, Autocomplete: "address-line1", Optional: true},
-		{Name: "line2", Label: "Address, second line", Type: "text", Value: x.Line2, Autocomplete: "address-line2", Optional: true},
-		{Name: "postal_code", Label: "Postal code", Type: "text", Value: x.PostalCode, Autocomplete: "postal-code", Optional: true},
-		{Name: "city", Label: "City", Type: "text", Value: x.City, Autocomplete: "address-level2", Optional: true},
-		{Name: "state", Label: "State or region", Type: "text", Value: x.State, Autocomplete: "address-level1", Optional: true},
-		{Name: "country", Label: "Country", Type: "text", Value: x.Country, Autocomplete: "country", Optional: true, Hint: "Two letters, such as DE or US"},
+// submitDetails saves what the configuration lets customers change.
+func (h portalPages) submitDetails(x *PortalSession, config *PortalConfiguration, req *http.Request) pageResponse {
+	c, ok := h.store.Customers.get(x.Customer)
+	if !ok || !config.Features.CustomerUpdate {
+		return h.notAllowed()
 	}
-}
-
-// takePortalDetails saves what the configuration lets customers change.
-func (a *act) takePortalDetails(x *PortalSession, config *PortalConfiguration, req *http.Request) reply {
-	c, ok := a.state.Customers.get(x.Customer)
-	if !ok || !config.Features.UpdateCustomer {
-		return a.notInPortal()
-	}
-	page := a.portalDetailsPage(x, config, c)
+	page := h.detailsPage(x, config, c)
 	entered := map[string]string{}
 	for i, f := range page.Fields {
 		entered[f.Name] = strings.TrimSpace(req.PostFormValue(f.Name))
 		page.Fields[i].Value = entered[f.Name]
 	}
-	if mark(page.Fields, checkDetails(entered)) {
+	if setFieldErrors(page.Fields, checkDetails(entered)) {
 		page.Alert = "Some fields need another look."
-		return mend("portal-details", page)
+		return showInvalidForm("portal-details", page)
 	}
-	if _, err := a.invoke("POST /v1/customers/{id}", c.ID, detailsForm(entered)); err != nil {
+	if _, err := h.callAPI("POST /v1/customers/{id}", c.ID, detailsForm(entered)); err != nil {
 		page.Alert = err.Error()
-		return mend("portal-details", page)
+		return showInvalidForm("portal-details", page)
 	}
 	if taxID, asked := entered["taxId"]; asked {
-		a.setTaxID(c, taxID)
+		h.taxIDs.setOnly(c, taxID)
 	}
-	return a.portalDone(x, "details")
+	return h.finish(x, "details")
 }
 
 // checkDetails gives the message for each field that cannot stand.

@@ -1,49 +1,54 @@
 package stripelocal
 
+import "usher/stripelocal/wire"
+
 // PaymentIntent is one payment on its way. Amounts are minor units.
 type PaymentIntent struct {
 	Base
-	Automatic          bool   // automatic_payment_methods is on
-	Redirects          string // and whether it may redirect; empty: always
-	CaptureMethod      string // empty: the version's default
-	ConfirmationMethod string // empty: automatic
-	Descriptor         string
-	DescriptorSuffix   string
-	ReturnURL          string
-	Shipping           *Shipping
-	Amount             int64
-	AmountReceived     int64
-	CanceledAt         int64
-	CancelReason       string
-	Currency           string
-	Customer           string
-	Description        string
-	Invoice            string
-	LastCharge         string
-	LastError          *Decline
-	LastErrorMethod    string
-	Metadata           map[string]string
-	PaymentMethod      string
-	ReceiptEmail       string
-	Secret             string
-	Session            string // the Checkout session it is made through
-	SetupFutureUsage   string
-	Status             string
+	AutomaticPaymentMethods   bool   // automatic_payment_methods is on
+	AllowRedirects            string // and whether it may redirect; empty: always
+	CaptureMethod             string // empty: the version's default
+	ConfirmationMethod        string // empty: automatic
+	StatementDescriptor       string
+	StatementDescriptorSuffix string
+	ReturnURL                 string
+	Shipping                  *Shipping
+	Amount                    int64
+	AmountReceived            int64
+	CanceledAt                int64
+	CancellationReason        string
+	Currency                  string
+	Customer                  string
+	Description               string
+	Invoice                   string
+	LatestCharge              string
+	LastPaymentError          *Decline
+	LastErrorMethod           string
+	Metadata                  map[string]string
+	PaymentMethod             string
+	ReceiptEmail              string
+	ClientSecret              string
+	CheckoutSession           string // the Checkout session it is made through
+	SetupFutureUsage          string
+	Status                    string
 }
+
+// paymentIntents serves /v1/payment_intents.
+type paymentIntents struct{ *request }
 
 func paymentIntentResource() resource {
 	return resource{
-		kind: "payment_intent",
-		render: finder(func(s *state) *table[*PaymentIntent] { return s.PaymentIntents },
-			func(a *act, p *PaymentIntent) object { return a.renderPaymentIntent(p) }),
+		objectType: "payment_intent",
+		render: finder(func(s *store) *table[*PaymentIntent] { return s.PaymentIntents },
+			bind(paymentIntents.render)),
 		routes: paymentIntentRoutes(),
 	}
 }
 
-// addIntent stores a payment that waits for a card.
-func (a *act) addIntent(pi *PaymentIntent) *PaymentIntent {
-	pi.Base = Base{ID: a.ids.long("pi_3"), Created: a.at}
-	pi.Secret = pi.ID + "_secret_" + a.ids.token(25)
+// insert stores a payment that waits for a card.
+func (h paymentIntents) insert(pi *PaymentIntent) *PaymentIntent {
+	pi.Base = Base{ID: h.ids.longID("pi_3"), Created: h.now}
+	pi.ClientSecret = pi.ID + "_secret_" + h.ids.token(25)
 	pi.Status = "requires_payment_method"
 	if pi.PaymentMethod != "" {
 		pi.Status = "requires_confirmation"
@@ -51,141 +56,141 @@ func (a *act) addIntent(pi *PaymentIntent) *PaymentIntent {
 	if pi.Metadata == nil {
 		pi.Metadata = map[string]string{}
 	}
-	a.state.PaymentIntents.insert(pi)
-	a.emit("payment_intent.created", a.renderPaymentIntent(pi))
+	h.store.PaymentIntents.insert(pi)
+	h.emit("payment_intent.created", h.render(pi))
 	return pi
 }
 
-// confirm tries to take the money from a card. A card that wants 3-D Secure
+// confirmWith tries to take the money from a card. A card that wants 3-D Secure
 // leaves the intent in requires_action until authenticate.
-func (a *act) confirm(pi *PaymentIntent, pm *PaymentMethod) (outcome, *Decline) {
-	result, decline := pm.outcome()
-	pi.PaymentMethod, pi.LastError = pm.ID, nil
+func (h paymentIntents) confirmWith(pi *PaymentIntent, pm *PaymentMethod) (paymentOutcome, *Decline) {
+	result, decline := pm.chargeOutcome()
+	pi.PaymentMethod, pi.LastPaymentError = pm.ID, nil
 	switch result {
-	case paid:
-		a.succeed(pi, pm)
-	case refused:
-		a.fail(pi, pm, decline)
-	case needsAction:
+	case outcomePaid:
+		h.succeed(pi, pm)
+	case outcomeDeclined:
+		h.fail(pi, pm, decline)
+	case outcomeRequiresAction:
 		pi.Status = "requires_action"
-		a.emit("payment_intent.requires_action", a.renderPaymentIntent(pi))
+		h.emit("payment_intent.requires_action", h.render(pi))
 	}
 	return result, decline
 }
 
-// authenticate ends a 3-D Secure question, well or badly.
-func (a *act) authenticate(pi *PaymentIntent, passed bool) (outcome, *Decline) {
-	pm, ok := a.state.PaymentMethods.get(pi.PaymentMethod)
+// completeAuthentication ends a 3-D Secure question, well or badly.
+func (h paymentIntents) completeAuthentication(pi *PaymentIntent, passed bool) (paymentOutcome, *Decline) {
+	pm, ok := h.store.PaymentMethods.get(pi.PaymentMethod)
 	if !ok || pi.Status != "requires_action" {
-		return refused, genericDecline()
+		return outcomeDeclined, genericDecline()
 	}
 	if passed {
 		pm.Authenticated = true
-		a.succeed(pi, pm)
-		return paid, nil
+		h.succeed(pi, pm)
+		return outcomePaid, nil
 	}
 	decline := &Decline{
 		Code:    "payment_intent_authentication_failure",
 		Message: "We are unable to authenticate your payment method. Please choose a different payment method and try again.",
 	}
-	a.refuseIntent(pi, pm, decline)
-	return refused, decline
+	h.failConfirmation(pi, pm, decline)
+	return outcomeDeclined, decline
 }
 
-func (a *act) succeed(pi *PaymentIntent, pm *PaymentMethod) {
-	ch := a.addCharge(pi, pm, nil)
+func (h paymentIntents) succeed(pi *PaymentIntent, pm *PaymentMethod) {
+	ch := h.charges.create(pi, pm, nil)
 	if pi.captureMethod() == "manual" {
-		a.hold(pi, ch)
+		h.authorize(pi, ch)
 		return
 	}
-	pi.Status, pi.AmountReceived, pi.LastCharge, pi.LastError = "succeeded", pi.Amount, ch.ID, nil
-	a.emit("charge.succeeded", a.renderCharge(ch))
-	a.emit("payment_intent.succeeded", a.renderPaymentIntent(pi))
-	a.contest(ch)
+	pi.Status, pi.AmountReceived, pi.LatestCharge, pi.LastPaymentError = "succeeded", pi.Amount, ch.ID, nil
+	h.emit("charge.succeeded", h.charges.render(ch))
+	h.emit("payment_intent.succeeded", h.render(pi))
+	h.disputes.openForTestCard(ch)
 }
 
-// hold sets the money aside until it is captured or the intent canceled.
-func (a *act) hold(pi *PaymentIntent, ch *Charge) {
+// authorize sets the money aside until it is captured or the intent canceled.
+func (h paymentIntents) authorize(pi *PaymentIntent, ch *Charge) {
 	ch.Uncaptured = true
-	pi.Status, pi.LastCharge, pi.LastError = "requires_capture", ch.ID, nil
-	a.emit("charge.succeeded", a.renderCharge(ch))
-	a.emit("payment_intent.amount_capturable_updated", a.renderPaymentIntent(pi))
+	pi.Status, pi.LatestCharge, pi.LastPaymentError = "requires_capture", ch.ID, nil
+	h.emit("charge.succeeded", h.charges.render(ch))
+	h.emit("payment_intent.amount_capturable_updated", h.render(pi))
 }
 
-// capturable is what capture may still take.
-func (pi *PaymentIntent) capturable() int64 {
+// amountCapturable is what capture may still take.
+func (pi *PaymentIntent) amountCapturable() int64 {
 	if pi.Status != "requires_capture" {
 		return 0
 	}
 	return pi.Amount
 }
 
-func (a *act) fail(pi *PaymentIntent, pm *PaymentMethod, decline *Decline) {
-	ch := a.addCharge(pi, pm, decline)
-	pi.LastCharge = ch.ID
-	a.emit("charge.failed", a.renderCharge(ch))
-	a.refuseIntent(pi, pm, decline)
+func (h paymentIntents) fail(pi *PaymentIntent, pm *PaymentMethod, decline *Decline) {
+	ch := h.charges.create(pi, pm, decline)
+	pi.LatestCharge = ch.ID
+	h.emit("charge.failed", h.charges.render(ch))
+	h.failConfirmation(pi, pm, decline)
 }
 
-// refuseIntent sends an intent back to waiting for another card.
-func (a *act) refuseIntent(pi *PaymentIntent, pm *PaymentMethod, decline *Decline) {
+// failConfirmation sends an intent back to waiting for another card.
+func (h paymentIntents) failConfirmation(pi *PaymentIntent, pm *PaymentMethod, decline *Decline) {
 	pi.Status, pi.PaymentMethod = "requires_payment_method", ""
-	pi.LastError, pi.LastErrorMethod = decline, pm.ID
-	a.emit("payment_intent.payment_failed", a.renderPaymentIntent(pi))
+	pi.LastPaymentError, pi.LastErrorMethod = decline, pm.ID
+	h.emit("payment_intent.payment_failed", h.render(pi))
 }
 
-// cancelIntent ends an intent whose invoice or session is no more.
-func (a *act) cancelIntent(id, reason string) {
-	pi, ok := a.state.PaymentIntents.get(id)
+// cancelByID ends an intent whose invoice or session is no more.
+func (h paymentIntents) cancelByID(id, reason string) {
+	pi, ok := h.store.PaymentIntents.get(id)
 	if !ok || pi.Status == "succeeded" || pi.Status == "canceled" {
 		return
 	}
-	pi.Status, pi.CanceledAt, pi.CancelReason = "canceled", a.at, reason
-	a.emit("payment_intent.canceled", a.renderPaymentIntent(pi))
+	pi.Status, pi.CanceledAt, pi.CancellationReason = "canceled", h.now, reason
+	h.emit("payment_intent.canceled", h.render(pi))
 }
 
-func (a *act) getPaymentIntent(in *input) (any, error) {
-	pi, err := a.intentAt(in)
+func (h paymentIntents) get(in *input) (any, error) {
+	pi, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	return a.renderPaymentIntent(pi), nil
+	return h.render(pi), nil
 }
 
-func (a *act) listPaymentIntents(in *input) (any, error) {
-	rows := a.state.PaymentIntents.all
-	if in.has("customer") {
-		rows = a.state.PaymentIntents.by("customer", in.str("customer"))
+func (h paymentIntents) list(in *input) (any, error) {
+	rows := h.store.PaymentIntents.all
+	if in.Has("customer") {
+		rows = h.store.PaymentIntents.by("customer", in.String("customer"))
 	}
 	return listing[*PaymentIntent]{
-		what: "payment_intent", table: a.state.PaymentIntents, rows: rows,
-		render: func(p *PaymentIntent) object { return a.renderPaymentIntent(p) },
+		resource: "payment_intent", table: h.store.PaymentIntents, rows: rows,
+		render: h.render,
 	}.page(in)
 }
 
-func (a *act) renderPaymentIntent(p *PaymentIntent) object {
-	return object{
-		"id": p.ID, "object": "payment_intent", "amount": p.Amount, "amount_capturable": p.capturable(),
-		"amount_details": object{"tip": object{}}, "amount_received": p.AmountReceived, "application": nil,
-		"application_fee_amount": nil, "automatic_payment_methods": p.renderAutomatic(), "canceled_at": timeOrNull(p.CanceledAt),
-		"cancellation_reason": orNull(p.CancelReason), "capture_method": p.captureMethod(), "client_secret": p.Secret,
+func (h paymentIntents) render(p *PaymentIntent) wire.Object {
+	return wire.Object{
+		"id": p.ID, "object": "payment_intent", "amount": p.Amount, "amount_capturable": p.amountCapturable(),
+		"amount_details": wire.Object{"tip": wire.Object{}}, "amount_received": p.AmountReceived, "application": nil,
+		"application_fee_amount": nil, "automatic_payment_methods": p.renderAutomatic(), "canceled_at": wire.IntOrNull(p.CanceledAt),
+		"cancellation_reason": wire.StringOrNull(p.CancellationReason), "capture_method": p.captureMethod(), "client_secret": p.ClientSecret,
 		"confirmation_method": p.confirmationMethod(), "created": p.Created, "currency": p.Currency,
-		"customer": ref{"customer", p.Customer}, "description": orNull(p.Description),
-		"invoice": ref{"invoice", p.Invoice}, "last_payment_error": a.renderLastError(p),
-		"latest_charge": ref{"charge", p.LastCharge}, "livemode": false, "metadata": p.Metadata,
-		"next_action": a.renderNextAction(p), "on_behalf_of": nil,
-		"payment_method":                       ref{"payment_method", p.PaymentMethod},
+		"customer": wire.Ref("customer", p.Customer), "description": wire.StringOrNull(p.Description),
+		"invoice": wire.Ref("invoice", p.Invoice), "last_payment_error": h.renderLastError(p),
+		"latest_charge": wire.Ref("charge", p.LatestCharge), "livemode": false, "metadata": p.Metadata,
+		"next_action": h.renderNextAction(p), "on_behalf_of": nil,
+		"payment_method":                       wire.Ref("payment_method", p.PaymentMethod),
 		"payment_method_configuration_details": nil,
 		"payment_method_options":               cardOptions(), "payment_method_types": []any{"card"},
-		"processing": nil, "receipt_email": orNull(p.ReceiptEmail), "review": nil,
-		"setup_future_usage": orNull(p.SetupFutureUsage), "shipping": p.Shipping.render(), "source": nil,
-		"statement_descriptor": orNull(p.Descriptor), "statement_descriptor_suffix": orNull(p.DescriptorSuffix), "status": p.Status,
+		"processing": nil, "receipt_email": wire.StringOrNull(p.ReceiptEmail), "review": nil,
+		"setup_future_usage": wire.StringOrNull(p.SetupFutureUsage), "shipping": p.Shipping.render(), "source": nil,
+		"statement_descriptor": wire.StringOrNull(p.StatementDescriptor), "statement_descriptor_suffix": wire.StringOrNull(p.StatementDescriptorSuffix), "status": p.Status,
 		"transfer_data": nil, "transfer_group": nil,
 	}
 }
 
 func (p *PaymentIntent) renderAutomatic() any {
-	return renderAutomatic(p.Automatic, p.Redirects)
+	return renderAutomatic(p.AutomaticPaymentMethods, p.AllowRedirects)
 }
 
 func renderAutomatic(on bool, redirects string) any {
@@ -195,7 +200,7 @@ func renderAutomatic(on bool, redirects string) any {
 	case redirects == "":
 		redirects = "always"
 	}
-	return object{"allow_redirects": redirects, "enabled": true}
+	return wire.Object{"allow_redirects": redirects, "enabled": true}
 }
 
 func (p *PaymentIntent) confirmationMethod() string {
@@ -205,41 +210,41 @@ func (p *PaymentIntent) confirmationMethod() string {
 	return p.ConfirmationMethod
 }
 
-func cardOptions() object {
-	return object{"card": object{
+func cardOptions() wire.Object {
+	return wire.Object{"card": wire.Object{
 		"installments": nil, "mandate_options": nil, "network": nil, "request_three_d_secure": "automatic",
 	}}
 }
 
-func (a *act) renderLastError(p *PaymentIntent) any {
-	if p.LastError == nil {
+func (h paymentIntents) renderLastError(p *PaymentIntent) any {
+	if p.LastPaymentError == nil {
 		return nil
 	}
-	o := a.renderDecline(p.LastError, p.LastErrorMethod)
-	if p.LastError.DeclineCode != "" {
-		o["charge"] = p.LastCharge
+	o := h.renderDecline(p.LastPaymentError, p.LastErrorMethod)
+	if p.LastPaymentError.DeclineCode != "" {
+		o["charge"] = p.LatestCharge
 	}
 	return o
 }
 
 // renderDecline is the last error of an intent, with the card that it is about.
-func (a *act) renderDecline(d *Decline, method string) object {
-	o := object{"type": "invalid_request_error", "code": d.Code, "message": d.Message, "doc_url": docURL(d.Code)}
+func (h paymentIntents) renderDecline(d *Decline, method string) wire.Object {
+	o := wire.Object{"type": "invalid_request_error", "code": d.Code, "message": d.Message, "doc_url": wire.DocURL(d.Code)}
 	if d.DeclineCode != "" {
 		o["type"], o["decline_code"] = "card_error", d.DeclineCode
 	}
-	if pm, ok := a.state.PaymentMethods.get(method); ok {
-		o["payment_method"] = a.renderPaymentMethod(pm)
+	if pm, ok := h.store.PaymentMethods.get(method); ok {
+		o["payment_method"] = h.paymentMethods.render(pm)
 	}
 	return o
 }
 
-func (a *act) renderNextAction(p *PaymentIntent) any {
+func (h paymentIntents) renderNextAction(p *PaymentIntent) any {
 	if p.Status != "requires_action" {
 		return nil
 	}
-	return object{
+	return wire.Object{
 		"type":            "redirect_to_url",
-		"redirect_to_url": object{"return_url": orNull(p.ReturnURL), "url": a.origin + "/c/authenticate/" + p.ID},
+		"redirect_to_url": wire.Object{"return_url": wire.StringOrNull(p.ReturnURL), "url": h.origin + "/c/authenticate/" + p.ID},
 	}
 }

@@ -1,267 +1,312 @@
 package stripelocal
 
-import "cmp"
+import (
+	"cmp"
+	"slices"
+
+	"usher/stripelocal/wire"
+)
 
 // PaymentMethod is a card. Its number is always one of Stripe's test cards.
 type PaymentMethod struct {
 	Base
-	Number        string
-	Brand         string
-	ExpMonth      int64
-	ExpYear       int64
-	Customer      string
-	Email         string
-	Name          string
-	Phone         string
-	Address       *Address
-	Redisplay     string // empty: unspecified
-	Authenticated bool   // passed 3-D Secure once
-	Bank          bool   // a bank account, not a card
-	Spent         bool   // paid for nobody in particular, or was detached: not to be used again
-	Metadata      map[string]string
+	Number         string
+	Brand          string
+	ExpMonth       int64
+	ExpYear        int64
+	Customer       string
+	Email          string
+	Name           string
+	Phone          string
+	Address        *Address
+	AllowRedisplay string // empty: unspecified
+	Authenticated  bool   // passed 3-D Secure once
+	IsBankAccount  bool   // a bank account, not a card
+	Consumed       bool   // paid for nobody in particular, or was detached: not to be used again
+	Metadata       map[string]string
 }
 
 const billingDetailsParams = "billing_details{address" + addressParams + "email? name? phone?} "
 
+// paymentMethods serves /v1/payment_methods and chooses the payment method to charge.
+type paymentMethods struct{ *request }
+
 func paymentMethodResource() resource {
 	return resource{
-		kind: "payment_method",
-		render: finder(func(s *state) *table[*PaymentMethod] { return s.PaymentMethods },
-			func(a *act, p *PaymentMethod) object { return a.renderPaymentMethod(p) }),
+		objectType: "payment_method",
+		render: finder(func(s *store) *table[*PaymentMethod] { return s.PaymentMethods },
+			bind(paymentMethods.render)),
 		routes: []route{
-			{"POST /v1/payment_methods", "type! card{number exp_month:int exp_year:int cvc token} allow_redisplay:always|limited|unspecified metadata:map " + billingDetailsParams, (*act).createPaymentMethod},
-			{"GET /v1/payment_methods", pageParams + "customer type", (*act).listPaymentMethods},
-			{"GET /v1/customers/{id}/payment_methods", pageParams + "type", (*act).listCustomerMethods},
-			{"GET /v1/payment_methods/{id}", "", (*act).getPaymentMethod},
-			{"POST /v1/payment_methods/{id}", "metadata:map? card{exp_month:int exp_year:int} allow_redisplay:always|limited|unspecified " + billingDetailsParams, (*act).updatePaymentMethod},
-			{"POST /v1/payment_methods/{id}/attach", "customer!", (*act).attachPaymentMethod},
-			{"POST /v1/payment_methods/{id}/detach", "", (*act).detachPaymentMethod},
+			on("POST /v1/payment_methods", "type! card{number exp_month:int exp_year:int cvc token} allow_redisplay:always|limited|unspecified metadata:map "+billingDetailsParams, paymentMethods.create),
+			on("GET /v1/payment_methods", pageParams+"customer type", paymentMethods.list),
+			on("GET /v1/customers/{id}/payment_methods", pageParams+"type", paymentMethods.listForCustomer),
+			on("GET /v1/payment_methods/{id}", "", paymentMethods.get),
+			on("POST /v1/payment_methods/{id}", "metadata:map? card{exp_month:int exp_year:int} allow_redisplay:always|limited|unspecified "+billingDetailsParams, paymentMethods.update),
+			on("POST /v1/payment_methods/{id}/attach", "customer!", paymentMethods.attach),
+			on("POST /v1/payment_methods/{id}/detach", "", paymentMethods.detach),
 		},
 	}
 }
 
-func (a *act) createPaymentMethod(in *input) (any, error) {
-	if in.str("type") != "card" {
-		return nil, invalid("", "type", "Invalid type: the local Stripe has no other payment methods than card.")
+func (h paymentMethods) create(in *input) (any, error) {
+	if in.String("type") != "card" {
+		return nil, wire.Invalid("", "type", "Invalid type: the local Stripe has no other payment methods than card.")
 	}
-	pm, err := a.enteredMethod(in.at("card"))
+	pm, err := h.fromCardParams(in.At("card"))
 	if err != nil {
 		return nil, err
 	}
-	pm.Metadata = in.metadata()
-	in.setStr("allow_redisplay", &pm.Redisplay)
-	pm.takeBilling(in.at("billing_details"))
-	return a.renderPaymentMethod(pm), nil
+	pm.Metadata = in.Metadata()
+	in.SetString("allow_redisplay", &pm.AllowRedisplay)
+	pm.setBillingDetails(in.At("billing_details"))
+	return h.render(pm), nil
 }
 
-// enteredMethod makes a payment method of a token or of a card's digits.
-func (a *act) enteredMethod(card params) (*PaymentMethod, error) {
-	if token := card.str("token"); token != "" {
-		if len(card.n.keys) > 1 {
-			return nil, invalid("", card.name("token"), "You may only specify one of these parameters: card[token], "+card.name(card.n.keys[0])+".")
+// fromCardParams makes a payment method of a token or of a card's digits.
+func (h paymentMethods) fromCardParams(card wire.Params) (*PaymentMethod, error) {
+	if token := card.String("token"); token != "" {
+		if len(card.Names()) > 1 {
+			return nil, wire.Invalid("", card.Name("token"), "You may only specify one of these parameters: card[token], "+card.Name(card.Names()[0])+".")
 		}
-		return a.methodOfToken(token, card.name("token"), "pm_1")
+		return h.fromToken(token, card.Name("token"), "pm_1")
 	}
 	for _, name := range []string{"number", "exp_month", "exp_year"} {
-		if !card.has(name) {
-			return nil, missing(card.nameIn("card", name))
+		if !card.Has(name) {
+			return nil, wire.MissingParam(card.NameIn("card", name))
 		}
 	}
-	known, err := cardOf(card, a.at)
+	known, err := testCardFromParams(card, h.now)
 	if err != nil {
 		return nil, err
 	}
-	return a.newMethod(known, card.num("exp_month"), card.num("exp_year")), nil
+	return h.insertCard(known, card.Int("exp_month"), card.Int("exp_year")), nil
 }
 
-// newMethod stores a card that belongs to nobody yet.
-func (a *act) newMethod(card testCard, month, year int64) *PaymentMethod {
-	return a.newCard("pm_1", card, month, year)
+// insertCard stores a card that belongs to nobody yet.
+func (h paymentMethods) insertCard(card testCard, month, year int64) *PaymentMethod {
+	return h.insertCardWithPrefix("pm_1", card, month, year)
 }
 
-// newCard is newMethod for the older cards too, whose ids begin with card_.
-func (a *act) newCard(prefix string, card testCard, month, year int64) *PaymentMethod {
+// insertCardWithPrefix is newMethod for the older cards too, whose ids begin with card_.
+func (h paymentMethods) insertCardWithPrefix(prefix string, card testCard, month, year int64) *PaymentMethod {
 	pm := &PaymentMethod{
-		Base: Base{ID: a.ids.long(prefix), Created: a.at}, Number: card.number, Brand: card.brand,
+		Base: Base{ID: h.ids.longID(prefix), Created: h.now}, Number: card.number, Brand: card.brand,
 		ExpMonth: month, ExpYear: year, Metadata: map[string]string{},
 	}
-	a.state.PaymentMethods.insert(pm)
+	h.store.PaymentMethods.insert(pm)
 	return pm
 }
 
-func (p *PaymentMethod) takeBilling(from params) {
-	from.setStr("email", &p.Email)
-	from.setStr("name", &p.Name)
-	from.setStr("phone", &p.Phone)
-	from.setAddress("address", &p.Address)
+func (p *PaymentMethod) setBillingDetails(from wire.Params) {
+	from.SetString("email", &p.Email)
+	from.SetString("name", &p.Name)
+	from.SetString("phone", &p.Phone)
+	setAddress(from, "address", &p.Address)
 }
 
-// usableMethod finds a payment method to be used, making one of a pm_card_…
+// findUsable finds a payment method to be used, making one of a pm_card_…
 // token.
-func (a *act) usableMethod(id, param string) (*PaymentMethod, error) {
-	if pm, ok := a.state.PaymentMethods.get(id); ok {
-		return pm, checkUnspent(pm)
+func (h paymentMethods) findUsable(id, param string) (*PaymentMethod, error) {
+	if pm, ok := h.store.PaymentMethods.get(id); ok {
+		return pm, checkNotConsumed(pm)
 	}
-	if card, ok := cardByToken(id); ok {
-		return a.newMethod(card, 12, 2040), nil
+	if card, ok := testCardByToken(id); ok {
+		return h.insertCard(card, 12, 2040), nil
 	}
-	return nil, noSuch("PaymentMethod", id, param)
+	return nil, wire.NoSuch("PaymentMethod", id, param)
 }
 
-func checkUnspent(pm *PaymentMethod) error {
-	if pm.Spent {
-		return invalid("", "payment_method", "The provided PaymentMethod was previously used with a PaymentIntent without Customer attachment, shared with a connected account without Customer attachment, or was detached from a Customer. It may not be used again. To use a PaymentMethod multiple times, you must attach it to a Customer first.")
+func checkNotConsumed(pm *PaymentMethod) error {
+	if pm.Consumed {
+		return wire.Invalid("", "payment_method", "The provided PaymentMethod was previously used with a PaymentIntent without Customer attachment, shared with a connected account without Customer attachment, or was detached from a Customer. It may not be used again. To use a PaymentMethod multiple times, you must attach it to a Customer first.")
 	}
 	return nil
 }
 
-func (a *act) attachPaymentMethod(in *input) (any, error) {
-	c, err := a.customerOf(in.params, "customer")
+func (h paymentMethods) attach(in *input) (any, error) {
+	c, err := h.customers.fromParam(in.Params, "customer")
 	if err != nil {
 		return nil, err
 	}
-	pm, err := a.usableMethod(in.path("id"), "payment_method")
+	pm, err := h.findUsable(in.pathValue("id"), "payment_method")
 	if err != nil {
-		return nil, inPath(err)
+		return nil, wire.AsNotFound(err)
 	}
-	if err := a.checkAttachable(pm, c.ID); err != nil {
+	if err := h.checkAttachable(pm, c.ID); err != nil {
 		return nil, err
 	}
-	a.attach(pm, c)
-	return a.renderPaymentMethod(pm), nil
+	h.attachTo(pm, c)
+	return h.render(pm), nil
 }
 
-func (a *act) attach(pm *PaymentMethod, c *Customer) {
+func (h paymentMethods) attachTo(pm *PaymentMethod, c *Customer) {
 	if pm.Customer == c.ID {
 		return
 	}
-	a.state.PaymentMethods.change(pm, func() { pm.Customer = c.ID })
-	a.emit("payment_method.attached", a.renderPaymentMethod(pm))
+	h.store.PaymentMethods.change(pm, func() { pm.Customer = c.ID })
+	h.emit("payment_method.attached", h.render(pm))
 }
 
-func (a *act) detachPaymentMethod(in *input) (any, error) {
-	pm, err := a.methodAt(in)
+func (h paymentMethods) detach(in *input) (any, error) {
+	pm, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
 	if pm.Customer == "" {
-		return nil, invalid("", "", "The payment method you provided is not attached to a customer so detachment is impossible.")
+		return nil, wire.Invalid("", "", "The payment method you provided is not attached to a customer so detachment is impossible.")
 	}
-	before := a.renderPaymentMethod(pm)
-	a.forgetMethod(pm)
-	a.state.PaymentMethods.change(pm, func() { pm.Customer, pm.Spent = "", true })
-	a.emitUpdate("payment_method.detached", before, a.renderPaymentMethod(pm))
-	return a.renderPaymentMethod(pm), nil
+	before := h.render(pm)
+	h.clearDefaults(pm)
+	h.store.PaymentMethods.change(pm, func() { pm.Customer, pm.Consumed = "", true })
+	h.emitUpdate("payment_method.detached", before, h.render(pm))
+	return h.render(pm), nil
 }
 
-// forgetMethod takes a card out of where it was the default.
-func (a *act) forgetMethod(pm *PaymentMethod) {
-	c, ok := a.state.Customers.get(pm.Customer)
-	if ok && (c.DefaultPaymentMethod == pm.ID || c.DefaultSource == pm.ID) {
-		a.changeCustomer(c, func() { c.forget(pm.ID) })
-	}
-	for _, sub := range a.state.Subscriptions.by("customer", pm.Customer) {
-		if sub.DefaultPaymentMethod == pm.ID && !sub.ended() {
-			a.changeSubscription(sub, func() { sub.DefaultPaymentMethod = "" })
-		}
-	}
-}
-
-func (c *Customer) forget(method string) {
-	if c.DefaultPaymentMethod == method {
-		c.DefaultPaymentMethod = ""
-	}
-	if c.DefaultSource == method {
-		c.DefaultSource = ""
-	}
-}
-
-func (a *act) methodAt(in *input) (*PaymentMethod, error) {
-	pm, ok := a.state.PaymentMethods.get(in.path("id"))
+func (h paymentMethods) find(in *input) (*PaymentMethod, error) {
+	pm, ok := h.store.PaymentMethods.get(in.pathValue("id"))
 	if !ok {
-		return nil, notFound("PaymentMethod", in.path("id"), "payment_method")
+		return nil, wire.NotFound("PaymentMethod", in.pathValue("id"), "payment_method")
 	}
 	return pm, nil
 }
 
-func (a *act) getPaymentMethod(in *input) (any, error) {
-	pm, err := a.methodAt(in)
+func (h paymentMethods) get(in *input) (any, error) {
+	pm, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	return a.renderPaymentMethod(pm), nil
+	return h.render(pm), nil
 }
 
-func (a *act) updatePaymentMethod(in *input) (any, error) {
-	pm, err := a.methodAt(in)
+func (h paymentMethods) update(in *input) (any, error) {
+	pm, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
 	if pm.Customer == "" {
-		return nil, invalid("", "", "You must save this PaymentMethod to a customer before you can update it.")
+		return nil, wire.Invalid("", "", "You must save this PaymentMethod to a customer before you can update it.")
 	}
-	if err := checkExpiryOf(in.at("card"), a.at); err != nil {
+	if err := validateExpiryParams(in.At("card"), h.now); err != nil {
 		return nil, err
 	}
-	before := a.renderPaymentMethod(pm)
-	in.setStr("allow_redisplay", &pm.Redisplay)
-	pm.takeBilling(in.at("billing_details"))
-	in.setMetadata(&pm.Metadata)
-	in.at("card").setNum("exp_month", &pm.ExpMonth)
-	in.at("card").setNum("exp_year", &pm.ExpYear)
-	a.emitUpdate("payment_method.updated", before, a.renderPaymentMethod(pm))
-	return a.renderPaymentMethod(pm), nil
+	before := h.render(pm)
+	in.SetString("allow_redisplay", &pm.AllowRedisplay)
+	pm.setBillingDetails(in.At("billing_details"))
+	in.SetMetadata(&pm.Metadata)
+	in.At("card").SetInt("exp_month", &pm.ExpMonth)
+	in.At("card").SetInt("exp_year", &pm.ExpYear)
+	h.emitUpdate("payment_method.updated", before, h.render(pm))
+	return h.render(pm), nil
 }
 
-func (a *act) listPaymentMethods(in *input) (any, error) {
-	return a.pageMethods(in, in.str("customer"))
+func (h paymentMethods) list(in *input) (any, error) {
+	return h.listPage(in, in.String("customer"))
 }
 
-func (a *act) listCustomerMethods(in *input) (any, error) {
-	c, err := a.customerAt(in)
+func (h paymentMethods) listForCustomer(in *input) (any, error) {
+	c, err := h.customers.find(in)
 	if err != nil {
 		return nil, err
 	}
-	return a.pageMethods(in, c.ID)
+	return h.listPage(in, c.ID)
 }
 
-// pageMethods lists a customer's cards; without a customer Stripe lists none.
-func (a *act) pageMethods(in *input, customer string) (any, error) {
+// listPage lists a customer's cards; without a customer Stripe lists none.
+func (h paymentMethods) listPage(in *input, customer string) (any, error) {
 	return listing[*PaymentMethod]{
-		what: "payment_method", table: a.state.PaymentMethods, rows: a.state.PaymentMethods.by("customer", customer),
-		keep:   func(*PaymentMethod) bool { return in.strOr("type", "card") == "card" },
-		render: func(p *PaymentMethod) object { return a.renderPaymentMethod(p) },
+		resource: "payment_method", table: h.store.PaymentMethods, rows: h.store.PaymentMethods.by("customer", customer),
+		filter: func(*PaymentMethod) bool { return in.StringOr("type", "card") == "card" },
+		render: h.render,
 	}.page(in)
 }
 
 func (p *PaymentMethod) last4() string { return p.Number[len(p.Number)-4:] }
 
-func (p *PaymentMethod) renderBilling() object {
+func (p *PaymentMethod) renderBillingDetails() wire.Object {
 	address := p.Address
 	if address == nil {
 		address = &Address{}
 	}
-	return object{"address": address.render(), "email": orNull(p.Email), "name": orNull(p.Name), "phone": orNull(p.Phone)}
+	return wire.Object{"address": address.render(), "email": wire.StringOrNull(p.Email), "name": wire.StringOrNull(p.Name), "phone": wire.StringOrNull(p.Phone)}
 }
 
-func (a *act) renderPaymentMethod(p *PaymentMethod) object {
-	return p.asBank(object{
+func (h paymentMethods) render(p *PaymentMethod) wire.Object {
+	return p.withBankAccount(wire.Object{
 		"id": p.ID, "object": "payment_method", "created": p.Created, "livemode": false, "type": "card",
-		"allow_redisplay": cmp.Or(p.Redisplay, "unspecified"), "billing_details": p.renderBilling(),
-		"customer": ref{"customer", p.Customer}, "metadata": p.Metadata,
-		"card": object{
+		"allow_redisplay": cmp.Or(p.AllowRedisplay, "unspecified"), "billing_details": p.renderBillingDetails(),
+		"customer": wire.Ref("customer", p.Customer), "metadata": p.Metadata,
+		"card": wire.Object{
 			"brand": p.Brand, "checks": cardChecks(), "country": "US", "display_brand": p.Brand,
 			"exp_month": p.ExpMonth, "exp_year": p.ExpYear, "fingerprint": p.fingerprint(), "funding": "credit",
 			"generated_from": nil, "last4": p.last4(),
-			"networks":             object{"available": []any{p.Brand}, "preferred": nil},
-			"three_d_secure_usage": object{"supported": true}, "wallet": nil,
+			"networks":             wire.Object{"available": []any{p.Brand}, "preferred": nil},
+			"three_d_secure_usage": wire.Object{"supported": true}, "wallet": nil,
 		},
 	})
 }
 
-func cardChecks() object {
-	return object{"address_line1_check": nil, "address_postal_code_check": nil, "cvc_check": "pass"}
+func cardChecks() wire.Object {
+	return wire.Object{"address_line1_check": nil, "address_postal_code_check": nil, "cvc_check": "pass"}
 }
 
 // fingerprint is the same for the same card number.
 func (p *PaymentMethod) fingerprint() string { return fingerprint(p.Number)[:16] }
+
+// checkAttachable says whether a customer may have a card.
+func (h paymentMethods) checkAttachable(pm *PaymentMethod, customer string) error {
+	if pm.Customer != "" && pm.Customer != customer {
+		return wire.Invalid("", "", "The payment method you provided has already been attached to a customer.")
+	}
+	if result, decline := pm.setupOutcome(); result == outcomeDeclined {
+		return cardError(decline)
+	}
+	return nil
+}
+
+// releaseAll takes a deleted customer's cards from it; nobody can use them again.
+func (h paymentMethods) releaseAll(c *Customer) {
+	for _, pm := range slices.Clone(h.store.PaymentMethods.by("customer", c.ID)) {
+		h.store.PaymentMethods.change(pm, func() { pm.Customer, pm.Consumed = "", true })
+	}
+}
+
+// initialFromParams is the card that a customer is to begin with.
+func (h paymentMethods) initialFromParams(p wire.Params) (*PaymentMethod, error) {
+	var method *PaymentMethod
+	var err error
+	switch preferred := p.At("invoice_settings").String("default_payment_method"); {
+	case preferred != "" && preferred != p.String("payment_method"):
+		return nil, notAttachedError(preferred)
+	case p.Has("payment_method"):
+		method, err = h.findUsable(p.String("payment_method"), "payment_method")
+	case p.Has("source"):
+		method, err = h.fromToken(p.String("source"), "source", "card_1")
+	}
+	if err != nil || method == nil {
+		return nil, err
+	}
+	return method, h.checkAttachable(method, "")
+}
+
+// fromCardEntry stores the card that was typed in.
+func (h paymentMethods) fromCardEntry(entered cardForm, email string) *PaymentMethod {
+	card, _ := testCardByNumber(digitsOf(entered.Number))
+	month, year, _ := parseExpiry(entered.Expiry)
+	pm := h.insertCard(card, int64(month), int64(year))
+	pm.Email, pm.Name = email, entered.Name
+	return pm
+}
+
+// saveAfterPayment attaches a card that has paid, where the intent's setup_future_usage
+// asks for it; it makes no difference whether the bank asked a question first.
+func (h paymentMethods) saveAfterPayment(pi *PaymentIntent) {
+	pm, ok := h.store.PaymentMethods.get(pi.PaymentMethod)
+	c, there := h.store.Customers.get(pi.Customer)
+	if ok && there && pi.SetupFutureUsage != "" && !c.Deleted && pm.Customer == "" {
+		h.attachTo(pm, c)
+	}
+}
+
+func notAttachedError(id string) *wire.Error {
+	return wire.Invalid("resource_missing", "invoice_settings[default_payment_method]", "The customer does not have a payment method with the ID "+id+". The payment method must be attached to the customer.")
+}

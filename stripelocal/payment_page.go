@@ -1,52 +1,57 @@
 package stripelocal
 
+import "usher/stripelocal/wire"
+
 // The hosted page of Stripe has calls of its own, which no documentation names. The official CLI uses two of them, to complete a
 // Checkout session without a browser; their parameters are what it sends, their answers the session.
 
+// paymentPages serves /v1/payment_pages.
+type paymentPages struct{ *request }
+
 func paymentPageResource() resource {
 	return resource{
-		kind: "payment_page",
+		objectType: "payment_page",
 		routes: []route{
-			{"GET /v1/payment_pages/{id}", "key eid", (*act).getPaymentPage},
-			{"POST /v1/payment_pages/{id}/confirm", "payment_method! expected_amount:int key eid", (*act).confirmPaymentPage},
+			on("GET /v1/payment_pages/{id}", "key eid", paymentPages.get),
+			on("POST /v1/payment_pages/{id}/confirm", "payment_method! expected_amount:int key eid", paymentPages.confirm),
 		},
 	}
 }
 
-func (a *act) pageSessionAt(in *input) (*CheckoutSession, error) {
-	cs, ok := a.state.Sessions.get(in.path("id"))
+func (h paymentPages) find(in *input) (*CheckoutSession, error) {
+	cs, ok := h.store.CheckoutSessions.get(in.pathValue("id"))
 	if !ok {
-		return nil, notFound("payment_page", in.path("id"), "session")
+		return nil, wire.NotFound("payment_page", in.pathValue("id"), "session")
 	}
 	return cs, nil
 }
 
-func (a *act) getPaymentPage(in *input) (any, error) {
-	cs, err := a.pageSessionAt(in)
+func (h paymentPages) get(in *input) (any, error) {
+	cs, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	return a.renderSession(cs), nil
+	return h.checkoutSessions.render(cs), nil
 }
 
-func (a *act) confirmPaymentPage(in *input) (any, error) {
-	cs, err := a.pageSessionAt(in)
+func (h paymentPages) confirm(in *input) (any, error) {
+	cs, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
 	if cs.Status != "open" {
-		return nil, invalid("payment_intent_unexpected_state", "", "This Checkout Session is "+cs.Status+".")
+		return nil, wire.Invalid("payment_intent_unexpected_state", "", "This Checkout Session is "+cs.Status+".")
 	}
-	pm, err := a.usableMethod(in.str("payment_method"), "payment_method")
+	pm, err := h.paymentMethods.findUsable(in.String("payment_method"), "payment_method")
 	if err != nil {
 		return nil, err
 	}
-	if total := a.sessionAmount(cs); in.has("expected_amount") && in.num("expected_amount") != total {
-		return nil, invalid("", "expected_amount", "The amount of the session has changed.")
+	if total := h.checkoutSessions.amountDue(cs); in.Has("expected_amount") && in.Int("expected_amount") != total {
+		return nil, wire.Invalid("", "expected_amount", "The amount of the session has changed.")
 	}
 	cs.EnteredEmail, cs.EnteredName = pm.Email, pm.Name
-	if result, decline := a.payCheckout(cs, pm); result == refused {
-		return nil, declined(decline)
+	if result, decline := h.checkoutPayments.pay(cs, pm); result == outcomeDeclined {
+		return nil, cardError(decline)
 	}
-	return a.renderSession(cs), nil
+	return h.checkoutSessions.render(cs), nil
 }

@@ -1,107 +1,112 @@
 package stripelocal
 
+import "usher/stripelocal/wire"
+
 // PendingUpdate is a change that waits for its invoice to be paid (docs:
 // pending updates).
 type PendingUpdate struct {
-	Invoice   string
-	ExpiresAt int64
-	Items     []plannedItem
-	Before    standing
-	After     standing
-	Told      bool // the first attempt failed, so the client knows it is pending
+	Invoice       string
+	ExpiresAt     int64
+	Items         []plannedItem
+	Before        billingState
+	After         billingState
+	AttemptFailed bool // the first attempt failed, so the client knows it is pending
 }
 
 // checkPendingParams refuses what a pending update cannot hold (docs: pending
 // updates reference).
 func checkPendingParams(in *input) error {
-	if in.str("payment_behavior") != "pending_if_incomplete" {
+	if in.String("payment_behavior") != "pending_if_incomplete" {
 		return nil
 	}
 	allowed := setOf([]string{
 		"payment_behavior", "items", "proration_behavior", "proration_date", "billing_cycle_anchor", "trial_end",
 		"trial_from_plan", "add_invoice_items", "expand", "off_session",
 	})
-	for _, name := range in.n.keys {
+	for _, name := range in.Names() {
 		if !allowed[name] {
-			return invalid("", name, "When `payment_behavior` is `pending_if_incomplete`, you cannot pass `"+name+"`: it is not supported by pending updates.")
+			return wire.Invalid("", name, "When `payment_behavior` is `pending_if_incomplete`, you cannot pass `"+name+"`: it is not supported by pending updates.")
 		}
 	}
 	return nil
 }
 
-// updateWhenPaid bills a change first and makes it once that is paid.
-func (a *act) updateWhenPaid(sub *Subscription, p plan) (outcome, *Decline) {
-	a.dropPendingUpdate(sub, true)
-	a.storeProrations(p)
-	inv, _ := a.billPlan(sub, p)
-	expires := a.timeOn(sub.TestClock) + incompleteLife
+// pendingUpdates holds subscription changes until their invoice is paid.
+type pendingUpdates struct{ *request }
+
+// create bills a change first and makes it once that is paid.
+func (h pendingUpdates) create(sub *Subscription, p changePlan) (paymentOutcome, *Decline) {
+	h.replace(sub, true)
+	h.subscriptionChanges.storeProrations(p)
+	inv, _ := h.subscriptionChanges.createInvoice(sub, p)
+	expires := h.timeOnClock(sub.TestClock) + incompleteLifetime
 	sub.PendingUpdate = &PendingUpdate{
-		Invoice: inv.ID, ExpiresAt: min(expires, sub.CurrentPeriodEnd), Items: p.items, Before: sub.standing(), After: p.after,
+		Invoice: inv.ID, ExpiresAt: min(expires, sub.CurrentPeriodEnd), Items: p.items, Before: sub.billingState(), After: p.after,
 	}
-	result, decline := a.finalizeAndCollect(inv)
+	result, decline := h.invoicing.finalizeAndPay(inv)
 	if pending := sub.PendingUpdate; pending != nil {
-		before := a.renderSubscription(sub)
-		pending.Told = true
-		a.emitUpdate("customer.subscription.updated", before, a.renderSubscription(sub))
-		a.armSubscription(sub)
+		before := h.subscriptions.render(sub)
+		pending.AttemptFailed = true
+		h.emitUpdate("customer.subscription.updated", before, h.subscriptions.render(sub))
+		h.renewals.scheduleNext(sub)
 	}
 	return result, decline
 }
 
-// applyPendingUpdate makes the change whose invoice was paid.
-func (a *act) applyPendingUpdate(sub *Subscription, inv *Invoice) {
+// apply makes the change whose invoice was paid.
+func (h pendingUpdates) apply(sub *Subscription, inv *Invoice) {
 	pending := sub.PendingUpdate
 	if pending == nil || pending.Invoice != inv.ID {
 		return
 	}
-	before := a.renderSubscription(sub)
+	before := h.subscriptions.render(sub)
 	sub.PendingUpdate = nil
-	a.putItems(sub, pending.Items)
+	h.subscriptionChanges.setItems(sub, pending.Items)
 	if pending.After != pending.Before {
-		sub.stand(pending.After)
+		sub.setBillingState(pending.After)
 	}
-	after := a.renderSubscription(sub)
-	a.emitUpdate("customer.subscription.updated", before, after)
-	if pending.Told {
-		a.emit("customer.subscription.pending_update_applied", after)
+	after := h.subscriptions.render(sub)
+	h.emitUpdate("customer.subscription.updated", before, after)
+	if pending.AttemptFailed {
+		h.emit("customer.subscription.pending_update_applied", after)
 	}
-	a.armSubscription(sub)
+	h.renewals.scheduleNext(sub)
 }
 
-// expirePendingUpdate gives a change up. Its invoice is voided.
-func (a *act) expirePendingUpdate(sub *Subscription) {
+// expire gives a change up. Its invoice is voided.
+func (h pendingUpdates) expire(sub *Subscription) {
 	pending := sub.PendingUpdate
 	if pending == nil {
 		return
 	}
-	a.changeSubscription(sub, func() { sub.PendingUpdate = nil })
-	if inv, ok := a.state.Invoices.get(pending.Invoice); ok {
-		a.void(inv)
+	h.subscriptions.change(sub, func() { sub.PendingUpdate = nil })
+	if inv, ok := h.store.Invoices.get(pending.Invoice); ok {
+		h.invoicing.void(inv)
 	}
-	a.emit("customer.subscription.pending_update_expired", a.renderSubscription(sub))
+	h.emit("customer.subscription.pending_update_expired", h.subscriptions.render(sub))
 }
 
-// dropPendingUpdate lets another change that is billed take the place of one
+// replace lets another change that is billed take the place of one
 // that waits.
-func (a *act) dropPendingUpdate(sub *Subscription, replaced bool) {
+func (h pendingUpdates) replace(sub *Subscription, replaced bool) {
 	if replaced {
-		a.expirePendingUpdate(sub)
+		h.expire(sub)
 	}
 }
 
-// renderPending is null until the first attempt at its invoice has failed.
-func (a *act) renderPending(sub *Subscription) any {
+// render is null until the first attempt at its invoice has failed.
+func (h pendingUpdates) render(sub *Subscription) any {
 	pending := sub.PendingUpdate
-	if pending == nil || !pending.Told {
+	if pending == nil || !pending.AttemptFailed {
 		return nil
 	}
 	items := []any{}
 	for _, i := range pending.Items {
-		items = append(items, a.renderSubscriptionItem(&SubscriptionItem{
+		items = append(items, h.subscriptionItems.render(&SubscriptionItem{
 			Base: Base{ID: i.ID, Created: sub.Created}, Metadata: i.Metadata, Price: i.Price, Quantity: i.Quantity, Subscription: sub.ID,
 		}))
 	}
-	o := object{
+	o := wire.Object{
 		"billing_cycle_anchor": nil, "expires_at": pending.ExpiresAt, "subscription_items": items,
 		"trial_end": nil, "trial_from_plan": nil,
 	}
@@ -109,7 +114,7 @@ func (a *act) renderPending(sub *Subscription) any {
 		o["billing_cycle_anchor"] = pending.After.Anchor
 	}
 	if pending.After.TrialEnd != pending.Before.TrialEnd {
-		o["trial_end"] = timeOrNull(pending.After.TrialEnd)
+		o["trial_end"] = wire.IntOrNull(pending.After.TrialEnd)
 	}
 	return o
 }

@@ -1,9 +1,10 @@
 package stripelocal
 
 import (
-	"encoding/json"
 	"strconv"
 	"strings"
+
+	"usher/stripelocal/wire"
 )
 
 // PortalConfiguration says what the portal lets customers do.
@@ -23,19 +24,19 @@ type PortalConfiguration struct {
 // PortalFeatures are the parts of the portal, as API version 2024-06-20 has
 // them: no bounds on quantities, no switch at the period's end.
 type PortalFeatures struct {
-	UpdateCustomer  bool
-	CustomerUpdates []string
-	Invoices        bool
-	UpdateMethod    bool
-	Cancel          bool
-	CancelMode      string // at_period_end, immediately
-	CancelProration string
-	CancelReasons   bool
-	ReasonOptions   []string
-	Switch          bool
-	SwitchUpdates   []string // price, quantity, promotion_code
-	SwitchProration string
-	SwitchProducts  []PortalProduct
+	CustomerUpdate            bool
+	CustomerAllowedUpdates    []string
+	InvoiceHistory            bool
+	PaymentMethodUpdate       bool
+	SubscriptionCancel        bool
+	CancelMode                string // at_period_end, immediately
+	CancelProration           string
+	CancellationReason        bool
+	CancellationReasonOptions []string
+	SubscriptionUpdate        bool
+	DefaultAllowedUpdates     []string // price, quantity, promotion_code
+	UpdateProration           string
+	UpdateProducts            []PortalProduct
 }
 
 // PortalProduct is a product to switch to, with the prices offered.
@@ -53,197 +54,186 @@ func newPortalFeatures() string {
 	return strings.NewReplacer("enabled:bool ", "enabled:bool! ", "enabled:bool}", "enabled:bool!}", "unused?", "unused!?").Replace(portalFeatureParams)
 }
 
+// portalConfigurations serves /v1/billing_portal/configurations.
+type portalConfigurations struct{ *request }
+
 func portalConfigurationResource() resource {
 	return resource{
-		kind: "billing_portal.configuration",
-		render: finder(func(s *state) *table[*PortalConfiguration] { return s.PortalConfigs },
-			func(_ *act, x *PortalConfiguration) object { return renderPortalConfiguration(x) }),
+		objectType: "billing_portal.configuration",
+		render: finder(func(s *store) *table[*PortalConfiguration] { return s.PortalConfigurations },
+			func(_ *request, x *PortalConfiguration) wire.Object { return renderPortalConfiguration(x) }),
 		routes: []route{
-			{"POST /v1/billing_portal/configurations", "business_profile{headline:60? privacy_policy_url terms_of_service_url}! features{" + newPortalFeatures() + "}! default_return_url? login_page{enabled:bool!} metadata:map", (*act).createPortalConfiguration},
-			{"GET /v1/billing_portal/configurations", "limit:int starting_after ending_before active:bool is_default:bool", (*act).listPortalConfigurations},
-			{"GET /v1/billing_portal/configurations/{id}", "", (*act).getPortalConfiguration},
-			{"POST /v1/billing_portal/configurations/{id}", "active:bool business_profile{headline:60? privacy_policy_url? terms_of_service_url?} features{" + portalFeatureParams + "} default_return_url? login_page{enabled:bool!} metadata:map?", (*act).updatePortalConfiguration},
+			on("POST /v1/billing_portal/configurations", "business_profile{headline:60? privacy_policy_url terms_of_service_url}! features{"+newPortalFeatures()+"}! default_return_url? login_page{enabled:bool!} metadata:map", portalConfigurations.create),
+			on("GET /v1/billing_portal/configurations", "limit:int starting_after ending_before active:bool is_default:bool", portalConfigurations.list),
+			on("GET /v1/billing_portal/configurations/{id}", "", portalConfigurations.get),
+			on("POST /v1/billing_portal/configurations/{id}", "active:bool business_profile{headline:60? privacy_policy_url? terms_of_service_url?} features{"+portalFeatureParams+"} default_return_url? login_page{enabled:bool!} metadata:map?", portalConfigurations.update),
 		},
 	}
 }
 
-func (a *act) createPortalConfiguration(in *input) (any, error) {
-	if err := a.checkPortal(in, true); err != nil {
+func (h portalConfigurations) create(in *input) (any, error) {
+	if err := h.validate(in, true); err != nil {
 		return nil, err
 	}
 	x := &PortalConfiguration{
-		Base: Base{ID: a.ids.long("bpc_1"), Created: a.at}, Active: true, Updated: a.at, Metadata: in.metadata(),
-		Features: PortalFeatures{CancelMode: "at_period_end", CancelProration: "none", SwitchProration: "none"},
+		Base: Base{ID: h.ids.longID("bpc_1"), Created: h.now}, Active: true, Updated: h.now, Metadata: in.Metadata(),
+		Features: PortalFeatures{CancelMode: "at_period_end", CancelProration: "none", UpdateProration: "none"},
 	}
-	x.take(in.params)
-	a.state.PortalConfigs.insert(x)
-	a.emit("billing_portal.configuration.created", renderPortalConfiguration(x))
+	x.setFields(in.Params)
+	h.store.PortalConfigurations.insert(x)
+	h.emit("billing_portal.configuration.created", renderPortalConfiguration(x))
 	return renderPortalConfiguration(x), nil
 }
 
-// checkPortal refuses what this portal does not have.
-func (a *act) checkPortal(in *input, creating bool) error {
-	if in.at("login_page").flag("enabled") {
-		return invalid("", "login_page[enabled]", "The local Stripe has no login page for its portal.")
+// validate refuses what this portal does not have.
+func (h portalConfigurations) validate(in *input, creating bool) error {
+	if in.At("login_page").Bool("enabled") {
+		return wire.Invalid("", "login_page[enabled]", "The local Stripe has no login page for its portal.")
 	}
-	return a.checkPortalFeatures(in.at("features"), creating)
+	return h.validateFeatures(in.At("features"), creating)
 }
 
-// checkPortalFeatures knows that a subscription_update must name its updates
+// validateFeatures knows that a subscription_update must name its updates
 // and products, even when disabled (types of stripe-node 16.12.0).
-func (a *act) checkPortalFeatures(f params, creating bool) error {
-	update := f.at("subscription_update")
-	if f.has("subscription_update") && creating {
+func (h portalConfigurations) validateFeatures(f wire.Params, creating bool) error {
+	update := f.At("subscription_update")
+	if f.Has("subscription_update") && creating {
 		for _, name := range []string{"default_allowed_updates", "products"} {
-			if !update.has(name) {
-				return missing("features[subscription_update][" + name + "]")
+			if !update.Has(name) {
+				return wire.MissingParam("features[subscription_update][" + name + "]")
 			}
 		}
 	}
-	if n := len(update.list("products")); n > 10 {
-		return invalid("", "features[subscription_update][products]", "Array features[subscription_update][products] exceeded maximum 10 allowed elements.")
+	if n := len(update.List("products")); n > 10 {
+		return wire.Invalid("", "features[subscription_update][products]", "Array features[subscription_update][products] exceeded maximum 10 allowed elements.")
 	}
-	for _, name := range update.strs("default_allowed_updates") {
+	for _, name := range update.Strings("default_allowed_updates") {
 		if name != "price" && name != "quantity" && name != "promotion_code" {
-			return invalid("", "features[subscription_update][default_allowed_updates]", "Invalid features[subscription_update][default_allowed_updates]: must be one of price, promotion_code, or quantity")
+			return wire.Invalid("", "features[subscription_update][default_allowed_updates]", "Invalid features[subscription_update][default_allowed_updates]: must be one of price, promotion_code, or quantity")
 		}
 	}
-	return a.checkPortalProducts(update)
+	return h.validateProducts(update)
 }
 
-func (a *act) checkPortalProducts(update params) error {
-	for i, p := range update.list("products") {
-		for _, id := range p.strs("prices") {
-			price, ok := a.state.Prices.get(id)
-			if !ok || price.Product != p.str("product") {
-				return noSuch("price", id, "features[subscription_update][products]["+strconv.Itoa(i)+"][prices]")
+func (h portalConfigurations) validateProducts(update wire.Params) error {
+	for i, p := range update.List("products") {
+		for _, id := range p.Strings("prices") {
+			price, ok := h.store.Prices.get(id)
+			if !ok || price.Product != p.String("product") {
+				return wire.NoSuch("price", id, "features[subscription_update][products]["+strconv.Itoa(i)+"][prices]")
 			}
 		}
 	}
 	return nil
 }
 
-func (x *PortalConfiguration) take(p params) {
-	p.setFlag("active", &x.Active)
-	p.setStr("default_return_url", &x.DefaultReturnURL)
-	p.setMetadata(&x.Metadata)
-	p.at("business_profile").setStr("headline", &x.Headline)
-	p.at("business_profile").setStr("privacy_policy_url", &x.PrivacyURL)
-	p.at("business_profile").setStr("terms_of_service_url", &x.TermsURL)
-	x.Features.take(p.at("features"))
+func (x *PortalConfiguration) setFields(p wire.Params) {
+	p.SetBool("active", &x.Active)
+	p.SetString("default_return_url", &x.DefaultReturnURL)
+	p.SetMetadata(&x.Metadata)
+	p.At("business_profile").SetString("headline", &x.Headline)
+	p.At("business_profile").SetString("privacy_policy_url", &x.PrivacyURL)
+	p.At("business_profile").SetString("terms_of_service_url", &x.TermsURL)
+	x.Features.setFields(p.At("features"))
 }
 
-func (f *PortalFeatures) take(p params) {
-	p.at("customer_update").setFlag("enabled", &f.UpdateCustomer)
-	p.at("customer_update").setStrs("allowed_updates", &f.CustomerUpdates)
-	p.at("invoice_history").setFlag("enabled", &f.Invoices)
-	p.at("payment_method_update").setFlag("enabled", &f.UpdateMethod)
-	cancel, update := p.at("subscription_cancel"), p.at("subscription_update")
-	cancel.setFlag("enabled", &f.Cancel)
-	cancel.setStr("mode", &f.CancelMode)
-	cancel.setStr("proration_behavior", &f.CancelProration)
-	cancel.at("cancellation_reason").setFlag("enabled", &f.CancelReasons)
-	cancel.at("cancellation_reason").setStrs("options", &f.ReasonOptions)
-	update.setFlag("enabled", &f.Switch)
-	update.setStrs("default_allowed_updates", &f.SwitchUpdates)
-	update.setStr("proration_behavior", &f.SwitchProration)
-	if update.has("products") {
-		f.SwitchProducts = nil
-		for _, product := range update.list("products") {
-			f.SwitchProducts = append(f.SwitchProducts, PortalProduct{product.str("product"), product.strs("prices")})
+func (f *PortalFeatures) setFields(p wire.Params) {
+	p.At("customer_update").SetBool("enabled", &f.CustomerUpdate)
+	p.At("customer_update").SetStrings("allowed_updates", &f.CustomerAllowedUpdates)
+	p.At("invoice_history").SetBool("enabled", &f.InvoiceHistory)
+	p.At("payment_method_update").SetBool("enabled", &f.PaymentMethodUpdate)
+	cancel, update := p.At("subscription_cancel"), p.At("subscription_update")
+	cancel.SetBool("enabled", &f.SubscriptionCancel)
+	cancel.SetString("mode", &f.CancelMode)
+	cancel.SetString("proration_behavior", &f.CancelProration)
+	cancel.At("cancellation_reason").SetBool("enabled", &f.CancellationReason)
+	cancel.At("cancellation_reason").SetStrings("options", &f.CancellationReasonOptions)
+	update.SetBool("enabled", &f.SubscriptionUpdate)
+	update.SetStrings("default_allowed_updates", &f.DefaultAllowedUpdates)
+	update.SetString("proration_behavior", &f.UpdateProration)
+	if update.Has("products") {
+		f.UpdateProducts = nil
+		for _, product := range update.List("products") {
+			f.UpdateProducts = append(f.UpdateProducts, PortalProduct{product.String("product"), product.Strings("prices")})
 		}
 	}
 }
 
-func (p params) setStrs(name string, into *[]string) {
-	if p.has(name) {
-		*into = p.strs(name)
-	}
-}
-
-func (a *act) portalConfigurationAt(in *input) (*PortalConfiguration, error) {
-	x, ok := a.state.PortalConfigs.get(in.path("id"))
+func (h portalConfigurations) find(in *input) (*PortalConfiguration, error) {
+	x, ok := h.store.PortalConfigurations.get(in.pathValue("id"))
 	if !ok {
-		return nil, notFound("configuration", in.path("id"), "configuration")
+		return nil, wire.NotFound("configuration", in.pathValue("id"), "configuration")
 	}
 	return x, nil
 }
 
-func (a *act) getPortalConfiguration(in *input) (any, error) {
-	x, err := a.portalConfigurationAt(in)
+func (h portalConfigurations) get(in *input) (any, error) {
+	x, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
 	return renderPortalConfiguration(x), nil
 }
 
-func (a *act) updatePortalConfiguration(in *input) (any, error) {
-	x, err := a.portalConfigurationAt(in)
+func (h portalConfigurations) update(in *input) (any, error) {
+	x, err := h.find(in)
 	if err == nil {
-		err = a.checkPortal(in, false)
+		err = h.validate(in, false)
 	}
 	if err != nil {
 		return nil, err
 	}
 	before := renderPortalConfiguration(x)
-	x.take(in.params)
-	x.Updated = a.at
-	a.emitUpdate("billing_portal.configuration.updated", before, renderPortalConfiguration(x))
+	x.setFields(in.Params)
+	x.Updated = h.now
+	h.emitUpdate("billing_portal.configuration.updated", before, renderPortalConfiguration(x))
 	return renderPortalConfiguration(x), nil
 }
 
-func (a *act) listPortalConfigurations(in *input) (any, error) {
+func (h portalConfigurations) list(in *input) (any, error) {
 	return listing[*PortalConfiguration]{
-		what: "configuration", table: a.state.PortalConfigs, rows: a.state.PortalConfigs.all,
-		keep: func(x *PortalConfiguration) bool {
-			return (!in.has("active") || x.Active == in.flag("active")) && (!in.has("is_default") || x.IsDefault == in.flag("is_default"))
+		resource: "configuration", table: h.store.PortalConfigurations, rows: h.store.PortalConfigurations.all,
+		filter: func(x *PortalConfiguration) bool {
+			return (!in.Has("active") || x.Active == in.Bool("active")) && (!in.Has("is_default") || x.IsDefault == in.Bool("is_default"))
 		},
 		render: renderPortalConfiguration,
 	}.page(in)
 }
 
-func renderPortalConfiguration(x *PortalConfiguration) object {
+func renderPortalConfiguration(x *PortalConfiguration) wire.Object {
 	f := x.Features
-	return object{
+	return wire.Object{
 		"id": x.ID, "object": "billing_portal.configuration", "active": x.Active, "application": nil,
-		"business_profile": object{
-			"headline": orNull(x.Headline), "privacy_policy_url": orNull(x.PrivacyURL), "terms_of_service_url": orNull(x.TermsURL),
+		"business_profile": wire.Object{
+			"headline": wire.StringOrNull(x.Headline), "privacy_policy_url": wire.StringOrNull(x.PrivacyURL), "terms_of_service_url": wire.StringOrNull(x.TermsURL),
 		},
-		"created": x.Created, "default_return_url": orNull(x.DefaultReturnURL), "is_default": x.IsDefault,
-		"livemode": false, "login_page": object{"enabled": false, "url": nil}, "metadata": x.Metadata, "updated": x.Updated,
-		"features": object{
-			"customer_update":       object{"allowed_updates": f.CustomerUpdates, "enabled": f.UpdateCustomer},
-			"invoice_history":       object{"enabled": f.Invoices},
-			"payment_method_update": object{"enabled": f.UpdateMethod},
-			"subscription_cancel": object{
-				"cancellation_reason": object{"enabled": f.CancelReasons, "options": f.ReasonOptions},
-				"enabled":             f.Cancel, "mode": f.CancelMode, "proration_behavior": f.CancelProration,
+		"created": x.Created, "default_return_url": wire.StringOrNull(x.DefaultReturnURL), "is_default": x.IsDefault,
+		"livemode": false, "login_page": wire.Object{"enabled": false, "url": nil}, "metadata": x.Metadata, "updated": x.Updated,
+		"features": wire.Object{
+			"customer_update":       wire.Object{"allowed_updates": f.CustomerAllowedUpdates, "enabled": f.CustomerUpdate},
+			"invoice_history":       wire.Object{"enabled": f.InvoiceHistory},
+			"payment_method_update": wire.Object{"enabled": f.PaymentMethodUpdate},
+			"subscription_cancel": wire.Object{
+				"cancellation_reason": wire.Object{"enabled": f.CancellationReason, "options": f.CancellationReasonOptions},
+				"enabled":             f.SubscriptionCancel, "mode": f.CancelMode, "proration_behavior": f.CancelProration,
 			},
-			"subscription_update": f.renderSwitch(),
+			"subscription_update": f.renderSubscriptionUpdate(),
 		},
 	}
 }
 
-// renderSwitch shows products only where there are any, as an empty list is
+// renderSubscriptionUpdate shows products only where there are any, as an empty list is
 // null at this version.
-func (f PortalFeatures) renderSwitch() object {
-	o := object{
-		"default_allowed_updates": f.SwitchUpdates, "enabled": f.Switch, "proration_behavior": f.SwitchProration, "products": nil,
+func (f PortalFeatures) renderSubscriptionUpdate() wire.Object {
+	o := wire.Object{
+		"default_allowed_updates": f.DefaultAllowedUpdates, "enabled": f.SubscriptionUpdate, "proration_behavior": f.UpdateProration, "products": nil,
 	}
-	if len(f.SwitchProducts) > 0 {
+	if len(f.UpdateProducts) > 0 {
 		products := []any{}
-		for _, p := range f.SwitchProducts {
-			products = append(products, object{"product": p.Product, "prices": p.Prices})
+		for _, p := range f.UpdateProducts {
+			products = append(products, wire.Object{"product": p.Product, "prices": p.Prices})
 		}
 		o["products"] = products
 	}
 	return o
-}
-
-// rawOrNull shows stored JSON.
-func rawOrNull(raw json.RawMessage) any {
-	if len(raw) == 0 {
-		return nil
-	}
-	return raw
 }

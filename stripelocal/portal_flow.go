@@ -1,35 +1,37 @@
 package stripelocal
 
+import "usher/stripelocal/wire"
+
 const confirmParams = "subscription_update_confirm{subscription! items[]{id! price quantity:int}! discounts[]{coupon promotion_code}} "
 
-// takeFlowItems reads what a subscription_update_confirm is to confirm: a price
+// setFlowItems reads what a subscription_update_confirm is to confirm: a price
 // that the configuration offers, for the subscription's own item.
-func (a *act) takeFlowItems(x *PortalSession, config *PortalConfiguration, detail params) error {
-	sub, ok := a.state.Subscriptions.get(x.Flow.Subscription)
+func (h portalSessions) setFlowItems(x *PortalSession, config *PortalConfiguration, detail wire.Params) error {
+	sub, ok := h.store.Subscriptions.get(x.Flow.Subscription)
 	if !ok || x.Flow.Type != "subscription_update_confirm" {
 		return nil
 	}
-	items := detail.list("items")
-	if len(items) != 1 || len(a.items(sub)) != 1 {
-		return invalid("", "flow_data[subscription_update_confirm][items]", "Exactly one item can be updated, of a subscription that has one.")
+	items := detail.List("items")
+	if len(items) != 1 || len(h.subscriptions.items(sub)) != 1 {
+		return wire.Invalid("", "flow_data[subscription_update_confirm][items]", "Exactly one item can be updated, of a subscription that has one.")
 	}
-	current, own, _ := a.onlyItem(sub)
+	current, own, _ := h.subscriptions.singleItem(sub)
 	p := items[0]
-	if p.str("id") != own.ID {
-		return noSuch("subscription_item", p.str("id"), p.name("id"))
+	if p.String("id") != own.ID {
+		return wire.NoSuch("subscription_item", p.String("id"), p.Name("id"))
 	}
-	item := PortalFlowItem{ID: own.ID, Price: p.strOr("price", own.Price), Quantity: p.numOr("quantity", own.Quantity)}
-	if !offers(a.portalPrices(config, current), item.Price) {
-		return invalid("", p.name("price"), "The price `"+item.Price+"` is not offered by the portal configuration `"+config.ID+"`.")
+	item := PortalFlowItem{ID: own.ID, Price: p.StringOr("price", own.Price), Quantity: p.IntOr("quantity", own.Quantity)}
+	if !containsPrice(h.portalUpdatePages.offeredPrices(config, current), item.Price) {
+		return wire.Invalid("", p.Name("price"), "The price `"+item.Price+"` is not offered by the portal configuration `"+config.ID+"`.")
 	}
 	if item.Quantity < 1 {
-		return invalid("parameter_invalid_integer", p.name("quantity"), "This value must be greater than or equal to 1.")
+		return wire.Invalid("parameter_invalid_integer", p.Name("quantity"), "This value must be greater than or equal to 1.")
 	}
 	x.Flow.Items = []PortalFlowItem{item}
-	return a.takeFlowDiscount(x, sub, detail)
+	return h.setFlowDiscount(x, sub, detail)
 }
 
-func offers(prices []*Price, id string) bool {
+func containsPrice(prices []*Price, id string) bool {
 	for _, p := range prices {
 		if p.ID == id {
 			return true
@@ -38,18 +40,18 @@ func offers(prices []*Price, id string) bool {
 	return false
 }
 
-func (a *act) takeFlowDiscount(x *PortalSession, sub *Subscription, detail params) error {
-	list := detail.list("discounts")
+func (h portalSessions) setFlowDiscount(x *PortalSession, sub *Subscription, detail wire.Params) error {
+	list := detail.List("discounts")
 	switch {
 	case len(list) == 0:
 		return nil
 	case len(list) > 1:
-		return invalid("", "flow_data[subscription_update_confirm][discounts]", "You can only apply one discount.")
+		return wire.Invalid("", "flow_data[subscription_update_confirm][discounts]", "You can only apply one discount.")
 	}
-	if _, _, err := a.discountFrom(sub, list[0]); err != nil {
+	if _, _, err := h.discounts.fromParams(sub, list[0]); err != nil {
 		return err
 	}
-	x.Flow.Coupon, x.Flow.PromotionCode = list[0].str("coupon"), list[0].str("promotion_code")
+	x.Flow.Coupon, x.Flow.PromotionCode = list[0].String("coupon"), list[0].String("promotion_code")
 	return nil
 }
 
@@ -57,5 +59,5 @@ func (f PortalFlow) renderFlowDiscounts() any {
 	if f.Coupon == "" && f.PromotionCode == "" {
 		return nil
 	}
-	return []any{object{"coupon": orNull(f.Coupon), "promotion_code": orNull(f.PromotionCode)}}
+	return []any{wire.Object{"coupon": wire.StringOrNull(f.Coupon), "promotion_code": wire.StringOrNull(f.PromotionCode)}}
 }

@@ -3,6 +3,8 @@ package stripelocal
 import (
 	"encoding/json"
 	"net/http"
+
+	"usher/stripelocal/wire"
 )
 
 // PortalSession is a short-lived key to one customer's portal.
@@ -11,7 +13,7 @@ type PortalSession struct {
 	Configuration string
 	Customer      string
 	Flow          PortalFlow
-	FlowShown     json.RawMessage // as the API shows it
+	RenderedFlow  json.RawMessage // as the API shows it
 	Locale        string
 	ReturnURL     string
 }
@@ -24,7 +26,7 @@ type PortalFlow struct {
 	AfterType     string // portal_homepage, redirect, hosted_confirmation
 	AfterURL      string
 	AfterMessage  string
-	Done          bool // it has come to its end
+	Completed     bool // it has come to its end
 	Coupon        string
 	PromotionCode string
 	Items         []PortalFlowItem
@@ -42,126 +44,129 @@ const flowParams = "flow_data{type:payment_method_update|subscription_cancel|sub
 	"subscription_cancel{subscription!} subscription_update{subscription!} " +
 	confirmParams + "}"
 
+// portalSessions serves /v1/billing_portal/sessions.
+type portalSessions struct{ *request }
+
 func portalSessionResource() resource {
-	return resource{kind: "billing_portal.session", routes: []route{
-		{"POST /v1/billing_portal/sessions", "customer! configuration " + locales + "|en-AU|en-CA|en-IE|en-IN|en-NZ|en-SG return_url " + flowParams, (*act).createPortalSession},
+	return resource{objectType: "billing_portal.session", routes: []route{
+		on("POST /v1/billing_portal/sessions", "customer! configuration "+wire.Locales+"|en-AU|en-CA|en-IE|en-IN|en-NZ|en-SG return_url "+flowParams, portalSessions.create),
 	}}
 }
 
-func (a *act) createPortalSession(in *input) (any, error) {
-	c, err := a.customerOf(in.params, "customer")
+func (h portalSessions) create(in *input) (any, error) {
+	c, err := h.customers.fromParam(in.Params, "customer")
 	if err != nil {
 		return nil, err
 	}
-	config, err := a.configurationFor(in)
+	config, err := h.configurationFromParams(in)
 	if err != nil {
 		return nil, err
 	}
-	if err := checkURLs(in, "return_url"); err != nil {
+	if err := validateURLs(in, "return_url"); err != nil {
 		return nil, err
 	}
 	x := &PortalSession{
-		Configuration: config.ID, Customer: c.ID, Locale: in.str("locale"), ReturnURL: in.strOr("return_url", config.DefaultReturnURL),
+		Configuration: config.ID, Customer: c.ID, Locale: in.String("locale"), ReturnURL: in.StringOr("return_url", config.DefaultReturnURL),
 	}
-	if err := a.takeFlow(x, config, in.at("flow_data")); err != nil {
+	if err := h.setFlow(x, config, in.At("flow_data")); err != nil {
 		return nil, err
 	}
-	x.Base = Base{ID: a.ids.long("bps_1"), Created: a.at}
-	a.state.PortalSessions.insert(x)
-	a.emit("billing_portal.session.created", a.renderPortalSession(x))
-	return a.renderPortalSession(x), nil
+	x.Base = Base{ID: h.ids.longID("bps_1"), Created: h.now}
+	h.store.PortalSessions.insert(x)
+	h.emit("billing_portal.session.created", h.render(x))
+	return h.render(x), nil
 }
 
-func (a *act) configurationFor(in *input) (*PortalConfiguration, error) {
-	if in.has("configuration") {
-		config, ok := a.state.PortalConfigs.get(in.str("configuration"))
+func (h portalSessions) configurationFromParams(in *input) (*PortalConfiguration, error) {
+	if in.Has("configuration") {
+		config, ok := h.store.PortalConfigurations.get(in.String("configuration"))
 		if !ok {
-			return nil, noSuch("configuration", in.str("configuration"), "configuration")
+			return nil, wire.NoSuch("configuration", in.String("configuration"), "configuration")
 		}
 		if !config.Active {
-			return nil, invalid("", "configuration", "The configuration `"+config.ID+"` is not active and cannot be used to create portal sessions.")
+			return nil, wire.Invalid("", "configuration", "The configuration `"+config.ID+"` is not active and cannot be used to create portal sessions.")
 		}
 		return config, nil
 	}
-	for _, config := range a.state.PortalConfigs.all {
+	for _, config := range h.store.PortalConfigurations.all {
 		if config.IsDefault && config.Active {
 			return config, nil
 		}
 	}
-	return nil, &Error{
+	return nil, &wire.Error{
 		Status: http.StatusBadRequest, Type: "invalid_request_error",
 		Message: "You can’t create a portal session in test mode until you save your customer portal settings in test mode at https://dashboard.stripe.com/test/settings/billing/portal.",
 	}
 }
 
-// takeFlow reads a deep link and holds it against the configuration.
-func (a *act) takeFlow(x *PortalSession, config *PortalConfiguration, flow params) error {
-	if x.Flow.Type = flow.str("type"); x.Flow.Type == "" {
+// setFlow reads a deep link and holds it against the configuration.
+func (h portalSessions) setFlow(x *PortalSession, config *PortalConfiguration, flow wire.Params) error {
+	if x.Flow.Type = flow.String("type"); x.Flow.Type == "" {
 		return nil
 	}
-	detail := flow.at(x.Flow.Type)
-	x.Flow.Subscription = detail.str("subscription")
+	detail := flow.At(x.Flow.Type)
+	x.Flow.Subscription = detail.String("subscription")
 	if x.Flow.Type != "payment_method_update" && x.Flow.Subscription == "" {
-		return missing("flow_data[" + x.Flow.Type + "]")
+		return wire.MissingParam("flow_data[" + x.Flow.Type + "]")
 	}
-	if err := a.checkFlow(x, config); err != nil {
+	if err := h.validateFlow(x, config); err != nil {
 		return err
 	}
-	if err := a.takeFlowItems(x, config, detail); err != nil {
+	if err := h.setFlowItems(x, config, detail); err != nil {
 		return err
 	}
-	after := flow.at("after_completion")
-	x.Flow.AfterType = after.strOr("type", "portal_homepage")
-	x.Flow.AfterURL = after.at("redirect").str("return_url")
-	x.Flow.AfterMessage = after.at("hosted_confirmation").str("custom_message")
-	x.FlowShown = encode(x.Flow.render())
+	after := flow.At("after_completion")
+	x.Flow.AfterType = after.StringOr("type", "portal_homepage")
+	x.Flow.AfterURL = after.At("redirect").String("return_url")
+	x.Flow.AfterMessage = after.At("hosted_confirmation").String("custom_message")
+	x.RenderedFlow = wire.Encode(x.Flow.render())
 	return nil
 }
 
-func (a *act) checkFlow(x *PortalSession, config *PortalConfiguration) error {
+func (h portalSessions) validateFlow(x *PortalSession, config *PortalConfiguration) error {
 	enabled := map[string]bool{
-		"payment_method_update": config.Features.UpdateMethod, "subscription_cancel": config.Features.Cancel,
-		"subscription_update": config.Features.Switch, "subscription_update_confirm": config.Features.Switch,
+		"payment_method_update": config.Features.PaymentMethodUpdate, "subscription_cancel": config.Features.SubscriptionCancel,
+		"subscription_update": config.Features.SubscriptionUpdate, "subscription_update_confirm": config.Features.SubscriptionUpdate,
 	}
 	if !enabled[x.Flow.Type] {
-		return invalid("", "flow_data[type]", "The portal configuration `"+config.ID+"` does not have the feature that a `"+x.Flow.Type+"` flow needs.")
+		return wire.Invalid("", "flow_data[type]", "The portal configuration `"+config.ID+"` does not have the feature that a `"+x.Flow.Type+"` flow needs.")
 	}
 	if x.Flow.Type == "payment_method_update" {
 		return nil
 	}
 	param := "flow_data[" + x.Flow.Type + "][subscription]"
-	sub, ok := a.state.Subscriptions.get(x.Flow.Subscription)
+	sub, ok := h.store.Subscriptions.get(x.Flow.Subscription)
 	if !ok || sub.Customer != x.Customer {
-		return noSuch("subscription", x.Flow.Subscription, param)
+		return wire.NoSuch("subscription", x.Flow.Subscription, param)
 	}
-	if sub.ended() && x.Flow.Type != "subscription_cancel" {
-		return invalid("", param, "The subscription `"+sub.ID+"` has ended and cannot be updated.")
+	if sub.hasEnded() && x.Flow.Type != "subscription_cancel" {
+		return wire.Invalid("", param, "The subscription `"+sub.ID+"` has ended and cannot be updated.")
 	}
-	if x.Flow.Type == "subscription_cancel" && (sub.ended() || sub.CancelAt != 0) {
-		return invalid("", param, "The subscription `"+sub.ID+"` is already set to be canceled.")
+	if x.Flow.Type == "subscription_cancel" && (sub.hasEnded() || sub.CancelAt != 0) {
+		return wire.Invalid("", param, "The subscription `"+sub.ID+"` is already set to be canceled.")
 	}
 	return nil
 }
 
-func (f PortalFlow) render() object {
-	o := object{
+func (f PortalFlow) render() wire.Object {
+	o := wire.Object{
 		"type": f.Type, "subscription_cancel": nil, "subscription_update": nil, "subscription_update_confirm": nil,
-		"after_completion": object{"type": f.AfterType, "redirect": nil, "hosted_confirmation": nil},
+		"after_completion": wire.Object{"type": f.AfterType, "redirect": nil, "hosted_confirmation": nil},
 	}
-	after, _ := o["after_completion"].(object)
+	after, _ := o["after_completion"].(wire.Object)
 	switch f.AfterType {
 	case "redirect":
-		after["redirect"] = object{"return_url": f.AfterURL}
+		after["redirect"] = wire.Object{"return_url": f.AfterURL}
 	case "hosted_confirmation":
-		after["hosted_confirmation"] = object{"custom_message": orNull(f.AfterMessage)}
+		after["hosted_confirmation"] = wire.Object{"custom_message": wire.StringOrNull(f.AfterMessage)}
 	}
 	switch f.Type {
 	case "subscription_cancel":
-		o[f.Type] = object{"retention": nil, "subscription": f.Subscription}
+		o[f.Type] = wire.Object{"retention": nil, "subscription": f.Subscription}
 	case "subscription_update":
-		o[f.Type] = object{"subscription": f.Subscription}
+		o[f.Type] = wire.Object{"subscription": f.Subscription}
 	case "subscription_update_confirm":
-		o[f.Type] = object{"discounts": f.renderFlowDiscounts(), "items": f.renderItems(), "subscription": f.Subscription}
+		o[f.Type] = wire.Object{"discounts": f.renderFlowDiscounts(), "items": f.renderItems(), "subscription": f.Subscription}
 	}
 	return o
 }
@@ -169,16 +174,16 @@ func (f PortalFlow) render() object {
 func (f PortalFlow) renderItems() []any {
 	items := []any{}
 	for _, i := range f.Items {
-		items = append(items, object{"id": i.ID, "price": orNull(i.Price), "quantity": i.Quantity})
+		items = append(items, wire.Object{"id": i.ID, "price": wire.StringOrNull(i.Price), "quantity": i.Quantity})
 	}
 	return items
 }
 
-func (a *act) renderPortalSession(x *PortalSession) object {
-	return object{
-		"id": x.ID, "object": "billing_portal.session", "configuration": ref{"billing_portal.configuration", x.Configuration},
-		"created": x.Created, "customer": x.Customer, "flow": rawOrNull(x.FlowShown), "livemode": false,
-		"locale": orNull(x.Locale), "on_behalf_of": nil, "return_url": orNull(x.ReturnURL),
-		"url": a.origin + "/p/session/" + x.ID,
+func (h portalSessions) render(x *PortalSession) wire.Object {
+	return wire.Object{
+		"id": x.ID, "object": "billing_portal.session", "configuration": wire.Ref("billing_portal.configuration", x.Configuration),
+		"created": x.Created, "customer": x.Customer, "flow": wire.RawOrNull(x.RenderedFlow), "livemode": false,
+		"locale": wire.StringOrNull(x.Locale), "on_behalf_of": nil, "return_url": wire.StringOrNull(x.ReturnURL),
+		"url": h.origin + "/p/session/" + x.ID,
 	}
 }

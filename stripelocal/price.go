@@ -3,22 +3,24 @@ package stripelocal
 import (
 	"math/big"
 	"strconv"
+
+	"usher/stripelocal/wire"
 )
 
 // Price is what one unit of a product costs. UnitAmount counts minor units.
 type Price struct {
 	Base
-	Active        bool
-	Currency      string
-	Interval      string // day, week, month, year; empty for one-time prices
-	IntervalCount int64
-	LookupKey     string
-	Metadata      map[string]string
-	Nickname      string
-	Product       string
-	TaxBehavior   string
-	UnitAmount    int64
-	Decimal       string // where the amount has fractions of a minor unit
+	Active            bool
+	Currency          string
+	Interval          string // day, week, month, year; empty for one-time prices
+	IntervalCount     int64
+	LookupKey         string
+	Metadata          map[string]string
+	Nickname          string
+	Product           string
+	TaxBehavior       string
+	UnitAmount        int64
+	UnitAmountDecimal string // where the amount has fractions of a minor unit
 }
 
 const (
@@ -26,93 +28,96 @@ const (
 	priceMore = "active:bool nickname? transfer_lookup_key:bool "
 )
 
+// prices serves /v1/prices.
+type prices struct{ *request }
+
 func priceResource() resource {
 	return resource{
-		kind: "price",
-		render: finder(func(s *state) *table[*Price] { return s.Prices },
-			func(a *act, p *Price) object { return a.renderPrice(p) }),
+		objectType: "price",
+		render: finder(func(s *store) *table[*Price] { return s.Prices },
+			bind(prices.render)),
 		routes: []route{
-			{"POST /v1/prices", priceCore + priceMore + "lookup_key:200 metadata:map billing_scheme:per_unit|tiered product product_data{active:bool id metadata:map name! statement_descriptor:22 tax_code unit_label:12}", (*act).createPrice},
-			{"GET /v1/prices", listParams + "active:bool currency lookup_keys[] product type:one_time|recurring recurring{interval:day|week|month|year usage_type:licensed|metered}", (*act).listPrices},
-			{"GET /v1/prices/{id}", "", (*act).getPrice},
-			{"POST /v1/prices/{id}", priceMore + "lookup_key:200? metadata:map? tax_behavior:exclusive|inclusive|unspecified", (*act).updatePrice},
+			on("POST /v1/prices", priceCore+priceMore+"lookup_key:200 metadata:map billing_scheme:per_unit|tiered product product_data{active:bool id metadata:map name! statement_descriptor:22 tax_code unit_label:12}", prices.create),
+			on("GET /v1/prices", listParams+"active:bool currency lookup_keys[] product type:one_time|recurring recurring{interval:day|week|month|year usage_type:licensed|metered}", prices.list),
+			on("GET /v1/prices/{id}", "", prices.get),
+			on("POST /v1/prices/{id}", priceMore+"lookup_key:200? metadata:map? tax_behavior:exclusive|inclusive|unspecified", prices.update),
 		},
 	}
 }
 
-func (a *act) createPrice(in *input) (any, error) {
-	if err := a.checkNewPrice(in.params); err != nil {
+func (h prices) create(in *input) (any, error) {
+	if err := h.validateNew(in.Params); err != nil {
 		return nil, err
 	}
-	product := in.str("product")
-	if in.has("product_data") {
-		data := in.at("product_data")
-		product = a.addProduct(data.strOr("id", a.ids.short("prod_")), data).ID
+	product := in.String("product")
+	if in.Has("product_data") {
+		data := in.At("product_data")
+		product = h.products.insert(data.StringOr("id", h.ids.shortID("prod_")), data).ID
 	}
-	p := a.addPrice(product, in.params, true)
-	return a.renderPrice(p), nil
+	p := h.insert(product, in.Params, true)
+	return h.render(p), nil
 }
 
-func (a *act) checkNewPrice(p params) error {
-	if !p.has("product") && !p.has("product_data") {
-		return missing(p.name("product"))
+func (h prices) validateNew(p wire.Params) error {
+	if !p.Has("product") && !p.Has("product_data") {
+		return wire.MissingParam(p.Name("product"))
 	}
-	if id := p.str("product"); p.has("product") {
-		if product, ok := a.state.Products.get(id); !ok || product.Deleted {
-			return noSuch("product", id, p.name("product"))
+	if id := p.String("product"); p.Has("product") {
+		if product, ok := h.store.Products.get(id); !ok || product.Deleted {
+			return wire.NoSuch("product", id, p.Name("product"))
 		}
 	}
-	if p.has("product") && p.has("product_data") {
-		return invalid("", "product", "You may only specify one of these parameters: product, product_data.")
+	if p.Has("product") && p.Has("product_data") {
+		return wire.Invalid("", "product", "You may only specify one of these parameters: product, product_data.")
 	}
-	if err := a.checkProductID(p.at("product_data")); err != nil {
+	if err := h.products.checkID(p.At("product_data")); err != nil {
 		return err
 	}
 	if err := checkPriceAmount(p); err != nil {
 		return err
 	}
-	return a.checkLookupKey(p, "")
+	return h.checkLookupKey(p, "")
 }
 
 // checkPriceAmount refuses what this server cannot count: tiers, metered use,
 // no amount at all.
-func checkPriceAmount(p params) error {
+func checkPriceAmount(p wire.Params) error {
 	switch {
-	case !currencyPattern.MatchString(p.str("currency")):
-		return invalid("", p.name("currency"), "Invalid currency: "+p.str("currency")+". Stripe currently supports these currencies: three letters in lower case, as ISO 4217 has them")
-	case p.str("billing_scheme") == "tiered", p.at("recurring").str("usage_type") == "metered":
-		return invalid("", "billing_scheme", "The local Stripe has neither tiered nor metered prices.")
-	case !p.has("unit_amount") && !p.has("unit_amount_decimal"):
-		return missing(p.name("unit_amount"))
-	case p.num("unit_amount") < 0:
-		return invalid("parameter_invalid_integer", p.name("unit_amount"), "This value must be greater than or equal to 0.")
+	case !wire.IsCurrency(p.String("currency")):
+		return wire.Invalid("", p.Name("currency"), "Invalid currency: "+p.String("currency")+". Stripe currently supports these currencies: three letters in lower case, as ISO 4217 has them")
+	case p.String("billing_scheme") == "tiered", p.At("recurring").String("usage_type") == "metered":
+		return wire.Invalid("", "billing_scheme", "The local Stripe has neither tiered nor metered prices.")
+	case !p.Has("unit_amount") && !p.Has("unit_amount_decimal"):
+		return wire.MissingParam(p.Name("unit_amount"))
+	case p.Int("unit_amount") < 0:
+		return wire.Invalid("parameter_invalid_integer", p.Name("unit_amount"), "This value must be greater than or equal to 0.")
 	}
-	return checkInterval(p.at("recurring"))
+	return checkInterval(p.At("recurring"))
 }
 
 // checkInterval holds a recurrence against Stripe's bound of three years.
-func checkInterval(r params) error {
-	count := r.numOr("interval_count", 1)
-	most := map[string]int64{"day": 1095, "week": 156, "month": 36, "year": 3, "": 1}[r.str("interval")]
+func checkInterval(r wire.Params) error {
+	count := r.IntOr("interval_count", 1)
+	most := map[string]int64{"day": 1095, "week": 156, "month": 36, "year": 3, "": 1}[r.String("interval")]
 	if count < 1 || count > most {
-		return invalid("parameter_invalid_integer", r.name("interval_count"), "Invalid interval_count: it must be at least 1, and the interval at most three years.")
+		return wire.Invalid("parameter_invalid_integer", r.Name("interval_count"), "Invalid interval_count: it must be at least 1, and the interval at most three years.")
 	}
 	return nil
 }
 
-func (a *act) checkLookupKey(p params, own string) error {
-	key := p.str("lookup_key")
-	if key == "" || p.flag("transfer_lookup_key") {
+func (h prices) checkLookupKey(p wire.Params, own string) error {
+	key := p.String("lookup_key")
+	if key == "" || p.Bool("transfer_lookup_key") {
 		return nil
 	}
-	if holder := a.priceByLookupKey(key); holder != nil && holder.ID != own {
-		return invalid("", "lookup_key", "A price (`"+holder.ID+"`) already uses that lookup key.")
+	if holder := h.byLookupKey(key); holder != nil && holder.ID != own {
+		return wire.Invalid("", "lookup_key", "A price (`"+holder.ID+"`) already uses that lookup key.")
 	}
 	return nil
 }
 
-func (a *act) priceByLookupKey(key string) *Price {
-	for _, p := range a.state.Prices.all {
+func (h prices) byLookupKey(key string) *Price {
+	for _, p := range h.store.Prices.all {
 		if p.LookupKey == key {
 			return p
 		}
@@ -120,97 +125,97 @@ func (a *act) priceByLookupKey(key string) *Price {
 	return nil
 }
 
-// addPrice stores a price made of checked parameters.
-func (a *act) addPrice(product string, from params, active bool) *Price {
+// insert stores a price made of checked parameters.
+func (h prices) insert(product string, from wire.Params, active bool) *Price {
 	p := &Price{
-		Base: Base{ID: a.ids.long("price_1"), Created: a.at}, Active: active, Product: product,
-		Currency: from.str("currency"), TaxBehavior: from.strOr("tax_behavior", "unspecified"),
-		Interval: from.at("recurring").str("interval"), Metadata: from.metadata(),
+		Base: Base{ID: h.ids.longID("price_1"), Created: h.now}, Active: active, Product: product,
+		Currency: from.String("currency"), TaxBehavior: from.StringOr("tax_behavior", "unspecified"),
+		Interval: from.At("recurring").String("interval"), Metadata: from.Metadata(),
 	}
 	if p.Interval != "" {
-		p.IntervalCount = from.at("recurring").numOr("interval_count", 1)
+		p.IntervalCount = from.At("recurring").IntOr("interval_count", 1)
 	}
 	p.setAmount(from)
-	a.takePrice(p, from)
-	a.state.Prices.insert(p)
-	a.emit("price.created", a.renderPrice(p))
+	h.setFields(p, from)
+	h.store.Prices.insert(p)
+	h.emit("price.created", h.render(p))
 	return p
 }
 
-func (p *Price) setAmount(from params) {
-	p.UnitAmount = from.num("unit_amount")
-	if !from.has("unit_amount_decimal") {
+func (p *Price) setAmount(from wire.Params) {
+	p.UnitAmount = from.Int("unit_amount")
+	if !from.Has("unit_amount_decimal") {
 		return
 	}
-	exact, _ := new(big.Rat).SetString(from.str("unit_amount_decimal"))
+	exact, _ := new(big.Rat).SetString(from.String("unit_amount_decimal"))
 	if exact.IsInt() {
 		p.UnitAmount = exact.Num().Int64()
 		return
 	}
-	p.Decimal = from.str("unit_amount_decimal")
+	p.UnitAmountDecimal = from.String("unit_amount_decimal")
 }
 
-// takePrice carries over what may change later too; a transferred lookup key
+// setFields carries over what may change later too; a transferred lookup key
 // leaves the price that had it.
-func (a *act) takePrice(p *Price, from params) {
-	from.setFlag("active", &p.Active)
-	from.setStr("nickname", &p.Nickname)
-	from.setStr("tax_behavior", &p.TaxBehavior)
-	from.setMetadata(&p.Metadata)
-	if key := from.str("lookup_key"); key != "" {
-		if holder := a.priceByLookupKey(key); holder != nil && holder != p {
-			before := a.renderPrice(holder)
+func (h prices) setFields(p *Price, from wire.Params) {
+	from.SetBool("active", &p.Active)
+	from.SetString("nickname", &p.Nickname)
+	from.SetString("tax_behavior", &p.TaxBehavior)
+	from.SetMetadata(&p.Metadata)
+	if key := from.String("lookup_key"); key != "" {
+		if holder := h.byLookupKey(key); holder != nil && holder != p {
+			before := h.render(holder)
 			holder.LookupKey = ""
-			a.emitUpdate("price.updated", before, a.renderPrice(holder))
+			h.emitUpdate("price.updated", before, h.render(holder))
 		}
 	}
-	from.setStr("lookup_key", &p.LookupKey)
+	from.SetString("lookup_key", &p.LookupKey)
 }
 
-func (a *act) getPrice(in *input) (any, error) {
-	p, ok := a.state.Prices.get(in.path("id"))
+func (h prices) get(in *input) (any, error) {
+	p, ok := h.store.Prices.get(in.pathValue("id"))
 	if !ok {
-		return nil, notFound("price", in.path("id"), "price")
+		return nil, wire.NotFound("price", in.pathValue("id"), "price")
 	}
-	return a.renderPrice(p), nil
+	return h.render(p), nil
 }
 
-func (a *act) updatePrice(in *input) (any, error) {
-	p, ok := a.state.Prices.get(in.path("id"))
+func (h prices) update(in *input) (any, error) {
+	p, ok := h.store.Prices.get(in.pathValue("id"))
 	if !ok {
-		return nil, notFound("price", in.path("id"), "price")
+		return nil, wire.NotFound("price", in.pathValue("id"), "price")
 	}
-	if err := a.checkLookupKey(in.params, p.ID); err != nil {
+	if err := h.checkLookupKey(in.Params, p.ID); err != nil {
 		return nil, err
 	}
-	before := a.renderPrice(p)
-	a.takePrice(p, in.params)
-	a.emitUpdate("price.updated", before, a.renderPrice(p))
-	return a.renderPrice(p), nil
+	before := h.render(p)
+	h.setFields(p, in.Params)
+	h.emitUpdate("price.updated", before, h.render(p))
+	return h.render(p), nil
 }
 
-func (a *act) listPrices(in *input) (any, error) {
-	rows := a.state.Prices.all
-	if in.has("product") {
-		rows = a.state.Prices.by("product", in.str("product"))
+func (h prices) list(in *input) (any, error) {
+	rows := h.store.Prices.all
+	if in.Has("product") {
+		rows = h.store.Prices.by("product", in.String("product"))
 	}
-	keys := setOf(in.strs("lookup_keys"))
+	keys := setOf(in.Strings("lookup_keys"))
 	return listing[*Price]{
-		what: "price", table: a.state.Prices, rows: rows,
-		keep:   func(p *Price) bool { return p.matches(in.params) && (len(keys) == 0 || keys[p.LookupKey]) },
-		render: func(p *Price) object { return a.renderPrice(p) },
+		resource: "price", table: h.store.Prices, rows: rows,
+		filter: func(p *Price) bool { return p.matches(in.Params) && (len(keys) == 0 || keys[p.LookupKey]) },
+		render: h.render,
 	}.page(in)
 }
 
-func (p *Price) matches(q params) bool {
-	return (!q.has("active") || p.Active == q.flag("active")) &&
-		(!q.has("currency") || p.Currency == q.str("currency")) &&
-		(!q.has("type") || p.kind() == q.str("type")) &&
-		(q.at("recurring").str("interval") == "" || p.Interval == q.at("recurring").str("interval")) &&
-		q.at("recurring").str("usage_type") != "metered"
+func (p *Price) matches(q wire.Params) bool {
+	return (!q.Has("active") || p.Active == q.Bool("active")) &&
+		(!q.Has("currency") || p.Currency == q.String("currency")) &&
+		(!q.Has("type") || p.priceType() == q.String("type")) &&
+		(q.At("recurring").String("interval") == "" || p.Interval == q.At("recurring").String("interval")) &&
+		q.At("recurring").String("usage_type") != "metered"
 }
 
-func (p *Price) kind() string {
+func (p *Price) priceType() string {
 	if p.Interval == "" {
 		return "one_time"
 	}
@@ -219,45 +224,38 @@ func (p *Price) kind() string {
 
 // amount is quantity units in whole minor units, halves away from zero.
 func (p *Price) amount(quantity int64) int64 {
-	if p.Decimal == "" {
+	if p.UnitAmountDecimal == "" {
 		return p.UnitAmount * quantity
 	}
-	unit, _ := new(big.Rat).SetString(p.Decimal)
-	return roundRat(unit.Mul(unit, new(big.Rat).SetInt64(quantity)))
+	unit, _ := new(big.Rat).SetString(p.UnitAmountDecimal)
+	return wire.Round(unit.Mul(unit, new(big.Rat).SetInt64(quantity)))
 }
 
-// roundRat rounds half away from zero.
-func roundRat(r *big.Rat) int64 {
-	half := big.NewRat(int64(r.Sign()), 2)
-	sum := new(big.Rat).Add(r, half)
-	return new(big.Int).Quo(sum.Num(), sum.Denom()).Int64()
-}
-
-func (p *Price) decimal() string {
-	if p.Decimal != "" {
-		return p.Decimal
+func (p *Price) unitAmountDecimal() string {
+	if p.UnitAmountDecimal != "" {
+		return p.UnitAmountDecimal
 	}
 	return strconv.FormatInt(p.UnitAmount, 10)
 }
 
 func (p *Price) unitAmount() any {
-	if p.Decimal != "" {
+	if p.UnitAmountDecimal != "" {
 		return nil
 	}
 	return p.UnitAmount
 }
 
-func (a *act) renderPrice(p *Price) object {
-	o := object{
+func (h prices) render(p *Price) wire.Object {
+	o := wire.Object{
 		"id": p.ID, "object": "price", "active": p.Active, "billing_scheme": "per_unit", "created": p.Created,
-		"currency": p.Currency, "custom_unit_amount": nil, "livemode": false, "lookup_key": orNull(p.LookupKey),
-		"metadata": p.Metadata, "nickname": orNull(p.Nickname), "product": ref{"product", p.Product},
+		"currency": p.Currency, "custom_unit_amount": nil, "livemode": false, "lookup_key": wire.StringOrNull(p.LookupKey),
+		"metadata": p.Metadata, "nickname": wire.StringOrNull(p.Nickname), "product": wire.Ref("product", p.Product),
 		"recurring": nil, "tax_behavior": p.TaxBehavior, "tiers_mode": nil, "transform_quantity": nil,
-		"type": p.kind(), "unit_amount": p.unitAmount(), "unit_amount_decimal": p.decimal(),
-		"currency_options": hidden(func() any { return p.currencyOptions() }),
+		"type": p.priceType(), "unit_amount": p.unitAmount(), "unit_amount_decimal": p.unitAmountDecimal(),
+		"currency_options": wire.Expandable(func() any { return p.currencyOptions() }),
 	}
 	if p.Interval != "" {
-		o["recurring"] = object{
+		o["recurring"] = wire.Object{
 			"aggregate_usage": nil, "interval": p.Interval, "interval_count": p.IntervalCount,
 			"meter": nil, "trial_period_days": nil, "usage_type": "licensed",
 		}
@@ -265,10 +263,10 @@ func (a *act) renderPrice(p *Price) object {
 	return o
 }
 
-func (p *Price) currencyOptions() object {
-	return object{p.Currency: object{
+func (p *Price) currencyOptions() wire.Object {
+	return wire.Object{p.Currency: wire.Object{
 		"custom_unit_amount": nil, "tax_behavior": p.TaxBehavior,
-		"unit_amount": p.unitAmount(), "unit_amount_decimal": p.decimal(),
+		"unit_amount": p.unitAmount(), "unit_amount_decimal": p.unitAmountDecimal(),
 	}}
 }
 
@@ -278,11 +276,28 @@ func (p *Price) renderPlan() any {
 	if p.Interval == "" {
 		return nil
 	}
-	return object{
+	return wire.Object{
 		"id": p.ID, "object": "plan", "active": p.Active, "aggregate_usage": nil, "amount": p.unitAmount(),
-		"amount_decimal": p.decimal(), "billing_scheme": "per_unit", "created": p.Created, "currency": p.Currency,
+		"amount_decimal": p.unitAmountDecimal(), "billing_scheme": "per_unit", "created": p.Created, "currency": p.Currency,
 		"interval": p.Interval, "interval_count": p.IntervalCount, "livemode": false, "metadata": p.Metadata,
-		"meter": nil, "nickname": orNull(p.Nickname), "product": ref{"product", p.Product}, "tiers_mode": nil,
+		"meter": nil, "nickname": wire.StringOrNull(p.Nickname), "product": wire.Ref("product", p.Product), "tiers_mode": nil,
 		"transform_usage": nil, "trial_period_days": nil, "usage_type": "licensed",
 	}
+}
+
+// planResource lets references to the older kind of price be expanded.
+func planResource() resource {
+	return resource{objectType: "plan", render: func(r *request, id string) (wire.Object, bool) {
+		p, ok := r.store.Prices.get(id)
+		if !ok {
+			return nil, false
+		}
+		o, ok := p.renderPlan().(wire.Object)
+		return o, ok
+	}}
+}
+
+// periodAfter is the end of the first billing period, counted from the anchor, that ends after moment.
+func (p *Price) periodAfter(anchor, moment int64) int64 {
+	return wire.PeriodAfter(anchor, p.Interval, p.IntervalCount, moment)
 }

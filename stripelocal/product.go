@@ -1,181 +1,180 @@
 package stripelocal
 
-import "regexp"
+import (
+	"regexp"
+
+	"usher/stripelocal/wire"
+)
 
 // Product is what is sold.
 type Product struct {
 	Base
-	Active       bool
-	Deleted      bool
-	DefaultPrice string
-	Description  string
-	Images       []string
-	Features     []string
-	Metadata     map[string]string
-	Name         string
-	Statement    string
-	TaxCode      string
-	UnitLabel    string
-	Updated      int64
-	URL          string
+	Active              bool
+	Deleted             bool
+	DefaultPrice        string
+	Description         string
+	Images              []string
+	MarketingFeatures   []string
+	Metadata            map[string]string
+	Name                string
+	StatementDescriptor string
+	TaxCode             string
+	UnitLabel           string
+	Updated             int64
+	URL                 string
 }
 
 const productParams = "active:bool description images[] marketing_features[]{name!} metadata:map statement_descriptor:22 tax_code unit_label:12 url "
 
+// products serves /v1/products.
+type products struct{ *request }
+
 func productResource() resource {
 	return resource{
-		kind: "product",
-		render: finder(func(s *state) *table[*Product] { return s.Products },
-			func(a *act, p *Product) object { return a.renderProduct(p) }),
+		objectType: "product",
+		render: finder(func(s *store) *table[*Product] { return s.Products },
+			bind(products.render)),
 		routes: []route{
-			{"POST /v1/products", productParams + "id name! default_price_data{currency! unit_amount:int unit_amount_decimal:decimal recurring{interval:day|week|month|year! interval_count:int} tax_behavior:exclusive|inclusive|unspecified}", (*act).createProduct},
-			{"GET /v1/products", listParams + "active:bool ids[] url", (*act).listProducts},
-			{"GET /v1/products/{id}", "", (*act).getProduct},
-			{"POST /v1/products/{id}", "active:bool description? images[]? marketing_features[]{name!}? metadata:map? statement_descriptor:22? tax_code? unit_label:12? url? name default_price?", (*act).updateProduct},
-			{"DELETE /v1/products/{id}", "", (*act).deleteProduct},
+			on("POST /v1/products", productParams+"id name! default_price_data{currency! unit_amount:int unit_amount_decimal:decimal recurring{interval:day|week|month|year! interval_count:int} tax_behavior:exclusive|inclusive|unspecified}", products.create),
+			on("GET /v1/products", listParams+"active:bool ids[] url", products.list),
+			on("GET /v1/products/{id}", "", products.get),
+			on("POST /v1/products/{id}", "active:bool description? images[]? marketing_features[]{name!}? metadata:map? statement_descriptor:22? tax_code? unit_label:12? url? name default_price?", products.update),
+			on("DELETE /v1/products/{id}", "", products.delete),
 		},
 	}
 }
 
-func (a *act) createProduct(in *input) (any, error) {
-	id := in.strOr("id", a.ids.short("prod_"))
-	if err := a.checkProductID(in.params); err != nil {
+func (h products) create(in *input) (any, error) {
+	id := in.StringOr("id", h.ids.shortID("prod_"))
+	if err := h.checkID(in.Params); err != nil {
 		return nil, err
 	}
-	if err := checkPriceAmount(in.at("default_price_data")); in.has("default_price_data") && err != nil {
+	if err := checkPriceAmount(in.At("default_price_data")); in.Has("default_price_data") && err != nil {
 		return nil, err
 	}
-	p := a.addProduct(id, in.params)
-	if in.has("default_price_data") {
-		p.DefaultPrice = a.addPrice(p.ID, in.at("default_price_data"), true).ID
+	p := h.insert(id, in.Params)
+	if in.Has("default_price_data") {
+		p.DefaultPrice = h.prices.insert(p.ID, in.At("default_price_data"), true).ID
 	}
-	return a.renderProduct(p), nil
+	return h.render(p), nil
 }
 
-// checkProductID refuses an id of one's own that is taken, by a deleted product too.
-func (a *act) checkProductID(p params) error {
-	id := p.str("id")
-	if _, taken := a.state.Products.get(id); taken {
-		return invalid("resource_already_exists", p.name("id"), "Product already exists.")
+// checkID refuses an id of one's own that is taken, by a deleted product too.
+func (h products) checkID(p wire.Params) error {
+	id := p.String("id")
+	if _, taken := h.store.Products.get(id); taken {
+		return wire.Invalid("resource_already_exists", p.Name("id"), "Product already exists.")
 	}
-	if p.has("id") && !productID.MatchString(id) {
-		return invalid("", p.name("id"), "Invalid product id: only letters, digits, `-` and `_`.")
+	if p.Has("id") && !productIDPattern.MatchString(id) {
+		return wire.Invalid("", p.Name("id"), "Invalid product id: only letters, digits, `-` and `_`.")
 	}
 	return nil
 }
 
-var productID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,255}$`)
+var productIDPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,255}$`)
 
-func (a *act) addProduct(id string, from params) *Product {
-	p := &Product{Base: Base{ID: id, Created: a.at}, Active: true, Updated: a.at, Metadata: from.metadata()}
-	p.take(from)
-	a.state.Products.insert(p)
-	a.emit("product.created", a.renderProduct(p))
+func (h products) insert(id string, from wire.Params) *Product {
+	p := &Product{Base: Base{ID: id, Created: h.now}, Active: true, Updated: h.now, Metadata: from.Metadata()}
+	p.setFields(from)
+	h.store.Products.insert(p)
+	h.emit("product.created", h.render(p))
 	return p
 }
 
-func (p *Product) take(from params) {
-	from.setFlag("active", &p.Active)
-	from.setStr("name", &p.Name)
-	from.setStr("description", &p.Description)
-	from.setStr("default_price", &p.DefaultPrice)
-	from.setStr("statement_descriptor", &p.Statement)
-	from.setStr("tax_code", &p.TaxCode)
-	from.setStr("unit_label", &p.UnitLabel)
-	from.setStr("url", &p.URL)
-	from.setMetadata(&p.Metadata)
-	if from.has("images") {
-		p.Images = from.strs("images")
+func (p *Product) setFields(from wire.Params) {
+	from.SetBool("active", &p.Active)
+	from.SetString("name", &p.Name)
+	from.SetString("description", &p.Description)
+	from.SetString("default_price", &p.DefaultPrice)
+	from.SetString("statement_descriptor", &p.StatementDescriptor)
+	from.SetString("tax_code", &p.TaxCode)
+	from.SetString("unit_label", &p.UnitLabel)
+	from.SetString("url", &p.URL)
+	from.SetMetadata(&p.Metadata)
+	if from.Has("images") {
+		p.Images = from.Strings("images")
 	}
-	if from.has("marketing_features") {
-		p.Features = nil
-		for _, f := range from.list("marketing_features") {
-			p.Features = append(p.Features, f.str("name"))
+	if from.Has("marketing_features") {
+		p.MarketingFeatures = nil
+		for _, f := range from.List("marketing_features") {
+			p.MarketingFeatures = append(p.MarketingFeatures, f.String("name"))
 		}
 	}
 }
 
-func (a *act) productAt(in *input) (*Product, error) {
-	p, ok := a.state.Products.get(in.path("id"))
+func (h products) find(in *input) (*Product, error) {
+	p, ok := h.store.Products.get(in.pathValue("id"))
 	if !ok || p.Deleted {
-		return nil, notFound("product", in.path("id"), "id")
+		return nil, wire.NotFound("product", in.pathValue("id"), "id")
 	}
 	return p, nil
 }
 
-func (a *act) getProduct(in *input) (any, error) {
-	p, err := a.productAt(in)
+func (h products) get(in *input) (any, error) {
+	p, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	return a.renderProduct(p), nil
+	return h.render(p), nil
 }
 
-func (a *act) updateProduct(in *input) (any, error) {
-	p, err := a.productAt(in)
+func (h products) update(in *input) (any, error) {
+	p, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	if id := in.str("default_price"); id != "" {
-		if price, ok := a.state.Prices.get(id); !ok || price.Product != p.ID {
-			return nil, noSuch("price", id, "default_price")
+	if id := in.String("default_price"); id != "" {
+		if price, ok := h.store.Prices.get(id); !ok || price.Product != p.ID {
+			return nil, wire.NoSuch("price", id, "default_price")
 		}
 	}
-	before := a.renderProduct(p)
-	p.take(in.params)
-	p.Updated = a.at
-	a.emitUpdate("product.updated", before, a.renderProduct(p))
-	return a.renderProduct(p), nil
+	before := h.render(p)
+	p.setFields(in.Params)
+	p.Updated = h.now
+	h.emitUpdate("product.updated", before, h.render(p))
+	return h.render(p), nil
 }
 
-func (a *act) deleteProduct(in *input) (any, error) {
-	p, err := a.productAt(in)
+func (h products) delete(in *input) (any, error) {
+	p, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	if len(a.state.Prices.by("product", p.ID)) > 0 {
-		return nil, invalid("", "", "This product cannot be deleted because it has one or more user-created prices.")
+	if len(h.store.Prices.by("product", p.ID)) > 0 {
+		return nil, wire.Invalid("", "", "This product cannot be deleted because it has one or more user-created prices.")
 	}
-	whole := a.renderProduct(p)
+	whole := h.render(p)
 	p.Deleted = true
-	a.emit("product.deleted", whole)
-	return a.renderProduct(p), nil
+	h.emit("product.deleted", whole)
+	return h.render(p), nil
 }
 
-func (a *act) listProducts(in *input) (any, error) {
-	ids := setOf(in.strs("ids"))
+func (h products) list(in *input) (any, error) {
+	ids := setOf(in.Strings("ids"))
 	return listing[*Product]{
-		what: "product", table: a.state.Products, rows: a.state.Products.all,
-		keep: func(p *Product) bool {
-			return !p.Deleted && (!in.has("active") || p.Active == in.flag("active")) &&
-				(len(ids) == 0 || ids[p.ID]) && (!in.has("url") || p.URL == in.str("url"))
+		resource: "product", table: h.store.Products, rows: h.store.Products.all,
+		filter: func(p *Product) bool {
+			return !p.Deleted && (!in.Has("active") || p.Active == in.Bool("active")) &&
+				(len(ids) == 0 || ids[p.ID]) && (!in.Has("url") || p.URL == in.String("url"))
 		},
-		render: func(p *Product) object { return a.renderProduct(p) },
+		render: h.render,
 	}.page(in)
 }
 
-func setOf(words []string) map[string]bool {
-	set := map[string]bool{}
-	for _, w := range words {
-		set[w] = true
-	}
-	return set
-}
-
-func (a *act) renderProduct(p *Product) object {
+func (h products) render(p *Product) wire.Object {
 	if p.Deleted {
-		return object{"id": p.ID, "object": "product", "deleted": true}
+		return wire.Object{"id": p.ID, "object": "product", "deleted": true}
 	}
 	features := []any{}
-	for _, f := range p.Features {
-		features = append(features, object{"name": f})
+	for _, f := range p.MarketingFeatures {
+		features = append(features, wire.Object{"name": f})
 	}
-	return object{
+	return wire.Object{
 		"id": p.ID, "object": "product", "active": p.Active, "created": p.Created, "livemode": false,
-		"default_price": ref{"price", p.DefaultPrice}, "description": orNull(p.Description),
+		"default_price": wire.Ref("price", p.DefaultPrice), "description": wire.StringOrNull(p.Description),
 		"images": p.Images, "marketing_features": features, "metadata": p.Metadata, "name": p.Name,
-		"package_dimensions": nil, "shippable": nil, "statement_descriptor": orNull(p.Statement),
-		"tax_code": orNull(p.TaxCode), "type": "service", "unit_label": orNull(p.UnitLabel),
-		"updated": p.Updated, "url": orNull(p.URL),
+		"package_dimensions": nil, "shippable": nil, "statement_descriptor": wire.StringOrNull(p.StatementDescriptor),
+		"tax_code": wire.StringOrNull(p.TaxCode), "type": "service", "unit_label": wire.StringOrNull(p.UnitLabel),
+		"updated": p.Updated, "url": wire.StringOrNull(p.URL),
 	}
 }

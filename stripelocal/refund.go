@@ -1,6 +1,10 @@
 package stripelocal
 
-import "fmt"
+import (
+	"fmt"
+
+	"usher/stripelocal/wire"
+)
 
 // Refund is money given back of a charge. Amounts are minor units.
 type Refund struct {
@@ -21,60 +25,63 @@ type Refund struct {
 // at once (assumed).
 const refundDelay = 5
 
+// refunds serves /v1/refunds.
+type refunds struct{ *request }
+
 func refundResource() resource {
 	return resource{
-		kind: "refund",
-		render: finder(func(s *state) *table[*Refund] { return s.Refunds },
-			func(a *act, r *Refund) object { return a.renderRefund(r) }),
-		arm: func(a *act) {
-			for _, r := range a.state.Refunds.all {
-				a.armRefund(r)
+		objectType: "refund",
+		render: finder(func(s *store) *table[*Refund] { return s.Refunds },
+			bind(refunds.render)),
+		scheduleTimers: func(r *request) {
+			for _, refund := range r.store.Refunds.all {
+				r.refunds.scheduleSettlement(refund)
 			}
 		},
 		routes: []route{
-			{"POST /v1/refunds", "charge payment_intent amount:int reason:duplicate|fraudulent|requested_by_customer metadata:map?", (*act).createRefund},
-			{"GET /v1/refunds", listParams + "charge payment_intent", (*act).listRefunds},
-			{"GET /v1/refunds/{id}", "", (*act).getRefund},
-			{"POST /v1/refunds/{id}", "metadata:map?", (*act).updateRefund},
-			{"POST /v1/refunds/{id}/cancel", "", (*act).cancelRefund},
+			on("POST /v1/refunds", "charge payment_intent amount:int reason:duplicate|fraudulent|requested_by_customer metadata:map?", refunds.create),
+			on("GET /v1/refunds", listParams+"charge payment_intent", refunds.list),
+			on("GET /v1/refunds/{id}", "", refunds.get),
+			on("POST /v1/refunds/{id}", "metadata:map?", refunds.update),
+			on("POST /v1/refunds/{id}/cancel", "", refunds.cancel),
 		},
 	}
 }
 
-func (a *act) createRefund(in *input) (any, error) {
-	ch, err := a.chargeToRefund(in)
+func (h refunds) create(in *input) (any, error) {
+	ch, err := h.findCharge(in)
 	if err != nil {
 		return nil, err
 	}
-	amount := in.numOr("amount", ch.Amount-ch.AmountRefunded)
+	amount := in.IntOr("amount", ch.Amount-ch.AmountRefunded)
 	if err := checkRefund(ch, amount); err != nil {
 		return nil, err
 	}
-	r := a.refund(ch, amount, in.str("reason"))
-	r.Metadata = in.metadata()
-	return a.renderRefund(r), nil
+	r := h.refundCharge(ch, amount, in.String("reason"))
+	r.Metadata = in.Metadata()
+	return h.render(r), nil
 }
 
-func (a *act) chargeToRefund(in *input) (*Charge, error) {
-	id := in.str("charge")
-	if id == "" && !in.has("payment_intent") {
-		return nil, invalid("parameter_missing", "", "One of the following params should be provided for this request: payment_intent or charge.")
+func (h refunds) findCharge(in *input) (*Charge, error) {
+	id := in.String("charge")
+	if id == "" && !in.Has("payment_intent") {
+		return nil, wire.Invalid("parameter_missing", "", "One of the following params should be provided for this request: payment_intent or charge.")
 	}
-	if in.has("payment_intent") {
-		pi, ok := a.state.PaymentIntents.get(in.str("payment_intent"))
+	if in.Has("payment_intent") {
+		pi, ok := h.store.PaymentIntents.get(in.String("payment_intent"))
 		switch {
 		case !ok:
-			return nil, noSuch("payment_intent", in.str("payment_intent"), "payment_intent")
-		case id != "" && pi.LastCharge != id:
-			return nil, invalid("", "charge", "The charge does not belong to the payment_intent.")
+			return nil, wire.NoSuch("payment_intent", in.String("payment_intent"), "payment_intent")
+		case id != "" && pi.LatestCharge != id:
+			return nil, wire.Invalid("", "charge", "The charge does not belong to the payment_intent.")
 		case pi.Status != "succeeded":
-			return nil, invalid("", "payment_intent", "This PaymentIntent ("+pi.ID+") does not have a successful charge to refund.")
+			return nil, wire.Invalid("", "payment_intent", "This PaymentIntent ("+pi.ID+") does not have a successful charge to refund.")
 		}
-		id = pi.LastCharge
+		id = pi.LatestCharge
 	}
-	ch, ok := a.state.Charges.get(id)
+	ch, ok := h.store.Charges.get(id)
 	if !ok {
-		return nil, noSuch("charge", id, "charge")
+		return nil, wire.NoSuch("charge", id, "charge")
 	}
 	return ch, nil
 }
@@ -84,154 +91,146 @@ func checkRefund(ch *Charge, amount int64) error {
 	left := ch.Amount - ch.AmountRefunded
 	switch {
 	case ch.Failure != nil:
-		return invalid("", "charge", "Charge "+ch.ID+" failed, so it cannot be refunded.")
+		return wire.Invalid("", "charge", "Charge "+ch.ID+" failed, so it cannot be refunded.")
 	case ch.Disputed && !ch.DisputeWon:
-		return invalid("charge_disputed", "", "Charge "+ch.ID+" has been charged back; cannot issue a refund.")
+		return wire.Invalid("charge_disputed", "", "Charge "+ch.ID+" has been charged back; cannot issue a refund.")
 	case left == 0:
-		return invalid("charge_already_refunded", "", "Charge "+ch.ID+" has already been refunded.")
+		return wire.Invalid("charge_already_refunded", "", "Charge "+ch.ID+" has already been refunded.")
 	case amount < 1:
-		return invalid("parameter_invalid_integer", "amount", "This value must be greater than or equal to 1.")
+		return wire.Invalid("parameter_invalid_integer", "amount", "This value must be greater than or equal to 1.")
 	case amount > left && ch.AmountRefunded == 0:
-		return invalid("", "amount", fmt.Sprintf("Refund amount (%s) is greater than charge amount (%s)", formatAmount(amount, ch.Currency), formatAmount(ch.Amount, ch.Currency)))
+		return wire.Invalid("", "amount", fmt.Sprintf("Refund amount (%s) is greater than charge amount (%s)", wire.FormatAmount(amount, ch.Currency), wire.FormatAmount(ch.Amount, ch.Currency)))
 	case amount > left:
-		return invalid("", "amount", fmt.Sprintf("Refund amount (%s) is greater than unrefunded amount on charge (%s)", formatAmount(amount, ch.Currency), formatAmount(left, ch.Currency)))
+		return wire.Invalid("", "amount", fmt.Sprintf("Refund amount (%s) is greater than unrefunded amount on charge (%s)", wire.FormatAmount(amount, ch.Currency), wire.FormatAmount(left, ch.Currency)))
 	}
 	return nil
 }
 
-// refund gives back a checked amount. Some test cards keep it pending, or let
+// refundCharge gives back a checked amount. Some test cards keep it pending, or let
 // it fail later.
-func (a *act) refund(ch *Charge, amount int64, reason string) *Refund {
+func (h refunds) refundCharge(ch *Charge, amount int64, reason string) *Refund {
 	r := &Refund{
-		Base: Base{ID: a.ids.long("re_3"), Created: a.at}, Amount: amount, Charge: ch.ID, Currency: ch.Currency,
+		Base: Base{ID: h.ids.longID("re_3"), Created: h.now}, Amount: amount, Charge: ch.ID, Currency: ch.Currency,
 		Metadata: map[string]string{}, PaymentIntent: ch.PaymentIntent, Reason: reason, Status: "succeeded",
 	}
-	switch a.cardOf(ch).refund {
+	switch h.charges.testCard(ch).refundOutcome {
 	case "pending":
-		r.Status, r.SettlesAt = "pending", a.at+refundDelay
+		r.Status, r.SettlesAt = "pending", h.now+refundDelay
 	case "fail":
-		r.SettlesAt = a.at + refundDelay
+		r.SettlesAt = h.now + refundDelay
 	}
-	a.state.Refunds.insert(r)
-	before := a.renderCharge(ch)
+	h.store.Refunds.insert(r)
+	before := h.charges.render(ch)
 	ch.AmountRefunded += amount
-	a.emitUpdate("charge.refunded", before, a.renderCharge(ch))
-	a.armRefund(r)
+	h.emitUpdate("charge.refunded", before, h.charges.render(ch))
+	h.scheduleSettlement(r)
 	return r
 }
 
-// cardOf is the test card behind a charge.
-func (a *act) cardOf(ch *Charge) testCard {
-	pm, ok := a.state.PaymentMethods.get(ch.PaymentMethod)
-	if !ok {
-		return testCard{}
-	}
-	card, _ := cardByNumber(pm.Number)
-	return card
-}
-
-func (a *act) armRefund(r *Refund) {
-	if r.SettlesAt == 0 {
+func (h refunds) scheduleSettlement(refund *Refund) {
+	if refund.SettlesAt == 0 {
 		return
 	}
-	a.schedule(accountClock, r.SettlesAt, func(b *act) {
-		if r.SettlesAt != 0 {
-			b.settleRefund(r)
+	h.schedule(accountClock, refund.SettlesAt, func(r *request) {
+		if refund.SettlesAt != 0 {
+			r.refunds.settle(refund)
 		}
 	})
 }
 
-// settleRefund is the bank's late answer. What failed is not refunded any more.
-func (a *act) settleRefund(r *Refund) {
-	before := a.renderRefund(r)
+// settle is the bank's late answer. What failed is not refunded any more.
+func (h refunds) settle(r *Refund) {
+	before := h.render(r)
 	r.SettlesAt = 0
 	if r.Status == "pending" {
 		r.Status = "succeeded"
 	} else {
-		a.endRefund(r, "failed", "lost_or_stolen_card")
+		h.end(r, "failed", "lost_or_stolen_card")
 	}
-	a.emitUpdate("charge.refund.updated", before, a.renderRefund(r))
+	h.emitUpdate("charge.refund.updated", before, h.render(r))
 }
 
-func (a *act) endRefund(r *Refund, status, why string) {
+func (h refunds) end(r *Refund, status, why string) {
 	r.Status, r.FailureReason, r.SettlesAt = status, why, 0
-	if ch, ok := a.state.Charges.get(r.Charge); ok {
+	if ch, ok := h.store.Charges.get(r.Charge); ok {
 		ch.AmountRefunded -= r.Amount
 	}
 }
 
-func (a *act) refundAt(in *input) (*Refund, error) {
-	r, ok := a.state.Refunds.get(in.path("id"))
+func (h refunds) find(in *input) (*Refund, error) {
+	r, ok := h.store.Refunds.get(in.pathValue("id"))
 	if !ok {
-		return nil, notFound("refund", in.path("id"), "refund")
+		return nil, wire.NotFound("refund", in.pathValue("id"), "refund")
 	}
 	return r, nil
 }
 
-func (a *act) getRefund(in *input) (any, error) {
-	r, err := a.refundAt(in)
+func (h refunds) get(in *input) (any, error) {
+	r, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	return a.renderRefund(r), nil
+	return h.render(r), nil
 }
 
-func (a *act) updateRefund(in *input) (any, error) {
-	r, err := a.refundAt(in)
+func (h refunds) update(in *input) (any, error) {
+	r, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	before := a.renderRefund(r)
-	in.setMetadata(&r.Metadata)
-	a.emitUpdate("charge.refund.updated", before, a.renderRefund(r))
-	return a.renderRefund(r), nil
+	before := h.render(r)
+	in.SetMetadata(&r.Metadata)
+	h.emitUpdate("charge.refund.updated", before, h.render(r))
+	return h.render(r), nil
 }
 
-// cancelRefund takes back a refund that the bank has not done yet.
-func (a *act) cancelRefund(in *input) (any, error) {
-	r, err := a.refundAt(in)
+// cancel takes back a refund that the bank has not done yet.
+func (h refunds) cancel(in *input) (any, error) {
+	r, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
 	if r.Status != "pending" {
-		return nil, invalid("", "", "The refund is `"+r.Status+"` and cannot be canceled.")
+		return nil, wire.Invalid("", "", "The refund is `"+r.Status+"` and cannot be canceled.")
 	}
-	before := a.renderRefund(r)
-	a.endRefund(r, "canceled", "merchant_request")
-	a.emitUpdate("charge.refund.updated", before, a.renderRefund(r))
-	return a.renderRefund(r), nil
+	before := h.render(r)
+	h.end(r, "canceled", "merchant_request")
+	h.emitUpdate("charge.refund.updated", before, h.render(r))
+	return h.render(r), nil
 }
 
-func (a *act) listRefunds(in *input) (any, error) {
-	rows := a.state.Refunds.all
-	if in.has("charge") {
-		rows = a.state.Refunds.by("charge", in.str("charge"))
+func (h refunds) list(in *input) (any, error) {
+	rows := h.store.Refunds.all
+	if in.Has("charge") {
+		rows = h.store.Refunds.by("charge", in.String("charge"))
 	}
 	return listing[*Refund]{
-		what: "refund", table: a.state.Refunds, rows: rows,
-		keep:   func(r *Refund) bool { return !in.has("payment_intent") || r.PaymentIntent == in.str("payment_intent") },
-		render: func(r *Refund) object { return a.renderRefund(r) },
+		resource: "refund", table: h.store.Refunds, rows: rows,
+		filter: func(r *Refund) bool {
+			return !in.Has("payment_intent") || r.PaymentIntent == in.String("payment_intent")
+		},
+		render: h.render,
 	}.page(in)
 }
 
-// refundsOf is the expandable list inside a charge.
-func (a *act) refundsOf(c *Charge) object {
+// renderForCharge is the expandable list inside a charge.
+func (h refunds) renderForCharge(c *Charge) wire.Object {
 	data := []any{}
-	rows := a.state.Refunds.by("charge", c.ID)
+	rows := h.store.Refunds.by("charge", c.ID)
 	for i := len(rows) - 1; i >= 0 && len(data) < 10; i-- {
-		data = append(data, a.renderRefund(rows[i]))
+		data = append(data, h.render(rows[i]))
 	}
-	return listObject("/v1/charges/"+c.ID+"/refunds", data, len(rows) > 10)
+	return wire.List("/v1/charges/"+c.ID+"/refunds", data, len(rows) > 10)
 }
 
-func (a *act) renderRefund(r *Refund) object {
-	o := object{
+func (h refunds) render(r *Refund) wire.Object {
+	o := wire.Object{
 		"id": r.ID, "object": "refund", "amount": r.Amount, "balance_transaction": "txn_3" + r.ID[len("re_3"):],
-		"charge": ref{"charge", r.Charge}, "created": r.Created, "currency": r.Currency,
-		"destination_details": object{"type": "card", "card": object{
+		"charge": wire.Ref("charge", r.Charge), "created": r.Created, "currency": r.Currency,
+		"destination_details": wire.Object{"type": "card", "card": wire.Object{
 			"reference_status": "pending", "reference_type": "acquirer_reference_number", "type": "refund",
 		}},
-		"metadata": r.Metadata, "payment_intent": ref{"payment_intent", r.PaymentIntent}, "reason": orNull(r.Reason),
+		"metadata": r.Metadata, "payment_intent": wire.Ref("payment_intent", r.PaymentIntent), "reason": wire.StringOrNull(r.Reason),
 		"receipt_number": nil, "source_transfer_reversal": nil, "status": r.Status, "transfer_reversal": nil,
 	}
 	if r.FailureReason != "" {

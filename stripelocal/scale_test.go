@@ -20,33 +20,33 @@ func crowd(tb testing.TB, n int) (*Server, []*Subscription) {
 	}
 	tb.Cleanup(func() { _ = s.Close(tb.Context()) })
 	var subs []*Subscription
-	_ = s.perform(cause{}, func(a *act) error {
+	_ = s.transact(requestInfo{}, func(r *request) error {
 		price := &Price{
-			Base: Base{ID: "price_1", Created: a.at}, Active: true, Currency: "usd", Interval: "month", IntervalCount: 1,
+			Base: Base{ID: "price_1", Created: r.now}, Active: true, Currency: "usd", Interval: "month", IntervalCount: 1,
 			Product: "prod_1", UnitAmount: 1000, TaxBehavior: "unspecified", Metadata: map[string]string{},
 		}
-		a.state.Products.insert(&Product{Base: Base{ID: "prod_1", Created: a.at}, Name: "Pro", Active: true, Metadata: map[string]string{}})
-		a.state.Prices.insert(price)
-		card, _ := cardByNumber("4242424242424242")
+		r.store.Products.insert(&Product{Base: Base{ID: "prod_1", Created: r.now}, Name: "Pro", Active: true, Metadata: map[string]string{}})
+		r.store.Prices.insert(price)
+		card, _ := testCardByNumber("4242424242424242")
 		for i := range n {
-			subs = append(subs, a.member(i, price, card))
-			a.pending = nil // a crowd is not news
+			subs = append(subs, subscribeMember(r, i, price, card))
+			r.unpublished = nil // a crowd is not news
 		}
 		return nil
 	})
 	return s, subs
 }
 
-func (a *act) member(i int, price *Price, card testCard) *Subscription {
-	c := &Customer{Email: fmt.Sprintf("member%d@example.com", i), TaxExempt: "none", NextInvoice: 1, Metadata: map[string]string{}}
-	a.addCustomer(c)
-	pm := a.newMethod(card, 12, 2040)
-	a.attach(pm, c)
+func subscribeMember(r *request, i int, price *Price, card testCard) *Subscription {
+	c := &Customer{Email: fmt.Sprintf("member%d@example.com", i), TaxExempt: "none", NextInvoiceSequence: 1, Metadata: map[string]string{}}
+	r.customers.insert(c)
+	pm := r.paymentMethods.insertCard(card, 12, 2040)
+	r.paymentMethods.attachTo(pm, c)
 	c.DefaultPaymentMethod = pm.ID
 	sub := &Subscription{
-		Customer: c.ID, Currency: "usd", Metadata: map[string]string{}, MissingMethod: "create_invoice", CollectionMethod: "charge_automatically",
+		Customer: c.ID, Currency: "usd", Metadata: map[string]string{}, MissingPaymentMethod: "create_invoice", CollectionMethod: "charge_automatically",
 	}
-	a.collect(a.startSubscription(sub, []newItem{{price: price, quantity: 2, metadata: map[string]string{}}}, nil), pm)
+	r.invoicing.pay(r.subscriptions.start(sub, []newItem{{price: price, quantity: 2, metadata: map[string]string{}}}, nil), pm)
 	return sub
 }
 
@@ -58,7 +58,7 @@ func TestAYearOfRenewalsOfAThousandSubscriptions(t *testing.T) {
 	s.AdvanceClock(time.Date(2027, time.January, 1, 2, 0, 0, 0, time.UTC))
 	t.Logf("a year of %d subscriptions took %v", yearCrowd, time.Since(began))
 	for _, sub := range subs {
-		invoices := s.state.Invoices.by("subscription", sub.ID)
+		invoices := s.store.Invoices.by("subscription", sub.ID)
 		if len(invoices) != 13 || sub.Status != "active" {
 			t.Fatalf("%s: %d invoices, %s", sub.ID, len(invoices), sub.Status)
 		}

@@ -1,34 +1,36 @@
 package stripelocal
 
-// Schedule changes a subscription at set times, phase by phase (API reference:
+import "usher/stripelocal/wire"
+
+// SubscriptionSchedule changes a subscription at set times, phase by phase (API reference:
 // subscription schedules). Only schedules that begin at once are made here.
-type Schedule struct {
+type SubscriptionSchedule struct {
 	Base
-	CanceledAt   int64
-	CompletedAt  int64
-	Current      int // the phase that the subscription is in
-	Customer     string
-	EndBehavior  string // release or cancel
-	Metadata     map[string]string
-	Phases       []SchedulePhase
-	Released     string // the subscription, once let go
-	ReleasedAt   int64
-	Status       string // active, completed, released, canceled
-	Subscription string
-	TestClock    string
+	CanceledAt           int64
+	CompletedAt          int64
+	CurrentPhase         int // the phase that the subscription is in
+	Customer             string
+	EndBehavior          string // release or cancel
+	Metadata             map[string]string
+	Phases               []SchedulePhase
+	ReleasedSubscription string // the subscription, once let go
+	ReleasedAt           int64
+	Status               string // active, completed, released, canceled
+	Subscription         string
+	TestClock            string
 }
 
 // SchedulePhase is what the subscription is from Start until End.
 type SchedulePhase struct {
-	Start            int64
-	End              int64
-	Items            []plannedItem // without ids
-	CollectionMethod string        // empty leaves the subscription's, as below
-	DefaultMethod    string
-	Description      string
-	Metadata         map[string]string
-	Proration        string
-	TrialEnd         int64
+	StartDate            int64
+	EndDate              int64
+	Items                []plannedItem // without ids
+	CollectionMethod     string        // empty leaves the subscription's, as below
+	DefaultPaymentMethod string
+	Description          string
+	Metadata             map[string]string
+	ProrationBehavior    string
+	TrialEnd             int64
 }
 
 const (
@@ -38,228 +40,231 @@ const (
 	scheduleParams = "end_behavior:cancel|none|release|renew metadata:map? "
 )
 
+// schedules serves /v1/subscription_schedules.
+type schedules struct{ *request }
+
 func scheduleResource() resource {
 	return resource{
-		kind: "subscription_schedule",
-		render: finder(func(s *state) *table[*Schedule] { return s.Schedules },
-			func(a *act, x *Schedule) object { return a.renderSchedule(x) }),
+		objectType: "subscription_schedule",
+		render: finder(func(s *store) *table[*SubscriptionSchedule] { return s.SubscriptionSchedules },
+			bind(schedules.render)),
 		routes: []route{
-			{"POST /v1/subscription_schedules", phaseParams + "currency} " + scheduleParams + "customer from_subscription start_date:when", (*act).createSchedule},
-			{"GET /v1/subscription_schedules", listParams + "customer canceled_at:range completed_at:range released_at:range scheduled:bool", (*act).listSchedules},
-			{"GET /v1/subscription_schedules/{id}", "", (*act).getSchedule},
-			{"POST /v1/subscription_schedules/{id}", phaseParams + "start_date:when} " + scheduleParams + "proration_behavior:create_prorations|none|always_invoice", (*act).updateSchedule},
-			{"POST /v1/subscription_schedules/{id}/release", "", (*act).releaseScheduleCall},
-			{"POST /v1/subscription_schedules/{id}/cancel", "invoice_now:bool prorate:bool", (*act).cancelSchedule},
+			on("POST /v1/subscription_schedules", phaseParams+"currency} "+scheduleParams+"customer from_subscription start_date:when", schedules.create),
+			on("GET /v1/subscription_schedules", listParams+"customer canceled_at:range completed_at:range released_at:range scheduled:bool", schedules.list),
+			on("GET /v1/subscription_schedules/{id}", "", schedules.get),
+			on("POST /v1/subscription_schedules/{id}", phaseParams+"start_date:when} "+scheduleParams+"proration_behavior:create_prorations|none|always_invoice", schedules.update),
+			on("POST /v1/subscription_schedules/{id}/release", "", schedules.release),
+			on("POST /v1/subscription_schedules/{id}/cancel", "invoice_now:bool prorate:bool", schedules.cancel),
 		},
 	}
 }
 
-func (a *act) scheduleAt(in *input) (*Schedule, error) {
-	x, ok := a.state.Schedules.get(in.path("id"))
+func (h schedules) find(in *input) (*SubscriptionSchedule, error) {
+	x, ok := h.store.SubscriptionSchedules.get(in.pathValue("id"))
 	if !ok {
-		return nil, notFound("subscription_schedule", in.path("id"), "schedule")
+		return nil, wire.NotFound("subscription_schedule", in.pathValue("id"), "schedule")
 	}
 	return x, nil
 }
 
-func (a *act) activeSchedule(in *input) (*Schedule, *Subscription, error) {
-	x, err := a.scheduleAt(in)
+func (h schedules) findActive(in *input) (*SubscriptionSchedule, *Subscription, error) {
+	x, err := h.find(in)
 	if err != nil {
 		return nil, nil, err
 	}
-	sub, ok := a.state.Subscriptions.get(x.Subscription)
+	sub, ok := h.store.Subscriptions.get(x.Subscription)
 	if x.Status != "active" || !ok {
-		return nil, nil, invalid("", "", "You cannot change a subscription schedule that is currently in the `"+x.Status+"` status.")
+		return nil, nil, wire.Invalid("", "", "You cannot change a subscription schedule that is currently in the `"+x.Status+"` status.")
 	}
 	return x, sub, nil
 }
 
-func (a *act) getSchedule(in *input) (any, error) {
-	x, err := a.scheduleAt(in)
+func (h schedules) get(in *input) (any, error) {
+	x, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	return a.renderSchedule(x), nil
+	return h.render(x), nil
 }
 
-func (a *act) listSchedules(in *input) (any, error) {
-	return listing[*Schedule]{
-		what: "subscription_schedule", table: a.state.Schedules, rows: a.state.Schedules.all,
-		keep: func(x *Schedule) bool {
-			return (!in.has("customer") && x.TestClock == "" || x.Customer == in.str("customer")) &&
-				inRange(in.params, "canceled_at", x.CanceledAt) && inRange(in.params, "completed_at", x.CompletedAt) &&
-				inRange(in.params, "released_at", x.ReleasedAt) && (!in.flag("scheduled") || x.Status == "not_started")
+func (h schedules) list(in *input) (any, error) {
+	return listing[*SubscriptionSchedule]{
+		resource: "subscription_schedule", table: h.store.SubscriptionSchedules, rows: h.store.SubscriptionSchedules.all,
+		filter: func(x *SubscriptionSchedule) bool {
+			return (!in.Has("customer") && x.TestClock == "" || x.Customer == in.String("customer")) &&
+				in.Params.InRange("canceled_at", x.CanceledAt) && in.Params.InRange("completed_at", x.CompletedAt) &&
+				in.Params.InRange("released_at", x.ReleasedAt) && (!in.Bool("scheduled") || x.Status == "not_started")
 		},
-		render: func(x *Schedule) object { return a.renderSchedule(x) },
+		render: h.render,
 	}.page(in)
 }
 
-func (a *act) createSchedule(in *input) (any, error) {
-	if !in.has("from_subscription") {
-		return a.createScheduled(in)
+func (h schedules) create(in *input) (any, error) {
+	if !in.Has("from_subscription") {
+		return h.createWithSubscription(in)
 	}
-	for _, name := range in.n.keys {
+	for _, name := range in.Names() {
 		if name != "from_subscription" && name != "expand" {
-			return nil, invalid("", name, "You cannot set `"+name+"` if `from_subscription` is set.")
+			return nil, wire.Invalid("", name, "You cannot set `"+name+"` if `from_subscription` is set.")
 		}
 	}
-	sub, ok := a.state.Subscriptions.get(in.str("from_subscription"))
+	sub, ok := h.store.Subscriptions.get(in.String("from_subscription"))
 	switch {
 	case !ok:
-		return nil, noSuch("subscription", in.str("from_subscription"), "from_subscription")
+		return nil, wire.NoSuch("subscription", in.String("from_subscription"), "from_subscription")
 	case sub.Schedule != "":
-		return nil, invalid("", "from_subscription", "You cannot migrate a subscription that is already attached to a schedule: "+sub.Schedule)
-	case sub.ended() || sub.Status == "incomplete":
-		return nil, invalid("", "from_subscription", "You cannot migrate a subscription that is `"+sub.Status+"`.")
+		return nil, wire.Invalid("", "from_subscription", "You cannot migrate a subscription that is already attached to a schedule: "+sub.Schedule)
+	case sub.hasEnded() || sub.Status == "incomplete":
+		return nil, wire.Invalid("", "from_subscription", "You cannot migrate a subscription that is `"+sub.Status+"`.")
 	}
 	phase := SchedulePhase{
-		Start: sub.CurrentPeriodStart, End: sub.CurrentPeriodEnd, Items: a.bareItems(sub), Metadata: sub.Metadata, TrialEnd: 0,
+		StartDate: sub.CurrentPeriodStart, EndDate: sub.CurrentPeriodEnd, Items: h.itemsWithoutIDs(sub), Metadata: sub.Metadata, TrialEnd: 0,
 	}
 	if sub.Status == "trialing" {
 		phase.TrialEnd = sub.TrialEnd
 	}
-	return a.renderSchedule(a.attachSchedule(sub, &Schedule{EndBehavior: "release", Metadata: map[string]string{}, Phases: []SchedulePhase{phase}})), nil
+	return h.render(h.attach(sub, &SubscriptionSchedule{EndBehavior: "release", Metadata: map[string]string{}, Phases: []SchedulePhase{phase}})), nil
 }
 
-// attachSchedule puts a subscription under a schedule.
-func (a *act) attachSchedule(sub *Subscription, x *Schedule) *Schedule {
-	x.Base = Base{ID: a.ids.long("sub_sched_1"), Created: a.timeOn(sub.TestClock)}
+// attach puts a subscription under a schedule.
+func (h schedules) attach(sub *Subscription, x *SubscriptionSchedule) *SubscriptionSchedule {
+	x.Base = Base{ID: h.ids.longID("sub_sched_1"), Created: h.timeOnClock(sub.TestClock)}
 	x.Customer, x.Subscription, x.TestClock, x.Status = sub.Customer, sub.ID, sub.TestClock, "active"
-	a.state.Schedules.insert(x)
-	a.changeSubscription(sub, func() { sub.Schedule = x.ID })
-	a.followPhase(sub, x)
-	a.emit("subscription_schedule.created", a.renderSchedule(x))
+	h.store.SubscriptionSchedules.insert(x)
+	h.subscriptions.change(sub, func() { sub.Schedule = x.ID })
+	h.trackPhaseEnd(sub, x)
+	h.emit("subscription_schedule.created", h.render(x))
 	return x
 }
 
-// createScheduled begins a subscription and its schedule together.
-func (a *act) createScheduled(in *input) (any, error) {
-	c, err := a.customerOf(in.params, "customer")
+// createWithSubscription begins a subscription and its schedule together.
+func (h schedules) createWithSubscription(in *input) (any, error) {
+	c, err := h.customers.fromParam(in.Params, "customer")
 	if err != nil {
 		return nil, err
 	}
-	now := a.nowFor(c)
-	if in.has("start_date") && in.str("start_date") != "now" && in.num("start_date") > now {
-		return nil, invalid("", "start_date", "The local Stripe has only schedules that begin at once.")
+	now := h.timeFor(c)
+	if in.Has("start_date") && in.String("start_date") != "now" && in.Int("start_date") > now {
+		return nil, wire.Invalid("", "start_date", "The local Stripe has only schedules that begin at once.")
 	}
-	phases, err := a.phasesAsked(in, c.ID, now, "")
+	phases, err := h.phasesFromParams(in, c.ID, now, "")
 	if err != nil {
 		return nil, err
 	}
 	sub := &Subscription{
-		Customer: c.ID, TestClock: c.TestClock, Metadata: phases[0].Metadata, MissingMethod: "create_invoice",
+		Customer: c.ID, TestClock: c.TestClock, Metadata: phases[0].Metadata, MissingPaymentMethod: "create_invoice",
 		CollectionMethod: "charge_automatically", TrialEnd: phases[0].TrialEnd,
 	}
 	var items []newItem
 	for _, i := range phases[0].Items {
-		p, _ := a.state.Prices.get(i.Price)
+		p, _ := h.store.Prices.get(i.Price)
 		items = append(items, newItem{price: p, quantity: i.Quantity, metadata: i.Metadata})
 		sub.Currency = p.Currency
 	}
 	if err := checkItems(items); err != nil {
 		return nil, err
 	}
-	phases[0].putOn(sub)
-	inv := a.startSubscription(sub, items, nil)
+	phases[0].applyTo(sub)
+	inv := h.subscriptions.start(sub, items, nil)
 	first := sub.Status == "incomplete"
 	if first {
 		sub.Status = "active" // a schedule's first invoice is collected like a renewal's
 	}
-	x := a.attachSchedule(sub, &Schedule{EndBehavior: in.strOr("end_behavior", "release"), Metadata: in.metadata(), Phases: phases})
+	x := h.attach(sub, &SubscriptionSchedule{EndBehavior: in.StringOr("end_behavior", "release"), Metadata: in.Metadata(), Phases: phases})
 	if first {
-		a.finalizeAndCollect(inv)
+		h.invoicing.finalizeAndPay(inv)
 	}
-	return a.renderSchedule(x), nil
+	return h.render(x), nil
 }
 
-func (a *act) updateSchedule(in *input) (any, error) {
-	x, sub, err := a.activeSchedule(in)
+func (h schedules) update(in *input) (any, error) {
+	x, sub, err := h.findActive(in)
 	if err != nil {
 		return nil, err
 	}
 	phases := x.Phases
-	if in.has("phases") {
-		now := a.timeOn(sub.TestClock)
-		if phases, err = a.phasesAsked(in, sub.Customer, now, sub.Currency); err != nil {
+	if in.Has("phases") {
+		now := h.timeOnClock(sub.TestClock)
+		if phases, err = h.phasesFromParams(in, sub.Customer, now, sub.Currency); err != nil {
 			return nil, err
 		}
-		if now < phases[0].Start || now >= phases[len(phases)-1].End {
-			return nil, invalid("", "phases", "The phases must include the current one.")
+		if now < phases[0].StartDate || now >= phases[len(phases)-1].EndDate {
+			return nil, wire.Invalid("", "phases", "The phases must include the current one.")
 		}
 	}
-	before := a.renderSchedule(x)
-	in.setStr("end_behavior", &x.EndBehavior)
-	in.setMetadata(&x.Metadata)
-	x.Phases, x.Current = phases, phaseAt(phases, a.timeOn(sub.TestClock))
-	a.applyPhase(sub, x.Phases[x.Current], in.str("proration_behavior"))
-	a.followPhase(sub, x)
-	a.emitUpdate("subscription_schedule.updated", before, a.renderSchedule(x))
-	return a.renderSchedule(x), nil
+	before := h.render(x)
+	in.SetString("end_behavior", &x.EndBehavior)
+	in.SetMetadata(&x.Metadata)
+	x.Phases, x.CurrentPhase = phases, phaseAt(phases, h.timeOnClock(sub.TestClock))
+	h.applyPhase(sub, x.Phases[x.CurrentPhase], in.String("proration_behavior"))
+	h.trackPhaseEnd(sub, x)
+	h.emitUpdate("subscription_schedule.updated", before, h.render(x))
+	return h.render(x), nil
 }
 
 func phaseAt(phases []SchedulePhase, now int64) int {
 	for i, p := range phases {
-		if now < p.End {
+		if now < p.EndDate {
 			return i
 		}
 	}
 	return len(phases) - 1
 }
 
-// phasesAsked reads phases[]: each begins where the one before it ends.
-func (a *act) phasesAsked(in *input, customer string, now int64, currency string) ([]SchedulePhase, error) {
+// phasesFromParams reads phases[]: each begins where the one before it ends.
+func (h schedules) phasesFromParams(in *input, customer string, now int64, currency string) ([]SchedulePhase, error) {
 	var out []SchedulePhase
 	begin := now
-	for _, p := range in.list("phases") {
-		phase, err := a.phaseAsked(p, begin, now, p.strOr("currency", currency))
+	for _, p := range in.List("phases") {
+		phase, err := h.phaseFromParams(p, begin, now, p.StringOr("currency", currency))
 		if err != nil {
 			return nil, err
 		}
-		if pm, ok := a.state.PaymentMethods.get(phase.DefaultMethod); phase.DefaultMethod != "" && (!ok || pm.Customer != customer) {
-			return nil, noSuch("PaymentMethod", phase.DefaultMethod, p.name("default_payment_method"))
+		if pm, ok := h.store.PaymentMethods.get(phase.DefaultPaymentMethod); phase.DefaultPaymentMethod != "" && (!ok || pm.Customer != customer) {
+			return nil, wire.NoSuch("PaymentMethod", phase.DefaultPaymentMethod, p.Name("default_payment_method"))
 		}
-		if len(out) > 0 && phase.Start != begin {
-			return nil, invalid("", p.name("start_date"), "The start date of a phase must be the end date of the one before it.")
+		if len(out) > 0 && phase.StartDate != begin {
+			return nil, wire.Invalid("", p.Name("start_date"), "The start date of a phase must be the end date of the one before it.")
 		}
-		out, begin = append(out, phase), phase.End
+		out, begin = append(out, phase), phase.EndDate
 	}
 	if len(out) == 0 {
-		return nil, missing("phases")
+		return nil, wire.MissingParam("phases")
 	}
 	return out, nil
 }
 
-func (a *act) phaseAsked(p params, begin, now int64, currency string) (SchedulePhase, error) {
+func (h schedules) phaseFromParams(p wire.Params, begin, now int64, currency string) (SchedulePhase, error) {
 	moment := func(name string, otherwise int64) int64 {
-		if p.str(name) == "now" {
+		if p.String(name) == "now" {
 			return now
 		}
-		return p.numOr(name, otherwise)
+		return p.IntOr(name, otherwise)
 	}
 	phase := SchedulePhase{
-		Start: moment("start_date", begin), Metadata: p.metadata(), Proration: p.str("proration_behavior"),
-		CollectionMethod: p.str("collection_method"), DefaultMethod: p.str("default_payment_method"), Description: p.str("description"),
+		StartDate: moment("start_date", begin), Metadata: p.Metadata(), ProrationBehavior: p.String("proration_behavior"),
+		CollectionMethod: p.String("collection_method"), DefaultPaymentMethod: p.String("default_payment_method"), Description: p.String("description"),
 	}
-	for _, i := range p.list("items") {
-		price, err := a.recurringPrice(i, "price")
+	for _, i := range p.List("items") {
+		price, err := h.prices.recurringFromParams(i, "price")
 		if err != nil {
 			return phase, err
 		}
 		if currency != "" && price.Currency != currency {
-			return phase, invalid("", i.name("price"), "All prices of a schedule must have the subscription's currency, `"+currency+"`.")
+			return phase, wire.Invalid("", i.Name("price"), "All prices of a schedule must have the subscription's currency, `"+currency+"`.")
 		}
-		phase.Items = append(phase.Items, plannedItem{Price: price.ID, Quantity: i.numOr("quantity", 1), Metadata: i.metadata()})
+		phase.Items = append(phase.Items, plannedItem{Price: price.ID, Quantity: i.IntOr("quantity", 1), Metadata: i.Metadata()})
 	}
 	if len(phase.Items) == 0 {
-		return phase, missing(p.name("items"))
+		return phase, wire.MissingParam(p.Name("items"))
 	}
-	first, _ := a.state.Prices.get(phase.Items[0].Price)
-	phase.End = moment("end_date", addIntervals(phase.Start, first.Interval, first.IntervalCount*max(1, p.numOr("iterations", 1))))
-	if phase.TrialEnd = moment("trial_end", 0); p.flag("trial") {
-		phase.TrialEnd = phase.End
+	first, _ := h.store.Prices.get(phase.Items[0].Price)
+	phase.EndDate = moment("end_date", wire.AddIntervals(phase.StartDate, first.Interval, first.IntervalCount*max(1, p.IntOr("iterations", 1))))
+	if phase.TrialEnd = moment("trial_end", 0); p.Bool("trial") {
+		phase.TrialEnd = phase.EndDate
 	}
-	if phase.End <= phase.Start || p.has("end_date") && p.has("iterations") {
-		return phase, invalid("", p.name("end_date"), "A phase must end after it starts, by either `end_date` or `iterations`.")
+	if phase.EndDate <= phase.StartDate || p.Has("end_date") && p.Has("iterations") {
+		return phase, wire.Invalid("", p.Name("end_date"), "A phase must end after it starts, by either `end_date` or `iterations`.")
 	}
 	return phase, nil
 }

@@ -1,30 +1,32 @@
 package stripelocal
 
-// bareItems are a subscription's items as a phase has them.
-func (a *act) bareItems(sub *Subscription) []plannedItem {
-	out := a.itemsAfter(sub, nil)
+import "usher/stripelocal/wire"
+
+// itemsWithoutIDs are a subscription's items as a phase has them.
+func (h schedules) itemsWithoutIDs(sub *Subscription) []plannedItem {
+	out := h.subscriptionChanges.itemsAfter(sub, nil)
 	for i := range out {
 		out[i].ID = ""
 	}
 	return out
 }
 
-// followPhase has the subscription's timer know when the phase ends.
-func (a *act) followPhase(sub *Subscription, x *Schedule) {
-	sub.PhaseEnd = x.Phases[x.Current].End
-	a.armSubscription(sub)
+// trackPhaseEnd has the subscription's timer know when the phase ends.
+func (h schedules) trackPhaseEnd(sub *Subscription, x *SubscriptionSchedule) {
+	sub.PhaseEnd = x.Phases[x.CurrentPhase].EndDate
+	h.renewals.scheduleNext(sub)
 }
 
-// scheduleOf is the schedule that a subscription is under.
-func (a *act) scheduleOf(sub *Subscription) (*Schedule, bool) {
-	x, ok := a.state.Schedules.get(sub.Schedule)
+// activeFor is the schedule that a subscription is under.
+func (h schedules) activeFor(sub *Subscription) (*SubscriptionSchedule, bool) {
+	x, ok := h.store.SubscriptionSchedules.get(sub.Schedule)
 	return x, ok && x.Status == "active"
 }
 
 // phaseItems are a phase's items over those the subscription has: one of the
 // same price keeps its id, else the one in the same place does.
-func (a *act) phaseItems(sub *Subscription, phase SchedulePhase) []plannedItem {
-	current := a.itemsAfter(sub, nil)
+func (h schedules) phaseItems(sub *Subscription, phase SchedulePhase) []plannedItem {
+	current := h.subscriptionChanges.itemsAfter(sub, nil)
 	out := append([]plannedItem{}, phase.Items...)
 	free := map[int]bool{}
 	for i := range current {
@@ -42,57 +44,57 @@ func (a *act) phaseItems(sub *Subscription, phase SchedulePhase) []plannedItem {
 			out[i].ID, free[i] = current[i].ID, false
 		}
 		if out[i].ID == "" {
-			out[i].ID = a.ids.short("si_")
+			out[i].ID = h.ids.shortID("si_")
 		}
 	}
 	return out
 }
 
 // phaseChange is the step into a phase as a change of the subscription.
-func (a *act) phaseChange(sub *Subscription, phase SchedulePhase, behavior string) change {
-	ch := change{behavior: behavior}
+func (h schedules) phaseChange(sub *Subscription, phase SchedulePhase, behavior string) subscriptionChange {
+	ch := subscriptionChange{prorationBehavior: behavior}
 	wanted := map[string]plannedItem{}
-	for _, i := range a.phaseItems(sub, phase) {
+	for _, i := range h.phaseItems(sub, phase) {
 		wanted[i.ID] = i
-		if _, exists := a.state.Items.get(i.ID); !exists {
-			price, _ := a.state.Prices.get(i.Price)
+		if _, exists := h.store.SubscriptionItems.get(i.ID); !exists {
+			price, _ := h.store.Prices.get(i.Price)
 			ch.items = append(ch.items, itemChange{price: price, quantity: i.Quantity})
 		}
 	}
-	for _, item := range a.items(sub) {
+	for _, item := range h.subscriptions.items(sub) {
 		c := itemChange{item: item}
 		if i, kept := wanted[item.ID]; kept {
-			c.price, _ = a.state.Prices.get(i.Price)
+			c.price, _ = h.store.Prices.get(i.Price)
 			c.quantity = i.Quantity
 		}
 		if c.changesBilling() {
 			ch.items = append(ch.items, c)
 		}
 	}
-	if phase.TrialEnd > a.timeOn(sub.TestClock) && phase.TrialEnd != sub.TrialEnd {
+	if phase.TrialEnd > h.timeOnClock(sub.TestClock) && phase.TrialEnd != sub.TrialEnd {
 		ch.trialEnd = phase.TrialEnd
 	}
 	return ch
 }
 
 // applyPhase brings the subscription to what a phase says now.
-func (a *act) applyPhase(sub *Subscription, phase SchedulePhase, behavior string) {
-	ch, before := a.phaseChange(sub, phase, behavior), a.renderSubscription(sub)
-	phase.putOn(sub)
+func (h schedules) applyPhase(sub *Subscription, phase SchedulePhase, behavior string) {
+	ch, before := h.phaseChange(sub, phase, behavior), h.subscriptions.render(sub)
+	phase.applyTo(sub)
 	if len(ch.items) > 0 || ch.trialEnd != 0 {
-		a.update(sub, a.plan(sub, ch), before, "")
+		h.subscriptionChanges.update(sub, h.subscriptionChanges.plan(sub, ch), before, "")
 		return
 	}
-	a.emitUpdate("customer.subscription.updated", before, a.renderSubscription(sub))
+	h.emitUpdate("customer.subscription.updated", before, h.subscriptions.render(sub))
 }
 
-// putOn sets what a phase says beside items and trial; what it leaves out stays.
-func (p SchedulePhase) putOn(sub *Subscription) {
+// applyTo sets what a phase says beside items and trial; what it leaves out stays.
+func (p SchedulePhase) applyTo(sub *Subscription) {
 	if p.CollectionMethod != "" {
 		sub.CollectionMethod = p.CollectionMethod
 	}
-	if p.DefaultMethod != "" {
-		sub.DefaultPaymentMethod = p.DefaultMethod
+	if p.DefaultPaymentMethod != "" {
+		sub.DefaultPaymentMethod = p.DefaultPaymentMethod
 	}
 	if p.Description != "" {
 		sub.Description = p.Description
@@ -102,147 +104,147 @@ func (p SchedulePhase) putOn(sub *Subscription) {
 	}
 }
 
-// notePhase keeps the current phase as the subscription is, where that was
+// syncCurrentPhase keeps the current phase as the subscription is, where that was
 // updated itself.
-func (a *act) notePhase(sub *Subscription) {
-	x, ok := a.scheduleOf(sub)
+func (h schedules) syncCurrentPhase(sub *Subscription) {
+	x, ok := h.activeFor(sub)
 	if !ok {
 		return
 	}
 	phases := append([]SchedulePhase{}, x.Phases...)
-	phases[x.Current].Items = a.bareItems(sub)
+	phases[x.CurrentPhase].Items = h.itemsWithoutIDs(sub)
 	x.Phases = phases
 }
 
-// phaseDue is the end of a phase. At the end of a period renew takes the step
+// advancePhase is the end of a phase. At the end of a period renew takes the step
 // itself, so that the next invoice is the next phase's.
-func (a *act) phaseDue(sub *Subscription) {
-	x, ok := a.scheduleOf(sub)
+func (h schedules) advancePhase(sub *Subscription) {
+	x, ok := h.activeFor(sub)
 	switch {
 	case !ok:
 		sub.PhaseEnd = 0
-	case x.Current+1 < len(x.Phases):
-		before := a.renderSchedule(x)
-		x.Current++
-		a.applyPhase(sub, x.Phases[x.Current], x.Phases[x.Current].Proration)
-		a.followPhase(sub, x)
-		a.emitUpdate("subscription_schedule.updated", before, a.renderSchedule(x))
+	case x.CurrentPhase+1 < len(x.Phases):
+		before := h.render(x)
+		x.CurrentPhase++
+		h.applyPhase(sub, x.Phases[x.CurrentPhase], x.Phases[x.CurrentPhase].ProrationBehavior)
+		h.trackPhaseEnd(sub, x)
+		h.emitUpdate("subscription_schedule.updated", before, h.render(x))
 	case x.EndBehavior == "cancel":
-		a.completeSchedule(sub, x)
+		h.complete(sub, x)
 	default:
-		a.releaseSchedule(sub, x)
+		h.releaseSubscription(sub, x)
 	}
 }
 
-// endsWithPhase says whether the last phase takes the subscription with it.
-func (a *act) endsWithPhase(sub *Subscription) bool {
-	x, ok := a.scheduleOf(sub)
-	return ok && x.Current+1 == len(x.Phases) && x.EndBehavior == "cancel"
+// cancelsAtPhaseEnd says whether the last phase takes the subscription with it.
+func (h schedules) cancelsAtPhaseEnd(sub *Subscription) bool {
+	x, ok := h.activeFor(sub)
+	return ok && x.CurrentPhase+1 == len(x.Phases) && x.EndBehavior == "cancel"
 }
 
-// completeSchedule ends the subscription with its last phase.
-func (a *act) completeSchedule(sub *Subscription, x *Schedule) {
-	x.Status, x.CompletedAt = "completed", a.timeOn(sub.TestClock)
-	a.emit("subscription_schedule.completed", a.renderSchedule(x))
-	a.endSubscription(sub, "canceled", "")
-	a.lastInvoice(sub)
+// complete ends the subscription with its last phase.
+func (h schedules) complete(sub *Subscription, x *SubscriptionSchedule) {
+	x.Status, x.CompletedAt = "completed", h.timeOnClock(sub.TestClock)
+	h.emit("subscription_schedule.completed", h.render(x))
+	h.subscriptions.end(sub, "canceled", "")
+	h.renewals.finalInvoice(sub)
 }
 
 // enterNextPhase is the step at the end of a period: the items change, and
 // nothing is prorated.
-func (a *act) enterNextPhase(sub *Subscription) {
-	x, ok := a.scheduleOf(sub)
-	if !ok || x.Current+1 >= len(x.Phases) || sub.PhaseEnd > sub.CurrentPeriodEnd {
+func (h schedules) enterNextPhase(sub *Subscription) {
+	x, ok := h.activeFor(sub)
+	if !ok || x.CurrentPhase+1 >= len(x.Phases) || sub.PhaseEnd > sub.CurrentPeriodEnd {
 		return
 	}
-	x.Current++
-	a.putItems(sub, a.phaseItems(sub, x.Phases[x.Current]))
-	x.Phases[x.Current].putOn(sub)
+	x.CurrentPhase++
+	h.subscriptionChanges.setItems(sub, h.phaseItems(sub, x.Phases[x.CurrentPhase]))
+	x.Phases[x.CurrentPhase].applyTo(sub)
 }
 
-// afterPhase tells of the step once the subscription has been told of.
-func (a *act) afterPhase(sub *Subscription) {
-	x, ok := a.scheduleOf(sub)
+// afterRenewal tells of the step once the subscription has been told of.
+func (h schedules) afterRenewal(sub *Subscription) {
+	x, ok := h.activeFor(sub)
 	switch {
 	case !ok || sub.PhaseEnd > sub.CurrentPeriodStart:
-	case x.Phases[x.Current].Start >= sub.PhaseEnd:
-		a.followPhase(sub, x)
-		a.emit("subscription_schedule.updated", a.renderSchedule(x))
+	case x.Phases[x.CurrentPhase].StartDate >= sub.PhaseEnd:
+		h.trackPhaseEnd(sub, x)
+		h.emit("subscription_schedule.updated", h.render(x))
 	default:
-		a.releaseSchedule(sub, x)
+		h.releaseSubscription(sub, x)
 	}
 }
 
-// nextItems are the items of the period after this one.
-func (a *act) nextItems(sub *Subscription, p plan) []plannedItem {
-	x, ok := a.scheduleOf(sub)
-	if !ok || x.Current+1 >= len(x.Phases) || sub.PhaseEnd > p.after.End {
+// nextPeriodItems are the items of the period after this one.
+func (h schedules) nextPeriodItems(sub *Subscription, p changePlan) []plannedItem {
+	x, ok := h.activeFor(sub)
+	if !ok || x.CurrentPhase+1 >= len(x.Phases) || sub.PhaseEnd > p.after.End {
 		return p.items
 	}
-	return a.phaseItems(sub, x.Phases[x.Current+1])
+	return h.phaseItems(sub, x.Phases[x.CurrentPhase+1])
 }
 
-// releaseSchedule lets the subscription go on as it is.
-func (a *act) releaseSchedule(sub *Subscription, x *Schedule) {
-	x.Status, x.ReleasedAt, x.Released = "released", a.timeOn(sub.TestClock), sub.ID
-	a.changeSubscription(sub, func() { sub.Schedule, sub.PhaseEnd = "", 0 })
-	a.armSubscription(sub)
-	a.emit("subscription_schedule.released", a.renderSchedule(x))
+// releaseSubscription lets the subscription go on as it is.
+func (h schedules) releaseSubscription(sub *Subscription, x *SubscriptionSchedule) {
+	x.Status, x.ReleasedAt, x.ReleasedSubscription = "released", h.timeOnClock(sub.TestClock), sub.ID
+	h.subscriptions.change(sub, func() { sub.Schedule, sub.PhaseEnd = "", 0 })
+	h.renewals.scheduleNext(sub)
+	h.emit("subscription_schedule.released", h.render(x))
 }
 
-func (a *act) releaseScheduleCall(in *input) (any, error) {
-	x, sub, err := a.activeSchedule(in)
+func (h schedules) release(in *input) (any, error) {
+	x, sub, err := h.findActive(in)
 	if err != nil {
 		return nil, err
 	}
-	a.releaseSchedule(sub, x)
-	return a.renderSchedule(x), nil
+	h.releaseSubscription(sub, x)
+	return h.render(x), nil
 }
 
-// cancelSchedule ends the subscription at once.
-func (a *act) cancelSchedule(in *input) (any, error) {
-	x, sub, err := a.activeSchedule(in)
+// cancel ends the subscription at once.
+func (h schedules) cancel(in *input) (any, error) {
+	x, sub, err := h.findActive(in)
 	if err != nil {
 		return nil, err
 	}
-	if in.flagOr("prorate", true) {
-		for _, credit := range a.unused(sub, a.timeOn(sub.TestClock)) {
-			a.addInvoiceItem(credit)
+	if in.BoolOr("prorate", true) {
+		for _, credit := range h.prorations.unusedCredits(sub, h.timeOnClock(sub.TestClock)) {
+			h.invoiceItems.insert(credit)
 		}
 	}
-	a.endSubscription(sub, "canceled", "cancellation_requested")
-	if in.flagOr("invoice_now", true) {
-		a.lastInvoice(sub)
+	h.subscriptions.end(sub, "canceled", "cancellation_requested")
+	if in.BoolOr("invoice_now", true) {
+		h.renewals.finalInvoice(sub)
 	}
-	return a.renderSchedule(x), nil
+	return h.render(x), nil
 }
 
-// endSchedule ends what a subscription that ends was under.
-func (a *act) endSchedule(sub *Subscription) {
-	x, ok := a.scheduleOf(sub)
+// cancelWithSubscription ends what a subscription that ends was under.
+func (h schedules) cancelWithSubscription(sub *Subscription) {
+	x, ok := h.activeFor(sub)
 	sub.PhaseEnd = 0
 	if !ok {
 		return
 	}
-	x.Status, x.CanceledAt = "canceled", a.timeOn(sub.TestClock)
-	a.emit("subscription_schedule.canceled", a.renderSchedule(x))
+	x.Status, x.CanceledAt = "canceled", h.timeOnClock(sub.TestClock)
+	h.emit("subscription_schedule.canceled", h.render(x))
 }
 
-func (a *act) renderSchedule(x *Schedule) object {
+func (h schedules) render(x *SubscriptionSchedule) wire.Object {
 	phases := []any{}
 	for _, p := range x.Phases {
-		phases = append(phases, a.renderPhase(p))
+		phases = append(phases, h.renderPhase(p))
 	}
-	o := object{
-		"id": x.ID, "object": "subscription_schedule", "application": nil, "canceled_at": timeOrNull(x.CanceledAt),
-		"completed_at": timeOrNull(x.CompletedAt), "created": x.Created, "current_phase": nil,
-		"customer": ref{"customer", x.Customer}, "default_settings": defaultSettings(), "end_behavior": x.EndBehavior,
-		"livemode": false, "metadata": x.Metadata, "phases": phases, "released_at": timeOrNull(x.ReleasedAt),
-		"released_subscription": orNull(x.Released), "status": x.Status, "subscription": ref{"subscription", x.Subscription},
-		"test_clock": ref{"test_clock", x.TestClock},
+	o := wire.Object{
+		"id": x.ID, "object": "subscription_schedule", "application": nil, "canceled_at": wire.IntOrNull(x.CanceledAt),
+		"completed_at": wire.IntOrNull(x.CompletedAt), "created": x.Created, "current_phase": nil,
+		"customer": wire.Ref("customer", x.Customer), "default_settings": defaultSettings(), "end_behavior": x.EndBehavior,
+		"livemode": false, "metadata": x.Metadata, "phases": phases, "released_at": wire.IntOrNull(x.ReleasedAt),
+		"released_subscription": wire.StringOrNull(x.ReleasedSubscription), "status": x.Status, "subscription": wire.Ref("subscription", x.Subscription),
+		"test_clock": wire.Ref("test_clock", x.TestClock),
 	}
 	if x.Status == "active" {
-		o["current_phase"] = object{"start_date": x.Phases[x.Current].Start, "end_date": x.Phases[x.Current].End}
+		o["current_phase"] = wire.Object{"start_date": x.Phases[x.CurrentPhase].StartDate, "end_date": x.Phases[x.CurrentPhase].EndDate}
 	}
 	if x.Status == "released" {
 		o["subscription"] = nil
@@ -250,48 +252,36 @@ func (a *act) renderSchedule(x *Schedule) object {
 	return o
 }
 
-func defaultSettings() object {
-	return object{
-		"application_fee_percent": nil, "automatic_tax": object{"enabled": false, "liability": nil},
+func defaultSettings() wire.Object {
+	return wire.Object{
+		"application_fee_percent": nil, "automatic_tax": wire.Object{"enabled": false, "liability": nil},
 		"billing_cycle_anchor": "automatic", "billing_thresholds": nil, "collection_method": "charge_automatically",
 		"default_payment_method": nil, "description": nil,
-		"invoice_settings": object{"account_tax_ids": nil, "days_until_due": nil, "issuer": object{"type": "self"}},
+		"invoice_settings": wire.Object{"account_tax_ids": nil, "days_until_due": nil, "issuer": wire.Object{"type": "self"}},
 		"on_behalf_of":     nil, "transfer_data": nil,
 	}
 }
 
-func (a *act) renderPhase(p SchedulePhase) object {
+func (h schedules) renderPhase(p SchedulePhase) wire.Object {
 	items, currency := []any{}, ""
 	for _, i := range p.Items {
-		if price, ok := a.state.Prices.get(i.Price); ok {
+		if price, ok := h.store.Prices.get(i.Price); ok {
 			currency = price.Currency
 		}
-		items = append(items, object{
-			"billing_thresholds": nil, "discounts": []any{}, "metadata": i.Metadata, "plan": ref{"plan", i.Price},
-			"price": ref{"price", i.Price}, "quantity": i.Quantity, "tax_rates": []any{},
+		items = append(items, wire.Object{
+			"billing_thresholds": nil, "discounts": []any{}, "metadata": i.Metadata, "plan": wire.Ref("plan", i.Price),
+			"price": wire.Ref("price", i.Price), "quantity": i.Quantity, "tax_rates": []any{},
 		})
 	}
-	behavior := p.Proration
+	behavior := p.ProrationBehavior
 	if behavior == "" {
 		behavior = "create_prorations"
 	}
-	return object{
-		"add_invoice_items": []any{}, "application_fee_percent": nil, "automatic_tax": object{"enabled": false, "liability": nil},
-		"billing_cycle_anchor": nil, "billing_thresholds": nil, "collection_method": orNull(p.CollectionMethod), "coupon": nil, "currency": currency,
-		"default_payment_method": ref{"payment_method", p.DefaultMethod}, "default_tax_rates": []any{}, "description": orNull(p.Description), "discounts": []any{},
-		"end_date": p.End, "invoice_settings": nil, "items": items, "metadata": p.Metadata, "on_behalf_of": nil,
-		"proration_behavior": behavior, "start_date": p.Start, "transfer_data": nil, "trial_end": timeOrNull(p.TrialEnd),
+	return wire.Object{
+		"add_invoice_items": []any{}, "application_fee_percent": nil, "automatic_tax": wire.Object{"enabled": false, "liability": nil},
+		"billing_cycle_anchor": nil, "billing_thresholds": nil, "collection_method": wire.StringOrNull(p.CollectionMethod), "coupon": nil, "currency": currency,
+		"default_payment_method": wire.Ref("payment_method", p.DefaultPaymentMethod), "default_tax_rates": []any{}, "description": wire.StringOrNull(p.Description), "discounts": []any{},
+		"end_date": p.EndDate, "invoice_settings": nil, "items": items, "metadata": p.Metadata, "on_behalf_of": nil,
+		"proration_behavior": behavior, "start_date": p.StartDate, "transfer_data": nil, "trial_end": wire.IntOrNull(p.TrialEnd),
 	}
-}
-
-// planResource lets references to the older kind of price be expanded.
-func planResource() resource {
-	return resource{kind: "plan", render: func(a *act, id string) (object, bool) {
-		p, ok := a.state.Prices.get(id)
-		if !ok {
-			return nil, false
-		}
-		o, ok := p.renderPlan().(object)
-		return o, ok
-	}}
 }

@@ -6,43 +6,53 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"usher/stripelocal/wire"
 )
 
 // searchParams are the parameters of every search.
 const searchParams = "query! limit:int page "
 
 func searchResource() resource {
-	return resource{kind: "search", routes: []route{
-		{"GET /v1/customers/search", searchParams, func(a *act, in *input) (any, error) {
-			return searching[*Customer]{a.state.Customers, words("email name phone"), func(c *Customer) object { return a.renderCustomer(c) }}.page(in)
-		}},
-		{"GET /v1/subscriptions/search", searchParams, func(a *act, in *input) (any, error) {
-			return searching[*Subscription]{a.state.Subscriptions, words("status"), func(x *Subscription) object { return a.renderSubscription(x) }}.page(in)
-		}},
-		{"GET /v1/products/search", searchParams, func(a *act, in *input) (any, error) {
-			return searching[*Product]{a.state.Products, words("active description name url"), func(p *Product) object { return a.renderProduct(p) }}.page(in)
-		}},
-		{"GET /v1/prices/search", searchParams, func(a *act, in *input) (any, error) {
-			return searching[*Price]{a.state.Prices, words("active currency lookup_key product type"), func(p *Price) object { return a.renderPrice(p) }}.page(in)
-		}},
+	return resource{objectType: "search", routes: []route{
+		on("GET /v1/customers/search", searchParams, customers.search),
+		on("GET /v1/subscriptions/search", searchParams, subscriptions.search),
+		on("GET /v1/products/search", searchParams, products.search),
+		on("GET /v1/prices/search", searchParams, prices.search),
 	}}
+}
+
+func (h customers) search(in *input) (any, error) {
+	return search[*Customer]{h.store.Customers, words("email name phone"), h.render}.page(in)
+}
+
+func (h subscriptions) search(in *input) (any, error) {
+	return search[*Subscription]{h.store.Subscriptions, words("status"), h.render}.page(in)
+}
+
+func (h products) search(in *input) (any, error) {
+	return search[*Product]{h.store.Products, words("active description name url"), h.render}.page(in)
+}
+
+func (h prices) search(in *input) (any, error) {
+	return search[*Price]{h.store.Prices, words("active currency lookup_key product type"), h.render}.page(in)
 }
 
 func words(line string) []string { return strings.Fields(line) }
 
-// searching is one search call. Unlike Stripe's, whose index lags behind by up to a minute, it sees what is there.
-type searching[T row] struct {
+// search is one search call. Unlike Stripe's, whose index lags behind by up to a minute, it sees what is there.
+type search[T row] struct {
 	table  *table[T]
 	fields []string // beside created and metadata
-	render func(T) object
+	render func(T) wire.Object
 }
 
-func (s searching[T]) page(in *input) (any, error) {
-	q, err := parseQuery(in.str("query"), s.fields)
+func (s search[T]) page(in *input) (any, error) {
+	q, err := parseQuery(in.String("query"), s.fields)
 	if err != nil {
 		return nil, err
 	}
-	limit := in.numOr("limit", 10)
+	limit := in.IntOr("limit", 10)
 	if err := checkLimit(limit); err != nil {
 		return nil, err
 	}
@@ -62,19 +72,19 @@ func (s searching[T]) page(in *input) (any, error) {
 		}
 		data = append(data, o)
 	}
-	return object{"object": "search_result", "data": data, "has_more": next != nil, "next_page": next, "url": in.url}, nil
+	return wire.Object{"object": "search_result", "data": data, "has_more": next != nil, "next_page": next, "url": in.url}, nil
 }
 
 // from is where a page begins. The cursor in page is the id that the page before it ended at.
-func (s searching[T]) from(in *input) (int, error) {
-	if !in.has("page") {
+func (s search[T]) from(in *input) (int, error) {
+	if !in.Has("page") {
 		return len(s.table.all) - 1, nil
 	}
-	r, ok := s.table.get(in.str("page"))
+	r, ok := s.table.get(in.String("page"))
 	if !ok {
-		return 0, invalid("", "page", "Invalid page: it must be the next_page of a search before.")
+		return 0, wire.Invalid("", "page", "Invalid page: it must be the next_page of a search before.")
 	}
-	return place(s.table.all, r.base().Seq) - 1, nil
+	return position(s.table.all, r.base().Seq) - 1, nil
 }
 
 // searchQuery is a parsed query (inferred): clauses that all or any must hold.
@@ -99,7 +109,7 @@ func parseQuery(text string, fields []string) (searchQuery, error) {
 	for first := true; first || joined != ""; first = false {
 		m := clausePattern.FindStringSubmatch(rest)
 		if m == nil {
-			return q, badQuery("We were unable to parse your search query. Try using the format `metadata[\"key\"]:\"value\"` to query for metadata or key:\"value\" to query for other fields.")
+			return q, queryError("We were unable to parse your search query. Try using the format `metadata[\"key\"]:\"value\"` to query for metadata or key:\"value\" to query for other fields.")
 		}
 		c := clause{negated: m[1] == "-", field: m[2], key: m[3] + m[4], operator: m[5], value: m[6]}
 		c.unquote()
@@ -108,7 +118,7 @@ func parseQuery(text string, fields []string) (searchQuery, error) {
 		}
 		next := strings.ToUpper(m[7])
 		if joined != "" && next != "" && next != joined {
-			return q, badQuery("You can not combine AND and OR in one search query.")
+			return q, queryError("You can not combine AND and OR in one search query.")
 		}
 		q.any = q.any || next == "OR"
 		q.clauses = append(q.clauses, c)
@@ -116,14 +126,14 @@ func parseQuery(text string, fields []string) (searchQuery, error) {
 	}
 	switch {
 	case strings.TrimSpace(rest) != "":
-		return q, badQuery("We were unable to parse your search query after: " + rest)
+		return q, queryError("We were unable to parse your search query after: " + rest)
 	case len(q.clauses) > 10:
-		return q, badQuery("A search query can have at most 10 clauses.")
+		return q, queryError("A search query can have at most 10 clauses.")
 	}
 	return q, nil
 }
 
-func badQuery(message string) *Error { return invalid("", "query", message) }
+func queryError(message string) *wire.Error { return wire.Invalid("", "query", message) }
 
 func (c *clause) unquote() {
 	if quote := c.value[0]; quote != '"' && quote != '\'' {
@@ -137,21 +147,21 @@ func (c *clause) check(fields []string) error {
 	numeric := c.field == "created"
 	switch {
 	case c.field != "metadata" && c.key != "", c.field == "metadata" && c.key == "" && !c.null:
-		return badQuery("Metadata is queried as `metadata[\"key\"]:\"value\"`.")
+		return queryError("Metadata is queried as `metadata[\"key\"]:\"value\"`.")
 	case c.field != "metadata" && !numeric && !slices.Contains(fields, c.field):
-		return badQuery(fmt.Sprintf("Field `%s` is an unsupported search field for this resource.", c.field))
+		return queryError(fmt.Sprintf("Field `%s` is an unsupported search field for this resource.", c.field))
 	case strings.ContainsAny(c.operator, "<>") && !numeric:
-		return badQuery(fmt.Sprintf("Field `%s` does not support the operator `%s`.", c.field, c.operator))
+		return queryError(fmt.Sprintf("Field `%s` does not support the operator `%s`.", c.field, c.operator))
 	case c.operator == "~" && (numeric || len(c.value) < 3):
-		return badQuery("Substring matches need a text of at least 3 characters.")
+		return queryError("Substring matches need a text of at least 3 characters.")
 	}
 	if _, err := strconv.ParseInt(c.value, 10, 64); numeric && err != nil {
-		return badQuery("Field `created` takes a number of seconds.")
+		return queryError("Field `created` takes a number of seconds.")
 	}
 	return nil
 }
 
-func (q searchQuery) matches(o object) bool {
+func (q searchQuery) matches(o wire.Object) bool {
 	for _, c := range q.clauses {
 		if c.matches(o) == q.any {
 			return q.any
@@ -160,9 +170,9 @@ func (q searchQuery) matches(o object) bool {
 	return !q.any
 }
 
-func (c clause) matches(o object) bool { return c.holds(o) != c.negated }
+func (c clause) matches(o wire.Object) bool { return c.holds(o) != c.negated }
 
-func (c clause) holds(o object) bool {
+func (c clause) holds(o wire.Object) bool {
 	if c.field == "created" {
 		at, _ := o["created"].(int64)
 		return c.compare(at)
@@ -193,7 +203,7 @@ func (c clause) compare(at int64) bool {
 }
 
 // read is a rendered field as text.
-func (c clause) read(o object) (string, bool) {
+func (c clause) read(o wire.Object) (string, bool) {
 	if c.field == "metadata" {
 		m, _ := o["metadata"].(map[string]string)
 		v, ok := m[c.key]
@@ -204,8 +214,8 @@ func (c clause) read(o object) (string, bool) {
 		return v, v != ""
 	case bool:
 		return strconv.FormatBool(v), true
-	case ref:
-		return v.id, v.id != ""
+	case wire.Reference:
+		return v.Id, v.Id != ""
 	}
 	return "", false
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"usher/stripelocal/wire"
 )
 
 // APIVersion is the one API version whose shapes are spoken here.
@@ -27,36 +29,36 @@ type Options struct {
 
 // Server is one Stripe test-mode account. It is safe for concurrent use.
 type Server struct {
-	realNow func() time.Time
-	log     *slog.Logger
-	handler http.Handler
-	saver   *saver
-	courier *courier
-	renders map[string]renderByID
-	routes  map[string]boundRoute // by pattern, for pages that make API calls
-	pages   *pageSet
-	faults  *Faults
+	wallClock   func() time.Time
+	log         *slog.Logger
+	handler     http.Handler
+	stateWriter *stateWriter
+	webhooks    *webhookDispatcher
+	renderers   map[string]renderByID
+	routes      map[string]boundRoute // by pattern, for pages that make API calls
+	pages       *pageSet
+	faults      *Faults
 
-	mu        sync.Mutex // guards everything below, and every row in state
-	origin    string
-	clockWake chan struct{} // a test clock is to advance
-	ids       *idSource
-	encoder   *encoder // of events
-	state     *state
-	timers    map[string]*timerQueue
-	keys      map[string]*idempotentCall
+	mu            sync.Mutex // guards everything below, and every row in state
+	origin        string
+	advanceSignal chan struct{} // a test clock is to advance
+	ids           *idSource
+	encoder       *wire.Encoder // of events
+	store         *store
+	timers        map[string]*timerQueue
+	keysInFlight  map[string]*idempotentRequest
 
-	stop    context.CancelFunc
-	stopped <-chan struct{}
-	ticking sync.WaitGroup
+	stop       context.CancelFunc
+	stopped    <-chan struct{}
+	background sync.WaitGroup
 }
 
 // New makes a server, with what StatePath holds where it is set. Webhooks that
 // were still owed when the file was written are delivered from now on.
 func New(o Options) (*Server, error) {
-	s := &Server{realNow: o.Now, log: o.Log, timers: map[string]*timerQueue{}, clockWake: make(chan struct{}, 1), keys: map[string]*idempotentCall{}, encoder: newEncoder()}
-	s.defaults()
-	s.faults = newFaults(s.realNow)
+	s := &Server{wallClock: o.Now, log: o.Log, timers: map[string]*timerQueue{}, advanceSignal: make(chan struct{}, 1), keysInFlight: map[string]*idempotentRequest{}, encoder: wire.NewEncoder()}
+	s.setDefaults()
+	s.faults = newFaults(s.wallClock)
 	s.SetOrigin(o.Origin)
 	if err := s.load(o); err != nil {
 		return nil, fmt.Errorf("start local stripe: %w", err)
@@ -68,9 +70,9 @@ func New(o Options) (*Server, error) {
 	return s, nil
 }
 
-func (s *Server) defaults() {
-	if s.realNow == nil {
-		s.realNow = time.Now
+func (s *Server) setDefaults() {
+	if s.wallClock == nil {
+		s.wallClock = time.Now
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
@@ -82,16 +84,16 @@ func (s *Server) load(o Options) error {
 	if random == nil {
 		random = rand.Reader
 	}
-	st, err := loadState(o.StatePath)
+	st, err := loadStore(o.StatePath)
 	if err != nil {
 		return err
 	}
 	st.Starts++
-	s.state = st
+	s.store = st
 	if s.ids, err = newIDSource(random, st.Starts); err != nil {
 		return err
 	}
-	s.saver = newSaver(o.StatePath, s.snapshot, s.log)
+	s.stateWriter = newStateWriter(o.StatePath, s.snapshot, s.log)
 	if st.Account.ID == "" {
 		st.Account = newAccount(s.ids, s.clock())
 	}
@@ -102,32 +104,32 @@ func (s *Server) load(o Options) error {
 func (s *Server) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stop, s.stopped = cancel, ctx.Done()
-	s.courier = newCourier(s)
+	s.webhooks = newWebhookDispatcher(s)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, r := range resources() {
-		if r.arm != nil {
-			r.arm(s.newAct(s.clock(), cause{}))
+		if r.scheduleTimers != nil {
+			r.scheduleTimers(s.newRequest(s.clock(), requestInfo{}))
 		}
 	}
-	s.courier.resume()
-	s.ticking.Add(1)
-	go s.tick()
+	s.webhooks.resume()
+	s.background.Add(1)
+	go s.run()
 }
 
-// tick lets what is due happen although nobody asks.
-func (s *Server) tick() {
-	defer s.ticking.Done()
+// run lets what is due happen although nobody asks.
+func (s *Server) run() {
+	defer s.background.Done()
 	every := time.NewTicker(time.Second)
 	defer every.Stop()
 	for {
 		select {
 		case <-s.stopped:
 			return
-		case <-s.clockWake:
-			s.runClocks()
+		case <-s.advanceSignal:
+			s.advanceTestClocks()
 		case <-every.C:
-			_ = s.perform(cause{}, func(*act) error { return nil })
+			_ = s.transact(requestInfo{}, func(*request) error { return nil })
 		}
 	}
 }
@@ -148,8 +150,8 @@ func (s *Server) SetOrigin(origin string) {
 // none is named), or brings the endpoint that has this URL to this secret and
 // these types.
 func (s *Server) EnsureWebhookEndpoint(url, secret string, events ...string) {
-	_ = s.perform(cause{}, func(a *act) error {
-		a.ensureEndpoint(url, secret, events)
+	_ = s.transact(requestInfo{}, func(r *request) error {
+		r.webhookEndpoints.ensure(url, secret, events)
 		return nil
 	})
 }
@@ -159,7 +161,7 @@ func (s *Server) EnsureWebhookEndpoint(url, secret string, events ...string) {
 // the error of writing.
 func (s *Server) Close(ctx context.Context) error {
 	s.stop()
-	s.ticking.Wait()
-	drained := s.courier.close(ctx)
-	return errors.Join(drained, s.saver.close())
+	s.background.Wait()
+	drained := s.webhooks.close(ctx)
+	return errors.Join(drained, s.stateWriter.close())
 }

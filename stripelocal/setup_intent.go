@@ -1,118 +1,123 @@
 package stripelocal
 
+import "usher/stripelocal/wire"
+
 // SetupIntent is a card saved for later without a charge.
 type SetupIntent struct {
 	Base
-	Automatic     bool   // automatic_payment_methods is on
-	Redirects     string // and whether it may redirect; empty: always
-	CancelReason  string
-	Customer      string
-	Description   string
-	LastMethod    string // what LastError is about
-	ReturnURL     string
-	Usage         string // empty: off_session
-	LastError     *Decline
-	Metadata      map[string]string
-	PaymentMethod string
-	Secret        string
-	Session       string // the Checkout session it is made through
-	Status        string
+	AutomaticPaymentMethods bool   // automatic_payment_methods is on
+	AllowRedirects          string // and whether it may redirect; empty: always
+	CancellationReason      string
+	Customer                string
+	Description             string
+	LastErrorMethod         string // what LastError is about
+	ReturnURL               string
+	Usage                   string // empty: off_session
+	LastSetupError          *Decline
+	Metadata                map[string]string
+	PaymentMethod           string
+	ClientSecret            string
+	CreatedBySession        string // the Checkout session it is made through
+	Status                  string
 }
+
+// setupIntents serves /v1/setup_intents.
+type setupIntents struct{ *request }
 
 func setupIntentResource() resource {
 	return resource{
-		kind: "setup_intent",
-		render: finder(func(s *state) *table[*SetupIntent] { return s.SetupIntents },
-			func(a *act, x *SetupIntent) object { return a.renderSetupIntent(x) }),
+		objectType: "setup_intent",
+		render: finder(func(s *store) *table[*SetupIntent] { return s.SetupIntents },
+			bind(setupIntents.render)),
 		routes: setupIntentRoutes(),
 	}
 }
 
-func (a *act) addSetupIntent(customer, session string) *SetupIntent {
-	si := &SetupIntent{Customer: customer, Session: session, Metadata: map[string]string{}}
-	a.storeSetupIntent(si)
+func (h setupIntents) createFor(customer, session string) *SetupIntent {
+	si := &SetupIntent{Customer: customer, CreatedBySession: session, Metadata: map[string]string{}}
+	h.insert(si)
 	return si
 }
 
-func (a *act) storeSetupIntent(si *SetupIntent) {
-	si.Base = Base{ID: a.ids.long("seti_1"), Created: a.at}
+func (h setupIntents) insert(si *SetupIntent) {
+	si.Base = Base{ID: h.ids.longID("seti_1"), Created: h.now}
 	if si.Status == "" {
 		si.Status = "requires_payment_method"
 	}
-	si.Secret = si.ID + "_secret_" + a.ids.token(25)
-	a.state.SetupIntents.insert(si)
-	a.emit("setup_intent.created", a.renderSetupIntent(si))
+	si.ClientSecret = si.ID + "_secret_" + h.ids.token(25)
+	h.store.SetupIntents.insert(si)
+	h.emit("setup_intent.created", h.render(si))
 }
 
-// confirmSetup tries to save a card.
-func (a *act) confirmSetup(si *SetupIntent, pm *PaymentMethod) (outcome, *Decline) {
+// confirmWith tries to save a card.
+func (h setupIntents) confirmWith(si *SetupIntent, pm *PaymentMethod) (paymentOutcome, *Decline) {
 	result, decline := pm.setupOutcome()
-	si.PaymentMethod, si.LastMethod, si.LastError = pm.ID, pm.ID, decline
+	si.PaymentMethod, si.LastErrorMethod, si.LastSetupError = pm.ID, pm.ID, decline
 	switch result {
-	case paid:
-		a.endSetup(si, "succeeded", "setup_intent.succeeded")
-	case refused:
+	case outcomePaid:
+		h.setStatus(si, "succeeded", "setup_intent.succeeded")
+	case outcomeDeclined:
 		si.PaymentMethod = ""
-		a.endSetup(si, "requires_payment_method", "setup_intent.setup_failed")
-	case needsAction:
-		a.endSetup(si, "requires_action", "setup_intent.requires_action")
+		h.setStatus(si, "requires_payment_method", "setup_intent.setup_failed")
+	case outcomeRequiresAction:
+		h.setStatus(si, "requires_action", "setup_intent.requires_action")
 	}
 	return result, decline
 }
 
-func (a *act) endSetup(si *SetupIntent, status, event string) {
+func (h setupIntents) setStatus(si *SetupIntent, status, event string) {
 	si.Status = status
-	a.emit(event, a.renderSetupIntent(si))
+	h.emit(event, h.render(si))
 }
 
-// authenticateSetup ends a 3-D Secure question about a saved card.
-func (a *act) authenticateSetup(si *SetupIntent, passed bool) (outcome, *Decline) {
-	pm, ok := a.state.PaymentMethods.get(si.PaymentMethod)
+// completeAuthentication ends a 3-D Secure question about a saved card.
+func (h setupIntents) completeAuthentication(si *SetupIntent, passed bool) (paymentOutcome, *Decline) {
+	pm, ok := h.store.PaymentMethods.get(si.PaymentMethod)
 	if !ok || si.Status != "requires_action" {
-		return refused, genericDecline()
+		return outcomeDeclined, genericDecline()
 	}
 	if passed {
 		pm.Authenticated = true
-		a.endSetup(si, "succeeded", "setup_intent.succeeded")
-		a.saveSetup(si, pm)
-		return paid, nil
+		h.setStatus(si, "succeeded", "setup_intent.succeeded")
+		h.attachMethod(si, pm)
+		return outcomePaid, nil
 	}
-	si.LastError = &Decline{
+	si.LastSetupError = &Decline{
 		Code:    "setup_intent_authentication_failure",
 		Message: "We are unable to authenticate your payment method. Please choose a different payment method and try again.",
 	}
 	si.PaymentMethod = ""
-	a.endSetup(si, "requires_payment_method", "setup_intent.setup_failed")
-	return refused, si.LastError
+	h.setStatus(si, "requires_payment_method", "setup_intent.setup_failed")
+	return outcomeDeclined, si.LastSetupError
 }
 
-func (a *act) getSetupIntent(in *input) (any, error) {
-	si, err := a.setupAt(in)
+func (h setupIntents) get(in *input) (any, error) {
+	si, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	return a.renderSetupIntent(si), nil
+	return h.render(si), nil
 }
 
-func (a *act) renderSetupIntent(si *SetupIntent) object {
-	o := object{
-		"id": si.ID, "object": "setup_intent", "application": nil, "automatic_payment_methods": renderAutomatic(si.Automatic, si.Redirects),
-		"cancellation_reason": orNull(si.CancelReason), "client_secret": si.Secret, "created": si.Created,
-		"customer": ref{"customer", si.Customer}, "description": orNull(si.Description), "flow_directions": nil,
+func (h setupIntents) render(si *SetupIntent) wire.Object {
+	o := wire.Object{
+		"id": si.ID, "object": "setup_intent", "application": nil, "automatic_payment_methods": renderAutomatic(si.AutomaticPaymentMethods, si.AllowRedirects),
+		"cancellation_reason": wire.StringOrNull(si.CancellationReason), "client_secret": si.ClientSecret, "created": si.Created,
+		"customer": wire.Ref("customer", si.Customer), "description": wire.StringOrNull(si.Description), "flow_directions": nil,
 		"last_setup_error": nil, "latest_attempt": nil, "livemode": false, "mandate": nil,
 		"metadata": si.Metadata, "next_action": nil, "on_behalf_of": nil,
-		"payment_method":                       ref{"payment_method", si.PaymentMethod},
+		"payment_method":                       wire.Ref("payment_method", si.PaymentMethod),
 		"payment_method_configuration_details": nil,
-		"payment_method_options":               object{"card": object{"mandate_options": nil, "network": nil, "request_three_d_secure": "automatic"}},
+		"payment_method_options":               wire.Object{"card": wire.Object{"mandate_options": nil, "network": nil, "request_three_d_secure": "automatic"}},
 		"payment_method_types":                 []any{"card"}, "single_use_mandate": nil, "status": si.Status, "usage": si.usage(),
 	}
-	if si.LastError != nil {
-		o["last_setup_error"] = a.renderDecline(si.LastError, si.LastMethod)
+	if si.LastSetupError != nil {
+		o["last_setup_error"] = h.paymentIntents.renderDecline(si.LastSetupError, si.LastErrorMethod)
 	}
 	if si.Status == "requires_action" {
-		o["next_action"] = object{
+		o["next_action"] = wire.Object{
 			"type":            "redirect_to_url",
-			"redirect_to_url": object{"return_url": orNull(si.ReturnURL), "url": a.origin + "/c/authenticate/" + si.ID},
+			"redirect_to_url": wire.Object{"return_url": wire.StringOrNull(si.ReturnURL), "url": h.origin + "/c/authenticate/" + si.ID},
 		}
 	}
 	return o

@@ -1,5 +1,7 @@
 package stripelocal
 
+import "usher/stripelocal/wire"
+
 // SubscriptionItem is so many of one price.
 type SubscriptionItem struct {
 	Base
@@ -9,59 +11,62 @@ type SubscriptionItem struct {
 	Subscription string
 }
 
-const itemParams = "quantity:int metadata:map? proration_date:time proration_behavior:create_prorations|none|always_invoice " +
+const subscriptionItemParams = "quantity:int metadata:map? proration_date:time proration_behavior:create_prorations|none|always_invoice " +
 	"payment_behavior:allow_incomplete|default_incomplete|error_if_incomplete|pending_if_incomplete "
+
+// subscriptionItems serves /v1/subscription_items.
+type subscriptionItems struct{ *request }
 
 func subscriptionItemResource() resource {
 	return resource{
-		kind: "subscription_item",
-		render: finder(func(s *state) *table[*SubscriptionItem] { return s.Items },
-			func(a *act, i *SubscriptionItem) object { return a.renderSubscriptionItem(i) }),
+		objectType: "subscription_item",
+		render: finder(func(s *store) *table[*SubscriptionItem] { return s.SubscriptionItems },
+			bind(subscriptionItems.render)),
 		routes: []route{
-			{"GET /v1/subscription_items", "limit:int starting_after ending_before subscription!", (*act).listSubscriptionItems},
-			{"GET /v1/subscription_items/{id}", "", (*act).getSubscriptionItem},
-			{"POST /v1/subscription_items", itemParams + "subscription! price!", (*act).createSubscriptionItem},
-			{"POST /v1/subscription_items/{id}", itemParams + "price off_session:bool", (*act).updateSubscriptionItem},
-			{"DELETE /v1/subscription_items/{id}", "proration_behavior:create_prorations|none|always_invoice proration_date:time", (*act).deleteSubscriptionItem},
+			on("GET /v1/subscription_items", "limit:int starting_after ending_before subscription!", subscriptionItems.list),
+			on("GET /v1/subscription_items/{id}", "", subscriptionItems.get),
+			on("POST /v1/subscription_items", subscriptionItemParams+"subscription! price!", subscriptionItems.create),
+			on("POST /v1/subscription_items/{id}", subscriptionItemParams+"price off_session:bool", subscriptionItems.update),
+			on("DELETE /v1/subscription_items/{id}", "proration_behavior:create_prorations|none|always_invoice proration_date:time", subscriptionItems.delete),
 		},
 	}
 }
 
-func (a *act) addItem(sub *Subscription, n newItem) *SubscriptionItem {
+func (h subscriptionItems) insert(sub *Subscription, n newItem) *SubscriptionItem {
 	item := &SubscriptionItem{
-		Base:     Base{ID: a.ids.short("si_"), Created: a.timeOn(sub.TestClock)},
+		Base:     Base{ID: h.ids.shortID("si_"), Created: h.timeOnClock(sub.TestClock)},
 		Metadata: n.metadata, Price: n.price.ID, Quantity: n.quantity, Subscription: sub.ID,
 	}
-	a.state.Items.insert(item)
+	h.store.SubscriptionItems.insert(item)
 	return item
 }
 
-func (a *act) getSubscriptionItem(in *input) (any, error) {
-	item, ok := a.state.Items.get(in.path("id"))
+func (h subscriptionItems) get(in *input) (any, error) {
+	item, ok := h.store.SubscriptionItems.get(in.pathValue("id"))
 	if !ok {
-		return nil, notFound("subscription_item", in.path("id"), "item")
+		return nil, wire.NotFound("subscription_item", in.pathValue("id"), "item")
 	}
-	return a.renderSubscriptionItem(item), nil
+	return h.render(item), nil
 }
 
-func (a *act) listSubscriptionItems(in *input) (any, error) {
-	if _, ok := a.state.Subscriptions.get(in.str("subscription")); !ok {
-		return nil, noSuch("subscription", in.str("subscription"), "subscription")
+func (h subscriptionItems) list(in *input) (any, error) {
+	if _, ok := h.store.Subscriptions.get(in.String("subscription")); !ok {
+		return nil, wire.NoSuch("subscription", in.String("subscription"), "subscription")
 	}
 	return listing[*SubscriptionItem]{
-		what: "subscription_item", table: a.state.Items, rows: a.state.Items.by("subscription", in.str("subscription")),
-		render: func(i *SubscriptionItem) object { return a.renderSubscriptionItem(i) },
+		resource: "subscription_item", table: h.store.SubscriptionItems, rows: h.store.SubscriptionItems.by("subscription", in.String("subscription")),
+		render: h.render,
 	}.page(in)
 }
 
-func (a *act) renderSubscriptionItem(i *SubscriptionItem) object {
-	o := object{
+func (h subscriptionItems) render(i *SubscriptionItem) wire.Object {
+	o := wire.Object{
 		"id": i.ID, "object": "subscription_item", "billing_thresholds": nil, "created": i.Created,
 		"discounts": []any{}, "metadata": i.Metadata, "plan": nil, "price": nil, "quantity": i.Quantity,
 		"subscription": i.Subscription, "tax_rates": []any{},
 	}
-	if p, ok := a.state.Prices.get(i.Price); ok {
-		o["price"], o["plan"] = a.renderPrice(p), p.renderPlan()
+	if p, ok := h.store.Prices.get(i.Price); ok {
+		o["price"], o["plan"] = h.prices.render(p), p.renderPlan()
 	}
 	return o
 }

@@ -1,208 +1,212 @@
 package stripelocal
 
-import "fmt"
+import (
+	"fmt"
 
-// planParams are the parameters of an update that the billing plan is made of.
-const planParams = "items[]{id price " + inlineRecurring + "quantity:int deleted:bool metadata:map?} proration_date:time " +
+	"usher/stripelocal/wire"
+)
+
+// changeParams are the parameters of an update that the billing plan is made of.
+const changeParams = "items[]{id price " + inlineRecurring + "quantity:int deleted:bool metadata:map?} proration_date:time " +
 	"trial_end:when billing_cycle_anchor:now|unchanged add_invoice_items[]{price! quantity:int} "
 
-func (a *act) updateSubscription(in *input) (any, error) {
-	sub, err := a.subscriptionAt(in)
+func (h subscriptions) update(in *input) (any, error) {
+	sub, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	if err := a.checkUpdatable(sub, in); err != nil {
+	if err := h.subscriptionChanges.checkUpdatable(sub, in); err != nil {
 		return nil, err
 	}
 	if err := checkPendingParams(in); err != nil {
 		return nil, err
 	}
-	ch, err := a.changeAsked(sub, in.params)
+	ch, err := h.subscriptionChanges.fromParams(sub, in.Params)
 	if err != nil {
 		return nil, err
 	}
-	p := a.plan(sub, ch)
-	if err := a.checkPayment(sub, p, in.str("payment_behavior")); err != nil {
+	p := h.subscriptionChanges.plan(sub, ch)
+	if err := h.subscriptionChanges.checkPayable(sub, p, in.String("payment_behavior")); err != nil {
 		return nil, err
 	}
-	if p.billsNow && in.str("payment_behavior") == "pending_if_incomplete" {
-		a.updateWhenPaid(sub, p)
-		return a.renderSubscription(sub), nil
+	if p.billsImmediately && in.String("payment_behavior") == "pending_if_incomplete" {
+		h.pendingUpdates.create(sub, p)
+		return h.render(sub), nil
 	}
-	before := a.renderSubscription(sub)
-	if err := a.takeSubscription(sub, in.params); err != nil {
+	before := h.render(sub)
+	if err := h.setFields(sub, in.Params); err != nil {
 		return nil, err
 	}
-	if err := a.takeDiscounts(sub, in.params); err != nil {
+	if err := h.discounts.setFromParams(sub, in.Params); err != nil {
 		return nil, err
 	}
-	a.takeCancellation(sub, in.params)
-	a.update(sub, p, before, in.str("payment_behavior"))
-	return a.renderSubscription(sub), nil
+	h.subscriptionChanges.setCancellation(sub, in.Params)
+	h.subscriptionChanges.update(sub, p, before, in.String("payment_behavior"))
+	return h.render(sub), nil
 }
 
 // update carries a plan out, tells of it and bills what it calls for.
-func (a *act) update(sub *Subscription, p plan, before object, payment string) (outcome, *Decline) {
-	a.dropPendingUpdate(sub, len(p.prorations) > 0 || p.moved)
+func (h subscriptionChanges) update(sub *Subscription, p changePlan, before wire.Object, payment string) (paymentOutcome, *Decline) {
+	h.pendingUpdates.replace(sub, len(p.prorations) > 0 || p.newPeriod)
 	endsTrial := sub.Status == "trialing" && p.after.Status != "trialing"
-	if endsTrial && a.withoutMethod(sub) && sub.MissingMethod != "create_invoice" {
-		a.endTrialEarly(sub)
-		return paid, nil
+	if endsTrial && h.trials.lacksPaymentMethod(sub) && sub.MissingPaymentMethod != "create_invoice" {
+		h.trials.endEarly(sub)
+		return outcomePaid, nil
 	}
-	a.carryOut(sub, p)
-	a.notePhase(sub)
-	a.emitUpdate("customer.subscription.updated", before, a.renderSubscription(sub))
+	h.apply(sub, p)
+	h.schedules.syncCurrentPhase(sub)
+	h.emitUpdate("customer.subscription.updated", before, h.subscriptions.render(sub))
 	if endsTrial {
-		a.emit("customer.subscription.trial_will_end", a.renderSubscription(sub))
+		h.emit("customer.subscription.trial_will_end", h.subscriptions.render(sub))
 	}
-	a.warnOfTrialEnd(sub)
-	inv, billed := a.billPlan(sub, p)
-	a.armSubscription(sub)
+	h.trials.announceShortTrial(sub)
+	inv, billed := h.createInvoice(sub, p)
+	h.renewals.scheduleNext(sub)
 	if !billed {
-		return paid, nil
+		return outcomePaid, nil
 	}
-	return a.settlePlan(sub, inv, payment)
+	return h.payInvoice(sub, inv, payment)
 }
 
-// settlePlan takes the money for a change, or leaves that to the client under
+// payInvoice takes the money for a change, or leaves that to the client under
 // default_incomplete.
-func (a *act) settlePlan(sub *Subscription, inv *Invoice, payment string) (outcome, *Decline) {
+func (h subscriptionChanges) payInvoice(sub *Subscription, inv *Invoice, payment string) (paymentOutcome, *Decline) {
 	if payment != "default_incomplete" {
-		return a.finalizeAndCollect(inv)
+		return h.invoicing.finalizeAndPay(inv)
 	}
-	a.finalize(inv)
+	h.invoicing.finalize(inv)
 	if inv.Status == "open" {
-		a.afterFailure(inv)
+		h.dunning.paymentFailed(inv)
 	}
-	return paid, nil
+	return outcomePaid, nil
 }
 
 // checkUpdatable refuses what a subscription's status does not allow.
-func (a *act) checkUpdatable(sub *Subscription, in *input) error {
+func (h subscriptionChanges) checkUpdatable(sub *Subscription, in *input) error {
 	quiet := setOf([]string{"metadata", "cancellation_details", "expand"})
-	for _, name := range in.n.keys {
+	for _, name := range in.Names() {
 		switch {
 		case quiet[name]:
-		case sub.ended():
-			return invalid("", "", "A canceled subscription can only update its cancellation_details and metadata.")
-		case sub.Status == "incomplete" && sub.FromCheckout != "":
-			return invalid("", "", "This subscription cannot be updated: its first payment is still being made through the Checkout Session "+sub.FromCheckout+".")
+		case sub.hasEnded():
+			return wire.Invalid("", "", "A canceled subscription can only update its cancellation_details and metadata.")
+		case sub.Status == "incomplete" && sub.CheckoutSession != "":
+			return wire.Invalid("", "", "This subscription cannot be updated: its first payment is still being made through the Checkout Session "+sub.CheckoutSession+".")
 		}
 	}
-	if in.has("cancel_at_period_end") && in.has("cancel_at") {
-		return invalid("", "", "You may only specify one of these parameters: cancel_at, cancel_at_period_end.")
+	if in.Has("cancel_at_period_end") && in.Has("cancel_at") {
+		return wire.Invalid("", "", "You may only specify one of these parameters: cancel_at, cancel_at_period_end.")
 	}
-	if sub.Schedule != "" && (in.has("cancel_at_period_end") || in.has("cancel_at")) {
-		return invalid("", "", "The subscription is managed by the subscription schedule `"+sub.Schedule+"`, and updating any cancelation behavior directly is not allowed. Please update the schedule instead.")
+	if sub.Schedule != "" && (in.Has("cancel_at_period_end") || in.Has("cancel_at")) {
+		return wire.Invalid("", "", "The subscription is managed by the subscription schedule `"+sub.Schedule+"`, and updating any cancelation behavior directly is not allowed. Please update the schedule instead.")
 	}
-	return checkProration(sub, in.params)
+	return checkProration(sub, in.Params)
 }
 
 // checkProration holds the date of prorations against the current period.
-func checkProration(sub *Subscription, p params) error {
-	if !p.has("proration_date") {
+func checkProration(sub *Subscription, p wire.Params) error {
+	if !p.Has("proration_date") {
 		return nil
 	}
-	if p.str("proration_behavior") == "none" {
-		return invalid("", p.name("proration_date"), "You cannot specify `proration_date` when `proration_behavior` is `none`.")
+	if p.String("proration_behavior") == "none" {
+		return wire.Invalid("", p.Name("proration_date"), "You cannot specify `proration_date` when `proration_behavior` is `none`.")
 	}
-	if date := p.num("proration_date"); date < sub.CurrentPeriodStart || date > sub.CurrentPeriodEnd {
-		return invalid("", p.name("proration_date"), "Cannot specify `proration_date` outside of the current billing period.")
+	if date := p.Int("proration_date"); date < sub.CurrentPeriodStart || date > sub.CurrentPeriodEnd {
+		return wire.Invalid("", p.Name("proration_date"), "Cannot specify `proration_date` outside of the current billing period.")
 	}
 	return nil
 }
 
-// changeAsked reads the parameters of an update, or of its preview.
-func (a *act) changeAsked(sub *Subscription, p params) (change, error) {
-	items, err := a.itemChanges(sub, p)
+// fromParams reads the parameters of an update, or of its preview.
+func (h subscriptionChanges) fromParams(sub *Subscription, p wire.Params) (subscriptionChange, error) {
+	items, err := h.itemChangesFromParams(sub, p)
 	if err != nil {
-		return change{}, err
+		return subscriptionChange{}, err
 	}
-	extra, err := a.extraItems(sub.Currency, p)
+	extra, err := h.invoiceItemsFromParams(sub.Currency, p)
 	if err != nil {
-		return change{}, err
+		return subscriptionChange{}, err
 	}
-	ch := change{
-		items: items, extra: extra, behavior: p.str("proration_behavior"), date: p.num("proration_date"),
-		trialEnd: p.num("trial_end"), anchorNow: p.str("billing_cycle_anchor") == "now",
+	ch := subscriptionChange{
+		items: items, invoiceItems: extra, prorationBehavior: p.String("proration_behavior"), prorationDate: p.Int("proration_date"),
+		trialEnd: p.Int("trial_end"), resetAnchor: p.String("billing_cycle_anchor") == "now",
 	}
-	if p.str("trial_end") == "now" {
-		ch.trialEnd = a.timeOn(sub.TestClock)
+	if p.String("trial_end") == "now" {
+		ch.trialEnd = h.timeOnClock(sub.TestClock)
 	}
-	if p.has("trial_end") && ch.trialEnd < a.timeOn(sub.TestClock) {
-		return ch, invalid("", p.name("trial_end"), "Invalid timestamp: must be an integer Unix timestamp in the future.")
+	if p.Has("trial_end") && ch.trialEnd < h.timeOnClock(sub.TestClock) {
+		return ch, wire.Invalid("", p.Name("trial_end"), "Invalid timestamp: must be an integer Unix timestamp in the future.")
 	}
 	return ch, nil
 }
 
-// extraItems reads add_invoice_items[].
-func (a *act) extraItems(currency string, p params) ([]newItem, error) {
+// invoiceItemsFromParams reads add_invoice_items[].
+func (h subscriptionChanges) invoiceItemsFromParams(currency string, p wire.Params) ([]newItem, error) {
 	var out []newItem
-	for _, e := range p.list("add_invoice_items") {
-		price, ok := a.state.Prices.get(e.str("price"))
+	for _, e := range p.List("add_invoice_items") {
+		price, ok := h.store.Prices.get(e.String("price"))
 		switch {
 		case !ok:
-			return nil, noSuch("price", e.str("price"), e.name("price"))
+			return nil, wire.NoSuch("price", e.String("price"), e.Name("price"))
 		case price.Interval != "":
-			return nil, invalid("", e.name("price"), "The price specified is set to `type=recurring` but this field only accepts prices with `type=one_time`.")
+			return nil, wire.Invalid("", e.Name("price"), "The price specified is set to `type=recurring` but this field only accepts prices with `type=one_time`.")
 		case currency != "" && price.Currency != currency:
-			return nil, invalid("", e.name("price"), fmt.Sprintf("The price specified supports currencies of `%s`. This doesn't match the expected currency: `%s`.", price.Currency, currency))
+			return nil, wire.Invalid("", e.Name("price"), fmt.Sprintf("The price specified supports currencies of `%s`. This doesn't match the expected currency: `%s`.", price.Currency, currency))
 		}
-		out = append(out, newItem{price: price, quantity: e.numOr("quantity", 1)})
+		out = append(out, newItem{price: price, quantity: e.IntOr("quantity", 1)})
 	}
 	return out, nil
 }
 
-// itemChanges reads items[]: with an id it changes that item, without one it
+// itemChangesFromParams reads items[]: with an id it changes that item, without one it
 // adds another. A new price without a quantity means one.
-func (a *act) itemChanges(sub *Subscription, in params) ([]itemChange, error) {
+func (h subscriptionChanges) itemChangesFromParams(sub *Subscription, in wire.Params) ([]itemChange, error) {
 	var out []itemChange
-	for i, p := range in.list("items") {
-		change, err := a.itemChange(sub, p)
+	for i, p := range in.List("items") {
+		change, err := h.itemChangeFromParams(sub, p)
 		if err != nil {
 			return nil, err
 		}
 		if change.quantity < 0 {
-			return nil, invalid("parameter_invalid_integer", fmt.Sprintf("items[%d][quantity]", i), "This value must be greater than or equal to 0.")
+			return nil, wire.Invalid("parameter_invalid_integer", fmt.Sprintf("items[%d][quantity]", i), "This value must be greater than or equal to 0.")
 		}
 		out = append(out, change)
 	}
-	return out, a.checkChanges(sub, out)
+	return out, h.checkResultingItems(sub, out)
 }
 
-func (a *act) itemChange(sub *Subscription, p params) (itemChange, error) {
-	change := itemChange{metadata: p, quantity: p.numOr("quantity", 1)}
-	if p.has("id") {
-		item, ok := a.state.Items.get(p.str("id"))
+func (h subscriptionChanges) itemChangeFromParams(sub *Subscription, p wire.Params) (itemChange, error) {
+	change := itemChange{metadata: p, quantity: p.IntOr("quantity", 1)}
+	if p.Has("id") {
+		item, ok := h.store.SubscriptionItems.get(p.String("id"))
 		if !ok || item.Subscription != sub.ID {
-			return change, noSuch("subscription_item", p.str("id"), p.name("id"))
+			return change, wire.NoSuch("subscription_item", p.String("id"), p.Name("id"))
 		}
 		change.item = item
-		change.price, _ = a.state.Prices.get(item.Price)
-		if !p.has("price") && !p.has("price_data") {
-			change.quantity = p.numOr("quantity", item.Quantity)
+		change.price, _ = h.store.Prices.get(item.Price)
+		if !p.Has("price") && !p.Has("price_data") {
+			change.quantity = p.IntOr("quantity", item.Quantity)
 		}
 	}
 	switch {
-	case p.flag("deleted"):
+	case p.Bool("deleted"):
 		change.price = nil
-	case p.has("price"), p.has("price_data"):
-		price, err := a.recurringPrice(p, "price")
+	case p.Has("price"), p.Has("price_data"):
+		price, err := h.prices.recurringFromParams(p, "price")
 		if err != nil {
 			return change, err
 		}
 		change.price = price
 	case change.item == nil:
-		return change, missing(p.name("price"))
+		return change, wire.MissingParam(p.Name("price"))
 	}
-	if p.flag("deleted") && change.item == nil {
-		return change, missing(p.name("id"))
+	if p.Bool("deleted") && change.item == nil {
+		return change, wire.MissingParam(p.Name("id"))
 	}
 	return change, nil
 }
 
-// checkChanges looks at the items as they would stand afterwards.
-func (a *act) checkChanges(sub *Subscription, changes []itemChange) error {
+// checkResultingItems looks at the items as they would stand afterwards.
+func (h subscriptionChanges) checkResultingItems(sub *Subscription, changes []itemChange) error {
 	var after []newItem
 	touched := map[string]bool{}
 	for _, c := range changes {
@@ -213,60 +217,60 @@ func (a *act) checkChanges(sub *Subscription, changes []itemChange) error {
 			after = append(after, newItem{price: c.price, quantity: c.quantity})
 		}
 	}
-	for _, item := range a.items(sub) {
-		if price, ok := a.state.Prices.get(item.Price); ok && !touched[item.ID] {
+	for _, item := range h.subscriptions.items(sub) {
+		if price, ok := h.store.Prices.get(item.Price); ok && !touched[item.ID] {
 			after = append(after, newItem{price: price, quantity: item.Quantity})
 		}
 	}
 	if len(after) == 0 {
-		return invalid("", "", "A subscription must have at least one active plan. To cancel the subscription, please use the cancel API endpoint on this subscription.")
+		return wire.Invalid("", "", "A subscription must have at least one active plan. To cancel the subscription, please use the cancel API endpoint on this subscription.")
 	}
 	if after[0].price.Currency != sub.Currency {
-		return invalid("", "", fmt.Sprintf("The price specified supports currencies of `%s`. This doesn't match the expected currency: `%s`.", after[0].price.Currency, sub.Currency))
+		return wire.Invalid("", "", fmt.Sprintf("The price specified supports currencies of `%s`. This doesn't match the expected currency: `%s`.", after[0].price.Currency, sub.Currency))
 	}
 	return checkItems(after)
 }
 
-// checkPayment refuses, under error_if_incomplete, a change that would be
+// checkPayable refuses, under error_if_incomplete, a change that would be
 // billed at once and not be paid. Nothing of the attempt is kept.
-func (a *act) checkPayment(sub *Subscription, p plan, payment string) error {
-	if payment != "error_if_incomplete" || !p.billsNow || a.planDue(sub, p) == 0 {
+func (h subscriptionChanges) checkPayable(sub *Subscription, p changePlan, payment string) error {
+	if payment != "error_if_incomplete" || !p.billsImmediately || h.amountDue(sub, p) == 0 {
 		return nil
 	}
-	pm, ok := a.methodOf(sub)
+	pm, ok := h.paymentMethods.forSubscription(sub)
 	if !ok {
-		return noMethod()
+		return noPaymentMethodError()
 	}
-	result, decline := pm.outcome()
+	result, decline := pm.chargeOutcome()
 	return paymentError(result, decline, &Invoice{})
 }
 
-// planDue is what a plan's invoice would ask for.
-func (a *act) planDue(sub *Subscription, p plan) int64 {
-	inv := a.assemble(sub, "subscription_update", append(a.pendingItems(sub), p.prorations...), a.planLines(sub, p))
-	a.settleBalance(inv)
+// amountDue is what a plan's invoice would ask for.
+func (h subscriptionChanges) amountDue(sub *Subscription, p changePlan) int64 {
+	inv := h.invoicing.build(sub, "subscription_update", append(h.invoiceItems.pendingFor(sub), p.prorations...), h.newPeriodLines(sub, p))
+	h.invoicing.applyBalance(inv)
 	return inv.amountDue()
 }
 
-// takeCancellation sets or clears the end of the subscription. The classic
+// setCancellation sets or clears the end of the subscription. The classic
 // kind shows a cancel at the period's end in both fields.
-func (a *act) takeCancellation(sub *Subscription, p params) {
-	details := p.at("cancellation_details")
-	details.setStr("comment", &sub.CancelComment)
-	details.setStr("feedback", &sub.CancelFeedback)
+func (h subscriptionChanges) setCancellation(sub *Subscription, p wire.Params) {
+	details := p.At("cancellation_details")
+	details.SetString("comment", &sub.CancellationComment)
+	details.SetString("feedback", &sub.CancellationFeedback)
 	switch {
-	case p.flag("cancel_at_period_end"):
-		a.setCancel(sub, sub.CurrentPeriodEnd, true)
-	case p.num("cancel_at") != 0:
-		a.setCancel(sub, p.num("cancel_at"), false)
-	case p.has("cancel_at_period_end"), p.has("cancel_at"):
-		sub.CancelAtPeriodEnd, sub.CancelAt, sub.CanceledAt, sub.CancelReason = false, 0, 0, ""
+	case p.Bool("cancel_at_period_end"):
+		h.setCancelAt(sub, sub.CurrentPeriodEnd, true)
+	case p.Int("cancel_at") != 0:
+		h.setCancelAt(sub, p.Int("cancel_at"), false)
+	case p.Has("cancel_at_period_end"), p.Has("cancel_at"):
+		sub.CancelAtPeriodEnd, sub.CancelAt, sub.CanceledAt, sub.CancellationReason = false, 0, 0, ""
 	}
 }
 
-func (a *act) setCancel(sub *Subscription, at int64, periodEnd bool) {
-	sub.CancelAt, sub.CancelAtPeriodEnd, sub.CancelReason = at, periodEnd, "cancellation_requested"
+func (h subscriptionChanges) setCancelAt(sub *Subscription, at int64, periodEnd bool) {
+	sub.CancelAt, sub.CancelAtPeriodEnd, sub.CancellationReason = at, periodEnd, "cancellation_requested"
 	if sub.CanceledAt == 0 {
-		sub.CanceledAt = a.timeOn(sub.TestClock)
+		sub.CanceledAt = h.timeOnClock(sub.TestClock)
 	}
 }

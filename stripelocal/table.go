@@ -21,7 +21,7 @@ type row interface{ base() *Base }
 type table[T row] struct {
 	rows    map[string]T
 	all     []T
-	last    int64
+	lastSeq int64
 	indexes map[string]*index[T]
 }
 
@@ -47,8 +47,8 @@ func (t *table[T]) get(id string) (T, bool) {
 }
 
 func (t *table[T]) insert(r T) {
-	t.last++
-	r.base().Seq = t.last
+	t.lastSeq++
+	r.base().Seq = t.lastSeq
 	t.link(r)
 }
 
@@ -66,7 +66,7 @@ func (t *table[T]) remove(id string) {
 		return
 	}
 	delete(t.rows, id)
-	t.all = without(t.all, r)
+	t.all = withoutRow(t.all, r)
 	for _, ix := range t.indexes {
 		ix.drop(r)
 	}
@@ -92,13 +92,13 @@ func (ix *index[T]) add(r T) {
 		return
 	}
 	rows := ix.rows[key]
-	at := place(rows, r.base().Seq)
+	at := position(rows, r.base().Seq)
 	ix.rows[key] = slices.Insert(rows, at, r)
 }
 
 func (ix *index[T]) drop(r T) {
 	key := ix.key(r)
-	rows := without(ix.rows[key], r)
+	rows := withoutRow(ix.rows[key], r)
 	if len(rows) == 0 {
 		delete(ix.rows, key)
 		return
@@ -106,16 +106,16 @@ func (ix *index[T]) drop(r T) {
 	ix.rows[key] = rows
 }
 
-func without[T row](rows []T, r T) []T {
-	at := place(rows, r.base().Seq)
+func withoutRow[T row](rows []T, r T) []T {
+	at := position(rows, r.base().Seq)
 	if at == len(rows) || rows[at].base().ID != r.base().ID {
 		return rows
 	}
 	return slices.Delete(rows, at, at+1)
 }
 
-// place is the position of the first row whose Seq is not below seq.
-func place[T row](rows []T, seq int64) int {
+// position is the position of the first row whose Seq is not below seq.
+func position[T row](rows []T, seq int64) int {
 	at, _ := slices.BinarySearchFunc(rows, seq, func(r T, seq int64) int {
 		return int(r.base().Seq - seq)
 	})
@@ -138,14 +138,14 @@ func (t *table[T]) UnmarshalJSON(raw []byte) error {
 		return err
 	}
 	for _, r := range rows {
-		t.last = max(t.last, r.base().Seq)
+		t.lastSeq = max(t.lastSeq, r.base().Seq)
 		t.link(r)
 	}
 	return nil
 }
 
-// dropFirst forgets the oldest row, which is cheap at any size.
-func (t *table[T]) dropFirst() {
+// removeOldest forgets the oldest row, which is cheap at any size.
+func (t *table[T]) removeOldest() {
 	first := t.all[0]
 	delete(t.rows, first.base().ID)
 	for _, ix := range t.indexes {

@@ -3,6 +3,8 @@ package stripelocal
 import (
 	"regexp"
 	"strings"
+
+	"usher/stripelocal/wire"
 )
 
 // TaxID is a number under which a customer pays taxes.
@@ -16,16 +18,19 @@ type TaxID struct {
 
 const taxIDTypes = "type:eu_vat|us_ein|gb_vat|ch_vat|au_abn|in_gst|no_vat|ca_gst_hst|jp_cn! value!"
 
+// taxIDs serves /v1/customers/{id}/tax_ids.
+type taxIDs struct{ *request }
+
 func taxIDResource() resource {
 	return resource{
-		kind: "tax_id",
-		render: finder(func(s *state) *table[*TaxID] { return s.TaxIDs },
-			func(_ *act, x *TaxID) object { return x.render() }),
+		objectType: "tax_id",
+		render: finder(func(s *store) *table[*TaxID] { return s.TaxIDs },
+			func(_ *request, x *TaxID) wire.Object { return x.render() }),
 		routes: []route{
-			{"POST /v1/customers/{id}/tax_ids", taxIDTypes, (*act).createTaxID},
-			{"GET /v1/customers/{id}/tax_ids", "limit:int starting_after ending_before", (*act).listTaxIDs},
-			{"GET /v1/customers/{id}/tax_ids/{tax}", "", (*act).getTaxID},
-			{"DELETE /v1/customers/{id}/tax_ids/{tax}", "", (*act).deleteTaxID},
+			on("POST /v1/customers/{id}/tax_ids", taxIDTypes, taxIDs.create),
+			on("GET /v1/customers/{id}/tax_ids", "limit:int starting_after ending_before", taxIDs.list),
+			on("GET /v1/customers/{id}/tax_ids/{tax}", "", taxIDs.get),
+			on("DELETE /v1/customers/{id}/tax_ids/{tax}", "", taxIDs.delete),
 		},
 	}
 }
@@ -46,96 +51,96 @@ func taxIDType(value string) string {
 	return ""
 }
 
-func (a *act) createTaxID(in *input) (any, error) {
-	c, err := a.customerAt(in)
+func (h taxIDs) create(in *input) (any, error) {
+	c, err := h.customers.find(in)
 	if err != nil {
 		return nil, err
 	}
 	if c.Deleted {
-		return nil, notFound("customer", c.ID, "id")
+		return nil, wire.NotFound("customer", c.ID, "id")
 	}
-	kind, value := in.str("type"), in.str("value")
+	kind, value := in.String("type"), in.String("value")
 	if (kind == "eu_vat" || kind == "us_ein") && taxIDType(value) != kind {
-		return nil, invalid("tax_id_invalid", "value", "Invalid value for "+kind+".")
+		return nil, wire.Invalid("tax_id_invalid", "value", "Invalid value for "+kind+".")
 	}
-	return a.addTaxID(c, kind, value).render(), nil
+	return h.insert(c, kind, value).render(), nil
 }
 
-func (a *act) addTaxID(c *Customer, kind, value string) *TaxID {
-	x := &TaxID{Base: Base{ID: a.ids.long("txi_1"), Created: a.nowFor(c)}, Customer: c.ID, Type: kind, Value: value}
+func (h taxIDs) insert(c *Customer, kind, value string) *TaxID {
+	x := &TaxID{Base: Base{ID: h.ids.longID("txi_1"), Created: h.timeFor(c)}, Customer: c.ID, Type: kind, Value: value}
 	x.Country = map[string]string{
 		"us_ein": "US", "gb_vat": "GB", "ch_vat": "CH", "au_abn": "AU", "in_gst": "IN", "no_vat": "NO", "ca_gst_hst": "CA", "jp_cn": "JP",
 	}[kind]
 	if kind == "eu_vat" && len(value) > 2 {
 		x.Country = strings.ToUpper(value[:2])
 	}
-	a.state.TaxIDs.insert(x)
-	a.emit("customer.tax_id.created", x.render())
+	h.store.TaxIDs.insert(x)
+	h.emit("customer.tax_id.created", x.render())
 	return x
 }
 
-// setTaxID makes this the customer's one tax ID; an empty one removes it.
-func (a *act) setTaxID(c *Customer, value string) {
-	for _, old := range append([]*TaxID{}, a.state.TaxIDs.by("customer", c.ID)...) {
+// setOnly makes this the customer's one tax ID; an empty one removes it.
+func (h taxIDs) setOnly(c *Customer, value string) {
+	for _, old := range append([]*TaxID{}, h.store.TaxIDs.by("customer", c.ID)...) {
 		if old.Value == value {
 			return
 		}
-		a.removeTaxID(old)
+		h.remove(old)
 	}
 	if kind := taxIDType(value); kind != "" {
-		a.addTaxID(c, kind, value)
+		h.insert(c, kind, value)
 	}
 }
 
-func (a *act) removeTaxID(x *TaxID) {
-	a.state.TaxIDs.remove(x.ID)
-	a.emit("customer.tax_id.deleted", x.render())
+func (h taxIDs) remove(x *TaxID) {
+	h.store.TaxIDs.remove(x.ID)
+	h.emit("customer.tax_id.deleted", x.render())
 }
 
-func (a *act) taxIDAt(in *input) (*TaxID, error) {
-	c, err := a.customerAt(in)
+func (h taxIDs) find(in *input) (*TaxID, error) {
+	c, err := h.customers.find(in)
 	if err != nil {
 		return nil, err
 	}
-	x, ok := a.state.TaxIDs.get(in.path("tax"))
+	x, ok := h.store.TaxIDs.get(in.pathValue("tax"))
 	if !ok || x.Customer != c.ID {
-		return nil, notFound("tax_id", in.path("tax"), "id")
+		return nil, wire.NotFound("tax_id", in.pathValue("tax"), "id")
 	}
 	return x, nil
 }
 
-func (a *act) getTaxID(in *input) (any, error) {
-	x, err := a.taxIDAt(in)
+func (h taxIDs) get(in *input) (any, error) {
+	x, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
 	return x.render(), nil
 }
 
-func (a *act) deleteTaxID(in *input) (any, error) {
-	x, err := a.taxIDAt(in)
+func (h taxIDs) delete(in *input) (any, error) {
+	x, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	a.removeTaxID(x)
-	return object{"id": x.ID, "object": "tax_id", "deleted": true}, nil
+	h.remove(x)
+	return wire.Object{"id": x.ID, "object": "tax_id", "deleted": true}, nil
 }
 
-func (a *act) listTaxIDs(in *input) (any, error) {
-	c, err := a.customerAt(in)
+func (h taxIDs) list(in *input) (any, error) {
+	c, err := h.customers.find(in)
 	if err != nil {
 		return nil, err
 	}
 	return listing[*TaxID]{
-		what: "tax_id", table: a.state.TaxIDs, rows: a.state.TaxIDs.by("customer", c.ID), render: (*TaxID).render,
+		resource: "tax_id", table: h.store.TaxIDs, rows: h.store.TaxIDs.by("customer", c.ID), render: (*TaxID).render,
 	}.page(in)
 }
 
-func (x *TaxID) render() object {
-	return object{
-		"id": x.ID, "object": "tax_id", "country": orNull(x.Country), "created": x.Created,
-		"customer": ref{"customer", x.Customer}, "livemode": false, "type": x.Type, "value": x.Value,
-		"owner":        object{"type": "customer", "customer": ref{"customer", x.Customer}},
-		"verification": object{"status": "unavailable", "verified_address": nil, "verified_name": nil},
+func (x *TaxID) render() wire.Object {
+	return wire.Object{
+		"id": x.ID, "object": "tax_id", "country": wire.StringOrNull(x.Country), "created": x.Created,
+		"customer": wire.Ref("customer", x.Customer), "livemode": false, "type": x.Type, "value": x.Value,
+		"owner":        wire.Object{"type": "customer", "customer": wire.Ref("customer", x.Customer)},
+		"verification": wire.Object{"status": "unavailable", "verified_address": nil, "verified_name": nil},
 	}
 }

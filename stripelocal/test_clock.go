@@ -3,137 +3,142 @@ package stripelocal
 import (
 	"fmt"
 	"time"
+
+	"usher/stripelocal/wire"
 )
 
 // Bounds of test clocks (two intervals: docs, test clocks; three customers:
 // public issue threads; a life of thirty days: inferred).
 const (
-	clockLife      = 30 * 24 * 60 * 60
-	clockCustomers = 3
-	clockIntervals = 2
+	testClockLifetime     = 30 * 24 * 60 * 60
+	maxTestClockCustomers = 3
+	maxAdvanceIntervals   = 2
 )
 
 // TestClock is a time line of its own for some customers and all that hangs on
 // them. Frozen is the moment it shows, unix seconds.
 type TestClock struct {
 	Base
-	Deleted bool // it is kept, for what refers to it
-	Name    string
-	Frozen  int64
-	Target  int64 // what it advances to; 0 while it stands
+	Deleted    bool // it is kept, for what refers to it
+	Name       string
+	FrozenTime int64
+	TargetTime int64 // what it advances to; 0 while it stands
 }
+
+// testClocks serves /v1/test_helpers/test_clocks.
+type testClocks struct{ *request }
 
 func testClockResource() resource {
 	return resource{
-		kind: "test_clock",
-		render: finder(func(s *state) *table[*TestClock] { return s.TestClocks },
-			func(a *act, c *TestClock) object { return renderTestClock(c) }),
-		arm: func(a *act) { a.wakeClocks() },
+		objectType: "test_clock",
+		render: finder(func(s *store) *table[*TestClock] { return s.TestClocks },
+			func(r *request, c *TestClock) wire.Object { return renderTestClock(c) }),
+		scheduleTimers: func(r *request) { r.signalAdvance() },
 		routes: []route{
-			{"POST /v1/test_helpers/test_clocks", "frozen_time:time! name:300", (*act).createTestClock},
-			{"GET /v1/test_helpers/test_clocks", "limit:int starting_after ending_before", (*act).listTestClocks},
-			{"GET /v1/test_helpers/test_clocks/{id}", "", (*act).getTestClock},
-			{"DELETE /v1/test_helpers/test_clocks/{id}", "", (*act).deleteTestClock},
-			{"POST /v1/test_helpers/test_clocks/{id}/advance", "frozen_time:time!", (*act).advanceTestClock},
+			on("POST /v1/test_helpers/test_clocks", "frozen_time:time! name:300", testClocks.create),
+			on("GET /v1/test_helpers/test_clocks", "limit:int starting_after ending_before", testClocks.list),
+			on("GET /v1/test_helpers/test_clocks/{id}", "", testClocks.get),
+			on("DELETE /v1/test_helpers/test_clocks/{id}", "", testClocks.delete),
+			on("POST /v1/test_helpers/test_clocks/{id}/advance", "frozen_time:time!", testClocks.advance),
 		},
 	}
 }
 
-func (a *act) createTestClock(in *input) (any, error) {
-	if at := in.num("frozen_time"); at <= 0 {
-		return nil, invalid("", "frozen_time", "The frozen_time of a test clock must be after the Unix epoch.")
+func (h testClocks) create(in *input) (any, error) {
+	if at := in.Int("frozen_time"); at <= 0 {
+		return nil, wire.Invalid("", "frozen_time", "The frozen_time of a test clock must be after the Unix epoch.")
 	}
 	c := &TestClock{
-		Base: Base{ID: a.ids.long("clock_1"), Created: a.at}, Name: in.str("name"), Frozen: in.num("frozen_time"),
+		Base: Base{ID: h.ids.longID("clock_1"), Created: h.now}, Name: in.String("name"), FrozenTime: in.Int("frozen_time"),
 	}
-	a.state.TestClocks.insert(c)
-	a.emit("test_helpers.test_clock.created", renderTestClock(c))
+	h.store.TestClocks.insert(c)
+	h.emit("test_helpers.test_clock.created", renderTestClock(c))
 	return renderTestClock(c), nil
 }
 
-func (a *act) testClockAt(in *input) (*TestClock, error) {
-	c, ok := a.state.TestClocks.get(in.path("id"))
+func (h testClocks) find(in *input) (*TestClock, error) {
+	c, ok := h.store.TestClocks.get(in.pathValue("id"))
 	if !ok || c.Deleted {
-		return nil, notFound("test_helpers.test_clock", in.path("id"), "id")
+		return nil, wire.NotFound("test_helpers.test_clock", in.pathValue("id"), "id")
 	}
 	return c, nil
 }
 
-func (a *act) getTestClock(in *input) (any, error) {
-	c, err := a.testClockAt(in)
+func (h testClocks) get(in *input) (any, error) {
+	c, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
 	return renderTestClock(c), nil
 }
 
-func (a *act) listTestClocks(in *input) (any, error) {
+func (h testClocks) list(in *input) (any, error) {
 	return listing[*TestClock]{
-		what: "test_helpers.test_clock", table: a.state.TestClocks, rows: a.state.TestClocks.all, render: renderTestClock,
-		keep: func(c *TestClock) bool { return !c.Deleted },
+		resource: "test_helpers.test_clock", table: h.store.TestClocks, rows: h.store.TestClocks.all, render: renderTestClock,
+		filter: func(c *TestClock) bool { return !c.Deleted },
 	}.page(in)
 }
 
-// deleteTestClock deletes its customers with it.
-func (a *act) deleteTestClock(in *input) (any, error) {
-	c, err := a.testClockAt(in)
+// delete deletes its customers with it.
+func (h testClocks) delete(in *input) (any, error) {
+	c, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	for _, customer := range a.state.Customers.by("test_clock", c.ID) {
-		a.removeCustomer(customer)
+	for _, customer := range h.store.Customers.by("test_clock", c.ID) {
+		h.customers.remove(customer)
 	}
-	a.emit("test_helpers.test_clock.deleted", renderTestClock(c))
-	c.Deleted, c.Target = true, 0
-	delete(a.timers, c.ID)
+	h.emit("test_helpers.test_clock.deleted", renderTestClock(c))
+	c.Deleted, c.TargetTime = true, 0
+	delete(h.timers, c.ID)
 	return renderTestClock(c), nil
 }
 
-// advanceTestClock says where to; the clock goes there in the background.
-func (a *act) advanceTestClock(in *input) (any, error) {
-	c, err := a.testClockAt(in)
+// advance says where to; the clock goes there in the background.
+func (h testClocks) advance(in *input) (any, error) {
+	c, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	to := in.num("frozen_time")
-	if err := a.checkAdvance(c, to); err != nil {
+	to := in.Int("frozen_time")
+	if err := h.checkAdvance(c, to); err != nil {
 		return nil, err
 	}
-	c.Target = to
-	a.emit("test_helpers.test_clock.advancing", renderTestClock(c))
-	a.wakeClocks()
+	c.TargetTime = to
+	h.emit("test_helpers.test_clock.advancing", renderTestClock(c))
+	h.signalAdvance()
 	return renderTestClock(c), nil
 }
 
-func (a *act) checkAdvance(c *TestClock, to int64) error {
-	if c.Target != 0 {
-		return invalid("", "", fmt.Sprintf("The test clock %s is still advancing. Wait until its status is ready.", c.ID))
+func (h testClocks) checkAdvance(c *TestClock, to int64) error {
+	if c.TargetTime != 0 {
+		return wire.Invalid("", "", fmt.Sprintf("The test clock %s is still advancing. Wait until its status is ready.", c.ID))
 	}
-	if to <= c.Frozen {
-		return invalid("", "frozen_time", "The frozen_time must be after the test clock's current frozen time.")
+	if to <= c.FrozenTime {
+		return wire.Invalid("", "frozen_time", "The frozen_time must be after the test clock's current frozen time.")
 	}
-	limit, shortest := addIntervals(c.Frozen, "year", 2), ""
-	for _, sub := range a.subscriptionsOn(c.ID) {
-		price, ok := a.renewalPrice(sub)
+	limit, shortest := wire.AddIntervals(c.FrozenTime, "year", 2), ""
+	for _, sub := range h.activeSubscriptions(c.ID) {
+		price, ok := h.subscriptions.firstPrice(sub)
 		if !ok {
 			continue
 		}
-		if end := addIntervals(c.Frozen, price.Interval, clockIntervals*price.IntervalCount); end < limit {
+		if end := wire.AddIntervals(c.FrozenTime, price.Interval, maxAdvanceIntervals*price.IntervalCount); end < limit {
 			limit, shortest = end, sub.ID
 		}
 	}
 	if to > limit {
-		return invalid("", "frozen_time", fmt.Sprintf("You cannot advance a test clock more than two intervals of its shortest subscription (%s), which is %s.", shortest, time.Unix(limit, 0).UTC().Format(time.RFC3339)))
+		return wire.Invalid("", "frozen_time", fmt.Sprintf("You cannot advance a test clock more than two intervals of its shortest subscription (%s), which is %s.", shortest, time.Unix(limit, 0).UTC().Format(time.RFC3339)))
 	}
 	return nil
 }
 
-// subscriptionsOn are the living subscriptions of a test clock.
-func (a *act) subscriptionsOn(testClock string) []*Subscription {
+// activeSubscriptions are the living subscriptions of a test clock.
+func (h testClocks) activeSubscriptions(testClock string) []*Subscription {
 	var out []*Subscription
-	for _, c := range a.state.Customers.by("test_clock", testClock) {
-		for _, sub := range a.state.Subscriptions.by("customer", c.ID) {
-			if !sub.ended() {
+	for _, c := range h.store.Customers.by("test_clock", testClock) {
+		for _, sub := range h.store.Subscriptions.by("customer", c.ID) {
+			if !sub.hasEnded() {
 				out = append(out, sub)
 			}
 		}
@@ -141,52 +146,35 @@ func (a *act) subscriptionsOn(testClock string) []*Subscription {
 	return out
 }
 
-// checkClock holds a new customer's test clock against what there is.
-func (a *act) checkClock(p params) error {
-	id := p.str("test_clock")
+// checkAssignable holds a new customer's test clock against what there is.
+func (h testClocks) checkAssignable(p wire.Params) error {
+	id := p.String("test_clock")
 	if id == "" {
 		return nil
 	}
-	c, ok := a.state.TestClocks.get(id)
+	c, ok := h.store.TestClocks.get(id)
 	switch {
 	case !ok || c.Deleted:
-		return noSuch("test_helpers.test_clock", id, "test_clock")
-	case c.Target != 0:
-		return invalid("", "test_clock", fmt.Sprintf("The test clock %s is still advancing. Wait until its status is ready.", id))
-	case len(a.state.Customers.by("test_clock", id)) >= clockCustomers:
-		return invalid("", "test_clock", fmt.Sprintf("A test clock can have at most %d customers.", clockCustomers))
+		return wire.NoSuch("test_helpers.test_clock", id, "test_clock")
+	case c.TargetTime != 0:
+		return wire.Invalid("", "test_clock", fmt.Sprintf("The test clock %s is still advancing. Wait until its status is ready.", id))
+	case len(h.store.Customers.by("test_clock", id)) >= maxTestClockCustomers:
+		return wire.Invalid("", "test_clock", fmt.Sprintf("A test clock can have at most %d customers.", maxTestClockCustomers))
 	}
 	return nil
 }
 
-// removeCustomer ends what a customer has and deletes it. Deleted, it can still
-// be read by its id.
-func (a *act) removeCustomer(c *Customer) {
+func renderTestClock(c *TestClock) wire.Object {
 	if c.Deleted {
-		return
+		return wire.Object{"id": c.ID, "object": "test_helpers.test_clock", "deleted": true}
 	}
-	for _, sub := range a.state.Subscriptions.by("customer", c.ID) {
-		if !sub.ended() {
-			a.endSubscription(sub, "canceled", "cancellation_requested")
-		}
+	o := wire.Object{
+		"id": c.ID, "object": "test_helpers.test_clock", "created": c.Created, "deletes_after": c.Created + testClockLifetime,
+		"frozen_time": c.FrozenTime, "livemode": false, "name": wire.StringOrNull(c.Name), "status": "ready", "status_details": wire.Object{},
 	}
-	whole := a.renderCustomer(c)
-	a.releaseMethods(c)
-	a.state.Customers.change(c, func() { c.Deleted = true })
-	a.emit("customer.deleted", whole)
-}
-
-func renderTestClock(c *TestClock) object {
-	if c.Deleted {
-		return object{"id": c.ID, "object": "test_helpers.test_clock", "deleted": true}
-	}
-	o := object{
-		"id": c.ID, "object": "test_helpers.test_clock", "created": c.Created, "deletes_after": c.Created + clockLife,
-		"frozen_time": c.Frozen, "livemode": false, "name": orNull(c.Name), "status": "ready", "status_details": object{},
-	}
-	if c.Target != 0 {
+	if c.TargetTime != 0 {
 		o["status"] = "advancing"
-		o["status_details"] = object{"advancing": object{"target_frozen_time": c.Target}}
+		o["status_details"] = wire.Object{"advancing": wire.Object{"target_frozen_time": c.TargetTime}}
 	}
 	return o
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"usher/stripelocal/wire"
 )
 
 // Walker thinks up API calls out of the routes' own parameter grammars, and of the ids that earlier answers had. Most are sensible,
@@ -21,7 +23,7 @@ type Walker struct {
 
 type walkRoute struct {
 	kind, method, path string
-	params             *shape
+	params             *wire.Schema
 }
 
 // NewWalker makes a walker whose times lie around now.
@@ -30,11 +32,11 @@ func NewWalker(seed uint64, now int64) *Walker {
 	for _, r := range resources() {
 		for _, rt := range r.routes {
 			method, path, _ := strings.Cut(rt.pattern, " ")
-			sh, err := parseShape(rt.params + " expand[]")
+			sh, err := wire.ParseSchema(rt.params + " expand[]")
 			if err != nil {
 				panic(err)
 			}
-			w.routes = append(w.routes, walkRoute{r.kind, method, path, sh})
+			w.routes = append(w.routes, walkRoute{r.objectType, method, path, sh})
 		}
 	}
 	return w
@@ -101,10 +103,10 @@ func (w *Walker) Learn(body string) {
 	}
 }
 
-func (w *Walker) fill(out url.Values, sh *shape, prefix string) {
-	for _, name := range sh.order {
-		field := sh.fields[name]
-		if field.kind == "any" || !field.required && !w.one(8) {
+func (w *Walker) fill(out url.Values, sh *wire.Schema, prefix string) {
+	for _, name := range sh.Order {
+		field := sh.Fields[name]
+		if field.Kind == "any" || !field.Required && !w.one(8) {
 			continue
 		}
 		full := name
@@ -115,12 +117,12 @@ func (w *Walker) fill(out url.Values, sh *shape, prefix string) {
 	}
 }
 
-func (w *Walker) field(out url.Values, f *shape, name string) {
-	if f.clearable && w.one(8) || w.one(200) {
+func (w *Walker) field(out url.Values, f *wire.Schema, name string) {
+	if f.Clearable && w.one(8) || w.one(200) {
 		out.Set(name, "")
 		return
 	}
-	if !f.list {
+	if !f.List {
 		w.single(out, f, name)
 		return
 	}
@@ -129,8 +131,8 @@ func (w *Walker) field(out url.Values, f *shape, name string) {
 	}
 }
 
-func (w *Walker) single(out url.Values, f *shape, name string) {
-	switch f.kind {
+func (w *Walker) single(out url.Values, f *wire.Schema, name string) {
+	switch f.Kind {
 	case "hash":
 		w.fill(out, f, name)
 	case "map":
@@ -142,8 +144,8 @@ func (w *Walker) single(out url.Values, f *shape, name string) {
 	}
 }
 
-func (w *Walker) scalar(f *shape) string {
-	switch f.kind {
+func (w *Walker) scalar(f *wire.Schema) string {
+	switch f.Kind {
 	case "int":
 		return strconv.Itoa([...]int{0, 1, 2, 3, 5, 12, 50, 1000, 999, -1}[w.random.IntN(10)])
 	case "time", "range":
@@ -155,9 +157,9 @@ func (w *Walker) scalar(f *shape) string {
 	case "decimal":
 		return [...]string{"0.5", "10", "1.25", "33.3333"}[w.random.IntN(4)]
 	case "enum":
-		return f.choices[w.random.IntN(len(f.choices))]
+		return f.Choices[w.random.IntN(len(f.Choices))]
 	}
-	return w.text(f.name)
+	return w.text(f.Name)
 }
 
 // text is a string that a parameter of such a name may have.

@@ -3,165 +3,170 @@ package stripelocal
 import (
 	"net/url"
 	"regexp"
+
+	"usher/stripelocal/wire"
 )
 
-var eventName = regexp.MustCompile(`^(\*|[a-z_0-9]+(\.[a-z_0-9]+)+)$`)
+var eventTypePattern = regexp.MustCompile(`^(\*|[a-z_0-9]+(\.[a-z_0-9]+)+)$`)
 
 // WebhookEndpoint is an address that wants events.
 type WebhookEndpoint struct {
 	Base
-	Description string
-	Disabled    bool
-	Events      []string
-	Metadata    map[string]string
-	Secrets     []Secret // every living one signs
-	URL         string
-	Version     string // empty: the account's
+	Description   string
+	Disabled      bool
+	EnabledEvents []string
+	Metadata      map[string]string
+	Secrets       []Secret // every living one signs
+	URL           string
+	APIVersion    string // empty: the account's
 }
 
 // Secret is a signing secret; while one is being rolled out the old one signs
 // along until it expires.
 type Secret struct {
-	Value   string
-	Expires int64 // by real time; 0 never
+	Value     string
+	ExpiresAt int64 // by real time; 0 never
 }
+
+// webhookEndpoints serves /v1/webhook_endpoints.
+type webhookEndpoints struct{ *request }
 
 func webhookEndpointResource() resource {
 	return resource{
-		kind: "webhook_endpoint",
-		render: finder(func(s *state) *table[*WebhookEndpoint] { return s.Endpoints },
-			func(_ *act, w *WebhookEndpoint) object { return renderEndpoint(w) }),
+		objectType: "webhook_endpoint",
+		render: finder(func(s *store) *table[*WebhookEndpoint] { return s.WebhookEndpoints },
+			func(_ *request, w *WebhookEndpoint) wire.Object { return renderEndpoint(w) }),
 		routes: []route{
-			{"POST /v1/webhook_endpoints", "url! enabled_events[]! api_version description? metadata:map?", (*act).createEndpoint},
-			{"GET /v1/webhook_endpoints", "limit:int starting_after ending_before", (*act).listEndpoints},
-			{"GET /v1/webhook_endpoints/{id}", "", (*act).getEndpoint},
-			{"POST /v1/webhook_endpoints/{id}", "url enabled_events[] description? disabled:bool metadata:map?", (*act).updateEndpoint},
-			{"DELETE /v1/webhook_endpoints/{id}", "", (*act).deleteEndpoint},
+			on("POST /v1/webhook_endpoints", "url! enabled_events[]! api_version description? metadata:map?", webhookEndpoints.create),
+			on("GET /v1/webhook_endpoints", "limit:int starting_after ending_before", webhookEndpoints.list),
+			on("GET /v1/webhook_endpoints/{id}", "", webhookEndpoints.get),
+			on("POST /v1/webhook_endpoints/{id}", "url enabled_events[] description? disabled:bool metadata:map?", webhookEndpoints.update),
+			on("DELETE /v1/webhook_endpoints/{id}", "", webhookEndpoints.delete),
 		},
 	}
 }
 
-func (a *act) createEndpoint(in *input) (any, error) {
-	if err := checkEndpoint(in.params); err != nil {
+func (h webhookEndpoints) create(in *input) (any, error) {
+	if err := validateEndpoint(in.Params); err != nil {
 		return nil, err
 	}
-	w := &WebhookEndpoint{Version: in.str("api_version"), Metadata: in.metadata()}
-	w.take(in.params)
-	a.addEndpoint(w, "whsec_"+a.ids.token(32))
+	w := &WebhookEndpoint{APIVersion: in.String("api_version"), Metadata: in.Metadata()}
+	w.setFields(in.Params)
+	h.insert(w, "whsec_"+h.ids.token(32))
 	o := renderEndpoint(w)
 	o["secret"] = w.Secrets[0].Value
 	return o, nil
 }
 
-func checkEndpoint(p params) error {
-	if u, err := url.Parse(p.str("url")); p.has("url") && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
-		return invalid("url_invalid", "url", "Invalid URL: URLs must be publicly accessible and begin with http or https.")
+func validateEndpoint(p wire.Params) error {
+	if u, err := url.Parse(p.String("url")); p.Has("url") && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		return wire.Invalid("url_invalid", "url", "Invalid URL: URLs must be publicly accessible and begin with http or https.")
 	}
-	if p.has("api_version") && !versionPattern.MatchString(p.str("api_version")) {
-		return invalid("", "api_version", "Invalid Stripe API version: "+p.str("api_version"))
+	if p.Has("api_version") && !versionPattern.MatchString(p.String("api_version")) {
+		return wire.Invalid("", "api_version", "Invalid Stripe API version: "+p.String("api_version"))
 	}
-	for _, name := range p.strs("enabled_events") {
-		if !eventName.MatchString(name) {
-			return invalid("", "enabled_events", "Invalid enabled_events: "+name+" is no event type.")
+	for _, name := range p.Strings("enabled_events") {
+		if !eventTypePattern.MatchString(name) {
+			return wire.Invalid("", "enabled_events", "Invalid enabled_events: "+name+" is no event type.")
 		}
 	}
 	return nil
 }
 
-func (a *act) addEndpoint(w *WebhookEndpoint, secret string) {
-	w.Base = Base{ID: a.ids.long("we_1"), Created: a.at}
+func (h webhookEndpoints) insert(w *WebhookEndpoint, secret string) {
+	w.Base = Base{ID: h.ids.longID("we_1"), Created: h.now}
 	w.Secrets = []Secret{{Value: secret}}
-	a.state.Endpoints.insert(w)
-	a.changed = true
+	h.store.WebhookEndpoints.insert(w)
+	h.changed = true
 }
 
-func (w *WebhookEndpoint) take(p params) {
-	p.setStr("url", &w.URL)
-	p.setStr("description", &w.Description)
-	p.setFlag("disabled", &w.Disabled)
-	p.setMetadata(&w.Metadata)
-	if p.has("enabled_events") {
-		w.Events = p.strs("enabled_events")
+func (w *WebhookEndpoint) setFields(p wire.Params) {
+	p.SetString("url", &w.URL)
+	p.SetString("description", &w.Description)
+	p.SetBool("disabled", &w.Disabled)
+	p.SetMetadata(&w.Metadata)
+	if p.Has("enabled_events") {
+		w.EnabledEvents = p.Strings("enabled_events")
 	}
 }
 
-// ensureEndpoint is EnsureWebhookEndpoint.
-func (a *act) ensureEndpoint(address, secret string, events []string) {
+// ensure is EnsureWebhookEndpoint.
+func (h webhookEndpoints) ensure(address, secret string, events []string) {
 	if len(events) == 0 {
 		events = []string{"*"}
 	}
-	for _, w := range a.state.Endpoints.all {
+	for _, w := range h.store.WebhookEndpoints.all {
 		if w.URL == address {
-			w.Secrets, w.Events, w.Disabled = []Secret{{Value: secret}}, events, false
-			a.changed = true
+			w.Secrets, w.EnabledEvents, w.Disabled = []Secret{{Value: secret}}, events, false
+			h.changed = true
 			return
 		}
 	}
-	a.addEndpoint(&WebhookEndpoint{URL: address, Events: events, Metadata: map[string]string{}}, secret)
+	h.insert(&WebhookEndpoint{URL: address, EnabledEvents: events, Metadata: map[string]string{}}, secret)
 }
 
-func (w *WebhookEndpoint) wants(kind string) bool {
-	return !w.Disabled && matchesAny(kind, w.Events)
+func (w *WebhookEndpoint) accepts(kind string) bool {
+	return !w.Disabled && matchesEventType(kind, w.EnabledEvents)
 }
 
-func (w *WebhookEndpoint) version() string {
-	if w.Version == "" {
+func (w *WebhookEndpoint) apiVersion() string {
+	if w.APIVersion == "" {
 		return APIVersion
 	}
-	return w.Version
+	return w.APIVersion
 }
 
-func (a *act) endpointAt(in *input) (*WebhookEndpoint, error) {
-	w, ok := a.state.Endpoints.get(in.path("id"))
+func (h webhookEndpoints) find(in *input) (*WebhookEndpoint, error) {
+	w, ok := h.store.WebhookEndpoints.get(in.pathValue("id"))
 	if !ok {
-		return nil, notFound("webhook endpoint", in.path("id"), "webhook_endpoint")
+		return nil, wire.NotFound("webhook endpoint", in.pathValue("id"), "webhook_endpoint")
 	}
 	return w, nil
 }
 
-func (a *act) getEndpoint(in *input) (any, error) {
-	w, err := a.endpointAt(in)
+func (h webhookEndpoints) get(in *input) (any, error) {
+	w, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
 	return renderEndpoint(w), nil
 }
 
-func (a *act) updateEndpoint(in *input) (any, error) {
-	w, err := a.endpointAt(in)
+func (h webhookEndpoints) update(in *input) (any, error) {
+	w, err := h.find(in)
 	if err == nil {
-		err = checkEndpoint(in.params)
+		err = validateEndpoint(in.Params)
 	}
 	if err != nil {
 		return nil, err
 	}
-	w.take(in.params)
+	w.setFields(in.Params)
 	return renderEndpoint(w), nil
 }
 
-func (a *act) deleteEndpoint(in *input) (any, error) {
-	w, err := a.endpointAt(in)
+func (h webhookEndpoints) delete(in *input) (any, error) {
+	w, err := h.find(in)
 	if err != nil {
 		return nil, err
 	}
-	a.state.Endpoints.remove(w.ID)
-	return object{"id": w.ID, "object": "webhook_endpoint", "deleted": true}, nil
+	h.store.WebhookEndpoints.remove(w.ID)
+	return wire.Object{"id": w.ID, "object": "webhook_endpoint", "deleted": true}, nil
 }
 
-func (a *act) listEndpoints(in *input) (any, error) {
+func (h webhookEndpoints) list(in *input) (any, error) {
 	return listing[*WebhookEndpoint]{
-		what: "webhook endpoint", table: a.state.Endpoints, rows: a.state.Endpoints.all, render: renderEndpoint,
+		resource: "webhook endpoint", table: h.store.WebhookEndpoints, rows: h.store.WebhookEndpoints.all, render: renderEndpoint,
 	}.page(in)
 }
 
-func renderEndpoint(w *WebhookEndpoint) object {
+func renderEndpoint(w *WebhookEndpoint) wire.Object {
 	status := "enabled"
 	if w.Disabled {
 		status = "disabled"
 	}
-	return object{
-		"id": w.ID, "object": "webhook_endpoint", "api_version": orNull(w.Version), "application": nil,
-		"created": w.Created, "description": orNull(w.Description), "enabled_events": w.Events,
+	return wire.Object{
+		"id": w.ID, "object": "webhook_endpoint", "api_version": wire.StringOrNull(w.APIVersion), "application": nil,
+		"created": w.Created, "description": wire.StringOrNull(w.Description), "enabled_events": w.EnabledEvents,
 		"livemode": false, "metadata": w.Metadata, "status": status, "url": w.URL,
 	}
 }

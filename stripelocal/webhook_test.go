@@ -2,7 +2,10 @@ package stripelocal_test
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
+	"iter"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -198,5 +201,64 @@ func TestResend(t *testing.T) {
 	back := l.browse("POST", "/_usher/events/"+e.ID+"/resend", url.Values{"back": {"//evil.test"}})
 	if back.location != "" || l.browse("POST", "/_usher/events/evt_no/resend", nil).status != 404 {
 		t.Errorf("a foreign address: %d %q", back.status, back.location)
+	}
+}
+
+// Deliveries take real time, so a jump of the account's clock may put months between an event and its
+// first delivery. Every event must still be delivered.
+func TestAJumpOfTheClockLosesNoDelivery(t *testing.T) {
+	t.Parallel()
+	l := start(t, stripelocal.Options{})
+	sub := l.subscribed(1)
+	jumped := make(chan struct{})
+	address, got := receiver(t, func(int) int { <-jumped; return http.StatusOK })
+	l.EnsureWebhookEndpoint(address, testSecret, "invoice.paid")
+	for range 7 {
+		if err := l.Advance("1 month"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Advance("2 hours"); err != nil { // a renewal's invoice is a draft for an hour
+		t.Fatal(err)
+	}
+	close(jumped)
+
+	want := map[string]bool{}
+	for inv := range l.paidRenewals(sub.ID) {
+		want[inv] = true
+	}
+	if len(want) != 7 {
+		t.Fatalf("%d renewals are paid, want 7", len(want))
+	}
+	delivered := map[string]bool{}
+	var first stripe.Event
+	for range want {
+		d := next(t, got)
+		var e stripe.Event
+		var inv stripe.Invoice
+		if err := errors.Join(json.Unmarshal(d.body, &e), json.Unmarshal(e.Data.Raw, &inv)); err != nil || !verifies(d, testSecret) {
+			t.Fatalf("delivery: %v in %s", err, d.body)
+		}
+		delivered[inv.ID] = true
+		if first.ID == "" {
+			first = e
+		}
+	}
+	if !maps.Equal(delivered, want) {
+		t.Errorf("delivered %v, want %v", delivered, want)
+	}
+	_, err := l.api.Events.Get(first.ID, nil)
+	wantError(t, err, 404, "resource_missing", stripe.ErrorTypeInvalidRequest)
+}
+
+// paidRenewals are the ids of a subscription's paid invoices, the first one excluded.
+func (l *local) paidRenewals(subscription string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		p := &stripe.InvoiceListParams{Subscription: stripe.String(subscription), Status: stripe.String("paid")}
+		for it := l.api.Invoices.List(p); it.Next(); {
+			if inv := it.Invoice(); inv.BillingReason == stripe.InvoiceBillingReasonSubscriptionCycle && !yield(inv.ID) {
+				return
+			}
+		}
 	}
 }

@@ -1,0 +1,57 @@
+package stripelocal
+
+import "encoding/json"
+
+// versionBasil is the version that took current_period_* from the
+// subscription to its items and put what an invoice hangs on under parent
+// (changelog: 2025-03-31.basil).
+const versionBasil = "2025-03-31"
+
+// convertToVersion turns an object of APIVersion into that of a newer version, as far
+// as the differences that break receivers go. Other versions are left alone.
+func convertToVersion(raw json.RawMessage, version string) json.RawMessage {
+	if version < versionBasil {
+		return raw
+	}
+	var o map[string]any
+	if err := json.Unmarshal(raw, &o); err != nil {
+		return raw
+	}
+	switch o["object"] {
+	case "subscription":
+		movePeriods(o)
+	case "invoice":
+		moveParent(o)
+	default:
+		return raw
+	}
+	out, err := json.Marshal(o)
+	if err != nil {
+		return raw
+	}
+	return out
+}
+
+func movePeriods(sub map[string]any) {
+	list, _ := sub["items"].(map[string]any)
+	items, _ := list["data"].([]any)
+	for _, name := range []string{"current_period_start", "current_period_end"} {
+		for _, item := range items {
+			if o, ok := item.(map[string]any); ok {
+				o[name] = sub[name]
+			}
+		}
+		delete(sub, name)
+	}
+}
+
+func moveParent(inv map[string]any) {
+	inv["parent"] = nil
+	if details, ok := inv["subscription_details"].(map[string]any); ok && inv["subscription"] != nil {
+		details["subscription"] = inv["subscription"]
+		inv["parent"] = map[string]any{"type": "subscription_details", "quote_details": nil, "subscription_details": details}
+	}
+	for _, name := range []string{"subscription", "subscription_details", "charge", "payment_intent", "paid"} {
+		delete(inv, name)
+	}
+}

@@ -1,0 +1,291 @@
+package stripelocal
+
+import "strings"
+
+// checkoutPayments pay and complete Checkout sessions.
+type checkoutPayments struct{ *request }
+
+// submit tries to complete a session with what was entered. The first
+// attempt at a subscription makes it, incomplete; later ones pay the same
+// invoice.
+func (h checkoutPayments) submit(cs *CheckoutSession, s checkoutForm) (paymentOutcome, *Decline) {
+	cs.setEntered(s)
+	switch {
+	case h.checkoutSessions.isFree(cs):
+		return h.completeWithoutPayment(cs), nil
+	case s.Bank && cs.offersBankDebit():
+		return h.startBankDebit(cs, s), nil
+	}
+	pm := h.paymentMethods.fromCardEntry(s.Card, s.Email)
+	pm.Address, pm.Phone = s.Address, s.Phone
+	return h.pay(cs, pm)
+}
+
+func (cs *CheckoutSession) setEntered(s checkoutForm) {
+	cs.EnteredEmail, cs.EnteredName, cs.EnteredPhone = s.Email, s.Card.Name, s.Phone
+	cs.EnteredAddress, cs.EnteredTaxID = s.Address, s.TaxID
+	if s.Business != "" {
+		cs.EnteredName = s.Business
+	}
+}
+
+// completeWithoutPayment ends a session that asks for nothing and keeps no card.
+func (h checkoutPayments) completeWithoutPayment(cs *CheckoutSession) paymentOutcome {
+	h.eventOrder = h.completionOrder()
+	if cs.Mode == "subscription" {
+		h.ensureCustomer(cs)
+		h.createSubscription(cs)
+	}
+	h.complete(cs, nil, "no_payment_required")
+	return outcomePaid
+}
+
+// pay tries to complete a session with a card that is there already.
+func (h checkoutPayments) pay(cs *CheckoutSession, pm *PaymentMethod) (paymentOutcome, *Decline) {
+	h.eventOrder = h.completionOrder()
+	if cs.Mode == "payment" {
+		return h.payOneTime(cs, pm)
+	}
+	h.ensureCustomer(cs)
+	if cs.hasTrial() || h.checkoutSessions.amountDue(cs) == 0 {
+		return h.setupSubscription(cs, pm)
+	}
+	return h.paySubscription(cs, pm)
+}
+
+// completionOrder is one of the two orders in which a completed subscription
+// Checkout was seen to be told (pay-rails/pay issue 282). All of it happens in
+// the same second.
+func (h checkoutPayments) completionOrder() []string {
+	if h.ids.coinFlip() {
+		return []string{
+			"customer.created", "charge.succeeded", "payment_method.attached", "invoice.created",
+			"customer.subscription.created", "invoice.finalized", "invoice.updated", "customer.subscription.updated",
+			"invoice.paid", "invoice.updated", "invoice.payment_succeeded", "payment_intent.created",
+			"payment_intent.succeeded", "checkout.session.completed",
+		}
+	}
+	return []string{
+		"customer.created", "charge.succeeded", "checkout.session.completed", "payment_method.attached",
+		"invoice.created", "customer.subscription.updated", "customer.subscription.created", "invoice.updated",
+		"invoice.finalized", "payment_intent.succeeded", "payment_intent.created", "invoice.updated",
+		"invoice.paid", "invoice.payment_succeeded",
+	}
+}
+
+// payOneTime is payment mode.
+func (h checkoutPayments) payOneTime(cs *CheckoutSession, pm *PaymentMethod) (paymentOutcome, *Decline) {
+	h.eventOrder = []string{"customer.created", "payment_intent.created", "payment_intent.succeeded", "charge.succeeded", "checkout.session.completed"}
+	if cs.CustomerCreation == "always" || cs.SetupFutureUsage != "" {
+		h.ensureCustomer(cs)
+	}
+	amount := h.checkoutSessions.amountDue(cs)
+	if amount == 0 {
+		h.complete(cs, pm, "no_payment_required")
+		return outcomePaid, nil
+	}
+	pi, ok := h.store.PaymentIntents.get(cs.PaymentIntent)
+	if !ok {
+		pi = h.createIntent(cs, amount)
+	}
+	result, decline := h.paymentIntents.confirmWith(pi, pm)
+	if result == outcomePaid {
+		h.complete(cs, pm, "paid")
+	}
+	return result, decline
+}
+
+func (h checkoutPayments) createIntent(cs *CheckoutSession, amount int64) *PaymentIntent {
+	pi := h.paymentIntents.insert(&PaymentIntent{
+		Amount: amount, Currency: cs.Currency, Customer: cs.Customer, Description: cs.PaymentIntentDescription, ReceiptEmail: cs.PaymentIntentReceiptEmail,
+		Metadata: cs.PaymentIntentMetadata, SetupFutureUsage: cs.SetupFutureUsage, CheckoutSession: cs.ID, Shipping: cs.PaymentIntentShipping,
+	})
+	h.store.CheckoutSessions.change(cs, func() { cs.PaymentIntent = pi.ID })
+	return pi
+}
+
+// ensureCustomer makes the customer of a session that has none.
+func (h checkoutPayments) ensureCustomer(cs *CheckoutSession) {
+	if cs.Customer != "" {
+		return
+	}
+	c := &Customer{Email: cs.EnteredEmail, Name: cs.EnteredName, Phone: cs.EnteredPhone, Address: cs.EnteredAddress, TaxExempt: "none", NextInvoiceSequence: 1, Metadata: map[string]string{}}
+	h.customers.insert(c)
+	h.store.CheckoutSessions.change(cs, func() { cs.Customer = c.ID })
+}
+
+// paySubscription is the first payment of a subscription.
+func (h checkoutPayments) paySubscription(cs *CheckoutSession, pm *PaymentMethod) (paymentOutcome, *Decline) {
+	sub, started := h.store.Subscriptions.get(cs.Subscription)
+	if !started {
+		sub = h.createSubscription(cs)
+	}
+	inv, ok := h.store.Invoices.get(sub.LatestInvoice)
+	if !ok || inv.Status != "open" {
+		return outcomeDeclined, genericDecline()
+	}
+	if pi, ok := h.store.PaymentIntents.get(inv.PaymentIntent); ok {
+		pi.CheckoutSession = cs.ID
+	}
+	result, decline := h.invoicing.pay(inv, pm)
+	if result == outcomePaid {
+		h.complete(cs, pm, "paid")
+	}
+	return result, decline
+}
+
+// setupSubscription is a subscription that costs nothing yet: the card is
+// saved first, the subscription begins once that went well.
+func (h checkoutPayments) setupSubscription(cs *CheckoutSession, pm *PaymentMethod) (paymentOutcome, *Decline) {
+	si := h.setupIntents.createFor(cs.Customer, cs.ID)
+	cs.SetupIntent = si.ID
+	result, decline := h.setupIntents.confirmWith(si, pm)
+	if result == outcomePaid {
+		h.startFreeSubscription(cs, pm)
+	}
+	return result, decline
+}
+
+func (h checkoutPayments) startFreeSubscription(cs *CheckoutSession, pm *PaymentMethod) {
+	sub := h.createSubscription(cs)
+	sub.DefaultPaymentMethod = pm.ID
+	h.complete(cs, pm, "no_payment_required")
+}
+
+func (h checkoutPayments) createSubscription(cs *CheckoutSession) *Subscription {
+	sub := &Subscription{
+		Customer: cs.Customer, Currency: cs.Currency, Metadata: cs.SubscriptionMetadata, Description: cs.SubscriptionDescription,
+		MissingPaymentMethod: cs.MissingPaymentMethod, AutomaticTax: cs.AutomaticTax, CollectionMethod: "charge_automatically", CheckoutSession: cs.ID,
+	}
+	c, _ := h.store.Customers.get(cs.Customer)
+	sub.TestClock = c.TestClock
+	sub.TrialEnd = cs.TrialEnd
+	if cs.TrialPeriodDays > 0 {
+		sub.TrialEnd = h.timeFor(c) + cs.TrialPeriodDays*24*60*60
+	}
+	if sub.Discounts = cs.discounts(); cs.Discount != nil {
+		h.discounts.redeem(*cs.Discount)
+	}
+	items, extra := h.splitLineItems(cs)
+	inv := h.subscriptions.start(sub, items, extra)
+	h.store.CheckoutSessions.change(cs, func() { cs.Subscription, cs.Invoice = sub.ID, inv.ID })
+	return sub
+}
+
+// splitLineItems parts a session's lines into what recurs and what only the first
+// invoice carries.
+func (h checkoutPayments) splitLineItems(cs *CheckoutSession) ([]newItem, []InvoiceLine) {
+	var items []newItem
+	var extra []InvoiceLine
+	for _, l := range cs.LineItems {
+		p, ok := h.store.Prices.get(l.Price)
+		switch {
+		case !ok:
+		case p.Interval != "":
+			items = append(items, newItem{price: p, quantity: l.Quantity, metadata: map[string]string{}})
+		default:
+			extra = append(extra, InvoiceLine{
+				Type: "invoiceitem", Metadata: map[string]string{}, PeriodStart: h.now, PeriodEnd: h.now,
+				Price: p.ID, Quantity: l.Quantity, Amount: p.amount(l.Quantity), Description: h.prices.productName(p),
+			})
+		}
+	}
+	return items, extra
+}
+
+// complete is the happy end.
+func (h checkoutPayments) complete(cs *CheckoutSession, pm *PaymentMethod, status string) {
+	if c, ok := h.store.Customers.get(cs.Customer); ok {
+		if pm != nil && (cs.Mode == "subscription" || cs.SetupFutureUsage != "") {
+			h.paymentMethods.attachTo(pm, c)
+		}
+		h.updateCustomer(cs, c)
+	}
+	if cs.Mode == "payment" && cs.Discount != nil {
+		h.discounts.redeem(*cs.Discount)
+	}
+	cs.Status, cs.PaymentStatus = "complete", status
+	h.emit("checkout.session.completed", h.checkoutSessions.render(cs))
+}
+
+// updateCustomer writes what was entered to the customer, as far as
+// customer_update lets it.
+func (h checkoutPayments) updateCustomer(cs *CheckoutSession, c *Customer) {
+	h.customers.change(c, func() {
+		if cs.UpdateName && cs.EnteredName != "" {
+			c.Name = cs.EnteredName
+		}
+		if cs.UpdateAddress && cs.EnteredAddress != nil {
+			c.Address = cs.EnteredAddress
+		}
+	})
+	if cs.TaxIDCollection && cs.EnteredTaxID != "" {
+		h.taxIDs.insert(c, taxIDType(cs.EnteredTaxID), cs.EnteredTaxID)
+	}
+}
+
+// completeAuthentication carries the end of a 3-D Secure question to the session that
+// asked it.
+func (h checkoutPayments) completeAuthentication(cs *CheckoutSession, passed bool) (paymentOutcome, *Decline) {
+	if si, ok := h.store.SetupIntents.get(cs.SetupIntent); ok && si.Status == "requires_action" {
+		method := si.PaymentMethod
+		result, decline := h.setupIntents.completeAuthentication(si, passed)
+		if pm, ok := h.store.PaymentMethods.get(method); ok && result == outcomePaid {
+			h.startFreeSubscription(cs, pm)
+		}
+		return result, decline
+	}
+	pi, ok := h.pendingAuthentication(cs)
+	if !ok {
+		return outcomeDeclined, genericDecline()
+	}
+	h.eventOrder = h.completionOrder()
+	result, decline := h.invoicing.completeAuthentication(pi, passed)
+	if pm, ok := h.store.PaymentMethods.get(pi.PaymentMethod); ok && result == outcomePaid {
+		h.complete(cs, pm, "paid")
+	}
+	return result, decline
+}
+
+// pendingAuthentication is the payment of a session that waits for 3-D Secure.
+func (h checkoutPayments) pendingAuthentication(cs *CheckoutSession) (*PaymentIntent, bool) {
+	pi, ok := h.paymentIntent(cs)
+	return pi, ok && pi.Status == "requires_action"
+}
+
+// paymentIntent is the payment being made through a session, in either mode.
+func (h checkoutPayments) paymentIntent(cs *CheckoutSession) (*PaymentIntent, bool) {
+	id := cs.PaymentIntent
+	if inv, ok := h.store.Invoices.get(cs.Invoice); ok {
+		id = inv.PaymentIntent
+	}
+	return h.store.PaymentIntents.get(id)
+}
+
+// requiresAction says whether the session waits for 3-D Secure.
+func (h checkoutPayments) requiresAction(cs *CheckoutSession) bool {
+	if si, ok := h.store.SetupIntents.get(cs.SetupIntent); ok && si.Status == "requires_action" {
+		return cs.Status == "open"
+	}
+	_, waiting := h.pendingAuthentication(cs)
+	return waiting && cs.Status == "open"
+}
+
+// lastError is why the last attempt did not go through, for the page.
+func (h checkoutPayments) lastError(cs *CheckoutSession) string {
+	if si, ok := h.store.SetupIntents.get(cs.SetupIntent); ok && si.LastSetupError != nil {
+		return si.LastSetupError.Message
+	}
+	if pi, ok := h.paymentIntent(cs); ok && pi.LastPaymentError != nil {
+		return pi.LastPaymentError.Message
+	}
+	return ""
+}
+
+func (cs *CheckoutSession) successURL() string {
+	return strings.ReplaceAll(cs.SuccessURL, "{CHECKOUT_SESSION_ID}", cs.ID)
+}
+
+func (cs *CheckoutSession) cancelURL() string {
+	return strings.ReplaceAll(cs.CancelURL, "{CHECKOUT_SESSION_ID}", cs.ID)
+}

@@ -1,0 +1,45 @@
+package stripelocal
+
+import (
+	"slices"
+	"time"
+)
+
+// reorderWait is how long a delivery waits for one to change places with.
+const reorderWait = 250 * time.Millisecond
+
+// nextFault is what goes wrong with a delivery. It goes wrong once at most, on
+// the first attempt.
+func (c *webhookDispatcher) nextFault(d *Delivery) (Fault, bool) {
+	c.server.mu.Lock()
+	e, ok := c.server.store.Events.get(d.Event)
+	fresh := ok && d.Attempts == 0 && !d.faultApplied
+	c.server.mu.Unlock()
+	if !fresh {
+		return Fault{}, false
+	}
+	return c.server.faults.takeForDelivery(e.Type)
+}
+
+// applyFault keeps a delivery from arriving now, or at all. Nobody waits for it.
+func (c *webhookDispatcher) applyFault(box *endpointQueue, d *Delivery, f Fault) {
+	c.server.mu.Lock()
+	defer c.server.mu.Unlock()
+	d.faultApplied = true
+	d.signalFirstAttempt()
+	wait := time.Duration(f.Millis) * time.Millisecond
+	switch {
+	case f.Kind == DropDelivery:
+		d.Status, d.LastError = "failed", "lost on the way, by a fault"
+		c.finish(d)
+		c.server.stateWriter.markDirty()
+		return
+	case f.Kind == ReorderDelivery && len(box.due) > 0:
+		box.due = slices.Insert(box.due, 1, d)
+		return
+	case f.Kind == ReorderDelivery && wait == 0:
+		wait = reorderWait
+	}
+	d.NextAttemptAt = time.Now().Add(wait).UnixMilli()
+	box.scheduleRetry(d)
+}

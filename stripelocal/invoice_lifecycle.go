@@ -1,0 +1,314 @@
+package stripelocal
+
+import (
+	"fmt"
+
+	"usher/stripelocal/wire"
+)
+
+// draftPeriod is how long a renewal's invoice stays a draft (docs: subscription
+// invoices: about an hour).
+const draftPeriod = 60 * 60
+
+// invoicing takes invoices through their lifecycle: draft, open, then paid or void.
+type invoicing struct{ *request }
+
+// createDraft makes an invoice for a subscription: the given lines and every pending
+// invoice item. It is told of, but not yet finalized.
+func (h invoicing) createDraft(sub *Subscription, reason string, lines []InvoiceLine) *Invoice {
+	inv := h.build(sub, reason, h.invoiceItems.pendingFor(sub), lines)
+	h.insert(sub, inv)
+	return inv
+}
+
+// build makes an invoice without storing it, so that a preview is made the
+// way the invoice itself is.
+func (h invoicing) build(sub *Subscription, reason string, items []*InvoiceItem, lines []InvoiceLine) *Invoice {
+	c, _ := h.store.Customers.get(sub.Customer)
+	inv := &Invoice{
+		Base: Base{Created: h.timeFor(c)}, BillingReason: reason, Status: "draft",
+		CollectionMethod: sub.CollectionMethod, Currency: sub.Currency, Customer: sub.Customer, DaysUntilDue: sub.DaysUntilDue,
+		Metadata: map[string]string{}, Subscription: sub.ID, SubscriptionMetadata: sub.Metadata,
+		AutomaticTax: sub.AutomaticTax, PaymentMethodTypes: sub.PaymentMethodTypes,
+		PeriodStart: sub.CurrentPeriodStart, PeriodEnd: sub.CurrentPeriodStart, AutoAdvance: sub.Status != "unpaid" && !sub.hasEnded(),
+	}
+	if reason == "subscription_cycle" || sub.CollectionMethod == "send_invoice" {
+		inv.AutomaticallyFinalizesAt = inv.Created + draftPeriod
+	}
+	inv.setCustomer(c)
+	for _, i := range items {
+		inv.Lines = append(inv.Lines, i.line())
+	}
+	inv.Lines = append(inv.Lines, lines...)
+	h.discounts.applyToInvoice(sub, inv, inv.Created)
+	return inv
+}
+
+// insert stores an assembled invoice, takes the pending items it shows off the
+// waiting list and tells of it.
+func (h invoicing) insert(sub *Subscription, inv *Invoice) {
+	inv.ID = h.ids.longID("in_1")
+	h.store.Invoices.insert(inv)
+	for i := range inv.Lines {
+		h.assignLine(inv, &inv.Lines[i])
+	}
+	sub.LatestInvoice = inv.ID
+	h.emit("invoice.created", h.invoices.render(inv))
+	h.discounts.endUsed(sub, inv)
+}
+
+func (h invoicing) assignLine(inv *Invoice, l *InvoiceLine) {
+	l.ID = h.ids.longID("il_1")
+	if item, ok := h.store.InvoiceItems.get(l.InvoiceItem); ok {
+		h.store.InvoiceItems.change(item, func() { item.Invoice = inv.ID })
+	}
+}
+
+func (inv *Invoice) setCustomer(c *Customer) {
+	if c == nil {
+		return
+	}
+	inv.CustomerEmail, inv.CustomerName, inv.CustomerAddress = c.Email, c.Name, c.Address
+}
+
+// finalize turns a draft into an open invoice with a number and, where there
+// is something to pay, a payment intent; an invoice over nothing is paid.
+func (h invoicing) finalize(inv *Invoice) {
+	if inv.Status != "draft" {
+		return
+	}
+	before := h.invoices.render(inv)
+	at := h.timeForCustomer(inv.Customer)
+	inv.Status, inv.FinalizedAt, inv.AutomaticallyFinalizesAt = "open", at, 0
+	if inv.EffectiveAt == 0 {
+		inv.EffectiveAt = at
+	}
+	if inv.CollectionMethod == "send_invoice" && inv.DueDate == 0 {
+		inv.DueDate = at + inv.DaysUntilDue*24*60*60
+	}
+	h.assignNumber(inv)
+	if inv.amountDue() > 0 {
+		inv.PaymentIntent = h.createPaymentIntent(inv).ID
+	}
+	after := h.invoices.render(inv)
+	h.emit("invoice.finalized", after)
+	h.emitUpdate("invoice.updated", before, after)
+	if inv.amountDue() == 0 {
+		h.markPaid(inv, 0)
+	}
+	h.scheduleNext(inv)
+}
+
+// assignNumber gives the invoice its number and settles the customer's balance.
+func (h invoicing) assignNumber(inv *Invoice) {
+	c, ok := h.store.Customers.get(inv.Customer)
+	if !ok {
+		return
+	}
+	if inv.Number == "" {
+		inv.Number = fmt.Sprintf("%s-%04d", c.InvoicePrefix, c.NextInvoiceSequence)
+		c.NextInvoiceSequence++
+	}
+	h.applyBalance(inv)
+	c.Currency = inv.Currency
+	if c.Balance != inv.EndingBalance {
+		h.customers.change(c, func() { c.Balance = inv.EndingBalance })
+	}
+}
+
+// applyBalance works out what of an invoice the customer's balance takes: a
+// credit pays for it, a negative total becomes credit, and what is less than
+// can be charged is left for the next invoice (inferred).
+func (h invoicing) applyBalance(inv *Invoice) {
+	c, ok := h.store.Customers.get(inv.Customer)
+	if !ok {
+		return
+	}
+	inv.StartingBalance, inv.BalanceApplied, inv.EndingBalance = c.Balance, true, 0
+	if after := inv.total() + c.Balance; after < wire.MinimumCharge(inv.Currency) {
+		inv.EndingBalance = after
+	}
+}
+
+func (h invoicing) createPaymentIntent(inv *Invoice) *PaymentIntent {
+	description := "Subscription update"
+	switch {
+	case inv.BillingReason == "subscription_create":
+		description = "Subscription creation"
+	case inv.Subscription == "":
+		description = "Payment for Invoice"
+	}
+	return h.paymentIntents.insert(&PaymentIntent{
+		Amount: inv.amountDue(), Currency: inv.Currency, Customer: inv.Customer, Invoice: inv.ID,
+		Description: description, SetupFutureUsage: "off_session",
+	})
+}
+
+// pay tries to take the money of an open invoice from a card, because
+// somebody asked for it, and tells what came of it.
+func (h invoicing) pay(inv *Invoice, pm *PaymentMethod) (paymentOutcome, *Decline) {
+	return h.attemptPayment(inv, pm, inv.AttemptCount == 0)
+}
+
+// attemptPayment is collect; automatic ones count and are followed by others.
+func (h invoicing) attemptPayment(inv *Invoice, pm *PaymentMethod, automatic bool) (paymentOutcome, *Decline) {
+	pi, ok := h.store.PaymentIntents.get(inv.PaymentIntent)
+	if !ok {
+		return outcomePaid, nil
+	}
+	before := h.invoices.render(inv)
+	if automatic {
+		inv.AttemptCount++
+	}
+	inv.Attempted = true
+	result, decline := h.paymentIntents.confirmWith(pi, pm)
+	inv.recordDecline(pm, result, decline)
+	h.recordAttempt(inv, before, result, automatic)
+	return result, decline
+}
+
+// completeAuthentication carries the end of a 3-D Secure question to the invoice.
+func (h invoicing) completeAuthentication(pi *PaymentIntent, passed bool) (paymentOutcome, *Decline) {
+	result, decline := h.paymentIntents.completeAuthentication(pi, passed)
+	h.applyIntentOutcome(pi, result)
+	return result, decline
+}
+
+// applyIntentOutcome tells an open invoice what came of its payment intent.
+func (h invoicing) applyIntentOutcome(pi *PaymentIntent, result paymentOutcome) {
+	if inv, ok := h.store.Invoices.get(pi.Invoice); ok && !inv.isClosed() {
+		before := h.invoices.render(inv)
+		inv.Attempted = true
+		if inv.AttemptCount == 0 {
+			inv.AttemptCount = 1
+		}
+		h.recordAttempt(inv, before, result, false)
+	}
+}
+
+func (h invoicing) recordAttempt(inv *Invoice, before wire.Object, result paymentOutcome, automatic bool) {
+	if result == outcomePaid {
+		h.markPaid(inv, inv.remaining())
+		return
+	}
+	exhausted := automatic && h.dunning.scheduleRetry(inv)
+	after := h.invoices.render(inv)
+	h.emitUpdate("invoice.updated", before, after)
+	h.emit("invoice.payment_failed", after)
+	if result == outcomeRequiresAction {
+		h.emit("invoice.payment_action_required", after)
+	}
+	h.dunning.paymentFailed(inv)
+	h.scheduleNext(inv)
+	if exhausted {
+		h.dunning.exhaust(inv)
+	}
+}
+
+// markPaid closes an invoice for the money that came in.
+func (h invoicing) markPaid(inv *Invoice, received int64) {
+	before := h.invoices.render(inv)
+	inv.Status, inv.PaidAt, inv.AutoAdvance, inv.NextPaymentAttempt = "paid", h.timeForCustomer(inv.Customer), false, 0
+	inv.AmountPaid += received
+	inv.Attempted = true
+	if pi, ok := h.store.PaymentIntents.get(inv.PaymentIntent); ok && !inv.PaidOutOfBand {
+		inv.Charge = pi.LatestCharge
+	}
+	after := h.invoices.render(inv)
+	h.emit("invoice.paid", after)
+	h.emitUpdate("invoice.updated", before, after)
+	if !inv.PaidOutOfBand {
+		h.emit("invoice.payment_succeeded", after)
+	}
+	h.customers.setDelinquent(inv.Customer, false)
+	h.dunning.paymentSucceeded(inv)
+}
+
+// void ends an invoice without payment.
+func (h invoicing) void(inv *Invoice) {
+	if inv.Status == "draft" || inv.isClosed() {
+		return
+	}
+	before := h.invoices.render(inv)
+	inv.Status, inv.VoidedAt, inv.AutoAdvance, inv.NextPaymentAttempt = "void", h.timeForCustomer(inv.Customer), false, 0
+	h.paymentIntents.cancelByID(inv.PaymentIntent, "void_invoice")
+	h.emit("invoice.voided", h.invoices.render(inv))
+	h.emitUpdate("invoice.updated", before, h.invoices.render(inv))
+	h.restoreBalance(inv)
+}
+
+// restoreBalance undoes what a voided invoice did to the customer's balance.
+func (h invoicing) restoreBalance(inv *Invoice) {
+	c, ok := h.store.Customers.get(inv.Customer)
+	if back := inv.StartingBalance - inv.EndingBalance; ok && !c.Deleted && back != 0 {
+		h.customers.change(c, func() { c.Balance += back })
+	}
+}
+
+// scheduleNext sees to it that what time does to an invoice happens: a draft is
+// finalized, a refused payment tried again, an unpaid one overdue.
+func (h invoicing) scheduleNext(inv *Invoice) {
+	due := inv.nextDue()
+	if due == 0 {
+		return
+	}
+	h.scheduleForCustomer(inv.Customer, due, func(r *request) {
+		if inv.nextDue() == due {
+			r.changed = true
+			r.invoicing.runDue(inv)
+		}
+	})
+}
+
+func (inv *Invoice) nextDue() int64 {
+	switch {
+	case inv.Status == "draft" && inv.AutoAdvance:
+		return inv.AutomaticallyFinalizesAt
+	case inv.Status == "open" && inv.NextPaymentAttempt != 0:
+		return inv.NextPaymentAttempt
+	case inv.Status == "open" && !inv.OverdueSent:
+		return inv.DueDate
+	}
+	return 0
+}
+
+func (h invoicing) runDue(inv *Invoice) {
+	switch {
+	case inv.Status == "draft":
+		h.finalizeAndPay(inv)
+	case inv.NextPaymentAttempt != 0:
+		h.dunning.retry(inv)
+	default:
+		h.markOverdue(inv)
+	}
+}
+
+// markOverdue is an invoice that was sent and not paid by its date.
+func (h invoicing) markOverdue(inv *Invoice) {
+	inv.OverdueSent = true
+	h.emit("invoice.overdue", h.invoices.render(inv))
+	h.customers.setDelinquent(inv.Customer, true)
+	h.dunning.paymentFailed(inv)
+}
+
+// finalizeAndPay is what happens to a draft when its hour is over. Without
+// a card the attempt fails.
+func (h invoicing) finalizeAndPay(inv *Invoice) (paymentOutcome, *Decline) {
+	h.finalize(inv)
+	if inv.Status != "open" {
+		return outcomePaid, nil
+	}
+	if inv.CollectionMethod != "charge_automatically" {
+		h.emit("invoice.sent", h.invoices.render(inv))
+		return outcomePaid, nil
+	}
+	pm, ok := h.paymentMethods.forInvoice(inv)
+	if ok {
+		return h.attemptPayment(inv, pm, true)
+	}
+	before := h.invoices.render(inv)
+	inv.AttemptCount++
+	inv.Attempted = true
+	h.recordAttempt(inv, before, outcomeDeclined, true)
+	return outcomeDeclined, genericDecline()
+}

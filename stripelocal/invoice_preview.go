@@ -1,0 +1,233 @@
+package stripelocal
+
+import "usher/stripelocal/wire"
+
+const (
+	detailParams = "items[]{id price quantity:int deleted:bool metadata:map?} proration_behavior:create_prorations|none|always_invoice " +
+		"proration_date:time trial_end:when billing_cycle_anchor:now|unchanged cancel_at:time? cancel_at_period_end:bool cancel_now:bool"
+	previewParams  = "customer subscription discounts[]{coupon discount promotion_code}? automatic_tax{enabled:bool!} preview_mode:next|recurring subscription_details{" + detailParams + "} "
+	upcomingParams = previewParams + "subscription_items[]{id price quantity:int deleted:bool metadata:map?} " +
+		"subscription_proration_behavior:create_prorations|none|always_invoice subscription_proration_date:time subscription_trial_end:when " +
+		"subscription_billing_cycle_anchor:now|unchanged subscription_cancel_at:time? subscription_cancel_at_period_end:bool subscription_cancel_now:bool "
+)
+
+// previews serves /v1/invoices/upcoming and /v1/invoices/create_preview.
+type previews struct{ *request }
+
+// get shows the next invoice of a subscription, or what a change
+// would be billed. Nothing is stored.
+func (h previews) get(in *input) (any, error) {
+	inv, err := h.build(in)
+	if err != nil {
+		return nil, err
+	}
+	return h.render(inv), nil
+}
+
+func (h previews) listLines(in *input) (any, error) {
+	inv, err := h.build(in)
+	if err != nil {
+		return nil, err
+	}
+	limit := in.IntOr("limit", 10)
+	if err := checkLimit(limit); err != nil {
+		return nil, err
+	}
+	return h.invoices.pageLines(inv, in, int(limit))
+}
+
+func (h previews) build(in *input) (*Invoice, error) {
+	if in.String("preview_mode") == "recurring" {
+		return nil, wire.Invalid("", "preview_mode", "The local Stripe previews the next invoice only.")
+	}
+	inv, err := h.fromParams(in)
+	if err == nil {
+		in.At("automatic_tax").SetBool("enabled", &inv.AutomaticTax)
+	}
+	return inv, err
+}
+
+func (h previews) fromParams(in *input) (*Invoice, error) {
+	details := subscriptionDetails(in.Params)
+	if in.Has("subscription") {
+		sub, ok := h.store.Subscriptions.get(in.String("subscription"))
+		if !ok {
+			return nil, wire.NoSuch("subscription", in.String("subscription"), "subscription")
+		}
+		return h.forSubscription(sub, in.Params, details)
+	}
+	c, err := h.customers.fromParam(in.Params, "customer")
+	if err != nil {
+		return nil, err
+	}
+	if details.Has("items") {
+		return h.forNewSubscription(c, details)
+	}
+	return h.forCustomer(c)
+}
+
+// subscriptionDetails are the newer parameters, or the older ones under the
+// newer names.
+func subscriptionDetails(p wire.Params) wire.Params {
+	if p.Has("subscription_details") {
+		return p.At("subscription_details")
+	}
+	return p.WithoutPrefix("subscription_", []string{
+		"items", "proration_behavior", "proration_date", "trial_end", "billing_cycle_anchor", "cancel_at", "cancel_at_period_end", "cancel_now",
+	})
+}
+
+func (h previews) forSubscription(sub *Subscription, p, details wire.Params) (*Invoice, error) {
+	if sub.hasEnded() {
+		return nil, noUpcomingError("No upcoming invoices for customer: the subscription has ended.")
+	}
+	if err := checkProration(sub, details); err != nil {
+		return nil, err
+	}
+	ch, err := h.subscriptionChanges.fromParams(sub, details)
+	if err != nil {
+		return nil, err
+	}
+	if details.Bool("cancel_now") {
+		return h.finish(h.invoicing.build(sub, "upcoming", append(h.invoiceItems.pendingFor(sub), h.unusedCredit(sub, ch)...), nil)), nil
+	}
+	seen := *sub
+	h.setCancellation(&seen, details)
+	if err := h.setDiscounts(&seen, p); err != nil {
+		return nil, err
+	}
+	return h.nextInvoice(&seen, h.subscriptionChanges.plan(sub, ch))
+}
+
+func (h previews) unusedCredit(sub *Subscription, ch subscriptionChange) []*InvoiceItem {
+	if ch.prorationBehavior == "none" {
+		return nil
+	}
+	date := ch.prorationDate
+	if date == 0 {
+		date = h.timeOnClock(sub.TestClock)
+	}
+	return h.prorations.unusedCredits(sub, date)
+}
+
+// setDiscounts puts the discounts asked for in the place of the
+// subscription's own, without redeeming them.
+func (h previews) setDiscounts(seen *Subscription, p wire.Params) error {
+	if !p.Has("discounts") {
+		return nil
+	}
+	own := *seen
+	seen.Discounts = nil
+	for _, n := range p.List("discounts") {
+		d, keep, err := h.discounts.fromParams(&own, n)
+		if err != nil {
+			return err
+		}
+		if keep {
+			seen.Discounts = append(seen.Discounts, d)
+		}
+	}
+	return nil
+}
+
+func (h previews) setCancellation(seen *Subscription, details wire.Params) {
+	switch {
+	case details.Bool("cancel_at_period_end"):
+		seen.CancelAt = seen.CurrentPeriodEnd
+	case details.Int("cancel_at") != 0:
+		seen.CancelAt = details.Int("cancel_at")
+	case details.Has("cancel_at_period_end"), details.Has("cancel_at"):
+		seen.CancelAt = 0
+	}
+}
+
+// nextInvoice is the invoice that a plan is billed on: its own where it bills
+// at once, else that of the next period.
+func (h previews) nextInvoice(sub *Subscription, p changePlan) (*Invoice, error) {
+	waiting := append(h.invoiceItems.pendingFor(sub), p.prorations...)
+	if p.billsImmediately {
+		inv := h.invoicing.build(sub, "upcoming", waiting, h.subscriptionChanges.newPeriodLines(sub, p))
+		inv.SubscriptionProrationDate = p.prorationDate
+		return h.finish(inv), nil
+	}
+	if sub.CancelAt != 0 && sub.CancelAt <= p.after.End || sub.Status == "paused" {
+		if len(waiting) == 0 {
+			return nil, noUpcomingError("No upcoming invoices for customer: " + sub.Customer)
+		}
+		return h.finish(h.invoicing.build(sub, "upcoming", waiting, nil)), nil
+	}
+	next := p.after
+	next.Start = p.after.End
+	next.Status = "active"
+	if price, ok := h.store.Prices.get(p.items[0].Price); ok {
+		next.End = price.periodAfter(next.Anchor, next.Start)
+	}
+	inv := h.invoicing.build(sub, "upcoming", waiting, h.subscriptions.periodLines(sub, h.schedules.nextPeriodItems(sub, p), next))
+	inv.Created, inv.PeriodStart, inv.PeriodEnd = p.after.End, p.after.Start, p.after.End
+	inv.NextPaymentAttempt = p.after.End + draftPeriod
+	h.discounts.applyToInvoice(sub, inv, p.after.End)
+	if len(p.prorations) > 0 {
+		inv.SubscriptionProrationDate = p.prorationDate
+	}
+	return h.finish(inv), nil
+}
+
+func (h previews) finish(inv *Invoice) *Invoice {
+	for i := range inv.Lines {
+		inv.Lines[i].ID = h.ids.longID("il_tmp_1")
+	}
+	h.invoicing.applyBalance(inv)
+	return inv
+}
+
+// forNewSubscription is the first invoice of a subscription that does not exist.
+func (h previews) forNewSubscription(c *Customer, details wire.Params) (*Invoice, error) {
+	items, err := h.subscriptions.itemsFromParams(details)
+	if err != nil {
+		return nil, err
+	}
+	sub := &Subscription{
+		Customer: c.ID, TestClock: c.TestClock, Currency: items[0].price.Currency, Metadata: map[string]string{},
+		CollectionMethod: "charge_automatically", TrialEnd: details.Int("trial_end"),
+	}
+	h.subscriptions.setFirstPeriod(sub, items[0].price, h.timeFor(c))
+	var planned []plannedItem
+	for _, i := range items {
+		planned = append(planned, plannedItem{Price: i.price.ID, Quantity: i.quantity})
+	}
+	return h.finish(h.invoicing.build(sub, "upcoming", h.invoiceItems.pendingFor(sub), h.subscriptions.periodLines(sub, planned, sub.billingState()))), nil
+}
+
+// forCustomer is the invoice that comes first among a customer's
+// subscriptions.
+func (h previews) forCustomer(c *Customer) (*Invoice, error) {
+	var first *Invoice
+	for _, sub := range h.store.Subscriptions.by("customer", c.ID) {
+		if sub.hasEnded() || sub.Status == "incomplete" {
+			continue
+		}
+		inv, err := h.nextInvoice(sub, h.subscriptionChanges.plan(sub, subscriptionChange{}))
+		if err == nil && (first == nil || inv.Created < first.Created) {
+			first = inv
+		}
+	}
+	if first == nil {
+		return nil, noUpcomingError("No upcoming invoices for customer: " + c.ID)
+	}
+	return first, nil
+}
+
+func noUpcomingError(message string) *wire.Error {
+	e := wire.Invalid("invoice_upcoming_none", "", message)
+	e.Status = 404
+	return e
+}
+
+// render shows an invoice that has no id.
+func (h previews) render(inv *Invoice) wire.Object {
+	o := h.invoices.render(inv)
+	delete(o, "id")
+	lines, _ := o["lines"].(wire.Object)
+	lines["url"] = "/v1/invoices/upcoming/lines?subscription=" + inv.Subscription
+	return o
+}

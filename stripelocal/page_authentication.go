@@ -1,0 +1,134 @@
+package stripelocal
+
+import (
+	"net/http"
+	"net/url"
+
+	"usher/stripelocal/wire"
+)
+
+// challengePage stands for the bank's 3-D Secure page.
+type challengePage struct {
+	pageBase
+	Action string
+	Amount string
+}
+
+// authentication is a payment or setup that waits for 3-D Secure, and what is to be
+// done with the answer.
+type authentication struct {
+	amount   string
+	complete func(passed bool) pageResponse
+}
+
+// authenticationPages stand for the bank's 3-D Secure page under /c/authenticate/.
+type authenticationPages struct{ *request }
+
+func (h authenticationPages) show(req *http.Request) pageResponse {
+	q, known := h.find(req.PathValue("id"))
+	switch {
+	case !known:
+		return h.noSuchPage()
+	case q.complete == nil:
+		return h.message(http.StatusOK, "Nothing to authenticate", "This payment does not wait for you.")
+	}
+	return showPage("challenge", challengePage{pageBase: h.base("3-D Secure"), Action: req.URL.Path, Amount: q.amount})
+}
+
+func (h authenticationPages) submit(req *http.Request) pageResponse {
+	q, known := h.find(req.PathValue("id"))
+	if !known || q.complete == nil {
+		return h.show(req)
+	}
+	return q.complete(req.PostFormValue("complete") != "")
+}
+
+// find finds what an intent or a Checkout session asks; its answer is nil
+// where it asks nothing.
+func (h authenticationPages) find(id string) (authentication, bool) {
+	if cs, ok := h.store.CheckoutSessions.get(id); ok {
+		return h.forSession(cs), true
+	}
+	if pi, ok := h.store.PaymentIntents.get(id); ok {
+		return h.forPaymentIntent(pi), true
+	}
+	if si, ok := h.store.SetupIntents.get(id); ok {
+		return h.forSetupIntent(si), true
+	}
+	return authentication{}, false
+}
+
+func (h authenticationPages) forSession(cs *CheckoutSession) authentication {
+	if !h.checkoutPayments.requiresAction(cs) {
+		return authentication{}
+	}
+	return authentication{amount: wire.FormatAmount(h.checkoutSessions.amountDue(cs), cs.Currency), complete: func(passed bool) pageResponse {
+		if result, _ := h.checkoutPayments.completeAuthentication(cs, passed); result != outcomePaid {
+			return redirectTo("/c/pay/" + cs.ID)
+		}
+		return h.checkoutPages.redirectToSuccess(cs)
+	}}
+}
+
+func (h authenticationPages) forPaymentIntent(pi *PaymentIntent) authentication {
+	if cs, ok := h.store.CheckoutSessions.get(pi.CheckoutSession); ok && cs.Status == "open" {
+		return h.forSession(cs)
+	}
+	if pi.Status != "requires_action" {
+		return authentication{}
+	}
+	return authentication{amount: wire.FormatAmount(pi.Amount, pi.Currency), complete: func(passed bool) pageResponse {
+		if result, _ := h.invoicing.completeAuthentication(pi, passed); result == outcomePaid {
+			h.paymentMethods.saveAfterPayment(pi)
+		}
+		switch {
+		case pi.ReturnURL != "":
+			return redirectTo(addQuery(pi.ReturnURL, url.Values{"payment_intent": {pi.ID}, "payment_intent_client_secret": {pi.ClientSecret}, "redirect_status": {redirectStatus(passed)}}))
+		case pi.Invoice != "":
+			return redirectTo("/i/" + pi.Invoice)
+		}
+		return h.message(http.StatusOK, "Thank you", "You can close this page.")
+	}}
+}
+
+func (h authenticationPages) forSetupIntent(si *SetupIntent) authentication {
+	if cs, ok := h.store.CheckoutSessions.get(si.CreatedBySession); ok {
+		return h.forSession(cs)
+	}
+	if si.Status != "requires_action" {
+		return authentication{}
+	}
+	return authentication{amount: "nothing yet", complete: func(passed bool) pageResponse {
+		result, _ := h.setupIntents.completeAuthentication(si, passed)
+		x, ok := h.store.PortalSessions.get(si.CreatedBySession)
+		switch {
+		case !ok:
+			return h.message(http.StatusOK, "Thank you", "You can close this page.")
+		case result != outcomePaid:
+			return redirectTo(x.path() + "/payment-method?failed=1")
+		}
+		h.portalPages.saveCard(x, si)
+		return h.portalPages.finish(x, "card")
+	}}
+}
+
+func redirectStatus(passed bool) string {
+	if passed {
+		return "succeeded"
+	}
+	return "failed"
+}
+
+// addQuery adds parameters to an address.
+func addQuery(address string, more url.Values) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return address
+	}
+	q := u.Query()
+	for name, values := range more {
+		q[name] = values
+	}
+	u.RawQuery = q.Encode()
+	return u.String()
+}

@@ -1,0 +1,301 @@
+package stripelocal
+
+import (
+	"fmt"
+	"slices"
+
+	"usher/stripelocal/wire"
+)
+
+const (
+	shippingFields = "shipping{address" + addressLines + "! carrier name! phone tracking_number}"
+	shippingParams = shippingFields + " "
+	intentChanges  = "customer description:1000? payment_method payment_method_types[] statement_descriptor:22? statement_descriptor_suffix:22? "
+	intentConfirm  = "error_on_requires_action:bool off_session:bool return_url use_stripe_sdk:bool "
+)
+
+func paymentIntentRoutes() []route {
+	return []route{
+		on("POST /v1/payment_intents", "amount:int! currency! automatic_payment_methods{allow_redirects:always|never enabled:bool!} confirm:bool "+
+			"capture_method:automatic|automatic_async|manual confirmation_method:automatic|manual "+intentChanges+"metadata:map receipt_email setup_future_usage:off_session|on_session "+shippingParams+intentConfirm, paymentIntents.create),
+		on("GET /v1/payment_intents", listParams+"customer", paymentIntents.list),
+		on("GET /v1/payment_intents/{id}", "client_secret", paymentIntents.get),
+		on("POST /v1/payment_intents/{id}", "amount:int currency "+intentChanges+"metadata:map? receipt_email? setup_future_usage:off_session|on_session? "+shippingFields+"? ", paymentIntents.update),
+		on("POST /v1/payment_intents/{id}/confirm", "payment_method receipt_email? setup_future_usage:off_session|on_session? payment_method_types[] "+
+			"capture_method:automatic|automatic_async|manual "+shippingFields+"? "+intentConfirm, paymentIntents.confirm),
+		on("POST /v1/payment_intents/{id}/capture", "amount_to_capture:int metadata:map? statement_descriptor:22 statement_descriptor_suffix:22", paymentIntents.capture),
+		on("POST /v1/payment_intents/{id}/cancel", "cancellation_reason:abandoned|duplicate|fraudulent|requested_by_customer", paymentIntents.cancel),
+	}
+}
+
+func (h paymentIntents) create(in *input) (any, error) {
+	if err := checkIntentAmount(in.Params); err != nil {
+		return nil, err
+	}
+	if in.Bool("confirm") && !in.Has("payment_method") {
+		return nil, missingMethodError(&PaymentIntent{})
+	}
+	pm, err := h.checkReferences(in.Params, "")
+	if err != nil {
+		return nil, err
+	}
+	pi := &PaymentIntent{
+		Amount: in.Int("amount"), Currency: in.String("currency"), ConfirmationMethod: in.String("confirmation_method"),
+		CaptureMethod: in.String("capture_method"), AutomaticPaymentMethods: in.At("automatic_payment_methods").Bool("enabled"), AllowRedirects: in.At("automatic_payment_methods").String("allow_redirects"),
+	}
+	pi.setFields(in.Params)
+	if pm != nil {
+		pi.PaymentMethod = pm.ID
+	}
+	h.insert(pi)
+	if !in.Bool("confirm") {
+		return h.render(pi), nil
+	}
+	return h.confirmFromAPI(pi, in.Params)
+}
+
+func checkIntentAmount(p wire.Params) error {
+	amount, currency := p.Int("amount"), p.String("currency")
+	switch {
+	case p.Has("currency") && !wire.IsCurrency(currency):
+		return wire.Invalid("", "currency", "Invalid currency: "+currency+". Stripe currently supports these currencies: three letters in lower case, as ISO 4217 has them")
+	case amount < 1:
+		return wire.Invalid("parameter_invalid_integer", "amount", "This value must be greater than or equal to 1.")
+	case amount > 99999999:
+		return wire.Invalid("amount_too_large", "amount", "Amount must be no more than "+wire.FormatAmount(99999999, currency))
+	case amount < wire.SmallestCharge(currency):
+		return wire.Invalid("amount_too_small", "amount", "Amount must be at least "+wire.FormatAmount(wire.SmallestCharge(currency), currency))
+	}
+	return nil
+}
+
+// checkReferences looks at the references that an intent is given; owner is the customer it already has.
+func (h paymentIntents) checkReferences(p wire.Params, owner string) (*PaymentMethod, error) {
+	if p.Has("customer") {
+		c, err := h.customers.fromParam(p, "customer")
+		if err != nil {
+			return nil, err
+		}
+		owner = c.ID
+	}
+	if err := checkMethodTypes(p); err != nil {
+		return nil, err
+	}
+	if !p.Has("payment_method") {
+		return nil, nil
+	}
+	pm, err := h.paymentMethods.findUsable(p.String("payment_method"), "payment_method")
+	if err != nil {
+		return nil, err
+	}
+	return pm, checkMethodOwner(pm, owner)
+}
+
+// checkMethodTypes refuses kinds of payment that nobody could choose here.
+func checkMethodTypes(p wire.Params) error {
+	for _, kind := range p.Strings("payment_method_types") {
+		if kind != "card" {
+			return wire.Invalid("payment_intent_invalid_parameter", p.Name("payment_method_types"), "The payment method type provided: "+kind+" is invalid. The local Stripe has cards only.")
+		}
+	}
+	return nil
+}
+
+// checkMethodOwner refuses a card that belongs to somebody else than who pays.
+func checkMethodOwner(pm *PaymentMethod, customer string) error {
+	switch {
+	case pm.Customer == "" || pm.Customer == customer:
+		return nil
+	case customer == "":
+		return wire.Invalid("payment_intent_unexpected_state", "payment_method", fmt.Sprintf("The provided PaymentMethod (%s) belongs to the Customer %s. Please include the Customer in the `customer` parameter.", pm.ID, pm.Customer))
+	}
+	return wire.Invalid("payment_intent_unexpected_state", "payment_method", fmt.Sprintf("The PaymentMethod %s does not belong to the Customer you supplied %s. Please use this PaymentMethod with the Customer that it belongs to instead.", pm.ID, customer))
+}
+
+// setFields carries over what an intent may be told at any time.
+func (pi *PaymentIntent) setFields(p wire.Params) {
+	p.SetString("customer", &pi.Customer)
+	p.SetString("description", &pi.Description)
+	p.SetString("receipt_email", &pi.ReceiptEmail)
+	p.SetString("setup_future_usage", &pi.SetupFutureUsage)
+	p.SetString("statement_descriptor", &pi.StatementDescriptor)
+	p.SetString("statement_descriptor_suffix", &pi.StatementDescriptorSuffix)
+	p.SetMetadata(&pi.Metadata)
+	setShipping(p, &pi.Shipping)
+}
+
+func (h paymentIntents) find(in *input) (*PaymentIntent, error) {
+	pi, ok := h.store.PaymentIntents.get(in.pathValue("id"))
+	if !ok {
+		return nil, wire.NotFound("payment_intent", in.pathValue("id"), "intent")
+	}
+	return pi, nil
+}
+
+// unexpectedState is the refusal of what an intent's status does not allow.
+func unexpectedState(pi *PaymentIntent, message string) *wire.Error {
+	e := wire.Invalid("payment_intent_unexpected_state", "", message)
+	e.PaymentIntent = pi.ID
+	return e
+}
+
+func (h paymentIntents) update(in *input) (any, error) {
+	pi, err := h.find(in)
+	if err != nil {
+		return nil, err
+	}
+	if pi.Status == "succeeded" || pi.Status == "canceled" {
+		for _, key := range in.Names() {
+			if !slices.Contains([]string{"description", "metadata", "receipt_email", "setup_future_usage", "shipping", "expand"}, key) {
+				return nil, unexpectedState(pi, fmt.Sprintf("This PaymentIntent's %s could not be updated because it has a status of %s. You may only update the %s of a PaymentIntent with one of the following statuses: requires_payment_method, requires_confirmation, requires_action.", key, pi.Status, key))
+			}
+		}
+	}
+	if pi.Invoice != "" && (in.Has("amount") || in.Has("currency") || in.Has("customer")) {
+		return nil, unexpectedState(pi, "You cannot update the amount, currency or customer of a PaymentIntent that belongs to an invoice.")
+	}
+	if in.Has("amount") {
+		err = checkIntentAmount(in.Params)
+	}
+	if err != nil {
+		return nil, err
+	}
+	pm, err := h.checkReferences(in.Params, pi.Customer)
+	if err != nil {
+		return nil, err
+	}
+	h.store.PaymentIntents.change(pi, func() { pi.setFields(in.Params) })
+	in.SetInt("amount", &pi.Amount)
+	in.SetString("currency", &pi.Currency)
+	if pm != nil {
+		pi.PaymentMethod, pi.Status = pm.ID, "requires_confirmation"
+	}
+	return h.render(pi), nil
+}
+
+func (h paymentIntents) confirm(in *input) (any, error) {
+	pi, err := h.find(in)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains([]string{"requires_payment_method", "requires_confirmation", "requires_action"}, pi.Status) {
+		return nil, unexpectedState(pi, fmt.Sprintf("You cannot confirm this PaymentIntent because it has already %s after being previously confirmed.", pi.Status))
+	}
+	if pi.PaymentMethod == "" && !in.Has("payment_method") {
+		return nil, missingMethodError(pi)
+	}
+	pm, err := h.checkReferences(in.Params, pi.Customer)
+	if err != nil {
+		return nil, err
+	}
+	h.store.PaymentIntents.change(pi, func() { pi.setFields(in.Params) })
+	in.SetString("capture_method", &pi.CaptureMethod)
+	if pm != nil {
+		pi.PaymentMethod = pm.ID
+	}
+	return h.confirmFromAPI(pi, in.Params)
+}
+
+func missingMethodError(pi *PaymentIntent) *wire.Error {
+	return unexpectedState(pi, "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a payment method or ConfirmationToken.")
+}
+
+// confirmFromAPI is a confirmation through the API: what a card refuses is a 402 that shows the intent.
+func (h paymentIntents) confirmFromAPI(pi *PaymentIntent, p wire.Params) (any, error) {
+	pm, ok := h.store.PaymentMethods.get(pi.PaymentMethod)
+	if !ok {
+		return nil, missingMethodError(pi)
+	}
+	pi.ReturnURL = p.String("return_url")
+	result, decline := h.confirmForInvoice(pi, pm)
+	if result == outcomeRequiresAction && (p.Bool("off_session") || p.Bool("error_on_requires_action")) {
+		result, decline = outcomeDeclined, authenticationRequired()
+		h.failConfirmation(pi, pm, decline)
+	}
+	if result == outcomeDeclined {
+		refusal := cardError(decline)
+		refusal.PaymentIntent, refusal.PaymentMethod, refusal.Charge = pi.ID, pm.ID, pi.LatestCharge
+		return nil, refusal
+	}
+	if result == outcomePaid {
+		h.paymentMethods.saveAfterPayment(pi)
+	}
+	pm.Consumed = pm.Customer == "" && result == outcomePaid
+	return h.render(pi), nil
+}
+
+// confirmForInvoice lets an invoice know of its payment.
+func (h paymentIntents) confirmForInvoice(pi *PaymentIntent, pm *PaymentMethod) (paymentOutcome, *Decline) {
+	if inv, ok := h.store.Invoices.get(pi.Invoice); ok && inv.PaymentIntent == pi.ID && !inv.isClosed() {
+		return h.invoicing.pay(inv, pm)
+	}
+	return h.confirmWith(pi, pm)
+}
+
+func authenticationRequired() *Decline {
+	return &Decline{"authentication_required", "authentication_required", "Your card was declined. This transaction requires authentication."}
+}
+
+func (h paymentIntents) capture(in *input) (any, error) {
+	pi, err := h.find(in)
+	if err != nil {
+		return nil, err
+	}
+	if pi.Status != "requires_capture" {
+		return nil, unexpectedState(pi, fmt.Sprintf("This PaymentIntent could not be captured because it has a status of %s. Only a PaymentIntent with one of the following statuses may be captured: requires_capture.", pi.Status))
+	}
+	amount := in.IntOr("amount_to_capture", pi.Amount)
+	if amount < 1 || amount > pi.Amount {
+		return nil, wire.Invalid("amount_too_large", "amount_to_capture", fmt.Sprintf("The amount to capture is not between 1 and the amount that can be captured, %d.", pi.Amount))
+	}
+	in.SetMetadata(&pi.Metadata)
+	in.SetString("statement_descriptor", &pi.StatementDescriptor)
+	in.SetString("statement_descriptor_suffix", &pi.StatementDescriptorSuffix)
+	h.captureAmount(pi, amount)
+	return h.render(pi), nil
+}
+
+// captureAmount takes what was set aside, or a part; the rest is released.
+func (h paymentIntents) captureAmount(pi *PaymentIntent, amount int64) {
+	pi.Status, pi.AmountReceived = "succeeded", amount
+	if ch, ok := h.store.Charges.get(pi.LatestCharge); ok {
+		before := h.charges.render(ch)
+		ch.Uncaptured, ch.ReleasedAmount, ch.AmountRefunded = false, ch.Amount-amount, ch.Amount-amount
+		h.emitUpdate("charge.captured", before, h.charges.render(ch))
+	}
+	h.emit("payment_intent.succeeded", h.render(pi))
+}
+
+func (h paymentIntents) cancel(in *input) (any, error) {
+	pi, err := h.find(in)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case pi.Status == "succeeded" || pi.Status == "canceled":
+		return nil, unexpectedState(pi, fmt.Sprintf("You cannot cancel this PaymentIntent because it has a status of %s. Only a PaymentIntent with one of the following statuses may be canceled: requires_payment_method, requires_capture, requires_confirmation, requires_action, processing.", pi.Status))
+	case pi.Invoice != "":
+		return nil, unexpectedState(pi, "You cannot cancel this PaymentIntent because it belongs to an invoice. Void the invoice instead.")
+	case pi.CheckoutSession != "":
+		return nil, unexpectedState(pi, "You cannot cancel this PaymentIntent because it was created by a Checkout Session. Expire the session instead.")
+	}
+	held := pi.Status == "requires_capture"
+	h.cancelByID(pi.ID, in.String("cancellation_reason"))
+	if ch, ok := h.store.Charges.get(pi.LatestCharge); ok && held {
+		before := h.charges.render(ch)
+		ch.AmountRefunded = ch.Amount
+		h.emitUpdate("charge.refunded", before, h.charges.render(ch))
+	}
+	return h.render(pi), nil
+}
+
+// captureMethod is how an intent takes its money; automatic_async is what the version spoken here begins with.
+func (pi *PaymentIntent) captureMethod() string {
+	if pi.CaptureMethod == "" {
+		if pi.Invoice != "" || pi.CheckoutSession != "" {
+			return "automatic"
+		}
+		return "automatic_async"
+	}
+	return pi.CaptureMethod
+}

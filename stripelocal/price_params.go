@@ -1,0 +1,56 @@
+package stripelocal
+
+import "usher/stripelocal/wire"
+
+const (
+	// inlineRecurring and inlinePrice are the parameters of a price made in passing, as part of another call.
+	inlineRecurring = "price_data{currency! product! recurring{interval:day|week|month|year! interval_count:int}! " +
+		"tax_behavior:exclusive|inclusive|unspecified unit_amount:int unit_amount_decimal:decimal} "
+	inlinePrice = "price_data{currency! product product_data{name! description images[] metadata:map tax_code} recurring{interval:day|week|month|year! interval_count:int} " +
+		"tax_behavior:exclusive|inclusive|unspecified unit_amount:int unit_amount_decimal:decimal} "
+)
+
+// fromParams is the price that a set of parameters names, or that its price_data makes: that one is inactive, so that nothing else
+// can use it. Where the call is refused afterwards the price stays.
+func (h prices) fromParams(p wire.Params) (*Price, error) {
+	data := p.At("price_data")
+	switch {
+	case p.Has("price") && p.Has("price_data"):
+		return nil, wire.Invalid("", p.Name("price"), "You may only specify one of these parameters: price, price_data.")
+	case !p.Has("price") && !p.Has("price_data"):
+		return nil, wire.MissingParam(p.Name("price"))
+	case p.Has("price_data"):
+		return h.createInline(data)
+	}
+	price, ok := h.store.Prices.get(p.String("price"))
+	if !ok {
+		return nil, wire.NoSuch("price", p.String("price"), p.Name("price"))
+	}
+	if !price.Active {
+		return nil, wire.Invalid("", p.Name("price"), "The price specified is inactive. This field only accepts active prices.")
+	}
+	return price, nil
+}
+
+func (h prices) createInline(data wire.Params) (*Price, error) {
+	if err := h.validateNew(data); err != nil {
+		return nil, err
+	}
+	product := data.String("product")
+	if data.Has("product_data") {
+		product = h.products.insert(h.ids.shortID("prod_"), data.At("product_data")).ID
+	}
+	return h.insert(product, data, false), nil
+}
+
+// recurringFromParams finds the active recurring price that a parameter names.
+func (h prices) recurringFromParams(p wire.Params, param string) (*Price, error) {
+	price, err := h.fromParams(p)
+	switch {
+	case err != nil:
+		return nil, err
+	case price.Interval == "":
+		return nil, wire.Invalid("", p.Name(param), "The price specified is set to `type=one_time` but this field only accepts prices with `type=recurring`.")
+	}
+	return price, nil
+}

@@ -1,0 +1,140 @@
+package stripelocal
+
+import (
+	"fmt"
+	"slices"
+
+	"usher/stripelocal/wire"
+)
+
+const setupChanges = "customer description:1000? payment_method payment_method_types[] "
+
+func setupIntentRoutes() []route {
+	return []route{
+		on("POST /v1/setup_intents", "automatic_payment_methods{allow_redirects:always|never enabled:bool!} confirm:bool return_url usage:off_session|on_session use_stripe_sdk:bool metadata:map "+setupChanges, setupIntents.create),
+		on("GET /v1/setup_intents", listParams+"customer payment_method", setupIntents.list),
+		on("GET /v1/setup_intents/{id}", "client_secret", setupIntents.get),
+		on("POST /v1/setup_intents/{id}", "metadata:map? "+setupChanges, setupIntents.update),
+		on("POST /v1/setup_intents/{id}/confirm", "payment_method return_url use_stripe_sdk:bool", setupIntents.confirm),
+		on("POST /v1/setup_intents/{id}/cancel", "cancellation_reason:abandoned|duplicate|requested_by_customer", setupIntents.cancel),
+	}
+}
+
+func (h setupIntents) create(in *input) (any, error) {
+	if in.Bool("confirm") && !in.Has("payment_method") {
+		return nil, missingSetupMethodError()
+	}
+	pm, err := h.paymentIntents.checkReferences(in.Params, "")
+	if err != nil {
+		return nil, err
+	}
+	si := &SetupIntent{Customer: in.String("customer"), Usage: in.String("usage"), AutomaticPaymentMethods: in.At("automatic_payment_methods").Bool("enabled"), AllowRedirects: in.At("automatic_payment_methods").String("allow_redirects"), Metadata: map[string]string{}}
+	si.setFields(in.Params, pm)
+	h.insert(si)
+	if !in.Bool("confirm") {
+		return h.render(si), nil
+	}
+	return h.confirmFromAPI(si, in.Params)
+}
+
+func (si *SetupIntent) setFields(p wire.Params, pm *PaymentMethod) {
+	p.SetString("customer", &si.Customer)
+	p.SetString("description", &si.Description)
+	p.SetMetadata(&si.Metadata)
+	if pm != nil {
+		si.PaymentMethod, si.Status = pm.ID, "requires_confirmation"
+	}
+}
+
+func (h setupIntents) find(in *input) (*SetupIntent, error) {
+	si, ok := h.store.SetupIntents.get(in.pathValue("id"))
+	if !ok {
+		return nil, wire.NotFound("setupintent", in.pathValue("id"), "intent")
+	}
+	return si, nil
+}
+
+// findOpen finds a setup intent that is not over, with the card that the call gives.
+func (h setupIntents) findOpen(in *input, doing string) (*SetupIntent, *PaymentMethod, error) {
+	si, err := h.find(in)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !slices.Contains([]string{"requires_payment_method", "requires_confirmation", "requires_action"}, si.Status) {
+		return nil, nil, wire.Invalid("setup_intent_unexpected_state", "", fmt.Sprintf("You cannot %s this SetupIntent because it has a status of %s. Only a SetupIntent with one of the following statuses may be: requires_payment_method, requires_confirmation, requires_action.", doing, si.Status))
+	}
+	pm, err := h.paymentIntents.checkReferences(in.Params, si.Customer)
+	return si, pm, err
+}
+
+func (h setupIntents) update(in *input) (any, error) {
+	si, pm, err := h.findOpen(in, "update")
+	if err != nil {
+		return nil, err
+	}
+	si.setFields(in.Params, pm)
+	return h.render(si), nil
+}
+
+func (h setupIntents) confirm(in *input) (any, error) {
+	si, pm, err := h.findOpen(in, "confirm")
+	if err == nil && pm == nil && si.PaymentMethod == "" {
+		err = missingSetupMethodError()
+	}
+	if err != nil {
+		return nil, err
+	}
+	si.setFields(in.Params, pm)
+	return h.confirmFromAPI(si, in.Params)
+}
+
+func missingSetupMethodError() *wire.Error {
+	return wire.Invalid("setup_intent_unexpected_state", "", "You cannot confirm this SetupIntent because it's missing a payment method. Update the SetupIntent with a payment method and then confirm it again.")
+}
+
+func (h setupIntents) confirmFromAPI(si *SetupIntent, p wire.Params) (any, error) {
+	pm, ok := h.store.PaymentMethods.get(si.PaymentMethod)
+	if !ok {
+		return nil, missingSetupMethodError()
+	}
+	si.ReturnURL = p.String("return_url")
+	result, decline := h.confirmWith(si, pm)
+	if result == outcomeDeclined {
+		refusal := cardError(decline)
+		refusal.PaymentMethod, refusal.SetupIntent = pm.ID, si.ID
+		return nil, refusal
+	}
+	h.attachMethod(si, pm)
+	return h.render(si), nil
+}
+
+// attachMethod gives the card to the customer once it is set up.
+func (h setupIntents) attachMethod(si *SetupIntent, pm *PaymentMethod) {
+	if c, ok := h.store.Customers.get(si.Customer); ok && si.Status == "succeeded" {
+		h.paymentMethods.attachTo(pm, c)
+	}
+}
+
+func (h setupIntents) cancel(in *input) (any, error) {
+	si, _, err := h.findOpen(in, "cancel")
+	if err != nil {
+		return nil, err
+	}
+	if si.CreatedBySession != "" {
+		return nil, wire.Invalid("setup_intent_unexpected_state", "", "You cannot cancel this SetupIntent because it was created by a Checkout Session. Expire the session instead.")
+	}
+	si.CancellationReason = in.String("cancellation_reason")
+	h.setStatus(si, "canceled", "setup_intent.canceled")
+	return h.render(si), nil
+}
+
+func (h setupIntents) list(in *input) (any, error) {
+	return listing[*SetupIntent]{
+		resource: "setupintent", table: h.store.SetupIntents, rows: h.store.SetupIntents.all,
+		filter: func(si *SetupIntent) bool {
+			return (!in.Has("customer") || si.Customer == in.String("customer")) &&
+				(!in.Has("payment_method") || si.PaymentMethod == in.String("payment_method"))
+		},
+		render: h.render,
+	}.page(in)
+}

@@ -1,0 +1,79 @@
+package stripelocal
+
+import (
+	"strings"
+
+	"usher/stripelocal/wire"
+)
+
+// Sources are the cards that customers had before payment methods. Here they are payment methods whose ids begin with card_.
+
+func isSource(pm *PaymentMethod) bool { return strings.HasPrefix(pm.ID, "card_") }
+
+// sources serves /v1/customers/{id}/sources.
+type sources struct{ *request }
+
+func (h sources) create(in *input) (any, error) {
+	c, err := h.customers.find(in)
+	if err == nil && c.Deleted {
+		err = wire.NotFound("customer", c.ID, "id")
+	}
+	if err != nil {
+		return nil, err
+	}
+	card, err := h.paymentMethods.fromToken(in.String("source"), "source", "card_1")
+	if err == nil {
+		err = h.paymentMethods.checkAttachable(card, c.ID)
+	}
+	if err != nil {
+		return nil, err
+	}
+	card.Metadata = in.Metadata()
+	h.paymentMethods.attachTo(card, c)
+	if c.DefaultSource == "" {
+		h.insertDefault(c, card)
+	} else {
+		h.emit("customer.source.created", renderCard(card))
+	}
+	return renderCard(card), nil
+}
+
+func (h sources) list(in *input) (any, error) {
+	c, err := h.customers.find(in)
+	if err != nil {
+		return nil, err
+	}
+	return listing[*PaymentMethod]{
+		resource: "source", table: h.store.PaymentMethods, rows: h.store.PaymentMethods.by("customer", c.ID),
+		filter: func(p *PaymentMethod) bool { return isSource(p) && in.StringOr("object", "card") == "card" }, render: func(p *PaymentMethod) wire.Object { return renderCard(p) },
+	}.page(in)
+}
+
+func (h sources) delete(in *input) (any, error) {
+	card, ok := h.store.PaymentMethods.get(in.pathValue("source"))
+	if !ok || !isSource(card) || card.Customer != in.pathValue("id") {
+		return nil, wire.NotFound("source", in.pathValue("source"), "id")
+	}
+	whole := renderCard(card)
+	h.paymentMethods.clearDefaults(card)
+	h.store.PaymentMethods.change(card, func() { card.Customer, card.Consumed = "", true })
+	h.emit("customer.source.deleted", whole)
+	return wire.Object{"id": card.ID, "object": "card", "deleted": true}, nil
+}
+
+// insertDefault makes a card of the older kind the one that the customer pays with where nothing else is said.
+func (h sources) insertDefault(c *Customer, card *PaymentMethod) {
+	h.emit("customer.source.created", renderCard(card))
+	h.customers.change(c, func() { c.DefaultSource = card.ID })
+}
+
+// renderList is the expandable list of a customer's cards of the older kind.
+func (h sources) renderList(c *Customer) wire.Object {
+	data := []any{}
+	for _, pm := range h.store.PaymentMethods.by("customer", c.ID) {
+		if isSource(pm) {
+			data = append(data, renderCard(pm))
+		}
+	}
+	return wire.List("/v1/customers/"+c.ID+"/sources", data, false)
+}

@@ -1,0 +1,195 @@
+package stripelocal
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+)
+
+// storeFormat is the format of the state file that this version writes. Format 1 had no number and
+// other field names.
+const storeFormat = 2
+
+// upgradeState converts a state file of an older format to storeFormat. Numbers keep their digits.
+func upgradeState(raw []byte) ([]byte, error) {
+	var format struct{ Format int }
+	if err := json.Unmarshal(raw, &format); err != nil {
+		return nil, err
+	}
+	switch format.Format {
+	case storeFormat:
+		return raw, nil
+	case 0:
+		return upgradeFormat1(raw)
+	}
+	return nil, fmt.Errorf("format %d is unknown; this version writes format %d", format.Format, storeFormat)
+}
+
+func upgradeFormat1(raw []byte) ([]byte, error) {
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	var old map[string]any
+	if err := decoder.Decode(&old); err != nil {
+		return nil, err
+	}
+	renamed := map[string]any{"Format": storeFormat}
+	for name, rows := range old {
+		if to, ok := format1Tables[name]; ok {
+			name = to
+		}
+		renamed[name] = renameFields(rows, format1Fields[name])
+	}
+	return json.Marshal(renamed)
+}
+
+// renameFields renames the fields of a stored value and of everything in it, except for the keys of
+// metadata and the objects of events, which are not fields of this package.
+func renameFields(v any, names map[string]string) any {
+	switch v := v.(type) {
+	case []any:
+		for i, element := range v {
+			v[i] = renameFields(element, names)
+		}
+	case map[string]any:
+		renamed := map[string]any{}
+		for name, value := range v {
+			if to, ok := names[name]; ok {
+				name = to
+			}
+			if !opaqueFields[name] {
+				value = renameFields(value, names)
+			}
+			renamed[name] = value
+		}
+		return renamed
+	}
+	return v
+}
+
+// opaqueFields hold keys that are not fields of this package. A field keeps its old name in this
+// table only if no format renamed it.
+var opaqueFields = setOf([]string{"Metadata", "Object", "PreviousAttributes", "Evidence", "RenderedFlow", "SubscriptionMetadata", "PaymentIntentMetadata"})
+
+// format1Tables are the new names of the tables that format 1 named otherwise.
+var format1Tables = map[string]string{
+	"Answers":       "IdempotentResponses",
+	"Endpoints":     "WebhookEndpoints",
+	"Items":         "SubscriptionItems",
+	"PortalConfigs": "PortalConfigurations",
+	"Schedules":     "SubscriptionSchedules",
+	"Sessions":      "CheckoutSessions",
+}
+
+// format1Fields are the new names of the fields that format 1 named otherwise, by the new name of
+// their table. Fields of nested values are listed with their table.
+var format1Fields = map[string]map[string]string{
+	"Charges": {
+		"DisputeDue": "DisputePending", "Released": "ReleasedAmount",
+	},
+	"CheckoutSessions": {
+		"BillingAddress": "BillingAddressCollection", "FutureUsage": "SetupFutureUsage",
+		"IntentDescription": "PaymentIntentDescription", "IntentMetadata": "PaymentIntentMetadata",
+		"IntentReceipt": "PaymentIntentReceiptEmail", "IntentShipping": "PaymentIntentShipping",
+		"Lines": "LineItems", "MaxRedeemed": "MaxRedemptions",
+		"MethodCollection": "PaymentMethodCollection", "MethodTypes": "PaymentMethodTypes",
+		"Months": "DurationInMonths", "PhoneCollection": "PhoneNumberCollection",
+		"Products": "AppliesToProducts", "SettlesAt": "BankDebitSettlesAt",
+		"SubDescription": "SubscriptionDescription", "SubMetadata": "SubscriptionMetadata",
+		"SubMissingMethod": "MissingPaymentMethod", "SubTrialDays": "TrialPeriodDays",
+		"SubTrialEnd": "TrialEnd",
+	},
+	"Coupons": {
+		"MaxRedeemed": "MaxRedemptions", "Months": "DurationInMonths",
+		"Products": "AppliesToProducts",
+	},
+	"CreditNotes": {
+		"Balance": "CreditAmount", "Kind": "Type", "OutOfBand": "OutOfBandAmount",
+		"RefundSum": "RefundAmount",
+	},
+	"Customers": {
+		"Footer": "InvoiceFooter", "Locales": "PreferredLocales",
+		"NextInvoice": "NextInvoiceSequence",
+	},
+	"Deliveries": {
+		"NextAt": "NextAttemptAt",
+	},
+	"Disputes": {
+		"Deadline": "DueBy", "Inquiry": "IsInquiry", "Submissions": "SubmissionCount",
+	},
+	"Events": {
+		"Pending": "PendingWebhooks", "Previous": "PreviousAttributes",
+	},
+	"IdempotentResponses": {
+		"At": "StoredAt",
+	},
+	"InvoiceItems": {
+		"Undiscountable": "NotDiscountable",
+	},
+	"Invoices": {
+		"CreditedAfter":  "PostPaymentCreditNotesAmount",
+		"CreditedBefore": "PrePaymentCreditNotesAmount", "DefaultMethod": "DefaultPaymentMethod",
+		"DeliveredAt": "WebhooksDeliveredAt", "Descriptor": "StatementDescriptor",
+		"FinalizesAt": "AutomaticallyFinalizesAt", "FirstRefusal": "FirstDeclineAt", "Kind": "Type",
+		"MaxRedeemed": "MaxRedemptions", "MethodTypes": "PaymentMethodTypes",
+		"Months": "DurationInMonths", "NextAttempt": "NextPaymentAttempt",
+		"OverdueTold": "OverdueSent", "Products": "AppliesToProducts",
+		"RefusedMethod": "DeclinedMethod", "Retries": "RetryCount",
+		"SubMetadata": "SubscriptionMetadata", "SubProrationDate": "SubscriptionProrationDate",
+		"UncollectibleAt": "MarkedUncollectibleAt", "Undiscountable": "NotDiscountable",
+	},
+	"PaymentIntents": {
+		"Automatic": "AutomaticPaymentMethods", "CancelReason": "CancellationReason",
+		"Descriptor": "StatementDescriptor", "DescriptorSuffix": "StatementDescriptorSuffix",
+		"LastCharge": "LatestCharge", "LastError": "LastPaymentError", "Redirects": "AllowRedirects",
+		"Secret": "ClientSecret", "Session": "CheckoutSession",
+	},
+	"PaymentMethods": {
+		"Bank": "IsBankAccount", "Redisplay": "AllowRedisplay", "Spent": "Consumed",
+	},
+	"PortalConfigurations": {
+		"Cancel": "SubscriptionCancel", "CancelReasons": "CancellationReason",
+		"CustomerUpdates": "CustomerAllowedUpdates", "Invoices": "InvoiceHistory",
+		"ReasonOptions": "CancellationReasonOptions", "Switch": "SubscriptionUpdate",
+		"SwitchProducts": "UpdateProducts", "SwitchProration": "UpdateProration",
+		"SwitchUpdates": "DefaultAllowedUpdates", "UpdateCustomer": "CustomerUpdate",
+		"UpdateMethod": "PaymentMethodUpdate",
+	},
+	"PortalSessions": {
+		"Done": "Completed", "FlowShown": "RenderedFlow",
+	},
+	"Prices": {
+		"Decimal": "UnitAmountDecimal",
+	},
+	"Products": {
+		"Features": "MarketingFeatures", "Statement": "StatementDescriptor",
+	},
+	"PromotionCodes": {
+		"FirstTime": "FirstTimeTransaction", "MaxRedeemed": "MaxRedemptions",
+		"Minimum": "MinimumAmount", "MinimumIn": "MinimumAmountCurrency",
+	},
+	"SetupIntents": {
+		"Automatic": "AutomaticPaymentMethods", "CancelReason": "CancellationReason",
+		"LastError": "LastSetupError", "LastMethod": "LastErrorMethod", "Redirects": "AllowRedirects",
+		"Secret": "ClientSecret", "Session": "CreatedBySession",
+	},
+	"SubscriptionSchedules": {
+		"Current": "CurrentPhase", "DefaultMethod": "DefaultPaymentMethod", "End": "EndDate",
+		"Proration": "ProrationBehavior", "Released": "ReleasedSubscription", "Start": "StartDate",
+	},
+	"Subscriptions": {
+		"CancelComment": "CancellationComment", "CancelFeedback": "CancellationFeedback",
+		"CancelReason": "CancellationReason", "FreeStub": "FreeFirstPeriod",
+		"FromCheckout": "CheckoutSession", "MaxRedeemed": "MaxRedemptions",
+		"MethodTypes": "PaymentMethodTypes", "MissingMethod": "MissingPaymentMethod",
+		"Months": "DurationInMonths", "PendingSetup": "PendingSetupIntent",
+		"Products": "AppliesToProducts", "ResumeBy": "ResumeExpiresAt",
+		"SaveDefault": "SaveDefaultPaymentMethod", "Told": "AttemptFailed",
+		"TrialWarned": "TrialWillEndSent", "UpcomingTold": "UpcomingSentFor",
+	},
+	"TestClocks": {
+		"Frozen": "FrozenTime", "Target": "TargetTime",
+	},
+	"WebhookEndpoints": {
+		"Events": "EnabledEvents", "Expires": "ExpiresAt", "Version": "APIVersion",
+	},
+}

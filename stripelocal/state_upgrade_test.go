@@ -1,0 +1,109 @@
+package stripelocal
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"reflect"
+	"testing"
+)
+
+// testdata/state_format1.json has one row in every table, with a value in every field that format 1
+// had. Every field must have a place in the store, and every field of the store must be filled.
+func TestAStateFileOfFormat1IsLoaded(t *testing.T) {
+	raw, err := os.ReadFile("testdata/state_format1.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	upgraded, err := upgradeState(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tables map[string]json.RawMessage
+	if err := json.Unmarshal(upgraded, &tables); err != nil {
+		t.Fatal(err)
+	}
+	v := reflect.ValueOf(newStore()).Elem()
+	for i := range v.NumField() {
+		name := v.Type().Field(i).Name
+		if tables[name] == nil {
+			t.Errorf("the store's %s is not in the file", name)
+			continue
+		}
+		into := storedValue(v.Field(i))
+		strict := json.NewDecoder(bytes.NewReader(tables[name]))
+		strict.DisallowUnknownFields()
+		if err := strict.Decode(into.Interface()); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		for _, path := range zeroFields(into.Elem(), name) {
+			t.Errorf("%s is not filled", path)
+		}
+		delete(tables, name)
+	}
+	for name := range tables {
+		t.Errorf("the file's %s is not in the store", name)
+	}
+}
+
+// storedValue is a pointer to decode a field of the store into: a table's rows, or the field itself.
+// Decoding rows through the table's own UnmarshalJSON would allow unknown fields.
+func storedValue(field reflect.Value) reflect.Value {
+	if field.Kind() == reflect.Pointer {
+		if rows, ok := field.Type().Elem().FieldByName("all"); ok {
+			return reflect.New(rows.Type)
+		}
+	}
+	return reflect.New(field.Type())
+}
+
+// zeroFields are the paths of the exported fields without a value.
+func zeroFields(v reflect.Value, path string) []string {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() {
+			return zeroFields(v.Elem(), path)
+		}
+	case reflect.Slice:
+		if v.Len() > 0 && v.Type().Elem().Kind() != reflect.Uint8 {
+			return zeroFields(v.Index(0), path)
+		}
+	case reflect.Map:
+		if v.Len() > 0 {
+			return zeroFields(v.MapIndex(v.MapKeys()[0]), path)
+		}
+	case reflect.Struct:
+		var out []string
+		for i := range v.NumField() {
+			if f := v.Type().Field(i); f.IsExported() {
+				out = append(out, zeroFields(v.Field(i), path+"."+f.Name)...)
+			}
+		}
+		return out
+	}
+	if v.IsZero() {
+		return []string{path}
+	}
+	return nil
+}
+
+func TestAStateFileOfAnUnknownFormatIsRefused(t *testing.T) {
+	path := t.TempDir() + "/state.json"
+	if err := os.WriteFile(path, []byte(`{"Format":99}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New(Options{StatePath: path}); err == nil {
+		t.Error("a state file of format 99 was loaded")
+	}
+}
+
+func TestMetadataKeysAreNotRenamed(t *testing.T) {
+	upgraded, err := upgradeState([]byte(`{"Customers":[{"ID":"cus_1","Locales":["de"],"Metadata":{"Locales":"x"}}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"Customers":[{"ID":"cus_1","Metadata":{"Locales":"x"},"PreferredLocales":["de"]}],"Format":2}`
+	if string(upgraded) != want {
+		t.Errorf("upgraded to %s, want %s", upgraded, want)
+	}
+}

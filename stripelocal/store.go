@@ -1,0 +1,114 @@
+package stripelocal
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+)
+
+// store is the whole account; what is exported is what the file holds.
+type store struct {
+	Format       int // storeFormat
+	Starts       int
+	ClockOffset  int64 // seconds the account's clock was advanced
+	Account      Account
+	AfterDunning string // an AfterDunning value; empty is AfterDunningCancel
+
+	TestClocks            *table[*TestClock]
+	Customers             *table[*Customer]
+	Products              *table[*Product]
+	Prices                *table[*Price]
+	PaymentMethods        *table[*PaymentMethod]
+	Subscriptions         *table[*Subscription]
+	SubscriptionItems     *table[*SubscriptionItem]
+	SubscriptionSchedules *table[*SubscriptionSchedule]
+	Invoices              *table[*Invoice]
+	InvoiceItems          *table[*InvoiceItem]
+	PaymentIntents        *table[*PaymentIntent]
+	SetupIntents          *table[*SetupIntent]
+	Tokens                *table[*Token]
+	Charges               *table[*Charge]
+	Refunds               *table[*Refund]
+	Disputes              *table[*Dispute]
+	CreditNotes           *table[*CreditNote]
+	CheckoutSessions      *table[*CheckoutSession]
+	PortalConfigurations  *table[*PortalConfiguration]
+	PortalSessions        *table[*PortalSession]
+	WebhookEndpoints      *table[*WebhookEndpoint]
+	Coupons               *table[*Coupon]
+	PromotionCodes        *table[*PromotionCode]
+	TaxIDs                *table[*TaxID]
+	Events                *table[*Event]
+	Deliveries            *table[*Delivery]
+	IdempotentResponses   map[string]*storedResponse // by idempotency key
+}
+
+func newStore() *store {
+	return &store{
+		Format: storeFormat,
+		Customers: newTable[*Customer]().indexed("test_clock", func(c *Customer) string { return c.TestClock }).
+			indexed("email", func(c *Customer) string { return c.Email }),
+		TestClocks:            newTable[*TestClock](),
+		SubscriptionSchedules: newTable[*SubscriptionSchedule](),
+		Products:              newTable[*Product](),
+		Prices:                newTable[*Price]().indexed("product", func(p *Price) string { return p.Product }),
+		PaymentMethods:        newTable[*PaymentMethod]().indexed("customer", func(p *PaymentMethod) string { return p.Customer }),
+		Subscriptions:         newTable[*Subscription]().indexed("customer", func(x *Subscription) string { return x.Customer }),
+		SubscriptionItems:     newTable[*SubscriptionItem]().indexed("subscription", func(i *SubscriptionItem) string { return i.Subscription }),
+		Invoices: newTable[*Invoice]().indexed("customer", func(i *Invoice) string { return i.Customer }).
+			indexed("subscription", func(i *Invoice) string { return i.Subscription }),
+		InvoiceItems: newTable[*InvoiceItem]().indexed("customer", func(i *InvoiceItem) string { return i.Customer }).
+			indexed("pending", func(i *InvoiceItem) string { return i.pendingKey() }),
+		PaymentIntents: newTable[*PaymentIntent]().indexed("customer", func(p *PaymentIntent) string { return p.Customer }),
+		SetupIntents:   newTable[*SetupIntent](),
+		Tokens:         newTable[*Token](),
+		Refunds:        newTable[*Refund]().indexed("charge", func(r *Refund) string { return r.Charge }),
+		Disputes:       newTable[*Dispute](),
+		CreditNotes:    newTable[*CreditNote]().indexed("invoice", func(n *CreditNote) string { return n.Invoice }),
+		Charges: newTable[*Charge]().indexed("customer", func(c *Charge) string { return c.Customer }).
+			indexed("payment_intent", func(c *Charge) string { return c.PaymentIntent }),
+		CheckoutSessions: newTable[*CheckoutSession]().indexed("customer", func(c *CheckoutSession) string { return c.Customer }).
+			indexed("subscription", func(c *CheckoutSession) string { return c.Subscription }).
+			indexed("payment_intent", func(c *CheckoutSession) string { return c.PaymentIntent }),
+		Coupons:              newTable[*Coupon](),
+		PromotionCodes:       newTable[*PromotionCode](),
+		TaxIDs:               newTable[*TaxID]().indexed("customer", func(x *TaxID) string { return x.Customer }),
+		PortalConfigurations: newTable[*PortalConfiguration](),
+		PortalSessions:       newTable[*PortalSession](),
+		WebhookEndpoints:     newTable[*WebhookEndpoint](),
+		Events:               newTable[*Event]().indexed("type", func(e *Event) string { return e.Type }),
+		Deliveries:           newTable[*Delivery]().indexed("event", func(d *Delivery) string { return d.Event }),
+		IdempotentResponses:  map[string]*storedResponse{},
+	}
+}
+
+// loadStore reads the file at path; a missing one, or no path, is a new account.
+func loadStore(path string) (*store, error) {
+	st := newStore()
+	if path == "" {
+		return st, nil
+	}
+	raw, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return st, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read state: %w", err)
+	}
+	if raw, err = upgradeState(raw); err != nil {
+		return nil, fmt.Errorf("read state %s: %w", path, err)
+	}
+	if err := json.Unmarshal(raw, st); err != nil {
+		return nil, fmt.Errorf("read state %s: %w", path, err)
+	}
+	return st, nil
+}
+
+// snapshot is the state as the file holds it.
+func (s *Server) snapshot() ([]byte, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return json.Marshal(s.store)
+}

@@ -1,0 +1,217 @@
+package stripelocal
+
+import "usher/stripelocal/wire"
+
+// subscriptionChange is what is asked of a subscription's items, trial and anchor.
+type subscriptionChange struct {
+	items             []itemChange
+	invoiceItems      []newItem // one-time prices for the next invoice
+	prorationBehavior string    // of prorations; empty is create_prorations
+	prorationDate     int64     // that prorations count from; 0 is now
+	trialEnd          int64     // 0 leaves the trial alone; a moment not after now ends it
+	resetAnchor       bool
+}
+
+// itemChange is what an update does to one item; item is nil for a new one,
+// price is nil for one that goes.
+type itemChange struct {
+	item     *SubscriptionItem
+	price    *Price
+	quantity int64
+	metadata wire.Params
+}
+
+func (c itemChange) changesBilling() bool {
+	return c.item == nil || c.price == nil || c.price.ID != c.item.Price || c.quantity != c.item.Quantity
+}
+
+// billingState is where a subscription stands in time.
+type billingState struct {
+	Status     string
+	Anchor     int64
+	Start      int64
+	End        int64
+	TrialStart int64
+	TrialEnd   int64
+}
+
+func (x *Subscription) billingState() billingState {
+	return billingState{x.Status, x.BillingCycleAnchor, x.CurrentPeriodStart, x.CurrentPeriodEnd, x.TrialStart, x.TrialEnd}
+}
+
+func (x *Subscription) setBillingState(s billingState) {
+	x.Status, x.BillingCycleAnchor, x.CurrentPeriodStart, x.CurrentPeriodEnd = s.Status, s.Anchor, s.Start, s.End
+	if s.TrialEnd != x.TrialEnd {
+		x.TrialWillEndSent = false
+	}
+	x.TrialStart, x.TrialEnd = s.TrialStart, s.TrialEnd
+}
+
+// plannedItem is an item as it is to be; new ones have their id already.
+type plannedItem struct {
+	ID       string
+	Price    string
+	Quantity int64
+	Metadata map[string]string
+}
+
+// changePlan is what comes of a change, worked out before anything is touched. The
+// update and its preview both are made of it, so they cannot differ.
+type changePlan struct {
+	items            []plannedItem
+	prorations       []*InvoiceItem // and what else waits for an invoice; not stored yet
+	after            billingState
+	prorationDate    int64
+	newPeriod        bool // a new period begins now
+	billsImmediately bool
+}
+
+// subscriptionChanges plans and applies changes of items, trial and billing cycle.
+type subscriptionChanges struct{ *request }
+
+func (h subscriptionChanges) plan(sub *Subscription, ch subscriptionChange) changePlan {
+	now := h.timeOnClock(sub.TestClock)
+	p := changePlan{items: h.itemsAfter(sub, ch.items), prorationDate: now}
+	if ch.prorationDate != 0 {
+		p.prorationDate = ch.prorationDate
+	}
+	p.after, p.newPeriod = h.billingStateAfter(sub, ch, p.items, now)
+	if ch.prorationBehavior != "none" {
+		p.prorations = h.prorations.forChange(sub, ch, p)
+	}
+	for _, e := range ch.invoiceItems {
+		p.prorations = append(p.prorations, h.prorations.forInvoiceItem(sub, e, now))
+	}
+	p.billsImmediately = p.newPeriod || ch.prorationBehavior == "always_invoice" && len(p.prorations) > 0
+	return p
+}
+
+func (h subscriptionChanges) itemsAfter(sub *Subscription, changes []itemChange) []plannedItem {
+	byItem := map[string]itemChange{}
+	for _, c := range changes {
+		if c.item != nil {
+			byItem[c.item.ID] = c
+		}
+	}
+	var out []plannedItem
+	for _, item := range h.subscriptions.items(sub) {
+		c, changed := byItem[item.ID]
+		switch {
+		case !changed:
+			out = append(out, plannedItem{item.ID, item.Price, item.Quantity, item.Metadata})
+		case c.price != nil:
+			metadata := item.Metadata
+			c.metadata.SetMetadata(&metadata)
+			out = append(out, plannedItem{item.ID, c.price.ID, c.quantity, metadata})
+		}
+	}
+	for _, c := range changes {
+		if c.item == nil {
+			out = append(out, plannedItem{h.ids.shortID("si_"), c.price.ID, c.quantity, c.metadata.Metadata()})
+		}
+	}
+	return out
+}
+
+// billingStateAfter says where the change leaves the subscription, and whether a
+// new period, billed at once, begins with it: when a trial begins or ends, the
+// interval changes, a free subscription begins to cost something, or the
+// anchor is moved (docs: change the billing cycle).
+func (h subscriptionChanges) billingStateAfter(sub *Subscription, ch subscriptionChange, items []plannedItem, now int64) (billingState, bool) {
+	s := sub.billingState()
+	trialing := s.Status == "trialing"
+	switch {
+	case ch.trialEnd > now:
+		if !trialing {
+			s.Start, s.TrialStart = now, now
+		}
+		s.Status, s.Anchor, s.End, s.TrialEnd = "trialing", ch.trialEnd, ch.trialEnd, ch.trialEnd
+		return s, !trialing
+	case trialing && ch.trialEnd == 0:
+		return s, false
+	case trialing:
+		s.Status, s.TrialEnd = "active", now
+	case !ch.resetAnchor && !h.intervalChanges(sub, items) && !h.stopsBeingFree(sub, items):
+		return s, false
+	}
+	s.Start, s.Anchor = now, now
+	if price, ok := h.store.Prices.get(items[0].Price); ok {
+		s.End = price.periodAfter(now, now)
+	}
+	return s, true
+}
+
+func (h subscriptionChanges) intervalChanges(sub *Subscription, items []plannedItem) bool {
+	was, had := h.subscriptions.firstPrice(sub)
+	is, has := h.store.Prices.get(items[0].Price)
+	return had && has && (was.Interval != is.Interval || was.IntervalCount != is.IntervalCount)
+}
+
+func (h subscriptionChanges) stopsBeingFree(sub *Subscription, items []plannedItem) bool {
+	return h.periodTotal(h.itemsAfter(sub, nil)) == 0 && h.periodTotal(items) > 0
+}
+
+// periodTotal is what the items come to in a full period.
+func (h subscriptionChanges) periodTotal(items []plannedItem) int64 {
+	var sum int64
+	for _, item := range items {
+		if p, ok := h.store.Prices.get(item.Price); ok {
+			sum += p.amount(item.Quantity)
+		}
+	}
+	return sum
+}
+
+// apply does what was planned, but for the billing.
+func (h subscriptionChanges) apply(sub *Subscription, p changePlan) {
+	h.setItems(sub, p.items)
+	h.storeProrations(p)
+	sub.setBillingState(p.after)
+}
+
+func (h subscriptionChanges) storeProrations(p changePlan) {
+	for _, i := range p.prorations {
+		h.invoiceItems.insert(i)
+	}
+}
+
+// setItems brings a subscription's items to those given.
+func (h subscriptionChanges) setItems(sub *Subscription, items []plannedItem) {
+	kept := map[string]bool{}
+	for _, i := range items {
+		kept[i.ID] = true
+		item, ok := h.store.SubscriptionItems.get(i.ID)
+		if !ok {
+			h.store.SubscriptionItems.insert(&SubscriptionItem{
+				Base:     Base{ID: i.ID, Created: h.timeOnClock(sub.TestClock)},
+				Metadata: i.Metadata, Price: i.Price, Quantity: i.Quantity, Subscription: sub.ID,
+			})
+			continue
+		}
+		item.Price, item.Quantity, item.Metadata = i.Price, i.Quantity, i.Metadata
+	}
+	for _, item := range append([]*SubscriptionItem{}, h.subscriptions.items(sub)...) {
+		if !kept[item.ID] {
+			h.store.SubscriptionItems.remove(item.ID)
+		}
+	}
+}
+
+// createInvoice makes the invoice that a plan calls for, if it does.
+func (h subscriptionChanges) createInvoice(sub *Subscription, p changePlan) (*Invoice, bool) {
+	if !p.billsImmediately {
+		return nil, false
+	}
+	inv := h.invoicing.build(sub, "subscription_update", h.invoiceItems.pendingFor(sub), h.newPeriodLines(sub, p))
+	inv.SubscriptionProrationDate = p.prorationDate
+	h.invoicing.insert(sub, inv)
+	return inv, true
+}
+
+// newPeriodLines are the lines of the period that begins with a plan, if one does.
+func (h subscriptionChanges) newPeriodLines(sub *Subscription, p changePlan) []InvoiceLine {
+	if !p.newPeriod {
+		return nil
+	}
+	return h.subscriptions.periodLines(sub, p.items, p.after)
+}

@@ -1,0 +1,260 @@
+package stripelocal
+
+import (
+	"fmt"
+
+	"usher/stripelocal/wire"
+)
+
+// newItem is an item that a subscription is to begin with.
+type newItem struct {
+	price    *Price
+	quantity int64
+	metadata map[string]string
+}
+
+func (h subscriptions) create(in *input) (any, error) {
+	c, err := h.customers.fromParam(in.Params, "customer")
+	if err != nil {
+		return nil, err
+	}
+	items, err := h.itemsFromParams(in.Params)
+	if err != nil {
+		return nil, err
+	}
+	sub := &Subscription{
+		Customer: c.ID, TestClock: c.TestClock, Currency: items[0].price.Currency, Metadata: in.Metadata(),
+		MissingPaymentMethod: "create_invoice", CollectionMethod: "charge_automatically", TrialEnd: h.trialEndFromParams(in, c),
+	}
+	if err := h.setFields(sub, in.Params); err != nil {
+		return nil, err
+	}
+	if err := h.setStartFields(sub, in); err != nil {
+		return nil, err
+	}
+	if err := h.checkPaymentMethod(sub, in); err != nil {
+		return nil, err
+	}
+	if err := h.discounts.setFromParams(sub, in.Params); err != nil {
+		return nil, err
+	}
+	return h.startAndPay(sub, items, in)
+}
+
+// setStartFields reads when the subscription is to begin its cycle and to end.
+func (h subscriptions) setStartFields(sub *Subscription, in *input) error {
+	now := h.timeOnClock(sub.TestClock)
+	if in.Has("cancel_at_period_end") && in.Has("cancel_at") {
+		return wire.Invalid("", "", "You may only specify one of these parameters: cancel_at, cancel_at_period_end.")
+	}
+	for _, name := range []string{"trial_end", "cancel_at", "billing_cycle_anchor"} {
+		if in.Has(name) && in.String(name) != "now" && in.Int(name) <= now {
+			return wire.Invalid("", name, "Invalid timestamp: must be an integer Unix timestamp in the future.")
+		}
+	}
+	sub.BillingCycleAnchor = in.Int("billing_cycle_anchor")
+	sub.FreeFirstPeriod = in.String("proration_behavior") == "none"
+	if in.Bool("cancel_at_period_end") {
+		sub.CancelAtPeriodEnd = true
+	}
+	if at := in.Int("cancel_at"); at != 0 {
+		h.subscriptionChanges.setCancelAt(sub, at, false)
+	}
+	return nil
+}
+
+func (h subscriptions) itemsFromParams(in wire.Params) ([]newItem, error) {
+	var out []newItem
+	for _, p := range in.List("items") {
+		price, err := h.prices.recurringFromParams(p, "price")
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, newItem{price: price, quantity: p.IntOr("quantity", 1), metadata: p.Metadata()})
+	}
+	if len(out) == 0 {
+		return nil, wire.MissingParam("items")
+	}
+	return out, checkItems(out)
+}
+
+// checkItems holds the items of one subscription together: one currency, one
+// interval, no price twice (inferred).
+func checkItems(items []newItem) error {
+	seen := map[string]bool{}
+	for i, item := range items {
+		first := items[0].price
+		switch {
+		case item.quantity < 0:
+			return wire.Invalid("parameter_invalid_integer", fmt.Sprintf("items[%d][quantity]", i), "This value must be greater than or equal to 0.")
+		case item.price.Currency != first.Currency:
+			return wire.Invalid("", "", fmt.Sprintf("The price specified supports currencies of `%s`. This doesn't match the expected currency: `%s`.", item.price.Currency, first.Currency))
+		case item.price.Interval != first.Interval || item.price.IntervalCount != first.IntervalCount:
+			return wire.Invalid("", "", "Currently, all prices on a subscription must have the same `recurring.interval` and `recurring.interval_count`. If you meant to update an existing subscription item instead of creating a new one, be sure to include the subscription item ID in your request.")
+		case seen[item.price.ID]:
+			return wire.Invalid("", "", fmt.Sprintf("Cannot add multiple subscription items with the same plan: %s", item.price.ID))
+		}
+		seen[item.price.ID] = true
+	}
+	return nil
+}
+
+func (h subscriptions) trialEndFromParams(in *input, c *Customer) int64 {
+	if days := in.Int("trial_period_days"); days > 0 {
+		return h.timeFor(c) + days*24*60*60
+	}
+	return in.Int("trial_end")
+}
+
+// setFields carries over what create and update share.
+func (h subscriptions) setFields(sub *Subscription, p wire.Params) error {
+	if id := p.String("default_payment_method"); id != "" {
+		if pm, ok := h.store.PaymentMethods.get(id); !ok || pm.Customer != sub.Customer {
+			return wire.NoSuch("PaymentMethod", id, "default_payment_method")
+		}
+	}
+	if err := checkMethodTypes(p.At("payment_settings")); err != nil {
+		return err
+	}
+	p.SetString("default_payment_method", &sub.DefaultPaymentMethod)
+	p.SetString("description", &sub.Description)
+	p.At("automatic_tax").SetBool("enabled", &sub.AutomaticTax)
+	p.At("payment_settings").SetStrings("payment_method_types", &sub.PaymentMethodTypes)
+	p.SetString("collection_method", &sub.CollectionMethod)
+	p.SetInt("days_until_due", &sub.DaysUntilDue)
+	p.At("payment_settings").SetString("save_default_payment_method", &sub.SaveDefaultPaymentMethod)
+	p.At("trial_settings").At("end_behavior").SetString("missing_payment_method", &sub.MissingPaymentMethod)
+	p.SetMetadata(&sub.Metadata)
+	return nil
+}
+
+// checkPaymentMethod refuses a subscription that could not be charged.
+func (h subscriptions) checkPaymentMethod(sub *Subscription, in *input) error {
+	_, has := h.paymentMethods.forSubscription(sub)
+	if has || sub.TrialEnd > h.timeOnClock(sub.TestClock) || sub.CollectionMethod == "send_invoice" || in.String("payment_behavior") == "default_incomplete" {
+		return nil
+	}
+	return noPaymentMethodError()
+}
+
+// startAndPay starts the subscription and takes its first money, as the
+// payment behavior says.
+func (h subscriptions) startAndPay(sub *Subscription, items []newItem, in *input) (any, error) {
+	pm, has := h.paymentMethods.forSubscription(sub)
+	if has && in.String("payment_behavior") == "error_if_incomplete" {
+		if result, decline := pm.chargeOutcome(); result != outcomePaid && sub.TrialEnd == 0 {
+			return nil, paymentError(result, decline, &Invoice{})
+		}
+	}
+	extra, err := h.subscriptionChanges.invoiceItemsFromParams(sub.Currency, in.Params)
+	if err != nil {
+		return nil, err
+	}
+	inv := h.start(sub, items, h.invoiceItemLines(extra))
+	if inv.Status == "open" && has && sub.Status == "incomplete" && in.String("payment_behavior") != "default_incomplete" {
+		h.invoicing.pay(inv, pm)
+	}
+	return h.render(sub), nil
+}
+
+// invoiceItemLines are what only the first invoice carries.
+func (h subscriptions) invoiceItemLines(extra []newItem) []InvoiceLine {
+	var out []InvoiceLine
+	for _, e := range extra {
+		out = append(out, InvoiceLine{
+			Type: "invoiceitem", Metadata: map[string]string{}, PeriodStart: h.now, PeriodEnd: h.now, Price: e.price.ID,
+			Quantity: e.quantity, Amount: e.price.amount(e.quantity), Description: h.prices.productName(e.price),
+		})
+	}
+	return out
+}
+
+// start stores a subscription with its items and its first
+// invoice, finalized. Where that is over nothing (a trial, a free price) the
+// subscription lives at once, as it does where invoices are sent; else it is
+// incomplete until the invoice is paid.
+func (h subscriptions) start(sub *Subscription, items []newItem, extra []InvoiceLine) *Invoice {
+	at := h.timeOnClock(sub.TestClock)
+	sub.Base = Base{ID: h.ids.longID("sub_1"), Created: at}
+	h.setFirstPeriod(sub, items[0].price, at)
+	h.store.Subscriptions.insert(sub)
+	for _, item := range items {
+		h.subscriptionItems.insert(sub, item)
+	}
+	if sub.CancelAtPeriodEnd {
+		h.subscriptionChanges.setCancelAt(sub, sub.CurrentPeriodEnd, true)
+	}
+	inv := h.invoicing.createDraft(sub, "subscription_create", append(h.firstPeriodLines(sub, items[0].price), extra...))
+	h.emit("customer.subscription.created", h.render(sub))
+	h.discounts.emitCreated(sub)
+	h.trials.announceShortTrial(sub)
+	if sub.CollectionMethod == "send_invoice" {
+		h.invoicing.scheduleNext(inv)
+	} else {
+		h.invoicing.finalize(inv)
+	}
+	h.renewals.scheduleNext(sub)
+	return inv
+}
+
+// setFirstPeriod begins the first period. It ends with the trial or at an anchor
+// that was asked for, where there is one.
+func (h subscriptions) setFirstPeriod(sub *Subscription, price *Price, at int64) {
+	sub.StartDate, sub.CurrentPeriodStart, sub.Status = at, at, "incomplete"
+	if sub.CollectionMethod == "send_invoice" {
+		sub.Status = "active"
+	}
+	if sub.BillingCycleAnchor == 0 {
+		sub.BillingCycleAnchor = at
+	}
+	if sub.TrialEnd > at {
+		sub.Status, sub.TrialStart, sub.BillingCycleAnchor = "trialing", at, sub.TrialEnd
+	}
+	sub.CurrentPeriodEnd = price.periodAfter(sub.BillingCycleAnchor, at)
+	if sub.Status == "trialing" {
+		sub.CurrentPeriodEnd = sub.TrialEnd
+	}
+}
+
+// firstPeriodLines are those of the first period, which is shorter than a whole one
+// where the anchor lies ahead.
+func (h subscriptions) firstPeriodLines(sub *Subscription, price *Price) []InvoiceLine {
+	lines := h.currentPeriodLines(sub)
+	if sub.Status == "trialing" || sub.BillingCycleAnchor <= sub.CurrentPeriodStart {
+		return lines
+	}
+	if sub.FreeFirstPeriod {
+		return nil
+	}
+	whole := sub.CurrentPeriodEnd - wire.AddIntervals(sub.CurrentPeriodEnd, price.Interval, -price.IntervalCount)
+	for i := range lines {
+		lines[i].Amount, lines[i].Proration = wire.Share(lines[i].Amount, sub.CurrentPeriodEnd-sub.CurrentPeriodStart, whole), true
+	}
+	return lines
+}
+
+// currentPeriodLines are the lines for the current period of every item.
+func (h subscriptions) currentPeriodLines(sub *Subscription) []InvoiceLine {
+	return h.periodLines(sub, h.subscriptionChanges.itemsAfter(sub, nil), sub.billingState())
+}
+
+// periodLines are the lines for a period of given items.
+func (h subscriptions) periodLines(sub *Subscription, items []plannedItem, at billingState) []InvoiceLine {
+	var lines []InvoiceLine
+	for _, item := range items {
+		price, ok := h.store.Prices.get(item.Price)
+		if !ok {
+			continue
+		}
+		line := InvoiceLine{
+			Type: "subscription", Metadata: sub.Metadata, PeriodStart: at.Start, PeriodEnd: at.End,
+			Price: price.ID, Quantity: item.Quantity, Subscription: sub.ID, SubscriptionItem: item.ID,
+			Amount: price.amount(item.Quantity), Description: h.prices.describeLine(price, item.Quantity),
+		}
+		if at.Status == "trialing" {
+			line.Amount, line.Description = 0, "Trial period for "+h.prices.productName(price)
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}

@@ -1,0 +1,149 @@
+package stripelocal
+
+// Stripe tells of a trial's end, and of a renewal, this long before (docs:
+// trials; that the account's setting for renewals begins at three days too is
+// inferred).
+const (
+	trialNotice   = 3 * 24 * 60 * 60
+	renewalNotice = 3 * 24 * 60 * 60
+)
+
+// renewals runs what a subscription has due: notices, renewals, cancellations.
+type renewals struct{ *request }
+
+// scheduleNext sets a timer for the next thing that time does to the
+// subscription. Older timers find it changed and do nothing.
+func (h renewals) scheduleNext(sub *Subscription) {
+	due := sub.nextDue()
+	if due == 0 {
+		return
+	}
+	at := due
+	if due < sub.CurrentPeriodEnd { // a notice that was due before there was a reason for it
+		at = max(due, h.timeOnClock(sub.TestClock))
+	}
+	h.schedule(sub.TestClock, at, func(r *request) {
+		if sub.nextDue() == due {
+			r.changed = true
+			r.renewals.runDue(sub, due)
+			r.renewals.scheduleNext(sub)
+		}
+	})
+}
+
+// nextDue is when time next changes the subscription; 0 is never.
+func (x *Subscription) nextDue() int64 {
+	switch x.Status {
+	case "incomplete":
+		return x.Created + incompleteLifetime
+	case "paused":
+		return x.ResumeExpiresAt
+	case "trialing", "active", "past_due", "unpaid":
+	default:
+		return 0
+	}
+	due := x.CurrentPeriodEnd
+	if x.CancelAt != 0 {
+		due = min(due, x.CancelAt)
+	}
+	if x.PendingUpdate != nil && x.PendingUpdate.AttemptFailed {
+		due = min(due, x.PendingUpdate.ExpiresAt)
+	}
+	if x.PhaseEnd != 0 {
+		due = min(due, x.PhaseEnd)
+	}
+	return min(due, x.nextNotice(due))
+}
+
+// nextNotice is when a notice of the next thing is to be given, or otherwise
+// where none is owed any more.
+func (x *Subscription) nextNotice(otherwise int64) int64 {
+	switch {
+	case x.Status == "trialing" && !x.TrialWillEndSent:
+		return x.TrialEnd - trialNotice
+	case x.CancelAt != 0 && x.CancelAt <= x.CurrentPeriodEnd:
+	case x.UpcomingSentFor != x.CurrentPeriodEnd && x.CurrentPeriodEnd-x.CurrentPeriodStart > renewalNotice:
+		return x.CurrentPeriodEnd - renewalNotice
+	}
+	return otherwise
+}
+
+func (h renewals) runDue(sub *Subscription, due int64) {
+	switch {
+	case sub.Status == "incomplete":
+		h.expireIncomplete(sub)
+	case sub.Status == "paused":
+		h.subscriptions.expireResume(sub)
+	case sub.CancelAt != 0 && due >= sub.CancelAt:
+		h.cancelAtDate(sub)
+	case sub.PendingUpdate != nil && due >= sub.PendingUpdate.ExpiresAt:
+		h.pendingUpdates.expire(sub)
+	case due == sub.PhaseEnd && (due < sub.CurrentPeriodEnd || h.schedules.cancelsAtPhaseEnd(sub)):
+		h.schedules.advancePhase(sub)
+	case due < sub.CurrentPeriodEnd:
+		h.sendNotice(sub)
+	case sub.Status == "trialing" && h.trials.lacksPaymentMethod(sub) && sub.MissingPaymentMethod != "create_invoice":
+		h.trials.endWithoutMethod(sub)
+	default:
+		h.renew(sub)
+	}
+}
+
+// sendNotice tells of a trial's end or of the next invoice.
+func (h renewals) sendNotice(sub *Subscription) {
+	if sub.Status == "trialing" && !sub.TrialWillEndSent {
+		h.trials.announceEnd(sub)
+		return
+	}
+	sub.UpcomingSentFor = sub.CurrentPeriodEnd
+	if inv, err := h.previews.nextInvoice(sub, h.subscriptionChanges.plan(sub, subscriptionChange{})); err == nil {
+		h.emit("invoice.upcoming", h.previews.render(inv))
+	}
+}
+
+// cancelAtDate is a cancellation that was set before. What still waits for an
+// invoice gets a last one.
+func (h renewals) cancelAtDate(sub *Subscription) {
+	reason := sub.CancellationReason
+	h.subscriptions.end(sub, "canceled", reason)
+	h.finalInvoice(sub)
+}
+
+func (h renewals) finalInvoice(sub *Subscription) {
+	if len(h.invoiceItems.pendingFor(sub)) > 0 {
+		h.invoicing.finalizeAndPay(h.invoicing.createDraft(sub, "subscription_update", nil))
+	}
+}
+
+// expireIncomplete gives up on a first payment.
+func (h renewals) expireIncomplete(sub *Subscription) {
+	if inv, ok := h.store.Invoices.get(sub.LatestInvoice); ok {
+		h.invoicing.void(inv)
+	}
+	h.subscriptions.change(sub, func() {
+		sub.Status, sub.EndedAt = "incomplete_expired", h.timeOnClock(sub.TestClock)
+	})
+}
+
+// renew begins the next period. After a trial the status is active before
+// anything is paid; the invoice is a draft for about an hour. An unpaid
+// subscription's drafts are not collected.
+func (h renewals) renew(sub *Subscription) {
+	price, ok := h.subscriptions.firstPrice(sub)
+	if !ok {
+		return
+	}
+	h.subscriptions.change(sub, func() {
+		h.schedules.enterNextPhase(sub)
+		if next, ok := h.subscriptions.firstPrice(sub); ok {
+			price = next
+		}
+		sub.CurrentPeriodStart = sub.CurrentPeriodEnd
+		sub.CurrentPeriodEnd = price.periodAfter(sub.BillingCycleAnchor, sub.CurrentPeriodStart)
+		if sub.Status == "trialing" {
+			sub.Status = "active"
+		}
+	})
+	h.schedules.afterRenewal(sub)
+	h.invoicing.scheduleNext(h.invoicing.createDraft(sub, "subscription_cycle", h.subscriptions.currentPeriodLines(sub)))
+}

@@ -1,0 +1,258 @@
+package stripelocal
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"usher/stripelocal/wire"
+)
+
+const (
+	deliveryTimeout    = 10 * time.Second
+	retainedDeliveries = 5000 // finished ones, for /_usher/deliveries
+)
+
+// webhookDispatcher brings events to endpoints in the background: one at a time to each
+// endpoint, retries between the others. It works by real time, whatever the
+// account's clock says, because receivers hold signatures against theirs.
+type webhookDispatcher struct {
+	server  *Server
+	client  *http.Client
+	ctx     context.Context
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+
+	// The server's lock guards these.
+	queues   map[string]*endpointQueue
+	closing  bool
+	finished []string
+}
+
+// endpointQueue is what is owed to one endpoint.
+type endpointQueue struct {
+	due   []*Delivery
+	retry []*Delivery // by NextAt
+	wake  chan struct{}
+}
+
+func newWebhookDispatcher(s *Server) *webhookDispatcher {
+	c := &webhookDispatcher{server: s, queues: map[string]*endpointQueue{}}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	c.client = &http.Client{
+		Timeout: deliveryTimeout,
+		// A redirect is a failed delivery (docs: webhooks).
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return c
+}
+
+// enqueue takes over a delivery. Called under the server's lock.
+func (c *webhookDispatcher) enqueue(d *Delivery) {
+	box := c.queues[d.Endpoint]
+	if box == nil {
+		box = &endpointQueue{wake: make(chan struct{}, 1)}
+		c.queues[d.Endpoint] = box
+		c.running.Add(1)
+		go c.run(box)
+	}
+	box.due = append(box.due, d)
+	box.wakeUp()
+}
+
+func (b *endpointQueue) wakeUp() {
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+// resume takes up what the loaded state still owes. Called under the lock.
+func (c *webhookDispatcher) resume() {
+	for _, d := range c.server.store.Deliveries.all {
+		if d.Status == "pending" {
+			c.enqueue(d)
+		} else {
+			c.finished = append(c.finished, d.ID)
+		}
+	}
+}
+
+func (c *webhookDispatcher) run(box *endpointQueue) {
+	defer c.running.Done()
+	for {
+		d, wait, more := c.next(box)
+		switch {
+		case d != nil:
+			c.attempt(box, d)
+		case !more:
+			return
+		default:
+			box.wait(c.ctx, wait)
+		}
+	}
+}
+
+// next is the delivery to attempt now, or how long there is none. After close
+// there is no more once nothing is due.
+func (c *webhookDispatcher) next(box *endpointQueue) (*Delivery, time.Duration, bool) {
+	c.server.mu.Lock()
+	defer c.server.mu.Unlock()
+	wait := time.Hour
+	if len(box.retry) > 0 {
+		wait = time.Until(time.UnixMilli(box.retry[0].NextAttemptAt))
+	}
+	switch {
+	case c.ctx.Err() != nil:
+		return nil, 0, false
+	case wait <= 0:
+		return popFirst(&box.retry), 0, true
+	case len(box.due) > 0:
+		return popFirst(&box.due), 0, true
+	}
+	return nil, wait, !c.closing
+}
+
+func popFirst(queue *[]*Delivery) *Delivery {
+	d := (*queue)[0]
+	*queue = (*queue)[1:]
+	return d
+}
+
+func (b *endpointQueue) wait(ctx context.Context, wait time.Duration) {
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-b.wake:
+	case <-t.C:
+	}
+}
+
+func (c *webhookDispatcher) attempt(box *endpointQueue, d *Delivery) {
+	fault, wrong := c.nextFault(d)
+	switch {
+	case wrong && fault.Kind == DuplicateDelivery:
+		c.deliver(d)
+	case wrong:
+		c.applyFault(box, d, fault)
+		return
+	}
+	status, problem := c.deliver(d)
+	c.recordAttempt(box, d, status, problem)
+}
+
+func (c *webhookDispatcher) deliver(d *Delivery) (int, string) {
+	req, err := c.buildRequest(d)
+	if err != nil {
+		return 0, err.Error()
+	}
+	return c.send(req)
+}
+
+// buildRequest is the signed call, made anew for every attempt.
+func (c *webhookDispatcher) buildRequest(d *Delivery) (*http.Request, error) {
+	c.server.mu.Lock()
+	defer c.server.mu.Unlock()
+	w, ok := c.server.store.WebhookEndpoints.get(d.Endpoint)
+	if !ok || w.Disabled {
+		d.Attempts = maxAttempts
+		return nil, fmt.Errorf("the endpoint is gone or disabled")
+	}
+	e, ok := c.server.store.Events.get(d.Event)
+	if !ok {
+		d.Attempts = maxAttempts
+		return nil, fmt.Errorf("the event is too old")
+	}
+	body := wire.Encode(renderEvent(e, w.apiVersion()))
+	req, err := http.NewRequestWithContext(c.ctx, http.MethodPost, w.URL, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", "application/json; charset=utf-8")
+	req.Header.Set("User-Agent", "Stripe/1.0 (+https://stripe.com/docs/webhooks)")
+	req.Header.Set("Stripe-Signature", signatureHeader(body, w.Secrets, time.Now()))
+	return req, nil
+}
+
+func (c *webhookDispatcher) send(req *http.Request) (int, string) {
+	res, err := c.client.Do(req)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer res.Body.Close()
+	_, _ = io.Copy(io.Discard, io.LimitReader(res.Body, maxBodyBytes))
+	if res.StatusCode/100 != 2 {
+		return res.StatusCode, "answered " + res.Status
+	}
+	return res.StatusCode, ""
+}
+
+func (c *webhookDispatcher) recordAttempt(box *endpointQueue, d *Delivery, status int, problem string) {
+	c.server.mu.Lock()
+	defer c.server.mu.Unlock()
+	d.recordAttempt(status, problem, time.Now())
+	if d.Status == "pending" {
+		box.scheduleRetry(d)
+	} else {
+		c.finish(d)
+	}
+	c.server.stateWriter.markDirty()
+}
+
+// scheduleRetry puts a delivery among the retries, soonest first.
+func (b *endpointQueue) scheduleRetry(d *Delivery) {
+	at, _ := slices.BinarySearchFunc(b.retry, d.NextAttemptAt, func(x *Delivery, at int64) int { return int(x.NextAttemptAt - at) })
+	b.retry = slices.Insert(b.retry, at, d)
+}
+
+func (c *webhookDispatcher) finish(d *Delivery) {
+	if e, ok := c.server.store.Events.get(d.Event); ok {
+		e.PendingWebhooks--
+	}
+	c.finished = append(c.finished, d.ID)
+	if len(c.finished) > retainedDeliveries {
+		c.server.store.Deliveries.remove(c.finished[0])
+		c.finished = c.finished[1:]
+	}
+}
+
+// close attempts what is due and ends; ctx bounds how long that may take.
+func (c *webhookDispatcher) close(ctx context.Context) error {
+	c.server.mu.Lock()
+	c.closing = true
+	for _, box := range c.queues {
+		box.wakeUp()
+	}
+	c.server.mu.Unlock()
+	done := make(chan struct{})
+	go func() { c.running.Wait(); close(done) }()
+	select {
+	case <-done:
+		c.cancel()
+		return nil
+	case <-ctx.Done():
+		c.cancel()
+		<-done
+		return fmt.Errorf("drain webhooks: %w", ctx.Err())
+	}
+}
+
+// waitForFirstAttempts waits until each of the deliveries was attempted once.
+func waitForFirstAttempts(ctx context.Context, deliveries []*Delivery) {
+	for _, d := range deliveries {
+		if d.firstAttempt == nil {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.firstAttempt:
+		}
+	}
+}

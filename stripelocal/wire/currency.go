@@ -1,0 +1,43 @@
+package wire
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+var currencyPattern = regexp.MustCompile(`^[a-z]{3}$`)
+
+// IsCurrency reports whether a string has the form of a currency code: three lower-case letters.
+func IsCurrency(code string) bool { return currencyPattern.MatchString(code) }
+
+// decimals is how many of an amount's digits stand behind the point, as Stripe
+// counts them (docs: currencies; ISK and UGX are zero-decimal but charged as
+// two).
+func decimals(currency string) int {
+	switch currency {
+	case "bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf":
+		return 0
+	case "bhd", "jod", "kwd", "omr", "tnd":
+		return 3
+	}
+	return 2
+}
+
+// FormatAmount writes minor units for people: $10.00, 1500 JPY.
+func FormatAmount(amount int64, currency string) string {
+	sign := ""
+	if amount < 0 {
+		sign, amount = "-", -amount
+	}
+	places := decimals(currency)
+	digits := fmt.Sprintf("%0*d", places+1, amount)
+	whole := digits
+	if places > 0 {
+		whole = digits[:len(digits)-places] + "." + digits[len(digits)-places:]
+	}
+	if currency == "usd" {
+		return sign + "$" + whole
+	}
+	return sign + whole + " " + strings.ToUpper(currency)
+}

@@ -1,0 +1,100 @@
+package wire
+
+import (
+	"fmt"
+	"strings"
+)
+
+// maxExpandDepth is how many levels one expand[] may go down.
+const maxExpandDepth = 4
+
+// Resolver renders the object of a type with an id; nil where there is none. The second result is
+// false where objects of this type cannot be expanded.
+type Resolver func(kind, id string) (Object, bool)
+
+// Expand replaces references by what they refer to, along each dotted path.
+func Expand(o Object, paths []string, resolve Resolver) *Error {
+	for _, path := range paths {
+		steps := strings.Split(path, ".")
+		if depth(steps) > maxExpandDepth {
+			return Invalid("", "expand", fmt.Sprintf("You cannot expand more than %d levels of a property. Property: %s", maxExpandDepth, path))
+		}
+		if err := resolve.expand(o, steps, path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// depth does not count the data of lists.
+func depth(steps []string) int {
+	n := 0
+	for _, s := range steps {
+		if s != "data" {
+			n++
+		}
+	}
+	return n
+}
+
+func (resolve Resolver) expand(o Object, steps []string, path string) *Error {
+	if len(steps) == 0 {
+		return nil
+	}
+	value, ok := o[steps[0]]
+	if !ok {
+		return cannotExpand(path)
+	}
+	switch v := value.(type) {
+	case nil:
+		return nil
+	case Reference:
+		return resolve.expandRef(o, v, steps, path)
+	case Expandable:
+		o[steps[0]] = v()
+		return resolve.expand(o, steps, path)
+	case Object:
+		return resolve.expand(v, steps[1:], path)
+	case []any:
+		return resolve.expandEach(v, steps, path)
+	}
+	return cannotExpand(path)
+}
+
+func (resolve Resolver) expandRef(o Object, to Reference, steps []string, path string) *Error {
+	if to.Id == "" {
+		return nil
+	}
+	whole, expandable := resolve(to.Kind, to.Id)
+	if !expandable {
+		return cannotExpand(path)
+	}
+	if whole == nil {
+		return nil
+	}
+	o[steps[0]] = whole
+	return resolve.expand(whole, steps[1:], path)
+}
+
+// expandEach goes into the elements of a list; elements that are references
+// themselves are replaced in place.
+func (resolve Resolver) expandEach(list []any, steps []string, path string) *Error {
+	for i, e := range list {
+		holder := Object{steps[0]: e}
+		rest := steps
+		if inner, ok := e.(Object); ok {
+			holder, rest = inner, steps[1:]
+		}
+		if err := resolve.expand(holder, rest, path); err != nil {
+			return err
+		}
+		if _, ok := e.(Reference); ok {
+			list[i] = holder[steps[0]]
+		}
+	}
+	return nil
+}
+
+func cannotExpand(path string) *Error {
+	return Invalid("", "expand", fmt.Sprintf("This property cannot be expanded (%s).", path))
+}

@@ -1,0 +1,185 @@
+package wire
+
+import (
+	"maps"
+	"strconv"
+)
+
+// Params reads a form that has passed its shape's check.
+type Params struct{ n *Value }
+
+// NewParams reads the parameters of a decoded form.
+func NewParams(n *Value) Params { return Params{n} }
+
+// Names are the names of the parameters sent, in the order they were sent.
+func (p Params) Names() []string {
+	if p.n == nil {
+		return nil
+	}
+	return p.n.keys
+}
+
+// IsScalar reports whether a single value was sent where a set is possible.
+func (p Params) IsScalar() bool { return p.n != nil && p.n.isScalar }
+
+// WithoutPrefix are those of the named parameters that were sent with a prefix, under their names
+// without it.
+func (p Params) WithoutPrefix(prefix string, names []string) Params {
+	found := &Value{children: map[string]*Value{}}
+	for _, name := range names {
+		if p.Has(prefix + name) {
+			found.keys = append(found.keys, name)
+			found.children[name] = p.n.children[prefix+name]
+		}
+	}
+	return Params{found}
+}
+
+// InRange reports whether a time satisfies a range parameter: created=T, or any of created[gt],
+// [gte], [lt] and [lte]. An absent parameter is satisfied by every time.
+func (p Params) InRange(name string, t int64) bool {
+	if !p.Has(name) {
+		return true
+	}
+	if exact := p.n.children[name]; exact.isScalar {
+		return t == p.Int(name)
+	}
+	r := p.At(name)
+	return (!r.Has("gt") || t > r.Int("gt")) && (!r.Has("gte") || t >= r.Int("gte")) &&
+		(!r.Has("lt") || t < r.Int("lt")) && (!r.Has("lte") || t <= r.Int("lte"))
+}
+
+func (p Params) Has(name string) bool { return p.n != nil && p.n.children[name] != nil }
+
+// At is a nested set of parameters; an absent one is empty.
+func (p Params) At(name string) Params {
+	if !p.Has(name) {
+		return Params{}
+	}
+	return Params{p.n.children[name]}
+}
+
+// Name is how the client wrote the parameter, for error messages.
+func (p Params) Name(of string) string {
+	if p.n == nil || p.n.name == "" {
+		return of
+	}
+	return p.n.name + "[" + of + "]"
+}
+
+// NameIn is name for parameters whose set, called set, may be absent.
+func (p Params) NameIn(set, of string) string {
+	if p.n == nil {
+		return set + "[" + of + "]"
+	}
+	return p.Name(of)
+}
+
+func (p Params) String(name string) string {
+	if !p.Has(name) {
+		return ""
+	}
+	return p.n.children[name].scalar
+}
+
+func (p Params) Int(name string) int64 {
+	v, _ := strconv.ParseInt(p.String(name), 10, 64)
+	return v
+}
+
+// IntOr is num, or otherwise where the parameter is absent.
+func (p Params) IntOr(name string, otherwise int64) int64 {
+	if !p.Has(name) {
+		return otherwise
+	}
+	return p.Int(name)
+}
+
+func (p Params) Bool(name string) bool { return p.String(name) == "true" }
+
+func (p Params) BoolOr(name string, otherwise bool) bool {
+	if !p.Has(name) {
+		return otherwise
+	}
+	return p.Bool(name)
+}
+
+func (p Params) StringOr(name, otherwise string) string {
+	if v := p.String(name); v != "" {
+		return v
+	}
+	return otherwise
+}
+
+// List are the elements of a list of sets.
+func (p Params) List(name string) []Params {
+	if !p.Has(name) {
+		return nil
+	}
+	var out []Params
+	for _, e := range p.n.children[name].Elements() {
+		out = append(out, Params{e})
+	}
+	return out
+}
+
+// Strings are the elements of a list of strings.
+func (p Params) Strings(name string) []string {
+	var out []string
+	for _, e := range p.List(name) {
+		out = append(out, e.n.scalar)
+	}
+	return out
+}
+
+// SetString, setNum and setFlag take the parameter over where it was sent; an
+// empty string unsets.
+func (p Params) SetString(name string, into *string) {
+	if p.Has(name) {
+		*into = p.String(name)
+	}
+}
+
+func (p Params) SetInt(name string, into *int64) {
+	if p.Has(name) {
+		*into = p.Int(name)
+	}
+}
+
+func (p Params) SetBool(name string, into *bool) {
+	if p.Has(name) {
+		*into = p.Bool(name)
+	}
+}
+
+// SetMetadata merges: an empty value unsets its key, an empty metadata all.
+// The old map is never changed, since events may still show it.
+func (p Params) SetMetadata(into *map[string]string) {
+	if !p.Has("metadata") {
+		return
+	}
+	sent := p.n.children["metadata"]
+	merged := map[string]string{}
+	if !sent.isScalar {
+		maps.Copy(merged, *into)
+	}
+	for _, key := range sent.keys {
+		if merged[key] = sent.children[key].scalar; merged[key] == "" {
+			delete(merged, key)
+		}
+	}
+	*into = merged
+}
+
+// Metadata is what a new object's metadata begins with.
+func (p Params) Metadata() map[string]string {
+	m := map[string]string{}
+	p.SetMetadata(&m)
+	return m
+}
+
+func (p Params) SetStrings(name string, into *[]string) {
+	if p.Has(name) {
+		*into = p.Strings(name)
+	}
+}
