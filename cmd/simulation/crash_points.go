@@ -94,16 +94,23 @@ func (c *crashes) stop() map[string]int {
 	return counts
 }
 
-// crashingStore may crash before and after transactions.
+// crashingStore may crash before and after transactions. It does not embed the whole store: a method
+// that runs transactions must not bypass the crash points.
 type crashingStore struct {
-	*db.Store
+	billing.Queries
+	store   *db.Store
 	crashes *crashes
 }
 
 // InTx implements [billing.Store].
 func (s crashingStore) InTx(ctx context.Context, f func(billing.Queries) error) error {
+	return s.InTxRecording(ctx, nil, f)
+}
+
+// InTxRecording implements [billing.Store].
+func (s crashingStore) InTxRecording(ctx context.Context, changes *billing.ChangeLog, f func(billing.Queries) error) error {
 	s.crashes.at(ctx, pointTxBegin)
-	err := s.Store.InTx(ctx, func(q billing.Queries) error {
+	err := s.store.InTxRecording(ctx, changes, func(q billing.Queries) error {
 		if err := f(q); err != nil {
 			return err
 		}

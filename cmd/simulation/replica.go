@@ -99,7 +99,7 @@ func newReplica(ctx context.Context, config replicaConfig) (*replica, error) {
 	}
 	r := &replica{store: store, crashes: newCrashes(config.Seed, config.Chance, config.KillAt)}
 	r.clockOffset.Store(int64(config.ClockOffset))
-	options := serviceOptions(crashingStore{store, r.crashes}, crashingGateway{newGateway(config.Stripe), r.crashes}, r.now)
+	options := serviceOptions(crashingStore{store, store, r.crashes}, crashingGateway{newGateway(config.Stripe), r.crashes}, r.now)
 	options.Mailer = parentMailer{config.Parent}
 	r.service = billing.New(options)
 	return r, nil
