@@ -94,8 +94,8 @@ func (c *crashes) stop() map[string]int {
 	return counts
 }
 
-// crashingStore may crash before and after transactions. It does not embed the whole store: a method
-// that runs transactions must not bypass the crash points.
+// crashingStore may crash before and after transactions. It does not embed the whole store: a
+// method that runs transactions must not bypass the crash points.
 type crashingStore struct {
 	billing.Queries
 	store   *db.Store

@@ -19,13 +19,12 @@ type simulation struct {
 }
 
 func newSimulation(o options, out io.Writer) *simulation {
-	fmt.Fprintf(out, "simulation: seed %d, %d histories, %d shards, %d histories at a time in each\n",
-		o.seed, o.histories, o.shards, o.batch)
 	return &simulation{options: o, out: out, results: newResults()}
 }
 
 // play distributes the batches over the shards. The first error stops all shards.
 func (s *simulation) play(ctx context.Context) error {
+	fmt.Fprintf(s.out, "simulation: %s, %d shards\n", s.command(), s.shards)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	batches := make(chan batch)
@@ -101,7 +100,14 @@ func (s *simulation) report(elapsed time.Duration) {
 		fmt.Fprintln(s.out, "  "+d)
 	}
 	if len(s.results.divergences) == 0 {
-		fmt.Fprintf(s.out, "repeat with             go run ./cmd/simulation -seed %d -histories %d -batch %d\n",
-			s.seed, s.histories, s.batch)
+		fmt.Fprintf(s.out, "repeat with             %s\n", s.command())
 	}
+}
+
+// command returns the command that plays the same histories.
+func (o options) command() string {
+	if o.only != 0 {
+		return fmt.Sprintf("go run ./cmd/simulation -only %d", o.only)
+	}
+	return fmt.Sprintf("go run ./cmd/simulation -seed %d -histories %d -batch %d", o.seed, o.histories, o.batch)
 }
