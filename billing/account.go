@@ -37,36 +37,36 @@ func (s *Service) SignUp(ctx context.Context, f SignUp) (User, Organization, err
 	now := s.now()
 	user := User{ID: s.newID("usr"), Email: f.Email, Name: f.Name, PasswordHash: hash, CreatedAt: now}
 	organization := Organization{ID: s.newID("org"), Name: f.Organization, CreatedAt: now}
-	err = s.store.InTx(ctx, func(q Queries) error { return s.insertFounder(ctx, q, user, organization) })
+	err = s.store.InTx(ctx, func(tx Queries) error { return s.insertFounder(ctx, tx, user, organization) })
 	if err != nil {
 		return User{}, Organization{}, fmt.Errorf("sign up: %w", err)
 	}
 	return user, organization, nil
 }
 
-func (s *Service) insertFounder(ctx context.Context, q Queries, user User, organization Organization) error {
-	if err := q.InsertUser(ctx, user); err != nil {
+func (s *Service) insertFounder(ctx context.Context, tx Queries, user User, organization Organization) error {
+	if err := tx.InsertUser(ctx, user); err != nil {
 		return err
 	}
-	if err := s.queueVerification(ctx, q, user); err != nil {
+	if err := s.queueVerification(ctx, tx, user); err != nil {
 		return err
 	}
-	if err := q.InsertOrganization(ctx, organization); err != nil {
+	if err := tx.InsertOrganization(ctx, organization); err != nil {
 		return err
 	}
-	return s.addMember(ctx, q, Member{
+	return s.addMember(ctx, tx, Member{
 		OrganizationID: organization.ID, UserID: user.ID, Role: Role{ID: RoleAdmin}, Billable: true,
-	}, seatCause{actor: user.ID, reason: "founded the organization"})
+	}, seatReason{actor: user.ID, reason: "founded the organization"})
 }
 
 // addMember writes a new active member and recounts the seats. The organization must be locked or new in this transaction.
-func (s *Service) addMember(ctx context.Context, q Queries, m Member, cause seatCause) error {
+func (s *Service) addMember(ctx context.Context, tx Queries, m Member, cause seatReason) error {
 	m.ID, m.Status, m.JoinedAt = s.newID("mem"), MemberActive, s.now()
-	if err := q.InsertMember(ctx, m); err != nil {
+	if err := tx.InsertMember(ctx, m); err != nil {
 		return err
 	}
 	cause.subject = m.UserID
-	return s.recountSeats(ctx, q, m.OrganizationID, cause)
+	return s.recountSeats(ctx, tx, m.OrganizationID, cause)
 }
 
 // NewMember is a person to be added to an organization with a log-in of their own.
@@ -87,15 +87,15 @@ func (s *Service) CreateMember(ctx context.Context, organizationID string, m New
 		return User{}, fmt.Errorf("create member: %w", err)
 	}
 	user := User{ID: s.newID("usr"), Email: f.Email, Name: f.Name, PasswordHash: hash, CreatedAt: s.now()}
-	err = s.store.InTx(ctx, func(q Queries) error {
-		if _, err := q.LockOrganization(ctx, organizationID); err != nil {
+	err = s.store.InTx(ctx, func(tx Queries) error {
+		if _, err := tx.LockOrganization(ctx, organizationID); err != nil {
 			return err
 		}
-		if err := q.InsertUser(ctx, user); err != nil {
+		if err := tx.InsertUser(ctx, user); err != nil {
 			return err
 		}
 		member := Member{OrganizationID: organizationID, UserID: user.ID, Role: Role{ID: m.RoleID}, Billable: m.Billable}
-		return s.addMember(ctx, q, member, seatCause{reason: "was added"})
+		return s.addMember(ctx, tx, member, seatReason{reason: "was added"})
 	})
 	if err != nil {
 		return User{}, fmt.Errorf("create member: %w", err)
@@ -111,7 +111,7 @@ func (f SignUp) check() error {
 	if !validEmail(f.Email) {
 		wrong = append(wrong, fieldError("email", "Please give an e-mail address such as ana@example.com."))
 	}
-	if mistake := passwordMistake(f.Password); mistake != nil {
+	if mistake := checkNewPassword(f.Password); mistake != nil {
 		wrong = append(wrong, mistake)
 	}
 	if f.Organization == "" || utf8.RuneCountInString(f.Organization) > maxNameLength {
@@ -134,11 +134,11 @@ func validEmail(address string) bool {
 // LogIn returns the user whose address and password these are. Error: CodeUnprocessable, the same for an unknown address and a wrong
 // password.
 func (s *Service) LogIn(ctx context.Context, email, password string) (User, error) {
-	user, known, err := optional(s.store.UserByEmail(ctx, strings.TrimSpace(email)))
+	user, known, err := Found(s.store.UserByEmail(ctx, strings.TrimSpace(email)))
 	if err != nil {
 		return User{}, fmt.Errorf("log in: %w", err)
 	}
-	hash := nobodysHash
+	hash := dummyHash
 	if known {
 		hash = user.PasswordHash
 	}
@@ -164,7 +164,7 @@ func (s *Service) Access(ctx context.Context, userID, organizationID string) (Ac
 		return access, err
 	}
 	now := s.now()
-	if seen := access.Member.LastSeenAt; seen == nil || now.Sub(*seen) > seenEvery {
+	if seen := access.Member.LastSeenAt; seen == nil || now.Sub(*seen) > lastSeenInterval {
 		// Being seen is worth no failed request.
 		if err := s.store.TouchMember(ctx, access.Member.ID, now); err != nil {
 			s.log.WarnContext(ctx, "note that a member was seen", "error", err)
@@ -173,8 +173,8 @@ func (s *Service) Access(ctx context.Context, userID, organizationID string) (Ac
 	return access, nil
 }
 
-// seenEvery is how exactly the pages tell when a member was last seen: a write now and then, not one with every request.
-const seenEvery = 10 * time.Minute
+// lastSeenInterval is how exactly the pages tell when a member was last seen: a write now and then, not one with every request.
+const lastSeenInterval = 10 * time.Minute
 
 // Members lists the organization's members by name.
 func (s *Service) Members(ctx context.Context, a Access) ([]Member, error) {

@@ -30,45 +30,45 @@ func (s *Service) DeleteAccount(ctx context.Context, userID, password string) er
 	if !fits {
 		return fieldError("confirmation", "This is not your password.")
 	}
-	err = s.store.InTx(ctx, func(q Queries) error { return s.deleteAccount(ctx, q, userID) })
+	err = s.store.InTx(ctx, func(tx Queries) error { return s.deleteAccountTx(ctx, tx, userID) })
 	if err != nil {
 		return fmt.Errorf("delete account: %w", err)
 	}
 	return nil
 }
 
-func (s *Service) deleteAccount(ctx context.Context, q Queries, userID string) error {
+func (s *Service) deleteAccountTx(ctx context.Context, tx Queries, userID string) error {
 	// Whoever accepts an invitation locks the user too, so that nobody joins whom this does not see.
-	if _, err := q.LockUser(ctx, userID); err != nil {
+	if _, err := tx.LockUser(ctx, userID); err != nil {
 		return fmt.Errorf("lock user: %w", err)
 	}
-	memberships, err := q.Memberships(ctx, userID)
+	memberships, err := tx.Memberships(ctx, userID)
 	if err != nil {
 		return err
 	}
 	for _, member := range memberships { // by organization: two who do this at once lock in the same order
-		if err := s.leaveForGood(ctx, q, member.OrganizationID, member.ID); err != nil {
+		if err := s.leaveOrganization(ctx, tx, member.OrganizationID, member.ID); err != nil {
 			return err
 		}
 	}
-	if _, err := q.DeleteSessions(ctx, userID); err != nil {
+	if _, err := tx.DeleteSessions(ctx, userID); err != nil {
 		return err
 	}
-	return q.EraseUser(ctx, userID, DeletedName)
+	return tx.EraseUser(ctx, userID, DeletedName)
 }
 
-// leaveForGood takes a member out of an organization that keeps an admin, or was deleted.
-func (s *Service) leaveForGood(ctx context.Context, q Queries, organizationID, memberID string) error {
-	organization, err := q.LockOrganization(ctx, organizationID)
+// leaveOrganization takes a member out of an organization that keeps an admin, or was deleted.
+func (s *Service) leaveOrganization(ctx context.Context, tx Queries, organizationID, memberID string) error {
+	organization, err := tx.LockOrganization(ctx, organizationID)
 	if err != nil {
 		return fmt.Errorf("lock organization: %w", err)
 	}
-	member, still, err := optional(q.Member(ctx, organizationID, memberID)) // as it is under the lock
+	member, still, err := Found(tx.Member(ctx, organizationID, memberID)) // as it is under the lock
 	if err != nil || !still {
 		return err
 	}
 	if organization.DeletedAt == nil && member.isAdmin() {
-		err := requireOtherAdmin(ctx, q, member)
+		err := requireOtherAdmin(ctx, tx, member)
 		if ErrorCode(err) == CodeConflict { // of which organization, they can't see from here
 			return Errorf(CodeConflict, "You are the last admin of %s. Hand it over or delete it first.", organization.Name)
 		}
@@ -76,5 +76,5 @@ func (s *Service) leaveForGood(ctx context.Context, q Queries, organizationID, m
 			return err
 		}
 	}
-	return s.takeOut(ctx, q, member, member.UserID, "deleted their account")
+	return s.removeMembership(ctx, tx, member, member.UserID, "deleted their account")
 }

@@ -37,8 +37,8 @@ const (
 	recoveryPause  = time.Minute
 )
 
-// messageLinkSpent is said of a link that was used, is too old, or never was one: which of these is nobody's business.
-const messageLinkSpent = "This link has been used already, or is too old."
+// messageLinkInvalid is said of a link that was used, is too old, or never was one: which of these is nobody's business.
+const messageLinkInvalid = "This link has been used already, or is too old."
 
 // RequestRecovery has a link to choose a new password mailed, where the address belongs to an account. It does the same for every
 // address, in the same time: whose it is is looked up afterwards, in the background. Error: CodeUnprocessable for what is no address.
@@ -48,37 +48,37 @@ func (s *Service) RequestRecovery(ctx context.Context, email string) error {
 		return fieldError("email", "Please give an e-mail address such as ana@example.com.")
 	}
 	now := s.now()
-	return s.store.InTx(ctx, func(q Queries) error {
-		if err := q.PutRecoveryRequest(ctx, email, now); err != nil {
+	return s.store.InTx(ctx, func(tx Queries) error {
+		if err := tx.PutRecoveryRequest(ctx, email, now); err != nil {
 			return fmt.Errorf("request recovery: %w", err)
 		}
-		return s.setAlarm(ctx, q, AlarmRecovery, strings.ToLower(email), "", now)
+		return s.enqueue(ctx, tx, JobRecovery, strings.ToLower(email), "", now)
 	})
 }
 
-// settleRecoveries answers every waiting request.
-func (s *Service) settleRecoveries(ctx context.Context) error {
+// processRecoveryRequests answers every waiting request.
+func (s *Service) processRecoveryRequests(ctx context.Context) error {
 	for {
-		found, err := s.settleRecovery(ctx)
+		found, err := s.processRecoveryRequest(ctx)
 		if err != nil || !found {
 			return err
 		}
 	}
 }
 
-// settleRecovery takes one request and queues the link; a request for nobody's address is only taken.
-func (s *Service) settleRecovery(ctx context.Context) (found bool, err error) {
-	err = s.store.InTx(ctx, func(q Queries) error {
+// processRecoveryRequest takes one request and queues the link; a request for nobody's address is only taken.
+func (s *Service) processRecoveryRequest(ctx context.Context) (found bool, err error) {
+	err = s.store.InTx(ctx, func(tx Queries) error {
 		var email string
-		email, found, err = optional(q.TakeRecoveryRequest(ctx))
+		email, found, err = Found(tx.TakeRecoveryRequest(ctx))
 		if err != nil || !found {
 			return err
 		}
-		user, known, err := optional(q.UserByEmail(ctx, email))
+		user, known, err := Found(tx.UserByEmail(ctx, email))
 		if err != nil || !known || !validEmail(user.Email) {
 			return err
 		}
-		return s.queueReset(ctx, q, user)
+		return s.queueReset(ctx, tx, user)
 	})
 	if err != nil {
 		return false, fmt.Errorf("settle recovery: %w", err)
@@ -87,33 +87,33 @@ func (s *Service) settleRecovery(ctx context.Context) (found bool, err error) {
 }
 
 // queueReset mails a link, unless one is only just on its way: nobody's inbox is to be flooded by pressing a button.
-func (s *Service) queueReset(ctx context.Context, q Queries, user User) error {
-	last, issued, err := optional(q.LastTokenAt(ctx, user.ID, TokenReset))
+func (s *Service) queueReset(ctx context.Context, tx Queries, user User) error {
+	last, issued, err := Found(tx.LastTokenAt(ctx, user.ID, TokenReset))
 	if err != nil || issued && s.now().Sub(last) < recoveryPause {
 		return err
 	}
-	return s.queueLink(ctx, q, user, TokenReset)
+	return s.queueLink(ctx, tx, user, TokenReset)
 }
 
 // queueVerification mails a new user the link that shows the address to be theirs. Nothing waits for it.
-func (s *Service) queueVerification(ctx context.Context, q Queries, user User) error {
-	return s.queueLink(ctx, q, user, TokenVerify)
+func (s *Service) queueVerification(ctx context.Context, tx Queries, user User) error {
+	return s.queueLink(ctx, tx, user, TokenVerify)
 }
 
 // queueLink writes a token and the mail that carries it.
-func (s *Service) queueLink(ctx context.Context, q Queries, user User, purpose TokenPurpose) error {
+func (s *Service) queueLink(ctx context.Context, tx Queries, user User, purpose TokenPurpose) error {
 	secret, token, err := s.newAccountToken(user, purpose)
 	if err != nil {
 		return err
 	}
-	if err := q.InsertAccountToken(ctx, token); err != nil {
+	if err := tx.InsertAccountToken(ctx, token); err != nil {
 		return fmt.Errorf("write token: %w", err)
 	}
 	kind := MailVerifyEmail
 	if purpose == TokenReset {
 		kind = MailPasswordReset
 	}
-	return s.queueMail(ctx, q, Mail{
+	return s.queueMail(ctx, tx, Mail{
 		Kind: kind, To: user.Email, Key: fmt.Sprintf("%s:%x", purpose, token.Hash), StaleAt: token.ExpiresAt,
 		Data: MailData{Name: user.Name, URL: s.baseURL + "/" + string(purpose) + "/" + secret, ExpiresAt: token.ExpiresAt},
 	})
@@ -143,7 +143,7 @@ func accountTokenHash(secret string) []byte {
 
 // ResetAddress returns whose password a link lets one choose. Error: CodeNotFound where the link is spent, too old or none.
 func (s *Service) ResetAddress(ctx context.Context, secret string) (string, error) {
-	user, err := s.linked(ctx, s.store, secret, TokenReset)
+	user, err := s.userOfToken(ctx, s.store, secret, TokenReset)
 	if err != nil {
 		return "", fmt.Errorf("read reset link: %w", err)
 	}
@@ -157,19 +157,19 @@ func (s *Service) ResetPassword(ctx context.Context, secret, password string) er
 	if _, err := s.ResetAddress(ctx, secret); err != nil { // before the hash is computed: it is dear
 		return err
 	}
-	if mistake := passwordMistake(password); mistake != nil {
+	if mistake := checkNewPassword(password); mistake != nil {
 		return mistake
 	}
 	hash, err := s.hashPassword(ctx, password)
 	if err != nil {
 		return fmt.Errorf("reset password: %w", err)
 	}
-	err = s.store.InTx(ctx, func(q Queries) error {
-		user, err := s.linked(ctx, q, secret, TokenReset)
+	err = s.store.InTx(ctx, func(tx Queries) error {
+		user, err := s.userOfToken(ctx, tx, secret, TokenReset)
 		if err != nil {
 			return err
 		}
-		return s.replacePassword(ctx, q, user, secret, hash)
+		return s.replacePassword(ctx, tx, user, secret, hash)
 	})
 	if err != nil {
 		return fmt.Errorf("reset password: %w", err)
@@ -178,37 +178,37 @@ func (s *Service) ResetPassword(ctx context.Context, secret, password string) er
 }
 
 // replacePassword spends the link first: of two that use it at once only one gets past that.
-func (s *Service) replacePassword(ctx context.Context, q Queries, user User, secret, hash string) error {
+func (s *Service) replacePassword(ctx context.Context, tx Queries, user User, secret, hash string) error {
 	now := s.now()
-	spent, err := q.SpendAccountToken(ctx, accountTokenHash(secret), now)
+	spent, err := tx.SpendAccountToken(ctx, accountTokenHash(secret), now)
 	if err != nil {
 		return err
 	}
 	if !spent {
-		return Errorf(CodeNotFound, messageLinkSpent)
+		return Errorf(CodeNotFound, messageLinkInvalid)
 	}
-	if err := q.SpendAccountTokens(ctx, user.ID, TokenReset, now); err != nil {
+	if err := tx.SpendAccountTokens(ctx, user.ID, TokenReset, now); err != nil {
 		return err
 	}
-	if err := q.SetPassword(ctx, user.ID, hash); err != nil {
+	if err := tx.SetPassword(ctx, user.ID, hash); err != nil {
 		return err
 	}
-	if err := q.MarkEmailVerified(ctx, user.ID, now); err != nil { // the link has come to the address
+	if err := tx.MarkEmailVerified(ctx, user.ID, now); err != nil { // the link has come to the address
 		return err
 	}
-	_, err = q.DeleteSessions(ctx, user.ID)
+	_, err = tx.DeleteSessions(ctx, user.ID)
 	return err
 }
 
 // VerifyEmail notes that the address is its owner's, by a mailed link. The link holds until it is too old, and says the same each time:
 // mail programs and scanners open links before people do. Error: CodeNotFound.
 func (s *Service) VerifyEmail(ctx context.Context, secret string) error {
-	err := s.store.InTx(ctx, func(q Queries) error {
-		user, err := s.linked(ctx, q, secret, TokenVerify)
+	err := s.store.InTx(ctx, func(tx Queries) error {
+		user, err := s.userOfToken(ctx, tx, secret, TokenVerify)
 		if err != nil {
 			return err
 		}
-		return q.MarkEmailVerified(ctx, user.ID, s.now())
+		return tx.MarkEmailVerified(ctx, user.ID, s.now())
 	})
 	if err != nil {
 		return fmt.Errorf("verify e-mail: %w", err)
@@ -217,23 +217,23 @@ func (s *Service) VerifyEmail(ctx context.Context, secret string) error {
 }
 
 // linked finds whose link it is.
-func (s *Service) linked(ctx context.Context, q Queries, secret string, purpose TokenPurpose) (User, error) {
-	token, known, err := optional(q.AccountToken(ctx, accountTokenHash(secret), purpose, s.now()))
+func (s *Service) userOfToken(ctx context.Context, tx Queries, secret string, purpose TokenPurpose) (User, error) {
+	token, known, err := Found(tx.AccountToken(ctx, accountTokenHash(secret), purpose, s.now()))
 	if err != nil {
 		return User{}, err
 	}
 	if !known {
-		return User{}, Errorf(CodeNotFound, messageLinkSpent)
+		return User{}, Errorf(CodeNotFound, messageLinkInvalid)
 	}
-	user, err := q.User(ctx, token.UserID)
+	user, err := tx.User(ctx, token.UserID)
 	if err == nil && !strings.EqualFold(user.Email, token.Email) {
-		err = Errorf(CodeNotFound, messageLinkSpent)
+		err = Errorf(CodeNotFound, messageLinkInvalid)
 	}
 	return user, err
 }
 
-// passwordMistake says why a password will not do; nil where it will.
-func passwordMistake(password string) error {
+// checkNewPassword says why a password will not do; nil where it will.
+func checkNewPassword(password string) error {
 	if utf8.RuneCountInString(password) < minPasswordLength || len(password) > maxPasswordLength {
 		return fieldError("password", "Please choose a password of at least %d characters.", minPasswordLength)
 	}

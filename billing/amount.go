@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// mostDigits is how many digits of the minor unit Stripe takes in an amount (https://docs.stripe.com/currencies, "Minimum and maximum
+// maxDigits is how many digits of the minor unit Stripe takes in an amount (https://docs.stripe.com/currencies, "Minimum and maximum
 // charge amounts": eight, and up to twelve in currencies with small units).
-const mostDigits = 12
+const maxDigits = 12
 
 // parseMinor turns a decimal number of the main unit into minor units, digit by digit: no float touches money.
 func parseMinor(text string, exponent int) (int64, error) {
@@ -24,8 +24,8 @@ func parseMinor(text string, exponent int) (int64, error) {
 		return 0, fmt.Errorf("more decimals than the currency has (%d)", exponent)
 	}
 	digits := strings.TrimLeft(whole+decimals+strings.Repeat("0", exponent-len(decimals)), "0")
-	if len(digits) > mostDigits {
-		return 0, fmt.Errorf("more than Stripe takes (%d digits)", mostDigits)
+	if len(digits) > maxDigits {
+		return 0, fmt.Errorf("more than Stripe takes (%d digits)", maxDigits)
 	}
 	return strconv.ParseInt("0"+digits, 10, 64)
 }

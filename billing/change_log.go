@@ -20,14 +20,14 @@ func (l *ChangeLog) Record(format string, args ...any) {
 }
 
 // recordSubscription records what differs between two snapshots of a subscription.
-func recordSubscription(q Queries, before, after Subscription) {
+func recordSubscription(tx Queries, before, after Subscription) {
 	if before.Revision == 0 {
-		q.Record("subscription %s: %s, %s × %d", after.ID, after.Status, after.PriceID, after.Quantity)
+		tx.Record("subscription %s: %s, %s × %d", after.ID, after.Status, after.PriceID, after.Quantity)
 		return
 	}
 	step := func(field string, from, to any) {
 		if from != to {
-			q.Record("subscription %s: %s %v, before: %v", after.ID, field, to, from)
+			tx.Record("subscription %s: %s %v, before: %v", after.ID, field, to, from)
 		}
 	}
 	step("status", before.Status, after.Status)

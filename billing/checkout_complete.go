@@ -21,7 +21,7 @@ func (s *Service) CompleteCheckout(ctx context.Context, a Access, sessionID stri
 	if err != nil {
 		return CompletedCheckout{}, fmt.Errorf("complete checkout: %w", err)
 	}
-	answer, err := s.gateway.Checkout(ctx, sessionID)
+	answer, err := s.gateway.CheckoutSession(ctx, sessionID)
 	if isMissing(err) {
 		return CompletedCheckout{}, ErrNotFound
 	}
@@ -31,28 +31,28 @@ func (s *Service) CompleteCheckout(ctx context.Context, a Access, sessionID stri
 	if err := s.recordCheckout(ctx, session, answer); err != nil {
 		return CompletedCheckout{}, err
 	}
-	if pack, known := s.Catalogue().PackByPrice(session.PriceID); known && session.Mode == ModePayment {
+	if pack, known := s.Catalog().PackByPrice(session.PriceID); known && session.Mode == ModePayment {
 		return CompletedCheckout{Settled: answer.paid(), Credits: pack.Credits}, nil
 	}
-	current, known, err := optional(s.store.CurrentSubscription(ctx, a.Organization.ID, s.knownAccount()))
+	current, known, err := Found(s.store.CurrentSubscription(ctx, a.Organization.ID, s.knownAccount()))
 	return CompletedCheckout{Settled: known && current.Status.GrantsAccess()}, err
 }
 
 // recordCheckout writes what Stripe says of a session, and asks after the subscription it led to.
-func (s *Service) recordCheckout(ctx context.Context, session CheckoutSession, answer StripeCheckout) error {
+func (s *Service) recordCheckout(ctx context.Context, session CheckoutSession, answer StripeCheckoutSession) error {
 	session.Status = answer.Status
 	if answer.Status == CheckoutComplete && session.CompletedAt == nil {
 		now := s.now()
 		session.CompletedAt = &now
 	}
-	err := s.store.InTx(ctx, func(q Queries) error {
-		if _, err := q.LockOrganization(ctx, session.OrganizationID); err != nil {
+	err := s.store.InTx(ctx, func(tx Queries) error {
+		if _, err := tx.LockOrganization(ctx, session.OrganizationID); err != nil {
 			return fmt.Errorf("lock organization: %w", err)
 		}
-		if err := s.takePack(ctx, q, session.OrganizationID, answer); err != nil {
+		if err := s.recordPackPurchase(ctx, tx, session.OrganizationID, answer); err != nil {
 			return err
 		}
-		return q.PutCheckout(ctx, session)
+		return tx.PutCheckout(ctx, session)
 	})
 	if err != nil {
 		return fmt.Errorf("record checkout: %w", err)
@@ -60,7 +60,7 @@ func (s *Service) recordCheckout(ctx context.Context, session CheckoutSession, a
 	if answer.SubscriptionID == "" {
 		return nil
 	}
-	if _, err := s.ask(ctx, answer.SubscriptionID); err != nil {
+	if _, err := s.refetch(ctx, answer.SubscriptionID); err != nil {
 		return stripeFailed("record checkout", err)
 	}
 	return nil

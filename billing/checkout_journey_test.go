@@ -28,7 +28,7 @@ func TestCheckoutIsReusedForTheSameAndReplacedForAnother(t *testing.T) {
 	if err != nil || yearly.StripeSessionID == first.StripeSessionID {
 		t.Fatalf("another interval: %s, %v", yearly.StripeSessionID, err)
 	}
-	old, err := s.gateway().Checkout(t.Context(), first.StripeSessionID)
+	old, err := s.gateway().CheckoutSession(t.Context(), first.StripeSessionID)
 	if err != nil || old.Status != billing.CheckoutExpired {
 		t.Errorf("the replaced session is %s, %v", old.Status, err)
 	}

@@ -20,12 +20,12 @@ type CheckoutRequest struct {
 	SuccessURL, CancelURL string
 }
 
-// reservationLife is how long a reserved session may be created under its idempotency key: Stripe prunes keys after 24 hours
+// reservationLifetime is how long a reserved session may be created under its idempotency key: Stripe prunes keys after 24 hours
 // (https://docs.stripe.com/api/idempotent_requests).
-const reservationLife = 23 * time.Hour
+const reservationLifetime = 23 * time.Hour
 
-// checkoutTries bounds how often a session found unusable is replaced within one request.
-const checkoutTries = 4
+// checkoutAttempts bounds how often a session found unusable is replaced within one request.
+const checkoutAttempts = 4
 
 // StartCheckout returns an open Checkout session for the organization: the one that is open already if it is for the same thing, else a
 // new one. Price, quantity and customer are looked up here, never taken from the request. Errors: CodeForbidden, CodeInvalid
@@ -34,11 +34,11 @@ func (s *Service) StartCheckout(ctx context.Context, a Access, r CheckoutRequest
 	if err := a.requireBilling(); err != nil {
 		return CheckoutSession{}, err
 	}
-	want, err := s.wantedCheckout(ctx, a, r)
+	want, err := s.newSubscriptionCheckout(ctx, a, r)
 	if err != nil {
 		return CheckoutSession{}, err
 	}
-	for range checkoutTries {
+	for range checkoutAttempts {
 		session, again, err := s.tryCheckout(ctx, a, want)
 		if err != nil || !again {
 			return session, err
@@ -47,40 +47,40 @@ func (s *Service) StartCheckout(ctx context.Context, a Access, r CheckoutRequest
 	return CheckoutSession{}, Errorf(CodeConflict, "Checkout is being opened by somebody else right now. Please try again in a moment.")
 }
 
-// wantedCheckout turns a request into a session's parameters, all but customer and quantity.
-func (s *Service) wantedCheckout(ctx context.Context, a Access, r CheckoutRequest) (CheckoutSession, error) {
-	plan, price, err := s.choose(ctx, r)
+// newSubscriptionCheckout turns a request into a session's parameters, all but customer and quantity.
+func (s *Service) newSubscriptionCheckout(ctx context.Context, a Access, r CheckoutRequest) (CheckoutSession, error) {
+	plan, price, err := s.choosePrice(ctx, r)
 	if err != nil {
 		return CheckoutSession{}, err
 	}
-	want, err := s.checkoutOf(ctx, a, r)
+	want, err := s.newCheckout(ctx, a, r)
 	want.Mode, want.PriceID, want.TrialDays = ModeSubscription, price.ID, plan.TrialDays
 	return want, err
 }
 
-// checkoutOf is what every session of a request has, whatever it sells.
-func (s *Service) checkoutOf(ctx context.Context, a Access, r CheckoutRequest) (CheckoutSession, error) {
-	success, err := s.ownURL("successUrl", r.SuccessURL, s.successURL)
+// newCheckout is what every session of a request has, whatever it sells.
+func (s *Service) newCheckout(ctx context.Context, a Access, r CheckoutRequest) (CheckoutSession, error) {
+	success, err := s.validateURL("successUrl", r.SuccessURL, s.successURL)
 	if err != nil {
 		return CheckoutSession{}, err
 	}
-	cancel, err := s.ownURL("cancelUrl", r.CancelURL, s.cancelURL)
+	cancel, err := s.validateURL("cancelUrl", r.CancelURL, s.cancelURL)
 	if err != nil {
 		return CheckoutSession{}, err
 	}
-	account, err := s.requireAccount(ctx)
+	acct, err := s.requireAccount(ctx)
 	if err != nil {
 		return CheckoutSession{}, err
 	}
 	return CheckoutSession{
-		OrganizationID: a.Organization.ID, UserID: a.User.ID, Account: account.ID, Livemode: account.Livemode,
+		OrganizationID: a.Organization.ID, UserID: a.User.ID, Account: acct.ID, Livemode: acct.Livemode,
 		SuccessURL: withSessionID(success), CancelURL: cancel,
 	}, nil
 }
 
 // choose looks the price up in the catalogue. A price that Stripe has not told us yet is asked for once.
-func (s *Service) choose(ctx context.Context, r CheckoutRequest) (Plan, Price, error) {
-	plan, price, known := s.find(r)
+func (s *Service) choosePrice(ctx context.Context, r CheckoutRequest) (Plan, Price, error) {
+	plan, price, known := s.findPrice(r)
 	if !known {
 		return Plan{}, Price{}, Errorf(CodeInvalid, MessageInvalidPrice)
 	}
@@ -90,20 +90,20 @@ func (s *Service) choose(ctx context.Context, r CheckoutRequest) (Plan, Price, e
 	if err := s.resolvePrices(ctx); err != nil {
 		s.log.WarnContext(ctx, "prices are not resolved", "error", err)
 	}
-	if plan, price, known = s.find(r); !known || price.ProductID == "" {
+	if plan, price, known = s.findPrice(r); !known || price.ProductID == "" {
 		return Plan{}, Price{}, stripeFailed("choose price", errors.New("the price is not known at Stripe"))
 	}
 	return plan, price, nil
 }
 
 // find looks a request up in the catalogue. A former price id is for those who hold it, not for sale.
-func (s *Service) find(r CheckoutRequest) (Plan, Price, bool) {
-	catalogue := s.Catalogue()
+func (s *Service) findPrice(r CheckoutRequest) (Plan, Price, bool) {
+	plans := s.Catalog()
 	if r.PriceID != "" {
-		plan, price, known := catalogue.ByPrice(r.PriceID)
+		plan, price, known := plans.ByPrice(r.PriceID)
 		return plan, price, known && price.ID == r.PriceID
 	}
-	plan, known := catalogue.Plan(r.PlanID)
+	plan, known := plans.Plan(r.PlanID)
 	if !known {
 		return Plan{}, Price{}, false
 	}
@@ -112,7 +112,7 @@ func (s *Service) find(r CheckoutRequest) (Plan, Price, bool) {
 }
 
 // ownURL checks that a request's URL has one of our origins. Empty means the configured one.
-func (s *Service) ownURL(field, given, configured string) (string, error) {
+func (s *Service) validateURL(field, given, configured string) (string, error) {
 	if given == "" {
 		return configured, nil
 	}
@@ -149,8 +149,8 @@ func (s *Service) tryCheckout(ctx context.Context, a Access, want CheckoutSessio
 		return CheckoutSession{}, false, err
 	}
 	want.CustomerID = link.StripeCustomerID
-	err = s.store.InTx(ctx, func(q Queries) (err error) {
-		session, err = s.reserveCheckout(ctx, q, &want)
+	err = s.store.InTx(ctx, func(tx Queries) (err error) {
+		session, err = s.reserveCheckout(ctx, tx, &want)
 		return err
 	})
 	if err != nil {
@@ -164,51 +164,51 @@ func (s *Service) tryCheckout(ctx context.Context, a Access, want CheckoutSessio
 
 // reserveCheckout refuses where a subscription lives, counts the seats, and returns the organization's open session or a newly reserved
 // one. want.Quantity is set.
-func (s *Service) reserveCheckout(ctx context.Context, q Queries, want *CheckoutSession) (CheckoutSession, error) {
-	account := StripeAccount{ID: want.Account, Livemode: want.Livemode}
-	organization, err := q.LockOrganization(ctx, want.OrganizationID)
+func (s *Service) reserveCheckout(ctx context.Context, tx Queries, want *CheckoutSession) (CheckoutSession, error) {
+	acct := StripeAccount{ID: want.Account, Livemode: want.Livemode}
+	organization, err := tx.LockOrganization(ctx, want.OrganizationID)
 	if err != nil {
 		return CheckoutSession{}, fmt.Errorf("lock organization: %w", err)
 	}
-	if err := organization.refuseDeleting(); err != nil {
+	if err := organization.RequireNotDeleting(); err != nil {
 		return CheckoutSession{}, err
 	}
-	if err := s.refuseBesideLiving(ctx, q, want.OrganizationID, account); err != nil {
+	if err := s.requireNoSubscription(ctx, tx, want.OrganizationID, acct); err != nil {
 		return CheckoutSession{}, err
 	}
-	billed, err := q.CountBillable(ctx, want.OrganizationID)
+	billed, err := tx.CountBillable(ctx, want.OrganizationID)
 	if err != nil {
 		return CheckoutSession{}, fmt.Errorf("count billable members: %w", err)
 	}
-	plan, _, _ := s.Catalogue().ByPrice(want.PriceID)
+	plan, _, _ := s.Catalog().ByPrice(want.PriceID)
 	want.Quantity = plan.Quantity(billed)
-	session, open, err := optional(q.OpenCheckout(ctx, want.OrganizationID, account))
+	session, open, err := Found(tx.OpenCheckout(ctx, want.OrganizationID, acct))
 	if err != nil {
 		return CheckoutSession{}, fmt.Errorf("look up open checkout: %w", err)
 	}
-	if open && !s.outlived(session) {
+	if open && !s.reservationExpired(session) {
 		return session, nil
 	}
 	if open {
 		session.Status = CheckoutExpired
-		if err := q.PutCheckout(ctx, session); err != nil {
+		if err := tx.PutCheckout(ctx, session); err != nil {
 			return CheckoutSession{}, err
 		}
 	}
 	session = *want
 	session.ID, session.Status, session.CreatedAt = s.newID("chk"), CheckoutReserved, s.now()
-	return session, q.PutCheckout(ctx, session)
+	return session, tx.PutCheckout(ctx, session)
 }
 
-// outlived tells of a reservation so old that its idempotency key no longer protects it.
-func (s *Service) outlived(session CheckoutSession) bool {
-	return session.Status == CheckoutReserved && s.now().Sub(session.CreatedAt) > reservationLife
+// reservationExpired tells of a reservation so old that its idempotency key no longer protects it.
+func (s *Service) reservationExpired(session CheckoutSession) bool {
+	return session.Status == CheckoutReserved && s.now().Sub(session.CreatedAt) > reservationLifetime
 }
 
-// refuseBesideLiving keeps an organization from a second subscription. One whose first payment is unfinished does not count: its
+// requireNoSubscription keeps an organization from a second subscription. One whose first payment is unfinished does not count: its
 // session is taken up again or replaced.
-func (s *Service) refuseBesideLiving(ctx context.Context, q Queries, organizationID string, account StripeAccount) error {
-	current, known, err := optional(q.CurrentSubscription(ctx, organizationID, account))
+func (s *Service) requireNoSubscription(ctx context.Context, tx Queries, organizationID string, acct StripeAccount) error {
+	current, known, err := Found(tx.CurrentSubscription(ctx, organizationID, acct))
 	if err != nil {
 		return fmt.Errorf("look up subscription: %w", err)
 	}
@@ -221,7 +221,7 @@ func (s *Service) refuseBesideLiving(ctx context.Context, q Queries, organizatio
 // openReserved creates a reserved session at Stripe, with the parameters it was reserved with. A session somebody else reserved for
 // another thing is opened all the same, so that it is known and can be expired.
 func (s *Service) openReserved(ctx context.Context, session, want CheckoutSession) (CheckoutSession, bool, error) {
-	opened, err := s.gateway.CreateCheckout(ctx, session)
+	opened, err := s.gateway.CreateCheckoutSession(ctx, session)
 	if err != nil {
 		return CheckoutSession{}, false, s.checkoutRefused(ctx, session, err)
 	}
@@ -246,14 +246,14 @@ func (s *Service) checkoutRefused(ctx context.Context, session CheckoutSession, 
 	session.Status = CheckoutExpired
 	problems := []error{failure, s.putCheckout(ctx, session)}
 	if refused.Code == "resource_missing" && refused.Param == "customer" {
-		problems = append(problems, s.forgetCustomer(ctx, session.CustomerID))
+		problems = append(problems, s.deleteCustomer(ctx, session.CustomerID))
 	}
 	return errors.Join(problems...)
 }
 
 // reuseOpen returns an open session if Stripe says it is open and for the same thing; else it is completed or expired, and again is true.
 func (s *Service) reuseOpen(ctx context.Context, session, want CheckoutSession) (CheckoutSession, bool, error) {
-	answer, err := s.gateway.Checkout(ctx, session.StripeSessionID)
+	answer, err := s.gateway.CheckoutSession(ctx, session.StripeSessionID)
 	if isMissing(err) {
 		session.Status = CheckoutExpired
 		return CheckoutSession{}, true, s.putCheckout(ctx, session)
@@ -273,7 +273,7 @@ func (s *Service) reuseOpen(ctx context.Context, session, want CheckoutSession) 
 
 // expireCheckout closes an open session at Stripe and here. One that was completed at this very moment stays: the next try sees it.
 func (s *Service) expireCheckout(ctx context.Context, session CheckoutSession) error {
-	err := s.gateway.ExpireCheckout(ctx, session.StripeSessionID)
+	err := s.gateway.ExpireCheckoutSession(ctx, session.StripeSessionID)
 	var refused *StripeError
 	if errors.As(err, &refused) && refused.Status == 400 {
 		return nil
@@ -287,11 +287,11 @@ func (s *Service) expireCheckout(ctx context.Context, session CheckoutSession) e
 
 // putCheckout writes a session unless it has reached its end meanwhile: complete and expired are final.
 func (s *Service) putCheckout(ctx context.Context, session CheckoutSession) error {
-	return s.store.InTx(ctx, func(q Queries) error {
-		if _, err := q.LockOrganization(ctx, session.OrganizationID); err != nil {
+	return s.store.InTx(ctx, func(tx Queries) error {
+		if _, err := tx.LockOrganization(ctx, session.OrganizationID); err != nil {
 			return fmt.Errorf("lock organization: %w", err)
 		}
-		return q.PutCheckout(ctx, session)
+		return tx.PutCheckout(ctx, session)
 	})
 }
 

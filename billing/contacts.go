@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// mostContacts bounds the billing contacts of an organization: a notice goes to each of them.
-const mostContacts = 10
+// maxContacts bounds the billing contacts of an organization: a notice goes to each of them.
+const maxContacts = 10
 
 // ContactQueries keep where notices about money go, and which are not wanted.
 type ContactQueries interface {
@@ -25,16 +25,16 @@ type ContactQueries interface {
 	BillingManagers(ctx context.Context, organizationID string) ([]User, error)
 }
 
-// Correspondence says who gets the notices about an organization's money, and which.
-type Correspondence struct {
+// NoticeSettings says who gets the notices about an organization's money, and which.
+type NoticeSettings struct {
 	Contacts []string   // addresses apart from members; none: the managers
 	Managers []User     // who may manage billing
 	Muted    []MailKind // switched off
-	AtStripe CustomerDetails
+	Customer CustomerDetails
 }
 
 // Recipients are the addresses that notices go to.
-func (c Correspondence) Recipients() []string {
+func (c NoticeSettings) Recipients() []string {
 	if len(c.Contacts) > 0 {
 		return c.Contacts
 	}
@@ -53,27 +53,27 @@ func NoticeKinds() []MailKind {
 	})
 }
 
-// Correspondence reads who gets the notices. Error: CodeForbidden.
-func (s *Service) Correspondence(ctx context.Context, a Access) (Correspondence, error) {
+// NoticeSettings reads who gets the notices. Error: CodeForbidden.
+func (s *Service) NoticeSettings(ctx context.Context, a Access) (NoticeSettings, error) {
 	if err := a.requireBilling(); err != nil {
-		return Correspondence{}, err
+		return NoticeSettings{}, err
 	}
-	c, err := correspondence(ctx, s.store, a.Organization.ID)
+	c, err := noticeSettings(ctx, s.store, a.Organization.ID)
 	if err != nil {
 		return c, err
 	}
-	c.AtStripe, _, err = optional(s.store.CustomerDetails(ctx, a.Organization.ID, s.knownAccount()))
+	c.Customer, _, err = Found(s.store.CustomerDetails(ctx, a.Organization.ID, s.knownAccount()))
 	return c, err
 }
 
-func correspondence(ctx context.Context, q Queries, organizationID string) (c Correspondence, err error) {
-	if c.Contacts, err = q.Contacts(ctx, organizationID); err != nil {
+func noticeSettings(ctx context.Context, tx Queries, organizationID string) (c NoticeSettings, err error) {
+	if c.Contacts, err = tx.Contacts(ctx, organizationID); err != nil {
 		return c, fmt.Errorf("list billing contacts: %w", err)
 	}
-	if c.Managers, err = q.BillingManagers(ctx, organizationID); err != nil {
+	if c.Managers, err = tx.BillingManagers(ctx, organizationID); err != nil {
 		return c, fmt.Errorf("list who manages billing: %w", err)
 	}
-	if c.Muted, err = q.MutedNotices(ctx, organizationID); err != nil {
+	if c.Muted, err = tx.MutedNotices(ctx, organizationID); err != nil {
 		return c, fmt.Errorf("list muted notices: %w", err)
 	}
 	return c, nil
@@ -86,35 +86,35 @@ func (s *Service) AddContact(ctx context.Context, a Access, email string) error 
 	if !validEmail(email) {
 		return fieldError("email", "Please give an e-mail address, such as billing@example.com.")
 	}
-	return s.changeContacts(ctx, a, func(q Queries) error {
-		held, err := q.Contacts(ctx, a.Organization.ID)
+	return s.changeContacts(ctx, a, func(tx Queries) error {
+		held, err := tx.Contacts(ctx, a.Organization.ID)
 		if err != nil {
 			return err
 		}
-		if len(held) >= mostContacts {
-			return fieldError("email", "There are %d billing contacts already. Please remove one first.", mostContacts)
+		if len(held) >= maxContacts {
+			return fieldError("email", "There are %d billing contacts already. Please remove one first.", maxContacts)
 		}
-		return q.AddContact(ctx, a.Organization.ID, email)
+		return tx.AddContact(ctx, a.Organization.ID, email)
 	})
 }
 
 // RemoveContact has no more notices go to an address. Errors: CodeForbidden; one that is no contact is no error.
 func (s *Service) RemoveContact(ctx context.Context, a Access, email string) error {
-	return s.changeContacts(ctx, a, func(q Queries) error {
-		_, _, err := optional(struct{}{}, q.RemoveContact(ctx, a.Organization.ID, email))
+	return s.changeContacts(ctx, a, func(tx Queries) error {
+		_, _, err := Found(struct{}{}, tx.RemoveContact(ctx, a.Organization.ID, email))
 		return err
 	})
 }
 
 func (s *Service) changeContacts(ctx context.Context, a Access, change func(Queries) error) error {
-	err := s.inOrganization(ctx, a, func(q Queries, actor Access) error {
+	err := s.inLockedOrganization(ctx, a, func(tx Queries, actor Access) error {
 		if err := actor.requireBilling(); err != nil {
 			return err
 		}
-		if err := change(q); err != nil {
+		if err := change(tx); err != nil {
 			return err
 		}
-		return s.wantCustomerDetails(ctx, q, a.Organization.ID)
+		return s.scheduleCustomerUpdate(ctx, tx, a.Organization.ID)
 	})
 	if err != nil {
 		return fmt.Errorf("change billing contacts: %w", err)
@@ -130,12 +130,12 @@ func (s *Service) ChooseNotices(ctx context.Context, a Access, wanted []MailKind
 			return Errorf(CodeInvalid, "There is no notice of that name.")
 		}
 	}
-	err := s.inOrganization(ctx, a, func(q Queries, actor Access) error {
+	err := s.inLockedOrganization(ctx, a, func(tx Queries, actor Access) error {
 		if err := actor.requireBilling(); err != nil {
 			return err
 		}
 		muted := slices.DeleteFunc(kinds, func(kind MailKind) bool { return slices.Contains(wanted, kind) })
-		return q.MuteNotices(ctx, a.Organization.ID, muted)
+		return tx.MuteNotices(ctx, a.Organization.ID, muted)
 	})
 	if err != nil {
 		return fmt.Errorf("choose notices: %w", err)
@@ -145,8 +145,8 @@ func (s *Service) ChooseNotices(ctx context.Context, a Access, wanted []MailKind
 
 // queueNotice queues an e-mail to the billing contacts of its organization, or where there are none to everybody who may manage its billing;
 // unless notices of its kind are switched off. To and Data.Name are filled in.
-func (s *Service) queueNotice(ctx context.Context, q Queries, m Mail) error {
-	c, err := correspondence(ctx, q, m.OrganizationID)
+func (s *Service) queueNotice(ctx context.Context, tx Queries, m Mail) error {
+	c, err := noticeSettings(ctx, tx, m.OrganizationID)
 	if err != nil || slices.Contains(c.Muted, m.Kind) {
 		return err
 	}
@@ -156,7 +156,7 @@ func (s *Service) queueNotice(ctx context.Context, q Queries, m Mail) error {
 	}
 	for _, address := range c.Recipients() {
 		m.To, m.Data.Name = address, names[address]
-		if err := s.queueMail(ctx, q, m); err != nil {
+		if err := s.queueMail(ctx, tx, m); err != nil {
 			return err
 		}
 	}

@@ -58,9 +58,9 @@ func TestCustomerChangedAtStripeIsMirrored(t *testing.T) {
 	s.listening()
 	s.postStripe(http.MethodPost, "/v1/customers/"+s.overview().CustomerID, url.Values{"email": {"new@example.com"}, "name": {"Elsewhere"}})
 	s.until("the customer to be mirrored", func(billing.Overview) bool {
-		c, err := s.service.Correspondence(t.Context(), s.access)
+		c, err := s.service.NoticeSettings(t.Context(), s.access)
 		s.must(err)
-		return c.AtStripe.Email == "new@example.com" && c.AtStripe.Name == "Elsewhere" && !c.AtStripe.Delinquent
+		return c.Customer.Email == "new@example.com" && c.Customer.Name == "Elsewhere" && !c.Customer.Delinquent
 	})
 }
 
@@ -69,10 +69,10 @@ func TestNoticesGoToContactsAndCanBeSwitchedOff(t *testing.T) {
 	s.must(s.service.AddContact(t.Context(), s.access, "office@example.com"))
 	notify := func(key string) []string {
 		t.Helper()
-		s.must(s.store.InTx(t.Context(), func(q billing.Queries) error {
+		s.must(s.store.InTx(t.Context(), func(tx billing.Queries) error {
 			notice := failedPayment(key)
 			notice.OrganizationID = s.access.Organization.ID
-			return s.service.QueueNotice(t.Context(), q, notice)
+			return s.service.QueueNotice(t.Context(), tx, notice)
 		}))
 		var to []string
 		s.must(s.store.DB().SelectContext(t.Context(), &to, `select recipient from emails where key = $1 order by recipient`, key))

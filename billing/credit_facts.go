@@ -39,15 +39,15 @@ type CreditFact struct {
 
 // kept is what is left of its credits after the part whose money went back, rounded in the customer's favour. No more goes back than was paid,
 // whatever is refunded beside a dispute.
-func (f CreditFact) kept(credits int) int {
+func (f CreditFact) remaining(credits int) int {
 	if f.Paid <= 0 {
 		return credits
 	}
 	return credits - int(float64(credits)*min(1, float64(f.Back)/float64(f.Paid)))
 }
 
-// creditStanding is what an organization holds of its plan.
-type creditStanding struct {
+// creditState is what an organization holds of its plan.
+type creditState struct {
 	PlanID      string
 	Granted     int // for the running month
 	Packs       int // credits of packs, ever
@@ -66,13 +66,13 @@ func (c CreditAccount) period() string {
 	return fmt.Sprintf("%s:%d", c.InvoiceID, c.Month)
 }
 
-// creditsOf tells what follows from all facts together, whatever order they were heard in: the newest paid period of the subscription the
+// computeCredits tells what follows from all facts together, whatever order they were heard in: the newest paid period of the subscription the
 // organization is on counts, a late older one is past, upgrades within it add the difference, a yearly one comes month by month. It is pure.
-func creditsOf(facts []CreditFact, subscriptions []Subscription, now time.Time) creditStanding {
-	var standing creditStanding
+func computeCredits(facts []CreditFact, subscriptions []Subscription, now time.Time) creditState {
+	var standing creditState
 	for _, fact := range facts {
 		if fact.Kind == FactPack {
-			standing.Packs += fact.kept(fact.Credits)
+			standing.Packs += fact.remaining(fact.Credits)
 		}
 	}
 	period, found := runningPeriod(facts, subscriptions)
@@ -87,7 +87,7 @@ func creditsOf(facts []CreditFact, subscriptions []Subscription, now time.Time) 
 }
 
 // month counts the months of the period that have begun. Only a period longer than a month has more than one.
-func (c *creditStanding) month(now time.Time) {
+func (c *creditState) month(now time.Time) {
 	for {
 		next := monthAfter(c.PeriodStart, c.Month+1)
 		if !next.Before(c.PeriodEnd) {
@@ -103,13 +103,13 @@ func (c *creditStanding) month(now time.Time) {
 
 // grant adds up what the month was granted: the plan's credits, and what larger plans grant more. What went back of an upgrade's money takes
 // its difference with it, in its own month and all later ones.
-func (c *creditStanding) grant(period CreditFact, upgrades []CreditFact) {
+func (c *creditState) grant(period CreditFact, upgrades []CreditFact) {
 	reached := period.Credits
-	c.Granted = period.kept(period.Credits)
+	c.Granted = period.remaining(period.Credits)
 	for _, up := range upgrades {
 		if more := up.Credits - reached; more > 0 {
 			reached = up.Credits
-			c.Granted += up.kept(more)
+			c.Granted += up.remaining(more)
 			c.PlanID = up.PlanID
 		}
 	}
@@ -180,8 +180,8 @@ func (s *Service) paidFact(invoice Invoice) (CreditFact, bool) {
 	return fact, plan.Credits > 0
 }
 
-// countPaid counts what a paid invoice stands for. It may be called for every news of the invoice: it counts once. The organization is locked.
-func (s *Service) countPaid(ctx context.Context, q Queries, invoice Invoice) error {
+// recordPaidInvoice counts what a paid invoice stands for. It may be called for every news of the invoice: it counts once. The organization is locked.
+func (s *Service) recordPaidInvoice(ctx context.Context, tx Queries, invoice Invoice) error {
 	if invoice.Status != InvoicePaid {
 		return nil
 	}
@@ -189,17 +189,17 @@ func (s *Service) countPaid(ctx context.Context, q Queries, invoice Invoice) err
 	if !found {
 		return nil
 	}
-	return s.countFact(ctx, q, fact)
+	return s.recordFact(ctx, tx, fact)
 }
 
-// countFact writes a fact down, the first time it is heard, and brings the credits to what follows from all of them. The ledger shows what
+// recordFact writes a fact down, the first time it is heard, and brings the credits to what follows from all of them. The ledger shows what
 // was paid for, and beside it what that replaces: a renewal's predecessor, or all of a late older period.
-func (s *Service) countFact(ctx context.Context, q Queries, fact CreditFact) error {
-	fresh, err := q.InsertCreditFact(ctx, fact)
+func (s *Service) recordFact(ctx context.Context, tx Queries, fact CreditFact) error {
+	fresh, err := tx.InsertCreditFact(ctx, fact)
 	if err != nil || !fresh {
 		return err
 	}
-	return s.recountCredits(ctx, q, fact.OrganizationID, func(b *creditBook) error {
+	return s.recountCredits(ctx, tx, fact.OrganizationID, func(b *creditBook) error {
 		entry := CreditEntry{Amount: fact.Credits, Source: fact.Source, PlanID: fact.PlanID}
 		switch fact.Kind {
 		case FactPeriod:
@@ -211,7 +211,7 @@ func (s *Service) countFact(ctx context.Context, q Queries, fact CreditFact) err
 		case FactPack:
 			entry.Kind = CreditPack
 		case FactUpgrade:
-			entry.Kind, entry.Amount = CreditUpgrade, b.due()
+			entry.Kind, entry.Amount = CreditUpgrade, b.missing()
 		}
 		return b.post(entry)
 	}, CreditExpire)
@@ -219,13 +219,13 @@ func (s *Service) countFact(ctx context.Context, q Queries, fact CreditFact) err
 
 // recountCredits brings the ledger to what follows from all facts. tell posts the lines that say why; what is still missing then is posted as a
 // line of the kind given. The organization is locked.
-func (s *Service) recountCredits(ctx context.Context, q Queries, organizationID string, tell func(*creditBook) error, rest CreditKind) error {
-	book, err := s.openCreditBook(ctx, q, organizationID)
+func (s *Service) recountCredits(ctx context.Context, tx Queries, organizationID string, tell func(*creditBook) error, rest CreditKind) error {
+	book, err := s.openCreditBook(ctx, tx, organizationID)
 	if err != nil {
 		return err
 	}
 	before := book.account
-	if err := book.stand(s.knownAccount()); err != nil {
+	if err := book.recompute(s.knownAccount()); err != nil {
 		return err
 	}
 	if tell != nil {
@@ -233,13 +233,13 @@ func (s *Service) recountCredits(ctx context.Context, q Queries, organizationID 
 			return err
 		}
 	}
-	if due := book.due(); due != 0 {
-		book.account.Turn++
+	if due := book.missing(); due != 0 {
+		book.account.Recounts++
 		kind := rest
 		if due > 0 {
 			kind = map[CreditKind]CreditKind{CreditExpire: CreditGrant, CreditReturn: CreditRestore}[rest]
 		}
-		source := fmt.Sprintf("%s:%d", kind, book.account.Turn)
+		source := fmt.Sprintf("%s:%d", kind, book.account.Recounts)
 		if err := book.post(CreditEntry{Kind: kind, Amount: due, Source: source, PlanID: cmp.Or(book.account.PlanID, before.PlanID)}); err != nil {
 			return err
 		}

@@ -62,7 +62,7 @@ func TestCreditsOf(t *testing.T) {
 		for range 20 {
 			random.Shuffle(len(c.facts), func(i, j int) { c.facts[i], c.facts[j] = c.facts[j], c.facts[i] })
 			random.Shuffle(len(c.subscriptions), func(i, j int) { c.subscriptions[i], c.subscriptions[j] = c.subscriptions[j], c.subscriptions[i] })
-			got := creditsOf(c.facts, c.subscriptions, c.now)
+			got := computeCredits(c.facts, c.subscriptions, c.now)
 			if got.Granted != c.granted || got.Packs != c.packs || got.Month != c.month {
 				t.Fatalf("%s: granted %d, packs %d, month %d; want %d, %d, %d", c.name, got.Granted, got.Packs, got.Month, c.granted, c.packs, c.month)
 			}

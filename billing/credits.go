@@ -50,8 +50,8 @@ type CreditAccount struct {
 	PeriodEnd      time.Time  `db:"period_end,null"`
 	Month          int        `db:"month"`          // of the paid period, from 0: yearly plans grant month by month
 	NextMonthAt    *time.Time `db:"next_month_at"`  // when the next month's grant is due; nil: with the next invoice
-	RestConsumed   int        `db:"extra_consumed"` // taken beside the plan's credits, ever
-	Turn           int        `db:"version"`        // counts the recounts that changed something
+	PackConsumed   int        `db:"extra_consumed"` // taken beside the plan's credits, ever
+	Recounts       int        `db:"version"`        // counts the recounts that changed something
 }
 
 // resetsAt is when the month's credits give way to the next.
@@ -79,26 +79,26 @@ type creditBook struct {
 	packs   int
 }
 
-func (s *Service) openCreditBook(ctx context.Context, q Queries, organizationID string) (*creditBook, error) {
-	account, _, err := optional(q.LockCreditAccount(ctx, organizationID))
+func (s *Service) openCreditBook(ctx context.Context, tx Queries, organizationID string) (*creditBook, error) {
+	account, _, err := Found(tx.LockCreditAccount(ctx, organizationID))
 	if err != nil {
 		return nil, fmt.Errorf("lock credit account: %w", err)
 	}
 	account.OrganizationID = organizationID
-	return &creditBook{ctx: ctx, q: q, now: s.now(), account: account}, nil
+	return &creditBook{ctx: ctx, q: tx, now: s.now(), account: account}, nil
 }
 
 // stand works out from all facts what the organization holds of its plan.
-func (b *creditBook) stand(account StripeAccount) error {
+func (b *creditBook) recompute(acct StripeAccount) error {
 	facts, err := b.q.CreditFacts(b.ctx, b.account.OrganizationID)
 	if err != nil {
 		return fmt.Errorf("read credit facts: %w", err)
 	}
-	subscriptions, err := b.q.Subscriptions(b.ctx, b.account.OrganizationID, account)
+	subscriptions, err := b.q.Subscriptions(b.ctx, b.account.OrganizationID, acct)
 	if err != nil {
 		return fmt.Errorf("list subscriptions: %w", err)
 	}
-	held := creditsOf(facts, subscriptions, b.now)
+	held := computeCredits(facts, subscriptions, b.now)
 	a := &b.account
 	a.PlanID, a.PlanGranted, a.InvoiceID = held.PlanID, held.Granted, held.InvoiceID
 	a.PeriodStart, a.PeriodEnd, a.Month, a.NextMonthAt = held.PeriodStart, held.PeriodEnd, held.Month, held.NextMonthAt
@@ -115,8 +115,8 @@ func (b *creditBook) stand(account StripeAccount) error {
 }
 
 // due is what the ledger is still to be changed by.
-func (b *creditBook) due() int {
-	return b.account.PlanLeft + b.packs - b.account.RestConsumed - b.over - b.account.Balance
+func (b *creditBook) missing() int {
+	return b.account.PlanLeft + b.packs - b.account.PackConsumed - b.over - b.account.Balance
 }
 
 // post writes an entry. Its source is in the ledger once.
@@ -144,7 +144,7 @@ func (s *Service) periodLine(invoice Invoice) (InvoiceLine, Plan) {
 	var found InvoiceLine
 	var of Plan
 	for _, line := range invoice.Lines {
-		plan, _, known := s.Catalogue().ByPrice(line.PriceID)
+		plan, _, known := s.Catalog().ByPrice(line.PriceID)
 		if known && line.Subscription && !line.Proration && (of.ID == "" || line.PeriodEnd.After(found.PeriodEnd)) {
 			found, of = line, plan
 		}
@@ -156,7 +156,7 @@ func (s *Service) periodLine(invoice Invoice) (InvoiceLine, Plan) {
 func (s *Service) upgradedTo(invoice Invoice) Plan {
 	var of Plan
 	for _, line := range invoice.Lines {
-		plan, _, known := s.Catalogue().ByPrice(line.PriceID)
+		plan, _, known := s.Catalog().ByPrice(line.PriceID)
 		if known && line.Proration && line.Amount > 0 && plan.Credits > of.Credits {
 			of = plan
 		}
@@ -179,7 +179,7 @@ func (s *Service) grantDueMonths(ctx context.Context) error {
 		return fmt.Errorf("due credit months: %w", err)
 	}
 	for _, organizationID := range due {
-		if err := s.store.InTx(ctx, func(q Queries) error { return s.grantMonth(ctx, q, organizationID) }); err != nil {
+		if err := s.store.InTx(ctx, func(tx Queries) error { return s.grantMonth(ctx, tx, organizationID) }); err != nil {
 			return fmt.Errorf("grant a month's credits: %w", err)
 		}
 	}
@@ -189,13 +189,13 @@ func (s *Service) grantDueMonths(ctx context.Context) error {
 const creditBatch = 100
 
 // grantMonth writes the grant of the month that has begun. Months that passed unseen, while nothing ran, are past.
-func (s *Service) grantMonth(ctx context.Context, q Queries, organizationID string) error {
-	if _, err := q.LockOrganization(ctx, organizationID); err != nil {
+func (s *Service) grantMonth(ctx context.Context, tx Queries, organizationID string) error {
+	if _, err := tx.LockOrganization(ctx, organizationID); err != nil {
 		return fmt.Errorf("lock organization: %w", err)
 	}
-	return s.recountCredits(ctx, q, organizationID, func(b *creditBook) error {
+	return s.recountCredits(ctx, tx, organizationID, func(b *creditBook) error {
 		source := fmt.Sprintf("invoice:%s:month:%d", b.account.InvoiceID, b.account.Month)
-		known, err := q.HasCreditEntry(ctx, organizationID, source)
+		known, err := tx.HasCreditEntry(ctx, organizationID, source)
 		if err != nil || known || b.account.Month == 0 {
 			return err
 		}
@@ -231,11 +231,11 @@ func (s *Service) ConsumeCredits(ctx context.Context, a Access, c Consumption) (
 	if err := c.check(); err != nil {
 		return 0, err
 	}
-	err = s.store.InTx(ctx, func(q Queries) error {
-		if _, err := q.LockOrganization(ctx, a.Organization.ID); err != nil {
+	err = s.store.InTx(ctx, func(tx Queries) error {
+		if _, err := tx.LockOrganization(ctx, a.Organization.ID); err != nil {
 			return fmt.Errorf("lock organization: %w", err)
 		}
-		book, err := s.openCreditBook(ctx, q, a.Organization.ID)
+		book, err := s.openCreditBook(ctx, tx, a.Organization.ID)
 		if err != nil {
 			return err
 		}
@@ -259,7 +259,7 @@ func (b *creditBook) consume(c Consumption) error {
 	}
 	ofPlan := min(b.account.PlanLeft, c.Amount)
 	b.account.PlanLeft -= ofPlan
-	b.account.RestConsumed += c.Amount - ofPlan
+	b.account.PackConsumed += c.Amount - ofPlan
 	return b.post(CreditEntry{
 		Kind: CreditConsume, Amount: -c.Amount, Source: source, Reason: cleanName(c.Reason), Period: b.account.period(), PlanPart: ofPlan,
 	})
@@ -273,7 +273,7 @@ type CreditsOverview struct {
 }
 
 func (s *Service) creditsOverview(ctx context.Context, organizationID string) (CreditsOverview, error) {
-	account, known, err := optional(s.store.CreditAccount(ctx, organizationID))
+	account, known, err := Found(s.store.CreditAccount(ctx, organizationID))
 	if err != nil || !known {
 		return CreditsOverview{}, err
 	}

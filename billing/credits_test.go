@@ -92,7 +92,7 @@ func (s *stage) ledger() string {
 
 // planPrice is the id a plan's price has at Stripe.
 func (s *stage) planPrice(id string, interval billing.Interval) string {
-	plan, _ := s.service.Catalogue().Plan(id)
+	plan, _ := s.service.Catalog().Plan(id)
 	price, _ := plan.Price(interval)
 	return price.ID
 }

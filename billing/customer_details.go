@@ -14,7 +14,7 @@ type StripeCustomer struct {
 	Email      string `db:"stripe_email"`
 	Delinquent bool   `db:"delinquent"` // the last invoice's payment failed (https://docs.stripe.com/api/customers/object)
 	Deleted    bool
-	Moment     time.Time `db:"as_of,null"` // as a subscription's
+	AsOf       time.Time `db:"as_of,null"` // as a subscription's
 }
 
 // CustomerDetails are what the organization's customer is called at Stripe, and what it is to be called.
@@ -31,52 +31,52 @@ type CustomerDetails struct {
 // CustomerDetailsQueries keep the customers' names and addresses.
 type CustomerDetailsQueries interface {
 	// CustomerDetails reads those of the organization's living customer in this account and mode.
-	CustomerDetails(ctx context.Context, organizationID string, account StripeAccount) (CustomerDetails, error)
+	CustomerDetails(ctx context.Context, organizationID string, acct StripeAccount) (CustomerDetails, error)
 	// PutCustomer writes what Stripe says of a customer, unless something later is held.
-	PutCustomer(ctx context.Context, account StripeAccount, c StripeCustomer) error
+	PutCustomer(ctx context.Context, acct StripeAccount, c StripeCustomer) error
 	// WantCustomerDetails has Stripe told at due what the organization's living customer is called; none is no error.
-	WantCustomerDetails(ctx context.Context, organizationID string, account StripeAccount, due time.Time) error
+	WantCustomerDetails(ctx context.Context, organizationID string, acct StripeAccount, due time.Time) error
 	// ClaimCustomerDetails picks the longest due one, pushes its DueAt to leaseUntil and returns it; ErrNotFound where none is due.
-	ClaimCustomerDetails(ctx context.Context, account StripeAccount, now, leaseUntil time.Time) (CustomerDetails, error)
+	ClaimCustomerDetails(ctx context.Context, acct StripeAccount, now, leaseUntil time.Time) (CustomerDetails, error)
 	// FinishCustomerDetails writes Pushed, Failures, Error and DueAt, unless more was wanted meanwhile: that is due at once.
-	FinishCustomerDetails(ctx context.Context, account StripeAccount, d CustomerDetails, now time.Time) error
+	FinishCustomerDetails(ctx context.Context, acct StripeAccount, d CustomerDetails, now time.Time) error
 }
 
 // CustomerGateway reads and names customers.
 type CustomerGateway interface {
 	// Customer reads a customer; a deleted one is no error.
 	Customer(ctx context.Context, id string) (StripeCustomer, error)
-	// NameCustomer has a customer carry a name and, unless it is empty, an address. Both are absolute, so that repeating it does no harm.
-	NameCustomer(ctx context.Context, id, name, email string) (StripeCustomer, error)
+	// UpdateCustomer has a customer carry a name and, unless it is empty, an address. Both are absolute, so that repeating it does no harm.
+	UpdateCustomer(ctx context.Context, id, name, email string) (StripeCustomer, error)
 }
 
 // customerLease is how long one worker has a customer's details to itself: longer than a call to Stripe may take.
 const customerLease = 30 * time.Second
 
-// wantCustomerDetails has Stripe's customer follow the organization's name and its first billing contact. Stripe is told soon after the
+// scheduleCustomerUpdate has Stripe's customer follow the organization's name and its first billing contact. Stripe is told soon after the
 // transaction, never within it.
-func (s *Service) wantCustomerDetails(ctx context.Context, q Queries, organizationID string) error {
-	if err := q.WantCustomerDetails(ctx, organizationID, s.knownAccount(), s.now()); err != nil {
+func (s *Service) scheduleCustomerUpdate(ctx context.Context, tx Queries, organizationID string) error {
+	if err := tx.WantCustomerDetails(ctx, organizationID, s.knownAccount(), s.now()); err != nil {
 		return fmt.Errorf("want customer details: %w", err)
 	}
 	return nil
 }
 
-// pushCustomerDetails tells Stripe what is due.
-func (s *Service) pushCustomerDetails(ctx context.Context) error {
+// updateDueCustomers tells Stripe what is due.
+func (s *Service) updateDueCustomers(ctx context.Context) error {
 	for {
 		now := s.now()
-		due, claimed, err := optional(s.store.ClaimCustomerDetails(ctx, s.knownAccount(), now, now.Add(customerLease)))
+		due, claimed, err := Found(s.store.ClaimCustomerDetails(ctx, s.knownAccount(), now, now.Add(customerLease)))
 		if err != nil || !claimed {
 			return err
 		}
-		if err := s.pushDetailsOf(ctx, due); err != nil {
+		if err := s.updateCustomer(ctx, due); err != nil {
 			return err
 		}
 	}
 }
 
-func (s *Service) pushDetailsOf(ctx context.Context, d CustomerDetails) error {
+func (s *Service) updateCustomer(ctx context.Context, d CustomerDetails) error {
 	organization, err := s.store.Organization(ctx, d.OrganizationID)
 	if err != nil {
 		return err
@@ -91,40 +91,40 @@ func (s *Service) pushDetailsOf(ctx context.Context, d CustomerDetails) error {
 	}
 	bounded, cancel := context.WithTimeout(ctx, jobTimeout)
 	defer cancel()
-	named, err := s.gateway.NameCustomer(bounded, d.ID, organization.Name, email)
+	named, err := s.gateway.UpdateCustomer(bounded, d.ID, organization.Name, email)
 	done := context.WithoutCancel(ctx)
-	account := s.knownAccount()
+	acct := s.knownAccount()
 	if err != nil {
-		s.postponeDetails(&d, err)
+		s.scheduleCustomerRetry(&d, err)
 		s.log.WarnContext(ctx, "the customer's name is not told", "organization", d.OrganizationID, "error", err)
-		return s.store.FinishCustomerDetails(done, account, d, s.now())
+		return s.store.FinishCustomerDetails(done, acct, d, s.now())
 	}
 	d.Pushed, d.Failures, d.Error, d.DueAt = d.Wanted, 0, "", nil
-	return errors.Join(s.store.PutCustomer(done, account, named), s.store.FinishCustomerDetails(done, account, d, s.now()))
+	return errors.Join(s.store.PutCustomer(done, acct, named), s.store.FinishCustomerDetails(done, acct, d, s.now()))
 }
 
-// postponeDetails plans the next attempt; where another would end the same way there is none, until something else is wanted.
-func (s *Service) postponeDetails(d *CustomerDetails, cause error) {
+// scheduleCustomerRetry plans the next attempt; where another would end the same way there is none, until something else is wanted.
+func (s *Service) scheduleCustomerRetry(d *CustomerDetails, cause error) {
 	d.Failures++
 	d.Error = cause.Error()
 	d.DueAt = nil
-	if !terminal(cause) && !isMissing(cause) {
+	if !isPermanent(cause) && !isMissing(cause) {
 		next := s.now().Add(s.backoff(d.Failures))
 		d.DueAt = &next
 	}
 }
 
-// hearCustomer takes news of a customer: what it is called is asked for, and so is the card its subscription is paid by, which payloads carry as
+// handleCustomerUpdated takes news of a customer: what it is called is asked for, and so is the card its subscription is paid by, which payloads carry as
 // an id only.
-func (s *Service) hearCustomer(ctx context.Context, q Queries, e Event) (heard, error) {
-	organizationID, linked, err := s.ownerOf(ctx, q, e.CustomerID, "")
+func (s *Service) handleCustomerUpdated(ctx context.Context, tx Queries, e Event) (eventResult, error) {
+	organizationID, linked, err := s.findOwner(ctx, tx, e.CustomerID, "")
 	if err != nil || !linked {
-		return heard{outcome: OutcomeIgnored}, err
+		return eventResult{outcome: OutcomeIgnored}, err
 	}
-	return heard{OutcomePending, organizationID}, nil
+	return eventResult{OutcomePending, organizationID}, nil
 }
 
-func (s *Service) settleCustomer(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
+func (s *Service) refetchCustomer(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
 	customer, err := s.gateway.Customer(ctx, e.CustomerID)
 	if isMissing(err) {
 		return OutcomeIgnored, nil
@@ -135,15 +135,15 @@ func (s *Service) settleCustomer(ctx context.Context, e Event, changes *ChangeLo
 	if err := s.store.PutCustomer(ctx, s.knownAccount(), customer); err != nil {
 		return "", err
 	}
-	outcome, err := s.settleCard(ctx, e, changes)
-	return graver(OutcomeApplied, outcome), err
+	outcome, err := s.refetchPaymentMethod(ctx, e, changes)
+	return mergeOutcomes(OutcomeApplied, outcome), err
 }
 
-// wantContactAtStripe has a new customer, which was made with the address of whoever was the first to pay, carry that of the billing contact.
-func (s *Service) wantContactAtStripe(ctx context.Context, q Queries, organizationID string) error {
-	contacts, err := q.Contacts(ctx, organizationID)
+// scheduleContactUpdate has a new customer, which was made with the address of whoever was the first to pay, carry that of the billing contact.
+func (s *Service) scheduleContactUpdate(ctx context.Context, tx Queries, organizationID string) error {
+	contacts, err := tx.Contacts(ctx, organizationID)
 	if err != nil || len(contacts) == 0 {
 		return err
 	}
-	return s.wantCustomerDetails(ctx, q, organizationID)
+	return s.scheduleCustomerUpdate(ctx, tx, organizationID)
 }

@@ -11,22 +11,22 @@ type Verdict string
 
 // The verdicts of [Decide].
 const (
-	Apply Verdict = "apply" // the news is the newer state: write it
-	Ask   Verdict = "ask"   // it cannot be told: fetch the object from Stripe, outside any transaction, and apply the answer
-	Drop  Verdict = "drop"  // what is held is newer
+	Apply  Verdict = "apply" // the news is the newer state: write it
+	Fetch  Verdict = "ask"   // it cannot be told: fetch the object from Stripe, outside any transaction, and apply the answer
+	Ignore Verdict = "drop"  // what is held is newer
 )
 
-// Held is what a decision needs to know of our snapshot.
-type Held struct {
+// Stored is what a decision needs to know of our snapshot.
+type Stored struct {
 	Exists bool
-	Moment time.Time
+	AsOf   time.Time
 	// Final tells that the object can never change again (a canceled subscription, a deleted customer).
 	Final bool
 }
 
-// News is what a decision needs to know of something heard about an object.
-type News struct {
-	Moment time.Time // when it was true at Stripe, by Stripe's clock
+// Observation is what a decision needs to know of something heard about an object.
+type Observation struct {
+	AsOf time.Time // when it was true at Stripe, by Stripe's clock
 	// Payload tells that the whole object came along in a shape of our API version.
 	Payload bool
 	// TestClock tells that the object runs on a test clock, so that its times are not comparable.
@@ -41,26 +41,26 @@ type News struct {
 //
 // Only a payload of our API version that is later than the snapshot by more than [SkewMargin] is applied, only news earlier by more
 // than that is dropped; everything else is worth a question.
-func Decide(held Held, news News) Verdict {
+func Decide(held Stored, news Observation) Verdict {
 	switch {
 	case !news.Linked || news.TestClock:
-		return Ask
+		return Fetch
 	case !held.Exists:
-		return applyOrAsk(news)
-	case news.Moment.Before(held.Moment.Add(-SkewMargin)):
-		return Drop
+		return applyOrFetch(news)
+	case news.AsOf.Before(held.AsOf.Add(-SkewMargin)):
+		return Ignore
 	case held.Final && !news.Final:
 		// An object that has ended can't come back: whatever still arrives was sent before the end.
-		return Drop
-	case news.Moment.After(held.Moment.Add(SkewMargin)):
-		return applyOrAsk(news)
+		return Ignore
+	case news.AsOf.After(held.AsOf.Add(SkewMargin)):
+		return applyOrFetch(news)
 	}
-	return Ask
+	return Fetch
 }
 
-func applyOrAsk(news News) Verdict {
+func applyOrFetch(news Observation) Verdict {
 	if news.Payload {
 		return Apply
 	}
-	return Ask
+	return Fetch
 }

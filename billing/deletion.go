@@ -24,10 +24,10 @@ const deletionBatch = 20 // organizations at a time
 // Deletion is the deletion of an organization that was asked for.
 type Deletion struct {
 	OrganizationID string    `db:"organization_id"`
-	AskedBy        string    `db:"requested_by"` // user id
-	AskedAt        time.Time `db:"requested_at"`
+	RequestedBy    string    `db:"requested_by"` // user id
+	RequestedAt    time.Time `db:"requested_at"`
 	DueAt          time.Time `db:"due_at"`    // when it happens, at the earliest; moved on while Stripe does not take the end of the plan
-	EndsPlan       bool      `db:"ends_plan"` // the plan's renewal was switched off for it, and is to be switched on again where it is taken back
+	CancelsPlan    bool      `db:"ends_plan"` // the plan's renewal was switched off for it, and is to be switched on again where it is taken back
 	Failures       int       `db:"failures"`  // in a row
 	Error          string    `db:"error"`     // why it has not happened, in words
 }
@@ -44,8 +44,8 @@ type DeletionQueries interface {
 	MarkDeleted(ctx context.Context, organizationID string, at time.Time) error
 }
 
-// refuseDeleting keeps new money out of an organization that is about to be deleted.
-func (o Organization) refuseDeleting() error {
+// RequireNotDeleting keeps new money out of an organization that is about to be deleted.
+func (o Organization) RequireNotDeleting() error {
 	switch {
 	case o.DeletedAt != nil:
 		return Errorf(CodeConflict, MessageDeleted)
@@ -74,57 +74,57 @@ func (s *Service) DeleteOrganization(ctx context.Context, a Access, confirmedNam
 	if cleanName(confirmedName) != a.Organization.Name {
 		return fieldError("name", messageNameAsIs)
 	}
-	if err := a.Organization.refuseDeleting(); err != nil {
+	if err := a.Organization.RequireNotDeleting(); err != nil {
 		return err
 	}
-	ends, err := s.stopRenewal(ctx, a.Organization.ID)
+	ends, err := s.cancelAtPeriodEnd(ctx, a.Organization.ID)
 	if err != nil {
 		return err
 	}
-	err = s.inOrganization(ctx, a, func(q Queries, actor Access) error { return s.planDeletion(ctx, q, actor, ends) })
+	err = s.inLockedOrganization(ctx, a, func(tx Queries, actor Access) error { return s.planDeletion(ctx, tx, actor, ends) })
 	if err != nil {
 		return fmt.Errorf("delete organization: %w", err)
 	}
 	return nil
 }
 
-// stopRenewal keeps the plan from renewing, and tells whether that was to be done.
-func (s *Service) stopRenewal(ctx context.Context, organizationID string) (bool, error) {
-	current, known, err := optional(s.store.CurrentSubscription(ctx, organizationID, s.knownAccount()))
+// cancelAtPeriodEnd keeps the plan from renewing, and tells whether that was to be done.
+func (s *Service) cancelAtPeriodEnd(ctx context.Context, organizationID string) (bool, error) {
+	current, known, err := Found(s.store.CurrentSubscription(ctx, organizationID, s.knownAccount()))
 	if err != nil {
 		return false, fmt.Errorf("look up subscription: %w", err)
 	}
 	if _, ending := current.EndsAt(); !known || current.Status.Ended() || current.Status == StatusIncomplete || ending {
 		return false, nil
 	}
-	return true, s.endWithPeriod(ctx, current, true)
+	return true, s.updateCancelAtPeriodEnd(ctx, current, true)
 }
 
-func (s *Service) planDeletion(ctx context.Context, q Queries, actor Access, endsPlan bool) error {
-	if err := errors.Join(actor.requireAdmin(), actor.Organization.refuseDeleting()); err != nil {
+func (s *Service) planDeletion(ctx context.Context, tx Queries, actor Access, endsPlan bool) error {
+	if err := errors.Join(actor.requireAdmin(), actor.Organization.RequireNotDeleting()); err != nil {
 		return err
 	}
 	now := s.now()
-	d := Deletion{OrganizationID: actor.Organization.ID, AskedBy: actor.User.ID, AskedAt: now, DueAt: now.Add(DeletionUndo), EndsPlan: endsPlan}
-	if err := q.InsertDeletion(ctx, d); err != nil {
+	d := Deletion{OrganizationID: actor.Organization.ID, RequestedBy: actor.User.ID, RequestedAt: now, DueAt: now.Add(DeletionUndo), CancelsPlan: endsPlan}
+	if err := tx.InsertDeletion(ctx, d); err != nil {
 		return err
 	}
 	organization := actor.Organization
 	organization.DeletesAt = &d.DueAt
-	if err := q.UpdateOrganization(ctx, organization); err != nil {
+	if err := tx.UpdateOrganization(ctx, organization); err != nil {
 		return err
 	}
-	return s.tellOfDeletion(ctx, q, actor, d)
+	return s.notifyDeletion(ctx, tx, actor, d)
 }
 
-// tellOfDeletion writes to everybody who looks after the billing, and to the billing contacts too. It can't be switched off.
-func (s *Service) tellOfDeletion(ctx context.Context, q Queries, actor Access, d Deletion) error {
-	c, err := correspondence(ctx, q, d.OrganizationID)
+// notifyDeletion writes to everybody who looks after the billing, and to the billing contacts too. It can't be switched off.
+func (s *Service) notifyDeletion(ctx context.Context, tx Queries, actor Access, d Deletion) error {
+	c, err := noticeSettings(ctx, tx, d.OrganizationID)
 	if err != nil {
 		return err
 	}
 	m := Mail{
-		Kind: MailDeletion, Key: fmt.Sprintf("deletion:%s:%d", d.OrganizationID, d.AskedAt.UnixMicro()), OrganizationID: d.OrganizationID,
+		Kind: MailDeletion, Key: fmt.Sprintf("deletion:%s:%d", d.OrganizationID, d.RequestedAt.UnixMicro()), OrganizationID: d.OrganizationID,
 		Data: MailData{Organization: actor.Organization.Name, Inviter: actor.User.Name, At: d.DueAt, URL: s.baseURL + "/organization?tab=general"},
 	}
 	to := c.Contacts
@@ -133,7 +133,7 @@ func (s *Service) tellOfDeletion(ctx context.Context, q Queries, actor Access, d
 	}
 	for _, address := range to {
 		m.To = address
-		if err := s.queueMail(ctx, q, m); err != nil {
+		if err := s.queueMail(ctx, tx, m); err != nil {
 			return err
 		}
 	}
@@ -144,34 +144,34 @@ func (s *Service) tellOfDeletion(ctx context.Context, q Queries, actor Access, d
 // asked for, or it has happened; CodeStripe where the organization stays but its plan could not be told so.
 func (s *Service) KeepOrganization(ctx context.Context, a Access) error {
 	var d Deletion
-	err := s.inOrganization(ctx, a, func(q Queries, actor Access) (err error) {
+	err := s.inLockedOrganization(ctx, a, func(tx Queries, actor Access) (err error) {
 		if err := actor.requireAdmin(); err != nil {
 			return err
 		}
-		if d, err = q.Deletion(ctx, a.Organization.ID); errors.Is(err, ErrNotFound) {
+		if d, err = tx.Deletion(ctx, a.Organization.ID); errors.Is(err, ErrNotFound) {
 			return Errorf(CodeConflict, MessageNotDeleting)
 		}
 		if err != nil {
 			return err
 		}
-		if err := q.RemoveDeletion(ctx, a.Organization.ID); err != nil {
+		if err := tx.RemoveDeletion(ctx, a.Organization.ID); err != nil {
 			return err
 		}
 		organization := actor.Organization
 		organization.DeletesAt = nil
-		return q.UpdateOrganization(ctx, organization)
+		return tx.UpdateOrganization(ctx, organization)
 	})
 	if err != nil {
 		return fmt.Errorf("keep organization: %w", err)
 	}
-	if !d.EndsPlan {
+	if !d.CancelsPlan {
 		return nil
 	}
-	current, known, err := optional(s.store.CurrentSubscription(ctx, a.Organization.ID, s.knownAccount()))
+	current, known, err := Found(s.store.CurrentSubscription(ctx, a.Organization.ID, s.knownAccount()))
 	if err != nil || !known || current.Status.Ended() {
 		return err
 	}
-	return s.endWithPeriod(ctx, current, false)
+	return s.updateCancelAtPeriodEnd(ctx, current, false)
 }
 
 // deleteDueOrganizations deletes those whose time has come.
@@ -186,7 +186,7 @@ func (s *Service) deleteDueOrganizations(ctx context.Context) error {
 		cancel()
 		if err != nil {
 			s.log.WarnContext(ctx, "organization is not deleted", "organization", organizationID, "error", err)
-			if err := s.postponeDeletion(context.WithoutCancel(ctx), organizationID, err); err != nil {
+			if err := s.scheduleDeletionRetry(context.WithoutCancel(ctx), organizationID, err); err != nil {
 				return err
 			}
 		}
@@ -196,31 +196,31 @@ func (s *Service) deleteDueOrganizations(ctx context.Context) error {
 
 // deleteOrganization ends what lives at Stripe first. Only when nothing is left that could cost money is the organization deleted.
 func (s *Service) deleteOrganization(ctx context.Context, organizationID string) error {
-	account, err := s.requireAccount(ctx)
+	acct, err := s.requireAccount(ctx)
 	if err != nil {
 		return err
 	}
-	if err := s.closeCheckouts(ctx, account, organizationID); err != nil {
+	if err := s.expireCheckouts(ctx, acct, organizationID); err != nil {
 		return err
 	}
-	living, err := s.store.LiveSubscriptions(ctx, account, organizationID)
+	living, err := s.store.LiveSubscriptions(ctx, acct, organizationID)
 	if err != nil {
 		return err
 	}
 	for _, subscription := range living {
-		if err := s.gateway.EndSubscription(ctx, subscription.ID); err != nil && !isMissing(err) {
+		if err := s.gateway.CancelSubscription(ctx, subscription.ID); err != nil && !isMissing(err) {
 			return fmt.Errorf("end subscription: %w", err)
 		}
-		if _, err := s.ask(ctx, subscription.ID); err != nil {
+		if _, err := s.refetch(ctx, subscription.ID); err != nil {
 			return err
 		}
 	}
-	return s.store.InTx(ctx, func(q Queries) error {
-		organization, err := q.LockOrganization(ctx, organizationID)
+	return s.store.InTx(ctx, func(tx Queries) error {
+		organization, err := tx.LockOrganization(ctx, organizationID)
 		if err != nil {
 			return fmt.Errorf("lock organization: %w", err)
 		}
-		left, err := q.LiveSubscriptions(ctx, account, organizationID)
+		left, err := tx.LiveSubscriptions(ctx, acct, organizationID)
 		switch {
 		case err != nil:
 			return err
@@ -229,13 +229,13 @@ func (s *Service) deleteOrganization(ctx context.Context, organizationID string)
 		case len(left) > 0:
 			return fmt.Errorf("subscription %s is %s", left[0].ID, left[0].Status)
 		}
-		return q.MarkDeleted(ctx, organizationID, s.now())
+		return tx.MarkDeleted(ctx, organizationID, s.now())
 	})
 }
 
-// closeCheckouts closes the pages on which somebody could still pay.
-func (s *Service) closeCheckouts(ctx context.Context, account StripeAccount, organizationID string) error {
-	open, err := s.store.UnsettledCheckouts(ctx, account, organizationID, s.now())
+// expireCheckouts closes the pages on which somebody could still pay.
+func (s *Service) expireCheckouts(ctx context.Context, acct StripeAccount, organizationID string) error {
+	open, err := s.store.UnsettledCheckouts(ctx, acct, organizationID, s.now())
 	if err != nil {
 		return err
 	}
@@ -250,8 +250,8 @@ func (s *Service) closeCheckouts(ctx context.Context, account StripeAccount, org
 	return nil
 }
 
-func (s *Service) postponeDeletion(ctx context.Context, organizationID string, cause error) error {
-	d, known, err := optional(s.store.Deletion(ctx, organizationID))
+func (s *Service) scheduleDeletionRetry(ctx context.Context, organizationID string, cause error) error {
+	d, known, err := Found(s.store.Deletion(ctx, organizationID))
 	if err != nil || !known {
 		return err
 	}

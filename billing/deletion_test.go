@@ -185,7 +185,7 @@ func TestAccountIsDeleted(t *testing.T) {
 			t.Errorf("kept is %+v, %v", user, err)
 		}
 	}
-	if seats := s.overview().Seats; seats.Billable != 1 || seats.Desired != 1 || seats.DueAt == nil && seats.AtStripe != 1 {
+	if seats := s.overview().Seats; seats.Billable != 1 || seats.Desired != 1 || seats.DueAt == nil && seats.Quantity != 1 {
 		t.Errorf("seats: %+v", seats)
 	}
 	changes, _, err := s.service.SeatLedger(t.Context(), s.access, billing.LedgerSearch{Limit: 1})

@@ -20,9 +20,9 @@ type Event struct {
 	OrgID          string `db:"org_id"` // metadata orgId, on the object or on the subscription it carries
 	TestClock      bool   `db:"test_clock"`
 
-	Subscription *Subscription   // where data.object is one in a shape of our API version; Moment is Created
-	Invoice      *Invoice        // where data.object is one in a shape of our API version, with all lines; Moment is Created
-	Checkout     *StripeCheckout // where data.object is a Checkout session in a shape of our API version
+	Subscription *Subscription          // where data.object is one in a shape of our API version; Moment is Created
+	Invoice      *Invoice               // where data.object is one in a shape of our API version, with all lines; Moment is Created
+	Checkout     *StripeCheckoutSession // where data.object is a Checkout session in a shape of our API version
 }
 
 // Outcome is what became of an event.

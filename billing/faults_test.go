@@ -131,7 +131,7 @@ func TestEventSurvivesWhatStripeAnswers(t *testing.T) {
 			_, err := s.stripe.Faults().Add(stripelocal.Fault{Kind: c.kind, Method: http.MethodGet, Path: "/v1/subscriptions/*", Calls: -1})
 			s.must(err)
 			deliver(t, s, made[len(made)-1]) // within the skew margin of what is held: Stripe has to be asked
-			_, _ = s.service.Ring(t.Context(), billing.Alarm{Kind: billing.AlarmEvent})
+			_, _ = s.service.RunJob(t.Context(), billing.Job{Kind: billing.JobEvent})
 			if n := s.one(`select count(*) from stripe_events where outcome = 'pending' and attempts = 1 and error <> '' and next_attempt_at > received_at`); n != 1 {
 				t.Fatal("the failure is not written down, or there is no next attempt")
 			}
@@ -178,12 +178,12 @@ func TestWorkerThatOutlivesItsLease(t *testing.T) {
 	first := billing.New(options)
 	s.must(first.Start(t.Context()))
 	var group sync.WaitGroup
-	group.Go(func() { _, _ = first.Ring(context.WithoutCancel(t.Context()), billing.Alarm{Kind: billing.AlarmEvent}) })
+	group.Go(func() { _, _ = first.RunJob(context.WithoutCancel(t.Context()), billing.Job{Kind: billing.JobEvent}) })
 	<-slow.asked
 	s.postStripe(http.MethodPost, "/v1/subscriptions/"+current.ID, url.Values{"cancel_at_period_end": {"false"}})
 	second := s.later(time.Minute) // the lease is over
 	s.must(second.Start(t.Context()))
-	_, err := second.Ring(t.Context(), billing.Alarm{Kind: billing.AlarmEvent})
+	_, err := second.RunJob(t.Context(), billing.Job{Kind: billing.JobEvent})
 	s.must(err)
 	if s.one(`select count(*) from stripe_events where outcome = 'applied' and attempts = 2`) != 1 {
 		t.Fatal("the second worker has not settled it")
@@ -220,7 +220,7 @@ func backlogLeavesOthersTheirTurn(t *testing.T, busy string) {
 	made := s.eventsOf("customer.subscription.updated")
 	deliver(t, s, made[len(made)-1])
 	for range 2 { // one of theirs and one of ours
-		_, err := s.service.Ring(t.Context(), billing.Alarm{Kind: billing.AlarmEvent})
+		_, err := s.service.RunJob(t.Context(), billing.Job{Kind: billing.JobEvent})
 		s.must(err)
 	}
 	if !s.overview().Subscription.CancelAtPeriodEnd {

@@ -9,7 +9,7 @@ import (
 // where Stripe refused or did not answer. Package stripegw implements it.
 type Gateway interface {
 	ReconcileGateway
-	SurplusGateway
+	RefundGateway
 	CustomerGateway
 	CancellationGateway
 	// Account tells whose keys these are.
@@ -18,22 +18,22 @@ type Gateway interface {
 	Prices(ctx context.Context, lookupKeys, ids []string) ([]StripePrice, error)
 	// CreateCustomer creates a customer under an idempotency key made of the organization and the generation.
 	CreateCustomer(ctx context.Context, link CustomerLink) (customerID string, err error)
-	// CreateCheckout opens a Checkout session under an idempotency key made of the record's id.
-	CreateCheckout(ctx context.Context, session CheckoutSession) (StripeCheckout, error)
-	// Checkout reads a session, with its subscription.
-	Checkout(ctx context.Context, sessionID string) (StripeCheckout, error)
-	// ExpireCheckout closes an open session. One that is complete or expired already answers a StripeError with status 400.
-	ExpireCheckout(ctx context.Context, sessionID string) error
-	// CreatePortal opens a customer portal session and returns its URL.
-	CreatePortal(ctx context.Context, request PortalRequest) (url string, err error)
+	// CreateCheckoutSession opens a Checkout session under an idempotency key made of the record's id.
+	CreateCheckoutSession(ctx context.Context, session CheckoutSession) (StripeCheckoutSession, error)
+	// CheckoutSession reads a session, with its subscription.
+	CheckoutSession(ctx context.Context, sessionID string) (StripeCheckoutSession, error)
+	// ExpireCheckoutSession closes an open session. One that is complete or expired already answers a StripeError with status 400.
+	ExpireCheckoutSession(ctx context.Context, sessionID string) error
+	// CreatePortalSession opens a customer portal session and returns its URL.
+	CreatePortalSession(ctx context.Context, request PortalRequest) (url string, err error)
 	// Subscription reads a subscription. Its Moment is Stripe's Date header less the time the call took.
 	Subscription(ctx context.Context, id string) (Subscription, error)
 	// Invoice reads an invoice with all its lines. Its Moment is as a subscription's.
 	Invoice(ctx context.Context, id string) (Invoice, error)
 	// Charge reads a charge with what of it went back. Its Moment is as a subscription's.
 	Charge(ctx context.Context, id string) (Payment, error)
-	// SetSeats tells Stripe an absolute quantity for the seat item.
-	SetSeats(ctx context.Context, update SeatUpdate) (SubscriptionAnswer, error)
+	// UpdateQuantity tells Stripe an absolute quantity for the seat item.
+	UpdateQuantity(ctx context.Context, update QuantityUpdate) (UpdatedSubscription, error)
 	// VerifyEvent checks the signature over the raw body with any current secret and reads the event. Errors carry
 	// [CodeInvalid]: a bad or badly timed signature with the message [MessageSignatureFailed].
 	VerifyEvent(payload []byte, signatureHeader string, now time.Time) (Event, error)
@@ -58,8 +58,8 @@ type StripePrice struct {
 	Active      bool     `db:"active"`
 }
 
-// StripeCheckout is a Checkout session as Stripe has it.
-type StripeCheckout struct {
+// StripeCheckoutSession is a Checkout session as Stripe has it.
+type StripeCheckoutSession struct {
 	ID                string
 	URL               string // empty unless it is open
 	Mode              CheckoutMode
@@ -93,19 +93,19 @@ type PortalRequest struct {
 	CustomerID     string
 	ReturnURL      string
 	Flow           PortalFlow
-	SubscriptionID string    // for the flows about a subscription
-	Catalogue      Catalogue // what may be switched to
+	SubscriptionID string  // for the flows about a subscription
+	Catalog        Catalog // what may be switched to
 }
 
-// SubscriptionAnswer is Stripe's yes to a change of a subscription.
-type SubscriptionAnswer struct {
+// UpdatedSubscription is Stripe's yes to a change of a subscription.
+type UpdatedSubscription struct {
 	Subscription Subscription // as it then was
 	Replayed     bool         // the answer to an earlier request with this key: old news and no snapshot
 	RequestID    string       // req_…
 }
 
-// SeatUpdate tells Stripe how many seats a subscription has.
-type SeatUpdate struct {
+// QuantityUpdate tells Stripe how many seats a subscription has.
+type QuantityUpdate struct {
 	SubscriptionID string
 	ItemID         string
 	Quantity       int // absolute

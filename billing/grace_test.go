@@ -24,7 +24,7 @@ func TestSeatsThatAreNotPaidLeaveAnOpenInvoice(t *testing.T) {
 	s.due()
 	s.stripe.AdvanceClock(s.stripe.Now().Add(time.Minute))
 	s.until("the payment to fail", func(o billing.Overview) bool {
-		return o.Subscription.Status == billing.StatusPastDue && o.OpenInvoice != nil && o.Seats.AtStripe == 3
+		return o.Subscription.Status == billing.StatusPastDue && o.OpenInvoice != nil && o.Seats.Quantity == 3
 	})
 	o := s.overview()
 	if o.OpenInvoice.Reason != "subscription_update" || !o.HasAccess || o.GraceEndsAt == nil || !o.GraceEndsAt.Equal(o.OpenInvoice.FinalizedAt.AddDate(0, 0, 7)) {

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// eventsKept is how long settled events stay in the inbox; pending and failed ones stay until they are settled.
-const eventsKept = 90 * 24 * time.Hour
+// eventRetention is how long settled events stay in the inbox; pending and failed ones stay until they are settled.
+const eventRetention = 90 * 24 * time.Hour
 
 // eventPruneBatch bounds how many rows one statement removes, so that none holds locks for long.
 const eventPruneBatch = 2000
@@ -50,11 +50,11 @@ func (s *Service) StoredEvent(ctx context.Context, id string) (StoredEvent, erro
 // [ErrNotFound].
 func (s *Service) ReplayEvent(ctx context.Context, id string) error {
 	now := s.now()
-	err := s.store.InTx(ctx, func(q Queries) error {
-		if err := q.RequeueEvent(ctx, id, now); err != nil {
+	err := s.store.InTx(ctx, func(tx Queries) error {
+		if err := tx.RequeueEvent(ctx, id, now); err != nil {
 			return err
 		}
-		return s.setAlarm(ctx, q, AlarmEvent, id, fmt.Sprintf("replay:%d", now.UnixMicro()), now)
+		return s.enqueue(ctx, tx, JobEvent, id, fmt.Sprintf("replay:%d", now.UnixMicro()), now)
 	})
 	if err != nil {
 		return fmt.Errorf("replay event: %w", err)
@@ -65,7 +65,7 @@ func (s *Service) ReplayEvent(ctx context.Context, id string) error {
 // pruneEvents removes what is settled and older than eventsKept, in small bites.
 func (s *Service) pruneEvents(ctx context.Context) error {
 	for ctx.Err() == nil {
-		removed, err := s.store.PruneEvents(ctx, s.now().Add(-eventsKept), eventPruneBatch)
+		removed, err := s.store.PruneEvents(ctx, s.now().Add(-eventRetention), eventPruneBatch)
 		if err != nil || removed < eventPruneBatch {
 			return err
 		}

@@ -74,17 +74,17 @@ func (s *Service) Invite(ctx context.Context, a Access, n NewInvitation) (Invita
 		n.RoleID = RoleMember
 	}
 	invitation := Invitation{ID: s.newID("inv"), OrganizationID: a.Organization.ID, Email: n.Email, Billable: n.Billable, CreatedAt: s.now()}
-	err := s.manageMembers(ctx, a, func(q Queries, actor Access) error {
-		role, err := s.checkInvitation(ctx, q, actor, n)
+	err := s.asMemberManager(ctx, a, func(tx Queries, actor Access) error {
+		role, err := s.checkInvitation(ctx, tx, actor, n)
 		if err != nil {
 			return err
 		}
 		invitation.Role, invitation.Sent = role, 0 // a transaction that collided runs again
-		token := s.renew(&invitation, actor)
-		if err := q.InsertInvitation(ctx, invitation); err != nil {
+		token := s.renewToken(&invitation, actor)
+		if err := tx.InsertInvitation(ctx, invitation); err != nil {
 			return err
 		}
-		return s.sendInvitation(ctx, q, actor, invitation, token)
+		return s.sendInvitation(ctx, tx, actor, invitation, token)
 	})
 	if err != nil {
 		return Invitation{}, fmt.Errorf("invite: %w", err)
@@ -92,36 +92,36 @@ func (s *Service) Invite(ctx context.Context, a Access, n NewInvitation) (Invita
 	return invitation, nil
 }
 
-func (s *Service) checkInvitation(ctx context.Context, q Queries, actor Access, n NewInvitation) (Role, error) {
+func (s *Service) checkInvitation(ctx context.Context, tx Queries, actor Access, n NewInvitation) (Role, error) {
 	if !validEmail(n.Email) {
 		return Role{}, fieldError("email", MessageInvitationAddress)
 	}
-	role, err := grantableRole(ctx, q, actor, n.RoleID)
+	role, err := grantableRole(ctx, tx, actor, n.RoleID)
 	if err != nil {
 		return role, err
 	}
-	if err := requireStranger(ctx, q, actor.Organization.ID, n.Email); err != nil {
+	if err := requireNotMember(ctx, tx, actor.Organization.ID, n.Email); err != nil {
 		return role, err
 	}
 	if !n.Billable {
 		return role, nil
 	}
-	return role, s.requirePromise(ctx, q, actor.Organization.ID, "")
+	return role, s.requirePromisedSeat(ctx, tx, actor.Organization.ID, "")
 }
 
-// requireStranger refuses an address that is in the organization or invited already.
-func requireStranger(ctx context.Context, q Queries, organizationID, email string) error {
-	user, known, err := optional(q.UserByEmail(ctx, email))
+// requireNotMember refuses an address that is in the organization or invited already.
+func requireNotMember(ctx context.Context, tx Queries, organizationID, email string) error {
+	user, known, err := Found(tx.UserByEmail(ctx, email))
 	if err != nil {
 		return err
 	}
 	if known {
-		_, member, err := optional(q.MemberByUser(ctx, organizationID, user.ID))
+		_, member, err := Found(tx.MemberByUser(ctx, organizationID, user.ID))
 		if err != nil || member {
-			return orField(err, "email", MessageMemberAlready)
+			return withField(err, "email", MessageMemberAlready)
 		}
 	}
-	pending, err := q.PendingInvitations(ctx, organizationID)
+	pending, err := tx.PendingInvitations(ctx, organizationID)
 	if err != nil {
 		return err
 	}
@@ -133,25 +133,25 @@ func requireStranger(ctx context.Context, q Queries, organizationID, email strin
 	return nil
 }
 
-// orField is err, or where that is nil the message beside the field.
-func orField(err error, field, message string) error {
+// withField is err, or where that is nil the message beside the field.
+func withField(err error, field, message string) error {
 	if err != nil {
 		return err
 	}
 	return fieldError(field, "%s", message)
 }
 
-// requirePromise refuses to promise a seat that the plan does not have; the seats of pending invitations are promised too.
-func (s *Service) requirePromise(ctx context.Context, q Queries, organizationID, exceptInvitationID string) error {
-	promised, err := q.CountPromisedSeats(ctx, organizationID, exceptInvitationID, s.now())
+// requirePromisedSeat refuses to promise a seat that the plan does not have; the seats of pending invitations are promised too.
+func (s *Service) requirePromisedSeat(ctx context.Context, tx Queries, organizationID, exceptInvitationID string) error {
+	promised, err := tx.CountPromisedSeats(ctx, organizationID, exceptInvitationID, s.now())
 	if err != nil {
 		return fmt.Errorf("count promised seats: %w", err)
 	}
-	return s.requireSeat(ctx, q, organizationID, promised)
+	return s.requireFreeSeat(ctx, tx, organizationID, promised)
 }
 
 // renew gives the invitation a new token, which it returns; the old one counts no more.
-func (s *Service) renew(i *Invitation, actor Access) string {
+func (s *Service) renewToken(i *Invitation, actor Access) string {
 	secret := make([]byte, invitationTokenLength)
 	if _, err := io.ReadFull(s.rand, secret); err != nil {
 		panic("billing: no randomness: " + err.Error()) // crypto/rand never fails; a broken injected reader is a broken test
@@ -172,18 +172,18 @@ func invitationHash(token string) []byte {
 // where the plan has no seat for it any more.
 func (s *Service) ResendInvitation(ctx context.Context, a Access, invitationID string) (Invitation, error) {
 	var invitation Invitation
-	err := s.onPending(ctx, a, invitationID, func(q Queries, actor Access, pending Invitation) error {
+	err := s.withPendingInvitation(ctx, a, invitationID, func(tx Queries, actor Access, pending Invitation) error {
 		if pending.Billable {
-			if err := s.requirePromise(ctx, q, a.Organization.ID, pending.ID); err != nil {
+			if err := s.requirePromisedSeat(ctx, tx, a.Organization.ID, pending.ID); err != nil {
 				return err
 			}
 		}
-		token := s.renew(&pending, actor)
+		token := s.renewToken(&pending, actor)
 		invitation = pending
-		if err := q.UpdateInvitation(ctx, pending); err != nil {
+		if err := tx.UpdateInvitation(ctx, pending); err != nil {
 			return err
 		}
-		return s.sendInvitation(ctx, q, actor, pending, token)
+		return s.sendInvitation(ctx, tx, actor, pending, token)
 	})
 	if err != nil {
 		return Invitation{}, fmt.Errorf("resend invitation: %w", err)
@@ -193,10 +193,10 @@ func (s *Service) ResendInvitation(ctx context.Context, a Access, invitationID s
 
 // RevokeInvitation takes a pending invitation back: its link counts no more. Errors: CodeForbidden, [ErrNotFound].
 func (s *Service) RevokeInvitation(ctx context.Context, a Access, invitationID string) error {
-	err := s.onPending(ctx, a, invitationID, func(q Queries, _ Access, pending Invitation) error {
+	err := s.withPendingInvitation(ctx, a, invitationID, func(tx Queries, _ Access, pending Invitation) error {
 		now := s.now()
 		pending.RevokedAt = &now
-		return q.UpdateInvitation(ctx, pending)
+		return tx.UpdateInvitation(ctx, pending)
 	})
 	if err != nil {
 		return fmt.Errorf("revoke invitation: %w", err)
@@ -204,9 +204,9 @@ func (s *Service) RevokeInvitation(ctx context.Context, a Access, invitationID s
 	return nil
 }
 
-func (s *Service) onPending(ctx context.Context, a Access, invitationID string, f func(Queries, Access, Invitation) error) error {
-	return s.manageMembers(ctx, a, func(q Queries, actor Access) error {
-		invitation, err := q.Invitation(ctx, a.Organization.ID, invitationID)
+func (s *Service) withPendingInvitation(ctx context.Context, a Access, invitationID string, f func(Queries, Access, Invitation) error) error {
+	return s.asMemberManager(ctx, a, func(tx Queries, actor Access) error {
+		invitation, err := tx.Invitation(ctx, a.Organization.ID, invitationID)
 		if err != nil {
 			return err
 		}
@@ -216,7 +216,7 @@ func (s *Service) onPending(ctx context.Context, a Access, invitationID string, 
 		if !actor.Covers(invitation.Role) {
 			return Errorf(CodeForbidden, MessageHoldsMore)
 		}
-		return f(q, actor, invitation)
+		return f(tx, actor, invitation)
 	})
 }
 
@@ -226,8 +226,8 @@ func (s *Service) PendingInvitations(ctx context.Context, a Access) ([]Invitatio
 }
 
 // sendInvitation queues the mail in the transaction that makes the invitation: there is never one without the other.
-func (s *Service) sendInvitation(ctx context.Context, q Queries, actor Access, i Invitation, token string) error {
-	return s.queueMail(ctx, q, Mail{
+func (s *Service) sendInvitation(ctx context.Context, tx Queries, actor Access, i Invitation, token string) error {
+	return s.queueMail(ctx, tx, Mail{
 		Kind: MailInvitation, To: i.Email, OrganizationID: i.OrganizationID,
 		Key: fmt.Sprintf("invitation:%s:%d", i.ID, i.Sent), StaleAt: i.ExpiresAt,
 		Data: MailData{

@@ -30,8 +30,8 @@ func (s *Service) Invitation(ctx context.Context, token string) (OpenInvitation,
 	return open, nil
 }
 
-func (s *Service) openInvitation(ctx context.Context, q Queries, token string) (OpenInvitation, error) {
-	invitation, err := q.InvitationByToken(ctx, invitationHash(token))
+func (s *Service) openInvitation(ctx context.Context, tx Queries, token string) (OpenInvitation, error) {
+	invitation, err := tx.InvitationByToken(ctx, invitationHash(token))
 	if errors.Is(err, ErrNotFound) || err == nil && !invitation.Pending() {
 		return OpenInvitation{}, &Error{Code: CodeNotFound, Message: MessageInvitationGone, Err: err}
 	}
@@ -45,18 +45,18 @@ func (s *Service) openInvitation(ctx context.Context, q Queries, token string) (
 		return OpenInvitation{}, Errorf(CodeConflict, MessageInvitationVoid)
 	}
 	open := OpenInvitation{Invitation: invitation}
-	if open.Organization, err = q.Organization(ctx, invitation.OrganizationID); err != nil {
+	if open.Organization, err = tx.Organization(ctx, invitation.OrganizationID); err != nil {
 		return OpenInvitation{}, err
 	}
-	_, open.HasAccount, err = optional(q.UserByEmail(ctx, invitation.Email))
+	_, open.HasAccount, err = Found(tx.UserByEmail(ctx, invitation.Email))
 	return open, err
 }
 
 // AcceptInvitation makes a signed-in user a member. Errors: as [Service.Invitation]; CodeForbidden where the invitation is for another
 // address; CodeConflict where the plan has no seat left.
 func (s *Service) AcceptInvitation(ctx context.Context, token, userID string) (Organization, error) {
-	organization, err := s.accept(ctx, token, func(q Queries, open OpenInvitation) (User, error) {
-		user, err := q.LockUser(ctx, userID) // who deletes their account at this moment joins nothing any more
+	organization, err := s.accept(ctx, token, func(tx Queries, open OpenInvitation) (User, error) {
+		user, err := tx.LockUser(ctx, userID) // who deletes their account at this moment joins nothing any more
 		if err == nil && !strings.EqualFold(user.Email, open.Email) {
 			err = Errorf(CodeForbidden, MessageInvitationOther)
 		}
@@ -85,12 +85,12 @@ func (s *Service) AcceptInvitationAnew(ctx context.Context, token string, n NewA
 		return User{}, Organization{}, fmt.Errorf("accept invitation: %w", err)
 	}
 	user := User{ID: s.newID("usr"), Name: n.Name, PasswordHash: hash, CreatedAt: s.now()}
-	organization, err := s.accept(ctx, token, func(q Queries, open OpenInvitation) (User, error) {
+	organization, err := s.accept(ctx, token, func(tx Queries, open OpenInvitation) (User, error) {
 		if open.HasAccount {
 			return user, Errorf(CodeUnauthenticated, MessageInvitationSignIn)
 		}
 		user.Email = open.Email
-		return user, q.InsertUser(ctx, user)
+		return user, tx.InsertUser(ctx, user)
 	})
 	if err != nil {
 		return User{}, Organization{}, fmt.Errorf("accept invitation: %w", err)
@@ -103,7 +103,7 @@ func (n NewAccount) check() error {
 	if n.Name == "" || utf8.RuneCountInString(n.Name) > maxNameLength {
 		wrong = append(wrong, fieldError("name", "Please give your name, in %d characters or fewer.", maxNameLength))
 	}
-	if mistake := passwordMistake(n.Password); mistake != nil {
+	if mistake := checkNewPassword(n.Password); mistake != nil {
 		wrong = append(wrong, mistake)
 	}
 	return errors.Join(wrong...)
@@ -113,42 +113,42 @@ func (n NewAccount) check() error {
 // organization to lock, then under the lock, where nobody can use it or take it back beside us.
 func (s *Service) accept(ctx context.Context, token string, find func(Queries, OpenInvitation) (User, error)) (Organization, error) {
 	var organization Organization
-	err := s.store.InTx(ctx, func(q Queries) error {
-		open, err := s.openInvitation(ctx, q, token)
+	err := s.store.InTx(ctx, func(tx Queries) error {
+		open, err := s.openInvitation(ctx, tx, token)
 		if err != nil {
 			return err
 		}
-		if _, err := q.LockOrganization(ctx, open.OrganizationID); err != nil {
+		if _, err := tx.LockOrganization(ctx, open.OrganizationID); err != nil {
 			return fmt.Errorf("lock organization: %w", err)
 		}
-		if open, err = s.openInvitation(ctx, q, token); err != nil {
+		if open, err = s.openInvitation(ctx, tx, token); err != nil {
 			return err
 		}
 		organization = open.Organization
-		user, err := find(q, open)
+		user, err := find(tx, open)
 		if err != nil {
 			return err
 		}
-		return s.join(ctx, q, open.Invitation, user)
+		return s.join(ctx, tx, open.Invitation, user)
 	})
 	return organization, err
 }
 
 // join makes the user a member. Who is one already, by another way in, only uses the invitation up.
-func (s *Service) join(ctx context.Context, q Queries, i Invitation, user User) error {
+func (s *Service) join(ctx context.Context, tx Queries, i Invitation, user User) error {
 	now := s.now()
 	i.AcceptedAt = &now
-	if err := q.UpdateInvitation(ctx, i); err != nil {
+	if err := tx.UpdateInvitation(ctx, i); err != nil {
 		return err
 	}
-	if err := q.MarkEmailVerified(ctx, user.ID, now); err != nil { // the link went to that address and nowhere else
+	if err := tx.MarkEmailVerified(ctx, user.ID, now); err != nil { // the link went to that address and nowhere else
 		return err
 	}
-	if _, member, err := optional(q.MemberByUser(ctx, i.OrganizationID, user.ID)); err != nil || member {
+	if _, member, err := Found(tx.MemberByUser(ctx, i.OrganizationID, user.ID)); err != nil || member {
 		return err
 	}
 	if i.Billable {
-		if err := s.requireSeat(ctx, q, i.OrganizationID, 0); err != nil {
+		if err := s.requireFreeSeat(ctx, tx, i.OrganizationID, 0); err != nil {
 			return &Error{Code: CodeConflict, Message: MessageInvitationFull, Err: err}
 		}
 	}
@@ -156,10 +156,10 @@ func (s *Service) join(ctx context.Context, q Queries, i Invitation, user User) 
 		ID: s.newID("mem"), OrganizationID: i.OrganizationID, UserID: user.ID, Role: i.Role, Billable: i.Billable,
 		Status: MemberActive, JoinedAt: now,
 	}
-	if err := q.InsertMember(ctx, member); err != nil {
+	if err := tx.InsertMember(ctx, member); err != nil {
 		return err
 	}
 	stranger := member
 	stranger.Billable = false
-	return s.recountMember(ctx, q, stranger, member, i.Inviter.UserID, reasonAccepted)
+	return s.recountMember(ctx, tx, stranger, member, i.Inviter.UserID, reasonAccepted)
 }

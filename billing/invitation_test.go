@@ -19,7 +19,7 @@ func (s *stage) invite(a billing.Access, email string, billable bool) billing.In
 // later is a replica whose clock is ahead.
 func (s *stage) later(ahead time.Duration) *billing.Service {
 	return billing.New(billing.Options{
-		Store: s.store, Gateway: s.gateway(), Catalogue: s.service.Catalogue(), KeyFingerprint: "stage",
+		Store: s.store, Gateway: s.gateway(), Catalog: s.service.Catalog(), KeyFingerprint: "stage",
 		Now: func() time.Time { return time.Now().Add(ahead) },
 	})
 }
@@ -177,11 +177,11 @@ func (s *stage) mustBeFull(service *billing.Service) {
 // capped is a replica whose plans take so many people.
 func (s *stage) capped(most int) *billing.Service {
 	s.t.Helper()
-	catalogue := billing.BuiltInPlans()
-	for i := range catalogue.Plans {
-		catalogue.Plans[i].SeatMaximum = most
+	plans := billing.BuiltInPlans()
+	for i := range plans.Plans {
+		plans.Plans[i].SeatMaximum = most
 	}
-	service := billing.New(billing.Options{Store: s.store, Gateway: s.gateway(), Catalogue: catalogue, KeyFingerprint: "stage", BaseURL: "http://usher.test"})
+	service := billing.New(billing.Options{Store: s.store, Gateway: s.gateway(), Catalog: plans, KeyFingerprint: "stage", BaseURL: "http://usher.test"})
 	s.must(service.Start(s.t.Context()))
 	return service
 }

@@ -41,7 +41,7 @@ type Invoice struct {
 	OrgID          string        `db:"org_id"` // the orgId in its subscription's metadata
 	Lines          []InvoiceLine // all of them; not stored
 
-	Moment   time.Time `db:"as_of,null"`        // when this state was true at Stripe, by Stripe's clock
+	AsOf     time.Time `db:"as_of,null"`        // when this state was true at Stripe, by Stripe's clock
 	Revision int64     `db:"revision,readonly"` // counts our writes of the row; 0 while it is not stored
 }
 
@@ -62,86 +62,86 @@ func (i Invoice) TotalMoney() Money { return Money{Minor: i.Total, Currency: i.C
 // final tells that the invoice can't change any more in what is looked at here.
 func (i Invoice) final() bool { return i.Status == InvoiceVoid }
 
-// hearInvoice takes news of an invoice: the snapshot by the one decision, a payment as a fact that is counted once however late it is
-// heard, and a reason to look at the subscription.
-func (s *Service) hearInvoice(ctx context.Context, q Queries, e Event) (heard, error) {
+// handleInvoice takes news of an invoice: the snapshot by the one decision, a payment as a fact that is counted once however late it is
+// eventResult, and a reason to look at the subscription.
+func (s *Service) handleInvoice(ctx context.Context, tx Queries, e Event) (eventResult, error) {
 	if e.ObjectID == "" {
-		return heard{outcome: OutcomeIgnored}, nil
+		return eventResult{outcome: OutcomeIgnored}, nil
 	}
-	organizationID, linked, err := s.lockOwner(ctx, q, e.CustomerID, e.OrgID)
+	organizationID, linked, err := s.lockOwner(ctx, tx, e.CustomerID, e.OrgID)
 	if err != nil || organizationID == "" {
-		return heard{outcome: OutcomeIgnored}, err
+		return eventResult{outcome: OutcomeIgnored}, err
 	}
 	if !linked {
 		// Whose invoice it is rests on metadata alone: nothing is counted or told before Stripe was asked and the customer adopted.
-		return heard{OutcomePending, organizationID}, nil
+		return eventResult{OutcomePending, organizationID}, nil
 	}
-	held, known, err := optional(q.LockInvoice(ctx, e.ObjectID))
+	held, known, err := Found(tx.LockInvoice(ctx, e.ObjectID))
 	if err != nil {
-		return heard{}, fmt.Errorf("lock invoice: %w", err)
+		return eventResult{}, fmt.Errorf("lock invoice: %w", err)
 	}
 	verdict := Decide(
-		Held{Exists: known, Moment: held.Moment, Final: held.final()},
-		News{Moment: e.Created, Payload: e.Invoice != nil, TestClock: e.TestClock || held.TestClock, Linked: true, Final: e.Type == "invoice.voided"},
+		Stored{Exists: known, AsOf: held.AsOf, Final: held.final()},
+		Observation{AsOf: e.Created, Payload: e.Invoice != nil, TestClock: e.TestClock || held.TestClock, Linked: true, Final: e.Type == "invoice.voided"},
 	)
-	outcome, err := s.takeInvoice(ctx, q, held, organizationID, e, verdict)
+	outcome, err := s.applyInvoiceEvent(ctx, tx, held, organizationID, e, verdict)
 	if err != nil || e.SubscriptionID == "" {
-		return heard{outcome, organizationID}, err
+		return eventResult{outcome, organizationID}, err
 	}
-	about, err := s.hearAboutSubscription(ctx, q, e)
-	return heard{graver(outcome, about.outcome), organizationID}, err
+	about, err := s.handleRelated(ctx, tx, e)
+	return eventResult{mergeOutcomes(outcome, about.outcome), organizationID}, err
 }
 
-// takeInvoice writes a payload that may be applied, and counts a payment it tells of in any case.
-func (s *Service) takeInvoice(ctx context.Context, q Queries, held Invoice, organizationID string, e Event, verdict Verdict) (Outcome, error) {
+// applyInvoiceEvent writes a payload that may be applied, and counts a payment it tells of in any case.
+func (s *Service) applyInvoiceEvent(ctx context.Context, tx Queries, held Invoice, organizationID string, e Event, verdict Verdict) (Outcome, error) {
 	if e.Invoice == nil {
-		return verdictOutcome(verdict), nil
+		return outcomeOf(verdict), nil
 	}
 	invoice := *e.Invoice
 	invoice.OrganizationID = organizationID
-	if err := s.noticeInvoice(ctx, q, e, invoice); err != nil {
+	if err := s.notifyInvoice(ctx, tx, e, invoice); err != nil {
 		return "", err
 	}
 	if verdict == Apply {
-		return OutcomeApplied, s.writeInvoice(ctx, q, held, invoice)
+		return OutcomeApplied, s.writeInvoice(ctx, tx, held, invoice)
 	}
-	return verdictOutcome(verdict), s.countPaid(ctx, q, invoice)
+	return outcomeOf(verdict), s.recordPaidInvoice(ctx, tx, invoice)
 }
 
 // writeInvoice stores a snapshot and counts a payment it tells of. The organization is locked.
-func (s *Service) writeInvoice(ctx context.Context, q Queries, before, fresh Invoice) error {
+func (s *Service) writeInvoice(ctx context.Context, tx Queries, before, fresh Invoice) error {
 	fresh.Account = s.knownAccount().ID
-	if err := q.PutInvoice(ctx, fresh); err != nil {
+	if err := tx.PutInvoice(ctx, fresh); err != nil {
 		return fmt.Errorf("write invoice: %w", err)
 	}
 	if drift := invoiceDrift(fresh, before); before.Revision == 0 || drift != "" {
-		q.Record("invoice %s: %s, %d %s, %d due", fresh.ID, fresh.Status, fresh.Total, fresh.Currency, fresh.AmountDue)
+		tx.Record("invoice %s: %s, %d %s, %d due", fresh.ID, fresh.Status, fresh.Total, fresh.Currency, fresh.AmountDue)
 	}
-	if err := s.keepProrations(ctx, q, fresh); err != nil {
+	if err := s.storeProrations(ctx, tx, fresh); err != nil {
 		return err
 	}
-	return s.countPaid(ctx, q, fresh)
+	return s.recordPaidInvoice(ctx, tx, fresh)
 }
 
-// keepProrations writes down which lines charge for changes within a period, so that the seat ledger can tell what a change came to.
-func (s *Service) keepProrations(ctx context.Context, q Queries, invoice Invoice) error {
+// storeProrations writes down which lines charge for changes within a period, so that the seat ledger can tell what a change came to.
+func (s *Service) storeProrations(ctx context.Context, tx Queries, invoice Invoice) error {
 	for _, line := range invoice.Lines {
 		if !line.Proration || line.ID == "" || invoice.SubscriptionID == "" {
 			continue
 		}
-		if err := q.PutProration(ctx, invoice.ID, invoice.SubscriptionID, line); err != nil {
+		if err := tx.PutProration(ctx, invoice.ID, invoice.SubscriptionID, line); err != nil {
 			return fmt.Errorf("write proration: %w", err)
 		}
 	}
 	return nil
 }
 
-func verdictOutcome(v Verdict) Outcome {
-	return map[Verdict]Outcome{Apply: OutcomeApplied, Ask: OutcomePending, Drop: OutcomeStale}[v]
+func outcomeOf(v Verdict) Outcome {
+	return map[Verdict]Outcome{Apply: OutcomeApplied, Fetch: OutcomePending, Ignore: OutcomeStale}[v]
 }
 
-// graver returns the outcome that leaves more to do.
-func graver(a, b Outcome) Outcome {
+// mergeOutcomes returns the outcome that leaves more to do.
+func mergeOutcomes(a, b Outcome) Outcome {
 	for _, outcome := range []Outcome{OutcomePending, OutcomeApplied, OutcomeStale} {
 		if a == outcome || b == outcome {
 			return outcome
@@ -150,9 +150,9 @@ func graver(a, b Outcome) Outcome {
 	return OutcomeIgnored
 }
 
-// settleInvoice asks Stripe for the invoice and for the subscription it is about.
-func (s *Service) settleInvoice(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
-	err := s.askInvoiceRecording(ctx, e.ObjectID, changes)
+// refetchInvoiceOf asks Stripe for the invoice and for the subscription it is about.
+func (s *Service) refetchInvoiceOf(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
+	err := s.refetchInvoiceRecording(ctx, e.ObjectID, changes)
 	missing := errors.Is(err, ErrNotFound)
 	switch {
 	case err != nil && !missing:
@@ -162,22 +162,22 @@ func (s *Service) settleInvoice(ctx context.Context, e Event, changes *ChangeLog
 	case e.SubscriptionID == "":
 		return OutcomeApplied, nil
 	}
-	return s.settle(ctx, e.SubscriptionID, changes)
+	return s.refetchOutcome(ctx, e.SubscriptionID, changes)
 }
 
-// askInvoice fetches an invoice from Stripe and writes the answer, as [Service.ask] does for subscriptions.
-func (s *Service) askInvoice(ctx context.Context, id string) error {
-	return s.askInvoiceRecording(ctx, id, nil)
+// refetchInvoice fetches an invoice from Stripe and writes the answer, as [Service.refetch] does for subscriptions.
+func (s *Service) refetchInvoice(ctx context.Context, id string) error {
+	return s.refetchInvoiceRecording(ctx, id, nil)
 }
 
-// askInvoiceRecording is [Service.askInvoice] that records what it writes.
-func (s *Service) askInvoiceRecording(ctx context.Context, id string, changes *ChangeLog) error {
-	err := errMoved
-	for try := 0; try < askTries && errors.Is(err, errMoved); try++ {
+// refetchInvoiceRecording is [Service.refetchInvoice] that records what it writes.
+func (s *Service) refetchInvoiceRecording(ctx context.Context, id string, changes *ChangeLog) error {
+	err := errRowChanged
+	for try := 0; try < refetchAttempts && errors.Is(err, errRowChanged); try++ {
 		if err := s.pauseBefore(ctx, try); err != nil {
 			return fmt.Errorf("ask Stripe for an invoice: %w", err)
 		}
-		before, _, readErr := optional(s.store.Invoice(ctx, id))
+		before, _, readErr := Found(s.store.Invoice(ctx, id))
 		if readErr != nil {
 			return fmt.Errorf("ask Stripe for an invoice: %w", readErr)
 		}
@@ -195,23 +195,23 @@ func (s *Service) askInvoiceRecording(ctx context.Context, id string, changes *C
 
 // applyInvoice writes a fetched invoice if the row still has the revision it had before Stripe was asked, else returns errMoved.
 func (s *Service) applyInvoice(ctx context.Context, answer Invoice, before int64, changes *ChangeLog) error {
-	return s.store.InTxRecording(ctx, changes, func(q Queries) error {
-		organizationID, err := s.adopt(ctx, q, answer.CustomerID, answer.OrgID)
+	return s.store.InTxRecording(ctx, changes, func(tx Queries) error {
+		organizationID, err := s.resolveOwner(ctx, tx, answer.CustomerID, answer.OrgID)
 		if err != nil {
 			return err
 		}
-		held, _, err := optional(q.LockInvoice(ctx, answer.ID))
+		held, _, err := Found(tx.LockInvoice(ctx, answer.ID))
 		if err != nil {
 			return fmt.Errorf("lock invoice: %w", err)
 		}
 		if held.Revision != before {
-			return errMoved
+			return errRowChanged
 		}
 		answer.OrganizationID = organizationID
-		if held.Moment.After(answer.Moment) {
-			answer.Moment = held.Moment
+		if held.AsOf.After(answer.AsOf) {
+			answer.AsOf = held.AsOf
 		}
-		return s.writeInvoice(ctx, q, held, answer)
+		return s.writeInvoice(ctx, tx, held, answer)
 	})
 }
 

@@ -9,7 +9,7 @@ import (
 // Limit bounds how often somebody may do a thing.
 type Limit struct {
 	Name string // of the thing
-	Most int    // times
+	Max  int    // times
 	Per  time.Duration
 }
 
@@ -21,8 +21,8 @@ type LimitQueries interface {
 	PruneHits(ctx context.Context, before time.Time) error
 }
 
-// longestWindow is more than any limit's window: what is older counts for nothing.
-const longestWindow = 24 * time.Hour
+// maxWindow is more than any limit's window: what is older counts for nothing.
+const maxWindow = 24 * time.Hour
 
 // Allow counts one and tells whether it is still within the limit. Windows are fixed: at the turn of one, up to twice as many pass. Error:
 // CodeRateLimited. A count that fails limits nobody: who signs in must not depend on it.
@@ -33,7 +33,7 @@ func (s *Service) Allow(ctx context.Context, l Limit, who string) error {
 		s.log.WarnContext(ctx, "count for a limit", "limit", l.Name, "error", err)
 		return nil
 	}
-	if hits <= l.Most {
+	if hits <= l.Max {
 		return nil
 	}
 	wait := max(window.Add(l.Per).Sub(s.wall()), time.Minute).Round(time.Minute)

@@ -86,11 +86,11 @@ type MailStatus string
 
 // The statuses.
 const (
-	MailQueued MailStatus = "queued"
-	MailSent   MailStatus = "sent"
-	MailFailed MailStatus = "failed" // given up
-	MailStale  MailStatus = "stale"  // old news before it could be sent
-	MailKept   MailStatus = "kept"   // nothing sends mail here: it is only shown
+	MailQueued     MailStatus = "queued"
+	MailSent       MailStatus = "sent"
+	MailFailed     MailStatus = "failed" // given up
+	MailStale      MailStatus = "stale"  // old news before it could be sent
+	MailUnsendable MailStatus = "kept"   // nothing sends mail here: it is only shown
 )
 
 // QueuedMail is a line of the outbox.
@@ -111,7 +111,7 @@ const mailLifetime = 72 * time.Hour
 
 // queueMail writes an e-mail into the outbox, in the transaction of what it tells about: it is sent if and only if that commits. Whoever
 // has a mail of this key already gets no second one.
-func (s *Service) queueMail(ctx context.Context, q Queries, m Mail) error {
+func (s *Service) queueMail(ctx context.Context, tx Queries, m Mail) error {
 	if !mailLinks[m.Kind] && m.Data.URL == "" {
 		m.Data.URL = s.baseURL + "/organization?tab=billing"
 	}
@@ -124,19 +124,19 @@ func (s *Service) queueMail(ctx context.Context, q Queries, m Mail) error {
 	}
 	queued := QueuedMail{Mail: m, ID: s.newID("eml"), Status: MailQueued, QueuedAt: now, NextAttemptAt: &now}
 	if s.mailer == nil {
-		queued.Status, queued.NextAttemptAt = MailKept, nil
+		queued.Status, queued.NextAttemptAt = MailUnsendable, nil
 	}
-	fresh, err := q.InsertMail(ctx, queued)
+	fresh, err := tx.InsertMail(ctx, queued)
 	if err != nil {
 		return fmt.Errorf("queue mail %s: %w", m.Kind, err)
 	}
 	if fresh {
-		q.Record("e-mail %s: queued", m.Kind)
+		tx.Record("e-mail %s: queued", m.Kind)
 	}
 	if !fresh || queued.Status != MailQueued {
 		return nil
 	}
-	return s.setAlarm(ctx, q, AlarmMail, queued.ID, "", now)
+	return s.enqueue(ctx, tx, JobMail, queued.ID, "", now)
 }
 
 // check refuses what could never be sent, or never be of use.

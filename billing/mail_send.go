@@ -45,12 +45,12 @@ const (
 	mailTimeout  = 30 * time.Second // for one attempt
 	mailLease    = 2 * time.Minute  // longer than an attempt can take, so that nobody else takes the mail up meanwhile
 	mailAttempts = 12
-	mailPage     = 50 // how many [Service.KeptMail] returns
+	mailPage     = 50 // how many [Service.UnsentMail] returns
 )
 
-// workMail sends what is queued, and settles what was asked for by mail, until ctx ends. It has a loop of its own: a slow mail server
+// runMail sends what is queued, and settles what was asked for by mail, until ctx ends. It has a loop of its own: a slow mail server
 // holds nothing else up, and nothing else holds mail up.
-func (s *Service) workMail(ctx context.Context) {
+func (s *Service) runMail(ctx context.Context) {
 	ticker := time.NewTicker(sweepInterval)
 	defer ticker.Stop()
 	for {
@@ -64,7 +64,7 @@ func (s *Service) workMail(ctx context.Context) {
 }
 
 func (s *Service) sweepMail(ctx context.Context) {
-	if err := s.settleRecoveries(ctx); err != nil && ctx.Err() == nil {
+	if err := s.processRecoveryRequests(ctx); err != nil && ctx.Err() == nil {
 		s.log.ErrorContext(ctx, "password recoveries", "error", err)
 	}
 	if s.mailer == nil {
@@ -93,7 +93,7 @@ func (s *Service) sendDueMails(ctx context.Context) {
 // out a second time, under the same Message-ID, by which most mail programs show it once: SMTP has no way to make it exactly once.
 func (s *Service) sendDueMail(ctx context.Context) (bool, error) {
 	now := s.now()
-	mail, claimed, err := optional(s.store.ClaimDueMail(ctx, now, now.Add(mailLease)))
+	mail, claimed, err := Found(s.store.ClaimDueMail(ctx, now, now.Add(mailLease)))
 	if err != nil || !claimed {
 		return false, err
 	}
@@ -163,8 +163,8 @@ func (s *Service) finishMail(ctx context.Context, mail QueuedMail) error {
 	return s.store.FinishMail(ctx, mail)
 }
 
-// KeptMail is an e-mail that was not sent, in words.
-type KeptMail struct {
+// UnsentMail is an e-mail that was not sent, in words.
+type UnsentMail struct {
 	ID       string
 	To       string
 	QueuedAt time.Time
@@ -172,23 +172,23 @@ type KeptMail struct {
 	Text     string
 }
 
-// KeptMail returns the newest e-mails that were not sent, the newest first: where no [Mailer] is configured these are all there are.
-func (s *Service) KeptMail(ctx context.Context) ([]KeptMail, error) {
+// UnsentMail returns the newest e-mails that were not sent, the newest first: where no [Mailer] is configured these are all there are.
+func (s *Service) UnsentMail(ctx context.Context) ([]UnsentMail, error) {
 	// What was asked for a moment ago is to be seen, not what the background work happens to have settled.
-	if err := s.settleRecoveries(ctx); err != nil {
+	if err := s.processRecoveryRequests(ctx); err != nil {
 		return nil, err
 	}
 	unsent, err := s.store.UnsentMail(ctx, mailPage)
 	if err != nil {
 		return nil, err
 	}
-	kept := make([]KeptMail, 0, len(unsent))
+	kept := make([]UnsentMail, 0, len(unsent))
 	for _, mail := range unsent {
 		rendered, err := s.renderer.RenderMail(ctx, mail.Mail)
 		if err != nil {
 			return nil, fmt.Errorf("render mail %s: %w", mail.ID, err)
 		}
-		kept = append(kept, KeptMail{ID: mail.ID, To: mail.To, QueuedAt: mail.QueuedAt, Subject: rendered.Subject, Text: rendered.Text})
+		kept = append(kept, UnsentMail{ID: mail.ID, To: mail.To, QueuedAt: mail.QueuedAt, Subject: rendered.Subject, Text: rendered.Text})
 	}
 	return kept, nil
 }

@@ -69,7 +69,7 @@ func openDesk(t *testing.T) *desk {
 
 func (d *desk) replica(mailer billing.Mailer) *billing.Service {
 	return billing.New(billing.Options{
-		Store: d.store, Catalogue: billing.BuiltInPlans(), Renderer: mailviews.Renderer{}, Mailer: mailer,
+		Store: d.store, Catalog: billing.BuiltInPlans(), Renderer: mailviews.Renderer{}, Mailer: mailer,
 		BaseURL: "https://usher.test", Now: d.clock,
 	})
 }
@@ -88,9 +88,9 @@ func (d *desk) pass(duration time.Duration) {
 
 func (d *desk) queue(mails ...billing.Mail) {
 	d.t.Helper()
-	err := d.store.InTx(d.t.Context(), func(q billing.Queries) error {
+	err := d.store.InTx(d.t.Context(), func(tx billing.Queries) error {
 		for _, m := range mails {
-			if err := d.service.QueueMail(d.t.Context(), q, m); err != nil {
+			if err := d.service.QueueMail(d.t.Context(), tx, m); err != nil {
 				return err
 			}
 		}
@@ -147,8 +147,8 @@ func TestQueuedTwentyTimesAtOnceMailedOnce(t *testing.T) {
 func TestMailOfATransactionThatFailsIsNotSent(t *testing.T) {
 	d := openDesk(t)
 	failure := errors.New("the change was refused")
-	err := d.store.InTx(t.Context(), func(q billing.Queries) error {
-		if err := d.service.QueueMail(t.Context(), q, failedPayment("1")); err != nil {
+	err := d.store.InTx(t.Context(), func(tx billing.Queries) error {
+		if err := d.service.QueueMail(t.Context(), tx, failedPayment("1")); err != nil {
 			t.Error(err)
 		}
 		return failure
@@ -269,10 +269,10 @@ func TestNoticesGoToBillingContacts(t *testing.T) {
 		}
 	}
 	for range 2 {
-		err = d.store.InTx(t.Context(), func(q billing.Queries) error {
+		err = d.store.InTx(t.Context(), func(tx billing.Queries) error {
 			notice := failedPayment("invoice:in_1")
 			notice.OrganizationID = organization.ID
-			return d.service.QueueNotice(t.Context(), q, notice)
+			return d.service.QueueNotice(t.Context(), tx, notice)
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -314,8 +314,8 @@ func TestWithoutAMailerMailIsKept(t *testing.T) {
 	d.service = d.replica(nil)
 	d.queue(failedPayment("1"), failedPayment("2"))
 	d.service.SweepMail(t.Context())
-	d.wantStatus(billing.MailKept, 2)
-	kept, err := d.service.KeptMail(t.Context())
+	d.wantStatus(billing.MailUnsendable, 2)
+	kept, err := d.service.UnsentMail(t.Context())
 	if err != nil || len(kept) != 2 || !strings.Contains(kept[0].Text, "https://usher.test/organization?tab=billing") {
 		t.Errorf("%+v, %v", kept, err)
 	}

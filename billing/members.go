@@ -37,15 +37,15 @@ func (s *Service) Member(ctx context.Context, a Access, memberID string) (Member
 // status that does not exist.
 func (s *Service) ChangeMember(ctx context.Context, a Access, memberID string, change MemberChange) (Member, error) {
 	var member Member
-	err := s.manageMembers(ctx, a, func(q Queries, actor Access) error {
-		before, err := q.Member(ctx, a.Organization.ID, memberID)
+	err := s.asMemberManager(ctx, a, func(tx Queries, actor Access) error {
+		before, err := tx.Member(ctx, a.Organization.ID, memberID)
 		if err != nil {
 			return err
 		}
-		if member, err = s.changed(ctx, q, actor, before, change); err != nil || member == before {
+		if member, err = s.applyChange(ctx, tx, actor, before, change); err != nil || member == before {
 			return err
 		}
-		return s.writeMember(ctx, q, actor, before, member)
+		return s.writeMember(ctx, tx, actor, before, member)
 	})
 	if err != nil {
 		return Member{}, fmt.Errorf("change member: %w", err)
@@ -53,13 +53,13 @@ func (s *Service) ChangeMember(ctx context.Context, a Access, memberID string, c
 	return member, nil
 }
 
-// changed returns the member with the change made, if the actor may make it.
-func (s *Service) changed(ctx context.Context, q Queries, actor Access, m Member, change MemberChange) (Member, error) {
+// applyChange returns the member with the change made, if the actor may make it.
+func (s *Service) applyChange(ctx context.Context, tx Queries, actor Access, m Member, change MemberChange) (Member, error) {
 	if !actor.Covers(m.Role) {
 		return m, Errorf(CodeForbidden, MessageHoldsMore)
 	}
 	if change.RoleID != nil && *change.RoleID != m.Role.ID {
-		role, err := grantableRole(ctx, q, actor, *change.RoleID)
+		role, err := grantableRole(ctx, tx, actor, *change.RoleID)
 		if err != nil {
 			return m, err
 		}
@@ -80,21 +80,21 @@ func (s *Service) changed(ctx context.Context, q Queries, actor Access, m Member
 	return m, nil
 }
 
-func (s *Service) writeMember(ctx context.Context, q Queries, actor Access, before, after Member) error {
+func (s *Service) writeMember(ctx context.Context, tx Queries, actor Access, before, after Member) error {
 	if before.isAdmin() && !after.isAdmin() {
-		if err := requireOtherAdmin(ctx, q, before); err != nil {
+		if err := requireOtherAdmin(ctx, tx, before); err != nil {
 			return err
 		}
 	}
 	if after.Billed() && !before.Billed() {
-		if err := s.requireSeat(ctx, q, after.OrganizationID, 0); err != nil {
+		if err := s.requireFreeSeat(ctx, tx, after.OrganizationID, 0); err != nil {
 			return err
 		}
 	}
-	if err := q.UpdateMember(ctx, after); err != nil {
+	if err := tx.UpdateMember(ctx, after); err != nil {
 		return err
 	}
-	return s.recountMember(ctx, q, before, after, actor.User.ID, changeReason(before, after))
+	return s.recountMember(ctx, tx, before, after, actor.User.ID, changeReason(before, after))
 }
 
 // changeReason says in the ledger what became of the member; it follows their name.
@@ -113,15 +113,15 @@ func changeReason(before, after Member) string {
 // RemoveMember takes a member out of the organization. Their sessions lose it at the next request, since [Service.Access] is read anew
 // for each. Errors: as [Service.ChangeMember].
 func (s *Service) RemoveMember(ctx context.Context, a Access, memberID string) error {
-	err := s.manageMembers(ctx, a, func(q Queries, actor Access) error {
-		member, err := q.Member(ctx, a.Organization.ID, memberID)
+	err := s.asMemberManager(ctx, a, func(tx Queries, actor Access) error {
+		member, err := tx.Member(ctx, a.Organization.ID, memberID)
 		if err != nil {
 			return err
 		}
 		if !actor.Covers(member.Role) {
 			return Errorf(CodeForbidden, MessageHoldsMore)
 		}
-		return s.dropMember(ctx, q, member, actor.User.ID, "was removed")
+		return s.removeMemberTx(ctx, tx, member, actor.User.ID, "was removed")
 	})
 	if err != nil {
 		return fmt.Errorf("remove member: %w", err)
@@ -131,8 +131,8 @@ func (s *Service) RemoveMember(ctx context.Context, a Access, memberID string) e
 
 // LeaveOrganization takes the actor out of the organization. Error: CodeConflict for the last admin.
 func (s *Service) LeaveOrganization(ctx context.Context, a Access) error {
-	err := s.inOrganization(ctx, a, func(q Queries, actor Access) error {
-		return s.dropMember(ctx, q, actor.Member, actor.User.ID, "left")
+	err := s.inLockedOrganization(ctx, a, func(tx Queries, actor Access) error {
+		return s.removeMemberTx(ctx, tx, actor.Member, actor.User.ID, "left")
 	})
 	if err != nil {
 		return fmt.Errorf("leave organization: %w", err)
@@ -143,11 +143,11 @@ func (s *Service) LeaveOrganization(ctx context.Context, a Access) error {
 // HandOver makes another member an admin and the actor a member, at once. Who is billed stays as it is. Errors: CodeForbidden where the actor is no
 // admin; CodeUnprocessable with the field memberId for oneself, for who is suspended and for who is no member.
 func (s *Service) HandOver(ctx context.Context, a Access, memberID string) error {
-	err := s.inOrganization(ctx, a, func(q Queries, actor Access) error {
+	err := s.inLockedOrganization(ctx, a, func(tx Queries, actor Access) error {
 		if err := actor.requireAdmin(); err != nil {
 			return err
 		}
-		next, known, err := optional(q.Member(ctx, a.Organization.ID, memberID))
+		next, known, err := Found(tx.Member(ctx, a.Organization.ID, memberID))
 		if err != nil {
 			return err
 		}
@@ -155,7 +155,7 @@ func (s *Service) HandOver(ctx context.Context, a Access, memberID string) error
 			return fieldError("memberId", "Please choose another member, one who is not suspended.")
 		}
 		next.Role, actor.Member.Role = Role{ID: RoleAdmin}, Role{ID: RoleMember}
-		return errors.Join(q.UpdateMember(ctx, next), q.UpdateMember(ctx, actor.Member))
+		return errors.Join(tx.UpdateMember(ctx, next), tx.UpdateMember(ctx, actor.Member))
 	})
 	if err != nil {
 		return fmt.Errorf("hand over: %w", err)
@@ -163,83 +163,83 @@ func (s *Service) HandOver(ctx context.Context, a Access, memberID string) error
 	return nil
 }
 
-func (s *Service) dropMember(ctx context.Context, q Queries, m Member, actorID, reason string) error {
+func (s *Service) removeMemberTx(ctx context.Context, tx Queries, m Member, actorID, reason string) error {
 	if m.isAdmin() {
-		if err := requireOtherAdmin(ctx, q, m); err != nil {
+		if err := requireOtherAdmin(ctx, tx, m); err != nil {
 			return err
 		}
 	}
-	return s.takeOut(ctx, q, m, actorID, reason)
+	return s.removeMembership(ctx, tx, m, actorID, reason)
 }
 
-// takeOut ends a membership, whosever it is.
-func (s *Service) takeOut(ctx context.Context, q Queries, m Member, actorID, reason string) error {
-	if err := q.DeleteMember(ctx, m.OrganizationID, m.ID); err != nil {
+// removeMembership ends a membership, whosever it is.
+func (s *Service) removeMembership(ctx context.Context, tx Queries, m Member, actorID, reason string) error {
+	if err := tx.DeleteMember(ctx, m.OrganizationID, m.ID); err != nil {
 		return err
 	}
 	gone := m
 	gone.Billable = false
-	return s.recountMember(ctx, q, m, gone, actorID, reason)
+	return s.recountMember(ctx, tx, m, gone, actorID, reason)
 }
 
-// manageMembers is [Service.inOrganization] for an actor who may manage members.
-func (s *Service) manageMembers(ctx context.Context, a Access, f func(q Queries, actor Access) error) error {
-	return s.inOrganization(ctx, a, func(q Queries, actor Access) error {
+// asMemberManager is [Service.inLockedOrganization] for an actor who may manage members.
+func (s *Service) asMemberManager(ctx context.Context, a Access, f func(tx Queries, actor Access) error) error {
+	return s.inLockedOrganization(ctx, a, func(tx Queries, actor Access) error {
 		if err := actor.requireMembers(); err != nil {
 			return err
 		}
-		return f(q, actor)
+		return f(tx, actor)
 	})
 }
 
-// inOrganization runs f in one transaction. The organization is locked in it, so that its memberships change one after the other and no two
+// inLockedOrganization runs f in one transaction. The organization is locked in it, so that its memberships change one after the other and no two
 // of them can break a rule together that each of them keeps. The actor is read after the lock: a role that was revoked while they waited
 // for it counts.
-func (s *Service) inOrganization(ctx context.Context, a Access, f func(q Queries, actor Access) error) error {
-	return s.store.InTx(ctx, func(q Queries) error {
-		if _, err := q.LockOrganization(ctx, a.Organization.ID); err != nil {
+func (s *Service) inLockedOrganization(ctx context.Context, a Access, f func(tx Queries, actor Access) error) error {
+	return s.store.InTx(ctx, func(tx Queries) error {
+		if _, err := tx.LockOrganization(ctx, a.Organization.ID); err != nil {
 			return fmt.Errorf("lock organization: %w", err)
 		}
-		actor, err := q.Access(ctx, a.User.ID, a.Organization.ID)
+		actor, err := tx.Access(ctx, a.User.ID, a.Organization.ID)
 		if err != nil {
 			return fmt.Errorf("read the actor: %w", err)
 		}
 		if actor.Organization.DeletedAt != nil {
 			return Errorf(CodeConflict, MessageDeleted)
 		}
-		return f(q, actor)
+		return f(tx, actor)
 	})
 }
 
 // recountMember recounts the seats after a membership changed from before to after. The ledger gets a line about the member exactly when
 // they began or ceased to be billed, even where the number stays as it is (the plan's minimum), so that their newest line tells since when
 // and why they are billed. Where only the count itself was off, the line is about nobody.
-func (s *Service) recountMember(ctx context.Context, q Queries, before, after Member, actorID, reason string) error {
+func (s *Service) recountMember(ctx context.Context, tx Queries, before, after Member, actorID, reason string) error {
 	organizationID := after.OrganizationID
 	if before.Billed() == after.Billed() {
-		return s.recountSeats(ctx, q, organizationID, seatCause{actor: actorID, reason: "the seats were counted again"})
+		return s.recountSeats(ctx, tx, organizationID, seatReason{actor: actorID, reason: "the seats were counted again"})
 	}
-	old, _, err := optional(q.LockSeatState(ctx, organizationID))
+	old, _, err := Found(tx.LockSeatState(ctx, organizationID))
 	if err != nil {
 		return fmt.Errorf("lock seat state: %w", err)
 	}
-	cause := seatCause{actor: actorID, subject: after.UserID, reason: reason}
-	if err := s.recountSeats(ctx, q, organizationID, cause); err != nil {
+	cause := seatReason{actor: actorID, subject: after.UserID, reason: reason}
+	if err := s.recountSeats(ctx, tx, organizationID, cause); err != nil {
 		return err
 	}
-	counted, err := q.SeatState(ctx, organizationID)
+	counted, err := tx.SeatState(ctx, organizationID)
 	if err != nil {
 		return fmt.Errorf("read seat state: %w", err)
 	}
 	if counted.DesiredSeats != old.DesiredSeats {
 		return nil // the recount has written the line
 	}
-	return q.InsertSeatChange(ctx, s.seatChange(old, counted, cause))
+	return tx.InsertSeatChange(ctx, s.seatChange(old, counted, cause))
 }
 
 // requireOtherAdmin refuses to take away the organization's last admin who may enter.
-func requireOtherAdmin(ctx context.Context, q Queries, m Member) error {
-	others, err := q.CountOtherAdmins(ctx, m.OrganizationID, m.ID)
+func requireOtherAdmin(ctx context.Context, tx Queries, m Member) error {
+	others, err := tx.CountOtherAdmins(ctx, m.OrganizationID, m.ID)
 	if err != nil {
 		return fmt.Errorf("count admins: %w", err)
 	}
@@ -249,27 +249,27 @@ func requireOtherAdmin(ctx context.Context, q Queries, m Member) error {
 	return nil
 }
 
-// requireSeat refuses one more billed person where the plan takes no more. promised counts seats that are kept for others.
-func (s *Service) requireSeat(ctx context.Context, q Queries, organizationID string, promised int) error {
-	current, known, err := optional(q.CurrentSubscription(ctx, organizationID, s.knownAccount()))
+// requireFreeSeat refuses one more billed person where the plan takes no more. promised counts seats that are kept for others.
+func (s *Service) requireFreeSeat(ctx context.Context, tx Queries, organizationID string, promised int) error {
+	current, known, err := Found(tx.CurrentSubscription(ctx, organizationID, s.knownAccount()))
 	if err != nil {
 		return fmt.Errorf("look up subscription: %w", err)
 	}
-	plan, _, offered := s.Catalogue().ByPrice(current.PriceID)
+	plan, _, offered := s.Catalog().ByPrice(current.PriceID)
 	if !known || !offered || current.Status.Ended() || plan.SeatMaximum == 0 {
 		return nil
 	}
-	billed, err := q.CountBillable(ctx, organizationID)
+	billed, err := tx.CountBillable(ctx, organizationID)
 	if err != nil {
 		return fmt.Errorf("count billable members: %w", err)
 	}
 	if billed+promised < plan.SeatMaximum {
 		return nil
 	}
-	return &Error{Code: CodeConflict, Field: "billable", Message: fullHouse(plan, promised)}
+	return &Error{Code: CodeConflict, Field: "billable", Message: seatLimitMessage(plan, promised)}
 }
 
-func fullHouse(plan Plan, promised int) string {
+func seatLimitMessage(plan Plan, promised int) string {
 	if promised > 0 {
 		return fmt.Sprintf("%s takes %d billed people, and all seats are taken or promised by an invitation. Choose a larger plan, or free a seat.",
 			plan.Name, plan.SeatMaximum)
@@ -319,8 +319,8 @@ func (a Access) requireMembers() error {
 }
 
 // grantableRole finds a role of the organization that the actor may give.
-func grantableRole(ctx context.Context, q Queries, actor Access, roleID string) (Role, error) {
-	role, err := q.Role(ctx, actor.Organization.ID, roleID)
+func grantableRole(ctx context.Context, tx Queries, actor Access, roleID string) (Role, error) {
+	role, err := tx.Role(ctx, actor.Organization.ID, roleID)
 	if errors.Is(err, ErrNotFound) {
 		return Role{}, fieldError("roleId", "Please choose one of the roles.")
 	}

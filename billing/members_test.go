@@ -170,7 +170,7 @@ func (tr troupe) attempt(act string, actor billing.Access, roles map[string]stri
 	case "choose the notices":
 		return service.ChooseNotices(ctx, actor, billing.NoticeKinds())
 	case "read who gets notices":
-		_, err := service.Correspondence(ctx, actor)
+		_, err := service.NoticeSettings(ctx, actor)
 		return err
 	case "hand the organization over":
 		return service.HandOver(ctx, actor, tr.person(roles["member"], false).Member.ID)

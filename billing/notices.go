@@ -7,15 +7,15 @@ import (
 )
 
 // isNews tells whether what was so at a moment is young enough to write to people about.
-func (s *Service) isNews(moment time.Time) bool { return s.now().Before(moment.Add(mailLifetime)) }
+func (s *Service) isRecent(moment time.Time) bool { return s.now().Before(moment.Add(mailLifetime)) }
 
-// noticeInvoice writes to the billing contacts about what an event tells of an invoice. The keys are facts of Stripe, so that the same
+// notifyInvoice writes to the billing contacts about what an event tells of an invoice. The keys are facts of Stripe, so that the same
 // happening under several events, or heard again, is told once: payment_failed and payment_action_required of one attempt share a key.
-func (s *Service) noticeInvoice(ctx context.Context, q Queries, e Event, invoice Invoice) error {
-	if !s.isNews(e.Created) {
+func (s *Service) notifyInvoice(ctx context.Context, tx Queries, e Event, invoice Invoice) error {
+	if !s.isRecent(e.Created) {
 		return nil
 	}
-	m := Mail{OrganizationID: invoice.OrganizationID, StaleAt: e.Created.Add(mailLifetime), Data: s.invoiceMail(invoice, e)}
+	m := Mail{OrganizationID: invoice.OrganizationID, StaleAt: e.Created.Add(mailLifetime), Data: s.invoiceMailData(invoice, e)}
 	attempt := fmt.Sprintf("invoice:%s:attempt:%d", invoice.ID, invoice.Attempts)
 	switch {
 	case e.Type == "invoice.payment_action_required" && invoice.HostedURL != "":
@@ -27,10 +27,10 @@ func (s *Service) noticeInvoice(ctx context.Context, q Queries, e Event, invoice
 	default:
 		return nil
 	}
-	return s.tell(ctx, q, m)
+	return s.queueBillingNotice(ctx, tx, m)
 }
 
-func (s *Service) invoiceMail(invoice Invoice, e Event) MailData {
+func (s *Service) invoiceMailData(invoice Invoice, e Event) MailData {
 	data := MailData{Amount: Money{Minor: invoice.AmountDue, Currency: invoice.Currency}, At: e.Created}
 	if invoice.Status == InvoicePaid {
 		data.Amount.Minor = invoice.AmountPaid
@@ -40,7 +40,7 @@ func (s *Service) invoiceMail(invoice Invoice, e Event) MailData {
 	}
 	line, plan := s.periodLine(invoice)
 	data.Plan = plan.Name
-	if _, price, known := s.Catalogue().ByPrice(line.PriceID); known {
+	if _, price, known := s.Catalog().ByPrice(line.PriceID); known {
 		data.Interval = price.Interval
 	}
 	if invoice.Status == InvoicePaid && plan.ID != "" {
@@ -49,27 +49,27 @@ func (s *Service) invoiceMail(invoice Invoice, e Event) MailData {
 	return data
 }
 
-// noticeSubscription writes to the billing contacts about what changed between two snapshots of the subscription they are on. The first sight of
+// notifySubscription writes to the billing contacts about what changed between two snapshots of the subscription they are on. The first sight of
 // one is none.
-func (s *Service) noticeSubscription(ctx context.Context, q Queries, before, fresh Subscription) error {
-	if before.Revision == 0 || !before.IsCurrent || before.Status.Ended() || !s.isNews(fresh.Moment) {
+func (s *Service) notifySubscription(ctx context.Context, tx Queries, before, fresh Subscription) error {
+	if before.Revision == 0 || !before.IsCurrent || before.Status.Ended() || !s.isRecent(fresh.AsOf) {
 		return nil
 	}
-	kind, key, at := subscriptionNotice(before, fresh)
+	kind, key, at := noticeFor(before, fresh)
 	if kind == "" {
 		return nil
 	}
-	plan, price, _ := s.Catalogue().ByPrice(fresh.PriceID)
-	m := Mail{Kind: kind, Key: "subscription:" + fresh.ID + ":" + key, OrganizationID: fresh.OrganizationID, StaleAt: fresh.Moment.Add(mailLifetime)}
+	plan, price, _ := s.Catalog().ByPrice(fresh.PriceID)
+	m := Mail{Kind: kind, Key: "subscription:" + fresh.ID + ":" + key, OrganizationID: fresh.OrganizationID, StaleAt: fresh.AsOf.Add(mailLifetime)}
 	m.Data = MailData{Plan: plan.Name, Interval: price.Interval, At: at}
 	if kind == MailResumed {
 		m.Data.At, m.Data.NextAt = time.Time{}, fresh.CurrentPeriodEnd
 	}
-	return s.tell(ctx, q, m)
+	return s.queueBillingNotice(ctx, tx, m)
 }
 
-// subscriptionNotice tells what there is to write about. The moment a cancellation was asked for at Stripe tells one from the next.
-func subscriptionNotice(before, fresh Subscription) (kind MailKind, key string, at time.Time) {
+// noticeFor tells what there is to write about. The moment a cancellation was asked for at Stripe tells one from the next.
+func noticeFor(before, fresh Subscription) (kind MailKind, key string, at time.Time) {
 	_, wasEnding := before.EndsAt()
 	endsAt, ending := fresh.EndsAt()
 	switch {
@@ -92,18 +92,18 @@ func unixOf(t *time.Time) int64 {
 	return t.Unix()
 }
 
-// hearTrialEnding takes up the subscription and writes that its trial ends: Stripe tells three days before, or at once where it is shorter.
-func (s *Service) hearTrialEnding(ctx context.Context, q Queries, e Event) (heard, error) {
-	result, err := s.hearSubscription(ctx, q, e)
+// handleTrialWillEnd takes up the subscription and writes that its trial ends: Stripe tells three days before, or at once where it is shorter.
+func (s *Service) handleTrialWillEnd(ctx context.Context, tx Queries, e Event) (eventResult, error) {
+	result, err := s.handleSubscription(ctx, tx, e)
 	if err != nil {
 		return result, err
 	}
-	_, linked, err := s.ownerOf(ctx, q, e.CustomerID, e.OrgID)
-	if err != nil || !linked || e.Subscription == nil || e.Subscription.TrialEnd == nil || !s.isNews(e.Created) {
+	_, linked, err := s.findOwner(ctx, tx, e.CustomerID, e.OrgID)
+	if err != nil || !linked || e.Subscription == nil || e.Subscription.TrialEnd == nil || !s.isRecent(e.Created) {
 		return result, err
 	}
-	plan, price, _ := s.Catalogue().ByPrice(e.Subscription.PriceID)
-	return result, s.tell(ctx, q, Mail{
+	plan, price, _ := s.Catalog().ByPrice(e.Subscription.PriceID)
+	return result, s.queueBillingNotice(ctx, tx, Mail{
 		Kind: MailTrialEnding, OrganizationID: result.organizationID, StaleAt: *e.Subscription.TrialEnd,
 		Key: fmt.Sprintf("subscription:%s:trial:%d", e.ObjectID, e.Subscription.TrialEnd.Unix()),
 		Data: MailData{
@@ -113,11 +113,11 @@ func (s *Service) hearTrialEnding(ctx context.Context, q Queries, e Event) (hear
 }
 
 // tell queues a notice with the organization's name in it.
-func (s *Service) tell(ctx context.Context, q Queries, m Mail) error {
-	organization, err := q.Organization(ctx, m.OrganizationID)
+func (s *Service) queueBillingNotice(ctx context.Context, tx Queries, m Mail) error {
+	organization, err := tx.Organization(ctx, m.OrganizationID)
 	if err != nil {
 		return fmt.Errorf("notice: %w", err)
 	}
 	m.Data.Organization = organization.Name
-	return s.queueNotice(ctx, q, m)
+	return s.queueNotice(ctx, tx, m)
 }

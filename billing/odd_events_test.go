@@ -130,7 +130,7 @@ func TestPoisonEventHoldsNobodyUp(t *testing.T) {
 	deliver(t, s, []byte(payload))
 	deliver(t, s, made[len(made)-1])
 	for range 3 {
-		_, err := s.service.Ring(t.Context(), billing.Alarm{Kind: billing.AlarmEvent})
+		_, err := s.service.RunJob(t.Context(), billing.Job{Kind: billing.JobEvent})
 		s.must(err)
 	}
 	if !s.overview().Subscription.CancelAtPeriodEnd {
@@ -138,7 +138,7 @@ func TestPoisonEventHoldsNobodyUp(t *testing.T) {
 	}
 	for range 40 {
 		ahead += 2 * time.Hour // longer than the longest wait between two attempts
-		_, err := s.service.Ring(t.Context(), billing.Alarm{Kind: billing.AlarmEvent})
+		_, err := s.service.RunJob(t.Context(), billing.Job{Kind: billing.JobEvent})
 		s.must(err)
 	}
 	if s.one(`select count(*) from stripe_events where id = 'evt_poison' and outcome = 'failed' and error like '%panicked: poison%' and attempts = 15`) != 1 {

@@ -13,15 +13,15 @@ type OperatorQueries interface {
 	// SetOperator makes a user an operator, or takes that back; ErrNotFound where there is no such user.
 	SetOperator(ctx context.Context, userID string, operator bool) error
 	// SearchOrganizations lists those that fit, the youngest first, and how many fit altogether.
-	SearchOrganizations(ctx context.Context, search OrganizationSearch, account StripeAccount) ([]OrganizationLine, int, error)
+	SearchOrganizations(ctx context.Context, search OrganizationSearch, acct StripeAccount) ([]OrganizationLine, int, error)
 	// Backlog counts what waits and what was given up.
 	Backlog(ctx context.Context) (Backlog, error)
-	// UnsettledJobs lists the queue's jobs that run, wait for another try or were given up, the newest first.
-	UnsettledJobs(ctx context.Context, limit int) ([]Job, error)
+	// OpenJobs lists the queue's jobs that run, wait for another try or were given up, the newest first.
+	UnsettledJobs(ctx context.Context, limit int) ([]QueuedJob, error)
 }
 
 // OrganizationSearch narrows the list of organizations for operators. Text is part of a name, or a whole id of the organization, its
-// customer or a subscription, or a member's e-mail address; empty: all.
+// compareCustomer or a subscription, or a member's e-mail address; empty: all.
 type OrganizationSearch struct {
 	Text          string
 	Offset, Limit int
@@ -42,21 +42,21 @@ type OrganizationLine struct {
 
 // Backlog is what waits in the tables.
 type Backlog struct {
-	PendingEvents int            `db:"pending_events"`
-	OldestPending *time.Time     `db:"oldest_pending"` // received; nil: none is pending
-	FailedEvents  int            `db:"failed_events"`  // dead letters
-	WaitingSeats  int            `db:"waiting_seats"`  // organizations whose seats Stripe is to be told
-	FailingSeats  int            `db:"failing_seats"`  // of them, or given up: the last attempt failed
-	FailedEnds    int            `db:"failed_ends"`    // second subscriptions that could not be ended
-	QueuedMails   int            `db:"queued_mails"`
-	FailedMails   int            `db:"failed_mails"`
-	Jobs          map[string]int `db:"jobs,json"` // of the queue, by state
+	PendingEvents    int            `db:"pending_events"`
+	OldestPending    *time.Time     `db:"oldest_pending"` // received; nil: none is pending
+	FailedEvents     int            `db:"failed_events"`  // dead letters
+	PendingSeats     int            `db:"waiting_seats"`  // organizations whose seats Stripe is to be told
+	FailingSeats     int            `db:"failing_seats"`  // of them, or given up: the last attempt failed
+	FailedDuplicates int            `db:"failed_ends"`    // second subscriptions that could not be ended
+	QueuedMails      int            `db:"queued_mails"`
+	FailedMails      int            `db:"failed_mails"`
+	Jobs             map[string]int `db:"jobs,json"` // of the queue, by state
 }
 
-// Job is an alarm in the queue.
-type Job struct {
+// QueuedJob is an alarm in the queue.
+type QueuedJob struct {
 	ID          int64     `db:"id"`
-	About       AlarmKind `db:"about"`
+	About       JobKind   `db:"about"`
 	Object      string    `db:"object"` // what it is about
 	State       string    `db:"state"`
 	Attempt     int       `db:"attempt"`
@@ -98,25 +98,25 @@ func (s *Service) PromoteOperator(ctx context.Context, email string) (User, erro
 // organization, the role or the membership is not there.
 func (s *Service) PromoteMember(ctx context.Context, email, organizationID, roleID string) (Member, error) {
 	var member Member
-	err := s.store.InTx(ctx, func(q Queries) error {
-		if _, err := q.LockOrganization(ctx, organizationID); err != nil {
+	err := s.store.InTx(ctx, func(tx Queries) error {
+		if _, err := tx.LockOrganization(ctx, organizationID); err != nil {
 			return err
 		}
-		user, err := q.UserByEmail(ctx, strings.TrimSpace(email))
+		user, err := tx.UserByEmail(ctx, strings.TrimSpace(email))
 		if err != nil {
 			return err
 		}
-		if member, err = q.MemberByUser(ctx, organizationID, user.ID); err != nil {
+		if member, err = tx.MemberByUser(ctx, organizationID, user.ID); err != nil {
 			return err
 		}
-		if member.Role, err = q.Role(ctx, organizationID, roleID); err != nil {
+		if member.Role, err = tx.Role(ctx, organizationID, roleID); err != nil {
 			return err
 		}
 		member.Status = MemberActive
-		if err := q.UpdateMember(ctx, member); err != nil {
+		if err := tx.UpdateMember(ctx, member); err != nil {
 			return err
 		}
-		return s.recountSeats(ctx, q, organizationID, seatCause{subject: user.ID, reason: "was made " + member.Role.Name})
+		return s.recountSeats(ctx, tx, organizationID, seatReason{subject: user.ID, reason: "was made " + member.Role.Name})
 	})
 	if err != nil {
 		return member, fmt.Errorf("promote member: %w", err)
@@ -134,8 +134,8 @@ func (s *Service) SearchOrganizations(ctx context.Context, search OrganizationSe
 	return lines, total, nil
 }
 
-// OrganizationFile is what an operator sees of one organization.
-type OrganizationFile struct {
+// OrganizationDetails is what an operator sees of one organization.
+type OrganizationDetails struct {
 	Overview
 	Members       []Member
 	Subscriptions []Subscription
@@ -143,12 +143,12 @@ type OrganizationFile struct {
 	SeatChanges   []SeatChange  // the newest first
 }
 
-// fileLines bounds how many events and changes of seats an [OrganizationFile] has.
-const fileLines = 20
+// detailLines bounds how many events and changes of seats an [OrganizationDetails] has.
+const detailLines = 20
 
-// OrganizationFile reads what there is about an organization, for operators. Error: [ErrNotFound].
-func (s *Service) OrganizationFile(ctx context.Context, organizationID string) (OrganizationFile, error) {
-	var file OrganizationFile
+// OrganizationDetails reads what there is about an organization, for operators. Error: [ErrNotFound].
+func (s *Service) OrganizationDetails(ctx context.Context, organizationID string) (OrganizationDetails, error) {
+	var file OrganizationDetails
 	organization, err := s.store.Organization(ctx, organizationID)
 	if err != nil {
 		return file, fmt.Errorf("read organization: %w", err)
@@ -162,10 +162,10 @@ func (s *Service) OrganizationFile(ctx context.Context, organizationID string) (
 	if file.Subscriptions, err = s.store.Subscriptions(ctx, organizationID, s.knownAccount()); err != nil {
 		return file, fmt.Errorf("read organization: %w", err)
 	}
-	if file.Events, err = s.SearchEvents(ctx, EventSearch{OrganizationID: organizationID, Limit: fileLines}); err != nil {
+	if file.Events, err = s.SearchEvents(ctx, EventSearch{OrganizationID: organizationID, Limit: detailLines}); err != nil {
 		return file, err
 	}
-	if file.SeatChanges, err = s.store.SeatChanges(ctx, organizationID, fileLines); err != nil {
+	if file.SeatChanges, err = s.store.SeatChanges(ctx, organizationID, detailLines); err != nil {
 		return file, fmt.Errorf("read organization: %w", err)
 	}
 	return file, nil
@@ -180,16 +180,16 @@ func (s *Service) Backlog(ctx context.Context) (Backlog, error) {
 	return backlog, nil
 }
 
-// UnsettledJobs lists the queue's jobs that run, wait for another try or were given up.
-func (s *Service) UnsettledJobs(ctx context.Context) ([]Job, error) {
-	jobs, err := s.store.UnsettledJobs(ctx, unsettledJobs)
+// OpenJobs lists the queue's jobs that run, wait for another try or were given up.
+func (s *Service) OpenJobs(ctx context.Context) ([]QueuedJob, error) {
+	jobs, err := s.store.UnsettledJobs(ctx, maxOpenJobs)
 	if err != nil {
 		return nil, fmt.Errorf("list jobs: %w", err)
 	}
 	return jobs, nil
 }
 
-const unsettledJobs = 100
+const maxOpenJobs = 100
 
 // DriftReports lists what comparisons with Stripe found, the newest first.
 func (s *Service) DriftReports(ctx context.Context) ([]DriftReport, error) {

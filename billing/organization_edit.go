@@ -22,13 +22,13 @@ func (s *Service) RenameOrganization(ctx context.Context, a Access, name string)
 		return Organization{}, fieldError("name", "Please name your organization, in %d characters or fewer.", maxNameLength)
 	}
 	organization := a.Organization
-	err := s.manageMembers(ctx, a, func(q Queries, actor Access) error {
+	err := s.asMemberManager(ctx, a, func(tx Queries, actor Access) error {
 		organization = actor.Organization
 		organization.Name = name
-		if err := q.UpdateOrganization(ctx, organization); err != nil {
+		if err := tx.UpdateOrganization(ctx, organization); err != nil {
 			return err
 		}
-		return s.wantCustomerDetails(ctx, q, organization.ID)
+		return s.scheduleCustomerUpdate(ctx, tx, organization.ID)
 	})
 	if err != nil {
 		return Organization{}, fmt.Errorf("rename organization: %w", err)
@@ -68,7 +68,7 @@ func (s *Service) ChangePassword(ctx context.Context, userID, current, replaceme
 	if !fits {
 		wrong = append(wrong, fieldError("current", "This is not your current password."))
 	}
-	if mistake := passwordMistake(replacement); mistake != nil {
+	if mistake := checkNewPassword(replacement); mistake != nil {
 		wrong = append(wrong, mistake)
 	}
 	if err := errors.Join(wrong...); err != nil {

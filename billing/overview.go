@@ -23,36 +23,36 @@ type Overview struct {
 
 // SeatsOverview tells how the billed people, the wanted seats and the seats at Stripe stand to each other.
 type SeatsOverview struct {
-	Billable    int // members that are billable and active
-	Desired     int
-	LastApplied *int
-	LastSyncAt  *time.Time
-	Error       string
-	Status      SyncStatus
-	Synced      bool       // there is a subscription whose seats are synced
-	AtStripe    int        // what the snapshot says
-	CheckedAt   time.Time  // the snapshot's moment
-	Gathering   bool       // a change waits for others to join it
-	Syncing     bool       // Stripe is being told
-	Drift       bool       // the number at Stripe was changed behind us, and is to be set back
-	Minimum     int        // a number that was set at Stripe and is kept at least; 0: none
-	PaidUntil   *time.Time // seats nobody uses are kept until then, since they are paid; nil: none are
-	DueAt       *time.Time
-	Failures    int
+	Billable         int // members that are billable and active
+	Desired          int
+	LastApplied      *int
+	LastSyncAt       *time.Time
+	Error            string
+	Status           SyncStatus
+	Synced           bool       // there is a subscription whose seats are synced
+	Quantity         int        // what the snapshot says
+	CheckedAt        time.Time  // the snapshot's moment
+	Debouncing       bool       // a change waits for others to join it
+	Syncing          bool       // Stripe is being told
+	Drift            bool       // the number at Stripe was changed behind us, and is to be set back
+	AcceptedQuantity int        // a number that was set at Stripe and is kept at least; 0: none
+	PaidUntil        *time.Time // seats nobody uses are kept until then, since they are paid; nil: none are
+	DueAt            *time.Time
+	Failures         int
 }
 
 // Overview reads an organization's billing.
 func (s *Service) Overview(ctx context.Context, a Access) (Overview, error) {
 	o := Overview{Organization: a.Organization}
-	account := s.knownAccount()
-	link, known, err := optional(s.store.CustomerLink(ctx, a.Organization.ID, account))
+	acct := s.knownAccount()
+	link, known, err := Found(s.store.CustomerLink(ctx, a.Organization.ID, acct))
 	if err != nil {
 		return o, fmt.Errorf("overview: %w", err)
 	}
 	if known && link.DeletedAt == nil {
 		o.CustomerID = link.StripeCustomerID
 	}
-	current, known, err := optional(s.store.CurrentSubscription(ctx, a.Organization.ID, account))
+	current, known, err := Found(s.store.CurrentSubscription(ctx, a.Organization.ID, acct))
 	if err != nil {
 		return o, fmt.Errorf("overview: %w", err)
 	}
@@ -61,7 +61,7 @@ func (s *Service) Overview(ctx context.Context, a Access) (Overview, error) {
 			return o, fmt.Errorf("overview: %w", err)
 		}
 	}
-	session, open, err := optional(s.store.OpenCheckout(ctx, a.Organization.ID, account))
+	session, open, err := Found(s.store.OpenCheckout(ctx, a.Organization.ID, acct))
 	if err != nil {
 		return o, fmt.Errorf("overview: %w", err)
 	}
@@ -77,11 +77,11 @@ func (s *Service) Overview(ctx context.Context, a Access) (Overview, error) {
 
 func (s *Service) describeSubscription(ctx context.Context, o *Overview, current Subscription) error {
 	o.Subscription = &current
-	if plan, price, known := s.Catalogue().ByPrice(current.PriceID); known {
+	if plan, price, known := s.Catalog().ByPrice(current.PriceID); known {
 		o.Plan, o.Price = &plan, price
 	}
 	if current.Status.leavesInvoiceOpen() {
-		open, found, err := optional(s.store.OldestOpenInvoice(ctx, o.Organization.ID, current.ID))
+		open, found, err := Found(s.store.OldestOpenInvoice(ctx, o.Organization.ID, current.ID))
 		if err != nil {
 			return fmt.Errorf("look up the open invoice: %w", err)
 		}
@@ -133,7 +133,7 @@ func (s *Service) seatsOverview(ctx context.Context, organizationID string, curr
 	if err != nil {
 		return SeatsOverview{}, fmt.Errorf("count billable members: %w", err)
 	}
-	state, known, err := optional(s.store.SeatState(ctx, organizationID))
+	state, known, err := Found(s.store.SeatState(ctx, organizationID))
 	if err != nil {
 		return SeatsOverview{}, fmt.Errorf("read seat state: %w", err)
 	}
@@ -148,10 +148,10 @@ func (s *Service) seatsOverview(ctx context.Context, organizationID string, curr
 	if current == nil {
 		return view, nil
 	}
-	view.AtStripe, view.CheckedAt = current.Quantity, current.Moment
+	view.Quantity, view.CheckedAt = current.Quantity, current.AsOf
 	view.Synced = s.seatsSynced(*current)
 	if view.Synced {
-		view.Status = state.status(current.Quantity)
+		view.Status = state.syncStatus(current.Quantity)
 		state.describe(&view, s.now())
 	}
 	return view, nil
@@ -159,14 +159,14 @@ func (s *Service) seatsOverview(ctx context.Context, organizationID string, curr
 
 // describe tells what keeps wanted and applied apart.
 func (s SeatState) describe(view *SeatsOverview, now time.Time) {
-	view.Minimum = s.MinimumSeats
+	view.AcceptedQuantity = s.AcceptedQuantity
 	if s.ReleaseAt != nil {
 		view.PaidUntil = s.PaidUntil
 	}
 	if view.Status != SyncPending {
 		return
 	}
-	view.Syncing = s.Open && s.LeaseUntil != nil && now.Before(*s.LeaseUntil)
+	view.Syncing = s.AttemptOpen && s.LeaseUntil != nil && now.Before(*s.LeaseUntil)
 	view.Drift = s.DriftVersion == s.SyncVersion
-	view.Gathering = !view.Drift && s.gathering(now)
+	view.Debouncing = !view.Drift && s.debouncing(now)
 }

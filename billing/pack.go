@@ -16,7 +16,7 @@ type Pack struct {
 }
 
 // Pack finds a pack by its id.
-func (c Catalogue) Pack(id string) (Pack, bool) {
+func (c Catalog) Pack(id string) (Pack, bool) {
 	i := slices.IndexFunc(c.Packs, func(p Pack) bool { return p.ID == id })
 	if i < 0 {
 		return Pack{}, false
@@ -26,7 +26,7 @@ func (c Catalogue) Pack(id string) (Pack, bool) {
 
 // PackByPrice finds the pack that a Stripe price id belongs to. Former ids count: a session that was opened before the price changed can be paid
 // after it.
-func (c Catalogue) PackByPrice(priceID string) (Pack, bool) {
+func (c Catalog) PackByPrice(priceID string) (Pack, bool) {
 	for _, pack := range c.Packs {
 		if priceID != "" && (pack.Price.ID == priceID || slices.Contains(pack.Price.FormerIDs, priceID)) {
 			return pack, true
@@ -36,19 +36,19 @@ func (c Catalogue) PackByPrice(priceID string) (Pack, bool) {
 }
 
 // StartPackCheckout opens a Checkout session for a pack. Each call opens one of its own: a pack can be bought as often as one likes, beside any
-// subscription. Errors: as [Service.StartCheckout].
+// compareSubscription. Errors: as [Service.StartCheckout].
 func (s *Service) StartPackCheckout(ctx context.Context, a Access, r CheckoutRequest) (CheckoutSession, error) {
 	if err := a.requireBilling(); err != nil {
 		return CheckoutSession{}, err
 	}
-	if err := a.Organization.refuseDeleting(); err != nil {
+	if err := a.Organization.RequireNotDeleting(); err != nil {
 		return CheckoutSession{}, err
 	}
 	pack, err := s.choosePack(ctx, r)
 	if err != nil {
 		return CheckoutSession{}, err
 	}
-	want, err := s.checkoutOf(ctx, a, r)
+	want, err := s.newCheckout(ctx, a, r)
 	if err != nil {
 		return CheckoutSession{}, err
 	}
@@ -89,22 +89,22 @@ func (s *Service) choosePack(ctx context.Context, r CheckoutRequest) (Pack, erro
 // findPack looks a request up in the catalogue. A former price id is not for sale.
 func (s *Service) findPack(r CheckoutRequest) (Pack, bool) {
 	if r.PriceID == "" {
-		return s.Catalogue().Pack(r.PackID)
+		return s.Catalog().Pack(r.PackID)
 	}
-	pack, known := s.Catalogue().PackByPrice(r.PriceID)
+	pack, known := s.Catalog().PackByPrice(r.PriceID)
 	return pack, known && pack.Price.ID == r.PriceID
 }
 
 // paid tells that the money of a session has come, or none was to be paid. Delayed payment methods complete a session unpaid
 // (https://docs.stripe.com/payments/checkout/fulfill-orders#delayed-notification).
-func (c StripeCheckout) paid() bool {
+func (c StripeCheckoutSession) paid() bool {
 	return c.Status == CheckoutComplete && (c.PaymentStatus == "paid" || c.PaymentStatus == "no_payment_required")
 }
 
-// takePack counts the pack that a paid session sold, once, and sends a receipt. It rests on Stripe's own answer, which names price and customer;
+// recordPackPurchase counts the pack that a paid session sold, once, and sends a receipt. It rests on Stripe's own answer, which names price and customer;
 // our record of the session may not have been written yet. The organization is locked.
-func (s *Service) takePack(ctx context.Context, q Queries, organizationID string, answer StripeCheckout) error {
-	pack, known := s.Catalogue().PackByPrice(answer.PriceID)
+func (s *Service) recordPackPurchase(ctx context.Context, tx Queries, organizationID string, answer StripeCheckoutSession) error {
+	pack, known := s.Catalog().PackByPrice(answer.PriceID)
 	if answer.Mode != ModePayment || !known || !answer.paid() {
 		return nil
 	}
@@ -115,22 +115,22 @@ func (s *Service) takePack(ctx context.Context, q Queries, organizationID string
 	if fact.At.IsZero() {
 		fact.At = s.now()
 	}
-	if err := s.countFact(ctx, q, fact); err != nil || !s.isNews(fact.At) {
+	if err := s.recordFact(ctx, tx, fact); err != nil || !s.isRecent(fact.At) {
 		return err
 	}
-	return s.tell(ctx, q, Mail{
+	return s.queueBillingNotice(ctx, tx, Mail{
 		Kind: MailPackReceipt, Key: "pack:" + answer.ID + ":paid", OrganizationID: organizationID,
 		Data: MailData{Plan: pack.Name, Credits: int64(pack.Credits), Amount: answer.Total, At: fact.At},
 	})
 }
 
-// hearPackFailed tells the billing contacts that a delayed payment has not come.
-func (s *Service) hearPackFailed(ctx context.Context, q Queries, organizationID string, at time.Time, answer StripeCheckout) error {
-	pack, known := s.Catalogue().PackByPrice(answer.PriceID)
-	if !known || answer.paid() || !s.isNews(at) {
+// recordPackPaymentFailed tells the billing contacts that a delayed payment has not come.
+func (s *Service) recordPackPaymentFailed(ctx context.Context, tx Queries, organizationID string, at time.Time, answer StripeCheckoutSession) error {
+	pack, known := s.Catalog().PackByPrice(answer.PriceID)
+	if !known || answer.paid() || !s.isRecent(at) {
 		return nil
 	}
-	return s.tell(ctx, q, Mail{
+	return s.queueBillingNotice(ctx, tx, Mail{
 		Kind: MailPaymentFailed, Key: "pack:" + answer.ID + ":failed", OrganizationID: organizationID,
 		Data: MailData{Plan: pack.Name, Amount: answer.Total, At: at},
 	})

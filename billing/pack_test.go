@@ -127,7 +127,7 @@ func TestForgedPacksAreRefused(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	pack, _ := s.service.Catalogue().Pack("credits_500")
+	pack, _ := s.service.Catalog().Pack("credits_500")
 	if _, err := s.service.StartCheckout(t.Context(), s.access, billing.CheckoutRequest{PriceID: pack.Price.ID}); billing.ErrorMessage(err) != billing.MessageInvalidPrice {
 		t.Errorf("a pack as a subscription: %v", err)
 	}

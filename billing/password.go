@@ -72,5 +72,5 @@ func (s *Service) derive(ctx context.Context, password string, salt []byte, memo
 	return argon2.IDKey([]byte(password), salt, time, memory, threads, hashLength), nil
 }
 
-// nobodysHash is checked where the address is unknown, so that the answer takes as long as for a known one.
-const nobodysHash = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+// dummyHash is checked where the address is unknown, so that the answer takes as long as for a known one.
+const dummyHash = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"

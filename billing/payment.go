@@ -22,7 +22,7 @@ type Payment struct {
 	Refunded       int64  `db:"refunded"` // of all refunds that did not fail
 	Lost           int64  `db:"lost"`     // of disputes that were lost
 
-	Moment   time.Time `db:"as_of"`             // when this state was true at Stripe, by Stripe's clock
+	AsOf     time.Time `db:"as_of"`             // when this state was true at Stripe, by Stripe's clock
 	Revision int64     `db:"revision,readonly"` // counts our writes of the row; 0 while it is not stored
 }
 
@@ -34,35 +34,35 @@ type PaymentQueries interface {
 	PutPayment(ctx context.Context, p Payment) error
 }
 
-// hearCharge takes news of a refund or a dispute as a reason to look at the charge: what went back is cumulative there, and neither a refund nor
+// handleCharge takes news of a refund or a dispute as a reason to look at the charge: what went back is cumulative there, and neither a refund nor
 // a dispute tells all of it.
-func (s *Service) hearCharge(ctx context.Context, q Queries, e Event) (heard, error) {
+func (s *Service) handleCharge(ctx context.Context, tx Queries, e Event) (eventResult, error) {
 	if e.ChargeID == "" {
-		return heard{outcome: OutcomeIgnored}, nil
+		return eventResult{outcome: OutcomeIgnored}, nil
 	}
-	organizationID, _, err := s.ownerOf(ctx, q, e.CustomerID, "")
+	organizationID, _, err := s.findOwner(ctx, tx, e.CustomerID, "")
 	if err != nil || organizationID == "" && e.CustomerID != "" {
-		return heard{outcome: OutcomeIgnored}, err // another application's; where no customer is named, Stripe is asked whose it is
+		return eventResult{outcome: OutcomeIgnored}, err // another application's; where no customer is named, Stripe is asked whose it is
 	}
-	return heard{OutcomePending, organizationID}, nil
+	return eventResult{OutcomePending, organizationID}, nil
 }
 
-func (s *Service) settleCharge(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
-	err := s.askPayment(ctx, e.ChargeID, changes)
+func (s *Service) refetchCharge(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
+	err := s.refetchPayment(ctx, e.ChargeID, changes)
 	if errors.Is(err, ErrNotFound) {
 		return OutcomeIgnored, nil
 	}
 	return OutcomeApplied, err
 }
 
-// askPayment fetches a charge from Stripe and writes the answer, as [Service.ask] does for subscriptions. ErrNotFound: it is none of ours.
-func (s *Service) askPayment(ctx context.Context, id string, changes *ChangeLog) error {
-	err := errMoved
-	for try := 0; try < askTries && errors.Is(err, errMoved); try++ {
+// refetchPayment fetches a charge from Stripe and writes the answer, as [Service.refetch] does for subscriptions. ErrNotFound: it is none of ours.
+func (s *Service) refetchPayment(ctx context.Context, id string, changes *ChangeLog) error {
+	err := errRowChanged
+	for try := 0; try < refetchAttempts && errors.Is(err, errRowChanged); try++ {
 		if err := s.pauseBefore(ctx, try); err != nil {
 			return fmt.Errorf("ask Stripe for a charge: %w", err)
 		}
-		before, _, readErr := optional(s.store.Payment(ctx, id))
+		before, _, readErr := Found(s.store.Payment(ctx, id))
 		if readErr != nil {
 			return fmt.Errorf("ask Stripe for a charge: %w", readErr)
 		}
@@ -81,29 +81,29 @@ func (s *Service) askPayment(ctx context.Context, id string, changes *ChangeLog)
 // applyPayment writes a fetched charge if the row still has the revision it had before Stripe was asked, else returns errMoved. Credits follow
 // the money: what went back takes its part of what it was granted for along, and brings it back where it comes back.
 func (s *Service) applyPayment(ctx context.Context, answer Payment, before int64, changes *ChangeLog) error {
-	return s.store.InTxRecording(ctx, changes, func(q Queries) error {
-		organizationID, linked, err := s.ownerOf(ctx, q, answer.CustomerID, "")
+	return s.store.InTxRecording(ctx, changes, func(tx Queries) error {
+		organizationID, linked, err := s.findOwner(ctx, tx, answer.CustomerID, "")
 		if err != nil || !linked {
 			return errors.Join(err, ErrNotFound)
 		}
-		if _, err := q.LockOrganization(ctx, organizationID); err != nil {
+		if _, err := tx.LockOrganization(ctx, organizationID); err != nil {
 			return fmt.Errorf("lock organization: %w", err)
 		}
-		held, _, err := optional(q.LockPayment(ctx, answer.ID))
+		held, _, err := Found(tx.LockPayment(ctx, answer.ID))
 		if err != nil {
 			return fmt.Errorf("lock payment: %w", err)
 		}
 		if held.Revision != before {
-			return errMoved
+			return errRowChanged
 		}
 		answer.OrganizationID, answer.Account = organizationID, s.knownAccount().ID
-		if held.Moment.After(answer.Moment) {
-			answer.Moment = held.Moment
+		if held.AsOf.After(answer.AsOf) {
+			answer.AsOf = held.AsOf
 		}
-		if err := q.PutPayment(ctx, answer); err != nil {
+		if err := tx.PutPayment(ctx, answer); err != nil {
 			return fmt.Errorf("write payment: %w", err)
 		}
-		q.Record("charge %s: refunded %d and lost %d of %d %s", answer.ID, answer.Refunded, answer.Lost, answer.Amount, answer.Currency)
-		return s.recountCredits(ctx, q, organizationID, nil, CreditReturn)
+		tx.Record("charge %s: refunded %d and lost %d of %d %s", answer.ID, answer.Refunded, answer.Lost, answer.Amount, answer.Currency)
+		return s.recountCredits(ctx, tx, organizationID, nil, CreditReturn)
 	})
 }

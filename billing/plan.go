@@ -61,7 +61,7 @@ type Plan struct {
 	ProrationOnIncrease Proration // when seats are added
 	ProrationOnDecrease Proration // when seats are taken away
 	DecreaseAtRenewal   bool      // seats stay paid for and free to fill again until the period ends
-	AdoptQuantity       bool      // a number set at Stripe by others is taken as the minimum, not set back
+	AcceptQuantity      bool      // a number set at Stripe by others is taken as the minimum, not set back
 
 	Highlighted bool
 	Prices      []Price
@@ -84,14 +84,14 @@ func (p Plan) Quantity(billed int) int {
 	return max(1, p.SeatMinimum, billed)
 }
 
-// Catalogue is what can be bought, in the order it is shown.
-type Catalogue struct {
+// Catalog is what can be bought, in the order it is shown.
+type Catalog struct {
 	Plans []Plan
 	Packs []Pack
 }
 
 // Plan finds a plan by its id.
-func (c Catalogue) Plan(id string) (Plan, bool) {
+func (c Catalog) Plan(id string) (Plan, bool) {
 	i := slices.IndexFunc(c.Plans, func(p Plan) bool { return p.ID == id })
 	if i < 0 {
 		return Plan{}, false
@@ -100,7 +100,7 @@ func (c Catalogue) Plan(id string) (Plan, bool) {
 }
 
 // ByPrice finds the plan and price that a Stripe price id belongs to. Former ids (replaced prices that subscriptions still hold) count.
-func (c Catalogue) ByPrice(priceID string) (Plan, Price, bool) {
+func (c Catalog) ByPrice(priceID string) (Plan, Price, bool) {
 	if priceID == "" {
 		return Plan{}, Price{}, false
 	}
@@ -115,7 +115,7 @@ func (c Catalogue) ByPrice(priceID string) (Plan, Price, bool) {
 }
 
 // LookupKeys returns every lookup key that has to be resolved at Stripe.
-func (c Catalogue) LookupKeys() []string {
+func (c Catalog) LookupKeys() []string {
 	var keys []string
 	for _, plan := range c.Plans {
 		for _, price := range plan.Prices {
@@ -133,7 +133,7 @@ func (c Catalogue) LookupKeys() []string {
 }
 
 // PriceIDs returns every explicit price id.
-func (c Catalogue) PriceIDs() []string {
+func (c Catalog) PriceIDs() []string {
 	var ids []string
 	for _, plan := range c.Plans {
 		for _, price := range plan.Prices {
@@ -150,9 +150,9 @@ func (c Catalogue) PriceIDs() []string {
 	return ids
 }
 
-// resolved returns a copy of the catalogue in which every price found among those from Stripe carries its id, product and amount: what
+// pricesComplete returns a copy of the catalogue in which every price found among those from Stripe carries its id, product and amount: what
 // Stripe charges is what is shown. Later ones win. The second result names what was not found.
-func (c Catalogue) resolved(found []StripePrice) (Catalogue, []string) {
+func (c Catalog) resolved(found []StripePrice) (Catalog, []string) {
 	byKey, byID := map[string]StripePrice{}, map[string]StripePrice{}
 	for _, price := range found {
 		byID[price.ID] = price
@@ -177,7 +177,7 @@ func (c Catalogue) resolved(found []StripePrice) (Catalogue, []string) {
 				missing = append(missing, fmt.Sprintf("%s (%s)", plan.ID, cmp.Or(price.LookupKey, price.ID)))
 				continue
 			}
-			plan.take(price, found)
+			plan.applyPrice(price, found)
 		}
 	}
 	for i := range out.Packs {
@@ -193,7 +193,7 @@ func (c Catalogue) resolved(found []StripePrice) (Catalogue, []string) {
 }
 
 // take fills in what Stripe says of a price. A catalogue made of STRIPE_PRICE_ID alone learns name and interval this way too.
-func (p *Plan) take(price *Price, match StripePrice) {
+func (p *Plan) applyPrice(price *Price, match StripePrice) {
 	price.ID, price.ProductID, price.Amount = match.ID, match.ProductID, match.Amount
 	price.Interval = cmp.Or(price.Interval, match.Interval)
 	p.Name = cmp.Or(p.Name, match.ProductName)
@@ -201,7 +201,7 @@ func (p *Plan) take(price *Price, match StripePrice) {
 
 // withFormer returns a copy in which prices of a plan's product that are no longer for sale map to the plan still: subscriptions hold
 // them.
-func (c Catalogue) withFormer(remembered []StripePrice) Catalogue {
+func (c Catalog) withFormer(remembered []StripePrice) Catalog {
 	out := c.clone()
 	for _, old := range remembered {
 		_, _, plans := out.ByPrice(old.ID)
@@ -226,7 +226,7 @@ func (c Catalogue) withFormer(remembered []StripePrice) Catalogue {
 	return out
 }
 
-func (c Catalogue) clone() Catalogue {
+func (c Catalog) clone() Catalog {
 	out := c
 	out.Plans, out.Packs = slices.Clone(c.Plans), slices.Clone(c.Packs)
 	for i := range out.Packs {

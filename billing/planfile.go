@@ -15,18 +15,18 @@ import (
 var builtInPlans []byte
 
 // BuiltInPlans returns the catalogue that is sold where no plan file is configured: plans.toml of this package.
-func BuiltInPlans() Catalogue {
-	catalogue, err := ParsePlans("plans.toml", builtInPlans)
+func BuiltInPlans() Catalog {
+	plans, err := ParsePlans("plans.toml", builtInPlans)
 	if err != nil {
 		panic(err) // the file is part of the program and has a test
 	}
-	return catalogue
+	return plans
 }
 
 // SinglePrice returns the catalogue that STRIPE_PRICE_ID alone stands for: one per-seat plan. Its name, amount and interval are Stripe's
 // and unknown until the price was resolved there.
-func SinglePrice(priceID string) Catalogue {
-	return Catalogue{Plans: []Plan{{
+func SinglePrice(priceID string) Catalog {
+	return Catalog{Plans: []Plan{{
 		ID: "seats", PerSeat: true, GraceDays: defaultGraceDays,
 		ProrationOnIncrease: ProrateNextInvoice, ProrationOnDecrease: ProrateNextInvoice,
 		Prices: []Price{{ID: priceID}},
@@ -36,13 +36,13 @@ func SinglePrice(priceID string) Catalogue {
 // The bounds of what a plan file may say.
 const (
 	defaultGraceDays = 7
-	longestGraceDays = 365
-	longestTrialDays = 730 // Stripe's own: https://docs.stripe.com/api/checkout/sessions/create, trial_period_days
-	mostSeats        = 1_000_000
-	mostCredits      = 1_000_000_000
-	longestName      = 80
-	longestLookupKey = 200 // Stripe's own: https://docs.stripe.com/api/prices/create, lookup_key
-	longestOtherText = 500
+	maxGraceDays     = 365
+	maxTrialDays     = 730 // Stripe's own: https://docs.stripe.com/api/checkout/sessions/create, trial_period_days
+	maxSeats         = 1_000_000
+	maxCredits       = 1_000_000_000
+	maxNameText      = 80
+	maxLookupKey     = 200 // Stripe's own: https://docs.stripe.com/api/prices/create, lookup_key
+	maxText          = 500
 )
 
 var identifier = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,39}$`)
@@ -51,17 +51,17 @@ const identifierMeaning = "lower-case letters, digits, - and _, at most 40, a le
 
 // ParsePlans reads a plan file (TOML; plans.toml of this package shows and explains every key). The name stands in messages.
 // The error joins every mistake of the file, a line each; a file that is no TOML has one mistake, with its line.
-func ParsePlans(name string, data []byte) (Catalogue, error) {
+func ParsePlans(name string, data []byte) (Catalog, error) {
 	values := map[string]any{}
 	if _, err := toml.Decode(string(data), &values); err != nil {
-		return Catalogue{}, syntaxMistake(name, err)
+		return Catalog{}, syntaxMistake(name, err)
 	}
 	file := planFile{seenPlans: map[string]bool{}, seenPrices: map[string]string{}}
-	catalogue := file.catalogue(newTomlTable(name, values, &file.mistakes))
+	plans := file.catalogue(newTomlTable(name, values, &file.mistakes))
 	if err := errors.Join(file.mistakes...); err != nil {
-		return Catalogue{}, err
+		return Catalog{}, err
 	}
-	return catalogue, nil
+	return plans, nil
 }
 
 // syntaxMistake tells the line and what is wrong there.
@@ -82,20 +82,20 @@ type planFile struct {
 	highlight  string            // the plan that is highlighted
 }
 
-func (f *planFile) catalogue(t *tomlTable) Catalogue {
-	f.currency = t.text("currency", "USD", longestOtherText)
-	var catalogue Catalogue
+func (f *planFile) catalogue(t *tomlTable) Catalog {
+	f.currency = t.text("currency", "USD", maxText)
+	var plans Catalog
 	for i, table := range t.tables("plan") {
-		catalogue.Plans = append(catalogue.Plans, f.plan(table, i+1))
+		plans.Plans = append(plans.Plans, f.plan(table, i+1))
 	}
 	for i, table := range t.tables("pack") {
-		catalogue.Packs = append(catalogue.Packs, f.pack(table, i+1))
+		plans.Packs = append(plans.Packs, f.pack(table, i+1))
 	}
-	if len(catalogue.Plans) == 0 && !t.has("plan") {
+	if len(plans.Plans) == 0 && !t.has("plan") {
 		t.wrong("there is no plan in it: write at least one [[plan]]")
 	}
 	t.done()
-	return catalogue
+	return plans
 }
 
 func (f *planFile) plan(t *tomlTable, number int) Plan {
@@ -106,18 +106,18 @@ func (f *planFile) plan(t *tomlTable, number int) Plan {
 	}
 	plan := Plan{
 		ID:                  id,
-		Name:                t.required("name", longestName),
-		Description:         t.text("description", "", longestOtherText),
+		Name:                t.required("name", maxNameText),
+		Description:         t.text("description", "", maxText),
 		PerSeat:             t.flag("per_seat", true),
-		Credits:             t.number("credits", 0, mostCredits),
+		Credits:             t.number("credits", 0, maxCredits),
 		Features:            t.texts("features"),
 		Entitlements:        t.texts("entitlements"),
-		TrialDays:           t.number("trial_days", 0, longestTrialDays),
-		SeatMinimum:         t.number("seat_minimum", 0, mostSeats),
-		SeatMaximum:         t.number("seat_maximum", 0, mostSeats),
-		GraceDays:           t.number("grace_days", defaultGraceDays, longestGraceDays),
+		TrialDays:           t.number("trial_days", 0, maxTrialDays),
+		SeatMinimum:         t.number("seat_minimum", 0, maxSeats),
+		SeatMaximum:         t.number("seat_maximum", 0, maxSeats),
+		GraceDays:           t.number("grace_days", defaultGraceDays, maxGraceDays),
 		ProrationOnIncrease: t.proration("proration_on_increase"),
-		AdoptQuantity:       t.choice("quantity_changed_at_stripe", "restore", "adopt_as_minimum") == "adopt_as_minimum",
+		AcceptQuantity:      t.choice("quantity_changed_at_stripe", "restore", "adopt_as_minimum") == "adopt_as_minimum",
 		Highlighted:         t.flag("highlighted", false),
 	}
 	plan.ProrationOnDecrease, plan.DecreaseAtRenewal = t.decrease("proration_on_decrease")
@@ -160,8 +160,8 @@ func (f *planFile) pack(t *tomlTable, number int) Pack {
 		t.where += fmt.Sprintf(" (%s)", id)
 	}
 	pack := Pack{
-		ID: id, Name: t.required("name", longestName), Credits: t.number("credits", 0, mostCredits),
-		Price: Price{LookupKey: t.text("lookup_key", "", longestLookupKey), ID: t.text("price_id", "", longestOtherText)},
+		ID: id, Name: t.required("name", maxNameText), Credits: t.number("credits", 0, maxCredits),
+		Price: Price{LookupKey: t.text("lookup_key", "", maxLookupKey), ID: t.text("price_id", "", maxText)},
 	}
 	if id != "" && f.seenPlans["pack_"+id] {
 		t.wrong("an earlier pack or plan has the id %q already: give each its own", id)
@@ -170,7 +170,7 @@ func (f *planFile) pack(t *tomlTable, number int) Pack {
 	if pack.Credits == 0 {
 		t.wrong("credits is missing: credits = 500")
 	}
-	pack.Price.Amount = t.money("amount", t.text("currency", f.currency, longestOtherText))
+	pack.Price.Amount = t.money("amount", t.text("currency", f.currency, maxText))
 	f.checkReference(t, pack.Price)
 	t.done()
 	return pack
@@ -194,16 +194,16 @@ func (f *planFile) prices(t *tomlTable) []Price {
 func (f *planFile) price(t *tomlTable, number int) Price {
 	t.where += fmt.Sprintf(", price %d", number)
 	price := Price{
-		Interval:  Interval(t.required("interval", longestOtherText)),
-		LookupKey: t.text("lookup_key", "", longestLookupKey),
-		ID:        t.text("price_id", "", longestOtherText),
+		Interval:  Interval(t.required("interval", maxText)),
+		LookupKey: t.text("lookup_key", "", maxLookupKey),
+		ID:        t.text("price_id", "", maxText),
 	}
 	if price.Interval != "" && !price.Interval.Valid() {
 		t.wrong("interval %q is not known: month or year", price.Interval)
 	} else if price.Interval != "" {
 		t.where += fmt.Sprintf(" (%s)", price.Interval)
 	}
-	price.Amount = t.money("amount", t.text("currency", f.currency, longestOtherText))
+	price.Amount = t.money("amount", t.text("currency", f.currency, maxText))
 	f.checkReference(t, price)
 	t.done()
 	return price

@@ -25,7 +25,7 @@ func (t *tomlTable) wrong(format string, args ...any) {
 	*t.mistakes = append(*t.mistakes, fmt.Errorf("%s: %s", t.where, fmt.Sprintf(format, args...)))
 }
 
-// place is where the table stands, without the file's name.
+// target is where the table stands, without the file's name.
 func (t *tomlTable) place() string {
 	_, place, _ := strings.Cut(t.where, ": ")
 	return place
@@ -82,7 +82,7 @@ func (t *tomlTable) required(key string, longest int) string {
 
 // identifier reads a required short name that URLs and idempotency keys can carry.
 func (t *tomlTable) identifier(key string) string {
-	text := t.required(key, longestOtherText)
+	text := t.required(key, maxText)
 	if text != "" && !identifier.MatchString(text) {
 		t.wrong("%s %q will not do: %s", key, text, identifierMeaning)
 		return ""
@@ -174,7 +174,7 @@ func (t *tomlTable) decimal(key string) (string, bool) {
 
 // proration reads one of Stripe's proration behaviours.
 func (t *tomlTable) proration(key string) Proration {
-	behaviour := Proration(t.text(key, string(ProrateNextInvoice), longestOtherText))
+	behaviour := Proration(t.text(key, string(ProrateNextInvoice), maxText))
 	if _, isText := t.values[key].(string); isText && !behaviour.Valid() {
 		t.wrong("%s %q is not known: %s, %s or %s", key, behaviour, ProrateNextInvoice, ProrateAtOnce, ProrateNever)
 	}
@@ -187,7 +187,7 @@ func (t *tomlTable) decrease(key string) (behaviour Proration, atRenewal bool) {
 		_, _ = t.value(key)
 		return ProrateNever, true
 	}
-	behaviour = Proration(t.text(key, string(ProrateNextInvoice), longestOtherText))
+	behaviour = Proration(t.text(key, string(ProrateNextInvoice), maxText))
 	if _, isText := t.values[key].(string); isText && !behaviour.Valid() {
 		t.wrong("%s %q is not known: %s, %s, %s or %s", key, behaviour, ProrateNextInvoice, ProrateAtOnce, ProrateNever, decreaseAtRenewal)
 	}
@@ -198,7 +198,7 @@ const decreaseAtRenewal = "at_renewal"
 
 // choice reads one of a few words; the first one where the key is left out.
 func (t *tomlTable) choice(key string, words ...string) string {
-	word := t.text(key, words[0], longestOtherText)
+	word := t.text(key, words[0], maxText)
 	if _, isText := t.values[key].(string); isText && !slices.Contains(words, word) {
 		t.wrong("%s %q is not known: %s", key, word, strings.Join(words, " or "))
 	}

@@ -8,9 +8,9 @@ import (
 )
 
 func TestBuiltInPlans(t *testing.T) {
-	catalogue := BuiltInPlans()
+	plans := BuiltInPlans()
 	var lines []string
-	for _, plan := range catalogue.Plans {
+	for _, plan := range plans.Plans {
 		for _, price := range plan.Prices {
 			lines = append(lines, strings.Join([]string{plan.ID, string(price.Interval), price.Amount.Format(), price.LookupKey}, " "))
 		}
@@ -22,9 +22,9 @@ func TestBuiltInPlans(t *testing.T) {
 	if !slices.Equal(lines, want) {
 		t.Errorf("prices are\n%s\nwant\n%s", strings.Join(lines, "\n"), strings.Join(want, "\n"))
 	}
-	starter, pro := catalogue.Plans[0], catalogue.Plans[1]
+	starter, pro := plans.Plans[0], plans.Plans[1]
 	if starter.Credits != 100 || pro.Credits != 1000 || !starter.PerSeat || !pro.PerSeat || !pro.Highlighted {
-		t.Errorf("the plans are %+v", catalogue.Plans)
+		t.Errorf("the plans are %+v", plans.Plans)
 	}
 	if !slices.Equal(starter.Features, []string{"Feature A", "Feature B"}) || len(pro.Features) != 3 {
 		t.Errorf("features are %q and %q", starter.Features, pro.Features)
@@ -35,7 +35,7 @@ func TestBuiltInPlans(t *testing.T) {
 }
 
 func TestParsePlansReadsEveryKey(t *testing.T) {
-	catalogue, err := ParsePlans("plans.toml", []byte(`
+	plans, err := ParsePlans("plans.toml", []byte(`
 currency = "EUR"
 [[plan]]
 id = "team"
@@ -65,7 +65,7 @@ price_id = "price_123"
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan := catalogue.Plans[0]
+	plan := plans.Plans[0]
 	if plan.SeatMinimum != 3 || plan.SeatMaximum != 50 || plan.TrialDays != 14 || plan.GraceDays != 0 || plan.Credits != 5 {
 		t.Errorf("numbers are %+v", plan)
 	}
@@ -203,7 +203,7 @@ func TestPlanFileAmounts(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.amount+" "+test.currency, func(t *testing.T) {
-			catalogue, err := ParsePlans("f", []byte(amountOf(test.amount, test.currency)))
+			plans, err := ParsePlans("f", []byte(amountOf(test.amount, test.currency)))
 			if test.mistake != "" {
 				if err == nil || !strings.Contains(err.Error(), test.mistake) {
 					t.Errorf("the error is %v, want it to say %q", err, test.mistake)
@@ -214,7 +214,7 @@ func TestPlanFileAmounts(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := Money{Minor: test.minor, Currency: strings.ToLower(test.currency)}
-			if got := catalogue.Plans[0].Prices[0].Amount; got != want {
+			if got := plans.Plans[0].Prices[0].Amount; got != want {
 				t.Errorf("it is %+v, want %+v", got, want)
 			}
 		})
@@ -245,8 +245,8 @@ func FuzzParsePlans(f *testing.F) {
 	f.Add("[[plan]]\nprice = [[]]\n")
 	f.Add("plan = []\n")
 	f.Fuzz(func(t *testing.T, file string) {
-		catalogue, err := ParsePlans("f", []byte(file))
-		if err == nil && len(catalogue.Plans) == 0 {
+		plans, err := ParsePlans("f", []byte(file))
+		if err == nil && len(plans.Plans) == 0 {
 			t.Error("a file without plans was taken")
 		}
 	})

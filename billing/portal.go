@@ -16,10 +16,10 @@ func (s *Service) OpenPortal(ctx context.Context, a Access, flow PortalFlow, ret
 	if err != nil {
 		return "", err
 	}
-	url, err := s.gateway.CreatePortal(ctx, request)
+	url, err := s.gateway.CreatePortalSession(ctx, request)
 	var refused *StripeError
 	if errors.As(err, &refused) && refused.Code == "resource_missing" && refused.Param == "customer" {
-		return "", errors.Join(Errorf(CodeNotFound, MessageNoCustomer), s.forgetCustomer(ctx, request.CustomerID))
+		return "", errors.Join(Errorf(CodeNotFound, MessageNoCustomer), s.deleteCustomer(ctx, request.CustomerID))
 	}
 	if err != nil {
 		return "", stripeFailed("open portal", err)
@@ -28,27 +28,27 @@ func (s *Service) OpenPortal(ctx context.Context, a Access, flow PortalFlow, ret
 }
 
 func (s *Service) portalRequest(ctx context.Context, a Access, flow PortalFlow, returnURL string) (PortalRequest, error) {
-	back, err := s.ownURL("returnUrl", returnURL, s.returnURL)
+	back, err := s.validateURL("returnUrl", returnURL, s.returnURL)
 	if err != nil {
 		return PortalRequest{}, err
 	}
-	account, err := s.requireAccount(ctx)
+	acct, err := s.requireAccount(ctx)
 	if err != nil {
 		return PortalRequest{}, err
 	}
-	link, known, err := optional(s.store.CustomerLink(ctx, a.Organization.ID, account))
+	link, known, err := Found(s.store.CustomerLink(ctx, a.Organization.ID, acct))
 	if err != nil {
 		return PortalRequest{}, fmt.Errorf("look up customer: %w", err)
 	}
 	if !known || link.StripeCustomerID == "" || link.DeletedAt != nil {
 		return PortalRequest{}, Errorf(CodeNotFound, MessageNoCustomer)
 	}
-	request := PortalRequest{CustomerID: link.StripeCustomerID, ReturnURL: back, Flow: flow, Catalogue: s.Catalogue()}
-	return s.withFlow(ctx, request, a.Organization.ID, account)
+	request := PortalRequest{CustomerID: link.StripeCustomerID, ReturnURL: back, Flow: flow, Catalog: s.Catalog()}
+	return s.withFlow(ctx, request, a.Organization.ID, acct)
 }
 
 // withFlow fills in the subscription a deep link is about; without a living one the portal's front page is opened instead.
-func (s *Service) withFlow(ctx context.Context, r PortalRequest, organizationID string, account StripeAccount) (PortalRequest, error) {
+func (s *Service) withFlow(ctx context.Context, r PortalRequest, organizationID string, acct StripeAccount) (PortalRequest, error) {
 	switch r.Flow {
 	case PortalHome, PortalPaymentMethod:
 		return r, nil
@@ -56,7 +56,7 @@ func (s *Service) withFlow(ctx context.Context, r PortalRequest, organizationID 
 	default:
 		return r, Errorf(CodeInvalid, "There is no such part of the billing portal.")
 	}
-	current, known, err := optional(s.store.CurrentSubscription(ctx, organizationID, account))
+	current, known, err := Found(s.store.CurrentSubscription(ctx, organizationID, acct))
 	if err != nil {
 		return r, fmt.Errorf("look up subscription: %w", err)
 	}

@@ -11,13 +11,13 @@ import (
 
 // The bounds of comparing with Stripe.
 const (
-	reconcileEvery   = time.Hour
-	reconcileLease   = 20 * time.Minute
-	reconcileOverlap = time.Hour           // events made shortly before the last reading are read again: one may have come into the list late
-	reconcileBack    = 30 * 24 * time.Hour // as long as Stripe keeps events (https://docs.stripe.com/api/events)
-	reconcileInvoice = 35 * 24 * time.Hour // how far back invoices and completed sessions are compared: more than a month's renewal and its dunning
-	reconcilePause   = 100 * time.Millisecond
-	driftReportsKept = 90 * 24 * time.Hour
+	reconcileEvery       = time.Hour
+	reconcileLease       = 20 * time.Minute
+	reconcileOverlap     = time.Hour           // events made shortly before the last reading are read again: one may have come into the list late
+	reconcileWindow      = 30 * 24 * time.Hour // as long as Stripe keeps events (https://docs.stripe.com/api/events)
+	invoiceWindow        = 35 * 24 * time.Hour // how far back invoices and completed sessions are compared: more than a month's renewal and its dunning
+	reconcilePause       = 100 * time.Millisecond
+	driftReportRetention = 90 * 24 * time.Hour
 )
 
 // ReconcileOptions say what to compare.
@@ -43,41 +43,41 @@ type ReconcileGateway interface {
 // objects that differ are asked for, seats are recounted. The report is kept unless nothing may be written. Errors: a StripeError in the
 // chain where Stripe did not answer; the report tells how far it came.
 func (s *Service) Reconcile(ctx context.Context, o ReconcileOptions) (DriftReport, error) {
-	account, err := s.requireAccount(ctx)
+	acct, err := s.requireAccount(ctx)
 	if err != nil {
 		return DriftReport{}, err
 	}
-	since := s.now().Add(-reconcileBack)
-	return s.reconcile(ctx, account, o, since)
+	since := s.now().Add(-reconcileWindow)
+	return s.reconcile(ctx, acct, o, since)
 }
 
 // reconcileIfDue compares the whole account where its hour has come; one replica does it.
 func (s *Service) reconcileIfDue(ctx context.Context) error {
-	account := s.knownAccount()
-	if account.ID == "" {
+	acct := s.knownAccount()
+	if acct.ID == "" {
 		return nil
 	}
 	now := s.now()
-	read, due, err := optional(s.store.TakeReconcile(ctx, account, now, now.Add(-reconcileEvery), now.Add(reconcileLease)))
+	read, due, err := Found(s.store.TakeReconcile(ctx, acct, now, now.Add(-reconcileEvery), now.Add(reconcileLease)))
 	if err != nil || !due {
 		return err
 	}
 	since := read.Add(-reconcileOverlap)
-	if oldest := now.Add(-reconcileBack); since.Before(oldest) {
+	if oldest := now.Add(-reconcileWindow); since.Before(oldest) {
 		since = oldest
 	}
-	_, err = s.reconcile(ctx, account, ReconcileOptions{}, since)
+	_, err = s.reconcile(ctx, acct, ReconcileOptions{}, since)
 	done := context.WithoutCancel(ctx)
 	if err != nil {
 		// Not due at once: Stripe being away is no reason to ask it more often.
-		return errors.Join(err, s.store.FinishReconcile(done, account, time.Time{}, now))
+		return errors.Join(err, s.store.FinishReconcile(done, acct, time.Time{}, now))
 	}
-	return errors.Join(s.store.FinishReconcile(done, account, now, now), s.store.PruneDriftReports(done, now.Add(-driftReportsKept)))
+	return errors.Join(s.store.FinishReconcile(done, acct, now, now), s.store.PruneDriftReports(done, now.Add(-driftReportRetention)))
 }
 
-func (s *Service) reconcile(ctx context.Context, account StripeAccount, o ReconcileOptions, since time.Time) (DriftReport, error) {
-	c := &comparison{
-		Service: s, account: account, options: o,
+func (s *Service) reconcile(ctx context.Context, acct StripeAccount, o ReconcileOptions, since time.Time) (DriftReport, error) {
+	c := &reconcileRun{
+		Service: s, account: acct, options: o,
 		report: DriftReport{ID: s.newID("drf"), OrganizationID: o.OrganizationID, StartedAt: s.now(), DryRun: o.DryRun, Drifts: []Drift{}},
 	}
 	err := c.run(ctx, since)
@@ -92,8 +92,8 @@ func (s *Service) reconcile(ctx context.Context, account StripeAccount, o Reconc
 	return c.report, errors.Join(err, s.store.InsertDriftReport(context.WithoutCancel(ctx), c.report))
 }
 
-// comparison is one run of the reconciler.
-type comparison struct {
+// reconcileRun is one run of the reconciler.
+type reconcileRun struct {
 	*Service
 	account StripeAccount
 	options ReconcileOptions
@@ -102,7 +102,7 @@ type comparison struct {
 	last    time.Time               // when Stripe was last asked
 }
 
-func (c *comparison) run(ctx context.Context, since time.Time) error {
+func (c *reconcileRun) run(ctx context.Context, since time.Time) error {
 	links, err := c.store.CustomerLinks(ctx, c.account, c.options.OrganizationID)
 	if err != nil {
 		return err
@@ -111,9 +111,9 @@ func (c *comparison) run(ctx context.Context, since time.Time) error {
 	for _, link := range links {
 		c.links[link.StripeCustomerID] = link
 	}
-	steps := []func(context.Context) error{c.customers, c.checkouts, c.subscriptions, c.invoices, c.seats}
+	steps := []func(context.Context) error{c.compareCustomers, c.compareCheckouts, c.compareSubscriptions, c.compareInvoices, c.compareSeats}
 	if c.options.OrganizationID == "" {
-		steps = append([]func(context.Context) error{func(ctx context.Context) error { return c.events(ctx, since) }}, steps...)
+		steps = append([]func(context.Context) error{func(ctx context.Context) error { return c.compareEvents(ctx, since) }}, steps...)
 	}
 	for _, step := range steps {
 		if err := step(ctx); err != nil {
@@ -124,7 +124,7 @@ func (c *comparison) run(ctx context.Context, since time.Time) error {
 }
 
 // customerIDs are what Stripe's lists are asked for: the whole account's, or those of the organization's customers.
-func (c *comparison) customerIDs() []string {
+func (c *reconcileRun) customerIDs() []string {
 	if c.options.OrganizationID == "" {
 		return []string{""}
 	}
@@ -132,7 +132,7 @@ func (c *comparison) customerIDs() []string {
 }
 
 // pause keeps under Stripe's rate limit, with most of it left to others.
-func (c *comparison) pause(ctx context.Context) error {
+func (c *reconcileRun) pause(ctx context.Context) error {
 	wait := time.Until(c.last.Add(reconcilePause))
 	c.last = time.Now().Add(max(0, wait))
 	timer := time.NewTimer(wait)
@@ -148,7 +148,7 @@ func (c *comparison) pause(ctx context.Context) error {
 const messageOtherAccount = "Stripe does not know it: was it made with another account's key?"
 
 // found writes a difference down and repairs it, unless nothing may be written. One that can't be repaired does not end the run.
-func (c *comparison) found(ctx context.Context, d Drift, repair func(context.Context) error) error {
+func (c *reconcileRun) addDrift(ctx context.Context, d Drift, repair func(context.Context) error) error {
 	if !c.options.DryRun {
 		if err := c.pause(ctx); err != nil {
 			return err
@@ -168,24 +168,24 @@ func (c *comparison) found(ctx context.Context, d Drift, repair func(context.Con
 }
 
 // events receives what Stripe made and never brought.
-func (c *comparison) events(ctx context.Context, since time.Time) error {
+func (c *reconcileRun) compareEvents(ctx context.Context, since time.Time) error {
 	return c.gateway.Events(ctx, since, func(e Event) error {
 		c.report.Events++
-		if _, acted := c.handlers[e.Type]; !acted || !c.concernsUs(e) {
+		if _, acted := c.handlers[e.Type]; !acted || !c.ownAccount(e) {
 			return nil
 		}
-		_, known, err := optional(c.store.Event(ctx, e.ID))
+		_, known, err := Found(c.store.Event(ctx, e.ID))
 		if err != nil || known {
 			return err
 		}
 		link := c.links[e.CustomerID]
-		return c.found(ctx, Drift{Kind: DriftEvent, ObjectID: e.ID, OrganizationID: link.OrganizationID, Difference: e.Type + " never came"},
-			func(ctx context.Context) error { return c.receive(ctx, e) })
+		return c.addDrift(ctx, Drift{Kind: DriftEvent, ObjectID: e.ID, OrganizationID: link.OrganizationID, Difference: e.Type + " never came"},
+			func(ctx context.Context) error { return c.storeEvent(ctx, e) })
 	})
 }
 
-// customers looks for those that were deleted.
-func (c *comparison) customers(ctx context.Context) error {
+// compareCustomers looks for those that were deleted.
+func (c *reconcileRun) compareCustomers(ctx context.Context) error {
 	listed := map[string]bool{}
 	if c.options.OrganizationID == "" {
 		ids, err := c.gateway.Customers(ctx)
@@ -201,14 +201,14 @@ func (c *comparison) customers(ctx context.Context) error {
 		if listed[id] {
 			continue
 		}
-		if err := c.customer(ctx, link); err != nil {
+		if err := c.compareCustomer(ctx, link); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (c *comparison) customer(ctx context.Context, link CustomerLink) error {
+func (c *reconcileRun) compareCustomer(ctx context.Context, link CustomerLink) error {
 	if err := c.pause(ctx); err != nil {
 		return err
 	}
@@ -222,11 +222,11 @@ func (c *comparison) customer(ctx context.Context, link CustomerLink) error {
 	if err != nil || !customer.Deleted {
 		return err
 	}
-	return c.found(ctx, Drift{Kind: DriftCustomer, ObjectID: link.StripeCustomerID, OrganizationID: link.OrganizationID, Difference: "deleted at Stripe"},
-		func(ctx context.Context) error { return c.forgetCustomer(ctx, link.StripeCustomerID) })
+	return c.addDrift(ctx, Drift{Kind: DriftCustomer, ObjectID: link.StripeCustomerID, OrganizationID: link.OrganizationID, Difference: "deleted at Stripe"},
+		func(ctx context.Context) error { return c.deleteCustomer(ctx, link.StripeCustomerID) })
 }
 
-func (c *comparison) subscriptions(ctx context.Context) error {
+func (c *reconcileRun) compareSubscriptions(ctx context.Context) error {
 	held, err := c.store.LiveSubscriptions(ctx, c.account, c.options.OrganizationID)
 	if err != nil {
 		return err
@@ -244,28 +244,28 @@ func (c *comparison) subscriptions(ctx context.Context) error {
 			return err
 		}
 		for _, stripes := range listed {
-			if err := c.subscription(ctx, stripes); err != nil {
+			if err := c.compareSubscription(ctx, stripes); err != nil {
 				return err
 			}
 			delete(unlisted, stripes.ID)
 		}
 	}
 	for _, ours := range unlisted {
-		if err := c.unlistedSubscription(ctx, ours); err != nil {
+		if err := c.compareUnlistedSubscription(ctx, ours); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// subscription compares one that Stripe listed. What differs only because our row moved since is found equal when Stripe is asked.
-func (c *comparison) subscription(ctx context.Context, stripes Subscription) error {
+// compareSubscription compares one that Stripe listed. What differs only because our row moved since is found equal when Stripe is asked.
+func (c *reconcileRun) compareSubscription(ctx context.Context, stripes Subscription) error {
 	link, ours := c.links[stripes.CustomerID]
 	if !ours {
 		return nil // another application's, or of a customer deleted since
 	}
 	c.report.Subscriptions++
-	held, _, err := optional(c.store.Subscription(ctx, stripes.ID))
+	held, _, err := Found(c.store.Subscription(ctx, stripes.ID))
 	if err != nil {
 		return err
 	}
@@ -273,12 +273,12 @@ func (c *comparison) subscription(ctx context.Context, stripes Subscription) err
 	if difference == "" {
 		return nil
 	}
-	return c.found(ctx, Drift{Kind: DriftSubscription, ObjectID: stripes.ID, OrganizationID: link.OrganizationID, Difference: difference},
-		func(ctx context.Context) error { _, err := c.ask(ctx, stripes.ID); return err })
+	return c.addDrift(ctx, Drift{Kind: DriftSubscription, ObjectID: stripes.ID, OrganizationID: link.OrganizationID, Difference: difference},
+		func(ctx context.Context) error { _, err := c.refetch(ctx, stripes.ID); return err })
 }
 
-// unlistedSubscription looks after one that lives here and was not in Stripe's list: it runs on a test clock, or is gone.
-func (c *comparison) unlistedSubscription(ctx context.Context, ours Subscription) error {
+// compareUnlistedSubscription looks after one that lives here and was not in Stripe's list: it runs on a test clock, or is gone.
+func (c *reconcileRun) compareUnlistedSubscription(ctx context.Context, ours Subscription) error {
 	if err := c.pause(ctx); err != nil {
 		return err
 	}
@@ -298,11 +298,11 @@ func (c *comparison) unlistedSubscription(ctx context.Context, ours Subscription
 	if difference == "" {
 		return nil
 	}
-	return c.found(ctx, Drift{Kind: DriftSubscription, ObjectID: ours.ID, OrganizationID: ours.OrganizationID, Difference: difference},
-		func(ctx context.Context) error { _, err := c.ask(ctx, ours.ID); return err })
+	return c.addDrift(ctx, Drift{Kind: DriftSubscription, ObjectID: ours.ID, OrganizationID: ours.OrganizationID, Difference: difference},
+		func(ctx context.Context) error { _, err := c.refetch(ctx, ours.ID); return err })
 }
 
-func (c *comparison) invoices(ctx context.Context) error {
+func (c *reconcileRun) compareInvoices(ctx context.Context) error {
 	held, err := c.store.OpenInvoices(ctx, c.account, c.options.OrganizationID)
 	if err != nil {
 		return err
@@ -315,12 +315,12 @@ func (c *comparison) invoices(ctx context.Context) error {
 		if err := c.pause(ctx); err != nil {
 			return err
 		}
-		listed, err := c.gateway.Invoices(ctx, customerID, c.now().Add(-reconcileInvoice))
+		listed, err := c.gateway.Invoices(ctx, customerID, c.now().Add(-invoiceWindow))
 		if err != nil && !isMissing(err) {
 			return err
 		}
 		for _, stripes := range listed {
-			if err := c.invoice(ctx, stripes); err != nil {
+			if err := c.compareInvoice(ctx, stripes); err != nil {
 				return err
 			}
 			delete(unlisted, stripes.ID)
@@ -328,20 +328,20 @@ func (c *comparison) invoices(ctx context.Context) error {
 	}
 	for _, ours := range unlisted {
 		c.report.Invoices++
-		if err := c.unlistedInvoice(ctx, ours); err != nil {
+		if err := c.compareUnlistedInvoice(ctx, ours); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (c *comparison) invoice(ctx context.Context, stripes Invoice) error {
+func (c *reconcileRun) compareInvoice(ctx context.Context, stripes Invoice) error {
 	link, ours := c.links[stripes.CustomerID]
 	if !ours {
 		return nil
 	}
 	c.report.Invoices++
-	held, _, err := optional(c.store.Invoice(ctx, stripes.ID))
+	held, _, err := Found(c.store.Invoice(ctx, stripes.ID))
 	if err != nil {
 		return err
 	}
@@ -349,12 +349,12 @@ func (c *comparison) invoice(ctx context.Context, stripes Invoice) error {
 	if difference == "" {
 		return nil
 	}
-	return c.found(ctx, Drift{Kind: DriftInvoice, ObjectID: stripes.ID, OrganizationID: link.OrganizationID, Difference: difference},
-		func(ctx context.Context) error { return c.askInvoice(ctx, stripes.ID) })
+	return c.addDrift(ctx, Drift{Kind: DriftInvoice, ObjectID: stripes.ID, OrganizationID: link.OrganizationID, Difference: difference},
+		func(ctx context.Context) error { return c.refetchInvoice(ctx, stripes.ID) })
 }
 
-// unlistedInvoice looks after an open one that is older than the list reaches, or on a test clock. A draft can be deleted at Stripe.
-func (c *comparison) unlistedInvoice(ctx context.Context, ours Invoice) error {
+// compareUnlistedInvoice looks after an open one that is older than the list reaches, or on a test clock. A draft can be deleted at Stripe.
+func (c *reconcileRun) compareUnlistedInvoice(ctx context.Context, ours Invoice) error {
 	if err := c.pause(ctx); err != nil {
 		return err
 	}
@@ -366,12 +366,12 @@ func (c *comparison) unlistedInvoice(ctx context.Context, ours Invoice) error {
 	if isMissing(err) || difference == "" {
 		return nil
 	}
-	return c.found(ctx, Drift{Kind: DriftInvoice, ObjectID: ours.ID, OrganizationID: ours.OrganizationID, Difference: difference},
-		func(ctx context.Context) error { return c.askInvoice(ctx, ours.ID) })
+	return c.addDrift(ctx, Drift{Kind: DriftInvoice, ObjectID: ours.ID, OrganizationID: ours.OrganizationID, Difference: difference},
+		func(ctx context.Context) error { return c.refetchInvoice(ctx, ours.ID) })
 }
 
 // seats recounts every organization with a living subscription.
-func (c *comparison) seats(ctx context.Context) error {
+func (c *reconcileRun) compareSeats(ctx context.Context) error {
 	held, err := c.store.LiveSubscriptions(ctx, c.account, c.options.OrganizationID)
 	if err != nil {
 		return err
@@ -380,31 +380,31 @@ func (c *comparison) seats(ctx context.Context) error {
 		if !current.IsCurrent {
 			continue
 		}
-		if err := c.seatsOf(ctx, current); err != nil {
+		if err := c.compareSeatsOf(ctx, current); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (c *comparison) seatsOf(ctx context.Context, current Subscription) error {
+func (c *reconcileRun) compareSeatsOf(ctx context.Context, current Subscription) error {
 	wrong, err := c.seatDifference(ctx, current)
 	if err != nil || wrong == "" {
 		return err
 	}
-	return c.found(ctx, Drift{Kind: DriftSeats, ObjectID: current.ID, OrganizationID: current.OrganizationID, Difference: wrong}, func(ctx context.Context) error {
-		return c.store.InTx(ctx, func(q Queries) error {
-			if _, err := q.LockOrganization(ctx, current.OrganizationID); err != nil {
+	return c.addDrift(ctx, Drift{Kind: DriftSeats, ObjectID: current.ID, OrganizationID: current.OrganizationID, Difference: wrong}, func(ctx context.Context) error {
+		return c.store.InTx(ctx, func(tx Queries) error {
+			if _, err := tx.LockOrganization(ctx, current.OrganizationID); err != nil {
 				return fmt.Errorf("lock organization: %w", err)
 			}
-			return c.recountSeats(ctx, q, current.OrganizationID, seatCause{reason: "compared with Stripe"})
+			return c.recountSeats(ctx, tx, current.OrganizationID, seatReason{reason: "compared with Stripe"})
 		})
 	})
 }
 
 // seatDifference tells what a recount would change, without writing.
-func (c *comparison) seatDifference(ctx context.Context, current Subscription) (string, error) {
-	state, _, err := optional(c.store.SeatState(ctx, current.OrganizationID))
+func (c *reconcileRun) seatDifference(ctx context.Context, current Subscription) (string, error) {
+	state, _, err := Found(c.store.SeatState(ctx, current.OrganizationID))
 	if err != nil {
 		return "", err
 	}
@@ -414,7 +414,7 @@ func (c *comparison) seatDifference(ctx context.Context, current Subscription) (
 	}
 	after := state
 	after.OrganizationID = current.OrganizationID
-	c.weigh(&after, current, c.seatsSynced(current), billed)
+	c.updateDesiredSeats(&after, current, c.seatsSynced(current), billed)
 	var d differences
 	d.add("seats wanted", state.DesiredSeats, after.DesiredSeats)
 	if state.DueAt == nil && after.DueAt != nil {
@@ -439,4 +439,4 @@ func (s *Service) Resync(ctx context.Context, a Access) (DriftReport, error) {
 }
 
 // resyncs bounds how often an organization may have Stripe asked for everything.
-var resyncs = Limit{Name: "resync", Most: 5, Per: 10 * time.Minute}
+var resyncs = Limit{Name: "resync", Max: 5, Per: 10 * time.Minute}

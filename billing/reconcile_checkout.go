@@ -5,10 +5,10 @@ import (
 	"fmt"
 )
 
-// checkouts asks about the sessions opened here of which no end was heard, and about packs that were bought and not counted. Their events can be
+// compareCheckouts asks about the sessions opened here of which no end was heard, and about packs that were bought and not counted. Their events can be
 // lost for good: Stripe's list of events reaches back 30 days, and a session has no other trace that is compared.
-func (c *comparison) checkouts(ctx context.Context) error {
-	held, err := c.store.UnsettledCheckouts(ctx, c.account, c.options.OrganizationID, c.now().Add(-reconcileInvoice))
+func (c *reconcileRun) compareCheckouts(ctx context.Context) error {
+	held, err := c.store.UnsettledCheckouts(ctx, c.account, c.options.OrganizationID, c.now().Add(-invoiceWindow))
 	if err != nil {
 		return err
 	}
@@ -16,18 +16,18 @@ func (c *comparison) checkouts(ctx context.Context) error {
 		if err := c.pause(ctx); err != nil {
 			return err
 		}
-		if err := c.checkout(ctx, ours); err != nil {
+		if err := c.compareCheckout(ctx, ours); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (c *comparison) checkout(ctx context.Context, ours CheckoutSession) error {
+func (c *reconcileRun) compareCheckout(ctx context.Context, ours CheckoutSession) error {
 	c.report.Checkouts++
-	stripes, err := c.gateway.Checkout(ctx, ours.StripeSessionID)
+	stripes, err := c.gateway.CheckoutSession(ctx, ours.StripeSessionID)
 	if isMissing(err) {
-		stripes, err = StripeCheckout{ID: ours.StripeSessionID, Status: CheckoutExpired}, nil
+		stripes, err = StripeCheckoutSession{ID: ours.StripeSessionID, Status: CheckoutExpired}, nil
 	}
 	if err != nil {
 		return err
@@ -36,15 +36,15 @@ func (c *comparison) checkout(ctx context.Context, ours CheckoutSession) error {
 	if difference == "" {
 		return nil
 	}
-	return c.found(ctx, Drift{Kind: DriftCheckout, ObjectID: stripes.ID, OrganizationID: ours.OrganizationID, Difference: difference},
+	return c.addDrift(ctx, Drift{Kind: DriftCheckout, ObjectID: stripes.ID, OrganizationID: ours.OrganizationID, Difference: difference},
 		func(ctx context.Context) error { return c.recordCheckout(ctx, ours, stripes) })
 }
 
 // checkoutDrift says in words where our record of a session, unsettled as it is, differs from what Stripe has; empty: nowhere.
-func (s *Service) checkoutDrift(ours CheckoutSession, stripes StripeCheckout) string {
+func (s *Service) checkoutDrift(ours CheckoutSession, stripes StripeCheckoutSession) string {
 	var d differences
 	d.add("status", ours.Status, stripes.Status)
-	if pack, known := s.Catalogue().PackByPrice(stripes.PriceID); known && stripes.Mode == ModePayment && stripes.paid() {
+	if pack, known := s.Catalog().PackByPrice(stripes.PriceID); known && stripes.Mode == ModePayment && stripes.paid() {
 		d = append(d, fmt.Sprintf("paid at Stripe, its %d credits not counted here", pack.Credits))
 	}
 	return d.String()

@@ -74,7 +74,7 @@ func TestReconcilerFindsWhatNoWebhookTold(t *testing.T) {
 func (s *stage) settleEvents() {
 	s.t.Helper()
 	for range 200 {
-		_, err := s.service.Ring(s.t.Context(), billing.Alarm{Kind: billing.AlarmEvent})
+		_, err := s.service.RunJob(s.t.Context(), billing.Job{Kind: billing.JobEvent})
 		s.must(err)
 		if s.one(`select count(*) from stripe_events where outcome = 'pending'`) == 0 {
 			return
@@ -116,14 +116,14 @@ func TestReconcileIsOneReplicasTurn(t *testing.T) {
 	s := openStage(t)
 	s.subscribe("pro")
 	ctx := t.Context()
-	account, err := s.gateway().Account(ctx)
+	acct, err := s.gateway().Account(ctx)
 	s.must(err)
 	now := s.stripe.Now()
 	taken := make(chan bool, 16)
 	var group sync.WaitGroup
 	for range cap(taken) {
 		group.Go(func() {
-			_, err := s.store.TakeReconcile(ctx, account, now, now.Add(-1), now.Add(1000))
+			_, err := s.store.TakeReconcile(ctx, acct, now, now.Add(-1), now.Add(1000))
 			taken <- err == nil
 		})
 	}

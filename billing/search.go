@@ -93,14 +93,14 @@ func (s *Service) SeatLedger(ctx context.Context, a Access, search LedgerSearch)
 	return lines, total, nil
 }
 
-// longestSearch bounds what is looked for, in characters.
-const longestSearch = 100
+// maxSearchLength bounds what is looked for, in characters.
+const maxSearchLength = 100
 
 // searchText tidies what was typed; what is too long is cut.
 func searchText(typed string) string {
 	typed = strings.TrimSpace(typed)
-	if utf8.RuneCountInString(typed) > longestSearch {
-		typed = string([]rune(typed)[:longestSearch])
+	if utf8.RuneCountInString(typed) > maxSearchLength {
+		typed = string([]rune(typed)[:maxSearchLength])
 	}
 	return strings.ToValidUTF8(typed, "")
 }

@@ -17,14 +17,14 @@ const (
 	driftMemory     = 2 * driftPauseLimit // without a change behind us for so long, the next one is a first again
 )
 
-// wantedSeats is max(1, billed) as the seed has it, raised to the plan's minimum, to a number adopted from Stripe, and to what is paid for
+// desiredSeats is max(1, billed) as the seed has it, raised to the plan's minimum, to a number adopted from Stripe, and to what is paid for
 // the running period where the plan keeps that.
-func (s *Service) wantedSeats(state *SeatState, current Subscription, billed int) int {
-	plan, _, known := s.Catalogue().ByPrice(current.PriceID)
+func (s *Service) desiredSeats(state *SeatState, current Subscription, billed int) int {
+	plan, _, known := s.Catalog().ByPrice(current.PriceID)
 	if !known || !plan.PerSeat {
 		return max(1, billed)
 	}
-	wanted := max(plan.Quantity(billed), state.MinimumSeats)
+	wanted := max(plan.Quantity(billed), state.AcceptedQuantity)
 	if state.PaidUntil == nil || state.PaidSeats <= wanted {
 		state.ReleaseAt = nil
 		return wanted
@@ -40,9 +40,9 @@ func (s *Service) wantedSeats(state *SeatState, current Subscription, billed int
 	return state.PaidSeats
 }
 
-// notePaid keeps the highest number paid for the running period, where the plan gives seats back at the renewal only. A new period begins
+// recordPaidSeats keeps the highest number paid for the running period, where the plan gives seats back at the renewal only. A new period begins
 // with what its invoice counted; a trial has paid for none.
-func (s *SeatState) notePaid(plan Plan, current Subscription) {
+func (s *SeatState) recordPaidSeats(plan Plan, current Subscription) {
 	switch end := current.CurrentPeriodEnd; {
 	case !plan.DecreaseAtRenewal || current.Status == StatusTrialing:
 		s.PaidSeats, s.PaidUntil = 0, nil
@@ -59,19 +59,19 @@ func (s *SeatState) drifted(current Subscription) bool {
 }
 
 // adopt takes a number set at Stripe as the minimum, where the plan says so and nobody billed would go without a seat.
-func (s *SeatState) adopt(plan Plan, current Subscription, billed int) {
-	if !plan.AdoptQuantity || !s.drifted(current) {
+func (s *SeatState) acceptQuantity(plan Plan, current Subscription, billed int) {
+	if !plan.AcceptQuantity || !s.drifted(current) {
 		return
 	}
-	s.MinimumSeats = 0
+	s.AcceptedQuantity = 0
 	if current.Quantity > plan.Quantity(billed) {
-		s.MinimumSeats = current.Quantity
+		s.AcceptedQuantity = current.Quantity
 	}
 }
 
-// restore makes the wanted number a version of its own, to be told again: at once the first time, later and later where it is changed
+// revertQuantity makes the wanted number a version of its own, to be told again: at once the first time, later and later where it is changed
 // behind us again and again.
-func (s *SeatState) restore(now time.Time) {
+func (s *SeatState) revertQuantity(now time.Time) {
 	if s.DriftAt == nil || now.Sub(*s.DriftAt) > driftMemory {
 		s.Drifts = 0
 	}
@@ -83,18 +83,18 @@ func (s *SeatState) restore(now time.Time) {
 	s.DriftAt, s.DriftVersion, s.DueAt = &now, s.SyncVersion, &due
 }
 
-// giveBackSeats recounts the organizations whose paid period is about to end with seats that nobody sits on.
-func (s *Service) giveBackSeats(ctx context.Context) error {
+// releaseUnusedSeats recounts the organizations whose paid period is about to end with seats that nobody sits on.
+func (s *Service) releaseUnusedSeats(ctx context.Context) error {
 	due, err := s.store.DueSeatReleases(ctx, s.now(), seatBatch)
 	if err != nil {
 		return fmt.Errorf("due releases of seats: %w", err)
 	}
 	for _, organizationID := range due {
-		err := s.store.InTx(ctx, func(q Queries) error {
-			if _, err := q.LockOrganization(ctx, organizationID); err != nil {
+		err := s.store.InTx(ctx, func(tx Queries) error {
+			if _, err := tx.LockOrganization(ctx, organizationID); err != nil {
 				return fmt.Errorf("lock organization: %w", err)
 			}
-			return s.recountSeats(ctx, q, organizationID, seatCause{reason: "seats nobody uses are given back before the renewal"})
+			return s.recountSeats(ctx, tx, organizationID, seatReason{reason: "seats nobody uses are given back before the renewal"})
 		})
 		if err != nil {
 			return fmt.Errorf("give back seats: %w", err)

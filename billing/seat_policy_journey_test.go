@@ -18,9 +18,9 @@ func (s *stage) sells(change func(*billing.Plan)) {
 	s.t.Helper()
 	options := s.options(s.store)
 	options.Now = s.stripe.Now
-	for i := range options.Catalogue.Plans {
-		if options.Catalogue.Plans[i].ID == "pro" {
-			change(&options.Catalogue.Plans[i])
+	for i := range options.Catalog.Plans {
+		if options.Catalog.Plans[i].ID == "pro" {
+			change(&options.Catalog.Plans[i])
 		}
 	}
 	s.service = billing.New(options)
@@ -54,7 +54,7 @@ func (s *stage) settles(atStripe int) {
 		if o.Seats.DueAt != nil && o.Seats.DueAt.After(s.stripe.Now()) {
 			s.stripe.AdvanceClock(o.Seats.DueAt.Add(time.Second))
 		}
-		return o.Seats.Status == billing.SyncOK && o.Seats.AtStripe == atStripe
+		return o.Seats.Status == billing.SyncOK && o.Seats.Quantity == atStripe
 	})
 	if got := s.atStripe(); got != atStripe {
 		s.t.Fatalf("Stripe has %d seats, want %d", got, atStripe)
@@ -106,7 +106,7 @@ func (s *stage) lastInvoice() int64 {
 
 func TestQuantitySetAtStripeIsAdoptedAsTheMinimum(t *testing.T) {
 	s := openStage(t)
-	s.sells(func(p *billing.Plan) { p.AdoptQuantity = true })
+	s.sells(func(p *billing.Plan) { p.AcceptQuantity = true })
 	s.join(2)
 	current := s.subscribe("pro")
 	s.work(s.service)
@@ -172,7 +172,7 @@ func TestGatheredChangesAreUndone(t *testing.T) {
 	s.join(3)
 	s.subscribe("pro")
 	wantSeats(t, s, 4, 4, billing.SyncOK)
-	if _, err := s.service.UndoGathered(t.Context(), s.access); billing.ErrorCode(err) != billing.CodeConflict {
+	if _, err := s.service.UndoPendingChanges(t.Context(), s.access); billing.ErrorCode(err) != billing.CodeConflict {
 		t.Fatalf("nothing is gathered, and undoing says %v", err)
 	}
 	members, err := s.store.Members(t.Context(), s.access.Organization.ID)
@@ -196,7 +196,7 @@ func TestGatheredChangesAreUndone(t *testing.T) {
 	change(others[1], billing.MemberChange{Status: &suspended})
 	s.join(1)
 	wantSeats(t, s, 3, 4, billing.SyncPending)
-	left, err := s.service.UndoGathered(t.Context(), s.access)
+	left, err := s.service.UndoPendingChanges(t.Context(), s.access)
 	if err != nil || left != 0 {
 		t.Fatalf("%d left, %v", left, err)
 	}
@@ -206,7 +206,7 @@ func TestGatheredChangesAreUndone(t *testing.T) {
 		t.Fatalf("%d calls, %v", s.calls.Load(), err)
 	}
 	s.removeMembers(1)
-	if _, err := s.service.UndoGathered(t.Context(), s.access); billing.ErrorCode(err) != billing.CodeConflict {
+	if _, err := s.service.UndoPendingChanges(t.Context(), s.access); billing.ErrorCode(err) != billing.CodeConflict {
 		t.Fatalf("who was removed can't be brought back, and undoing says %v", err)
 	}
 }

@@ -27,7 +27,7 @@ func TestPaidSeatsAreTheHighestOfThePeriod(t *testing.T) {
 	}
 	for _, c := range cases {
 		state := c.before
-		state.notePaid(c.plan, c.current)
+		state.recordPaidSeats(c.plan, c.current)
 		if state.PaidSeats != c.paid || (state.PaidUntil == nil) != (c.until == nil) || c.until != nil && !state.PaidUntil.Equal(*c.until) {
 			t.Errorf("%s: %d until %v, want %d until %v", c.name, state.PaidSeats, state.PaidUntil, c.paid, c.until)
 		}
@@ -41,7 +41,7 @@ func TestAdoptTakesWhatWasSetBehindUs(t *testing.T) {
 	waiting.SyncVersion, waiting.DueAt = 3, &at
 	unseen := settled // Stripe said yes, and the snapshot does not show it yet
 	unseen.DueAt = &at
-	adopts := Plan{PerSeat: true, AdoptQuantity: true}
+	adopts := Plan{PerSeat: true, AcceptQuantity: true}
 	cases := []struct {
 		name     string
 		plan     Plan
@@ -57,9 +57,9 @@ func TestAdoptTakesWhatWasSetBehindUs(t *testing.T) {
 	}
 	for _, c := range cases {
 		state := c.state
-		state.adopt(c.plan, Subscription{Quantity: c.quantity}, 5)
-		if state.MinimumSeats != c.want {
-			t.Errorf("%s: minimum %d, want %d", c.name, state.MinimumSeats, c.want)
+		state.acceptQuantity(c.plan, Subscription{Quantity: c.quantity}, 5)
+		if state.AcceptedQuantity != c.want {
+			t.Errorf("%s: minimum %d, want %d", c.name, state.AcceptedQuantity, c.want)
 		}
 	}
 }
@@ -69,7 +69,7 @@ func TestChangesBehindUsAreNoFight(t *testing.T) {
 	var state SeatState
 	var waited time.Duration
 	for round := range 40 {
-		state.restore(now)
+		state.revertQuantity(now)
 		wait := state.DueAt.Sub(now)
 		if round == 0 && wait != 0 || wait < waited || wait > driftPauseLimit {
 			t.Fatalf("round %d waits %v after %v", round, wait, waited)
@@ -81,7 +81,7 @@ func TestChangesBehindUsAreNoFight(t *testing.T) {
 		t.Errorf("after forty rounds the wait is %v", waited)
 	}
 	now = now.Add(driftMemory + time.Minute)
-	if state.restore(now); !state.DueAt.Equal(now) {
+	if state.revertQuantity(now); !state.DueAt.Equal(now) {
 		t.Error("a change long after the last one is not restored at once")
 	}
 }
@@ -102,15 +102,15 @@ func TestPaceKeepsStripesLimits(t *testing.T) {
 		then      Proration
 	}{
 		{"nothing was sent", nil, ProrateAtOnce, 0, ProrateAtOnce},
-		{"the hour has room", sent(updatesAnHour-1, ProrateNextInvoice, -30*time.Minute, time.Second), ProrateNextInvoice, 0, ProrateNextInvoice},
-		{"the hour is full", sent(updatesAnHour, ProrateNextInvoice, -30*time.Minute, time.Second), ProrateNextInvoice, 30 * time.Minute, ProrateNextInvoice},
-		{"what is older does not count", sent(updatesAnHour, ProrateNextInvoice, -2*time.Hour, time.Second), ProrateNextInvoice, 0, ProrateNextInvoice},
-		{"the minute's invoices", sent(invoicesAMinute, ProrateAtOnce, -40*time.Second, time.Second), ProrateAtOnce, 20 * time.Second, ProrateAtOnce},
-		{"invoices of others do not count", sent(invoicesAMinute, ProrateNextInvoice, -40*time.Second, time.Second), ProrateAtOnce, 0, ProrateAtOnce},
-		{"the day's invoices", sent(invoicesADay, ProrateAtOnce, -20*time.Hour, time.Minute), ProrateAtOnce, 0, ProrateNextInvoice},
+		{"the hour has room", sent(updatesPerHour-1, ProrateNextInvoice, -30*time.Minute, time.Second), ProrateNextInvoice, 0, ProrateNextInvoice},
+		{"the hour is full", sent(updatesPerHour, ProrateNextInvoice, -30*time.Minute, time.Second), ProrateNextInvoice, 30 * time.Minute, ProrateNextInvoice},
+		{"what is older does not count", sent(updatesPerHour, ProrateNextInvoice, -2*time.Hour, time.Second), ProrateNextInvoice, 0, ProrateNextInvoice},
+		{"the minute's invoices", sent(invoicesPerMinute, ProrateAtOnce, -40*time.Second, time.Second), ProrateAtOnce, 20 * time.Second, ProrateAtOnce},
+		{"invoices of others do not count", sent(invoicesPerMinute, ProrateNextInvoice, -40*time.Second, time.Second), ProrateAtOnce, 0, ProrateAtOnce},
+		{"the day's invoices", sent(invoicesPerDay, ProrateAtOnce, -20*time.Hour, time.Minute), ProrateAtOnce, 0, ProrateNextInvoice},
 	}
 	for _, c := range cases {
-		if wait, then := pace(c.before, now, c.proration); wait != c.wait || then != c.then {
+		if wait, then := throttle(c.before, now, c.proration); wait != c.wait || then != c.then {
 			t.Errorf("%s: wait %v, then %s; want %v, %s", c.name, wait, then, c.wait, c.then)
 		}
 	}

@@ -50,7 +50,7 @@ func TestBurstOfAThousandChanges(t *testing.T) {
 	}
 	group.Wait()
 	want := s.one(`select count(*) from organization_members where organization_id = $1 and billable and status = 'active'`, tr.id)
-	s.until("the seats to settle", func(o billing.Overview) bool { return o.Seats.Status == billing.SyncOK && o.Seats.AtStripe == want })
+	s.until("the seats to settle", func(o billing.Overview) bool { return o.Seats.Status == billing.SyncOK && o.Seats.Quantity == want })
 	if calls := s.calls.Load(); calls > 2 || s.atStripe() != want {
 		t.Errorf("%d calls, %d at Stripe, want %d", calls, s.atStripe(), want)
 	}
@@ -121,9 +121,9 @@ type beforeSeats struct {
 	do func()
 }
 
-func (g beforeSeats) SetSeats(ctx context.Context, update billing.SeatUpdate) (billing.SubscriptionAnswer, error) {
+func (g beforeSeats) SetSeats(ctx context.Context, update billing.QuantityUpdate) (billing.UpdatedSubscription, error) {
 	g.do()
-	return g.Gateway.SetSeats(ctx, update)
+	return g.Gateway.UpdateQuantity(ctx, update)
 }
 
 // TestCrashBetweenTheCallAndTheWrite: Stripe has done it, and whoever asked is gone before it was written down.
@@ -163,8 +163,8 @@ func TestCrashBetweenTheCallAndTheWrite(t *testing.T) {
 
 type dyingAfter struct{ billing.Gateway }
 
-func (g dyingAfter) SetSeats(ctx context.Context, update billing.SeatUpdate) (billing.SubscriptionAnswer, error) {
-	_, _ = g.Gateway.SetSeats(ctx, update)
+func (g dyingAfter) SetSeats(ctx context.Context, update billing.QuantityUpdate) (billing.UpdatedSubscription, error) {
+	_, _ = g.Gateway.UpdateQuantity(ctx, update)
 	panic("killed")
 }
 

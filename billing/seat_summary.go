@@ -25,14 +25,14 @@ func (s *SeatState) summarizeLater(now time.Time) {
 	s.SummaryDueAt = &due
 }
 
-// summarizeDueSeats tells the billing contacts whose seats came and went.
-func (s *Service) summarizeDueSeats(ctx context.Context) error {
+// sendDueSeatSummaries tells the billing contacts whose seats came and went.
+func (s *Service) sendDueSeatSummaries(ctx context.Context) error {
 	due, err := s.store.DueSeatSummaries(ctx, s.now(), seatBatch)
 	if err != nil {
 		return fmt.Errorf("due summaries of seats: %w", err)
 	}
 	for _, organizationID := range due {
-		err := s.store.InTx(ctx, func(q Queries) error { return s.summarizeSeats(ctx, q, organizationID) })
+		err := s.store.InTx(ctx, func(tx Queries) error { return s.sendSeatSummary(ctx, tx, organizationID) })
 		if err != nil {
 			return fmt.Errorf("summary of seats: %w", err)
 		}
@@ -40,45 +40,45 @@ func (s *Service) summarizeDueSeats(ctx context.Context) error {
 	return nil
 }
 
-// summarizeSeats writes one summary. Where nothing is billed by the seat, or all is as it was, there is nothing to tell.
-func (s *Service) summarizeSeats(ctx context.Context, q Queries, organizationID string) error {
-	if _, err := q.LockOrganization(ctx, organizationID); err != nil {
+// sendSeatSummary writes one summary. Where nothing is billed by the seat, or all is as it was, there is nothing to tell.
+func (s *Service) sendSeatSummary(ctx context.Context, tx Queries, organizationID string) error {
+	if _, err := tx.LockOrganization(ctx, organizationID); err != nil {
 		return fmt.Errorf("lock organization: %w", err)
 	}
-	state, err := q.LockSeatState(ctx, organizationID)
+	state, err := tx.LockSeatState(ctx, organizationID)
 	if err != nil || state.SummaryDueAt == nil || s.now().Before(*state.SummaryDueAt) {
 		return err
 	}
 	since := *state.SummarySince
 	state.SummarySince, state.SummaryDueAt = nil, nil
-	if err := q.PutSeatState(ctx, state); err != nil {
+	if err := tx.PutSeatState(ctx, state); err != nil {
 		return err
 	}
-	current, living, err := optional(q.CurrentSubscription(ctx, organizationID, s.knownAccount()))
+	current, living, err := Found(tx.CurrentSubscription(ctx, organizationID, s.knownAccount()))
 	if err != nil || !living || !s.seatsSynced(current) {
 		return err
 	}
 	if since.Before(current.CreatedAt) {
 		since = current.CreatedAt // who was there before the plan is no news
 	}
-	changes, err := q.SeatChanges(ctx, organizationID, mostGathered)
+	changes, err := tx.SeatChanges(ctx, organizationID, maxPendingChanges)
 	if err != nil {
 		return err
 	}
-	changes = slices.DeleteFunc(changes, func(c SeatChange) bool { return c.At.Before(since) || c.From == 0 || c.Reason == ReasonToldAgain })
+	changes = slices.DeleteFunc(changes, func(c SeatChange) bool { return c.At.Before(since) || c.From == 0 || c.Reason == ReasonResent })
 	if len(changes) == 0 || changes[0].To == changes[len(changes)-1].From {
 		return nil
 	}
 	newest, oldest := changes[0], changes[len(changes)-1]
-	plan, _, _ := s.Catalogue().ByPrice(current.PriceID)
-	return s.tell(ctx, q, Mail{
+	plan, _, _ := s.Catalog().ByPrice(current.PriceID)
+	return s.queueBillingNotice(ctx, tx, Mail{
 		Kind: MailSeatSummary, Key: fmt.Sprintf("seats:%d", newest.ID), OrganizationID: organizationID,
-		Data: MailData{Plan: plan.Name, Seats: newest.To, FormerSeats: oldest.From, Changes: changesInWords(changes)},
+		Data: MailData{Plan: plan.Name, Seats: newest.To, FormerSeats: oldest.From, Changes: describeChanges(changes)},
 	})
 }
 
-// changesInWords writes a line about each change, the oldest first.
-func changesInWords(changes []SeatChange) []string {
+// describeChanges writes a line about each change, the oldest first.
+func describeChanges(changes []SeatChange) []string {
 	var lines []string
 	for _, c := range slices.Backward(changes) {
 		line := c.Reason

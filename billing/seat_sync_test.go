@@ -17,9 +17,9 @@ import (
 func wantSeats(t *testing.T, s *stage, billed, atStripe int, status billing.SyncStatus) {
 	t.Helper()
 	seats := s.overview().Seats
-	if seats.Billable != billed || seats.AtStripe != atStripe || seats.Status != status {
+	if seats.Billable != billed || seats.Quantity != atStripe || seats.Status != status {
 		t.Fatalf("billed %d, at Stripe %d, %s (%s); want %d, %d, %s",
-			seats.Billable, seats.AtStripe, seats.Status, seats.Error, billed, atStripe, status)
+			seats.Billable, seats.Quantity, seats.Status, seats.Error, billed, atStripe, status)
 	}
 }
 
@@ -133,7 +133,7 @@ func TestQuantityChangedBehindUsIsRestored(t *testing.T) {
 	wantSeats(t, s, 1, 40, billing.SyncPending)
 	changes, _, err := s.service.SeatLedger(t.Context(), s.access, billing.LedgerSearch{Limit: 1})
 	s.must(err)
-	if line := changes[0]; line.From != 40 || line.To != 1 || line.Reason != billing.ReasonToldAgain || line.ActorName != "" {
+	if line := changes[0]; line.From != 40 || line.To != 1 || line.Reason != billing.ReasonResent || line.ActorName != "" {
 		t.Errorf("the ledger says %+v", line)
 	}
 	s.due()
@@ -170,7 +170,7 @@ func (s *stage) loseAnswerAboutAGuest() {
 func TestUnansweredAttemptIsAskedAboutBeforeTheOldNumberIsBelieved(t *testing.T) {
 	s := openStage(t)
 	s.loseAnswerAboutAGuest()
-	if seats := s.overview().Seats; seats.Desired != 1 || seats.AtStripe != 1 || seats.Status == billing.SyncOK || s.atStripe() != 2 {
+	if seats := s.overview().Seats; seats.Desired != 1 || seats.Quantity != 1 || seats.Status == billing.SyncOK || s.atStripe() != 2 {
 		t.Fatalf("the panel says %+v, and Stripe has %d", seats, s.atStripe())
 	}
 	for range 3 {
@@ -178,7 +178,7 @@ func TestUnansweredAttemptIsAskedAboutBeforeTheOldNumberIsBelieved(t *testing.T)
 		s.must(s.sync())
 	}
 	wantSeats(t, s, 1, 1, billing.SyncOK)
-	if n := s.one(`select count(*) from seat_changes where reason = $1`, billing.ReasonToldAgain); n != 0 {
+	if n := s.one(`select count(*) from seat_changes where reason = $1`, billing.ReasonResent); n != 0 {
 		t.Errorf("the ledger says %d times that somebody changed the number at Stripe", n)
 	}
 }
@@ -194,7 +194,7 @@ func TestUnansweredAttemptWaitsUntilStripeCanBeAsked(t *testing.T) {
 		s.due()
 		s.must(s.sync())
 		state := s.seatState()
-		if seats := s.overview().Seats; seats.Status != billing.SyncError || state.Failures != before+n+1 || state.DueAt == nil || !state.DueAt.After(time.Now()) || !state.Open {
+		if seats := s.overview().Seats; seats.Status != billing.SyncError || state.Failures != before+n+1 || state.DueAt == nil || !state.DueAt.After(time.Now()) || !state.AttemptOpen {
 			t.Fatalf("the panel says %+v, held is %+v", seats, state)
 		}
 	}
@@ -239,7 +239,7 @@ func TestBurstIsToldOnce(t *testing.T) {
 	s.subscribe("pro")
 	s.work(s.service)
 	s.join(10)
-	s.until("the seats to settle", func(o billing.Overview) bool { return o.Seats.Status == billing.SyncOK && o.Seats.AtStripe == 11 })
+	s.until("the seats to settle", func(o billing.Overview) bool { return o.Seats.Status == billing.SyncOK && o.Seats.Quantity == 11 })
 	if s.calls.Load() > 2 {
 		t.Errorf("ten changes took %d calls", s.calls.Load())
 	}

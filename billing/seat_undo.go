@@ -7,24 +7,24 @@ import (
 
 // What people are told where changes can't be undone.
 const (
-	MessageNothingGathered = "Stripe is being told already. Change the members themselves instead."
-	MessageAllRemoved      = "Whoever left or was removed can't be brought back this way. Please invite them again."
+	MessageNothingPending = "Stripe is being told already. Change the members themselves instead."
+	MessageAllRemoved     = "Whoever left or was removed can't be brought back this way. Please invite them again."
 )
 
-// mostGathered bounds the changes one gathering can hold, which lasts no longer than [GatherLimit].
-const mostGathered = 10_000
+// maxPendingChanges bounds the changes one gathering can hold, which lasts no longer than [DebounceLimit].
+const maxPendingChanges = 10_000
 
-// UndoGathered sets back who is billed to what it was before the changes that are gathered now, so that Stripe is told nothing. People who
+// UndoPendingChanges sets back who is billed to what it was before the changes that are gathered now, so that Stripe is told nothing. People who
 // left stay away: left counts them. Errors: CodeForbidden; CodeConflict where nothing is gathered, where all of them left, and for the
 // plan's maximum.
-func (s *Service) UndoGathered(ctx context.Context, a Access) (left int, err error) {
-	err = s.manageMembers(ctx, a, func(q Queries, actor Access) error {
-		people, err := s.gathered(ctx, q, a.Organization.ID)
+func (s *Service) UndoPendingChanges(ctx context.Context, a Access) (left int, err error) {
+	err = s.asMemberManager(ctx, a, func(tx Queries, actor Access) error {
+		people, err := s.pendingChanges(ctx, tx, a.Organization.ID)
 		if err != nil {
 			return err
 		}
 		left = 0
-		members, err := membersByUser(ctx, q, a.Organization.ID)
+		members, err := membersByUser(ctx, tx, a.Organization.ID)
 		if err != nil {
 			return err
 		}
@@ -34,7 +34,7 @@ func (s *Service) UndoGathered(ctx context.Context, a Access) (left int, err err
 				left++
 				continue
 			}
-			if err := s.setBackBilling(ctx, q, actor, member); err != nil {
+			if err := s.revertBilling(ctx, tx, actor, member); err != nil {
 				return err
 			}
 		}
@@ -49,17 +49,17 @@ func (s *Service) UndoGathered(ctx context.Context, a Access) (left int, err err
 	return left, nil
 }
 
-// gathered lists the people whose billing differs from before the gathering began. The ledger has a line each time one of them began or
+// pendingChanges lists the people whose billing differs from before the gathering began. The ledger has a line each time one of them began or
 // ceased to be billed, so an odd number of lines is a difference.
-func (s *Service) gathered(ctx context.Context, q Queries, organizationID string) ([]string, error) {
-	state, _, err := optional(q.LockSeatState(ctx, organizationID))
+func (s *Service) pendingChanges(ctx context.Context, tx Queries, organizationID string) ([]string, error) {
+	state, _, err := Found(tx.LockSeatState(ctx, organizationID))
 	if err != nil {
 		return nil, fmt.Errorf("lock seat state: %w", err)
 	}
-	if !state.gathering(s.now()) {
-		return nil, Errorf(CodeConflict, MessageNothingGathered)
+	if !state.debouncing(s.now()) {
+		return nil, Errorf(CodeConflict, MessageNothingPending)
 	}
-	changes, err := q.SeatChanges(ctx, organizationID, mostGathered)
+	changes, err := tx.SeatChanges(ctx, organizationID, maxPendingChanges)
 	if err != nil {
 		return nil, fmt.Errorf("read the gathered changes: %w", err)
 	}
@@ -74,10 +74,10 @@ func (s *Service) gathered(ctx context.Context, q Queries, organizationID string
 		}
 		lines[change.SubjectUserID]++
 	}
-	return differing(people, lines), nil
+	return changedPeople(people, lines), nil
 }
 
-func differing(people []string, lines map[string]int) []string {
+func changedPeople(people []string, lines map[string]int) []string {
 	var odd []string
 	for _, id := range people {
 		if lines[id]%2 == 1 {
@@ -87,8 +87,8 @@ func differing(people []string, lines map[string]int) []string {
 	return odd
 }
 
-func membersByUser(ctx context.Context, q Queries, organizationID string) (map[string]Member, error) {
-	members, err := q.Members(ctx, organizationID)
+func membersByUser(ctx context.Context, tx Queries, organizationID string) (map[string]Member, error) {
+	members, err := tx.Members(ctx, organizationID)
 	if err != nil {
 		return nil, fmt.Errorf("list members: %w", err)
 	}
@@ -99,9 +99,9 @@ func membersByUser(ctx context.Context, q Queries, organizationID string) (map[s
 	return byUser, nil
 }
 
-// setBackBilling turns a member's billing round: who became billed stays a member and is billed no more, who ceased to be is again, and let in
+// revertBilling turns a member's billing round: who became billed stays a member and is billed no more, who ceased to be is again, and let in
 // again if they were suspended.
-func (s *Service) setBackBilling(ctx context.Context, q Queries, actor Access, before Member) error {
+func (s *Service) revertBilling(ctx context.Context, tx Queries, actor Access, before Member) error {
 	if !actor.Covers(before.Role) {
 		return Errorf(CodeForbidden, MessageHoldsMore)
 	}
@@ -109,5 +109,5 @@ func (s *Service) setBackBilling(ctx context.Context, q Queries, actor Access, b
 	if after.Billable = !before.Billed(); after.Billable {
 		after.Status = MemberActive
 	}
-	return s.writeMember(ctx, q, actor, before, after)
+	return s.writeMember(ctx, tx, actor, before, after)
 }

@@ -12,31 +12,31 @@ type SeatState struct {
 	SyncVersion      int64      `db:"sync_version"`       // rises with every change of what is wanted
 	AppliedVersion   int64      `db:"applied_version"`    // the version that Stripe was last told successfully
 
-	FirstChangeAt *time.Time `db:"first_change_at"` // the oldest change not yet told, for the gathering's latest moment
-	DueAt         *time.Time `db:"due_at"`          // when Stripe is to be told; nil while there is nothing to tell
-	Attempt       int64      `db:"attempt"`         // counts the idempotency keys used; rises after every definite answer
-	Open          bool       `db:"attempt_open"`    // an attempt was sent and no answer read: send the same key again
-	OpenItemID    string     `db:"open_item_id"`    // the parameters the open attempt was sent with
-	OpenQuantity  int        `db:"open_quantity"`
-	OpenVersion   int64      `db:"open_version"`
-	OpenProration Proration  `db:"open_proration"`
-	ToldAt        *time.Time `db:"acknowledged_at"` // the moment of Stripe's last yes: a snapshot from before does not show it
-	Failures      int        `db:"failures"`        // in a row, for the back-off
-	LeaseUntil    *time.Time `db:"lease_until"`     // somebody is at it until then
+	FirstChangeAt  *time.Time `db:"first_change_at"` // the oldest change not yet told, for the gathering's latest moment
+	DueAt          *time.Time `db:"due_at"`          // when Stripe is to be told; nil while there is nothing to tell
+	Attempt        int64      `db:"attempt"`         // counts the idempotency keys used; rises after every definite answer
+	AttemptOpen    bool       `db:"attempt_open"`    // an attempt was sent and no answer read: send the same key again
+	OpenItemID     string     `db:"open_item_id"`    // the parameters the open attempt was sent with
+	OpenQuantity   int        `db:"open_quantity"`
+	OpenVersion    int64      `db:"open_version"`
+	OpenProration  Proration  `db:"open_proration"`
+	AcknowledgedAt *time.Time `db:"acknowledged_at"` // the moment of Stripe's last yes: a snapshot from before does not show it
+	Failures       int        `db:"failures"`        // in a row, for the back-off
+	LeaseUntil     *time.Time `db:"lease_until"`     // somebody is at it until then
 
-	MinimumSeats int        `db:"minimum_seats"` // adopted from Stripe; 0: none
-	PaidSeats    int        `db:"paid_seats"`    // for the running period, where the plan keeps them until it ends
-	PaidUntil    *time.Time `db:"paid_until"`    // the end of that period
-	ReleaseAt    *time.Time `db:"release_at"`    // when seats are given back that are kept only since they are paid
-	SummarySince *time.Time `db:"summary_since"` // the oldest change that no summary has told the billing contacts of
-	SummaryDueAt *time.Time `db:"summary_due_at"`
-	DriftVersion int64      `db:"drift_version"` // the version that undoes a change made behind us
-	Drifts       int        `db:"drift_count"`   // such changes in a row
-	DriftAt      *time.Time `db:"drift_at"`      // the last of them
+	AcceptedQuantity int        `db:"minimum_seats"` // adopted from Stripe; 0: none
+	PaidSeats        int        `db:"paid_seats"`    // for the running period, where the plan keeps them until it ends
+	PaidUntil        *time.Time `db:"paid_until"`    // the end of that period
+	ReleaseAt        *time.Time `db:"release_at"`    // when seats are given back that are kept only since they are paid
+	SummarySince     *time.Time `db:"summary_since"` // the oldest change that no summary has told the billing contacts of
+	SummaryDueAt     *time.Time `db:"summary_due_at"`
+	DriftVersion     int64      `db:"drift_version"` // the version that undoes a change made behind us
+	Drifts           int        `db:"drift_count"`   // such changes in a row
+	DriftAt          *time.Time `db:"drift_at"`      // the last of them
 }
 
-// gathering tells that changes are collected and Stripe is not told of them yet.
-func (s SeatState) gathering(now time.Time) bool {
+// debouncing tells that changes are collected and Stripe is not told of them yet.
+func (s SeatState) debouncing(now time.Time) bool {
 	return s.FirstChangeAt != nil && s.DueAt != nil && now.Before(*s.DueAt) && s.Failures == 0
 }
 
@@ -71,8 +71,8 @@ type SeatChange struct {
 	Invoiced      Money  `db:"invoiced,joined,null"`
 }
 
-// Gathering bounds: a burst of changes is told to Stripe once, this long after its last change and no later than that after its first.
+// Debouncing bounds: a burst of changes is told to Stripe once, this long after its last change and no later than that after its first.
 const (
-	GatherQuiet = 3 * time.Second
-	GatherLimit = 30 * time.Second
+	DebounceQuiet = 3 * time.Second
+	DebounceLimit = 30 * time.Second
 )

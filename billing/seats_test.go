@@ -9,7 +9,7 @@ import (
 func seatService(now time.Time) *Service {
 	return New(Options{
 		Now: func() time.Time { return now },
-		Catalogue: Catalogue{Plans: []Plan{{ID: "pro", PerSeat: true, SeatMinimum: 2, Prices: []Price{
+		Catalog: Catalog{Plans: []Plan{{ID: "pro", PerSeat: true, SeatMinimum: 2, Prices: []Price{
 			{Interval: Monthly, ID: "price_pro", ProductID: "prod_pro"},
 		}}, {ID: "flat", Prices: []Price{{Interval: Monthly, ID: "price_flat"}}}}},
 	})
@@ -18,20 +18,20 @@ func seatService(now time.Time) *Service {
 func TestWantGathersChanges(t *testing.T) {
 	start := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	var state SeatState
-	seatService(start).want(&state, 1)
-	if state.SyncVersion != 1 || !state.DueAt.Equal(start.Add(GatherQuiet)) {
+	seatService(start).setDesiredSeats(&state, 1)
+	if state.SyncVersion != 1 || !state.DueAt.Equal(start.Add(DebounceQuiet)) {
 		t.Fatalf("first change: %+v", state)
 	}
-	seatService(start.Add(2*time.Second)).want(&state, 2)
-	if state.SyncVersion != 2 || !state.DueAt.Equal(start.Add(2*time.Second+GatherQuiet)) {
+	seatService(start.Add(2*time.Second)).setDesiredSeats(&state, 2)
+	if state.SyncVersion != 2 || !state.DueAt.Equal(start.Add(2*time.Second+DebounceQuiet)) {
 		t.Fatalf("second change: version %d, due %v", state.SyncVersion, state.DueAt)
 	}
-	seatService(start.Add(29*time.Second)).want(&state, 3)
-	if !state.DueAt.Equal(start.Add(GatherLimit)) {
-		t.Fatalf("a change late in the gathering is due at %v, want %v", state.DueAt, start.Add(GatherLimit))
+	seatService(start.Add(29*time.Second)).setDesiredSeats(&state, 3)
+	if !state.DueAt.Equal(start.Add(DebounceLimit)) {
+		t.Fatalf("a change late in the gathering is due at %v, want %v", state.DueAt, start.Add(DebounceLimit))
 	}
 	due := *state.DueAt
-	seatService(start.Add(time.Hour)).want(&state, 3)
+	seatService(start.Add(time.Hour)).setDesiredSeats(&state, 3)
 	if state.SyncVersion != 3 || !state.DueAt.Equal(due) {
 		t.Fatalf("no change made a version: %+v", state)
 	}
@@ -40,26 +40,26 @@ func TestWantGathersChanges(t *testing.T) {
 func TestScheduleAgainstSnapshot(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	s := seatService(now)
-	current := Subscription{ID: "sub_1", ItemID: "si_1", PriceID: "price_pro", Status: StatusActive, Quantity: 3, Moment: now}
+	current := Subscription{ID: "sub_1", ItemID: "si_1", PriceID: "price_pro", Status: StatusActive, Quantity: 3, AsOf: now}
 	t.Run("agreement settles and clears the error", func(t *testing.T) {
-		state := SeatState{DesiredSeats: 3, SyncVersion: 4, AppliedVersion: 3, SyncError: "declined", Failures: 2, DueAt: &now, Open: true}
-		s.schedule(&state, current)
-		if state.status(3) != SyncOK || state.DueAt != nil || state.Open || *state.LastAppliedSeats != 3 || !state.LastSyncAt.Equal(now) {
+		state := SeatState{DesiredSeats: 3, SyncVersion: 4, AppliedVersion: 3, SyncError: "declined", Failures: 2, DueAt: &now, AttemptOpen: true}
+		s.scheduleSync(&state, current)
+		if state.syncStatus(3) != SyncOK || state.DueAt != nil || state.AttemptOpen || *state.LastAppliedSeats != 3 || !state.LastSyncAt.Equal(now) {
 			t.Errorf("%+v", state)
 		}
 	})
 	t.Run("a change that waits keeps its version and its moment", func(t *testing.T) {
-		due := now.Add(GatherQuiet)
+		due := now.Add(DebounceQuiet)
 		state := SeatState{DesiredSeats: 5, SyncVersion: 4, AppliedVersion: 3, DueAt: &due}
-		s.schedule(&state, current)
-		if state.SyncVersion != 4 || !state.DueAt.Equal(due) || state.status(3) != SyncPending {
+		s.scheduleSync(&state, current)
+		if state.SyncVersion != 4 || !state.DueAt.Equal(due) || state.syncStatus(3) != SyncPending {
 			t.Errorf("%+v", state)
 		}
 	})
 	t.Run("a quantity changed behind us is a new version, due now", func(t *testing.T) {
-		state := SeatState{DesiredSeats: 5, SyncVersion: 4, AppliedVersion: 4, Open: true}
-		s.schedule(&state, current)
-		if state.SyncVersion != 5 || !state.DueAt.Equal(now) || state.Open {
+		state := SeatState{DesiredSeats: 5, SyncVersion: 4, AppliedVersion: 4, AttemptOpen: true}
+		s.scheduleSync(&state, current)
+		if state.SyncVersion != 5 || !state.DueAt.Equal(now) || state.AttemptOpen {
 			t.Errorf("%+v", state)
 		}
 	})
@@ -79,7 +79,7 @@ func TestSyncStatus(t *testing.T) {
 		{"the last attempt failed", SeatState{DesiredSeats: 4, SyncVersion: 3, AppliedVersion: 2, SyncError: "no"}, 3, SyncError},
 	}
 	for _, c := range cases {
-		if got := c.state.status(c.atStripe); got != c.want {
+		if got := c.state.syncStatus(c.atStripe); got != c.want {
 			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
 		}
 	}
@@ -94,7 +94,7 @@ func TestNextAttemptKeys(t *testing.T) {
 	if again := s.nextAttempt(&state, current, ProrateNextInvoice); again.IdempotencyKey != first.IdempotencyKey {
 		t.Errorf("no answer came, yet the key moved from %s to %s", first.IdempotencyKey, again.IdempotencyKey)
 	}
-	state.Open = false
+	state.AttemptOpen = false
 	answered := s.nextAttempt(&state, current, ProrateNextInvoice)
 	if answered.IdempotencyKey == first.IdempotencyKey {
 		t.Error("a definite answer came, yet the key is used again")
@@ -126,7 +126,7 @@ func TestSeatProration(t *testing.T) {
 		{"price_pro", StatusActive, 3, 5, 5, ProrateNever},  // paid until the period ends
 		{"price_pro", StatusActive, 3, 6, 5, ProrateAtOnce},
 	}
-	s := New(Options{Catalogue: Catalogue{Plans: []Plan{{
+	s := New(Options{Catalog: Catalog{Plans: []Plan{{
 		PerSeat: true, ProrationOnIncrease: ProrateAtOnce, ProrationOnDecrease: ProrateNextInvoice, Prices: []Price{{ID: "price_pro"}},
 	}}}})
 	for _, c := range cases {
@@ -153,14 +153,14 @@ func TestWantedSeats(t *testing.T) {
 		{"", SeatState{}, 0, 1}, {"", SeatState{}, 7, 7}, {"price_unknown", SeatState{}, 0, 1},
 		{"price_pro", SeatState{}, 1, 2}, {"price_pro", SeatState{}, 9, 9},
 		{"price_flat", SeatState{}, 9, 9},
-		{"price_pro", SeatState{MinimumSeats: 12}, 9, 12}, {"price_pro", SeatState{MinimumSeats: 4}, 9, 9},
+		{"price_pro", SeatState{AcceptedQuantity: 12}, 9, 12}, {"price_pro", SeatState{AcceptedQuantity: 4}, 9, 9},
 		{"price_pro", SeatState{PaidSeats: 11, PaidUntil: &late}, 9, 11},
 		{"price_pro", SeatState{PaidSeats: 11, PaidUntil: &soon}, 9, 9}, // given back before the renewal counts them
 		{"price_pro", SeatState{PaidSeats: 8, PaidUntil: &late}, 9, 9},
 	}
 	for _, c := range cases {
 		state := c.state
-		if got := s.wantedSeats(&state, Subscription{PriceID: c.price}, c.billed); got != c.want {
+		if got := s.desiredSeats(&state, Subscription{PriceID: c.price}, c.billed); got != c.want {
 			t.Errorf("%s with %d billed, %+v: got %d, want %d", c.price, c.billed, c.state, got, c.want)
 		}
 		if kept := c.want == c.state.PaidSeats; (state.ReleaseAt != nil) != kept {

@@ -19,7 +19,7 @@ import (
 type Options struct {
 	Store     Store
 	Gateway   Gateway
-	Catalogue Catalogue
+	Catalog   Catalog
 	Renderer  Renderer         // puts e-mails into words
 	Mailer    Mailer           // nil: e-mails are kept and only shown
 	Now       func() time.Time // nil: time.Now
@@ -52,13 +52,13 @@ type Service struct {
 	keyFingerprint                   string
 	operatorEmails                   []string
 
-	catalogue  atomic.Pointer[Catalogue]
-	account    atomic.Pointer[StripeAccount]
-	resolving  sync.Mutex // one look-up of account and prices at a time
-	handlers   map[string]eventHandler
-	lastServed atomic.Value  // Turn: whose event was claimed last
-	resolved   atomic.Bool   // every price of the catalogue was found at Stripe
-	hashing    chan struct{} // bounds the memory that password hashing takes
+	catalog        atomic.Pointer[Catalog]
+	account        atomic.Pointer[StripeAccount]
+	resolving      sync.Mutex // one look-up of account and prices at a time
+	handlers       map[string]eventHandler
+	cursor         atomic.Value  // Recounts: whose event was claimed last
+	pricesComplete atomic.Bool   // every price of the catalogue was found at Stripe
+	hashing        chan struct{} // bounds the memory that password hashing takes
 }
 
 // New makes a Service. It does not speak to anything yet; [Service.Start] does.
@@ -83,73 +83,73 @@ func New(o Options) *Service {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	s.handlers = s.eventHandlers()
-	s.catalogue.Store(&o.Catalogue)
+	s.catalog.Store(&o.Catalog)
 	return s
 }
 
-// Catalogue returns the plans as they were last resolved at Stripe. It never waits.
-func (s *Service) Catalogue() Catalogue { return *s.catalogue.Load() }
+// Catalog returns the plans as they were last resolved at Stripe. It never waits.
+func (s *Service) Catalog() Catalog { return *s.catalog.Load() }
 
 // Start learns whose Stripe account this is and which prices the catalogue means: first from what was remembered, then from Stripe. Its
 // error tells what Stripe did not tell; the Service works on with what it remembers, and [Service.Work] and every checkout try again.
 func (s *Service) Start(ctx context.Context) error {
-	if err := s.remember(ctx); err != nil {
+	if err := s.loadStored(ctx); err != nil {
 		return err
 	}
-	if err := s.learnAccount(ctx); err != nil {
+	if err := s.loadAccount(ctx); err != nil {
 		return err
 	}
 	return s.resolvePrices(ctx)
 }
 
-// remember takes up what an earlier run learned of the account and the prices.
-func (s *Service) remember(ctx context.Context) error {
-	account, known, err := optional(s.store.RememberedAccount(ctx, s.keyFingerprint))
+// loadStored takes up what an earlier run learned of the account and the prices.
+func (s *Service) loadStored(ctx context.Context) error {
+	acct, known, err := Found(s.store.RememberedAccount(ctx, s.keyFingerprint))
 	if err != nil || !known {
 		return err
 	}
-	s.account.Store(&account)
-	prices, err := s.store.RememberedPrices(ctx, account)
+	s.account.Store(&acct)
+	prices, err := s.store.RememberedPrices(ctx, acct)
 	if err != nil {
 		return fmt.Errorf("read remembered prices: %w", err)
 	}
-	catalogue, _ := s.Catalogue().resolved(prices)
-	s.catalogue.Store(&catalogue)
+	plans, _ := s.Catalog().resolved(prices)
+	s.catalog.Store(&plans)
 	return nil
 }
 
-// learnAccount asks Stripe whose keys these are. What it says replaces what was remembered.
-func (s *Service) learnAccount(ctx context.Context) error {
+// loadAccount asks Stripe whose keys these are. What it says replaces what was remembered.
+func (s *Service) loadAccount(ctx context.Context) error {
 	s.resolving.Lock()
 	defer s.resolving.Unlock()
-	account, err := s.gateway.Account(ctx)
+	acct, err := s.gateway.Account(ctx)
 	if err != nil {
 		return fmt.Errorf("read the Stripe account: %w", err)
 	}
-	s.account.Store(&account)
-	return s.store.RememberAccount(ctx, s.keyFingerprint, account)
+	s.account.Store(&acct)
+	return s.store.RememberAccount(ctx, s.keyFingerprint, acct)
 }
 
 // resolvePrices reads the catalogue's prices from Stripe.
 func (s *Service) resolvePrices(ctx context.Context) error {
 	s.resolving.Lock()
 	defer s.resolving.Unlock()
-	catalogue, account := s.Catalogue(), s.knownAccount()
-	found, err := s.gateway.Prices(ctx, catalogue.LookupKeys(), catalogue.PriceIDs())
+	plans, acct := s.Catalog(), s.knownAccount()
+	found, err := s.gateway.Prices(ctx, plans.LookupKeys(), plans.PriceIDs())
 	if err != nil {
 		return fmt.Errorf("read the prices from Stripe: %w", err)
 	}
-	if err := s.store.RememberPrices(ctx, account, found); err != nil {
+	if err := s.store.RememberPrices(ctx, acct, found); err != nil {
 		return fmt.Errorf("remember the prices: %w", err)
 	}
-	remembered, err := s.store.RememberedPrices(ctx, account)
+	remembered, err := s.store.RememberedPrices(ctx, acct)
 	if err != nil {
 		return fmt.Errorf("read remembered prices: %w", err)
 	}
-	next, missing := catalogue.resolved(found)
+	next, missing := plans.resolved(found)
 	next = next.withFormer(remembered)
-	s.catalogue.Store(&next)
-	s.resolved.Store(len(missing) == 0)
+	s.catalog.Store(&next)
+	s.pricesComplete.Store(len(missing) == 0)
 	if len(missing) > 0 {
 		return fmt.Errorf("no active price at Stripe for %s: `usher plans push` creates what is missing", strings.Join(missing, ", "))
 	}
@@ -159,7 +159,7 @@ func (s *Service) resolvePrices(ctx context.Context) error {
 // requireAccount returns the Stripe account, learning it first where a start without Stripe has left it open.
 func (s *Service) requireAccount(ctx context.Context) (StripeAccount, error) {
 	if s.account.Load() == nil {
-		if err := s.learnAccount(ctx); err != nil {
+		if err := s.loadAccount(ctx); err != nil {
 			return StripeAccount{}, stripeFailed("learn account", err)
 		}
 	}
@@ -168,8 +168,8 @@ func (s *Service) requireAccount(ctx context.Context) (StripeAccount, error) {
 
 // knownAccount returns the account without waiting for Stripe; the zero account, to which no link belongs, while it is not known.
 func (s *Service) knownAccount() StripeAccount {
-	if account := s.account.Load(); account != nil {
-		return *account
+	if acct := s.account.Load(); acct != nil {
+		return *acct
 	}
 	return StripeAccount{}
 }
@@ -190,8 +190,8 @@ func (s *Service) random(limit time.Duration) time.Duration {
 	return limit * time.Duration(binary.BigEndian.Uint16(bits[:])) / (1 << 16)
 }
 
-// optional turns ErrNotFound into false.
-func optional[T any](value T, err error) (T, bool, error) {
+// Found turns ErrNotFound into false.
+func Found[T any](value T, err error) (T, bool, error) {
 	if errors.Is(err, ErrNotFound) {
 		return value, false, nil
 	}

@@ -106,7 +106,7 @@ func (s *stage) options(store *db.Store) billing.Options {
 	started := time.Now()
 	return billing.Options{
 		WallClock: func() time.Time { return started }, // so that no limit's window ends within a test
-		Store:     store, Gateway: s.gateway(), Catalogue: billing.BuiltInPlans(), KeyFingerprint: "stage",
+		Store:     store, Gateway: s.gateway(), Catalog: billing.BuiltInPlans(), KeyFingerprint: "stage",
 		SuccessURL: "http://usher.test/organization?tab=billing&success=true", CancelURL: "http://usher.test/organization",
 		ReturnURL: "http://usher.test/organization", AllowedOrigins: []string{"http://usher.test"},
 	}
@@ -256,7 +256,7 @@ func (s *stage) atStripe() int {
 
 // work runs a replica's background work until the test ends.
 func (s *stage) work(service *billing.Service) {
-	queue, err := db.NewQueue(s.store, slog.New(slog.DiscardHandler), service.Ring)
+	queue, err := db.NewQueue(s.store, slog.New(slog.DiscardHandler), service.RunJob)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -33,12 +33,12 @@ type Queries interface {
 	CreditQueries
 	LimitQueries
 	MembershipQueries
-	AlarmQueries
+	JobQueries
 	ReconcileQueries
 	InboxQueries
 	PaymentQueries
 	OperatorQueries
-	SurplusQueries
+	DuplicateQueries
 	ContactQueries
 	DeletionQueries
 	AccountDeletionQueries
@@ -67,16 +67,16 @@ type AccountQueries interface {
 // CheckoutQueries are about customers and Checkout sessions.
 type CheckoutQueries interface {
 	// CustomerLink reads the newest link of the organization in this account and mode, deleted or not.
-	CustomerLink(ctx context.Context, organizationID string, account StripeAccount) (CustomerLink, error)
+	CustomerLink(ctx context.Context, organizationID string, acct StripeAccount) (CustomerLink, error)
 	// LastGeneration returns the highest generation any link of the organization has had, 0 for none.
 	LastGeneration(ctx context.Context, organizationID string) (int, error)
 	PutCustomerLink(ctx context.Context, link CustomerLink) error // inserts or updates by organization and generation
 	// CustomerOwner tells which organization a customer belongs to, by any link, old ones included.
-	CustomerOwner(ctx context.Context, customerID string, account StripeAccount) (CustomerLink, error)
+	CustomerOwner(ctx context.Context, customerID string, acct StripeAccount) (CustomerLink, error)
 	// LockOwner is CustomerOwner with that organization locked; it returns the organization's id.
-	LockOwner(ctx context.Context, customerID string, account StripeAccount) (string, error)
+	LockOwner(ctx context.Context, customerID string, acct StripeAccount) (string, error)
 	// OpenCheckout reads the one reserved or open subscription checkout of the organization in this account and mode.
-	OpenCheckout(ctx context.Context, organizationID string, account StripeAccount) (CheckoutSession, error)
+	OpenCheckout(ctx context.Context, organizationID string, acct StripeAccount) (CheckoutSession, error)
 	// PutCheckout inserts or updates by ID. Complete and expired are final: a later write of such a session changes nothing.
 	PutCheckout(ctx context.Context, session CheckoutSession) error
 	CheckoutByStripeID(ctx context.Context, organizationID, sessionID string) (CheckoutSession, error)
@@ -87,17 +87,17 @@ type SubscriptionQueries interface {
 	// LockSubscription reads and locks the snapshot.
 	LockSubscription(ctx context.Context, id string) (Subscription, error)
 	// LockOwnerAndSubscription is LockOwner and then LockSubscription in one question; ErrNotFound where either has nothing.
-	LockOwnerAndSubscription(ctx context.Context, customerID string, account StripeAccount, id string) (organizationID string, held Subscription, err error)
+	LockOwnerAndSubscription(ctx context.Context, customerID string, acct StripeAccount, id string) (organizationID string, held Subscription, err error)
 	Subscription(ctx context.Context, id string) (Subscription, error)
 	// PutSubscription inserts or overwrites the snapshot, IsCurrent left as it is, and raises Revision. It returns all Subscriptions of its
 	// organization, account and mode, this one as it is now.
 	PutSubscription(ctx context.Context, s Subscription) ([]Subscription, error)
 	// CurrentSubscription reads the organization's current one in this account and mode.
-	CurrentSubscription(ctx context.Context, organizationID string, account StripeAccount) (Subscription, error)
+	CurrentSubscription(ctx context.Context, organizationID string, acct StripeAccount) (Subscription, error)
 	// Subscriptions lists the organization's subscriptions in this account and mode.
-	Subscriptions(ctx context.Context, organizationID string, account StripeAccount) ([]Subscription, error)
+	Subscriptions(ctx context.Context, organizationID string, acct StripeAccount) ([]Subscription, error)
 	// SetCurrent makes one subscription the organization's current one in its account and mode and all others not.
-	SetCurrent(ctx context.Context, organizationID, subscriptionID string, account StripeAccount) error
+	SetCurrent(ctx context.Context, organizationID, subscriptionID string, acct StripeAccount) error
 }
 
 // SeatQueries are about wanted and applied seats.
@@ -123,7 +123,7 @@ type EventQueries interface {
 	InsertEvent(ctx context.Context, e StoredEvent) (bool, error)
 	// ClaimDueEvent picks the next turn that has a due pending event, and of it the longest due one; it pushes its NextAttemptAt to leaseUntil,
 	// counts the attempt and returns it; ErrNotFound where no later turn has one. Two callers never get the same one.
-	ClaimDueEvent(ctx context.Context, now, leaseUntil time.Time, after Turn) (StoredEvent, error)
+	ClaimDueEvent(ctx context.Context, now, leaseUntil time.Time, after QueueCursor) (StoredEvent, error)
 	// FinishEvent writes outcome, organization, error and next attempt.
 	FinishEvent(ctx context.Context, e StoredEvent) error
 	Event(ctx context.Context, id string) (StoredEvent, error)
@@ -132,11 +132,11 @@ type EventQueries interface {
 // StripeQueries remember what Stripe told of the account and its prices, so that a start while Stripe is away knows them.
 type StripeQueries interface {
 	// RememberAccount keeps whose keys these are; fingerprint stands for the secret key and does not reveal it.
-	RememberAccount(ctx context.Context, fingerprint string, account StripeAccount) error
+	RememberAccount(ctx context.Context, fingerprint string, acct StripeAccount) error
 	RememberedAccount(ctx context.Context, fingerprint string) (StripeAccount, error)
 	// RememberPrices inserts or updates by account, mode and price id. Prices no longer in use are kept: subscriptions may hold them.
-	RememberPrices(ctx context.Context, account StripeAccount, prices []StripePrice) error
-	RememberedPrices(ctx context.Context, account StripeAccount) ([]StripePrice, error) // oldest first
+	RememberPrices(ctx context.Context, acct StripeAccount, prices []StripePrice) error
+	RememberedPrices(ctx context.Context, acct StripeAccount) ([]StripePrice, error) // oldest first
 }
 
 // InvoiceQueries are about snapshots of invoices.
@@ -149,7 +149,7 @@ type InvoiceQueries interface {
 	// PutProration inserts or overwrites a line that charges for a change within a period.
 	PutProration(ctx context.Context, invoiceID, subscriptionID string, line InvoiceLine) error
 	// Invoices lists the organization's invoices in this account and mode, drafts left out, newest first.
-	Invoices(ctx context.Context, organizationID string, account StripeAccount, limit int) ([]Invoice, error)
+	Invoices(ctx context.Context, organizationID string, acct StripeAccount, limit int) ([]Invoice, error)
 }
 
 // CreditQueries are about the credit ledger.

@@ -75,7 +75,7 @@ type Subscription struct {
 	MetadataOrgID      string             `db:"metadata_org_id"`     // the orgId in its metadata
 	IsCurrent          bool               `db:"is_current,readonly"` // the one of its organization that pages and seats follow
 
-	Moment   time.Time `db:"as_of,null"`        // when this state was true at Stripe, by Stripe's clock
+	AsOf     time.Time `db:"as_of,null"`        // when this state was true at Stripe, by Stripe's clock
 	Revision int64     `db:"revision,readonly"` // counts our writes of the row; 0 while it is not stored
 }
 

@@ -8,43 +8,43 @@ import (
 	"time"
 )
 
-// SurplusStatus says how far the end of a surplus subscription has come.
-type SurplusStatus string
+// DuplicateStatus says how far the end of a surplus subscription has come.
+type DuplicateStatus string
 
 // The statuses.
 const (
-	SurplusEnding SurplusStatus = "ending"
-	SurplusEnded  SurplusStatus = "ended"  // and its money is on its way back
-	SurplusSpared SurplusStatus = "kept"   // it turned out to be needed, or somebody else has ended it: nothing was done
-	SurplusFailed SurplusStatus = "failed" // given up: somebody has to look at it
+	DuplicateCanceling DuplicateStatus = "ending"
+	DuplicateCanceled  DuplicateStatus = "ended"  // and its money is on its way back
+	DuplicateKept      DuplicateStatus = "kept"   // it turned out to be needed, or somebody else has ended it: nothing was done
+	DuplicateFailed    DuplicateStatus = "failed" // given up: somebody has to look at it
 )
 
-// Surplus is a subscription that was bought beside a living one: two Checkout pages can both be paid. It is ended at Stripe, and what was paid
+// DuplicateSubscription is a subscription that was bought beside a living one: two Checkout pages can both be paid. It is ended at Stripe, and what was paid
 // for it goes back, once.
-type Surplus struct {
-	SubscriptionID string        `db:"subscription_id"`
-	OrganizationID string        `db:"organization_id"`
-	KeptID         string        `db:"kept_subscription_id"` // the one the organization stays on
-	Status         SurplusStatus `db:"status"`
-	FoundAt        time.Time     `db:"found_at"`
-	CancelingAt    *time.Time    `db:"canceling_at"` // when Stripe was first told to end it; nil: not by us
-	Attempts       int           `db:"attempts"`
-	Error          string        `db:"error"`
-	NextAttemptAt  *time.Time    `db:"next_attempt_at"` // while it is ending
-	Refunded       Money         `db:"refunded,joined"`
-	DoneAt         *time.Time    `db:"done_at"`
+type DuplicateSubscription struct {
+	SubscriptionID     string          `db:"subscription_id"`
+	OrganizationID     string          `db:"organization_id"`
+	KeptSubscriptionID string          `db:"kept_subscription_id"` // the one the organization stays on
+	Status             DuplicateStatus `db:"status"`
+	FoundAt            time.Time       `db:"found_at"`
+	CancelingAt        *time.Time      `db:"canceling_at"` // when Stripe was first told to end it; nil: not by us
+	Attempts           int             `db:"attempts"`
+	Error              string          `db:"error"`
+	NextAttemptAt      *time.Time      `db:"next_attempt_at"` // while it is ending
+	Refunded           Money           `db:"refunded,joined"`
+	DoneAt             *time.Time      `db:"done_at"`
 }
 
-// SurplusQueries keep what is to be ended.
-type SurplusQueries interface {
+// DuplicateQueries keep what is to be ended.
+type DuplicateQueries interface {
 	// InsertSurplus writes one down; false where it is known and was not spared.
-	InsertSurplus(ctx context.Context, s Surplus) (bool, error)
+	InsertSurplus(ctx context.Context, s DuplicateSubscription) (bool, error)
 	// ClaimDueSurplus picks the longest due one, pushes its NextAttemptAt to leaseUntil, counts the attempt and returns it; ErrNotFound where
 	// none is due. Two callers never get the same one.
-	ClaimDueSurplus(ctx context.Context, now, leaseUntil time.Time) (Surplus, error)
-	PutSurplus(ctx context.Context, s Surplus) error // overwrites
-	// Surpluses lists an organization's that were found at since or later, the newest first.
-	Surpluses(ctx context.Context, organizationID string, since time.Time) ([]Surplus, error)
+	ClaimDueSurplus(ctx context.Context, now, leaseUntil time.Time) (DuplicateSubscription, error)
+	PutSurplus(ctx context.Context, s DuplicateSubscription) error // overwrites
+	// DuplicateSubscriptions lists an organization's that were found at since or later, the newest first.
+	Surpluses(ctx context.Context, organizationID string, since time.Time) ([]DuplicateSubscription, error)
 }
 
 // CreditNote takes a paid invoice back (https://docs.stripe.com/api/credit_notes/create). Amounts are in the invoice's minor unit.
@@ -54,26 +54,26 @@ type CreditNote struct {
 	Credit    int64 // to the customer's balance, from which it was paid
 }
 
-// SurplusGateway is what ending a surplus subscription needs of Stripe.
-type SurplusGateway interface {
+// RefundGateway is what ending a surplus subscription needs of Stripe.
+type RefundGateway interface {
 	// VoidInvoice takes an open invoice back.
 	VoidInvoice(ctx context.Context, id string) error
-	// CreditInvoice takes a paid invoice back, under an idempotency key made of the invoice.
-	CreditInvoice(ctx context.Context, note CreditNote) error
+	// CreateCreditNote takes a paid invoice back, under an idempotency key made of the invoice.
+	CreateCreditNote(ctx context.Context, note CreditNote) error
 }
 
 // Bounds of the work on surplus subscriptions.
 const (
-	surplusAttempts = 12
-	surplusLease    = time.Minute
-	surplusTimeout  = 45 * time.Second // several calls of Stripe
-	surplusShown    = 30 * 24 * time.Hour
+	duplicateAttempts  = 12
+	duplicateLease     = time.Minute
+	duplicateTimeout   = 45 * time.Second // several calls of Stripe
+	duplicatesShownFor = 30 * 24 * time.Hour
 )
 
-// surplusBeside tells whether an organization that stays on one subscription has no need of another: both give access or are to be paid for, and
+// isDuplicate tells whether an organization that stays on one subscription has no need of another: both give access or are to be paid for, and
 // the other one was sold here, and not before. What somebody has made by hand at Stripe is left to them, and so is an older subscription that gives
 // no access any more: what was paid for it was owed.
-func surplusBeside(kept, other Subscription) bool {
+func isDuplicate(kept, other Subscription) bool {
 	switch {
 	case other.ID == kept.ID || !kept.Status.GrantsAccess():
 		return false
@@ -83,15 +83,15 @@ func surplusBeside(kept, other Subscription) bool {
 	return other.Status.GrantsAccess() || other.Status == StatusUnpaid || other.Status == StatusPaused
 }
 
-// noteSurplus writes down which of an organization's subscriptions have to end. The organization is locked.
-func (s *Service) noteSurplus(ctx context.Context, q Queries, kept Subscription, all []Subscription) error {
+// recordDuplicates writes down which of an organization's subscriptions have to end. The organization is locked.
+func (s *Service) recordDuplicates(ctx context.Context, tx Queries, kept Subscription, all []Subscription) error {
 	for _, other := range all {
-		if !surplusBeside(kept, other) {
+		if !isDuplicate(kept, other) {
 			continue
 		}
 		now := s.now()
-		fresh, err := q.InsertSurplus(ctx, Surplus{
-			SubscriptionID: other.ID, OrganizationID: other.OrganizationID, KeptID: kept.ID, Status: SurplusEnding, FoundAt: now, NextAttemptAt: &now,
+		fresh, err := tx.InsertSurplus(ctx, DuplicateSubscription{
+			SubscriptionID: other.ID, OrganizationID: other.OrganizationID, KeptSubscriptionID: kept.ID, Status: DuplicateCanceling, FoundAt: now, NextAttemptAt: &now,
 		})
 		if err != nil {
 			return fmt.Errorf("write surplus subscription: %w", err)
@@ -99,18 +99,18 @@ func (s *Service) noteSurplus(ctx context.Context, q Queries, kept Subscription,
 		if !fresh {
 			continue
 		}
-		q.Record("subscription %s: surplus beside %s, to be ended and refunded", other.ID, kept.ID)
-		if err := s.setAlarm(ctx, q, AlarmSurplus, other.ID, "", now); err != nil {
+		tx.Record("subscription %s: surplus beside %s, to be ended and refunded", other.ID, kept.ID)
+		if err := s.enqueue(ctx, tx, JobDuplicate, other.ID, "", now); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// endDueSurpluses works on all that are due.
-func (s *Service) endDueSurpluses(ctx context.Context) error {
+// cancelDueDuplicates works on all that are due.
+func (s *Service) cancelDueDuplicates(ctx context.Context) error {
 	for ctx.Err() == nil {
-		worked, err := s.endDueSurplus(ctx)
+		worked, err := s.cancelDueDuplicate(ctx)
 		if err != nil || !worked {
 			return err
 		}
@@ -118,46 +118,46 @@ func (s *Service) endDueSurpluses(ctx context.Context) error {
 	return nil
 }
 
-// endDueSurplus works on one surplus subscription. false: none was due.
-func (s *Service) endDueSurplus(ctx context.Context) (bool, error) {
+// cancelDueDuplicate works on one surplus subscription. false: none was due.
+func (s *Service) cancelDueDuplicate(ctx context.Context) (bool, error) {
 	now := s.now()
-	surplus, claimed, err := optional(s.store.ClaimDueSurplus(ctx, now, now.Add(surplusLease)))
+	surplus, claimed, err := Found(s.store.ClaimDueSurplus(ctx, now, now.Add(duplicateLease)))
 	if err != nil || !claimed {
 		return false, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, surplusTimeout)
+	ctx, cancel := context.WithTimeout(ctx, duplicateTimeout)
 	defer cancel()
-	if err := s.endSurplus(ctx, &surplus); err != nil {
-		s.postponeSurplus(&surplus, err)
+	if err := s.cancelDuplicate(ctx, &surplus); err != nil {
+		s.scheduleDuplicateRetry(&surplus, err)
 		level := slog.LevelWarn
-		if surplus.Status == SurplusFailed {
+		if surplus.Status == DuplicateFailed {
 			level = slog.LevelError
 		}
 		s.log.Log(ctx, level, "a second subscription is not ended", "subscription", surplus.SubscriptionID, "organization", surplus.OrganizationID,
 			"attempt", surplus.Attempts, "status", surplus.Status, "error", err)
 	}
-	return true, s.finishSurplus(context.WithoutCancel(ctx), surplus)
+	return true, s.finishDuplicate(context.WithoutCancel(ctx), surplus)
 }
 
-func (s *Service) postponeSurplus(surplus *Surplus, cause error) {
+func (s *Service) scheduleDuplicateRetry(surplus *DuplicateSubscription, cause error) {
 	surplus.Error = cause.Error()
-	if surplus.Attempts >= surplusAttempts || terminal(cause) {
-		surplus.Status, surplus.NextAttemptAt = SurplusFailed, nil
+	if surplus.Attempts >= duplicateAttempts || isPermanent(cause) {
+		surplus.Status, surplus.NextAttemptAt = DuplicateFailed, nil
 		return
 	}
 	next := s.now().Add(s.backoff(surplus.Attempts))
 	surplus.NextAttemptAt = &next
 }
 
-// endSurplus asks Stripe how both subscriptions stand before it ends one of them: never the only one an organization has.
-func (s *Service) endSurplus(ctx context.Context, surplus *Surplus) error {
-	needed, err := s.surplusNeeded(ctx, *surplus)
+// cancelDuplicate asks Stripe how both subscriptions stand before it ends one of them: never the only one an organization has.
+func (s *Service) cancelDuplicate(ctx context.Context, surplus *DuplicateSubscription) error {
+	needed, err := s.stillNeeded(ctx, *surplus)
 	if err != nil {
 		return err
 	}
 	now := s.now()
 	if needed {
-		surplus.Status, surplus.NextAttemptAt, surplus.DoneAt, surplus.Error = SurplusSpared, nil, &now, ""
+		surplus.Status, surplus.NextAttemptAt, surplus.DoneAt, surplus.Error = DuplicateKept, nil, &now, ""
 		return nil
 	}
 	if surplus.CancelingAt == nil {
@@ -167,23 +167,23 @@ func (s *Service) endSurplus(ctx context.Context, surplus *Surplus) error {
 			return err
 		}
 	}
-	if err := s.gateway.EndSubscription(ctx, surplus.SubscriptionID); err != nil && !isMissing(err) {
+	if err := s.gateway.CancelSubscription(ctx, surplus.SubscriptionID); err != nil && !isMissing(err) {
 		return fmt.Errorf("end subscription: %w", err)
 	}
-	if surplus.Refunded, err = s.sendBack(ctx, *surplus); err != nil {
+	if surplus.Refunded, err = s.refundInvoices(ctx, *surplus); err != nil {
 		return err
 	}
-	if _, err := s.ask(ctx, surplus.SubscriptionID); err != nil && !errors.Is(err, ErrNotFound) {
+	if _, err := s.refetch(ctx, surplus.SubscriptionID); err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
-	surplus.Status, surplus.NextAttemptAt, surplus.DoneAt, surplus.Error = SurplusEnded, nil, &now, ""
+	surplus.Status, surplus.NextAttemptAt, surplus.DoneAt, surplus.Error = DuplicateCanceled, nil, &now, ""
 	return nil
 }
 
-// surplusNeeded tells whether the subscription is to stay after all, or has been ended by somebody else, who then decides about its money too.
-func (s *Service) surplusNeeded(ctx context.Context, surplus Surplus) (bool, error) {
-	for _, id := range []string{surplus.KeptID, surplus.SubscriptionID} {
-		if _, err := s.ask(ctx, id); err != nil && !errors.Is(err, ErrNotFound) {
+// stillNeeded tells whether the subscription is to stay after all, or has been ended by somebody else, who then decides about its money too.
+func (s *Service) stillNeeded(ctx context.Context, surplus DuplicateSubscription) (bool, error) {
+	for _, id := range []string{surplus.KeptSubscriptionID, surplus.SubscriptionID} {
+		if _, err := s.refetch(ctx, id); err != nil && !errors.Is(err, ErrNotFound) {
 			return false, err
 		}
 	}
@@ -197,15 +197,15 @@ func (s *Service) surplusNeeded(ctx context.Context, surplus Surplus) (bool, err
 	kept, _ := chooseCurrent(all)
 	for _, other := range all {
 		if other.ID == surplus.SubscriptionID {
-			return !surplusBeside(kept, other), nil
+			return !isDuplicate(kept, other), nil
 		}
 	}
 	return true, nil
 }
 
-// sendBack takes back every invoice of an ended subscription: open ones are voided, paid ones refunded to where they were paid from. What a credit
+// refundInvoices takes back every invoice of an ended subscription: open ones are voided, paid ones refunded to where they were paid from. What a credit
 // note was made for already, by an attempt before or by hand, is left.
-func (s *Service) sendBack(ctx context.Context, surplus Surplus) (Money, error) {
+func (s *Service) refundInvoices(ctx context.Context, surplus DuplicateSubscription) (Money, error) {
 	var back Money
 	ended, err := s.store.Subscription(ctx, surplus.SubscriptionID)
 	if err != nil {
@@ -219,7 +219,7 @@ func (s *Service) sendBack(ctx context.Context, surplus Surplus) (Money, error) 
 		if invoice.SubscriptionID != surplus.SubscriptionID {
 			continue
 		}
-		if err := s.takeBack(ctx, invoice); err != nil {
+		if err := s.refundInvoice(ctx, invoice); err != nil {
 			return back, err
 		}
 		if invoice.Status == InvoicePaid && invoice.AmountPaid > 0 {
@@ -229,7 +229,7 @@ func (s *Service) sendBack(ctx context.Context, surplus Surplus) (Money, error) 
 	return back, nil
 }
 
-func (s *Service) takeBack(ctx context.Context, invoice Invoice) error {
+func (s *Service) refundInvoice(ctx context.Context, invoice Invoice) error {
 	switch {
 	case invoice.Status == InvoiceOpen:
 		if err := s.gateway.VoidInvoice(ctx, invoice.ID); err != nil {
@@ -237,32 +237,32 @@ func (s *Service) takeBack(ctx context.Context, invoice Invoice) error {
 		}
 	case invoice.Status == InvoicePaid && invoice.Total > 0 && invoice.Credited == 0:
 		note := CreditNote{InvoiceID: invoice.ID, Refund: invoice.AmountPaid, Credit: invoice.Total - invoice.AmountPaid}
-		if err := s.gateway.CreditInvoice(ctx, note); err != nil {
+		if err := s.gateway.CreateCreditNote(ctx, note); err != nil {
 			return fmt.Errorf("credit invoice %s: %w", invoice.ID, err)
 		}
 	}
 	return nil
 }
 
-// finishSurplus writes what became of an attempt, and once it is done tells the billing contacts.
-func (s *Service) finishSurplus(ctx context.Context, surplus Surplus) error {
-	return s.store.InTx(ctx, func(q Queries) error {
-		if err := q.PutSurplus(ctx, surplus); err != nil {
+// finishDuplicate writes what became of an attempt, and once it is done tells the billing contacts.
+func (s *Service) finishDuplicate(ctx context.Context, surplus DuplicateSubscription) error {
+	return s.store.InTx(ctx, func(tx Queries) error {
+		if err := tx.PutSurplus(ctx, surplus); err != nil {
 			return fmt.Errorf("write surplus subscription: %w", err)
 		}
-		if surplus.Status != SurplusEnded {
+		if surplus.Status != DuplicateCanceled {
 			return nil
 		}
-		return s.tell(ctx, q, Mail{
+		return s.queueBillingNotice(ctx, tx, Mail{
 			Kind: MailSecondPlanEnded, Key: "surplus:" + surplus.SubscriptionID, OrganizationID: surplus.OrganizationID,
 			Data: MailData{Amount: surplus.Refunded, At: *surplus.DoneAt},
 		})
 	})
 }
 
-// Surpluses lists the second subscriptions of the last weeks, so that the billing page can tell what became of them.
-func (s *Service) Surpluses(ctx context.Context, a Access) ([]Surplus, error) {
-	found, err := s.store.Surpluses(ctx, a.Organization.ID, s.now().Add(-surplusShown))
+// DuplicateSubscriptions lists the second subscriptions of the last weeks, so that the billing page can tell what became of them.
+func (s *Service) DuplicateSubscriptions(ctx context.Context, a Access) ([]DuplicateSubscription, error) {
+	found, err := s.store.Surpluses(ctx, a.Organization.ID, s.now().Add(-duplicatesShownFor))
 	if err != nil {
 		return nil, fmt.Errorf("list second subscriptions: %w", err)
 	}

@@ -30,7 +30,7 @@ func TestSurplusBeside(t *testing.T) {
 		one, other := kept, kept
 		other.ID, other.CreatedAt = "sub_2", first.Add(time.Minute)
 		test.change(&one, &other)
-		if got := surplusBeside(one, other); got != test.want {
+		if got := isDuplicate(one, other); got != test.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}

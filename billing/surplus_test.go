@@ -34,7 +34,7 @@ func (s *stage) soldHere() url.Values {
 }
 
 // surplusDone waits until the work on the second subscription has come to an end.
-func (s *stage) surplusDone(status billing.SurplusStatus) {
+func (s *stage) surplusDone(status billing.DuplicateStatus) {
 	s.t.Helper()
 	s.until("the second subscription to be "+string(status), func(billing.Overview) bool {
 		return s.one(`select count(*) from duplicate_subscriptions where status = $1`, status) == 1
@@ -55,7 +55,7 @@ func TestSecondPaidPlanIsEndedAndRefundedOnce(t *testing.T) {
 	first := s.subscribe("pro")
 	s.until("the credits", func(o billing.Overview) bool { return o.Credits.Balance == 1000 })
 	s.buyAgain(first, s.soldHere())
-	s.surplusDone(billing.SurplusEnded)
+	s.surplusDone(billing.DuplicateCanceled)
 
 	var subscriptions struct {
 		Data []struct{ ID, Status string }
@@ -72,7 +72,7 @@ func TestSecondPaidPlanIsEndedAndRefundedOnce(t *testing.T) {
 	// Everything is told once more, and worked on once more.
 	_, err := s.store.DB().ExecContext(t.Context(), `update duplicate_subscriptions set status = 'ending', next_attempt_at = now(), done_at = null`)
 	s.must(err)
-	s.surplusDone(billing.SurplusEnded)
+	s.surplusDone(billing.DuplicateCanceled)
 	var back refunds
 	s.getStripe("/v1/refunds", &back)
 	if len(back.Data) != 1 || back.Data[0].Amount != 2700 || back.Data[0].Reason != "duplicate" {
@@ -108,7 +108,7 @@ func TestOnlyPlanIsNeverEnded(t *testing.T) {
 	s.settleUntil(func() bool { return s.one(`select count(*) from duplicate_subscriptions`) == 1 })
 	s.postStripe(http.MethodDelete, "/v1/subscriptions/"+first.ID, url.Values{"invoice_now": {"false"}})
 	s.work(s.service)
-	s.surplusDone(billing.SurplusSpared)
+	s.surplusDone(billing.DuplicateKept)
 	s.until("the second plan to be the current one", func(o billing.Overview) bool {
 		return o.Subscription != nil && o.Subscription.ID != first.ID && o.Subscription.Status == billing.StatusActive
 	})
@@ -128,11 +128,11 @@ func (f *forgetful) forget(err error) error {
 }
 
 func (f *forgetful) EndSubscription(ctx context.Context, id string) error {
-	return f.forget(f.Gateway.EndSubscription(ctx, id))
+	return f.forget(f.Gateway.CancelSubscription(ctx, id))
 }
 
 func (f *forgetful) CreditInvoice(ctx context.Context, note billing.CreditNote) error {
-	return f.forget(f.Gateway.CreditInvoice(ctx, note))
+	return f.forget(f.Gateway.CreateCreditNote(ctx, note))
 }
 
 // Answers get lost after the act: the next attempt finds what was done.
@@ -149,7 +149,7 @@ func TestSecondPlanIsRefundedOnceThoughAnswersGetLost(t *testing.T) {
 	s.service = billing.New(options)
 	s.must(s.service.Start(t.Context()))
 	s.work(s.service)
-	s.surplusDone(billing.SurplusEnded)
+	s.surplusDone(billing.DuplicateCanceled)
 	var back refunds
 	s.getStripe("/v1/refunds", &back)
 	if len(back.Data) != 1 || back.Data[0].Amount != 2700 || s.one(`select refunded_minor from duplicate_subscriptions`) != 2700 {
@@ -171,7 +171,7 @@ func TestSecondPlanEndedByHandIsNotRefunded(t *testing.T) {
 	s.must(s.store.DB().GetContext(t.Context(), &second, `select subscription_id from duplicate_subscriptions`))
 	s.postStripe(http.MethodDelete, "/v1/subscriptions/"+second, url.Values{"invoice_now": {"false"}})
 	s.work(s.service)
-	s.surplusDone(billing.SurplusSpared)
+	s.surplusDone(billing.DuplicateKept)
 	var back refunds
 	s.getStripe("/v1/refunds", &back)
 	if len(back.Data) != 0 {

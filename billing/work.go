@@ -11,48 +11,48 @@ import (
 const (
 	workers       = 4                // so that one slow answer of Stripe does not hold the others up
 	sweepInterval = 2 * time.Second  // how soon work is found whose alarm was lost
-	learnInterval = 30 * time.Second // how often the account and missing prices are asked for while they are not known
+	setupInterval = 30 * time.Second // how often the account and missing prices are asked for while they are not known
 	pruneInterval = 10 * time.Minute
 	jobTimeout    = 15 * time.Second // for one event or one organization's seats, Stripe's answers included
 	seatBatch     = 50
 )
 
-// chore is work that is found by looking at rows, so that any number of replicas may be at it at once.
-type chore struct {
+// periodicTask is work that is found by looking at rows, so that any number of replicas may be at it at once.
+type periodicTask struct {
 	name    string
 	every   time.Duration // 0: at every sweep
 	workers int           // how many are at it at once
-	do      func(context.Context) error
+	run     func(context.Context) error
 }
 
 // chores is the whole of the background work but the mail.
-func (s *Service) chores() []chore {
-	return []chore{
-		{"pending events", 0, workers, s.settleDueEvents},
+func (s *Service) periodicTasks() []periodicTask {
+	return []periodicTask{
+		{"pending events", 0, workers, s.processDueEvents},
 		{"seats to tell", 0, 1, s.syncDueSeats},
-		{"seats to give back", 0, 1, s.giveBackSeats},
-		{"second subscriptions", 0, 1, s.endDueSurpluses},
-		{"customers to name", 0, 1, s.pushCustomerDetails},
-		{"summaries of seats", learnInterval, 1, s.summarizeDueSeats},
+		{"seats to give back", 0, 1, s.releaseUnusedSeats},
+		{"second subscriptions", 0, 1, s.cancelDueDuplicates},
+		{"customers to name", 0, 1, s.updateDueCustomers},
+		{"summaries of seats", setupInterval, 1, s.sendDueSeatSummaries},
 		{"organizations to delete", 0, 1, s.deleteDueOrganizations},
 		{"monthly credits", 0, 1, s.grantDueMonths},
-		{"account and prices", learnInterval, 1, s.catchUpWithStripe},
+		{"account and prices", setupInterval, 1, s.retryStart},
 		{"old events", pruneInterval, 1, s.pruneEvents},
-		{"old counts of the limits", learnInterval, 1, s.forgetOldHits},
+		{"old counts of the limits", setupInterval, 1, s.pruneRateLimits},
 	}
 }
 
 // Work does what waits in the tables (pending events, seats to tell, e-mails) until ctx ends. What has to be done is read from rows, so any
-// number of replicas may work at once. Alarms have most of it done sooner ([Service.Ring]); this finds what they were lost for, and what is
+// number of replicas may work at once. Alarms have most of it done sooner ([Service.RunJob]); this finds what they were lost for, and what is
 // to be tried again. It returns nil.
 func (s *Service) Work(ctx context.Context) error {
 	var apart sync.WaitGroup // what may take long, so that the sweep does not wait for it
-	apart.Go(func() { s.workMail(ctx) })
-	apart.Go(func() { s.workReconcile(ctx) })
+	apart.Go(func() { s.runMail(ctx) })
+	apart.Go(func() { s.runReconciler(ctx) })
 	defer apart.Wait()
 	ticker := time.NewTicker(sweepInterval)
 	defer ticker.Stop()
-	tasks := s.chores()
+	tasks := s.periodicTasks()
 	done := make([]time.Time, len(tasks)) // when each was done last
 	for {
 		s.sweep(ctx, tasks, done)
@@ -64,9 +64,9 @@ func (s *Service) Work(ctx context.Context) error {
 	}
 }
 
-// workReconcile compares with Stripe whenever it is this replica's turn.
-func (s *Service) workReconcile(ctx context.Context) {
-	ticker := time.NewTicker(learnInterval)
+// runReconciler compares with Stripe whenever it is this replica's turn.
+func (s *Service) runReconciler(ctx context.Context) {
+	ticker := time.NewTicker(setupInterval)
 	defer ticker.Stop()
 	for {
 		if err := s.reconcileIfDue(ctx); err != nil && ctx.Err() == nil {
@@ -81,7 +81,7 @@ func (s *Service) workReconcile(ctx context.Context) {
 }
 
 // sweep does every chore whose time has come, all at once, and waits for them.
-func (s *Service) sweep(ctx context.Context, tasks []chore, done []time.Time) {
+func (s *Service) sweep(ctx context.Context, tasks []periodicTask, done []time.Time) {
 	var group sync.WaitGroup
 	for i, c := range tasks {
 		now := s.now()
@@ -91,7 +91,7 @@ func (s *Service) sweep(ctx context.Context, tasks []chore, done []time.Time) {
 		done[i] = now
 		for range c.workers {
 			group.Go(func() {
-				if err := c.do(ctx); err != nil && ctx.Err() == nil {
+				if err := c.run(ctx); err != nil && ctx.Err() == nil {
 					s.log.ErrorContext(ctx, "background work", "chore", c.name, "error", err)
 				}
 			})
@@ -100,14 +100,14 @@ func (s *Service) sweep(ctx context.Context, tasks []chore, done []time.Time) {
 	group.Wait()
 }
 
-// forgetOldHits keeps the counts of the limits small.
-func (s *Service) forgetOldHits(ctx context.Context) error {
-	return s.store.PruneHits(ctx, s.wall().Add(-longestWindow))
+// pruneRateLimits keeps the counts of the limits small.
+func (s *Service) pruneRateLimits(ctx context.Context) error {
+	return s.store.PruneHits(ctx, s.wall().Add(-maxWindow))
 }
 
-// catchUpWithStripe learns what the start could not. Stripe being away is no error here: it is asked again soon.
-func (s *Service) catchUpWithStripe(ctx context.Context) error {
-	if s.account.Load() != nil && s.resolved.Load() {
+// retryStart learns what the start could not. Stripe being away is no error here: it is asked again soon.
+func (s *Service) retryStart(ctx context.Context) error {
+	if s.account.Load() != nil && s.pricesComplete.Load() {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, jobTimeout)
@@ -118,11 +118,11 @@ func (s *Service) catchUpWithStripe(ctx context.Context) error {
 	return nil
 }
 
-func (s *Service) settleDueEvents(ctx context.Context) error {
+func (s *Service) processDueEvents(ctx context.Context) error {
 	// A long backlog is worked on by one sweep after the other: the other chores are not to wait for its end.
 	until := time.Now().Add(sweepInterval)
 	for ctx.Err() == nil && time.Now().Before(until) {
-		worked, err := s.settleDueEvent(ctx)
+		worked, err := s.processDueEvent(ctx)
 		if err != nil || !worked {
 			return err
 		}

@@ -63,8 +63,8 @@ func TestLockOrganizationLetsReferencesIn(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t, "lock_timeout", "100ms"), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
-	must(t, store.InTx(ctx, func(q billing.Queries) error {
-		if _, err := q.LockOrganization(ctx, "org_1"); err != nil {
+	must(t, store.InTx(ctx, func(tx billing.Queries) error {
+		if _, err := tx.LockOrganization(ctx, "org_1"); err != nil {
 			return err
 		}
 		if _, err := store.LockOrganization(ctx, "org_1"); err == nil {

@@ -16,9 +16,9 @@ var selectCustomerLink = `select ` + customerLinkTable.list("") + ` from billing
 
 // CustomerLink implements [billing.CheckoutQueries].
 func (q queries) CustomerLink(
-	ctx context.Context, organizationID string, account billing.StripeAccount,
+	ctx context.Context, organizationID string, acct billing.StripeAccount,
 ) (billing.CustomerLink, error) {
-	return get[billing.CustomerLink](ctx, q, "read customer link", selectCustomerLink, organizationID, account.ID, account.Livemode)
+	return get[billing.CustomerLink](ctx, q, "read customer link", selectCustomerLink, organizationID, acct.ID, acct.Livemode)
 }
 
 const selectLastGeneration = `select coalesce(max(generation), 0) from billing_customers where organization_id = $1`
@@ -40,17 +40,17 @@ var selectCustomerOwner = `select ` + customerLinkTable.list("") + ` from billin
 
 // CustomerOwner implements [billing.CheckoutQueries].
 func (q queries) CustomerOwner(
-	ctx context.Context, customerID string, account billing.StripeAccount,
+	ctx context.Context, customerID string, acct billing.StripeAccount,
 ) (billing.CustomerLink, error) {
-	return get[billing.CustomerLink](ctx, q, "read customer owner", selectCustomerOwner, customerID, account.ID, account.Livemode)
+	return get[billing.CustomerLink](ctx, q, "read customer owner", selectCustomerOwner, customerID, acct.ID, acct.Livemode)
 }
 
 const lockOwner = `select o.id from billing_customers c join organizations o on o.id = c.organization_id
 	where c.stripe_customer_id = $1 and c.account = $2 and c.livemode = $3 for no key update of o`
 
 // LockOwner implements [billing.CheckoutQueries].
-func (q queries) LockOwner(ctx context.Context, customerID string, account billing.StripeAccount) (string, error) {
-	return get[string](ctx, q, "lock the customer's organization", lockOwner, customerID, account.ID, account.Livemode)
+func (q queries) LockOwner(ctx context.Context, customerID string, acct billing.StripeAccount) (string, error) {
+	return get[string](ctx, q, "lock the customer's organization", lockOwner, customerID, acct.ID, acct.Livemode)
 }
 
 // The condition is checkout_sessions_one_open_key's, so there is one row at most.
@@ -59,9 +59,9 @@ var selectOpenCheckout = `select ` + checkoutTable.list("") + ` from checkout_se
 
 // OpenCheckout implements [billing.CheckoutQueries].
 func (q queries) OpenCheckout(
-	ctx context.Context, organizationID string, account billing.StripeAccount,
+	ctx context.Context, organizationID string, acct billing.StripeAccount,
 ) (billing.CheckoutSession, error) {
-	return get[billing.CheckoutSession](ctx, q, "read open checkout", selectOpenCheckout, organizationID, account.ID, account.Livemode)
+	return get[billing.CheckoutSession](ctx, q, "read open checkout", selectOpenCheckout, organizationID, acct.ID, acct.Livemode)
 }
 
 // Whose session it is never changes, and what has ended stays as it ended, whatever a slower writer still believes.

@@ -220,10 +220,10 @@ func bothAtOnce(ctx context.Context, store *Store, sessions ...billing.CheckoutS
 	begun.Add(len(sessions))
 	for i, session := range sessions {
 		done.Go(func() {
-			errs[i] = store.InTx(ctx, func(q billing.Queries) error {
+			errs[i] = store.InTx(ctx, func(tx billing.Queries) error {
 				begun.Done()
 				begun.Wait()
-				return q.PutCheckout(ctx, session)
+				return tx.PutCheckout(ctx, session)
 			})
 		})
 	}
@@ -239,8 +239,8 @@ func TestLockOwner(t *testing.T) {
 		Livemode: testAccount.Livemode, CreatedAt: at(0), UpdatedAt: at(0)}))
 	_, err := store.LockOwner(ctx, "cus_1", billing.StripeAccount{ID: testAccount.ID})
 	wantNotFound(t, err) // of the other mode
-	must(t, store.InTx(ctx, func(q billing.Queries) error {
-		id, err := q.LockOwner(ctx, "cus_1", testAccount)
+	must(t, store.InTx(ctx, func(tx billing.Queries) error {
+		id, err := tx.LockOwner(ctx, "cus_1", testAccount)
 		wantEqual(t, id, "org_1")
 		var free int
 		must(t, store.DB().GetContext(ctx, &free, `select count(*) from (select 1 from organizations for no key update skip locked) o`))

@@ -66,24 +66,24 @@ var selectCustomerDetails = `select ` + customerDetailsTable.list("") + ` from b
 	where organization_id = $1 and account = $2 and livemode = $3 and stripe_customer_id is not null and deleted_at is null`
 
 // CustomerDetails implements [billing.CustomerDetailsQueries].
-func (q queries) CustomerDetails(ctx context.Context, organizationID string, account billing.StripeAccount) (billing.CustomerDetails, error) {
-	return get[billing.CustomerDetails](ctx, q, "read customer details", selectCustomerDetails, organizationID, account.ID, account.Livemode)
+func (q queries) CustomerDetails(ctx context.Context, organizationID string, acct billing.StripeAccount) (billing.CustomerDetails, error) {
+	return get[billing.CustomerDetails](ctx, q, "read customer details", selectCustomerDetails, organizationID, acct.ID, acct.Livemode)
 }
 
 const putCustomer = `update billing_customers set stripe_name = $4, stripe_email = $5, delinquent = $6, as_of = $7
 	where stripe_customer_id = $1 and account = $2 and livemode = $3 and (as_of is null or as_of <= $7)`
 
 // PutCustomer implements [billing.CustomerDetailsQueries].
-func (q queries) PutCustomer(ctx context.Context, account billing.StripeAccount, c billing.StripeCustomer) error {
-	return q.exec(ctx, "put customer", putCustomer, c.ID, account.ID, account.Livemode, c.Name, c.Email, c.Delinquent, c.Moment)
+func (q queries) PutCustomer(ctx context.Context, acct billing.StripeAccount, c billing.StripeCustomer) error {
+	return q.exec(ctx, "put customer", putCustomer, c.ID, acct.ID, acct.Livemode, c.Name, c.Email, c.Delinquent, c.AsOf)
 }
 
 const wantCustomerDetails = `update billing_customers set details_version = details_version + 1, details_due_at = $4, details_failures = 0
 	where organization_id = $1 and account = $2 and livemode = $3 and stripe_customer_id is not null and deleted_at is null`
 
 // WantCustomerDetails implements [billing.CustomerDetailsQueries].
-func (q queries) WantCustomerDetails(ctx context.Context, organizationID string, account billing.StripeAccount, due time.Time) error {
-	return q.exec(ctx, "want customer details", wantCustomerDetails, organizationID, account.ID, account.Livemode, due)
+func (q queries) WantCustomerDetails(ctx context.Context, organizationID string, acct billing.StripeAccount, due time.Time) error {
+	return q.exec(ctx, "want customer details", wantCustomerDetails, organizationID, acct.ID, acct.Livemode, due)
 }
 
 // As for events: the inner select skips what somebody else is just claiming; once that is committed it is due no more.
@@ -97,9 +97,9 @@ var claimCustomerDetails = `with due as materialized (
 
 // ClaimCustomerDetails implements [billing.CustomerDetailsQueries].
 func (q queries) ClaimCustomerDetails(
-	ctx context.Context, account billing.StripeAccount, now, leaseUntil time.Time,
+	ctx context.Context, acct billing.StripeAccount, now, leaseUntil time.Time,
 ) (billing.CustomerDetails, error) {
-	return get[billing.CustomerDetails](ctx, q, "claim customer details", claimCustomerDetails, account.ID, account.Livemode, now, leaseUntil)
+	return get[billing.CustomerDetails](ctx, q, "claim customer details", claimCustomerDetails, acct.ID, acct.Livemode, now, leaseUntil)
 }
 
 // What was wanted meanwhile is due at once, whatever became of what was wanted before.
@@ -108,7 +108,7 @@ const finishCustomerDetails = `update billing_customers set details_applied_vers
 	where stripe_customer_id = $1 and account = $2 and livemode = $3`
 
 // FinishCustomerDetails implements [billing.CustomerDetailsQueries].
-func (q queries) FinishCustomerDetails(ctx context.Context, account billing.StripeAccount, d billing.CustomerDetails, now time.Time) error {
+func (q queries) FinishCustomerDetails(ctx context.Context, acct billing.StripeAccount, d billing.CustomerDetails, now time.Time) error {
 	return q.exec(ctx, "finish customer details", finishCustomerDetails,
-		d.ID, account.ID, account.Livemode, d.Wanted, d.Pushed, d.Failures, d.Error, d.DueAt, now)
+		d.ID, acct.ID, acct.Livemode, d.Wanted, d.Pushed, d.Failures, d.Error, d.DueAt, now)
 }

@@ -55,13 +55,13 @@ func TestCustomerDetails(t *testing.T) {
 	wantEqual(t, []int64{claimed.Wanted, claimed.Pushed}, []int64{2, 1})
 
 	full := billing.CustomerDetails{
-		StripeCustomer: billing.StripeCustomer{ID: "cus_1", Name: "Lantern", Email: "a@example.com", Delinquent: true, Moment: at(5)},
+		StripeCustomer: billing.StripeCustomer{ID: "cus_1", Name: "Lantern", Email: "a@example.com", Delinquent: true, AsOf: at(5)},
 		OrganizationID: "org_1", Wanted: 2, Pushed: 2, DueAt: ptr(at(7)), Failures: 3, Error: "no answer",
 	}
 	must(t, store.FinishCustomerDetails(ctx, testAccount, full, at(6)))
 	must(t, store.PutCustomer(ctx, testAccount, full.StripeCustomer))
 	older := full.StripeCustomer
-	older.Name, older.Moment = "Before", at(4)
+	older.Name, older.AsOf = "Before", at(4)
 	must(t, store.PutCustomer(ctx, testAccount, older))
 	got, err := store.CustomerDetails(ctx, "org_1", testAccount)
 	must(t, err)

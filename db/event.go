@@ -38,7 +38,7 @@ var claimDueEvent = `with due as materialized (
 	returning ` + eventTable.list("")
 
 // ClaimDueEvent implements [billing.EventQueries].
-func (q queries) ClaimDueEvent(ctx context.Context, now, leaseUntil time.Time, after billing.Turn) (billing.StoredEvent, error) {
+func (q queries) ClaimDueEvent(ctx context.Context, now, leaseUntil time.Time, after billing.QueueCursor) (billing.StoredEvent, error) {
 	return get[billing.StoredEvent](ctx, q, "claim due event", claimDueEvent, now, leaseUntil, after)
 }
 

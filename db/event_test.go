@@ -68,8 +68,8 @@ func TestEventIsInsertedOnce(t *testing.T) {
 	var deliveries sync.WaitGroup
 	for range 50 {
 		deliveries.Go(func() {
-			err := store.InTx(ctx, func(q billing.Queries) error {
-				isNew, err := q.InsertEvent(ctx, event("evt_1"))
+			err := store.InTx(ctx, func(tx billing.Queries) error {
+				isNew, err := tx.InsertEvent(ctx, event("evt_1"))
 				if isNew {
 					inserted.Add(1)
 				}
@@ -114,8 +114,8 @@ func TestClaimSkipsWhatOthersAreClaiming(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t, "lock_timeout", "100ms"), t.Context()
 	insertEvents(t, store, pending("evt_1", -2), pending("evt_2", -1))
-	must(t, store.InTx(ctx, func(q billing.Queries) error {
-		first, err := q.ClaimDueEvent(ctx, moment, at(60), "")
+	must(t, store.InTx(ctx, func(tx billing.Queries) error {
+		first, err := tx.ClaimDueEvent(ctx, moment, at(60), "")
 		must(t, err)
 		second, err := store.ClaimDueEvent(ctx, moment, at(60), "")
 		must(t, err)
@@ -212,7 +212,7 @@ func TestClaimByTurns(t *testing.T) {
 		e.OrganizationID, e.Outcome, e.NextAttemptAt = organization, billing.OutcomePending, ptr(at(n))
 		insertEvents(t, store, e)
 	}
-	claim := func(after billing.Turn) string {
+	claim := func(after billing.QueueCursor) string {
 		got, err := store.ClaimDueEvent(ctx, at(10), at(60), after)
 		if errors.Is(err, billing.ErrNotFound) {
 			return "none"
@@ -220,6 +220,6 @@ func TestClaimByTurns(t *testing.T) {
 		must(t, err)
 		return got.ID
 	}
-	got := []string{claim(""), claim(billing.NobodysTurn), claim("org_a"), claim("org_b"), claim("org_c"), claim(""), claim("org_b")}
+	got := []string{claim(""), claim(billing.NoOrganization), claim("org_a"), claim("org_b"), claim("org_c"), claim(""), claim("org_b")}
 	wantEqual(t, got, []string{"evt_4", "evt_0", "evt_1", "evt_5", "none", "evt_2", "none"})
 }

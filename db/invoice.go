@@ -43,9 +43,9 @@ var selectInvoices = `select ` + invoiceTable.list("") + ` from invoices
 
 // Invoices implements [billing.InvoiceQueries].
 func (q queries) Invoices(
-	ctx context.Context, organizationID string, account billing.StripeAccount, limit int,
+	ctx context.Context, organizationID string, acct billing.StripeAccount, limit int,
 ) ([]billing.Invoice, error) {
-	return list[billing.Invoice](ctx, q, "list invoices", selectInvoices, organizationID, account.ID, account.Livemode, limit)
+	return list[billing.Invoice](ctx, q, "list invoices", selectInvoices, organizationID, acct.ID, acct.Livemode, limit)
 }
 
 const putProration = `insert into invoice_prorations (id, invoice_id, subscription_id, amount, period_start) values ($1, $2, $3, $4, $5)

@@ -67,8 +67,8 @@ func TestMailIsQueuedOnceByParallelWriters(t *testing.T) {
 	var group sync.WaitGroup
 	for i := range 20 {
 		group.Go(func() {
-			err := store.InTx(t.Context(), func(q billing.Queries) error {
-				first, err := q.InsertMail(t.Context(), mail("eml_"+string(rune('a'+i)), "source", "ana@example.com"))
+			err := store.InTx(t.Context(), func(tx billing.Queries) error {
+				first, err := tx.InsertMail(t.Context(), mail("eml_"+string(rune('a'+i)), "source", "ana@example.com"))
 				if first {
 					fresh.Add(1)
 				}
@@ -123,7 +123,7 @@ func TestClaimDueMailInTurn(t *testing.T) {
 	later := mail("eml_later", "2", "ana@example.com")
 	later.NextAttemptAt = ptr(at(50))
 	kept := mail("eml_kept", "3", "ana@example.com")
-	kept.Status, kept.NextAttemptAt = billing.MailKept, nil
+	kept.Status, kept.NextAttemptAt = billing.MailUnsendable, nil
 	putMail(t, store, later)
 	putMail(t, store, kept)
 	putMail(t, store, mail("eml_due", "1", "ana@example.com"))

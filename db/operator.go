@@ -41,10 +41,10 @@ const searchOrganizations = `with fitting as (
 
 // SearchOrganizations implements [billing.OperatorQueries]. The total is that of the page: a page beyond the last one has none.
 func (q queries) SearchOrganizations(
-	ctx context.Context, search billing.OrganizationSearch, account billing.StripeAccount,
+	ctx context.Context, search billing.OrganizationSearch, acct billing.StripeAccount,
 ) ([]billing.OrganizationLine, int, error) {
 	rows, err := list[organizationLineRow](ctx, q, "search organizations", searchOrganizations,
-		search.Text, search.Limit, search.Offset, account.ID, account.Livemode)
+		search.Text, search.Limit, search.Offset, acct.ID, acct.Livemode)
 	total := 0
 	lines := make([]billing.OrganizationLine, 0, len(rows))
 	for _, row := range rows {
@@ -76,6 +76,6 @@ const selectUnsettledJobs = `select id, args ->> 'about' as about, args ->> 'id'
 	from river_job where state in ('running', 'retryable', 'discarded') and kind = $2 order by id desc limit $1`
 
 // UnsettledJobs implements [billing.OperatorQueries].
-func (q queries) UnsettledJobs(ctx context.Context, limit int) ([]billing.Job, error) {
-	return list[billing.Job](ctx, q, "list jobs", selectUnsettledJobs, limit, alarmArgs{}.Kind())
+func (q queries) UnsettledJobs(ctx context.Context, limit int) ([]billing.QueuedJob, error) {
+	return list[billing.QueuedJob](ctx, q, "list jobs", selectUnsettledJobs, limit, alarmArgs{}.Kind())
 }

@@ -26,7 +26,7 @@ func TestSearchOrganizations(t *testing.T) {
 	must(t, store.InsertOrganization(ctx, billing.Organization{ID: "org_2", Name: "50% off", CreatedAt: at(1)}))
 	must(t, store.InsertMember(ctx, billing.Member{ID: "mem_1", OrganizationID: "org_1", UserID: "usr_1", Role: billing.Role{ID: billing.RoleAdmin}, Status: billing.MemberActive, JoinedAt: at(0)}))
 	must(t, store.PutCustomerLink(ctx, billing.CustomerLink{OrganizationID: "org_1", Generation: 1, StripeCustomerID: "cus_1", Account: account.ID, Livemode: account.Livemode, CreatedAt: at(0), UpdatedAt: at(0)}))
-	storeSubscription(t, store, billing.Subscription{ID: "sub_1", OrganizationID: "org_1", CustomerID: "cus_1", Account: account.ID, Livemode: account.Livemode, Status: billing.StatusActive, PriceID: "price_1", Quantity: 4, CreatedAt: at(0), Moment: at(0)})
+	storeSubscription(t, store, billing.Subscription{ID: "sub_1", OrganizationID: "org_1", CustomerID: "cus_1", Account: account.ID, Livemode: account.Livemode, Status: billing.StatusActive, PriceID: "price_1", Quantity: 4, CreatedAt: at(0), AsOf: at(0)})
 	must(t, store.SetCurrent(ctx, "org_1", "sub_1", account))
 	must(t, store.PutSeatState(ctx, billing.SeatState{OrganizationID: "org_1", DesiredSeats: 5, SyncError: "declined"}))
 
@@ -65,18 +65,18 @@ func TestBacklog(t *testing.T) {
 	insertEvents(t, store, pending, failed)
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
 	must(t, store.PutSeatState(ctx, billing.SeatState{OrganizationID: "org_1", DesiredSeats: 5, SyncError: "declined", DueAt: ptr(at(0))}))
-	must(t, store.SetAlarm(ctx, billing.Alarm{Kind: billing.AlarmEvent, ID: "evt_1"}))
+	must(t, store.SetAlarm(ctx, billing.Job{Kind: billing.JobEvent, ID: "evt_1"}))
 	got, err := store.Backlog(ctx)
 	must(t, err)
 	wantEqual(t, got, billing.Backlog{
-		PendingEvents: 1, OldestPending: ptr(pending.ReceivedAt.UTC()), FailedEvents: 1, WaitingSeats: 1, FailingSeats: 1, Jobs: map[string]int{"available": 1},
+		PendingEvents: 1, OldestPending: ptr(pending.ReceivedAt.UTC()), FailedEvents: 1, PendingSeats: 1, FailingSeats: 1, Jobs: map[string]int{"available": 1},
 	})
 	if _, err := store.DB().ExecContext(ctx, `update river_job set state = 'retryable', attempt = 2, errors = array['{"error":"first"}', '{"error":"second"}']::jsonb[]`); err != nil {
 		t.Fatal(err)
 	}
 	jobs, err := store.UnsettledJobs(ctx, 10)
 	must(t, err)
-	if len(jobs) != 1 || jobs[0].About != billing.AlarmEvent || jobs[0].Object != "evt_1" || jobs[0].Error != "second" || jobs[0].Attempt != 2 {
+	if len(jobs) != 1 || jobs[0].About != billing.JobEvent || jobs[0].Object != "evt_1" || jobs[0].Error != "second" || jobs[0].Attempt != 2 {
 		t.Errorf("jobs %+v", jobs)
 	}
 	wantFilled(t, jobs[0])

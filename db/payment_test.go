@@ -13,7 +13,7 @@ func TestPaymentRoundTrip(t *testing.T) {
 	wantNotFound(t, err)
 	full := billing.Payment{
 		ID: "ch_1", OrganizationID: "org_1", CustomerID: "cus_1", InvoiceID: "in_1", Account: "acct_1", Livemode: true, TestClock: true,
-		Currency: "usd", Amount: 2900, Refunded: 100, Lost: 200, Moment: at(1), Revision: 1,
+		Currency: "usd", Amount: 2900, Refunded: 100, Lost: 200, AsOf: at(1), Revision: 1,
 	}
 	wantFilled(t, full)
 	must(t, store.PutPayment(ctx, full))
@@ -50,7 +50,7 @@ func TestCreditFacts(t *testing.T) {
 		{ID: "ch_2", Amount: 300, Refunded: 300, Lost: 300},
 		{ID: "ch_3", InvoiceID: "in_2", Amount: 300},
 	} {
-		p.OrganizationID, p.Moment = "org_1", at(6)
+		p.OrganizationID, p.AsOf = "org_1", at(6)
 		must(t, store.PutPayment(ctx, p))
 	}
 	got, err := store.CreditFacts(ctx, "org_1")

@@ -23,8 +23,8 @@ func TestStatementsArePreparedOnce(t *testing.T) {
 	for range 3 {
 		_, err := store.Organization(ctx, "org_1")
 		must(t, err)
-		must(t, store.InTx(ctx, func(q billing.Queries) error {
-			_, err := q.Organization(ctx, "org_1")
+		must(t, store.InTx(ctx, func(tx billing.Queries) error {
+			_, err := tx.Organization(ctx, "org_1")
 			return err
 		}))
 	}

@@ -30,9 +30,9 @@ const (
 
 // alarmArgs is an alarm as River keeps it.
 type alarmArgs struct {
-	About billing.AlarmKind `json:"about" river:"unique"`
-	ID    string            `json:"id" river:"unique"`
-	Turn  string            `json:"turn" river:"unique"`
+	About billing.JobKind `json:"about" river:"unique"`
+	ID    string          `json:"id" river:"unique"`
+	Turn  string          `json:"turn" river:"unique"`
 }
 
 // Kind implements [river.JobArgs].
@@ -49,11 +49,11 @@ func newAlarmClient(pool *sqlx.DB) (*river.Client[*sql.Tx], error) {
 }
 
 // SetAlarm implements [billing.AlarmQueries].
-func (q queries) SetAlarm(ctx context.Context, a billing.Alarm) error {
-	args := alarmArgs{About: a.Kind, ID: a.ID, Turn: a.Turn}
+func (q queries) SetAlarm(ctx context.Context, a billing.Job) error {
+	args := alarmArgs{About: a.Kind, ID: a.ID, Turn: a.Revision}
 	options := &river.InsertOpts{MaxAttempts: queueTries, UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: alarmStates}}
-	if a.In > 0 {
-		options.ScheduledAt = time.Now().Add(a.In)
+	if a.Delay > 0 {
+		options.ScheduledAt = time.Now().Add(a.Delay)
 	}
 	var err error
 	if tx, ok := q.ext.(*sqlx.Tx); ok {
@@ -72,7 +72,7 @@ type Queue struct {
 
 // NewQueue makes a Queue over the store's database. ring is called for every alarm; a positive duration has the alarm ring again after
 // it, an error after a while.
-func NewQueue(store *Store, log *slog.Logger, ring func(context.Context, billing.Alarm) (time.Duration, error)) (*Queue, error) {
+func NewQueue(store *Store, log *slog.Logger, ring func(context.Context, billing.Job) (time.Duration, error)) (*Queue, error) {
 	workers := river.NewWorkers()
 	if err := river.AddWorkerSafely(workers, &alarmWorker{ring: ring}); err != nil {
 		return nil, fmt.Errorf("queue: %w", err)
@@ -102,12 +102,12 @@ func (q *Queue) Run(ctx context.Context) error {
 // alarmWorker hands River's jobs over.
 type alarmWorker struct {
 	river.WorkerDefaults[alarmArgs]
-	ring func(context.Context, billing.Alarm) (time.Duration, error)
+	ring func(context.Context, billing.Job) (time.Duration, error)
 }
 
 // Work implements [river.Worker].
 func (w *alarmWorker) Work(ctx context.Context, job *river.Job[alarmArgs]) error {
-	again, err := w.ring(ctx, billing.Alarm{Kind: job.Args.About, ID: job.Args.ID, Turn: job.Args.Turn})
+	again, err := w.ring(ctx, billing.Job{Kind: job.Args.About, ID: job.Args.ID, Revision: job.Args.Turn})
 	if err == nil && again > 0 {
 		return river.JobSnooze(again)
 	}

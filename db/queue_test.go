@@ -14,11 +14,11 @@ import (
 // bell counts what rings.
 type bell struct {
 	mu    sync.Mutex
-	rung  map[billing.Alarm]int
-	again func(a billing.Alarm, times int) (time.Duration, error)
+	rung  map[billing.Job]int
+	again func(a billing.Job, times int) (time.Duration, error)
 }
 
-func (b *bell) ring(_ context.Context, a billing.Alarm) (time.Duration, error) {
+func (b *bell) ring(_ context.Context, a billing.Job) (time.Duration, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.rung[a]++
@@ -28,14 +28,14 @@ func (b *bell) ring(_ context.Context, a billing.Alarm) (time.Duration, error) {
 	return b.again(a, b.rung[a])
 }
 
-func (b *bell) times(a billing.Alarm) int {
+func (b *bell) times(a billing.Job) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.rung[a]
 }
 
 // until waits for an alarm to have rung so often.
-func (b *bell) until(t *testing.T, a billing.Alarm, times int) {
+func (b *bell) until(t *testing.T, a billing.Job, times int) {
 	t.Helper()
 	deadline := time.Now().Add(time.Minute)
 	for b.times(a) < times {
@@ -66,22 +66,22 @@ func runQueue(t *testing.T, store *Store, b *bell) {
 
 func TestAlarmsRingAfterTheCommitAndOnce(t *testing.T) {
 	store := newTestStore(t)
-	b := &bell{rung: map[billing.Alarm]int{}}
+	b := &bell{rung: map[billing.Job]int{}}
 	runQueue(t, store, b)
 	runQueue(t, store, b)
-	committed := billing.Alarm{Kind: billing.AlarmSeats, ID: "org_a", Turn: "1"}
-	undone := billing.Alarm{Kind: billing.AlarmSeats, ID: "org_b", Turn: "1"}
-	last := billing.Alarm{Kind: billing.AlarmEvent, ID: "evt_last"}
+	committed := billing.Job{Kind: billing.JobSeats, ID: "org_a", Revision: "1"}
+	undone := billing.Job{Kind: billing.JobSeats, ID: "org_b", Revision: "1"}
+	last := billing.Job{Kind: billing.JobEvent, ID: "evt_last"}
 
 	errUndone := errors.New("undone")
-	err := store.InTx(t.Context(), func(q billing.Queries) error {
-		return errors.Join(q.SetAlarm(t.Context(), undone), errUndone)
+	err := store.InTx(t.Context(), func(tx billing.Queries) error {
+		return errors.Join(tx.SetAlarm(t.Context(), undone), errUndone)
 	})
 	if !errors.Is(err, errUndone) {
 		t.Fatal(err)
 	}
-	err = store.InTx(t.Context(), func(q billing.Queries) error {
-		return errors.Join(q.SetAlarm(t.Context(), committed), q.SetAlarm(t.Context(), committed))
+	err = store.InTx(t.Context(), func(tx billing.Queries) error {
+		return errors.Join(tx.SetAlarm(t.Context(), committed), tx.SetAlarm(t.Context(), committed))
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -102,10 +102,10 @@ func TestAlarmsRingAfterTheCommitAndOnce(t *testing.T) {
 func TestAnAlarmThatRingsDoesNotSwallowTheNextTurn(t *testing.T) {
 	store := newTestStore(t)
 	ringing, release := make(chan struct{}), make(chan struct{})
-	first := billing.Alarm{Kind: billing.AlarmSeats, ID: "org_a", Turn: "1"}
-	next := billing.Alarm{Kind: billing.AlarmSeats, ID: "org_a", Turn: "2"}
-	b := &bell{rung: map[billing.Alarm]int{}}
-	queue, err := NewQueue(store, slog.New(slog.DiscardHandler), func(ctx context.Context, a billing.Alarm) (time.Duration, error) {
+	first := billing.Job{Kind: billing.JobSeats, ID: "org_a", Revision: "1"}
+	next := billing.Job{Kind: billing.JobSeats, ID: "org_a", Revision: "2"}
+	b := &bell{rung: map[billing.Job]int{}}
+	queue, err := NewQueue(store, slog.New(slog.DiscardHandler), func(ctx context.Context, a billing.Job) (time.Duration, error) {
 		again, err := b.ring(ctx, a)
 		if a == first {
 			close(ringing)
@@ -136,9 +136,9 @@ func TestAnAlarmThatRingsDoesNotSwallowTheNextTurn(t *testing.T) {
 
 func TestAlarmsRingAgain(t *testing.T) {
 	store := newTestStore(t)
-	failing := billing.Alarm{Kind: billing.AlarmMail, ID: "eml_a"}
-	waiting := billing.Alarm{Kind: billing.AlarmSeats, ID: "org_a", Turn: "1"}
-	b := &bell{rung: map[billing.Alarm]int{}, again: func(a billing.Alarm, times int) (time.Duration, error) {
+	failing := billing.Job{Kind: billing.JobMail, ID: "eml_a"}
+	waiting := billing.Job{Kind: billing.JobSeats, ID: "org_a", Revision: "1"}
+	b := &bell{rung: map[billing.Job]int{}, again: func(a billing.Job, times int) (time.Duration, error) {
 		switch {
 		case times > 1:
 			return 0, nil
@@ -148,7 +148,7 @@ func TestAlarmsRingAgain(t *testing.T) {
 		return 10 * time.Millisecond, nil
 	}}
 	runQueue(t, store, b)
-	for _, a := range []billing.Alarm{failing, waiting} {
+	for _, a := range []billing.Job{failing, waiting} {
 		if err := store.SetAlarm(t.Context(), a); err != nil {
 			t.Fatal(err)
 		}

@@ -15,8 +15,8 @@ const takeReconcile = `insert into reconcile_states (account, livemode, lease_un
 	returning read_until`
 
 // TakeReconcile implements [billing.ReconcileQueries].
-func (q queries) TakeReconcile(ctx context.Context, account billing.StripeAccount, now, due, leaseUntil time.Time) (time.Time, error) {
-	readUntil, err := get[*time.Time](ctx, q, "take reconcile", takeReconcile, account.ID, account.Livemode, now, due, leaseUntil)
+func (q queries) TakeReconcile(ctx context.Context, acct billing.StripeAccount, now, due, leaseUntil time.Time) (time.Time, error) {
+	readUntil, err := get[*time.Time](ctx, q, "take reconcile", takeReconcile, acct.ID, acct.Livemode, now, due, leaseUntil)
 	if err != nil || readUntil == nil {
 		return time.Time{}, err
 	}
@@ -27,8 +27,8 @@ const finishReconcile = `update reconcile_states set lease_until = null, read_un
 	where account = $1 and livemode = $2`
 
 // FinishReconcile implements [billing.ReconcileQueries].
-func (q queries) FinishReconcile(ctx context.Context, account billing.StripeAccount, readUntil, finishedAt time.Time) error {
-	return q.exec(ctx, "finish reconcile", finishReconcile, account.ID, account.Livemode, timeOrNull(readUntil), timeOrNull(finishedAt))
+func (q queries) FinishReconcile(ctx context.Context, acct billing.StripeAccount, readUntil, finishedAt time.Time) error {
+	return q.exec(ctx, "finish reconcile", finishReconcile, acct.ID, acct.Livemode, timeOrNull(readUntil), timeOrNull(finishedAt))
 }
 
 var driftReportTable = tableOf[billing.DriftReport]("drift_reports")
@@ -58,24 +58,24 @@ var selectCustomerLinks = `select ` + customerLinkTable.list("") + ` from billin
 	order by stripe_customer_id`
 
 // CustomerLinks implements [billing.ReconcileQueries].
-func (q queries) CustomerLinks(ctx context.Context, account billing.StripeAccount, organizationID string) ([]billing.CustomerLink, error) {
-	return list[billing.CustomerLink](ctx, q, "list customer links", selectCustomerLinks, account.ID, account.Livemode, organizationID)
+func (q queries) CustomerLinks(ctx context.Context, acct billing.StripeAccount, organizationID string) ([]billing.CustomerLink, error) {
+	return list[billing.CustomerLink](ctx, q, "list customer links", selectCustomerLinks, acct.ID, acct.Livemode, organizationID)
 }
 
 var selectLiveSubscriptions = `select ` + subscriptionTable.list("") + ` from subscriptions
 	where account = $1 and livemode = $2 and ($3 = '' or organization_id = $3) and status not in ('canceled', 'incomplete_expired') order by id`
 
 // LiveSubscriptions implements [billing.ReconcileQueries].
-func (q queries) LiveSubscriptions(ctx context.Context, account billing.StripeAccount, organizationID string) ([]billing.Subscription, error) {
-	return list[billing.Subscription](ctx, q, "list live subscriptions", selectLiveSubscriptions, account.ID, account.Livemode, organizationID)
+func (q queries) LiveSubscriptions(ctx context.Context, acct billing.StripeAccount, organizationID string) ([]billing.Subscription, error) {
+	return list[billing.Subscription](ctx, q, "list live subscriptions", selectLiveSubscriptions, acct.ID, acct.Livemode, organizationID)
 }
 
 var selectOpenInvoices = `select ` + invoiceTable.list("") + ` from invoices
 	where account = $1 and livemode = $2 and ($3 = '' or organization_id = $3) and status in ('draft', 'open') order by id`
 
 // OpenInvoices implements [billing.ReconcileQueries].
-func (q queries) OpenInvoices(ctx context.Context, account billing.StripeAccount, organizationID string) ([]billing.Invoice, error) {
-	return list[billing.Invoice](ctx, q, "list open invoices", selectOpenInvoices, account.ID, account.Livemode, organizationID)
+func (q queries) OpenInvoices(ctx context.Context, acct billing.StripeAccount, organizationID string) ([]billing.Invoice, error) {
+	return list[billing.Invoice](ctx, q, "list open invoices", selectOpenInvoices, acct.ID, acct.Livemode, organizationID)
 }
 
 // What a session sold is a fact of its own source; a session of which one was counted needs no question any more.
@@ -87,7 +87,7 @@ var selectUnsettledCheckouts = `select ` + checkoutTable.list("") + ` from check
 
 // UnsettledCheckouts implements [billing.ReconcileQueries].
 func (q queries) UnsettledCheckouts(
-	ctx context.Context, account billing.StripeAccount, organizationID string, since time.Time,
+	ctx context.Context, acct billing.StripeAccount, organizationID string, since time.Time,
 ) ([]billing.CheckoutSession, error) {
-	return list[billing.CheckoutSession](ctx, q, "list unsettled checkouts", selectUnsettledCheckouts, account.ID, account.Livemode, organizationID, since)
+	return list[billing.CheckoutSession](ctx, q, "list unsettled checkouts", selectUnsettledCheckouts, acct.ID, acct.Livemode, organizationID, since)
 }

@@ -88,8 +88,8 @@ func TestRecoveryRequestsWaitOnceAndAreTakenOnce(t *testing.T) {
 	must(t, store.PutRecoveryRequest(ctx, "bo@example.com", at(1)))
 	// One transaction takes the first and is not over: the next taker waits for it, and gets the other.
 	second := make(chan string, 1)
-	must(t, store.InTx(ctx, func(q billing.Queries) error {
-		first, err := q.TakeRecoveryRequest(ctx)
+	must(t, store.InTx(ctx, func(tx billing.Queries) error {
+		first, err := tx.TakeRecoveryRequest(ctx)
 		must(t, err)
 		wantEqual(t, first, "bo@example.com")
 		go func() {

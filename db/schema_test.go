@@ -60,7 +60,7 @@ func TestSnapshotWithoutAMomentIsRefused(t *testing.T) {
 	store := newTestStore(t)
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
 	s := subscription("sub_1", "org_1")
-	s.Moment = billing.Subscription{}.Moment
+	s.AsOf = billing.Subscription{}.AsOf
 	if _, err := store.PutSubscription(t.Context(), s); err == nil {
 		t.Fatal("a snapshot of no known moment was stored")
 	}
@@ -83,11 +83,11 @@ func TestSnapshotsAreUpdatedInPlace(t *testing.T) {
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
 	storeSubscription(t, store, subscription("sub_1", "org_1"))
-	must(t, store.InTx(ctx, func(q billing.Queries) error {
+	must(t, store.InTx(ctx, func(tx billing.Queries) error {
 		for range 5 {
-			storeSubscription(t, q, subscription("sub_1", "org_1"))
+			storeSubscription(t, tx, subscription("sub_1", "org_1"))
 		}
-		updated, err := get[int](ctx, q.(queries), "count", `select pg_stat_get_xact_tuples_hot_updated('subscriptions'::regclass)`)
+		updated, err := get[int](ctx, tx.(queries), "count", `select pg_stat_get_xact_tuples_hot_updated('subscriptions'::regclass)`)
 		wantEqual(t, updated, 5)
 		return err
 	}))

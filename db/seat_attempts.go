@@ -20,7 +20,7 @@ const answerSeatAttempt = `update seat_attempts set request_id = $2, accepted = 
 
 // AnswerSeatAttempt implements [billing.SeatAttemptQueries].
 func (q queries) AnswerSeatAttempt(ctx context.Context, a billing.SeatAttempt) error {
-	return q.exec(ctx, "answer seat attempt", answerSeatAttempt, a.Key, a.RequestID, a.Accepted, a.Error, a.ToldAt)
+	return q.exec(ctx, "answer seat attempt", answerSeatAttempt, a.Key, a.RequestID, a.Accepted, a.Error, a.AcknowledgedAt)
 }
 
 var selectSeatAttempts = `select ` + seatAttemptTable.list("") + `

@@ -12,11 +12,11 @@ func TestSeatAttempts(t *testing.T) {
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
 	full := billing.SeatAttempt{
 		Key: "seats:si_1:2:1", OrganizationID: "org_1", SubscriptionID: "sub_1", Version: 2, Quantity: 5, Proration: billing.ProrateNever,
-		At: at(2), RequestID: "req_1", Accepted: ptr(true), Error: "declined", ToldAt: ptr(at(4)),
+		At: at(2), RequestID: "req_1", Accepted: ptr(true), Error: "declined", AcknowledgedAt: ptr(at(4)),
 	}
 	wantFilled(t, full)
 	early, foreign := full, full
-	early.Key, early.At, early.RequestID, early.Accepted, early.Error, early.ToldAt = "seats:si_1:1:1", at(1), "", nil, "", nil
+	early.Key, early.At, early.RequestID, early.Accepted, early.Error, early.AcknowledgedAt = "seats:si_1:1:1", at(1), "", nil, "", nil
 	foreign.Key, foreign.SubscriptionID = "seats:si_2:2:1", "sub_2"
 	for _, a := range []billing.SeatAttempt{full, early, foreign} {
 		must(t, store.InsertSeatAttempt(ctx, a))

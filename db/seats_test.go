@@ -18,9 +18,9 @@ func TestSeatStateRoundTrip(t *testing.T) {
 	bare := billing.SeatState{OrganizationID: "org_1", DesiredSeats: 1}
 	full := billing.SeatState{
 		OrganizationID: "org_1", DesiredSeats: 7, LastAppliedSeats: ptr(0), LastSyncAt: ptr(at(1)), SyncError: "declined",
-		SyncVersion: 5, AppliedVersion: 4, FirstChangeAt: ptr(at(2)), DueAt: ptr(at(3)), Attempt: 6, Open: true, OpenItemID: "si_1",
+		SyncVersion: 5, AppliedVersion: 4, FirstChangeAt: ptr(at(2)), DueAt: ptr(at(3)), Attempt: 6, AttemptOpen: true, OpenItemID: "si_1",
 		OpenQuantity: 8, OpenVersion: 3, Failures: 2, LeaseUntil: ptr(at(4)), OpenProration: billing.ProrateAtOnce,
-		MinimumSeats: 9, PaidSeats: 10, PaidUntil: ptr(at(5)), ReleaseAt: ptr(at(6)), DriftVersion: 2, Drifts: 1, DriftAt: ptr(at(7)), ToldAt: ptr(at(8)),
+		AcceptedQuantity: 9, PaidSeats: 10, PaidUntil: ptr(at(5)), ReleaseAt: ptr(at(6)), DriftVersion: 2, Drifts: 1, DriftAt: ptr(at(7)), AcknowledgedAt: ptr(at(8)),
 		SummarySince: ptr(at(9)), SummaryDueAt: ptr(at(10)),
 	}
 	wantFilled(t, full)
@@ -50,10 +50,10 @@ func TestSeatChanges(t *testing.T) {
 		must(t, store.InsertSeatAttempt(ctx, billing.SeatAttempt{Key: key, OrganizationID: "org_1", SubscriptionID: "sub_1", Version: version, Quantity: 4, At: moment}))
 	}
 	for key, request := range map[string]string{"early": "req_8", "right": "req_9", "late": "req_11"} {
-		must(t, store.AnswerSeatAttempt(ctx, billing.SeatAttempt{Key: key, RequestID: request, Accepted: ptr(true), ToldAt: ptr(at(5))}))
+		must(t, store.AnswerSeatAttempt(ctx, billing.SeatAttempt{Key: key, RequestID: request, Accepted: ptr(true), AcknowledgedAt: ptr(at(5))}))
 	}
 	must(t, store.PutInvoice(ctx, billing.Invoice{ID: "in_1", OrganizationID: "org_1", SubscriptionID: "sub_1", Number: "N-1", Status: "paid", Currency: "usd",
-		CreatedAt: at(5), Moment: at(6)}))
+		CreatedAt: at(5), AsOf: at(6)}))
 	for id, line := range map[string]billing.InvoiceLine{
 		"il_back": {Amount: -900, PeriodStart: at(5)}, "il_charged": {Amount: 1800, PeriodStart: at(6)}, "il_later": {Amount: 7, PeriodStart: at(9)},
 	} {

@@ -32,9 +32,9 @@ type ownedSubscriptionRow struct {
 
 // LockOwnerAndSubscription implements [billing.SubscriptionQueries].
 func (q queries) LockOwnerAndSubscription(
-	ctx context.Context, customerID string, account billing.StripeAccount, id string,
+	ctx context.Context, customerID string, acct billing.StripeAccount, id string,
 ) (string, billing.Subscription, error) {
-	row, err := get[ownedSubscriptionRow](ctx, q, "lock organization and subscription", lockOwnerAndSubscription, customerID, account.ID, account.Livemode, id)
+	row, err := get[ownedSubscriptionRow](ctx, q, "lock organization and subscription", lockOwnerAndSubscription, customerID, acct.ID, acct.Livemode, id)
 	return row.Owner, row.Subscription, err
 }
 
@@ -63,10 +63,10 @@ var selectCurrentSubscription = `select ` + subscriptionTable.list("") + ` from 
 
 // CurrentSubscription implements [billing.SubscriptionQueries].
 func (q queries) CurrentSubscription(
-	ctx context.Context, organizationID string, account billing.StripeAccount,
+	ctx context.Context, organizationID string, acct billing.StripeAccount,
 ) (billing.Subscription, error) {
 	return get[billing.Subscription](ctx, q, "read current subscription", selectCurrentSubscription,
-		organizationID, account.ID, account.Livemode)
+		organizationID, acct.ID, acct.Livemode)
 }
 
 var selectSubscriptions = `select ` + subscriptionTable.list("") + ` from subscriptions
@@ -74,10 +74,10 @@ var selectSubscriptions = `select ` + subscriptionTable.list("") + ` from subscr
 
 // Subscriptions implements [billing.SubscriptionQueries]; the oldest comes first.
 func (q queries) Subscriptions(
-	ctx context.Context, organizationID string, account billing.StripeAccount,
+	ctx context.Context, organizationID string, acct billing.StripeAccount,
 ) ([]billing.Subscription, error) {
 	return list[billing.Subscription](ctx, q, "list subscriptions", selectSubscriptions,
-		organizationID, account.ID, account.Livemode)
+		organizationID, acct.ID, acct.Livemode)
 }
 
 // One statement, so that there is no moment with two current subscriptions or none. The unique index is checked row by row: counting
@@ -97,9 +97,9 @@ const setCurrent = `with target as (
 
 // SetCurrent implements [billing.SubscriptionQueries]. A subscription that is not the organization's in this account and mode is not
 // found, and nothing changes. The revision stays: it counts snapshots.
-func (q queries) SetCurrent(ctx context.Context, organizationID, subscriptionID string, account billing.StripeAccount) error {
+func (q queries) SetCurrent(ctx context.Context, organizationID, subscriptionID string, acct billing.StripeAccount) error {
 	const operation = "set current subscription"
-	found, err := get[int](ctx, q, operation, setCurrent, organizationID, subscriptionID, account.ID, account.Livemode)
+	found, err := get[int](ctx, q, operation, setCurrent, organizationID, subscriptionID, acct.ID, acct.Livemode)
 	if err == nil && found == 0 {
 		err = fmt.Errorf("%s: %w", operation, billing.ErrNotFound)
 	}

@@ -11,7 +11,7 @@ import (
 
 func subscription(id, organizationID string) billing.Subscription {
 	return billing.Subscription{ID: id, OrganizationID: organizationID, Account: account.ID, Livemode: account.Livemode,
-		Status: billing.StatusActive, Quantity: 1, CreatedAt: at(0), Moment: at(0)}
+		Status: billing.StatusActive, Quantity: 1, CreatedAt: at(0), AsOf: at(0)}
 }
 
 func fullSubscription() billing.Subscription {
@@ -21,13 +21,13 @@ func fullSubscription() billing.Subscription {
 		CurrentPeriodStart: moment, CurrentPeriodEnd: moment.Add(time.Hour), CancelAtPeriodEnd: true,
 		CancelAt: ptr(moment.Add(2 * time.Hour)), CanceledAt: ptr(moment.Add(3 * time.Hour)), EndedAt: ptr(moment.Add(4 * time.Hour)),
 		TrialEnd: ptr(moment.Add(5 * time.Hour)), CardBrand: "visa", CardLast4: "4242", CreatedAt: moment.Add(6 * time.Hour),
-		MetadataOrgID: "org_meta", IsCurrent: true, Moment: moment.Add(7 * time.Hour), Revision: 99,
+		MetadataOrgID: "org_meta", IsCurrent: true, AsOf: moment.Add(7 * time.Hour), Revision: 99,
 	}
 }
 
 // stored is what the database answers for a subscription that was put: UTC, and its own idea of currentness and revision.
 func stored(s billing.Subscription, isCurrent bool, revision int64) billing.Subscription {
-	for _, p := range []*time.Time{&s.CurrentPeriodStart, &s.CurrentPeriodEnd, &s.CreatedAt, &s.Moment} {
+	for _, p := range []*time.Time{&s.CurrentPeriodStart, &s.CurrentPeriodEnd, &s.CreatedAt, &s.AsOf} {
 		*p = p.UTC()
 	}
 	for _, p := range []**time.Time{&s.CancelAt, &s.CanceledAt, &s.EndedAt, &s.TrialEnd} {
@@ -130,9 +130,9 @@ func currentIDs(t *testing.T, store *Store) []string {
 }
 
 // storeSubscription writes a snapshot, and returns the ids of what the organization has then.
-func storeSubscription(t *testing.T, q billing.Queries, s billing.Subscription) (ids []string) {
+func storeSubscription(t *testing.T, tx billing.Queries, s billing.Subscription) (ids []string) {
 	t.Helper()
-	all, err := q.PutSubscription(t.Context(), s)
+	all, err := tx.PutSubscription(t.Context(), s)
 	must(t, err)
 	for _, one := range all {
 		ids = append(ids, one.ID)
@@ -175,23 +175,23 @@ func TestLockOwnerAndSubscription(t *testing.T) {
 	wantNotFound(t, err)
 
 	waits := make(chan error, 1)
-	must(t, store.InTx(ctx, func(q billing.Queries) error {
-		if _, err := q.LockOrganization(ctx, "org_1"); err != nil {
+	must(t, store.InTx(ctx, func(tx billing.Queries) error {
+		if _, err := tx.LockOrganization(ctx, "org_1"); err != nil {
 			return err
 		}
 		go func() { waits <- seesWhatWasWritten(ctx, store) }()
 		waitUntilBlocked(t, store)
 		// Whoever waits for the organization does not hold the subscription.
 		wantEqual(t, one[int](t, store, `select count(*) from (select from subscriptions for no key update skip locked) s`), 1)
-		_, err := q.PutSubscription(ctx, subscription("sub_1", "org_1"))
+		_, err := tx.PutSubscription(ctx, subscription("sub_1", "org_1"))
 		return err
 	}))
 	must(t, <-waits)
 }
 
 func seesWhatWasWritten(ctx context.Context, store *Store) error {
-	return store.InTx(ctx, func(q billing.Queries) error {
-		owner, held, err := q.LockOwnerAndSubscription(ctx, "cus_1", account, "sub_1")
+	return store.InTx(ctx, func(tx billing.Queries) error {
+		owner, held, err := tx.LockOwnerAndSubscription(ctx, "cus_1", account, "sub_1")
 		if err == nil && (owner != "org_1" || held.Revision != 2) {
 			err = fmt.Errorf("got %s, revision %d", owner, held.Revision)
 		}
@@ -204,8 +204,8 @@ func TestLockSubscriptionExcludesOthers(t *testing.T) {
 	store, ctx := newTestStore(t, "lock_timeout", "100ms"), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
 	storeSubscription(t, store, subscription("sub_1", "org_1"))
-	must(t, store.InTx(ctx, func(q billing.Queries) error {
-		if _, err := q.LockSubscription(ctx, "sub_1"); err != nil {
+	must(t, store.InTx(ctx, func(tx billing.Queries) error {
+		if _, err := tx.LockSubscription(ctx, "sub_1"); err != nil {
 			return err
 		}
 		if _, err := store.PutSubscription(ctx, subscription("sub_1", "org_1")); err == nil {

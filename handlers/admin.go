@@ -120,7 +120,7 @@ func (s *server) showOrganizations(w http.ResponseWriter, r *http.Request) error
 	_, _, props.Pager = pageOf(r, total, organizationsPerPage)
 	for _, line := range lines {
 		row := adminviews.OrganizationRow{OrganizationLine: line, Plan: line.PriceID}
-		if plan, _, known := s.billing.Catalogue().ByPrice(line.PriceID); known {
+		if plan, _, known := s.billing.Catalog().ByPrice(line.PriceID); known {
 			row.Plan = plan.Name
 		}
 		props.Lines = append(props.Lines, row)
@@ -129,7 +129,7 @@ func (s *server) showOrganizations(w http.ResponseWriter, r *http.Request) error
 }
 
 func (s *server) showOrganizationFile(w http.ResponseWriter, r *http.Request) error {
-	file, err := s.billing.OrganizationFile(r.Context(), r.PathValue("id"))
+	file, err := s.billing.OrganizationDetails(r.Context(), r.PathValue("id"))
 	if err != nil {
 		return err
 	}
@@ -143,7 +143,7 @@ func (s *server) compareOrganization(w http.ResponseWriter, r *http.Request) err
 	ctx, cancel := context.WithTimeout(r.Context(), resyncTimeout)
 	defer cancel()
 	id := r.PathValue("id")
-	if _, err := s.billing.OrganizationFile(ctx, id); err != nil {
+	if _, err := s.billing.OrganizationDetails(ctx, id); err != nil {
 		return err
 	}
 	report, err := s.billing.Reconcile(ctx, billing.ReconcileOptions{OrganizationID: id})
@@ -164,7 +164,7 @@ func (s *server) showJobs(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	jobs, err := s.billing.UnsettledJobs(r.Context())
+	jobs, err := s.billing.OpenJobs(r.Context())
 	if err != nil {
 		return err
 	}

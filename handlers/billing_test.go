@@ -31,7 +31,7 @@ func (h *house) storeOpenInvoice() {
 	}
 	err := h.store.PutInvoice(h.t.Context(), billing.Invoice{
 		ID: "in_open", OrganizationID: h.organization.ID, SubscriptionID: subscription.ID, Account: subscription.Account, Number: "N-1",
-		Status: billing.InvoiceOpen, Reason: "subscription_cycle", Currency: "usd", Total: 8700, AmountDue: 8700, CreatedAt: at, FinalizedAt: &at, Moment: at,
+		Status: billing.InvoiceOpen, Reason: "subscription_cycle", Currency: "usd", Total: 8700, AmountDue: 8700, CreatedAt: at, FinalizedAt: &at, AsOf: at,
 	})
 	if err != nil {
 		h.t.Fatal(err)

@@ -33,13 +33,13 @@ func (s *server) showContacts(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) contactsPage(w http.ResponseWriter, r *http.Request, status int, email, wrong string) error {
-	c, err := s.billing.Correspondence(r.Context(), accessOf(r))
+	c, err := s.billing.NoticeSettings(r.Context(), accessOf(r))
 	if err != nil {
 		return err
 	}
 	props := organizationviews.ContactsPageProps{
 		Layout: s.layout(r, layout.SectionOrganization), Organization: header(r, layout.TabBilling),
-		Contacts: c.Contacts, AtStripe: c.AtStripe.Email, Email: email, Error: wrong,
+		Contacts: c.Contacts, AtStripe: c.Customer.Email, Email: email, Error: wrong,
 	}
 	for _, manager := range c.Managers {
 		props.Managers = append(props.Managers, manager.Name)

@@ -18,13 +18,13 @@ func (s *server) showCredits(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	props := billingviews.CreditsPageProps{CanBuy: accessOf(r).CanManageBilling() && len(s.billing.Catalogue().Packs) > 0, Layout: s.layout(r, layout.SectionOrganization), Organization: header(r, layout.TabBilling)}
+	props := billingviews.CreditsPageProps{CanBuy: accessOf(r).CanManageBilling() && len(s.billing.Catalog().Packs) > 0, Layout: s.layout(r, layout.SectionOrganization), Organization: header(r, layout.TabBilling)}
 	if card := creditsCard(overview); card != nil {
 		props.Credits = *card
 		props.Credits.Href = ""
 	}
 	for _, entry := range entries {
-		props.Entries = append(props.Entries, creditRow(s.billing.Catalogue(), entry))
+		props.Entries = append(props.Entries, creditRow(s.billing.Catalog(), entry))
 	}
 	return render(w, r, http.StatusOK, billingviews.CreditsPage(props))
 }
@@ -39,12 +39,12 @@ func creditsCard(o billing.Overview) *billingviews.CreditsProps {
 	return card
 }
 
-func creditRow(catalogue billing.Catalogue, e billing.CreditEntry) billingviews.CreditRow {
+func creditRow(plans billing.Catalog, e billing.CreditEntry) billingviews.CreditRow {
 	plan := e.PlanID // one that is no longer offered still has its id
-	if offered, known := catalogue.Plan(e.PlanID); known {
+	if offered, known := plans.Plan(e.PlanID); known {
 		plan = offered.Name
 	}
-	if pack, known := catalogue.Pack(e.PlanID); known && e.Kind == billing.CreditPack {
+	if pack, known := plans.Pack(e.PlanID); known && e.Kind == billing.CreditPack {
 		plan = pack.Name
 	}
 	row := billingviews.CreditRow{At: e.At, Amount: int64(e.Amount), Balance: int64(e.Balance)}

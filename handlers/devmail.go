@@ -10,7 +10,7 @@ import (
 
 // showMail shows the e-mails that are not sent, since no mail server is configured. It is on the map in development only.
 func (s *server) showMail(w http.ResponseWriter, r *http.Request) error {
-	kept, err := s.billing.KeptMail(r.Context())
+	kept, err := s.billing.UnsentMail(r.Context())
 	if err != nil {
 		return err
 	}
@@ -22,6 +22,6 @@ func (s *server) showMail(w http.ResponseWriter, r *http.Request) error {
 	return render(w, r, http.StatusOK, devviews.MailboxPage(props))
 }
 
-func keptMail(m billing.KeptMail) devviews.Message {
+func keptMail(m billing.UnsentMail) devviews.Message {
 	return devviews.Message{ID: m.ID, To: m.To, QueuedAt: m.QueuedAt, Subject: m.Subject, Text: m.Text}
 }

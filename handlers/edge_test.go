@@ -21,7 +21,7 @@ import (
 func newEdge(t *testing.T, change func(*Options)) *server {
 	t.Helper()
 	o := Options{
-		Billing:  billing.New(billing.Options{Catalogue: billing.BuiltInPlans()}),
+		Billing:  billing.New(billing.Options{Catalog: billing.BuiltInPlans()}),
 		Sessions: memorySessions{memstore.NewWithCleanupInterval(0)},
 		Ready:    func(context.Context) error { return nil },
 		BaseURL:  mustParse(t, "http://localhost:4312"),

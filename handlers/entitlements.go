@@ -39,7 +39,7 @@ func (s *server) getEntitlements(w http.ResponseWriter, r *http.Request) error {
 
 func entitlementsOf(o billing.Overview) entitlements {
 	answer := entitlements{
-		OrganizationID: o.Organization.ID, Access: o.HasAccess, Seats: entitledSeats{Billed: o.Seats.Billable, Paid: o.Seats.AtStripe},
+		OrganizationID: o.Organization.ID, Access: o.HasAccess, Seats: entitledSeats{Billed: o.Seats.Billable, Paid: o.Seats.Quantity},
 		Credits: entitledCredits{Balance: o.Credits.Balance, Granted: o.Credits.Granted}, Entitlements: []string{},
 	}
 	if o.Subscription != nil {

@@ -171,7 +171,7 @@ func (h *house) openService(gateway *stripegw.Gateway) {
 	started := time.Now()
 	h.service = billing.New(billing.Options{
 		WallClock: func() time.Time { return started }, // so that no limit's window ends within a test
-		Store:     h.store, Gateway: gateway, Catalogue: billing.BuiltInPlans(), KeyFingerprint: "house",
+		Store:     h.store, Gateway: gateway, Catalog: billing.BuiltInPlans(), KeyFingerprint: "house",
 		SuccessURL: h.url + billingPath + "&success=true", CancelURL: h.url + billingPath + "&canceled=true",
 		ReturnURL: h.url + billingPath, AllowedOrigins: []string{h.url},
 		Renderer: mailviews.Renderer{}, BaseURL: h.url,

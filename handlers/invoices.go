@@ -92,7 +92,7 @@ func (s *server) withInvoices(r *http.Request, panel billingviews.PanelProps) (b
 	if err != nil {
 		return panel, err
 	}
-	surpluses, err := s.billing.Surpluses(r.Context(), accessOf(r))
+	surpluses, err := s.billing.DuplicateSubscriptions(r.Context(), accessOf(r))
 	for _, surplus := range surpluses {
 		if notice, ok := surplusNotice(surplus); ok {
 			panel.Notices = append(panel.Notices, notice)
@@ -102,17 +102,17 @@ func (s *server) withInvoices(r *http.Request, panel billingviews.PanelProps) (b
 }
 
 // surplusNotice tells what becomes of a second plan.
-func surplusNotice(s billing.Surplus) (ui.NoticeProps, bool) {
+func surplusNotice(s billing.DuplicateSubscription) (ui.NoticeProps, bool) {
 	notice := ui.NoticeProps{Tone: ui.Wait, Title: "A second plan was bought on " + s.FoundAt.Format("2 Jan 2006") + "."}
 	switch s.Status {
-	case billing.SurplusEnding:
+	case billing.DuplicateCanceling:
 		notice.Body = "One is enough: it is being ended, and what was paid for it goes back."
-	case billing.SurplusEnded:
+	case billing.DuplicateCanceled:
 		notice.Tone, notice.Body = ui.Note, "One is enough, so it was ended. Nothing was paid for it."
 		if s.Refunded.Minor > 0 {
 			notice.Body = "One is enough, so it was ended, and the " + s.Refunded.Format() + " paid for it go back to the card."
 		}
-	case billing.SurplusFailed:
+	case billing.DuplicateFailed:
 		notice.Tone, notice.Body = ui.Bad, "It could not be ended by itself. Whoever operates this site has been told."
 	default:
 		return notice, false

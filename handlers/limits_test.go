@@ -15,7 +15,7 @@ func TestLogInIsLimited(t *testing.T) {
 	h.handler.Store(&limited)
 	b := h.visitor()
 	form := url.Values{"email": {"ana@example.com"}, "password": {"wrong again"}}
-	for range logInByEmail.Most {
+	for range logInByEmail.Max {
 		b.post("/login", form).is(http.StatusUnprocessableEntity)
 	}
 	b.post("/login", form).is(http.StatusTooManyRequests).shows("A little slower", "try again in")

@@ -97,9 +97,9 @@ func (c backlogCollector) Collect(into chan<- prometheus.Metric) {
 		oldest = int(backlog.OldestPending.Unix())
 	}
 	tell(oldestGauge, oldest)
-	tell(seatsGauge, backlog.WaitingSeats, "waiting")
+	tell(seatsGauge, backlog.PendingSeats, "waiting")
 	tell(seatsGauge, backlog.FailingSeats, "failing")
-	tell(endsGauge, backlog.FailedEnds)
+	tell(endsGauge, backlog.FailedDuplicates)
 	tell(mailsGauge, backlog.QueuedMails, "queued")
 	tell(mailsGauge, backlog.FailedMails, "failed")
 	for state, n := range backlog.Jobs {

@@ -157,8 +157,8 @@ func TestSeatStates(t *testing.T) {
 	}{
 		{billing.SeatsOverview{Status: billing.SyncOK}, "nothing", false},
 		{billing.SeatsOverview{Synced: true, Status: billing.SyncOK}, "in_sync", false},
-		{billing.SeatsOverview{Synced: true, Status: billing.SyncPending, DueAt: &later, Gathering: true}, "debouncing", true},
-		{billing.SeatsOverview{Synced: true, Status: billing.SyncPending, DueAt: &earlier, Gathering: true}, "queued", true},
+		{billing.SeatsOverview{Synced: true, Status: billing.SyncPending, DueAt: &later, Debouncing: true}, "debouncing", true},
+		{billing.SeatsOverview{Synced: true, Status: billing.SyncPending, DueAt: &earlier, Debouncing: true}, "queued", true},
 		{billing.SeatsOverview{Synced: true, Status: billing.SyncPending, DueAt: &earlier}, "queued", true},
 		{billing.SeatsOverview{Synced: true, Status: billing.SyncPending}, "queued", true},
 		{billing.SeatsOverview{Synced: true, Status: billing.SyncPending, DueAt: &earlier, Syncing: true}, "syncing", true},

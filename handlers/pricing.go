@@ -42,18 +42,18 @@ func (s *server) showPricing(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) pricingProps(r *http.Request, own *billing.Overview) billingviews.PricingPageProps {
-	catalogue := s.billing.Catalogue()
-	intervals := intervalsOf(catalogue)
+	plans := s.billing.Catalog()
+	intervals := intervalsOf(plans)
 	interval := askedInterval(r, intervals, own)
 	seats, wrong := askedSeats(r, own)
 	props := billingviews.PricingPageProps{
-		Layout: s.layout(r, layout.SectionPricing), Interval: interval, Intervals: intervals, YearlySaving: yearlySaving(catalogue),
-		Seats: seats, SeatsError: wrong, Comparison: comparison(catalogue.Plans), OrganizationID: accessOf(r).Organization.ID,
+		Layout: s.layout(r, layout.SectionPricing), Interval: interval, Intervals: intervals, YearlySaving: yearlySaving(plans),
+		Seats: seats, SeatsError: wrong, Comparison: comparison(plans.Plans), OrganizationID: accessOf(r).Organization.ID,
 	}
-	for _, plan := range catalogue.Plans {
+	for _, plan := range plans.Plans {
 		props.Plans = append(props.Plans, planCard(plan, interval, seats, visitOf(r), own))
 	}
-	props.Packs = packsOf(catalogue, visitOf(r))
+	props.Packs = packsOf(plans, visitOf(r))
 	return props
 }
 
@@ -89,9 +89,9 @@ func askedSeats(r *http.Request, own *billing.Overview) (seats int, wrong string
 }
 
 // packsOf lists what can be bought once; visitors sign up on the way.
-func packsOf(catalogue billing.Catalogue, v visit) []billingviews.PackProps {
-	packs := make([]billingviews.PackProps, 0, len(catalogue.Packs))
-	for _, pack := range catalogue.Packs {
+func packsOf(plans billing.Catalog, v visit) []billingviews.PackProps {
+	packs := make([]billingviews.PackProps, 0, len(plans.Packs))
+	for _, pack := range plans.Packs {
 		packs = append(packs, billingviews.PackProps{
 			ID: pack.ID, Name: pack.Name, Credits: pack.Credits, Price: pack.Price.Amount,
 			CanBuy: !v.isMember() || v.access.CanManageBilling(),
@@ -141,7 +141,7 @@ func holds(o *billing.Overview, plan billing.Plan, interval billing.Interval) bo
 }
 
 // intervalsOf lists the intervals at which anything is sold.
-func intervalsOf(c billing.Catalogue) []billing.Interval {
+func intervalsOf(c billing.Catalog) []billing.Interval {
 	var sold []billing.Interval
 	for _, interval := range []billing.Interval{billing.Monthly, billing.Yearly} {
 		if slices.ContainsFunc(c.Plans, func(p billing.Plan) bool { _, ok := p.Price(interval); return ok }) {
@@ -152,7 +152,7 @@ func intervalsOf(c billing.Catalogue) []billing.Interval {
 }
 
 // yearlySaving says how many months a year at once saves, where it is a whole number and the same for every plan.
-func yearlySaving(c billing.Catalogue) string {
+func yearlySaving(c billing.Catalog) string {
 	free := 0
 	for i, plan := range c.Plans {
 		saved := freeMonths(plan)

@@ -208,7 +208,7 @@ var saysInside = map[string]string{
 	"/billing/createCustomerPortal":       billing.MessageNoCustomer,
 	"/billing/createSubscriptionCheckout": billing.MessageInvalidPrice,
 	"/api/v1/credits/consume":             "amount must be",
-	"/organization/seats/undo":            billing.MessageNothingGathered,
+	"/organization/seats/undo":            billing.MessageNothingPending,
 	"/organization/leave":                 billing.MessageLastAdmin,
 	"/organization":                       "Please name your organization",
 	"/organization/invitations":           "e-mail address",

@@ -46,7 +46,7 @@ func (s *server) retrySeats(w http.ResponseWriter, r *http.Request) error {
 
 // undoSeats sets back the changes that are gathered.
 func (s *server) undoSeats(w http.ResponseWriter, r *http.Request) error {
-	if _, err := s.billing.UndoGathered(r.Context(), accessOf(r)); err != nil {
+	if _, err := s.billing.UndoPendingChanges(r.Context(), accessOf(r)); err != nil {
 		return err
 	}
 	if isFragment(r) {
@@ -60,13 +60,13 @@ func seatPanel(o billing.Overview, a billing.Access, now time.Time) billingviews
 	seats := o.Seats
 	panel := billingviews.SeatPanelProps{
 		OrganizationID: o.Organization.ID, Billable: seats.Billable, Desired: seats.Desired,
-		CheckedAt: seats.CheckedAt, CanManageBilling: a.CanManageBilling(), CanManageMembers: a.CanManageMembers(), Minimum: seats.Minimum,
+		CheckedAt: seats.CheckedAt, CanManageBilling: a.CanManageBilling(), CanManageMembers: a.CanManageMembers(), Minimum: seats.AcceptedQuantity,
 	}
 	if seats.PaidUntil != nil {
 		panel.PaidUntil = *seats.PaidUntil
 	}
 	if seats.Synced {
-		panel.AtStripe = &seats.AtStripe
+		panel.AtStripe = &seats.Quantity
 	}
 	panel.State = seatState(seats, now)
 	if open := o.OpenInvoice; open != nil && open.Reason == "subscription_update" && panel.State == billingviews.SeatsInSync {
@@ -104,7 +104,7 @@ func seatState(s billing.SeatsOverview, now time.Time) billingviews.SeatPanelSta
 		return billingviews.SeatsSyncing
 	case s.Drift && waits:
 		return billingviews.SeatsDrift
-	case s.Gathering && waits:
+	case s.Debouncing && waits:
 		return billingviews.SeatsDebouncing
 	}
 	return billingviews.SeatsQueued
@@ -116,10 +116,10 @@ func seatRow(s billing.SeatsOverview) ui.SeatRowProps {
 		return ui.SeatRowProps{Vacant: s.Billable, Sentence: people(s.Billable) + " to seat. Nothing is billed yet."}
 	}
 	row := ui.SeatRowProps{
-		Billed: min(s.Billable, s.AtStripe), Free: max(0, s.AtStripe-s.Billable),
-		Sentence: fmt.Sprintf("%s, %s at Stripe, checked %s.", people(s.Billable), seats(s.AtStripe), s.CheckedAt.UTC().Format("15:04 MST")),
+		Billed: min(s.Billable, s.Quantity), Free: max(0, s.Quantity-s.Billable),
+		Sentence: fmt.Sprintf("%s, %s at Stripe, checked %s.", people(s.Billable), seats(s.Quantity), s.CheckedAt.UTC().Format("15:04 MST")),
 	}
-	missing := max(0, s.Desired-s.AtStripe)
+	missing := max(0, s.Desired-s.Quantity)
 	if s.Status == billing.SyncError {
 		row.Failed = missing
 	} else {

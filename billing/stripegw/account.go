@@ -23,9 +23,9 @@ func (g *Gateway) Account(ctx context.Context) (billing.StripeAccount, error) {
 	if found.ID == "" {
 		return billing.StripeAccount{}, unusable(x, "the answer is no account")
 	}
-	account := billing.StripeAccount{ID: found.ID, Livemode: strings.Contains(g.key, "_live_")}
-	g.account.Store(&account)
-	return account, nil
+	acct := billing.StripeAccount{ID: found.ID, Livemode: strings.Contains(g.key, "_live_")}
+	g.account.Store(&acct)
+	return acct, nil
 }
 
 // fetchAccount calls the backend itself, because account.Client.Get takes no parameters and with them no context.

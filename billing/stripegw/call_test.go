@@ -24,7 +24,7 @@ func TestMomentIsTheDateLessTheTimeTheTryTook(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if took := at.Sub(s.Moment); took < delay || took > delay+5*time.Second {
+	if took := at.Sub(s.AsOf); took < delay || took > delay+5*time.Second {
 		t.Errorf("moment lies %v before the Date header, want the call's duration of at least %v", took, delay)
 	}
 }
@@ -39,7 +39,7 @@ func TestMomentLeavesOutLostTriesAndTheSleepAfterThem(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return at.Sub(s.Moment)
+		return at.Sub(s.AsOf)
 	})
 	if took > 450*time.Millisecond {
 		t.Errorf("moment lies %v before the Date header: the half second that stripe-go slept was counted", took)
@@ -86,8 +86,8 @@ func TestListMomentIsTheEarliestPages(t *testing.T) {
 			if err != nil || len(all) != 2 || all[0].ID != "sub_2" || all[1].ID != "sub_1" {
 				t.Fatalf("got %+v, %v, want both pages", all, err)
 			}
-			if all[0].Moment.After(at) || !all[0].Moment.Equal(all[1].Moment) {
-				t.Errorf("moments %v and %v, want the earlier page's", all[0].Moment, all[1].Moment)
+			if all[0].AsOf.After(at) || !all[0].AsOf.Equal(all[1].AsOf) {
+				t.Errorf("moments %v and %v, want the earlier page's", all[0].AsOf, all[1].AsOf)
 			}
 			asked := f.seen("GET", "/v1/subscriptions")
 			if asked[0].form.Get("status") != "all" || asked[0].form.Get("customer") != "cus_1" || asked[1].form.Get("starting_after") != "sub_2" {
@@ -107,7 +107,7 @@ func TestAnswerWithoutDateIsNoSnapshot(t *testing.T) {
 	f.HandleFunc("GET /v1/subscriptions/sub_2", answer(subscriptionJSON("sub_2"), "Date", "yesterday"))
 
 	for _, id := range []string{"sub_1", "sub_2"} {
-		if s, err := gateway.Subscription(t.Context(), id); err == nil || !s.Moment.IsZero() {
+		if s, err := gateway.Subscription(t.Context(), id); err == nil || !s.AsOf.IsZero() {
 			t.Errorf("%s: got %+v, %v, want an error", id, s, err)
 		}
 	}
@@ -119,12 +119,15 @@ func TestAnswerThatIsSomethingElse(t *testing.T) {
 	f.HandleFunc("/v1/", answer(`{"object":"list","data":[]}`))
 	calls := map[string]func() error{
 		"subscription": func() error { _, err := gateway.Subscription(t.Context(), "sub_1"); return err },
-		"checkout":     func() error { _, err := gateway.Checkout(t.Context(), "cs_1"); return err },
-		"new checkout": func() error { _, err := gateway.CreateCheckout(t.Context(), billing.CheckoutSession{}); return err },
-		"customer":     func() error { _, err := gateway.CreateCustomer(t.Context(), billing.CustomerLink{}); return err },
-		"price":        func() error { _, err := gateway.Prices(t.Context(), nil, []string{"price_1"}); return err },
-		"portal":       func() error { _, err := gateway.CreatePortal(t.Context(), billing.PortalRequest{}); return err },
-		"seats":        func() error { _, err := gateway.SetSeats(t.Context(), billing.SeatUpdate{}); return err },
+		"checkout":     func() error { _, err := gateway.CheckoutSession(t.Context(), "cs_1"); return err },
+		"new checkout": func() error {
+			_, err := gateway.CreateCheckoutSession(t.Context(), billing.CheckoutSession{})
+			return err
+		},
+		"customer": func() error { _, err := gateway.CreateCustomer(t.Context(), billing.CustomerLink{}); return err },
+		"price":    func() error { _, err := gateway.Prices(t.Context(), nil, []string{"price_1"}); return err },
+		"portal":   func() error { _, err := gateway.CreatePortalSession(t.Context(), billing.PortalRequest{}); return err },
+		"seats":    func() error { _, err := gateway.UpdateQuantity(t.Context(), billing.QuantityUpdate{}); return err },
 	}
 	for name, call := range calls {
 		if e := stripeError(t, call()); !e.Unanswered || !e.ShouldRetry {
@@ -193,16 +196,16 @@ func TestAccountIsAskedOnce(t *testing.T) {
 	t.Parallel()
 	f, gateway := newFake(t)
 	for range 3 {
-		account, err := gateway.Account(t.Context())
-		if err != nil || account != (billing.StripeAccount{ID: "acct_own"}) {
-			t.Fatalf("got %+v, %v", account, err)
+		acct, err := gateway.Account(t.Context())
+		if err != nil || acct != (billing.StripeAccount{ID: "acct_own"}) {
+			t.Fatalf("got %+v, %v", acct, err)
 		}
 	}
 	if n := len(f.seen("GET", "/v1/account")); n != 1 {
 		t.Errorf("asked %d times, want once", n)
 	}
 	live := New(Options{SecretKey: " rk_live_123456789012 ", APIBase: f.url})
-	if account, err := live.Account(t.Context()); err != nil || !account.Livemode {
-		t.Errorf("got %+v, %v, want live mode", account, err)
+	if acct, err := live.Account(t.Context()); err != nil || !acct.Livemode {
+		t.Errorf("got %+v, %v, want live mode", acct, err)
 	}
 }

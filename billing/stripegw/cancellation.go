@@ -8,10 +8,10 @@ import (
 	"github.com/stripe/stripe-go/v79"
 )
 
-// EndSubscription ends a subscription at once. A DELETE carries no idempotency key (https://docs.stripe.com/api/idempotent_requests); one that was
+// CancelSubscription ends a subscription at once. A DELETE carries no idempotency key (https://docs.stripe.com/api/idempotent_requests); one that was
 // ended before is not found. Both switches are sent: Stripe's defaults would make a last invoice of what is pending
 // (https://docs.stripe.com/api/subscriptions/cancel).
-func (g *Gateway) EndSubscription(ctx context.Context, id string) error {
+func (g *Gateway) CancelSubscription(ctx context.Context, id string) error {
 	_, _, err := ask(ctx, "end subscription", func(ctx context.Context) (*stripe.Subscription, error) {
 		params := &stripe.SubscriptionCancelParams{InvoiceNow: stripe.Bool(false), Prorate: stripe.Bool(false)}
 		params.Context = ctx
@@ -20,14 +20,14 @@ func (g *Gateway) EndSubscription(ctx context.Context, id string) error {
 	return err
 }
 
-// EndWithPeriod has a subscription end with its period.
-func (g *Gateway) EndWithPeriod(ctx context.Context, id string) (billing.SubscriptionAnswer, error) {
+// CancelAtPeriodEnd has a subscription end with its period.
+func (g *Gateway) CancelAtPeriodEnd(ctx context.Context, id string) (billing.UpdatedSubscription, error) {
 	return g.updateSubscription(ctx, "end with period", id, &stripe.SubscriptionParams{CancelAtPeriodEnd: stripe.Bool(true)})
 }
 
-// KeepRunning has a subscription go on that was to end. Stripe takes one of the two ways to end it at a time, and so one of the two to lift it
+// Resume has a subscription go on that was to end. Stripe takes one of the two ways to end it at a time, and so one of the two to lift it
 // (https://docs.stripe.com/api/subscriptions/update).
-func (g *Gateway) KeepRunning(ctx context.Context, ending billing.Subscription) (billing.SubscriptionAnswer, error) {
+func (g *Gateway) Resume(ctx context.Context, ending billing.Subscription) (billing.UpdatedSubscription, error) {
 	params := &stripe.SubscriptionParams{}
 	if ending.CancelAtPeriodEnd {
 		params.CancelAtPeriodEnd = stripe.Bool(false)
@@ -37,10 +37,10 @@ func (g *Gateway) KeepRunning(ctx context.Context, ending billing.Subscription) 
 	return g.updateSubscription(ctx, "keep running", ending.ID, params)
 }
 
-func (g *Gateway) updateSubscription(ctx context.Context, what, id string, params *stripe.SubscriptionParams) (billing.SubscriptionAnswer, error) {
+func (g *Gateway) updateSubscription(ctx context.Context, what, id string, params *stripe.SubscriptionParams) (billing.UpdatedSubscription, error) {
 	// Learned before anything is changed, so that a change made is not reported as failed for want of it.
 	if _, err := g.Account(ctx); err != nil {
-		return billing.SubscriptionAnswer{}, err
+		return billing.UpdatedSubscription{}, err
 	}
 	params.Expand = stripe.StringSlice([]string{"default_payment_method", "latest_invoice"})
 	updated, x, err := ask(ctx, what, func(ctx context.Context) (*stripe.Subscription, error) {
@@ -48,8 +48,8 @@ func (g *Gateway) updateSubscription(ctx context.Context, what, id string, param
 		return g.subscriptions.Update(id, params)
 	})
 	if err != nil {
-		return billing.SubscriptionAnswer{}, err
+		return billing.UpdatedSubscription{}, err
 	}
 	snapshot, err := g.snapshot(ctx, updated, x)
-	return billing.SubscriptionAnswer{Subscription: snapshot, Replayed: x.replayed, RequestID: x.requestID}, err
+	return billing.UpdatedSubscription{Subscription: snapshot, Replayed: x.replayed, RequestID: x.requestID}, err
 }

@@ -27,13 +27,13 @@ func (g *Gateway) Charge(ctx context.Context, id string) (billing.Payment, error
 	if err != nil {
 		return billing.Payment{}, fmt.Errorf("read charge %s: %w", id, err)
 	}
-	account, err := g.Account(ctx)
+	acct, err := g.Account(ctx)
 	if err != nil {
 		return billing.Payment{}, err
 	}
 	payment := billing.Payment{
-		ID: found.ID, CustomerID: customerID(found.Customer), Account: account.ID, Livemode: found.Livemode, Currency: string(found.Currency),
-		Amount: found.Amount, Refunded: found.AmountRefunded, Moment: moment,
+		ID: found.ID, CustomerID: customerID(found.Customer), Account: acct.ID, Livemode: found.Livemode, Currency: string(found.Currency),
+		Amount: found.Amount, Refunded: found.AmountRefunded, AsOf: moment,
 	}
 	if found.Invoice != nil {
 		payment.InvoiceID = found.Invoice.ID

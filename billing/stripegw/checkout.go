@@ -9,20 +9,20 @@ import (
 	"github.com/stripe/stripe-go/v79"
 )
 
-// CreateCheckout opens a Checkout session for the record, whose id makes the idempotency key: a repeated call answers the session of the
+// CreateCheckoutSession opens a Checkout session for the record, whose id makes the idempotency key: a repeated call answers the session of the
 // first. Such an answer shows the session as it was, so it is read anew.
-func (g *Gateway) CreateCheckout(ctx context.Context, session billing.CheckoutSession) (billing.StripeCheckout, error) {
+func (g *Gateway) CreateCheckoutSession(ctx context.Context, session billing.CheckoutSession) (billing.StripeCheckoutSession, error) {
 	created, x, err := ask(ctx, "create checkout session", func(ctx context.Context) (*stripe.CheckoutSession, error) {
 		return g.checkouts.New(checkoutParams(ctx, session))
 	})
 	if err != nil {
-		return billing.StripeCheckout{}, err
+		return billing.StripeCheckoutSession{}, err
 	}
 	if created.ID == "" {
-		return billing.StripeCheckout{}, unusable(x, "the answer is no checkout session")
+		return billing.StripeCheckoutSession{}, unusable(x, "the answer is no checkout session")
 	}
 	if x.replayed {
-		return g.Checkout(ctx, created.ID)
+		return g.CheckoutSession(ctx, created.ID)
 	}
 	return mapCheckout(created), nil
 }
@@ -59,8 +59,8 @@ func setModeParams(params *stripe.CheckoutSessionParams, session billing.Checkou
 	}
 }
 
-// Checkout reads a session with its subscription, where it has one.
-func (g *Gateway) Checkout(ctx context.Context, sessionID string) (billing.StripeCheckout, error) {
+// CheckoutSession reads a session with its subscription, where it has one.
+func (g *Gateway) CheckoutSession(ctx context.Context, sessionID string) (billing.StripeCheckoutSession, error) {
 	found, x, err := ask(ctx, "read checkout session", func(ctx context.Context) (*stripe.CheckoutSession, error) {
 		params := &stripe.CheckoutSessionParams{Expand: stripe.StringSlice([]string{
 			"subscription", "subscription.default_payment_method", "line_items", "payment_intent.latest_charge",
@@ -69,10 +69,10 @@ func (g *Gateway) Checkout(ctx context.Context, sessionID string) (billing.Strip
 		return g.checkouts.Get(sessionID, params)
 	})
 	if err != nil {
-		return billing.StripeCheckout{}, err
+		return billing.StripeCheckoutSession{}, err
 	}
 	if found.ID == "" {
-		return billing.StripeCheckout{}, unusable(x, "the answer is no checkout session")
+		return billing.StripeCheckoutSession{}, unusable(x, "the answer is no checkout session")
 	}
 	checkout := mapCheckout(found)
 	if found.Subscription == nil || found.Subscription.Object == "" {
@@ -83,8 +83,8 @@ func (g *Gateway) Checkout(ctx context.Context, sessionID string) (billing.Strip
 	return checkout, err
 }
 
-// ExpireCheckout closes an open session; one that is complete or expired already answers a StripeError with status 400.
-func (g *Gateway) ExpireCheckout(ctx context.Context, sessionID string) error {
+// ExpireCheckoutSession closes an open session; one that is complete or expired already answers a StripeError with status 400.
+func (g *Gateway) ExpireCheckoutSession(ctx context.Context, sessionID string) error {
 	_, _, err := ask(ctx, "expire checkout session", func(ctx context.Context) (*stripe.CheckoutSession, error) {
 		params := &stripe.CheckoutSessionExpireParams{}
 		params.Context = ctx
@@ -94,8 +94,8 @@ func (g *Gateway) ExpireCheckout(ctx context.Context, sessionID string) error {
 }
 
 // mapCheckout copies all but the subscription itself. Unknown words are kept as they are.
-func mapCheckout(s *stripe.CheckoutSession) billing.StripeCheckout {
-	checkout := billing.StripeCheckout{
+func mapCheckout(s *stripe.CheckoutSession) billing.StripeCheckoutSession {
+	checkout := billing.StripeCheckoutSession{
 		ID:                s.ID,
 		URL:               s.URL,
 		Mode:              billing.CheckoutMode(s.Mode),

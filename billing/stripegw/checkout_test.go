@@ -48,8 +48,8 @@ func TestCreateCheckout(t *testing.T) {
 			f.HandleFunc("POST /v1/checkout/sessions", answer(checkoutSample))
 			record := checkoutRecord()
 			test.change(&record)
-			got, err := gateway.CreateCheckout(t.Context(), record)
-			want := billing.StripeCheckout{
+			got, err := gateway.CreateCheckoutSession(t.Context(), record)
+			want := billing.StripeCheckoutSession{
 				ID: "cs_1", URL: "https://checkout.example/cs_1", Mode: billing.ModeSubscription, Status: billing.CheckoutOpen,
 				PaymentStatus: "unpaid", CustomerID: "cus_1", ClientReferenceID: "org_1", OrgID: "org_1", ExpiresAt: time.Unix(1717200000, 0).UTC(),
 			}
@@ -73,7 +73,7 @@ func TestRepeatedCreateCheckoutTellsHowTheSessionStandsNow(t *testing.T) {
 	f, gateway := newFake(t)
 	f.HandleFunc("POST /v1/checkout/sessions", answer(checkoutSample, "Idempotent-Replayed", "true"))
 	f.HandleFunc("GET /v1/checkout/sessions/cs_1", answer(`{"id":"cs_1","object":"checkout.session","url":null,"status":"expired"}`))
-	got, err := gateway.CreateCheckout(t.Context(), checkoutRecord())
+	got, err := gateway.CreateCheckoutSession(t.Context(), checkoutRecord())
 	if err != nil || got.Status != billing.CheckoutExpired || got.URL != "" {
 		t.Errorf("got %+v, %v", got, err)
 	}
@@ -85,14 +85,14 @@ func TestCheckoutWithItsSubscription(t *testing.T) {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	f.HandleFunc("GET /v1/checkout/sessions/cs_1", answer(`{"id":"cs_1","object":"checkout.session","mode":"subscription","status":"complete",
 		"payment_status":"paid","customer":"cus_1","metadata":{},"client_reference_id":"org_1","subscription":`+subscriptionJSON("sub_1")+`}`, dated(at)...))
-	got, err := gateway.Checkout(t.Context(), "cs_1")
+	got, err := gateway.CheckoutSession(t.Context(), "cs_1")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got.Status != billing.CheckoutComplete || got.SubscriptionID != "sub_1" || got.OrgID != "" || got.ClientReferenceID != "org_1" {
 		t.Errorf("got %+v", got)
 	}
-	if s := got.Subscription; s == nil || s.ID != "sub_1" || s.Account != "acct_own" || s.Moment.IsZero() || s.Moment.After(at) {
+	if s := got.Subscription; s == nil || s.ID != "sub_1" || s.Account != "acct_own" || s.AsOf.IsZero() || s.AsOf.After(at) {
 		t.Errorf("got subscription %+v", s)
 	}
 }
@@ -103,10 +103,10 @@ func TestExpireCheckoutThatIsClosed(t *testing.T) {
 	f.HandleFunc("POST /v1/checkout/sessions/cs_open/expire", answer(checkoutSample))
 	f.HandleFunc("POST /v1/checkout/sessions/cs_closed/expire",
 		status(400, `{"error":{"type":"invalid_request_error","message":"Only Checkout Sessions with a status in open can be expired"}}`))
-	if err := gateway.ExpireCheckout(t.Context(), "cs_open"); err != nil {
+	if err := gateway.ExpireCheckoutSession(t.Context(), "cs_open"); err != nil {
 		t.Error(err)
 	}
-	if e := stripeError(t, gateway.ExpireCheckout(t.Context(), "cs_closed")); e.Status != 400 || e.ShouldRetry {
+	if e := stripeError(t, gateway.ExpireCheckoutSession(t.Context(), "cs_closed")); e.Status != 400 || e.ShouldRetry {
 		t.Errorf("got %+v", e)
 	}
 }
@@ -165,7 +165,7 @@ func TestPortalSessions(t *testing.T) {
 	f.HandleFunc("POST /v1/billing_portal/sessions", answer(`{"id":"bps_1","object":"billing_portal.session","url":"https://portal.example/1"}`))
 	for word, want := range tests {
 		request := billing.PortalRequest{CustomerID: "cus_1", ReturnURL: "https://app.example/organization?tab=billing", Flow: word, SubscriptionID: "sub_1"}
-		got, err := gateway.CreatePortal(t.Context(), request)
+		got, err := gateway.CreatePortalSession(t.Context(), request)
 		if err != nil || got != "https://portal.example/1" {
 			t.Fatalf("%s: got %q, %v", word, got, err)
 		}
@@ -177,7 +177,7 @@ func TestPortalSessions(t *testing.T) {
 	}
 	for _, request := range []billing.PortalRequest{{Flow: "refund"}, {Flow: billing.PortalCancel}, {Flow: billing.PortalChangePlan}} {
 		var refused *billing.Error
-		if _, err := gateway.CreatePortal(t.Context(), request); !errors.As(err, &refused) || refused.Code != billing.CodeInvalid {
+		if _, err := gateway.CreatePortalSession(t.Context(), request); !errors.As(err, &refused) || refused.Code != billing.CodeInvalid {
 			t.Errorf("%q without a subscription: got %v", request.Flow, err)
 		}
 	}

@@ -57,8 +57,8 @@ func (g *Gateway) Customer(ctx context.Context, id string) (billing.StripeCustom
 	return mapCustomer(found, x)
 }
 
-// NameCustomer sets a customer's name and, unless it is empty, its address (https://docs.stripe.com/api/customers/update).
-func (g *Gateway) NameCustomer(ctx context.Context, id, name, email string) (billing.StripeCustomer, error) {
+// UpdateCustomer sets a customer's name and, unless it is empty, its address (https://docs.stripe.com/api/customers/update).
+func (g *Gateway) UpdateCustomer(ctx context.Context, id, name, email string) (billing.StripeCustomer, error) {
 	changed, x, err := ask(ctx, "name customer", func(ctx context.Context) (*stripe.Customer, error) {
 		params := &stripe.CustomerParams{Name: stripe.String(name)}
 		if email != "" {
@@ -76,6 +76,6 @@ func (g *Gateway) NameCustomer(ctx context.Context, id, name, email string) (bil
 func mapCustomer(c *stripe.Customer, x exchange) (billing.StripeCustomer, error) {
 	moment, err := x.snapshotMoment()
 	return billing.StripeCustomer{
-		ID: c.ID, Name: plain(c.Name), Email: plain(c.Email), Delinquent: c.Delinquent, Deleted: c.Deleted, Moment: moment,
+		ID: c.ID, Name: plain(c.Name), Email: plain(c.Email), Delinquent: c.Delinquent, Deleted: c.Deleted, AsOf: moment,
 	}, err
 }

@@ -89,7 +89,7 @@ func TestErrors(t *testing.T) {
 			t.Parallel()
 			f, gateway := newFake(t)
 			f.HandleFunc("POST /v1/subscriptions/sub_1", test.handler)
-			_, err := gateway.SetSeats(t.Context(), billing.SeatUpdate{SubscriptionID: "sub_1", ItemID: "si_1", IdempotencyKey: "k"})
+			_, err := gateway.UpdateQuantity(t.Context(), billing.QuantityUpdate{SubscriptionID: "sub_1", ItemID: "si_1", IdempotencyKey: "k"})
 			if got := *stripeError(t, err); got != test.want {
 				t.Errorf("got  %+v\nwant %+v", got, test.want)
 			}
@@ -121,7 +121,7 @@ func TestUnansweredCalls(t *testing.T) {
 			t.Parallel()
 			f, gateway := newFake(t)
 			f.HandleFunc("POST /v1/subscriptions/sub_1", test.handler)
-			_, err := gateway.SetSeats(t.Context(), billing.SeatUpdate{SubscriptionID: "sub_1", ItemID: "si_1", IdempotencyKey: "k"})
+			_, err := gateway.UpdateQuantity(t.Context(), billing.QuantityUpdate{SubscriptionID: "sub_1", ItemID: "si_1", IdempotencyKey: "k"})
 			if e := stripeError(t, err); !e.Unanswered || !e.ShouldRetry || e.Status != test.status {
 				t.Errorf("got %+v, want unanswered with status %d", e, test.status)
 			}

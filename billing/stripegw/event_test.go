@@ -31,8 +31,8 @@ func TestSubscriptionEventIsASnapshot(t *testing.T) {
 	if s == nil || s.ID != "sub_1" || s.Quantity != 3 || s.Status != "hibernating" || s.CardLast4 != "" || s.Account != "" {
 		t.Fatalf("got snapshot %+v", s)
 	}
-	if !s.Moment.Equal(time.Unix(1714521650, 0)) || !event.Created.Equal(s.Moment) {
-		t.Errorf("moment %v, created %v, want the event's time", s.Moment, event.Created)
+	if !s.AsOf.Equal(time.Unix(1714521650, 0)) || !event.Created.Equal(s.AsOf) {
+		t.Errorf("moment %v, created %v, want the event's time", s.AsOf, event.Created)
 	}
 	event.Subscription = nil
 	want := billing.Event{ID: "evt_1", Type: "customer.subscription.updated", APIVersion: "2024-06-20", Livemode: true, Created: event.Created,
@@ -67,7 +67,7 @@ func TestCheckoutEvent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &billing.StripeCheckout{ID: "cs_1", Mode: billing.ModeSubscription, Status: billing.CheckoutComplete, PaymentStatus: "paid", CustomerID: "cus_1",
+	want := &billing.StripeCheckoutSession{ID: "cs_1", Mode: billing.ModeSubscription, Status: billing.CheckoutComplete, PaymentStatus: "paid", CustomerID: "cus_1",
 		SubscriptionID: "sub_1", ClientReferenceID: "org_1", OrgID: "org_1", ExpiresAt: time.Unix(1717200000, 0).UTC()}
 	if !reflect.DeepEqual(event.Checkout, want) || event.SubscriptionID != "sub_1" || event.CustomerID != "cus_1" || event.OrgID != "org_1" {
 		t.Errorf("got %+v, checkout %+v", event, event.Checkout)

@@ -29,14 +29,14 @@ func (g *Gateway) Invoice(ctx context.Context, id string) (billing.Invoice, erro
 	if err != nil {
 		return billing.Invoice{}, fmt.Errorf("read invoice %s: %w", id, err)
 	}
-	account, err := g.Account(ctx)
+	acct, err := g.Account(ctx)
 	if err != nil {
 		return billing.Invoice{}, err
 	}
 	if err := g.completeLines(ctx, found); err != nil {
 		return billing.Invoice{}, err
 	}
-	return mapInvoice(found, account.ID, moment), nil
+	return mapInvoice(found, acct.ID, moment), nil
 }
 
 // completeLines reads all lines where the invoice came with the first page of them only.
@@ -86,7 +86,7 @@ func mapInvoice(i *stripe.Invoice, account string, moment time.Time) billing.Inv
 		Number: i.Number, Status: string(i.Status), Reason: string(i.BillingReason), Currency: string(i.Currency),
 		Total: i.Total, AmountPaid: i.AmountPaid, AmountDue: i.AmountRemaining, Credited: i.PostPaymentCreditNotesAmount, Attempts: int(i.AttemptCount),
 		NextAttemptAt: optionalTime(i.NextPaymentAttempt), HostedURL: i.HostedInvoiceURL,
-		CreatedAt: time.Unix(i.Created, 0).UTC(), Moment: moment,
+		CreatedAt: time.Unix(i.Created, 0).UTC(), AsOf: moment,
 	}
 	if i.Subscription != nil {
 		invoice.SubscriptionID = i.Subscription.ID

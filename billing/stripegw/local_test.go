@@ -92,11 +92,11 @@ func (l *local) price(t *testing.T, amount int64) billing.StripePrice {
 	return price
 }
 
-func (l *local) checkout(t *testing.T, quantity int) (billing.CheckoutSession, billing.StripeCheckout) {
+func (l *local) checkout(t *testing.T, quantity int) (billing.CheckoutSession, billing.StripeCheckoutSession) {
 	t.Helper()
 	record := checkoutRecord()
 	record.CustomerID, record.PriceID, record.Quantity = l.customer(t, "org_1"), l.price(t, 900).ID, quantity
-	session, err := l.gateway.CreateCheckout(t.Context(), record)
+	session, err := l.gateway.CreateCheckoutSession(t.Context(), record)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,26 +145,26 @@ func TestLocalPricesArePushedOnce(t *testing.T) {
 func TestLocalCheckoutToSeats(t *testing.T) {
 	t.Parallel()
 	l := newLocal(t)
-	account, err := l.gateway.Account(t.Context())
-	if err != nil || !strings.HasPrefix(account.ID, "acct_") || account.Livemode {
-		t.Fatalf("got account %+v, %v", account, err)
+	acct, err := l.gateway.Account(t.Context())
+	if err != nil || !strings.HasPrefix(acct.ID, "acct_") || acct.Livemode {
+		t.Fatalf("got account %+v, %v", acct, err)
 	}
 	record, session := l.checkout(t, 3)
 	if session.Status != billing.CheckoutOpen || session.OrgID != "org_1" || session.ClientReferenceID != "org_1" || session.URL == "" {
 		t.Fatalf("got %+v", session)
 	}
-	if again, err := l.gateway.CreateCheckout(t.Context(), record); err != nil || again.ID != session.ID {
+	if again, err := l.gateway.CreateCheckoutSession(t.Context(), record); err != nil || again.ID != session.ID {
 		t.Errorf("a repeated call answered %q, %v, want %q", again.ID, err, session.ID)
 	}
 
 	if back := l.pay(t, session.URL); back.Query().Get("session_id") != session.ID {
 		t.Errorf("sent back to %s, want the session's id in place of the braces", back)
 	}
-	done, err := l.gateway.Checkout(t.Context(), session.ID)
+	done, err := l.gateway.CheckoutSession(t.Context(), session.ID)
 	if err != nil || done.Status != billing.CheckoutComplete || done.PaymentStatus != "paid" || done.Subscription == nil {
 		t.Fatalf("got %+v, %v", done, err)
 	}
-	checkPaidSubscription(t, *done.Subscription, record, account)
+	checkPaidSubscription(t, *done.Subscription, record, acct)
 
 	l.await(t, "completed session", func(e billing.Event) bool {
 		return e.Checkout != nil && e.Checkout.ID == session.ID && e.Checkout.Status == billing.CheckoutComplete && e.OrgID == "org_1"
@@ -172,35 +172,35 @@ func TestLocalCheckoutToSeats(t *testing.T) {
 	setSeatsOfTheLocalStripe(t, l, *done.Subscription)
 }
 
-func checkPaidSubscription(t *testing.T, s billing.Subscription, record billing.CheckoutSession, account billing.StripeAccount) {
+func checkPaidSubscription(t *testing.T, s billing.Subscription, record billing.CheckoutSession, acct billing.StripeAccount) {
 	t.Helper()
 	if s.Status != billing.StatusActive || s.Quantity != record.Quantity || s.PriceID != record.PriceID || s.CustomerID != record.CustomerID {
 		t.Errorf("got %+v", s)
 	}
-	if s.MetadataOrgID != "org_1" || s.Account != account.ID || s.Livemode || s.TestClock || !strings.HasPrefix(s.ItemID, "si_") {
+	if s.MetadataOrgID != "org_1" || s.Account != acct.ID || s.Livemode || s.TestClock || !strings.HasPrefix(s.ItemID, "si_") {
 		t.Errorf("got %+v", s)
 	}
 	if s.CardBrand != "visa" || s.CardLast4 != "4242" {
 		t.Errorf("got card %s %s", s.CardBrand, s.CardLast4)
 	}
-	if age := time.Since(s.Moment); age < -time.Second || age > time.Minute {
+	if age := time.Since(s.AsOf); age < -time.Second || age > time.Minute {
 		t.Errorf("the snapshot is %v old", age)
 	}
 }
 
 func setSeatsOfTheLocalStripe(t *testing.T, l *local, s billing.Subscription) {
 	t.Helper()
-	update := billing.SeatUpdate{SubscriptionID: s.ID, ItemID: s.ItemID, Quantity: 7, Proration: "create_prorations", IdempotencyKey: "seats:1:1"}
-	answer, err := l.gateway.SetSeats(t.Context(), update)
+	update := billing.QuantityUpdate{SubscriptionID: s.ID, ItemID: s.ItemID, Quantity: 7, Proration: "create_prorations", IdempotencyKey: "seats:1:1"}
+	answer, err := l.gateway.UpdateQuantity(t.Context(), update)
 	updated := answer.Subscription
 	if err != nil || answer.Replayed || answer.RequestID == "" || updated.Quantity != 7 || updated.ItemID != s.ItemID || updated.CardLast4 != "4242" {
 		t.Fatalf("got %+v, %v", answer, err)
 	}
-	if answer, err = l.gateway.SetSeats(t.Context(), update); err != nil || !answer.Replayed {
+	if answer, err = l.gateway.UpdateQuantity(t.Context(), update); err != nil || !answer.Replayed {
 		t.Errorf("the same key again: replayed %t, %v", answer.Replayed, err)
 	}
 	update.Quantity = 8
-	if _, err = l.gateway.SetSeats(t.Context(), update); stripeError(t, err).Type != "idempotency_error" {
+	if _, err = l.gateway.UpdateQuantity(t.Context(), update); stripeError(t, err).Type != "idempotency_error" {
 		t.Errorf("other parameters under the same key: %v", err)
 	}
 	l.await(t, "event of seven seats", func(e billing.Event) bool {
@@ -221,13 +221,13 @@ func openPortalsOfTheLocalStripe(t *testing.T, l *local, s billing.Subscription)
 	price := l.price(t, 900)
 	plans := catalogue(billing.Price{ID: price.ID, ProductID: price.ProductID})
 	for _, flow := range []billing.PortalFlow{billing.PortalHome, billing.PortalPaymentMethod, billing.PortalCancel, billing.PortalChangePlan} {
-		page, err := l.gateway.CreatePortal(t.Context(), billing.PortalRequest{CustomerID: s.CustomerID, ReturnURL: "https://app.example/billing",
-			Flow: flow, SubscriptionID: s.ID, Catalogue: plans})
+		page, err := l.gateway.CreatePortalSession(t.Context(), billing.PortalRequest{CustomerID: s.CustomerID, ReturnURL: "https://app.example/billing",
+			Flow: flow, SubscriptionID: s.ID, Catalog: plans})
 		if err != nil || page == "" {
 			t.Errorf("%q: got %q, %v", flow, page, err)
 		}
 	}
-	if _, err := l.gateway.CreatePortal(t.Context(), billing.PortalRequest{CustomerID: s.CustomerID, ReturnURL: "https://app.example/billing"}); err != nil {
+	if _, err := l.gateway.CreatePortalSession(t.Context(), billing.PortalRequest{CustomerID: s.CustomerID, ReturnURL: "https://app.example/billing"}); err != nil {
 		t.Errorf("with no plan to switch to: %v", err)
 	}
 }
@@ -246,13 +246,13 @@ func TestLocalExpire(t *testing.T) {
 	t.Parallel()
 	l := newLocal(t)
 	_, session := l.checkout(t, 1)
-	if err := l.gateway.ExpireCheckout(t.Context(), session.ID); err != nil {
+	if err := l.gateway.ExpireCheckoutSession(t.Context(), session.ID); err != nil {
 		t.Fatal(err)
 	}
-	if e := stripeError(t, l.gateway.ExpireCheckout(t.Context(), session.ID)); e.Status != http.StatusBadRequest {
+	if e := stripeError(t, l.gateway.ExpireCheckoutSession(t.Context(), session.ID)); e.Status != http.StatusBadRequest {
 		t.Errorf("expiring twice: %+v", e)
 	}
-	if closed, err := l.gateway.Checkout(t.Context(), session.ID); err != nil || closed.Status != billing.CheckoutExpired || closed.URL != "" || closed.Subscription != nil {
+	if closed, err := l.gateway.CheckoutSession(t.Context(), session.ID); err != nil || closed.Status != billing.CheckoutExpired || closed.URL != "" || closed.Subscription != nil {
 		t.Errorf("got %+v, %v", closed, err)
 	}
 }
@@ -262,13 +262,13 @@ func TestLocalAbsences(t *testing.T) {
 	l := newLocal(t)
 	calls := map[string]func() error{
 		"subscription": func() error { _, err := l.gateway.Subscription(t.Context(), "sub_nobody"); return err },
-		"checkout":     func() error { _, err := l.gateway.Checkout(t.Context(), "cs_nobody"); return err },
+		"checkout":     func() error { _, err := l.gateway.CheckoutSession(t.Context(), "cs_nobody"); return err },
 		"seats": func() error {
-			_, err := l.gateway.SetSeats(t.Context(), billing.SeatUpdate{SubscriptionID: "sub_nobody", ItemID: "si_nobody", Quantity: 1, IdempotencyKey: "k"})
+			_, err := l.gateway.UpdateQuantity(t.Context(), billing.QuantityUpdate{SubscriptionID: "sub_nobody", ItemID: "si_nobody", Quantity: 1, IdempotencyKey: "k"})
 			return err
 		},
 		"portal": func() error {
-			_, err := l.gateway.CreatePortal(t.Context(), billing.PortalRequest{CustomerID: "cus_nobody", ReturnURL: "https://app.example"})
+			_, err := l.gateway.CreatePortalSession(t.Context(), billing.PortalRequest{CustomerID: "cus_nobody", ReturnURL: "https://app.example"})
 			return err
 		},
 	}

@@ -9,13 +9,13 @@ import (
 	"github.com/stripe/stripe-go/v79"
 )
 
-// CreatePortal opens a customer portal session under a configuration of our own: an account whose portal was never set up in the
+// CreatePortalSession opens a customer portal session under a configuration of our own: an account whose portal was never set up in the
 // dashboard has no default one and would answer an error.
-func (g *Gateway) CreatePortal(ctx context.Context, request billing.PortalRequest) (string, error) {
+func (g *Gateway) CreatePortalSession(ctx context.Context, request billing.PortalRequest) (string, error) {
 	if err := checkFlow(request); err != nil {
 		return "", err
 	}
-	configuration, err := g.portalConfiguration(ctx, request.Catalogue, "")
+	configuration, err := g.portalConfiguration(ctx, request.Catalog, "")
 	if err != nil {
 		return "", err
 	}
@@ -25,7 +25,7 @@ func (g *Gateway) CreatePortal(ctx context.Context, request billing.PortalReques
 	}
 	// Somebody deactivated it, or the account's data was reset.
 	g.forgetPortalConfiguration(configuration)
-	configuration, err = g.portalConfiguration(ctx, request.Catalogue, configuration)
+	configuration, err = g.portalConfiguration(ctx, request.Catalog, configuration)
 	if err != nil {
 		return "", err
 	}

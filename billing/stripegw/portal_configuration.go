@@ -20,8 +20,8 @@ const portalProducts = 10
 
 // portalConfiguration returns the id of an active configuration for what may be switched to: the one remembered, else the one found at
 // Stripe by its mark, else a new one. A refused one is passed over.
-func (g *Gateway) portalConfiguration(ctx context.Context, catalogue billing.Catalogue, refused string) (string, error) {
-	params := portalParams(catalogue)
+func (g *Gateway) portalConfiguration(ctx context.Context, plans billing.Catalog, refused string) (string, error) {
+	params := portalParams(plans)
 	mark := portalHash(params)
 	if id := g.rememberedPortalConfiguration(mark); id != "" {
 		return id, nil
@@ -91,7 +91,7 @@ func (g *Gateway) createPortalConfiguration(
 }
 
 // portalParams is our configuration. Seats follow the members, so the portal may change the price and never the quantity.
-func portalParams(catalogue billing.Catalogue) *stripe.BillingPortalConfigurationParams {
+func portalParams(plans billing.Catalog) *stripe.BillingPortalConfigurationParams {
 	enabled := stripe.Bool(true)
 	return &stripe.BillingPortalConfigurationParams{
 		BusinessProfile: &stripe.BillingPortalConfigurationBusinessProfileParams{
@@ -108,15 +108,15 @@ func portalParams(catalogue billing.Catalogue) *stripe.BillingPortalConfiguratio
 				Enabled: enabled,
 				Mode:    stripe.String(string(stripe.BillingPortalConfigurationFeaturesSubscriptionCancelModeAtPeriodEnd)),
 			},
-			SubscriptionUpdate: planChangeParams(catalogue),
+			SubscriptionUpdate: planChangeParams(plans),
 		},
 	}
 }
 
 // planChangeParams sends default_allowed_updates and products even where there is nothing to switch to and the feature is off, because
 // this API version requires both (https://docs.stripe.com/api/customer_portal/configurations/create).
-func planChangeParams(catalogue billing.Catalogue) *stripe.BillingPortalConfigurationFeaturesSubscriptionUpdateParams {
-	products := switchableProducts(catalogue)
+func planChangeParams(plans billing.Catalog) *stripe.BillingPortalConfigurationFeaturesSubscriptionUpdateParams {
+	products := switchableProducts(plans)
 	return &stripe.BillingPortalConfigurationFeaturesSubscriptionUpdateParams{
 		Enabled:               stripe.Bool(len(products) > 0),
 		DefaultAllowedUpdates: stripe.StringSlice([]string{"price"}),
@@ -127,10 +127,10 @@ func planChangeParams(catalogue billing.Catalogue) *stripe.BillingPortalConfigur
 
 // switchableProducts groups the resolved prices by product, in the catalogue's order. The result is empty, never nil: only then does
 // stripe-go send the parameter.
-func switchableProducts(catalogue billing.Catalogue) []*stripe.BillingPortalConfigurationFeaturesSubscriptionUpdateProductParams {
+func switchableProducts(plans billing.Catalog) []*stripe.BillingPortalConfigurationFeaturesSubscriptionUpdateProductParams {
 	var order []string
 	prices := map[string][]string{}
-	for _, plan := range catalogue.Plans {
+	for _, plan := range plans.Plans {
 		for _, price := range plan.Prices {
 			if price.ID == "" || price.ProductID == "" || slices.Contains(prices[price.ProductID], price.ID) {
 				continue

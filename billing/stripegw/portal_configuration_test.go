@@ -10,8 +10,8 @@ import (
 	"usher/billing"
 )
 
-func catalogue(prices ...billing.Price) billing.Catalogue {
-	return billing.Catalogue{Plans: []billing.Plan{{ID: "team", Prices: prices}}}
+func catalogue(prices ...billing.Price) billing.Catalog {
+	return billing.Catalog{Plans: []billing.Plan{{ID: "team", Prices: prices}}}
 }
 
 func TestPortalConfiguration(t *testing.T) {
@@ -31,7 +31,7 @@ func TestPortalConfiguration(t *testing.T) {
 		"features[subscription_update][proration_behavior]":         {"create_prorations"},
 	}
 	tests := map[string]struct {
-		catalogue billing.Catalogue
+		catalogue billing.Catalog
 		more      url.Values
 	}{
 		"two prices of one product": {
@@ -150,7 +150,7 @@ func TestPortalConfigurationIsFoundAgain(t *testing.T) {
 	plans := catalogue(billing.Price{ID: "price_m", ProductID: "prod_1"})
 	restarted := New(Options{SecretKey: "sk_test_123456789012", APIBase: f.url})
 	for _, g := range []*Gateway{gateway, gateway, restarted} {
-		if _, err := g.CreatePortal(t.Context(), billing.PortalRequest{CustomerID: "cus_1", Catalogue: plans}); err != nil {
+		if _, err := g.CreatePortalSession(t.Context(), billing.PortalRequest{CustomerID: "cus_1", Catalog: plans}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -161,7 +161,7 @@ func TestPortalConfigurationIsFoundAgain(t *testing.T) {
 		t.Errorf("looked for it %d times, want once for each gateway", n)
 	}
 	other := catalogue(billing.Price{ID: "price_new", ProductID: "prod_1"})
-	if _, err := gateway.CreatePortal(t.Context(), billing.PortalRequest{CustomerID: "cus_1", Catalogue: other}); err != nil {
+	if _, err := gateway.CreatePortalSession(t.Context(), billing.PortalRequest{CustomerID: "cus_1", Catalog: other}); err != nil {
 		t.Fatal(err)
 	}
 	if n := len(f.seen("POST", "/v1/billing_portal/configurations")); n != 2 {
@@ -172,9 +172,9 @@ func TestPortalConfigurationIsFoundAgain(t *testing.T) {
 func TestRefusedPortalConfigurationIsMadeAnew(t *testing.T) {
 	t.Parallel()
 	account, f, gateway := newPortalAccount(t)
-	request := billing.PortalRequest{CustomerID: "cus_1", Catalogue: catalogue(billing.Price{ID: "price_m", ProductID: "prod_1"})}
+	request := billing.PortalRequest{CustomerID: "cus_1", Catalog: catalogue(billing.Price{ID: "price_m", ProductID: "prod_1"})}
 	for _, want := range []string{"bpc_1", "bpc_2", "bpc_3"} {
-		if got, err := gateway.CreatePortal(t.Context(), request); err != nil || got != "https://portal.example/"+want {
+		if got, err := gateway.CreatePortalSession(t.Context(), request); err != nil || got != "https://portal.example/"+want {
 			t.Fatalf("got %q, %v, want %s", got, err, want)
 		}
 		account.mutex.Lock()
@@ -183,7 +183,7 @@ func TestRefusedPortalConfigurationIsMadeAnew(t *testing.T) {
 	}
 	request.CustomerID = "cus_gone"
 	before := len(f.seen("POST", "/v1/billing_portal/sessions"))
-	if _, err := gateway.CreatePortal(t.Context(), request); stripeError(t, err).Param != "customer" {
+	if _, err := gateway.CreatePortalSession(t.Context(), request); stripeError(t, err).Param != "customer" {
 		t.Errorf("got %v", err)
 	}
 	if n := len(f.seen("POST", "/v1/billing_portal/sessions")) - before; n != 1 {

@@ -23,9 +23,9 @@ type PlanPrice struct {
 }
 
 // KeyedPrices lists what a catalogue finds at Stripe by lookup key, of plans and packs alike.
-func KeyedPrices(catalogue billing.Catalogue) []PlanPrice {
+func KeyedPrices(plans billing.Catalog) []PlanPrice {
 	var prices []PlanPrice
-	for _, plan := range catalogue.Plans {
+	for _, plan := range plans.Plans {
 		for _, price := range plan.Prices {
 			prices = append(prices, PlanPrice{
 				PlanID: plan.ID, PlanName: plan.Name, Description: plan.Description,
@@ -33,7 +33,7 @@ func KeyedPrices(catalogue billing.Catalogue) []PlanPrice {
 			})
 		}
 	}
-	for _, pack := range catalogue.Packs {
+	for _, pack := range plans.Packs {
 		prices = append(prices, PlanPrice{
 			PlanID: "pack_" + pack.ID, PlanName: pack.Name, Amount: pack.Price.Amount, LookupKey: pack.Price.LookupKey,
 		})

@@ -83,13 +83,13 @@ func (g *Gateway) Invoices(ctx context.Context, customerID string, since time.Ti
 	if err != nil {
 		return nil, fmt.Errorf("list invoices: %w", err)
 	}
-	account, err := g.Account(ctx)
+	acct, err := g.Account(ctx)
 	if err != nil {
 		return nil, err
 	}
 	invoices := make([]billing.Invoice, 0, len(found))
 	for _, i := range found {
-		invoice := mapInvoice(i, account.ID, moment)
+		invoice := mapInvoice(i, acct.ID, moment)
 		invoice.Lines = nil // the first page of them only
 		invoices = append(invoices, invoice)
 	}

@@ -8,17 +8,17 @@ import (
 	"github.com/stripe/stripe-go/v79"
 )
 
-// SetSeats tells Stripe an absolute quantity for the seat item and returns the subscription as it then was. A replayed answer is what
+// UpdateQuantity tells Stripe an absolute quantity for the seat item and returns the subscription as it then was. A replayed answer is what
 // Stripe answered to an earlier request with this key: it tells that the request was carried out, not how things stand, and its Moment
 // is zero.
 //
 // The payment behaviour is left at Stripe's default, allow_incomplete: the quantity stays changed when the payment of an always_invoice
 // proration fails, and the subscription turns past_due (https://docs.stripe.com/billing/subscriptions/pending-updates).
-func (g *Gateway) SetSeats(ctx context.Context, update billing.SeatUpdate) (billing.SubscriptionAnswer, error) {
+func (g *Gateway) UpdateQuantity(ctx context.Context, update billing.QuantityUpdate) (billing.UpdatedSubscription, error) {
 	return g.updateSubscription(ctx, "set seats", update.SubscriptionID, seatParams(update))
 }
 
-func seatParams(update billing.SeatUpdate) *stripe.SubscriptionParams {
+func seatParams(update billing.QuantityUpdate) *stripe.SubscriptionParams {
 	params := &stripe.SubscriptionParams{
 		// Without the item's id Stripe would add a second item.
 		Items:      []*stripe.SubscriptionItemsParams{{ID: stripe.String(update.ItemID), Quantity: stripe.Int64(int64(update.Quantity))}},

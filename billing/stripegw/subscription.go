@@ -73,14 +73,14 @@ func (g *Gateway) snapshot(ctx context.Context, s *stripe.Subscription, x exchan
 	if err != nil {
 		return billing.Subscription{}, fmt.Errorf("read subscription %s: %w", s.ID, err)
 	}
-	account, err := g.Account(ctx)
+	acct, err := g.Account(ctx)
 	if err != nil {
 		return billing.Subscription{}, err
 	}
 	if err := g.completeItems(ctx, s); err != nil {
 		return billing.Subscription{}, err
 	}
-	return mapSubscription(s, account.ID, moment), nil
+	return mapSubscription(s, acct.ID, moment), nil
 }
 
 // completeItems reads all items where the subscription came with the first page of them only. They are read after the subscription, so
@@ -136,7 +136,7 @@ func mapSubscription(s *stripe.Subscription, account string, moment time.Time) b
 		TrialEnd:           optionalTime(s.TrialEnd),
 		CreatedAt:          time.Unix(s.Created, 0).UTC(),
 		MetadataOrgID:      s.Metadata["orgId"],
-		Moment:             moment,
+		AsOf:               moment,
 	}
 	setItem(&snapshot, s.Items)
 	setCard(&snapshot, s.DefaultPaymentMethod)

@@ -118,16 +118,16 @@ func TestSetSeats(t *testing.T) {
 	f.HandleFunc("POST /v1/subscriptions/sub_1", inTurn(
 		answer(subscriptionJSON("sub_1"), dated(at)...),
 		answer(subscriptionJSON("sub_1"), append(dated(at), "Idempotent-Replayed", "true")...)))
-	update := billing.SeatUpdate{SubscriptionID: "sub_1", ItemID: "si_1", Quantity: 0, Proration: "none", IdempotencyKey: "seats:si_1:7:2"}
+	update := billing.QuantityUpdate{SubscriptionID: "sub_1", ItemID: "si_1", Quantity: 0, Proration: "none", IdempotencyKey: "seats:si_1:7:2"}
 
-	said, err := gateway.SetSeats(t.Context(), update)
+	said, err := gateway.UpdateQuantity(t.Context(), update)
 	s := said.Subscription
-	if err != nil || said.Replayed || s.Quantity != 3 || s.Account != "acct_own" || at.Sub(s.Moment) > 5*time.Second {
+	if err != nil || said.Replayed || s.Quantity != 3 || s.Account != "acct_own" || at.Sub(s.AsOf) > 5*time.Second {
 		t.Errorf("got %+v, replayed %t, %v", s, said.Replayed, err)
 	}
-	said, err = gateway.SetSeats(t.Context(), update)
-	if s = said.Subscription; err != nil || !said.Replayed || !s.Moment.IsZero() {
-		t.Errorf("the stored answer: got moment %v, replayed %t, %v", s.Moment, said.Replayed, err)
+	said, err = gateway.UpdateQuantity(t.Context(), update)
+	if s = said.Subscription; err != nil || !said.Replayed || !s.AsOf.IsZero() {
+		t.Errorf("the stored answer: got moment %v, replayed %t, %v", s.AsOf, said.Replayed, err)
 	}
 	sent := f.seen("POST", "/v1/subscriptions/sub_1")[0]
 	wantForm(t, sent.form, url.Values{

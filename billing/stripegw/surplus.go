@@ -19,8 +19,8 @@ func (g *Gateway) VoidInvoice(ctx context.Context, id string) error {
 	return err
 }
 
-// CreditInvoice takes a paid invoice back with a credit note: Stripe then makes the refund, and never more of it than was paid.
-func (g *Gateway) CreditInvoice(ctx context.Context, note billing.CreditNote) error {
+// CreateCreditNote takes a paid invoice back with a credit note: Stripe then makes the refund, and never more of it than was paid.
+func (g *Gateway) CreateCreditNote(ctx context.Context, note billing.CreditNote) error {
 	_, _, err := ask(ctx, "credit invoice", func(ctx context.Context) (*stripe.CreditNote, error) {
 		params := &stripe.CreditNoteParams{
 			Invoice: stripe.String(note.InvoiceID), Amount: stripe.Int64(note.Refund + note.Credit), Reason: stripe.String("duplicate"),

@@ -67,7 +67,7 @@ func runBareHandler(encoded string) error {
 		return err
 	}
 	service := billing.New(billing.Options{
-		Store: store, Catalogue: billing.BuiltInPlans(), Renderer: mailviews.Renderer{}, KeyFingerprint: "bench",
+		Store: store, Catalog: billing.BuiltInPlans(), Renderer: mailviews.Renderer{}, KeyFingerprint: "bench",
 		Gateway: newGateway(config.Stripe),
 	})
 	if err := service.Start(context.Background()); err != nil {
@@ -95,6 +95,6 @@ func runQueries(ctx context.Context, service *billing.Service, sessions *db.Sess
 	}
 	_, overview := service.Overview(ctx, access)
 	_, invoices := service.Invoices(ctx, access)
-	_, surpluses := service.Surpluses(ctx, access)
+	_, surpluses := service.DuplicateSubscriptions(ctx, access)
 	return errors.Join(overview, invoices, surpluses)
 }

@@ -110,8 +110,8 @@ func (s crashingStore) InTx(ctx context.Context, f func(billing.Queries) error) 
 // InTxRecording implements [billing.Store].
 func (s crashingStore) InTxRecording(ctx context.Context, changes *billing.ChangeLog, f func(billing.Queries) error) error {
 	s.crashes.at(ctx, pointTxBegin)
-	err := s.store.InTxRecording(ctx, changes, func(q billing.Queries) error {
-		if err := f(q); err != nil {
+	err := s.store.InTxRecording(ctx, changes, func(tx billing.Queries) error {
+		if err := f(tx); err != nil {
 			return err
 		}
 		s.crashes.at(ctx, pointTxWritten)
@@ -140,12 +140,12 @@ func (g crashingGateway) CreateCustomer(ctx context.Context, link billing.Custom
 	return around(ctx, g.crashes, func() (string, error) { return g.Gateway.CreateCustomer(ctx, link) })
 }
 
-func (g crashingGateway) CreateCheckout(ctx context.Context, session billing.CheckoutSession) (billing.StripeCheckout, error) {
-	return around(ctx, g.crashes, func() (billing.StripeCheckout, error) { return g.Gateway.CreateCheckout(ctx, session) })
+func (g crashingGateway) CreateCheckoutSession(ctx context.Context, session billing.CheckoutSession) (billing.StripeCheckoutSession, error) {
+	return around(ctx, g.crashes, func() (billing.StripeCheckoutSession, error) { return g.Gateway.CreateCheckoutSession(ctx, session) })
 }
 
-func (g crashingGateway) Checkout(ctx context.Context, id string) (billing.StripeCheckout, error) {
-	return around(ctx, g.crashes, func() (billing.StripeCheckout, error) { return g.Gateway.Checkout(ctx, id) })
+func (g crashingGateway) CheckoutSession(ctx context.Context, id string) (billing.StripeCheckoutSession, error) {
+	return around(ctx, g.crashes, func() (billing.StripeCheckoutSession, error) { return g.Gateway.CheckoutSession(ctx, id) })
 }
 
 func (g crashingGateway) Subscription(ctx context.Context, id string) (billing.Subscription, error) {
@@ -160,6 +160,6 @@ func (g crashingGateway) Charge(ctx context.Context, id string) (billing.Payment
 	return around(ctx, g.crashes, func() (billing.Payment, error) { return g.Gateway.Charge(ctx, id) })
 }
 
-func (g crashingGateway) SetSeats(ctx context.Context, update billing.SeatUpdate) (billing.SubscriptionAnswer, error) {
-	return around(ctx, g.crashes, func() (billing.SubscriptionAnswer, error) { return g.Gateway.SetSeats(ctx, update) })
+func (g crashingGateway) UpdateQuantity(ctx context.Context, update billing.QuantityUpdate) (billing.UpdatedSubscription, error) {
+	return around(ctx, g.crashes, func() (billing.UpdatedSubscription, error) { return g.Gateway.UpdateQuantity(ctx, update) })
 }

@@ -40,18 +40,18 @@ func (e *environment) createHistories(ctx context.Context) error {
 // is billed.
 func (e *environment) insertOrganization(ctx context.Context, h *history) error {
 	now := time.Now()
-	return e.store.InTx(ctx, func(q billing.Queries) error {
-		err := q.InsertOrganization(ctx, billing.Organization{ID: h.organizationID, Name: "Simulation", CreatedAt: now})
+	return e.store.InTx(ctx, func(tx billing.Queries) error {
+		err := tx.InsertOrganization(ctx, billing.Organization{ID: h.organizationID, Name: "Simulation", CreatedAt: now})
 		if err != nil {
 			return err
 		}
 		for n := range membersPerHistory {
-			if err := insertMember(ctx, q, h, n, now); err != nil {
+			if err := insertMember(ctx, tx, h, n, now); err != nil {
 				return err
 			}
 		}
 		for n := range guestsPerHistory {
-			err := q.InsertUser(ctx, billing.User{
+			err := tx.InsertUser(ctx, billing.User{
 				ID: guestID(h.seed, n), Email: guestEmail(h.seed, n), Name: "Guest", PasswordHash: passwordHash, CreatedAt: now,
 			})
 			if err != nil {
@@ -63,12 +63,12 @@ func (e *environment) insertOrganization(ctx context.Context, h *history) error 
 }
 
 // insertMember inserts the nth member; the first is the founder.
-func insertMember(ctx context.Context, q billing.Queries, h *history, n int, now time.Time) error {
+func insertMember(ctx context.Context, tx billing.Queries, h *history, n int, now time.Time) error {
 	user := billing.User{
 		ID: userID(h.seed, n), Email: fmt.Sprintf("p%d.%d@example.com", n, h.seed), Name: "Person",
 		PasswordHash: passwordHash, CreatedAt: now,
 	}
-	if err := q.InsertUser(ctx, user); err != nil {
+	if err := tx.InsertUser(ctx, user); err != nil {
 		return err
 	}
 	member := billing.Member{
@@ -78,5 +78,5 @@ func insertMember(ctx context.Context, q billing.Queries, h *history, n int, now
 	if n == 0 {
 		member.Role.ID, member.Billable = billing.RoleAdmin, true
 	}
-	return q.InsertMember(ctx, member)
+	return tx.InsertMember(ctx, member)
 }

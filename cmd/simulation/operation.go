@@ -24,7 +24,7 @@ type operation struct {
 // operationKind names what is done.
 type operationKind string
 
-// Checkout and subscription.
+// CheckoutSession and subscription.
 const (
 	startCheckout         operationKind = "start checkout"
 	startPackCheckout     operationKind = "start pack checkout"

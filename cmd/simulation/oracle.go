@@ -70,14 +70,14 @@ func (o *oracle) insertOrganization(ctx context.Context, h *history) (map[string
 		return nil, err
 	}
 	customers, now := map[string]bool{}, time.Now()
-	return customers, o.store.InTx(ctx, func(q billing.Queries) error {
-		err := q.InsertOrganization(ctx, billing.Organization{ID: h.organizationID, Name: "Simulation", CreatedAt: now})
+	return customers, o.store.InTx(ctx, func(tx billing.Queries) error {
+		err := tx.InsertOrganization(ctx, billing.Organization{ID: h.organizationID, Name: "Simulation", CreatedAt: now})
 		for n, id := range ids {
 			if err != nil {
 				return err
 			}
 			customers[id] = true
-			err = q.PutCustomerLink(ctx, billing.CustomerLink{
+			err = tx.PutCustomerLink(ctx, billing.CustomerLink{
 				OrganizationID: h.organizationID, Generation: n + 1, StripeCustomerID: id, Account: o.env.account.ID,
 				Livemode: o.env.account.Livemode, Email: "p@example.com", Name: "Simulation", CreatedAt: now, UpdatedAt: now,
 			})
@@ -92,7 +92,7 @@ func (o *oracle) process(ctx context.Context, payload []byte) error {
 		return err
 	}
 	for range 20 {
-		if _, err := o.service.Ring(ctx, billing.Alarm{Kind: billing.AlarmEvent}); err != nil {
+		if _, err := o.service.RunJob(ctx, billing.Job{Kind: billing.JobEvent}); err != nil {
 			return err
 		}
 		var pending int

@@ -114,16 +114,16 @@ func newGateway(origin string) *stripegw.Gateway {
 // serviceOptions returns the options that the replicas and the oracle have in common.
 func serviceOptions(store billing.Store, gateway billing.Gateway, now func() time.Time) billing.Options {
 	return billing.Options{
-		Store: store, Gateway: gateway, Catalogue: billing.BuiltInPlans(), KeyFingerprint: "simulation", Now: now,
+		Store: store, Gateway: gateway, Catalog: billing.BuiltInPlans(), KeyFingerprint: "simulation", Now: now,
 		Renderer: mailviews.Renderer{}, BaseURL: siteURL, SuccessURL: siteURL + "/?success=true", CancelURL: siteURL,
 		ReturnURL: siteURL, AllowedOrigins: []string{siteURL},
 	}
 }
 
 // ring runs a job. After a simulated crash the queue retries it, as after a crash of the worker.
-func (r *replica) ring(ctx context.Context, a billing.Alarm) (again time.Duration, err error) {
+func (r *replica) ring(ctx context.Context, a billing.Job) (again time.Duration, err error) {
 	defer recoverCrash(&err)
-	return r.service.Ring(withCrashes(ctx), a)
+	return r.service.RunJob(withCrashes(ctx), a)
 }
 
 // parentMailer sends e-mails to the environment's mailbox.

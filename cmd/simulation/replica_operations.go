@@ -61,7 +61,7 @@ func (r *replica) changeSubscription(ctx context.Context, o operation, access bi
 	case retrySeatSync:
 		_, err = r.service.RetrySeatSync(ctx, access)
 	case undoSeatChange:
-		_, err = r.service.UndoGathered(ctx, access)
+		_, err = r.service.UndoPendingChanges(ctx, access)
 	case cancelPlan:
 		err = r.service.CancelPlan(ctx, access)
 	case resumePlan:

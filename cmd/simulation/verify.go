@@ -136,7 +136,7 @@ func (v verifier) verifyLedger(ctx context.Context, h *history) error {
 	err := v.env.store.DB().SelectContext(ctx, &lines, `
 		select format('%s %s: %s to %s', version, reason, from_seats, to_seats) from seat_changes
 		where organization_id = $1 and id > $2 order by id`, h.organizationID, v.env.ledgerStart)
-	if ledger := strings.Join(lines, "; "); strings.Contains(ledger, billing.ReasonToldAgain) {
+	if ledger := strings.Join(lines, "; "); strings.Contains(ledger, billing.ReasonResent) {
 		h.diverged("the ledger reports a change at Stripe that was not made: %s", ledger)
 	}
 	return err

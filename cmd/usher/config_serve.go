@@ -11,10 +11,10 @@ import (
 
 // loadServeConfig reads the configuration and the plan file, and requires them to be complete. Only
 // serve does that. The error reports everything at once, one line each.
-func loadServeConfig(getenv func(string) string, dotenv string) (Config, billing.Catalogue, error) {
+func loadServeConfig(getenv func(string) string, dotenv string) (Config, billing.Catalog, error) {
 	config, errs := readConfig(getenv, dotenv)
-	catalogue, err := config.catalogue()
-	return config, catalogue, errors.Join(append(errs, config.checkComplete(), err)...)
+	plans, err := config.catalogue()
+	return config, plans, errors.Join(append(errs, config.checkComplete(), err)...)
 }
 
 // checkComplete returns an error with one line for each variable that serve requires and that is
@@ -42,7 +42,7 @@ func (c Config) require(reason string, names ...string) error {
 }
 
 // catalogue returns the plans of the plan file, of the one configured price, or the built-in ones.
-func (c Config) catalogue() (billing.Catalogue, error) {
+func (c Config) catalogue() (billing.Catalog, error) {
 	switch {
 	case c.PlansFile == "" && c.StripePriceID != "":
 		return billing.SinglePrice(c.StripePriceID), nil
@@ -51,13 +51,13 @@ func (c Config) catalogue() (billing.Catalogue, error) {
 	}
 	data, err := os.ReadFile(c.PlansFile)
 	if err != nil {
-		return billing.Catalogue{}, fmt.Errorf("PLANS_FILE: %w. %s", err, remedies["PLANS_FILE"])
+		return billing.Catalog{}, fmt.Errorf("PLANS_FILE: %w. %s", err, remedies["PLANS_FILE"])
 	}
-	catalogue, err := billing.ParsePlans(c.PlansFile, data)
+	plans, err := billing.ParsePlans(c.PlansFile, data)
 	if err != nil {
 		err = fmt.Errorf("PLANS_FILE=%q: invalid plan file:\n%w", c.PlansFile, err)
 	}
-	return catalogue, err
+	return plans, err
 }
 
 // warnings describes combinations that are allowed but probably not intended.

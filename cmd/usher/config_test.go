@@ -46,7 +46,7 @@ func with(e environment, pairs ...string) environment {
 }
 
 func TestDefaults(t *testing.T) {
-	c, catalogue, err := loadServeConfig(environment{}.get, noFile(t))
+	c, plans, err := loadServeConfig(environment{}.get, noFile(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,8 +67,8 @@ func TestDefaults(t *testing.T) {
 		c.LogLevel != slog.LevelInfo {
 		t.Errorf("the other defaults are %+v", c)
 	}
-	if len(catalogue.Plans) != 2 || len(c.warnings()) != 0 {
-		t.Errorf("%d plans, warnings %q", len(catalogue.Plans), c.warnings())
+	if len(plans.Plans) != 2 || len(c.warnings()) != 0 {
+		t.Errorf("%d plans, warnings %q", len(plans.Plans), c.warnings())
 	}
 }
 
@@ -399,9 +399,9 @@ lookup_key = "own"
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			_, catalogue, err := loadServeConfig(test.environment.get, noFile(t))
-			if err != nil || catalogue.Plans[0].ID != test.want {
-				t.Errorf("the plans are %+v (%v), want %s first", catalogue.Plans, err, test.want)
+			_, plans, err := loadServeConfig(test.environment.get, noFile(t))
+			if err != nil || plans.Plans[0].ID != test.want {
+				t.Errorf("the plans are %+v (%v), want %s first", plans.Plans, err, test.want)
 			}
 		})
 	}

@@ -36,8 +36,8 @@ func runDoctor(ctx context.Context, inv *invocation) error {
 	if err := inv.parseFlags(); err != nil {
 		return err
 	}
-	config, catalogue, err := loadServeConfig(inv.getenv, dotenvFile)
-	d := &doctor{config: config, catalogue: catalogue}
+	config, plans, err := loadServeConfig(inv.getenv, dotenvFile)
+	d := &doctor{config: config, catalogue: plans}
 	d.checkConfiguration(err)
 	d.checkDatabase(ctx)
 	if d.openStripe(ctx, inv) && d.checkAccount(ctx) { // otherwise the others fail the same way
@@ -54,7 +54,7 @@ func runDoctor(ctx context.Context, inv *invocation) error {
 
 type doctor struct {
 	config    Config
-	catalogue billing.Catalogue
+	catalogue billing.Catalog
 	gateway   *stripegw.Gateway
 	local     bool // uses the local Stripe of a running server
 	findings  []finding
@@ -109,7 +109,7 @@ func (d *doctor) checkDatabase(ctx context.Context) {
 // checkBacklog looks for failed work.
 func (d *doctor) checkBacklog(ctx context.Context, store *db.Store) {
 	backlog, err := store.Backlog(ctx)
-	failed := backlog.FailedEvents > 0 || backlog.FailingSeats > 0 || backlog.FailedEnds > 0 ||
+	failed := backlog.FailedEvents > 0 || backlog.FailingSeats > 0 || backlog.FailedDuplicates > 0 ||
 		backlog.FailedMails > 0
 	switch {
 	case err != nil:
@@ -117,7 +117,7 @@ func (d *doctor) checkBacklog(ctx context.Context, store *db.Store) {
 	case failed:
 		d.fail("work", fmt.Sprintf("failed: %d events, seat syncs of %d organizations, "+
 			"%d cancellations of duplicate subscriptions, %d e-mails",
-			backlog.FailedEvents, backlog.FailingSeats, backlog.FailedEnds, backlog.FailedMails),
+			backlog.FailedEvents, backlog.FailingSeats, backlog.FailedDuplicates, backlog.FailedMails),
 			"See /admin/events and /admin/jobs, or `usher events list --outcome failed`")
 	default:
 		d.ok("work", "%d events and %d e-mails pending, none failed",
@@ -144,16 +144,16 @@ func (d *doctor) openStripe(ctx context.Context, inv *invocation) bool {
 func (d *doctor) checkAccount(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	account, err := d.gateway.Account(ctx)
+	acct, err := d.gateway.Account(ctx)
 	switch {
 	case err != nil:
 		d.fail("Stripe", err.Error(), "Check STRIPE_SECRET_KEY and the connection to Stripe")
 	case d.local:
 		d.ok("Stripe", "the local Stripe of a running server: no money moves")
-	case account.Livemode:
-		d.ok("Stripe", "account %s, live: real money moves", account.ID)
+	case acct.Livemode:
+		d.ok("Stripe", "account %s, live: real money moves", acct.ID)
 	default:
-		d.ok("Stripe", "account %s, test mode", account.ID)
+		d.ok("Stripe", "account %s, test mode", acct.ID)
 	}
 	return err == nil
 }

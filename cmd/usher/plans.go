@@ -35,7 +35,7 @@ func runPlans(ctx context.Context, inv *invocation) error {
 	if err := config.require("this subcommand needs it", "STRIPE_SECRET_KEY"); err != nil {
 		return err
 	}
-	catalogue, err := config.catalogue()
+	plans, err := config.catalogue()
 	if err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func runPlans(ctx context.Context, inv *invocation) error {
 	if args[0] == "push" {
 		sync = pushPlans
 	}
-	results, err := sync(ctx, newGateway(config, nil, newLogger(inv.stderr, config)), catalogue)
+	results, err := sync(ctx, newGateway(config, nil, newLogger(inv.stderr, config)), plans)
 	if err != nil {
 		return err
 	}
@@ -53,10 +53,10 @@ func runPlans(ctx context.Context, inv *invocation) error {
 // pushPlans creates the prices at Stripe that the catalogue names by lookup key and that do not
 // exist yet. It leaves prices named by id alone.
 func pushPlans(
-	ctx context.Context, gateway *stripegw.Gateway, catalogue billing.Catalogue,
+	ctx context.Context, gateway *stripegw.Gateway, plans billing.Catalog,
 ) ([]priceResult, error) {
 	results := []priceResult{}
-	for _, price := range stripegw.KeyedPrices(catalogue) {
+	for _, price := range stripegw.KeyedPrices(plans) {
 		interval := intervalName(price.Interval)
 		stored, created, err := gateway.EnsurePrice(ctx, price)
 		if err != nil {
@@ -73,9 +73,9 @@ func pushPlans(
 
 // diffPlans compares the prices that the catalogue names by lookup key with Stripe's.
 func diffPlans(
-	ctx context.Context, gateway *stripegw.Gateway, catalogue billing.Catalogue,
+	ctx context.Context, gateway *stripegw.Gateway, plans billing.Catalog,
 ) ([]priceResult, error) {
-	found, err := gateway.Prices(ctx, catalogue.LookupKeys(), nil)
+	found, err := gateway.Prices(ctx, plans.LookupKeys(), nil)
 	if err != nil {
 		return nil, fmt.Errorf("read the prices from Stripe: %w", err)
 	}
@@ -84,7 +84,7 @@ func diffPlans(
 		byKey[price.LookupKey] = price
 	}
 	results := []priceResult{}
-	for _, price := range stripegw.KeyedPrices(catalogue) {
+	for _, price := range stripegw.KeyedPrices(plans) {
 		stored, exists := byKey[price.LookupKey]
 		result := "unchanged"
 		switch {

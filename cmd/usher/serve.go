@@ -34,7 +34,7 @@ func runServe(ctx context.Context, inv *invocation) (err error) {
 	if err := inv.parseFlags(); err != nil {
 		return err
 	}
-	config, catalogue, err := loadServeConfig(inv.getenv, dotenvFile)
+	config, plans, err := loadServeConfig(inv.getenv, dotenvFile)
 	if err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ func runServe(ctx context.Context, inv *invocation) (err error) {
 	app := &app{config: config.listeningOn(listener.Addr()), log: log}
 	defer func() { err = errors.Join(err, app.closers.close()) }()
 	app.closers.add("listener", func(context.Context) error { return ignoreClosed(listener.Close()) })
-	if err := app.open(ctx, catalogue, listener.Addr()); err != nil {
+	if err := app.open(ctx, plans, listener.Addr()); err != nil {
 		return err
 	}
 	return app.serve(ctx, listener, inv.stdout)
@@ -69,7 +69,7 @@ type app struct {
 
 // open opens the database and Stripe, starting private ones where none is configured, and wires the
 // service. Closers stop what it started, also after an error.
-func (a *app) open(ctx context.Context, catalogue billing.Catalogue, addr net.Addr) error {
+func (a *app) open(ctx context.Context, plans billing.Catalog, addr net.Addr) error {
 	mailer, err := a.config.mailer()
 	if err != nil {
 		return err
@@ -84,11 +84,11 @@ func (a *app) open(ctx context.Context, catalogue billing.Catalogue, addr net.Ad
 	}
 	gateway := newGateway(a.config, a.local, a.log)
 	if a.local != nil {
-		if _, err := pushPlans(ctx, gateway, catalogue); err != nil {
+		if _, err := pushPlans(ctx, gateway, plans); err != nil {
 			return fmt.Errorf("create the local Stripe's prices: %w", err)
 		}
 	}
-	a.service = newService(a.config, a.local, a.store, gateway, catalogue, mailer, a.log)
+	a.service = newService(a.config, a.local, a.store, gateway, plans, mailer, a.log)
 	return nil
 }
 
@@ -149,7 +149,7 @@ func (a *app) load(ctx context.Context) error {
 }
 
 func (a *app) startWorkers(ctx context.Context) error {
-	queue, err := db.NewQueue(a.store, a.log, a.service.Ring)
+	queue, err := db.NewQueue(a.store, a.log, a.service.RunJob)
 	if err != nil {
 		return err
 	}

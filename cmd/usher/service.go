@@ -33,7 +33,7 @@ func openService(ctx context.Context, inv *invocation, closers *closers) (*billi
 	if err != nil {
 		return nil, err
 	}
-	catalogue, err := config.catalogue()
+	plans, err := config.catalogue()
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func openService(ctx context.Context, inv *invocation, closers *closers) (*billi
 		}
 	}
 	log := newLogger(inv.stderr, config)
-	service := newService(config, local, store, newGateway(config, local, log), catalogue, nil, log)
+	service := newService(config, local, store, newGateway(config, local, log), plans, nil, log)
 	return service, service.Start(ctx)
 }
 
@@ -72,7 +72,7 @@ func newGateway(c Config, local *localStripe, log *slog.Logger) *stripegw.Gatewa
 // Stripe also makes the service's own work due.
 func newService(
 	c Config, local *localStripe, store *db.Store, gateway billing.Gateway,
-	catalogue billing.Catalogue, mailer billing.Mailer, log *slog.Logger,
+	plans billing.Catalog, mailer billing.Mailer, log *slog.Logger,
 ) *billing.Service {
 	var now func() time.Time // nil: the real time
 	key := c.StripeKey
@@ -80,7 +80,7 @@ func newService(
 		now, key = local.now, localStripeKey+c.DataDir
 	}
 	return billing.New(billing.Options{
-		Store: store, Gateway: gateway, Catalogue: catalogue, Log: log, Now: now,
+		Store: store, Gateway: gateway, Catalog: plans, Log: log, Now: now,
 		Renderer: mailviews.Renderer{}, Mailer: mailer, BaseURL: c.BaseURL.String(),
 		SuccessURL: c.SuccessURL, CancelURL: c.CancelURL, ReturnURL: c.ReturnURL,
 		AllowedOrigins: c.origins(), OperatorEmails: c.OperatorEmails,

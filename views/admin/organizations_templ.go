@@ -265,7 +265,7 @@ func OrganizationsPage(p OrganizationsPageProps) templ.Component {
 // OrganizationPageProps are the props of GET /admin/organizations/{id}.
 type OrganizationPageProps struct {
 	Layout  layout.Props
-	File    billing.OrganizationFile
+	File    billing.OrganizationDetails
 	Changes []ui.SeatChangeRow
 }
 
@@ -449,7 +449,7 @@ func OrganizationPage(p OrganizationPageProps) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				var templ_7745c5c3_Var22 string
-				templ_7745c5c3_Var22, templ_7745c5c3_Err = templ.JoinStringErrs(ui.FormatCount(p.File.Seats.AtStripe))
+				templ_7745c5c3_Var22, templ_7745c5c3_Err = templ.JoinStringErrs(ui.FormatCount(p.File.Seats.Quantity))
 				if templ_7745c5c3_Err != nil {
 					return templ.Error{Err: templ_7745c5c3_Err, FileName: `admin/organizations.templ`, Line: 119, Col: 142}
 				}
@@ -630,7 +630,7 @@ func OrganizationPage(p OrganizationPageProps) templ.Component {
 							return templ_7745c5c3_Err
 						}
 					}
-					templ_7745c5c3_Err = ui.WithTime("as of", s.Moment).Render(ctx, templ_7745c5c3_Buffer)
+					templ_7745c5c3_Err = ui.WithTime("as of", s.AsOf).Render(ctx, templ_7745c5c3_Buffer)
 					if templ_7745c5c3_Err != nil {
 						return templ_7745c5c3_Err
 					}
