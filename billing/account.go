@@ -37,21 +37,21 @@ func (s *Service) SignUp(ctx context.Context, f SignUp) (User, Organization, err
 	now := s.now()
 	user := User{ID: s.newID("usr"), Email: f.Email, Name: f.Name, PasswordHash: hash, CreatedAt: now}
 	organization := Organization{ID: s.newID("org"), Name: f.Organization, CreatedAt: now}
-	err = s.store.InTx(ctx, func(tx Queries) error { return s.insertFounder(ctx, tx, user, organization) })
+	err = s.store.InTx(ctx, func(tx Tx) error { return s.insertFounder(ctx, tx, user, organization) })
 	if err != nil {
 		return User{}, Organization{}, fmt.Errorf("sign up: %w", err)
 	}
 	return user, organization, nil
 }
 
-func (s *Service) insertFounder(ctx context.Context, tx Queries, user User, organization Organization) error {
-	if err := tx.InsertUser(ctx, user); err != nil {
+func (s *Service) insertFounder(ctx context.Context, tx Tx, user User, organization Organization) error {
+	if err := tx.Users().Insert(ctx, user); err != nil {
 		return err
 	}
 	if err := s.queueVerification(ctx, tx, user); err != nil {
 		return err
 	}
-	if err := tx.InsertOrganization(ctx, organization); err != nil {
+	if err := tx.Organizations().Insert(ctx, organization); err != nil {
 		return err
 	}
 	return s.addMember(ctx, tx, Member{
@@ -60,9 +60,9 @@ func (s *Service) insertFounder(ctx context.Context, tx Queries, user User, orga
 }
 
 // addMember writes a new active member and recounts the seats. The organization must be locked or new in this transaction.
-func (s *Service) addMember(ctx context.Context, tx Queries, m Member, cause seatReason) error {
+func (s *Service) addMember(ctx context.Context, tx Tx, m Member, cause seatReason) error {
 	m.ID, m.Status, m.JoinedAt = s.newID("mem"), MemberActive, s.now()
-	if err := tx.InsertMember(ctx, m); err != nil {
+	if err := tx.Members().Insert(ctx, m); err != nil {
 		return err
 	}
 	cause.subject = m.UserID
@@ -87,11 +87,11 @@ func (s *Service) CreateMember(ctx context.Context, organizationID string, m New
 		return User{}, fmt.Errorf("create member: %w", err)
 	}
 	user := User{ID: s.newID("usr"), Email: f.Email, Name: f.Name, PasswordHash: hash, CreatedAt: s.now()}
-	err = s.store.InTx(ctx, func(tx Queries) error {
-		if _, err := tx.LockOrganization(ctx, organizationID); err != nil {
+	err = s.store.InTx(ctx, func(tx Tx) error {
+		if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
 			return err
 		}
-		if err := tx.InsertUser(ctx, user); err != nil {
+		if err := tx.Users().Insert(ctx, user); err != nil {
 			return err
 		}
 		member := Member{OrganizationID: organizationID, UserID: user.ID, Role: Role{ID: m.RoleID}, Billable: m.Billable}
@@ -134,7 +134,7 @@ func validEmail(address string) bool {
 // LogIn returns the user whose address and password these are. Error: CodeUnprocessable, the same for an unknown address and a wrong
 // password.
 func (s *Service) LogIn(ctx context.Context, email, password string) (User, error) {
-	user, known, err := Found(s.store.UserByEmail(ctx, strings.TrimSpace(email)))
+	user, known, err := Found(s.store.Users().ByEmail(ctx, strings.TrimSpace(email)))
 	if err != nil {
 		return User{}, fmt.Errorf("log in: %w", err)
 	}
@@ -154,19 +154,19 @@ func (s *Service) LogIn(ctx context.Context, email, password string) (User, erro
 
 // Organizations lists those the user is an active member of, the oldest membership first.
 func (s *Service) Organizations(ctx context.Context, userID string) ([]Organization, error) {
-	return s.store.Organizations(ctx, userID)
+	return s.store.Organizations().OfUser(ctx, userID)
 }
 
 // Access reads who acts and with what role. Error: [ErrNotFound] where the user is no active member.
 func (s *Service) Access(ctx context.Context, userID, organizationID string) (Access, error) {
-	access, err := s.store.Access(ctx, userID, organizationID)
+	access, err := s.store.Organizations().Access(ctx, userID, organizationID)
 	if err != nil {
 		return access, err
 	}
 	now := s.now()
 	if seen := access.Member.LastSeenAt; seen == nil || now.Sub(*seen) > lastSeenInterval {
 		// Being seen is worth no failed request.
-		if err := s.store.TouchMember(ctx, access.Member.ID, now); err != nil {
+		if err := s.store.Members().Touch(ctx, access.Member.ID, now); err != nil {
 			s.log.WarnContext(ctx, "note that a member was seen", "error", err)
 		}
 	}
@@ -178,10 +178,10 @@ const lastSeenInterval = 10 * time.Minute
 
 // Members lists the organization's members by name.
 func (s *Service) Members(ctx context.Context, a Access) ([]Member, error) {
-	return s.store.Members(ctx, a.Organization.ID)
+	return s.store.Members().List(ctx, a.Organization.ID)
 }
 
 // Roles lists the roles members of the organization can have, the built-in ones first.
 func (s *Service) Roles(ctx context.Context, a Access) ([]Role, error) {
-	return s.store.Roles(ctx, a.Organization.ID)
+	return s.store.Roles().List(ctx, a.Organization.ID)
 }

@@ -8,18 +8,10 @@ import (
 // DeletedName stands in ledgers and lists for who has deleted their account.
 const DeletedName = "Deleted account"
 
-// AccountDeletionQueries take a person out of everything.
-type AccountDeletionQueries interface {
-	// Memberships lists all of a user, suspended ones and those of deleted organizations included, by organization.
-	Memberships(ctx context.Context, userID string) ([]Member, error)
-	// EraseUser replaces name, address and password by what says nothing and opens nothing, and spends every link that was mailed.
-	EraseUser(ctx context.Context, userID, name string) error
-}
-
 // DeleteAccount takes a user out of every organization, and forgets who they were. What they did stays in the ledgers, under [DeletedName].
 // Errors: CodeUnprocessable with the field confirmation for a wrong password; CodeConflict where they are the last admin of an organization.
 func (s *Service) DeleteAccount(ctx context.Context, userID, password string) error {
-	user, err := s.store.User(ctx, userID)
+	user, err := s.store.Users().Get(ctx, userID)
 	if err != nil {
 		return fmt.Errorf("delete account: %w", err)
 	}
@@ -30,19 +22,19 @@ func (s *Service) DeleteAccount(ctx context.Context, userID, password string) er
 	if !fits {
 		return fieldError("confirmation", "This is not your password.")
 	}
-	err = s.store.InTx(ctx, func(tx Queries) error { return s.deleteAccountTx(ctx, tx, userID) })
+	err = s.store.InTx(ctx, func(tx Tx) error { return s.deleteAccountTx(ctx, tx, userID) })
 	if err != nil {
 		return fmt.Errorf("delete account: %w", err)
 	}
 	return nil
 }
 
-func (s *Service) deleteAccountTx(ctx context.Context, tx Queries, userID string) error {
+func (s *Service) deleteAccountTx(ctx context.Context, tx Tx, userID string) error {
 	// Whoever accepts an invitation locks the user too, so that nobody joins whom this does not see.
-	if _, err := tx.LockUser(ctx, userID); err != nil {
+	if _, err := tx.Users().Lock(ctx, userID); err != nil {
 		return fmt.Errorf("lock user: %w", err)
 	}
-	memberships, err := tx.Memberships(ctx, userID)
+	memberships, err := tx.Members().OfUser(ctx, userID)
 	if err != nil {
 		return err
 	}
@@ -51,19 +43,19 @@ func (s *Service) deleteAccountTx(ctx context.Context, tx Queries, userID string
 			return err
 		}
 	}
-	if _, err := tx.DeleteSessions(ctx, userID); err != nil {
+	if _, err := tx.Users().DeleteSessions(ctx, userID); err != nil {
 		return err
 	}
-	return tx.EraseUser(ctx, userID, DeletedName)
+	return tx.Users().Erase(ctx, userID, DeletedName)
 }
 
 // leaveOrganization takes a member out of an organization that keeps an admin, or was deleted.
-func (s *Service) leaveOrganization(ctx context.Context, tx Queries, organizationID, memberID string) error {
-	organization, err := tx.LockOrganization(ctx, organizationID)
+func (s *Service) leaveOrganization(ctx context.Context, tx Tx, organizationID, memberID string) error {
+	organization, err := tx.Organizations().Lock(ctx, organizationID)
 	if err != nil {
 		return fmt.Errorf("lock organization: %w", err)
 	}
-	member, still, err := Found(tx.Member(ctx, organizationID, memberID)) // as it is under the lock
+	member, still, err := Found(tx.Members().Get(ctx, organizationID, memberID)) // as it is under the lock
 	if err != nil || !still {
 		return err
 	}

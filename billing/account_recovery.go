@@ -48,8 +48,8 @@ func (s *Service) RequestRecovery(ctx context.Context, email string) error {
 		return fieldError("email", "Please give an e-mail address such as ana@example.com.")
 	}
 	now := s.now()
-	return s.store.InTx(ctx, func(tx Queries) error {
-		if err := tx.PutRecoveryRequest(ctx, email, now); err != nil {
+	return s.store.InTx(ctx, func(tx Tx) error {
+		if err := tx.Tokens().PutRecoveryRequest(ctx, email, now); err != nil {
 			return fmt.Errorf("request recovery: %w", err)
 		}
 		return s.enqueue(ctx, tx, JobRecovery, strings.ToLower(email), "", now)
@@ -68,13 +68,13 @@ func (s *Service) processRecoveryRequests(ctx context.Context) error {
 
 // processRecoveryRequest takes one request and queues the link; a request for nobody's address is only taken.
 func (s *Service) processRecoveryRequest(ctx context.Context) (found bool, err error) {
-	err = s.store.InTx(ctx, func(tx Queries) error {
+	err = s.store.InTx(ctx, func(tx Tx) error {
 		var email string
-		email, found, err = Found(tx.TakeRecoveryRequest(ctx))
+		email, found, err = Found(tx.Tokens().TakeRecoveryRequest(ctx))
 		if err != nil || !found {
 			return err
 		}
-		user, known, err := Found(tx.UserByEmail(ctx, email))
+		user, known, err := Found(tx.Users().ByEmail(ctx, email))
 		if err != nil || !known || !validEmail(user.Email) {
 			return err
 		}
@@ -87,8 +87,8 @@ func (s *Service) processRecoveryRequest(ctx context.Context) (found bool, err e
 }
 
 // queueReset mails a link, unless one is only just on its way: nobody's inbox is to be flooded by pressing a button.
-func (s *Service) queueReset(ctx context.Context, tx Queries, user User) error {
-	last, issued, err := Found(tx.LastTokenAt(ctx, user.ID, TokenReset))
+func (s *Service) queueReset(ctx context.Context, tx Tx, user User) error {
+	last, issued, err := Found(tx.Tokens().LastCreatedAt(ctx, user.ID, TokenReset))
 	if err != nil || issued && s.now().Sub(last) < recoveryPause {
 		return err
 	}
@@ -96,17 +96,17 @@ func (s *Service) queueReset(ctx context.Context, tx Queries, user User) error {
 }
 
 // queueVerification mails a new user the link that shows the address to be theirs. Nothing waits for it.
-func (s *Service) queueVerification(ctx context.Context, tx Queries, user User) error {
+func (s *Service) queueVerification(ctx context.Context, tx Tx, user User) error {
 	return s.queueLink(ctx, tx, user, TokenVerify)
 }
 
 // queueLink writes a token and the mail that carries it.
-func (s *Service) queueLink(ctx context.Context, tx Queries, user User, purpose TokenPurpose) error {
+func (s *Service) queueLink(ctx context.Context, tx Tx, user User, purpose TokenPurpose) error {
 	secret, token, err := s.newAccountToken(user, purpose)
 	if err != nil {
 		return err
 	}
-	if err := tx.InsertAccountToken(ctx, token); err != nil {
+	if err := tx.Tokens().Insert(ctx, token); err != nil {
 		return fmt.Errorf("write token: %w", err)
 	}
 	kind := MailVerifyEmail
@@ -164,7 +164,7 @@ func (s *Service) ResetPassword(ctx context.Context, secret, password string) er
 	if err != nil {
 		return fmt.Errorf("reset password: %w", err)
 	}
-	err = s.store.InTx(ctx, func(tx Queries) error {
+	err = s.store.InTx(ctx, func(tx Tx) error {
 		user, err := s.userOfToken(ctx, tx, secret, TokenReset)
 		if err != nil {
 			return err
@@ -178,37 +178,37 @@ func (s *Service) ResetPassword(ctx context.Context, secret, password string) er
 }
 
 // replacePassword spends the link first: of two that use it at once only one gets past that.
-func (s *Service) replacePassword(ctx context.Context, tx Queries, user User, secret, hash string) error {
+func (s *Service) replacePassword(ctx context.Context, tx Tx, user User, secret, hash string) error {
 	now := s.now()
-	spent, err := tx.SpendAccountToken(ctx, accountTokenHash(secret), now)
+	spent, err := tx.Tokens().Spend(ctx, accountTokenHash(secret), now)
 	if err != nil {
 		return err
 	}
 	if !spent {
 		return Errorf(CodeNotFound, messageLinkInvalid)
 	}
-	if err := tx.SpendAccountTokens(ctx, user.ID, TokenReset, now); err != nil {
+	if err := tx.Tokens().SpendAll(ctx, user.ID, TokenReset, now); err != nil {
 		return err
 	}
-	if err := tx.SetPassword(ctx, user.ID, hash); err != nil {
+	if err := tx.Users().SetPassword(ctx, user.ID, hash); err != nil {
 		return err
 	}
-	if err := tx.MarkEmailVerified(ctx, user.ID, now); err != nil { // the link has come to the address
+	if err := tx.Users().MarkEmailVerified(ctx, user.ID, now); err != nil { // the link has come to the address
 		return err
 	}
-	_, err = tx.DeleteSessions(ctx, user.ID)
+	_, err = tx.Users().DeleteSessions(ctx, user.ID)
 	return err
 }
 
 // VerifyEmail notes that the address is its owner's, by a mailed link. The link holds until it is too old, and says the same each time:
 // mail programs and scanners open links before people do. Error: CodeNotFound.
 func (s *Service) VerifyEmail(ctx context.Context, secret string) error {
-	err := s.store.InTx(ctx, func(tx Queries) error {
+	err := s.store.InTx(ctx, func(tx Tx) error {
 		user, err := s.userOfToken(ctx, tx, secret, TokenVerify)
 		if err != nil {
 			return err
 		}
-		return tx.MarkEmailVerified(ctx, user.ID, s.now())
+		return tx.Users().MarkEmailVerified(ctx, user.ID, s.now())
 	})
 	if err != nil {
 		return fmt.Errorf("verify e-mail: %w", err)
@@ -217,15 +217,15 @@ func (s *Service) VerifyEmail(ctx context.Context, secret string) error {
 }
 
 // linked finds whose link it is.
-func (s *Service) userOfToken(ctx context.Context, tx Queries, secret string, purpose TokenPurpose) (User, error) {
-	token, known, err := Found(tx.AccountToken(ctx, accountTokenHash(secret), purpose, s.now()))
+func (s *Service) userOfToken(ctx context.Context, tx Tx, secret string, purpose TokenPurpose) (User, error) {
+	token, known, err := Found(tx.Tokens().Get(ctx, accountTokenHash(secret), purpose, s.now()))
 	if err != nil {
 		return User{}, err
 	}
 	if !known {
 		return User{}, Errorf(CodeNotFound, messageLinkInvalid)
 	}
-	user, err := tx.User(ctx, token.UserID)
+	user, err := tx.Users().Get(ctx, token.UserID)
 	if err == nil && !strings.EqualFold(user.Email, token.Email) {
 		err = Errorf(CodeNotFound, messageLinkInvalid)
 	}

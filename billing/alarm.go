@@ -27,16 +27,9 @@ type Job struct {
 	Delay    time.Duration // from now
 }
 
-// JobQueries set alarms.
-type JobQueries interface {
-	// SetAlarm has an alarm ring once its time has passed and the transaction has committed. One of the same kind, id and turn that
-	// has not rung yet stays the only one.
-	SetAlarm(ctx context.Context, a Job) error
-}
-
 // enqueue is [JobQueries.SetAlarm] for a moment of the Service's own clock.
-func (s *Service) enqueue(ctx context.Context, tx Queries, kind JobKind, id, turn string, at time.Time) error {
-	if err := tx.SetAlarm(ctx, Job{Kind: kind, ID: id, Revision: turn, Delay: max(0, at.Sub(s.now()))}); err != nil {
+func (s *Service) enqueue(ctx context.Context, tx Tx, kind JobKind, id, turn string, at time.Time) error {
+	if err := tx.Jobs().Enqueue(ctx, Job{Kind: kind, ID: id, Revision: turn, Delay: max(0, at.Sub(s.now()))}); err != nil {
 		return fmt.Errorf("set alarm: %w", err)
 	}
 	return nil
@@ -65,7 +58,7 @@ func (s *Service) RunJob(ctx context.Context, a Job) (again time.Duration, err e
 // runSeatJob tells Stripe an organization's seats, or waits on while the gathering goes on.
 func (s *Service) runSeatJob(ctx context.Context, organizationID string) (again time.Duration, err error) {
 	s.syncDue(ctx, organizationID)
-	state, known, err := Found(s.store.SeatState(ctx, organizationID))
+	state, known, err := Found(s.store.Seats().State(ctx, organizationID))
 	if err != nil || !known || state.DueAt == nil {
 		return 0, err
 	}

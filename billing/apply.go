@@ -26,7 +26,7 @@ type eventResult struct {
 
 // hear decides what to do with news of a subscription and, where the news is good enough, does it. It runs inside the caller's
 // transaction; OutcomePending means that Stripe has to be asked after it ([Service.refetch]).
-func (s *Service) observeSubscription(ctx context.Context, tx Queries, n subscriptionUpdate) (eventResult, error) {
+func (s *Service) observeSubscription(ctx context.Context, tx Tx, n subscriptionUpdate) (eventResult, error) {
 	place, err := s.lockTarget(ctx, tx, n)
 	if err != nil || place.organizationID == "" {
 		return eventResult{outcome: OutcomeIgnored}, err
@@ -59,8 +59,8 @@ type target struct {
 }
 
 // lockTarget locks the organization that news is about, and the snapshot held of its subscription. Nearly always it is one question.
-func (s *Service) lockTarget(ctx context.Context, tx Queries, n subscriptionUpdate) (p target, err error) {
-	p.organizationID, p.stored, err = tx.LockOwnerAndSubscription(ctx, n.customerID, s.knownAccount(), n.id)
+func (s *Service) lockTarget(ctx context.Context, tx Tx, n subscriptionUpdate) (p target, err error) {
+	p.organizationID, p.stored, err = tx.Subscriptions().LockWithOwner(ctx, n.customerID, s.knownAccount(), n.id)
 	if !errors.Is(err, ErrNotFound) {
 		p.linked, p.exists = true, true
 		return p, err
@@ -69,15 +69,15 @@ func (s *Service) lockTarget(ctx context.Context, tx Queries, n subscriptionUpda
 	if err != nil || p.organizationID == "" {
 		return target{}, err
 	}
-	p.stored, p.exists, err = Found(tx.LockSubscription(ctx, n.id))
+	p.stored, p.exists, err = Found(tx.Subscriptions().Lock(ctx, n.id))
 	return p, err
 }
 
 // findOwner tells whose a customer is. Where no link knows it, the orgId in the metadata is taken as a hint (linked is false): the event
 // may be faster than our own write of the link. An empty id means another application's object.
-func (s *Service) findOwner(ctx context.Context, tx Queries, customerID, hintedOrgID string) (organizationID string, linked bool, err error) {
+func (s *Service) findOwner(ctx context.Context, tx Tx, customerID, hintedOrgID string) (organizationID string, linked bool, err error) {
 	if customerID != "" {
-		link, known, err := Found(tx.CustomerOwner(ctx, customerID, s.knownAccount()))
+		link, known, err := Found(tx.Customers().Owner(ctx, customerID, s.knownAccount()))
 		if err != nil {
 			return "", false, fmt.Errorf("look up customer: %w", err)
 		}
@@ -88,7 +88,7 @@ func (s *Service) findOwner(ctx context.Context, tx Queries, customerID, hintedO
 	if hintedOrgID == "" {
 		return "", false, nil
 	}
-	organization, known, err := Found(tx.Organization(ctx, hintedOrgID))
+	organization, known, err := Found(tx.Organizations().Get(ctx, hintedOrgID))
 	if err != nil || !known {
 		return "", false, err
 	}
@@ -96,8 +96,8 @@ func (s *Service) findOwner(ctx context.Context, tx Queries, customerID, hintedO
 }
 
 // lockOwner is [Service.findOwner] with the organization locked. Nearly always it is one question.
-func (s *Service) lockOwner(ctx context.Context, tx Queries, customerID, hintedOrgID string) (organizationID string, linked bool, err error) {
-	organizationID, linked, err = Found(tx.LockOwner(ctx, customerID, s.knownAccount()))
+func (s *Service) lockOwner(ctx context.Context, tx Tx, customerID, hintedOrgID string) (organizationID string, linked bool, err error) {
+	organizationID, linked, err = Found(tx.Customers().LockOwner(ctx, customerID, s.knownAccount()))
 	if err != nil {
 		return "", false, fmt.Errorf("lock the customer's organization: %w", err)
 	}
@@ -108,7 +108,7 @@ func (s *Service) lockOwner(ctx context.Context, tx Queries, customerID, hintedO
 	if err != nil || organizationID == "" {
 		return "", false, err
 	}
-	if _, err := tx.LockOrganization(ctx, organizationID); err != nil {
+	if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
 		return "", false, fmt.Errorf("lock organization: %w", err)
 	}
 	return organizationID, linked, nil
@@ -116,17 +116,17 @@ func (s *Service) lockOwner(ctx context.Context, tx Queries, customerID, hintedO
 
 // writeSubscription stores a snapshot over the one held before, settles which one is current, recounts the seats against it and writes
 // to people about what changed. The organization is locked.
-func (s *Service) writeSubscription(ctx context.Context, tx Queries, before, fresh Subscription) error {
+func (s *Service) writeSubscription(ctx context.Context, tx Tx, before, fresh Subscription) error {
 	acct := s.knownAccount()
 	fresh.Account = acct.ID
-	all, err := tx.PutSubscription(ctx, fresh)
+	all, err := tx.Subscriptions().Put(ctx, fresh)
 	if err != nil {
 		return fmt.Errorf("write subscription: %w", err)
 	}
 	recordSubscription(tx, before, fresh)
 	current, ok := chooseCurrent(all)
 	if ok && !current.IsCurrent {
-		if err := tx.SetCurrent(ctx, fresh.OrganizationID, current.ID, acct); err != nil {
+		if err := tx.Subscriptions().SetCurrent(ctx, fresh.OrganizationID, current.ID, acct); err != nil {
 			return fmt.Errorf("set current subscription: %w", err)
 		}
 		tx.Record("subscription %s: the current one", current.ID)
@@ -170,7 +170,7 @@ func (s *Service) refetchRecording(ctx context.Context, id string, changes *Chan
 			return Subscription{}, fmt.Errorf("ask Stripe: %w", err)
 		}
 		var before Subscription
-		before, _, err = Found(s.store.Subscription(ctx, id))
+		before, _, err = Found(s.store.Subscriptions().Get(ctx, id))
 		if err != nil {
 			return Subscription{}, fmt.Errorf("ask Stripe: %w", err)
 		}
@@ -208,7 +208,7 @@ func (s *Service) pauseBefore(ctx context.Context, try int) error {
 
 // applyFetched writes a fetched snapshot if the row still has the revision it had before Stripe was asked, else returns errMoved.
 func (s *Service) applyFetched(ctx context.Context, answer Subscription, before int64, changes *ChangeLog) (written Subscription, err error) {
-	err = s.store.InTxRecording(ctx, changes, func(tx Queries) error {
+	err = s.store.InTxRecording(ctx, changes, func(tx Tx) error {
 		written, err = s.applyFetchedTx(ctx, tx, answer, before)
 		return err
 	})
@@ -216,12 +216,12 @@ func (s *Service) applyFetched(ctx context.Context, answer Subscription, before 
 }
 
 // applyFetchedTx is [Service.applyFetched] in the caller's transaction. Nothing was written where it returns errMoved.
-func (s *Service) applyFetchedTx(ctx context.Context, tx Queries, answer Subscription, before int64) (Subscription, error) {
+func (s *Service) applyFetchedTx(ctx context.Context, tx Tx, answer Subscription, before int64) (Subscription, error) {
 	organizationID, err := s.resolveOwner(ctx, tx, answer.CustomerID, answer.MetadataOrgID)
 	if err != nil {
 		return Subscription{}, err
 	}
-	held, known, err := Found(tx.LockSubscription(ctx, answer.ID))
+	held, known, err := Found(tx.Subscriptions().Lock(ctx, answer.ID))
 	if err != nil {
 		return Subscription{}, fmt.Errorf("lock subscription: %w", err)
 	}
@@ -238,7 +238,7 @@ func (s *Service) applyFetchedTx(ctx context.Context, tx Queries, answer Subscri
 
 // adopt finds and locks the organization a fetched object belongs to, and writes the link where our own write of it was overtaken: only
 // where the organization has no customer yet.
-func (s *Service) resolveOwner(ctx context.Context, tx Queries, customerID, hintedOrgID string) (string, error) {
+func (s *Service) resolveOwner(ctx context.Context, tx Tx, customerID, hintedOrgID string) (string, error) {
 	organizationID, linked, err := s.findOwner(ctx, tx, customerID, hintedOrgID)
 	if err != nil {
 		return "", err
@@ -246,7 +246,7 @@ func (s *Service) resolveOwner(ctx context.Context, tx Queries, customerID, hint
 	if organizationID == "" {
 		return "", ErrNotFound
 	}
-	if _, err := tx.LockOrganization(ctx, organizationID); err != nil {
+	if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
 		return "", fmt.Errorf("lock organization: %w", err)
 	}
 	if linked {
@@ -258,7 +258,7 @@ func (s *Service) resolveOwner(ctx context.Context, tx Queries, customerID, hint
 // RefreshSubscription asks Stripe for the organization's current subscription, after the portal for example. The caller bounds the time
 // by ctx. Error: CodeStripe where no answer came in time.
 func (s *Service) RefreshSubscription(ctx context.Context, a Access) error {
-	current, known, err := Found(s.store.CurrentSubscription(ctx, a.Organization.ID, s.knownAccount()))
+	current, known, err := Found(s.store.Subscriptions().Current(ctx, a.Organization.ID, s.knownAccount()))
 	if err != nil {
 		return fmt.Errorf("refresh subscription: %w", err)
 	}

@@ -34,7 +34,7 @@ func (s *Service) setCancelAtPeriodEnd(ctx context.Context, a Access, end bool) 
 	if err := a.requireBilling(); err != nil {
 		return err
 	}
-	current, known, err := Found(s.store.CurrentSubscription(ctx, a.Organization.ID, s.knownAccount()))
+	current, known, err := Found(s.store.Subscriptions().Current(ctx, a.Organization.ID, s.knownAccount()))
 	if err != nil {
 		return fmt.Errorf("look up subscription: %w", err)
 	}

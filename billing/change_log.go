@@ -20,7 +20,7 @@ func (l *ChangeLog) Record(format string, args ...any) {
 }
 
 // recordSubscription records what differs between two snapshots of a subscription.
-func recordSubscription(tx Queries, before, after Subscription) {
+func recordSubscription(tx Tx, before, after Subscription) {
 	if before.Revision == 0 {
 		tx.Record("subscription %s: %s, %s × %d", after.ID, after.Status, after.PriceID, after.Quantity)
 		return

@@ -17,7 +17,7 @@ type CompletedCheckout struct {
 // Errors: [ErrNotFound] where the session is not this organization's; CodeStripe
 // where no answer came in time, the state then being the last known one.
 func (s *Service) CompleteCheckout(ctx context.Context, a Access, sessionID string) (CompletedCheckout, error) {
-	session, err := s.store.CheckoutByStripeID(ctx, a.Organization.ID, sessionID)
+	session, err := s.store.Checkouts().ByStripeID(ctx, a.Organization.ID, sessionID)
 	if err != nil {
 		return CompletedCheckout{}, fmt.Errorf("complete checkout: %w", err)
 	}
@@ -34,7 +34,7 @@ func (s *Service) CompleteCheckout(ctx context.Context, a Access, sessionID stri
 	if pack, known := s.Catalog().PackByPrice(session.PriceID); known && session.Mode == ModePayment {
 		return CompletedCheckout{Settled: answer.paid(), Credits: pack.Credits}, nil
 	}
-	current, known, err := Found(s.store.CurrentSubscription(ctx, a.Organization.ID, s.knownAccount()))
+	current, known, err := Found(s.store.Subscriptions().Current(ctx, a.Organization.ID, s.knownAccount()))
 	return CompletedCheckout{Settled: known && current.Status.GrantsAccess()}, err
 }
 
@@ -45,14 +45,14 @@ func (s *Service) recordCheckout(ctx context.Context, session CheckoutSession, a
 		now := s.now()
 		session.CompletedAt = &now
 	}
-	err := s.store.InTx(ctx, func(tx Queries) error {
-		if _, err := tx.LockOrganization(ctx, session.OrganizationID); err != nil {
+	err := s.store.InTx(ctx, func(tx Tx) error {
+		if _, err := tx.Organizations().Lock(ctx, session.OrganizationID); err != nil {
 			return fmt.Errorf("lock organization: %w", err)
 		}
 		if err := s.recordPackPurchase(ctx, tx, session.OrganizationID, answer); err != nil {
 			return err
 		}
-		return tx.PutCheckout(ctx, session)
+		return tx.Checkouts().Put(ctx, session)
 	})
 	if err != nil {
 		return fmt.Errorf("record checkout: %w", err)

@@ -149,7 +149,7 @@ func (s *Service) tryCheckout(ctx context.Context, a Access, want CheckoutSessio
 		return CheckoutSession{}, false, err
 	}
 	want.CustomerID = link.StripeCustomerID
-	err = s.store.InTx(ctx, func(tx Queries) (err error) {
+	err = s.store.InTx(ctx, func(tx Tx) (err error) {
 		session, err = s.reserveCheckout(ctx, tx, &want)
 		return err
 	})
@@ -164,9 +164,9 @@ func (s *Service) tryCheckout(ctx context.Context, a Access, want CheckoutSessio
 
 // reserveCheckout refuses where a subscription lives, counts the seats, and returns the organization's open session or a newly reserved
 // one. want.Quantity is set.
-func (s *Service) reserveCheckout(ctx context.Context, tx Queries, want *CheckoutSession) (CheckoutSession, error) {
+func (s *Service) reserveCheckout(ctx context.Context, tx Tx, want *CheckoutSession) (CheckoutSession, error) {
 	acct := StripeAccount{ID: want.Account, Livemode: want.Livemode}
-	organization, err := tx.LockOrganization(ctx, want.OrganizationID)
+	organization, err := tx.Organizations().Lock(ctx, want.OrganizationID)
 	if err != nil {
 		return CheckoutSession{}, fmt.Errorf("lock organization: %w", err)
 	}
@@ -176,13 +176,13 @@ func (s *Service) reserveCheckout(ctx context.Context, tx Queries, want *Checkou
 	if err := s.requireNoSubscription(ctx, tx, want.OrganizationID, acct); err != nil {
 		return CheckoutSession{}, err
 	}
-	billed, err := tx.CountBillable(ctx, want.OrganizationID)
+	billed, err := tx.Members().CountBillable(ctx, want.OrganizationID)
 	if err != nil {
 		return CheckoutSession{}, fmt.Errorf("count billable members: %w", err)
 	}
 	plan, _, _ := s.Catalog().ByPrice(want.PriceID)
 	want.Quantity = plan.Quantity(billed)
-	session, open, err := Found(tx.OpenCheckout(ctx, want.OrganizationID, acct))
+	session, open, err := Found(tx.Checkouts().Open(ctx, want.OrganizationID, acct))
 	if err != nil {
 		return CheckoutSession{}, fmt.Errorf("look up open checkout: %w", err)
 	}
@@ -191,13 +191,13 @@ func (s *Service) reserveCheckout(ctx context.Context, tx Queries, want *Checkou
 	}
 	if open {
 		session.Status = CheckoutExpired
-		if err := tx.PutCheckout(ctx, session); err != nil {
+		if err := tx.Checkouts().Put(ctx, session); err != nil {
 			return CheckoutSession{}, err
 		}
 	}
 	session = *want
 	session.ID, session.Status, session.CreatedAt = s.newID("chk"), CheckoutReserved, s.now()
-	return session, tx.PutCheckout(ctx, session)
+	return session, tx.Checkouts().Put(ctx, session)
 }
 
 // reservationExpired tells of a reservation so old that its idempotency key no longer protects it.
@@ -207,8 +207,8 @@ func (s *Service) reservationExpired(session CheckoutSession) bool {
 
 // requireNoSubscription keeps an organization from a second subscription. One whose first payment is unfinished does not count: its
 // session is taken up again or replaced.
-func (s *Service) requireNoSubscription(ctx context.Context, tx Queries, organizationID string, acct StripeAccount) error {
-	current, known, err := Found(tx.CurrentSubscription(ctx, organizationID, acct))
+func (s *Service) requireNoSubscription(ctx context.Context, tx Tx, organizationID string, acct StripeAccount) error {
+	current, known, err := Found(tx.Subscriptions().Current(ctx, organizationID, acct))
 	if err != nil {
 		return fmt.Errorf("look up subscription: %w", err)
 	}
@@ -287,11 +287,11 @@ func (s *Service) expireCheckout(ctx context.Context, session CheckoutSession) e
 
 // putCheckout writes a session unless it has reached its end meanwhile: complete and expired are final.
 func (s *Service) putCheckout(ctx context.Context, session CheckoutSession) error {
-	return s.store.InTx(ctx, func(tx Queries) error {
-		if _, err := tx.LockOrganization(ctx, session.OrganizationID); err != nil {
+	return s.store.InTx(ctx, func(tx Tx) error {
+		if _, err := tx.Organizations().Lock(ctx, session.OrganizationID); err != nil {
 			return fmt.Errorf("lock organization: %w", err)
 		}
-		return tx.PutCheckout(ctx, session)
+		return tx.Checkouts().Put(ctx, session)
 	})
 }
 

@@ -10,21 +10,6 @@ import (
 // maxContacts bounds the billing contacts of an organization: a notice goes to each of them.
 const maxContacts = 10
 
-// ContactQueries keep where notices about money go, and which are not wanted.
-type ContactQueries interface {
-	// Contacts lists the organization's billing contacts, the oldest first.
-	Contacts(ctx context.Context, organizationID string) ([]string, error)
-	// AddContact adds an address once, without case.
-	AddContact(ctx context.Context, organizationID, email string) error
-	RemoveContact(ctx context.Context, organizationID, email string) error // ErrNotFound where it is none
-	// MutedNotices lists the kinds that are switched off.
-	MutedNotices(ctx context.Context, organizationID string) ([]MailKind, error)
-	// MuteNotices switches off these kinds and no others.
-	MuteNotices(ctx context.Context, organizationID string, kinds []MailKind) error
-	// BillingManagers lists the active members who may manage billing, the oldest membership first.
-	BillingManagers(ctx context.Context, organizationID string) ([]User, error)
-}
-
 // NoticeSettings says who gets the notices about an organization's money, and which.
 type NoticeSettings struct {
 	Contacts []string   // addresses apart from members; none: the managers
@@ -62,18 +47,18 @@ func (s *Service) NoticeSettings(ctx context.Context, a Access) (NoticeSettings,
 	if err != nil {
 		return c, err
 	}
-	c.Customer, _, err = Found(s.store.CustomerDetails(ctx, a.Organization.ID, s.knownAccount()))
+	c.Customer, _, err = Found(s.store.Customers().Details(ctx, a.Organization.ID, s.knownAccount()))
 	return c, err
 }
 
-func noticeSettings(ctx context.Context, tx Queries, organizationID string) (c NoticeSettings, err error) {
-	if c.Contacts, err = tx.Contacts(ctx, organizationID); err != nil {
+func noticeSettings(ctx context.Context, tx Tx, organizationID string) (c NoticeSettings, err error) {
+	if c.Contacts, err = tx.Contacts().List(ctx, organizationID); err != nil {
 		return c, fmt.Errorf("list billing contacts: %w", err)
 	}
-	if c.Managers, err = tx.BillingManagers(ctx, organizationID); err != nil {
+	if c.Managers, err = tx.Members().BillingManagers(ctx, organizationID); err != nil {
 		return c, fmt.Errorf("list who manages billing: %w", err)
 	}
-	if c.Muted, err = tx.MutedNotices(ctx, organizationID); err != nil {
+	if c.Muted, err = tx.Contacts().Muted(ctx, organizationID); err != nil {
 		return c, fmt.Errorf("list muted notices: %w", err)
 	}
 	return c, nil
@@ -86,28 +71,28 @@ func (s *Service) AddContact(ctx context.Context, a Access, email string) error 
 	if !validEmail(email) {
 		return fieldError("email", "Please give an e-mail address, such as billing@example.com.")
 	}
-	return s.changeContacts(ctx, a, func(tx Queries) error {
-		held, err := tx.Contacts(ctx, a.Organization.ID)
+	return s.changeContacts(ctx, a, func(tx Tx) error {
+		held, err := tx.Contacts().List(ctx, a.Organization.ID)
 		if err != nil {
 			return err
 		}
 		if len(held) >= maxContacts {
 			return fieldError("email", "There are %d billing contacts already. Please remove one first.", maxContacts)
 		}
-		return tx.AddContact(ctx, a.Organization.ID, email)
+		return tx.Contacts().Add(ctx, a.Organization.ID, email)
 	})
 }
 
 // RemoveContact has no more notices go to an address. Errors: CodeForbidden; one that is no contact is no error.
 func (s *Service) RemoveContact(ctx context.Context, a Access, email string) error {
-	return s.changeContacts(ctx, a, func(tx Queries) error {
-		_, _, err := Found(struct{}{}, tx.RemoveContact(ctx, a.Organization.ID, email))
+	return s.changeContacts(ctx, a, func(tx Tx) error {
+		_, _, err := Found(struct{}{}, tx.Contacts().Remove(ctx, a.Organization.ID, email))
 		return err
 	})
 }
 
-func (s *Service) changeContacts(ctx context.Context, a Access, change func(Queries) error) error {
-	err := s.inLockedOrganization(ctx, a, func(tx Queries, actor Access) error {
+func (s *Service) changeContacts(ctx context.Context, a Access, change func(Tx) error) error {
+	err := s.inLockedOrganization(ctx, a, func(tx Tx, actor Access) error {
 		if err := actor.requireBilling(); err != nil {
 			return err
 		}
@@ -130,12 +115,12 @@ func (s *Service) ChooseNotices(ctx context.Context, a Access, wanted []MailKind
 			return Errorf(CodeInvalid, "There is no notice of that name.")
 		}
 	}
-	err := s.inLockedOrganization(ctx, a, func(tx Queries, actor Access) error {
+	err := s.inLockedOrganization(ctx, a, func(tx Tx, actor Access) error {
 		if err := actor.requireBilling(); err != nil {
 			return err
 		}
 		muted := slices.DeleteFunc(kinds, func(kind MailKind) bool { return slices.Contains(wanted, kind) })
-		return tx.MuteNotices(ctx, a.Organization.ID, muted)
+		return tx.Contacts().Mute(ctx, a.Organization.ID, muted)
 	})
 	if err != nil {
 		return fmt.Errorf("choose notices: %w", err)
@@ -145,7 +130,7 @@ func (s *Service) ChooseNotices(ctx context.Context, a Access, wanted []MailKind
 
 // queueNotice queues an e-mail to the billing contacts of its organization, or where there are none to everybody who may manage its billing;
 // unless notices of its kind are switched off. To and Data.Name are filled in.
-func (s *Service) queueNotice(ctx context.Context, tx Queries, m Mail) error {
+func (s *Service) queueNotice(ctx context.Context, tx Tx, m Mail) error {
 	c, err := noticeSettings(ctx, tx, m.OrganizationID)
 	if err != nil || slices.Contains(c.Muted, m.Kind) {
 		return err

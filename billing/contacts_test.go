@@ -69,7 +69,7 @@ func TestNoticesGoToContactsAndCanBeSwitchedOff(t *testing.T) {
 	s.must(s.service.AddContact(t.Context(), s.access, "office@example.com"))
 	notify := func(key string) []string {
 		t.Helper()
-		s.must(s.store.InTx(t.Context(), func(tx billing.Queries) error {
+		s.must(s.store.InTx(t.Context(), func(tx billing.Tx) error {
 			notice := failedPayment(key)
 			notice.OrganizationID = s.access.Organization.ID
 			return s.service.QueueNotice(t.Context(), tx, notice)

@@ -181,7 +181,7 @@ func (s *Service) paidFact(invoice Invoice) (CreditFact, bool) {
 }
 
 // recordPaidInvoice counts what a paid invoice stands for. It may be called for every news of the invoice: it counts once. The organization is locked.
-func (s *Service) recordPaidInvoice(ctx context.Context, tx Queries, invoice Invoice) error {
+func (s *Service) recordPaidInvoice(ctx context.Context, tx Tx, invoice Invoice) error {
 	if invoice.Status != InvoicePaid {
 		return nil
 	}
@@ -194,8 +194,8 @@ func (s *Service) recordPaidInvoice(ctx context.Context, tx Queries, invoice Inv
 
 // recordFact writes a fact down, the first time it is heard, and brings the credits to what follows from all of them. The ledger shows what
 // was paid for, and beside it what that replaces: a renewal's predecessor, or all of a late older period.
-func (s *Service) recordFact(ctx context.Context, tx Queries, fact CreditFact) error {
-	fresh, err := tx.InsertCreditFact(ctx, fact)
+func (s *Service) recordFact(ctx context.Context, tx Tx, fact CreditFact) error {
+	fresh, err := tx.Credits().InsertFact(ctx, fact)
 	if err != nil || !fresh {
 		return err
 	}
@@ -219,7 +219,7 @@ func (s *Service) recordFact(ctx context.Context, tx Queries, fact CreditFact) e
 
 // recountCredits brings the ledger to what follows from all facts. tell posts the lines that say why; what is still missing then is posted as a
 // line of the kind given. The organization is locked.
-func (s *Service) recountCredits(ctx context.Context, tx Queries, organizationID string, tell func(*creditBook) error, rest CreditKind) error {
+func (s *Service) recountCredits(ctx context.Context, tx Tx, organizationID string, tell func(*creditBook) error, rest CreditKind) error {
 	book, err := s.openCreditBook(ctx, tx, organizationID)
 	if err != nil {
 		return err

@@ -72,15 +72,15 @@ func (c CreditAccount) same(o CreditAccount) bool {
 // creditBook writes one organization's ledger within a transaction. The organization is locked.
 type creditBook struct {
 	ctx     context.Context
-	q       Queries
+	q       Tx
 	now     time.Time
 	account CreditAccount
 	over    int // consumed of the month's credits beyond what is left of their money
 	packs   int
 }
 
-func (s *Service) openCreditBook(ctx context.Context, tx Queries, organizationID string) (*creditBook, error) {
-	account, _, err := Found(tx.LockCreditAccount(ctx, organizationID))
+func (s *Service) openCreditBook(ctx context.Context, tx Tx, organizationID string) (*creditBook, error) {
+	account, _, err := Found(tx.Credits().LockAccount(ctx, organizationID))
 	if err != nil {
 		return nil, fmt.Errorf("lock credit account: %w", err)
 	}
@@ -90,11 +90,11 @@ func (s *Service) openCreditBook(ctx context.Context, tx Queries, organizationID
 
 // stand works out from all facts what the organization holds of its plan.
 func (b *creditBook) recompute(acct StripeAccount) error {
-	facts, err := b.q.CreditFacts(b.ctx, b.account.OrganizationID)
+	facts, err := b.q.Credits().Facts(b.ctx, b.account.OrganizationID)
 	if err != nil {
 		return fmt.Errorf("read credit facts: %w", err)
 	}
-	subscriptions, err := b.q.Subscriptions(b.ctx, b.account.OrganizationID, acct)
+	subscriptions, err := b.q.Subscriptions().List(b.ctx, b.account.OrganizationID, acct)
 	if err != nil {
 		return fmt.Errorf("list subscriptions: %w", err)
 	}
@@ -105,7 +105,7 @@ func (b *creditBook) recompute(acct StripeAccount) error {
 	b.packs = held.Packs
 	consumed := 0
 	if period := a.period(); period != "" {
-		if consumed, err = b.q.ConsumedOfPeriod(b.ctx, a.OrganizationID, period); err != nil {
+		if consumed, err = b.q.Credits().ConsumedOfPeriod(b.ctx, a.OrganizationID, period); err != nil {
 			return fmt.Errorf("add up consumption: %w", err)
 		}
 	}
@@ -125,7 +125,7 @@ func (b *creditBook) post(e CreditEntry) error {
 		return nil
 	}
 	e.OrganizationID, e.At, e.Balance = b.account.OrganizationID, b.now, b.account.Balance+e.Amount
-	written, err := b.q.InsertCreditEntry(b.ctx, e)
+	written, err := b.q.Credits().InsertEntry(b.ctx, e)
 	if err != nil {
 		return fmt.Errorf("write credit entry: %w", err)
 	}
@@ -137,7 +137,7 @@ func (b *creditBook) post(e CreditEntry) error {
 	return nil
 }
 
-func (b *creditBook) close() error { return b.q.PutCreditAccount(b.ctx, b.account) }
+func (b *creditBook) close() error { return b.q.Credits().PutAccount(b.ctx, b.account) }
 
 // periodLine finds the line that pays for a period of a plan: of type subscription and no proration. Seat prorations are none.
 func (s *Service) periodLine(invoice Invoice) (InvoiceLine, Plan) {
@@ -174,12 +174,12 @@ func monthAfter(start time.Time, n int) time.Time {
 
 // grantDueMonths writes the monthly grants of yearly plans that are due.
 func (s *Service) grantDueMonths(ctx context.Context) error {
-	due, err := s.store.DueCreditMonths(ctx, s.now(), creditBatch)
+	due, err := s.store.Credits().DueMonths(ctx, s.now(), creditBatch)
 	if err != nil {
 		return fmt.Errorf("due credit months: %w", err)
 	}
 	for _, organizationID := range due {
-		if err := s.store.InTx(ctx, func(tx Queries) error { return s.grantMonth(ctx, tx, organizationID) }); err != nil {
+		if err := s.store.InTx(ctx, func(tx Tx) error { return s.grantMonth(ctx, tx, organizationID) }); err != nil {
 			return fmt.Errorf("grant a month's credits: %w", err)
 		}
 	}
@@ -189,13 +189,13 @@ func (s *Service) grantDueMonths(ctx context.Context) error {
 const creditBatch = 100
 
 // grantMonth writes the grant of the month that has begun. Months that passed unseen, while nothing ran, are past.
-func (s *Service) grantMonth(ctx context.Context, tx Queries, organizationID string) error {
-	if _, err := tx.LockOrganization(ctx, organizationID); err != nil {
+func (s *Service) grantMonth(ctx context.Context, tx Tx, organizationID string) error {
+	if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
 		return fmt.Errorf("lock organization: %w", err)
 	}
 	return s.recountCredits(ctx, tx, organizationID, func(b *creditBook) error {
 		source := fmt.Sprintf("invoice:%s:month:%d", b.account.InvoiceID, b.account.Month)
-		known, err := tx.HasCreditEntry(ctx, organizationID, source)
+		known, err := tx.Credits().HasEntry(ctx, organizationID, source)
 		if err != nil || known || b.account.Month == 0 {
 			return err
 		}
@@ -231,8 +231,8 @@ func (s *Service) ConsumeCredits(ctx context.Context, a Access, c Consumption) (
 	if err := c.check(); err != nil {
 		return 0, err
 	}
-	err = s.store.InTx(ctx, func(tx Queries) error {
-		if _, err := tx.LockOrganization(ctx, a.Organization.ID); err != nil {
+	err = s.store.InTx(ctx, func(tx Tx) error {
+		if _, err := tx.Organizations().Lock(ctx, a.Organization.ID); err != nil {
 			return fmt.Errorf("lock organization: %w", err)
 		}
 		book, err := s.openCreditBook(ctx, tx, a.Organization.ID)
@@ -250,7 +250,7 @@ func (s *Service) ConsumeCredits(ctx context.Context, a Access, c Consumption) (
 
 func (b *creditBook) consume(c Consumption) error {
 	source := "consume:" + c.IdempotencyKey
-	known, err := b.q.HasCreditEntry(b.ctx, b.account.OrganizationID, source)
+	known, err := b.q.Credits().HasEntry(b.ctx, b.account.OrganizationID, source)
 	if err != nil || known {
 		return err
 	}
@@ -273,7 +273,7 @@ type CreditsOverview struct {
 }
 
 func (s *Service) creditsOverview(ctx context.Context, organizationID string) (CreditsOverview, error) {
-	account, known, err := Found(s.store.CreditAccount(ctx, organizationID))
+	account, known, err := Found(s.store.Credits().Account(ctx, organizationID))
 	if err != nil || !known {
 		return CreditsOverview{}, err
 	}
@@ -286,7 +286,7 @@ func (s *Service) creditsOverview(ctx context.Context, organizationID string) (C
 
 // CreditEntries lists the newest lines of the credit ledger.
 func (s *Service) CreditEntries(ctx context.Context, a Access) ([]CreditEntry, error) {
-	return s.store.CreditEntries(ctx, a.Organization.ID, creditPage)
+	return s.store.Credits().Entries(ctx, a.Organization.ID, creditPage)
 }
 
 const creditPage = 200

@@ -268,7 +268,7 @@ func TestInvoiceOfAnUnlinkedCustomerGrantsNothing(t *testing.T) {
 	payload := bytes.Replace(paid.event(s, current, "evt_foreign", "invoice.paid"), []byte(`"object":"invoice"`),
 		[]byte(`"object":"invoice","subscription_details":{"metadata":{"orgId":"`+s.access.Organization.ID+`"}}`), 1)
 	deliver(t, s, payload)
-	stored, err := s.store.Event(t.Context(), "evt_foreign")
+	stored, err := s.store.Events().Get(t.Context(), "evt_foreign")
 	if err != nil || stored.OrganizationID != s.access.Organization.ID || stored.Outcome != billing.OutcomePending {
 		t.Fatalf("the event is %s of %q, %v: the test would show nothing", stored.Outcome, stored.OrganizationID, err)
 	}

@@ -10,7 +10,7 @@ import (
 // the parameters it is called with, so that whoever repeats the call repeats it exactly.
 func (s *Service) ensureCustomer(ctx context.Context, a Access, acct StripeAccount) (CustomerLink, error) {
 	var link CustomerLink
-	err := s.store.InTx(ctx, func(tx Queries) (err error) {
+	err := s.store.InTx(ctx, func(tx Tx) (err error) {
 		link, err = s.reserveCustomer(ctx, tx, a, acct)
 		return err
 	})
@@ -21,12 +21,12 @@ func (s *Service) ensureCustomer(ctx context.Context, a Access, acct StripeAccou
 	if err != nil {
 		return CustomerLink{}, errors.Join(stripeFailed("create customer", err), s.abandonReservation(ctx, link, err))
 	}
-	err = s.store.InTx(ctx, func(tx Queries) error {
-		if _, err := tx.LockOrganization(ctx, link.OrganizationID); err != nil {
+	err = s.store.InTx(ctx, func(tx Tx) error {
+		if _, err := tx.Organizations().Lock(ctx, link.OrganizationID); err != nil {
 			return err
 		}
 		link.StripeCustomerID, link.UpdatedAt = customerID, s.now()
-		if err := tx.PutCustomerLink(ctx, link); err != nil {
+		if err := tx.Customers().PutLink(ctx, link); err != nil {
 			return err
 		}
 		return s.scheduleContactUpdate(ctx, tx, link.OrganizationID)
@@ -35,16 +35,16 @@ func (s *Service) ensureCustomer(ctx context.Context, a Access, acct StripeAccou
 }
 
 // reserveCustomer reads the organization's link or reserves the next generation of it.
-func (s *Service) reserveCustomer(ctx context.Context, tx Queries, a Access, acct StripeAccount) (CustomerLink, error) {
-	organization, err := tx.LockOrganization(ctx, a.Organization.ID)
+func (s *Service) reserveCustomer(ctx context.Context, tx Tx, a Access, acct StripeAccount) (CustomerLink, error) {
+	organization, err := tx.Organizations().Lock(ctx, a.Organization.ID)
 	if err != nil {
 		return CustomerLink{}, fmt.Errorf("lock organization: %w", err)
 	}
-	link, known, err := Found(tx.CustomerLink(ctx, organization.ID, acct))
+	link, known, err := Found(tx.Customers().Link(ctx, organization.ID, acct))
 	if err != nil || known && link.DeletedAt == nil {
 		return link, err
 	}
-	last, err := tx.LastGeneration(ctx, organization.ID)
+	last, err := tx.Customers().LastGeneration(ctx, organization.ID)
 	if err != nil {
 		return CustomerLink{}, err
 	}
@@ -53,7 +53,7 @@ func (s *Service) reserveCustomer(ctx context.Context, tx Queries, a Access, acc
 		OrganizationID: organization.ID, Generation: last + 1, Account: acct.ID, Livemode: acct.Livemode,
 		Email: a.User.Email, Name: organization.Name, CreatedAt: now, UpdatedAt: now,
 	}
-	return link, tx.PutCustomerLink(ctx, link)
+	return link, tx.Customers().PutLink(ctx, link)
 }
 
 // abandonReservation closes a reservation after a definite failure: its idempotency key would only repeat the stored failure.
@@ -62,18 +62,18 @@ func (s *Service) abandonReservation(ctx context.Context, link CustomerLink, cau
 	if !errors.As(cause, &refused) || refused.Unanswered || refused.Status == 409 || refused.Status == 429 {
 		return nil
 	}
-	return s.store.InTx(ctx, func(tx Queries) error {
+	return s.store.InTx(ctx, func(tx Tx) error {
 		now := s.now()
 		link.DeletedAt, link.UpdatedAt = &now, now
-		return tx.PutCustomerLink(ctx, link)
+		return tx.Customers().PutLink(ctx, link)
 	})
 }
 
 // linkCustomer writes the link of a customer we were told about before our own write of it. An organization that has another living
 // compareCustomer keeps it: the stranger is not ours. The organization is locked.
-func (s *Service) linkCustomer(ctx context.Context, tx Queries, organizationID, customerID string) error {
+func (s *Service) linkCustomer(ctx context.Context, tx Tx, organizationID, customerID string) error {
 	acct := s.knownAccount()
-	link, known, err := Found(tx.CustomerLink(ctx, organizationID, acct))
+	link, known, err := Found(tx.Customers().Link(ctx, organizationID, acct))
 	if err != nil {
 		return fmt.Errorf("look up customer: %w", err)
 	}
@@ -82,7 +82,7 @@ func (s *Service) linkCustomer(ctx context.Context, tx Queries, organizationID, 
 	}
 	now := s.now()
 	if !known || link.DeletedAt != nil {
-		last, err := tx.LastGeneration(ctx, organizationID)
+		last, err := tx.Customers().LastGeneration(ctx, organizationID)
 		if err != nil {
 			return err
 		}
@@ -90,27 +90,27 @@ func (s *Service) linkCustomer(ctx context.Context, tx Queries, organizationID, 
 	}
 	link.StripeCustomerID, link.UpdatedAt = customerID, now
 	tx.Record("customer %s: linked", customerID)
-	return tx.PutCustomerLink(ctx, link)
+	return tx.Customers().PutLink(ctx, link)
 }
 
 // deleteCustomer marks a customer that Stripe says is deleted. The next checkout makes a new one.
 func (s *Service) deleteCustomer(ctx context.Context, customerID string) error {
-	return s.store.InTx(ctx, func(tx Queries) error {
+	return s.store.InTx(ctx, func(tx Tx) error {
 		_, err := s.markCustomerDeleted(ctx, tx, customerID)
 		return err
 	})
 }
 
-func (s *Service) markCustomerDeleted(ctx context.Context, tx Queries, customerID string) (CustomerLink, error) {
-	link, err := tx.CustomerOwner(ctx, customerID, s.knownAccount())
+func (s *Service) markCustomerDeleted(ctx context.Context, tx Tx, customerID string) (CustomerLink, error) {
+	link, err := tx.Customers().Owner(ctx, customerID, s.knownAccount())
 	if err != nil {
 		return link, err
 	}
-	if _, err := tx.LockOrganization(ctx, link.OrganizationID); err != nil {
+	if _, err := tx.Organizations().Lock(ctx, link.OrganizationID); err != nil {
 		return link, fmt.Errorf("lock organization: %w", err)
 	}
 	now := s.now()
 	link.DeletedAt, link.UpdatedAt = &now, now
 	tx.Record("customer %s: deleted", customerID)
-	return link, tx.PutCustomerLink(ctx, link)
+	return link, tx.Customers().PutLink(ctx, link)
 }

@@ -28,20 +28,6 @@ type CustomerDetails struct {
 	Error          string     `db:"details_error"`           // why the last attempt failed, in words
 }
 
-// CustomerDetailsQueries keep the customers' names and addresses.
-type CustomerDetailsQueries interface {
-	// CustomerDetails reads those of the organization's living customer in this account and mode.
-	CustomerDetails(ctx context.Context, organizationID string, acct StripeAccount) (CustomerDetails, error)
-	// PutCustomer writes what Stripe says of a customer, unless something later is held.
-	PutCustomer(ctx context.Context, acct StripeAccount, c StripeCustomer) error
-	// WantCustomerDetails has Stripe told at due what the organization's living customer is called; none is no error.
-	WantCustomerDetails(ctx context.Context, organizationID string, acct StripeAccount, due time.Time) error
-	// ClaimCustomerDetails picks the longest due one, pushes its DueAt to leaseUntil and returns it; ErrNotFound where none is due.
-	ClaimCustomerDetails(ctx context.Context, acct StripeAccount, now, leaseUntil time.Time) (CustomerDetails, error)
-	// FinishCustomerDetails writes Pushed, Failures, Error and DueAt, unless more was wanted meanwhile: that is due at once.
-	FinishCustomerDetails(ctx context.Context, acct StripeAccount, d CustomerDetails, now time.Time) error
-}
-
 // CustomerGateway reads and names customers.
 type CustomerGateway interface {
 	// Customer reads a customer; a deleted one is no error.
@@ -55,8 +41,8 @@ const customerLease = 30 * time.Second
 
 // scheduleCustomerUpdate has Stripe's customer follow the organization's name and its first billing contact. Stripe is told soon after the
 // transaction, never within it.
-func (s *Service) scheduleCustomerUpdate(ctx context.Context, tx Queries, organizationID string) error {
-	if err := tx.WantCustomerDetails(ctx, organizationID, s.knownAccount(), s.now()); err != nil {
+func (s *Service) scheduleCustomerUpdate(ctx context.Context, tx Tx, organizationID string) error {
+	if err := tx.Customers().ScheduleUpdate(ctx, organizationID, s.knownAccount(), s.now()); err != nil {
 		return fmt.Errorf("want customer details: %w", err)
 	}
 	return nil
@@ -66,7 +52,7 @@ func (s *Service) scheduleCustomerUpdate(ctx context.Context, tx Queries, organi
 func (s *Service) updateDueCustomers(ctx context.Context) error {
 	for {
 		now := s.now()
-		due, claimed, err := Found(s.store.ClaimCustomerDetails(ctx, s.knownAccount(), now, now.Add(customerLease)))
+		due, claimed, err := Found(s.store.Customers().ClaimUpdate(ctx, s.knownAccount(), now, now.Add(customerLease)))
 		if err != nil || !claimed {
 			return err
 		}
@@ -77,11 +63,11 @@ func (s *Service) updateDueCustomers(ctx context.Context) error {
 }
 
 func (s *Service) updateCustomer(ctx context.Context, d CustomerDetails) error {
-	organization, err := s.store.Organization(ctx, d.OrganizationID)
+	organization, err := s.store.Organizations().Get(ctx, d.OrganizationID)
 	if err != nil {
 		return err
 	}
-	contacts, err := s.store.Contacts(ctx, d.OrganizationID)
+	contacts, err := s.store.Contacts().List(ctx, d.OrganizationID)
 	if err != nil {
 		return err
 	}
@@ -97,10 +83,10 @@ func (s *Service) updateCustomer(ctx context.Context, d CustomerDetails) error {
 	if err != nil {
 		s.scheduleCustomerRetry(&d, err)
 		s.log.WarnContext(ctx, "the customer's name is not told", "organization", d.OrganizationID, "error", err)
-		return s.store.FinishCustomerDetails(done, acct, d, s.now())
+		return s.store.Customers().FinishUpdate(done, acct, d, s.now())
 	}
 	d.Pushed, d.Failures, d.Error, d.DueAt = d.Wanted, 0, "", nil
-	return errors.Join(s.store.PutCustomer(done, acct, named), s.store.FinishCustomerDetails(done, acct, d, s.now()))
+	return errors.Join(s.store.Customers().Put(done, acct, named), s.store.Customers().FinishUpdate(done, acct, d, s.now()))
 }
 
 // scheduleCustomerRetry plans the next attempt; where another would end the same way there is none, until something else is wanted.
@@ -116,7 +102,7 @@ func (s *Service) scheduleCustomerRetry(d *CustomerDetails, cause error) {
 
 // handleCustomerUpdated takes news of a customer: what it is called is asked for, and so is the card its subscription is paid by, which payloads carry as
 // an id only.
-func (s *Service) handleCustomerUpdated(ctx context.Context, tx Queries, e Event) (eventResult, error) {
+func (s *Service) handleCustomerUpdated(ctx context.Context, tx Tx, e Event) (eventResult, error) {
 	organizationID, linked, err := s.findOwner(ctx, tx, e.CustomerID, "")
 	if err != nil || !linked {
 		return eventResult{outcome: OutcomeIgnored}, err
@@ -132,7 +118,7 @@ func (s *Service) refetchCustomer(ctx context.Context, e Event, changes *ChangeL
 	if err != nil {
 		return "", fmt.Errorf("ask Stripe for a customer: %w", err)
 	}
-	if err := s.store.PutCustomer(ctx, s.knownAccount(), customer); err != nil {
+	if err := s.store.Customers().Put(ctx, s.knownAccount(), customer); err != nil {
 		return "", err
 	}
 	outcome, err := s.refetchPaymentMethod(ctx, e, changes)
@@ -140,8 +126,8 @@ func (s *Service) refetchCustomer(ctx context.Context, e Event, changes *ChangeL
 }
 
 // scheduleContactUpdate has a new customer, which was made with the address of whoever was the first to pay, carry that of the billing contact.
-func (s *Service) scheduleContactUpdate(ctx context.Context, tx Queries, organizationID string) error {
-	contacts, err := tx.Contacts(ctx, organizationID)
+func (s *Service) scheduleContactUpdate(ctx context.Context, tx Tx, organizationID string) error {
+	contacts, err := tx.Contacts().List(ctx, organizationID)
 	if err != nil || len(contacts) == 0 {
 		return err
 	}

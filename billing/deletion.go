@@ -32,18 +32,6 @@ type Deletion struct {
 	Error          string    `db:"error"`     // why it has not happened, in words
 }
 
-// DeletionQueries keep the deletions that were asked for.
-type DeletionQueries interface {
-	InsertDeletion(ctx context.Context, d Deletion) error // CodeConflict where there is one
-	Deletion(ctx context.Context, organizationID string) (Deletion, error)
-	PutDeletion(ctx context.Context, d Deletion) error
-	RemoveDeletion(ctx context.Context, organizationID string) error
-	// DueDeletions lists organizations that are to be deleted at now, longest due first.
-	DueDeletions(ctx context.Context, now time.Time, limit int) ([]string, error)
-	// MarkDeleted has nobody enter the organization any more, but for the invoices, and takes its pending invitations back.
-	MarkDeleted(ctx context.Context, organizationID string, at time.Time) error
-}
-
 // RequireNotDeleting keeps new money out of an organization that is about to be deleted.
 func (o Organization) RequireNotDeleting() error {
 	switch {
@@ -81,7 +69,7 @@ func (s *Service) DeleteOrganization(ctx context.Context, a Access, confirmedNam
 	if err != nil {
 		return err
 	}
-	err = s.inLockedOrganization(ctx, a, func(tx Queries, actor Access) error { return s.planDeletion(ctx, tx, actor, ends) })
+	err = s.inLockedOrganization(ctx, a, func(tx Tx, actor Access) error { return s.planDeletion(ctx, tx, actor, ends) })
 	if err != nil {
 		return fmt.Errorf("delete organization: %w", err)
 	}
@@ -90,7 +78,7 @@ func (s *Service) DeleteOrganization(ctx context.Context, a Access, confirmedNam
 
 // cancelAtPeriodEnd keeps the plan from renewing, and tells whether that was to be done.
 func (s *Service) cancelAtPeriodEnd(ctx context.Context, organizationID string) (bool, error) {
-	current, known, err := Found(s.store.CurrentSubscription(ctx, organizationID, s.knownAccount()))
+	current, known, err := Found(s.store.Subscriptions().Current(ctx, organizationID, s.knownAccount()))
 	if err != nil {
 		return false, fmt.Errorf("look up subscription: %w", err)
 	}
@@ -100,25 +88,25 @@ func (s *Service) cancelAtPeriodEnd(ctx context.Context, organizationID string) 
 	return true, s.updateCancelAtPeriodEnd(ctx, current, true)
 }
 
-func (s *Service) planDeletion(ctx context.Context, tx Queries, actor Access, endsPlan bool) error {
+func (s *Service) planDeletion(ctx context.Context, tx Tx, actor Access, endsPlan bool) error {
 	if err := errors.Join(actor.requireAdmin(), actor.Organization.RequireNotDeleting()); err != nil {
 		return err
 	}
 	now := s.now()
 	d := Deletion{OrganizationID: actor.Organization.ID, RequestedBy: actor.User.ID, RequestedAt: now, DueAt: now.Add(DeletionUndo), CancelsPlan: endsPlan}
-	if err := tx.InsertDeletion(ctx, d); err != nil {
+	if err := tx.Deletions().Insert(ctx, d); err != nil {
 		return err
 	}
 	organization := actor.Organization
 	organization.DeletesAt = &d.DueAt
-	if err := tx.UpdateOrganization(ctx, organization); err != nil {
+	if err := tx.Organizations().Update(ctx, organization); err != nil {
 		return err
 	}
 	return s.notifyDeletion(ctx, tx, actor, d)
 }
 
 // notifyDeletion writes to everybody who looks after the billing, and to the billing contacts too. It can't be switched off.
-func (s *Service) notifyDeletion(ctx context.Context, tx Queries, actor Access, d Deletion) error {
+func (s *Service) notifyDeletion(ctx context.Context, tx Tx, actor Access, d Deletion) error {
 	c, err := noticeSettings(ctx, tx, d.OrganizationID)
 	if err != nil {
 		return err
@@ -144,22 +132,22 @@ func (s *Service) notifyDeletion(ctx context.Context, tx Queries, actor Access, 
 // asked for, or it has happened; CodeStripe where the organization stays but its plan could not be told so.
 func (s *Service) KeepOrganization(ctx context.Context, a Access) error {
 	var d Deletion
-	err := s.inLockedOrganization(ctx, a, func(tx Queries, actor Access) (err error) {
+	err := s.inLockedOrganization(ctx, a, func(tx Tx, actor Access) (err error) {
 		if err := actor.requireAdmin(); err != nil {
 			return err
 		}
-		if d, err = tx.Deletion(ctx, a.Organization.ID); errors.Is(err, ErrNotFound) {
+		if d, err = tx.Deletions().Get(ctx, a.Organization.ID); errors.Is(err, ErrNotFound) {
 			return Errorf(CodeConflict, MessageNotDeleting)
 		}
 		if err != nil {
 			return err
 		}
-		if err := tx.RemoveDeletion(ctx, a.Organization.ID); err != nil {
+		if err := tx.Deletions().Remove(ctx, a.Organization.ID); err != nil {
 			return err
 		}
 		organization := actor.Organization
 		organization.DeletesAt = nil
-		return tx.UpdateOrganization(ctx, organization)
+		return tx.Organizations().Update(ctx, organization)
 	})
 	if err != nil {
 		return fmt.Errorf("keep organization: %w", err)
@@ -167,7 +155,7 @@ func (s *Service) KeepOrganization(ctx context.Context, a Access) error {
 	if !d.CancelsPlan {
 		return nil
 	}
-	current, known, err := Found(s.store.CurrentSubscription(ctx, a.Organization.ID, s.knownAccount()))
+	current, known, err := Found(s.store.Subscriptions().Current(ctx, a.Organization.ID, s.knownAccount()))
 	if err != nil || !known || current.Status.Ended() {
 		return err
 	}
@@ -176,7 +164,7 @@ func (s *Service) KeepOrganization(ctx context.Context, a Access) error {
 
 // deleteDueOrganizations deletes those whose time has come.
 func (s *Service) deleteDueOrganizations(ctx context.Context) error {
-	due, err := s.store.DueDeletions(ctx, s.now(), deletionBatch)
+	due, err := s.store.Deletions().Due(ctx, s.now(), deletionBatch)
 	if err != nil {
 		return fmt.Errorf("due deletions: %w", err)
 	}
@@ -203,7 +191,7 @@ func (s *Service) deleteOrganization(ctx context.Context, organizationID string)
 	if err := s.expireCheckouts(ctx, acct, organizationID); err != nil {
 		return err
 	}
-	living, err := s.store.LiveSubscriptions(ctx, acct, organizationID)
+	living, err := s.store.Subscriptions().Live(ctx, acct, organizationID)
 	if err != nil {
 		return err
 	}
@@ -215,12 +203,12 @@ func (s *Service) deleteOrganization(ctx context.Context, organizationID string)
 			return err
 		}
 	}
-	return s.store.InTx(ctx, func(tx Queries) error {
-		organization, err := tx.LockOrganization(ctx, organizationID)
+	return s.store.InTx(ctx, func(tx Tx) error {
+		organization, err := tx.Organizations().Lock(ctx, organizationID)
 		if err != nil {
 			return fmt.Errorf("lock organization: %w", err)
 		}
-		left, err := tx.LiveSubscriptions(ctx, acct, organizationID)
+		left, err := tx.Subscriptions().Live(ctx, acct, organizationID)
 		switch {
 		case err != nil:
 			return err
@@ -229,13 +217,13 @@ func (s *Service) deleteOrganization(ctx context.Context, organizationID string)
 		case len(left) > 0:
 			return fmt.Errorf("subscription %s is %s", left[0].ID, left[0].Status)
 		}
-		return tx.MarkDeleted(ctx, organizationID, s.now())
+		return tx.Deletions().MarkDeleted(ctx, organizationID, s.now())
 	})
 }
 
 // expireCheckouts closes the pages on which somebody could still pay.
 func (s *Service) expireCheckouts(ctx context.Context, acct StripeAccount, organizationID string) error {
-	open, err := s.store.UnsettledCheckouts(ctx, acct, organizationID, s.now())
+	open, err := s.store.Checkouts().Unfinished(ctx, acct, organizationID, s.now())
 	if err != nil {
 		return err
 	}
@@ -251,11 +239,11 @@ func (s *Service) expireCheckouts(ctx context.Context, acct StripeAccount, organ
 }
 
 func (s *Service) scheduleDeletionRetry(ctx context.Context, organizationID string, cause error) error {
-	d, known, err := Found(s.store.Deletion(ctx, organizationID))
+	d, known, err := Found(s.store.Deletions().Get(ctx, organizationID))
 	if err != nil || !known {
 		return err
 	}
 	d.Failures++
 	d.Error, d.DueAt = cause.Error(), s.now().Add(s.backoff(d.Failures))
-	return s.store.PutDeletion(ctx, d)
+	return s.store.Deletions().Put(ctx, d)
 }

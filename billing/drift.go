@@ -1,7 +1,6 @@
 package billing
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -44,29 +43,6 @@ type DriftReport struct {
 	Checkouts      int       `json:"checkouts" db:"checkouts"`   // sessions opened here that Stripe was asked about
 	Error          string    `json:"error,omitempty" db:"error"` // why it ended early
 	Drifts         []Drift   `json:"drifts" db:"drifts,json"`
-}
-
-// ReconcileQueries keep how far Stripe's events were read, and the reports.
-type ReconcileQueries interface {
-	// TakeReconcile takes the turn of comparing the whole account, until leaseUntil, where the last one finished before due and nobody is at
-	// it; it returns how far Stripe's events were read, the zero time for not at all. ErrNotFound where it is not due or taken.
-	TakeReconcile(ctx context.Context, acct StripeAccount, now, due, leaseUntil time.Time) (readUntil time.Time, err error)
-	// FinishReconcile gives the turn back. A zero readUntil leaves how far was read; a zero finishedAt makes it due at once.
-	FinishReconcile(ctx context.Context, acct StripeAccount, readUntil, finishedAt time.Time) error
-	InsertDriftReport(ctx context.Context, r DriftReport) error
-	// DriftReports lists reports, the newest first; empty for all organizations' and the whole account's.
-	DriftReports(ctx context.Context, organizationID string, limit int) ([]DriftReport, error)
-	// PruneDriftReports forgets those that began before.
-	PruneDriftReports(ctx context.Context, before time.Time) error
-	// CustomerLinks lists the links of customers that are not known to be deleted, of one organization or (empty) of all.
-	CustomerLinks(ctx context.Context, acct StripeAccount, organizationID string) ([]CustomerLink, error)
-	// LiveSubscriptions lists snapshots that have not ended, of one organization or (empty) of all.
-	LiveSubscriptions(ctx context.Context, acct StripeAccount, organizationID string) ([]Subscription, error)
-	// OpenInvoices lists snapshots of drafts and open invoices, of one organization or (empty) of all.
-	OpenInvoices(ctx context.Context, acct StripeAccount, organizationID string) ([]Invoice, error)
-	// UnsettledCheckouts lists sessions that are open as far as we know, and those in payment mode made at since or later that are complete and
-	// of which nothing was counted; of one organization or (empty) of all.
-	UnsettledCheckouts(ctx context.Context, acct StripeAccount, organizationID string, since time.Time) ([]CheckoutSession, error)
 }
 
 // subscriptionDrift says in words where a snapshot differs from what Stripe has; empty: nowhere. The card is not compared: lists carry

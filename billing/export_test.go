@@ -3,12 +3,12 @@ package billing
 import "context"
 
 // QueueMail lets tests queue a mail in a transaction of theirs.
-func (s *Service) QueueMail(ctx context.Context, tx Queries, m Mail) error {
+func (s *Service) QueueMail(ctx context.Context, tx Tx, m Mail) error {
 	return s.queueMail(ctx, tx, m)
 }
 
 // QueueNotice lets tests queue a notice in a transaction of theirs.
-func (s *Service) QueueNotice(ctx context.Context, tx Queries, m Mail) error {
+func (s *Service) QueueNotice(ctx context.Context, tx Tx, m Mail) error {
 	return s.queueNotice(ctx, tx, m)
 }
 

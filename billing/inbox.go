@@ -14,7 +14,7 @@ import (
 // eventHandler handles one type of event: decide runs in the webhook's transaction; refetch runs later, outside any, where the state has
 // to be read from Stripe.
 type eventHandler struct {
-	decide  func(context.Context, Queries, Event) (eventResult, error)
+	decide  func(context.Context, Tx, Event) (eventResult, error)
 	refetch func(context.Context, Event, *ChangeLog) (Outcome, error)
 }
 
@@ -106,7 +106,7 @@ var errDuplicateEvent = errors.New("the event is known")
 func (s *Service) storeEvent(ctx context.Context, event Event) error {
 	now := s.now()
 	var changes ChangeLog
-	err := s.store.InTxRecording(ctx, &changes, func(tx Queries) error {
+	err := s.store.InTxRecording(ctx, &changes, func(tx Tx) error {
 		result, err := s.decide(ctx, tx, event)
 		if err != nil {
 			return err
@@ -118,7 +118,7 @@ func (s *Service) storeEvent(ctx context.Context, event Event) error {
 				return err
 			}
 		}
-		fresh, err := tx.InsertEvent(ctx, stored)
+		fresh, err := tx.Events().Insert(ctx, stored)
 		if err == nil && !fresh {
 			return errDuplicateEvent
 		}
@@ -132,7 +132,7 @@ func (s *Service) storeEvent(ctx context.Context, event Event) error {
 
 // decide decides about an event inside a transaction. While it is not known whose account this is, nothing can be decided: the event
 // waits.
-func (s *Service) decide(ctx context.Context, tx Queries, event Event) (eventResult, error) {
+func (s *Service) decide(ctx context.Context, tx Tx, event Event) (eventResult, error) {
 	handler, known := s.handlers[event.Type]
 	switch {
 	case !known:
@@ -151,7 +151,7 @@ func (s *Service) ownAccount(e Event) bool {
 	return e.Livemode == acct.Livemode && (e.Account == "" || e.Account == acct.ID)
 }
 
-func (s *Service) handleSubscription(ctx context.Context, tx Queries, e Event) (eventResult, error) {
+func (s *Service) handleSubscription(ctx context.Context, tx Tx, e Event) (eventResult, error) {
 	return s.observeSubscription(ctx, tx, subscriptionUpdate{
 		id: e.ObjectID, customerID: e.CustomerID, metadataOrgID: e.OrgID, asOf: e.Created, testClock: e.TestClock,
 		payload: e.Subscription, final: e.Type == "customer.subscription.deleted",
@@ -159,7 +159,7 @@ func (s *Service) handleSubscription(ctx context.Context, tx Queries, e Event) (
 }
 
 // handleRelated takes an event of another object as a reason to look at its subscription.
-func (s *Service) handleRelated(ctx context.Context, tx Queries, e Event) (eventResult, error) {
+func (s *Service) handleRelated(ctx context.Context, tx Tx, e Event) (eventResult, error) {
 	if e.SubscriptionID == "" {
 		return eventResult{outcome: OutcomeIgnored}, nil
 	}
@@ -170,7 +170,7 @@ func (s *Service) handleRelated(ctx context.Context, tx Queries, e Event) (event
 
 // handlePaymentMethod takes news of a customer or a card as a reason to look at the subscription whose bill it pays: payloads of subscriptions carry the card
 // as an id only.
-func (s *Service) handlePaymentMethod(ctx context.Context, tx Queries, e Event) (eventResult, error) {
+func (s *Service) handlePaymentMethod(ctx context.Context, tx Tx, e Event) (eventResult, error) {
 	current, known, err := s.currentSubscription(ctx, tx, e.CustomerID)
 	if err != nil || !known {
 		return eventResult{outcome: OutcomeIgnored}, err
@@ -187,12 +187,12 @@ func (s *Service) refetchPaymentMethod(ctx context.Context, e Event, changes *Ch
 }
 
 // currentSubscription finds the living subscription of a customer's organization.
-func (s *Service) currentSubscription(ctx context.Context, tx Queries, customerID string) (Subscription, bool, error) {
+func (s *Service) currentSubscription(ctx context.Context, tx Tx, customerID string) (Subscription, bool, error) {
 	organizationID, _, err := s.findOwner(ctx, tx, customerID, "")
 	if err != nil || organizationID == "" {
 		return Subscription{}, false, err
 	}
-	current, known, err := Found(tx.CurrentSubscription(ctx, organizationID, s.knownAccount()))
+	current, known, err := Found(tx.Subscriptions().Current(ctx, organizationID, s.knownAccount()))
 	return current, known && !current.Status.Ended(), err
 }
 
@@ -209,7 +209,7 @@ func (s *Service) refetchOutcome(ctx context.Context, subscriptionID string, cha
 }
 
 // handleCheckout records that a session of ours has ended, and looks at the subscription it led to.
-func (s *Service) handleCheckout(ctx context.Context, tx Queries, e Event) (eventResult, error) {
+func (s *Service) handleCheckout(ctx context.Context, tx Tx, e Event) (eventResult, error) {
 	organizationID, _, err := s.findOwner(ctx, tx, e.CustomerID, e.OrgID)
 	if err != nil || organizationID == "" {
 		return eventResult{outcome: OutcomeIgnored}, err
@@ -227,14 +227,14 @@ func (s *Service) handleCheckout(ctx context.Context, tx Queries, e Event) (even
 }
 
 // recordCheckoutEnd counts what a session sold and writes its end; a session that we do not know (made outside Usher) is none of ours.
-func (s *Service) recordCheckoutEnd(ctx context.Context, tx Queries, organizationID string, c StripeCheckoutSession) error {
-	if _, err := tx.LockOrganization(ctx, organizationID); err != nil {
+func (s *Service) recordCheckoutEnd(ctx context.Context, tx Tx, organizationID string, c StripeCheckoutSession) error {
+	if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
 		return fmt.Errorf("lock organization: %w", err)
 	}
 	if err := s.recordPackPurchase(ctx, tx, organizationID, c); err != nil {
 		return err
 	}
-	session, known, err := Found(tx.CheckoutByStripeID(ctx, organizationID, c.ID))
+	session, known, err := Found(tx.Checkouts().ByStripeID(ctx, organizationID, c.ID))
 	if err != nil || !known || c.Status == CheckoutOpen || session.Status == c.Status {
 		return err
 	}
@@ -244,7 +244,7 @@ func (s *Service) recordCheckoutEnd(ctx context.Context, tx Queries, organizatio
 		now := s.now()
 		session.CompletedAt = &now
 	}
-	return tx.PutCheckout(ctx, session)
+	return tx.Checkouts().Put(ctx, session)
 }
 
 func (s *Service) refetchCheckout(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
@@ -255,7 +255,7 @@ func (s *Service) refetchCheckout(ctx context.Context, e Event, changes *ChangeL
 	if err != nil {
 		return "", err
 	}
-	err = s.store.InTxRecording(ctx, changes, func(tx Queries) error {
+	err = s.store.InTxRecording(ctx, changes, func(tx Tx) error {
 		organizationID, err := s.resolveOwner(ctx, tx, answer.CustomerID, answer.OrgID)
 		if err != nil {
 			return err
@@ -277,7 +277,7 @@ func (s *Service) refetchCheckout(ctx context.Context, e Event, changes *ChangeL
 }
 
 // handleCustomerCreated writes the link where our own write of it was lost or overtaken.
-func (s *Service) handleCustomerCreated(ctx context.Context, tx Queries, e Event) (eventResult, error) {
+func (s *Service) handleCustomerCreated(ctx context.Context, tx Tx, e Event) (eventResult, error) {
 	organizationID, linked, err := s.findOwner(ctx, tx, e.ObjectID, e.OrgID)
 	if err != nil || organizationID == "" {
 		return eventResult{outcome: OutcomeIgnored}, err
@@ -285,7 +285,7 @@ func (s *Service) handleCustomerCreated(ctx context.Context, tx Queries, e Event
 	if linked {
 		return eventResult{OutcomeApplied, organizationID}, nil
 	}
-	if _, err := tx.LockOrganization(ctx, organizationID); err != nil {
+	if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
 		return eventResult{}, fmt.Errorf("lock organization: %w", err)
 	}
 	if err := s.linkCustomer(ctx, tx, organizationID, e.ObjectID); err != nil {
@@ -297,7 +297,7 @@ func (s *Service) handleCustomerCreated(ctx context.Context, tx Queries, e Event
 	return eventResult{OutcomeApplied, organizationID}, nil
 }
 
-func (s *Service) handleCustomerDeleted(ctx context.Context, tx Queries, e Event) (eventResult, error) {
+func (s *Service) handleCustomerDeleted(ctx context.Context, tx Tx, e Event) (eventResult, error) {
 	link, err := s.markCustomerDeleted(ctx, tx, e.ObjectID)
 	if errors.Is(err, ErrNotFound) {
 		return eventResult{outcome: OutcomeIgnored}, nil
@@ -327,7 +327,7 @@ func (s *Service) processDueEvent(ctx context.Context) (bool, error) {
 		s.scheduleRetry(&stored, err)
 		s.log.WarnContext(ctx, "event is not settled", "event", stored.ID, "type", stored.Type, "attempt", stored.Attempts, "error", err)
 	}
-	return true, s.store.FinishEvent(context.WithoutCancel(ctx), stored)
+	return true, s.store.Events().Finish(context.WithoutCancel(ctx), stored)
 }
 
 // Recounts is a place in the round in which pending events are worked on: an organization's id, or [NoOrganization]. The zero value comes before all.
@@ -349,7 +349,7 @@ func (s *Service) claimDueEvent(ctx context.Context) (StoredEvent, bool, error) 
 
 func (s *Service) claimAfter(ctx context.Context, last QueueCursor) (StoredEvent, bool, error) {
 	now := s.now()
-	stored, claimed, err := Found(s.store.ClaimDueEvent(ctx, now, now.Add(eventLease), last))
+	stored, claimed, err := Found(s.store.Events().ClaimDue(ctx, now, now.Add(eventLease), last))
 	if claimed {
 		s.cursor.Store(cmp.Or(QueueCursor(stored.OrganizationID), NoOrganization))
 	}
@@ -380,7 +380,7 @@ func (s *Service) process(ctx context.Context, e Event, changes *ChangeLog) (Out
 		return handler.refetch(ctx, event, changes)
 	}
 	var result eventResult
-	err = s.store.InTxRecording(ctx, changes, func(tx Queries) (err error) {
+	err = s.store.InTxRecording(ctx, changes, func(tx Tx) (err error) {
 		result, err = s.decide(ctx, tx, event)
 		return err
 	})

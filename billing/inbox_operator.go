@@ -22,19 +22,9 @@ type EventSearch struct {
 	Limit          int
 }
 
-// InboxQueries are what operators ask of the inbox.
-type InboxQueries interface {
-	// SearchEvents lists events that fit, the newest received first.
-	SearchEvents(ctx context.Context, search EventSearch) ([]StoredEvent, error)
-	// RequeueEvent makes an event pending again, due at now, with its attempts counted from nothing; ErrNotFound where there is none.
-	RequeueEvent(ctx context.Context, id string, now time.Time) error
-	// PruneEvents removes settled events received before, limit of them at most, and returns how many it removed.
-	PruneEvents(ctx context.Context, before time.Time, limit int) (int, error)
-}
-
 // SearchEvents lists what came in, for operators.
 func (s *Service) SearchEvents(ctx context.Context, search EventSearch) ([]StoredEvent, error) {
-	events, err := s.store.SearchEvents(ctx, search)
+	events, err := s.store.Events().Search(ctx, search)
 	if err != nil {
 		return nil, fmt.Errorf("search events: %w", err)
 	}
@@ -43,15 +33,15 @@ func (s *Service) SearchEvents(ctx context.Context, search EventSearch) ([]Store
 
 // StoredEvent reads one event of the inbox. Error: [ErrNotFound].
 func (s *Service) StoredEvent(ctx context.Context, id string) (StoredEvent, error) {
-	return s.store.Event(ctx, id)
+	return s.store.Events().Get(ctx, id)
 }
 
 // ReplayEvent has an event settled once more, whatever became of it before; what it tells of counts once all the same. Error:
 // [ErrNotFound].
 func (s *Service) ReplayEvent(ctx context.Context, id string) error {
 	now := s.now()
-	err := s.store.InTx(ctx, func(tx Queries) error {
-		if err := tx.RequeueEvent(ctx, id, now); err != nil {
+	err := s.store.InTx(ctx, func(tx Tx) error {
+		if err := tx.Events().Requeue(ctx, id, now); err != nil {
 			return err
 		}
 		return s.enqueue(ctx, tx, JobEvent, id, fmt.Sprintf("replay:%d", now.UnixMicro()), now)
@@ -65,7 +55,7 @@ func (s *Service) ReplayEvent(ctx context.Context, id string) error {
 // pruneEvents removes what is settled and older than eventsKept, in small bites.
 func (s *Service) pruneEvents(ctx context.Context) error {
 	for ctx.Err() == nil {
-		removed, err := s.store.PruneEvents(ctx, s.now().Add(-eventRetention), eventPruneBatch)
+		removed, err := s.store.Events().Prune(ctx, s.now().Add(-eventRetention), eventPruneBatch)
 		if err != nil || removed < eventPruneBatch {
 			return err
 		}

@@ -74,14 +74,14 @@ func (s *Service) Invite(ctx context.Context, a Access, n NewInvitation) (Invita
 		n.RoleID = RoleMember
 	}
 	invitation := Invitation{ID: s.newID("inv"), OrganizationID: a.Organization.ID, Email: n.Email, Billable: n.Billable, CreatedAt: s.now()}
-	err := s.asMemberManager(ctx, a, func(tx Queries, actor Access) error {
+	err := s.asMemberManager(ctx, a, func(tx Tx, actor Access) error {
 		role, err := s.checkInvitation(ctx, tx, actor, n)
 		if err != nil {
 			return err
 		}
 		invitation.Role, invitation.Sent = role, 0 // a transaction that collided runs again
 		token := s.renewToken(&invitation, actor)
-		if err := tx.InsertInvitation(ctx, invitation); err != nil {
+		if err := tx.Invitations().Insert(ctx, invitation); err != nil {
 			return err
 		}
 		return s.sendInvitation(ctx, tx, actor, invitation, token)
@@ -92,7 +92,7 @@ func (s *Service) Invite(ctx context.Context, a Access, n NewInvitation) (Invita
 	return invitation, nil
 }
 
-func (s *Service) checkInvitation(ctx context.Context, tx Queries, actor Access, n NewInvitation) (Role, error) {
+func (s *Service) checkInvitation(ctx context.Context, tx Tx, actor Access, n NewInvitation) (Role, error) {
 	if !validEmail(n.Email) {
 		return Role{}, fieldError("email", MessageInvitationAddress)
 	}
@@ -110,18 +110,18 @@ func (s *Service) checkInvitation(ctx context.Context, tx Queries, actor Access,
 }
 
 // requireNotMember refuses an address that is in the organization or invited already.
-func requireNotMember(ctx context.Context, tx Queries, organizationID, email string) error {
-	user, known, err := Found(tx.UserByEmail(ctx, email))
+func requireNotMember(ctx context.Context, tx Tx, organizationID, email string) error {
+	user, known, err := Found(tx.Users().ByEmail(ctx, email))
 	if err != nil {
 		return err
 	}
 	if known {
-		_, member, err := Found(tx.MemberByUser(ctx, organizationID, user.ID))
+		_, member, err := Found(tx.Members().ByUser(ctx, organizationID, user.ID))
 		if err != nil || member {
 			return withField(err, "email", MessageMemberAlready)
 		}
 	}
-	pending, err := tx.PendingInvitations(ctx, organizationID)
+	pending, err := tx.Invitations().Pending(ctx, organizationID)
 	if err != nil {
 		return err
 	}
@@ -142,8 +142,8 @@ func withField(err error, field, message string) error {
 }
 
 // requirePromisedSeat refuses to promise a seat that the plan does not have; the seats of pending invitations are promised too.
-func (s *Service) requirePromisedSeat(ctx context.Context, tx Queries, organizationID, exceptInvitationID string) error {
-	promised, err := tx.CountPromisedSeats(ctx, organizationID, exceptInvitationID, s.now())
+func (s *Service) requirePromisedSeat(ctx context.Context, tx Tx, organizationID, exceptInvitationID string) error {
+	promised, err := tx.Invitations().CountPromisedSeats(ctx, organizationID, exceptInvitationID, s.now())
 	if err != nil {
 		return fmt.Errorf("count promised seats: %w", err)
 	}
@@ -172,7 +172,7 @@ func invitationHash(token string) []byte {
 // where the plan has no seat for it any more.
 func (s *Service) ResendInvitation(ctx context.Context, a Access, invitationID string) (Invitation, error) {
 	var invitation Invitation
-	err := s.withPendingInvitation(ctx, a, invitationID, func(tx Queries, actor Access, pending Invitation) error {
+	err := s.withPendingInvitation(ctx, a, invitationID, func(tx Tx, actor Access, pending Invitation) error {
 		if pending.Billable {
 			if err := s.requirePromisedSeat(ctx, tx, a.Organization.ID, pending.ID); err != nil {
 				return err
@@ -180,7 +180,7 @@ func (s *Service) ResendInvitation(ctx context.Context, a Access, invitationID s
 		}
 		token := s.renewToken(&pending, actor)
 		invitation = pending
-		if err := tx.UpdateInvitation(ctx, pending); err != nil {
+		if err := tx.Invitations().Update(ctx, pending); err != nil {
 			return err
 		}
 		return s.sendInvitation(ctx, tx, actor, pending, token)
@@ -193,10 +193,10 @@ func (s *Service) ResendInvitation(ctx context.Context, a Access, invitationID s
 
 // RevokeInvitation takes a pending invitation back: its link counts no more. Errors: CodeForbidden, [ErrNotFound].
 func (s *Service) RevokeInvitation(ctx context.Context, a Access, invitationID string) error {
-	err := s.withPendingInvitation(ctx, a, invitationID, func(tx Queries, _ Access, pending Invitation) error {
+	err := s.withPendingInvitation(ctx, a, invitationID, func(tx Tx, _ Access, pending Invitation) error {
 		now := s.now()
 		pending.RevokedAt = &now
-		return tx.UpdateInvitation(ctx, pending)
+		return tx.Invitations().Update(ctx, pending)
 	})
 	if err != nil {
 		return fmt.Errorf("revoke invitation: %w", err)
@@ -204,9 +204,9 @@ func (s *Service) RevokeInvitation(ctx context.Context, a Access, invitationID s
 	return nil
 }
 
-func (s *Service) withPendingInvitation(ctx context.Context, a Access, invitationID string, f func(Queries, Access, Invitation) error) error {
-	return s.asMemberManager(ctx, a, func(tx Queries, actor Access) error {
-		invitation, err := tx.Invitation(ctx, a.Organization.ID, invitationID)
+func (s *Service) withPendingInvitation(ctx context.Context, a Access, invitationID string, f func(Tx, Access, Invitation) error) error {
+	return s.asMemberManager(ctx, a, func(tx Tx, actor Access) error {
+		invitation, err := tx.Invitations().Get(ctx, a.Organization.ID, invitationID)
 		if err != nil {
 			return err
 		}
@@ -222,11 +222,11 @@ func (s *Service) withPendingInvitation(ctx context.Context, a Access, invitatio
 
 // PendingInvitations lists who is invited and has not come yet, by address.
 func (s *Service) PendingInvitations(ctx context.Context, a Access) ([]Invitation, error) {
-	return s.store.PendingInvitations(ctx, a.Organization.ID)
+	return s.store.Invitations().Pending(ctx, a.Organization.ID)
 }
 
 // sendInvitation queues the mail in the transaction that makes the invitation: there is never one without the other.
-func (s *Service) sendInvitation(ctx context.Context, tx Queries, actor Access, i Invitation, token string) error {
+func (s *Service) sendInvitation(ctx context.Context, tx Tx, actor Access, i Invitation, token string) error {
 	return s.queueMail(ctx, tx, Mail{
 		Kind: MailInvitation, To: i.Email, OrganizationID: i.OrganizationID,
 		Key: fmt.Sprintf("invitation:%s:%d", i.ID, i.Sent), StaleAt: i.ExpiresAt,

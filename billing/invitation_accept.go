@@ -30,8 +30,8 @@ func (s *Service) Invitation(ctx context.Context, token string) (OpenInvitation,
 	return open, nil
 }
 
-func (s *Service) openInvitation(ctx context.Context, tx Queries, token string) (OpenInvitation, error) {
-	invitation, err := tx.InvitationByToken(ctx, invitationHash(token))
+func (s *Service) openInvitation(ctx context.Context, tx Tx, token string) (OpenInvitation, error) {
+	invitation, err := tx.Invitations().ByToken(ctx, invitationHash(token))
 	if errors.Is(err, ErrNotFound) || err == nil && !invitation.Pending() {
 		return OpenInvitation{}, &Error{Code: CodeNotFound, Message: MessageInvitationGone, Err: err}
 	}
@@ -45,18 +45,18 @@ func (s *Service) openInvitation(ctx context.Context, tx Queries, token string) 
 		return OpenInvitation{}, Errorf(CodeConflict, MessageInvitationVoid)
 	}
 	open := OpenInvitation{Invitation: invitation}
-	if open.Organization, err = tx.Organization(ctx, invitation.OrganizationID); err != nil {
+	if open.Organization, err = tx.Organizations().Get(ctx, invitation.OrganizationID); err != nil {
 		return OpenInvitation{}, err
 	}
-	_, open.HasAccount, err = Found(tx.UserByEmail(ctx, invitation.Email))
+	_, open.HasAccount, err = Found(tx.Users().ByEmail(ctx, invitation.Email))
 	return open, err
 }
 
 // AcceptInvitation makes a signed-in user a member. Errors: as [Service.Invitation]; CodeForbidden where the invitation is for another
 // address; CodeConflict where the plan has no seat left.
 func (s *Service) AcceptInvitation(ctx context.Context, token, userID string) (Organization, error) {
-	organization, err := s.accept(ctx, token, func(tx Queries, open OpenInvitation) (User, error) {
-		user, err := tx.LockUser(ctx, userID) // who deletes their account at this moment joins nothing any more
+	organization, err := s.accept(ctx, token, func(tx Tx, open OpenInvitation) (User, error) {
+		user, err := tx.Users().Lock(ctx, userID) // who deletes their account at this moment joins nothing any more
 		if err == nil && !strings.EqualFold(user.Email, open.Email) {
 			err = Errorf(CodeForbidden, MessageInvitationOther)
 		}
@@ -85,12 +85,12 @@ func (s *Service) AcceptInvitationAnew(ctx context.Context, token string, n NewA
 		return User{}, Organization{}, fmt.Errorf("accept invitation: %w", err)
 	}
 	user := User{ID: s.newID("usr"), Name: n.Name, PasswordHash: hash, CreatedAt: s.now()}
-	organization, err := s.accept(ctx, token, func(tx Queries, open OpenInvitation) (User, error) {
+	organization, err := s.accept(ctx, token, func(tx Tx, open OpenInvitation) (User, error) {
 		if open.HasAccount {
 			return user, Errorf(CodeUnauthenticated, MessageInvitationSignIn)
 		}
 		user.Email = open.Email
-		return user, tx.InsertUser(ctx, user)
+		return user, tx.Users().Insert(ctx, user)
 	})
 	if err != nil {
 		return User{}, Organization{}, fmt.Errorf("accept invitation: %w", err)
@@ -111,14 +111,14 @@ func (n NewAccount) check() error {
 
 // accept uses an invitation up and makes whom find returns a member, in one transaction. The invitation is read twice: first to know which
 // organization to lock, then under the lock, where nobody can use it or take it back beside us.
-func (s *Service) accept(ctx context.Context, token string, find func(Queries, OpenInvitation) (User, error)) (Organization, error) {
+func (s *Service) accept(ctx context.Context, token string, find func(Tx, OpenInvitation) (User, error)) (Organization, error) {
 	var organization Organization
-	err := s.store.InTx(ctx, func(tx Queries) error {
+	err := s.store.InTx(ctx, func(tx Tx) error {
 		open, err := s.openInvitation(ctx, tx, token)
 		if err != nil {
 			return err
 		}
-		if _, err := tx.LockOrganization(ctx, open.OrganizationID); err != nil {
+		if _, err := tx.Organizations().Lock(ctx, open.OrganizationID); err != nil {
 			return fmt.Errorf("lock organization: %w", err)
 		}
 		if open, err = s.openInvitation(ctx, tx, token); err != nil {
@@ -135,16 +135,16 @@ func (s *Service) accept(ctx context.Context, token string, find func(Queries, O
 }
 
 // join makes the user a member. Who is one already, by another way in, only uses the invitation up.
-func (s *Service) join(ctx context.Context, tx Queries, i Invitation, user User) error {
+func (s *Service) join(ctx context.Context, tx Tx, i Invitation, user User) error {
 	now := s.now()
 	i.AcceptedAt = &now
-	if err := tx.UpdateInvitation(ctx, i); err != nil {
+	if err := tx.Invitations().Update(ctx, i); err != nil {
 		return err
 	}
-	if err := tx.MarkEmailVerified(ctx, user.ID, now); err != nil { // the link went to that address and nowhere else
+	if err := tx.Users().MarkEmailVerified(ctx, user.ID, now); err != nil { // the link went to that address and nowhere else
 		return err
 	}
-	if _, member, err := Found(tx.MemberByUser(ctx, i.OrganizationID, user.ID)); err != nil || member {
+	if _, member, err := Found(tx.Members().ByUser(ctx, i.OrganizationID, user.ID)); err != nil || member {
 		return err
 	}
 	if i.Billable {
@@ -156,7 +156,7 @@ func (s *Service) join(ctx context.Context, tx Queries, i Invitation, user User)
 		ID: s.newID("mem"), OrganizationID: i.OrganizationID, UserID: user.ID, Role: i.Role, Billable: i.Billable,
 		Status: MemberActive, JoinedAt: now,
 	}
-	if err := tx.InsertMember(ctx, member); err != nil {
+	if err := tx.Members().Insert(ctx, member); err != nil {
 		return err
 	}
 	stranger := member

@@ -152,7 +152,7 @@ func TestSeatMaximum(t *testing.T) {
 			t.Errorf("refused with %v", err)
 		}
 	}
-	billed, err := s.store.CountBillable(ctx, s.access.Organization.ID)
+	billed, err := s.store.Members().CountBillable(ctx, s.access.Organization.ID)
 	s.must(err)
 	if billed != most || in != most-1 {
 		t.Errorf("%d billed, %d came in", billed, in)

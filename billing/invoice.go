@@ -64,7 +64,7 @@ func (i Invoice) final() bool { return i.Status == InvoiceVoid }
 
 // handleInvoice takes news of an invoice: the snapshot by the one decision, a payment as a fact that is counted once however late it is
 // eventResult, and a reason to look at the subscription.
-func (s *Service) handleInvoice(ctx context.Context, tx Queries, e Event) (eventResult, error) {
+func (s *Service) handleInvoice(ctx context.Context, tx Tx, e Event) (eventResult, error) {
 	if e.ObjectID == "" {
 		return eventResult{outcome: OutcomeIgnored}, nil
 	}
@@ -76,7 +76,7 @@ func (s *Service) handleInvoice(ctx context.Context, tx Queries, e Event) (event
 		// Whose invoice it is rests on metadata alone: nothing is counted or told before Stripe was asked and the customer adopted.
 		return eventResult{OutcomePending, organizationID}, nil
 	}
-	held, known, err := Found(tx.LockInvoice(ctx, e.ObjectID))
+	held, known, err := Found(tx.Invoices().Lock(ctx, e.ObjectID))
 	if err != nil {
 		return eventResult{}, fmt.Errorf("lock invoice: %w", err)
 	}
@@ -93,7 +93,7 @@ func (s *Service) handleInvoice(ctx context.Context, tx Queries, e Event) (event
 }
 
 // applyInvoiceEvent writes a payload that may be applied, and counts a payment it tells of in any case.
-func (s *Service) applyInvoiceEvent(ctx context.Context, tx Queries, held Invoice, organizationID string, e Event, verdict Verdict) (Outcome, error) {
+func (s *Service) applyInvoiceEvent(ctx context.Context, tx Tx, held Invoice, organizationID string, e Event, verdict Verdict) (Outcome, error) {
 	if e.Invoice == nil {
 		return outcomeOf(verdict), nil
 	}
@@ -109,9 +109,9 @@ func (s *Service) applyInvoiceEvent(ctx context.Context, tx Queries, held Invoic
 }
 
 // writeInvoice stores a snapshot and counts a payment it tells of. The organization is locked.
-func (s *Service) writeInvoice(ctx context.Context, tx Queries, before, fresh Invoice) error {
+func (s *Service) writeInvoice(ctx context.Context, tx Tx, before, fresh Invoice) error {
 	fresh.Account = s.knownAccount().ID
-	if err := tx.PutInvoice(ctx, fresh); err != nil {
+	if err := tx.Invoices().Put(ctx, fresh); err != nil {
 		return fmt.Errorf("write invoice: %w", err)
 	}
 	if drift := invoiceDrift(fresh, before); before.Revision == 0 || drift != "" {
@@ -124,12 +124,12 @@ func (s *Service) writeInvoice(ctx context.Context, tx Queries, before, fresh In
 }
 
 // storeProrations writes down which lines charge for changes within a period, so that the seat ledger can tell what a change came to.
-func (s *Service) storeProrations(ctx context.Context, tx Queries, invoice Invoice) error {
+func (s *Service) storeProrations(ctx context.Context, tx Tx, invoice Invoice) error {
 	for _, line := range invoice.Lines {
 		if !line.Proration || line.ID == "" || invoice.SubscriptionID == "" {
 			continue
 		}
-		if err := tx.PutProration(ctx, invoice.ID, invoice.SubscriptionID, line); err != nil {
+		if err := tx.Invoices().PutProration(ctx, invoice.ID, invoice.SubscriptionID, line); err != nil {
 			return fmt.Errorf("write proration: %w", err)
 		}
 	}
@@ -177,7 +177,7 @@ func (s *Service) refetchInvoiceRecording(ctx context.Context, id string, change
 		if err := s.pauseBefore(ctx, try); err != nil {
 			return fmt.Errorf("ask Stripe for an invoice: %w", err)
 		}
-		before, _, readErr := Found(s.store.Invoice(ctx, id))
+		before, _, readErr := Found(s.store.Invoices().Get(ctx, id))
 		if readErr != nil {
 			return fmt.Errorf("ask Stripe for an invoice: %w", readErr)
 		}
@@ -195,12 +195,12 @@ func (s *Service) refetchInvoiceRecording(ctx context.Context, id string, change
 
 // applyInvoice writes a fetched invoice if the row still has the revision it had before Stripe was asked, else returns errMoved.
 func (s *Service) applyInvoice(ctx context.Context, answer Invoice, before int64, changes *ChangeLog) error {
-	return s.store.InTxRecording(ctx, changes, func(tx Queries) error {
+	return s.store.InTxRecording(ctx, changes, func(tx Tx) error {
 		organizationID, err := s.resolveOwner(ctx, tx, answer.CustomerID, answer.OrgID)
 		if err != nil {
 			return err
 		}
-		held, _, err := Found(tx.LockInvoice(ctx, answer.ID))
+		held, _, err := Found(tx.Invoices().Lock(ctx, answer.ID))
 		if err != nil {
 			return fmt.Errorf("lock invoice: %w", err)
 		}
@@ -217,7 +217,7 @@ func (s *Service) applyInvoice(ctx context.Context, answer Invoice, before int64
 
 // Invoices lists the organization's invoices, the newest first; drafts are left out.
 func (s *Service) Invoices(ctx context.Context, a Access) ([]Invoice, error) {
-	return s.store.Invoices(ctx, a.Organization.ID, s.knownAccount(), invoicePage)
+	return s.store.Invoices().List(ctx, a.Organization.ID, s.knownAccount(), invoicePage)
 }
 
 const invoicePage = 100
@@ -228,7 +228,7 @@ func (s *Service) InvoiceURL(ctx context.Context, a Access, id string) (string, 
 	if err := a.requireBilling(); err != nil {
 		return "", err
 	}
-	held, err := s.store.Invoice(ctx, id)
+	held, err := s.store.Invoices().Get(ctx, id)
 	if err != nil {
 		return "", err
 	}

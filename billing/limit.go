@@ -13,14 +13,6 @@ type Limit struct {
 	Per  time.Duration
 }
 
-// LimitQueries count what is limited, for all replicas together.
-type LimitQueries interface {
-	// CountHit counts one in the window that began then and returns how many there are in it. An older window of the key is forgotten.
-	CountHit(ctx context.Context, key string, window time.Time) (int, error)
-	// PruneHits forgets windows that began before.
-	PruneHits(ctx context.Context, before time.Time) error
-}
-
 // maxWindow is more than any limit's window: what is older counts for nothing.
 const maxWindow = 24 * time.Hour
 
@@ -28,7 +20,7 @@ const maxWindow = 24 * time.Hour
 // CodeRateLimited. A count that fails limits nobody: who signs in must not depend on it.
 func (s *Service) Allow(ctx context.Context, l Limit, who string) error {
 	window := s.wall().Truncate(l.Per)
-	hits, err := s.store.CountHit(ctx, l.Name+" "+who, window)
+	hits, err := s.store.RateLimits().Count(ctx, l.Name+" "+who, window)
 	if err != nil {
 		s.log.WarnContext(ctx, "count for a limit", "limit", l.Name, "error", err)
 		return nil

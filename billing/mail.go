@@ -111,7 +111,7 @@ const mailLifetime = 72 * time.Hour
 
 // queueMail writes an e-mail into the outbox, in the transaction of what it tells about: it is sent if and only if that commits. Whoever
 // has a mail of this key already gets no second one.
-func (s *Service) queueMail(ctx context.Context, tx Queries, m Mail) error {
+func (s *Service) queueMail(ctx context.Context, tx Tx, m Mail) error {
 	if !mailLinks[m.Kind] && m.Data.URL == "" {
 		m.Data.URL = s.baseURL + "/organization?tab=billing"
 	}
@@ -126,7 +126,7 @@ func (s *Service) queueMail(ctx context.Context, tx Queries, m Mail) error {
 	if s.mailer == nil {
 		queued.Status, queued.NextAttemptAt = MailUnsendable, nil
 	}
-	fresh, err := tx.InsertMail(ctx, queued)
+	fresh, err := tx.Mails().Insert(ctx, queued)
 	if err != nil {
 		return fmt.Errorf("queue mail %s: %w", m.Kind, err)
 	}

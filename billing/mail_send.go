@@ -93,7 +93,7 @@ func (s *Service) sendDueMails(ctx context.Context) {
 // out a second time, under the same Message-ID, by which most mail programs show it once: SMTP has no way to make it exactly once.
 func (s *Service) sendDueMail(ctx context.Context) (bool, error) {
 	now := s.now()
-	mail, claimed, err := Found(s.store.ClaimDueMail(ctx, now, now.Add(mailLease)))
+	mail, claimed, err := Found(s.store.Mails().ClaimDue(ctx, now, now.Add(mailLease)))
 	if err != nil || !claimed {
 		return false, err
 	}
@@ -160,7 +160,7 @@ func (s *Service) postponeMail(mail *QueuedMail, cause error) {
 func (s *Service) finishMail(ctx context.Context, mail QueuedMail) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), jobTimeout)
 	defer cancel()
-	return s.store.FinishMail(ctx, mail)
+	return s.store.Mails().Finish(ctx, mail)
 }
 
 // UnsentMail is an e-mail that was not sent, in words.
@@ -178,7 +178,7 @@ func (s *Service) UnsentMail(ctx context.Context) ([]UnsentMail, error) {
 	if err := s.processRecoveryRequests(ctx); err != nil {
 		return nil, err
 	}
-	unsent, err := s.store.UnsentMail(ctx, mailPage)
+	unsent, err := s.store.Mails().Unsent(ctx, mailPage)
 	if err != nil {
 		return nil, err
 	}

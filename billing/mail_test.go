@@ -88,7 +88,7 @@ func (d *desk) pass(duration time.Duration) {
 
 func (d *desk) queue(mails ...billing.Mail) {
 	d.t.Helper()
-	err := d.store.InTx(d.t.Context(), func(tx billing.Queries) error {
+	err := d.store.InTx(d.t.Context(), func(tx billing.Tx) error {
 		for _, m := range mails {
 			if err := d.service.QueueMail(d.t.Context(), tx, m); err != nil {
 				return err
@@ -147,7 +147,7 @@ func TestQueuedTwentyTimesAtOnceMailedOnce(t *testing.T) {
 func TestMailOfATransactionThatFailsIsNotSent(t *testing.T) {
 	d := openDesk(t)
 	failure := errors.New("the change was refused")
-	err := d.store.InTx(t.Context(), func(tx billing.Queries) error {
+	err := d.store.InTx(t.Context(), func(tx billing.Tx) error {
 		if err := d.service.QueueMail(t.Context(), tx, failedPayment("1")); err != nil {
 			t.Error(err)
 		}
@@ -241,7 +241,7 @@ func TestMailIsGivenUp(t *testing.T) {
 func TestMailAfterACrashHasTheSameMessageID(t *testing.T) {
 	d := openDesk(t)
 	d.queue(failedPayment("1"))
-	claimed, err := d.store.ClaimDueMail(t.Context(), d.clock(), d.clock().Add(time.Minute)) // and then it crashes
+	claimed, err := d.store.Mails().ClaimDue(t.Context(), d.clock(), d.clock().Add(time.Minute)) // and then it crashes
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -269,7 +269,7 @@ func TestNoticesGoToBillingContacts(t *testing.T) {
 		}
 	}
 	for range 2 {
-		err = d.store.InTx(t.Context(), func(tx billing.Queries) error {
+		err = d.store.InTx(t.Context(), func(tx billing.Tx) error {
 			notice := failedPayment("invoice:in_1")
 			notice.OrganizationID = organization.ID
 			return d.service.QueueNotice(t.Context(), tx, notice)

@@ -29,7 +29,7 @@ func (s *Service) Member(ctx context.Context, a Access, memberID string) (Member
 	if err := a.requireMembers(); err != nil {
 		return Member{}, err
 	}
-	return s.store.Member(ctx, a.Organization.ID, memberID)
+	return s.store.Members().Get(ctx, a.Organization.ID, memberID)
 }
 
 // ChangeMember changes role, billing and status of a member and recounts the seats, all or nothing. It returns the member as they are
@@ -37,8 +37,8 @@ func (s *Service) Member(ctx context.Context, a Access, memberID string) (Member
 // status that does not exist.
 func (s *Service) ChangeMember(ctx context.Context, a Access, memberID string, change MemberChange) (Member, error) {
 	var member Member
-	err := s.asMemberManager(ctx, a, func(tx Queries, actor Access) error {
-		before, err := tx.Member(ctx, a.Organization.ID, memberID)
+	err := s.asMemberManager(ctx, a, func(tx Tx, actor Access) error {
+		before, err := tx.Members().Get(ctx, a.Organization.ID, memberID)
 		if err != nil {
 			return err
 		}
@@ -54,7 +54,7 @@ func (s *Service) ChangeMember(ctx context.Context, a Access, memberID string, c
 }
 
 // applyChange returns the member with the change made, if the actor may make it.
-func (s *Service) applyChange(ctx context.Context, tx Queries, actor Access, m Member, change MemberChange) (Member, error) {
+func (s *Service) applyChange(ctx context.Context, tx Tx, actor Access, m Member, change MemberChange) (Member, error) {
 	if !actor.Covers(m.Role) {
 		return m, Errorf(CodeForbidden, MessageHoldsMore)
 	}
@@ -80,7 +80,7 @@ func (s *Service) applyChange(ctx context.Context, tx Queries, actor Access, m M
 	return m, nil
 }
 
-func (s *Service) writeMember(ctx context.Context, tx Queries, actor Access, before, after Member) error {
+func (s *Service) writeMember(ctx context.Context, tx Tx, actor Access, before, after Member) error {
 	if before.isAdmin() && !after.isAdmin() {
 		if err := requireOtherAdmin(ctx, tx, before); err != nil {
 			return err
@@ -91,7 +91,7 @@ func (s *Service) writeMember(ctx context.Context, tx Queries, actor Access, bef
 			return err
 		}
 	}
-	if err := tx.UpdateMember(ctx, after); err != nil {
+	if err := tx.Members().Update(ctx, after); err != nil {
 		return err
 	}
 	return s.recountMember(ctx, tx, before, after, actor.User.ID, changeReason(before, after))
@@ -113,8 +113,8 @@ func changeReason(before, after Member) string {
 // RemoveMember takes a member out of the organization. Their sessions lose it at the next request, since [Service.Access] is read anew
 // for each. Errors: as [Service.ChangeMember].
 func (s *Service) RemoveMember(ctx context.Context, a Access, memberID string) error {
-	err := s.asMemberManager(ctx, a, func(tx Queries, actor Access) error {
-		member, err := tx.Member(ctx, a.Organization.ID, memberID)
+	err := s.asMemberManager(ctx, a, func(tx Tx, actor Access) error {
+		member, err := tx.Members().Get(ctx, a.Organization.ID, memberID)
 		if err != nil {
 			return err
 		}
@@ -131,7 +131,7 @@ func (s *Service) RemoveMember(ctx context.Context, a Access, memberID string) e
 
 // LeaveOrganization takes the actor out of the organization. Error: CodeConflict for the last admin.
 func (s *Service) LeaveOrganization(ctx context.Context, a Access) error {
-	err := s.inLockedOrganization(ctx, a, func(tx Queries, actor Access) error {
+	err := s.inLockedOrganization(ctx, a, func(tx Tx, actor Access) error {
 		return s.removeMemberTx(ctx, tx, actor.Member, actor.User.ID, "left")
 	})
 	if err != nil {
@@ -143,11 +143,11 @@ func (s *Service) LeaveOrganization(ctx context.Context, a Access) error {
 // HandOver makes another member an admin and the actor a member, at once. Who is billed stays as it is. Errors: CodeForbidden where the actor is no
 // admin; CodeUnprocessable with the field memberId for oneself, for who is suspended and for who is no member.
 func (s *Service) HandOver(ctx context.Context, a Access, memberID string) error {
-	err := s.inLockedOrganization(ctx, a, func(tx Queries, actor Access) error {
+	err := s.inLockedOrganization(ctx, a, func(tx Tx, actor Access) error {
 		if err := actor.requireAdmin(); err != nil {
 			return err
 		}
-		next, known, err := Found(tx.Member(ctx, a.Organization.ID, memberID))
+		next, known, err := Found(tx.Members().Get(ctx, a.Organization.ID, memberID))
 		if err != nil {
 			return err
 		}
@@ -155,7 +155,7 @@ func (s *Service) HandOver(ctx context.Context, a Access, memberID string) error
 			return fieldError("memberId", "Please choose another member, one who is not suspended.")
 		}
 		next.Role, actor.Member.Role = Role{ID: RoleAdmin}, Role{ID: RoleMember}
-		return errors.Join(tx.UpdateMember(ctx, next), tx.UpdateMember(ctx, actor.Member))
+		return errors.Join(tx.Members().Update(ctx, next), tx.Members().Update(ctx, actor.Member))
 	})
 	if err != nil {
 		return fmt.Errorf("hand over: %w", err)
@@ -163,7 +163,7 @@ func (s *Service) HandOver(ctx context.Context, a Access, memberID string) error
 	return nil
 }
 
-func (s *Service) removeMemberTx(ctx context.Context, tx Queries, m Member, actorID, reason string) error {
+func (s *Service) removeMemberTx(ctx context.Context, tx Tx, m Member, actorID, reason string) error {
 	if m.isAdmin() {
 		if err := requireOtherAdmin(ctx, tx, m); err != nil {
 			return err
@@ -173,8 +173,8 @@ func (s *Service) removeMemberTx(ctx context.Context, tx Queries, m Member, acto
 }
 
 // removeMembership ends a membership, whosever it is.
-func (s *Service) removeMembership(ctx context.Context, tx Queries, m Member, actorID, reason string) error {
-	if err := tx.DeleteMember(ctx, m.OrganizationID, m.ID); err != nil {
+func (s *Service) removeMembership(ctx context.Context, tx Tx, m Member, actorID, reason string) error {
+	if err := tx.Members().Delete(ctx, m.OrganizationID, m.ID); err != nil {
 		return err
 	}
 	gone := m
@@ -183,8 +183,8 @@ func (s *Service) removeMembership(ctx context.Context, tx Queries, m Member, ac
 }
 
 // asMemberManager is [Service.inLockedOrganization] for an actor who may manage members.
-func (s *Service) asMemberManager(ctx context.Context, a Access, f func(tx Queries, actor Access) error) error {
-	return s.inLockedOrganization(ctx, a, func(tx Queries, actor Access) error {
+func (s *Service) asMemberManager(ctx context.Context, a Access, f func(tx Tx, actor Access) error) error {
+	return s.inLockedOrganization(ctx, a, func(tx Tx, actor Access) error {
 		if err := actor.requireMembers(); err != nil {
 			return err
 		}
@@ -195,12 +195,12 @@ func (s *Service) asMemberManager(ctx context.Context, a Access, f func(tx Queri
 // inLockedOrganization runs f in one transaction. The organization is locked in it, so that its memberships change one after the other and no two
 // of them can break a rule together that each of them keeps. The actor is read after the lock: a role that was revoked while they waited
 // for it counts.
-func (s *Service) inLockedOrganization(ctx context.Context, a Access, f func(tx Queries, actor Access) error) error {
-	return s.store.InTx(ctx, func(tx Queries) error {
-		if _, err := tx.LockOrganization(ctx, a.Organization.ID); err != nil {
+func (s *Service) inLockedOrganization(ctx context.Context, a Access, f func(tx Tx, actor Access) error) error {
+	return s.store.InTx(ctx, func(tx Tx) error {
+		if _, err := tx.Organizations().Lock(ctx, a.Organization.ID); err != nil {
 			return fmt.Errorf("lock organization: %w", err)
 		}
-		actor, err := tx.Access(ctx, a.User.ID, a.Organization.ID)
+		actor, err := tx.Organizations().Access(ctx, a.User.ID, a.Organization.ID)
 		if err != nil {
 			return fmt.Errorf("read the actor: %w", err)
 		}
@@ -214,12 +214,12 @@ func (s *Service) inLockedOrganization(ctx context.Context, a Access, f func(tx 
 // recountMember recounts the seats after a membership changed from before to after. The ledger gets a line about the member exactly when
 // they began or ceased to be billed, even where the number stays as it is (the plan's minimum), so that their newest line tells since when
 // and why they are billed. Where only the count itself was off, the line is about nobody.
-func (s *Service) recountMember(ctx context.Context, tx Queries, before, after Member, actorID, reason string) error {
+func (s *Service) recountMember(ctx context.Context, tx Tx, before, after Member, actorID, reason string) error {
 	organizationID := after.OrganizationID
 	if before.Billed() == after.Billed() {
 		return s.recountSeats(ctx, tx, organizationID, seatReason{actor: actorID, reason: "the seats were counted again"})
 	}
-	old, _, err := Found(tx.LockSeatState(ctx, organizationID))
+	old, _, err := Found(tx.Seats().LockState(ctx, organizationID))
 	if err != nil {
 		return fmt.Errorf("lock seat state: %w", err)
 	}
@@ -227,19 +227,19 @@ func (s *Service) recountMember(ctx context.Context, tx Queries, before, after M
 	if err := s.recountSeats(ctx, tx, organizationID, cause); err != nil {
 		return err
 	}
-	counted, err := tx.SeatState(ctx, organizationID)
+	counted, err := tx.Seats().State(ctx, organizationID)
 	if err != nil {
 		return fmt.Errorf("read seat state: %w", err)
 	}
 	if counted.DesiredSeats != old.DesiredSeats {
 		return nil // the recount has written the line
 	}
-	return tx.InsertSeatChange(ctx, s.seatChange(old, counted, cause))
+	return tx.SeatLedger().Insert(ctx, s.seatChange(old, counted, cause))
 }
 
 // requireOtherAdmin refuses to take away the organization's last admin who may enter.
-func requireOtherAdmin(ctx context.Context, tx Queries, m Member) error {
-	others, err := tx.CountOtherAdmins(ctx, m.OrganizationID, m.ID)
+func requireOtherAdmin(ctx context.Context, tx Tx, m Member) error {
+	others, err := tx.Members().CountOtherAdmins(ctx, m.OrganizationID, m.ID)
 	if err != nil {
 		return fmt.Errorf("count admins: %w", err)
 	}
@@ -250,8 +250,8 @@ func requireOtherAdmin(ctx context.Context, tx Queries, m Member) error {
 }
 
 // requireFreeSeat refuses one more billed person where the plan takes no more. promised counts seats that are kept for others.
-func (s *Service) requireFreeSeat(ctx context.Context, tx Queries, organizationID string, promised int) error {
-	current, known, err := Found(tx.CurrentSubscription(ctx, organizationID, s.knownAccount()))
+func (s *Service) requireFreeSeat(ctx context.Context, tx Tx, organizationID string, promised int) error {
+	current, known, err := Found(tx.Subscriptions().Current(ctx, organizationID, s.knownAccount()))
 	if err != nil {
 		return fmt.Errorf("look up subscription: %w", err)
 	}
@@ -259,7 +259,7 @@ func (s *Service) requireFreeSeat(ctx context.Context, tx Queries, organizationI
 	if !known || !offered || current.Status.Ended() || plan.SeatMaximum == 0 {
 		return nil
 	}
-	billed, err := tx.CountBillable(ctx, organizationID)
+	billed, err := tx.Members().CountBillable(ctx, organizationID)
 	if err != nil {
 		return fmt.Errorf("count billable members: %w", err)
 	}
@@ -280,7 +280,7 @@ func seatLimitMessage(plan Plan, promised int) string {
 // BilledSince finds, for each of the people, the newest line of the seat ledger about them: it says since when and why they are billed, or
 // no longer are. Who has none was in the organization before there was a ledger about them.
 func (s *Service) BilledSince(ctx context.Context, a Access, userIDs []string) (map[string]SeatChange, error) {
-	changes, err := s.store.LastSeatChanges(ctx, a.Organization.ID, userIDs)
+	changes, err := s.store.SeatLedger().Latest(ctx, a.Organization.ID, userIDs)
 	if err != nil {
 		return nil, fmt.Errorf("read why people are billed: %w", err)
 	}
@@ -319,8 +319,8 @@ func (a Access) requireMembers() error {
 }
 
 // grantableRole finds a role of the organization that the actor may give.
-func grantableRole(ctx context.Context, tx Queries, actor Access, roleID string) (Role, error) {
-	role, err := tx.Role(ctx, actor.Organization.ID, roleID)
+func grantableRole(ctx context.Context, tx Tx, actor Access, roleID string) (Role, error) {
+	role, err := tx.Roles().Get(ctx, actor.Organization.ID, roleID)
 	if errors.Is(err, ErrNotFound) {
 		return Role{}, fieldError("roleId", "Please choose one of the roles.")
 	}

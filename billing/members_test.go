@@ -25,7 +25,7 @@ var peopleMade atomic.Int64 // of all tests, for ids and addresses of their own
 func (s *stage) found() (troupe, billing.Access) {
 	s.t.Helper()
 	organization := billing.Organization{ID: fmt.Sprintf("org_t%d", peopleMade.Add(1)), Name: "Troupe", CreatedAt: time.Now()}
-	s.must(s.store.InsertOrganization(s.t.Context(), organization))
+	s.must(s.store.Organizations().Insert(s.t.Context(), organization))
 	troupe := troupe{s, organization.ID}
 	return troupe, troupe.person(billing.RoleAdmin, true)
 }
@@ -45,7 +45,7 @@ func (tr troupe) person(role string, billable bool) billing.Access {
 		ID: "mem_" + user.ID, OrganizationID: tr.id, UserID: user.ID, Role: billing.Role{ID: role}, Billable: billable,
 		Status: billing.MemberActive, JoinedAt: time.Now(),
 	}
-	tr.must(tr.store.InsertMember(tr.t.Context(), member))
+	tr.must(tr.store.Members().Insert(tr.t.Context(), member))
 	return tr.enter(user.ID)
 }
 
@@ -53,7 +53,7 @@ func (s *stage) user() billing.User {
 	s.t.Helper()
 	n := peopleMade.Add(1)
 	user := billing.User{ID: fmt.Sprintf("usr_t%d", n), Email: fmt.Sprintf("t%d@example.com", n), Name: fmt.Sprintf("Person %d", n), CreatedAt: time.Now()}
-	s.must(s.store.InsertUser(s.t.Context(), user))
+	s.must(s.store.Users().Insert(s.t.Context(), user))
 	return user
 }
 
@@ -160,7 +160,7 @@ func (tr troupe) attempt(act string, actor billing.Access, roles map[string]stri
 		role, err := service.ChangeRole(ctx, actor, roles[of], billing.RoleDraft{Name: "People", CanManageMembers: true, CanManageBilling: bills})
 		if err == nil {
 			role.CanManageBilling = false
-			tr.must(tr.store.UpdateRole(ctx, role))
+			tr.must(tr.store.Roles().Update(ctx, role))
 		}
 		return err
 	}
@@ -311,7 +311,7 @@ func TestEveryMembershipChangeIsCounted(t *testing.T) {
 		s.must(err)
 		game := membershipGame{troupe: tr, admin: admin, random: rand.New(rand.NewPCG(seed, 5)), done: played}
 		for range 40 {
-			before, _ := s.store.SeatState(t.Context(), tr.id)
+			before, _ := s.store.Seats().State(t.Context(), tr.id)
 			billed := game.billed()
 			way := game.play()
 			game.check(way, before, billed)
@@ -337,7 +337,7 @@ type way struct {
 }
 
 func (g *membershipGame) billed() int {
-	n, err := g.store.CountBillable(g.t.Context(), g.id)
+	n, err := g.store.Members().CountBillable(g.t.Context(), g.id)
 	g.must(err)
 	return n
 }
@@ -419,7 +419,7 @@ func (g *membershipGame) play() string {
 func (g *membershipGame) check(way string, before billing.SeatState, billedBefore int) {
 	g.t.Helper()
 	ctx := g.t.Context()
-	state, err := g.store.SeatState(ctx, g.id)
+	state, err := g.store.Seats().State(ctx, g.id)
 	if errors.Is(err, billing.ErrNotFound) && billedBefore == g.billed() {
 		return // nothing was ever counted: nobody's billing changed yet
 	}

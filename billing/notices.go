@@ -11,7 +11,7 @@ func (s *Service) isRecent(moment time.Time) bool { return s.now().Before(moment
 
 // notifyInvoice writes to the billing contacts about what an event tells of an invoice. The keys are facts of Stripe, so that the same
 // happening under several events, or heard again, is told once: payment_failed and payment_action_required of one attempt share a key.
-func (s *Service) notifyInvoice(ctx context.Context, tx Queries, e Event, invoice Invoice) error {
+func (s *Service) notifyInvoice(ctx context.Context, tx Tx, e Event, invoice Invoice) error {
 	if !s.isRecent(e.Created) {
 		return nil
 	}
@@ -51,7 +51,7 @@ func (s *Service) invoiceMailData(invoice Invoice, e Event) MailData {
 
 // notifySubscription writes to the billing contacts about what changed between two snapshots of the subscription they are on. The first sight of
 // one is none.
-func (s *Service) notifySubscription(ctx context.Context, tx Queries, before, fresh Subscription) error {
+func (s *Service) notifySubscription(ctx context.Context, tx Tx, before, fresh Subscription) error {
 	if before.Revision == 0 || !before.IsCurrent || before.Status.Ended() || !s.isRecent(fresh.AsOf) {
 		return nil
 	}
@@ -93,7 +93,7 @@ func unixOf(t *time.Time) int64 {
 }
 
 // handleTrialWillEnd takes up the subscription and writes that its trial ends: Stripe tells three days before, or at once where it is shorter.
-func (s *Service) handleTrialWillEnd(ctx context.Context, tx Queries, e Event) (eventResult, error) {
+func (s *Service) handleTrialWillEnd(ctx context.Context, tx Tx, e Event) (eventResult, error) {
 	result, err := s.handleSubscription(ctx, tx, e)
 	if err != nil {
 		return result, err
@@ -113,8 +113,8 @@ func (s *Service) handleTrialWillEnd(ctx context.Context, tx Queries, e Event) (
 }
 
 // tell queues a notice with the organization's name in it.
-func (s *Service) queueBillingNotice(ctx context.Context, tx Queries, m Mail) error {
-	organization, err := tx.Organization(ctx, m.OrganizationID)
+func (s *Service) queueBillingNotice(ctx context.Context, tx Tx, m Mail) error {
+	organization, err := tx.Organizations().Get(ctx, m.OrganizationID)
 	if err != nil {
 		return fmt.Errorf("notice: %w", err)
 	}

@@ -11,7 +11,7 @@ import (
 // kept counts the mails of a kind in the outbox.
 func (s *stage) kept(kind billing.MailKind) int {
 	s.t.Helper()
-	mails, err := s.store.UnsentMail(s.t.Context(), 100)
+	mails, err := s.store.Mails().Unsent(s.t.Context(), 100)
 	if err != nil {
 		s.t.Fatal(err)
 	}

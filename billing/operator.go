@@ -8,18 +8,6 @@ import (
 	"time"
 )
 
-// OperatorQueries are what those who run the installation ask.
-type OperatorQueries interface {
-	// SetOperator makes a user an operator, or takes that back; ErrNotFound where there is no such user.
-	SetOperator(ctx context.Context, userID string, operator bool) error
-	// SearchOrganizations lists those that fit, the youngest first, and how many fit altogether.
-	SearchOrganizations(ctx context.Context, search OrganizationSearch, acct StripeAccount) ([]OrganizationLine, int, error)
-	// Backlog counts what waits and what was given up.
-	Backlog(ctx context.Context) (Backlog, error)
-	// OpenJobs lists the queue's jobs that run, wait for another try or were given up, the newest first.
-	UnsettledJobs(ctx context.Context, limit int) ([]QueuedJob, error)
-}
-
 // OrganizationSearch narrows the list of organizations for operators. Text is part of a name, or a whole id of the organization, its
 // compareCustomer or a subscription, or a member's e-mail address; empty: all.
 type OrganizationSearch struct {
@@ -81,7 +69,7 @@ func (s *Service) IsOperator(u User) bool {
 
 // UserByEmail reads a user by their address, without case. Error: [ErrNotFound].
 func (s *Service) UserByEmail(ctx context.Context, email string) (User, error) {
-	return s.store.UserByEmail(ctx, strings.TrimSpace(email))
+	return s.store.Users().ByEmail(ctx, strings.TrimSpace(email))
 }
 
 // PromoteOperator makes the user of an address an operator. Error: [ErrNotFound].
@@ -91,29 +79,29 @@ func (s *Service) PromoteOperator(ctx context.Context, email string) (User, erro
 		return user, fmt.Errorf("promote operator: %w", err)
 	}
 	user.Operator = true
-	return user, s.store.SetOperator(ctx, user.ID, true)
+	return user, s.store.Users().SetOperator(ctx, user.ID, true)
 }
 
 // PromoteMember gives a member of an organization another role, as whoever runs the installation may. Errors: [ErrNotFound] where the user, the
 // organization, the role or the membership is not there.
 func (s *Service) PromoteMember(ctx context.Context, email, organizationID, roleID string) (Member, error) {
 	var member Member
-	err := s.store.InTx(ctx, func(tx Queries) error {
-		if _, err := tx.LockOrganization(ctx, organizationID); err != nil {
+	err := s.store.InTx(ctx, func(tx Tx) error {
+		if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
 			return err
 		}
-		user, err := tx.UserByEmail(ctx, strings.TrimSpace(email))
+		user, err := tx.Users().ByEmail(ctx, strings.TrimSpace(email))
 		if err != nil {
 			return err
 		}
-		if member, err = tx.MemberByUser(ctx, organizationID, user.ID); err != nil {
+		if member, err = tx.Members().ByUser(ctx, organizationID, user.ID); err != nil {
 			return err
 		}
-		if member.Role, err = tx.Role(ctx, organizationID, roleID); err != nil {
+		if member.Role, err = tx.Roles().Get(ctx, organizationID, roleID); err != nil {
 			return err
 		}
 		member.Status = MemberActive
-		if err := tx.UpdateMember(ctx, member); err != nil {
+		if err := tx.Members().Update(ctx, member); err != nil {
 			return err
 		}
 		return s.recountSeats(ctx, tx, organizationID, seatReason{subject: user.ID, reason: "was made " + member.Role.Name})
@@ -127,7 +115,7 @@ func (s *Service) PromoteMember(ctx context.Context, email, organizationID, role
 // SearchOrganizations lists organizations, for operators.
 func (s *Service) SearchOrganizations(ctx context.Context, search OrganizationSearch) ([]OrganizationLine, int, error) {
 	search.Text = searchText(search.Text)
-	lines, total, err := s.store.SearchOrganizations(ctx, search, s.knownAccount())
+	lines, total, err := s.store.Operations().SearchOrganizations(ctx, search, s.knownAccount())
 	if err != nil {
 		return nil, 0, fmt.Errorf("search organizations: %w", err)
 	}
@@ -149,23 +137,23 @@ const detailLines = 20
 // OrganizationDetails reads what there is about an organization, for operators. Error: [ErrNotFound].
 func (s *Service) OrganizationDetails(ctx context.Context, organizationID string) (OrganizationDetails, error) {
 	var file OrganizationDetails
-	organization, err := s.store.Organization(ctx, organizationID)
+	organization, err := s.store.Organizations().Get(ctx, organizationID)
 	if err != nil {
 		return file, fmt.Errorf("read organization: %w", err)
 	}
 	if file.Overview, err = s.Overview(ctx, Access{Organization: organization}); err != nil {
 		return file, err
 	}
-	if file.Members, err = s.store.Members(ctx, organizationID); err != nil {
+	if file.Members, err = s.store.Members().List(ctx, organizationID); err != nil {
 		return file, fmt.Errorf("read organization: %w", err)
 	}
-	if file.Subscriptions, err = s.store.Subscriptions(ctx, organizationID, s.knownAccount()); err != nil {
+	if file.Subscriptions, err = s.store.Subscriptions().List(ctx, organizationID, s.knownAccount()); err != nil {
 		return file, fmt.Errorf("read organization: %w", err)
 	}
 	if file.Events, err = s.SearchEvents(ctx, EventSearch{OrganizationID: organizationID, Limit: detailLines}); err != nil {
 		return file, err
 	}
-	if file.SeatChanges, err = s.store.SeatChanges(ctx, organizationID, detailLines); err != nil {
+	if file.SeatChanges, err = s.store.SeatLedger().List(ctx, organizationID, detailLines); err != nil {
 		return file, fmt.Errorf("read organization: %w", err)
 	}
 	return file, nil
@@ -173,7 +161,7 @@ func (s *Service) OrganizationDetails(ctx context.Context, organizationID string
 
 // Backlog counts what waits and what was given up.
 func (s *Service) Backlog(ctx context.Context) (Backlog, error) {
-	backlog, err := s.store.Backlog(ctx)
+	backlog, err := s.store.Operations().Backlog(ctx)
 	if err != nil {
 		return backlog, fmt.Errorf("count the backlog: %w", err)
 	}
@@ -182,7 +170,7 @@ func (s *Service) Backlog(ctx context.Context) (Backlog, error) {
 
 // OpenJobs lists the queue's jobs that run, wait for another try or were given up.
 func (s *Service) OpenJobs(ctx context.Context) ([]QueuedJob, error) {
-	jobs, err := s.store.UnsettledJobs(ctx, maxOpenJobs)
+	jobs, err := s.store.Operations().OpenJobs(ctx, maxOpenJobs)
 	if err != nil {
 		return nil, fmt.Errorf("list jobs: %w", err)
 	}
@@ -193,7 +181,7 @@ const maxOpenJobs = 100
 
 // DriftReports lists what comparisons with Stripe found, the newest first.
 func (s *Service) DriftReports(ctx context.Context) ([]DriftReport, error) {
-	reports, err := s.store.DriftReports(ctx, "", driftReportsShown)
+	reports, err := s.store.Reconciliation().Reports(ctx, "", driftReportsShown)
 	if err != nil {
 		return nil, fmt.Errorf("list drift reports: %w", err)
 	}

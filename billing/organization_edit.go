@@ -22,10 +22,10 @@ func (s *Service) RenameOrganization(ctx context.Context, a Access, name string)
 		return Organization{}, fieldError("name", "Please name your organization, in %d characters or fewer.", maxNameLength)
 	}
 	organization := a.Organization
-	err := s.asMemberManager(ctx, a, func(tx Queries, actor Access) error {
+	err := s.asMemberManager(ctx, a, func(tx Tx, actor Access) error {
 		organization = actor.Organization
 		organization.Name = name
-		if err := tx.UpdateOrganization(ctx, organization); err != nil {
+		if err := tx.Organizations().Update(ctx, organization); err != nil {
 			return err
 		}
 		return s.scheduleCustomerUpdate(ctx, tx, organization.ID)
@@ -38,7 +38,7 @@ func (s *Service) RenameOrganization(ctx context.Context, a Access, name string)
 
 // User reads a user. Error: [ErrNotFound].
 func (s *Service) User(ctx context.Context, userID string) (User, error) {
-	return s.store.User(ctx, userID)
+	return s.store.Users().Get(ctx, userID)
 }
 
 // RenameUser changes the name a user goes by. Error: CodeUnprocessable for no name or too long a one.
@@ -47,7 +47,7 @@ func (s *Service) RenameUser(ctx context.Context, userID, name string) error {
 	if name == "" || utf8.RuneCountInString(name) > maxNameLength {
 		return fieldError("name", "Please give your name, in %d characters or fewer.", maxNameLength)
 	}
-	if err := s.store.UpdateUserName(ctx, userID, name); err != nil {
+	if err := s.store.Users().SetName(ctx, userID, name); err != nil {
 		return fmt.Errorf("rename user: %w", err)
 	}
 	return nil
@@ -56,7 +56,7 @@ func (s *Service) RenameUser(ctx context.Context, userID, name string) error {
 // ChangePassword replaces a user's password. Error: CodeUnprocessable where the current one is wrong or the new one too short; both fields
 // are told at once.
 func (s *Service) ChangePassword(ctx context.Context, userID, current, replacement string) error {
-	user, err := s.store.User(ctx, userID)
+	user, err := s.store.Users().Get(ctx, userID)
 	if err != nil {
 		return fmt.Errorf("change password: %w", err)
 	}
@@ -78,7 +78,7 @@ func (s *Service) ChangePassword(ctx context.Context, userID, current, replaceme
 	if err != nil {
 		return fmt.Errorf("change password: %w", err)
 	}
-	if err := s.store.SetPassword(ctx, userID, hash); err != nil {
+	if err := s.store.Users().SetPassword(ctx, userID, hash); err != nil {
 		return fmt.Errorf("change password: %w", err)
 	}
 	return nil

@@ -45,14 +45,14 @@ type SeatsOverview struct {
 func (s *Service) Overview(ctx context.Context, a Access) (Overview, error) {
 	o := Overview{Organization: a.Organization}
 	acct := s.knownAccount()
-	link, known, err := Found(s.store.CustomerLink(ctx, a.Organization.ID, acct))
+	link, known, err := Found(s.store.Customers().Link(ctx, a.Organization.ID, acct))
 	if err != nil {
 		return o, fmt.Errorf("overview: %w", err)
 	}
 	if known && link.DeletedAt == nil {
 		o.CustomerID = link.StripeCustomerID
 	}
-	current, known, err := Found(s.store.CurrentSubscription(ctx, a.Organization.ID, acct))
+	current, known, err := Found(s.store.Subscriptions().Current(ctx, a.Organization.ID, acct))
 	if err != nil {
 		return o, fmt.Errorf("overview: %w", err)
 	}
@@ -61,7 +61,7 @@ func (s *Service) Overview(ctx context.Context, a Access) (Overview, error) {
 			return o, fmt.Errorf("overview: %w", err)
 		}
 	}
-	session, open, err := Found(s.store.OpenCheckout(ctx, a.Organization.ID, acct))
+	session, open, err := Found(s.store.Checkouts().Open(ctx, a.Organization.ID, acct))
 	if err != nil {
 		return o, fmt.Errorf("overview: %w", err)
 	}
@@ -81,7 +81,7 @@ func (s *Service) describeSubscription(ctx context.Context, o *Overview, current
 		o.Plan, o.Price = &plan, price
 	}
 	if current.Status.leavesInvoiceOpen() {
-		open, found, err := Found(s.store.OldestOpenInvoice(ctx, o.Organization.ID, current.ID))
+		open, found, err := Found(s.store.Invoices().OldestOpen(ctx, o.Organization.ID, current.ID))
 		if err != nil {
 			return fmt.Errorf("look up the open invoice: %w", err)
 		}
@@ -129,11 +129,11 @@ func graceEnd(current Subscription, plan *Plan, open *Invoice) *time.Time {
 }
 
 func (s *Service) seatsOverview(ctx context.Context, organizationID string, current *Subscription) (SeatsOverview, error) {
-	billable, err := s.store.CountBillable(ctx, organizationID)
+	billable, err := s.store.Members().CountBillable(ctx, organizationID)
 	if err != nil {
 		return SeatsOverview{}, fmt.Errorf("count billable members: %w", err)
 	}
-	state, known, err := Found(s.store.SeatState(ctx, organizationID))
+	state, known, err := Found(s.store.Seats().State(ctx, organizationID))
 	if err != nil {
 		return SeatsOverview{}, fmt.Errorf("read seat state: %w", err)
 	}

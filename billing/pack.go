@@ -103,7 +103,7 @@ func (c StripeCheckoutSession) paid() bool {
 
 // recordPackPurchase counts the pack that a paid session sold, once, and sends a receipt. It rests on Stripe's own answer, which names price and customer;
 // our record of the session may not have been written yet. The organization is locked.
-func (s *Service) recordPackPurchase(ctx context.Context, tx Queries, organizationID string, answer StripeCheckoutSession) error {
+func (s *Service) recordPackPurchase(ctx context.Context, tx Tx, organizationID string, answer StripeCheckoutSession) error {
 	pack, known := s.Catalog().PackByPrice(answer.PriceID)
 	if answer.Mode != ModePayment || !known || !answer.paid() {
 		return nil
@@ -125,7 +125,7 @@ func (s *Service) recordPackPurchase(ctx context.Context, tx Queries, organizati
 }
 
 // recordPackPaymentFailed tells the billing contacts that a delayed payment has not come.
-func (s *Service) recordPackPaymentFailed(ctx context.Context, tx Queries, organizationID string, at time.Time, answer StripeCheckoutSession) error {
+func (s *Service) recordPackPaymentFailed(ctx context.Context, tx Tx, organizationID string, at time.Time, answer StripeCheckoutSession) error {
 	pack, known := s.Catalog().PackByPrice(answer.PriceID)
 	if !known || answer.paid() || !s.isRecent(at) {
 		return nil

@@ -26,17 +26,9 @@ type Payment struct {
 	Revision int64     `db:"revision,readonly"` // counts our writes of the row; 0 while it is not stored
 }
 
-// PaymentQueries are about snapshots of charges.
-type PaymentQueries interface {
-	Payment(ctx context.Context, id string) (Payment, error)
-	LockPayment(ctx context.Context, id string) (Payment, error)
-	// PutPayment inserts or overwrites the snapshot and raises Revision.
-	PutPayment(ctx context.Context, p Payment) error
-}
-
 // handleCharge takes news of a refund or a dispute as a reason to look at the charge: what went back is cumulative there, and neither a refund nor
 // a dispute tells all of it.
-func (s *Service) handleCharge(ctx context.Context, tx Queries, e Event) (eventResult, error) {
+func (s *Service) handleCharge(ctx context.Context, tx Tx, e Event) (eventResult, error) {
 	if e.ChargeID == "" {
 		return eventResult{outcome: OutcomeIgnored}, nil
 	}
@@ -62,7 +54,7 @@ func (s *Service) refetchPayment(ctx context.Context, id string, changes *Change
 		if err := s.pauseBefore(ctx, try); err != nil {
 			return fmt.Errorf("ask Stripe for a charge: %w", err)
 		}
-		before, _, readErr := Found(s.store.Payment(ctx, id))
+		before, _, readErr := Found(s.store.Payments().Get(ctx, id))
 		if readErr != nil {
 			return fmt.Errorf("ask Stripe for a charge: %w", readErr)
 		}
@@ -81,15 +73,15 @@ func (s *Service) refetchPayment(ctx context.Context, id string, changes *Change
 // applyPayment writes a fetched charge if the row still has the revision it had before Stripe was asked, else returns errMoved. Credits follow
 // the money: what went back takes its part of what it was granted for along, and brings it back where it comes back.
 func (s *Service) applyPayment(ctx context.Context, answer Payment, before int64, changes *ChangeLog) error {
-	return s.store.InTxRecording(ctx, changes, func(tx Queries) error {
+	return s.store.InTxRecording(ctx, changes, func(tx Tx) error {
 		organizationID, linked, err := s.findOwner(ctx, tx, answer.CustomerID, "")
 		if err != nil || !linked {
 			return errors.Join(err, ErrNotFound)
 		}
-		if _, err := tx.LockOrganization(ctx, organizationID); err != nil {
+		if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
 			return fmt.Errorf("lock organization: %w", err)
 		}
-		held, _, err := Found(tx.LockPayment(ctx, answer.ID))
+		held, _, err := Found(tx.Payments().Lock(ctx, answer.ID))
 		if err != nil {
 			return fmt.Errorf("lock payment: %w", err)
 		}
@@ -100,7 +92,7 @@ func (s *Service) applyPayment(ctx context.Context, answer Payment, before int64
 		if held.AsOf.After(answer.AsOf) {
 			answer.AsOf = held.AsOf
 		}
-		if err := tx.PutPayment(ctx, answer); err != nil {
+		if err := tx.Payments().Put(ctx, answer); err != nil {
 			return fmt.Errorf("write payment: %w", err)
 		}
 		tx.Record("charge %s: refunded %d and lost %d of %d %s", answer.ID, answer.Refunded, answer.Lost, answer.Amount, answer.Currency)

@@ -36,7 +36,7 @@ func (s *Service) portalRequest(ctx context.Context, a Access, flow PortalFlow, 
 	if err != nil {
 		return PortalRequest{}, err
 	}
-	link, known, err := Found(s.store.CustomerLink(ctx, a.Organization.ID, acct))
+	link, known, err := Found(s.store.Customers().Link(ctx, a.Organization.ID, acct))
 	if err != nil {
 		return PortalRequest{}, fmt.Errorf("look up customer: %w", err)
 	}
@@ -56,7 +56,7 @@ func (s *Service) withFlow(ctx context.Context, r PortalRequest, organizationID 
 	default:
 		return r, Errorf(CodeInvalid, "There is no such part of the billing portal.")
 	}
-	current, known, err := Found(s.store.CurrentSubscription(ctx, organizationID, acct))
+	current, known, err := Found(s.store.Subscriptions().Current(ctx, organizationID, acct))
 	if err != nil {
 		return r, fmt.Errorf("look up subscription: %w", err)
 	}

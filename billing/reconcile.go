@@ -58,7 +58,7 @@ func (s *Service) reconcileIfDue(ctx context.Context) error {
 		return nil
 	}
 	now := s.now()
-	read, due, err := Found(s.store.TakeReconcile(ctx, acct, now, now.Add(-reconcileEvery), now.Add(reconcileLease)))
+	read, due, err := Found(s.store.Reconciliation().Take(ctx, acct, now, now.Add(-reconcileEvery), now.Add(reconcileLease)))
 	if err != nil || !due {
 		return err
 	}
@@ -70,9 +70,9 @@ func (s *Service) reconcileIfDue(ctx context.Context) error {
 	done := context.WithoutCancel(ctx)
 	if err != nil {
 		// Not due at once: Stripe being away is no reason to ask it more often.
-		return errors.Join(err, s.store.FinishReconcile(done, acct, time.Time{}, now))
+		return errors.Join(err, s.store.Reconciliation().Finish(done, acct, time.Time{}, now))
 	}
-	return errors.Join(s.store.FinishReconcile(done, acct, now, now), s.store.PruneDriftReports(done, now.Add(-driftReportRetention)))
+	return errors.Join(s.store.Reconciliation().Finish(done, acct, now, now), s.store.Reconciliation().PruneReports(done, now.Add(-driftReportRetention)))
 }
 
 func (s *Service) reconcile(ctx context.Context, acct StripeAccount, o ReconcileOptions, since time.Time) (DriftReport, error) {
@@ -89,7 +89,7 @@ func (s *Service) reconcile(ctx context.Context, acct StripeAccount, o Reconcile
 	if o.DryRun {
 		return c.report, err
 	}
-	return c.report, errors.Join(err, s.store.InsertDriftReport(context.WithoutCancel(ctx), c.report))
+	return c.report, errors.Join(err, s.store.Reconciliation().InsertReport(context.WithoutCancel(ctx), c.report))
 }
 
 // reconcileRun is one run of the reconciler.
@@ -103,7 +103,7 @@ type reconcileRun struct {
 }
 
 func (c *reconcileRun) run(ctx context.Context, since time.Time) error {
-	links, err := c.store.CustomerLinks(ctx, c.account, c.options.OrganizationID)
+	links, err := c.store.Customers().Links(ctx, c.account, c.options.OrganizationID)
 	if err != nil {
 		return err
 	}
@@ -174,7 +174,7 @@ func (c *reconcileRun) compareEvents(ctx context.Context, since time.Time) error
 		if _, acted := c.handlers[e.Type]; !acted || !c.ownAccount(e) {
 			return nil
 		}
-		_, known, err := Found(c.store.Event(ctx, e.ID))
+		_, known, err := Found(c.store.Events().Get(ctx, e.ID))
 		if err != nil || known {
 			return err
 		}
@@ -227,7 +227,7 @@ func (c *reconcileRun) compareCustomer(ctx context.Context, link CustomerLink) e
 }
 
 func (c *reconcileRun) compareSubscriptions(ctx context.Context) error {
-	held, err := c.store.LiveSubscriptions(ctx, c.account, c.options.OrganizationID)
+	held, err := c.store.Subscriptions().Live(ctx, c.account, c.options.OrganizationID)
 	if err != nil {
 		return err
 	}
@@ -265,7 +265,7 @@ func (c *reconcileRun) compareSubscription(ctx context.Context, stripes Subscrip
 		return nil // another application's, or of a customer deleted since
 	}
 	c.report.Subscriptions++
-	held, _, err := Found(c.store.Subscription(ctx, stripes.ID))
+	held, _, err := Found(c.store.Subscriptions().Get(ctx, stripes.ID))
 	if err != nil {
 		return err
 	}
@@ -303,7 +303,7 @@ func (c *reconcileRun) compareUnlistedSubscription(ctx context.Context, ours Sub
 }
 
 func (c *reconcileRun) compareInvoices(ctx context.Context) error {
-	held, err := c.store.OpenInvoices(ctx, c.account, c.options.OrganizationID)
+	held, err := c.store.Invoices().Open(ctx, c.account, c.options.OrganizationID)
 	if err != nil {
 		return err
 	}
@@ -341,7 +341,7 @@ func (c *reconcileRun) compareInvoice(ctx context.Context, stripes Invoice) erro
 		return nil
 	}
 	c.report.Invoices++
-	held, _, err := Found(c.store.Invoice(ctx, stripes.ID))
+	held, _, err := Found(c.store.Invoices().Get(ctx, stripes.ID))
 	if err != nil {
 		return err
 	}
@@ -372,7 +372,7 @@ func (c *reconcileRun) compareUnlistedInvoice(ctx context.Context, ours Invoice)
 
 // seats recounts every organization with a living subscription.
 func (c *reconcileRun) compareSeats(ctx context.Context) error {
-	held, err := c.store.LiveSubscriptions(ctx, c.account, c.options.OrganizationID)
+	held, err := c.store.Subscriptions().Live(ctx, c.account, c.options.OrganizationID)
 	if err != nil {
 		return err
 	}
@@ -393,8 +393,8 @@ func (c *reconcileRun) compareSeatsOf(ctx context.Context, current Subscription)
 		return err
 	}
 	return c.addDrift(ctx, Drift{Kind: DriftSeats, ObjectID: current.ID, OrganizationID: current.OrganizationID, Difference: wrong}, func(ctx context.Context) error {
-		return c.store.InTx(ctx, func(tx Queries) error {
-			if _, err := tx.LockOrganization(ctx, current.OrganizationID); err != nil {
+		return c.store.InTx(ctx, func(tx Tx) error {
+			if _, err := tx.Organizations().Lock(ctx, current.OrganizationID); err != nil {
 				return fmt.Errorf("lock organization: %w", err)
 			}
 			return c.recountSeats(ctx, tx, current.OrganizationID, seatReason{reason: "compared with Stripe"})
@@ -404,11 +404,11 @@ func (c *reconcileRun) compareSeatsOf(ctx context.Context, current Subscription)
 
 // seatDifference tells what a recount would change, without writing.
 func (c *reconcileRun) seatDifference(ctx context.Context, current Subscription) (string, error) {
-	state, _, err := Found(c.store.SeatState(ctx, current.OrganizationID))
+	state, _, err := Found(c.store.Seats().State(ctx, current.OrganizationID))
 	if err != nil {
 		return "", err
 	}
-	billed, err := c.store.CountBillable(ctx, current.OrganizationID)
+	billed, err := c.store.Members().CountBillable(ctx, current.OrganizationID)
 	if err != nil {
 		return "", err
 	}

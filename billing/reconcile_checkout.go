@@ -8,7 +8,7 @@ import (
 // compareCheckouts asks about the sessions opened here of which no end was heard, and about packs that were bought and not counted. Their events can be
 // lost for good: Stripe's list of events reaches back 30 days, and a session has no other trace that is compared.
 func (c *reconcileRun) compareCheckouts(ctx context.Context) error {
-	held, err := c.store.UnsettledCheckouts(ctx, c.account, c.options.OrganizationID, c.now().Add(-invoiceWindow))
+	held, err := c.store.Checkouts().Unfinished(ctx, c.account, c.options.OrganizationID, c.now().Add(-invoiceWindow))
 	if err != nil {
 		return err
 	}

@@ -25,17 +25,17 @@ type RoleDraft struct {
 
 // Role reads one of the roles that members of the organization can have. Error: [ErrNotFound].
 func (s *Service) Role(ctx context.Context, a Access, roleID string) (Role, error) {
-	return s.store.Role(ctx, a.Organization.ID, roleID)
+	return s.store.Roles().Get(ctx, a.Organization.ID, roleID)
 }
 
 // CreateRole makes a custom role. Errors: CodeForbidden where it may do more than the actor; CodeUnprocessable with the field that is wrong.
 func (s *Service) CreateRole(ctx context.Context, a Access, draft RoleDraft) (Role, error) {
 	role := draft.onto(Role{ID: s.newID("role"), OrganizationID: a.Organization.ID})
-	err := s.asMemberManager(ctx, a, func(tx Queries, actor Access) error {
+	err := s.asMemberManager(ctx, a, func(tx Tx, actor Access) error {
 		if err := checkRole(ctx, tx, actor, role); err != nil {
 			return err
 		}
-		return tx.InsertRole(ctx, role)
+		return tx.Roles().Insert(ctx, role)
 	})
 	if err != nil {
 		return Role{}, fmt.Errorf("create role: %w", err)
@@ -47,12 +47,12 @@ func (s *Service) CreateRole(ctx context.Context, a Access, draft RoleDraft) (Ro
 // CodeConflict for a built-in role.
 func (s *Service) ChangeRole(ctx context.Context, a Access, roleID string, draft RoleDraft) (Role, error) {
 	var role Role
-	err := s.withCustomRole(ctx, a, roleID, func(tx Queries, actor Access, before Role) error {
+	err := s.withCustomRole(ctx, a, roleID, func(tx Tx, actor Access, before Role) error {
 		role = draft.onto(before)
 		if err := checkRole(ctx, tx, actor, role); err != nil {
 			return err
 		}
-		return tx.UpdateRole(ctx, role)
+		return tx.Roles().Update(ctx, role)
 	})
 	if err != nil {
 		return Role{}, fmt.Errorf("change role: %w", err)
@@ -63,15 +63,15 @@ func (s *Service) ChangeRole(ctx context.Context, a Access, roleID string, draft
 // DeleteRole deletes a custom role that nobody holds. Errors: CodeForbidden, [ErrNotFound], CodeConflict for a built-in role and one that
 // members hold or invitations promise.
 func (s *Service) DeleteRole(ctx context.Context, a Access, roleID string) error {
-	err := s.withCustomRole(ctx, a, roleID, func(tx Queries, _ Access, role Role) error {
-		members, invitations, err := tx.RoleHolders(ctx, a.Organization.ID, roleID)
+	err := s.withCustomRole(ctx, a, roleID, func(tx Tx, _ Access, role Role) error {
+		members, invitations, err := tx.Roles().Holders(ctx, a.Organization.ID, roleID)
 		if err != nil {
 			return err
 		}
 		if members+invitations > 0 {
 			return Errorf(CodeConflict, "%s is held by %s. Give them another role first.", role.Name, holders(members, invitations))
 		}
-		return tx.DeleteRole(ctx, a.Organization.ID, roleID)
+		return tx.Roles().Delete(ctx, a.Organization.ID, roleID)
 	})
 	if err != nil {
 		return fmt.Errorf("delete role: %w", err)
@@ -98,9 +98,9 @@ func plural(n int, one, many string) string {
 }
 
 // withCustomRole runs f about a role of the organization's own that the actor's covers.
-func (s *Service) withCustomRole(ctx context.Context, a Access, roleID string, f func(Queries, Access, Role) error) error {
-	return s.asMemberManager(ctx, a, func(tx Queries, actor Access) error {
-		role, err := tx.Role(ctx, a.Organization.ID, roleID)
+func (s *Service) withCustomRole(ctx context.Context, a Access, roleID string, f func(Tx, Access, Role) error) error {
+	return s.asMemberManager(ctx, a, func(tx Tx, actor Access) error {
+		role, err := tx.Roles().Get(ctx, a.Organization.ID, roleID)
 		if err != nil {
 			return err
 		}
@@ -120,14 +120,14 @@ func (d RoleDraft) onto(r Role) Role {
 }
 
 // checkRole refuses a role that grants more than the actor holds, or whose name says nothing or is another's.
-func checkRole(ctx context.Context, tx Queries, actor Access, role Role) error {
+func checkRole(ctx context.Context, tx Tx, actor Access, role Role) error {
 	if role.Name == "" || utf8.RuneCountInString(role.Name) > maxRoleNameLength {
 		return fieldError("name", "Please name the role, in %d characters or fewer.", maxRoleNameLength)
 	}
 	if !actor.Covers(role) {
 		return Errorf(CodeForbidden, MessageRoleExceeds)
 	}
-	others, err := tx.Roles(ctx, role.OrganizationID)
+	others, err := tx.Roles().List(ctx, role.OrganizationID)
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ const (
 
 // SearchMembers lists the organization's members that fit, by name.
 func (s *Service) SearchMembers(ctx context.Context, a Access, search MemberSearch) ([]Member, error) {
-	members, err := s.store.Members(ctx, a.Organization.ID)
+	members, err := s.store.Members().List(ctx, a.Organization.ID)
 	if err != nil {
 		return nil, fmt.Errorf("search members: %w", err)
 	}
@@ -86,7 +86,7 @@ const SeatLedgerLimit = 100_000
 func (s *Service) SeatLedger(ctx context.Context, a Access, search LedgerSearch) (lines []SeatChange, total int, err error) {
 	search.Text = searchText(search.Text)
 	search.Limit = min(search.Limit, SeatLedgerLimit)
-	lines, total, err = s.store.SearchSeatChanges(ctx, a.Organization.ID, search)
+	lines, total, err = s.store.SeatLedger().Search(ctx, a.Organization.ID, search)
 	if err != nil {
 		return nil, 0, fmt.Errorf("read the seat ledger: %w", err)
 	}

@@ -22,18 +22,6 @@ type SeatAttempt struct {
 	AcknowledgedAt *time.Time `db:"acknowledged_at"` // the moment of Stripe's yes, by its clock; nil: none, or it was an old one
 }
 
-// SeatAttemptQueries keep what Stripe was told of seats.
-type SeatAttemptQueries interface {
-	// InsertSeatAttempt writes an attempt once; a repeated key changes nothing.
-	InsertSeatAttempt(ctx context.Context, a SeatAttempt) error
-	// AnswerSeatAttempt writes what Stripe said to it: RequestID, Accepted, Error and ToldAt.
-	AnswerSeatAttempt(ctx context.Context, a SeatAttempt) error
-	// SeatAttempts lists a subscription's attempts sent at since or later, the oldest first.
-	SeatAttempts(ctx context.Context, subscriptionID string, since time.Time) ([]SeatAttempt, error)
-	// DueSeatReleases lists organizations whose seats are to be given back at now, longest due first.
-	DueSeatReleases(ctx context.Context, now time.Time, limit int) ([]string, error)
-}
-
 // Stripe's limits for one subscription (https://docs.stripe.com/billing/subscriptions/quantities and rate limits: 200 quantity updates an
 // hour, 10 new invoices a minute, 20 a day), with a rest left for what others do to it.
 const (
@@ -75,9 +63,9 @@ func waitForWindow(before []SeatAttempt, now time.Time, length time.Duration, li
 }
 
 // openNextAttempt opens the next attempt and stores it, or puts it off where Stripe's limits say so: an empty update then.
-func (s *Service) openNextAttempt(ctx context.Context, tx Queries, state *SeatState, current Subscription) (QuantityUpdate, error) {
+func (s *Service) openNextAttempt(ctx context.Context, tx Tx, state *SeatState, current Subscription) (QuantityUpdate, error) {
 	now := s.now()
-	before, err := tx.SeatAttempts(ctx, current.ID, now.Add(-seatAttemptsKept))
+	before, err := tx.SeatAttempts().List(ctx, current.ID, now.Add(-seatAttemptsKept))
 	if err != nil {
 		return QuantityUpdate{}, fmt.Errorf("read what Stripe was told: %w", err)
 	}
@@ -87,14 +75,14 @@ func (s *Service) openNextAttempt(ctx context.Context, tx Queries, state *SeatSt
 		if wait, proration = throttle(before, now, proration); wait > 0 {
 			later := now.Add(wait)
 			state.DueAt = &later
-			return QuantityUpdate{}, tx.PutSeatState(ctx, *state)
+			return QuantityUpdate{}, tx.Seats().PutState(ctx, *state)
 		}
 	}
 	update := s.nextAttempt(state, current, proration)
-	if err := tx.PutSeatState(ctx, *state); err != nil {
+	if err := tx.Seats().PutState(ctx, *state); err != nil {
 		return QuantityUpdate{}, err
 	}
-	return update, tx.InsertSeatAttempt(ctx, SeatAttempt{
+	return update, tx.SeatAttempts().Insert(ctx, SeatAttempt{
 		Key: update.IdempotencyKey, OrganizationID: state.OrganizationID, SubscriptionID: current.ID, Version: state.SyncVersion,
 		Quantity: update.Quantity, Proration: Proration(update.Proration), At: now,
 	})

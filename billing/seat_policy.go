@@ -85,13 +85,13 @@ func (s *SeatState) revertQuantity(now time.Time) {
 
 // releaseUnusedSeats recounts the organizations whose paid period is about to end with seats that nobody sits on.
 func (s *Service) releaseUnusedSeats(ctx context.Context) error {
-	due, err := s.store.DueSeatReleases(ctx, s.now(), seatBatch)
+	due, err := s.store.Seats().DueReleases(ctx, s.now(), seatBatch)
 	if err != nil {
 		return fmt.Errorf("due releases of seats: %w", err)
 	}
 	for _, organizationID := range due {
-		err := s.store.InTx(ctx, func(tx Queries) error {
-			if _, err := tx.LockOrganization(ctx, organizationID); err != nil {
+		err := s.store.InTx(ctx, func(tx Tx) error {
+			if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
 				return fmt.Errorf("lock organization: %w", err)
 			}
 			return s.recountSeats(ctx, tx, organizationID, seatReason{reason: "seats nobody uses are given back before the renewal"})

@@ -32,7 +32,7 @@ func (s *stage) sells(change func(*billing.Plan)) {
 // removeMembers takes the newest n members out.
 func (s *stage) removeMembers(n int) {
 	s.t.Helper()
-	members, err := s.store.Members(s.t.Context(), s.access.Organization.ID)
+	members, err := s.store.Members().List(s.t.Context(), s.access.Organization.ID)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -175,7 +175,7 @@ func TestGatheredChangesAreUndone(t *testing.T) {
 	if _, err := s.service.UndoPendingChanges(t.Context(), s.access); billing.ErrorCode(err) != billing.CodeConflict {
 		t.Fatalf("nothing is gathered, and undoing says %v", err)
 	}
-	members, err := s.store.Members(t.Context(), s.access.Organization.ID)
+	members, err := s.store.Members().List(t.Context(), s.access.Organization.ID)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,12 +27,12 @@ func (s *SeatState) summarizeLater(now time.Time) {
 
 // sendDueSeatSummaries tells the billing contacts whose seats came and went.
 func (s *Service) sendDueSeatSummaries(ctx context.Context) error {
-	due, err := s.store.DueSeatSummaries(ctx, s.now(), seatBatch)
+	due, err := s.store.Seats().DueSummaries(ctx, s.now(), seatBatch)
 	if err != nil {
 		return fmt.Errorf("due summaries of seats: %w", err)
 	}
 	for _, organizationID := range due {
-		err := s.store.InTx(ctx, func(tx Queries) error { return s.sendSeatSummary(ctx, tx, organizationID) })
+		err := s.store.InTx(ctx, func(tx Tx) error { return s.sendSeatSummary(ctx, tx, organizationID) })
 		if err != nil {
 			return fmt.Errorf("summary of seats: %w", err)
 		}
@@ -41,27 +41,27 @@ func (s *Service) sendDueSeatSummaries(ctx context.Context) error {
 }
 
 // sendSeatSummary writes one summary. Where nothing is billed by the seat, or all is as it was, there is nothing to tell.
-func (s *Service) sendSeatSummary(ctx context.Context, tx Queries, organizationID string) error {
-	if _, err := tx.LockOrganization(ctx, organizationID); err != nil {
+func (s *Service) sendSeatSummary(ctx context.Context, tx Tx, organizationID string) error {
+	if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
 		return fmt.Errorf("lock organization: %w", err)
 	}
-	state, err := tx.LockSeatState(ctx, organizationID)
+	state, err := tx.Seats().LockState(ctx, organizationID)
 	if err != nil || state.SummaryDueAt == nil || s.now().Before(*state.SummaryDueAt) {
 		return err
 	}
 	since := *state.SummarySince
 	state.SummarySince, state.SummaryDueAt = nil, nil
-	if err := tx.PutSeatState(ctx, state); err != nil {
+	if err := tx.Seats().PutState(ctx, state); err != nil {
 		return err
 	}
-	current, living, err := Found(tx.CurrentSubscription(ctx, organizationID, s.knownAccount()))
+	current, living, err := Found(tx.Subscriptions().Current(ctx, organizationID, s.knownAccount()))
 	if err != nil || !living || !s.seatsSynced(current) {
 		return err
 	}
 	if since.Before(current.CreatedAt) {
 		since = current.CreatedAt // who was there before the plan is no news
 	}
-	changes, err := tx.SeatChanges(ctx, organizationID, maxPendingChanges)
+	changes, err := tx.SeatLedger().List(ctx, organizationID, maxPendingChanges)
 	if err != nil {
 		return err
 	}

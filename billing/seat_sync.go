@@ -41,8 +41,8 @@ func (s *Service) seatsSynced(current Subscription) bool {
 
 // recountSeats counts who is billed, writes what is wanted and when Stripe is to be told. It belongs into every transaction that can
 // change either side; the organization is locked (or new) in it. The number is always counted, never added to.
-func (s *Service) recountSeats(ctx context.Context, tx Queries, organizationID string, cause seatReason) error {
-	current, living, err := Found(tx.CurrentSubscription(ctx, organizationID, s.knownAccount()))
+func (s *Service) recountSeats(ctx context.Context, tx Tx, organizationID string, cause seatReason) error {
+	current, living, err := Found(tx.Subscriptions().Current(ctx, organizationID, s.knownAccount()))
 	if err != nil {
 		return fmt.Errorf("look up subscription: %w", err)
 	}
@@ -50,8 +50,8 @@ func (s *Service) recountSeats(ctx context.Context, tx Queries, organizationID s
 }
 
 // recountSeatsUnder is [Service.recountSeats] where the current subscription has just been read.
-func (s *Service) recountSeatsUnder(ctx context.Context, tx Queries, organizationID string, current Subscription, living bool, cause seatReason) error {
-	state, billed, err := tx.LockSeats(ctx, organizationID)
+func (s *Service) recountSeatsUnder(ctx context.Context, tx Tx, organizationID string, current Subscription, living bool, cause seatReason) error {
+	state, billed, err := tx.Seats().LockAndCount(ctx, organizationID)
 	if err != nil {
 		return fmt.Errorf("lock seat state and count billable members: %w", err)
 	}
@@ -67,7 +67,7 @@ func (s *Service) recountSeatsUnder(ctx context.Context, tx Queries, organizatio
 	if err := s.writeSeatChange(ctx, tx, before, state, current, cause); err != nil {
 		return err
 	}
-	if err := tx.PutSeatState(ctx, state); err != nil {
+	if err := tx.Seats().PutState(ctx, state); err != nil {
 		return err
 	}
 	return s.enqueueSync(ctx, tx, before, state)
@@ -75,7 +75,7 @@ func (s *Service) recountSeatsUnder(ctx context.Context, tx Queries, organizatio
 
 // writeSeatChange gives every version of the wanted number its line in the ledger: another number, or the same told again because Stripe has
 // another one.
-func (s *Service) writeSeatChange(ctx context.Context, tx Queries, before, after SeatState, current Subscription, cause seatReason) error {
+func (s *Service) writeSeatChange(ctx context.Context, tx Tx, before, after SeatState, current Subscription, cause seatReason) error {
 	if after.SyncVersion == before.SyncVersion {
 		return nil
 	}
@@ -83,7 +83,7 @@ func (s *Service) writeSeatChange(ctx context.Context, tx Queries, before, after
 	if after.DesiredSeats == before.DesiredSeats {
 		change.From, change.ActorUserID, change.SubjectUserID, change.Reason = current.Quantity, "", "", ReasonResent
 	}
-	if err := tx.InsertSeatChange(ctx, change); err != nil {
+	if err := tx.SeatLedger().Insert(ctx, change); err != nil {
 		return fmt.Errorf("write seat ledger: %w", err)
 	}
 	tx.Record("seats wanted: %d, before: %d", change.To, change.From)
@@ -106,7 +106,7 @@ func (s *Service) updateDesiredSeats(state *SeatState, current Subscription, syn
 }
 
 // enqueueSync has Stripe told when it is due, unless an alarm is set that rings before: that one waits on by itself.
-func (s *Service) enqueueSync(ctx context.Context, tx Queries, before, after SeatState) error {
+func (s *Service) enqueueSync(ctx context.Context, tx Tx, before, after SeatState) error {
 	if after.DueAt == nil || before.DueAt != nil && !after.DueAt.Before(*before.DueAt) {
 		return nil
 	}
@@ -202,21 +202,21 @@ func (s *Service) RetrySeatSync(ctx context.Context, a Access) (queued bool, err
 	if err := a.requireBilling(); err != nil {
 		return false, err
 	}
-	err = s.store.InTx(ctx, func(tx Queries) error {
-		if _, err := tx.LockOrganization(ctx, a.Organization.ID); err != nil {
+	err = s.store.InTx(ctx, func(tx Tx) error {
+		if _, err := tx.Organizations().Lock(ctx, a.Organization.ID); err != nil {
 			return fmt.Errorf("lock organization: %w", err)
 		}
 		if err := s.recountSeats(ctx, tx, a.Organization.ID, seatReason{actor: a.User.ID, reason: "asked to try again"}); err != nil {
 			return err
 		}
-		state, known, err := Found(tx.LockSeatState(ctx, a.Organization.ID))
+		state, known, err := Found(tx.Seats().LockState(ctx, a.Organization.ID))
 		if err != nil || !known || state.DueAt == nil {
 			return err
 		}
 		now := s.now()
 		turn := fmt.Sprintf("asked:%d", now.UnixMicro())
 		state.DueAt, queued = &now, true
-		if err := tx.PutSeatState(ctx, state); err != nil {
+		if err := tx.Seats().PutState(ctx, state); err != nil {
 			return err
 		}
 		return s.enqueue(ctx, tx, JobSeats, state.OrganizationID, turn, now)
@@ -235,7 +235,7 @@ func (s *Service) SyncSeats(ctx context.Context, organizationID string) error {
 	if update.IdempotencyKey == "" {
 		return s.refetchBeforeUpdate(ctx, state, update.SubscriptionID)
 	}
-	before, _, err := Found(s.store.Subscription(ctx, update.SubscriptionID))
+	before, _, err := Found(s.store.Subscriptions().Get(ctx, update.SubscriptionID))
 	if err != nil {
 		return fmt.Errorf("sync seats: %w", err)
 	}
@@ -260,18 +260,18 @@ func (s *Service) SyncSeats(ctx context.Context, organizationID string) error {
 // openAttempt stores the attempt and returns what to send, with the state it was opened in; an empty update where there is nothing to send; one
 // without a key where the snapshot has to be brought up to date before anything can be told.
 func (s *Service) openAttempt(ctx context.Context, organizationID string) (update QuantityUpdate, state SeatState, err error) {
-	err = s.store.InTx(ctx, func(tx Queries) error {
+	err = s.store.InTx(ctx, func(tx Tx) error {
 		update = QuantityUpdate{}
-		if _, err := tx.LockOrganization(ctx, organizationID); err != nil {
+		if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
 			return fmt.Errorf("lock organization: %w", err)
 		}
 		var known bool
-		state, known, err = Found(tx.LockSeatState(ctx, organizationID))
+		state, known, err = Found(tx.Seats().LockState(ctx, organizationID))
 		now := s.now()
 		if err != nil || !known || state.DueAt == nil || now.Before(*state.DueAt) || state.LeaseUntil != nil && now.Before(*state.LeaseUntil) {
 			return err
 		}
-		current, known, err := Found(tx.CurrentSubscription(ctx, organizationID, s.knownAccount()))
+		current, known, err := Found(tx.Subscriptions().Current(ctx, organizationID, s.knownAccount()))
 		if err != nil {
 			return err
 		}
@@ -294,16 +294,16 @@ func (s *Service) refetchBeforeUpdate(ctx context.Context, opened SeatState, sub
 	if _, err := s.refetch(ctx, subscriptionID); err != nil {
 		return s.refetchFailed(context.WithoutCancel(ctx), opened, err)
 	}
-	return s.store.InTx(ctx, func(tx Queries) error {
-		if _, err := tx.LockOrganization(ctx, opened.OrganizationID); err != nil {
+	return s.store.InTx(ctx, func(tx Tx) error {
+		if _, err := tx.Organizations().Lock(ctx, opened.OrganizationID); err != nil {
 			return fmt.Errorf("lock organization: %w", err)
 		}
-		state, err := tx.LockSeatState(ctx, opened.OrganizationID)
+		state, err := tx.Seats().LockState(ctx, opened.OrganizationID)
 		if err != nil || !state.AttemptOpen || state.Attempt != opened.Attempt {
 			return err
 		}
 		state.AttemptOpen = false
-		if err := tx.PutSeatState(ctx, state); err != nil {
+		if err := tx.Seats().PutState(ctx, state); err != nil {
 			return err
 		}
 		return s.recountSeats(ctx, tx, opened.OrganizationID, seatReason{reason: "asked Stripe what became of an unanswered attempt"})
@@ -315,11 +315,11 @@ func (s *Service) refetchFailed(ctx context.Context, opened SeatState, cause err
 	var refused *StripeError
 	errors.As(cause, &refused)
 	s.log.WarnContext(ctx, "seats are not asked about", "organization", opened.OrganizationID, "error", cause)
-	return s.store.InTx(ctx, func(tx Queries) error {
-		if _, err := tx.LockOrganization(ctx, opened.OrganizationID); err != nil {
+	return s.store.InTx(ctx, func(tx Tx) error {
+		if _, err := tx.Organizations().Lock(ctx, opened.OrganizationID); err != nil {
 			return fmt.Errorf("lock organization: %w", err)
 		}
-		state, err := tx.LockSeatState(ctx, opened.OrganizationID)
+		state, err := tx.Seats().LockState(ctx, opened.OrganizationID)
 		if err != nil {
 			return fmt.Errorf("lock seat state: %w", err)
 		}
@@ -329,7 +329,7 @@ func (s *Service) refetchFailed(ctx context.Context, opened SeatState, cause err
 			next := s.now().Add(s.backoff(state.Failures))
 			state.DueAt, state.SyncError = &next, seatErrorMessage(refused, cause)
 		}
-		return tx.PutSeatState(ctx, state)
+		return tx.Seats().PutState(ctx, state)
 	})
 }
 
@@ -381,7 +381,7 @@ func (s *Service) attemptSucceeded(
 	if !answer.Replayed {
 		told.AcknowledgedAt = &answer.Subscription.AsOf
 	}
-	err = s.store.InTx(ctx, func(tx Queries) error {
+	err = s.store.InTx(ctx, func(tx Tx) error {
 		shown = false
 		err := s.closeAttempt(ctx, tx, organizationID, told, func(state *SeatState) {
 			state.AttemptOpen, state.SyncError, state.Failures = false, "", 0
@@ -416,7 +416,7 @@ func (s *Service) attemptFailed(ctx context.Context, organizationID string, vers
 		state.AttemptOpen = !isStripe || refused.Unanswered || refused.Status == 409 || refused.Status == 429
 		state.SyncError = seatErrorMessage(refused, cause)
 	}
-	err := s.store.InTx(ctx, func(tx Queries) error {
+	err := s.store.InTx(ctx, func(tx Tx) error {
 		return s.closeAttempt(ctx, tx, organizationID, refusedAttempt(update, cause), closed)
 	})
 	s.log.WarnContext(ctx, "seat sync failed", "organization", organizationID, "version", version, "error", cause)
@@ -429,7 +429,7 @@ func (s *Service) refetchMissing(ctx context.Context, organizationID string, cau
 	if !errors.As(cause, &refused) || refused.Status != 400 && refused.Status != 404 {
 		return nil
 	}
-	current, known, err := Found(s.store.CurrentSubscription(ctx, organizationID, s.knownAccount()))
+	current, known, err := Found(s.store.Subscriptions().Current(ctx, organizationID, s.knownAccount()))
 	if err != nil || !known {
 		return err
 	}
@@ -437,20 +437,20 @@ func (s *Service) refetchMissing(ctx context.Context, organizationID string, cau
 	return err
 }
 
-func (s *Service) closeAttempt(ctx context.Context, tx Queries, organizationID string, told SeatAttempt, change func(*SeatState)) error {
-	if _, err := tx.LockOrganization(ctx, organizationID); err != nil {
+func (s *Service) closeAttempt(ctx context.Context, tx Tx, organizationID string, told SeatAttempt, change func(*SeatState)) error {
+	if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
 		return fmt.Errorf("lock organization: %w", err)
 	}
-	state, err := tx.LockSeatState(ctx, organizationID)
+	state, err := tx.Seats().LockState(ctx, organizationID)
 	if err != nil {
 		return fmt.Errorf("lock seat state: %w", err)
 	}
 	state.LeaseUntil = nil
 	change(&state)
-	if err := tx.PutSeatState(ctx, state); err != nil {
+	if err := tx.Seats().PutState(ctx, state); err != nil {
 		return err
 	}
-	return tx.AnswerSeatAttempt(ctx, told)
+	return tx.SeatAttempts().Answer(ctx, told)
 }
 
 // seatErrorMessage words a failure for billing admins: what Stripe said, its code and request id for whoever looks into it.

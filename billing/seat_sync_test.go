@@ -116,7 +116,7 @@ func TestFailuresAreRecordedAndMended(t *testing.T) {
 
 func (s *stage) seatState() billing.SeatState {
 	s.t.Helper()
-	state, err := s.store.SeatState(s.t.Context(), s.access.Organization.ID)
+	state, err := s.store.Seats().State(s.t.Context(), s.access.Organization.ID)
 	if err != nil {
 		s.t.Fatal(err)
 	}

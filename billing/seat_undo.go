@@ -18,7 +18,7 @@ const maxPendingChanges = 10_000
 // left stay away: left counts them. Errors: CodeForbidden; CodeConflict where nothing is gathered, where all of them left, and for the
 // plan's maximum.
 func (s *Service) UndoPendingChanges(ctx context.Context, a Access) (left int, err error) {
-	err = s.asMemberManager(ctx, a, func(tx Queries, actor Access) error {
+	err = s.asMemberManager(ctx, a, func(tx Tx, actor Access) error {
 		people, err := s.pendingChanges(ctx, tx, a.Organization.ID)
 		if err != nil {
 			return err
@@ -51,15 +51,15 @@ func (s *Service) UndoPendingChanges(ctx context.Context, a Access) (left int, e
 
 // pendingChanges lists the people whose billing differs from before the gathering began. The ledger has a line each time one of them began or
 // ceased to be billed, so an odd number of lines is a difference.
-func (s *Service) pendingChanges(ctx context.Context, tx Queries, organizationID string) ([]string, error) {
-	state, _, err := Found(tx.LockSeatState(ctx, organizationID))
+func (s *Service) pendingChanges(ctx context.Context, tx Tx, organizationID string) ([]string, error) {
+	state, _, err := Found(tx.Seats().LockState(ctx, organizationID))
 	if err != nil {
 		return nil, fmt.Errorf("lock seat state: %w", err)
 	}
 	if !state.debouncing(s.now()) {
 		return nil, Errorf(CodeConflict, MessageNothingPending)
 	}
-	changes, err := tx.SeatChanges(ctx, organizationID, maxPendingChanges)
+	changes, err := tx.SeatLedger().List(ctx, organizationID, maxPendingChanges)
 	if err != nil {
 		return nil, fmt.Errorf("read the gathered changes: %w", err)
 	}
@@ -87,8 +87,8 @@ func changedPeople(people []string, lines map[string]int) []string {
 	return odd
 }
 
-func membersByUser(ctx context.Context, tx Queries, organizationID string) (map[string]Member, error) {
-	members, err := tx.Members(ctx, organizationID)
+func membersByUser(ctx context.Context, tx Tx, organizationID string) (map[string]Member, error) {
+	members, err := tx.Members().List(ctx, organizationID)
 	if err != nil {
 		return nil, fmt.Errorf("list members: %w", err)
 	}
@@ -101,7 +101,7 @@ func membersByUser(ctx context.Context, tx Queries, organizationID string) (map[
 
 // revertBilling turns a member's billing round: who became billed stays a member and is billed no more, who ceased to be is again, and let in
 // again if they were suspended.
-func (s *Service) revertBilling(ctx context.Context, tx Queries, actor Access, before Member) error {
+func (s *Service) revertBilling(ctx context.Context, tx Tx, actor Access, before Member) error {
 	if !actor.Covers(before.Role) {
 		return Errorf(CodeForbidden, MessageHoldsMore)
 	}

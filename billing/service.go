@@ -104,12 +104,12 @@ func (s *Service) Start(ctx context.Context) error {
 
 // loadStored takes up what an earlier run learned of the account and the prices.
 func (s *Service) loadStored(ctx context.Context) error {
-	acct, known, err := Found(s.store.RememberedAccount(ctx, s.keyFingerprint))
+	acct, known, err := Found(s.store.Stripe().Account(ctx, s.keyFingerprint))
 	if err != nil || !known {
 		return err
 	}
 	s.account.Store(&acct)
-	prices, err := s.store.RememberedPrices(ctx, acct)
+	prices, err := s.store.Stripe().Prices(ctx, acct)
 	if err != nil {
 		return fmt.Errorf("read remembered prices: %w", err)
 	}
@@ -127,7 +127,7 @@ func (s *Service) loadAccount(ctx context.Context) error {
 		return fmt.Errorf("read the Stripe account: %w", err)
 	}
 	s.account.Store(&acct)
-	return s.store.RememberAccount(ctx, s.keyFingerprint, acct)
+	return s.store.Stripe().PutAccount(ctx, s.keyFingerprint, acct)
 }
 
 // resolvePrices reads the catalogue's prices from Stripe.
@@ -139,10 +139,10 @@ func (s *Service) resolvePrices(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read the prices from Stripe: %w", err)
 	}
-	if err := s.store.RememberPrices(ctx, acct, found); err != nil {
+	if err := s.store.Stripe().PutPrices(ctx, acct, found); err != nil {
 		return fmt.Errorf("remember the prices: %w", err)
 	}
-	remembered, err := s.store.RememberedPrices(ctx, acct)
+	remembered, err := s.store.Stripe().Prices(ctx, acct)
 	if err != nil {
 		return fmt.Errorf("read remembered prices: %w", err)
 	}

@@ -35,18 +35,6 @@ type DuplicateSubscription struct {
 	DoneAt             *time.Time      `db:"done_at"`
 }
 
-// DuplicateQueries keep what is to be ended.
-type DuplicateQueries interface {
-	// InsertSurplus writes one down; false where it is known and was not spared.
-	InsertSurplus(ctx context.Context, s DuplicateSubscription) (bool, error)
-	// ClaimDueSurplus picks the longest due one, pushes its NextAttemptAt to leaseUntil, counts the attempt and returns it; ErrNotFound where
-	// none is due. Two callers never get the same one.
-	ClaimDueSurplus(ctx context.Context, now, leaseUntil time.Time) (DuplicateSubscription, error)
-	PutSurplus(ctx context.Context, s DuplicateSubscription) error // overwrites
-	// DuplicateSubscriptions lists an organization's that were found at since or later, the newest first.
-	Surpluses(ctx context.Context, organizationID string, since time.Time) ([]DuplicateSubscription, error)
-}
-
 // CreditNote takes a paid invoice back (https://docs.stripe.com/api/credit_notes/create). Amounts are in the invoice's minor unit.
 type CreditNote struct {
 	InvoiceID string
@@ -84,13 +72,13 @@ func isDuplicate(kept, other Subscription) bool {
 }
 
 // recordDuplicates writes down which of an organization's subscriptions have to end. The organization is locked.
-func (s *Service) recordDuplicates(ctx context.Context, tx Queries, kept Subscription, all []Subscription) error {
+func (s *Service) recordDuplicates(ctx context.Context, tx Tx, kept Subscription, all []Subscription) error {
 	for _, other := range all {
 		if !isDuplicate(kept, other) {
 			continue
 		}
 		now := s.now()
-		fresh, err := tx.InsertSurplus(ctx, DuplicateSubscription{
+		fresh, err := tx.Duplicates().Insert(ctx, DuplicateSubscription{
 			SubscriptionID: other.ID, OrganizationID: other.OrganizationID, KeptSubscriptionID: kept.ID, Status: DuplicateCanceling, FoundAt: now, NextAttemptAt: &now,
 		})
 		if err != nil {
@@ -121,7 +109,7 @@ func (s *Service) cancelDueDuplicates(ctx context.Context) error {
 // cancelDueDuplicate works on one surplus subscription. false: none was due.
 func (s *Service) cancelDueDuplicate(ctx context.Context) (bool, error) {
 	now := s.now()
-	surplus, claimed, err := Found(s.store.ClaimDueSurplus(ctx, now, now.Add(duplicateLease)))
+	surplus, claimed, err := Found(s.store.Duplicates().ClaimDue(ctx, now, now.Add(duplicateLease)))
 	if err != nil || !claimed {
 		return false, err
 	}
@@ -163,7 +151,7 @@ func (s *Service) cancelDuplicate(ctx context.Context, surplus *DuplicateSubscri
 	if surplus.CancelingAt == nil {
 		// Written before Stripe is told: whoever takes this up after a crash knows who has ended it.
 		surplus.CancelingAt = &now
-		if err := s.store.PutSurplus(ctx, *surplus); err != nil {
+		if err := s.store.Duplicates().Put(ctx, *surplus); err != nil {
 			return err
 		}
 	}
@@ -187,7 +175,7 @@ func (s *Service) stillNeeded(ctx context.Context, surplus DuplicateSubscription
 			return false, err
 		}
 	}
-	all, err := s.store.Subscriptions(ctx, surplus.OrganizationID, s.knownAccount())
+	all, err := s.store.Subscriptions().List(ctx, surplus.OrganizationID, s.knownAccount())
 	if err != nil {
 		return false, fmt.Errorf("list subscriptions: %w", err)
 	}
@@ -207,7 +195,7 @@ func (s *Service) stillNeeded(ctx context.Context, surplus DuplicateSubscription
 // note was made for already, by an attempt before or by hand, is left.
 func (s *Service) refundInvoices(ctx context.Context, surplus DuplicateSubscription) (Money, error) {
 	var back Money
-	ended, err := s.store.Subscription(ctx, surplus.SubscriptionID)
+	ended, err := s.store.Subscriptions().Get(ctx, surplus.SubscriptionID)
 	if err != nil {
 		return back, fmt.Errorf("read subscription: %w", err)
 	}
@@ -246,8 +234,8 @@ func (s *Service) refundInvoice(ctx context.Context, invoice Invoice) error {
 
 // finishDuplicate writes what became of an attempt, and once it is done tells the billing contacts.
 func (s *Service) finishDuplicate(ctx context.Context, surplus DuplicateSubscription) error {
-	return s.store.InTx(ctx, func(tx Queries) error {
-		if err := tx.PutSurplus(ctx, surplus); err != nil {
+	return s.store.InTx(ctx, func(tx Tx) error {
+		if err := tx.Duplicates().Put(ctx, surplus); err != nil {
 			return fmt.Errorf("write surplus subscription: %w", err)
 		}
 		if surplus.Status != DuplicateCanceled {
@@ -262,7 +250,7 @@ func (s *Service) finishDuplicate(ctx context.Context, surplus DuplicateSubscrip
 
 // DuplicateSubscriptions lists the second subscriptions of the last weeks, so that the billing page can tell what became of them.
 func (s *Service) DuplicateSubscriptions(ctx context.Context, a Access) ([]DuplicateSubscription, error) {
-	found, err := s.store.Surpluses(ctx, a.Organization.ID, s.now().Add(-duplicatesShownFor))
+	found, err := s.store.Duplicates().List(ctx, a.Organization.ID, s.now().Add(-duplicatesShownFor))
 	if err != nil {
 		return nil, fmt.Errorf("list second subscriptions: %w", err)
 	}

@@ -102,7 +102,7 @@ func (s *Service) sweep(ctx context.Context, tasks []periodicTask, done []time.T
 
 // pruneRateLimits keeps the counts of the limits small.
 func (s *Service) pruneRateLimits(ctx context.Context) error {
-	return s.store.PruneHits(ctx, s.wall().Add(-maxWindow))
+	return s.store.RateLimits().Prune(ctx, s.wall().Add(-maxWindow))
 }
 
 // retryStart learns what the start could not. Stripe being away is no error here: it is asked again soon.
@@ -131,7 +131,7 @@ func (s *Service) processDueEvents(ctx context.Context) error {
 }
 
 func (s *Service) syncDueSeats(ctx context.Context) error {
-	due, err := s.store.DueSeatSyncs(ctx, s.now(), seatBatch)
+	due, err := s.store.Seats().DueSyncs(ctx, s.now(), seatBatch)
 	if err != nil {
 		return err
 	}

@@ -20,57 +20,57 @@ var (
 var insertUser = userTable.insert()
 
 // InsertUser implements [billing.AccountQueries].
-func (q queries) InsertUser(ctx context.Context, u billing.User) error {
+func (q userStore) Insert(ctx context.Context, u billing.User) error {
 	return q.exec(ctx, "insert user", insertUser, userTable.values(u)...)
 }
 
 var selectUser = `select ` + userTable.list("u") + ` from users u where u.id = $1`
 
 // User implements [billing.AccountQueries].
-func (q queries) User(ctx context.Context, id string) (billing.User, error) {
-	return get[billing.User](ctx, q, "read user", selectUser, id)
+func (q userStore) Get(ctx context.Context, id string) (billing.User, error) {
+	return get[billing.User](ctx, q.queries, "read user", selectUser, id)
 }
 
 var lockUser = selectUser + ` for no key update`
 
 // LockUser implements [billing.AccountQueries].
-func (q queries) LockUser(ctx context.Context, id string) (billing.User, error) {
-	return get[billing.User](ctx, q, "lock user", lockUser, id)
+func (q userStore) Lock(ctx context.Context, id string) (billing.User, error) {
+	return get[billing.User](ctx, q.queries, "lock user", lockUser, id)
 }
 
 var selectUserByEmail = `select ` + userTable.list("u") + ` from users u where lower(u.email) = lower($1)`
 
 // UserByEmail implements [billing.AccountQueries].
-func (q queries) UserByEmail(ctx context.Context, email string) (billing.User, error) {
-	return get[billing.User](ctx, q, "read user by e-mail", selectUserByEmail, email)
+func (q userStore) ByEmail(ctx context.Context, email string) (billing.User, error) {
+	return get[billing.User](ctx, q.queries, "read user by e-mail", selectUserByEmail, email)
 }
 
 var insertOrganization = organizationTable.insert()
 
 // InsertOrganization implements [billing.AccountQueries].
-func (q queries) InsertOrganization(ctx context.Context, o billing.Organization) error {
+func (q organizationStore) Insert(ctx context.Context, o billing.Organization) error {
 	return q.exec(ctx, "insert organization", insertOrganization, organizationTable.values(o)...)
 }
 
 var selectOrganization = `select ` + organizationTable.list("o") + ` from organizations o where o.id = $1`
 
 // Organization implements [billing.AccountQueries].
-func (q queries) Organization(ctx context.Context, id string) (billing.Organization, error) {
-	return get[billing.Organization](ctx, q, "read organization", selectOrganization, id)
+func (q organizationStore) Get(ctx context.Context, id string) (billing.Organization, error) {
+	return get[billing.Organization](ctx, q.queries, "read organization", selectOrganization, id)
 }
 
 // Locks leave keys alone ('no key update'): rows that refer to a locked one can still be inserted by others.
 var lockOrganization = selectOrganization + ` for no key update`
 
 // LockOrganization implements [billing.AccountQueries].
-func (q queries) LockOrganization(ctx context.Context, id string) (billing.Organization, error) {
-	return get[billing.Organization](ctx, q, "lock organization", lockOrganization, id)
+func (q organizationStore) Lock(ctx context.Context, id string) (billing.Organization, error) {
+	return get[billing.Organization](ctx, q.queries, "lock organization", lockOrganization, id)
 }
 
 var insertMember = memberTable.insert()
 
 // InsertMember implements [billing.AccountQueries].
-func (q queries) InsertMember(ctx context.Context, m billing.Member) error {
+func (q memberStore) Insert(ctx context.Context, m billing.Member) error {
 	return q.exec(ctx, "insert member", insertMember, memberTable.values(m)...)
 }
 
@@ -91,8 +91,8 @@ var selectAccess = `select ` + memberColumns + `, ` + userTable.nested("u", "use
 	where m.user_id = $1 and m.organization_id = $2 and m.status = 'active' and ` + notGone
 
 // Access implements [billing.AccountQueries].
-func (q queries) Access(ctx context.Context, userID, organizationID string) (billing.Access, error) {
-	row, err := get[accessRow](ctx, q, "read access", selectAccess, userID, organizationID)
+func (q organizationStore) Access(ctx context.Context, userID, organizationID string) (billing.Access, error) {
+	row, err := get[accessRow](ctx, q.queries, "read access", selectAccess, userID, organizationID)
 	return billing.Access{User: row.User, Organization: row.Organization, Member: row.Member}, err
 }
 
@@ -102,8 +102,8 @@ var selectOrganizations = `select ` + organizationTable.list("o") + ` from organ
 	where m.user_id = $1 and m.status = 'active' and ` + notGone + ` order by o.deleted_at is not null, m.joined_at, m.id`
 
 // Organizations implements [billing.AccountQueries].
-func (q queries) Organizations(ctx context.Context, userID string) ([]billing.Organization, error) {
-	return list[billing.Organization](ctx, q, "list organizations", selectOrganizations, userID)
+func (q organizationStore) OfUser(ctx context.Context, userID string) ([]billing.Organization, error) {
+	return list[billing.Organization](ctx, q.queries, "list organizations", selectOrganizations, userID)
 }
 
 var selectMembers = `select ` + memberColumns + ` from organization_members m
@@ -112,8 +112,8 @@ var selectMembers = `select ` + memberColumns + ` from organization_members m
 	where m.organization_id = $1 order by lower(u.name), lower(u.email)`
 
 // Members implements [billing.AccountQueries].
-func (q queries) Members(ctx context.Context, organizationID string) ([]billing.Member, error) {
-	return list[billing.Member](ctx, q, "list members", selectMembers, organizationID)
+func (q memberStore) List(ctx context.Context, organizationID string) ([]billing.Member, error) {
+	return list[billing.Member](ctx, q.queries, "list members", selectMembers, organizationID)
 }
 
 var selectRoles = `select ` + roleTable.list("r") + ` from roles r
@@ -121,14 +121,14 @@ var selectRoles = `select ` + roleTable.list("r") + ` from roles r
 	order by r.organization_id is not null, lower(r.name), r.id`
 
 // Roles implements [billing.AccountQueries].
-func (q queries) Roles(ctx context.Context, organizationID string) ([]billing.Role, error) {
-	return list[billing.Role](ctx, q, "list roles", selectRoles, organizationID)
+func (q roleStore) List(ctx context.Context, organizationID string) ([]billing.Role, error) {
+	return list[billing.Role](ctx, q.queries, "list roles", selectRoles, organizationID)
 }
 
 // The condition is organization_members_billed_idx's: the count reads the index alone. billing.Member.Billed is its twin.
 const countBillable = `select count(*) from organization_members where organization_id = $1 and billable and status = 'active'`
 
 // CountBillable implements [billing.AccountQueries].
-func (q queries) CountBillable(ctx context.Context, organizationID string) (int, error) {
-	return get[int](ctx, q, "count billable members", countBillable, organizationID)
+func (q memberStore) CountBillable(ctx context.Context, organizationID string) (int, error) {
+	return get[int](ctx, q.queries, "count billable members", countBillable, organizationID)
 }

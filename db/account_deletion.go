@@ -12,8 +12,8 @@ var selectMemberships = `select ` + memberColumns + ` from organization_members 
 	where m.user_id = $1 order by m.organization_id`
 
 // Memberships implements [billing.AccountDeletionQueries].
-func (q queries) Memberships(ctx context.Context, userID string) ([]billing.Member, error) {
-	return list[billing.Member](ctx, q, "list memberships", selectMemberships, userID)
+func (q memberStore) OfUser(ctx context.Context, userID string) ([]billing.Member, error) {
+	return list[billing.Member](ctx, q.queries, "list memberships", selectMemberships, userID)
 }
 
 // The address stays unique and is none that mail could be sent to.
@@ -21,6 +21,6 @@ const eraseUser = `with spent as (delete from account_tokens where user_id = $1)
 	update users set name = $2, email = 'deleted:' || id, password_hash = '', email_verified_at = null, operator = false where id = $1`
 
 // EraseUser implements [billing.AccountDeletionQueries].
-func (q queries) EraseUser(ctx context.Context, userID, name string) error {
+func (q userStore) Erase(ctx context.Context, userID, name string) error {
 	return q.execOne(ctx, "erase user", eraseUser, userID, name)
 }

@@ -12,27 +12,27 @@ func TestUserRoundTrip(t *testing.T) {
 	store, ctx := newTestStore(t), t.Context()
 	want := billing.User{ID: "usr_1", Email: "Ada@Example.com", Name: "Ada Łovelace", PasswordHash: "$argon2id$…", CreatedAt: moment, EmailVerifiedAt: ptr(at(5)), Operator: true}
 	wantFilled(t, want)
-	must(t, store.InsertUser(ctx, want))
+	must(t, store.Users().Insert(ctx, want))
 	want.CreatedAt = want.CreatedAt.UTC()
 
-	got, err := store.User(ctx, "usr_1")
+	got, err := store.Users().Get(ctx, "usr_1")
 	must(t, err)
 	wantEqual(t, got, want)
-	got, err = store.UserByEmail(ctx, "aDA@exAMPLE.com")
+	got, err = store.Users().ByEmail(ctx, "aDA@exAMPLE.com")
 	must(t, err)
 	wantEqual(t, got, want)
 
-	_, err = store.User(ctx, "usr_2")
+	_, err = store.Users().Get(ctx, "usr_2")
 	wantNotFound(t, err)
-	_, err = store.UserByEmail(ctx, "grace@example.com")
+	_, err = store.Users().ByEmail(ctx, "grace@example.com")
 	wantNotFound(t, err)
 }
 
 func TestKnownEmailIsAConflictOfItsField(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
-	must(t, store.InsertUser(ctx, billing.User{ID: "usr_1", Email: "ada@example.com", CreatedAt: moment}))
-	err := store.InsertUser(ctx, billing.User{ID: "usr_2", Email: "ADA@example.com", CreatedAt: moment})
+	must(t, store.Users().Insert(ctx, billing.User{ID: "usr_1", Email: "ada@example.com", CreatedAt: moment}))
+	err := store.Users().Insert(ctx, billing.User{ID: "usr_2", Email: "ADA@example.com", CreatedAt: moment})
 	wantConflict(t, err, "users_email_key", "email")
 	wantEqual(t, billing.ErrorMessage(err), "There is an account with this e-mail address already. Sign in instead.")
 }
@@ -42,19 +42,19 @@ func TestOrganizationRoundTrip(t *testing.T) {
 	store, ctx := newTestStore(t), t.Context()
 	want := billing.Organization{ID: "org_1", Name: "Acme & Söhne", CreatedAt: moment, DeletesAt: ptr(at(1)), DeletedAt: ptr(at(2))}
 	wantFilled(t, want)
-	must(t, store.InsertOrganization(ctx, want))
+	must(t, store.Organizations().Insert(ctx, want))
 	want.CreatedAt = want.CreatedAt.UTC()
 
-	got, err := store.Organization(ctx, "org_1")
+	got, err := store.Organizations().Get(ctx, "org_1")
 	must(t, err)
 	wantEqual(t, got, want)
-	got, err = store.LockOrganization(ctx, "org_1")
+	got, err = store.Organizations().Lock(ctx, "org_1")
 	must(t, err)
 	wantEqual(t, got, want)
 
-	_, err = store.Organization(ctx, "org_2")
+	_, err = store.Organizations().Get(ctx, "org_2")
 	wantNotFound(t, err)
-	_, err = store.LockOrganization(ctx, "org_2")
+	_, err = store.Organizations().Lock(ctx, "org_2")
 	wantNotFound(t, err)
 }
 
@@ -63,14 +63,14 @@ func TestLockOrganizationLetsReferencesIn(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t, "lock_timeout", "100ms"), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
-	must(t, store.InTx(ctx, func(tx billing.Queries) error {
-		if _, err := tx.LockOrganization(ctx, "org_1"); err != nil {
+	must(t, store.InTx(ctx, func(tx billing.Tx) error {
+		if _, err := tx.Organizations().Lock(ctx, "org_1"); err != nil {
 			return err
 		}
-		if _, err := store.LockOrganization(ctx, "org_1"); err == nil {
+		if _, err := store.Organizations().Lock(ctx, "org_1"); err == nil {
 			t.Error("a second lock was granted beside the first")
 		}
-		return store.InsertMember(ctx, member("mem_1", "org_1", "usr_1"))
+		return store.Members().Insert(ctx, member("mem_1", "org_1", "usr_1"))
 	}))
 }
 
@@ -91,14 +91,14 @@ func TestMemberRoundTrip(t *testing.T) {
 	}
 	wantFilled(t, want)
 	wantFilled(t, want.Role)
-	must(t, store.InsertMember(ctx, want))
+	must(t, store.Members().Insert(ctx, want))
 	want.JoinedAt, want.LastSeenAt = at(0), ptr(at(0))
 
-	members, err := store.Members(ctx, "org_1")
+	members, err := store.Members().List(ctx, "org_1")
 	must(t, err)
 	wantEqual(t, members, []billing.Member{want})
 
-	access, err := store.Access(ctx, "usr_1", "org_1")
+	access, err := store.Organizations().Access(ctx, "usr_1", "org_1")
 	must(t, err)
 	wantEqual(t, access, billing.Access{
 		User:         billing.User{ID: "usr_1", Email: "usr_1@example.com", Name: "Name of usr_1", CreatedAt: at(0)},
@@ -114,8 +114,8 @@ func TestAccessIsForActiveMembersOnly(t *testing.T) {
 	insertUserAndOrganization(t, store, "usr_2", "org_2")
 	suspended := member("mem_1", "org_1", "usr_1")
 	suspended.Status = billing.MemberSuspended
-	must(t, store.InsertMember(ctx, suspended))
-	must(t, store.InsertMember(ctx, member("mem_2", "org_2", "usr_2")))
+	must(t, store.Members().Insert(ctx, suspended))
+	must(t, store.Members().Insert(ctx, member("mem_2", "org_2", "usr_2")))
 
 	for name, pair := range map[string][2]string{
 		"suspended":            {"usr_1", "org_1"},
@@ -124,28 +124,28 @@ func TestAccessIsForActiveMembersOnly(t *testing.T) {
 		"unknown organization": {"usr_2", "org_3"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := store.Access(ctx, pair[0], pair[1])
+			_, err := store.Organizations().Access(ctx, pair[0], pair[1])
 			wantNotFound(t, err)
 		})
 	}
-	_, err := store.Access(ctx, "usr_2", "org_2")
+	_, err := store.Organizations().Access(ctx, "usr_2", "org_2")
 	must(t, err)
 }
 
 func TestOrganizationsOfAUser(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
-	must(t, store.InsertUser(ctx, billing.User{ID: "usr_1", Email: "a@example.com", CreatedAt: at(0)}))
+	must(t, store.Users().Insert(ctx, billing.User{ID: "usr_1", Email: "a@example.com", CreatedAt: at(0)}))
 	for i, id := range []string{"org_c", "org_a", "org_b", "org_suspended"} {
-		must(t, store.InsertOrganization(ctx, billing.Organization{ID: id, Name: id, CreatedAt: at(0)}))
+		must(t, store.Organizations().Insert(ctx, billing.Organization{ID: id, Name: id, CreatedAt: at(0)}))
 		m := member("mem_"+id, id, "usr_1")
 		m.JoinedAt = at(-i)
 		if id == "org_suspended" {
 			m.Status = billing.MemberSuspended
 		}
-		must(t, store.InsertMember(ctx, m))
+		must(t, store.Members().Insert(ctx, m))
 	}
-	got, err := store.Organizations(ctx, "usr_1")
+	got, err := store.Organizations().OfUser(ctx, "usr_1")
 	must(t, err)
 	var ids []string
 	for _, o := range got {
@@ -153,7 +153,7 @@ func TestOrganizationsOfAUser(t *testing.T) {
 	}
 	wantEqual(t, ids, []string{"org_b", "org_a", "org_c"})
 
-	none, err := store.Organizations(ctx, "usr_2")
+	none, err := store.Organizations().OfUser(ctx, "usr_2")
 	must(t, err)
 	wantEqual(t, none, []billing.Organization{})
 }
@@ -161,13 +161,13 @@ func TestOrganizationsOfAUser(t *testing.T) {
 func TestMembersAreListedByName(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
-	must(t, store.InsertOrganization(ctx, billing.Organization{ID: "org_1", CreatedAt: at(0)}))
+	must(t, store.Organizations().Insert(ctx, billing.Organization{ID: "org_1", CreatedAt: at(0)}))
 	for i, name := range []string{"bob", "Carol", "Ada"} {
 		id := string(rune('1' + i))
-		must(t, store.InsertUser(ctx, billing.User{ID: "usr_" + id, Email: id + "@example.com", Name: name, CreatedAt: at(0)}))
-		must(t, store.InsertMember(ctx, member("mem_"+id, "org_1", "usr_"+id)))
+		must(t, store.Users().Insert(ctx, billing.User{ID: "usr_" + id, Email: id + "@example.com", Name: name, CreatedAt: at(0)}))
+		must(t, store.Members().Insert(ctx, member("mem_"+id, "org_1", "usr_"+id)))
 	}
-	members, err := store.Members(ctx, "org_1")
+	members, err := store.Members().List(ctx, "org_1")
 	must(t, err)
 	var names []string
 	for _, m := range members {
@@ -183,7 +183,7 @@ func TestRolesBuiltInFirst(t *testing.T) {
 	insertUserAndOrganization(t, store, "usr_2", "org_2")
 	run(t, store, `insert into roles values ('role_2', 'org_1', 'zeta', false, true), ('role_1', 'org_1', 'Alpha', true, false),
 		('role_3', 'org_2', 'Beta', true, true)`)
-	roles, err := store.Roles(ctx, "org_1")
+	roles, err := store.Roles().List(ctx, "org_1")
 	must(t, err)
 	wantEqual(t, roles, []billing.Role{
 		{ID: "admin", Name: "Admin", CanManageBilling: true, CanManageMembers: true},
@@ -198,7 +198,7 @@ func TestRolesBuiltInFirst(t *testing.T) {
 func TestCountBillable(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
-	must(t, store.InsertOrganization(ctx, billing.Organization{ID: "org_1", CreatedAt: at(0)}))
+	must(t, store.Organizations().Insert(ctx, billing.Organization{ID: "org_1", CreatedAt: at(0)}))
 	for i, m := range []billing.Member{
 		{Billable: true, Status: billing.MemberActive}, {Billable: true, Status: billing.MemberActive},
 		{Billable: false, Status: billing.MemberActive}, {Billable: true, Status: billing.MemberSuspended},
@@ -206,7 +206,7 @@ func TestCountBillable(t *testing.T) {
 	} {
 		insertMemberLike(ctx, t, store, string(rune('1'+i)), m)
 	}
-	members, err := store.Members(ctx, "org_1")
+	members, err := store.Members().List(ctx, "org_1")
 	must(t, err)
 	want := 0
 	for _, m := range members {
@@ -214,29 +214,29 @@ func TestCountBillable(t *testing.T) {
 			want++
 		}
 	}
-	got, err := store.CountBillable(ctx, "org_1")
+	got, err := store.Members().CountBillable(ctx, "org_1")
 	must(t, err)
 	wantEqual(t, got, want)
 	wantEqual(t, got, 2)
-	got, err = store.CountBillable(ctx, "org_2")
+	got, err = store.Members().CountBillable(ctx, "org_2")
 	must(t, err)
 	wantEqual(t, got, 0)
 }
 
 func insertMemberLike(ctx context.Context, t *testing.T, store *Store, id string, like billing.Member) {
 	t.Helper()
-	must(t, store.InsertUser(ctx, billing.User{ID: "usr_" + id, Email: id + "@example.com", CreatedAt: at(0)}))
+	must(t, store.Users().Insert(ctx, billing.User{ID: "usr_" + id, Email: id + "@example.com", CreatedAt: at(0)}))
 	m := member("mem_"+id, "org_1", "usr_"+id)
 	m.Billable, m.Status = like.Billable, like.Status
-	must(t, store.InsertMember(ctx, m))
+	must(t, store.Members().Insert(ctx, m))
 }
 
 func TestSecondMembershipIsAConflict(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
-	must(t, store.InsertMember(ctx, member("mem_1", "org_1", "usr_1")))
-	err := store.InsertMember(ctx, member("mem_2", "org_1", "usr_1"))
+	must(t, store.Members().Insert(ctx, member("mem_1", "org_1", "usr_1")))
+	err := store.Members().Insert(ctx, member("mem_2", "org_1", "usr_1"))
 	wantConflict(t, err, "organization_members_organization_user_key", "")
 }
 
@@ -248,16 +248,16 @@ func TestRoleOfAnotherOrganizationIsRefused(t *testing.T) {
 	run(t, store, `insert into roles values ('role_2', 'org_2', 'Owner', true, true)`)
 	m := member("mem_1", "org_1", "usr_1")
 	m.Role.ID = "role_2"
-	wantConstraint(t, store.InsertMember(ctx, m), "organization_members_role_organization_fkey")
+	wantConstraint(t, store.Members().Insert(ctx, m), "organization_members_role_organization_fkey")
 	m.OrganizationID = "org_2"
-	must(t, store.InsertMember(ctx, m))
+	must(t, store.Members().Insert(ctx, m))
 }
 
 func TestTextThatCannotBeStoredIsInvalid(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	for name, text := range map[string]string{"zero byte": "Acme\x00", "no UTF-8": "Acme\xff"} {
-		err := store.InsertOrganization(ctx, billing.Organization{ID: "org_1", Name: text, CreatedAt: at(0)})
+		err := store.Organizations().Insert(ctx, billing.Organization{ID: "org_1", Name: text, CreatedAt: at(0)})
 		if billing.ErrorCode(err) != billing.CodeInvalid {
 			t.Errorf("%s: got %v, want an invalid request", name, err)
 		}

@@ -15,23 +15,23 @@ var selectCustomerLink = `select ` + customerLinkTable.list("") + ` from billing
 	where organization_id = $1 and account = $2 and livemode = $3 order by generation desc limit 1`
 
 // CustomerLink implements [billing.CheckoutQueries].
-func (q queries) CustomerLink(
+func (q customerStore) Link(
 	ctx context.Context, organizationID string, acct billing.StripeAccount,
 ) (billing.CustomerLink, error) {
-	return get[billing.CustomerLink](ctx, q, "read customer link", selectCustomerLink, organizationID, acct.ID, acct.Livemode)
+	return get[billing.CustomerLink](ctx, q.queries, "read customer link", selectCustomerLink, organizationID, acct.ID, acct.Livemode)
 }
 
 const selectLastGeneration = `select coalesce(max(generation), 0) from billing_customers where organization_id = $1`
 
 // LastGeneration implements [billing.CheckoutQueries].
-func (q queries) LastGeneration(ctx context.Context, organizationID string) (int, error) {
-	return get[int](ctx, q, "read last customer generation", selectLastGeneration, organizationID)
+func (q customerStore) LastGeneration(ctx context.Context, organizationID string) (int, error) {
+	return get[int](ctx, q.queries, "read last customer generation", selectLastGeneration, organizationID)
 }
 
 var putCustomerLink = customerLinkTable.upsert("organization_id", "generation")
 
 // PutCustomerLink implements [billing.CheckoutQueries]. A customer that another link has already is a conflict.
-func (q queries) PutCustomerLink(ctx context.Context, l billing.CustomerLink) error {
+func (q customerStore) PutLink(ctx context.Context, l billing.CustomerLink) error {
 	return q.exec(ctx, "put customer link", putCustomerLink, customerLinkTable.values(l)...)
 }
 
@@ -39,18 +39,18 @@ var selectCustomerOwner = `select ` + customerLinkTable.list("") + ` from billin
 	where stripe_customer_id = $1 and account = $2 and livemode = $3`
 
 // CustomerOwner implements [billing.CheckoutQueries].
-func (q queries) CustomerOwner(
+func (q customerStore) Owner(
 	ctx context.Context, customerID string, acct billing.StripeAccount,
 ) (billing.CustomerLink, error) {
-	return get[billing.CustomerLink](ctx, q, "read customer owner", selectCustomerOwner, customerID, acct.ID, acct.Livemode)
+	return get[billing.CustomerLink](ctx, q.queries, "read customer owner", selectCustomerOwner, customerID, acct.ID, acct.Livemode)
 }
 
 const lockOwner = `select o.id from billing_customers c join organizations o on o.id = c.organization_id
 	where c.stripe_customer_id = $1 and c.account = $2 and c.livemode = $3 for no key update of o`
 
 // LockOwner implements [billing.CheckoutQueries].
-func (q queries) LockOwner(ctx context.Context, customerID string, acct billing.StripeAccount) (string, error) {
-	return get[string](ctx, q, "lock the customer's organization", lockOwner, customerID, acct.ID, acct.Livemode)
+func (q customerStore) LockOwner(ctx context.Context, customerID string, acct billing.StripeAccount) (string, error) {
+	return get[string](ctx, q.queries, "lock the customer's organization", lockOwner, customerID, acct.ID, acct.Livemode)
 }
 
 // The condition is checkout_sessions_one_open_key's, so there is one row at most.
@@ -58,10 +58,10 @@ var selectOpenCheckout = `select ` + checkoutTable.list("") + ` from checkout_se
 	where organization_id = $1 and account = $2 and livemode = $3 and mode = 'subscription' and status in ('reserved', 'open')`
 
 // OpenCheckout implements [billing.CheckoutQueries].
-func (q queries) OpenCheckout(
+func (q checkoutStore) Open(
 	ctx context.Context, organizationID string, acct billing.StripeAccount,
 ) (billing.CheckoutSession, error) {
-	return get[billing.CheckoutSession](ctx, q, "read open checkout", selectOpenCheckout, organizationID, acct.ID, acct.Livemode)
+	return get[billing.CheckoutSession](ctx, q.queries, "read open checkout", selectOpenCheckout, organizationID, acct.ID, acct.Livemode)
 }
 
 // Whose session it is never changes, and what has ended stays as it ended, whatever a slower writer still believes.
@@ -70,7 +70,7 @@ var putCheckout = checkoutTable.insert() + ` on conflict (id) do update set ` + 
 
 // PutCheckout implements [billing.CheckoutQueries]. A second reserved or open subscription checkout is a conflict. Besides final
 // sessions, one of another organization is left as it is.
-func (q queries) PutCheckout(ctx context.Context, s billing.CheckoutSession) error {
+func (q checkoutStore) Put(ctx context.Context, s billing.CheckoutSession) error {
 	return q.exec(ctx, "put checkout", putCheckout, checkoutTable.values(s)...)
 }
 
@@ -78,6 +78,6 @@ var selectCheckoutByStripeID = `select ` + checkoutTable.list("") + ` from check
 	where stripe_session_id = $2 and organization_id = $1`
 
 // CheckoutByStripeID implements [billing.CheckoutQueries].
-func (q queries) CheckoutByStripeID(ctx context.Context, organizationID, sessionID string) (billing.CheckoutSession, error) {
-	return get[billing.CheckoutSession](ctx, q, "read checkout", selectCheckoutByStripeID, organizationID, sessionID)
+func (q checkoutStore) ByStripeID(ctx context.Context, organizationID, sessionID string) (billing.CheckoutSession, error) {
+	return get[billing.CheckoutSession](ctx, q.queries, "read checkout", selectCheckoutByStripeID, organizationID, sessionID)
 }

@@ -20,11 +20,11 @@ func TestCustomerLinkRoundTrip(t *testing.T) {
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
 
-	_, err := store.CustomerLink(ctx, "org_1", account)
+	_, err := store.Customers().Link(ctx, "org_1", account)
 	wantNotFound(t, err)
 	reserved := link("org_1", 1, "")
-	must(t, store.PutCustomerLink(ctx, reserved))
-	got, err := store.CustomerLink(ctx, "org_1", account)
+	must(t, store.Customers().PutLink(ctx, reserved))
+	got, err := store.Customers().Link(ctx, "org_1", account)
 	must(t, err)
 	wantEqual(t, got, reserved)
 
@@ -33,9 +33,9 @@ func TestCustomerLinkRoundTrip(t *testing.T) {
 		Email: "grace@example.com", Name: "Acme 2", CreatedAt: moment, UpdatedAt: moment, DeletedAt: ptr(moment),
 	}
 	wantFilled(t, full)
-	must(t, store.PutCustomerLink(ctx, full))
+	must(t, store.Customers().PutLink(ctx, full))
 	full.CreatedAt, full.UpdatedAt, full.DeletedAt = at(0), at(0), ptr(at(0))
-	got, err = store.CustomerLink(ctx, "org_1", account)
+	got, err = store.Customers().Link(ctx, "org_1", account)
 	must(t, err)
 	wantEqual(t, got, full)
 }
@@ -45,7 +45,7 @@ func TestCustomerLinksOfGenerationsAndAccounts(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
-	n, err := store.LastGeneration(ctx, "org_1")
+	n, err := store.Customers().LastGeneration(ctx, "org_1")
 	must(t, err)
 	wantEqual(t, n, 0)
 
@@ -53,21 +53,21 @@ func TestCustomerLinksOfGenerationsAndAccounts(t *testing.T) {
 	old.DeletedAt = ptr(at(9))
 	test.Livemode = false
 	for _, l := range []billing.CustomerLink{current, old, test} {
-		must(t, store.PutCustomerLink(ctx, l))
+		must(t, store.Customers().PutLink(ctx, l))
 	}
-	n, err = store.LastGeneration(ctx, "org_1")
+	n, err = store.Customers().LastGeneration(ctx, "org_1")
 	must(t, err)
 	wantEqual(t, n, 3)
-	got, err := store.CustomerLink(ctx, "org_1", account)
+	got, err := store.Customers().Link(ctx, "org_1", account)
 	must(t, err)
 	wantEqual(t, got, current)
-	got, err = store.CustomerOwner(ctx, "cus_1", account)
+	got, err = store.Customers().Owner(ctx, "cus_1", account)
 	must(t, err)
 	wantEqual(t, got, old)
-	got, err = store.CustomerOwner(ctx, "cus_1", billing.StripeAccount{ID: account.ID})
+	got, err = store.Customers().Owner(ctx, "cus_1", billing.StripeAccount{ID: account.ID})
 	must(t, err)
 	wantEqual(t, got, test)
-	_, err = store.CustomerOwner(ctx, "cus_1", billing.StripeAccount{ID: "acct_2", Livemode: true})
+	_, err = store.Customers().Owner(ctx, "cus_1", billing.StripeAccount{ID: "acct_2", Livemode: true})
 	wantNotFound(t, err)
 }
 
@@ -76,11 +76,11 @@ func TestCustomerOfTwoLinksIsAConflict(t *testing.T) {
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
 	insertUserAndOrganization(t, store, "usr_2", "org_2")
-	must(t, store.PutCustomerLink(ctx, link("org_1", 1, "cus_1")))
-	wantConflict(t, store.PutCustomerLink(ctx, link("org_2", 1, "cus_1")), "billing_customers_customer_key", "")
+	must(t, store.Customers().PutLink(ctx, link("org_1", 1, "cus_1")))
+	wantConflict(t, store.Customers().PutLink(ctx, link("org_2", 1, "cus_1")), "billing_customers_customer_key", "")
 	// Any number may be reserved.
-	must(t, store.PutCustomerLink(ctx, link("org_1", 2, "")))
-	must(t, store.PutCustomerLink(ctx, link("org_2", 1, "")))
+	must(t, store.Customers().PutLink(ctx, link("org_1", 2, "")))
+	must(t, store.Customers().PutLink(ctx, link("org_2", 1, "")))
 }
 
 func checkout(id, organizationID string) billing.CheckoutSession {
@@ -92,12 +92,12 @@ func TestCheckoutRoundTrip(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
-	_, err := store.OpenCheckout(ctx, "org_1", account)
+	_, err := store.Checkouts().Open(ctx, "org_1", account)
 	wantNotFound(t, err)
 
 	reserved := checkout("chk_1", "org_1")
-	must(t, store.PutCheckout(ctx, reserved))
-	got, err := store.OpenCheckout(ctx, "org_1", account)
+	must(t, store.Checkouts().Put(ctx, reserved))
+	got, err := store.Checkouts().Open(ctx, "org_1", account)
 	must(t, err)
 	wantEqual(t, got, reserved)
 
@@ -108,12 +108,12 @@ func TestCheckoutRoundTrip(t *testing.T) {
 		CompletedAt: ptr(moment),
 	}
 	wantFilled(t, full)
-	must(t, store.PutCheckout(ctx, full))
+	must(t, store.Checkouts().Put(ctx, full))
 	full.CreatedAt, full.ExpiresAt, full.CompletedAt = at(0), ptr(at(0)), ptr(at(0))
-	got, err = store.OpenCheckout(ctx, "org_1", account)
+	got, err = store.Checkouts().Open(ctx, "org_1", account)
 	must(t, err)
 	wantEqual(t, got, full)
-	got, err = store.CheckoutByStripeID(ctx, "org_1", "cs_1")
+	got, err = store.Checkouts().ByStripeID(ctx, "org_1", "cs_1")
 	must(t, err)
 	wantEqual(t, got, full)
 }
@@ -125,14 +125,14 @@ func TestCheckoutOfAnotherOrganizationIsNotFound(t *testing.T) {
 	insertUserAndOrganization(t, store, "usr_2", "org_2")
 	session := checkout("chk_1", "org_1")
 	session.StripeSessionID = "cs_1"
-	must(t, store.PutCheckout(ctx, session))
+	must(t, store.Checkouts().Put(ctx, session))
 
-	_, err := store.CheckoutByStripeID(ctx, "org_2", "cs_1")
+	_, err := store.Checkouts().ByStripeID(ctx, "org_2", "cs_1")
 	wantNotFound(t, err)
 	stolen := session
 	stolen.OrganizationID = "org_2"
-	must(t, store.PutCheckout(ctx, stolen))
-	got, err := store.CheckoutByStripeID(ctx, "org_1", "cs_1")
+	must(t, store.Checkouts().Put(ctx, stolen))
+	got, err := store.Checkouts().ByStripeID(ctx, "org_1", "cs_1")
 	must(t, err)
 	wantEqual(t, got, session)
 }
@@ -145,13 +145,13 @@ func TestFinalCheckoutStaysAsItIs(t *testing.T) {
 			insertUserAndOrganization(t, store, "usr_1", "org_1")
 			session := checkout("chk_1", "org_1")
 			session.StripeSessionID = "cs_1"
-			must(t, store.PutCheckout(ctx, session))
+			must(t, store.Checkouts().Put(ctx, session))
 			session.Status = final
-			must(t, store.PutCheckout(ctx, session))
+			must(t, store.Checkouts().Put(ctx, session))
 			late := session
 			late.Status, late.URL = billing.CheckoutOpen, "https://late"
-			must(t, store.PutCheckout(ctx, late))
-			got, err := store.CheckoutByStripeID(ctx, "org_1", "cs_1")
+			must(t, store.Checkouts().Put(ctx, late))
+			got, err := store.Checkouts().ByStripeID(ctx, "org_1", "cs_1")
 			must(t, err)
 			wantEqual(t, got, session)
 		})
@@ -181,10 +181,10 @@ func TestCheckoutsBesideAnOpenOne(t *testing.T) {
 			store, ctx := newTestStore(t), t.Context()
 			insertUserAndOrganization(t, store, "usr_1", "org_1")
 			insertUserAndOrganization(t, store, "usr_2", "org_2")
-			must(t, store.PutCheckout(ctx, checkout("chk_1", "org_1")))
+			must(t, store.Checkouts().Put(ctx, checkout("chk_1", "org_1")))
 			second := checkout("chk_2", "org_1")
 			tc.change(&second)
-			err := store.PutCheckout(ctx, second)
+			err := store.Checkouts().Put(ctx, second)
 			if tc.allowed {
 				must(t, err)
 				return
@@ -220,10 +220,10 @@ func bothAtOnce(ctx context.Context, store *Store, sessions ...billing.CheckoutS
 	begun.Add(len(sessions))
 	for i, session := range sessions {
 		done.Go(func() {
-			errs[i] = store.InTx(ctx, func(tx billing.Queries) error {
+			errs[i] = store.InTx(ctx, func(tx billing.Tx) error {
 				begun.Done()
 				begun.Wait()
-				return tx.PutCheckout(ctx, session)
+				return tx.Checkouts().Put(ctx, session)
 			})
 		})
 	}
@@ -235,12 +235,12 @@ func TestLockOwner(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
-	must(t, store.PutCustomerLink(ctx, billing.CustomerLink{OrganizationID: "org_1", Generation: 1, StripeCustomerID: "cus_1", Account: testAccount.ID,
+	must(t, store.Customers().PutLink(ctx, billing.CustomerLink{OrganizationID: "org_1", Generation: 1, StripeCustomerID: "cus_1", Account: testAccount.ID,
 		Livemode: testAccount.Livemode, CreatedAt: at(0), UpdatedAt: at(0)}))
-	_, err := store.LockOwner(ctx, "cus_1", billing.StripeAccount{ID: testAccount.ID})
+	_, err := store.Customers().LockOwner(ctx, "cus_1", billing.StripeAccount{ID: testAccount.ID})
 	wantNotFound(t, err) // of the other mode
-	must(t, store.InTx(ctx, func(tx billing.Queries) error {
-		id, err := tx.LockOwner(ctx, "cus_1", testAccount)
+	must(t, store.InTx(ctx, func(tx billing.Tx) error {
+		id, err := tx.Customers().LockOwner(ctx, "cus_1", testAccount)
 		wantEqual(t, id, "org_1")
 		var free int
 		must(t, store.DB().GetContext(ctx, &free, `select count(*) from (select 1 from organizations for no key update skip locked) o`))

@@ -8,19 +8,19 @@ import (
 )
 
 // Contacts implements [billing.ContactQueries].
-func (q queries) Contacts(ctx context.Context, organizationID string) ([]string, error) {
-	return list[string](ctx, q, "list billing contacts", `select email from billing_contacts where organization_id = $1 order by id`, organizationID)
+func (q contactStore) List(ctx context.Context, organizationID string) ([]string, error) {
+	return list[string](ctx, q.queries, "list billing contacts", `select email from billing_contacts where organization_id = $1 order by id`, organizationID)
 }
 
 const insertContact = `insert into billing_contacts (organization_id, email) values ($1, $2) on conflict do nothing`
 
 // AddContact implements [billing.ContactQueries].
-func (q queries) AddContact(ctx context.Context, organizationID, email string) error {
+func (q contactStore) Add(ctx context.Context, organizationID, email string) error {
 	return q.exec(ctx, "add billing contact", insertContact, organizationID, email)
 }
 
 // RemoveContact implements [billing.ContactQueries].
-func (q queries) RemoveContact(ctx context.Context, organizationID, email string) error {
+func (q contactStore) Remove(ctx context.Context, organizationID, email string) error {
 	n, err := q.execCount(ctx, "remove billing contact", `delete from billing_contacts where organization_id = $1 and lower(email) = lower($2)`,
 		organizationID, email)
 	if err == nil && n == 0 {
@@ -30,12 +30,12 @@ func (q queries) RemoveContact(ctx context.Context, organizationID, email string
 }
 
 // MutedNotices implements [billing.ContactQueries].
-func (q queries) MutedNotices(ctx context.Context, organizationID string) ([]billing.MailKind, error) {
-	return list[billing.MailKind](ctx, q, "list muted notices", `select kind from muted_notices where organization_id = $1 order by kind`, organizationID)
+func (q contactStore) Muted(ctx context.Context, organizationID string) ([]billing.MailKind, error) {
+	return list[billing.MailKind](ctx, q.queries, "list muted notices", `select kind from muted_notices where organization_id = $1 order by kind`, organizationID)
 }
 
 // MuteNotices implements [billing.ContactQueries].
-func (q queries) MuteNotices(ctx context.Context, organizationID string, kinds []billing.MailKind) error {
+func (q contactStore) Mute(ctx context.Context, organizationID string, kinds []billing.MailKind) error {
 	if err := q.exec(ctx, "unmute notices", `delete from muted_notices where organization_id = $1`, organizationID); err != nil {
 		return err
 	}
@@ -55,8 +55,8 @@ var selectBillingManagers = `select ` + userTable.list("u") + ` from organizatio
 	order by m.joined_at, m.id`
 
 // BillingManagers implements [billing.ContactQueries].
-func (q queries) BillingManagers(ctx context.Context, organizationID string) ([]billing.User, error) {
-	return list[billing.User](ctx, q, "list who manages billing", selectBillingManagers, organizationID)
+func (q memberStore) BillingManagers(ctx context.Context, organizationID string) ([]billing.User, error) {
+	return list[billing.User](ctx, q.queries, "list who manages billing", selectBillingManagers, organizationID)
 }
 
 // The table is that of the customer links, of which these are other columns.
@@ -66,15 +66,15 @@ var selectCustomerDetails = `select ` + customerDetailsTable.list("") + ` from b
 	where organization_id = $1 and account = $2 and livemode = $3 and stripe_customer_id is not null and deleted_at is null`
 
 // CustomerDetails implements [billing.CustomerDetailsQueries].
-func (q queries) CustomerDetails(ctx context.Context, organizationID string, acct billing.StripeAccount) (billing.CustomerDetails, error) {
-	return get[billing.CustomerDetails](ctx, q, "read customer details", selectCustomerDetails, organizationID, acct.ID, acct.Livemode)
+func (q customerStore) Details(ctx context.Context, organizationID string, acct billing.StripeAccount) (billing.CustomerDetails, error) {
+	return get[billing.CustomerDetails](ctx, q.queries, "read customer details", selectCustomerDetails, organizationID, acct.ID, acct.Livemode)
 }
 
 const putCustomer = `update billing_customers set stripe_name = $4, stripe_email = $5, delinquent = $6, as_of = $7
 	where stripe_customer_id = $1 and account = $2 and livemode = $3 and (as_of is null or as_of <= $7)`
 
 // PutCustomer implements [billing.CustomerDetailsQueries].
-func (q queries) PutCustomer(ctx context.Context, acct billing.StripeAccount, c billing.StripeCustomer) error {
+func (q customerStore) Put(ctx context.Context, acct billing.StripeAccount, c billing.StripeCustomer) error {
 	return q.exec(ctx, "put customer", putCustomer, c.ID, acct.ID, acct.Livemode, c.Name, c.Email, c.Delinquent, c.AsOf)
 }
 
@@ -82,7 +82,7 @@ const wantCustomerDetails = `update billing_customers set details_version = deta
 	where organization_id = $1 and account = $2 and livemode = $3 and stripe_customer_id is not null and deleted_at is null`
 
 // WantCustomerDetails implements [billing.CustomerDetailsQueries].
-func (q queries) WantCustomerDetails(ctx context.Context, organizationID string, acct billing.StripeAccount, due time.Time) error {
+func (q customerStore) ScheduleUpdate(ctx context.Context, organizationID string, acct billing.StripeAccount, due time.Time) error {
 	return q.exec(ctx, "want customer details", wantCustomerDetails, organizationID, acct.ID, acct.Livemode, due)
 }
 
@@ -96,10 +96,10 @@ var claimCustomerDetails = `with due as materialized (
 	returning ` + customerDetailsTable.list("c")
 
 // ClaimCustomerDetails implements [billing.CustomerDetailsQueries].
-func (q queries) ClaimCustomerDetails(
+func (q customerStore) ClaimUpdate(
 	ctx context.Context, acct billing.StripeAccount, now, leaseUntil time.Time,
 ) (billing.CustomerDetails, error) {
-	return get[billing.CustomerDetails](ctx, q, "claim customer details", claimCustomerDetails, acct.ID, acct.Livemode, now, leaseUntil)
+	return get[billing.CustomerDetails](ctx, q.queries, "claim customer details", claimCustomerDetails, acct.ID, acct.Livemode, now, leaseUntil)
 }
 
 // What was wanted meanwhile is due at once, whatever became of what was wanted before.
@@ -108,7 +108,7 @@ const finishCustomerDetails = `update billing_customers set details_applied_vers
 	where stripe_customer_id = $1 and account = $2 and livemode = $3`
 
 // FinishCustomerDetails implements [billing.CustomerDetailsQueries].
-func (q queries) FinishCustomerDetails(ctx context.Context, acct billing.StripeAccount, d billing.CustomerDetails, now time.Time) error {
+func (q customerStore) FinishUpdate(ctx context.Context, acct billing.StripeAccount, d billing.CustomerDetails, now time.Time) error {
 	return q.exec(ctx, "finish customer details", finishCustomerDetails,
 		d.ID, acct.ID, acct.Livemode, d.Wanted, d.Pushed, d.Failures, d.Error, d.DueAt, now)
 }

@@ -11,21 +11,21 @@ func TestContacts(t *testing.T) {
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
 	for _, email := range []string{"b@example.com", "a@example.com", "B@example.com"} {
-		must(t, store.AddContact(ctx, "org_1", email))
+		must(t, store.Contacts().Add(ctx, "org_1", email))
 	}
-	got, err := store.Contacts(ctx, "org_1")
+	got, err := store.Contacts().List(ctx, "org_1")
 	must(t, err)
 	wantEqual(t, got, []string{"b@example.com", "a@example.com"})
-	must(t, store.RemoveContact(ctx, "org_1", "B@EXAMPLE.com"))
-	wantNotFound(t, store.RemoveContact(ctx, "org_1", "b@example.com"))
-	got, err = store.Contacts(ctx, "org_1")
+	must(t, store.Contacts().Remove(ctx, "org_1", "B@EXAMPLE.com"))
+	wantNotFound(t, store.Contacts().Remove(ctx, "org_1", "b@example.com"))
+	got, err = store.Contacts().List(ctx, "org_1")
 	must(t, err)
 	wantEqual(t, got, []string{"a@example.com"})
 
 	muted := []billing.MailKind{billing.MailCanceled, billing.MailRenewed}
-	must(t, store.MuteNotices(ctx, "org_1", []billing.MailKind{billing.MailResumed}))
-	must(t, store.MuteNotices(ctx, "org_1", muted))
-	kinds, err := store.MutedNotices(ctx, "org_1")
+	must(t, store.Contacts().Mute(ctx, "org_1", []billing.MailKind{billing.MailResumed}))
+	must(t, store.Contacts().Mute(ctx, "org_1", muted))
+	kinds, err := store.Contacts().Muted(ctx, "org_1")
 	must(t, err)
 	wantEqual(t, kinds, muted)
 }
@@ -34,23 +34,23 @@ func TestCustomerDetails(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
-	must(t, store.WantCustomerDetails(ctx, "org_1", testAccount, at(1))) // nobody to name yet
-	_, err := store.CustomerDetails(ctx, "org_1", testAccount)
+	must(t, store.Customers().ScheduleUpdate(ctx, "org_1", testAccount, at(1))) // nobody to name yet
+	_, err := store.Customers().Details(ctx, "org_1", testAccount)
 	wantNotFound(t, err)
-	must(t, store.PutCustomerLink(ctx, billing.CustomerLink{OrganizationID: "org_1", Generation: 1, StripeCustomerID: "cus_1", Account: testAccount.ID,
+	must(t, store.Customers().PutLink(ctx, billing.CustomerLink{OrganizationID: "org_1", Generation: 1, StripeCustomerID: "cus_1", Account: testAccount.ID,
 		Livemode: testAccount.Livemode, CreatedAt: at(0), UpdatedAt: at(0)}))
-	must(t, store.WantCustomerDetails(ctx, "org_1", testAccount, at(1)))
-	_, err = store.ClaimCustomerDetails(ctx, testAccount, at(0), at(9))
+	must(t, store.Customers().ScheduleUpdate(ctx, "org_1", testAccount, at(1)))
+	_, err = store.Customers().ClaimUpdate(ctx, testAccount, at(0), at(9))
 	wantNotFound(t, err)
-	claimed, err := store.ClaimCustomerDetails(ctx, testAccount, at(1), at(9))
+	claimed, err := store.Customers().ClaimUpdate(ctx, testAccount, at(1), at(9))
 	must(t, err)
-	_, err = store.ClaimCustomerDetails(ctx, testAccount, at(8), at(9))
+	_, err = store.Customers().ClaimUpdate(ctx, testAccount, at(8), at(9))
 	wantNotFound(t, err) // somebody is at it
 
-	must(t, store.WantCustomerDetails(ctx, "org_1", testAccount, at(3))) // more is wanted meanwhile
+	must(t, store.Customers().ScheduleUpdate(ctx, "org_1", testAccount, at(3))) // more is wanted meanwhile
 	claimed.Pushed, claimed.DueAt = claimed.Wanted, nil
-	must(t, store.FinishCustomerDetails(ctx, testAccount, claimed, at(4)))
-	claimed, err = store.ClaimCustomerDetails(ctx, testAccount, at(4), at(9))
+	must(t, store.Customers().FinishUpdate(ctx, testAccount, claimed, at(4)))
+	claimed, err = store.Customers().ClaimUpdate(ctx, testAccount, at(4), at(9))
 	must(t, err)
 	wantEqual(t, []int64{claimed.Wanted, claimed.Pushed}, []int64{2, 1})
 
@@ -58,12 +58,12 @@ func TestCustomerDetails(t *testing.T) {
 		StripeCustomer: billing.StripeCustomer{ID: "cus_1", Name: "Lantern", Email: "a@example.com", Delinquent: true, AsOf: at(5)},
 		OrganizationID: "org_1", Wanted: 2, Pushed: 2, DueAt: ptr(at(7)), Failures: 3, Error: "no answer",
 	}
-	must(t, store.FinishCustomerDetails(ctx, testAccount, full, at(6)))
-	must(t, store.PutCustomer(ctx, testAccount, full.StripeCustomer))
+	must(t, store.Customers().FinishUpdate(ctx, testAccount, full, at(6)))
+	must(t, store.Customers().Put(ctx, testAccount, full.StripeCustomer))
 	older := full.StripeCustomer
 	older.Name, older.AsOf = "Before", at(4)
-	must(t, store.PutCustomer(ctx, testAccount, older))
-	got, err := store.CustomerDetails(ctx, "org_1", testAccount)
+	must(t, store.Customers().Put(ctx, testAccount, older))
+	got, err := store.Customers().Details(ctx, "org_1", testAccount)
 	must(t, err)
 	wantEqual(t, got, full)
 }

@@ -19,26 +19,26 @@ var (
 )
 
 // LockCreditAccount implements [billing.CreditQueries].
-func (q queries) LockCreditAccount(ctx context.Context, organizationID string) (billing.CreditAccount, error) {
-	return get[billing.CreditAccount](ctx, q, "lock credit account", lockCreditAccount, organizationID)
+func (q creditStore) LockAccount(ctx context.Context, organizationID string) (billing.CreditAccount, error) {
+	return get[billing.CreditAccount](ctx, q.queries, "lock credit account", lockCreditAccount, organizationID)
 }
 
 // CreditAccount implements [billing.CreditQueries].
-func (q queries) CreditAccount(ctx context.Context, organizationID string) (billing.CreditAccount, error) {
-	return get[billing.CreditAccount](ctx, q, "read credit account", selectCreditAccount, organizationID)
+func (q creditStore) Account(ctx context.Context, organizationID string) (billing.CreditAccount, error) {
+	return get[billing.CreditAccount](ctx, q.queries, "read credit account", selectCreditAccount, organizationID)
 }
 
 var putCreditAccount = creditAccountTable.upsert("organization_id")
 
 // PutCreditAccount implements [billing.CreditQueries].
-func (q queries) PutCreditAccount(ctx context.Context, c billing.CreditAccount) error {
+func (q creditStore) PutAccount(ctx context.Context, c billing.CreditAccount) error {
 	return q.exec(ctx, "put credit account", putCreditAccount, creditAccountTable.values(c)...)
 }
 
 var insertCreditEntry = creditEntryTable.insert() + ` on conflict (organization_id, source) do nothing`
 
 // InsertCreditEntry implements [billing.CreditQueries].
-func (q queries) InsertCreditEntry(ctx context.Context, e billing.CreditEntry) (bool, error) {
+func (q creditStore) InsertEntry(ctx context.Context, e billing.CreditEntry) (bool, error) {
 	n, err := q.execCount(ctx, "insert credit entry", insertCreditEntry, creditEntryTable.values(e)...)
 	return n == 1, err
 }
@@ -46,28 +46,28 @@ func (q queries) InsertCreditEntry(ctx context.Context, e billing.CreditEntry) (
 const hasCreditEntry = `select exists (select from credit_entries where organization_id = $1 and source = $2)`
 
 // HasCreditEntry implements [billing.CreditQueries].
-func (q queries) HasCreditEntry(ctx context.Context, organizationID, source string) (bool, error) {
-	return get[bool](ctx, q, "look for credit entry", hasCreditEntry, organizationID, source)
+func (q creditStore) HasEntry(ctx context.Context, organizationID, source string) (bool, error) {
+	return get[bool](ctx, q.queries, "look for credit entry", hasCreditEntry, organizationID, source)
 }
 
 var selectCreditEntries = `select ` + creditEntryTable.list("") + ` from credit_entries where organization_id = $1 order by id desc limit $2`
 
 // CreditEntries implements [billing.CreditQueries].
-func (q queries) CreditEntries(ctx context.Context, organizationID string, limit int) ([]billing.CreditEntry, error) {
-	return list[billing.CreditEntry](ctx, q, "list credit entries", selectCreditEntries, organizationID, limit)
+func (q creditStore) Entries(ctx context.Context, organizationID string, limit int) ([]billing.CreditEntry, error) {
+	return list[billing.CreditEntry](ctx, q.queries, "list credit entries", selectCreditEntries, organizationID, limit)
 }
 
 const selectDueCreditMonths = `select organization_id from credit_accounts where next_month_at <= $1 order by next_month_at limit $2`
 
 // DueCreditMonths implements [billing.CreditQueries].
-func (q queries) DueCreditMonths(ctx context.Context, now time.Time, limit int) ([]string, error) {
-	return list[string](ctx, q, "list due credit months", selectDueCreditMonths, now, limit)
+func (q creditStore) DueMonths(ctx context.Context, now time.Time, limit int) ([]string, error) {
+	return list[string](ctx, q.queries, "list due credit months", selectDueCreditMonths, now, limit)
 }
 
 var insertCreditFact = creditFactTable.insert() + ` on conflict (organization_id, source) do nothing`
 
 // InsertCreditFact implements [billing.CreditQueries].
-func (q queries) InsertCreditFact(ctx context.Context, f billing.CreditFact) (bool, error) {
+func (q creditStore) InsertFact(ctx context.Context, f billing.CreditFact) (bool, error) {
 	n, err := q.execCount(ctx, "insert credit fact", insertCreditFact, creditFactTable.values(f)...)
 	return n == 1, err
 }
@@ -82,14 +82,14 @@ var selectCreditFacts = `select ` + creditFactTable.list("f") + `, coalesce(p.pa
 	where f.organization_id = $1 order by f.at, f.source`
 
 // CreditFacts implements [billing.CreditQueries].
-func (q queries) CreditFacts(ctx context.Context, organizationID string) ([]billing.CreditFact, error) {
-	return list[billing.CreditFact](ctx, q, "list credit facts", selectCreditFacts, organizationID)
+func (q creditStore) Facts(ctx context.Context, organizationID string) ([]billing.CreditFact, error) {
+	return list[billing.CreditFact](ctx, q.queries, "list credit facts", selectCreditFacts, organizationID)
 }
 
 const consumedOfPeriod = `select coalesce(sum(plan_amount), 0) from credit_entries
 	where organization_id = $1 and period = $2 and kind = 'consume'`
 
 // ConsumedOfPeriod implements [billing.CreditQueries].
-func (q queries) ConsumedOfPeriod(ctx context.Context, organizationID, period string) (int, error) {
-	return get[int](ctx, q, "add up consumption", consumedOfPeriod, organizationID, period)
+func (q creditStore) ConsumedOfPeriod(ctx context.Context, organizationID, period string) (int, error) {
+	return get[int](ctx, q.queries, "add up consumption", consumedOfPeriod, organizationID, period)
 }

@@ -12,31 +12,31 @@ var deletionTable = tableOf[billing.Deletion]("deletions")
 var insertDeletion = deletionTable.insert()
 
 // InsertDeletion implements [billing.DeletionQueries].
-func (q queries) InsertDeletion(ctx context.Context, d billing.Deletion) error {
+func (q deletionStore) Insert(ctx context.Context, d billing.Deletion) error {
 	return q.exec(ctx, "insert deletion", insertDeletion, deletionTable.values(d)...)
 }
 
 var selectDeletion = `select ` + deletionTable.list("") + ` from deletions where organization_id = $1`
 
 // Deletion implements [billing.DeletionQueries].
-func (q queries) Deletion(ctx context.Context, organizationID string) (billing.Deletion, error) {
-	return get[billing.Deletion](ctx, q, "read deletion", selectDeletion, organizationID)
+func (q deletionStore) Get(ctx context.Context, organizationID string) (billing.Deletion, error) {
+	return get[billing.Deletion](ctx, q.queries, "read deletion", selectDeletion, organizationID)
 }
 
 // PutDeletion implements [billing.DeletionQueries].
-func (q queries) PutDeletion(ctx context.Context, d billing.Deletion) error {
+func (q deletionStore) Put(ctx context.Context, d billing.Deletion) error {
 	return q.exec(ctx, "put deletion", `update deletions set due_at = $2, failures = $3, error = $4 where organization_id = $1`,
 		d.OrganizationID, d.DueAt, d.Failures, d.Error)
 }
 
 // RemoveDeletion implements [billing.DeletionQueries].
-func (q queries) RemoveDeletion(ctx context.Context, organizationID string) error {
+func (q deletionStore) Remove(ctx context.Context, organizationID string) error {
 	return q.exec(ctx, "remove deletion", `delete from deletions where organization_id = $1`, organizationID)
 }
 
 // DueDeletions implements [billing.DeletionQueries].
-func (q queries) DueDeletions(ctx context.Context, now time.Time, limit int) ([]string, error) {
-	return list[string](ctx, q, "list due deletions", `select organization_id from deletions where due_at <= $1 order by due_at limit $2`, now, limit)
+func (q deletionStore) Due(ctx context.Context, now time.Time, limit int) ([]string, error) {
+	return list[string](ctx, q.queries, "list due deletions", `select organization_id from deletions where due_at <= $1 order by due_at limit $2`, now, limit)
 }
 
 const markDeleted = `with gone as (update organizations set deleted_at = $2 where id = $1 returning id),
@@ -44,6 +44,6 @@ const markDeleted = `with gone as (update organizations set deleted_at = $2 wher
 	update invitations set revoked_at = $2 where organization_id = (select id from gone) and accepted_at is null and revoked_at is null`
 
 // MarkDeleted implements [billing.DeletionQueries].
-func (q queries) MarkDeleted(ctx context.Context, organizationID string, at time.Time) error {
+func (q deletionStore) MarkDeleted(ctx context.Context, organizationID string, at time.Time) error {
 	return q.exec(ctx, "mark organization deleted", markDeleted, organizationID, at)
 }

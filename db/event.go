@@ -15,7 +15,7 @@ var insertEvent = eventTable.insert() + ` on conflict (id) do nothing`
 
 // InsertEvent implements [billing.EventQueries]. The objects read from the payload (Subscription, Checkout) are not stored: the payload
 // is, and can be read again. NextAttemptAt is kept for pending events alone, and those must have one.
-func (q queries) InsertEvent(ctx context.Context, e billing.StoredEvent) (bool, error) {
+func (q eventStore) Insert(ctx context.Context, e billing.StoredEvent) (bool, error) {
 	e.NextAttemptAt = nextAttempt(e)
 	n, err := q.execCount(ctx, "insert event", insertEvent, eventTable.values(e)...)
 	return n == 1, err
@@ -38,14 +38,14 @@ var claimDueEvent = `with due as materialized (
 	returning ` + eventTable.list("")
 
 // ClaimDueEvent implements [billing.EventQueries].
-func (q queries) ClaimDueEvent(ctx context.Context, now, leaseUntil time.Time, after billing.QueueCursor) (billing.StoredEvent, error) {
-	return get[billing.StoredEvent](ctx, q, "claim due event", claimDueEvent, now, leaseUntil, after)
+func (q eventStore) ClaimDue(ctx context.Context, now, leaseUntil time.Time, after billing.QueueCursor) (billing.StoredEvent, error) {
+	return get[billing.StoredEvent](ctx, q.queries, "claim due event", claimDueEvent, now, leaseUntil, after)
 }
 
 const finishEvent = `update stripe_events set outcome = $2, organization_id = $3, error = $4, next_attempt_at = $5, changes = $6 where id = $1`
 
 // FinishEvent implements [billing.EventQueries]; ErrNotFound where the event is not in the inbox.
-func (q queries) FinishEvent(ctx context.Context, e billing.StoredEvent) error {
+func (q eventStore) Finish(ctx context.Context, e billing.StoredEvent) error {
 	return q.execOne(ctx, "finish event", finishEvent, e.ID, e.Outcome, textOrNull(e.OrganizationID), e.Error, nextAttempt(e),
 		strings.Join(e.Changes, "\n"))
 }
@@ -53,8 +53,8 @@ func (q queries) FinishEvent(ctx context.Context, e billing.StoredEvent) error {
 var selectEvent = `select ` + eventTable.list("") + ` from stripe_events where id = $1`
 
 // Event implements [billing.EventQueries].
-func (q queries) Event(ctx context.Context, id string) (billing.StoredEvent, error) {
-	return get[billing.StoredEvent](ctx, q, "read event", selectEvent, id)
+func (q eventStore) Get(ctx context.Context, id string) (billing.StoredEvent, error) {
+	return get[billing.StoredEvent](ctx, q.queries, "read event", selectEvent, id)
 }
 
 // A beginning is compared by range of characters, not by like: what is searched for takes no wildcards but the last *.
@@ -67,14 +67,14 @@ var searchEvents = `select ` + eventTable.list("") + ` from stripe_events
 	order by received_at desc, id desc limit $6`
 
 // SearchEvents implements [billing.InboxQueries].
-func (q queries) SearchEvents(ctx context.Context, s billing.EventSearch) ([]billing.StoredEvent, error) {
-	return list[billing.StoredEvent](ctx, q, "search events", searchEvents, s.Outcome, s.Type, s.OrganizationID, s.ObjectID, s.Before, s.Limit)
+func (q eventStore) Search(ctx context.Context, s billing.EventSearch) ([]billing.StoredEvent, error) {
+	return list[billing.StoredEvent](ctx, q.queries, "search events", searchEvents, s.Outcome, s.Type, s.OrganizationID, s.ObjectID, s.Before, s.Limit)
 }
 
 const requeueEvent = `update stripe_events set outcome = 'pending', next_attempt_at = $2, attempts = 0, error = '' where id = $1`
 
 // RequeueEvent implements [billing.InboxQueries].
-func (q queries) RequeueEvent(ctx context.Context, id string, now time.Time) error {
+func (q eventStore) Requeue(ctx context.Context, id string, now time.Time) error {
 	return q.execOne(ctx, "requeue event", requeueEvent, id, now)
 }
 
@@ -84,7 +84,7 @@ const pruneEvents = `delete from stripe_events where id in (
 	)`
 
 // PruneEvents implements [billing.InboxQueries].
-func (q queries) PruneEvents(ctx context.Context, before time.Time, limit int) (int, error) {
+func (q eventStore) Prune(ctx context.Context, before time.Time, limit int) (int, error) {
 	n, err := q.execCount(ctx, "prune events", pruneEvents, before, limit)
 	return int(n), err
 }

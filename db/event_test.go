@@ -27,7 +27,7 @@ func pending(id string, due int) billing.StoredEvent {
 func insertEvents(t *testing.T, store *Store, events ...billing.StoredEvent) {
 	t.Helper()
 	for _, e := range events {
-		isNew, err := store.InsertEvent(t.Context(), e)
+		isNew, err := store.Events().Insert(t.Context(), e)
 		must(t, err)
 		wantEqual(t, isNew, true)
 	}
@@ -53,11 +53,11 @@ func TestEventRoundTrip(t *testing.T) {
 	full.Created, full.ReceivedAt, full.NextAttemptAt = at(0), at(0), ptr(at(0))
 
 	for _, want := range []billing.StoredEvent{full, event("evt_2")} {
-		got, err := store.Event(ctx, want.ID)
+		got, err := store.Events().Get(ctx, want.ID)
 		must(t, err)
 		wantEqual(t, got, want)
 	}
-	_, err := store.Event(ctx, "evt_3")
+	_, err := store.Events().Get(ctx, "evt_3")
 	wantNotFound(t, err)
 }
 
@@ -68,8 +68,8 @@ func TestEventIsInsertedOnce(t *testing.T) {
 	var deliveries sync.WaitGroup
 	for range 50 {
 		deliveries.Go(func() {
-			err := store.InTx(ctx, func(tx billing.Queries) error {
-				isNew, err := tx.InsertEvent(ctx, event("evt_1"))
+			err := store.InTx(ctx, func(tx billing.Tx) error {
+				isNew, err := tx.Events().Insert(ctx, event("evt_1"))
 				if isNew {
 					inserted.Add(1)
 				}
@@ -91,20 +91,20 @@ func TestClaimDueEvent(t *testing.T) {
 	insertEvents(t, store, pending("evt_due", -1), pending("evt_longer_due", -5), pending("evt_later", 1), event("evt_done"))
 
 	for _, id := range []string{"evt_longer_due", "evt_due"} {
-		got, err := store.ClaimDueEvent(ctx, moment, at(60), "")
+		got, err := store.Events().ClaimDue(ctx, moment, at(60), "")
 		must(t, err)
 		want := pending(id, 60)
 		want.Attempts = 1
 		wantEqual(t, got, want)
 	}
-	_, err := store.ClaimDueEvent(ctx, moment, at(60), "")
+	_, err := store.Events().ClaimDue(ctx, moment, at(60), "")
 	wantNotFound(t, err)
 
 	// The lease ended without a finish: it is due again, and the attempt counts.
-	got, err := store.ClaimDueEvent(ctx, at(60), at(120), "")
+	got, err := store.Events().ClaimDue(ctx, at(60), at(120), "")
 	must(t, err)
 	wantEqual(t, got.ID, "evt_later")
-	got, err = store.ClaimDueEvent(ctx, at(60), at(120), "")
+	got, err = store.Events().ClaimDue(ctx, at(60), at(120), "")
 	must(t, err)
 	wantEqual(t, got.Attempts, 2)
 }
@@ -114,13 +114,13 @@ func TestClaimSkipsWhatOthersAreClaiming(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t, "lock_timeout", "100ms"), t.Context()
 	insertEvents(t, store, pending("evt_1", -2), pending("evt_2", -1))
-	must(t, store.InTx(ctx, func(tx billing.Queries) error {
-		first, err := tx.ClaimDueEvent(ctx, moment, at(60), "")
+	must(t, store.InTx(ctx, func(tx billing.Tx) error {
+		first, err := tx.Events().ClaimDue(ctx, moment, at(60), "")
 		must(t, err)
-		second, err := store.ClaimDueEvent(ctx, moment, at(60), "")
+		second, err := store.Events().ClaimDue(ctx, moment, at(60), "")
 		must(t, err)
 		wantEqual(t, []string{first.ID, second.ID}, []string{"evt_1", "evt_2"})
-		_, err = store.ClaimDueEvent(ctx, moment, at(60), "")
+		_, err = store.Events().ClaimDue(ctx, moment, at(60), "")
 		wantNotFound(t, err)
 		return nil
 	}))
@@ -150,7 +150,7 @@ func TestNoEventIsClaimedTwice(t *testing.T) {
 func claimAll(ctx context.Context, t *testing.T, store *Store) []string {
 	var ids []string
 	for {
-		e, err := store.ClaimDueEvent(ctx, moment, at(60), "")
+		e, err := store.Events().ClaimDue(ctx, moment, at(60), "")
 		if errors.Is(err, billing.ErrNotFound) {
 			return ids
 		}
@@ -169,21 +169,21 @@ func TestFinishEvent(t *testing.T) {
 
 	again := pending("evt_1", 30)
 	again.OrganizationID, again.Error = "org_1", "Stripe is away"
-	must(t, store.FinishEvent(ctx, again))
-	got, err := store.Event(ctx, "evt_1")
+	must(t, store.Events().Finish(ctx, again))
+	got, err := store.Events().Get(ctx, "evt_1")
 	must(t, err)
 	wantEqual(t, got, again)
 
 	// A caller need not clear the next attempt: what is not pending has none.
 	done := again
 	done.Outcome, done.Error = billing.OutcomeStale, ""
-	must(t, store.FinishEvent(ctx, done))
-	got, err = store.Event(ctx, "evt_1")
+	must(t, store.Events().Finish(ctx, done))
+	got, err = store.Events().Get(ctx, "evt_1")
 	must(t, err)
 	done.NextAttemptAt = nil
 	wantEqual(t, got, done)
 
-	wantNotFound(t, store.FinishEvent(ctx, event("evt_2")))
+	wantNotFound(t, store.Events().Finish(ctx, event("evt_2")))
 }
 
 func TestPendingEventMustHaveANextAttempt(t *testing.T) {
@@ -191,7 +191,7 @@ func TestPendingEventMustHaveANextAttempt(t *testing.T) {
 	store, ctx := newTestStore(t), t.Context()
 	e := event("evt_1")
 	e.Outcome = billing.OutcomePending
-	_, err := store.InsertEvent(ctx, e)
+	_, err := store.Events().Insert(ctx, e)
 	wantConstraint(t, err, "stripe_events_pending_check")
 }
 
@@ -200,7 +200,7 @@ func TestEventThatIsNoTextIsInvalid(t *testing.T) {
 	store := newTestStore(t)
 	e := event("evt_1")
 	e.Payload = []byte("{\"id\":\"\xff\"}")
-	_, err := store.InsertEvent(t.Context(), e)
+	_, err := store.Events().Insert(t.Context(), e)
 	wantEqual(t, billing.ErrorCode(err), billing.CodeInvalid)
 }
 
@@ -213,7 +213,7 @@ func TestClaimByTurns(t *testing.T) {
 		insertEvents(t, store, e)
 	}
 	claim := func(after billing.QueueCursor) string {
-		got, err := store.ClaimDueEvent(ctx, at(10), at(60), after)
+		got, err := store.Events().ClaimDue(ctx, at(10), at(60), after)
 		if errors.Is(err, billing.ErrNotFound) {
 			return "none"
 		}

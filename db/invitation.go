@@ -15,7 +15,7 @@ var invitationTable = tableOf[billing.Invitation]("invitations").
 var insertInvitation = invitationTable.insert()
 
 // InsertInvitation implements [billing.MembershipQueries].
-func (q queries) InsertInvitation(ctx context.Context, i billing.Invitation) error {
+func (q invitationStore) Insert(ctx context.Context, i billing.Invitation) error {
 	return q.exec(ctx, "insert invitation", insertInvitation, invitationTable.values(i)...)
 }
 
@@ -23,7 +23,7 @@ const updateInvitation = `update invitations set token_hash = $3, invited_by = $
 	where organization_id = $1 and id = $2`
 
 // UpdateInvitation implements [billing.MembershipQueries].
-func (q queries) UpdateInvitation(ctx context.Context, i billing.Invitation) error {
+func (q invitationStore) Update(ctx context.Context, i billing.Invitation) error {
 	return q.execOne(ctx, "update invitation", updateInvitation, i.OrganizationID, i.ID,
 		i.TokenHash, i.Inviter.UserID, i.Sent, i.ExpiresAt, i.AcceptedAt, i.RevokedAt)
 }
@@ -41,29 +41,29 @@ var selectInvitations = `select ` + invitationTable.list("i") + `, ` + roleTable
 var selectInvitation = selectInvitations + ` where i.organization_id = $1 and i.id = $2`
 
 // Invitation implements [billing.MembershipQueries].
-func (q queries) Invitation(ctx context.Context, organizationID, invitationID string) (billing.Invitation, error) {
-	return get[billing.Invitation](ctx, q, "read invitation", selectInvitation, organizationID, invitationID)
+func (q invitationStore) Get(ctx context.Context, organizationID, invitationID string) (billing.Invitation, error) {
+	return get[billing.Invitation](ctx, q.queries, "read invitation", selectInvitation, organizationID, invitationID)
 }
 
 var selectInvitationByToken = selectInvitations + ` where i.token_hash = $1`
 
 // InvitationByToken implements [billing.MembershipQueries].
-func (q queries) InvitationByToken(ctx context.Context, tokenHash []byte) (billing.Invitation, error) {
-	return get[billing.Invitation](ctx, q, "read invitation by token", selectInvitationByToken, tokenHash)
+func (q invitationStore) ByToken(ctx context.Context, tokenHash []byte) (billing.Invitation, error) {
+	return get[billing.Invitation](ctx, q.queries, "read invitation by token", selectInvitationByToken, tokenHash)
 }
 
 var selectPendingInvitations = selectInvitations + ` where i.organization_id = $1 and i.accepted_at is null and i.revoked_at is null
 	order by lower(i.email)`
 
 // PendingInvitations implements [billing.MembershipQueries].
-func (q queries) PendingInvitations(ctx context.Context, organizationID string) ([]billing.Invitation, error) {
-	return list[billing.Invitation](ctx, q, "list pending invitations", selectPendingInvitations, organizationID)
+func (q invitationStore) Pending(ctx context.Context, organizationID string) ([]billing.Invitation, error) {
+	return list[billing.Invitation](ctx, q.queries, "list pending invitations", selectPendingInvitations, organizationID)
 }
 
 const countPromisedSeats = `select count(*) from invitations
 	where organization_id = $1 and id <> $2 and billable and accepted_at is null and revoked_at is null and expires_at > $3`
 
 // CountPromisedSeats implements [billing.MembershipQueries].
-func (q queries) CountPromisedSeats(ctx context.Context, organizationID, exceptInvitationID string, now time.Time) (int, error) {
-	return get[int](ctx, q, "count promised seats", countPromisedSeats, organizationID, exceptInvitationID, now)
+func (q invitationStore) CountPromisedSeats(ctx context.Context, organizationID, exceptInvitationID string, now time.Time) (int, error) {
+	return get[int](ctx, q.queries, "count promised seats", countPromisedSeats, organizationID, exceptInvitationID, now)
 }

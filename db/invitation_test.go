@@ -19,28 +19,28 @@ func TestInvitationRoundTrip(t *testing.T) {
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
 	want := invitation("inv_1", "Noa@example.com")
-	must(t, store.InsertInvitation(ctx, want))
+	must(t, store.Invitations().Insert(ctx, want))
 	wantFilled(t, want, "AcceptedAt", "RevokedAt")
-	got, err := store.Invitation(ctx, "org_1", "inv_1")
+	got, err := store.Invitations().Get(ctx, "org_1", "inv_1")
 	must(t, err)
 	wantEqual(t, got, want) // of somebody who is no member
 
 	sender := member("mem_1", "org_1", "usr_1")
-	must(t, store.InsertMember(ctx, sender))
+	must(t, store.Members().Insert(ctx, sender))
 	want.TokenHash, want.Sent, want.ExpiresAt, want.RevokedAt = tokenHash("again"), 2, at(200), ptr(at(5))
-	must(t, store.UpdateInvitation(ctx, want))
+	must(t, store.Invitations().Update(ctx, want))
 	want.Inviter.ID, want.Inviter.OrganizationID, want.Inviter.Status = "mem_1", "org_1", billing.MemberActive
 	want.Inviter.Role = billing.Role{ID: billing.RoleMember, Name: "Member"}
-	got, err = store.InvitationByToken(ctx, tokenHash("again"))
+	got, err = store.Invitations().ByToken(ctx, tokenHash("again"))
 	must(t, err)
 	wantEqual(t, got, want)
 
-	_, err = store.InvitationByToken(ctx, tokenHash("inv_1"))
+	_, err = store.Invitations().ByToken(ctx, tokenHash("inv_1"))
 	wantNotFound(t, err)
-	_, err = store.Invitation(ctx, "org_2", "inv_1")
+	_, err = store.Invitations().Get(ctx, "org_2", "inv_1")
 	wantNotFound(t, err)
 	want.OrganizationID = "org_2"
-	wantNotFound(t, store.UpdateInvitation(ctx, want))
+	wantNotFound(t, store.Invitations().Update(ctx, want))
 }
 
 func TestPendingInvitationsAndTheSeatsTheyPromise(t *testing.T) {
@@ -57,9 +57,9 @@ func TestPendingInvitationsAndTheSeatsTheyPromise(t *testing.T) {
 	} {
 		i := invitation(id, id+"@example.com")
 		change(&i)
-		must(t, store.InsertInvitation(ctx, i))
+		must(t, store.Invitations().Insert(ctx, i))
 	}
-	pending, err := store.PendingInvitations(ctx, "org_1")
+	pending, err := store.Invitations().Pending(ctx, "org_1")
 	must(t, err)
 	var ids []string
 	for _, i := range pending {
@@ -71,7 +71,7 @@ func TestPendingInvitationsAndTheSeatsTheyPromise(t *testing.T) {
 		now    int
 		want   int
 	}{{"", 49, 3}, {"", 50, 2}, {"inv_a", 50, 1}, {"", 100, 0}} {
-		promised, err := store.CountPromisedSeats(ctx, "org_1", tc.except, at(tc.now))
+		promised, err := store.Invitations().CountPromisedSeats(ctx, "org_1", tc.except, at(tc.now))
 		must(t, err)
 		wantEqual(t, promised, tc.want)
 	}
@@ -81,12 +81,12 @@ func TestInvitationsThatMustNotBe(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
-	must(t, store.InsertRole(ctx, billing.Role{ID: "role_1", OrganizationID: "org_1", Name: "Ushers"}))
+	must(t, store.Roles().Insert(ctx, billing.Role{ID: "role_1", OrganizationID: "org_1", Name: "Ushers"}))
 	i := invitation("inv_1", "noa@example.com")
 	i.Role.ID = "role_1"
-	must(t, store.InsertInvitation(ctx, i))
-	wantConstraint(t, store.InsertInvitation(ctx, invitation("inv_2", "NOA@example.com")), "invitations_one_pending_key")
-	wantConstraint(t, store.DeleteRole(ctx, "org_1", "role_1"), "invitations_role_check")
+	must(t, store.Invitations().Insert(ctx, i))
+	wantConstraint(t, store.Invitations().Insert(ctx, invitation("inv_2", "NOA@example.com")), "invitations_one_pending_key")
+	wantConstraint(t, store.Roles().Delete(ctx, "org_1", "role_1"), "invitations_role_check")
 	for _, tc := range []struct{ constraint, statement string }{
 		{"invitations_closed_check", `update invitations set accepted_at = now(), revoked_at = now()`},
 		{"invitations_token_hash_check", `update invitations set token_hash = 'short'`},
@@ -98,10 +98,10 @@ func TestInvitationsThatMustNotBe(t *testing.T) {
 		wantConstraint(t, err, tc.constraint)
 	}
 	i.RevokedAt = ptr(at(1))
-	must(t, store.UpdateInvitation(ctx, i))
-	must(t, store.InsertInvitation(ctx, invitation("inv_2", "NOA@example.com")))
-	must(t, store.DeleteRole(ctx, "org_1", "role_1"))
-	closed, err := store.Invitation(ctx, "org_1", "inv_1")
+	must(t, store.Invitations().Update(ctx, i))
+	must(t, store.Invitations().Insert(ctx, invitation("inv_2", "NOA@example.com")))
+	must(t, store.Roles().Delete(ctx, "org_1", "role_1"))
+	closed, err := store.Invitations().Get(ctx, "org_1", "inv_1")
 	must(t, err)
 	if closed.Role.ID != "" || !bytes.Equal(closed.TokenHash, tokenHash("inv_1")) {
 		t.Errorf("%+v", closed)

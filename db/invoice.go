@@ -14,27 +14,27 @@ var (
 )
 
 // LockInvoice implements [billing.InvoiceQueries].
-func (q queries) LockInvoice(ctx context.Context, id string) (billing.Invoice, error) {
-	return get[billing.Invoice](ctx, q, "lock invoice", lockInvoice, id)
+func (q invoiceStore) Lock(ctx context.Context, id string) (billing.Invoice, error) {
+	return get[billing.Invoice](ctx, q.queries, "lock invoice", lockInvoice, id)
 }
 
 // Invoice implements [billing.InvoiceQueries].
-func (q queries) Invoice(ctx context.Context, id string) (billing.Invoice, error) {
-	return get[billing.Invoice](ctx, q, "read invoice", selectInvoice, id)
+func (q invoiceStore) Get(ctx context.Context, id string) (billing.Invoice, error) {
+	return get[billing.Invoice](ctx, q.queries, "read invoice", selectInvoice, id)
 }
 
 var selectOldestOpenInvoice = `select ` + invoiceTable.list("") + ` from invoices
 	where organization_id = $1 and subscription_id = $2 and status = 'open' order by finalized_at nulls last, created_at, id limit 1`
 
 // OldestOpenInvoice implements [billing.InvoiceQueries].
-func (q queries) OldestOpenInvoice(ctx context.Context, organizationID, subscriptionID string) (billing.Invoice, error) {
-	return get[billing.Invoice](ctx, q, "read the oldest open invoice", selectOldestOpenInvoice, organizationID, subscriptionID)
+func (q invoiceStore) OldestOpen(ctx context.Context, organizationID, subscriptionID string) (billing.Invoice, error) {
+	return get[billing.Invoice](ctx, q.queries, "read the oldest open invoice", selectOldestOpenInvoice, organizationID, subscriptionID)
 }
 
 var putInvoice = invoiceTable.upsert("id") + `, revision = invoices.revision + 1`
 
 // PutInvoice implements [billing.InvoiceQueries]. A snapshot without a moment is refused.
-func (q queries) PutInvoice(ctx context.Context, i billing.Invoice) error {
+func (q invoiceStore) Put(ctx context.Context, i billing.Invoice) error {
 	return q.exec(ctx, "put invoice", putInvoice, invoiceTable.values(i)...)
 }
 
@@ -42,16 +42,16 @@ var selectInvoices = `select ` + invoiceTable.list("") + ` from invoices
 	where organization_id = $1 and account = $2 and livemode = $3 and status <> 'draft' order by created_at desc, id desc limit $4`
 
 // Invoices implements [billing.InvoiceQueries].
-func (q queries) Invoices(
+func (q invoiceStore) List(
 	ctx context.Context, organizationID string, acct billing.StripeAccount, limit int,
 ) ([]billing.Invoice, error) {
-	return list[billing.Invoice](ctx, q, "list invoices", selectInvoices, organizationID, acct.ID, acct.Livemode, limit)
+	return list[billing.Invoice](ctx, q.queries, "list invoices", selectInvoices, organizationID, acct.ID, acct.Livemode, limit)
 }
 
 const putProration = `insert into invoice_prorations (id, invoice_id, subscription_id, amount, period_start) values ($1, $2, $3, $4, $5)
 	on conflict (invoice_id, id) do update set amount = excluded.amount, period_start = excluded.period_start`
 
 // PutProration implements [billing.InvoiceQueries].
-func (q queries) PutProration(ctx context.Context, invoiceID, subscriptionID string, line billing.InvoiceLine) error {
+func (q invoiceStore) PutProration(ctx context.Context, invoiceID, subscriptionID string, line billing.InvoiceLine) error {
 	return q.exec(ctx, "put proration", putProration, line.ID, invoiceID, subscriptionID, line.Amount, line.PeriodStart)
 }

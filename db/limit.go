@@ -11,13 +11,13 @@ const countHit = `insert into rate_limits as r (key, window_start, hits) values 
 	returning hits`
 
 // CountHit implements [billing.LimitQueries].
-func (q queries) CountHit(ctx context.Context, key string, window time.Time) (int, error) {
-	return get[int](ctx, q, "count hit", countHit, key, window)
+func (q rateLimitStore) Count(ctx context.Context, key string, window time.Time) (int, error) {
+	return get[int](ctx, q.queries, "count hit", countHit, key, window)
 }
 
 const pruneHits = `delete from rate_limits where window_start < $1`
 
 // PruneHits implements [billing.LimitQueries].
-func (q queries) PruneHits(ctx context.Context, before time.Time) error {
+func (q rateLimitStore) Prune(ctx context.Context, before time.Time) error {
 	return q.exec(ctx, "prune hits", pruneHits, before)
 }

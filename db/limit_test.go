@@ -12,19 +12,19 @@ func TestCountHit(t *testing.T) {
 	var group sync.WaitGroup
 	for range 20 {
 		group.Go(func() {
-			_, err := store.CountHit(t.Context(), "log-in ana", at(0))
+			_, err := store.RateLimits().Count(t.Context(), "log-in ana", at(0))
 			must(t, err)
 		})
 	}
 	group.Wait()
 	count := func(key string, window time.Time) int {
-		hits, err := store.CountHit(t.Context(), key, window)
+		hits, err := store.RateLimits().Count(t.Context(), key, window)
 		must(t, err)
 		return hits
 	}
 	wantEqual(t, count("log-in ana", at(0)), 21)
 	wantEqual(t, count("log-in bo", at(0)), 1)
 	wantEqual(t, count("log-in ana", at(60)), 1) // the next window
-	must(t, store.PruneHits(t.Context(), at(30)))
+	must(t, store.RateLimits().Prune(t.Context(), at(30)))
 	wantEqual(t, one[int](t, store, `select count(*) from rate_limits`), 1)
 }

@@ -13,7 +13,7 @@ var mailTable = tableOf[billing.QueuedMail]("emails")
 var insertMail = mailTable.insert() + ` on conflict (key, lower(recipient)) do nothing`
 
 // InsertMail implements [billing.MailQueries].
-func (q queries) InsertMail(ctx context.Context, m billing.QueuedMail) (bool, error) {
+func (q mailStore) Insert(ctx context.Context, m billing.QueuedMail) (bool, error) {
 	n, err := q.execCount(ctx, "insert mail", insertMail, mailTable.values(m)...)
 	return n == 1, err
 }
@@ -27,8 +27,8 @@ var claimDueMail = `with due as materialized (
 	returning ` + mailTable.list("")
 
 // ClaimDueMail implements [billing.MailQueries].
-func (q queries) ClaimDueMail(ctx context.Context, now, leaseUntil time.Time) (billing.QueuedMail, error) {
-	return get[billing.QueuedMail](ctx, q, "claim due mail", claimDueMail, now, leaseUntil)
+func (q mailStore) ClaimDue(ctx context.Context, now, leaseUntil time.Time) (billing.QueuedMail, error) {
+	return get[billing.QueuedMail](ctx, q.queries, "claim due mail", claimDueMail, now, leaseUntil)
 }
 
 // The count of attempts tells a worker that has outlived its lease from the one that took over.
@@ -37,13 +37,13 @@ const finishMail = `update emails set status = $3, subject = $4, error = $5, nex
 	where id = $1 and status <> 'sent' and ($3 = 'sent' or (status = 'queued' and attempts = $2))`
 
 // FinishMail implements [billing.MailQueries].
-func (q queries) FinishMail(ctx context.Context, m billing.QueuedMail) error {
+func (q mailStore) Finish(ctx context.Context, m billing.QueuedMail) error {
 	return q.exec(ctx, "finish mail", finishMail, m.ID, m.Attempts, m.Status, m.Subject, m.Error, m.NextAttemptAt, m.SentAt)
 }
 
 var selectUnsentMail = `select ` + mailTable.list("") + ` from emails where status <> 'sent' order by seq desc limit $1`
 
 // UnsentMail implements [billing.MailQueries].
-func (q queries) UnsentMail(ctx context.Context, limit int) ([]billing.QueuedMail, error) {
-	return list[billing.QueuedMail](ctx, q, "list unsent mail", selectUnsentMail, limit)
+func (q mailStore) Unsent(ctx context.Context, limit int) ([]billing.QueuedMail, error) {
+	return list[billing.QueuedMail](ctx, q.queries, "list unsent mail", selectUnsentMail, limit)
 }

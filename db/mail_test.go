@@ -19,7 +19,7 @@ func mail(id, key, to string) billing.QueuedMail {
 
 func putMail(t testing.TB, store *Store, m billing.QueuedMail) bool {
 	t.Helper()
-	fresh, err := store.InsertMail(t.Context(), m)
+	fresh, err := store.Mails().Insert(t.Context(), m)
 	must(t, err)
 	return fresh
 }
@@ -38,7 +38,7 @@ func TestMailRoundTrip(t *testing.T) {
 	wantFilled(t, m.Data)
 	wantFilled(t, m, "SentAt") // which only a sent one has
 	putMail(t, store, m)
-	unsent, err := store.UnsentMail(t.Context(), 10)
+	unsent, err := store.Mails().Unsent(t.Context(), 10)
 	must(t, err)
 	wantEqual(t, unsent, []billing.QueuedMail{m})
 }
@@ -67,8 +67,8 @@ func TestMailIsQueuedOnceByParallelWriters(t *testing.T) {
 	var group sync.WaitGroup
 	for i := range 20 {
 		group.Go(func() {
-			err := store.InTx(t.Context(), func(tx billing.Queries) error {
-				first, err := tx.InsertMail(t.Context(), mail("eml_"+string(rune('a'+i)), "source", "ana@example.com"))
+			err := store.InTx(t.Context(), func(tx billing.Tx) error {
+				first, err := tx.Mails().Insert(t.Context(), mail("eml_"+string(rune('a'+i)), "source", "ana@example.com"))
 				if first {
 					fresh.Add(1)
 				}
@@ -98,7 +98,7 @@ func TestNoMailIsClaimedTwice(t *testing.T) {
 	for range 4 {
 		group.Go(func() {
 			for {
-				m, err := store.ClaimDueMail(context.Background(), at(1), at(100))
+				m, err := store.Mails().ClaimDue(context.Background(), at(1), at(100))
 				if err != nil {
 					return
 				}
@@ -128,12 +128,12 @@ func TestClaimDueMailInTurn(t *testing.T) {
 	putMail(t, store, kept)
 	putMail(t, store, mail("eml_due", "1", "ana@example.com"))
 
-	claimed, err := store.ClaimDueMail(ctx, at(10), at(20))
+	claimed, err := store.Mails().ClaimDue(ctx, at(10), at(20))
 	must(t, err)
 	wantEqual(t, claimed.ID, "eml_due")
-	_, err = store.ClaimDueMail(ctx, at(19), at(29))
+	_, err = store.Mails().ClaimDue(ctx, at(19), at(29))
 	wantNotFound(t, err) // under its lease
-	claimed, err = store.ClaimDueMail(ctx, at(20), at(30))
+	claimed, err = store.Mails().ClaimDue(ctx, at(20), at(30))
 	must(t, err)
 	wantEqual(t, claimed.Attempts, 2) // the lease is over: its worker is gone
 }
@@ -162,11 +162,11 @@ func TestFinishMail(t *testing.T) {
 			secret := mail("eml_1", "1", "ana@example.com")
 			secret.Data.URL = "https://usher.test/reset/secret"
 			putMail(t, store, secret)
-			_, err := store.ClaimDueMail(ctx, at(1), at(1))
+			_, err := store.Mails().ClaimDue(ctx, at(1), at(1))
 			must(t, err)
-			m, err := store.ClaimDueMail(ctx, at(1), at(100))
+			m, err := store.Mails().ClaimDue(ctx, at(1), at(100))
 			must(t, err)
-			must(t, store.FinishMail(ctx, tc.finish(m)))
+			must(t, store.Mails().Finish(ctx, tc.finish(m)))
 			wantEqual(t, one[string](t, store, `select status from emails`), string(tc.outcome))
 			wantEqual(t, one[bool](t, store, `select data::text like '%secret%' from emails`), tc.outcome != billing.MailSent)
 		})
@@ -188,12 +188,12 @@ func TestSentMailStaysSent(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	putMail(t, store, mail("eml_1", "1", "ana@example.com"))
-	m, err := store.ClaimDueMail(ctx, at(1), at(1))
+	m, err := store.Mails().ClaimDue(ctx, at(1), at(1))
 	must(t, err)
-	must(t, store.FinishMail(ctx, sentMail(m)))
-	must(t, store.FinishMail(ctx, failedMail(m)))
+	must(t, store.Mails().Finish(ctx, sentMail(m)))
+	must(t, store.Mails().Finish(ctx, failedMail(m)))
 	wantEqual(t, one[string](t, store, `select status from emails`), "sent")
-	_, err = store.ClaimDueMail(ctx, at(200), at(300))
+	_, err = store.Mails().ClaimDue(ctx, at(200), at(300))
 	wantNotFound(t, err)
 }
 
@@ -203,7 +203,7 @@ func TestUnsentMailNewestFirst(t *testing.T) {
 	for _, id := range []string{"eml_c", "eml_a", "eml_b"} {
 		putMail(t, store, mail(id, id, "ana@example.com"))
 	}
-	unsent, err := store.UnsentMail(ctx, 2)
+	unsent, err := store.Mails().Unsent(ctx, 2)
 	must(t, err)
 	wantEqual(t, []string{unsent[0].ID, unsent[1].ID}, []string{"eml_b", "eml_a"})
 	wantEqual(t, len(unsent), 2)
@@ -217,9 +217,9 @@ func TestBillingManagers(t *testing.T) {
 	add := func(id, role string, status billing.MemberStatus) {
 		t.Helper()
 		if id != "usr_admin" {
-			must(t, store.InsertUser(ctx, billing.User{ID: id, Email: id + "@example.com", Name: id, CreatedAt: at(0)}))
+			must(t, store.Users().Insert(ctx, billing.User{ID: id, Email: id + "@example.com", Name: id, CreatedAt: at(0)}))
 		}
-		must(t, store.InsertMember(ctx, billing.Member{ID: "mem_" + id, OrganizationID: "org_1", UserID: id, Role: billing.Role{ID: role},
+		must(t, store.Members().Insert(ctx, billing.Member{ID: "mem_" + id, OrganizationID: "org_1", UserID: id, Role: billing.Role{ID: role},
 			Status: status, JoinedAt: at(0)}))
 	}
 	add("usr_admin", billing.RoleAdmin, billing.MemberActive)
@@ -228,7 +228,7 @@ func TestBillingManagers(t *testing.T) {
 	add("usr_gone", billing.RoleAdmin, billing.MemberSuspended)
 	add("usr_member", billing.RoleMember, billing.MemberActive)
 	add("usr_usher", "role_usher", billing.MemberActive)
-	contacts, err := store.BillingManagers(ctx, "org_1")
+	contacts, err := store.Members().BillingManagers(ctx, "org_1")
 	must(t, err)
 	var ids []string
 	for _, contact := range contacts {

@@ -17,15 +17,15 @@ var memberOf = `select ` + memberColumns + ` from organization_members m
 var selectMember = memberOf + ` and m.id = $2`
 
 // Member implements [billing.MembershipQueries].
-func (q queries) Member(ctx context.Context, organizationID, memberID string) (billing.Member, error) {
-	return get[billing.Member](ctx, q, "read member", selectMember, organizationID, memberID)
+func (q memberStore) Get(ctx context.Context, organizationID, memberID string) (billing.Member, error) {
+	return get[billing.Member](ctx, q.queries, "read member", selectMember, organizationID, memberID)
 }
 
 var selectMemberByUser = memberOf + ` and m.user_id = $2`
 
 // MemberByUser implements [billing.MembershipQueries].
-func (q queries) MemberByUser(ctx context.Context, organizationID, userID string) (billing.Member, error) {
-	return get[billing.Member](ctx, q, "read member by user", selectMemberByUser, organizationID, userID)
+func (q memberStore) ByUser(ctx context.Context, organizationID, userID string) (billing.Member, error) {
+	return get[billing.Member](ctx, q.queries, "read member by user", selectMemberByUser, organizationID, userID)
 }
 
 // memberSettings are what administrators change of a member.
@@ -35,14 +35,14 @@ var (
 )
 
 // UpdateMember implements [billing.MembershipQueries].
-func (q queries) UpdateMember(ctx context.Context, m billing.Member) error {
+func (q memberStore) Update(ctx context.Context, m billing.Member) error {
 	return q.execOne(ctx, "update member", updateMember, memberSettings.values(m)...)
 }
 
 const deleteMember = `delete from organization_members where organization_id = $1 and id = $2`
 
 // DeleteMember implements [billing.MembershipQueries].
-func (q queries) DeleteMember(ctx context.Context, organizationID, memberID string) error {
+func (q memberStore) Delete(ctx context.Context, organizationID, memberID string) error {
 	return q.execOne(ctx, "delete member", deleteMember, organizationID, memberID)
 }
 
@@ -50,8 +50,8 @@ const countOtherAdmins = `select count(*) from organization_members
 	where organization_id = $1 and id <> $2 and role_id = 'admin' and status = 'active'`
 
 // CountOtherAdmins implements [billing.MembershipQueries].
-func (q queries) CountOtherAdmins(ctx context.Context, organizationID, exceptMemberID string) (int, error) {
-	return get[int](ctx, q, "count other admins", countOtherAdmins, organizationID, exceptMemberID)
+func (q memberStore) CountOtherAdmins(ctx context.Context, organizationID, exceptMemberID string) (int, error) {
+	return get[int](ctx, q.queries, "count other admins", countOtherAdmins, organizationID, exceptMemberID)
 }
 
 // A look-up by person: the ledger of a busy organization is long, a page of members is not.
@@ -59,27 +59,27 @@ var selectLastSeatChanges = `select ` + seatChangeColumns + ` from unnest($2::te
 	join lateral (select * from seat_changes where organization_id = $1 and subject_user_id = person.id order by id desc limit 1) c on true` + seatChangeTold
 
 // LastSeatChanges implements [billing.MembershipQueries].
-func (q queries) LastSeatChanges(ctx context.Context, organizationID string, userIDs []string) ([]billing.SeatChange, error) {
-	return list[billing.SeatChange](ctx, q, "list last seat changes", selectLastSeatChanges, organizationID, pq.Array(userIDs))
+func (q seatLedgerStore) Latest(ctx context.Context, organizationID string, userIDs []string) ([]billing.SeatChange, error) {
+	return list[billing.SeatChange](ctx, q.queries, "list last seat changes", selectLastSeatChanges, organizationID, pq.Array(userIDs))
 }
 
 const updateOrganization = `update organizations set name = $2, deletes_at = $3 where id = $1`
 
 // UpdateOrganization implements [billing.MembershipQueries].
-func (q queries) UpdateOrganization(ctx context.Context, o billing.Organization) error {
+func (q organizationStore) Update(ctx context.Context, o billing.Organization) error {
 	return q.execOne(ctx, "update organization", updateOrganization, o.ID, o.Name, o.DeletesAt)
 }
 
 const updateUserName = `update users set name = $2 where id = $1`
 
 // UpdateUserName implements [billing.MembershipQueries].
-func (q queries) UpdateUserName(ctx context.Context, userID, name string) error {
+func (q userStore) SetName(ctx context.Context, userID, name string) error {
 	return q.execOne(ctx, "update user name", updateUserName, userID, name)
 }
 
 const touchMember = `update organization_members set last_seen_at = $2 where id = $1`
 
 // TouchMember implements [billing.MembershipQueries]. A member who is gone meanwhile is no error.
-func (q queries) TouchMember(ctx context.Context, memberID string, seenAt time.Time) error {
+func (q memberStore) Touch(ctx context.Context, memberID string, seenAt time.Time) error {
 	return q.exec(ctx, "touch member", touchMember, memberID, seenAt)
 }

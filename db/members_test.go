@@ -12,30 +12,30 @@ func TestMemberOfTheOrganization(t *testing.T) {
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
 	insertUserAndOrganization(t, store, "usr_2", "org_2")
-	must(t, store.InsertMember(ctx, member("mem_1", "org_1", "usr_1")))
-	m, err := store.Member(ctx, "org_1", "mem_1")
+	must(t, store.Members().Insert(ctx, member("mem_1", "org_1", "usr_1")))
+	m, err := store.Members().Get(ctx, "org_1", "mem_1")
 	must(t, err)
-	byUser, err := store.MemberByUser(ctx, "org_1", "usr_1")
+	byUser, err := store.Members().ByUser(ctx, "org_1", "usr_1")
 	must(t, err)
 	wantEqual(t, byUser, m)
 
 	m.Role = billing.Role{ID: billing.RoleAdmin, Name: "Admin", CanManageBilling: true, CanManageMembers: true}
 	m.Billable, m.Status = false, billing.MemberSuspended
-	must(t, store.UpdateMember(ctx, m))
-	got, err := store.Member(ctx, "org_1", "mem_1")
+	must(t, store.Members().Update(ctx, m))
+	got, err := store.Members().Get(ctx, "org_1", "mem_1")
 	must(t, err)
 	wantEqual(t, got, m)
 
 	foreign := m
 	foreign.OrganizationID = "org_2"
-	_, err = store.Member(ctx, "org_2", "mem_1")
+	_, err = store.Members().Get(ctx, "org_2", "mem_1")
 	wantNotFound(t, err)
-	_, err = store.MemberByUser(ctx, "org_2", "usr_1")
+	_, err = store.Members().ByUser(ctx, "org_2", "usr_1")
 	wantNotFound(t, err)
-	wantNotFound(t, store.UpdateMember(ctx, foreign))
-	wantNotFound(t, store.DeleteMember(ctx, "org_2", "mem_1"))
-	must(t, store.DeleteMember(ctx, "org_1", "mem_1"))
-	wantNotFound(t, store.DeleteMember(ctx, "org_1", "mem_1"))
+	wantNotFound(t, store.Members().Update(ctx, foreign))
+	wantNotFound(t, store.Members().Delete(ctx, "org_2", "mem_1"))
+	must(t, store.Members().Delete(ctx, "org_1", "mem_1"))
+	wantNotFound(t, store.Members().Delete(ctx, "org_1", "mem_1"))
 }
 
 func TestCountOtherAdmins(t *testing.T) {
@@ -47,13 +47,13 @@ func TestCountOtherAdmins(t *testing.T) {
 		status billing.MemberStatus
 	}{{"admin", "active"}, {"admin", "active"}, {"admin", "suspended"}, {"member", "active"}} {
 		user := "usr_a" + string(rune('0'+i))
-		must(t, store.InsertUser(ctx, billing.User{ID: user, Email: user + "@example.com", CreatedAt: at(0)}))
+		must(t, store.Users().Insert(ctx, billing.User{ID: user, Email: user + "@example.com", CreatedAt: at(0)}))
 		m := member("mem_"+string(rune('0'+i)), "org_1", user)
 		m.Role.ID, m.Status = tc.role, tc.status
-		must(t, store.InsertMember(ctx, m))
+		must(t, store.Members().Insert(ctx, m))
 	}
 	for except, want := range map[string]int{"mem_0": 1, "mem_2": 2, "": 2} {
-		n, err := store.CountOtherAdmins(ctx, "org_1", except)
+		n, err := store.Members().CountOtherAdmins(ctx, "org_1", except)
 		must(t, err)
 		wantEqual(t, n, want)
 	}
@@ -69,14 +69,14 @@ func TestLastSeatChanges(t *testing.T) {
 		{OrganizationID: "org_2", SubjectUserID: "usr_1", Reason: "elsewhere"}, {OrganizationID: "org_1", Reason: "nobody's"},
 	} {
 		c.At = at(i)
-		must(t, store.InsertSeatChange(ctx, c))
+		must(t, store.SeatLedger().Insert(ctx, c))
 	}
-	changes, err := store.LastSeatChanges(ctx, "org_1", []string{"usr_1", "usr_2", "usr_x"})
+	changes, err := store.SeatLedger().Latest(ctx, "org_1", []string{"usr_1", "usr_2", "usr_x"})
 	must(t, err)
 	if len(changes) != 1 || changes[0].Reason != "new" || changes[0].ActorName != "Name of usr_2" || changes[0].SubjectUserID != "usr_1" {
 		t.Errorf("%+v", changes)
 	}
-	changes, err = store.LastSeatChanges(ctx, "org_1", nil)
+	changes, err = store.SeatLedger().Latest(ctx, "org_1", nil)
 	must(t, err)
 	wantEqual(t, len(changes), 0)
 }
@@ -88,50 +88,50 @@ func TestRoleOfTheOrganization(t *testing.T) {
 	insertUserAndOrganization(t, store, "usr_2", "org_2")
 	want := billing.Role{ID: "role_1", OrganizationID: "org_1", Name: "Ushers", CanManageBilling: true, CanManageMembers: true}
 	wantFilled(t, want)
-	must(t, store.InsertRole(ctx, want))
-	got, err := store.Role(ctx, "org_1", "role_1")
+	must(t, store.Roles().Insert(ctx, want))
+	got, err := store.Roles().Get(ctx, "org_1", "role_1")
 	must(t, err)
 	wantEqual(t, got, want)
-	wantConflict(t, store.InsertRole(ctx, billing.Role{ID: "role_2", OrganizationID: "org_1", Name: "USHERS"}), "roles_organization_name_key", "name")
-	must(t, store.InsertRole(ctx, billing.Role{ID: "role_2", OrganizationID: "org_2", Name: "Ushers"}))
-	_, err = store.Role(ctx, "org_2", "role_1")
+	wantConflict(t, store.Roles().Insert(ctx, billing.Role{ID: "role_2", OrganizationID: "org_1", Name: "USHERS"}), "roles_organization_name_key", "name")
+	must(t, store.Roles().Insert(ctx, billing.Role{ID: "role_2", OrganizationID: "org_2", Name: "Ushers"}))
+	_, err = store.Roles().Get(ctx, "org_2", "role_1")
 	wantNotFound(t, err)
-	_, err = store.Role(ctx, "org_1", billing.RoleAdmin)
+	_, err = store.Roles().Get(ctx, "org_1", billing.RoleAdmin)
 	must(t, err)
 
 	want.Name, want.CanManageBilling = "Cloakroom", false
-	must(t, store.UpdateRole(ctx, want))
-	got, err = store.Role(ctx, "org_1", "role_1")
+	must(t, store.Roles().Update(ctx, want))
+	got, err = store.Roles().Get(ctx, "org_1", "role_1")
 	must(t, err)
 	wantEqual(t, got, want)
-	wantNotFound(t, store.UpdateRole(ctx, billing.Role{ID: billing.RoleMember, OrganizationID: "org_1", Name: "Everybody"}))
-	wantNotFound(t, store.DeleteRole(ctx, "org_1", billing.RoleMember))
+	wantNotFound(t, store.Roles().Update(ctx, billing.Role{ID: billing.RoleMember, OrganizationID: "org_1", Name: "Everybody"}))
+	wantNotFound(t, store.Roles().Delete(ctx, "org_1", billing.RoleMember))
 
 	holder := member("mem_1", "org_1", "usr_1")
 	holder.Role.ID = "role_1"
-	must(t, store.InsertMember(ctx, holder))
+	must(t, store.Members().Insert(ctx, holder))
 	promise := invitation("inv_1", "noa@example.com")
 	promise.Role.ID = "role_1"
-	must(t, store.InsertInvitation(ctx, promise))
-	members, invitations, err := store.RoleHolders(ctx, "org_1", "role_1")
+	must(t, store.Invitations().Insert(ctx, promise))
+	members, invitations, err := store.Roles().Holders(ctx, "org_1", "role_1")
 	must(t, err)
 	wantEqual(t, [2]int{members, invitations}, [2]int{1, 1})
-	wantConstraint(t, store.DeleteRole(ctx, "org_1", "role_1"), "organization_members_role_id_fkey")
+	wantConstraint(t, store.Roles().Delete(ctx, "org_1", "role_1"), "organization_members_role_id_fkey")
 }
 
 func TestNamesAreUpdated(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
-	must(t, store.UpdateOrganization(ctx, billing.Organization{ID: "org_1", Name: "Grand"}))
-	must(t, store.UpdateUserName(ctx, "usr_1", "Ana"))
-	organization, err := store.Organization(ctx, "org_1")
+	must(t, store.Organizations().Update(ctx, billing.Organization{ID: "org_1", Name: "Grand"}))
+	must(t, store.Users().SetName(ctx, "usr_1", "Ana"))
+	organization, err := store.Organizations().Get(ctx, "org_1")
 	must(t, err)
-	user, err := store.User(ctx, "usr_1")
+	user, err := store.Users().Get(ctx, "usr_1")
 	must(t, err)
 	wantEqual(t, organization.Name+" "+user.Name, "Grand Ana")
-	wantNotFound(t, store.UpdateOrganization(ctx, billing.Organization{ID: "org_x"}))
-	wantNotFound(t, store.UpdateUserName(ctx, "usr_x", "Ana"))
+	wantNotFound(t, store.Organizations().Update(ctx, billing.Organization{ID: "org_x"}))
+	wantNotFound(t, store.Users().SetName(ctx, "usr_x", "Ana"))
 }
 
 func TestOtherSessionsEnd(t *testing.T) {
@@ -162,12 +162,12 @@ func TestTouchMember(t *testing.T) {
 	t.Parallel()
 	store := newTestStore(t)
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
-	must(t, store.InsertMember(t.Context(), billing.Member{
+	must(t, store.Members().Insert(t.Context(), billing.Member{
 		ID: "mem_1", OrganizationID: "org_1", UserID: "usr_1", Role: billing.Role{ID: billing.RoleMember}, Status: billing.MemberActive, JoinedAt: at(0),
 	}))
-	must(t, store.TouchMember(t.Context(), "mem_1", at(5)))
-	must(t, store.TouchMember(t.Context(), "mem_gone", at(5)))
-	member, err := store.Member(t.Context(), "org_1", "mem_1")
+	must(t, store.Members().Touch(t.Context(), "mem_1", at(5)))
+	must(t, store.Members().Touch(t.Context(), "mem_gone", at(5)))
+	member, err := store.Members().Get(t.Context(), "org_1", "mem_1")
 	must(t, err)
 	wantEqual(t, *member.LastSeenAt, at(5))
 }

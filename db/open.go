@@ -46,7 +46,7 @@ type queries struct {
 // Record adds a line to the transaction's change log, if it has one.
 func (q queries) Record(format string, args ...any) { q.changes.Record(format, args...) }
 
-var _ billing.Queries = queries{}
+var _ billing.Tx = queries{}
 
 // Open connects to the database that dsn (a URL or key=value pairs, as lib/pq reads them) names and makes sure that it answers. What
 // dsn does not say is filled in: application_name, connect_timeout, statement_timeout, lock_timeout,

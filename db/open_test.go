@@ -121,11 +121,11 @@ func TestNothingWaitsForEver(t *testing.T) {
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
 	err := store.exec(ctx, "sleep", `select pg_sleep($1)`, 60)
 	wantEqual(t, hasCode(err, pqerror.QueryCanceled), true)
-	must(t, store.InTx(ctx, func(tx billing.Queries) error {
-		if _, err := tx.LockOrganization(ctx, "org_1"); err != nil {
+	must(t, store.InTx(ctx, func(tx billing.Tx) error {
+		if _, err := tx.Organizations().Lock(ctx, "org_1"); err != nil {
 			return err
 		}
-		_, err := store.LockOrganization(ctx, "org_1")
+		_, err := store.Organizations().Lock(ctx, "org_1")
 		wantEqual(t, hasCode(err, pqerror.LockNotAvailable), true)
 		return nil
 	}))

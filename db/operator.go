@@ -9,7 +9,7 @@ import (
 const setOperator = `update users set operator = $2 where id = $1`
 
 // SetOperator implements [billing.OperatorQueries].
-func (q queries) SetOperator(ctx context.Context, userID string, operator bool) error {
+func (q userStore) SetOperator(ctx context.Context, userID string, operator bool) error {
 	return q.execOne(ctx, "set operator", setOperator, userID, operator)
 }
 
@@ -40,10 +40,10 @@ const searchOrganizations = `with fitting as (
 	order by o.created_at desc, o.id`
 
 // SearchOrganizations implements [billing.OperatorQueries]. The total is that of the page: a page beyond the last one has none.
-func (q queries) SearchOrganizations(
+func (q operationsStore) SearchOrganizations(
 	ctx context.Context, search billing.OrganizationSearch, acct billing.StripeAccount,
 ) ([]billing.OrganizationLine, int, error) {
-	rows, err := list[organizationLineRow](ctx, q, "search organizations", searchOrganizations,
+	rows, err := list[organizationLineRow](ctx, q.queries, "search organizations", searchOrganizations,
 		search.Text, search.Limit, search.Offset, acct.ID, acct.Livemode)
 	total := 0
 	lines := make([]billing.OrganizationLine, 0, len(rows))
@@ -67,8 +67,8 @@ const selectBacklog = `select
 	coalesce((select json_object_agg(state, n) from (select state, count(*) as n from river_job group by state) j), '{}') as jobs`
 
 // Backlog implements [billing.OperatorQueries].
-func (q queries) Backlog(ctx context.Context) (billing.Backlog, error) {
-	return get[billing.Backlog](ctx, q, "count the backlog", selectBacklog)
+func (q operationsStore) Backlog(ctx context.Context) (billing.Backlog, error) {
+	return get[billing.Backlog](ctx, q.queries, "count the backlog", selectBacklog)
 }
 
 const selectUnsettledJobs = `select id, args ->> 'about' as about, args ->> 'id' as object, state::text as state, attempt, scheduled_at,
@@ -76,6 +76,6 @@ const selectUnsettledJobs = `select id, args ->> 'about' as about, args ->> 'id'
 	from river_job where state in ('running', 'retryable', 'discarded') and kind = $2 order by id desc limit $1`
 
 // UnsettledJobs implements [billing.OperatorQueries].
-func (q queries) UnsettledJobs(ctx context.Context, limit int) ([]billing.QueuedJob, error) {
-	return list[billing.QueuedJob](ctx, q, "list jobs", selectUnsettledJobs, limit, alarmArgs{}.Kind())
+func (q operationsStore) OpenJobs(ctx context.Context, limit int) ([]billing.QueuedJob, error) {
+	return list[billing.QueuedJob](ctx, q.queries, "list jobs", selectUnsettledJobs, limit, alarmArgs{}.Kind())
 }

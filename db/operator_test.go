@@ -10,30 +10,30 @@ func TestSetOperator(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
-	must(t, store.SetOperator(ctx, "usr_1", true))
-	user, err := store.User(ctx, "usr_1")
+	must(t, store.Users().SetOperator(ctx, "usr_1", true))
+	user, err := store.Users().Get(ctx, "usr_1")
 	must(t, err)
 	if !user.Operator {
 		t.Error("the user is no operator")
 	}
-	wantNotFound(t, store.SetOperator(ctx, "usr_2", true))
+	wantNotFound(t, store.Users().SetOperator(ctx, "usr_2", true))
 }
 
 func TestSearchOrganizations(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
-	must(t, store.InsertOrganization(ctx, billing.Organization{ID: "org_2", Name: "50% off", CreatedAt: at(1)}))
-	must(t, store.InsertMember(ctx, billing.Member{ID: "mem_1", OrganizationID: "org_1", UserID: "usr_1", Role: billing.Role{ID: billing.RoleAdmin}, Status: billing.MemberActive, JoinedAt: at(0)}))
-	must(t, store.PutCustomerLink(ctx, billing.CustomerLink{OrganizationID: "org_1", Generation: 1, StripeCustomerID: "cus_1", Account: account.ID, Livemode: account.Livemode, CreatedAt: at(0), UpdatedAt: at(0)}))
+	must(t, store.Organizations().Insert(ctx, billing.Organization{ID: "org_2", Name: "50% off", CreatedAt: at(1)}))
+	must(t, store.Members().Insert(ctx, billing.Member{ID: "mem_1", OrganizationID: "org_1", UserID: "usr_1", Role: billing.Role{ID: billing.RoleAdmin}, Status: billing.MemberActive, JoinedAt: at(0)}))
+	must(t, store.Customers().PutLink(ctx, billing.CustomerLink{OrganizationID: "org_1", Generation: 1, StripeCustomerID: "cus_1", Account: account.ID, Livemode: account.Livemode, CreatedAt: at(0), UpdatedAt: at(0)}))
 	storeSubscription(t, store, billing.Subscription{ID: "sub_1", OrganizationID: "org_1", CustomerID: "cus_1", Account: account.ID, Livemode: account.Livemode, Status: billing.StatusActive, PriceID: "price_1", Quantity: 4, CreatedAt: at(0), AsOf: at(0)})
-	must(t, store.SetCurrent(ctx, "org_1", "sub_1", account))
-	must(t, store.PutSeatState(ctx, billing.SeatState{OrganizationID: "org_1", DesiredSeats: 5, SyncError: "declined"}))
+	must(t, store.Subscriptions().SetCurrent(ctx, "org_1", "sub_1", account))
+	must(t, store.Seats().PutState(ctx, billing.SeatState{OrganizationID: "org_1", DesiredSeats: 5, SyncError: "declined"}))
 
 	for text, want := range map[string][]string{
 		"": {"org_2", "org_1"}, "org_1": {"org_1"}, "cus_1": {"org_1"}, "sub_1": {"org_1"}, "USR_1@example.com": {"org_1"}, "acm": {"org_1"}, "0%": {"org_2"}, "nobody": nil,
 	} {
-		lines, total, err := store.SearchOrganizations(ctx, billing.OrganizationSearch{Text: text, Limit: 10}, account)
+		lines, total, err := store.Operations().SearchOrganizations(ctx, billing.OrganizationSearch{Text: text, Limit: 10}, account)
 		must(t, err)
 		var got []string
 		for _, line := range lines {
@@ -42,7 +42,7 @@ func TestSearchOrganizations(t *testing.T) {
 		wantEqual(t, got, want)
 		wantEqual(t, total, len(want))
 	}
-	lines, total, err := store.SearchOrganizations(ctx, billing.OrganizationSearch{Limit: 1, Offset: 1}, account)
+	lines, total, err := store.Operations().SearchOrganizations(ctx, billing.OrganizationSearch{Limit: 1, Offset: 1}, account)
 	must(t, err)
 	wantEqual(t, total, 2)
 	wantFilled(t, lines[0])
@@ -55,7 +55,7 @@ func TestSearchOrganizations(t *testing.T) {
 func TestBacklog(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
-	empty, err := store.Backlog(ctx)
+	empty, err := store.Operations().Backlog(ctx)
 	must(t, err)
 	wantEqual(t, empty, billing.Backlog{Jobs: map[string]int{}})
 
@@ -64,9 +64,9 @@ func TestBacklog(t *testing.T) {
 	failed.Outcome = billing.OutcomeFailed
 	insertEvents(t, store, pending, failed)
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
-	must(t, store.PutSeatState(ctx, billing.SeatState{OrganizationID: "org_1", DesiredSeats: 5, SyncError: "declined", DueAt: ptr(at(0))}))
-	must(t, store.SetAlarm(ctx, billing.Job{Kind: billing.JobEvent, ID: "evt_1"}))
-	got, err := store.Backlog(ctx)
+	must(t, store.Seats().PutState(ctx, billing.SeatState{OrganizationID: "org_1", DesiredSeats: 5, SyncError: "declined", DueAt: ptr(at(0))}))
+	must(t, store.Jobs().Enqueue(ctx, billing.Job{Kind: billing.JobEvent, ID: "evt_1"}))
+	got, err := store.Operations().Backlog(ctx)
 	must(t, err)
 	wantEqual(t, got, billing.Backlog{
 		PendingEvents: 1, OldestPending: ptr(pending.ReceivedAt.UTC()), FailedEvents: 1, PendingSeats: 1, FailingSeats: 1, Jobs: map[string]int{"available": 1},
@@ -74,7 +74,7 @@ func TestBacklog(t *testing.T) {
 	if _, err := store.DB().ExecContext(ctx, `update river_job set state = 'retryable', attempt = 2, errors = array['{"error":"first"}', '{"error":"second"}']::jsonb[]`); err != nil {
 		t.Fatal(err)
 	}
-	jobs, err := store.UnsettledJobs(ctx, 10)
+	jobs, err := store.Operations().OpenJobs(ctx, 10)
 	must(t, err)
 	if len(jobs) != 1 || jobs[0].About != billing.JobEvent || jobs[0].Object != "evt_1" || jobs[0].Error != "second" || jobs[0].Attempt != 2 {
 		t.Errorf("jobs %+v", jobs)

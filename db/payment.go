@@ -14,18 +14,18 @@ var (
 )
 
 // Payment implements [billing.PaymentQueries].
-func (q queries) Payment(ctx context.Context, id string) (billing.Payment, error) {
-	return get[billing.Payment](ctx, q, "read payment", selectPayment, id)
+func (q paymentStore) Get(ctx context.Context, id string) (billing.Payment, error) {
+	return get[billing.Payment](ctx, q.queries, "read payment", selectPayment, id)
 }
 
 // LockPayment implements [billing.PaymentQueries].
-func (q queries) LockPayment(ctx context.Context, id string) (billing.Payment, error) {
-	return get[billing.Payment](ctx, q, "lock payment", lockPayment, id)
+func (q paymentStore) Lock(ctx context.Context, id string) (billing.Payment, error) {
+	return get[billing.Payment](ctx, q.queries, "lock payment", lockPayment, id)
 }
 
 var putPayment = paymentTable.upsert("id") + `, revision = payments.revision + 1`
 
 // PutPayment implements [billing.PaymentQueries].
-func (q queries) PutPayment(ctx context.Context, p billing.Payment) error {
+func (q paymentStore) Put(ctx context.Context, p billing.Payment) error {
 	return q.exec(ctx, "put payment", putPayment, paymentTable.values(p)...)
 }

@@ -9,20 +9,20 @@ import (
 func TestPaymentRoundTrip(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
-	_, err := store.Payment(ctx, "ch_1")
+	_, err := store.Payments().Get(ctx, "ch_1")
 	wantNotFound(t, err)
 	full := billing.Payment{
 		ID: "ch_1", OrganizationID: "org_1", CustomerID: "cus_1", InvoiceID: "in_1", Account: "acct_1", Livemode: true, TestClock: true,
 		Currency: "usd", Amount: 2900, Refunded: 100, Lost: 200, AsOf: at(1), Revision: 1,
 	}
 	wantFilled(t, full)
-	must(t, store.PutPayment(ctx, full))
-	got, err := store.LockPayment(ctx, "ch_1")
+	must(t, store.Payments().Put(ctx, full))
+	got, err := store.Payments().Lock(ctx, "ch_1")
 	must(t, err)
 	wantEqual(t, got, full)
 	full.Refunded, full.Revision = 2900, 2
-	must(t, store.PutPayment(ctx, full))
-	got, err = store.Payment(ctx, "ch_1")
+	must(t, store.Payments().Put(ctx, full))
+	got, err = store.Payments().Get(ctx, "ch_1")
 	must(t, err)
 	wantEqual(t, got, full)
 }
@@ -40,7 +40,7 @@ func TestCreditFacts(t *testing.T) {
 	whole := billing.CreditFact{OrganizationID: "org_1", Source: "upgrade:in_2", Kind: billing.FactUpgrade, InvoiceID: "in_2", Credits: 7, At: at(5)}
 	for _, f := range []billing.CreditFact{full, pack, whole} {
 		for _, want := range []bool{true, false} {
-			fresh, err := store.InsertCreditFact(ctx, f)
+			fresh, err := store.Credits().InsertFact(ctx, f)
 			must(t, err)
 			wantEqual(t, fresh, want)
 		}
@@ -51,9 +51,9 @@ func TestCreditFacts(t *testing.T) {
 		{ID: "ch_3", InvoiceID: "in_2", Amount: 300},
 	} {
 		p.OrganizationID, p.AsOf = "org_1", at(6)
-		must(t, store.PutPayment(ctx, p))
+		must(t, store.Payments().Put(ctx, p))
 	}
-	got, err := store.CreditFacts(ctx, "org_1")
+	got, err := store.Credits().Facts(ctx, "org_1")
 	must(t, err)
 	wantEqual(t, got, []billing.CreditFact{full, pack, whole})
 }

@@ -21,10 +21,10 @@ func TestStatementsArePreparedOnce(t *testing.T) {
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
 	wantEqual(t, prepared(t, store), 2)
 	for range 3 {
-		_, err := store.Organization(ctx, "org_1")
+		_, err := store.Organizations().Get(ctx, "org_1")
 		must(t, err)
-		must(t, store.InTx(ctx, func(tx billing.Queries) error {
-			_, err := tx.Organization(ctx, "org_1")
+		must(t, store.InTx(ctx, func(tx billing.Tx) error {
+			_, err := tx.Organizations().Get(ctx, "org_1")
 			return err
 		}))
 	}
@@ -39,7 +39,7 @@ func TestStatementCacheCanBeOff(t *testing.T) {
 		insertUserAndOrganization(t, store, "usr_1", "org_1")
 		full := pending("evt_1", 1)
 		insertEvents(t, store, full)
-		got, err := store.Event(ctx, "evt_1")
+		got, err := store.Events().Get(ctx, "evt_1")
 		must(t, err)
 		wantEqual(t, got, full)
 		must(t, NewSessionStore(store.db).CommitCtx(ctx, "token", []byte{0xff}, at(0)))
@@ -53,16 +53,16 @@ func TestStaleStatementIsPreparedAnew(t *testing.T) {
 	store, ctx := newTestStore(t), t.Context()
 	store.db.SetMaxOpenConns(1)
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
-	_, err := store.Organization(ctx, "org_1")
+	_, err := store.Organizations().Get(ctx, "org_1")
 	must(t, err)
 	for change, code := range map[string]pqerror.Code{
 		`alter table organizations alter column name type varchar(100)`: pqerror.FeatureNotSupported,
 		`deallocate all`: pqerror.InvalidSQLStatementName,
 	} {
 		run(t, store, change)
-		_, err = store.Organization(ctx, "org_1")
+		_, err = store.Organizations().Get(ctx, "org_1")
 		wantEqual(t, hasCode(err, code), true)
-		_, err = store.Organization(ctx, "org_1")
+		_, err = store.Organizations().Get(ctx, "org_1")
 		must(t, err)
 	}
 }

@@ -49,7 +49,7 @@ func newAlarmClient(pool *sqlx.DB) (*river.Client[*sql.Tx], error) {
 }
 
 // SetAlarm implements [billing.AlarmQueries].
-func (q queries) SetAlarm(ctx context.Context, a billing.Job) error {
+func (q jobStore) Enqueue(ctx context.Context, a billing.Job) error {
 	args := alarmArgs{About: a.Kind, ID: a.ID, Turn: a.Revision}
 	options := &river.InsertOpts{MaxAttempts: queueTries, UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: alarmStates}}
 	if a.Delay > 0 {

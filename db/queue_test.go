@@ -74,20 +74,20 @@ func TestAlarmsRingAfterTheCommitAndOnce(t *testing.T) {
 	last := billing.Job{Kind: billing.JobEvent, ID: "evt_last"}
 
 	errUndone := errors.New("undone")
-	err := store.InTx(t.Context(), func(tx billing.Queries) error {
-		return errors.Join(tx.SetAlarm(t.Context(), undone), errUndone)
+	err := store.InTx(t.Context(), func(tx billing.Tx) error {
+		return errors.Join(tx.Jobs().Enqueue(t.Context(), undone), errUndone)
 	})
 	if !errors.Is(err, errUndone) {
 		t.Fatal(err)
 	}
-	err = store.InTx(t.Context(), func(tx billing.Queries) error {
-		return errors.Join(tx.SetAlarm(t.Context(), committed), tx.SetAlarm(t.Context(), committed))
+	err = store.InTx(t.Context(), func(tx billing.Tx) error {
+		return errors.Join(tx.Jobs().Enqueue(t.Context(), committed), tx.Jobs().Enqueue(t.Context(), committed))
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	b.until(t, committed, 1)
-	if err := store.SetAlarm(t.Context(), last); err != nil {
+	if err := store.Jobs().Enqueue(t.Context(), last); err != nil {
 		t.Fatal(err)
 	}
 	b.until(t, last, 1)
@@ -123,11 +123,11 @@ func TestAnAlarmThatRingsDoesNotSwallowTheNextTurn(t *testing.T) {
 		cancel()
 		<-done
 	}()
-	if err := store.SetAlarm(t.Context(), first); err != nil {
+	if err := store.Jobs().Enqueue(t.Context(), first); err != nil {
 		t.Fatal(err)
 	}
 	<-ringing
-	if err := store.SetAlarm(t.Context(), next); err != nil {
+	if err := store.Jobs().Enqueue(t.Context(), next); err != nil {
 		t.Fatal(err)
 	}
 	b.until(t, next, 1)
@@ -149,7 +149,7 @@ func TestAlarmsRingAgain(t *testing.T) {
 	}}
 	runQueue(t, store, b)
 	for _, a := range []billing.Job{failing, waiting} {
-		if err := store.SetAlarm(t.Context(), a); err != nil {
+		if err := store.Jobs().Enqueue(t.Context(), a); err != nil {
 			t.Fatal(err)
 		}
 	}

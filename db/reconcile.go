@@ -15,8 +15,8 @@ const takeReconcile = `insert into reconcile_states (account, livemode, lease_un
 	returning read_until`
 
 // TakeReconcile implements [billing.ReconcileQueries].
-func (q queries) TakeReconcile(ctx context.Context, acct billing.StripeAccount, now, due, leaseUntil time.Time) (time.Time, error) {
-	readUntil, err := get[*time.Time](ctx, q, "take reconcile", takeReconcile, acct.ID, acct.Livemode, now, due, leaseUntil)
+func (q reconciliationStore) Take(ctx context.Context, acct billing.StripeAccount, now, due, leaseUntil time.Time) (time.Time, error) {
+	readUntil, err := get[*time.Time](ctx, q.queries, "take reconcile", takeReconcile, acct.ID, acct.Livemode, now, due, leaseUntil)
 	if err != nil || readUntil == nil {
 		return time.Time{}, err
 	}
@@ -27,7 +27,7 @@ const finishReconcile = `update reconcile_states set lease_until = null, read_un
 	where account = $1 and livemode = $2`
 
 // FinishReconcile implements [billing.ReconcileQueries].
-func (q queries) FinishReconcile(ctx context.Context, acct billing.StripeAccount, readUntil, finishedAt time.Time) error {
+func (q reconciliationStore) Finish(ctx context.Context, acct billing.StripeAccount, readUntil, finishedAt time.Time) error {
 	return q.exec(ctx, "finish reconcile", finishReconcile, acct.ID, acct.Livemode, timeOrNull(readUntil), timeOrNull(finishedAt))
 }
 
@@ -36,7 +36,7 @@ var driftReportTable = tableOf[billing.DriftReport]("drift_reports")
 var insertDriftReport = driftReportTable.insert()
 
 // InsertDriftReport implements [billing.ReconcileQueries].
-func (q queries) InsertDriftReport(ctx context.Context, r billing.DriftReport) error {
+func (q reconciliationStore) InsertReport(ctx context.Context, r billing.DriftReport) error {
 	return q.exec(ctx, "insert drift report", insertDriftReport, driftReportTable.values(r)...)
 }
 
@@ -44,12 +44,12 @@ var selectDriftReports = `select ` + driftReportTable.list("") + ` from drift_re
 	where $1 = '' or organization_id = $1 order by started_at desc, id limit $2`
 
 // DriftReports implements [billing.ReconcileQueries].
-func (q queries) DriftReports(ctx context.Context, organizationID string, limit int) ([]billing.DriftReport, error) {
-	return list[billing.DriftReport](ctx, q, "list drift reports", selectDriftReports, organizationID, limit)
+func (q reconciliationStore) Reports(ctx context.Context, organizationID string, limit int) ([]billing.DriftReport, error) {
+	return list[billing.DriftReport](ctx, q.queries, "list drift reports", selectDriftReports, organizationID, limit)
 }
 
 // PruneDriftReports implements [billing.ReconcileQueries].
-func (q queries) PruneDriftReports(ctx context.Context, before time.Time) error {
+func (q reconciliationStore) PruneReports(ctx context.Context, before time.Time) error {
 	return q.exec(ctx, "prune drift reports", `delete from drift_reports where started_at < $1`, before)
 }
 
@@ -58,24 +58,24 @@ var selectCustomerLinks = `select ` + customerLinkTable.list("") + ` from billin
 	order by stripe_customer_id`
 
 // CustomerLinks implements [billing.ReconcileQueries].
-func (q queries) CustomerLinks(ctx context.Context, acct billing.StripeAccount, organizationID string) ([]billing.CustomerLink, error) {
-	return list[billing.CustomerLink](ctx, q, "list customer links", selectCustomerLinks, acct.ID, acct.Livemode, organizationID)
+func (q customerStore) Links(ctx context.Context, acct billing.StripeAccount, organizationID string) ([]billing.CustomerLink, error) {
+	return list[billing.CustomerLink](ctx, q.queries, "list customer links", selectCustomerLinks, acct.ID, acct.Livemode, organizationID)
 }
 
 var selectLiveSubscriptions = `select ` + subscriptionTable.list("") + ` from subscriptions
 	where account = $1 and livemode = $2 and ($3 = '' or organization_id = $3) and status not in ('canceled', 'incomplete_expired') order by id`
 
 // LiveSubscriptions implements [billing.ReconcileQueries].
-func (q queries) LiveSubscriptions(ctx context.Context, acct billing.StripeAccount, organizationID string) ([]billing.Subscription, error) {
-	return list[billing.Subscription](ctx, q, "list live subscriptions", selectLiveSubscriptions, acct.ID, acct.Livemode, organizationID)
+func (q subscriptionStore) Live(ctx context.Context, acct billing.StripeAccount, organizationID string) ([]billing.Subscription, error) {
+	return list[billing.Subscription](ctx, q.queries, "list live subscriptions", selectLiveSubscriptions, acct.ID, acct.Livemode, organizationID)
 }
 
 var selectOpenInvoices = `select ` + invoiceTable.list("") + ` from invoices
 	where account = $1 and livemode = $2 and ($3 = '' or organization_id = $3) and status in ('draft', 'open') order by id`
 
 // OpenInvoices implements [billing.ReconcileQueries].
-func (q queries) OpenInvoices(ctx context.Context, acct billing.StripeAccount, organizationID string) ([]billing.Invoice, error) {
-	return list[billing.Invoice](ctx, q, "list open invoices", selectOpenInvoices, acct.ID, acct.Livemode, organizationID)
+func (q invoiceStore) Open(ctx context.Context, acct billing.StripeAccount, organizationID string) ([]billing.Invoice, error) {
+	return list[billing.Invoice](ctx, q.queries, "list open invoices", selectOpenInvoices, acct.ID, acct.Livemode, organizationID)
 }
 
 // What a session sold is a fact of its own source; a session of which one was counted needs no question any more.
@@ -86,8 +86,8 @@ var selectUnsettledCheckouts = `select ` + checkoutTable.list("") + ` from check
 	order by id`
 
 // UnsettledCheckouts implements [billing.ReconcileQueries].
-func (q queries) UnsettledCheckouts(
+func (q checkoutStore) Unfinished(
 	ctx context.Context, acct billing.StripeAccount, organizationID string, since time.Time,
 ) ([]billing.CheckoutSession, error) {
-	return list[billing.CheckoutSession](ctx, q, "list unsettled checkouts", selectUnsettledCheckouts, acct.ID, acct.Livemode, organizationID, since)
+	return list[billing.CheckoutSession](ctx, q.queries, "list unsettled checkouts", selectUnsettledCheckouts, acct.ID, acct.Livemode, organizationID, since)
 }

@@ -13,7 +13,7 @@ func TestReconcileTurns(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	take := func(now int) (time.Time, error) {
-		return store.TakeReconcile(ctx, testAccount, at(now), at(now-60), at(now+20))
+		return store.Reconciliation().Take(ctx, testAccount, at(now), at(now-60), at(now+20))
 	}
 	read, err := take(0)
 	must(t, err)
@@ -24,17 +24,17 @@ func TestReconcileTurns(t *testing.T) {
 	wantNotFound(t, err) // somebody is at it
 	_, err = take(20)
 	must(t, err) // whoever was is gone
-	must(t, store.FinishReconcile(ctx, testAccount, at(20), at(21)))
+	must(t, store.Reconciliation().Finish(ctx, testAccount, at(20), at(21)))
 	_, err = take(80)
 	wantNotFound(t, err) // not due yet
 	read, err = take(81)
 	must(t, err)
 	wantEqual(t, read, at(20))
-	must(t, store.FinishReconcile(ctx, testAccount, time.Time{}, at(82))) // it failed
+	must(t, store.Reconciliation().Finish(ctx, testAccount, time.Time{}, at(82))) // it failed
 	read, err = take(200)
 	must(t, err)
 	wantEqual(t, read, at(20))
-	_, err = store.TakeReconcile(ctx, billing.StripeAccount{ID: "acct_1"}, at(0), at(0), at(1))
+	_, err = store.Reconciliation().Take(ctx, billing.StripeAccount{ID: "acct_1"}, at(0), at(0), at(1))
 	must(t, err) // another mode has a turn of its own
 }
 
@@ -50,16 +50,16 @@ func TestDriftReports(t *testing.T) {
 	wantFilled(t, full)
 	bare := billing.DriftReport{ID: "drf_2", StartedAt: at(3), FinishedAt: at(4), Drifts: []billing.Drift{}}
 	for _, r := range []billing.DriftReport{full, bare} {
-		must(t, store.InsertDriftReport(ctx, r))
+		must(t, store.Reconciliation().InsertReport(ctx, r))
 	}
-	got, err := store.DriftReports(ctx, "", 10)
+	got, err := store.Reconciliation().Reports(ctx, "", 10)
 	must(t, err)
 	wantEqual(t, got, []billing.DriftReport{bare, full})
-	got, err = store.DriftReports(ctx, "org_1", 10)
+	got, err = store.Reconciliation().Reports(ctx, "org_1", 10)
 	must(t, err)
 	wantEqual(t, got, []billing.DriftReport{full})
-	must(t, store.PruneDriftReports(ctx, at(2)))
-	got, err = store.DriftReports(ctx, "", 10)
+	must(t, store.Reconciliation().PruneReports(ctx, at(2)))
+	got, err = store.Reconciliation().Reports(ctx, "", 10)
 	must(t, err)
 	wantEqual(t, got, []billing.DriftReport{bare})
 }
@@ -83,7 +83,7 @@ func TestInboxIsSearchedRequeuedAndPruned(t *testing.T) {
 		if s.Limit == 0 {
 			s.Limit = 10
 		}
-		found, err := store.SearchEvents(ctx, s)
+		found, err := store.Events().Search(ctx, s)
 		must(t, err)
 		for _, e := range found {
 			got = append(got, e.ID)
@@ -97,18 +97,18 @@ func TestInboxIsSearchedRequeuedAndPruned(t *testing.T) {
 	wantEqual(t, ids(billing.EventSearch{ObjectID: "obj_evt_2"}), []string{"evt_2"})
 	wantEqual(t, len(ids(billing.EventSearch{ObjectID: "sub_1"})), 4)
 
-	must(t, store.RequeueEvent(ctx, "evt_2", at(9)))
-	again, err := store.Event(ctx, "evt_2")
+	must(t, store.Events().Requeue(ctx, "evt_2", at(9)))
+	again, err := store.Events().Get(ctx, "evt_2")
 	must(t, err)
 	if again.Outcome != billing.OutcomePending || again.Attempts != 0 || again.Error != "" || !again.NextAttemptAt.Equal(at(9)) {
 		t.Errorf("requeued: %+v", again)
 	}
-	wantNotFound(t, store.RequeueEvent(ctx, "evt_9", at(9)))
+	wantNotFound(t, store.Events().Requeue(ctx, "evt_9", at(9)))
 
-	removed, err := store.PruneEvents(ctx, at(9), 1)
+	removed, err := store.Events().Prune(ctx, at(9), 1)
 	must(t, err)
 	wantEqual(t, removed, 1)
-	removed, err = store.PruneEvents(ctx, at(9), 10)
+	removed, err = store.Events().Prune(ctx, at(9), 10)
 	must(t, err)
 	wantEqual(t, removed, 1)
 	wantEqual(t, ids(billing.EventSearch{}), []string{"evt_3", "evt_2"}) // what is not settled stays

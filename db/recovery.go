@@ -12,7 +12,7 @@ const putRecoveryRequest = `insert into recovery_requests (email, requested_at) 
 	on conflict (email) do update set requested_at = excluded.requested_at`
 
 // PutRecoveryRequest implements [billing.RecoveryQueries].
-func (q queries) PutRecoveryRequest(ctx context.Context, email string, now time.Time) error {
+func (q tokenStore) PutRecoveryRequest(ctx context.Context, email string, now time.Time) error {
 	return q.exec(ctx, "write recovery request", putRecoveryRequest, email, now)
 }
 
@@ -21,8 +21,8 @@ const takeRecoveryRequest = `delete from recovery_requests where email =
 	returning email`
 
 // TakeRecoveryRequest implements [billing.RecoveryQueries].
-func (q queries) TakeRecoveryRequest(ctx context.Context) (string, error) {
-	return get[string](ctx, q, "take recovery request", takeRecoveryRequest)
+func (q tokenStore) TakeRecoveryRequest(ctx context.Context) (string, error) {
+	return get[string](ctx, q.queries, "take recovery request", takeRecoveryRequest)
 }
 
 var accountTokenTable = tableOf[billing.AccountToken]("account_tokens")
@@ -30,7 +30,7 @@ var accountTokenTable = tableOf[billing.AccountToken]("account_tokens")
 var insertAccountToken = accountTokenTable.insert()
 
 // InsertAccountToken implements [billing.RecoveryQueries].
-func (q queries) InsertAccountToken(ctx context.Context, t billing.AccountToken) error {
+func (q tokenStore) Insert(ctx context.Context, t billing.AccountToken) error {
 	return q.exec(ctx, "insert account token", insertAccountToken, accountTokenTable.values(t)...)
 }
 
@@ -38,14 +38,14 @@ var selectAccountToken = `select ` + accountTokenTable.list("") + ` from account
 	where token_hash = $1 and purpose = $2 and expires_at > $3 and used_at is null`
 
 // AccountToken implements [billing.RecoveryQueries].
-func (q queries) AccountToken(ctx context.Context, hash []byte, purpose billing.TokenPurpose, now time.Time) (billing.AccountToken, error) {
-	return get[billing.AccountToken](ctx, q, "read account token", selectAccountToken, hash, purpose, now)
+func (q tokenStore) Get(ctx context.Context, hash []byte, purpose billing.TokenPurpose, now time.Time) (billing.AccountToken, error) {
+	return get[billing.AccountToken](ctx, q.queries, "read account token", selectAccountToken, hash, purpose, now)
 }
 
 const spendAccountToken = `update account_tokens set used_at = $2 where token_hash = $1 and used_at is null`
 
 // SpendAccountToken implements [billing.RecoveryQueries].
-func (q queries) SpendAccountToken(ctx context.Context, hash []byte, now time.Time) (bool, error) {
+func (q tokenStore) Spend(ctx context.Context, hash []byte, now time.Time) (bool, error) {
 	n, err := q.execCount(ctx, "spend account token", spendAccountToken, hash, now)
 	return n == 1, err
 }
@@ -53,7 +53,7 @@ func (q queries) SpendAccountToken(ctx context.Context, hash []byte, now time.Ti
 const spendAccountTokens = `update account_tokens set used_at = $3 where user_id = $1 and purpose = $2 and used_at is null`
 
 // SpendAccountTokens implements [billing.RecoveryQueries].
-func (q queries) SpendAccountTokens(ctx context.Context, userID string, purpose billing.TokenPurpose, now time.Time) error {
+func (q tokenStore) SpendAll(ctx context.Context, userID string, purpose billing.TokenPurpose, now time.Time) error {
 	return q.exec(ctx, "spend account tokens", spendAccountTokens, userID, purpose, now)
 }
 
@@ -61,28 +61,28 @@ const selectLastTokenAt = `select created_at from account_tokens where user_id =
 	order by created_at desc limit 1`
 
 // LastTokenAt implements [billing.RecoveryQueries].
-func (q queries) LastTokenAt(ctx context.Context, userID string, purpose billing.TokenPurpose) (time.Time, error) {
-	at, err := get[time.Time](ctx, q, "read last account token", selectLastTokenAt, userID, purpose)
+func (q tokenStore) LastCreatedAt(ctx context.Context, userID string, purpose billing.TokenPurpose) (time.Time, error) {
+	at, err := get[time.Time](ctx, q.queries, "read last account token", selectLastTokenAt, userID, purpose)
 	return at.UTC(), err
 }
 
 const setPassword = `update users set password_hash = $2 where id = $1`
 
 // SetPassword implements [billing.RecoveryQueries]; ErrNotFound where there is no such user.
-func (q queries) SetPassword(ctx context.Context, userID, hash string) error {
+func (q userStore) SetPassword(ctx context.Context, userID, hash string) error {
 	return q.execOne(ctx, "set password", setPassword, userID, hash)
 }
 
 const markEmailVerified = `update users set email_verified_at = coalesce(email_verified_at, $2) where id = $1`
 
 // MarkEmailVerified implements [billing.RecoveryQueries]; ErrNotFound where there is no such user.
-func (q queries) MarkEmailVerified(ctx context.Context, userID string, at time.Time) error {
+func (q userStore) MarkEmailVerified(ctx context.Context, userID string, at time.Time) error {
 	return q.execOne(ctx, "mark e-mail verified", markEmailVerified, userID, at)
 }
 
 const deleteSessions = `delete from sessions where user_id = $1`
 
 // DeleteSessions implements [billing.RecoveryQueries].
-func (q queries) DeleteSessions(ctx context.Context, userID string) (int64, error) {
+func (q userStore) DeleteSessions(ctx context.Context, userID string) (int64, error) {
 	return q.execCount(ctx, "delete sessions of user", deleteSessions, userID)
 }

@@ -21,16 +21,16 @@ func TestAccountTokens(t *testing.T) {
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
 	token := accountToken(1, "usr_1", billing.TokenReset)
 	wantFilled(t, token)
-	must(t, store.InsertAccountToken(ctx, token))
-	got, err := store.AccountToken(ctx, token.Hash, billing.TokenReset, at(999))
+	must(t, store.Tokens().Insert(ctx, token))
+	got, err := store.Tokens().Get(ctx, token.Hash, billing.TokenReset, at(999))
 	must(t, err)
 	wantEqual(t, got, token)
 
-	_, err = store.AccountToken(ctx, token.Hash, billing.TokenReset, at(1000))
+	_, err = store.Tokens().Get(ctx, token.Hash, billing.TokenReset, at(1000))
 	wantNotFound(t, err) // too old
-	_, err = store.AccountToken(ctx, token.Hash, billing.TokenVerify, at(1))
+	_, err = store.Tokens().Get(ctx, token.Hash, billing.TokenVerify, at(1))
 	wantNotFound(t, err) // good for something else
-	_, err = store.AccountToken(ctx, bytes.Repeat([]byte{9}, 32), billing.TokenReset, at(1))
+	_, err = store.Tokens().Get(ctx, bytes.Repeat([]byte{9}, 32), billing.TokenReset, at(1))
 	wantNotFound(t, err)
 }
 
@@ -39,12 +39,12 @@ func TestAccountTokenIsSpentOnce(t *testing.T) {
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
 	token := accountToken(1, "usr_1", billing.TokenReset)
-	must(t, store.InsertAccountToken(ctx, token))
+	must(t, store.Tokens().Insert(ctx, token))
 	var spent atomic.Int32
 	var group sync.WaitGroup
 	for range 8 {
 		group.Go(func() {
-			first, err := store.SpendAccountToken(ctx, token.Hash, at(1))
+			first, err := store.Tokens().Spend(ctx, token.Hash, at(1))
 			if err != nil {
 				t.Error(err)
 			}
@@ -55,7 +55,7 @@ func TestAccountTokenIsSpentOnce(t *testing.T) {
 	}
 	group.Wait()
 	wantEqual(t, spent.Load(), 1)
-	_, err := store.AccountToken(ctx, token.Hash, billing.TokenReset, at(2))
+	_, err := store.Tokens().Get(ctx, token.Hash, billing.TokenReset, at(2))
 	wantNotFound(t, err)
 }
 
@@ -66,16 +66,16 @@ func TestSpendAccountTokensOfOneUserAndPurpose(t *testing.T) {
 	insertUserAndOrganization(t, store, "usr_2", "org_2")
 	mine, verify, other := accountToken(1, "usr_1", billing.TokenReset), accountToken(2, "usr_1", billing.TokenVerify), accountToken(3, "usr_2", billing.TokenReset)
 	for _, token := range []billing.AccountToken{mine, verify, other} {
-		must(t, store.InsertAccountToken(ctx, token))
+		must(t, store.Tokens().Insert(ctx, token))
 	}
-	last, err := store.LastTokenAt(ctx, "usr_1", billing.TokenReset)
+	last, err := store.Tokens().LastCreatedAt(ctx, "usr_1", billing.TokenReset)
 	must(t, err)
 	wantEqual(t, last, mine.CreatedAt)
-	must(t, store.SpendAccountTokens(ctx, "usr_1", billing.TokenReset, at(5)))
-	_, err = store.LastTokenAt(ctx, "usr_1", billing.TokenReset)
+	must(t, store.Tokens().SpendAll(ctx, "usr_1", billing.TokenReset, at(5)))
+	_, err = store.Tokens().LastCreatedAt(ctx, "usr_1", billing.TokenReset)
 	wantNotFound(t, err)
 	for _, token := range []billing.AccountToken{verify, other} {
-		_, err := store.AccountToken(ctx, token.Hash, token.Purpose, at(6))
+		_, err := store.Tokens().Get(ctx, token.Hash, token.Purpose, at(6))
 		must(t, err)
 	}
 }
@@ -83,24 +83,24 @@ func TestSpendAccountTokensOfOneUserAndPurpose(t *testing.T) {
 func TestRecoveryRequestsWaitOnceAndAreTakenOnce(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
-	must(t, store.PutRecoveryRequest(ctx, "Ana@Example.com", at(0)))
-	must(t, store.PutRecoveryRequest(ctx, "ana@example.com", at(5)))
-	must(t, store.PutRecoveryRequest(ctx, "bo@example.com", at(1)))
+	must(t, store.Tokens().PutRecoveryRequest(ctx, "Ana@Example.com", at(0)))
+	must(t, store.Tokens().PutRecoveryRequest(ctx, "ana@example.com", at(5)))
+	must(t, store.Tokens().PutRecoveryRequest(ctx, "bo@example.com", at(1)))
 	// One transaction takes the first and is not over: the next taker waits for it, and gets the other.
 	second := make(chan string, 1)
-	must(t, store.InTx(ctx, func(tx billing.Queries) error {
-		first, err := tx.TakeRecoveryRequest(ctx)
+	must(t, store.InTx(ctx, func(tx billing.Tx) error {
+		first, err := tx.Tokens().TakeRecoveryRequest(ctx)
 		must(t, err)
 		wantEqual(t, first, "bo@example.com")
 		go func() {
-			email, _ := store.TakeRecoveryRequest(ctx)
+			email, _ := store.Tokens().TakeRecoveryRequest(ctx)
 			second <- email
 		}()
 		waitUntilBlocked(t, store)
 		return nil
 	}))
 	wantEqual(t, <-second, "ana@example.com")
-	_, err := store.TakeRecoveryRequest(ctx)
+	_, err := store.Tokens().TakeRecoveryRequest(ctx)
 	wantNotFound(t, err)
 }
 
@@ -125,18 +125,18 @@ func TestPasswordVerificationAndSessionsOfAUser(t *testing.T) {
 	for token, user := range map[string]string{"a": "usr_1", "b": "usr_1", "c": "usr_2"} {
 		must(t, sessions.AttachUser(ctx, token, user))
 	}
-	ended, err := store.DeleteSessions(ctx, "usr_1")
+	ended, err := store.Users().DeleteSessions(ctx, "usr_1")
 	must(t, err)
 	wantEqual(t, ended, int64(2))
 	wantEqual(t, one[int](t, store, `select count(*) from sessions`), 1)
 
-	must(t, store.SetPassword(ctx, "usr_1", "new hash"))
-	user, err := store.User(ctx, "usr_1")
+	must(t, store.Users().SetPassword(ctx, "usr_1", "new hash"))
+	user, err := store.Users().Get(ctx, "usr_1")
 	must(t, err)
 	wantEqual(t, user.PasswordHash, "new hash")
-	wantNotFound(t, store.SetPassword(ctx, "usr_x", "new hash"))
+	wantNotFound(t, store.Users().SetPassword(ctx, "usr_x", "new hash"))
 
-	must(t, store.MarkEmailVerified(ctx, "usr_1", at(1)))
-	must(t, store.MarkEmailVerified(ctx, "usr_1", at(2)))
+	must(t, store.Users().MarkEmailVerified(ctx, "usr_1", at(1)))
+	must(t, store.Users().MarkEmailVerified(ctx, "usr_1", at(2)))
 	wantEqual(t, one[time.Time](t, store, `select email_verified_at from users where id = 'usr_1'`).UTC(), at(1))
 }

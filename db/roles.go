@@ -10,28 +10,28 @@ var selectRole = `select ` + roleTable.list("r") + ` from roles r
 	where r.id = $2 and (r.organization_id is null or r.organization_id = $1)`
 
 // Role implements [billing.MembershipQueries].
-func (q queries) Role(ctx context.Context, organizationID, roleID string) (billing.Role, error) {
-	return get[billing.Role](ctx, q, "read role", selectRole, organizationID, roleID)
+func (q roleStore) Get(ctx context.Context, organizationID, roleID string) (billing.Role, error) {
+	return get[billing.Role](ctx, q.queries, "read role", selectRole, organizationID, roleID)
 }
 
 var insertRole = roleTable.insert()
 
 // InsertRole implements [billing.MembershipQueries].
-func (q queries) InsertRole(ctx context.Context, r billing.Role) error {
+func (q roleStore) Insert(ctx context.Context, r billing.Role) error {
 	return q.exec(ctx, "insert role", insertRole, roleTable.values(r)...)
 }
 
 var updateRole = roleTable.update("organization_id", "id")
 
 // UpdateRole implements [billing.MembershipQueries].
-func (q queries) UpdateRole(ctx context.Context, r billing.Role) error {
+func (q roleStore) Update(ctx context.Context, r billing.Role) error {
 	return q.execOne(ctx, "update role", updateRole, roleTable.values(r)...)
 }
 
 const deleteRole = `delete from roles where organization_id = $1 and id = $2`
 
 // DeleteRole implements [billing.MembershipQueries].
-func (q queries) DeleteRole(ctx context.Context, organizationID, roleID string) error {
+func (q roleStore) Delete(ctx context.Context, organizationID, roleID string) error {
 	return q.execOne(ctx, "delete role", deleteRole, organizationID, roleID)
 }
 
@@ -45,7 +45,7 @@ type roleHoldersRow struct {
 }
 
 // RoleHolders implements [billing.MembershipQueries].
-func (q queries) RoleHolders(ctx context.Context, organizationID, roleID string) (members, invitations int, err error) {
-	row, err := get[roleHoldersRow](ctx, q, "count role holders", countRoleHolders, organizationID, roleID)
+func (q roleStore) Holders(ctx context.Context, organizationID, roleID string) (members, invitations int, err error) {
+	row, err := get[roleHoldersRow](ctx, q.queries, "count role holders", countRoleHolders, organizationID, roleID)
 	return row.Members, row.Invitations, err
 }

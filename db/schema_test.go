@@ -11,13 +11,13 @@ func TestSchemaRefuses(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
-	must(t, store.InsertMember(ctx, member("mem_1", "org_1", "usr_1")))
-	must(t, store.PutCustomerLink(ctx, link("org_1", 1, "cus_1")))
-	must(t, store.PutCheckout(ctx, checkout("chk_1", "org_1")))
+	must(t, store.Members().Insert(ctx, member("mem_1", "org_1", "usr_1")))
+	must(t, store.Customers().PutLink(ctx, link("org_1", 1, "cus_1")))
+	must(t, store.Checkouts().Put(ctx, checkout("chk_1", "org_1")))
 	storeSubscription(t, store, subscription("sub_1", "org_1"))
 	storeSubscription(t, store, subscription("sub_2", "org_1"))
-	must(t, store.PutSeatState(ctx, billing.SeatState{OrganizationID: "org_1", DesiredSeats: 1}))
-	must(t, store.InsertSeatChange(ctx, billing.SeatChange{OrganizationID: "org_1", At: at(0)}))
+	must(t, store.Seats().PutState(ctx, billing.SeatState{OrganizationID: "org_1", DesiredSeats: 1}))
+	must(t, store.SeatLedger().Insert(ctx, billing.SeatChange{OrganizationID: "org_1", At: at(0)}))
 	insertEvents(t, store, event("evt_1"))
 
 	for _, tc := range []struct{ constraint, statement string }{
@@ -61,7 +61,7 @@ func TestSnapshotWithoutAMomentIsRefused(t *testing.T) {
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
 	s := subscription("sub_1", "org_1")
 	s.AsOf = billing.Subscription{}.AsOf
-	if _, err := store.PutSubscription(t.Context(), s); err == nil {
+	if _, err := store.Subscriptions().Put(t.Context(), s); err == nil {
 		t.Fatal("a snapshot of no known moment was stored")
 	}
 }
@@ -83,7 +83,7 @@ func TestSnapshotsAreUpdatedInPlace(t *testing.T) {
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
 	storeSubscription(t, store, subscription("sub_1", "org_1"))
-	must(t, store.InTx(ctx, func(tx billing.Queries) error {
+	must(t, store.InTx(ctx, func(tx billing.Tx) error {
 		for range 5 {
 			storeSubscription(t, tx, subscription("sub_1", "org_1"))
 		}

@@ -19,17 +19,17 @@ func TestSeatAttempts(t *testing.T) {
 	early.Key, early.At, early.RequestID, early.Accepted, early.Error, early.AcknowledgedAt = "seats:si_1:1:1", at(1), "", nil, "", nil
 	foreign.Key, foreign.SubscriptionID = "seats:si_2:2:1", "sub_2"
 	for _, a := range []billing.SeatAttempt{full, early, foreign} {
-		must(t, store.InsertSeatAttempt(ctx, a))
+		must(t, store.SeatAttempts().Insert(ctx, a))
 	}
-	must(t, store.AnswerSeatAttempt(ctx, full))
+	must(t, store.SeatAttempts().Answer(ctx, full))
 	again := full
 	again.Quantity, again.At = 9, at(3)
-	must(t, store.InsertSeatAttempt(ctx, again)) // the same key once more: what was first sent stands
+	must(t, store.SeatAttempts().Insert(ctx, again)) // the same key once more: what was first sent stands
 
-	got, err := store.SeatAttempts(ctx, "sub_1", at(1))
+	got, err := store.SeatAttempts().List(ctx, "sub_1", at(1))
 	must(t, err)
 	wantEqual(t, got, []billing.SeatAttempt{early, full})
-	got, err = store.SeatAttempts(ctx, "sub_1", at(2))
+	got, err = store.SeatAttempts().List(ctx, "sub_1", at(2))
 	must(t, err)
 	wantEqual(t, got, []billing.SeatAttempt{full})
 }
@@ -43,9 +43,9 @@ func TestDueSeatReleases(t *testing.T) {
 		if i > 0 {
 			state.ReleaseAt = ptr(at(5 - i))
 		}
-		must(t, store.PutSeatState(ctx, state))
+		must(t, store.Seats().PutState(ctx, state))
 	}
-	got, err := store.DueSeatReleases(ctx, at(3), 10)
+	got, err := store.Seats().DueReleases(ctx, at(3), 10)
 	must(t, err)
 	wantEqual(t, got, []string{"org_4", "org_3"})
 }

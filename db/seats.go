@@ -16,13 +16,13 @@ var (
 )
 
 // SeatState implements [billing.SeatQueries].
-func (q queries) SeatState(ctx context.Context, organizationID string) (billing.SeatState, error) {
-	return get[billing.SeatState](ctx, q, "read seat state", selectSeatState, organizationID)
+func (q seatStore) State(ctx context.Context, organizationID string) (billing.SeatState, error) {
+	return get[billing.SeatState](ctx, q.queries, "read seat state", selectSeatState, organizationID)
 }
 
 // LockSeatState implements [billing.SeatQueries].
-func (q queries) LockSeatState(ctx context.Context, organizationID string) (billing.SeatState, error) {
-	return get[billing.SeatState](ctx, q, "lock seat state", lockSeatState, organizationID)
+func (q seatStore) LockState(ctx context.Context, organizationID string) (billing.SeatState, error) {
+	return get[billing.SeatState](ctx, q.queries, "lock seat state", lockSeatState, organizationID)
 }
 
 // The count is as of the statement's begin, which the organization's lock makes good enough: nobody else changes a membership meanwhile.
@@ -36,10 +36,10 @@ type countedSeatsRow struct {
 }
 
 // LockSeats implements [billing.SeatQueries].
-func (q queries) LockSeats(ctx context.Context, organizationID string) (billing.SeatState, int, error) {
-	row, err := get[countedSeatsRow](ctx, q, "lock seat state", lockSeats, organizationID)
+func (q seatStore) LockAndCount(ctx context.Context, organizationID string) (billing.SeatState, int, error) {
+	row, err := get[countedSeatsRow](ctx, q.queries, "lock seat state", lockSeats, organizationID)
 	if errors.Is(err, billing.ErrNotFound) {
-		billed, err := q.CountBillable(ctx, organizationID)
+		billed, err := q.Members().CountBillable(ctx, organizationID)
 		return billing.SeatState{}, billed, err
 	}
 	return row.SeatState, row.Billed, err
@@ -48,7 +48,7 @@ func (q queries) LockSeats(ctx context.Context, organizationID string) (billing.
 var putSeatState = seatStateTable.upsert("organization_id")
 
 // PutSeatState implements [billing.SeatQueries].
-func (q queries) PutSeatState(ctx context.Context, s billing.SeatState) error {
+func (q seatStore) PutState(ctx context.Context, s billing.SeatState) error {
 	return q.exec(ctx, "put seat state", putSeatState, seatStateTable.values(s)...)
 }
 
@@ -57,7 +57,7 @@ var seatChangeTable = tableOf[billing.SeatChange]("seat_changes")
 var insertSeatChange = seatChangeTable.insert()
 
 // InsertSeatChange implements [billing.SeatQueries]. The id is the database's.
-func (q queries) InsertSeatChange(ctx context.Context, c billing.SeatChange) error {
+func (q seatLedgerStore) Insert(ctx context.Context, c billing.SeatChange) error {
 	return q.exec(ctx, "insert seat change", insertSeatChange, seatChangeTable.values(c)...)
 }
 
@@ -81,8 +81,8 @@ var selectSeatChanges = `select ` + seatChangeColumns + ` from seat_changes c` +
 	where c.organization_id = $1 order by c.id desc limit $2`
 
 // SeatChanges implements [billing.SeatQueries].
-func (q queries) SeatChanges(ctx context.Context, organizationID string, limit int) ([]billing.SeatChange, error) {
-	return list[billing.SeatChange](ctx, q, "list seat changes", selectSeatChanges, organizationID, limit)
+func (q seatLedgerStore) List(ctx context.Context, organizationID string, limit int) ([]billing.SeatChange, error) {
+	return list[billing.SeatChange](ctx, q.queries, "list seat changes", selectSeatChanges, organizationID, limit)
 }
 
 // The text is looked for as it is: position takes no wildcards.
@@ -97,12 +97,12 @@ var (
 )
 
 // SearchSeatChanges implements [billing.SeatQueries].
-func (q queries) SearchSeatChanges(ctx context.Context, organizationID string, search billing.LedgerSearch) ([]billing.SeatChange, int, error) {
-	total, err := get[int](ctx, q, "count seat changes", countSeatChanges, organizationID, search.Text, search.Direction)
+func (q seatLedgerStore) Search(ctx context.Context, organizationID string, search billing.LedgerSearch) ([]billing.SeatChange, int, error) {
+	total, err := get[int](ctx, q.queries, "count seat changes", countSeatChanges, organizationID, search.Text, search.Direction)
 	if err != nil || total == 0 {
 		return nil, 0, err
 	}
-	rows, err := list[billing.SeatChange](ctx, q, "search seat changes", searchSeatChanges,
+	rows, err := list[billing.SeatChange](ctx, q.queries, "search seat changes", searchSeatChanges,
 		organizationID, search.Text, search.Direction, search.Limit, search.Offset)
 	return rows, total, err
 }
@@ -111,13 +111,13 @@ const selectDueSeatSyncs = `select organization_id from billing_seat_state
 	where due_at <= $1 and (lease_until is null or lease_until <= $1) order by due_at, organization_id limit $2`
 
 // DueSeatSyncs implements [billing.SeatQueries].
-func (q queries) DueSeatSyncs(ctx context.Context, now time.Time, limit int) ([]string, error) {
-	return list[string](ctx, q, "list due seat syncs", selectDueSeatSyncs, now, limit)
+func (q seatStore) DueSyncs(ctx context.Context, now time.Time, limit int) ([]string, error) {
+	return list[string](ctx, q.queries, "list due seat syncs", selectDueSeatSyncs, now, limit)
 }
 
 const selectDueSeatSummaries = `select organization_id from billing_seat_state where summary_due_at <= $1 order by summary_due_at limit $2`
 
 // DueSeatSummaries implements [billing.SeatQueries].
-func (q queries) DueSeatSummaries(ctx context.Context, now time.Time, limit int) ([]string, error) {
-	return list[string](ctx, q, "list due seat summaries", selectDueSeatSummaries, now, limit)
+func (q seatStore) DueSummaries(ctx context.Context, now time.Time, limit int) ([]string, error) {
+	return list[string](ctx, q.queries, "list due seat summaries", selectDueSeatSummaries, now, limit)
 }

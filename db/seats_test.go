@@ -10,9 +10,9 @@ func TestSeatStateRoundTrip(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
-	_, err := store.SeatState(ctx, "org_1")
+	_, err := store.Seats().State(ctx, "org_1")
 	wantNotFound(t, err)
-	_, err = store.LockSeatState(ctx, "org_1")
+	_, err = store.Seats().LockState(ctx, "org_1")
 	wantNotFound(t, err)
 
 	bare := billing.SeatState{OrganizationID: "org_1", DesiredSeats: 1}
@@ -25,11 +25,11 @@ func TestSeatStateRoundTrip(t *testing.T) {
 	}
 	wantFilled(t, full)
 	for _, want := range []billing.SeatState{bare, full, bare} {
-		must(t, store.PutSeatState(ctx, want))
-		got, err := store.SeatState(ctx, "org_1")
+		must(t, store.Seats().PutState(ctx, want))
+		got, err := store.Seats().State(ctx, "org_1")
 		must(t, err)
 		wantEqual(t, got, want)
-		got, err = store.LockSeatState(ctx, "org_1")
+		got, err = store.Seats().LockState(ctx, "org_1")
 		must(t, err)
 		wantEqual(t, got, want)
 	}
@@ -47,37 +47,37 @@ func TestSeatChanges(t *testing.T) {
 	}
 	wantFilled(t, full, "ID")
 	for version, key := range map[int64]string{8: "early", 10: "right", 11: "late"} {
-		must(t, store.InsertSeatAttempt(ctx, billing.SeatAttempt{Key: key, OrganizationID: "org_1", SubscriptionID: "sub_1", Version: version, Quantity: 4, At: moment}))
+		must(t, store.SeatAttempts().Insert(ctx, billing.SeatAttempt{Key: key, OrganizationID: "org_1", SubscriptionID: "sub_1", Version: version, Quantity: 4, At: moment}))
 	}
 	for key, request := range map[string]string{"early": "req_8", "right": "req_9", "late": "req_11"} {
-		must(t, store.AnswerSeatAttempt(ctx, billing.SeatAttempt{Key: key, RequestID: request, Accepted: ptr(true), AcknowledgedAt: ptr(at(5))}))
+		must(t, store.SeatAttempts().Answer(ctx, billing.SeatAttempt{Key: key, RequestID: request, Accepted: ptr(true), AcknowledgedAt: ptr(at(5))}))
 	}
-	must(t, store.PutInvoice(ctx, billing.Invoice{ID: "in_1", OrganizationID: "org_1", SubscriptionID: "sub_1", Number: "N-1", Status: "paid", Currency: "usd",
+	must(t, store.Invoices().Put(ctx, billing.Invoice{ID: "in_1", OrganizationID: "org_1", SubscriptionID: "sub_1", Number: "N-1", Status: "paid", Currency: "usd",
 		CreatedAt: at(5), AsOf: at(6)}))
 	for id, line := range map[string]billing.InvoiceLine{
 		"il_back": {Amount: -900, PeriodStart: at(5)}, "il_charged": {Amount: 1800, PeriodStart: at(6)}, "il_later": {Amount: 7, PeriodStart: at(9)},
 	} {
 		line.ID = id
 		for range 2 {
-			must(t, store.PutProration(ctx, "in_1", "sub_1", line))
+			must(t, store.Invoices().PutProration(ctx, "in_1", "sub_1", line))
 		}
 	}
 	gathered := billing.SeatChange{OrganizationID: "org_1", At: at(0), Reason: "joined before, and was told together", Version: 9, RequestID: "req_9"}
 	bare := billing.SeatChange{OrganizationID: "org_1", At: at(1), Reason: "counted again", Version: 12}
 	foreign := billing.SeatChange{OrganizationID: "org_2", At: at(2)}
 	for _, c := range []billing.SeatChange{gathered, full, bare, foreign} {
-		must(t, store.InsertSeatChange(ctx, c))
+		must(t, store.SeatLedger().Insert(ctx, c))
 	}
 	full.At = at(0)
 
-	got, err := store.SeatChanges(ctx, "org_1", 10)
+	got, err := store.SeatLedger().List(ctx, "org_1", 10)
 	must(t, err)
 	if len(got) != 3 || got[0].ID <= got[1].ID {
 		t.Fatalf("want three changes, the newest first: %+v", got)
 	}
 	bare.ID, full.ID, gathered.ID = got[0].ID, got[1].ID, got[2].ID
 	wantEqual(t, got, []billing.SeatChange{bare, full, gathered})
-	got, err = store.SeatChanges(ctx, "org_1", 1)
+	got, err = store.SeatLedger().List(ctx, "org_1", 1)
 	must(t, err)
 	wantEqual(t, got, []billing.SeatChange{bare})
 }
@@ -94,14 +94,14 @@ func TestDueSeatSyncs(t *testing.T) {
 		"org_leased":      {DueAt: ptr(at(-5)), LeaseUntil: ptr(at(1))},
 		"org_lease_ended": {DueAt: ptr(at(-3)), LeaseUntil: ptr(at(0))},
 	} {
-		must(t, store.InsertOrganization(ctx, billing.Organization{ID: id, CreatedAt: at(0)}))
+		must(t, store.Organizations().Insert(ctx, billing.Organization{ID: id, CreatedAt: at(0)}))
 		state.OrganizationID, state.DesiredSeats = id, 1
-		must(t, store.PutSeatState(ctx, state))
+		must(t, store.Seats().PutState(ctx, state))
 	}
-	got, err := store.DueSeatSyncs(ctx, moment, 10)
+	got, err := store.Seats().DueSyncs(ctx, moment, 10)
 	must(t, err)
 	wantEqual(t, got, []string{"org_longer_due", "org_lease_ended", "org_due", "org_due_now"})
-	got, err = store.DueSeatSyncs(ctx, moment, 2)
+	got, err = store.Seats().DueSyncs(ctx, moment, 2)
 	must(t, err)
 	wantEqual(t, got, []string{"org_longer_due", "org_lease_ended"})
 }
@@ -117,7 +117,7 @@ func TestSearchSeatChanges(t *testing.T) {
 		{At: at(3), Reason: "100% counted_again", From: 1, To: 1},
 	} {
 		c.OrganizationID = "org_1"
-		must(t, store.InsertSeatChange(ctx, c))
+		must(t, store.SeatLedger().Insert(ctx, c))
 	}
 	for _, c := range []struct {
 		search billing.LedgerSearch
@@ -138,7 +138,7 @@ func TestSearchSeatChanges(t *testing.T) {
 		if c.search.Limit == 0 {
 			c.search.Limit = 10
 		}
-		changes, total, err := store.SearchSeatChanges(ctx, "org_1", c.search)
+		changes, total, err := store.SeatLedger().Search(ctx, "org_1", c.search)
 		must(t, err)
 		var got []string
 		for _, change := range changes {
@@ -153,14 +153,14 @@ func TestLockSeatsCountsToo(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
-	must(t, store.InsertMember(ctx, billing.Member{ID: "mem_1", OrganizationID: "org_1", UserID: "usr_1", Role: billing.Role{ID: billing.RoleAdmin},
+	must(t, store.Members().Insert(ctx, billing.Member{ID: "mem_1", OrganizationID: "org_1", UserID: "usr_1", Role: billing.Role{ID: billing.RoleAdmin},
 		Billable: true, Status: billing.MemberActive, JoinedAt: at(0)}))
-	state, billed, err := store.LockSeats(ctx, "org_1")
+	state, billed, err := store.Seats().LockAndCount(ctx, "org_1")
 	must(t, err)
 	wantEqual(t, state, billing.SeatState{})
 	wantEqual(t, billed, 1)
-	must(t, store.PutSeatState(ctx, billing.SeatState{OrganizationID: "org_1", DesiredSeats: 4, SyncVersion: 2}))
-	state, billed, err = store.LockSeats(ctx, "org_1")
+	must(t, store.Seats().PutState(ctx, billing.SeatState{OrganizationID: "org_1", DesiredSeats: 4, SyncVersion: 2}))
+	state, billed, err = store.Seats().LockAndCount(ctx, "org_1")
 	must(t, err)
 	wantEqual(t, []int{state.DesiredSeats, billed}, []int{4, 1})
 }

@@ -68,7 +68,7 @@ func TestAttachUser(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	sessions := NewSessionStore(store.DB())
-	must(t, store.InsertUser(ctx, billing.User{ID: "usr_1", Email: "a@example.com", CreatedAt: at(0)}))
+	must(t, store.Users().Insert(ctx, billing.User{ID: "usr_1", Email: "a@example.com", CreatedAt: at(0)}))
 
 	// Before the first write there is no session to be found.
 	must(t, sessions.AttachUser(ctx, "token", "usr_1"))

@@ -107,8 +107,8 @@ func at(seconds int) time.Time { return moment.UTC().Add(time.Duration(seconds) 
 func insertUserAndOrganization(t testing.TB, store *Store, userID, organizationID string) {
 	t.Helper()
 	ctx := t.Context()
-	must(t, store.InsertUser(ctx, billing.User{ID: userID, Email: userID + "@example.com", Name: "Name of " + userID, CreatedAt: at(0)}))
-	must(t, store.InsertOrganization(ctx, billing.Organization{ID: organizationID, Name: "Acme", CreatedAt: at(0)}))
+	must(t, store.Users().Insert(ctx, billing.User{ID: userID, Email: userID + "@example.com", Name: "Name of " + userID, CreatedAt: at(0)}))
+	must(t, store.Organizations().Insert(ctx, billing.Organization{ID: organizationID, Name: "Acme", CreatedAt: at(0)}))
 }
 
 func run(t testing.TB, store *Store, query string, args ...any) {

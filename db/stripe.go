@@ -10,15 +10,15 @@ const rememberAccount = `insert into stripe_accounts (fingerprint, account, live
 	on conflict (fingerprint) do update set account = excluded.account, livemode = excluded.livemode`
 
 // RememberAccount implements [billing.StripeQueries].
-func (q queries) RememberAccount(ctx context.Context, fingerprint string, acct billing.StripeAccount) error {
+func (q stripeStore) PutAccount(ctx context.Context, fingerprint string, acct billing.StripeAccount) error {
 	return q.exec(ctx, "remember account", rememberAccount, fingerprint, acct.ID, acct.Livemode)
 }
 
 const selectAccount = `select account, livemode from stripe_accounts where fingerprint = $1`
 
 // RememberedAccount implements [billing.StripeQueries].
-func (q queries) RememberedAccount(ctx context.Context, fingerprint string) (billing.StripeAccount, error) {
-	return get[billing.StripeAccount](ctx, q, "read remembered account", selectAccount, fingerprint)
+func (q stripeStore) Account(ctx context.Context, fingerprint string) (billing.StripeAccount, error) {
+	return get[billing.StripeAccount](ctx, q.queries, "read remembered account", selectAccount, fingerprint)
 }
 
 // storedPrice is a row of stripe_prices: a price of an account.
@@ -38,7 +38,7 @@ var (
 
 // RememberPrices implements [billing.StripeQueries]. A price may be named twice (by lookup key and by id), which one statement for all
 // of them would refuse.
-func (q queries) RememberPrices(ctx context.Context, acct billing.StripeAccount, prices []billing.StripePrice) error {
+func (q stripeStore) PutPrices(ctx context.Context, acct billing.StripeAccount, prices []billing.StripePrice) error {
 	for _, p := range prices {
 		row := storedPrice{StripePrice: p, Account: acct.ID, Livemode: acct.Livemode}
 		if err := q.exec(ctx, "remember price", rememberPrice, priceTable.values(row)...); err != nil {
@@ -53,6 +53,6 @@ var selectPrices = `select ` + priceTable.without("account", "livemode").list(""
 	from stripe_prices where account = $1 and livemode = $2 order by seq`
 
 // RememberedPrices implements [billing.StripeQueries]; oldest means first remembered.
-func (q queries) RememberedPrices(ctx context.Context, acct billing.StripeAccount) ([]billing.StripePrice, error) {
-	return list[billing.StripePrice](ctx, q, "list remembered prices", selectPrices, acct.ID, acct.Livemode)
+func (q stripeStore) Prices(ctx context.Context, acct billing.StripeAccount) ([]billing.StripePrice, error) {
+	return list[billing.StripePrice](ctx, q.queries, "list remembered prices", selectPrices, acct.ID, acct.Livemode)
 }

@@ -9,12 +9,12 @@ import (
 func TestRememberedAccount(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
-	_, err := store.RememberedAccount(ctx, "key 1")
+	_, err := store.Stripe().Account(ctx, "key 1")
 	wantNotFound(t, err)
-	must(t, store.RememberAccount(ctx, "key 1", billing.StripeAccount{ID: "acct_0"}))
-	must(t, store.RememberAccount(ctx, "key 1", account))
-	must(t, store.RememberAccount(ctx, "key 2", billing.StripeAccount{ID: "acct_2"}))
-	got, err := store.RememberedAccount(ctx, "key 1")
+	must(t, store.Stripe().PutAccount(ctx, "key 1", billing.StripeAccount{ID: "acct_0"}))
+	must(t, store.Stripe().PutAccount(ctx, "key 1", account))
+	must(t, store.Stripe().PutAccount(ctx, "key 2", billing.StripeAccount{ID: "acct_2"}))
+	got, err := store.Stripe().Account(ctx, "key 1")
 	must(t, err)
 	wantEqual(t, got, account)
 }
@@ -26,21 +26,21 @@ func TestRememberedPrices(t *testing.T) {
 		Amount: billing.Money{Minor: 2900, Currency: "usd"}, Interval: "month", Active: true}
 	wantFilled(t, first)
 	second := billing.StripePrice{ID: "price_a", Amount: billing.Money{Minor: -1, Currency: "jpy"}}
-	must(t, store.RememberPrices(ctx, account, []billing.StripePrice{first, second, first}))
-	must(t, store.RememberPrices(ctx, billing.StripeAccount{ID: account.ID}, []billing.StripePrice{second}))
+	must(t, store.Stripe().PutPrices(ctx, account, []billing.StripePrice{first, second, first}))
+	must(t, store.Stripe().PutPrices(ctx, billing.StripeAccount{ID: account.ID}, []billing.StripePrice{second}))
 
-	got, err := store.RememberedPrices(ctx, account)
+	got, err := store.Stripe().Prices(ctx, account)
 	must(t, err)
 	wantEqual(t, got, []billing.StripePrice{first, second})
 
 	replaced := billing.StripePrice{ID: "price_z", ProductID: "prod_2", ProductName: "Pro 2", LookupKey: "other",
 		Amount: billing.Money{Minor: 3000, Currency: "eur"}, Interval: "year"}
-	must(t, store.RememberPrices(ctx, account, []billing.StripePrice{replaced}))
-	got, err = store.RememberedPrices(ctx, account)
+	must(t, store.Stripe().PutPrices(ctx, account, []billing.StripePrice{replaced}))
+	got, err = store.Stripe().Prices(ctx, account)
 	must(t, err)
 	wantEqual(t, got, []billing.StripePrice{replaced, second})
 
-	got, err = store.RememberedPrices(ctx, billing.StripeAccount{ID: "acct_2"})
+	got, err = store.Stripe().Prices(ctx, billing.StripeAccount{ID: "acct_2"})
 	must(t, err)
 	wantEqual(t, got, []billing.StripePrice{})
 }

@@ -15,8 +15,8 @@ var (
 )
 
 // LockSubscription implements [billing.SubscriptionQueries].
-func (q queries) LockSubscription(ctx context.Context, id string) (billing.Subscription, error) {
-	return get[billing.Subscription](ctx, q, "lock subscription", lockSubscription, id)
+func (q subscriptionStore) Lock(ctx context.Context, id string) (billing.Subscription, error) {
+	return get[billing.Subscription](ctx, q.queries, "lock subscription", lockSubscription, id)
 }
 
 // Locks are taken in the order in which they are named, which is everybody's. Whoever had to wait for one sees both rows as they are afterwards.
@@ -31,16 +31,16 @@ type ownedSubscriptionRow struct {
 }
 
 // LockOwnerAndSubscription implements [billing.SubscriptionQueries].
-func (q queries) LockOwnerAndSubscription(
+func (q subscriptionStore) LockWithOwner(
 	ctx context.Context, customerID string, acct billing.StripeAccount, id string,
 ) (string, billing.Subscription, error) {
-	row, err := get[ownedSubscriptionRow](ctx, q, "lock organization and subscription", lockOwnerAndSubscription, customerID, acct.ID, acct.Livemode, id)
+	row, err := get[ownedSubscriptionRow](ctx, q.queries, "lock organization and subscription", lockOwnerAndSubscription, customerID, acct.ID, acct.Livemode, id)
 	return row.Owner, row.Subscription, err
 }
 
 // Subscription implements [billing.SubscriptionQueries].
-func (q queries) Subscription(ctx context.Context, id string) (billing.Subscription, error) {
-	return get[billing.Subscription](ctx, q, "read subscription", selectSubscription, id)
+func (q subscriptionStore) Get(ctx context.Context, id string) (billing.Subscription, error) {
+	return get[billing.Subscription](ctx, q.queries, "read subscription", selectSubscription, id)
 }
 
 // One round trip whether the row is there or not, and for all there are then: the others are read as they were when the statement began. The first
@@ -54,18 +54,18 @@ var putSubscription = `with put as (` + subscriptionTable.upsert("id") + `, revi
 	order by created_at, id`
 
 // PutSubscription implements [billing.SubscriptionQueries]. A snapshot without a moment is refused.
-func (q queries) PutSubscription(ctx context.Context, s billing.Subscription) ([]billing.Subscription, error) {
-	return list[billing.Subscription](ctx, q, "put subscription", putSubscription, subscriptionTable.values(s)...)
+func (q subscriptionStore) Put(ctx context.Context, s billing.Subscription) ([]billing.Subscription, error) {
+	return list[billing.Subscription](ctx, q.queries, "put subscription", putSubscription, subscriptionTable.values(s)...)
 }
 
 var selectCurrentSubscription = `select ` + subscriptionTable.list("") + ` from subscriptions
 	where organization_id = $1 and account = $2 and livemode = $3 and is_current`
 
 // CurrentSubscription implements [billing.SubscriptionQueries].
-func (q queries) CurrentSubscription(
+func (q subscriptionStore) Current(
 	ctx context.Context, organizationID string, acct billing.StripeAccount,
 ) (billing.Subscription, error) {
-	return get[billing.Subscription](ctx, q, "read current subscription", selectCurrentSubscription,
+	return get[billing.Subscription](ctx, q.queries, "read current subscription", selectCurrentSubscription,
 		organizationID, acct.ID, acct.Livemode)
 }
 
@@ -73,10 +73,10 @@ var selectSubscriptions = `select ` + subscriptionTable.list("") + ` from subscr
 	where organization_id = $1 and account = $2 and livemode = $3 order by created_at, id`
 
 // Subscriptions implements [billing.SubscriptionQueries]; the oldest comes first.
-func (q queries) Subscriptions(
+func (q subscriptionStore) List(
 	ctx context.Context, organizationID string, acct billing.StripeAccount,
 ) ([]billing.Subscription, error) {
-	return list[billing.Subscription](ctx, q, "list subscriptions", selectSubscriptions,
+	return list[billing.Subscription](ctx, q.queries, "list subscriptions", selectSubscriptions,
 		organizationID, acct.ID, acct.Livemode)
 }
 
@@ -97,9 +97,9 @@ const setCurrent = `with target as (
 
 // SetCurrent implements [billing.SubscriptionQueries]. A subscription that is not the organization's in this account and mode is not
 // found, and nothing changes. The revision stays: it counts snapshots.
-func (q queries) SetCurrent(ctx context.Context, organizationID, subscriptionID string, acct billing.StripeAccount) error {
+func (q subscriptionStore) SetCurrent(ctx context.Context, organizationID, subscriptionID string, acct billing.StripeAccount) error {
 	const operation = "set current subscription"
-	found, err := get[int](ctx, q, operation, setCurrent, organizationID, subscriptionID, acct.ID, acct.Livemode)
+	found, err := get[int](ctx, q.queries, operation, setCurrent, organizationID, subscriptionID, acct.ID, acct.Livemode)
 	if err == nil && found == 0 {
 		err = fmt.Errorf("%s: %w", operation, billing.ErrNotFound)
 	}

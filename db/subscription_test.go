@@ -42,9 +42,9 @@ func TestSubscriptionRoundTrip(t *testing.T) {
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
 	insertUserAndOrganization(t, store, "usr_2", "org_2")
-	_, err := store.Subscription(ctx, "sub_1")
+	_, err := store.Subscriptions().Get(ctx, "sub_1")
 	wantNotFound(t, err)
-	_, err = store.LockSubscription(ctx, "sub_1")
+	_, err = store.Subscriptions().Lock(ctx, "sub_1")
 	wantNotFound(t, err)
 
 	bare := subscription("sub_1", "org_2")
@@ -52,10 +52,10 @@ func TestSubscriptionRoundTrip(t *testing.T) {
 	wantFilled(t, full)
 	for i, put := range []billing.Subscription{bare, full, bare, full} {
 		storeSubscription(t, store, put)
-		got, err := store.Subscription(ctx, "sub_1")
+		got, err := store.Subscriptions().Get(ctx, "sub_1")
 		must(t, err)
 		wantEqual(t, got, stored(put, false, int64(i+1)))
-		got, err = store.LockSubscription(ctx, "sub_1")
+		got, err = store.Subscriptions().Lock(ctx, "sub_1")
 		must(t, err)
 		wantEqual(t, got, stored(put, false, int64(i+1)))
 	}
@@ -66,9 +66,9 @@ func TestPutSubscriptionLeavesCurrentAsItIs(t *testing.T) {
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
 	storeSubscription(t, store, subscription("sub_1", "org_1"))
-	must(t, store.SetCurrent(ctx, "org_1", "sub_1", account))
+	must(t, store.Subscriptions().SetCurrent(ctx, "org_1", "sub_1", account))
 	storeSubscription(t, store, subscription("sub_1", "org_1"))
-	got, err := store.CurrentSubscription(ctx, "org_1", account)
+	got, err := store.Subscriptions().Current(ctx, "org_1", account)
 	must(t, err)
 	wantEqual(t, got, stored(subscription("sub_1", "org_1"), true, 2))
 }
@@ -86,7 +86,7 @@ func TestSubscriptionsOfAnOrganization(t *testing.T) {
 	for _, s := range []billing.Subscription{young, old, test, other, foreign} {
 		storeSubscription(t, store, s)
 	}
-	got, err := store.Subscriptions(ctx, "org_1", account)
+	got, err := store.Subscriptions().List(ctx, "org_1", account)
 	must(t, err)
 	wantEqual(t, got, []billing.Subscription{stored(old, false, 1), stored(young, false, 1)})
 }
@@ -103,21 +103,21 @@ func TestSetCurrent(t *testing.T) {
 	} {
 		storeSubscription(t, store, s)
 	}
-	_, err := store.CurrentSubscription(ctx, "org_1", account)
+	_, err := store.Subscriptions().Current(ctx, "org_1", account)
 	wantNotFound(t, err)
-	must(t, store.SetCurrent(ctx, "org_1", "sub_test", billing.StripeAccount{ID: account.ID}))
-	must(t, store.SetCurrent(ctx, "org_2", "sub_foreign", account))
+	must(t, store.Subscriptions().SetCurrent(ctx, "org_1", "sub_test", billing.StripeAccount{ID: account.ID}))
+	must(t, store.Subscriptions().SetCurrent(ctx, "org_2", "sub_foreign", account))
 
 	// Either way round, so that no order of rows in the table is the lucky one; twice is once.
 	for _, id := range []string{"sub_1", "sub_2", "sub_2", "sub_1"} {
-		must(t, store.SetCurrent(ctx, "org_1", id, account))
+		must(t, store.Subscriptions().SetCurrent(ctx, "org_1", id, account))
 		wantEqual(t, currentIDs(t, store), []string{id, "sub_foreign", "sub_test"})
-		got, err := store.CurrentSubscription(ctx, "org_1", account)
+		got, err := store.Subscriptions().Current(ctx, "org_1", account)
 		must(t, err)
 		wantEqual(t, got, stored(subscription(id, "org_1"), true, 1))
 	}
 	for _, id := range []string{"sub_foreign", "sub_test", "sub_unknown"} {
-		wantNotFound(t, store.SetCurrent(ctx, "org_1", id, account))
+		wantNotFound(t, store.Subscriptions().SetCurrent(ctx, "org_1", id, account))
 		wantEqual(t, currentIDs(t, store), []string{"sub_1", "sub_foreign", "sub_test"})
 	}
 }
@@ -130,9 +130,9 @@ func currentIDs(t *testing.T, store *Store) []string {
 }
 
 // storeSubscription writes a snapshot, and returns the ids of what the organization has then.
-func storeSubscription(t *testing.T, tx billing.Queries, s billing.Subscription) (ids []string) {
+func storeSubscription(t *testing.T, tx billing.Tx, s billing.Subscription) (ids []string) {
 	t.Helper()
-	all, err := tx.PutSubscription(t.Context(), s)
+	all, err := tx.Subscriptions().Put(t.Context(), s)
 	must(t, err)
 	for _, one := range all {
 		ids = append(ids, one.ID)
@@ -153,10 +153,10 @@ func TestPutSubscriptionReturnsAll(t *testing.T) {
 	older.CreatedAt = older.CreatedAt.Add(-time.Hour)
 	storeSubscription(t, store, subscription("sub_1", "org_1"))
 	wantEqual(t, storeSubscription(t, store, older), []string{"sub_2", "sub_1"})
-	must(t, store.SetCurrent(ctx, "org_1", "sub_1", account))
-	all, err := store.PutSubscription(ctx, subscription("sub_1", "org_1"))
+	must(t, store.Subscriptions().SetCurrent(ctx, "org_1", "sub_1", account))
+	all, err := store.Subscriptions().Put(ctx, subscription("sub_1", "org_1"))
 	must(t, err)
-	listed, err := store.Subscriptions(ctx, "org_1", account)
+	listed, err := store.Subscriptions().List(ctx, "org_1", account)
 	must(t, err)
 	wantEqual(t, all, listed)
 	wantEqual(t, all[1], stored(subscription("sub_1", "org_1"), true, 2))
@@ -166,32 +166,32 @@ func TestLockOwnerAndSubscription(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
-	must(t, store.PutCustomerLink(ctx, billing.CustomerLink{OrganizationID: "org_1", Generation: 1, StripeCustomerID: "cus_1", Account: account.ID,
+	must(t, store.Customers().PutLink(ctx, billing.CustomerLink{OrganizationID: "org_1", Generation: 1, StripeCustomerID: "cus_1", Account: account.ID,
 		Livemode: account.Livemode, CreatedAt: at(0), UpdatedAt: at(0)}))
-	_, _, err := store.LockOwnerAndSubscription(ctx, "cus_1", account, "sub_1")
+	_, _, err := store.Subscriptions().LockWithOwner(ctx, "cus_1", account, "sub_1")
 	wantNotFound(t, err)
 	storeSubscription(t, store, subscription("sub_1", "org_1"))
-	_, _, err = store.LockOwnerAndSubscription(ctx, "cus_2", account, "sub_1")
+	_, _, err = store.Subscriptions().LockWithOwner(ctx, "cus_2", account, "sub_1")
 	wantNotFound(t, err)
 
 	waits := make(chan error, 1)
-	must(t, store.InTx(ctx, func(tx billing.Queries) error {
-		if _, err := tx.LockOrganization(ctx, "org_1"); err != nil {
+	must(t, store.InTx(ctx, func(tx billing.Tx) error {
+		if _, err := tx.Organizations().Lock(ctx, "org_1"); err != nil {
 			return err
 		}
 		go func() { waits <- seesWhatWasWritten(ctx, store) }()
 		waitUntilBlocked(t, store)
 		// Whoever waits for the organization does not hold the subscription.
 		wantEqual(t, one[int](t, store, `select count(*) from (select from subscriptions for no key update skip locked) s`), 1)
-		_, err := tx.PutSubscription(ctx, subscription("sub_1", "org_1"))
+		_, err := tx.Subscriptions().Put(ctx, subscription("sub_1", "org_1"))
 		return err
 	}))
 	must(t, <-waits)
 }
 
 func seesWhatWasWritten(ctx context.Context, store *Store) error {
-	return store.InTx(ctx, func(tx billing.Queries) error {
-		owner, held, err := tx.LockOwnerAndSubscription(ctx, "cus_1", account, "sub_1")
+	return store.InTx(ctx, func(tx billing.Tx) error {
+		owner, held, err := tx.Subscriptions().LockWithOwner(ctx, "cus_1", account, "sub_1")
 		if err == nil && (owner != "org_1" || held.Revision != 2) {
 			err = fmt.Errorf("got %s, revision %d", owner, held.Revision)
 		}
@@ -204,14 +204,14 @@ func TestLockSubscriptionExcludesOthers(t *testing.T) {
 	store, ctx := newTestStore(t, "lock_timeout", "100ms"), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
 	storeSubscription(t, store, subscription("sub_1", "org_1"))
-	must(t, store.InTx(ctx, func(tx billing.Queries) error {
-		if _, err := tx.LockSubscription(ctx, "sub_1"); err != nil {
+	must(t, store.InTx(ctx, func(tx billing.Tx) error {
+		if _, err := tx.Subscriptions().Lock(ctx, "sub_1"); err != nil {
 			return err
 		}
-		if _, err := store.PutSubscription(ctx, subscription("sub_1", "org_1")); err == nil {
+		if _, err := store.Subscriptions().Put(ctx, subscription("sub_1", "org_1")); err == nil {
 			t.Error("a locked snapshot was overwritten by somebody else")
 		}
-		_, err := store.Subscription(ctx, "sub_1") // pages never wait
+		_, err := store.Subscriptions().Get(ctx, "sub_1") // pages never wait
 		return err
 	}))
 }

@@ -22,7 +22,7 @@ var insertSurplus = duplicateTable.insert() + `
 		where duplicate_subscriptions.status = 'kept'`
 
 // InsertSurplus implements [billing.SurplusQueries].
-func (q queries) InsertSurplus(ctx context.Context, s billing.DuplicateSubscription) (bool, error) {
+func (q duplicateStore) Insert(ctx context.Context, s billing.DuplicateSubscription) (bool, error) {
 	n, err := q.execCount(ctx, "insert surplus subscription", insertSurplus, duplicateTable.values(s)...)
 	return n == 1, err
 }
@@ -36,15 +36,15 @@ var claimDueSurplus = `with due as materialized (
 	returning ` + duplicateColumns
 
 // ClaimDueSurplus implements [billing.SurplusQueries].
-func (q queries) ClaimDueSurplus(ctx context.Context, now, leaseUntil time.Time) (billing.DuplicateSubscription, error) {
-	return get[billing.DuplicateSubscription](ctx, q, "claim due surplus subscription", claimDueSurplus, now, leaseUntil)
+func (q duplicateStore) ClaimDue(ctx context.Context, now, leaseUntil time.Time) (billing.DuplicateSubscription, error) {
+	return get[billing.DuplicateSubscription](ctx, q.queries, "claim due surplus subscription", claimDueSurplus, now, leaseUntil)
 }
 
 const updateSurplus = `update duplicate_subscriptions set status = $2, canceling_at = $3, attempts = $4, error = $5, next_attempt_at = $6,
 	refunded_minor = $7, currency = $8, done_at = $9 where subscription_id = $1`
 
 // PutSurplus implements [billing.SurplusQueries]; ErrNotFound where it is not known.
-func (q queries) PutSurplus(ctx context.Context, s billing.DuplicateSubscription) error {
+func (q duplicateStore) Put(ctx context.Context, s billing.DuplicateSubscription) error {
 	return q.execOne(ctx, "write surplus subscription", updateSurplus, s.SubscriptionID, s.Status, s.CancelingAt, s.Attempts, s.Error,
 		s.NextAttemptAt, s.Refunded.Minor, s.Refunded.Currency, s.DoneAt)
 }
@@ -53,6 +53,6 @@ var selectSurpluses = `select ` + duplicateColumns + ` from duplicate_subscripti
 	where organization_id = $1 and found_at >= $2 order by found_at desc, subscription_id`
 
 // Surpluses implements [billing.SurplusQueries].
-func (q queries) Surpluses(ctx context.Context, organizationID string, since time.Time) ([]billing.DuplicateSubscription, error) {
-	return list[billing.DuplicateSubscription](ctx, q, "list surplus subscriptions", selectSurpluses, organizationID, since)
+func (q duplicateStore) List(ctx context.Context, organizationID string, since time.Time) ([]billing.DuplicateSubscription, error) {
+	return list[billing.DuplicateSubscription](ctx, q.queries, "list surplus subscriptions", selectSurpluses, organizationID, since)
 }

@@ -17,34 +17,34 @@ func TestSurplusRoundTrip(t *testing.T) {
 	wantFilled(t, want)
 	insert := func(s billing.DuplicateSubscription) bool {
 		t.Helper()
-		fresh, err := store.InsertSurplus(ctx, s)
+		fresh, err := store.Duplicates().Insert(ctx, s)
 		must(t, err)
 		return fresh
 	}
 	wantEqual(t, insert(want), true)
 	wantEqual(t, insert(want), false)
 	want.FoundAt = at(0)
-	found, err := store.Surpluses(ctx, "org_1", at(0))
+	found, err := store.Duplicates().List(ctx, "org_1", at(0))
 	must(t, err)
 	wantEqual(t, found, []billing.DuplicateSubscription{want})
-	found, err = store.Surpluses(ctx, "org_1", at(1))
+	found, err = store.Duplicates().List(ctx, "org_1", at(1))
 	must(t, err)
 	wantEqual(t, len(found), 0)
 
-	_, err = store.ClaimDueSurplus(ctx, at(1), at(9))
+	_, err = store.Duplicates().ClaimDue(ctx, at(1), at(9))
 	wantNotFound(t, err)
-	claimed, err := store.ClaimDueSurplus(ctx, at(2), at(9))
+	claimed, err := store.Duplicates().ClaimDue(ctx, at(2), at(9))
 	must(t, err)
 	want.Attempts, want.NextAttemptAt = 3, ptr(at(9))
 	wantEqual(t, claimed, want)
 
 	want.Status, want.NextAttemptAt = billing.DuplicateKept, nil
-	must(t, store.PutSurplus(ctx, want))
+	must(t, store.Duplicates().Put(ctx, want))
 	// In the way again: it begins anew.
 	want.Status, want.NextAttemptAt, want.KeptSubscriptionID = billing.DuplicateCanceling, ptr(at(5)), "sub_3"
 	wantEqual(t, insert(want), true)
-	claimed, err = store.ClaimDueSurplus(ctx, at(6), at(9))
+	claimed, err = store.Duplicates().ClaimDue(ctx, at(6), at(9))
 	must(t, err)
 	wantEqual(t, []any{claimed.KeptSubscriptionID, claimed.Attempts, claimed.Error}, []any{"sub_3", 1, ""})
-	wantNotFound(t, store.PutSurplus(ctx, billing.DuplicateSubscription{SubscriptionID: "sub_9", Status: billing.DuplicateFailed}))
+	wantNotFound(t, store.Duplicates().Put(ctx, billing.DuplicateSubscription{SubscriptionID: "sub_9", Status: billing.DuplicateFailed}))
 }

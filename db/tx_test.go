@@ -13,7 +13,7 @@ import (
 )
 
 // raise makes the server fail the transaction with a code.
-func raise(ctx context.Context, tx billing.Queries, code string) error {
+func raise(ctx context.Context, tx billing.Tx, code string) error {
 	ext := tx.(queries).ext.(*sqlx.Tx)
 	_, err := ext.ExecContext(ctx, `do $$ begin raise exception 'x' using errcode = '`+code+`'; end $$`)
 	return wrap(ctx, "raise", err)
@@ -27,8 +27,8 @@ func organizations(t *testing.T, store *Store) int {
 func TestInTxCommits(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
-	must(t, store.InTx(ctx, func(tx billing.Queries) error {
-		return tx.InsertOrganization(ctx, billing.Organization{ID: "org_1", CreatedAt: at(0)})
+	must(t, store.InTx(ctx, func(tx billing.Tx) error {
+		return tx.Organizations().Insert(ctx, billing.Organization{ID: "org_1", CreatedAt: at(0)})
 	}))
 	wantEqual(t, organizations(t, store), 1)
 }
@@ -36,12 +36,12 @@ func TestInTxCommits(t *testing.T) {
 func TestInTxIsReadCommitted(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t, "default_transaction_isolation", "serializable"), t.Context()
-	must(t, store.InTx(ctx, func(tx billing.Queries) error {
-		if _, err := tx.Organization(ctx, "org_1"); !errors.Is(err, billing.ErrNotFound) {
+	must(t, store.InTx(ctx, func(tx billing.Tx) error {
+		if _, err := tx.Organizations().Get(ctx, "org_1"); !errors.Is(err, billing.ErrNotFound) {
 			t.Errorf("got %v", err)
 		}
-		must(t, store.InsertOrganization(ctx, billing.Organization{ID: "org_1", CreatedAt: at(0)}))
-		_, err := tx.Organization(ctx, "org_1")
+		must(t, store.Organizations().Insert(ctx, billing.Organization{ID: "org_1", CreatedAt: at(0)}))
+		_, err := tx.Organizations().Get(ctx, "org_1")
 		return err
 	}))
 }
@@ -63,8 +63,8 @@ func TestInTxRollsBack(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
 			err := recovered(func() error {
-				return store.InTx(ctx, func(tx billing.Queries) error {
-					must(t, tx.InsertOrganization(ctx, billing.Organization{ID: "org_1", CreatedAt: at(0)}))
+				return store.InTx(ctx, func(tx billing.Tx) error {
+					must(t, tx.Organizations().Insert(ctx, billing.Organization{ID: "org_1", CreatedAt: at(0)}))
 					return tc.end(cancel)
 				})
 			})
@@ -109,9 +109,9 @@ func TestInTxRunsAgainAfterACollision(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			pauses = nil
 			ctx, runs := t.Context(), 0
-			err := store.InTx(ctx, func(tx billing.Queries) error {
+			err := store.InTx(ctx, func(tx billing.Tx) error {
 				runs++
-				must(t, tx.RememberAccount(ctx, name, account))
+				must(t, tx.Stripe().PutAccount(ctx, name, account))
 				if runs <= tc.failures {
 					return raise(ctx, tx, string(tc.code))
 				}
@@ -120,7 +120,7 @@ func TestInTxRunsAgainAfterACollision(t *testing.T) {
 			wantEqual(t, runs, tc.runs)
 			wantEqual(t, len(pauses), tc.runs-1)
 			wantEqual(t, hasCode(err, tc.code), tc.wantErr)
-			_, err = store.RememberedAccount(ctx, name)
+			_, err = store.Stripe().Account(ctx, name)
 			wantEqual(t, err == nil, !tc.wantErr)
 		})
 	}
@@ -131,7 +131,7 @@ func TestInTxStopsTryingWhenCtxIsOver(t *testing.T) {
 	store := newTestStore(t)
 	store.pause = func(context.Context, int) error { return context.Canceled }
 	runs := 0
-	err := store.InTx(t.Context(), func(tx billing.Queries) error {
+	err := store.InTx(t.Context(), func(tx billing.Tx) error {
 		runs++
 		return raise(t.Context(), tx, "40001")
 	})
@@ -159,12 +159,12 @@ func TestDeadlockIsSolved(t *testing.T) {
 	for i, ids := range [][2]string{{"org_1", "org_2"}, {"org_2", "org_1"}} {
 		group.Go(func() {
 			meet := sync.OnceFunc(func() { met.Done(); met.Wait() })
-			errs[i] = store.InTx(ctx, func(tx billing.Queries) error {
-				if _, err := tx.LockOrganization(ctx, ids[0]); err != nil {
+			errs[i] = store.InTx(ctx, func(tx billing.Tx) error {
+				if _, err := tx.Organizations().Lock(ctx, ids[0]); err != nil {
 					return err
 				}
 				meet()
-				_, err := tx.LockOrganization(ctx, ids[1])
+				_, err := tx.Organizations().Lock(ctx, ids[1])
 				return err
 			})
 		})

@@ -29,7 +29,7 @@ func (h *house) storeOpenInvoice() {
 	if err := h.store.DB().GetContext(h.t.Context(), &subscription, `select id, account from subscriptions`); err != nil {
 		h.t.Fatal(err)
 	}
-	err := h.store.PutInvoice(h.t.Context(), billing.Invoice{
+	err := h.store.Invoices().Put(h.t.Context(), billing.Invoice{
 		ID: "in_open", OrganizationID: h.organization.ID, SubscriptionID: subscription.ID, Account: subscription.Account, Number: "N-1",
 		Status: billing.InvoiceOpen, Reason: "subscription_cycle", Currency: "usd", Total: 8700, AmountDue: 8700, CreatedAt: at, FinalizedAt: &at, AsOf: at,
 	})

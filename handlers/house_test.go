@@ -231,7 +231,7 @@ func (h *house) join(name, role string) {
 // alsoMember makes a user an admin of another organization too.
 func (h *house) alsoMember(name string, organization billing.Organization) {
 	h.t.Helper()
-	err := h.store.InsertMember(h.t.Context(), billing.Member{
+	err := h.store.Members().Insert(h.t.Context(), billing.Member{
 		ID: "mem_" + name + "_also", OrganizationID: organization.ID, UserID: h.users[name].ID, Role: billing.Role{ID: billing.RoleAdmin},
 		Status: billing.MemberActive, JoinedAt: time.Now(),
 	})

@@ -20,7 +20,7 @@ const (
 // memberID is somebody's membership in the house's organization.
 func (h *house) memberID(name string) string {
 	h.t.Helper()
-	member, err := h.store.MemberByUser(h.t.Context(), h.organization.ID, h.users[name].ID)
+	member, err := h.store.Members().ByUser(h.t.Context(), h.organization.ID, h.users[name].ID)
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -30,7 +30,7 @@ func (e *environment) insertOrganizations(ctx context.Context, priceID string) e
 	}
 	start := time.Now().AddDate(0, 0, -1)
 	for n := 1; n <= e.organizations; n++ {
-		err := e.store.InTx(ctx, func(tx billing.Queries) error {
+		err := e.store.InTx(ctx, func(tx billing.Tx) error {
 			return e.insertSubscription(ctx, tx, subscriber{organizationID(n), customerID(n), subscriptionID(n)}, priceID, start)
 		})
 		if err != nil {
@@ -44,18 +44,18 @@ func (e *environment) insertOrganizations(ctx context.Context, priceID string) e
 // subscriber holds the ids of an organization with a subscription.
 type subscriber struct{ organizationID, customerID, subscriptionID string }
 
-func (e *environment) insertSubscription(ctx context.Context, tx billing.Queries, s subscriber, priceID string, start time.Time) error {
+func (e *environment) insertSubscription(ctx context.Context, tx billing.Tx, s subscriber, priceID string, start time.Time) error {
 	one := 1
-	link := tx.PutCustomerLink(ctx, billing.CustomerLink{
+	link := tx.Customers().PutLink(ctx, billing.CustomerLink{
 		OrganizationID: s.organizationID, Generation: 1, StripeCustomerID: s.customerID, Account: e.account.ID, Livemode: e.account.Livemode,
 		Email: "a@example.com", Name: "Organization", CreatedAt: start, UpdatedAt: start,
 	})
-	_, put := tx.PutSubscription(ctx, billing.Subscription{
+	_, put := tx.Subscriptions().Put(ctx, billing.Subscription{
 		ID: s.subscriptionID, OrganizationID: s.organizationID, CustomerID: s.customerID, Account: e.account.ID, Livemode: e.account.Livemode,
 		Status: billing.StatusActive, PriceID: priceID, ItemID: "si_1", Quantity: 1,
 		CurrentPeriodStart: start, CurrentPeriodEnd: start.AddDate(0, 1, 0), CreatedAt: start, MetadataOrgID: s.organizationID, AsOf: start,
 	})
-	return errors.Join(link, put, tx.SetCurrent(ctx, s.organizationID, s.subscriptionID, e.account), tx.PutSeatState(ctx, billing.SeatState{
+	return errors.Join(link, put, tx.Subscriptions().SetCurrent(ctx, s.organizationID, s.subscriptionID, e.account), tx.Seats().PutState(ctx, billing.SeatState{
 		OrganizationID: s.organizationID, DesiredSeats: 1, LastAppliedSeats: &one, LastSyncAt: &start, SyncVersion: 1, AppliedVersion: 1,
 	}))
 }

@@ -39,7 +39,7 @@ func (e *environment) signUp(ctx context.Context, priceID string) (v visitor, er
 	if err := row.Scan(&v.UserID, &v.OrganizationID); err != nil {
 		return v, fmt.Errorf("find the visitor: %w", err)
 	}
-	return v, e.store.InTx(ctx, func(tx billing.Queries) error { return e.insertInvoices(ctx, tx, v, priceID) })
+	return v, e.store.InTx(ctx, func(tx billing.Tx) error { return e.insertInvoices(ctx, tx, v, priceID) })
 }
 
 // postSignUp submits the sign-up form and returns the session's cookie.
@@ -67,12 +67,12 @@ func (e *environment) postSignUp() (*http.Cookie, error) {
 	return cookies[0], nil
 }
 
-func (e *environment) insertInvoices(ctx context.Context, tx billing.Queries, v visitor, priceID string) error {
+func (e *environment) insertInvoices(ctx context.Context, tx billing.Tx, v visitor, priceID string) error {
 	start := time.Now().AddDate(0, 0, -1)
 	err := e.insertSubscription(ctx, tx, subscriber{v.OrganizationID, "cus_visitor", "sub_visitor"}, priceID, start)
 	for n := range visitorInvoices {
 		at := start.AddDate(0, -n, 0)
-		err = errors.Join(err, tx.PutInvoice(ctx, billing.Invoice{
+		err = errors.Join(err, tx.Invoices().Put(ctx, billing.Invoice{
 			ID: fmt.Sprintf("in_visitor_%d", n), OrganizationID: v.OrganizationID, CustomerID: "cus_visitor", SubscriptionID: "sub_visitor",
 			Account: e.account.ID, Livemode: e.account.Livemode, Number: fmt.Sprintf("USH-%04d", n), Status: "paid",
 			Reason: "subscription_cycle", Currency: "usd", Total: 2900, AmountPaid: 2900,

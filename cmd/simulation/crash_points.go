@@ -97,20 +97,20 @@ func (c *crashes) stop() map[string]int {
 // crashingStore may crash before and after transactions. It does not embed the whole store: a
 // method that runs transactions must not bypass the crash points.
 type crashingStore struct {
-	billing.Queries
+	billing.Tx
 	store   *db.Store
 	crashes *crashes
 }
 
 // InTx implements [billing.Store].
-func (s crashingStore) InTx(ctx context.Context, f func(billing.Queries) error) error {
+func (s crashingStore) InTx(ctx context.Context, f func(billing.Tx) error) error {
 	return s.InTxRecording(ctx, nil, f)
 }
 
 // InTxRecording implements [billing.Store].
-func (s crashingStore) InTxRecording(ctx context.Context, changes *billing.ChangeLog, f func(billing.Queries) error) error {
+func (s crashingStore) InTxRecording(ctx context.Context, changes *billing.ChangeLog, f func(billing.Tx) error) error {
 	s.crashes.at(ctx, pointTxBegin)
-	err := s.store.InTxRecording(ctx, changes, func(tx billing.Queries) error {
+	err := s.store.InTxRecording(ctx, changes, func(tx billing.Tx) error {
 		if err := f(tx); err != nil {
 			return err
 		}

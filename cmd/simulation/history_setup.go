@@ -40,8 +40,8 @@ func (e *environment) createHistories(ctx context.Context) error {
 // is billed.
 func (e *environment) insertOrganization(ctx context.Context, h *history) error {
 	now := time.Now()
-	return e.store.InTx(ctx, func(tx billing.Queries) error {
-		err := tx.InsertOrganization(ctx, billing.Organization{ID: h.organizationID, Name: "Simulation", CreatedAt: now})
+	return e.store.InTx(ctx, func(tx billing.Tx) error {
+		err := tx.Organizations().Insert(ctx, billing.Organization{ID: h.organizationID, Name: "Simulation", CreatedAt: now})
 		if err != nil {
 			return err
 		}
@@ -51,7 +51,7 @@ func (e *environment) insertOrganization(ctx context.Context, h *history) error 
 			}
 		}
 		for n := range guestsPerHistory {
-			err := tx.InsertUser(ctx, billing.User{
+			err := tx.Users().Insert(ctx, billing.User{
 				ID: guestID(h.seed, n), Email: guestEmail(h.seed, n), Name: "Guest", PasswordHash: passwordHash, CreatedAt: now,
 			})
 			if err != nil {
@@ -63,12 +63,12 @@ func (e *environment) insertOrganization(ctx context.Context, h *history) error 
 }
 
 // insertMember inserts the nth member; the first is the founder.
-func insertMember(ctx context.Context, tx billing.Queries, h *history, n int, now time.Time) error {
+func insertMember(ctx context.Context, tx billing.Tx, h *history, n int, now time.Time) error {
 	user := billing.User{
 		ID: userID(h.seed, n), Email: fmt.Sprintf("p%d.%d@example.com", n, h.seed), Name: "Person",
 		PasswordHash: passwordHash, CreatedAt: now,
 	}
-	if err := tx.InsertUser(ctx, user); err != nil {
+	if err := tx.Users().Insert(ctx, user); err != nil {
 		return err
 	}
 	member := billing.Member{
@@ -78,5 +78,5 @@ func insertMember(ctx context.Context, tx billing.Queries, h *history, n int, no
 	if n == 0 {
 		member.Role.ID, member.Billable = billing.RoleAdmin, true
 	}
-	return tx.InsertMember(ctx, member)
+	return tx.Members().Insert(ctx, member)
 }

@@ -35,17 +35,17 @@ func (a liveApplication) performTogether(operations []operation) []string {
 }
 
 func (a liveApplication) members(organizationID string) []billing.Member {
-	members, _ := a.env.store.Members(a.ctx, organizationID)
+	members, _ := a.env.store.Members().List(a.ctx, organizationID)
 	return members
 }
 
 func (a liveApplication) roles(organizationID string) []billing.Role {
-	roles, _ := a.env.store.Roles(a.ctx, organizationID)
+	roles, _ := a.env.store.Roles().List(a.ctx, organizationID)
 	return roles
 }
 
 func (a liveApplication) pendingInvitations(organizationID string) []billing.Invitation {
-	invitations, _ := a.env.store.PendingInvitations(a.ctx, organizationID)
+	invitations, _ := a.env.store.Invitations().Pending(a.ctx, organizationID)
 	return invitations
 }
 
@@ -54,7 +54,7 @@ func (a liveApplication) invitationToken(address string) string {
 }
 
 func (a liveApplication) customerID(organizationID string) string {
-	links, err := a.env.store.CustomerLinks(a.ctx, a.env.account, organizationID)
+	links, err := a.env.store.Customers().Links(a.ctx, a.env.account, organizationID)
 	if err != nil || len(links) == 0 {
 		return ""
 	}

@@ -70,14 +70,14 @@ func (o *oracle) insertOrganization(ctx context.Context, h *history) (map[string
 		return nil, err
 	}
 	customers, now := map[string]bool{}, time.Now()
-	return customers, o.store.InTx(ctx, func(tx billing.Queries) error {
-		err := tx.InsertOrganization(ctx, billing.Organization{ID: h.organizationID, Name: "Simulation", CreatedAt: now})
+	return customers, o.store.InTx(ctx, func(tx billing.Tx) error {
+		err := tx.Organizations().Insert(ctx, billing.Organization{ID: h.organizationID, Name: "Simulation", CreatedAt: now})
 		for n, id := range ids {
 			if err != nil {
 				return err
 			}
 			customers[id] = true
-			err = tx.PutCustomerLink(ctx, billing.CustomerLink{
+			err = tx.Customers().PutLink(ctx, billing.CustomerLink{
 				OrganizationID: h.organizationID, Generation: n + 1, StripeCustomerID: id, Account: o.env.account.ID,
 				Livemode: o.env.account.Livemode, Email: "p@example.com", Name: "Simulation", CreatedAt: now, UpdatedAt: now,
 			})

@@ -53,7 +53,7 @@ func (v verifier) verifyBeforeReconciliation(ctx context.Context) error {
 // verifyState checks that the stored subscriptions equal Stripe's, that the quantity is the number
 // of billed members, that at most one subscription is current, and that no event has failed.
 func (v verifier) verifyState(ctx context.Context, h *history) error {
-	links, err := v.env.store.CustomerLinks(ctx, v.env.account, h.organizationID)
+	links, err := v.env.store.Customers().Links(ctx, v.env.account, h.organizationID)
 	if err != nil {
 		return err
 	}
@@ -83,7 +83,7 @@ type subscriptionCounts struct {
 }
 
 func (v verifier) verifySubscription(ctx context.Context, h *history, atStripe billing.Subscription, counts *subscriptionCounts) {
-	stored, err := v.env.store.Subscription(ctx, atStripe.ID)
+	stored, err := v.env.store.Subscriptions().Get(ctx, atStripe.ID)
 	if err != nil {
 		h.diverged("%s is %s at Stripe and not in Usher: %v", atStripe.ID, atStripe.Status, err)
 		return
@@ -113,7 +113,7 @@ func summary(s billing.Subscription) string {
 }
 
 func (v verifier) verifySeats(ctx context.Context, h *history, quantity int) {
-	billed, err := v.env.store.CountBillable(ctx, h.organizationID)
+	billed, err := v.env.store.Members().CountBillable(ctx, h.organizationID)
 	if err != nil || quantity != max(1, billed) {
 		h.diverged("%d members are billed and the quantity at Stripe is %d (%v)", billed, quantity, err)
 	}

@@ -108,7 +108,7 @@ func (d *doctor) checkDatabase(ctx context.Context) {
 
 // checkBacklog looks for failed work.
 func (d *doctor) checkBacklog(ctx context.Context, store *db.Store) {
-	backlog, err := store.Backlog(ctx)
+	backlog, err := store.Operations().Backlog(ctx)
 	failed := backlog.FailedEvents > 0 || backlog.FailingSeats > 0 || backlog.FailedDuplicates > 0 ||
 		backlog.FailedMails > 0
 	switch {
