@@ -48,25 +48,3 @@ func (s *Service) deleteAccountTx(ctx context.Context, tx Tx, userID string) err
 	}
 	return tx.Users().Erase(ctx, userID, DeletedName)
 }
-
-// leaveOrganization takes a member out of an organization that keeps an admin, or was deleted.
-func (s *Service) leaveOrganization(ctx context.Context, tx Tx, organizationID, memberID string) error {
-	organization, err := tx.Organizations().Lock(ctx, organizationID)
-	if err != nil {
-		return fmt.Errorf("lock organization: %w", err)
-	}
-	member, still, err := Found(tx.Members().Get(ctx, organizationID, memberID)) // as it is under the lock
-	if err != nil || !still {
-		return err
-	}
-	if organization.DeletedAt == nil && member.isAdmin() {
-		err := requireOtherAdmin(ctx, tx, member)
-		if ErrorCode(err) == CodeConflict { // of which organization, they can't see from here
-			return Errorf(CodeConflict, "You are the last admin of %s. Hand it over or delete it first.", organization.Name)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return s.removeMembership(ctx, tx, member, member.UserID, "deleted their account")
-}

@@ -8,7 +8,6 @@ import (
 	"io"
 	"strings"
 	"time"
-	"unicode/utf8"
 )
 
 // TokenPurpose says what an account token is good for.
@@ -230,12 +229,4 @@ func (s *Service) userOfToken(ctx context.Context, tx Tx, secret string, purpose
 		err = Errorf(CodeNotFound, messageLinkInvalid)
 	}
 	return user, err
-}
-
-// checkNewPassword says why a password will not do; nil where it will.
-func checkNewPassword(password string) error {
-	if utf8.RuneCountInString(password) < minPasswordLength || len(password) > maxPasswordLength {
-		return fieldError("password", "Please choose a password of at least %d characters.", minPasswordLength)
-	}
-	return nil
 }

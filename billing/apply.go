@@ -73,47 +73,6 @@ func (s *Service) lockTarget(ctx context.Context, tx Tx, n subscriptionUpdate) (
 	return p, err
 }
 
-// findOwner tells whose a customer is. Where no link knows it, the orgId in the metadata is taken as a hint (linked is false): the event
-// may be faster than our own write of the link. An empty id means another application's object.
-func (s *Service) findOwner(ctx context.Context, tx Tx, customerID, hintedOrgID string) (organizationID string, linked bool, err error) {
-	if customerID != "" {
-		link, known, err := Found(tx.Customers().Owner(ctx, customerID, s.knownAccount()))
-		if err != nil {
-			return "", false, fmt.Errorf("look up customer: %w", err)
-		}
-		if known {
-			return link.OrganizationID, true, nil
-		}
-	}
-	if hintedOrgID == "" {
-		return "", false, nil
-	}
-	organization, known, err := Found(tx.Organizations().Get(ctx, hintedOrgID))
-	if err != nil || !known {
-		return "", false, err
-	}
-	return organization.ID, false, nil
-}
-
-// lockOwner is [Service.findOwner] with the organization locked. Nearly always it is one question.
-func (s *Service) lockOwner(ctx context.Context, tx Tx, customerID, hintedOrgID string) (organizationID string, linked bool, err error) {
-	organizationID, linked, err = Found(tx.Customers().LockOwner(ctx, customerID, s.knownAccount()))
-	if err != nil {
-		return "", false, fmt.Errorf("lock the customer's organization: %w", err)
-	}
-	if linked {
-		return organizationID, true, nil
-	}
-	organizationID, linked, err = s.findOwner(ctx, tx, customerID, hintedOrgID)
-	if err != nil || organizationID == "" {
-		return "", false, err
-	}
-	if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
-		return "", false, fmt.Errorf("lock organization: %w", err)
-	}
-	return organizationID, linked, nil
-}
-
 // writeSubscription stores a snapshot over the one held before, settles which one is current, recounts the seats against it and writes
 // to people about what changed. The organization is locked.
 func (s *Service) writeSubscription(ctx context.Context, tx Tx, before, fresh Subscription) error {
@@ -236,25 +195,6 @@ func (s *Service) applyFetchedTx(ctx context.Context, tx Tx, answer Subscription
 	return answer, s.writeSubscription(ctx, tx, held, answer)
 }
 
-// adopt finds and locks the organization a fetched object belongs to, and writes the link where our own write of it was overtaken: only
-// where the organization has no customer yet.
-func (s *Service) resolveOwner(ctx context.Context, tx Tx, customerID, hintedOrgID string) (string, error) {
-	organizationID, linked, err := s.findOwner(ctx, tx, customerID, hintedOrgID)
-	if err != nil {
-		return "", err
-	}
-	if organizationID == "" {
-		return "", ErrNotFound
-	}
-	if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
-		return "", fmt.Errorf("lock organization: %w", err)
-	}
-	if linked {
-		return organizationID, nil
-	}
-	return organizationID, s.linkCustomer(ctx, tx, organizationID, customerID)
-}
-
 // RefreshSubscription asks Stripe for the organization's current subscription, after the portal for example. The caller bounds the time
 // by ctx. Error: CodeStripe where no answer came in time.
 func (s *Service) RefreshSubscription(ctx context.Context, a Access) error {
@@ -269,4 +209,118 @@ func (s *Service) RefreshSubscription(ctx context.Context, a Access) error {
 		return stripeFailed("refresh subscription", err)
 	}
 	return nil
+}
+
+// recordDuplicates writes down which of an organization's subscriptions have to end. The organization is locked.
+func (s *Service) recordDuplicates(ctx context.Context, tx Tx, kept Subscription, all []Subscription) error {
+	for _, other := range all {
+		if !isDuplicate(kept, other) {
+			continue
+		}
+		now := s.now()
+		fresh, err := tx.Duplicates().Insert(ctx, DuplicateSubscription{
+			SubscriptionID: other.ID, OrganizationID: other.OrganizationID, KeptSubscriptionID: kept.ID, Status: DuplicateCanceling, FoundAt: now, NextAttemptAt: &now,
+		})
+		if err != nil {
+			return fmt.Errorf("write surplus subscription: %w", err)
+		}
+		if !fresh {
+			continue
+		}
+		tx.Record("subscription %s: surplus beside %s, to be ended and refunded", other.ID, kept.ID)
+		if err := s.enqueue(ctx, tx, JobDuplicate, other.ID, "", now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isDuplicate tells whether an organization that stays on one subscription has no need of another: both give access or are to be paid for, and
+// the other one was sold here, and not before. What somebody has made by hand at Stripe is left to them, and so is an older subscription that gives
+// no access any more: what was paid for it was owed.
+func isDuplicate(kept, other Subscription) bool {
+	switch {
+	case other.ID == kept.ID || !kept.Status.GrantsAccess():
+		return false
+	case other.MetadataOrgID != other.OrganizationID || other.CreatedAt.Before(kept.CreatedAt):
+		return false
+	}
+	return other.Status.GrantsAccess() || other.Status == StatusUnpaid || other.Status == StatusPaused
+}
+
+func (s *Service) handleSubscription(ctx context.Context, tx Tx, e Event) (eventResult, error) {
+	return s.observeSubscription(ctx, tx, subscriptionUpdate{
+		id: e.ObjectID, customerID: e.CustomerID, metadataOrgID: e.OrgID, asOf: e.Created, testClock: e.TestClock,
+		payload: e.Subscription, final: e.Type == "customer.subscription.deleted",
+	})
+}
+
+// handleRelated takes an event of another object as a reason to look at its subscription.
+func (s *Service) handleRelated(ctx context.Context, tx Tx, e Event) (eventResult, error) {
+	if e.SubscriptionID == "" {
+		return eventResult{outcome: OutcomeIgnored}, nil
+	}
+	return s.observeSubscription(ctx, tx, subscriptionUpdate{
+		id: e.SubscriptionID, customerID: e.CustomerID, metadataOrgID: e.OrgID, asOf: e.Created, testClock: e.TestClock,
+	})
+}
+
+// handlePaymentMethod takes news of a customer or a card as a reason to look at the subscription whose bill it pays: payloads of subscriptions carry the card
+// as an id only.
+func (s *Service) handlePaymentMethod(ctx context.Context, tx Tx, e Event) (eventResult, error) {
+	current, known, err := s.currentSubscription(ctx, tx, e.CustomerID)
+	if err != nil || !known {
+		return eventResult{outcome: OutcomeIgnored}, err
+	}
+	return eventResult{OutcomePending, current.OrganizationID}, nil
+}
+
+func (s *Service) refetchPaymentMethod(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
+	current, known, err := s.currentSubscription(ctx, s.store, e.CustomerID)
+	if err != nil || !known {
+		return OutcomeIgnored, err
+	}
+	return s.refetchOutcome(ctx, current.ID, changes)
+}
+
+// currentSubscription finds the living subscription of a customer's organization.
+func (s *Service) currentSubscription(ctx context.Context, tx Tx, customerID string) (Subscription, bool, error) {
+	organizationID, _, err := s.findOwner(ctx, tx, customerID, "")
+	if err != nil || organizationID == "" {
+		return Subscription{}, false, err
+	}
+	current, known, err := Found(tx.Subscriptions().Current(ctx, organizationID, s.knownAccount()))
+	return current, known && !current.Status.Ended(), err
+}
+
+func (s *Service) refetchSubscription(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
+	return s.refetchOutcome(ctx, e.SubscriptionID, changes)
+}
+
+func (s *Service) refetchOutcome(ctx context.Context, subscriptionID string, changes *ChangeLog) (Outcome, error) {
+	_, err := s.refetchRecording(ctx, subscriptionID, changes)
+	if errors.Is(err, ErrNotFound) {
+		return OutcomeIgnored, nil
+	}
+	return OutcomeApplied, err
+}
+
+// handleTrialWillEnd takes up the subscription and writes that its trial ends: Stripe tells three days before, or at once where it is shorter.
+func (s *Service) handleTrialWillEnd(ctx context.Context, tx Tx, e Event) (eventResult, error) {
+	result, err := s.handleSubscription(ctx, tx, e)
+	if err != nil {
+		return result, err
+	}
+	_, linked, err := s.findOwner(ctx, tx, e.CustomerID, e.OrgID)
+	if err != nil || !linked || e.Subscription == nil || e.Subscription.TrialEnd == nil || !s.isRecent(e.Created) {
+		return result, err
+	}
+	plan, price, _ := s.Catalog().ByPrice(e.Subscription.PriceID)
+	return result, s.queueBillingNotice(ctx, tx, Mail{
+		Kind: MailTrialEnding, OrganizationID: result.organizationID, StaleAt: *e.Subscription.TrialEnd,
+		Key: fmt.Sprintf("subscription:%s:trial:%d", e.ObjectID, e.Subscription.TrialEnd.Unix()),
+		Data: MailData{
+			Plan: plan.Name, Interval: price.Interval, At: *e.Subscription.TrialEnd, Amount: price.Amount.Times(e.Subscription.Quantity),
+		},
+	})
 }

@@ -58,3 +58,22 @@ type CustomerLink struct {
 	UpdatedAt        time.Time  `db:"updated_at"`
 	DeletedAt        *time.Time `db:"deleted_at"` // deleted at Stripe
 }
+
+// StripeCheckoutSession is a Checkout session as Stripe has it.
+type StripeCheckoutSession struct {
+	ID                string
+	URL               string // empty unless it is open
+	Mode              CheckoutMode
+	Status            CheckoutStatus // open, complete or expired
+	PaymentStatus     string         // paid, unpaid, no_payment_required
+	CustomerID        string
+	SubscriptionID    string
+	ClientReferenceID string
+	OrgID             string // metadata orgId
+	ExpiresAt         time.Time
+	Subscription      *Subscription // where it was expanded
+	PriceID           string        // of its first line; empty where it was not expanded
+	ChargeID          string        // that paid it, in payment mode; empty where there is none or it was not expanded
+	PaidAt            time.Time     // likewise
+	Total             Money
+}

@@ -2,6 +2,7 @@ package billing
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -64,4 +65,72 @@ func (s *Service) recordCheckout(ctx context.Context, session CheckoutSession, a
 		return stripeFailed("record checkout", err)
 	}
 	return nil
+}
+
+// handleCheckout records that a session of ours has ended, and looks at the subscription it led to.
+func (s *Service) handleCheckout(ctx context.Context, tx Tx, e Event) (eventResult, error) {
+	organizationID, _, err := s.findOwner(ctx, tx, e.CustomerID, e.OrgID)
+	if err != nil || organizationID == "" {
+		return eventResult{outcome: OutcomeIgnored}, err
+	}
+	if e.Checkout == nil || e.Checkout.Mode == ModePayment { // the payload does not name what was sold
+		return eventResult{OutcomePending, organizationID}, nil
+	}
+	if err := s.recordCheckoutEnd(ctx, tx, organizationID, *e.Checkout); err != nil {
+		return eventResult{}, err
+	}
+	if e.Checkout.SubscriptionID == "" {
+		return eventResult{OutcomeApplied, organizationID}, nil
+	}
+	return s.handleRelated(ctx, tx, e)
+}
+
+// recordCheckoutEnd counts what a session sold and writes its end; a session that we do not know (made outside Usher) is none of ours.
+func (s *Service) recordCheckoutEnd(ctx context.Context, tx Tx, organizationID string, c StripeCheckoutSession) error {
+	if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
+		return fmt.Errorf("lock organization: %w", err)
+	}
+	if err := s.recordPackPurchase(ctx, tx, organizationID, c); err != nil {
+		return err
+	}
+	session, known, err := Found(tx.Checkouts().ByStripeID(ctx, organizationID, c.ID))
+	if err != nil || !known || c.Status == CheckoutOpen || session.Status == c.Status {
+		return err
+	}
+	tx.Record("checkout %s: %s, before: %s", c.ID, c.Status, session.Status)
+	session.Status = c.Status
+	if c.Status == CheckoutComplete {
+		now := s.now()
+		session.CompletedAt = &now
+	}
+	return tx.Checkouts().Put(ctx, session)
+}
+
+func (s *Service) refetchCheckout(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
+	answer, err := s.gateway.CheckoutSession(ctx, e.ObjectID)
+	if isMissing(err) {
+		return OutcomeIgnored, nil
+	}
+	if err != nil {
+		return "", err
+	}
+	err = s.store.InTxRecording(ctx, changes, func(tx Tx) error {
+		organizationID, err := s.resolveOwner(ctx, tx, answer.CustomerID, answer.OrgID)
+		if err != nil {
+			return err
+		}
+		if e.Type == "checkout.session.async_payment_failed" {
+			if err := s.recordPackPaymentFailed(ctx, tx, organizationID, e.Created, answer); err != nil {
+				return err
+			}
+		}
+		return s.recordCheckoutEnd(ctx, tx, organizationID, answer)
+	})
+	if errors.Is(err, ErrNotFound) {
+		return OutcomeIgnored, nil
+	}
+	if err != nil || answer.SubscriptionID == "" {
+		return OutcomeApplied, err
+	}
+	return s.refetchOutcome(ctx, answer.SubscriptionID, changes)
 }

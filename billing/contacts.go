@@ -127,23 +127,3 @@ func (s *Service) ChooseNotices(ctx context.Context, a Access, wanted []MailKind
 	}
 	return nil
 }
-
-// queueNotice queues an e-mail to the billing contacts of its organization, or where there are none to everybody who may manage its billing;
-// unless notices of its kind are switched off. To and Data.Name are filled in.
-func (s *Service) queueNotice(ctx context.Context, tx Tx, m Mail) error {
-	c, err := noticeSettings(ctx, tx, m.OrganizationID)
-	if err != nil || slices.Contains(c.Muted, m.Kind) {
-		return err
-	}
-	names := map[string]string{}
-	for _, manager := range c.Managers {
-		names[manager.Email] = manager.Name
-	}
-	for _, address := range c.Recipients() {
-		m.To, m.Data.Name = address, names[address]
-		if err := s.queueMail(ctx, tx, m); err != nil {
-			return err
-		}
-	}
-	return nil
-}

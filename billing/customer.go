@@ -114,3 +114,92 @@ func (s *Service) markCustomerDeleted(ctx context.Context, tx Tx, customerID str
 	tx.Record("customer %s: deleted", customerID)
 	return link, tx.Customers().PutLink(ctx, link)
 }
+
+// findOwner tells whose a customer is. Where no link knows it, the orgId in the metadata is taken as a hint (linked is false): the event
+// may be faster than our own write of the link. An empty id means another application's object.
+func (s *Service) findOwner(ctx context.Context, tx Tx, customerID, hintedOrgID string) (organizationID string, linked bool, err error) {
+	if customerID != "" {
+		link, known, err := Found(tx.Customers().Owner(ctx, customerID, s.knownAccount()))
+		if err != nil {
+			return "", false, fmt.Errorf("look up customer: %w", err)
+		}
+		if known {
+			return link.OrganizationID, true, nil
+		}
+	}
+	if hintedOrgID == "" {
+		return "", false, nil
+	}
+	organization, known, err := Found(tx.Organizations().Get(ctx, hintedOrgID))
+	if err != nil || !known {
+		return "", false, err
+	}
+	return organization.ID, false, nil
+}
+
+// lockOwner is [Service.findOwner] with the organization locked. Nearly always it is one question.
+func (s *Service) lockOwner(ctx context.Context, tx Tx, customerID, hintedOrgID string) (organizationID string, linked bool, err error) {
+	organizationID, linked, err = Found(tx.Customers().LockOwner(ctx, customerID, s.knownAccount()))
+	if err != nil {
+		return "", false, fmt.Errorf("lock the customer's organization: %w", err)
+	}
+	if linked {
+		return organizationID, true, nil
+	}
+	organizationID, linked, err = s.findOwner(ctx, tx, customerID, hintedOrgID)
+	if err != nil || organizationID == "" {
+		return "", false, err
+	}
+	if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
+		return "", false, fmt.Errorf("lock organization: %w", err)
+	}
+	return organizationID, linked, nil
+}
+
+// adopt finds and locks the organization a fetched object belongs to, and writes the link where our own write of it was overtaken: only
+// where the organization has no customer yet.
+func (s *Service) resolveOwner(ctx context.Context, tx Tx, customerID, hintedOrgID string) (string, error) {
+	organizationID, linked, err := s.findOwner(ctx, tx, customerID, hintedOrgID)
+	if err != nil {
+		return "", err
+	}
+	if organizationID == "" {
+		return "", ErrNotFound
+	}
+	if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
+		return "", fmt.Errorf("lock organization: %w", err)
+	}
+	if linked {
+		return organizationID, nil
+	}
+	return organizationID, s.linkCustomer(ctx, tx, organizationID, customerID)
+}
+
+// handleCustomerCreated writes the link where our own write of it was lost or overtaken.
+func (s *Service) handleCustomerCreated(ctx context.Context, tx Tx, e Event) (eventResult, error) {
+	organizationID, linked, err := s.findOwner(ctx, tx, e.ObjectID, e.OrgID)
+	if err != nil || organizationID == "" {
+		return eventResult{outcome: OutcomeIgnored}, err
+	}
+	if linked {
+		return eventResult{OutcomeApplied, organizationID}, nil
+	}
+	if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
+		return eventResult{}, fmt.Errorf("lock organization: %w", err)
+	}
+	if err := s.linkCustomer(ctx, tx, organizationID, e.ObjectID); err != nil {
+		if errors.Is(err, ErrNotFound) { // the organization has another customer
+			return eventResult{OutcomeIgnored, organizationID}, nil
+		}
+		return eventResult{}, err
+	}
+	return eventResult{OutcomeApplied, organizationID}, nil
+}
+
+func (s *Service) handleCustomerDeleted(ctx context.Context, tx Tx, e Event) (eventResult, error) {
+	link, err := s.markCustomerDeleted(ctx, tx, e.ObjectID)
+	if errors.Is(err, ErrNotFound) {
+		return eventResult{outcome: OutcomeIgnored}, nil
+	}
+	return eventResult{OutcomeApplied, link.OrganizationID}, err
+}

@@ -100,31 +100,6 @@ func (s *Service) scheduleCustomerRetry(d *CustomerDetails, cause error) {
 	}
 }
 
-// handleCustomerUpdated takes news of a customer: what it is called is asked for, and so is the card its subscription is paid by, which payloads carry as
-// an id only.
-func (s *Service) handleCustomerUpdated(ctx context.Context, tx Tx, e Event) (eventResult, error) {
-	organizationID, linked, err := s.findOwner(ctx, tx, e.CustomerID, "")
-	if err != nil || !linked {
-		return eventResult{outcome: OutcomeIgnored}, err
-	}
-	return eventResult{OutcomePending, organizationID}, nil
-}
-
-func (s *Service) refetchCustomer(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
-	customer, err := s.gateway.Customer(ctx, e.CustomerID)
-	if isMissing(err) {
-		return OutcomeIgnored, nil
-	}
-	if err != nil {
-		return "", fmt.Errorf("ask Stripe for a customer: %w", err)
-	}
-	if err := s.store.Customers().Put(ctx, s.knownAccount(), customer); err != nil {
-		return "", err
-	}
-	outcome, err := s.refetchPaymentMethod(ctx, e, changes)
-	return mergeOutcomes(OutcomeApplied, outcome), err
-}
-
 // scheduleContactUpdate has a new customer, which was made with the address of whoever was the first to pay, carry that of the billing contact.
 func (s *Service) scheduleContactUpdate(ctx context.Context, tx Tx, organizationID string) error {
 	contacts, err := tx.Contacts().List(ctx, organizationID)

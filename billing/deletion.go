@@ -10,15 +10,6 @@ import (
 // DeletionUndo is how long the deletion of an organization can be taken back.
 const DeletionUndo = 7 * 24 * time.Hour
 
-// What is said about deletions.
-const (
-	MessageDeleting    = "This organization is about to be deleted. Take that back first."
-	MessageDeleted     = "This organization was deleted. Its invoices can still be read."
-	MessageNotDeleting = "This organization is not about to be deleted."
-	MessageAdminsOnly  = "Only an admin can do this"
-	messageNameAsIs    = "Please type the organization's name exactly as it stands here."
-)
-
 const deletionBatch = 20 // organizations at a time
 
 // Deletion is the deletion of an organization that was asked for.
@@ -30,27 +21,6 @@ type Deletion struct {
 	CancelsPlan    bool      `db:"ends_plan"` // the plan's renewal was switched off for it, and is to be switched on again where it is taken back
 	Failures       int       `db:"failures"`  // in a row
 	Error          string    `db:"error"`     // why it has not happened, in words
-}
-
-// RequireNotDeleting keeps new money out of an organization that is about to be deleted.
-func (o Organization) RequireNotDeleting() error {
-	switch {
-	case o.DeletedAt != nil:
-		return Errorf(CodeConflict, MessageDeleted)
-	case o.DeletesAt != nil:
-		return Errorf(CodeConflict, MessageDeleting)
-	}
-	return nil
-}
-
-// IsAdmin tells whether the actor is one of the organization's admins: no custom role comes up to them.
-func (a Access) IsAdmin() bool { return a.Member.isAdmin() }
-
-func (a Access) requireAdmin() error {
-	if !a.IsAdmin() {
-		return Errorf(CodeForbidden, MessageAdminsOnly)
-	}
-	return nil
 }
 
 // DeleteOrganization has an organization deleted once [DeletionUndo] has passed. Its plan is kept from renewing at Stripe first: where that fails

@@ -119,3 +119,11 @@ func isMissing(err error) bool {
 	var e *StripeError
 	return errors.As(err, &e) && e.Code == "resource_missing"
 }
+
+// Found turns ErrNotFound into false.
+func Found[T any](value T, err error) (T, bool, error) {
+	if errors.Is(err, ErrNotFound) {
+		return value, false, nil
+	}
+	return value, err == nil, err
+}

@@ -48,3 +48,17 @@ type StoredEvent struct {
 	NextAttemptAt  *time.Time `db:"next_attempt_at"` // while pending
 	Changes        []string   `db:"changes,lines"`   // what it changed here, in words for operators
 }
+
+// mergeOutcomes returns the outcome that leaves more to do.
+func mergeOutcomes(a, b Outcome) Outcome {
+	for _, outcome := range []Outcome{OutcomePending, OutcomeApplied, OutcomeStale} {
+		if a == outcome || b == outcome {
+			return outcome
+		}
+	}
+	return OutcomeIgnored
+}
+
+func outcomeOf(v Verdict) Outcome {
+	return map[Verdict]Outcome{Apply: OutcomeApplied, Fetch: OutcomePending, Ignore: OutcomeStale}[v]
+}

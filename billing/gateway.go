@@ -47,69 +47,9 @@ type StripeAccount struct {
 	Livemode bool   `db:"livemode"`
 }
 
-// StripePrice is a price as Stripe has it.
-type StripePrice struct {
-	ID          string   `db:"id"`
-	ProductID   string   `db:"product_id"`
-	ProductName string   `db:"product_name"`
-	LookupKey   string   `db:"lookup_key"`
-	Amount      Money    `db:"amount,joined"`
-	Interval    Interval `db:"interval"` // empty for one-time prices
-	Active      bool     `db:"active"`
-}
-
-// StripeCheckoutSession is a Checkout session as Stripe has it.
-type StripeCheckoutSession struct {
-	ID                string
-	URL               string // empty unless it is open
-	Mode              CheckoutMode
-	Status            CheckoutStatus // open, complete or expired
-	PaymentStatus     string         // paid, unpaid, no_payment_required
-	CustomerID        string
-	SubscriptionID    string
-	ClientReferenceID string
-	OrgID             string // metadata orgId
-	ExpiresAt         time.Time
-	Subscription      *Subscription // where it was expanded
-	PriceID           string        // of its first line; empty where it was not expanded
-	ChargeID          string        // that paid it, in payment mode; empty where there is none or it was not expanded
-	PaidAt            time.Time     // likewise
-	Total             Money
-}
-
-// PortalFlow is a deep link into the portal (https://docs.stripe.com/customer-management/portal-deep-links). Empty is its front page.
-type PortalFlow string
-
-// The portal flows.
-const (
-	PortalHome          PortalFlow = ""
-	PortalPaymentMethod PortalFlow = "payment_method_update"
-	PortalCancel        PortalFlow = "subscription_cancel"
-	PortalChangePlan    PortalFlow = "subscription_update"
-)
-
-// PortalRequest asks for a portal session.
-type PortalRequest struct {
-	CustomerID     string
-	ReturnURL      string
-	Flow           PortalFlow
-	SubscriptionID string  // for the flows about a subscription
-	Catalog        Catalog // what may be switched to
-}
-
 // UpdatedSubscription is Stripe's yes to a change of a subscription.
 type UpdatedSubscription struct {
 	Subscription Subscription // as it then was
 	Replayed     bool         // the answer to an earlier request with this key: old news and no snapshot
 	RequestID    string       // req_…
-}
-
-// QuantityUpdate tells Stripe how many seats a subscription has.
-type QuantityUpdate struct {
-	SubscriptionID string
-	ItemID         string
-	Quantity       int // absolute
-	// Proration is Stripe's proration_behavior: create_prorations, always_invoice or none.
-	Proration      string
-	IdempotencyKey string
 }

@@ -151,160 +151,6 @@ func (s *Service) ownAccount(e Event) bool {
 	return e.Livemode == acct.Livemode && (e.Account == "" || e.Account == acct.ID)
 }
 
-func (s *Service) handleSubscription(ctx context.Context, tx Tx, e Event) (eventResult, error) {
-	return s.observeSubscription(ctx, tx, subscriptionUpdate{
-		id: e.ObjectID, customerID: e.CustomerID, metadataOrgID: e.OrgID, asOf: e.Created, testClock: e.TestClock,
-		payload: e.Subscription, final: e.Type == "customer.subscription.deleted",
-	})
-}
-
-// handleRelated takes an event of another object as a reason to look at its subscription.
-func (s *Service) handleRelated(ctx context.Context, tx Tx, e Event) (eventResult, error) {
-	if e.SubscriptionID == "" {
-		return eventResult{outcome: OutcomeIgnored}, nil
-	}
-	return s.observeSubscription(ctx, tx, subscriptionUpdate{
-		id: e.SubscriptionID, customerID: e.CustomerID, metadataOrgID: e.OrgID, asOf: e.Created, testClock: e.TestClock,
-	})
-}
-
-// handlePaymentMethod takes news of a customer or a card as a reason to look at the subscription whose bill it pays: payloads of subscriptions carry the card
-// as an id only.
-func (s *Service) handlePaymentMethod(ctx context.Context, tx Tx, e Event) (eventResult, error) {
-	current, known, err := s.currentSubscription(ctx, tx, e.CustomerID)
-	if err != nil || !known {
-		return eventResult{outcome: OutcomeIgnored}, err
-	}
-	return eventResult{OutcomePending, current.OrganizationID}, nil
-}
-
-func (s *Service) refetchPaymentMethod(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
-	current, known, err := s.currentSubscription(ctx, s.store, e.CustomerID)
-	if err != nil || !known {
-		return OutcomeIgnored, err
-	}
-	return s.refetchOutcome(ctx, current.ID, changes)
-}
-
-// currentSubscription finds the living subscription of a customer's organization.
-func (s *Service) currentSubscription(ctx context.Context, tx Tx, customerID string) (Subscription, bool, error) {
-	organizationID, _, err := s.findOwner(ctx, tx, customerID, "")
-	if err != nil || organizationID == "" {
-		return Subscription{}, false, err
-	}
-	current, known, err := Found(tx.Subscriptions().Current(ctx, organizationID, s.knownAccount()))
-	return current, known && !current.Status.Ended(), err
-}
-
-func (s *Service) refetchSubscription(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
-	return s.refetchOutcome(ctx, e.SubscriptionID, changes)
-}
-
-func (s *Service) refetchOutcome(ctx context.Context, subscriptionID string, changes *ChangeLog) (Outcome, error) {
-	_, err := s.refetchRecording(ctx, subscriptionID, changes)
-	if errors.Is(err, ErrNotFound) {
-		return OutcomeIgnored, nil
-	}
-	return OutcomeApplied, err
-}
-
-// handleCheckout records that a session of ours has ended, and looks at the subscription it led to.
-func (s *Service) handleCheckout(ctx context.Context, tx Tx, e Event) (eventResult, error) {
-	organizationID, _, err := s.findOwner(ctx, tx, e.CustomerID, e.OrgID)
-	if err != nil || organizationID == "" {
-		return eventResult{outcome: OutcomeIgnored}, err
-	}
-	if e.Checkout == nil || e.Checkout.Mode == ModePayment { // the payload does not name what was sold
-		return eventResult{OutcomePending, organizationID}, nil
-	}
-	if err := s.recordCheckoutEnd(ctx, tx, organizationID, *e.Checkout); err != nil {
-		return eventResult{}, err
-	}
-	if e.Checkout.SubscriptionID == "" {
-		return eventResult{OutcomeApplied, organizationID}, nil
-	}
-	return s.handleRelated(ctx, tx, e)
-}
-
-// recordCheckoutEnd counts what a session sold and writes its end; a session that we do not know (made outside Usher) is none of ours.
-func (s *Service) recordCheckoutEnd(ctx context.Context, tx Tx, organizationID string, c StripeCheckoutSession) error {
-	if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
-		return fmt.Errorf("lock organization: %w", err)
-	}
-	if err := s.recordPackPurchase(ctx, tx, organizationID, c); err != nil {
-		return err
-	}
-	session, known, err := Found(tx.Checkouts().ByStripeID(ctx, organizationID, c.ID))
-	if err != nil || !known || c.Status == CheckoutOpen || session.Status == c.Status {
-		return err
-	}
-	tx.Record("checkout %s: %s, before: %s", c.ID, c.Status, session.Status)
-	session.Status = c.Status
-	if c.Status == CheckoutComplete {
-		now := s.now()
-		session.CompletedAt = &now
-	}
-	return tx.Checkouts().Put(ctx, session)
-}
-
-func (s *Service) refetchCheckout(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
-	answer, err := s.gateway.CheckoutSession(ctx, e.ObjectID)
-	if isMissing(err) {
-		return OutcomeIgnored, nil
-	}
-	if err != nil {
-		return "", err
-	}
-	err = s.store.InTxRecording(ctx, changes, func(tx Tx) error {
-		organizationID, err := s.resolveOwner(ctx, tx, answer.CustomerID, answer.OrgID)
-		if err != nil {
-			return err
-		}
-		if e.Type == "checkout.session.async_payment_failed" {
-			if err := s.recordPackPaymentFailed(ctx, tx, organizationID, e.Created, answer); err != nil {
-				return err
-			}
-		}
-		return s.recordCheckoutEnd(ctx, tx, organizationID, answer)
-	})
-	if errors.Is(err, ErrNotFound) {
-		return OutcomeIgnored, nil
-	}
-	if err != nil || answer.SubscriptionID == "" {
-		return OutcomeApplied, err
-	}
-	return s.refetchOutcome(ctx, answer.SubscriptionID, changes)
-}
-
-// handleCustomerCreated writes the link where our own write of it was lost or overtaken.
-func (s *Service) handleCustomerCreated(ctx context.Context, tx Tx, e Event) (eventResult, error) {
-	organizationID, linked, err := s.findOwner(ctx, tx, e.ObjectID, e.OrgID)
-	if err != nil || organizationID == "" {
-		return eventResult{outcome: OutcomeIgnored}, err
-	}
-	if linked {
-		return eventResult{OutcomeApplied, organizationID}, nil
-	}
-	if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
-		return eventResult{}, fmt.Errorf("lock organization: %w", err)
-	}
-	if err := s.linkCustomer(ctx, tx, organizationID, e.ObjectID); err != nil {
-		if errors.Is(err, ErrNotFound) { // the organization has another customer
-			return eventResult{OutcomeIgnored, organizationID}, nil
-		}
-		return eventResult{}, err
-	}
-	return eventResult{OutcomeApplied, organizationID}, nil
-}
-
-func (s *Service) handleCustomerDeleted(ctx context.Context, tx Tx, e Event) (eventResult, error) {
-	link, err := s.markCustomerDeleted(ctx, tx, e.ObjectID)
-	if errors.Is(err, ErrNotFound) {
-		return eventResult{outcome: OutcomeIgnored}, nil
-	}
-	return eventResult{OutcomeApplied, link.OrganizationID}, err
-}
-
 // Bounds of work on pending events.
 const (
 	eventLease    = 30 * time.Second
@@ -407,4 +253,41 @@ func isPermanent(cause error) bool {
 		return refused.Status == 400 && !refused.Unanswered
 	}
 	return ErrorCode(cause) == CodeInvalid
+}
+
+func (s *Service) processDueEvents(ctx context.Context) error {
+	// A long backlog is worked on by one sweep after the other: the other chores are not to wait for its end.
+	until := time.Now().Add(sweepInterval)
+	for ctx.Err() == nil && time.Now().Before(until) {
+		worked, err := s.processDueEvent(ctx)
+		if err != nil || !worked {
+			return err
+		}
+	}
+	return nil
+}
+
+// handleCustomerUpdated takes news of a customer: what it is called is asked for, and so is the card its subscription is paid by, which payloads carry as
+// an id only.
+func (s *Service) handleCustomerUpdated(ctx context.Context, tx Tx, e Event) (eventResult, error) {
+	organizationID, linked, err := s.findOwner(ctx, tx, e.CustomerID, "")
+	if err != nil || !linked {
+		return eventResult{outcome: OutcomeIgnored}, err
+	}
+	return eventResult{OutcomePending, organizationID}, nil
+}
+
+func (s *Service) refetchCustomer(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
+	customer, err := s.gateway.Customer(ctx, e.CustomerID)
+	if isMissing(err) {
+		return OutcomeIgnored, nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("ask Stripe for a customer: %w", err)
+	}
+	if err := s.store.Customers().Put(ctx, s.knownAccount(), customer); err != nil {
+		return "", err
+	}
+	outcome, err := s.refetchPaymentMethod(ctx, e, changes)
+	return mergeOutcomes(OutcomeApplied, outcome), err
 }

@@ -136,20 +136,6 @@ func (s *Service) storeProrations(ctx context.Context, tx Tx, invoice Invoice) e
 	return nil
 }
 
-func outcomeOf(v Verdict) Outcome {
-	return map[Verdict]Outcome{Apply: OutcomeApplied, Fetch: OutcomePending, Ignore: OutcomeStale}[v]
-}
-
-// mergeOutcomes returns the outcome that leaves more to do.
-func mergeOutcomes(a, b Outcome) Outcome {
-	for _, outcome := range []Outcome{OutcomePending, OutcomeApplied, OutcomeStale} {
-		if a == outcome || b == outcome {
-			return outcome
-		}
-	}
-	return OutcomeIgnored
-}
-
 // refetchInvoiceOf asks Stripe for the invoice and for the subscription it is about.
 func (s *Service) refetchInvoiceOf(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
 	err := s.refetchInvoiceRecording(ctx, e.ObjectID, changes)

@@ -38,3 +38,8 @@ func minutes(d time.Duration) string {
 	}
 	return fmt.Sprintf("%d minutes", int(d/time.Minute))
 }
+
+// pruneRateLimits keeps the counts of the limits small.
+func (s *Service) pruneRateLimits(ctx context.Context) error {
+	return s.store.RateLimits().Prune(ctx, s.wall().Add(-maxWindow))
+}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"sync"
 	"time"
 )
 
@@ -47,35 +46,6 @@ const (
 	mailAttempts = 12
 	mailPage     = 50 // how many [Service.UnsentMail] returns
 )
-
-// runMail sends what is queued, and settles what was asked for by mail, until ctx ends. It has a loop of its own: a slow mail server
-// holds nothing else up, and nothing else holds mail up.
-func (s *Service) runMail(ctx context.Context) {
-	ticker := time.NewTicker(sweepInterval)
-	defer ticker.Stop()
-	for {
-		s.sweepMail(ctx)
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
-		}
-	}
-}
-
-func (s *Service) sweepMail(ctx context.Context) {
-	if err := s.processRecoveryRequests(ctx); err != nil && ctx.Err() == nil {
-		s.log.ErrorContext(ctx, "password recoveries", "error", err)
-	}
-	if s.mailer == nil {
-		return
-	}
-	var group sync.WaitGroup
-	for range mailWorkers {
-		group.Go(func() { s.sendDueMails(ctx) })
-	}
-	group.Wait()
-}
 
 func (s *Service) sendDueMails(ctx context.Context) {
 	for ctx.Err() == nil {

@@ -211,32 +211,6 @@ func (s *Service) inLockedOrganization(ctx context.Context, a Access, f func(tx 
 	})
 }
 
-// recountMember recounts the seats after a membership changed from before to after. The ledger gets a line about the member exactly when
-// they began or ceased to be billed, even where the number stays as it is (the plan's minimum), so that their newest line tells since when
-// and why they are billed. Where only the count itself was off, the line is about nobody.
-func (s *Service) recountMember(ctx context.Context, tx Tx, before, after Member, actorID, reason string) error {
-	organizationID := after.OrganizationID
-	if before.Billed() == after.Billed() {
-		return s.recountSeats(ctx, tx, organizationID, seatReason{actor: actorID, reason: "the seats were counted again"})
-	}
-	old, _, err := Found(tx.Seats().LockState(ctx, organizationID))
-	if err != nil {
-		return fmt.Errorf("lock seat state: %w", err)
-	}
-	cause := seatReason{actor: actorID, subject: after.UserID, reason: reason}
-	if err := s.recountSeats(ctx, tx, organizationID, cause); err != nil {
-		return err
-	}
-	counted, err := tx.Seats().State(ctx, organizationID)
-	if err != nil {
-		return fmt.Errorf("read seat state: %w", err)
-	}
-	if counted.DesiredSeats != old.DesiredSeats {
-		return nil // the recount has written the line
-	}
-	return tx.SeatLedger().Insert(ctx, s.seatChange(old, counted, cause))
-}
-
 // requireOtherAdmin refuses to take away the organization's last admin who may enter.
 func requireOtherAdmin(ctx context.Context, tx Tx, m Member) error {
 	others, err := tx.Members().CountOtherAdmins(ctx, m.OrganizationID, m.ID)
@@ -247,48 +221,6 @@ func requireOtherAdmin(ctx context.Context, tx Tx, m Member) error {
 		return Errorf(CodeConflict, MessageLastAdmin)
 	}
 	return nil
-}
-
-// requireFreeSeat refuses one more billed person where the plan takes no more. promised counts seats that are kept for others.
-func (s *Service) requireFreeSeat(ctx context.Context, tx Tx, organizationID string, promised int) error {
-	current, known, err := Found(tx.Subscriptions().Current(ctx, organizationID, s.knownAccount()))
-	if err != nil {
-		return fmt.Errorf("look up subscription: %w", err)
-	}
-	plan, _, offered := s.Catalog().ByPrice(current.PriceID)
-	if !known || !offered || current.Status.Ended() || plan.SeatMaximum == 0 {
-		return nil
-	}
-	billed, err := tx.Members().CountBillable(ctx, organizationID)
-	if err != nil {
-		return fmt.Errorf("count billable members: %w", err)
-	}
-	if billed+promised < plan.SeatMaximum {
-		return nil
-	}
-	return &Error{Code: CodeConflict, Field: "billable", Message: seatLimitMessage(plan, promised)}
-}
-
-func seatLimitMessage(plan Plan, promised int) string {
-	if promised > 0 {
-		return fmt.Sprintf("%s takes %d billed people, and all seats are taken or promised by an invitation. Choose a larger plan, or free a seat.",
-			plan.Name, plan.SeatMaximum)
-	}
-	return fmt.Sprintf("%s takes %d billed people, and all seats are taken. Choose a larger plan, or free a seat.", plan.Name, plan.SeatMaximum)
-}
-
-// BilledSince finds, for each of the people, the newest line of the seat ledger about them: it says since when and why they are billed, or
-// no longer are. Who has none was in the organization before there was a ledger about them.
-func (s *Service) BilledSince(ctx context.Context, a Access, userIDs []string) (map[string]SeatChange, error) {
-	changes, err := s.store.SeatLedger().Latest(ctx, a.Organization.ID, userIDs)
-	if err != nil {
-		return nil, fmt.Errorf("read why people are billed: %w", err)
-	}
-	newest := make(map[string]SeatChange, len(changes))
-	for _, change := range changes {
-		newest[change.SubjectUserID] = change
-	}
-	return newest, nil
 }
 
 // Valid tells whether a member can have the status.
@@ -331,4 +263,48 @@ func grantableRole(ctx context.Context, tx Tx, actor Access, roleID string) (Rol
 		return Role{}, &Error{Code: CodeForbidden, Field: "roleId", Message: MessageGrantsMore}
 	}
 	return role, nil
+}
+
+// addMember writes a new active member and recounts the seats. The organization must be locked or new in this transaction.
+func (s *Service) addMember(ctx context.Context, tx Tx, m Member, cause seatReason) error {
+	m.ID, m.Status, m.JoinedAt = s.newID("mem"), MemberActive, s.now()
+	if err := tx.Members().Insert(ctx, m); err != nil {
+		return err
+	}
+	cause.subject = m.UserID
+	return s.recountSeats(ctx, tx, m.OrganizationID, cause)
+}
+
+// NewMember is a person to be added to an organization with a log-in of their own.
+type NewMember struct {
+	Name, Email, Password string
+	RoleID                string
+	Billable              bool
+}
+
+// Members lists the organization's members by name.
+func (s *Service) Members(ctx context.Context, a Access) ([]Member, error) {
+	return s.store.Members().List(ctx, a.Organization.ID)
+}
+
+// leaveOrganization takes a member out of an organization that keeps an admin, or was deleted.
+func (s *Service) leaveOrganization(ctx context.Context, tx Tx, organizationID, memberID string) error {
+	organization, err := tx.Organizations().Lock(ctx, organizationID)
+	if err != nil {
+		return fmt.Errorf("lock organization: %w", err)
+	}
+	member, still, err := Found(tx.Members().Get(ctx, organizationID, memberID)) // as it is under the lock
+	if err != nil || !still {
+		return err
+	}
+	if organization.DeletedAt == nil && member.isAdmin() {
+		err := requireOtherAdmin(ctx, tx, member)
+		if ErrorCode(err) == CodeConflict { // of which organization, they can't see from here
+			return Errorf(CodeConflict, "You are the last admin of %s. Hand it over or delete it first.", organization.Name)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return s.removeMembership(ctx, tx, member, member.UserID, "deleted their account")
 }

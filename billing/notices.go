@@ -3,6 +3,7 @@ package billing
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -92,26 +93,6 @@ func unixOf(t *time.Time) int64 {
 	return t.Unix()
 }
 
-// handleTrialWillEnd takes up the subscription and writes that its trial ends: Stripe tells three days before, or at once where it is shorter.
-func (s *Service) handleTrialWillEnd(ctx context.Context, tx Tx, e Event) (eventResult, error) {
-	result, err := s.handleSubscription(ctx, tx, e)
-	if err != nil {
-		return result, err
-	}
-	_, linked, err := s.findOwner(ctx, tx, e.CustomerID, e.OrgID)
-	if err != nil || !linked || e.Subscription == nil || e.Subscription.TrialEnd == nil || !s.isRecent(e.Created) {
-		return result, err
-	}
-	plan, price, _ := s.Catalog().ByPrice(e.Subscription.PriceID)
-	return result, s.queueBillingNotice(ctx, tx, Mail{
-		Kind: MailTrialEnding, OrganizationID: result.organizationID, StaleAt: *e.Subscription.TrialEnd,
-		Key: fmt.Sprintf("subscription:%s:trial:%d", e.ObjectID, e.Subscription.TrialEnd.Unix()),
-		Data: MailData{
-			Plan: plan.Name, Interval: price.Interval, At: *e.Subscription.TrialEnd, Amount: price.Amount.Times(e.Subscription.Quantity),
-		},
-	})
-}
-
 // tell queues a notice with the organization's name in it.
 func (s *Service) queueBillingNotice(ctx context.Context, tx Tx, m Mail) error {
 	organization, err := tx.Organizations().Get(ctx, m.OrganizationID)
@@ -120,4 +101,24 @@ func (s *Service) queueBillingNotice(ctx context.Context, tx Tx, m Mail) error {
 	}
 	m.Data.Organization = organization.Name
 	return s.queueNotice(ctx, tx, m)
+}
+
+// queueNotice queues an e-mail to the billing contacts of its organization, or where there are none to everybody who may manage its billing;
+// unless notices of its kind are switched off. To and Data.Name are filled in.
+func (s *Service) queueNotice(ctx context.Context, tx Tx, m Mail) error {
+	c, err := noticeSettings(ctx, tx, m.OrganizationID)
+	if err != nil || slices.Contains(c.Muted, m.Kind) {
+		return err
+	}
+	names := map[string]string{}
+	for _, manager := range c.Managers {
+		names[manager.Email] = manager.Name
+	}
+	for _, address := range c.Recipients() {
+		m.To, m.Data.Name = address, names[address]
+		if err := s.queueMail(ctx, tx, m); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -3,8 +3,6 @@ package billing
 import (
 	"context"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 )
 
@@ -50,66 +48,6 @@ type QueuedJob struct {
 	Attempt     int       `db:"attempt"`
 	ScheduledAt time.Time `db:"scheduled_at"`
 	Error       string    `db:"error"` // of the last attempt
-}
-
-// MessageOperatorsOnly is what others are told.
-const MessageOperatorsOnly = "Only operators of this installation can see this"
-
-// IsOperator tells whether a user runs this installation: one who was promoted, or whose address is configured. A configured address has to be
-// shown to be theirs, or anybody could sign up with it first; where e-mail is only shown on a page, it can't be.
-func (s *Service) IsOperator(u User) bool {
-	switch {
-	case u.Operator:
-		return true
-	case u.EmailVerifiedAt == nil && s.mailer != nil:
-		return false
-	}
-	return slices.ContainsFunc(s.operatorEmails, func(email string) bool { return strings.EqualFold(email, u.Email) })
-}
-
-// UserByEmail reads a user by their address, without case. Error: [ErrNotFound].
-func (s *Service) UserByEmail(ctx context.Context, email string) (User, error) {
-	return s.store.Users().ByEmail(ctx, strings.TrimSpace(email))
-}
-
-// PromoteOperator makes the user of an address an operator. Error: [ErrNotFound].
-func (s *Service) PromoteOperator(ctx context.Context, email string) (User, error) {
-	user, err := s.UserByEmail(ctx, email)
-	if err != nil {
-		return user, fmt.Errorf("promote operator: %w", err)
-	}
-	user.Operator = true
-	return user, s.store.Users().SetOperator(ctx, user.ID, true)
-}
-
-// PromoteMember gives a member of an organization another role, as whoever runs the installation may. Errors: [ErrNotFound] where the user, the
-// organization, the role or the membership is not there.
-func (s *Service) PromoteMember(ctx context.Context, email, organizationID, roleID string) (Member, error) {
-	var member Member
-	err := s.store.InTx(ctx, func(tx Tx) error {
-		if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
-			return err
-		}
-		user, err := tx.Users().ByEmail(ctx, strings.TrimSpace(email))
-		if err != nil {
-			return err
-		}
-		if member, err = tx.Members().ByUser(ctx, organizationID, user.ID); err != nil {
-			return err
-		}
-		if member.Role, err = tx.Roles().Get(ctx, organizationID, roleID); err != nil {
-			return err
-		}
-		member.Status = MemberActive
-		if err := tx.Members().Update(ctx, member); err != nil {
-			return err
-		}
-		return s.recountSeats(ctx, tx, organizationID, seatReason{subject: user.ID, reason: "was made " + member.Role.Name})
-	})
-	if err != nil {
-		return member, fmt.Errorf("promote member: %w", err)
-	}
-	return member, nil
 }
 
 // SearchOrganizations lists organizations, for operators.

@@ -90,3 +90,33 @@ func (a Access) requireBilling() error {
 	}
 	return Errorf(CodeForbidden, MessageBillingAccess)
 }
+
+// RequireNotDeleting keeps new money out of an organization that is about to be deleted.
+func (o Organization) RequireNotDeleting() error {
+	switch {
+	case o.DeletedAt != nil:
+		return Errorf(CodeConflict, MessageDeleted)
+	case o.DeletesAt != nil:
+		return Errorf(CodeConflict, MessageDeleting)
+	}
+	return nil
+}
+
+// IsAdmin tells whether the actor is one of the organization's admins: no custom role comes up to them.
+func (a Access) IsAdmin() bool { return a.Member.isAdmin() }
+
+func (a Access) requireAdmin() error {
+	if !a.IsAdmin() {
+		return Errorf(CodeForbidden, MessageAdminsOnly)
+	}
+	return nil
+}
+
+// What is said about deletions.
+const (
+	MessageDeleting    = "This organization is about to be deleted. Take that back first."
+	MessageDeleted     = "This organization was deleted. Its invoices can still be read."
+	MessageNotDeleting = "This organization is not about to be deleted."
+	MessageAdminsOnly  = "Only an admin can do this"
+	messageNameAsIs    = "Please type the organization's name exactly as it stands here."
+)

@@ -2,17 +2,10 @@ package billing
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 	"unicode/utf8"
 )
-
-// OpenSession is a browser somebody is signed in with.
-type OpenSession struct {
-	ExpiresAt time.Time `db:"expiry"`
-	Current   bool      `db:"current"` // the one that asks
-}
 
 // RenameOrganization gives the organization another name. Errors: CodeForbidden where the actor may not manage members;
 // CodeUnprocessable for no name or too long a one.
@@ -36,50 +29,26 @@ func (s *Service) RenameOrganization(ctx context.Context, a Access, name string)
 	return organization, nil
 }
 
-// User reads a user. Error: [ErrNotFound].
-func (s *Service) User(ctx context.Context, userID string) (User, error) {
-	return s.store.Users().Get(ctx, userID)
+// Organizations lists those the user is an active member of, the oldest membership first.
+func (s *Service) Organizations(ctx context.Context, userID string) ([]Organization, error) {
+	return s.store.Organizations().OfUser(ctx, userID)
 }
 
-// RenameUser changes the name a user goes by. Error: CodeUnprocessable for no name or too long a one.
-func (s *Service) RenameUser(ctx context.Context, userID, name string) error {
-	name = cleanName(name)
-	if name == "" || utf8.RuneCountInString(name) > maxNameLength {
-		return fieldError("name", "Please give your name, in %d characters or fewer.", maxNameLength)
+// Access reads who acts and with what role. Error: [ErrNotFound] where the user is no active member.
+func (s *Service) Access(ctx context.Context, userID, organizationID string) (Access, error) {
+	access, err := s.store.Organizations().Access(ctx, userID, organizationID)
+	if err != nil {
+		return access, err
 	}
-	if err := s.store.Users().SetName(ctx, userID, name); err != nil {
-		return fmt.Errorf("rename user: %w", err)
+	now := s.now()
+	if seen := access.Member.LastSeenAt; seen == nil || now.Sub(*seen) > lastSeenInterval {
+		// Being seen is worth no failed request.
+		if err := s.store.Members().Touch(ctx, access.Member.ID, now); err != nil {
+			s.log.WarnContext(ctx, "note that a member was seen", "error", err)
+		}
 	}
-	return nil
+	return access, nil
 }
 
-// ChangePassword replaces a user's password. Error: CodeUnprocessable where the current one is wrong or the new one too short; both fields
-// are told at once.
-func (s *Service) ChangePassword(ctx context.Context, userID, current, replacement string) error {
-	user, err := s.store.Users().Get(ctx, userID)
-	if err != nil {
-		return fmt.Errorf("change password: %w", err)
-	}
-	fits, err := s.checkPassword(ctx, current, user.PasswordHash)
-	if err != nil {
-		return fmt.Errorf("change password: %w", err)
-	}
-	var wrong []error
-	if !fits {
-		wrong = append(wrong, fieldError("current", "This is not your current password."))
-	}
-	if mistake := checkNewPassword(replacement); mistake != nil {
-		wrong = append(wrong, mistake)
-	}
-	if err := errors.Join(wrong...); err != nil {
-		return err
-	}
-	hash, err := s.hashPassword(ctx, replacement)
-	if err != nil {
-		return fmt.Errorf("change password: %w", err)
-	}
-	if err := s.store.Users().SetPassword(ctx, userID, hash); err != nil {
-		return fmt.Errorf("change password: %w", err)
-	}
-	return nil
-}
+// lastSeenInterval is how exactly the pages tell when a member was last seen: a write now and then, not one with every request.
+const lastSeenInterval = 10 * time.Minute

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/crypto/argon2"
 )
@@ -74,3 +75,11 @@ func (s *Service) derive(ctx context.Context, password string, salt []byte, memo
 
 // dummyHash is checked where the address is unknown, so that the answer takes as long as for a known one.
 const dummyHash = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
+// checkNewPassword says why a password will not do; nil where it will.
+func checkNewPassword(password string) error {
+	if utf8.RuneCountInString(password) < minPasswordLength || len(password) > maxPasswordLength {
+		return fieldError("password", "Please choose a password of at least %d characters.", minPasswordLength)
+	}
+	return nil
+}

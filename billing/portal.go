@@ -68,3 +68,23 @@ func (s *Service) withFlow(ctx context.Context, r PortalRequest, organizationID 
 	r.SubscriptionID = current.ID
 	return r, nil
 }
+
+// PortalFlow is a deep link into the portal (https://docs.stripe.com/customer-management/portal-deep-links). Empty is its front page.
+type PortalFlow string
+
+// The portal flows.
+const (
+	PortalHome          PortalFlow = ""
+	PortalPaymentMethod PortalFlow = "payment_method_update"
+	PortalCancel        PortalFlow = "subscription_cancel"
+	PortalChangePlan    PortalFlow = "subscription_update"
+)
+
+// PortalRequest asks for a portal session.
+type PortalRequest struct {
+	CustomerID     string
+	ReturnURL      string
+	Flow           PortalFlow
+	SubscriptionID string  // for the flows about a subscription
+	Catalog        Catalog // what may be switched to
+}

@@ -138,3 +138,8 @@ func checkRole(ctx context.Context, tx Tx, actor Access, role Role) error {
 	}
 	return nil
 }
+
+// Roles lists the roles members of the organization can have, the built-in ones first.
+func (s *Service) Roles(ctx context.Context, a Access) ([]Role, error) {
+	return s.store.Roles().List(ctx, a.Organization.ID)
+}

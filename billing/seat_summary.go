@@ -4,26 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 )
-
-// A summary of changed seats is written once they have been quiet for a while, and not much later than the first change.
-const (
-	summaryQuiet = time.Hour
-	summaryLimit = 24 * time.Hour
-	summaryLines = 20 // that a mail lists; the ledger has all
-)
-
-func (s *SeatState) summarizeLater(now time.Time) {
-	if s.SummarySince == nil {
-		s.SummarySince = &now
-	}
-	due := now.Add(summaryQuiet)
-	if latest := s.SummarySince.Add(summaryLimit); due.After(latest) {
-		due = latest
-	}
-	s.SummaryDueAt = &due
-}
 
 // sendDueSeatSummaries tells the billing contacts whose seats came and went.
 func (s *Service) sendDueSeatSummaries(ctx context.Context) error {

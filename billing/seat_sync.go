@@ -5,197 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 )
 
-// seatReason says why seats are recounted, for the ledger.
-type seatReason struct {
-	actor   string // user id; empty: the system or Stripe
-	subject string // user id of whose membership changed; empty where it was nobody's
-	reason  string
-}
-
-// ReasonResent stands in the ledger where the wanted number did not change and Stripe had another one: somebody changed it there, or a new
-// compareSubscription began with it.
-const ReasonResent = "the number at Stripe was set right"
-
 // seatLease is how long one worker has an organization's seats to itself: longer than a call to Stripe may take.
 const seatLease = 30 * time.Second
-
-// status tells how the state stands to what Stripe has: ok only where they agree and nothing newer waits.
-func (s SeatState) syncStatus(atStripe int) SyncStatus {
-	switch {
-	case s.SyncError != "":
-		return SyncError
-	case atStripe == s.DesiredSeats && s.AppliedVersion == s.SyncVersion:
-		return SyncOK
-	}
-	return SyncPending
-}
-
-// seatsSynced tells whether this subscription's quantity is ours to set: a living one of a per-seat plan of the catalogue.
-func (s *Service) seatsSynced(current Subscription) bool {
-	plan, _, known := s.Catalog().ByPrice(current.PriceID)
-	return known && plan.PerSeat && current.Status.SeatsSynced() && current.ItemID != ""
-}
-
-// recountSeats counts who is billed, writes what is wanted and when Stripe is to be told. It belongs into every transaction that can
-// change either side; the organization is locked (or new) in it. The number is always counted, never added to.
-func (s *Service) recountSeats(ctx context.Context, tx Tx, organizationID string, cause seatReason) error {
-	current, living, err := Found(tx.Subscriptions().Current(ctx, organizationID, s.knownAccount()))
-	if err != nil {
-		return fmt.Errorf("look up subscription: %w", err)
-	}
-	return s.recountSeatsUnder(ctx, tx, organizationID, current, living, cause)
-}
-
-// recountSeatsUnder is [Service.recountSeats] where the current subscription has just been read.
-func (s *Service) recountSeatsUnder(ctx context.Context, tx Tx, organizationID string, current Subscription, living bool, cause seatReason) error {
-	state, billed, err := tx.Seats().LockAndCount(ctx, organizationID)
-	if err != nil {
-		return fmt.Errorf("lock seat state and count billable members: %w", err)
-	}
-	before := state
-	state.OrganizationID = organizationID
-	s.updateDesiredSeats(&state, current, living && s.seatsSynced(current), billed)
-	if state == before {
-		return nil
-	}
-	if state.DesiredSeats != before.DesiredSeats {
-		state.summarizeLater(s.now())
-	}
-	if err := s.writeSeatChange(ctx, tx, before, state, current, cause); err != nil {
-		return err
-	}
-	if err := tx.Seats().PutState(ctx, state); err != nil {
-		return err
-	}
-	return s.enqueueSync(ctx, tx, before, state)
-}
-
-// writeSeatChange gives every version of the wanted number its line in the ledger: another number, or the same told again because Stripe has
-// another one.
-func (s *Service) writeSeatChange(ctx context.Context, tx Tx, before, after SeatState, current Subscription, cause seatReason) error {
-	if after.SyncVersion == before.SyncVersion {
-		return nil
-	}
-	change := s.seatChange(before, after, cause)
-	if after.DesiredSeats == before.DesiredSeats {
-		change.From, change.ActorUserID, change.SubjectUserID, change.Reason = current.Quantity, "", "", ReasonResent
-	}
-	if err := tx.SeatLedger().Insert(ctx, change); err != nil {
-		return fmt.Errorf("write seat ledger: %w", err)
-	}
-	tx.Record("seats wanted: %d, before: %d", change.To, change.From)
-	return nil
-}
-
-// weigh brings what is wanted up to date with who is billed and what Stripe has.
-func (s *Service) updateDesiredSeats(state *SeatState, current Subscription, synced bool, billed int) {
-	if !synced {
-		state.clearPending()
-		s.setDesiredSeats(state, s.desiredSeats(state, current, billed))
-		state.clearPending() // nobody is told of the new number either
-		return
-	}
-	plan, _, _ := s.Catalog().ByPrice(current.PriceID)
-	state.recordPaidSeats(plan, current)
-	state.acceptQuantity(plan, current, billed)
-	s.setDesiredSeats(state, s.desiredSeats(state, current, billed))
-	s.scheduleSync(state, current)
-}
-
-// enqueueSync has Stripe told when it is due, unless an alarm is set that rings before: that one waits on by itself.
-func (s *Service) enqueueSync(ctx context.Context, tx Tx, before, after SeatState) error {
-	if after.DueAt == nil || before.DueAt != nil && !after.DueAt.Before(*before.DueAt) {
-		return nil
-	}
-	turn := fmt.Sprintf("%d:%d", after.SyncVersion, after.Attempt)
-	return s.enqueue(ctx, tx, JobSeats, after.OrganizationID, turn, *after.DueAt)
-}
-
-// want writes the wanted number; a change makes a new version and gathers with others that follow soon.
-func (s *Service) setDesiredSeats(state *SeatState, seats int) {
-	if state.DesiredSeats == seats {
-		return
-	}
-	state.DesiredSeats = seats
-	state.SyncVersion++
-	now := s.now()
-	if state.FirstChangeAt == nil {
-		state.FirstChangeAt = &now
-	}
-	due := now.Add(DebounceQuiet)
-	if latest := state.FirstChangeAt.Add(DebounceLimit); due.After(latest) {
-		due = latest
-	}
-	state.DueAt = &due
-}
-
-// scheduleSync holds what is wanted against the snapshot. Where they agree there is nothing to tell. Where they differ although the wanted
-// number was told, somebody changed it behind us: that is a new version to tell. A snapshot that is behind proves neither.
-func (s *Service) scheduleSync(state *SeatState, current Subscription) {
-	now := s.now()
-	if state.maybeStale(current) {
-		if state.DueAt == nil {
-			state.DueAt = &now
-		}
-		return
-	}
-	if current.Quantity == state.DesiredSeats {
-		state.markSynced(current)
-		return
-	}
-	drifted := state.drifted(current)
-	if state.AppliedVersion == state.SyncVersion {
-		state.SyncVersion++
-		state.AttemptOpen = false
-	}
-	switch {
-	case drifted:
-		state.revertQuantity(now)
-	case state.DueAt == nil:
-		state.DueAt = &now
-	}
-}
-
-// behind tells that the snapshot may not show yet what Stripe was told: it was taken before Stripe's last yes, or no answer has come to an
-// attempt at another number than is wanted now.
-func (s *SeatState) maybeStale(current Subscription) bool {
-	if s.OpenItemID != current.ItemID {
-		return false
-	}
-	return s.AttemptOpen && s.OpenQuantity != s.DesiredSeats || s.AcknowledgedAt != nil && current.AsOf.Before(*s.AcknowledgedAt)
-}
-
-// settle records that Stripe has what is wanted.
-func (s *SeatState) markSynced(current Subscription) {
-	if s.LastAppliedSeats == nil || *s.LastAppliedSeats != current.Quantity {
-		quantity := current.Quantity
-		s.LastAppliedSeats = &quantity
-	}
-	if s.AppliedVersion != s.SyncVersion || s.LastSyncAt == nil || s.SyncError != "" {
-		moment := current.AsOf
-		s.LastSyncAt = &moment
-	}
-	s.AppliedVersion = s.SyncVersion
-	s.SyncError, s.Failures, s.AttemptOpen = "", 0, false
-	s.FirstChangeAt, s.DueAt = nil, nil
-}
-
-// rest records that there is nothing to tell: no subscription whose seats are synced.
-func (s *SeatState) clearPending() {
-	s.SyncError, s.Failures, s.AttemptOpen = "", 0, false
-	s.FirstChangeAt, s.DueAt, s.ReleaseAt = nil, nil, nil
-	s.AcceptedQuantity, s.PaidSeats, s.PaidUntil = 0, 0, nil
-}
-
-func (s *Service) seatChange(before, after SeatState, cause seatReason) SeatChange {
-	return SeatChange{
-		OrganizationID: after.OrganizationID, At: s.now(), ActorUserID: cause.actor, SubjectUserID: cause.subject,
-		Reason: cause.reason, From: before.DesiredSeats, To: after.DesiredSeats, Version: after.SyncVersion,
-	}
-}
 
 // RetrySeatSync has Stripe told at once. queued is false where there is nothing to tell. Error: CodeForbidden.
 func (s *Service) RetrySeatSync(ctx context.Context, a Access) (queued bool, err error) {
@@ -467,16 +282,62 @@ func seatErrorMessage(refused *StripeError, cause error) string {
 	return fmt.Sprintf("Stripe refused the change: %s (%s, request %s)", refused.Message, code, refused.RequestID)
 }
 
-const (
-	backoffFirst = 2 * time.Second
-	backoffLimit = time.Hour
-)
-
-// backoff returns how long to wait after so many failures in a row: doubling, with a quarter of jitter so that replicas spread.
-func (s *Service) backoff(failures int) time.Duration {
-	wait := backoffLimit
-	if failures < 12 {
-		wait = min(backoffLimit, backoffFirst<<(failures-1))
+// releaseUnusedSeats recounts the organizations whose paid period is about to end with seats that nobody sits on.
+func (s *Service) releaseUnusedSeats(ctx context.Context) error {
+	due, err := s.store.Seats().DueReleases(ctx, s.now(), seatBatch)
+	if err != nil {
+		return fmt.Errorf("due releases of seats: %w", err)
 	}
-	return wait + s.random(wait/4)
+	for _, organizationID := range due {
+		err := s.store.InTx(ctx, func(tx Tx) error {
+			if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
+				return fmt.Errorf("lock organization: %w", err)
+			}
+			return s.recountSeats(ctx, tx, organizationID, seatReason{reason: "seats nobody uses are given back before the renewal"})
+		})
+		if err != nil {
+			return fmt.Errorf("give back seats: %w", err)
+		}
+	}
+	return nil
+}
+
+func (s *Service) syncDueSeats(ctx context.Context) error {
+	due, err := s.store.Seats().DueSyncs(ctx, s.now(), seatBatch)
+	if err != nil {
+		return err
+	}
+	queue := make(chan string)
+	var group sync.WaitGroup
+	for range min(workers, len(due)) {
+		group.Go(func() {
+			for id := range queue {
+				s.syncDue(ctx, id)
+			}
+		})
+	}
+	for _, id := range due {
+		queue <- id
+	}
+	close(queue)
+	group.Wait()
+	return nil
+}
+
+func (s *Service) syncDue(ctx context.Context, organizationID string) {
+	ctx, cancel := context.WithTimeout(ctx, jobTimeout)
+	defer cancel()
+	if err := s.SyncSeats(ctx, organizationID); err != nil && !errors.Is(err, context.Canceled) {
+		s.log.WarnContext(ctx, "seat sync", "organization", organizationID, "error", err)
+	}
+}
+
+// QuantityUpdate tells Stripe how many seats a subscription has.
+type QuantityUpdate struct {
+	SubscriptionID string
+	ItemID         string
+	Quantity       int // absolute
+	// Proration is Stripe's proration_behavior: create_prorations, always_invoice or none.
+	Proration      string
+	IdempotencyKey string
 }

@@ -3,9 +3,6 @@ package billing
 import (
 	"context"
 	"crypto/rand"
-	"encoding/base32"
-	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -174,26 +171,15 @@ func (s *Service) knownAccount() StripeAccount {
 	return StripeAccount{}
 }
 
-// newID makes an id such as org_k3j5…: a prefix that says what it is and 100 random bits.
-func (s *Service) newID(prefix string) string {
-	var random [13]byte
-	if _, err := io.ReadFull(s.rand, random[:]); err != nil {
-		panic("billing: no randomness: " + err.Error()) // crypto/rand never fails; a broken injected reader is a broken test
+// retryStart learns what the start could not. Stripe being away is no error here: it is asked again soon.
+func (s *Service) retryStart(ctx context.Context) error {
+	if s.account.Load() != nil && s.pricesComplete.Load() {
+		return nil
 	}
-	return prefix + "_" + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(random[:]))[:20]
-}
-
-// random returns a random duration below limit.
-func (s *Service) random(limit time.Duration) time.Duration {
-	var bits [2]byte
-	_, _ = io.ReadFull(s.rand, bits[:]) // without randomness it is no jitter, which is no harm
-	return limit * time.Duration(binary.BigEndian.Uint16(bits[:])) / (1 << 16)
-}
-
-// Found turns ErrNotFound into false.
-func Found[T any](value T, err error) (T, bool, error) {
-	if errors.Is(err, ErrNotFound) {
-		return value, false, nil
+	ctx, cancel := context.WithTimeout(ctx, jobTimeout)
+	defer cancel()
+	if err := s.Start(ctx); err != nil && ctx.Err() == nil {
+		s.log.DebugContext(ctx, "account or prices are not known yet", "error", err)
 	}
-	return value, err == nil, err
+	return nil
 }

@@ -58,43 +58,6 @@ const (
 	duplicatesShownFor = 30 * 24 * time.Hour
 )
 
-// isDuplicate tells whether an organization that stays on one subscription has no need of another: both give access or are to be paid for, and
-// the other one was sold here, and not before. What somebody has made by hand at Stripe is left to them, and so is an older subscription that gives
-// no access any more: what was paid for it was owed.
-func isDuplicate(kept, other Subscription) bool {
-	switch {
-	case other.ID == kept.ID || !kept.Status.GrantsAccess():
-		return false
-	case other.MetadataOrgID != other.OrganizationID || other.CreatedAt.Before(kept.CreatedAt):
-		return false
-	}
-	return other.Status.GrantsAccess() || other.Status == StatusUnpaid || other.Status == StatusPaused
-}
-
-// recordDuplicates writes down which of an organization's subscriptions have to end. The organization is locked.
-func (s *Service) recordDuplicates(ctx context.Context, tx Tx, kept Subscription, all []Subscription) error {
-	for _, other := range all {
-		if !isDuplicate(kept, other) {
-			continue
-		}
-		now := s.now()
-		fresh, err := tx.Duplicates().Insert(ctx, DuplicateSubscription{
-			SubscriptionID: other.ID, OrganizationID: other.OrganizationID, KeptSubscriptionID: kept.ID, Status: DuplicateCanceling, FoundAt: now, NextAttemptAt: &now,
-		})
-		if err != nil {
-			return fmt.Errorf("write surplus subscription: %w", err)
-		}
-		if !fresh {
-			continue
-		}
-		tx.Record("subscription %s: surplus beside %s, to be ended and refunded", other.ID, kept.ID)
-		if err := s.enqueue(ctx, tx, JobDuplicate, other.ID, "", now); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // cancelDueDuplicates works on all that are due.
 func (s *Service) cancelDueDuplicates(ctx context.Context) error {
 	for ctx.Err() == nil {

@@ -2,7 +2,6 @@ package billing
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"time"
 )
@@ -100,62 +99,61 @@ func (s *Service) sweep(ctx context.Context, tasks []periodicTask, done []time.T
 	group.Wait()
 }
 
-// pruneRateLimits keeps the counts of the limits small.
-func (s *Service) pruneRateLimits(ctx context.Context) error {
-	return s.store.RateLimits().Prune(ctx, s.wall().Add(-maxWindow))
-}
-
-// retryStart learns what the start could not. Stripe being away is no error here: it is asked again soon.
-func (s *Service) retryStart(ctx context.Context) error {
-	if s.account.Load() != nil && s.pricesComplete.Load() {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, jobTimeout)
-	defer cancel()
-	if err := s.Start(ctx); err != nil && ctx.Err() == nil {
-		s.log.DebugContext(ctx, "account or prices are not known yet", "error", err)
-	}
-	return nil
-}
-
-func (s *Service) processDueEvents(ctx context.Context) error {
-	// A long backlog is worked on by one sweep after the other: the other chores are not to wait for its end.
-	until := time.Now().Add(sweepInterval)
-	for ctx.Err() == nil && time.Now().Before(until) {
-		worked, err := s.processDueEvent(ctx)
-		if err != nil || !worked {
-			return err
+// runMail sends what is queued, and settles what was asked for by mail, until ctx ends. It has a loop of its own: a slow mail server
+// holds nothing else up, and nothing else holds mail up.
+func (s *Service) runMail(ctx context.Context) {
+	ticker := time.NewTicker(sweepInterval)
+	defer ticker.Stop()
+	for {
+		s.sweepMail(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
 		}
 	}
-	return nil
 }
 
-func (s *Service) syncDueSeats(ctx context.Context) error {
-	due, err := s.store.Seats().DueSyncs(ctx, s.now(), seatBatch)
-	if err != nil {
-		return err
+func (s *Service) sweepMail(ctx context.Context) {
+	if err := s.processRecoveryRequests(ctx); err != nil && ctx.Err() == nil {
+		s.log.ErrorContext(ctx, "password recoveries", "error", err)
 	}
-	queue := make(chan string)
+	if s.mailer == nil {
+		return
+	}
 	var group sync.WaitGroup
-	for range min(workers, len(due)) {
-		group.Go(func() {
-			for id := range queue {
-				s.syncDue(ctx, id)
-			}
-		})
+	for range mailWorkers {
+		group.Go(func() { s.sendDueMails(ctx) })
 	}
-	for _, id := range due {
-		queue <- id
-	}
-	close(queue)
 	group.Wait()
-	return nil
 }
 
-func (s *Service) syncDue(ctx context.Context, organizationID string) {
-	ctx, cancel := context.WithTimeout(ctx, jobTimeout)
-	defer cancel()
-	if err := s.SyncSeats(ctx, organizationID); err != nil && !errors.Is(err, context.Canceled) {
-		s.log.WarnContext(ctx, "seat sync", "organization", organizationID, "error", err)
+// RunJob does one piece of the work that an alarm is about, if it is still there to be done. again is how long to wait before the same
+// alarm is to ring once more; 0: it has done its service.
+func (s *Service) RunJob(ctx context.Context, a Job) (again time.Duration, err error) {
+	switch a.Kind {
+	case JobEvent:
+		_, err = s.processDueEvent(ctx)
+	case JobSeats:
+		return s.runSeatJob(ctx, a.ID)
+	case JobMail:
+		if s.mailer != nil {
+			_, err = s.sendDueMail(ctx)
+		}
+	case JobDuplicate:
+		_, err = s.cancelDueDuplicate(ctx)
+	case JobRecovery:
+		err = s.processRecoveryRequests(ctx)
 	}
+	return 0, err
+}
+
+// runSeatJob tells Stripe an organization's seats, or waits on while the gathering goes on.
+func (s *Service) runSeatJob(ctx context.Context, organizationID string) (again time.Duration, err error) {
+	s.syncDue(ctx, organizationID)
+	state, known, err := Found(s.store.Seats().State(ctx, organizationID))
+	if err != nil || !known || state.DueAt == nil {
+		return 0, err
+	}
+	return max(0, state.DueAt.Sub(s.now())), nil
 }

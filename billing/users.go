@@ -4,24 +4,69 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/mail"
 	"strings"
 	"time"
 	"unicode/utf8"
 )
 
+// User reads a user. Error: [ErrNotFound].
+func (s *Service) User(ctx context.Context, userID string) (User, error) {
+	return s.store.Users().Get(ctx, userID)
+}
+
+// RenameUser changes the name a user goes by. Error: CodeUnprocessable for no name or too long a one.
+func (s *Service) RenameUser(ctx context.Context, userID, name string) error {
+	name = cleanName(name)
+	if name == "" || utf8.RuneCountInString(name) > maxNameLength {
+		return fieldError("name", "Please give your name, in %d characters or fewer.", maxNameLength)
+	}
+	if err := s.store.Users().SetName(ctx, userID, name); err != nil {
+		return fmt.Errorf("rename user: %w", err)
+	}
+	return nil
+}
+
+// ChangePassword replaces a user's password. Error: CodeUnprocessable where the current one is wrong or the new one too short; both fields
+// are told at once.
+func (s *Service) ChangePassword(ctx context.Context, userID, current, replacement string) error {
+	user, err := s.store.Users().Get(ctx, userID)
+	if err != nil {
+		return fmt.Errorf("change password: %w", err)
+	}
+	fits, err := s.checkPassword(ctx, current, user.PasswordHash)
+	if err != nil {
+		return fmt.Errorf("change password: %w", err)
+	}
+	var wrong []error
+	if !fits {
+		wrong = append(wrong, fieldError("current", "This is not your current password."))
+	}
+	if mistake := checkNewPassword(replacement); mistake != nil {
+		wrong = append(wrong, mistake)
+	}
+	if err := errors.Join(wrong...); err != nil {
+		return err
+	}
+	hash, err := s.hashPassword(ctx, replacement)
+	if err != nil {
+		return fmt.Errorf("change password: %w", err)
+	}
+	if err := s.store.Users().SetPassword(ctx, userID, hash); err != nil {
+		return fmt.Errorf("change password: %w", err)
+	}
+	return nil
+}
+
+// OpenSession is a browser somebody is signed in with.
+type OpenSession struct {
+	ExpiresAt time.Time `db:"expiry"`
+	Current   bool      `db:"current"` // the one that asks
+}
+
 // SignUp is what a new person tells of themselves.
 type SignUp struct {
 	Name, Email, Password, Organization string
 }
-
-// Bounds of what people type.
-const (
-	maxNameLength     = 100 // characters
-	maxEmailLength    = 254 // octets, RFC 5321 section 4.5.3.1.3 less the angle brackets
-	minPasswordLength = 8   // characters, NIST SP 800-63B section 5.1.1.1
-	maxPasswordLength = 256 // octets
-)
 
 // SignUp creates a user and their organization, whose first member and admin they are. Errors: CodeUnprocessable with the field it is
 // about; all fields that are wrong are joined.
@@ -57,23 +102,6 @@ func (s *Service) insertFounder(ctx context.Context, tx Tx, user User, organizat
 	return s.addMember(ctx, tx, Member{
 		OrganizationID: organization.ID, UserID: user.ID, Role: Role{ID: RoleAdmin}, Billable: true,
 	}, seatReason{actor: user.ID, reason: "founded the organization"})
-}
-
-// addMember writes a new active member and recounts the seats. The organization must be locked or new in this transaction.
-func (s *Service) addMember(ctx context.Context, tx Tx, m Member, cause seatReason) error {
-	m.ID, m.Status, m.JoinedAt = s.newID("mem"), MemberActive, s.now()
-	if err := tx.Members().Insert(ctx, m); err != nil {
-		return err
-	}
-	cause.subject = m.UserID
-	return s.recountSeats(ctx, tx, m.OrganizationID, cause)
-}
-
-// NewMember is a person to be added to an organization with a log-in of their own.
-type NewMember struct {
-	Name, Email, Password string
-	RoleID                string
-	Billable              bool
 }
 
 // CreateMember adds a new user to an organization. Errors: as [Service.SignUp]; [ErrNotFound] where there is no such organization.
@@ -120,17 +148,6 @@ func (f SignUp) check() error {
 	return errors.Join(wrong...)
 }
 
-// cleanName trims a name and folds white space and control characters into single spaces: names stand in one line and in e-mail headers.
-func cleanName(name string) string {
-	name = strings.ToValidUTF8(name, "")
-	return strings.Join(strings.FieldsFunc(name, func(r rune) bool { return r <= ' ' || r == 0x7f || r == 0xa0 }), " ")
-}
-
-func validEmail(address string) bool {
-	parsed, err := mail.ParseAddress(address)
-	return err == nil && parsed.Address == address && parsed.Name == "" && len(address) <= maxEmailLength
-}
-
 // LogIn returns the user whose address and password these are. Error: CodeUnprocessable, the same for an unknown address and a wrong
 // password.
 func (s *Service) LogIn(ctx context.Context, email, password string) (User, error) {
@@ -150,38 +167,4 @@ func (s *Service) LogIn(ctx context.Context, email, password string) (User, erro
 		return User{}, Errorf(CodeUnprocessable, MessageCredentialMismatch)
 	}
 	return user, nil
-}
-
-// Organizations lists those the user is an active member of, the oldest membership first.
-func (s *Service) Organizations(ctx context.Context, userID string) ([]Organization, error) {
-	return s.store.Organizations().OfUser(ctx, userID)
-}
-
-// Access reads who acts and with what role. Error: [ErrNotFound] where the user is no active member.
-func (s *Service) Access(ctx context.Context, userID, organizationID string) (Access, error) {
-	access, err := s.store.Organizations().Access(ctx, userID, organizationID)
-	if err != nil {
-		return access, err
-	}
-	now := s.now()
-	if seen := access.Member.LastSeenAt; seen == nil || now.Sub(*seen) > lastSeenInterval {
-		// Being seen is worth no failed request.
-		if err := s.store.Members().Touch(ctx, access.Member.ID, now); err != nil {
-			s.log.WarnContext(ctx, "note that a member was seen", "error", err)
-		}
-	}
-	return access, nil
-}
-
-// lastSeenInterval is how exactly the pages tell when a member was last seen: a write now and then, not one with every request.
-const lastSeenInterval = 10 * time.Minute
-
-// Members lists the organization's members by name.
-func (s *Service) Members(ctx context.Context, a Access) ([]Member, error) {
-	return s.store.Members().List(ctx, a.Organization.ID)
-}
-
-// Roles lists the roles members of the organization can have, the built-in ones first.
-func (s *Service) Roles(ctx context.Context, a Access) ([]Role, error) {
-	return s.store.Roles().List(ctx, a.Organization.ID)
 }

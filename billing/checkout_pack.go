@@ -1,0 +1,108 @@
+package billing
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// StartPackCheckout opens a Checkout session for a pack. Each call opens one of its own: a pack can be bought as often as one likes, beside any
+// compareSubscription. Errors: as [Service.StartCheckout].
+func (s *Service) StartPackCheckout(ctx context.Context, a Access, r CheckoutRequest) (CheckoutSession, error) {
+	if err := a.requireBilling(); err != nil {
+		return CheckoutSession{}, err
+	}
+	if err := a.Organization.RequireNotDeleting(); err != nil {
+		return CheckoutSession{}, err
+	}
+	pack, err := s.choosePack(ctx, r)
+	if err != nil {
+		return CheckoutSession{}, err
+	}
+	want, err := s.newCheckout(ctx, a, r)
+	if err != nil {
+		return CheckoutSession{}, err
+	}
+	want.Mode, want.PriceID, want.Quantity = ModePayment, pack.Price.ID, 1
+	link, err := s.ensureCustomer(ctx, a, StripeAccount{ID: want.Account, Livemode: want.Livemode})
+	if err != nil {
+		return CheckoutSession{}, err
+	}
+	want.CustomerID, want.ID, want.Status, want.CreatedAt = link.StripeCustomerID, s.newID("chk"), CheckoutReserved, s.now()
+	if err := s.putCheckout(ctx, want); err != nil {
+		return CheckoutSession{}, err
+	}
+	session, again, err := s.openReserved(ctx, want, want)
+	if err == nil && again {
+		err = Errorf(CodeConflict, "That Checkout page was closed meanwhile. Please choose the pack again.")
+	}
+	return session, err
+}
+
+// choosePack looks a pack up in the catalogue. One whose price Stripe has not told us yet is asked for once.
+func (s *Service) choosePack(ctx context.Context, r CheckoutRequest) (Pack, error) {
+	pack, known := s.findPack(r)
+	if known && pack.Price.ProductID == "" {
+		if err := s.resolvePrices(ctx); err != nil {
+			s.log.WarnContext(ctx, "prices are not resolved", "error", err)
+		}
+		pack, known = s.findPack(r)
+	}
+	switch {
+	case !known:
+		return Pack{}, Errorf(CodeInvalid, MessageInvalidPrice)
+	case pack.Price.ProductID == "":
+		return Pack{}, stripeFailed("choose pack", fmt.Errorf("the price of %s is not known at Stripe", pack.ID))
+	}
+	return pack, nil
+}
+
+// findPack looks a request up in the catalogue. A former price id is not for sale.
+func (s *Service) findPack(r CheckoutRequest) (Pack, bool) {
+	if r.PriceID == "" {
+		return s.Catalog().Pack(r.PackID)
+	}
+	pack, known := s.Catalog().PackByPrice(r.PriceID)
+	return pack, known && pack.Price.ID == r.PriceID
+}
+
+// paid tells that the money of a session has come, or none was to be paid. Delayed payment methods complete a session unpaid
+// (https://docs.stripe.com/payments/checkout/fulfill-orders#delayed-notification).
+func (c StripeCheckoutSession) paid() bool {
+	return c.Status == CheckoutComplete && (c.PaymentStatus == "paid" || c.PaymentStatus == "no_payment_required")
+}
+
+// recordPackPurchase counts the pack that a paid session sold, once, and sends a receipt. It rests on Stripe's own answer, which names price and customer;
+// our record of the session may not have been written yet. The organization is locked.
+func (s *Service) recordPackPurchase(ctx context.Context, tx Tx, organizationID string, answer StripeCheckoutSession) error {
+	pack, known := s.Catalog().PackByPrice(answer.PriceID)
+	if answer.Mode != ModePayment || !known || !answer.paid() {
+		return nil
+	}
+	fact := CreditFact{
+		OrganizationID: organizationID, Source: "pack:" + answer.ID, Kind: FactPack, ChargeID: answer.ChargeID, PlanID: pack.ID,
+		Credits: pack.Credits, At: answer.PaidAt,
+	}
+	if fact.At.IsZero() {
+		fact.At = s.now()
+	}
+	if err := s.recordFact(ctx, tx, fact); err != nil || !s.isRecent(fact.At) {
+		return err
+	}
+	return s.queueBillingNotice(ctx, tx, Mail{
+		Kind: MailPackReceipt, Key: "pack:" + answer.ID + ":paid", OrganizationID: organizationID,
+		Data: MailData{Plan: pack.Name, Credits: int64(pack.Credits), Amount: answer.Total, At: fact.At},
+	})
+}
+
+// recordPackPaymentFailed tells the billing contacts that a delayed payment has not come.
+func (s *Service) recordPackPaymentFailed(ctx context.Context, tx Tx, organizationID string, at time.Time, answer StripeCheckoutSession) error {
+	pack, known := s.Catalog().PackByPrice(answer.PriceID)
+	if !known || answer.paid() || !s.isRecent(at) {
+		return nil
+	}
+	return s.queueBillingNotice(ctx, tx, Mail{
+		Kind: MailPaymentFailed, Key: "pack:" + answer.ID + ":failed", OrganizationID: organizationID,
+		Data: MailData{Plan: pack.Name, Amount: answer.Total, At: at},
+	})
+}

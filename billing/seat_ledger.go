@@ -1,0 +1,51 @@
+package billing
+
+import (
+	"context"
+	"fmt"
+)
+
+// BilledSince finds, for each of the people, the newest line of the seat ledger about them: it says since when and why they are billed, or
+// no longer are. Who has none was in the organization before there was a ledger about them.
+func (s *Service) BilledSince(ctx context.Context, a Access, userIDs []string) (map[string]SeatChange, error) {
+	changes, err := s.store.SeatLedger().Latest(ctx, a.Organization.ID, userIDs)
+	if err != nil {
+		return nil, fmt.Errorf("read why people are billed: %w", err)
+	}
+	newest := make(map[string]SeatChange, len(changes))
+	for _, change := range changes {
+		newest[change.SubjectUserID] = change
+	}
+	return newest, nil
+}
+
+// LedgerSearch narrows and cuts the seat ledger. What is empty does not narrow it.
+type LedgerSearch struct {
+	Text      string // in the name of whom it is about or who did it, or in what happened; without case
+	Direction SeatDirection
+	Offset    int
+	Limit     int // at most [SeatLedgerLimit]
+}
+
+// SeatDirection tells lines of the ledger apart by what became of the number.
+type SeatDirection string
+
+// The directions a ledger can be narrowed to.
+const (
+	MoreSeats  SeatDirection = "more"
+	FewerSeats SeatDirection = "fewer"
+)
+
+// SeatLedgerLimit bounds a ledger that is asked for whole, in lines.
+const SeatLedgerLimit = 100_000
+
+// SeatLedger lists the lines of the seat ledger that fit, the newest first, and how many fit altogether.
+func (s *Service) SeatLedger(ctx context.Context, a Access, search LedgerSearch) (lines []SeatChange, total int, err error) {
+	search.Text = searchText(search.Text)
+	search.Limit = min(search.Limit, SeatLedgerLimit)
+	lines, total, err = s.store.SeatLedger().Search(ctx, a.Organization.ID, search)
+	if err != nil {
+		return nil, 0, fmt.Errorf("read the seat ledger: %w", err)
+	}
+	return lines, total, nil
+}
