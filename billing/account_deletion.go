@@ -10,26 +10,26 @@ const DeletedName = "Deleted account"
 
 // DeleteAccount takes a user out of every organization, and forgets who they were. What they did stays in the ledgers, under [DeletedName].
 // Errors: CodeUnprocessable with the field confirmation for a wrong password; CodeConflict where they are the last admin of an organization.
-func (s *Service) DeleteAccount(ctx context.Context, userID, password string) error {
-	user, err := s.store.Users().Get(ctx, userID)
+func (us *Users) DeleteAccount(ctx context.Context, userID, password string) error {
+	user, err := us.store.Users().Get(ctx, userID)
 	if err != nil {
 		return fmt.Errorf("delete account: %w", err)
 	}
-	fits, err := s.checkPassword(ctx, password, user.PasswordHash)
+	fits, err := us.passwords.matches(ctx, password, user.PasswordHash)
 	if err != nil {
 		return fmt.Errorf("delete account: %w", err)
 	}
 	if !fits {
 		return fieldError("confirmation", "This is not your password.")
 	}
-	err = s.store.InTx(ctx, func(tx Tx) error { return s.deleteAccountTx(ctx, tx, userID) })
+	err = us.store.InTx(ctx, func(tx AccountTx) error { return us.deleteAccountTx(ctx, tx, userID) })
 	if err != nil {
 		return fmt.Errorf("delete account: %w", err)
 	}
 	return nil
 }
 
-func (s *Service) deleteAccountTx(ctx context.Context, tx Tx, userID string) error {
+func (us *Users) deleteAccountTx(ctx context.Context, tx AccountTx, userID string) error {
 	// Whoever accepts an invitation locks the user too, so that nobody joins whom this does not see.
 	if _, err := tx.Users().Lock(ctx, userID); err != nil {
 		return fmt.Errorf("lock user: %w", err)
@@ -39,7 +39,7 @@ func (s *Service) deleteAccountTx(ctx context.Context, tx Tx, userID string) err
 		return err
 	}
 	for _, member := range memberships { // by organization: two who do this at once lock in the same order
-		if err := s.leaveOrganization(ctx, tx, member.OrganizationID, member.ID); err != nil {
+		if err := us.members.leaveOrganization(ctx, tx, member.OrganizationID, member.ID); err != nil {
 			return err
 		}
 	}

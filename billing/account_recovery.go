@@ -41,24 +41,24 @@ const messageLinkInvalid = "This link has been used already, or is too old."
 
 // RequestRecovery has a link to choose a new password mailed, where the address belongs to an account. It does the same for every
 // address, in the same time: whose it is is looked up afterwards, in the background. Error: CodeUnprocessable for what is no address.
-func (s *Service) RequestRecovery(ctx context.Context, email string) error {
+func (rc *Recovery) Request(ctx context.Context, email string) error {
 	email = strings.TrimSpace(email)
 	if !validEmail(email) {
 		return fieldError("email", "Please give an e-mail address such as ana@example.com.")
 	}
-	now := s.now()
-	return s.store.InTx(ctx, func(tx Tx) error {
+	now := rc.now()
+	return rc.store.InTx(ctx, func(tx AccountTx) error {
 		if err := tx.Tokens().PutRecoveryRequest(ctx, email, now); err != nil {
 			return fmt.Errorf("request recovery: %w", err)
 		}
-		return s.enqueue(ctx, tx, JobRecovery, strings.ToLower(email), "", now)
+		return rc.enqueue(ctx, tx.Jobs(), JobRecovery, strings.ToLower(email), "", now)
 	})
 }
 
 // processRecoveryRequests answers every waiting request.
-func (s *Service) processRecoveryRequests(ctx context.Context) error {
+func (rc *Recovery) processRequests(ctx context.Context) error {
 	for {
-		found, err := s.processRecoveryRequest(ctx)
+		found, err := rc.processRequest(ctx)
 		if err != nil || !found {
 			return err
 		}
@@ -66,8 +66,8 @@ func (s *Service) processRecoveryRequests(ctx context.Context) error {
 }
 
 // processRecoveryRequest takes one request and queues the link; a request for nobody's address is only taken.
-func (s *Service) processRecoveryRequest(ctx context.Context) (found bool, err error) {
-	err = s.store.InTx(ctx, func(tx Tx) error {
+func (rc *Recovery) processRequest(ctx context.Context) (found bool, err error) {
+	err = rc.store.InTx(ctx, func(tx AccountTx) error {
 		var email string
 		email, found, err = Found(tx.Tokens().TakeRecoveryRequest(ctx))
 		if err != nil || !found {
@@ -77,7 +77,7 @@ func (s *Service) processRecoveryRequest(ctx context.Context) (found bool, err e
 		if err != nil || !known || !validEmail(user.Email) {
 			return err
 		}
-		return s.queueReset(ctx, tx, user)
+		return rc.queueReset(ctx, tx, user)
 	})
 	if err != nil {
 		return false, fmt.Errorf("settle recovery: %w", err)
@@ -86,22 +86,22 @@ func (s *Service) processRecoveryRequest(ctx context.Context) (found bool, err e
 }
 
 // queueReset mails a link, unless one is only just on its way: nobody's inbox is to be flooded by pressing a button.
-func (s *Service) queueReset(ctx context.Context, tx Tx, user User) error {
+func (rc *Recovery) queueReset(ctx context.Context, tx AccountTx, user User) error {
 	last, issued, err := Found(tx.Tokens().LastCreatedAt(ctx, user.ID, TokenReset))
-	if err != nil || issued && s.now().Sub(last) < recoveryPause {
+	if err != nil || issued && rc.now().Sub(last) < recoveryPause {
 		return err
 	}
-	return s.queueLink(ctx, tx, user, TokenReset)
+	return rc.queueLink(ctx, tx, user, TokenReset)
 }
 
 // queueVerification mails a new user the link that shows the address to be theirs. Nothing waits for it.
-func (s *Service) queueVerification(ctx context.Context, tx Tx, user User) error {
-	return s.queueLink(ctx, tx, user, TokenVerify)
+func (rc *Recovery) queueVerification(ctx context.Context, tx AccountTx, user User) error {
+	return rc.queueLink(ctx, tx, user, TokenVerify)
 }
 
 // queueLink writes a token and the mail that carries it.
-func (s *Service) queueLink(ctx context.Context, tx Tx, user User, purpose TokenPurpose) error {
-	secret, token, err := s.newAccountToken(user, purpose)
+func (rc *Recovery) queueLink(ctx context.Context, tx AccountTx, user User, purpose TokenPurpose) error {
+	secret, token, err := rc.newAccountToken(user, purpose)
 	if err != nil {
 		return err
 	}
@@ -112,16 +112,16 @@ func (s *Service) queueLink(ctx context.Context, tx Tx, user User, purpose Token
 	if purpose == TokenReset {
 		kind = MailPasswordReset
 	}
-	return s.queueMail(ctx, tx, Mail{
+	return rc.outbox.queue(ctx, tx, Mail{
 		Kind: kind, To: user.Email, Key: fmt.Sprintf("%s:%x", purpose, token.Hash), StaleAt: token.ExpiresAt,
-		Data: MailData{Name: user.Name, URL: s.baseURL + "/" + string(purpose) + "/" + secret, ExpiresAt: token.ExpiresAt},
+		Data: MailData{Name: user.Name, URL: rc.baseURL + "/" + string(purpose) + "/" + secret, ExpiresAt: token.ExpiresAt},
 	})
 }
 
 // newAccountToken makes 256 random bits for a link, and what is kept of them.
-func (s *Service) newAccountToken(user User, purpose TokenPurpose) (secret string, token AccountToken, err error) {
+func (rc *Recovery) newAccountToken(user User, purpose TokenPurpose) (secret string, token AccountToken, err error) {
 	var random [32]byte
-	if _, err := io.ReadFull(s.rand, random[:]); err != nil {
+	if _, err := io.ReadFull(rc.rand, random[:]); err != nil {
 		return "", AccountToken{}, fmt.Errorf("make token: %w", err)
 	}
 	secret = base64.RawURLEncoding.EncodeToString(random[:])
@@ -129,7 +129,7 @@ func (s *Service) newAccountToken(user User, purpose TokenPurpose) (secret strin
 	if purpose == TokenReset {
 		lifetime = resetLifetime
 	}
-	now := s.now()
+	now := rc.now()
 	return secret, AccountToken{
 		Hash: accountTokenHash(secret), Purpose: purpose, UserID: user.ID, Email: user.Email, CreatedAt: now, ExpiresAt: now.Add(lifetime),
 	}, nil
@@ -141,8 +141,8 @@ func accountTokenHash(secret string) []byte {
 }
 
 // ResetAddress returns whose password a link lets one choose. Error: CodeNotFound where the link is spent, too old or none.
-func (s *Service) ResetAddress(ctx context.Context, secret string) (string, error) {
-	user, err := s.userOfToken(ctx, s.store, secret, TokenReset)
+func (rc *Recovery) ResetAddress(ctx context.Context, secret string) (string, error) {
+	user, err := rc.userOfToken(ctx, rc.store, secret, TokenReset)
 	if err != nil {
 		return "", fmt.Errorf("read reset link: %w", err)
 	}
@@ -152,23 +152,23 @@ func (s *Service) ResetAddress(ctx context.Context, secret string) (string, erro
 // ResetPassword sets a new password by a mailed link. The link, and every other one of the user's, is spent by it, and every session of
 // theirs ends: whoever else was signed in is no longer. Errors: CodeNotFound as [Service.ResetAddress]; CodeUnprocessable for a
 // password that will not do, which leaves the link as it was.
-func (s *Service) ResetPassword(ctx context.Context, secret, password string) error {
-	if _, err := s.ResetAddress(ctx, secret); err != nil { // before the hash is computed: it is dear
+func (rc *Recovery) ResetPassword(ctx context.Context, secret, password string) error {
+	if _, err := rc.ResetAddress(ctx, secret); err != nil { // before the hash is computed: it is dear
 		return err
 	}
 	if mistake := checkNewPassword(password); mistake != nil {
 		return mistake
 	}
-	hash, err := s.hashPassword(ctx, password)
+	hash, err := rc.passwords.hash(ctx, password)
 	if err != nil {
 		return fmt.Errorf("reset password: %w", err)
 	}
-	err = s.store.InTx(ctx, func(tx Tx) error {
-		user, err := s.userOfToken(ctx, tx, secret, TokenReset)
+	err = rc.store.InTx(ctx, func(tx AccountTx) error {
+		user, err := rc.userOfToken(ctx, tx, secret, TokenReset)
 		if err != nil {
 			return err
 		}
-		return s.replacePassword(ctx, tx, user, secret, hash)
+		return rc.replacePassword(ctx, tx, user, secret, hash)
 	})
 	if err != nil {
 		return fmt.Errorf("reset password: %w", err)
@@ -177,8 +177,8 @@ func (s *Service) ResetPassword(ctx context.Context, secret, password string) er
 }
 
 // replacePassword spends the link first: of two that use it at once only one gets past that.
-func (s *Service) replacePassword(ctx context.Context, tx Tx, user User, secret, hash string) error {
-	now := s.now()
+func (rc *Recovery) replacePassword(ctx context.Context, tx AccountTx, user User, secret, hash string) error {
+	now := rc.now()
 	spent, err := tx.Tokens().Spend(ctx, accountTokenHash(secret), now)
 	if err != nil {
 		return err
@@ -201,13 +201,13 @@ func (s *Service) replacePassword(ctx context.Context, tx Tx, user User, secret,
 
 // VerifyEmail notes that the address is its owner's, by a mailed link. The link holds until it is too old, and says the same each time:
 // mail programs and scanners open links before people do. Error: CodeNotFound.
-func (s *Service) VerifyEmail(ctx context.Context, secret string) error {
-	err := s.store.InTx(ctx, func(tx Tx) error {
-		user, err := s.userOfToken(ctx, tx, secret, TokenVerify)
+func (rc *Recovery) VerifyEmail(ctx context.Context, secret string) error {
+	err := rc.store.InTx(ctx, func(tx AccountTx) error {
+		user, err := rc.userOfToken(ctx, tx, secret, TokenVerify)
 		if err != nil {
 			return err
 		}
-		return tx.Users().MarkEmailVerified(ctx, user.ID, s.now())
+		return tx.Users().MarkEmailVerified(ctx, user.ID, rc.now())
 	})
 	if err != nil {
 		return fmt.Errorf("verify e-mail: %w", err)
@@ -216,8 +216,8 @@ func (s *Service) VerifyEmail(ctx context.Context, secret string) error {
 }
 
 // linked finds whose link it is.
-func (s *Service) userOfToken(ctx context.Context, tx Tx, secret string, purpose TokenPurpose) (User, error) {
-	token, known, err := Found(tx.Tokens().Get(ctx, accountTokenHash(secret), purpose, s.now()))
+func (rc *Recovery) userOfToken(ctx context.Context, tx AccountTx, secret string, purpose TokenPurpose) (User, error) {
+	token, known, err := Found(tx.Tokens().Get(ctx, accountTokenHash(secret), purpose, rc.now()))
 	if err != nil {
 		return User{}, err
 	}

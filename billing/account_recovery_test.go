@@ -19,7 +19,7 @@ var mailedLink = regexp.MustCompile(`https://usher\.test/(reset|verify)/([A-Za-z
 // signedUp is somebody with an account, whose first mail is sent.
 func (d *desk) signedUp() billing.User {
 	d.t.Helper()
-	user, _, err := d.service.SignUp(d.t.Context(), billing.SignUp{Name: "Ana", Email: "Ana@example.com", Password: oldPassword, Organization: "Lantern"})
+	user, _, err := d.service.Users.SignUp(d.t.Context(), billing.SignUp{Name: "Ana", Email: "Ana@example.com", Password: oldPassword, Organization: "Lantern"})
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func (d *desk) lastLink(purpose string) string {
 
 func (d *desk) forgot(email string) {
 	d.t.Helper()
-	if err := d.service.RequestRecovery(d.t.Context(), email); err != nil {
+	if err := d.service.Recovery.Request(d.t.Context(), email); err != nil {
 		d.t.Fatal(err)
 	}
 	d.service.SweepMail(d.t.Context())
@@ -70,17 +70,17 @@ func TestRecovery(t *testing.T) {
 	ctx, user := t.Context(), d.signedUp()
 	d.forgot(" ana@EXAMPLE.com ")
 	link := d.lastLink("reset")
-	if address, err := d.service.ResetAddress(ctx, link); err != nil || address != user.Email {
+	if address, err := d.service.Recovery.ResetAddress(ctx, link); err != nil || address != user.Email {
 		t.Fatalf("%q, %v", address, err)
 	}
-	wantCode(t, d.service.ResetPassword(ctx, link, "short"), billing.CodeUnprocessable)
-	if err := d.service.ResetPassword(ctx, link, newPassword); err != nil {
+	wantCode(t, d.service.Recovery.ResetPassword(ctx, link, "short"), billing.CodeUnprocessable)
+	if err := d.service.Recovery.ResetPassword(ctx, link, newPassword); err != nil {
 		t.Fatal(err)
 	}
-	wantCode(t, d.service.ResetPassword(ctx, link, newPassword), billing.CodeNotFound)
-	_, err := d.service.LogIn(ctx, user.Email, oldPassword)
+	wantCode(t, d.service.Recovery.ResetPassword(ctx, link, newPassword), billing.CodeNotFound)
+	_, err := d.service.Users.LogIn(ctx, user.Email, oldPassword)
 	wantCode(t, err, billing.CodeUnprocessable)
-	if _, err := d.service.LogIn(ctx, user.Email, newPassword); err != nil {
+	if _, err := d.service.Users.LogIn(ctx, user.Email, newPassword); err != nil {
 		t.Error(err)
 	}
 	if n := d.count(`select count(*) from users where email_verified_at is not null`); n != 1 {
@@ -95,13 +95,13 @@ func TestResetLinkIsGoodForNothingElse(t *testing.T) {
 	verify := d.lastLink("verify")
 	d.forgot("ana@example.com")
 	reset := d.lastLink("reset")
-	wantCode(t, d.service.ResetPassword(ctx, verify, newPassword), billing.CodeNotFound)
-	wantCode(t, d.service.VerifyEmail(ctx, reset), billing.CodeNotFound)
+	wantCode(t, d.service.Recovery.ResetPassword(ctx, verify, newPassword), billing.CodeNotFound)
+	wantCode(t, d.service.Recovery.VerifyEmail(ctx, reset), billing.CodeNotFound)
 	for _, made := range []string{"", "x", strings.Repeat("A", 43), reset + "A", reset[:42]} {
-		wantCode(t, d.service.ResetPassword(ctx, made, newPassword), billing.CodeNotFound)
+		wantCode(t, d.service.Recovery.ResetPassword(ctx, made, newPassword), billing.CodeNotFound)
 	}
 	d.pass(time.Hour)
-	wantCode(t, d.service.ResetPassword(ctx, reset, newPassword), billing.CodeNotFound)
+	wantCode(t, d.service.Recovery.ResetPassword(ctx, reset, newPassword), billing.CodeNotFound)
 }
 
 func TestResetLinkOfAFormerAddressIsSpent(t *testing.T) {
@@ -112,7 +112,7 @@ func TestResetLinkOfAFormerAddressIsSpent(t *testing.T) {
 	if _, err := d.store.DB().ExecContext(t.Context(), `update users set email = 'new@example.com'`); err != nil {
 		t.Fatal(err)
 	}
-	wantCode(t, d.service.ResetPassword(t.Context(), link, newPassword), billing.CodeNotFound)
+	wantCode(t, d.service.Recovery.ResetPassword(t.Context(), link, newPassword), billing.CodeNotFound)
 }
 
 func TestOneOfManyUsesOfALinkCounts(t *testing.T) {
@@ -124,7 +124,7 @@ func TestOneOfManyUsesOfALinkCounts(t *testing.T) {
 	var group sync.WaitGroup
 	for range 6 {
 		group.Go(func() {
-			err := d.service.ResetPassword(context.Background(), link, newPassword)
+			err := d.service.Recovery.ResetPassword(context.Background(), link, newPassword)
 			if err == nil {
 				set.Add(1)
 				return
@@ -151,10 +151,10 @@ func TestAResetSpendsTheOtherLinks(t *testing.T) {
 	if first == second {
 		t.Fatal("the same link was mailed twice")
 	}
-	if err := d.service.ResetPassword(t.Context(), first, newPassword); err != nil { // both hold until one is used
+	if err := d.service.Recovery.ResetPassword(t.Context(), first, newPassword); err != nil { // both hold until one is used
 		t.Fatal(err)
 	}
-	wantCode(t, d.service.ResetPassword(t.Context(), second, newPassword), billing.CodeNotFound)
+	wantCode(t, d.service.Recovery.ResetPassword(t.Context(), second, newPassword), billing.CodeNotFound)
 }
 
 func TestRecoveryRequestsDoNotFlood(t *testing.T) {
@@ -174,7 +174,7 @@ func TestUnknownAddressIsAnsweredAlike(t *testing.T) {
 	d := openDesk(t)
 	d.signedUp()
 	for _, email := range []string{"ana@example.com", "nobody@example.com"} {
-		if err := d.service.RequestRecovery(t.Context(), email); err != nil {
+		if err := d.service.Recovery.Request(t.Context(), email); err != nil {
 			t.Fatal(err)
 		}
 		if n := d.count(`select count(*) from recovery_requests where email = $1`, email); n != 1 {
@@ -191,7 +191,7 @@ func TestUnknownAddressIsAnsweredAlike(t *testing.T) {
 	if n := d.count(`select count(*) from recovery_requests`); n != 0 {
 		t.Errorf("%d requests are left", n)
 	}
-	wantCode(t, d.service.RequestRecovery(t.Context(), "no address"), billing.CodeUnprocessable)
+	wantCode(t, d.service.Recovery.Request(t.Context(), "no address"), billing.CodeUnprocessable)
 }
 
 func TestTokensAreNotInTheDatabase(t *testing.T) {
@@ -215,14 +215,14 @@ func TestVerifyEmail(t *testing.T) {
 		t.Fatal("verified from the start")
 	}
 	for range 2 { // a scanner opens it before the person does
-		if err := d.service.VerifyEmail(t.Context(), link); err != nil {
+		if err := d.service.Recovery.VerifyEmail(t.Context(), link); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if n := d.count(`select count(*) from users where id = $1 and email_verified_at = $2`, user.ID, d.clock()); n != 1 {
 		t.Error("not verified")
 	}
-	wantCode(t, d.service.VerifyEmail(t.Context(), "made-up"), billing.CodeNotFound)
+	wantCode(t, d.service.Recovery.VerifyEmail(t.Context(), "made-up"), billing.CodeNotFound)
 	d.pass(8 * 24 * time.Hour)
-	wantCode(t, d.service.VerifyEmail(t.Context(), link), billing.CodeNotFound)
+	wantCode(t, d.service.Recovery.VerifyEmail(t.Context(), link), billing.CodeNotFound)
 }

@@ -7,6 +7,15 @@ import (
 	"time"
 )
 
+// Subscriptions stores snapshots of subscriptions and changes them at Stripe.
+type Subscriptions struct {
+	*core
+	customers *Customers
+	seats     *SeatCounter
+	credits   *Credits
+	notices   *Notices
+}
+
 // subscriptionUpdate is something heard about a subscription, from wherever it came.
 type subscriptionUpdate struct {
 	id            string
@@ -26,8 +35,8 @@ type eventResult struct {
 
 // hear decides what to do with news of a subscription and, where the news is good enough, does it. It runs inside the caller's
 // transaction; OutcomePending means that Stripe has to be asked after it ([Service.refetch]).
-func (s *Service) observeSubscription(ctx context.Context, tx Tx, n subscriptionUpdate) (eventResult, error) {
-	place, err := s.lockTarget(ctx, tx, n)
+func (ss *Subscriptions) observe(ctx context.Context, tx Tx, n subscriptionUpdate) (eventResult, error) {
+	place, err := ss.lockTarget(ctx, tx, n)
 	if err != nil || place.organizationID == "" {
 		return eventResult{outcome: OutcomeIgnored}, err
 	}
@@ -47,7 +56,7 @@ func (s *Service) observeSubscription(ctx context.Context, tx Tx, n subscription
 	if fresh.CardLast4 == "" { // payloads carry the card as an id only
 		fresh.CardBrand, fresh.CardLast4 = held.CardBrand, held.CardLast4
 	}
-	return eventResult{OutcomeApplied, place.organizationID}, s.writeSubscription(ctx, tx, held, fresh)
+	return eventResult{OutcomeApplied, place.organizationID}, ss.write(ctx, tx, held, fresh)
 }
 
 // target is where news of a subscription belongs, locked.
@@ -59,13 +68,13 @@ type target struct {
 }
 
 // lockTarget locks the organization that news is about, and the snapshot held of its subscription. Nearly always it is one question.
-func (s *Service) lockTarget(ctx context.Context, tx Tx, n subscriptionUpdate) (p target, err error) {
-	p.organizationID, p.stored, err = tx.Subscriptions().LockWithOwner(ctx, n.customerID, s.knownAccount(), n.id)
+func (ss *Subscriptions) lockTarget(ctx context.Context, tx Tx, n subscriptionUpdate) (p target, err error) {
+	p.organizationID, p.stored, err = tx.Subscriptions().LockWithOwner(ctx, n.customerID, ss.knownAccount(), n.id)
 	if !errors.Is(err, ErrNotFound) {
 		p.linked, p.exists = true, true
 		return p, err
 	}
-	p.organizationID, p.linked, err = s.lockOwner(ctx, tx, n.customerID, n.metadataOrgID)
+	p.organizationID, p.linked, err = ss.customers.lockOwner(ctx, tx, n.customerID, n.metadataOrgID)
 	if err != nil || p.organizationID == "" {
 		return target{}, err
 	}
@@ -75,8 +84,8 @@ func (s *Service) lockTarget(ctx context.Context, tx Tx, n subscriptionUpdate) (
 
 // writeSubscription stores a snapshot over the one held before, settles which one is current, recounts the seats against it and writes
 // to people about what changed. The organization is locked.
-func (s *Service) writeSubscription(ctx context.Context, tx Tx, before, fresh Subscription) error {
-	acct := s.knownAccount()
+func (ss *Subscriptions) write(ctx context.Context, tx Tx, before, fresh Subscription) error {
+	acct := ss.knownAccount()
 	fresh.Account = acct.ID
 	all, err := tx.Subscriptions().Put(ctx, fresh)
 	if err != nil {
@@ -90,19 +99,19 @@ func (s *Service) writeSubscription(ctx context.Context, tx Tx, before, fresh Su
 		}
 		tx.Record("subscription %s: the current one", current.ID)
 	}
-	if err := s.recordDuplicates(ctx, tx, current, all); err != nil {
+	if err := ss.recordDuplicates(ctx, tx, current, all); err != nil {
 		return err
 	}
-	if err := s.notifySubscription(ctx, tx, before, fresh); err != nil {
+	if err := ss.notices.subscription(ctx, tx, before, fresh); err != nil {
 		return err
 	}
 	if before.Revision == 0 || before.Status != fresh.Status {
 		// Which plan's credits count depends on which subscriptions live.
-		if err := s.recountCredits(ctx, tx, fresh.OrganizationID, nil, CreditExpire); err != nil {
+		if err := ss.credits.recount(ctx, tx, fresh.OrganizationID, nil, CreditExpire); err != nil {
 			return err
 		}
 	}
-	return s.recountSeatsUnder(ctx, tx, fresh.OrganizationID, current, ok, seatReason{reason: "Stripe's subscription changed"})
+	return ss.seats.recountUnder(ctx, tx, fresh.OrganizationID, current, ok, seatReason{reason: "Stripe's subscription changed"})
 }
 
 // errRowChanged tells that the row was written while Stripe was asked.
@@ -117,24 +126,24 @@ const refetchPause = 40 * time.Millisecond
 // ask fetches a subscription from Stripe, outside any transaction, and writes the answer. Where the row moved meanwhile it asks again:
 // an answer is neither forced in nor thrown away. Errors: a StripeError in the chain; [ErrNotFound] where the subscription is not one
 // of ours or Stripe does not know it.
-func (s *Service) refetch(ctx context.Context, id string) (Subscription, error) {
-	return s.refetchRecording(ctx, id, nil)
+func (ss *Subscriptions) refetch(ctx context.Context, id string) (Subscription, error) {
+	return ss.refetchRecording(ctx, id, nil)
 }
 
 // refetchRecording is [Service.refetch] that records what it writes.
-func (s *Service) refetchRecording(ctx context.Context, id string, changes *ChangeLog) (Subscription, error) {
+func (ss *Subscriptions) refetchRecording(ctx context.Context, id string, changes *ChangeLog) (Subscription, error) {
 	var err error
 	for try := range refetchAttempts {
-		if err := s.pauseBefore(ctx, try); err != nil {
+		if err := ss.pauseBefore(ctx, try); err != nil {
 			return Subscription{}, fmt.Errorf("ask Stripe: %w", err)
 		}
 		var before Subscription
-		before, _, err = Found(s.store.Subscriptions().Get(ctx, id))
+		before, _, err = Found(ss.store.Subscriptions().Get(ctx, id))
 		if err != nil {
 			return Subscription{}, fmt.Errorf("ask Stripe: %w", err)
 		}
 		var answer Subscription
-		answer, err = s.gateway.Subscription(ctx, id)
+		answer, err = ss.gateway.Subscription(ctx, id)
 		if isMissing(err) {
 			return Subscription{}, ErrNotFound
 		}
@@ -142,7 +151,7 @@ func (s *Service) refetchRecording(ctx context.Context, id string, changes *Chan
 			return Subscription{}, fmt.Errorf("ask Stripe: %w", err)
 		}
 		var written Subscription
-		written, err = s.applyFetched(ctx, answer, before.Revision, changes)
+		written, err = ss.applyFetched(ctx, answer, before.Revision, changes)
 		if !errors.Is(err, errRowChanged) {
 			return written, err
 		}
@@ -151,11 +160,11 @@ func (s *Service) refetchRecording(ctx context.Context, id string, changes *Chan
 }
 
 // pauseBefore waits a random while before a further try; not before the first.
-func (s *Service) pauseBefore(ctx context.Context, try int) error {
+func (ss *Subscriptions) pauseBefore(ctx context.Context, try int) error {
 	if try == 0 {
 		return nil
 	}
-	timer := time.NewTimer(s.random(time.Duration(try) * refetchPause))
+	timer := time.NewTimer(ss.random(time.Duration(try) * refetchPause))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -166,17 +175,17 @@ func (s *Service) pauseBefore(ctx context.Context, try int) error {
 }
 
 // applyFetched writes a fetched snapshot if the row still has the revision it had before Stripe was asked, else returns errMoved.
-func (s *Service) applyFetched(ctx context.Context, answer Subscription, before int64, changes *ChangeLog) (written Subscription, err error) {
-	err = s.store.InTxRecording(ctx, changes, func(tx Tx) error {
-		written, err = s.applyFetchedTx(ctx, tx, answer, before)
+func (ss *Subscriptions) applyFetched(ctx context.Context, answer Subscription, before int64, changes *ChangeLog) (written Subscription, err error) {
+	err = ss.store.InTxRecording(ctx, changes, func(tx Tx) error {
+		written, err = ss.applyFetchedTx(ctx, tx, answer, before)
 		return err
 	})
 	return written, err
 }
 
 // applyFetchedTx is [Service.applyFetched] in the caller's transaction. Nothing was written where it returns errMoved.
-func (s *Service) applyFetchedTx(ctx context.Context, tx Tx, answer Subscription, before int64) (Subscription, error) {
-	organizationID, err := s.resolveOwner(ctx, tx, answer.CustomerID, answer.MetadataOrgID)
+func (ss *Subscriptions) applyFetchedTx(ctx context.Context, tx Tx, answer Subscription, before int64) (Subscription, error) {
+	organizationID, err := ss.customers.resolveOwner(ctx, tx, answer.CustomerID, answer.MetadataOrgID)
 	if err != nil {
 		return Subscription{}, err
 	}
@@ -192,32 +201,32 @@ func (s *Service) applyFetchedTx(ctx context.Context, tx Tx, answer Subscription
 		// The row did not move, so the answer was read after the held state was heard: it is the later one, whatever the clocks say.
 		answer.AsOf = held.AsOf
 	}
-	return answer, s.writeSubscription(ctx, tx, held, answer)
+	return answer, ss.write(ctx, tx, held, answer)
 }
 
 // RefreshSubscription asks Stripe for the organization's current subscription, after the portal for example. The caller bounds the time
 // by ctx. Error: CodeStripe where no answer came in time.
-func (s *Service) RefreshSubscription(ctx context.Context, a Access) error {
-	current, known, err := Found(s.store.Subscriptions().Current(ctx, a.Organization.ID, s.knownAccount()))
+func (ss *Subscriptions) Refresh(ctx context.Context, a Access) error {
+	current, known, err := Found(ss.store.Subscriptions().Current(ctx, a.Organization.ID, ss.knownAccount()))
 	if err != nil {
 		return fmt.Errorf("refresh subscription: %w", err)
 	}
 	if !known {
 		return nil
 	}
-	if _, err := s.refetch(ctx, current.ID); err != nil && !errors.Is(err, ErrNotFound) {
+	if _, err := ss.refetch(ctx, current.ID); err != nil && !errors.Is(err, ErrNotFound) {
 		return stripeFailed("refresh subscription", err)
 	}
 	return nil
 }
 
 // recordDuplicates writes down which of an organization's subscriptions have to end. The organization is locked.
-func (s *Service) recordDuplicates(ctx context.Context, tx Tx, kept Subscription, all []Subscription) error {
+func (ss *Subscriptions) recordDuplicates(ctx context.Context, tx Tx, kept Subscription, all []Subscription) error {
 	for _, other := range all {
 		if !isDuplicate(kept, other) {
 			continue
 		}
-		now := s.now()
+		now := ss.now()
 		fresh, err := tx.Duplicates().Insert(ctx, DuplicateSubscription{
 			SubscriptionID: other.ID, OrganizationID: other.OrganizationID, KeptSubscriptionID: kept.ID, Status: DuplicateCanceling, FoundAt: now, NextAttemptAt: &now,
 		})
@@ -228,7 +237,7 @@ func (s *Service) recordDuplicates(ctx context.Context, tx Tx, kept Subscription
 			continue
 		}
 		tx.Record("subscription %s: surplus beside %s, to be ended and refunded", other.ID, kept.ID)
-		if err := s.enqueue(ctx, tx, JobDuplicate, other.ID, "", now); err != nil {
+		if err := ss.enqueue(ctx, tx.Jobs(), JobDuplicate, other.ID, "", now); err != nil {
 			return err
 		}
 	}
@@ -248,57 +257,57 @@ func isDuplicate(kept, other Subscription) bool {
 	return other.Status.GrantsAccess() || other.Status == StatusUnpaid || other.Status == StatusPaused
 }
 
-func (s *Service) handleSubscription(ctx context.Context, tx Tx, e Event) (eventResult, error) {
-	return s.observeSubscription(ctx, tx, subscriptionUpdate{
+func (ss *Subscriptions) handle(ctx context.Context, tx Tx, e Event) (eventResult, error) {
+	return ss.observe(ctx, tx, subscriptionUpdate{
 		id: e.ObjectID, customerID: e.CustomerID, metadataOrgID: e.OrgID, asOf: e.Created, testClock: e.TestClock,
 		payload: e.Subscription, final: e.Type == "customer.subscription.deleted",
 	})
 }
 
 // handleRelated takes an event of another object as a reason to look at its subscription.
-func (s *Service) handleRelated(ctx context.Context, tx Tx, e Event) (eventResult, error) {
+func (ss *Subscriptions) handleRelated(ctx context.Context, tx Tx, e Event) (eventResult, error) {
 	if e.SubscriptionID == "" {
 		return eventResult{outcome: OutcomeIgnored}, nil
 	}
-	return s.observeSubscription(ctx, tx, subscriptionUpdate{
+	return ss.observe(ctx, tx, subscriptionUpdate{
 		id: e.SubscriptionID, customerID: e.CustomerID, metadataOrgID: e.OrgID, asOf: e.Created, testClock: e.TestClock,
 	})
 }
 
 // handlePaymentMethod takes news of a customer or a card as a reason to look at the subscription whose bill it pays: payloads of subscriptions carry the card
 // as an id only.
-func (s *Service) handlePaymentMethod(ctx context.Context, tx Tx, e Event) (eventResult, error) {
-	current, known, err := s.currentSubscription(ctx, tx, e.CustomerID)
+func (ss *Subscriptions) handlePaymentMethod(ctx context.Context, tx Tx, e Event) (eventResult, error) {
+	current, known, err := ss.currentOf(ctx, tx, e.CustomerID)
 	if err != nil || !known {
 		return eventResult{outcome: OutcomeIgnored}, err
 	}
 	return eventResult{OutcomePending, current.OrganizationID}, nil
 }
 
-func (s *Service) refetchPaymentMethod(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
-	current, known, err := s.currentSubscription(ctx, s.store, e.CustomerID)
+func (ss *Subscriptions) refetchPaymentMethod(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
+	current, known, err := ss.currentOf(ctx, ss.store, e.CustomerID)
 	if err != nil || !known {
 		return OutcomeIgnored, err
 	}
-	return s.refetchOutcome(ctx, current.ID, changes)
+	return ss.refetchOutcome(ctx, current.ID, changes)
 }
 
 // currentSubscription finds the living subscription of a customer's organization.
-func (s *Service) currentSubscription(ctx context.Context, tx Tx, customerID string) (Subscription, bool, error) {
-	organizationID, _, err := s.findOwner(ctx, tx, customerID, "")
+func (ss *Subscriptions) currentOf(ctx context.Context, tx Tx, customerID string) (Subscription, bool, error) {
+	organizationID, _, err := ss.customers.findOwner(ctx, tx, customerID, "")
 	if err != nil || organizationID == "" {
 		return Subscription{}, false, err
 	}
-	current, known, err := Found(tx.Subscriptions().Current(ctx, organizationID, s.knownAccount()))
+	current, known, err := Found(tx.Subscriptions().Current(ctx, organizationID, ss.knownAccount()))
 	return current, known && !current.Status.Ended(), err
 }
 
-func (s *Service) refetchSubscription(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
-	return s.refetchOutcome(ctx, e.SubscriptionID, changes)
+func (ss *Subscriptions) refetchOf(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
+	return ss.refetchOutcome(ctx, e.SubscriptionID, changes)
 }
 
-func (s *Service) refetchOutcome(ctx context.Context, subscriptionID string, changes *ChangeLog) (Outcome, error) {
-	_, err := s.refetchRecording(ctx, subscriptionID, changes)
+func (ss *Subscriptions) refetchOutcome(ctx context.Context, subscriptionID string, changes *ChangeLog) (Outcome, error) {
+	_, err := ss.refetchRecording(ctx, subscriptionID, changes)
 	if errors.Is(err, ErrNotFound) {
 		return OutcomeIgnored, nil
 	}
@@ -306,17 +315,17 @@ func (s *Service) refetchOutcome(ctx context.Context, subscriptionID string, cha
 }
 
 // handleTrialWillEnd takes up the subscription and writes that its trial ends: Stripe tells three days before, or at once where it is shorter.
-func (s *Service) handleTrialWillEnd(ctx context.Context, tx Tx, e Event) (eventResult, error) {
-	result, err := s.handleSubscription(ctx, tx, e)
+func (ss *Subscriptions) handleTrialWillEnd(ctx context.Context, tx Tx, e Event) (eventResult, error) {
+	result, err := ss.handle(ctx, tx, e)
 	if err != nil {
 		return result, err
 	}
-	_, linked, err := s.findOwner(ctx, tx, e.CustomerID, e.OrgID)
-	if err != nil || !linked || e.Subscription == nil || e.Subscription.TrialEnd == nil || !s.isRecent(e.Created) {
+	_, linked, err := ss.customers.findOwner(ctx, tx, e.CustomerID, e.OrgID)
+	if err != nil || !linked || e.Subscription == nil || e.Subscription.TrialEnd == nil || !ss.notices.isRecent(e.Created) {
 		return result, err
 	}
-	plan, price, _ := s.Catalog().ByPrice(e.Subscription.PriceID)
-	return result, s.queueBillingNotice(ctx, tx, Mail{
+	plan, price, _ := ss.Catalog().ByPrice(e.Subscription.PriceID)
+	return result, ss.notices.queue(ctx, tx, Mail{
 		Kind: MailTrialEnding, OrganizationID: result.organizationID, StaleAt: *e.Subscription.TrialEnd,
 		Key: fmt.Sprintf("subscription:%s:trial:%d", e.ObjectID, e.Subscription.TrialEnd.Unix()),
 		Data: MailData{

@@ -21,31 +21,31 @@ const MessageNoPlan = "There is no plan to change."
 
 // CancelPlan has the plan end with what is paid for. Where it does so already, all is well. Errors: CodeForbidden, CodeConflict where there is no
 // plan, CodeStripe where Stripe refused or did not answer; nothing has changed then, or will be found out.
-func (s *Service) CancelPlan(ctx context.Context, a Access) error {
-	return s.setCancelAtPeriodEnd(ctx, a, true)
+func (ss *Subscriptions) CancelAtPeriodEnd(ctx context.Context, a Access) error {
+	return ss.setCancelAtPeriodEnd(ctx, a, true)
 }
 
 // ResumePlan has a plan go on that was to end. Errors: as [Service.CancelPlan].
-func (s *Service) ResumePlan(ctx context.Context, a Access) error {
-	return s.setCancelAtPeriodEnd(ctx, a, false)
+func (ss *Subscriptions) Resume(ctx context.Context, a Access) error {
+	return ss.setCancelAtPeriodEnd(ctx, a, false)
 }
 
-func (s *Service) setCancelAtPeriodEnd(ctx context.Context, a Access, end bool) error {
+func (ss *Subscriptions) setCancelAtPeriodEnd(ctx context.Context, a Access, end bool) error {
 	if err := a.requireBilling(); err != nil {
 		return err
 	}
-	current, known, err := Found(s.store.Subscriptions().Current(ctx, a.Organization.ID, s.knownAccount()))
+	current, known, err := Found(ss.store.Subscriptions().Current(ctx, a.Organization.ID, ss.knownAccount()))
 	if err != nil {
 		return fmt.Errorf("look up subscription: %w", err)
 	}
 	if !known || current.Status.Ended() {
 		return Errorf(CodeConflict, MessageNoPlan)
 	}
-	return s.updateCancelAtPeriodEnd(ctx, current, end)
+	return ss.updateCancelAtPeriodEnd(ctx, current, end)
 }
 
 // updateCancelAtPeriodEnd tells Stripe, where it is not so already, and takes its answer through the one way all answers go.
-func (s *Service) updateCancelAtPeriodEnd(ctx context.Context, current Subscription, end bool) error {
+func (ss *Subscriptions) updateCancelAtPeriodEnd(ctx context.Context, current Subscription, end bool) error {
 	_, ending := current.EndsAt()
 	if ending == end {
 		return nil
@@ -53,18 +53,18 @@ func (s *Service) updateCancelAtPeriodEnd(ctx context.Context, current Subscript
 	var answer UpdatedSubscription
 	var err error
 	if end {
-		answer, err = s.gateway.CancelAtPeriodEnd(ctx, current.ID)
+		answer, err = ss.gateway.CancelAtPeriodEnd(ctx, current.ID)
 	} else {
-		answer, err = s.gateway.Resume(ctx, current)
+		answer, err = ss.gateway.Resume(ctx, current)
 	}
 	if err != nil {
 		return stripeFailed("set the plan's end", err)
 	}
 	if !answer.Replayed {
-		_, err = s.applyFetched(ctx, answer.Subscription, current.Revision, nil)
+		_, err = ss.applyFetched(ctx, answer.Subscription, current.Revision, nil)
 	}
 	if answer.Replayed || errors.Is(err, errRowChanged) {
-		_, err = s.refetch(ctx, current.ID)
+		_, err = ss.refetch(ctx, current.ID)
 	}
 	return err
 }

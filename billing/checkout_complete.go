@@ -17,40 +17,40 @@ type CompletedCheckout struct {
 //
 // Errors: [ErrNotFound] where the session is not this organization's; CodeStripe
 // where no answer came in time, the state then being the last known one.
-func (s *Service) CompleteCheckout(ctx context.Context, a Access, sessionID string) (CompletedCheckout, error) {
-	session, err := s.store.Checkouts().ByStripeID(ctx, a.Organization.ID, sessionID)
+func (cs *Checkouts) Complete(ctx context.Context, a Access, sessionID string) (CompletedCheckout, error) {
+	session, err := cs.store.Checkouts().ByStripeID(ctx, a.Organization.ID, sessionID)
 	if err != nil {
 		return CompletedCheckout{}, fmt.Errorf("complete checkout: %w", err)
 	}
-	answer, err := s.gateway.CheckoutSession(ctx, sessionID)
+	answer, err := cs.gateway.CheckoutSession(ctx, sessionID)
 	if isMissing(err) {
 		return CompletedCheckout{}, ErrNotFound
 	}
 	if err != nil {
 		return CompletedCheckout{}, stripeFailed("complete checkout", err)
 	}
-	if err := s.recordCheckout(ctx, session, answer); err != nil {
+	if err := cs.record(ctx, session, answer); err != nil {
 		return CompletedCheckout{}, err
 	}
-	if pack, known := s.Catalog().PackByPrice(session.PriceID); known && session.Mode == ModePayment {
+	if pack, known := cs.Catalog().PackByPrice(session.PriceID); known && session.Mode == ModePayment {
 		return CompletedCheckout{Settled: answer.paid(), Credits: pack.Credits}, nil
 	}
-	current, known, err := Found(s.store.Subscriptions().Current(ctx, a.Organization.ID, s.knownAccount()))
+	current, known, err := Found(cs.store.Subscriptions().Current(ctx, a.Organization.ID, cs.knownAccount()))
 	return CompletedCheckout{Settled: known && current.Status.GrantsAccess()}, err
 }
 
 // recordCheckout writes what Stripe says of a session, and asks after the subscription it led to.
-func (s *Service) recordCheckout(ctx context.Context, session CheckoutSession, answer StripeCheckoutSession) error {
+func (cs *Checkouts) record(ctx context.Context, session CheckoutSession, answer StripeCheckoutSession) error {
 	session.Status = answer.Status
 	if answer.Status == CheckoutComplete && session.CompletedAt == nil {
-		now := s.now()
+		now := cs.now()
 		session.CompletedAt = &now
 	}
-	err := s.store.InTx(ctx, func(tx Tx) error {
+	err := cs.store.InTx(ctx, func(tx Tx) error {
 		if _, err := tx.Organizations().Lock(ctx, session.OrganizationID); err != nil {
 			return fmt.Errorf("lock organization: %w", err)
 		}
-		if err := s.recordPackPurchase(ctx, tx, session.OrganizationID, answer); err != nil {
+		if err := cs.recordPackPurchase(ctx, tx, session.OrganizationID, answer); err != nil {
 			return err
 		}
 		return tx.Checkouts().Put(ctx, session)
@@ -61,36 +61,36 @@ func (s *Service) recordCheckout(ctx context.Context, session CheckoutSession, a
 	if answer.SubscriptionID == "" {
 		return nil
 	}
-	if _, err := s.refetch(ctx, answer.SubscriptionID); err != nil {
+	if _, err := cs.subscriptions.refetch(ctx, answer.SubscriptionID); err != nil {
 		return stripeFailed("record checkout", err)
 	}
 	return nil
 }
 
 // handleCheckout records that a session of ours has ended, and looks at the subscription it led to.
-func (s *Service) handleCheckout(ctx context.Context, tx Tx, e Event) (eventResult, error) {
-	organizationID, _, err := s.findOwner(ctx, tx, e.CustomerID, e.OrgID)
+func (cs *Checkouts) handle(ctx context.Context, tx Tx, e Event) (eventResult, error) {
+	organizationID, _, err := cs.customers.findOwner(ctx, tx, e.CustomerID, e.OrgID)
 	if err != nil || organizationID == "" {
 		return eventResult{outcome: OutcomeIgnored}, err
 	}
 	if e.Checkout == nil || e.Checkout.Mode == ModePayment { // the payload does not name what was sold
 		return eventResult{OutcomePending, organizationID}, nil
 	}
-	if err := s.recordCheckoutEnd(ctx, tx, organizationID, *e.Checkout); err != nil {
+	if err := cs.recordEnd(ctx, tx, organizationID, *e.Checkout); err != nil {
 		return eventResult{}, err
 	}
 	if e.Checkout.SubscriptionID == "" {
 		return eventResult{OutcomeApplied, organizationID}, nil
 	}
-	return s.handleRelated(ctx, tx, e)
+	return cs.subscriptions.handleRelated(ctx, tx, e)
 }
 
 // recordCheckoutEnd counts what a session sold and writes its end; a session that we do not know (made outside Usher) is none of ours.
-func (s *Service) recordCheckoutEnd(ctx context.Context, tx Tx, organizationID string, c StripeCheckoutSession) error {
+func (cs *Checkouts) recordEnd(ctx context.Context, tx Tx, organizationID string, c StripeCheckoutSession) error {
 	if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
 		return fmt.Errorf("lock organization: %w", err)
 	}
-	if err := s.recordPackPurchase(ctx, tx, organizationID, c); err != nil {
+	if err := cs.recordPackPurchase(ctx, tx, organizationID, c); err != nil {
 		return err
 	}
 	session, known, err := Found(tx.Checkouts().ByStripeID(ctx, organizationID, c.ID))
@@ -100,31 +100,31 @@ func (s *Service) recordCheckoutEnd(ctx context.Context, tx Tx, organizationID s
 	tx.Record("checkout %s: %s, before: %s", c.ID, c.Status, session.Status)
 	session.Status = c.Status
 	if c.Status == CheckoutComplete {
-		now := s.now()
+		now := cs.now()
 		session.CompletedAt = &now
 	}
 	return tx.Checkouts().Put(ctx, session)
 }
 
-func (s *Service) refetchCheckout(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
-	answer, err := s.gateway.CheckoutSession(ctx, e.ObjectID)
+func (cs *Checkouts) refetchOf(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
+	answer, err := cs.gateway.CheckoutSession(ctx, e.ObjectID)
 	if isMissing(err) {
 		return OutcomeIgnored, nil
 	}
 	if err != nil {
 		return "", err
 	}
-	err = s.store.InTxRecording(ctx, changes, func(tx Tx) error {
-		organizationID, err := s.resolveOwner(ctx, tx, answer.CustomerID, answer.OrgID)
+	err = cs.store.InTxRecording(ctx, changes, func(tx Tx) error {
+		organizationID, err := cs.customers.resolveOwner(ctx, tx, answer.CustomerID, answer.OrgID)
 		if err != nil {
 			return err
 		}
 		if e.Type == "checkout.session.async_payment_failed" {
-			if err := s.recordPackPaymentFailed(ctx, tx, organizationID, e.Created, answer); err != nil {
+			if err := cs.recordPackPaymentFailed(ctx, tx, organizationID, e.Created, answer); err != nil {
 				return err
 			}
 		}
-		return s.recordCheckoutEnd(ctx, tx, organizationID, answer)
+		return cs.recordEnd(ctx, tx, organizationID, answer)
 	})
 	if errors.Is(err, ErrNotFound) {
 		return OutcomeIgnored, nil
@@ -132,5 +132,5 @@ func (s *Service) refetchCheckout(ctx context.Context, e Event, changes *ChangeL
 	if err != nil || answer.SubscriptionID == "" {
 		return OutcomeApplied, err
 	}
-	return s.refetchOutcome(ctx, answer.SubscriptionID, changes)
+	return cs.subscriptions.refetchOutcome(ctx, answer.SubscriptionID, changes)
 }

@@ -11,7 +11,7 @@ import (
 
 func start(t *testing.T, s *stage, plan string, interval billing.Interval) (billing.CheckoutSession, error) {
 	t.Helper()
-	return s.service.StartCheckout(t.Context(), s.access, billing.CheckoutRequest{PlanID: plan, Interval: interval})
+	return s.service.Checkouts.Start(t.Context(), s.access, billing.CheckoutRequest{PlanID: plan, Interval: interval})
 }
 
 func TestCheckoutIsReusedForTheSameAndReplacedForAnother(t *testing.T) {
@@ -45,7 +45,7 @@ func TestOneCustomerPerOrganization(t *testing.T) {
 	sessions := make([]billing.CheckoutSession, 6)
 	for i := range sessions {
 		group.Go(func() {
-			session, err := s.service.StartCheckout(context.WithoutCancel(t.Context()), s.access,
+			session, err := s.service.Checkouts.Start(context.WithoutCancel(t.Context()), s.access,
 				billing.CheckoutRequest{PlanID: "pro", Interval: billing.Monthly})
 			if err != nil && billing.ErrorCode(err) != billing.CodeConflict && billing.ErrorCode(err) != billing.CodeStripe {
 				t.Error(err)
@@ -95,7 +95,7 @@ func TestForgedPricesAreRefused(t *testing.T) {
 		{PriceID: "price_forged"}, {PlanID: "enterprise", Interval: billing.Monthly}, {PlanID: "pro", Interval: "week"}, {},
 	}
 	for _, request := range requests {
-		_, err := s.service.StartCheckout(t.Context(), s.access, request)
+		_, err := s.service.Checkouts.Start(t.Context(), s.access, request)
 		if billing.ErrorCode(err) != billing.CodeInvalid || billing.ErrorMessage(err) != "Invalid price ID" {
 			t.Errorf("%+v: %v", request, err)
 		}
@@ -108,17 +108,17 @@ func TestForeignSessionIsNotFound(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	user, organization, err := s.service.SignUp(t.Context(), billing.SignUp{
+	user, organization, err := s.service.Users.SignUp(t.Context(), billing.SignUp{
 		Name: "Eve", Email: "eve@example.com", Password: "front of house", Organization: "Elsewhere",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	stranger, err := s.service.Access(t.Context(), user.ID, organization.ID)
+	stranger, err := s.service.Organizations.Access(t.Context(), user.ID, organization.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.service.CompleteCheckout(t.Context(), stranger, session.StripeSessionID); !errors.Is(err, billing.ErrNotFound) {
+	if _, err := s.service.Checkouts.Complete(t.Context(), stranger, session.StripeSessionID); !errors.Is(err, billing.ErrNotFound) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -130,11 +130,11 @@ func TestStartWithoutStripeKnowsWhatWasRemembered(t *testing.T) {
 	restarted := s.newService(s.openStore())
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	_ = restarted.Start(ctx)
-	if err := restarted.Start(t.Context()); err == nil {
+	_ = restarted.Prices.Start(ctx)
+	if err := restarted.Prices.Start(t.Context()); err == nil {
 		t.Fatal("a start without Stripe tells nothing")
 	}
-	o, err := restarted.Overview(t.Context(), s.access)
+	o, err := restarted.Overviews.Get(t.Context(), s.access)
 	if err != nil || o.Subscription == nil || o.Plan == nil || o.Plan.ID != "pro" || !o.HasAccess {
 		t.Errorf("overview: %+v, %v", o, err)
 	}
@@ -143,17 +143,17 @@ func TestStartWithoutStripeKnowsWhatWasRemembered(t *testing.T) {
 // Two admins with different addresses check out at the same moment: one customer, with one of the two addresses, and one page to pay on.
 func TestTwoAdminsCheckOutAtOnce(t *testing.T) {
 	s := openStage(t)
-	user, err := s.service.CreateMember(t.Context(), s.access.Organization.ID, billing.NewMember{
+	user, err := s.service.Users.CreateMember(t.Context(), s.access.Organization.ID, billing.NewMember{
 		Name: "Bo", Email: "bo.second@example.com", Password: "front of house", RoleID: billing.RoleAdmin,
 	})
 	s.must(err)
-	second, err := s.service.Access(t.Context(), user.ID, s.access.Organization.ID)
+	second, err := s.service.Organizations.Access(t.Context(), user.ID, s.access.Organization.ID)
 	s.must(err)
 	var group sync.WaitGroup
 	opened := make([]billing.CheckoutSession, 2)
 	for i, access := range []billing.Access{s.access, second} {
 		group.Go(func() {
-			session, err := s.service.StartCheckout(context.WithoutCancel(t.Context()), access, billing.CheckoutRequest{PlanID: "pro", Interval: billing.Monthly})
+			session, err := s.service.Checkouts.Start(context.WithoutCancel(t.Context()), access, billing.CheckoutRequest{PlanID: "pro", Interval: billing.Monthly})
 			if err != nil && billing.ErrorCode(err) != billing.CodeConflict {
 				t.Error(err)
 			}

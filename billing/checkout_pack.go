@@ -8,31 +8,31 @@ import (
 
 // StartPackCheckout opens a Checkout session for a pack. Each call opens one of its own: a pack can be bought as often as one likes, beside any
 // compareSubscription. Errors: as [Service.StartCheckout].
-func (s *Service) StartPackCheckout(ctx context.Context, a Access, r CheckoutRequest) (CheckoutSession, error) {
+func (cs *Checkouts) StartPack(ctx context.Context, a Access, r CheckoutRequest) (CheckoutSession, error) {
 	if err := a.requireBilling(); err != nil {
 		return CheckoutSession{}, err
 	}
 	if err := a.Organization.RequireNotDeleting(); err != nil {
 		return CheckoutSession{}, err
 	}
-	pack, err := s.choosePack(ctx, r)
+	pack, err := cs.choosePack(ctx, r)
 	if err != nil {
 		return CheckoutSession{}, err
 	}
-	want, err := s.newCheckout(ctx, a, r)
+	want, err := cs.newCheckout(ctx, a, r)
 	if err != nil {
 		return CheckoutSession{}, err
 	}
 	want.Mode, want.PriceID, want.Quantity = ModePayment, pack.Price.ID, 1
-	link, err := s.ensureCustomer(ctx, a, StripeAccount{ID: want.Account, Livemode: want.Livemode})
+	link, err := cs.customers.ensure(ctx, a, StripeAccount{ID: want.Account, Livemode: want.Livemode})
 	if err != nil {
 		return CheckoutSession{}, err
 	}
-	want.CustomerID, want.ID, want.Status, want.CreatedAt = link.StripeCustomerID, s.newID("chk"), CheckoutReserved, s.now()
-	if err := s.putCheckout(ctx, want); err != nil {
+	want.CustomerID, want.ID, want.Status, want.CreatedAt = link.StripeCustomerID, cs.newID("chk"), CheckoutReserved, cs.now()
+	if err := cs.put(ctx, want); err != nil {
 		return CheckoutSession{}, err
 	}
-	session, again, err := s.openReserved(ctx, want, want)
+	session, again, err := cs.openReserved(ctx, want, want)
 	if err == nil && again {
 		err = Errorf(CodeConflict, "That Checkout page was closed meanwhile. Please choose the pack again.")
 	}
@@ -40,13 +40,13 @@ func (s *Service) StartPackCheckout(ctx context.Context, a Access, r CheckoutReq
 }
 
 // choosePack looks a pack up in the catalogue. One whose price Stripe has not told us yet is asked for once.
-func (s *Service) choosePack(ctx context.Context, r CheckoutRequest) (Pack, error) {
-	pack, known := s.findPack(r)
+func (cs *Checkouts) choosePack(ctx context.Context, r CheckoutRequest) (Pack, error) {
+	pack, known := cs.findPack(r)
 	if known && pack.Price.ProductID == "" {
-		if err := s.resolvePrices(ctx); err != nil {
-			s.log.WarnContext(ctx, "prices are not resolved", "error", err)
+		if err := cs.resolvePrices(ctx); err != nil {
+			cs.log.WarnContext(ctx, "prices are not resolved", "error", err)
 		}
-		pack, known = s.findPack(r)
+		pack, known = cs.findPack(r)
 	}
 	switch {
 	case !known:
@@ -58,11 +58,11 @@ func (s *Service) choosePack(ctx context.Context, r CheckoutRequest) (Pack, erro
 }
 
 // findPack looks a request up in the catalogue. A former price id is not for sale.
-func (s *Service) findPack(r CheckoutRequest) (Pack, bool) {
+func (cs *Checkouts) findPack(r CheckoutRequest) (Pack, bool) {
 	if r.PriceID == "" {
-		return s.Catalog().Pack(r.PackID)
+		return cs.Catalog().Pack(r.PackID)
 	}
-	pack, known := s.Catalog().PackByPrice(r.PriceID)
+	pack, known := cs.Catalog().PackByPrice(r.PriceID)
 	return pack, known && pack.Price.ID == r.PriceID
 }
 
@@ -74,8 +74,8 @@ func (c StripeCheckoutSession) paid() bool {
 
 // recordPackPurchase counts the pack that a paid session sold, once, and sends a receipt. It rests on Stripe's own answer, which names price and customer;
 // our record of the session may not have been written yet. The organization is locked.
-func (s *Service) recordPackPurchase(ctx context.Context, tx Tx, organizationID string, answer StripeCheckoutSession) error {
-	pack, known := s.Catalog().PackByPrice(answer.PriceID)
+func (cs *Checkouts) recordPackPurchase(ctx context.Context, tx Tx, organizationID string, answer StripeCheckoutSession) error {
+	pack, known := cs.Catalog().PackByPrice(answer.PriceID)
 	if answer.Mode != ModePayment || !known || !answer.paid() {
 		return nil
 	}
@@ -84,24 +84,24 @@ func (s *Service) recordPackPurchase(ctx context.Context, tx Tx, organizationID 
 		Credits: pack.Credits, At: answer.PaidAt,
 	}
 	if fact.At.IsZero() {
-		fact.At = s.now()
+		fact.At = cs.now()
 	}
-	if err := s.recordFact(ctx, tx, fact); err != nil || !s.isRecent(fact.At) {
+	if err := cs.credits.recordFact(ctx, tx, fact); err != nil || !cs.notices.isRecent(fact.At) {
 		return err
 	}
-	return s.queueBillingNotice(ctx, tx, Mail{
+	return cs.notices.queue(ctx, tx, Mail{
 		Kind: MailPackReceipt, Key: "pack:" + answer.ID + ":paid", OrganizationID: organizationID,
 		Data: MailData{Plan: pack.Name, Credits: int64(pack.Credits), Amount: answer.Total, At: fact.At},
 	})
 }
 
 // recordPackPaymentFailed tells the billing contacts that a delayed payment has not come.
-func (s *Service) recordPackPaymentFailed(ctx context.Context, tx Tx, organizationID string, at time.Time, answer StripeCheckoutSession) error {
-	pack, known := s.Catalog().PackByPrice(answer.PriceID)
-	if !known || answer.paid() || !s.isRecent(at) {
+func (cs *Checkouts) recordPackPaymentFailed(ctx context.Context, tx Tx, organizationID string, at time.Time, answer StripeCheckoutSession) error {
+	pack, known := cs.Catalog().PackByPrice(answer.PriceID)
+	if !known || answer.paid() || !cs.notices.isRecent(at) {
 		return nil
 	}
-	return s.queueBillingNotice(ctx, tx, Mail{
+	return cs.notices.queue(ctx, tx, Mail{
 		Kind: MailPaymentFailed, Key: "pack:" + answer.ID + ":failed", OrganizationID: organizationID,
 		Data: MailData{Plan: pack.Name, Amount: answer.Total, At: at},
 	})

@@ -10,6 +10,18 @@ import (
 	"time"
 )
 
+// Checkouts opens Checkout sessions and records how they end.
+type Checkouts struct {
+	*core
+	customers     *Customers
+	subscriptions *Subscriptions
+	credits       *Credits
+	notices       *Notices
+
+	successURL, cancelURL string   // absolute
+	allowedOrigins        []string // of URLs that requests bring along
+}
+
 // CheckoutRequest says what is to be bought: a plan and an interval, or a price id. The URLs are a JSON caller's own; empty means the
 // configured ones.
 type CheckoutRequest struct {
@@ -30,16 +42,16 @@ const checkoutAttempts = 4
 // StartCheckout returns an open Checkout session for the organization: the one that is open already if it is for the same thing, else a
 // new one. Price, quantity and customer are looked up here, never taken from the request. Errors: CodeForbidden, CodeInvalid
 // ("Invalid price ID", or a URL of a foreign origin), CodeConflict where a subscription lives, CodeStripe.
-func (s *Service) StartCheckout(ctx context.Context, a Access, r CheckoutRequest) (CheckoutSession, error) {
+func (cs *Checkouts) Start(ctx context.Context, a Access, r CheckoutRequest) (CheckoutSession, error) {
 	if err := a.requireBilling(); err != nil {
 		return CheckoutSession{}, err
 	}
-	want, err := s.newSubscriptionCheckout(ctx, a, r)
+	want, err := cs.newSubscription(ctx, a, r)
 	if err != nil {
 		return CheckoutSession{}, err
 	}
 	for range checkoutAttempts {
-		session, again, err := s.tryCheckout(ctx, a, want)
+		session, again, err := cs.try(ctx, a, want)
 		if err != nil || !again {
 			return session, err
 		}
@@ -48,27 +60,27 @@ func (s *Service) StartCheckout(ctx context.Context, a Access, r CheckoutRequest
 }
 
 // newSubscriptionCheckout turns a request into a session's parameters, all but customer and quantity.
-func (s *Service) newSubscriptionCheckout(ctx context.Context, a Access, r CheckoutRequest) (CheckoutSession, error) {
-	plan, price, err := s.choosePrice(ctx, r)
+func (cs *Checkouts) newSubscription(ctx context.Context, a Access, r CheckoutRequest) (CheckoutSession, error) {
+	plan, price, err := cs.choosePrice(ctx, r)
 	if err != nil {
 		return CheckoutSession{}, err
 	}
-	want, err := s.newCheckout(ctx, a, r)
+	want, err := cs.newCheckout(ctx, a, r)
 	want.Mode, want.PriceID, want.TrialDays = ModeSubscription, price.ID, plan.TrialDays
 	return want, err
 }
 
 // newCheckout is what every session of a request has, whatever it sells.
-func (s *Service) newCheckout(ctx context.Context, a Access, r CheckoutRequest) (CheckoutSession, error) {
-	success, err := s.validateURL("successUrl", r.SuccessURL, s.successURL)
+func (cs *Checkouts) newCheckout(ctx context.Context, a Access, r CheckoutRequest) (CheckoutSession, error) {
+	success, err := cs.validateURL("successUrl", r.SuccessURL, cs.successURL)
 	if err != nil {
 		return CheckoutSession{}, err
 	}
-	cancel, err := s.validateURL("cancelUrl", r.CancelURL, s.cancelURL)
+	cancel, err := cs.validateURL("cancelUrl", r.CancelURL, cs.cancelURL)
 	if err != nil {
 		return CheckoutSession{}, err
 	}
-	acct, err := s.requireAccount(ctx)
+	acct, err := cs.requireAccount(ctx)
 	if err != nil {
 		return CheckoutSession{}, err
 	}
@@ -79,26 +91,26 @@ func (s *Service) newCheckout(ctx context.Context, a Access, r CheckoutRequest) 
 }
 
 // choose looks the price up in the catalogue. A price that Stripe has not told us yet is asked for once.
-func (s *Service) choosePrice(ctx context.Context, r CheckoutRequest) (Plan, Price, error) {
-	plan, price, known := s.findPrice(r)
+func (cs *Checkouts) choosePrice(ctx context.Context, r CheckoutRequest) (Plan, Price, error) {
+	plan, price, known := cs.findPrice(r)
 	if !known {
 		return Plan{}, Price{}, Errorf(CodeInvalid, MessageInvalidPrice)
 	}
 	if price.ID != "" && price.ProductID != "" {
 		return plan, price, nil
 	}
-	if err := s.resolvePrices(ctx); err != nil {
-		s.log.WarnContext(ctx, "prices are not resolved", "error", err)
+	if err := cs.resolvePrices(ctx); err != nil {
+		cs.log.WarnContext(ctx, "prices are not resolved", "error", err)
 	}
-	if plan, price, known = s.findPrice(r); !known || price.ProductID == "" {
+	if plan, price, known = cs.findPrice(r); !known || price.ProductID == "" {
 		return Plan{}, Price{}, stripeFailed("choose price", errors.New("the price is not known at Stripe"))
 	}
 	return plan, price, nil
 }
 
 // find looks a request up in the catalogue. A former price id is for those who hold it, not for sale.
-func (s *Service) findPrice(r CheckoutRequest) (Plan, Price, bool) {
-	plans := s.Catalog()
+func (cs *Checkouts) findPrice(r CheckoutRequest) (Plan, Price, bool) {
+	plans := cs.Catalog()
 	if r.PriceID != "" {
 		plan, price, known := plans.ByPrice(r.PriceID)
 		return plan, price, known && price.ID == r.PriceID
@@ -112,12 +124,12 @@ func (s *Service) findPrice(r CheckoutRequest) (Plan, Price, bool) {
 }
 
 // ownURL checks that a request's URL has one of our origins. Empty means the configured one.
-func (s *Service) validateURL(field, given, configured string) (string, error) {
+func (cs *Checkouts) validateURL(field, given, configured string) (string, error) {
 	if given == "" {
 		return configured, nil
 	}
 	u, err := url.Parse(given)
-	if err != nil || u.User != nil || !slices.Contains(s.allowedOrigins, u.Scheme+"://"+u.Host) {
+	if err != nil || u.User != nil || !slices.Contains(cs.allowedOrigins, u.Scheme+"://"+u.Host) {
 		return "", &Error{Code: CodeInvalid, Field: field, Message: field + " must be a URL of this application."}
 	}
 	return given, nil
@@ -143,28 +155,28 @@ func withSessionID(successURL string) string {
 }
 
 // tryCheckout makes one attempt; again tells that the session found was of no use any more and is now closed here.
-func (s *Service) tryCheckout(ctx context.Context, a Access, want CheckoutSession) (session CheckoutSession, again bool, err error) {
-	link, err := s.ensureCustomer(ctx, a, StripeAccount{ID: want.Account, Livemode: want.Livemode})
+func (cs *Checkouts) try(ctx context.Context, a Access, want CheckoutSession) (session CheckoutSession, again bool, err error) {
+	link, err := cs.customers.ensure(ctx, a, StripeAccount{ID: want.Account, Livemode: want.Livemode})
 	if err != nil {
 		return CheckoutSession{}, false, err
 	}
 	want.CustomerID = link.StripeCustomerID
-	err = s.store.InTx(ctx, func(tx Tx) (err error) {
-		session, err = s.reserveCheckout(ctx, tx, &want)
+	err = cs.store.InTx(ctx, func(tx Tx) (err error) {
+		session, err = cs.reserve(ctx, tx, &want)
 		return err
 	})
 	if err != nil {
 		return CheckoutSession{}, false, err
 	}
 	if session.Status == CheckoutReserved {
-		return s.openReserved(ctx, session, want)
+		return cs.openReserved(ctx, session, want)
 	}
-	return s.reuseOpen(ctx, session, want)
+	return cs.reuseOpen(ctx, session, want)
 }
 
 // reserveCheckout refuses where a subscription lives, counts the seats, and returns the organization's open session or a newly reserved
 // one. want.Quantity is set.
-func (s *Service) reserveCheckout(ctx context.Context, tx Tx, want *CheckoutSession) (CheckoutSession, error) {
+func (cs *Checkouts) reserve(ctx context.Context, tx Tx, want *CheckoutSession) (CheckoutSession, error) {
 	acct := StripeAccount{ID: want.Account, Livemode: want.Livemode}
 	organization, err := tx.Organizations().Lock(ctx, want.OrganizationID)
 	if err != nil {
@@ -173,20 +185,20 @@ func (s *Service) reserveCheckout(ctx context.Context, tx Tx, want *CheckoutSess
 	if err := organization.RequireNotDeleting(); err != nil {
 		return CheckoutSession{}, err
 	}
-	if err := s.requireNoSubscription(ctx, tx, want.OrganizationID, acct); err != nil {
+	if err := cs.requireNoSubscription(ctx, tx, want.OrganizationID, acct); err != nil {
 		return CheckoutSession{}, err
 	}
 	billed, err := tx.Members().CountBillable(ctx, want.OrganizationID)
 	if err != nil {
 		return CheckoutSession{}, fmt.Errorf("count billable members: %w", err)
 	}
-	plan, _, _ := s.Catalog().ByPrice(want.PriceID)
+	plan, _, _ := cs.Catalog().ByPrice(want.PriceID)
 	want.Quantity = plan.Quantity(billed)
 	session, open, err := Found(tx.Checkouts().Open(ctx, want.OrganizationID, acct))
 	if err != nil {
 		return CheckoutSession{}, fmt.Errorf("look up open checkout: %w", err)
 	}
-	if open && !s.reservationExpired(session) {
+	if open && !cs.reservationExpired(session) {
 		return session, nil
 	}
 	if open {
@@ -196,18 +208,18 @@ func (s *Service) reserveCheckout(ctx context.Context, tx Tx, want *CheckoutSess
 		}
 	}
 	session = *want
-	session.ID, session.Status, session.CreatedAt = s.newID("chk"), CheckoutReserved, s.now()
+	session.ID, session.Status, session.CreatedAt = cs.newID("chk"), CheckoutReserved, cs.now()
 	return session, tx.Checkouts().Put(ctx, session)
 }
 
 // reservationExpired tells of a reservation so old that its idempotency key no longer protects it.
-func (s *Service) reservationExpired(session CheckoutSession) bool {
-	return session.Status == CheckoutReserved && s.now().Sub(session.CreatedAt) > reservationLifetime
+func (cs *Checkouts) reservationExpired(session CheckoutSession) bool {
+	return session.Status == CheckoutReserved && cs.now().Sub(session.CreatedAt) > reservationLifetime
 }
 
 // requireNoSubscription keeps an organization from a second subscription. One whose first payment is unfinished does not count: its
 // session is taken up again or replaced.
-func (s *Service) requireNoSubscription(ctx context.Context, tx Tx, organizationID string, acct StripeAccount) error {
+func (cs *Checkouts) requireNoSubscription(ctx context.Context, tx Tx, organizationID string, acct StripeAccount) error {
 	current, known, err := Found(tx.Subscriptions().Current(ctx, organizationID, acct))
 	if err != nil {
 		return fmt.Errorf("look up subscription: %w", err)
@@ -220,43 +232,43 @@ func (s *Service) requireNoSubscription(ctx context.Context, tx Tx, organization
 
 // openReserved creates a reserved session at Stripe, with the parameters it was reserved with. A session somebody else reserved for
 // another thing is opened all the same, so that it is known and can be expired.
-func (s *Service) openReserved(ctx context.Context, session, want CheckoutSession) (CheckoutSession, bool, error) {
-	opened, err := s.gateway.CreateCheckoutSession(ctx, session)
+func (cs *Checkouts) openReserved(ctx context.Context, session, want CheckoutSession) (CheckoutSession, bool, error) {
+	opened, err := cs.gateway.CreateCheckoutSession(ctx, session)
 	if err != nil {
-		return CheckoutSession{}, false, s.checkoutRefused(ctx, session, err)
+		return CheckoutSession{}, false, cs.refused(ctx, session, err)
 	}
 	session.StripeSessionID, session.URL, session.ExpiresAt = opened.ID, opened.URL, &opened.ExpiresAt
 	session.Status = CheckoutOpen
-	if err := s.putCheckout(ctx, session); err != nil {
+	if err := cs.put(ctx, session); err != nil {
 		return CheckoutSession{}, false, err
 	}
 	if sameCheckout(session, want) && session.URL != "" {
 		return session, false, nil
 	}
-	return s.reuseOpen(ctx, session, want)
+	return cs.reuseOpen(ctx, session, want)
 }
 
 // checkoutRefused closes a reservation that Stripe definitely refused, and forgets a customer that Stripe no longer has.
-func (s *Service) checkoutRefused(ctx context.Context, session CheckoutSession, cause error) error {
+func (cs *Checkouts) refused(ctx context.Context, session CheckoutSession, cause error) error {
 	failure := stripeFailed("create checkout session", cause)
 	var refused *StripeError
 	if !errors.As(cause, &refused) || refused.Unanswered || refused.Status == 409 || refused.Status == 429 {
 		return failure
 	}
 	session.Status = CheckoutExpired
-	problems := []error{failure, s.putCheckout(ctx, session)}
+	problems := []error{failure, cs.put(ctx, session)}
 	if refused.Code == "resource_missing" && refused.Param == "customer" {
-		problems = append(problems, s.deleteCustomer(ctx, session.CustomerID))
+		problems = append(problems, cs.customers.delete(ctx, session.CustomerID))
 	}
 	return errors.Join(problems...)
 }
 
 // reuseOpen returns an open session if Stripe says it is open and for the same thing; else it is completed or expired, and again is true.
-func (s *Service) reuseOpen(ctx context.Context, session, want CheckoutSession) (CheckoutSession, bool, error) {
-	answer, err := s.gateway.CheckoutSession(ctx, session.StripeSessionID)
+func (cs *Checkouts) reuseOpen(ctx context.Context, session, want CheckoutSession) (CheckoutSession, bool, error) {
+	answer, err := cs.gateway.CheckoutSession(ctx, session.StripeSessionID)
 	if isMissing(err) {
 		session.Status = CheckoutExpired
-		return CheckoutSession{}, true, s.putCheckout(ctx, session)
+		return CheckoutSession{}, true, cs.put(ctx, session)
 	}
 	if err != nil {
 		return CheckoutSession{}, false, stripeFailed("read checkout session", err)
@@ -266,14 +278,14 @@ func (s *Service) reuseOpen(ctx context.Context, session, want CheckoutSession) 
 		session.URL = answer.URL
 		return session, false, nil
 	case answer.Status == CheckoutOpen:
-		return CheckoutSession{}, true, s.expireCheckout(ctx, session)
+		return CheckoutSession{}, true, cs.expire(ctx, session)
 	}
-	return CheckoutSession{}, true, s.recordCheckout(ctx, session, answer)
+	return CheckoutSession{}, true, cs.record(ctx, session, answer)
 }
 
 // expireCheckout closes an open session at Stripe and here. One that was completed at this very moment stays: the next try sees it.
-func (s *Service) expireCheckout(ctx context.Context, session CheckoutSession) error {
-	err := s.gateway.ExpireCheckoutSession(ctx, session.StripeSessionID)
+func (cs *Checkouts) expire(ctx context.Context, session CheckoutSession) error {
+	err := cs.gateway.ExpireCheckoutSession(ctx, session.StripeSessionID)
 	var refused *StripeError
 	if errors.As(err, &refused) && refused.Status == 400 {
 		return nil
@@ -282,12 +294,12 @@ func (s *Service) expireCheckout(ctx context.Context, session CheckoutSession) e
 		return stripeFailed("expire checkout session", err)
 	}
 	session.Status = CheckoutExpired
-	return s.putCheckout(ctx, session)
+	return cs.put(ctx, session)
 }
 
 // putCheckout writes a session unless it has reached its end meanwhile: complete and expired are final.
-func (s *Service) putCheckout(ctx context.Context, session CheckoutSession) error {
-	return s.store.InTx(ctx, func(tx Tx) error {
+func (cs *Checkouts) put(ctx context.Context, session CheckoutSession) error {
+	return cs.store.InTx(ctx, func(tx Tx) error {
 		if _, err := tx.Organizations().Lock(ctx, session.OrganizationID); err != nil {
 			return fmt.Errorf("lock organization: %w", err)
 		}

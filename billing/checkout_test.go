@@ -35,7 +35,7 @@ func TestOwnURL(t *testing.T) {
 		{"https://app.example.com\\@evil.example/", false},
 	}
 	for _, c := range cases {
-		got, err := s.validateURL("successUrl", c.given, "https://app.example.com/configured")
+		got, err := s.Checkouts.validateURL("successUrl", c.given, "https://app.example.com/configured")
 		if (err == nil) != c.ok {
 			t.Errorf("%q: got %q, %v", c.given, got, err)
 		}

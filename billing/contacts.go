@@ -7,6 +7,13 @@ import (
 	"strings"
 )
 
+// Contacts changes billing contacts.
+type Contacts struct {
+	*core
+	customers *Customers
+	members   *Members
+}
+
 // maxContacts bounds the billing contacts of an organization: a notice goes to each of them.
 const maxContacts = 10
 
@@ -39,15 +46,15 @@ func NoticeKinds() []MailKind {
 }
 
 // NoticeSettings reads who gets the notices. Error: CodeForbidden.
-func (s *Service) NoticeSettings(ctx context.Context, a Access) (NoticeSettings, error) {
+func (cs *Contacts) NoticeSettings(ctx context.Context, a Access) (NoticeSettings, error) {
 	if err := a.requireBilling(); err != nil {
 		return NoticeSettings{}, err
 	}
-	c, err := noticeSettings(ctx, s.store, a.Organization.ID)
+	c, err := noticeSettings(ctx, cs.store, a.Organization.ID)
 	if err != nil {
 		return c, err
 	}
-	c.Customer, _, err = Found(s.store.Customers().Details(ctx, a.Organization.ID, s.knownAccount()))
+	c.Customer, _, err = Found(cs.store.Customers().Details(ctx, a.Organization.ID, cs.knownAccount()))
 	return c, err
 }
 
@@ -66,12 +73,12 @@ func noticeSettings(ctx context.Context, tx Tx, organizationID string) (c Notice
 
 // AddContact has the notices go to one more address. The first one added takes them over from the members who manage billing, and becomes the
 // address of the customer at Stripe. Errors: CodeForbidden; CodeUnprocessable with the field email.
-func (s *Service) AddContact(ctx context.Context, a Access, email string) error {
+func (cs *Contacts) Add(ctx context.Context, a Access, email string) error {
 	email = strings.TrimSpace(email)
 	if !validEmail(email) {
 		return fieldError("email", "Please give an e-mail address, such as billing@example.com.")
 	}
-	return s.changeContacts(ctx, a, func(tx Tx) error {
+	return cs.change(ctx, a, func(tx Tx) error {
 		held, err := tx.Contacts().List(ctx, a.Organization.ID)
 		if err != nil {
 			return err
@@ -84,23 +91,23 @@ func (s *Service) AddContact(ctx context.Context, a Access, email string) error 
 }
 
 // RemoveContact has no more notices go to an address. Errors: CodeForbidden; one that is no contact is no error.
-func (s *Service) RemoveContact(ctx context.Context, a Access, email string) error {
-	return s.changeContacts(ctx, a, func(tx Tx) error {
+func (cs *Contacts) Remove(ctx context.Context, a Access, email string) error {
+	return cs.change(ctx, a, func(tx Tx) error {
 		_, _, err := Found(struct{}{}, tx.Contacts().Remove(ctx, a.Organization.ID, email))
 		return err
 	})
 }
 
-func (s *Service) changeContacts(ctx context.Context, a Access, change func(Tx) error) error {
-	err := s.inLockedOrganization(ctx, a, func(tx Tx, actor Access) error {
+func (cs *Contacts) change(ctx context.Context, a Access, change func(Tx) error) error {
+	err := cs.members.inLockedOrganization(ctx, a, inTx(func(tx Tx, actor Access) error {
 		if err := actor.requireBilling(); err != nil {
 			return err
 		}
 		if err := change(tx); err != nil {
 			return err
 		}
-		return s.scheduleCustomerUpdate(ctx, tx, a.Organization.ID)
-	})
+		return cs.customers.scheduleUpdate(ctx, tx, a.Organization.ID)
+	}))
 	if err != nil {
 		return fmt.Errorf("change billing contacts: %w", err)
 	}
@@ -108,20 +115,20 @@ func (s *Service) changeContacts(ctx context.Context, a Access, change func(Tx) 
 }
 
 // ChooseNotices switches the notices on that are wanted, and all others off. Errors: CodeForbidden; CodeInvalid for a kind that is no notice.
-func (s *Service) ChooseNotices(ctx context.Context, a Access, wanted []MailKind) error {
+func (cs *Contacts) ChooseNotices(ctx context.Context, a Access, wanted []MailKind) error {
 	kinds := NoticeKinds()
 	for _, kind := range wanted {
 		if !slices.Contains(kinds, kind) {
 			return Errorf(CodeInvalid, "There is no notice of that name.")
 		}
 	}
-	err := s.inLockedOrganization(ctx, a, func(tx Tx, actor Access) error {
+	err := cs.members.inLockedOrganization(ctx, a, inTx(func(tx Tx, actor Access) error {
 		if err := actor.requireBilling(); err != nil {
 			return err
 		}
 		muted := slices.DeleteFunc(kinds, func(kind MailKind) bool { return slices.Contains(wanted, kind) })
 		return tx.Contacts().Mute(ctx, a.Organization.ID, muted)
-	})
+	}))
 	if err != nil {
 		return fmt.Errorf("choose notices: %w", err)
 	}

@@ -28,19 +28,19 @@ func (s *stage) named(want namedCustomer) {
 
 func TestCustomerFollowsNameAndFirstContact(t *testing.T) {
 	s := openStage(t)
-	s.must(s.service.AddContact(t.Context(), s.access, "before@example.com")) // nobody at Stripe to tell yet
+	s.must(s.service.Contacts.Add(t.Context(), s.access, "before@example.com")) // nobody at Stripe to tell yet
 	s.subscribe("pro")
 	s.work(s.service)
 	name := s.access.Organization.Name
 	s.named(namedCustomer{name, "before@example.com"})
-	s.must(s.service.AddContact(t.Context(), s.access, "office@example.com"))
-	s.must(s.service.AddContact(t.Context(), s.access, "OFFICE@example.com"))
-	s.must(s.service.RemoveContact(t.Context(), s.access, "Before@example.com"))
+	s.must(s.service.Contacts.Add(t.Context(), s.access, "office@example.com"))
+	s.must(s.service.Contacts.Add(t.Context(), s.access, "OFFICE@example.com"))
+	s.must(s.service.Contacts.Remove(t.Context(), s.access, "Before@example.com"))
 	s.named(namedCustomer{name, "office@example.com"})
 
 	_, err := s.stripe.Faults().Add(stripelocal.Fault{Kind: stripelocal.ServerError, Method: http.MethodPost, Path: "/v1/customers/*", Calls: 1})
 	s.must(err) // Stripe fails while the organization gets another name
-	_, err = s.service.RenameOrganization(t.Context(), s.access, "The Lantern")
+	_, err = s.service.Organizations.Rename(t.Context(), s.access, "The Lantern")
 	s.must(err)
 	s.until("the failure to be written down", func(billing.Overview) bool {
 		return s.one(`select count(*) from billing_customers where details_error <> ''`) == 1
@@ -58,7 +58,7 @@ func TestCustomerChangedAtStripeIsMirrored(t *testing.T) {
 	s.listening()
 	s.postStripe(http.MethodPost, "/v1/customers/"+s.overview().CustomerID, url.Values{"email": {"new@example.com"}, "name": {"Elsewhere"}})
 	s.until("the customer to be mirrored", func(billing.Overview) bool {
-		c, err := s.service.NoticeSettings(t.Context(), s.access)
+		c, err := s.service.Contacts.NoticeSettings(t.Context(), s.access)
 		s.must(err)
 		return c.Customer.Email == "new@example.com" && c.Customer.Name == "Elsewhere" && !c.Customer.Delinquent
 	})
@@ -66,7 +66,7 @@ func TestCustomerChangedAtStripeIsMirrored(t *testing.T) {
 
 func TestNoticesGoToContactsAndCanBeSwitchedOff(t *testing.T) {
 	s := openStage(t)
-	s.must(s.service.AddContact(t.Context(), s.access, "office@example.com"))
+	s.must(s.service.Contacts.Add(t.Context(), s.access, "office@example.com"))
 	notify := func(key string) []string {
 		t.Helper()
 		s.must(s.store.InTx(t.Context(), func(tx billing.Tx) error {
@@ -82,18 +82,18 @@ func TestNoticesGoToContactsAndCanBeSwitchedOff(t *testing.T) {
 		t.Errorf("with a contact: %v", to)
 	}
 	wanted := slices.DeleteFunc(billing.NoticeKinds(), func(k billing.MailKind) bool { return k == billing.MailPaymentFailed })
-	s.must(s.service.ChooseNotices(t.Context(), s.access, wanted))
+	s.must(s.service.Contacts.ChooseNotices(t.Context(), s.access, wanted))
 	if to := notify("second"); len(to) != 0 {
 		t.Errorf("switched off: %v", to)
 	}
-	s.must(s.service.ChooseNotices(t.Context(), s.access, billing.NoticeKinds()))
-	s.must(s.service.RemoveContact(t.Context(), s.access, "office@example.com"))
+	s.must(s.service.Contacts.ChooseNotices(t.Context(), s.access, billing.NoticeKinds()))
+	s.must(s.service.Contacts.Remove(t.Context(), s.access, "office@example.com"))
 	if to := notify("third"); !slices.Equal(to, []string{"ana@example.com"}) {
 		t.Errorf("without a contact: %v", to)
 	}
 	for _, refused := range []error{
-		s.service.AddContact(t.Context(), s.access, "no address"),
-		s.service.ChooseNotices(t.Context(), s.access, []billing.MailKind{billing.MailInvitation}),
+		s.service.Contacts.Add(t.Context(), s.access, "no address"),
+		s.service.Contacts.ChooseNotices(t.Context(), s.access, []billing.MailKind{billing.MailInvitation}),
 	} {
 		if code := billing.ErrorCode(refused); code != billing.CodeUnprocessable && code != billing.CodeInvalid {
 			t.Errorf("got %v", refused)
@@ -105,7 +105,7 @@ func TestNoticesGoToContactsAndCanBeSwitchedOff(t *testing.T) {
 func (s *stage) summarize(ahead time.Duration) {
 	s.t.Helper()
 	service := s.later(ahead)
-	s.must(service.Start(s.t.Context()))
+	s.must(service.Prices.Start(s.t.Context()))
 	s.must(service.SummarizeDueSeats(s.t.Context()))
 }
 

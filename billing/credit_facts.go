@@ -166,40 +166,40 @@ func upgradesWithin(facts []CreditFact, period CreditFact) []CreditFact {
 
 // paidFact finds what a paid invoice means for credits: a period of a plan (a line of type subscription and no proration), or the difference
 // to a larger plan. Seat prorations mean nothing.
-func (s *Service) paidFact(invoice Invoice) (CreditFact, bool) {
+func (cs *Credits) paidFact(invoice Invoice) (CreditFact, bool) {
 	fact := CreditFact{
 		OrganizationID: invoice.OrganizationID, InvoiceID: invoice.ID, SubscriptionID: invoice.SubscriptionID, At: invoice.CreatedAt,
 	}
-	if line, plan := s.periodLine(invoice); plan.Credits > 0 {
+	if line, plan := cs.periodLine(invoice); plan.Credits > 0 {
 		fact.Source, fact.Kind, fact.PlanID, fact.Credits = "invoice:"+invoice.ID, FactPeriod, plan.ID, plan.Credits
 		fact.PeriodStart, fact.PeriodEnd = line.PeriodStart, line.PeriodEnd
 		return fact, true
 	}
-	plan := s.upgradedTo(invoice)
+	plan := cs.upgradedTo(invoice)
 	fact.Source, fact.Kind, fact.PlanID, fact.Credits = "upgrade:"+invoice.ID, FactUpgrade, plan.ID, plan.Credits
 	return fact, plan.Credits > 0
 }
 
 // recordPaidInvoice counts what a paid invoice stands for. It may be called for every news of the invoice: it counts once. The organization is locked.
-func (s *Service) recordPaidInvoice(ctx context.Context, tx Tx, invoice Invoice) error {
+func (cs *Credits) recordPaidInvoice(ctx context.Context, tx Tx, invoice Invoice) error {
 	if invoice.Status != InvoicePaid {
 		return nil
 	}
-	fact, found := s.paidFact(invoice)
+	fact, found := cs.paidFact(invoice)
 	if !found {
 		return nil
 	}
-	return s.recordFact(ctx, tx, fact)
+	return cs.recordFact(ctx, tx, fact)
 }
 
 // recordFact writes a fact down, the first time it is heard, and brings the credits to what follows from all of them. The ledger shows what
 // was paid for, and beside it what that replaces: a renewal's predecessor, or all of a late older period.
-func (s *Service) recordFact(ctx context.Context, tx Tx, fact CreditFact) error {
+func (cs *Credits) recordFact(ctx context.Context, tx Tx, fact CreditFact) error {
 	fresh, err := tx.Credits().InsertFact(ctx, fact)
 	if err != nil || !fresh {
 		return err
 	}
-	return s.recountCredits(ctx, tx, fact.OrganizationID, func(b *creditBook) error {
+	return cs.recount(ctx, tx, fact.OrganizationID, func(b *creditBook) error {
 		entry := CreditEntry{Amount: fact.Credits, Source: fact.Source, PlanID: fact.PlanID}
 		switch fact.Kind {
 		case FactPeriod:
@@ -219,13 +219,13 @@ func (s *Service) recordFact(ctx context.Context, tx Tx, fact CreditFact) error 
 
 // recountCredits brings the ledger to what follows from all facts. tell posts the lines that say why; what is still missing then is posted as a
 // line of the kind given. The organization is locked.
-func (s *Service) recountCredits(ctx context.Context, tx Tx, organizationID string, tell func(*creditBook) error, rest CreditKind) error {
-	book, err := s.openCreditBook(ctx, tx, organizationID)
+func (cs *Credits) recount(ctx context.Context, tx Tx, organizationID string, tell func(*creditBook) error, rest CreditKind) error {
+	book, err := cs.openBook(ctx, tx, organizationID)
 	if err != nil {
 		return err
 	}
 	before := book.account
-	if err := book.recompute(s.knownAccount()); err != nil {
+	if err := book.recompute(cs.knownAccount()); err != nil {
 		return err
 	}
 	if tell != nil {

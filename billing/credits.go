@@ -7,6 +7,9 @@ import (
 	"unicode/utf8"
 )
 
+// Credits keeps the credit ledger.
+type Credits struct{ *core }
+
 // CreditKind says what a line of the credit ledger is.
 type CreditKind string
 
@@ -79,13 +82,13 @@ type creditBook struct {
 	packs   int
 }
 
-func (s *Service) openCreditBook(ctx context.Context, tx Tx, organizationID string) (*creditBook, error) {
+func (cs *Credits) openBook(ctx context.Context, tx Tx, organizationID string) (*creditBook, error) {
 	account, _, err := Found(tx.Credits().LockAccount(ctx, organizationID))
 	if err != nil {
 		return nil, fmt.Errorf("lock credit account: %w", err)
 	}
 	account.OrganizationID = organizationID
-	return &creditBook{ctx: ctx, q: tx, now: s.now(), account: account}, nil
+	return &creditBook{ctx: ctx, q: tx, now: cs.now(), account: account}, nil
 }
 
 // stand works out from all facts what the organization holds of its plan.
@@ -140,11 +143,11 @@ func (b *creditBook) post(e CreditEntry) error {
 func (b *creditBook) close() error { return b.q.Credits().PutAccount(b.ctx, b.account) }
 
 // periodLine finds the line that pays for a period of a plan: of type subscription and no proration. Seat prorations are none.
-func (s *Service) periodLine(invoice Invoice) (InvoiceLine, Plan) {
+func (c *core) periodLine(invoice Invoice) (InvoiceLine, Plan) {
 	var found InvoiceLine
 	var of Plan
 	for _, line := range invoice.Lines {
-		plan, _, known := s.Catalog().ByPrice(line.PriceID)
+		plan, _, known := c.Catalog().ByPrice(line.PriceID)
 		if known && line.Subscription && !line.Proration && (of.ID == "" || line.PeriodEnd.After(found.PeriodEnd)) {
 			found, of = line, plan
 		}
@@ -153,10 +156,10 @@ func (s *Service) periodLine(invoice Invoice) (InvoiceLine, Plan) {
 }
 
 // upgradedTo finds the plan whose rest of the period an invoice charges, the largest where it names several.
-func (s *Service) upgradedTo(invoice Invoice) Plan {
+func (c *core) upgradedTo(invoice Invoice) Plan {
 	var of Plan
 	for _, line := range invoice.Lines {
-		plan, _, known := s.Catalog().ByPrice(line.PriceID)
+		plan, _, known := c.Catalog().ByPrice(line.PriceID)
 		if known && line.Proration && line.Amount > 0 && plan.Credits > of.Credits {
 			of = plan
 		}
@@ -173,13 +176,13 @@ func monthAfter(start time.Time, n int) time.Time {
 }
 
 // grantDueMonths writes the monthly grants of yearly plans that are due.
-func (s *Service) grantDueMonths(ctx context.Context) error {
-	due, err := s.store.Credits().DueMonths(ctx, s.now(), creditBatch)
+func (cs *Credits) grantDueMonths(ctx context.Context) error {
+	due, err := cs.store.Credits().DueMonths(ctx, cs.now(), creditBatch)
 	if err != nil {
 		return fmt.Errorf("due credit months: %w", err)
 	}
 	for _, organizationID := range due {
-		if err := s.store.InTx(ctx, func(tx Tx) error { return s.grantMonth(ctx, tx, organizationID) }); err != nil {
+		if err := cs.store.InTx(ctx, func(tx Tx) error { return cs.grantMonth(ctx, tx, organizationID) }); err != nil {
 			return fmt.Errorf("grant a month's credits: %w", err)
 		}
 	}
@@ -189,11 +192,11 @@ func (s *Service) grantDueMonths(ctx context.Context) error {
 const creditBatch = 100
 
 // grantMonth writes the grant of the month that has begun. Months that passed unseen, while nothing ran, are past.
-func (s *Service) grantMonth(ctx context.Context, tx Tx, organizationID string) error {
+func (cs *Credits) grantMonth(ctx context.Context, tx Tx, organizationID string) error {
 	if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
 		return fmt.Errorf("lock organization: %w", err)
 	}
-	return s.recountCredits(ctx, tx, organizationID, func(b *creditBook) error {
+	return cs.recount(ctx, tx, organizationID, func(b *creditBook) error {
 		source := fmt.Sprintf("invoice:%s:month:%d", b.account.InvoiceID, b.account.Month)
 		known, err := tx.Credits().HasEntry(ctx, organizationID, source)
 		if err != nil || known || b.account.Month == 0 {
@@ -227,15 +230,15 @@ func (c Consumption) check() error {
 
 // ConsumeCredits takes credits, those of the running month first, and returns what is left. The same idempotency key takes them once and
 // answers with the balance of today. Errors: CodeInvalid; CodeConflict where there is too little, nothing being taken.
-func (s *Service) ConsumeCredits(ctx context.Context, a Access, c Consumption) (balance int, err error) {
+func (cs *Credits) Consume(ctx context.Context, a Access, c Consumption) (balance int, err error) {
 	if err := c.check(); err != nil {
 		return 0, err
 	}
-	err = s.store.InTx(ctx, func(tx Tx) error {
+	err = cs.store.InTx(ctx, func(tx Tx) error {
 		if _, err := tx.Organizations().Lock(ctx, a.Organization.ID); err != nil {
 			return fmt.Errorf("lock organization: %w", err)
 		}
-		book, err := s.openCreditBook(ctx, tx, a.Organization.ID)
+		book, err := cs.openBook(ctx, tx, a.Organization.ID)
 		if err != nil {
 			return err
 		}
@@ -272,8 +275,8 @@ type CreditsOverview struct {
 	ResetsAt *time.Time // when the month's credits give way to the next
 }
 
-func (s *Service) creditsOverview(ctx context.Context, organizationID string) (CreditsOverview, error) {
-	account, known, err := Found(s.store.Credits().Account(ctx, organizationID))
+func (cs *Credits) overview(ctx context.Context, organizationID string) (CreditsOverview, error) {
+	account, known, err := Found(cs.store.Credits().Account(ctx, organizationID))
 	if err != nil || !known {
 		return CreditsOverview{}, err
 	}
@@ -285,8 +288,8 @@ func (s *Service) creditsOverview(ctx context.Context, organizationID string) (C
 }
 
 // CreditEntries lists the newest lines of the credit ledger.
-func (s *Service) CreditEntries(ctx context.Context, a Access) ([]CreditEntry, error) {
-	return s.store.Credits().Entries(ctx, a.Organization.ID, creditPage)
+func (cs *Credits) Entries(ctx context.Context, a Access) ([]CreditEntry, error) {
+	return cs.store.Credits().Entries(ctx, a.Organization.ID, creditPage)
 }
 
 const creditPage = 200

@@ -19,7 +19,7 @@ import (
 // deliver sends an event as a webhook would.
 func deliver(t *testing.T, s *stage, payload []byte) {
 	t.Helper()
-	if err := s.service.ReceiveEvent(t.Context(), payload, signatureOf(payload)); err != nil {
+	if err := s.service.Inbox.Receive(t.Context(), payload, signatureOf(payload)); err != nil {
 		t.Fatalf("%v: %s", err, payload)
 	}
 }
@@ -71,7 +71,7 @@ func wantBalance(t *testing.T, s *stage, want int) {
 // ledger writes the entries, oldest first, and checks that they add up to the balance.
 func (s *stage) ledger() string {
 	s.t.Helper()
-	entries, err := s.service.CreditEntries(s.t.Context(), s.access)
+	entries, err := s.service.Credits.Entries(s.t.Context(), s.access)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func (s *stage) ledger() string {
 
 // planPrice is the id a plan's price has at Stripe.
 func (s *stage) planPrice(id string, interval billing.Interval) string {
-	plan, _ := s.service.Catalog().Plan(id)
+	plan, _ := s.service.Prices.Catalog().Plan(id)
 	price, _ := plan.Price(interval)
 	return price.ID
 }
@@ -104,7 +104,7 @@ func TestCheckoutGrantsCreditsOnce(t *testing.T) {
 	s.subscribe("pro")
 	var invoices []billing.Invoice
 	s.until("the paid invoice", func(o billing.Overview) bool {
-		invoices, _ = s.service.Invoices(t.Context(), s.access)
+		invoices, _ = s.service.Invoices.List(t.Context(), s.access)
 		return o.Credits.Balance == 1000 && len(invoices) == 1 && invoices[0].Status == billing.InvoicePaid
 	})
 	if invoices[0].Total != 2900 || invoices[0].Number == "" || invoices[0].PaidAt == nil {
@@ -144,7 +144,7 @@ func TestCreditRules(t *testing.T) {
 			t.Fatalf("%s: balance %d, want %d: %s", step.name, got, step.want, s.ledger())
 		}
 	}
-	balance, err := s.service.ConsumeCredits(t.Context(), s.access, billing.Consumption{Amount: 360, Reason: "reports", IdempotencyKey: "k1"})
+	balance, err := s.service.Credits.Consume(t.Context(), s.access, billing.Consumption{Amount: 360, Reason: "reports", IdempotencyKey: "k1"})
 	if err != nil || balance != 640 {
 		t.Fatalf("consume: %d, %v", balance, err)
 	}
@@ -187,7 +187,7 @@ func TestYearlyPlansGrantMonthByMonth(t *testing.T) {
 	year := paidInvoice{"in_year", "subscription_create", start, s.planPrice("pro", billing.Yearly), start, start.AddDate(1, 0, 0), false, 29000}
 	deliver(t, s, year.event(s, current, "evt_year", "invoice.paid"))
 	wantBalance(t, s, 1000)
-	if _, err := s.service.ConsumeCredits(t.Context(), s.access, billing.Consumption{Amount: 700, IdempotencyKey: "k"}); err != nil {
+	if _, err := s.service.Credits.Consume(t.Context(), s.access, billing.Consumption{Amount: 700, IdempotencyKey: "k"}); err != nil {
 		t.Fatal(err)
 	}
 	s.work(s.service) // two months are due
@@ -206,7 +206,7 @@ func TestCreditsEndWithTheSubscription(t *testing.T) {
 	deliver(t, s, paid.event(s, current, "evt_1", "invoice.paid"))
 	wantBalance(t, s, 100)
 	s.cancelAtStripe(current)
-	if err := s.service.RefreshSubscription(t.Context(), s.access); err != nil {
+	if err := s.service.Subscriptions.Refresh(t.Context(), s.access); err != nil {
 		t.Fatal(err)
 	}
 	wantBalance(t, s, 0)
@@ -229,7 +229,7 @@ func TestConsumptionNeverOverdraws(t *testing.T) {
 	refused := 0
 	for i := range 15 {
 		group.Go(func() {
-			_, err := s.service.ConsumeCredits(context.WithoutCancel(t.Context()), s.access,
+			_, err := s.service.Credits.Consume(context.WithoutCancel(t.Context()), s.access,
 				billing.Consumption{Amount: 10, IdempotencyKey: fmt.Sprint("key ", i)})
 			if billing.ErrorCode(err) == billing.CodeConflict {
 				mu.Lock()
@@ -246,12 +246,12 @@ func TestConsumptionNeverOverdraws(t *testing.T) {
 	}
 	wantBalance(t, s, 0)
 	for range 3 { // the same key once more is no new taking
-		if _, err := s.service.ConsumeCredits(t.Context(), s.access, billing.Consumption{Amount: 10, IdempotencyKey: "key 0"}); err != nil && billing.ErrorCode(err) != billing.CodeConflict {
+		if _, err := s.service.Credits.Consume(t.Context(), s.access, billing.Consumption{Amount: 10, IdempotencyKey: "key 0"}); err != nil && billing.ErrorCode(err) != billing.CodeConflict {
 			t.Fatal(err)
 		}
 	}
 	for _, bad := range []billing.Consumption{{Amount: 0, IdempotencyKey: "x"}, {Amount: -5, IdempotencyKey: "x"}, {Amount: 1}} {
-		if _, err := s.service.ConsumeCredits(t.Context(), s.access, bad); billing.ErrorCode(err) != billing.CodeInvalid {
+		if _, err := s.service.Credits.Consume(t.Context(), s.access, bad); billing.ErrorCode(err) != billing.CodeInvalid {
 			t.Errorf("%+v: %v", bad, err)
 		}
 	}

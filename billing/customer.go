@@ -6,36 +6,39 @@ import (
 	"fmt"
 )
 
+// Customers links customers at Stripe to organizations.
+type Customers struct{ *core }
+
 // ensureCustomer returns the organization's customer, creating it at Stripe once. The link is reserved before Stripe is called, with
 // the parameters it is called with, so that whoever repeats the call repeats it exactly.
-func (s *Service) ensureCustomer(ctx context.Context, a Access, acct StripeAccount) (CustomerLink, error) {
+func (cs *Customers) ensure(ctx context.Context, a Access, acct StripeAccount) (CustomerLink, error) {
 	var link CustomerLink
-	err := s.store.InTx(ctx, func(tx Tx) (err error) {
-		link, err = s.reserveCustomer(ctx, tx, a, acct)
+	err := cs.store.InTx(ctx, func(tx Tx) (err error) {
+		link, err = cs.reserve(ctx, tx, a, acct)
 		return err
 	})
 	if err != nil || link.StripeCustomerID != "" {
 		return link, err
 	}
-	customerID, err := s.gateway.CreateCustomer(ctx, link)
+	customerID, err := cs.gateway.CreateCustomer(ctx, link)
 	if err != nil {
-		return CustomerLink{}, errors.Join(stripeFailed("create customer", err), s.abandonReservation(ctx, link, err))
+		return CustomerLink{}, errors.Join(stripeFailed("create customer", err), cs.abandonReservation(ctx, link, err))
 	}
-	err = s.store.InTx(ctx, func(tx Tx) error {
+	err = cs.store.InTx(ctx, func(tx Tx) error {
 		if _, err := tx.Organizations().Lock(ctx, link.OrganizationID); err != nil {
 			return err
 		}
-		link.StripeCustomerID, link.UpdatedAt = customerID, s.now()
+		link.StripeCustomerID, link.UpdatedAt = customerID, cs.now()
 		if err := tx.Customers().PutLink(ctx, link); err != nil {
 			return err
 		}
-		return s.scheduleContactUpdate(ctx, tx, link.OrganizationID)
+		return cs.scheduleContactUpdate(ctx, tx, link.OrganizationID)
 	})
 	return link, err
 }
 
 // reserveCustomer reads the organization's link or reserves the next generation of it.
-func (s *Service) reserveCustomer(ctx context.Context, tx Tx, a Access, acct StripeAccount) (CustomerLink, error) {
+func (cs *Customers) reserve(ctx context.Context, tx Tx, a Access, acct StripeAccount) (CustomerLink, error) {
 	organization, err := tx.Organizations().Lock(ctx, a.Organization.ID)
 	if err != nil {
 		return CustomerLink{}, fmt.Errorf("lock organization: %w", err)
@@ -48,7 +51,7 @@ func (s *Service) reserveCustomer(ctx context.Context, tx Tx, a Access, acct Str
 	if err != nil {
 		return CustomerLink{}, err
 	}
-	now := s.now()
+	now := cs.now()
 	link = CustomerLink{
 		OrganizationID: organization.ID, Generation: last + 1, Account: acct.ID, Livemode: acct.Livemode,
 		Email: a.User.Email, Name: organization.Name, CreatedAt: now, UpdatedAt: now,
@@ -57,13 +60,13 @@ func (s *Service) reserveCustomer(ctx context.Context, tx Tx, a Access, acct Str
 }
 
 // abandonReservation closes a reservation after a definite failure: its idempotency key would only repeat the stored failure.
-func (s *Service) abandonReservation(ctx context.Context, link CustomerLink, cause error) error {
+func (cs *Customers) abandonReservation(ctx context.Context, link CustomerLink, cause error) error {
 	var refused *StripeError
 	if !errors.As(cause, &refused) || refused.Unanswered || refused.Status == 409 || refused.Status == 429 {
 		return nil
 	}
-	return s.store.InTx(ctx, func(tx Tx) error {
-		now := s.now()
+	return cs.store.InTx(ctx, func(tx Tx) error {
+		now := cs.now()
 		link.DeletedAt, link.UpdatedAt = &now, now
 		return tx.Customers().PutLink(ctx, link)
 	})
@@ -71,8 +74,8 @@ func (s *Service) abandonReservation(ctx context.Context, link CustomerLink, cau
 
 // linkCustomer writes the link of a customer we were told about before our own write of it. An organization that has another living
 // compareCustomer keeps it: the stranger is not ours. The organization is locked.
-func (s *Service) linkCustomer(ctx context.Context, tx Tx, organizationID, customerID string) error {
-	acct := s.knownAccount()
+func (cs *Customers) link(ctx context.Context, tx Tx, organizationID, customerID string) error {
+	acct := cs.knownAccount()
 	link, known, err := Found(tx.Customers().Link(ctx, organizationID, acct))
 	if err != nil {
 		return fmt.Errorf("look up customer: %w", err)
@@ -80,7 +83,7 @@ func (s *Service) linkCustomer(ctx context.Context, tx Tx, organizationID, custo
 	if known && link.DeletedAt == nil && link.StripeCustomerID != "" {
 		return ErrNotFound
 	}
-	now := s.now()
+	now := cs.now()
 	if !known || link.DeletedAt != nil {
 		last, err := tx.Customers().LastGeneration(ctx, organizationID)
 		if err != nil {
@@ -94,22 +97,22 @@ func (s *Service) linkCustomer(ctx context.Context, tx Tx, organizationID, custo
 }
 
 // deleteCustomer marks a customer that Stripe says is deleted. The next checkout makes a new one.
-func (s *Service) deleteCustomer(ctx context.Context, customerID string) error {
-	return s.store.InTx(ctx, func(tx Tx) error {
-		_, err := s.markCustomerDeleted(ctx, tx, customerID)
+func (cs *Customers) delete(ctx context.Context, customerID string) error {
+	return cs.store.InTx(ctx, func(tx Tx) error {
+		_, err := cs.markDeleted(ctx, tx, customerID)
 		return err
 	})
 }
 
-func (s *Service) markCustomerDeleted(ctx context.Context, tx Tx, customerID string) (CustomerLink, error) {
-	link, err := tx.Customers().Owner(ctx, customerID, s.knownAccount())
+func (cs *Customers) markDeleted(ctx context.Context, tx Tx, customerID string) (CustomerLink, error) {
+	link, err := tx.Customers().Owner(ctx, customerID, cs.knownAccount())
 	if err != nil {
 		return link, err
 	}
 	if _, err := tx.Organizations().Lock(ctx, link.OrganizationID); err != nil {
 		return link, fmt.Errorf("lock organization: %w", err)
 	}
-	now := s.now()
+	now := cs.now()
 	link.DeletedAt, link.UpdatedAt = &now, now
 	tx.Record("customer %s: deleted", customerID)
 	return link, tx.Customers().PutLink(ctx, link)
@@ -117,9 +120,9 @@ func (s *Service) markCustomerDeleted(ctx context.Context, tx Tx, customerID str
 
 // findOwner tells whose a customer is. Where no link knows it, the orgId in the metadata is taken as a hint (linked is false): the event
 // may be faster than our own write of the link. An empty id means another application's object.
-func (s *Service) findOwner(ctx context.Context, tx Tx, customerID, hintedOrgID string) (organizationID string, linked bool, err error) {
+func (cs *Customers) findOwner(ctx context.Context, tx Tx, customerID, hintedOrgID string) (organizationID string, linked bool, err error) {
 	if customerID != "" {
-		link, known, err := Found(tx.Customers().Owner(ctx, customerID, s.knownAccount()))
+		link, known, err := Found(tx.Customers().Owner(ctx, customerID, cs.knownAccount()))
 		if err != nil {
 			return "", false, fmt.Errorf("look up customer: %w", err)
 		}
@@ -138,15 +141,15 @@ func (s *Service) findOwner(ctx context.Context, tx Tx, customerID, hintedOrgID 
 }
 
 // lockOwner is [Service.findOwner] with the organization locked. Nearly always it is one question.
-func (s *Service) lockOwner(ctx context.Context, tx Tx, customerID, hintedOrgID string) (organizationID string, linked bool, err error) {
-	organizationID, linked, err = Found(tx.Customers().LockOwner(ctx, customerID, s.knownAccount()))
+func (cs *Customers) lockOwner(ctx context.Context, tx Tx, customerID, hintedOrgID string) (organizationID string, linked bool, err error) {
+	organizationID, linked, err = Found(tx.Customers().LockOwner(ctx, customerID, cs.knownAccount()))
 	if err != nil {
 		return "", false, fmt.Errorf("lock the customer's organization: %w", err)
 	}
 	if linked {
 		return organizationID, true, nil
 	}
-	organizationID, linked, err = s.findOwner(ctx, tx, customerID, hintedOrgID)
+	organizationID, linked, err = cs.findOwner(ctx, tx, customerID, hintedOrgID)
 	if err != nil || organizationID == "" {
 		return "", false, err
 	}
@@ -158,8 +161,8 @@ func (s *Service) lockOwner(ctx context.Context, tx Tx, customerID, hintedOrgID 
 
 // adopt finds and locks the organization a fetched object belongs to, and writes the link where our own write of it was overtaken: only
 // where the organization has no customer yet.
-func (s *Service) resolveOwner(ctx context.Context, tx Tx, customerID, hintedOrgID string) (string, error) {
-	organizationID, linked, err := s.findOwner(ctx, tx, customerID, hintedOrgID)
+func (cs *Customers) resolveOwner(ctx context.Context, tx Tx, customerID, hintedOrgID string) (string, error) {
+	organizationID, linked, err := cs.findOwner(ctx, tx, customerID, hintedOrgID)
 	if err != nil {
 		return "", err
 	}
@@ -172,12 +175,12 @@ func (s *Service) resolveOwner(ctx context.Context, tx Tx, customerID, hintedOrg
 	if linked {
 		return organizationID, nil
 	}
-	return organizationID, s.linkCustomer(ctx, tx, organizationID, customerID)
+	return organizationID, cs.link(ctx, tx, organizationID, customerID)
 }
 
 // handleCustomerCreated writes the link where our own write of it was lost or overtaken.
-func (s *Service) handleCustomerCreated(ctx context.Context, tx Tx, e Event) (eventResult, error) {
-	organizationID, linked, err := s.findOwner(ctx, tx, e.ObjectID, e.OrgID)
+func (cs *Customers) handleCreated(ctx context.Context, tx Tx, e Event) (eventResult, error) {
+	organizationID, linked, err := cs.findOwner(ctx, tx, e.ObjectID, e.OrgID)
 	if err != nil || organizationID == "" {
 		return eventResult{outcome: OutcomeIgnored}, err
 	}
@@ -187,7 +190,7 @@ func (s *Service) handleCustomerCreated(ctx context.Context, tx Tx, e Event) (ev
 	if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
 		return eventResult{}, fmt.Errorf("lock organization: %w", err)
 	}
-	if err := s.linkCustomer(ctx, tx, organizationID, e.ObjectID); err != nil {
+	if err := cs.link(ctx, tx, organizationID, e.ObjectID); err != nil {
 		if errors.Is(err, ErrNotFound) { // the organization has another customer
 			return eventResult{OutcomeIgnored, organizationID}, nil
 		}
@@ -196,8 +199,8 @@ func (s *Service) handleCustomerCreated(ctx context.Context, tx Tx, e Event) (ev
 	return eventResult{OutcomeApplied, organizationID}, nil
 }
 
-func (s *Service) handleCustomerDeleted(ctx context.Context, tx Tx, e Event) (eventResult, error) {
-	link, err := s.markCustomerDeleted(ctx, tx, e.ObjectID)
+func (cs *Customers) handleDeleted(ctx context.Context, tx Tx, e Event) (eventResult, error) {
+	link, err := cs.markDeleted(ctx, tx, e.ObjectID)
 	if errors.Is(err, ErrNotFound) {
 		return eventResult{outcome: OutcomeIgnored}, nil
 	}

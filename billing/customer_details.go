@@ -41,33 +41,33 @@ const customerLease = 30 * time.Second
 
 // scheduleCustomerUpdate has Stripe's customer follow the organization's name and its first billing contact. Stripe is told soon after the
 // transaction, never within it.
-func (s *Service) scheduleCustomerUpdate(ctx context.Context, tx Tx, organizationID string) error {
-	if err := tx.Customers().ScheduleUpdate(ctx, organizationID, s.knownAccount(), s.now()); err != nil {
+func (cs *Customers) scheduleUpdate(ctx context.Context, tx Tx, organizationID string) error {
+	if err := tx.Customers().ScheduleUpdate(ctx, organizationID, cs.knownAccount(), cs.now()); err != nil {
 		return fmt.Errorf("want customer details: %w", err)
 	}
 	return nil
 }
 
 // updateDueCustomers tells Stripe what is due.
-func (s *Service) updateDueCustomers(ctx context.Context) error {
+func (cs *Customers) updateDue(ctx context.Context) error {
 	for {
-		now := s.now()
-		due, claimed, err := Found(s.store.Customers().ClaimUpdate(ctx, s.knownAccount(), now, now.Add(customerLease)))
+		now := cs.now()
+		due, claimed, err := Found(cs.store.Customers().ClaimUpdate(ctx, cs.knownAccount(), now, now.Add(customerLease)))
 		if err != nil || !claimed {
 			return err
 		}
-		if err := s.updateCustomer(ctx, due); err != nil {
+		if err := cs.update(ctx, due); err != nil {
 			return err
 		}
 	}
 }
 
-func (s *Service) updateCustomer(ctx context.Context, d CustomerDetails) error {
-	organization, err := s.store.Organizations().Get(ctx, d.OrganizationID)
+func (cs *Customers) update(ctx context.Context, d CustomerDetails) error {
+	organization, err := cs.store.Organizations().Get(ctx, d.OrganizationID)
 	if err != nil {
 		return err
 	}
-	contacts, err := s.store.Contacts().List(ctx, d.OrganizationID)
+	contacts, err := cs.store.Contacts().List(ctx, d.OrganizationID)
 	if err != nil {
 		return err
 	}
@@ -77,34 +77,34 @@ func (s *Service) updateCustomer(ctx context.Context, d CustomerDetails) error {
 	}
 	bounded, cancel := context.WithTimeout(ctx, jobTimeout)
 	defer cancel()
-	named, err := s.gateway.UpdateCustomer(bounded, d.ID, organization.Name, email)
+	named, err := cs.gateway.UpdateCustomer(bounded, d.ID, organization.Name, email)
 	done := context.WithoutCancel(ctx)
-	acct := s.knownAccount()
+	acct := cs.knownAccount()
 	if err != nil {
-		s.scheduleCustomerRetry(&d, err)
-		s.log.WarnContext(ctx, "the customer's name is not told", "organization", d.OrganizationID, "error", err)
-		return s.store.Customers().FinishUpdate(done, acct, d, s.now())
+		cs.scheduleRetry(&d, err)
+		cs.log.WarnContext(ctx, "the customer's name is not told", "organization", d.OrganizationID, "error", err)
+		return cs.store.Customers().FinishUpdate(done, acct, d, cs.now())
 	}
 	d.Pushed, d.Failures, d.Error, d.DueAt = d.Wanted, 0, "", nil
-	return errors.Join(s.store.Customers().Put(done, acct, named), s.store.Customers().FinishUpdate(done, acct, d, s.now()))
+	return errors.Join(cs.store.Customers().Put(done, acct, named), cs.store.Customers().FinishUpdate(done, acct, d, cs.now()))
 }
 
 // scheduleCustomerRetry plans the next attempt; where another would end the same way there is none, until something else is wanted.
-func (s *Service) scheduleCustomerRetry(d *CustomerDetails, cause error) {
+func (cs *Customers) scheduleRetry(d *CustomerDetails, cause error) {
 	d.Failures++
 	d.Error = cause.Error()
 	d.DueAt = nil
 	if !isPermanent(cause) && !isMissing(cause) {
-		next := s.now().Add(s.backoff(d.Failures))
+		next := cs.now().Add(cs.backoff(d.Failures))
 		d.DueAt = &next
 	}
 }
 
 // scheduleContactUpdate has a new customer, which was made with the address of whoever was the first to pay, carry that of the billing contact.
-func (s *Service) scheduleContactUpdate(ctx context.Context, tx Tx, organizationID string) error {
+func (cs *Customers) scheduleContactUpdate(ctx context.Context, tx Tx, organizationID string) error {
 	contacts, err := tx.Contacts().List(ctx, organizationID)
 	if err != nil || len(contacts) == 0 {
 		return err
 	}
-	return s.scheduleCustomerUpdate(ctx, tx, organizationID)
+	return cs.scheduleUpdate(ctx, tx, organizationID)
 }

@@ -7,6 +7,16 @@ import (
 	"time"
 )
 
+// Deletions deletes organizations.
+type Deletions struct {
+	*core
+	subscriptions *Subscriptions
+	checkouts     *Checkouts
+	members       *Members
+	outbox        *Outbox
+	baseURL       string
+}
+
 // DeletionUndo is how long the deletion of an organization can be taken back.
 const DeletionUndo = 7 * 24 * time.Hour
 
@@ -25,7 +35,7 @@ type Deletion struct {
 
 // DeleteOrganization has an organization deleted once [DeletionUndo] has passed. Its plan is kept from renewing at Stripe first: where that fails
 // nothing has changed. Errors: CodeForbidden, CodeUnprocessable with the field name where it was not confirmed, CodeConflict, CodeStripe.
-func (s *Service) DeleteOrganization(ctx context.Context, a Access, confirmedName string) error {
+func (ds *Deletions) Request(ctx context.Context, a Access, confirmedName string) error {
 	if err := a.requireAdmin(); err != nil {
 		return err
 	}
@@ -35,11 +45,11 @@ func (s *Service) DeleteOrganization(ctx context.Context, a Access, confirmedNam
 	if err := a.Organization.RequireNotDeleting(); err != nil {
 		return err
 	}
-	ends, err := s.cancelAtPeriodEnd(ctx, a.Organization.ID)
+	ends, err := ds.cancelAtPeriodEnd(ctx, a.Organization.ID)
 	if err != nil {
 		return err
 	}
-	err = s.inLockedOrganization(ctx, a, func(tx Tx, actor Access) error { return s.planDeletion(ctx, tx, actor, ends) })
+	err = ds.members.inLockedOrganization(ctx, a, inTx(func(tx Tx, actor Access) error { return ds.schedule(ctx, tx, actor, ends) }))
 	if err != nil {
 		return fmt.Errorf("delete organization: %w", err)
 	}
@@ -47,22 +57,22 @@ func (s *Service) DeleteOrganization(ctx context.Context, a Access, confirmedNam
 }
 
 // cancelAtPeriodEnd keeps the plan from renewing, and tells whether that was to be done.
-func (s *Service) cancelAtPeriodEnd(ctx context.Context, organizationID string) (bool, error) {
-	current, known, err := Found(s.store.Subscriptions().Current(ctx, organizationID, s.knownAccount()))
+func (ds *Deletions) cancelAtPeriodEnd(ctx context.Context, organizationID string) (bool, error) {
+	current, known, err := Found(ds.store.Subscriptions().Current(ctx, organizationID, ds.knownAccount()))
 	if err != nil {
 		return false, fmt.Errorf("look up subscription: %w", err)
 	}
 	if _, ending := current.EndsAt(); !known || current.Status.Ended() || current.Status == StatusIncomplete || ending {
 		return false, nil
 	}
-	return true, s.updateCancelAtPeriodEnd(ctx, current, true)
+	return true, ds.subscriptions.updateCancelAtPeriodEnd(ctx, current, true)
 }
 
-func (s *Service) planDeletion(ctx context.Context, tx Tx, actor Access, endsPlan bool) error {
+func (ds *Deletions) schedule(ctx context.Context, tx Tx, actor Access, endsPlan bool) error {
 	if err := errors.Join(actor.requireAdmin(), actor.Organization.RequireNotDeleting()); err != nil {
 		return err
 	}
-	now := s.now()
+	now := ds.now()
 	d := Deletion{OrganizationID: actor.Organization.ID, RequestedBy: actor.User.ID, RequestedAt: now, DueAt: now.Add(DeletionUndo), CancelsPlan: endsPlan}
 	if err := tx.Deletions().Insert(ctx, d); err != nil {
 		return err
@@ -72,18 +82,18 @@ func (s *Service) planDeletion(ctx context.Context, tx Tx, actor Access, endsPla
 	if err := tx.Organizations().Update(ctx, organization); err != nil {
 		return err
 	}
-	return s.notifyDeletion(ctx, tx, actor, d)
+	return ds.notify(ctx, tx, actor, d)
 }
 
 // notifyDeletion writes to everybody who looks after the billing, and to the billing contacts too. It can't be switched off.
-func (s *Service) notifyDeletion(ctx context.Context, tx Tx, actor Access, d Deletion) error {
+func (ds *Deletions) notify(ctx context.Context, tx Tx, actor Access, d Deletion) error {
 	c, err := noticeSettings(ctx, tx, d.OrganizationID)
 	if err != nil {
 		return err
 	}
 	m := Mail{
 		Kind: MailDeletion, Key: fmt.Sprintf("deletion:%s:%d", d.OrganizationID, d.RequestedAt.UnixMicro()), OrganizationID: d.OrganizationID,
-		Data: MailData{Organization: actor.Organization.Name, Inviter: actor.User.Name, At: d.DueAt, URL: s.baseURL + "/organization?tab=general"},
+		Data: MailData{Organization: actor.Organization.Name, Inviter: actor.User.Name, At: d.DueAt, URL: ds.baseURL + "/organization?tab=general"},
 	}
 	to := c.Contacts
 	for _, manager := range c.Managers {
@@ -91,7 +101,7 @@ func (s *Service) notifyDeletion(ctx context.Context, tx Tx, actor Access, d Del
 	}
 	for _, address := range to {
 		m.To = address
-		if err := s.queueMail(ctx, tx, m); err != nil {
+		if err := ds.outbox.queue(ctx, tx, m); err != nil {
 			return err
 		}
 	}
@@ -100,9 +110,9 @@ func (s *Service) notifyDeletion(ctx context.Context, tx Tx, actor Access, d Del
 
 // KeepOrganization takes a deletion back, and has the plan renew again where it was kept from it. Errors: CodeForbidden; CodeConflict where none was
 // asked for, or it has happened; CodeStripe where the organization stays but its plan could not be told so.
-func (s *Service) KeepOrganization(ctx context.Context, a Access) error {
+func (ds *Deletions) Withdraw(ctx context.Context, a Access) error {
 	var d Deletion
-	err := s.inLockedOrganization(ctx, a, func(tx Tx, actor Access) (err error) {
+	err := ds.members.inLockedOrganization(ctx, a, inTx(func(tx Tx, actor Access) (err error) {
 		if err := actor.requireAdmin(); err != nil {
 			return err
 		}
@@ -118,33 +128,33 @@ func (s *Service) KeepOrganization(ctx context.Context, a Access) error {
 		organization := actor.Organization
 		organization.DeletesAt = nil
 		return tx.Organizations().Update(ctx, organization)
-	})
+	}))
 	if err != nil {
 		return fmt.Errorf("keep organization: %w", err)
 	}
 	if !d.CancelsPlan {
 		return nil
 	}
-	current, known, err := Found(s.store.Subscriptions().Current(ctx, a.Organization.ID, s.knownAccount()))
+	current, known, err := Found(ds.store.Subscriptions().Current(ctx, a.Organization.ID, ds.knownAccount()))
 	if err != nil || !known || current.Status.Ended() {
 		return err
 	}
-	return s.updateCancelAtPeriodEnd(ctx, current, false)
+	return ds.subscriptions.updateCancelAtPeriodEnd(ctx, current, false)
 }
 
 // deleteDueOrganizations deletes those whose time has come.
-func (s *Service) deleteDueOrganizations(ctx context.Context) error {
-	due, err := s.store.Deletions().Due(ctx, s.now(), deletionBatch)
+func (ds *Deletions) deleteDue(ctx context.Context) error {
+	due, err := ds.store.Deletions().Due(ctx, ds.now(), deletionBatch)
 	if err != nil {
 		return fmt.Errorf("due deletions: %w", err)
 	}
 	for _, organizationID := range due {
 		bounded, cancel := context.WithTimeout(ctx, jobTimeout)
-		err := s.deleteOrganization(bounded, organizationID)
+		err := ds.delete(bounded, organizationID)
 		cancel()
 		if err != nil {
-			s.log.WarnContext(ctx, "organization is not deleted", "organization", organizationID, "error", err)
-			if err := s.scheduleDeletionRetry(context.WithoutCancel(ctx), organizationID, err); err != nil {
+			ds.log.WarnContext(ctx, "organization is not deleted", "organization", organizationID, "error", err)
+			if err := ds.scheduleRetry(context.WithoutCancel(ctx), organizationID, err); err != nil {
 				return err
 			}
 		}
@@ -153,27 +163,27 @@ func (s *Service) deleteDueOrganizations(ctx context.Context) error {
 }
 
 // deleteOrganization ends what lives at Stripe first. Only when nothing is left that could cost money is the organization deleted.
-func (s *Service) deleteOrganization(ctx context.Context, organizationID string) error {
-	acct, err := s.requireAccount(ctx)
+func (ds *Deletions) delete(ctx context.Context, organizationID string) error {
+	acct, err := ds.requireAccount(ctx)
 	if err != nil {
 		return err
 	}
-	if err := s.expireCheckouts(ctx, acct, organizationID); err != nil {
+	if err := ds.expireCheckouts(ctx, acct, organizationID); err != nil {
 		return err
 	}
-	living, err := s.store.Subscriptions().Live(ctx, acct, organizationID)
+	living, err := ds.store.Subscriptions().Live(ctx, acct, organizationID)
 	if err != nil {
 		return err
 	}
 	for _, subscription := range living {
-		if err := s.gateway.CancelSubscription(ctx, subscription.ID); err != nil && !isMissing(err) {
+		if err := ds.gateway.CancelSubscription(ctx, subscription.ID); err != nil && !isMissing(err) {
 			return fmt.Errorf("end subscription: %w", err)
 		}
-		if _, err := s.refetch(ctx, subscription.ID); err != nil {
+		if _, err := ds.subscriptions.refetch(ctx, subscription.ID); err != nil {
 			return err
 		}
 	}
-	return s.store.InTx(ctx, func(tx Tx) error {
+	return ds.store.InTx(ctx, func(tx Tx) error {
 		organization, err := tx.Organizations().Lock(ctx, organizationID)
 		if err != nil {
 			return fmt.Errorf("lock organization: %w", err)
@@ -187,13 +197,13 @@ func (s *Service) deleteOrganization(ctx context.Context, organizationID string)
 		case len(left) > 0:
 			return fmt.Errorf("subscription %s is %s", left[0].ID, left[0].Status)
 		}
-		return tx.Deletions().MarkDeleted(ctx, organizationID, s.now())
+		return tx.Deletions().MarkDeleted(ctx, organizationID, ds.now())
 	})
 }
 
 // expireCheckouts closes the pages on which somebody could still pay.
-func (s *Service) expireCheckouts(ctx context.Context, acct StripeAccount, organizationID string) error {
-	open, err := s.store.Checkouts().Unfinished(ctx, acct, organizationID, s.now())
+func (ds *Deletions) expireCheckouts(ctx context.Context, acct StripeAccount, organizationID string) error {
+	open, err := ds.store.Checkouts().Unfinished(ctx, acct, organizationID, ds.now())
 	if err != nil {
 		return err
 	}
@@ -201,19 +211,19 @@ func (s *Service) expireCheckouts(ctx context.Context, acct StripeAccount, organ
 		if session.Status != CheckoutOpen {
 			continue
 		}
-		if err := s.expireCheckout(ctx, session); err != nil {
+		if err := ds.checkouts.expire(ctx, session); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (s *Service) scheduleDeletionRetry(ctx context.Context, organizationID string, cause error) error {
-	d, known, err := Found(s.store.Deletions().Get(ctx, organizationID))
+func (ds *Deletions) scheduleRetry(ctx context.Context, organizationID string, cause error) error {
+	d, known, err := Found(ds.store.Deletions().Get(ctx, organizationID))
 	if err != nil || !known {
 		return err
 	}
 	d.Failures++
-	d.Error, d.DueAt = cause.Error(), s.now().Add(s.backoff(d.Failures))
-	return s.store.Deletions().Put(ctx, d)
+	d.Error, d.DueAt = cause.Error(), ds.now().Add(ds.backoff(d.Failures))
+	return ds.store.Deletions().Put(ctx, d)
 }

@@ -16,7 +16,7 @@ import (
 // again reads the actor's access anew, as every request does.
 func (s *stage) again() billing.Access {
 	s.t.Helper()
-	access, err := s.service.Access(s.t.Context(), s.access.User.ID, s.access.Organization.ID)
+	access, err := s.service.Organizations.Access(s.t.Context(), s.access.User.ID, s.access.Organization.ID)
 	s.must(err)
 	return access
 }
@@ -35,24 +35,24 @@ func (s *stage) ends() bool {
 
 func TestPlanIsCanceledAndTakenUpAgain(t *testing.T) {
 	s := openStage(t)
-	if err := s.service.CancelPlan(t.Context(), s.access); billing.ErrorMessage(err) != billing.MessageNoPlan {
+	if err := s.service.Subscriptions.CancelAtPeriodEnd(t.Context(), s.access); billing.ErrorMessage(err) != billing.MessageNoPlan {
 		t.Errorf("without a plan: %v", err)
 	}
 	s.subscribe("pro")
 	for range 2 { // a double click
-		s.must(s.service.CancelPlan(t.Context(), s.access))
+		s.must(s.service.Subscriptions.CancelAtPeriodEnd(t.Context(), s.access))
 	}
 	if !s.ends() || !s.overview().HasAccess {
 		t.Error("it does not end with what is paid for")
 	}
-	s.must(s.service.ResumePlan(t.Context(), s.access))
+	s.must(s.service.Subscriptions.Resume(t.Context(), s.access))
 	if s.ends() {
 		t.Error("it still ends")
 	}
 	s.postStripe(http.MethodPost, "/v1/subscriptions/"+s.overview().Subscription.ID,
 		map[string][]string{"cancel_at": {strconv.FormatInt(time.Now().Add(20*24*time.Hour).Unix(), 10)}})
-	s.must(s.service.RefreshSubscription(t.Context(), s.access))
-	s.must(s.service.ResumePlan(t.Context(), s.access))
+	s.must(s.service.Subscriptions.Refresh(t.Context(), s.access))
+	s.must(s.service.Subscriptions.Resume(t.Context(), s.access))
 	if _, ending := s.overview().Subscription.EndsAt(); ending {
 		t.Error("it still ends on a day")
 	}
@@ -61,24 +61,24 @@ func TestPlanIsCanceledAndTakenUpAgain(t *testing.T) {
 func TestDeletionIsTakenBack(t *testing.T) {
 	s := openStage(t)
 	s.subscribe("pro")
-	if err := s.service.DeleteOrganization(t.Context(), s.access, "something else"); billing.ErrorCode(err) != billing.CodeUnprocessable {
+	if err := s.service.Deletions.Request(t.Context(), s.access, "something else"); billing.ErrorCode(err) != billing.CodeUnprocessable {
 		t.Fatalf("without its name: %v", err)
 	}
-	s.must(s.service.DeleteOrganization(t.Context(), s.access, s.access.Organization.Name))
+	s.must(s.service.Deletions.Request(t.Context(), s.access, s.access.Organization.Name))
 	if !s.ends() || s.again().Organization.DeletesAt == nil || s.kept(billing.MailDeletion) != 1 {
 		t.Fatal("it is not on its way")
 	}
-	if err := s.service.DeleteOrganization(t.Context(), s.again(), s.access.Organization.Name); billing.ErrorCode(err) != billing.CodeConflict {
+	if err := s.service.Deletions.Request(t.Context(), s.again(), s.access.Organization.Name); billing.ErrorCode(err) != billing.CodeConflict {
 		t.Errorf("once more: %v", err)
 	}
-	if _, err := s.service.StartPackCheckout(t.Context(), s.again(), billing.CheckoutRequest{PackID: "credits_500"}); billing.ErrorMessage(err) != billing.MessageDeleting {
+	if _, err := s.service.Checkouts.StartPack(t.Context(), s.again(), billing.CheckoutRequest{PackID: "credits_500"}); billing.ErrorMessage(err) != billing.MessageDeleting {
 		t.Errorf("buying meanwhile: %v", err)
 	}
-	s.must(s.service.KeepOrganization(t.Context(), s.again()))
+	s.must(s.service.Deletions.Withdraw(t.Context(), s.again()))
 	if s.ends() || s.again().Organization.DeletesAt != nil {
 		t.Error("it is still on its way")
 	}
-	if err := s.service.KeepOrganization(t.Context(), s.again()); billing.ErrorMessage(err) != billing.MessageNotDeleting {
+	if err := s.service.Deletions.Withdraw(t.Context(), s.again()); billing.ErrorMessage(err) != billing.MessageNotDeleting {
 		t.Errorf("once more: %v", err)
 	}
 	s.must(s.deleteDue(billing.DeletionUndo + time.Hour))
@@ -89,7 +89,7 @@ func TestDeletionIsTakenBack(t *testing.T) {
 
 func (s *stage) deleteDue(ahead time.Duration) error {
 	service := s.later(ahead)
-	s.must(service.Start(s.t.Context()))
+	s.must(service.Prices.Start(s.t.Context()))
 	return service.DeleteDueOrganizations(s.t.Context())
 }
 
@@ -97,11 +97,11 @@ func (s *stage) deleteDue(ahead time.Duration) error {
 func TestOrganizationIsDeletedOnlyOnceItsPlanHasEnded(t *testing.T) {
 	s := openStage(t)
 	s.join(1)
-	members, err := s.service.Members(t.Context(), s.access)
+	members, err := s.service.Members.List(t.Context(), s.access)
 	s.must(err)
 	s.subscribe("pro")
 	s.drifts(billing.ReconcileOptions{OrganizationID: s.access.Organization.ID}) // the invoice of it
-	s.must(s.service.DeleteOrganization(t.Context(), s.access, s.access.Organization.Name))
+	s.must(s.service.Deletions.Request(t.Context(), s.access, s.access.Organization.Name))
 	s.must(s.deleteDue(billing.DeletionUndo - time.Hour))
 	if s.again().Organization.DeletedAt != nil {
 		t.Fatal("deleted before its time")
@@ -116,16 +116,16 @@ func TestOrganizationIsDeletedOnlyOnceItsPlanHasEnded(t *testing.T) {
 	if s.again().Organization.DeletedAt == nil || s.overview().Subscription.Status != billing.StatusCanceled {
 		t.Fatalf("it is there still, its plan %s", s.overview().Subscription.Status)
 	}
-	if invoices, err := s.service.Invoices(t.Context(), s.again()); err != nil || len(invoices) != 1 {
+	if invoices, err := s.service.Invoices.List(t.Context(), s.again()); err != nil || len(invoices) != 1 {
 		t.Errorf("%d invoices, %v", len(invoices), err)
 	}
 	for _, member := range members {
-		_, err := s.service.Access(t.Context(), member.UserID, s.access.Organization.ID)
+		_, err := s.service.Organizations.Access(t.Context(), member.UserID, s.access.Organization.ID)
 		if gone := errors.Is(err, billing.ErrNotFound); gone == (member.UserID == s.access.User.ID) {
 			t.Errorf("%s enters: %v", member.Name, err)
 		}
 	}
-	if err := s.service.KeepOrganization(t.Context(), s.again()); billing.ErrorMessage(err) != billing.MessageDeleted {
+	if err := s.service.Deletions.Withdraw(t.Context(), s.again()); billing.ErrorMessage(err) != billing.MessageDeleted {
 		t.Errorf("taken back too late: %v", err)
 	}
 }
@@ -133,17 +133,17 @@ func TestOrganizationIsDeletedOnlyOnceItsPlanHasEnded(t *testing.T) {
 func TestHandOver(t *testing.T) {
 	s := openStage(t)
 	s.join(1)
-	members, err := s.service.Members(t.Context(), s.access)
+	members, err := s.service.Members.List(t.Context(), s.access)
 	s.must(err)
 	for _, member := range members {
 		if member.UserID == s.access.User.ID {
-			if err := s.service.HandOver(t.Context(), s.access, member.ID); billing.ErrorCode(err) != billing.CodeUnprocessable {
+			if err := s.service.Members.HandOver(t.Context(), s.access, member.ID); billing.ErrorCode(err) != billing.CodeUnprocessable {
 				t.Errorf("to oneself: %v", err)
 			}
 			continue
 		}
-		s.must(s.service.HandOver(t.Context(), s.access, member.ID))
-		next, err := s.service.Access(t.Context(), member.UserID, s.access.Organization.ID)
+		s.must(s.service.Members.HandOver(t.Context(), s.access, member.ID))
+		next, err := s.service.Organizations.Access(t.Context(), member.UserID, s.access.Organization.ID)
 		if err != nil || next.Member.Role.ID != billing.RoleAdmin {
 			t.Errorf("the new admin is %+v, %v", next.Member.Role, err)
 		}
@@ -151,7 +151,7 @@ func TestHandOver(t *testing.T) {
 	if role := s.again().Member.Role.ID; role != billing.RoleMember {
 		t.Errorf("the former admin is %s", role)
 	}
-	if err := s.service.HandOver(t.Context(), s.access, members[0].ID); billing.ErrorMessage(err) != billing.MessageAdminsOnly {
+	if err := s.service.Members.HandOver(t.Context(), s.access, members[0].ID); billing.ErrorMessage(err) != billing.MessageAdminsOnly {
 		t.Errorf("by the former admin: %v", err)
 	}
 }
@@ -160,27 +160,27 @@ func TestHandOver(t *testing.T) {
 func TestAccountIsDeleted(t *testing.T) {
 	s := openStage(t)
 	s.subscribe("pro")
-	if err := s.service.DeleteAccount(t.Context(), s.access.User.ID, "front of house"); billing.ErrorCode(err) != billing.CodeConflict {
+	if err := s.service.Users.DeleteAccount(t.Context(), s.access.User.ID, "front of house"); billing.ErrorCode(err) != billing.CodeConflict {
 		t.Errorf("the last admin: %v", err)
 	}
 	s.join(1)
-	members, err := s.service.Members(t.Context(), s.access)
+	members, err := s.service.Members.List(t.Context(), s.access)
 	s.must(err)
 	for _, member := range members {
 		if member.UserID == s.access.User.ID {
 			continue
 		}
-		if err := s.service.DeleteAccount(t.Context(), member.UserID, "back of house"); billing.ErrorCode(err) != billing.CodeUnprocessable {
+		if err := s.service.Users.DeleteAccount(t.Context(), member.UserID, "back of house"); billing.ErrorCode(err) != billing.CodeUnprocessable {
 			t.Errorf("with a wrong password: %v", err)
 		}
-		s.must(s.service.DeleteAccount(t.Context(), member.UserID, "front of house"))
-		if _, err := s.service.LogIn(t.Context(), member.Email, "front of house"); err == nil {
+		s.must(s.service.Users.DeleteAccount(t.Context(), member.UserID, "front of house"))
+		if _, err := s.service.Users.LogIn(t.Context(), member.Email, "front of house"); err == nil {
 			t.Error("they can still sign in")
 		}
-		if _, err := s.service.Access(t.Context(), member.UserID, s.access.Organization.ID); !errors.Is(err, billing.ErrNotFound) {
+		if _, err := s.service.Organizations.Access(t.Context(), member.UserID, s.access.Organization.ID); !errors.Is(err, billing.ErrNotFound) {
 			t.Errorf("they can still enter: %v", err)
 		}
-		user, err := s.service.User(t.Context(), member.UserID)
+		user, err := s.service.Users.Get(t.Context(), member.UserID)
 		if err != nil || user.Name != billing.DeletedName || user.Email == member.Email {
 			t.Errorf("kept is %+v, %v", user, err)
 		}
@@ -188,7 +188,7 @@ func TestAccountIsDeleted(t *testing.T) {
 	if seats := s.overview().Seats; seats.Billable != 1 || seats.Desired != 1 || seats.DueAt == nil && seats.Quantity != 1 {
 		t.Errorf("seats: %+v", seats)
 	}
-	changes, _, err := s.service.SeatLedger(t.Context(), s.access, billing.LedgerSearch{Limit: 1})
+	changes, _, err := s.service.SeatLedger.Search(t.Context(), s.access, billing.LedgerSearch{Limit: 1})
 	if err != nil || changes[0].Reason != "deleted their account" || changes[0].SubjectName != billing.DeletedName {
 		t.Errorf("the ledger says %+v, %v", changes[0], err)
 	}
@@ -221,13 +221,13 @@ func TestDeletedAccountJoinsNothing(t *testing.T) {
 	s.must(err)
 	var group sync.WaitGroup
 	group.Go(func() {
-		if _, err := s.service.AcceptInvitation(ctx, token, user.ID); err != nil {
+		if _, err := s.service.Invitations.Accept(ctx, token, user.ID); err != nil {
 			t.Error(err)
 		}
 	})
 	until("the acceptance to wait", func() bool { return waiting() == 1 })
 	deleted := make(chan error, 1)
-	go func() { deleted <- s.service.DeleteAccount(ctx, user.ID, "front of house") }()
+	go func() { deleted <- s.service.Users.DeleteAccount(ctx, user.ID, "front of house") }()
 	until("the deletion to wait, or to be done", func() bool { return waiting() == 2 || len(deleted) == 1 })
 	s.must(between.Commit())
 	group.Wait()

@@ -27,8 +27,8 @@ func (s *stage) eventsOf(kind string) []json.RawMessage {
 func TestDuplicatesOverTwoReplicas(t *testing.T) {
 	s := openStage(t)
 	other := s.newService(s.openStore())
-	s.must(other.Start(t.Context()))
-	session, err := s.service.StartCheckout(t.Context(), s.access, billing.CheckoutRequest{PlanID: "pro", Interval: billing.Monthly})
+	s.must(other.Prices.Start(t.Context()))
+	session, err := s.service.Checkouts.Start(t.Context(), s.access, billing.CheckoutRequest{PlanID: "pro", Interval: billing.Monthly})
 	s.must(err)
 	s.pay(session)
 	payload := s.eventsOf("invoice.paid")[0]
@@ -36,7 +36,7 @@ func TestDuplicatesOverTwoReplicas(t *testing.T) {
 	for n := range 20 { // in parallel
 		service := []*billing.Service{s.service, other}[n%2]
 		group.Go(func() {
-			if err := service.ReceiveEvent(context.WithoutCancel(t.Context()), payload, signatureOf(payload)); err != nil {
+			if err := service.Inbox.Receive(context.WithoutCancel(t.Context()), payload, signatureOf(payload)); err != nil {
 				t.Error(err)
 			}
 		})
@@ -131,7 +131,7 @@ func TestEventSurvivesWhatStripeAnswers(t *testing.T) {
 			_, err := s.stripe.Faults().Add(stripelocal.Fault{Kind: c.kind, Method: http.MethodGet, Path: "/v1/subscriptions/*", Calls: -1})
 			s.must(err)
 			deliver(t, s, made[len(made)-1]) // within the skew margin of what is held: Stripe has to be asked
-			_, _ = s.service.RunJob(t.Context(), billing.Job{Kind: billing.JobEvent})
+			_, _ = s.service.Worker.RunJob(t.Context(), billing.Job{Kind: billing.JobEvent})
 			if n := s.one(`select count(*) from stripe_events where outcome = 'pending' and attempts = 1 and error <> '' and next_attempt_at > received_at`); n != 1 {
 				t.Fatal("the failure is not written down, or there is no next attempt")
 			}
@@ -176,14 +176,16 @@ func TestWorkerThatOutlivesItsLease(t *testing.T) {
 	slow := &slowGateway{Gateway: options.Gateway, asked: make(chan struct{}), release: make(chan struct{})}
 	options.Gateway = slow
 	first := billing.New(options)
-	s.must(first.Start(t.Context()))
+	s.must(first.Prices.Start(t.Context()))
 	var group sync.WaitGroup
-	group.Go(func() { _, _ = first.RunJob(context.WithoutCancel(t.Context()), billing.Job{Kind: billing.JobEvent}) })
+	group.Go(func() {
+		_, _ = first.Worker.RunJob(context.WithoutCancel(t.Context()), billing.Job{Kind: billing.JobEvent})
+	})
 	<-slow.asked
 	s.postStripe(http.MethodPost, "/v1/subscriptions/"+current.ID, url.Values{"cancel_at_period_end": {"false"}})
 	second := s.later(time.Minute) // the lease is over
-	s.must(second.Start(t.Context()))
-	_, err := second.RunJob(t.Context(), billing.Job{Kind: billing.JobEvent})
+	s.must(second.Prices.Start(t.Context()))
+	_, err := second.Worker.RunJob(t.Context(), billing.Job{Kind: billing.JobEvent})
 	s.must(err)
 	if s.one(`select count(*) from stripe_events where outcome = 'applied' and attempts = 2`) != 1 {
 		t.Fatal("the second worker has not settled it")
@@ -220,7 +222,7 @@ func backlogLeavesOthersTheirTurn(t *testing.T, busy string) {
 	made := s.eventsOf("customer.subscription.updated")
 	deliver(t, s, made[len(made)-1])
 	for range 2 { // one of theirs and one of ours
-		_, err := s.service.RunJob(t.Context(), billing.Job{Kind: billing.JobEvent})
+		_, err := s.service.Worker.RunJob(t.Context(), billing.Job{Kind: billing.JobEvent})
 		s.must(err)
 	}
 	if !s.overview().Subscription.CancelAtPeriodEnd {

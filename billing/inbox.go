@@ -8,8 +8,31 @@ import (
 	"maps"
 	"runtime/debug"
 	"slices"
+	"sync/atomic"
 	"time"
 )
+
+// Inbox receives Stripe's events, stores them and processes those that are pending.
+type Inbox struct {
+	*core
+	customers     *Customers
+	checkouts     *Checkouts
+	subscriptions *Subscriptions
+	invoices      *Invoices
+	payments      *Payments
+
+	handlers map[string]eventHandler // by event type
+	cursor   atomic.Value            // QueueCursor: whose event was claimed last
+}
+
+func newInbox(c *core, s *Service) *Inbox {
+	in := &Inbox{
+		core: c, customers: s.Customers, checkouts: s.Checkouts, subscriptions: s.Subscriptions, invoices: s.Invoices,
+		payments: s.Payments,
+	}
+	in.handlers = in.handlersByType()
+	return in
+}
 
 // eventHandler handles one type of event: decide runs in the webhook's transaction; refetch runs later, outside any, where the state has
 // to be read from Stripe.
@@ -20,18 +43,18 @@ type eventHandler struct {
 
 // eventHandlers maps Stripe's event types (https://docs.stripe.com/api/events/types) to their handlers. A type that is not here is stored
 // and ignored.
-func (s *Service) eventHandlers() map[string]eventHandler {
+func (in *Inbox) handlersByType() map[string]eventHandler {
 	var (
-		charge                = eventHandler{s.handleCharge, s.refetchCharge}
-		checkout              = eventHandler{s.handleCheckout, s.refetchCheckout}
-		customerCreated       = eventHandler{s.handleCustomerCreated, nil}
-		customerDeleted       = eventHandler{s.handleCustomerDeleted, nil}
-		customer              = eventHandler{s.handleCustomerUpdated, s.refetchCustomer}
-		subscription          = eventHandler{s.handleSubscription, s.refetchSubscription}
-		trialEnding           = eventHandler{s.handleTrialWillEnd, s.refetchSubscription}
-		relatedToSubscription = eventHandler{s.handleRelated, s.refetchSubscription}
-		paymentMethod         = eventHandler{s.handlePaymentMethod, s.refetchPaymentMethod}
-		invoice               = eventHandler{s.handleInvoice, s.refetchInvoiceOf}
+		charge                = eventHandler{in.payments.handle, in.payments.refetchOf}
+		checkout              = eventHandler{in.checkouts.handle, in.checkouts.refetchOf}
+		customerCreated       = eventHandler{in.customers.handleCreated, nil}
+		customerDeleted       = eventHandler{in.customers.handleDeleted, nil}
+		customer              = eventHandler{in.handleCustomerUpdated, in.refetchCustomer}
+		subscription          = eventHandler{in.subscriptions.handle, in.subscriptions.refetchOf}
+		trialEnding           = eventHandler{in.subscriptions.handleTrialWillEnd, in.subscriptions.refetchOf}
+		relatedToSubscription = eventHandler{in.subscriptions.handleRelated, in.subscriptions.refetchOf}
+		paymentMethod         = eventHandler{in.subscriptions.handlePaymentMethod, in.subscriptions.refetchPaymentMethod}
+		invoice               = eventHandler{in.invoices.handle, in.invoices.refetchOf}
 	)
 	return map[string]eventHandler{
 		"charge.refunded":                              charge,
@@ -82,17 +105,17 @@ func (s *Service) eventHandlers() map[string]eventHandler {
 }
 
 // EventTypes lists the types that are acted on: what a webhook endpoint should be sent.
-func EventTypes() []string { return slices.Sorted(maps.Keys((&Service{}).eventHandlers())) }
+func EventTypes() []string { return slices.Sorted(maps.Keys((&Inbox{}).handlersByType())) }
 
 // ReceiveEvent takes a webhook's raw body and signature header. It returns nil once the event is stored and committed, for duplicates,
 // unknown types and other applications' objects too. Errors: CodeInvalid for a bad signature or a body that is no event; anything else
 // means that Stripe should send it again.
-func (s *Service) ReceiveEvent(ctx context.Context, payload []byte, signature string) error {
-	event, err := s.gateway.VerifyEvent(payload, signature, s.wall())
+func (in *Inbox) Receive(ctx context.Context, payload []byte, signature string) error {
+	event, err := in.gateway.VerifyEvent(payload, signature, in.wall())
 	if err != nil {
 		return err
 	}
-	if err := s.storeEvent(ctx, event); err != nil {
+	if err := in.storeEvent(ctx, event); err != nil {
 		return fmt.Errorf("receive event %s: %w", event.ID, err)
 	}
 	return nil
@@ -103,18 +126,18 @@ var errDuplicateEvent = errors.New("the event is known")
 
 // storeEvent is the one transaction of a webhook: decide, apply, store. The event is written last, with what became of it: writing it first would
 // write its payload twice. What is done about a duplicate is taken back by then.
-func (s *Service) storeEvent(ctx context.Context, event Event) error {
-	now := s.now()
+func (in *Inbox) storeEvent(ctx context.Context, event Event) error {
+	now := in.now()
 	var changes ChangeLog
-	err := s.store.InTxRecording(ctx, &changes, func(tx Tx) error {
-		result, err := s.decide(ctx, tx, event)
+	err := in.store.InTxRecording(ctx, &changes, func(tx Tx) error {
+		result, err := in.decide(ctx, tx, event)
 		if err != nil {
 			return err
 		}
 		stored := StoredEvent{Event: event, OrganizationID: result.organizationID, Outcome: result.outcome, ReceivedAt: now, Changes: changes.Lines}
 		if stored.Outcome == OutcomePending {
 			stored.NextAttemptAt = &now
-			if err := s.enqueue(ctx, tx, JobEvent, event.ID, "", now); err != nil {
+			if err := in.enqueue(ctx, tx.Jobs(), JobEvent, event.ID, "", now); err != nil {
 				return err
 			}
 		}
@@ -132,22 +155,22 @@ func (s *Service) storeEvent(ctx context.Context, event Event) error {
 
 // decide decides about an event inside a transaction. While it is not known whose account this is, nothing can be decided: the event
 // waits.
-func (s *Service) decide(ctx context.Context, tx Tx, event Event) (eventResult, error) {
-	handler, known := s.handlers[event.Type]
+func (in *Inbox) decide(ctx context.Context, tx Tx, event Event) (eventResult, error) {
+	handler, known := in.handlers[event.Type]
 	switch {
 	case !known:
 		return eventResult{outcome: OutcomeIgnored}, nil
-	case s.account.Load() == nil:
+	case in.account.Load() == nil:
 		return eventResult{outcome: OutcomePending}, nil
-	case !s.ownAccount(event):
+	case !in.ownAccount(event):
 		return eventResult{outcome: OutcomeIgnored}, nil
 	}
 	return handler.decide(ctx, tx, event)
 }
 
 // ownAccount tells whether an event is of our own account and mode.
-func (s *Service) ownAccount(e Event) bool {
-	acct := s.knownAccount()
+func (in *Inbox) ownAccount(e Event) bool {
+	acct := in.knownAccount()
 	return e.Livemode == acct.Livemode && (e.Account == "" || e.Account == acct.ID)
 }
 
@@ -158,22 +181,22 @@ const (
 )
 
 // processDueEvent works on one pending event. false: none was due.
-func (s *Service) processDueEvent(ctx context.Context) (bool, error) {
-	stored, claimed, err := s.claimDueEvent(ctx)
+func (in *Inbox) processDue(ctx context.Context) (bool, error) {
+	stored, claimed, err := in.claimDue(ctx)
 	if err != nil || !claimed {
 		return false, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, jobTimeout)
 	defer cancel()
 	var changes ChangeLog
-	outcome, err := s.processRecovering(ctx, stored.Event, &changes)
+	outcome, err := in.processRecovering(ctx, stored.Event, &changes)
 	stored.Outcome, stored.Error, stored.NextAttemptAt = outcome, "", nil
 	stored.Changes = append(stored.Changes, changes.Lines...)
 	if err != nil {
-		s.scheduleRetry(&stored, err)
-		s.log.WarnContext(ctx, "event is not settled", "event", stored.ID, "type", stored.Type, "attempt", stored.Attempts, "error", err)
+		in.scheduleRetry(&stored, err)
+		in.log.WarnContext(ctx, "event is not settled", "event", stored.ID, "type", stored.Type, "attempt", stored.Attempts, "error", err)
 	}
-	return true, s.store.Events().Finish(context.WithoutCancel(ctx), stored)
+	return true, in.store.Events().Finish(context.WithoutCancel(ctx), stored)
 }
 
 // Recounts is a place in the round in which pending events are worked on: an organization's id, or [NoOrganization]. The zero value comes before all.
@@ -184,50 +207,50 @@ const NoOrganization QueueCursor = "-"
 
 // claimDueEvent takes events by turns, one of each organization that has any, so that whoever has a hundred thousand keeps nobody waiting for all
 // of them.
-func (s *Service) claimDueEvent(ctx context.Context) (StoredEvent, bool, error) {
-	last, _ := s.cursor.Load().(QueueCursor)
-	stored, claimed, err := s.claimAfter(ctx, last)
+func (in *Inbox) claimDue(ctx context.Context) (StoredEvent, bool, error) {
+	last, _ := in.cursor.Load().(QueueCursor)
+	stored, claimed, err := in.claimAfter(ctx, last)
 	if err == nil && !claimed && last != "" { // the round has come to its end
-		stored, claimed, err = s.claimAfter(ctx, "")
+		stored, claimed, err = in.claimAfter(ctx, "")
 	}
 	return stored, claimed, err
 }
 
-func (s *Service) claimAfter(ctx context.Context, last QueueCursor) (StoredEvent, bool, error) {
-	now := s.now()
-	stored, claimed, err := Found(s.store.Events().ClaimDue(ctx, now, now.Add(eventLease), last))
+func (in *Inbox) claimAfter(ctx context.Context, last QueueCursor) (StoredEvent, bool, error) {
+	now := in.now()
+	stored, claimed, err := Found(in.store.Events().ClaimDue(ctx, now, now.Add(eventLease), last))
 	if claimed {
-		s.cursor.Store(cmp.Or(QueueCursor(stored.OrganizationID), NoOrganization))
+		in.cursor.Store(cmp.Or(QueueCursor(stored.OrganizationID), NoOrganization))
 	}
 	return stored, claimed, err
 }
 
 // processRecovering keeps a poisonous event from taking the worker, and with it everybody else's events, down.
-func (s *Service) processRecovering(ctx context.Context, e Event, changes *ChangeLog) (outcome Outcome, err error) {
+func (in *Inbox) processRecovering(ctx context.Context, e Event, changes *ChangeLog) (outcome Outcome, err error) {
 	defer func() {
 		if panicked := recover(); panicked != nil {
-			s.log.ErrorContext(ctx, "an event made its handler panic", "event", e.ID, "type", e.Type, "panic", panicked, "stack", string(debug.Stack()))
+			in.log.ErrorContext(ctx, "an event made its handler panic", "event", e.ID, "type", e.Type, "panic", panicked, "stack", string(debug.Stack()))
 			outcome, err = "", fmt.Errorf("the handler panicked: %v", panicked)
 		}
 	}()
-	return s.process(ctx, e, changes)
+	return in.process(ctx, e, changes)
 }
 
-func (s *Service) process(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
-	event, err := s.gateway.ParseEvent(e.Payload)
+func (in *Inbox) process(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
+	event, err := in.gateway.ParseEvent(e.Payload)
 	if err != nil {
 		return "", err
 	}
-	if _, err := s.requireAccount(ctx); err != nil {
+	if _, err := in.requireAccount(ctx); err != nil {
 		return "", err
 	}
-	handler, known := s.handlers[event.Type]
-	if known && handler.refetch != nil && s.ownAccount(event) {
+	handler, known := in.handlers[event.Type]
+	if known && handler.refetch != nil && in.ownAccount(event) {
 		return handler.refetch(ctx, event, changes)
 	}
 	var result eventResult
-	err = s.store.InTxRecording(ctx, changes, func(tx Tx) (err error) {
-		result, err = s.decide(ctx, tx, event)
+	err = in.store.InTxRecording(ctx, changes, func(tx Tx) (err error) {
+		result, err = in.decide(ctx, tx, event)
 		return err
 	})
 	return result.outcome, err
@@ -235,13 +258,13 @@ func (s *Service) process(ctx context.Context, e Event, changes *ChangeLog) (Out
 
 // scheduleRetry plans the next attempt. After the last one, and at once where another would end the same way, the event is a dead letter: it waits
 // for an operator.
-func (s *Service) scheduleRetry(e *StoredEvent, cause error) {
+func (in *Inbox) scheduleRetry(e *StoredEvent, cause error) {
 	e.Error = cause.Error()
 	if e.Attempts >= eventAttempts || isPermanent(cause) {
 		e.Outcome = OutcomeFailed
 		return
 	}
-	next := s.now().Add(s.backoff(e.Attempts))
+	next := in.now().Add(in.backoff(e.Attempts))
 	e.Outcome, e.NextAttemptAt = OutcomePending, &next
 }
 
@@ -255,11 +278,11 @@ func isPermanent(cause error) bool {
 	return ErrorCode(cause) == CodeInvalid
 }
 
-func (s *Service) processDueEvents(ctx context.Context) error {
+func (in *Inbox) processAllDue(ctx context.Context) error {
 	// A long backlog is worked on by one sweep after the other: the other chores are not to wait for its end.
 	until := time.Now().Add(sweepInterval)
 	for ctx.Err() == nil && time.Now().Before(until) {
-		worked, err := s.processDueEvent(ctx)
+		worked, err := in.processDue(ctx)
 		if err != nil || !worked {
 			return err
 		}
@@ -269,25 +292,25 @@ func (s *Service) processDueEvents(ctx context.Context) error {
 
 // handleCustomerUpdated takes news of a customer: what it is called is asked for, and so is the card its subscription is paid by, which payloads carry as
 // an id only.
-func (s *Service) handleCustomerUpdated(ctx context.Context, tx Tx, e Event) (eventResult, error) {
-	organizationID, linked, err := s.findOwner(ctx, tx, e.CustomerID, "")
+func (in *Inbox) handleCustomerUpdated(ctx context.Context, tx Tx, e Event) (eventResult, error) {
+	organizationID, linked, err := in.customers.findOwner(ctx, tx, e.CustomerID, "")
 	if err != nil || !linked {
 		return eventResult{outcome: OutcomeIgnored}, err
 	}
 	return eventResult{OutcomePending, organizationID}, nil
 }
 
-func (s *Service) refetchCustomer(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
-	customer, err := s.gateway.Customer(ctx, e.CustomerID)
+func (in *Inbox) refetchCustomer(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
+	customer, err := in.gateway.Customer(ctx, e.CustomerID)
 	if isMissing(err) {
 		return OutcomeIgnored, nil
 	}
 	if err != nil {
 		return "", fmt.Errorf("ask Stripe for a customer: %w", err)
 	}
-	if err := s.store.Customers().Put(ctx, s.knownAccount(), customer); err != nil {
+	if err := in.store.Customers().Put(ctx, in.knownAccount(), customer); err != nil {
 		return "", err
 	}
-	outcome, err := s.refetchPaymentMethod(ctx, e, changes)
+	outcome, err := in.subscriptions.refetchPaymentMethod(ctx, e, changes)
 	return mergeOutcomes(OutcomeApplied, outcome), err
 }

@@ -23,8 +23,8 @@ type EventSearch struct {
 }
 
 // SearchEvents lists what came in, for operators.
-func (s *Service) SearchEvents(ctx context.Context, search EventSearch) ([]StoredEvent, error) {
-	events, err := s.store.Events().Search(ctx, search)
+func (in *Inbox) Search(ctx context.Context, search EventSearch) ([]StoredEvent, error) {
+	events, err := in.store.Events().Search(ctx, search)
 	if err != nil {
 		return nil, fmt.Errorf("search events: %w", err)
 	}
@@ -32,19 +32,19 @@ func (s *Service) SearchEvents(ctx context.Context, search EventSearch) ([]Store
 }
 
 // StoredEvent reads one event of the inbox. Error: [ErrNotFound].
-func (s *Service) StoredEvent(ctx context.Context, id string) (StoredEvent, error) {
-	return s.store.Events().Get(ctx, id)
+func (in *Inbox) Get(ctx context.Context, id string) (StoredEvent, error) {
+	return in.store.Events().Get(ctx, id)
 }
 
 // ReplayEvent has an event settled once more, whatever became of it before; what it tells of counts once all the same. Error:
 // [ErrNotFound].
-func (s *Service) ReplayEvent(ctx context.Context, id string) error {
-	now := s.now()
-	err := s.store.InTx(ctx, func(tx Tx) error {
+func (in *Inbox) Replay(ctx context.Context, id string) error {
+	now := in.now()
+	err := in.store.InTx(ctx, func(tx Tx) error {
 		if err := tx.Events().Requeue(ctx, id, now); err != nil {
 			return err
 		}
-		return s.enqueue(ctx, tx, JobEvent, id, fmt.Sprintf("replay:%d", now.UnixMicro()), now)
+		return in.enqueue(ctx, tx.Jobs(), JobEvent, id, fmt.Sprintf("replay:%d", now.UnixMicro()), now)
 	})
 	if err != nil {
 		return fmt.Errorf("replay event: %w", err)
@@ -53,9 +53,9 @@ func (s *Service) ReplayEvent(ctx context.Context, id string) error {
 }
 
 // pruneEvents removes what is settled and older than eventsKept, in small bites.
-func (s *Service) pruneEvents(ctx context.Context) error {
+func (in *Inbox) prune(ctx context.Context) error {
 	for ctx.Err() == nil {
-		removed, err := s.store.Events().Prune(ctx, s.now().Add(-eventRetention), eventPruneBatch)
+		removed, err := in.store.Events().Prune(ctx, in.now().Add(-eventRetention), eventPruneBatch)
 		if err != nil || removed < eventPruneBatch {
 			return err
 		}

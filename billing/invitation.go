@@ -68,23 +68,23 @@ type NewInvitation struct {
 
 // Invite invites somebody by e-mail. Errors: CodeForbidden, CodeUnprocessable and CodeConflict with the field they are about; the plan's
 // maximum counts the seats that other invitations promise.
-func (s *Service) Invite(ctx context.Context, a Access, n NewInvitation) (Invitation, error) {
+func (is *Invitations) Invite(ctx context.Context, a Access, n NewInvitation) (Invitation, error) {
 	n.Email = strings.TrimSpace(n.Email)
 	if n.RoleID == "" {
 		n.RoleID = RoleMember
 	}
-	invitation := Invitation{ID: s.newID("inv"), OrganizationID: a.Organization.ID, Email: n.Email, Billable: n.Billable, CreatedAt: s.now()}
-	err := s.asMemberManager(ctx, a, func(tx Tx, actor Access) error {
-		role, err := s.checkInvitation(ctx, tx, actor, n)
+	invitation := Invitation{ID: is.newID("inv"), OrganizationID: a.Organization.ID, Email: n.Email, Billable: n.Billable, CreatedAt: is.now()}
+	err := is.members.asMemberManager(ctx, a, func(tx AccountTx, actor Access) error {
+		role, err := is.checkInvitation(ctx, tx, actor, n)
 		if err != nil {
 			return err
 		}
 		invitation.Role, invitation.Sent = role, 0 // a transaction that collided runs again
-		token := s.renewToken(&invitation, actor)
+		token := is.renewToken(&invitation, actor)
 		if err := tx.Invitations().Insert(ctx, invitation); err != nil {
 			return err
 		}
-		return s.sendInvitation(ctx, tx, actor, invitation, token)
+		return is.send(ctx, tx, actor, invitation, token)
 	})
 	if err != nil {
 		return Invitation{}, fmt.Errorf("invite: %w", err)
@@ -92,7 +92,7 @@ func (s *Service) Invite(ctx context.Context, a Access, n NewInvitation) (Invita
 	return invitation, nil
 }
 
-func (s *Service) checkInvitation(ctx context.Context, tx Tx, actor Access, n NewInvitation) (Role, error) {
+func (is *Invitations) checkInvitation(ctx context.Context, tx AccountTx, actor Access, n NewInvitation) (Role, error) {
 	if !validEmail(n.Email) {
 		return Role{}, fieldError("email", MessageInvitationAddress)
 	}
@@ -106,11 +106,11 @@ func (s *Service) checkInvitation(ctx context.Context, tx Tx, actor Access, n Ne
 	if !n.Billable {
 		return role, nil
 	}
-	return role, s.requirePromisedSeat(ctx, tx, actor.Organization.ID, "")
+	return role, is.requirePromisedSeat(ctx, tx, actor.Organization.ID, "")
 }
 
 // requireNotMember refuses an address that is in the organization or invited already.
-func requireNotMember(ctx context.Context, tx Tx, organizationID, email string) error {
+func requireNotMember(ctx context.Context, tx AccountTx, organizationID, email string) error {
 	user, known, err := Found(tx.Users().ByEmail(ctx, email))
 	if err != nil {
 		return err
@@ -142,24 +142,24 @@ func withField(err error, field, message string) error {
 }
 
 // requirePromisedSeat refuses to promise a seat that the plan does not have; the seats of pending invitations are promised too.
-func (s *Service) requirePromisedSeat(ctx context.Context, tx Tx, organizationID, exceptInvitationID string) error {
-	promised, err := tx.Invitations().CountPromisedSeats(ctx, organizationID, exceptInvitationID, s.now())
+func (is *Invitations) requirePromisedSeat(ctx context.Context, tx AccountTx, organizationID, exceptInvitationID string) error {
+	promised, err := tx.Invitations().CountPromisedSeats(ctx, organizationID, exceptInvitationID, is.now())
 	if err != nil {
 		return fmt.Errorf("count promised seats: %w", err)
 	}
-	return s.requireFreeSeat(ctx, tx, organizationID, promised)
+	return is.hooks.RequireFreeSeat(ctx, tx, organizationID, promised)
 }
 
 // renew gives the invitation a new token, which it returns; the old one counts no more.
-func (s *Service) renewToken(i *Invitation, actor Access) string {
+func (is *Invitations) renewToken(i *Invitation, actor Access) string {
 	secret := make([]byte, invitationTokenLength)
-	if _, err := io.ReadFull(s.rand, secret); err != nil {
+	if _, err := io.ReadFull(is.rand, secret); err != nil {
 		panic("billing: no randomness: " + err.Error()) // crypto/rand never fails; a broken injected reader is a broken test
 	}
 	token := base64.RawURLEncoding.EncodeToString(secret)
 	i.TokenHash, i.Inviter = invitationHash(token), actor.Member
 	i.Sent++
-	i.ExpiresAt = s.now().Add(InvitationLifetime)
+	i.ExpiresAt = is.now().Add(InvitationLifetime)
 	return token
 }
 
@@ -170,20 +170,20 @@ func invitationHash(token string) []byte {
 
 // ResendInvitation sends a pending invitation again, under a new token, from the actor. Errors: CodeForbidden, [ErrNotFound], CodeConflict
 // where the plan has no seat for it any more.
-func (s *Service) ResendInvitation(ctx context.Context, a Access, invitationID string) (Invitation, error) {
+func (is *Invitations) Resend(ctx context.Context, a Access, invitationID string) (Invitation, error) {
 	var invitation Invitation
-	err := s.withPendingInvitation(ctx, a, invitationID, func(tx Tx, actor Access, pending Invitation) error {
+	err := is.withPendingInvitation(ctx, a, invitationID, func(tx AccountTx, actor Access, pending Invitation) error {
 		if pending.Billable {
-			if err := s.requirePromisedSeat(ctx, tx, a.Organization.ID, pending.ID); err != nil {
+			if err := is.requirePromisedSeat(ctx, tx, a.Organization.ID, pending.ID); err != nil {
 				return err
 			}
 		}
-		token := s.renewToken(&pending, actor)
+		token := is.renewToken(&pending, actor)
 		invitation = pending
 		if err := tx.Invitations().Update(ctx, pending); err != nil {
 			return err
 		}
-		return s.sendInvitation(ctx, tx, actor, pending, token)
+		return is.send(ctx, tx, actor, pending, token)
 	})
 	if err != nil {
 		return Invitation{}, fmt.Errorf("resend invitation: %w", err)
@@ -192,9 +192,9 @@ func (s *Service) ResendInvitation(ctx context.Context, a Access, invitationID s
 }
 
 // RevokeInvitation takes a pending invitation back: its link counts no more. Errors: CodeForbidden, [ErrNotFound].
-func (s *Service) RevokeInvitation(ctx context.Context, a Access, invitationID string) error {
-	err := s.withPendingInvitation(ctx, a, invitationID, func(tx Tx, _ Access, pending Invitation) error {
-		now := s.now()
+func (is *Invitations) Revoke(ctx context.Context, a Access, invitationID string) error {
+	err := is.withPendingInvitation(ctx, a, invitationID, func(tx AccountTx, _ Access, pending Invitation) error {
+		now := is.now()
 		pending.RevokedAt = &now
 		return tx.Invitations().Update(ctx, pending)
 	})
@@ -204,8 +204,8 @@ func (s *Service) RevokeInvitation(ctx context.Context, a Access, invitationID s
 	return nil
 }
 
-func (s *Service) withPendingInvitation(ctx context.Context, a Access, invitationID string, f func(Tx, Access, Invitation) error) error {
-	return s.asMemberManager(ctx, a, func(tx Tx, actor Access) error {
+func (is *Invitations) withPendingInvitation(ctx context.Context, a Access, invitationID string, f func(AccountTx, Access, Invitation) error) error {
+	return is.members.asMemberManager(ctx, a, func(tx AccountTx, actor Access) error {
 		invitation, err := tx.Invitations().Get(ctx, a.Organization.ID, invitationID)
 		if err != nil {
 			return err
@@ -221,18 +221,18 @@ func (s *Service) withPendingInvitation(ctx context.Context, a Access, invitatio
 }
 
 // PendingInvitations lists who is invited and has not come yet, by address.
-func (s *Service) PendingInvitations(ctx context.Context, a Access) ([]Invitation, error) {
-	return s.store.Invitations().Pending(ctx, a.Organization.ID)
+func (is *Invitations) Pending(ctx context.Context, a Access) ([]Invitation, error) {
+	return is.store.Invitations().Pending(ctx, a.Organization.ID)
 }
 
 // sendInvitation queues the mail in the transaction that makes the invitation: there is never one without the other.
-func (s *Service) sendInvitation(ctx context.Context, tx Tx, actor Access, i Invitation, token string) error {
-	return s.queueMail(ctx, tx, Mail{
+func (is *Invitations) send(ctx context.Context, tx AccountTx, actor Access, i Invitation, token string) error {
+	return is.outbox.queue(ctx, tx, Mail{
 		Kind: MailInvitation, To: i.Email, OrganizationID: i.OrganizationID,
 		Key: fmt.Sprintf("invitation:%s:%d", i.ID, i.Sent), StaleAt: i.ExpiresAt,
 		Data: MailData{
 			Organization: actor.Organization.Name, Inviter: actor.User.Name, Role: i.Role.Name,
-			URL: s.baseURL + "/invite/" + url.PathEscape(token), ExpiresAt: i.ExpiresAt,
+			URL: is.baseURL + "/invite/" + url.PathEscape(token), ExpiresAt: i.ExpiresAt,
 		},
 	})
 }

@@ -22,15 +22,15 @@ type NewAccount struct {
 
 // Invitation reads the invitation a token opens. Errors: [ErrNotFound] for an unknown, used, revoked or replaced one; CodeConflict for one
 // that has expired or whose sender may not invite any more.
-func (s *Service) Invitation(ctx context.Context, token string) (OpenInvitation, error) {
-	open, err := s.openInvitation(ctx, s.store, token)
+func (is *Invitations) Open(ctx context.Context, token string) (OpenInvitation, error) {
+	open, err := is.openTx(ctx, is.store, token)
 	if err != nil {
 		return OpenInvitation{}, fmt.Errorf("open invitation: %w", err)
 	}
 	return open, nil
 }
 
-func (s *Service) openInvitation(ctx context.Context, tx Tx, token string) (OpenInvitation, error) {
+func (is *Invitations) openTx(ctx context.Context, tx AccountTx, token string) (OpenInvitation, error) {
 	invitation, err := tx.Invitations().ByToken(ctx, invitationHash(token))
 	if errors.Is(err, ErrNotFound) || err == nil && !invitation.Pending() {
 		return OpenInvitation{}, &Error{Code: CodeNotFound, Message: MessageInvitationGone, Err: err}
@@ -38,7 +38,7 @@ func (s *Service) openInvitation(ctx context.Context, tx Tx, token string) (Open
 	if err != nil {
 		return OpenInvitation{}, err
 	}
-	if invitation.Expired(s.now()) {
+	if invitation.Expired(is.now()) {
 		return OpenInvitation{}, Errorf(CodeConflict, MessageInvitationExpired)
 	}
 	if !invitation.Backed() {
@@ -54,8 +54,8 @@ func (s *Service) openInvitation(ctx context.Context, tx Tx, token string) (Open
 
 // AcceptInvitation makes a signed-in user a member. Errors: as [Service.Invitation]; CodeForbidden where the invitation is for another
 // address; CodeConflict where the plan has no seat left.
-func (s *Service) AcceptInvitation(ctx context.Context, token, userID string) (Organization, error) {
-	organization, err := s.accept(ctx, token, func(tx Tx, open OpenInvitation) (User, error) {
+func (is *Invitations) Accept(ctx context.Context, token, userID string) (Organization, error) {
+	organization, err := is.accept(ctx, token, func(tx AccountTx, open OpenInvitation) (User, error) {
 		user, err := tx.Users().Lock(ctx, userID) // who deletes their account at this moment joins nothing any more
 		if err == nil && !strings.EqualFold(user.Email, open.Email) {
 			err = Errorf(CodeForbidden, MessageInvitationOther)
@@ -71,21 +71,21 @@ func (s *Service) AcceptInvitation(ctx context.Context, token, userID string) (O
 // AcceptInvitationAnew makes an account for the invitation's address and its owner a member. Errors: as [Service.Invitation];
 // CodeUnprocessable with the fields that are wrong; CodeUnauthenticated where the address has an account, which has to sign in;
 // CodeConflict where the plan has no seat left.
-func (s *Service) AcceptInvitationAnew(ctx context.Context, token string, n NewAccount) (User, Organization, error) {
+func (is *Invitations) AcceptWithNewAccount(ctx context.Context, token string, n NewAccount) (User, Organization, error) {
 	n.Name = cleanName(n.Name)
 	if err := n.check(); err != nil {
 		return User{}, Organization{}, err
 	}
 	// A token that opens nothing must not cost a password hash.
-	if _, err := s.Invitation(ctx, token); err != nil {
+	if _, err := is.Open(ctx, token); err != nil {
 		return User{}, Organization{}, err
 	}
-	hash, err := s.hashPassword(ctx, n.Password)
+	hash, err := is.passwords.hash(ctx, n.Password)
 	if err != nil {
 		return User{}, Organization{}, fmt.Errorf("accept invitation: %w", err)
 	}
-	user := User{ID: s.newID("usr"), Name: n.Name, PasswordHash: hash, CreatedAt: s.now()}
-	organization, err := s.accept(ctx, token, func(tx Tx, open OpenInvitation) (User, error) {
+	user := User{ID: is.newID("usr"), Name: n.Name, PasswordHash: hash, CreatedAt: is.now()}
+	organization, err := is.accept(ctx, token, func(tx AccountTx, open OpenInvitation) (User, error) {
 		if open.HasAccount {
 			return user, Errorf(CodeUnauthenticated, MessageInvitationSignIn)
 		}
@@ -111,17 +111,17 @@ func (n NewAccount) check() error {
 
 // accept uses an invitation up and makes whom find returns a member, in one transaction. The invitation is read twice: first to know which
 // organization to lock, then under the lock, where nobody can use it or take it back beside us.
-func (s *Service) accept(ctx context.Context, token string, find func(Tx, OpenInvitation) (User, error)) (Organization, error) {
+func (is *Invitations) accept(ctx context.Context, token string, find func(AccountTx, OpenInvitation) (User, error)) (Organization, error) {
 	var organization Organization
-	err := s.store.InTx(ctx, func(tx Tx) error {
-		open, err := s.openInvitation(ctx, tx, token)
+	err := is.store.InTx(ctx, func(tx AccountTx) error {
+		open, err := is.openTx(ctx, tx, token)
 		if err != nil {
 			return err
 		}
 		if _, err := tx.Organizations().Lock(ctx, open.OrganizationID); err != nil {
 			return fmt.Errorf("lock organization: %w", err)
 		}
-		if open, err = s.openInvitation(ctx, tx, token); err != nil {
+		if open, err = is.openTx(ctx, tx, token); err != nil {
 			return err
 		}
 		organization = open.Organization
@@ -129,14 +129,14 @@ func (s *Service) accept(ctx context.Context, token string, find func(Tx, OpenIn
 		if err != nil {
 			return err
 		}
-		return s.join(ctx, tx, open.Invitation, user)
+		return is.join(ctx, tx, open.Invitation, user)
 	})
 	return organization, err
 }
 
 // join makes the user a member. Who is one already, by another way in, only uses the invitation up.
-func (s *Service) join(ctx context.Context, tx Tx, i Invitation, user User) error {
-	now := s.now()
+func (is *Invitations) join(ctx context.Context, tx AccountTx, i Invitation, user User) error {
+	now := is.now()
 	i.AcceptedAt = &now
 	if err := tx.Invitations().Update(ctx, i); err != nil {
 		return err
@@ -148,12 +148,12 @@ func (s *Service) join(ctx context.Context, tx Tx, i Invitation, user User) erro
 		return err
 	}
 	if i.Billable {
-		if err := s.requireFreeSeat(ctx, tx, i.OrganizationID, 0); err != nil {
+		if err := is.hooks.RequireFreeSeat(ctx, tx, i.OrganizationID, 0); err != nil {
 			return &Error{Code: CodeConflict, Message: MessageInvitationFull, Err: err}
 		}
 	}
 	member := Member{
-		ID: s.newID("mem"), OrganizationID: i.OrganizationID, UserID: user.ID, Role: i.Role, Billable: i.Billable,
+		ID: is.newID("mem"), OrganizationID: i.OrganizationID, UserID: user.ID, Role: i.Role, Billable: i.Billable,
 		Status: MemberActive, JoinedAt: now,
 	}
 	if err := tx.Members().Insert(ctx, member); err != nil {
@@ -161,5 +161,7 @@ func (s *Service) join(ctx context.Context, tx Tx, i Invitation, user User) erro
 	}
 	stranger := member
 	stranger.Billable = false
-	return s.recountMember(ctx, tx, stranger, member, i.Inviter.UserID, reasonAccepted)
+	return is.hooks.MembershipChanged(ctx, tx, MembershipChange{
+		Before: stranger, After: member, ActorID: i.Inviter.UserID, Reason: reasonAccepted,
+	})
 }

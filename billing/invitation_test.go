@@ -11,7 +11,7 @@ import (
 
 func (s *stage) invite(a billing.Access, email string, billable bool) billing.Invitation {
 	s.t.Helper()
-	invitation, err := s.service.Invite(s.t.Context(), a, billing.NewInvitation{Email: email, Billable: billable})
+	invitation, err := s.service.Invitations.Invite(s.t.Context(), a, billing.NewInvitation{Email: email, Billable: billable})
 	s.must(err)
 	return invitation
 }
@@ -19,7 +19,7 @@ func (s *stage) invite(a billing.Access, email string, billable bool) billing.In
 // later is a replica whose clock is ahead.
 func (s *stage) later(ahead time.Duration) *billing.Service {
 	return billing.New(billing.Options{
-		Store: s.store, Gateway: s.gateway(), Catalog: s.service.Catalog(), KeyFingerprint: "stage",
+		Store: s.store, Gateway: s.gateway(), Catalog: s.service.Prices.Catalog(), KeyFingerprint: "stage",
 		Now: func() time.Time { return time.Now().Add(ahead) },
 	})
 }
@@ -35,10 +35,10 @@ func TestInvitationIsForOneAddressAndOneUse(t *testing.T) {
 	if n := s.one(`select count(*) from invitations where encode(token_hash, 'escape') like '%' || $1 || '%'`, token); n != 0 {
 		t.Error("the token stands in the table")
 	}
-	if _, err := s.service.AcceptInvitation(ctx, token, s.user().ID); billing.ErrorMessage(err) != billing.MessageInvitationOther {
+	if _, err := s.service.Invitations.Accept(ctx, token, s.user().ID); billing.ErrorMessage(err) != billing.MessageInvitationOther {
 		t.Errorf("accepted by somebody else: %v", err)
 	}
-	user, organization, err := s.service.AcceptInvitationAnew(ctx, token, newPerson)
+	user, organization, err := s.service.Invitations.AcceptWithNewAccount(ctx, token, newPerson)
 	s.must(err)
 	if user.Email != "Noa@Example.com" || user.Name != "Noa Levi" || organization.ID != tr.id {
 		t.Errorf("%+v in %+v", user, organization)
@@ -50,11 +50,11 @@ func TestInvitationIsForOneAddressAndOneUse(t *testing.T) {
 		t.Error("the link proves the address")
 	}
 	for name, got := range map[string]string{"used": token, "made up": "made-up", "empty": ""} {
-		if _, err := s.service.AcceptInvitation(ctx, got, user.ID); billing.ErrorMessage(err) != billing.MessageInvitationGone {
+		if _, err := s.service.Invitations.Accept(ctx, got, user.ID); billing.ErrorMessage(err) != billing.MessageInvitationGone {
 			t.Errorf("a token that is %s: %v", name, err)
 		}
 	}
-	_, err = s.service.Invite(ctx, admin, billing.NewInvitation{Email: "NOA@example.com"})
+	_, err = s.service.Invitations.Invite(ctx, admin, billing.NewInvitation{Email: "NOA@example.com"})
 	if billing.ErrorMessage(err) != billing.MessageMemberAlready {
 		t.Errorf("a member is invited: %v", err)
 	}
@@ -65,11 +65,11 @@ func TestInvitationsThatDoNotCount(t *testing.T) {
 	_, admin := s.found()
 	ctx := t.Context()
 	open := func(service *billing.Service, token string) string {
-		_, err := service.Invitation(ctx, token)
+		_, err := service.Invitations.Open(ctx, token)
 		if err == nil {
 			return ""
 		}
-		if _, _, accepted := service.AcceptInvitationAnew(ctx, token, newPerson); accepted == nil {
+		if _, _, accepted := service.Invitations.AcceptWithNewAccount(ctx, token, newPerson); accepted == nil {
 			t.Error("accepted what does not open")
 		}
 		return billing.ErrorMessage(err)
@@ -82,23 +82,23 @@ func TestInvitationsThatDoNotCount(t *testing.T) {
 	if got := open(s.later(billing.InvitationLifetime+time.Minute), old); got != billing.MessageInvitationExpired {
 		t.Errorf("after 7 days: %q", got)
 	}
-	if _, err := s.service.Invite(ctx, admin, billing.NewInvitation{Email: "NOA@example.com"}); billing.ErrorMessage(err) != billing.MessageInvitedAlready {
+	if _, err := s.service.Invitations.Invite(ctx, admin, billing.NewInvitation{Email: "NOA@example.com"}); billing.ErrorMessage(err) != billing.MessageInvitedAlready {
 		t.Errorf("invited twice: %v", err)
 	}
-	_, err := s.service.ResendInvitation(ctx, admin, invitation.ID)
+	_, err := s.service.Invitations.Resend(ctx, admin, invitation.ID)
 	s.must(err)
 	renewed := s.token("noa@example.com")
 	if old == renewed || open(s.service, old) != billing.MessageInvitationGone || open(s.service, renewed) != "" {
 		t.Error("sending again makes a new link, and the old one ends")
 	}
-	s.must(s.service.RevokeInvitation(ctx, admin, invitation.ID))
+	s.must(s.service.Invitations.Revoke(ctx, admin, invitation.ID))
 	if got := open(s.service, renewed); got != billing.MessageInvitationGone {
 		t.Errorf("taken back: %q", got)
 	}
-	if err := s.service.RevokeInvitation(ctx, admin, invitation.ID); billing.ErrorCode(err) != billing.CodeNotFound {
+	if err := s.service.Invitations.Revoke(ctx, admin, invitation.ID); billing.ErrorCode(err) != billing.CodeNotFound {
 		t.Errorf("taken back twice: %v", err)
 	}
-	if _, err := s.service.ResendInvitation(ctx, s.access, invitation.ID); billing.ErrorCode(err) != billing.CodeNotFound {
+	if _, err := s.service.Invitations.Resend(ctx, s.access, invitation.ID); billing.ErrorCode(err) != billing.CodeNotFound {
 		t.Errorf("another organization's: %v", err)
 	}
 }
@@ -109,13 +109,13 @@ func TestInvitationEndsWithItsSender(t *testing.T) {
 	tr, admin := s.found()
 	second := tr.person(billing.RoleAdmin, true)
 	invitation := s.invite(second, "friend@example.com", true)
-	s.must(s.service.RemoveMember(t.Context(), admin, second.Member.ID))
-	if _, _, err := s.service.AcceptInvitationAnew(t.Context(), s.token("friend@example.com"), newPerson); billing.ErrorMessage(err) != billing.MessageInvitationVoid {
+	s.must(s.service.Members.Remove(t.Context(), admin, second.Member.ID))
+	if _, _, err := s.service.Invitations.AcceptWithNewAccount(t.Context(), s.token("friend@example.com"), newPerson); billing.ErrorMessage(err) != billing.MessageInvitationVoid {
 		t.Fatalf("accepted: %v", err)
 	}
-	_, err := s.service.ResendInvitation(t.Context(), admin, invitation.ID)
+	_, err := s.service.Invitations.Resend(t.Context(), admin, invitation.ID)
 	s.must(err)
-	_, _, err = s.service.AcceptInvitationAnew(t.Context(), s.token("friend@example.com"), newPerson)
+	_, _, err = s.service.Invitations.AcceptWithNewAccount(t.Context(), s.token("friend@example.com"), newPerson)
 	s.must(err)
 }
 
@@ -131,17 +131,17 @@ func TestSeatMaximum(t *testing.T) {
 		s.invite(s.access, users[i].Email, true)
 	}
 	capped := s.capped(most)
-	if _, err := capped.Invite(ctx, s.access, billing.NewInvitation{Email: "one@example.com", Billable: true}); billing.ErrorCode(err) != billing.CodeConflict {
+	if _, err := capped.Invitations.Invite(ctx, s.access, billing.NewInvitation{Email: "one@example.com", Billable: true}); billing.ErrorCode(err) != billing.CodeConflict {
 		t.Errorf("promised a seat that is not there: %v", err)
 	}
-	if _, err := capped.Invite(ctx, s.access, billing.NewInvitation{Email: "two@example.com"}); err != nil {
+	if _, err := capped.Invitations.Invite(ctx, s.access, billing.NewInvitation{Email: "two@example.com"}); err != nil {
 		t.Errorf("who is not billed needs no seat: %v", err)
 	}
 	var group sync.WaitGroup
 	errs := make([]error, guests)
 	for i, user := range users {
 		token := s.token(user.Email)
-		group.Go(func() { _, errs[i] = capped.AcceptInvitation(ctx, token, user.ID) })
+		group.Go(func() { _, errs[i] = capped.Invitations.Accept(ctx, token, user.ID) })
 	}
 	group.Wait()
 	in := 0
@@ -157,7 +157,7 @@ func TestSeatMaximum(t *testing.T) {
 	if billed != most || in != most-1 {
 		t.Errorf("%d billed, %d came in", billed, in)
 	}
-	if pending, _ := s.service.PendingInvitations(ctx, s.access); len(pending) != guests-in+1 {
+	if pending, _ := s.service.Invitations.Pending(ctx, s.access); len(pending) != guests-in+1 {
 		t.Errorf("%d invitations are open still", len(pending))
 	}
 	s.mustBeFull(capped)
@@ -168,7 +168,7 @@ func (s *stage) mustBeFull(service *billing.Service) {
 	s.t.Helper()
 	tr := troupe{s, s.access.Organization.ID}
 	member := tr.person(billing.RoleMember, false).Member
-	_, err := service.ChangeMember(s.t.Context(), s.access, member.ID, billing.MemberChange{Billable: ptr(true)})
+	_, err := service.Members.Change(s.t.Context(), s.access, member.ID, billing.MemberChange{Billable: ptr(true)})
 	if billing.ErrorCode(err) != billing.CodeConflict {
 		s.t.Errorf("billed beyond the maximum: %v", err)
 	}
@@ -182,7 +182,7 @@ func (s *stage) capped(most int) *billing.Service {
 		plans.Plans[i].SeatMaximum = most
 	}
 	service := billing.New(billing.Options{Store: s.store, Gateway: s.gateway(), Catalog: plans, KeyFingerprint: "stage", BaseURL: "http://usher.test"})
-	s.must(service.Start(s.t.Context()))
+	s.must(service.Prices.Start(s.t.Context()))
 	return service
 }
 
@@ -192,28 +192,28 @@ func TestRoleThatIsHeldStays(t *testing.T) {
 	ctx := t.Context()
 	id := tr.role(admin, "Ushers", false, false)
 	delete := func() string {
-		err := s.service.DeleteRole(ctx, admin, id)
+		err := s.service.Roles.Delete(ctx, admin, id)
 		if err == nil {
 			return ""
 		}
 		return billing.ErrorMessage(err)
 	}
 	holder := tr.person(id, true)
-	invitation, err := s.service.Invite(ctx, admin, billing.NewInvitation{Email: "u@example.com", RoleID: id})
+	invitation, err := s.service.Invitations.Invite(ctx, admin, billing.NewInvitation{Email: "u@example.com", RoleID: id})
 	s.must(err)
 	if got := delete(); got != "Ushers is held by 1 person and 1 invitation. Give them another role first." {
 		t.Errorf("deleted: %q", got)
 	}
-	s.must(s.service.RemoveMember(ctx, admin, holder.Member.ID))
+	s.must(s.service.Members.Remove(ctx, admin, holder.Member.ID))
 	if got := delete(); got != "Ushers is held by 1 invitation. Give them another role first." {
 		t.Errorf("deleted: %q", got)
 	}
-	s.must(s.service.RevokeInvitation(ctx, admin, invitation.ID))
+	s.must(s.service.Invitations.Revoke(ctx, admin, invitation.ID))
 	if got := delete(); got != "" {
 		t.Errorf("nobody holds it: %q", got)
 	}
 	for i, name := range []string{"admin", " Billing  Admin", "", fmt.Sprintf("%061d", 1)} {
-		if _, err := s.service.CreateRole(ctx, admin, billing.RoleDraft{Name: name}); billing.ErrorCode(err) != billing.CodeUnprocessable {
+		if _, err := s.service.Roles.Create(ctx, admin, billing.RoleDraft{Name: name}); billing.ErrorCode(err) != billing.CodeUnprocessable {
 			t.Errorf("name %d: %v", i, err)
 		}
 	}

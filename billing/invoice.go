@@ -7,6 +7,15 @@ import (
 	"time"
 )
 
+// Invoices stores snapshots of invoices.
+type Invoices struct {
+	*core
+	customers     *Customers
+	subscriptions *Subscriptions
+	credits       *Credits
+	notices       *Notices
+}
+
 // The invoice statuses that are looked at (https://docs.stripe.com/api/invoices/object#invoice_object-status). Others are kept as they come.
 const (
 	InvoiceDraft = "draft"
@@ -64,11 +73,11 @@ func (i Invoice) final() bool { return i.Status == InvoiceVoid }
 
 // handleInvoice takes news of an invoice: the snapshot by the one decision, a payment as a fact that is counted once however late it is
 // eventResult, and a reason to look at the subscription.
-func (s *Service) handleInvoice(ctx context.Context, tx Tx, e Event) (eventResult, error) {
+func (is *Invoices) handle(ctx context.Context, tx Tx, e Event) (eventResult, error) {
 	if e.ObjectID == "" {
 		return eventResult{outcome: OutcomeIgnored}, nil
 	}
-	organizationID, linked, err := s.lockOwner(ctx, tx, e.CustomerID, e.OrgID)
+	organizationID, linked, err := is.customers.lockOwner(ctx, tx, e.CustomerID, e.OrgID)
 	if err != nil || organizationID == "" {
 		return eventResult{outcome: OutcomeIgnored}, err
 	}
@@ -84,47 +93,47 @@ func (s *Service) handleInvoice(ctx context.Context, tx Tx, e Event) (eventResul
 		Stored{Exists: known, AsOf: held.AsOf, Final: held.final()},
 		Observation{AsOf: e.Created, Payload: e.Invoice != nil, TestClock: e.TestClock || held.TestClock, Linked: true, Final: e.Type == "invoice.voided"},
 	)
-	outcome, err := s.applyInvoiceEvent(ctx, tx, held, organizationID, e, verdict)
+	outcome, err := is.applyEvent(ctx, tx, held, organizationID, e, verdict)
 	if err != nil || e.SubscriptionID == "" {
 		return eventResult{outcome, organizationID}, err
 	}
-	about, err := s.handleRelated(ctx, tx, e)
+	about, err := is.subscriptions.handleRelated(ctx, tx, e)
 	return eventResult{mergeOutcomes(outcome, about.outcome), organizationID}, err
 }
 
 // applyInvoiceEvent writes a payload that may be applied, and counts a payment it tells of in any case.
-func (s *Service) applyInvoiceEvent(ctx context.Context, tx Tx, held Invoice, organizationID string, e Event, verdict Verdict) (Outcome, error) {
+func (is *Invoices) applyEvent(ctx context.Context, tx Tx, held Invoice, organizationID string, e Event, verdict Verdict) (Outcome, error) {
 	if e.Invoice == nil {
 		return outcomeOf(verdict), nil
 	}
 	invoice := *e.Invoice
 	invoice.OrganizationID = organizationID
-	if err := s.notifyInvoice(ctx, tx, e, invoice); err != nil {
+	if err := is.notices.invoice(ctx, tx, e, invoice); err != nil {
 		return "", err
 	}
 	if verdict == Apply {
-		return OutcomeApplied, s.writeInvoice(ctx, tx, held, invoice)
+		return OutcomeApplied, is.write(ctx, tx, held, invoice)
 	}
-	return outcomeOf(verdict), s.recordPaidInvoice(ctx, tx, invoice)
+	return outcomeOf(verdict), is.credits.recordPaidInvoice(ctx, tx, invoice)
 }
 
 // writeInvoice stores a snapshot and counts a payment it tells of. The organization is locked.
-func (s *Service) writeInvoice(ctx context.Context, tx Tx, before, fresh Invoice) error {
-	fresh.Account = s.knownAccount().ID
+func (is *Invoices) write(ctx context.Context, tx Tx, before, fresh Invoice) error {
+	fresh.Account = is.knownAccount().ID
 	if err := tx.Invoices().Put(ctx, fresh); err != nil {
 		return fmt.Errorf("write invoice: %w", err)
 	}
 	if drift := invoiceDrift(fresh, before); before.Revision == 0 || drift != "" {
 		tx.Record("invoice %s: %s, %d %s, %d due", fresh.ID, fresh.Status, fresh.Total, fresh.Currency, fresh.AmountDue)
 	}
-	if err := s.storeProrations(ctx, tx, fresh); err != nil {
+	if err := is.storeProrations(ctx, tx, fresh); err != nil {
 		return err
 	}
-	return s.recordPaidInvoice(ctx, tx, fresh)
+	return is.credits.recordPaidInvoice(ctx, tx, fresh)
 }
 
 // storeProrations writes down which lines charge for changes within a period, so that the seat ledger can tell what a change came to.
-func (s *Service) storeProrations(ctx context.Context, tx Tx, invoice Invoice) error {
+func (is *Invoices) storeProrations(ctx context.Context, tx Tx, invoice Invoice) error {
 	for _, line := range invoice.Lines {
 		if !line.Proration || line.ID == "" || invoice.SubscriptionID == "" {
 			continue
@@ -137,8 +146,8 @@ func (s *Service) storeProrations(ctx context.Context, tx Tx, invoice Invoice) e
 }
 
 // refetchInvoiceOf asks Stripe for the invoice and for the subscription it is about.
-func (s *Service) refetchInvoiceOf(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
-	err := s.refetchInvoiceRecording(ctx, e.ObjectID, changes)
+func (is *Invoices) refetchOf(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
+	err := is.refetchRecording(ctx, e.ObjectID, changes)
 	missing := errors.Is(err, ErrNotFound)
 	switch {
 	case err != nil && !missing:
@@ -148,41 +157,41 @@ func (s *Service) refetchInvoiceOf(ctx context.Context, e Event, changes *Change
 	case e.SubscriptionID == "":
 		return OutcomeApplied, nil
 	}
-	return s.refetchOutcome(ctx, e.SubscriptionID, changes)
+	return is.subscriptions.refetchOutcome(ctx, e.SubscriptionID, changes)
 }
 
 // refetchInvoice fetches an invoice from Stripe and writes the answer, as [Service.refetch] does for subscriptions.
-func (s *Service) refetchInvoice(ctx context.Context, id string) error {
-	return s.refetchInvoiceRecording(ctx, id, nil)
+func (is *Invoices) refetch(ctx context.Context, id string) error {
+	return is.refetchRecording(ctx, id, nil)
 }
 
 // refetchInvoiceRecording is [Service.refetchInvoice] that records what it writes.
-func (s *Service) refetchInvoiceRecording(ctx context.Context, id string, changes *ChangeLog) error {
+func (is *Invoices) refetchRecording(ctx context.Context, id string, changes *ChangeLog) error {
 	err := errRowChanged
 	for try := 0; try < refetchAttempts && errors.Is(err, errRowChanged); try++ {
-		if err := s.pauseBefore(ctx, try); err != nil {
+		if err := is.subscriptions.pauseBefore(ctx, try); err != nil {
 			return fmt.Errorf("ask Stripe for an invoice: %w", err)
 		}
-		before, _, readErr := Found(s.store.Invoices().Get(ctx, id))
+		before, _, readErr := Found(is.store.Invoices().Get(ctx, id))
 		if readErr != nil {
 			return fmt.Errorf("ask Stripe for an invoice: %w", readErr)
 		}
-		answer, askErr := s.gateway.Invoice(ctx, id)
+		answer, askErr := is.gateway.Invoice(ctx, id)
 		if isMissing(askErr) {
 			return ErrNotFound
 		}
 		if askErr != nil {
 			return fmt.Errorf("ask Stripe for an invoice: %w", askErr)
 		}
-		err = s.applyInvoice(ctx, answer, before.Revision, changes)
+		err = is.applyFetched(ctx, answer, before.Revision, changes)
 	}
 	return err
 }
 
 // applyInvoice writes a fetched invoice if the row still has the revision it had before Stripe was asked, else returns errMoved.
-func (s *Service) applyInvoice(ctx context.Context, answer Invoice, before int64, changes *ChangeLog) error {
-	return s.store.InTxRecording(ctx, changes, func(tx Tx) error {
-		organizationID, err := s.resolveOwner(ctx, tx, answer.CustomerID, answer.OrgID)
+func (is *Invoices) applyFetched(ctx context.Context, answer Invoice, before int64, changes *ChangeLog) error {
+	return is.store.InTxRecording(ctx, changes, func(tx Tx) error {
+		organizationID, err := is.customers.resolveOwner(ctx, tx, answer.CustomerID, answer.OrgID)
 		if err != nil {
 			return err
 		}
@@ -197,31 +206,31 @@ func (s *Service) applyInvoice(ctx context.Context, answer Invoice, before int64
 		if held.AsOf.After(answer.AsOf) {
 			answer.AsOf = held.AsOf
 		}
-		return s.writeInvoice(ctx, tx, held, answer)
+		return is.write(ctx, tx, held, answer)
 	})
 }
 
 // Invoices lists the organization's invoices, the newest first; drafts are left out.
-func (s *Service) Invoices(ctx context.Context, a Access) ([]Invoice, error) {
-	return s.store.Invoices().List(ctx, a.Organization.ID, s.knownAccount(), invoicePage)
+func (is *Invoices) List(ctx context.Context, a Access) ([]Invoice, error) {
+	return is.store.Invoices().List(ctx, a.Organization.ID, is.knownAccount(), invoicePage)
 }
 
 const invoicePage = 100
 
 // InvoiceURL asks Stripe where an invoice can be seen and paid: such addresses expire, so they are never kept. Errors: CodeForbidden,
 // [ErrNotFound], CodeStripe.
-func (s *Service) InvoiceURL(ctx context.Context, a Access, id string) (string, error) {
+func (is *Invoices) URL(ctx context.Context, a Access, id string) (string, error) {
 	if err := a.requireBilling(); err != nil {
 		return "", err
 	}
-	held, err := s.store.Invoices().Get(ctx, id)
+	held, err := is.store.Invoices().Get(ctx, id)
 	if err != nil {
 		return "", err
 	}
 	if held.OrganizationID != a.Organization.ID {
 		return "", ErrNotFound
 	}
-	answer, err := s.gateway.Invoice(ctx, id)
+	answer, err := is.gateway.Invoice(ctx, id)
 	if err != nil {
 		return "", stripeFailed("read invoice", err)
 	}

@@ -18,17 +18,17 @@ const maxWindow = 24 * time.Hour
 
 // Allow counts one and tells whether it is still within the limit. Windows are fixed: at the turn of one, up to twice as many pass. Error:
 // CodeRateLimited. A count that fails limits nobody: who signs in must not depend on it.
-func (s *Service) Allow(ctx context.Context, l Limit, who string) error {
-	window := s.wall().Truncate(l.Per)
-	hits, err := s.store.RateLimits().Count(ctx, l.Name+" "+who, window)
+func (rl *RateLimits) Allow(ctx context.Context, l Limit, who string) error {
+	window := rl.wall().Truncate(l.Per)
+	hits, err := rl.store.RateLimits().Count(ctx, l.Name+" "+who, window)
 	if err != nil {
-		s.log.WarnContext(ctx, "count for a limit", "limit", l.Name, "error", err)
+		rl.log.WarnContext(ctx, "count for a limit", "limit", l.Name, "error", err)
 		return nil
 	}
 	if hits <= l.Max {
 		return nil
 	}
-	wait := max(window.Add(l.Per).Sub(s.wall()), time.Minute).Round(time.Minute)
+	wait := max(window.Add(l.Per).Sub(rl.wall()), time.Minute).Round(time.Minute)
 	return Errorf(CodeRateLimited, "That was tried often in a short time. Please try again in %s.", minutes(wait))
 }
 
@@ -40,6 +40,6 @@ func minutes(d time.Duration) string {
 }
 
 // pruneRateLimits keeps the counts of the limits small.
-func (s *Service) pruneRateLimits(ctx context.Context) error {
-	return s.store.RateLimits().Prune(ctx, s.wall().Add(-maxWindow))
+func (rl *RateLimits) prune(ctx context.Context) error {
+	return rl.store.RateLimits().Prune(ctx, rl.wall().Add(-maxWindow))
 }

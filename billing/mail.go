@@ -109,21 +109,33 @@ type QueuedMail struct {
 // mailLifetime is how long news is news.
 const mailLifetime = 72 * time.Hour
 
-// queueMail writes an e-mail into the outbox, in the transaction of what it tells about: it is sent if and only if that commits. Whoever
+// Outbox stores e-mails in the transaction of the change that they are about, and sends them afterwards.
+type Outbox struct {
+	*Env
+	store    MailTx
+	renderer Renderer
+	mailer   Mailer // nil: e-mails are stored and only shown
+	baseURL  string
+}
+
+// Sends reports whether a mail server is configured.
+func (o *Outbox) Sends() bool { return o.mailer != nil }
+
+// queue writes an e-mail into the outbox, in the transaction of what it tells about: it is sent if and only if that commits. Whoever
 // has a mail of this key already gets no second one.
-func (s *Service) queueMail(ctx context.Context, tx Tx, m Mail) error {
+func (o *Outbox) queue(ctx context.Context, tx MailTx, m Mail) error {
 	if !mailLinks[m.Kind] && m.Data.URL == "" {
-		m.Data.URL = s.baseURL + "/organization?tab=billing"
+		m.Data.URL = o.baseURL + "/organization?tab=billing"
 	}
 	if err := m.check(); err != nil {
 		return fmt.Errorf("queue mail %s: %w", m.Kind, err)
 	}
-	now := s.now()
+	now := o.now()
 	if m.StaleAt.IsZero() {
 		m.StaleAt = now.Add(mailLifetime)
 	}
-	queued := QueuedMail{Mail: m, ID: s.newID("eml"), Status: MailQueued, QueuedAt: now, NextAttemptAt: &now}
-	if s.mailer == nil {
+	queued := QueuedMail{Mail: m, ID: o.newID("eml"), Status: MailQueued, QueuedAt: now, NextAttemptAt: &now}
+	if o.mailer == nil {
 		queued.Status, queued.NextAttemptAt = MailUnsendable, nil
 	}
 	fresh, err := tx.Mails().Insert(ctx, queued)
@@ -136,7 +148,7 @@ func (s *Service) queueMail(ctx context.Context, tx Tx, m Mail) error {
 	if !fresh || queued.Status != MailQueued {
 		return nil
 	}
-	return s.enqueue(ctx, tx, JobMail, queued.ID, "", now)
+	return o.enqueue(ctx, tx.Jobs(), JobMail, queued.ID, "", now)
 }
 
 // check refuses what could never be sent, or never be of use.

@@ -40,18 +40,19 @@ type Renderer interface {
 
 // Bounds of sending.
 const (
-	mailWorkers  = 2
-	mailTimeout  = 30 * time.Second // for one attempt
-	mailLease    = 2 * time.Minute  // longer than an attempt can take, so that nobody else takes the mail up meanwhile
-	mailAttempts = 12
-	mailPage     = 50 // how many [Service.UnsentMail] returns
+	mailWorkers   = 2
+	mailTimeout   = 30 * time.Second // for one attempt
+	mailLease     = 2 * time.Minute  // longer than an attempt can take, so that nobody else takes the mail up meanwhile
+	mailAttempts  = 12
+	finishTimeout = 15 * time.Second // to store the result of an attempt
+	mailPage      = 50               // how many [Service.UnsentMail] returns
 )
 
-func (s *Service) sendDueMails(ctx context.Context) {
+func (o *Outbox) sendAllDue(ctx context.Context) {
 	for ctx.Err() == nil {
-		worked, err := s.sendDueMail(ctx)
+		worked, err := o.sendDue(ctx)
 		if err != nil && !errors.Is(err, context.Canceled) {
-			s.log.ErrorContext(ctx, "queued mail", "error", err)
+			o.log.ErrorContext(ctx, "queued mail", "error", err)
 		}
 		if err != nil || !worked {
 			return
@@ -61,42 +62,42 @@ func (s *Service) sendDueMails(ctx context.Context) {
 
 // sendDueMail works on one queued mail. false: none was due. A crash after the mail was taken and before that is written makes it go
 // out a second time, under the same Message-ID, by which most mail programs show it once: SMTP has no way to make it exactly once.
-func (s *Service) sendDueMail(ctx context.Context) (bool, error) {
-	now := s.now()
-	mail, claimed, err := Found(s.store.Mails().ClaimDue(ctx, now, now.Add(mailLease)))
+func (o *Outbox) sendDue(ctx context.Context) (bool, error) {
+	now := o.now()
+	mail, claimed, err := Found(o.store.Mails().ClaimDue(ctx, now, now.Add(mailLease)))
 	if err != nil || !claimed {
 		return false, err
 	}
 	// An attempt that has begun is carried through when the program is told to end: half of one would be made again.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mailTimeout)
 	defer cancel()
-	s.attemptMail(ctx, &mail)
-	return true, s.finishMail(ctx, mail)
+	o.attempt(ctx, &mail)
+	return true, o.finish(ctx, mail)
 }
 
 // attemptMail sends one mail and notes what became of it.
-func (s *Service) attemptMail(ctx context.Context, mail *QueuedMail) {
-	if !s.now().Before(mail.StaleAt) {
+func (o *Outbox) attempt(ctx context.Context, mail *QueuedMail) {
+	if !o.now().Before(mail.StaleAt) {
 		mail.Status, mail.NextAttemptAt = MailStale, nil
 		return
 	}
-	subject, err := s.sendMail(ctx, *mail)
+	subject, err := o.send(ctx, *mail)
 	if err != nil {
-		s.postponeMail(mail, err)
-		s.log.WarnContext(ctx, "mail is not sent", "mail", mail.ID, "kind", mail.Kind, "attempt", mail.Attempts, "status", mail.Status, "error", err)
+		o.scheduleRetry(mail, err)
+		o.log.WarnContext(ctx, "mail is not sent", "mail", mail.ID, "kind", mail.Kind, "attempt", mail.Attempts, "status", mail.Status, "error", err)
 		return
 	}
-	now := s.now()
+	now := o.now()
 	mail.Status, mail.Subject, mail.Error, mail.NextAttemptAt, mail.SentAt = MailSent, subject, "", nil, &now
 }
 
-func (s *Service) sendMail(ctx context.Context, mail QueuedMail) (subject string, err error) {
-	rendered, err := s.renderer.RenderMail(ctx, mail.Mail)
+func (o *Outbox) send(ctx context.Context, mail QueuedMail) (subject string, err error) {
+	rendered, err := o.renderer.RenderMail(ctx, mail.Mail)
 	if err != nil {
 		return "", fmt.Errorf("render mail: %w", err)
 	}
-	err = s.mailer.Send(ctx, Outgoing{
-		To: mail.To, Subject: rendered.Subject, Text: rendered.Text, HTML: rendered.HTML, MessageID: mail.ID + "@" + s.mailDomain(),
+	err = o.mailer.Send(ctx, Outgoing{
+		To: mail.To, Subject: rendered.Subject, Text: rendered.Text, HTML: rendered.HTML, MessageID: mail.ID + "@" + o.messageIDDomain(),
 	})
 	if err != nil {
 		return "", fmt.Errorf("send mail: %w", err)
@@ -105,17 +106,17 @@ func (s *Service) sendMail(ctx context.Context, mail QueuedMail) (subject string
 }
 
 // mailDomain is the right-hand side of our Message-IDs: the site's own name, as RFC 5322 section 3.6.4 advises.
-func (s *Service) mailDomain() string {
-	if base, err := url.Parse(s.baseURL); err == nil && base.Hostname() != "" {
+func (o *Outbox) messageIDDomain() string {
+	if base, err := url.Parse(o.baseURL); err == nil && base.Hostname() != "" {
 		return base.Hostname()
 	}
 	return "usher.invalid"
 }
 
 // postponeMail plans the next attempt, or gives up: after the last one, after a refusal for good, and where it would be old news.
-func (s *Service) postponeMail(mail *QueuedMail, cause error) {
+func (o *Outbox) scheduleRetry(mail *QueuedMail, cause error) {
 	mail.Error = cause.Error()
-	next := s.now().Add(s.backoff(mail.Attempts))
+	next := o.now().Add(o.backoff(mail.Attempts))
 	switch {
 	case mail.Attempts >= mailAttempts || errors.Is(cause, ErrMailRefused):
 		mail.Status, mail.NextAttemptAt = MailFailed, nil
@@ -127,10 +128,10 @@ func (s *Service) postponeMail(mail *QueuedMail, cause error) {
 }
 
 // finishMail writes what became of an attempt even where the attempt has used up its time.
-func (s *Service) finishMail(ctx context.Context, mail QueuedMail) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), jobTimeout)
+func (o *Outbox) finish(ctx context.Context, mail QueuedMail) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishTimeout)
 	defer cancel()
-	return s.store.Mails().Finish(ctx, mail)
+	return o.store.Mails().Finish(ctx, mail)
 }
 
 // UnsentMail is an e-mail that was not sent, in words.
@@ -143,18 +144,14 @@ type UnsentMail struct {
 }
 
 // UnsentMail returns the newest e-mails that were not sent, the newest first: where no [Mailer] is configured these are all there are.
-func (s *Service) UnsentMail(ctx context.Context) ([]UnsentMail, error) {
-	// What was asked for a moment ago is to be seen, not what the background work happens to have settled.
-	if err := s.processRecoveryRequests(ctx); err != nil {
-		return nil, err
-	}
-	unsent, err := s.store.Mails().Unsent(ctx, mailPage)
+func (o *Outbox) Unsent(ctx context.Context) ([]UnsentMail, error) {
+	unsent, err := o.store.Mails().Unsent(ctx, mailPage)
 	if err != nil {
 		return nil, err
 	}
 	kept := make([]UnsentMail, 0, len(unsent))
 	for _, mail := range unsent {
-		rendered, err := s.renderer.RenderMail(ctx, mail.Mail)
+		rendered, err := o.renderer.RenderMail(ctx, mail.Mail)
 		if err != nil {
 			return nil, fmt.Errorf("render mail %s: %w", mail.ID, err)
 		}

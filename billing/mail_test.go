@@ -258,12 +258,12 @@ func TestMailAfterACrashHasTheSameMessageID(t *testing.T) {
 
 func TestNoticesGoToBillingContacts(t *testing.T) {
 	d := openDesk(t)
-	user, organization, err := d.service.SignUp(t.Context(), billing.SignUp{Name: "Ana", Email: "ana@example.com", Password: "front of house", Organization: "Lantern"})
+	user, organization, err := d.service.Users.SignUp(t.Context(), billing.SignUp{Name: "Ana", Email: "ana@example.com", Password: "front of house", Organization: "Lantern"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, role := range map[string]string{"bo": billing.RoleBillingAdmin, "chidi": billing.RoleMember} {
-		_, err := d.service.CreateMember(t.Context(), organization.ID, billing.NewMember{Name: name, Email: name + "@example.com", Password: "front of house", RoleID: role})
+		_, err := d.service.Users.CreateMember(t.Context(), organization.ID, billing.NewMember{Name: name, Email: name + "@example.com", Password: "front of house", RoleID: role})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -315,7 +315,7 @@ func TestWithoutAMailerMailIsKept(t *testing.T) {
 	d.queue(failedPayment("1"), failedPayment("2"))
 	d.service.SweepMail(t.Context())
 	d.wantStatus(billing.MailUnsendable, 2)
-	kept, err := d.service.UnsentMail(t.Context())
+	kept, err := d.service.Worker.UnsentMail(t.Context())
 	if err != nil || len(kept) != 2 || !strings.Contains(kept[0].Text, "https://usher.test/organization?tab=billing") {
 		t.Errorf("%+v, %v", kept, err)
 	}

@@ -25,27 +25,27 @@ type MemberChange struct {
 
 // Member reads one of the organization's members. Errors: CodeForbidden where the actor may not manage members; [ErrNotFound] also for a
 // member of another organization.
-func (s *Service) Member(ctx context.Context, a Access, memberID string) (Member, error) {
+func (ms *Members) Get(ctx context.Context, a Access, memberID string) (Member, error) {
 	if err := a.requireMembers(); err != nil {
 		return Member{}, err
 	}
-	return s.store.Members().Get(ctx, a.Organization.ID, memberID)
+	return ms.store.Members().Get(ctx, a.Organization.ID, memberID)
 }
 
 // ChangeMember changes role, billing and status of a member and recounts the seats, all or nothing. It returns the member as they are
 // then. Errors: CodeForbidden, [ErrNotFound], CodeConflict for the last admin and the plan's maximum, CodeUnprocessable for a role or
 // status that does not exist.
-func (s *Service) ChangeMember(ctx context.Context, a Access, memberID string, change MemberChange) (Member, error) {
+func (ms *Members) Change(ctx context.Context, a Access, memberID string, change MemberChange) (Member, error) {
 	var member Member
-	err := s.asMemberManager(ctx, a, func(tx Tx, actor Access) error {
+	err := ms.asMemberManager(ctx, a, func(tx AccountTx, actor Access) error {
 		before, err := tx.Members().Get(ctx, a.Organization.ID, memberID)
 		if err != nil {
 			return err
 		}
-		if member, err = s.applyChange(ctx, tx, actor, before, change); err != nil || member == before {
+		if member, err = ms.applyChange(ctx, tx, actor, before, change); err != nil || member == before {
 			return err
 		}
-		return s.writeMember(ctx, tx, actor, before, member)
+		return ms.writeMember(ctx, tx, actor, before, member)
 	})
 	if err != nil {
 		return Member{}, fmt.Errorf("change member: %w", err)
@@ -54,7 +54,7 @@ func (s *Service) ChangeMember(ctx context.Context, a Access, memberID string, c
 }
 
 // applyChange returns the member with the change made, if the actor may make it.
-func (s *Service) applyChange(ctx context.Context, tx Tx, actor Access, m Member, change MemberChange) (Member, error) {
+func (ms *Members) applyChange(ctx context.Context, tx AccountTx, actor Access, m Member, change MemberChange) (Member, error) {
 	if !actor.Covers(m.Role) {
 		return m, Errorf(CodeForbidden, MessageHoldsMore)
 	}
@@ -80,21 +80,23 @@ func (s *Service) applyChange(ctx context.Context, tx Tx, actor Access, m Member
 	return m, nil
 }
 
-func (s *Service) writeMember(ctx context.Context, tx Tx, actor Access, before, after Member) error {
+func (ms *Members) writeMember(ctx context.Context, tx AccountTx, actor Access, before, after Member) error {
 	if before.isAdmin() && !after.isAdmin() {
 		if err := requireOtherAdmin(ctx, tx, before); err != nil {
 			return err
 		}
 	}
 	if after.Billed() && !before.Billed() {
-		if err := s.requireFreeSeat(ctx, tx, after.OrganizationID, 0); err != nil {
+		if err := ms.hooks.RequireFreeSeat(ctx, tx, after.OrganizationID, 0); err != nil {
 			return err
 		}
 	}
 	if err := tx.Members().Update(ctx, after); err != nil {
 		return err
 	}
-	return s.recountMember(ctx, tx, before, after, actor.User.ID, changeReason(before, after))
+	return ms.hooks.MembershipChanged(ctx, tx, MembershipChange{
+		Before: before, After: after, ActorID: actor.User.ID, Reason: changeReason(before, after),
+	})
 }
 
 // changeReason says in the ledger what became of the member; it follows their name.
@@ -112,8 +114,8 @@ func changeReason(before, after Member) string {
 
 // RemoveMember takes a member out of the organization. Their sessions lose it at the next request, since [Service.Access] is read anew
 // for each. Errors: as [Service.ChangeMember].
-func (s *Service) RemoveMember(ctx context.Context, a Access, memberID string) error {
-	err := s.asMemberManager(ctx, a, func(tx Tx, actor Access) error {
+func (ms *Members) Remove(ctx context.Context, a Access, memberID string) error {
+	err := ms.asMemberManager(ctx, a, func(tx AccountTx, actor Access) error {
 		member, err := tx.Members().Get(ctx, a.Organization.ID, memberID)
 		if err != nil {
 			return err
@@ -121,7 +123,7 @@ func (s *Service) RemoveMember(ctx context.Context, a Access, memberID string) e
 		if !actor.Covers(member.Role) {
 			return Errorf(CodeForbidden, MessageHoldsMore)
 		}
-		return s.removeMemberTx(ctx, tx, member, actor.User.ID, "was removed")
+		return ms.removeMemberTx(ctx, tx, member, actor.User.ID, "was removed")
 	})
 	if err != nil {
 		return fmt.Errorf("remove member: %w", err)
@@ -130,9 +132,9 @@ func (s *Service) RemoveMember(ctx context.Context, a Access, memberID string) e
 }
 
 // LeaveOrganization takes the actor out of the organization. Error: CodeConflict for the last admin.
-func (s *Service) LeaveOrganization(ctx context.Context, a Access) error {
-	err := s.inLockedOrganization(ctx, a, func(tx Tx, actor Access) error {
-		return s.removeMemberTx(ctx, tx, actor.Member, actor.User.ID, "left")
+func (ms *Members) Leave(ctx context.Context, a Access) error {
+	err := ms.inLockedOrganization(ctx, a, func(tx AccountTx, actor Access) error {
+		return ms.removeMemberTx(ctx, tx, actor.Member, actor.User.ID, "left")
 	})
 	if err != nil {
 		return fmt.Errorf("leave organization: %w", err)
@@ -142,8 +144,8 @@ func (s *Service) LeaveOrganization(ctx context.Context, a Access) error {
 
 // HandOver makes another member an admin and the actor a member, at once. Who is billed stays as it is. Errors: CodeForbidden where the actor is no
 // admin; CodeUnprocessable with the field memberId for oneself, for who is suspended and for who is no member.
-func (s *Service) HandOver(ctx context.Context, a Access, memberID string) error {
-	err := s.inLockedOrganization(ctx, a, func(tx Tx, actor Access) error {
+func (ms *Members) HandOver(ctx context.Context, a Access, memberID string) error {
+	err := ms.inLockedOrganization(ctx, a, func(tx AccountTx, actor Access) error {
 		if err := actor.requireAdmin(); err != nil {
 			return err
 		}
@@ -163,28 +165,28 @@ func (s *Service) HandOver(ctx context.Context, a Access, memberID string) error
 	return nil
 }
 
-func (s *Service) removeMemberTx(ctx context.Context, tx Tx, m Member, actorID, reason string) error {
+func (ms *Members) removeMemberTx(ctx context.Context, tx AccountTx, m Member, actorID, reason string) error {
 	if m.isAdmin() {
 		if err := requireOtherAdmin(ctx, tx, m); err != nil {
 			return err
 		}
 	}
-	return s.removeMembership(ctx, tx, m, actorID, reason)
+	return ms.removeMembership(ctx, tx, m, actorID, reason)
 }
 
 // removeMembership ends a membership, whosever it is.
-func (s *Service) removeMembership(ctx context.Context, tx Tx, m Member, actorID, reason string) error {
+func (ms *Members) removeMembership(ctx context.Context, tx AccountTx, m Member, actorID, reason string) error {
 	if err := tx.Members().Delete(ctx, m.OrganizationID, m.ID); err != nil {
 		return err
 	}
 	gone := m
 	gone.Billable = false
-	return s.recountMember(ctx, tx, m, gone, actorID, reason)
+	return ms.hooks.MembershipChanged(ctx, tx, MembershipChange{Before: m, After: gone, ActorID: actorID, Reason: reason})
 }
 
 // asMemberManager is [Service.inLockedOrganization] for an actor who may manage members.
-func (s *Service) asMemberManager(ctx context.Context, a Access, f func(tx Tx, actor Access) error) error {
-	return s.inLockedOrganization(ctx, a, func(tx Tx, actor Access) error {
+func (ms *Members) asMemberManager(ctx context.Context, a Access, f func(tx AccountTx, actor Access) error) error {
+	return ms.inLockedOrganization(ctx, a, func(tx AccountTx, actor Access) error {
 		if err := actor.requireMembers(); err != nil {
 			return err
 		}
@@ -195,8 +197,8 @@ func (s *Service) asMemberManager(ctx context.Context, a Access, f func(tx Tx, a
 // inLockedOrganization runs f in one transaction. The organization is locked in it, so that its memberships change one after the other and no two
 // of them can break a rule together that each of them keeps. The actor is read after the lock: a role that was revoked while they waited
 // for it counts.
-func (s *Service) inLockedOrganization(ctx context.Context, a Access, f func(tx Tx, actor Access) error) error {
-	return s.store.InTx(ctx, func(tx Tx) error {
+func (ms *Members) inLockedOrganization(ctx context.Context, a Access, f func(tx AccountTx, actor Access) error) error {
+	return ms.store.InTx(ctx, func(tx AccountTx) error {
 		if _, err := tx.Organizations().Lock(ctx, a.Organization.ID); err != nil {
 			return fmt.Errorf("lock organization: %w", err)
 		}
@@ -212,7 +214,7 @@ func (s *Service) inLockedOrganization(ctx context.Context, a Access, f func(tx 
 }
 
 // requireOtherAdmin refuses to take away the organization's last admin who may enter.
-func requireOtherAdmin(ctx context.Context, tx Tx, m Member) error {
+func requireOtherAdmin(ctx context.Context, tx AccountTx, m Member) error {
 	others, err := tx.Members().CountOtherAdmins(ctx, m.OrganizationID, m.ID)
 	if err != nil {
 		return fmt.Errorf("count admins: %w", err)
@@ -251,7 +253,7 @@ func (a Access) requireMembers() error {
 }
 
 // grantableRole finds a role of the organization that the actor may give.
-func grantableRole(ctx context.Context, tx Tx, actor Access, roleID string) (Role, error) {
+func grantableRole(ctx context.Context, tx AccountTx, actor Access, roleID string) (Role, error) {
 	role, err := tx.Roles().Get(ctx, actor.Organization.ID, roleID)
 	if errors.Is(err, ErrNotFound) {
 		return Role{}, fieldError("roleId", "Please choose one of the roles.")
@@ -266,13 +268,14 @@ func grantableRole(ctx context.Context, tx Tx, actor Access, roleID string) (Rol
 }
 
 // addMember writes a new active member and recounts the seats. The organization must be locked or new in this transaction.
-func (s *Service) addMember(ctx context.Context, tx Tx, m Member, cause seatReason) error {
-	m.ID, m.Status, m.JoinedAt = s.newID("mem"), MemberActive, s.now()
+func (ms *Members) addMember(ctx context.Context, tx AccountTx, m Member, actorID, reason string) error {
+	m.ID, m.Status, m.JoinedAt = ms.newID("mem"), MemberActive, ms.now()
 	if err := tx.Members().Insert(ctx, m); err != nil {
 		return err
 	}
-	cause.subject = m.UserID
-	return s.recountSeats(ctx, tx, m.OrganizationID, cause)
+	before := m
+	before.Billable = false
+	return ms.hooks.MembershipChanged(ctx, tx, MembershipChange{Before: before, After: m, ActorID: actorID, Reason: reason})
 }
 
 // NewMember is a person to be added to an organization with a log-in of their own.
@@ -283,12 +286,12 @@ type NewMember struct {
 }
 
 // Members lists the organization's members by name.
-func (s *Service) Members(ctx context.Context, a Access) ([]Member, error) {
-	return s.store.Members().List(ctx, a.Organization.ID)
+func (ms *Members) List(ctx context.Context, a Access) ([]Member, error) {
+	return ms.store.Members().List(ctx, a.Organization.ID)
 }
 
 // leaveOrganization takes a member out of an organization that keeps an admin, or was deleted.
-func (s *Service) leaveOrganization(ctx context.Context, tx Tx, organizationID, memberID string) error {
+func (ms *Members) leaveOrganization(ctx context.Context, tx AccountTx, organizationID, memberID string) error {
 	organization, err := tx.Organizations().Lock(ctx, organizationID)
 	if err != nil {
 		return fmt.Errorf("lock organization: %w", err)
@@ -306,5 +309,5 @@ func (s *Service) leaveOrganization(ctx context.Context, tx Tx, organizationID, 
 			return err
 		}
 	}
-	return s.removeMembership(ctx, tx, member, member.UserID, "deleted their account")
+	return ms.removeMembership(ctx, tx, member, member.UserID, "deleted their account")
 }

@@ -59,14 +59,14 @@ func (s *stage) user() billing.User {
 
 func (tr troupe) enter(userID string) billing.Access {
 	tr.t.Helper()
-	access, err := tr.service.Access(tr.t.Context(), userID, tr.id)
+	access, err := tr.service.Organizations.Access(tr.t.Context(), userID, tr.id)
 	tr.must(err)
 	return access
 }
 
 func (tr troupe) role(admin billing.Access, name string, members, bills bool) string {
 	tr.t.Helper()
-	role, err := tr.service.CreateRole(tr.t.Context(), admin, billing.RoleDraft{Name: name, CanManageMembers: members, CanManageBilling: bills})
+	role, err := tr.service.Roles.Create(tr.t.Context(), admin, billing.RoleDraft{Name: name, CanManageMembers: members, CanManageBilling: bills})
 	tr.must(err)
 	return role.ID
 }
@@ -145,19 +145,19 @@ func TestWhoMayDoWhat(t *testing.T) {
 func (tr troupe) attempt(act string, actor billing.Access, roles map[string]string) error {
 	ctx, service := tr.t.Context(), tr.service
 	invite := func(role string) error {
-		_, err := service.Invite(ctx, actor, billing.NewInvitation{Email: fmt.Sprintf("i%d@example.com", peopleMade.Add(1)), RoleID: roles[role]})
+		_, err := service.Invitations.Invite(ctx, actor, billing.NewInvitation{Email: fmt.Sprintf("i%d@example.com", peopleMade.Add(1)), RoleID: roles[role]})
 		return err
 	}
 	change := func(of string, change billing.MemberChange) error {
-		_, err := service.ChangeMember(ctx, actor, tr.person(roles[of], false).Member.ID, change)
+		_, err := service.Members.Change(ctx, actor, tr.person(roles[of], false).Member.ID, change)
 		return err
 	}
 	makeRole := func(members, bills bool) error {
-		_, err := service.CreateRole(ctx, actor, billing.RoleDraft{Name: fmt.Sprint("R", peopleMade.Add(1)), CanManageMembers: members, CanManageBilling: bills})
+		_, err := service.Roles.Create(ctx, actor, billing.RoleDraft{Name: fmt.Sprint("R", peopleMade.Add(1)), CanManageMembers: members, CanManageBilling: bills})
 		return err
 	}
 	changeRole := func(of string, bills bool) error {
-		role, err := service.ChangeRole(ctx, actor, roles[of], billing.RoleDraft{Name: "People", CanManageMembers: true, CanManageBilling: bills})
+		role, err := service.Roles.Change(ctx, actor, roles[of], billing.RoleDraft{Name: "People", CanManageMembers: true, CanManageBilling: bills})
 		if err == nil {
 			role.CanManageBilling = false
 			tr.must(tr.store.Roles().Update(ctx, role))
@@ -166,19 +166,19 @@ func (tr troupe) attempt(act string, actor billing.Access, roles map[string]stri
 	}
 	switch act {
 	case "add a billing contact":
-		return service.AddContact(ctx, actor, "office@example.com")
+		return service.Contacts.Add(ctx, actor, "office@example.com")
 	case "choose the notices":
-		return service.ChooseNotices(ctx, actor, billing.NoticeKinds())
+		return service.Contacts.ChooseNotices(ctx, actor, billing.NoticeKinds())
 	case "read who gets notices":
-		_, err := service.NoticeSettings(ctx, actor)
+		_, err := service.Contacts.NoticeSettings(ctx, actor)
 		return err
 	case "hand the organization over":
-		return service.HandOver(ctx, actor, tr.person(roles["member"], false).Member.ID)
+		return service.Members.HandOver(ctx, actor, tr.person(roles["member"], false).Member.ID)
 	case "delete the organization":
-		err := service.DeleteOrganization(ctx, actor, actor.Organization.Name)
+		err := service.Deletions.Request(ctx, actor, actor.Organization.Name)
 		if err == nil {
-			kept, _ := service.Access(ctx, actor.User.ID, actor.Organization.ID)
-			tr.must(service.KeepOrganization(ctx, kept))
+			kept, _ := service.Organizations.Access(ctx, actor.User.ID, actor.Organization.ID)
+			tr.must(service.Deletions.Withdraw(ctx, kept))
 		}
 		return err
 	case "invite a member":
@@ -200,9 +200,9 @@ func (tr troupe) attempt(act string, actor billing.Access, roles map[string]stri
 	case "demote an admin":
 		return change("admin", billing.MemberChange{RoleID: ptr(billing.RoleMember)})
 	case "remove a member":
-		return service.RemoveMember(ctx, actor, tr.person(billing.RoleMember, true).Member.ID)
+		return service.Members.Remove(ctx, actor, tr.person(billing.RoleMember, true).Member.ID)
 	case "remove an admin":
-		return service.RemoveMember(ctx, actor, tr.person(billing.RoleAdmin, true).Member.ID)
+		return service.Members.Remove(ctx, actor, tr.person(billing.RoleAdmin, true).Member.ID)
 	case "make a role for members":
 		return makeRole(true, false)
 	case "make a role for billing":
@@ -210,12 +210,12 @@ func (tr troupe) attempt(act string, actor billing.Access, roles map[string]stri
 	case "widen the role people":
 		return changeRole("people", true)
 	case "rename the organization":
-		_, err := service.RenameOrganization(ctx, actor, "Troupe")
+		_, err := service.Organizations.Rename(ctx, actor, "Troupe")
 		return err
 	case "leave":
-		return service.LeaveOrganization(ctx, actor)
+		return service.Members.Leave(ctx, actor)
 	case "retry the seats at Stripe":
-		_, err := service.RetrySeatSync(ctx, actor)
+		_, err := service.SeatSyncer.Retry(ctx, actor)
 		return err
 	case "change the built-in member":
 		return changeRole("member", false)
@@ -231,26 +231,26 @@ func TestRevokedRoleCountsAtOnce(t *testing.T) {
 	second := tr.person(billing.RoleAdmin, true)
 	victim := tr.person(billing.RoleMember, true)
 	ctx := t.Context()
-	_, err := s.service.ChangeMember(ctx, admin, second.Member.ID, billing.MemberChange{RoleID: ptr(billing.RoleMember)})
+	_, err := s.service.Members.Change(ctx, admin, second.Member.ID, billing.MemberChange{RoleID: ptr(billing.RoleMember)})
 	s.must(err)
-	if err := s.service.RemoveMember(ctx, second, victim.Member.ID); billing.ErrorCode(err) != billing.CodeForbidden {
+	if err := s.service.Members.Remove(ctx, second, victim.Member.ID); billing.ErrorCode(err) != billing.CodeForbidden {
 		t.Errorf("a demoted admin removes: %v", err)
 	}
-	s.must(s.service.RemoveMember(ctx, admin, second.Member.ID))
-	if err := s.service.RemoveMember(ctx, second, victim.Member.ID); !errors.Is(err, billing.ErrNotFound) {
+	s.must(s.service.Members.Remove(ctx, admin, second.Member.ID))
+	if err := s.service.Members.Remove(ctx, second, victim.Member.ID); !errors.Is(err, billing.ErrNotFound) {
 		t.Errorf("a removed admin removes: %v", err)
 	}
-	if _, err := s.service.Access(ctx, second.User.ID, tr.id); !errors.Is(err, billing.ErrNotFound) {
+	if _, err := s.service.Organizations.Access(ctx, second.User.ID, tr.id); !errors.Is(err, billing.ErrNotFound) {
 		t.Errorf("a removed member comes in: %v", err)
 	}
 	for name, act := range map[string]func(billing.Access) error{
 		"change": func(a billing.Access) error {
-			_, err := s.service.ChangeMember(ctx, a, victim.Member.ID, billing.MemberChange{Billable: ptr(false)})
+			_, err := s.service.Members.Change(ctx, a, victim.Member.ID, billing.MemberChange{Billable: ptr(false)})
 			return err
 		},
-		"remove": func(a billing.Access) error { return s.service.RemoveMember(ctx, a, victim.Member.ID) },
+		"remove": func(a billing.Access) error { return s.service.Members.Remove(ctx, a, victim.Member.ID) },
 		"read": func(a billing.Access) error {
-			_, err := s.service.Member(ctx, a, victim.Member.ID)
+			_, err := s.service.Members.Get(ctx, a, victim.Member.ID)
 			return err
 		},
 	} {
@@ -264,16 +264,16 @@ func TestRevokedRoleCountsAtOnce(t *testing.T) {
 func TestLastAdminStays(t *testing.T) {
 	s := openStage(t)
 	ctx := t.Context()
-	remove := func(a, b billing.Access) error { return s.service.RemoveMember(ctx, a, b.Member.ID) }
+	remove := func(a, b billing.Access) error { return s.service.Members.Remove(ctx, a, b.Member.ID) }
 	demote := func(a, b billing.Access) error {
-		_, err := s.service.ChangeMember(ctx, a, b.Member.ID, billing.MemberChange{RoleID: ptr(billing.RoleMember)})
+		_, err := s.service.Members.Change(ctx, a, b.Member.ID, billing.MemberChange{RoleID: ptr(billing.RoleMember)})
 		return err
 	}
 	suspend := func(a, b billing.Access) error {
-		_, err := s.service.ChangeMember(ctx, a, b.Member.ID, billing.MemberChange{Status: ptr(billing.MemberSuspended)})
+		_, err := s.service.Members.Change(ctx, a, b.Member.ID, billing.MemberChange{Status: ptr(billing.MemberSuspended)})
 		return err
 	}
-	leave := func(a, _ billing.Access) error { return s.service.LeaveOrganization(ctx, a) }
+	leave := func(a, _ billing.Access) error { return s.service.Members.Leave(ctx, a) }
 	ways := []func(a, b billing.Access) error{remove, demote, suspend, leave}
 	for race := range 20 {
 		tr, ana := s.found()
@@ -307,7 +307,7 @@ func TestEveryMembershipChangeIsCounted(t *testing.T) {
 	for seed := range uint64(6) {
 		tr, admin := s.found()
 		// Where the admin is not billed the first billed person changes no number: one seat is wanted with nobody too.
-		_, err := s.service.ChangeMember(t.Context(), admin, admin.Member.ID, billing.MemberChange{Billable: ptr(seed%2 == 0)})
+		_, err := s.service.Members.Change(t.Context(), admin, admin.Member.ID, billing.MemberChange{Billable: ptr(seed%2 == 0)})
 		s.must(err)
 		game := membershipGame{troupe: tr, admin: admin, random: rand.New(rand.NewPCG(seed, 5)), done: played}
 		for range 40 {
@@ -347,17 +347,17 @@ func (g *membershipGame) ways() []way {
 	ctx, service := g.t.Context(), g.service
 	change := func(c billing.MemberChange) func(billing.Member) error {
 		return func(m billing.Member) error {
-			_, err := service.ChangeMember(ctx, g.admin, m.ID, c)
+			_, err := service.Members.Change(ctx, g.admin, m.ID, c)
 			return err
 		}
 	}
 	join := func(billable bool) func(billing.Member) error {
 		return func(billing.Member) error {
 			user := g.user()
-			if _, err := service.Invite(ctx, g.admin, billing.NewInvitation{Email: strings.ToUpper(user.Email), Billable: billable}); err != nil {
+			if _, err := service.Invitations.Invite(ctx, g.admin, billing.NewInvitation{Email: strings.ToUpper(user.Email), Billable: billable}); err != nil {
 				return err
 			}
-			_, err := service.AcceptInvitation(ctx, g.token(strings.ToUpper(user.Email)), user.ID)
+			_, err := service.Invitations.Accept(ctx, g.token(strings.ToUpper(user.Email)), user.ID)
 			return err
 		}
 	}
@@ -369,36 +369,36 @@ func (g *membershipGame) ways() []way {
 		{"suspend", change(billing.MemberChange{Status: ptr(billing.MemberSuspended)})},
 		{"let in again", change(billing.MemberChange{Status: ptr(billing.MemberActive)})},
 		{"another role", change(billing.MemberChange{RoleID: ptr(billing.RoleBillingAdmin)})},
-		{"remove", func(m billing.Member) error { return service.RemoveMember(ctx, g.admin, m.ID) }},
+		{"remove", func(m billing.Member) error { return service.Members.Remove(ctx, g.admin, m.ID) }},
 		{"leave", func(m billing.Member) error {
-			access, err := service.Access(ctx, m.UserID, g.id)
+			access, err := service.Organizations.Access(ctx, m.UserID, g.id)
 			if errors.Is(err, billing.ErrNotFound) {
 				return nil // suspended: there is no way to leave
 			}
 			g.must(err)
-			return service.LeaveOrganization(ctx, access)
+			return service.Members.Leave(ctx, access)
 		}},
 		{"delete the account", func(m billing.Member) error {
 			_, err := g.store.DB().ExecContext(ctx, `update users set password_hash = (select password_hash from users where id = $2) where id = $1`,
 				m.UserID, g.access.User.ID)
 			g.must(err)
-			return service.DeleteAccount(ctx, m.UserID, "front of house")
+			return service.Users.DeleteAccount(ctx, m.UserID, "front of house")
 		}},
 		{"hand over and back", func(m billing.Member) error {
-			access, err := service.Access(ctx, m.UserID, g.id)
+			access, err := service.Organizations.Access(ctx, m.UserID, g.id)
 			if errors.Is(err, billing.ErrNotFound) {
 				return nil // suspended: nobody to hand it to
 			}
 			g.must(err)
-			g.must(service.HandOver(ctx, g.admin, m.ID))
-			return service.HandOver(ctx, access, g.admin.Member.ID)
+			g.must(service.Members.HandOver(ctx, g.admin, m.ID))
+			return service.Members.HandOver(ctx, access, g.admin.Member.ID)
 		}},
 	}
 }
 
 // play takes a random way with a random member who is not the admin; joining where there is none.
 func (g *membershipGame) play() string {
-	members, err := g.service.Members(g.t.Context(), g.admin)
+	members, err := g.service.Members.List(g.t.Context(), g.admin)
 	g.must(err)
 	others := members[:0]
 	for _, member := range members {
@@ -430,7 +430,7 @@ func (g *membershipGame) check(way string, before billing.SeatState, billedBefor
 	if moved := state.DesiredSeats != before.DesiredSeats; moved != (state.SyncVersion > before.SyncVersion) {
 		g.t.Errorf("%s: %d to %d seats, version %d to %d", way, before.DesiredSeats, state.DesiredSeats, before.SyncVersion, state.SyncVersion)
 	}
-	changes, _, err := g.service.SeatLedger(ctx, g.admin, billing.LedgerSearch{Limit: 200})
+	changes, _, err := g.service.SeatLedger.Search(ctx, g.admin, billing.LedgerSearch{Limit: 200})
 	g.must(err)
 	if len(changes) > 0 && changes[0].To != state.DesiredSeats {
 		g.t.Errorf("%s: the ledger ends at %d, wanted are %d", way, changes[0].To, state.DesiredSeats)
@@ -446,13 +446,13 @@ func (g *membershipGame) check(way string, before billing.SeatState, billedBefor
 // checkWhy: the newest line about a person tells whether they are billed.
 func (g *membershipGame) checkWhy(way string) {
 	g.t.Helper()
-	members, err := g.service.Members(g.t.Context(), g.admin)
+	members, err := g.service.Members.List(g.t.Context(), g.admin)
 	g.must(err)
 	for _, member := range members {
 		if member.UserID == g.admin.User.ID {
 			continue // made by hand
 		}
-		since, err := g.service.BilledSince(g.t.Context(), g.admin, []string{member.UserID})
+		since, err := g.service.SeatLedger.BilledSince(g.t.Context(), g.admin, []string{member.UserID})
 		g.must(err)
 		line, known := since[member.UserID]
 		begins := line.Reason == "accepted an invitation" || line.Reason == "was let in again" || line.Reason == "is billed from now on"

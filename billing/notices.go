@@ -7,16 +7,22 @@ import (
 	"time"
 )
 
+// Notices queues e-mails to billing contacts.
+type Notices struct {
+	*core
+	outbox *Outbox
+}
+
 // isNews tells whether what was so at a moment is young enough to write to people about.
-func (s *Service) isRecent(moment time.Time) bool { return s.now().Before(moment.Add(mailLifetime)) }
+func (n *Notices) isRecent(moment time.Time) bool { return n.now().Before(moment.Add(mailLifetime)) }
 
 // notifyInvoice writes to the billing contacts about what an event tells of an invoice. The keys are facts of Stripe, so that the same
 // happening under several events, or heard again, is told once: payment_failed and payment_action_required of one attempt share a key.
-func (s *Service) notifyInvoice(ctx context.Context, tx Tx, e Event, invoice Invoice) error {
-	if !s.isRecent(e.Created) {
+func (n *Notices) invoice(ctx context.Context, tx Tx, e Event, invoice Invoice) error {
+	if !n.isRecent(e.Created) {
 		return nil
 	}
-	m := Mail{OrganizationID: invoice.OrganizationID, StaleAt: e.Created.Add(mailLifetime), Data: s.invoiceMailData(invoice, e)}
+	m := Mail{OrganizationID: invoice.OrganizationID, StaleAt: e.Created.Add(mailLifetime), Data: n.invoiceMailData(invoice, e)}
 	attempt := fmt.Sprintf("invoice:%s:attempt:%d", invoice.ID, invoice.Attempts)
 	switch {
 	case e.Type == "invoice.payment_action_required" && invoice.HostedURL != "":
@@ -28,10 +34,10 @@ func (s *Service) notifyInvoice(ctx context.Context, tx Tx, e Event, invoice Inv
 	default:
 		return nil
 	}
-	return s.queueBillingNotice(ctx, tx, m)
+	return n.queue(ctx, tx, m)
 }
 
-func (s *Service) invoiceMailData(invoice Invoice, e Event) MailData {
+func (n *Notices) invoiceMailData(invoice Invoice, e Event) MailData {
 	data := MailData{Amount: Money{Minor: invoice.AmountDue, Currency: invoice.Currency}, At: e.Created}
 	if invoice.Status == InvoicePaid {
 		data.Amount.Minor = invoice.AmountPaid
@@ -39,9 +45,9 @@ func (s *Service) invoiceMailData(invoice Invoice, e Event) MailData {
 	if invoice.NextAttemptAt != nil {
 		data.NextAt = *invoice.NextAttemptAt
 	}
-	line, plan := s.periodLine(invoice)
+	line, plan := n.periodLine(invoice)
 	data.Plan = plan.Name
-	if _, price, known := s.Catalog().ByPrice(line.PriceID); known {
+	if _, price, known := n.Catalog().ByPrice(line.PriceID); known {
 		data.Interval = price.Interval
 	}
 	if invoice.Status == InvoicePaid && plan.ID != "" {
@@ -52,21 +58,21 @@ func (s *Service) invoiceMailData(invoice Invoice, e Event) MailData {
 
 // notifySubscription writes to the billing contacts about what changed between two snapshots of the subscription they are on. The first sight of
 // one is none.
-func (s *Service) notifySubscription(ctx context.Context, tx Tx, before, fresh Subscription) error {
-	if before.Revision == 0 || !before.IsCurrent || before.Status.Ended() || !s.isRecent(fresh.AsOf) {
+func (n *Notices) subscription(ctx context.Context, tx Tx, before, fresh Subscription) error {
+	if before.Revision == 0 || !before.IsCurrent || before.Status.Ended() || !n.isRecent(fresh.AsOf) {
 		return nil
 	}
 	kind, key, at := noticeFor(before, fresh)
 	if kind == "" {
 		return nil
 	}
-	plan, price, _ := s.Catalog().ByPrice(fresh.PriceID)
+	plan, price, _ := n.Catalog().ByPrice(fresh.PriceID)
 	m := Mail{Kind: kind, Key: "subscription:" + fresh.ID + ":" + key, OrganizationID: fresh.OrganizationID, StaleAt: fresh.AsOf.Add(mailLifetime)}
 	m.Data = MailData{Plan: plan.Name, Interval: price.Interval, At: at}
 	if kind == MailResumed {
 		m.Data.At, m.Data.NextAt = time.Time{}, fresh.CurrentPeriodEnd
 	}
-	return s.queueBillingNotice(ctx, tx, m)
+	return n.queue(ctx, tx, m)
 }
 
 // noticeFor tells what there is to write about. The moment a cancellation was asked for at Stripe tells one from the next.
@@ -94,18 +100,18 @@ func unixOf(t *time.Time) int64 {
 }
 
 // tell queues a notice with the organization's name in it.
-func (s *Service) queueBillingNotice(ctx context.Context, tx Tx, m Mail) error {
+func (n *Notices) queue(ctx context.Context, tx Tx, m Mail) error {
 	organization, err := tx.Organizations().Get(ctx, m.OrganizationID)
 	if err != nil {
 		return fmt.Errorf("notice: %w", err)
 	}
 	m.Data.Organization = organization.Name
-	return s.queueNotice(ctx, tx, m)
+	return n.queueTo(ctx, tx, m)
 }
 
 // queueNotice queues an e-mail to the billing contacts of its organization, or where there are none to everybody who may manage its billing;
 // unless notices of its kind are switched off. To and Data.Name are filled in.
-func (s *Service) queueNotice(ctx context.Context, tx Tx, m Mail) error {
+func (n *Notices) queueTo(ctx context.Context, tx Tx, m Mail) error {
 	c, err := noticeSettings(ctx, tx, m.OrganizationID)
 	if err != nil || slices.Contains(c.Muted, m.Kind) {
 		return err
@@ -116,7 +122,7 @@ func (s *Service) queueNotice(ctx context.Context, tx Tx, m Mail) error {
 	}
 	for _, address := range c.Recipients() {
 		m.To, m.Data.Name = address, names[address]
-		if err := s.queueMail(ctx, tx, m); err != nil {
+		if err := n.outbox.queue(ctx, tx, m); err != nil {
 			return err
 		}
 	}

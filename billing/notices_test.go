@@ -54,7 +54,7 @@ func TestEndOfASubscriptionIsTold(t *testing.T) {
 	current := s.subscribe("pro")
 	s.cancelAtStripe(current)
 	for range 3 {
-		if err := s.service.RefreshSubscription(t.Context(), s.access); err != nil {
+		if err := s.service.Subscriptions.Refresh(t.Context(), s.access); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -70,7 +70,7 @@ func TestForeignObjectsAreIgnored(t *testing.T) {
 // The webhook overtakes our own write of the customer's link: whose it is stands in the metadata, and Stripe is asked.
 func TestEventBeforeOurCommit(t *testing.T) {
 	s := openStage(t)
-	session, err := s.service.StartCheckout(t.Context(), s.access, billing.CheckoutRequest{PlanID: "pro", Interval: billing.Monthly})
+	session, err := s.service.Checkouts.Start(t.Context(), s.access, billing.CheckoutRequest{PlanID: "pro", Interval: billing.Monthly})
 	s.must(err)
 	_, err = s.store.DB().ExecContext(t.Context(), `update billing_customers set stripe_customer_id = null`)
 	s.must(err)
@@ -94,7 +94,7 @@ func TestDeletedCustomerIsForgotten(t *testing.T) {
 	s.until("the end of it", func(o billing.Overview) bool {
 		return o.CustomerID == "" && o.Subscription.Status == billing.StatusCanceled && !o.HasAccess
 	})
-	session, err := s.service.StartCheckout(t.Context(), s.access, billing.CheckoutRequest{PlanID: "pro", Interval: billing.Monthly})
+	session, err := s.service.Checkouts.Start(t.Context(), s.access, billing.CheckoutRequest{PlanID: "pro", Interval: billing.Monthly})
 	if err != nil || session.CustomerID == current.CustomerID {
 		t.Errorf("the next checkout: customer %s, %v", session.CustomerID, err)
 	}
@@ -122,7 +122,7 @@ func TestPoisonEventHoldsNobodyUp(t *testing.T) {
 	var ahead time.Duration
 	options.Now = func() time.Time { return time.Now().Add(ahead) }
 	s.service = billing.New(options)
-	s.must(s.service.Start(t.Context()))
+	s.must(s.service.Prices.Start(t.Context()))
 	s.postStripe(http.MethodPost, "/v1/subscriptions/"+current.ID, url.Values{"cancel_at_period_end": {"true"}})
 	made := s.eventsOf("customer.subscription.updated")
 	payload := fmt.Sprintf(`{"id":"evt_poison","object":"event","type":"invoice.upcoming","api_version":"2024-06-20","created":%d,"livemode":false,
@@ -130,7 +130,7 @@ func TestPoisonEventHoldsNobodyUp(t *testing.T) {
 	deliver(t, s, []byte(payload))
 	deliver(t, s, made[len(made)-1])
 	for range 3 {
-		_, err := s.service.RunJob(t.Context(), billing.Job{Kind: billing.JobEvent})
+		_, err := s.service.Worker.RunJob(t.Context(), billing.Job{Kind: billing.JobEvent})
 		s.must(err)
 	}
 	if !s.overview().Subscription.CancelAtPeriodEnd {
@@ -138,7 +138,7 @@ func TestPoisonEventHoldsNobodyUp(t *testing.T) {
 	}
 	for range 40 {
 		ahead += 2 * time.Hour // longer than the longest wait between two attempts
-		_, err := s.service.RunJob(t.Context(), billing.Job{Kind: billing.JobEvent})
+		_, err := s.service.Worker.RunJob(t.Context(), billing.Job{Kind: billing.JobEvent})
 		s.must(err)
 	}
 	if s.one(`select count(*) from stripe_events where id = 'evt_poison' and outcome = 'failed' and error like '%panicked: poison%' and attempts = 15`) != 1 {

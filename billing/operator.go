@@ -6,6 +6,13 @@ import (
 	"time"
 )
 
+// Operations reads what operators see.
+type Operations struct {
+	*core
+	inbox     *Inbox
+	overviews *Overviews
+}
+
 // OrganizationSearch narrows the list of organizations for operators. Text is part of a name, or a whole id of the organization, its
 // compareCustomer or a subscription, or a member's e-mail address; empty: all.
 type OrganizationSearch struct {
@@ -51,9 +58,9 @@ type QueuedJob struct {
 }
 
 // SearchOrganizations lists organizations, for operators.
-func (s *Service) SearchOrganizations(ctx context.Context, search OrganizationSearch) ([]OrganizationLine, int, error) {
+func (op *Operations) SearchOrganizations(ctx context.Context, search OrganizationSearch) ([]OrganizationLine, int, error) {
 	search.Text = searchText(search.Text)
-	lines, total, err := s.store.Operations().SearchOrganizations(ctx, search, s.knownAccount())
+	lines, total, err := op.store.Operations().SearchOrganizations(ctx, search, op.knownAccount())
 	if err != nil {
 		return nil, 0, fmt.Errorf("search organizations: %w", err)
 	}
@@ -73,33 +80,33 @@ type OrganizationDetails struct {
 const detailLines = 20
 
 // OrganizationDetails reads what there is about an organization, for operators. Error: [ErrNotFound].
-func (s *Service) OrganizationDetails(ctx context.Context, organizationID string) (OrganizationDetails, error) {
+func (op *Operations) Organization(ctx context.Context, organizationID string) (OrganizationDetails, error) {
 	var file OrganizationDetails
-	organization, err := s.store.Organizations().Get(ctx, organizationID)
+	organization, err := op.store.Organizations().Get(ctx, organizationID)
 	if err != nil {
 		return file, fmt.Errorf("read organization: %w", err)
 	}
-	if file.Overview, err = s.Overview(ctx, Access{Organization: organization}); err != nil {
+	if file.Overview, err = op.overviews.Get(ctx, Access{Organization: organization}); err != nil {
 		return file, err
 	}
-	if file.Members, err = s.store.Members().List(ctx, organizationID); err != nil {
+	if file.Members, err = op.store.Members().List(ctx, organizationID); err != nil {
 		return file, fmt.Errorf("read organization: %w", err)
 	}
-	if file.Subscriptions, err = s.store.Subscriptions().List(ctx, organizationID, s.knownAccount()); err != nil {
+	if file.Subscriptions, err = op.store.Subscriptions().List(ctx, organizationID, op.knownAccount()); err != nil {
 		return file, fmt.Errorf("read organization: %w", err)
 	}
-	if file.Events, err = s.SearchEvents(ctx, EventSearch{OrganizationID: organizationID, Limit: detailLines}); err != nil {
+	if file.Events, err = op.inbox.Search(ctx, EventSearch{OrganizationID: organizationID, Limit: detailLines}); err != nil {
 		return file, err
 	}
-	if file.SeatChanges, err = s.store.SeatLedger().List(ctx, organizationID, detailLines); err != nil {
+	if file.SeatChanges, err = op.store.SeatLedger().List(ctx, organizationID, detailLines); err != nil {
 		return file, fmt.Errorf("read organization: %w", err)
 	}
 	return file, nil
 }
 
 // Backlog counts what waits and what was given up.
-func (s *Service) Backlog(ctx context.Context) (Backlog, error) {
-	backlog, err := s.store.Operations().Backlog(ctx)
+func (op *Operations) Backlog(ctx context.Context) (Backlog, error) {
+	backlog, err := op.store.Operations().Backlog(ctx)
 	if err != nil {
 		return backlog, fmt.Errorf("count the backlog: %w", err)
 	}
@@ -107,8 +114,8 @@ func (s *Service) Backlog(ctx context.Context) (Backlog, error) {
 }
 
 // OpenJobs lists the queue's jobs that run, wait for another try or were given up.
-func (s *Service) OpenJobs(ctx context.Context) ([]QueuedJob, error) {
-	jobs, err := s.store.Operations().OpenJobs(ctx, maxOpenJobs)
+func (op *Operations) OpenJobs(ctx context.Context) ([]QueuedJob, error) {
+	jobs, err := op.store.Operations().OpenJobs(ctx, maxOpenJobs)
 	if err != nil {
 		return nil, fmt.Errorf("list jobs: %w", err)
 	}
@@ -118,8 +125,8 @@ func (s *Service) OpenJobs(ctx context.Context) ([]QueuedJob, error) {
 const maxOpenJobs = 100
 
 // DriftReports lists what comparisons with Stripe found, the newest first.
-func (s *Service) DriftReports(ctx context.Context) ([]DriftReport, error) {
-	reports, err := s.store.Reconciliation().Reports(ctx, "", driftReportsShown)
+func (op *Operations) DriftReports(ctx context.Context) ([]DriftReport, error) {
+	reports, err := op.store.Reconciliation().Reports(ctx, "", driftReportsShown)
 	if err != nil {
 		return nil, fmt.Errorf("list drift reports: %w", err)
 	}

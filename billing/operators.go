@@ -12,36 +12,36 @@ const MessageOperatorsOnly = "Only operators of this installation can see this"
 
 // IsOperator tells whether a user runs this installation: one who was promoted, or whose address is configured. A configured address has to be
 // shown to be theirs, or anybody could sign up with it first; where e-mail is only shown on a page, it can't be.
-func (s *Service) IsOperator(u User) bool {
+func (us *Users) IsOperator(u User) bool {
 	switch {
 	case u.Operator:
 		return true
-	case u.EmailVerifiedAt == nil && s.mailer != nil:
+	case u.EmailVerifiedAt == nil && us.outbox.Sends():
 		return false
 	}
-	return slices.ContainsFunc(s.operatorEmails, func(email string) bool { return strings.EqualFold(email, u.Email) })
+	return slices.ContainsFunc(us.operatorEmails, func(email string) bool { return strings.EqualFold(email, u.Email) })
 }
 
 // UserByEmail reads a user by their address, without case. Error: [ErrNotFound].
-func (s *Service) UserByEmail(ctx context.Context, email string) (User, error) {
-	return s.store.Users().ByEmail(ctx, strings.TrimSpace(email))
+func (us *Users) ByEmail(ctx context.Context, email string) (User, error) {
+	return us.store.Users().ByEmail(ctx, strings.TrimSpace(email))
 }
 
 // PromoteOperator makes the user of an address an operator. Error: [ErrNotFound].
-func (s *Service) PromoteOperator(ctx context.Context, email string) (User, error) {
-	user, err := s.UserByEmail(ctx, email)
+func (us *Users) PromoteOperator(ctx context.Context, email string) (User, error) {
+	user, err := us.ByEmail(ctx, email)
 	if err != nil {
 		return user, fmt.Errorf("promote operator: %w", err)
 	}
 	user.Operator = true
-	return user, s.store.Users().SetOperator(ctx, user.ID, true)
+	return user, us.store.Users().SetOperator(ctx, user.ID, true)
 }
 
 // PromoteMember gives a member of an organization another role, as whoever runs the installation may. Errors: [ErrNotFound] where the user, the
 // organization, the role or the membership is not there.
-func (s *Service) PromoteMember(ctx context.Context, email, organizationID, roleID string) (Member, error) {
+func (us *Users) PromoteMember(ctx context.Context, email, organizationID, roleID string) (Member, error) {
 	var member Member
-	err := s.store.InTx(ctx, func(tx Tx) error {
+	err := us.store.InTx(ctx, func(tx AccountTx) error {
 		if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
 			return err
 		}
@@ -55,11 +55,12 @@ func (s *Service) PromoteMember(ctx context.Context, email, organizationID, role
 		if member.Role, err = tx.Roles().Get(ctx, organizationID, roleID); err != nil {
 			return err
 		}
+		before := member
 		member.Status = MemberActive
 		if err := tx.Members().Update(ctx, member); err != nil {
 			return err
 		}
-		return s.recountSeats(ctx, tx, organizationID, seatReason{subject: user.ID, reason: "was made " + member.Role.Name})
+		return us.members.hooks.MembershipChanged(ctx, tx, MembershipChange{Before: before, After: member, Reason: "was made " + member.Role.Name})
 	})
 	if err != nil {
 		return member, fmt.Errorf("promote member: %w", err)

@@ -52,7 +52,7 @@ func (s *stage) stateInWords() string {
 	if o.Subscription == nil {
 		return "no subscription"
 	}
-	invoices, err := s.service.Invoices(s.t.Context(), s.access)
+	invoices, err := s.service.Invoices.List(s.t.Context(), s.access)
 	s.must(err)
 	state := fmt.Sprintf("%s %s ×%d, access %v, seats %s %d, credits %d, card %s", o.Plan.ID, o.Subscription.Status, o.Subscription.Quantity, o.HasAccess,
 		o.Seats.Status, *o.Seats.LastApplied, o.Credits.Balance, o.Subscription.CardLast4)
@@ -68,7 +68,7 @@ func TestBothSeenOrdersGiveTheSameState(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := openStage(t)
 			s.join(2)
-			session, err := s.service.StartCheckout(t.Context(), s.access, billing.CheckoutRequest{PlanID: "pro", Interval: billing.Monthly})
+			session, err := s.service.Checkouts.Start(t.Context(), s.access, billing.CheckoutRequest{PlanID: "pro", Interval: billing.Monthly})
 			s.must(err)
 			s.pay(session)
 			s.inOrder(order)

@@ -6,6 +6,13 @@ import (
 	"time"
 )
 
+// Overviews reads an organization's billing.
+type Overviews struct {
+	*core
+	credits *Credits
+	seats   *SeatCounter
+}
+
 // Overview is an organization's billing as pages and JSON show it: from our tables alone, never waiting for Stripe.
 type Overview struct {
 	Organization Organization
@@ -42,46 +49,46 @@ type SeatsOverview struct {
 }
 
 // Overview reads an organization's billing.
-func (s *Service) Overview(ctx context.Context, a Access) (Overview, error) {
+func (ov *Overviews) Get(ctx context.Context, a Access) (Overview, error) {
 	o := Overview{Organization: a.Organization}
-	acct := s.knownAccount()
-	link, known, err := Found(s.store.Customers().Link(ctx, a.Organization.ID, acct))
+	acct := ov.knownAccount()
+	link, known, err := Found(ov.store.Customers().Link(ctx, a.Organization.ID, acct))
 	if err != nil {
 		return o, fmt.Errorf("overview: %w", err)
 	}
 	if known && link.DeletedAt == nil {
 		o.CustomerID = link.StripeCustomerID
 	}
-	current, known, err := Found(s.store.Subscriptions().Current(ctx, a.Organization.ID, acct))
+	current, known, err := Found(ov.store.Subscriptions().Current(ctx, a.Organization.ID, acct))
 	if err != nil {
 		return o, fmt.Errorf("overview: %w", err)
 	}
 	if known {
-		if err := s.describeSubscription(ctx, &o, current); err != nil {
+		if err := ov.describeSubscription(ctx, &o, current); err != nil {
 			return o, fmt.Errorf("overview: %w", err)
 		}
 	}
-	session, open, err := Found(s.store.Checkouts().Open(ctx, a.Organization.ID, acct))
+	session, open, err := Found(ov.store.Checkouts().Open(ctx, a.Organization.ID, acct))
 	if err != nil {
 		return o, fmt.Errorf("overview: %w", err)
 	}
-	if open && session.Status == CheckoutOpen && session.ExpiresAt != nil && s.now().Before(*session.ExpiresAt) {
+	if open && session.Status == CheckoutOpen && session.ExpiresAt != nil && ov.now().Before(*session.ExpiresAt) {
 		o.OpenCheckout = &session
 	}
-	if o.Seats, err = s.seatsOverview(ctx, a.Organization.ID, o.Subscription); err != nil {
+	if o.Seats, err = ov.seatsOverview(ctx, a.Organization.ID, o.Subscription); err != nil {
 		return o, fmt.Errorf("overview: %w", err)
 	}
-	o.Credits, err = s.creditsOverview(ctx, a.Organization.ID)
+	o.Credits, err = ov.credits.overview(ctx, a.Organization.ID)
 	return o, err
 }
 
-func (s *Service) describeSubscription(ctx context.Context, o *Overview, current Subscription) error {
+func (ov *Overviews) describeSubscription(ctx context.Context, o *Overview, current Subscription) error {
 	o.Subscription = &current
-	if plan, price, known := s.Catalog().ByPrice(current.PriceID); known {
+	if plan, price, known := ov.Catalog().ByPrice(current.PriceID); known {
 		o.Plan, o.Price = &plan, price
 	}
 	if current.Status.leavesInvoiceOpen() {
-		open, found, err := Found(s.store.Invoices().OldestOpen(ctx, o.Organization.ID, current.ID))
+		open, found, err := Found(ov.store.Invoices().OldestOpen(ctx, o.Organization.ID, current.ID))
 		if err != nil {
 			return fmt.Errorf("look up the open invoice: %w", err)
 		}
@@ -92,7 +99,7 @@ func (s *Service) describeSubscription(ctx context.Context, o *Overview, current
 	if current.Status == StatusPastDue {
 		o.GraceEndsAt = graceEnd(current, o.Plan, o.OpenInvoice)
 	}
-	o.HasAccess = hasAccess(current.Status, o.GraceEndsAt, s.now())
+	o.HasAccess = hasAccess(current.Status, o.GraceEndsAt, ov.now())
 	return nil
 }
 
@@ -128,12 +135,12 @@ func graceEnd(current Subscription, plan *Plan, open *Invoice) *time.Time {
 	return &end
 }
 
-func (s *Service) seatsOverview(ctx context.Context, organizationID string, current *Subscription) (SeatsOverview, error) {
-	billable, err := s.store.Members().CountBillable(ctx, organizationID)
+func (ov *Overviews) seatsOverview(ctx context.Context, organizationID string, current *Subscription) (SeatsOverview, error) {
+	billable, err := ov.store.Members().CountBillable(ctx, organizationID)
 	if err != nil {
 		return SeatsOverview{}, fmt.Errorf("count billable members: %w", err)
 	}
-	state, known, err := Found(s.store.Seats().State(ctx, organizationID))
+	state, known, err := Found(ov.store.Seats().State(ctx, organizationID))
 	if err != nil {
 		return SeatsOverview{}, fmt.Errorf("read seat state: %w", err)
 	}
@@ -149,10 +156,10 @@ func (s *Service) seatsOverview(ctx context.Context, organizationID string, curr
 		return view, nil
 	}
 	view.Quantity, view.CheckedAt = current.Quantity, current.AsOf
-	view.Synced = s.seatsSynced(*current)
+	view.Synced = ov.seats.seatsSynced(*current)
 	if view.Synced {
 		view.Status = state.syncStatus(current.Quantity)
-		state.describe(&view, s.now())
+		state.describe(&view, ov.now())
 	}
 	return view, nil
 }

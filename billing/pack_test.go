@@ -12,7 +12,7 @@ import (
 // buyPack opens Checkout for a pack.
 func (s *stage) buyPack(id string) billing.CheckoutSession {
 	s.t.Helper()
-	session, err := s.service.StartPackCheckout(s.t.Context(), s.access, billing.CheckoutRequest{PackID: id})
+	session, err := s.service.Checkouts.StartPack(s.t.Context(), s.access, billing.CheckoutRequest{PackID: id})
 	s.must(err)
 	return session
 }
@@ -43,7 +43,7 @@ func TestPackIsBoughtOnceHoweverOftenItIsHeard(t *testing.T) {
 	}
 	s.pay(session)
 	for range 3 {
-		completed, err := s.service.CompleteCheckout(t.Context(), s.access, session.StripeSessionID)
+		completed, err := s.service.Checkouts.Complete(t.Context(), s.access, session.StripeSessionID)
 		if err != nil || !completed.Settled || completed.Credits != 500 {
 			t.Fatalf("completed %+v, %v", completed, err)
 		}
@@ -84,7 +84,7 @@ func TestPackPaidByBankComesWithTheMoney(t *testing.T) {
 			s.listening()
 			session := s.buyPack("credits_500")
 			s.payByBank(session, account)
-			completed, err := s.service.CompleteCheckout(t.Context(), s.access, session.StripeSessionID)
+			completed, err := s.service.Checkouts.Complete(t.Context(), s.access, session.StripeSessionID)
 			if err != nil || completed.Settled {
 				t.Fatalf("before the money has come: %+v, %v", completed, err)
 			}
@@ -111,7 +111,7 @@ func TestRefundedPackTakesItsCreditsAlong(t *testing.T) {
 	session := s.buyPack("credits_500")
 	s.pay(session)
 	s.balance(500)
-	_, err := s.service.ConsumeCredits(t.Context(), s.access, billing.Consumption{Amount: 100, IdempotencyKey: "k"})
+	_, err := s.service.Credits.Consume(t.Context(), s.access, billing.Consumption{Amount: 100, IdempotencyKey: "k"})
 	s.must(err)
 	s.postStripe(http.MethodPost, "/v1/refunds", url.Values{"charge": {s.chargeOf(billing.Subscription{CustomerID: session.CustomerID})}, "amount": {"500"}})
 	s.balance(150) // half of 500 is left, and 100 were used
@@ -123,12 +123,12 @@ func TestForgedPacksAreRefused(t *testing.T) {
 	for name, r := range map[string]billing.CheckoutRequest{
 		"unknown": {PackID: "credits_1"}, "empty": {}, "a plan": {PackID: "pro"}, "a plan's price": {PriceID: s.planPrice("pro", billing.Monthly)},
 	} {
-		if _, err := s.service.StartPackCheckout(t.Context(), s.access, r); billing.ErrorMessage(err) != billing.MessageInvalidPrice {
+		if _, err := s.service.Checkouts.StartPack(t.Context(), s.access, r); billing.ErrorMessage(err) != billing.MessageInvalidPrice {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	pack, _ := s.service.Catalog().Pack("credits_500")
-	if _, err := s.service.StartCheckout(t.Context(), s.access, billing.CheckoutRequest{PriceID: pack.Price.ID}); billing.ErrorMessage(err) != billing.MessageInvalidPrice {
+	pack, _ := s.service.Prices.Catalog().Pack("credits_500")
+	if _, err := s.service.Checkouts.Start(t.Context(), s.access, billing.CheckoutRequest{PriceID: pack.Price.ID}); billing.ErrorMessage(err) != billing.MessageInvalidPrice {
 		t.Errorf("a pack as a subscription: %v", err)
 	}
 }

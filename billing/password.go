@@ -22,12 +22,12 @@ const (
 )
 
 // hashPassword returns the PHC string of a password.
-func (s *Service) hashPassword(ctx context.Context, password string) (string, error) {
+func (ps *Passwords) hash(ctx context.Context, password string) (string, error) {
 	salt := make([]byte, saltLength)
-	if _, err := io.ReadFull(s.rand, salt); err != nil {
+	if _, err := io.ReadFull(ps.rand, salt); err != nil {
 		return "", fmt.Errorf("hash password: %w", err)
 	}
-	key, err := s.derive(ctx, password, salt, hashMemory, hashTime, hashThreads)
+	key, err := ps.derive(ctx, password, salt, hashMemory, hashTime, hashThreads)
 	if err != nil {
 		return "", err
 	}
@@ -36,7 +36,7 @@ func (s *Service) hashPassword(ctx context.Context, password string) (string, er
 }
 
 // checkPassword tells whether the password belongs to the PHC string, in a time that does not depend on how much of it fits.
-func (s *Service) checkPassword(ctx context.Context, password, phc string) (bool, error) {
+func (ps *Passwords) matches(ctx context.Context, password, phc string) (bool, error) {
 	var version int
 	var memory, time uint32
 	var threads uint8
@@ -55,7 +55,7 @@ func (s *Service) checkPassword(ctx context.Context, password, phc string) (bool
 	if err != nil {
 		return false, fmt.Errorf("check password: %w", err)
 	}
-	got, err := s.derive(ctx, password, salt, memory, time, threads)
+	got, err := ps.derive(ctx, password, salt, memory, time, threads)
 	if err != nil {
 		return false, err
 	}
@@ -63,10 +63,10 @@ func (s *Service) checkPassword(ctx context.Context, password, phc string) (bool
 }
 
 // derive hashes while no more than a few others do: each takes 19 MiB.
-func (s *Service) derive(ctx context.Context, password string, salt []byte, memory, time uint32, threads uint8) ([]byte, error) {
+func (ps *Passwords) derive(ctx context.Context, password string, salt []byte, memory, time uint32, threads uint8) ([]byte, error) {
 	select {
-	case s.hashing <- struct{}{}:
-		defer func() { <-s.hashing }()
+	case ps.hashing <- struct{}{}:
+		defer func() { <-ps.hashing }()
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

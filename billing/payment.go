@@ -7,6 +7,14 @@ import (
 	"time"
 )
 
+// Payments stores snapshots of charges.
+type Payments struct {
+	*core
+	customers     *Customers
+	subscriptions *Subscriptions
+	credits       *Credits
+}
+
 // Payment is our snapshot of a charge at Stripe, as far as credits follow from it: what came in, and what of it went back. Amounts are in
 // the minor unit of Currency.
 type Payment struct {
@@ -28,19 +36,19 @@ type Payment struct {
 
 // handleCharge takes news of a refund or a dispute as a reason to look at the charge: what went back is cumulative there, and neither a refund nor
 // a dispute tells all of it.
-func (s *Service) handleCharge(ctx context.Context, tx Tx, e Event) (eventResult, error) {
+func (ps *Payments) handle(ctx context.Context, tx Tx, e Event) (eventResult, error) {
 	if e.ChargeID == "" {
 		return eventResult{outcome: OutcomeIgnored}, nil
 	}
-	organizationID, _, err := s.findOwner(ctx, tx, e.CustomerID, "")
+	organizationID, _, err := ps.customers.findOwner(ctx, tx, e.CustomerID, "")
 	if err != nil || organizationID == "" && e.CustomerID != "" {
 		return eventResult{outcome: OutcomeIgnored}, err // another application's; where no customer is named, Stripe is asked whose it is
 	}
 	return eventResult{OutcomePending, organizationID}, nil
 }
 
-func (s *Service) refetchCharge(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
-	err := s.refetchPayment(ctx, e.ChargeID, changes)
+func (ps *Payments) refetchOf(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
+	err := ps.refetch(ctx, e.ChargeID, changes)
 	if errors.Is(err, ErrNotFound) {
 		return OutcomeIgnored, nil
 	}
@@ -48,33 +56,33 @@ func (s *Service) refetchCharge(ctx context.Context, e Event, changes *ChangeLog
 }
 
 // refetchPayment fetches a charge from Stripe and writes the answer, as [Service.refetch] does for subscriptions. ErrNotFound: it is none of ours.
-func (s *Service) refetchPayment(ctx context.Context, id string, changes *ChangeLog) error {
+func (ps *Payments) refetch(ctx context.Context, id string, changes *ChangeLog) error {
 	err := errRowChanged
 	for try := 0; try < refetchAttempts && errors.Is(err, errRowChanged); try++ {
-		if err := s.pauseBefore(ctx, try); err != nil {
+		if err := ps.subscriptions.pauseBefore(ctx, try); err != nil {
 			return fmt.Errorf("ask Stripe for a charge: %w", err)
 		}
-		before, _, readErr := Found(s.store.Payments().Get(ctx, id))
+		before, _, readErr := Found(ps.store.Payments().Get(ctx, id))
 		if readErr != nil {
 			return fmt.Errorf("ask Stripe for a charge: %w", readErr)
 		}
-		answer, askErr := s.gateway.Charge(ctx, id)
+		answer, askErr := ps.gateway.Charge(ctx, id)
 		if isMissing(askErr) {
 			return ErrNotFound
 		}
 		if askErr != nil {
 			return fmt.Errorf("ask Stripe for a charge: %w", askErr)
 		}
-		err = s.applyPayment(ctx, answer, before.Revision, changes)
+		err = ps.applyFetched(ctx, answer, before.Revision, changes)
 	}
 	return err
 }
 
 // applyPayment writes a fetched charge if the row still has the revision it had before Stripe was asked, else returns errMoved. Credits follow
 // the money: what went back takes its part of what it was granted for along, and brings it back where it comes back.
-func (s *Service) applyPayment(ctx context.Context, answer Payment, before int64, changes *ChangeLog) error {
-	return s.store.InTxRecording(ctx, changes, func(tx Tx) error {
-		organizationID, linked, err := s.findOwner(ctx, tx, answer.CustomerID, "")
+func (ps *Payments) applyFetched(ctx context.Context, answer Payment, before int64, changes *ChangeLog) error {
+	return ps.store.InTxRecording(ctx, changes, func(tx Tx) error {
+		organizationID, linked, err := ps.customers.findOwner(ctx, tx, answer.CustomerID, "")
 		if err != nil || !linked {
 			return errors.Join(err, ErrNotFound)
 		}
@@ -88,7 +96,7 @@ func (s *Service) applyPayment(ctx context.Context, answer Payment, before int64
 		if held.Revision != before {
 			return errRowChanged
 		}
-		answer.OrganizationID, answer.Account = organizationID, s.knownAccount().ID
+		answer.OrganizationID, answer.Account = organizationID, ps.knownAccount().ID
 		if held.AsOf.After(answer.AsOf) {
 			answer.AsOf = held.AsOf
 		}
@@ -96,6 +104,6 @@ func (s *Service) applyPayment(ctx context.Context, answer Payment, before int64
 			return fmt.Errorf("write payment: %w", err)
 		}
 		tx.Record("charge %s: refunded %d and lost %d of %d %s", answer.ID, answer.Refunded, answer.Lost, answer.Amount, answer.Currency)
-		return s.recountCredits(ctx, tx, organizationID, nil, CreditReturn)
+		return ps.credits.recount(ctx, tx, organizationID, nil, CreditReturn)
 	})
 }

@@ -34,14 +34,14 @@ func TestRefundTakesItsPartOfTheCreditsAlong(t *testing.T) {
 		s.until("the credits", func(o billing.Overview) bool { return o.Credits.Balance == want })
 	}
 	balance(1000)
-	_, err := s.service.ConsumeCredits(t.Context(), s.access, billing.Consumption{Amount: 200, IdempotencyKey: "k"})
+	_, err := s.service.Credits.Consume(t.Context(), s.access, billing.Consumption{Amount: 200, IdempotencyKey: "k"})
 	s.must(err)
 	charge := s.chargeOf(current)
 	s.postStripe(http.MethodPost, "/v1/refunds", url.Values{"charge": {charge}, "amount": {"1450"}})
 	balance(300) // half of 1,000, and 200 were used
 	s.postStripe(http.MethodPost, "/v1/refunds", url.Values{"charge": {charge}, "amount": {"1450"}})
 	balance(-200) // nothing is paid any more, and 200 were used
-	if _, err := s.service.ConsumeCredits(t.Context(), s.access, billing.Consumption{Amount: 1, IdempotencyKey: "l"}); billing.ErrorCode(err) != billing.CodeConflict {
+	if _, err := s.service.Credits.Consume(t.Context(), s.access, billing.Consumption{Amount: 1, IdempotencyKey: "l"}); billing.ErrorCode(err) != billing.CodeConflict {
 		t.Errorf("what was refunded is used: %v", err)
 	}
 	s.ledger()
@@ -52,7 +52,7 @@ func TestLostDisputeTakesTheCreditsAndAWonOneLeavesThem(t *testing.T) {
 		t.Run(evidence, func(t *testing.T) {
 			s := openStage(t)
 			s.listening()
-			session, err := s.service.StartCheckout(t.Context(), s.access, billing.CheckoutRequest{PlanID: "pro", Interval: billing.Monthly})
+			session, err := s.service.Checkouts.Start(t.Context(), s.access, billing.CheckoutRequest{PlanID: "pro", Interval: billing.Monthly})
 			s.must(err)
 			s.payWith(session, "4000000000000259") // disputed as fraudulent
 			s.until("the credits", func(o billing.Overview) bool { return o.Credits.Balance == 1000 })

@@ -150,7 +150,7 @@ func (c Catalog) PriceIDs() []string {
 	return ids
 }
 
-// pricesComplete returns a copy of the catalogue in which every price found among those from Stripe carries its id, product and amount: what
+// resolved returns a copy of the catalogue in which every price found among those from Stripe carries its id, product and amount: what
 // Stripe charges is what is shown. Later ones win. The second result names what was not found.
 func (c Catalog) resolved(found []StripePrice) (Catalog, []string) {
 	byKey, byID := map[string]StripePrice{}, map[string]StripePrice{}

@@ -6,20 +6,28 @@ import (
 	"fmt"
 )
 
+// Portal opens customer portal sessions.
+type Portal struct {
+	*core
+	checkouts *Checkouts
+	customers *Customers
+	returnURL string
+}
+
 // OpenPortal returns the URL of a customer portal session. An empty returnURL means the configured one. Errors: CodeForbidden; CodeInvalid
 // for a return URL of a foreign origin; CodeNotFound "No Stripe customer found" before the first checkout; CodeStripe.
-func (s *Service) OpenPortal(ctx context.Context, a Access, flow PortalFlow, returnURL string) (string, error) {
+func (p *Portal) Open(ctx context.Context, a Access, flow PortalFlow, returnURL string) (string, error) {
 	if err := a.requireBilling(); err != nil {
 		return "", err
 	}
-	request, err := s.portalRequest(ctx, a, flow, returnURL)
+	request, err := p.request(ctx, a, flow, returnURL)
 	if err != nil {
 		return "", err
 	}
-	url, err := s.gateway.CreatePortalSession(ctx, request)
+	url, err := p.gateway.CreatePortalSession(ctx, request)
 	var refused *StripeError
 	if errors.As(err, &refused) && refused.Code == "resource_missing" && refused.Param == "customer" {
-		return "", errors.Join(Errorf(CodeNotFound, MessageNoCustomer), s.deleteCustomer(ctx, request.CustomerID))
+		return "", errors.Join(Errorf(CodeNotFound, MessageNoCustomer), p.customers.delete(ctx, request.CustomerID))
 	}
 	if err != nil {
 		return "", stripeFailed("open portal", err)
@@ -27,28 +35,28 @@ func (s *Service) OpenPortal(ctx context.Context, a Access, flow PortalFlow, ret
 	return url, nil
 }
 
-func (s *Service) portalRequest(ctx context.Context, a Access, flow PortalFlow, returnURL string) (PortalRequest, error) {
-	back, err := s.validateURL("returnUrl", returnURL, s.returnURL)
+func (p *Portal) request(ctx context.Context, a Access, flow PortalFlow, returnURL string) (PortalRequest, error) {
+	back, err := p.checkouts.validateURL("returnUrl", returnURL, p.returnURL)
 	if err != nil {
 		return PortalRequest{}, err
 	}
-	acct, err := s.requireAccount(ctx)
+	acct, err := p.requireAccount(ctx)
 	if err != nil {
 		return PortalRequest{}, err
 	}
-	link, known, err := Found(s.store.Customers().Link(ctx, a.Organization.ID, acct))
+	link, known, err := Found(p.store.Customers().Link(ctx, a.Organization.ID, acct))
 	if err != nil {
 		return PortalRequest{}, fmt.Errorf("look up customer: %w", err)
 	}
 	if !known || link.StripeCustomerID == "" || link.DeletedAt != nil {
 		return PortalRequest{}, Errorf(CodeNotFound, MessageNoCustomer)
 	}
-	request := PortalRequest{CustomerID: link.StripeCustomerID, ReturnURL: back, Flow: flow, Catalog: s.Catalog()}
-	return s.withFlow(ctx, request, a.Organization.ID, acct)
+	request := PortalRequest{CustomerID: link.StripeCustomerID, ReturnURL: back, Flow: flow, Catalog: p.Catalog()}
+	return p.withFlow(ctx, request, a.Organization.ID, acct)
 }
 
 // withFlow fills in the subscription a deep link is about; without a living one the portal's front page is opened instead.
-func (s *Service) withFlow(ctx context.Context, r PortalRequest, organizationID string, acct StripeAccount) (PortalRequest, error) {
+func (p *Portal) withFlow(ctx context.Context, r PortalRequest, organizationID string, acct StripeAccount) (PortalRequest, error) {
 	switch r.Flow {
 	case PortalHome, PortalPaymentMethod:
 		return r, nil
@@ -56,7 +64,7 @@ func (s *Service) withFlow(ctx context.Context, r PortalRequest, organizationID 
 	default:
 		return r, Errorf(CodeInvalid, "There is no such part of the billing portal.")
 	}
-	current, known, err := Found(s.store.Subscriptions().Current(ctx, organizationID, acct))
+	current, known, err := Found(p.store.Subscriptions().Current(ctx, organizationID, acct))
 	if err != nil {
 		return r, fmt.Errorf("look up subscription: %w", err)
 	}

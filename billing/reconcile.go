@@ -9,6 +9,18 @@ import (
 	"time"
 )
 
+// Reconciler compares snapshots with Stripe and repairs differences.
+type Reconciler struct {
+	*core
+	inbox         *Inbox
+	customers     *Customers
+	checkouts     *Checkouts
+	subscriptions *Subscriptions
+	invoices      *Invoices
+	seats         *SeatCounter
+	rateLimits    *RateLimits
+}
+
 // The bounds of comparing with Stripe.
 const (
 	reconcileEvery       = time.Hour
@@ -42,23 +54,23 @@ type ReconcileGateway interface {
 // Reconcile compares what is held with Stripe and repairs it through the same path as every other news: missed events are received,
 // objects that differ are asked for, seats are recounted. The report is kept unless nothing may be written. Errors: a StripeError in the
 // chain where Stripe did not answer; the report tells how far it came.
-func (s *Service) Reconcile(ctx context.Context, o ReconcileOptions) (DriftReport, error) {
-	acct, err := s.requireAccount(ctx)
+func (rc *Reconciler) Reconcile(ctx context.Context, o ReconcileOptions) (DriftReport, error) {
+	acct, err := rc.requireAccount(ctx)
 	if err != nil {
 		return DriftReport{}, err
 	}
-	since := s.now().Add(-reconcileWindow)
-	return s.reconcile(ctx, acct, o, since)
+	since := rc.now().Add(-reconcileWindow)
+	return rc.run(ctx, acct, o, since)
 }
 
 // reconcileIfDue compares the whole account where its hour has come; one replica does it.
-func (s *Service) reconcileIfDue(ctx context.Context) error {
-	acct := s.knownAccount()
+func (rc *Reconciler) runIfDue(ctx context.Context) error {
+	acct := rc.knownAccount()
 	if acct.ID == "" {
 		return nil
 	}
-	now := s.now()
-	read, due, err := Found(s.store.Reconciliation().Take(ctx, acct, now, now.Add(-reconcileEvery), now.Add(reconcileLease)))
+	now := rc.now()
+	read, due, err := Found(rc.store.Reconciliation().Take(ctx, acct, now, now.Add(-reconcileEvery), now.Add(reconcileLease)))
 	if err != nil || !due {
 		return err
 	}
@@ -66,35 +78,35 @@ func (s *Service) reconcileIfDue(ctx context.Context) error {
 	if oldest := now.Add(-reconcileWindow); since.Before(oldest) {
 		since = oldest
 	}
-	_, err = s.reconcile(ctx, acct, ReconcileOptions{}, since)
+	_, err = rc.run(ctx, acct, ReconcileOptions{}, since)
 	done := context.WithoutCancel(ctx)
 	if err != nil {
 		// Not due at once: Stripe being away is no reason to ask it more often.
-		return errors.Join(err, s.store.Reconciliation().Finish(done, acct, time.Time{}, now))
+		return errors.Join(err, rc.store.Reconciliation().Finish(done, acct, time.Time{}, now))
 	}
-	return errors.Join(s.store.Reconciliation().Finish(done, acct, now, now), s.store.Reconciliation().PruneReports(done, now.Add(-driftReportRetention)))
+	return errors.Join(rc.store.Reconciliation().Finish(done, acct, now, now), rc.store.Reconciliation().PruneReports(done, now.Add(-driftReportRetention)))
 }
 
-func (s *Service) reconcile(ctx context.Context, acct StripeAccount, o ReconcileOptions, since time.Time) (DriftReport, error) {
+func (rc *Reconciler) run(ctx context.Context, acct StripeAccount, o ReconcileOptions, since time.Time) (DriftReport, error) {
 	c := &reconcileRun{
-		Service: s, account: acct, options: o,
-		report: DriftReport{ID: s.newID("drf"), OrganizationID: o.OrganizationID, StartedAt: s.now(), DryRun: o.DryRun, Drifts: []Drift{}},
+		Reconciler: rc, account: acct, options: o,
+		report: DriftReport{ID: rc.newID("drf"), OrganizationID: o.OrganizationID, StartedAt: rc.now(), DryRun: o.DryRun, Drifts: []Drift{}},
 	}
 	err := c.run(ctx, since)
 	if err != nil {
 		c.report.Error = err.Error()
 		err = fmt.Errorf("reconcile: %w", err)
 	}
-	c.report.FinishedAt = s.now()
+	c.report.FinishedAt = rc.now()
 	if o.DryRun {
 		return c.report, err
 	}
-	return c.report, errors.Join(err, s.store.Reconciliation().InsertReport(context.WithoutCancel(ctx), c.report))
+	return c.report, errors.Join(err, rc.store.Reconciliation().InsertReport(context.WithoutCancel(ctx), c.report))
 }
 
 // reconcileRun is one run of the reconciler.
 type reconcileRun struct {
-	*Service
+	*Reconciler
 	account StripeAccount
 	options ReconcileOptions
 	report  DriftReport
@@ -171,7 +183,7 @@ func (c *reconcileRun) addDrift(ctx context.Context, d Drift, repair func(contex
 func (c *reconcileRun) compareEvents(ctx context.Context, since time.Time) error {
 	return c.gateway.Events(ctx, since, func(e Event) error {
 		c.report.Events++
-		if _, acted := c.handlers[e.Type]; !acted || !c.ownAccount(e) {
+		if _, acted := c.inbox.handlers[e.Type]; !acted || !c.inbox.ownAccount(e) {
 			return nil
 		}
 		_, known, err := Found(c.store.Events().Get(ctx, e.ID))
@@ -180,7 +192,7 @@ func (c *reconcileRun) compareEvents(ctx context.Context, since time.Time) error
 		}
 		link := c.links[e.CustomerID]
 		return c.addDrift(ctx, Drift{Kind: DriftEvent, ObjectID: e.ID, OrganizationID: link.OrganizationID, Difference: e.Type + " never came"},
-			func(ctx context.Context) error { return c.storeEvent(ctx, e) })
+			func(ctx context.Context) error { return c.inbox.storeEvent(ctx, e) })
 	})
 }
 
@@ -223,7 +235,7 @@ func (c *reconcileRun) compareCustomer(ctx context.Context, link CustomerLink) e
 		return err
 	}
 	return c.addDrift(ctx, Drift{Kind: DriftCustomer, ObjectID: link.StripeCustomerID, OrganizationID: link.OrganizationID, Difference: "deleted at Stripe"},
-		func(ctx context.Context) error { return c.deleteCustomer(ctx, link.StripeCustomerID) })
+		func(ctx context.Context) error { return c.customers.delete(ctx, link.StripeCustomerID) })
 }
 
 func (c *reconcileRun) compareSubscriptions(ctx context.Context) error {
@@ -274,7 +286,7 @@ func (c *reconcileRun) compareSubscription(ctx context.Context, stripes Subscrip
 		return nil
 	}
 	return c.addDrift(ctx, Drift{Kind: DriftSubscription, ObjectID: stripes.ID, OrganizationID: link.OrganizationID, Difference: difference},
-		func(ctx context.Context) error { _, err := c.refetch(ctx, stripes.ID); return err })
+		func(ctx context.Context) error { _, err := c.subscriptions.refetch(ctx, stripes.ID); return err })
 }
 
 // compareUnlistedSubscription looks after one that lives here and was not in Stripe's list: it runs on a test clock, or is gone.
@@ -299,7 +311,7 @@ func (c *reconcileRun) compareUnlistedSubscription(ctx context.Context, ours Sub
 		return nil
 	}
 	return c.addDrift(ctx, Drift{Kind: DriftSubscription, ObjectID: ours.ID, OrganizationID: ours.OrganizationID, Difference: difference},
-		func(ctx context.Context) error { _, err := c.refetch(ctx, ours.ID); return err })
+		func(ctx context.Context) error { _, err := c.subscriptions.refetch(ctx, ours.ID); return err })
 }
 
 func (c *reconcileRun) compareInvoices(ctx context.Context) error {
@@ -350,7 +362,7 @@ func (c *reconcileRun) compareInvoice(ctx context.Context, stripes Invoice) erro
 		return nil
 	}
 	return c.addDrift(ctx, Drift{Kind: DriftInvoice, ObjectID: stripes.ID, OrganizationID: link.OrganizationID, Difference: difference},
-		func(ctx context.Context) error { return c.refetchInvoice(ctx, stripes.ID) })
+		func(ctx context.Context) error { return c.invoices.refetch(ctx, stripes.ID) })
 }
 
 // compareUnlistedInvoice looks after an open one that is older than the list reaches, or on a test clock. A draft can be deleted at Stripe.
@@ -367,7 +379,7 @@ func (c *reconcileRun) compareUnlistedInvoice(ctx context.Context, ours Invoice)
 		return nil
 	}
 	return c.addDrift(ctx, Drift{Kind: DriftInvoice, ObjectID: ours.ID, OrganizationID: ours.OrganizationID, Difference: difference},
-		func(ctx context.Context) error { return c.refetchInvoice(ctx, ours.ID) })
+		func(ctx context.Context) error { return c.invoices.refetch(ctx, ours.ID) })
 }
 
 // seats recounts every organization with a living subscription.
@@ -397,7 +409,7 @@ func (c *reconcileRun) compareSeatsOf(ctx context.Context, current Subscription)
 			if _, err := tx.Organizations().Lock(ctx, current.OrganizationID); err != nil {
 				return fmt.Errorf("lock organization: %w", err)
 			}
-			return c.recountSeats(ctx, tx, current.OrganizationID, seatReason{reason: "compared with Stripe"})
+			return c.seats.recount(ctx, tx, current.OrganizationID, seatReason{reason: "compared with Stripe"})
 		})
 	})
 }
@@ -414,7 +426,7 @@ func (c *reconcileRun) seatDifference(ctx context.Context, current Subscription)
 	}
 	after := state
 	after.OrganizationID = current.OrganizationID
-	c.updateDesiredSeats(&after, current, c.seatsSynced(current), billed)
+	c.seats.updateDesiredSeats(&after, current, c.seats.seatsSynced(current), billed)
 	var d differences
 	d.add("seats wanted", state.DesiredSeats, after.DesiredSeats)
 	if state.DueAt == nil && after.DueAt != nil {
@@ -424,14 +436,14 @@ func (c *reconcileRun) seatDifference(ctx context.Context, current Subscription)
 }
 
 // Resync compares one organization with Stripe because somebody asked. Errors: CodeForbidden, CodeRateLimited, CodeStripe.
-func (s *Service) Resync(ctx context.Context, a Access) (DriftReport, error) {
+func (rc *Reconciler) Resync(ctx context.Context, a Access) (DriftReport, error) {
 	if err := a.requireBilling(); err != nil {
 		return DriftReport{}, err
 	}
-	if err := s.Allow(ctx, resyncs, a.Organization.ID); err != nil {
+	if err := rc.rateLimits.Allow(ctx, resyncs, a.Organization.ID); err != nil {
 		return DriftReport{}, err
 	}
-	report, err := s.Reconcile(ctx, ReconcileOptions{OrganizationID: a.Organization.ID})
+	report, err := rc.Reconcile(ctx, ReconcileOptions{OrganizationID: a.Organization.ID})
 	if err != nil {
 		return report, stripeFailed("re-sync from Stripe", err)
 	}

@@ -32,19 +32,19 @@ func (c *reconcileRun) compareCheckout(ctx context.Context, ours CheckoutSession
 	if err != nil {
 		return err
 	}
-	difference := c.checkoutDrift(ours, stripes)
+	difference := c.Reconciler.checkoutDrift(ours, stripes)
 	if difference == "" {
 		return nil
 	}
 	return c.addDrift(ctx, Drift{Kind: DriftCheckout, ObjectID: stripes.ID, OrganizationID: ours.OrganizationID, Difference: difference},
-		func(ctx context.Context) error { return c.recordCheckout(ctx, ours, stripes) })
+		func(ctx context.Context) error { return c.checkouts.record(ctx, ours, stripes) })
 }
 
 // checkoutDrift says in words where our record of a session, unsettled as it is, differs from what Stripe has; empty: nowhere.
-func (s *Service) checkoutDrift(ours CheckoutSession, stripes StripeCheckoutSession) string {
+func (rc *Reconciler) checkoutDrift(ours CheckoutSession, stripes StripeCheckoutSession) string {
 	var d differences
 	d.add("status", ours.Status, stripes.Status)
-	if pack, known := s.Catalog().PackByPrice(stripes.PriceID); known && stripes.Mode == ModePayment && stripes.paid() {
+	if pack, known := rc.Catalog().PackByPrice(stripes.PriceID); known && stripes.Mode == ModePayment && stripes.paid() {
 		d = append(d, fmt.Sprintf("paid at Stripe, its %d credits not counted here", pack.Credits))
 	}
 	return d.String()

@@ -12,7 +12,7 @@ import (
 // drifts runs a comparison and lists what it found, a line each.
 func (s *stage) drifts(o billing.ReconcileOptions) []string {
 	s.t.Helper()
-	report, err := s.service.Reconcile(s.t.Context(), o)
+	report, err := s.service.Reconciler.Reconcile(s.t.Context(), o)
 	s.must(err)
 	var found []string
 	for _, d := range report.Drifts {
@@ -28,7 +28,7 @@ func (s *stage) drifts(o billing.ReconcileOptions) []string {
 func TestReconcilerFindsWhatNoWebhookTold(t *testing.T) {
 	s := openStage(t)
 	s.join(2)
-	session, err := s.service.StartCheckout(t.Context(), s.access, billing.CheckoutRequest{PlanID: "pro", Interval: billing.Monthly})
+	session, err := s.service.Checkouts.Start(t.Context(), s.access, billing.CheckoutRequest{PlanID: "pro", Interval: billing.Monthly})
 	s.must(err)
 	s.pay(session)
 	before := s.drifts(billing.ReconcileOptions{DryRun: true})
@@ -74,7 +74,7 @@ func TestReconcilerFindsWhatNoWebhookTold(t *testing.T) {
 func (s *stage) settleEvents() {
 	s.t.Helper()
 	for range 200 {
-		_, err := s.service.RunJob(s.t.Context(), billing.Job{Kind: billing.JobEvent})
+		_, err := s.service.Worker.RunJob(s.t.Context(), billing.Job{Kind: billing.JobEvent})
 		s.must(err)
 		if s.one(`select count(*) from stripe_events where outcome = 'pending'`) == 0 {
 			return
@@ -144,11 +144,11 @@ func TestResyncIsForBillingAdminsAndBounded(t *testing.T) {
 	s := openStage(t)
 	s.subscribe("pro")
 	member := troupe{s, s.access.Organization.ID}.person(billing.RoleMember, false)
-	if _, err := s.service.Resync(t.Context(), member); billing.ErrorCode(err) != billing.CodeForbidden {
+	if _, err := s.service.Reconciler.Resync(t.Context(), member); billing.ErrorCode(err) != billing.CodeForbidden {
 		t.Errorf("a member re-syncs: %v", err)
 	}
 	for try := range 6 {
-		_, err := s.service.Resync(t.Context(), s.access)
+		_, err := s.service.Reconciler.Resync(t.Context(), s.access)
 		if limited := billing.ErrorCode(err) == billing.CodeRateLimited; limited != (try == 5) || !limited && err != nil {
 			t.Errorf("try %d: %v", try+1, err)
 		}

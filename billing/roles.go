@@ -24,14 +24,14 @@ type RoleDraft struct {
 }
 
 // Role reads one of the roles that members of the organization can have. Error: [ErrNotFound].
-func (s *Service) Role(ctx context.Context, a Access, roleID string) (Role, error) {
-	return s.store.Roles().Get(ctx, a.Organization.ID, roleID)
+func (rs *Roles) Get(ctx context.Context, a Access, roleID string) (Role, error) {
+	return rs.store.Roles().Get(ctx, a.Organization.ID, roleID)
 }
 
 // CreateRole makes a custom role. Errors: CodeForbidden where it may do more than the actor; CodeUnprocessable with the field that is wrong.
-func (s *Service) CreateRole(ctx context.Context, a Access, draft RoleDraft) (Role, error) {
-	role := draft.onto(Role{ID: s.newID("role"), OrganizationID: a.Organization.ID})
-	err := s.asMemberManager(ctx, a, func(tx Tx, actor Access) error {
+func (rs *Roles) Create(ctx context.Context, a Access, draft RoleDraft) (Role, error) {
+	role := draft.onto(Role{ID: rs.newID("role"), OrganizationID: a.Organization.ID})
+	err := rs.members.asMemberManager(ctx, a, func(tx AccountTx, actor Access) error {
 		if err := checkRole(ctx, tx, actor, role); err != nil {
 			return err
 		}
@@ -45,9 +45,9 @@ func (s *Service) CreateRole(ctx context.Context, a Access, draft RoleDraft) (Ro
 
 // ChangeRole changes a custom role; what its holders may do changes at their next request. Errors: as [Service.CreateRole]; [ErrNotFound];
 // CodeConflict for a built-in role.
-func (s *Service) ChangeRole(ctx context.Context, a Access, roleID string, draft RoleDraft) (Role, error) {
+func (rs *Roles) Change(ctx context.Context, a Access, roleID string, draft RoleDraft) (Role, error) {
 	var role Role
-	err := s.withCustomRole(ctx, a, roleID, func(tx Tx, actor Access, before Role) error {
+	err := rs.withCustomRole(ctx, a, roleID, func(tx AccountTx, actor Access, before Role) error {
 		role = draft.onto(before)
 		if err := checkRole(ctx, tx, actor, role); err != nil {
 			return err
@@ -62,8 +62,8 @@ func (s *Service) ChangeRole(ctx context.Context, a Access, roleID string, draft
 
 // DeleteRole deletes a custom role that nobody holds. Errors: CodeForbidden, [ErrNotFound], CodeConflict for a built-in role and one that
 // members hold or invitations promise.
-func (s *Service) DeleteRole(ctx context.Context, a Access, roleID string) error {
-	err := s.withCustomRole(ctx, a, roleID, func(tx Tx, _ Access, role Role) error {
+func (rs *Roles) Delete(ctx context.Context, a Access, roleID string) error {
+	err := rs.withCustomRole(ctx, a, roleID, func(tx AccountTx, _ Access, role Role) error {
 		members, invitations, err := tx.Roles().Holders(ctx, a.Organization.ID, roleID)
 		if err != nil {
 			return err
@@ -98,8 +98,8 @@ func plural(n int, one, many string) string {
 }
 
 // withCustomRole runs f about a role of the organization's own that the actor's covers.
-func (s *Service) withCustomRole(ctx context.Context, a Access, roleID string, f func(Tx, Access, Role) error) error {
-	return s.asMemberManager(ctx, a, func(tx Tx, actor Access) error {
+func (rs *Roles) withCustomRole(ctx context.Context, a Access, roleID string, f func(AccountTx, Access, Role) error) error {
+	return rs.members.asMemberManager(ctx, a, func(tx AccountTx, actor Access) error {
 		role, err := tx.Roles().Get(ctx, a.Organization.ID, roleID)
 		if err != nil {
 			return err
@@ -120,7 +120,7 @@ func (d RoleDraft) onto(r Role) Role {
 }
 
 // checkRole refuses a role that grants more than the actor holds, or whose name says nothing or is another's.
-func checkRole(ctx context.Context, tx Tx, actor Access, role Role) error {
+func checkRole(ctx context.Context, tx AccountTx, actor Access, role Role) error {
 	if role.Name == "" || utf8.RuneCountInString(role.Name) > maxRoleNameLength {
 		return fieldError("name", "Please name the role, in %d characters or fewer.", maxRoleNameLength)
 	}
@@ -140,6 +140,6 @@ func checkRole(ctx context.Context, tx Tx, actor Access, role Role) error {
 }
 
 // Roles lists the roles members of the organization can have, the built-in ones first.
-func (s *Service) Roles(ctx context.Context, a Access) ([]Role, error) {
-	return s.store.Roles().List(ctx, a.Organization.ID)
+func (rs *Roles) List(ctx context.Context, a Access) ([]Role, error) {
+	return rs.store.Roles().List(ctx, a.Organization.ID)
 }

@@ -23,8 +23,8 @@ const (
 )
 
 // SearchMembers lists the organization's members that fit, by name.
-func (s *Service) SearchMembers(ctx context.Context, a Access, search MemberSearch) ([]Member, error) {
-	members, err := s.store.Members().List(ctx, a.Organization.ID)
+func (ms *Members) Search(ctx context.Context, a Access, search MemberSearch) ([]Member, error) {
+	members, err := ms.store.Members().List(ctx, a.Organization.ID)
 	if err != nil {
 		return nil, fmt.Errorf("search members: %w", err)
 	}

@@ -63,13 +63,13 @@ func waitForWindow(before []SeatAttempt, now time.Time, length time.Duration, li
 }
 
 // openNextAttempt opens the next attempt and stores it, or puts it off where Stripe's limits say so: an empty update then.
-func (s *Service) openNextAttempt(ctx context.Context, tx Tx, state *SeatState, current Subscription) (QuantityUpdate, error) {
-	now := s.now()
+func (sy *SeatSyncer) openNextAttempt(ctx context.Context, tx Tx, state *SeatState, current Subscription) (QuantityUpdate, error) {
+	now := sy.now()
 	before, err := tx.SeatAttempts().List(ctx, current.ID, now.Add(-seatAttemptsKept))
 	if err != nil {
 		return QuantityUpdate{}, fmt.Errorf("read what Stripe was told: %w", err)
 	}
-	proration := s.seatProration(*state, current)
+	proration := sy.seatProration(*state, current)
 	if !state.retries(current) {
 		var wait time.Duration
 		if wait, proration = throttle(before, now, proration); wait > 0 {
@@ -78,7 +78,7 @@ func (s *Service) openNextAttempt(ctx context.Context, tx Tx, state *SeatState, 
 			return QuantityUpdate{}, tx.Seats().PutState(ctx, *state)
 		}
 	}
-	update := s.nextAttempt(state, current, proration)
+	update := sy.nextAttempt(state, current, proration)
 	if err := tx.Seats().PutState(ctx, *state); err != nil {
 		return QuantityUpdate{}, err
 	}

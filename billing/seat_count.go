@@ -5,20 +5,24 @@ import (
 	"fmt"
 )
 
-// recountMember recounts the seats after a membership changed from before to after. The ledger gets a line about the member exactly when
+// SeatCounter counts the seats that an organization needs.
+type SeatCounter struct{ *core }
+
+// membershipChanged recounts the seats after a membership changed from before to after. The ledger gets a line about the member exactly when
 // they began or ceased to be billed, even where the number stays as it is (the plan's minimum), so that their newest line tells since when
 // and why they are billed. Where only the count itself was off, the line is about nobody.
-func (s *Service) recountMember(ctx context.Context, tx Tx, before, after Member, actorID, reason string) error {
+func (sc *SeatCounter) membershipChanged(ctx context.Context, tx Tx, c MembershipChange) error {
+	before, after := c.Before, c.After
 	organizationID := after.OrganizationID
 	if before.Billed() == after.Billed() {
-		return s.recountSeats(ctx, tx, organizationID, seatReason{actor: actorID, reason: "the seats were counted again"})
+		return sc.recount(ctx, tx, organizationID, seatReason{actor: c.ActorID, reason: "the seats were counted again"})
 	}
 	old, _, err := Found(tx.Seats().LockState(ctx, organizationID))
 	if err != nil {
 		return fmt.Errorf("lock seat state: %w", err)
 	}
-	cause := seatReason{actor: actorID, subject: after.UserID, reason: reason}
-	if err := s.recountSeats(ctx, tx, organizationID, cause); err != nil {
+	cause := seatReason{actor: c.ActorID, subject: after.UserID, reason: c.Reason}
+	if err := sc.recount(ctx, tx, organizationID, cause); err != nil {
 		return err
 	}
 	counted, err := tx.Seats().State(ctx, organizationID)
@@ -28,16 +32,16 @@ func (s *Service) recountMember(ctx context.Context, tx Tx, before, after Member
 	if counted.DesiredSeats != old.DesiredSeats {
 		return nil // the recount has written the line
 	}
-	return tx.SeatLedger().Insert(ctx, s.seatChange(old, counted, cause))
+	return tx.SeatLedger().Insert(ctx, sc.seatChange(old, counted, cause))
 }
 
 // requireFreeSeat refuses one more billed person where the plan takes no more. promised counts seats that are kept for others.
-func (s *Service) requireFreeSeat(ctx context.Context, tx Tx, organizationID string, promised int) error {
-	current, known, err := Found(tx.Subscriptions().Current(ctx, organizationID, s.knownAccount()))
+func (sc *SeatCounter) requireFreeSeat(ctx context.Context, tx Tx, organizationID string, promised int) error {
+	current, known, err := Found(tx.Subscriptions().Current(ctx, organizationID, sc.knownAccount()))
 	if err != nil {
 		return fmt.Errorf("look up subscription: %w", err)
 	}
-	plan, _, offered := s.Catalog().ByPrice(current.PriceID)
+	plan, _, offered := sc.Catalog().ByPrice(current.PriceID)
 	if !known || !offered || current.Status.Ended() || plan.SeatMaximum == 0 {
 		return nil
 	}
@@ -61,45 +65,45 @@ func seatLimitMessage(plan Plan, promised int) string {
 
 // recountSeats counts who is billed, writes what is wanted and when Stripe is to be told. It belongs into every transaction that can
 // change either side; the organization is locked (or new) in it. The number is always counted, never added to.
-func (s *Service) recountSeats(ctx context.Context, tx Tx, organizationID string, cause seatReason) error {
-	current, living, err := Found(tx.Subscriptions().Current(ctx, organizationID, s.knownAccount()))
+func (sc *SeatCounter) recount(ctx context.Context, tx Tx, organizationID string, cause seatReason) error {
+	current, living, err := Found(tx.Subscriptions().Current(ctx, organizationID, sc.knownAccount()))
 	if err != nil {
 		return fmt.Errorf("look up subscription: %w", err)
 	}
-	return s.recountSeatsUnder(ctx, tx, organizationID, current, living, cause)
+	return sc.recountUnder(ctx, tx, organizationID, current, living, cause)
 }
 
 // recountSeatsUnder is [Service.recountSeats] where the current subscription has just been read.
-func (s *Service) recountSeatsUnder(ctx context.Context, tx Tx, organizationID string, current Subscription, living bool, cause seatReason) error {
+func (sc *SeatCounter) recountUnder(ctx context.Context, tx Tx, organizationID string, current Subscription, living bool, cause seatReason) error {
 	state, billed, err := tx.Seats().LockAndCount(ctx, organizationID)
 	if err != nil {
 		return fmt.Errorf("lock seat state and count billable members: %w", err)
 	}
 	before := state
 	state.OrganizationID = organizationID
-	s.updateDesiredSeats(&state, current, living && s.seatsSynced(current), billed)
+	sc.updateDesiredSeats(&state, current, living && sc.seatsSynced(current), billed)
 	if state == before {
 		return nil
 	}
 	if state.DesiredSeats != before.DesiredSeats {
-		state.summarizeLater(s.now())
+		state.summarizeLater(sc.now())
 	}
-	if err := s.writeSeatChange(ctx, tx, before, state, current, cause); err != nil {
+	if err := sc.writeSeatChange(ctx, tx, before, state, current, cause); err != nil {
 		return err
 	}
 	if err := tx.Seats().PutState(ctx, state); err != nil {
 		return err
 	}
-	return s.enqueueSync(ctx, tx, before, state)
+	return sc.enqueueSync(ctx, tx, before, state)
 }
 
 // writeSeatChange gives every version of the wanted number its line in the ledger: another number, or the same told again because Stripe has
 // another one.
-func (s *Service) writeSeatChange(ctx context.Context, tx Tx, before, after SeatState, current Subscription, cause seatReason) error {
+func (sc *SeatCounter) writeSeatChange(ctx context.Context, tx Tx, before, after SeatState, current Subscription, cause seatReason) error {
 	if after.SyncVersion == before.SyncVersion {
 		return nil
 	}
-	change := s.seatChange(before, after, cause)
+	change := sc.seatChange(before, after, cause)
 	if after.DesiredSeats == before.DesiredSeats {
 		change.From, change.ActorUserID, change.SubjectUserID, change.Reason = current.Quantity, "", "", ReasonResent
 	}
@@ -122,17 +126,17 @@ type seatReason struct {
 const ReasonResent = "the number at Stripe was set right"
 
 // enqueueSync has Stripe told when it is due, unless an alarm is set that rings before: that one waits on by itself.
-func (s *Service) enqueueSync(ctx context.Context, tx Tx, before, after SeatState) error {
+func (sc *SeatCounter) enqueueSync(ctx context.Context, tx Tx, before, after SeatState) error {
 	if after.DueAt == nil || before.DueAt != nil && !after.DueAt.Before(*before.DueAt) {
 		return nil
 	}
 	turn := fmt.Sprintf("%d:%d", after.SyncVersion, after.Attempt)
-	return s.enqueue(ctx, tx, JobSeats, after.OrganizationID, turn, *after.DueAt)
+	return sc.enqueue(ctx, tx.Jobs(), JobSeats, after.OrganizationID, turn, *after.DueAt)
 }
 
-func (s *Service) seatChange(before, after SeatState, cause seatReason) SeatChange {
+func (sc *SeatCounter) seatChange(before, after SeatState, cause seatReason) SeatChange {
 	return SeatChange{
-		OrganizationID: after.OrganizationID, At: s.now(), ActorUserID: cause.actor, SubjectUserID: cause.subject,
+		OrganizationID: after.OrganizationID, At: sc.now(), ActorUserID: cause.actor, SubjectUserID: cause.subject,
 		Reason: cause.reason, From: before.DesiredSeats, To: after.DesiredSeats, Version: after.SyncVersion,
 	}
 }

@@ -5,10 +5,18 @@ import (
 	"fmt"
 )
 
+// SeatLedgers reads the seat ledger, undoes changes that are not yet at Stripe, and mails summaries.
+type SeatLedgers struct {
+	*core
+	members *Members
+	seats   *SeatCounter
+	notices *Notices
+}
+
 // BilledSince finds, for each of the people, the newest line of the seat ledger about them: it says since when and why they are billed, or
 // no longer are. Who has none was in the organization before there was a ledger about them.
-func (s *Service) BilledSince(ctx context.Context, a Access, userIDs []string) (map[string]SeatChange, error) {
-	changes, err := s.store.SeatLedger().Latest(ctx, a.Organization.ID, userIDs)
+func (sl *SeatLedgers) BilledSince(ctx context.Context, a Access, userIDs []string) (map[string]SeatChange, error) {
+	changes, err := sl.store.SeatLedger().Latest(ctx, a.Organization.ID, userIDs)
 	if err != nil {
 		return nil, fmt.Errorf("read why people are billed: %w", err)
 	}
@@ -40,10 +48,10 @@ const (
 const SeatLedgerLimit = 100_000
 
 // SeatLedger lists the lines of the seat ledger that fit, the newest first, and how many fit altogether.
-func (s *Service) SeatLedger(ctx context.Context, a Access, search LedgerSearch) (lines []SeatChange, total int, err error) {
+func (sl *SeatLedgers) Search(ctx context.Context, a Access, search LedgerSearch) (lines []SeatChange, total int, err error) {
 	search.Text = searchText(search.Text)
 	search.Limit = min(search.Limit, SeatLedgerLimit)
-	lines, total, err = s.store.SeatLedger().Search(ctx, a.Organization.ID, search)
+	lines, total, err = sl.store.SeatLedger().Search(ctx, a.Organization.ID, search)
 	if err != nil {
 		return nil, 0, fmt.Errorf("read the seat ledger: %w", err)
 	}

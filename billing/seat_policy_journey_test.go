@@ -24,7 +24,7 @@ func (s *stage) sells(change func(*billing.Plan)) {
 		}
 	}
 	s.service = billing.New(options)
-	if err := s.service.Start(s.t.Context()); err != nil {
+	if err := s.service.Prices.Start(s.t.Context()); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -41,7 +41,7 @@ func (s *stage) removeMembers(n int) {
 			continue
 		}
 		n--
-		if err := s.service.RemoveMember(s.t.Context(), s.access, member.ID); err != nil {
+		if err := s.service.Members.Remove(s.t.Context(), s.access, member.ID); err != nil {
 			s.t.Fatal(err)
 		}
 	}
@@ -82,7 +82,7 @@ func TestSeatsArePaidUntilTheRenewal(t *testing.T) {
 	s.join(1)
 	s.settles(4) // filled again within the hour, and not charged for it
 	s.stripe.AdvanceClock(end.Add(2 * time.Hour))
-	if err := s.service.RefreshSubscription(t.Context(), s.access); err != nil {
+	if err := s.service.Subscriptions.Refresh(t.Context(), s.access); err != nil {
 		t.Fatal(err)
 	}
 	paid := s.lastInvoice()
@@ -139,7 +139,7 @@ func TestQuantityChangedAgainAndAgainIsNoFight(t *testing.T) {
 func (s *stage) setQuantity(current billing.Subscription, quantity int) {
 	s.t.Helper()
 	s.setQuantityInDashboard(current, quantity)
-	if err := s.service.RefreshSubscription(s.t.Context(), s.access); err != nil {
+	if err := s.service.Subscriptions.Refresh(s.t.Context(), s.access); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -172,7 +172,7 @@ func TestGatheredChangesAreUndone(t *testing.T) {
 	s.join(3)
 	s.subscribe("pro")
 	wantSeats(t, s, 4, 4, billing.SyncOK)
-	if _, err := s.service.UndoPendingChanges(t.Context(), s.access); billing.ErrorCode(err) != billing.CodeConflict {
+	if _, err := s.service.SeatLedger.UndoPendingChanges(t.Context(), s.access); billing.ErrorCode(err) != billing.CodeConflict {
 		t.Fatalf("nothing is gathered, and undoing says %v", err)
 	}
 	members, err := s.store.Members().List(t.Context(), s.access.Organization.ID)
@@ -181,7 +181,7 @@ func TestGatheredChangesAreUndone(t *testing.T) {
 	}
 	change := func(m billing.Member, c billing.MemberChange) {
 		t.Helper()
-		if _, err := s.service.ChangeMember(t.Context(), s.access, m.ID, c); err != nil {
+		if _, err := s.service.Members.Change(t.Context(), s.access, m.ID, c); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -196,7 +196,7 @@ func TestGatheredChangesAreUndone(t *testing.T) {
 	change(others[1], billing.MemberChange{Status: &suspended})
 	s.join(1)
 	wantSeats(t, s, 3, 4, billing.SyncPending)
-	left, err := s.service.UndoPendingChanges(t.Context(), s.access)
+	left, err := s.service.SeatLedger.UndoPendingChanges(t.Context(), s.access)
 	if err != nil || left != 0 {
 		t.Fatalf("%d left, %v", left, err)
 	}
@@ -206,7 +206,7 @@ func TestGatheredChangesAreUndone(t *testing.T) {
 		t.Fatalf("%d calls, %v", s.calls.Load(), err)
 	}
 	s.removeMembers(1)
-	if _, err := s.service.UndoPendingChanges(t.Context(), s.access); billing.ErrorCode(err) != billing.CodeConflict {
+	if _, err := s.service.SeatLedger.UndoPendingChanges(t.Context(), s.access); billing.ErrorCode(err) != billing.CodeConflict {
 		t.Fatalf("who was removed can't be brought back, and undoing says %v", err)
 	}
 }

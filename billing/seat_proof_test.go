@@ -13,7 +13,7 @@ import (
 // flip turns a member's billing.
 func (tr troupe) flip(admin billing.Access, m billing.Member, billable bool) {
 	tr.t.Helper()
-	_, err := tr.service.ChangeMember(tr.t.Context(), admin, m.ID, billing.MemberChange{Billable: &billable})
+	_, err := tr.service.Members.Change(tr.t.Context(), admin, m.ID, billing.MemberChange{Billable: &billable})
 	tr.must(err)
 }
 
@@ -40,7 +40,7 @@ func TestBurstOfAThousandChanges(t *testing.T) {
 		group.Go(func() {
 			for round := range 10 {
 				for _, m := range members[worker*10 : worker*10+10] {
-					_, err := tr.service.ChangeMember(t.Context(), s.access, m.ID, billing.MemberChange{Billable: ptr(round%2 == 0 || worker%2 == 0)})
+					_, err := tr.service.Members.Change(t.Context(), s.access, m.ID, billing.MemberChange{Billable: ptr(round%2 == 0 || worker%2 == 0)})
 					if err != nil {
 						t.Error(err)
 					}
@@ -65,7 +65,7 @@ func TestFlappingKeepsStripesLimits(t *testing.T) {
 	now := func() time.Time { return began.Add(time.Duration(ahead.Load())) }
 	options.Now = now
 	s.service = billing.New(options)
-	s.must(s.service.Start(t.Context()))
+	s.must(s.service.Prices.Start(t.Context()))
 	s.subscribe("pro")
 	tr := troupe{s, s.access.Organization.ID}
 	member := s.crowd(1, false)[0]
@@ -104,8 +104,8 @@ func TestChangeDuringARunningSync(t *testing.T) {
 	options := s.options(s.store)
 	options.Gateway = beforeSeats{s.gateway(), func() { tr.flip(s.access, members[1], true) }}
 	replica := billing.New(options)
-	s.must(replica.Start(t.Context()))
-	s.must(replica.SyncSeats(t.Context(), tr.id))
+	s.must(replica.Prices.Start(t.Context()))
+	s.must(replica.SeatSyncer.Sync(t.Context(), tr.id))
 	wantSeats(t, s, 3, 2, billing.SyncPending) // told, and no 'ok' while the next one waits
 	if state := s.seatState(); state.AppliedVersion >= state.SyncVersion || state.DueAt == nil {
 		t.Fatalf("the answer to an older version hides the newer one: %+v", state)
@@ -121,7 +121,7 @@ type beforeSeats struct {
 	do func()
 }
 
-func (g beforeSeats) SetSeats(ctx context.Context, update billing.QuantityUpdate) (billing.UpdatedSubscription, error) {
+func (g beforeSeats) UpdateQuantity(ctx context.Context, update billing.QuantityUpdate) (billing.UpdatedSubscription, error) {
 	g.do()
 	return g.Gateway.UpdateQuantity(ctx, update)
 }
@@ -136,11 +136,11 @@ func TestCrashBetweenTheCallAndTheWrite(t *testing.T) {
 	options := s.options(s.store)
 	options.Gateway = dyingAfter{s.gateway()}
 	dying := billing.New(options)
-	s.must(dying.Start(t.Context()))
+	s.must(dying.Prices.Start(t.Context()))
 	crashed := make(chan any, 1)
 	go func() {
 		defer func() { crashed <- recover() }()
-		_ = dying.SyncSeats(t.Context(), s.access.Organization.ID)
+		_ = dying.SeatSyncer.Sync(t.Context(), s.access.Organization.ID)
 	}()
 	if <-crashed == nil {
 		t.Fatal("the replica lives")
@@ -163,14 +163,14 @@ func TestCrashBetweenTheCallAndTheWrite(t *testing.T) {
 
 type dyingAfter struct{ billing.Gateway }
 
-func (g dyingAfter) SetSeats(ctx context.Context, update billing.QuantityUpdate) (billing.UpdatedSubscription, error) {
+func (g dyingAfter) UpdateQuantity(ctx context.Context, update billing.QuantityUpdate) (billing.UpdatedSubscription, error) {
 	_, _ = g.Gateway.UpdateQuantity(ctx, update)
 	panic("killed")
 }
 
 // recount counts the stage's organization as every change does.
 func (s *stage) recount() error {
-	_, err := s.service.RetrySeatSync(s.t.Context(), s.access)
+	_, err := s.service.SeatSyncer.Retry(s.t.Context(), s.access)
 	return err
 }
 
@@ -184,7 +184,7 @@ func TestResubscribedAtTheSameVersion(t *testing.T) {
 	wantSeats(t, s, 3, 3, billing.SyncOK)
 	version := s.seatState().SyncVersion
 	s.postStripe("DELETE", "/v1/subscriptions/"+old.ID, nil)
-	s.must(s.service.RefreshSubscription(t.Context(), s.access))
+	s.must(s.service.Subscriptions.Refresh(t.Context(), s.access))
 	fresh := s.subscribe("pro")
 	if fresh.ID == old.ID || fresh.Quantity != 3 {
 		t.Fatalf("subscribed again to %+v", fresh)
@@ -207,7 +207,7 @@ func TestStripeDownForAnHour(t *testing.T) {
 	began := time.Now()
 	options.Now = func() time.Time { return began.Add(time.Duration(ahead.Load())) }
 	s.service = billing.New(options)
-	s.must(s.service.Start(t.Context()))
+	s.must(s.service.Prices.Start(t.Context()))
 	s.subscribe("pro")
 	tr := troupe{s, s.access.Organization.ID}
 	members := s.crowd(12, false)

@@ -14,34 +14,34 @@ func (s SeatState) syncStatus(atStripe int) SyncStatus {
 }
 
 // seatsSynced tells whether this subscription's quantity is ours to set: a living one of a per-seat plan of the catalogue.
-func (s *Service) seatsSynced(current Subscription) bool {
-	plan, _, known := s.Catalog().ByPrice(current.PriceID)
+func (sc *SeatCounter) seatsSynced(current Subscription) bool {
+	plan, _, known := sc.Catalog().ByPrice(current.PriceID)
 	return known && plan.PerSeat && current.Status.SeatsSynced() && current.ItemID != ""
 }
 
 // weigh brings what is wanted up to date with who is billed and what Stripe has.
-func (s *Service) updateDesiredSeats(state *SeatState, current Subscription, synced bool, billed int) {
+func (sc *SeatCounter) updateDesiredSeats(state *SeatState, current Subscription, synced bool, billed int) {
 	if !synced {
 		state.clearPending()
-		s.setDesiredSeats(state, s.desiredSeats(state, current, billed))
+		sc.setDesiredSeats(state, sc.desiredSeats(state, current, billed))
 		state.clearPending() // nobody is told of the new number either
 		return
 	}
-	plan, _, _ := s.Catalog().ByPrice(current.PriceID)
+	plan, _, _ := sc.Catalog().ByPrice(current.PriceID)
 	state.recordPaidSeats(plan, current)
 	state.acceptQuantity(plan, current, billed)
-	s.setDesiredSeats(state, s.desiredSeats(state, current, billed))
-	s.scheduleSync(state, current)
+	sc.setDesiredSeats(state, sc.desiredSeats(state, current, billed))
+	sc.scheduleSync(state, current)
 }
 
 // want writes the wanted number; a change makes a new version and gathers with others that follow soon.
-func (s *Service) setDesiredSeats(state *SeatState, seats int) {
+func (sc *SeatCounter) setDesiredSeats(state *SeatState, seats int) {
 	if state.DesiredSeats == seats {
 		return
 	}
 	state.DesiredSeats = seats
 	state.SyncVersion++
-	now := s.now()
+	now := sc.now()
 	if state.FirstChangeAt == nil {
 		state.FirstChangeAt = &now
 	}
@@ -54,8 +54,8 @@ func (s *Service) setDesiredSeats(state *SeatState, seats int) {
 
 // scheduleSync holds what is wanted against the snapshot. Where they agree there is nothing to tell. Where they differ although the wanted
 // number was told, somebody changed it behind us: that is a new version to tell. A snapshot that is behind proves neither.
-func (s *Service) scheduleSync(state *SeatState, current Subscription) {
-	now := s.now()
+func (sc *SeatCounter) scheduleSync(state *SeatState, current Subscription) {
+	now := sc.now()
 	if state.maybeStale(current) {
 		if state.DueAt == nil {
 			state.DueAt = &now
@@ -123,8 +123,8 @@ const (
 
 // desiredSeats is max(1, billed) as the seed has it, raised to the plan's minimum, to a number adopted from Stripe, and to what is paid for
 // the running period where the plan keeps that.
-func (s *Service) desiredSeats(state *SeatState, current Subscription, billed int) int {
-	plan, _, known := s.Catalog().ByPrice(current.PriceID)
+func (sc *SeatCounter) desiredSeats(state *SeatState, current Subscription, billed int) int {
+	plan, _, known := sc.Catalog().ByPrice(current.PriceID)
 	if !known || !plan.PerSeat {
 		return max(1, billed)
 	}
@@ -134,7 +134,7 @@ func (s *Service) desiredSeats(state *SeatState, current Subscription, billed in
 		return wanted
 	}
 	release := state.PaidUntil.Add(-releaseLead)
-	if !s.now().Before(release) {
+	if !sc.now().Before(release) {
 		state.ReleaseAt = nil
 		return wanted
 	}

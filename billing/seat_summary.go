@@ -7,13 +7,13 @@ import (
 )
 
 // sendDueSeatSummaries tells the billing contacts whose seats came and went.
-func (s *Service) sendDueSeatSummaries(ctx context.Context) error {
-	due, err := s.store.Seats().DueSummaries(ctx, s.now(), seatBatch)
+func (sl *SeatLedgers) sendDueSummaries(ctx context.Context) error {
+	due, err := sl.store.Seats().DueSummaries(ctx, sl.now(), seatBatch)
 	if err != nil {
 		return fmt.Errorf("due summaries of seats: %w", err)
 	}
 	for _, organizationID := range due {
-		err := s.store.InTx(ctx, func(tx Tx) error { return s.sendSeatSummary(ctx, tx, organizationID) })
+		err := sl.store.InTx(ctx, func(tx Tx) error { return sl.sendSummary(ctx, tx, organizationID) })
 		if err != nil {
 			return fmt.Errorf("summary of seats: %w", err)
 		}
@@ -22,12 +22,12 @@ func (s *Service) sendDueSeatSummaries(ctx context.Context) error {
 }
 
 // sendSeatSummary writes one summary. Where nothing is billed by the seat, or all is as it was, there is nothing to tell.
-func (s *Service) sendSeatSummary(ctx context.Context, tx Tx, organizationID string) error {
+func (sl *SeatLedgers) sendSummary(ctx context.Context, tx Tx, organizationID string) error {
 	if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
 		return fmt.Errorf("lock organization: %w", err)
 	}
 	state, err := tx.Seats().LockState(ctx, organizationID)
-	if err != nil || state.SummaryDueAt == nil || s.now().Before(*state.SummaryDueAt) {
+	if err != nil || state.SummaryDueAt == nil || sl.now().Before(*state.SummaryDueAt) {
 		return err
 	}
 	since := *state.SummarySince
@@ -35,8 +35,8 @@ func (s *Service) sendSeatSummary(ctx context.Context, tx Tx, organizationID str
 	if err := tx.Seats().PutState(ctx, state); err != nil {
 		return err
 	}
-	current, living, err := Found(tx.Subscriptions().Current(ctx, organizationID, s.knownAccount()))
-	if err != nil || !living || !s.seatsSynced(current) {
+	current, living, err := Found(tx.Subscriptions().Current(ctx, organizationID, sl.knownAccount()))
+	if err != nil || !living || !sl.seats.seatsSynced(current) {
 		return err
 	}
 	if since.Before(current.CreatedAt) {
@@ -51,8 +51,8 @@ func (s *Service) sendSeatSummary(ctx context.Context, tx Tx, organizationID str
 		return nil
 	}
 	newest, oldest := changes[0], changes[len(changes)-1]
-	plan, _, _ := s.Catalog().ByPrice(current.PriceID)
-	return s.queueBillingNotice(ctx, tx, Mail{
+	plan, _, _ := sl.Catalog().ByPrice(current.PriceID)
+	return sl.notices.queue(ctx, tx, Mail{
 		Kind: MailSeatSummary, Key: fmt.Sprintf("seats:%d", newest.ID), OrganizationID: organizationID,
 		Data: MailData{Plan: plan.Name, Seats: newest.To, FormerSeats: oldest.From, Changes: describeChanges(changes)},
 	})

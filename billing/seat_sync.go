@@ -9,107 +9,114 @@ import (
 	"time"
 )
 
+// SeatSyncer sets the quantity at Stripe.
+type SeatSyncer struct {
+	*core
+	seats         *SeatCounter
+	subscriptions *Subscriptions
+}
+
 // seatLease is how long one worker has an organization's seats to itself: longer than a call to Stripe may take.
 const seatLease = 30 * time.Second
 
 // RetrySeatSync has Stripe told at once. queued is false where there is nothing to tell. Error: CodeForbidden.
-func (s *Service) RetrySeatSync(ctx context.Context, a Access) (queued bool, err error) {
+func (sy *SeatSyncer) Retry(ctx context.Context, a Access) (queued bool, err error) {
 	if err := a.requireBilling(); err != nil {
 		return false, err
 	}
-	err = s.store.InTx(ctx, func(tx Tx) error {
+	err = sy.store.InTx(ctx, func(tx Tx) error {
 		if _, err := tx.Organizations().Lock(ctx, a.Organization.ID); err != nil {
 			return fmt.Errorf("lock organization: %w", err)
 		}
-		if err := s.recountSeats(ctx, tx, a.Organization.ID, seatReason{actor: a.User.ID, reason: "asked to try again"}); err != nil {
+		if err := sy.seats.recount(ctx, tx, a.Organization.ID, seatReason{actor: a.User.ID, reason: "asked to try again"}); err != nil {
 			return err
 		}
 		state, known, err := Found(tx.Seats().LockState(ctx, a.Organization.ID))
 		if err != nil || !known || state.DueAt == nil {
 			return err
 		}
-		now := s.now()
+		now := sy.now()
 		turn := fmt.Sprintf("asked:%d", now.UnixMicro())
 		state.DueAt, queued = &now, true
 		if err := tx.Seats().PutState(ctx, state); err != nil {
 			return err
 		}
-		return s.enqueue(ctx, tx, JobSeats, state.OrganizationID, turn, now)
+		return sy.enqueue(ctx, tx.Jobs(), JobSeats, state.OrganizationID, turn, now)
 	})
 	return queued, err
 }
 
 // SyncSeats tells Stripe how many seats an organization wants, if they differ from what it has. The attempt is stored before the call,
 // so that a call whose answer was lost is repeated under the same idempotency key. It never runs twice at once for one organization.
-func (s *Service) SyncSeats(ctx context.Context, organizationID string) error {
-	update, state, err := s.openAttempt(ctx, organizationID)
+func (sy *SeatSyncer) Sync(ctx context.Context, organizationID string) error {
+	update, state, err := sy.openAttempt(ctx, organizationID)
 	if err != nil || update.SubscriptionID == "" {
 		return err
 	}
 	version := state.SyncVersion
 	if update.IdempotencyKey == "" {
-		return s.refetchBeforeUpdate(ctx, state, update.SubscriptionID)
+		return sy.refetchBeforeUpdate(ctx, state, update.SubscriptionID)
 	}
-	before, _, err := Found(s.store.Subscriptions().Get(ctx, update.SubscriptionID))
+	before, _, err := Found(sy.store.Subscriptions().Get(ctx, update.SubscriptionID))
 	if err != nil {
 		return fmt.Errorf("sync seats: %w", err)
 	}
-	answer, err := s.gateway.UpdateQuantity(ctx, update)
+	answer, err := sy.gateway.UpdateQuantity(ctx, update)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), jobTimeout) // what Stripe said is written even if our time is up
 	defer cancel()
 	if err != nil {
-		return s.attemptFailed(ctx, organizationID, version, update, err)
+		return sy.attemptFailed(ctx, organizationID, version, update, err)
 	}
 	if answer.Replayed { // an old yes: how it stands now is asked before the attempt is closed
-		if _, err := s.refetch(ctx, update.SubscriptionID); err != nil {
-			return s.refetchFailed(ctx, state, err)
+		if _, err := sy.subscriptions.refetch(ctx, update.SubscriptionID); err != nil {
+			return sy.refetchFailed(ctx, state, err)
 		}
 	}
-	shown, err := s.attemptSucceeded(ctx, organizationID, version, update, answer, before.Revision)
+	shown, err := sy.attemptSucceeded(ctx, organizationID, version, update, answer, before.Revision)
 	if err == nil && !shown {
-		_, err = s.refetch(ctx, update.SubscriptionID)
+		_, err = sy.subscriptions.refetch(ctx, update.SubscriptionID)
 	}
 	return err
 }
 
 // openAttempt stores the attempt and returns what to send, with the state it was opened in; an empty update where there is nothing to send; one
 // without a key where the snapshot has to be brought up to date before anything can be told.
-func (s *Service) openAttempt(ctx context.Context, organizationID string) (update QuantityUpdate, state SeatState, err error) {
-	err = s.store.InTx(ctx, func(tx Tx) error {
+func (sy *SeatSyncer) openAttempt(ctx context.Context, organizationID string) (update QuantityUpdate, state SeatState, err error) {
+	err = sy.store.InTx(ctx, func(tx Tx) error {
 		update = QuantityUpdate{}
 		if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
 			return fmt.Errorf("lock organization: %w", err)
 		}
 		var known bool
 		state, known, err = Found(tx.Seats().LockState(ctx, organizationID))
-		now := s.now()
+		now := sy.now()
 		if err != nil || !known || state.DueAt == nil || now.Before(*state.DueAt) || state.LeaseUntil != nil && now.Before(*state.LeaseUntil) {
 			return err
 		}
-		current, known, err := Found(tx.Subscriptions().Current(ctx, organizationID, s.knownAccount()))
+		current, known, err := Found(tx.Subscriptions().Current(ctx, organizationID, sy.knownAccount()))
 		if err != nil {
 			return err
 		}
 		agrees := current.Quantity == state.DesiredSeats
 		switch {
-		case !known, !s.seatsSynced(current), agrees && !state.maybeStale(current):
-			return s.recountSeats(ctx, tx, organizationID, seatReason{reason: "checked before telling Stripe"})
+		case !known, !sy.seats.seatsSynced(current), agrees && !state.maybeStale(current):
+			return sy.seats.recount(ctx, tx, organizationID, seatReason{reason: "checked before telling Stripe"})
 		case agrees, state.AppliedVersion == state.SyncVersion:
 			update.SubscriptionID = current.ID
 			return nil
 		}
-		update, err = s.openNextAttempt(ctx, tx, &state, current)
+		update, err = sy.openNextAttempt(ctx, tx, &state, current)
 		return err
 	})
 	return update, state, err
 }
 
 // refetchBeforeUpdate reads the subscription, after which an attempt that was never answered says nothing any more.
-func (s *Service) refetchBeforeUpdate(ctx context.Context, opened SeatState, subscriptionID string) error {
-	if _, err := s.refetch(ctx, subscriptionID); err != nil {
-		return s.refetchFailed(context.WithoutCancel(ctx), opened, err)
+func (sy *SeatSyncer) refetchBeforeUpdate(ctx context.Context, opened SeatState, subscriptionID string) error {
+	if _, err := sy.subscriptions.refetch(ctx, subscriptionID); err != nil {
+		return sy.refetchFailed(context.WithoutCancel(ctx), opened, err)
 	}
-	return s.store.InTx(ctx, func(tx Tx) error {
+	return sy.store.InTx(ctx, func(tx Tx) error {
 		if _, err := tx.Organizations().Lock(ctx, opened.OrganizationID); err != nil {
 			return fmt.Errorf("lock organization: %w", err)
 		}
@@ -121,16 +128,16 @@ func (s *Service) refetchBeforeUpdate(ctx context.Context, opened SeatState, sub
 		if err := tx.Seats().PutState(ctx, state); err != nil {
 			return err
 		}
-		return s.recountSeats(ctx, tx, opened.OrganizationID, seatReason{reason: "asked Stripe what became of an unanswered attempt"})
+		return sy.seats.recount(ctx, tx, opened.OrganizationID, seatReason{reason: "asked Stripe what became of an unanswered attempt"})
 	})
 }
 
 // refetchFailed records why Stripe could not be asked and when it will be tried again. What is open stays open: nothing new is known of it.
-func (s *Service) refetchFailed(ctx context.Context, opened SeatState, cause error) error {
+func (sy *SeatSyncer) refetchFailed(ctx context.Context, opened SeatState, cause error) error {
 	var refused *StripeError
 	errors.As(cause, &refused)
-	s.log.WarnContext(ctx, "seats are not asked about", "organization", opened.OrganizationID, "error", cause)
-	return s.store.InTx(ctx, func(tx Tx) error {
+	sy.log.WarnContext(ctx, "seats are not asked about", "organization", opened.OrganizationID, "error", cause)
+	return sy.store.InTx(ctx, func(tx Tx) error {
 		if _, err := tx.Organizations().Lock(ctx, opened.OrganizationID); err != nil {
 			return fmt.Errorf("lock organization: %w", err)
 		}
@@ -141,7 +148,7 @@ func (s *Service) refetchFailed(ctx context.Context, opened SeatState, cause err
 		state.LeaseUntil = nil
 		if state.SyncVersion == opened.SyncVersion && state.DueAt != nil { // a newer change keeps its own, earlier moment
 			state.Failures++
-			next := s.now().Add(s.backoff(state.Failures))
+			next := sy.now().Add(sy.backoff(state.Failures))
 			state.DueAt, state.SyncError = &next, seatErrorMessage(refused, cause)
 		}
 		return tx.Seats().PutState(ctx, state)
@@ -155,12 +162,12 @@ func (s *SeatState) retries(current Subscription) bool {
 
 // nextAttempt fills in the attempt's parameters. Only where no answer came to the same change is its key used again, and then with the
 // parameters it was first sent with.
-func (s *Service) nextAttempt(state *SeatState, current Subscription, proration Proration) QuantityUpdate {
+func (sy *SeatSyncer) nextAttempt(state *SeatState, current Subscription, proration Proration) QuantityUpdate {
 	if !state.retries(current) {
 		state.Attempt++
 		state.OpenProration = proration
 	}
-	lease := s.now().Add(seatLease)
+	lease := sy.now().Add(seatLease)
 	state.AttemptOpen, state.OpenItemID, state.OpenQuantity, state.OpenVersion = true, current.ItemID, state.DesiredSeats, state.SyncVersion
 	state.LeaseUntil = &lease
 	return QuantityUpdate{
@@ -173,8 +180,8 @@ func (s *Service) nextAttempt(state *SeatState, current Subscription, proration 
 // seatProration is what the plan says about the rest of the period. A decrease while an invoice is unpaid credits nothing, since the
 // money it would give back was never received (https://docs.stripe.com/billing/subscriptions/prorations, unpaid invoices). Seats that are
 // paid until the period ends cost nothing when they are filled again.
-func (s *Service) seatProration(state SeatState, current Subscription) Proration {
-	plan, _, _ := s.Catalog().ByPrice(current.PriceID)
+func (sy *SeatSyncer) seatProration(state SeatState, current Subscription) Proration {
+	plan, _, _ := sy.Catalog().ByPrice(current.PriceID)
 	switch {
 	case state.DesiredSeats > current.Quantity && state.PaidUntil != nil && state.DesiredSeats <= state.PaidSeats:
 		return ProrateNever
@@ -188,7 +195,7 @@ func (s *Service) seatProration(state SeatState, current Subscription) Proration
 
 // attemptSucceeded records Stripe's yes, and the snapshot that came with it in the same transaction, so that nobody holds the one without the
 // other against what is wanted. shown is false where the row moved meanwhile: Stripe has to be asked.
-func (s *Service) attemptSucceeded(
+func (sy *SeatSyncer) attemptSucceeded(
 	ctx context.Context, organizationID string, version int64, update QuantityUpdate, answer UpdatedSubscription, before int64,
 ) (shown bool, err error) {
 	yes := true
@@ -196,9 +203,9 @@ func (s *Service) attemptSucceeded(
 	if !answer.Replayed {
 		told.AcknowledgedAt = &answer.Subscription.AsOf
 	}
-	err = s.store.InTx(ctx, func(tx Tx) error {
+	err = sy.store.InTx(ctx, func(tx Tx) error {
 		shown = false
-		err := s.closeAttempt(ctx, tx, organizationID, told, func(state *SeatState) {
+		err := sy.closeAttempt(ctx, tx, organizationID, told, func(state *SeatState) {
 			state.AttemptOpen, state.SyncError, state.Failures = false, "", 0
 			state.LastAppliedSeats, state.AppliedVersion = &update.Quantity, version
 			if told.AcknowledgedAt != nil {
@@ -208,7 +215,7 @@ func (s *Service) attemptSucceeded(
 		if shown = answer.Replayed; err != nil || shown {
 			return err
 		}
-		_, err = s.applyFetchedTx(ctx, tx, answer.Subscription, before)
+		_, err = sy.subscriptions.applyFetchedTx(ctx, tx, answer.Subscription, before)
 		if errors.Is(err, errRowChanged) { // it is found out before anything is written
 			return nil
 		}
@@ -219,40 +226,40 @@ func (s *Service) attemptSucceeded(
 }
 
 // attemptFailed records why, in words, and when it will be tried again.
-func (s *Service) attemptFailed(ctx context.Context, organizationID string, version int64, update QuantityUpdate, cause error) error {
+func (sy *SeatSyncer) attemptFailed(ctx context.Context, organizationID string, version int64, update QuantityUpdate, cause error) error {
 	var refused *StripeError
 	isStripe := errors.As(cause, &refused)
 	closed := func(state *SeatState) {
 		state.Failures++
-		next := s.now().Add(s.backoff(state.Failures))
+		next := sy.now().Add(sy.backoff(state.Failures))
 		if state.SyncVersion == version { // a newer change keeps its own, earlier moment
 			state.DueAt = &next
 		}
 		state.AttemptOpen = !isStripe || refused.Unanswered || refused.Status == 409 || refused.Status == 429
 		state.SyncError = seatErrorMessage(refused, cause)
 	}
-	err := s.store.InTx(ctx, func(tx Tx) error {
-		return s.closeAttempt(ctx, tx, organizationID, refusedAttempt(update, cause), closed)
+	err := sy.store.InTx(ctx, func(tx Tx) error {
+		return sy.closeAttempt(ctx, tx, organizationID, refusedAttempt(update, cause), closed)
 	})
-	s.log.WarnContext(ctx, "seat sync failed", "organization", organizationID, "version", version, "error", cause)
-	return errors.Join(err, s.refetchMissing(ctx, organizationID, cause))
+	sy.log.WarnContext(ctx, "seat sync failed", "organization", organizationID, "version", version, "error", cause)
+	return errors.Join(err, sy.refetchMissing(ctx, organizationID, cause))
 }
 
 // refetchMissing asks after the subscription where Stripe no longer knows it or its item as we do.
-func (s *Service) refetchMissing(ctx context.Context, organizationID string, cause error) error {
+func (sy *SeatSyncer) refetchMissing(ctx context.Context, organizationID string, cause error) error {
 	var refused *StripeError
 	if !errors.As(cause, &refused) || refused.Status != 400 && refused.Status != 404 {
 		return nil
 	}
-	current, known, err := Found(s.store.Subscriptions().Current(ctx, organizationID, s.knownAccount()))
+	current, known, err := Found(sy.store.Subscriptions().Current(ctx, organizationID, sy.knownAccount()))
 	if err != nil || !known {
 		return err
 	}
-	_, err = s.refetch(ctx, current.ID)
+	_, err = sy.subscriptions.refetch(ctx, current.ID)
 	return err
 }
 
-func (s *Service) closeAttempt(ctx context.Context, tx Tx, organizationID string, told SeatAttempt, change func(*SeatState)) error {
+func (sy *SeatSyncer) closeAttempt(ctx context.Context, tx Tx, organizationID string, told SeatAttempt, change func(*SeatState)) error {
 	if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
 		return fmt.Errorf("lock organization: %w", err)
 	}
@@ -283,17 +290,17 @@ func seatErrorMessage(refused *StripeError, cause error) string {
 }
 
 // releaseUnusedSeats recounts the organizations whose paid period is about to end with seats that nobody sits on.
-func (s *Service) releaseUnusedSeats(ctx context.Context) error {
-	due, err := s.store.Seats().DueReleases(ctx, s.now(), seatBatch)
+func (sy *SeatSyncer) releaseUnusedSeats(ctx context.Context) error {
+	due, err := sy.store.Seats().DueReleases(ctx, sy.now(), seatBatch)
 	if err != nil {
 		return fmt.Errorf("due releases of seats: %w", err)
 	}
 	for _, organizationID := range due {
-		err := s.store.InTx(ctx, func(tx Tx) error {
+		err := sy.store.InTx(ctx, func(tx Tx) error {
 			if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
 				return fmt.Errorf("lock organization: %w", err)
 			}
-			return s.recountSeats(ctx, tx, organizationID, seatReason{reason: "seats nobody uses are given back before the renewal"})
+			return sy.seats.recount(ctx, tx, organizationID, seatReason{reason: "seats nobody uses are given back before the renewal"})
 		})
 		if err != nil {
 			return fmt.Errorf("give back seats: %w", err)
@@ -302,8 +309,8 @@ func (s *Service) releaseUnusedSeats(ctx context.Context) error {
 	return nil
 }
 
-func (s *Service) syncDueSeats(ctx context.Context) error {
-	due, err := s.store.Seats().DueSyncs(ctx, s.now(), seatBatch)
+func (sy *SeatSyncer) syncAllDue(ctx context.Context) error {
+	due, err := sy.store.Seats().DueSyncs(ctx, sy.now(), seatBatch)
 	if err != nil {
 		return err
 	}
@@ -312,7 +319,7 @@ func (s *Service) syncDueSeats(ctx context.Context) error {
 	for range min(workers, len(due)) {
 		group.Go(func() {
 			for id := range queue {
-				s.syncDue(ctx, id)
+				sy.syncDue(ctx, id)
 			}
 		})
 	}
@@ -324,11 +331,11 @@ func (s *Service) syncDueSeats(ctx context.Context) error {
 	return nil
 }
 
-func (s *Service) syncDue(ctx context.Context, organizationID string) {
+func (sy *SeatSyncer) syncDue(ctx context.Context, organizationID string) {
 	ctx, cancel := context.WithTimeout(ctx, jobTimeout)
 	defer cancel()
-	if err := s.SyncSeats(ctx, organizationID); err != nil && !errors.Is(err, context.Canceled) {
-		s.log.WarnContext(ctx, "seat sync", "organization", organizationID, "error", err)
+	if err := sy.Sync(ctx, organizationID); err != nil && !errors.Is(err, context.Canceled) {
+		sy.log.WarnContext(ctx, "seat sync", "organization", organizationID, "error", err)
 	}
 }
 

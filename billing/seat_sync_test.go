@@ -53,13 +53,13 @@ func TestMembersBeforeCheckoutAreItsQuantity(t *testing.T) {
 
 func TestMemberAddedDuringCheckoutIsTold(t *testing.T) {
 	s := openStage(t)
-	session, err := s.service.StartCheckout(t.Context(), s.access, billing.CheckoutRequest{PlanID: "pro", Interval: billing.Monthly})
+	session, err := s.service.Checkouts.Start(t.Context(), s.access, billing.CheckoutRequest{PlanID: "pro", Interval: billing.Monthly})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.join(2)
 	s.pay(session)
-	if _, err := s.service.CompleteCheckout(t.Context(), s.access, session.StripeSessionID); err != nil {
+	if _, err := s.service.Checkouts.Complete(t.Context(), s.access, session.StripeSessionID); err != nil {
 		t.Fatal(err)
 	}
 	s.due()
@@ -98,7 +98,7 @@ func TestFailuresAreRecordedAndMended(t *testing.T) {
 				t.Fatalf("Stripe has %d seats, want %d", got, c.atStripe)
 			}
 			before := s.seatState()
-			queued, err := s.service.RetrySeatSync(t.Context(), s.access)
+			queued, err := s.service.SeatSyncer.Retry(t.Context(), s.access)
 			if err != nil || !queued {
 				t.Fatalf("retry: queued %v, %v", queued, err)
 			}
@@ -127,11 +127,11 @@ func TestQuantityChangedBehindUsIsRestored(t *testing.T) {
 	s := openStage(t)
 	current := s.subscribe("pro")
 	s.setQuantityInDashboard(current, 40)
-	if err := s.service.RefreshSubscription(t.Context(), s.access); err != nil {
+	if err := s.service.Subscriptions.Refresh(t.Context(), s.access); err != nil {
 		t.Fatal(err)
 	}
 	wantSeats(t, s, 1, 40, billing.SyncPending)
-	changes, _, err := s.service.SeatLedger(t.Context(), s.access, billing.LedgerSearch{Limit: 1})
+	changes, _, err := s.service.SeatLedger.Search(t.Context(), s.access, billing.LedgerSearch{Limit: 1})
 	s.must(err)
 	if line := changes[0]; line.From != 40 || line.To != 1 || line.Reason != billing.ReasonResent || line.ActorName != "" {
 		t.Errorf("the ledger says %+v", line)
@@ -210,7 +210,7 @@ func TestTwoReplicasTellOnce(t *testing.T) {
 	s := openStage(t)
 	s.subscribe("pro")
 	other := s.newService(s.openStore())
-	if err := other.Start(t.Context()); err != nil {
+	if err := other.Prices.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	s.join(5)
@@ -222,7 +222,7 @@ func TestTwoReplicasTellOnce(t *testing.T) {
 			service = other
 		}
 		group.Go(func() {
-			if err := service.SyncSeats(context.WithoutCancel(t.Context()), s.access.Organization.ID); err != nil {
+			if err := service.SeatSyncer.Sync(context.WithoutCancel(t.Context()), s.access.Organization.ID); err != nil {
 				t.Error(err)
 			}
 		})
@@ -248,7 +248,7 @@ func TestBurstIsToldOnce(t *testing.T) {
 func TestSeatLedgerTellsWhoAndWhy(t *testing.T) {
 	s := openStage(t)
 	s.join(2)
-	changes, _, err := s.service.SeatLedger(t.Context(), s.access, billing.LedgerSearch{Limit: 200})
+	changes, _, err := s.service.SeatLedger.Search(t.Context(), s.access, billing.LedgerSearch{Limit: 200})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -275,7 +275,7 @@ func TestSeatLedgerTellsWhatAChangeCameTo(t *testing.T) {
 	s.must(s.sync())
 	var newest billing.SeatChange
 	s.until("the ledger to name the invoice", func(billing.Overview) bool {
-		changes, _, err := s.service.SeatLedger(t.Context(), s.access, billing.LedgerSearch{Limit: 10})
+		changes, _, err := s.service.SeatLedger.Search(t.Context(), s.access, billing.LedgerSearch{Limit: 10})
 		s.must(err)
 		if changes[1].InvoiceNumber != "" {
 			t.Fatalf("of two changes told together both carry it: %+v", changes[1])

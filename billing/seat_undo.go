@@ -17,9 +17,9 @@ const maxPendingChanges = 10_000
 // UndoPendingChanges sets back who is billed to what it was before the changes that are gathered now, so that Stripe is told nothing. People who
 // left stay away: left counts them. Errors: CodeForbidden; CodeConflict where nothing is gathered, where all of them left, and for the
 // plan's maximum.
-func (s *Service) UndoPendingChanges(ctx context.Context, a Access) (left int, err error) {
-	err = s.asMemberManager(ctx, a, func(tx Tx, actor Access) error {
-		people, err := s.pendingChanges(ctx, tx, a.Organization.ID)
+func (sl *SeatLedgers) UndoPendingChanges(ctx context.Context, a Access) (left int, err error) {
+	err = sl.members.asMemberManager(ctx, a, inTx(func(tx Tx, actor Access) error {
+		people, err := sl.pendingChanges(ctx, tx, a.Organization.ID)
 		if err != nil {
 			return err
 		}
@@ -34,7 +34,7 @@ func (s *Service) UndoPendingChanges(ctx context.Context, a Access) (left int, e
 				left++
 				continue
 			}
-			if err := s.revertBilling(ctx, tx, actor, member); err != nil {
+			if err := sl.revertBilling(ctx, tx, actor, member); err != nil {
 				return err
 			}
 		}
@@ -42,7 +42,7 @@ func (s *Service) UndoPendingChanges(ctx context.Context, a Access) (left int, e
 			return Errorf(CodeConflict, MessageAllRemoved)
 		}
 		return nil
-	})
+	}))
 	if err != nil {
 		return 0, fmt.Errorf("undo gathered changes: %w", err)
 	}
@@ -51,12 +51,12 @@ func (s *Service) UndoPendingChanges(ctx context.Context, a Access) (left int, e
 
 // pendingChanges lists the people whose billing differs from before the gathering began. The ledger has a line each time one of them began or
 // ceased to be billed, so an odd number of lines is a difference.
-func (s *Service) pendingChanges(ctx context.Context, tx Tx, organizationID string) ([]string, error) {
+func (sl *SeatLedgers) pendingChanges(ctx context.Context, tx Tx, organizationID string) ([]string, error) {
 	state, _, err := Found(tx.Seats().LockState(ctx, organizationID))
 	if err != nil {
 		return nil, fmt.Errorf("lock seat state: %w", err)
 	}
-	if !state.debouncing(s.now()) {
+	if !state.debouncing(sl.now()) {
 		return nil, Errorf(CodeConflict, MessageNothingPending)
 	}
 	changes, err := tx.SeatLedger().List(ctx, organizationID, maxPendingChanges)
@@ -101,7 +101,7 @@ func membersByUser(ctx context.Context, tx Tx, organizationID string) (map[strin
 
 // revertBilling turns a member's billing round: who became billed stays a member and is billed no more, who ceased to be is again, and let in
 // again if they were suspended.
-func (s *Service) revertBilling(ctx context.Context, tx Tx, actor Access, before Member) error {
+func (sl *SeatLedgers) revertBilling(ctx context.Context, tx Tx, actor Access, before Member) error {
 	if !actor.Covers(before.Role) {
 		return Errorf(CodeForbidden, MessageHoldsMore)
 	}
@@ -109,5 +109,5 @@ func (s *Service) revertBilling(ctx context.Context, tx Tx, actor Access, before
 	if after.Billable = !before.Billed(); after.Billable {
 		after.Status = MemberActive
 	}
-	return s.writeMember(ctx, tx, actor, before, after)
+	return sl.members.writeMember(ctx, tx, actor, before, after)
 }

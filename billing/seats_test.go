@@ -18,20 +18,20 @@ func seatService(now time.Time) *Service {
 func TestWantGathersChanges(t *testing.T) {
 	start := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	var state SeatState
-	seatService(start).setDesiredSeats(&state, 1)
+	seatService(start).Seats.setDesiredSeats(&state, 1)
 	if state.SyncVersion != 1 || !state.DueAt.Equal(start.Add(DebounceQuiet)) {
 		t.Fatalf("first change: %+v", state)
 	}
-	seatService(start.Add(2*time.Second)).setDesiredSeats(&state, 2)
+	seatService(start.Add(2*time.Second)).Seats.setDesiredSeats(&state, 2)
 	if state.SyncVersion != 2 || !state.DueAt.Equal(start.Add(2*time.Second+DebounceQuiet)) {
 		t.Fatalf("second change: version %d, due %v", state.SyncVersion, state.DueAt)
 	}
-	seatService(start.Add(29*time.Second)).setDesiredSeats(&state, 3)
+	seatService(start.Add(29*time.Second)).Seats.setDesiredSeats(&state, 3)
 	if !state.DueAt.Equal(start.Add(DebounceLimit)) {
 		t.Fatalf("a change late in the gathering is due at %v, want %v", state.DueAt, start.Add(DebounceLimit))
 	}
 	due := *state.DueAt
-	seatService(start.Add(time.Hour)).setDesiredSeats(&state, 3)
+	seatService(start.Add(time.Hour)).Seats.setDesiredSeats(&state, 3)
 	if state.SyncVersion != 3 || !state.DueAt.Equal(due) {
 		t.Fatalf("no change made a version: %+v", state)
 	}
@@ -43,7 +43,7 @@ func TestScheduleAgainstSnapshot(t *testing.T) {
 	current := Subscription{ID: "sub_1", ItemID: "si_1", PriceID: "price_pro", Status: StatusActive, Quantity: 3, AsOf: now}
 	t.Run("agreement settles and clears the error", func(t *testing.T) {
 		state := SeatState{DesiredSeats: 3, SyncVersion: 4, AppliedVersion: 3, SyncError: "declined", Failures: 2, DueAt: &now, AttemptOpen: true}
-		s.scheduleSync(&state, current)
+		s.Seats.scheduleSync(&state, current)
 		if state.syncStatus(3) != SyncOK || state.DueAt != nil || state.AttemptOpen || *state.LastAppliedSeats != 3 || !state.LastSyncAt.Equal(now) {
 			t.Errorf("%+v", state)
 		}
@@ -51,14 +51,14 @@ func TestScheduleAgainstSnapshot(t *testing.T) {
 	t.Run("a change that waits keeps its version and its moment", func(t *testing.T) {
 		due := now.Add(DebounceQuiet)
 		state := SeatState{DesiredSeats: 5, SyncVersion: 4, AppliedVersion: 3, DueAt: &due}
-		s.scheduleSync(&state, current)
+		s.Seats.scheduleSync(&state, current)
 		if state.SyncVersion != 4 || !state.DueAt.Equal(due) || state.syncStatus(3) != SyncPending {
 			t.Errorf("%+v", state)
 		}
 	})
 	t.Run("a quantity changed behind us is a new version, due now", func(t *testing.T) {
 		state := SeatState{DesiredSeats: 5, SyncVersion: 4, AppliedVersion: 4, AttemptOpen: true}
-		s.scheduleSync(&state, current)
+		s.Seats.scheduleSync(&state, current)
 		if state.SyncVersion != 5 || !state.DueAt.Equal(now) || state.AttemptOpen {
 			t.Errorf("%+v", state)
 		}
@@ -90,21 +90,21 @@ func TestNextAttemptKeys(t *testing.T) {
 	s := seatService(now)
 	current := Subscription{ID: "sub_1", ItemID: "si_1", PriceID: "price_pro", Status: StatusActive, Quantity: 3}
 	state := SeatState{DesiredSeats: 5, SyncVersion: 4}
-	first := s.nextAttempt(&state, current, ProrateNextInvoice)
-	if again := s.nextAttempt(&state, current, ProrateNextInvoice); again.IdempotencyKey != first.IdempotencyKey {
+	first := s.SeatSyncer.nextAttempt(&state, current, ProrateNextInvoice)
+	if again := s.SeatSyncer.nextAttempt(&state, current, ProrateNextInvoice); again.IdempotencyKey != first.IdempotencyKey {
 		t.Errorf("no answer came, yet the key moved from %s to %s", first.IdempotencyKey, again.IdempotencyKey)
 	}
 	state.AttemptOpen = false
-	answered := s.nextAttempt(&state, current, ProrateNextInvoice)
+	answered := s.SeatSyncer.nextAttempt(&state, current, ProrateNextInvoice)
 	if answered.IdempotencyKey == first.IdempotencyKey {
 		t.Error("a definite answer came, yet the key is used again")
 	}
 	state.DesiredSeats, state.SyncVersion = 6, 5
-	if moved := s.nextAttempt(&state, current, ProrateNextInvoice); moved.IdempotencyKey == answered.IdempotencyKey || moved.Quantity != 6 {
+	if moved := s.SeatSyncer.nextAttempt(&state, current, ProrateNextInvoice); moved.IdempotencyKey == answered.IdempotencyKey || moved.Quantity != 6 {
 		t.Errorf("another number under the same key: %+v", moved)
 	}
 	current.ItemID = "si_2"
-	if item := s.nextAttempt(&state, current, ProrateNextInvoice); item.IdempotencyKey != "seats:si_2:5:4" {
+	if item := s.SeatSyncer.nextAttempt(&state, current, ProrateNextInvoice); item.IdempotencyKey != "seats:si_2:5:4" {
 		t.Errorf("another item: %s", item.IdempotencyKey)
 	}
 }
@@ -134,7 +134,7 @@ func TestSeatProration(t *testing.T) {
 		if c.paid == 0 {
 			state.PaidUntil = nil
 		}
-		if got := s.seatProration(state, Subscription{PriceID: c.price, Status: c.status, Quantity: c.from}); got != c.want {
+		if got := s.SeatSyncer.seatProration(state, Subscription{PriceID: c.price, Status: c.status, Quantity: c.from}); got != c.want {
 			t.Errorf("%s %d->%d with %d paid: got %s, want %s", c.status, c.from, c.to, c.paid, got, c.want)
 		}
 	}
@@ -160,7 +160,7 @@ func TestWantedSeats(t *testing.T) {
 	}
 	for _, c := range cases {
 		state := c.state
-		if got := s.desiredSeats(&state, Subscription{PriceID: c.price}, c.billed); got != c.want {
+		if got := s.Seats.desiredSeats(&state, Subscription{PriceID: c.price}, c.billed); got != c.want {
 			t.Errorf("%s with %d billed, %+v: got %d, want %d", c.price, c.billed, c.state, got, c.want)
 		}
 		if kept := c.want == c.state.PaidSeats; (state.ReleaseAt != nil) != kept {
@@ -173,7 +173,7 @@ func TestBackoffGrowsAndStaysBounded(t *testing.T) {
 	s := seatService(time.Now())
 	for failures := 1; failures < 40; failures++ {
 		least := min(backoffLimit, backoffFirst<<min(failures-1, 20))
-		if got := s.backoff(failures); got < least || got > least+least/4 {
+		if got := s.Prices.backoff(failures); got < least || got > least+least/4 {
 			t.Fatalf("after %d failures: %v, want between %v and %v", failures, got, least, least+least/4)
 		}
 	}

@@ -38,8 +38,8 @@ func versionIsCheckedAfterTheCall(t *testing.T, s *stage) {
 	options := s.options(s.store)
 	options.Gateway = beforeSeats{s.gateway(), func() { s.join(1) }}
 	replica := billing.New(options)
-	s.must(replica.Start(t.Context()))
-	s.must(replica.SyncSeats(t.Context(), s.access.Organization.ID))
+	s.must(replica.Prices.Start(t.Context()))
+	s.must(replica.SeatSyncer.Sync(t.Context(), s.access.Organization.ID))
 	if state := s.seatState(); state.AppliedVersion == state.SyncVersion || state.DueAt == nil {
 		t.Errorf("the answer to an older version counts for the newer: %+v", state)
 	}
@@ -48,7 +48,7 @@ func versionIsCheckedAfterTheCall(t *testing.T, s *stage) {
 func endedSubscriptionsAreLeft(t *testing.T, s *stage) {
 	first := s.subscribe("pro")
 	s.postStripe("DELETE", "/v1/subscriptions/"+first.ID, nil)
-	s.must(s.service.RefreshSubscription(t.Context(), s.access))
+	s.must(s.service.Subscriptions.Refresh(t.Context(), s.access))
 	second := s.subscribe("pro")
 	s.join(3)
 	s.due()
@@ -67,14 +67,14 @@ func everyChangeIsSynced(t *testing.T, s *stage) {
 	s.must(s.sync())
 	suspended := billing.MemberSuspended
 	for i, change := range []func(m billing.Member) error{
-		func(m billing.Member) error { return s.service.RemoveMember(t.Context(), s.access, m.ID) },
-		func(m billing.Member) error { return s.service.LeaveOrganization(t.Context(), tr.enter(m.UserID)) },
+		func(m billing.Member) error { return s.service.Members.Remove(t.Context(), s.access, m.ID) },
+		func(m billing.Member) error { return s.service.Members.Leave(t.Context(), tr.enter(m.UserID)) },
 		func(m billing.Member) error {
-			_, err := s.service.ChangeMember(t.Context(), s.access, m.ID, billing.MemberChange{Billable: ptr(false)})
+			_, err := s.service.Members.Change(t.Context(), s.access, m.ID, billing.MemberChange{Billable: ptr(false)})
 			return err
 		},
 		func(m billing.Member) error {
-			_, err := s.service.ChangeMember(t.Context(), s.access, m.ID, billing.MemberChange{Status: &suspended})
+			_, err := s.service.Members.Change(t.Context(), s.access, m.ID, billing.MemberChange{Status: &suspended})
 			return err
 		},
 	} {
@@ -105,7 +105,7 @@ func onlyPricesOfTheCatalogue(t *testing.T, s *stage) {
 		"currency": {"usd"}, "unit_amount": {"1"}, "recurring[interval]": {"month"}, "product_data[name]": {"Cheap"},
 	}, &own)
 	for _, price := range []string{own.ID, "price_nobody", ""} {
-		_, err := s.service.StartCheckout(t.Context(), s.access, billing.CheckoutRequest{PriceID: price})
+		_, err := s.service.Checkouts.Start(t.Context(), s.access, billing.CheckoutRequest{PriceID: price})
 		if err == nil {
 			t.Errorf("a checkout for %q was opened", price)
 		}

@@ -3,12 +3,9 @@ package billing
 import (
 	"context"
 	"crypto/rand"
-	"fmt"
 	"io"
 	"log/slog"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -31,155 +28,129 @@ type Options struct {
 	KeyFingerprint                   string   // stands for the secret key, so that its account is known while Stripe is away
 }
 
-// Service is Usher's domain: what pages, JSON endpoints, webhooks and background work ask for. It is safe for concurrent use.
+// Service groups the operations of Usher's domain: what pages, JSON endpoints, webhooks and background work call. It is safe for
+// concurrent use.
 type Service struct {
-	store   Store
-	gateway Gateway
-	now     func() time.Time
-	wall    func() time.Time
-	rand    io.Reader
-	log     *slog.Logger
-
-	renderer Renderer
-	mailer   Mailer // nil: e-mails are kept
-	baseURL  string
-
-	successURL, cancelURL, returnURL string
-	allowedOrigins                   []string
-	keyFingerprint                   string
-	operatorEmails                   []string
-
-	catalog        atomic.Pointer[Catalog]
-	account        atomic.Pointer[StripeAccount]
-	resolving      sync.Mutex // one look-up of account and prices at a time
-	handlers       map[string]eventHandler
-	cursor         atomic.Value  // Recounts: whose event was claimed last
-	pricesComplete atomic.Bool   // every price of the catalogue was found at Stripe
-	hashing        chan struct{} // bounds the memory that password hashing takes
+	*Accounts
+	Outbox        *Outbox
+	Prices        *Prices
+	Customers     *Customers
+	Checkouts     *Checkouts
+	Portal        *Portal
+	Subscriptions *Subscriptions
+	Seats         *SeatCounter
+	SeatSyncer    *SeatSyncer
+	SeatLedger    *SeatLedgers
+	Invoices      *Invoices
+	Payments      *Payments
+	Credits       *Credits
+	Duplicates    *Duplicates
+	Notices       *Notices
+	Contacts      *Contacts
+	Deletions     *Deletions
+	Overviews     *Overviews
+	Inbox         *Inbox
+	Reconciler    *Reconciler
+	Operations    *Operations
+	Worker        *Worker
 }
 
-// New makes a Service. It does not speak to anything yet; [Service.Start] does.
+// New returns a Service. It calls nothing yet; [Prices.Start] does.
 func New(o Options) *Service {
+	env := newEnv(o)
+	baseURL := strings.TrimSuffix(o.BaseURL, "/")
+	prices := &Prices{Env: env, store: o.Store, gateway: o.Gateway, keyFingerprint: o.KeyFingerprint}
+	prices.catalog.Store(&o.Catalog)
+	c := &core{Env: env, Prices: prices, store: o.Store, gateway: o.Gateway}
 	s := &Service{
-		store: o.Store, gateway: o.Gateway, now: o.Now, wall: o.WallClock, rand: o.Rand, log: o.Log,
-		successURL: o.SuccessURL, cancelURL: o.CancelURL, returnURL: o.ReturnURL, allowedOrigins: o.AllowedOrigins,
-		keyFingerprint: o.KeyFingerprint, operatorEmails: o.OperatorEmails,
-		renderer: o.Renderer, mailer: o.Mailer, baseURL: strings.TrimSuffix(o.BaseURL, "/"),
-		hashing: make(chan struct{}, 2),
+		Outbox:    &Outbox{Env: env, store: o.Store, renderer: o.Renderer, mailer: o.Mailer, baseURL: baseURL},
+		Prices:    prices,
+		Customers: &Customers{core: c},
+		Credits:   &Credits{core: c},
+		Seats:     &SeatCounter{core: c},
 	}
-	if s.now == nil {
-		s.now = time.Now
+	s.Accounts = NewAccounts(AccountOptions{
+		Env: env, Store: accountStorage{o.Store}, Outbox: s.Outbox, Hooks: hooks{s.Seats, s.Customers}, BaseURL: baseURL,
+		OperatorEmails: o.OperatorEmails,
+	})
+	s.Notices = &Notices{core: c, outbox: s.Outbox}
+	s.Subscriptions = &Subscriptions{core: c, customers: s.Customers, seats: s.Seats, credits: s.Credits, notices: s.Notices}
+	s.SeatSyncer = &SeatSyncer{core: c, seats: s.Seats, subscriptions: s.Subscriptions}
+	s.SeatLedger = &SeatLedgers{core: c, members: s.Members, seats: s.Seats, notices: s.Notices}
+	s.Checkouts = &Checkouts{
+		core: c, customers: s.Customers, subscriptions: s.Subscriptions, credits: s.Credits, notices: s.Notices,
+		successURL: o.SuccessURL, cancelURL: o.CancelURL, allowedOrigins: o.AllowedOrigins,
 	}
-	if s.wall == nil {
-		s.wall = time.Now
+	s.Portal = &Portal{core: c, checkouts: s.Checkouts, customers: s.Customers, returnURL: o.ReturnURL}
+	s.Invoices = &Invoices{core: c, customers: s.Customers, subscriptions: s.Subscriptions, credits: s.Credits, notices: s.Notices}
+	s.Payments = &Payments{core: c, customers: s.Customers, subscriptions: s.Subscriptions, credits: s.Credits}
+	s.Duplicates = &Duplicates{core: c, subscriptions: s.Subscriptions, notices: s.Notices}
+	s.Contacts = &Contacts{core: c, customers: s.Customers, members: s.Members}
+	s.Deletions = &Deletions{
+		core: c, subscriptions: s.Subscriptions, checkouts: s.Checkouts, members: s.Members, outbox: s.Outbox, baseURL: baseURL,
 	}
-	if s.rand == nil {
-		s.rand = rand.Reader
+	s.Overviews = &Overviews{core: c, credits: s.Credits, seats: s.Seats}
+	s.Inbox = newInbox(c, s)
+	s.Reconciler = &Reconciler{
+		core: c, inbox: s.Inbox, customers: s.Customers, checkouts: s.Checkouts, subscriptions: s.Subscriptions,
+		invoices: s.Invoices, seats: s.Seats, rateLimits: s.RateLimits,
 	}
-	if s.log == nil {
-		s.log = slog.New(slog.DiscardHandler)
-	}
-	s.handlers = s.eventHandlers()
-	s.catalog.Store(&o.Catalog)
+	s.Operations = &Operations{core: c, inbox: s.Inbox, overviews: s.Overviews}
+	s.Worker = newWorker(c, s)
 	return s
 }
 
-// Catalog returns the plans as they were last resolved at Stripe. It never waits.
-func (s *Service) Catalog() Catalog { return *s.catalog.Load() }
-
-// Start learns whose Stripe account this is and which prices the catalogue means: first from what was remembered, then from Stripe. Its
-// error tells what Stripe did not tell; the Service works on with what it remembers, and [Service.Work] and every checkout try again.
-func (s *Service) Start(ctx context.Context) error {
-	if err := s.loadStored(ctx); err != nil {
-		return err
+func newEnv(o Options) *Env {
+	env := &Env{now: o.Now, wall: o.WallClock, rand: o.Rand, log: o.Log}
+	if env.now == nil {
+		env.now = time.Now
 	}
-	if err := s.loadAccount(ctx); err != nil {
-		return err
+	if env.wall == nil {
+		env.wall = time.Now
 	}
-	return s.resolvePrices(ctx)
+	if env.rand == nil {
+		env.rand = rand.Reader
+	}
+	if env.log == nil {
+		env.log = slog.New(slog.DiscardHandler)
+	}
+	return env
 }
 
-// loadStored takes up what an earlier run learned of the account and the prices.
-func (s *Service) loadStored(ctx context.Context) error {
-	acct, known, err := Found(s.store.Stripe().Account(ctx, s.keyFingerprint))
-	if err != nil || !known {
-		return err
-	}
-	s.account.Store(&acct)
-	prices, err := s.store.Stripe().Prices(ctx, acct)
-	if err != nil {
-		return fmt.Errorf("read remembered prices: %w", err)
-	}
-	plans, _ := s.Catalog().resolved(prices)
-	s.catalog.Store(&plans)
-	return nil
+// core is what every type of this package needs.
+type core struct {
+	*Env
+	*Prices
+	store   Store
+	gateway Gateway
 }
 
-// loadAccount asks Stripe whose keys these are. What it says replaces what was remembered.
-func (s *Service) loadAccount(ctx context.Context) error {
-	s.resolving.Lock()
-	defer s.resolving.Unlock()
-	acct, err := s.gateway.Account(ctx)
-	if err != nil {
-		return fmt.Errorf("read the Stripe account: %w", err)
-	}
-	s.account.Store(&acct)
-	return s.store.Stripe().PutAccount(ctx, s.keyFingerprint, acct)
+// accountStorage is a [Store] as package account sees it.
+type accountStorage struct{ Store }
+
+func (s accountStorage) InTx(ctx context.Context, f func(AccountTx) error) error {
+	return s.Store.InTx(ctx, func(tx Tx) error { return f(tx) })
 }
 
-// resolvePrices reads the catalogue's prices from Stripe.
-func (s *Service) resolvePrices(ctx context.Context) error {
-	s.resolving.Lock()
-	defer s.resolving.Unlock()
-	plans, acct := s.Catalog(), s.knownAccount()
-	found, err := s.gateway.Prices(ctx, plans.LookupKeys(), plans.PriceIDs())
-	if err != nil {
-		return fmt.Errorf("read the prices from Stripe: %w", err)
-	}
-	if err := s.store.Stripe().PutPrices(ctx, acct, found); err != nil {
-		return fmt.Errorf("remember the prices: %w", err)
-	}
-	remembered, err := s.store.Stripe().Prices(ctx, acct)
-	if err != nil {
-		return fmt.Errorf("read remembered prices: %w", err)
-	}
-	next, missing := plans.resolved(found)
-	next = next.withFormer(remembered)
-	s.catalog.Store(&next)
-	s.pricesComplete.Store(len(missing) == 0)
-	if len(missing) > 0 {
-		return fmt.Errorf("no active price at Stripe for %s: `usher plans push` creates what is missing", strings.Join(missing, ", "))
-	}
-	return nil
+// inTx gives f the whole transaction of an operation that begins in package account.
+func inTx(f func(tx Tx, actor Access) error) func(AccountTx, Access) error {
+	return func(tx AccountTx, actor Access) error { return f(tx.(Tx), actor) }
 }
 
-// requireAccount returns the Stripe account, learning it first where a start without Stripe has left it open.
-func (s *Service) requireAccount(ctx context.Context) (StripeAccount, error) {
-	if s.account.Load() == nil {
-		if err := s.loadAccount(ctx); err != nil {
-			return StripeAccount{}, stripeFailed("learn account", err)
-		}
-	}
-	return *s.account.Load(), nil
+// hooks implements [Hooks]. Every transaction of package db is a [Tx].
+type hooks struct {
+	seats     *SeatCounter
+	customers *Customers
 }
 
-// knownAccount returns the account without waiting for Stripe; the zero account, to which no link belongs, while it is not known.
-func (s *Service) knownAccount() StripeAccount {
-	if acct := s.account.Load(); acct != nil {
-		return *acct
-	}
-	return StripeAccount{}
+func (h hooks) MembershipChanged(ctx context.Context, tx AccountTx, change MembershipChange) error {
+	return h.seats.membershipChanged(ctx, tx.(Tx), change)
 }
 
-// retryStart learns what the start could not. Stripe being away is no error here: it is asked again soon.
-func (s *Service) retryStart(ctx context.Context) error {
-	if s.account.Load() != nil && s.pricesComplete.Load() {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, jobTimeout)
-	defer cancel()
-	if err := s.Start(ctx); err != nil && ctx.Err() == nil {
-		s.log.DebugContext(ctx, "account or prices are not known yet", "error", err)
-	}
-	return nil
+func (h hooks) RequireFreeSeat(ctx context.Context, tx AccountTx, organizationID string, promised int) error {
+	return h.seats.requireFreeSeat(ctx, tx.(Tx), organizationID, promised)
+}
+
+func (h hooks) OrganizationRenamed(ctx context.Context, tx AccountTx, organizationID string) error {
+	return h.customers.scheduleUpdate(ctx, tx.(Tx), organizationID)
 }

@@ -79,7 +79,7 @@ func openStage(t *testing.T) *stage {
 	s.store = s.openStore()
 	s.service = s.newService(s.store)
 	s.pushPlans()
-	if err := s.service.Start(t.Context()); err != nil {
+	if err := s.service.Prices.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	s.signUp()
@@ -120,13 +120,13 @@ func (s *stage) pushPlans() {
 }
 
 func (s *stage) signUp() {
-	user, organization, err := s.service.SignUp(s.t.Context(), billing.SignUp{
+	user, organization, err := s.service.Users.SignUp(s.t.Context(), billing.SignUp{
 		Name: "Ana", Email: "ana@example.com", Password: "front of house", Organization: "Lantern",
 	})
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if s.access, err = s.service.Access(s.t.Context(), user.ID, organization.ID); err != nil {
+	if s.access, err = s.service.Organizations.Access(s.t.Context(), user.ID, organization.ID); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -174,12 +174,12 @@ func failWith(w http.ResponseWriter, status int, body string) {
 // subscribe buys a plan: Checkout is opened, paid on its hosted page, and the return taken.
 func (s *stage) subscribe(plan string) billing.Subscription {
 	s.t.Helper()
-	session, err := s.service.StartCheckout(s.t.Context(), s.access, billing.CheckoutRequest{PlanID: plan, Interval: billing.Monthly})
+	session, err := s.service.Checkouts.Start(s.t.Context(), s.access, billing.CheckoutRequest{PlanID: plan, Interval: billing.Monthly})
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	s.pay(session)
-	completed, err := s.service.CompleteCheckout(s.t.Context(), s.access, session.StripeSessionID)
+	completed, err := s.service.Checkouts.Complete(s.t.Context(), s.access, session.StripeSessionID)
 	if err != nil || !completed.Settled {
 		s.t.Fatalf("completed %+v, %v", completed, err)
 	}
@@ -207,7 +207,7 @@ func (s *stage) payWith(session billing.CheckoutSession, card string) {
 
 func (s *stage) overview() billing.Overview {
 	s.t.Helper()
-	o, err := s.service.Overview(s.t.Context(), s.access)
+	o, err := s.service.Overviews.Get(s.t.Context(), s.access)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -218,7 +218,7 @@ func (s *stage) overview() billing.Overview {
 func (s *stage) join(n int) {
 	s.t.Helper()
 	for range n {
-		_, err := s.service.CreateMember(s.t.Context(), s.access.Organization.ID, billing.NewMember{
+		_, err := s.service.Users.CreateMember(s.t.Context(), s.access.Organization.ID, billing.NewMember{
 			Name: "Member", Email: fmt.Sprintf("m%d@example.com", joined.Add(1)), Password: "front of house",
 			RoleID: billing.RoleMember, Billable: true,
 		})
@@ -241,7 +241,9 @@ func (s *stage) due() {
 }
 
 // sync tells Stripe what is due.
-func (s *stage) sync() error { return s.service.SyncSeats(s.t.Context(), s.access.Organization.ID) }
+func (s *stage) sync() error {
+	return s.service.SeatSyncer.Sync(s.t.Context(), s.access.Organization.ID)
+}
 
 // atStripe reads the quantity Stripe has.
 func (s *stage) atStripe() int {
@@ -256,13 +258,13 @@ func (s *stage) atStripe() int {
 
 // work runs a replica's background work until the test ends.
 func (s *stage) work(service *billing.Service) {
-	queue, err := db.NewQueue(s.store, slog.New(slog.DiscardHandler), service.RunJob)
+	queue, err := db.NewQueue(s.store, slog.New(slog.DiscardHandler), service.Worker.RunJob)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 2)
-	go func() { done <- service.Work(ctx) }()
+	go func() { done <- service.Worker.Run(ctx) }()
 	go func() { done <- queue.Run(ctx) }()
 	s.t.Cleanup(func() {
 		cancel()
@@ -288,7 +290,7 @@ func (s *stage) webhook() string {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		payload, err := io.ReadAll(r.Body)
 		if err == nil {
-			err = s.service.ReceiveEvent(r.Context(), payload, r.Header.Get("Stripe-Signature"))
+			err = s.service.Inbox.Receive(r.Context(), payload, r.Header.Get("Stripe-Signature"))
 		}
 		if err != nil {
 			s.t.Logf("webhook: %v", err)

@@ -8,6 +8,13 @@ import (
 	"time"
 )
 
+// Duplicates cancels and refunds duplicate subscriptions.
+type Duplicates struct {
+	*core
+	subscriptions *Subscriptions
+	notices       *Notices
+}
+
 // DuplicateStatus says how far the end of a surplus subscription has come.
 type DuplicateStatus string
 
@@ -59,9 +66,9 @@ const (
 )
 
 // cancelDueDuplicates works on all that are due.
-func (s *Service) cancelDueDuplicates(ctx context.Context) error {
+func (ds *Duplicates) cancelAllDue(ctx context.Context) error {
 	for ctx.Err() == nil {
-		worked, err := s.cancelDueDuplicate(ctx)
+		worked, err := ds.cancelDue(ctx)
 		if err != nil || !worked {
 			return err
 		}
@@ -70,43 +77,43 @@ func (s *Service) cancelDueDuplicates(ctx context.Context) error {
 }
 
 // cancelDueDuplicate works on one surplus subscription. false: none was due.
-func (s *Service) cancelDueDuplicate(ctx context.Context) (bool, error) {
-	now := s.now()
-	surplus, claimed, err := Found(s.store.Duplicates().ClaimDue(ctx, now, now.Add(duplicateLease)))
+func (ds *Duplicates) cancelDue(ctx context.Context) (bool, error) {
+	now := ds.now()
+	surplus, claimed, err := Found(ds.store.Duplicates().ClaimDue(ctx, now, now.Add(duplicateLease)))
 	if err != nil || !claimed {
 		return false, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, duplicateTimeout)
 	defer cancel()
-	if err := s.cancelDuplicate(ctx, &surplus); err != nil {
-		s.scheduleDuplicateRetry(&surplus, err)
+	if err := ds.cancel(ctx, &surplus); err != nil {
+		ds.scheduleRetry(&surplus, err)
 		level := slog.LevelWarn
 		if surplus.Status == DuplicateFailed {
 			level = slog.LevelError
 		}
-		s.log.Log(ctx, level, "a second subscription is not ended", "subscription", surplus.SubscriptionID, "organization", surplus.OrganizationID,
+		ds.log.Log(ctx, level, "a second subscription is not ended", "subscription", surplus.SubscriptionID, "organization", surplus.OrganizationID,
 			"attempt", surplus.Attempts, "status", surplus.Status, "error", err)
 	}
-	return true, s.finishDuplicate(context.WithoutCancel(ctx), surplus)
+	return true, ds.finish(context.WithoutCancel(ctx), surplus)
 }
 
-func (s *Service) scheduleDuplicateRetry(surplus *DuplicateSubscription, cause error) {
+func (ds *Duplicates) scheduleRetry(surplus *DuplicateSubscription, cause error) {
 	surplus.Error = cause.Error()
 	if surplus.Attempts >= duplicateAttempts || isPermanent(cause) {
 		surplus.Status, surplus.NextAttemptAt = DuplicateFailed, nil
 		return
 	}
-	next := s.now().Add(s.backoff(surplus.Attempts))
+	next := ds.now().Add(ds.backoff(surplus.Attempts))
 	surplus.NextAttemptAt = &next
 }
 
 // cancelDuplicate asks Stripe how both subscriptions stand before it ends one of them: never the only one an organization has.
-func (s *Service) cancelDuplicate(ctx context.Context, surplus *DuplicateSubscription) error {
-	needed, err := s.stillNeeded(ctx, *surplus)
+func (ds *Duplicates) cancel(ctx context.Context, surplus *DuplicateSubscription) error {
+	needed, err := ds.stillNeeded(ctx, *surplus)
 	if err != nil {
 		return err
 	}
-	now := s.now()
+	now := ds.now()
 	if needed {
 		surplus.Status, surplus.NextAttemptAt, surplus.DoneAt, surplus.Error = DuplicateKept, nil, &now, ""
 		return nil
@@ -114,17 +121,17 @@ func (s *Service) cancelDuplicate(ctx context.Context, surplus *DuplicateSubscri
 	if surplus.CancelingAt == nil {
 		// Written before Stripe is told: whoever takes this up after a crash knows who has ended it.
 		surplus.CancelingAt = &now
-		if err := s.store.Duplicates().Put(ctx, *surplus); err != nil {
+		if err := ds.store.Duplicates().Put(ctx, *surplus); err != nil {
 			return err
 		}
 	}
-	if err := s.gateway.CancelSubscription(ctx, surplus.SubscriptionID); err != nil && !isMissing(err) {
+	if err := ds.gateway.CancelSubscription(ctx, surplus.SubscriptionID); err != nil && !isMissing(err) {
 		return fmt.Errorf("end subscription: %w", err)
 	}
-	if surplus.Refunded, err = s.refundInvoices(ctx, *surplus); err != nil {
+	if surplus.Refunded, err = ds.refundInvoices(ctx, *surplus); err != nil {
 		return err
 	}
-	if _, err := s.refetch(ctx, surplus.SubscriptionID); err != nil && !errors.Is(err, ErrNotFound) {
+	if _, err := ds.subscriptions.refetch(ctx, surplus.SubscriptionID); err != nil && !errors.Is(err, ErrNotFound) {
 		return err
 	}
 	surplus.Status, surplus.NextAttemptAt, surplus.DoneAt, surplus.Error = DuplicateCanceled, nil, &now, ""
@@ -132,13 +139,13 @@ func (s *Service) cancelDuplicate(ctx context.Context, surplus *DuplicateSubscri
 }
 
 // stillNeeded tells whether the subscription is to stay after all, or has been ended by somebody else, who then decides about its money too.
-func (s *Service) stillNeeded(ctx context.Context, surplus DuplicateSubscription) (bool, error) {
+func (ds *Duplicates) stillNeeded(ctx context.Context, surplus DuplicateSubscription) (bool, error) {
 	for _, id := range []string{surplus.KeptSubscriptionID, surplus.SubscriptionID} {
-		if _, err := s.refetch(ctx, id); err != nil && !errors.Is(err, ErrNotFound) {
+		if _, err := ds.subscriptions.refetch(ctx, id); err != nil && !errors.Is(err, ErrNotFound) {
 			return false, err
 		}
 	}
-	all, err := s.store.Subscriptions().List(ctx, surplus.OrganizationID, s.knownAccount())
+	all, err := ds.store.Subscriptions().List(ctx, surplus.OrganizationID, ds.knownAccount())
 	if err != nil {
 		return false, fmt.Errorf("list subscriptions: %w", err)
 	}
@@ -156,13 +163,13 @@ func (s *Service) stillNeeded(ctx context.Context, surplus DuplicateSubscription
 
 // refundInvoices takes back every invoice of an ended subscription: open ones are voided, paid ones refunded to where they were paid from. What a credit
 // note was made for already, by an attempt before or by hand, is left.
-func (s *Service) refundInvoices(ctx context.Context, surplus DuplicateSubscription) (Money, error) {
+func (ds *Duplicates) refundInvoices(ctx context.Context, surplus DuplicateSubscription) (Money, error) {
 	var back Money
-	ended, err := s.store.Subscriptions().Get(ctx, surplus.SubscriptionID)
+	ended, err := ds.store.Subscriptions().Get(ctx, surplus.SubscriptionID)
 	if err != nil {
 		return back, fmt.Errorf("read subscription: %w", err)
 	}
-	invoices, err := s.gateway.Invoices(ctx, ended.CustomerID, ended.CreatedAt.Add(-time.Hour))
+	invoices, err := ds.gateway.Invoices(ctx, ended.CustomerID, ended.CreatedAt.Add(-time.Hour))
 	if err != nil {
 		return back, fmt.Errorf("list invoices: %w", err)
 	}
@@ -170,7 +177,7 @@ func (s *Service) refundInvoices(ctx context.Context, surplus DuplicateSubscript
 		if invoice.SubscriptionID != surplus.SubscriptionID {
 			continue
 		}
-		if err := s.refundInvoice(ctx, invoice); err != nil {
+		if err := ds.refundInvoice(ctx, invoice); err != nil {
 			return back, err
 		}
 		if invoice.Status == InvoicePaid && invoice.AmountPaid > 0 {
@@ -180,15 +187,15 @@ func (s *Service) refundInvoices(ctx context.Context, surplus DuplicateSubscript
 	return back, nil
 }
 
-func (s *Service) refundInvoice(ctx context.Context, invoice Invoice) error {
+func (ds *Duplicates) refundInvoice(ctx context.Context, invoice Invoice) error {
 	switch {
 	case invoice.Status == InvoiceOpen:
-		if err := s.gateway.VoidInvoice(ctx, invoice.ID); err != nil {
+		if err := ds.gateway.VoidInvoice(ctx, invoice.ID); err != nil {
 			return fmt.Errorf("void invoice %s: %w", invoice.ID, err)
 		}
 	case invoice.Status == InvoicePaid && invoice.Total > 0 && invoice.Credited == 0:
 		note := CreditNote{InvoiceID: invoice.ID, Refund: invoice.AmountPaid, Credit: invoice.Total - invoice.AmountPaid}
-		if err := s.gateway.CreateCreditNote(ctx, note); err != nil {
+		if err := ds.gateway.CreateCreditNote(ctx, note); err != nil {
 			return fmt.Errorf("credit invoice %s: %w", invoice.ID, err)
 		}
 	}
@@ -196,15 +203,15 @@ func (s *Service) refundInvoice(ctx context.Context, invoice Invoice) error {
 }
 
 // finishDuplicate writes what became of an attempt, and once it is done tells the billing contacts.
-func (s *Service) finishDuplicate(ctx context.Context, surplus DuplicateSubscription) error {
-	return s.store.InTx(ctx, func(tx Tx) error {
+func (ds *Duplicates) finish(ctx context.Context, surplus DuplicateSubscription) error {
+	return ds.store.InTx(ctx, func(tx Tx) error {
 		if err := tx.Duplicates().Put(ctx, surplus); err != nil {
 			return fmt.Errorf("write surplus subscription: %w", err)
 		}
 		if surplus.Status != DuplicateCanceled {
 			return nil
 		}
-		return s.queueBillingNotice(ctx, tx, Mail{
+		return ds.notices.queue(ctx, tx, Mail{
 			Kind: MailSecondPlanEnded, Key: "surplus:" + surplus.SubscriptionID, OrganizationID: surplus.OrganizationID,
 			Data: MailData{Amount: surplus.Refunded, At: *surplus.DoneAt},
 		})
@@ -212,8 +219,8 @@ func (s *Service) finishDuplicate(ctx context.Context, surplus DuplicateSubscrip
 }
 
 // DuplicateSubscriptions lists the second subscriptions of the last weeks, so that the billing page can tell what became of them.
-func (s *Service) DuplicateSubscriptions(ctx context.Context, a Access) ([]DuplicateSubscription, error) {
-	found, err := s.store.Duplicates().List(ctx, a.Organization.ID, s.now().Add(-duplicatesShownFor))
+func (ds *Duplicates) List(ctx context.Context, a Access) ([]DuplicateSubscription, error) {
+	found, err := ds.store.Duplicates().List(ctx, a.Organization.ID, ds.now().Add(-duplicatesShownFor))
 	if err != nil {
 		return nil, fmt.Errorf("list second subscriptions: %w", err)
 	}

@@ -127,11 +127,11 @@ func (f *forgetful) forget(err error) error {
 	return err
 }
 
-func (f *forgetful) EndSubscription(ctx context.Context, id string) error {
+func (f *forgetful) CancelSubscription(ctx context.Context, id string) error {
 	return f.forget(f.Gateway.CancelSubscription(ctx, id))
 }
 
-func (f *forgetful) CreditInvoice(ctx context.Context, note billing.CreditNote) error {
+func (f *forgetful) CreateCreditNote(ctx context.Context, note billing.CreditNote) error {
 	return f.forget(f.Gateway.CreateCreditNote(ctx, note))
 }
 
@@ -147,7 +147,7 @@ func TestSecondPlanIsRefundedOnceThoughAnswersGetLost(t *testing.T) {
 	gateway.lost.Store(2)
 	options.Gateway = gateway
 	s.service = billing.New(options)
-	s.must(s.service.Start(t.Context()))
+	s.must(s.service.Prices.Start(t.Context()))
 	s.work(s.service)
 	s.surplusDone(billing.DuplicateCanceled)
 	var back refunds

@@ -6,6 +6,30 @@ import (
 	"time"
 )
 
+// Worker does the background work.
+type Worker struct {
+	*core
+	recovery   *Recovery
+	rateLimits *RateLimits
+	outbox     *Outbox
+	inbox      *Inbox
+	seatSyncer *SeatSyncer
+	seatLedger *SeatLedgers
+	credits    *Credits
+	duplicates *Duplicates
+	customers  *Customers
+	deletions  *Deletions
+	reconciler *Reconciler
+}
+
+func newWorker(c *core, s *Service) *Worker {
+	return &Worker{
+		core: c, recovery: s.Recovery, rateLimits: s.RateLimits, outbox: s.Outbox, inbox: s.Inbox, seatSyncer: s.SeatSyncer,
+		seatLedger: s.SeatLedger, credits: s.Credits, duplicates: s.Duplicates, customers: s.Customers, deletions: s.Deletions,
+		reconciler: s.Reconciler,
+	}
+}
+
 // Bounds of background work.
 const (
 	workers       = 4                // so that one slow answer of Stripe does not hold the others up
@@ -25,36 +49,36 @@ type periodicTask struct {
 }
 
 // chores is the whole of the background work but the mail.
-func (s *Service) periodicTasks() []periodicTask {
+func (w *Worker) periodicTasks() []periodicTask {
 	return []periodicTask{
-		{"pending events", 0, workers, s.processDueEvents},
-		{"seats to tell", 0, 1, s.syncDueSeats},
-		{"seats to give back", 0, 1, s.releaseUnusedSeats},
-		{"second subscriptions", 0, 1, s.cancelDueDuplicates},
-		{"customers to name", 0, 1, s.updateDueCustomers},
-		{"summaries of seats", setupInterval, 1, s.sendDueSeatSummaries},
-		{"organizations to delete", 0, 1, s.deleteDueOrganizations},
-		{"monthly credits", 0, 1, s.grantDueMonths},
-		{"account and prices", setupInterval, 1, s.retryStart},
-		{"old events", pruneInterval, 1, s.pruneEvents},
-		{"old counts of the limits", setupInterval, 1, s.pruneRateLimits},
+		{"pending events", 0, workers, w.inbox.processAllDue},
+		{"seats to tell", 0, 1, w.seatSyncer.syncAllDue},
+		{"seats to give back", 0, 1, w.seatSyncer.releaseUnusedSeats},
+		{"second subscriptions", 0, 1, w.duplicates.cancelAllDue},
+		{"customers to name", 0, 1, w.customers.updateDue},
+		{"summaries of seats", setupInterval, 1, w.seatLedger.sendDueSummaries},
+		{"organizations to delete", 0, 1, w.deletions.deleteDue},
+		{"monthly credits", 0, 1, w.credits.grantDueMonths},
+		{"account and prices", setupInterval, 1, w.retryStart},
+		{"old events", pruneInterval, 1, w.inbox.prune},
+		{"old counts of the limits", setupInterval, 1, w.rateLimits.prune},
 	}
 }
 
 // Work does what waits in the tables (pending events, seats to tell, e-mails) until ctx ends. What has to be done is read from rows, so any
 // number of replicas may work at once. Alarms have most of it done sooner ([Service.RunJob]); this finds what they were lost for, and what is
 // to be tried again. It returns nil.
-func (s *Service) Work(ctx context.Context) error {
+func (w *Worker) Run(ctx context.Context) error {
 	var apart sync.WaitGroup // what may take long, so that the sweep does not wait for it
-	apart.Go(func() { s.runMail(ctx) })
-	apart.Go(func() { s.runReconciler(ctx) })
+	apart.Go(func() { w.runMail(ctx) })
+	apart.Go(func() { w.runReconciler(ctx) })
 	defer apart.Wait()
 	ticker := time.NewTicker(sweepInterval)
 	defer ticker.Stop()
-	tasks := s.periodicTasks()
+	tasks := w.periodicTasks()
 	done := make([]time.Time, len(tasks)) // when each was done last
 	for {
-		s.sweep(ctx, tasks, done)
+		w.sweep(ctx, tasks, done)
 		select {
 		case <-ctx.Done():
 			return nil
@@ -64,12 +88,12 @@ func (s *Service) Work(ctx context.Context) error {
 }
 
 // runReconciler compares with Stripe whenever it is this replica's turn.
-func (s *Service) runReconciler(ctx context.Context) {
+func (w *Worker) runReconciler(ctx context.Context) {
 	ticker := time.NewTicker(setupInterval)
 	defer ticker.Stop()
 	for {
-		if err := s.reconcileIfDue(ctx); err != nil && ctx.Err() == nil {
-			s.log.WarnContext(ctx, "comparison with Stripe", "error", err)
+		if err := w.reconciler.runIfDue(ctx); err != nil && ctx.Err() == nil {
+			w.log.WarnContext(ctx, "comparison with Stripe", "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -80,10 +104,10 @@ func (s *Service) runReconciler(ctx context.Context) {
 }
 
 // sweep does every chore whose time has come, all at once, and waits for them.
-func (s *Service) sweep(ctx context.Context, tasks []periodicTask, done []time.Time) {
+func (w *Worker) sweep(ctx context.Context, tasks []periodicTask, done []time.Time) {
 	var group sync.WaitGroup
 	for i, c := range tasks {
-		now := s.now()
+		now := w.now()
 		if !done[i].IsZero() && now.Sub(done[i]) < c.every {
 			continue
 		}
@@ -91,7 +115,7 @@ func (s *Service) sweep(ctx context.Context, tasks []periodicTask, done []time.T
 		for range c.workers {
 			group.Go(func() {
 				if err := c.run(ctx); err != nil && ctx.Err() == nil {
-					s.log.ErrorContext(ctx, "background work", "chore", c.name, "error", err)
+					w.log.ErrorContext(ctx, "background work", "chore", c.name, "error", err)
 				}
 			})
 		}
@@ -101,11 +125,11 @@ func (s *Service) sweep(ctx context.Context, tasks []periodicTask, done []time.T
 
 // runMail sends what is queued, and settles what was asked for by mail, until ctx ends. It has a loop of its own: a slow mail server
 // holds nothing else up, and nothing else holds mail up.
-func (s *Service) runMail(ctx context.Context) {
+func (w *Worker) runMail(ctx context.Context) {
 	ticker := time.NewTicker(sweepInterval)
 	defer ticker.Stop()
 	for {
-		s.sweepMail(ctx)
+		w.sweepMail(ctx)
 		select {
 		case <-ctx.Done():
 			return
@@ -114,46 +138,55 @@ func (s *Service) runMail(ctx context.Context) {
 	}
 }
 
-func (s *Service) sweepMail(ctx context.Context) {
-	if err := s.processRecoveryRequests(ctx); err != nil && ctx.Err() == nil {
-		s.log.ErrorContext(ctx, "password recoveries", "error", err)
+func (w *Worker) sweepMail(ctx context.Context) {
+	if err := w.recovery.processRequests(ctx); err != nil && ctx.Err() == nil {
+		w.log.ErrorContext(ctx, "password recoveries", "error", err)
 	}
-	if s.mailer == nil {
+	if !w.outbox.Sends() {
 		return
 	}
 	var group sync.WaitGroup
 	for range mailWorkers {
-		group.Go(func() { s.sendDueMails(ctx) })
+		group.Go(func() { w.outbox.sendAllDue(ctx) })
 	}
 	group.Wait()
 }
 
 // RunJob does one piece of the work that an alarm is about, if it is still there to be done. again is how long to wait before the same
 // alarm is to ring once more; 0: it has done its service.
-func (s *Service) RunJob(ctx context.Context, a Job) (again time.Duration, err error) {
+func (w *Worker) RunJob(ctx context.Context, a Job) (again time.Duration, err error) {
 	switch a.Kind {
 	case JobEvent:
-		_, err = s.processDueEvent(ctx)
+		_, err = w.inbox.processDue(ctx)
 	case JobSeats:
-		return s.runSeatJob(ctx, a.ID)
+		return w.runSeatJob(ctx, a.ID)
 	case JobMail:
-		if s.mailer != nil {
-			_, err = s.sendDueMail(ctx)
+		if w.outbox.Sends() {
+			_, err = w.outbox.sendDue(ctx)
 		}
 	case JobDuplicate:
-		_, err = s.cancelDueDuplicate(ctx)
+		_, err = w.duplicates.cancelDue(ctx)
 	case JobRecovery:
-		err = s.processRecoveryRequests(ctx)
+		err = w.recovery.processRequests(ctx)
 	}
 	return 0, err
 }
 
 // runSeatJob tells Stripe an organization's seats, or waits on while the gathering goes on.
-func (s *Service) runSeatJob(ctx context.Context, organizationID string) (again time.Duration, err error) {
-	s.syncDue(ctx, organizationID)
-	state, known, err := Found(s.store.Seats().State(ctx, organizationID))
+func (w *Worker) runSeatJob(ctx context.Context, organizationID string) (again time.Duration, err error) {
+	w.seatSyncer.syncDue(ctx, organizationID)
+	state, known, err := Found(w.store.Seats().State(ctx, organizationID))
 	if err != nil || !known || state.DueAt == nil {
 		return 0, err
 	}
-	return max(0, state.DueAt.Sub(s.now())), nil
+	return max(0, state.DueAt.Sub(w.now())), nil
+}
+
+// UnsentMail lists e-mails that were not sent, the newest first. Pending requests for links are
+// processed before, so that the newest link is listed.
+func (w *Worker) UnsentMail(ctx context.Context) ([]UnsentMail, error) {
+	if err := w.recovery.processRequests(ctx); err != nil {
+		return nil, err
+	}
+	return w.outbox.Unsent(ctx)
 }

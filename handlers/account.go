@@ -36,7 +36,7 @@ func (s *server) createAccount(w http.ResponseWriter, r *http.Request) error {
 		Password: r.PostFormValue("password"), Organization: r.PostFormValue("organization"),
 	}
 	next := nextOf(r)
-	user, organization, err := s.billing.SignUp(r.Context(), form)
+	user, organization, err := s.billing.Users.SignUp(r.Context(), form)
 	if wrong := fieldMessages(err); len(wrong) > 0 {
 		return s.refuseSignUp(w, r, form, next, wrong)
 	}
@@ -78,7 +78,7 @@ func (s *server) logInProps(r *http.Request, next string) authviews.LoginPagePro
 // logIn signs in, and leads on.
 func (s *server) logIn(w http.ResponseWriter, r *http.Request) error {
 	email, next := r.PostFormValue("email"), nextOf(r)
-	user, err := s.billing.LogIn(r.Context(), email, r.PostFormValue("password"))
+	user, err := s.billing.Users.LogIn(r.Context(), email, r.PostFormValue("password"))
 	if billing.ErrorCode(err) == billing.CodeUnprocessable {
 		props := s.logInProps(r, next)
 		props.Email, props.Errors.Form = email, billing.ErrorMessage(err)
@@ -99,7 +99,7 @@ func (s *server) logIn(w http.ResponseWriter, r *http.Request) error {
 
 // firstOrganization returns the id of the user's oldest membership, and nothing where they have none.
 func (s *server) firstOrganization(ctx context.Context, userID string) (string, error) {
-	organizations, err := s.billing.Organizations(ctx, userID)
+	organizations, err := s.billing.Organizations.OfUser(ctx, userID)
 	if err != nil || len(organizations) == 0 {
 		return "", err
 	}

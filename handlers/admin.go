@@ -34,7 +34,7 @@ func (s *server) showEvents(w http.ResponseWriter, r *http.Request) error {
 	}
 	search := eventSearch(text)
 	search.Outcome, search.Before, search.Limit = outcome, query.Get("before"), eventsPerPage+1
-	events, err := s.billing.SearchEvents(r.Context(), search)
+	events, err := s.billing.Inbox.Search(r.Context(), search)
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func eventSearch(text string) billing.EventSearch {
 }
 
 func (s *server) showEvent(w http.ResponseWriter, r *http.Request) error {
-	event, err := s.billing.StoredEvent(r.Context(), r.PathValue("id"))
+	event, err := s.billing.Inbox.Get(r.Context(), r.PathValue("id"))
 	if err != nil {
 		return err
 	}
@@ -78,7 +78,7 @@ func readableJSON(payload []byte) string {
 }
 
 func (s *server) replayEvent(w http.ResponseWriter, r *http.Request) error {
-	if err := s.billing.ReplayEvent(r.Context(), r.PathValue("id")); err != nil {
+	if err := s.billing.Inbox.Replay(r.Context(), r.PathValue("id")); err != nil {
 		return err
 	}
 	s.redirect(w, r, "/admin/events/"+url.PathEscape(r.PathValue("id"))+"?notice="+noticeReplayed)
@@ -87,7 +87,7 @@ func (s *server) replayEvent(w http.ResponseWriter, r *http.Request) error {
 
 // showDrift lists what comparisons with Stripe found.
 func (s *server) showDrift(w http.ResponseWriter, r *http.Request) error {
-	reports, err := s.billing.DriftReports(r.Context())
+	reports, err := s.billing.Operations.DriftReports(r.Context())
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (s *server) showDrift(w http.ResponseWriter, r *http.Request) error {
 
 // getDrift is the same as JSON.
 func (s *server) getDrift(w http.ResponseWriter, r *http.Request) error {
-	reports, err := s.billing.DriftReports(r.Context())
+	reports, err := s.billing.Operations.DriftReports(r.Context())
 	if err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ func (s *server) showOrganizations(w http.ResponseWriter, r *http.Request) error
 	search := billing.OrganizationSearch{
 		Text: r.URL.Query().Get("q"), Offset: (pageNumber(r) - 1) * organizationsPerPage, Limit: organizationsPerPage,
 	}
-	lines, total, err := s.billing.SearchOrganizations(r.Context(), search)
+	lines, total, err := s.billing.Operations.SearchOrganizations(r.Context(), search)
 	if err != nil {
 		return err
 	}
@@ -120,7 +120,7 @@ func (s *server) showOrganizations(w http.ResponseWriter, r *http.Request) error
 	_, _, props.Pager = pageOf(r, total, organizationsPerPage)
 	for _, line := range lines {
 		row := adminviews.OrganizationRow{OrganizationLine: line, Plan: line.PriceID}
-		if plan, _, known := s.billing.Catalog().ByPrice(line.PriceID); known {
+		if plan, _, known := s.billing.Prices.Catalog().ByPrice(line.PriceID); known {
 			row.Plan = plan.Name
 		}
 		props.Lines = append(props.Lines, row)
@@ -129,7 +129,7 @@ func (s *server) showOrganizations(w http.ResponseWriter, r *http.Request) error
 }
 
 func (s *server) showOrganizationFile(w http.ResponseWriter, r *http.Request) error {
-	file, err := s.billing.OrganizationDetails(r.Context(), r.PathValue("id"))
+	file, err := s.billing.Operations.Organization(r.Context(), r.PathValue("id"))
 	if err != nil {
 		return err
 	}
@@ -143,10 +143,10 @@ func (s *server) compareOrganization(w http.ResponseWriter, r *http.Request) err
 	ctx, cancel := context.WithTimeout(r.Context(), resyncTimeout)
 	defer cancel()
 	id := r.PathValue("id")
-	if _, err := s.billing.OrganizationDetails(ctx, id); err != nil {
+	if _, err := s.billing.Operations.Organization(ctx, id); err != nil {
 		return err
 	}
-	report, err := s.billing.Reconcile(ctx, billing.ReconcileOptions{OrganizationID: id})
+	report, err := s.billing.Reconciler.Reconcile(ctx, billing.ReconcileOptions{OrganizationID: id})
 	if err != nil {
 		return err
 	}
@@ -160,11 +160,11 @@ func (s *server) compareOrganization(w http.ResponseWriter, r *http.Request) err
 
 // showJobs tells what waits and what was given up.
 func (s *server) showJobs(w http.ResponseWriter, r *http.Request) error {
-	backlog, err := s.billing.Backlog(r.Context())
+	backlog, err := s.billing.Operations.Backlog(r.Context())
 	if err != nil {
 		return err
 	}
-	jobs, err := s.billing.OpenJobs(r.Context())
+	jobs, err := s.billing.Operations.OpenJobs(r.Context())
 	if err != nil {
 		return err
 	}

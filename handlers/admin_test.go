@@ -13,7 +13,7 @@ const testMetricsToken = "a token of sixteen"
 // TestOperators walks through what operators see, with a dead letter among the events.
 func TestOperators(t *testing.T) {
 	h := openHouse(t)
-	if _, err := h.service.PromoteOperator(t.Context(), email("stranger")); err != nil {
+	if _, err := h.service.Users.PromoteOperator(t.Context(), email("stranger")); err != nil {
 		t.Fatal(err)
 	}
 	admin := h.signedIn("admin")

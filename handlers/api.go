@@ -43,7 +43,7 @@ type summarySync struct {
 
 // getSummary tells any member how the organization's billing stands.
 func (s *server) getSummary(w http.ResponseWriter, r *http.Request) error {
-	overview, err := s.billing.Overview(r.Context(), accessOf(r))
+	overview, err := s.billing.Overviews.Get(r.Context(), accessOf(r))
 	if err != nil {
 		return err
 	}
@@ -97,11 +97,11 @@ func (s *server) createSubscriptionCheckout(w http.ResponseWriter, r *http.Reque
 	if err := s.readOwn(r, &body, &body.OrganizationID); err != nil {
 		return err
 	}
-	start := s.billing.StartCheckout
+	start := s.billing.Checkouts.Start
 	switch billing.CheckoutMode(body.Mode) {
 	case "", billing.ModeSubscription:
 	case billing.ModePayment:
-		start = s.billing.StartPackCheckout
+		start = s.billing.Checkouts.StartPack
 	default:
 		return billing.Errorf(billing.CodeInvalid, "The mode has to be subscription or payment.")
 	}
@@ -134,7 +134,7 @@ func (s *server) createCustomerPortal(w http.ResponseWriter, r *http.Request) er
 	if back == "" {
 		back = s.portalReturn()
 	}
-	to, err := s.billing.OpenPortal(r.Context(), accessOf(r), billing.PortalHome, back)
+	to, err := s.billing.Portal.Open(r.Context(), accessOf(r), billing.PortalHome, back)
 	if err != nil {
 		return err
 	}
@@ -159,7 +159,7 @@ func (s *server) retrySeatSync(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	queued, err := s.billing.RetrySeatSync(r.Context(), accessOf(r))
+	queued, err := s.billing.SeatSyncer.Retry(r.Context(), accessOf(r))
 	if err != nil {
 		return err
 	}
@@ -183,7 +183,7 @@ func (s *server) requireOwn(ctx context.Context, v visit, organizationID string)
 	case "":
 		return billing.Errorf(billing.CodeInvalid, "organizationId is missing.")
 	}
-	_, err := s.billing.Access(ctx, v.userID, organizationID)
+	_, err := s.billing.Organizations.Access(ctx, v.userID, organizationID)
 	switch {
 	case errors.Is(err, billing.ErrNotFound):
 		return billing.ErrNotFound

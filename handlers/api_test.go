@@ -12,7 +12,7 @@ import (
 // priceID is the id of Pro per month.
 func (h *house) priceID() string {
 	h.t.Helper()
-	plan, _ := h.service.Catalog().Plan("pro")
+	plan, _ := h.service.Prices.Catalog().Plan("pro")
 	price, _ := plan.Price(billing.Monthly)
 	if price.ID == "" {
 		h.t.Fatal("the price is not resolved")

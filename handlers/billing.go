@@ -37,9 +37,9 @@ func (s *server) createCheckout(w http.ResponseWriter, r *http.Request) error {
 
 func (s *server) startCheckout(ctx context.Context, a billing.Access, chosen choice) (billing.CheckoutSession, error) {
 	if chosen.pack.ID != "" {
-		return s.billing.StartPackCheckout(ctx, a, billing.CheckoutRequest{PackID: chosen.pack.ID})
+		return s.billing.Checkouts.StartPack(ctx, a, billing.CheckoutRequest{PackID: chosen.pack.ID})
 	}
-	return s.billing.StartCheckout(ctx, a, billing.CheckoutRequest{PlanID: chosen.plan.ID, Interval: chosen.interval})
+	return s.billing.Checkouts.Start(ctx, a, billing.CheckoutRequest{PlanID: chosen.plan.ID, Interval: chosen.interval})
 }
 
 // rememberChoice keeps a visitor's choice until they have signed up or in.
@@ -64,7 +64,7 @@ func (s *server) choiceOf(r *http.Request) (choice, error) {
 
 // createPortal leads to the customer portal, or to the part of it that a deep link names.
 func (s *server) createPortal(w http.ResponseWriter, r *http.Request) error {
-	to, err := s.billing.OpenPortal(r.Context(), accessOf(r), billing.PortalFlow(r.PostFormValue("flow")), s.portalReturn())
+	to, err := s.billing.Portal.Open(r.Context(), accessOf(r), billing.PortalFlow(r.PostFormValue("flow")), s.portalReturn())
 	if err != nil {
 		return err
 	}
@@ -74,12 +74,12 @@ func (s *server) createPortal(w http.ResponseWriter, r *http.Request) error {
 
 // cancelPlan has the plan end with what is paid for.
 func (s *server) cancelPlan(w http.ResponseWriter, r *http.Request) error {
-	return s.afterPlan(w, r, s.billing.CancelPlan(r.Context(), accessOf(r)), noticeCanceled)
+	return s.afterPlan(w, r, s.billing.Subscriptions.CancelAtPeriodEnd(r.Context(), accessOf(r)), noticeCanceled)
 }
 
 // resumePlan has it go on.
 func (s *server) resumePlan(w http.ResponseWriter, r *http.Request) error {
-	return s.afterPlan(w, r, s.billing.ResumePlan(r.Context(), accessOf(r)), noticeResumed)
+	return s.afterPlan(w, r, s.billing.Subscriptions.Resume(r.Context(), accessOf(r)), noticeResumed)
 }
 
 func (s *server) afterPlan(w http.ResponseWriter, r *http.Request, err error, notice string) error {
@@ -97,7 +97,7 @@ const resyncTimeout = 10 * time.Second
 func (s *server) resync(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), resyncTimeout)
 	defer cancel()
-	report, err := s.billing.Resync(ctx, accessOf(r))
+	report, err := s.billing.Reconciler.Resync(ctx, accessOf(r))
 	if err != nil {
 		return err
 	}
@@ -140,7 +140,7 @@ func (s *server) comebackOf(w http.ResponseWriter, r *http.Request) (back comeba
 	back.polls = pollsOf(r)
 	ctx, cancel := context.WithTimeout(r.Context(), s.returnTimeout)
 	defer cancel()
-	err = s.billing.RefreshSubscription(ctx, accessOf(r))
+	err = s.billing.Subscriptions.Refresh(ctx, accessOf(r))
 	if unanswered(err) {
 		traceOf(r).failure, back.stale, err = err, true, nil
 	}
@@ -175,7 +175,7 @@ func (s *server) checkoutReturn(w http.ResponseWriter, r *http.Request) (back co
 func (s *server) completeCheckout(r *http.Request, a billing.Access, sessionID string) (billing.CompletedCheckout, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), s.returnTimeout)
 	defer cancel()
-	completed, err := s.billing.CompleteCheckout(ctx, a, sessionID)
+	completed, err := s.billing.Checkouts.Complete(ctx, a, sessionID)
 	if unanswered(err) {
 		traceOf(r).failure = err
 		return billing.CompletedCheckout{}, nil
@@ -191,7 +191,7 @@ func unanswered(err error) bool {
 // followCheckout switches to the organization that a Checkout session was opened for, where it is another one of the viewer's own: in
 // another tab one may have switched meanwhile. A session of nobody's here is not found.
 func (s *server) followCheckout(w http.ResponseWriter, r *http.Request, sessionID string) (moved bool, err error) {
-	organizations, err := s.billing.Organizations(r.Context(), visitOf(r).userID)
+	organizations, err := s.billing.Organizations.OfUser(r.Context(), visitOf(r).userID)
 	if err != nil {
 		return false, err
 	}
@@ -211,7 +211,7 @@ func (s *server) followCheckout(w http.ResponseWriter, r *http.Request, sessionI
 }
 
 func (s *server) completeElsewhere(r *http.Request, organizationID, sessionID string) error {
-	access, err := s.billing.Access(r.Context(), visitOf(r).userID, organizationID)
+	access, err := s.billing.Organizations.Access(r.Context(), visitOf(r).userID, organizationID)
 	if err != nil {
 		return err
 	}
@@ -276,7 +276,7 @@ func (s *server) billingPanel(r *http.Request, o billing.Overview, back comeback
 	if panel.CanManageBilling {
 		return s.withInvoices(r, panel)
 	}
-	members, err := s.billing.Members(r.Context(), access)
+	members, err := s.billing.Members.List(r.Context(), access)
 	panel.BillingNames = billingNames(members)
 	return panel, err
 }

@@ -33,7 +33,7 @@ func (s *server) showContacts(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) contactsPage(w http.ResponseWriter, r *http.Request, status int, email, wrong string) error {
-	c, err := s.billing.NoticeSettings(r.Context(), accessOf(r))
+	c, err := s.billing.Contacts.NoticeSettings(r.Context(), accessOf(r))
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func (s *server) contactsPage(w http.ResponseWriter, r *http.Request, status int
 
 func (s *server) addContact(w http.ResponseWriter, r *http.Request) error {
 	typed := r.PostFormValue("email")
-	err := s.billing.AddContact(r.Context(), accessOf(r), typed)
+	err := s.billing.Contacts.Add(r.Context(), accessOf(r), typed)
 	if wrong := fieldMessages(err); len(wrong) > 0 {
 		return s.contactsPage(w, r, http.StatusUnprocessableEntity, typed, wrong["email"])
 	}
@@ -64,7 +64,7 @@ func (s *server) addContact(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) removeContact(w http.ResponseWriter, r *http.Request) error {
-	if err := s.billing.RemoveContact(r.Context(), accessOf(r), r.PostFormValue("email")); err != nil {
+	if err := s.billing.Contacts.Remove(r.Context(), accessOf(r), r.PostFormValue("email")); err != nil {
 		return err
 	}
 	s.redirect(w, r, contactsPath+"?notice="+noticeContacts)
@@ -79,7 +79,7 @@ func (s *server) chooseNotices(w http.ResponseWriter, r *http.Request) error {
 			wanted = append(wanted, kind)
 		}
 	}
-	if err := s.billing.ChooseNotices(r.Context(), accessOf(r), wanted); err != nil {
+	if err := s.billing.Contacts.ChooseNotices(r.Context(), accessOf(r), wanted); err != nil {
 		return err
 	}
 	s.redirect(w, r, contactsPath+"?notice="+noticeNotices)

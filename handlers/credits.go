@@ -10,21 +10,21 @@ import (
 
 // showCredits is the statement of credits.
 func (s *server) showCredits(w http.ResponseWriter, r *http.Request) error {
-	overview, err := s.billing.Overview(r.Context(), accessOf(r))
+	overview, err := s.billing.Overviews.Get(r.Context(), accessOf(r))
 	if err != nil {
 		return err
 	}
-	entries, err := s.billing.CreditEntries(r.Context(), accessOf(r))
+	entries, err := s.billing.Credits.Entries(r.Context(), accessOf(r))
 	if err != nil {
 		return err
 	}
-	props := billingviews.CreditsPageProps{CanBuy: accessOf(r).CanManageBilling() && len(s.billing.Catalog().Packs) > 0, Layout: s.layout(r, layout.SectionOrganization), Organization: header(r, layout.TabBilling)}
+	props := billingviews.CreditsPageProps{CanBuy: accessOf(r).CanManageBilling() && len(s.billing.Prices.Catalog().Packs) > 0, Layout: s.layout(r, layout.SectionOrganization), Organization: header(r, layout.TabBilling)}
 	if card := creditsCard(overview); card != nil {
 		props.Credits = *card
 		props.Credits.Href = ""
 	}
 	for _, entry := range entries {
-		props.Entries = append(props.Entries, creditRow(s.billing.Catalog(), entry))
+		props.Entries = append(props.Entries, creditRow(s.billing.Prices.Catalog(), entry))
 	}
 	return render(w, r, http.StatusOK, billingviews.CreditsPage(props))
 }

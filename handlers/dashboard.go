@@ -15,7 +15,7 @@ func (s *server) showDashboard(w http.ResponseWriter, r *http.Request) error {
 	if err != nil || moved {
 		return err
 	}
-	overview, err := s.billing.Overview(r.Context(), accessOf(r))
+	overview, err := s.billing.Overviews.Get(r.Context(), accessOf(r))
 	if err != nil {
 		return err
 	}

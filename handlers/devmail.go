@@ -10,7 +10,7 @@ import (
 
 // showMail shows the e-mails that are not sent, since no mail server is configured. It is on the map in development only.
 func (s *server) showMail(w http.ResponseWriter, r *http.Request) error {
-	kept, err := s.billing.UnsentMail(r.Context())
+	kept, err := s.billing.Worker.UnsentMail(r.Context())
 	if err != nil {
 		return err
 	}

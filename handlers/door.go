@@ -173,20 +173,20 @@ func (s *server) identify(ctx context.Context) (visit, error) {
 	if errors.Is(err, billing.ErrNotFound) {
 		return s.visitWithoutOrganization(ctx, userID)
 	}
-	return visit{userID: userID, access: access, operator: s.billing.IsOperator(access.User)}, err
+	return visit{userID: userID, access: access, operator: s.billing.Users.IsOperator(access.User)}, err
 }
 
 func (s *server) visitWithoutOrganization(ctx context.Context, userID string) (visit, error) {
-	user, err := s.billing.User(ctx, userID)
+	user, err := s.billing.Users.Get(ctx, userID)
 	if errors.Is(err, billing.ErrNotFound) {
 		return visit{userID: userID}, nil
 	}
-	return visit{userID: userID, operator: s.billing.IsOperator(user)}, err
+	return visit{userID: userID, operator: s.billing.Users.IsOperator(user)}, err
 }
 
 func (s *server) currentAccess(ctx context.Context, userID string) (billing.Access, error) {
 	if current := s.sessions.GetString(ctx, sessionOrganization); current != "" {
-		access, err := s.billing.Access(ctx, userID, current)
+		access, err := s.billing.Organizations.Access(ctx, userID, current)
 		if !errors.Is(err, billing.ErrNotFound) {
 			return access, err
 		}
@@ -203,7 +203,7 @@ func (s *server) firstAccess(ctx context.Context, userID string) (billing.Access
 	if first == "" {
 		return billing.Access{}, billing.ErrNotFound
 	}
-	return s.billing.Access(ctx, userID, first)
+	return s.billing.Organizations.Access(ctx, userID, first)
 }
 
 // ownOrganization refuses a form that was made for another organization than the session's: in another tab one may have switched.

@@ -30,7 +30,7 @@ type entitledCredits struct {
 
 // getEntitlements tells what the organization may use.
 func (s *server) getEntitlements(w http.ResponseWriter, r *http.Request) error {
-	o, err := s.billing.Overview(r.Context(), accessOf(r))
+	o, err := s.billing.Overviews.Get(r.Context(), accessOf(r))
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func (s *server) consumeCredits(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	balance, err := s.billing.ConsumeCredits(r.Context(), accessOf(r), billing.Consumption{
+	balance, err := s.billing.Credits.Consume(r.Context(), accessOf(r), billing.Consumption{
 		Amount: body.Amount, Reason: body.Reason, IdempotencyKey: body.IdempotencyKey,
 	})
 	if err != nil {

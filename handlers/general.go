@@ -18,7 +18,7 @@ func (s *server) showGeneral(w http.ResponseWriter, r *http.Request) error {
 // generalPage shows the General tab with what one of its forms has to have mended.
 func (s *server) generalPage(w http.ResponseWriter, r *http.Request, status int, mend func(*organizationviews.GeneralPageProps)) error {
 	access := accessOf(r)
-	members, err := s.billing.Members(r.Context(), access)
+	members, err := s.billing.Members.List(r.Context(), access)
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func (s *server) generalSections(r *http.Request, p *organizationviews.GeneralPa
 // renameOrganization gives the organization another name.
 func (s *server) renameOrganization(w http.ResponseWriter, r *http.Request) error {
 	typed := r.PostFormValue("name")
-	_, err := s.billing.RenameOrganization(r.Context(), accessOf(r), typed)
+	_, err := s.billing.Organizations.Rename(r.Context(), accessOf(r), typed)
 	if wrong := fieldMessages(err); len(wrong) > 0 {
 		return s.generalPage(w, r, http.StatusUnprocessableEntity, func(p *organizationviews.GeneralPageProps) {
 			p.Rename = &organizationviews.RenameProps{Name: typed, Error: wrong["name"]}
@@ -67,7 +67,7 @@ func (s *server) renameOrganization(w http.ResponseWriter, r *http.Request) erro
 
 // handOver makes somebody else the admin in the viewer's place.
 func (s *server) handOver(w http.ResponseWriter, r *http.Request) error {
-	err := s.billing.HandOver(r.Context(), accessOf(r), r.PostFormValue("memberId"))
+	err := s.billing.Members.HandOver(r.Context(), accessOf(r), r.PostFormValue("memberId"))
 	if wrong := fieldMessages(err); len(wrong) > 0 {
 		return s.generalPage(w, r, http.StatusUnprocessableEntity, func(p *organizationviews.GeneralPageProps) { p.Transfer.Error = wrong["memberId"] })
 	}
@@ -80,7 +80,7 @@ func (s *server) handOver(w http.ResponseWriter, r *http.Request) error {
 
 // deleteOrganization has the organization deleted, after a while.
 func (s *server) deleteOrganization(w http.ResponseWriter, r *http.Request) error {
-	err := s.billing.DeleteOrganization(r.Context(), accessOf(r), r.PostFormValue("name"))
+	err := s.billing.Deletions.Request(r.Context(), accessOf(r), r.PostFormValue("name"))
 	if wrong := fieldMessages(err); len(wrong) > 0 {
 		return s.generalPage(w, r, http.StatusUnprocessableEntity, func(p *organizationviews.GeneralPageProps) { p.Deletion.Error = wrong["name"] })
 	}
@@ -93,7 +93,7 @@ func (s *server) deleteOrganization(w http.ResponseWriter, r *http.Request) erro
 
 // keepOrganization takes that back.
 func (s *server) keepOrganization(w http.ResponseWriter, r *http.Request) error {
-	if err := s.billing.KeepOrganization(r.Context(), accessOf(r)); err != nil {
+	if err := s.billing.Deletions.Withdraw(r.Context(), accessOf(r)); err != nil {
 		return err
 	}
 	s.redirect(w, r, generalPath+"&notice="+noticeKept)

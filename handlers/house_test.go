@@ -176,14 +176,14 @@ func (h *house) openService(gateway *stripegw.Gateway) {
 		ReturnURL: h.url + billingPath, AllowedOrigins: []string{h.url},
 		Renderer: mailviews.Renderer{}, BaseURL: h.url,
 	})
-	if err := h.service.Start(h.t.Context()); err != nil {
+	if err := h.service.Prices.Start(h.t.Context()); err != nil {
 		h.t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = h.service.Work(ctx)
+		_ = h.service.Worker.Run(ctx)
 	}()
 	h.t.Cleanup(func() {
 		stop()
@@ -207,7 +207,7 @@ func email(name string) string { return name + "@example.com" }
 
 func (h *house) found(name, organization string) billing.Organization {
 	h.t.Helper()
-	user, founded, err := h.service.SignUp(h.t.Context(), billing.SignUp{
+	user, founded, err := h.service.Users.SignUp(h.t.Context(), billing.SignUp{
 		Name: "The " + name, Email: email(name), Password: testPassword, Organization: organization,
 	})
 	if err != nil {
@@ -219,7 +219,7 @@ func (h *house) found(name, organization string) billing.Organization {
 
 func (h *house) join(name, role string) {
 	h.t.Helper()
-	user, err := h.service.CreateMember(h.t.Context(), h.organization.ID, billing.NewMember{
+	user, err := h.service.Users.CreateMember(h.t.Context(), h.organization.ID, billing.NewMember{
 		Name: "The " + name, Email: email(name), Password: testPassword, RoleID: role, Billable: true,
 	})
 	if err != nil {

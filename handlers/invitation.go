@@ -13,7 +13,7 @@ import (
 
 // inviteProps is the form above the members.
 func (s *server) inviteProps(r *http.Request, o billing.Overview, promised int, form inviteForm) (*organizationviews.InviteFormProps, error) {
-	roles, err := s.billing.Roles(r.Context(), accessOf(r))
+	roles, err := s.billing.Roles.List(r.Context(), accessOf(r))
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +55,7 @@ func (s *server) invitationRows(invitations []billing.Invitation, a billing.Acce
 // createInvitation invites somebody.
 func (s *server) createInvitation(w http.ResponseWriter, r *http.Request) error {
 	typed := billing.NewInvitation{Email: r.PostFormValue("email"), RoleID: r.PostFormValue("roleId"), Billable: ticked(r, "billable")}
-	_, err := s.billing.Invite(r.Context(), accessOf(r), typed)
+	_, err := s.billing.Invitations.Invite(r.Context(), accessOf(r), typed)
 	if wrong := fieldMessages(err); len(wrong) > 0 {
 		traceOf(r).failure = err
 		return s.membersPage(w, r, http.StatusUnprocessableEntity, inviteForm{typed, wrong})
@@ -69,7 +69,7 @@ func (s *server) createInvitation(w http.ResponseWriter, r *http.Request) error 
 
 // resendInvitation sends an invitation again, with a new link.
 func (s *server) resendInvitation(w http.ResponseWriter, r *http.Request) error {
-	if _, err := s.billing.ResendInvitation(r.Context(), accessOf(r), r.PathValue("id")); err != nil {
+	if _, err := s.billing.Invitations.Resend(r.Context(), accessOf(r), r.PathValue("id")); err != nil {
 		return err
 	}
 	s.redirect(w, r, membersTab+"&notice="+noticeInvited)
@@ -78,7 +78,7 @@ func (s *server) resendInvitation(w http.ResponseWriter, r *http.Request) error 
 
 // revokeInvitation takes an invitation back.
 func (s *server) revokeInvitation(w http.ResponseWriter, r *http.Request) error {
-	if err := s.billing.RevokeInvitation(r.Context(), accessOf(r), r.PathValue("id")); err != nil {
+	if err := s.billing.Invitations.Revoke(r.Context(), accessOf(r), r.PathValue("id")); err != nil {
 		return err
 	}
 	s.redirect(w, r, membersTab+"&notice="+noticeRevoked)
@@ -107,10 +107,10 @@ func (s *server) acceptInvitation(w http.ResponseWriter, r *http.Request) error 
 func (s *server) accept(r *http.Request) (userID string, organization billing.Organization, err error) {
 	token := r.PathValue("token")
 	if userID = visitOf(r).userID; userID != "" {
-		organization, err = s.billing.AcceptInvitation(r.Context(), token, userID)
+		organization, err = s.billing.Invitations.Accept(r.Context(), token, userID)
 		return userID, organization, err
 	}
-	user, organization, err := s.billing.AcceptInvitationAnew(r.Context(), token, billing.NewAccount{
+	user, organization, err := s.billing.Invitations.AcceptWithNewAccount(r.Context(), token, billing.NewAccount{
 		Name: r.PostFormValue("name"), Password: r.PostFormValue("password"),
 	})
 	return user.ID, organization, err
@@ -143,7 +143,7 @@ func (s *server) refuseAccepting(w http.ResponseWriter, r *http.Request, cause e
 func (s *server) invitePage(w http.ResponseWriter, r *http.Request, status int, props authviews.InvitationPageProps) error {
 	keepSecret(w)
 	props.Layout = s.layout(r, layout.SectionNone)
-	open, err := s.billing.Invitation(r.Context(), r.PathValue("token"))
+	open, err := s.billing.Invitations.Open(r.Context(), r.PathValue("token"))
 	code := billing.ErrorCode(err)
 	if code == billing.CodeNotFound || code == billing.CodeConflict {
 		closed := authviews.InvitationPageProps{Layout: props.Layout, State: authviews.InvitationClosed, Message: billing.ErrorMessage(err)}
@@ -170,7 +170,7 @@ func (s *server) fillInvitePage(r *http.Request, open billing.OpenInvitation, pr
 		}
 		return nil
 	}
-	viewer, err := s.billing.User(r.Context(), visitOf(r).userID)
+	viewer, err := s.billing.Users.Get(r.Context(), visitOf(r).userID)
 	if err != nil {
 		return err
 	}

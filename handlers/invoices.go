@@ -24,7 +24,7 @@ func (s *server) showInvoices(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) invoiceRows(r *http.Request) ([]billingviews.InvoiceRow, error) {
-	invoices, err := s.billing.Invoices(r.Context(), accessOf(r))
+	invoices, err := s.billing.Invoices.List(r.Context(), accessOf(r))
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +74,7 @@ func invoiceBadge(status string) ui.BadgeProps {
 
 // openInvoice leads to an invoice's page at Stripe.
 func (s *server) openInvoice(w http.ResponseWriter, r *http.Request) error {
-	to, err := s.billing.InvoiceURL(r.Context(), accessOf(r), r.PathValue("id"))
+	to, err := s.billing.Invoices.URL(r.Context(), accessOf(r), r.PathValue("id"))
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ func (s *server) withInvoices(r *http.Request, panel billingviews.PanelProps) (b
 	if err != nil {
 		return panel, err
 	}
-	surpluses, err := s.billing.DuplicateSubscriptions(r.Context(), accessOf(r))
+	surpluses, err := s.billing.Duplicates.List(r.Context(), accessOf(r))
 	for _, surplus := range surpluses {
 		if notice, ok := surplusNotice(surplus); ok {
 			panel.Notices = append(panel.Notices, notice)

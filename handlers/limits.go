@@ -48,7 +48,7 @@ func (s *server) limited(rt route, next handlerFunc) handlerFunc {
 	}
 	return func(w http.ResponseWriter, r *http.Request) error {
 		for _, l := range rt.limits {
-			if err := s.billing.Allow(r.Context(), l.Limit, l.who(s, r)); err != nil {
+			if err := s.billing.RateLimits.Allow(r.Context(), l.Limit, l.who(s, r)); err != nil {
 				return err
 			}
 		}

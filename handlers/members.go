@@ -30,15 +30,15 @@ type inviteForm struct {
 func (s *server) membersPage(w http.ResponseWriter, r *http.Request, status int, form inviteForm) error {
 	access := accessOf(r)
 	search := memberSearch(r)
-	members, err := s.billing.SearchMembers(r.Context(), access, search)
+	members, err := s.billing.Members.Search(r.Context(), access, search)
 	if err != nil {
 		return err
 	}
-	invitations, err := s.billing.PendingInvitations(r.Context(), access)
+	invitations, err := s.billing.Invitations.Pending(r.Context(), access)
 	if err != nil {
 		return err
 	}
-	overview, err := s.billing.Overview(r.Context(), access)
+	overview, err := s.billing.Overviews.Get(r.Context(), access)
 	if err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func (s *server) memberRows(r *http.Request, members []billing.Member) ([]organi
 	for _, member := range members {
 		ids = append(ids, member.UserID)
 	}
-	since, err := s.billing.BilledSince(r.Context(), accessOf(r), ids)
+	since, err := s.billing.SeatLedger.BilledSince(r.Context(), accessOf(r), ids)
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +141,7 @@ func rank(o ui.Option) int {
 
 // showMember shows a member's page: what can be changed about them, and why they are billed.
 func (s *server) showMember(w http.ResponseWriter, r *http.Request) error {
-	member, err := s.billing.Member(r.Context(), accessOf(r), r.PathValue("id"))
+	member, err := s.billing.Members.Get(r.Context(), accessOf(r), r.PathValue("id"))
 	if err != nil {
 		return err
 	}
@@ -149,11 +149,11 @@ func (s *server) showMember(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) memberPage(w http.ResponseWriter, r *http.Request, status int, m billing.Member, wrong organizationviews.MemberErrors) error {
-	roles, err := s.billing.Roles(r.Context(), accessOf(r))
+	roles, err := s.billing.Roles.List(r.Context(), accessOf(r))
 	if err != nil {
 		return err
 	}
-	overview, err := s.billing.Overview(r.Context(), accessOf(r))
+	overview, err := s.billing.Overviews.Get(r.Context(), accessOf(r))
 	if err != nil {
 		return err
 	}
@@ -170,7 +170,7 @@ func (s *server) memberPage(w http.ResponseWriter, r *http.Request, status int, 
 // changeMember changes what the form says about a member.
 func (s *server) changeMember(w http.ResponseWriter, r *http.Request) error {
 	change := memberChange(r)
-	_, err := s.billing.ChangeMember(r.Context(), accessOf(r), r.PathValue("id"), change)
+	_, err := s.billing.Members.Change(r.Context(), accessOf(r), r.PathValue("id"), change)
 	if isRefusal(err) {
 		return s.refuseMember(w, r, change, err)
 	}
@@ -233,7 +233,7 @@ func formMessage(err error) string {
 // refuseMember shows the member's page with what was typed and why it can't be.
 func (s *server) refuseMember(w http.ResponseWriter, r *http.Request, change billing.MemberChange, cause error) error {
 	traceOf(r).failure = cause
-	member, err := s.billing.Member(r.Context(), accessOf(r), r.PathValue("id"))
+	member, err := s.billing.Members.Get(r.Context(), accessOf(r), r.PathValue("id"))
 	if err != nil {
 		return err
 	}
@@ -254,7 +254,7 @@ func (s *server) refuseMember(w http.ResponseWriter, r *http.Request, change bil
 
 // removeMember takes a member out of the organization.
 func (s *server) removeMember(w http.ResponseWriter, r *http.Request) error {
-	err := s.billing.RemoveMember(r.Context(), accessOf(r), r.PathValue("id"))
+	err := s.billing.Members.Remove(r.Context(), accessOf(r), r.PathValue("id"))
 	if isRefusal(err) {
 		return s.refuseMember(w, r, billing.MemberChange{}, err)
 	}
@@ -267,7 +267,7 @@ func (s *server) removeMember(w http.ResponseWriter, r *http.Request) error {
 
 // leaveOrganization takes the viewer out of the organization they work in, and leads to the next one they are in.
 func (s *server) leaveOrganization(w http.ResponseWriter, r *http.Request) error {
-	if err := s.billing.LeaveOrganization(r.Context(), accessOf(r)); err != nil {
+	if err := s.billing.Members.Leave(r.Context(), accessOf(r)); err != nil {
 		return err
 	}
 	next, err := s.firstOrganization(r.Context(), visitOf(r).userID)

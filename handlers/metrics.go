@@ -82,7 +82,7 @@ func (backlogCollector) Describe(into chan<- *prometheus.Desc) {
 func (c backlogCollector) Collect(into chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), backlogTimeout)
 	defer cancel()
-	backlog, err := c.service.Backlog(ctx)
+	backlog, err := c.service.Operations.Backlog(ctx)
 	if err != nil {
 		into <- prometheus.NewInvalidMetric(eventsGauge, err)
 		return

@@ -86,7 +86,7 @@ func (s *server) showBilling(w http.ResponseWriter, r *http.Request) error {
 	if err != nil || moved {
 		return err
 	}
-	overview, err := s.billing.Overview(r.Context(), accessOf(r))
+	overview, err := s.billing.Overviews.Get(r.Context(), accessOf(r))
 	if err != nil {
 		return err
 	}
@@ -121,14 +121,14 @@ const ledgerPerPage = 100
 func (s *server) showActivity(w http.ResponseWriter, r *http.Request) error {
 	search := ledgerSearch(r)
 	search.Offset, search.Limit = (pageNumber(r)-1)*ledgerPerPage, ledgerPerPage
-	changes, total, err := s.billing.SeatLedger(r.Context(), accessOf(r), search)
+	changes, total, err := s.billing.SeatLedger.Search(r.Context(), accessOf(r), search)
 	if err != nil {
 		return err
 	}
 	from, _, pager := pageOf(r, total, ledgerPerPage)
 	if from != search.Offset { // beyond the last page, which is shown instead
 		search.Offset = from
-		if changes, _, err = s.billing.SeatLedger(r.Context(), accessOf(r), search); err != nil {
+		if changes, _, err = s.billing.SeatLedger.Search(r.Context(), accessOf(r), search); err != nil {
 			return err
 		}
 	}
@@ -170,7 +170,7 @@ func whatHappened(c billing.SeatChange) string {
 
 // switchOrganization makes another one of the viewer's organizations the one they work in.
 func (s *server) switchOrganization(w http.ResponseWriter, r *http.Request) error {
-	access, err := s.billing.Access(r.Context(), visitOf(r).userID, r.PostFormValue("organizationId"))
+	access, err := s.billing.Organizations.Access(r.Context(), visitOf(r).userID, r.PostFormValue("organizationId"))
 	if err != nil {
 		return err
 	}

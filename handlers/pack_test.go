@@ -28,7 +28,7 @@ func TestPackJourney(t *testing.T) {
 func TestPackByJSON(t *testing.T) {
 	h := openHouse(t)
 	b := h.signedIn("admin")
-	pack, _ := h.service.Catalog().Pack("credits_2500")
+	pack, _ := h.service.Prices.Catalog().Pack("credits_2500")
 	body := func(price, mode string) string {
 		return `{"organizationId":"` + h.organization.ID + `","priceId":"` + price + `","mode":"` + mode + `"}`
 	}

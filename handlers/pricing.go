@@ -32,7 +32,7 @@ func (s *server) showHome(w http.ResponseWriter, r *http.Request) error {
 func (s *server) showPricing(w http.ResponseWriter, r *http.Request) error {
 	var overview *billing.Overview
 	if visitOf(r).isMember() {
-		own, err := s.billing.Overview(r.Context(), accessOf(r))
+		own, err := s.billing.Overviews.Get(r.Context(), accessOf(r))
 		if err != nil {
 			return err
 		}
@@ -42,7 +42,7 @@ func (s *server) showPricing(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) pricingProps(r *http.Request, own *billing.Overview) billingviews.PricingPageProps {
-	plans := s.billing.Catalog()
+	plans := s.billing.Prices.Catalog()
 	intervals := intervalsOf(plans)
 	interval := askedInterval(r, intervals, own)
 	seats, wrong := askedSeats(r, own)

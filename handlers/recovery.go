@@ -35,7 +35,7 @@ func (s *server) mailHref() string {
 // requestRecovery has a link mailed. What it answers does not depend on whether the address is known.
 func (s *server) requestRecovery(w http.ResponseWriter, r *http.Request) error {
 	email := r.PostFormValue("email")
-	err := s.billing.RequestRecovery(r.Context(), email)
+	err := s.billing.Recovery.Request(r.Context(), email)
 	if wrong := fieldMessages(err); len(wrong) > 0 {
 		return render(w, r, http.StatusUnprocessableEntity, authviews.ForgotPage(authviews.ForgotPageProps{
 			Layout: s.layout(r, layout.SectionNone), Email: email, Error: wrong["email"],
@@ -51,7 +51,7 @@ func (s *server) requestRecovery(w http.ResponseWriter, r *http.Request) error {
 // showReset asks for the new password. Looking does not spend the link: mail programs look too.
 func (s *server) showReset(w http.ResponseWriter, r *http.Request) error {
 	keepSecret(w)
-	email, err := s.billing.ResetAddress(r.Context(), r.PathValue("token"))
+	email, err := s.billing.Recovery.ResetAddress(r.Context(), r.PathValue("token"))
 	if billing.ErrorCode(err) == billing.CodeNotFound {
 		return s.showSpentLink(w, r)
 	}
@@ -78,12 +78,12 @@ func (s *server) showSpentLink(w http.ResponseWriter, r *http.Request) error {
 func (s *server) resetPassword(w http.ResponseWriter, r *http.Request) error {
 	keepSecret(w)
 	token := r.PathValue("token")
-	err := s.billing.ResetPassword(r.Context(), token, r.PostFormValue("password"))
+	err := s.billing.Recovery.ResetPassword(r.Context(), token, r.PostFormValue("password"))
 	if billing.ErrorCode(err) == billing.CodeNotFound {
 		return s.showSpentLink(w, r)
 	}
 	if wrong := fieldMessages(err); len(wrong) > 0 {
-		email, err := s.billing.ResetAddress(r.Context(), token)
+		email, err := s.billing.Recovery.ResetAddress(r.Context(), token)
 		if err != nil {
 			return err
 		}
@@ -99,7 +99,7 @@ func (s *server) resetPassword(w http.ResponseWriter, r *http.Request) error {
 // verifyEmail notes that the address is its owner's.
 func (s *server) verifyEmail(w http.ResponseWriter, r *http.Request) error {
 	keepSecret(w)
-	err := s.billing.VerifyEmail(r.Context(), r.PathValue("token"))
+	err := s.billing.Recovery.VerifyEmail(r.Context(), r.PathValue("token"))
 	props := authviews.LinkPageProps{
 		Layout: s.layout(r, layout.SectionNone), Link: ui.LinkButtonProps{Label: "Go on to the dashboard", Href: "/dashboard"},
 	}

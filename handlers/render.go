@@ -38,7 +38,7 @@ func (s *server) layout(r *http.Request, section layout.Section) layout.Props {
 // otherOrganizations lists where else the viewer could work. A page without the list is better than none.
 func (s *server) otherOrganizations(r *http.Request) []layout.OrganizationChoice {
 	visit := visitOf(r)
-	all, err := s.billing.Organizations(r.Context(), visit.userID)
+	all, err := s.billing.Organizations.OfUser(r.Context(), visit.userID)
 	if err != nil {
 		s.log.WarnContext(r.Context(), "other organizations", "id", traceOf(r).requestID, "err", err)
 		return nil

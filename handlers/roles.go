@@ -14,7 +14,7 @@ func (s *server) showRoles(w http.ResponseWriter, r *http.Request) error {
 
 func (s *server) rolesPage(w http.ResponseWriter, r *http.Request, status int, draft billing.RoleDraft, wrong organizationviews.RoleErrors) error {
 	access := accessOf(r)
-	roles, err := s.billing.Roles(r.Context(), access)
+	roles, err := s.billing.Roles.List(r.Context(), access)
 	if err != nil {
 		return err
 	}
@@ -39,7 +39,7 @@ func (s *server) rolesPage(w http.ResponseWriter, r *http.Request, status int, d
 
 // holders counts who has which role.
 func (s *server) holders(r *http.Request) (map[string]int, error) {
-	members, err := s.billing.Members(r.Context(), accessOf(r))
+	members, err := s.billing.Members.List(r.Context(), accessOf(r))
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ func roleErrors(err error) organizationviews.RoleErrors {
 // createRole makes a custom role.
 func (s *server) createRole(w http.ResponseWriter, r *http.Request) error {
 	draft := roleDraft(r)
-	_, err := s.billing.CreateRole(r.Context(), accessOf(r), draft)
+	_, err := s.billing.Roles.Create(r.Context(), accessOf(r), draft)
 	if isRefusal(err) {
 		traceOf(r).failure = err
 		return s.rolesPage(w, r, refusalStatus(err), draft, roleErrors(err))
@@ -93,7 +93,7 @@ func (s *server) showRole(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) customRole(r *http.Request) (billing.Role, error) {
-	role, err := s.billing.Role(r.Context(), accessOf(r), r.PathValue("id"))
+	role, err := s.billing.Roles.Get(r.Context(), accessOf(r), r.PathValue("id"))
 	if err == nil && role.OrganizationID == "" {
 		err = billing.Errorf(billing.CodeConflict, billing.MessageRoleBuiltIn)
 	}
@@ -118,7 +118,7 @@ func (s *server) rolePage(w http.ResponseWriter, r *http.Request, status int, ro
 // changeRole changes a custom role.
 func (s *server) changeRole(w http.ResponseWriter, r *http.Request) error {
 	draft := roleDraft(r)
-	_, err := s.billing.ChangeRole(r.Context(), accessOf(r), r.PathValue("id"), draft)
+	_, err := s.billing.Roles.Change(r.Context(), accessOf(r), r.PathValue("id"), draft)
 	if isRefusal(err) {
 		return s.refuseRole(w, r, draft, err)
 	}
@@ -140,7 +140,7 @@ func (s *server) refuseRole(w http.ResponseWriter, r *http.Request, draft billin
 
 // deleteRole deletes a custom role that nobody holds.
 func (s *server) deleteRole(w http.ResponseWriter, r *http.Request) error {
-	err := s.billing.DeleteRole(r.Context(), accessOf(r), r.PathValue("id"))
+	err := s.billing.Roles.Delete(r.Context(), accessOf(r), r.PathValue("id"))
 	if isRefusal(err) {
 		role, found := s.customRole(r)
 		if found != nil {

@@ -87,7 +87,7 @@ func TestDoor(t *testing.T) {
 	h := openHouse(t)
 	h.site.metricsToken = testMetricsToken
 	h.found("operator", "The operators")
-	if _, err := h.service.PromoteOperator(t.Context(), email("operator")); err != nil {
+	if _, err := h.service.Users.PromoteOperator(t.Context(), email("operator")); err != nil {
 		t.Fatal(err)
 	}
 	// Leaving and signing out go last: they end what the other routes are asked with.

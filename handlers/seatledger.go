@@ -33,7 +33,7 @@ func ledgerCSV(search billing.LedgerSearch) string {
 func (s *server) sendSeatLedger(w http.ResponseWriter, r *http.Request) error {
 	search := ledgerSearch(r)
 	search.Limit = billing.SeatLedgerLimit
-	changes, _, err := s.billing.SeatLedger(r.Context(), accessOf(r), search)
+	changes, _, err := s.billing.SeatLedger.Search(r.Context(), accessOf(r), search)
 	if err != nil {
 		return err
 	}

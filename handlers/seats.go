@@ -19,7 +19,7 @@ const (
 
 // showSeats shows the seat panel: as a page, or to htmx the panel alone.
 func (s *server) showSeats(w http.ResponseWriter, r *http.Request) error {
-	overview, err := s.billing.Overview(r.Context(), accessOf(r))
+	overview, err := s.billing.Overviews.Get(r.Context(), accessOf(r))
 	if err != nil {
 		return err
 	}
@@ -34,7 +34,7 @@ func (s *server) showSeats(w http.ResponseWriter, r *http.Request) error {
 
 // retrySeats has Stripe told at once.
 func (s *server) retrySeats(w http.ResponseWriter, r *http.Request) error {
-	if _, err := s.billing.RetrySeatSync(r.Context(), accessOf(r)); err != nil {
+	if _, err := s.billing.SeatSyncer.Retry(r.Context(), accessOf(r)); err != nil {
 		return err
 	}
 	if isFragment(r) {
@@ -46,7 +46,7 @@ func (s *server) retrySeats(w http.ResponseWriter, r *http.Request) error {
 
 // undoSeats sets back the changes that are gathered.
 func (s *server) undoSeats(w http.ResponseWriter, r *http.Request) error {
-	if _, err := s.billing.UndoPendingChanges(r.Context(), accessOf(r)); err != nil {
+	if _, err := s.billing.SeatLedger.UndoPendingChanges(r.Context(), accessOf(r)); err != nil {
 		return err
 	}
 	if isFragment(r) {

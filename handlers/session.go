@@ -128,13 +128,13 @@ func (s *server) forgetChoice(ctx context.Context) {
 // offered finds a plan of the catalogue at an interval, or a pack; no interval means monthly. Both at once is neither.
 func (s *server) offered(planID, interval, packID string) (choice, bool) {
 	if packID != "" {
-		pack, ok := s.billing.Catalog().Pack(packID)
+		pack, ok := s.billing.Prices.Catalog().Pack(packID)
 		return choice{pack: pack}, ok && planID == ""
 	}
 	if interval == "" {
 		interval = string(billing.Monthly)
 	}
-	plan, ok := s.billing.Catalog().Plan(planID)
+	plan, ok := s.billing.Prices.Catalog().Plan(planID)
 	if !ok {
 		return choice{}, false
 	}

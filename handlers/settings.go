@@ -22,7 +22,7 @@ func (s *server) showSettings(w http.ResponseWriter, r *http.Request) error {
 
 func (s *server) settingsPage(w http.ResponseWriter, r *http.Request, status int, form settingsForm) error {
 	ctx, userID := r.Context(), visitOf(r).userID
-	user, err := s.billing.User(ctx, userID)
+	user, err := s.billing.Users.Get(ctx, userID)
 	if err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func (s *server) settingsPage(w http.ResponseWriter, r *http.Request, status int
 // renameUser changes the viewer's name.
 func (s *server) renameUser(w http.ResponseWriter, r *http.Request) error {
 	typed := r.PostFormValue("name")
-	err := s.billing.RenameUser(r.Context(), visitOf(r).userID, typed)
+	err := s.billing.Users.Rename(r.Context(), visitOf(r).userID, typed)
 	if wrong := fieldMessages(err); len(wrong) > 0 {
 		return s.settingsPage(w, r, http.StatusUnprocessableEntity, settingsForm{name: &typed, wrong: authviews.SettingsErrors{Name: wrong["name"]}})
 	}
@@ -56,7 +56,7 @@ func (s *server) renameUser(w http.ResponseWriter, r *http.Request) error {
 
 // changePassword changes the viewer's password and signs them out everywhere else: whoever had the old one has nothing.
 func (s *server) changePassword(w http.ResponseWriter, r *http.Request) error {
-	err := s.billing.ChangePassword(r.Context(), visitOf(r).userID, r.PostFormValue("current"), r.PostFormValue("password"))
+	err := s.billing.Users.ChangePassword(r.Context(), visitOf(r).userID, r.PostFormValue("current"), r.PostFormValue("password"))
 	if wrong := fieldMessages(err); len(wrong) > 0 {
 		return s.settingsPage(w, r, http.StatusUnprocessableEntity, settingsForm{wrong: authviews.SettingsErrors{Current: wrong["current"], Password: wrong["password"]}})
 	}
@@ -93,7 +93,7 @@ func (s *server) endOthers(r *http.Request) error {
 
 // deleteAccount takes the viewer out of everything, and signs them out.
 func (s *server) deleteAccount(w http.ResponseWriter, r *http.Request) error {
-	err := s.billing.DeleteAccount(r.Context(), visitOf(r).userID, r.PostFormValue("confirmation"))
+	err := s.billing.Users.DeleteAccount(r.Context(), visitOf(r).userID, r.PostFormValue("confirmation"))
 	wrong := fieldMessages(err)
 	if billing.ErrorCode(err) == billing.CodeConflict { // what has to be done first stands beside the button
 		wrong = map[string]string{"confirmation": billing.ErrorMessage(err)}

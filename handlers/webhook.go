@@ -18,7 +18,7 @@ func (s *server) receiveEvent(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return errBody.because(err)
 	}
-	if err := s.billing.ReceiveEvent(r.Context(), payload, r.Header.Get("Stripe-Signature")); err != nil {
+	if err := s.billing.Inbox.Receive(r.Context(), payload, r.Header.Get("Stripe-Signature")); err != nil {
 		return fmt.Errorf("receive event: %w", err)
 	}
 	return writeJSON(w, http.StatusOK, receipt{Received: true})

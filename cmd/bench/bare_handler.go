@@ -70,7 +70,7 @@ func runBareHandler(encoded string) error {
 		Store: store, Catalog: billing.BuiltInPlans(), Renderer: mailviews.Renderer{}, KeyFingerprint: "bench",
 		Gateway: newGateway(config.Stripe),
 	})
-	if err := service.Start(context.Background()); err != nil {
+	if err := service.Prices.Start(context.Background()); err != nil {
 		return err
 	}
 	sessions := db.NewSessionStore(store.DB())
@@ -89,12 +89,12 @@ func runQueries(ctx context.Context, service *billing.Service, sessions *db.Sess
 	if _, _, err := sessions.FindCtx(ctx, v.Token); err != nil {
 		return err
 	}
-	access, err := service.Access(ctx, v.UserID, v.OrganizationID)
+	access, err := service.Organizations.Access(ctx, v.UserID, v.OrganizationID)
 	if err != nil {
 		return err
 	}
-	_, overview := service.Overview(ctx, access)
-	_, invoices := service.Invoices(ctx, access)
-	_, surpluses := service.DuplicateSubscriptions(ctx, access)
+	_, overview := service.Overviews.Get(ctx, access)
+	_, invoices := service.Invoices.List(ctx, access)
+	_, surpluses := service.Duplicates.List(ctx, access)
 	return errors.Join(overview, invoices, surpluses)
 }

@@ -30,7 +30,7 @@ func (e *environment) openOracle(ctx context.Context) (*oracle, error) {
 	options := serviceOptions(store, e.gateway, e.stripe.Now)
 	options.Log = slog.New(slog.DiscardHandler)
 	o := &oracle{env: e, store: store, service: billing.New(options)}
-	return o, o.service.Start(ctx)
+	return o, o.service.Prices.Start(ctx)
 }
 
 // balance processes a history's events and returns the credits that result.
@@ -88,11 +88,11 @@ func (o *oracle) insertOrganization(ctx context.Context, h *history) (map[string
 
 // process receives an event and runs the job for pending events until none is left.
 func (o *oracle) process(ctx context.Context, payload []byte) error {
-	if err := o.service.ReceiveEvent(ctx, payload, o.env.sign(payload)); err != nil {
+	if err := o.service.Inbox.Receive(ctx, payload, o.env.sign(payload)); err != nil {
 		return err
 	}
 	for range 20 {
-		if _, err := o.service.RunJob(ctx, billing.Job{Kind: billing.JobEvent}); err != nil {
+		if _, err := o.service.Worker.RunJob(ctx, billing.Job{Kind: billing.JobEvent}); err != nil {
 			return err
 		}
 		var pending int

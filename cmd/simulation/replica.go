@@ -78,7 +78,7 @@ func serveReplica(ctx context.Context, config replicaConfig) error {
 	if err != nil {
 		return err
 	}
-	for r.service.Start(ctx) != nil { // injected errors of Stripe
+	for r.service.Prices.Start(ctx) != nil { // injected errors of Stripe
 	}
 	webhooks, err := net.Listen("tcp", config.SiteAddr)
 	if err != nil {
@@ -86,7 +86,7 @@ func serveReplica(ctx context.Context, config replicaConfig) error {
 	}
 	failed := make(chan error, 4)
 	go func() { failed <- http.Serve(webhooks, site) }()
-	go func() { failed <- r.service.Work(ctx) }()
+	go func() { failed <- r.service.Worker.Run(ctx) }()
 	go func() { failed <- queue.Run(ctx) }()
 	go func() { failed <- http.Serve(control, r.controlRoutes()) }()
 	return <-failed
@@ -123,7 +123,7 @@ func serviceOptions(store billing.Store, gateway billing.Gateway, now func() tim
 // ring runs a job. After a simulated crash the queue retries it, as after a crash of the worker.
 func (r *replica) ring(ctx context.Context, a billing.Job) (again time.Duration, err error) {
 	defer recoverCrash(&err)
-	return r.service.RunJob(withCrashes(ctx), a)
+	return r.service.Worker.RunJob(withCrashes(ctx), a)
 }
 
 // parentMailer sends e-mails to the environment's mailbox.

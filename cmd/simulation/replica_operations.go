@@ -15,13 +15,13 @@ func (r *replica) perform(ctx context.Context, o operation) (result string, err 
 	ctx = withCrashes(ctx)
 	switch o.Kind {
 	case reconcileAll:
-		_, err = r.service.Reconcile(ctx, billing.ReconcileOptions{})
+		_, err = r.service.Reconciler.Reconcile(ctx, billing.ReconcileOptions{})
 		return "", err
 	case acceptInvitation:
-		_, err = r.service.AcceptInvitation(ctx, o.Token, o.UserID)
+		_, err = r.service.Invitations.Accept(ctx, o.Token, o.UserID)
 		return "", err
 	}
-	access, err := r.service.Access(ctx, o.UserID, o.OrganizationID)
+	access, err := r.service.Organizations.Access(ctx, o.UserID, o.OrganizationID)
 	if err != nil {
 		return "", err
 	}
@@ -39,13 +39,13 @@ func (r *replica) perform(ctx context.Context, o operation) (result string, err 
 
 func (r *replica) startCheckout(ctx context.Context, o operation, access billing.Access) (string, error) {
 	if o.Kind == startPackCheckout {
-		session, err := r.service.StartPackCheckout(ctx, access, billing.CheckoutRequest{PackID: "credits_500"})
+		session, err := r.service.Checkouts.StartPack(ctx, access, billing.CheckoutRequest{PackID: "credits_500"})
 		if err != nil {
 			return "", err
 		}
 		return session.URL + " " + session.StripeSessionID, nil
 	}
-	session, err := r.service.StartCheckout(ctx, access, billing.CheckoutRequest{PlanID: o.Plan, Interval: o.interval()})
+	session, err := r.service.Checkouts.Start(ctx, access, billing.CheckoutRequest{PlanID: o.Plan, Interval: o.interval()})
 	if err != nil {
 		return "", err
 	}
@@ -55,19 +55,19 @@ func (r *replica) startCheckout(ctx context.Context, o operation, access billing
 func (r *replica) changeSubscription(ctx context.Context, o operation, access billing.Access) (err error) {
 	switch o.Kind {
 	case completeCheckout:
-		_, err = r.service.CompleteCheckout(ctx, access, o.SessionID)
+		_, err = r.service.Checkouts.Complete(ctx, access, o.SessionID)
 	case refreshSubscription:
-		err = r.service.RefreshSubscription(ctx, access)
+		err = r.service.Subscriptions.Refresh(ctx, access)
 	case retrySeatSync:
-		_, err = r.service.RetrySeatSync(ctx, access)
+		_, err = r.service.SeatSyncer.Retry(ctx, access)
 	case undoSeatChange:
-		_, err = r.service.UndoPendingChanges(ctx, access)
+		_, err = r.service.SeatLedger.UndoPendingChanges(ctx, access)
 	case cancelPlan:
-		err = r.service.CancelPlan(ctx, access)
+		err = r.service.Subscriptions.CancelAtPeriodEnd(ctx, access)
 	case resumePlan:
-		err = r.service.ResumePlan(ctx, access)
+		err = r.service.Subscriptions.Resume(ctx, access)
 	case reconcileOrganization:
-		_, err = r.service.Reconcile(ctx, billing.ReconcileOptions{OrganizationID: o.OrganizationID})
+		_, err = r.service.Reconciler.Reconcile(ctx, billing.ReconcileOptions{OrganizationID: o.OrganizationID})
 	}
 	return err
 }
@@ -75,11 +75,11 @@ func (r *replica) changeSubscription(ctx context.Context, o operation, access bi
 func (r *replica) changeInvitation(ctx context.Context, o operation, access billing.Access) (err error) {
 	switch o.Kind {
 	case invite:
-		_, err = r.service.Invite(ctx, access, billing.NewInvitation{Email: o.Email, Billable: o.Yes})
+		_, err = r.service.Invitations.Invite(ctx, access, billing.NewInvitation{Email: o.Email, Billable: o.Yes})
 	case revokeInvitation:
-		err = r.service.RevokeInvitation(ctx, access, o.MemberID)
+		err = r.service.Invitations.Revoke(ctx, access, o.MemberID)
 	case resendInvitation:
-		_, err = r.service.ResendInvitation(ctx, access, o.MemberID)
+		_, err = r.service.Invitations.Resend(ctx, access, o.MemberID)
 	}
 	return err
 }
@@ -87,27 +87,27 @@ func (r *replica) changeInvitation(ctx context.Context, o operation, access bill
 func (r *replica) changeMembership(ctx context.Context, o operation, access billing.Access) (err error) {
 	switch o.Kind {
 	case setBillable:
-		_, err = r.service.ChangeMember(ctx, access, o.MemberID, billing.MemberChange{Billable: &o.Yes})
+		_, err = r.service.Members.Change(ctx, access, o.MemberID, billing.MemberChange{Billable: &o.Yes})
 	case setStatus:
 		status := billing.MemberActive
 		if o.Yes {
 			status = billing.MemberSuspended
 		}
-		_, err = r.service.ChangeMember(ctx, access, o.MemberID, billing.MemberChange{Status: &status})
+		_, err = r.service.Members.Change(ctx, access, o.MemberID, billing.MemberChange{Status: &status})
 	case changeRole:
-		_, err = r.service.ChangeMember(ctx, access, o.MemberID, billing.MemberChange{RoleID: &o.Role})
+		_, err = r.service.Members.Change(ctx, access, o.MemberID, billing.MemberChange{RoleID: &o.Role})
 	case createRole:
-		_, err = r.service.CreateRole(ctx, access, billing.RoleDraft{Name: "Role " + o.MemberID, CanManageMembers: o.Yes})
+		_, err = r.service.Roles.Create(ctx, access, billing.RoleDraft{Name: "Role " + o.MemberID, CanManageMembers: o.Yes})
 	case removeMember:
-		err = r.service.RemoveMember(ctx, access, o.MemberID)
+		err = r.service.Members.Remove(ctx, access, o.MemberID)
 	case leaveOrganization:
-		err = r.service.LeaveOrganization(ctx, access)
+		err = r.service.Members.Leave(ctx, access)
 	case deleteAccount:
-		err = r.service.DeleteAccount(ctx, o.UserID, password)
+		err = r.service.Users.DeleteAccount(ctx, o.UserID, password)
 	case transferAdmin:
 		err = r.transferAdmin(ctx, access, o.MemberID)
 	case deleteOrganization: // and cancel the deletion, so that the history can continue
-		err = errors.Join(r.service.DeleteOrganization(ctx, access, access.Organization.Name), r.service.KeepOrganization(ctx, access))
+		err = errors.Join(r.service.Deletions.Request(ctx, access, access.Organization.Name), r.service.Deletions.Withdraw(ctx, access))
 	default:
 		err = fmt.Errorf("unknown operation %q", o.Kind)
 	}
@@ -117,16 +117,16 @@ func (r *replica) changeMembership(ctx context.Context, o operation, access bill
 // transferAdmin makes a member the only admin, and then the founder again, so that the history can
 // continue. If a crash comes in between, the founder's later operations are refused.
 func (r *replica) transferAdmin(ctx context.Context, founder billing.Access, memberID string) error {
-	if err := r.service.HandOver(ctx, founder, memberID); err != nil {
+	if err := r.service.Members.HandOver(ctx, founder, memberID); err != nil {
 		return err
 	}
-	member, err := r.service.Member(ctx, founder, memberID)
+	member, err := r.service.Members.Get(ctx, founder, memberID)
 	if err != nil {
 		return err
 	}
-	admin, err := r.service.Access(ctx, member.UserID, founder.Organization.ID)
+	admin, err := r.service.Organizations.Access(ctx, member.UserID, founder.Organization.ID)
 	if err != nil {
 		return err
 	}
-	return r.service.HandOver(ctx, admin, founder.Member.ID)
+	return r.service.Members.HandOver(ctx, admin, founder.Member.ID)
 }

@@ -38,7 +38,7 @@ func demoPeople() []demoPerson {
 func seedDemo(ctx context.Context, service *billing.Service) error {
 	people := demoPeople()
 	founder := people[0]
-	_, organization, err := service.SignUp(ctx, billing.SignUp{
+	_, organization, err := service.Users.SignUp(ctx, billing.SignUp{
 		Name: founder.name, Email: founder.email, Password: demoPassword, Organization: demoOrganization,
 	})
 	if billing.ErrorCode(err) == billing.CodeConflict {
@@ -47,11 +47,11 @@ func seedDemo(ctx context.Context, service *billing.Service) error {
 	if err != nil {
 		return fmt.Errorf("seed the demo organization: %w", err)
 	}
-	if _, err := service.PromoteOperator(ctx, founder.email); err != nil {
+	if _, err := service.Users.PromoteOperator(ctx, founder.email); err != nil {
 		return fmt.Errorf("seed the demo organization: %w", err)
 	}
 	for _, person := range people[1:] {
-		_, err := service.CreateMember(ctx, organization.ID, billing.NewMember{
+		_, err := service.Users.CreateMember(ctx, organization.ID, billing.NewMember{
 			Name: person.name, Email: person.email, Password: demoPassword,
 			RoleID: person.role, Billable: person.billable,
 		})

@@ -85,7 +85,7 @@ func (e eventView) line() string {
 func listEvents(
 	ctx context.Context, inv *invocation, service *billing.Service, search billing.EventSearch,
 ) error {
-	found, err := service.SearchEvents(ctx, search)
+	found, err := service.Inbox.Search(ctx, search)
 	if err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ func listEvents(
 }
 
 func showEvent(ctx context.Context, inv *invocation, service *billing.Service, id string) error {
-	stored, err := service.StoredEvent(ctx, id)
+	stored, err := service.Inbox.Get(ctx, id)
 	if err != nil {
 		return explainEventError(err, id)
 	}
@@ -112,7 +112,7 @@ func showEvent(ctx context.Context, inv *invocation, service *billing.Service, i
 }
 
 func replayEvent(ctx context.Context, inv *invocation, service *billing.Service, id string) error {
-	if err := service.ReplayEvent(ctx, id); err != nil {
+	if err := service.Inbox.Replay(ctx, id); err != nil {
 		return explainEventError(err, id)
 	}
 	_, err := fmt.Fprintf(inv.stdout, "%s is pending; a running `usher` processes it shortly.\n", id)

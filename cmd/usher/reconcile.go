@@ -18,7 +18,7 @@ func runReconcile(ctx context.Context, inv *invocation) error {
 		return err
 	}
 	return withService(ctx, inv, func(service *billing.Service) error {
-		report, err := service.Reconcile(ctx, options)
+		report, err := service.Reconciler.Reconcile(ctx, options)
 		if report.ID == "" {
 			return err
 		}

@@ -139,7 +139,7 @@ func (a *app) serve(ctx context.Context, listener net.Listener, stdout io.Writer
 func (a *app) load(ctx context.Context) error {
 	startCtx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	if err := a.service.Start(startCtx); err != nil {
+	if err := a.service.Prices.Start(startCtx); err != nil {
 		a.log.Warn("Stripe account or prices not loaded; retrying", "err", err)
 	}
 	if !a.database.private {
@@ -149,13 +149,13 @@ func (a *app) load(ctx context.Context) error {
 }
 
 func (a *app) startWorkers(ctx context.Context) error {
-	queue, err := db.NewQueue(a.store, a.log, a.service.RunJob)
+	queue, err := db.NewQueue(a.store, a.log, a.service.Worker.RunJob)
 	if err != nil {
 		return err
 	}
 	workCtx, stop := context.WithCancel(context.WithoutCancel(ctx)) // closers end it after ctx
 	a.closers.start("queue", stop, func() error { return queue.Run(workCtx) })
-	a.closers.start("background work", stop, func() error { return a.service.Work(workCtx) })
+	a.closers.start("background work", stop, func() error { return a.service.Worker.Run(workCtx) })
 	a.closers.start("session sweep", stop, func() error { return a.sweepSessions(workCtx) })
 	return nil
 }

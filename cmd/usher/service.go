@@ -53,7 +53,7 @@ func openService(ctx context.Context, inv *invocation, closers *closers) (*billi
 	}
 	log := newLogger(inv.stderr, config)
 	service := newService(config, local, store, newGateway(config, local, log), plans, nil, log)
-	return service, service.Start(ctx)
+	return service, service.Prices.Start(ctx)
 }
 
 // newGateway returns a client for the configured Stripe account, or for the local Stripe.

@@ -91,7 +91,7 @@ func createUser(
 		return userView{}, err
 	}
 	if o.newOrganization != "" {
-		user, organization, err := service.SignUp(ctx, billing.SignUp{
+		user, organization, err := service.Users.SignUp(ctx, billing.SignUp{
 			Name: o.name, Email: email, Password: password, Organization: o.newOrganization,
 		})
 		return userView{
@@ -99,7 +99,7 @@ func createUser(
 		}, publicMessage(err)
 	}
 	role := cmp.Or(o.role, billing.RoleMember)
-	user, err := service.CreateMember(ctx, o.organization, billing.NewMember{
+	user, err := service.Users.CreateMember(ctx, o.organization, billing.NewMember{
 		Name: o.name, Email: email, Password: password, RoleID: role, Billable: o.billable,
 	})
 	return userView{
@@ -143,14 +143,14 @@ func promoteUser(
 	ctx context.Context, service *billing.Service, email string, o userOptions,
 ) (userView, error) {
 	if o.organization == "" {
-		user, err := service.PromoteOperator(ctx, email)
+		user, err := service.Users.PromoteOperator(ctx, email)
 		if errors.Is(err, billing.ErrNotFound) {
 			return userView{}, fmt.Errorf("no account with the address %s", email)
 		}
 		return userView{ID: user.ID, Email: user.Email, Operator: true}, err
 	}
 	role := cmp.Or(o.role, billing.RoleAdmin)
-	member, err := service.PromoteMember(ctx, email, o.organization, role)
+	member, err := service.Users.PromoteMember(ctx, email, o.organization, role)
 	if errors.Is(err, billing.ErrNotFound) {
 		return userView{}, fmt.Errorf("%s is not a member of %s, or that has no role %s",
 			email, o.organization, role)
