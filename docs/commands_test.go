@@ -221,8 +221,8 @@ func goEnv(t *testing.T, name string) string {
 //
 //   - usher runs the program. Where it would start a server, which runs already, its flags are
 //     compared with --help.
-//   - go run ./cmd/usher is usher; other programs are built and asked for their flags; go test has to
-//     find the named test.
+//   - go run ./cmd/usher is usher. Other programs are built, and their flags compared with -h.
+//   - go test has to find the named test.
 //   - make checks that the target exists.
 //   - stripe is the official CLI. Commands that need an account have to get as far as the account:
 //     their request arrives at a server that refuses it.
