@@ -1,4 +1,4 @@
-# Everything generated is committed, so the image needs Go alone.
+# Generated files are committed, so the build needs only Go.
 FROM golang:1.26-bookworm AS build
 WORKDIR /src
 COPY go.mod go.sum ./

@@ -1,22 +1,22 @@
-// The tokens of Usher's looks: the only place where a colour, a size or a radius is written down. views/tokens_test.go reads the
-// colours from here and fails where text or an edge would be too faint.
+// Design tokens: the only place that defines a color, a size or a radius. views/tokens_test.go reads
+// the colors and fails if the contrast of text or of an edge is too low.
 
-// Each colour's value on light and on dark.
+// The value of each color in the light and in the dark theme.
 const colors = {
-  // Grounds and lines.
+  // Backgrounds and lines.
   'paper': ['#faf8f5', '#141211'],
   'surface': ['#ffffff', '#1d1a18'],
   'line': ['#e7e2dc', '#332e2a'],
-  'edge': ['#8c8278', '#7d736a'], // what bounds a control: 3:1 on paper and surface
-  // Words.
+  'edge': ['#8c8278', '#7d736a'], // the edge of a control: 3:1 on paper and surface
+  // Text.
   'ink': ['#1f1b18', '#f3efe9'],
   'quiet': ['#6b625a', '#a99f95'],
-  // Velvet, the one accent.
+  // Velvet, the accent color.
   'velvet': ['#8a1c3b', '#f29ab0'],
-  'velvet-deep': ['#6d142d', '#f8bccb'], // under the pointer
+  'velvet-deep': ['#6d142d', '#f8bccb'], // on hover
   'velvet-wash': ['#f8ecef', '#2d1a20'],
   'on-velvet': ['#ffffff', '#2a0d16'],
-  // Tones, each with its wash.
+  // Status colors, each with its background (wash).
   'good': ['#1f6b45', '#7fd1a6'],
   'good-wash': ['#e8f3ec', '#18271f'],
   'wait': ['#8a5a00', '#f0c267'],
@@ -41,7 +41,7 @@ export default {
       sans: ['ui-sans-serif', 'system-ui', '-apple-system', '"Segoe UI"', 'Roboto', '"Noto Sans"', '"Helvetica Neue"', 'Arial', 'sans-serif'],
       mono: ['ui-monospace', '"SF Mono"', 'Menlo', 'Consolas', '"Liberation Mono"', 'monospace'],
     },
-    // 13 15 17 21 28 40 px at the browser's usual size.
+    // 13 15 17 21 28 40 px at the browser's default font size.
     fontSize: {
       small: ['0.8125rem', '1.25rem'],
       body: ['0.9375rem', '1.5rem'],

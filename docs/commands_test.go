@@ -163,10 +163,14 @@ page=$(curl -fsS -b jar -o /dev/null -w '%{redirect_url}' -d organizationId=$org
 back=$(curl -fsS -o /dev/null -w '%{redirect_url}' -d action=pay -d email=ana@example.com -d cardNumber=4242424242424242 \
   -d cardExpiry=12/34 -d cardCvc=123 -d billingName=Ana "$page")
 curl -fsS -b jar -o /dev/null "$back"
-curl -fsS -b jar http://localhost:4312/api/v1/entitlements | grep '"access":true'
-curl -fsS -b jar http://localhost:4312/api/v1/entitlements | grep '"balance":1000'
 `
-	d.run(t, block{path: "docs/commands_test.go", text: script}, t.TempDir())
+	folder := t.TempDir()
+	d.run(t, block{path: "docs/commands_test.go", text: script}, folder)
+	paid := block{text: `curl -fsS -b jar http://localhost:4312/api/v1/entitlements | grep '"balance":1000'`}
+	poll(t, "the plan is not active", func() (string, bool) {
+		out, err := d.bash(t, paid, folder)
+		return out, err == nil
+	})
 }
 
 // folder is the working folder of a file's blocks.
@@ -217,8 +221,8 @@ func goEnv(t *testing.T, name string) string {
 //
 //   - usher runs the program. Where it would start a server, which runs already, its flags are
 //     compared with --help.
-//   - go run ./cmd/usher is usher; other programs are built and asked for their flags; go test has to
-//     find the named test.
+//   - go run ./cmd/usher is usher. Other programs are built, and their flags compared with -h.
+//   - go test has to find the named test.
 //   - make checks that the target exists.
 //   - stripe is the official CLI. Commands that need an account have to get as far as the account:
 //     their request arrives at a server that refuses it.
@@ -351,17 +355,32 @@ func (o *output) String() string {
 // awaitMatch waits until the output matches and returns the first group.
 func awaitMatch(t *testing.T, out *output, pattern *regexp.Regexp) string {
 	t.Helper()
-	ticker := time.NewTicker(20 * time.Millisecond)
+	var found string
+	poll(t, pattern.String()+" does not appear", func() (string, bool) {
+		match := pattern.FindStringSubmatch(out.String())
+		if match != nil {
+			found = match[1]
+		}
+		return out.String(), match != nil
+	})
+	return found
+}
+
+// poll repeats try until it succeeds. Otherwise the test ends with what try saw last.
+func poll(t *testing.T, failure string, try func() (saw string, ok bool)) {
+	t.Helper()
+	ticker := time.NewTicker(50 * time.Millisecond)
 	defer ticker.Stop()
 	deadline := time.After(2 * time.Minute)
 	for {
-		if match := pattern.FindStringSubmatch(out.String()); match != nil {
-			return match[1]
+		saw, ok := try()
+		if ok {
+			return
 		}
 		select {
 		case <-ticker.C:
 		case <-deadline:
-			t.Fatalf("%s does not appear in:\n%s", pattern, out)
+			t.Fatalf("%s:\n%s", failure, saw)
 		}
 	}
 }

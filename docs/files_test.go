@@ -4,6 +4,7 @@ package docs_test
 
 import (
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -36,4 +37,14 @@ func repositoryFiles(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	return files
+}
+
+// readFile reads a file of the repository by its slash-separated path.
+func readFile(t *testing.T, path string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }

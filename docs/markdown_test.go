@@ -174,13 +174,3 @@ func TestGoExamplesAreTested(t *testing.T) {
 		}
 	}
 }
-
-// readFile reads a file of the repository.
-func readFile(t *testing.T, path string) []byte {
-	t.Helper()
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
-}

@@ -1,7 +1,9 @@
-// Package static holds the assets a browser fetches: the built style sheet, htmx, a little script and the icon. They are embedded in
-// the program and named by their content, so that a browser may keep each one for good and a new build is never mixed with an old one.
+// Package static holds the assets that a browser loads: the built style sheet, htmx, a small script
+// and the icon. They are embedded in the program. Their URLs contain a hash of the content, so that
+// browsers can cache them without limit and never mix two builds.
 //
-// Kept out: templates, and anything made at run time.
+// It holds no templates and nothing that is generated at run time. Start reading at [Path], which
+// pages use, and [Handler].
 package static
 
 import (
@@ -21,10 +23,10 @@ import (
 //go:embed usher.css usher.js htmx.min.js favicon.svg
 var files embed.FS
 
-// prefix is where the routes serve [Handler].
+// prefix is the path under which the routes serve [Handler].
 const prefix = "/static/"
 
-// asset is one embedded file, ready to be sent either way.
+// asset is one embedded file, plain and compressed.
 type asset struct {
 	url         string
 	contentType string
@@ -32,14 +34,14 @@ type asset struct {
 	gzipped     []byte
 }
 
-// catalogue finds assets by their name here and by the URL they are served at.
-type catalogue struct {
+// assetIndex finds assets by file name and by URL.
+type assetIndex struct {
 	byName map[string]asset
 	byURL  map[string]asset
 }
 
-// Path returns the URL of an asset, /static/name.HASH.ext. It panics on a name that isn't embedded: names are constants in the
-// templates, so that a wrong one fails the first time its page is rendered.
+// Path returns the URL of an asset, /static/name.HASH.ext. It panics if no asset has the name: names
+// are constants in templates, so a wrong one fails when its page is first rendered.
 func Path(name string) string {
 	found, ok := assets().byName[name]
 	if !ok {
@@ -48,8 +50,9 @@ func Path(name string) string {
 	return found.url
 }
 
-// Handler serves the assets at the URLs that [Path] returns, to be kept for a year, gzipped where the browser takes it. Every other
-// path is 404, a name without its hash too; every method but GET and HEAD is 405.
+// Handler serves the assets at the URLs that [Path] returns, cacheable for a year, and gzipped if the
+// browser accepts it. Every other path is a 404, a name without its hash included. Methods other than
+// GET and HEAD are a 405.
 func Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		found, ok := assets().byURL[r.URL.Path]
@@ -80,12 +83,11 @@ func (a asset) serve(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead {
 		return
 	}
-	// A browser that went away is no error of ours.
-	_, _ = w.Write(body)
+	_, _ = w.Write(body) // fails only if the browser has disconnected
 }
 
-// acceptsGzip reads an Accept-Encoding header as far as this needs it: gzip is named and not refused by a weight of zero
-// (RFC 9110, section 12.5.3).
+// acceptsGzip reports whether an Accept-Encoding header names gzip without a weight of zero (RFC 9110,
+// section 12.5.3).
 func acceptsGzip(header string) bool {
 	for offer := range strings.SplitSeq(header, ",") {
 		coding, weight, _ := strings.Cut(strings.TrimSpace(offer), ";")
@@ -98,9 +100,9 @@ func acceptsGzip(header string) bool {
 	return false
 }
 
-// assets hashes and compresses everything once, at the first use. The embedded files never change, so neither does the answer.
-var assets = sync.OnceValue(func() catalogue {
-	out := catalogue{byName: map[string]asset{}, byURL: map[string]asset{}}
+// assets hashes and compresses the embedded files once, at the first use.
+var assets = sync.OnceValue(func() assetIndex {
+	out := assetIndex{byName: map[string]asset{}, byURL: map[string]asset{}}
 	entries, err := files.ReadDir(".")
 	if err != nil {
 		panic(fmt.Sprintf("static: list the embedded files: %v", err))
@@ -128,7 +130,7 @@ func newAsset(name string, content []byte) asset {
 	}
 }
 
-// contentTypes is a table of our own because mime.TypeByExtension answers from the machine's files.
+// contentTypes replaces mime.TypeByExtension, which depends on files of the machine.
 var contentTypes = map[string]string{
 	".css": "text/css; charset=utf-8",
 	".js":  "text/javascript; charset=utf-8",

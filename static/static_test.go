@@ -119,7 +119,7 @@ func TestHandlerRefuses(t *testing.T) {
 	}
 }
 
-// The bar of the design: JavaScript under 20 kB gzipped, and our own script under 2 kB as it is.
+// The limits are 20 kB of gzipped JavaScript in total, and 2 kB for our own script uncompressed.
 func TestScriptsStaySmall(t *testing.T) {
 	total := 0
 	for _, name := range []string{"htmx.min.js", "usher.js"} {
@@ -134,7 +134,7 @@ func TestScriptsStaySmall(t *testing.T) {
 	t.Logf("scripts: %d bytes gzipped", total)
 }
 
-// The Content-Security-Policy has no unsafe-eval, so no script of ours may need it.
+// The Content-Security-Policy has no unsafe-eval, so no script may need it.
 func TestOwnScriptNeedsNoEval(t *testing.T) {
 	script := body(t, get(t, http.MethodGet, static.Path("usher.js"), "").Body)
 	for _, word := range []string{"eval(", "new Function", "innerHTML", ".style.", "setTimeout('"} {

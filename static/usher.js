@@ -1,18 +1,19 @@
-// What plain HTML and htmx leave open: an error is said aloud, the focus is never lost in a swap, and news in a swapped panel is heard.
+// Adds to HTML and htmx: failed requests show a toast, a swap keeps the focus, and screen readers
+// announce the changed text of a swapped panel.
 (() => {
   const byId = (id) => document.getElementById(id);
   let focused = null;
 
-  const say = (kind) => {
+  const showToast = (kind) => {
     const toast = byId('toast');
     if (!toast) return;
     toast.firstElementChild.textContent = toast.dataset[kind];
     toast.hidden = false;
   };
 
-  addEventListener('htmx:responseError', () => say('failed'));
-  addEventListener('htmx:sendError', () => say('offline'));
-  addEventListener('htmx:timeout', () => say('offline'));
+  addEventListener('htmx:responseError', () => showToast('failed'));
+  addEventListener('htmx:sendError', () => showToast('offline'));
+  addEventListener('htmx:timeout', () => showToast('offline'));
 
   addEventListener('htmx:beforeSwap', (event) => {
     if (event.detail.shouldSwap) byId('toast').hidden = true;
@@ -24,9 +25,11 @@
     const root = focused && byId(focused);
     if (root && document.activeElement === document.body) root.focus({ preventScroll: true });
     focused = null;
-    const news = event.detail.elt.querySelector?.('[data-announce]')?.textContent.trim().replace(/\s+/g, ' ');
-    const voice = byId('announcer');
-    if (news && voice && voice.textContent !== news) voice.textContent = news;
+    const announcement = event.detail.elt.querySelector?.('[data-announce]')?.textContent.trim().replace(/\s+/g, ' ');
+    const announcer = byId('announcer');
+    if (announcement && announcer && announcer.textContent !== announcement) {
+      announcer.textContent = announcement;
+    }
   });
 
   addEventListener('click', (event) => {
