@@ -95,7 +95,10 @@ func (r *envReader) readDotenv(name string) {
 		err = fmt.Errorf("APP_ENV: set in %s, which is read in development only. "+
 			"Set it in the process environment", name)
 	}
-	if r.dotenv = values; err != nil {
+	if syntaxErr == nil {
+		r.dotenv = values
+	}
+	if err != nil {
 		r.errs = append(r.errs, err)
 	}
 }

@@ -359,7 +359,7 @@ func TestEnvFile(t *testing.T) {
 
 func TestInvalidEnvFile(t *testing.T) {
 	tests := map[string]struct{ text, want string }{
-		"no assignment": {"ADDR=:1111\n\nSTRIPE_SECRET_KEY sk_test_hunter2\nDATA_DIR=x\n",
+		"no assignment": {"LOG_LEVEL=hunter2\n\nSTRIPE_SECRET_KEY sk_test_hunter2\nDATA_DIR=x\n",
 			"line 3: not of the form NAME=value"},
 		"open quote": {"ADDR=:1111\nDATA_DIR=\"hunter2\nLOG_LEVEL=info\n",
 			"line 2: not of the form NAME=value"},
