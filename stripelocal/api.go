@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"usher/stripelocal/pages"
 	"usher/stripelocal/wire"
 )
 
@@ -62,12 +63,12 @@ func (s *Server) mount() error {
 		}
 	}
 	var err error
-	if s.pages, err = newPageSet(); err != nil {
+	if s.templates, err = pages.New(); err != nil {
 		return fmt.Errorf("hosted pages: %w", err)
 	}
 	mux.HandleFunc("/v1/", s.serveUnknownPath)
-	s.mountPages(mux)
-	s.mountControl(mux)
+	hostedPages{s}.mount(mux)
+	control{s}.mount(mux)
 	s.handler = guardPages(mux)
 	return nil
 }

@@ -98,10 +98,10 @@ func (h checkoutPayments) finishBankDebit(cs *CheckoutSession, good bool) {
 }
 
 // settleSession lets a bank debit end now: outcome=succeeded or failed.
-func (s *Server) settleSession(w http.ResponseWriter, req *http.Request) {
+func (c control) settleCheckoutSession(w http.ResponseWriter, req *http.Request) {
 	good := req.PostFormValue("outcome") != "failed"
 	var shown wire.Object
-	_ = s.transact(s.newPageRequestInfo(), func(r *request) error {
+	_ = c.transact(c.newPageRequestInfo(), func(r *request) error {
 		cs, ok := r.store.CheckoutSessions.get(req.PathValue("id"))
 		if !ok {
 			return nil

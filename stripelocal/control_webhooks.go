@@ -10,10 +10,10 @@ import (
 // webhooks, rolling secrets: up to 24 hours).
 const longestOverlap = 24 * time.Hour
 
-func (s *Server) mountWebhookControl(mux *http.ServeMux) {
-	mux.HandleFunc("POST /_usher/deliveries/{id}/resend", s.resendDelivery)
-	mux.HandleFunc("POST /_usher/events/{id}/resend", s.resendEvent)
-	mux.HandleFunc("POST /_usher/webhook_endpoints/{id}/rotate", s.rotateEndpoint)
+func (c control) mountWebhooks(mux *http.ServeMux) {
+	mux.HandleFunc("POST /_usher/deliveries/{id}/resend", c.resendDelivery)
+	mux.HandleFunc("POST /_usher/events/{id}/resend", c.resendEvent)
+	mux.HandleFunc("POST /_usher/webhook_endpoints/{id}/rotate", c.rotateEndpointSecret)
 }
 
 // RotateWebhookSecret gives the endpoint with this URL another secret. The old
@@ -55,7 +55,7 @@ type rotatedView struct {
 }
 
 // rotateEndpoint takes secret (else one is made) and overlap_hours (else 24).
-func (s *Server) rotateEndpoint(w http.ResponseWriter, req *http.Request) {
+func (c control) rotateEndpointSecret(w http.ResponseWriter, req *http.Request) {
 	hours := 24
 	if text := req.PostFormValue("overlap_hours"); text != "" {
 		var err error
@@ -66,7 +66,7 @@ func (s *Server) rotateEndpoint(w http.ResponseWriter, req *http.Request) {
 	}
 	view := rotatedView{ID: req.PathValue("id"), Secret: req.PostFormValue("secret")}
 	found := false
-	_ = s.transact(requestInfo{}, func(r *request) error {
+	_ = c.transact(requestInfo{}, func(r *request) error {
 		endpoint, ok := r.store.WebhookEndpoints.get(view.ID)
 		if found = ok; !ok {
 			return nil
@@ -86,8 +86,8 @@ func (s *Server) rotateEndpoint(w http.ResponseWriter, req *http.Request) {
 }
 
 // resendDelivery sends the event of a delivery to the same endpoint anew.
-func (s *Server) resendDelivery(w http.ResponseWriter, req *http.Request) {
-	s.resend(w, req, func(r *request) []*Delivery {
+func (c control) resendDelivery(w http.ResponseWriter, req *http.Request) {
+	c.resend(w, req, func(r *request) []*Delivery {
 		d, ok := r.store.Deliveries.get(req.PathValue("id"))
 		if !ok {
 			return nil
@@ -102,8 +102,8 @@ func (s *Server) resendDelivery(w http.ResponseWriter, req *http.Request) {
 }
 
 // resendEvent sends an event to every endpoint that wants its type.
-func (s *Server) resendEvent(w http.ResponseWriter, req *http.Request) {
-	s.resend(w, req, func(r *request) []*Delivery {
+func (c control) resendEvent(w http.ResponseWriter, req *http.Request) {
+	c.resend(w, req, func(r *request) []*Delivery {
 		e, ok := r.store.Events.get(req.PathValue("id"))
 		if !ok {
 			return nil
@@ -119,9 +119,9 @@ func (s *Server) resendEvent(w http.ResponseWriter, req *http.Request) {
 }
 
 // resend shows the new deliveries, or goes back to the page that asked (back).
-func (s *Server) resend(w http.ResponseWriter, req *http.Request, again func(*request) []*Delivery) {
+func (c control) resend(w http.ResponseWriter, req *http.Request, again func(*request) []*Delivery) {
 	var views []deliveryView
-	_ = s.transact(requestInfo{}, func(r *request) error {
+	_ = c.transact(requestInfo{}, func(r *request) error {
 		for _, d := range again(r) {
 			r.webhooks.enqueue(d)
 			r.changed = true

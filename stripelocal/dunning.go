@@ -39,23 +39,23 @@ type settingsView struct {
 	AfterDunning string `json:"after_dunning"`
 }
 
-func (s *Server) showSettings(w http.ResponseWriter, _ *http.Request) {
+func (c control) showSettings(w http.ResponseWriter, _ *http.Request) {
 	view := settingsView{AfterDunning: AfterDunningCancel}
-	s.mu.Lock()
-	if s.store.AfterDunning != "" {
-		view.AfterDunning = s.store.AfterDunning
+	c.mu.Lock()
+	if c.store.AfterDunning != "" {
+		view.AfterDunning = c.store.AfterDunning
 	}
-	s.mu.Unlock()
+	c.mu.Unlock()
 	writeJSON(w, http.StatusOK, view)
 }
 
 // changeSettings takes after_dunning=cancel|unpaid|past_due.
-func (s *Server) changeSettings(w http.ResponseWriter, req *http.Request) {
-	if err := s.SetAfterDunning(req.PostFormValue("after_dunning")); err != nil {
+func (c control) changeSettings(w http.ResponseWriter, req *http.Request) {
+	if err := c.SetAfterDunning(req.PostFormValue("after_dunning")); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	s.showSettings(w, req)
+	c.showSettings(w, req)
 }
 
 // dunning retries failed payments and sets the status of subscriptions after payments and failures.

@@ -28,11 +28,11 @@ func (h authenticationPages) show(req *http.Request) pageResponse {
 	q, known := h.find(req.PathValue("id"))
 	switch {
 	case !known:
-		return h.noSuchPage()
+		return noSuchPage()
 	case q.complete == nil:
-		return h.message(http.StatusOK, "Nothing to authenticate", "This payment does not wait for you.")
+		return message(http.StatusOK, "Nothing to authenticate", "This payment does not wait for you.")
 	}
-	return showPage("challenge", challengePage{pageBase: h.base("3-D Secure"), Action: req.URL.Path, Amount: q.amount})
+	return showPage("challenge", challengePage{pageBase: pageBase{"3-D Secure"}, Action: req.URL.Path, Amount: q.amount})
 }
 
 func (h authenticationPages) submit(req *http.Request) pageResponse {
@@ -87,7 +87,7 @@ func (h authenticationPages) forPaymentIntent(pi *PaymentIntent) authentication 
 		case pi.Invoice != "":
 			return redirectTo("/i/" + pi.Invoice)
 		}
-		return h.message(http.StatusOK, "Thank you", "You can close this page.")
+		return message(http.StatusOK, "Thank you", "You can close this page.")
 	}}
 }
 
@@ -103,7 +103,7 @@ func (h authenticationPages) forSetupIntent(si *SetupIntent) authentication {
 		x, ok := h.store.PortalSessions.get(si.CreatedBySession)
 		switch {
 		case !ok:
-			return h.message(http.StatusOK, "Thank you", "You can close this page.")
+			return message(http.StatusOK, "Thank you", "You can close this page.")
 		case result != outcomePaid:
 			return redirectTo(x.path() + "/payment-method?failed=1")
 		}

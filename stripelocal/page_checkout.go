@@ -50,7 +50,7 @@ func (h checkoutPages) show(req *http.Request) pageResponse {
 	cs, ok := h.store.CheckoutSessions.get(req.PathValue("id"))
 	switch {
 	case !ok:
-		return h.noSuchPage()
+		return noSuchPage()
 	case cs.Status != "open":
 		return h.showClosed(cs)
 	case h.checkoutPayments.requiresAction(cs):
@@ -61,7 +61,7 @@ func (h checkoutPages) show(req *http.Request) pageResponse {
 
 func (h checkoutPages) showClosed(cs *CheckoutSession) pageResponse {
 	return showPage("message", messagePage{
-		pageBase: h.base("This checkout is over"), Message: "It was completed, or it has expired.", Link: cs.cancelURL(), LinkText: "Back",
+		pageBase: pageBase{"This checkout is over"}, Message: "It was completed, or it has expired.", Link: cs.cancelURL(), LinkText: "Back",
 	})
 }
 
@@ -158,7 +158,7 @@ func quantityField(i int) string { return fmt.Sprintf("quantity%d", i) }
 func (h checkoutPages) page(cs *CheckoutSession, entered checkoutForm) checkoutPage {
 	sums := h.checkoutSessions.totals(cs)
 	p := checkoutPage{
-		pageBase: h.base("Checkout"), Action: "/c/pay/" + cs.ID, Alert: h.checkoutPayments.lastError(cs), Cancel: cs.cancelURL(),
+		pageBase: pageBase{"Checkout"}, Action: "/c/pay/" + cs.ID, Alert: h.checkoutPayments.lastError(cs), Cancel: cs.cancelURL(),
 		Subtotal: wire.FormatAmount(sums.subtotal, cs.Currency), Total: wire.FormatAmount(sums.total(), cs.Currency),
 	}
 	for i, l := range cs.LineItems {

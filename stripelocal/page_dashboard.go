@@ -70,14 +70,14 @@ type dashboardObjectPage struct {
 	Table  dashboardTable // an event's deliveries
 }
 
-func (s *Server) mountDashboard(mux *http.ServeMux) {
-	mux.HandleFunc("GET /{$}", s.page(bind(dashboardPages.show)))
-	mux.HandleFunc("GET /_usher/{$}", s.page(bind(dashboardPages.show)))
-	mux.HandleFunc("GET /_usher/list/{kind}", s.page(bind(dashboardPages.showList)))
-	mux.HandleFunc("GET /_usher/show/{kind}/{id}", s.page(bind(dashboardPages.showObject)))
-	mux.HandleFunc("POST /_usher/dashboard/clock", s.advanceFromPage)
-	mux.HandleFunc("POST /_usher/dashboard/faults", s.page(bind(dashboardPages.addFault)))
-	mux.HandleFunc("POST /_usher/dashboard/faults/clear", s.page(bind(dashboardPages.clearFaults)))
+func (p hostedPages) mountDashboard(mux *http.ServeMux) {
+	mux.HandleFunc("GET /{$}", p.handle(bind(dashboardPages.show)))
+	mux.HandleFunc("GET /_usher/{$}", p.handle(bind(dashboardPages.show)))
+	mux.HandleFunc("GET /_usher/list/{kind}", p.handle(bind(dashboardPages.showList)))
+	mux.HandleFunc("GET /_usher/show/{kind}/{id}", p.handle(bind(dashboardPages.showObject)))
+	mux.HandleFunc("POST /_usher/dashboard/clock", p.advanceClock)
+	mux.HandleFunc("POST /_usher/dashboard/faults", p.handle(bind(dashboardPages.addFault)))
+	mux.HandleFunc("POST /_usher/dashboard/faults/clear", p.handle(bind(dashboardPages.clearFaults)))
 }
 
 func dashboardNav(current string) []dashboardLink {
@@ -97,7 +97,7 @@ func (h dashboardPages) show(_ *http.Request) pageResponse { return showPage("da
 
 func (h dashboardPages) page() dashboardPage {
 	p := dashboardPage{
-		pageBase: h.base("Dashboard"), Nav: dashboardNav(""), Now: formatTime(h.now), Spans: []string{"1 day", "1 month", "1 year"},
+		pageBase: pageBase{"Dashboard"}, Nav: dashboardNav(""), Now: formatTime(h.now), Spans: []string{"1 day", "1 month", "1 year"},
 		Kinds: faultOptions(), Limit: h.faults.view().RateLimit,
 	}
 	for _, f := range h.faults.List() {
@@ -128,10 +128,10 @@ func (h dashboardPages) showList(req *http.Request) pageResponse {
 	filter := dashboardFilter{query: strings.TrimSpace(req.FormValue("q")), kind: strings.TrimSpace(req.FormValue("type")), limit: dashboardRows}
 	table, ok := h.table(kind, filter)
 	if !ok {
-		return h.noSuchPage()
+		return noSuchPage()
 	}
 	return showPage("dashboard-list", dashboardListPage{
-		pageBase: h.base(table.Name), Nav: dashboardNav(kind), Action: req.URL.Path, Query: filter.query, Kind: filter.kind,
+		pageBase: pageBase{table.Name}, Nav: dashboardNav(kind), Action: req.URL.Path, Query: filter.query, Kind: filter.kind,
 		Typed: kind == "events" || kind == "deliveries", Table: table, Back: req.URL.RequestURI(),
 	})
 }
@@ -140,13 +140,13 @@ func (h dashboardPages) showObject(req *http.Request) pageResponse {
 	kind, id := req.PathValue("kind"), req.PathValue("id")
 	render := h.renderers[strings.TrimSuffix(kind, "s")]
 	if render == nil {
-		return h.noSuchPage()
+		return noSuchPage()
 	}
 	o, ok := render(h.request, id)
 	if !ok {
-		return h.noSuchPage()
+		return noSuchPage()
 	}
-	page := dashboardObjectPage{pageBase: h.base(id), Nav: dashboardNav(kind), Back: req.URL.Path}
+	page := dashboardObjectPage{pageBase: pageBase{id}, Nav: dashboardNav(kind), Back: req.URL.Path}
 	var indented bytes.Buffer
 	if err := json.Indent(&indented, wire.Encode(o), "", "  "); err == nil {
 		page.JSON = indented.String()
@@ -159,13 +159,13 @@ func (h dashboardPages) showObject(req *http.Request) pageResponse {
 }
 
 // advanceFromPage moves the account's clock.
-func (s *Server) advanceFromPage(w http.ResponseWriter, req *http.Request) {
-	to, err := addSpan(s.Now(), req.PostFormValue("by"))
+func (p hostedPages) advanceClock(w http.ResponseWriter, req *http.Request) {
+	to, err := addSpan(p.Now(), req.PostFormValue("by"))
 	if err != nil {
-		s.answerPage(w, req, s.message(http.StatusUnprocessableEntity, "Not understood", err.Error()))
+		p.respond(w, req, message(http.StatusUnprocessableEntity, "Not understood", err.Error()))
 		return
 	}
-	s.AdvanceClock(to)
+	p.AdvanceClock(to)
 	http.Redirect(w, req, "/_usher/", http.StatusSeeOther)
 }
 

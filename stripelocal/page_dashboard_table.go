@@ -131,11 +131,3 @@ func (r Fault) describe() string {
 	}
 	return text
 }
-
-// tableWithBack is a table and the page that its buttons come back to.
-type tableWithBack struct {
-	Table dashboardTable
-	Back  string
-}
-
-func rowsOf(t dashboardTable, back string) tableWithBack { return tableWithBack{t, back} }

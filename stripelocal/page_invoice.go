@@ -45,7 +45,7 @@ func (h invoicePages) find(req *http.Request) (*Invoice, bool) {
 func (h invoicePages) show(req *http.Request) pageResponse {
 	inv, ok := h.find(req)
 	if !ok {
-		return h.noSuchPage()
+		return noSuchPage()
 	}
 	return showPage("invoice", h.page(inv, "", cardForm{}))
 }
@@ -54,7 +54,7 @@ func (h invoicePages) show(req *http.Request) pageResponse {
 func (h invoicePages) pay(req *http.Request) pageResponse {
 	inv, ok := h.find(req)
 	if !ok {
-		return h.noSuchPage()
+		return noSuchPage()
 	}
 	chosen, entered := req.PostFormValue("card"), readCardForm(req)
 	page := h.page(inv, chosen, entered)
@@ -96,7 +96,7 @@ func (h invoicePages) payWith(inv *Invoice, pm *PaymentMethod, chosen string, en
 
 func (h invoicePages) page(inv *Invoice, chosen string, entered cardForm) invoicePage {
 	p := invoicePage{
-		pageBase: h.base("Invoice " + inv.Number), Action: "/i/" + inv.ID, Status: inv.Status, PDF: "/i/" + inv.ID + "/pdf",
+		pageBase: pageBase{"Invoice " + inv.Number}, Action: "/i/" + inv.ID, Status: inv.Status, PDF: "/i/" + inv.ID + "/pdf",
 		Total: wire.FormatAmount(inv.total(), inv.Currency), Due: wire.FormatAmount(inv.remaining(), inv.Currency),
 	}
 	for _, l := range inv.Lines {

@@ -10,16 +10,16 @@ import (
 )
 
 // serveInvoicePDF answers the link of invoice_pdf: one page of plain text.
-func (s *Server) serveInvoicePDF(w http.ResponseWriter, req *http.Request) {
+func (p hostedPages) invoicePDF(w http.ResponseWriter, req *http.Request) {
 	var lines []string
-	_ = s.transact(requestInfo{}, func(r *request) error {
+	_ = p.transact(requestInfo{}, func(r *request) error {
 		if inv, ok := r.store.Invoices.get(req.PathValue("id")); ok && inv.FinalizedAt != 0 {
 			lines = r.invoicePages.pdfLines(inv)
 		}
 		return nil
 	})
 	if lines == nil {
-		s.notFoundPage(w)
+		p.notFound(w)
 		return
 	}
 	w.Header().Set("Content-Type", "application/pdf")

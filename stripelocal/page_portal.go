@@ -57,7 +57,7 @@ func inPortal[H handler](do func(H, *PortalSession, *PortalConfiguration, *http.
 	}
 }
 
-func (s *Server) mountPortal(mux *http.ServeMux) {
+func (p hostedPages) mountPortal(mux *http.ServeMux) {
 	for pattern, step := range map[string]portalStep{
 		"GET /p/session/{id}":                              inPortal(portalPages.show),
 		"POST /p/session/{id}":                             inPortal(portalPages.submit),
@@ -71,10 +71,10 @@ func (s *Server) mountPortal(mux *http.ServeMux) {
 		"GET /p/session/{id}/subscriptions/{sub}/confirm":  inPortal(portalUpdatePages.showConfirm),
 		"POST /p/session/{id}/subscriptions/{sub}/confirm": inPortal(portalUpdatePages.submit),
 	} {
-		mux.HandleFunc(pattern, s.page(func(r *request, req *http.Request) pageResponse {
+		mux.HandleFunc(pattern, p.handle(func(r *request, req *http.Request) pageResponse {
 			x, ok := r.store.PortalSessions.get(req.PathValue("id"))
 			if !ok {
-				return r.noSuchPage()
+				return noSuchPage()
 			}
 			config, _ := r.store.PortalConfigurations.get(x.Configuration)
 			return step(r, x, config, req)
@@ -108,7 +108,7 @@ func (x *PortalSession) flowPath() string {
 type portalPages struct{ *request }
 
 func (h portalPages) frame(x *PortalSession, title, action string) portalFrame {
-	frame := portalFrame{pageBase: h.base(title), Action: action, Return: x.ReturnURL, Home: x.path()}
+	frame := portalFrame{pageBase: pageBase{title}, Action: action, Return: x.ReturnURL, Home: x.path()}
 	if x.inFlow() {
 		frame.Home = ""
 	}
@@ -152,7 +152,7 @@ func (h portalPages) show(x *PortalSession, config *PortalConfiguration, req *ht
 }
 
 func (h portalPages) showConfirmation(x *PortalSession, notice string) pageResponse {
-	page := messagePage{pageBase: h.base("Done"), Message: notice, Link: x.ReturnURL, LinkText: "Return"}
+	page := messagePage{pageBase: pageBase{"Done"}, Message: notice, Link: x.ReturnURL, LinkText: "Return"}
 	if x.Flow.AfterMessage != "" {
 		page.Message = x.Flow.AfterMessage
 	}
@@ -173,7 +173,7 @@ func (h portalPages) submit(x *PortalSession, config *PortalConfiguration, req *
 }
 
 func (h portalPages) notAllowed() pageResponse {
-	return h.message(http.StatusUnprocessableEntity, "Not possible", "This portal does not allow that.")
+	return message(http.StatusUnprocessableEntity, "Not possible", "This portal does not allow that.")
 }
 
 func (h portalPages) resume(x *PortalSession, config *PortalConfiguration, req *http.Request) pageResponse {
@@ -182,7 +182,7 @@ func (h portalPages) resume(x *PortalSession, config *PortalConfiguration, req *
 		return h.notAllowed()
 	}
 	if _, err := h.callAPI("POST /v1/subscriptions/{id}", sub.ID, url.Values{"cancel_at_period_end": {"false"}}); err != nil {
-		return h.message(http.StatusUnprocessableEntity, "Not possible", err.Error())
+		return message(http.StatusUnprocessableEntity, "Not possible", err.Error())
 	}
 	return h.finish(x, "resumed")
 }

@@ -87,10 +87,10 @@ func (h portalPages) changeCard(x *PortalSession, config *PortalConfiguration, r
 		return h.finish(x, "card")
 	}
 	if c.DefaultPaymentMethod == pm.ID || h.paymentMethods.paysSubscription(pm) {
-		return h.message(http.StatusUnprocessableEntity, "Not possible", "This card pays for a plan. Make another card the default first.")
+		return message(http.StatusUnprocessableEntity, "Not possible", "This card pays for a plan. Make another card the default first.")
 	}
 	if _, err := h.callAPI("POST /v1/payment_methods/{id}/detach", pm.ID, url.Values{}); err != nil {
-		return h.message(http.StatusUnprocessableEntity, "Not possible", err.Error())
+		return message(http.StatusUnprocessableEntity, "Not possible", err.Error())
 	}
 	return h.finish(x, "removed")
 }

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"usher/stripelocal/pages"
 	"usher/stripelocal/wire"
 )
 
@@ -36,7 +37,7 @@ type Server struct {
 	webhooks    *webhookDispatcher
 	renderers   map[string]renderByID
 	routes      map[string]boundRoute // by pattern, for pages that make API calls
-	pages       *pageSet
+	templates   *pages.Set
 	faults      *Faults
 
 	mu            sync.Mutex // guards everything below, and every row in state

@@ -49,7 +49,7 @@ func (s *stateWriter) run() {
 	for s.waitForChange(pause) {
 		began := time.Now()
 		if err := s.save(); err != nil {
-			s.log.Error("save local stripe", "error", err)
+			s.log.Error("state file not written", "err", err)
 		}
 		// A large state must not spend its days being written.
 		pause = max(saveDelay, 10*time.Since(began))
