@@ -20,7 +20,8 @@ func (c control) mount(mux *http.ServeMux) {
 	mux.HandleFunc("POST /_usher/settings", c.changeSettings)
 }
 
-// showDeliveries lists deliveries oldest first; ?status=, ?event= and ?type= narrow it.
+// showDeliveries lists deliveries, oldest first. The parameters status, event and type filter the
+// list.
 func (c control) showDeliveries(w http.ResponseWriter, req *http.Request) {
 	views := []deliveryView{}
 	_ = c.transact(requestInfo{}, func(r *request) error {
@@ -42,7 +43,7 @@ func (c control) showDeliveries(w http.ResponseWriter, req *http.Request) {
 	writeJSON(w, http.StatusOK, views)
 }
 
-// clockView is the account's time.
+// clockView is the response of /_usher/clock.
 type clockView struct {
 	Now    int64 `json:"now"`
 	Offset int64 `json:"offset_seconds"`
@@ -57,7 +58,7 @@ func (c control) showClock(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, view)
 }
 
-// moveClock takes to (unix seconds) or by, such as "1 month".
+// moveClock takes to (unix seconds) or by (a time span such as "1 month").
 func (c control) moveClock(w http.ResponseWriter, req *http.Request) {
 	to, err := c.parseClockTarget(req.PostFormValue("to"), req.PostFormValue("by"))
 	if err != nil {

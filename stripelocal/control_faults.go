@@ -10,15 +10,15 @@ import (
 	"strings"
 )
 
-// faultsView is what /_usher/faults shows.
+// faultsView is the response of /_usher/faults.
 type faultsView struct {
 	Seed      uint64  `json:"seed"`
-	RateLimit int     `json:"rate_limit"` // calls a second; 0 is none
+	RateLimit int     `json:"rate_limit"` // calls per second; 0 is no limit
 	Faults    []Fault `json:"faults"`
 }
 
-// faultsRequest is what may be sent to /_usher/faults: a rule, a seed, a limit,
-// or several at once.
+// faultsRequest is the body of a POST to /_usher/faults: a fault rule, a seed, a rate limit, or
+// several of them.
 type faultsRequest struct {
 	Fault
 	Seed      *uint64 `json:"seed"`
@@ -47,7 +47,7 @@ func (f *Faults) view() faultsView {
 	return view
 }
 
-// addFault takes JSON or a form, whose fields have the same names.
+// addFault takes JSON or a form with the same field names.
 func (c control) addFault(w http.ResponseWriter, req *http.Request) {
 	order, err := readFaults(req)
 	if err == nil {
@@ -105,7 +105,7 @@ func faultsFromForm(form url.Values) (faultsRequest, error) {
 	return order, read.err
 }
 
-// formNumbers reads whole numbers and keeps the first mistake.
+// formNumbers reads integers from a form and keeps the first error.
 type formNumbers struct {
 	form url.Values
 	err  error

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// longestOverlap is how long an old signing secret may sign along (docs:
+// longestOverlap is the longest time that an old signing secret stays valid after a rotation (docs:
 // webhooks, rolling secrets: up to 24 hours).
 const longestOverlap = 24 * time.Hour
 
@@ -16,9 +16,9 @@ func (c control) mountWebhooks(mux *http.ServeMux) {
 	mux.HandleFunc("POST /_usher/webhook_endpoints/{id}/rotate", c.rotateEndpointSecret)
 }
 
-// RotateWebhookSecret gives the endpoint with this URL another secret. The old
-// ones sign along for overlap of real time, at most 24 hours. It says whether
-// there is such an endpoint.
+// RotateWebhookSecret replaces the signing secret of the endpoint with this URL. The old secrets
+// also sign for the duration of overlap in real time, at most 24 hours. It reports whether the
+// endpoint exists.
 func (s *Server) RotateWebhookSecret(url, secret string, overlap time.Duration) bool {
 	found := false
 	_ = s.transact(requestInfo{}, func(r *request) error {
@@ -33,7 +33,7 @@ func (s *Server) RotateWebhookSecret(url, secret string, overlap time.Duration) 
 	return found
 }
 
-// rotate puts a new secret before the old ones, which go when their time is up.
+// rotate adds a new secret and sets the expiry of the old ones. Expired secrets are removed.
 func (w *WebhookEndpoint) rotate(secret string, overlap time.Duration, now time.Time) {
 	until := now.Add(min(longestOverlap, overlap)).Unix()
 	kept := []Secret{{Value: secret}}
@@ -48,13 +48,13 @@ func (w *WebhookEndpoint) rotate(secret string, overlap time.Duration, now time.
 	w.Secrets = kept
 }
 
-// rotatedView is what a rotation answers.
+// rotatedView is the response to a rotation.
 type rotatedView struct {
 	ID     string `json:"id"`
 	Secret string `json:"secret"`
 }
 
-// rotateEndpoint takes secret (else one is made) and overlap_hours (else 24).
+// rotateEndpointSecret takes secret (generated if absent) and overlap_hours (24 if absent).
 func (c control) rotateEndpointSecret(w http.ResponseWriter, req *http.Request) {
 	hours := 24
 	if text := req.PostFormValue("overlap_hours"); text != "" {
@@ -85,7 +85,7 @@ func (c control) rotateEndpointSecret(w http.ResponseWriter, req *http.Request) 
 	writeJSON(w, http.StatusOK, view)
 }
 
-// resendDelivery sends the event of a delivery to the same endpoint anew.
+// resendDelivery sends a delivery's event to the same endpoint again, as a new delivery.
 func (c control) resendDelivery(w http.ResponseWriter, req *http.Request) {
 	c.resend(w, req, func(r *request) []*Delivery {
 		d, ok := r.store.Deliveries.get(req.PathValue("id"))
@@ -101,7 +101,7 @@ func (c control) resendDelivery(w http.ResponseWriter, req *http.Request) {
 	})
 }
 
-// resendEvent sends an event to every endpoint that wants its type.
+// resendEvent sends an event to every endpoint that accepts its type.
 func (c control) resendEvent(w http.ResponseWriter, req *http.Request) {
 	c.resend(w, req, func(r *request) []*Delivery {
 		e, ok := r.store.Events.get(req.PathValue("id"))
@@ -118,7 +118,7 @@ func (c control) resendEvent(w http.ResponseWriter, req *http.Request) {
 	})
 }
 
-// resend shows the new deliveries, or goes back to the page that asked (back).
+// resend responds with the new deliveries, or redirects to the path in the form field back.
 func (c control) resend(w http.ResponseWriter, req *http.Request, again func(*request) []*Delivery) {
 	var views []deliveryView
 	_ = c.transact(requestInfo{}, func(r *request) error {
@@ -139,7 +139,7 @@ func (c control) resend(w http.ResponseWriter, req *http.Request, again func(*re
 	}
 }
 
-// isLocalPath keeps redirects on this server.
+// isLocalPath reports whether a redirect target stays on this server.
 func isLocalPath(path string) bool {
 	return len(path) > 0 && path[0] == '/' && (len(path) == 1 || path[1] != '/' && path[1] != '\\')
 }

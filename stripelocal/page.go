@@ -9,12 +9,12 @@ import (
 // hostedPages serves the hosted pages, the dashboard and their forms.
 type hostedPages struct{ *Server }
 
-// pageBase is what every page begins with.
+// pageBase is the data that every page has.
 type pageBase struct {
 	Title string
 }
 
-// messagePage says one thing.
+// messagePage is a page with one message.
 type messagePage struct {
 	pageBase
 	Message  string
@@ -46,8 +46,8 @@ func (p hostedPages) notFound(w http.ResponseWriter) {
 	p.render(w, response.status, response.template, response.data)
 }
 
-// guardPages refuses what another site has a browser post to the pages and the
-// controls: they ask for no password. The API asks for a key.
+// guardPages rejects cross-origin form posts to the pages and the control endpoints, which require
+// no password. API calls require a key instead.
 func guardPages(mux http.Handler) http.Handler {
 	guarded := http.NewCrossOriginProtection().Handler(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
@@ -59,5 +59,5 @@ func guardPages(mux http.Handler) http.Handler {
 	})
 }
 
-// formatDate writes a moment's date for people.
+// formatDate formats the date of a time.
 func formatDate(at int64) string { return time.Unix(at, 0).UTC().Format("2 Jan 2006") }

@@ -7,21 +7,21 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// challengePage stands for the bank's 3-D Secure page.
+// challengePage is the page that stands in for the bank's 3-D Secure page.
 type challengePage struct {
 	pageBase
 	Action string
 	Amount string
 }
 
-// authentication is a payment or setup that waits for 3-D Secure, and what is to be
-// done with the answer.
+// authentication is a payment or setup that requires 3-D Secure. complete is nil if it does not
+// require it any more.
 type authentication struct {
 	amount   string
 	complete func(passed bool) pageResponse
 }
 
-// authenticationPages stand for the bank's 3-D Secure page under /c/authenticate/.
+// authenticationPages serves the 3-D Secure page under /c/authenticate/.
 type authenticationPages struct{ *request }
 
 func (h authenticationPages) show(req *http.Request) pageResponse {
@@ -43,8 +43,7 @@ func (h authenticationPages) submit(req *http.Request) pageResponse {
 	return q.complete(req.PostFormValue("complete") != "")
 }
 
-// find finds what an intent or a Checkout session asks; its answer is nil
-// where it asks nothing.
+// find returns the authentication of an intent or a Checkout session.
 func (h authenticationPages) find(id string) (authentication, bool) {
 	if cs, ok := h.store.CheckoutSessions.get(id); ok {
 		return h.forSession(cs), true
@@ -119,7 +118,7 @@ func redirectStatus(passed bool) string {
 	return "failed"
 }
 
-// addQuery adds parameters to an address.
+// addQuery adds parameters to a URL.
 func addQuery(address string, more url.Values) string {
 	u, err := url.Parse(address)
 	if err != nil {

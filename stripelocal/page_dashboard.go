@@ -11,10 +11,10 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// dashboardRows is how many rows a table shows, newest first.
+// dashboardRows is the maximum number of rows of a table.
 const dashboardRows = 50
 
-// dashboardPage is the first page of the dashboard.
+// dashboardPage is the dashboard's overview.
 type dashboardPage struct {
 	pageBase
 	Alert  string
@@ -34,7 +34,7 @@ type dashboardLink struct {
 
 type dashboardFault struct{ ID, Text string }
 
-// dashboardTable is a table of one kind of thing.
+// dashboardTable is a table of one object type.
 type dashboardTable struct {
 	Name    string
 	Link    string
@@ -45,7 +45,7 @@ type dashboardTable struct {
 type dashboardRow struct {
 	Link   string
 	Cells  []string
-	Resend string // where a delivery is sent again
+	Resend string // path that sends a delivery again
 }
 
 // dashboardListPage is one table with a filter.
@@ -55,19 +55,19 @@ type dashboardListPage struct {
 	Action string
 	Query  string
 	Kind   string
-	Typed  bool // it can be filtered by type
+	Typed  bool // filterable by event type
 	Table  dashboardTable
 	Back   string
 }
 
-// dashboardObjectPage is one object as the API shows it.
+// dashboardObjectPage is one object as the API renders it.
 type dashboardObjectPage struct {
 	pageBase
 	Nav    []dashboardLink
 	JSON   string
 	Resend string
 	Back   string
-	Table  dashboardTable // an event's deliveries
+	Table  dashboardTable // the deliveries of an event
 }
 
 func (p hostedPages) mountDashboard(mux *http.ServeMux) {
@@ -90,7 +90,7 @@ func dashboardNav(current string) []dashboardLink {
 	return nav
 }
 
-// dashboardPages are the dashboard at / and under /_usher/.
+// dashboardPages serves the dashboard at / and under /_usher/.
 type dashboardPages struct{ *request }
 
 func (h dashboardPages) show(_ *http.Request) pageResponse { return showPage("dashboard", h.page()) }
@@ -120,7 +120,7 @@ func faultOptions() []pageOption {
 	return out
 }
 
-// formatTime writes a time for people, in UTC.
+// formatTime formats a time in UTC.
 func formatTime(at int64) string { return time.Unix(at, 0).UTC().Format("2 Jan 2006 15:04:05") }
 
 func (h dashboardPages) showList(req *http.Request) pageResponse {
@@ -158,7 +158,7 @@ func (h dashboardPages) showObject(req *http.Request) pageResponse {
 	return showPage("dashboard-object", page)
 }
 
-// advanceFromPage moves the account's clock.
+// advanceClock advances the account's clock.
 func (p hostedPages) advanceClock(w http.ResponseWriter, req *http.Request) {
 	to, err := addSpan(p.Now(), req.PostFormValue("by"))
 	if err != nil {

@@ -5,16 +5,16 @@ import (
 	"net/http"
 )
 
-// maxPageForm bounds what a hosted page may send.
+// maxPageForm limits the size of a hosted page's form.
 const maxPageForm = 64 << 10
 
-// pageResponse is what a page answers: a redirect, or a template with its data.
+// pageResponse is a redirect, or a template with its data.
 type pageResponse struct {
 	location   string
 	status     int
 	template   string
 	data       any
-	awaitEvent string // event type whose deliveries are attempted before a redirect
+	awaitEvent string // delay a redirect until the first delivery attempts of this event type
 }
 
 func redirectTo(location string) pageResponse { return pageResponse{location: location} }
@@ -23,7 +23,7 @@ func showPage(template string, data any) pageResponse {
 	return pageResponse{status: http.StatusOK, template: template, data: data}
 }
 
-// showInvalidForm shows a form again with what is wrong about it.
+// showInvalidForm shows a form again with its errors, as a 422.
 func showInvalidForm(template string, data any) pageResponse {
 	return pageResponse{status: http.StatusUnprocessableEntity, template: template, data: data}
 }
@@ -36,8 +36,8 @@ func noSuchPage() pageResponse {
 	return message(http.StatusNotFound, "Not found", "There is nothing under this address.")
 }
 
-// page serves f as one act. The form is read beforehand: nobody's slow line may
-// keep the lock.
+// handle serves f in a transaction. It reads the form before it takes the lock, so that a slow
+// client does not block the server.
 func (p hostedPages) handle(f func(r *request, req *http.Request) pageResponse) http.HandlerFunc {
 	return func(w http.ResponseWriter, req *http.Request) {
 		req.Body = http.MaxBytesReader(w, req.Body, maxPageForm)
@@ -62,8 +62,8 @@ func (p hostedPages) handle(f func(r *request, req *http.Request) pageResponse) 
 	}
 }
 
-// await waits for the first attempts of what the act before had to tell, for as
-// long as Checkout would.
+// awaitDeliveries waits for the first attempts of the deliveries created since a sequence number,
+// at most webhookWait.
 func (p hostedPages) awaitDeliveries(req *http.Request, from int64, kind string) {
 	if kind == "" {
 		return
@@ -93,8 +93,8 @@ func (p hostedPages) respond(w http.ResponseWriter, req *http.Request, out pageR
 	p.render(w, out.status, out.template, out.data)
 }
 
-// newPageRequestInfo gives a hosted page's act a request id of its own, as Stripe's
-// pages call its API too.
+// newPageRequestInfo gives a hosted page's transaction a request id, because Stripe's pages call
+// its API too.
 func (s *Server) newPageRequestInfo() requestInfo {
 	s.mu.Lock()
 	defer s.mu.Unlock()
