@@ -2,7 +2,7 @@ package stripelocal
 
 import "usher/stripelocal/wire"
 
-// Account is the one account of a server.
+// Account is the account that a server stands for.
 type Account struct {
 	ID      string
 	Created int64
@@ -25,7 +25,7 @@ func accountResource() resource {
 
 func (h accounts) get(_ *input) (any, error) { return h.render(), nil }
 
-// getByID knows the one account only.
+// getByID knows one account: the server's own.
 func (h accounts) getByID(in *input) (any, error) {
 	if in.pathValue("id") != h.store.Account.ID {
 		return nil, wire.NotFound("account", in.pathValue("id"), "account")

@@ -6,7 +6,7 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// Address is a postal address; empty lines are null.
+// Address is a postal address. Empty lines are rendered as null.
 type Address struct{ City, Country, Line1, Line2, PostalCode, State string }
 
 const (
@@ -37,7 +37,7 @@ func (x *Address) oneLine() string {
 	return strings.Join(parts, ", ")
 }
 
-// Shipping is where goods go to.
+// Shipping is the address and carrier of a delivery of goods.
 type Shipping struct {
 	Address                              *Address
 	Carrier, Name, Phone, TrackingNumber string

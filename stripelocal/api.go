@@ -8,35 +8,36 @@ import (
 	"strings"
 	"time"
 
+	"usher/stripelocal/pages"
 	"usher/stripelocal/wire"
 )
 
-// maxBodyBytes bounds a request's form.
+// maxBodyBytes limits the size of a request's form.
 const maxBodyBytes = 1 << 20
 
 var versionPattern = regexp.MustCompile(`^20\d\d-\d\d-\d\d(\.[a-z]+)?$`)
 
-// input is one API call, decoded and checked.
+// input is the decoded and checked parameters of one API call.
 type input struct {
 	wire.Params
 	req *http.Request
-	url string // the path, for lists
+	url string // the URL's path, for list objects
 }
 
 func (in *input) pathValue(name string) string { return in.req.PathValue(name) }
 
-// apiResponse is what goes over the wire; it may be stored for an idempotency key.
+// apiResponse is the response to an API call. It may be stored under an idempotency key.
 type apiResponse struct {
 	status          int
 	body            []byte
-	date            int64 // the account's time of the read
+	date            int64 // the account's time, for the Date header
 	replayed        bool
-	originalRequest string // the request id that a replay repeats
-	drop            bool   // a fault: the connection ends without it
-	notStored       bool   // a fault: it leaves no trace under the key
+	originalRequest string // id of the request whose response is replayed
+	drop            bool   // by a fault: close the connection without a response
+	notStored       bool   // by a fault: do not store it under the idempotency key
 }
 
-// apiCall is an API request on its way through the stages of serveCall.
+// apiCall is an API request while serveAPI handles it.
 type apiCall struct {
 	*Server
 	route  route
@@ -62,18 +63,17 @@ func (s *Server) mount() error {
 		}
 	}
 	var err error
-	if s.pages, err = newPageSet(); err != nil {
+	if s.templates, err = pages.New(); err != nil {
 		return fmt.Errorf("hosted pages: %w", err)
 	}
 	mux.HandleFunc("/v1/", s.serveUnknownPath)
-	s.mountPages(mux)
-	s.mountControl(mux)
+	hostedPages{s}.mount(mux)
+	control{s}.mount(mux)
 	s.handler = guardPages(mux)
 	return nil
 }
 
-// serveAPI is the way of every API call: who asks, what is asked, has it been
-// asked before, do it, tell.
+// serveAPI handles an API call: authentication, faults, parameters, idempotency, handler, response.
 func (s *Server) serveAPI(w http.ResponseWriter, c apiCall) {
 	c.info = s.newRequestInfo(c.req)
 	if err := c.authenticate(); err != nil {
@@ -131,7 +131,7 @@ func checkAPIKey(key string) *wire.Error {
 	return nil
 }
 
-// maskAPIKey shows of a key what Stripe shows: its kind and its last four.
+// maskAPIKey shows a key's prefix and its last four characters, as Stripe does.
 func maskAPIKey(key string) string {
 	const shown = 8
 	if len(key) <= shown+4 {
@@ -140,8 +140,8 @@ func maskAPIKey(key string) string {
 	return key[:shown] + strings.Repeat("*", len(key)-shown-4) + key[len(key)-4:]
 }
 
-// decode reads the parameters of query and body. The text is returned too: an
-// idempotency key is bound to it.
+// decode reads the parameters of the query and the body. It also returns their text, which an
+// idempotency key is bound to.
 func (c apiCall) decode() (*wire.Value, string, *wire.Error) {
 	body, err := io.ReadAll(http.MaxBytesReader(nil, c.req.Body, maxBodyBytes))
 	if err != nil {
@@ -158,8 +158,8 @@ func (c apiCall) decode() (*wire.Value, string, *wire.Error) {
 	return form, raw, c.schema.Check(form)
 }
 
-// execute performs the call as one act and renders its result or refusal under the
-// same lock, so that the answer is one moment's truth.
+// execute runs the handler in a transaction and renders the result or the error under the same
+// lock, so that the response shows a single state.
 func (c apiCall) execute(in *input) apiResponse {
 	var out apiResponse
 	_ = c.transact(c.info, func(r *request) error {
@@ -187,7 +187,7 @@ func (r *request) expandResult(result any, in *input) error {
 	if !ok {
 		return nil
 	}
-	// A typed nil in an error is not nil.
+	// A nil *wire.Error must not become a non-nil error.
 	if err := wire.Expand(o, in.Strings("expand"), r.resolve); err != nil {
 		return err
 	}

@@ -2,13 +2,12 @@ package stripelocal
 
 import "encoding/json"
 
-// versionBasil is the version that took current_period_* from the
-// subscription to its items and put what an invoice hangs on under parent
-// (changelog: 2025-03-31.basil).
+// versionBasil is the version that moved current_period_* from subscriptions to their items and
+// added parent to invoices (changelog: 2025-03-31.basil).
 const versionBasil = "2025-03-31"
 
-// convertToVersion turns an object of APIVersion into that of a newer version, as far
-// as the differences that break receivers go. Other versions are left alone.
+// convertToVersion converts an object of APIVersion to a newer version. It converts only the
+// differences that break webhook receivers, and leaves objects of older versions unchanged.
 func convertToVersion(raw json.RawMessage, version string) json.RawMessage {
 	if version < versionBasil {
 		return raw

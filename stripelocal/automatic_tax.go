@@ -2,7 +2,8 @@ package stripelocal
 
 import "usher/stripelocal/wire"
 
-// renderAutomaticTax is automatic_tax, which is shown as asked for: no tax is ever added.
+// renderAutomaticTax renders automatic_tax with the enabled flag that was sent. Tax is never
+// computed.
 func renderAutomaticTax(enabled bool) wire.Object {
 	if !enabled {
 		return wire.Object{"enabled": false, "liability": nil}

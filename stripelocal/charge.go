@@ -2,7 +2,7 @@ package stripelocal
 
 import "usher/stripelocal/wire"
 
-// Charge is one attempt to take money, good or bad.
+// Charge is one attempt to take a payment, successful or not. Amounts are minor units.
 type Charge struct {
 	Base
 	Amount         int64
@@ -12,7 +12,7 @@ type Charge struct {
 	Description    string
 	Disputed       bool
 	Dispute        string
-	DisputePending bool // its card has it disputed, in a moment
+	DisputePending bool // its test card opens a dispute right after the payment
 	DisputeWon     bool
 	Failure        *Decline
 	Invoice        string
@@ -20,8 +20,8 @@ type Charge struct {
 	PaymentIntent  string
 	PaymentMethod  string
 	ReceiptEmail   string
-	ReleasedAmount int64 // what a capture left to the card's owner
-	Uncaptured     bool  // the money is set aside, not taken
+	ReleasedAmount int64 // the part of an authorization that was not captured
+	Uncaptured     bool  // authorized, not captured
 }
 
 // charges serves /v1/charges and stores payment attempts.
@@ -39,7 +39,7 @@ func chargeResource() resource {
 	}
 }
 
-// create stores an attempt; decline is nil where it went well.
+// create stores an attempt. A nil decline means success.
 func (h charges) create(pi *PaymentIntent, pm *PaymentMethod, decline *Decline) *Charge {
 	ch := &Charge{
 		Base: Base{ID: h.ids.longID("ch_3"), Created: h.now}, Amount: pi.Amount, Currency: pi.Currency,
@@ -122,7 +122,7 @@ func (c *Charge) renderOutcome() wire.Object {
 	}
 }
 
-// renderCard shows the card as it is kept; charges never lose theirs.
+// renderCard renders the payment method as it is now. A charge's payment method is never deleted.
 func (h charges) renderCard(o wire.Object, c *Charge) {
 	pm, ok := h.store.PaymentMethods.get(c.PaymentMethod)
 	if !ok {
@@ -154,7 +154,7 @@ func (h charges) renderCard(o wire.Object, c *Charge) {
 	}}
 }
 
-// testCard is the test card behind a charge.
+// testCard returns the test card that paid a charge.
 func (h charges) testCard(ch *Charge) testCard {
 	pm, ok := h.store.PaymentMethods.get(ch.PaymentMethod)
 	if !ok {

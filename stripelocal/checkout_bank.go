@@ -6,24 +6,24 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// A bank debit is the delayed payment method: a session paid with it completes
-// unpaid, and the money comes, or does not, later.
+// A bank debit is a delayed payment method: the session completes unpaid, and the payment succeeds
+// or fails days later.
 
 const (
-	// bankDelay is how long a bank debit takes (inferred).
+	// bankDebitDelay is the time a bank debit takes, in seconds (inferred).
 	bankDebitDelay = 4 * 24 * 60 * 60
-	// bankGood and bankBad are test account numbers (inferred).
+	// bankAccountSucceeds and bankAccountFails are test account numbers (inferred).
 	bankAccountSucceeds = "000123456789"
 	bankAccountFails    = "000222222227"
 )
 
-// offersBankDebit says whether a session offers the bank debit: in payment mode, in
-// dollars, unless its methods are named without it.
+// offersBankDebit reports whether a session offers the bank debit: in payment mode, in USD, unless
+// payment_method_types leaves it out.
 func (cs *CheckoutSession) offersBankDebit() bool {
 	return cs.Mode == "payment" && cs.Currency == "usd" && (len(cs.PaymentMethodTypes) == 0 || setOf(cs.PaymentMethodTypes)["us_bank_account"])
 }
 
-// paymentMethodTypes are what a session shows as payment_method_types.
+// paymentMethodTypes returns the value of payment_method_types.
 func (cs *CheckoutSession) paymentMethodTypes() []string {
 	switch {
 	case len(cs.PaymentMethodTypes) > 0:
@@ -57,7 +57,7 @@ func (h checkoutPayments) startBankDebit(cs *CheckoutSession, s checkoutForm) pa
 	return outcomePaid
 }
 
-// scheduleBankDebit sees to it that a debit settles in time.
+// scheduleBankDebit schedules the end of a pending bank debit.
 func (h checkoutPayments) scheduleBankDebit(cs *CheckoutSession) {
 	if cs.BankDebitSettlesAt == 0 {
 		return
@@ -70,7 +70,7 @@ func (h checkoutPayments) scheduleBankDebit(cs *CheckoutSession) {
 	})
 }
 
-// pendingBankAccount is the account that a session's payment is still being taken from.
+// pendingBankAccount returns the bank account of a session whose debit is still processing.
 func (h checkoutPayments) pendingBankAccount(cs *CheckoutSession) (*PaymentMethod, bool) {
 	pi, ok := h.store.PaymentIntents.get(cs.PaymentIntent)
 	if !ok || pi.Status != "processing" {
@@ -79,7 +79,7 @@ func (h checkoutPayments) pendingBankAccount(cs *CheckoutSession) (*PaymentMetho
 	return h.store.PaymentMethods.get(pi.PaymentMethod)
 }
 
-// finishBankDebit ends a bank debit and tells so of the session.
+// finishBankDebit ends a bank debit and emits the session's event.
 func (h checkoutPayments) finishBankDebit(cs *CheckoutSession, good bool) {
 	pi, ok := h.store.PaymentIntents.get(cs.PaymentIntent)
 	pm, there := h.pendingBankAccount(cs)
@@ -97,11 +97,11 @@ func (h checkoutPayments) finishBankDebit(cs *CheckoutSession, good bool) {
 	h.emit("checkout.session.async_payment_failed", h.checkoutSessions.render(cs))
 }
 
-// settleSession lets a bank debit end now: outcome=succeeded or failed.
-func (s *Server) settleSession(w http.ResponseWriter, req *http.Request) {
+// settleCheckoutSession ends a bank debit at once: outcome=succeeded or outcome=failed.
+func (c control) settleCheckoutSession(w http.ResponseWriter, req *http.Request) {
 	good := req.PostFormValue("outcome") != "failed"
 	var shown wire.Object
-	_ = s.transact(s.newPageRequestInfo(), func(r *request) error {
+	_ = c.transact(c.newPageRequestInfo(), func(r *request) error {
 		cs, ok := r.store.CheckoutSessions.get(req.PathValue("id"))
 		if !ok {
 			return nil
@@ -121,7 +121,7 @@ func (s *Server) settleSession(w http.ResponseWriter, req *http.Request) {
 	_, _ = w.Write(wire.Encode(shown))
 }
 
-// renderBankAccount is the payment method's part of its own.
+// renderBankAccount renders the us_bank_account hash of a payment method.
 func (p *PaymentMethod) renderBankAccount() wire.Object {
 	return wire.Object{
 		"account_holder_type": "individual", "account_type": "checking", "bank_name": "LOCAL BANK", "financial_connections_account": nil,
@@ -130,7 +130,8 @@ func (p *PaymentMethod) renderBankAccount() wire.Object {
 	}
 }
 
-// withBankAccount turns a rendered card into a bank account where it is one.
+// withBankAccount replaces the card hash by the us_bank_account hash if the payment method is a
+// bank account.
 func (p *PaymentMethod) withBankAccount(o wire.Object) wire.Object {
 	if p.IsBankAccount {
 		delete(o, "card")
@@ -139,7 +140,7 @@ func (p *PaymentMethod) withBankAccount(o wire.Object) wire.Object {
 	return o
 }
 
-// bankDebitDetails is what a charge shows of the account.
+// bankDebitDetails renders a charge's payment_method_details for a bank account.
 func (p *PaymentMethod) bankDebitDetails() wire.Object {
 	return wire.Object{"type": "us_bank_account", "us_bank_account": wire.Object{
 		"account_holder_type": "individual", "account_type": "checking", "bank_name": "LOCAL BANK", "fingerprint": p.fingerprint(),

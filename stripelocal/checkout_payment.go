@@ -5,9 +5,8 @@ import "strings"
 // checkoutPayments pay and complete Checkout sessions.
 type checkoutPayments struct{ *request }
 
-// submit tries to complete a session with what was entered. The first
-// attempt at a subscription makes it, incomplete; later ones pay the same
-// invoice.
+// submit tries to complete a session with the submitted form. The first attempt in subscription
+// mode creates the subscription with status incomplete; later attempts pay its invoice.
 func (h checkoutPayments) submit(cs *CheckoutSession, s checkoutForm) (paymentOutcome, *Decline) {
 	cs.setEntered(s)
 	switch {
@@ -29,7 +28,7 @@ func (cs *CheckoutSession) setEntered(s checkoutForm) {
 	}
 }
 
-// completeWithoutPayment ends a session that asks for nothing and keeps no card.
+// completeWithoutPayment completes a session that costs nothing and collects no payment method.
 func (h checkoutPayments) completeWithoutPayment(cs *CheckoutSession) paymentOutcome {
 	h.eventOrder = h.completionOrder()
 	if cs.Mode == "subscription" {
@@ -40,7 +39,7 @@ func (h checkoutPayments) completeWithoutPayment(cs *CheckoutSession) paymentOut
 	return outcomePaid
 }
 
-// pay tries to complete a session with a card that is there already.
+// pay tries to complete a session with an existing payment method.
 func (h checkoutPayments) pay(cs *CheckoutSession, pm *PaymentMethod) (paymentOutcome, *Decline) {
 	h.eventOrder = h.completionOrder()
 	if cs.Mode == "payment" {
@@ -53,9 +52,8 @@ func (h checkoutPayments) pay(cs *CheckoutSession, pm *PaymentMethod) (paymentOu
 	return h.paySubscription(cs, pm)
 }
 
-// completionOrder is one of the two orders in which a completed subscription
-// Checkout was seen to be told (pay-rails/pay issue 282). All of it happens in
-// the same second.
+// completionOrder is one of the two event orders that were observed for a completed subscription
+// Checkout (pay-rails/pay issue 282). All events have the same second.
 func (h checkoutPayments) completionOrder() []string {
 	if h.ids.coinFlip() {
 		return []string{
@@ -73,7 +71,7 @@ func (h checkoutPayments) completionOrder() []string {
 	}
 }
 
-// payOneTime is payment mode.
+// payOneTime pays a session in payment mode.
 func (h checkoutPayments) payOneTime(cs *CheckoutSession, pm *PaymentMethod) (paymentOutcome, *Decline) {
 	h.eventOrder = []string{"customer.created", "payment_intent.created", "payment_intent.succeeded", "charge.succeeded", "checkout.session.completed"}
 	if cs.CustomerCreation == "always" || cs.SetupFutureUsage != "" {
@@ -104,7 +102,7 @@ func (h checkoutPayments) createIntent(cs *CheckoutSession, amount int64) *Payme
 	return pi
 }
 
-// ensureCustomer makes the customer of a session that has none.
+// ensureCustomer creates the customer of a session that has none.
 func (h checkoutPayments) ensureCustomer(cs *CheckoutSession) {
 	if cs.Customer != "" {
 		return
@@ -114,7 +112,7 @@ func (h checkoutPayments) ensureCustomer(cs *CheckoutSession) {
 	h.store.CheckoutSessions.change(cs, func() { cs.Customer = c.ID })
 }
 
-// paySubscription is the first payment of a subscription.
+// paySubscription pays the first invoice of a session's subscription.
 func (h checkoutPayments) paySubscription(cs *CheckoutSession, pm *PaymentMethod) (paymentOutcome, *Decline) {
 	sub, started := h.store.Subscriptions.get(cs.Subscription)
 	if !started {
@@ -134,8 +132,8 @@ func (h checkoutPayments) paySubscription(cs *CheckoutSession, pm *PaymentMethod
 	return result, decline
 }
 
-// setupSubscription is a subscription that costs nothing yet: the card is
-// saved first, the subscription begins once that went well.
+// setupSubscription completes a session whose subscription costs nothing yet: the payment method is
+// set up first, then the subscription starts.
 func (h checkoutPayments) setupSubscription(cs *CheckoutSession, pm *PaymentMethod) (paymentOutcome, *Decline) {
 	si := h.setupIntents.createFor(cs.Customer, cs.ID)
 	cs.SetupIntent = si.ID
@@ -172,8 +170,8 @@ func (h checkoutPayments) createSubscription(cs *CheckoutSession) *Subscription 
 	return sub
 }
 
-// splitLineItems parts a session's lines into what recurs and what only the first
-// invoice carries.
+// splitLineItems separates a session's recurring line items from the one-time ones, which only the
+// first invoice carries.
 func (h checkoutPayments) splitLineItems(cs *CheckoutSession) ([]newItem, []InvoiceLine) {
 	var items []newItem
 	var extra []InvoiceLine
@@ -193,7 +191,7 @@ func (h checkoutPayments) splitLineItems(cs *CheckoutSession) ([]newItem, []Invo
 	return items, extra
 }
 
-// complete is the happy end.
+// complete marks a session complete and attaches the payment method if it will be used again.
 func (h checkoutPayments) complete(cs *CheckoutSession, pm *PaymentMethod, status string) {
 	if c, ok := h.store.Customers.get(cs.Customer); ok {
 		if pm != nil && (cs.Mode == "subscription" || cs.SetupFutureUsage != "") {
@@ -208,8 +206,7 @@ func (h checkoutPayments) complete(cs *CheckoutSession, pm *PaymentMethod, statu
 	h.emit("checkout.session.completed", h.checkoutSessions.render(cs))
 }
 
-// updateCustomer writes what was entered to the customer, as far as
-// customer_update lets it.
+// updateCustomer copies the submitted details to the customer, as far as customer_update allows.
 func (h checkoutPayments) updateCustomer(cs *CheckoutSession, c *Customer) {
 	h.customers.change(c, func() {
 		if cs.UpdateName && cs.EnteredName != "" {
@@ -224,8 +221,7 @@ func (h checkoutPayments) updateCustomer(cs *CheckoutSession, c *Customer) {
 	}
 }
 
-// completeAuthentication carries the end of a 3-D Secure question to the session that
-// asked it.
+// completeAuthentication applies the result of 3-D Secure to the session that required it.
 func (h checkoutPayments) completeAuthentication(cs *CheckoutSession, passed bool) (paymentOutcome, *Decline) {
 	if si, ok := h.store.SetupIntents.get(cs.SetupIntent); ok && si.Status == "requires_action" {
 		method := si.PaymentMethod
@@ -247,13 +243,13 @@ func (h checkoutPayments) completeAuthentication(cs *CheckoutSession, passed boo
 	return result, decline
 }
 
-// pendingAuthentication is the payment of a session that waits for 3-D Secure.
+// pendingAuthentication returns the payment intent of a session that requires 3-D Secure.
 func (h checkoutPayments) pendingAuthentication(cs *CheckoutSession) (*PaymentIntent, bool) {
 	pi, ok := h.paymentIntent(cs)
 	return pi, ok && pi.Status == "requires_action"
 }
 
-// paymentIntent is the payment being made through a session, in either mode.
+// paymentIntent returns the payment intent of a session in either mode.
 func (h checkoutPayments) paymentIntent(cs *CheckoutSession) (*PaymentIntent, bool) {
 	id := cs.PaymentIntent
 	if inv, ok := h.store.Invoices.get(cs.Invoice); ok {
@@ -262,7 +258,7 @@ func (h checkoutPayments) paymentIntent(cs *CheckoutSession) (*PaymentIntent, bo
 	return h.store.PaymentIntents.get(id)
 }
 
-// requiresAction says whether the session waits for 3-D Secure.
+// requiresAction reports whether an open session requires 3-D Secure.
 func (h checkoutPayments) requiresAction(cs *CheckoutSession) bool {
 	if si, ok := h.store.SetupIntents.get(cs.SetupIntent); ok && si.Status == "requires_action" {
 		return cs.Status == "open"
@@ -271,7 +267,7 @@ func (h checkoutPayments) requiresAction(cs *CheckoutSession) bool {
 	return waiting && cs.Status == "open"
 }
 
-// lastError is why the last attempt did not go through, for the page.
+// lastError returns the message of the last failed attempt, for the page.
 func (h checkoutPayments) lastError(cs *CheckoutSession) string {
 	if si, ok := h.store.SetupIntents.get(cs.SetupIntent); ok && si.LastSetupError != nil {
 		return si.LastSetupError.Message

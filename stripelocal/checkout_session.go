@@ -2,10 +2,10 @@ package stripelocal
 
 import "usher/stripelocal/wire"
 
-// checkoutSessionLifetime is how long a session stays open by default (docs: 24 hours).
+// checkoutSessionLifetime is the default time until a session expires, in seconds (docs: 24 hours).
 const checkoutSessionLifetime = 24 * 60 * 60
 
-// CheckoutSession is an invitation to pay on the hosted page.
+// CheckoutSession is a Checkout session: a hosted page for one payment or subscription.
 type CheckoutSession struct {
 	Base
 	AllowPromotionCodes       bool
@@ -34,7 +34,7 @@ type CheckoutSession struct {
 	SetupFutureUsage          string
 	PaymentStatus             string
 	SetupIntent               string
-	Status                    string // open, complete, expired
+	Status                    string // open, complete or expired
 	SubscriptionDescription   string
 	SubscriptionMetadata      map[string]string
 	MissingPaymentMethod      string
@@ -48,21 +48,21 @@ type CheckoutSession struct {
 	PhoneNumberCollection     bool
 	Discount                  *Discount
 	PaymentMethodTypes        []string
-	BankDebitSettlesAt        int64 // when a bank debit ends; 0 is never
+	BankDebitSettlesAt        int64 // account time; 0 if no bank debit is pending
 	EnteredPhone              string
 	EnteredAddress            *Address
 	EnteredTaxID              string
-	UpdateName                bool // customer_update
+	UpdateName                bool // customer_update, as is UpdateAddress
 	UpdateAddress             bool
 }
 
-// CheckoutLineItem is one thing to be bought.
+// CheckoutLineItem is one line item of a session.
 type CheckoutLineItem struct {
 	ID       string
 	Price    string
 	Quantity int64
 
-	Adjustable       bool // by whoever pays, within bounds
+	Adjustable       bool // by the buyer, from Minimum to Maximum
 	Minimum, Maximum int64
 }
 
@@ -229,8 +229,8 @@ func (h checkoutSessions) scheduleExpiry(cs *CheckoutSession) {
 	})
 }
 
-// expireSession closes a session for good; a subscription whose first payment
-// was being tried through it goes too.
+// expireSession expires a session. It also ends a subscription whose first payment was attempted
+// through the session and is still incomplete.
 func (h checkoutSessions) expireSession(cs *CheckoutSession) {
 	cs.Status, cs.ExpiresAt = "expired", min(cs.ExpiresAt, h.now)
 	if sub, ok := h.store.Subscriptions.get(cs.Subscription); ok && sub.Status == "incomplete" {
@@ -294,7 +294,7 @@ func (h checkoutSessions) renderMode(o wire.Object, cs *CheckoutSession) {
 	}
 }
 
-// renderCustomerDetails shows what was entered, else what is known beforehand.
+// renderCustomerDetails renders the submitted details, or the details known before.
 func (h checkoutSessions) renderCustomerDetails(cs *CheckoutSession) any {
 	email, name := cs.EnteredEmail, cs.EnteredName
 	if c, ok := h.store.Customers.get(cs.Customer); ok && email == "" {

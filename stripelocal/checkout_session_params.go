@@ -7,8 +7,8 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// validate holds a new session against Stripe's rules and finds what it
-// names. The customer is nil where none is named.
+// validate checks the parameters of a new session and resolves their references. The customer is
+// nil if none is named.
 func (h checkoutSessions) validate(in *input) (*Customer, []CheckoutLineItem, error) {
 	if err := validateSessionMode(in); err != nil {
 		return nil, nil, err
@@ -93,8 +93,7 @@ func (h checkoutSessions) customerFromParams(in *input) (*Customer, error) {
 	return h.customers.fromParam(in.Params, "customer")
 }
 
-// validateCustomerUpdate knows what needs leave to be written to an existing
-// customer.
+// validateCustomerUpdate requires customer_update for features that write to an existing customer.
 func validateCustomerUpdate(in *input) error {
 	update := in.At("customer_update")
 	if in.At("tax_id_collection").Bool("enabled") && update.String("name") != "auto" {
@@ -135,8 +134,8 @@ func (h checkoutSessions) lineItemsFromParams(in *input) ([]CheckoutLineItem, er
 	return lines, checkItems(items)
 }
 
-// setAdjustable reads the bounds within which a quantity may be changed
-// (defaults of the API: 0, taken as 1 here, and 99).
+// setAdjustable reads the bounds of an adjustable quantity. The API's defaults are 0, taken as 1
+// here, and 99.
 func (l *CheckoutLineItem) setAdjustable(p wire.Params) error {
 	if l.Adjustable = p.Bool("enabled"); !l.Adjustable {
 		return nil

@@ -2,7 +2,7 @@ package stripelocal
 
 import "usher/stripelocal/wire"
 
-// checkoutTotals is what a session asks for now, in minor units.
+// checkoutTotals is what is due now for a session, in minor units.
 type checkoutTotals struct {
 	subtotal int64
 	discount int64
@@ -11,8 +11,8 @@ type checkoutTotals struct {
 
 type lineItemTotals struct{ subtotal, discount int64 }
 
-// totals counts a session's lines and what its coupon takes off them; what only
-// begins after a trial is nothing yet.
+// totals adds up a session's line items and the coupon's discount. Recurring items cost nothing now
+// if there is a trial.
 func (h checkoutSessions) totals(cs *CheckoutSession) checkoutTotals {
 	lines := make([]InvoiceLine, len(cs.LineItems))
 	for i, l := range cs.LineItems {
@@ -36,7 +36,7 @@ func (h checkoutSessions) totals(cs *CheckoutSession) checkoutTotals {
 
 func (s checkoutTotals) total() int64 { return s.subtotal - s.discount }
 
-// discounts are the session's one or none.
+// discounts returns the session's discount as a list of one or none.
 func (cs *CheckoutSession) discounts() []Discount {
 	if cs.Discount == nil {
 		return nil
@@ -44,10 +44,10 @@ func (cs *CheckoutSession) discounts() []Discount {
 	return []Discount{*cs.Discount}
 }
 
-// amountDue is what is to be paid now.
+// amountDue is the amount due now, in minor units.
 func (h checkoutSessions) amountDue(cs *CheckoutSession) int64 { return h.totals(cs).total() }
 
-// isFree says whether a session can be completed without a way to pay.
+// isFree reports whether a session can be completed without a payment method.
 func (h checkoutSessions) isFree(cs *CheckoutSession) bool {
 	if h.amountDue(cs) > 0 {
 		return false
@@ -55,8 +55,7 @@ func (h checkoutSessions) isFree(cs *CheckoutSession) bool {
 	return cs.Mode == "payment" || cs.PaymentMethodCollection == "if_required"
 }
 
-// setDiscount reads the one coupon or promotion code that a new session
-// is given.
+// setDiscount reads the discounts parameter of a new session: at most one coupon or promotion code.
 func (h checkoutSessions) setDiscount(cs *CheckoutSession, in *input) error {
 	list := in.List("discounts")
 	switch {
@@ -86,7 +85,7 @@ func (h checkoutSessions) setDiscount(cs *CheckoutSession, in *input) error {
 	return nil
 }
 
-// paymentAttempted says whether a payment of this order was tried: its amount stands.
+// paymentAttempted reports whether a payment was attempted. From then on the amount is fixed.
 func (cs *CheckoutSession) paymentAttempted() bool {
 	return cs.Subscription != "" || cs.PaymentIntent != ""
 }
@@ -96,8 +95,8 @@ func (cs *CheckoutSession) setDiscount(d Discount) {
 	cs.Discount = &d
 }
 
-// applyPromotionCode puts a promotion code that somebody typed on a session; the message
-// is what the page says where it cannot be used.
+// applyPromotionCode applies an entered promotion code to a session. It returns the message for the
+// page if the code cannot be redeemed, else "".
 func (h checkoutSessions) applyPromotionCode(cs *CheckoutSession, word string) string {
 	if !cs.AllowPromotionCodes || cs.paymentAttempted() {
 		return "This order cannot be changed any more."

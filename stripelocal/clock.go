@@ -9,19 +9,18 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// clock is the account's time: the injected clock plus what it was advanced.
+// clock is the account's time in unix seconds: the injected clock plus the total of all advances.
 func (s *Server) clock() int64 { return s.wallClock().Unix() + s.store.ClockOffset }
 
-// Now is the account's time.
+// Now returns the account's time.
 func (s *Server) Now() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return time.Unix(s.clock(), 0).UTC()
 }
 
-// AdvanceClock moves the account's clock to a later moment. What becomes due
-// on the way happens in order, each at its own time. An earlier moment changes
-// nothing.
+// AdvanceClock advances the account's clock. Everything that becomes due on the way runs in order,
+// each at its own time. An earlier time changes nothing.
 func (s *Server) AdvanceClock(to time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -32,9 +31,9 @@ func (s *Server) AdvanceClock(to time.Time) {
 	}
 }
 
-// Advance puts the account's clock ahead by a span such as "3 days" or
-// "1 month"; what becomes due on the way happens in order, each at its own
-// time. The error says what a span looks like.
+// Advance advances the account's clock by a time span such as "3 days" or "1 month". Everything
+// that becomes due on the way runs in order, each at its own time. The error names the part of the
+// span that cannot be read.
 func (s *Server) Advance(by string) error {
 	to, err := s.parseClockTarget("", by)
 	if err != nil {
@@ -55,7 +54,7 @@ func (s *Server) parseClockTarget(to, by string) (time.Time, error) {
 	return addSpan(s.Now(), by)
 }
 
-// addSpan adds a number and a unit to a moment: 90 minutes, 3 days, 1 month.
+// addSpan adds a time span, a number and a unit, to a time: 90 minutes, 3 days, 1 month.
 func addSpan(from time.Time, by string) (time.Time, error) {
 	number, unit, _ := strings.Cut(strings.TrimSpace(by), " ")
 	n, err := strconv.ParseInt(number, 10, 32)
@@ -72,8 +71,8 @@ func addSpan(from time.Time, by string) (time.Time, error) {
 	return time.Time{}, fmt.Errorf("by: %q is no unit of time", unit)
 }
 
-// timeFor is the time that a customer, and everything that hangs on it, lives
-// in, by way of timeOn, the one place that knows of test clocks.
+// timeFor is the time of a customer and of all objects that belong to it: the account's time or
+// that of the customer's test clock.
 func (r *request) timeFor(c *Customer) int64 {
 	if c == nil {
 		return r.now
@@ -81,7 +80,7 @@ func (r *request) timeFor(c *Customer) int64 {
 	return r.timeOnClock(c.TestClock)
 }
 
-// timeOnClock is the time of a test clock, "" being the account's.
+// timeOnClock is the time of a test clock, or the account's time for accountClock.
 func (r *request) timeOnClock(testClock string) int64 {
 	switch {
 	case testClock == accountClock:
@@ -95,7 +94,7 @@ func (r *request) timeOnClock(testClock string) int64 {
 	return r.now
 }
 
-// timeForCustomer is nowFor by the customer's id.
+// timeForCustomer is timeFor by customer id.
 func (r *request) timeForCustomer(customerID string) int64 {
 	c, _ := r.store.Customers.get(customerID)
 	return r.timeFor(c)

@@ -5,22 +5,26 @@ import (
 	"net/http"
 )
 
-// mountControl serves what only a local Stripe has. It asks for no key: it is
-// for this machine alone.
-func (s *Server) mountControl(mux *http.ServeMux) {
-	mux.HandleFunc("GET /_usher/deliveries", s.showDeliveries)
-	s.mountWebhookControl(mux)
-	s.mountFaults(mux)
-	mux.HandleFunc("GET /_usher/clock", s.showClock)
-	mux.HandleFunc("POST /_usher/clock", s.moveClock)
-	mux.HandleFunc("GET /_usher/settings", s.showSettings)
-	mux.HandleFunc("POST /_usher/settings", s.changeSettings)
+// control serves the endpoints under /_usher/ that only a local Stripe has.
+type control struct{ *Server }
+
+// mount registers the endpoints. They need no API key: they are for this machine alone.
+func (c control) mount(mux *http.ServeMux) {
+	mux.HandleFunc("GET /_usher/deliveries", c.showDeliveries)
+	c.mountWebhooks(mux)
+	c.mountFaults(mux)
+	mux.HandleFunc("GET /_usher/clock", c.showClock)
+	mux.HandleFunc("POST /_usher/clock", c.moveClock)
+	mux.HandleFunc("POST /_usher/checkout_sessions/{id}/settle", c.settleCheckoutSession)
+	mux.HandleFunc("GET /_usher/settings", c.showSettings)
+	mux.HandleFunc("POST /_usher/settings", c.changeSettings)
 }
 
-// showDeliveries lists deliveries oldest first; ?status=, ?event= and ?type= narrow it.
-func (s *Server) showDeliveries(w http.ResponseWriter, req *http.Request) {
+// showDeliveries lists deliveries, oldest first. The parameters status, event and type filter the
+// list.
+func (c control) showDeliveries(w http.ResponseWriter, req *http.Request) {
 	views := []deliveryView{}
-	_ = s.transact(requestInfo{}, func(r *request) error {
+	_ = c.transact(requestInfo{}, func(r *request) error {
 		for _, d := range r.store.Deliveries.all {
 			view := r.deliveries.view(d)
 			if wanted := req.FormValue("status"); wanted != "" && wanted != view.Status {
@@ -39,30 +43,30 @@ func (s *Server) showDeliveries(w http.ResponseWriter, req *http.Request) {
 	writeJSON(w, http.StatusOK, views)
 }
 
-// clockView is the account's time.
+// clockView is the response of /_usher/clock.
 type clockView struct {
 	Now    int64 `json:"now"`
 	Offset int64 `json:"offset_seconds"`
 }
 
-func (s *Server) showClock(w http.ResponseWriter, _ *http.Request) {
+func (c control) showClock(w http.ResponseWriter, _ *http.Request) {
 	var view clockView
-	_ = s.transact(requestInfo{}, func(r *request) error {
+	_ = c.transact(requestInfo{}, func(r *request) error {
 		view = clockView{Now: r.now, Offset: r.store.ClockOffset}
 		return nil
 	})
 	writeJSON(w, http.StatusOK, view)
 }
 
-// moveClock takes to (unix seconds) or by, such as "1 month".
-func (s *Server) moveClock(w http.ResponseWriter, req *http.Request) {
-	to, err := s.parseClockTarget(req.PostFormValue("to"), req.PostFormValue("by"))
+// moveClock takes to (unix seconds) or by (a time span such as "1 month").
+func (c control) moveClock(w http.ResponseWriter, req *http.Request) {
+	to, err := c.parseClockTarget(req.PostFormValue("to"), req.PostFormValue("by"))
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	s.AdvanceClock(to)
-	s.showClock(w, req)
+	c.AdvanceClock(to)
+	c.showClock(w, req)
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) {

@@ -10,33 +10,33 @@ import (
 	"strings"
 )
 
-// faultsView is what /_usher/faults shows.
+// faultsView is the response of /_usher/faults.
 type faultsView struct {
 	Seed      uint64  `json:"seed"`
-	RateLimit int     `json:"rate_limit"` // calls a second; 0 is none
+	RateLimit int     `json:"rate_limit"` // calls per second; 0 is no limit
 	Faults    []Fault `json:"faults"`
 }
 
-// faultsRequest is what may be sent to /_usher/faults: a rule, a seed, a limit,
-// or several at once.
+// faultsRequest is the body of a POST to /_usher/faults: a fault rule, a seed, a rate limit, or
+// several of them.
 type faultsRequest struct {
 	Fault
 	Seed      *uint64 `json:"seed"`
 	RateLimit *int    `json:"rate_limit"`
 }
 
-func (s *Server) mountFaults(mux *http.ServeMux) {
-	mux.HandleFunc("GET /_usher/faults", s.showFaults)
-	mux.HandleFunc("POST /_usher/faults", s.addFault)
+func (c control) mountFaults(mux *http.ServeMux) {
+	mux.HandleFunc("GET /_usher/faults", c.showFaults)
+	mux.HandleFunc("POST /_usher/faults", c.addFault)
 	mux.HandleFunc("DELETE /_usher/faults", func(w http.ResponseWriter, req *http.Request) {
-		s.faults.Clear()
-		s.showFaults(w, req)
+		c.faults.Clear()
+		c.showFaults(w, req)
 	})
-	mux.HandleFunc("DELETE /_usher/faults/{id}", s.removeFault)
+	mux.HandleFunc("DELETE /_usher/faults/{id}", c.removeFault)
 }
 
-func (s *Server) showFaults(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusOK, s.faults.view())
+func (c control) showFaults(w http.ResponseWriter, _ *http.Request) {
+	writeJSON(w, http.StatusOK, c.faults.view())
 }
 
 func (f *Faults) view() faultsView {
@@ -47,17 +47,17 @@ func (f *Faults) view() faultsView {
 	return view
 }
 
-// addFault takes JSON or a form, whose fields have the same names.
-func (s *Server) addFault(w http.ResponseWriter, req *http.Request) {
+// addFault takes JSON or a form with the same field names.
+func (c control) addFault(w http.ResponseWriter, req *http.Request) {
 	order, err := readFaults(req)
 	if err == nil {
-		err = s.faults.apply(order)
+		err = c.faults.apply(order)
 	}
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	s.showFaults(w, req)
+	c.showFaults(w, req)
 }
 
 func readFaults(req *http.Request) (faultsRequest, error) {
@@ -105,7 +105,7 @@ func faultsFromForm(form url.Values) (faultsRequest, error) {
 	return order, read.err
 }
 
-// formNumbers reads whole numbers and keeps the first mistake.
+// formNumbers reads integers from a form and keeps the first error.
 type formNumbers struct {
 	form url.Values
 	err  error
@@ -141,10 +141,10 @@ func (f *Faults) apply(order faultsRequest) error {
 	return nil
 }
 
-func (s *Server) removeFault(w http.ResponseWriter, req *http.Request) {
-	if !s.faults.Remove(req.PathValue("id")) {
+func (c control) removeFault(w http.ResponseWriter, req *http.Request) {
+	if !c.faults.Remove(req.PathValue("id")) {
 		http.Error(w, "There is no such fault.", http.StatusNotFound)
 		return
 	}
-	s.showFaults(w, req)
+	c.showFaults(w, req)
 }

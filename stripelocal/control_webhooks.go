@@ -6,19 +6,19 @@ import (
 	"time"
 )
 
-// longestOverlap is how long an old signing secret may sign along (docs:
+// longestOverlap is the longest time that an old signing secret stays valid after a rotation (docs:
 // webhooks, rolling secrets: up to 24 hours).
 const longestOverlap = 24 * time.Hour
 
-func (s *Server) mountWebhookControl(mux *http.ServeMux) {
-	mux.HandleFunc("POST /_usher/deliveries/{id}/resend", s.resendDelivery)
-	mux.HandleFunc("POST /_usher/events/{id}/resend", s.resendEvent)
-	mux.HandleFunc("POST /_usher/webhook_endpoints/{id}/rotate", s.rotateEndpoint)
+func (c control) mountWebhooks(mux *http.ServeMux) {
+	mux.HandleFunc("POST /_usher/deliveries/{id}/resend", c.resendDelivery)
+	mux.HandleFunc("POST /_usher/events/{id}/resend", c.resendEvent)
+	mux.HandleFunc("POST /_usher/webhook_endpoints/{id}/rotate", c.rotateEndpointSecret)
 }
 
-// RotateWebhookSecret gives the endpoint with this URL another secret. The old
-// ones sign along for overlap of real time, at most 24 hours. It says whether
-// there is such an endpoint.
+// RotateWebhookSecret replaces the signing secret of the endpoint with this URL. The old secrets
+// also sign for the duration of overlap in real time, at most 24 hours. It reports whether the
+// endpoint exists.
 func (s *Server) RotateWebhookSecret(url, secret string, overlap time.Duration) bool {
 	found := false
 	_ = s.transact(requestInfo{}, func(r *request) error {
@@ -33,7 +33,7 @@ func (s *Server) RotateWebhookSecret(url, secret string, overlap time.Duration) 
 	return found
 }
 
-// rotate puts a new secret before the old ones, which go when their time is up.
+// rotate adds a new secret and sets the expiry of the old ones. Expired secrets are removed.
 func (w *WebhookEndpoint) rotate(secret string, overlap time.Duration, now time.Time) {
 	until := now.Add(min(longestOverlap, overlap)).Unix()
 	kept := []Secret{{Value: secret}}
@@ -48,14 +48,14 @@ func (w *WebhookEndpoint) rotate(secret string, overlap time.Duration, now time.
 	w.Secrets = kept
 }
 
-// rotatedView is what a rotation answers.
+// rotatedView is the response to a rotation.
 type rotatedView struct {
 	ID     string `json:"id"`
 	Secret string `json:"secret"`
 }
 
-// rotateEndpoint takes secret (else one is made) and overlap_hours (else 24).
-func (s *Server) rotateEndpoint(w http.ResponseWriter, req *http.Request) {
+// rotateEndpointSecret takes secret (generated if absent) and overlap_hours (24 if absent).
+func (c control) rotateEndpointSecret(w http.ResponseWriter, req *http.Request) {
 	hours := 24
 	if text := req.PostFormValue("overlap_hours"); text != "" {
 		var err error
@@ -66,7 +66,7 @@ func (s *Server) rotateEndpoint(w http.ResponseWriter, req *http.Request) {
 	}
 	view := rotatedView{ID: req.PathValue("id"), Secret: req.PostFormValue("secret")}
 	found := false
-	_ = s.transact(requestInfo{}, func(r *request) error {
+	_ = c.transact(requestInfo{}, func(r *request) error {
 		endpoint, ok := r.store.WebhookEndpoints.get(view.ID)
 		if found = ok; !ok {
 			return nil
@@ -85,9 +85,9 @@ func (s *Server) rotateEndpoint(w http.ResponseWriter, req *http.Request) {
 	writeJSON(w, http.StatusOK, view)
 }
 
-// resendDelivery sends the event of a delivery to the same endpoint anew.
-func (s *Server) resendDelivery(w http.ResponseWriter, req *http.Request) {
-	s.resend(w, req, func(r *request) []*Delivery {
+// resendDelivery sends a delivery's event to the same endpoint again, as a new delivery.
+func (c control) resendDelivery(w http.ResponseWriter, req *http.Request) {
+	c.resend(w, req, func(r *request) []*Delivery {
 		d, ok := r.store.Deliveries.get(req.PathValue("id"))
 		if !ok {
 			return nil
@@ -101,9 +101,9 @@ func (s *Server) resendDelivery(w http.ResponseWriter, req *http.Request) {
 	})
 }
 
-// resendEvent sends an event to every endpoint that wants its type.
-func (s *Server) resendEvent(w http.ResponseWriter, req *http.Request) {
-	s.resend(w, req, func(r *request) []*Delivery {
+// resendEvent sends an event to every endpoint that accepts its type.
+func (c control) resendEvent(w http.ResponseWriter, req *http.Request) {
+	c.resend(w, req, func(r *request) []*Delivery {
 		e, ok := r.store.Events.get(req.PathValue("id"))
 		if !ok {
 			return nil
@@ -118,10 +118,10 @@ func (s *Server) resendEvent(w http.ResponseWriter, req *http.Request) {
 	})
 }
 
-// resend shows the new deliveries, or goes back to the page that asked (back).
-func (s *Server) resend(w http.ResponseWriter, req *http.Request, again func(*request) []*Delivery) {
+// resend responds with the new deliveries, or redirects to the path in the form field back.
+func (c control) resend(w http.ResponseWriter, req *http.Request, again func(*request) []*Delivery) {
 	var views []deliveryView
-	_ = s.transact(requestInfo{}, func(r *request) error {
+	_ = c.transact(requestInfo{}, func(r *request) error {
 		for _, d := range again(r) {
 			r.webhooks.enqueue(d)
 			r.changed = true
@@ -139,7 +139,7 @@ func (s *Server) resend(w http.ResponseWriter, req *http.Request, again func(*re
 	}
 }
 
-// isLocalPath keeps redirects on this server.
+// isLocalPath reports whether a redirect target stays on this server.
 func isLocalPath(path string) bool {
 	return len(path) > 0 && path[0] == '/' && (len(path) == 1 || path[1] != '/' && path[1] != '\\')
 }

@@ -8,21 +8,21 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// Coupon takes a share or an amount off. Amounts are minor units.
+// Coupon is a percentage or a fixed amount off. Amounts are minor units.
 type Coupon struct {
 	Base
 	AmountOff         int64
 	Currency          string
-	PercentOff        string // decimal; empty where AmountOff holds
-	Duration          string // once, repeating, forever
-	DurationInMonths  int64  // of repeating
-	MaxRedemptions    int64  // 0 is without bound
+	PercentOff        string // decimal; empty if AmountOff is set
+	Duration          string // once, repeating or forever
+	DurationInMonths  int64  // if Duration is repeating
+	MaxRedemptions    int64  // 0 is no limit
 	Metadata          map[string]string
 	Name              string
-	AppliesToProducts []string // empty is all
+	AppliesToProducts []string // empty is all products
 	RedeemBy          int64
 	TimesRedeemed     int64
-	Deleted           bool // promotion codes and discounts go on showing it
+	Deleted           bool // kept, because promotion codes and discounts still show it
 }
 
 var couponIDPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,200}$`)
@@ -135,7 +135,7 @@ func (h coupons) update(in *input) (any, error) {
 	return h.render(c), nil
 }
 
-// delete keeps it from being used again; discounts that are given stay.
+// delete prevents further redemptions. Existing discounts stay.
 func (h coupons) delete(in *input) (any, error) {
 	c, err := h.find(in)
 	if err != nil {
@@ -155,17 +155,17 @@ func (h coupons) list(in *input) (any, error) {
 	}.page(in)
 }
 
-// isValid says whether it can still be redeemed.
+// isValid reports whether the coupon can still be redeemed.
 func (c *Coupon) isValid(at int64) bool {
 	return !c.Deleted && (c.MaxRedemptions == 0 || c.TimesRedeemed < c.MaxRedemptions) && (c.RedeemBy == 0 || at < c.RedeemBy)
 }
 
-// appliesTo says whether it takes anything off a price's product.
+// appliesTo reports whether the coupon covers a product.
 func (c *Coupon) appliesTo(product string) bool {
 	return len(c.AppliesToProducts) == 0 || slices.Contains(c.AppliesToProducts, product)
 }
 
-// percentOfAmount is what a share takes off an amount, halves away from zero.
+// percentOfAmount is the discount of a percentage coupon on an amount, rounded half away from zero.
 func (c *Coupon) percentOfAmount(amount int64) int64 {
 	percent, ok := new(big.Rat).SetString(c.PercentOff)
 	if !ok {

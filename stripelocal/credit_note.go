@@ -6,11 +6,11 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// CreditNote takes something off a finalized invoice. Amounts are minor units.
+// CreditNote reduces a finalized invoice. Amounts are minor units.
 type CreditNote struct {
 	Base
 	Amount          int64
-	CreditAmount    int64 // to the customer's balance
+	CreditAmount    int64 // credited to the customer's balance
 	Currency        string
 	Customer        string
 	EffectiveAt     int64
@@ -27,7 +27,7 @@ type CreditNote struct {
 	VoidedAt        int64
 }
 
-// CreditNoteLine credits a line of the invoice, or something of its own.
+// CreditNoteLine credits an invoice line or a custom line item.
 type CreditNoteLine struct {
 	ID          string
 	Amount      int64
@@ -78,7 +78,7 @@ func (h creditNotes) create(in *input) (any, error) {
 	return h.render(n), nil
 }
 
-// refundReason is a credit note's reason as refunds know it.
+// refundReason maps a credit note's reason to a refund's reason.
 func refundReason(reason string) string {
 	switch reason {
 	case "duplicate", "fraudulent":
@@ -87,8 +87,8 @@ func refundReason(reason string) string {
 	return "requested_by_customer"
 }
 
-// applyToInvoice lets the invoice, and where something goes to the balance the
-// customer, know of a note.
+// applyToInvoice applies a credit note to its invoice and, if part of it is credited, to the
+// customer's balance.
 func (h creditNotes) applyToInvoice(inv *Invoice, n *CreditNote) {
 	before := h.invoices.render(inv)
 	if n.Type == "post_payment" {
@@ -109,7 +109,7 @@ func (h creditNotes) applyToInvoice(inv *Invoice, n *CreditNote) {
 	}
 }
 
-// fromParams works a note out without storing it.
+// fromParams builds a credit note without storing it.
 func (h creditNotes) fromParams(in *input) (*CreditNote, *Invoice, error) {
 	inv, ok := h.store.Invoices.get(in.String("invoice"))
 	switch {
@@ -209,7 +209,7 @@ func (h creditNotes) validate(n *CreditNote, inv *Invoice) error {
 	return checkRefund(ch, n.RefundAmount)
 }
 
-// linkRefund counts a refund that was made before.
+// linkRefund reads the amount of an existing refund that the credit note refers to.
 func (h creditNotes) linkRefund(n *CreditNote) error {
 	if n.Refund == "" {
 		return nil
@@ -278,7 +278,7 @@ func (h creditNotes) update(in *input) (any, error) {
 	return h.render(n), nil
 }
 
-// void takes back a note on an invoice that is still open.
+// void voids a credit note of an open invoice.
 func (h creditNotes) void(in *input) (any, error) {
 	n, err := h.find(in)
 	if err != nil {

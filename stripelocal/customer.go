@@ -6,11 +6,11 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// Customer is who pays.
+// Customer is a customer of the account.
 type Customer struct {
 	Base
 	Address              *Address
-	Balance              int64 // minor units; negative is credit
+	Balance              int64 // minor units; negative is a credit
 	Currency             string
 	Delinquent           bool
 	Deleted              bool
@@ -18,7 +18,7 @@ type Customer struct {
 	Email                string
 	InvoicePrefix        string
 	DefaultPaymentMethod string
-	DefaultSource        string // a card of the older kind, made of a token
+	DefaultSource        string // a legacy card source
 	InvoiceFooter        string
 	Metadata             map[string]string
 	Name                 string
@@ -80,7 +80,7 @@ func (h customers) create(in *input) (any, error) {
 	return h.render(c), nil
 }
 
-// insert stores a customer and tells of it.
+// insert stores a customer and emits customer.created.
 func (h customers) insert(c *Customer) {
 	c.Base = Base{ID: h.ids.shortID("cus_"), Created: h.timeFor(c)}
 	if c.InvoicePrefix == "" {
@@ -103,8 +103,8 @@ func looksLikeEmail(s string) bool {
 	return at > 0 && at < len(s)-1 && !strings.ContainsAny(s, " \t\r\n") && len(s) <= 512
 }
 
-// setFields carries parameters over; what an index is made of is changed by the
-// caller inside table.change.
+// setFields copies parameters to the customer. The caller runs it inside table.change, because
+// indexes depend on its fields.
 func (c *Customer) setFields(p wire.Params) {
 	setAddress(p, "address", &c.Address)
 	p.SetInt("balance", &c.Balance)
@@ -126,7 +126,7 @@ func (c *Customer) setFields(p wire.Params) {
 	p.At("invoice_settings").SetString("footer", &c.InvoiceFooter)
 }
 
-// find finds the customer of a path. A deleted one is still there.
+// find returns the customer of the path. It returns deleted customers too.
 func (h customers) find(in *input) (*Customer, error) {
 	c, ok := h.store.Customers.get(in.pathValue("id"))
 	if !ok {
@@ -135,7 +135,7 @@ func (h customers) find(in *input) (*Customer, error) {
 	return c, nil
 }
 
-// fromParam finds a living customer that a parameter names.
+// fromParam returns the existing customer that a parameter names.
 func (h customers) fromParam(p wire.Params, param string) (*Customer, error) {
 	c, ok := h.store.Customers.get(p.String(param))
 	if !ok || c.Deleted {
@@ -191,7 +191,7 @@ func (h customers) validateUpdate(c *Customer, p wire.Params) error {
 	return nil
 }
 
-// change runs f and tells of what it changed.
+// change runs f and emits customer.updated if a rendered field changed.
 func (h customers) change(c *Customer, f func()) {
 	before := h.render(c)
 	h.store.Customers.change(c, f)
@@ -244,8 +244,8 @@ func (h customers) render(c *Customer) wire.Object {
 	}
 }
 
-// renderSubscriptions is the expandable list inside a customer: its living ones,
-// at most ten, newest first.
+// renderSubscriptions renders the expandable list of a customer's subscriptions: at most ten,
+// newest first, canceled ones excluded.
 func (h customers) renderSubscriptions(c *Customer) wire.Object {
 	data, more := []any{}, false
 	rows := h.store.Subscriptions.by("customer", c.ID)
@@ -262,8 +262,7 @@ func (h customers) renderSubscriptions(c *Customer) wire.Object {
 	return wire.List("/v1/customers/"+c.ID+"/subscriptions", data, more)
 }
 
-// remove ends what a customer has and deletes it. Deleted, it can still
-// be read by its id.
+// remove cancels a customer's subscriptions and deletes the customer. It can still be read by id.
 func (h customers) remove(c *Customer) {
 	if c.Deleted {
 		return
@@ -279,7 +278,7 @@ func (h customers) remove(c *Customer) {
 	h.emit("customer.deleted", whole)
 }
 
-// setDelinquent says whether the newest news of a customer's invoices is bad.
+// setDelinquent sets whether the customer's latest invoice payment failed.
 func (h customers) setDelinquent(customer string, delinquent bool) {
 	c, ok := h.store.Customers.get(customer)
 	if ok && !c.Deleted && c.Delinquent != delinquent {
@@ -287,8 +286,8 @@ func (h customers) setDelinquent(customer string, delinquent bool) {
 	}
 }
 
-// onTestClock says whether a customer lives on a test clock: lists leave such
-// out unless asked for them.
+// onTestClock reports whether a customer is on a test clock. Lists exclude such customers' objects
+// by default.
 func (h customers) onTestClock(customer string) bool {
 	c, ok := h.store.Customers.get(customer)
 	return ok && c.TestClock != ""

@@ -7,19 +7,19 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// Discount is a coupon at work on a subscription. It keeps the coupon as it
-// was, which may be deleted meanwhile.
+// Discount is a coupon applied to a subscription. It holds a copy of the coupon, which may be
+// deleted later.
 type Discount struct {
 	ID            string
 	Coupon        Coupon
 	PromotionCode string
-	Session       string // the Checkout session that gave it
+	Session       string // the Checkout session that applied it
 	Start         int64
-	End           int64 // 0 is never
+	End           int64 // 0 is no end
 	Used          bool  // of a coupon that counts once
 }
 
-// InvoiceDiscount is what a discount took off an invoice, by line.
+// InvoiceDiscount is the discount amounts of an invoice by line.
 type InvoiceDiscount struct {
 	Discount Discount
 	Lines    []int64 // minor units, in the order of the invoice's lines
@@ -30,8 +30,8 @@ const discountParams = "coupon? promotion_code? discounts[]{coupon discount prom
 // discounts applies coupons and promotion codes to subscriptions and invoices.
 type discounts struct{ *request }
 
-// setFromParams gives a subscription the discounts that a call names, in place
-// of those it had. The older coupon and promotion_code are the same for one.
+// setFromParams replaces a subscription's discounts by those in the parameters. The older
+// parameters coupon and promotion_code name a single one.
 func (h discounts) setFromParams(sub *Subscription, p wire.Params) error {
 	if !p.Has("coupon") && !p.Has("promotion_code") && !p.Has("discounts") {
 		return nil
@@ -91,8 +91,8 @@ func (h discounts) build(c *Coupon, promotion string, at int64) Discount {
 	return d
 }
 
-// replace counts what is redeemed and tells of what comes and goes. A
-// subscription that is only about to be is told of by tellDiscounts.
+// replace sets a subscription's discounts, counts redemptions and emits events. For a subscription
+// that is not stored yet, emitCreated emits them later.
 func (h discounts) replace(sub *Subscription, to []Discount) {
 	old := sub.Discounts
 	sub.Discounts = to
@@ -124,21 +124,20 @@ func (h discounts) redeem(d Discount) {
 	}
 }
 
-// emitCreated tells of the discounts that a new subscription begins with.
+// emitCreated emits the events of the discounts that a new subscription starts with.
 func (h discounts) emitCreated(sub *Subscription) {
 	for _, d := range sub.Discounts {
 		h.emit("customer.discount.created", h.render(sub.Customer, sub.ID, "", d))
 	}
 }
 
-// applyToInvoice takes off an invoice what the subscription's discounts give
-// at a moment. It only computes: previews use it too.
+// applyToInvoice sets an invoice's discounts at a time. It stores nothing, so previews use it too.
 func (h discounts) applyToInvoice(sub *Subscription, inv *Invoice, at int64) {
 	inv.Discounts = h.apply(sub.Discounts, inv.Lines, at)
 }
 
-// apply applies discounts one after the other. Prorations are left out
-// (assumed: at Stripe they carry the discount of what they prorate).
+// apply applies discounts one after the other. It skips prorations (assumed: at Stripe they carry
+// the discount of what they prorate).
 func (h discounts) apply(discounts []Discount, lines []InvoiceLine, at int64) []InvoiceDiscount {
 	left := make([]int64, len(lines))
 	for i, l := range lines {
@@ -160,8 +159,8 @@ func (h discounts) apply(discounts []Discount, lines []InvoiceLine, at int64) []
 	return out
 }
 
-// amountsOff is what one coupon takes off each line. An amount is spread by the
-// lines' size, the last covered line taking what rounding leaves.
+// amountsOff is the amount that a coupon takes off each line. A fixed amount is distributed in
+// proportion to the lines; the last covered line takes the rounding difference.
 func (h discounts) amountsOff(c *Coupon, lines []InvoiceLine, left []int64) []int64 {
 	off := make([]int64, len(lines))
 	var covered []int
@@ -188,7 +187,7 @@ func (h discounts) amountsOff(c *Coupon, lines []InvoiceLine, left []int64) []in
 	return off
 }
 
-// endUsed ends the discounts that an invoice has used up.
+// endUsed removes the one-time discounts that an invoice has used.
 func (h discounts) endUsed(sub *Subscription, inv *Invoice) {
 	for _, used := range inv.Discounts {
 		at := slices.IndexFunc(sub.Discounts, func(d Discount) bool { return d.ID == used.Discount.ID })
@@ -199,7 +198,7 @@ func (h discounts) endUsed(sub *Subscription, inv *Invoice) {
 	}
 }
 
-// discountAmount is what all discounts took off.
+// discountAmount is the total of all discounts.
 func (inv *Invoice) discountAmount() int64 {
 	var sum int64
 	for _, d := range inv.Discounts {
@@ -224,7 +223,7 @@ func (h discounts) render(customer, sub, invoice string, d Discount) wire.Object
 	}
 }
 
-// renderOnSubscription fills the discount fields of a subscription.
+// renderOnSubscription sets the discount fields of a subscription.
 func (h discounts) renderOnSubscription(o wire.Object, sub *Subscription) {
 	var list []any
 	for _, d := range sub.Discounts {
@@ -236,7 +235,7 @@ func (h discounts) renderOnSubscription(o wire.Object, sub *Subscription) {
 	}
 }
 
-// renderOnInvoice fills the discount fields and sums of an invoice.
+// renderOnInvoice sets the discount fields and totals of an invoice.
 func (h discounts) renderOnInvoice(o wire.Object, inv *Invoice) {
 	if len(inv.Discounts) == 0 {
 		return
@@ -252,7 +251,7 @@ func (h discounts) renderOnInvoice(o wire.Object, inv *Invoice) {
 	o["subtotal_excluding_tax"] = o["subtotal"]
 }
 
-// lineDiscountAmounts are the discount_amounts of one line.
+// lineDiscountAmounts renders discount_amounts of a line.
 func (inv *Invoice) lineDiscountAmounts(id string) []any {
 	out := []any{}
 	at := slices.IndexFunc(inv.Lines, func(l InvoiceLine) bool { return l.ID == id })
@@ -264,7 +263,7 @@ func (inv *Invoice) lineDiscountAmounts(id string) []any {
 	return out
 }
 
-// renderByID lets references to a discount be expanded.
+// renderByID renders a discount for expand[].
 func (h discounts) renderByID(id string) (wire.Object, bool) {
 	for _, sub := range h.store.Subscriptions.all {
 		for _, d := range sub.Discounts {
@@ -289,7 +288,7 @@ func discountResource() resource {
 	}}
 }
 
-// delete takes the subscription's discounts away.
+// delete removes all discounts of a subscription.
 func (h discounts) delete(in *input) (any, error) {
 	sub, err := h.subscriptions.find(in)
 	if err != nil {
@@ -304,7 +303,7 @@ func (h discounts) delete(in *input) (any, error) {
 	return gone, nil
 }
 
-// reapply works the discounts out anew for a draft whose lines changed.
+// reapply recomputes the discounts of a draft whose lines changed.
 func (h discounts) reapply(inv *Invoice) {
 	if len(inv.Discounts) == 0 {
 		return

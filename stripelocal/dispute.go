@@ -6,8 +6,8 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// Dispute is a charge that its cardholder contests. Test cards bring it about,
-// and words in the evidence end it (cards and words are inferred).
+// Dispute is a charge that the cardholder contests. Test cards open it, and keywords in the
+// evidence close it (cards and keywords are inferred).
 type Dispute struct {
 	Base
 	Amount          int64
@@ -15,7 +15,7 @@ type Dispute struct {
 	Currency        string
 	DueBy           int64
 	Evidence        map[string]string
-	IsInquiry       bool // no money is taken yet
+	IsInquiry       bool // no funds are withdrawn yet
 	Metadata        map[string]string
 	PaymentIntent   string
 	Reason          string
@@ -72,8 +72,8 @@ func (h disputes) scheduleAll() {
 	}
 }
 
-// openForTestCard has a charge disputed where its card is one of those that do. The
-// dispute comes right after everything that the payment brings about.
+// openForTestCard schedules a dispute if the charge's test card is one that disputes. It opens
+// after all other effects of the payment.
 func (h disputes) openForTestCard(ch *Charge) {
 	if h.charges.testCard(ch).dispute != "" {
 		ch.DisputePending = true
@@ -117,7 +117,7 @@ func (d *Dispute) needsResponse() bool {
 	return d.Status == "needs_response" || d.Status == "warning_needs_response"
 }
 
-// scheduleDeadline ends a dispute that nobody answers in time.
+// scheduleDeadline closes a dispute that is not answered in time.
 func (h disputes) scheduleDeadline(d *Dispute) {
 	if !d.needsResponse() {
 		return
@@ -129,7 +129,7 @@ func (h disputes) scheduleDeadline(d *Dispute) {
 	})
 }
 
-// outcomeOf is what a dispute comes to by what was written; empty is nothing yet.
+// outcomeOf is the status that a keyword in the evidence leads to, or "" for none.
 func (d *Dispute) outcomeOf(text string) string {
 	switch {
 	case text != winningEvidence && text != losingEvidence:
@@ -201,7 +201,7 @@ func (h disputes) update(in *input) (any, error) {
 	return h.render(d), nil
 }
 
-// mergeEvidence merges; the old map is never changed, since events show it.
+// mergeEvidence builds a new map, because earlier events refer to the old one.
 func (d *Dispute) mergeEvidence(p wire.Params) {
 	merged := maps.Clone(d.Evidence)
 	for _, name := range evidenceNames() {
@@ -212,7 +212,7 @@ func (d *Dispute) mergeEvidence(p wire.Params) {
 	d.Evidence = merged
 }
 
-// submit hands the evidence in, which can be done once here.
+// submit submits the evidence. The local Stripe accepts one submission.
 func (d *Dispute) submit() string {
 	d.SubmissionCount++
 	d.Status = "under_review"
@@ -222,7 +222,7 @@ func (d *Dispute) submit() string {
 	return d.outcomeOf(d.Evidence["uncategorized_text"])
 }
 
-// close accepts the loss.
+// close accepts the dispute as lost.
 func (h disputes) close(in *input) (any, error) {
 	d, err := h.find(in)
 	if err != nil {
@@ -276,8 +276,8 @@ func (d *Dispute) renderEvidence() wire.Object {
 	return o
 }
 
-// renderTransactions are what the dispute did to the account's balance: the
-// amount and a fee taken, and the amount given back where it was won.
+// renderTransactions renders the dispute's balance transactions: the amount and the fee withdrawn,
+// and the amount reinstated if it was won.
 func (d *Dispute) renderTransactions() []any {
 	out := []any{}
 	if !d.IsInquiry {

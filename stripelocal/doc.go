@@ -1,148 +1,167 @@
-// Package stripelocal is a stateful Stripe on this machine: the API under
-// /v1/, hosted Checkout and portal pages as plain forms, signed webhooks with
-// retries, idempotency keys and one clock that can be moved. Any Stripe SDK
-// pointed at it works. Shapes and rules are those of API version 2024-06-20.
+// Package stripelocal is a stateful fake of the Stripe API for development and tests: the API under
+// /v1/, hosted Checkout, invoice and portal pages as plain forms, signed webhooks with retries,
+// idempotency keys, and a clock that can be advanced. Any Stripe SDK works with it after its base
+// URL is set. Object shapes and rules are those of API version 2024-06-20.
 //
-// It keeps one account in memory (and, where asked, in one file). It knows
-// nothing of the rest of Usher and imports only the standard library.
+// A server is one account in test mode. It keeps its state in memory and, if asked to, in one file.
+// Start it in a test with New and serve Handler; the examples show how.
 //
-// # How it is built
+// # What it holds and keeps out
 //
-// Everything that happens, an API call, a form on a hosted page, a timer that
-// comes due, is one act: a moment in time under the server's lock, whose
-// events are published together when it ends. A resource is one file: its
-// struct, its JSON rendering, its handlers and its row for the table in
-// resources.go (path, parameter grammar, handler). Rules that span resources
-// have files of their own (settle.go, proration.go, renewal.go).
-// Hosted pages and the dashboard at / are acts too; what they change goes
-// through the API's own handlers (page_call.go), so that a page can do nothing
-// that the API would refuse.
+// The package holds Stripe's side only: API, pages, webhooks and clocks. It imports the standard
+// library and its own subpackages, and nothing else of this module. Its subpackages are:
+//
+//   - wire: form decoding, parameter schemas, JSON encoding, expand[], API errors, currencies,
+//     amounts and billing periods. It knows no resource.
+//   - pages: the templates, the stylesheet and the response headers of hosted pages.
+//
+// # Where to start reading
+//
+// server.go starts a server. api.go handles an API call: authentication, faults, parameters,
+// idempotency, handler, response. request.go is the transaction in which every change happens, an
+// API call, a form on a hosted page or a timer alike: one time, under the server's lock, whose
+// events are published together when it ends. handlers.go lists the handler types. resource.go
+// lists the object types of the API.
+//
+//	customer.go, price.go, refund.go, …   a resource: its object, routes, handlers and JSON
+//	*_actions.go, *_params.go             the rest of a resource with a long file
+//	invoice_lifecycle.go, dunning.go      finalizing, paying and voiding invoices; payment retries
+//	subscription_change.go, proration.go  planning a change of items, trial or billing cycle
+//	subscription_update.go                applying and billing that plan
+//	subscription_renewal.go               notices, renewals and cancellations when they are due
+//	checkout_payment.go                   paying and completing a Checkout session
+//	event.go, webhook_*.go                events, their deliveries, and the dispatcher with retries
+//	page_*.go                             hosted pages and the dashboard
+//	control*.go, fault*.go                endpoints under /_usher/ and injected faults
+//	clock.go, timer.go, test_clock*.go    the account's clock, timers and test clocks
+//	store.go, table.go, state_*.go        the tables with their indexes, and the state file
+//
+// A resource's file holds its struct, its resource row (routes, parameter schemas, handlers) and
+// its rendering. To add a resource, write its file, list its handler in handlers.go and its row in
+// resource.go, and add its table to store.go. Hosted pages change state through the API's own
+// handlers (page_api_call.go), so that a page can do nothing that the API would reject.
 //
 // # What only a local Stripe has
 //
-// Under /_usher/: clock, deliveries, events and their resending, rotation of
-// webhook secrets, the settling of bank debits, and faults. A fault is scripted
-// (the next N calls or deliveries that match) or random by seed; see Fault.
+// The endpoints under /_usher/ show and advance the clock, show and resend deliveries and events,
+// rotate webhook secrets, settle bank debits, change settings and inject faults. A fault applies to
+// the next calls or deliveries that match, or to a random share of them with a fixed seed; see
+// Fault.
 //
 // # Assumptions and divergences
 //
-// Where a comment names the docs, Stripe's documentation says so; what neither
-// it, nor stripe-go v79, nor the specification says is inferred, and called so.
+// A comment that names the docs refers to Stripe's documentation. A comment that says inferred
+// marks behavior that neither the documentation, nor stripe-go v79, nor the OpenAPI specification
+// states.
 //
-//   - Inferred throughout: the wording of errors; numbers, tokens and outcomes of
-//     test cards and test bank accounts; how long a bank debit takes; smallest
-//     charges but for USD and JPY; a test clock's life of thirty days.
-//   - An incomplete subscription that is canceled, or whose Checkout session
-//     expires, becomes incomplete_expired and sends customer.subscription.deleted;
-//     one that reaches 23 hours sends customer.subscription.updated (inferred).
-//   - A parameter that Stripe knows and this package does not carry out is
-//     refused as parameter_unknown, but for the few listed below.
-//   - Every API version is answered in the shapes of 2024-06-20.
-//   - Lists are ordered by insertion, which under test clocks may differ from
-//     the order of created.
-//   - Signatures and retries of webhooks follow the machine's own time, whatever
-//     clock is injected: receivers verify against real time.
-//   - Webhook retries start within a second and end after a dozen tries, where
-//     Stripe goes on for days.
-//   - Results of refused calls are stored under an idempotency key as soon as a
-//     handler ran, also where Stripe's own validation might have come first.
-//   - Test clocks: events, payments, refunds and disputes keep the account's time,
-//     all else shows the clock's (PaymentIntents: public issue threads; events:
-//     inferred). At most three customers a clock; nothing else is refused while
-//     one advances.
-//   - A refused renewal is tried again 1, 3, 5, 7, 9, 11, 13 and 14 days after the
-//     first refusal (inferred but for eight times in two weeks, of which Stripe
-//     chooses the hours). After a refusal for good, a 3-D Secure question or
-//     without a card the dates go by without an attempt until there is another
-//     card (docs: hard declines are not retried; which they are, and the rest:
-//     inferred). Only automatic attempts count, and the first of any kind.
-//   - What follows is the setting after_dunning, which begins as cancel. A
-//     past_due or unpaid subscription becomes active once its newest finalized
-//     invoice that is not void is paid or uncollectible (inferred).
-//   - invoice.upcoming and trial_will_end come three days before; subscriptions of
+//   - Inferred throughout: the wording of errors; the numbers, tokens and results of test cards and
+//     test bank accounts; the duration of bank debits; minimum charges except for USD and JPY; the
+//     lifetime of a test clock of thirty days.
+//   - An incomplete subscription that is canceled, or whose Checkout session expires, becomes
+//     incomplete_expired and sends customer.subscription.deleted. One that expires after 23 hours
+//     sends customer.subscription.updated (inferred).
+//   - A parameter that Stripe knows and this package does not implement is rejected as
+//     parameter_unknown, except for those listed below.
+//   - Responses have the shapes of 2024-06-20 for every requested API version.
+//   - Lists are ordered by insertion. With test clocks this can differ from the order of created.
+//   - Webhook signatures and retries use real time even if a clock is injected, because receivers
+//     check signatures against real time.
+//   - Webhook retries start after one second and end after twelve attempts. Stripe retries for
+//     days.
+//   - Failed calls are stored under their idempotency key once a handler ran, even where Stripe's
+//     validation may run earlier.
+//   - An event with a pending delivery is kept until the delivery is done, even if the clock
+//     advances by more than the 30 days for which the API returns events.
+//   - With test clocks, events, payments, refunds and disputes have the account's time, and
+//     everything else the clock's (PaymentIntents: public issue threads; events: inferred). A clock
+//     has at most three customers. While it advances, other calls are not rejected.
+//   - A declined renewal is retried 1, 3, 5, 7, 9, 11, 13 and 14 days after the first decline
+//     (inferred, except for eight times in two weeks, of which Stripe chooses the hours). After a
+//     hard decline, a 3-D Secure requirement or without a payment method, the dates pass without an
+//     attempt until there is another payment method (docs: hard declines are not retried; which
+//     these are, and the rest: inferred). attempt_count counts automatic attempts and the first
+//     attempt of any kind.
+//   - The setting after_dunning decides what follows the last retry. Its default is cancel. A
+//     past_due or unpaid subscription becomes active once its latest finalized invoice that is not
+//     void is paid or uncollectible (inferred).
+//   - invoice.upcoming and trial_will_end are sent three days ahead. Subscriptions with periods of
 //     three days or less have no invoice.upcoming (inferred).
-//   - A change that begins a new period gives back the unused time of every item
-//     and bills the new period as lines of type subscription. A first period
-//     before a chosen anchor is a line with proration=true (inferred).
-//   - cancel_at inside the period prorates nothing. add_invoice_items wait for the
-//     next invoice unless the change is billed at once.
-//   - error_if_incomplete leaves no trace of the refused attempt.
-//   - A pending update expires after 23 hours, at the latest with the period;
-//     another change that is prorated takes its place and voids its invoice.
-//   - A preview with always_invoice, or of a change billed at once, shows that
-//     immediate invoice, any other the next period's. It has no id.
-//   - An amount under the smallest charge goes to the customer's balance whatever
-//     made the invoice; voiding gives back what the balance paid. There are no
-//     customer_balance_transactions.
-//   - Schedules begin at once. A step at the end of a period prorates nothing and
-//     an item keeps its id where the price, or else the place, is the same
-//     (inferred). What a phase says of metadata, description, collection_method
-//     and default_payment_method is set on entering it, and stays after it.
-//   - Refunds of the test cards for it settle or fail after five seconds; a failed
-//     one is taken off amount_refunded. refund.* events are not sent. A dispute
-//     comes right after its payment, can be answered once, and is lost after
-//     seven days; balance transactions exist inside disputes only.
-//   - Credit notes on an open invoice lower amount_due. Theirs is the invoice's PDF.
-//   - A fault lock_timeout answers 409, which stripe-go takes like the 429 that
-//     newer documentation names. Faults 429 and 409 come before anything is
-//     stored under the call's key; a 500 is stored and says not to retry.
-//   - A duplicated delivery is sent twice at once; a lost one is never tried again.
+//   - A change that starts a new period credits the unused time of every item and bills the new
+//     period as lines of type subscription. A first period before a chosen anchor is a line with
+//     proration=true (inferred).
+//   - cancel_at within a period does not prorate. add_invoice_items are billed with the next
+//     invoice unless the change is billed immediately.
+//   - error_if_incomplete leaves no trace of the failed attempt.
+//   - A pending update expires after 23 hours, at the latest with the period. Another prorated
+//     change replaces it and voids its invoice.
+//   - A preview with always_invoice, or of a change that is billed immediately, shows that invoice.
+//     Any other preview shows the next period's. A preview has no id.
+//   - An amount below the minimum charge is added to the customer's balance, whatever created the
+//     invoice. Voiding restores the balance. There are no customer_balance_transactions.
+//   - Schedules start immediately. A phase that starts at the end of a period does not prorate, and
+//     an item keeps its id if its price, or else its position, is the same (inferred). A phase's
+//     metadata, description, collection_method and default_payment_method are set when the phase
+//     starts, and stay after it.
+//   - Delayed refunds of test cards succeed or fail after five seconds. A failed refund is
+//     subtracted from amount_refunded. refund.* events are not sent. A dispute opens right after
+//     its payment, can be answered once, and is lost after seven days. Balance transactions exist
+//     in disputes only.
+//   - Credit notes on an open invoice reduce amount_due. Their PDF is the invoice's.
+//   - The fault lock_timeout responds with 409, which stripe-go handles like the 429 of newer
+//     documentation. The faults with 429 and 409 come before anything is stored under the
+//     idempotency key. A 500 is stored and says not to retry.
+//   - A duplicated delivery is sent twice in a row. A dropped one is never retried.
 //   - Deliveries to one endpoint are sequential unless a fault reorders them.
-//   - An address that loses its webhook to a fault is redirected to at once:
-//     Checkout waits only for deliveries that are attempted.
-//   - A card added in the portal becomes the customer's default and that of every
-//     living subscription that has a card of its own (inferred).
-//   - The portal's plan switch keeps the quantity unless it may be changed, shows
-//     only subscriptions of one item, and passes the moment shown as
-//     proration_date, so that the amount confirmed is the amount billed. It does
-//     not offer to switch a plan that is set to end (inferred).
-//   - Portal sessions do not expire, and outlive their configuration's activity;
-//     none is made with an inactive one. The portal has no login page.
-//     subscription_update_confirm must name a price
-//     of the configuration and the subscription's one item.
-//   - A coupon takes nothing off proration lines, where Stripe's carry the
-//     discount of what they prorate. An amount_off is spread over the lines by
-//     size, the last one taking what rounding leaves. Coupons of customers and of
-//     subscription items are refused as unknown parameters.
-//   - A session whose payment was tried once keeps its quantities and discount.
-//   - automatic_tax is shown as asked for, always complete, and in Checkout asks
-//     for an address; no tax is ever added.
-//   - Tax IDs: the pages take European VAT numbers and American EINs, the API a few
-//     kinds more; none is verified.
-//   - The delayed payment method is a bank debit in dollars, in payment mode. It
-//     settles after four days of the account's clock, or by
-//     POST /_usher/checkout_sessions/{id}/settle. Its intent still names card alone
-//     under payment_method_types.
+//   - Checkout waits only for deliveries that are attempted. It redirects at once if a fault drops
+//     them.
+//   - A card added in the portal becomes the default of the customer and of every active
+//     subscription with a payment method of its own (inferred).
+//   - A plan change in the portal keeps the quantity unless it may be changed. It is offered for
+//     single-item subscriptions only, and not for a plan that is set to end (inferred). It passes
+//     the date of the preview as proration_date, so that the confirmed amount is the billed one.
+//   - Portal sessions do not expire, and outlive the deactivation of their configuration. An
+//     inactive configuration cannot create one. The portal has no login page.
+//     subscription_update_confirm must name a price of the configuration and the subscription's
+//     single item.
+//   - A coupon does not apply to proration lines. At Stripe these carry the discount of what they
+//     prorate. An amount_off is distributed over the lines in proportion; the last line takes the
+//     rounding difference. Coupons on customers and subscription items are rejected as unknown
+//     parameters.
+//   - A session keeps its quantities and discount once a payment was attempted.
+//   - automatic_tax is shown as sent, with status complete, and makes Checkout require an address.
+//     Tax is never added.
+//   - Tax IDs: pages accept European VAT numbers and American EINs, the API a few more types. None
+//     is verified.
+//   - The delayed payment method is a bank debit in USD, in payment mode. It settles after four
+//     days of the account's clock, or by POST /_usher/checkout_sessions/{id}/settle. Its payment
+//     intent lists only card under payment_method_types.
 //   - A minimum of 0 in adjustable_quantity is taken as 1.
-//   - A new card on the hosted invoice is attached to the customer where the
-//     intent is to be used again, with 3-D Secure or without, and never becomes a
-//     default (inferred).
-//   - GET of a deleted product is a 404, as the specification has no other answer;
-//     the id of a deleted product or coupon is not given again.
-//   - Deleting a customer lets its cards go without an event; nobody can use them
-//     again, nor one that was detached or has paid once for nobody in particular.
-//   - What a partial capture leaves is shown as refunded, and canceling a payment
-//     that is held sends charge.refunded (inferred).
-//   - The smallest charge is known for some two dozen currencies; elsewhere it is
-//     one minor unit. The largest is 99999999.
-//   - Sources are payment methods whose ids begin with card_; to attach one sends
-//     payment_method.attached beside customer.source.created.
-//   - /v1/payment_pages takes what the official CLI sends and answers the session:
-//     no documentation names it.
-//   - Search sees changes at once. Its clauses (inferred), ten at most, go over customers, subscriptions, products and prices.
-//   - An expand[] that leads nowhere is refused when the call has been carried out,
-//     where Stripe sees it before.
-//   - A price made in passing (price_data) stays where the call is refused later.
-//   - An empty text unsets a text parameter also where the specification does not
-//     say so.
+//   - A new card on the hosted invoice is attached to the customer if setup_future_usage is set,
+//     with or without 3-D Secure, and never becomes a default (inferred).
+//   - GET of a deleted product is a 404, because the specification has no other response. The id of
+//     a deleted product or coupon cannot be used again.
+//   - Deleting a customer detaches its payment methods without an event. They cannot be used again,
+//     nor can one that was detached or was used for a payment without a customer.
+//   - The rest of a partial capture is shown as refunded, and canceling an authorized payment sends
+//     charge.refunded (inferred).
+//   - The minimum charge is known for some two dozen currencies. Elsewhere it is one minor unit.
+//     The maximum is 99999999.
+//   - Sources are payment methods with ids that begin with card_. Attaching one sends
+//     payment_method.attached besides customer.source.created.
+//   - /v1/payment_pages accepts what the official CLI sends and responds with the session. It is
+//     undocumented.
+//   - Search finds changes immediately. It supports ten clauses (syntax inferred) on customers,
+//     subscriptions, products and prices.
+//   - An invalid expand[] is rejected after the call is executed. Stripe rejects it before.
+//   - A price created from price_data stays if the call is rejected later.
+//   - An empty string unsets a string parameter even where the specification does not say so.
 //
 // # Accepted without effect
 //
-// The first four because everything is charged the same way whoever is there,
-// and prices have no trials of their own; then any security code is right,
-// pages and scripts of Stripe's own read the rest, and no mail is sent. Names
-// within another parameter follow it after a dot. A test holds this list
-// against the code.
+// The first four have no effect because payments are the same on and off session, and prices have
+// no trials of their own. The others have none because any security code is correct, because only
+// Stripe's own pages and scripts read them, or because no email is sent. Names within another
+// parameter follow it after a dot. A test compares this list with the code.
 //
 //   - POST /v1/subscriptions: off_session, trial_from_plan
 //   - POST /v1/subscriptions/{id}: off_session, trial_from_plan
@@ -163,19 +182,18 @@
 //
 // # Divergences from the specification
 //
-// The tests hold every accepted request, every answer and every event against
-// the OpenAPI specification in stripe-mock v0.190.0, which is of
-// 2024-09-30.acacia, and against the fields of stripe-go v79. These differ, and
-// are to:
+// The tests validate every accepted request, every response and every event with the OpenAPI
+// specification of stripe-mock v0.190.0 (version 2024-09-30.acacia) and with the fields of
+// stripe-go v79. These differences are intended:
 //
-//   - stripe-go v79 has them, the specification leaves them out:
+//   - stripe-go v79 has them, the specification does not:
 //     price.recurring.trial_period_days, product.type, charge.source,
 //     payment_intent.source, subscription_item.plan, line_item.plan,
 //     invoiceitem.plan, dispute.network_reason_code,
 //     subscription_schedule.phases.items.plan.
-//   - Stripe's published examples alone have them: subscription.plan and
+//   - Only Stripe's published examples have them: subscription.plan and
 //     subscription.quantity, of a subscription with one item;
 //     subscription.items.total_count and invoice.lines.total_count.
-//   - The enumeration behind api_version of a webhook endpoint ends with the
-//     specification's own version; newer ones are taken.
+//   - The specification's enumeration of a webhook endpoint's api_version ends with its own
+//     version. Newer versions are accepted.
 package stripelocal

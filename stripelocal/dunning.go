@@ -5,22 +5,20 @@ import (
 	"net/http"
 )
 
-// What becomes of a subscription whose renewal was tried for the last time
-// (docs: smart retries, the account's setting). That a new account begins with
-// AfterDunningCancel is inferred.
+// The possible results for a subscription after its last payment retry (docs: smart retries, an
+// account setting). That a new account starts with AfterDunningCancel is inferred.
 const (
 	AfterDunningCancel  = "cancel"
 	AfterDunningUnpaid  = "unpaid"
 	AfterDunningPastDue = "past_due"
 )
 
-// retryDays are when a refused payment is tried again, in days after the first
-// refusal: eight times in two weeks (docs: smart retries). Which days is
-// inferred: Stripe chooses the hours.
+// retryDays are the days after the first decline on which a payment is retried: eight times in two
+// weeks (docs: smart retries). The choice of days is inferred: Stripe chooses the hours.
 func retryDays() []int64 { return []int64{1, 3, 5, 7, 9, 11, 13, 14} }
 
-// SetAfterDunning says what becomes of a subscription after the last retry:
-// one of the AfterDunning values, else an error.
+// SetAfterDunning sets what happens to a subscription after the last retry. It returns an error for
+// anything but the AfterDunning values.
 func (s *Server) SetAfterDunning(what string) error {
 	switch what {
 	case AfterDunningCancel, AfterDunningUnpaid, AfterDunningPastDue:
@@ -34,35 +32,34 @@ func (s *Server) SetAfterDunning(what string) error {
 	return nil
 }
 
-// settingsView is what an account's dashboard would say.
+// settingsView is the response of /_usher/settings.
 type settingsView struct {
 	AfterDunning string `json:"after_dunning"`
 }
 
-func (s *Server) showSettings(w http.ResponseWriter, _ *http.Request) {
+func (c control) showSettings(w http.ResponseWriter, _ *http.Request) {
 	view := settingsView{AfterDunning: AfterDunningCancel}
-	s.mu.Lock()
-	if s.store.AfterDunning != "" {
-		view.AfterDunning = s.store.AfterDunning
+	c.mu.Lock()
+	if c.store.AfterDunning != "" {
+		view.AfterDunning = c.store.AfterDunning
 	}
-	s.mu.Unlock()
+	c.mu.Unlock()
 	writeJSON(w, http.StatusOK, view)
 }
 
 // changeSettings takes after_dunning=cancel|unpaid|past_due.
-func (s *Server) changeSettings(w http.ResponseWriter, req *http.Request) {
-	if err := s.SetAfterDunning(req.PostFormValue("after_dunning")); err != nil {
+func (c control) changeSettings(w http.ResponseWriter, req *http.Request) {
+	if err := c.SetAfterDunning(req.PostFormValue("after_dunning")); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	s.showSettings(w, req)
+	c.showSettings(w, req)
 }
 
 // dunning retries failed payments and sets the status of subscriptions after payments and failures.
 type dunning struct{ *request }
 
-// scheduleRetry says when a refused invoice is tried again, and whether there is no
-// more try.
+// scheduleRetry sets the time of the next retry. It reports whether all retries are used.
 func (h dunning) scheduleRetry(inv *Invoice) bool {
 	if !h.retriesAutomatically(inv) {
 		return false
@@ -81,8 +78,8 @@ func (h dunning) scheduleRetry(inv *Invoice) bool {
 	return false
 }
 
-// retriesAutomatically says whether an invoice is collected by itself: a first invoice is
-// not, nor one that a change waits for.
+// retriesAutomatically reports whether an open invoice is retried. First invoices and invoices of
+// pending updates are not.
 func (h dunning) retriesAutomatically(inv *Invoice) bool {
 	if inv.Status != "open" || !inv.AutoAdvance || inv.CollectionMethod != "charge_automatically" {
 		return false
@@ -98,10 +95,10 @@ func (x *Subscription) awaitsInvoice(inv *Invoice) bool {
 	return x.PendingUpdate != nil && x.PendingUpdate.Invoice == inv.ID
 }
 
-// retry is the scheduled attempt. A card that said no for good, or that wants
-// its holder, is not asked again: the schedule goes on without an attempt until
-// there is another card (docs: hard declines are not retried; that the dates go
-// by, and that a 3-D Secure question counts as one, is inferred).
+// retry runs a scheduled attempt. A payment method with a hard decline or a 3-D Secure requirement
+// is not charged again: the dates pass without an attempt until there is another payment method.
+// Hard declines are not retried (docs); that the dates pass, and that 3-D Secure counts as one, is
+// inferred.
 func (h dunning) retry(inv *Invoice) {
 	pm, ok := h.paymentMethods.forInvoice(inv)
 	if ok && pm.ID != inv.DeclinedMethod {
@@ -117,7 +114,7 @@ func (h dunning) retry(inv *Invoice) {
 	}
 }
 
-// recordDecline remembers a card that is not to be asked again by itself.
+// recordDecline remembers a payment method that must not be retried automatically.
 func (inv *Invoice) recordDecline(pm *PaymentMethod, result paymentOutcome, decline *Decline) {
 	inv.DeclinedMethod = ""
 	if result == outcomeRequiresAction || result == outcomeDeclined && decline.isHard() {
@@ -125,8 +122,8 @@ func (inv *Invoice) recordDecline(pm *PaymentMethod, result paymentOutcome, decl
 	}
 }
 
-// isHard says whether a bank's no is final. That some are is in the docs on smart
-// retries; which decline codes they are is inferred.
+// isHard reports whether a decline is final. That some are is documented (smart retries); the list
+// of codes is inferred.
 func (d *Decline) isHard() bool {
 	switch d.DeclineCode {
 	case "incorrect_number", "lost_card", "pickup_card", "stolen_card", "revocation_of_authorization",
@@ -136,7 +133,7 @@ func (d *Decline) isHard() bool {
 	return d.Code == "payment_intent_authentication_failure"
 }
 
-// exhaust does with the subscription what the account's setting says.
+// exhaust applies the account's setting after the last retry.
 func (h dunning) exhaust(inv *Invoice) {
 	sub, ok := h.store.Subscriptions.get(inv.Subscription)
 	if !ok || sub.Status != "past_due" {
@@ -152,8 +149,8 @@ func (h dunning) exhaust(inv *Invoice) {
 	}
 }
 
-// paymentFailed makes a living subscription past due. One whose first invoice
-// is unpaid stays incomplete, one whose change waits for it stays as it was.
+// paymentFailed sets an active subscription to past_due. A subscription with an unpaid first
+// invoice stays incomplete, and one with a pending update keeps its status.
 func (h dunning) paymentFailed(inv *Invoice) {
 	sub, ok := h.store.Subscriptions.get(inv.Subscription)
 	if ok && sub.Status == "active" && inv.ID == sub.LatestInvoice && !sub.awaitsInvoice(inv) {
@@ -161,7 +158,7 @@ func (h dunning) paymentFailed(inv *Invoice) {
 	}
 }
 
-// paymentSucceeded lets the subscription live again once nothing of it is owed.
+// paymentSucceeded activates the subscription of a paid invoice if nothing else is due.
 func (h dunning) paymentSucceeded(inv *Invoice) {
 	sub, ok := h.store.Subscriptions.get(inv.Subscription)
 	if !ok {
@@ -184,9 +181,8 @@ func (h dunning) paymentSucceeded(inv *Invoice) {
 	h.renewals.scheduleNext(sub)
 }
 
-// reactivateIfPaid makes a past due or unpaid subscription active again where
-// the newest finalized invoice that was not voided is not owed any more
-// (inferred).
+// reactivateIfPaid activates a past_due or unpaid subscription if its latest finalized invoice,
+// void ones excluded, is paid or uncollectible (inferred).
 func (h dunning) reactivateIfPaid(sub *Subscription) {
 	if sub.Status != "past_due" && sub.Status != "unpaid" || h.hasOpenInvoice(sub) {
 		return
@@ -208,8 +204,8 @@ func (h dunning) hasOpenInvoice(sub *Subscription) bool {
 	return false
 }
 
-// savePaymentMethod keeps the card that paid first as the subscription's own, where
-// Checkout or save_default_payment_method asks for it.
+// savePaymentMethod stores the payment method of the first payment as the subscription's default,
+// for Checkout and save_default_payment_method.
 func (h dunning) savePaymentMethod(sub *Subscription, inv *Invoice) {
 	pi, ok := h.store.PaymentIntents.get(inv.PaymentIntent)
 	if ok && (sub.CheckoutSession != "" || sub.SaveDefaultPaymentMethod == "on_subscription") {

@@ -8,16 +8,16 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// eventRetention is how long events can be read (docs: events, 30 days).
+// eventRetention is how long the API returns events, in seconds (docs: events, 30 days).
 const eventRetention = 30 * 24 * 60 * 60
 
-// Event is something that happened, with the object as it was then.
+// Event is an API event with the object as it was at that time.
 type Event struct {
 	Base
 	Type               string
 	Object             json.RawMessage
 	PreviousAttributes json.RawMessage `json:",omitempty"`
-	PendingWebhooks    int64           // deliveries that have neither arrived nor been given up
+	PendingWebhooks    int64           // deliveries that are neither successful nor given up
 	RequestID          string
 	IdempotencyKey     string
 }
@@ -37,8 +37,8 @@ func eventResource() resource {
 	}
 }
 
-// emit says that something happened to an object. It is published when the act
-// ends; the object is taken as it is now, and is not to be changed any more.
+// emit records an event with the object's current state. It is published at the end of the
+// transaction. The caller must not change the object afterwards.
 func (r *request) emit(kind string, o wire.Object) {
 	r.changed = true
 	r.unpublished = append(r.unpublished, &Event{
@@ -47,8 +47,7 @@ func (r *request) emit(kind string, o wire.Object) {
 	})
 }
 
-// emitUpdate is emit with what the changed attributes were before; where
-// nothing changed nothing happened.
+// emitUpdate is emit with previous_attributes. It emits nothing if nothing changed.
 func (r *request) emitUpdate(kind string, before, after wire.Object) {
 	previous := wire.PreviousAttributes(before, after)
 	if len(previous) == 0 {
@@ -58,8 +57,7 @@ func (r *request) emitUpdate(kind string, before, after wire.Object) {
 	r.unpublished[len(r.unpublished)-1].PreviousAttributes = wire.Encode(previous)
 }
 
-// publish stores the act's events in the order asked for and hands them to
-// the courier.
+// publish stores the transaction's events in eventOrder and enqueues their deliveries.
 func (r *request) publish() {
 	for _, e := range reorderEvents(r.unpublished, r.eventOrder) {
 		e.ID = r.ids.longID("evt_1")
@@ -90,8 +88,8 @@ func (r *request) pruneEvents() {
 // expired reports whether the API no longer returns the event.
 func (e *Event) expired(now int64) bool { return e.Created < now-eventRetention }
 
-// reorderEvents brings events into the order of the types named, each name standing
-// for one event. The others come, in their own order, before the last.
+// reorderEvents sorts events by a list of types, in which each entry stands for one event. Events
+// that are not listed keep their order and come before the last listed one.
 func reorderEvents(events []*Event, order []string) []*Event {
 	rest := slices.Clone(events)
 	var out []*Event
@@ -134,7 +132,7 @@ func (h events) list(in *input) (any, error) {
 	}.page(in)
 }
 
-// byTypes narrows by index where one plain type is asked for.
+// byTypes uses the index if a single type without a wildcard is requested.
 func (h events) byTypes(types []string) []*Event {
 	if len(types) == 1 && !strings.HasSuffix(types[0], "*") {
 		return h.store.Events.by("type", types[0])
@@ -142,7 +140,7 @@ func (h events) byTypes(types []string) []*Event {
 	return h.store.Events.all
 }
 
-// allDelivered says whether no delivery of the event is pending or given up.
+// allDelivered reports whether every delivery of the event succeeded.
 func (h events) allDelivered(e *Event) bool {
 	for _, d := range h.store.Deliveries.by("event", e.ID) {
 		if d.Status != "succeeded" {
@@ -152,7 +150,7 @@ func (h events) allDelivered(e *Event) bool {
 	return e.PendingWebhooks == 0
 }
 
-// matchesEventType knows * as everything and name.* as everything below name.
+// matchesEventType reports whether a type matches one of the patterns: a type, name.* or *.
 func matchesEventType(kind string, patterns []string) bool {
 	for _, p := range patterns {
 		head, wild := strings.CutSuffix(p, "*")

@@ -9,38 +9,53 @@ import (
 	"time"
 )
 
-// FaultKind says what goes wrong.
+// FaultKind is the kind of a fault.
 type FaultKind string
 
-// The faults of API calls, then those of webhook deliveries.
+// The faults of API calls come first, then those of webhook deliveries.
 const (
-	RateLimited   FaultKind = "rate_limit"     // 429; nothing is done or stored
-	LockTimeout   FaultKind = "lock_timeout"   // 409 lock_timeout; nothing is done or stored
-	ServerError   FaultKind = "server_error"   // 500, stored under the idempotency key; nothing is done
-	TimeoutBefore FaultKind = "timeout_before" // the connection is cut; nothing is done or stored
-	TimeoutAfter  FaultKind = "timeout_after"  // all is done and stored, then the connection is cut
-	SlowCall      FaultKind = "slow"           // Millis pass before anything is done; a key is in flight meanwhile
+	// RateLimited responds with 429. Nothing is executed or stored.
+	RateLimited FaultKind = "rate_limit"
+	// LockTimeout responds with 409 lock_timeout. Nothing is executed or stored.
+	LockTimeout FaultKind = "lock_timeout"
+	// ServerError responds with 500, stored under the idempotency key. Nothing is executed.
+	ServerError FaultKind = "server_error"
+	// TimeoutBefore closes the connection. Nothing is executed or stored.
+	TimeoutBefore FaultKind = "timeout_before"
+	// TimeoutAfter executes and stores everything, then closes the connection.
+	TimeoutAfter FaultKind = "timeout_after"
+	// SlowCall waits Millis before the call. Its idempotency key is in use meanwhile.
+	SlowCall FaultKind = "slow"
 
-	DropDelivery      FaultKind = "drop"      // never arrives and is not tried again
-	DuplicateDelivery FaultKind = "duplicate" // arrives twice
-	ReorderDelivery   FaultKind = "reorder"   // changes places with the one after it, or waits Millis for one
-	DelayDelivery     FaultKind = "delay"     // arrives Millis later
+	// DropDelivery never delivers and never retries.
+	DropDelivery FaultKind = "drop"
+	// DuplicateDelivery delivers twice.
+	DuplicateDelivery FaultKind = "duplicate"
+	// ReorderDelivery swaps places with the next delivery, or waits Millis for one.
+	ReorderDelivery FaultKind = "reorder"
+	// DelayDelivery delivers Millis later.
+	DelayDelivery FaultKind = "delay"
 )
 
-// Fault is one rule. It applies to what matches every field that is set.
+// Fault is a fault rule. It applies to calls or deliveries that match all fields that are set.
 type Fault struct {
-	ID     string    `json:"id"` // given by Add
+	ID     string    `json:"id"` // assigned by Add
 	Kind   FaultKind `json:"kind"`
-	Method string    `json:"method"` // of the call: POST
-	Path   string    `json:"path"`   // of the call: /v1/subscriptions/*, where * is one segment and ** is all the rest
-	Event  string    `json:"event"`  // type of the event delivered: invoice.*
-	Calls  int       `json:"calls"`  // how many more; 0 is one, or without end where Chance is set; -1 is without end
-	Chance float64   `json:"chance"` // of each match, 0 to 1; 0 is always
-	Millis int       `json:"millis"` // of slow, delay and reorder; of a time-out, how long the call hangs first
+	Method string    `json:"method"` // of the call, such as POST
+	// Path of the call, such as /v1/subscriptions/*. * is one segment, ** is the rest.
+	Path  string `json:"path"`
+	Event string `json:"event"` // type of the delivered event, such as invoice.*
+	// Calls is how many more times the fault applies. 0 is once, or unlimited with a Chance; -1 is
+	// unlimited.
+	Calls  int     `json:"calls"`
+	Chance float64 `json:"chance"` // probability per match, 0 to 1; 0 is always
+	// Millis is the duration of slow, delay and reorder. For timeouts it is the wait before the
+	// connection closes.
+	Millis int `json:"millis"`
 }
 
-// Faults is everything that is to go wrong. It is safe for concurrent use and
-// never written to the state file.
+// Faults are a server's fault rules and rate limit. They are safe for concurrent use and never
+// written to the state file.
 type Faults struct {
 	now func() time.Time
 
@@ -49,7 +64,7 @@ type Faults struct {
 	seed   uint64
 	random *rand.Rand
 	last   int
-	limit  int // calls a second; 0 is no limit
+	limit  int // calls per second; 0 is no limit
 	second int64
 	count  int
 }
@@ -60,27 +75,26 @@ func newFaults(now func() time.Time) *Faults {
 	return f
 }
 
-// Faults are the server's; none to begin with.
+// Faults returns the server's fault rules. A new server has none.
 func (s *Server) Faults() *Faults { return s.faults }
 
-// Seed restarts the randomness that decides about Chance.
+// Seed restarts the random generator that Chance uses.
 func (f *Faults) Seed(seed uint64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.seed, f.random = seed, rand.New(rand.NewPCG(seed, 0))
 }
 
-// LimitRate refuses with 429 what comes beyond so many calls in one second of
-// the injected clock; 0 lifts the limit. Stripe's own are 100 in live mode and
-// 25 in a sandbox (docs: rate limits).
+// LimitRate responds with 429 to calls beyond a number per second of the injected clock; 0 removes
+// the limit. Stripe's own limits are 100 in live mode and 25 in a sandbox (docs: rate limits).
 func (f *Faults) LimitRate(perSecond int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.limit, f.count = max(0, perSecond), 0
 }
 
-// Add puts a rule behind those there are, and gives its id. Of several rules
-// that match, the earliest applies; slow ones apply besides.
+// Add appends a rule and returns its id. The first matching rule applies; slow rules apply in
+// addition.
 func (f *Faults) Add(rule Fault) (string, error) {
 	if err := rule.validate(); err != nil {
 		return "", fmt.Errorf("add fault: %w", err)
@@ -119,7 +133,8 @@ func (r Fault) isCallFault() bool {
 	return r.precedesIdempotency() || r.followsIdempotency() || r.Kind == SlowCall
 }
 
-// precedesIdempotency are the faults that come before anything is stored under a key.
+// precedesIdempotency reports whether the fault occurs before anything is stored under the
+// idempotency key.
 func (r Fault) precedesIdempotency() bool { return r.Kind == RateLimited || r.Kind == LockTimeout }
 
 func (r Fault) followsIdempotency() bool {
@@ -134,7 +149,7 @@ func (r Fault) isDeliveryFault() bool {
 	return false
 }
 
-// List are the rules that still apply, earliest first.
+// List returns the active rules, oldest first.
 func (f *Faults) List() []Fault {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -145,7 +160,7 @@ func (f *Faults) List() []Fault {
 	return out
 }
 
-// Remove takes one rule away; it says whether there was one.
+// Remove removes a rule. It reports whether the rule existed.
 func (f *Faults) Remove(id string) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -158,14 +173,14 @@ func (f *Faults) Remove(id string) bool {
 	return false
 }
 
-// Clear takes every rule and the rate limit away.
+// Clear removes all rules and the rate limit.
 func (f *Faults) Clear() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.rules, f.limit = nil, 0
 }
 
-// take uses up one turn of the earliest rule of a class that matches.
+// take returns the first matching rule and counts its use.
 func (f *Faults) take(matches func(*Fault) bool) (Fault, bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -197,7 +212,7 @@ func (f *Faults) takeForDelivery(kind string) (Fault, bool) {
 	})
 }
 
-// matchesPath holds a path against a pattern by segments.
+// matchesPath matches a path with a pattern, segment by segment.
 func matchesPath(pattern, path string) bool {
 	if pattern == "" {
 		return true
@@ -214,7 +229,7 @@ func matchesPath(pattern, path string) bool {
 	return len(want) == len(have)
 }
 
-// overLimit counts a call and says whether it is one too many.
+// overLimit counts a call and reports whether it exceeds the rate limit.
 func (f *Faults) overLimit() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()

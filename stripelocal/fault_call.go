@@ -7,8 +7,8 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// preflightFault is what goes wrong with a call before anything is stored under
-// its key: a limit is exceeded, or an object is locked.
+// preflightFault returns the error of a fault that occurs before anything is stored under the
+// idempotency key.
 func (c apiCall) preflightFault() *wire.Error {
 	if c.faults.overLimit() {
 		return rateLimited()
@@ -33,8 +33,8 @@ func rateLimited() *wire.Error {
 	}
 }
 
-// executeWithFaults is run with what is to go wrong. It happens while the call's key
-// is in flight, so that its answer is stored as any other.
+// executeWithFaults is execute with faults. The idempotency key is in use meanwhile, so that the
+// response is stored like any other.
 func (c apiCall) executeWithFaults(in *input) apiResponse {
 	if f, ok := c.faults.takeForCall(c.req, func(r Fault) bool { return r.Kind == SlowCall }); ok {
 		c.wait(f)
@@ -56,8 +56,8 @@ func (c apiCall) executeWithFaults(in *input) apiResponse {
 	return out
 }
 
-// hang waits as long as a fault says, though not beyond the server's end. Who
-// asked may be gone by then: at Stripe, too, the act goes on.
+// wait waits for a fault's duration, or until the server closes. It ignores the client's context:
+// Stripe finishes a call whose client is gone.
 func (c apiCall) wait(f Fault) {
 	wait := time.NewTimer(time.Duration(f.Millis) * time.Millisecond)
 	defer wait.Stop()
@@ -67,8 +67,8 @@ func (c apiCall) wait(f Fault) {
 	}
 }
 
-// dropConnection ends a connection without an answer. A few bytes are sent
-// first: Go's client would silently repeat a call that got none.
+// dropConnection closes a connection without a response. It sends a few bytes first, because Go's
+// client silently repeats a request on a connection that returned nothing.
 func dropConnection(w http.ResponseWriter) {
 	conn, buffer, err := http.NewResponseController(w).Hijack()
 	if err != nil {
@@ -79,8 +79,8 @@ func dropConnection(w http.ResponseWriter) {
 	_ = conn.Close()
 }
 
-// setRetryHeaders says what Stripe says of an answer: that a limit was exceeded,
-// and that a 500 stored under a key would only come again.
+// setRetryHeaders sets the headers for rate limits, and for a stored 500 that a retry would only
+// replay.
 func (a apiResponse) setRetryHeaders(h http.Header, key string) {
 	switch {
 	case a.status == http.StatusTooManyRequests:

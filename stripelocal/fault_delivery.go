@@ -5,11 +5,10 @@ import (
 	"time"
 )
 
-// reorderWait is how long a delivery waits for one to change places with.
+// reorderWait is how long a reordered delivery waits for another one.
 const reorderWait = 250 * time.Millisecond
 
-// nextFault is what goes wrong with a delivery. It goes wrong once at most, on
-// the first attempt.
+// nextFault returns the fault of a delivery. A fault applies to the first attempt only.
 func (c *webhookDispatcher) nextFault(d *Delivery) (Fault, bool) {
 	c.server.mu.Lock()
 	e, ok := c.server.store.Events.get(d.Event)
@@ -21,7 +20,7 @@ func (c *webhookDispatcher) nextFault(d *Delivery) (Fault, bool) {
 	return c.server.faults.takeForDelivery(e.Type)
 }
 
-// applyFault keeps a delivery from arriving now, or at all. Nobody waits for it.
+// applyFault postpones or drops a delivery and releases those waiting for its first attempt.
 func (c *webhookDispatcher) applyFault(box *endpointQueue, d *Delivery, f Fault) {
 	c.server.mu.Lock()
 	defer c.server.mu.Unlock()

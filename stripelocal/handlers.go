@@ -1,6 +1,6 @@
 package stripelocal
 
-// handlers are all handlers of one request, so that each can use the others.
+// handlers are all handlers of a request, so that each can call the others.
 type handlers struct {
 	accounts             accounts
 	authenticationPages  authenticationPages

@@ -11,10 +11,10 @@ import (
 
 const (
 	maxKeyLength = 255
-	keyLifetime  = 24 * 60 * 60 // seconds; Stripe prunes no sooner
+	keyLifetime  = 24 * 60 * 60 // seconds; Stripe prunes keys after at least 24 hours
 )
 
-// storedResponse is the first result under an idempotency key, 500s included.
+// storedResponse is the first response under an idempotency key, including 500s.
 type storedResponse struct {
 	Path        string
 	Fingerprint string
@@ -24,11 +24,11 @@ type storedResponse struct {
 	StoredAt    int64
 }
 
-// idempotentRequest is a call under a key that has not been answered yet.
+// idempotentRequest is a request in progress under an idempotency key.
 type idempotentRequest struct{ path, fingerprint string }
 
-// executeOnce runs the call unless its key has been used: then the first answer comes
-// again, or the use is refused.
+// executeOnce runs the call unless its idempotency key was used. Then it returns the first
+// response, or an error if the request differs.
 func (c apiCall) executeOnce(raw string, run func() apiResponse) apiResponse {
 	key := c.info.IdempotencyKey
 	if len(key) > maxKeyLength {
@@ -51,8 +51,8 @@ func (c apiCall) executeOnce(raw string, run func() apiResponse) apiResponse {
 	return out
 }
 
-// fingerprint is of the parameters as sent: Stripe's SDKs send the same call
-// the same way.
+// fingerprint is the SHA-256 of the parameters as sent. Stripe's SDKs encode the same call the same
+// way.
 func fingerprint(raw string) string {
 	sum := sha256.Sum256([]byte(raw))
 	return hex.EncodeToString(sum[:])
@@ -106,7 +106,7 @@ func (s *Server) storeResponse(key string, mine *idempotentRequest, out apiRespo
 	s.stateWriter.markDirty()
 }
 
-// scheduleKeyExpiry has the keys of a loaded state forgotten in time.
+// scheduleKeyExpiry schedules the expiry of all loaded idempotency keys.
 func (r *request) scheduleKeyExpiry() {
 	for key, first := range r.store.IdempotentResponses {
 		r.schedule(accountClock, first.StoredAt+keyLifetime, func(r *request) { r.expireKey(key) })

@@ -10,11 +10,11 @@ import (
 
 const idAlphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-// idSource makes identifiers that look like Stripe's.
+// idSource generates ids that look like Stripe's.
 type idSource struct{ random *rand.ChaCha8 }
 
-// newIDSource reads its seed once. The number of starts goes in, so that a
-// fixed seed does not repeat the ids that a state file already holds.
+// newIDSource reads its seed once. The seed includes the number of starts, so that a fixed seed
+// does not repeat the ids of a state file.
 func newIDSource(random io.Reader, starts int) (*idSource, error) {
 	seed := make([]byte, 32, 40)
 	if _, err := io.ReadFull(random, seed); err != nil {
@@ -24,7 +24,7 @@ func newIDSource(random io.Reader, starts int) (*idSource, error) {
 	return &idSource{random: rand.NewChaCha8(sha256.Sum256(seed))}, nil
 }
 
-// token is n characters of base 62.
+// token returns n base-62 characters.
 func (s *idSource) token(n int) string {
 	letters := rand.New(s.random)
 	out := make([]byte, n)
@@ -34,10 +34,10 @@ func (s *idSource) token(n int) string {
 	return string(out)
 }
 
-// shortID makes ids of the older kind: cus_, prod_, si_, req_.
+// shortID returns a legacy id: cus_, prod_, si_, req_.
 func (s *idSource) shortID(prefix string) string { return prefix + s.token(14) }
 
-// longID makes ids of the newer kind: sub_1…, in_1…, evt_1….
+// longID returns an id such as sub_1…, in_1… or evt_1….
 func (s *idSource) longID(prefix string) string { return prefix + s.token(24-1) }
 
 func (s *idSource) coinFlip() bool { return s.random.Uint64()&1 == 0 }

@@ -2,14 +2,14 @@ package stripelocal
 
 import "usher/stripelocal/wire"
 
-// Invoice is what a customer owes and has paid. Amounts are minor units.
+// Invoice is an invoice. Amounts are minor units.
 type Invoice struct {
 	Base
 	AmountPaid                   int64
 	AttemptCount                 int64
 	Attempted                    bool
 	AutoAdvance                  bool
-	AutomaticTax                 bool // shown only: no tax is ever added
+	AutomaticTax                 bool // shown only; tax is never computed
 	BillingReason                string
 	Charge                       string
 	CollectionMethod             string
@@ -18,8 +18,8 @@ type Invoice struct {
 	CustomerEmail                string
 	CustomerName                 string
 	CustomerAddress              *Address
-	PrePaymentCreditNotesAmount  int64 // by credit notes, while it was open
-	PostPaymentCreditNotesAmount int64 // by credit notes, once it was paid
+	PrePaymentCreditNotesAmount  int64 // by credit notes while it was open
+	PostPaymentCreditNotesAmount int64 // by credit notes after it was paid
 	DaysUntilDue                 int64
 	DefaultPaymentMethod         string
 	Description                  string
@@ -28,10 +28,10 @@ type Invoice struct {
 	DueDate                      int64
 	EffectiveAt                  int64
 	EndingBalance                int64
-	BalanceApplied               bool // StartingBalance and EndingBalance are settled
+	BalanceApplied               bool // StartingBalance and EndingBalance are set
 	AutomaticallyFinalizesAt     int64
 	FinalizedAt                  int64
-	FirstDeclineAt               int64 // what retries are counted from
+	FirstDeclineAt               int64 // the retry schedule counts from it
 	Footer                       string
 	Lines                        []InvoiceLine
 	Metadata                     map[string]string
@@ -44,19 +44,19 @@ type Invoice struct {
 	PaymentIntent                string
 	PeriodEnd                    int64
 	PeriodStart                  int64
-	DeclinedMethod               string // a card that is not asked again by itself
-	RetryCount                   int    // automatic tries planned so far
+	DeclinedMethod               string // not retried automatically
+	RetryCount                   int    // automatic retries scheduled so far
 	StartingBalance              int64
-	Status                       string // draft, open, paid, uncollectible, void
+	Status                       string // draft, open, paid, uncollectible or void
 	Subscription                 string
-	SubscriptionMetadata         map[string]string // the subscription's, when the invoice was made
+	SubscriptionMetadata         map[string]string // as of the invoice's creation
 	SubscriptionProrationDate    int64
 	MarkedUncollectibleAt        int64
 	VoidedAt                     int64
 	WebhooksDeliveredAt          int64
 }
 
-// InvoiceLine is one line; Kind is subscription or invoiceitem.
+// InvoiceLine is a line of an invoice. Type is subscription or invoiceitem.
 type InvoiceLine struct {
 	ID               string
 	Amount           int64
@@ -68,8 +68,8 @@ type InvoiceLine struct {
 	PeriodStart      int64
 	Price            string
 	Proration        bool
-	CreditedInvoice  string   // of a credit: the invoice and lines it gives back
-	CreditedLines    []string // line ids
+	CreditedInvoice  string // for a credit: the invoice and the line ids it credits
+	CreditedLines    []string
 	Quantity         int64
 	Subscription     string
 	SubscriptionItem string
@@ -116,11 +116,10 @@ func (inv *Invoice) subtotal() int64 {
 	return sum
 }
 
-// total is the lines less the discounts.
+// total is the lines minus the discounts.
 func (inv *Invoice) total() int64 { return inv.subtotal() - inv.discountAmount() }
 
-// amountDue is what is to be paid after the customer's balance and credit
-// notes, never negative.
+// amountDue is the total minus credit notes and the applied customer balance, never negative.
 func (inv *Invoice) amountDue() int64 {
 	due := inv.total() - inv.PrePaymentCreditNotesAmount
 	if inv.BalanceApplied {
@@ -283,7 +282,7 @@ func (h invoices) renderCustomerFields(inv *Invoice) wire.Object {
 	return o
 }
 
-// renderUnusedFields are the fields that hardly ever say anything.
+// renderUnusedFields renders the fields that are mostly null.
 func (inv *Invoice) renderUnusedFields() wire.Object {
 	return wire.Object{
 		"account_tax_ids": nil, "application": nil, "application_fee_amount": nil,
@@ -331,7 +330,7 @@ func (h invoices) renderLine(inv *Invoice, l InvoiceLine) wire.Object {
 	return o
 }
 
-// subscriptionItemRef can be expanded while the item is there.
+// subscriptionItemRef returns a reference while the item exists, else its id.
 func (h invoices) subscriptionItemRef(id string) any {
 	if _, ok := h.store.SubscriptionItems.get(id); !ok {
 		return id

@@ -73,7 +73,7 @@ func (h invoices) payWith(inv *Invoice, in *input) error {
 	return paymentError(result, decline, inv)
 }
 
-// paymentError is the 402 of a payment that did not go through.
+// paymentError is the 402 of a failed payment.
 func paymentError(result paymentOutcome, decline *Decline, inv *Invoice) error {
 	var e *wire.Error
 	switch result {
@@ -107,7 +107,7 @@ func (h invoices) void(in *input) (any, error) {
 	return h.render(inv), nil
 }
 
-// afterVoid is what the loss of an invoice means to its subscription.
+// afterVoid updates the subscription of a voided invoice.
 func (h invoices) afterVoid(sub *Subscription, inv *Invoice) {
 	switch {
 	case sub.Status == "incomplete" && inv.ID == sub.LatestInvoice:
@@ -119,7 +119,7 @@ func (h invoices) afterVoid(sub *Subscription, inv *Invoice) {
 	}
 }
 
-// markUncollectible writes an invoice off; it can still be paid or voided.
+// markUncollectible writes an invoice off. It can still be paid or voided.
 func (h invoices) markUncollectible(in *input) (any, error) {
 	inv, err := h.find(in)
 	if err != nil {
@@ -139,7 +139,7 @@ func (h invoices) markUncollectible(in *input) (any, error) {
 	return h.render(inv), nil
 }
 
-// send sends an invoice; only the event tells of it.
+// send emits invoice.sent. No email is sent.
 func (h invoices) send(in *input) (any, error) {
 	inv, err := h.find(in)
 	if err != nil {

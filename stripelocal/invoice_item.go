@@ -6,7 +6,7 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// InvoiceItem waits for an invoice to be a line of. Amounts are minor units.
+// InvoiceItem is an item for the next invoice. Amounts are minor units.
 type InvoiceItem struct {
 	Base
 	Amount           int64
@@ -45,8 +45,7 @@ func invoiceItemResource() resource {
 	}
 }
 
-// pendingKey is under whom a pending item waits: its subscription, or else its
-// customer.
+// pendingKey is the index key of a pending item: its subscription, else its customer.
 func (i *InvoiceItem) pendingKey() string {
 	switch {
 	case i.Invoice != "":
@@ -67,8 +66,8 @@ func (h invoiceItems) insert(i *InvoiceItem) *InvoiceItem {
 	return i
 }
 
-// pendingFor are what waits for a subscription's next invoice: its own items
-// and those of the customer alone.
+// pendingFor returns the pending items of a subscription and those of its customer without a
+// subscription.
 func (h invoiceItems) pendingFor(sub *Subscription) []*InvoiceItem {
 	items := append([]*InvoiceItem{}, h.store.InvoiceItems.by("pending", sub.ID)...)
 	for _, i := range h.store.InvoiceItems.by("pending", sub.Customer) {

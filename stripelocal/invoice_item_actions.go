@@ -34,7 +34,7 @@ func (h invoiceItems) create(in *input) (any, error) {
 	return h.render(i), nil
 }
 
-// validateTarget looks at what the item is for: a draft, a subscription.
+// validateTarget checks the subscription and the draft invoice that the item is for.
 func (h invoiceItems) validateTarget(i *InvoiceItem, in *input) error {
 	if sub, ok := h.store.Subscriptions.get(i.Subscription); in.Has("subscription") && (!ok || sub.Customer != i.Customer) {
 		return wire.NoSuch("subscription", i.Subscription, "subscription")
@@ -84,7 +84,7 @@ func (h invoiceItems) setFields(i *InvoiceItem, p wire.Params) error {
 	return nil
 }
 
-// addToInvoice makes the item a line of a draft.
+// addToInvoice adds the item to a draft.
 func (h invoiceItems) addToInvoice(i *InvoiceItem, inv *Invoice) {
 	before := h.invoices.render(inv)
 	l := i.line()
@@ -94,7 +94,7 @@ func (h invoiceItems) addToInvoice(i *InvoiceItem, inv *Invoice) {
 	h.emitUpdate("invoice.updated", before, h.invoices.render(inv))
 }
 
-// findEditable finds an item that waits, or that stands on a draft.
+// findEditable returns an item that is pending or on a draft.
 func (h invoiceItems) findEditable(in *input) (*InvoiceItem, error) {
 	i, ok := h.store.InvoiceItems.get(in.pathValue("id"))
 	if !ok {
@@ -133,8 +133,8 @@ func (h invoiceItems) delete(in *input) (any, error) {
 	return wire.Object{"id": i.ID, "object": "invoiceitem", "deleted": true}, nil
 }
 
-// replaceOnDraft puts others in the place of the line that an item is on a draft.
-// The list is made anew: events may still show the old one.
+// replaceOnDraft replaces the item's line on a draft. It builds a new list, because earlier events
+// may refer to the old one.
 func (h invoiceItems) replaceOnDraft(i *InvoiceItem, with []InvoiceLine) {
 	inv, ok := h.store.Invoices.get(i.Invoice)
 	if !ok {

@@ -6,23 +6,21 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// draftPeriod is how long a renewal's invoice stays a draft (docs: subscription
+// draftPeriod is how long a renewal's invoice stays a draft, in seconds (docs: subscription
 // invoices: about an hour).
 const draftPeriod = 60 * 60
 
 // invoicing takes invoices through their lifecycle: draft, open, then paid or void.
 type invoicing struct{ *request }
 
-// createDraft makes an invoice for a subscription: the given lines and every pending
-// invoice item. It is told of, but not yet finalized.
+// createDraft creates a draft invoice with the given lines and all pending items of a subscription.
 func (h invoicing) createDraft(sub *Subscription, reason string, lines []InvoiceLine) *Invoice {
 	inv := h.build(sub, reason, h.invoiceItems.pendingFor(sub), lines)
 	h.insert(sub, inv)
 	return inv
 }
 
-// build makes an invoice without storing it, so that a preview is made the
-// way the invoice itself is.
+// build builds an invoice without storing it. Previews and invoices share it.
 func (h invoicing) build(sub *Subscription, reason string, items []*InvoiceItem, lines []InvoiceLine) *Invoice {
 	c, _ := h.store.Customers.get(sub.Customer)
 	inv := &Invoice{
@@ -44,8 +42,7 @@ func (h invoicing) build(sub *Subscription, reason string, items []*InvoiceItem,
 	return inv
 }
 
-// insert stores an assembled invoice, takes the pending items it shows off the
-// waiting list and tells of it.
+// insert stores a built invoice, assigns its pending items to it and emits invoice.created.
 func (h invoicing) insert(sub *Subscription, inv *Invoice) {
 	inv.ID = h.ids.longID("in_1")
 	h.store.Invoices.insert(inv)
@@ -71,8 +68,8 @@ func (inv *Invoice) setCustomer(c *Customer) {
 	inv.CustomerEmail, inv.CustomerName, inv.CustomerAddress = c.Email, c.Name, c.Address
 }
 
-// finalize turns a draft into an open invoice with a number and, where there
-// is something to pay, a payment intent; an invoice over nothing is paid.
+// finalize opens a draft: it assigns a number and, if an amount is due, creates a payment intent.
+// An invoice with nothing due is paid.
 func (h invoicing) finalize(inv *Invoice) {
 	if inv.Status != "draft" {
 		return
@@ -99,7 +96,7 @@ func (h invoicing) finalize(inv *Invoice) {
 	h.scheduleNext(inv)
 }
 
-// assignNumber gives the invoice its number and settles the customer's balance.
+// assignNumber assigns the invoice's number and updates the customer's balance.
 func (h invoicing) assignNumber(inv *Invoice) {
 	c, ok := h.store.Customers.get(inv.Customer)
 	if !ok {
@@ -116,9 +113,9 @@ func (h invoicing) assignNumber(inv *Invoice) {
 	}
 }
 
-// applyBalance works out what of an invoice the customer's balance takes: a
-// credit pays for it, a negative total becomes credit, and what is less than
-// can be charged is left for the next invoice (inferred).
+// applyBalance sets how the customer's balance changes: a credit pays the invoice, a negative total
+// becomes a credit, and an amount below the minimum charge is carried to the next invoice
+// (inferred).
 func (h invoicing) applyBalance(inv *Invoice) {
 	c, ok := h.store.Customers.get(inv.Customer)
 	if !ok {
@@ -144,13 +141,12 @@ func (h invoicing) createPaymentIntent(inv *Invoice) *PaymentIntent {
 	})
 }
 
-// pay tries to take the money of an open invoice from a card, because
-// somebody asked for it, and tells what came of it.
+// pay attempts to pay an open invoice on request and emits the events of the result.
 func (h invoicing) pay(inv *Invoice, pm *PaymentMethod) (paymentOutcome, *Decline) {
 	return h.attemptPayment(inv, pm, inv.AttemptCount == 0)
 }
 
-// attemptPayment is collect; automatic ones count and are followed by others.
+// attemptPayment is pay with a flag: automatic attempts count and schedule retries.
 func (h invoicing) attemptPayment(inv *Invoice, pm *PaymentMethod, automatic bool) (paymentOutcome, *Decline) {
 	pi, ok := h.store.PaymentIntents.get(inv.PaymentIntent)
 	if !ok {
@@ -167,14 +163,14 @@ func (h invoicing) attemptPayment(inv *Invoice, pm *PaymentMethod, automatic boo
 	return result, decline
 }
 
-// completeAuthentication carries the end of a 3-D Secure question to the invoice.
+// completeAuthentication applies the result of 3-D Secure to the payment intent and its invoice.
 func (h invoicing) completeAuthentication(pi *PaymentIntent, passed bool) (paymentOutcome, *Decline) {
 	result, decline := h.paymentIntents.completeAuthentication(pi, passed)
 	h.applyIntentOutcome(pi, result)
 	return result, decline
 }
 
-// applyIntentOutcome tells an open invoice what came of its payment intent.
+// applyIntentOutcome applies the result of a payment intent to its open invoice.
 func (h invoicing) applyIntentOutcome(pi *PaymentIntent, result paymentOutcome) {
 	if inv, ok := h.store.Invoices.get(pi.Invoice); ok && !inv.isClosed() {
 		before := h.invoices.render(inv)
@@ -205,7 +201,7 @@ func (h invoicing) recordAttempt(inv *Invoice, before wire.Object, result paymen
 	}
 }
 
-// markPaid closes an invoice for the money that came in.
+// markPaid marks an invoice paid.
 func (h invoicing) markPaid(inv *Invoice, received int64) {
 	before := h.invoices.render(inv)
 	inv.Status, inv.PaidAt, inv.AutoAdvance, inv.NextPaymentAttempt = "paid", h.timeForCustomer(inv.Customer), false, 0
@@ -224,7 +220,7 @@ func (h invoicing) markPaid(inv *Invoice, received int64) {
 	h.dunning.paymentSucceeded(inv)
 }
 
-// void ends an invoice without payment.
+// void voids an open or uncollectible invoice.
 func (h invoicing) void(inv *Invoice) {
 	if inv.Status == "draft" || inv.isClosed() {
 		return
@@ -237,7 +233,7 @@ func (h invoicing) void(inv *Invoice) {
 	h.restoreBalance(inv)
 }
 
-// restoreBalance undoes what a voided invoice did to the customer's balance.
+// restoreBalance reverts a voided invoice's change of the customer's balance.
 func (h invoicing) restoreBalance(inv *Invoice) {
 	c, ok := h.store.Customers.get(inv.Customer)
 	if back := inv.StartingBalance - inv.EndingBalance; ok && !c.Deleted && back != 0 {
@@ -245,8 +241,7 @@ func (h invoicing) restoreBalance(inv *Invoice) {
 	}
 }
 
-// scheduleNext sees to it that what time does to an invoice happens: a draft is
-// finalized, a refused payment tried again, an unpaid one overdue.
+// scheduleNext schedules the invoice's next step: finalization, payment retry or overdue.
 func (h invoicing) scheduleNext(inv *Invoice) {
 	due := inv.nextDue()
 	if due == 0 {
@@ -283,7 +278,7 @@ func (h invoicing) runDue(inv *Invoice) {
 	}
 }
 
-// markOverdue is an invoice that was sent and not paid by its date.
+// markOverdue emits invoice.overdue for a sent invoice past its due date.
 func (h invoicing) markOverdue(inv *Invoice) {
 	inv.OverdueSent = true
 	h.emit("invoice.overdue", h.invoices.render(inv))
@@ -291,8 +286,8 @@ func (h invoicing) markOverdue(inv *Invoice) {
 	h.dunning.paymentFailed(inv)
 }
 
-// finalizeAndPay is what happens to a draft when its hour is over. Without
-// a card the attempt fails.
+// finalizeAndPay finalizes a draft and attempts payment. Without a payment method the attempt
+// fails.
 func (h invoicing) finalizeAndPay(inv *Invoice) (paymentOutcome, *Decline) {
 	h.finalize(inv)
 	if inv.Status != "open" {

@@ -10,7 +10,7 @@ const invoiceParams = "auto_advance:bool automatic_tax{enabled:bool!} collection
 	"days_until_due:int default_payment_method? description:1500? due_date:time footer? metadata:map? number:26? " +
 	"payment_settings{payment_method_types[]?} statement_descriptor:22 "
 
-// create drafts an invoice by hand.
+// create creates a draft invoice from the API.
 func (h invoices) create(in *input) (any, error) {
 	c, err := h.customers.fromParam(in.Params, "customer")
 	if err != nil {
@@ -63,7 +63,7 @@ func (h invoices) addPendingItems(inv *Invoice, c *Customer, in *input) error {
 	return nil
 }
 
-// setFields carries over what create and update share.
+// setFields copies the parameters that create and update share.
 func (h invoices) setFields(inv *Invoice, p wire.Params) error {
 	if id := p.String("default_payment_method"); id != "" {
 		if pm, ok := h.store.PaymentMethods.get(id); !ok || pm.Customer != inv.Customer {
@@ -101,7 +101,7 @@ func (h invoices) setFields(inv *Invoice, p wire.Params) error {
 	return nil
 }
 
-// checkNumberUnused refuses a number that another invoice of the account has.
+// checkNumberUnused rejects a number that another invoice has.
 func (h invoices) checkNumberUnused(inv *Invoice, p wire.Params) error {
 	number := p.String("number")
 	for _, other := range h.store.Invoices.all {
@@ -112,7 +112,7 @@ func (h invoices) checkNumberUnused(inv *Invoice, p wire.Params) error {
 	return nil
 }
 
-// update changes a draft; of a finalized one only what is not money.
+// update changes a draft. On a finalized invoice it changes only fields that do not affect amounts.
 func (h invoices) update(in *input) (any, error) {
 	inv, err := h.find(in)
 	if err != nil {
@@ -136,8 +136,8 @@ func (h invoices) update(in *input) (any, error) {
 	return h.render(inv), nil
 }
 
-// checkNotInCheckout refuses a change of an invoice whose first payment is being made
-// through Checkout.
+// checkNotInCheckout rejects changes to an invoice whose first payment is in progress through
+// Checkout.
 func (h invoices) checkNotInCheckout(inv *Invoice) error {
 	sub, ok := h.store.Subscriptions.get(inv.Subscription)
 	if ok && sub.Status == "incomplete" && sub.CheckoutSession != "" {
@@ -146,7 +146,7 @@ func (h invoices) checkNotInCheckout(inv *Invoice) error {
 	return nil
 }
 
-// delete takes a draft away. What it would have billed waits again.
+// delete deletes a draft. Its items become pending again.
 func (h invoices) delete(in *input) (any, error) {
 	inv, err := h.find(in)
 	if err != nil {
@@ -166,7 +166,7 @@ func (h invoices) delete(in *input) (any, error) {
 	return wire.Object{"id": inv.ID, "object": "invoice", "deleted": true}, nil
 }
 
-// checkFinalizable refuses what has no customer left to bill.
+// checkFinalizable rejects a draft whose customer is deleted.
 func (h invoices) checkFinalizable(inv *Invoice) error {
 	c, ok := h.store.Customers.get(inv.Customer)
 	if inv.Status == "draft" && (!ok || c.Deleted) {

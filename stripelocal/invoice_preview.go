@@ -14,8 +14,7 @@ const (
 // previews serves /v1/invoices/upcoming and /v1/invoices/create_preview.
 type previews struct{ *request }
 
-// get shows the next invoice of a subscription, or what a change
-// would be billed. Nothing is stored.
+// get previews the next invoice of a subscription, or the invoice of a change. Nothing is stored.
 func (h previews) get(in *input) (any, error) {
 	inv, err := h.build(in)
 	if err != nil {
@@ -66,8 +65,8 @@ func (h previews) fromParams(in *input) (*Invoice, error) {
 	return h.forCustomer(c)
 }
 
-// subscriptionDetails are the newer parameters, or the older ones under the
-// newer names.
+// subscriptionDetails returns subscription_details, or the older subscription_* parameters under
+// the same names.
 func subscriptionDetails(p wire.Params) wire.Params {
 	if p.Has("subscription_details") {
 		return p.At("subscription_details")
@@ -110,8 +109,7 @@ func (h previews) unusedCredit(sub *Subscription, ch subscriptionChange) []*Invo
 	return h.prorations.unusedCredits(sub, date)
 }
 
-// setDiscounts puts the discounts asked for in the place of the
-// subscription's own, without redeeming them.
+// setDiscounts replaces the subscription's discounts by the requested ones without redeeming them.
 func (h previews) setDiscounts(seen *Subscription, p wire.Params) error {
 	if !p.Has("discounts") {
 		return nil
@@ -141,8 +139,8 @@ func (h previews) setCancellation(seen *Subscription, details wire.Params) {
 	}
 }
 
-// nextInvoice is the invoice that a plan is billed on: its own where it bills
-// at once, else that of the next period.
+// nextInvoice builds the invoice that bills a change: its own invoice if it bills immediately, else
+// the next period's.
 func (h previews) nextInvoice(sub *Subscription, p changePlan) (*Invoice, error) {
 	waiting := append(h.invoiceItems.pendingFor(sub), p.prorations...)
 	if p.billsImmediately {
@@ -180,7 +178,7 @@ func (h previews) finish(inv *Invoice) *Invoice {
 	return inv
 }
 
-// forNewSubscription is the first invoice of a subscription that does not exist.
+// forNewSubscription previews the first invoice of a subscription that does not exist yet.
 func (h previews) forNewSubscription(c *Customer, details wire.Params) (*Invoice, error) {
 	items, err := h.subscriptions.itemsFromParams(details)
 	if err != nil {
@@ -198,8 +196,7 @@ func (h previews) forNewSubscription(c *Customer, details wire.Params) (*Invoice
 	return h.finish(h.invoicing.build(sub, "upcoming", h.invoiceItems.pendingFor(sub), h.subscriptions.periodLines(sub, planned, sub.billingState()))), nil
 }
 
-// forCustomer is the invoice that comes first among a customer's
-// subscriptions.
+// forCustomer previews the earliest next invoice among a customer's subscriptions.
 func (h previews) forCustomer(c *Customer) (*Invoice, error) {
 	var first *Invoice
 	for _, sub := range h.store.Subscriptions.by("customer", c.ID) {
@@ -223,7 +220,7 @@ func noUpcomingError(message string) *wire.Error {
 	return e
 }
 
-// render shows an invoice that has no id.
+// render renders a preview, which has no id.
 func (h previews) render(inv *Invoice) wire.Object {
 	o := h.invoices.render(inv)
 	delete(o, "id")

@@ -7,22 +7,21 @@ import (
 )
 
 const (
-	// pageParams are the parameters of every list, listParams those of most.
+	// pageParams are the parameters of every list; listParams add created.
 	pageParams = " limit:int starting_after ending_before "
 	listParams = pageParams + "created:range "
 )
 
-// listing is one list call: its rows in order of creation, which of them to
-// keep, and how each is shown.
+// listing is a list call: its rows in order of creation, a filter and a renderer.
 type listing[T row] struct {
 	resource string    // for "No such …" about a cursor
-	table    *table[T] // where cursors are looked up
+	table    *table[T] // resolves cursors
 	rows     []T       // oldest first
 	filter   func(T) bool
 	render   func(T) wire.Object
 }
 
-// page answers a list call, newest first.
+// page returns one page, newest first.
 func (l listing[T]) page(in *input) (any, error) {
 	limit := in.IntOr("limit", 10)
 	if err := checkLimit(limit); err != nil {
@@ -39,7 +38,7 @@ func (l listing[T]) page(in *input) (any, error) {
 	return wire.List(in.url, data, more), nil
 }
 
-// pageOf cuts a page out of a list that stands whole, in the order it has.
+// pageOf returns one page of a complete list object, in its own order.
 func pageOf(whole wire.Object, in *input) (any, error) {
 	limit := in.IntOr("limit", 10)
 	if err := checkLimit(limit); err != nil {
@@ -91,8 +90,8 @@ func (l listing[T]) selectPage(in *input, limit int) ([]T, bool, error) {
 	return rows, more, nil
 }
 
-// before gives the page that ends right before a cursor: walked upwards from
-// it, shown newest first like any other.
+// before returns the page that ends before a cursor. It collects upwards from the cursor and
+// reverses the result.
 func (l listing[T]) before(in *input, limit int) ([]T, bool, error) {
 	at, err := l.cursor(in, "ending_before")
 	if err != nil {
@@ -108,7 +107,7 @@ func (l listing[T]) before(in *input, limit int) ([]T, bool, error) {
 	return rows, more, nil
 }
 
-// cursor is the position of a cursor's object among the rows.
+// cursor returns the position of a cursor's object among the rows.
 func (l listing[T]) cursor(in *input, name string) (int, error) {
 	r, ok := l.table.get(in.String(name))
 	if !ok {

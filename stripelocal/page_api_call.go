@@ -8,14 +8,14 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// boundRoute is a route with its parameters' shape read.
+// boundRoute is a route with its parsed parameter schema.
 type boundRoute struct {
 	route
 	schema *wire.Schema
 }
 
-// callAPI makes an API call from a hosted page, inside the page's act and by all
-// of the API's rules, as Stripe's own pages do. id fills the path's {id}.
+// callAPI makes an API call from a hosted page, within the page's transaction and with all checks
+// of the API, as Stripe's own pages do. id is the value of the path's {id}.
 func (r *request) callAPI(pattern, id string, form url.Values) (wire.Object, error) {
 	target, ok := r.routes[pattern]
 	if !ok {

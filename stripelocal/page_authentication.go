@@ -7,32 +7,32 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// challengePage stands for the bank's 3-D Secure page.
+// challengePage is the page that stands in for the bank's 3-D Secure page.
 type challengePage struct {
 	pageBase
 	Action string
 	Amount string
 }
 
-// authentication is a payment or setup that waits for 3-D Secure, and what is to be
-// done with the answer.
+// authentication is a payment or setup that requires 3-D Secure. complete is nil if it does not
+// require it any more.
 type authentication struct {
 	amount   string
 	complete func(passed bool) pageResponse
 }
 
-// authenticationPages stand for the bank's 3-D Secure page under /c/authenticate/.
+// authenticationPages serves the 3-D Secure page under /c/authenticate/.
 type authenticationPages struct{ *request }
 
 func (h authenticationPages) show(req *http.Request) pageResponse {
 	q, known := h.find(req.PathValue("id"))
 	switch {
 	case !known:
-		return h.noSuchPage()
+		return noSuchPage()
 	case q.complete == nil:
-		return h.message(http.StatusOK, "Nothing to authenticate", "This payment does not wait for you.")
+		return message(http.StatusOK, "Nothing to authenticate", "This payment does not wait for you.")
 	}
-	return showPage("challenge", challengePage{pageBase: h.base("3-D Secure"), Action: req.URL.Path, Amount: q.amount})
+	return showPage("challenge", challengePage{pageBase: pageBase{"3-D Secure"}, Action: req.URL.Path, Amount: q.amount})
 }
 
 func (h authenticationPages) submit(req *http.Request) pageResponse {
@@ -43,8 +43,7 @@ func (h authenticationPages) submit(req *http.Request) pageResponse {
 	return q.complete(req.PostFormValue("complete") != "")
 }
 
-// find finds what an intent or a Checkout session asks; its answer is nil
-// where it asks nothing.
+// find returns the authentication of an intent or a Checkout session.
 func (h authenticationPages) find(id string) (authentication, bool) {
 	if cs, ok := h.store.CheckoutSessions.get(id); ok {
 		return h.forSession(cs), true
@@ -87,7 +86,7 @@ func (h authenticationPages) forPaymentIntent(pi *PaymentIntent) authentication 
 		case pi.Invoice != "":
 			return redirectTo("/i/" + pi.Invoice)
 		}
-		return h.message(http.StatusOK, "Thank you", "You can close this page.")
+		return message(http.StatusOK, "Thank you", "You can close this page.")
 	}}
 }
 
@@ -103,7 +102,7 @@ func (h authenticationPages) forSetupIntent(si *SetupIntent) authentication {
 		x, ok := h.store.PortalSessions.get(si.CreatedBySession)
 		switch {
 		case !ok:
-			return h.message(http.StatusOK, "Thank you", "You can close this page.")
+			return message(http.StatusOK, "Thank you", "You can close this page.")
 		case result != outcomePaid:
 			return redirectTo(x.path() + "/payment-method?failed=1")
 		}
@@ -119,7 +118,7 @@ func redirectStatus(passed bool) string {
 	return "failed"
 }
 
-// addQuery adds parameters to an address.
+// addQuery adds parameters to a URL.
 func addQuery(address string, more url.Values) string {
 	u, err := url.Parse(address)
 	if err != nil {

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// cardForm is what somebody typed into a hosted page.
+// cardForm is the submitted card fields of a hosted page.
 type cardForm struct{ Number, Expiry, CVC, Name string }
 
-// validate gives the message for each field that cannot stand, by field name.
+// validate returns the message for each invalid field, by field name.
 func (c cardForm) validate(now int64) map[string]string {
 	problems := map[string]string{}
 	if message := checkCardNumber(digitsOf(c.Number)); message != "" {
@@ -25,7 +25,7 @@ func (c cardForm) validate(now int64) map[string]string {
 	return problems
 }
 
-// validateWithName is check with the name, which a page asks for too.
+// validateWithName is validate for pages that also require the name.
 func (c cardForm) validateWithName(now int64) map[string]string {
 	problems := c.validate(now)
 	if c.Name == "" {
@@ -59,7 +59,7 @@ func checkCardExpiry(text string, now int64) string {
 	return ""
 }
 
-// parseExpiry reads MM / YY and MM/YYYY.
+// parseExpiry parses MM / YY, MM/YYYY and MMYY.
 func parseExpiry(text string) (month, year int, ok bool) {
 	m, y, found := strings.Cut(text, "/")
 	if digits := digitsOf(text); !found && len(digits) == 4 {
@@ -80,7 +80,7 @@ func readCardForm(req *http.Request) cardForm {
 	}
 }
 
-// cardFields ask for a card. Numbers and codes are never written back.
+// cardFields are the fields of a card form. Numbers and security codes are never rendered back.
 func cardFields(entered cardForm) []pageField {
 	return []pageField{
 		{Name: "cardNumber", Label: "Card number", Type: "text", Autocomplete: "cc-number", Inputmode: "numeric", Hint: "4242 4242 4242 4242 pays; other test cards decline or ask for authentication."},

@@ -11,8 +11,8 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// webhookWait is how long Checkout waits for webhooks of the completion to
-// be answered before it redirects (second-hand: up to 10 seconds).
+// webhookWait is how long Checkout waits for the responses to the webhooks of its completion before
+// it redirects (second-hand: up to 10 seconds).
 const webhookWait = 10 * time.Second
 
 // checkoutPage is the hosted Checkout form.
@@ -24,14 +24,14 @@ type checkoutPage struct {
 	Cancel     string
 	Lines      []lineItemView
 	Quantities []pageField
-	Code       *pageField // where promotion codes are taken
+	Code       *pageField // nil if promotion codes are not accepted
 	Discount   string
 	Subtotal   string
 	Total      string
 	Trial      string
 	Contact    []pageField
 	Card       []pageField
-	Bank       []pageField // where a bank debit is offered
+	Bank       []pageField // empty if no bank debit is offered
 	PayByBank  bool
 	More       []pageField
 }
@@ -43,14 +43,14 @@ type lineItemView struct {
 	Amount    string
 }
 
-// checkoutPages are the hosted Checkout page under /c/pay/.
+// checkoutPages serves the hosted Checkout page under /c/pay/.
 type checkoutPages struct{ *request }
 
 func (h checkoutPages) show(req *http.Request) pageResponse {
 	cs, ok := h.store.CheckoutSessions.get(req.PathValue("id"))
 	switch {
 	case !ok:
-		return h.noSuchPage()
+		return noSuchPage()
 	case cs.Status != "open":
 		return h.showClosed(cs)
 	case h.checkoutPayments.requiresAction(cs):
@@ -61,12 +61,12 @@ func (h checkoutPages) show(req *http.Request) pageResponse {
 
 func (h checkoutPages) showClosed(cs *CheckoutSession) pageResponse {
 	return showPage("message", messagePage{
-		pageBase: h.base("This checkout is over"), Message: "It was completed, or it has expired.", Link: cs.cancelURL(), LinkText: "Back",
+		pageBase: pageBase{"This checkout is over"}, Message: "It was completed, or it has expired.", Link: cs.cancelURL(), LinkText: "Back",
 	})
 }
 
-// submit changes quantities, applies a code or completes the session,
-// whichever button was pressed.
+// submit changes quantities, applies or removes a code, or completes the session, depending on the
+// button.
 func (h checkoutPages) submit(req *http.Request) pageResponse {
 	cs, ok := h.store.CheckoutSessions.get(req.PathValue("id"))
 	if !ok || cs.Status != "open" || h.checkoutPayments.requiresAction(cs) {
@@ -108,7 +108,8 @@ func (h checkoutPages) complete(cs *CheckoutSession, entered checkoutForm) pageR
 	return showInvalidForm("checkout", page)
 }
 
-// redirectToSuccess goes to the application, once it has been told.
+// redirectToSuccess redirects to success_url after the first delivery attempts of
+// checkout.session.completed.
 func (h checkoutPages) redirectToSuccess(cs *CheckoutSession) pageResponse {
 	out := redirectTo(cs.successURL())
 	out.awaitEvent = "checkout.session.completed"
@@ -130,7 +131,7 @@ func (h checkoutPages) showAgain(cs *CheckoutSession, entered checkoutForm, prob
 	return showInvalidForm("checkout", page)
 }
 
-// setQuantities changes the lines whose quantity may be adjusted.
+// setQuantities changes adjustable quantities. It returns messages by field name.
 func (h checkoutPages) setQuantities(cs *CheckoutSession, req *http.Request) map[string]string {
 	problems := map[string]string{}
 	for i := range cs.LineItems {
@@ -158,7 +159,7 @@ func quantityField(i int) string { return fmt.Sprintf("quantity%d", i) }
 func (h checkoutPages) page(cs *CheckoutSession, entered checkoutForm) checkoutPage {
 	sums := h.checkoutSessions.totals(cs)
 	p := checkoutPage{
-		pageBase: h.base("Checkout"), Action: "/c/pay/" + cs.ID, Alert: h.checkoutPayments.lastError(cs), Cancel: cs.cancelURL(),
+		pageBase: pageBase{"Checkout"}, Action: "/c/pay/" + cs.ID, Alert: h.checkoutPayments.lastError(cs), Cancel: cs.cancelURL(),
 		Subtotal: wire.FormatAmount(sums.subtotal, cs.Currency), Total: wire.FormatAmount(sums.total(), cs.Currency),
 	}
 	for i, l := range cs.LineItems {

@@ -5,13 +5,13 @@ import (
 	"strings"
 )
 
-// checkoutForm is what somebody sent from the hosted Checkout page.
+// checkoutForm is the submitted form of the hosted Checkout page.
 type checkoutForm struct {
 	Email    string
 	Phone    string
 	Card     cardForm
 	Bank     bool
-	Account  string // of a bank debit
+	Account  string // bank account number
 	Address  *Address
 	Business string
 	TaxID    string
@@ -34,7 +34,7 @@ func readCheckoutForm(req *http.Request) checkoutForm {
 	return s
 }
 
-// addFields puts the fields on the page that this session asks for.
+// addFields adds the fields that the session requires.
 func (h checkoutPages) addFields(p *checkoutPage, cs *CheckoutSession, entered checkoutForm) {
 	p.Contact = []pageField{{Name: "email", Label: "E-mail", Type: "email", Value: h.email(cs, entered), Autocomplete: "email"}}
 	if cs.PhoneNumberCollection {
@@ -87,13 +87,13 @@ func (cs *CheckoutSession) moreFields(entered checkoutForm) []pageField {
 	return out
 }
 
-// collectsAddress says whether an address is needed: because it was asked for, or
-// because taxes are to be worked out.
+// collectsAddress reports whether an address is required, by billing_address_collection or
+// automatic_tax.
 func (cs *CheckoutSession) collectsAddress() bool {
 	return cs.BillingAddressCollection == "required" || cs.AutomaticTax
 }
 
-// validate adds the message for each field that cannot stand.
+// validate adds the message for each invalid field.
 func (h checkoutPages) validate(cs *CheckoutSession, s checkoutForm, problems map[string]string) {
 	if !looksLikeEmail(s.Email) {
 		problems["email"] = "Enter an e-mail address such as name@example.com."

@@ -11,10 +11,10 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// dashboardRows is how many rows a table shows, newest first.
+// dashboardRows is the maximum number of rows of a table.
 const dashboardRows = 50
 
-// dashboardPage is the first page of the dashboard.
+// dashboardPage is the dashboard's overview.
 type dashboardPage struct {
 	pageBase
 	Alert  string
@@ -34,7 +34,7 @@ type dashboardLink struct {
 
 type dashboardFault struct{ ID, Text string }
 
-// dashboardTable is a table of one kind of thing.
+// dashboardTable is a table of one object type.
 type dashboardTable struct {
 	Name    string
 	Link    string
@@ -45,7 +45,7 @@ type dashboardTable struct {
 type dashboardRow struct {
 	Link   string
 	Cells  []string
-	Resend string // where a delivery is sent again
+	Resend string // path that sends a delivery again
 }
 
 // dashboardListPage is one table with a filter.
@@ -55,29 +55,29 @@ type dashboardListPage struct {
 	Action string
 	Query  string
 	Kind   string
-	Typed  bool // it can be filtered by type
+	Typed  bool // filterable by event type
 	Table  dashboardTable
 	Back   string
 }
 
-// dashboardObjectPage is one object as the API shows it.
+// dashboardObjectPage is one object as the API renders it.
 type dashboardObjectPage struct {
 	pageBase
 	Nav    []dashboardLink
 	JSON   string
 	Resend string
 	Back   string
-	Table  dashboardTable // an event's deliveries
+	Table  dashboardTable // the deliveries of an event
 }
 
-func (s *Server) mountDashboard(mux *http.ServeMux) {
-	mux.HandleFunc("GET /{$}", s.page(bind(dashboardPages.show)))
-	mux.HandleFunc("GET /_usher/{$}", s.page(bind(dashboardPages.show)))
-	mux.HandleFunc("GET /_usher/list/{kind}", s.page(bind(dashboardPages.showList)))
-	mux.HandleFunc("GET /_usher/show/{kind}/{id}", s.page(bind(dashboardPages.showObject)))
-	mux.HandleFunc("POST /_usher/dashboard/clock", s.advanceFromPage)
-	mux.HandleFunc("POST /_usher/dashboard/faults", s.page(bind(dashboardPages.addFault)))
-	mux.HandleFunc("POST /_usher/dashboard/faults/clear", s.page(bind(dashboardPages.clearFaults)))
+func (p hostedPages) mountDashboard(mux *http.ServeMux) {
+	mux.HandleFunc("GET /{$}", p.handle(bind(dashboardPages.show)))
+	mux.HandleFunc("GET /_usher/{$}", p.handle(bind(dashboardPages.show)))
+	mux.HandleFunc("GET /_usher/list/{kind}", p.handle(bind(dashboardPages.showList)))
+	mux.HandleFunc("GET /_usher/show/{kind}/{id}", p.handle(bind(dashboardPages.showObject)))
+	mux.HandleFunc("POST /_usher/dashboard/clock", p.advanceClock)
+	mux.HandleFunc("POST /_usher/dashboard/faults", p.handle(bind(dashboardPages.addFault)))
+	mux.HandleFunc("POST /_usher/dashboard/faults/clear", p.handle(bind(dashboardPages.clearFaults)))
 }
 
 func dashboardNav(current string) []dashboardLink {
@@ -90,14 +90,14 @@ func dashboardNav(current string) []dashboardLink {
 	return nav
 }
 
-// dashboardPages are the dashboard at / and under /_usher/.
+// dashboardPages serves the dashboard at / and under /_usher/.
 type dashboardPages struct{ *request }
 
 func (h dashboardPages) show(_ *http.Request) pageResponse { return showPage("dashboard", h.page()) }
 
 func (h dashboardPages) page() dashboardPage {
 	p := dashboardPage{
-		pageBase: h.base("Dashboard"), Nav: dashboardNav(""), Now: formatTime(h.now), Spans: []string{"1 day", "1 month", "1 year"},
+		pageBase: pageBase{"Dashboard"}, Nav: dashboardNav(""), Now: formatTime(h.now), Spans: []string{"1 day", "1 month", "1 year"},
 		Kinds: faultOptions(), Limit: h.faults.view().RateLimit,
 	}
 	for _, f := range h.faults.List() {
@@ -120,7 +120,7 @@ func faultOptions() []pageOption {
 	return out
 }
 
-// formatTime writes a time for people, in UTC.
+// formatTime formats a time in UTC.
 func formatTime(at int64) string { return time.Unix(at, 0).UTC().Format("2 Jan 2006 15:04:05") }
 
 func (h dashboardPages) showList(req *http.Request) pageResponse {
@@ -128,10 +128,10 @@ func (h dashboardPages) showList(req *http.Request) pageResponse {
 	filter := dashboardFilter{query: strings.TrimSpace(req.FormValue("q")), kind: strings.TrimSpace(req.FormValue("type")), limit: dashboardRows}
 	table, ok := h.table(kind, filter)
 	if !ok {
-		return h.noSuchPage()
+		return noSuchPage()
 	}
 	return showPage("dashboard-list", dashboardListPage{
-		pageBase: h.base(table.Name), Nav: dashboardNav(kind), Action: req.URL.Path, Query: filter.query, Kind: filter.kind,
+		pageBase: pageBase{table.Name}, Nav: dashboardNav(kind), Action: req.URL.Path, Query: filter.query, Kind: filter.kind,
 		Typed: kind == "events" || kind == "deliveries", Table: table, Back: req.URL.RequestURI(),
 	})
 }
@@ -140,13 +140,13 @@ func (h dashboardPages) showObject(req *http.Request) pageResponse {
 	kind, id := req.PathValue("kind"), req.PathValue("id")
 	render := h.renderers[strings.TrimSuffix(kind, "s")]
 	if render == nil {
-		return h.noSuchPage()
+		return noSuchPage()
 	}
 	o, ok := render(h.request, id)
 	if !ok {
-		return h.noSuchPage()
+		return noSuchPage()
 	}
-	page := dashboardObjectPage{pageBase: h.base(id), Nav: dashboardNav(kind), Back: req.URL.Path}
+	page := dashboardObjectPage{pageBase: pageBase{id}, Nav: dashboardNav(kind), Back: req.URL.Path}
 	var indented bytes.Buffer
 	if err := json.Indent(&indented, wire.Encode(o), "", "  "); err == nil {
 		page.JSON = indented.String()
@@ -158,14 +158,14 @@ func (h dashboardPages) showObject(req *http.Request) pageResponse {
 	return showPage("dashboard-object", page)
 }
 
-// advanceFromPage moves the account's clock.
-func (s *Server) advanceFromPage(w http.ResponseWriter, req *http.Request) {
-	to, err := addSpan(s.Now(), req.PostFormValue("by"))
+// advanceClock advances the account's clock.
+func (p hostedPages) advanceClock(w http.ResponseWriter, req *http.Request) {
+	to, err := addSpan(p.Now(), req.PostFormValue("by"))
 	if err != nil {
-		s.answerPage(w, req, s.message(http.StatusUnprocessableEntity, "Not understood", err.Error()))
+		p.respond(w, req, message(http.StatusUnprocessableEntity, "Not understood", err.Error()))
 		return
 	}
-	s.AdvanceClock(to)
+	p.AdvanceClock(to)
 	http.Redirect(w, req, "/_usher/", http.StatusSeeOther)
 }
 

@@ -9,8 +9,8 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// dashboardFilter narrows a table: query is a part of an id, a name or an
-// address; kind an event type such as invoice.*.
+// dashboardFilter filters a table: query matches part of any cell, kind is an event type pattern
+// such as invoice.*.
 type dashboardFilter struct {
 	query, kind string
 	limit       int
@@ -40,8 +40,8 @@ func (h dashboardPages) table(kind string, f dashboardFilter) (dashboardTable, b
 	return t, true
 }
 
-// newest shows a table's rows, newest first, that the filter keeps. The second
-// cell of events and deliveries is their type.
+// newest returns the rows that the filter keeps, newest first. The second cell of events and
+// deliveries must be their type.
 func newest[T row](from *table[T], f dashboardFilter, show func(T) dashboardRow) []dashboardRow {
 	var out []dashboardRow
 	for i := len(from.all) - 1; i >= 0 && len(out) < f.limit; i-- {
@@ -88,7 +88,7 @@ func (h dashboardPages) eventRow(e *Event) dashboardRow {
 	}}
 }
 
-// idIn is the id of a stored object: the first field it is written with.
+// idIn returns the id of a stored object, which is the first field of its JSON.
 func idIn(raw []byte) string {
 	_, rest, found := strings.Cut(string(raw[:min(len(raw), 200)]), `{"id":"`)
 	id, _, _ := strings.Cut(rest, `"`)
@@ -111,7 +111,7 @@ func (h dashboardPages) deliveryRow(d *Delivery) dashboardRow {
 	}
 }
 
-// describe say what a fault does: slow, the next 3 of POST /v1/customers, 200 ms.
+// describe describes a fault: slow, the next 3 of POST /v1/customers, 200 ms.
 func (r Fault) describe() string {
 	what := strings.ReplaceAll(string(r.Kind), "_", " ")
 	of := strings.TrimSpace(r.Method + " " + r.Path + r.Event)
@@ -131,11 +131,3 @@ func (r Fault) describe() string {
 	}
 	return text
 }
-
-// tableWithBack is a table and the page that its buttons come back to.
-type tableWithBack struct {
-	Table dashboardTable
-	Back  string
-}
-
-func rowsOf(t dashboardTable, back string) tableWithBack { return tableWithBack{t, back} }

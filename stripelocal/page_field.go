@@ -1,19 +1,19 @@
 package stripelocal
 
-// pageField is one labelled input of a form; Options make it a choice.
+// pageField is a labelled input of a form, or a select if it has Options.
 type pageField struct {
 	Name, Label, Type, Value, Autocomplete, Inputmode, Hint, Error string
 	Optional                                                       bool
 	Options                                                        []pageOption
 }
 
-// pageOption is one choice of a field.
+// pageOption is one option of a field.
 type pageOption struct {
 	Value, Label string
 	Selected     bool
 }
 
-// setFieldErrors puts each message beside its field and says whether there was any.
+// setFieldErrors sets each field's error message and reports whether there are any.
 func setFieldErrors(fields []pageField, problems map[string]string) bool {
 	for i := range fields {
 		fields[i].Error = problems[fields[i].Name]

@@ -18,25 +18,25 @@ type invoicePage struct {
 	Facts    []labeledValue
 	Lines    []lineItemView
 	Discount string
-	Sums     []labeledValue // from the total to what is due
+	Sums     []labeledValue // from the total to the amount due
 	Total    string
 	Due      string
 	PDF      string
-	Cards    []pageOption // kept ones to pay with
-	NewCard  bool         // the new card is chosen
+	Cards    []pageOption // saved payment methods
+	NewCard  bool         // the option to enter a card is selected
 	Fields   []pageField
-	Pay      string // the button; empty where there is nothing to pay
-	Continue string // to 3-D Secure, where it waits
+	Pay      string // label of the button; empty if nothing is due
+	Continue string // path of the 3-D Secure page, if required
 	Receipt  []labeledValue
 }
 
-// newCardOption is the value of the choice to enter a card.
+// newCardOption is the value of the option to enter a card.
 const newCardOption = "new"
 
-// invoicePages are the hosted invoice under /i/.
+// invoicePages serves the hosted invoice under /i/.
 type invoicePages struct{ *request }
 
-// find finds a finalized invoice; drafts have no page.
+// find returns a finalized invoice. Drafts have no page.
 func (h invoicePages) find(req *http.Request) (*Invoice, bool) {
 	inv, ok := h.store.Invoices.get(req.PathValue("id"))
 	return inv, ok && inv.FinalizedAt != 0
@@ -45,16 +45,16 @@ func (h invoicePages) find(req *http.Request) (*Invoice, bool) {
 func (h invoicePages) show(req *http.Request) pageResponse {
 	inv, ok := h.find(req)
 	if !ok {
-		return h.noSuchPage()
+		return noSuchPage()
 	}
 	return showPage("invoice", h.page(inv, "", cardForm{}))
 }
 
-// pay pays with a kept card or with the one that was entered.
+// pay pays with a saved payment method or with the entered card.
 func (h invoicePages) pay(req *http.Request) pageResponse {
 	inv, ok := h.find(req)
 	if !ok {
-		return h.noSuchPage()
+		return noSuchPage()
 	}
 	chosen, entered := req.PostFormValue("card"), readCardForm(req)
 	page := h.page(inv, chosen, entered)
@@ -96,7 +96,7 @@ func (h invoicePages) payWith(inv *Invoice, pm *PaymentMethod, chosen string, en
 
 func (h invoicePages) page(inv *Invoice, chosen string, entered cardForm) invoicePage {
 	p := invoicePage{
-		pageBase: h.base("Invoice " + inv.Number), Action: "/i/" + inv.ID, Status: inv.Status, PDF: "/i/" + inv.ID + "/pdf",
+		pageBase: pageBase{"Invoice " + inv.Number}, Action: "/i/" + inv.ID, Status: inv.Status, PDF: "/i/" + inv.ID + "/pdf",
 		Total: wire.FormatAmount(inv.total(), inv.Currency), Due: wire.FormatAmount(inv.remaining(), inv.Currency),
 	}
 	for _, l := range inv.Lines {
@@ -134,7 +134,7 @@ func (h invoicePages) details(inv *Invoice) []labeledValue {
 	return out
 }
 
-// invoiceSums are what leads from the total to what is due.
+// invoiceSums are the amounts between the total and the amount due.
 func (inv *Invoice) invoiceSums() []labeledValue {
 	var out []labeledValue
 	if balance := inv.StartingBalance - inv.EndingBalance; inv.BalanceApplied && balance != 0 {
@@ -171,7 +171,7 @@ func anySelected(options []pageOption) bool {
 	return false
 }
 
-// receipt is what a paid invoice shows of its payment.
+// receipt is the payment details of a paid invoice.
 func (h invoicePages) receipt(inv *Invoice) []labeledValue {
 	if inv.Status != "paid" {
 		return nil

@@ -9,17 +9,17 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// serveInvoicePDF answers the link of invoice_pdf: one page of plain text.
-func (s *Server) serveInvoicePDF(w http.ResponseWriter, req *http.Request) {
+// invoicePDF serves invoice_pdf: one page of plain text.
+func (p hostedPages) invoicePDF(w http.ResponseWriter, req *http.Request) {
 	var lines []string
-	_ = s.transact(requestInfo{}, func(r *request) error {
+	_ = p.transact(requestInfo{}, func(r *request) error {
 		if inv, ok := r.store.Invoices.get(req.PathValue("id")); ok && inv.FinalizedAt != 0 {
 			lines = r.invoicePages.pdfLines(inv)
 		}
 		return nil
 	})
 	if lines == nil {
-		s.notFoundPage(w)
+		p.notFound(w)
 		return
 	}
 	w.Header().Set("Content-Type", "application/pdf")
@@ -39,8 +39,8 @@ func (h invoicePages) pdfLines(inv *Invoice) []string {
 	return append(out, "", "Total: "+wire.FormatAmount(inv.total(), inv.Currency), "Amount due: "+wire.FormatAmount(inv.remaining(), inv.Currency))
 }
 
-// textPDF writes lines on one page (ISO 32000-1: the smallest file that every
-// reader opens). What the font lacks becomes a question mark.
+// textPDF renders lines of text as a one-page PDF with the minimal structure of ISO 32000-1.
+// Characters that the font lacks become question marks.
 func textPDF(lines []string) []byte {
 	var page bytes.Buffer
 	page.WriteString("BT /F1 10 Tf 14 TL 50 790 Td\n")
@@ -70,8 +70,8 @@ func textPDF(lines []string) []byte {
 	return out.Bytes()
 }
 
-// pdfText writes a string in the font's encoding, which is Latin-1 where it
-// matters, with the signs escaped that end a string.
+// pdfText encodes a string in WinAnsiEncoding, restricted to its Latin-1 part, and escapes the
+// delimiters of a PDF string.
 func pdfText(s string) []byte {
 	var out []byte
 	for _, r := range s {

@@ -8,18 +8,18 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// portalFrame is what every page of the portal begins with.
+// portalFrame is the data that every page of the portal has.
 type portalFrame struct {
 	pageBase
-	Action   string // where the page's form goes
-	Home     string // the portal's first page; empty inside a deep link
-	Return   string // back to the application
+	Action   string // where the page's form is sent
+	Home     string // path of the overview; empty in a flow
+	Return   string // URL of the application
 	Headline string
 	Notice   string
 	Alert    string
 }
 
-// portalPage is the portal's first page.
+// portalPage is the portal's overview.
 type portalPage struct {
 	portalFrame
 	Subscriptions []portalSubscription
@@ -34,7 +34,7 @@ type portalPage struct {
 
 type portalSubscription struct {
 	ID, Name, Status, Price, DateLabel, Date string
-	Cancel, Switch                           string // links; empty where not allowed
+	Cancel, Switch                           string // paths; empty if not allowed
 	CanResume                                bool
 }
 
@@ -47,17 +47,17 @@ type labeledValue struct{ Label, Value string }
 
 type portalInvoice struct{ Number, Date, Amount, Status, Link string }
 
-// portalStep is what one page of the portal does.
+// portalStep handles one page of the portal.
 type portalStep func(r *request, x *PortalSession, config *PortalConfiguration, req *http.Request) pageResponse
 
-// inPortal makes a step of a handler's method.
+// inPortal makes a portalStep of a handler's method.
 func inPortal[H handler](do func(H, *PortalSession, *PortalConfiguration, *http.Request) pageResponse) portalStep {
 	return func(r *request, x *PortalSession, config *PortalConfiguration, req *http.Request) pageResponse {
 		return do(H{r}, x, config, req)
 	}
 }
 
-func (s *Server) mountPortal(mux *http.ServeMux) {
+func (p hostedPages) mountPortal(mux *http.ServeMux) {
 	for pattern, step := range map[string]portalStep{
 		"GET /p/session/{id}":                              inPortal(portalPages.show),
 		"POST /p/session/{id}":                             inPortal(portalPages.submit),
@@ -71,10 +71,10 @@ func (s *Server) mountPortal(mux *http.ServeMux) {
 		"GET /p/session/{id}/subscriptions/{sub}/confirm":  inPortal(portalUpdatePages.showConfirm),
 		"POST /p/session/{id}/subscriptions/{sub}/confirm": inPortal(portalUpdatePages.submit),
 	} {
-		mux.HandleFunc(pattern, s.page(func(r *request, req *http.Request) pageResponse {
+		mux.HandleFunc(pattern, p.handle(func(r *request, req *http.Request) pageResponse {
 			x, ok := r.store.PortalSessions.get(req.PathValue("id"))
 			if !ok {
-				return r.noSuchPage()
+				return noSuchPage()
 			}
 			config, _ := r.store.PortalConfigurations.get(x.Configuration)
 			return step(r, x, config, req)
@@ -88,10 +88,10 @@ func (x *PortalSession) subscriptionPath(sub, step string) string {
 	return x.path() + "/subscriptions/" + url.PathEscape(sub) + "/" + step
 }
 
-// inFlow says whether the session is a deep link that has not come to its end.
+// inFlow reports whether the session is for a flow that is not completed.
 func (x *PortalSession) inFlow() bool { return x.Flow.Type != "" && !x.Flow.Completed }
 
-// flowPath is the page of a deep link.
+// flowPath is the path of the session's flow.
 func (x *PortalSession) flowPath() string {
 	switch x.Flow.Type {
 	case "payment_method_update":
@@ -104,18 +104,19 @@ func (x *PortalSession) flowPath() string {
 	return x.subscriptionPath(x.Flow.Subscription, "confirm")
 }
 
-// portalPages are the customer portal under /p/session/.
+// portalPages serves the customer portal under /p/session/.
 type portalPages struct{ *request }
 
 func (h portalPages) frame(x *PortalSession, title, action string) portalFrame {
-	frame := portalFrame{pageBase: h.base(title), Action: action, Return: x.ReturnURL, Home: x.path()}
+	frame := portalFrame{pageBase: pageBase{title}, Action: action, Return: x.ReturnURL, Home: x.path()}
 	if x.inFlow() {
 		frame.Home = ""
 	}
 	return frame
 }
 
-// finish ends a step: to where a deep link says, else home with a notice.
+// finish redirects after a completed step: as after_completion says in a flow, else to the overview
+// with a notice.
 func (h portalPages) finish(x *PortalSession, notice string) pageResponse {
 	if !x.inFlow() {
 		return redirectTo(x.path() + "?done=" + notice)
@@ -130,7 +131,7 @@ func (h portalPages) finish(x *PortalSession, notice string) pageResponse {
 	return redirectTo(x.path() + "?done=" + notice)
 }
 
-// portalNotice words what was done.
+// portalNotice is the notice for a completed step.
 func portalNotice(done string) string {
 	return map[string]string{
 		"canceled": "Your plan is canceled.", "resumed": "Your plan goes on.", "updated": "Your plan is updated.",
@@ -152,14 +153,14 @@ func (h portalPages) show(x *PortalSession, config *PortalConfiguration, req *ht
 }
 
 func (h portalPages) showConfirmation(x *PortalSession, notice string) pageResponse {
-	page := messagePage{pageBase: h.base("Done"), Message: notice, Link: x.ReturnURL, LinkText: "Return"}
+	page := messagePage{pageBase: pageBase{"Done"}, Message: notice, Link: x.ReturnURL, LinkText: "Return"}
 	if x.Flow.AfterMessage != "" {
 		page.Message = x.Flow.AfterMessage
 	}
 	return showPage("message", page)
 }
 
-// submit does what a button of the first page asks for.
+// submit handles the buttons of the overview.
 func (h portalPages) submit(x *PortalSession, config *PortalConfiguration, req *http.Request) pageResponse {
 	switch req.PostFormValue("action") {
 	case "cancel":
@@ -173,7 +174,7 @@ func (h portalPages) submit(x *PortalSession, config *PortalConfiguration, req *
 }
 
 func (h portalPages) notAllowed() pageResponse {
-	return h.message(http.StatusUnprocessableEntity, "Not possible", "This portal does not allow that.")
+	return message(http.StatusUnprocessableEntity, "Not possible", "This portal does not allow that.")
 }
 
 func (h portalPages) resume(x *PortalSession, config *PortalConfiguration, req *http.Request) pageResponse {
@@ -182,13 +183,13 @@ func (h portalPages) resume(x *PortalSession, config *PortalConfiguration, req *
 		return h.notAllowed()
 	}
 	if _, err := h.callAPI("POST /v1/subscriptions/{id}", sub.ID, url.Values{"cancel_at_period_end": {"false"}}); err != nil {
-		return h.message(http.StatusUnprocessableEntity, "Not possible", err.Error())
+		return message(http.StatusUnprocessableEntity, "Not possible", err.Error())
 	}
 	return h.finish(x, "resumed")
 }
 
-// findSubscription finds the subscription that a page or a button is about;
-// it must be the session's customer's.
+// findSubscription returns the subscription in the path or the form, if it belongs to the session's
+// customer.
 func (h portalPages) findSubscription(x *PortalSession, req *http.Request) (*Subscription, bool) {
 	id := req.PathValue("sub")
 	if id == "" {
@@ -244,7 +245,7 @@ func (h portalPages) subscription(x *PortalSession, config *PortalConfiguration,
 	return shown
 }
 
-// invoiceRows are the newest ones, drafts left out.
+// invoiceRows are the customer's newest finalized invoices, at most 24.
 func (h portalPages) invoiceRows(customer string) []portalInvoice {
 	var out []portalInvoice
 	rows := h.store.Invoices.by("customer", customer)

@@ -5,7 +5,7 @@ import (
 	"net/url"
 )
 
-// portalCancelPage asks once before a plan is canceled.
+// portalCancelPage confirms a cancellation.
 type portalCancelPage struct {
 	portalFrame
 	Name, Ends string
@@ -81,8 +81,8 @@ func (h portalPages) submitCancel(x *PortalSession, config *PortalConfiguration,
 	return h.finish(x, "canceled")
 }
 
-// cancel cancels as the configuration says: at the period's end, or at
-// once with or without giving back what was not used.
+// cancel cancels as the portal configuration says: at the period's end, or immediately with or
+// without prorations.
 func (h portalPages) cancel(config *PortalConfiguration, sub *Subscription, form url.Values) error {
 	pattern := "POST /v1/subscriptions/{id}"
 	if config.Features.CancelMode == "immediately" {

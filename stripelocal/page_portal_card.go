@@ -6,7 +6,7 @@ import (
 	"net/url"
 )
 
-// portalCardPage asks for a card to be kept.
+// portalCardPage is the form for a new card.
 type portalCardPage struct {
 	portalFrame
 	Fields []pageField
@@ -63,8 +63,8 @@ func (h portalPages) submitCard(x *PortalSession, config *PortalConfiguration, r
 	return h.finish(x, "card")
 }
 
-// saveCard makes a saved card the one that is charged: the customer's
-// default, and that of every subscription that has a card of its own.
+// saveCard makes a set-up card the default of the customer and of every subscription with a payment
+// method of its own.
 func (h portalPages) saveCard(x *PortalSession, si *SetupIntent) {
 	c, ok := h.store.Customers.get(x.Customer)
 	pm, saved := h.store.PaymentMethods.get(si.PaymentMethod)
@@ -74,8 +74,8 @@ func (h portalPages) saveCard(x *PortalSession, si *SetupIntent) {
 	}
 }
 
-// changeCard makes a kept card the default, or removes it. The only card
-// of a living subscription stays.
+// changeCard makes a saved card the default, or removes it. A card that a subscription is charged
+// to cannot be removed.
 func (h portalPages) changeCard(x *PortalSession, config *PortalConfiguration, req *http.Request) pageResponse {
 	pm, ok := h.store.PaymentMethods.get(req.PostFormValue("method"))
 	c, there := h.store.Customers.get(x.Customer)
@@ -87,10 +87,10 @@ func (h portalPages) changeCard(x *PortalSession, config *PortalConfiguration, r
 		return h.finish(x, "card")
 	}
 	if c.DefaultPaymentMethod == pm.ID || h.paymentMethods.paysSubscription(pm) {
-		return h.message(http.StatusUnprocessableEntity, "Not possible", "This card pays for a plan. Make another card the default first.")
+		return message(http.StatusUnprocessableEntity, "Not possible", "This card pays for a plan. Make another card the default first.")
 	}
 	if _, err := h.callAPI("POST /v1/payment_methods/{id}/detach", pm.ID, url.Values{}); err != nil {
-		return h.message(http.StatusUnprocessableEntity, "Not possible", err.Error())
+		return message(http.StatusUnprocessableEntity, "Not possible", err.Error())
 	}
 	return h.finish(x, "removed")
 }

@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// portalDetailsPage asks for who pays.
+// portalDetailsPage is the form for customer details.
 type portalDetailsPage struct {
 	portalFrame
 	Fields []pageField
 }
 
-// details are shown on the portal's first page.
+// details are the customer details on the overview.
 func (h portalPages) details(x *PortalSession) []labeledValue {
 	c, ok := h.store.Customers.get(x.Customer)
 	if !ok {
@@ -66,7 +66,7 @@ func (h portalPages) detailsPage(x *PortalSession, config *PortalConfiguration, 
 	return page
 }
 
-// submitDetails saves what the configuration lets customers change.
+// submitDetails saves the details that the configuration allows to change.
 func (h portalPages) submitDetails(x *PortalSession, config *PortalConfiguration, req *http.Request) pageResponse {
 	c, ok := h.store.Customers.get(x.Customer)
 	if !ok || !config.Features.CustomerUpdate {
@@ -92,7 +92,7 @@ func (h portalPages) submitDetails(x *PortalSession, config *PortalConfiguration
 	return h.finish(x, "details")
 }
 
-// checkDetails gives the message for each field that cannot stand.
+// checkDetails returns the message for each invalid field.
 func checkDetails(entered map[string]string) map[string]string {
 	problems := map[string]string{}
 	if email, asked := entered["email"]; asked && !looksLikeEmail(email) {
@@ -107,7 +107,7 @@ func checkDetails(entered map[string]string) map[string]string {
 	return problems
 }
 
-// detailsForm is the API call that saves what was entered.
+// detailsForm is the form of the API call that saves the details.
 func detailsForm(entered map[string]string) url.Values {
 	form := url.Values{}
 	for name, value := range entered {

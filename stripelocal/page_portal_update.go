@@ -23,11 +23,11 @@ type portalOffer struct {
 	Current, Selected   bool
 }
 
-// portalConfirmPage shows what a change costs before it is made.
+// portalConfirmPage previews the cost of a change.
 type portalConfirmPage struct {
 	portalFrame
 	Lines  []lineItemView
-	Total  string // each period from now on
+	Total  string // per period after the change
 	Due    string
 	Note   string
 	Hidden []pageField
@@ -35,20 +35,19 @@ type portalConfirmPage struct {
 	Button string
 }
 
-// portalChange is what somebody chose in the portal.
+// portalChange is the selected change.
 type portalChange struct {
 	price             *Price
 	quantity          int64
-	code              string // a promotion code
-	coupon, promotion string // ids, of a deep link
-	date              int64  // of the prorations shown; 0 until shown
+	code              string // a promotion code as entered
+	coupon, promotion string // ids from the flow
+	date              int64  // proration_date of the preview; 0 before it
 }
 
-// portalUpdatePages are the portal's pages for changing a plan.
+// portalUpdatePages serves the portal's pages for changing a plan.
 type portalUpdatePages struct{ *request }
 
-// canUpdate says whether the portal may change a subscription's plan or
-// quantity.
+// canUpdate reports whether the portal may change a subscription's plan, quantity or discount.
 func (h portalUpdatePages) canUpdate(config *PortalConfiguration, sub *Subscription) bool {
 	price, _, ok := h.subscriptions.singleItem(sub)
 	if !ok || !config.Features.SubscriptionUpdate || sub.CancelAt != 0 {
@@ -61,8 +60,8 @@ func (f PortalFeatures) allowsUpdate(what string) bool {
 	return slices.Contains(f.DefaultAllowedUpdates, what)
 }
 
-// offeredPrices are those that a subscription at a price can be at: its own, and
-// of the configuration's those that are active, recur and have its currency.
+// offeredPrices are the current price and those of the configuration that are active, recurring and
+// in its currency.
 func (h portalUpdatePages) offeredPrices(config *PortalConfiguration, current *Price) []*Price {
 	out := []*Price{current}
 	if !config.Features.allowsUpdate("price") {
@@ -112,8 +111,8 @@ func (h portalUpdatePages) page(x *PortalSession, config *PortalConfiguration, s
 	return page
 }
 
-// readChange reads a change from a page or, within its deep link, from the
-// link. The message says what is wrong with it, beside the named field.
+// readChange reads the change from the form or from a subscription_update_confirm flow. It also
+// returns the invalid field and its message.
 func (h portalUpdatePages) readChange(x *PortalSession, config *PortalConfiguration, sub *Subscription, form url.Values) (portalChange, string, string) {
 	current, item, _ := h.subscriptions.singleItem(sub)
 	change := portalChange{price: current, quantity: item.Quantity, code: form.Get("promotionCode")}
@@ -141,7 +140,8 @@ func (h portalUpdatePages) readChange(x *PortalSession, config *PortalConfigurat
 	return change, field, problem
 }
 
-// checkPromotionCode keeps a promotion code only where the portal takes one.
+// checkPromotionCode ignores a promotion code unless the configuration allows it, and checks it
+// otherwise.
 func (h portalUpdatePages) checkPromotionCode(config *PortalConfiguration, sub *Subscription, change *portalChange) (field, problem string) {
 	if !config.Features.allowsUpdate("promotion_code") {
 		change.code = ""
@@ -184,7 +184,7 @@ func (h portalUpdatePages) showConfirm(x *PortalSession, config *PortalConfigura
 	return showPage("portal-confirm", page)
 }
 
-// showAgain shows the choice again, as it was made, with what is wrong.
+// showAgain shows the form with the selection and the error.
 func (h portalUpdatePages) showAgain(x *PortalSession, config *PortalConfiguration, sub *Subscription, form url.Values, field, problem string) pageResponse {
 	page := h.page(x, config, sub)
 	for i := range page.Offers {
@@ -216,9 +216,8 @@ func (h portalUpdatePages) submit(x *PortalSession, config *PortalConfiguration,
 	return h.portalPages.finish(x, "updated")
 }
 
-// changeForm is the API call of a change: prorated as the configuration says
-// and from the moment that was shown. A switch ends a trial (docs: customer
-// portal).
+// changeForm is the form of the API call for a change, prorated as the configuration says from the
+// date of the preview. A plan change ends a trial (docs: customer portal).
 func (h portalUpdatePages) changeForm(config *PortalConfiguration, sub *Subscription, change portalChange) url.Values {
 	_, item, _ := h.subscriptions.singleItem(sub)
 	form := url.Values{
@@ -245,7 +244,7 @@ func (h portalUpdatePages) changeForm(config *PortalConfiguration, sub *Subscrip
 	return form
 }
 
-// hasParam says whether a call has a parameter.
+// hasParam reports whether an API call has a parameter.
 func (h portalUpdatePages) hasParam(pattern, param string) bool {
 	r, ok := h.routes[pattern]
 	return ok && r.schema.Fields[param] != nil
@@ -270,7 +269,7 @@ func (h portalUpdatePages) confirmPage(x *PortalSession, config *PortalConfigura
 	return page, err
 }
 
-// addPreview asks for a preview of the invoice that the change leads to.
+// addPreview adds the amounts of the invoice preview.
 func (h portalUpdatePages) addPreview(page *portalConfirmPage, config *PortalConfiguration, sub *Subscription, change portalChange) error {
 	_, item, _ := h.subscriptions.singleItem(sub)
 	form := url.Values{"subscription": {sub.ID}}
@@ -296,7 +295,7 @@ func (h portalUpdatePages) addPreview(page *portalConfirmPage, config *PortalCon
 	return nil
 }
 
-// nestName turns items[0][id] into items][0][id], to be put inside another.
+// nestName turns items[0][id] into items][0][id], to nest it under another name.
 func nestName(name string) string {
 	for i := range len(name) {
 		if name[i] == '[' {
@@ -306,8 +305,8 @@ func nestName(name string) string {
 	return name + "]"
 }
 
-// billsImmediately says whether a change makes an invoice now: because it is to be
-// invoiced always, or because the interval changes or a trial ends.
+// billsImmediately reports whether a change creates an invoice now: with always_invoice, or if the
+// interval changes or a trial ends.
 func (h portalUpdatePages) billsImmediately(config *PortalConfiguration, sub *Subscription, item *SubscriptionItem, change portalChange) bool {
 	old, _ := h.store.Prices.get(item.Price)
 	return config.Features.UpdateProration == "always_invoice" || sub.Status == "trialing" && change.price.ID != item.Price ||

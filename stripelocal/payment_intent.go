@@ -2,13 +2,13 @@ package stripelocal
 
 import "usher/stripelocal/wire"
 
-// PaymentIntent is one payment on its way. Amounts are minor units.
+// PaymentIntent is one payment. Amounts are minor units.
 type PaymentIntent struct {
 	Base
-	AutomaticPaymentMethods   bool   // automatic_payment_methods is on
-	AllowRedirects            string // and whether it may redirect; empty: always
-	CaptureMethod             string // empty: the version's default
-	ConfirmationMethod        string // empty: automatic
+	AutomaticPaymentMethods   bool   // automatic_payment_methods[enabled]
+	AllowRedirects            string // allow_redirects; empty is always
+	CaptureMethod             string // empty is the API version's default
+	ConfirmationMethod        string // empty is automatic
 	StatementDescriptor       string
 	StatementDescriptorSuffix string
 	ReturnURL                 string
@@ -28,7 +28,7 @@ type PaymentIntent struct {
 	PaymentMethod             string
 	ReceiptEmail              string
 	ClientSecret              string
-	CheckoutSession           string // the Checkout session it is made through
+	CheckoutSession           string // the Checkout session that created it
 	SetupFutureUsage          string
 	Status                    string
 }
@@ -45,7 +45,7 @@ func paymentIntentResource() resource {
 	}
 }
 
-// insert stores a payment that waits for a card.
+// insert stores a payment intent and emits payment_intent.created.
 func (h paymentIntents) insert(pi *PaymentIntent) *PaymentIntent {
 	pi.Base = Base{ID: h.ids.longID("pi_3"), Created: h.now}
 	pi.ClientSecret = pi.ID + "_secret_" + h.ids.token(25)
@@ -61,8 +61,8 @@ func (h paymentIntents) insert(pi *PaymentIntent) *PaymentIntent {
 	return pi
 }
 
-// confirmWith tries to take the money from a card. A card that wants 3-D Secure
-// leaves the intent in requires_action until authenticate.
+// confirmWith attempts the payment. A card that requires 3-D Secure leaves the intent in
+// requires_action until completeAuthentication.
 func (h paymentIntents) confirmWith(pi *PaymentIntent, pm *PaymentMethod) (paymentOutcome, *Decline) {
 	result, decline := pm.chargeOutcome()
 	pi.PaymentMethod, pi.LastPaymentError = pm.ID, nil
@@ -78,7 +78,7 @@ func (h paymentIntents) confirmWith(pi *PaymentIntent, pm *PaymentMethod) (payme
 	return result, decline
 }
 
-// completeAuthentication ends a 3-D Secure question, well or badly.
+// completeAuthentication applies the result of 3-D Secure.
 func (h paymentIntents) completeAuthentication(pi *PaymentIntent, passed bool) (paymentOutcome, *Decline) {
 	pm, ok := h.store.PaymentMethods.get(pi.PaymentMethod)
 	if !ok || pi.Status != "requires_action" {
@@ -109,7 +109,7 @@ func (h paymentIntents) succeed(pi *PaymentIntent, pm *PaymentMethod) {
 	h.disputes.openForTestCard(ch)
 }
 
-// authorize sets the money aside until it is captured or the intent canceled.
+// authorize marks the amount as authorized until it is captured or canceled.
 func (h paymentIntents) authorize(pi *PaymentIntent, ch *Charge) {
 	ch.Uncaptured = true
 	pi.Status, pi.LatestCharge, pi.LastPaymentError = "requires_capture", ch.ID, nil
@@ -117,7 +117,7 @@ func (h paymentIntents) authorize(pi *PaymentIntent, ch *Charge) {
 	h.emit("payment_intent.amount_capturable_updated", h.render(pi))
 }
 
-// amountCapturable is what capture may still take.
+// amountCapturable is the amount that can still be captured.
 func (pi *PaymentIntent) amountCapturable() int64 {
 	if pi.Status != "requires_capture" {
 		return 0
@@ -132,14 +132,14 @@ func (h paymentIntents) fail(pi *PaymentIntent, pm *PaymentMethod, decline *Decl
 	h.failConfirmation(pi, pm, decline)
 }
 
-// failConfirmation sends an intent back to waiting for another card.
+// failConfirmation returns the intent to requires_payment_method.
 func (h paymentIntents) failConfirmation(pi *PaymentIntent, pm *PaymentMethod, decline *Decline) {
 	pi.Status, pi.PaymentMethod = "requires_payment_method", ""
 	pi.LastPaymentError, pi.LastErrorMethod = decline, pm.ID
 	h.emit("payment_intent.payment_failed", h.render(pi))
 }
 
-// cancelByID ends an intent whose invoice or session is no more.
+// cancelByID cancels the intent of a voided invoice or an expired session, if it is open.
 func (h paymentIntents) cancelByID(id, reason string) {
 	pi, ok := h.store.PaymentIntents.get(id)
 	if !ok || pi.Status == "succeeded" || pi.Status == "canceled" {
@@ -227,7 +227,7 @@ func (h paymentIntents) renderLastError(p *PaymentIntent) any {
 	return o
 }
 
-// renderDecline is the last error of an intent, with the card that it is about.
+// renderDecline renders the last error of an intent with its payment method.
 func (h paymentIntents) renderDecline(d *Decline, method string) wire.Object {
 	o := wire.Object{"type": "invalid_request_error", "code": d.Code, "message": d.Message, "doc_url": wire.DocURL(d.Code)}
 	if d.DeclineCode != "" {

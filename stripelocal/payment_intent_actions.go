@@ -69,7 +69,8 @@ func checkIntentAmount(p wire.Params) error {
 	return nil
 }
 
-// checkReferences looks at the references that an intent is given; owner is the customer it already has.
+// checkReferences checks the referenced customer and payment method. owner is the intent's current
+// customer.
 func (h paymentIntents) checkReferences(p wire.Params, owner string) (*PaymentMethod, error) {
 	if p.Has("customer") {
 		c, err := h.customers.fromParam(p, "customer")
@@ -91,7 +92,7 @@ func (h paymentIntents) checkReferences(p wire.Params, owner string) (*PaymentMe
 	return pm, checkMethodOwner(pm, owner)
 }
 
-// checkMethodTypes refuses kinds of payment that nobody could choose here.
+// checkMethodTypes rejects all payment method types but card.
 func checkMethodTypes(p wire.Params) error {
 	for _, kind := range p.Strings("payment_method_types") {
 		if kind != "card" {
@@ -101,7 +102,7 @@ func checkMethodTypes(p wire.Params) error {
 	return nil
 }
 
-// checkMethodOwner refuses a card that belongs to somebody else than who pays.
+// checkMethodOwner rejects a payment method of another customer.
 func checkMethodOwner(pm *PaymentMethod, customer string) error {
 	switch {
 	case pm.Customer == "" || pm.Customer == customer:
@@ -112,7 +113,7 @@ func checkMethodOwner(pm *PaymentMethod, customer string) error {
 	return wire.Invalid("payment_intent_unexpected_state", "payment_method", fmt.Sprintf("The PaymentMethod %s does not belong to the Customer you supplied %s. Please use this PaymentMethod with the Customer that it belongs to instead.", pm.ID, customer))
 }
 
-// setFields carries over what an intent may be told at any time.
+// setFields copies the parameters that can change at any time.
 func (pi *PaymentIntent) setFields(p wire.Params) {
 	p.SetString("customer", &pi.Customer)
 	p.SetString("description", &pi.Description)
@@ -132,7 +133,7 @@ func (h paymentIntents) find(in *input) (*PaymentIntent, error) {
 	return pi, nil
 }
 
-// unexpectedState is the refusal of what an intent's status does not allow.
+// unexpectedState is the error for an operation that the intent's status does not allow.
 func unexpectedState(pi *PaymentIntent, message string) *wire.Error {
 	e := wire.Invalid("payment_intent_unexpected_state", "", message)
 	e.PaymentIntent = pi.ID
@@ -200,7 +201,7 @@ func missingMethodError(pi *PaymentIntent) *wire.Error {
 	return unexpectedState(pi, "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a payment method or ConfirmationToken.")
 }
 
-// confirmFromAPI is a confirmation through the API: what a card refuses is a 402 that shows the intent.
+// confirmFromAPI confirms an intent. A decline is a 402 that includes the intent.
 func (h paymentIntents) confirmFromAPI(pi *PaymentIntent, p wire.Params) (any, error) {
 	pm, ok := h.store.PaymentMethods.get(pi.PaymentMethod)
 	if !ok {
@@ -224,7 +225,7 @@ func (h paymentIntents) confirmFromAPI(pi *PaymentIntent, p wire.Params) (any, e
 	return h.render(pi), nil
 }
 
-// confirmForInvoice lets an invoice know of its payment.
+// confirmForInvoice confirms through the invoice if the intent belongs to one.
 func (h paymentIntents) confirmForInvoice(pi *PaymentIntent, pm *PaymentMethod) (paymentOutcome, *Decline) {
 	if inv, ok := h.store.Invoices.get(pi.Invoice); ok && inv.PaymentIntent == pi.ID && !inv.isClosed() {
 		return h.invoicing.pay(inv, pm)
@@ -255,7 +256,7 @@ func (h paymentIntents) capture(in *input) (any, error) {
 	return h.render(pi), nil
 }
 
-// captureAmount takes what was set aside, or a part; the rest is released.
+// captureAmount captures an authorized amount or a part of it and releases the rest.
 func (h paymentIntents) captureAmount(pi *PaymentIntent, amount int64) {
 	pi.Status, pi.AmountReceived = "succeeded", amount
 	if ch, ok := h.store.Charges.get(pi.LatestCharge); ok {
@@ -289,7 +290,7 @@ func (h paymentIntents) cancel(in *input) (any, error) {
 	return h.render(pi), nil
 }
 
-// captureMethod is how an intent takes its money; automatic_async is what the version spoken here begins with.
+// captureMethod returns the capture method. The default of APIVersion is automatic_async.
 func (pi *PaymentIntent) captureMethod() string {
 	if pi.CaptureMethod == "" {
 		if pi.Invoice != "" || pi.CheckoutSession != "" {

@@ -7,7 +7,7 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// PaymentMethod is a card. Its number is always one of Stripe's test cards.
+// PaymentMethod is a card or a bank account. A card's number is one of Stripe's test cards.
 type PaymentMethod struct {
 	Base
 	Number         string
@@ -19,10 +19,10 @@ type PaymentMethod struct {
 	Name           string
 	Phone          string
 	Address        *Address
-	AllowRedisplay string // empty: unspecified
-	Authenticated  bool   // passed 3-D Secure once
-	IsBankAccount  bool   // a bank account, not a card
-	Consumed       bool   // paid for nobody in particular, or was detached: not to be used again
+	AllowRedisplay string // empty is unspecified
+	Authenticated  bool   // has passed 3-D Secure
+	IsBankAccount  bool   // us_bank_account, not card
+	Consumed       bool   // used once without a customer, or detached; not usable again
 	Metadata       map[string]string
 }
 
@@ -62,7 +62,7 @@ func (h paymentMethods) create(in *input) (any, error) {
 	return h.render(pm), nil
 }
 
-// fromCardParams makes a payment method of a token or of a card's digits.
+// fromCardParams creates a payment method from a token or from card details.
 func (h paymentMethods) fromCardParams(card wire.Params) (*PaymentMethod, error) {
 	if token := card.String("token"); token != "" {
 		if len(card.Names()) > 1 {
@@ -82,12 +82,12 @@ func (h paymentMethods) fromCardParams(card wire.Params) (*PaymentMethod, error)
 	return h.insertCard(known, card.Int("exp_month"), card.Int("exp_year")), nil
 }
 
-// insertCard stores a card that belongs to nobody yet.
+// insertCard stores a card without a customer.
 func (h paymentMethods) insertCard(card testCard, month, year int64) *PaymentMethod {
 	return h.insertCardWithPrefix("pm_1", card, month, year)
 }
 
-// insertCardWithPrefix is newMethod for the older cards too, whose ids begin with card_.
+// insertCardWithPrefix is insertCard with an id prefix: card_1 for legacy card sources.
 func (h paymentMethods) insertCardWithPrefix(prefix string, card testCard, month, year int64) *PaymentMethod {
 	pm := &PaymentMethod{
 		Base: Base{ID: h.ids.longID(prefix), Created: h.now}, Number: card.number, Brand: card.brand,
@@ -104,8 +104,7 @@ func (p *PaymentMethod) setBillingDetails(from wire.Params) {
 	setAddress(from, "address", &p.Address)
 }
 
-// findUsable finds a payment method to be used, making one of a pm_card_…
-// token.
+// findUsable returns a usable payment method. It creates one for a test id such as pm_card_visa.
 func (h paymentMethods) findUsable(id, param string) (*PaymentMethod, error) {
 	if pm, ok := h.store.PaymentMethods.get(id); ok {
 		return pm, checkNotConsumed(pm)
@@ -211,7 +210,7 @@ func (h paymentMethods) listForCustomer(in *input) (any, error) {
 	return h.listPage(in, c.ID)
 }
 
-// listPage lists a customer's cards; without a customer Stripe lists none.
+// listPage lists a customer's payment methods. Without a customer the list is empty, as at Stripe.
 func (h paymentMethods) listPage(in *input, customer string) (any, error) {
 	return listing[*PaymentMethod]{
 		resource: "payment_method", table: h.store.PaymentMethods, rows: h.store.PaymentMethods.by("customer", customer),
@@ -249,10 +248,10 @@ func cardChecks() wire.Object {
 	return wire.Object{"address_line1_check": nil, "address_postal_code_check": nil, "cvc_check": "pass"}
 }
 
-// fingerprint is the same for the same card number.
+// fingerprint is equal for equal card numbers.
 func (p *PaymentMethod) fingerprint() string { return fingerprint(p.Number)[:16] }
 
-// checkAttachable says whether a customer may have a card.
+// checkAttachable checks that a card can be attached to a customer.
 func (h paymentMethods) checkAttachable(pm *PaymentMethod, customer string) error {
 	if pm.Customer != "" && pm.Customer != customer {
 		return wire.Invalid("", "", "The payment method you provided has already been attached to a customer.")
@@ -263,14 +262,15 @@ func (h paymentMethods) checkAttachable(pm *PaymentMethod, customer string) erro
 	return nil
 }
 
-// releaseAll takes a deleted customer's cards from it; nobody can use them again.
+// releaseAll detaches a deleted customer's payment methods, which cannot be used again.
 func (h paymentMethods) releaseAll(c *Customer) {
 	for _, pm := range slices.Clone(h.store.PaymentMethods.by("customer", c.ID)) {
 		h.store.PaymentMethods.change(pm, func() { pm.Customer, pm.Consumed = "", true })
 	}
 }
 
-// initialFromParams is the card that a customer is to begin with.
+// initialFromParams returns the payment method of a new customer, from payment_method or source;
+// nil if there is none.
 func (h paymentMethods) initialFromParams(p wire.Params) (*PaymentMethod, error) {
 	var method *PaymentMethod
 	var err error
@@ -288,7 +288,7 @@ func (h paymentMethods) initialFromParams(p wire.Params) (*PaymentMethod, error)
 	return method, h.checkAttachable(method, "")
 }
 
-// fromCardEntry stores the card that was typed in.
+// fromCardEntry stores an entered card.
 func (h paymentMethods) fromCardEntry(entered cardForm, email string) *PaymentMethod {
 	card, _ := testCardByNumber(digitsOf(entered.Number))
 	month, year, _ := parseExpiry(entered.Expiry)
@@ -297,8 +297,8 @@ func (h paymentMethods) fromCardEntry(entered cardForm, email string) *PaymentMe
 	return pm
 }
 
-// saveAfterPayment attaches a card that has paid, where the intent's setup_future_usage
-// asks for it; it makes no difference whether the bank asked a question first.
+// saveAfterPayment attaches the payment method of a paid intent if setup_future_usage is set,
+// whether or not 3-D Secure was required.
 func (h paymentMethods) saveAfterPayment(pi *PaymentIntent) {
 	pm, ok := h.store.PaymentMethods.get(pi.PaymentMethod)
 	c, there := h.store.Customers.get(pi.Customer)

@@ -1,6 +1,6 @@
 package stripelocal
 
-// forInvoice is the card that an invoice of a subscription is taken from.
+// forInvoice returns the payment method that an invoice is charged to.
 func (h paymentMethods) forInvoice(inv *Invoice) (*PaymentMethod, bool) {
 	if pm, ok := h.store.PaymentMethods.get(inv.DefaultPaymentMethod); ok {
 		return pm, true
@@ -15,7 +15,7 @@ func (h paymentMethods) forInvoice(inv *Invoice) (*PaymentMethod, bool) {
 	return h.defaultFor(c)
 }
 
-// forSubscription is the subscription's card, else its customer's default.
+// forSubscription returns the subscription's default payment method, else the customer's.
 func (h paymentMethods) forSubscription(sub *Subscription) (*PaymentMethod, bool) {
 	if pm, ok := h.store.PaymentMethods.get(sub.DefaultPaymentMethod); ok {
 		return pm, true
@@ -27,7 +27,7 @@ func (h paymentMethods) forSubscription(sub *Subscription) (*PaymentMethod, bool
 	return h.defaultFor(c)
 }
 
-// defaultFor is the card that a customer pays with.
+// defaultFor returns the customer's default payment method, else the default source.
 func (h paymentMethods) defaultFor(c *Customer) (*PaymentMethod, bool) {
 	if pm, ok := h.store.PaymentMethods.get(c.DefaultPaymentMethod); ok {
 		return pm, true
@@ -53,7 +53,7 @@ func (h paymentMethods) paysSubscription(pm *PaymentMethod) bool {
 	return false
 }
 
-// clearDefaults takes a card out of where it was the default.
+// clearDefaults removes a payment method wherever it is the default.
 func (h paymentMethods) clearDefaults(pm *PaymentMethod) {
 	c, ok := h.store.Customers.get(pm.Customer)
 	if ok && (c.DefaultPaymentMethod == pm.ID || c.DefaultSource == pm.ID) {

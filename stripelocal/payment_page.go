@@ -2,8 +2,9 @@ package stripelocal
 
 import "usher/stripelocal/wire"
 
-// The hosted page of Stripe has calls of its own, which no documentation names. The official CLI uses two of them, to complete a
-// Checkout session without a browser; their parameters are what it sends, their answers the session.
+// Stripe's hosted page uses undocumented API calls. The official CLI uses two of them to complete a
+// Checkout session without a browser. Their parameters are those that the CLI sends; their response
+// is the session.
 
 // paymentPages serves /v1/payment_pages.
 type paymentPages struct{ *request }

@@ -2,19 +2,19 @@ package stripelocal
 
 import "usher/stripelocal/wire"
 
-// PendingUpdate is a change that waits for its invoice to be paid (docs:
-// pending updates).
+// PendingUpdate is a subscription change that is applied when its invoice is paid (docs: pending
+// updates).
 type PendingUpdate struct {
 	Invoice       string
 	ExpiresAt     int64
 	Items         []plannedItem
 	Before        billingState
 	After         billingState
-	AttemptFailed bool // the first attempt failed, so the client knows it is pending
+	AttemptFailed bool // shown as pending_update from then on
 }
 
-// checkPendingParams refuses what a pending update cannot hold (docs: pending
-// updates reference).
+// checkPendingParams rejects parameters that pending updates do not support (docs: pending updates
+// reference).
 func checkPendingParams(in *input) error {
 	if in.String("payment_behavior") != "pending_if_incomplete" {
 		return nil
@@ -34,7 +34,7 @@ func checkPendingParams(in *input) error {
 // pendingUpdates holds subscription changes until their invoice is paid.
 type pendingUpdates struct{ *request }
 
-// create bills a change first and makes it once that is paid.
+// create bills a change and applies it once the invoice is paid.
 func (h pendingUpdates) create(sub *Subscription, p changePlan) (paymentOutcome, *Decline) {
 	h.replace(sub, true)
 	h.subscriptionChanges.storeProrations(p)
@@ -53,7 +53,7 @@ func (h pendingUpdates) create(sub *Subscription, p changePlan) (paymentOutcome,
 	return result, decline
 }
 
-// apply makes the change whose invoice was paid.
+// apply applies the change of a paid invoice.
 func (h pendingUpdates) apply(sub *Subscription, inv *Invoice) {
 	pending := sub.PendingUpdate
 	if pending == nil || pending.Invoice != inv.ID {
@@ -73,7 +73,7 @@ func (h pendingUpdates) apply(sub *Subscription, inv *Invoice) {
 	h.renewals.scheduleNext(sub)
 }
 
-// expire gives a change up. Its invoice is voided.
+// expire discards the change and voids its invoice.
 func (h pendingUpdates) expire(sub *Subscription) {
 	pending := sub.PendingUpdate
 	if pending == nil {
@@ -86,15 +86,14 @@ func (h pendingUpdates) expire(sub *Subscription) {
 	h.emit("customer.subscription.pending_update_expired", h.subscriptions.render(sub))
 }
 
-// replace lets another change that is billed take the place of one
-// that waits.
+// replace discards the pending update if another billed change replaces it.
 func (h pendingUpdates) replace(sub *Subscription, replaced bool) {
 	if replaced {
 		h.expire(sub)
 	}
 }
 
-// render is null until the first attempt at its invoice has failed.
+// render renders pending_update, null until the first payment attempt has failed.
 func (h pendingUpdates) render(sub *Subscription) any {
 	pending := sub.PendingUpdate
 	if pending == nil || !pending.AttemptFailed {

@@ -7,7 +7,7 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// PortalConfiguration says what the portal lets customers do.
+// PortalConfiguration is the set of features of a customer portal.
 type PortalConfiguration struct {
 	Base
 	Active           bool
@@ -21,25 +21,25 @@ type PortalConfiguration struct {
 	Features         PortalFeatures
 }
 
-// PortalFeatures are the parts of the portal, as API version 2024-06-20 has
-// them: no bounds on quantities, no switch at the period's end.
+// PortalFeatures are the portal's features in API version 2024-06-20: no limits on quantities, no
+// schedule at the period's end.
 type PortalFeatures struct {
 	CustomerUpdate            bool
 	CustomerAllowedUpdates    []string
 	InvoiceHistory            bool
 	PaymentMethodUpdate       bool
 	SubscriptionCancel        bool
-	CancelMode                string // at_period_end, immediately
+	CancelMode                string // at_period_end or immediately
 	CancelProration           string
 	CancellationReason        bool
 	CancellationReasonOptions []string
 	SubscriptionUpdate        bool
-	DefaultAllowedUpdates     []string // price, quantity, promotion_code
+	DefaultAllowedUpdates     []string // of price, quantity and promotion_code
 	UpdateProration           string
 	UpdateProducts            []PortalProduct
 }
 
-// PortalProduct is a product to switch to, with the prices offered.
+// PortalProduct is a product with the prices that the portal offers.
 type PortalProduct struct {
 	Product string
 	Prices  []string
@@ -49,7 +49,8 @@ const portalFeatureParams = "customer_update{allowed_updates[]:address|email|nam
 	"subscription_cancel{enabled:bool mode:at_period_end|immediately proration_behavior:none|create_prorations|always_invoice cancellation_reason{enabled:bool! options[]:customer_service|low_quality|missing_features|other|switched_service|too_complex|too_expensive|unused?}} " +
 	"subscription_update{enabled:bool default_allowed_updates[]:price|promotion_code|quantity? proration_behavior:none|create_prorations|always_invoice products[]{product! prices[]!}?} "
 
-// newPortalFeatures are the same parameters where a configuration is made: there each feature says whether it is on.
+// newPortalFeatures are the parameters for creating a configuration, where every feature requires
+// enabled.
 func newPortalFeatures() string {
 	return strings.NewReplacer("enabled:bool ", "enabled:bool! ", "enabled:bool}", "enabled:bool!}", "unused?", "unused!?").Replace(portalFeatureParams)
 }
@@ -85,7 +86,7 @@ func (h portalConfigurations) create(in *input) (any, error) {
 	return renderPortalConfiguration(x), nil
 }
 
-// validate refuses what this portal does not have.
+// validate rejects features that the local Stripe does not have.
 func (h portalConfigurations) validate(in *input, creating bool) error {
 	if in.At("login_page").Bool("enabled") {
 		return wire.Invalid("", "login_page[enabled]", "The local Stripe has no login page for its portal.")
@@ -93,8 +94,8 @@ func (h portalConfigurations) validate(in *input, creating bool) error {
 	return h.validateFeatures(in.At("features"), creating)
 }
 
-// validateFeatures knows that a subscription_update must name its updates
-// and products, even when disabled (types of stripe-node 16.12.0).
+// validateFeatures requires the allowed updates and products of subscription_update even if it is
+// disabled (types of stripe-node 16.12.0).
 func (h portalConfigurations) validateFeatures(f wire.Params, creating bool) error {
 	update := f.At("subscription_update")
 	if f.Has("subscription_update") && creating {
@@ -222,8 +223,7 @@ func renderPortalConfiguration(x *PortalConfiguration) wire.Object {
 	}
 }
 
-// renderSubscriptionUpdate shows products only where there are any, as an empty list is
-// null at this version.
+// renderSubscriptionUpdate renders products as null if there are none, as this API version does.
 func (f PortalFeatures) renderSubscriptionUpdate() wire.Object {
 	o := wire.Object{
 		"default_allowed_updates": f.DefaultAllowedUpdates, "enabled": f.SubscriptionUpdate, "proration_behavior": f.UpdateProration, "products": nil,

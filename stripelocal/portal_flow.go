@@ -4,8 +4,8 @@ import "usher/stripelocal/wire"
 
 const confirmParams = "subscription_update_confirm{subscription! items[]{id! price quantity:int}! discounts[]{coupon promotion_code}} "
 
-// setFlowItems reads what a subscription_update_confirm is to confirm: a price
-// that the configuration offers, for the subscription's own item.
+// setFlowItems reads the items of a subscription_update_confirm flow: one price that the
+// configuration offers, for the subscription's single item.
 func (h portalSessions) setFlowItems(x *PortalSession, config *PortalConfiguration, detail wire.Params) error {
 	sub, ok := h.store.Subscriptions.get(x.Flow.Subscription)
 	if !ok || x.Flow.Type != "subscription_update_confirm" {

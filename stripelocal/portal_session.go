@@ -7,32 +7,31 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// PortalSession is a short-lived key to one customer's portal.
+// PortalSession gives access to a customer's portal.
 type PortalSession struct {
 	Base
 	Configuration string
 	Customer      string
 	Flow          PortalFlow
-	RenderedFlow  json.RawMessage // as the API shows it
+	RenderedFlow  json.RawMessage // flow as the API renders it
 	Locale        string
 	ReturnURL     string
 }
 
-// PortalFlow is the one thing a deep link is for; an empty Type is the whole
-// portal.
+// PortalFlow is the flow of a deep link. An empty Type is the whole portal.
 type PortalFlow struct {
 	Type          string
 	Subscription  string
-	AfterType     string // portal_homepage, redirect, hosted_confirmation
+	AfterType     string // portal_homepage, redirect or hosted_confirmation
 	AfterURL      string
 	AfterMessage  string
-	Completed     bool // it has come to its end
+	Completed     bool
 	Coupon        string
 	PromotionCode string
 	Items         []PortalFlowItem
 }
 
-// PortalFlowItem is one item of a subscription_update_confirm.
+// PortalFlowItem is an item of a subscription_update_confirm flow.
 type PortalFlowItem struct {
 	ID       string
 	Price    string
@@ -99,7 +98,7 @@ func (h portalSessions) configurationFromParams(in *input) (*PortalConfiguration
 	}
 }
 
-// setFlow reads a deep link and holds it against the configuration.
+// setFlow reads flow_data and checks it against the configuration.
 func (h portalSessions) setFlow(x *PortalSession, config *PortalConfiguration, flow wire.Params) error {
 	if x.Flow.Type = flow.String("type"); x.Flow.Type == "" {
 		return nil

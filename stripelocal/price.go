@@ -7,12 +7,12 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// Price is what one unit of a product costs. UnitAmount counts minor units.
+// Price is the price of one unit of a product. UnitAmount is minor units.
 type Price struct {
 	Base
 	Active            bool
 	Currency          string
-	Interval          string // day, week, month, year; empty for one-time prices
+	Interval          string // day, week, month or year; empty if one-time
 	IntervalCount     int64
 	LookupKey         string
 	Metadata          map[string]string
@@ -20,7 +20,7 @@ type Price struct {
 	Product           string
 	TaxBehavior       string
 	UnitAmount        int64
-	UnitAmountDecimal string // where the amount has fractions of a minor unit
+	UnitAmountDecimal string // set if the amount has fractions of a minor unit
 }
 
 const (
@@ -79,8 +79,8 @@ func (h prices) validateNew(p wire.Params) error {
 	return h.checkLookupKey(p, "")
 }
 
-// checkPriceAmount refuses what this server cannot count: tiers, metered use,
-// no amount at all.
+// checkPriceAmount rejects prices that are not supported (tiered, metered) and prices without an
+// amount.
 func checkPriceAmount(p wire.Params) error {
 	switch {
 	case !wire.IsCurrency(p.String("currency")):
@@ -95,7 +95,7 @@ func checkPriceAmount(p wire.Params) error {
 	return checkInterval(p.At("recurring"))
 }
 
-// checkInterval holds a recurrence against Stripe's bound of three years.
+// checkInterval checks Stripe's limit of three years per interval.
 func checkInterval(r wire.Params) error {
 	count := r.IntOr("interval_count", 1)
 	most := map[string]int64{"day": 1095, "week": 156, "month": 36, "year": 3, "": 1}[r.String("interval")]
@@ -125,7 +125,7 @@ func (h prices) byLookupKey(key string) *Price {
 	return nil
 }
 
-// insert stores a price made of checked parameters.
+// insert stores a price from checked parameters.
 func (h prices) insert(product string, from wire.Params, active bool) *Price {
 	p := &Price{
 		Base: Base{ID: h.ids.longID("price_1"), Created: h.now}, Active: active, Product: product,
@@ -155,8 +155,8 @@ func (p *Price) setAmount(from wire.Params) {
 	p.UnitAmountDecimal = from.String("unit_amount_decimal")
 }
 
-// setFields carries over what may change later too; a transferred lookup key
-// leaves the price that had it.
+// setFields copies the parameters that can be updated. transfer_lookup_key removes the key from the
+// price that has it.
 func (h prices) setFields(p *Price, from wire.Params) {
 	from.SetBool("active", &p.Active)
 	from.SetString("nickname", &p.Nickname)
@@ -222,7 +222,7 @@ func (p *Price) priceType() string {
 	return "recurring"
 }
 
-// amount is quantity units in whole minor units, halves away from zero.
+// amount is the amount of a quantity in minor units, rounded half away from zero.
 func (p *Price) amount(quantity int64) int64 {
 	if p.UnitAmountDecimal == "" {
 		return p.UnitAmount * quantity
@@ -270,8 +270,7 @@ func (p *Price) currencyOptions() wire.Object {
 	}}
 }
 
-// renderPlan is the price as the older plan object that subscription items and
-// invoice lines still carry.
+// renderPlan renders the price as the legacy plan object of subscription items and invoice lines.
 func (p *Price) renderPlan() any {
 	if p.Interval == "" {
 		return nil
@@ -285,7 +284,7 @@ func (p *Price) renderPlan() any {
 	}
 }
 
-// planResource lets references to the older kind of price be expanded.
+// planResource renders plans for expand[].
 func planResource() resource {
 	return resource{objectType: "plan", render: func(r *request, id string) (wire.Object, bool) {
 		p, ok := r.store.Prices.get(id)
@@ -297,7 +296,7 @@ func planResource() resource {
 	}}
 }
 
-// periodAfter is the end of the first billing period, counted from the anchor, that ends after moment.
+// periodAfter is the first end of a billing period after moment, counted from anchor.
 func (p *Price) periodAfter(anchor, moment int64) int64 {
 	return wire.PeriodAfter(anchor, p.Interval, p.IntervalCount, moment)
 }

@@ -3,15 +3,15 @@ package stripelocal
 import "usher/stripelocal/wire"
 
 const (
-	// inlineRecurring and inlinePrice are the parameters of a price made in passing, as part of another call.
+	// inlineRecurring and inlinePrice are the price_data parameters of other calls.
 	inlineRecurring = "price_data{currency! product! recurring{interval:day|week|month|year! interval_count:int}! " +
 		"tax_behavior:exclusive|inclusive|unspecified unit_amount:int unit_amount_decimal:decimal} "
 	inlinePrice = "price_data{currency! product product_data{name! description images[] metadata:map tax_code} recurring{interval:day|week|month|year! interval_count:int} " +
 		"tax_behavior:exclusive|inclusive|unspecified unit_amount:int unit_amount_decimal:decimal} "
 )
 
-// fromParams is the price that a set of parameters names, or that its price_data makes: that one is inactive, so that nothing else
-// can use it. Where the call is refused afterwards the price stays.
+// fromParams returns the price that parameters name, or creates one from price_data. A created
+// price is inactive and stays even if the call fails afterwards.
 func (h prices) fromParams(p wire.Params) (*Price, error) {
 	data := p.At("price_data")
 	switch {
@@ -43,7 +43,7 @@ func (h prices) createInline(data wire.Params) (*Price, error) {
 	return h.insert(product, data, false), nil
 }
 
-// recurringFromParams finds the active recurring price that a parameter names.
+// recurringFromParams is fromParams for recurring prices.
 func (h prices) recurringFromParams(p wire.Params, param string) (*Price, error) {
 	price, err := h.fromParams(p)
 	switch {

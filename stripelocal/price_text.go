@@ -13,12 +13,12 @@ func (h prices) productName(p *Price) string {
 	return p.ID
 }
 
-// describeLine words a line: 5 × Pro (at $10.00 / month).
+// describeLine describes an invoice line: 5 × Pro (at $10.00 / month).
 func (h prices) describeLine(p *Price, quantity int64) string {
 	return fmt.Sprintf("%d × %s (at %s / %s)", quantity, h.productName(p), wire.FormatAmount(p.UnitAmount, p.Currency), p.Interval)
 }
 
-// describeQuantity words a quantity of a price: 5 × Pro.
+// describeQuantity describes a quantity of a price: 5 × Pro.
 func (h prices) describeQuantity(p *Price, quantity int64) string {
 	if quantity == 1 {
 		return h.productName(p)

@@ -6,7 +6,7 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// Product is what is sold.
+// Product is a product of the account.
 type Product struct {
 	Base
 	Active              bool
@@ -59,7 +59,7 @@ func (h products) create(in *input) (any, error) {
 	return h.render(p), nil
 }
 
-// checkID refuses an id of one's own that is taken, by a deleted product too.
+// checkID rejects an invalid id, and an id that exists or was deleted.
 func (h products) checkID(p wire.Params) error {
 	id := p.String("id")
 	if _, taken := h.store.Products.get(id); taken {

@@ -7,15 +7,15 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// PromotionCode is a word that customers type to redeem a coupon.
+// PromotionCode is a code that customers enter to redeem a coupon.
 type PromotionCode struct {
 	Base
 	Inactive              bool
 	Code                  string
 	Coupon                string
-	Customer              string // the only one who may; empty is everybody
+	Customer              string // the only customer who can redeem it; empty is any
 	ExpiresAt             int64
-	FirstTimeTransaction  bool // only for customers who have paid nothing yet
+	FirstTimeTransaction  bool // only for customers without a successful payment
 	MaxRedemptions        int64
 	Metadata              map[string]string
 	MinimumAmount         int64 // minor units
@@ -81,8 +81,7 @@ func (h promotionCodes) validate(p wire.Params) error {
 	return nil
 }
 
-// byCode finds the active code that a customer would mean by a word,
-// in whatever case; nil where there is none.
+// byCode returns the active code that a customer can redeem, ignoring case; nil if there is none.
 func (h promotionCodes) byCode(word, customer string) *PromotionCode {
 	var found *PromotionCode
 	for _, x := range h.store.PromotionCodes.all {
@@ -137,14 +136,14 @@ func (h promotionCodes) list(in *input) (any, error) {
 	}.page(in)
 }
 
-// isRedeemable is what the API shows as active.
+// isRedeemable is the value of active in the API.
 func (h promotionCodes) isRedeemable(x *PromotionCode) bool {
 	c, ok := h.store.Coupons.get(x.Coupon)
 	return ok && !x.Inactive && c.isValid(h.now) && (x.ExpiresAt == 0 || h.now < x.ExpiresAt) &&
 		(x.MaxRedemptions == 0 || x.TimesRedeemed < x.MaxRedemptions)
 }
 
-// redemptionError says why a customer cannot use a code for an amount; "" is no reason.
+// redemptionError is why a customer cannot redeem a code for an amount, or "".
 func (h promotionCodes) redemptionError(x *PromotionCode, customer, currency string, amount int64) string {
 	switch {
 	case x == nil, !h.isRedeemable(x), x.Customer != "" && x.Customer != customer:

@@ -10,10 +10,9 @@ import (
 // prorations computes the invoice items of a change within a period.
 type prorations struct{ *request }
 
-// forChange are the items for a change in the middle of a period: what is
-// given back of the old, and what the new costs for the rest. Where a new
-// period begins at once, everything old is given back and the new is billed in
-// full. A trial costs nothing, so there is nothing to prorate in it.
+// forChange returns the items of a change within a period: credits for unused time and charges for
+// the remaining time. If a new period starts, everything is credited and the new period is billed
+// in full. Nothing is prorated in a trial.
 func (h prorations) forChange(sub *Subscription, ch subscriptionChange, p changePlan) []*InvoiceItem {
 	switch {
 	case sub.Status == "trialing":
@@ -42,7 +41,7 @@ func (h prorations) forChange(sub *Subscription, ch subscriptionChange, p change
 	return out
 }
 
-// newItemIDs are the ids of the planned items that do not exist yet.
+// newItemIDs are the ids of planned items that do not exist yet.
 func (h prorations) newItemIDs(sub *Subscription, items []plannedItem) []string {
 	var out []string
 	for _, i := range items {
@@ -53,7 +52,7 @@ func (h prorations) newItemIDs(sub *Subscription, items []plannedItem) []string 
 	return out
 }
 
-// unusedCredits gives back the rest of the period of every item.
+// unusedCredits credits the remaining time of every item.
 func (h prorations) unusedCredits(sub *Subscription, date int64) []*InvoiceItem {
 	var out []*InvoiceItem
 	for _, item := range h.subscriptions.items(sub) {
@@ -73,8 +72,7 @@ func (h prorations) appendCredit(out []*InvoiceItem, sub *Subscription, item *Su
 	return append(out, credit)
 }
 
-// creditedLines finds the invoice line that last charged for an item: what a credit
-// of it gives back.
+// creditedLines returns the invoice and line that last charged for an item, for proration_details.
 func (h prorations) creditedLines(sub *Subscription, item *SubscriptionItem) (string, []string) {
 	invoices := h.store.Invoices.by("subscription", sub.ID)
 	for i := len(invoices) - 1; i >= 0; i-- {
@@ -87,13 +85,13 @@ func (h prorations) creditedLines(sub *Subscription, item *SubscriptionItem) (st
 	return "", nil
 }
 
-// share is the part of a period's amount that belongs to the time after a
-// moment, by the second, rounded to the minor unit.
+// share is the part of a period's amount for the time after a date, by the second, rounded to the
+// minor unit.
 func share(sub *Subscription, date, amount int64) int64 {
 	return wire.Share(amount, sub.CurrentPeriodEnd-date, sub.CurrentPeriodEnd-sub.CurrentPeriodStart)
 }
 
-// build is an item, not stored yet, for the rest of the period.
+// build builds a proration item for the rest of the period, without storing it.
 func (h prorations) build(sub *Subscription, p *Price, quantity int64, item string, date, amount int64, words string) *InvoiceItem {
 	return &InvoiceItem{
 		Amount: amount, Currency: sub.Currency, Customer: sub.Customer, PeriodStart: date, PeriodEnd: sub.CurrentPeriodEnd,
@@ -102,7 +100,7 @@ func (h prorations) build(sub *Subscription, p *Price, quantity int64, item stri
 	}
 }
 
-// forInvoiceItem is a one-time price on a subscription's next invoice.
+// forInvoiceItem builds the item of a one-time price, without storing it.
 func (h prorations) forInvoiceItem(sub *Subscription, e newItem, now int64) *InvoiceItem {
 	return &InvoiceItem{
 		Amount: e.price.amount(e.quantity), Currency: sub.Currency, Customer: sub.Customer, PeriodStart: now, PeriodEnd: now,

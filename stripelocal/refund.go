@@ -6,7 +6,7 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// Refund is money given back of a charge. Amounts are minor units.
+// Refund is a refund of a charge. Amounts are minor units.
 type Refund struct {
 	Base
 	Amount        int64
@@ -17,12 +17,11 @@ type Refund struct {
 	Metadata      map[string]string
 	PaymentIntent string
 	Reason        string
-	SettlesAt     int64  // account time; 0 once it has its last status
-	Status        string // pending, succeeded, failed
+	SettlesAt     int64  // account time; 0 if the status is final
+	Status        string // pending, succeeded, failed or canceled
 }
 
-// refundDelay is how long the refunds of the test cards take that do not end
-// at once (assumed).
+// refundDelay is the delay of test cards with delayed refunds, in seconds (assumed).
 const refundDelay = 5
 
 // refunds serves /v1/refunds.
@@ -86,7 +85,7 @@ func (h refunds) findCharge(in *input) (*Charge, error) {
 	return ch, nil
 }
 
-// checkRefund holds an amount against what is left of a charge.
+// checkRefund checks an amount against the unrefunded amount of a charge.
 func checkRefund(ch *Charge, amount int64) error {
 	left := ch.Amount - ch.AmountRefunded
 	switch {
@@ -106,8 +105,7 @@ func checkRefund(ch *Charge, amount int64) error {
 	return nil
 }
 
-// refundCharge gives back a checked amount. Some test cards keep it pending, or let
-// it fail later.
+// refundCharge refunds a checked amount. Some test cards make it pending, or make it fail later.
 func (h refunds) refundCharge(ch *Charge, amount int64, reason string) *Refund {
 	r := &Refund{
 		Base: Base{ID: h.ids.longID("re_3"), Created: h.now}, Amount: amount, Charge: ch.ID, Currency: ch.Currency,
@@ -138,7 +136,7 @@ func (h refunds) scheduleSettlement(refund *Refund) {
 	})
 }
 
-// settle is the bank's late answer. What failed is not refunded any more.
+// settle applies the final status. A failed refund is subtracted from amount_refunded.
 func (h refunds) settle(r *Refund) {
 	before := h.render(r)
 	r.SettlesAt = 0
@@ -184,7 +182,7 @@ func (h refunds) update(in *input) (any, error) {
 	return h.render(r), nil
 }
 
-// cancel takes back a refund that the bank has not done yet.
+// cancel cancels a pending refund.
 func (h refunds) cancel(in *input) (any, error) {
 	r, err := h.find(in)
 	if err != nil {
@@ -213,7 +211,7 @@ func (h refunds) list(in *input) (any, error) {
 	}.page(in)
 }
 
-// renderForCharge is the expandable list inside a charge.
+// renderForCharge renders the expandable refunds of a charge.
 func (h refunds) renderForCharge(c *Charge) wire.Object {
 	data := []any{}
 	rows := h.store.Refunds.by("charge", c.ID)

@@ -7,12 +7,12 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// cardError is a 402 card_error.
+// cardError is a 402 card_error for a decline.
 func cardError(d *Decline) *wire.Error {
 	return &wire.Error{Status: http.StatusPaymentRequired, Type: "card_error", Code: d.Code, DeclineCode: d.DeclineCode, Message: d.Message}
 }
 
-// renderError is the body of a refusal.
+// renderError renders the body of an error response.
 func (r *request) renderError(e *wire.Error) wire.Object {
 	body := wire.Object{"type": e.Type, "message": e.Message}
 	if e.Code != "" {

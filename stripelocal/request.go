@@ -1,29 +1,28 @@
 package stripelocal
 
-// requestInfo says which request made something happen; empty for what Stripe does
+// requestInfo identifies the API request behind a change. It is empty for changes that Stripe makes
 // by itself.
 type requestInfo struct {
 	RequestID      string
 	IdempotencyKey string
 }
 
-// act is one thing happening at one moment, under the server's lock. All time
-// reads go through it, so that timers that come due late, moved clocks and
-// test clocks see the time they were due at. Its events are published
-// together by commit.
+// request is one transaction at one time, under the server's lock. Handlers read all times from it,
+// so that timers and test clocks see the time they are due. Its events are published together by
+// commit.
 type request struct {
 	*Server
 	handlers
-	now         int64  // the account's time, unix seconds
-	clockID     string // the test clock whose timer came due, if one did
-	clockTime   int64  // and the moment it shows
+	now         int64  // account time, unix seconds
+	clockID     string // test clock of the timer that runs, if any
+	clockTime   int64  // the time that clock shows
 	info        requestInfo
 	changed     bool
 	unpublished []*Event
 	eventOrder  []string
 }
 
-// transact runs f under the lock, after everything that was due before it.
+// transact runs f under the lock, after everything that is due.
 func (s *Server) transact(c requestInfo, f func(r *request) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -40,7 +39,7 @@ func (s *Server) newRequest(at int64, c requestInfo) *request {
 	return r
 }
 
-// commit publishes the events, in the order asked for, and has the state saved.
+// commit publishes the events in eventOrder and saves the state.
 func (r *request) commit() {
 	r.publish()
 	if r.changed {
@@ -48,7 +47,7 @@ func (r *request) commit() {
 	}
 }
 
-// scheduleForCustomer sets a timer on the clock that a customer lives on.
+// scheduleForCustomer schedules fire on the clock of a customer.
 func (r *request) scheduleForCustomer(customer string, at int64, fire func(r *request)) {
 	clock := accountClock
 	if c, ok := r.store.Customers.get(customer); ok {

@@ -2,19 +2,19 @@ package stripelocal
 
 import "usher/stripelocal/wire"
 
-// resource is one row of the table of everything the API has. To add one,
-// write its file and name it here; its table stands in state.go.
+// resource is an object type of the API. To add one, write its file, list it here and add its table
+// to store.go.
 type resource struct {
-	objectType     string           // as references name it
-	routes         []route          // none for what is only ever referred to
-	render         renderByID       // nil where nothing refers to it
-	scheduleTimers func(r *request) // sets the timers of loaded rows; may be nil
+	objectType     string           // as in references
+	routes         []route          // empty for types that are only referenced
+	render         renderByID       // nil if it cannot be expanded
+	scheduleTimers func(r *request) // schedules the timers of loaded rows; may be nil
 }
 
 type renderByID func(r *request, id string) (wire.Object, bool)
 
-// route is one call: "METHOD /v1/path/{id}", the parameters it takes beside
-// expand[] (see shape), and what it does.
+// route is one API call: "METHOD /v1/path/{id}", its parameters besides expand[] (see wire.Schema)
+// and its handler.
 type route struct {
 	pattern string
 	params  string
@@ -57,7 +57,7 @@ func resources() []resource {
 	}
 }
 
-// finder turns a table and its rendering into what references need.
+// finder makes a renderer by id from a table and a row renderer.
 func finder[T row](table func(*store) *table[T], render func(*request, T) wire.Object) renderByID {
 	return func(r *request, id string) (wire.Object, bool) {
 		found, ok := table(r.store).get(id)
@@ -68,16 +68,15 @@ func finder[T row](table func(*store) *table[T], render func(*request, T) wire.O
 	}
 }
 
-// handler is a type that handles one resource, one lifecycle or one set of
-// pages within a request.
+// handler is a handler type: one resource, one lifecycle or one set of pages.
 type handler interface{ ~struct{ *request } }
 
-// bind makes a handler's method a function of the request.
+// bind makes a function of the request from a handler's method.
 func bind[H handler, A, R any](do func(H, A) R) func(*request, A) R {
 	return func(r *request, arg A) R { return do(H{r}, arg) }
 }
 
-// on is a route that a handler's method serves.
+// on is a route that is served by a handler's method.
 func on[H handler](pattern, params string, do func(H, *input) (any, error)) route {
 	return route{pattern, params, func(r *request, in *input) (any, error) { return do(H{r}, in) }}
 }

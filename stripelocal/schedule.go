@@ -2,30 +2,30 @@ package stripelocal
 
 import "usher/stripelocal/wire"
 
-// SubscriptionSchedule changes a subscription at set times, phase by phase (API reference:
-// subscription schedules). Only schedules that begin at once are made here.
+// SubscriptionSchedule changes a subscription at set times (API reference: subscription schedules).
+// The local Stripe supports only schedules that start immediately.
 type SubscriptionSchedule struct {
 	Base
 	CanceledAt           int64
 	CompletedAt          int64
-	CurrentPhase         int // the phase that the subscription is in
+	CurrentPhase         int // index in Phases
 	Customer             string
 	EndBehavior          string // release or cancel
 	Metadata             map[string]string
 	Phases               []SchedulePhase
-	ReleasedSubscription string // the subscription, once let go
+	ReleasedSubscription string // set when released
 	ReleasedAt           int64
-	Status               string // active, completed, released, canceled
+	Status               string // active, completed, released or canceled
 	Subscription         string
 	TestClock            string
 }
 
-// SchedulePhase is what the subscription is from Start until End.
+// SchedulePhase is the configuration of the subscription from StartDate until EndDate.
 type SchedulePhase struct {
 	StartDate            int64
 	EndDate              int64
 	Items                []plannedItem // without ids
-	CollectionMethod     string        // empty leaves the subscription's, as below
+	CollectionMethod     string        // empty is the subscription's, as below
 	DefaultPaymentMethod string
 	Description          string
 	Metadata             map[string]string
@@ -126,7 +126,7 @@ func (h schedules) create(in *input) (any, error) {
 	return h.render(h.attach(sub, &SubscriptionSchedule{EndBehavior: "release", Metadata: map[string]string{}, Phases: []SchedulePhase{phase}})), nil
 }
 
-// attach puts a subscription under a schedule.
+// attach creates a schedule for a subscription.
 func (h schedules) attach(sub *Subscription, x *SubscriptionSchedule) *SubscriptionSchedule {
 	x.Base = Base{ID: h.ids.longID("sub_sched_1"), Created: h.timeOnClock(sub.TestClock)}
 	x.Customer, x.Subscription, x.TestClock, x.Status = sub.Customer, sub.ID, sub.TestClock, "active"
@@ -137,7 +137,7 @@ func (h schedules) attach(sub *Subscription, x *SubscriptionSchedule) *Subscript
 	return x
 }
 
-// createWithSubscription begins a subscription and its schedule together.
+// createWithSubscription creates a subscription together with its schedule.
 func (h schedules) createWithSubscription(in *input) (any, error) {
 	c, err := h.customers.fromParam(in.Params, "customer")
 	if err != nil {
@@ -211,7 +211,7 @@ func phaseAt(phases []SchedulePhase, now int64) int {
 	return len(phases) - 1
 }
 
-// phasesFromParams reads phases[]: each begins where the one before it ends.
+// phasesFromParams reads phases[]. Each phase starts at the end of the previous one.
 func (h schedules) phasesFromParams(in *input, customer string, now int64, currency string) ([]SchedulePhase, error) {
 	var out []SchedulePhase
 	begin := now

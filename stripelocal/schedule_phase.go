@@ -2,7 +2,7 @@ package stripelocal
 
 import "usher/stripelocal/wire"
 
-// itemsWithoutIDs are a subscription's items as a phase has them.
+// itemsWithoutIDs returns a subscription's items in the form that phases have.
 func (h schedules) itemsWithoutIDs(sub *Subscription) []plannedItem {
 	out := h.subscriptionChanges.itemsAfter(sub, nil)
 	for i := range out {
@@ -11,20 +11,20 @@ func (h schedules) itemsWithoutIDs(sub *Subscription) []plannedItem {
 	return out
 }
 
-// trackPhaseEnd has the subscription's timer know when the phase ends.
+// trackPhaseEnd schedules the end of the current phase.
 func (h schedules) trackPhaseEnd(sub *Subscription, x *SubscriptionSchedule) {
 	sub.PhaseEnd = x.Phases[x.CurrentPhase].EndDate
 	h.renewals.scheduleNext(sub)
 }
 
-// activeFor is the schedule that a subscription is under.
+// activeFor returns the active schedule of a subscription.
 func (h schedules) activeFor(sub *Subscription) (*SubscriptionSchedule, bool) {
 	x, ok := h.store.SubscriptionSchedules.get(sub.Schedule)
 	return x, ok && x.Status == "active"
 }
 
-// phaseItems are a phase's items over those the subscription has: one of the
-// same price keeps its id, else the one in the same place does.
+// phaseItems assigns ids to a phase's items: an item with the same price keeps its id, else the one
+// in the same position.
 func (h schedules) phaseItems(sub *Subscription, phase SchedulePhase) []plannedItem {
 	current := h.subscriptionChanges.itemsAfter(sub, nil)
 	out := append([]plannedItem{}, phase.Items...)
@@ -50,7 +50,7 @@ func (h schedules) phaseItems(sub *Subscription, phase SchedulePhase) []plannedI
 	return out
 }
 
-// phaseChange is the step into a phase as a change of the subscription.
+// phaseChange is the transition into a phase as a subscription change.
 func (h schedules) phaseChange(sub *Subscription, phase SchedulePhase, behavior string) subscriptionChange {
 	ch := subscriptionChange{prorationBehavior: behavior}
 	wanted := map[string]plannedItem{}
@@ -77,7 +77,7 @@ func (h schedules) phaseChange(sub *Subscription, phase SchedulePhase, behavior 
 	return ch
 }
 
-// applyPhase brings the subscription to what a phase says now.
+// applyPhase applies a phase to the subscription.
 func (h schedules) applyPhase(sub *Subscription, phase SchedulePhase, behavior string) {
 	ch, before := h.phaseChange(sub, phase, behavior), h.subscriptions.render(sub)
 	phase.applyTo(sub)
@@ -88,7 +88,8 @@ func (h schedules) applyPhase(sub *Subscription, phase SchedulePhase, behavior s
 	h.emitUpdate("customer.subscription.updated", before, h.subscriptions.render(sub))
 }
 
-// applyTo sets what a phase says beside items and trial; what it leaves out stays.
+// applyTo sets the fields of a phase other than items and trial. Empty fields keep the
+// subscription's values.
 func (p SchedulePhase) applyTo(sub *Subscription) {
 	if p.CollectionMethod != "" {
 		sub.CollectionMethod = p.CollectionMethod
@@ -104,8 +105,7 @@ func (p SchedulePhase) applyTo(sub *Subscription) {
 	}
 }
 
-// syncCurrentPhase keeps the current phase as the subscription is, where that was
-// updated itself.
+// syncCurrentPhase copies an updated subscription's items to the current phase.
 func (h schedules) syncCurrentPhase(sub *Subscription) {
 	x, ok := h.activeFor(sub)
 	if !ok {
@@ -116,8 +116,8 @@ func (h schedules) syncCurrentPhase(sub *Subscription) {
 	x.Phases = phases
 }
 
-// advancePhase is the end of a phase. At the end of a period renew takes the step
-// itself, so that the next invoice is the next phase's.
+// advancePhase handles the end of a phase within a period. At the end of a period, renew enters the
+// next phase itself, so that the next invoice bills it.
 func (h schedules) advancePhase(sub *Subscription) {
 	x, ok := h.activeFor(sub)
 	switch {
@@ -136,7 +136,7 @@ func (h schedules) advancePhase(sub *Subscription) {
 	}
 }
 
-// cancelsAtPhaseEnd says whether the last phase takes the subscription with it.
+// cancelsAtPhaseEnd reports whether the current phase is the last one and ends the subscription.
 func (h schedules) cancelsAtPhaseEnd(sub *Subscription) bool {
 	x, ok := h.activeFor(sub)
 	return ok && x.CurrentPhase+1 == len(x.Phases) && x.EndBehavior == "cancel"
@@ -150,8 +150,7 @@ func (h schedules) complete(sub *Subscription, x *SubscriptionSchedule) {
 	h.renewals.finalInvoice(sub)
 }
 
-// enterNextPhase is the step at the end of a period: the items change, and
-// nothing is prorated.
+// enterNextPhase enters the next phase at the end of a period, without prorations.
 func (h schedules) enterNextPhase(sub *Subscription) {
 	x, ok := h.activeFor(sub)
 	if !ok || x.CurrentPhase+1 >= len(x.Phases) || sub.PhaseEnd > sub.CurrentPeriodEnd {
@@ -162,7 +161,7 @@ func (h schedules) enterNextPhase(sub *Subscription) {
 	x.Phases[x.CurrentPhase].applyTo(sub)
 }
 
-// afterRenewal tells of the step once the subscription has been told of.
+// afterRenewal emits the schedule's event after the subscription's.
 func (h schedules) afterRenewal(sub *Subscription) {
 	x, ok := h.activeFor(sub)
 	switch {
@@ -175,7 +174,7 @@ func (h schedules) afterRenewal(sub *Subscription) {
 	}
 }
 
-// nextPeriodItems are the items of the period after this one.
+// nextPeriodItems are the items of the next period.
 func (h schedules) nextPeriodItems(sub *Subscription, p changePlan) []plannedItem {
 	x, ok := h.activeFor(sub)
 	if !ok || x.CurrentPhase+1 >= len(x.Phases) || sub.PhaseEnd > p.after.End {
@@ -184,7 +183,7 @@ func (h schedules) nextPeriodItems(sub *Subscription, p changePlan) []plannedIte
 	return h.phaseItems(sub, x.Phases[x.CurrentPhase+1])
 }
 
-// releaseSubscription lets the subscription go on as it is.
+// releaseSubscription ends the schedule. The subscription continues unchanged.
 func (h schedules) releaseSubscription(sub *Subscription, x *SubscriptionSchedule) {
 	x.Status, x.ReleasedAt, x.ReleasedSubscription = "released", h.timeOnClock(sub.TestClock), sub.ID
 	h.subscriptions.change(sub, func() { sub.Schedule, sub.PhaseEnd = "", 0 })
@@ -201,7 +200,7 @@ func (h schedules) release(in *input) (any, error) {
 	return h.render(x), nil
 }
 
-// cancel ends the subscription at once.
+// cancel cancels the schedule and its subscription immediately.
 func (h schedules) cancel(in *input) (any, error) {
 	x, sub, err := h.findActive(in)
 	if err != nil {
@@ -219,7 +218,7 @@ func (h schedules) cancel(in *input) (any, error) {
 	return h.render(x), nil
 }
 
-// cancelWithSubscription ends what a subscription that ends was under.
+// cancelWithSubscription cancels the schedule of a subscription that ends.
 func (h schedules) cancelWithSubscription(sub *Subscription) {
 	x, ok := h.activeFor(sub)
 	sub.PhaseEnd = 0

@@ -40,10 +40,10 @@ func (h prices) search(in *input) (any, error) {
 
 func words(line string) []string { return strings.Fields(line) }
 
-// search is one search call. Unlike Stripe's, whose index lags behind by up to a minute, it sees what is there.
+// search is one search call. It finds changes immediately; Stripe's index can be a minute behind.
 type search[T row] struct {
 	table  *table[T]
-	fields []string // beside created and metadata
+	fields []string // searchable fields besides created and metadata
 	render func(T) wire.Object
 }
 
@@ -75,7 +75,8 @@ func (s search[T]) page(in *input) (any, error) {
 	return wire.Object{"object": "search_result", "data": data, "has_more": next != nil, "next_page": next, "url": in.url}, nil
 }
 
-// from is where a page begins. The cursor in page is the id that the page before it ended at.
+// from is the position where a page starts. The page cursor is the id of the last row of the
+// previous page.
 func (s search[T]) from(in *input) (int, error) {
 	if !in.Has("page") {
 		return len(s.table.all) - 1, nil
@@ -87,7 +88,7 @@ func (s search[T]) from(in *input) (int, error) {
 	return position(s.table.all, r.base().Seq) - 1, nil
 }
 
-// searchQuery is a parsed query (inferred): clauses that all or any must hold.
+// searchQuery is a parsed query (syntax inferred): clauses joined by AND, or by OR if any is set.
 type searchQuery struct {
 	any     bool
 	clauses []clause
@@ -96,7 +97,7 @@ type searchQuery struct {
 type clause struct {
 	negated  bool
 	field    string
-	key      string // of metadata
+	key      string // metadata key
 	operator string
 	value    string
 	null     bool
@@ -188,7 +189,7 @@ func (c clause) holds(o wire.Object) bool {
 }
 
 func (c clause) compare(at int64) bool {
-	want, _ := strconv.ParseInt(c.value, 10, 64) // check has seen to it
+	want, _ := strconv.ParseInt(c.value, 10, 64) // validated by check
 	switch c.operator {
 	case ">":
 		return at > want
@@ -202,7 +203,7 @@ func (c clause) compare(at int64) bool {
 	return at == want
 }
 
-// read is a rendered field as text.
+// read returns a rendered field as text.
 func (c clause) read(o wire.Object) (string, bool) {
 	if c.field == "metadata" {
 		m, _ := o["metadata"].(map[string]string)

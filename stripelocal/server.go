@@ -12,22 +12,26 @@ import (
 	"sync"
 	"time"
 
+	"usher/stripelocal/pages"
 	"usher/stripelocal/wire"
 )
 
-// APIVersion is the one API version whose shapes are spoken here.
+// APIVersion is the only API version whose object shapes are supported.
 const APIVersion = "2024-06-20"
 
-// Options configures a Server; the zero value is a working memory-only one.
+// Options configures a Server. The zero value is a server without a state file.
 type Options struct {
-	Origin    string           // public base URL used in hosted URLs, e.g. http://localhost:4313; may be set later with SetOrigin
-	StatePath string           // "" = memory only; else a JSON file, loaded by New, written atomically soon after changes and on Close
-	Now       func() time.Time // nil = time.Now
-	Rand      io.Reader        // nil = crypto/rand; read once, by New
-	Log       *slog.Logger     // nil = discard
+	// Origin is the base URL of hosted pages, such as http://localhost:4313. SetOrigin changes it.
+	Origin string
+	// StatePath is the state file. New loads it; it is written atomically soon after changes and by
+	// Close. Empty keeps the state in memory only.
+	StatePath string
+	Now       func() time.Time // nil is time.Now
+	Rand      io.Reader        // nil is crypto/rand; read once, by New
+	Log       *slog.Logger     // nil discards
 }
 
-// Server is one Stripe test-mode account. It is safe for concurrent use.
+// Server is one Stripe account in test mode. It is safe for concurrent use.
 type Server struct {
 	wallClock   func() time.Time
 	log         *slog.Logger
@@ -35,15 +39,15 @@ type Server struct {
 	stateWriter *stateWriter
 	webhooks    *webhookDispatcher
 	renderers   map[string]renderByID
-	routes      map[string]boundRoute // by pattern, for pages that make API calls
-	pages       *pageSet
+	routes      map[string]boundRoute // by pattern, for API calls from pages
+	templates   *pages.Set
 	faults      *Faults
 
-	mu            sync.Mutex // guards everything below, and every row in state
+	mu            sync.Mutex // guards everything below and every row of the store
 	origin        string
-	advanceSignal chan struct{} // a test clock is to advance
+	advanceSignal chan struct{} // a test clock has a new target
 	ids           *idSource
-	encoder       *wire.Encoder // of events
+	encoder       *wire.Encoder // of event objects
 	store         *store
 	timers        map[string]*timerQueue
 	keysInFlight  map[string]*idempotentRequest
@@ -53,8 +57,8 @@ type Server struct {
 	background sync.WaitGroup
 }
 
-// New makes a server, with what StatePath holds where it is set. Webhooks that
-// were still owed when the file was written are delivered from now on.
+// New returns a running server. It loads the state file if StatePath is set and resumes pending
+// webhook deliveries.
 func New(o Options) (*Server, error) {
 	s := &Server{wallClock: o.Now, log: o.Log, timers: map[string]*timerQueue{}, advanceSignal: make(chan struct{}, 1), keysInFlight: map[string]*idempotentRequest{}, encoder: wire.NewEncoder()}
 	s.setDefaults()
@@ -100,7 +104,7 @@ func (s *Server) load(o Options) error {
 	return nil
 }
 
-// start arms the timers that the loaded state calls for and begins to deliver.
+// start schedules the timers of the loaded state and starts delivering webhooks.
 func (s *Server) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.stop, s.stopped = cancel, ctx.Done()
@@ -117,7 +121,7 @@ func (s *Server) start() {
 	go s.run()
 }
 
-// run lets what is due happen although nobody asks.
+// run processes due timers every second, and test clocks when they advance.
 func (s *Server) run() {
 	defer s.background.Done()
 	every := time.NewTicker(time.Second)
@@ -134,21 +138,20 @@ func (s *Server) run() {
 	}
 }
 
-// Handler serves the API under /v1/, the hosted pages under /c/, /p/ and /i/,
-// and what only a local Stripe has under /_usher/.
+// Handler serves the API under /v1/, the hosted pages under /c/, /p/ and /i/, and the dashboard and
+// control endpoints under / and /_usher/.
 func (s *Server) Handler() http.Handler { return s.handler }
 
-// SetOrigin says under which base URL the handler is reached. It holds for
-// every URL rendered from now on; none is ever stored.
+// SetOrigin sets the base URL under which Handler is reachable. It applies to every URL rendered
+// from then on; URLs are not stored.
 func (s *Server) SetOrigin(origin string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.origin = strings.TrimRight(origin, "/")
 }
 
-// EnsureWebhookEndpoint registers url for the given event types (all where
-// none is named), or brings the endpoint that has this URL to this secret and
-// these types.
+// EnsureWebhookEndpoint registers an endpoint for the given event types (all if none is given). It
+// updates the secret and types of an existing endpoint with this URL.
 func (s *Server) EnsureWebhookEndpoint(url, secret string, events ...string) {
 	_ = s.transact(requestInfo{}, func(r *request) error {
 		r.webhookEndpoints.ensure(url, secret, events)
@@ -156,9 +159,8 @@ func (s *Server) EnsureWebhookEndpoint(url, secret string, events ...string) {
 	})
 }
 
-// Close attempts every delivery that is due, then writes the state. Retries
-// not yet due stay in the state file. It returns the first of ctx's error and
-// the error of writing.
+// Close attempts all due deliveries and writes the state file. Retries that are not due stay in the
+// state file. It joins the error of ctx and the error of writing.
 func (s *Server) Close(ctx context.Context) error {
 	s.stop()
 	s.background.Wait()

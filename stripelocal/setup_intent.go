@@ -2,22 +2,22 @@ package stripelocal
 
 import "usher/stripelocal/wire"
 
-// SetupIntent is a card saved for later without a charge.
+// SetupIntent sets up a payment method for future payments.
 type SetupIntent struct {
 	Base
-	AutomaticPaymentMethods bool   // automatic_payment_methods is on
-	AllowRedirects          string // and whether it may redirect; empty: always
+	AutomaticPaymentMethods bool   // automatic_payment_methods[enabled]
+	AllowRedirects          string // allow_redirects; empty is always
 	CancellationReason      string
 	Customer                string
 	Description             string
-	LastErrorMethod         string // what LastError is about
+	LastErrorMethod         string // the payment method of LastSetupError
 	ReturnURL               string
-	Usage                   string // empty: off_session
+	Usage                   string // empty is off_session
 	LastSetupError          *Decline
 	Metadata                map[string]string
 	PaymentMethod           string
 	ClientSecret            string
-	CreatedBySession        string // the Checkout session it is made through
+	CreatedBySession        string // the Checkout or portal session that created it
 	Status                  string
 }
 
@@ -49,7 +49,7 @@ func (h setupIntents) insert(si *SetupIntent) {
 	h.emit("setup_intent.created", h.render(si))
 }
 
-// confirmWith tries to save a card.
+// confirmWith attempts to set up a payment method.
 func (h setupIntents) confirmWith(si *SetupIntent, pm *PaymentMethod) (paymentOutcome, *Decline) {
 	result, decline := pm.setupOutcome()
 	si.PaymentMethod, si.LastErrorMethod, si.LastSetupError = pm.ID, pm.ID, decline
@@ -70,7 +70,7 @@ func (h setupIntents) setStatus(si *SetupIntent, status, event string) {
 	h.emit(event, h.render(si))
 }
 
-// completeAuthentication ends a 3-D Secure question about a saved card.
+// completeAuthentication applies the result of 3-D Secure.
 func (h setupIntents) completeAuthentication(si *SetupIntent, passed bool) (paymentOutcome, *Decline) {
 	pm, ok := h.store.PaymentMethods.get(si.PaymentMethod)
 	if !ok || si.Status != "requires_action" {

@@ -54,7 +54,7 @@ func (h setupIntents) find(in *input) (*SetupIntent, error) {
 	return si, nil
 }
 
-// findOpen finds a setup intent that is not over, with the card that the call gives.
+// findOpen returns a setup intent that is not completed, and the payment method of the call.
 func (h setupIntents) findOpen(in *input, doing string) (*SetupIntent, *PaymentMethod, error) {
 	si, err := h.find(in)
 	if err != nil {
@@ -108,7 +108,7 @@ func (h setupIntents) confirmFromAPI(si *SetupIntent, p wire.Params) (any, error
 	return h.render(si), nil
 }
 
-// attachMethod gives the card to the customer once it is set up.
+// attachMethod attaches the payment method to the customer after a successful setup.
 func (h setupIntents) attachMethod(si *SetupIntent, pm *PaymentMethod) {
 	if c, ok := h.store.Customers.get(si.Customer); ok && si.Status == "succeeded" {
 		h.paymentMethods.attachTo(pm, c)

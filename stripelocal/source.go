@@ -6,7 +6,8 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// Sources are the cards that customers had before payment methods. Here they are payment methods whose ids begin with card_.
+// Sources are the legacy cards of customers. Here they are payment methods whose ids begin with
+// card_.
 
 func isSource(pm *PaymentMethod) bool { return strings.HasPrefix(pm.ID, "card_") }
 
@@ -61,13 +62,13 @@ func (h sources) delete(in *input) (any, error) {
 	return wire.Object{"id": card.ID, "object": "card", "deleted": true}, nil
 }
 
-// insertDefault makes a card of the older kind the one that the customer pays with where nothing else is said.
+// insertDefault emits customer.source.created and makes the card the customer's default source.
 func (h sources) insertDefault(c *Customer, card *PaymentMethod) {
 	h.emit("customer.source.created", renderCard(card))
 	h.customers.change(c, func() { c.DefaultSource = card.ID })
 }
 
-// renderList is the expandable list of a customer's cards of the older kind.
+// renderList renders the expandable list of a customer's sources.
 func (h sources) renderList(c *Customer) wire.Object {
 	data := []any{}
 	for _, pm := range h.store.PaymentMethods.by("customer", c.ID) {

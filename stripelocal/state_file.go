@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// saveDelay gathers a burst of changes into one write of the state file.
+// saveDelay combines changes in quick succession into one write.
 const saveDelay = 100 * time.Millisecond
 
-// stateWriter writes the state file in the background, soon after a change.
+// stateWriter writes the state file in the background after changes.
 type stateWriter struct {
 	path     string
 	snapshot func() ([]byte, error)
@@ -23,8 +23,8 @@ type stateWriter struct {
 	done     sync.WaitGroup
 }
 
-// newStateWriter begins to write what snapshot gives to path whenever it is touched;
-// with an empty path it does nothing.
+// newStateWriter starts writing snapshots to path after each markDirty. With an empty path it does
+// nothing.
 func newStateWriter(path string, snapshot func() ([]byte, error), log *slog.Logger) *stateWriter {
 	s := &stateWriter{path: path, snapshot: snapshot, log: log, dirty: make(chan struct{}, 1), stop: make(chan struct{})}
 	if path != "" {
@@ -34,8 +34,7 @@ func newStateWriter(path string, snapshot func() ([]byte, error), log *slog.Logg
 	return s
 }
 
-// markDirty says that there is something to save. It never blocks: it is called
-// under the server's lock.
+// markDirty requests a write. It never blocks, because it is called under the server's lock.
 func (s *stateWriter) markDirty() {
 	select {
 	case s.dirty <- struct{}{}:
@@ -49,9 +48,10 @@ func (s *stateWriter) run() {
 	for s.waitForChange(pause) {
 		began := time.Now()
 		if err := s.save(); err != nil {
-			s.log.Error("save local stripe", "error", err)
+			s.log.Error("state file not written", "err", err)
 		}
-		// A large state must not spend its days being written.
+		// The pause grows with the time of a write, so that a large state is not written
+		// constantly.
 		pause = max(saveDelay, 10*time.Since(began))
 	}
 }
@@ -70,8 +70,7 @@ func (s *stateWriter) waitForChange(pause time.Duration) bool {
 	}
 }
 
-// close stops the background writer and writes once more; it may be called
-// again.
+// close stops the background goroutine and writes once more. It can be called again.
 func (s *stateWriter) close() error {
 	if s.path == "" {
 		return nil
@@ -81,7 +80,7 @@ func (s *stateWriter) close() error {
 	return s.save()
 }
 
-// save replaces the file in one step, so that a crash leaves the old one.
+// save replaces the file atomically, so that a crash leaves the previous one.
 func (s *stateWriter) save() error {
 	raw, err := s.snapshot()
 	if err != nil {

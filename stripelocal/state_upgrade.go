@@ -42,8 +42,8 @@ func upgradeFormat1(raw []byte) ([]byte, error) {
 	return json.Marshal(renamed)
 }
 
-// renameFields renames the fields of a stored value and of everything in it, except for the keys of
-// metadata and the objects of events, which are not fields of this package.
+// renameFields renames the fields of a stored value and of everything in it. The contents of
+// opaqueFields are unchanged.
 func renameFields(v any, names map[string]string) any {
 	switch v := v.(type) {
 	case []any:
@@ -66,11 +66,11 @@ func renameFields(v any, names map[string]string) any {
 	return v
 }
 
-// opaqueFields hold keys that are not fields of this package. A field keeps its old name in this
-// table only if no format renamed it.
+// opaqueFields are fields, by their current names, whose keys are not fields of this package:
+// metadata and rendered objects.
 var opaqueFields = setOf([]string{"Metadata", "Object", "PreviousAttributes", "Evidence", "RenderedFlow", "SubscriptionMetadata", "PaymentIntentMetadata"})
 
-// format1Tables are the new names of the tables that format 1 named otherwise.
+// format1Tables maps the table names of format 1 to the current ones.
 var format1Tables = map[string]string{
 	"Answers":       "IdempotentResponses",
 	"Endpoints":     "WebhookEndpoints",
@@ -80,8 +80,8 @@ var format1Tables = map[string]string{
 	"Sessions":      "CheckoutSessions",
 }
 
-// format1Fields are the new names of the fields that format 1 named otherwise, by the new name of
-// their table. Fields of nested values are listed with their table.
+// format1Fields maps the field names of format 1 to the current ones, by the current name of their
+// table. Fields of nested values are listed with the table.
 var format1Fields = map[string]map[string]string{
 	"Charges": {
 		"DisputeDue": "DisputePending", "Released": "ReleasedAmount",

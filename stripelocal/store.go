@@ -8,11 +8,11 @@ import (
 	"os"
 )
 
-// store is the whole account; what is exported is what the file holds.
+// store is all data of the account. The state file contains its exported fields.
 type store struct {
 	Format       int // storeFormat
 	Starts       int
-	ClockOffset  int64 // seconds the account's clock was advanced
+	ClockOffset  int64 // seconds, sum of all advances
 	Account      Account
 	AfterDunning string // an AfterDunning value; empty is AfterDunningCancel
 
@@ -84,7 +84,7 @@ func newStore() *store {
 	}
 }
 
-// loadStore reads the file at path; a missing one, or no path, is a new account.
+// loadStore reads the state file. A missing file or an empty path is a new account.
 func loadStore(path string) (*store, error) {
 	st := newStore()
 	if path == "" {
@@ -106,7 +106,7 @@ func loadStore(path string) (*store, error) {
 	return st, nil
 }
 
-// snapshot is the state as the file holds it.
+// snapshot is the contents of the state file.
 func (s *Server) snapshot() ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

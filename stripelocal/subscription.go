@@ -2,17 +2,17 @@ package stripelocal
 
 import "usher/stripelocal/wire"
 
-// incompleteLifetime is how long a first invoice may stay unpaid (docs:
-// subscriptions overview: 23 hours).
+// incompleteLifetime is how long a first invoice may stay unpaid, in seconds (docs: subscriptions
+// overview: 23 hours).
 const incompleteLifetime = 23 * 60 * 60
 
-// Subscription is the classic kind: one billing period for all its items.
+// Subscription is a subscription with one billing period for all items.
 type Subscription struct {
 	Base
 	Customer                 string
 	Status                   string
 	Currency                 string
-	AutomaticTax             bool // shown only: no tax is ever added
+	AutomaticTax             bool // shown only; tax is never computed
 	BillingCycleAnchor       int64
 	CancelAt                 int64
 	CancelAtPeriodEnd        bool
@@ -27,16 +27,16 @@ type Subscription struct {
 	DefaultPaymentMethod     string
 	Description              string
 	EndedAt                  int64
-	FreeFirstPeriod          bool   // a first period before the anchor costs nothing
-	CheckoutSession          string // the session that made it, while it is incomplete
+	FreeFirstPeriod          bool   // a first period before the anchor is free
+	CheckoutSession          string // the session that created it
 	LatestInvoice            string
 	Metadata                 map[string]string
 	PaymentMethodTypes       []string
-	MissingPaymentMethod     string // what a trial's end without a card does
+	MissingPaymentMethod     string // when a trial ends: cancel, create_invoice or pause
 	PendingSetupIntent       string
 	PendingUpdate            *PendingUpdate
-	PhaseEnd                 int64 // while under a schedule
-	ResumeExpiresAt          int64 // while paused: when the invoice of a resume is given up
+	PhaseEnd                 int64 // of the current schedule phase; 0 without a schedule
+	ResumeExpiresAt          int64 // while paused: when the invoice of a resume is voided
 	SaveDefaultPaymentMethod string
 	Schedule                 string
 	StartDate                int64
@@ -44,8 +44,8 @@ type Subscription struct {
 	TrialEnd                 int64
 	TrialStart               int64
 	Discounts                []Discount
-	TrialWillEndSent         bool  // trial_will_end was told of this TrialEnd
-	UpcomingSentFor          int64 // the period end that invoice.upcoming was told of
+	TrialWillEndSent         bool  // for the current TrialEnd
+	UpcomingSentFor          int64 // the period end for which invoice.upcoming was sent
 }
 
 const subscriptionUpdateParams = "cancel_at:time? cancel_at_period_end:bool collection_method:charge_automatically|send_invoice " +
@@ -85,7 +85,7 @@ func (x *Subscription) hasEnded() bool {
 	return x.Status == "canceled" || x.Status == "incomplete_expired"
 }
 
-// items are the subscription's items, oldest first.
+// items returns the subscription's items, oldest first.
 func (h subscriptions) items(sub *Subscription) []*SubscriptionItem {
 	return h.store.SubscriptionItems.by("subscription", sub.ID)
 }
@@ -121,8 +121,8 @@ func (h subscriptions) list(in *input) (any, error) {
 	}.page(in)
 }
 
-// matches leaves canceled ones out where no status is asked for,
-// and those of test clocks where neither the clock nor the customer is named.
+// matches excludes canceled subscriptions unless a status is requested, and those on test clocks
+// unless the clock or the customer is named.
 func (h subscriptions) matches(x *Subscription, q wire.Params) bool {
 	if !x.hasStatus(q.String("status")) || !q.InRange("current_period_start", x.CurrentPeriodStart) || !q.InRange("current_period_end", x.CurrentPeriodEnd) {
 		return false
@@ -157,15 +157,15 @@ func (h subscriptions) hasPrice(x *Subscription, price string) bool {
 	return false
 }
 
-// change runs f and tells of what it changed.
+// change runs f and emits customer.subscription.updated if a rendered field changed.
 func (h subscriptions) change(sub *Subscription, f func()) {
 	before := h.render(sub)
 	f()
 	h.emitUpdate("customer.subscription.updated", before, h.render(sub))
 }
 
-// end ends it at this moment. What is open of a first invoice is
-// voided; other open invoices stay, but are no longer collected by themselves.
+// end ends the subscription now. It voids the open invoices of an incomplete subscription. Other
+// open invoices stay open but are no longer collected automatically.
 func (h subscriptions) end(sub *Subscription, status, reason string) {
 	wasIncomplete := sub.Status == "incomplete"
 	h.pendingUpdates.expire(sub)
@@ -186,7 +186,7 @@ func (h subscriptions) end(sub *Subscription, status, reason string) {
 	h.emit("customer.subscription.deleted", h.render(sub))
 }
 
-// cancel is the DELETE: at once.
+// cancel serves DELETE: it cancels immediately.
 func (h subscriptions) cancel(in *input) (any, error) {
 	sub, err := h.find(in)
 	if err != nil {
@@ -244,8 +244,8 @@ func (h subscriptions) render(x *Subscription) wire.Object {
 	return o
 }
 
-// renderPlanFields fills the older fields plan and quantity, which only a
-// subscription of one item has.
+// renderPlanFields renders the legacy fields plan and quantity, which only single-item
+// subscriptions have.
 func (h subscriptions) renderPlanFields(o wire.Object, items []*SubscriptionItem) {
 	if len(items) != 1 {
 		return
@@ -273,8 +273,8 @@ func (h subscriptions) renderItems(x *Subscription, items []*SubscriptionItem) w
 	return list
 }
 
-// singleItem is the one item of a subscription and its price; the portal does
-// not deal with several (inferred).
+// singleItem returns the only item of a subscription and its price. The portal supports no others
+// (inferred).
 func (h subscriptions) singleItem(sub *Subscription) (*Price, *SubscriptionItem, bool) {
 	items := h.items(sub)
 	if len(items) != 1 {

@@ -2,18 +2,17 @@ package stripelocal
 
 import "usher/stripelocal/wire"
 
-// subscriptionChange is what is asked of a subscription's items, trial and anchor.
+// subscriptionChange is a requested change of a subscription's items, trial or billing cycle.
 type subscriptionChange struct {
 	items             []itemChange
 	invoiceItems      []newItem // one-time prices for the next invoice
-	prorationBehavior string    // of prorations; empty is create_prorations
-	prorationDate     int64     // that prorations count from; 0 is now
-	trialEnd          int64     // 0 leaves the trial alone; a moment not after now ends it
+	prorationBehavior string    // empty is create_prorations
+	prorationDate     int64     // 0 is now
+	trialEnd          int64     // 0 is no change; a time not after now ends the trial
 	resetAnchor       bool
 }
 
-// itemChange is what an update does to one item; item is nil for a new one,
-// price is nil for one that goes.
+// itemChange changes one item. item is nil for a new item; price is nil for a removed one.
 type itemChange struct {
 	item     *SubscriptionItem
 	price    *Price
@@ -25,7 +24,7 @@ func (c itemChange) changesBilling() bool {
 	return c.item == nil || c.price == nil || c.price.ID != c.item.Price || c.quantity != c.item.Quantity
 }
 
-// billingState is where a subscription stands in time.
+// billingState is the status, trial and billing period of a subscription.
 type billingState struct {
 	Status     string
 	Anchor     int64
@@ -47,7 +46,7 @@ func (x *Subscription) setBillingState(s billingState) {
 	x.TrialStart, x.TrialEnd = s.TrialStart, s.TrialEnd
 }
 
-// plannedItem is an item as it is to be; new ones have their id already.
+// plannedItem is an item after a change. New items have an id already.
 type plannedItem struct {
 	ID       string
 	Price    string
@@ -55,14 +54,14 @@ type plannedItem struct {
 	Metadata map[string]string
 }
 
-// changePlan is what comes of a change, worked out before anything is touched. The
-// update and its preview both are made of it, so they cannot differ.
+// changePlan is the computed result of a change, before anything is stored. The update and its
+// preview share it, so that they cannot differ.
 type changePlan struct {
 	items            []plannedItem
-	prorations       []*InvoiceItem // and what else waits for an invoice; not stored yet
+	prorations       []*InvoiceItem // and other items for the next invoice; not stored yet
 	after            billingState
 	prorationDate    int64
-	newPeriod        bool // a new period begins now
+	newPeriod        bool // a new period starts now
 	billsImmediately bool
 }
 
@@ -113,10 +112,9 @@ func (h subscriptionChanges) itemsAfter(sub *Subscription, changes []itemChange)
 	return out
 }
 
-// billingStateAfter says where the change leaves the subscription, and whether a
-// new period, billed at once, begins with it: when a trial begins or ends, the
-// interval changes, a free subscription begins to cost something, or the
-// anchor is moved (docs: change the billing cycle).
+// billingStateAfter returns the state after a change, and whether a new period starts that is
+// billed immediately: if a trial starts or ends, the interval changes, a free subscription becomes
+// paid, or the anchor is reset (docs: change the billing cycle).
 func (h subscriptionChanges) billingStateAfter(sub *Subscription, ch subscriptionChange, items []plannedItem, now int64) (billingState, bool) {
 	s := sub.billingState()
 	trialing := s.Status == "trialing"
@@ -151,7 +149,7 @@ func (h subscriptionChanges) stopsBeingFree(sub *Subscription, items []plannedIt
 	return h.periodTotal(h.itemsAfter(sub, nil)) == 0 && h.periodTotal(items) > 0
 }
 
-// periodTotal is what the items come to in a full period.
+// periodTotal is the price of the items for a full period.
 func (h subscriptionChanges) periodTotal(items []plannedItem) int64 {
 	var sum int64
 	for _, item := range items {
@@ -162,7 +160,7 @@ func (h subscriptionChanges) periodTotal(items []plannedItem) int64 {
 	return sum
 }
 
-// apply does what was planned, but for the billing.
+// apply applies a plan except for its invoice.
 func (h subscriptionChanges) apply(sub *Subscription, p changePlan) {
 	h.setItems(sub, p.items)
 	h.storeProrations(p)
@@ -175,7 +173,7 @@ func (h subscriptionChanges) storeProrations(p changePlan) {
 	}
 }
 
-// setItems brings a subscription's items to those given.
+// setItems makes a subscription's items equal to the given ones.
 func (h subscriptionChanges) setItems(sub *Subscription, items []plannedItem) {
 	kept := map[string]bool{}
 	for _, i := range items {
@@ -197,7 +195,7 @@ func (h subscriptionChanges) setItems(sub *Subscription, items []plannedItem) {
 	}
 }
 
-// createInvoice makes the invoice that a plan calls for, if it does.
+// createInvoice creates the plan's invoice if it bills immediately.
 func (h subscriptionChanges) createInvoice(sub *Subscription, p changePlan) (*Invoice, bool) {
 	if !p.billsImmediately {
 		return nil, false
@@ -208,7 +206,7 @@ func (h subscriptionChanges) createInvoice(sub *Subscription, p changePlan) (*In
 	return inv, true
 }
 
-// newPeriodLines are the lines of the period that begins with a plan, if one does.
+// newPeriodLines are the lines of the period that starts with a plan, if one does.
 func (h subscriptionChanges) newPeriodLines(sub *Subscription, p changePlan) []InvoiceLine {
 	if !p.newPeriod {
 		return nil

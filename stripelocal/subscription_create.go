@@ -6,7 +6,7 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// newItem is an item that a subscription is to begin with.
+// newItem is an item of a new subscription.
 type newItem struct {
 	price    *Price
 	quantity int64
@@ -41,7 +41,7 @@ func (h subscriptions) create(in *input) (any, error) {
 	return h.startAndPay(sub, items, in)
 }
 
-// setStartFields reads when the subscription is to begin its cycle and to end.
+// setStartFields reads the billing cycle anchor and the cancellation date.
 func (h subscriptions) setStartFields(sub *Subscription, in *input) error {
 	now := h.timeOnClock(sub.TestClock)
 	if in.Has("cancel_at_period_end") && in.Has("cancel_at") {
@@ -78,8 +78,8 @@ func (h subscriptions) itemsFromParams(in wire.Params) ([]newItem, error) {
 	return out, checkItems(out)
 }
 
-// checkItems holds the items of one subscription together: one currency, one
-// interval, no price twice (inferred).
+// checkItems requires one currency, one interval and no repeated price among the items of a
+// subscription (inferred).
 func checkItems(items []newItem) error {
 	seen := map[string]bool{}
 	for i, item := range items {
@@ -106,7 +106,7 @@ func (h subscriptions) trialEndFromParams(in *input, c *Customer) int64 {
 	return in.Int("trial_end")
 }
 
-// setFields carries over what create and update share.
+// setFields copies the parameters that create and update share.
 func (h subscriptions) setFields(sub *Subscription, p wire.Params) error {
 	if id := p.String("default_payment_method"); id != "" {
 		if pm, ok := h.store.PaymentMethods.get(id); !ok || pm.Customer != sub.Customer {
@@ -128,7 +128,7 @@ func (h subscriptions) setFields(sub *Subscription, p wire.Params) error {
 	return nil
 }
 
-// checkPaymentMethod refuses a subscription that could not be charged.
+// checkPaymentMethod rejects a subscription that cannot be charged.
 func (h subscriptions) checkPaymentMethod(sub *Subscription, in *input) error {
 	_, has := h.paymentMethods.forSubscription(sub)
 	if has || sub.TrialEnd > h.timeOnClock(sub.TestClock) || sub.CollectionMethod == "send_invoice" || in.String("payment_behavior") == "default_incomplete" {
@@ -137,8 +137,7 @@ func (h subscriptions) checkPaymentMethod(sub *Subscription, in *input) error {
 	return noPaymentMethodError()
 }
 
-// startAndPay starts the subscription and takes its first money, as the
-// payment behavior says.
+// startAndPay starts the subscription and attempts the first payment as payment_behavior says.
 func (h subscriptions) startAndPay(sub *Subscription, items []newItem, in *input) (any, error) {
 	pm, has := h.paymentMethods.forSubscription(sub)
 	if has && in.String("payment_behavior") == "error_if_incomplete" {
@@ -157,7 +156,7 @@ func (h subscriptions) startAndPay(sub *Subscription, items []newItem, in *input
 	return h.render(sub), nil
 }
 
-// invoiceItemLines are what only the first invoice carries.
+// invoiceItemLines are the lines of add_invoice_items for the first invoice.
 func (h subscriptions) invoiceItemLines(extra []newItem) []InvoiceLine {
 	var out []InvoiceLine
 	for _, e := range extra {
@@ -169,10 +168,9 @@ func (h subscriptions) invoiceItemLines(extra []newItem) []InvoiceLine {
 	return out
 }
 
-// start stores a subscription with its items and its first
-// invoice, finalized. Where that is over nothing (a trial, a free price) the
-// subscription lives at once, as it does where invoices are sent; else it is
-// incomplete until the invoice is paid.
+// start stores a subscription with its items and its finalized first invoice. The subscription is
+// active or trialing if nothing is due or invoices are sent; otherwise it is incomplete until the
+// invoice is paid.
 func (h subscriptions) start(sub *Subscription, items []newItem, extra []InvoiceLine) *Invoice {
 	at := h.timeOnClock(sub.TestClock)
 	sub.Base = Base{ID: h.ids.longID("sub_1"), Created: at}
@@ -197,8 +195,7 @@ func (h subscriptions) start(sub *Subscription, items []newItem, extra []Invoice
 	return inv
 }
 
-// setFirstPeriod begins the first period. It ends with the trial or at an anchor
-// that was asked for, where there is one.
+// setFirstPeriod sets the first period. It ends with the trial or at the requested anchor.
 func (h subscriptions) setFirstPeriod(sub *Subscription, price *Price, at int64) {
 	sub.StartDate, sub.CurrentPeriodStart, sub.Status = at, at, "incomplete"
 	if sub.CollectionMethod == "send_invoice" {
@@ -216,8 +213,8 @@ func (h subscriptions) setFirstPeriod(sub *Subscription, price *Price, at int64)
 	}
 }
 
-// firstPeriodLines are those of the first period, which is shorter than a whole one
-// where the anchor lies ahead.
+// firstPeriodLines are the lines of the first period, which is shorter if the anchor is in the
+// future.
 func (h subscriptions) firstPeriodLines(sub *Subscription, price *Price) []InvoiceLine {
 	lines := h.currentPeriodLines(sub)
 	if sub.Status == "trialing" || sub.BillingCycleAnchor <= sub.CurrentPeriodStart {
@@ -233,12 +230,12 @@ func (h subscriptions) firstPeriodLines(sub *Subscription, price *Price) []Invoi
 	return lines
 }
 
-// currentPeriodLines are the lines for the current period of every item.
+// currentPeriodLines are the lines of all items for the current period.
 func (h subscriptions) currentPeriodLines(sub *Subscription) []InvoiceLine {
 	return h.periodLines(sub, h.subscriptionChanges.itemsAfter(sub, nil), sub.billingState())
 }
 
-// periodLines are the lines for a period of given items.
+// periodLines are the lines of items for a period.
 func (h subscriptions) periodLines(sub *Subscription, items []plannedItem, at billingState) []InvoiceLine {
 	var lines []InvoiceLine
 	for _, item := range items {

@@ -2,7 +2,7 @@ package stripelocal
 
 import "usher/stripelocal/wire"
 
-// SubscriptionItem is so many of one price.
+// SubscriptionItem is a quantity of a price.
 type SubscriptionItem struct {
 	Base
 	Metadata     map[string]string

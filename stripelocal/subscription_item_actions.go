@@ -2,8 +2,7 @@ package stripelocal
 
 import "usher/stripelocal/wire"
 
-// create, updateSubscriptionItem and deleteSubscriptionItem are
-// updates of the subscription that touch one item.
+// create, update and delete are subscription updates of one item.
 func (h subscriptionItems) create(in *input) (any, error) {
 	sub, ok := h.store.Subscriptions.get(in.String("subscription"))
 	if !ok {

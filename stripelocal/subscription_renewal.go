@@ -1,25 +1,25 @@
 package stripelocal
 
-// Stripe tells of a trial's end, and of a renewal, this long before (docs:
-// trials; that the account's setting for renewals begins at three days too is
-// inferred).
+// The notice periods of a trial's end and of a renewal, in seconds. Three days for trials are
+// documented (docs: trials); three days as the default of the account's renewal setting are
+// inferred.
 const (
 	trialNotice   = 3 * 24 * 60 * 60
 	renewalNotice = 3 * 24 * 60 * 60
 )
 
-// renewals runs what a subscription has due: notices, renewals, cancellations.
+// renewals runs what is due on a subscription: notices, renewals and cancellations.
 type renewals struct{ *request }
 
-// scheduleNext sets a timer for the next thing that time does to the
-// subscription. Older timers find it changed and do nothing.
+// scheduleNext schedules the subscription's next step. Outdated timers find the subscription
+// changed and do nothing.
 func (h renewals) scheduleNext(sub *Subscription) {
 	due := sub.nextDue()
 	if due == 0 {
 		return
 	}
 	at := due
-	if due < sub.CurrentPeriodEnd { // a notice that was due before there was a reason for it
+	if due < sub.CurrentPeriodEnd { // a notice whose time passed before it applied
 		at = max(due, h.timeOnClock(sub.TestClock))
 	}
 	h.schedule(sub.TestClock, at, func(r *request) {
@@ -31,7 +31,7 @@ func (h renewals) scheduleNext(sub *Subscription) {
 	})
 }
 
-// nextDue is when time next changes the subscription; 0 is never.
+// nextDue is the time of the next step; 0 is never.
 func (x *Subscription) nextDue() int64 {
 	switch x.Status {
 	case "incomplete":
@@ -55,8 +55,7 @@ func (x *Subscription) nextDue() int64 {
 	return min(due, x.nextNotice(due))
 }
 
-// nextNotice is when a notice of the next thing is to be given, or otherwise
-// where none is owed any more.
+// nextNotice is the time of the next notice, or otherwise if none is due.
 func (x *Subscription) nextNotice(otherwise int64) int64 {
 	switch {
 	case x.Status == "trialing" && !x.TrialWillEndSent:
@@ -89,7 +88,7 @@ func (h renewals) runDue(sub *Subscription, due int64) {
 	}
 }
 
-// sendNotice tells of a trial's end or of the next invoice.
+// sendNotice emits customer.subscription.trial_will_end or invoice.upcoming.
 func (h renewals) sendNotice(sub *Subscription) {
 	if sub.Status == "trialing" && !sub.TrialWillEndSent {
 		h.trials.announceEnd(sub)
@@ -101,8 +100,7 @@ func (h renewals) sendNotice(sub *Subscription) {
 	}
 }
 
-// cancelAtDate is a cancellation that was set before. What still waits for an
-// invoice gets a last one.
+// cancelAtDate ends the subscription at cancel_at. Pending items get a final invoice.
 func (h renewals) cancelAtDate(sub *Subscription) {
 	reason := sub.CancellationReason
 	h.subscriptions.end(sub, "canceled", reason)
@@ -115,7 +113,7 @@ func (h renewals) finalInvoice(sub *Subscription) {
 	}
 }
 
-// expireIncomplete gives up on a first payment.
+// expireIncomplete expires a subscription whose first payment failed.
 func (h renewals) expireIncomplete(sub *Subscription) {
 	if inv, ok := h.store.Invoices.get(sub.LatestInvoice); ok {
 		h.invoicing.void(inv)
@@ -125,9 +123,8 @@ func (h renewals) expireIncomplete(sub *Subscription) {
 	})
 }
 
-// renew begins the next period. After a trial the status is active before
-// anything is paid; the invoice is a draft for about an hour. An unpaid
-// subscription's drafts are not collected.
+// renew starts the next period. After a trial the status is active before anything is paid. The
+// invoice is a draft for about an hour; drafts of an unpaid subscription are not collected.
 func (h renewals) renew(sub *Subscription) {
 	price, ok := h.subscriptions.firstPrice(sub)
 	if !ok {

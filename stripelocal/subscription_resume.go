@@ -4,9 +4,9 @@ import "usher/stripelocal/wire"
 
 const resumeParams = "billing_cycle_anchor:now|unchanged proration_behavior:create_prorations|none|always_invoice proration_date:time"
 
-// resume bills a paused subscription; once that is paid it is
-// active. An invoice that stays unpaid for 23 hours is voided and the
-// subscription stays paused (API reference: resume a subscription).
+// resume bills a paused subscription, which becomes active once the invoice is paid. An invoice
+// that is unpaid for 23 hours is voided and the subscription stays paused (API reference: resume a
+// subscription).
 func (h subscriptions) resume(in *input) (any, error) {
 	sub, err := h.find(in)
 	if err != nil {
@@ -37,8 +37,8 @@ func (h subscriptions) resume(in *input) (any, error) {
 	return h.render(sub), nil
 }
 
-// resumeLines bill the period that a resume begins: all of it, or the part
-// that is left where the anchor stays.
+// resumeLines are the lines of the period that a resume starts: the full period, or the rest of it
+// if the anchor is unchanged.
 func (h subscriptions) resumeLines(sub *Subscription, price *Price, from int64, behavior string) []InvoiceLine {
 	lines := h.currentPeriodLines(sub)
 	length := sub.CurrentPeriodEnd - wire.AddIntervals(sub.CurrentPeriodEnd, price.Interval, -price.IntervalCount)
@@ -55,7 +55,7 @@ func (h subscriptions) resumeLines(sub *Subscription, price *Price, from int64, 
 	return lines
 }
 
-// expireResume voids the invoice of a resume that nobody paid.
+// expireResume voids the unpaid invoice of a resume.
 func (h subscriptions) expireResume(sub *Subscription) {
 	sub.ResumeExpiresAt = 0
 	if inv, ok := h.store.Invoices.get(sub.LatestInvoice); ok {

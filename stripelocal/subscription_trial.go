@@ -8,8 +8,8 @@ func (h trials) lacksPaymentMethod(sub *Subscription) bool {
 	return !has && sub.CollectionMethod == "charge_automatically"
 }
 
-// endWithoutMethod is what trial_settings ask for where a trial ends without a
-// card: an end, or a pause until resume.
+// endWithoutMethod applies trial_settings when a trial ends without a payment method: it cancels or
+// pauses the subscription.
 func (h trials) endWithoutMethod(sub *Subscription) {
 	if sub.MissingPaymentMethod == "cancel" {
 		h.subscriptions.end(sub, "canceled", "")
@@ -19,7 +19,7 @@ func (h trials) endWithoutMethod(sub *Subscription) {
 	h.emit("customer.subscription.paused", h.subscriptions.render(sub))
 }
 
-// endEarly is trial_end=now without a card.
+// endEarly handles trial_end=now without a payment method.
 func (h trials) endEarly(sub *Subscription) {
 	h.subscriptions.change(sub, func() {
 		sub.TrialEnd = h.timeOnClock(sub.TestClock)
@@ -34,7 +34,7 @@ func (h trials) announceEnd(sub *Subscription) {
 	h.emit("customer.subscription.trial_will_end", h.subscriptions.render(sub))
 }
 
-// announceShortTrial tells at once of a trial that is shorter than the notice.
+// announceShortTrial emits trial_will_end immediately for a trial shorter than the notice period.
 func (h trials) announceShortTrial(sub *Subscription) {
 	if sub.Status == "trialing" && !sub.TrialWillEndSent && sub.TrialEnd-h.timeOnClock(sub.TestClock) <= trialNotice {
 		h.announceEnd(sub)

@@ -6,7 +6,7 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// changeParams are the parameters of an update that the billing plan is made of.
+// changeParams are the parameters of an update that affect billing.
 const changeParams = "items[]{id price " + inlineRecurring + "quantity:int deleted:bool metadata:map?} proration_date:time " +
 	"trial_end:when billing_cycle_anchor:now|unchanged add_invoice_items[]{price! quantity:int} "
 
@@ -45,7 +45,7 @@ func (h subscriptions) update(in *input) (any, error) {
 	return h.render(sub), nil
 }
 
-// update carries a plan out, tells of it and bills what it calls for.
+// update applies a plan, emits the events and creates the invoice.
 func (h subscriptionChanges) update(sub *Subscription, p changePlan, before wire.Object, payment string) (paymentOutcome, *Decline) {
 	h.pendingUpdates.replace(sub, len(p.prorations) > 0 || p.newPeriod)
 	endsTrial := sub.Status == "trialing" && p.after.Status != "trialing"
@@ -68,8 +68,7 @@ func (h subscriptionChanges) update(sub *Subscription, p changePlan, before wire
 	return h.payInvoice(sub, inv, payment)
 }
 
-// payInvoice takes the money for a change, or leaves that to the client under
-// default_incomplete.
+// payInvoice attempts the payment of a change, or leaves it to the client with default_incomplete.
 func (h subscriptionChanges) payInvoice(sub *Subscription, inv *Invoice, payment string) (paymentOutcome, *Decline) {
 	if payment != "default_incomplete" {
 		return h.invoicing.finalizeAndPay(inv)
@@ -81,7 +80,7 @@ func (h subscriptionChanges) payInvoice(sub *Subscription, inv *Invoice, payment
 	return outcomePaid, nil
 }
 
-// checkUpdatable refuses what a subscription's status does not allow.
+// checkUpdatable rejects updates that the subscription's status does not allow.
 func (h subscriptionChanges) checkUpdatable(sub *Subscription, in *input) error {
 	quiet := setOf([]string{"metadata", "cancellation_details", "expand"})
 	for _, name := range in.Names() {
@@ -102,7 +101,7 @@ func (h subscriptionChanges) checkUpdatable(sub *Subscription, in *input) error 
 	return checkProration(sub, in.Params)
 }
 
-// checkProration holds the date of prorations against the current period.
+// checkProration checks that proration_date is within the current period.
 func checkProration(sub *Subscription, p wire.Params) error {
 	if !p.Has("proration_date") {
 		return nil
@@ -116,7 +115,7 @@ func checkProration(sub *Subscription, p wire.Params) error {
 	return nil
 }
 
-// fromParams reads the parameters of an update, or of its preview.
+// fromParams reads the parameters of an update or of its preview.
 func (h subscriptionChanges) fromParams(sub *Subscription, p wire.Params) (subscriptionChange, error) {
 	items, err := h.itemChangesFromParams(sub, p)
 	if err != nil {
@@ -157,8 +156,8 @@ func (h subscriptionChanges) invoiceItemsFromParams(currency string, p wire.Para
 	return out, nil
 }
 
-// itemChangesFromParams reads items[]: with an id it changes that item, without one it
-// adds another. A new price without a quantity means one.
+// itemChangesFromParams reads items[]. An entry with an id changes that item, one without an id
+// adds an item. A new price without a quantity has quantity 1.
 func (h subscriptionChanges) itemChangesFromParams(sub *Subscription, in wire.Params) ([]itemChange, error) {
 	var out []itemChange
 	for i, p := range in.List("items") {
@@ -205,7 +204,7 @@ func (h subscriptionChanges) itemChangeFromParams(sub *Subscription, p wire.Para
 	return change, nil
 }
 
-// checkResultingItems looks at the items as they would stand afterwards.
+// checkResultingItems checks the items that result from the changes.
 func (h subscriptionChanges) checkResultingItems(sub *Subscription, changes []itemChange) error {
 	var after []newItem
 	touched := map[string]bool{}
@@ -231,8 +230,8 @@ func (h subscriptionChanges) checkResultingItems(sub *Subscription, changes []it
 	return checkItems(after)
 }
 
-// checkPayable refuses, under error_if_incomplete, a change that would be
-// billed at once and not be paid. Nothing of the attempt is kept.
+// checkPayable rejects, with error_if_incomplete, a change whose immediate payment would fail. The
+// failed attempt leaves no trace.
 func (h subscriptionChanges) checkPayable(sub *Subscription, p changePlan, payment string) error {
 	if payment != "error_if_incomplete" || !p.billsImmediately || h.amountDue(sub, p) == 0 {
 		return nil
@@ -245,15 +244,14 @@ func (h subscriptionChanges) checkPayable(sub *Subscription, p changePlan, payme
 	return paymentError(result, decline, &Invoice{})
 }
 
-// amountDue is what a plan's invoice would ask for.
+// amountDue is the amount due of a plan's invoice.
 func (h subscriptionChanges) amountDue(sub *Subscription, p changePlan) int64 {
 	inv := h.invoicing.build(sub, "subscription_update", append(h.invoiceItems.pendingFor(sub), p.prorations...), h.newPeriodLines(sub, p))
 	h.invoicing.applyBalance(inv)
 	return inv.amountDue()
 }
 
-// setCancellation sets or clears the end of the subscription. The classic
-// kind shows a cancel at the period's end in both fields.
+// setCancellation sets or clears the cancellation. cancel_at_period_end also shows in cancel_at.
 func (h subscriptionChanges) setCancellation(sub *Subscription, p wire.Params) {
 	details := p.At("cancellation_details")
 	details.SetString("comment", &sub.CancellationComment)

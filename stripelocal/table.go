@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// Base is what every stored object has. Seq is its place in the order of
-// creation within its table; it never changes and is the cursor of lists.
+// Base is the fields of every stored object. Seq is its position in the order of creation within
+// its table. It never changes and orders lists.
 type Base struct {
 	ID      string
 	Created int64
@@ -17,7 +17,7 @@ func (b *Base) base() *Base { return b }
 
 type row interface{ base() *Base }
 
-// table keeps rows by id, in order of creation, and by any number of indexes.
+// table stores rows by id, in order of creation, and by any number of indexes.
 type table[T row] struct {
 	rows    map[string]T
 	all     []T
@@ -34,8 +34,8 @@ func newTable[T row]() *table[T] {
 	return &table[T]{rows: map[string]T{}, indexes: map[string]*index[T]{}}
 }
 
-// indexed adds an index. A row whose key is empty is not in it. Where a key
-// can change, the row is changed inside change.
+// indexed adds an index. Rows with an empty key are not indexed. Rows whose key may change must be
+// changed inside change.
 func (t *table[T]) indexed(name string, key func(T) string) *table[T] {
 	t.indexes[name] = &index[T]{key: key, rows: map[string][]T{}}
 	return t
@@ -72,7 +72,7 @@ func (t *table[T]) remove(id string) {
 	}
 }
 
-// change runs f on the row and keeps the indexes right.
+// change runs f on a row and updates the indexes.
 func (t *table[T]) change(r T, f func()) {
 	for _, ix := range t.indexes {
 		ix.drop(r)
@@ -83,7 +83,7 @@ func (t *table[T]) change(r T, f func()) {
 	}
 }
 
-// by gives the rows of one key of an index, oldest first. Not to be modified.
+// by returns the rows of an index key, oldest first. The caller must not modify the slice.
 func (t *table[T]) by(name, key string) []T { return t.indexes[name].rows[key] }
 
 func (ix *index[T]) add(r T) {
@@ -114,7 +114,7 @@ func withoutRow[T row](rows []T, r T) []T {
 	return slices.Delete(rows, at, at+1)
 }
 
-// position is the position of the first row whose Seq is not below seq.
+// position is the index of the first row with at least this Seq.
 func position[T row](rows []T, seq int64) int {
 	at, _ := slices.BinarySearchFunc(rows, seq, func(r T, seq int64) int {
 		return int(r.base().Seq - seq)
@@ -122,8 +122,8 @@ func position[T row](rows []T, seq int64) int {
 	return at
 }
 
-// MarshalJSON writes the rows in order. No rows are [], since null would be no
-// table when read again.
+// MarshalJSON encodes the rows in order. An empty table is [], because null would decode to a nil
+// table.
 func (t *table[T]) MarshalJSON() ([]byte, error) {
 	if len(t.all) == 0 {
 		return []byte("[]"), nil
@@ -144,7 +144,7 @@ func (t *table[T]) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// removeOldest forgets the oldest row, which is cheap at any size.
+// removeOldest removes the oldest row in constant time.
 func (t *table[T]) removeOldest() {
 	first := t.all[0]
 	delete(t.rows, first.base().ID)

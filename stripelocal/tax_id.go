@@ -7,11 +7,11 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// TaxID is a number under which a customer pays taxes.
+// TaxID is a tax ID of a customer.
 type TaxID struct {
 	Base
 	Customer string
-	Type     string // eu_vat, us_ein
+	Type     string // such as eu_vat or us_ein
 	Country  string
 	Value    string
 }
@@ -40,7 +40,7 @@ var (
 	americanEIN = regexp.MustCompile(`^[0-9]{2}-?[0-9]{7}$`)
 )
 
-// taxIDType tells the kinds that a hosted page takes apart; "" is neither.
+// taxIDType returns eu_vat or us_ein, the types that hosted pages accept, or "".
 func taxIDType(value string) string {
 	switch value = strings.ToUpper(strings.ReplaceAll(value, " ", "")); {
 	case americanEIN.MatchString(value):
@@ -79,7 +79,7 @@ func (h taxIDs) insert(c *Customer, kind, value string) *TaxID {
 	return x
 }
 
-// setOnly makes this the customer's one tax ID; an empty one removes it.
+// setOnly makes this the customer's only tax ID; "" removes all.
 func (h taxIDs) setOnly(c *Customer, value string) {
 	for _, old := range append([]*TaxID{}, h.store.TaxIDs.by("customer", c.ID)...) {
 		if old.Value == value {

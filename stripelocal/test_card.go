@@ -4,21 +4,20 @@ import (
 	"strings"
 )
 
-// Decline is why a card said no.
+// Decline is why a payment failed.
 type Decline struct{ Code, DeclineCode, Message string }
 
-// testCard is one of Stripe's test cards; their numbers, tokens and what comes
-// of each are inferred.
+// testCard is one of Stripe's test cards. Numbers, tokens and results are inferred.
 type testCard struct {
 	number             string
-	token              string // pm_card_… without its prefix
+	token              string // pm_card_… without the prefix
 	brand              string
 	decline            *Decline
 	attachable         bool   // declines only when charged
-	authenticateOnce   bool   // wants 3-D Secure, unless it has been set up
-	authenticateAlways bool   // wants 3-D Secure every time
-	dispute            string // the reason of the dispute that follows a payment, or inquiry
-	refundOutcome      string // pending or fail, of refunds that do not end at once
+	authenticateOnce   bool   // requires 3-D Secure unless set up with it
+	authenticateAlways bool   // always requires 3-D Secure
+	dispute            string // reason of the dispute after a payment, or inquiry
+	refundOutcome      string // pending or fail; empty is immediate success
 }
 
 func testCards() []testCard {
@@ -82,7 +81,7 @@ func testCardByToken(token string) (testCard, bool) {
 	return testCard{}, false
 }
 
-// paymentOutcome is what comes of trying to take money from a card.
+// paymentOutcome is the result of a payment attempt.
 type paymentOutcome int
 
 const (
@@ -91,8 +90,8 @@ const (
 	outcomeRequiresAction
 )
 
-// chargeOutcome says how a charge ends. A card that was set up with 3-D Secure does
-// not ask again, but for the one that always does.
+// chargeOutcome is the result of charging the payment method. A card that has passed 3-D Secure
+// does not require it again, unless it always does.
 func (p *PaymentMethod) chargeOutcome() (paymentOutcome, *Decline) {
 	card, known := testCardByNumber(p.Number)
 	switch {
@@ -106,7 +105,7 @@ func (p *PaymentMethod) chargeOutcome() (paymentOutcome, *Decline) {
 	return outcomePaid, nil
 }
 
-// setupOutcome says how saving a card without a charge ends.
+// setupOutcome is the result of setting up the payment method without a charge.
 func (p *PaymentMethod) setupOutcome() (paymentOutcome, *Decline) {
 	if card, _ := testCardByNumber(p.Number); card.attachable {
 		return outcomePaid, nil
@@ -123,7 +122,7 @@ func digitsOf(s string) string {
 	}, s)
 }
 
-// luhn is the check digit rule of card numbers.
+// luhn reports whether a card number's check digit is valid.
 func luhn(number string) bool {
 	sum := 0
 	for i := range len(number) {

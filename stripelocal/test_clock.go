@@ -7,22 +7,22 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// Bounds of test clocks (two intervals: docs, test clocks; three customers:
-// public issue threads; a life of thirty days: inferred).
+// Limits of test clocks. Two intervals: docs, test clocks. Three customers: public issue threads. A
+// lifetime of thirty days: inferred.
 const (
 	testClockLifetime     = 30 * 24 * 60 * 60
 	maxTestClockCustomers = 3
 	maxAdvanceIntervals   = 2
 )
 
-// TestClock is a time line of its own for some customers and all that hangs on
-// them. Frozen is the moment it shows, unix seconds.
+// TestClock is a separate time for some customers and everything that belongs to them. Times are
+// unix seconds.
 type TestClock struct {
 	Base
-	Deleted    bool // it is kept, for what refers to it
+	Deleted    bool // kept, because objects refer to it
 	Name       string
 	FrozenTime int64
-	TargetTime int64 // what it advances to; 0 while it stands
+	TargetTime int64 // 0 unless advancing
 }
 
 // testClocks serves /v1/test_helpers/test_clocks.
@@ -79,7 +79,7 @@ func (h testClocks) list(in *input) (any, error) {
 	}.page(in)
 }
 
-// delete deletes its customers with it.
+// delete deletes the clock and its customers.
 func (h testClocks) delete(in *input) (any, error) {
 	c, err := h.find(in)
 	if err != nil {
@@ -94,7 +94,7 @@ func (h testClocks) delete(in *input) (any, error) {
 	return renderTestClock(c), nil
 }
 
-// advance says where to; the clock goes there in the background.
+// advance sets the target. The clock advances in the background.
 func (h testClocks) advance(in *input) (any, error) {
 	c, err := h.find(in)
 	if err != nil {
@@ -133,7 +133,7 @@ func (h testClocks) checkAdvance(c *TestClock, to int64) error {
 	return nil
 }
 
-// activeSubscriptions are the living subscriptions of a test clock.
+// activeSubscriptions are the subscriptions on a test clock that have not ended.
 func (h testClocks) activeSubscriptions(testClock string) []*Subscription {
 	var out []*Subscription
 	for _, c := range h.store.Customers.by("test_clock", testClock) {
@@ -146,7 +146,7 @@ func (h testClocks) activeSubscriptions(testClock string) []*Subscription {
 	return out
 }
 
-// checkAssignable holds a new customer's test clock against what there is.
+// checkAssignable checks the test clock of a new customer.
 func (h testClocks) checkAssignable(p wire.Params) error {
 	id := p.String("test_clock")
 	if id == "" {

@@ -1,10 +1,10 @@
 package stripelocal
 
-// advanceBatchSize is how many things happen on an advancing clock before others get
-// the lock.
+// advanceBatchSize is the number of timers that an advancing clock runs before it releases the
+// lock.
 const advanceBatchSize = 50
 
-// signalAdvance has the server's own goroutine see to the advancing clocks.
+// signalAdvance wakes the server's goroutine to advance test clocks.
 func (s *Server) signalAdvance() {
 	select {
 	case s.advanceSignal <- struct{}{}:
@@ -12,8 +12,8 @@ func (s *Server) signalAdvance() {
 	}
 }
 
-// advanceTestClocks brings every advancing test clock to its target. It gives up the
-// lock on the way, so that a client sees them advancing.
+// advanceTestClocks advances every clock to its target. It releases the lock between batches, so
+// that clients see the status advancing.
 func (s *Server) advanceTestClocks() {
 	for {
 		select {
@@ -27,7 +27,7 @@ func (s *Server) advanceTestClocks() {
 	}
 }
 
-// advanceBatch does one batch and says whether there is more to do.
+// advanceBatch runs one batch and reports whether more is due.
 func (s *Server) advanceBatch() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -55,7 +55,7 @@ func (s *Server) advanceStep(c *TestClock) {
 	}
 }
 
-// nextDue is when a clock's next timer is due, if that is up to a moment.
+// nextDue is the time of a clock's next timer, if it is at or before until.
 func (s *Server) nextDue(clock string, until int64) (int64, bool) {
 	q := s.timers[clock]
 	if q == nil || len(q.timers) == 0 || q.timers[0].at > until {

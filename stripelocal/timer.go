@@ -2,19 +2,18 @@ package stripelocal
 
 import "container/heap"
 
-// accountClock names the account's own time line; a test clock's is its id.
+// accountClock is the account's own clock. A test clock is named by its id.
 const accountClock = ""
 
-// timer says that something is due. Whether it still is, the object itself
-// knows: a timer that has been overtaken finds nothing to do, so that nobody
-// has to cancel one.
+// timer runs a function at a time. The function checks whether the step is still due, so timers are
+// never canceled.
 type timer struct {
 	at   int64
 	seq  int64
 	fire func(r *request)
 }
 
-// timerQueue is the time line of one clock: due first, then set first.
+// timerQueue is the timers of one clock, ordered by time and then by scheduling order.
 type timerQueue struct {
 	timers  []timer
 	lastSeq int64
@@ -35,8 +34,8 @@ func (q *timerQueue) Pop() any {
 	return t
 }
 
-// schedule has fire called when the clock (accountClock or a test clock's id)
-// reaches at, inside an act of that moment.
+// schedule runs fire in a transaction when a clock (accountClock or a test clock's id) reaches a
+// time.
 func (s *Server) schedule(clock string, at int64, fire func(r *request)) {
 	q := s.timers[clock]
 	if q == nil {
@@ -47,14 +46,13 @@ func (s *Server) schedule(clock string, at int64, fire func(r *request)) {
 	heap.Push(q, timer{at: at, seq: q.lastSeq, fire: fire})
 }
 
-// runDue fires what a clock has due up to and including a moment, each at its
-// own time.
+// runDue runs all timers of a clock that are due at or before until, each at its own time.
 func (s *Server) runDue(clock string, until int64) {
 	for s.fireNext(clock, until) {
 	}
 }
 
-// fireNext fires the first thing that a clock has due up to a moment, if any.
+// fireNext runs the first timer of a clock that is due at or before until, if any.
 func (s *Server) fireNext(clock string, until int64) bool {
 	q := s.timers[clock]
 	if q == nil || len(q.timers) == 0 || q.timers[0].at > until {
@@ -67,8 +65,8 @@ func (s *Server) fireNext(clock string, until int64) bool {
 	return true
 }
 
-// requestAt is an act at a moment of one clock. What happens on a test clock still
-// happens at the account's time: events and payments are dated by that.
+// requestAt is a request at a time of one clock. On a test clock, events and payments still have
+// the account's time.
 func (s *Server) requestAt(clock string, at int64) *request {
 	if clock == accountClock {
 		return s.newRequest(at, requestInfo{})

@@ -7,7 +7,8 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// Token is a card handed over once; tok_visa and its like are there from the beginning and can be used again and again.
+// Token is a card token for one use. Test tokens such as tok_visa always exist and can be used
+// repeatedly.
 type Token struct {
 	Base
 	Number   string
@@ -30,7 +31,7 @@ func tokenResource() resource {
 	}
 }
 
-// cardResource is what a customer's default_source refers to.
+// cardResource renders a customer's default_source.
 func cardResource() resource {
 	return resource{objectType: "card", render: finder(func(s *store) *table[*PaymentMethod] { return s.PaymentMethods },
 		func(_ *request, p *PaymentMethod) wire.Object { return renderCard(p) })}
@@ -49,7 +50,7 @@ func (h tokens) create(in *input) (any, error) {
 	return h.render(t), nil
 }
 
-// testCardFromParams is the test card that somebody typed in.
+// testCardFromParams returns the test card with the number in the parameters.
 func testCardFromParams(p wire.Params, now int64) (testCard, error) {
 	card, known := testCardByNumber(digitsOf(p.String("number")))
 	if !known {
@@ -77,7 +78,8 @@ func cardParamError(code, param, message string) *wire.Error {
 	return &wire.Error{Status: 402, Type: "card_error", Code: code, Param: param, Message: message}
 }
 
-// fromToken makes a payment method of a token, its id beginning with prefix. A token that was made here can be used once.
+// fromToken creates a payment method from a token, with an id prefix. A created token can be used
+// once.
 func (h paymentMethods) fromToken(id, param, prefix string) (*PaymentMethod, error) {
 	if name, ok := strings.CutPrefix(id, "tok_"); ok {
 		if card, known := testCardByToken("pm_card_" + name); known {
@@ -115,7 +117,7 @@ func (h tokens) render(t *Token) wire.Object {
 	}
 }
 
-// renderCard is a card in the older shape that tokens and customers' sources have.
+// renderCard renders a card in the legacy shape of tokens and sources.
 func renderCard(p *PaymentMethod) wire.Object {
 	return wire.Object{
 		"id": p.ID, "object": "card", "address_city": nil, "address_country": nil, "address_line1": nil,
@@ -127,7 +129,7 @@ func renderCard(p *PaymentMethod) wire.Object {
 	}
 }
 
-// legacyBrandName is a card's brand as the older shape has it.
+// legacyBrandName is the brand in the legacy shape.
 func legacyBrandName(brand string) string {
 	switch brand {
 	case "amex":

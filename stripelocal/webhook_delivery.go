@@ -15,8 +15,7 @@ const (
 	maxRetryDelay = time.Minute
 )
 
-// Delivery is one event on its way to one endpoint. Status is pending,
-// succeeded or failed (given up).
+// Delivery is the delivery of one event to one endpoint. Status is pending, succeeded or failed.
 type Delivery struct {
 	Base
 	Event         string
@@ -24,12 +23,12 @@ type Delivery struct {
 	Attempts      int
 	Status        string
 	NextAttemptAt int64 // real time, unix milliseconds
-	LastStatus    int   // HTTP status of the last attempt, 0 where none came
+	LastStatus    int   // HTTP status of the last attempt; 0 if there was no response
 	LastError     string
 
 	firstAttempt     chan struct{} // closed after the first attempt
-	firstAttemptDone bool          // first is closed
-	faultApplied     bool          // a fault has held it up once
+	firstAttemptDone bool          // firstAttempt is closed
+	faultApplied     bool          // a fault has postponed it
 }
 
 // deliveries creates and shows webhook deliveries.
@@ -45,7 +44,7 @@ func (h deliveries) create(e *Event, w *WebhookEndpoint) *Delivery {
 	return d
 }
 
-// recordAttempt notes what came of an attempt; an empty problem is success.
+// recordAttempt records the result of an attempt. An empty problem is success.
 func (d *Delivery) recordAttempt(status int, problem string, now time.Time) {
 	d.Attempts++
 	d.LastStatus, d.LastError = status, problem
@@ -60,7 +59,7 @@ func (d *Delivery) recordAttempt(status int, problem string, now time.Time) {
 	d.signalFirstAttempt()
 }
 
-// signalFirstAttempt lets go whoever waits for the first attempt.
+// signalFirstAttempt releases those waiting for the first attempt.
 func (d *Delivery) signalFirstAttempt() {
 	if d.firstAttempt != nil && !d.firstAttemptDone {
 		d.firstAttemptDone = true
@@ -68,13 +67,13 @@ func (d *Delivery) signalFirstAttempt() {
 	}
 }
 
-// backoff doubles from a second to a minute.
+// backoff doubles from one second to one minute.
 func backoff(attempts int) time.Duration {
 	return min(maxRetryDelay, minRetryDelay<<min(attempts-1, 10))
 }
 
-// signatureHeader is the Stripe-Signature header for a body sent at a moment: every
-// living secret signs (docs: webhook signatures).
+// signatureHeader is the Stripe-Signature header of a body. Every secret that has not expired signs
+// (docs: webhook signatures).
 func signatureHeader(body []byte, secrets []Secret, at time.Time) string {
 	parts := []string{fmt.Sprintf("t=%d", at.Unix())}
 	for _, s := range secrets {
@@ -89,7 +88,7 @@ func signatureHeader(body []byte, secrets []Secret, at time.Time) string {
 	return strings.Join(parts, ",")
 }
 
-// deliveryView is one delivery as /_usher/deliveries shows it.
+// deliveryView is a delivery in the response of /_usher/deliveries.
 type deliveryView struct {
 	ID         string `json:"id"`
 	Event      string `json:"event"`
@@ -99,7 +98,7 @@ type deliveryView struct {
 	Status     string `json:"status"`
 	LastStatus int    `json:"last_status"`
 	LastError  string `json:"last_error"`
-	NextAt     string `json:"next_at"` // RFC 3339, empty where none is to come
+	NextAt     string `json:"next_at"` // RFC 3339; empty if no attempt is scheduled
 }
 
 func (h deliveries) view(d *Delivery) deliveryView {

@@ -15,12 +15,12 @@ import (
 
 const (
 	deliveryTimeout    = 10 * time.Second
-	retainedDeliveries = 5000 // finished ones, for /_usher/deliveries
+	retainedDeliveries = 5000 // completed ones, for /_usher/deliveries
 )
 
-// webhookDispatcher brings events to endpoints in the background: one at a time to each
-// endpoint, retries between the others. It works by real time, whatever the
-// account's clock says, because receivers hold signatures against theirs.
+// webhookDispatcher delivers events to endpoints in the background: one at a time per endpoint,
+// with retries in between. It uses real time, independent of the account's clock, because receivers
+// compare signature timestamps with theirs.
 type webhookDispatcher struct {
 	server  *Server
 	client  *http.Client
@@ -28,16 +28,16 @@ type webhookDispatcher struct {
 	cancel  context.CancelFunc
 	running sync.WaitGroup
 
-	// The server's lock guards these.
+	// Guarded by the server's lock.
 	queues   map[string]*endpointQueue
 	closing  bool
 	finished []string
 }
 
-// endpointQueue is what is owed to one endpoint.
+// endpointQueue is the deliveries of one endpoint.
 type endpointQueue struct {
 	due   []*Delivery
-	retry []*Delivery // by NextAt
+	retry []*Delivery // ordered by NextAttemptAt
 	wake  chan struct{}
 }
 
@@ -52,7 +52,7 @@ func newWebhookDispatcher(s *Server) *webhookDispatcher {
 	return c
 }
 
-// enqueue takes over a delivery. Called under the server's lock.
+// enqueue queues a delivery. The caller holds the server's lock.
 func (c *webhookDispatcher) enqueue(d *Delivery) {
 	box := c.queues[d.Endpoint]
 	if box == nil {
@@ -72,7 +72,7 @@ func (b *endpointQueue) wakeUp() {
 	}
 }
 
-// resume takes up what the loaded state still owes. Called under the lock.
+// resume queues the pending deliveries of the loaded state. The caller holds the server's lock.
 func (c *webhookDispatcher) resume() {
 	for _, d := range c.server.store.Deliveries.all {
 		if d.Status == "pending" {
@@ -98,8 +98,8 @@ func (c *webhookDispatcher) run(box *endpointQueue) {
 	}
 }
 
-// next is the delivery to attempt now, or how long there is none. After close
-// there is no more once nothing is due.
+// next returns the delivery to attempt now, or the time to wait. After close, the last result is
+// false once nothing is due.
 func (c *webhookDispatcher) next(box *endpointQueue) (*Delivery, time.Duration, bool) {
 	c.server.mu.Lock()
 	defer c.server.mu.Unlock()
@@ -155,7 +155,7 @@ func (c *webhookDispatcher) deliver(d *Delivery) (int, string) {
 	return c.send(req)
 }
 
-// buildRequest is the signed call, made anew for every attempt.
+// buildRequest builds the signed request of one attempt.
 func (c *webhookDispatcher) buildRequest(d *Delivery) (*http.Request, error) {
 	c.server.mu.Lock()
 	defer c.server.mu.Unlock()
@@ -205,7 +205,7 @@ func (c *webhookDispatcher) recordAttempt(box *endpointQueue, d *Delivery, statu
 	c.server.stateWriter.markDirty()
 }
 
-// scheduleRetry puts a delivery among the retries, soonest first.
+// scheduleRetry inserts a delivery into the retries, which are ordered by time.
 func (b *endpointQueue) scheduleRetry(d *Delivery) {
 	at, _ := slices.BinarySearchFunc(b.retry, d.NextAttemptAt, func(x *Delivery, at int64) int { return int(x.NextAttemptAt - at) })
 	b.retry = slices.Insert(b.retry, at, d)
@@ -222,7 +222,7 @@ func (c *webhookDispatcher) finish(d *Delivery) {
 	}
 }
 
-// close attempts what is due and ends; ctx bounds how long that may take.
+// close attempts all due deliveries and stops. ctx limits how long that may take.
 func (c *webhookDispatcher) close(ctx context.Context) error {
 	c.server.mu.Lock()
 	c.closing = true
@@ -243,7 +243,7 @@ func (c *webhookDispatcher) close(ctx context.Context) error {
 	}
 }
 
-// waitForFirstAttempts waits until each of the deliveries was attempted once.
+// waitForFirstAttempts waits until each delivery was attempted once.
 func waitForFirstAttempts(ctx context.Context, deliveries []*Delivery) {
 	for _, d := range deliveries {
 		if d.firstAttempt == nil {

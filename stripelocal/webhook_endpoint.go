@@ -9,23 +9,22 @@ import (
 
 var eventTypePattern = regexp.MustCompile(`^(\*|[a-z_0-9]+(\.[a-z_0-9]+)+)$`)
 
-// WebhookEndpoint is an address that wants events.
+// WebhookEndpoint is a URL that receives events.
 type WebhookEndpoint struct {
 	Base
 	Description   string
 	Disabled      bool
 	EnabledEvents []string
 	Metadata      map[string]string
-	Secrets       []Secret // every living one signs
+	Secrets       []Secret // all unexpired ones sign
 	URL           string
-	APIVersion    string // empty: the account's
+	APIVersion    string // empty is the account's
 }
 
-// Secret is a signing secret; while one is being rolled out the old one signs
-// along until it expires.
+// Secret is a signing secret. A rotated secret also signs until it expires.
 type Secret struct {
 	Value     string
-	ExpiresAt int64 // by real time; 0 never
+	ExpiresAt int64 // real time; 0 is never
 }
 
 // webhookEndpoints serves /v1/webhook_endpoints.
@@ -90,7 +89,7 @@ func (w *WebhookEndpoint) setFields(p wire.Params) {
 	}
 }
 
-// ensure is EnsureWebhookEndpoint.
+// ensure implements EnsureWebhookEndpoint.
 func (h webhookEndpoints) ensure(address, secret string, events []string) {
 	if len(events) == 0 {
 		events = []string{"*"}

@@ -11,9 +11,8 @@ var currencyPattern = regexp.MustCompile(`^[a-z]{3}$`)
 // IsCurrency reports whether a string has the form of a currency code: three lower-case letters.
 func IsCurrency(code string) bool { return currencyPattern.MatchString(code) }
 
-// decimals is how many of an amount's digits stand behind the point, as Stripe
-// counts them (docs: currencies; ISK and UGX are zero-decimal but charged as
-// two).
+// decimals is the number of decimal places of a currency, as Stripe counts them (docs: currencies;
+// ISK and UGX are zero-decimal but charged with two).
 func decimals(currency string) int {
 	switch currency {
 	case "bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf":
@@ -24,7 +23,7 @@ func decimals(currency string) int {
 	return 2
 }
 
-// FormatAmount writes minor units for people: $10.00, 1500 JPY.
+// FormatAmount formats an amount in minor units: $10.00, 1500 JPY.
 func FormatAmount(amount int64, currency string) string {
 	sign := ""
 	if amount < 0 {

@@ -1,7 +1,7 @@
 package wire
 
-// PreviousAttributes are the attributes of before that after has otherwise. Of nested
-// objects only what changed is shown, lists are shown whole.
+// PreviousAttributes returns the attributes of before that differ in after. Of nested objects it
+// returns only what differs; lists are returned whole.
 func PreviousAttributes(before, after Object) Object {
 	out := Object{}
 	for name, was := range before {

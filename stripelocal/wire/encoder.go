@@ -2,32 +2,31 @@ package wire
 
 import "reflect"
 
-// Encoder writes rendered values as JSON. One that is kept remembers the order
-// of the fields of each kind of object, which else takes a sort every time, and
-// the object it wrote last, which mostly is told of in several events at once.
-// One that is kept is for one user at a time; the zero encoder remembers nothing.
+// Encoder encodes rendered values as JSON. A reused Encoder caches the field order of each object
+// type, which otherwise requires a sort, and the last encoded object, which often appears in
+// several events. A reused Encoder is not safe for concurrent use. The zero Encoder caches nothing.
 type Encoder struct {
 	fieldOrders map[objectShape][]field
 	last        Object
 	raw         []byte
 }
 
-// objectShape is what objects with the same fields have in common; it does not
-// prove that they have.
+// objectShape is the cache key for a field order. Equal shapes do not guarantee equal fields.
 type objectShape struct {
 	kind   string
 	fields int
 }
 
-// field is the name of a field, and how it begins in JSON.
+// field is the name of a field and its encoded prefix.
 type field struct{ name, text string }
 
 func NewEncoder() *Encoder { return &Encoder{fieldOrders: map[objectShape][]field{}} }
 
-// Encode writes a rendered value as JSON.
+// Encode encodes a rendered value as JSON.
 func Encode(v any) []byte { return (&Encoder{}).append(nil, v) }
 
-// EncodeOnce is encode for an object that is not changed any more.
+// EncodeOnce encodes an object that does not change afterwards, and reuses the result for the same
+// object.
 func (e *Encoder) EncodeOnce(o Object) []byte {
 	if e.last == nil || reflect.ValueOf(o).Pointer() != reflect.ValueOf(e.last).Pointer() {
 		e.last, e.raw = o, e.append(nil, o)
@@ -35,7 +34,7 @@ func (e *Encoder) EncodeOnce(o Object) []byte {
 	return e.raw
 }
 
-// appendObject writes id and object first, then the rest by name, as Stripe does.
+// appendObject encodes id and object first, then the other fields by name, as Stripe does.
 func (e *Encoder) appendObject(b []byte, o Object) []byte {
 	kind, _ := o["object"].(string)
 	like := objectShape{kind, len(o)}
@@ -50,7 +49,8 @@ func (e *Encoder) appendObject(b []byte, o Object) []byte {
 	return out
 }
 
-// appendFields writes an object's fields in a given order, if they are those.
+// appendFields encodes an object's fields in the given order. It reports false if the fields are
+// different ones.
 func (e *Encoder) appendFields(b []byte, o Object, order []field) ([]byte, bool) {
 	if len(order) != len(o) {
 		return nil, false

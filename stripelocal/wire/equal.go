@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// Equal says whether two rendered values are the same as JSON. Only what is
-// of different types needs to be written to be compared.
+// Equal reports whether two rendered values encode to the same JSON. It encodes only values of
+// different types.
 func Equal(x, y any) bool {
 	switch x := x.(type) {
 	case Object:
@@ -56,7 +56,7 @@ func equalPlain(x, y any) bool {
 	return bytes.Equal(Encode(x), Encode(y))
 }
 
-// equalObjects leaves out what is hidden, as JSON does.
+// equalObjects ignores unexpanded fields, as the encoder does.
 func equalObjects(x, y Object) bool {
 	for name, was := range x {
 		is, had := y[name]

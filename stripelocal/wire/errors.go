@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Error is a refusal as Stripe words it.
+// Error is an API error. Its messages follow Stripe's.
 type Error struct {
 	Status        int
 	Type          string
@@ -16,14 +16,14 @@ type Error struct {
 	Message       string
 	Param         string
 	Charge        string // id
-	PaymentIntent string // id, rendered whole
-	PaymentMethod string // id, rendered whole
-	SetupIntent   string // id, rendered whole
+	PaymentIntent string // id; rendered as an object
+	PaymentMethod string // id; rendered as an object
+	SetupIntent   string // id; rendered as an object
 }
 
 func (e *Error) Error() string { return e.Message }
 
-// Invalid is a 400 invalid_request_error; code and param may be empty.
+// Invalid is a 400 invalid_request_error. code and param may be empty.
 func Invalid(code, param, message string) *Error {
 	return &Error{Status: http.StatusBadRequest, Type: "invalid_request_error", Code: code, Param: param, Message: message}
 }
@@ -32,19 +32,19 @@ func MissingParam(param string) *Error {
 	return Invalid("parameter_missing", param, "Missing required param: "+param+".")
 }
 
-// NoSuch is the answer to an id in a parameter that names nothing.
+// NoSuch is the error for an unknown id in a parameter.
 func NoSuch(what, id, param string) *Error {
 	return Invalid("resource_missing", param, fmt.Sprintf("No such %s: '%s'", what, id))
 }
 
-// NotFound is noSuch for an id in the path: a 404.
+// NotFound is the error for an unknown id in the path: a 404.
 func NotFound(what, id, param string) *Error {
 	e := NoSuch(what, id, param)
 	e.Status = http.StatusNotFound
 	return e
 }
 
-// AsNotFound makes of a refused id a 404, where the id stood in the path.
+// AsNotFound turns a resource_missing error into a 404, for ids in the path.
 func AsNotFound(err error) error {
 	if e := AsError(err); e.Code == "resource_missing" {
 		e.Status = http.StatusNotFound

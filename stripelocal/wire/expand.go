@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// maxExpandDepth is how many levels one expand[] may go down.
+// maxExpandDepth is the maximum depth of one expand[] path.
 const maxExpandDepth = 4
 
-// Resolver renders the object of a type with an id; nil where there is none. The second result is
-// false where objects of this type cannot be expanded.
+// Resolver renders an object by type and id. The object is nil if it does not exist. The second
+// result is false if objects of this type cannot be expanded.
 type Resolver func(kind, id string) (Object, bool)
 
-// Expand replaces references by what they refer to, along each dotted path.
+// Expand replaces references by the objects they refer to, along each dotted path.
 func Expand(o Object, paths []string, resolve Resolver) *Error {
 	for _, path := range paths {
 		steps := strings.Split(path, ".")
@@ -26,7 +26,7 @@ func Expand(o Object, paths []string, resolve Resolver) *Error {
 	return nil
 }
 
-// depth does not count the data of lists.
+// depth is the number of levels of a path, without the data of lists.
 func depth(steps []string) int {
 	n := 0
 	for _, s := range steps {
@@ -76,8 +76,7 @@ func (resolve Resolver) expandRef(o Object, to Reference, steps []string, path s
 	return resolve.expand(whole, steps[1:], path)
 }
 
-// expandEach goes into the elements of a list; elements that are references
-// themselves are replaced in place.
+// expandEach expands the elements of a list. Elements that are references are replaced.
 func (resolve Resolver) expandEach(list []any, steps []string, path string) *Error {
 	for i, e := range list {
 		holder := Object{steps[0]: e}

@@ -8,12 +8,12 @@ import (
 	"unicode/utf8"
 )
 
-// maxNesting bounds what a form name may nest: a[b][c]… Stripe's own deepest
-// parameter has six levels.
+// maxNesting limits the nesting of a form name: a[b][c]… The deepest parameter of Stripe has six
+// levels.
 const maxNesting = 16
 
-// Value is one value of a decoded form: a scalar, or children by key in the
-// order they came. Lists are children with the keys 0, 1, 2….
+// Value is one value of a decoded form: a scalar, or children by key in the order they were sent.
+// Lists are children with the keys 0, 1, 2….
 type Value struct {
 	name     string // as sent: items[0][price]
 	scalar   string
@@ -22,9 +22,8 @@ type Value struct {
 	children map[string]*Value
 }
 
-// DecodeForm turns application/x-www-form-urlencoded text into a tree:
-// a[b]=v, a[0][b]=v, a[]=v and a[][b]=v, where in the last a name that is
-// already in the last element begins a new one.
+// DecodeForm decodes application/x-www-form-urlencoded text: a[b]=v, a[0][b]=v, a[]=v and a[][b]=v.
+// In the last form, a name that the last element already has starts a new element.
 func DecodeForm(raw string) (*Value, *Error) {
 	root := &Value{}
 	for raw != "" {
@@ -57,7 +56,7 @@ func (n *Value) decodePair(pair string) *Error {
 	return n.put(path, name, value)
 }
 
-// splitName turns a[b][] into a, b and the empty key.
+// splitName splits a[b][] into a, b and an empty key.
 func splitName(name string) ([]string, bool) {
 	head, rest, nested := strings.Cut(name, "[")
 	path := []string{head}
@@ -88,7 +87,7 @@ func (n *Value) put(path []string, name, value string) *Error {
 	return nil
 }
 
-// nextIndex is the element that a[] or a[][rest] means.
+// nextIndex is the index that a[] or a[][rest] refers to.
 func (n *Value) nextIndex(rest []string) string {
 	if last := len(n.keys) - 1; last >= 0 && len(rest) > 0 && !n.children[n.keys[last]].has(rest) {
 		return n.keys[last]
@@ -123,7 +122,7 @@ func (n *Value) child(key string) *Value {
 	return c
 }
 
-// Elements are the children of a list, by index.
+// Elements returns the elements of a list, by index.
 func (n *Value) Elements() []*Value {
 	keys := slices.Clone(n.keys)
 	slices.SortStableFunc(keys, func(a, b string) int {
@@ -138,7 +137,7 @@ func (n *Value) Elements() []*Value {
 	return out
 }
 
-// IsList says whether every key is an index.
+// IsList reports whether every key is an index.
 func (n *Value) IsList() bool {
 	for _, key := range n.keys {
 		if _, err := strconv.ParseUint(key, 10, 31); err != nil {

@@ -8,12 +8,12 @@ import (
 	"unicode/utf8"
 )
 
-// Object is a rendered resource, or a part of one. Its values are those that
-// an encoder knows. One that was rendered belongs to whoever asked for it.
+// Object is a rendered object or a part of one. Its values are of the types that Encoder supports.
+// It belongs to the caller that rendered it.
 type Object map[string]any
 
-// ref is a reference to another object: its id, null where empty, the whole
-// object where the request expands it.
+// Reference is a reference to another object. It encodes as its id, or null if empty. Expand
+// replaces it by the object.
 type Reference struct {
 	Kind string // an object type of the API, such as customer
 	Id   string
@@ -22,10 +22,10 @@ type Reference struct {
 // Ref is a reference to the object of a type with an id.
 func Ref(kind, id string) Reference { return Reference{kind, id} }
 
-// Expandable is a part that appears only where the request expands it.
+// Expandable is a field that is omitted unless it is expanded.
 type Expandable func() any
 
-// StringOrNull is null for an empty string, a zero time.
+// StringOrNull is nil for an empty string.
 func StringOrNull(s string) any {
 	if s == "" {
 		return nil
@@ -47,12 +47,12 @@ func IntOrNull(t int64) any {
 	return t
 }
 
-// List is a page of rendered objects.
+// List is a list object.
 func List(url string, data []any, more bool) Object {
 	return Object{"object": "list", "data": data, "has_more": more, "url": url}
 }
 
-// append knows every type that a rendered value may have.
+// append encodes the types that rendered values have. Others use encoding/json.
 func (e *Encoder) append(b []byte, v any) []byte {
 	switch v := v.(type) {
 	case nil:
@@ -136,8 +136,8 @@ func appendString(b []byte, s string) []byte {
 	return append(b, '"')
 }
 
-// isPlainText says whether a string is in JSON as it is. U+2028 and U+2029 are
-// the only ones beyond ASCII that encoding/json escapes.
+// isPlainText reports whether a string needs no escaping in JSON. U+2028 and U+2029 are the only
+// characters beyond ASCII that encoding/json escapes.
 func isPlainText(s string) bool {
 	ascii := true
 	for i := range len(s) {
@@ -150,7 +150,7 @@ func isPlainText(s string) bool {
 	return ascii || utf8.ValidString(s) && !strings.ContainsAny(s, "\u2028\u2029")
 }
 
-// RawOrNull shows stored JSON.
+// RawOrNull is nil for empty JSON.
 func RawOrNull(raw json.RawMessage) any {
 	if len(raw) == 0 {
 		return nil

@@ -1,8 +1,7 @@
 package wire
 
-// MinimumCharge is the least that can be charged in a currency, in minor units
-// (docs, for USD and JPY; the others are inferred). Currencies whose least is not published with an
-// amount of their own have none here.
+// MinimumCharge is the minimum charge of a currency in minor units (docs for USD and JPY; others
+// inferred). It is 0 for currencies without a published minimum.
 func MinimumCharge(currency string) int64 {
 	switch currency {
 	case "usd", "aud", "brl", "cad", "chf", "eur", "inr", "nzd", "sgd", "jpy":
@@ -29,5 +28,5 @@ func MinimumCharge(currency string) int64 {
 	return 0
 }
 
-// SmallestCharge is the least that may be charged, in minor units (see minimumCharge).
+// SmallestCharge is the smallest amount that can be charged, in minor units: MinimumCharge, or 1.
 func SmallestCharge(currency string) int64 { return max(1, MinimumCharge(currency)) }

@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// Params reads a form that has passed its shape's check.
+// Params reads a form that has passed Schema.Check.
 type Params struct{ n *Value }
 
 // NewParams reads the parameters of a decoded form.
@@ -19,10 +19,10 @@ func (p Params) Names() []string {
 	return p.n.keys
 }
 
-// IsScalar reports whether a single value was sent where a set is possible.
+// IsScalar reports whether a single value was sent where a hash is possible.
 func (p Params) IsScalar() bool { return p.n != nil && p.n.isScalar }
 
-// WithoutPrefix are those of the named parameters that were sent with a prefix, under their names
+// WithoutPrefix returns the named parameters that were sent with a prefix, under their names
 // without it.
 func (p Params) WithoutPrefix(prefix string, names []string) Params {
 	found := &Value{children: map[string]*Value{}}
@@ -51,7 +51,7 @@ func (p Params) InRange(name string, t int64) bool {
 
 func (p Params) Has(name string) bool { return p.n != nil && p.n.children[name] != nil }
 
-// At is a nested set of parameters; an absent one is empty.
+// At returns a nested hash. An absent one is empty.
 func (p Params) At(name string) Params {
 	if !p.Has(name) {
 		return Params{}
@@ -59,7 +59,7 @@ func (p Params) At(name string) Params {
 	return Params{p.n.children[name]}
 }
 
-// Name is how the client wrote the parameter, for error messages.
+// Name is a parameter's full name as the client sent it, for error messages.
 func (p Params) Name(of string) string {
 	if p.n == nil || p.n.name == "" {
 		return of
@@ -67,7 +67,7 @@ func (p Params) Name(of string) string {
 	return p.n.name + "[" + of + "]"
 }
 
-// NameIn is name for parameters whose set, called set, may be absent.
+// NameIn is Name for a hash, called set, that may be absent.
 func (p Params) NameIn(set, of string) string {
 	if p.n == nil {
 		return set + "[" + of + "]"
@@ -87,7 +87,7 @@ func (p Params) Int(name string) int64 {
 	return v
 }
 
-// IntOr is num, or otherwise where the parameter is absent.
+// IntOr is Int with a default for an absent parameter.
 func (p Params) IntOr(name string, otherwise int64) int64 {
 	if !p.Has(name) {
 		return otherwise
@@ -111,7 +111,7 @@ func (p Params) StringOr(name, otherwise string) string {
 	return otherwise
 }
 
-// List are the elements of a list of sets.
+// List returns the elements of a list of hashes.
 func (p Params) List(name string) []Params {
 	if !p.Has(name) {
 		return nil
@@ -123,7 +123,7 @@ func (p Params) List(name string) []Params {
 	return out
 }
 
-// Strings are the elements of a list of strings.
+// Strings returns the elements of a list of strings.
 func (p Params) Strings(name string) []string {
 	var out []string
 	for _, e := range p.List(name) {
@@ -132,8 +132,8 @@ func (p Params) Strings(name string) []string {
 	return out
 }
 
-// SetString, setNum and setFlag take the parameter over where it was sent; an
-// empty string unsets.
+// SetString, SetInt, SetBool and SetStrings copy a parameter if it was sent. An empty string
+// clears.
 func (p Params) SetString(name string, into *string) {
 	if p.Has(name) {
 		*into = p.String(name)
@@ -152,8 +152,8 @@ func (p Params) SetBool(name string, into *bool) {
 	}
 }
 
-// SetMetadata merges: an empty value unsets its key, an empty metadata all.
-// The old map is never changed, since events may still show it.
+// SetMetadata merges metadata: an empty value removes its key, an empty metadata removes all. It
+// builds a new map, because earlier events may refer to the old one.
 func (p Params) SetMetadata(into *map[string]string) {
 	if !p.Has("metadata") {
 		return
@@ -171,7 +171,7 @@ func (p Params) SetMetadata(into *map[string]string) {
 	*into = merged
 }
 
-// Metadata is what a new object's metadata begins with.
+// Metadata returns the metadata of a new object.
 func (p Params) Metadata() map[string]string {
 	m := map[string]string{}
 	p.SetMetadata(&m)

@@ -2,9 +2,9 @@ package wire
 
 import "time"
 
-// AddIntervals is the moment n intervals after the anchor, in UTC. A day that
-// a month does not have becomes its last one; since it is always counted from
-// the anchor, the day comes back in the next longer month (inferred).
+// AddIntervals returns the time n intervals after the anchor, in UTC. A day that a month does not
+// have becomes its last day. Because the anchor is the base, the day returns in the next longer
+// month (inferred).
 func AddIntervals(anchor int64, interval string, n int64) int64 {
 	t := time.Unix(anchor, 0).UTC()
 	switch interval {
@@ -24,11 +24,10 @@ func addMonths(t time.Time, n int) time.Time {
 	return first.AddDate(0, 0, min(t.Day(), last)-1)
 }
 
-// PeriodAfter is the first end of a period, counted from the anchor, that lies
-// after a moment.
+// PeriodAfter returns the first end of a period after moment, counted from the anchor.
 func PeriodAfter(anchor int64, interval string, count, moment int64) int64 {
 	length := max(1, AddIntervals(anchor, interval, count)-anchor)
-	// A month may be up to three days shorter than the first one was.
+	// A month can be up to three days shorter than the first one.
 	n := max(0, (moment-anchor)/(length+4*24*60*60))
 	for {
 		end := AddIntervals(anchor, interval, n*count)

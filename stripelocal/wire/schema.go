@@ -30,10 +30,10 @@ type Schema struct {
 
 const rangeFields = "gt:int gte:int lt:int lte:int"
 
-// Locales is the parameter of hosted pages that names their language.
+// Locales is the locale parameter of hosted pages.
 const Locales = "locale:auto|bg|cs|da|de|el|en|en-GB|es|es-419|et|fi|fil|fr|fr-CA|hr|hu|id|it|ja|ko|lt|lv|ms|mt|nb|nl|pl|pt|pt-BR|ro|ru|sk|sl|sv|th|tr|vi|zh|zh-HK|zh-TW"
 
-// ParseSchema reads a route's line; an error is a mistake in this package.
+// ParseSchema parses a parameter line. An error is a mistake in the route.
 func ParseSchema(line string) (*Schema, error) {
 	p := &schemaParser{text: line}
 	root := &Schema{Kind: "hash"}

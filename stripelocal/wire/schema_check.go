@@ -8,13 +8,13 @@ import (
 	"unicode/utf8"
 )
 
-// maxString is the longest value Stripe takes where nothing shorter is said.
+// maxString is the default maximum length of a string.
 const maxString = 5000
 
 var decimalPattern = regexp.MustCompile(`^-?[0-9]{1,15}(\.[0-9]{1,12})?$`)
 
-// Check holds a decoded form against a route's parameters. What passes, the
-// accessors of params can read without further questions.
+// Check checks a decoded form against the schema. Params can read a form that passes without
+// further checks.
 func (sh *Schema) Check(n *Value) *Error {
 	if err := sh.checkUnknown(n); err != nil {
 		return err
@@ -108,7 +108,7 @@ func (sh *Schema) checkOne(n *Value) *Error {
 	return sh.checkScalar(n)
 }
 
-// rangeSchema never changes once made.
+// rangeSchema is never modified.
 var rangeSchema = func() *Schema {
 	sh, err := ParseSchema(rangeFields)
 	if err != nil {
@@ -127,7 +127,7 @@ func (sh *Schema) checkHash(n *Value) *Error {
 	return checkMap(n)
 }
 
-// checkMap holds metadata against its published limits.
+// checkMap checks metadata against its published limits.
 func checkMap(n *Value) *Error {
 	if len(n.keys) > 50 {
 		return Invalid("", n.name, "You can only have up to 50 metadata keys.")
@@ -193,7 +193,7 @@ func (sh *Schema) checkEnum(n *Value) *Error {
 	return Invalid("", n.name, fmt.Sprintf("Invalid %s: must be one of %s", n.name, orList(sh.Choices)))
 }
 
-// orList writes a, b, or c.
+// orList joins words: a, b, or c.
 func orList(words []string) string {
 	last := len(words) - 1
 	switch len(words) {
