@@ -11,11 +11,11 @@ type AlarmKind string
 
 // The kinds of alarms.
 const (
-	AlarmEvent    AlarmKind = "event"    // an event of Stripe waits to be settled
-	AlarmSeats    AlarmKind = "seats"    // Stripe is to be told an organization's seats
-	AlarmMail     AlarmKind = "mail"     // an e-mail waits to be sent
-	AlarmSurplus  AlarmKind = "surplus"  // a second subscription is to be ended
-	AlarmRecovery AlarmKind = "recovery" // somebody asked for a link to choose a new password
+	AlarmEvent    AlarmKind = "event"     // an event of Stripe waits to be settled
+	AlarmSeats    AlarmKind = "seats"     // Stripe is to be told an organization's seats
+	AlarmMail     AlarmKind = "mail"      // an e-mail waits to be sent
+	AlarmSurplus  AlarmKind = "duplicate" // a second subscription is to be ended
+	AlarmRecovery AlarmKind = "recovery"  // somebody asked for a link to choose a new password
 )
 
 // Alarm has a piece of work done soon, by whichever replica. It carries no news: what has to be done is read from rows when it rings,

@@ -11,22 +11,23 @@ import (
 	"time"
 )
 
-// field is a field of a struct that is stored in a column or filled from one.
+// field is a struct field stored in a column or filled from one.
 type field struct {
-	name  string // of the column, with a dot for each nested struct: role.name
-	index []int  // as [reflect.Value.FieldByIndex] takes it; none: the row is a single value
+	name  string // of the column; nested structs are separated by dots: role.name
+	index []int  // for [reflect.Value.FieldByIndex]; nil if the row is a single value
 	kind  reflect.Type
 
-	null     bool // null in the database is the zero value
-	json     bool // the column holds it as JSON
-	lines    bool // a []string, one line of text each
-	joined   bool // read from another table
-	readonly bool // written by the database or by statements of its own
+	null     bool // the zero value is stored as null
+	json     bool // stored as JSON
+	lines    bool // a []string, stored as one text with a line for each
+	joined   bool // read from a joined table, never written
+	readonly bool // written by the database or by a statement of its own
 }
 
-// fieldsOf lists the fields that have a tag db:"column,option…". Options are null, json, lines, joined and readonly, see [field]. A
-// struct without a tag that is embedded counts as if its fields stood there; a struct with a tag is nested: its columns are named
-// tag.column, and it takes over the tag's options.
+// fieldsOf lists the fields with a tag db:"column,option…". The options are null, json, lines,
+// joined and readonly, see [field]. Fields of an embedded struct without a tag are listed as fields
+// of the outer struct. A struct with a tag is nested: its columns are named tag.column and inherit
+// the tag's options.
 func fieldsOf(t reflect.Type) []field {
 	var fields []field
 	for i := range t.NumField() {
@@ -50,7 +51,7 @@ func newField(f reflect.StructField, tag string) field {
 	}
 }
 
-// flatten returns the fields of a nested or embedded struct, and any other field as it is.
+// flatten returns the fields of a nested or embedded struct, and f itself otherwise.
 func (f field) flatten() []field {
 	if f.kind.Kind() != reflect.Struct || f.kind == timeType || f.json {
 		return []field{f}
@@ -68,7 +69,7 @@ func (f field) flatten() []field {
 
 var timeType = reflect.TypeFor[time.Time]()
 
-// in is the field of a row, or the row itself where that is a single value.
+// in returns the field's value in a row, or the row itself if it is a single value.
 func (f field) in(row reflect.Value) reflect.Value {
 	if f.index == nil {
 		return row
@@ -76,7 +77,7 @@ func (f field) in(row reflect.Value) reflect.Value {
 	return row.FieldByIndex(f.index)
 }
 
-// argument is what is stored of the field.
+// argument returns the statement argument for the field.
 func (f field) argument(row reflect.Value) any {
 	v := row.FieldByIndex(f.index)
 	switch {
@@ -90,7 +91,7 @@ func (f field) argument(row reflect.Value) any {
 	return v.Interface()
 }
 
-// target is where the driver puts the field's column; see [field.finish].
+// target returns the scan destination for the field; [field.finish] copies from it.
 func (f field) target(v reflect.Value) any {
 	switch {
 	case f.json:
@@ -103,7 +104,8 @@ func (f field) target(v reflect.Value) any {
 	return v.Addr().Interface()
 }
 
-// finish takes over what target received. Times become UTC, comparable with == and readable whatever zone the session has.
+// finish copies a nullable column into the field and converts times to UTC, so that they are
+// comparable with == whatever the session's time zone.
 func (f field) finish(v reflect.Value, target any) {
 	if f.null && !f.json && !f.lines {
 		if p := reflect.ValueOf(target).Elem(); !p.IsNil() {
@@ -120,12 +122,13 @@ func (f field) finish(v reflect.Value, target any) {
 	}
 }
 
-// reader reads rows whose columns have these fields.
+// reader holds the fields of a query's columns, in order.
 type reader []field
 
-var fieldsByType sync.Map // reflect.Type to map[string]field
+var fieldsByType sync.Map // from reflect.Type to map[string]field
 
-// readerOf finds the fields of t for a query's columns. A type that has no fields is a single value, as is a time.
+// readerOf returns the fields of t for a query's columns. A type that is not a struct is a single
+// value, as is time.Time.
 func readerOf(t reflect.Type, columns []string) (reader, error) {
 	if t.Kind() != reflect.Struct || t == timeType {
 		return reader{{kind: t}}, nil
@@ -147,7 +150,7 @@ func readerOf(t reflect.Type, columns []string) (reader, error) {
 	return fields, nil
 }
 
-// read fills row by scan, which is that of [database/sql.Rows].
+// read fills row with scan, the method of [database/sql.Rows].
 func (r reader) read(row reflect.Value, scan func(...any) error) error {
 	targets := make([]any, len(r))
 	for i, f := range r {
@@ -162,7 +165,7 @@ func (r reader) read(row reflect.Value, scan func(...any) error) error {
 	return nil
 }
 
-// jsonColumn stores a value as JSON, and reads it through a pointer.
+// jsonColumn stores a value as JSON and reads JSON into a pointer.
 type jsonColumn struct{ value any }
 
 // Value implements [driver.Valuer].
@@ -182,7 +185,7 @@ func (c jsonColumn) Scan(column any) error {
 	return fmt.Errorf("JSON column of type %T", column)
 }
 
-// linesColumn reads a text line by line; an empty text has no lines.
+// linesColumn reads a text into lines; an empty text has none.
 type linesColumn struct{ lines *[]string }
 
 // Scan implements [database/sql.Scanner].

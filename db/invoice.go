@@ -33,7 +33,7 @@ func (q queries) OldestOpenInvoice(ctx context.Context, organizationID, subscrip
 
 var putInvoice = invoiceTable.upsert("id") + `, revision = invoices.revision + 1`
 
-// PutInvoice implements [billing.InvoiceQueries]. A snapshot without a moment is refused.
+// PutInvoice implements [billing.InvoiceQueries]. A snapshot without a time (as_of) is an error.
 func (q queries) PutInvoice(ctx context.Context, i billing.Invoice) error {
 	return q.exec(ctx, "put invoice", putInvoice, invoiceTable.values(i)...)
 }
