@@ -17,6 +17,7 @@ type field struct {
 	index []int  // for [reflect.Value.FieldByIndex]; nil if the row is a single value
 	kind  reflect.Type
 
+	time     bool // a time.Time or *time.Time
 	null     bool // the zero value is stored as null
 	json     bool // stored as JSON
 	lines    bool // a []string, stored as one text with a line for each
@@ -46,8 +47,12 @@ func newField(f reflect.StructField, tag string) field {
 	options := strings.Split(rest, ",")
 	return field{
 		name: name, index: f.Index, kind: f.Type,
-		null: slices.Contains(options, "null"), json: slices.Contains(options, "json"), lines: slices.Contains(options, "lines"),
-		joined: slices.Contains(options, "joined"), readonly: slices.Contains(options, "readonly"),
+		time:     isTime(f.Type),
+		null:     slices.Contains(options, "null"),
+		json:     slices.Contains(options, "json"),
+		lines:    slices.Contains(options, "lines"),
+		joined:   slices.Contains(options, "joined"),
+		readonly: slices.Contains(options, "readonly"),
 	}
 }
 
@@ -69,8 +74,10 @@ func (f field) flatten() []field {
 
 var timeType = reflect.TypeFor[time.Time]()
 
+func isTime(t reflect.Type) bool { return t == timeType || t == reflect.PointerTo(timeType) }
+
 // in returns the field's value in a row, or the row itself if it is a single value.
-func (f field) in(row reflect.Value) reflect.Value {
+func (f *field) in(row reflect.Value) reflect.Value {
 	if f.index == nil {
 		return row
 	}
@@ -92,7 +99,7 @@ func (f field) argument(row reflect.Value) any {
 }
 
 // target returns the scan destination for the field; [field.finish] copies from it.
-func (f field) target(v reflect.Value) any {
+func (f *field) target(v reflect.Value) any {
 	switch {
 	case f.json:
 		return jsonColumn{v.Addr().Interface()}
@@ -106,11 +113,14 @@ func (f field) target(v reflect.Value) any {
 
 // finish copies a nullable column into the field and converts times to UTC, so that they are
 // comparable with == whatever the session's time zone.
-func (f field) finish(v reflect.Value, target any) {
+func (f *field) finish(v reflect.Value, target any) {
 	if f.null && !f.json && !f.lines {
 		if p := reflect.ValueOf(target).Elem(); !p.IsNil() {
 			v.Set(p.Elem())
 		}
+	}
+	if !f.time {
+		return
 	}
 	switch at := v.Addr().Interface().(type) {
 	case *time.Time:
@@ -123,27 +133,27 @@ func (f field) finish(v reflect.Value, target any) {
 }
 
 // reader holds the fields of a query's columns, in order.
-type reader []field
+type reader []*field
 
-var fieldsByType sync.Map // from reflect.Type to map[string]field
+var fieldsByType sync.Map // from reflect.Type to map[string]*field
 
 // readerOf returns the fields of t for a query's columns. A type that is not a struct is a single
 // value, as is time.Time.
 func readerOf(t reflect.Type, columns []string) (reader, error) {
 	if t.Kind() != reflect.Struct || t == timeType {
-		return reader{{kind: t}}, nil
+		return reader{{kind: t, time: isTime(t)}}, nil
 	}
 	known, ok := fieldsByType.Load(t)
 	if !ok {
-		byName := map[string]field{}
+		byName := map[string]*field{}
 		for _, f := range fieldsOf(t) {
-			byName[f.name] = f
+			byName[f.name] = &f
 		}
 		known, _ = fieldsByType.LoadOrStore(t, byName)
 	}
 	fields := make(reader, len(columns))
 	for i, name := range columns {
-		if fields[i], ok = known.(map[string]field)[name]; !ok {
+		if fields[i], ok = known.(map[string]*field)[name]; !ok {
 			return nil, fmt.Errorf("column %s has no field in %s", name, t)
 		}
 	}
