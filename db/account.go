@@ -11,7 +11,7 @@ var (
 	organizationTable = tableOf[billing.Organization]("organizations")
 	roleTable         = tableOf[billing.Role]("roles")
 
-	// A member's role is read from its own table and written by its id.
+	// The role is joined when a member is read, and stored by its id.
 	memberTable = tableOf[billing.Member]("organization_members").
 			computed("role_id", func(m billing.Member) any { return m.Role.ID })
 	memberColumns = memberTable.list("m") + `, u.name, u.email, ` + roleTable.nested("r", "role")
@@ -59,7 +59,7 @@ func (q organizationStore) Get(ctx context.Context, id string) (billing.Organiza
 	return get[billing.Organization](ctx, q.queries, "read organization", selectOrganization, id)
 }
 
-// Locks leave keys alone ('no key update'): rows that refer to a locked one can still be inserted by others.
+// "No key update" locks allow other transactions to insert rows that refer to the locked row.
 var lockOrganization = selectOrganization + ` for no key update`
 
 // LockOrganization implements [billing.AccountQueries].
@@ -74,8 +74,9 @@ func (q memberStore) Insert(ctx context.Context, m billing.Member) error {
 	return q.exec(ctx, "insert member", insertMember, memberTable.values(m)...)
 }
 
-// What is left of a deleted organization is there for those who looked after its billing: billing.Access.CanManageBilling's twin.
-const notGone = `(o.deleted_at is null or r.id = 'admin' or r.can_manage_billing)`
+// A deleted organization is visible to those who managed its billing. Same rule as
+// billing.Access.CanManageBilling.
+const isVisible = `(o.deleted_at is null or r.id = 'admin' or r.can_manage_billing)`
 
 type accessRow struct {
 	billing.Member
@@ -88,7 +89,7 @@ var selectAccess = `select ` + memberColumns + `, ` + userTable.nested("u", "use
 	join users u on u.id = m.user_id
 	join organizations o on o.id = m.organization_id
 	join roles r on r.id = m.role_id
-	where m.user_id = $1 and m.organization_id = $2 and m.status = 'active' and ` + notGone
+	where m.user_id = $1 and m.organization_id = $2 and m.status = 'active' and ` + isVisible
 
 // Access implements [billing.AccountQueries].
 func (q organizationStore) Access(ctx context.Context, userID, organizationID string) (billing.Access, error) {
@@ -99,7 +100,7 @@ func (q organizationStore) Access(ctx context.Context, userID, organizationID st
 var selectOrganizations = `select ` + organizationTable.list("o") + ` from organization_members m
 	join organizations o on o.id = m.organization_id
 	join roles r on r.id = m.role_id
-	where m.user_id = $1 and m.status = 'active' and ` + notGone + ` order by o.deleted_at is not null, m.joined_at, m.id`
+	where m.user_id = $1 and m.status = 'active' and ` + isVisible + ` order by o.deleted_at is not null, m.joined_at, m.id`
 
 // Organizations implements [billing.AccountQueries].
 func (q organizationStore) OfUser(ctx context.Context, userID string) ([]billing.Organization, error) {
@@ -125,7 +126,8 @@ func (q roleStore) List(ctx context.Context, organizationID string) ([]billing.R
 	return list[billing.Role](ctx, q.queries, "list roles", selectRoles, organizationID)
 }
 
-// The condition is organization_members_billed_idx's: the count reads the index alone. billing.Member.Billed is its twin.
+// The condition equals the one of organization_members_billed_idx, so the count is an index-only
+// scan. Same rule as billing.Member.Billed.
 const countBillable = `select count(*) from organization_members where organization_id = $1 and billable and status = 'active'`
 
 // CountBillable implements [billing.AccountQueries].

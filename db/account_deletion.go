@@ -16,8 +16,8 @@ func (q memberStore) OfUser(ctx context.Context, userID string) ([]billing.Membe
 	return list[billing.Member](ctx, q.queries, "list memberships", selectMemberships, userID)
 }
 
-// The address stays unique and is none that mail could be sent to.
-const eraseUser = `with spent as (delete from account_tokens where user_id = $1)
+// The replacement address is unique and not deliverable.
+const eraseUser = `with used_tokens as (delete from account_tokens where user_id = $1)
 	update users set name = $2, email = 'deleted:' || id, password_hash = '', email_verified_at = null, operator = false where id = $1`
 
 // EraseUser implements [billing.AccountDeletionQueries].

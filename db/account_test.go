@@ -10,7 +10,7 @@ import (
 func TestUserRoundTrip(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
-	want := billing.User{ID: "usr_1", Email: "Ada@Example.com", Name: "Ada Łovelace", PasswordHash: "$argon2id$…", CreatedAt: moment, EmailVerifiedAt: ptr(at(5)), Operator: true}
+	want := billing.User{ID: "usr_1", Email: "Ada@Example.com", Name: "Ada Łovelace", PasswordHash: "$argon2id$…", CreatedAt: testTime, EmailVerifiedAt: ptr(at(5)), Operator: true}
 	wantFilled(t, want)
 	must(t, store.Users().Insert(ctx, want))
 	want.CreatedAt = want.CreatedAt.UTC()
@@ -28,11 +28,11 @@ func TestUserRoundTrip(t *testing.T) {
 	wantNotFound(t, err)
 }
 
-func TestKnownEmailIsAConflictOfItsField(t *testing.T) {
+func TestKnownEmailIsAConflictOfTheEmailField(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
-	must(t, store.Users().Insert(ctx, billing.User{ID: "usr_1", Email: "ada@example.com", CreatedAt: moment}))
-	err := store.Users().Insert(ctx, billing.User{ID: "usr_2", Email: "ADA@example.com", CreatedAt: moment})
+	must(t, store.Users().Insert(ctx, billing.User{ID: "usr_1", Email: "ada@example.com", CreatedAt: testTime}))
+	err := store.Users().Insert(ctx, billing.User{ID: "usr_2", Email: "ADA@example.com", CreatedAt: testTime})
 	wantConflict(t, err, "users_email_key", "email")
 	wantEqual(t, billing.ErrorMessage(err), "There is an account with this e-mail address already. Sign in instead.")
 }
@@ -40,7 +40,7 @@ func TestKnownEmailIsAConflictOfItsField(t *testing.T) {
 func TestOrganizationRoundTrip(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
-	want := billing.Organization{ID: "org_1", Name: "Acme & Söhne", CreatedAt: moment, DeletesAt: ptr(at(1)), DeletedAt: ptr(at(2))}
+	want := billing.Organization{ID: "org_1", Name: "Acme & Söhne", CreatedAt: testTime, DeletesAt: ptr(at(1)), DeletedAt: ptr(at(2))}
 	wantFilled(t, want)
 	must(t, store.Organizations().Insert(ctx, want))
 	want.CreatedAt = want.CreatedAt.UTC()
@@ -58,8 +58,8 @@ func TestOrganizationRoundTrip(t *testing.T) {
 	wantNotFound(t, err)
 }
 
-// A locked organization makes others who lock it wait, and not those who only refer to it.
-func TestLockOrganizationLetsReferencesIn(t *testing.T) {
+// A locked organization blocks other locks on it, but not inserts of rows that refer to it.
+func TestLockOrganizationAllowsReferences(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t, "lock_timeout", "100ms"), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
@@ -87,7 +87,7 @@ func TestMemberRoundTrip(t *testing.T) {
 	want := billing.Member{
 		ID: "mem_1", OrganizationID: "org_1", UserID: "usr_1", Name: "Name of usr_1", Email: "usr_1@example.com",
 		Role:     billing.Role{ID: "role_1", OrganizationID: "org_1", Name: "Buyer", CanManageBilling: true, CanManageMembers: true},
-		Billable: true, Status: billing.MemberActive, JoinedAt: moment, LastSeenAt: ptr(moment),
+		Billable: true, Status: billing.MemberActive, JoinedAt: testTime, LastSeenAt: ptr(testTime),
 	}
 	wantFilled(t, want)
 	wantFilled(t, want.Role)
@@ -194,7 +194,7 @@ func TestRolesBuiltInFirst(t *testing.T) {
 	})
 }
 
-// The count must say what billing.Member.Billed says of the same members.
+// The count must agree with billing.Member.Billed.
 func TestCountBillable(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()

@@ -30,7 +30,8 @@ func (q customerStore) LastGeneration(ctx context.Context, organizationID string
 
 var putCustomerLink = customerLinkTable.upsert("organization_id", "generation")
 
-// PutCustomerLink implements [billing.CheckoutQueries]. A customer that another link has already is a conflict.
+// PutLink implements [billing.CustomerStore]. A customer that another link already has is
+// a conflict.
 func (q customerStore) PutLink(ctx context.Context, l billing.CustomerLink) error {
 	return q.exec(ctx, "put customer link", putCustomerLink, customerLinkTable.values(l)...)
 }
@@ -53,7 +54,7 @@ func (q customerStore) LockOwner(ctx context.Context, customerID string, acct bi
 	return get[string](ctx, q.queries, "lock the customer's organization", lockOwner, customerID, acct.ID, acct.Livemode)
 }
 
-// The condition is checkout_sessions_one_open_key's, so there is one row at most.
+// The condition equals the one of checkout_sessions_one_open_key, so there is at most one row.
 var selectOpenCheckout = `select ` + checkoutTable.list("") + ` from checkout_sessions
 	where organization_id = $1 and account = $2 and livemode = $3 and mode = 'subscription' and status in ('reserved', 'open')`
 
@@ -64,12 +65,13 @@ func (q checkoutStore) Open(
 	return get[billing.CheckoutSession](ctx, q.queries, "read open checkout", selectOpenCheckout, organizationID, acct.ID, acct.Livemode)
 }
 
-// Whose session it is never changes, and what has ended stays as it ended, whatever a slower writer still believes.
+// The organization of a session never changes, and a final status is never overwritten, even by a
+// slower writer with an older state.
 var putCheckout = checkoutTable.insert() + ` on conflict (id) do update set ` + checkoutTable.without("id", "organization_id").excluded() + `
 	where checkout_sessions.organization_id = excluded.organization_id and checkout_sessions.status in ('reserved', 'open')`
 
-// PutCheckout implements [billing.CheckoutQueries]. A second reserved or open subscription checkout is a conflict. Besides final
-// sessions, one of another organization is left as it is.
+// Put implements [billing.CheckoutStore]. A second reserved or open subscription checkout
+// is a conflict. Final sessions and sessions of another organization are not changed.
 func (q checkoutStore) Put(ctx context.Context, s billing.CheckoutSession) error {
 	return q.exec(ctx, "put checkout", putCheckout, checkoutTable.values(s)...)
 }

@@ -30,7 +30,7 @@ func TestCustomerLinkRoundTrip(t *testing.T) {
 
 	full := billing.CustomerLink{
 		OrganizationID: "org_1", Generation: 1, StripeCustomerID: "cus_1", Account: account.ID, Livemode: true,
-		Email: "grace@example.com", Name: "Acme 2", CreatedAt: moment, UpdatedAt: moment, DeletedAt: ptr(moment),
+		Email: "grace@example.com", Name: "Acme 2", CreatedAt: testTime, UpdatedAt: testTime, DeletedAt: ptr(testTime),
 	}
 	wantFilled(t, full)
 	must(t, store.Customers().PutLink(ctx, full))
@@ -40,7 +40,8 @@ func TestCustomerLinkRoundTrip(t *testing.T) {
 	wantEqual(t, got, full)
 }
 
-// Another generation, account or mode is another link; the newest of one's own account and mode counts, and all keep their owner.
+// Each generation, account and mode has a link of its own; the newest generation of the given
+// account and mode is returned, and every link keeps its owner.
 func TestCustomerLinksOfGenerationsAndAccounts(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
@@ -78,7 +79,7 @@ func TestCustomerOfTwoLinksIsAConflict(t *testing.T) {
 	insertUserAndOrganization(t, store, "usr_2", "org_2")
 	must(t, store.Customers().PutLink(ctx, link("org_1", 1, "cus_1")))
 	wantConflict(t, store.Customers().PutLink(ctx, link("org_2", 1, "cus_1")), "billing_customers_customer_key", "")
-	// Any number may be reserved.
+	// Any number of links may be reserved.
 	must(t, store.Customers().PutLink(ctx, link("org_1", 2, "")))
 	must(t, store.Customers().PutLink(ctx, link("org_2", 1, "")))
 }
@@ -104,8 +105,8 @@ func TestCheckoutRoundTrip(t *testing.T) {
 	full := billing.CheckoutSession{
 		ID: "chk_1", OrganizationID: "org_1", UserID: "usr_1", StripeSessionID: "cs_1", CustomerID: "cus_1", Account: account.ID,
 		Livemode: true, Mode: billing.ModeSubscription, PriceID: "price_2", Quantity: 7, TrialDays: 14, SuccessURL: "https://s",
-		CancelURL: "https://c", URL: "https://checkout", Status: billing.CheckoutOpen, CreatedAt: moment, ExpiresAt: ptr(moment),
-		CompletedAt: ptr(moment),
+		CancelURL: "https://c", URL: "https://checkout", Status: billing.CheckoutOpen, CreatedAt: testTime, ExpiresAt: ptr(testTime),
+		CompletedAt: ptr(testTime),
 	}
 	wantFilled(t, full)
 	must(t, store.Checkouts().Put(ctx, full))
@@ -158,8 +159,8 @@ func TestFinalCheckoutStaysAsItIs(t *testing.T) {
 	}
 }
 
-// What else may stand beside an open subscription checkout.
-func TestCheckoutsBesideAnOpenOne(t *testing.T) {
+// Other sessions that may exist beside an open subscription checkout.
+func TestCheckoutsBesideAnOpenCheckout(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
 		change  func(*billing.CheckoutSession)
@@ -194,14 +195,14 @@ func TestCheckoutsBesideAnOpenOne(t *testing.T) {
 	}
 }
 
-func TestTwoCheckoutsAtOnce(t *testing.T) {
+func TestConcurrentCheckouts(t *testing.T) {
 	t.Parallel()
 	store := newTestStore(t)
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
 	for range 20 {
 		errs := bothAtOnce(t.Context(), store, checkout("chk_1", "org_1"), checkout("chk_2", "org_1"))
 		if (errs[0] == nil) == (errs[1] == nil) {
-			t.Fatalf("one of two has to win: %v, %v", errs[0], errs[1])
+			t.Fatalf("want one success and one conflict: %v, %v", errs[0], errs[1])
 		}
 		loser := errs[0]
 		if loser == nil {
@@ -213,7 +214,7 @@ func TestTwoCheckoutsAtOnce(t *testing.T) {
 	}
 }
 
-// bothAtOnce puts each session in a transaction of its own, both having begun before either writes.
+// bothAtOnce writes each session in a transaction of its own; both begin before either writes.
 func bothAtOnce(ctx context.Context, store *Store, sessions ...billing.CheckoutSession) []error {
 	errs := make([]error, len(sessions))
 	var begun, done sync.WaitGroup
@@ -238,9 +239,9 @@ func TestLockOwner(t *testing.T) {
 	must(t, store.Customers().PutLink(ctx, billing.CustomerLink{OrganizationID: "org_1", Generation: 1, StripeCustomerID: "cus_1", Account: testAccount.ID,
 		Livemode: testAccount.Livemode, CreatedAt: at(0), UpdatedAt: at(0)}))
 	_, err := store.Customers().LockOwner(ctx, "cus_1", billing.StripeAccount{ID: testAccount.ID})
-	wantNotFound(t, err) // of the other mode
-	must(t, store.InTx(ctx, func(tx billing.Tx) error {
-		id, err := tx.Customers().LockOwner(ctx, "cus_1", testAccount)
+	wantNotFound(t, err) // the other mode
+	must(t, store.InTx(ctx, func(q billing.Tx) error {
+		id, err := q.Customers().LockOwner(ctx, "cus_1", testAccount)
 		wantEqual(t, id, "org_1")
 		var free int
 		must(t, store.DB().GetContext(ctx, &free, `select count(*) from (select 1 from organizations for no key update skip locked) o`))

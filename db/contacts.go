@@ -47,7 +47,7 @@ func (q contactStore) Mute(ctx context.Context, organizationID string, kinds []b
 	return nil
 }
 
-// The condition is billing.Access.CanManageBilling's twin.
+// Same rule as billing.Access.CanManageBilling.
 var selectBillingManagers = `select ` + userTable.list("u") + ` from organization_members m
 	join users u on u.id = m.user_id
 	join roles r on r.id = m.role_id
@@ -59,7 +59,7 @@ func (q memberStore) BillingManagers(ctx context.Context, organizationID string)
 	return list[billing.User](ctx, q.queries, "list who manages billing", selectBillingManagers, organizationID)
 }
 
-// The table is that of the customer links, of which these are other columns.
+// The same table as the customer links, with other columns.
 var customerDetailsTable = tableOf[billing.CustomerDetails]("billing_customers")
 
 var selectCustomerDetails = `select ` + customerDetailsTable.list("") + ` from billing_customers
@@ -78,15 +78,15 @@ func (q customerStore) Put(ctx context.Context, acct billing.StripeAccount, c bi
 	return q.exec(ctx, "put customer", putCustomer, c.ID, acct.ID, acct.Livemode, c.Name, c.Email, c.Delinquent, c.AsOf)
 }
 
-const wantCustomerDetails = `update billing_customers set details_version = details_version + 1, details_due_at = $4, details_failures = 0
+const requestCustomerDetails = `update billing_customers set details_version = details_version + 1, details_due_at = $4, details_failures = 0
 	where organization_id = $1 and account = $2 and livemode = $3 and stripe_customer_id is not null and deleted_at is null`
 
 // WantCustomerDetails implements [billing.CustomerDetailsQueries].
 func (q customerStore) ScheduleUpdate(ctx context.Context, organizationID string, acct billing.StripeAccount, due time.Time) error {
-	return q.exec(ctx, "want customer details", wantCustomerDetails, organizationID, acct.ID, acct.Livemode, due)
+	return q.exec(ctx, "want customer details", requestCustomerDetails, organizationID, acct.ID, acct.Livemode, due)
 }
 
-// As for events: the inner select skips what somebody else is just claiming; once that is committed it is due no more.
+// As in claimDueEvent: skip locked rows, and update what the select found.
 var claimCustomerDetails = `with due as materialized (
 		select organization_id, generation from billing_customers
 		where details_due_at <= $3 and account = $1 and livemode = $2 and stripe_customer_id is not null and deleted_at is null
@@ -102,7 +102,8 @@ func (q customerStore) ClaimUpdate(
 	return get[billing.CustomerDetails](ctx, q.queries, "claim customer details", claimCustomerDetails, acct.ID, acct.Livemode, now, leaseUntil)
 }
 
-// What was wanted meanwhile is due at once, whatever became of what was wanted before.
+// If the details changed during the call, the next push is due at once, whatever the result of this
+// one.
 const finishCustomerDetails = `update billing_customers set details_applied_version = $5, details_failures = $6, details_error = $7,
 		details_due_at = case when details_version = $4 then $8::timestamptz else $9::timestamptz end
 	where stripe_customer_id = $1 and account = $2 and livemode = $3`

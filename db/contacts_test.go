@@ -34,7 +34,7 @@ func TestCustomerDetails(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
-	must(t, store.Customers().ScheduleUpdate(ctx, "org_1", testAccount, at(1))) // nobody to name yet
+	must(t, store.Customers().ScheduleUpdate(ctx, "org_1", testAccount, at(1))) // no customer yet
 	_, err := store.Customers().Details(ctx, "org_1", testAccount)
 	wantNotFound(t, err)
 	must(t, store.Customers().PutLink(ctx, billing.CustomerLink{OrganizationID: "org_1", Generation: 1, StripeCustomerID: "cus_1", Account: testAccount.ID,
@@ -45,9 +45,9 @@ func TestCustomerDetails(t *testing.T) {
 	claimed, err := store.Customers().ClaimUpdate(ctx, testAccount, at(1), at(9))
 	must(t, err)
 	_, err = store.Customers().ClaimUpdate(ctx, testAccount, at(8), at(9))
-	wantNotFound(t, err) // somebody is at it
+	wantNotFound(t, err) // leased
 
-	must(t, store.Customers().ScheduleUpdate(ctx, "org_1", testAccount, at(3))) // more is wanted meanwhile
+	must(t, store.Customers().ScheduleUpdate(ctx, "org_1", testAccount, at(3))) // changed during the push
 	claimed.Pushed, claimed.DueAt = claimed.Wanted, nil
 	must(t, store.Customers().FinishUpdate(ctx, testAccount, claimed, at(4)))
 	claimed, err = store.Customers().ClaimUpdate(ctx, testAccount, at(4), at(9))

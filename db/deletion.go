@@ -39,9 +39,9 @@ func (q deletionStore) Due(ctx context.Context, now time.Time, limit int) ([]str
 	return list[string](ctx, q.queries, "list due deletions", `select organization_id from deletions where due_at <= $1 order by due_at limit $2`, now, limit)
 }
 
-const markDeleted = `with gone as (update organizations set deleted_at = $2 where id = $1 returning id),
-		done as (delete from deletions where organization_id = $1)
-	update invitations set revoked_at = $2 where organization_id = (select id from gone) and accepted_at is null and revoked_at is null`
+const markDeleted = `with organization as (update organizations set deleted_at = $2 where id = $1 returning id),
+		request as (delete from deletions where organization_id = $1)
+	update invitations set revoked_at = $2 where organization_id = (select id from organization) and accepted_at is null and revoked_at is null`
 
 // MarkDeleted implements [billing.DeletionQueries].
 func (q deletionStore) MarkDeleted(ctx context.Context, organizationID string, at time.Time) error {

@@ -8,31 +8,34 @@ import (
 	"github.com/lib/pq"
 )
 
-// Defaults of a connection; the DSN may say otherwise.
+// Defaults of a connection, overridden by the DSN.
 const (
 	applicationName  = "usher"
 	connectTimeout   = 5 * time.Second
-	statementTimeout = "10s" // longer than any query here takes, shorter than the patience of whoever waits
+	statementTimeout = "10s" // longer than any query of this package takes, shorter than the timeouts of callers
 	lockTimeout      = "5s"
-	idleInTxTimeout  = "30s" // a transaction whose process hangs gives its locks back
+	idleInTxTimeout  = "30s" // releases the locks of a transaction whose process hangs
 )
 
-// errDSN does not carry the cause: the parser's messages quote parts of the DSN, and with a mistyped one that part is the password.
+// errDSN has no cause: the parser's messages quote parts of the DSN, and in a malformed one that
+// part may be the password.
 var errDSN = errors.New("the PostgreSQL DSN can't be read: write postgres://user:password@host:5432/database?sslmode=disable with " +
 	"special characters percent-encoded, or host=… port=… user=… password='…' dbname=…, and set no libpq variables " +
 	"that lib/pq does not know")
 
-// parameterStatementCache is a parameter of ours in a DSN: with statement_cache=off nothing is prepared, for poolers that give every
-// transaction another server connection and do not follow prepared statements.
+// parameterStatementCache is Usher's own DSN parameter: statement_cache=off disables prepared
+// statements, for poolers that assign a server connection per transaction and do not track prepared
+// statements.
 const parameterStatementCache = "statement_cache"
 
-// settings are a DSN's, with our defaults filled in.
+// settings are those of a DSN with the defaults filled in.
 type settings struct {
 	config pq.Config
 	cache  bool
 }
 
-// parseDSN reads a URL or key=value DSN and the PG… variables of the environment, and fills in what neither says.
+// parseDSN reads a URL or key=value DSN and the PG… environment variables, and sets defaults for
+// what neither contains.
 func parseDSN(dsn string) (settings, error) {
 	config, err := pq.NewConfig(dsn)
 	if err != nil {
@@ -44,8 +47,8 @@ func parseDSN(dsn string) (settings, error) {
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = connectTimeout
 	}
-	// With binary parameters lib/pq sends what is not prepared in one round trip instead of two, and bytes as they are instead of
-	// as hexadecimal digits.
+	// With binary parameters lib/pq sends unprepared statements in one round trip instead of two,
+	// and bytea values without hexadecimal encoding.
 	if !strings.Contains(dsn, "binary_parameters") {
 		config.BinaryParameters = true
 	}
@@ -54,7 +57,7 @@ func parseDSN(dsn string) (settings, error) {
 	return settings{config: config, cache: cache}, nil
 }
 
-// withTimeouts makes the server end what takes too long, so that nothing waits for ever.
+// withTimeouts sets the server's timeouts, so that no statement or lock waits without limit.
 func (s settings) withTimeouts() settings {
 	s.setDefault("statement_timeout", statementTimeout)
 	s.setDefault("lock_timeout", lockTimeout)

@@ -12,13 +12,13 @@ import (
 	"usher/billing"
 )
 
-// conflict is what a broken uniqueness rule means to people.
+// conflict is the message for a violated unique constraint.
 type conflict struct {
 	field   string
 	message string
 }
 
-// conflictOf tells it by the name of the constraint or unique index.
+// conflictOf returns the conflict for the name of a constraint or unique index.
 func conflictOf(constraint string) conflict {
 	switch constraint {
 	case "users_email_key":
@@ -37,8 +37,8 @@ func conflictOf(constraint string) conflict {
 	return conflict{"", "This exists already. Please reload the page."}
 }
 
-// wrap names the operation that failed and turns what the database refused into an error of package billing. The cause stays in the
-// chain: InTx looks for collisions there.
+// wrap adds the operation to an error and converts database errors to errors of package billing.
+// The cause stays in the chain, where InTx finds serialization failures and deadlocks.
 func wrap(ctx context.Context, operation string, err error) error {
 	if err == nil {
 		return nil
@@ -46,8 +46,8 @@ func wrap(ctx context.Context, operation string, err error) error {
 	if errors.Is(err, sql.ErrNoRows) {
 		return fmt.Errorf("%s: %w", operation, billing.ErrNotFound)
 	}
-	// A canceled query is an error of the server, a rolled back transaction one of database/sql: neither tells that it was our
-	// caller who ended it.
+	// Query cancellation is reported as a server error, and a rolled back transaction as an error
+	// of database/sql: neither contains the caller's ctx error.
 	if ctx.Err() != nil && !errors.Is(err, ctx.Err()) {
 		err = fmt.Errorf("%w: %w", ctx.Err(), err)
 	}
@@ -59,20 +59,21 @@ func wrap(ctx context.Context, operation string, err error) error {
 	return err
 }
 
-// explain gives a refusal of the database the code and the sentence it has here; what nobody can help stays an internal error.
+// explain converts a constraint violation or invalid text to a billing error with a message; other
+// errors stay internal.
 func explain(refusal *pq.Error, err error) error {
 	switch refusal.Code {
 	case pqerror.UniqueViolation:
 		c := conflictOf(refusal.Constraint)
 		return &billing.Error{Code: billing.CodeConflict, Field: c.field, Message: c.message, Err: err}
 	case pqerror.CharacterNotInRepertoire, pqerror.UntranslatableCharacter:
-		// A zero byte, or bytes that are no UTF-8: the sender's mistake, and sending it again can't help.
+		// A zero byte or invalid UTF-8: the request is invalid, and a retry would fail too.
 		return &billing.Error{Code: billing.CodeInvalid, Message: "The text contains characters that can't be stored.", Err: err}
 	}
 	return err
 }
 
-// isCollision tells whether a transaction failed only because of others that ran beside it.
+// isCollision reports whether a transaction failed only because of concurrent transactions.
 func isCollision(err error) bool {
 	return hasCode(err, pqerror.TRSerializationFailure, pqerror.TRDeadlockDetected)
 }

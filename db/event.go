@@ -10,11 +10,13 @@ import (
 
 var eventTable = tableOf[billing.StoredEvent]("stripe_events")
 
-// A second delivery that runs beside the first waits for the first one's commit here, so 'known' always means committed.
+// A concurrent second delivery blocks here until the first commits, so a conflict always means that
+// the event is committed.
 var insertEvent = eventTable.insert() + ` on conflict (id) do nothing`
 
-// InsertEvent implements [billing.EventQueries]. The objects read from the payload (Subscription, Checkout) are not stored: the payload
-// is, and can be read again. NextAttemptAt is kept for pending events alone, and those must have one.
+// Insert implements [billing.EventStore]. Objects parsed from the payload (Subscription,
+// Checkout) are not stored, since the payload is. Pending events must have a NextAttemptAt; other
+// events are stored without one.
 func (q eventStore) Insert(ctx context.Context, e billing.StoredEvent) (bool, error) {
 	e.NextAttemptAt = nextAttempt(e)
 	n, err := q.execCount(ctx, "insert event", insertEvent, eventTable.values(e)...)
@@ -28,8 +30,8 @@ func nextAttempt(e billing.StoredEvent) *time.Time {
 	return e.NextAttemptAt
 }
 
-// An event of nobody has the turn of '-', which comes before every organization's. The inner select skips what somebody else is just claiming; once
-// that is committed it is due no more.
+// Events without an organization sort first, as '-'. "Skip locked" passes over an event that
+// another worker is claiming; after that claim commits, the event is not due.
 var claimDueEvent = `with due as materialized (
 		select id from stripe_events where outcome = 'pending' and next_attempt_at <= $1 and coalesce(organization_id, '-') > $3
 		order by coalesce(organization_id, '-'), next_attempt_at limit 1 for no key update skip locked
@@ -44,7 +46,7 @@ func (q eventStore) ClaimDue(ctx context.Context, now, leaseUntil time.Time, aft
 
 const finishEvent = `update stripe_events set outcome = $2, organization_id = $3, error = $4, next_attempt_at = $5, changes = $6 where id = $1`
 
-// FinishEvent implements [billing.EventQueries]; ErrNotFound where the event is not in the inbox.
+// Finish implements [billing.EventStore]; ErrNotFound if the event is not in the inbox.
 func (q eventStore) Finish(ctx context.Context, e billing.StoredEvent) error {
 	return q.execOne(ctx, "finish event", finishEvent, e.ID, e.Outcome, textOrNull(e.OrganizationID), e.Error, nextAttempt(e),
 		strings.Join(e.Changes, "\n"))
@@ -57,7 +59,8 @@ func (q eventStore) Get(ctx context.Context, id string) (billing.StoredEvent, er
 	return get[billing.StoredEvent](ctx, q.queries, "read event", selectEvent, id)
 }
 
-// A beginning is compared by range of characters, not by like: what is searched for takes no wildcards but the last *.
+// Prefixes are compared with starts_with, not like, so that a search has no wildcards but the final
+// *.
 var searchEvents = `select ` + eventTable.list("") + ` from stripe_events
 	where ($1 = '' or outcome = $1)
 		and ($2 = '' or type = $2 or right($2, 1) = '*' and starts_with(type, left($2, -1)))

@@ -36,16 +36,16 @@ func insertEvents(t *testing.T, store *Store, events ...billing.StoredEvent) {
 func TestEventRoundTrip(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
-	// Longer than a page, and not one byte may change: the signature was over these.
+	// Longer than a page; every byte must be kept, since the signature covers them.
 	payload := []byte("{\n  \"id\": \"evt_1\", \"x\": \"ü\\u0000'\\\\\", \"pad\": \"" + strings.Repeat("é€", 5000) + "\"}\n")
 	full := billing.StoredEvent{
 		Event: billing.Event{
 			ID: "evt_1", Type: "customer.subscription.updated", APIVersion: "2024-06-20", Livemode: true, Account: "acct_1",
-			Created: moment, Payload: payload, ObjectID: "sub_1", ObjectType: "subscription", CustomerID: "cus_1",
+			Created: testTime, Payload: payload, ObjectID: "sub_1", ObjectType: "subscription", CustomerID: "cus_1",
 			SubscriptionID: "sub_2", OrgID: "org_meta", TestClock: true,
 		},
-		OrganizationID: "org_1", Outcome: billing.OutcomePending, Attempts: 3, Error: "not yet", ReceivedAt: moment,
-		NextAttemptAt: ptr(moment), Changes: []string{"a line", "another"},
+		OrganizationID: "org_1", Outcome: billing.OutcomePending, Attempts: 3, Error: "not yet", ReceivedAt: testTime,
+		NextAttemptAt: ptr(testTime), Changes: []string{"a line", "another"},
 	}
 	wantFilled(t, full.Event, "Subscription", "Invoice", "Checkout", "ChargeID")
 	wantFilled(t, full)
@@ -91,16 +91,16 @@ func TestClaimDueEvent(t *testing.T) {
 	insertEvents(t, store, pending("evt_due", -1), pending("evt_longer_due", -5), pending("evt_later", 1), event("evt_done"))
 
 	for _, id := range []string{"evt_longer_due", "evt_due"} {
-		got, err := store.Events().ClaimDue(ctx, moment, at(60), "")
+		got, err := store.Events().ClaimDue(ctx, testTime, at(60), "")
 		must(t, err)
 		want := pending(id, 60)
 		want.Attempts = 1
 		wantEqual(t, got, want)
 	}
-	_, err := store.Events().ClaimDue(ctx, moment, at(60), "")
+	_, err := store.Events().ClaimDue(ctx, testTime, at(60), "")
 	wantNotFound(t, err)
 
-	// The lease ended without a finish: it is due again, and the attempt counts.
+	// The lease expired without a finish: the event is due again, and the attempt counts.
 	got, err := store.Events().ClaimDue(ctx, at(60), at(120), "")
 	must(t, err)
 	wantEqual(t, got.ID, "evt_later")
@@ -109,18 +109,18 @@ func TestClaimDueEvent(t *testing.T) {
 	wantEqual(t, got.Attempts, 2)
 }
 
-// A claim that is not committed yet neither gives its event to others nor makes them wait.
-func TestClaimSkipsWhatOthersAreClaiming(t *testing.T) {
+// An uncommitted claim hides its event from other workers and does not block them.
+func TestClaimSkipsLockedEvents(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t, "lock_timeout", "100ms"), t.Context()
 	insertEvents(t, store, pending("evt_1", -2), pending("evt_2", -1))
-	must(t, store.InTx(ctx, func(tx billing.Tx) error {
-		first, err := tx.Events().ClaimDue(ctx, moment, at(60), "")
+	must(t, store.InTx(ctx, func(q billing.Tx) error {
+		first, err := q.Events().ClaimDue(ctx, testTime, at(60), "")
 		must(t, err)
-		second, err := store.Events().ClaimDue(ctx, moment, at(60), "")
+		second, err := store.Events().ClaimDue(ctx, testTime, at(60), "")
 		must(t, err)
 		wantEqual(t, []string{first.ID, second.ID}, []string{"evt_1", "evt_2"})
-		_, err = store.Events().ClaimDue(ctx, moment, at(60), "")
+		_, err = store.Events().ClaimDue(ctx, testTime, at(60), "")
 		wantNotFound(t, err)
 		return nil
 	}))
@@ -150,7 +150,7 @@ func TestNoEventIsClaimedTwice(t *testing.T) {
 func claimAll(ctx context.Context, t *testing.T, store *Store) []string {
 	var ids []string
 	for {
-		e, err := store.Events().ClaimDue(ctx, moment, at(60), "")
+		e, err := store.Events().ClaimDue(ctx, testTime, at(60), "")
 		if errors.Is(err, billing.ErrNotFound) {
 			return ids
 		}
@@ -174,7 +174,7 @@ func TestFinishEvent(t *testing.T) {
 	must(t, err)
 	wantEqual(t, got, again)
 
-	// A caller need not clear the next attempt: what is not pending has none.
+	// NextAttemptAt is dropped for events that are not pending.
 	done := again
 	done.Outcome, done.Error = billing.OutcomeStale, ""
 	must(t, store.Events().Finish(ctx, done))
@@ -195,7 +195,7 @@ func TestPendingEventMustHaveANextAttempt(t *testing.T) {
 	wantConstraint(t, err, "stripe_events_pending_check")
 }
 
-func TestEventThatIsNoTextIsInvalid(t *testing.T) {
+func TestEventWithInvalidTextIsRefused(t *testing.T) {
 	t.Parallel()
 	store := newTestStore(t)
 	e := event("evt_1")
@@ -204,7 +204,7 @@ func TestEventThatIsNoTextIsInvalid(t *testing.T) {
 	wantEqual(t, billing.ErrorCode(err), billing.CodeInvalid)
 }
 
-func TestClaimByTurns(t *testing.T) {
+func TestClaimIsRoundRobin(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	for n, organization := range []string{"org_a", "org_b", "org_b", "org_b", "", "org_c"} {

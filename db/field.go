@@ -11,22 +11,24 @@ import (
 	"time"
 )
 
-// field is a field of a struct that is stored in a column or filled from one.
+// field is a struct field stored in a column or filled from one.
 type field struct {
-	name  string // of the column, with a dot for each nested struct: role.name
-	index []int  // as [reflect.Value.FieldByIndex] takes it; none: the row is a single value
+	name  string // of the column; nested structs are separated by dots: role.name
+	index []int  // for [reflect.Value.FieldByIndex]; nil if the row is a single value
 	kind  reflect.Type
 
-	null     bool // null in the database is the zero value
-	json     bool // the column holds it as JSON
-	lines    bool // a []string, one line of text each
-	joined   bool // read from another table
-	readonly bool // written by the database or by statements of its own
+	time     bool // a time.Time or *time.Time
+	null     bool // the zero value is stored as null
+	json     bool // stored as JSON
+	lines    bool // a []string, stored as one text with a line for each
+	joined   bool // read from a joined table, never written
+	readonly bool // written by the database or by a statement of its own
 }
 
-// fieldsOf lists the fields that have a tag db:"column,option…". Options are null, json, lines, joined and readonly, see [field]. A
-// struct without a tag that is embedded counts as if its fields stood there; a struct with a tag is nested: its columns are named
-// tag.column, and it takes over the tag's options.
+// fieldsOf lists the fields with a tag db:"column,option…". The options are null, json, lines,
+// joined and readonly, see [field]. Fields of an embedded struct without a tag are listed as fields
+// of the outer struct. A struct with a tag is nested: its columns are named tag.column and inherit
+// the tag's options.
 func fieldsOf(t reflect.Type) []field {
 	var fields []field
 	for i := range t.NumField() {
@@ -45,12 +47,16 @@ func newField(f reflect.StructField, tag string) field {
 	options := strings.Split(rest, ",")
 	return field{
 		name: name, index: f.Index, kind: f.Type,
-		null: slices.Contains(options, "null"), json: slices.Contains(options, "json"), lines: slices.Contains(options, "lines"),
-		joined: slices.Contains(options, "joined"), readonly: slices.Contains(options, "readonly"),
+		time:     isTime(f.Type),
+		null:     slices.Contains(options, "null"),
+		json:     slices.Contains(options, "json"),
+		lines:    slices.Contains(options, "lines"),
+		joined:   slices.Contains(options, "joined"),
+		readonly: slices.Contains(options, "readonly"),
 	}
 }
 
-// flatten returns the fields of a nested or embedded struct, and any other field as it is.
+// flatten returns the fields of a nested or embedded struct, and f itself otherwise.
 func (f field) flatten() []field {
 	if f.kind.Kind() != reflect.Struct || f.kind == timeType || f.json {
 		return []field{f}
@@ -68,15 +74,17 @@ func (f field) flatten() []field {
 
 var timeType = reflect.TypeFor[time.Time]()
 
-// in is the field of a row, or the row itself where that is a single value.
-func (f field) in(row reflect.Value) reflect.Value {
+func isTime(t reflect.Type) bool { return t == timeType || t == reflect.PointerTo(timeType) }
+
+// in returns the field's value in a row, or the row itself if it is a single value.
+func (f *field) in(row reflect.Value) reflect.Value {
 	if f.index == nil {
 		return row
 	}
 	return row.FieldByIndex(f.index)
 }
 
-// argument is what is stored of the field.
+// argument returns the statement argument for the field.
 func (f field) argument(row reflect.Value) any {
 	v := row.FieldByIndex(f.index)
 	switch {
@@ -90,8 +98,8 @@ func (f field) argument(row reflect.Value) any {
 	return v.Interface()
 }
 
-// target is where the driver puts the field's column; see [field.finish].
-func (f field) target(v reflect.Value) any {
+// target returns the scan destination for the field; [field.finish] copies from it.
+func (f *field) target(v reflect.Value) any {
 	switch {
 	case f.json:
 		return jsonColumn{v.Addr().Interface()}
@@ -103,12 +111,16 @@ func (f field) target(v reflect.Value) any {
 	return v.Addr().Interface()
 }
 
-// finish takes over what target received. Times become UTC, comparable with == and readable whatever zone the session has.
-func (f field) finish(v reflect.Value, target any) {
+// finish copies a nullable column into the field and converts times to UTC, so that they are
+// comparable with == whatever the session's time zone.
+func (f *field) finish(v reflect.Value, target any) {
 	if f.null && !f.json && !f.lines {
 		if p := reflect.ValueOf(target).Elem(); !p.IsNil() {
 			v.Set(p.Elem())
 		}
+	}
+	if !f.time {
+		return
 	}
 	switch at := v.Addr().Interface().(type) {
 	case *time.Time:
@@ -120,34 +132,35 @@ func (f field) finish(v reflect.Value, target any) {
 	}
 }
 
-// reader reads rows whose columns have these fields.
-type reader []field
+// reader holds the fields of a query's columns, in order.
+type reader []*field
 
-var fieldsByType sync.Map // reflect.Type to map[string]field
+var fieldsByType sync.Map // from reflect.Type to map[string]*field
 
-// readerOf finds the fields of t for a query's columns. A type that has no fields is a single value, as is a time.
+// readerOf returns the fields of t for a query's columns. A type that is not a struct is a single
+// value, as is time.Time.
 func readerOf(t reflect.Type, columns []string) (reader, error) {
 	if t.Kind() != reflect.Struct || t == timeType {
-		return reader{{kind: t}}, nil
+		return reader{{kind: t, time: isTime(t)}}, nil
 	}
 	known, ok := fieldsByType.Load(t)
 	if !ok {
-		byName := map[string]field{}
+		byName := map[string]*field{}
 		for _, f := range fieldsOf(t) {
-			byName[f.name] = f
+			byName[f.name] = &f
 		}
 		known, _ = fieldsByType.LoadOrStore(t, byName)
 	}
 	fields := make(reader, len(columns))
 	for i, name := range columns {
-		if fields[i], ok = known.(map[string]field)[name]; !ok {
+		if fields[i], ok = known.(map[string]*field)[name]; !ok {
 			return nil, fmt.Errorf("column %s has no field in %s", name, t)
 		}
 	}
 	return fields, nil
 }
 
-// read fills row by scan, which is that of [database/sql.Rows].
+// read fills row with scan, the method of [database/sql.Rows].
 func (r reader) read(row reflect.Value, scan func(...any) error) error {
 	targets := make([]any, len(r))
 	for i, f := range r {
@@ -162,7 +175,7 @@ func (r reader) read(row reflect.Value, scan func(...any) error) error {
 	return nil
 }
 
-// jsonColumn stores a value as JSON, and reads it through a pointer.
+// jsonColumn stores a value as JSON and reads JSON into a pointer.
 type jsonColumn struct{ value any }
 
 // Value implements [driver.Valuer].
@@ -182,7 +195,7 @@ func (c jsonColumn) Scan(column any) error {
 	return fmt.Errorf("JSON column of type %T", column)
 }
 
-// linesColumn reads a text line by line; an empty text has no lines.
+// linesColumn reads a text into lines; an empty text has none.
 type linesColumn struct{ lines *[]string }
 
 // Scan implements [database/sql.Scanner].

@@ -7,7 +7,7 @@ import (
 	"usher/billing"
 )
 
-// Roles and people are read from their own tables and written by their ids.
+// Role and inviter are joined when an invitation is read, and stored by their ids.
 var invitationTable = tableOf[billing.Invitation]("invitations").
 	computed("role_id", func(i billing.Invitation) any { return textOrNull(i.Role.ID) }).
 	computed("invited_by", func(i billing.Invitation) any { return i.Inviter.UserID })
@@ -28,15 +28,16 @@ func (q invitationStore) Update(ctx context.Context, i billing.Invitation) error
 		i.TokenHash, i.Inviter.UserID, i.Sent, i.ExpiresAt, i.AcceptedAt, i.RevokedAt)
 }
 
-// The sender is read as they are now. One who is no member any more leaves only who they were.
+// The inviter is read in the current state. If no longer a member, only the user's id and name are
+// set.
 var selectInvitations = `select ` + invitationTable.list("i") + `, ` + roleTable.nested("r", "role") + `,
 		i.invited_by as "inviter.user_id", inviter.name as "inviter.name",
-		m.id as "inviter.id", m.organization_id as "inviter.organization_id", m.status as "inviter.status", ` + roleTable.nested("held", "inviter.role") + `
+		m.id as "inviter.id", m.organization_id as "inviter.organization_id", m.status as "inviter.status", ` + roleTable.nested("inviter_role", "inviter.role") + `
 	from invitations i
 	join users inviter on inviter.id = i.invited_by
 	left join roles r on r.id = i.role_id
 	left join organization_members m on m.organization_id = i.organization_id and m.user_id = i.invited_by
-	left join roles held on held.id = m.role_id`
+	left join roles inviter_role on inviter_role.id = m.role_id`
 
 var selectInvitation = selectInvitations + ` where i.organization_id = $1 and i.id = $2`
 

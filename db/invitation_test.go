@@ -23,7 +23,7 @@ func TestInvitationRoundTrip(t *testing.T) {
 	wantFilled(t, want, "AcceptedAt", "RevokedAt")
 	got, err := store.Invitations().Get(ctx, "org_1", "inv_1")
 	must(t, err)
-	wantEqual(t, got, want) // of somebody who is no member
+	wantEqual(t, got, want) // the inviter is not a member
 
 	sender := member("mem_1", "org_1", "usr_1")
 	must(t, store.Members().Insert(ctx, sender))
@@ -43,7 +43,7 @@ func TestInvitationRoundTrip(t *testing.T) {
 	wantNotFound(t, store.Invitations().Update(ctx, want))
 }
 
-func TestPendingInvitationsAndTheSeatsTheyPromise(t *testing.T) {
+func TestPendingInvitationsAndPromisedSeats(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
@@ -77,7 +77,7 @@ func TestPendingInvitationsAndTheSeatsTheyPromise(t *testing.T) {
 	}
 }
 
-func TestInvitationsThatMustNotBe(t *testing.T) {
+func TestInvalidInvitationsAreRefused(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")

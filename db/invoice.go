@@ -33,7 +33,7 @@ func (q invoiceStore) OldestOpen(ctx context.Context, organizationID, subscripti
 
 var putInvoice = invoiceTable.upsert("id") + `, revision = invoices.revision + 1`
 
-// PutInvoice implements [billing.InvoiceQueries]. A snapshot without a moment is refused.
+// Put implements [billing.InvoiceStore]. A snapshot without a time (as_of) is an error.
 func (q invoiceStore) Put(ctx context.Context, i billing.Invoice) error {
 	return q.exec(ctx, "put invoice", putInvoice, invoiceTable.values(i)...)
 }

@@ -9,7 +9,8 @@ import (
 
 var mailTable = tableOf[billing.QueuedMail]("emails")
 
-// A second writer of the same key waits here for the first one's commit, so 'known' always means committed.
+// A concurrent writer of the same key blocks here until the first commits, so a conflict always
+// means that the mail is committed.
 var insertMail = mailTable.insert() + ` on conflict (key, lower(recipient)) do nothing`
 
 // InsertMail implements [billing.MailQueries].
@@ -18,7 +19,7 @@ func (q mailStore) Insert(ctx context.Context, m billing.QueuedMail) (bool, erro
 	return n == 1, err
 }
 
-// As for events: the inner select skips what somebody else is just claiming; once that is committed it is due no more.
+// As in claimDueEvent: skip locked rows, and update what the select found.
 var claimDueMail = `with due as materialized (
 		select id from emails where status = 'queued' and next_attempt_at <= $1
 		order by next_attempt_at limit 1 for no key update skip locked
@@ -31,7 +32,8 @@ func (q mailStore) ClaimDue(ctx context.Context, now, leaseUntil time.Time) (bil
 	return get[billing.QueuedMail](ctx, q.queries, "claim due mail", claimDueMail, now, leaseUntil)
 }
 
-// The count of attempts tells a worker that has outlived its lease from the one that took over.
+// A worker whose lease expired has an outdated attempt count and must not overwrite the result of
+// its successor.
 const finishMail = `update emails set status = $3, subject = $4, error = $5, next_attempt_at = $6, sent_at = $7,
 		data = case when $3 = 'sent' then '{}'::jsonb else data end
 	where id = $1 and status <> 'sent' and ($3 = 'sent' or (status = 'queued' and attempts = $2))`

@@ -36,14 +36,14 @@ func TestMailRoundTrip(t *testing.T) {
 		Changes: []string{"Ana added Bo"}, URL: "https://usher.test/x", ExpiresAt: at(1), At: at(2), NextAt: at(3),
 	}
 	wantFilled(t, m.Data)
-	wantFilled(t, m, "SentAt") // which only a sent one has
+	wantFilled(t, m, "SentAt") // only sent mail has it
 	putMail(t, store, m)
 	unsent, err := store.Mails().Unsent(t.Context(), 10)
 	must(t, err)
 	wantEqual(t, unsent, []billing.QueuedMail{m})
 }
 
-func TestNobodyIsMailedTwiceForOneSource(t *testing.T) {
+func TestMailIsUniquePerKeyAndRecipient(t *testing.T) {
 	t.Parallel()
 	store := newTestStore(t)
 	for _, tc := range []struct {
@@ -117,7 +117,7 @@ func TestNoMailIsClaimedTwice(t *testing.T) {
 	}
 }
 
-func TestClaimDueMailInTurn(t *testing.T) {
+func TestClaimDueMailOldestFirst(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	later := mail("eml_later", "2", "ana@example.com")
@@ -132,10 +132,10 @@ func TestClaimDueMailInTurn(t *testing.T) {
 	must(t, err)
 	wantEqual(t, claimed.ID, "eml_due")
 	_, err = store.Mails().ClaimDue(ctx, at(19), at(29))
-	wantNotFound(t, err) // under its lease
+	wantNotFound(t, err) // leased
 	claimed, err = store.Mails().ClaimDue(ctx, at(20), at(30))
 	must(t, err)
-	wantEqual(t, claimed.Attempts, 2) // the lease is over: its worker is gone
+	wantEqual(t, claimed.Attempts, 2) // the lease expired: its worker has died
 }
 
 func TestFinishMail(t *testing.T) {
@@ -183,7 +183,7 @@ func failedMail(m billing.QueuedMail) billing.QueuedMail {
 	return m
 }
 
-// Whatever comes late, a mail that was sent stays sent.
+// A late result never changes a mail that was sent.
 func TestSentMailStaysSent(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()

@@ -28,7 +28,7 @@ func (q memberStore) ByUser(ctx context.Context, organizationID, userID string) 
 	return get[billing.Member](ctx, q.queries, "read member by user", selectMemberByUser, organizationID, userID)
 }
 
-// memberSettings are what administrators change of a member.
+// memberSettings are the columns that UpdateMember writes.
 var (
 	memberSettings = memberTable.without("user_id", "joined_at", "last_seen_at")
 	updateMember   = memberSettings.update("organization_id", "id")
@@ -54,9 +54,9 @@ func (q memberStore) CountOtherAdmins(ctx context.Context, organizationID, excep
 	return get[int](ctx, q.queries, "count other admins", countOtherAdmins, organizationID, exceptMemberID)
 }
 
-// A look-up by person: the ledger of a busy organization is long, a page of members is not.
+// One lookup per member: the ledger of a large organization is long, a page of members is not.
 var selectLastSeatChanges = `select ` + seatChangeColumns + ` from unnest($2::text[]) as person (id)
-	join lateral (select * from seat_changes where organization_id = $1 and subject_user_id = person.id order by id desc limit 1) c on true` + seatChangeTold
+	join lateral (select * from seat_changes where organization_id = $1 and subject_user_id = person.id order by id desc limit 1) c on true` + seatChangeOutcome
 
 // LastSeatChanges implements [billing.MembershipQueries].
 func (q seatLedgerStore) Latest(ctx context.Context, organizationID string, userIDs []string) ([]billing.SeatChange, error) {
@@ -79,7 +79,7 @@ func (q userStore) SetName(ctx context.Context, userID, name string) error {
 
 const touchMember = `update organization_members set last_seen_at = $2 where id = $1`
 
-// TouchMember implements [billing.MembershipQueries]. A member who is gone meanwhile is no error.
+// Touch implements [billing.MemberStore]. A missing member is no error.
 func (q memberStore) Touch(ctx context.Context, memberID string, seenAt time.Time) error {
 	return q.exec(ctx, "touch member", touchMember, memberID, seenAt)
 }

@@ -66,7 +66,7 @@ func TestLastSeatChanges(t *testing.T) {
 	insertUserAndOrganization(t, store, "usr_2", "org_2")
 	for i, c := range []billing.SeatChange{
 		{OrganizationID: "org_1", SubjectUserID: "usr_1", Reason: "old"}, {OrganizationID: "org_1", SubjectUserID: "usr_1", Reason: "new", ActorUserID: "usr_2"},
-		{OrganizationID: "org_2", SubjectUserID: "usr_1", Reason: "elsewhere"}, {OrganizationID: "org_1", Reason: "nobody's"},
+		{OrganizationID: "org_2", SubjectUserID: "usr_1", Reason: "other organization"}, {OrganizationID: "org_1", Reason: "without a member"},
 	} {
 		c.At = at(i)
 		must(t, store.SeatLedger().Insert(ctx, c))

@@ -17,20 +17,22 @@ import (
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
-// How long a replica waits while another one migrates: 300 tries, a second apart, the shortest that goose offers.
+// How long a replica waits for another one to migrate: 300 tries, one second apart, the minimum of
+// goose.
 const (
 	migrationLockPeriod = 1
 	migrationLockTries  = 300
 )
 
-// Migrate brings the schema of the database that dsn names up to date. Any number of replicas may call it at once: one works, the
-// others wait. Statements have no time limit but ctx's, yet none waits longer than lock_timeout for a table that is in use.
+// Migrate applies all pending migrations to the database of dsn. Any number of replicas may call it
+// concurrently: one migrates, the others wait. Only ctx limits the time of a statement;
+// lock_timeout limits its wait for a table in use.
 func Migrate(ctx context.Context, dsn string) error {
 	s, err := parseDSN(dsn)
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
-	s.cache = false // every statement runs once
+	s.cache = false // every statement runs only once
 	s.setDefault("lock_timeout", lockTimeout)
 	pool, err := connect(ctx, s)
 	if err != nil {
@@ -41,7 +43,7 @@ func Migrate(ctx context.Context, dsn string) error {
 }
 
 func migrateUp(ctx context.Context, pool *sqlx.DB) error {
-	// Most starts find nothing to do and need no lock.
+	// Usually nothing is pending, and no lock is needed.
 	if current, err := migrationsCurrent(ctx, queries{ext: pool}); err != nil || current {
 		return err
 	}
@@ -55,8 +57,9 @@ func migrateUp(ctx context.Context, pool *sqlx.DB) error {
 	return nil
 }
 
-// newProvider is goose over the embedded migrations. Its lock belongs to the database session, so that it ends with a process that
-// died, and is asked for again and again rather than waited for: a waiting statement would block concurrent index builds.
+// newProvider returns goose's provider of the embedded migrations. Its lock belongs to the database
+// session, so that the exit of a process releases it. It is polled, since a waiting statement would
+// block concurrent index builds.
 func newProvider(pool *sql.DB) (*goose.Provider, error) {
 	locker, err := lock.NewPostgresSessionLocker(lock.WithLockTimeout(migrationLockPeriod, migrationLockTries))
 	if err != nil {
@@ -76,7 +79,8 @@ func newProvider(pool *sql.DB) (*goose.Provider, error) {
 
 const countMigrations = `select count(distinct version_id) from goose_db_version where is_applied and version_id = any($1)`
 
-// MigrationsCurrent tells whether every migration this program knows is applied. It only reads.
+// MigrationsCurrent reports whether every migration known to this program is applied. It only
+// reads.
 func (s *Store) MigrationsCurrent(ctx context.Context) (bool, error) {
 	return migrationsCurrent(ctx, s.queries)
 }

@@ -11,11 +11,11 @@ import (
 	"github.com/riverqueue/river/rivermigrate"
 )
 
-// River brings migrations of its own. Each step to a newer schema of River is one of ours, so that there is one order, one lock and one
-// record of what is applied.
+// River has its own migrations. Each step to a newer schema of River is a Go migration of Usher, so
+// that there is one order, one lock and one record of applied migrations.
 const (
-	riverMigration = 11 // ours, the first step
-	riverSchema    = 7  // River's, after it
+	riverMigration = 11 // Usher's version of the first step
+	riverSchema    = 7  // River's version after it
 )
 
 // goMigrations are the migrations that are not SQL files.
@@ -27,7 +27,7 @@ func goMigrations() []*goose.Migration {
 	}
 }
 
-// migrateRiver does not run in a transaction: River's steps need one each.
+// migrateRiver runs outside a transaction: each of River's steps has its own.
 func migrateRiver(direction rivermigrate.Direction, target int) func(context.Context, *sql.DB) error {
 	return func(ctx context.Context, pool *sql.DB) error {
 		migrator, err := rivermigrate.New(riverdatabasesql.New(pool), &rivermigrate.Config{Logger: slog.New(slog.DiscardHandler)})

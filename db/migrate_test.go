@@ -9,7 +9,7 @@ import (
 	"usher/db/dbtest"
 )
 
-// newEmptyStore opens a database without any schema.
+// newEmptyStore opens a database without a schema.
 func newEmptyStore(t *testing.T, parameters ...string) (*Store, string) {
 	t.Helper()
 	dsn := dbtest.New(t, Migrate)
@@ -40,7 +40,7 @@ func TestReadyNeedsTheMigrations(t *testing.T) {
 		t.Fatal("ready with a migration missing")
 	}
 	run(t, store, `insert into goose_db_version (version_id, is_applied) values (1, true), (999, true)`)
-	must(t, store.Ready(ctx)) // another replica is newer
+	must(t, store.Ready(ctx)) // a newer replica has migrated
 }
 
 func TestReadyNeedsTheDatabase(t *testing.T) {
@@ -55,7 +55,7 @@ func TestReadyNeedsTheDatabase(t *testing.T) {
 func TestMigrateIsSafeForReplicasStartingAtOnce(t *testing.T) {
 	t.Parallel()
 	store, dsn := newEmptyStore(t, "statement_cache", "off")
-	// With goose's own table there already, nothing but the lock keeps the replicas apart.
+	// Goose's own table exists already, so that only the lock separates the replicas.
 	provider, err := newProvider(store.db.DB)
 	must(t, err)
 	_, err = provider.GetDBVersion(t.Context())

@@ -17,41 +17,43 @@ import (
 	"usher/billing"
 )
 
-// Bounds of the pool. Idle connections are all kept: a burst of webhooks must not pay for connecting. The lifetime lets a pool move
-// on after a failover or a change of addresses.
+// Limits of the pool. Idle connections are kept, so that a burst of webhooks does not have to
+// connect. The maximum lifetime moves the pool to new addresses after a failover.
 const (
 	maxConnections = 10
 	maxLifetime    = 30 * time.Minute
 	maxIdleTime    = 10 * time.Minute
 )
 
-// Store is Usher's state in PostgreSQL. It is safe for concurrent use. Its own queries run outside any transaction; see [Store.InTx].
+// Store implements [billing.Store] on PostgreSQL. It is safe for concurrent use. Its own queries
+// run outside of transactions; see [Store.InTx].
 type Store struct {
 	queries
 	db *sqlx.DB
-	// pause waits before a transaction is run again; it returns ctx's error where ctx ends first.
+	// pause waits before a transaction is retried; it returns ctx's error if ctx ends first.
 	pause func(ctx context.Context, attempt int) error
 }
 
 var _ billing.Store = (*Store)(nil)
 
-// queries are the statements, on the pool or within a transaction.
+// queries runs statements on the pool or in a transaction.
 type queries struct {
-	ext    sqlx.ExtContext
-	alarms *river.Client[*sql.Tx] // sets alarms and works on none
-	// changes records what the transaction writes; nil: nothing does.
+	ext  sqlx.ExtContext
+	jobs *river.Client[*sql.Tx] // inserts jobs, works none
+	// changes records the writes of the transaction; nil discards them.
 	changes *billing.ChangeLog
 }
 
-// Record adds a line to the transaction's change log, if it has one.
+// Record adds a line to the transaction's change log, if there is one.
 func (q queries) Record(format string, args ...any) { q.changes.Record(format, args...) }
 
 var _ billing.Tx = queries{}
 
-// Open connects to the database that dsn (a URL or key=value pairs, as lib/pq reads them) names and makes sure that it answers. What
-// dsn does not say is filled in: application_name, connect_timeout, statement_timeout, lock_timeout,
-// idle_in_transaction_session_timeout and binary_parameters. Behind a pooler that knows no prepared statements, dsn has to say
-// statement_cache=off. The schema is not touched, see [Migrate]. No error holds dsn or its password.
+// Open connects to the database of dsn (a URL or key=value pairs of lib/pq) and pings it. It sets
+// defaults for application_name, connect_timeout, statement_timeout, lock_timeout,
+// idle_in_transaction_session_timeout and binary_parameters. For a pooler without prepared
+// statements, dsn must contain statement_cache=off. Open does not change the schema, see [Migrate].
+// No error contains dsn or its password.
 func Open(ctx context.Context, dsn string) (*Store, error) {
 	s, err := parseDSN(dsn)
 	if err != nil {
@@ -65,14 +67,14 @@ func Open(ctx context.Context, dsn string) (*Store, error) {
 }
 
 func newStore(pool *sqlx.DB) (*Store, error) {
-	alarms, err := newAlarmClient(pool)
+	jobs, err := newInsertClient(pool)
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
 	}
-	return &Store{queries: queries{ext: pool, alarms: alarms}, db: pool, pause: pauseJittered}, nil
+	return &Store{queries: queries{ext: pool, jobs: jobs}, db: pool, pause: pauseJittered}, nil
 }
 
-// connect opens a pool and makes sure that a first connection can be had.
+// connect opens a pool and pings the database.
 func connect(ctx context.Context, s settings) (*sqlx.DB, error) {
 	connector, err := s.connector()
 	if err != nil {
@@ -101,13 +103,13 @@ func (s settings) connector() (driver.Connector, error) {
 	return preparingConnector{connector}, nil
 }
 
-// address names a server for people.
+// address is the server's address for error messages.
 func address(c pq.Config) string {
 	return net.JoinHostPort(c.Host, strconv.Itoa(int(c.Port)))
 }
 
-// pauseJittered waits a few milliseconds, longer with every attempt and different for everybody, so that those who collided do not
-// collide again.
+// pauseJittered waits a few milliseconds, longer with every attempt and with jitter, so that
+// transactions that collided do not collide again.
 func pauseJittered(ctx context.Context, attempt int) error {
 	bound := time.Duration(attempt) * 20 * time.Millisecond
 	timer := time.NewTimer(time.Millisecond + rand.N(bound))
@@ -120,14 +122,14 @@ func pauseJittered(ctx context.Context, attempt int) error {
 	}
 }
 
-// DB returns the pool, for the session store and what else keeps tables of its own.
+// DB returns the pool, for the session store and other owners of tables.
 func (s *Store) DB() *sqlx.DB { return s.db }
 
-// Close closes every connection of the pool once it is idle.
+// Close closes the pool; connections in use are closed when they become idle.
 func (s *Store) Close() error { return s.db.Close() }
 
-// Ready returns nil where the database answers and its schema has every migration this program knows. A schema that is further on
-// is fine: another replica is newer.
+// Ready returns nil if the database answers and every migration known to this program is applied. A
+// newer schema is accepted: another replica has been updated.
 func (s *Store) Ready(ctx context.Context) error {
 	current, err := s.MigrationsCurrent(ctx)
 	if err != nil {

@@ -31,7 +31,7 @@ func TestParseDSN(t *testing.T) {
 			must(t, err)
 			wantEqual(t, s.config.BinaryParameters, tc.binary)
 			wantEqual(t, s.cache, tc.cache)
-			wantEqual(t, len(s.config.Runtime), 0) // the server would refuse a parameter of ours
+			wantEqual(t, len(s.config.Runtime), 0) // the server would reject Usher's own parameter
 		})
 	}
 }
@@ -62,7 +62,7 @@ func TestConnectionDefaults(t *testing.T) {
 	}
 }
 
-func TestOptionsOfTheDSNStand(t *testing.T) {
+func TestOptionsOfTheDSNOverrideDefaults(t *testing.T) {
 	s, err := parseDSN("user=u options='-c statement_timeout=99s'")
 	must(t, err)
 	s = s.withTimeouts()
@@ -70,11 +70,11 @@ func TestOptionsOfTheDSNStand(t *testing.T) {
 	wantEqual(t, s.config.Runtime["lock_timeout"], lockTimeout)
 }
 
-func TestNoErrorShowsThePassword(t *testing.T) {
+func TestNoErrorContainsThePassword(t *testing.T) {
 	t.Parallel()
-	nobody := closedPort(t)
+	closed := closedPort(t)
 	for name, dsn := range map[string]string{
-		"server down":          "postgres://u:s3cret@" + nobody + "/usher?sslmode=disable",
+		"server down":          "postgres://u:s3cret@" + closed + "/usher?sslmode=disable",
 		"bad port":             "postgres://u:s3cret@localhost:x/usher",
 		"unescaped # in it":    "postgres://u:s3cret#1@localhost/usher",
 		"unescaped % in it":    "postgres://u:s3cret%zz@localhost/usher",
@@ -97,16 +97,16 @@ func TestNoErrorShowsThePassword(t *testing.T) {
 	}
 }
 
-func TestOpenSaysWhereNobodyAnswers(t *testing.T) {
+func TestOpenErrorNamesTheAddress(t *testing.T) {
 	t.Parallel()
-	nobody := closedPort(t)
-	_, err := Open(t.Context(), "postgres://u@"+nobody+"/usher?sslmode=disable")
-	if err == nil || !strings.Contains(err.Error(), nobody) {
-		t.Fatalf("got %v, want an error that names %s", err, nobody)
+	closed := closedPort(t)
+	_, err := Open(t.Context(), "postgres://u@"+closed+"/usher?sslmode=disable")
+	if err == nil || !strings.Contains(err.Error(), closed) {
+		t.Fatalf("got %v, want an error that names %s", err, closed)
 	}
 }
 
-// closedPort is an address where nothing listens.
+// closedPort returns an address where nothing listens.
 func closedPort(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -115,7 +115,7 @@ func closedPort(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-func TestNothingWaitsForEver(t *testing.T) {
+func TestTimeouts(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t, "statement_timeout", "50ms", "lock_timeout", "20ms"), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
@@ -131,8 +131,8 @@ func TestNothingWaitsForEver(t *testing.T) {
 	}))
 }
 
-// A canceled query is the server's error; the caller has to see that it was the caller's own ctx.
-func TestEndOfCtxShowsInTheError(t *testing.T) {
+// A canceled query is a server error; the caller must find its own ctx error in it.
+func TestErrorWrapsCanceledCtx(t *testing.T) {
 	t.Parallel()
 	store := newTestStore(t)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -18,8 +18,8 @@ type organizationLineRow struct {
 	Total int `db:"total"`
 }
 
-// Each kind of thing that can be looked for is a look-up of its own, so that each has its index; only names are read one by one.
-const searchOrganizations = `with fitting as (
+// Each kind of search term is a separate subquery with its own index; only names are scanned.
+const searchOrganizations = `with matching as (
 		select o.id, o.name, o.created_at, count(*) over () as total from organizations o
 		where $1 = '' or strpos(lower(o.name), lower($1)) > 0 or o.id in (
 			select $1
@@ -34,12 +34,13 @@ const searchOrganizations = `with fitting as (
 		(select c.stripe_customer_id from billing_customers c where c.organization_id = o.id and c.account = $4 and c.livemode = $5
 			and c.deleted_at is null order by c.generation desc limit 1) as customer_id,
 		s.id as subscription_id, s.status, s.price_id, s.quantity, b.desired_seats, b.sync_error
-	from fitting o
+	from matching o
 	left join subscriptions s on s.organization_id = o.id and s.account = $4 and s.livemode = $5 and s.is_current
 	left join billing_seat_state b on b.organization_id = o.id
 	order by o.created_at desc, o.id`
 
-// SearchOrganizations implements [billing.OperatorQueries]. The total is that of the page: a page beyond the last one has none.
+// SearchOrganizations implements [billing.OperationsStore]. The total is read from the rows of the
+// page, so a page beyond the last has none.
 func (q operationsStore) SearchOrganizations(
 	ctx context.Context, search billing.OrganizationSearch, acct billing.StripeAccount,
 ) ([]billing.OrganizationLine, int, error) {
@@ -54,7 +55,7 @@ func (q operationsStore) SearchOrganizations(
 	return lines, total, err
 }
 
-// Every count reads a partial index that holds what is counted and little else.
+// Every count reads a small partial index.
 const selectBacklog = `select
 	(select count(*) from stripe_events where outcome = 'pending') as pending_events,
 	(select min(received_at) from stripe_events where outcome = 'pending') as oldest_pending,
@@ -71,11 +72,12 @@ func (q operationsStore) Backlog(ctx context.Context) (billing.Backlog, error) {
 	return get[billing.Backlog](ctx, q.queries, "count the backlog", selectBacklog)
 }
 
-const selectUnsettledJobs = `select id, args ->> 'about' as about, args ->> 'id' as object, state::text as state, attempt, scheduled_at,
-		coalesce(errors[array_length(errors, 1)] ->> 'error', '') as error
-	from river_job where state in ('running', 'retryable', 'discarded') and kind = $2 order by id desc limit $1`
+// Jobs of the previous release have the kind as "about"; see formerJobArgs.
+const selectUnsettledJobs = `select id, coalesce(args ->> 'kind', args ->> 'about') as about, args ->> 'id' as object, state::text as state,
+		attempt, scheduled_at, coalesce(errors[array_length(errors, 1)] ->> 'error', '') as error
+	from river_job where state in ('running', 'retryable', 'discarded') and kind in ($2, $3) order by id desc limit $1`
 
 // UnsettledJobs implements [billing.OperatorQueries].
 func (q operationsStore) OpenJobs(ctx context.Context, limit int) ([]billing.QueuedJob, error) {
-	return list[billing.QueuedJob](ctx, q.queries, "list jobs", selectUnsettledJobs, limit, alarmArgs{}.Kind())
+	return list[billing.QueuedJob](ctx, q.queries, "list jobs", selectUnsettledJobs, limit, jobArgs{}.Kind(), formerJobArgs{}.Kind())
 }

@@ -14,7 +14,7 @@ func TestSetOperator(t *testing.T) {
 	user, err := store.Users().Get(ctx, "usr_1")
 	must(t, err)
 	if !user.Operator {
-		t.Error("the user is no operator")
+		t.Error("the user is not an operator")
 	}
 	wantNotFound(t, store.Users().SetOperator(ctx, "usr_2", true))
 }

@@ -7,14 +7,15 @@ import (
 	"github.com/lib/pq/pqerror"
 )
 
-// maxPrepared bounds the prepared statements of a connection. Package db has a few dozen constant queries; whatever comes beyond the
-// bound runs unprepared.
+// maxPrepared limits the prepared statements of a connection. Package db has fewer constant
+// statements; statements beyond the limit run unprepared.
 const maxPrepared = 256
 
-// preparingConnector opens connections that prepare every statement with parameters once and run it prepared from then on, within
-// transactions and outside. It saves the server parsing and planning, which cost more than running a short statement does. The
-// statements belong to the connection, unlike those of database/sql, which may need a second connection to prepare one for a
-// transaction, and so can lock up a pool.
+// preparingConnector opens connections that prepare every statement with parameters at its first
+// use, inside and outside of transactions. This saves parsing and planning, which cost more than
+// running a short statement. The statements belong to the connection, unlike those of database/sql,
+// which may need a second connection to prepare a statement for a transaction and can so deadlock
+// the pool.
 type preparingConnector struct {
 	driver.Connector
 }
@@ -26,13 +27,14 @@ func (c preparingConnector) Connect(ctx context.Context) (driver.Conn, error) {
 		return nil, err
 	}
 	full, ok := inner.(pqConn)
-	if !ok { // still a connection, only slower
+	if !ok { // works, but without prepared statements
 		return inner, nil
 	}
 	return &preparingConn{pqConn: full, prepared: map[string]pqStmt{}}, nil
 }
 
-// pqConn is all that database/sql may ask of a connection of lib/pq; a wrapper that hid some of it would lose features silently.
+// pqConn lists all interfaces that database/sql uses of a lib/pq connection; a wrapper that hid one
+// of them would silently lose a feature.
 type pqConn interface {
 	driver.Conn
 	driver.ConnBeginTx
@@ -51,7 +53,7 @@ type pqStmt interface {
 	driver.StmtQueryContext
 }
 
-// preparingConn is used by one goroutine at a time, as database/sql promises.
+// preparingConn is used by one goroutine at a time, as database/sql guarantees.
 type preparingConn struct {
 	pqConn
 	prepared map[string]pqStmt
@@ -85,8 +87,8 @@ func (c *preparingConn) QueryContext(ctx context.Context, query string, args []d
 	return rows, err
 }
 
-// statement returns the prepared statement of a query, nil where it is to be run as it is: without parameters lib/pq has a simpler
-// way, which also takes several statements at once.
+// statement returns the prepared statement of a query, or nil if it has to run unprepared. Without
+// parameters lib/pq uses the simple protocol, which also accepts several statements at once.
 func (c *preparingConn) statement(ctx context.Context, query string, args []driver.NamedValue) (pqStmt, error) {
 	if stmt, ok := c.prepared[query]; ok {
 		return stmt, nil
@@ -106,8 +108,8 @@ func (c *preparingConn) statement(ctx context.Context, query string, args []driv
 	return stmt, nil
 }
 
-// forgetStale drops a statement that the server refuses to run again: a migration changed what it returns, or the session was reset.
-// The next use prepares it anew.
+// forgetStale removes a statement that the server can no longer run, because a migration changed
+// its result type or the session was reset. The next use prepares it again.
 func (c *preparingConn) forgetStale(query string, err error) {
 	if hasCode(err, pqerror.FeatureNotSupported, pqerror.InvalidSQLStatementName) {
 		delete(c.prepared, query)

@@ -8,7 +8,8 @@ import (
 	"usher/billing"
 )
 
-// prepared counts the statements of the test's one connection. The question itself has no parameters, so that it is none of them.
+// prepared returns the number of prepared statements of the test's one connection. Its own query
+// has no parameters and is not prepared.
 func prepared(t *testing.T, store *Store) int {
 	t.Helper()
 	return one[int](t, store, `select count(*) from pg_prepared_statements`)
@@ -47,8 +48,8 @@ func TestStatementCacheCanBeOff(t *testing.T) {
 	}
 }
 
-// A migration that changes what a prepared statement returns costs one error on each connection, not one for ever.
-func TestStaleStatementIsPreparedAnew(t *testing.T) {
+// A migration that changes the result type of a prepared statement costs one error per connection.
+func TestStaleStatementIsPreparedAgain(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	store.db.SetMaxOpenConns(1)
@@ -67,7 +68,7 @@ func TestStaleStatementIsPreparedAnew(t *testing.T) {
 	}
 }
 
-func TestPreparedStatementsAreBounded(t *testing.T) {
+func TestPreparedStatementsAreLimited(t *testing.T) {
 	t.Parallel()
 	store := newTestStore(t)
 	store.db.SetMaxOpenConns(1)

@@ -10,7 +10,7 @@ import (
 	"usher/billing"
 )
 
-// get reads one row; no row is [billing.ErrNotFound] and the zero Row.
+// get reads one row; without a row it returns [billing.ErrNotFound] and the zero Row.
 func get[Row any](ctx context.Context, q queries, operation, query string, args ...any) (Row, error) {
 	var row Row
 	rows, err := read[Row](ctx, q, 1, query, args)
@@ -23,13 +23,13 @@ func get[Row any](ctx context.Context, q queries, operation, query string, args 
 	return rows[0], nil
 }
 
-// list reads all rows; no rows are an empty, non-nil slice.
+// list reads all rows; the result is never nil.
 func list[Row any](ctx context.Context, q queries, operation, query string, args ...any) ([]Row, error) {
 	rows, err := read[Row](ctx, q, 0, query, args)
 	return rows, wrap(ctx, operation, err)
 }
 
-// read runs a query and reads at most limit rows; 0 reads all.
+// read runs a query and reads up to limit rows; 0 reads all.
 func read[Row any](ctx context.Context, q queries, limit int, query string, args []any) ([]Row, error) {
 	found, err := q.ext.QueryContext(ctx, query, args...)
 	if err != nil {
@@ -55,13 +55,13 @@ func read[Row any](ctx context.Context, q queries, limit int, query string, args
 	return rows, found.Err()
 }
 
-// exec runs a statement whose rows do not matter.
+// exec runs a statement and ignores the number of rows.
 func (q queries) exec(ctx context.Context, operation, query string, args ...any) error {
 	_, err := q.ext.ExecContext(ctx, query, args...)
 	return wrap(ctx, operation, err)
 }
 
-// execOne runs a statement that has to touch a row; touching none is [billing.ErrNotFound].
+// execOne runs a statement that must affect a row; otherwise it returns [billing.ErrNotFound].
 func (q queries) execOne(ctx context.Context, operation, query string, args ...any) error {
 	n, err := q.execCount(ctx, operation, query, args...)
 	if err == nil && n == 0 {
@@ -79,7 +79,7 @@ func (q queries) execCount(ctx context.Context, operation, query string, args ..
 	return n, wrap(ctx, operation, err)
 }
 
-// textOrNull stores an empty text as null, where a column has to tell 'none' to a foreign key or a uniqueness rule.
+// textOrNull stores an empty text as null, for foreign keys and unique constraints.
 func textOrNull(s string) sql.NullString {
 	return sql.NullString{String: s, Valid: s != ""}
 }

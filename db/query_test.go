@@ -7,7 +7,7 @@ import (
 	"usher/billing"
 )
 
-// A row that is not there must not look like one that is: sqlx leaves pointers to zero values behind.
+// A missing row must return the zero value, without pointers to zero values.
 func TestMissingRowIsZero(t *testing.T) {
 	store := newTestStore(t)
 	state, err := store.Seats().State(t.Context(), "org_nobody")

@@ -2,12 +2,11 @@ package db
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log/slog"
 	"time"
-
-	"database/sql"
 
 	"github.com/jmoiron/sqlx"
 	"github.com/riverqueue/river"
@@ -17,72 +16,109 @@ import (
 	"usher/billing"
 )
 
-// Bounds of the queue. lib/pq can't listen on a pool's connections, so River asks for due jobs now and then.
+// Limits of the queue. lib/pq cannot listen on a pool's connections, so River polls for due jobs.
 const (
-	queueWorkers = 8
-	queuePoll    = 250 * time.Millisecond
-	queueTimeout = 45 * time.Second // for one alarm; the work behind it has shorter limits of its own
-	queueRescue  = time.Minute      // an alarm whose replica died rings again after that; the sweep is sooner
-	queueTries   = 3
-	queueKept    = time.Hour // how long alarms that have rung are kept, to look at
-	queueDrain   = 10 * time.Second
+	queueName       = "wakeups"
+	queueWorkers    = 8
+	queuePoll       = 250 * time.Millisecond
+	queueTimeout    = 45 * time.Second // per job; the work itself has shorter limits
+	queueRescue     = time.Minute      // a job of a killed replica is retried after it
+	queueAttempts   = 3
+	queueRetention  = time.Hour // finished jobs are kept for inspection
+	queueDrainLimit = 10 * time.Second
 )
 
-// alarmArgs is an alarm as River keeps it.
-type alarmArgs struct {
-	About billing.JobKind `json:"about" river:"unique"`
-	ID    string          `json:"id" river:"unique"`
-	Turn  string          `json:"turn" river:"unique"`
+// jobArgs is a [billing.Job] as River stores it.
+type jobArgs struct {
+	Subject billing.JobKind `json:"kind" river:"unique"`
+	ID      string          `json:"id" river:"unique"`
+	Version string          `json:"version" river:"unique"`
 }
 
 // Kind implements [river.JobArgs].
-func (alarmArgs) Kind() string { return "alarm" }
+func (jobArgs) Kind() string { return "wakeup" }
 
-// alarmStates are those in which a job counts as the same alarm: it has not rung to its end.
-var alarmStates = []rivertype.JobState{
-	rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRetryable, rivertype.JobStateRunning, rivertype.JobStateScheduled,
+func (a jobArgs) job() billing.Job {
+	return billing.Job{Kind: a.Subject, ID: a.ID, Revision: a.Version}
 }
 
-// newAlarmClient returns a River client that sets alarms and works on none.
-func newAlarmClient(pool *sqlx.DB) (*river.Client[*sql.Tx], error) {
-	return river.NewClient(riverdatabasesql.New(pool.DB), &river.Config{Logger: slog.New(slog.DiscardHandler)})
+// formerJobArgs is a job of the previous release. Both releases run beside each other during a
+// rolling deployment: this one works the jobs of both, the previous one only those in River's
+// default queue.
+type formerJobArgs struct {
+	About billing.JobKind `json:"about"`
+	ID    string          `json:"id"`
+	Turn  string          `json:"turn"`
 }
 
-// SetAlarm implements [billing.AlarmQueries].
+// Kind implements [river.JobArgs].
+func (formerJobArgs) Kind() string { return "alarm" }
+
+func (a formerJobArgs) job() billing.Job {
+	if a.About == "surplus" {
+		a.About = billing.JobDuplicate
+	}
+	return billing.Job{Kind: a.About, ID: a.ID, Revision: a.Turn}
+}
+
+// unfinishedStates are the states in which a job prevents another one with equal arguments.
+var unfinishedStates = []rivertype.JobState{
+	rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRetryable,
+	rivertype.JobStateRunning, rivertype.JobStateScheduled,
+}
+
+// newInsertClient returns a River client that inserts jobs and works none.
+func newInsertClient(pool *sqlx.DB) (*river.Client[*sql.Tx], error) {
+	config := &river.Config{Logger: slog.New(slog.DiscardHandler)}
+	return river.NewClient(riverdatabasesql.New(pool.DB), config)
+}
+
+// SetAlarm implements [billing.JobQueries].
 func (q jobStore) Enqueue(ctx context.Context, a billing.Job) error {
-	args := alarmArgs{About: a.Kind, ID: a.ID, Turn: a.Revision}
-	options := &river.InsertOpts{MaxAttempts: queueTries, UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: alarmStates}}
+	args := jobArgs{Subject: a.Kind, ID: a.ID, Version: a.Revision}
+	options := &river.InsertOpts{
+		Queue: queueName, MaxAttempts: queueAttempts,
+		UniqueOpts: river.UniqueOpts{ByArgs: true, ByState: unfinishedStates},
+	}
 	if a.Delay > 0 {
 		options.ScheduledAt = time.Now().Add(a.Delay)
 	}
 	var err error
 	if tx, ok := q.ext.(*sqlx.Tx); ok {
-		_, err = q.alarms.InsertTx(ctx, tx.Tx, args, options)
+		_, err = q.jobs.InsertTx(ctx, tx.Tx, args, options)
 	} else {
-		_, err = q.alarms.Insert(ctx, args, options)
+		_, err = q.jobs.Insert(ctx, args, options)
 	}
-	return wrap(ctx, "set alarm", err)
+	return wrap(ctx, "insert job", err)
 }
 
-// Queue rings the alarms that are due, beside any number of other replicas. River (https://riverqueue.com) keeps them in PostgreSQL,
-// sees to it that each rings on one replica, and rings again where that one has died.
+// Queue works due jobs, beside any number of other replicas. River (https://riverqueue.com) stores
+// the jobs in PostgreSQL, runs each on one replica, and retries the jobs of a killed replica.
 type Queue struct {
 	client *river.Client[*sql.Tx]
 }
 
-// NewQueue makes a Queue over the store's database. ring is called for every alarm; a positive duration has the alarm ring again after
-// it, an error after a while.
-func NewQueue(store *Store, log *slog.Logger, ring func(context.Context, billing.Job) (time.Duration, error)) (*Queue, error) {
+type workFunc = func(context.Context, billing.Job) (again time.Duration, err error)
+
+// NewQueue returns a Queue over the store's database. work is called for every job; a positive
+// duration reschedules the job after it, an error after a back-off.
+func NewQueue(store *Store, log *slog.Logger, work workFunc) (*Queue, error) {
 	workers := river.NewWorkers()
-	if err := river.AddWorkerSafely(workers, &alarmWorker{ring: ring}); err != nil {
+	err := errors.Join(
+		river.AddWorkerSafely(workers, &worker[jobArgs]{work: work}),
+		river.AddWorkerSafely(workers, &worker[formerJobArgs]{work: work}))
+	if err != nil {
 		return nil, fmt.Errorf("queue: %w", err)
 	}
 	client, err := river.NewClient(riverdatabasesql.New(store.db.DB), &river.Config{
 		Logger: log, Workers: workers, PollOnly: true,
-		Queues:        map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: queueWorkers}},
+		Queues: map[string]river.QueueConfig{
+			queueName:          {MaxWorkers: queueWorkers},
+			river.QueueDefault: {MaxWorkers: 1},
+		},
 		FetchCooldown: queuePoll / 5, FetchPollInterval: queuePoll,
 		JobTimeout: queueTimeout, RescueStuckJobsAfter: queueRescue,
-		CompletedJobRetentionPeriod: queueKept, SoftStopTimeout: queueDrain,
+		CompletedJobRetentionPeriod: queueRetention, SoftStopTimeout: queueDrainLimit,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("queue: %w", err)
@@ -90,7 +126,7 @@ func NewQueue(store *Store, log *slog.Logger, ring func(context.Context, billing
 	return &Queue{client: client}, nil
 }
 
-// Run rings alarms until ctx ends, then lets those that ring finish. A database that is away only makes it wait.
+// Run works jobs until ctx ends, then waits for running jobs. It waits for an unreachable database.
 func (q *Queue) Run(ctx context.Context) error {
 	if err := q.client.Start(ctx); err != nil && !errors.Is(err, context.Canceled) {
 		return fmt.Errorf("queue: %w", err)
@@ -99,22 +135,28 @@ func (q *Queue) Run(ctx context.Context) error {
 	return nil
 }
 
-// alarmWorker hands River's jobs over.
-type alarmWorker struct {
-	river.WorkerDefaults[alarmArgs]
-	ring func(context.Context, billing.Job) (time.Duration, error)
+// storedJob is a job's arguments in either form.
+type storedJob interface {
+	river.JobArgs
+	job() billing.Job
+}
+
+// worker passes River's jobs to work.
+type worker[Args storedJob] struct {
+	river.WorkerDefaults[Args]
+	work workFunc
 }
 
 // Work implements [river.Worker].
-func (w *alarmWorker) Work(ctx context.Context, job *river.Job[alarmArgs]) error {
-	again, err := w.ring(ctx, billing.Job{Kind: job.Args.About, ID: job.Args.ID, Revision: job.Args.Turn})
+func (w *worker[Args]) Work(ctx context.Context, job *river.Job[Args]) error {
+	again, err := w.work(ctx, job.Args.job())
 	if err == nil && again > 0 {
 		return river.JobSnooze(again)
 	}
 	return err
 }
 
-// NextRetry implements [river.Worker]: soon, since the sweep is about as soon.
-func (w *alarmWorker) NextRetry(job *river.Job[alarmArgs]) time.Time {
+// NextRetry implements [river.Worker]. Retries are early, since the sweep is about as frequent.
+func (w *worker[Args]) NextRetry(job *river.Job[Args]) time.Time {
 	return time.Now().Add(time.Duration(job.Attempt) * 2 * time.Second)
 }

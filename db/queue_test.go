@@ -11,45 +11,45 @@ import (
 	"usher/billing"
 )
 
-// bell counts what rings.
-type bell struct {
+// recorder counts the runs of each job.
+type recorder struct {
 	mu    sync.Mutex
-	rung  map[billing.Job]int
-	again func(a billing.Job, times int) (time.Duration, error)
+	runs  map[billing.Job]int
+	again func(a billing.Job, runs int) (time.Duration, error)
 }
 
-func (b *bell) ring(_ context.Context, a billing.Job) (time.Duration, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.rung[a]++
-	if b.again == nil {
+func (r *recorder) work(_ context.Context, a billing.Job) (time.Duration, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.runs[a]++
+	if r.again == nil {
 		return 0, nil
 	}
-	return b.again(a, b.rung[a])
+	return r.again(a, r.runs[a])
 }
 
-func (b *bell) times(a billing.Job) int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.rung[a]
+func (r *recorder) count(a billing.Job) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.runs[a]
 }
 
-// until waits for an alarm to have rung so often.
-func (b *bell) until(t *testing.T, a billing.Job, times int) {
+// until returns when a job has run so often.
+func (r *recorder) until(t *testing.T, a billing.Job, runs int) {
 	t.Helper()
-	deadline := time.Now().Add(time.Minute)
-	for b.times(a) < times {
+	deadline := time.Now().Add(20 * time.Second)
+	for r.count(a) < runs {
 		if time.Now().After(deadline) {
-			t.Fatalf("%+v rang %d times, want %d", a, b.times(a), times)
+			t.Fatalf("%+v ran %d times, want %d", a, r.count(a), runs)
 		}
-		time.Sleep(10 * time.Millisecond) // between two looks at the condition
+		time.Sleep(10 * time.Millisecond) // poll interval
 	}
 }
 
-// runQueue rings alarms of the store until the test ends.
-func runQueue(t *testing.T, store *Store, b *bell) {
+// runQueue works the store's jobs until the test ends.
+func runQueue(t *testing.T, store *Store, r *recorder) {
 	t.Helper()
-	queue, err := NewQueue(store, slog.New(slog.DiscardHandler), b.ring)
+	queue, err := NewQueue(store, slog.New(slog.DiscardHandler), r.work)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,20 +64,43 @@ func runQueue(t *testing.T, store *Store, b *bell) {
 	})
 }
 
-func TestAlarmsRingAfterTheCommitAndOnce(t *testing.T) {
+// Jobs that the previous release has inserted are worked too.
+func TestFormerJobsAreWorked(t *testing.T) {
 	store := newTestStore(t)
-	b := &bell{rung: map[billing.Job]int{}}
-	runQueue(t, store, b)
-	runQueue(t, store, b)
+	r := &recorder{runs: map[billing.Job]int{}}
+	for _, about := range []billing.JobKind{"seats", "surplus"} {
+		args := formerJobArgs{About: about, ID: "org_a", Turn: "1"}
+		_, err := store.jobs.Insert(t.Context(), args, nil)
+		must(t, err)
+	}
+	wantEqual(t, one[int](t, store, `select count(*) from river_job where queue = 'default' and kind = 'alarm'`), 2)
+	runQueue(t, store, r)
+	r.until(t, billing.Job{Kind: billing.JobSeats, ID: "org_a", Revision: "1"}, 1)
+	r.until(t, billing.Job{Kind: billing.JobDuplicate, ID: "org_a", Revision: "1"}, 1)
+}
+
+// Programs of the previous release must not fetch jobs of a kind that they do not know.
+func TestJobsAreNotInTheDefaultQueue(t *testing.T) {
+	t.Parallel()
+	store := newTestStore(t)
+	must(t, store.Jobs().Enqueue(t.Context(), billing.Job{Kind: billing.JobEvent, ID: "evt_1"}))
+	wantEqual(t, one[string](t, store, `select queue || ' ' || kind from river_job`), "wakeups wakeup")
+}
+
+func TestJobsRunOnceAfterCommit(t *testing.T) {
+	store := newTestStore(t)
+	r := &recorder{runs: map[billing.Job]int{}}
+	runQueue(t, store, r)
+	runQueue(t, store, r)
 	committed := billing.Job{Kind: billing.JobSeats, ID: "org_a", Revision: "1"}
-	undone := billing.Job{Kind: billing.JobSeats, ID: "org_b", Revision: "1"}
+	rolledBack := billing.Job{Kind: billing.JobSeats, ID: "org_b", Revision: "1"}
 	last := billing.Job{Kind: billing.JobEvent, ID: "evt_last"}
 
-	errUndone := errors.New("undone")
-	err := store.InTx(t.Context(), func(tx billing.Tx) error {
-		return errors.Join(tx.Jobs().Enqueue(t.Context(), undone), errUndone)
+	errRolledBack := errors.New("rolled back")
+	err := store.InTx(t.Context(), func(q billing.Tx) error {
+		return errors.Join(q.Jobs().Enqueue(t.Context(), rolledBack), errRolledBack)
 	})
-	if !errors.Is(err, errUndone) {
+	if !errors.Is(err, errRolledBack) {
 		t.Fatal(err)
 	}
 	err = store.InTx(t.Context(), func(tx billing.Tx) error {
@@ -86,29 +109,29 @@ func TestAlarmsRingAfterTheCommitAndOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.until(t, committed, 1)
+	r.until(t, committed, 1)
 	if err := store.Jobs().Enqueue(t.Context(), last); err != nil {
 		t.Fatal(err)
 	}
-	b.until(t, last, 1)
-	if n := b.times(undone); n != 0 {
-		t.Errorf("an alarm of a transaction that was undone rang %d times", n)
+	r.until(t, last, 1)
+	if n := r.count(rolledBack); n != 0 {
+		t.Errorf("a job of a transaction that was rolled back ran %d times", n)
 	}
-	if n := b.times(committed); n != 1 {
-		t.Errorf("rang %d times on two replicas, want once", n)
+	if n := r.count(committed); n != 1 {
+		t.Errorf("ran %d times on two replicas, want once", n)
 	}
 }
 
-func TestAnAlarmThatRingsDoesNotSwallowTheNextTurn(t *testing.T) {
+func TestRunningJobDoesNotBlockTheNextVersion(t *testing.T) {
 	store := newTestStore(t)
-	ringing, release := make(chan struct{}), make(chan struct{})
+	running, release := make(chan struct{}), make(chan struct{})
 	first := billing.Job{Kind: billing.JobSeats, ID: "org_a", Revision: "1"}
 	next := billing.Job{Kind: billing.JobSeats, ID: "org_a", Revision: "2"}
-	b := &bell{rung: map[billing.Job]int{}}
+	r := &recorder{runs: map[billing.Job]int{}}
 	queue, err := NewQueue(store, slog.New(slog.DiscardHandler), func(ctx context.Context, a billing.Job) (time.Duration, error) {
-		again, err := b.ring(ctx, a)
+		again, err := r.work(ctx, a)
 		if a == first {
-			close(ringing)
+			close(running)
 			<-release
 		}
 		return again, err
@@ -126,33 +149,33 @@ func TestAnAlarmThatRingsDoesNotSwallowTheNextTurn(t *testing.T) {
 	if err := store.Jobs().Enqueue(t.Context(), first); err != nil {
 		t.Fatal(err)
 	}
-	<-ringing
+	<-running
 	if err := store.Jobs().Enqueue(t.Context(), next); err != nil {
 		t.Fatal(err)
 	}
-	b.until(t, next, 1)
+	r.until(t, next, 1)
 	close(release)
 }
 
-func TestAlarmsRingAgain(t *testing.T) {
+func TestJobsAreRetriedAndSnoozed(t *testing.T) {
 	store := newTestStore(t)
 	failing := billing.Job{Kind: billing.JobMail, ID: "eml_a"}
-	waiting := billing.Job{Kind: billing.JobSeats, ID: "org_a", Revision: "1"}
-	b := &bell{rung: map[billing.Job]int{}, again: func(a billing.Job, times int) (time.Duration, error) {
+	snoozed := billing.Job{Kind: billing.JobSeats, ID: "org_a", Revision: "1"}
+	r := &recorder{runs: map[billing.Job]int{}, again: func(a billing.Job, runs int) (time.Duration, error) {
 		switch {
-		case times > 1:
+		case runs > 1:
 			return 0, nil
 		case a == failing:
-			return 0, errors.New("the database was away")
+			return 0, errors.New("the database is unreachable")
 		}
 		return 10 * time.Millisecond, nil
 	}}
-	runQueue(t, store, b)
-	for _, a := range []billing.Job{failing, waiting} {
+	runQueue(t, store, r)
+	for _, a := range []billing.Job{failing, snoozed} {
 		if err := store.Jobs().Enqueue(t.Context(), a); err != nil {
 			t.Fatal(err)
 		}
 	}
-	b.until(t, failing, 2)
-	b.until(t, waiting, 2)
+	r.until(t, failing, 2)
+	r.until(t, snoozed, 2)
 }

@@ -7,7 +7,7 @@ import (
 	"usher/billing"
 )
 
-// One statement, so that of two replicas at once the second sees the first one's lease.
+// One statement, so that a concurrent replica sees the lease of the first.
 const takeReconcile = `insert into reconcile_states (account, livemode, lease_until) values ($1, $2, $5)
 	on conflict (account, livemode) do update set lease_until = excluded.lease_until
 		where (reconcile_states.lease_until is null or reconcile_states.lease_until <= $3)
@@ -78,7 +78,8 @@ func (q invoiceStore) Open(ctx context.Context, acct billing.StripeAccount, orga
 	return list[billing.Invoice](ctx, q.queries, "list open invoices", selectOpenInvoices, acct.ID, acct.Livemode, organizationID)
 }
 
-// What a session sold is a fact of its own source; a session of which one was counted needs no question any more.
+// A completed pack session becomes a credit fact of its own source; sessions with a fact need no
+// request.
 var selectUnsettledCheckouts = `select ` + checkoutTable.list("") + ` from checkout_sessions s
 	where account = $1 and livemode = $2 and ($3 = '' or organization_id = $3) and stripe_session_id is not null
 		and (status = 'open' or (mode = 'payment' and status = 'complete' and created_at >= $4 and not exists (

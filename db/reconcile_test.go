@@ -9,7 +9,7 @@ import (
 
 var testAccount = billing.StripeAccount{ID: "acct_1", Livemode: true}
 
-func TestReconcileTurns(t *testing.T) {
+func TestReconcileLease(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	take := func(now int) (time.Time, error) {
@@ -18,24 +18,24 @@ func TestReconcileTurns(t *testing.T) {
 	read, err := take(0)
 	must(t, err)
 	if !read.IsZero() {
-		t.Errorf("read until %v before anything was", read)
+		t.Errorf("read until %v before the first run", read)
 	}
 	_, err = take(19)
-	wantNotFound(t, err) // somebody is at it
+	wantNotFound(t, err) // leased
 	_, err = take(20)
-	must(t, err) // whoever was is gone
+	must(t, err) // the lease expired
 	must(t, store.Reconciliation().Finish(ctx, testAccount, at(20), at(21)))
 	_, err = take(80)
 	wantNotFound(t, err) // not due yet
 	read, err = take(81)
 	must(t, err)
 	wantEqual(t, read, at(20))
-	must(t, store.Reconciliation().Finish(ctx, testAccount, time.Time{}, at(82))) // it failed
+	must(t, store.Reconciliation().Finish(ctx, testAccount, time.Time{}, at(82))) // the run failed
 	read, err = take(200)
 	must(t, err)
 	wantEqual(t, read, at(20))
 	_, err = store.Reconciliation().Take(ctx, billing.StripeAccount{ID: "acct_1"}, at(0), at(0), at(1))
-	must(t, err) // another mode has a turn of its own
+	must(t, err) // the other mode has its own state
 }
 
 func TestDriftReports(t *testing.T) {
@@ -111,5 +111,5 @@ func TestInboxIsSearchedRequeuedAndPruned(t *testing.T) {
 	removed, err = store.Events().Prune(ctx, at(9), 10)
 	must(t, err)
 	wantEqual(t, removed, 1)
-	wantEqual(t, ids(billing.EventSearch{}), []string{"evt_3", "evt_2"}) // what is not settled stays
+	wantEqual(t, ids(billing.EventSearch{}), []string{"evt_3", "evt_2"}) // unfinished reports stay
 }

@@ -7,7 +7,7 @@ import (
 	"usher/billing"
 )
 
-// An address that waits already is written again: the same work as for a new one.
+// A pending address is written again, so that known and new addresses take the same time.
 const putRecoveryRequest = `insert into recovery_requests (email, requested_at) values (lower($1), $2)
 	on conflict (email) do update set requested_at = excluded.requested_at`
 
@@ -68,14 +68,14 @@ func (q tokenStore) LastCreatedAt(ctx context.Context, userID string, purpose bi
 
 const setPassword = `update users set password_hash = $2 where id = $1`
 
-// SetPassword implements [billing.RecoveryQueries]; ErrNotFound where there is no such user.
+// SetPassword implements [billing.UserStore]; ErrNotFound if there is no such user.
 func (q userStore) SetPassword(ctx context.Context, userID, hash string) error {
 	return q.execOne(ctx, "set password", setPassword, userID, hash)
 }
 
 const markEmailVerified = `update users set email_verified_at = coalesce(email_verified_at, $2) where id = $1`
 
-// MarkEmailVerified implements [billing.RecoveryQueries]; ErrNotFound where there is no such user.
+// MarkEmailVerified implements [billing.UserStore]; ErrNotFound if there is no such user.
 func (q userStore) MarkEmailVerified(ctx context.Context, userID string, at time.Time) error {
 	return q.execOne(ctx, "mark e-mail verified", markEmailVerified, userID, at)
 }

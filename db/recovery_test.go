@@ -27,14 +27,14 @@ func TestAccountTokens(t *testing.T) {
 	wantEqual(t, got, token)
 
 	_, err = store.Tokens().Get(ctx, token.Hash, billing.TokenReset, at(1000))
-	wantNotFound(t, err) // too old
+	wantNotFound(t, err) // expired
 	_, err = store.Tokens().Get(ctx, token.Hash, billing.TokenVerify, at(1))
-	wantNotFound(t, err) // good for something else
+	wantNotFound(t, err) // of another purpose
 	_, err = store.Tokens().Get(ctx, bytes.Repeat([]byte{9}, 32), billing.TokenReset, at(1))
 	wantNotFound(t, err)
 }
 
-func TestAccountTokenIsSpentOnce(t *testing.T) {
+func TestAccountTokenIsUsedOnce(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
@@ -80,13 +80,14 @@ func TestSpendAccountTokensOfOneUserAndPurpose(t *testing.T) {
 	}
 }
 
-func TestRecoveryRequestsWaitOnceAndAreTakenOnce(t *testing.T) {
+func TestRecoveryRequestsAreUniqueAndTakenOnce(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	must(t, store.Tokens().PutRecoveryRequest(ctx, "Ana@Example.com", at(0)))
 	must(t, store.Tokens().PutRecoveryRequest(ctx, "ana@example.com", at(5)))
 	must(t, store.Tokens().PutRecoveryRequest(ctx, "bo@example.com", at(1)))
-	// One transaction takes the first and is not over: the next taker waits for it, and gets the other.
+	// While one transaction has taken the first request and is open, the next one blocks, then gets
+	// the second request.
 	second := make(chan string, 1)
 	must(t, store.InTx(ctx, func(tx billing.Tx) error {
 		first, err := tx.Tokens().TakeRecoveryRequest(ctx)
@@ -104,15 +105,15 @@ func TestRecoveryRequestsWaitOnceAndAreTakenOnce(t *testing.T) {
 	wantNotFound(t, err)
 }
 
-// waitUntilBlocked waits for some statement to wait for a lock.
+// waitUntilBlocked returns when a statement is waiting for a lock.
 func waitUntilBlocked(t *testing.T, store *Store) {
 	t.Helper()
 	deadline := time.Now().Add(time.Minute)
 	for one[int](t, store, `select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`) == 0 {
 		if time.Now().After(deadline) {
-			t.Fatal("nobody waits")
+			t.Fatal("no statement waits for a lock")
 		}
-		time.Sleep(5 * time.Millisecond) // between two looks at the condition
+		time.Sleep(5 * time.Millisecond) // poll interval
 	}
 }
 

@@ -9,11 +9,11 @@ import (
 	"usher/billing"
 )
 
-// lastMigrationOfFormerNames is the schema that programs of the release before know.
-const lastMigrationOfFormerNames = 28
+// lastFormerMigration is the last migration known to the previous release.
+const lastFormerMigration = 28
 
-// formerWrites are statements of the release before, as its programs run them: with the former names of columns and tables. Each
-// gets a second run with other values, which updates the row where the statement is an upsert.
+// formerWrites are statements of the previous release with the former names of columns and tables.
+// They run at least twice with different values, so that upserts also update.
 var formerWrites = []string{
 	`insert into subscriptions (id, organization_id, customer_id, account, livemode, test_clock, status, price_id, item_id, quantity,
 		cancel_at_period_end, card_brand, card_last4, created_at, metadata_org_id, is_current, moment, revision)
@@ -64,7 +64,7 @@ var formerWrites = []string{
 	`update surplus_subscriptions set status = 'spared', next_attempt_at = null, done_at = $1 where subscription_id = 'sub_2'`,
 }
 
-// renamed lists former names beside those of today.
+// renamed lists the former and the current name of each column.
 var renamed = []struct{ table, former, now string }{
 	{"subscriptions", "moment", "as_of"},
 	{"invoices", "moment", "as_of"},
@@ -82,7 +82,8 @@ var renamed = []struct{ table, former, now string }{
 	{"deletions", "asked_at", "requested_at"},
 }
 
-// wantEqualNames checks that both names of every column hold the same value in every row, and that there is a row with a value.
+// wantEqualNames checks that both names of a column have equal values in every row, and that some
+// row has a value.
 func wantEqualNames(t *testing.T, store *Store) {
 	t.Helper()
 	for _, c := range renamed {
@@ -105,25 +106,26 @@ func runFormerWrites(t *testing.T, store *Store, at ...time.Time) {
 	}
 }
 
-// Rows that a program of the release before wrote before the migration have their values under the names of today after it.
+// Rows written before the migration have their values under the current names after it.
 func TestFormerNamesAreCopied(t *testing.T) {
 	t.Parallel()
 	store, dsn := newEmptyStore(t, "statement_cache", "off")
 	provider, err := newProvider(store.db.DB)
 	must(t, err)
-	_, err = provider.UpTo(t.Context(), lastMigrationOfFormerNames)
+	_, err = provider.UpTo(t.Context(), lastFormerMigration)
 	must(t, err)
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
 	runFormerWrites(t, store, at(1), at(2))
 	must(t, Migrate(t.Context(), dsn))
 	wantEqualNames(t, store)
-	_, err = provider.DownTo(t.Context(), lastMigrationOfFormerNames)
+	_, err = provider.DownTo(t.Context(), lastFormerMigration)
 	must(t, err)
 	wantEqual(t, one[string](t, store, `select status from surplus_subscriptions`), "spared")
 }
 
-// During a rolling deployment programs of the release before run beside this one: what either writes, both read.
-func TestFormerProgramsRunBeside(t *testing.T) {
+// During a rolling deployment programs of the previous release run beside this one: both read what
+// either writes.
+func TestPreviousReleaseRunsBesideThisOne(t *testing.T) {
 	t.Parallel()
 	store := newTestStore(t)
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
@@ -142,7 +144,7 @@ func TestFormerProgramsRunBeside(t *testing.T) {
 	wantEqual(t, one[string](t, store, `select status from surplus_subscriptions`), "ending")
 }
 
-// writeNames writes every renamed column as this program does: a row of its own where it can, else the row of the former program.
+// writeNames writes every renamed column as this program does.
 func writeNames(t *testing.T, store *Store, seconds int) {
 	t.Helper()
 	ctx, moment := t.Context(), at(seconds)
@@ -164,7 +166,7 @@ func writeNames(t *testing.T, store *Store, seconds int) {
 	must(t, err)
 }
 
-// upserts writes 1000 snapshots of one subscription, a transaction each.
+// upserts writes 1000 snapshots of one subscription, each in its own transaction.
 const upserts = `do $$
 begin
 	for i in 1..1000 loop
@@ -178,8 +180,8 @@ begin
 end
 $$`
 
-// BenchmarkSubscriptionTriggers measures what the triggers on the webhook's path cost: the time of 1000 snapshots without a round
-// trip for each.
+// BenchmarkSubscriptionTriggers measures the cost of the triggers on the webhook path: the time of
+// 1000 snapshots, without round trips.
 func BenchmarkSubscriptionTriggers(b *testing.B) {
 	for _, mode := range []string{"enable", "disable"} {
 		b.Run(mode, func(b *testing.B) {

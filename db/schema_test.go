@@ -6,7 +6,7 @@ import (
 	"usher/billing"
 )
 
-// What must never be is refused by the schema itself, whoever writes.
+// The schema rejects invalid states, whoever writes them.
 func TestSchemaRefuses(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
@@ -55,18 +55,18 @@ func TestSchemaRefuses(t *testing.T) {
 	}
 }
 
-func TestSnapshotWithoutAMomentIsRefused(t *testing.T) {
+func TestSnapshotWithoutATimeIsRefused(t *testing.T) {
 	t.Parallel()
 	store := newTestStore(t)
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
 	s := subscription("sub_1", "org_1")
 	s.AsOf = billing.Subscription{}.AsOf
 	if _, err := store.Subscriptions().Put(t.Context(), s); err == nil {
-		t.Fatal("a snapshot of no known moment was stored")
+		t.Fatal("a snapshot without a time was stored")
 	}
 }
 
-// Two custom roles of one name would be told apart by nobody; another organization may use the name.
+// Role names are unique within an organization, so that people can tell them apart.
 func TestRoleNamesAreUniqueWithinAnOrganization(t *testing.T) {
 	t.Parallel()
 	store := newTestStore(t)
@@ -77,7 +77,8 @@ func TestRoleNamesAreUniqueWithinAnOrganization(t *testing.T) {
 	wantConflict(t, err, "roles_organization_name_key", "name")
 }
 
-// A new snapshot stays in its page and touches no index: the webhook's speed depends on it.
+// A new snapshot is a heap-only update (HOT) without index writes: the webhook's speed depends on
+// it.
 func TestSnapshotsAreUpdatedInPlace(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()

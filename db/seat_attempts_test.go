@@ -24,7 +24,7 @@ func TestSeatAttempts(t *testing.T) {
 	must(t, store.SeatAttempts().Answer(ctx, full))
 	again := full
 	again.Quantity, again.At = 9, at(3)
-	must(t, store.SeatAttempts().Insert(ctx, again)) // the same key once more: what was first sent stands
+	must(t, store.SeatAttempts().Insert(ctx, again)) // the same key again: the first attempt stays
 
 	got, err := store.SeatAttempts().List(ctx, "sub_1", at(1))
 	must(t, err)

@@ -25,7 +25,8 @@ func (q seatStore) LockState(ctx context.Context, organizationID string) (billin
 	return get[billing.SeatState](ctx, q.queries, "lock seat state", lockSeatState, organizationID)
 }
 
-// The count is as of the statement's begin, which the organization's lock makes good enough: nobody else changes a membership meanwhile.
+// The count is as of the start of the statement. That is sufficient, since the caller's lock on the
+// organization excludes other membership changes.
 var lockSeats = `select ` + seatStateTable.list("") + `,
 		(select count(*) from organization_members m where m.organization_id = $1 and m.billable and m.status = 'active') as billed
 	from billing_seat_state where organization_id = $1 for no key update`
@@ -56,28 +57,29 @@ var seatChangeTable = tableOf[billing.SeatChange]("seat_changes")
 
 var insertSeatChange = seatChangeTable.insert()
 
-// InsertSeatChange implements [billing.SeatQueries]. The id is the database's.
+// Insert implements [billing.SeatLedgerStore]. The database assigns the id.
 func (q seatLedgerStore) Insert(ctx context.Context, c billing.SeatChange) error {
 	return q.exec(ctx, "insert seat change", insertSeatChange, seatChangeTable.values(c)...)
 }
 
-var seatChangeColumns = seatChangeTable.list("c") + `, actor.name as actor_name, subject.name as subject_name, told.request_id,
-	billed.invoice_id, billed.invoice_number, billed.amount as "invoiced.minor", billed.currency as "invoiced.currency"`
+var seatChangeColumns = seatChangeTable.list("c") + `, actor.name as actor_name, subject.name as subject_name, attempt.request_id,
+	charge.invoice_id, charge.invoice_number, charge.amount as "invoiced.minor", charge.currency as "invoiced.currency"`
 
-// seatChangeTold finds the first request with which Stripe took a change: its own version's or, where changes were gathered, a later one's.
-// A change's moment begins the period of the lines that charge for it; ours is known to the second, less the time the call took.
-const seatChangeTold = ` left join lateral (select request_id, version, subscription_id, acknowledged_at from seat_attempts
-		where organization_id = c.organization_id and version >= c.version and accepted order by version, at limit 1) told on true
+// seatChangeOutcome joins the first acknowledged attempt of a change: that of its own version, or
+// of a later one if changes were debounced. The period of a proration line starts when Stripe
+// changed the quantity; acknowledged_at is that time to the second, minus the duration of the call.
+const seatChangeOutcome = ` left join lateral (select request_id, version, subscription_id, acknowledged_at from seat_attempts
+		where organization_id = c.organization_id and version >= c.version and accepted order by version, at limit 1) attempt on true
 	left join lateral (select i.id as invoice_id, i.number as invoice_number, i.currency, sum(l.amount)::bigint as amount
 		from invoice_prorations l join invoices i on i.id = l.invoice_id
-		where told.version = c.version and l.subscription_id = told.subscription_id and i.status <> 'void'
-			and l.period_start between told.acknowledged_at - interval '1 second' and told.acknowledged_at + interval '3 seconds'
-		group by i.id order by i.created_at limit 1) billed on true
+		where attempt.version = c.version and l.subscription_id = attempt.subscription_id and i.status <> 'void'
+			and l.period_start between attempt.acknowledged_at - interval '1 second' and attempt.acknowledged_at + interval '3 seconds'
+		group by i.id order by i.created_at limit 1) charge on true
 	left join users actor on actor.id = c.actor_user_id
 	left join users subject on subject.id = c.subject_user_id`
 
-// Changes of an organization are written under its lock, so the order of ids is the order of events.
-var selectSeatChanges = `select ` + seatChangeColumns + ` from seat_changes c` + seatChangeTold + `
+// Changes are written under the organization's lock, so ids are in chronological order.
+var selectSeatChanges = `select ` + seatChangeColumns + ` from seat_changes c` + seatChangeOutcome + `
 	where c.organization_id = $1 order by c.id desc limit $2`
 
 // SeatChanges implements [billing.SeatQueries].
@@ -85,15 +87,15 @@ func (q seatLedgerStore) List(ctx context.Context, organizationID string, limit 
 	return list[billing.SeatChange](ctx, q.queries, "list seat changes", selectSeatChanges, organizationID, limit)
 }
 
-// The text is looked for as it is: position takes no wildcards.
-const fittingSeatChanges = ` from seat_changes c` + seatChangeTold + `
+// The search text has no wildcards: position compares literally.
+const matchingSeatChanges = ` from seat_changes c` + seatChangeOutcome + `
 	where c.organization_id = $1
 		and ($2 = '' or position(lower($2) in lower(concat_ws(' ', subject.name, c.reason))) > 0 or position(lower($2) in lower(actor.name)) > 0)
 		and ($3 = '' or $3 = 'more' and c.to_seats > c.from_seats or $3 = 'fewer' and c.to_seats < c.from_seats)`
 
 var (
-	searchSeatChanges = `select ` + seatChangeColumns + fittingSeatChanges + ` order by c.id desc limit $4 offset $5`
-	countSeatChanges  = `select count(*)` + fittingSeatChanges
+	searchSeatChanges = `select ` + seatChangeColumns + matchingSeatChanges + ` order by c.id desc limit $4 offset $5`
+	countSeatChanges  = `select count(*)` + matchingSeatChanges
 )
 
 // SearchSeatChanges implements [billing.SeatQueries].

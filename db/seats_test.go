@@ -41,13 +41,13 @@ func TestSeatChanges(t *testing.T) {
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
 	insertUserAndOrganization(t, store, "usr_2", "org_2")
 	full := billing.SeatChange{
-		OrganizationID: "org_1", At: moment, ActorUserID: "usr_1", SubjectUserID: "usr_2", Reason: "joined", From: 3, To: 4, Version: 10,
+		OrganizationID: "org_1", At: testTime, ActorUserID: "usr_1", SubjectUserID: "usr_2", Reason: "joined", From: 3, To: 4, Version: 10,
 		ActorName: "Name of usr_1", SubjectName: "Name of usr_2", RequestID: "req_9",
 		InvoiceID: "in_1", InvoiceNumber: "N-1", Invoiced: billing.Money{Minor: 900, Currency: "usd"},
 	}
 	wantFilled(t, full, "ID")
 	for version, key := range map[int64]string{8: "early", 10: "right", 11: "late"} {
-		must(t, store.SeatAttempts().Insert(ctx, billing.SeatAttempt{Key: key, OrganizationID: "org_1", SubscriptionID: "sub_1", Version: version, Quantity: 4, At: moment}))
+		must(t, store.SeatAttempts().Insert(ctx, billing.SeatAttempt{Key: key, OrganizationID: "org_1", SubscriptionID: "sub_1", Version: version, Quantity: 4, At: testTime}))
 	}
 	for key, request := range map[string]string{"early": "req_8", "right": "req_9", "late": "req_11"} {
 		must(t, store.SeatAttempts().Answer(ctx, billing.SeatAttempt{Key: key, RequestID: request, Accepted: ptr(true), AcknowledgedAt: ptr(at(5))}))
@@ -98,10 +98,10 @@ func TestDueSeatSyncs(t *testing.T) {
 		state.OrganizationID, state.DesiredSeats = id, 1
 		must(t, store.Seats().PutState(ctx, state))
 	}
-	got, err := store.Seats().DueSyncs(ctx, moment, 10)
+	got, err := store.Seats().DueSyncs(ctx, testTime, 10)
 	must(t, err)
 	wantEqual(t, got, []string{"org_longer_due", "org_lease_ended", "org_due", "org_due_now"})
-	got, err = store.Seats().DueSyncs(ctx, moment, 2)
+	got, err = store.Seats().DueSyncs(ctx, testTime, 2)
 	must(t, err)
 	wantEqual(t, got, []string{"org_longer_due", "org_lease_ended"})
 }
@@ -121,7 +121,7 @@ func TestSearchSeatChanges(t *testing.T) {
 	}
 	for _, c := range []struct {
 		search billing.LedgerSearch
-		want   []string // reasons
+		want   []string // the reasons, newest first
 		total  int
 	}{
 		{billing.LedgerSearch{}, []string{"100% counted_again", "was removed", "joined"}, 3},
@@ -149,7 +149,7 @@ func TestSearchSeatChanges(t *testing.T) {
 	}
 }
 
-func TestLockSeatsCountsToo(t *testing.T) {
+func TestLockSeatsCountsBillableMembers(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")

@@ -12,11 +12,12 @@ import (
 	"usher/billing"
 )
 
-// attachedExpiry is how long a session that was attached to a user waits for its first write.
+// attachedExpiry is the lifetime of a session that was attached to a user and not written yet.
 const attachedExpiry = 10 * time.Minute
 
-// SessionStore keeps scs sessions in PostgreSQL. The token itself is never stored, only its SHA-256: who can read the table can't
-// take over a session. Expiry is judged by the database's clock, the same for all replicas.
+// SessionStore stores scs sessions in PostgreSQL. It stores the SHA-256 of a token, never the
+// token: read access to the table does not allow taking over a session. Expiry is compared with the
+// database's clock, which all replicas share.
 type SessionStore struct {
 	q queries
 }
@@ -33,7 +34,7 @@ func tokenHash(token string) []byte {
 	return sum[:]
 }
 
-// Data is empty between AttachUser and the first write; scs never writes nothing.
+// Data is empty between AttachUser and the first write; scs never writes empty data.
 const selectSession = `select data from sessions where token_hash = $1 and expiry > now() and data <> ''`
 
 // FindCtx implements [scs.CtxStore].
@@ -79,15 +80,16 @@ const attachUser = `insert into sessions (token_hash, data, expiry, user_id)
 	values ($1, '', now() + make_interval(secs => $2), $3)
 	on conflict (token_hash) do update set user_id = excluded.user_id`
 
-// AttachUser notes whose session a token is, so that a user's sessions can be listed and ended. It works before scs has written the
-// session (right after its token was renewed) and after.
+// AttachUser records the user of a session, so that a user's sessions can be listed and ended. It
+// may be called before scs has written the session (right after its token was renewed) and after.
 func (s *SessionStore) AttachUser(ctx context.Context, token, userID string) error {
 	return s.q.exec(ctx, "attach session", attachUser, tokenHash(token), attachedExpiry.Seconds(), textOrNull(userID))
 }
 
 const deleteExpiredSessions = `delete from sessions where expiry <= now()`
 
-// DeleteExpired removes what has expired and returns how many sessions that were. To be called now and then, from any replica.
+// DeleteExpired deletes expired sessions and returns their number. Any replica may call it
+// periodically.
 func (s *SessionStore) DeleteExpired(ctx context.Context) (int64, error) {
 	return s.q.execCount(ctx, "delete expired sessions", deleteExpiredSessions)
 }

@@ -58,7 +58,7 @@ func TestSessionTokenIsNotStored(t *testing.T) {
 	must(t, sessions.CommitCtx(t.Context(), token, []byte("x"), time.Now().Add(time.Hour)))
 	row := one[string](t, store, `select sessions::text || encode(token_hash, 'escape') from sessions`)
 	if bytes.Contains([]byte(row), []byte(token)) {
-		t.Fatalf("the row gives the token away: %s", row)
+		t.Fatalf("the row contains the token: %s", row)
 	}
 	wantEqual(t, one[string](t, store, `select encode(token_hash, 'hex') from sessions`),
 		one[string](t, store, `select encode(sha256('fzXGBcQ6GAMzJyEjIVBZvBhQhyzoTdWwVQIkSTLuyAI'), 'hex')`))
@@ -70,7 +70,7 @@ func TestAttachUser(t *testing.T) {
 	sessions := NewSessionStore(store.DB())
 	must(t, store.Users().Insert(ctx, billing.User{ID: "usr_1", Email: "a@example.com", CreatedAt: at(0)}))
 
-	// Before the first write there is no session to be found.
+	// Before the first write the session is not found.
 	must(t, sessions.AttachUser(ctx, "token", "usr_1"))
 	_, found, err := sessions.FindCtx(ctx, "token")
 	must(t, err)
@@ -89,7 +89,7 @@ func TestAttachUser(t *testing.T) {
 	wantEqual(t, one[bool](t, store, `select user_id is null from sessions`), true)
 }
 
-// The real scs over two requests: what is put in one is there in the next.
+// Two requests through scs: the second reads what the first has written.
 func TestSessionManager(t *testing.T) {
 	t.Parallel()
 	manager := scs.New()

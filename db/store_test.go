@@ -15,12 +15,13 @@ import (
 	"usher/db/dbtest"
 )
 
-// moment is a time with microseconds in a zone that is not UTC.
-var moment = time.Date(2026, 3, 4, 5, 6, 7, 891234000, time.FixedZone("", 5*3600+1800))
+// testTime has microseconds and a zone other than UTC.
+var testTime = time.Date(2026, 3, 4, 5, 6, 7, 891234000, time.FixedZone("", 5*3600+1800))
 
 var account = billing.StripeAccount{ID: "acct_1", Livemode: true}
 
-// newTestStore opens a migrated database of the test's own. parameters are added to its DSN as name, value, …
+// newTestStore opens a migrated database for the test. parameters are added to its DSN as name,
+// value, …
 func newTestStore(t testing.TB, parameters ...string) *Store {
 	t.Helper()
 	store, err := Open(t.Context(), withParameters(dbtest.New(t, Migrate), parameters...))
@@ -54,7 +55,7 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// wantEqual compares times as values too, so that anything but UTC is a difference.
+// wantEqual compares times including their location, so that any zone but UTC is a difference.
 func wantEqual[T any](t testing.TB, got, want T) {
 	t.Helper()
 	if !reflect.DeepEqual(got, want) {
@@ -69,7 +70,7 @@ func wantNotFound(t testing.TB, err error) {
 	}
 }
 
-// wantConflict checks code and field as people get them, and that the constraint meant is the one that refused.
+// wantConflict checks the error's code and field, and the violated constraint.
 func wantConflict(t testing.TB, err error, constraint, field string) {
 	t.Helper()
 	var e *billing.Error
@@ -87,22 +88,22 @@ func wantConstraint(t testing.TB, err error, constraint string) {
 	}
 }
 
-// wantFilled makes sure that a round trip tests every field: a new one without a value here fails.
+// wantFilled checks that a round trip covers every field: a new field without a value fails.
 func wantFilled(t testing.TB, v any, except ...string) {
 	t.Helper()
 	value := reflect.ValueOf(v)
 	for i := range value.NumField() {
 		name := value.Type().Field(i).Name
 		if value.Field(i).IsZero() && !slices.Contains(except, name) {
-			t.Fatalf("%T.%s is not filled: the round trip would not notice that it is not stored", v, name)
+			t.Fatalf("%T.%s is not set: the round trip would not test that it is stored", v, name)
 		}
 	}
 }
 
 func ptr[T any](v T) *T { return &v }
 
-// at is moment plus so many seconds, in UTC, as the database answers it.
-func at(seconds int) time.Time { return moment.UTC().Add(time.Duration(seconds) * time.Second) }
+// at is testTime plus so many seconds in UTC, as the database returns it.
+func at(seconds int) time.Time { return testTime.UTC().Add(time.Duration(seconds) * time.Second) }
 
 func insertUserAndOrganization(t testing.TB, store *Store, userID, organizationID string) {
 	t.Helper()
@@ -124,7 +125,7 @@ func one[T any](t testing.TB, store *Store, query string, args ...any) T {
 	return v
 }
 
-// utc is the same time as the database returns it.
+// utc returns the time in UTC, as the database returns it.
 func utc(t *time.Time) *time.Time {
 	if t == nil {
 		return nil

@@ -21,14 +21,14 @@ func (q stripeStore) Account(ctx context.Context, fingerprint string) (billing.S
 	return get[billing.StripeAccount](ctx, q.queries, "read remembered account", selectAccount, fingerprint)
 }
 
-// storedPrice is a row of stripe_prices: a price of an account.
+// storedPrice is a row of stripe_prices.
 type storedPrice struct {
 	billing.StripePrice
 	Account  string `db:"account"`
 	Livemode bool   `db:"livemode"`
 }
 
-// A price's amount is two columns.
+// An amount is stored in two columns.
 var (
 	priceTable = tableOf[storedPrice]("stripe_prices").
 			computed("amount_minor", func(p storedPrice) any { return p.Amount.Minor }).
@@ -36,8 +36,8 @@ var (
 	rememberPrice = priceTable.upsert("account", "livemode", "id")
 )
 
-// RememberPrices implements [billing.StripeQueries]. A price may be named twice (by lookup key and by id), which one statement for all
-// of them would refuse.
+// PutPrices implements [billing.StripeStore]. prices may contain a price twice (found by
+// lookup key and by id), which a single insert would reject.
 func (q stripeStore) PutPrices(ctx context.Context, acct billing.StripeAccount, prices []billing.StripePrice) error {
 	for _, p := range prices {
 		row := storedPrice{StripePrice: p, Account: acct.ID, Livemode: acct.Livemode}
@@ -52,7 +52,7 @@ var selectPrices = `select ` + priceTable.without("account", "livemode").list(""
 		amount_minor as "amount.minor", currency as "amount.currency"
 	from stripe_prices where account = $1 and livemode = $2 order by seq`
 
-// RememberedPrices implements [billing.StripeQueries]; oldest means first remembered.
+// Prices implements [billing.StripeStore]; the order is that of the first insert.
 func (q stripeStore) Prices(ctx context.Context, acct billing.StripeAccount) ([]billing.StripePrice, error) {
 	return list[billing.StripePrice](ctx, q.queries, "list remembered prices", selectPrices, acct.ID, acct.Livemode)
 }

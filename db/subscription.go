@@ -19,7 +19,8 @@ func (q subscriptionStore) Lock(ctx context.Context, id string) (billing.Subscri
 	return get[billing.Subscription](ctx, q.queries, "lock subscription", lockSubscription, id)
 }
 
-// Locks are taken in the order in which they are named, which is everybody's. Whoever had to wait for one sees both rows as they are afterwards.
+// The locks are taken in the order of the "for no key update" clause, organization first, as
+// everywhere. A transaction that had to wait reads both rows as they are after the wait.
 var lockOwnerAndSubscription = `select o.id as owner, ` + subscriptionTable.list("s") + ` from billing_customers c
 	join organizations o on o.id = c.organization_id
 	join subscriptions s on s.id = $4
@@ -43,8 +44,8 @@ func (q subscriptionStore) Get(ctx context.Context, id string) (billing.Subscrip
 	return get[billing.Subscription](ctx, q.queries, "read subscription", selectSubscription, id)
 }
 
-// One round trip whether the row is there or not, and for all there are then: the others are read as they were when the statement began. The first
-// write makes revision 1.
+// One round trip for the write and for reading all subscriptions of the organization; the others
+// are read as of the start of the statement. The first write has revision 1.
 var putSubscription = `with put as (` + subscriptionTable.upsert("id") + `, revision = subscriptions.revision + 1
 	returning ` + subscriptionTable.list("") + `)
 	select ` + subscriptionTable.list("") + ` from put
@@ -53,7 +54,8 @@ var putSubscription = `with put as (` + subscriptionTable.upsert("id") + `, revi
 			and livemode = ` + subscriptionTable.placeholder("livemode") + ` and id <> ` + subscriptionTable.placeholder("id") + `
 	order by created_at, id`
 
-// PutSubscription implements [billing.SubscriptionQueries]. A snapshot without a moment is refused.
+// Put implements [billing.SubscriptionStore]. A snapshot without a time (as_of) is an
+// error.
 func (q subscriptionStore) Put(ctx context.Context, s billing.Subscription) ([]billing.Subscription, error) {
 	return list[billing.Subscription](ctx, q.queries, "put subscription", putSubscription, subscriptionTable.values(s)...)
 }
@@ -72,7 +74,7 @@ func (q subscriptionStore) Current(
 var selectSubscriptions = `select ` + subscriptionTable.list("") + ` from subscriptions
 	where organization_id = $1 and account = $2 and livemode = $3 order by created_at, id`
 
-// Subscriptions implements [billing.SubscriptionQueries]; the oldest comes first.
+// List implements [billing.SubscriptionStore], oldest first.
 func (q subscriptionStore) List(
 	ctx context.Context, organizationID string, acct billing.StripeAccount,
 ) ([]billing.Subscription, error) {
@@ -80,8 +82,9 @@ func (q subscriptionStore) List(
 		organizationID, acct.ID, acct.Livemode)
 }
 
-// One statement, so that there is no moment with two current subscriptions or none. The unique index is checked row by row: counting
-// what was cleared makes the clearing come first. Rows that are right already are not written.
+// One statement, so that there are never two current subscriptions or none. The unique index is
+// checked row by row: counting the cleared rows orders the clearing before the setting. Rows that
+// are already correct are not written.
 const setCurrent = `with target as (
 		select id from subscriptions where id = $2 and organization_id = $1 and account = $3 and livemode = $4
 	), cleared as (
@@ -95,8 +98,9 @@ const setCurrent = `with target as (
 	)
 	select count(*) from target`
 
-// SetCurrent implements [billing.SubscriptionQueries]. A subscription that is not the organization's in this account and mode is not
-// found, and nothing changes. The revision stays: it counts snapshots.
+// SetCurrent implements [billing.SubscriptionStore]. A subscription of another organization,
+// account or mode is not found, and nothing changes. The revision counts snapshots and does not
+// change.
 func (q subscriptionStore) SetCurrent(ctx context.Context, organizationID, subscriptionID string, acct billing.StripeAccount) error {
 	const operation = "set current subscription"
 	found, err := get[int](ctx, q.queries, operation, setCurrent, organizationID, subscriptionID, acct.ID, acct.Livemode)

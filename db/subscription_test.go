@@ -18,14 +18,15 @@ func fullSubscription() billing.Subscription {
 	return billing.Subscription{
 		ID: "sub_1", OrganizationID: "org_1", CustomerID: "cus_1", Account: account.ID, Livemode: true, TestClock: true,
 		Status: "a_word_of_tomorrow", PriceID: "price_1", ItemID: "si_1", Quantity: 7,
-		CurrentPeriodStart: moment, CurrentPeriodEnd: moment.Add(time.Hour), CancelAtPeriodEnd: true,
-		CancelAt: ptr(moment.Add(2 * time.Hour)), CanceledAt: ptr(moment.Add(3 * time.Hour)), EndedAt: ptr(moment.Add(4 * time.Hour)),
-		TrialEnd: ptr(moment.Add(5 * time.Hour)), CardBrand: "visa", CardLast4: "4242", CreatedAt: moment.Add(6 * time.Hour),
-		MetadataOrgID: "org_meta", IsCurrent: true, AsOf: moment.Add(7 * time.Hour), Revision: 99,
+		CurrentPeriodStart: testTime, CurrentPeriodEnd: testTime.Add(time.Hour), CancelAtPeriodEnd: true,
+		CancelAt: ptr(testTime.Add(2 * time.Hour)), CanceledAt: ptr(testTime.Add(3 * time.Hour)), EndedAt: ptr(testTime.Add(4 * time.Hour)),
+		TrialEnd: ptr(testTime.Add(5 * time.Hour)), CardBrand: "visa", CardLast4: "4242", CreatedAt: testTime.Add(6 * time.Hour),
+		MetadataOrgID: "org_meta", IsCurrent: true, AsOf: testTime.Add(7 * time.Hour), Revision: 99,
 	}
 }
 
-// stored is what the database answers for a subscription that was put: UTC, and its own idea of currentness and revision.
+// stored returns a written subscription as the database returns it: times in UTC, is_current and
+// revision set.
 func stored(s billing.Subscription, isCurrent bool, revision int64) billing.Subscription {
 	for _, p := range []*time.Time{&s.CurrentPeriodStart, &s.CurrentPeriodEnd, &s.CreatedAt, &s.AsOf} {
 		*p = p.UTC()
@@ -108,7 +109,8 @@ func TestSetCurrent(t *testing.T) {
 	must(t, store.Subscriptions().SetCurrent(ctx, "org_1", "sub_test", billing.StripeAccount{ID: account.ID}))
 	must(t, store.Subscriptions().SetCurrent(ctx, "org_2", "sub_foreign", account))
 
-	// Either way round, so that no order of rows in the table is the lucky one; twice is once.
+	// In both directions, so that the order of rows in the table does not matter, and twice, which
+	// must not change anything.
 	for _, id := range []string{"sub_1", "sub_2", "sub_2", "sub_1"} {
 		must(t, store.Subscriptions().SetCurrent(ctx, "org_1", id, account))
 		wantEqual(t, currentIDs(t, store), []string{id, "sub_foreign", "sub_test"})
@@ -129,7 +131,7 @@ func currentIDs(t *testing.T, store *Store) []string {
 	return ids
 }
 
-// storeSubscription writes a snapshot, and returns the ids of what the organization has then.
+// storeSubscription writes a snapshot and returns the ids of all subscriptions of the organization.
 func storeSubscription(t *testing.T, tx billing.Tx, s billing.Subscription) (ids []string) {
 	t.Helper()
 	all, err := tx.Subscriptions().Put(t.Context(), s)
@@ -181,7 +183,7 @@ func TestLockOwnerAndSubscription(t *testing.T) {
 		}
 		go func() { waits <- seesWhatWasWritten(ctx, store) }()
 		waitUntilBlocked(t, store)
-		// Whoever waits for the organization does not hold the subscription.
+		// A transaction that waits for the organization does not hold the subscription's lock.
 		wantEqual(t, one[int](t, store, `select count(*) from (select from subscriptions for no key update skip locked) s`), 1)
 		_, err := tx.Subscriptions().Put(ctx, subscription("sub_1", "org_1"))
 		return err
@@ -209,9 +211,9 @@ func TestLockSubscriptionExcludesOthers(t *testing.T) {
 			return err
 		}
 		if _, err := store.Subscriptions().Put(ctx, subscription("sub_1", "org_1")); err == nil {
-			t.Error("a locked snapshot was overwritten by somebody else")
+			t.Error("a locked snapshot was overwritten outside of its transaction")
 		}
-		_, err := store.Subscriptions().Get(ctx, "sub_1") // pages never wait
+		_, err := store.Subscriptions().Get(ctx, "sub_1") // plain reads are not blocked
 		return err
 	}))
 }

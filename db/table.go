@@ -7,11 +7,12 @@ import (
 	"strings"
 )
 
-// table writes the SQL that repeats the columns of a struct: select lists, inserts, updates and their arguments. The columns come
-// from the struct's db tags (see [fieldsOf]), so that a new column is named once, in its struct.
+// table builds the SQL that repeats the columns of a struct: select lists, inserts, updates and
+// their arguments. The columns are those of the struct's db tags, see [fieldsOf], so that a new
+// column is named once.
 //
-// Tables and the statements made from them are package variables: the text of a statement is built once and prepared once per
-// connection.
+// Tables and their statements are package variables: the text of a statement is built when the
+// program starts, and prepared once per connection.
 type table[T any] struct {
 	name    string
 	columns []tableColumn
@@ -24,7 +25,7 @@ type tableColumn struct {
 	writable bool
 }
 
-// tableOf describes the database table that holds T.
+// tableOf returns the table with the given name that stores T.
 func tableOf[T any](name string) table[T] {
 	t := table[T]{name: name}
 	for _, f := range fieldsOf(reflect.TypeFor[T]()) {
@@ -35,7 +36,7 @@ func tableOf[T any](name string) table[T] {
 	return t
 }
 
-// computed adds a column that is written from value and not read back into T by its name.
+// computed adds a column that is written with the result of value and never read by its name.
 func (t table[T]) computed(name string, value func(T) any) table[T] {
 	columns := append([]tableColumn{}, t.columns...)
 	t.columns = append(columns, tableColumn{
@@ -44,7 +45,8 @@ func (t table[T]) computed(name string, value func(T) any) table[T] {
 	return t
 }
 
-// without leaves columns out. It panics on a name that is no column: statements are built when the program starts.
+// without returns the table without some columns. It panics if a column does not exist: tables are
+// built when the program starts.
 func (t table[T]) without(names ...string) table[T] {
 	kept := make([]tableColumn, 0, len(t.columns))
 	for _, c := range t.columns {
@@ -59,37 +61,37 @@ func (t table[T]) without(names ...string) table[T] {
 	return t
 }
 
-// list is the select list of the columns, each qualified by alias unless that is empty.
+// list returns the select list of the columns, qualified by alias unless that is empty.
 func (t table[T]) list(alias string) string {
 	return t.join(tableColumn.isReadable, func(c tableColumn, _ int) string { return qualified(alias, c.name) })
 }
 
-// nested is the select list of the columns as fields of a nested struct whose tag is field.
+// nested returns the select list of the columns for a nested struct with the tag field.
 func (t table[T]) nested(alias, field string) string {
 	return t.join(tableColumn.isReadable, func(c tableColumn, _ int) string {
 		return qualified(alias, c.name) + ` as "` + field + `.` + c.name + `"`
 	})
 }
 
-// insert is a statement that writes one row; its arguments are those of [table.values].
+// insert returns a statement that inserts one row; its arguments are those of [table.values].
 func (t table[T]) insert() string {
 	names := t.join(tableColumn.isWritable, func(c tableColumn, _ int) string { return c.name })
 	placeholders := t.join(tableColumn.isWritable, func(_ tableColumn, n int) string { return placeholder(n) })
 	return "insert into " + t.name + " (" + names + ") values (" + placeholders + ")"
 }
 
-// upsert is an insert that overwrites the columns of a row with the same key.
+// upsert returns an insert that overwrites the columns of an existing row with the same key.
 func (t table[T]) upsert(key ...string) string {
 	return t.insert() + " on conflict (" + strings.Join(key, ", ") + ") do update set " + t.without(key...).excluded()
 }
 
-// excluded is the set list that overwrites every column with the value that an insert proposed.
+// excluded returns the set list of an upsert.
 func (t table[T]) excluded() string {
 	return t.join(tableColumn.isWritable, func(c tableColumn, _ int) string { return c.name + " = excluded." + c.name })
 }
 
-// update is a statement that writes every column but those of the key, which find the row; its arguments are those of
-// [table.values].
+// update returns a statement that writes every column except the key's, which select the row; its
+// arguments are those of [table.values].
 func (t table[T]) update(key ...string) string {
 	isKey := func(c tableColumn) bool { return slices.Contains(key, c.name) }
 	assign := func(c tableColumn, n int) string { return c.name + " = " + placeholder(n) }
@@ -98,12 +100,12 @@ func (t table[T]) update(key ...string) string {
 	return "update " + t.name + " set " + set + " where " + strings.ReplaceAll(where, ", ", " and ")
 }
 
-// placeholder is where the statements of insert and update have the value of a column.
+// placeholder returns the placeholder of a column in the statements of insert and update.
 func (t table[T]) placeholder(name string) string {
 	return t.join(func(c tableColumn) bool { return c.name == name }, func(_ tableColumn, n int) string { return placeholder(n) })
 }
 
-// values are the arguments of the writable columns of a row, in the order of the placeholders.
+// values returns the arguments of the writable columns of a row, in the order of the placeholders.
 func (t table[T]) values(row T) []any {
 	value := reflect.ValueOf(row)
 	arguments := make([]any, 0, len(t.columns))
@@ -115,7 +117,8 @@ func (t table[T]) values(row T) []any {
 	return arguments
 }
 
-// join formats the columns that pass; n is the position of a column among the writable ones, from 1.
+// join formats the columns that pass; n is the position of a column among the writable ones, from
+// 1.
 func (t table[T]) join(pass func(tableColumn) bool, format func(c tableColumn, n int) string) string {
 	var parts []string
 	n := 0

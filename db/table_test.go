@@ -45,7 +45,7 @@ func TestUnknownColumnPanics(t *testing.T) {
 	t.Parallel()
 	defer func() {
 		if recover() == nil {
-			t.Error("a column that does not exist was left out")
+			t.Error("an unknown column was accepted")
 		}
 	}()
 	noteTable.without("id", "unknown")
@@ -87,7 +87,7 @@ func TestColumnWithoutAFieldIsAnError(t *testing.T) {
 	}
 }
 
-// Statements of struct types name each column once, or an insert would be refused when it is first run.
+// A column that is listed twice would make the first insert fail.
 func TestColumnsAreUnique(t *testing.T) {
 	t.Parallel()
 	for _, columns := range [][]tableColumn{memberTable.columns, invitationTable.columns, eventTable.columns, mailTable.columns, priceTable.columns} {

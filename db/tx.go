@@ -7,17 +7,18 @@ import (
 	"usher/billing"
 )
 
-// txAttempts is how often a transaction that collided with others is run in all.
+// txAttempts is the maximum number of runs of a transaction that collides with others.
 const txAttempts = 5
 
-// InTx runs f in one transaction, read committed, and commits it if f returns nil; f's error is returned as it is. After a
-// serialization failure or a deadlock f runs again, a few times. A panic in f and the end of ctx roll back. The Queries given to f
-// must not be used after it.
+// InTx runs f in one read committed transaction and commits it if f returns nil; f's error is
+// returned unchanged. After a serialization failure or a deadlock f runs again, up to [txAttempts]
+// times in all. A panic in f and the end of ctx roll back. f's Queries must not be used after f
+// returns.
 func (s *Store) InTx(ctx context.Context, f func(billing.Tx) error) error {
 	return s.InTxRecording(ctx, nil, f)
 }
 
-// InTxRecording is [Store.InTx] whose Queries record what they write in changes.
+// InTxRecording is [Store.InTx] with Queries that record their writes in changes.
 func (s *Store) InTxRecording(ctx context.Context, changes *billing.ChangeLog, f func(billing.Tx) error) error {
 	for attempt := 1; ; attempt++ {
 		err := s.runTx(ctx, changes, f)
@@ -35,9 +36,10 @@ func (s *Store) runTx(ctx context.Context, changes *billing.ChangeLog, f func(bi
 	if err != nil {
 		return wrap(ctx, "begin transaction", err)
 	}
-	// Also where f panics. After the commit it does nothing, and where the connection broke the server has rolled back.
+	// Also after a panic in f. After a commit it does nothing; after a broken connection the server
+	// has rolled back.
 	defer func() { _ = tx.Rollback() }()
-	if err := f(queries{ext: tx, alarms: s.alarms, changes: changes}); err != nil {
+	if err := f(queries{ext: tx, jobs: s.jobs, changes: changes}); err != nil {
 		return err
 	}
 	return wrap(ctx, "commit transaction", tx.Commit())

@@ -12,9 +12,9 @@ import (
 	"usher/billing"
 )
 
-// raise makes the server fail the transaction with a code.
-func raise(ctx context.Context, tx billing.Tx, code string) error {
-	ext := tx.(queries).ext.(*sqlx.Tx)
+// raise makes the transaction fail with a code.
+func raise(ctx context.Context, q billing.Tx, code string) error {
+	ext := q.(queries).ext.(*sqlx.Tx)
 	_, err := ext.ExecContext(ctx, `do $$ begin raise exception 'x' using errcode = '`+code+`'; end $$`)
 	return wrap(ctx, "raise", err)
 }
@@ -77,7 +77,7 @@ func TestInTxRollsBack(t *testing.T) {
 	}
 }
 
-// recovered turns a panic into an error.
+// recovered converts a panic to an error.
 func recovered(f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -87,7 +87,7 @@ func recovered(f func() error) (err error) {
 	return f()
 }
 
-func TestInTxRunsAgainAfterACollision(t *testing.T) {
+func TestInTxRetriesAfterACollision(t *testing.T) {
 	t.Parallel()
 	store := newTestStore(t)
 	var pauses []int
@@ -126,7 +126,7 @@ func TestInTxRunsAgainAfterACollision(t *testing.T) {
 	}
 }
 
-func TestInTxStopsTryingWhenCtxIsOver(t *testing.T) {
+func TestInTxStopsRetryingWhenCtxEnds(t *testing.T) {
 	t.Parallel()
 	store := newTestStore(t)
 	store.pause = func(context.Context, int) error { return context.Canceled }
@@ -147,8 +147,9 @@ func TestPauseEndsWithCtx(t *testing.T) {
 	must(t, pauseJittered(t.Context(), 1))
 }
 
-// Two transactions lock the same two rows in opposite order: one is chosen as the victim, runs again, and both are done in the end.
-func TestDeadlockIsSolved(t *testing.T) {
+// Two transactions lock the same two rows in opposite order: the server aborts one, which runs
+// again, and both commit.
+func TestDeadlockIsRetried(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")

@@ -9,14 +9,14 @@ import (
 const selectUserSessions = `select expiry, token_hash = $2 as current from sessions where user_id = $1 and expiry > now() and data <> ''
 	order by token_hash = $2 desc, expiry desc`
 
-// UserSessions lists where a user is signed in: the session of this token first, then the newest.
+// UserSessions lists the sessions of a user: the one of the token first, then the newest.
 func (s *SessionStore) UserSessions(ctx context.Context, userID, token string) ([]billing.OpenSession, error) {
 	return list[billing.OpenSession](ctx, s.q, "list sessions", selectUserSessions, userID, tokenHash(token))
 }
 
 const deleteOtherSessions = `delete from sessions where user_id = $1 and token_hash <> $2`
 
-// EndOtherSessions signs a user out everywhere but in the session of this token.
+// EndOtherSessions deletes all sessions of a user except the one of the token.
 func (s *SessionStore) EndOtherSessions(ctx context.Context, userID, token string) error {
 	return s.q.exec(ctx, "end other sessions", deleteOtherSessions, userID, tokenHash(token))
 }

@@ -17,11 +17,11 @@ import (
 	"github.com/lib/pq/pqerror"
 )
 
-var migrations atomic.Int32
+var migrationRuns atomic.Int32
 
-// migrate leaves a connection open, as a careless migration does.
+// migrate leaves a connection open, which the template has to tolerate.
 func migrate(ctx context.Context, dsn string) error {
-	migrations.Add(1)
+	migrationRuns.Add(1)
 	db, err := sql.Open("postgres", dsn)
 	if err != nil {
 		return err
@@ -47,7 +47,7 @@ func mustExec(t *testing.T, db *sql.DB, statement string) {
 	}
 }
 
-func TestDatabasesAreMigratedAndApart(t *testing.T) {
+func TestDatabasesAreMigratedAndIsolated(t *testing.T) {
 	for i := range 8 {
 		t.Run(strconv.Itoa(i), func(t *testing.T) {
 			t.Parallel()
@@ -60,7 +60,7 @@ func TestDatabasesAreMigratedAndApart(t *testing.T) {
 		})
 	}
 	t.Cleanup(func() {
-		if n := migrations.Load(); n != 1 {
+		if n := migrationRuns.Load(); n != 1 {
 			t.Errorf("migrated %d times", n)
 		}
 	})
@@ -70,7 +70,7 @@ func TestDatabaseIsDroppedAtCleanup(t *testing.T) {
 	var dsn string
 	t.Run("test", func(t *testing.T) {
 		dsn = New(t, migrate)
-		db, err := sql.Open("postgres", dsn) // left open on purpose
+		db, err := sql.Open("postgres", dsn) // stays open: the cleanup has to close it
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -99,7 +99,7 @@ func TestFailedMigrationFailsEveryClone(t *testing.T) {
 	}
 }
 
-// anotherServer is this binary's server as another test binary would see it.
+// anotherServer returns this binary's server as another test binary would use it.
 func anotherServer(t *testing.T) *server {
 	t.Helper()
 	mine, err := binaryServer()
@@ -114,48 +114,48 @@ func anotherServer(t *testing.T) *server {
 	return s
 }
 
-func TestLeftoversOfDeadRunsAreDropped(t *testing.T) {
+func TestDatabasesOfKilledRunsAreDropped(t *testing.T) {
 	mine := open(t, New(t, migrate))
-	dead := anotherServer(t)
-	left, err := dead.clone(t.Context(), migrateNothing)
+	killed := anotherServer(t)
+	left, err := killed.clone(t.Context(), noMigration)
 	if err != nil {
 		t.Fatal(err)
 	}
-	dead.lease.Close()
-	dead.db.Close() // what its end does to the lease
+	killed.lease.Close()
+	killed.db.Close() // as the exit of the binary does
 	next := anotherServer(t)
 	names, err := next.testDatabases(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range names {
-		if name == left || name == dead.template() {
-			t.Errorf("%s is still there", name)
+		if name == left || name == killed.template() {
+			t.Errorf("%s still exists", name)
 		}
 	}
 	mustExec(t, mine, "INSERT INTO seats VALUES (1)")
 }
 
-func migrateNothing(context.Context, string) error { return nil }
+func noMigration(context.Context, string) error { return nil }
 
-// Two binaries at a time have two servers, and the second run of one finds
-// its server again, kill -9 or not.
+// Two binaries at a time use different slots, and a later run reuses the slot of an earlier one,
+// however that ended.
 func TestSlots(t *testing.T) {
 	base := filepath.Join(t.TempDir(), "base")
-	if err := openBase(base); err != nil {
+	if err := openBaseDir(base); err != nil {
 		t.Fatal(err)
 	}
 	for i, want := range []bool{true, false} {
-		if free, err := takeSlot(filepath.Join(base, "slot-0.lock")); err != nil || free != want {
+		if free, err := lockSlot(filepath.Join(base, "slot-0.lock")); err != nil || free != want {
 			t.Errorf("try %d: %v, %v", i, free, err)
 		}
 	}
-	if free, err := takeSlot(filepath.Join(base, "slot-1.lock")); err != nil || !free {
+	if free, err := lockSlot(filepath.Join(base, "slot-1.lock")); err != nil || !free {
 		t.Errorf("another slot: %v, %v", free, err)
 	}
 }
 
-func TestSpoiltServerIsMadeAnew(t *testing.T) {
+func TestDamagedServerIsRecreated(t *testing.T) {
 	base, err := os.MkdirTemp("", "dbtest-test-")
 	if err != nil {
 		t.Fatal(err)
@@ -169,7 +169,7 @@ func TestSpoiltServerIsMadeAnew(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(data, "PG_VERSION"), []byte("9.6\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	// The server ends with this binary; what is left of the folder goes above.
+	// The server stops with this binary; the directory is removed by the cleanup above.
 	dsn, err := startServer(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
@@ -177,14 +177,14 @@ func TestSpoiltServerIsMadeAnew(t *testing.T) {
 	mustExec(t, open(t, dsn), "SELECT 1")
 }
 
-func TestOpenBaseIsRefused(t *testing.T) {
+func TestWritableBaseDirIsRefused(t *testing.T) {
 	dir, link := t.TempDir(), filepath.Join(t.TempDir(), "link")
 	if err := errors.Join(os.Chmod(dir, 0o777), os.Symlink(dir, link)); err != nil {
 		t.Fatal(err)
 	}
 	for _, base := range []string{dir, link} {
-		if openBase(base) == nil {
-			t.Errorf("%s was taken", base)
+		if openBaseDir(base) == nil {
+			t.Errorf("%s was accepted", base)
 		}
 	}
 }
@@ -201,9 +201,9 @@ func TestWithDatabase(t *testing.T) {
 	}
 }
 
-// The server that the environment names is used as it is: this test runs the
-// test program again on the server of this one.
-func TestServerOfTheEnvironment(t *testing.T) {
+// A server in the environment variable is used without starting another: this test runs the test
+// binary again on its own server.
+func TestServerFromEnvironment(t *testing.T) {
 	mine, err := binaryServer()
 	if err != nil {
 		t.Fatal(err)
@@ -212,8 +212,8 @@ func TestServerOfTheEnvironment(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	nowhere := filepath.Join(t.TempDir(), "nowhere") // where a private server would fail
-	cmd := exec.Command(self, "-test.run", "TestDatabasesAreMigratedAndApart|TestDatabaseIsDropped", "-test.v")
+	nowhere := filepath.Join(t.TempDir(), "nowhere") // a private server would fail here
+	cmd := exec.Command(self, "-test.run", "TestDatabasesAreMigratedAndIsolated|TestDatabaseIsDropped", "-test.v")
 	cmd.Env = append(os.Environ(), "USHER_TEST_DATABASE_URL="+mine.dsn, "TMPDIR="+nowhere)
 	out, err := cmd.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "--- PASS: TestDatabaseIsDropped") {

@@ -14,9 +14,9 @@ import (
 	"github.com/lib/pq"
 )
 
-// server is where one test binary makes its databases. Their names carry the
-// binary's run number; while the binary lives, its lease, a session-level
-// advisory lock on that number, tells others to leave them alone.
+// server is the server on which one test binary creates its databases. Their names contain the
+// binary's run number. A session-level advisory lock on that number, the lease, marks them as in
+// use until the binary exits.
 type server struct {
 	dsn    string
 	db     *sql.DB
@@ -29,11 +29,11 @@ type server struct {
 }
 
 const (
-	namePrefix = "ushertest_"
-	lockSpace  = 0x75736872 // keeps our advisory locks apart from others'
+	namePrefix    = "ushertest_"
+	lockNamespace = 0x75736872 // separates these advisory locks from others
 )
 
-// openServer takes a lease and drops what binaries without one have left.
+// openServer acquires a lease and drops databases without one.
 func openServer(ctx context.Context, dsn string) (*server, error) {
 	db, err := sql.Open("postgres", dsn)
 	if err != nil {
@@ -41,10 +41,10 @@ func openServer(ctx context.Context, dsn string) (*server, error) {
 	}
 	s := &server{dsn: dsn, db: db}
 	if s.lease, err = db.Conn(ctx); err == nil {
-		err = s.takeLease(ctx)
+		err = s.acquireLease(ctx)
 	}
 	if err == nil {
-		err = s.dropLeftovers(ctx)
+		err = s.dropAbandoned(ctx)
 	}
 	if err != nil {
 		db.Close()
@@ -53,29 +53,29 @@ func openServer(ctx context.Context, dsn string) (*server, error) {
 	return s, nil
 }
 
-func (s *server) takeLease(ctx context.Context) error {
+func (s *server) acquireLease(ctx context.Context) error {
 	for taken := false; !taken; {
 		s.run = rand.Int32()
 		var err error
 		if taken, err = s.tryLock(ctx, s.run); err != nil {
-			return fmt.Errorf("take a lease: %w", err)
+			return fmt.Errorf("acquire a lease: %w", err)
 		}
 	}
 	return nil
 }
 
 func (s *server) tryLock(ctx context.Context, run int32) (taken bool, err error) {
-	err = s.lease.QueryRowContext(ctx, `SELECT pg_try_advisory_lock($1, $2)`, lockSpace, run).Scan(&taken)
+	err = s.lease.QueryRowContext(ctx, `SELECT pg_try_advisory_lock($1, $2)`, lockNamespace, run).Scan(&taken)
 	return taken, err
 }
 
-func (s *server) dropLeftovers(ctx context.Context) error {
+func (s *server) dropAbandoned(ctx context.Context) error {
 	names, err := s.testDatabases(ctx)
 	if err != nil {
-		return fmt.Errorf("look for leftover databases: %w", err)
+		return fmt.Errorf("list abandoned databases: %w", err)
 	}
 	for _, name := range names {
-		run, ok := runOf(name)
+		run, ok := runNumber(name)
 		if !ok || run == s.run {
 			continue
 		}
@@ -105,7 +105,7 @@ func (s *server) testDatabases(ctx context.Context) (names []string, err error) 
 func (s *server) dropIfAbandoned(ctx context.Context, name string, run int32) error {
 	abandoned, err := s.tryLock(ctx, run)
 	if err != nil {
-		return fmt.Errorf("look for leftover databases: %w", err)
+		return fmt.Errorf("list abandoned databases: %w", err)
 	}
 	if !abandoned {
 		return nil
@@ -113,16 +113,15 @@ func (s *server) dropIfAbandoned(ctx context.Context, name string, run int32) er
 	if err := s.drop(ctx, name); err != nil {
 		return err
 	}
-	_, err = s.lease.ExecContext(ctx, `SELECT pg_advisory_unlock($1, $2)`, lockSpace, run)
+	_, err = s.lease.ExecContext(ctx, `SELECT pg_advisory_unlock($1, $2)`, lockNamespace, run)
 	return err
 }
 
-// clone copies the template, which the first call makes, and returns the
-// copy's name.
+// clone copies the template and returns the name of the copy. The first call creates the template.
 func (s *server) clone(ctx context.Context, migrate func(context.Context, string) error) (string, error) {
-	s.once.Do(func() { s.templateErr = s.makeTemplate(ctx, migrate) })
+	s.once.Do(func() { s.templateErr = s.createTemplate(ctx, migrate) })
 	if s.templateErr != nil {
-		return "", fmt.Errorf("make the template: %w", s.templateErr)
+		return "", fmt.Errorf("create the template: %w", s.templateErr)
 	}
 	name := s.databaseName(strconv.FormatInt(s.copies.Add(1), 10))
 	if err := s.exec(ctx, "CREATE DATABASE "+name+" TEMPLATE "+s.template()); err != nil {
@@ -131,10 +130,9 @@ func (s *server) clone(ctx context.Context, migrate func(context.Context, string
 	return name, nil
 }
 
-// makeTemplate closes the template to all connections once it is migrated:
-// PostgreSQL copies no database that anybody is connected to, and migrate may
-// have left a pool open.
-func (s *server) makeTemplate(ctx context.Context, migrate func(context.Context, string) error) error {
+// createTemplate migrates the template and then refuses connections to it: PostgreSQL cannot copy a
+// database with open connections, and migrate may have left some.
+func (s *server) createTemplate(ctx context.Context, migrate func(context.Context, string) error) error {
 	if err := s.exec(ctx, "CREATE DATABASE "+s.template()); err != nil {
 		return err
 	}
@@ -166,18 +164,18 @@ func (s *server) databaseName(of string) string {
 	return namePrefix + strconv.Itoa(int(s.run)) + "_" + of
 }
 
-// runOf is the run number in a database's name.
-func runOf(name string) (int32, bool) {
+// runOf returns the run number in a database's name.
+func runNumber(name string) (int32, bool) {
 	number, _, _ := strings.Cut(strings.TrimPrefix(name, namePrefix), "_")
 	run, err := strconv.ParseInt(number, 10, 32)
 	return int32(run), err == nil
 }
 
-// withDatabase is the DSN, a URL or keywords, with another database's name.
+// withDatabase returns dsn, a URL or key=value pairs, with another database name.
 func withDatabase(dsn, name string) string {
 	u, err := url.Parse(dsn)
 	if err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql" {
-		return dsn + " dbname=" + name // of two equal keywords the last one counts
+		return dsn + " dbname=" + name // the last of two equal keywords applies
 	}
 	query := u.Query()
 	query.Del("dbname")

@@ -11,15 +11,14 @@ import (
 	"syscall"
 )
 
-// account is the operating-system user that the server runs as. PostgreSQL
-// refuses to run as root.
+// account is the operating-system user that runs the server. PostgreSQL refuses to run as root.
 type account struct {
 	uid, gid int
-	switched bool // not the program's own user
+	switched bool // differs from the program's user
 }
 
-// chooseAccount is the program's own user, or, for root, one that every
-// distribution has; the one PostgreSQL's package makes comes first.
+// chooseAccount returns the program's user. For root it returns a user that every distribution has,
+// preferably the one of PostgreSQL's package.
 func chooseAccount() (account, error) {
 	if os.Geteuid() != 0 {
 		return account{uid: os.Geteuid(), gid: os.Getegid()}, nil
@@ -38,16 +37,15 @@ func chooseAccount() (account, error) {
 	return account{}, errors.New("PostgreSQL does not run as root, and this system has neither a user postgres nor nobody: run as another user, or set DATABASE_URL")
 }
 
-// ownerAccount is the account that made the folder: a cluster keeps its user.
-func ownerAccount(info os.FileInfo) account {
+// accountOf returns the owner of a directory. A cluster keeps its user.
+func accountOf(info os.FileInfo) account {
 	owner := info.Sys().(*syscall.Stat_t)
 	uid, gid := int(owner.Uid), int(owner.Gid)
 	return account{uid, gid, uid != os.Geteuid()}
 }
 
-// command is a program run as the account. Its environment is made from
-// nothing: ours holds secrets that the account has no business with, and PG*
-// and locale variables that would change what PostgreSQL does.
+// command returns a program to run as the account. The environment starts empty: the program's own
+// holds secrets, and PG* and locale variables that would change PostgreSQL's behavior.
 func (a account) command(name string, args ...string) *exec.Cmd {
 	cmd := exec.Command(name, args...)
 	cmd.Env = []string{"LC_ALL=C", "TZ=UTC", "PATH=/usr/local/bin:/usr/bin:/bin"}
@@ -63,9 +61,9 @@ func (a account) command(name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// canEnter asks the kernel rather than mode bits, which say nothing of access
-// lists and of the folders above.
-func (a account) canEnter(ctx context.Context, dir string) (bool, error) {
+// canAccess reports whether the account can change into dir. It runs a shell as the account, since
+// mode bits do not cover access lists and parent directories.
+func (a account) canAccess(ctx context.Context, dir string) (bool, error) {
 	var exit *exec.ExitError
 	err := a.command("/bin/sh", "-c", `cd "$1"`, "sh", dir).Run()
 	if errors.As(err, &exit) {
@@ -77,8 +75,8 @@ func (a account) canEnter(ctx context.Context, dir string) (bool, error) {
 	return true, ctx.Err()
 }
 
-// own gives path, which must be no link, to the account.
-func (a account) own(root *os.Root, path string) error {
+// chown makes the account the owner of path, which must not be a symbolic link.
+func (a account) chown(root *os.Root, path string) error {
 	if !a.switched {
 		return nil
 	}

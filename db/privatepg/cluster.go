@@ -16,21 +16,21 @@ import (
 	"strings"
 )
 
-// cluster is the data of one private PostgreSQL and the programs for it.
+// cluster is the database cluster of one private PostgreSQL with the installation that runs it.
 type cluster struct {
-	home
-	programs    programs
-	fast        bool
-	strangerPID int // named by a stale pid file; see endOrphan
+	serverDir
+	installation installation
+	fast         bool
+	stalePID     int // from a stale pid file, 0 for none; see stopStalePostmaster
 }
 
 const superuser = "usher"
 
-func (h home) dataDir() string { return filepath.Join(h.path, "data") }
-func (h home) pidFile() string { return filepath.Join(h.dataDir(), "postmaster.pid") }
+func (h serverDir) dataDir() string { return filepath.Join(h.path, "data") }
+func (h serverDir) pidFile() string { return filepath.Join(h.dataDir(), "postmaster.pid") }
 
-// clusterVersion is the major version of the cluster; "" where there is none.
-func (h home) clusterVersion() (string, error) {
+// clusterVersion returns the cluster's major version, "" if there is no cluster.
+func (h serverDir) clusterVersion() (string, error) {
 	text, err := os.ReadFile(filepath.Join(h.dataDir(), "PG_VERSION"))
 	if errors.Is(err, os.ErrNotExist) {
 		return "", nil
@@ -41,8 +41,8 @@ func (h home) clusterVersion() (string, error) {
 	return strings.TrimSpace(string(text)), nil
 }
 
-// create makes the cluster where there is none. It is made beside its place
-// and moved there when it is whole: a start that is killed leaves no half.
+// create initializes the cluster if there is none. It initializes a temporary directory and renames
+// it, so that an interrupted start leaves no partial cluster.
 func (c *cluster) create(ctx context.Context) error {
 	version, err := c.clusterVersion()
 	if err != nil || version != "" {
@@ -50,31 +50,31 @@ func (c *cluster) create(ctx context.Context) error {
 	}
 	root, err := os.OpenRoot(c.path)
 	if err != nil {
-		return fmt.Errorf("open the cluster's folder: %w", err)
+		return fmt.Errorf("open the cluster's directory: %w", err)
 	}
 	defer root.Close()
-	dropUnfinished(root)
+	removeUnfinished(root)
 	unfinished := unfinishedPrefix + strings.ToLower(rand.Text()[:8])
 	if err := c.initdb(ctx, unfinished); err != nil {
 		return errors.Join(err, root.RemoveAll(unfinished))
 	}
 	if err := root.Rename(unfinished, "data"); err != nil {
-		return fmt.Errorf("put the new cluster in its place: %w", err)
+		return fmt.Errorf("rename the new cluster: %w", err)
 	}
 	return nil
 }
 
 const unfinishedPrefix = "data.new-"
 
-// dropUnfinished removes what killed starts left. One of their initdb may be
-// about to end and still write, so that a failure is left to the next start.
-func dropUnfinished(root *os.Root) {
-	folder, err := root.Open(".")
+// removeUnfinished removes directories of interrupted starts. An initdb of theirs may still be
+// writing, so errors are ignored and the next start tries again.
+func removeUnfinished(root *os.Root) {
+	dir, err := root.Open(".")
 	if err != nil {
 		return
 	}
-	defer folder.Close()
-	names, _ := folder.Readdirnames(-1)
+	defer dir.Close()
+	names, _ := dir.Readdirnames(-1)
 	for _, name := range names {
 		if strings.HasPrefix(name, unfinishedPrefix) {
 			_ = root.RemoveAll(name)
@@ -82,15 +82,15 @@ func dropUnfinished(root *os.Root) {
 	}
 }
 
-// initdb runs PostgreSQL's own. Text sorts by bytes, which is the same on
-// every machine and lets indexes serve prefixes; letters are Unicode's.
-func (c *cluster) initdb(ctx context.Context, folder string) error {
-	cmd := c.account.command(c.programs.initdb(), "--pgdata="+filepath.Join(c.path, folder), "--username="+superuser,
-		"--encoding=UTF8", "--locale=C", "--lc-ctype="+unicodeLetters(), "--auth=peer", "--auth-host=reject", "--no-sync")
+// initdb runs PostgreSQL's initdb. Text is sorted by bytes, which is the same on every machine and
+// lets indexes serve prefix searches; character classes follow Unicode.
+func (c *cluster) initdb(ctx context.Context, dir string) error {
+	cmd := c.account.command(c.installation.initdb(), "--pgdata="+filepath.Join(c.path, dir), "--username="+superuser,
+		"--encoding=UTF8", "--locale=C", "--lc-ctype="+lcCtype(), "--auth=peer", "--auth-host=reject", "--no-sync")
 	cmd.Dir = c.path
-	var said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = io.Discard, &said
-	process, err := startLeashed(cmd)
+	var stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = io.Discard, &stderr
+	process, err := startSupervised(cmd)
 	if err != nil {
 		return fmt.Errorf("start initdb: %w", err)
 	}
@@ -101,12 +101,12 @@ func (c *cluster) initdb(ctx context.Context, folder string) error {
 		return context.Cause(ctx)
 	}
 	if process.err != nil {
-		return fmt.Errorf("make the cluster: initdb: %w: %s", process.err, lastLines(said.Bytes()))
+		return fmt.Errorf("initialize the cluster: initdb: %w: %s", process.err, lastLines(stderr.Bytes()))
 	}
 	return nil
 }
 
-func unicodeLetters() string {
+func lcCtype() string {
 	switch runtime.GOOS {
 	case "darwin":
 		return "UTF-8"
@@ -117,22 +117,22 @@ func unicodeLetters() string {
 	}
 }
 
-// configure writes all settings anew at each start, so that a cluster made by
-// an older version of this program gets today's.
+// configure writes the configuration files at every start, so that clusters of older releases get
+// the current settings.
 func (c *cluster) configure() error {
 	root, err := os.OpenRoot(c.dataDir())
 	if err != nil {
 		return fmt.Errorf("configure the cluster: %w", err)
 	}
 	defer root.Close()
-	identities, err := c.identities()
+	identMap, err := c.identMap()
 	if err != nil {
 		return fmt.Errorf("configure the cluster: %w", err)
 	}
 	for name, text := range map[string]string{
-		"postgresql.conf": c.settings(),
-		"pg_hba.conf":     accessRules,
-		"pg_ident.conf":   identities,
+		"postgresql.conf": c.postgresqlConf(),
+		"pg_hba.conf":     hbaRules,
+		"pg_ident.conf":   identMap,
 	} {
 		if err := c.writeFile(root, name, text); err != nil {
 			return fmt.Errorf("configure the cluster: %w", err)
@@ -141,12 +141,12 @@ func (c *cluster) configure() error {
 	return nil
 }
 
-// accessRules lets in who the kernel says is the program's or the server's
-// user, over the socket alone. A password would have to lie in a file, and a
-// loopback port can be tried by every local user.
-const accessRules = "local all " + superuser + " peer map=program\n"
+// hbaRules admits the program's and the server's operating-system user by peer authentication over
+// the socket. A password would have to be stored in a file, and every local user can connect to a
+// loopback port.
+const hbaRules = "local all " + superuser + " peer map=program\n"
 
-func (c *cluster) identities() (string, error) {
+func (c *cluster) identMap() (string, error) {
 	var text strings.Builder
 	for _, uid := range []int{os.Geteuid(), c.account.uid} {
 		u, err := user.LookupId(strconv.Itoa(uid))
@@ -158,7 +158,7 @@ func (c *cluster) identities() (string, error) {
 	return text.String(), nil
 }
 
-func (c *cluster) settings() string {
+func (c *cluster) postgresqlConf() string {
 	text := `listen_addresses = ''
 unix_socket_permissions = 0700
 port = ` + port + `
@@ -184,8 +184,8 @@ log_checkpoints = off
 	return text
 }
 
-// writeFile puts a file into the cluster and gives it to the server's user.
-// The root keeps it there even if that user had put a link in its way.
+// writeFile writes a file into the cluster and makes the server's user its owner. root prevents
+// following a symbolic link created by that user.
 func (c *cluster) writeFile(root *os.Root, name, text string) error {
 	temporary := name + ".new"
 	_ = root.Remove(temporary)
@@ -194,18 +194,18 @@ func (c *cluster) writeFile(root *os.Root, name, text string) error {
 		return err
 	}
 	_, err = file.WriteString(text)
-	if err := errors.Join(err, file.Close(), c.account.own(root, temporary)); err != nil {
+	if err := errors.Join(err, file.Close(), c.account.chown(root, temporary)); err != nil {
 		return err
 	}
 	return root.Rename(temporary, name)
 }
 
-func (c *cluster) postmaster(socketFolder string, out io.Writer) *exec.Cmd {
-	cmd := c.account.command(c.programs.postgres(), "-D", c.dataDir(), "-k", socketFolder)
+func (c *cluster) postmasterCommand(socketDir string, out io.Writer) *exec.Cmd {
+	cmd := c.account.command(c.installation.postgres(), "-D", c.dataDir(), "-k", socketDir)
 	cmd.Dir = c.path
 	cmd.Stdout, cmd.Stderr = out, out
-	if c.strangerPID != 0 {
-		cmd.Env = append(cmd.Env, "PG_GRANDPARENT_PID="+strconv.Itoa(c.strangerPID))
+	if c.stalePID != 0 {
+		cmd.Env = append(cmd.Env, "PG_GRANDPARENT_PID="+strconv.Itoa(c.stalePID))
 	}
 	return cmd
 }

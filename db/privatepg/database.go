@@ -16,51 +16,49 @@ import (
 
 const databaseName = "usher"
 
-// errEnded says that the server ended before its database answered.
-var errEnded = errors.New("postgres ended while it started")
+// errServerExited is the error for a server that exited before its database accepted connections.
+var errServerExited = errors.New("postgres exited during startup")
 
-func dsn(socketFolder, database string) string {
+func dsn(socketDir, database string) string {
 	quote := strings.NewReplacer(`\`, `\\`, `'`, `\'`)
-	return fmt.Sprintf("host='%s' port=%s user=%s dbname='%s' sslmode=disable", quote.Replace(socketFolder), port, superuser, quote.Replace(database))
+	return fmt.Sprintf("host='%s' port=%s user=%s dbname='%s' sslmode=disable", quote.Replace(socketDir), port, superuser, quote.Replace(database))
 }
 
-// awaitDatabase returns when the program's database answers, making it where
-// it is missing. A server that recovers from a crash is waited for as long as
-// ctx allows.
-func (c *cluster) awaitDatabase(ctx context.Context, socketFolder string, process *leashed) error {
+// waitForDatabase returns when the program's database accepts connections. It creates the database
+// if it is missing. Crash recovery may take as long as ctx allows.
+func (c *cluster) waitForDatabase(ctx context.Context, socketDir string, process *supervisedProcess) error {
 	for !c.isReady(process.cmd.Process.Pid) {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-process.done:
-			return errEnded
-		case <-time.After(pollEvery):
+			return errServerExited
+		case <-time.After(pollInterval):
 		}
 	}
-	if err := openDatabase(ctx, socketFolder); ctx.Err() == nil {
+	if err := openDatabase(ctx, socketDir); ctx.Err() == nil {
 		return err
 	}
 	return context.Cause(ctx)
 }
 
-// isReady reads the postmaster's state where pg_ctl reads it too: the eighth
-// line of the pid file (miscadmin.h, LOCK_FILE_LINE_PM_STATUS). Knocking at
-// the socket instead would fill the log and slow the start.
+// isReady reads the postmaster's state from line 8 of the pid file, as pg_ctl does (miscadmin.h,
+// LOCK_FILE_LINE_PM_STATUS). Polling the socket would fill the log and slow the start.
 func (c *cluster) isReady(pid int) bool {
 	text, err := os.ReadFile(c.pidFile())
 	lines := strings.Split(string(text), "\n")
 	return err == nil && len(lines) > 7 && lines[0] == strconv.Itoa(pid) && strings.TrimSpace(lines[7]) == "ready"
 }
 
-func openDatabase(ctx context.Context, socketFolder string) error {
-	err := execute(ctx, dsn(socketFolder, databaseName), "SELECT 1")
+func openDatabase(ctx context.Context, socketDir string) error {
+	err := execute(ctx, dsn(socketDir, databaseName), "SELECT 1")
 	if pq.As(err, pqerror.InvalidCatalogName) == nil {
 		return err
 	}
-	if err := execute(ctx, dsn(socketFolder, "postgres"), "CREATE DATABASE "+databaseName); err != nil {
+	if err := execute(ctx, dsn(socketDir, "postgres"), "CREATE DATABASE "+databaseName); err != nil {
 		return fmt.Errorf("create the database: %w", err)
 	}
-	return execute(ctx, dsn(socketFolder, databaseName), "SELECT 1")
+	return execute(ctx, dsn(socketDir, databaseName), "SELECT 1")
 }
 
 func execute(ctx context.Context, dsn, statement string) error {

@@ -15,21 +15,21 @@ import (
 	"time"
 )
 
-// ErrNotInstalled is wrapped by Start's error where no PostgreSQL is found.
+// ErrNotInstalled is wrapped by the error of [Start] if no PostgreSQL is found.
 var ErrNotInstalled = errors.New("no PostgreSQL server (initdb and postgres) was found on this machine: install one (Debian and Ubuntu: apt-get install postgresql; Fedora: dnf install postgresql-server; macOS: brew install postgresql) or set DATABASE_URL to a PostgreSQL that runs")
 
-// machine is what a start takes from its surroundings.
-type machine struct {
-	searchPath string   // as the variable PATH
-	folders    []string // patterns of folders where packages put the programs
-	elsewhere  []string // bases for homes outside the data directory, best first
-	temporary  []string // folders that are emptied by others now and then
+// environment is what a start depends on outside the data directory.
+type environment struct {
+	searchPath    string   // format of PATH
+	binPatterns   []string // glob patterns of the directories where packages install the programs
+	externalBases []string // parents for server directories outside the data directory, best first
+	tempDirs      []string // temporary directories, whose content the system may delete
 }
 
-func thisMachine() machine {
-	return machine{
+func systemEnvironment() environment {
+	return environment{
 		searchPath: os.Getenv("PATH"),
-		folders: []string{
+		binPatterns: []string{
 			"/usr/lib/postgresql/*/bin",          // Debian, Ubuntu
 			"/usr/pgsql-*/bin",                   // PostgreSQL's packages for Red Hat
 			"/usr/libexec/postgresql*",           // Alpine
@@ -39,23 +39,23 @@ func thisMachine() machine {
 			"/Applications/Postgres.app/*/Versions/*/bin",
 			"/usr/local/pgsql/bin", // built from source
 		},
-		elsewhere: []string{"/var/lib/usher-pg", "/var/tmp/usher-pg"},
-		temporary: []string{os.TempDir(), "/tmp", "/var/tmp"},
+		externalBases: []string{"/var/lib/usher-pg", "/var/tmp/usher-pg"},
+		tempDirs:      []string{os.TempDir(), "/tmp", "/var/tmp"},
 	}
 }
 
-// programs is one installation of PostgreSQL.
-type programs struct {
-	folder  string
-	version string // as in 15.8
+// installation is one installed version of PostgreSQL.
+type installation struct {
+	binDir  string
+	version string // for example 15.8
 }
 
-func (p programs) initdb() string   { return filepath.Join(p.folder, "initdb") }
-func (p programs) postgres() string { return filepath.Join(p.folder, "postgres") }
+func (p installation) initdb() string   { return filepath.Join(p.binDir, "initdb") }
+func (p installation) postgres() string { return filepath.Join(p.binDir, "postgres") }
 
-// major is what has to be equal between a cluster and its server: the file
-// PG_VERSION holds it. It had two parts up to 9.6.
-func (p programs) major() string {
+// major returns the major version, which has to equal the cluster's (file PG_VERSION). It has two
+// parts up to 9.6.
+func (p installation) major() string {
 	first, rest, _ := strings.Cut(p.version, ".")
 	if first != "9" {
 		return first
@@ -64,52 +64,51 @@ func (p programs) major() string {
 	return first + "." + second
 }
 
-// locate picks the installation to use for a home: the first one that the
-// server's user can run, of the cluster's own major version where there is a
-// cluster.
-func (m machine) locate(ctx context.Context, h home) (programs, error) {
-	wanted, err := h.clusterVersion()
+// findInstallation returns the first installation that the server's user can run. If there is a
+// cluster, the major versions must be equal.
+func (env environment) findInstallation(ctx context.Context, h serverDir) (installation, error) {
+	required, err := h.clusterVersion()
 	if err != nil {
-		return programs{}, err
+		return installation{}, err
 	}
 	var other []string
 	var problems error
-	for _, folder := range m.installFolders(ctx) {
-		version, err := postgresVersion(ctx, h.account, folder)
-		found := programs{folder, version}
+	for _, binDir := range env.binDirs(ctx) {
+		version, err := postgresVersion(ctx, h.account, binDir)
+		found := installation{binDir, version}
 		switch {
 		case err != nil:
 			problems = errors.Join(problems, err)
-		case wanted == "" || wanted == found.major():
+		case required == "" || required == found.major():
 			return found, nil
 		default:
 			other = append(other, found.major())
 		}
 	}
 	if len(other) == 0 {
-		return programs{}, fmt.Errorf("no PostgreSQL here can be run: %w", problems)
+		return installation{}, fmt.Errorf("no installed PostgreSQL can be run: %w", problems)
 	}
-	return programs{}, fmt.Errorf("the cluster in %s was made by PostgreSQL %s, and this machine has %s: install PostgreSQL %s, or move that folder away to begin with empty tables, or set DATABASE_URL", h.path, wanted, strings.Join(slices.Compact(other), ", "), wanted)
+	return installation{}, fmt.Errorf("the cluster in %s was made by PostgreSQL %s, and this machine has %s: install PostgreSQL %s, or move that directory away to start with empty tables, or set DATABASE_URL", h.path, required, strings.Join(slices.Compact(other), ", "), required)
 }
 
-// installFolders are the folders that hold both programs, in the order in
-// which they are tried: PATH, what pg_config names, the usual ones.
-func (m machine) installFolders(ctx context.Context) []string {
-	var folders []string
-	for _, folder := range slices.Concat(filepath.SplitList(m.searchPath), m.configuredFolder(ctx), m.usualFolders()) {
-		known := slices.Contains(folders, folder)
-		if !known && isProgram(filepath.Join(folder, "initdb")) && isProgram(filepath.Join(folder, "postgres")) {
-			folders = append(folders, folder)
+// binDirs returns the directories that hold both programs in the order of preference: PATH,
+// pg_config, packages.
+func (env environment) binDirs(ctx context.Context) []string {
+	var dirs []string
+	for _, binDir := range slices.Concat(filepath.SplitList(env.searchPath), env.pgConfigBinDir(ctx), env.packagedBinDirs()) {
+		known := slices.Contains(dirs, binDir)
+		if !known && isExecutable(filepath.Join(binDir, "initdb")) && isExecutable(filepath.Join(binDir, "postgres")) {
+			dirs = append(dirs, binDir)
 		}
 	}
-	return folders
+	return dirs
 }
 
-func (m machine) configuredFolder(ctx context.Context) []string {
+func (env environment) pgConfigBinDir(ctx context.Context) []string {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	for _, folder := range filepath.SplitList(m.searchPath) {
-		if config := filepath.Join(folder, "pg_config"); isProgram(config) {
+	for _, binDir := range filepath.SplitList(env.searchPath) {
+		if config := filepath.Join(binDir, "pg_config"); isExecutable(config) {
 			if out, err := exec.CommandContext(ctx, config, "--bindir").Output(); err == nil {
 				return []string{strings.TrimSpace(string(out))}
 			}
@@ -118,23 +117,23 @@ func (m machine) configuredFolder(ctx context.Context) []string {
 	return nil
 }
 
-// usualFolders lists the newest version first, whatever package it is from.
-func (m machine) usualFolders() []string {
-	var folders []string
-	for _, pattern := range m.folders {
+// packagedBinDirs returns the directories of packages, newest version first.
+func (env environment) packagedBinDirs() []string {
+	var dirs []string
+	for _, pattern := range env.binPatterns {
 		if found, err := filepath.Glob(pattern); err == nil {
-			folders = append(folders, found...)
+			dirs = append(dirs, found...)
 		}
 	}
-	slices.SortStableFunc(folders, func(a, b string) int { return cmp.Compare(pathVersion(b), pathVersion(a)) })
-	return folders
+	slices.SortStableFunc(dirs, func(a, b string) int { return cmp.Compare(pathVersion(b), pathVersion(a)) })
+	return dirs
 }
 
 var versionInPath = regexp.MustCompile(`\d+(\.\d+)?`)
 
-// pathVersion is the last number in a path.
-func pathVersion(folder string) float64 {
-	numbers := versionInPath.FindAllString(folder, -1)
+// pathVersion returns the last number in a path.
+func pathVersion(binDir string) float64 {
+	numbers := versionInPath.FindAllString(binDir, -1)
 	if len(numbers) == 0 {
 		return 0
 	}
@@ -142,27 +141,26 @@ func pathVersion(folder string) float64 {
 	return version
 }
 
-// isProgram wants an absolute path: a PATH with "." in it must not decide
-// what is run as another user.
-func isProgram(path string) bool {
+// isExecutable reports whether path is an executable file. The path must be absolute: a PATH with
+// "." must not decide what runs as another user.
+func isExecutable(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && filepath.IsAbs(path) && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0
 }
 
-var versionInAnswer = regexp.MustCompile(`\(PostgreSQL\) (\d+[.0-9]*)`)
+var versionOutput = regexp.MustCompile(`\(PostgreSQL\) (\d+[.0-9]*)`)
 
-// postgresVersion asks as the server's user, who must be able to run it. The
-// answer's form is that of PostgreSQL's documentation: "postgres (PostgreSQL)
-// 15.8", with a packager's words behind it.
-func postgresVersion(ctx context.Context, a account, folder string) (string, error) {
-	ask := a.command(filepath.Join(folder, "postgres"), "--version")
-	out, err := ask.Output()
+// postgresVersion runs postgres --version as the server's user, who must be able to run it. The
+// documented output is "postgres (PostgreSQL) 15.8", followed by words of the package.
+func postgresVersion(ctx context.Context, a account, binDir string) (string, error) {
+	cmd := a.command(filepath.Join(binDir, "postgres"), "--version")
+	out, err := cmd.Output()
 	if err := errors.Join(err, ctx.Err()); err != nil {
-		return "", fmt.Errorf("ask %s for its version: %w", ask.Path, err)
+		return "", fmt.Errorf("read the version of %s: %w", cmd.Path, err)
 	}
-	match := versionInAnswer.FindSubmatch(out)
+	match := versionOutput.FindSubmatch(out)
 	if match == nil {
-		return "", fmt.Errorf("ask %s for its version: it said %q", ask.Path, out)
+		return "", fmt.Errorf("read the version of %s: unexpected output %q", cmd.Path, out)
 	}
 	return string(match[1]), nil
 }

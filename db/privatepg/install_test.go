@@ -12,41 +12,41 @@ import (
 
 func TestNoPostgreSQLInstalled(t *testing.T) {
 	t.Parallel()
-	dir := freshDir(t)
-	_, err := machine{searchPath: openFolder(t)}.start(t.Context(), Options{DataDir: dir})
+	dir := newDataDir(t)
+	_, err := environment{searchPath: traversableDir(t)}.start(t.Context(), Options{DataDir: dir})
 	if !errors.Is(err, ErrNotInstalled) || !strings.Contains(err.Error(), "DATABASE_URL") {
 		t.Errorf("without PostgreSQL: %v", err)
 	}
 	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
-		t.Error("a data directory was made for nothing")
+		t.Error("the data directory was created")
 	}
 }
 
 func TestClusterOfAnotherMajorVersion(t *testing.T) {
 	t.Parallel()
-	m, dir := testMachine(t), usedDir(t)
-	mustStop(t, mustStart(t, m, dir))
+	env, dir := testEnvironment(t), initializedDir(t)
+	mustStop(t, mustStart(t, env, dir))
 	mark := filepath.Join(clusterOf(t, dir).dataDir(), "PG_VERSION")
 	if err := os.WriteFile(mark, []byte("9.6\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err := m.start(t.Context(), Options{DataDir: dir})
+	_, err := env.start(t.Context(), Options{DataDir: dir})
 	if err == nil || !strings.Contains(err.Error(), "was made by PostgreSQL 9.6") {
 		t.Errorf("another major version: %v", err)
 	}
 }
 
-func TestInstallationOfTheClustersVersionIsChosen(t *testing.T) {
+func TestInstallationMatchesClusterVersion(t *testing.T) {
 	t.Parallel()
 	a, err := chooseAccount()
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := home{filepath.Join(openFolder(t), "home"), a}
+	h := serverDir{filepath.Join(traversableDir(t), "server"), a}
 	if err := os.MkdirAll(h.dataDir(), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	m := machine{searchPath: fakeInstall(t, "17.2", "") + string(filepath.ListSeparator) + fakeInstall(t, "14.9 (Debian 14.9-1)", "")}
+	env := environment{searchPath: fakeInstall(t, "17.2", "") + string(filepath.ListSeparator) + fakeInstall(t, "14.9 (Debian 14.9-1)", "")}
 	for cluster, want := range map[string]string{"": "17.2", "17": "17.2", "14": "14.9"} {
 		if cluster != "" {
 			if err := os.WriteFile(filepath.Join(h.dataDir(), "PG_VERSION"), []byte(cluster+"\n"), 0o600); err != nil {
@@ -55,44 +55,44 @@ func TestInstallationOfTheClustersVersionIsChosen(t *testing.T) {
 		} else if err := os.RemoveAll(filepath.Join(h.dataDir(), "PG_VERSION")); err != nil {
 			t.Fatal(err)
 		}
-		got, err := m.locate(t.Context(), h)
+		got, err := env.findInstallation(t.Context(), h)
 		if err != nil || got.version != want {
 			t.Errorf("for a cluster of %q: %q, %v, want %q", cluster, got.version, err, want)
 		}
 	}
 }
 
-func TestFailedInitdbSaysWhy(t *testing.T) {
+func TestFailedInitdbReportsOutput(t *testing.T) {
 	t.Parallel()
-	dir := freshDir(t)
-	m := testMachine(t)
-	m.searchPath = fakeInstall(t, "15.1", "echo creating >&2; echo 'initdb: error: could not write: No space left on device' >&2; exit 1")
-	_, err := m.start(t.Context(), Options{DataDir: dir})
+	dir := newDataDir(t)
+	env := testEnvironment(t)
+	env.searchPath = fakeInstall(t, "15.1", "echo creating >&2; echo 'initdb: error: could not write: No space left on device' >&2; exit 1")
+	_, err := env.start(t.Context(), Options{DataDir: dir})
 	if err == nil || !strings.Contains(err.Error(), "No space left on device") {
 		t.Errorf("a full disk: %v", err)
 	}
-	// Whatever failed is mended by then.
-	mustStart(t, testMachine(t), dir)
+	// The failed start left nothing that blocks the next one.
+	mustStart(t, testEnvironment(t), dir)
 }
 
-func TestFailedServerSaysWhy(t *testing.T) {
+func TestFailedServerReportsOutput(t *testing.T) {
 	t.Parallel()
-	m, dir := testMachine(t), usedDir(t)
-	mustStop(t, mustStart(t, m, dir))
+	env, dir := testEnvironment(t), initializedDir(t)
+	mustStop(t, mustStart(t, env, dir))
 	control := filepath.Join(clusterOf(t, dir).dataDir(), "global", "pg_control")
 	if err := os.WriteFile(control, []byte("damaged"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err := m.start(t.Context(), Options{DataDir: dir})
-	if !errors.Is(err, errEnded) || !strings.Contains(err.Error(), "pg_control") {
+	_, err := env.start(t.Context(), Options{DataDir: dir})
+	if !errors.Is(err, errServerExited) || !strings.Contains(err.Error(), "pg_control") {
 		t.Errorf("a damaged cluster: %v", err)
 	}
 }
 
-// fakeInstall is a folder with programs that say that they are of a version.
+// fakeInstall returns a directory with programs that print the version.
 func fakeInstall(t *testing.T, version, initdb string) string {
 	t.Helper()
-	dir := openFolder(t)
+	dir := traversableDir(t)
 	for name, script := range map[string]string{"postgres": "echo 'postgres (PostgreSQL) " + version + "'", "initdb": initdb} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
 			t.Fatal(err)
@@ -101,26 +101,26 @@ func fakeInstall(t *testing.T, version, initdb string) string {
 	return dir
 }
 
-func TestInstallFolders(t *testing.T) {
+func TestBinDirs(t *testing.T) {
 	t.Parallel()
-	dir := openFolder(t)
-	for _, folder := range []string{"pg/9.6/bin", "pg/15/bin", "pg/16/bin", "brew/postgresql@17/bin", "own/bin", "empty/8/bin"} {
-		if err := os.MkdirAll(filepath.Join(dir, folder), 0o755); err != nil {
+	dir := traversableDir(t)
+	for _, binDir := range []string{"pg/9.6/bin", "pg/15/bin", "pg/16/bin", "brew/postgresql@17/bin", "own/bin", "empty/8/bin"} {
+		if err := os.MkdirAll(filepath.Join(dir, binDir), 0o755); err != nil {
 			t.Fatal(err)
 		}
 		for _, program := range []string{"initdb", "postgres"} {
-			if folder != "empty/8/bin" {
-				_ = os.WriteFile(filepath.Join(dir, folder, program), nil, 0o755)
+			if binDir != "empty/8/bin" {
+				_ = os.WriteFile(filepath.Join(dir, binDir, program), nil, 0o755)
 			}
 		}
 	}
-	m := machine{
-		searchPath: "." + string(filepath.ListSeparator) + filepath.Join(dir, "own/bin"),
-		folders:    []string{filepath.Join(dir, "pg/*/bin"), filepath.Join(dir, "empty/*/bin"), filepath.Join(dir, "brew/postgresql@*/bin")},
+	env := environment{
+		searchPath:  "." + string(filepath.ListSeparator) + filepath.Join(dir, "own/bin"),
+		binPatterns: []string{filepath.Join(dir, "pg/*/bin"), filepath.Join(dir, "empty/*/bin"), filepath.Join(dir, "brew/postgresql@*/bin")},
 	}
 	var got []string
-	for _, folder := range m.installFolders(context.Background()) {
-		name, _ := filepath.Rel(dir, folder)
+	for _, binDir := range env.binDirs(context.Background()) {
+		name, _ := filepath.Rel(dir, binDir)
 		got = append(got, name)
 	}
 	want := []string{"own/bin", "brew/postgresql@17/bin", "pg/16/bin", "pg/15/bin", "pg/9.6/bin"}
@@ -131,16 +131,16 @@ func TestInstallFolders(t *testing.T) {
 
 func TestMajorVersion(t *testing.T) {
 	for version, want := range map[string]string{"15.8": "15", "16": "16", "9.6.24": "9.6", "17.0": "17"} {
-		if got := (programs{version: version}).major(); got != want {
+		if got := (installation{version: version}).major(); got != want {
 			t.Errorf("%s: %s, want %s", version, got, want)
 		}
 	}
 }
 
-func TestLogIsBounded(t *testing.T) {
+func TestLogIsRotated(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "postgres.log")
-	log, err := openBoundedLog(path, 1000)
+	log, err := openRotatingLog(path, 1000)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,12 +11,10 @@ import (
 	"syscall"
 )
 
-// ErrInUse is wrapped by Start's error where a living program holds the data
-// directory.
+// ErrInUse is wrapped by the error of [Start] if another process holds the data directory.
 var ErrInUse = errors.New("in use by another program")
 
-// dirLock says that this program alone runs a server on a data directory. The
-// kernel takes it back when the program ends, in whatever way.
+// dirLock is the exclusive lock on a data directory. The kernel releases it when the process exits.
 type dirLock struct{ file *os.File }
 
 func lockDataDir(dir string) (*dirLock, error) {
@@ -34,13 +32,13 @@ func lockDataDir(dir string) (*dirLock, error) {
 		}
 		return nil, fmt.Errorf("the data directory %s is %w%s: stop that one, or give this one a DATA_DIR of its own", dir, ErrInUse, holder(file))
 	}
-	signLock(file)
+	writeHolder(file)
 	return &dirLock{file}, nil
 }
 
-// signLock writes who holds the lock, for the sentence that refuses others.
-// A full disk must not be told as a lock that failed.
-func signLock(file *os.File) {
+// writeHolder writes the process id into the lock file, for the error message of other programs.
+// Errors are ignored: a full disk does not affect the lock.
+func writeHolder(file *os.File) {
 	if err := file.Truncate(0); err == nil {
 		_, _ = file.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 	}
@@ -55,10 +53,9 @@ func holder(file *os.File) string {
 	return " (process " + pid + ")"
 }
 
-// release leaves the file: removing it would let two programs lock two files
-// of one name. Closing alone would not do: a child that is just being started
-// holds every descriptor until it runs its program, and the lock with them
-// (flock(2)).
+// release unlocks the directory and keeps the file: if it were removed, two programs could lock two
+// files of the same name. Closing the file would not unlock it while a child process is between
+// fork and exec, since it inherits the descriptor (flock(2)).
 func (l *dirLock) release() {
 	if l != nil {
 		_ = syscall.Flock(int(l.file.Fd()), syscall.LOCK_UN)

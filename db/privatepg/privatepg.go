@@ -1,10 +1,3 @@
-// Package privatepg starts a PostgreSQL that belongs to one running program:
-// it lives and dies with that program, keeps its data between runs, and is
-// reached over a Unix socket by nobody else.
-//
-// It knows nothing of schemas and migrations; it ends at an empty database.
-// It runs on Unix only: process groups, flock and peer authentication are
-// what it is made of.
 package privatepg
 
 import (
@@ -18,53 +11,52 @@ import (
 	"time"
 )
 
-// Options says where the private PostgreSQL lives and how it behaves.
+// Options configures a private PostgreSQL.
 type Options struct {
-	// DataDir is the program's own folder, for example ".usher". It is made
-	// where it is missing. The cluster lies in it, or, where the user the
-	// server runs as cannot get there, in a place that a note in it names.
+	// DataDir is the program's directory, for example ".usher". It is created if missing. It holds
+	// the cluster, or, if the server's user has no access to it, a file with the cluster's
+	// location.
 	DataDir string
-	// Log hears what a person running the program should know; nil is silent.
-	// What PostgreSQL itself says goes to postgres.log in DataDir.
+	// Log receives start and unexpected exit; nil discards them. PostgreSQL's own log is
+	// postgres.log in DataDir.
 	Log *slog.Logger
-	// Fast gives up surviving a crash of the machine for speed. For tests.
+	// Fast trades durability after a crash of the machine for speed. For tests.
 	Fast bool
 }
 
 // Server is a running private PostgreSQL.
 type Server struct {
-	dsn      string
-	log      *slog.Logger
-	lock     *dirLock
-	sockets  socketDir
-	journal  *boundedLog
-	process  *leashed
-	stopping chan struct{}
-	stopOnce sync.Once
-	stopErr  error
+	dsn       string
+	log       *slog.Logger
+	lock      *dirLock
+	socketDir socketDir
+	serverLog *rotatingLog
+	process   *supervisedProcess
+	stopping  chan struct{}
+	stopOnce  sync.Once
+	stopErr   error
 }
 
-// Start brings up the private PostgreSQL of o.DataDir and returns once its
-// database answers. The first start of a DataDir makes the cluster, which
-// takes a second or two; a start after a crash waits for recovery.
+// Start starts the private PostgreSQL of o.DataDir and returns when its database accepts
+// connections. The first start of a DataDir initializes the cluster, which takes one to two
+// seconds; a start after a crash waits for recovery.
 //
-// ctx bounds the start alone: when it ends first, nothing is left running.
-// The error wraps ErrInUse where another program holds the DataDir and
-// ErrNotInstalled where this machine has no PostgreSQL to run.
+// ctx limits the start only: if it ends first, no process is left. The error wraps [ErrInUse] if
+// another program holds the DataDir and [ErrNotInstalled] if no PostgreSQL is installed.
 func Start(ctx context.Context, o Options) (*Server, error) {
-	return thisMachine().start(ctx, o)
+	return systemEnvironment().start(ctx, o)
 }
 
-// DSN is the lib/pq connection string of the database named usher. Its user
-// owns the server, so it may create databases too.
+// DSN returns the lib/pq connection string of the database named usher. Its user is a superuser, so
+// it can create databases.
 func (s *Server) DSN() string { return s.dsn }
 
-// Done is closed when the server has ended, by Stop or by itself.
+// Done is closed when the server has exited, by Stop or otherwise.
 func (s *Server) Done() <-chan struct{} { return s.process.done }
 
-// Stop shuts the server down, ending open connections, and waits for it. When
-// ctx ends first the server is made to end at once, the next start recovers,
-// and the error is ctx's. Calling it again returns the first call's result.
+// Stop shuts the server down, terminates open connections and waits for the exit. If ctx ends
+// first, the server is terminated without a checkpoint, the next start recovers, and the error is
+// ctx's. Further calls return the result of the first.
 func (s *Server) Stop(ctx context.Context) error {
 	s.stopOnce.Do(func() {
 		close(s.stopping)
@@ -74,16 +66,16 @@ func (s *Server) Stop(ctx context.Context) error {
 	return s.stopErr
 }
 
-// release gives back what a server that has ended still holds. The lock goes
-// last: whoever takes it next must find everything else gone.
+// release frees the resources of a server that has exited. The lock is last: the next holder
+// expects the others to be free.
 func (s *Server) release() {
-	s.sockets.remove()
-	s.journal.close()
+	s.socketDir.remove()
+	s.serverLog.close()
 	s.lock.release()
 }
 
-func (m machine) start(ctx context.Context, o Options) (*Server, error) {
-	if len(m.installFolders(ctx)) == 0 {
+func (env environment) start(ctx context.Context, o Options) (*Server, error) {
+	if len(env.binDirs(ctx)) == 0 {
 		return nil, ErrNotInstalled
 	}
 	dir, err := openDataDir(o.DataDir)
@@ -98,109 +90,109 @@ func (m machine) start(ctx context.Context, o Options) (*Server, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
-	if err := m.bringUp(ctx, s, dir, o.Fast); err != nil {
+	if err := env.startServer(ctx, s, dir, o.Fast); err != nil {
 		s.release()
 		return nil, fmt.Errorf("private PostgreSQL in %s: %w", o.DataDir, err)
 	}
 	return s, nil
 }
 
-func (m machine) bringUp(ctx context.Context, s *Server, dir string, fast bool) error {
-	began := time.Now()
-	c, err := m.prepare(ctx, s, dir, fast)
+func (env environment) startServer(ctx context.Context, s *Server, dir string, fast bool) error {
+	started := time.Now()
+	c, err := env.prepare(ctx, s, dir, fast)
 	if err != nil {
 		return err
 	}
 	if err := s.run(ctx, c); err != nil {
 		return err
 	}
-	go s.watch()
-	s.log.Info("private PostgreSQL is ready", "version", c.programs.version, "data", c.dataDir(), "took", time.Since(began).Round(time.Millisecond))
+	go s.monitor()
+	s.log.Info("private PostgreSQL started", "version", c.installation.version, "data_dir", c.dataDir(),
+		"duration", time.Since(started).Round(time.Millisecond))
 	return nil
 }
 
-// prepare does everything that comes before a postmaster may be started.
-func (m machine) prepare(ctx context.Context, s *Server, dir string, fast bool) (*cluster, error) {
-	h, err := m.settle(ctx, dir)
+// prepare does everything that must precede the start of a postmaster.
+func (env environment) prepare(ctx context.Context, s *Server, dir string, fast bool) (*cluster, error) {
+	h, err := env.openServerDir(ctx, dir)
 	if err != nil {
 		return nil, err
 	}
-	c := &cluster{home: h, fast: fast}
-	if c.programs, err = m.locate(ctx, h); err != nil {
+	c := &cluster{serverDir: h, fast: fast}
+	if c.installation, err = env.findInstallation(ctx, h); err != nil {
 		return nil, err
 	}
-	if s.journal, err = openBoundedLog(filepath.Join(dir, "postgres.log"), logLimit); err != nil {
+	if s.serverLog, err = openRotatingLog(filepath.Join(dir, "postgres.log"), maxLogBytes); err != nil {
 		return nil, err
 	}
-	if c.strangerPID, err = c.endOrphan(ctx); err != nil {
+	if c.stalePID, err = c.stopStalePostmaster(ctx); err != nil {
 		return nil, err
 	}
 	if err := c.create(ctx); err != nil {
 		return nil, err
 	}
-	if s.sockets, err = m.openSocketDir(dir, h); err != nil {
+	if s.socketDir, err = env.openSocketDir(dir, h); err != nil {
 		return nil, err
 	}
 	return c, c.configure()
 }
 
-// run starts the postmaster and waits until the database answers.
+// run starts the postmaster and waits until the database accepts connections.
 //
-// A postmaster that was killed can leave a backend that has not noticed yet
-// and still holds the cluster's shared memory, which PostgreSQL rightly
-// refuses to share: so after an unclean end the start is tried for a while.
+// After a postmaster was killed, a backend may still be exiting and hold the cluster's shared
+// memory, and PostgreSQL refuses to start. So after an unclean shutdown the start is retried for a
+// limited time.
 func (s *Server) run(ctx context.Context, c *cluster) error {
-	patience := time.NewTimer(lingeringBackends)
-	defer patience.Stop()
+	timeout := time.NewTimer(backendExitTimeout)
+	defer timeout.Stop()
 	for {
 		err := s.runOnce(ctx, c)
-		if c.strangerPID == 0 || !errors.Is(err, errEnded) {
+		if c.stalePID == 0 || !errors.Is(err, errServerExited) {
 			return err
 		}
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
-		case <-patience.C:
+		case <-timeout.C:
 			return err
-		case <-time.After(pollEvery):
+		case <-time.After(pollInterval):
 		}
 	}
 }
 
 func (s *Server) runOnce(ctx context.Context, c *cluster) error {
-	process, err := startLeashed(c.postmaster(s.sockets.path, s.journal))
+	process, err := startSupervised(c.postmasterCommand(s.socketDir.path, s.serverLog))
 	if err != nil {
 		return fmt.Errorf("start postgres: %w", err)
 	}
 	s.process = process
-	s.dsn = dsn(s.sockets.path, databaseName)
-	err = c.awaitDatabase(ctx, s.sockets.path, process)
+	s.dsn = dsn(s.socketDir.path, databaseName)
+	err = c.waitForDatabase(ctx, s.socketDir.path, process)
 	if err == nil {
 		return nil
 	}
 	process.abort()
-	if errors.Is(err, errEnded) {
-		return fmt.Errorf("%w (%v): %s", err, process.err, s.journal.tail())
+	if errors.Is(err, errServerExited) {
+		return fmt.Errorf("%w (%v): %s", err, process.err, s.serverLog.tail())
 	}
 	return err
 }
 
-// watch tells of a server that ended without being asked to.
-func (s *Server) watch() {
+// monitor logs an exit that Stop did not cause.
+func (s *Server) monitor() {
 	select {
 	case <-s.stopping:
 	case <-s.process.done:
 		select {
 		case <-s.stopping:
 		default:
-			s.log.Error("private PostgreSQL ended by itself", "state", s.process.err, "said", s.journal.tail())
+			s.log.Error("private PostgreSQL exited unexpectedly", "err", s.process.err, "output", s.serverLog.tail())
 		}
 	}
 }
 
-// openDataDir makes the folder where it is missing and returns its real path.
-// A folder made by root can be passed through, not listed, by others, since
-// the server's user has to get to the cluster in it.
+// openDataDir creates the directory if missing and returns its real path. If root creates it, other
+// users may traverse but not list it, since the server's user has to reach the cluster in it.
 func openDataDir(dir string) (string, error) {
 	if dir == "" {
 		return "", errors.New("private PostgreSQL: no data directory was given")
@@ -210,7 +202,7 @@ func openDataDir(dir string) (string, error) {
 		mode = 0o711
 	}
 	if err := os.MkdirAll(dir, mode); err != nil {
-		return "", fmt.Errorf("make the data directory: %w", err)
+		return "", fmt.Errorf("create the data directory: %w", err)
 	}
 	absolute, err := filepath.Abs(dir)
 	if err != nil {

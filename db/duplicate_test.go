@@ -6,12 +6,12 @@ import (
 	"usher/billing"
 )
 
-func TestSurplusRoundTrip(t *testing.T) {
+func TestDuplicateSubscriptionRoundTrip(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
 	want := billing.DuplicateSubscription{
-		SubscriptionID: "sub_2", OrganizationID: "org_1", KeptSubscriptionID: "sub_1", Status: billing.DuplicateCanceling, FoundAt: moment, CancelingAt: ptr(at(1)),
+		SubscriptionID: "sub_2", OrganizationID: "org_1", KeptSubscriptionID: "sub_1", Status: billing.DuplicateCanceling, FoundAt: testTime, CancelingAt: ptr(at(1)),
 		Attempts: 2, Error: "not yet", NextAttemptAt: ptr(at(2)), Refunded: billing.Money{Minor: 2700, Currency: "usd"}, DoneAt: ptr(at(3)),
 	}
 	wantFilled(t, want)
@@ -40,7 +40,7 @@ func TestSurplusRoundTrip(t *testing.T) {
 
 	want.Status, want.NextAttemptAt = billing.DuplicateKept, nil
 	must(t, store.Duplicates().Put(ctx, want))
-	// In the way again: it begins anew.
+	// A duplicate again: it starts over.
 	want.Status, want.NextAttemptAt, want.KeptSubscriptionID = billing.DuplicateCanceling, ptr(at(5)), "sub_3"
 	wantEqual(t, insert(want), true)
 	claimed, err = store.Duplicates().ClaimDue(ctx, at(6), at(9))

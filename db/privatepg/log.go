@@ -10,16 +10,15 @@ import (
 )
 
 const (
-	logLimit  = 1 << 20 // bytes of one file; two are kept
-	tailLimit = 4 << 10 // bytes remembered for error messages
-	tailLines = 8
+	maxLogBytes  = 1 << 20 // bytes per file; two files are kept
+	maxTailBytes = 4 << 10 // bytes kept in memory for error messages
+	tailLines    = 8
 )
 
-// boundedLog keeps what PostgreSQL writes in a file and, when that is full, in
-// a fresh one, with the one before kept beside it. PostgreSQL's own collector
-// can bound a log's age but not its size. Our program writes the file, so it
-// lies in a folder of ours, never in one where another user could put a link.
-type boundedLog struct {
+// rotatingLog writes PostgreSQL's output to a file. A full file is renamed and the previous one
+// deleted. PostgreSQL's own collector limits a log's age but not its total size. The program writes
+// the file itself, so it must be in a directory where no other user can create a symbolic link.
+type rotatingLog struct {
 	path  string
 	limit int64
 
@@ -29,8 +28,8 @@ type boundedLog struct {
 	last []byte
 }
 
-func openBoundedLog(path string, limit int64) (*boundedLog, error) {
-	l := &boundedLog{path: path, limit: limit}
+func openRotatingLog(path string, limit int64) (*rotatingLog, error) {
+	l := &rotatingLog{path: path, limit: limit}
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open PostgreSQL's log: %w", err)
@@ -43,14 +42,14 @@ func openBoundedLog(path string, limit int64) (*boundedLog, error) {
 	return l, nil
 }
 
-// Write never fails: a full disk must not close the pipe PostgreSQL writes to.
-func (l *boundedLog) Write(text []byte) (int, error) {
+// Write never fails: after a full disk PostgreSQL must still be able to write to its pipe.
+func (l *rotatingLog) Write(text []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.last = append(l.last, text...)
-	l.last = l.last[max(0, len(l.last)-tailLimit):]
+	l.last = l.last[max(0, len(l.last)-maxTailBytes):]
 	if l.size+int64(len(text)) > l.limit {
-		l.turn()
+		l.rotate()
 	}
 	if l.file != nil {
 		n, _ := l.file.Write(text)
@@ -59,8 +58,8 @@ func (l *boundedLog) Write(text []byte) (int, error) {
 	return len(text), nil
 }
 
-// turn begins a fresh file. Where that fails the log ends: bounded comes first.
-func (l *boundedLog) turn() {
+// rotate starts a new file. If that fails, nothing more is written: the size limit has priority.
+func (l *rotatingLog) rotate() {
 	if l.file == nil {
 		return
 	}
@@ -74,14 +73,14 @@ func (l *boundedLog) turn() {
 	}
 }
 
-// tail is the last few lines written since the log was opened, on one line.
-func (l *boundedLog) tail() string {
+// tail returns the last lines written since the log was opened, joined to one line.
+func (l *rotatingLog) tail() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return lastLines(l.last)
 }
 
-func (l *boundedLog) close() {
+func (l *rotatingLog) close() {
 	if l == nil {
 		return
 	}
@@ -93,7 +92,7 @@ func (l *boundedLog) close() {
 	}
 }
 
-// lastLines puts the last non-empty lines of a program's output on one line.
+// lastLines returns the last non-empty lines of a program's output, joined to one line.
 func lastLines(text []byte) string {
 	var lines []string
 	for line := range bytes.Lines(text) {

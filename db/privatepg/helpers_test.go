@@ -18,25 +18,24 @@ import (
 	"time"
 )
 
-// The test program is also the program whose death is tested: told so by this
-// variable, it starts the private PostgreSQL of the folder named there, says
-// so and waits to be killed.
-const holdVariable = "PRIVATEPG_TEST_HOLD"
+// The test binary is also the program that tests kill: if this variable is set, it starts the
+// private PostgreSQL of the directory in it, prints its process id and DSN and waits to be killed.
+const programVariable = "PRIVATEPG_TEST_HOLD"
 
 func TestMain(m *testing.M) {
-	if dir := os.Getenv(holdVariable); dir != "" {
-		hold(dir)
+	if dir := os.Getenv(programVariable); dir != "" {
+		runProgram(dir)
 	}
 	code := m.Run()
-	if made, err := madeCluster(); err == nil {
+	if made, err := sharedCluster(); err == nil {
 		_ = os.RemoveAll(filepath.Dir(made))
 	}
 	os.Exit(code)
 }
 
-// madeCluster is the data directory of a cluster made once, for the tests
-// that need one but do not look at how it is made.
-var madeCluster = sync.OnceValues(func() (string, error) {
+// sharedCluster is the data directory of a cluster initialized once, for tests that do not test
+// initialization.
+var sharedCluster = sync.OnceValues(func() (string, error) {
 	parent, err := os.MkdirTemp("", "privatepg-test-")
 	if err != nil {
 		return "", err
@@ -52,18 +51,18 @@ var madeCluster = sync.OnceValues(func() (string, error) {
 	return dir, s.Stop(context.Background())
 })
 
-// usedDir is a data directory that a program has run on before.
-func usedDir(t *testing.T) string {
+// initializedDir returns a data directory with a cluster of an earlier run.
+func initializedDir(t *testing.T) string {
 	t.Helper()
-	dir := freshDir(t)
+	dir := newDataDir(t)
 	copyCluster(t, dir)
 	return dir
 }
 
-// copyCluster makes dir, which must not exist, a used data directory.
+// copyCluster copies the shared cluster to dir, which must not exist.
 func copyCluster(t *testing.T, dir string) {
 	t.Helper()
-	made, err := madeCluster()
+	made, err := sharedCluster()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +71,7 @@ func copyCluster(t *testing.T, dir string) {
 	}
 }
 
-func hold(dir string) {
+func runProgram(dir string) {
 	s, err := Start(context.Background(), Options{DataDir: dir, Log: slog.New(slog.NewTextHandler(os.Stderr, nil))})
 	if err != nil {
 		fmt.Println("failed:", err)
@@ -82,28 +81,28 @@ func hold(dir string) {
 	select {}
 }
 
-// program is a test program that holds a private PostgreSQL.
+// program is a process of this test binary that runs a private PostgreSQL.
 type program struct {
-	cmd        *exec.Cmd
-	postmaster int
-	dsn        string
+	cmd           *exec.Cmd
+	postmasterPID int
+	dsn           string
 }
 
-func launchProgram(t *testing.T, dir string, variables ...string) *exec.Cmd {
+func programCommand(t *testing.T, dir string, variables ...string) *exec.Cmd {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(self)
-	cmd.Env = append(append(os.Environ(), holdVariable+"="+dir), variables...)
+	cmd.Env = append(append(os.Environ(), programVariable+"="+dir), variables...)
 	return cmd
 }
 
-// startProgram waits until the program says that its PostgreSQL is ready.
+// startProgram returns when the program's PostgreSQL has started.
 func startProgram(t *testing.T, dir string, variables ...string) *program {
 	t.Helper()
-	p := &program{cmd: launchProgram(t, dir, variables...)}
+	p := &program{cmd: programCommand(t, dir, variables...)}
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -114,35 +113,33 @@ func startProgram(t *testing.T, dir string, variables ...string) *program {
 	t.Cleanup(p.kill)
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
-		t.Fatalf("the program said nothing: %v", err)
+		t.Fatalf("no output of the program: %v", err)
 	}
 	word, rest, _ := strings.Cut(strings.TrimSpace(line), " ")
 	number, dsn, _ := strings.Cut(rest, " ")
-	if p.postmaster, err = strconv.Atoi(number); word != "ready" || err != nil {
-		t.Fatalf("the program said %q", line)
+	if p.postmasterPID, err = strconv.Atoi(number); word != "ready" || err != nil {
+		t.Fatalf("unexpected output of the program: %q", line)
 	}
 	p.dsn = dsn
 	return p
 }
 
-// kill is kill -9, and waits until the system has taken the program away.
+// kill sends SIGKILL and waits for the exit.
 func (p *program) kill() {
 	_ = p.cmd.Process.Kill()
 	_ = p.cmd.Wait()
 }
 
-// testMachine keeps what a start leaves outside the data directory in a
-// folder that goes with the test.
-func testMachine(t *testing.T) machine {
+// testEnvironment returns an environment whose external directories are removed with the test.
+func testEnvironment(t *testing.T) environment {
 	t.Helper()
-	m := thisMachine()
-	m.elsewhere = []string{filepath.Join(openFolder(t), "elsewhere")}
-	return m
+	env := systemEnvironment()
+	env.externalBases = []string{filepath.Join(traversableDir(t), "external")}
+	return env
 }
 
-// openFolder is a temporary folder that every user can pass through, which
-// those of testing are not.
-func openFolder(t *testing.T) string {
+// traversableDir returns a temporary directory that every user can traverse, unlike t.TempDir.
+func traversableDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "privatepg-test-")
 	if err != nil {
@@ -155,12 +152,12 @@ func openFolder(t *testing.T) string {
 	return dir
 }
 
-// freshDir is a data directory still to be made.
-func freshDir(t *testing.T) string { return filepath.Join(openFolder(t), ".usher") }
+// newDataDir returns the path of a data directory that does not exist yet.
+func newDataDir(t *testing.T) string { return filepath.Join(traversableDir(t), ".usher") }
 
-func mustStart(t *testing.T, m machine, dir string) *Server {
+func mustStart(t *testing.T, env environment, dir string) *Server {
 	t.Helper()
-	s, err := m.start(t.Context(), Options{DataDir: dir})
+	s, err := env.start(t.Context(), Options{DataDir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +179,7 @@ func mustExec(t *testing.T, dsn, statement string) {
 	}
 }
 
-func mustAsk(t *testing.T, dsn, query string) string {
+func mustQuery(t *testing.T, dsn, query string) string {
 	t.Helper()
 	db, err := sql.Open("postgres", dsn)
 	if err != nil {
@@ -196,23 +193,23 @@ func mustAsk(t *testing.T, dsn, query string) string {
 	return answer
 }
 
-func (s *Server) postmaster() int { return s.process.cmd.Process.Pid }
+func (s *Server) postmasterPID() int { return s.process.cmd.Process.Pid }
 
-// clusterOf is the cluster of a data directory as the last start left it.
+// clusterOf returns the cluster of a data directory as the last start left it.
 func clusterOf(t *testing.T, dir string) *cluster {
 	t.Helper()
-	path, err := notedHome(dir)
+	path, err := recordedPath(dir)
 	if err != nil || path == "" {
-		t.Fatalf("home of %s: %q, %v", dir, path, err)
+		t.Fatalf("server directory of %s: %q, %v", dir, path, err)
 	}
 	info, err := os.Lstat(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &cluster{home: home{path, ownerAccount(info)}}
+	return &cluster{serverDir: serverDir{path, accountOf(info)}}
 }
 
-// eventually waits for a condition that comes about by itself.
+// eventually polls until the condition holds and fails after a minute.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -222,13 +219,13 @@ func eventually(t *testing.T, what string, holds func() bool) {
 	for !holds() {
 		select {
 		case <-ctx.Done():
-			t.Fatalf("never came about: %s", what)
+			t.Fatalf("timed out waiting until %s", what)
 		case <-tick.C:
 		}
 	}
 }
 
-// alive does not count zombies, which nobody may be there to collect.
+// alive reports whether the process runs; zombies do not count.
 func alive(pid int) bool {
 	if syscall.Kill(pid, 0) == syscall.ESRCH {
 		return false
@@ -237,8 +234,8 @@ func alive(pid int) bool {
 	return err == nil && !bytes.HasPrefix(bytes.TrimSpace(out), []byte("Z"))
 }
 
-// processesNaming lists the living processes whose command line names text.
-func processesNaming(t *testing.T, text string) []string {
+// processesMatching returns the running processes whose command line contains text.
+func processesMatching(t *testing.T, text string) []string {
 	t.Helper()
 	out, err := exec.Command("ps", "-A", "-ww", "-o", "pid=,args=").Output()
 	if err != nil {
@@ -253,8 +250,8 @@ func processesNaming(t *testing.T, text string) []string {
 	return found
 }
 
-// watchersOf lists the shells in a postmaster's session.
-func watchersOf(t *testing.T, postmaster int) []int {
+// supervisorsOf returns the shells in a postmaster's session.
+func supervisorsOf(t *testing.T, postmasterPID int) []int {
 	t.Helper()
 	out, err := exec.Command("ps", "-A", "-o", "pid=,sess=,comm=").Output()
 	if err != nil {
@@ -263,7 +260,7 @@ func watchersOf(t *testing.T, postmaster int) []int {
 	var found []int
 	for line := range strings.Lines(string(out)) {
 		fields := strings.Fields(line)
-		if len(fields) == 3 && fields[1] == strconv.Itoa(postmaster) && strings.HasSuffix(fields[2], "sh") {
+		if len(fields) == 3 && fields[1] == strconv.Itoa(postmasterPID) && strings.HasSuffix(fields[2], "sh") {
 			pid, _ := strconv.Atoi(fields[0])
 			found = append(found, pid)
 		}
