@@ -14,7 +14,6 @@ type AccountTx interface {
 	Roles() RoleStore
 	Invitations() InvitationStore
 	Tokens() TokenStore
-	Contacts() ContactStore
 	RateLimits() RateLimitStore
 }
 
@@ -106,19 +105,6 @@ type TokenStore interface {
 	SpendAll(ctx context.Context, userID string, purpose TokenPurpose, now time.Time) error
 	// LastCreatedAt tells when the user was last given a token that is not used; ErrNotFound where there is none.
 	LastCreatedAt(ctx context.Context, userID string, purpose TokenPurpose) (time.Time, error)
-}
-
-// ContactStore stores billing contacts and the kinds of notice that are switched off.
-type ContactStore interface {
-	// List lists the organization's billing contacts, the oldest first.
-	List(ctx context.Context, organizationID string) ([]string, error)
-	// Add adds an address once, without case.
-	Add(ctx context.Context, organizationID, email string) error
-	Remove(ctx context.Context, organizationID, email string) error // ErrNotFound where it is none
-	// Muted lists the kinds that are switched off.
-	Muted(ctx context.Context, organizationID string) ([]MailKind, error)
-	// Mute switches off these kinds and no others.
-	Mute(ctx context.Context, organizationID string, kinds []MailKind) error
 }
 
 // RateLimitStore counts limited actions for all replicas together.

@@ -7,11 +7,11 @@ type JobKind string
 
 // The kinds of alarms.
 const (
-	JobEvent    JobKind = "event"     // an event of Stripe waits to be settled
-	JobSeats    JobKind = "seats"     // Stripe is to be told an organization's seats
-	JobMail     JobKind = "mail"      // an e-mail waits to be sent
-	JobDuplicate  JobKind = "duplicate" // a second subscription is to be ended
-	JobRecovery JobKind = "recovery"  // somebody asked for a link to choose a new password
+	JobEvent     JobKind = "event"     // an event of Stripe waits to be settled
+	JobSeats     JobKind = "seats"     // Stripe is to be told an organization's seats
+	JobMail      JobKind = "mail"      // an e-mail waits to be sent
+	JobDuplicate JobKind = "duplicate" // a second subscription is to be ended
+	JobRecovery  JobKind = "recovery"  // somebody asked for a link to choose a new password
 )
 
 // Job has a piece of work done soon, by whichever replica. It carries no news: what has to be done is read from rows when it rings,

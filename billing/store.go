@@ -21,6 +21,7 @@ type Store interface {
 type Tx interface {
 	AccountTx
 	Stripe() StripeStore
+	Contacts() ContactStore
 	Customers() CustomerStore
 	Checkouts() CheckoutStore
 	Subscriptions() SubscriptionStore
@@ -245,4 +246,17 @@ type OperationsStore interface {
 	Backlog(ctx context.Context) (Backlog, error)
 	// OpenJobs lists the queue's jobs that run, wait for another try or were given up, the newest first.
 	OpenJobs(ctx context.Context, limit int) ([]QueuedJob, error)
+}
+
+// ContactStore stores billing contacts and the kinds of notice that are switched off.
+type ContactStore interface {
+	// List lists the organization's billing contacts, the oldest first.
+	List(ctx context.Context, organizationID string) ([]string, error)
+	// Add adds an address once, without case.
+	Add(ctx context.Context, organizationID, email string) error
+	Remove(ctx context.Context, organizationID, email string) error // ErrNotFound where it is none
+	// Muted lists the kinds that are switched off.
+	Muted(ctx context.Context, organizationID string) ([]MailKind, error)
+	// Mute switches off these kinds and no others.
+	Mute(ctx context.Context, organizationID string, kinds []MailKind) error
 }
