@@ -9,7 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"usher/billing"
+	"usher/billing/account"
+	"usher/billing/apperr"
 )
 
 const oldPassword, newPassword = "front of house", "back of house"
@@ -17,9 +18,9 @@ const oldPassword, newPassword = "front of house", "back of house"
 var mailedLink = regexp.MustCompile(`https://usher\.test/(reset|verify)/([A-Za-z0-9_-]{43})`)
 
 // signedUp is somebody with an account, whose first mail is sent.
-func (d *desk) signedUp() billing.User {
+func (d *desk) signedUp() account.User {
 	d.t.Helper()
-	user, _, err := d.service.Users.SignUp(d.t.Context(), billing.SignUp{Name: "Ana", Email: "Ana@example.com", Password: oldPassword, Organization: "Lantern"})
+	user, _, err := d.service.Users.SignUp(d.t.Context(), account.SignUp{Name: "Ana", Email: "Ana@example.com", Password: oldPassword, Organization: "Lantern"})
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -58,9 +59,9 @@ func (d *desk) count(query string, args ...any) int {
 	return n
 }
 
-func wantCode(t *testing.T, err error, code billing.Code) {
+func wantCode(t *testing.T, err error, code apperr.Code) {
 	t.Helper()
-	if got := billing.ErrorCode(err); got != code {
+	if got := apperr.CodeOf(err); got != code {
 		t.Errorf("%v is %q, want %q", err, got, code)
 	}
 }
@@ -73,13 +74,13 @@ func TestRecovery(t *testing.T) {
 	if address, err := d.service.Recovery.ResetAddress(ctx, link); err != nil || address != user.Email {
 		t.Fatalf("%q, %v", address, err)
 	}
-	wantCode(t, d.service.Recovery.ResetPassword(ctx, link, "short"), billing.CodeUnprocessable)
+	wantCode(t, d.service.Recovery.ResetPassword(ctx, link, "short"), apperr.CodeUnprocessable)
 	if err := d.service.Recovery.ResetPassword(ctx, link, newPassword); err != nil {
 		t.Fatal(err)
 	}
-	wantCode(t, d.service.Recovery.ResetPassword(ctx, link, newPassword), billing.CodeNotFound)
+	wantCode(t, d.service.Recovery.ResetPassword(ctx, link, newPassword), apperr.CodeNotFound)
 	_, err := d.service.Users.LogIn(ctx, user.Email, oldPassword)
-	wantCode(t, err, billing.CodeUnprocessable)
+	wantCode(t, err, apperr.CodeUnprocessable)
 	if _, err := d.service.Users.LogIn(ctx, user.Email, newPassword); err != nil {
 		t.Error(err)
 	}
@@ -95,13 +96,13 @@ func TestResetLinkIsGoodForNothingElse(t *testing.T) {
 	verify := d.lastLink("verify")
 	d.forgot("ana@example.com")
 	reset := d.lastLink("reset")
-	wantCode(t, d.service.Recovery.ResetPassword(ctx, verify, newPassword), billing.CodeNotFound)
-	wantCode(t, d.service.Recovery.VerifyEmail(ctx, reset), billing.CodeNotFound)
+	wantCode(t, d.service.Recovery.ResetPassword(ctx, verify, newPassword), apperr.CodeNotFound)
+	wantCode(t, d.service.Recovery.VerifyEmail(ctx, reset), apperr.CodeNotFound)
 	for _, made := range []string{"", "x", strings.Repeat("A", 43), reset + "A", reset[:42]} {
-		wantCode(t, d.service.Recovery.ResetPassword(ctx, made, newPassword), billing.CodeNotFound)
+		wantCode(t, d.service.Recovery.ResetPassword(ctx, made, newPassword), apperr.CodeNotFound)
 	}
 	d.pass(time.Hour)
-	wantCode(t, d.service.Recovery.ResetPassword(ctx, reset, newPassword), billing.CodeNotFound)
+	wantCode(t, d.service.Recovery.ResetPassword(ctx, reset, newPassword), apperr.CodeNotFound)
 }
 
 func TestResetLinkOfAFormerAddressIsSpent(t *testing.T) {
@@ -112,7 +113,7 @@ func TestResetLinkOfAFormerAddressIsSpent(t *testing.T) {
 	if _, err := d.store.DB().ExecContext(t.Context(), `update users set email = 'new@example.com'`); err != nil {
 		t.Fatal(err)
 	}
-	wantCode(t, d.service.Recovery.ResetPassword(t.Context(), link, newPassword), billing.CodeNotFound)
+	wantCode(t, d.service.Recovery.ResetPassword(t.Context(), link, newPassword), apperr.CodeNotFound)
 }
 
 func TestOneOfManyUsesOfALinkCounts(t *testing.T) {
@@ -129,7 +130,7 @@ func TestOneOfManyUsesOfALinkCounts(t *testing.T) {
 				set.Add(1)
 				return
 			}
-			if billing.ErrorCode(err) != billing.CodeNotFound {
+			if apperr.CodeOf(err) != apperr.CodeNotFound {
 				t.Error(err)
 			}
 		})
@@ -154,7 +155,7 @@ func TestAResetSpendsTheOtherLinks(t *testing.T) {
 	if err := d.service.Recovery.ResetPassword(t.Context(), first, newPassword); err != nil { // both hold until one is used
 		t.Fatal(err)
 	}
-	wantCode(t, d.service.Recovery.ResetPassword(t.Context(), second, newPassword), billing.CodeNotFound)
+	wantCode(t, d.service.Recovery.ResetPassword(t.Context(), second, newPassword), apperr.CodeNotFound)
 }
 
 func TestRecoveryRequestsDoNotFlood(t *testing.T) {
@@ -191,7 +192,7 @@ func TestUnknownAddressIsAnsweredAlike(t *testing.T) {
 	if n := d.count(`select count(*) from recovery_requests`); n != 0 {
 		t.Errorf("%d requests are left", n)
 	}
-	wantCode(t, d.service.Recovery.Request(t.Context(), "no address"), billing.CodeUnprocessable)
+	wantCode(t, d.service.Recovery.Request(t.Context(), "no address"), apperr.CodeUnprocessable)
 }
 
 func TestTokensAreNotInTheDatabase(t *testing.T) {
@@ -222,7 +223,7 @@ func TestVerifyEmail(t *testing.T) {
 	if n := d.count(`select count(*) from users where id = $1 and email_verified_at = $2`, user.ID, d.clock()); n != 1 {
 		t.Error("not verified")
 	}
-	wantCode(t, d.service.Recovery.VerifyEmail(t.Context(), "made-up"), billing.CodeNotFound)
+	wantCode(t, d.service.Recovery.VerifyEmail(t.Context(), "made-up"), apperr.CodeNotFound)
 	d.pass(8 * 24 * time.Hour)
-	wantCode(t, d.service.Recovery.VerifyEmail(t.Context(), link), billing.CodeNotFound)
+	wantCode(t, d.service.Recovery.VerifyEmail(t.Context(), link), apperr.CodeNotFound)
 }

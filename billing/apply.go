@@ -5,6 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"usher/billing/account"
+	"usher/billing/apperr"
+	"usher/billing/job"
+	"usher/billing/mail"
 )
 
 // Subscriptions stores snapshots of subscriptions and changes them at Stripe.
@@ -70,7 +75,7 @@ type target struct {
 // lockTarget locks the organization that news is about, and the snapshot held of its subscription. Nearly always it is one question.
 func (ss *Subscriptions) lockTarget(ctx context.Context, tx Tx, n subscriptionUpdate) (p target, err error) {
 	p.organizationID, p.stored, err = tx.Subscriptions().LockWithOwner(ctx, n.customerID, ss.knownAccount(), n.id)
-	if !errors.Is(err, ErrNotFound) {
+	if !errors.Is(err, apperr.ErrNotFound) {
 		p.linked, p.exists = true, true
 		return p, err
 	}
@@ -78,7 +83,7 @@ func (ss *Subscriptions) lockTarget(ctx context.Context, tx Tx, n subscriptionUp
 	if err != nil || p.organizationID == "" {
 		return target{}, err
 	}
-	p.stored, p.exists, err = Found(tx.Subscriptions().Lock(ctx, n.id))
+	p.stored, p.exists, err = apperr.Found(tx.Subscriptions().Lock(ctx, n.id))
 	return p, err
 }
 
@@ -138,14 +143,14 @@ func (ss *Subscriptions) refetchRecording(ctx context.Context, id string, change
 			return Subscription{}, fmt.Errorf("ask Stripe: %w", err)
 		}
 		var before Subscription
-		before, _, err = Found(ss.store.Subscriptions().Get(ctx, id))
+		before, _, err = apperr.Found(ss.store.Subscriptions().Get(ctx, id))
 		if err != nil {
 			return Subscription{}, fmt.Errorf("ask Stripe: %w", err)
 		}
 		var answer Subscription
 		answer, err = ss.gateway.Subscription(ctx, id)
-		if isMissing(err) {
-			return Subscription{}, ErrNotFound
+		if apperr.IsMissing(err) {
+			return Subscription{}, apperr.ErrNotFound
 		}
 		if err != nil {
 			return Subscription{}, fmt.Errorf("ask Stripe: %w", err)
@@ -164,7 +169,7 @@ func (ss *Subscriptions) pauseBefore(ctx context.Context, try int) error {
 	if try == 0 {
 		return nil
 	}
-	timer := time.NewTimer(ss.random(time.Duration(try) * refetchPause))
+	timer := time.NewTimer(ss.Jitter(time.Duration(try) * refetchPause))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
@@ -189,7 +194,7 @@ func (ss *Subscriptions) applyFetchedTx(ctx context.Context, tx Tx, answer Subsc
 	if err != nil {
 		return Subscription{}, err
 	}
-	held, known, err := Found(tx.Subscriptions().Lock(ctx, answer.ID))
+	held, known, err := apperr.Found(tx.Subscriptions().Lock(ctx, answer.ID))
 	if err != nil {
 		return Subscription{}, fmt.Errorf("lock subscription: %w", err)
 	}
@@ -206,16 +211,16 @@ func (ss *Subscriptions) applyFetchedTx(ctx context.Context, tx Tx, answer Subsc
 
 // RefreshSubscription asks Stripe for the organization's current subscription, after the portal for example. The caller bounds the time
 // by ctx. Error: CodeStripe where no answer came in time.
-func (ss *Subscriptions) Refresh(ctx context.Context, a Access) error {
-	current, known, err := Found(ss.store.Subscriptions().Current(ctx, a.Organization.ID, ss.knownAccount()))
+func (ss *Subscriptions) Refresh(ctx context.Context, a account.Access) error {
+	current, known, err := apperr.Found(ss.store.Subscriptions().Current(ctx, a.Organization.ID, ss.knownAccount()))
 	if err != nil {
 		return fmt.Errorf("refresh subscription: %w", err)
 	}
 	if !known {
 		return nil
 	}
-	if _, err := ss.refetch(ctx, current.ID); err != nil && !errors.Is(err, ErrNotFound) {
-		return stripeFailed("refresh subscription", err)
+	if _, err := ss.refetch(ctx, current.ID); err != nil && !errors.Is(err, apperr.ErrNotFound) {
+		return apperr.StripeFailed("refresh subscription", err)
 	}
 	return nil
 }
@@ -226,7 +231,7 @@ func (ss *Subscriptions) recordDuplicates(ctx context.Context, tx Tx, kept Subsc
 		if !isDuplicate(kept, other) {
 			continue
 		}
-		now := ss.now()
+		now := ss.Now()
 		fresh, err := tx.Duplicates().Insert(ctx, DuplicateSubscription{
 			SubscriptionID: other.ID, OrganizationID: other.OrganizationID, KeptSubscriptionID: kept.ID, Status: DuplicateCanceling, FoundAt: now, NextAttemptAt: &now,
 		})
@@ -237,7 +242,7 @@ func (ss *Subscriptions) recordDuplicates(ctx context.Context, tx Tx, kept Subsc
 			continue
 		}
 		tx.Record("subscription %s: surplus beside %s, to be ended and refunded", other.ID, kept.ID)
-		if err := ss.enqueue(ctx, tx.Jobs(), JobDuplicate, other.ID, "", now); err != nil {
+		if err := ss.Enqueue(ctx, tx.Jobs(), job.KindDuplicate, other.ID, "", now); err != nil {
 			return err
 		}
 	}
@@ -298,7 +303,7 @@ func (ss *Subscriptions) currentOf(ctx context.Context, tx Tx, customerID string
 	if err != nil || organizationID == "" {
 		return Subscription{}, false, err
 	}
-	current, known, err := Found(tx.Subscriptions().Current(ctx, organizationID, ss.knownAccount()))
+	current, known, err := apperr.Found(tx.Subscriptions().Current(ctx, organizationID, ss.knownAccount()))
 	return current, known && !current.Status.Ended(), err
 }
 
@@ -308,7 +313,7 @@ func (ss *Subscriptions) refetchOf(ctx context.Context, e Event, changes *Change
 
 func (ss *Subscriptions) refetchOutcome(ctx context.Context, subscriptionID string, changes *ChangeLog) (Outcome, error) {
 	_, err := ss.refetchRecording(ctx, subscriptionID, changes)
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, apperr.ErrNotFound) {
 		return OutcomeIgnored, nil
 	}
 	return OutcomeApplied, err
@@ -325,10 +330,10 @@ func (ss *Subscriptions) handleTrialWillEnd(ctx context.Context, tx Tx, e Event)
 		return result, err
 	}
 	plan, price, _ := ss.Catalog().ByPrice(e.Subscription.PriceID)
-	return result, ss.notices.queue(ctx, tx, Mail{
-		Kind: MailTrialEnding, OrganizationID: result.organizationID, StaleAt: *e.Subscription.TrialEnd,
+	return result, ss.notices.queue(ctx, tx, mail.Message{
+		Kind: mail.KindTrialEnding, OrganizationID: result.organizationID, StaleAt: *e.Subscription.TrialEnd,
 		Key: fmt.Sprintf("subscription:%s:trial:%d", e.ObjectID, e.Subscription.TrialEnd.Unix()),
-		Data: MailData{
+		Data: mail.Data{
 			Plan: plan.Name, Interval: price.Interval, At: *e.Subscription.TrialEnd, Amount: price.Amount.Times(e.Subscription.Quantity),
 		},
 	})

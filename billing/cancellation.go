@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"usher/billing/account"
+	"usher/billing/apperr"
 )
 
 // CancellationGateway ends subscriptions, and lifts the end of one.
@@ -21,25 +24,25 @@ const MessageNoPlan = "There is no plan to change."
 
 // CancelPlan has the plan end with what is paid for. Where it does so already, all is well. Errors: CodeForbidden, CodeConflict where there is no
 // plan, CodeStripe where Stripe refused or did not answer; nothing has changed then, or will be found out.
-func (ss *Subscriptions) CancelAtPeriodEnd(ctx context.Context, a Access) error {
+func (ss *Subscriptions) CancelAtPeriodEnd(ctx context.Context, a account.Access) error {
 	return ss.setCancelAtPeriodEnd(ctx, a, true)
 }
 
 // ResumePlan has a plan go on that was to end. Errors: as [Service.CancelPlan].
-func (ss *Subscriptions) Resume(ctx context.Context, a Access) error {
+func (ss *Subscriptions) Resume(ctx context.Context, a account.Access) error {
 	return ss.setCancelAtPeriodEnd(ctx, a, false)
 }
 
-func (ss *Subscriptions) setCancelAtPeriodEnd(ctx context.Context, a Access, end bool) error {
-	if err := a.requireBilling(); err != nil {
+func (ss *Subscriptions) setCancelAtPeriodEnd(ctx context.Context, a account.Access, end bool) error {
+	if err := a.RequireBilling(); err != nil {
 		return err
 	}
-	current, known, err := Found(ss.store.Subscriptions().Current(ctx, a.Organization.ID, ss.knownAccount()))
+	current, known, err := apperr.Found(ss.store.Subscriptions().Current(ctx, a.Organization.ID, ss.knownAccount()))
 	if err != nil {
 		return fmt.Errorf("look up subscription: %w", err)
 	}
 	if !known || current.Status.Ended() {
-		return Errorf(CodeConflict, MessageNoPlan)
+		return apperr.Errorf(apperr.CodeConflict, MessageNoPlan)
 	}
 	return ss.updateCancelAtPeriodEnd(ctx, current, end)
 }
@@ -58,7 +61,7 @@ func (ss *Subscriptions) updateCancelAtPeriodEnd(ctx context.Context, current Su
 		answer, err = ss.gateway.Resume(ctx, current)
 	}
 	if err != nil {
-		return stripeFailed("set the plan's end", err)
+		return apperr.StripeFailed("set the plan's end", err)
 	}
 	if !answer.Replayed {
 		_, err = ss.applyFetched(ctx, answer.Subscription, current.Revision, nil)

@@ -1,6 +1,10 @@
 package billing
 
-import "time"
+import (
+	"time"
+
+	"usher/billing/catalog"
+)
 
 // CheckoutMode is what a Checkout session sells.
 type CheckoutMode string
@@ -75,5 +79,5 @@ type StripeCheckoutSession struct {
 	PriceID           string        // of its first line; empty where it was not expanded
 	ChargeID          string        // that paid it, in payment mode; empty where there is none or it was not expanded
 	PaidAt            time.Time     // likewise
-	Total             Money
+	Total             catalog.Money
 }

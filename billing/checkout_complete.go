@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"usher/billing/account"
+	"usher/billing/apperr"
 )
 
 // CompletedCheckout is how a return from Checkout stands.
@@ -17,17 +20,17 @@ type CompletedCheckout struct {
 //
 // Errors: [ErrNotFound] where the session is not this organization's; CodeStripe
 // where no answer came in time, the state then being the last known one.
-func (cs *Checkouts) Complete(ctx context.Context, a Access, sessionID string) (CompletedCheckout, error) {
+func (cs *Checkouts) Complete(ctx context.Context, a account.Access, sessionID string) (CompletedCheckout, error) {
 	session, err := cs.store.Checkouts().ByStripeID(ctx, a.Organization.ID, sessionID)
 	if err != nil {
 		return CompletedCheckout{}, fmt.Errorf("complete checkout: %w", err)
 	}
 	answer, err := cs.gateway.CheckoutSession(ctx, sessionID)
-	if isMissing(err) {
-		return CompletedCheckout{}, ErrNotFound
+	if apperr.IsMissing(err) {
+		return CompletedCheckout{}, apperr.ErrNotFound
 	}
 	if err != nil {
-		return CompletedCheckout{}, stripeFailed("complete checkout", err)
+		return CompletedCheckout{}, apperr.StripeFailed("complete checkout", err)
 	}
 	if err := cs.record(ctx, session, answer); err != nil {
 		return CompletedCheckout{}, err
@@ -35,7 +38,7 @@ func (cs *Checkouts) Complete(ctx context.Context, a Access, sessionID string) (
 	if pack, known := cs.Catalog().PackByPrice(session.PriceID); known && session.Mode == ModePayment {
 		return CompletedCheckout{Settled: answer.paid(), Credits: pack.Credits}, nil
 	}
-	current, known, err := Found(cs.store.Subscriptions().Current(ctx, a.Organization.ID, cs.knownAccount()))
+	current, known, err := apperr.Found(cs.store.Subscriptions().Current(ctx, a.Organization.ID, cs.knownAccount()))
 	return CompletedCheckout{Settled: known && current.Status.GrantsAccess()}, err
 }
 
@@ -43,7 +46,7 @@ func (cs *Checkouts) Complete(ctx context.Context, a Access, sessionID string) (
 func (cs *Checkouts) record(ctx context.Context, session CheckoutSession, answer StripeCheckoutSession) error {
 	session.Status = answer.Status
 	if answer.Status == CheckoutComplete && session.CompletedAt == nil {
-		now := cs.now()
+		now := cs.Now()
 		session.CompletedAt = &now
 	}
 	err := cs.store.InTx(ctx, func(tx Tx) error {
@@ -62,7 +65,7 @@ func (cs *Checkouts) record(ctx context.Context, session CheckoutSession, answer
 		return nil
 	}
 	if _, err := cs.subscriptions.refetch(ctx, answer.SubscriptionID); err != nil {
-		return stripeFailed("record checkout", err)
+		return apperr.StripeFailed("record checkout", err)
 	}
 	return nil
 }
@@ -93,14 +96,14 @@ func (cs *Checkouts) recordEnd(ctx context.Context, tx Tx, organizationID string
 	if err := cs.recordPackPurchase(ctx, tx, organizationID, c); err != nil {
 		return err
 	}
-	session, known, err := Found(tx.Checkouts().ByStripeID(ctx, organizationID, c.ID))
+	session, known, err := apperr.Found(tx.Checkouts().ByStripeID(ctx, organizationID, c.ID))
 	if err != nil || !known || c.Status == CheckoutOpen || session.Status == c.Status {
 		return err
 	}
 	tx.Record("checkout %s: %s, before: %s", c.ID, c.Status, session.Status)
 	session.Status = c.Status
 	if c.Status == CheckoutComplete {
-		now := cs.now()
+		now := cs.Now()
 		session.CompletedAt = &now
 	}
 	return tx.Checkouts().Put(ctx, session)
@@ -108,7 +111,7 @@ func (cs *Checkouts) recordEnd(ctx context.Context, tx Tx, organizationID string
 
 func (cs *Checkouts) refetchOf(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
 	answer, err := cs.gateway.CheckoutSession(ctx, e.ObjectID)
-	if isMissing(err) {
+	if apperr.IsMissing(err) {
 		return OutcomeIgnored, nil
 	}
 	if err != nil {
@@ -126,7 +129,7 @@ func (cs *Checkouts) refetchOf(ctx context.Context, e Event, changes *ChangeLog)
 		}
 		return cs.recordEnd(ctx, tx, organizationID, answer)
 	})
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, apperr.ErrNotFound) {
 		return OutcomeIgnored, nil
 	}
 	if err != nil || answer.SubscriptionID == "" {

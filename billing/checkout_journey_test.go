@@ -7,24 +7,27 @@ import (
 	"testing"
 
 	"usher/billing"
+	"usher/billing/account"
+	"usher/billing/apperr"
+	"usher/billing/catalog"
 )
 
-func start(t *testing.T, s *stage, plan string, interval billing.Interval) (billing.CheckoutSession, error) {
+func start(t *testing.T, s *stage, plan string, interval catalog.Interval) (billing.CheckoutSession, error) {
 	t.Helper()
 	return s.service.Checkouts.Start(t.Context(), s.access, billing.CheckoutRequest{PlanID: plan, Interval: interval})
 }
 
 func TestCheckoutIsReusedForTheSameAndReplacedForAnother(t *testing.T) {
 	s := openStage(t)
-	first, err := start(t, s, "pro", billing.Monthly)
+	first, err := start(t, s, "pro", catalog.Monthly)
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := start(t, s, "pro", billing.Monthly)
+	again, err := start(t, s, "pro", catalog.Monthly)
 	if err != nil || again.StripeSessionID != first.StripeSessionID {
 		t.Fatalf("the same again: %s, %v; want %s", again.StripeSessionID, err, first.StripeSessionID)
 	}
-	yearly, err := start(t, s, "pro", billing.Yearly)
+	yearly, err := start(t, s, "pro", catalog.Yearly)
 	if err != nil || yearly.StripeSessionID == first.StripeSessionID {
 		t.Fatalf("another interval: %s, %v", yearly.StripeSessionID, err)
 	}
@@ -33,7 +36,7 @@ func TestCheckoutIsReusedForTheSameAndReplacedForAnother(t *testing.T) {
 		t.Errorf("the replaced session is %s, %v", old.Status, err)
 	}
 	s.join(1)
-	more, err := start(t, s, "pro", billing.Yearly)
+	more, err := start(t, s, "pro", catalog.Yearly)
 	if err != nil || more.StripeSessionID == yearly.StripeSessionID || more.Quantity != 2 {
 		t.Errorf("another number of seats: %+v, %v", more, err)
 	}
@@ -46,8 +49,8 @@ func TestOneCustomerPerOrganization(t *testing.T) {
 	for i := range sessions {
 		group.Go(func() {
 			session, err := s.service.Checkouts.Start(context.WithoutCancel(t.Context()), s.access,
-				billing.CheckoutRequest{PlanID: "pro", Interval: billing.Monthly})
-			if err != nil && billing.ErrorCode(err) != billing.CodeConflict && billing.ErrorCode(err) != billing.CodeStripe {
+				billing.CheckoutRequest{PlanID: "pro", Interval: catalog.Monthly})
+			if err != nil && apperr.CodeOf(err) != apperr.CodeConflict && apperr.CodeOf(err) != apperr.CodeStripe {
 				t.Error(err)
 			}
 			sessions[i] = session
@@ -68,20 +71,20 @@ func TestOneCustomerPerOrganization(t *testing.T) {
 func TestCheckoutIsRefusedBesideALivingSubscription(t *testing.T) {
 	s := openStage(t)
 	s.subscribe("starter")
-	_, err := start(t, s, "pro", billing.Monthly)
-	if billing.ErrorCode(err) != billing.CodeConflict {
+	_, err := start(t, s, "pro", catalog.Monthly)
+	if apperr.CodeOf(err) != apperr.CodeConflict {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestPaidSessionIsNoticedWhenCheckoutIsOpenedAgain(t *testing.T) {
 	s := openStage(t)
-	session, err := start(t, s, "pro", billing.Monthly)
+	session, err := start(t, s, "pro", catalog.Monthly)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.pay(session) // and neither the browser nor a webhook comes back
-	if _, err := start(t, s, "pro", billing.Monthly); billing.ErrorCode(err) != billing.CodeConflict {
+	if _, err := start(t, s, "pro", catalog.Monthly); apperr.CodeOf(err) != apperr.CodeConflict {
 		t.Errorf("a second purchase: %v", err)
 	}
 	if current := s.overview().Subscription; current == nil || current.Status != billing.StatusActive {
@@ -92,11 +95,11 @@ func TestPaidSessionIsNoticedWhenCheckoutIsOpenedAgain(t *testing.T) {
 func TestForgedPricesAreRefused(t *testing.T) {
 	s := openStage(t)
 	requests := []billing.CheckoutRequest{
-		{PriceID: "price_forged"}, {PlanID: "enterprise", Interval: billing.Monthly}, {PlanID: "pro", Interval: "week"}, {},
+		{PriceID: "price_forged"}, {PlanID: "enterprise", Interval: catalog.Monthly}, {PlanID: "pro", Interval: "week"}, {},
 	}
 	for _, request := range requests {
 		_, err := s.service.Checkouts.Start(t.Context(), s.access, request)
-		if billing.ErrorCode(err) != billing.CodeInvalid || billing.ErrorMessage(err) != "Invalid price ID" {
+		if apperr.CodeOf(err) != apperr.CodeInvalid || apperr.MessageOf(err) != "Invalid price ID" {
 			t.Errorf("%+v: %v", request, err)
 		}
 	}
@@ -104,11 +107,11 @@ func TestForgedPricesAreRefused(t *testing.T) {
 
 func TestForeignSessionIsNotFound(t *testing.T) {
 	s := openStage(t)
-	session, err := start(t, s, "pro", billing.Monthly)
+	session, err := start(t, s, "pro", catalog.Monthly)
 	if err != nil {
 		t.Fatal(err)
 	}
-	user, organization, err := s.service.Users.SignUp(t.Context(), billing.SignUp{
+	user, organization, err := s.service.Users.SignUp(t.Context(), account.SignUp{
 		Name: "Eve", Email: "eve@example.com", Password: "front of house", Organization: "Elsewhere",
 	})
 	if err != nil {
@@ -118,7 +121,7 @@ func TestForeignSessionIsNotFound(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.service.Checkouts.Complete(t.Context(), stranger, session.StripeSessionID); !errors.Is(err, billing.ErrNotFound) {
+	if _, err := s.service.Checkouts.Complete(t.Context(), stranger, session.StripeSessionID); !errors.Is(err, apperr.ErrNotFound) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -143,18 +146,18 @@ func TestStartWithoutStripeKnowsWhatWasRemembered(t *testing.T) {
 // Two admins with different addresses check out at the same moment: one customer, with one of the two addresses, and one page to pay on.
 func TestTwoAdminsCheckOutAtOnce(t *testing.T) {
 	s := openStage(t)
-	user, err := s.service.Users.CreateMember(t.Context(), s.access.Organization.ID, billing.NewMember{
-		Name: "Bo", Email: "bo.second@example.com", Password: "front of house", RoleID: billing.RoleAdmin,
+	user, err := s.service.Users.CreateMember(t.Context(), s.access.Organization.ID, account.NewMember{
+		Name: "Bo", Email: "bo.second@example.com", Password: "front of house", RoleID: account.RoleAdmin,
 	})
 	s.must(err)
 	second, err := s.service.Organizations.Access(t.Context(), user.ID, s.access.Organization.ID)
 	s.must(err)
 	var group sync.WaitGroup
 	opened := make([]billing.CheckoutSession, 2)
-	for i, access := range []billing.Access{s.access, second} {
+	for i, access := range []account.Access{s.access, second} {
 		group.Go(func() {
-			session, err := s.service.Checkouts.Start(context.WithoutCancel(t.Context()), access, billing.CheckoutRequest{PlanID: "pro", Interval: billing.Monthly})
-			if err != nil && billing.ErrorCode(err) != billing.CodeConflict {
+			session, err := s.service.Checkouts.Start(context.WithoutCancel(t.Context()), access, billing.CheckoutRequest{PlanID: "pro", Interval: catalog.Monthly})
+			if err != nil && apperr.CodeOf(err) != apperr.CodeConflict {
 				t.Error(err)
 			}
 			opened[i] = session

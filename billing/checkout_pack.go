@@ -4,12 +4,17 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"usher/billing/account"
+	"usher/billing/apperr"
+	"usher/billing/catalog"
+	"usher/billing/mail"
 )
 
 // StartPackCheckout opens a Checkout session for a pack. Each call opens one of its own: a pack can be bought as often as one likes, beside any
 // compareSubscription. Errors: as [Service.StartCheckout].
-func (cs *Checkouts) StartPack(ctx context.Context, a Access, r CheckoutRequest) (CheckoutSession, error) {
-	if err := a.requireBilling(); err != nil {
+func (cs *Checkouts) StartPack(ctx context.Context, a account.Access, r CheckoutRequest) (CheckoutSession, error) {
+	if err := a.RequireBilling(); err != nil {
 		return CheckoutSession{}, err
 	}
 	if err := a.Organization.RequireNotDeleting(); err != nil {
@@ -28,37 +33,37 @@ func (cs *Checkouts) StartPack(ctx context.Context, a Access, r CheckoutRequest)
 	if err != nil {
 		return CheckoutSession{}, err
 	}
-	want.CustomerID, want.ID, want.Status, want.CreatedAt = link.StripeCustomerID, cs.newID("chk"), CheckoutReserved, cs.now()
+	want.CustomerID, want.ID, want.Status, want.CreatedAt = link.StripeCustomerID, cs.NewID("chk"), CheckoutReserved, cs.Now()
 	if err := cs.put(ctx, want); err != nil {
 		return CheckoutSession{}, err
 	}
 	session, again, err := cs.openReserved(ctx, want, want)
 	if err == nil && again {
-		err = Errorf(CodeConflict, "That Checkout page was closed meanwhile. Please choose the pack again.")
+		err = apperr.Errorf(apperr.CodeConflict, "That Checkout page was closed meanwhile. Please choose the pack again.")
 	}
 	return session, err
 }
 
 // choosePack looks a pack up in the catalogue. One whose price Stripe has not told us yet is asked for once.
-func (cs *Checkouts) choosePack(ctx context.Context, r CheckoutRequest) (Pack, error) {
+func (cs *Checkouts) choosePack(ctx context.Context, r CheckoutRequest) (catalog.Pack, error) {
 	pack, known := cs.findPack(r)
 	if known && pack.Price.ProductID == "" {
 		if err := cs.resolvePrices(ctx); err != nil {
-			cs.log.WarnContext(ctx, "prices are not resolved", "error", err)
+			cs.Log.WarnContext(ctx, "prices are not resolved", "error", err)
 		}
 		pack, known = cs.findPack(r)
 	}
 	switch {
 	case !known:
-		return Pack{}, Errorf(CodeInvalid, MessageInvalidPrice)
+		return catalog.Pack{}, apperr.Errorf(apperr.CodeInvalid, apperr.MessageInvalidPrice)
 	case pack.Price.ProductID == "":
-		return Pack{}, stripeFailed("choose pack", fmt.Errorf("the price of %s is not known at Stripe", pack.ID))
+		return catalog.Pack{}, apperr.StripeFailed("choose pack", fmt.Errorf("the price of %s is not known at Stripe", pack.ID))
 	}
 	return pack, nil
 }
 
 // findPack looks a request up in the catalogue. A former price id is not for sale.
-func (cs *Checkouts) findPack(r CheckoutRequest) (Pack, bool) {
+func (cs *Checkouts) findPack(r CheckoutRequest) (catalog.Pack, bool) {
 	if r.PriceID == "" {
 		return cs.Catalog().Pack(r.PackID)
 	}
@@ -84,14 +89,14 @@ func (cs *Checkouts) recordPackPurchase(ctx context.Context, tx Tx, organization
 		Credits: pack.Credits, At: answer.PaidAt,
 	}
 	if fact.At.IsZero() {
-		fact.At = cs.now()
+		fact.At = cs.Now()
 	}
 	if err := cs.credits.recordFact(ctx, tx, fact); err != nil || !cs.notices.isRecent(fact.At) {
 		return err
 	}
-	return cs.notices.queue(ctx, tx, Mail{
-		Kind: MailPackReceipt, Key: "pack:" + answer.ID + ":paid", OrganizationID: organizationID,
-		Data: MailData{Plan: pack.Name, Credits: int64(pack.Credits), Amount: answer.Total, At: fact.At},
+	return cs.notices.queue(ctx, tx, mail.Message{
+		Kind: mail.KindPackReceipt, Key: "pack:" + answer.ID + ":paid", OrganizationID: organizationID,
+		Data: mail.Data{Plan: pack.Name, Credits: int64(pack.Credits), Amount: answer.Total, At: fact.At},
 	})
 }
 
@@ -101,8 +106,8 @@ func (cs *Checkouts) recordPackPaymentFailed(ctx context.Context, tx Tx, organiz
 	if !known || answer.paid() || !cs.notices.isRecent(at) {
 		return nil
 	}
-	return cs.notices.queue(ctx, tx, Mail{
-		Kind: MailPaymentFailed, Key: "pack:" + answer.ID + ":failed", OrganizationID: organizationID,
-		Data: MailData{Plan: pack.Name, Amount: answer.Total, At: at},
+	return cs.notices.queue(ctx, tx, mail.Message{
+		Kind: mail.KindPaymentFailed, Key: "pack:" + answer.ID + ":failed", OrganizationID: organizationID,
+		Data: mail.Data{Plan: pack.Name, Amount: answer.Total, At: at},
 	})
 }

@@ -8,6 +8,10 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"usher/billing/account"
+	"usher/billing/apperr"
+	"usher/billing/catalog"
 )
 
 // Checkouts opens Checkout sessions and records how they end.
@@ -26,7 +30,7 @@ type Checkouts struct {
 // configured ones.
 type CheckoutRequest struct {
 	PlanID                string
-	Interval              Interval
+	Interval              catalog.Interval
 	PackID                string // of [Service.StartPackCheckout]
 	PriceID               string
 	SuccessURL, CancelURL string
@@ -42,8 +46,8 @@ const checkoutAttempts = 4
 // StartCheckout returns an open Checkout session for the organization: the one that is open already if it is for the same thing, else a
 // new one. Price, quantity and customer are looked up here, never taken from the request. Errors: CodeForbidden, CodeInvalid
 // ("Invalid price ID", or a URL of a foreign origin), CodeConflict where a subscription lives, CodeStripe.
-func (cs *Checkouts) Start(ctx context.Context, a Access, r CheckoutRequest) (CheckoutSession, error) {
-	if err := a.requireBilling(); err != nil {
+func (cs *Checkouts) Start(ctx context.Context, a account.Access, r CheckoutRequest) (CheckoutSession, error) {
+	if err := a.RequireBilling(); err != nil {
 		return CheckoutSession{}, err
 	}
 	want, err := cs.newSubscription(ctx, a, r)
@@ -56,11 +60,11 @@ func (cs *Checkouts) Start(ctx context.Context, a Access, r CheckoutRequest) (Ch
 			return session, err
 		}
 	}
-	return CheckoutSession{}, Errorf(CodeConflict, "Checkout is being opened by somebody else right now. Please try again in a moment.")
+	return CheckoutSession{}, apperr.Errorf(apperr.CodeConflict, "Checkout is being opened by somebody else right now. Please try again in a moment.")
 }
 
 // newSubscriptionCheckout turns a request into a session's parameters, all but customer and quantity.
-func (cs *Checkouts) newSubscription(ctx context.Context, a Access, r CheckoutRequest) (CheckoutSession, error) {
+func (cs *Checkouts) newSubscription(ctx context.Context, a account.Access, r CheckoutRequest) (CheckoutSession, error) {
 	plan, price, err := cs.choosePrice(ctx, r)
 	if err != nil {
 		return CheckoutSession{}, err
@@ -71,7 +75,7 @@ func (cs *Checkouts) newSubscription(ctx context.Context, a Access, r CheckoutRe
 }
 
 // newCheckout is what every session of a request has, whatever it sells.
-func (cs *Checkouts) newCheckout(ctx context.Context, a Access, r CheckoutRequest) (CheckoutSession, error) {
+func (cs *Checkouts) newCheckout(ctx context.Context, a account.Access, r CheckoutRequest) (CheckoutSession, error) {
 	success, err := cs.validateURL("successUrl", r.SuccessURL, cs.successURL)
 	if err != nil {
 		return CheckoutSession{}, err
@@ -91,25 +95,25 @@ func (cs *Checkouts) newCheckout(ctx context.Context, a Access, r CheckoutReques
 }
 
 // choose looks the price up in the catalogue. A price that Stripe has not told us yet is asked for once.
-func (cs *Checkouts) choosePrice(ctx context.Context, r CheckoutRequest) (Plan, Price, error) {
+func (cs *Checkouts) choosePrice(ctx context.Context, r CheckoutRequest) (catalog.Plan, catalog.Price, error) {
 	plan, price, known := cs.findPrice(r)
 	if !known {
-		return Plan{}, Price{}, Errorf(CodeInvalid, MessageInvalidPrice)
+		return catalog.Plan{}, catalog.Price{}, apperr.Errorf(apperr.CodeInvalid, apperr.MessageInvalidPrice)
 	}
 	if price.ID != "" && price.ProductID != "" {
 		return plan, price, nil
 	}
 	if err := cs.resolvePrices(ctx); err != nil {
-		cs.log.WarnContext(ctx, "prices are not resolved", "error", err)
+		cs.Log.WarnContext(ctx, "prices are not resolved", "error", err)
 	}
 	if plan, price, known = cs.findPrice(r); !known || price.ProductID == "" {
-		return Plan{}, Price{}, stripeFailed("choose price", errors.New("the price is not known at Stripe"))
+		return catalog.Plan{}, catalog.Price{}, apperr.StripeFailed("choose price", errors.New("the price is not known at Stripe"))
 	}
 	return plan, price, nil
 }
 
 // find looks a request up in the catalogue. A former price id is for those who hold it, not for sale.
-func (cs *Checkouts) findPrice(r CheckoutRequest) (Plan, Price, bool) {
+func (cs *Checkouts) findPrice(r CheckoutRequest) (catalog.Plan, catalog.Price, bool) {
 	plans := cs.Catalog()
 	if r.PriceID != "" {
 		plan, price, known := plans.ByPrice(r.PriceID)
@@ -117,7 +121,7 @@ func (cs *Checkouts) findPrice(r CheckoutRequest) (Plan, Price, bool) {
 	}
 	plan, known := plans.Plan(r.PlanID)
 	if !known {
-		return Plan{}, Price{}, false
+		return catalog.Plan{}, catalog.Price{}, false
 	}
 	price, known := plan.Price(r.Interval)
 	return plan, price, known
@@ -130,7 +134,7 @@ func (cs *Checkouts) validateURL(field, given, configured string) (string, error
 	}
 	u, err := url.Parse(given)
 	if err != nil || u.User != nil || !slices.Contains(cs.allowedOrigins, u.Scheme+"://"+u.Host) {
-		return "", &Error{Code: CodeInvalid, Field: field, Message: field + " must be a URL of this application."}
+		return "", &apperr.Error{Code: apperr.CodeInvalid, Field: field, Message: field + " must be a URL of this application."}
 	}
 	return given, nil
 }
@@ -155,7 +159,7 @@ func withSessionID(successURL string) string {
 }
 
 // tryCheckout makes one attempt; again tells that the session found was of no use any more and is now closed here.
-func (cs *Checkouts) try(ctx context.Context, a Access, want CheckoutSession) (session CheckoutSession, again bool, err error) {
+func (cs *Checkouts) try(ctx context.Context, a account.Access, want CheckoutSession) (session CheckoutSession, again bool, err error) {
 	link, err := cs.customers.ensure(ctx, a, StripeAccount{ID: want.Account, Livemode: want.Livemode})
 	if err != nil {
 		return CheckoutSession{}, false, err
@@ -194,7 +198,7 @@ func (cs *Checkouts) reserve(ctx context.Context, tx Tx, want *CheckoutSession) 
 	}
 	plan, _, _ := cs.Catalog().ByPrice(want.PriceID)
 	want.Quantity = plan.Quantity(billed)
-	session, open, err := Found(tx.Checkouts().Open(ctx, want.OrganizationID, acct))
+	session, open, err := apperr.Found(tx.Checkouts().Open(ctx, want.OrganizationID, acct))
 	if err != nil {
 		return CheckoutSession{}, fmt.Errorf("look up open checkout: %w", err)
 	}
@@ -208,24 +212,24 @@ func (cs *Checkouts) reserve(ctx context.Context, tx Tx, want *CheckoutSession) 
 		}
 	}
 	session = *want
-	session.ID, session.Status, session.CreatedAt = cs.newID("chk"), CheckoutReserved, cs.now()
+	session.ID, session.Status, session.CreatedAt = cs.NewID("chk"), CheckoutReserved, cs.Now()
 	return session, tx.Checkouts().Put(ctx, session)
 }
 
 // reservationExpired tells of a reservation so old that its idempotency key no longer protects it.
 func (cs *Checkouts) reservationExpired(session CheckoutSession) bool {
-	return session.Status == CheckoutReserved && cs.now().Sub(session.CreatedAt) > reservationLifetime
+	return session.Status == CheckoutReserved && cs.Now().Sub(session.CreatedAt) > reservationLifetime
 }
 
 // requireNoSubscription keeps an organization from a second subscription. One whose first payment is unfinished does not count: its
 // session is taken up again or replaced.
 func (cs *Checkouts) requireNoSubscription(ctx context.Context, tx Tx, organizationID string, acct StripeAccount) error {
-	current, known, err := Found(tx.Subscriptions().Current(ctx, organizationID, acct))
+	current, known, err := apperr.Found(tx.Subscriptions().Current(ctx, organizationID, acct))
 	if err != nil {
 		return fmt.Errorf("look up subscription: %w", err)
 	}
 	if known && !current.Status.AllowsCheckout() && current.Status != StatusIncomplete {
-		return Errorf(CodeConflict, MessageAlreadySubscribed)
+		return apperr.Errorf(apperr.CodeConflict, apperr.MessageAlreadySubscribed)
 	}
 	return nil
 }
@@ -250,8 +254,8 @@ func (cs *Checkouts) openReserved(ctx context.Context, session, want CheckoutSes
 
 // checkoutRefused closes a reservation that Stripe definitely refused, and forgets a customer that Stripe no longer has.
 func (cs *Checkouts) refused(ctx context.Context, session CheckoutSession, cause error) error {
-	failure := stripeFailed("create checkout session", cause)
-	var refused *StripeError
+	failure := apperr.StripeFailed("create checkout session", cause)
+	var refused *apperr.StripeError
 	if !errors.As(cause, &refused) || refused.Unanswered || refused.Status == 409 || refused.Status == 429 {
 		return failure
 	}
@@ -266,12 +270,12 @@ func (cs *Checkouts) refused(ctx context.Context, session CheckoutSession, cause
 // reuseOpen returns an open session if Stripe says it is open and for the same thing; else it is completed or expired, and again is true.
 func (cs *Checkouts) reuseOpen(ctx context.Context, session, want CheckoutSession) (CheckoutSession, bool, error) {
 	answer, err := cs.gateway.CheckoutSession(ctx, session.StripeSessionID)
-	if isMissing(err) {
+	if apperr.IsMissing(err) {
 		session.Status = CheckoutExpired
 		return CheckoutSession{}, true, cs.put(ctx, session)
 	}
 	if err != nil {
-		return CheckoutSession{}, false, stripeFailed("read checkout session", err)
+		return CheckoutSession{}, false, apperr.StripeFailed("read checkout session", err)
 	}
 	switch {
 	case answer.Status == CheckoutOpen && sameCheckout(session, want) && answer.URL != "":
@@ -286,12 +290,12 @@ func (cs *Checkouts) reuseOpen(ctx context.Context, session, want CheckoutSessio
 // expireCheckout closes an open session at Stripe and here. One that was completed at this very moment stays: the next try sees it.
 func (cs *Checkouts) expire(ctx context.Context, session CheckoutSession) error {
 	err := cs.gateway.ExpireCheckoutSession(ctx, session.StripeSessionID)
-	var refused *StripeError
+	var refused *apperr.StripeError
 	if errors.As(err, &refused) && refused.Status == 400 {
 		return nil
 	}
 	if err != nil {
-		return stripeFailed("expire checkout session", err)
+		return apperr.StripeFailed("expire checkout session", err)
 	}
 	session.Status = CheckoutExpired
 	return cs.put(ctx, session)

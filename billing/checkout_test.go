@@ -1,6 +1,10 @@
 package billing
 
-import "testing"
+import (
+	"testing"
+
+	"usher/billing/apperr"
+)
 
 func TestWithSessionID(t *testing.T) {
 	cases := map[string]string{
@@ -39,8 +43,8 @@ func TestOwnURL(t *testing.T) {
 		if (err == nil) != c.ok {
 			t.Errorf("%q: got %q, %v", c.given, got, err)
 		}
-		if err != nil && ErrorCode(err) != CodeInvalid {
-			t.Errorf("%q: code %s", c.given, ErrorCode(err))
+		if err != nil && apperr.CodeOf(err) != apperr.CodeInvalid {
+			t.Errorf("%q: code %s", c.given, apperr.CodeOf(err))
 		}
 	}
 }

@@ -5,13 +5,17 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"usher/billing/account"
+	"usher/billing/apperr"
+	"usher/billing/mail"
 )
 
 // Contacts changes billing contacts.
 type Contacts struct {
 	*core
 	customers *Customers
-	members   *Members
+	members   *account.Members
 }
 
 // maxContacts bounds the billing contacts of an organization: a notice goes to each of them.
@@ -19,9 +23,9 @@ const maxContacts = 10
 
 // NoticeSettings says who gets the notices about an organization's money, and which.
 type NoticeSettings struct {
-	Contacts []string   // addresses apart from members; none: the managers
-	Managers []User     // who may manage billing
-	Muted    []MailKind // switched off
+	Contacts []string       // addresses apart from members; none: the managers
+	Managers []account.User // who may manage billing
+	Muted    []mail.Kind    // switched off
 	Customer CustomerDetails
 }
 
@@ -39,22 +43,22 @@ func (c NoticeSettings) Recipients() []string {
 
 // NoticeKinds are the kinds of e-mail about an organization's money. Each can be switched off; that the organization is to be deleted is told
 // in any case.
-func NoticeKinds() []MailKind {
-	return slices.DeleteFunc(MailKinds(), func(kind MailKind) bool {
-		return kind == MailInvitation || kind == MailVerifyEmail || kind == MailPasswordReset || kind == MailDeletion
+func NoticeKinds() []mail.Kind {
+	return slices.DeleteFunc(mail.Kinds(), func(kind mail.Kind) bool {
+		return kind == mail.KindInvitation || kind == mail.KindVerifyEmail || kind == mail.KindPasswordReset || kind == mail.KindDeletion
 	})
 }
 
 // NoticeSettings reads who gets the notices. Error: CodeForbidden.
-func (cs *Contacts) NoticeSettings(ctx context.Context, a Access) (NoticeSettings, error) {
-	if err := a.requireBilling(); err != nil {
+func (cs *Contacts) NoticeSettings(ctx context.Context, a account.Access) (NoticeSettings, error) {
+	if err := a.RequireBilling(); err != nil {
 		return NoticeSettings{}, err
 	}
 	c, err := noticeSettings(ctx, cs.store, a.Organization.ID)
 	if err != nil {
 		return c, err
 	}
-	c.Customer, _, err = Found(cs.store.Customers().Details(ctx, a.Organization.ID, cs.knownAccount()))
+	c.Customer, _, err = apperr.Found(cs.store.Customers().Details(ctx, a.Organization.ID, cs.knownAccount()))
 	return c, err
 }
 
@@ -73,10 +77,10 @@ func noticeSettings(ctx context.Context, tx Tx, organizationID string) (c Notice
 
 // AddContact has the notices go to one more address. The first one added takes them over from the members who manage billing, and becomes the
 // address of the customer at Stripe. Errors: CodeForbidden; CodeUnprocessable with the field email.
-func (cs *Contacts) Add(ctx context.Context, a Access, email string) error {
+func (cs *Contacts) Add(ctx context.Context, a account.Access, email string) error {
 	email = strings.TrimSpace(email)
-	if !validEmail(email) {
-		return fieldError("email", "Please give an e-mail address, such as billing@example.com.")
+	if !mail.ValidAddress(email) {
+		return apperr.FieldError("email", "Please give an e-mail address, such as billing@example.com.")
 	}
 	return cs.change(ctx, a, func(tx Tx) error {
 		held, err := tx.Contacts().List(ctx, a.Organization.ID)
@@ -84,23 +88,23 @@ func (cs *Contacts) Add(ctx context.Context, a Access, email string) error {
 			return err
 		}
 		if len(held) >= maxContacts {
-			return fieldError("email", "There are %d billing contacts already. Please remove one first.", maxContacts)
+			return apperr.FieldError("email", "There are %d billing contacts already. Please remove one first.", maxContacts)
 		}
 		return tx.Contacts().Add(ctx, a.Organization.ID, email)
 	})
 }
 
 // RemoveContact has no more notices go to an address. Errors: CodeForbidden; one that is no contact is no error.
-func (cs *Contacts) Remove(ctx context.Context, a Access, email string) error {
+func (cs *Contacts) Remove(ctx context.Context, a account.Access, email string) error {
 	return cs.change(ctx, a, func(tx Tx) error {
-		_, _, err := Found(struct{}{}, tx.Contacts().Remove(ctx, a.Organization.ID, email))
+		_, _, err := apperr.Found(struct{}{}, tx.Contacts().Remove(ctx, a.Organization.ID, email))
 		return err
 	})
 }
 
-func (cs *Contacts) change(ctx context.Context, a Access, change func(Tx) error) error {
-	err := cs.members.inLockedOrganization(ctx, a, inTx(func(tx Tx, actor Access) error {
-		if err := actor.requireBilling(); err != nil {
+func (cs *Contacts) change(ctx context.Context, a account.Access, change func(Tx) error) error {
+	err := cs.members.InLockedOrganization(ctx, a, inTx(func(tx Tx, actor account.Access) error {
+		if err := actor.RequireBilling(); err != nil {
 			return err
 		}
 		if err := change(tx); err != nil {
@@ -115,18 +119,18 @@ func (cs *Contacts) change(ctx context.Context, a Access, change func(Tx) error)
 }
 
 // ChooseNotices switches the notices on that are wanted, and all others off. Errors: CodeForbidden; CodeInvalid for a kind that is no notice.
-func (cs *Contacts) ChooseNotices(ctx context.Context, a Access, wanted []MailKind) error {
+func (cs *Contacts) ChooseNotices(ctx context.Context, a account.Access, wanted []mail.Kind) error {
 	kinds := NoticeKinds()
 	for _, kind := range wanted {
 		if !slices.Contains(kinds, kind) {
-			return Errorf(CodeInvalid, "There is no notice of that name.")
+			return apperr.Errorf(apperr.CodeInvalid, "There is no notice of that name.")
 		}
 	}
-	err := cs.members.inLockedOrganization(ctx, a, inTx(func(tx Tx, actor Access) error {
-		if err := actor.requireBilling(); err != nil {
+	err := cs.members.InLockedOrganization(ctx, a, inTx(func(tx Tx, actor account.Access) error {
+		if err := actor.RequireBilling(); err != nil {
 			return err
 		}
-		muted := slices.DeleteFunc(kinds, func(kind MailKind) bool { return slices.Contains(wanted, kind) })
+		muted := slices.DeleteFunc(kinds, func(kind mail.Kind) bool { return slices.Contains(wanted, kind) })
 		return tx.Contacts().Mute(ctx, a.Organization.ID, muted)
 	}))
 	if err != nil {

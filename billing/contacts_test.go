@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"usher/billing"
+	"usher/billing/apperr"
+	"usher/billing/mail"
 	"usher/stripelocal"
 )
 
@@ -81,7 +83,7 @@ func TestNoticesGoToContactsAndCanBeSwitchedOff(t *testing.T) {
 	if to := notify("first"); !slices.Equal(to, []string{"office@example.com"}) {
 		t.Errorf("with a contact: %v", to)
 	}
-	wanted := slices.DeleteFunc(billing.NoticeKinds(), func(k billing.MailKind) bool { return k == billing.MailPaymentFailed })
+	wanted := slices.DeleteFunc(billing.NoticeKinds(), func(k mail.Kind) bool { return k == mail.KindPaymentFailed })
 	s.must(s.service.Contacts.ChooseNotices(t.Context(), s.access, wanted))
 	if to := notify("second"); len(to) != 0 {
 		t.Errorf("switched off: %v", to)
@@ -93,9 +95,9 @@ func TestNoticesGoToContactsAndCanBeSwitchedOff(t *testing.T) {
 	}
 	for _, refused := range []error{
 		s.service.Contacts.Add(t.Context(), s.access, "no address"),
-		s.service.Contacts.ChooseNotices(t.Context(), s.access, []billing.MailKind{billing.MailInvitation}),
+		s.service.Contacts.ChooseNotices(t.Context(), s.access, []mail.Kind{mail.KindInvitation}),
 	} {
-		if code := billing.ErrorCode(refused); code != billing.CodeUnprocessable && code != billing.CodeInvalid {
+		if code := apperr.CodeOf(refused); code != apperr.CodeUnprocessable && code != apperr.CodeInvalid {
 			t.Errorf("got %v", refused)
 		}
 	}
@@ -114,19 +116,19 @@ func TestSeatsAreSummarizedOnce(t *testing.T) {
 	s := openStage(t)
 	s.subscribe("pro")
 	s.summarize(2 * time.Hour) // the founding is no news
-	if n := s.kept(billing.MailSeatSummary); n != 0 {
+	if n := s.kept(mail.KindSeatSummary); n != 0 {
 		t.Fatalf("%d summaries of nothing", n)
 	}
 	s.join(3)
 	s.removeMembers(1)
 	s.must(s.service.SummarizeDueSeats(t.Context()))
-	if n := s.kept(billing.MailSeatSummary); n != 0 {
+	if n := s.kept(mail.KindSeatSummary); n != 0 {
 		t.Fatalf("%d summaries while it goes on", n)
 	}
 	for range 2 {
 		s.summarize(2 * time.Hour)
 	}
-	if n := s.kept(billing.MailSeatSummary); n != 1 {
+	if n := s.kept(mail.KindSeatSummary); n != 1 {
 		t.Fatalf("%d summaries", n)
 	}
 	var said string
@@ -137,7 +139,7 @@ func TestSeatsAreSummarizedOnce(t *testing.T) {
 	s.join(1)
 	s.removeMembers(1)
 	s.summarize(4 * time.Hour)
-	if n := s.kept(billing.MailSeatSummary); n != 1 {
+	if n := s.kept(mail.KindSeatSummary); n != 1 {
 		t.Errorf("%d summaries, the last of which says that all is as it was", n)
 	}
 }

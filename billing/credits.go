@@ -5,6 +5,10 @@ import (
 	"fmt"
 	"time"
 	"unicode/utf8"
+
+	"usher/billing/account"
+	"usher/billing/apperr"
+	"usher/billing/catalog"
 )
 
 // Credits keeps the credit ledger.
@@ -83,12 +87,12 @@ type creditBook struct {
 }
 
 func (cs *Credits) openBook(ctx context.Context, tx Tx, organizationID string) (*creditBook, error) {
-	account, _, err := Found(tx.Credits().LockAccount(ctx, organizationID))
+	account, _, err := apperr.Found(tx.Credits().LockAccount(ctx, organizationID))
 	if err != nil {
 		return nil, fmt.Errorf("lock credit account: %w", err)
 	}
 	account.OrganizationID = organizationID
-	return &creditBook{ctx: ctx, q: tx, now: cs.now(), account: account}, nil
+	return &creditBook{ctx: ctx, q: tx, now: cs.Now(), account: account}, nil
 }
 
 // stand works out from all facts what the organization holds of its plan.
@@ -143,9 +147,9 @@ func (b *creditBook) post(e CreditEntry) error {
 func (b *creditBook) close() error { return b.q.Credits().PutAccount(b.ctx, b.account) }
 
 // periodLine finds the line that pays for a period of a plan: of type subscription and no proration. Seat prorations are none.
-func (c *core) periodLine(invoice Invoice) (InvoiceLine, Plan) {
+func (c *core) periodLine(invoice Invoice) (InvoiceLine, catalog.Plan) {
 	var found InvoiceLine
-	var of Plan
+	var of catalog.Plan
 	for _, line := range invoice.Lines {
 		plan, _, known := c.Catalog().ByPrice(line.PriceID)
 		if known && line.Subscription && !line.Proration && (of.ID == "" || line.PeriodEnd.After(found.PeriodEnd)) {
@@ -156,8 +160,8 @@ func (c *core) periodLine(invoice Invoice) (InvoiceLine, Plan) {
 }
 
 // upgradedTo finds the plan whose rest of the period an invoice charges, the largest where it names several.
-func (c *core) upgradedTo(invoice Invoice) Plan {
-	var of Plan
+func (c *core) upgradedTo(invoice Invoice) catalog.Plan {
+	var of catalog.Plan
 	for _, line := range invoice.Lines {
 		plan, _, known := c.Catalog().ByPrice(line.PriceID)
 		if known && line.Proration && line.Amount > 0 && plan.Credits > of.Credits {
@@ -177,7 +181,7 @@ func monthAfter(start time.Time, n int) time.Time {
 
 // grantDueMonths writes the monthly grants of yearly plans that are due.
 func (cs *Credits) grantDueMonths(ctx context.Context) error {
-	due, err := cs.store.Credits().DueMonths(ctx, cs.now(), creditBatch)
+	due, err := cs.store.Credits().DueMonths(ctx, cs.Now(), creditBatch)
 	if err != nil {
 		return fmt.Errorf("due credit months: %w", err)
 	}
@@ -219,18 +223,18 @@ const maxReasonLength = 200 // characters
 func (c Consumption) check() error {
 	switch {
 	case c.Amount < 1 || c.Amount > 1_000_000_000:
-		return &Error{Code: CodeInvalid, Field: "amount", Message: "amount must be a whole number of 1 or more."}
+		return &apperr.Error{Code: apperr.CodeInvalid, Field: "amount", Message: "amount must be a whole number of 1 or more."}
 	case c.IdempotencyKey == "" || len(c.IdempotencyKey) > 200:
-		return &Error{Code: CodeInvalid, Field: "idempotencyKey", Message: "idempotencyKey must be given, in 200 characters or fewer."}
+		return &apperr.Error{Code: apperr.CodeInvalid, Field: "idempotencyKey", Message: "idempotencyKey must be given, in 200 characters or fewer."}
 	case utf8.RuneCountInString(c.Reason) > maxReasonLength:
-		return &Error{Code: CodeInvalid, Field: "reason", Message: "reason must have 200 characters or fewer."}
+		return &apperr.Error{Code: apperr.CodeInvalid, Field: "reason", Message: "reason must have 200 characters or fewer."}
 	}
 	return nil
 }
 
 // ConsumeCredits takes credits, those of the running month first, and returns what is left. The same idempotency key takes them once and
 // answers with the balance of today. Errors: CodeInvalid; CodeConflict where there is too little, nothing being taken.
-func (cs *Credits) Consume(ctx context.Context, a Access, c Consumption) (balance int, err error) {
+func (cs *Credits) Consume(ctx context.Context, a account.Access, c Consumption) (balance int, err error) {
 	if err := c.check(); err != nil {
 		return 0, err
 	}
@@ -258,13 +262,13 @@ func (b *creditBook) consume(c Consumption) error {
 		return err
 	}
 	if b.account.Balance < c.Amount {
-		return Errorf(CodeConflict, "There are %d credits left, and %d were asked for.", b.account.Balance, c.Amount)
+		return apperr.Errorf(apperr.CodeConflict, "There are %d credits left, and %d were asked for.", b.account.Balance, c.Amount)
 	}
 	ofPlan := min(b.account.PlanLeft, c.Amount)
 	b.account.PlanLeft -= ofPlan
 	b.account.PackConsumed += c.Amount - ofPlan
 	return b.post(CreditEntry{
-		Kind: CreditConsume, Amount: -c.Amount, Source: source, Reason: cleanName(c.Reason), Period: b.account.period(), PlanPart: ofPlan,
+		Kind: CreditConsume, Amount: -c.Amount, Source: source, Reason: account.CleanName(c.Reason), Period: b.account.period(), PlanPart: ofPlan,
 	})
 }
 
@@ -276,7 +280,7 @@ type CreditsOverview struct {
 }
 
 func (cs *Credits) overview(ctx context.Context, organizationID string) (CreditsOverview, error) {
-	account, known, err := Found(cs.store.Credits().Account(ctx, organizationID))
+	account, known, err := apperr.Found(cs.store.Credits().Account(ctx, organizationID))
 	if err != nil || !known {
 		return CreditsOverview{}, err
 	}
@@ -288,7 +292,7 @@ func (cs *Credits) overview(ctx context.Context, organizationID string) (Credits
 }
 
 // CreditEntries lists the newest lines of the credit ledger.
-func (cs *Credits) Entries(ctx context.Context, a Access) ([]CreditEntry, error) {
+func (cs *Credits) Entries(ctx context.Context, a account.Access) ([]CreditEntry, error) {
 	return cs.store.Credits().Entries(ctx, a.Organization.ID, creditPage)
 }
 

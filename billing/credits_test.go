@@ -14,6 +14,9 @@ import (
 	"time"
 
 	"usher/billing"
+	"usher/billing/apperr"
+	"usher/billing/catalog"
+	"usher/billing/mail"
 )
 
 // deliver sends an event as a webhook would.
@@ -91,7 +94,7 @@ func (s *stage) ledger() string {
 }
 
 // planPrice is the id a plan's price has at Stripe.
-func (s *stage) planPrice(id string, interval billing.Interval) string {
+func (s *stage) planPrice(id string, interval catalog.Interval) string {
 	plan, _ := s.service.Prices.Catalog().Plan(id)
 	price, _ := plan.Price(interval)
 	return price.ID
@@ -119,7 +122,7 @@ func TestCheckoutGrantsCreditsOnce(t *testing.T) {
 func TestCreditRules(t *testing.T) {
 	s := openStage(t)
 	current := s.subscribe("starter")
-	starter, pro := s.planPrice("starter", billing.Monthly), s.planPrice("pro", billing.Monthly)
+	starter, pro := s.planPrice("starter", catalog.Monthly), s.planPrice("pro", catalog.Monthly)
 	month := func(n int) time.Time { return time.Date(2027, time.Month(n), 1, 12, 0, 0, 0, time.UTC) }
 	january := paidInvoice{"in_jan", "subscription_create", month(1), starter, month(1), month(2), false, 900}
 	seats := paidInvoice{"in_seats", "subscription_update", month(1).AddDate(0, 0, 3), starter, month(1), month(2), true, 450}
@@ -160,7 +163,7 @@ func TestCreditsAreTheSameInEveryOrder(t *testing.T) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			s := openStage(t)
 			current := s.subscribe("starter")
-			price := s.planPrice("starter", billing.Monthly)
+			price := s.planPrice("starter", catalog.Monthly)
 			var events [][]byte
 			for n := 1; n <= 5; n++ {
 				invoice := paidInvoice{fmt.Sprint("in_", n), "subscription_cycle", month(n), price, month(n), month(n + 1), false, 900}
@@ -184,7 +187,7 @@ func TestYearlyPlansGrantMonthByMonth(t *testing.T) {
 	s := openStage(t)
 	current := s.subscribe("pro")
 	start := time.Now().UTC().AddDate(0, -2, -3).Truncate(time.Second)
-	year := paidInvoice{"in_year", "subscription_create", start, s.planPrice("pro", billing.Yearly), start, start.AddDate(1, 0, 0), false, 29000}
+	year := paidInvoice{"in_year", "subscription_create", start, s.planPrice("pro", catalog.Yearly), start, start.AddDate(1, 0, 0), false, 29000}
 	deliver(t, s, year.event(s, current, "evt_year", "invoice.paid"))
 	wantBalance(t, s, 1000)
 	if _, err := s.service.Credits.Consume(t.Context(), s.access, billing.Consumption{Amount: 700, IdempotencyKey: "k"}); err != nil {
@@ -202,7 +205,7 @@ func TestCreditsEndWithTheSubscription(t *testing.T) {
 	s := openStage(t)
 	current := s.subscribe("starter")
 	start := time.Now().UTC()
-	paid := paidInvoice{"in_1", "subscription_create", start, s.planPrice("starter", billing.Monthly), start, start.AddDate(0, 1, 0), false, 900}
+	paid := paidInvoice{"in_1", "subscription_create", start, s.planPrice("starter", catalog.Monthly), start, start.AddDate(0, 1, 0), false, 900}
 	deliver(t, s, paid.event(s, current, "evt_1", "invoice.paid"))
 	wantBalance(t, s, 100)
 	s.cancelAtStripe(current)
@@ -222,7 +225,7 @@ func TestConsumptionNeverOverdraws(t *testing.T) {
 	s := openStage(t)
 	current := s.subscribe("starter")
 	start := time.Now().UTC()
-	paid := paidInvoice{"in_1", "subscription_create", start, s.planPrice("starter", billing.Monthly), start, start.AddDate(0, 1, 0), false, 900}
+	paid := paidInvoice{"in_1", "subscription_create", start, s.planPrice("starter", catalog.Monthly), start, start.AddDate(0, 1, 0), false, 900}
 	deliver(t, s, paid.event(s, current, "evt_1", "invoice.paid"))
 	var group sync.WaitGroup
 	var mu sync.Mutex
@@ -231,7 +234,7 @@ func TestConsumptionNeverOverdraws(t *testing.T) {
 		group.Go(func() {
 			_, err := s.service.Credits.Consume(context.WithoutCancel(t.Context()), s.access,
 				billing.Consumption{Amount: 10, IdempotencyKey: fmt.Sprint("key ", i)})
-			if billing.ErrorCode(err) == billing.CodeConflict {
+			if apperr.CodeOf(err) == apperr.CodeConflict {
 				mu.Lock()
 				refused++
 				mu.Unlock()
@@ -246,12 +249,12 @@ func TestConsumptionNeverOverdraws(t *testing.T) {
 	}
 	wantBalance(t, s, 0)
 	for range 3 { // the same key once more is no new taking
-		if _, err := s.service.Credits.Consume(t.Context(), s.access, billing.Consumption{Amount: 10, IdempotencyKey: "key 0"}); err != nil && billing.ErrorCode(err) != billing.CodeConflict {
+		if _, err := s.service.Credits.Consume(t.Context(), s.access, billing.Consumption{Amount: 10, IdempotencyKey: "key 0"}); err != nil && apperr.CodeOf(err) != apperr.CodeConflict {
 			t.Fatal(err)
 		}
 	}
 	for _, bad := range []billing.Consumption{{Amount: 0, IdempotencyKey: "x"}, {Amount: -5, IdempotencyKey: "x"}, {Amount: 1}} {
-		if _, err := s.service.Credits.Consume(t.Context(), s.access, bad); billing.ErrorCode(err) != billing.CodeInvalid {
+		if _, err := s.service.Credits.Consume(t.Context(), s.access, bad); apperr.CodeOf(err) != apperr.CodeInvalid {
 			t.Errorf("%+v: %v", bad, err)
 		}
 	}
@@ -264,7 +267,7 @@ func TestInvoiceOfAnUnlinkedCustomerGrantsNothing(t *testing.T) {
 	current := s.subscribe("starter")
 	current.CustomerID = "cus_stranger"
 	now := time.Now().UTC()
-	paid := paidInvoice{"in_foreign", "subscription_cycle", now, s.planPrice("pro", billing.Monthly), now, now.AddDate(0, 1, 0), false, 2900}
+	paid := paidInvoice{"in_foreign", "subscription_cycle", now, s.planPrice("pro", catalog.Monthly), now, now.AddDate(0, 1, 0), false, 2900}
 	payload := bytes.Replace(paid.event(s, current, "evt_foreign", "invoice.paid"), []byte(`"object":"invoice"`),
 		[]byte(`"object":"invoice","subscription_details":{"metadata":{"orgId":"`+s.access.Organization.ID+`"}}`), 1)
 	deliver(t, s, payload)
@@ -273,7 +276,7 @@ func TestInvoiceOfAnUnlinkedCustomerGrantsNothing(t *testing.T) {
 		t.Fatalf("the event is %s of %q, %v: the test would show nothing", stored.Outcome, stored.OrganizationID, err)
 	}
 	wantBalance(t, s, 0)
-	if got := s.kept(billing.MailRenewed); got != 0 {
+	if got := s.kept(mail.KindRenewed); got != 0 {
 		t.Errorf("a stranger's renewal is told %d times", got)
 	}
 }

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"usher/billing/account"
+	"usher/billing/apperr"
 )
 
 // Customers links customers at Stripe to organizations.
@@ -11,7 +14,7 @@ type Customers struct{ *core }
 
 // ensureCustomer returns the organization's customer, creating it at Stripe once. The link is reserved before Stripe is called, with
 // the parameters it is called with, so that whoever repeats the call repeats it exactly.
-func (cs *Customers) ensure(ctx context.Context, a Access, acct StripeAccount) (CustomerLink, error) {
+func (cs *Customers) ensure(ctx context.Context, a account.Access, acct StripeAccount) (CustomerLink, error) {
 	var link CustomerLink
 	err := cs.store.InTx(ctx, func(tx Tx) (err error) {
 		link, err = cs.reserve(ctx, tx, a, acct)
@@ -22,13 +25,13 @@ func (cs *Customers) ensure(ctx context.Context, a Access, acct StripeAccount) (
 	}
 	customerID, err := cs.gateway.CreateCustomer(ctx, link)
 	if err != nil {
-		return CustomerLink{}, errors.Join(stripeFailed("create customer", err), cs.abandonReservation(ctx, link, err))
+		return CustomerLink{}, errors.Join(apperr.StripeFailed("create customer", err), cs.abandonReservation(ctx, link, err))
 	}
 	err = cs.store.InTx(ctx, func(tx Tx) error {
 		if _, err := tx.Organizations().Lock(ctx, link.OrganizationID); err != nil {
 			return err
 		}
-		link.StripeCustomerID, link.UpdatedAt = customerID, cs.now()
+		link.StripeCustomerID, link.UpdatedAt = customerID, cs.Now()
 		if err := tx.Customers().PutLink(ctx, link); err != nil {
 			return err
 		}
@@ -38,12 +41,12 @@ func (cs *Customers) ensure(ctx context.Context, a Access, acct StripeAccount) (
 }
 
 // reserveCustomer reads the organization's link or reserves the next generation of it.
-func (cs *Customers) reserve(ctx context.Context, tx Tx, a Access, acct StripeAccount) (CustomerLink, error) {
+func (cs *Customers) reserve(ctx context.Context, tx Tx, a account.Access, acct StripeAccount) (CustomerLink, error) {
 	organization, err := tx.Organizations().Lock(ctx, a.Organization.ID)
 	if err != nil {
 		return CustomerLink{}, fmt.Errorf("lock organization: %w", err)
 	}
-	link, known, err := Found(tx.Customers().Link(ctx, organization.ID, acct))
+	link, known, err := apperr.Found(tx.Customers().Link(ctx, organization.ID, acct))
 	if err != nil || known && link.DeletedAt == nil {
 		return link, err
 	}
@@ -51,7 +54,7 @@ func (cs *Customers) reserve(ctx context.Context, tx Tx, a Access, acct StripeAc
 	if err != nil {
 		return CustomerLink{}, err
 	}
-	now := cs.now()
+	now := cs.Now()
 	link = CustomerLink{
 		OrganizationID: organization.ID, Generation: last + 1, Account: acct.ID, Livemode: acct.Livemode,
 		Email: a.User.Email, Name: organization.Name, CreatedAt: now, UpdatedAt: now,
@@ -61,12 +64,12 @@ func (cs *Customers) reserve(ctx context.Context, tx Tx, a Access, acct StripeAc
 
 // abandonReservation closes a reservation after a definite failure: its idempotency key would only repeat the stored failure.
 func (cs *Customers) abandonReservation(ctx context.Context, link CustomerLink, cause error) error {
-	var refused *StripeError
+	var refused *apperr.StripeError
 	if !errors.As(cause, &refused) || refused.Unanswered || refused.Status == 409 || refused.Status == 429 {
 		return nil
 	}
 	return cs.store.InTx(ctx, func(tx Tx) error {
-		now := cs.now()
+		now := cs.Now()
 		link.DeletedAt, link.UpdatedAt = &now, now
 		return tx.Customers().PutLink(ctx, link)
 	})
@@ -76,14 +79,14 @@ func (cs *Customers) abandonReservation(ctx context.Context, link CustomerLink, 
 // compareCustomer keeps it: the stranger is not ours. The organization is locked.
 func (cs *Customers) link(ctx context.Context, tx Tx, organizationID, customerID string) error {
 	acct := cs.knownAccount()
-	link, known, err := Found(tx.Customers().Link(ctx, organizationID, acct))
+	link, known, err := apperr.Found(tx.Customers().Link(ctx, organizationID, acct))
 	if err != nil {
 		return fmt.Errorf("look up customer: %w", err)
 	}
 	if known && link.DeletedAt == nil && link.StripeCustomerID != "" {
-		return ErrNotFound
+		return apperr.ErrNotFound
 	}
-	now := cs.now()
+	now := cs.Now()
 	if !known || link.DeletedAt != nil {
 		last, err := tx.Customers().LastGeneration(ctx, organizationID)
 		if err != nil {
@@ -112,7 +115,7 @@ func (cs *Customers) markDeleted(ctx context.Context, tx Tx, customerID string) 
 	if _, err := tx.Organizations().Lock(ctx, link.OrganizationID); err != nil {
 		return link, fmt.Errorf("lock organization: %w", err)
 	}
-	now := cs.now()
+	now := cs.Now()
 	link.DeletedAt, link.UpdatedAt = &now, now
 	tx.Record("customer %s: deleted", customerID)
 	return link, tx.Customers().PutLink(ctx, link)
@@ -122,7 +125,7 @@ func (cs *Customers) markDeleted(ctx context.Context, tx Tx, customerID string) 
 // may be faster than our own write of the link. An empty id means another application's object.
 func (cs *Customers) findOwner(ctx context.Context, tx Tx, customerID, hintedOrgID string) (organizationID string, linked bool, err error) {
 	if customerID != "" {
-		link, known, err := Found(tx.Customers().Owner(ctx, customerID, cs.knownAccount()))
+		link, known, err := apperr.Found(tx.Customers().Owner(ctx, customerID, cs.knownAccount()))
 		if err != nil {
 			return "", false, fmt.Errorf("look up customer: %w", err)
 		}
@@ -133,7 +136,7 @@ func (cs *Customers) findOwner(ctx context.Context, tx Tx, customerID, hintedOrg
 	if hintedOrgID == "" {
 		return "", false, nil
 	}
-	organization, known, err := Found(tx.Organizations().Get(ctx, hintedOrgID))
+	organization, known, err := apperr.Found(tx.Organizations().Get(ctx, hintedOrgID))
 	if err != nil || !known {
 		return "", false, err
 	}
@@ -142,7 +145,7 @@ func (cs *Customers) findOwner(ctx context.Context, tx Tx, customerID, hintedOrg
 
 // lockOwner is [Service.findOwner] with the organization locked. Nearly always it is one question.
 func (cs *Customers) lockOwner(ctx context.Context, tx Tx, customerID, hintedOrgID string) (organizationID string, linked bool, err error) {
-	organizationID, linked, err = Found(tx.Customers().LockOwner(ctx, customerID, cs.knownAccount()))
+	organizationID, linked, err = apperr.Found(tx.Customers().LockOwner(ctx, customerID, cs.knownAccount()))
 	if err != nil {
 		return "", false, fmt.Errorf("lock the customer's organization: %w", err)
 	}
@@ -167,7 +170,7 @@ func (cs *Customers) resolveOwner(ctx context.Context, tx Tx, customerID, hinted
 		return "", err
 	}
 	if organizationID == "" {
-		return "", ErrNotFound
+		return "", apperr.ErrNotFound
 	}
 	if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
 		return "", fmt.Errorf("lock organization: %w", err)
@@ -191,7 +194,7 @@ func (cs *Customers) handleCreated(ctx context.Context, tx Tx, e Event) (eventRe
 		return eventResult{}, fmt.Errorf("lock organization: %w", err)
 	}
 	if err := cs.link(ctx, tx, organizationID, e.ObjectID); err != nil {
-		if errors.Is(err, ErrNotFound) { // the organization has another customer
+		if errors.Is(err, apperr.ErrNotFound) { // the organization has another customer
 			return eventResult{OutcomeIgnored, organizationID}, nil
 		}
 		return eventResult{}, err
@@ -201,7 +204,7 @@ func (cs *Customers) handleCreated(ctx context.Context, tx Tx, e Event) (eventRe
 
 func (cs *Customers) handleDeleted(ctx context.Context, tx Tx, e Event) (eventResult, error) {
 	link, err := cs.markDeleted(ctx, tx, e.ObjectID)
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, apperr.ErrNotFound) {
 		return eventResult{outcome: OutcomeIgnored}, nil
 	}
 	return eventResult{OutcomeApplied, link.OrganizationID}, err

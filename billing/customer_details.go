@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"usher/billing/apperr"
 )
 
 // StripeCustomer is a customer as Stripe has it.
@@ -42,7 +44,7 @@ const customerLease = 30 * time.Second
 // scheduleCustomerUpdate has Stripe's customer follow the organization's name and its first billing contact. Stripe is told soon after the
 // transaction, never within it.
 func (cs *Customers) scheduleUpdate(ctx context.Context, tx Tx, organizationID string) error {
-	if err := tx.Customers().ScheduleUpdate(ctx, organizationID, cs.knownAccount(), cs.now()); err != nil {
+	if err := tx.Customers().ScheduleUpdate(ctx, organizationID, cs.knownAccount(), cs.Now()); err != nil {
 		return fmt.Errorf("want customer details: %w", err)
 	}
 	return nil
@@ -51,8 +53,8 @@ func (cs *Customers) scheduleUpdate(ctx context.Context, tx Tx, organizationID s
 // updateDueCustomers tells Stripe what is due.
 func (cs *Customers) updateDue(ctx context.Context) error {
 	for {
-		now := cs.now()
-		due, claimed, err := Found(cs.store.Customers().ClaimUpdate(ctx, cs.knownAccount(), now, now.Add(customerLease)))
+		now := cs.Now()
+		due, claimed, err := apperr.Found(cs.store.Customers().ClaimUpdate(ctx, cs.knownAccount(), now, now.Add(customerLease)))
 		if err != nil || !claimed {
 			return err
 		}
@@ -82,11 +84,11 @@ func (cs *Customers) update(ctx context.Context, d CustomerDetails) error {
 	acct := cs.knownAccount()
 	if err != nil {
 		cs.scheduleRetry(&d, err)
-		cs.log.WarnContext(ctx, "the customer's name is not told", "organization", d.OrganizationID, "error", err)
-		return cs.store.Customers().FinishUpdate(done, acct, d, cs.now())
+		cs.Log.WarnContext(ctx, "the customer's name is not told", "organization", d.OrganizationID, "error", err)
+		return cs.store.Customers().FinishUpdate(done, acct, d, cs.Now())
 	}
 	d.Pushed, d.Failures, d.Error, d.DueAt = d.Wanted, 0, "", nil
-	return errors.Join(cs.store.Customers().Put(done, acct, named), cs.store.Customers().FinishUpdate(done, acct, d, cs.now()))
+	return errors.Join(cs.store.Customers().Put(done, acct, named), cs.store.Customers().FinishUpdate(done, acct, d, cs.Now()))
 }
 
 // scheduleCustomerRetry plans the next attempt; where another would end the same way there is none, until something else is wanted.
@@ -94,8 +96,8 @@ func (cs *Customers) scheduleRetry(d *CustomerDetails, cause error) {
 	d.Failures++
 	d.Error = cause.Error()
 	d.DueAt = nil
-	if !isPermanent(cause) && !isMissing(cause) {
-		next := cs.now().Add(cs.backoff(d.Failures))
+	if !isPermanent(cause) && !apperr.IsMissing(cause) {
+		next := cs.Now().Add(cs.Backoff(d.Failures))
 		d.DueAt = &next
 	}
 }

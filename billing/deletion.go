@@ -5,6 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"usher/billing/account"
+	"usher/billing/apperr"
+	"usher/billing/mail"
 )
 
 // Deletions deletes organizations.
@@ -12,8 +16,8 @@ type Deletions struct {
 	*core
 	subscriptions *Subscriptions
 	checkouts     *Checkouts
-	members       *Members
-	outbox        *Outbox
+	members       *account.Members
+	outbox        *mail.Outbox
 	baseURL       string
 }
 
@@ -35,12 +39,12 @@ type Deletion struct {
 
 // DeleteOrganization has an organization deleted once [DeletionUndo] has passed. Its plan is kept from renewing at Stripe first: where that fails
 // nothing has changed. Errors: CodeForbidden, CodeUnprocessable with the field name where it was not confirmed, CodeConflict, CodeStripe.
-func (ds *Deletions) Request(ctx context.Context, a Access, confirmedName string) error {
-	if err := a.requireAdmin(); err != nil {
+func (ds *Deletions) Request(ctx context.Context, a account.Access, confirmedName string) error {
+	if err := a.RequireAdmin(); err != nil {
 		return err
 	}
-	if cleanName(confirmedName) != a.Organization.Name {
-		return fieldError("name", messageNameAsIs)
+	if account.CleanName(confirmedName) != a.Organization.Name {
+		return apperr.FieldError("name", account.MessageNameAsIs)
 	}
 	if err := a.Organization.RequireNotDeleting(); err != nil {
 		return err
@@ -49,7 +53,7 @@ func (ds *Deletions) Request(ctx context.Context, a Access, confirmedName string
 	if err != nil {
 		return err
 	}
-	err = ds.members.inLockedOrganization(ctx, a, inTx(func(tx Tx, actor Access) error { return ds.schedule(ctx, tx, actor, ends) }))
+	err = ds.members.InLockedOrganization(ctx, a, inTx(func(tx Tx, actor account.Access) error { return ds.schedule(ctx, tx, actor, ends) }))
 	if err != nil {
 		return fmt.Errorf("delete organization: %w", err)
 	}
@@ -58,7 +62,7 @@ func (ds *Deletions) Request(ctx context.Context, a Access, confirmedName string
 
 // cancelAtPeriodEnd keeps the plan from renewing, and tells whether that was to be done.
 func (ds *Deletions) cancelAtPeriodEnd(ctx context.Context, organizationID string) (bool, error) {
-	current, known, err := Found(ds.store.Subscriptions().Current(ctx, organizationID, ds.knownAccount()))
+	current, known, err := apperr.Found(ds.store.Subscriptions().Current(ctx, organizationID, ds.knownAccount()))
 	if err != nil {
 		return false, fmt.Errorf("look up subscription: %w", err)
 	}
@@ -68,11 +72,11 @@ func (ds *Deletions) cancelAtPeriodEnd(ctx context.Context, organizationID strin
 	return true, ds.subscriptions.updateCancelAtPeriodEnd(ctx, current, true)
 }
 
-func (ds *Deletions) schedule(ctx context.Context, tx Tx, actor Access, endsPlan bool) error {
-	if err := errors.Join(actor.requireAdmin(), actor.Organization.RequireNotDeleting()); err != nil {
+func (ds *Deletions) schedule(ctx context.Context, tx Tx, actor account.Access, endsPlan bool) error {
+	if err := errors.Join(actor.RequireAdmin(), actor.Organization.RequireNotDeleting()); err != nil {
 		return err
 	}
-	now := ds.now()
+	now := ds.Now()
 	d := Deletion{OrganizationID: actor.Organization.ID, RequestedBy: actor.User.ID, RequestedAt: now, DueAt: now.Add(DeletionUndo), CancelsPlan: endsPlan}
 	if err := tx.Deletions().Insert(ctx, d); err != nil {
 		return err
@@ -86,14 +90,14 @@ func (ds *Deletions) schedule(ctx context.Context, tx Tx, actor Access, endsPlan
 }
 
 // notifyDeletion writes to everybody who looks after the billing, and to the billing contacts too. It can't be switched off.
-func (ds *Deletions) notify(ctx context.Context, tx Tx, actor Access, d Deletion) error {
+func (ds *Deletions) notify(ctx context.Context, tx Tx, actor account.Access, d Deletion) error {
 	c, err := noticeSettings(ctx, tx, d.OrganizationID)
 	if err != nil {
 		return err
 	}
-	m := Mail{
-		Kind: MailDeletion, Key: fmt.Sprintf("deletion:%s:%d", d.OrganizationID, d.RequestedAt.UnixMicro()), OrganizationID: d.OrganizationID,
-		Data: MailData{Organization: actor.Organization.Name, Inviter: actor.User.Name, At: d.DueAt, URL: ds.baseURL + "/organization?tab=general"},
+	m := mail.Message{
+		Kind: mail.KindDeletion, Key: fmt.Sprintf("deletion:%s:%d", d.OrganizationID, d.RequestedAt.UnixMicro()), OrganizationID: d.OrganizationID,
+		Data: mail.Data{Organization: actor.Organization.Name, Inviter: actor.User.Name, At: d.DueAt, URL: ds.baseURL + "/organization?tab=general"},
 	}
 	to := c.Contacts
 	for _, manager := range c.Managers {
@@ -101,7 +105,7 @@ func (ds *Deletions) notify(ctx context.Context, tx Tx, actor Access, d Deletion
 	}
 	for _, address := range to {
 		m.To = address
-		if err := ds.outbox.queue(ctx, tx, m); err != nil {
+		if err := ds.outbox.Queue(ctx, tx, m); err != nil {
 			return err
 		}
 	}
@@ -110,14 +114,14 @@ func (ds *Deletions) notify(ctx context.Context, tx Tx, actor Access, d Deletion
 
 // KeepOrganization takes a deletion back, and has the plan renew again where it was kept from it. Errors: CodeForbidden; CodeConflict where none was
 // asked for, or it has happened; CodeStripe where the organization stays but its plan could not be told so.
-func (ds *Deletions) Withdraw(ctx context.Context, a Access) error {
+func (ds *Deletions) Withdraw(ctx context.Context, a account.Access) error {
 	var d Deletion
-	err := ds.members.inLockedOrganization(ctx, a, inTx(func(tx Tx, actor Access) (err error) {
-		if err := actor.requireAdmin(); err != nil {
+	err := ds.members.InLockedOrganization(ctx, a, inTx(func(tx Tx, actor account.Access) (err error) {
+		if err := actor.RequireAdmin(); err != nil {
 			return err
 		}
-		if d, err = tx.Deletions().Get(ctx, a.Organization.ID); errors.Is(err, ErrNotFound) {
-			return Errorf(CodeConflict, MessageNotDeleting)
+		if d, err = tx.Deletions().Get(ctx, a.Organization.ID); errors.Is(err, apperr.ErrNotFound) {
+			return apperr.Errorf(apperr.CodeConflict, account.MessageNotDeleting)
 		}
 		if err != nil {
 			return err
@@ -135,7 +139,7 @@ func (ds *Deletions) Withdraw(ctx context.Context, a Access) error {
 	if !d.CancelsPlan {
 		return nil
 	}
-	current, known, err := Found(ds.store.Subscriptions().Current(ctx, a.Organization.ID, ds.knownAccount()))
+	current, known, err := apperr.Found(ds.store.Subscriptions().Current(ctx, a.Organization.ID, ds.knownAccount()))
 	if err != nil || !known || current.Status.Ended() {
 		return err
 	}
@@ -144,7 +148,7 @@ func (ds *Deletions) Withdraw(ctx context.Context, a Access) error {
 
 // deleteDueOrganizations deletes those whose time has come.
 func (ds *Deletions) deleteDue(ctx context.Context) error {
-	due, err := ds.store.Deletions().Due(ctx, ds.now(), deletionBatch)
+	due, err := ds.store.Deletions().Due(ctx, ds.Now(), deletionBatch)
 	if err != nil {
 		return fmt.Errorf("due deletions: %w", err)
 	}
@@ -153,7 +157,7 @@ func (ds *Deletions) deleteDue(ctx context.Context) error {
 		err := ds.delete(bounded, organizationID)
 		cancel()
 		if err != nil {
-			ds.log.WarnContext(ctx, "organization is not deleted", "organization", organizationID, "error", err)
+			ds.Log.WarnContext(ctx, "organization is not deleted", "organization", organizationID, "error", err)
 			if err := ds.scheduleRetry(context.WithoutCancel(ctx), organizationID, err); err != nil {
 				return err
 			}
@@ -176,7 +180,7 @@ func (ds *Deletions) delete(ctx context.Context, organizationID string) error {
 		return err
 	}
 	for _, subscription := range living {
-		if err := ds.gateway.CancelSubscription(ctx, subscription.ID); err != nil && !isMissing(err) {
+		if err := ds.gateway.CancelSubscription(ctx, subscription.ID); err != nil && !apperr.IsMissing(err) {
 			return fmt.Errorf("end subscription: %w", err)
 		}
 		if _, err := ds.subscriptions.refetch(ctx, subscription.ID); err != nil {
@@ -197,13 +201,13 @@ func (ds *Deletions) delete(ctx context.Context, organizationID string) error {
 		case len(left) > 0:
 			return fmt.Errorf("subscription %s is %s", left[0].ID, left[0].Status)
 		}
-		return tx.Deletions().MarkDeleted(ctx, organizationID, ds.now())
+		return tx.Deletions().MarkDeleted(ctx, organizationID, ds.Now())
 	})
 }
 
 // expireCheckouts closes the pages on which somebody could still pay.
 func (ds *Deletions) expireCheckouts(ctx context.Context, acct StripeAccount, organizationID string) error {
-	open, err := ds.store.Checkouts().Unfinished(ctx, acct, organizationID, ds.now())
+	open, err := ds.store.Checkouts().Unfinished(ctx, acct, organizationID, ds.Now())
 	if err != nil {
 		return err
 	}
@@ -219,11 +223,11 @@ func (ds *Deletions) expireCheckouts(ctx context.Context, acct StripeAccount, or
 }
 
 func (ds *Deletions) scheduleRetry(ctx context.Context, organizationID string, cause error) error {
-	d, known, err := Found(ds.store.Deletions().Get(ctx, organizationID))
+	d, known, err := apperr.Found(ds.store.Deletions().Get(ctx, organizationID))
 	if err != nil || !known {
 		return err
 	}
 	d.Failures++
-	d.Error, d.DueAt = cause.Error(), ds.now().Add(ds.backoff(d.Failures))
+	d.Error, d.DueAt = cause.Error(), ds.Now().Add(ds.Backoff(d.Failures))
 	return ds.store.Deletions().Put(ctx, d)
 }

@@ -10,11 +10,14 @@ import (
 	"time"
 
 	"usher/billing"
+	"usher/billing/account"
+	"usher/billing/apperr"
+	"usher/billing/mail"
 	"usher/stripelocal"
 )
 
 // again reads the actor's access anew, as every request does.
-func (s *stage) again() billing.Access {
+func (s *stage) again() account.Access {
 	s.t.Helper()
 	access, err := s.service.Organizations.Access(s.t.Context(), s.access.User.ID, s.access.Organization.ID)
 	s.must(err)
@@ -35,7 +38,7 @@ func (s *stage) ends() bool {
 
 func TestPlanIsCanceledAndTakenUpAgain(t *testing.T) {
 	s := openStage(t)
-	if err := s.service.Subscriptions.CancelAtPeriodEnd(t.Context(), s.access); billing.ErrorMessage(err) != billing.MessageNoPlan {
+	if err := s.service.Subscriptions.CancelAtPeriodEnd(t.Context(), s.access); apperr.MessageOf(err) != billing.MessageNoPlan {
 		t.Errorf("without a plan: %v", err)
 	}
 	s.subscribe("pro")
@@ -61,24 +64,24 @@ func TestPlanIsCanceledAndTakenUpAgain(t *testing.T) {
 func TestDeletionIsTakenBack(t *testing.T) {
 	s := openStage(t)
 	s.subscribe("pro")
-	if err := s.service.Deletions.Request(t.Context(), s.access, "something else"); billing.ErrorCode(err) != billing.CodeUnprocessable {
+	if err := s.service.Deletions.Request(t.Context(), s.access, "something else"); apperr.CodeOf(err) != apperr.CodeUnprocessable {
 		t.Fatalf("without its name: %v", err)
 	}
 	s.must(s.service.Deletions.Request(t.Context(), s.access, s.access.Organization.Name))
-	if !s.ends() || s.again().Organization.DeletesAt == nil || s.kept(billing.MailDeletion) != 1 {
+	if !s.ends() || s.again().Organization.DeletesAt == nil || s.kept(mail.KindDeletion) != 1 {
 		t.Fatal("it is not on its way")
 	}
-	if err := s.service.Deletions.Request(t.Context(), s.again(), s.access.Organization.Name); billing.ErrorCode(err) != billing.CodeConflict {
+	if err := s.service.Deletions.Request(t.Context(), s.again(), s.access.Organization.Name); apperr.CodeOf(err) != apperr.CodeConflict {
 		t.Errorf("once more: %v", err)
 	}
-	if _, err := s.service.Checkouts.StartPack(t.Context(), s.again(), billing.CheckoutRequest{PackID: "credits_500"}); billing.ErrorMessage(err) != billing.MessageDeleting {
+	if _, err := s.service.Checkouts.StartPack(t.Context(), s.again(), billing.CheckoutRequest{PackID: "credits_500"}); apperr.MessageOf(err) != account.MessageDeleting {
 		t.Errorf("buying meanwhile: %v", err)
 	}
 	s.must(s.service.Deletions.Withdraw(t.Context(), s.again()))
 	if s.ends() || s.again().Organization.DeletesAt != nil {
 		t.Error("it is still on its way")
 	}
-	if err := s.service.Deletions.Withdraw(t.Context(), s.again()); billing.ErrorMessage(err) != billing.MessageNotDeleting {
+	if err := s.service.Deletions.Withdraw(t.Context(), s.again()); apperr.MessageOf(err) != account.MessageNotDeleting {
 		t.Errorf("once more: %v", err)
 	}
 	s.must(s.deleteDue(billing.DeletionUndo + time.Hour))
@@ -121,11 +124,11 @@ func TestOrganizationIsDeletedOnlyOnceItsPlanHasEnded(t *testing.T) {
 	}
 	for _, member := range members {
 		_, err := s.service.Organizations.Access(t.Context(), member.UserID, s.access.Organization.ID)
-		if gone := errors.Is(err, billing.ErrNotFound); gone == (member.UserID == s.access.User.ID) {
+		if gone := errors.Is(err, apperr.ErrNotFound); gone == (member.UserID == s.access.User.ID) {
 			t.Errorf("%s enters: %v", member.Name, err)
 		}
 	}
-	if err := s.service.Deletions.Withdraw(t.Context(), s.again()); billing.ErrorMessage(err) != billing.MessageDeleted {
+	if err := s.service.Deletions.Withdraw(t.Context(), s.again()); apperr.MessageOf(err) != account.MessageDeleted {
 		t.Errorf("taken back too late: %v", err)
 	}
 }
@@ -137,21 +140,21 @@ func TestHandOver(t *testing.T) {
 	s.must(err)
 	for _, member := range members {
 		if member.UserID == s.access.User.ID {
-			if err := s.service.Members.HandOver(t.Context(), s.access, member.ID); billing.ErrorCode(err) != billing.CodeUnprocessable {
+			if err := s.service.Members.HandOver(t.Context(), s.access, member.ID); apperr.CodeOf(err) != apperr.CodeUnprocessable {
 				t.Errorf("to oneself: %v", err)
 			}
 			continue
 		}
 		s.must(s.service.Members.HandOver(t.Context(), s.access, member.ID))
 		next, err := s.service.Organizations.Access(t.Context(), member.UserID, s.access.Organization.ID)
-		if err != nil || next.Member.Role.ID != billing.RoleAdmin {
+		if err != nil || next.Member.Role.ID != account.RoleAdmin {
 			t.Errorf("the new admin is %+v, %v", next.Member.Role, err)
 		}
 	}
-	if role := s.again().Member.Role.ID; role != billing.RoleMember {
+	if role := s.again().Member.Role.ID; role != account.RoleMember {
 		t.Errorf("the former admin is %s", role)
 	}
-	if err := s.service.Members.HandOver(t.Context(), s.access, members[0].ID); billing.ErrorMessage(err) != billing.MessageAdminsOnly {
+	if err := s.service.Members.HandOver(t.Context(), s.access, members[0].ID); apperr.MessageOf(err) != account.MessageAdminsOnly {
 		t.Errorf("by the former admin: %v", err)
 	}
 }
@@ -160,7 +163,7 @@ func TestHandOver(t *testing.T) {
 func TestAccountIsDeleted(t *testing.T) {
 	s := openStage(t)
 	s.subscribe("pro")
-	if err := s.service.Users.DeleteAccount(t.Context(), s.access.User.ID, "front of house"); billing.ErrorCode(err) != billing.CodeConflict {
+	if err := s.service.Users.DeleteAccount(t.Context(), s.access.User.ID, "front of house"); apperr.CodeOf(err) != apperr.CodeConflict {
 		t.Errorf("the last admin: %v", err)
 	}
 	s.join(1)
@@ -170,18 +173,18 @@ func TestAccountIsDeleted(t *testing.T) {
 		if member.UserID == s.access.User.ID {
 			continue
 		}
-		if err := s.service.Users.DeleteAccount(t.Context(), member.UserID, "back of house"); billing.ErrorCode(err) != billing.CodeUnprocessable {
+		if err := s.service.Users.DeleteAccount(t.Context(), member.UserID, "back of house"); apperr.CodeOf(err) != apperr.CodeUnprocessable {
 			t.Errorf("with a wrong password: %v", err)
 		}
 		s.must(s.service.Users.DeleteAccount(t.Context(), member.UserID, "front of house"))
 		if _, err := s.service.Users.LogIn(t.Context(), member.Email, "front of house"); err == nil {
 			t.Error("they can still sign in")
 		}
-		if _, err := s.service.Organizations.Access(t.Context(), member.UserID, s.access.Organization.ID); !errors.Is(err, billing.ErrNotFound) {
+		if _, err := s.service.Organizations.Access(t.Context(), member.UserID, s.access.Organization.ID); !errors.Is(err, apperr.ErrNotFound) {
 			t.Errorf("they can still enter: %v", err)
 		}
 		user, err := s.service.Users.Get(t.Context(), member.UserID)
-		if err != nil || user.Name != billing.DeletedName || user.Email == member.Email {
+		if err != nil || user.Name != account.DeletedName || user.Email == member.Email {
 			t.Errorf("kept is %+v, %v", user, err)
 		}
 	}
@@ -189,7 +192,7 @@ func TestAccountIsDeleted(t *testing.T) {
 		t.Errorf("seats: %+v", seats)
 	}
 	changes, _, err := s.service.SeatLedger.Search(t.Context(), s.access, billing.LedgerSearch{Limit: 1})
-	if err != nil || changes[0].Reason != "deleted their account" || changes[0].SubjectName != billing.DeletedName {
+	if err != nil || changes[0].Reason != "deleted their account" || changes[0].SubjectName != account.DeletedName {
 		t.Errorf("the ledger says %+v, %v", changes[0], err)
 	}
 }

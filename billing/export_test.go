@@ -1,14 +1,18 @@
 package billing
 
-import "context"
+import (
+	"context"
+
+	"usher/billing/mail"
+)
 
 // QueueMail lets tests queue a mail in a transaction of theirs.
-func (s *Service) QueueMail(ctx context.Context, tx Tx, m Mail) error {
-	return s.Outbox.queue(ctx, tx, m)
+func (s *Service) QueueMail(ctx context.Context, tx Tx, m mail.Message) error {
+	return s.Outbox.Queue(ctx, tx, m)
 }
 
 // QueueNotice lets tests queue a notice in a transaction of theirs.
-func (s *Service) QueueNotice(ctx context.Context, tx Tx, m Mail) error {
+func (s *Service) QueueNotice(ctx context.Context, tx Tx, m mail.Message) error {
 	return s.Notices.queueTo(ctx, tx, m)
 }
 

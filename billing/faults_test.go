@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"usher/billing"
+	"usher/billing/catalog"
+	"usher/billing/job"
 	"usher/stripelocal"
 )
 
@@ -28,7 +30,7 @@ func TestDuplicatesOverTwoReplicas(t *testing.T) {
 	s := openStage(t)
 	other := s.newService(s.openStore())
 	s.must(other.Prices.Start(t.Context()))
-	session, err := s.service.Checkouts.Start(t.Context(), s.access, billing.CheckoutRequest{PlanID: "pro", Interval: billing.Monthly})
+	session, err := s.service.Checkouts.Start(t.Context(), s.access, billing.CheckoutRequest{PlanID: "pro", Interval: catalog.Monthly})
 	s.must(err)
 	s.pay(session)
 	payload := s.eventsOf("invoice.paid")[0]
@@ -131,7 +133,7 @@ func TestEventSurvivesWhatStripeAnswers(t *testing.T) {
 			_, err := s.stripe.Faults().Add(stripelocal.Fault{Kind: c.kind, Method: http.MethodGet, Path: "/v1/subscriptions/*", Calls: -1})
 			s.must(err)
 			deliver(t, s, made[len(made)-1]) // within the skew margin of what is held: Stripe has to be asked
-			_, _ = s.service.Worker.RunJob(t.Context(), billing.Job{Kind: billing.JobEvent})
+			_, _ = s.service.Worker.RunJob(t.Context(), job.Job{Kind: job.KindEvent})
 			if n := s.one(`select count(*) from stripe_events where outcome = 'pending' and attempts = 1 and error <> '' and next_attempt_at > received_at`); n != 1 {
 				t.Fatal("the failure is not written down, or there is no next attempt")
 			}
@@ -179,13 +181,13 @@ func TestWorkerThatOutlivesItsLease(t *testing.T) {
 	s.must(first.Prices.Start(t.Context()))
 	var group sync.WaitGroup
 	group.Go(func() {
-		_, _ = first.Worker.RunJob(context.WithoutCancel(t.Context()), billing.Job{Kind: billing.JobEvent})
+		_, _ = first.Worker.RunJob(context.WithoutCancel(t.Context()), job.Job{Kind: job.KindEvent})
 	})
 	<-slow.asked
 	s.postStripe(http.MethodPost, "/v1/subscriptions/"+current.ID, url.Values{"cancel_at_period_end": {"false"}})
 	second := s.later(time.Minute) // the lease is over
 	s.must(second.Prices.Start(t.Context()))
-	_, err := second.Worker.RunJob(t.Context(), billing.Job{Kind: billing.JobEvent})
+	_, err := second.Worker.RunJob(t.Context(), job.Job{Kind: job.KindEvent})
 	s.must(err)
 	if s.one(`select count(*) from stripe_events where outcome = 'applied' and attempts = 2`) != 1 {
 		t.Fatal("the second worker has not settled it")
@@ -222,7 +224,7 @@ func backlogLeavesOthersTheirTurn(t *testing.T, busy string) {
 	made := s.eventsOf("customer.subscription.updated")
 	deliver(t, s, made[len(made)-1])
 	for range 2 { // one of theirs and one of ours
-		_, err := s.service.Worker.RunJob(t.Context(), billing.Job{Kind: billing.JobEvent})
+		_, err := s.service.Worker.RunJob(t.Context(), job.Job{Kind: job.KindEvent})
 		s.must(err)
 	}
 	if !s.overview().Subscription.CancelAtPeriodEnd {

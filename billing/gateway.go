@@ -3,6 +3,8 @@ package billing
 import (
 	"context"
 	"time"
+
+	"usher/billing/catalog"
 )
 
 // Gateway is what this package needs of Stripe. Every method takes its time limit from ctx and returns a [*StripeError] in the chain
@@ -15,7 +17,7 @@ type Gateway interface {
 	// Account tells whose keys these are.
 	Account(ctx context.Context) (StripeAccount, error)
 	// Prices finds active prices by lookup key and prices by id; what does not exist is left out.
-	Prices(ctx context.Context, lookupKeys, ids []string) ([]StripePrice, error)
+	Prices(ctx context.Context, lookupKeys, ids []string) ([]catalog.StripePrice, error)
 	// CreateCustomer creates a customer under an idempotency key made of the organization and the generation.
 	CreateCustomer(ctx context.Context, link CustomerLink) (customerID string, err error)
 	// CreateCheckoutSession opens a Checkout session under an idempotency key made of the record's id.

@@ -10,6 +10,9 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"usher/billing/apperr"
+	"usher/billing/job"
 )
 
 // Inbox receives Stripe's events, stores them and processes those that are pending.
@@ -111,7 +114,7 @@ func EventTypes() []string { return slices.Sorted(maps.Keys((&Inbox{}).handlersB
 // unknown types and other applications' objects too. Errors: CodeInvalid for a bad signature or a body that is no event; anything else
 // means that Stripe should send it again.
 func (in *Inbox) Receive(ctx context.Context, payload []byte, signature string) error {
-	event, err := in.gateway.VerifyEvent(payload, signature, in.wall())
+	event, err := in.gateway.VerifyEvent(payload, signature, in.Wall())
 	if err != nil {
 		return err
 	}
@@ -127,7 +130,7 @@ var errDuplicateEvent = errors.New("the event is known")
 // storeEvent is the one transaction of a webhook: decide, apply, store. The event is written last, with what became of it: writing it first would
 // write its payload twice. What is done about a duplicate is taken back by then.
 func (in *Inbox) storeEvent(ctx context.Context, event Event) error {
-	now := in.now()
+	now := in.Now()
 	var changes ChangeLog
 	err := in.store.InTxRecording(ctx, &changes, func(tx Tx) error {
 		result, err := in.decide(ctx, tx, event)
@@ -137,7 +140,7 @@ func (in *Inbox) storeEvent(ctx context.Context, event Event) error {
 		stored := StoredEvent{Event: event, OrganizationID: result.organizationID, Outcome: result.outcome, ReceivedAt: now, Changes: changes.Lines}
 		if stored.Outcome == OutcomePending {
 			stored.NextAttemptAt = &now
-			if err := in.enqueue(ctx, tx.Jobs(), JobEvent, event.ID, "", now); err != nil {
+			if err := in.Enqueue(ctx, tx.Jobs(), job.KindEvent, event.ID, "", now); err != nil {
 				return err
 			}
 		}
@@ -194,7 +197,7 @@ func (in *Inbox) processDue(ctx context.Context) (bool, error) {
 	stored.Changes = append(stored.Changes, changes.Lines...)
 	if err != nil {
 		in.scheduleRetry(&stored, err)
-		in.log.WarnContext(ctx, "event is not settled", "event", stored.ID, "type", stored.Type, "attempt", stored.Attempts, "error", err)
+		in.Log.WarnContext(ctx, "event is not settled", "event", stored.ID, "type", stored.Type, "attempt", stored.Attempts, "error", err)
 	}
 	return true, in.store.Events().Finish(context.WithoutCancel(ctx), stored)
 }
@@ -217,8 +220,8 @@ func (in *Inbox) claimDue(ctx context.Context) (StoredEvent, bool, error) {
 }
 
 func (in *Inbox) claimAfter(ctx context.Context, last QueueCursor) (StoredEvent, bool, error) {
-	now := in.now()
-	stored, claimed, err := Found(in.store.Events().ClaimDue(ctx, now, now.Add(eventLease), last))
+	now := in.Now()
+	stored, claimed, err := apperr.Found(in.store.Events().ClaimDue(ctx, now, now.Add(eventLease), last))
 	if claimed {
 		in.cursor.Store(cmp.Or(QueueCursor(stored.OrganizationID), NoOrganization))
 	}
@@ -229,7 +232,7 @@ func (in *Inbox) claimAfter(ctx context.Context, last QueueCursor) (StoredEvent,
 func (in *Inbox) processRecovering(ctx context.Context, e Event, changes *ChangeLog) (outcome Outcome, err error) {
 	defer func() {
 		if panicked := recover(); panicked != nil {
-			in.log.ErrorContext(ctx, "an event made its handler panic", "event", e.ID, "type", e.Type, "panic", panicked, "stack", string(debug.Stack()))
+			in.Log.ErrorContext(ctx, "an event made its handler panic", "event", e.ID, "type", e.Type, "panic", panicked, "stack", string(debug.Stack()))
 			outcome, err = "", fmt.Errorf("the handler panicked: %v", panicked)
 		}
 	}()
@@ -264,18 +267,18 @@ func (in *Inbox) scheduleRetry(e *StoredEvent, cause error) {
 		e.Outcome = OutcomeFailed
 		return
 	}
-	next := in.now().Add(in.backoff(e.Attempts))
+	next := in.Now().Add(in.Backoff(e.Attempts))
 	e.Outcome, e.NextAttemptAt = OutcomePending, &next
 }
 
 // isPermanent tells that trying again would end the same way: the payload can't be read, or Stripe says that the request itself is wrong.
 // Keys are rolled and permissions given while events wait, so 401 and 403 are not.
 func isPermanent(cause error) bool {
-	var refused *StripeError
+	var refused *apperr.StripeError
 	if errors.As(cause, &refused) {
 		return refused.Status == 400 && !refused.Unanswered
 	}
-	return ErrorCode(cause) == CodeInvalid
+	return apperr.CodeOf(cause) == apperr.CodeInvalid
 }
 
 func (in *Inbox) processAllDue(ctx context.Context) error {
@@ -302,7 +305,7 @@ func (in *Inbox) handleCustomerUpdated(ctx context.Context, tx Tx, e Event) (eve
 
 func (in *Inbox) refetchCustomer(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
 	customer, err := in.gateway.Customer(ctx, e.CustomerID)
-	if isMissing(err) {
+	if apperr.IsMissing(err) {
 		return OutcomeIgnored, nil
 	}
 	if err != nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"usher/billing/job"
 )
 
 // eventRetention is how long settled events stay in the inbox; pending and failed ones stay until they are settled.
@@ -39,12 +41,12 @@ func (in *Inbox) Get(ctx context.Context, id string) (StoredEvent, error) {
 // ReplayEvent has an event settled once more, whatever became of it before; what it tells of counts once all the same. Error:
 // [ErrNotFound].
 func (in *Inbox) Replay(ctx context.Context, id string) error {
-	now := in.now()
+	now := in.Now()
 	err := in.store.InTx(ctx, func(tx Tx) error {
 		if err := tx.Events().Requeue(ctx, id, now); err != nil {
 			return err
 		}
-		return in.enqueue(ctx, tx.Jobs(), JobEvent, id, fmt.Sprintf("replay:%d", now.UnixMicro()), now)
+		return in.Enqueue(ctx, tx.Jobs(), job.KindEvent, id, fmt.Sprintf("replay:%d", now.UnixMicro()), now)
 	})
 	if err != nil {
 		return fmt.Errorf("replay event: %w", err)
@@ -55,7 +57,7 @@ func (in *Inbox) Replay(ctx context.Context, id string) error {
 // pruneEvents removes what is settled and older than eventsKept, in small bites.
 func (in *Inbox) prune(ctx context.Context) error {
 	for ctx.Err() == nil {
-		removed, err := in.store.Events().Prune(ctx, in.now().Add(-eventRetention), eventPruneBatch)
+		removed, err := in.store.Events().Prune(ctx, in.Now().Add(-eventRetention), eventPruneBatch)
 		if err != nil || removed < eventPruneBatch {
 			return err
 		}

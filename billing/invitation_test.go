@@ -7,11 +7,14 @@ import (
 	"time"
 
 	"usher/billing"
+	"usher/billing/account"
+	"usher/billing/apperr"
+	"usher/billing/catalog"
 )
 
-func (s *stage) invite(a billing.Access, email string, billable bool) billing.Invitation {
+func (s *stage) invite(a account.Access, email string, billable bool) account.Invitation {
 	s.t.Helper()
-	invitation, err := s.service.Invitations.Invite(s.t.Context(), a, billing.NewInvitation{Email: email, Billable: billable})
+	invitation, err := s.service.Invitations.Invite(s.t.Context(), a, account.NewInvitation{Email: email, Billable: billable})
 	s.must(err)
 	return invitation
 }
@@ -24,7 +27,7 @@ func (s *stage) later(ahead time.Duration) *billing.Service {
 	})
 }
 
-var newPerson = billing.NewAccount{Name: "Noa\nLevi", Password: "front of house"}
+var newPerson = account.NewAccount{Name: "Noa\nLevi", Password: "front of house"}
 
 func TestInvitationIsForOneAddressAndOneUse(t *testing.T) {
 	s := openStage(t)
@@ -35,7 +38,7 @@ func TestInvitationIsForOneAddressAndOneUse(t *testing.T) {
 	if n := s.one(`select count(*) from invitations where encode(token_hash, 'escape') like '%' || $1 || '%'`, token); n != 0 {
 		t.Error("the token stands in the table")
 	}
-	if _, err := s.service.Invitations.Accept(ctx, token, s.user().ID); billing.ErrorMessage(err) != billing.MessageInvitationOther {
+	if _, err := s.service.Invitations.Accept(ctx, token, s.user().ID); apperr.MessageOf(err) != account.MessageInvitationOther {
 		t.Errorf("accepted by somebody else: %v", err)
 	}
 	user, organization, err := s.service.Invitations.AcceptWithNewAccount(ctx, token, newPerson)
@@ -43,19 +46,19 @@ func TestInvitationIsForOneAddressAndOneUse(t *testing.T) {
 	if user.Email != "Noa@Example.com" || user.Name != "Noa Levi" || organization.ID != tr.id {
 		t.Errorf("%+v in %+v", user, organization)
 	}
-	if member := tr.enter(user.ID).Member; member.Role.ID != billing.RoleMember || !member.Billed() {
+	if member := tr.enter(user.ID).Member; member.Role.ID != account.RoleMember || !member.Billed() {
 		t.Errorf("%+v", member)
 	}
 	if n := s.one(`select count(*) from users where id = $1 and email_verified_at is not null`, user.ID); n != 1 {
 		t.Error("the link proves the address")
 	}
 	for name, got := range map[string]string{"used": token, "made up": "made-up", "empty": ""} {
-		if _, err := s.service.Invitations.Accept(ctx, got, user.ID); billing.ErrorMessage(err) != billing.MessageInvitationGone {
+		if _, err := s.service.Invitations.Accept(ctx, got, user.ID); apperr.MessageOf(err) != account.MessageInvitationGone {
 			t.Errorf("a token that is %s: %v", name, err)
 		}
 	}
-	_, err = s.service.Invitations.Invite(ctx, admin, billing.NewInvitation{Email: "NOA@example.com"})
-	if billing.ErrorMessage(err) != billing.MessageMemberAlready {
+	_, err = s.service.Invitations.Invite(ctx, admin, account.NewInvitation{Email: "NOA@example.com"})
+	if apperr.MessageOf(err) != account.MessageMemberAlready {
 		t.Errorf("a member is invited: %v", err)
 	}
 }
@@ -72,33 +75,33 @@ func TestInvitationsThatDoNotCount(t *testing.T) {
 		if _, _, accepted := service.Invitations.AcceptWithNewAccount(ctx, token, newPerson); accepted == nil {
 			t.Error("accepted what does not open")
 		}
-		return billing.ErrorMessage(err)
+		return apperr.MessageOf(err)
 	}
 	invitation := s.invite(admin, "noa@example.com", true)
 	old := s.token("noa@example.com")
 	if got := open(s.service, old); got != "" {
 		t.Fatalf("a fresh one: %s", got)
 	}
-	if got := open(s.later(billing.InvitationLifetime+time.Minute), old); got != billing.MessageInvitationExpired {
+	if got := open(s.later(account.InvitationLifetime+time.Minute), old); got != account.MessageInvitationExpired {
 		t.Errorf("after 7 days: %q", got)
 	}
-	if _, err := s.service.Invitations.Invite(ctx, admin, billing.NewInvitation{Email: "NOA@example.com"}); billing.ErrorMessage(err) != billing.MessageInvitedAlready {
+	if _, err := s.service.Invitations.Invite(ctx, admin, account.NewInvitation{Email: "NOA@example.com"}); apperr.MessageOf(err) != account.MessageInvitedAlready {
 		t.Errorf("invited twice: %v", err)
 	}
 	_, err := s.service.Invitations.Resend(ctx, admin, invitation.ID)
 	s.must(err)
 	renewed := s.token("noa@example.com")
-	if old == renewed || open(s.service, old) != billing.MessageInvitationGone || open(s.service, renewed) != "" {
+	if old == renewed || open(s.service, old) != account.MessageInvitationGone || open(s.service, renewed) != "" {
 		t.Error("sending again makes a new link, and the old one ends")
 	}
 	s.must(s.service.Invitations.Revoke(ctx, admin, invitation.ID))
-	if got := open(s.service, renewed); got != billing.MessageInvitationGone {
+	if got := open(s.service, renewed); got != account.MessageInvitationGone {
 		t.Errorf("taken back: %q", got)
 	}
-	if err := s.service.Invitations.Revoke(ctx, admin, invitation.ID); billing.ErrorCode(err) != billing.CodeNotFound {
+	if err := s.service.Invitations.Revoke(ctx, admin, invitation.ID); apperr.CodeOf(err) != apperr.CodeNotFound {
 		t.Errorf("taken back twice: %v", err)
 	}
-	if _, err := s.service.Invitations.Resend(ctx, s.access, invitation.ID); billing.ErrorCode(err) != billing.CodeNotFound {
+	if _, err := s.service.Invitations.Resend(ctx, s.access, invitation.ID); apperr.CodeOf(err) != apperr.CodeNotFound {
 		t.Errorf("another organization's: %v", err)
 	}
 }
@@ -107,10 +110,10 @@ func TestInvitationsThatDoNotCount(t *testing.T) {
 func TestInvitationEndsWithItsSender(t *testing.T) {
 	s := openStage(t)
 	tr, admin := s.found()
-	second := tr.person(billing.RoleAdmin, true)
+	second := tr.person(account.RoleAdmin, true)
 	invitation := s.invite(second, "friend@example.com", true)
 	s.must(s.service.Members.Remove(t.Context(), admin, second.Member.ID))
-	if _, _, err := s.service.Invitations.AcceptWithNewAccount(t.Context(), s.token("friend@example.com"), newPerson); billing.ErrorMessage(err) != billing.MessageInvitationVoid {
+	if _, _, err := s.service.Invitations.AcceptWithNewAccount(t.Context(), s.token("friend@example.com"), newPerson); apperr.MessageOf(err) != account.MessageInvitationVoid {
 		t.Fatalf("accepted: %v", err)
 	}
 	_, err := s.service.Invitations.Resend(t.Context(), admin, invitation.ID)
@@ -125,16 +128,16 @@ func TestSeatMaximum(t *testing.T) {
 	s.subscribe("pro")
 	ctx := t.Context()
 	const guests, most = 6, 3
-	users := make([]billing.User, guests)
+	users := make([]account.User, guests)
 	for i := range users {
 		users[i] = s.user()
 		s.invite(s.access, users[i].Email, true)
 	}
 	capped := s.capped(most)
-	if _, err := capped.Invitations.Invite(ctx, s.access, billing.NewInvitation{Email: "one@example.com", Billable: true}); billing.ErrorCode(err) != billing.CodeConflict {
+	if _, err := capped.Invitations.Invite(ctx, s.access, account.NewInvitation{Email: "one@example.com", Billable: true}); apperr.CodeOf(err) != apperr.CodeConflict {
 		t.Errorf("promised a seat that is not there: %v", err)
 	}
-	if _, err := capped.Invitations.Invite(ctx, s.access, billing.NewInvitation{Email: "two@example.com"}); err != nil {
+	if _, err := capped.Invitations.Invite(ctx, s.access, account.NewInvitation{Email: "two@example.com"}); err != nil {
 		t.Errorf("who is not billed needs no seat: %v", err)
 	}
 	var group sync.WaitGroup
@@ -148,7 +151,7 @@ func TestSeatMaximum(t *testing.T) {
 	for _, err := range errs {
 		if err == nil {
 			in++
-		} else if billing.ErrorMessage(err) != billing.MessageInvitationFull {
+		} else if apperr.MessageOf(err) != account.MessageInvitationFull {
 			t.Errorf("refused with %v", err)
 		}
 	}
@@ -167,9 +170,9 @@ func TestSeatMaximum(t *testing.T) {
 func (s *stage) mustBeFull(service *billing.Service) {
 	s.t.Helper()
 	tr := troupe{s, s.access.Organization.ID}
-	member := tr.person(billing.RoleMember, false).Member
-	_, err := service.Members.Change(s.t.Context(), s.access, member.ID, billing.MemberChange{Billable: ptr(true)})
-	if billing.ErrorCode(err) != billing.CodeConflict {
+	member := tr.person(account.RoleMember, false).Member
+	_, err := service.Members.Change(s.t.Context(), s.access, member.ID, account.MemberChange{Billable: ptr(true)})
+	if apperr.CodeOf(err) != apperr.CodeConflict {
 		s.t.Errorf("billed beyond the maximum: %v", err)
 	}
 }
@@ -177,7 +180,7 @@ func (s *stage) mustBeFull(service *billing.Service) {
 // capped is a replica whose plans take so many people.
 func (s *stage) capped(most int) *billing.Service {
 	s.t.Helper()
-	plans := billing.BuiltInPlans()
+	plans := catalog.BuiltInPlans()
 	for i := range plans.Plans {
 		plans.Plans[i].SeatMaximum = most
 	}
@@ -196,10 +199,10 @@ func TestRoleThatIsHeldStays(t *testing.T) {
 		if err == nil {
 			return ""
 		}
-		return billing.ErrorMessage(err)
+		return apperr.MessageOf(err)
 	}
 	holder := tr.person(id, true)
-	invitation, err := s.service.Invitations.Invite(ctx, admin, billing.NewInvitation{Email: "u@example.com", RoleID: id})
+	invitation, err := s.service.Invitations.Invite(ctx, admin, account.NewInvitation{Email: "u@example.com", RoleID: id})
 	s.must(err)
 	if got := delete(); got != "Ushers is held by 1 person and 1 invitation. Give them another role first." {
 		t.Errorf("deleted: %q", got)
@@ -213,7 +216,7 @@ func TestRoleThatIsHeldStays(t *testing.T) {
 		t.Errorf("nobody holds it: %q", got)
 	}
 	for i, name := range []string{"admin", " Billing  Admin", "", fmt.Sprintf("%061d", 1)} {
-		if _, err := s.service.Roles.Create(ctx, admin, billing.RoleDraft{Name: name}); billing.ErrorCode(err) != billing.CodeUnprocessable {
+		if _, err := s.service.Roles.Create(ctx, admin, account.RoleDraft{Name: name}); apperr.CodeOf(err) != apperr.CodeUnprocessable {
 			t.Errorf("name %d: %v", i, err)
 		}
 	}

@@ -5,6 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"usher/billing/account"
+	"usher/billing/apperr"
+	"usher/billing/catalog"
 )
 
 // Invoices stores snapshots of invoices.
@@ -66,7 +70,9 @@ type InvoiceLine struct {
 }
 
 // Total amount as money.
-func (i Invoice) TotalMoney() Money { return Money{Minor: i.Total, Currency: i.Currency} }
+func (i Invoice) TotalMoney() catalog.Money {
+	return catalog.Money{Minor: i.Total, Currency: i.Currency}
+}
 
 // final tells that the invoice can't change any more in what is looked at here.
 func (i Invoice) final() bool { return i.Status == InvoiceVoid }
@@ -85,7 +91,7 @@ func (is *Invoices) handle(ctx context.Context, tx Tx, e Event) (eventResult, er
 		// Whose invoice it is rests on metadata alone: nothing is counted or told before Stripe was asked and the customer adopted.
 		return eventResult{OutcomePending, organizationID}, nil
 	}
-	held, known, err := Found(tx.Invoices().Lock(ctx, e.ObjectID))
+	held, known, err := apperr.Found(tx.Invoices().Lock(ctx, e.ObjectID))
 	if err != nil {
 		return eventResult{}, fmt.Errorf("lock invoice: %w", err)
 	}
@@ -148,7 +154,7 @@ func (is *Invoices) storeProrations(ctx context.Context, tx Tx, invoice Invoice)
 // refetchInvoiceOf asks Stripe for the invoice and for the subscription it is about.
 func (is *Invoices) refetchOf(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
 	err := is.refetchRecording(ctx, e.ObjectID, changes)
-	missing := errors.Is(err, ErrNotFound)
+	missing := errors.Is(err, apperr.ErrNotFound)
 	switch {
 	case err != nil && !missing:
 		return "", err
@@ -172,13 +178,13 @@ func (is *Invoices) refetchRecording(ctx context.Context, id string, changes *Ch
 		if err := is.subscriptions.pauseBefore(ctx, try); err != nil {
 			return fmt.Errorf("ask Stripe for an invoice: %w", err)
 		}
-		before, _, readErr := Found(is.store.Invoices().Get(ctx, id))
+		before, _, readErr := apperr.Found(is.store.Invoices().Get(ctx, id))
 		if readErr != nil {
 			return fmt.Errorf("ask Stripe for an invoice: %w", readErr)
 		}
 		answer, askErr := is.gateway.Invoice(ctx, id)
-		if isMissing(askErr) {
-			return ErrNotFound
+		if apperr.IsMissing(askErr) {
+			return apperr.ErrNotFound
 		}
 		if askErr != nil {
 			return fmt.Errorf("ask Stripe for an invoice: %w", askErr)
@@ -195,7 +201,7 @@ func (is *Invoices) applyFetched(ctx context.Context, answer Invoice, before int
 		if err != nil {
 			return err
 		}
-		held, _, err := Found(tx.Invoices().Lock(ctx, answer.ID))
+		held, _, err := apperr.Found(tx.Invoices().Lock(ctx, answer.ID))
 		if err != nil {
 			return fmt.Errorf("lock invoice: %w", err)
 		}
@@ -211,7 +217,7 @@ func (is *Invoices) applyFetched(ctx context.Context, answer Invoice, before int
 }
 
 // Invoices lists the organization's invoices, the newest first; drafts are left out.
-func (is *Invoices) List(ctx context.Context, a Access) ([]Invoice, error) {
+func (is *Invoices) List(ctx context.Context, a account.Access) ([]Invoice, error) {
 	return is.store.Invoices().List(ctx, a.Organization.ID, is.knownAccount(), invoicePage)
 }
 
@@ -219,8 +225,8 @@ const invoicePage = 100
 
 // InvoiceURL asks Stripe where an invoice can be seen and paid: such addresses expire, so they are never kept. Errors: CodeForbidden,
 // [ErrNotFound], CodeStripe.
-func (is *Invoices) URL(ctx context.Context, a Access, id string) (string, error) {
-	if err := a.requireBilling(); err != nil {
+func (is *Invoices) URL(ctx context.Context, a account.Access, id string) (string, error) {
+	if err := a.RequireBilling(); err != nil {
 		return "", err
 	}
 	held, err := is.store.Invoices().Get(ctx, id)
@@ -228,14 +234,14 @@ func (is *Invoices) URL(ctx context.Context, a Access, id string) (string, error
 		return "", err
 	}
 	if held.OrganizationID != a.Organization.ID {
-		return "", ErrNotFound
+		return "", apperr.ErrNotFound
 	}
 	answer, err := is.gateway.Invoice(ctx, id)
 	if err != nil {
-		return "", stripeFailed("read invoice", err)
+		return "", apperr.StripeFailed("read invoice", err)
 	}
 	if answer.HostedURL == "" {
-		return "", ErrNotFound
+		return "", apperr.ErrNotFound
 	}
 	return answer.HostedURL, nil
 }

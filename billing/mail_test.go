@@ -10,6 +10,9 @@ import (
 	"time"
 
 	"usher/billing"
+	"usher/billing/account"
+	"usher/billing/catalog"
+	"usher/billing/mail"
 	"usher/db"
 	"usher/db/dbtest"
 	mailviews "usher/views/mail"
@@ -18,11 +21,11 @@ import (
 // postOffice takes mail in, unless it is told to fail.
 type postOffice struct {
 	lock sync.Mutex
-	sent []billing.Outgoing
+	sent []mail.Outgoing
 	fail error
 }
 
-func (p *postOffice) Send(_ context.Context, m billing.Outgoing) error {
+func (p *postOffice) Send(_ context.Context, m mail.Outgoing) error {
 	p.lock.Lock()
 	defer p.lock.Unlock()
 	if p.fail != nil {
@@ -38,10 +41,10 @@ func (p *postOffice) failWith(err error) {
 	p.fail = err
 }
 
-func (p *postOffice) all() []billing.Outgoing {
+func (p *postOffice) all() []mail.Outgoing {
 	p.lock.Lock()
 	defer p.lock.Unlock()
-	return append([]billing.Outgoing(nil), p.sent...)
+	return append([]mail.Outgoing(nil), p.sent...)
 }
 
 // desk is the domain over a real PostgreSQL with a clock that is set by hand; Stripe has no part in it.
@@ -67,9 +70,9 @@ func openDesk(t *testing.T) *desk {
 	return d
 }
 
-func (d *desk) replica(mailer billing.Mailer) *billing.Service {
+func (d *desk) replica(mailer mail.Sender) *billing.Service {
 	return billing.New(billing.Options{
-		Store: d.store, Catalog: billing.BuiltInPlans(), Renderer: mailviews.Renderer{}, Mailer: mailer,
+		Store: d.store, Catalog: catalog.BuiltInPlans(), Renderer: mailviews.Renderer{}, Mailer: mailer,
 		BaseURL: "https://usher.test", Now: d.clock,
 	})
 }
@@ -86,7 +89,7 @@ func (d *desk) pass(duration time.Duration) {
 	d.now = d.now.Add(duration)
 }
 
-func (d *desk) queue(mails ...billing.Mail) {
+func (d *desk) queue(mails ...mail.Message) {
 	d.t.Helper()
 	err := d.store.InTx(d.t.Context(), func(tx billing.Tx) error {
 		for _, m := range mails {
@@ -101,31 +104,31 @@ func (d *desk) queue(mails ...billing.Mail) {
 	}
 }
 
-func (d *desk) statuses() map[billing.MailStatus]int {
+func (d *desk) statuses() map[mail.Status]int {
 	d.t.Helper()
 	var rows []struct {
-		Status billing.MailStatus `db:"status"`
-		Count  int                `db:"count"`
+		Status mail.Status `db:"status"`
+		Count  int         `db:"count"`
 	}
 	if err := d.store.DB().SelectContext(d.t.Context(), &rows, `select status, count(*) from emails group by status`); err != nil {
 		d.t.Fatal(err)
 	}
-	statuses := map[billing.MailStatus]int{}
+	statuses := map[mail.Status]int{}
 	for _, row := range rows {
 		statuses[row.Status] = row.Count
 	}
 	return statuses
 }
 
-func (d *desk) wantStatus(status billing.MailStatus, n int) {
+func (d *desk) wantStatus(status mail.Status, n int) {
 	d.t.Helper()
 	if got := d.statuses(); len(got) != 1 || got[status] != n {
 		d.t.Fatalf("outbox %v, want %d %s", got, n, status)
 	}
 }
 
-func failedPayment(key string) billing.Mail {
-	return billing.Mail{Kind: billing.MailPaymentFailed, To: "ana@example.com", Key: key, Data: billing.MailData{Organization: "Lantern"}}
+func failedPayment(key string) mail.Message {
+	return mail.Message{Kind: mail.KindPaymentFailed, To: "ana@example.com", Key: key, Data: mail.Data{Organization: "Lantern"}}
 }
 
 func TestQueuedTwentyTimesAtOnceMailedOnce(t *testing.T) {
@@ -141,7 +144,7 @@ func TestQueuedTwentyTimesAtOnceMailedOnce(t *testing.T) {
 	}
 	d.queue(failedPayment("invoice:in_1:failed")) // nor later, when the first is long sent
 	d.service.SweepMail(t.Context())
-	d.wantStatus(billing.MailSent, 1)
+	d.wantStatus(mail.StatusSent, 1)
 }
 
 func TestMailOfATransactionThatFailsIsNotSent(t *testing.T) {
@@ -184,7 +187,7 @@ func TestReplicasSendEachMailOnce(t *testing.T) {
 	if len(seen) != mails {
 		t.Errorf("%d of %d were sent", len(seen), mails)
 	}
-	d.wantStatus(billing.MailSent, mails)
+	d.wantStatus(mail.StatusSent, mails)
 }
 
 func TestMailIsSentAgainAfterAFailure(t *testing.T) {
@@ -192,7 +195,7 @@ func TestMailIsSentAgainAfterAFailure(t *testing.T) {
 	d.queue(failedPayment("1"))
 	d.office.failWith(errors.New("no answer"))
 	d.service.SweepMail(t.Context())
-	d.wantStatus(billing.MailQueued, 1)
+	d.wantStatus(mail.StatusQueued, 1)
 	d.office.failWith(nil)
 	d.service.SweepMail(t.Context())
 	if len(d.office.all()) != 0 {
@@ -200,16 +203,16 @@ func TestMailIsSentAgainAfterAFailure(t *testing.T) {
 	}
 	d.pass(10 * time.Second)
 	d.service.SweepMail(t.Context())
-	d.wantStatus(billing.MailSent, 1)
+	d.wantStatus(mail.StatusSent, 1)
 }
 
 func TestMailIsGivenUp(t *testing.T) {
 	t.Run("after a refusal for good", func(t *testing.T) {
 		d := openDesk(t)
-		d.office.failWith(fmt.Errorf("no such mailbox: %w", billing.ErrMailRefused))
+		d.office.failWith(fmt.Errorf("no such mailbox: %w", mail.ErrRefused))
 		d.queue(failedPayment("1"))
 		d.service.SweepMail(t.Context())
-		d.wantStatus(billing.MailFailed, 1)
+		d.wantStatus(mail.StatusFailed, 1)
 	})
 	t.Run("after many attempts, the error kept", func(t *testing.T) {
 		d := openDesk(t)
@@ -219,7 +222,7 @@ func TestMailIsGivenUp(t *testing.T) {
 			d.service.SweepMail(t.Context())
 			d.pass(90 * time.Minute)
 		}
-		d.wantStatus(billing.MailFailed, 1)
+		d.wantStatus(mail.StatusFailed, 1)
 		var kept string
 		if err := d.store.DB().GetContext(t.Context(), &kept, `select error from emails`); err != nil || !strings.Contains(kept, "no answer") {
 			t.Errorf("%q, %v", kept, err)
@@ -230,7 +233,7 @@ func TestMailIsGivenUp(t *testing.T) {
 		d.queue(failedPayment("1"))
 		d.pass(73 * time.Hour)
 		d.service.SweepMail(t.Context())
-		d.wantStatus(billing.MailStale, 1)
+		d.wantStatus(mail.StatusStale, 1)
 		if len(d.office.all()) != 0 {
 			t.Error("old news was sent")
 		}
@@ -258,12 +261,12 @@ func TestMailAfterACrashHasTheSameMessageID(t *testing.T) {
 
 func TestNoticesGoToBillingContacts(t *testing.T) {
 	d := openDesk(t)
-	user, organization, err := d.service.Users.SignUp(t.Context(), billing.SignUp{Name: "Ana", Email: "ana@example.com", Password: "front of house", Organization: "Lantern"})
+	user, organization, err := d.service.Users.SignUp(t.Context(), account.SignUp{Name: "Ana", Email: "ana@example.com", Password: "front of house", Organization: "Lantern"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, role := range map[string]string{"bo": billing.RoleBillingAdmin, "chidi": billing.RoleMember} {
-		_, err := d.service.Users.CreateMember(t.Context(), organization.ID, billing.NewMember{Name: name, Email: name + "@example.com", Password: "front of house", RoleID: role})
+	for name, role := range map[string]string{"bo": account.RoleBillingAdmin, "chidi": account.RoleMember} {
+		_, err := d.service.Users.CreateMember(t.Context(), organization.ID, account.NewMember{Name: name, Email: name + "@example.com", Password: "front of house", RoleID: role})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -295,13 +298,13 @@ func TestNoticesGoToBillingContacts(t *testing.T) {
 
 func TestMailThatCouldNeverBeSentIsRefused(t *testing.T) {
 	d := openDesk(t)
-	for name, m := range map[string]billing.Mail{
+	for name, m := range map[string]mail.Message{
 		"no kind":        {To: "ana@example.com", Key: "1"},
-		"no key":         {Kind: billing.MailPaymentFailed, To: "ana@example.com"},
-		"no recipient":   {Kind: billing.MailPaymentFailed, Key: "1"},
-		"two recipients": {Kind: billing.MailPaymentFailed, To: "ana@example.com, bo@example.com", Key: "1"},
-		"a header":       {Kind: billing.MailPaymentFailed, To: "ana@example.com\r\nBcc: bo@example.com", Key: "1"},
-		"no link":        {Kind: billing.MailPasswordReset, To: "ana@example.com", Key: "1"},
+		"no key":         {Kind: mail.KindPaymentFailed, To: "ana@example.com"},
+		"no recipient":   {Kind: mail.KindPaymentFailed, Key: "1"},
+		"two recipients": {Kind: mail.KindPaymentFailed, To: "ana@example.com, bo@example.com", Key: "1"},
+		"a header":       {Kind: mail.KindPaymentFailed, To: "ana@example.com\r\nBcc: bo@example.com", Key: "1"},
+		"no link":        {Kind: mail.KindPasswordReset, To: "ana@example.com", Key: "1"},
 	} {
 		if err := d.service.QueueMail(t.Context(), d.store, m); err == nil {
 			t.Errorf("%s: queued", name)
@@ -314,7 +317,7 @@ func TestWithoutAMailerMailIsKept(t *testing.T) {
 	d.service = d.replica(nil)
 	d.queue(failedPayment("1"), failedPayment("2"))
 	d.service.SweepMail(t.Context())
-	d.wantStatus(billing.MailUnsendable, 2)
+	d.wantStatus(mail.StatusUnsendable, 2)
 	kept, err := d.service.Worker.UnsentMail(t.Context())
 	if err != nil || len(kept) != 2 || !strings.Contains(kept[0].Text, "https://usher.test/organization?tab=billing") {
 		t.Errorf("%+v, %v", kept, err)

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"usher/billing"
+	"usher/billing/account"
+	"usher/billing/apperr"
 )
 
 // troupe is an organization of its own on the stage, with people who need no password.
@@ -22,12 +24,12 @@ type troupe struct {
 var peopleMade atomic.Int64 // of all tests, for ids and addresses of their own
 
 // found makes an organization with an admin, and brings them in.
-func (s *stage) found() (troupe, billing.Access) {
+func (s *stage) found() (troupe, account.Access) {
 	s.t.Helper()
-	organization := billing.Organization{ID: fmt.Sprintf("org_t%d", peopleMade.Add(1)), Name: "Troupe", CreatedAt: time.Now()}
+	organization := account.Organization{ID: fmt.Sprintf("org_t%d", peopleMade.Add(1)), Name: "Troupe", CreatedAt: time.Now()}
 	s.must(s.store.Organizations().Insert(s.t.Context(), organization))
 	troupe := troupe{s, organization.ID}
-	return troupe, troupe.person(billing.RoleAdmin, true)
+	return troupe, troupe.person(account.RoleAdmin, true)
 }
 
 func (s *stage) must(err error) {
@@ -38,35 +40,35 @@ func (s *stage) must(err error) {
 }
 
 // person makes a user and their membership, by hand: what is under test is what comes after.
-func (tr troupe) person(role string, billable bool) billing.Access {
+func (tr troupe) person(role string, billable bool) account.Access {
 	tr.t.Helper()
 	user := tr.user()
-	member := billing.Member{
-		ID: "mem_" + user.ID, OrganizationID: tr.id, UserID: user.ID, Role: billing.Role{ID: role}, Billable: billable,
-		Status: billing.MemberActive, JoinedAt: time.Now(),
+	member := account.Member{
+		ID: "mem_" + user.ID, OrganizationID: tr.id, UserID: user.ID, Role: account.Role{ID: role}, Billable: billable,
+		Status: account.MemberActive, JoinedAt: time.Now(),
 	}
 	tr.must(tr.store.Members().Insert(tr.t.Context(), member))
 	return tr.enter(user.ID)
 }
 
-func (s *stage) user() billing.User {
+func (s *stage) user() account.User {
 	s.t.Helper()
 	n := peopleMade.Add(1)
-	user := billing.User{ID: fmt.Sprintf("usr_t%d", n), Email: fmt.Sprintf("t%d@example.com", n), Name: fmt.Sprintf("Person %d", n), CreatedAt: time.Now()}
+	user := account.User{ID: fmt.Sprintf("usr_t%d", n), Email: fmt.Sprintf("t%d@example.com", n), Name: fmt.Sprintf("Person %d", n), CreatedAt: time.Now()}
 	s.must(s.store.Users().Insert(s.t.Context(), user))
 	return user
 }
 
-func (tr troupe) enter(userID string) billing.Access {
+func (tr troupe) enter(userID string) account.Access {
 	tr.t.Helper()
 	access, err := tr.service.Organizations.Access(tr.t.Context(), userID, tr.id)
 	tr.must(err)
 	return access
 }
 
-func (tr troupe) role(admin billing.Access, name string, members, bills bool) string {
+func (tr troupe) role(admin account.Access, name string, members, bills bool) string {
 	tr.t.Helper()
-	role, err := tr.service.Roles.Create(tr.t.Context(), admin, billing.RoleDraft{Name: name, CanManageMembers: members, CanManageBilling: bills})
+	role, err := tr.service.Roles.Create(tr.t.Context(), admin, account.RoleDraft{Name: name, CanManageMembers: members, CanManageBilling: bills})
 	tr.must(err)
 	return role.ID
 }
@@ -93,9 +95,9 @@ func ptr[T any](v T) *T { return &v }
 func TestWhoMayDoWhat(t *testing.T) {
 	s := openStage(t)
 	tr, admin := s.found()
-	tr.person(billing.RoleAdmin, false) // so that no act meets the last admin
+	tr.person(account.RoleAdmin, false) // so that no act meets the last admin
 	roles := map[string]string{
-		"admin": billing.RoleAdmin, "billing admin": billing.RoleBillingAdmin, "member": billing.RoleMember,
+		"admin": account.RoleAdmin, "billing admin": account.RoleBillingAdmin, "member": account.RoleMember,
 		"people": tr.role(admin, "People", true, false), "both": tr.role(admin, "Both", true, true),
 	}
 	golden := map[string]string{ // in the order of actors below
@@ -132,7 +134,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 			if i < len(actors)-1 {
 				got.WriteString(" ")
 			}
-			if code := billing.ErrorCode(err); err != nil && code != billing.CodeForbidden && code != billing.CodeConflict {
+			if code := apperr.CodeOf(err); err != nil && code != apperr.CodeForbidden && code != apperr.CodeConflict {
 				t.Errorf("%s as %s: %v", act, actor, err)
 			}
 		}
@@ -142,22 +144,22 @@ func TestWhoMayDoWhat(t *testing.T) {
 	}
 }
 
-func (tr troupe) attempt(act string, actor billing.Access, roles map[string]string) error {
+func (tr troupe) attempt(act string, actor account.Access, roles map[string]string) error {
 	ctx, service := tr.t.Context(), tr.service
 	invite := func(role string) error {
-		_, err := service.Invitations.Invite(ctx, actor, billing.NewInvitation{Email: fmt.Sprintf("i%d@example.com", peopleMade.Add(1)), RoleID: roles[role]})
+		_, err := service.Invitations.Invite(ctx, actor, account.NewInvitation{Email: fmt.Sprintf("i%d@example.com", peopleMade.Add(1)), RoleID: roles[role]})
 		return err
 	}
-	change := func(of string, change billing.MemberChange) error {
+	change := func(of string, change account.MemberChange) error {
 		_, err := service.Members.Change(ctx, actor, tr.person(roles[of], false).Member.ID, change)
 		return err
 	}
 	makeRole := func(members, bills bool) error {
-		_, err := service.Roles.Create(ctx, actor, billing.RoleDraft{Name: fmt.Sprint("R", peopleMade.Add(1)), CanManageMembers: members, CanManageBilling: bills})
+		_, err := service.Roles.Create(ctx, actor, account.RoleDraft{Name: fmt.Sprint("R", peopleMade.Add(1)), CanManageMembers: members, CanManageBilling: bills})
 		return err
 	}
 	changeRole := func(of string, bills bool) error {
-		role, err := service.Roles.Change(ctx, actor, roles[of], billing.RoleDraft{Name: "People", CanManageMembers: true, CanManageBilling: bills})
+		role, err := service.Roles.Change(ctx, actor, roles[of], account.RoleDraft{Name: "People", CanManageMembers: true, CanManageBilling: bills})
 		if err == nil {
 			role.CanManageBilling = false
 			tr.must(tr.store.Roles().Update(ctx, role))
@@ -188,21 +190,21 @@ func (tr troupe) attempt(act string, actor billing.Access, roles map[string]stri
 	case "invite an admin":
 		return invite("admin")
 	case "bill a member":
-		return change("member", billing.MemberChange{Billable: ptr(true)})
+		return change("member", account.MemberChange{Billable: ptr(true)})
 	case "suspend a member":
-		return change("member", billing.MemberChange{Status: ptr(billing.MemberSuspended)})
+		return change("member", account.MemberChange{Status: ptr(account.MemberSuspended)})
 	case "make a member an admin":
-		return change("member", billing.MemberChange{RoleID: ptr(billing.RoleAdmin)})
+		return change("member", account.MemberChange{RoleID: ptr(account.RoleAdmin)})
 	case "make a member both":
-		return change("member", billing.MemberChange{RoleID: ptr(roles["both"])})
+		return change("member", account.MemberChange{RoleID: ptr(roles["both"])})
 	case "unbill a billing admin":
-		return change("billing admin", billing.MemberChange{Billable: ptr(true)})
+		return change("billing admin", account.MemberChange{Billable: ptr(true)})
 	case "demote an admin":
-		return change("admin", billing.MemberChange{RoleID: ptr(billing.RoleMember)})
+		return change("admin", account.MemberChange{RoleID: ptr(account.RoleMember)})
 	case "remove a member":
-		return service.Members.Remove(ctx, actor, tr.person(billing.RoleMember, true).Member.ID)
+		return service.Members.Remove(ctx, actor, tr.person(account.RoleMember, true).Member.ID)
 	case "remove an admin":
-		return service.Members.Remove(ctx, actor, tr.person(billing.RoleAdmin, true).Member.ID)
+		return service.Members.Remove(ctx, actor, tr.person(account.RoleAdmin, true).Member.ID)
 	case "make a role for members":
 		return makeRole(true, false)
 	case "make a role for billing":
@@ -228,33 +230,33 @@ func (tr troupe) attempt(act string, actor billing.Access, roles map[string]stri
 func TestRevokedRoleCountsAtOnce(t *testing.T) {
 	s := openStage(t)
 	tr, admin := s.found()
-	second := tr.person(billing.RoleAdmin, true)
-	victim := tr.person(billing.RoleMember, true)
+	second := tr.person(account.RoleAdmin, true)
+	victim := tr.person(account.RoleMember, true)
 	ctx := t.Context()
-	_, err := s.service.Members.Change(ctx, admin, second.Member.ID, billing.MemberChange{RoleID: ptr(billing.RoleMember)})
+	_, err := s.service.Members.Change(ctx, admin, second.Member.ID, account.MemberChange{RoleID: ptr(account.RoleMember)})
 	s.must(err)
-	if err := s.service.Members.Remove(ctx, second, victim.Member.ID); billing.ErrorCode(err) != billing.CodeForbidden {
+	if err := s.service.Members.Remove(ctx, second, victim.Member.ID); apperr.CodeOf(err) != apperr.CodeForbidden {
 		t.Errorf("a demoted admin removes: %v", err)
 	}
 	s.must(s.service.Members.Remove(ctx, admin, second.Member.ID))
-	if err := s.service.Members.Remove(ctx, second, victim.Member.ID); !errors.Is(err, billing.ErrNotFound) {
+	if err := s.service.Members.Remove(ctx, second, victim.Member.ID); !errors.Is(err, apperr.ErrNotFound) {
 		t.Errorf("a removed admin removes: %v", err)
 	}
-	if _, err := s.service.Organizations.Access(ctx, second.User.ID, tr.id); !errors.Is(err, billing.ErrNotFound) {
+	if _, err := s.service.Organizations.Access(ctx, second.User.ID, tr.id); !errors.Is(err, apperr.ErrNotFound) {
 		t.Errorf("a removed member comes in: %v", err)
 	}
-	for name, act := range map[string]func(billing.Access) error{
-		"change": func(a billing.Access) error {
-			_, err := s.service.Members.Change(ctx, a, victim.Member.ID, billing.MemberChange{Billable: ptr(false)})
+	for name, act := range map[string]func(account.Access) error{
+		"change": func(a account.Access) error {
+			_, err := s.service.Members.Change(ctx, a, victim.Member.ID, account.MemberChange{Billable: ptr(false)})
 			return err
 		},
-		"remove": func(a billing.Access) error { return s.service.Members.Remove(ctx, a, victim.Member.ID) },
-		"read": func(a billing.Access) error {
+		"remove": func(a account.Access) error { return s.service.Members.Remove(ctx, a, victim.Member.ID) },
+		"read": func(a account.Access) error {
 			_, err := s.service.Members.Get(ctx, a, victim.Member.ID)
 			return err
 		},
 	} {
-		if err := act(s.access); !errors.Is(err, billing.ErrNotFound) { // an admin, of another organization
+		if err := act(s.access); !errors.Is(err, apperr.ErrNotFound) { // an admin, of another organization
 			t.Errorf("a stranger: %s: %v", name, err)
 		}
 	}
@@ -264,20 +266,20 @@ func TestRevokedRoleCountsAtOnce(t *testing.T) {
 func TestLastAdminStays(t *testing.T) {
 	s := openStage(t)
 	ctx := t.Context()
-	remove := func(a, b billing.Access) error { return s.service.Members.Remove(ctx, a, b.Member.ID) }
-	demote := func(a, b billing.Access) error {
-		_, err := s.service.Members.Change(ctx, a, b.Member.ID, billing.MemberChange{RoleID: ptr(billing.RoleMember)})
+	remove := func(a, b account.Access) error { return s.service.Members.Remove(ctx, a, b.Member.ID) }
+	demote := func(a, b account.Access) error {
+		_, err := s.service.Members.Change(ctx, a, b.Member.ID, account.MemberChange{RoleID: ptr(account.RoleMember)})
 		return err
 	}
-	suspend := func(a, b billing.Access) error {
-		_, err := s.service.Members.Change(ctx, a, b.Member.ID, billing.MemberChange{Status: ptr(billing.MemberSuspended)})
+	suspend := func(a, b account.Access) error {
+		_, err := s.service.Members.Change(ctx, a, b.Member.ID, account.MemberChange{Status: ptr(account.MemberSuspended)})
 		return err
 	}
-	leave := func(a, _ billing.Access) error { return s.service.Members.Leave(ctx, a) }
-	ways := []func(a, b billing.Access) error{remove, demote, suspend, leave}
+	leave := func(a, _ account.Access) error { return s.service.Members.Leave(ctx, a) }
+	ways := []func(a, b account.Access) error{remove, demote, suspend, leave}
 	for race := range 20 {
 		tr, ana := s.found()
-		ben := tr.person(billing.RoleAdmin, true)
+		ben := tr.person(account.RoleAdmin, true)
 		var group sync.WaitGroup
 		group.Go(func() { _ = ways[race%4](ana, ben) })
 		group.Go(func() { _ = ways[race/4%4](ben, ana) })
@@ -288,13 +290,13 @@ func TestLastAdminStays(t *testing.T) {
 		}
 	}
 	tr, ana := s.found()
-	tr.person(billing.RoleMember, true)
+	tr.person(account.RoleMember, true)
 	for name, err := range map[string]error{"leaves": leave(ana, ana), "removes themselves": remove(ana, ana), "demotes themselves": demote(ana, ana)} {
-		if billing.ErrorMessage(err) != billing.MessageLastAdmin {
+		if apperr.MessageOf(err) != account.MessageLastAdmin {
 			t.Errorf("the last admin %s: %v", name, err)
 		}
 	}
-	if err := suspend(ana, ana); billing.ErrorMessage(err) != billing.MessageSuspendsSelf {
+	if err := suspend(ana, ana); apperr.MessageOf(err) != account.MessageSuspendsSelf {
 		t.Errorf("suspends themselves: %v", err)
 	}
 }
@@ -307,7 +309,7 @@ func TestEveryMembershipChangeIsCounted(t *testing.T) {
 	for seed := range uint64(6) {
 		tr, admin := s.found()
 		// Where the admin is not billed the first billed person changes no number: one seat is wanted with nobody too.
-		_, err := s.service.Members.Change(t.Context(), admin, admin.Member.ID, billing.MemberChange{Billable: ptr(seed%2 == 0)})
+		_, err := s.service.Members.Change(t.Context(), admin, admin.Member.ID, account.MemberChange{Billable: ptr(seed%2 == 0)})
 		s.must(err)
 		game := membershipGame{troupe: tr, admin: admin, random: rand.New(rand.NewPCG(seed, 5)), done: played}
 		for range 40 {
@@ -326,14 +328,14 @@ func TestEveryMembershipChangeIsCounted(t *testing.T) {
 
 type membershipGame struct {
 	troupe
-	admin  billing.Access
+	admin  account.Access
 	random *rand.Rand
 	done   map[string]int
 }
 
 type way struct {
 	name string
-	play func(m billing.Member) error
+	play func(m account.Member) error
 }
 
 func (g *membershipGame) billed() int {
@@ -345,16 +347,16 @@ func (g *membershipGame) billed() int {
 // ways lists every way a membership can change.
 func (g *membershipGame) ways() []way {
 	ctx, service := g.t.Context(), g.service
-	change := func(c billing.MemberChange) func(billing.Member) error {
-		return func(m billing.Member) error {
+	change := func(c account.MemberChange) func(account.Member) error {
+		return func(m account.Member) error {
 			_, err := service.Members.Change(ctx, g.admin, m.ID, c)
 			return err
 		}
 	}
-	join := func(billable bool) func(billing.Member) error {
-		return func(billing.Member) error {
+	join := func(billable bool) func(account.Member) error {
+		return func(account.Member) error {
 			user := g.user()
-			if _, err := service.Invitations.Invite(ctx, g.admin, billing.NewInvitation{Email: strings.ToUpper(user.Email), Billable: billable}); err != nil {
+			if _, err := service.Invitations.Invite(ctx, g.admin, account.NewInvitation{Email: strings.ToUpper(user.Email), Billable: billable}); err != nil {
 				return err
 			}
 			_, err := service.Invitations.Accept(ctx, g.token(strings.ToUpper(user.Email)), user.ID)
@@ -364,29 +366,29 @@ func (g *membershipGame) ways() []way {
 	return []way{
 		{"join, billed", join(true)},
 		{"join, not billed", join(false)},
-		{"bill", change(billing.MemberChange{Billable: ptr(true)})},
-		{"stop billing", change(billing.MemberChange{Billable: ptr(false)})},
-		{"suspend", change(billing.MemberChange{Status: ptr(billing.MemberSuspended)})},
-		{"let in again", change(billing.MemberChange{Status: ptr(billing.MemberActive)})},
-		{"another role", change(billing.MemberChange{RoleID: ptr(billing.RoleBillingAdmin)})},
-		{"remove", func(m billing.Member) error { return service.Members.Remove(ctx, g.admin, m.ID) }},
-		{"leave", func(m billing.Member) error {
+		{"bill", change(account.MemberChange{Billable: ptr(true)})},
+		{"stop billing", change(account.MemberChange{Billable: ptr(false)})},
+		{"suspend", change(account.MemberChange{Status: ptr(account.MemberSuspended)})},
+		{"let in again", change(account.MemberChange{Status: ptr(account.MemberActive)})},
+		{"another role", change(account.MemberChange{RoleID: ptr(account.RoleBillingAdmin)})},
+		{"remove", func(m account.Member) error { return service.Members.Remove(ctx, g.admin, m.ID) }},
+		{"leave", func(m account.Member) error {
 			access, err := service.Organizations.Access(ctx, m.UserID, g.id)
-			if errors.Is(err, billing.ErrNotFound) {
+			if errors.Is(err, apperr.ErrNotFound) {
 				return nil // suspended: there is no way to leave
 			}
 			g.must(err)
 			return service.Members.Leave(ctx, access)
 		}},
-		{"delete the account", func(m billing.Member) error {
+		{"delete the account", func(m account.Member) error {
 			_, err := g.store.DB().ExecContext(ctx, `update users set password_hash = (select password_hash from users where id = $2) where id = $1`,
 				m.UserID, g.access.User.ID)
 			g.must(err)
 			return service.Users.DeleteAccount(ctx, m.UserID, "front of house")
 		}},
-		{"hand over and back", func(m billing.Member) error {
+		{"hand over and back", func(m account.Member) error {
 			access, err := service.Organizations.Access(ctx, m.UserID, g.id)
-			if errors.Is(err, billing.ErrNotFound) {
+			if errors.Is(err, apperr.ErrNotFound) {
 				return nil // suspended: nobody to hand it to
 			}
 			g.must(err)
@@ -407,7 +409,7 @@ func (g *membershipGame) play() string {
 		}
 	}
 	ways := g.ways()
-	chosen, member := ways[g.random.IntN(2)], billing.Member{}
+	chosen, member := ways[g.random.IntN(2)], account.Member{}
 	if len(others) > 0 {
 		chosen, member = ways[g.random.IntN(len(ways))], others[g.random.IntN(len(others))]
 	}
@@ -420,7 +422,7 @@ func (g *membershipGame) check(way string, before billing.SeatState, billedBefor
 	g.t.Helper()
 	ctx := g.t.Context()
 	state, err := g.store.Seats().State(ctx, g.id)
-	if errors.Is(err, billing.ErrNotFound) && billedBefore == g.billed() {
+	if errors.Is(err, apperr.ErrNotFound) && billedBefore == g.billed() {
 		return // nothing was ever counted: nobody's billing changed yet
 	}
 	g.must(err)

@@ -5,16 +5,19 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"usher/billing/catalog"
+	"usher/billing/mail"
 )
 
 // Notices queues e-mails to billing contacts.
 type Notices struct {
 	*core
-	outbox *Outbox
+	outbox *mail.Outbox
 }
 
 // isNews tells whether what was so at a moment is young enough to write to people about.
-func (n *Notices) isRecent(moment time.Time) bool { return n.now().Before(moment.Add(mailLifetime)) }
+func (n *Notices) isRecent(moment time.Time) bool { return n.Now().Before(moment.Add(mail.Lifetime)) }
 
 // notifyInvoice writes to the billing contacts about what an event tells of an invoice. The keys are facts of Stripe, so that the same
 // happening under several events, or heard again, is told once: payment_failed and payment_action_required of one attempt share a key.
@@ -22,23 +25,23 @@ func (n *Notices) invoice(ctx context.Context, tx Tx, e Event, invoice Invoice) 
 	if !n.isRecent(e.Created) {
 		return nil
 	}
-	m := Mail{OrganizationID: invoice.OrganizationID, StaleAt: e.Created.Add(mailLifetime), Data: n.invoiceMailData(invoice, e)}
+	m := mail.Message{OrganizationID: invoice.OrganizationID, StaleAt: e.Created.Add(mail.Lifetime), Data: n.invoiceMailData(invoice, e)}
 	attempt := fmt.Sprintf("invoice:%s:attempt:%d", invoice.ID, invoice.Attempts)
 	switch {
 	case e.Type == "invoice.payment_action_required" && invoice.HostedURL != "":
-		m.Kind, m.Key, m.Data.URL = MailActionRequired, attempt, invoice.HostedURL
+		m.Kind, m.Key, m.Data.URL = mail.KindActionRequired, attempt, invoice.HostedURL
 	case e.Type == "invoice.payment_failed" && invoice.Status != InvoicePaid:
-		m.Kind, m.Key = MailPaymentFailed, attempt
+		m.Kind, m.Key = mail.KindPaymentFailed, attempt
 	case invoice.Status == InvoicePaid && invoice.Reason == "subscription_cycle" && invoice.Total > 0:
-		m.Kind, m.Key = MailRenewed, "invoice:"+invoice.ID+":paid"
+		m.Kind, m.Key = mail.KindRenewed, "invoice:"+invoice.ID+":paid"
 	default:
 		return nil
 	}
 	return n.queue(ctx, tx, m)
 }
 
-func (n *Notices) invoiceMailData(invoice Invoice, e Event) MailData {
-	data := MailData{Amount: Money{Minor: invoice.AmountDue, Currency: invoice.Currency}, At: e.Created}
+func (n *Notices) invoiceMailData(invoice Invoice, e Event) mail.Data {
+	data := mail.Data{Amount: catalog.Money{Minor: invoice.AmountDue, Currency: invoice.Currency}, At: e.Created}
 	if invoice.Status == InvoicePaid {
 		data.Amount.Minor = invoice.AmountPaid
 	}
@@ -67,27 +70,27 @@ func (n *Notices) subscription(ctx context.Context, tx Tx, before, fresh Subscri
 		return nil
 	}
 	plan, price, _ := n.Catalog().ByPrice(fresh.PriceID)
-	m := Mail{Kind: kind, Key: "subscription:" + fresh.ID + ":" + key, OrganizationID: fresh.OrganizationID, StaleAt: fresh.AsOf.Add(mailLifetime)}
-	m.Data = MailData{Plan: plan.Name, Interval: price.Interval, At: at}
-	if kind == MailResumed {
+	m := mail.Message{Kind: kind, Key: "subscription:" + fresh.ID + ":" + key, OrganizationID: fresh.OrganizationID, StaleAt: fresh.AsOf.Add(mail.Lifetime)}
+	m.Data = mail.Data{Plan: plan.Name, Interval: price.Interval, At: at}
+	if kind == mail.KindResumed {
 		m.Data.At, m.Data.NextAt = time.Time{}, fresh.CurrentPeriodEnd
 	}
 	return n.queue(ctx, tx, m)
 }
 
 // noticeFor tells what there is to write about. The moment a cancellation was asked for at Stripe tells one from the next.
-func noticeFor(before, fresh Subscription) (kind MailKind, key string, at time.Time) {
+func noticeFor(before, fresh Subscription) (kind mail.Kind, key string, at time.Time) {
 	_, wasEnding := before.EndsAt()
 	endsAt, ending := fresh.EndsAt()
 	switch {
 	case fresh.Status == StatusCanceled && before.Status.GrantsAccess():
-		return MailCanceled, "ended", time.Time{}
+		return mail.KindCanceled, "ended", time.Time{}
 	case fresh.Status.Ended():
 		return "", "", time.Time{}
 	case ending && !wasEnding:
-		return MailCanceled, fmt.Sprintf("cancel:%d", unixOf(fresh.CanceledAt)), endsAt
+		return mail.KindCanceled, fmt.Sprintf("cancel:%d", unixOf(fresh.CanceledAt)), endsAt
 	case wasEnding && !ending:
-		return MailResumed, fmt.Sprintf("resume:%d", unixOf(before.CanceledAt)), time.Time{}
+		return mail.KindResumed, fmt.Sprintf("resume:%d", unixOf(before.CanceledAt)), time.Time{}
 	}
 	return "", "", time.Time{}
 }
@@ -100,7 +103,7 @@ func unixOf(t *time.Time) int64 {
 }
 
 // tell queues a notice with the organization's name in it.
-func (n *Notices) queue(ctx context.Context, tx Tx, m Mail) error {
+func (n *Notices) queue(ctx context.Context, tx Tx, m mail.Message) error {
 	organization, err := tx.Organizations().Get(ctx, m.OrganizationID)
 	if err != nil {
 		return fmt.Errorf("notice: %w", err)
@@ -111,7 +114,7 @@ func (n *Notices) queue(ctx context.Context, tx Tx, m Mail) error {
 
 // queueNotice queues an e-mail to the billing contacts of its organization, or where there are none to everybody who may manage its billing;
 // unless notices of its kind are switched off. To and Data.Name are filled in.
-func (n *Notices) queueTo(ctx context.Context, tx Tx, m Mail) error {
+func (n *Notices) queueTo(ctx context.Context, tx Tx, m mail.Message) error {
 	c, err := noticeSettings(ctx, tx, m.OrganizationID)
 	if err != nil || slices.Contains(c.Muted, m.Kind) {
 		return err
@@ -122,7 +125,7 @@ func (n *Notices) queueTo(ctx context.Context, tx Tx, m Mail) error {
 	}
 	for _, address := range c.Recipients() {
 		m.To, m.Data.Name = address, names[address]
-		if err := n.outbox.queue(ctx, tx, m); err != nil {
+		if err := n.outbox.Queue(ctx, tx, m); err != nil {
 			return err
 		}
 	}

@@ -5,11 +5,12 @@ import (
 	"testing"
 	"time"
 
-	"usher/billing"
+	"usher/billing/catalog"
+	"usher/billing/mail"
 )
 
 // kept counts the mails of a kind in the outbox.
-func (s *stage) kept(kind billing.MailKind) int {
+func (s *stage) kept(kind mail.Kind) int {
 	s.t.Helper()
 	mails, err := s.store.Mails().Unsent(s.t.Context(), 100)
 	if err != nil {
@@ -28,23 +29,23 @@ func TestNoticesAreWrittenOncePerFact(t *testing.T) {
 	s := openStage(t)
 	current := s.subscribe("pro")
 	now := time.Now().UTC().Truncate(time.Second)
-	price := s.planPrice("pro", billing.Monthly)
+	price := s.planPrice("pro", catalog.Monthly)
 	renewal := paidInvoice{"in_renewal", "subscription_cycle", now, price, now, now.AddDate(0, 1, 0), false, 2900}
 	for i, kind := range []string{"invoice.paid", "invoice.payment_succeeded", "invoice.updated", "invoice.paid"} {
 		deliver(t, s, renewal.event(s, current, "evt_"+string(rune('a'+i)), kind))
 	}
-	if got := s.kept(billing.MailRenewed); got != 1 {
+	if got := s.kept(mail.KindRenewed); got != 1 {
 		t.Errorf("one renewal is told %d times", got)
 	}
 	old := renewal
 	old.id, old.created = "in_old", now.AddDate(0, 0, -10)
 	deliver(t, s, old.event(s, current, "evt_old", "invoice.paid"))
-	if got := s.kept(billing.MailRenewed); got != 1 {
+	if got := s.kept(mail.KindRenewed); got != 1 {
 		t.Error("news of ten days ago is told")
 	}
 	first := paidInvoice{"in_first", "subscription_create", now, price, now, now.AddDate(0, 1, 0), false, 2900}
 	deliver(t, s, first.event(s, current, "evt_first", "invoice.paid"))
-	if got := s.kept(billing.MailRenewed); got != 1 {
+	if got := s.kept(mail.KindRenewed); got != 1 {
 		t.Error("a first payment is told as a renewal")
 	}
 }
@@ -58,7 +59,7 @@ func TestEndOfASubscriptionIsTold(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := s.kept(billing.MailCanceled); got != 1 {
+	if got := s.kept(mail.KindCanceled); got != 1 {
 		t.Errorf("the end is told %d times", got)
 	}
 }
@@ -81,13 +82,13 @@ func TestEndOfATrialIsToldToItsOwnersAlone(t *testing.T) {
 		return payload
 	}
 	deliver(t, s, event("evt_stranger", "cus_stranger"))
-	if got := s.kept(billing.MailTrialEnding); got != 0 {
+	if got := s.kept(mail.KindTrialEnding); got != 0 {
 		t.Errorf("a stranger's trial is told %d times", got)
 	}
 	for _, id := range []string{"evt_1", "evt_2"} {
 		deliver(t, s, event(id, current.CustomerID))
 	}
-	if got := s.kept(billing.MailTrialEnding); got != 1 {
+	if got := s.kept(mail.KindTrialEnding); got != 1 {
 		t.Errorf("the end of the trial is told %d times", got)
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"usher/billing"
+	"usher/billing/catalog"
+	"usher/billing/job"
 )
 
 // The last change at Stripe is a cancellation, which only its event tells of. Each case brings that event in another odd shape.
@@ -54,7 +56,7 @@ func TestForeignObjectsAreIgnored(t *testing.T) {
 	s := openStage(t)
 	var customer, subscription struct{ ID string }
 	s.postStripe(http.MethodPost, "/v1/customers", url.Values{"email": {"other@example.com"}, "source": {"tok_visa"}}, &customer)
-	s.postStripe(http.MethodPost, "/v1/subscriptions", url.Values{"customer": {customer.ID}, "items[0][price]": {s.planPrice("pro", billing.Monthly)}}, &subscription)
+	s.postStripe(http.MethodPost, "/v1/subscriptions", url.Values{"customer": {customer.ID}, "items[0][price]": {s.planPrice("pro", catalog.Monthly)}}, &subscription)
 	s.listening()
 	s.postStripe(http.MethodPost, "/v1/subscriptions/"+subscription.ID, url.Values{"metadata[theirs]": {"yes"}})
 	s.postStripe(http.MethodDelete, "/v1/subscriptions/"+subscription.ID, nil)
@@ -70,7 +72,7 @@ func TestForeignObjectsAreIgnored(t *testing.T) {
 // The webhook overtakes our own write of the customer's link: whose it is stands in the metadata, and Stripe is asked.
 func TestEventBeforeOurCommit(t *testing.T) {
 	s := openStage(t)
-	session, err := s.service.Checkouts.Start(t.Context(), s.access, billing.CheckoutRequest{PlanID: "pro", Interval: billing.Monthly})
+	session, err := s.service.Checkouts.Start(t.Context(), s.access, billing.CheckoutRequest{PlanID: "pro", Interval: catalog.Monthly})
 	s.must(err)
 	_, err = s.store.DB().ExecContext(t.Context(), `update billing_customers set stripe_customer_id = null`)
 	s.must(err)
@@ -94,7 +96,7 @@ func TestDeletedCustomerIsForgotten(t *testing.T) {
 	s.until("the end of it", func(o billing.Overview) bool {
 		return o.CustomerID == "" && o.Subscription.Status == billing.StatusCanceled && !o.HasAccess
 	})
-	session, err := s.service.Checkouts.Start(t.Context(), s.access, billing.CheckoutRequest{PlanID: "pro", Interval: billing.Monthly})
+	session, err := s.service.Checkouts.Start(t.Context(), s.access, billing.CheckoutRequest{PlanID: "pro", Interval: catalog.Monthly})
 	if err != nil || session.CustomerID == current.CustomerID {
 		t.Errorf("the next checkout: customer %s, %v", session.CustomerID, err)
 	}
@@ -130,7 +132,7 @@ func TestPoisonEventHoldsNobodyUp(t *testing.T) {
 	deliver(t, s, []byte(payload))
 	deliver(t, s, made[len(made)-1])
 	for range 3 {
-		_, err := s.service.Worker.RunJob(t.Context(), billing.Job{Kind: billing.JobEvent})
+		_, err := s.service.Worker.RunJob(t.Context(), job.Job{Kind: job.KindEvent})
 		s.must(err)
 	}
 	if !s.overview().Subscription.CancelAtPeriodEnd {
@@ -138,7 +140,7 @@ func TestPoisonEventHoldsNobodyUp(t *testing.T) {
 	}
 	for range 40 {
 		ahead += 2 * time.Hour // longer than the longest wait between two attempts
-		_, err := s.service.Worker.RunJob(t.Context(), billing.Job{Kind: billing.JobEvent})
+		_, err := s.service.Worker.RunJob(t.Context(), job.Job{Kind: job.KindEvent})
 		s.must(err)
 	}
 	if s.one(`select count(*) from stripe_events where id = 'evt_poison' and outcome = 'failed' and error like '%panicked: poison%' and attempts = 15`) != 1 {

@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"usher/billing/account"
+	"usher/billing/job"
 )
 
 // Operations reads what operators see.
@@ -22,7 +25,7 @@ type OrganizationSearch struct {
 
 // OrganizationLine is an organization in a list for operators.
 type OrganizationLine struct {
-	Organization
+	account.Organization
 	Members      int                `db:"members"`              // active ones
 	CustomerID   string             `db:"customer_id,null"`     // empty: none
 	Subscription string             `db:"subscription_id,null"` // the current one's id; empty: none
@@ -49,7 +52,7 @@ type Backlog struct {
 // QueuedJob is an alarm in the queue.
 type QueuedJob struct {
 	ID          int64     `db:"id"`
-	About       JobKind   `db:"about"`
+	About       job.Kind  `db:"about"`
 	Object      string    `db:"object"` // what it is about
 	State       string    `db:"state"`
 	Attempt     int       `db:"attempt"`
@@ -59,7 +62,7 @@ type QueuedJob struct {
 
 // SearchOrganizations lists organizations, for operators.
 func (op *Operations) SearchOrganizations(ctx context.Context, search OrganizationSearch) ([]OrganizationLine, int, error) {
-	search.Text = searchText(search.Text)
+	search.Text = account.SearchText(search.Text)
 	lines, total, err := op.store.Operations().SearchOrganizations(ctx, search, op.knownAccount())
 	if err != nil {
 		return nil, 0, fmt.Errorf("search organizations: %w", err)
@@ -70,7 +73,7 @@ func (op *Operations) SearchOrganizations(ctx context.Context, search Organizati
 // OrganizationDetails is what an operator sees of one organization.
 type OrganizationDetails struct {
 	Overview
-	Members       []Member
+	Members       []account.Member
 	Subscriptions []Subscription
 	Events        []StoredEvent // the newest first
 	SeatChanges   []SeatChange  // the newest first
@@ -86,7 +89,7 @@ func (op *Operations) Organization(ctx context.Context, organizationID string) (
 	if err != nil {
 		return file, fmt.Errorf("read organization: %w", err)
 	}
-	if file.Overview, err = op.overviews.Get(ctx, Access{Organization: organization}); err != nil {
+	if file.Overview, err = op.overviews.Get(ctx, account.Access{Organization: organization}); err != nil {
 		return file, err
 	}
 	if file.Members, err = op.store.Members().List(ctx, organizationID); err != nil {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"usher/billing"
+	"usher/billing/catalog"
 )
 
 // The two orders in which the events of one Checkout were seen to come (https://github.com/pay-rails/pay/issues/282).
@@ -68,7 +69,7 @@ func TestBothSeenOrdersGiveTheSameState(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := openStage(t)
 			s.join(2)
-			session, err := s.service.Checkouts.Start(t.Context(), s.access, billing.CheckoutRequest{PlanID: "pro", Interval: billing.Monthly})
+			session, err := s.service.Checkouts.Start(t.Context(), s.access, billing.CheckoutRequest{PlanID: "pro", Interval: catalog.Monthly})
 			s.must(err)
 			s.pay(session)
 			s.inOrder(order)

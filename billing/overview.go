@@ -4,6 +4,10 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"usher/billing/account"
+	"usher/billing/apperr"
+	"usher/billing/catalog"
 )
 
 // Overviews reads an organization's billing.
@@ -15,11 +19,11 @@ type Overviews struct {
 
 // Overview is an organization's billing as pages and JSON show it: from our tables alone, never waiting for Stripe.
 type Overview struct {
-	Organization Organization
+	Organization account.Organization
 	CustomerID   string        // empty: none
 	Subscription *Subscription // the current one; nil: none
-	Plan         *Plan         // of its price; nil where there is none or the catalogue does not know it
-	Price        Price         // valid with Plan
+	Plan         *catalog.Plan // of its price; nil where there is none or the catalogue does not know it
+	Price        catalog.Price // valid with Plan
 	HasAccess    bool
 	GraceEndsAt  *time.Time // past due: access until then; nil: no end is set
 	OpenInvoice  *Invoice   // the oldest open one of an incomplete, past due or unpaid subscription; nil: none is stored
@@ -49,17 +53,17 @@ type SeatsOverview struct {
 }
 
 // Overview reads an organization's billing.
-func (ov *Overviews) Get(ctx context.Context, a Access) (Overview, error) {
+func (ov *Overviews) Get(ctx context.Context, a account.Access) (Overview, error) {
 	o := Overview{Organization: a.Organization}
 	acct := ov.knownAccount()
-	link, known, err := Found(ov.store.Customers().Link(ctx, a.Organization.ID, acct))
+	link, known, err := apperr.Found(ov.store.Customers().Link(ctx, a.Organization.ID, acct))
 	if err != nil {
 		return o, fmt.Errorf("overview: %w", err)
 	}
 	if known && link.DeletedAt == nil {
 		o.CustomerID = link.StripeCustomerID
 	}
-	current, known, err := Found(ov.store.Subscriptions().Current(ctx, a.Organization.ID, acct))
+	current, known, err := apperr.Found(ov.store.Subscriptions().Current(ctx, a.Organization.ID, acct))
 	if err != nil {
 		return o, fmt.Errorf("overview: %w", err)
 	}
@@ -68,11 +72,11 @@ func (ov *Overviews) Get(ctx context.Context, a Access) (Overview, error) {
 			return o, fmt.Errorf("overview: %w", err)
 		}
 	}
-	session, open, err := Found(ov.store.Checkouts().Open(ctx, a.Organization.ID, acct))
+	session, open, err := apperr.Found(ov.store.Checkouts().Open(ctx, a.Organization.ID, acct))
 	if err != nil {
 		return o, fmt.Errorf("overview: %w", err)
 	}
-	if open && session.Status == CheckoutOpen && session.ExpiresAt != nil && ov.now().Before(*session.ExpiresAt) {
+	if open && session.Status == CheckoutOpen && session.ExpiresAt != nil && ov.Now().Before(*session.ExpiresAt) {
 		o.OpenCheckout = &session
 	}
 	if o.Seats, err = ov.seatsOverview(ctx, a.Organization.ID, o.Subscription); err != nil {
@@ -88,7 +92,7 @@ func (ov *Overviews) describeSubscription(ctx context.Context, o *Overview, curr
 		o.Plan, o.Price = &plan, price
 	}
 	if current.Status.leavesInvoiceOpen() {
-		open, found, err := Found(ov.store.Invoices().OldestOpen(ctx, o.Organization.ID, current.ID))
+		open, found, err := apperr.Found(ov.store.Invoices().OldestOpen(ctx, o.Organization.ID, current.ID))
 		if err != nil {
 			return fmt.Errorf("look up the open invoice: %w", err)
 		}
@@ -99,7 +103,7 @@ func (ov *Overviews) describeSubscription(ctx context.Context, o *Overview, curr
 	if current.Status == StatusPastDue {
 		o.GraceEndsAt = graceEnd(current, o.Plan, o.OpenInvoice)
 	}
-	o.HasAccess = hasAccess(current.Status, o.GraceEndsAt, ov.now())
+	o.HasAccess = hasAccess(current.Status, o.GraceEndsAt, ov.Now())
 	return nil
 }
 
@@ -123,7 +127,7 @@ func hasAccess(status SubscriptionStatus, graceEndsAt *time.Time, now time.Time)
 
 // graceEnd is when access ends that is past due: the plan's days after the oldest open invoice was finalized. Where that invoice is not known yet,
 // they are counted from the start of the period, whose renewal is what is unpaid most often. nil: the plan sets no end.
-func graceEnd(current Subscription, plan *Plan, open *Invoice) *time.Time {
+func graceEnd(current Subscription, plan *catalog.Plan, open *Invoice) *time.Time {
 	if plan == nil || plan.GraceDays == 0 {
 		return nil
 	}
@@ -140,7 +144,7 @@ func (ov *Overviews) seatsOverview(ctx context.Context, organizationID string, c
 	if err != nil {
 		return SeatsOverview{}, fmt.Errorf("count billable members: %w", err)
 	}
-	state, known, err := Found(ov.store.Seats().State(ctx, organizationID))
+	state, known, err := apperr.Found(ov.store.Seats().State(ctx, organizationID))
 	if err != nil {
 		return SeatsOverview{}, fmt.Errorf("read seat state: %w", err)
 	}
@@ -159,7 +163,7 @@ func (ov *Overviews) seatsOverview(ctx context.Context, organizationID string, c
 	view.Synced = ov.seats.seatsSynced(*current)
 	if view.Synced {
 		view.Status = state.syncStatus(current.Quantity)
-		state.describe(&view, ov.now())
+		state.describe(&view, ov.Now())
 	}
 	return view, nil
 }

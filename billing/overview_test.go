@@ -3,23 +3,25 @@ package billing
 import (
 	"testing"
 	"time"
+
+	"usher/billing/catalog"
 )
 
 // TestGraceIsCountedFromTheOldestOpenInvoice: the period may have begun long before the invoice that is unpaid, or with it.
 func TestGraceIsCountedFromTheOldestOpenInvoice(t *testing.T) {
 	begun := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 	current := Subscription{CurrentPeriodStart: begun}
-	week, finalized := &Plan{GraceDays: 7}, begun.AddDate(0, 0, 10)
+	week, finalized := &catalog.Plan{GraceDays: 7}, begun.AddDate(0, 0, 10)
 	at := func(days int) *time.Time { end := begun.AddDate(0, 0, days); return &end }
 	for name, test := range map[string]struct {
-		plan *Plan
+		plan *catalog.Plan
 		open *Invoice
 		want *time.Time
 	}{
 		"a proration within the period":  {week, &Invoice{FinalizedAt: &finalized}, at(17)},
 		"the invoice is not known yet":   {week, nil, at(7)},
 		"an invoice without that moment": {week, &Invoice{}, at(7)},
-		"the plan sets no end":           {&Plan{}, &Invoice{FinalizedAt: &finalized}, nil},
+		"the plan sets no end":           {&catalog.Plan{}, &Invoice{FinalizedAt: &finalized}, nil},
 		"the plan is not known":          {nil, &Invoice{FinalizedAt: &finalized}, nil},
 	} {
 		got := graceEnd(current, test.plan, test.open)

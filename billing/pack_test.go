@@ -7,6 +7,9 @@ import (
 	"time"
 
 	"usher/billing"
+	"usher/billing/apperr"
+	"usher/billing/catalog"
+	"usher/billing/mail"
 )
 
 // buyPack opens Checkout for a pack.
@@ -52,7 +55,7 @@ func TestPackIsBoughtOnceHoweverOftenItIsHeard(t *testing.T) {
 		return s.one(`select count(*) from stripe_events where type = 'checkout.session.completed' and outcome = 'applied'`) == 1
 	})
 	s.balance(500)
-	if n := s.kept(billing.MailPackReceipt); n != 1 {
+	if n := s.kept(mail.KindPackReceipt); n != 1 {
 		t.Errorf("%d receipts", n)
 	}
 	// Another one, beside a plan and after it: packs do not expire with the plan's credits.
@@ -60,7 +63,7 @@ func TestPackIsBoughtOnceHoweverOftenItIsHeard(t *testing.T) {
 	s.balance(1500)
 	s.pay(s.buyPack("credits_500"))
 	s.balance(2000)
-	if n := s.kept(billing.MailPackReceipt); n != 2 {
+	if n := s.kept(mail.KindPackReceipt); n != 2 {
 		t.Errorf("%d receipts", n)
 	}
 	s.ledger()
@@ -98,8 +101,8 @@ func TestPackPaidByBankComesWithTheMoney(t *testing.T) {
 			s.until("the debit", func(billing.Overview) bool {
 				return s.one(`select count(*) from stripe_events where type like 'checkout.session.async%' and outcome = 'applied'`) == 1
 			})
-			if got := s.overview().Credits.Balance; got != want.balance || s.kept(billing.MailPackReceipt) != want.receipts || s.kept(billing.MailPaymentFailed) != want.failures {
-				t.Errorf("%d credits, %d receipts, %d failures told", got, s.kept(billing.MailPackReceipt), s.kept(billing.MailPaymentFailed))
+			if got := s.overview().Credits.Balance; got != want.balance || s.kept(mail.KindPackReceipt) != want.receipts || s.kept(mail.KindPaymentFailed) != want.failures {
+				t.Errorf("%d credits, %d receipts, %d failures told", got, s.kept(mail.KindPackReceipt), s.kept(mail.KindPaymentFailed))
 			}
 		})
 	}
@@ -121,14 +124,14 @@ func TestRefundedPackTakesItsCreditsAlong(t *testing.T) {
 func TestForgedPacksAreRefused(t *testing.T) {
 	s := openStage(t)
 	for name, r := range map[string]billing.CheckoutRequest{
-		"unknown": {PackID: "credits_1"}, "empty": {}, "a plan": {PackID: "pro"}, "a plan's price": {PriceID: s.planPrice("pro", billing.Monthly)},
+		"unknown": {PackID: "credits_1"}, "empty": {}, "a plan": {PackID: "pro"}, "a plan's price": {PriceID: s.planPrice("pro", catalog.Monthly)},
 	} {
-		if _, err := s.service.Checkouts.StartPack(t.Context(), s.access, r); billing.ErrorMessage(err) != billing.MessageInvalidPrice {
+		if _, err := s.service.Checkouts.StartPack(t.Context(), s.access, r); apperr.MessageOf(err) != apperr.MessageInvalidPrice {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	pack, _ := s.service.Prices.Catalog().Pack("credits_500")
-	if _, err := s.service.Checkouts.Start(t.Context(), s.access, billing.CheckoutRequest{PriceID: pack.Price.ID}); billing.ErrorMessage(err) != billing.MessageInvalidPrice {
+	if _, err := s.service.Checkouts.Start(t.Context(), s.access, billing.CheckoutRequest{PriceID: pack.Price.ID}); apperr.MessageOf(err) != apperr.MessageInvalidPrice {
 		t.Errorf("a pack as a subscription: %v", err)
 	}
 }

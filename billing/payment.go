@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"usher/billing/apperr"
 )
 
 // Payments stores snapshots of charges.
@@ -49,7 +51,7 @@ func (ps *Payments) handle(ctx context.Context, tx Tx, e Event) (eventResult, er
 
 func (ps *Payments) refetchOf(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
 	err := ps.refetch(ctx, e.ChargeID, changes)
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, apperr.ErrNotFound) {
 		return OutcomeIgnored, nil
 	}
 	return OutcomeApplied, err
@@ -62,13 +64,13 @@ func (ps *Payments) refetch(ctx context.Context, id string, changes *ChangeLog) 
 		if err := ps.subscriptions.pauseBefore(ctx, try); err != nil {
 			return fmt.Errorf("ask Stripe for a charge: %w", err)
 		}
-		before, _, readErr := Found(ps.store.Payments().Get(ctx, id))
+		before, _, readErr := apperr.Found(ps.store.Payments().Get(ctx, id))
 		if readErr != nil {
 			return fmt.Errorf("ask Stripe for a charge: %w", readErr)
 		}
 		answer, askErr := ps.gateway.Charge(ctx, id)
-		if isMissing(askErr) {
-			return ErrNotFound
+		if apperr.IsMissing(askErr) {
+			return apperr.ErrNotFound
 		}
 		if askErr != nil {
 			return fmt.Errorf("ask Stripe for a charge: %w", askErr)
@@ -84,12 +86,12 @@ func (ps *Payments) applyFetched(ctx context.Context, answer Payment, before int
 	return ps.store.InTxRecording(ctx, changes, func(tx Tx) error {
 		organizationID, linked, err := ps.customers.findOwner(ctx, tx, answer.CustomerID, "")
 		if err != nil || !linked {
-			return errors.Join(err, ErrNotFound)
+			return errors.Join(err, apperr.ErrNotFound)
 		}
 		if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
 			return fmt.Errorf("lock organization: %w", err)
 		}
-		held, _, err := Found(tx.Payments().Lock(ctx, answer.ID))
+		held, _, err := apperr.Found(tx.Payments().Lock(ctx, answer.ID))
 		if err != nil {
 			return fmt.Errorf("lock payment: %w", err)
 		}

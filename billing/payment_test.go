@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"usher/billing"
+	"usher/billing/apperr"
+	"usher/billing/catalog"
 )
 
 // chargeOf finds the charge that paid the subscription's newest invoice.
@@ -41,7 +43,7 @@ func TestRefundTakesItsPartOfTheCreditsAlong(t *testing.T) {
 	balance(300) // half of 1,000, and 200 were used
 	s.postStripe(http.MethodPost, "/v1/refunds", url.Values{"charge": {charge}, "amount": {"1450"}})
 	balance(-200) // nothing is paid any more, and 200 were used
-	if _, err := s.service.Credits.Consume(t.Context(), s.access, billing.Consumption{Amount: 1, IdempotencyKey: "l"}); billing.ErrorCode(err) != billing.CodeConflict {
+	if _, err := s.service.Credits.Consume(t.Context(), s.access, billing.Consumption{Amount: 1, IdempotencyKey: "l"}); apperr.CodeOf(err) != apperr.CodeConflict {
 		t.Errorf("what was refunded is used: %v", err)
 	}
 	s.ledger()
@@ -52,7 +54,7 @@ func TestLostDisputeTakesTheCreditsAndAWonOneLeavesThem(t *testing.T) {
 		t.Run(evidence, func(t *testing.T) {
 			s := openStage(t)
 			s.listening()
-			session, err := s.service.Checkouts.Start(t.Context(), s.access, billing.CheckoutRequest{PlanID: "pro", Interval: billing.Monthly})
+			session, err := s.service.Checkouts.Start(t.Context(), s.access, billing.CheckoutRequest{PlanID: "pro", Interval: catalog.Monthly})
 			s.must(err)
 			s.payWith(session, "4000000000000259") // disputed as fraudulent
 			s.until("the credits", func(o billing.Overview) bool { return o.Credits.Balance == 1000 })

@@ -4,6 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"usher/billing/account"
+	"usher/billing/apperr"
+	"usher/billing/catalog"
 )
 
 // Portal opens customer portal sessions.
@@ -16,8 +20,8 @@ type Portal struct {
 
 // OpenPortal returns the URL of a customer portal session. An empty returnURL means the configured one. Errors: CodeForbidden; CodeInvalid
 // for a return URL of a foreign origin; CodeNotFound "No Stripe customer found" before the first checkout; CodeStripe.
-func (p *Portal) Open(ctx context.Context, a Access, flow PortalFlow, returnURL string) (string, error) {
-	if err := a.requireBilling(); err != nil {
+func (p *Portal) Open(ctx context.Context, a account.Access, flow PortalFlow, returnURL string) (string, error) {
+	if err := a.RequireBilling(); err != nil {
 		return "", err
 	}
 	request, err := p.request(ctx, a, flow, returnURL)
@@ -25,17 +29,17 @@ func (p *Portal) Open(ctx context.Context, a Access, flow PortalFlow, returnURL 
 		return "", err
 	}
 	url, err := p.gateway.CreatePortalSession(ctx, request)
-	var refused *StripeError
+	var refused *apperr.StripeError
 	if errors.As(err, &refused) && refused.Code == "resource_missing" && refused.Param == "customer" {
-		return "", errors.Join(Errorf(CodeNotFound, MessageNoCustomer), p.customers.delete(ctx, request.CustomerID))
+		return "", errors.Join(apperr.Errorf(apperr.CodeNotFound, apperr.MessageNoCustomer), p.customers.delete(ctx, request.CustomerID))
 	}
 	if err != nil {
-		return "", stripeFailed("open portal", err)
+		return "", apperr.StripeFailed("open portal", err)
 	}
 	return url, nil
 }
 
-func (p *Portal) request(ctx context.Context, a Access, flow PortalFlow, returnURL string) (PortalRequest, error) {
+func (p *Portal) request(ctx context.Context, a account.Access, flow PortalFlow, returnURL string) (PortalRequest, error) {
 	back, err := p.checkouts.validateURL("returnUrl", returnURL, p.returnURL)
 	if err != nil {
 		return PortalRequest{}, err
@@ -44,12 +48,12 @@ func (p *Portal) request(ctx context.Context, a Access, flow PortalFlow, returnU
 	if err != nil {
 		return PortalRequest{}, err
 	}
-	link, known, err := Found(p.store.Customers().Link(ctx, a.Organization.ID, acct))
+	link, known, err := apperr.Found(p.store.Customers().Link(ctx, a.Organization.ID, acct))
 	if err != nil {
 		return PortalRequest{}, fmt.Errorf("look up customer: %w", err)
 	}
 	if !known || link.StripeCustomerID == "" || link.DeletedAt != nil {
-		return PortalRequest{}, Errorf(CodeNotFound, MessageNoCustomer)
+		return PortalRequest{}, apperr.Errorf(apperr.CodeNotFound, apperr.MessageNoCustomer)
 	}
 	request := PortalRequest{CustomerID: link.StripeCustomerID, ReturnURL: back, Flow: flow, Catalog: p.Catalog()}
 	return p.withFlow(ctx, request, a.Organization.ID, acct)
@@ -62,9 +66,9 @@ func (p *Portal) withFlow(ctx context.Context, r PortalRequest, organizationID s
 		return r, nil
 	case PortalCancel, PortalChangePlan:
 	default:
-		return r, Errorf(CodeInvalid, "There is no such part of the billing portal.")
+		return r, apperr.Errorf(apperr.CodeInvalid, "There is no such part of the billing portal.")
 	}
-	current, known, err := Found(p.store.Subscriptions().Current(ctx, organizationID, acct))
+	current, known, err := apperr.Found(p.store.Subscriptions().Current(ctx, organizationID, acct))
 	if err != nil {
 		return r, fmt.Errorf("look up subscription: %w", err)
 	}
@@ -93,6 +97,6 @@ type PortalRequest struct {
 	CustomerID     string
 	ReturnURL      string
 	Flow           PortalFlow
-	SubscriptionID string  // for the flows about a subscription
-	Catalog        Catalog // what may be switched to
+	SubscriptionID string          // for the flows about a subscription
+	Catalog        catalog.Catalog // what may be switched to
 }

@@ -6,23 +6,27 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"usher/billing/apperr"
+	"usher/billing/catalog"
+	"usher/billing/env"
 )
 
 // Prices resolves the plans of the catalog at Stripe and knows whose account the secret key belongs to.
 type Prices struct {
-	*Env
+	*env.Env
 	store          Store
 	gateway        Gateway
 	keyFingerprint string
 
-	catalog   atomic.Pointer[Catalog]
+	catalog   atomic.Pointer[catalog.Catalog]
 	account   atomic.Pointer[StripeAccount]
 	resolving sync.Mutex  // one look-up of account and prices at a time
 	complete  atomic.Bool // every price of the catalog was found at Stripe
 }
 
 // Catalog returns the plans as they were last resolved at Stripe. It never waits.
-func (ps *Prices) Catalog() Catalog { return *ps.catalog.Load() }
+func (ps *Prices) Catalog() catalog.Catalog { return *ps.catalog.Load() }
 
 // Start learns whose Stripe account this is and which prices the catalogue means: first from what was remembered, then from Stripe. Its
 // error tells what Stripe did not tell; the Service works on with what it remembers, and [Service.Work] and every checkout try again.
@@ -38,7 +42,7 @@ func (ps *Prices) Start(ctx context.Context) error {
 
 // loadStored takes up what an earlier run learned of the account and the prices.
 func (ps *Prices) loadStored(ctx context.Context) error {
-	acct, known, err := Found(ps.store.Stripe().Account(ctx, ps.keyFingerprint))
+	acct, known, err := apperr.Found(ps.store.Stripe().Account(ctx, ps.keyFingerprint))
 	if err != nil || !known {
 		return err
 	}
@@ -47,7 +51,7 @@ func (ps *Prices) loadStored(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read remembered prices: %w", err)
 	}
-	plans, _ := ps.Catalog().resolved(prices)
+	plans, _ := ps.Catalog().Resolved(prices)
 	ps.catalog.Store(&plans)
 	return nil
 }
@@ -80,8 +84,8 @@ func (ps *Prices) resolvePrices(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read remembered prices: %w", err)
 	}
-	next, missing := plans.resolved(found)
-	next = next.withFormer(remembered)
+	next, missing := plans.Resolved(found)
+	next = next.WithFormer(remembered)
 	ps.catalog.Store(&next)
 	ps.complete.Store(len(missing) == 0)
 	if len(missing) > 0 {
@@ -94,7 +98,7 @@ func (ps *Prices) resolvePrices(ctx context.Context) error {
 func (ps *Prices) requireAccount(ctx context.Context) (StripeAccount, error) {
 	if ps.account.Load() == nil {
 		if err := ps.loadAccount(ctx); err != nil {
-			return StripeAccount{}, stripeFailed("learn account", err)
+			return StripeAccount{}, apperr.StripeFailed("learn account", err)
 		}
 	}
 	return *ps.account.Load(), nil
@@ -116,7 +120,7 @@ func (ps *Prices) retryStart(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, jobTimeout)
 	defer cancel()
 	if err := ps.Start(ctx); err != nil && ctx.Err() == nil {
-		ps.log.DebugContext(ctx, "account or prices are not known yet", "error", err)
+		ps.Log.DebugContext(ctx, "account or prices are not known yet", "error", err)
 	}
 	return nil
 }

@@ -7,6 +7,9 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"usher/billing/account"
+	"usher/billing/apperr"
 )
 
 // Reconciler compares snapshots with Stripe and repairs differences.
@@ -18,7 +21,7 @@ type Reconciler struct {
 	subscriptions *Subscriptions
 	invoices      *Invoices
 	seats         *SeatCounter
-	rateLimits    *RateLimits
+	rateLimits    *account.RateLimits
 }
 
 // The bounds of comparing with Stripe.
@@ -59,7 +62,7 @@ func (rc *Reconciler) Reconcile(ctx context.Context, o ReconcileOptions) (DriftR
 	if err != nil {
 		return DriftReport{}, err
 	}
-	since := rc.now().Add(-reconcileWindow)
+	since := rc.Now().Add(-reconcileWindow)
 	return rc.run(ctx, acct, o, since)
 }
 
@@ -69,8 +72,8 @@ func (rc *Reconciler) runIfDue(ctx context.Context) error {
 	if acct.ID == "" {
 		return nil
 	}
-	now := rc.now()
-	read, due, err := Found(rc.store.Reconciliation().Take(ctx, acct, now, now.Add(-reconcileEvery), now.Add(reconcileLease)))
+	now := rc.Now()
+	read, due, err := apperr.Found(rc.store.Reconciliation().Take(ctx, acct, now, now.Add(-reconcileEvery), now.Add(reconcileLease)))
 	if err != nil || !due {
 		return err
 	}
@@ -90,14 +93,14 @@ func (rc *Reconciler) runIfDue(ctx context.Context) error {
 func (rc *Reconciler) run(ctx context.Context, acct StripeAccount, o ReconcileOptions, since time.Time) (DriftReport, error) {
 	c := &reconcileRun{
 		Reconciler: rc, account: acct, options: o,
-		report: DriftReport{ID: rc.newID("drf"), OrganizationID: o.OrganizationID, StartedAt: rc.now(), DryRun: o.DryRun, Drifts: []Drift{}},
+		report: DriftReport{ID: rc.NewID("drf"), OrganizationID: o.OrganizationID, StartedAt: rc.Now(), DryRun: o.DryRun, Drifts: []Drift{}},
 	}
 	err := c.run(ctx, since)
 	if err != nil {
 		c.report.Error = err.Error()
 		err = fmt.Errorf("reconcile: %w", err)
 	}
-	c.report.FinishedAt = rc.now()
+	c.report.FinishedAt = rc.Now()
 	if o.DryRun {
 		return c.report, err
 	}
@@ -186,7 +189,7 @@ func (c *reconcileRun) compareEvents(ctx context.Context, since time.Time) error
 		if _, acted := c.inbox.handlers[e.Type]; !acted || !c.inbox.ownAccount(e) {
 			return nil
 		}
-		_, known, err := Found(c.store.Events().Get(ctx, e.ID))
+		_, known, err := apperr.Found(c.store.Events().Get(ctx, e.ID))
 		if err != nil || known {
 			return err
 		}
@@ -225,7 +228,7 @@ func (c *reconcileRun) compareCustomer(ctx context.Context, link CustomerLink) e
 		return err
 	}
 	customer, err := c.gateway.Customer(ctx, link.StripeCustomerID)
-	if isMissing(err) {
+	if apperr.IsMissing(err) {
 		c.report.Drifts = append(c.report.Drifts, Drift{
 			Kind: DriftCustomer, ObjectID: link.StripeCustomerID, OrganizationID: link.OrganizationID, Difference: "unknown at Stripe", Error: messageOtherAccount,
 		})
@@ -252,7 +255,7 @@ func (c *reconcileRun) compareSubscriptions(ctx context.Context) error {
 			return err
 		}
 		listed, err := c.gateway.Subscriptions(ctx, customerID)
-		if err != nil && !isMissing(err) {
+		if err != nil && !apperr.IsMissing(err) {
 			return err
 		}
 		for _, stripes := range listed {
@@ -277,7 +280,7 @@ func (c *reconcileRun) compareSubscription(ctx context.Context, stripes Subscrip
 		return nil // another application's, or of a customer deleted since
 	}
 	c.report.Subscriptions++
-	held, _, err := Found(c.store.Subscriptions().Get(ctx, stripes.ID))
+	held, _, err := apperr.Found(c.store.Subscriptions().Get(ctx, stripes.ID))
 	if err != nil {
 		return err
 	}
@@ -296,7 +299,7 @@ func (c *reconcileRun) compareUnlistedSubscription(ctx context.Context, ours Sub
 	}
 	c.report.Subscriptions++
 	stripes, err := c.gateway.Subscription(ctx, ours.ID)
-	if isMissing(err) {
+	if apperr.IsMissing(err) {
 		c.report.Drifts = append(c.report.Drifts, Drift{
 			Kind: DriftSubscription, ObjectID: ours.ID, OrganizationID: ours.OrganizationID, Difference: fmt.Sprintf("%s here, unknown at Stripe", ours.Status),
 			Error: messageOtherAccount,
@@ -327,8 +330,8 @@ func (c *reconcileRun) compareInvoices(ctx context.Context) error {
 		if err := c.pause(ctx); err != nil {
 			return err
 		}
-		listed, err := c.gateway.Invoices(ctx, customerID, c.now().Add(-invoiceWindow))
-		if err != nil && !isMissing(err) {
+		listed, err := c.gateway.Invoices(ctx, customerID, c.Now().Add(-invoiceWindow))
+		if err != nil && !apperr.IsMissing(err) {
 			return err
 		}
 		for _, stripes := range listed {
@@ -353,7 +356,7 @@ func (c *reconcileRun) compareInvoice(ctx context.Context, stripes Invoice) erro
 		return nil
 	}
 	c.report.Invoices++
-	held, _, err := Found(c.store.Invoices().Get(ctx, stripes.ID))
+	held, _, err := apperr.Found(c.store.Invoices().Get(ctx, stripes.ID))
 	if err != nil {
 		return err
 	}
@@ -371,11 +374,11 @@ func (c *reconcileRun) compareUnlistedInvoice(ctx context.Context, ours Invoice)
 		return err
 	}
 	stripes, err := c.gateway.Invoice(ctx, ours.ID)
-	if err != nil && !isMissing(err) {
+	if err != nil && !apperr.IsMissing(err) {
 		return err
 	}
 	difference := invoiceDrift(ours, stripes)
-	if isMissing(err) || difference == "" {
+	if apperr.IsMissing(err) || difference == "" {
 		return nil
 	}
 	return c.addDrift(ctx, Drift{Kind: DriftInvoice, ObjectID: ours.ID, OrganizationID: ours.OrganizationID, Difference: difference},
@@ -416,7 +419,7 @@ func (c *reconcileRun) compareSeatsOf(ctx context.Context, current Subscription)
 
 // seatDifference tells what a recount would change, without writing.
 func (c *reconcileRun) seatDifference(ctx context.Context, current Subscription) (string, error) {
-	state, _, err := Found(c.store.Seats().State(ctx, current.OrganizationID))
+	state, _, err := apperr.Found(c.store.Seats().State(ctx, current.OrganizationID))
 	if err != nil {
 		return "", err
 	}
@@ -436,8 +439,8 @@ func (c *reconcileRun) seatDifference(ctx context.Context, current Subscription)
 }
 
 // Resync compares one organization with Stripe because somebody asked. Errors: CodeForbidden, CodeRateLimited, CodeStripe.
-func (rc *Reconciler) Resync(ctx context.Context, a Access) (DriftReport, error) {
-	if err := a.requireBilling(); err != nil {
+func (rc *Reconciler) Resync(ctx context.Context, a account.Access) (DriftReport, error) {
+	if err := a.RequireBilling(); err != nil {
 		return DriftReport{}, err
 	}
 	if err := rc.rateLimits.Allow(ctx, resyncs, a.Organization.ID); err != nil {
@@ -445,10 +448,10 @@ func (rc *Reconciler) Resync(ctx context.Context, a Access) (DriftReport, error)
 	}
 	report, err := rc.Reconcile(ctx, ReconcileOptions{OrganizationID: a.Organization.ID})
 	if err != nil {
-		return report, stripeFailed("re-sync from Stripe", err)
+		return report, apperr.StripeFailed("re-sync from Stripe", err)
 	}
 	return report, nil
 }
 
 // resyncs bounds how often an organization may have Stripe asked for everything.
-var resyncs = Limit{Name: "resync", Max: 5, Per: 10 * time.Minute}
+var resyncs = account.Limit{Name: "resync", Max: 5, Per: 10 * time.Minute}

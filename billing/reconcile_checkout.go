@@ -3,12 +3,14 @@ package billing
 import (
 	"context"
 	"fmt"
+
+	"usher/billing/apperr"
 )
 
 // compareCheckouts asks about the sessions opened here of which no end was heard, and about packs that were bought and not counted. Their events can be
 // lost for good: Stripe's list of events reaches back 30 days, and a session has no other trace that is compared.
 func (c *reconcileRun) compareCheckouts(ctx context.Context) error {
-	held, err := c.store.Checkouts().Unfinished(ctx, c.account, c.options.OrganizationID, c.now().Add(-invoiceWindow))
+	held, err := c.store.Checkouts().Unfinished(ctx, c.account, c.options.OrganizationID, c.Now().Add(-invoiceWindow))
 	if err != nil {
 		return err
 	}
@@ -26,7 +28,7 @@ func (c *reconcileRun) compareCheckouts(ctx context.Context) error {
 func (c *reconcileRun) compareCheckout(ctx context.Context, ours CheckoutSession) error {
 	c.report.Checkouts++
 	stripes, err := c.gateway.CheckoutSession(ctx, ours.StripeSessionID)
-	if isMissing(err) {
+	if apperr.IsMissing(err) {
 		stripes, err = StripeCheckoutSession{ID: ours.StripeSessionID, Status: CheckoutExpired}, nil
 	}
 	if err != nil {

@@ -7,6 +7,10 @@ import (
 	"testing"
 
 	"usher/billing"
+	"usher/billing/account"
+	"usher/billing/apperr"
+	"usher/billing/catalog"
+	"usher/billing/job"
 )
 
 // drifts runs a comparison and lists what it found, a line each.
@@ -28,7 +32,7 @@ func (s *stage) drifts(o billing.ReconcileOptions) []string {
 func TestReconcilerFindsWhatNoWebhookTold(t *testing.T) {
 	s := openStage(t)
 	s.join(2)
-	session, err := s.service.Checkouts.Start(t.Context(), s.access, billing.CheckoutRequest{PlanID: "pro", Interval: billing.Monthly})
+	session, err := s.service.Checkouts.Start(t.Context(), s.access, billing.CheckoutRequest{PlanID: "pro", Interval: catalog.Monthly})
 	s.must(err)
 	s.pay(session)
 	before := s.drifts(billing.ReconcileOptions{DryRun: true})
@@ -74,7 +78,7 @@ func TestReconcilerFindsWhatNoWebhookTold(t *testing.T) {
 func (s *stage) settleEvents() {
 	s.t.Helper()
 	for range 200 {
-		_, err := s.service.Worker.RunJob(s.t.Context(), billing.Job{Kind: billing.JobEvent})
+		_, err := s.service.Worker.RunJob(s.t.Context(), job.Job{Kind: job.KindEvent})
 		s.must(err)
 		if s.one(`select count(*) from stripe_events where outcome = 'pending'`) == 0 {
 			return
@@ -143,13 +147,13 @@ func TestReconcileIsOneReplicasTurn(t *testing.T) {
 func TestResyncIsForBillingAdminsAndBounded(t *testing.T) {
 	s := openStage(t)
 	s.subscribe("pro")
-	member := troupe{s, s.access.Organization.ID}.person(billing.RoleMember, false)
-	if _, err := s.service.Reconciler.Resync(t.Context(), member); billing.ErrorCode(err) != billing.CodeForbidden {
+	member := troupe{s, s.access.Organization.ID}.person(account.RoleMember, false)
+	if _, err := s.service.Reconciler.Resync(t.Context(), member); apperr.CodeOf(err) != apperr.CodeForbidden {
 		t.Errorf("a member re-syncs: %v", err)
 	}
 	for try := range 6 {
 		_, err := s.service.Reconciler.Resync(t.Context(), s.access)
-		if limited := billing.ErrorCode(err) == billing.CodeRateLimited; limited != (try == 5) || !limited && err != nil {
+		if limited := apperr.CodeOf(err) == apperr.CodeRateLimited; limited != (try == 5) || !limited && err != nil {
 			t.Errorf("try %d: %v", try+1, err)
 		}
 	}

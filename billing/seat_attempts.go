@@ -5,21 +5,24 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"usher/billing/apperr"
+	"usher/billing/catalog"
 )
 
 // SeatAttempt is something Stripe was told of seats, under one idempotency key.
 type SeatAttempt struct {
-	Key            string     `db:"key"`
-	OrganizationID string     `db:"organization_id"`
-	SubscriptionID string     `db:"subscription_id"`
-	Version        int64      `db:"version"` // the version of the wanted number it told
-	Quantity       int        `db:"quantity"`
-	Proration      Proration  `db:"proration"`
-	At             time.Time  `db:"at"`         // when it was first sent
-	RequestID      string     `db:"request_id"` // Stripe's; empty while no answer was read
-	Accepted       *bool      `db:"accepted"`   // nil: no answer was read
-	Error          string     `db:"error"`
-	AcknowledgedAt *time.Time `db:"acknowledged_at"` // the moment of Stripe's yes, by its clock; nil: none, or it was an old one
+	Key            string            `db:"key"`
+	OrganizationID string            `db:"organization_id"`
+	SubscriptionID string            `db:"subscription_id"`
+	Version        int64             `db:"version"` // the version of the wanted number it told
+	Quantity       int               `db:"quantity"`
+	Proration      catalog.Proration `db:"proration"`
+	At             time.Time         `db:"at"`         // when it was first sent
+	RequestID      string            `db:"request_id"` // Stripe's; empty while no answer was read
+	Accepted       *bool             `db:"accepted"`   // nil: no answer was read
+	Error          string            `db:"error"`
+	AcknowledgedAt *time.Time        `db:"acknowledged_at"` // the moment of Stripe's yes, by its clock; nil: none, or it was an old one
 }
 
 // Stripe's limits for one subscription (https://docs.stripe.com/billing/subscriptions/quantities and rate limits: 200 quantity updates an
@@ -33,20 +36,20 @@ const (
 
 // throttle holds the next change of seats against what was sent before: how long to wait, and with what proration to send it then. Where the
 // day's invoices are used up the number is told all the same and its money left to the next invoice.
-func throttle(before []SeatAttempt, now time.Time, proration Proration) (time.Duration, Proration) {
+func throttle(before []SeatAttempt, now time.Time, proration catalog.Proration) (time.Duration, catalog.Proration) {
 	wait := waitForWindow(before, now, time.Hour, updatesPerHour, countAll)
-	if proration != ProrateAtOnce {
+	if proration != catalog.ProrateAtOnce {
 		return wait, proration
 	}
 	if waitForWindow(before, now, 24*time.Hour, invoicesPerDay, SeatAttempt.invoiced) > 0 {
-		return wait, ProrateNextInvoice
+		return wait, catalog.ProrateNextInvoice
 	}
 	return max(wait, waitForWindow(before, now, time.Minute, invoicesPerMinute, SeatAttempt.invoiced)), proration
 }
 
 func countAll(SeatAttempt) bool { return true }
 
-func (a SeatAttempt) invoiced() bool { return a.Proration == ProrateAtOnce }
+func (a SeatAttempt) invoiced() bool { return a.Proration == catalog.ProrateAtOnce }
 
 // waitForWindow returns how long to wait until fewer than limit of the attempts that count lie within the window.
 func waitForWindow(before []SeatAttempt, now time.Time, length time.Duration, limit int, counts func(SeatAttempt) bool) time.Duration {
@@ -64,7 +67,7 @@ func waitForWindow(before []SeatAttempt, now time.Time, length time.Duration, li
 
 // openNextAttempt opens the next attempt and stores it, or puts it off where Stripe's limits say so: an empty update then.
 func (sy *SeatSyncer) openNextAttempt(ctx context.Context, tx Tx, state *SeatState, current Subscription) (QuantityUpdate, error) {
-	now := sy.now()
+	now := sy.Now()
 	before, err := tx.SeatAttempts().List(ctx, current.ID, now.Add(-seatAttemptsKept))
 	if err != nil {
 		return QuantityUpdate{}, fmt.Errorf("read what Stripe was told: %w", err)
@@ -84,14 +87,14 @@ func (sy *SeatSyncer) openNextAttempt(ctx context.Context, tx Tx, state *SeatSta
 	}
 	return update, tx.SeatAttempts().Insert(ctx, SeatAttempt{
 		Key: update.IdempotencyKey, OrganizationID: state.OrganizationID, SubscriptionID: current.ID, Version: state.SyncVersion,
-		Quantity: update.Quantity, Proration: Proration(update.Proration), At: now,
+		Quantity: update.Quantity, Proration: catalog.Proration(update.Proration), At: now,
 	})
 }
 
 // refusedAttempt is what a failed call left to write down; one without an answer stays open.
 func refusedAttempt(update QuantityUpdate, cause error) SeatAttempt {
 	attempt := SeatAttempt{Key: update.IdempotencyKey, Error: cause.Error()}
-	var refused *StripeError
+	var refused *apperr.StripeError
 	if errors.As(cause, &refused) {
 		attempt.RequestID, attempt.Error = refused.RequestID, seatErrorMessage(refused, cause)
 		if !refused.Unanswered {

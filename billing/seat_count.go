@@ -3,6 +3,11 @@ package billing
 import (
 	"context"
 	"fmt"
+
+	"usher/billing/account"
+	"usher/billing/apperr"
+	"usher/billing/catalog"
+	"usher/billing/job"
 )
 
 // SeatCounter counts the seats that an organization needs.
@@ -11,13 +16,13 @@ type SeatCounter struct{ *core }
 // membershipChanged recounts the seats after a membership changed from before to after. The ledger gets a line about the member exactly when
 // they began or ceased to be billed, even where the number stays as it is (the plan's minimum), so that their newest line tells since when
 // and why they are billed. Where only the count itself was off, the line is about nobody.
-func (sc *SeatCounter) membershipChanged(ctx context.Context, tx Tx, c MembershipChange) error {
+func (sc *SeatCounter) membershipChanged(ctx context.Context, tx Tx, c account.MembershipChange) error {
 	before, after := c.Before, c.After
 	organizationID := after.OrganizationID
 	if before.Billed() == after.Billed() {
 		return sc.recount(ctx, tx, organizationID, seatReason{actor: c.ActorID, reason: "the seats were counted again"})
 	}
-	old, _, err := Found(tx.Seats().LockState(ctx, organizationID))
+	old, _, err := apperr.Found(tx.Seats().LockState(ctx, organizationID))
 	if err != nil {
 		return fmt.Errorf("lock seat state: %w", err)
 	}
@@ -37,7 +42,7 @@ func (sc *SeatCounter) membershipChanged(ctx context.Context, tx Tx, c Membershi
 
 // requireFreeSeat refuses one more billed person where the plan takes no more. promised counts seats that are kept for others.
 func (sc *SeatCounter) requireFreeSeat(ctx context.Context, tx Tx, organizationID string, promised int) error {
-	current, known, err := Found(tx.Subscriptions().Current(ctx, organizationID, sc.knownAccount()))
+	current, known, err := apperr.Found(tx.Subscriptions().Current(ctx, organizationID, sc.knownAccount()))
 	if err != nil {
 		return fmt.Errorf("look up subscription: %w", err)
 	}
@@ -52,10 +57,10 @@ func (sc *SeatCounter) requireFreeSeat(ctx context.Context, tx Tx, organizationI
 	if billed+promised < plan.SeatMaximum {
 		return nil
 	}
-	return &Error{Code: CodeConflict, Field: "billable", Message: seatLimitMessage(plan, promised)}
+	return &apperr.Error{Code: apperr.CodeConflict, Field: "billable", Message: seatLimitMessage(plan, promised)}
 }
 
-func seatLimitMessage(plan Plan, promised int) string {
+func seatLimitMessage(plan catalog.Plan, promised int) string {
 	if promised > 0 {
 		return fmt.Sprintf("%s takes %d billed people, and all seats are taken or promised by an invitation. Choose a larger plan, or free a seat.",
 			plan.Name, plan.SeatMaximum)
@@ -66,7 +71,7 @@ func seatLimitMessage(plan Plan, promised int) string {
 // recountSeats counts who is billed, writes what is wanted and when Stripe is to be told. It belongs into every transaction that can
 // change either side; the organization is locked (or new) in it. The number is always counted, never added to.
 func (sc *SeatCounter) recount(ctx context.Context, tx Tx, organizationID string, cause seatReason) error {
-	current, living, err := Found(tx.Subscriptions().Current(ctx, organizationID, sc.knownAccount()))
+	current, living, err := apperr.Found(tx.Subscriptions().Current(ctx, organizationID, sc.knownAccount()))
 	if err != nil {
 		return fmt.Errorf("look up subscription: %w", err)
 	}
@@ -86,7 +91,7 @@ func (sc *SeatCounter) recountUnder(ctx context.Context, tx Tx, organizationID s
 		return nil
 	}
 	if state.DesiredSeats != before.DesiredSeats {
-		state.summarizeLater(sc.now())
+		state.summarizeLater(sc.Now())
 	}
 	if err := sc.writeSeatChange(ctx, tx, before, state, current, cause); err != nil {
 		return err
@@ -131,12 +136,12 @@ func (sc *SeatCounter) enqueueSync(ctx context.Context, tx Tx, before, after Sea
 		return nil
 	}
 	turn := fmt.Sprintf("%d:%d", after.SyncVersion, after.Attempt)
-	return sc.enqueue(ctx, tx.Jobs(), JobSeats, after.OrganizationID, turn, *after.DueAt)
+	return sc.Enqueue(ctx, tx.Jobs(), job.KindSeats, after.OrganizationID, turn, *after.DueAt)
 }
 
 func (sc *SeatCounter) seatChange(before, after SeatState, cause seatReason) SeatChange {
 	return SeatChange{
-		OrganizationID: after.OrganizationID, At: sc.now(), ActorUserID: cause.actor, SubjectUserID: cause.subject,
+		OrganizationID: after.OrganizationID, At: sc.Now(), ActorUserID: cause.actor, SubjectUserID: cause.subject,
 		Reason: cause.reason, From: before.DesiredSeats, To: after.DesiredSeats, Version: after.SyncVersion,
 	}
 }

@@ -3,19 +3,21 @@ package billing
 import (
 	"context"
 	"fmt"
+
+	"usher/billing/account"
 )
 
 // SeatLedgers reads the seat ledger, undoes changes that are not yet at Stripe, and mails summaries.
 type SeatLedgers struct {
 	*core
-	members *Members
+	members *account.Members
 	seats   *SeatCounter
 	notices *Notices
 }
 
 // BilledSince finds, for each of the people, the newest line of the seat ledger about them: it says since when and why they are billed, or
 // no longer are. Who has none was in the organization before there was a ledger about them.
-func (sl *SeatLedgers) BilledSince(ctx context.Context, a Access, userIDs []string) (map[string]SeatChange, error) {
+func (sl *SeatLedgers) BilledSince(ctx context.Context, a account.Access, userIDs []string) (map[string]SeatChange, error) {
 	changes, err := sl.store.SeatLedger().Latest(ctx, a.Organization.ID, userIDs)
 	if err != nil {
 		return nil, fmt.Errorf("read why people are billed: %w", err)
@@ -48,8 +50,8 @@ const (
 const SeatLedgerLimit = 100_000
 
 // SeatLedger lists the lines of the seat ledger that fit, the newest first, and how many fit altogether.
-func (sl *SeatLedgers) Search(ctx context.Context, a Access, search LedgerSearch) (lines []SeatChange, total int, err error) {
-	search.Text = searchText(search.Text)
+func (sl *SeatLedgers) Search(ctx context.Context, a account.Access, search LedgerSearch) (lines []SeatChange, total int, err error) {
+	search.Text = account.SearchText(search.Text)
 	search.Limit = min(search.Limit, SeatLedgerLimit)
 	lines, total, err = sl.store.SeatLedger().Search(ctx, a.Organization.ID, search)
 	if err != nil {

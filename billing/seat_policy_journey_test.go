@@ -11,10 +11,13 @@ import (
 	"time"
 
 	"usher/billing"
+	"usher/billing/account"
+	"usher/billing/apperr"
+	"usher/billing/catalog"
 )
 
 // sells has the stage's service sell the pro plan under other rules, on the local Stripe's clock.
-func (s *stage) sells(change func(*billing.Plan)) {
+func (s *stage) sells(change func(*catalog.Plan)) {
 	s.t.Helper()
 	options := s.options(s.store)
 	options.Now = s.stripe.Now
@@ -63,7 +66,7 @@ func (s *stage) settles(atStripe int) {
 
 func TestSeatsArePaidUntilTheRenewal(t *testing.T) {
 	s := openStage(t)
-	s.sells(func(p *billing.Plan) { p.DecreaseAtRenewal, p.ProrationOnDecrease = true, billing.ProrateNever })
+	s.sells(func(p *catalog.Plan) { p.DecreaseAtRenewal, p.ProrationOnDecrease = true, catalog.ProrateNever })
 	s.join(4)
 	s.subscribe("pro")
 	s.work(s.service)
@@ -106,7 +109,7 @@ func (s *stage) lastInvoice() int64 {
 
 func TestQuantitySetAtStripeIsAdoptedAsTheMinimum(t *testing.T) {
 	s := openStage(t)
-	s.sells(func(p *billing.Plan) { p.AcceptQuantity = true })
+	s.sells(func(p *catalog.Plan) { p.AcceptQuantity = true })
 	s.join(2)
 	current := s.subscribe("pro")
 	s.work(s.service)
@@ -121,7 +124,7 @@ func TestQuantitySetAtStripeIsAdoptedAsTheMinimum(t *testing.T) {
 
 func TestQuantityChangedAgainAndAgainIsNoFight(t *testing.T) {
 	s := openStage(t)
-	s.sells(func(*billing.Plan) {})
+	s.sells(func(*catalog.Plan) {})
 	current := s.subscribe("pro")
 	s.work(s.service)
 	s.settles(1)
@@ -172,28 +175,28 @@ func TestGatheredChangesAreUndone(t *testing.T) {
 	s.join(3)
 	s.subscribe("pro")
 	wantSeats(t, s, 4, 4, billing.SyncOK)
-	if _, err := s.service.SeatLedger.UndoPendingChanges(t.Context(), s.access); billing.ErrorCode(err) != billing.CodeConflict {
+	if _, err := s.service.SeatLedger.UndoPendingChanges(t.Context(), s.access); apperr.CodeOf(err) != apperr.CodeConflict {
 		t.Fatalf("nothing is gathered, and undoing says %v", err)
 	}
 	members, err := s.store.Members().List(t.Context(), s.access.Organization.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	change := func(m billing.Member, c billing.MemberChange) {
+	change := func(m account.Member, c account.MemberChange) {
 		t.Helper()
 		if _, err := s.service.Members.Change(t.Context(), s.access, m.ID, c); err != nil {
 			t.Fatal(err)
 		}
 	}
-	no, suspended := false, billing.MemberSuspended
+	no, suspended := false, account.MemberSuspended
 	others := members[:0:0]
 	for _, m := range members {
 		if m.UserID != s.access.User.ID {
 			others = append(others, m)
 		}
 	}
-	change(others[0], billing.MemberChange{Billable: &no})
-	change(others[1], billing.MemberChange{Status: &suspended})
+	change(others[0], account.MemberChange{Billable: &no})
+	change(others[1], account.MemberChange{Status: &suspended})
 	s.join(1)
 	wantSeats(t, s, 3, 4, billing.SyncPending)
 	left, err := s.service.SeatLedger.UndoPendingChanges(t.Context(), s.access)
@@ -206,7 +209,7 @@ func TestGatheredChangesAreUndone(t *testing.T) {
 		t.Fatalf("%d calls, %v", s.calls.Load(), err)
 	}
 	s.removeMembers(1)
-	if _, err := s.service.SeatLedger.UndoPendingChanges(t.Context(), s.access); billing.ErrorCode(err) != billing.CodeConflict {
+	if _, err := s.service.SeatLedger.UndoPendingChanges(t.Context(), s.access); apperr.CodeOf(err) != apperr.CodeConflict {
 		t.Fatalf("who was removed can't be brought back, and undoing says %v", err)
 	}
 }

@@ -3,15 +3,17 @@ package billing
 import (
 	"testing"
 	"time"
+
+	"usher/billing/catalog"
 )
 
 func TestPaidSeatsAreTheHighestOfThePeriod(t *testing.T) {
 	end := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
 	next := end.AddDate(0, 1, 0)
-	keeps := Plan{DecreaseAtRenewal: true}
+	keeps := catalog.Plan{DecreaseAtRenewal: true}
 	cases := []struct {
 		name    string
-		plan    Plan
+		plan    catalog.Plan
 		before  SeatState
 		current Subscription
 		paid    int
@@ -23,7 +25,7 @@ func TestPaidSeatsAreTheHighestOfThePeriod(t *testing.T) {
 		{"more than was wanted", keeps, SeatState{DesiredSeats: 5, PaidSeats: 5, PaidUntil: &end}, Subscription{Quantity: 40, CurrentPeriodEnd: end}, 5, &end},
 		{"a new period", keeps, SeatState{DesiredSeats: 3, PaidSeats: 5, PaidUntil: &end}, Subscription{Quantity: 3, CurrentPeriodEnd: next}, 3, &next},
 		{"a trial", keeps, SeatState{}, Subscription{Status: StatusTrialing, Quantity: 5, CurrentPeriodEnd: end}, 0, nil},
-		{"a plan that gives credit", Plan{}, SeatState{PaidSeats: 5, PaidUntil: &end}, Subscription{Quantity: 5, CurrentPeriodEnd: end}, 0, nil},
+		{"a plan that gives credit", catalog.Plan{}, SeatState{PaidSeats: 5, PaidUntil: &end}, Subscription{Quantity: 5, CurrentPeriodEnd: end}, 0, nil},
 	}
 	for _, c := range cases {
 		state := c.before
@@ -41,17 +43,17 @@ func TestAdoptTakesWhatWasSetBehindUs(t *testing.T) {
 	waiting.SyncVersion, waiting.DueAt = 3, &at
 	unseen := settled // Stripe said yes, and the snapshot does not show it yet
 	unseen.DueAt = &at
-	adopts := Plan{PerSeat: true, AcceptQuantity: true}
+	adopts := catalog.Plan{PerSeat: true, AcceptQuantity: true}
 	cases := []struct {
 		name     string
-		plan     Plan
+		plan     catalog.Plan
 		state    SeatState
 		quantity int
 		want     int
 	}{
 		{"more", adopts, settled, 40, 40},
 		{"fewer than are billed", adopts, settled, 3, 0},
-		{"restored by the plan", Plan{PerSeat: true}, settled, 40, 0},
+		{"restored by the plan", catalog.Plan{PerSeat: true}, settled, 40, 0},
 		{"a change of ours waits", adopts, waiting, 40, 0},
 		{"our own change is not seen yet", adopts, unseen, 40, 0},
 	}
@@ -88,7 +90,7 @@ func TestChangesBehindUsAreNoFight(t *testing.T) {
 
 func TestPaceKeepsStripesLimits(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	sent := func(n int, proration Proration, first, every time.Duration) (all []SeatAttempt) {
+	sent := func(n int, proration catalog.Proration, first, every time.Duration) (all []SeatAttempt) {
 		for i := range n {
 			all = append(all, SeatAttempt{At: now.Add(first + time.Duration(i)*every), Proration: proration})
 		}
@@ -97,17 +99,17 @@ func TestPaceKeepsStripesLimits(t *testing.T) {
 	cases := []struct {
 		name      string
 		before    []SeatAttempt
-		proration Proration
+		proration catalog.Proration
 		wait      time.Duration
-		then      Proration
+		then      catalog.Proration
 	}{
-		{"nothing was sent", nil, ProrateAtOnce, 0, ProrateAtOnce},
-		{"the hour has room", sent(updatesPerHour-1, ProrateNextInvoice, -30*time.Minute, time.Second), ProrateNextInvoice, 0, ProrateNextInvoice},
-		{"the hour is full", sent(updatesPerHour, ProrateNextInvoice, -30*time.Minute, time.Second), ProrateNextInvoice, 30 * time.Minute, ProrateNextInvoice},
-		{"what is older does not count", sent(updatesPerHour, ProrateNextInvoice, -2*time.Hour, time.Second), ProrateNextInvoice, 0, ProrateNextInvoice},
-		{"the minute's invoices", sent(invoicesPerMinute, ProrateAtOnce, -40*time.Second, time.Second), ProrateAtOnce, 20 * time.Second, ProrateAtOnce},
-		{"invoices of others do not count", sent(invoicesPerMinute, ProrateNextInvoice, -40*time.Second, time.Second), ProrateAtOnce, 0, ProrateAtOnce},
-		{"the day's invoices", sent(invoicesPerDay, ProrateAtOnce, -20*time.Hour, time.Minute), ProrateAtOnce, 0, ProrateNextInvoice},
+		{"nothing was sent", nil, catalog.ProrateAtOnce, 0, catalog.ProrateAtOnce},
+		{"the hour has room", sent(updatesPerHour-1, catalog.ProrateNextInvoice, -30*time.Minute, time.Second), catalog.ProrateNextInvoice, 0, catalog.ProrateNextInvoice},
+		{"the hour is full", sent(updatesPerHour, catalog.ProrateNextInvoice, -30*time.Minute, time.Second), catalog.ProrateNextInvoice, 30 * time.Minute, catalog.ProrateNextInvoice},
+		{"what is older does not count", sent(updatesPerHour, catalog.ProrateNextInvoice, -2*time.Hour, time.Second), catalog.ProrateNextInvoice, 0, catalog.ProrateNextInvoice},
+		{"the minute's invoices", sent(invoicesPerMinute, catalog.ProrateAtOnce, -40*time.Second, time.Second), catalog.ProrateAtOnce, 20 * time.Second, catalog.ProrateAtOnce},
+		{"invoices of others do not count", sent(invoicesPerMinute, catalog.ProrateNextInvoice, -40*time.Second, time.Second), catalog.ProrateAtOnce, 0, catalog.ProrateAtOnce},
+		{"the day's invoices", sent(invoicesPerDay, catalog.ProrateAtOnce, -20*time.Hour, time.Minute), catalog.ProrateAtOnce, 0, catalog.ProrateNextInvoice},
 	}
 	for _, c := range cases {
 		if wait, then := throttle(c.before, now, c.proration); wait != c.wait || then != c.then {

@@ -8,22 +8,23 @@ import (
 	"time"
 
 	"usher/billing"
+	"usher/billing/account"
 )
 
 // flip turns a member's billing.
-func (tr troupe) flip(admin billing.Access, m billing.Member, billable bool) {
+func (tr troupe) flip(admin account.Access, m account.Member, billable bool) {
 	tr.t.Helper()
-	_, err := tr.service.Members.Change(tr.t.Context(), admin, m.ID, billing.MemberChange{Billable: &billable})
+	_, err := tr.service.Members.Change(tr.t.Context(), admin, m.ID, account.MemberChange{Billable: &billable})
 	tr.must(err)
 }
 
 // crowd adds people to the stage's organization.
-func (s *stage) crowd(n int, billable bool) []billing.Member {
+func (s *stage) crowd(n int, billable bool) []account.Member {
 	s.t.Helper()
 	tr := troupe{s, s.access.Organization.ID}
-	members := make([]billing.Member, n)
+	members := make([]account.Member, n)
 	for i := range members {
-		members[i] = tr.person(billing.RoleMember, billable).Member
+		members[i] = tr.person(account.RoleMember, billable).Member
 	}
 	return members
 }
@@ -40,7 +41,7 @@ func TestBurstOfAThousandChanges(t *testing.T) {
 		group.Go(func() {
 			for round := range 10 {
 				for _, m := range members[worker*10 : worker*10+10] {
-					_, err := tr.service.Members.Change(t.Context(), s.access, m.ID, billing.MemberChange{Billable: ptr(round%2 == 0 || worker%2 == 0)})
+					_, err := tr.service.Members.Change(t.Context(), s.access, m.ID, account.MemberChange{Billable: ptr(round%2 == 0 || worker%2 == 0)})
 					if err != nil {
 						t.Error(err)
 					}

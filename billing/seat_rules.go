@@ -1,6 +1,10 @@
 package billing
 
-import "time"
+import (
+	"time"
+
+	"usher/billing/catalog"
+)
 
 // status tells how the state stands to what Stripe has: ok only where they agree and nothing newer waits.
 func (s SeatState) syncStatus(atStripe int) SyncStatus {
@@ -41,7 +45,7 @@ func (sc *SeatCounter) setDesiredSeats(state *SeatState, seats int) {
 	}
 	state.DesiredSeats = seats
 	state.SyncVersion++
-	now := sc.now()
+	now := sc.Now()
 	if state.FirstChangeAt == nil {
 		state.FirstChangeAt = &now
 	}
@@ -55,7 +59,7 @@ func (sc *SeatCounter) setDesiredSeats(state *SeatState, seats int) {
 // scheduleSync holds what is wanted against the snapshot. Where they agree there is nothing to tell. Where they differ although the wanted
 // number was told, somebody changed it behind us: that is a new version to tell. A snapshot that is behind proves neither.
 func (sc *SeatCounter) scheduleSync(state *SeatState, current Subscription) {
-	now := sc.now()
+	now := sc.Now()
 	if state.maybeStale(current) {
 		if state.DueAt == nil {
 			state.DueAt = &now
@@ -134,7 +138,7 @@ func (sc *SeatCounter) desiredSeats(state *SeatState, current Subscription, bill
 		return wanted
 	}
 	release := state.PaidUntil.Add(-releaseLead)
-	if !sc.now().Before(release) {
+	if !sc.Now().Before(release) {
 		state.ReleaseAt = nil
 		return wanted
 	}
@@ -146,7 +150,7 @@ func (sc *SeatCounter) desiredSeats(state *SeatState, current Subscription, bill
 
 // recordPaidSeats keeps the highest number paid for the running period, where the plan gives seats back at the renewal only. A new period begins
 // with what its invoice counted; a trial has paid for none.
-func (s *SeatState) recordPaidSeats(plan Plan, current Subscription) {
+func (s *SeatState) recordPaidSeats(plan catalog.Plan, current Subscription) {
 	switch end := current.CurrentPeriodEnd; {
 	case !plan.DecreaseAtRenewal || current.Status == StatusTrialing:
 		s.PaidSeats, s.PaidUntil = 0, nil
@@ -163,7 +167,7 @@ func (s *SeatState) drifted(current Subscription) bool {
 }
 
 // adopt takes a number set at Stripe as the minimum, where the plan says so and nobody billed would go without a seat.
-func (s *SeatState) acceptQuantity(plan Plan, current Subscription, billed int) {
+func (s *SeatState) acceptQuantity(plan catalog.Plan, current Subscription, billed int) {
 	if !plan.AcceptQuantity || !s.drifted(current) {
 		return
 	}

@@ -4,11 +4,14 @@ import (
 	"context"
 	"fmt"
 	"slices"
+
+	"usher/billing/apperr"
+	"usher/billing/mail"
 )
 
 // sendDueSeatSummaries tells the billing contacts whose seats came and went.
 func (sl *SeatLedgers) sendDueSummaries(ctx context.Context) error {
-	due, err := sl.store.Seats().DueSummaries(ctx, sl.now(), seatBatch)
+	due, err := sl.store.Seats().DueSummaries(ctx, sl.Now(), seatBatch)
 	if err != nil {
 		return fmt.Errorf("due summaries of seats: %w", err)
 	}
@@ -27,7 +30,7 @@ func (sl *SeatLedgers) sendSummary(ctx context.Context, tx Tx, organizationID st
 		return fmt.Errorf("lock organization: %w", err)
 	}
 	state, err := tx.Seats().LockState(ctx, organizationID)
-	if err != nil || state.SummaryDueAt == nil || sl.now().Before(*state.SummaryDueAt) {
+	if err != nil || state.SummaryDueAt == nil || sl.Now().Before(*state.SummaryDueAt) {
 		return err
 	}
 	since := *state.SummarySince
@@ -35,7 +38,7 @@ func (sl *SeatLedgers) sendSummary(ctx context.Context, tx Tx, organizationID st
 	if err := tx.Seats().PutState(ctx, state); err != nil {
 		return err
 	}
-	current, living, err := Found(tx.Subscriptions().Current(ctx, organizationID, sl.knownAccount()))
+	current, living, err := apperr.Found(tx.Subscriptions().Current(ctx, organizationID, sl.knownAccount()))
 	if err != nil || !living || !sl.seats.seatsSynced(current) {
 		return err
 	}
@@ -52,9 +55,9 @@ func (sl *SeatLedgers) sendSummary(ctx context.Context, tx Tx, organizationID st
 	}
 	newest, oldest := changes[0], changes[len(changes)-1]
 	plan, _, _ := sl.Catalog().ByPrice(current.PriceID)
-	return sl.notices.queue(ctx, tx, Mail{
-		Kind: MailSeatSummary, Key: fmt.Sprintf("seats:%d", newest.ID), OrganizationID: organizationID,
-		Data: MailData{Plan: plan.Name, Seats: newest.To, FormerSeats: oldest.From, Changes: describeChanges(changes)},
+	return sl.notices.queue(ctx, tx, mail.Message{
+		Kind: mail.KindSeatSummary, Key: fmt.Sprintf("seats:%d", newest.ID), OrganizationID: organizationID,
+		Data: mail.Data{Plan: plan.Name, Seats: newest.To, FormerSeats: oldest.From, Changes: describeChanges(changes)},
 	})
 }
 

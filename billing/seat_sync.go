@@ -7,6 +7,11 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"usher/billing/account"
+	"usher/billing/apperr"
+	"usher/billing/catalog"
+	"usher/billing/job"
 )
 
 // SeatSyncer sets the quantity at Stripe.
@@ -20,8 +25,8 @@ type SeatSyncer struct {
 const seatLease = 30 * time.Second
 
 // RetrySeatSync has Stripe told at once. queued is false where there is nothing to tell. Error: CodeForbidden.
-func (sy *SeatSyncer) Retry(ctx context.Context, a Access) (queued bool, err error) {
-	if err := a.requireBilling(); err != nil {
+func (sy *SeatSyncer) Retry(ctx context.Context, a account.Access) (queued bool, err error) {
+	if err := a.RequireBilling(); err != nil {
 		return false, err
 	}
 	err = sy.store.InTx(ctx, func(tx Tx) error {
@@ -31,17 +36,17 @@ func (sy *SeatSyncer) Retry(ctx context.Context, a Access) (queued bool, err err
 		if err := sy.seats.recount(ctx, tx, a.Organization.ID, seatReason{actor: a.User.ID, reason: "asked to try again"}); err != nil {
 			return err
 		}
-		state, known, err := Found(tx.Seats().LockState(ctx, a.Organization.ID))
+		state, known, err := apperr.Found(tx.Seats().LockState(ctx, a.Organization.ID))
 		if err != nil || !known || state.DueAt == nil {
 			return err
 		}
-		now := sy.now()
+		now := sy.Now()
 		turn := fmt.Sprintf("asked:%d", now.UnixMicro())
 		state.DueAt, queued = &now, true
 		if err := tx.Seats().PutState(ctx, state); err != nil {
 			return err
 		}
-		return sy.enqueue(ctx, tx.Jobs(), JobSeats, state.OrganizationID, turn, now)
+		return sy.Enqueue(ctx, tx.Jobs(), job.KindSeats, state.OrganizationID, turn, now)
 	})
 	return queued, err
 }
@@ -57,7 +62,7 @@ func (sy *SeatSyncer) Sync(ctx context.Context, organizationID string) error {
 	if update.IdempotencyKey == "" {
 		return sy.refetchBeforeUpdate(ctx, state, update.SubscriptionID)
 	}
-	before, _, err := Found(sy.store.Subscriptions().Get(ctx, update.SubscriptionID))
+	before, _, err := apperr.Found(sy.store.Subscriptions().Get(ctx, update.SubscriptionID))
 	if err != nil {
 		return fmt.Errorf("sync seats: %w", err)
 	}
@@ -88,12 +93,12 @@ func (sy *SeatSyncer) openAttempt(ctx context.Context, organizationID string) (u
 			return fmt.Errorf("lock organization: %w", err)
 		}
 		var known bool
-		state, known, err = Found(tx.Seats().LockState(ctx, organizationID))
-		now := sy.now()
+		state, known, err = apperr.Found(tx.Seats().LockState(ctx, organizationID))
+		now := sy.Now()
 		if err != nil || !known || state.DueAt == nil || now.Before(*state.DueAt) || state.LeaseUntil != nil && now.Before(*state.LeaseUntil) {
 			return err
 		}
-		current, known, err := Found(tx.Subscriptions().Current(ctx, organizationID, sy.knownAccount()))
+		current, known, err := apperr.Found(tx.Subscriptions().Current(ctx, organizationID, sy.knownAccount()))
 		if err != nil {
 			return err
 		}
@@ -134,9 +139,9 @@ func (sy *SeatSyncer) refetchBeforeUpdate(ctx context.Context, opened SeatState,
 
 // refetchFailed records why Stripe could not be asked and when it will be tried again. What is open stays open: nothing new is known of it.
 func (sy *SeatSyncer) refetchFailed(ctx context.Context, opened SeatState, cause error) error {
-	var refused *StripeError
+	var refused *apperr.StripeError
 	errors.As(cause, &refused)
-	sy.log.WarnContext(ctx, "seats are not asked about", "organization", opened.OrganizationID, "error", cause)
+	sy.Log.WarnContext(ctx, "seats are not asked about", "organization", opened.OrganizationID, "error", cause)
 	return sy.store.InTx(ctx, func(tx Tx) error {
 		if _, err := tx.Organizations().Lock(ctx, opened.OrganizationID); err != nil {
 			return fmt.Errorf("lock organization: %w", err)
@@ -148,7 +153,7 @@ func (sy *SeatSyncer) refetchFailed(ctx context.Context, opened SeatState, cause
 		state.LeaseUntil = nil
 		if state.SyncVersion == opened.SyncVersion && state.DueAt != nil { // a newer change keeps its own, earlier moment
 			state.Failures++
-			next := sy.now().Add(sy.backoff(state.Failures))
+			next := sy.Now().Add(sy.Backoff(state.Failures))
 			state.DueAt, state.SyncError = &next, seatErrorMessage(refused, cause)
 		}
 		return tx.Seats().PutState(ctx, state)
@@ -162,12 +167,12 @@ func (s *SeatState) retries(current Subscription) bool {
 
 // nextAttempt fills in the attempt's parameters. Only where no answer came to the same change is its key used again, and then with the
 // parameters it was first sent with.
-func (sy *SeatSyncer) nextAttempt(state *SeatState, current Subscription, proration Proration) QuantityUpdate {
+func (sy *SeatSyncer) nextAttempt(state *SeatState, current Subscription, proration catalog.Proration) QuantityUpdate {
 	if !state.retries(current) {
 		state.Attempt++
 		state.OpenProration = proration
 	}
-	lease := sy.now().Add(seatLease)
+	lease := sy.Now().Add(seatLease)
 	state.AttemptOpen, state.OpenItemID, state.OpenQuantity, state.OpenVersion = true, current.ItemID, state.DesiredSeats, state.SyncVersion
 	state.LeaseUntil = &lease
 	return QuantityUpdate{
@@ -180,17 +185,17 @@ func (sy *SeatSyncer) nextAttempt(state *SeatState, current Subscription, prorat
 // seatProration is what the plan says about the rest of the period. A decrease while an invoice is unpaid credits nothing, since the
 // money it would give back was never received (https://docs.stripe.com/billing/subscriptions/prorations, unpaid invoices). Seats that are
 // paid until the period ends cost nothing when they are filled again.
-func (sy *SeatSyncer) seatProration(state SeatState, current Subscription) Proration {
+func (sy *SeatSyncer) seatProration(state SeatState, current Subscription) catalog.Proration {
 	plan, _, _ := sy.Catalog().ByPrice(current.PriceID)
 	switch {
 	case state.DesiredSeats > current.Quantity && state.PaidUntil != nil && state.DesiredSeats <= state.PaidSeats:
-		return ProrateNever
+		return catalog.ProrateNever
 	case state.DesiredSeats > current.Quantity:
-		return cmp.Or(plan.ProrationOnIncrease, ProrateNextInvoice)
+		return cmp.Or(plan.ProrationOnIncrease, catalog.ProrateNextInvoice)
 	case current.Status == StatusPastDue:
-		return ProrateNever
+		return catalog.ProrateNever
 	}
-	return cmp.Or(plan.ProrationOnDecrease, ProrateNextInvoice)
+	return cmp.Or(plan.ProrationOnDecrease, catalog.ProrateNextInvoice)
 }
 
 // attemptSucceeded records Stripe's yes, and the snapshot that came with it in the same transaction, so that nobody holds the one without the
@@ -227,11 +232,11 @@ func (sy *SeatSyncer) attemptSucceeded(
 
 // attemptFailed records why, in words, and when it will be tried again.
 func (sy *SeatSyncer) attemptFailed(ctx context.Context, organizationID string, version int64, update QuantityUpdate, cause error) error {
-	var refused *StripeError
+	var refused *apperr.StripeError
 	isStripe := errors.As(cause, &refused)
 	closed := func(state *SeatState) {
 		state.Failures++
-		next := sy.now().Add(sy.backoff(state.Failures))
+		next := sy.Now().Add(sy.Backoff(state.Failures))
 		if state.SyncVersion == version { // a newer change keeps its own, earlier moment
 			state.DueAt = &next
 		}
@@ -241,17 +246,17 @@ func (sy *SeatSyncer) attemptFailed(ctx context.Context, organizationID string, 
 	err := sy.store.InTx(ctx, func(tx Tx) error {
 		return sy.closeAttempt(ctx, tx, organizationID, refusedAttempt(update, cause), closed)
 	})
-	sy.log.WarnContext(ctx, "seat sync failed", "organization", organizationID, "version", version, "error", cause)
+	sy.Log.WarnContext(ctx, "seat sync failed", "organization", organizationID, "version", version, "error", cause)
 	return errors.Join(err, sy.refetchMissing(ctx, organizationID, cause))
 }
 
 // refetchMissing asks after the subscription where Stripe no longer knows it or its item as we do.
 func (sy *SeatSyncer) refetchMissing(ctx context.Context, organizationID string, cause error) error {
-	var refused *StripeError
+	var refused *apperr.StripeError
 	if !errors.As(cause, &refused) || refused.Status != 400 && refused.Status != 404 {
 		return nil
 	}
-	current, known, err := Found(sy.store.Subscriptions().Current(ctx, organizationID, sy.knownAccount()))
+	current, known, err := apperr.Found(sy.store.Subscriptions().Current(ctx, organizationID, sy.knownAccount()))
 	if err != nil || !known {
 		return err
 	}
@@ -276,7 +281,7 @@ func (sy *SeatSyncer) closeAttempt(ctx context.Context, tx Tx, organizationID st
 }
 
 // seatErrorMessage words a failure for billing admins: what Stripe said, its code and request id for whoever looks into it.
-func seatErrorMessage(refused *StripeError, cause error) string {
+func seatErrorMessage(refused *apperr.StripeError, cause error) string {
 	switch {
 	case refused == nil && errors.Is(cause, context.DeadlineExceeded), refused != nil && refused.Unanswered:
 		return "Stripe did not answer in time."
@@ -291,7 +296,7 @@ func seatErrorMessage(refused *StripeError, cause error) string {
 
 // releaseUnusedSeats recounts the organizations whose paid period is about to end with seats that nobody sits on.
 func (sy *SeatSyncer) releaseUnusedSeats(ctx context.Context) error {
-	due, err := sy.store.Seats().DueReleases(ctx, sy.now(), seatBatch)
+	due, err := sy.store.Seats().DueReleases(ctx, sy.Now(), seatBatch)
 	if err != nil {
 		return fmt.Errorf("due releases of seats: %w", err)
 	}
@@ -310,7 +315,7 @@ func (sy *SeatSyncer) releaseUnusedSeats(ctx context.Context) error {
 }
 
 func (sy *SeatSyncer) syncAllDue(ctx context.Context) error {
-	due, err := sy.store.Seats().DueSyncs(ctx, sy.now(), seatBatch)
+	due, err := sy.store.Seats().DueSyncs(ctx, sy.Now(), seatBatch)
 	if err != nil {
 		return err
 	}
@@ -335,7 +340,7 @@ func (sy *SeatSyncer) syncDue(ctx context.Context, organizationID string) {
 	ctx, cancel := context.WithTimeout(ctx, jobTimeout)
 	defer cancel()
 	if err := sy.Sync(ctx, organizationID); err != nil && !errors.Is(err, context.Canceled) {
-		sy.log.WarnContext(ctx, "seat sync", "organization", organizationID, "error", err)
+		sy.Log.WarnContext(ctx, "seat sync", "organization", organizationID, "error", err)
 	}
 }
 

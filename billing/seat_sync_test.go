@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"usher/billing"
+	"usher/billing/catalog"
 	"usher/stripelocal"
 )
 
@@ -53,7 +54,7 @@ func TestMembersBeforeCheckoutAreItsQuantity(t *testing.T) {
 
 func TestMemberAddedDuringCheckoutIsTold(t *testing.T) {
 	s := openStage(t)
-	session, err := s.service.Checkouts.Start(t.Context(), s.access, billing.CheckoutRequest{PlanID: "pro", Interval: billing.Monthly})
+	session, err := s.service.Checkouts.Start(t.Context(), s.access, billing.CheckoutRequest{PlanID: "pro", Interval: catalog.Monthly})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -267,7 +268,7 @@ func TestSeatLedgerTellsWhoAndWhy(t *testing.T) {
 // A seat is told to Stripe, and the ledger's line says on which invoice it came to what, once there is one.
 func TestSeatLedgerTellsWhatAChangeCameTo(t *testing.T) {
 	s := openStage(t)
-	s.sells(func(p *billing.Plan) { p.ProrationOnIncrease = billing.ProrateAtOnce })
+	s.sells(func(p *catalog.Plan) { p.ProrationOnIncrease = catalog.ProrateAtOnce })
 	s.listening()
 	s.subscribe("pro")
 	s.join(2)

@@ -3,6 +3,9 @@ package billing
 import (
 	"context"
 	"fmt"
+
+	"usher/billing/account"
+	"usher/billing/apperr"
 )
 
 // What people are told where changes can't be undone.
@@ -17,8 +20,8 @@ const maxPendingChanges = 10_000
 // UndoPendingChanges sets back who is billed to what it was before the changes that are gathered now, so that Stripe is told nothing. People who
 // left stay away: left counts them. Errors: CodeForbidden; CodeConflict where nothing is gathered, where all of them left, and for the
 // plan's maximum.
-func (sl *SeatLedgers) UndoPendingChanges(ctx context.Context, a Access) (left int, err error) {
-	err = sl.members.asMemberManager(ctx, a, inTx(func(tx Tx, actor Access) error {
+func (sl *SeatLedgers) UndoPendingChanges(ctx context.Context, a account.Access) (left int, err error) {
+	err = sl.members.AsMemberManager(ctx, a, inTx(func(tx Tx, actor account.Access) error {
 		people, err := sl.pendingChanges(ctx, tx, a.Organization.ID)
 		if err != nil {
 			return err
@@ -39,7 +42,7 @@ func (sl *SeatLedgers) UndoPendingChanges(ctx context.Context, a Access) (left i
 			}
 		}
 		if left == len(people) {
-			return Errorf(CodeConflict, MessageAllRemoved)
+			return apperr.Errorf(apperr.CodeConflict, MessageAllRemoved)
 		}
 		return nil
 	}))
@@ -52,12 +55,12 @@ func (sl *SeatLedgers) UndoPendingChanges(ctx context.Context, a Access) (left i
 // pendingChanges lists the people whose billing differs from before the gathering began. The ledger has a line each time one of them began or
 // ceased to be billed, so an odd number of lines is a difference.
 func (sl *SeatLedgers) pendingChanges(ctx context.Context, tx Tx, organizationID string) ([]string, error) {
-	state, _, err := Found(tx.Seats().LockState(ctx, organizationID))
+	state, _, err := apperr.Found(tx.Seats().LockState(ctx, organizationID))
 	if err != nil {
 		return nil, fmt.Errorf("lock seat state: %w", err)
 	}
-	if !state.debouncing(sl.now()) {
-		return nil, Errorf(CodeConflict, MessageNothingPending)
+	if !state.debouncing(sl.Now()) {
+		return nil, apperr.Errorf(apperr.CodeConflict, MessageNothingPending)
 	}
 	changes, err := tx.SeatLedger().List(ctx, organizationID, maxPendingChanges)
 	if err != nil {
@@ -87,12 +90,12 @@ func changedPeople(people []string, lines map[string]int) []string {
 	return odd
 }
 
-func membersByUser(ctx context.Context, tx Tx, organizationID string) (map[string]Member, error) {
+func membersByUser(ctx context.Context, tx Tx, organizationID string) (map[string]account.Member, error) {
 	members, err := tx.Members().List(ctx, organizationID)
 	if err != nil {
 		return nil, fmt.Errorf("list members: %w", err)
 	}
-	byUser := make(map[string]Member, len(members))
+	byUser := make(map[string]account.Member, len(members))
 	for _, m := range members {
 		byUser[m.UserID] = m
 	}
@@ -101,13 +104,13 @@ func membersByUser(ctx context.Context, tx Tx, organizationID string) (map[strin
 
 // revertBilling turns a member's billing round: who became billed stays a member and is billed no more, who ceased to be is again, and let in
 // again if they were suspended.
-func (sl *SeatLedgers) revertBilling(ctx context.Context, tx Tx, actor Access, before Member) error {
+func (sl *SeatLedgers) revertBilling(ctx context.Context, tx Tx, actor account.Access, before account.Member) error {
 	if !actor.Covers(before.Role) {
-		return Errorf(CodeForbidden, MessageHoldsMore)
+		return apperr.Errorf(apperr.CodeForbidden, account.MessageHoldsMore)
 	}
 	after := before
 	if after.Billable = !before.Billed(); after.Billable {
-		after.Status = MemberActive
+		after.Status = account.MemberActive
 	}
-	return sl.members.writeMember(ctx, tx, actor, before, after)
+	return sl.members.WriteMember(ctx, tx, actor, before, after)
 }

@@ -1,6 +1,10 @@
 package billing
 
-import "time"
+import (
+	"time"
+
+	"usher/billing/catalog"
+)
 
 // SeatState is what is wanted and what Stripe was told, for one organization (the seed's billingSeatState).
 type SeatState struct {
@@ -12,17 +16,17 @@ type SeatState struct {
 	SyncVersion      int64      `db:"sync_version"`       // rises with every change of what is wanted
 	AppliedVersion   int64      `db:"applied_version"`    // the version that Stripe was last told successfully
 
-	FirstChangeAt  *time.Time `db:"first_change_at"` // the oldest change not yet told, for the gathering's latest moment
-	DueAt          *time.Time `db:"due_at"`          // when Stripe is to be told; nil while there is nothing to tell
-	Attempt        int64      `db:"attempt"`         // counts the idempotency keys used; rises after every definite answer
-	AttemptOpen    bool       `db:"attempt_open"`    // an attempt was sent and no answer read: send the same key again
-	OpenItemID     string     `db:"open_item_id"`    // the parameters the open attempt was sent with
-	OpenQuantity   int        `db:"open_quantity"`
-	OpenVersion    int64      `db:"open_version"`
-	OpenProration  Proration  `db:"open_proration"`
-	AcknowledgedAt *time.Time `db:"acknowledged_at"` // the moment of Stripe's last yes: a snapshot from before does not show it
-	Failures       int        `db:"failures"`        // in a row, for the back-off
-	LeaseUntil     *time.Time `db:"lease_until"`     // somebody is at it until then
+	FirstChangeAt  *time.Time        `db:"first_change_at"` // the oldest change not yet told, for the gathering's latest moment
+	DueAt          *time.Time        `db:"due_at"`          // when Stripe is to be told; nil while there is nothing to tell
+	Attempt        int64             `db:"attempt"`         // counts the idempotency keys used; rises after every definite answer
+	AttemptOpen    bool              `db:"attempt_open"`    // an attempt was sent and no answer read: send the same key again
+	OpenItemID     string            `db:"open_item_id"`    // the parameters the open attempt was sent with
+	OpenQuantity   int               `db:"open_quantity"`
+	OpenVersion    int64             `db:"open_version"`
+	OpenProration  catalog.Proration `db:"open_proration"`
+	AcknowledgedAt *time.Time        `db:"acknowledged_at"` // the moment of Stripe's last yes: a snapshot from before does not show it
+	Failures       int               `db:"failures"`        // in a row, for the back-off
+	LeaseUntil     *time.Time        `db:"lease_until"`     // somebody is at it until then
 
 	AcceptedQuantity int        `db:"minimum_seats"` // adopted from Stripe; 0: none
 	PaidSeats        int        `db:"paid_seats"`    // for the running period, where the plan keeps them until it ends
@@ -66,9 +70,9 @@ type SeatChange struct {
 	RequestID      string    `db:"request_id,joined,null"` // of the request with which Stripe took it, filled when read; empty while it has not
 	// What it came to, filled when read: the invoice whose lines charge for it or give it back, and their sum. Of changes that were told together
 	// the last one carries it. Empty while it is on no invoice, as most are until the next renewal.
-	InvoiceID     string `db:"invoice_id,joined,null"`
-	InvoiceNumber string `db:"invoice_number,joined,null"`
-	Invoiced      Money  `db:"invoiced,joined,null"`
+	InvoiceID     string        `db:"invoice_id,joined,null"`
+	InvoiceNumber string        `db:"invoice_number,joined,null"`
+	Invoiced      catalog.Money `db:"invoiced,joined,null"`
 }
 
 // Debouncing bounds: a burst of changes is told to Stripe once, this long after its last change and no later than that after its first.

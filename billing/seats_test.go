@@ -3,15 +3,18 @@ package billing
 import (
 	"testing"
 	"time"
+
+	"usher/billing/catalog"
+	"usher/billing/env"
 )
 
 // seatService is a Service with a clock that stands still and the built-in kind of plan; the rules under test need no store.
 func seatService(now time.Time) *Service {
 	return New(Options{
 		Now: func() time.Time { return now },
-		Catalog: Catalog{Plans: []Plan{{ID: "pro", PerSeat: true, SeatMinimum: 2, Prices: []Price{
-			{Interval: Monthly, ID: "price_pro", ProductID: "prod_pro"},
-		}}, {ID: "flat", Prices: []Price{{Interval: Monthly, ID: "price_flat"}}}}},
+		Catalog: catalog.Catalog{Plans: []catalog.Plan{{ID: "pro", PerSeat: true, SeatMinimum: 2, Prices: []catalog.Price{
+			{Interval: catalog.Monthly, ID: "price_pro", ProductID: "prod_pro"},
+		}}, {ID: "flat", Prices: []catalog.Price{{Interval: catalog.Monthly, ID: "price_flat"}}}}},
 	})
 }
 
@@ -90,21 +93,21 @@ func TestNextAttemptKeys(t *testing.T) {
 	s := seatService(now)
 	current := Subscription{ID: "sub_1", ItemID: "si_1", PriceID: "price_pro", Status: StatusActive, Quantity: 3}
 	state := SeatState{DesiredSeats: 5, SyncVersion: 4}
-	first := s.SeatSyncer.nextAttempt(&state, current, ProrateNextInvoice)
-	if again := s.SeatSyncer.nextAttempt(&state, current, ProrateNextInvoice); again.IdempotencyKey != first.IdempotencyKey {
+	first := s.SeatSyncer.nextAttempt(&state, current, catalog.ProrateNextInvoice)
+	if again := s.SeatSyncer.nextAttempt(&state, current, catalog.ProrateNextInvoice); again.IdempotencyKey != first.IdempotencyKey {
 		t.Errorf("no answer came, yet the key moved from %s to %s", first.IdempotencyKey, again.IdempotencyKey)
 	}
 	state.AttemptOpen = false
-	answered := s.SeatSyncer.nextAttempt(&state, current, ProrateNextInvoice)
+	answered := s.SeatSyncer.nextAttempt(&state, current, catalog.ProrateNextInvoice)
 	if answered.IdempotencyKey == first.IdempotencyKey {
 		t.Error("a definite answer came, yet the key is used again")
 	}
 	state.DesiredSeats, state.SyncVersion = 6, 5
-	if moved := s.SeatSyncer.nextAttempt(&state, current, ProrateNextInvoice); moved.IdempotencyKey == answered.IdempotencyKey || moved.Quantity != 6 {
+	if moved := s.SeatSyncer.nextAttempt(&state, current, catalog.ProrateNextInvoice); moved.IdempotencyKey == answered.IdempotencyKey || moved.Quantity != 6 {
 		t.Errorf("another number under the same key: %+v", moved)
 	}
 	current.ItemID = "si_2"
-	if item := s.SeatSyncer.nextAttempt(&state, current, ProrateNextInvoice); item.IdempotencyKey != "seats:si_2:5:4" {
+	if item := s.SeatSyncer.nextAttempt(&state, current, catalog.ProrateNextInvoice); item.IdempotencyKey != "seats:si_2:5:4" {
 		t.Errorf("another item: %s", item.IdempotencyKey)
 	}
 }
@@ -116,18 +119,18 @@ func TestSeatProration(t *testing.T) {
 		status   SubscriptionStatus
 		from, to int
 		paid     int
-		want     Proration
+		want     catalog.Proration
 	}{
-		{"price_none", StatusActive, 3, 5, 0, ProrateNextInvoice},
-		{"price_pro", StatusActive, 3, 5, 0, ProrateAtOnce},
-		{"price_pro", StatusActive, 5, 3, 0, ProrateNextInvoice},
-		{"price_pro", StatusPastDue, 3, 5, 0, ProrateAtOnce},
-		{"price_pro", StatusPastDue, 5, 3, 0, ProrateNever}, // the money it would credit was never received
-		{"price_pro", StatusActive, 3, 5, 5, ProrateNever},  // paid until the period ends
-		{"price_pro", StatusActive, 3, 6, 5, ProrateAtOnce},
+		{"price_none", StatusActive, 3, 5, 0, catalog.ProrateNextInvoice},
+		{"price_pro", StatusActive, 3, 5, 0, catalog.ProrateAtOnce},
+		{"price_pro", StatusActive, 5, 3, 0, catalog.ProrateNextInvoice},
+		{"price_pro", StatusPastDue, 3, 5, 0, catalog.ProrateAtOnce},
+		{"price_pro", StatusPastDue, 5, 3, 0, catalog.ProrateNever}, // the money it would credit was never received
+		{"price_pro", StatusActive, 3, 5, 5, catalog.ProrateNever},  // paid until the period ends
+		{"price_pro", StatusActive, 3, 6, 5, catalog.ProrateAtOnce},
 	}
-	s := New(Options{Catalog: Catalog{Plans: []Plan{{
-		PerSeat: true, ProrationOnIncrease: ProrateAtOnce, ProrationOnDecrease: ProrateNextInvoice, Prices: []Price{{ID: "price_pro"}},
+	s := New(Options{Catalog: catalog.Catalog{Plans: []catalog.Plan{{
+		PerSeat: true, ProrationOnIncrease: catalog.ProrateAtOnce, ProrationOnDecrease: catalog.ProrateNextInvoice, Prices: []catalog.Price{{ID: "price_pro"}},
 	}}}})
 	for _, c := range cases {
 		state := SeatState{DesiredSeats: c.to, PaidSeats: c.paid, PaidUntil: &until}
@@ -172,8 +175,8 @@ func TestWantedSeats(t *testing.T) {
 func TestBackoffGrowsAndStaysBounded(t *testing.T) {
 	s := seatService(time.Now())
 	for failures := 1; failures < 40; failures++ {
-		least := min(backoffLimit, backoffFirst<<min(failures-1, 20))
-		if got := s.Prices.backoff(failures); got < least || got > least+least/4 {
+		least := min(env.BackoffLimit, env.BackoffFirst<<min(failures-1, 20))
+		if got := s.Prices.Backoff(failures); got < least || got > least+least/4 {
 			t.Fatalf("after %d failures: %v, want between %v and %v", failures, got, least, least+least/4)
 		}
 	}

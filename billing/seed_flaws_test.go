@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"usher/billing"
+	"usher/billing/account"
 )
 
 // TestSeedFlaws names the flaws of the product whose seat billing was asked for (second seed document) and shows that each is gone.
@@ -65,16 +66,16 @@ func everyChangeIsSynced(t *testing.T, s *stage) {
 	s.must(s.recount())
 	s.due()
 	s.must(s.sync())
-	suspended := billing.MemberSuspended
-	for i, change := range []func(m billing.Member) error{
-		func(m billing.Member) error { return s.service.Members.Remove(t.Context(), s.access, m.ID) },
-		func(m billing.Member) error { return s.service.Members.Leave(t.Context(), tr.enter(m.UserID)) },
-		func(m billing.Member) error {
-			_, err := s.service.Members.Change(t.Context(), s.access, m.ID, billing.MemberChange{Billable: ptr(false)})
+	suspended := account.MemberSuspended
+	for i, change := range []func(m account.Member) error{
+		func(m account.Member) error { return s.service.Members.Remove(t.Context(), s.access, m.ID) },
+		func(m account.Member) error { return s.service.Members.Leave(t.Context(), tr.enter(m.UserID)) },
+		func(m account.Member) error {
+			_, err := s.service.Members.Change(t.Context(), s.access, m.ID, account.MemberChange{Billable: ptr(false)})
 			return err
 		},
-		func(m billing.Member) error {
-			_, err := s.service.Members.Change(t.Context(), s.access, m.ID, billing.MemberChange{Status: &suspended})
+		func(m account.Member) error {
+			_, err := s.service.Members.Change(t.Context(), s.access, m.ID, account.MemberChange{Status: &suspended})
 			return err
 		},
 	} {

@@ -2,20 +2,24 @@ package billing
 
 import (
 	"context"
-	"crypto/rand"
 	"io"
 	"log/slog"
 	"strings"
 	"time"
+
+	"usher/billing/account"
+	"usher/billing/catalog"
+	"usher/billing/env"
+	"usher/billing/mail"
 )
 
 // Options are what a [Service] is made of. Now, Rand and Log have defaults; everything else is needed.
 type Options struct {
 	Store     Store
 	Gateway   Gateway
-	Catalog   Catalog
-	Renderer  Renderer         // puts e-mails into words
-	Mailer    Mailer           // nil: e-mails are kept and only shown
+	Catalog   catalog.Catalog
+	Renderer  mail.Renderer    // puts e-mails into words
+	Mailer    mail.Sender      // nil: e-mails are kept and only shown
 	Now       func() time.Time // nil: time.Now
 	WallClock func() time.Time // the time that signatures are held against, where Now is a clock put ahead; nil: time.Now
 	Rand      io.Reader        // nil: crypto/rand
@@ -31,8 +35,8 @@ type Options struct {
 // Service groups the operations of Usher's domain: what pages, JSON endpoints, webhooks and background work call. It is safe for
 // concurrent use.
 type Service struct {
-	*Accounts
-	Outbox        *Outbox
+	*account.Service
+	Outbox        *mail.Outbox
 	Prices        *Prices
 	Customers     *Customers
 	Checkouts     *Checkouts
@@ -57,20 +61,20 @@ type Service struct {
 
 // New returns a Service. It calls nothing yet; [Prices.Start] does.
 func New(o Options) *Service {
-	env := newEnv(o)
+	e := env.New(o.Now, o.WallClock, o.Rand, o.Log)
 	baseURL := strings.TrimSuffix(o.BaseURL, "/")
-	prices := &Prices{Env: env, store: o.Store, gateway: o.Gateway, keyFingerprint: o.KeyFingerprint}
+	prices := &Prices{Env: e, store: o.Store, gateway: o.Gateway, keyFingerprint: o.KeyFingerprint}
 	prices.catalog.Store(&o.Catalog)
-	c := &core{Env: env, Prices: prices, store: o.Store, gateway: o.Gateway}
+	c := &core{Env: e, Prices: prices, store: o.Store, gateway: o.Gateway}
 	s := &Service{
-		Outbox:    &Outbox{Env: env, store: o.Store, renderer: o.Renderer, mailer: o.Mailer, baseURL: baseURL},
+		Outbox:    mail.NewOutbox(e, o.Store, o.Renderer, o.Mailer, baseURL),
 		Prices:    prices,
 		Customers: &Customers{core: c},
 		Credits:   &Credits{core: c},
 		Seats:     &SeatCounter{core: c},
 	}
-	s.Accounts = NewAccounts(AccountOptions{
-		Env: env, Store: accountStorage{o.Store}, Outbox: s.Outbox, Hooks: hooks{s.Seats, s.Customers}, BaseURL: baseURL,
+	s.Service = account.New(account.Options{
+		Env: e, Store: accountStorage{o.Store}, Outbox: s.Outbox, Hooks: hooks{s.Seats, s.Customers}, BaseURL: baseURL,
 		OperatorEmails: o.OperatorEmails,
 	})
 	s.Notices = &Notices{core: c, outbox: s.Outbox}
@@ -100,26 +104,9 @@ func New(o Options) *Service {
 	return s
 }
 
-func newEnv(o Options) *Env {
-	env := &Env{now: o.Now, wall: o.WallClock, rand: o.Rand, log: o.Log}
-	if env.now == nil {
-		env.now = time.Now
-	}
-	if env.wall == nil {
-		env.wall = time.Now
-	}
-	if env.rand == nil {
-		env.rand = rand.Reader
-	}
-	if env.log == nil {
-		env.log = slog.New(slog.DiscardHandler)
-	}
-	return env
-}
-
 // core is what every type of this package needs.
 type core struct {
-	*Env
+	*env.Env
 	*Prices
 	store   Store
 	gateway Gateway
@@ -128,13 +115,13 @@ type core struct {
 // accountStorage is a [Store] as package account sees it.
 type accountStorage struct{ Store }
 
-func (s accountStorage) InTx(ctx context.Context, f func(AccountTx) error) error {
+func (s accountStorage) InTx(ctx context.Context, f func(account.Tx) error) error {
 	return s.Store.InTx(ctx, func(tx Tx) error { return f(tx) })
 }
 
 // inTx gives f the whole transaction of an operation that begins in package account.
-func inTx(f func(tx Tx, actor Access) error) func(AccountTx, Access) error {
-	return func(tx AccountTx, actor Access) error { return f(tx.(Tx), actor) }
+func inTx(f func(tx Tx, actor account.Access) error) func(account.Tx, account.Access) error {
+	return func(tx account.Tx, actor account.Access) error { return f(tx.(Tx), actor) }
 }
 
 // hooks implements [Hooks]. Every transaction of package db is a [Tx].
@@ -143,14 +130,14 @@ type hooks struct {
 	customers *Customers
 }
 
-func (h hooks) MembershipChanged(ctx context.Context, tx AccountTx, change MembershipChange) error {
+func (h hooks) MembershipChanged(ctx context.Context, tx account.Tx, change account.MembershipChange) error {
 	return h.seats.membershipChanged(ctx, tx.(Tx), change)
 }
 
-func (h hooks) RequireFreeSeat(ctx context.Context, tx AccountTx, organizationID string, promised int) error {
+func (h hooks) RequireFreeSeat(ctx context.Context, tx account.Tx, organizationID string, promised int) error {
 	return h.seats.requireFreeSeat(ctx, tx.(Tx), organizationID, promised)
 }
 
-func (h hooks) OrganizationRenamed(ctx context.Context, tx AccountTx, organizationID string) error {
+func (h hooks) OrganizationRenamed(ctx context.Context, tx account.Tx, organizationID string) error {
 	return h.customers.scheduleUpdate(ctx, tx.(Tx), organizationID)
 }

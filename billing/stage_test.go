@@ -18,6 +18,8 @@ import (
 	"github.com/stripe/stripe-go/v79/webhook"
 
 	"usher/billing"
+	"usher/billing/account"
+	"usher/billing/catalog"
 	"usher/billing/stripegw"
 	"usher/db"
 	"usher/db/dbtest"
@@ -36,7 +38,7 @@ type stage struct {
 	origin  string       // Stripe's
 	calls   atomic.Int64 // of the kind that sets seats
 	faults  faults
-	access  billing.Access
+	access  account.Access
 }
 
 // faults are what Stripe's answers to seat updates become while one is set. It stays until it is lifted: the SDK and net/http themselves
@@ -106,21 +108,21 @@ func (s *stage) options(store *db.Store) billing.Options {
 	started := time.Now()
 	return billing.Options{
 		WallClock: func() time.Time { return started }, // so that no limit's window ends within a test
-		Store:     store, Gateway: s.gateway(), Catalog: billing.BuiltInPlans(), KeyFingerprint: "stage",
+		Store:     store, Gateway: s.gateway(), Catalog: catalog.BuiltInPlans(), KeyFingerprint: "stage",
 		SuccessURL: "http://usher.test/organization?tab=billing&success=true", CancelURL: "http://usher.test/organization",
 		ReturnURL: "http://usher.test/organization", AllowedOrigins: []string{"http://usher.test"},
 	}
 }
 
 func (s *stage) pushPlans() {
-	for _, price := range stripegw.KeyedPrices(billing.BuiltInPlans()) {
+	for _, price := range stripegw.KeyedPrices(catalog.BuiltInPlans()) {
 		_, _, err := s.gateway().EnsurePrice(s.t.Context(), price)
 		s.must(err)
 	}
 }
 
 func (s *stage) signUp() {
-	user, organization, err := s.service.Users.SignUp(s.t.Context(), billing.SignUp{
+	user, organization, err := s.service.Users.SignUp(s.t.Context(), account.SignUp{
 		Name: "Ana", Email: "ana@example.com", Password: "front of house", Organization: "Lantern",
 	})
 	if err != nil {
@@ -174,7 +176,7 @@ func failWith(w http.ResponseWriter, status int, body string) {
 // subscribe buys a plan: Checkout is opened, paid on its hosted page, and the return taken.
 func (s *stage) subscribe(plan string) billing.Subscription {
 	s.t.Helper()
-	session, err := s.service.Checkouts.Start(s.t.Context(), s.access, billing.CheckoutRequest{PlanID: plan, Interval: billing.Monthly})
+	session, err := s.service.Checkouts.Start(s.t.Context(), s.access, billing.CheckoutRequest{PlanID: plan, Interval: catalog.Monthly})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -218,9 +220,9 @@ func (s *stage) overview() billing.Overview {
 func (s *stage) join(n int) {
 	s.t.Helper()
 	for range n {
-		_, err := s.service.Users.CreateMember(s.t.Context(), s.access.Organization.ID, billing.NewMember{
+		_, err := s.service.Users.CreateMember(s.t.Context(), s.access.Organization.ID, account.NewMember{
 			Name: "Member", Email: fmt.Sprintf("m%d@example.com", joined.Add(1)), Password: "front of house",
-			RoleID: billing.RoleMember, Billable: true,
+			RoleID: account.RoleMember, Billable: true,
 		})
 		if err != nil {
 			s.t.Fatal(err)

@@ -3,6 +3,10 @@ package billing
 import (
 	"context"
 	"time"
+
+	"usher/billing/account"
+	"usher/billing/catalog"
+	"usher/billing/mail"
 )
 
 // Store stores Usher's state. Package db implements it on PostgreSQL. A method that looks for one object returns [ErrNotFound] where it
@@ -19,7 +23,7 @@ type Store interface {
 // Tx gives the stores of one transaction, or of none where it is the [Store] itself. Methods named Lock take a row lock until the
 // transaction ends.
 type Tx interface {
-	AccountTx
+	account.Tx
 	Stripe() StripeStore
 	Contacts() ContactStore
 	Customers() CustomerStore
@@ -44,8 +48,8 @@ type StripeStore interface {
 	PutAccount(ctx context.Context, fingerprint string, acct StripeAccount) error
 	Account(ctx context.Context, fingerprint string) (StripeAccount, error)
 	// PutPrices inserts or updates by account, mode and price id. Prices no longer in use are kept: subscriptions may hold them.
-	PutPrices(ctx context.Context, acct StripeAccount, prices []StripePrice) error
-	Prices(ctx context.Context, acct StripeAccount) ([]StripePrice, error) // oldest first
+	PutPrices(ctx context.Context, acct StripeAccount, prices []catalog.StripePrice) error
+	Prices(ctx context.Context, acct StripeAccount) ([]catalog.StripePrice, error) // oldest first
 }
 
 // CustomerStore stores which customer at Stripe belongs to which organization, and its name and e-mail address there.
@@ -256,7 +260,7 @@ type ContactStore interface {
 	Add(ctx context.Context, organizationID, email string) error
 	Remove(ctx context.Context, organizationID, email string) error // ErrNotFound where it is none
 	// Muted lists the kinds that are switched off.
-	Muted(ctx context.Context, organizationID string) ([]MailKind, error)
+	Muted(ctx context.Context, organizationID string) ([]mail.Kind, error)
 	// Mute switches off these kinds and no others.
-	Mute(ctx context.Context, organizationID string, kinds []MailKind) error
+	Mute(ctx context.Context, organizationID string, kinds []mail.Kind) error
 }

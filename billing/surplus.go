@@ -6,6 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"usher/billing/account"
+	"usher/billing/apperr"
+	"usher/billing/catalog"
+	"usher/billing/mail"
 )
 
 // Duplicates cancels and refunds duplicate subscriptions.
@@ -38,7 +43,7 @@ type DuplicateSubscription struct {
 	Attempts           int             `db:"attempts"`
 	Error              string          `db:"error"`
 	NextAttemptAt      *time.Time      `db:"next_attempt_at"` // while it is ending
-	Refunded           Money           `db:"refunded,joined"`
+	Refunded           catalog.Money   `db:"refunded,joined"`
 	DoneAt             *time.Time      `db:"done_at"`
 }
 
@@ -78,8 +83,8 @@ func (ds *Duplicates) cancelAllDue(ctx context.Context) error {
 
 // cancelDueDuplicate works on one surplus subscription. false: none was due.
 func (ds *Duplicates) cancelDue(ctx context.Context) (bool, error) {
-	now := ds.now()
-	surplus, claimed, err := Found(ds.store.Duplicates().ClaimDue(ctx, now, now.Add(duplicateLease)))
+	now := ds.Now()
+	surplus, claimed, err := apperr.Found(ds.store.Duplicates().ClaimDue(ctx, now, now.Add(duplicateLease)))
 	if err != nil || !claimed {
 		return false, err
 	}
@@ -91,7 +96,7 @@ func (ds *Duplicates) cancelDue(ctx context.Context) (bool, error) {
 		if surplus.Status == DuplicateFailed {
 			level = slog.LevelError
 		}
-		ds.log.Log(ctx, level, "a second subscription is not ended", "subscription", surplus.SubscriptionID, "organization", surplus.OrganizationID,
+		ds.Log.Log(ctx, level, "a second subscription is not ended", "subscription", surplus.SubscriptionID, "organization", surplus.OrganizationID,
 			"attempt", surplus.Attempts, "status", surplus.Status, "error", err)
 	}
 	return true, ds.finish(context.WithoutCancel(ctx), surplus)
@@ -103,7 +108,7 @@ func (ds *Duplicates) scheduleRetry(surplus *DuplicateSubscription, cause error)
 		surplus.Status, surplus.NextAttemptAt = DuplicateFailed, nil
 		return
 	}
-	next := ds.now().Add(ds.backoff(surplus.Attempts))
+	next := ds.Now().Add(ds.Backoff(surplus.Attempts))
 	surplus.NextAttemptAt = &next
 }
 
@@ -113,7 +118,7 @@ func (ds *Duplicates) cancel(ctx context.Context, surplus *DuplicateSubscription
 	if err != nil {
 		return err
 	}
-	now := ds.now()
+	now := ds.Now()
 	if needed {
 		surplus.Status, surplus.NextAttemptAt, surplus.DoneAt, surplus.Error = DuplicateKept, nil, &now, ""
 		return nil
@@ -125,13 +130,13 @@ func (ds *Duplicates) cancel(ctx context.Context, surplus *DuplicateSubscription
 			return err
 		}
 	}
-	if err := ds.gateway.CancelSubscription(ctx, surplus.SubscriptionID); err != nil && !isMissing(err) {
+	if err := ds.gateway.CancelSubscription(ctx, surplus.SubscriptionID); err != nil && !apperr.IsMissing(err) {
 		return fmt.Errorf("end subscription: %w", err)
 	}
 	if surplus.Refunded, err = ds.refundInvoices(ctx, *surplus); err != nil {
 		return err
 	}
-	if _, err := ds.subscriptions.refetch(ctx, surplus.SubscriptionID); err != nil && !errors.Is(err, ErrNotFound) {
+	if _, err := ds.subscriptions.refetch(ctx, surplus.SubscriptionID); err != nil && !errors.Is(err, apperr.ErrNotFound) {
 		return err
 	}
 	surplus.Status, surplus.NextAttemptAt, surplus.DoneAt, surplus.Error = DuplicateCanceled, nil, &now, ""
@@ -141,7 +146,7 @@ func (ds *Duplicates) cancel(ctx context.Context, surplus *DuplicateSubscription
 // stillNeeded tells whether the subscription is to stay after all, or has been ended by somebody else, who then decides about its money too.
 func (ds *Duplicates) stillNeeded(ctx context.Context, surplus DuplicateSubscription) (bool, error) {
 	for _, id := range []string{surplus.KeptSubscriptionID, surplus.SubscriptionID} {
-		if _, err := ds.subscriptions.refetch(ctx, id); err != nil && !errors.Is(err, ErrNotFound) {
+		if _, err := ds.subscriptions.refetch(ctx, id); err != nil && !errors.Is(err, apperr.ErrNotFound) {
 			return false, err
 		}
 	}
@@ -163,8 +168,8 @@ func (ds *Duplicates) stillNeeded(ctx context.Context, surplus DuplicateSubscrip
 
 // refundInvoices takes back every invoice of an ended subscription: open ones are voided, paid ones refunded to where they were paid from. What a credit
 // note was made for already, by an attempt before or by hand, is left.
-func (ds *Duplicates) refundInvoices(ctx context.Context, surplus DuplicateSubscription) (Money, error) {
-	var back Money
+func (ds *Duplicates) refundInvoices(ctx context.Context, surplus DuplicateSubscription) (catalog.Money, error) {
+	var back catalog.Money
 	ended, err := ds.store.Subscriptions().Get(ctx, surplus.SubscriptionID)
 	if err != nil {
 		return back, fmt.Errorf("read subscription: %w", err)
@@ -211,16 +216,16 @@ func (ds *Duplicates) finish(ctx context.Context, surplus DuplicateSubscription)
 		if surplus.Status != DuplicateCanceled {
 			return nil
 		}
-		return ds.notices.queue(ctx, tx, Mail{
-			Kind: MailSecondPlanEnded, Key: "surplus:" + surplus.SubscriptionID, OrganizationID: surplus.OrganizationID,
-			Data: MailData{Amount: surplus.Refunded, At: *surplus.DoneAt},
+		return ds.notices.queue(ctx, tx, mail.Message{
+			Kind: mail.KindDuplicateCanceled, Key: "surplus:" + surplus.SubscriptionID, OrganizationID: surplus.OrganizationID,
+			Data: mail.Data{Amount: surplus.Refunded, At: *surplus.DoneAt},
 		})
 	})
 }
 
 // DuplicateSubscriptions lists the second subscriptions of the last weeks, so that the billing page can tell what became of them.
-func (ds *Duplicates) List(ctx context.Context, a Access) ([]DuplicateSubscription, error) {
-	found, err := ds.store.Duplicates().List(ctx, a.Organization.ID, ds.now().Add(-duplicatesShownFor))
+func (ds *Duplicates) List(ctx context.Context, a account.Access) ([]DuplicateSubscription, error) {
+	found, err := ds.store.Duplicates().List(ctx, a.Organization.ID, ds.Now().Add(-duplicatesShownFor))
 	if err != nil {
 		return nil, fmt.Errorf("list second subscriptions: %w", err)
 	}

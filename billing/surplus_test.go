@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"usher/billing"
+	"usher/billing/apperr"
+	"usher/billing/catalog"
+	"usher/billing/mail"
 )
 
 // buyAgain pays a second subscription beside the one of the organization, as a second open Checkout page would.
@@ -19,7 +22,7 @@ func (s *stage) buyAgain(current billing.Subscription, metadata url.Values) {
 	}
 	form := url.Values{
 		"mode": {"subscription"}, "customer": {current.CustomerID}, "success_url": {"http://usher.test/organization"},
-		"line_items[0][price]": {s.planPrice("starter", billing.Monthly)}, "line_items[0][quantity]": {"3"},
+		"line_items[0][price]": {s.planPrice("starter", catalog.Monthly)}, "line_items[0][quantity]": {"3"},
 	}
 	for name, values := range metadata {
 		form[name] = values
@@ -81,8 +84,8 @@ func TestSecondPaidPlanIsEndedAndRefundedOnce(t *testing.T) {
 	if got := s.one(`select refunded_minor from duplicate_subscriptions`); got != 2700 {
 		t.Errorf("%d were noted as refunded", got)
 	}
-	if s.kept(billing.MailSecondPlanEnded) != 1 || s.kept(billing.MailCanceled) != 0 {
-		t.Errorf("%d mails of the second plan, %d of an end", s.kept(billing.MailSecondPlanEnded), s.kept(billing.MailCanceled))
+	if s.kept(mail.KindDuplicateCanceled) != 1 || s.kept(mail.KindCanceled) != 0 {
+		t.Errorf("%d mails of the second plan, %d of an end", s.kept(mail.KindDuplicateCanceled), s.kept(mail.KindCanceled))
 	}
 	s.until("the credits of the first plan alone", func(o billing.Overview) bool { return o.Credits.Balance == 1000 })
 	s.ledger()
@@ -122,7 +125,7 @@ type forgetful struct {
 
 func (f *forgetful) forget(err error) error {
 	if f.lost.Add(-1) >= 0 {
-		return &billing.StripeError{Unanswered: true, ShouldRetry: true, Message: "the answer was lost"}
+		return &apperr.StripeError{Unanswered: true, ShouldRetry: true, Message: "the answer was lost"}
 	}
 	return err
 }

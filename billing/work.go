@@ -4,14 +4,19 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"usher/billing/account"
+	"usher/billing/apperr"
+	"usher/billing/job"
+	"usher/billing/mail"
 )
 
 // Worker does the background work.
 type Worker struct {
 	*core
-	recovery   *Recovery
-	rateLimits *RateLimits
-	outbox     *Outbox
+	recovery   *account.Recovery
+	rateLimits *account.RateLimits
+	outbox     *mail.Outbox
 	inbox      *Inbox
 	seatSyncer *SeatSyncer
 	seatLedger *SeatLedgers
@@ -61,7 +66,7 @@ func (w *Worker) periodicTasks() []periodicTask {
 		{"monthly credits", 0, 1, w.credits.grantDueMonths},
 		{"account and prices", setupInterval, 1, w.retryStart},
 		{"old events", pruneInterval, 1, w.inbox.prune},
-		{"old counts of the limits", setupInterval, 1, w.rateLimits.prune},
+		{"old counts of the limits", setupInterval, 1, w.rateLimits.Prune},
 	}
 }
 
@@ -93,7 +98,7 @@ func (w *Worker) runReconciler(ctx context.Context) {
 	defer ticker.Stop()
 	for {
 		if err := w.reconciler.runIfDue(ctx); err != nil && ctx.Err() == nil {
-			w.log.WarnContext(ctx, "comparison with Stripe", "error", err)
+			w.Log.WarnContext(ctx, "comparison with Stripe", "error", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -107,7 +112,7 @@ func (w *Worker) runReconciler(ctx context.Context) {
 func (w *Worker) sweep(ctx context.Context, tasks []periodicTask, done []time.Time) {
 	var group sync.WaitGroup
 	for i, c := range tasks {
-		now := w.now()
+		now := w.Now()
 		if !done[i].IsZero() && now.Sub(done[i]) < c.every {
 			continue
 		}
@@ -115,7 +120,7 @@ func (w *Worker) sweep(ctx context.Context, tasks []periodicTask, done []time.Ti
 		for range c.workers {
 			group.Go(func() {
 				if err := c.run(ctx); err != nil && ctx.Err() == nil {
-					w.log.ErrorContext(ctx, "background work", "chore", c.name, "error", err)
+					w.Log.ErrorContext(ctx, "background work", "chore", c.name, "error", err)
 				}
 			})
 		}
@@ -139,35 +144,31 @@ func (w *Worker) runMail(ctx context.Context) {
 }
 
 func (w *Worker) sweepMail(ctx context.Context) {
-	if err := w.recovery.processRequests(ctx); err != nil && ctx.Err() == nil {
-		w.log.ErrorContext(ctx, "password recoveries", "error", err)
+	if err := w.recovery.ProcessRequests(ctx); err != nil && ctx.Err() == nil {
+		w.Log.ErrorContext(ctx, "password recoveries", "error", err)
 	}
 	if !w.outbox.Sends() {
 		return
 	}
-	var group sync.WaitGroup
-	for range mailWorkers {
-		group.Go(func() { w.outbox.sendAllDue(ctx) })
-	}
-	group.Wait()
+	w.outbox.SendAllDue(ctx)
 }
 
 // RunJob does one piece of the work that an alarm is about, if it is still there to be done. again is how long to wait before the same
 // alarm is to ring once more; 0: it has done its service.
-func (w *Worker) RunJob(ctx context.Context, a Job) (again time.Duration, err error) {
+func (w *Worker) RunJob(ctx context.Context, a job.Job) (again time.Duration, err error) {
 	switch a.Kind {
-	case JobEvent:
+	case job.KindEvent:
 		_, err = w.inbox.processDue(ctx)
-	case JobSeats:
+	case job.KindSeats:
 		return w.runSeatJob(ctx, a.ID)
-	case JobMail:
+	case job.KindMail:
 		if w.outbox.Sends() {
-			_, err = w.outbox.sendDue(ctx)
+			_, err = w.outbox.SendDue(ctx)
 		}
-	case JobDuplicate:
+	case job.KindDuplicate:
 		_, err = w.duplicates.cancelDue(ctx)
-	case JobRecovery:
-		err = w.recovery.processRequests(ctx)
+	case job.KindRecovery:
+		err = w.recovery.ProcessRequests(ctx)
 	}
 	return 0, err
 }
@@ -175,17 +176,17 @@ func (w *Worker) RunJob(ctx context.Context, a Job) (again time.Duration, err er
 // runSeatJob tells Stripe an organization's seats, or waits on while the gathering goes on.
 func (w *Worker) runSeatJob(ctx context.Context, organizationID string) (again time.Duration, err error) {
 	w.seatSyncer.syncDue(ctx, organizationID)
-	state, known, err := Found(w.store.Seats().State(ctx, organizationID))
+	state, known, err := apperr.Found(w.store.Seats().State(ctx, organizationID))
 	if err != nil || !known || state.DueAt == nil {
 		return 0, err
 	}
-	return max(0, state.DueAt.Sub(w.now())), nil
+	return max(0, state.DueAt.Sub(w.Now())), nil
 }
 
 // UnsentMail lists e-mails that were not sent, the newest first. Pending requests for links are
 // processed before, so that the newest link is listed.
-func (w *Worker) UnsentMail(ctx context.Context) ([]UnsentMail, error) {
-	if err := w.recovery.processRequests(ctx); err != nil {
+func (w *Worker) UnsentMail(ctx context.Context) ([]mail.Unsent, error) {
+	if err := w.recovery.ProcessRequests(ctx); err != nil {
 		return nil, err
 	}
 	return w.outbox.Unsent(ctx)

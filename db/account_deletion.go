@@ -3,7 +3,7 @@ package db
 import (
 	"context"
 
-	"usher/billing"
+	"usher/billing/account"
 )
 
 var selectMemberships = `select ` + memberColumns + ` from organization_members m
@@ -12,8 +12,8 @@ var selectMemberships = `select ` + memberColumns + ` from organization_members 
 	where m.user_id = $1 order by m.organization_id`
 
 // Memberships implements [billing.AccountDeletionQueries].
-func (q memberStore) OfUser(ctx context.Context, userID string) ([]billing.Member, error) {
-	return list[billing.Member](ctx, q.queries, "list memberships", selectMemberships, userID)
+func (q memberStore) OfUser(ctx context.Context, userID string) ([]account.Member, error) {
+	return list[account.Member](ctx, q.queries, "list memberships", selectMemberships, userID)
 }
 
 // The replacement address is unique and not deliverable.

@@ -5,12 +5,14 @@ import (
 	"testing"
 
 	"usher/billing"
+	"usher/billing/account"
+	"usher/billing/apperr"
 )
 
 func TestUserRoundTrip(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
-	want := billing.User{ID: "usr_1", Email: "Ada@Example.com", Name: "Ada Łovelace", PasswordHash: "$argon2id$…", CreatedAt: testTime, EmailVerifiedAt: ptr(at(5)), Operator: true}
+	want := account.User{ID: "usr_1", Email: "Ada@Example.com", Name: "Ada Łovelace", PasswordHash: "$argon2id$…", CreatedAt: testTime, EmailVerifiedAt: ptr(at(5)), Operator: true}
 	wantFilled(t, want)
 	must(t, store.Users().Insert(ctx, want))
 	want.CreatedAt = want.CreatedAt.UTC()
@@ -31,16 +33,16 @@ func TestUserRoundTrip(t *testing.T) {
 func TestKnownEmailIsAConflictOfTheEmailField(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
-	must(t, store.Users().Insert(ctx, billing.User{ID: "usr_1", Email: "ada@example.com", CreatedAt: testTime}))
-	err := store.Users().Insert(ctx, billing.User{ID: "usr_2", Email: "ADA@example.com", CreatedAt: testTime})
+	must(t, store.Users().Insert(ctx, account.User{ID: "usr_1", Email: "ada@example.com", CreatedAt: testTime}))
+	err := store.Users().Insert(ctx, account.User{ID: "usr_2", Email: "ADA@example.com", CreatedAt: testTime})
 	wantConflict(t, err, "users_email_key", "email")
-	wantEqual(t, billing.ErrorMessage(err), "There is an account with this e-mail address already. Sign in instead.")
+	wantEqual(t, apperr.MessageOf(err), "There is an account with this e-mail address already. Sign in instead.")
 }
 
 func TestOrganizationRoundTrip(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
-	want := billing.Organization{ID: "org_1", Name: "Acme & Söhne", CreatedAt: testTime, DeletesAt: ptr(at(1)), DeletedAt: ptr(at(2))}
+	want := account.Organization{ID: "org_1", Name: "Acme & Söhne", CreatedAt: testTime, DeletesAt: ptr(at(1)), DeletedAt: ptr(at(2))}
 	wantFilled(t, want)
 	must(t, store.Organizations().Insert(ctx, want))
 	want.CreatedAt = want.CreatedAt.UTC()
@@ -74,9 +76,9 @@ func TestLockOrganizationAllowsReferences(t *testing.T) {
 	}))
 }
 
-func member(id, organizationID, userID string) billing.Member {
-	return billing.Member{ID: id, OrganizationID: organizationID, UserID: userID, Role: billing.Role{ID: billing.RoleMember},
-		Billable: true, Status: billing.MemberActive, JoinedAt: at(0)}
+func member(id, organizationID, userID string) account.Member {
+	return account.Member{ID: id, OrganizationID: organizationID, UserID: userID, Role: account.Role{ID: account.RoleMember},
+		Billable: true, Status: account.MemberActive, JoinedAt: at(0)}
 }
 
 func TestMemberRoundTrip(t *testing.T) {
@@ -84,10 +86,10 @@ func TestMemberRoundTrip(t *testing.T) {
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
 	run(t, store, `insert into roles values ('role_1', 'org_1', 'Buyer', true, true)`)
-	want := billing.Member{
+	want := account.Member{
 		ID: "mem_1", OrganizationID: "org_1", UserID: "usr_1", Name: "Name of usr_1", Email: "usr_1@example.com",
-		Role:     billing.Role{ID: "role_1", OrganizationID: "org_1", Name: "Buyer", CanManageBilling: true, CanManageMembers: true},
-		Billable: true, Status: billing.MemberActive, JoinedAt: testTime, LastSeenAt: ptr(testTime),
+		Role:     account.Role{ID: "role_1", OrganizationID: "org_1", Name: "Buyer", CanManageBilling: true, CanManageMembers: true},
+		Billable: true, Status: account.MemberActive, JoinedAt: testTime, LastSeenAt: ptr(testTime),
 	}
 	wantFilled(t, want)
 	wantFilled(t, want.Role)
@@ -96,13 +98,13 @@ func TestMemberRoundTrip(t *testing.T) {
 
 	members, err := store.Members().List(ctx, "org_1")
 	must(t, err)
-	wantEqual(t, members, []billing.Member{want})
+	wantEqual(t, members, []account.Member{want})
 
 	access, err := store.Organizations().Access(ctx, "usr_1", "org_1")
 	must(t, err)
-	wantEqual(t, access, billing.Access{
-		User:         billing.User{ID: "usr_1", Email: "usr_1@example.com", Name: "Name of usr_1", CreatedAt: at(0)},
-		Organization: billing.Organization{ID: "org_1", Name: "Acme", CreatedAt: at(0)},
+	wantEqual(t, access, account.Access{
+		User:         account.User{ID: "usr_1", Email: "usr_1@example.com", Name: "Name of usr_1", CreatedAt: at(0)},
+		Organization: account.Organization{ID: "org_1", Name: "Acme", CreatedAt: at(0)},
 		Member:       want,
 	})
 }
@@ -113,7 +115,7 @@ func TestAccessIsForActiveMembersOnly(t *testing.T) {
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
 	insertUserAndOrganization(t, store, "usr_2", "org_2")
 	suspended := member("mem_1", "org_1", "usr_1")
-	suspended.Status = billing.MemberSuspended
+	suspended.Status = account.MemberSuspended
 	must(t, store.Members().Insert(ctx, suspended))
 	must(t, store.Members().Insert(ctx, member("mem_2", "org_2", "usr_2")))
 
@@ -135,13 +137,13 @@ func TestAccessIsForActiveMembersOnly(t *testing.T) {
 func TestOrganizationsOfAUser(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
-	must(t, store.Users().Insert(ctx, billing.User{ID: "usr_1", Email: "a@example.com", CreatedAt: at(0)}))
+	must(t, store.Users().Insert(ctx, account.User{ID: "usr_1", Email: "a@example.com", CreatedAt: at(0)}))
 	for i, id := range []string{"org_c", "org_a", "org_b", "org_suspended"} {
-		must(t, store.Organizations().Insert(ctx, billing.Organization{ID: id, Name: id, CreatedAt: at(0)}))
+		must(t, store.Organizations().Insert(ctx, account.Organization{ID: id, Name: id, CreatedAt: at(0)}))
 		m := member("mem_"+id, id, "usr_1")
 		m.JoinedAt = at(-i)
 		if id == "org_suspended" {
-			m.Status = billing.MemberSuspended
+			m.Status = account.MemberSuspended
 		}
 		must(t, store.Members().Insert(ctx, m))
 	}
@@ -155,16 +157,16 @@ func TestOrganizationsOfAUser(t *testing.T) {
 
 	none, err := store.Organizations().OfUser(ctx, "usr_2")
 	must(t, err)
-	wantEqual(t, none, []billing.Organization{})
+	wantEqual(t, none, []account.Organization{})
 }
 
 func TestMembersAreListedByName(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
-	must(t, store.Organizations().Insert(ctx, billing.Organization{ID: "org_1", CreatedAt: at(0)}))
+	must(t, store.Organizations().Insert(ctx, account.Organization{ID: "org_1", CreatedAt: at(0)}))
 	for i, name := range []string{"bob", "Carol", "Ada"} {
 		id := string(rune('1' + i))
-		must(t, store.Users().Insert(ctx, billing.User{ID: "usr_" + id, Email: id + "@example.com", Name: name, CreatedAt: at(0)}))
+		must(t, store.Users().Insert(ctx, account.User{ID: "usr_" + id, Email: id + "@example.com", Name: name, CreatedAt: at(0)}))
 		must(t, store.Members().Insert(ctx, member("mem_"+id, "org_1", "usr_"+id)))
 	}
 	members, err := store.Members().List(ctx, "org_1")
@@ -185,7 +187,7 @@ func TestRolesBuiltInFirst(t *testing.T) {
 		('role_3', 'org_2', 'Beta', true, true)`)
 	roles, err := store.Roles().List(ctx, "org_1")
 	must(t, err)
-	wantEqual(t, roles, []billing.Role{
+	wantEqual(t, roles, []account.Role{
 		{ID: "admin", Name: "Admin", CanManageBilling: true, CanManageMembers: true},
 		{ID: "billing_admin", Name: "Billing admin", CanManageBilling: true},
 		{ID: "member", Name: "Member"},
@@ -198,11 +200,11 @@ func TestRolesBuiltInFirst(t *testing.T) {
 func TestCountBillable(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
-	must(t, store.Organizations().Insert(ctx, billing.Organization{ID: "org_1", CreatedAt: at(0)}))
-	for i, m := range []billing.Member{
-		{Billable: true, Status: billing.MemberActive}, {Billable: true, Status: billing.MemberActive},
-		{Billable: false, Status: billing.MemberActive}, {Billable: true, Status: billing.MemberSuspended},
-		{Billable: false, Status: billing.MemberSuspended},
+	must(t, store.Organizations().Insert(ctx, account.Organization{ID: "org_1", CreatedAt: at(0)}))
+	for i, m := range []account.Member{
+		{Billable: true, Status: account.MemberActive}, {Billable: true, Status: account.MemberActive},
+		{Billable: false, Status: account.MemberActive}, {Billable: true, Status: account.MemberSuspended},
+		{Billable: false, Status: account.MemberSuspended},
 	} {
 		insertMemberLike(ctx, t, store, string(rune('1'+i)), m)
 	}
@@ -223,9 +225,9 @@ func TestCountBillable(t *testing.T) {
 	wantEqual(t, got, 0)
 }
 
-func insertMemberLike(ctx context.Context, t *testing.T, store *Store, id string, like billing.Member) {
+func insertMemberLike(ctx context.Context, t *testing.T, store *Store, id string, like account.Member) {
 	t.Helper()
-	must(t, store.Users().Insert(ctx, billing.User{ID: "usr_" + id, Email: id + "@example.com", CreatedAt: at(0)}))
+	must(t, store.Users().Insert(ctx, account.User{ID: "usr_" + id, Email: id + "@example.com", CreatedAt: at(0)}))
 	m := member("mem_"+id, "org_1", "usr_"+id)
 	m.Billable, m.Status = like.Billable, like.Status
 	must(t, store.Members().Insert(ctx, m))
@@ -257,8 +259,8 @@ func TestTextThatCannotBeStoredIsInvalid(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	for name, text := range map[string]string{"zero byte": "Acme\x00", "no UTF-8": "Acme\xff"} {
-		err := store.Organizations().Insert(ctx, billing.Organization{ID: "org_1", Name: text, CreatedAt: at(0)})
-		if billing.ErrorCode(err) != billing.CodeInvalid {
+		err := store.Organizations().Insert(ctx, account.Organization{ID: "org_1", Name: text, CreatedAt: at(0)})
+		if apperr.CodeOf(err) != apperr.CodeInvalid {
 			t.Errorf("%s: got %v, want an invalid request", name, err)
 		}
 	}

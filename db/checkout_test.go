@@ -10,8 +10,8 @@ import (
 
 func link(organizationID string, generation int, customerID string) billing.CustomerLink {
 	return billing.CustomerLink{
-		OrganizationID: organizationID, Generation: generation, StripeCustomerID: customerID, Account: account.ID,
-		Livemode: account.Livemode, Email: "ada@example.com", Name: "Acme", CreatedAt: at(0), UpdatedAt: at(1),
+		OrganizationID: organizationID, Generation: generation, StripeCustomerID: customerID, Account: stripeAccount.ID,
+		Livemode: stripeAccount.Livemode, Email: "ada@example.com", Name: "Acme", CreatedAt: at(0), UpdatedAt: at(1),
 	}
 }
 
@@ -20,28 +20,28 @@ func TestCustomerLinkRoundTrip(t *testing.T) {
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
 
-	_, err := store.Customers().Link(ctx, "org_1", account)
+	_, err := store.Customers().Link(ctx, "org_1", stripeAccount)
 	wantNotFound(t, err)
 	reserved := link("org_1", 1, "")
 	must(t, store.Customers().PutLink(ctx, reserved))
-	got, err := store.Customers().Link(ctx, "org_1", account)
+	got, err := store.Customers().Link(ctx, "org_1", stripeAccount)
 	must(t, err)
 	wantEqual(t, got, reserved)
 
 	full := billing.CustomerLink{
-		OrganizationID: "org_1", Generation: 1, StripeCustomerID: "cus_1", Account: account.ID, Livemode: true,
+		OrganizationID: "org_1", Generation: 1, StripeCustomerID: "cus_1", Account: stripeAccount.ID, Livemode: true,
 		Email: "grace@example.com", Name: "Acme 2", CreatedAt: testTime, UpdatedAt: testTime, DeletedAt: ptr(testTime),
 	}
 	wantFilled(t, full)
 	must(t, store.Customers().PutLink(ctx, full))
 	full.CreatedAt, full.UpdatedAt, full.DeletedAt = at(0), at(0), ptr(at(0))
-	got, err = store.Customers().Link(ctx, "org_1", account)
+	got, err = store.Customers().Link(ctx, "org_1", stripeAccount)
 	must(t, err)
 	wantEqual(t, got, full)
 }
 
 // Each generation, account and mode has a link of its own; the newest generation of the given
-// account and mode is returned, and every link keeps its owner.
+// stripeAccount and mode is returned, and every link keeps its owner.
 func TestCustomerLinksOfGenerationsAndAccounts(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
@@ -59,13 +59,13 @@ func TestCustomerLinksOfGenerationsAndAccounts(t *testing.T) {
 	n, err = store.Customers().LastGeneration(ctx, "org_1")
 	must(t, err)
 	wantEqual(t, n, 3)
-	got, err := store.Customers().Link(ctx, "org_1", account)
+	got, err := store.Customers().Link(ctx, "org_1", stripeAccount)
 	must(t, err)
 	wantEqual(t, got, current)
-	got, err = store.Customers().Owner(ctx, "cus_1", account)
+	got, err = store.Customers().Owner(ctx, "cus_1", stripeAccount)
 	must(t, err)
 	wantEqual(t, got, old)
-	got, err = store.Customers().Owner(ctx, "cus_1", billing.StripeAccount{ID: account.ID})
+	got, err = store.Customers().Owner(ctx, "cus_1", billing.StripeAccount{ID: stripeAccount.ID})
 	must(t, err)
 	wantEqual(t, got, test)
 	_, err = store.Customers().Owner(ctx, "cus_1", billing.StripeAccount{ID: "acct_2", Livemode: true})
@@ -85,7 +85,7 @@ func TestCustomerOfTwoLinksIsAConflict(t *testing.T) {
 }
 
 func checkout(id, organizationID string) billing.CheckoutSession {
-	return billing.CheckoutSession{ID: id, OrganizationID: organizationID, Account: account.ID, Livemode: account.Livemode,
+	return billing.CheckoutSession{ID: id, OrganizationID: organizationID, Account: stripeAccount.ID, Livemode: stripeAccount.Livemode,
 		Mode: billing.ModeSubscription, PriceID: "price_1", Quantity: 1, Status: billing.CheckoutReserved, CreatedAt: at(0)}
 }
 
@@ -93,17 +93,17 @@ func TestCheckoutRoundTrip(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
-	_, err := store.Checkouts().Open(ctx, "org_1", account)
+	_, err := store.Checkouts().Open(ctx, "org_1", stripeAccount)
 	wantNotFound(t, err)
 
 	reserved := checkout("chk_1", "org_1")
 	must(t, store.Checkouts().Put(ctx, reserved))
-	got, err := store.Checkouts().Open(ctx, "org_1", account)
+	got, err := store.Checkouts().Open(ctx, "org_1", stripeAccount)
 	must(t, err)
 	wantEqual(t, got, reserved)
 
 	full := billing.CheckoutSession{
-		ID: "chk_1", OrganizationID: "org_1", UserID: "usr_1", StripeSessionID: "cs_1", CustomerID: "cus_1", Account: account.ID,
+		ID: "chk_1", OrganizationID: "org_1", UserID: "usr_1", StripeSessionID: "cs_1", CustomerID: "cus_1", Account: stripeAccount.ID,
 		Livemode: true, Mode: billing.ModeSubscription, PriceID: "price_2", Quantity: 7, TrialDays: 14, SuccessURL: "https://s",
 		CancelURL: "https://c", URL: "https://checkout", Status: billing.CheckoutOpen, CreatedAt: testTime, ExpiresAt: ptr(testTime),
 		CompletedAt: ptr(testTime),
@@ -111,7 +111,7 @@ func TestCheckoutRoundTrip(t *testing.T) {
 	wantFilled(t, full)
 	must(t, store.Checkouts().Put(ctx, full))
 	full.CreatedAt, full.ExpiresAt, full.CompletedAt = at(0), ptr(at(0)), ptr(at(0))
-	got, err = store.Checkouts().Open(ctx, "org_1", account)
+	got, err = store.Checkouts().Open(ctx, "org_1", stripeAccount)
 	must(t, err)
 	wantEqual(t, got, full)
 	got, err = store.Checkouts().ByStripeID(ctx, "org_1", "cs_1")

@@ -5,6 +5,9 @@ import (
 	"time"
 
 	"usher/billing"
+	"usher/billing/account"
+	"usher/billing/apperr"
+	"usher/billing/mail"
 )
 
 // Contacts implements [billing.ContactQueries].
@@ -24,18 +27,18 @@ func (q contactStore) Remove(ctx context.Context, organizationID, email string) 
 	n, err := q.execCount(ctx, "remove billing contact", `delete from billing_contacts where organization_id = $1 and lower(email) = lower($2)`,
 		organizationID, email)
 	if err == nil && n == 0 {
-		return billing.ErrNotFound
+		return apperr.ErrNotFound
 	}
 	return err
 }
 
 // MutedNotices implements [billing.ContactQueries].
-func (q contactStore) Muted(ctx context.Context, organizationID string) ([]billing.MailKind, error) {
-	return list[billing.MailKind](ctx, q.queries, "list muted notices", `select kind from muted_notices where organization_id = $1 order by kind`, organizationID)
+func (q contactStore) Muted(ctx context.Context, organizationID string) ([]mail.Kind, error) {
+	return list[mail.Kind](ctx, q.queries, "list muted notices", `select kind from muted_notices where organization_id = $1 order by kind`, organizationID)
 }
 
 // MuteNotices implements [billing.ContactQueries].
-func (q contactStore) Mute(ctx context.Context, organizationID string, kinds []billing.MailKind) error {
+func (q contactStore) Mute(ctx context.Context, organizationID string, kinds []mail.Kind) error {
 	if err := q.exec(ctx, "unmute notices", `delete from muted_notices where organization_id = $1`, organizationID); err != nil {
 		return err
 	}
@@ -55,8 +58,8 @@ var selectBillingManagers = `select ` + userTable.list("u") + ` from organizatio
 	order by m.joined_at, m.id`
 
 // BillingManagers implements [billing.ContactQueries].
-func (q memberStore) BillingManagers(ctx context.Context, organizationID string) ([]billing.User, error) {
-	return list[billing.User](ctx, q.queries, "list who manages billing", selectBillingManagers, organizationID)
+func (q memberStore) BillingManagers(ctx context.Context, organizationID string) ([]account.User, error) {
+	return list[account.User](ctx, q.queries, "list who manages billing", selectBillingManagers, organizationID)
 }
 
 // The same table as the customer links, with other columns.

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"usher/billing"
+	"usher/billing/mail"
 )
 
 func TestContacts(t *testing.T) {
@@ -22,8 +23,8 @@ func TestContacts(t *testing.T) {
 	must(t, err)
 	wantEqual(t, got, []string{"a@example.com"})
 
-	muted := []billing.MailKind{billing.MailCanceled, billing.MailRenewed}
-	must(t, store.Contacts().Mute(ctx, "org_1", []billing.MailKind{billing.MailResumed}))
+	muted := []mail.Kind{mail.KindCanceled, mail.KindRenewed}
+	must(t, store.Contacts().Mute(ctx, "org_1", []mail.Kind{mail.KindResumed}))
 	must(t, store.Contacts().Mute(ctx, "org_1", muted))
 	kinds, err := store.Contacts().Muted(ctx, "org_1")
 	must(t, err)

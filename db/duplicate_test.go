@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"usher/billing"
+	"usher/billing/catalog"
 )
 
 func TestDuplicateSubscriptionRoundTrip(t *testing.T) {
@@ -12,7 +13,7 @@ func TestDuplicateSubscriptionRoundTrip(t *testing.T) {
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
 	want := billing.DuplicateSubscription{
 		SubscriptionID: "sub_2", OrganizationID: "org_1", KeptSubscriptionID: "sub_1", Status: billing.DuplicateCanceling, FoundAt: testTime, CancelingAt: ptr(at(1)),
-		Attempts: 2, Error: "not yet", NextAttemptAt: ptr(at(2)), Refunded: billing.Money{Minor: 2700, Currency: "usd"}, DoneAt: ptr(at(3)),
+		Attempts: 2, Error: "not yet", NextAttemptAt: ptr(at(2)), Refunded: catalog.Money{Minor: 2700, Currency: "usd"}, DoneAt: ptr(at(3)),
 	}
 	wantFilled(t, want)
 	insert := func(s billing.DuplicateSubscription) bool {

@@ -9,7 +9,7 @@ import (
 	"github.com/lib/pq"
 	"github.com/lib/pq/pqerror"
 
-	"usher/billing"
+	"usher/billing/apperr"
 )
 
 // conflict is the message for a violated unique constraint.
@@ -44,7 +44,7 @@ func wrap(ctx context.Context, operation string, err error) error {
 		return nil
 	}
 	if errors.Is(err, sql.ErrNoRows) {
-		return fmt.Errorf("%s: %w", operation, billing.ErrNotFound)
+		return fmt.Errorf("%s: %w", operation, apperr.ErrNotFound)
 	}
 	// Query cancellation is reported as a server error, and a rolled back transaction as an error
 	// of database/sql: neither contains the caller's ctx error.
@@ -65,10 +65,10 @@ func explain(refusal *pq.Error, err error) error {
 	switch refusal.Code {
 	case pqerror.UniqueViolation:
 		c := conflictOf(refusal.Constraint)
-		return &billing.Error{Code: billing.CodeConflict, Field: c.field, Message: c.message, Err: err}
+		return &apperr.Error{Code: apperr.CodeConflict, Field: c.field, Message: c.message, Err: err}
 	case pqerror.CharacterNotInRepertoire, pqerror.UntranslatableCharacter:
 		// A zero byte or invalid UTF-8: the request is invalid, and a retry would fail too.
-		return &billing.Error{Code: billing.CodeInvalid, Message: "The text contains characters that can't be stored.", Err: err}
+		return &apperr.Error{Code: apperr.CodeInvalid, Message: "The text contains characters that can't be stored.", Err: err}
 	}
 	return err
 }

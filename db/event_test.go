@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"usher/billing"
+	"usher/billing/apperr"
 )
 
 func event(id string) billing.StoredEvent {
@@ -151,7 +152,7 @@ func claimAll(ctx context.Context, t *testing.T, store *Store) []string {
 	var ids []string
 	for {
 		e, err := store.Events().ClaimDue(ctx, testTime, at(60), "")
-		if errors.Is(err, billing.ErrNotFound) {
+		if errors.Is(err, apperr.ErrNotFound) {
 			return ids
 		}
 		if err != nil {
@@ -201,7 +202,7 @@ func TestEventWithInvalidTextIsRefused(t *testing.T) {
 	e := event("evt_1")
 	e.Payload = []byte("{\"id\":\"\xff\"}")
 	_, err := store.Events().Insert(t.Context(), e)
-	wantEqual(t, billing.ErrorCode(err), billing.CodeInvalid)
+	wantEqual(t, apperr.CodeOf(err), apperr.CodeInvalid)
 }
 
 func TestClaimIsRoundRobin(t *testing.T) {
@@ -214,7 +215,7 @@ func TestClaimIsRoundRobin(t *testing.T) {
 	}
 	claim := func(after billing.QueueCursor) string {
 		got, err := store.Events().ClaimDue(ctx, at(10), at(60), after)
-		if errors.Is(err, billing.ErrNotFound) {
+		if errors.Is(err, apperr.ErrNotFound) {
 			return "none"
 		}
 		must(t, err)

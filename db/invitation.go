@@ -4,18 +4,18 @@ import (
 	"context"
 	"time"
 
-	"usher/billing"
+	"usher/billing/account"
 )
 
 // Role and inviter are joined when an invitation is read, and stored by their ids.
-var invitationTable = tableOf[billing.Invitation]("invitations").
-	computed("role_id", func(i billing.Invitation) any { return textOrNull(i.Role.ID) }).
-	computed("invited_by", func(i billing.Invitation) any { return i.Inviter.UserID })
+var invitationTable = tableOf[account.Invitation]("invitations").
+	computed("role_id", func(i account.Invitation) any { return textOrNull(i.Role.ID) }).
+	computed("invited_by", func(i account.Invitation) any { return i.Inviter.UserID })
 
 var insertInvitation = invitationTable.insert()
 
 // InsertInvitation implements [billing.MembershipQueries].
-func (q invitationStore) Insert(ctx context.Context, i billing.Invitation) error {
+func (q invitationStore) Insert(ctx context.Context, i account.Invitation) error {
 	return q.exec(ctx, "insert invitation", insertInvitation, invitationTable.values(i)...)
 }
 
@@ -23,7 +23,7 @@ const updateInvitation = `update invitations set token_hash = $3, invited_by = $
 	where organization_id = $1 and id = $2`
 
 // UpdateInvitation implements [billing.MembershipQueries].
-func (q invitationStore) Update(ctx context.Context, i billing.Invitation) error {
+func (q invitationStore) Update(ctx context.Context, i account.Invitation) error {
 	return q.execOne(ctx, "update invitation", updateInvitation, i.OrganizationID, i.ID,
 		i.TokenHash, i.Inviter.UserID, i.Sent, i.ExpiresAt, i.AcceptedAt, i.RevokedAt)
 }
@@ -42,23 +42,23 @@ var selectInvitations = `select ` + invitationTable.list("i") + `, ` + roleTable
 var selectInvitation = selectInvitations + ` where i.organization_id = $1 and i.id = $2`
 
 // Invitation implements [billing.MembershipQueries].
-func (q invitationStore) Get(ctx context.Context, organizationID, invitationID string) (billing.Invitation, error) {
-	return get[billing.Invitation](ctx, q.queries, "read invitation", selectInvitation, organizationID, invitationID)
+func (q invitationStore) Get(ctx context.Context, organizationID, invitationID string) (account.Invitation, error) {
+	return get[account.Invitation](ctx, q.queries, "read invitation", selectInvitation, organizationID, invitationID)
 }
 
 var selectInvitationByToken = selectInvitations + ` where i.token_hash = $1`
 
 // InvitationByToken implements [billing.MembershipQueries].
-func (q invitationStore) ByToken(ctx context.Context, tokenHash []byte) (billing.Invitation, error) {
-	return get[billing.Invitation](ctx, q.queries, "read invitation by token", selectInvitationByToken, tokenHash)
+func (q invitationStore) ByToken(ctx context.Context, tokenHash []byte) (account.Invitation, error) {
+	return get[account.Invitation](ctx, q.queries, "read invitation by token", selectInvitationByToken, tokenHash)
 }
 
 var selectPendingInvitations = selectInvitations + ` where i.organization_id = $1 and i.accepted_at is null and i.revoked_at is null
 	order by lower(i.email)`
 
 // PendingInvitations implements [billing.MembershipQueries].
-func (q invitationStore) Pending(ctx context.Context, organizationID string) ([]billing.Invitation, error) {
-	return list[billing.Invitation](ctx, q.queries, "list pending invitations", selectPendingInvitations, organizationID)
+func (q invitationStore) Pending(ctx context.Context, organizationID string) ([]account.Invitation, error) {
+	return list[account.Invitation](ctx, q.queries, "list pending invitations", selectPendingInvitations, organizationID)
 }
 
 const countPromisedSeats = `select count(*) from invitations

@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"testing"
 
-	"usher/billing"
+	"usher/billing/account"
 )
 
-func invitation(id, email string) billing.Invitation {
-	return billing.Invitation{
-		ID: id, OrganizationID: "org_1", Email: email, Role: billing.Role{ID: billing.RoleMember, Name: "Member"}, Billable: true,
-		TokenHash: tokenHash(id), Inviter: billing.Member{UserID: "usr_1", Name: "Name of usr_1"}, Sent: 1, CreatedAt: at(0), ExpiresAt: at(100),
+func invitation(id, email string) account.Invitation {
+	return account.Invitation{
+		ID: id, OrganizationID: "org_1", Email: email, Role: account.Role{ID: account.RoleMember, Name: "Member"}, Billable: true,
+		TokenHash: tokenHash(id), Inviter: account.Member{UserID: "usr_1", Name: "Name of usr_1"}, Sent: 1, CreatedAt: at(0), ExpiresAt: at(100),
 	}
 }
 
@@ -29,8 +29,8 @@ func TestInvitationRoundTrip(t *testing.T) {
 	must(t, store.Members().Insert(ctx, sender))
 	want.TokenHash, want.Sent, want.ExpiresAt, want.RevokedAt = tokenHash("again"), 2, at(200), ptr(at(5))
 	must(t, store.Invitations().Update(ctx, want))
-	want.Inviter.ID, want.Inviter.OrganizationID, want.Inviter.Status = "mem_1", "org_1", billing.MemberActive
-	want.Inviter.Role = billing.Role{ID: billing.RoleMember, Name: "Member"}
+	want.Inviter.ID, want.Inviter.OrganizationID, want.Inviter.Status = "mem_1", "org_1", account.MemberActive
+	want.Inviter.Role = account.Role{ID: account.RoleMember, Name: "Member"}
 	got, err = store.Invitations().ByToken(ctx, tokenHash("again"))
 	must(t, err)
 	wantEqual(t, got, want)
@@ -47,13 +47,13 @@ func TestPendingInvitationsAndPromisedSeats(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
-	for id, change := range map[string]func(*billing.Invitation){
-		"inv_b": func(*billing.Invitation) {},
-		"inv_a": func(*billing.Invitation) {},
-		"inv_c": func(i *billing.Invitation) { i.Billable = false },
-		"inv_d": func(i *billing.Invitation) { i.ExpiresAt = at(50) },
-		"inv_e": func(i *billing.Invitation) { i.AcceptedAt = ptr(at(1)) },
-		"inv_f": func(i *billing.Invitation) { i.RevokedAt = ptr(at(1)) },
+	for id, change := range map[string]func(*account.Invitation){
+		"inv_b": func(*account.Invitation) {},
+		"inv_a": func(*account.Invitation) {},
+		"inv_c": func(i *account.Invitation) { i.Billable = false },
+		"inv_d": func(i *account.Invitation) { i.ExpiresAt = at(50) },
+		"inv_e": func(i *account.Invitation) { i.AcceptedAt = ptr(at(1)) },
+		"inv_f": func(i *account.Invitation) { i.RevokedAt = ptr(at(1)) },
 	} {
 		i := invitation(id, id+"@example.com")
 		change(&i)
@@ -81,7 +81,7 @@ func TestInvalidInvitationsAreRefused(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
-	must(t, store.Roles().Insert(ctx, billing.Role{ID: "role_1", OrganizationID: "org_1", Name: "Ushers"}))
+	must(t, store.Roles().Insert(ctx, account.Role{ID: "role_1", OrganizationID: "org_1", Name: "Ushers"}))
 	i := invitation("inv_1", "noa@example.com")
 	i.Role.ID = "role_1"
 	must(t, store.Invitations().Insert(ctx, i))

@@ -4,17 +4,17 @@ import (
 	"context"
 	"time"
 
-	"usher/billing"
+	"usher/billing/mail"
 )
 
-var mailTable = tableOf[billing.QueuedMail]("emails")
+var mailTable = tableOf[mail.QueuedMessage]("emails")
 
 // A concurrent writer of the same key blocks here until the first commits, so a conflict always
 // means that the mail is committed.
 var insertMail = mailTable.insert() + ` on conflict (key, lower(recipient)) do nothing`
 
 // InsertMail implements [billing.MailQueries].
-func (q mailStore) Insert(ctx context.Context, m billing.QueuedMail) (bool, error) {
+func (q mailStore) Insert(ctx context.Context, m mail.QueuedMessage) (bool, error) {
 	n, err := q.execCount(ctx, "insert mail", insertMail, mailTable.values(m)...)
 	return n == 1, err
 }
@@ -28,8 +28,8 @@ var claimDueMail = `with due as materialized (
 	returning ` + mailTable.list("")
 
 // ClaimDueMail implements [billing.MailQueries].
-func (q mailStore) ClaimDue(ctx context.Context, now, leaseUntil time.Time) (billing.QueuedMail, error) {
-	return get[billing.QueuedMail](ctx, q.queries, "claim due mail", claimDueMail, now, leaseUntil)
+func (q mailStore) ClaimDue(ctx context.Context, now, leaseUntil time.Time) (mail.QueuedMessage, error) {
+	return get[mail.QueuedMessage](ctx, q.queries, "claim due mail", claimDueMail, now, leaseUntil)
 }
 
 // A worker whose lease expired has an outdated attempt count and must not overwrite the result of
@@ -39,13 +39,13 @@ const finishMail = `update emails set status = $3, subject = $4, error = $5, nex
 	where id = $1 and status <> 'sent' and ($3 = 'sent' or (status = 'queued' and attempts = $2))`
 
 // FinishMail implements [billing.MailQueries].
-func (q mailStore) Finish(ctx context.Context, m billing.QueuedMail) error {
+func (q mailStore) Finish(ctx context.Context, m mail.QueuedMessage) error {
 	return q.exec(ctx, "finish mail", finishMail, m.ID, m.Attempts, m.Status, m.Subject, m.Error, m.NextAttemptAt, m.SentAt)
 }
 
 var selectUnsentMail = `select ` + mailTable.list("") + ` from emails where status <> 'sent' order by seq desc limit $1`
 
 // UnsentMail implements [billing.MailQueries].
-func (q mailStore) Unsent(ctx context.Context, limit int) ([]billing.QueuedMail, error) {
-	return list[billing.QueuedMail](ctx, q.queries, "list unsent mail", selectUnsentMail, limit)
+func (q mailStore) Unsent(ctx context.Context, limit int) ([]mail.QueuedMessage, error) {
+	return list[mail.QueuedMessage](ctx, q.queries, "list unsent mail", selectUnsentMail, limit)
 }

@@ -8,16 +8,19 @@ import (
 	"time"
 
 	"usher/billing"
+	"usher/billing/account"
+	"usher/billing/catalog"
+	"usher/billing/mail"
 )
 
-func mail(id, key, to string) billing.QueuedMail {
-	return billing.QueuedMail{
-		Mail: billing.Mail{Kind: billing.MailPaymentFailed, To: to, Key: key, StaleAt: at(1000)},
-		ID:   id, Status: billing.MailQueued, QueuedAt: at(0), NextAttemptAt: ptr(at(0)),
+func testMail(id, key, to string) mail.QueuedMessage {
+	return mail.QueuedMessage{
+		Message: mail.Message{Kind: mail.KindPaymentFailed, To: to, Key: key, StaleAt: at(1000)},
+		ID:      id, Status: mail.StatusQueued, QueuedAt: at(0), NextAttemptAt: ptr(at(0)),
 	}
 }
 
-func putMail(t testing.TB, store *Store, m billing.QueuedMail) bool {
+func putMail(t testing.TB, store *Store, m mail.QueuedMessage) bool {
 	t.Helper()
 	fresh, err := store.Mails().Insert(t.Context(), m)
 	must(t, err)
@@ -28,11 +31,11 @@ func TestMailRoundTrip(t *testing.T) {
 	t.Parallel()
 	store := newTestStore(t)
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
-	m := mail("eml_1", "invoice:in_1:failed", "ana@example.com")
+	m := testMail("eml_1", "invoice:in_1:failed", "ana@example.com")
 	m.OrganizationID, m.Subject, m.Attempts, m.Error = "org_1", "A payment failed", 3, "no answer"
-	m.Data = billing.MailData{
-		Name: "Ana", Organization: "Lantern", Inviter: "Bo", Role: "Member", Plan: "Pro", Interval: billing.Yearly,
-		Amount: billing.Money{Minor: 261000, Currency: "usd"}, Reason: "the card was declined", Seats: 9, FormerSeats: 8, Credits: 500,
+	m.Data = mail.Data{
+		Name: "Ana", Organization: "Lantern", Inviter: "Bo", Role: "Member", Plan: "Pro", Interval: catalog.Yearly,
+		Amount: catalog.Money{Minor: 261000, Currency: "usd"}, Reason: "the card was declined", Seats: 9, FormerSeats: 8, Credits: 500,
 		Changes: []string{"Ana added Bo"}, URL: "https://usher.test/x", ExpiresAt: at(1), At: at(2), NextAt: at(3),
 	}
 	wantFilled(t, m.Data)
@@ -40,7 +43,7 @@ func TestMailRoundTrip(t *testing.T) {
 	putMail(t, store, m)
 	unsent, err := store.Mails().Unsent(t.Context(), 10)
 	must(t, err)
-	wantEqual(t, unsent, []billing.QueuedMail{m})
+	wantEqual(t, unsent, []mail.QueuedMessage{m})
 }
 
 func TestMailIsUniquePerKeyAndRecipient(t *testing.T) {
@@ -56,7 +59,7 @@ func TestMailIsUniquePerKeyAndRecipient(t *testing.T) {
 		{"eml_4", "invoice:in_1", "bo@example.com", true},
 		{"eml_5", "invoice:in_2", "ana@example.com", true},
 	} {
-		wantEqual(t, putMail(t, store, mail(tc.id, tc.key, tc.to)), tc.fresh)
+		wantEqual(t, putMail(t, store, testMail(tc.id, tc.key, tc.to)), tc.fresh)
 	}
 }
 
@@ -68,7 +71,7 @@ func TestMailIsQueuedOnceByParallelWriters(t *testing.T) {
 	for i := range 20 {
 		group.Go(func() {
 			err := store.InTx(t.Context(), func(tx billing.Tx) error {
-				first, err := tx.Mails().Insert(t.Context(), mail("eml_"+string(rune('a'+i)), "source", "ana@example.com"))
+				first, err := tx.Mails().Insert(t.Context(), testMail("eml_"+string(rune('a'+i)), "source", "ana@example.com"))
 				if first {
 					fresh.Add(1)
 				}
@@ -90,7 +93,7 @@ func TestNoMailIsClaimedTwice(t *testing.T) {
 	const mails = 60
 	for i := range mails {
 		id := "eml_" + time.Duration(i).String()
-		putMail(t, store, mail(id, id, "ana@example.com"))
+		putMail(t, store, testMail(id, id, "ana@example.com"))
 	}
 	var lock sync.Mutex
 	seen := map[string]int{}
@@ -120,13 +123,13 @@ func TestNoMailIsClaimedTwice(t *testing.T) {
 func TestClaimDueMailOldestFirst(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
-	later := mail("eml_later", "2", "ana@example.com")
+	later := testMail("eml_later", "2", "ana@example.com")
 	later.NextAttemptAt = ptr(at(50))
-	kept := mail("eml_kept", "3", "ana@example.com")
-	kept.Status, kept.NextAttemptAt = billing.MailUnsendable, nil
+	kept := testMail("eml_kept", "3", "ana@example.com")
+	kept.Status, kept.NextAttemptAt = mail.StatusUnsendable, nil
 	putMail(t, store, later)
 	putMail(t, store, kept)
-	putMail(t, store, mail("eml_due", "1", "ana@example.com"))
+	putMail(t, store, testMail("eml_due", "1", "ana@example.com"))
 
 	claimed, err := store.Mails().ClaimDue(ctx, at(10), at(20))
 	must(t, err)
@@ -142,24 +145,24 @@ func TestFinishMail(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name    string
-		finish  func(m billing.QueuedMail) billing.QueuedMail
-		outcome billing.MailStatus
+		finish  func(m mail.QueuedMessage) mail.QueuedMessage
+		outcome mail.Status
 	}{
-		{"sent", sentMail, billing.MailSent},
-		{"failed", failedMail, billing.MailFailed},
-		{"sent, by a worker that outlived its lease", func(m billing.QueuedMail) billing.QueuedMail {
+		{"sent", sentMail, mail.StatusSent},
+		{"failed", failedMail, mail.StatusFailed},
+		{"sent, by a worker that outlived its lease", func(m mail.QueuedMessage) mail.QueuedMessage {
 			m.Attempts--
 			return sentMail(m)
-		}, billing.MailSent},
-		{"failed, by a worker that outlived its lease", func(m billing.QueuedMail) billing.QueuedMail {
+		}, mail.StatusSent},
+		{"failed, by a worker that outlived its lease", func(m mail.QueuedMessage) mail.QueuedMessage {
 			m.Attempts--
 			return failedMail(m)
-		}, billing.MailQueued},
+		}, mail.StatusQueued},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
 			store, ctx := newTestStore(t), t.Context()
-			secret := mail("eml_1", "1", "ana@example.com")
+			secret := testMail("eml_1", "1", "ana@example.com")
 			secret.Data.URL = "https://usher.test/reset/secret"
 			putMail(t, store, secret)
 			_, err := store.Mails().ClaimDue(ctx, at(1), at(1))
@@ -168,18 +171,18 @@ func TestFinishMail(t *testing.T) {
 			must(t, err)
 			must(t, store.Mails().Finish(ctx, tc.finish(m)))
 			wantEqual(t, one[string](t, store, `select status from emails`), string(tc.outcome))
-			wantEqual(t, one[bool](t, store, `select data::text like '%secret%' from emails`), tc.outcome != billing.MailSent)
+			wantEqual(t, one[bool](t, store, `select data::text like '%secret%' from emails`), tc.outcome != mail.StatusSent)
 		})
 	}
 }
 
-func sentMail(m billing.QueuedMail) billing.QueuedMail {
-	m.Status, m.Subject, m.NextAttemptAt, m.SentAt = billing.MailSent, "Subject", nil, ptr(at(2))
+func sentMail(m mail.QueuedMessage) mail.QueuedMessage {
+	m.Status, m.Subject, m.NextAttemptAt, m.SentAt = mail.StatusSent, "Subject", nil, ptr(at(2))
 	return m
 }
 
-func failedMail(m billing.QueuedMail) billing.QueuedMail {
-	m.Status, m.Error, m.NextAttemptAt = billing.MailFailed, "no such mailbox", nil
+func failedMail(m mail.QueuedMessage) mail.QueuedMessage {
+	m.Status, m.Error, m.NextAttemptAt = mail.StatusFailed, "no such mailbox", nil
 	return m
 }
 
@@ -187,7 +190,7 @@ func failedMail(m billing.QueuedMail) billing.QueuedMail {
 func TestSentMailStaysSent(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
-	putMail(t, store, mail("eml_1", "1", "ana@example.com"))
+	putMail(t, store, testMail("eml_1", "1", "ana@example.com"))
 	m, err := store.Mails().ClaimDue(ctx, at(1), at(1))
 	must(t, err)
 	must(t, store.Mails().Finish(ctx, sentMail(m)))
@@ -201,7 +204,7 @@ func TestUnsentMailNewestFirst(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	for _, id := range []string{"eml_c", "eml_a", "eml_b"} {
-		putMail(t, store, mail(id, id, "ana@example.com"))
+		putMail(t, store, testMail(id, id, "ana@example.com"))
 	}
 	unsent, err := store.Mails().Unsent(ctx, 2)
 	must(t, err)
@@ -214,20 +217,20 @@ func TestBillingManagers(t *testing.T) {
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_admin", "org_1")
 	run(t, store, `insert into roles values ('role_buyer', 'org_1', 'Buyer', true, false), ('role_usher', 'org_1', 'Usher', false, true)`)
-	add := func(id, role string, status billing.MemberStatus) {
+	add := func(id, role string, status account.MemberStatus) {
 		t.Helper()
 		if id != "usr_admin" {
-			must(t, store.Users().Insert(ctx, billing.User{ID: id, Email: id + "@example.com", Name: id, CreatedAt: at(0)}))
+			must(t, store.Users().Insert(ctx, account.User{ID: id, Email: id + "@example.com", Name: id, CreatedAt: at(0)}))
 		}
-		must(t, store.Members().Insert(ctx, billing.Member{ID: "mem_" + id, OrganizationID: "org_1", UserID: id, Role: billing.Role{ID: role},
+		must(t, store.Members().Insert(ctx, account.Member{ID: "mem_" + id, OrganizationID: "org_1", UserID: id, Role: account.Role{ID: role},
 			Status: status, JoinedAt: at(0)}))
 	}
-	add("usr_admin", billing.RoleAdmin, billing.MemberActive)
-	add("usr_billing", billing.RoleBillingAdmin, billing.MemberActive)
-	add("usr_buyer", "role_buyer", billing.MemberActive)
-	add("usr_gone", billing.RoleAdmin, billing.MemberSuspended)
-	add("usr_member", billing.RoleMember, billing.MemberActive)
-	add("usr_usher", "role_usher", billing.MemberActive)
+	add("usr_admin", account.RoleAdmin, account.MemberActive)
+	add("usr_billing", account.RoleBillingAdmin, account.MemberActive)
+	add("usr_buyer", "role_buyer", account.MemberActive)
+	add("usr_gone", account.RoleAdmin, account.MemberSuspended)
+	add("usr_member", account.RoleMember, account.MemberActive)
+	add("usr_usher", "role_usher", account.MemberActive)
 	contacts, err := store.Members().BillingManagers(ctx, "org_1")
 	must(t, err)
 	var ids []string
@@ -240,7 +243,7 @@ func TestBillingManagers(t *testing.T) {
 func TestMailSchemaRefuses(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
-	putMail(t, store, mail("eml_1", "1", "ana@example.com"))
+	putMail(t, store, testMail("eml_1", "1", "ana@example.com"))
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
 	for _, tc := range []struct{ constraint, statement string }{
 		{"emails_status_check", `update emails set status = 'lost', next_attempt_at = null`},

@@ -7,6 +7,7 @@ import (
 	"github.com/lib/pq"
 
 	"usher/billing"
+	"usher/billing/account"
 )
 
 var memberOf = `select ` + memberColumns + ` from organization_members m
@@ -17,15 +18,15 @@ var memberOf = `select ` + memberColumns + ` from organization_members m
 var selectMember = memberOf + ` and m.id = $2`
 
 // Member implements [billing.MembershipQueries].
-func (q memberStore) Get(ctx context.Context, organizationID, memberID string) (billing.Member, error) {
-	return get[billing.Member](ctx, q.queries, "read member", selectMember, organizationID, memberID)
+func (q memberStore) Get(ctx context.Context, organizationID, memberID string) (account.Member, error) {
+	return get[account.Member](ctx, q.queries, "read member", selectMember, organizationID, memberID)
 }
 
 var selectMemberByUser = memberOf + ` and m.user_id = $2`
 
 // MemberByUser implements [billing.MembershipQueries].
-func (q memberStore) ByUser(ctx context.Context, organizationID, userID string) (billing.Member, error) {
-	return get[billing.Member](ctx, q.queries, "read member by user", selectMemberByUser, organizationID, userID)
+func (q memberStore) ByUser(ctx context.Context, organizationID, userID string) (account.Member, error) {
+	return get[account.Member](ctx, q.queries, "read member by user", selectMemberByUser, organizationID, userID)
 }
 
 // memberSettings are the columns that UpdateMember writes.
@@ -35,7 +36,7 @@ var (
 )
 
 // UpdateMember implements [billing.MembershipQueries].
-func (q memberStore) Update(ctx context.Context, m billing.Member) error {
+func (q memberStore) Update(ctx context.Context, m account.Member) error {
 	return q.execOne(ctx, "update member", updateMember, memberSettings.values(m)...)
 }
 
@@ -66,7 +67,7 @@ func (q seatLedgerStore) Latest(ctx context.Context, organizationID string, user
 const updateOrganization = `update organizations set name = $2, deletes_at = $3 where id = $1`
 
 // UpdateOrganization implements [billing.MembershipQueries].
-func (q organizationStore) Update(ctx context.Context, o billing.Organization) error {
+func (q organizationStore) Update(ctx context.Context, o account.Organization) error {
 	return q.execOne(ctx, "update organization", updateOrganization, o.ID, o.Name, o.DeletesAt)
 }
 

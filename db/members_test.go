@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"usher/billing"
+	"usher/billing/account"
 )
 
 func TestMemberOfTheOrganization(t *testing.T) {
@@ -19,8 +20,8 @@ func TestMemberOfTheOrganization(t *testing.T) {
 	must(t, err)
 	wantEqual(t, byUser, m)
 
-	m.Role = billing.Role{ID: billing.RoleAdmin, Name: "Admin", CanManageBilling: true, CanManageMembers: true}
-	m.Billable, m.Status = false, billing.MemberSuspended
+	m.Role = account.Role{ID: account.RoleAdmin, Name: "Admin", CanManageBilling: true, CanManageMembers: true}
+	m.Billable, m.Status = false, account.MemberSuspended
 	must(t, store.Members().Update(ctx, m))
 	got, err := store.Members().Get(ctx, "org_1", "mem_1")
 	must(t, err)
@@ -44,10 +45,10 @@ func TestCountOtherAdmins(t *testing.T) {
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
 	for i, tc := range []struct {
 		role   string
-		status billing.MemberStatus
+		status account.MemberStatus
 	}{{"admin", "active"}, {"admin", "active"}, {"admin", "suspended"}, {"member", "active"}} {
 		user := "usr_a" + string(rune('0'+i))
-		must(t, store.Users().Insert(ctx, billing.User{ID: user, Email: user + "@example.com", CreatedAt: at(0)}))
+		must(t, store.Users().Insert(ctx, account.User{ID: user, Email: user + "@example.com", CreatedAt: at(0)}))
 		m := member("mem_"+string(rune('0'+i)), "org_1", user)
 		m.Role.ID, m.Status = tc.role, tc.status
 		must(t, store.Members().Insert(ctx, m))
@@ -86,17 +87,17 @@ func TestRoleOfTheOrganization(t *testing.T) {
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
 	insertUserAndOrganization(t, store, "usr_2", "org_2")
-	want := billing.Role{ID: "role_1", OrganizationID: "org_1", Name: "Ushers", CanManageBilling: true, CanManageMembers: true}
+	want := account.Role{ID: "role_1", OrganizationID: "org_1", Name: "Ushers", CanManageBilling: true, CanManageMembers: true}
 	wantFilled(t, want)
 	must(t, store.Roles().Insert(ctx, want))
 	got, err := store.Roles().Get(ctx, "org_1", "role_1")
 	must(t, err)
 	wantEqual(t, got, want)
-	wantConflict(t, store.Roles().Insert(ctx, billing.Role{ID: "role_2", OrganizationID: "org_1", Name: "USHERS"}), "roles_organization_name_key", "name")
-	must(t, store.Roles().Insert(ctx, billing.Role{ID: "role_2", OrganizationID: "org_2", Name: "Ushers"}))
+	wantConflict(t, store.Roles().Insert(ctx, account.Role{ID: "role_2", OrganizationID: "org_1", Name: "USHERS"}), "roles_organization_name_key", "name")
+	must(t, store.Roles().Insert(ctx, account.Role{ID: "role_2", OrganizationID: "org_2", Name: "Ushers"}))
 	_, err = store.Roles().Get(ctx, "org_2", "role_1")
 	wantNotFound(t, err)
-	_, err = store.Roles().Get(ctx, "org_1", billing.RoleAdmin)
+	_, err = store.Roles().Get(ctx, "org_1", account.RoleAdmin)
 	must(t, err)
 
 	want.Name, want.CanManageBilling = "Cloakroom", false
@@ -104,8 +105,8 @@ func TestRoleOfTheOrganization(t *testing.T) {
 	got, err = store.Roles().Get(ctx, "org_1", "role_1")
 	must(t, err)
 	wantEqual(t, got, want)
-	wantNotFound(t, store.Roles().Update(ctx, billing.Role{ID: billing.RoleMember, OrganizationID: "org_1", Name: "Everybody"}))
-	wantNotFound(t, store.Roles().Delete(ctx, "org_1", billing.RoleMember))
+	wantNotFound(t, store.Roles().Update(ctx, account.Role{ID: account.RoleMember, OrganizationID: "org_1", Name: "Everybody"}))
+	wantNotFound(t, store.Roles().Delete(ctx, "org_1", account.RoleMember))
 
 	holder := member("mem_1", "org_1", "usr_1")
 	holder.Role.ID = "role_1"
@@ -123,14 +124,14 @@ func TestNamesAreUpdated(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
-	must(t, store.Organizations().Update(ctx, billing.Organization{ID: "org_1", Name: "Grand"}))
+	must(t, store.Organizations().Update(ctx, account.Organization{ID: "org_1", Name: "Grand"}))
 	must(t, store.Users().SetName(ctx, "usr_1", "Ana"))
 	organization, err := store.Organizations().Get(ctx, "org_1")
 	must(t, err)
 	user, err := store.Users().Get(ctx, "usr_1")
 	must(t, err)
 	wantEqual(t, organization.Name+" "+user.Name, "Grand Ana")
-	wantNotFound(t, store.Organizations().Update(ctx, billing.Organization{ID: "org_x"}))
+	wantNotFound(t, store.Organizations().Update(ctx, account.Organization{ID: "org_x"}))
 	wantNotFound(t, store.Users().SetName(ctx, "usr_x", "Ana"))
 }
 
@@ -162,8 +163,8 @@ func TestTouchMember(t *testing.T) {
 	t.Parallel()
 	store := newTestStore(t)
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
-	must(t, store.Members().Insert(t.Context(), billing.Member{
-		ID: "mem_1", OrganizationID: "org_1", UserID: "usr_1", Role: billing.Role{ID: billing.RoleMember}, Status: billing.MemberActive, JoinedAt: at(0),
+	must(t, store.Members().Insert(t.Context(), account.Member{
+		ID: "mem_1", OrganizationID: "org_1", UserID: "usr_1", Role: account.Role{ID: account.RoleMember}, Status: account.MemberActive, JoinedAt: at(0),
 	}))
 	must(t, store.Members().Touch(t.Context(), "mem_1", at(5)))
 	must(t, store.Members().Touch(t.Context(), "mem_gone", at(5)))

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"usher/billing"
+	"usher/billing/account"
+	"usher/billing/job"
 )
 
 func TestSetOperator(t *testing.T) {
@@ -23,17 +25,17 @@ func TestSearchOrganizations(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
-	must(t, store.Organizations().Insert(ctx, billing.Organization{ID: "org_2", Name: "50% off", CreatedAt: at(1)}))
-	must(t, store.Members().Insert(ctx, billing.Member{ID: "mem_1", OrganizationID: "org_1", UserID: "usr_1", Role: billing.Role{ID: billing.RoleAdmin}, Status: billing.MemberActive, JoinedAt: at(0)}))
-	must(t, store.Customers().PutLink(ctx, billing.CustomerLink{OrganizationID: "org_1", Generation: 1, StripeCustomerID: "cus_1", Account: account.ID, Livemode: account.Livemode, CreatedAt: at(0), UpdatedAt: at(0)}))
-	storeSubscription(t, store, billing.Subscription{ID: "sub_1", OrganizationID: "org_1", CustomerID: "cus_1", Account: account.ID, Livemode: account.Livemode, Status: billing.StatusActive, PriceID: "price_1", Quantity: 4, CreatedAt: at(0), AsOf: at(0)})
-	must(t, store.Subscriptions().SetCurrent(ctx, "org_1", "sub_1", account))
+	must(t, store.Organizations().Insert(ctx, account.Organization{ID: "org_2", Name: "50% off", CreatedAt: at(1)}))
+	must(t, store.Members().Insert(ctx, account.Member{ID: "mem_1", OrganizationID: "org_1", UserID: "usr_1", Role: account.Role{ID: account.RoleAdmin}, Status: account.MemberActive, JoinedAt: at(0)}))
+	must(t, store.Customers().PutLink(ctx, billing.CustomerLink{OrganizationID: "org_1", Generation: 1, StripeCustomerID: "cus_1", Account: stripeAccount.ID, Livemode: stripeAccount.Livemode, CreatedAt: at(0), UpdatedAt: at(0)}))
+	storeSubscription(t, store, billing.Subscription{ID: "sub_1", OrganizationID: "org_1", CustomerID: "cus_1", Account: stripeAccount.ID, Livemode: stripeAccount.Livemode, Status: billing.StatusActive, PriceID: "price_1", Quantity: 4, CreatedAt: at(0), AsOf: at(0)})
+	must(t, store.Subscriptions().SetCurrent(ctx, "org_1", "sub_1", stripeAccount))
 	must(t, store.Seats().PutState(ctx, billing.SeatState{OrganizationID: "org_1", DesiredSeats: 5, SyncError: "declined"}))
 
 	for text, want := range map[string][]string{
 		"": {"org_2", "org_1"}, "org_1": {"org_1"}, "cus_1": {"org_1"}, "sub_1": {"org_1"}, "USR_1@example.com": {"org_1"}, "acm": {"org_1"}, "0%": {"org_2"}, "nobody": nil,
 	} {
-		lines, total, err := store.Operations().SearchOrganizations(ctx, billing.OrganizationSearch{Text: text, Limit: 10}, account)
+		lines, total, err := store.Operations().SearchOrganizations(ctx, billing.OrganizationSearch{Text: text, Limit: 10}, stripeAccount)
 		must(t, err)
 		var got []string
 		for _, line := range lines {
@@ -42,12 +44,12 @@ func TestSearchOrganizations(t *testing.T) {
 		wantEqual(t, got, want)
 		wantEqual(t, total, len(want))
 	}
-	lines, total, err := store.Operations().SearchOrganizations(ctx, billing.OrganizationSearch{Limit: 1, Offset: 1}, account)
+	lines, total, err := store.Operations().SearchOrganizations(ctx, billing.OrganizationSearch{Limit: 1, Offset: 1}, stripeAccount)
 	must(t, err)
 	wantEqual(t, total, 2)
 	wantFilled(t, lines[0])
 	wantEqual(t, lines, []billing.OrganizationLine{{
-		Organization: billing.Organization{ID: "org_1", Name: "Acme", CreatedAt: at(0)}, Members: 1, CustomerID: "cus_1", Subscription: "sub_1",
+		Organization: account.Organization{ID: "org_1", Name: "Acme", CreatedAt: at(0)}, Members: 1, CustomerID: "cus_1", Subscription: "sub_1",
 		Status: billing.StatusActive, PriceID: "price_1", Quantity: 4, DesiredSeats: 5, SyncError: "declined",
 	}})
 }
@@ -65,7 +67,7 @@ func TestBacklog(t *testing.T) {
 	insertEvents(t, store, pending, failed)
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
 	must(t, store.Seats().PutState(ctx, billing.SeatState{OrganizationID: "org_1", DesiredSeats: 5, SyncError: "declined", DueAt: ptr(at(0))}))
-	must(t, store.Jobs().Enqueue(ctx, billing.Job{Kind: billing.JobEvent, ID: "evt_1"}))
+	must(t, store.Jobs().Enqueue(ctx, job.Job{Kind: job.KindEvent, ID: "evt_1"}))
 	got, err := store.Operations().Backlog(ctx)
 	must(t, err)
 	wantEqual(t, got, billing.Backlog{
@@ -76,7 +78,7 @@ func TestBacklog(t *testing.T) {
 	}
 	jobs, err := store.Operations().OpenJobs(ctx, 10)
 	must(t, err)
-	if len(jobs) != 1 || jobs[0].About != billing.JobEvent || jobs[0].Object != "evt_1" || jobs[0].Error != "second" || jobs[0].Attempt != 2 {
+	if len(jobs) != 1 || jobs[0].About != job.KindEvent || jobs[0].Object != "evt_1" || jobs[0].Error != "second" || jobs[0].Attempt != 2 {
 		t.Errorf("jobs %+v", jobs)
 	}
 	wantFilled(t, jobs[0])

@@ -7,7 +7,7 @@ import (
 	"reflect"
 	"time"
 
-	"usher/billing"
+	"usher/billing/apperr"
 )
 
 // get reads one row; without a row it returns [billing.ErrNotFound] and the zero Row.
@@ -65,7 +65,7 @@ func (q queries) exec(ctx context.Context, operation, query string, args ...any)
 func (q queries) execOne(ctx context.Context, operation, query string, args ...any) error {
 	n, err := q.execCount(ctx, operation, query, args...)
 	if err == nil && n == 0 {
-		err = fmt.Errorf("%s: %w", operation, billing.ErrNotFound)
+		err = fmt.Errorf("%s: %w", operation, apperr.ErrNotFound)
 	}
 	return err
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverdatabasesql"
 	"github.com/riverqueue/river/rivertype"
 
-	"usher/billing"
+	"usher/billing/job"
 )
 
 // Limits of the queue. lib/pq cannot listen on a pool's connections, so River polls for due jobs.
@@ -30,35 +30,35 @@ const (
 
 // jobArgs is a [billing.Job] as River stores it.
 type jobArgs struct {
-	Subject billing.JobKind `json:"kind" river:"unique"`
-	ID      string          `json:"id" river:"unique"`
-	Version string          `json:"version" river:"unique"`
+	Subject job.Kind `json:"kind" river:"unique"`
+	ID      string   `json:"id" river:"unique"`
+	Version string   `json:"version" river:"unique"`
 }
 
 // Kind implements [river.JobArgs].
 func (jobArgs) Kind() string { return "wakeup" }
 
-func (a jobArgs) job() billing.Job {
-	return billing.Job{Kind: a.Subject, ID: a.ID, Revision: a.Version}
+func (a jobArgs) job() job.Job {
+	return job.Job{Kind: a.Subject, ID: a.ID, Revision: a.Version}
 }
 
 // formerJobArgs is a job of the previous release. Both releases run beside each other during a
 // rolling deployment: this one works the jobs of both, the previous one only those in River's
 // default queue.
 type formerJobArgs struct {
-	About billing.JobKind `json:"about"`
-	ID    string          `json:"id"`
-	Turn  string          `json:"turn"`
+	About job.Kind `json:"about"`
+	ID    string   `json:"id"`
+	Turn  string   `json:"turn"`
 }
 
 // Kind implements [river.JobArgs].
 func (formerJobArgs) Kind() string { return "alarm" }
 
-func (a formerJobArgs) job() billing.Job {
+func (a formerJobArgs) job() job.Job {
 	if a.About == "surplus" {
-		a.About = billing.JobDuplicate
+		a.About = job.KindDuplicate
 	}
-	return billing.Job{Kind: a.About, ID: a.ID, Revision: a.Turn}
+	return job.Job{Kind: a.About, ID: a.ID, Revision: a.Turn}
 }
 
 // unfinishedStates are the states in which a job prevents another one with equal arguments.
@@ -74,7 +74,7 @@ func newInsertClient(pool *sqlx.DB) (*river.Client[*sql.Tx], error) {
 }
 
 // SetAlarm implements [billing.JobQueries].
-func (q jobStore) Enqueue(ctx context.Context, a billing.Job) error {
+func (q jobStore) Enqueue(ctx context.Context, a job.Job) error {
 	args := jobArgs{Subject: a.Kind, ID: a.ID, Version: a.Revision}
 	options := &river.InsertOpts{
 		Queue: queueName, MaxAttempts: queueAttempts,
@@ -98,7 +98,7 @@ type Queue struct {
 	client *river.Client[*sql.Tx]
 }
 
-type workFunc = func(context.Context, billing.Job) (again time.Duration, err error)
+type workFunc = func(context.Context, job.Job) (again time.Duration, err error)
 
 // NewQueue returns a Queue over the store's database. work is called for every job; a positive
 // duration reschedules the job after it, an error after a back-off.
@@ -138,7 +138,7 @@ func (q *Queue) Run(ctx context.Context) error {
 // storedJob is a job's arguments in either form.
 type storedJob interface {
 	river.JobArgs
-	job() billing.Job
+	job() job.Job
 }
 
 // worker passes River's jobs to work.

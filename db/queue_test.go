@@ -9,16 +9,17 @@ import (
 	"time"
 
 	"usher/billing"
+	"usher/billing/job"
 )
 
 // recorder counts the runs of each job.
 type recorder struct {
 	mu    sync.Mutex
-	runs  map[billing.Job]int
-	again func(a billing.Job, runs int) (time.Duration, error)
+	runs  map[job.Job]int
+	again func(a job.Job, runs int) (time.Duration, error)
 }
 
-func (r *recorder) work(_ context.Context, a billing.Job) (time.Duration, error) {
+func (r *recorder) work(_ context.Context, a job.Job) (time.Duration, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.runs[a]++
@@ -28,14 +29,14 @@ func (r *recorder) work(_ context.Context, a billing.Job) (time.Duration, error)
 	return r.again(a, r.runs[a])
 }
 
-func (r *recorder) count(a billing.Job) int {
+func (r *recorder) count(a job.Job) int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.runs[a]
 }
 
 // until returns when a job has run so often.
-func (r *recorder) until(t *testing.T, a billing.Job, runs int) {
+func (r *recorder) until(t *testing.T, a job.Job, runs int) {
 	t.Helper()
 	deadline := time.Now().Add(20 * time.Second)
 	for r.count(a) < runs {
@@ -67,34 +68,34 @@ func runQueue(t *testing.T, store *Store, r *recorder) {
 // Jobs that the previous release has inserted are worked too.
 func TestFormerJobsAreWorked(t *testing.T) {
 	store := newTestStore(t)
-	r := &recorder{runs: map[billing.Job]int{}}
-	for _, about := range []billing.JobKind{"seats", "surplus"} {
+	r := &recorder{runs: map[job.Job]int{}}
+	for _, about := range []job.Kind{"seats", "surplus"} {
 		args := formerJobArgs{About: about, ID: "org_a", Turn: "1"}
 		_, err := store.jobs.Insert(t.Context(), args, nil)
 		must(t, err)
 	}
 	wantEqual(t, one[int](t, store, `select count(*) from river_job where queue = 'default' and kind = 'alarm'`), 2)
 	runQueue(t, store, r)
-	r.until(t, billing.Job{Kind: billing.JobSeats, ID: "org_a", Revision: "1"}, 1)
-	r.until(t, billing.Job{Kind: billing.JobDuplicate, ID: "org_a", Revision: "1"}, 1)
+	r.until(t, job.Job{Kind: job.KindSeats, ID: "org_a", Revision: "1"}, 1)
+	r.until(t, job.Job{Kind: job.KindDuplicate, ID: "org_a", Revision: "1"}, 1)
 }
 
 // Programs of the previous release must not fetch jobs of a kind that they do not know.
 func TestJobsAreNotInTheDefaultQueue(t *testing.T) {
 	t.Parallel()
 	store := newTestStore(t)
-	must(t, store.Jobs().Enqueue(t.Context(), billing.Job{Kind: billing.JobEvent, ID: "evt_1"}))
+	must(t, store.Jobs().Enqueue(t.Context(), job.Job{Kind: job.KindEvent, ID: "evt_1"}))
 	wantEqual(t, one[string](t, store, `select queue || ' ' || kind from river_job`), "wakeups wakeup")
 }
 
 func TestJobsRunOnceAfterCommit(t *testing.T) {
 	store := newTestStore(t)
-	r := &recorder{runs: map[billing.Job]int{}}
+	r := &recorder{runs: map[job.Job]int{}}
 	runQueue(t, store, r)
 	runQueue(t, store, r)
-	committed := billing.Job{Kind: billing.JobSeats, ID: "org_a", Revision: "1"}
-	rolledBack := billing.Job{Kind: billing.JobSeats, ID: "org_b", Revision: "1"}
-	last := billing.Job{Kind: billing.JobEvent, ID: "evt_last"}
+	committed := job.Job{Kind: job.KindSeats, ID: "org_a", Revision: "1"}
+	rolledBack := job.Job{Kind: job.KindSeats, ID: "org_b", Revision: "1"}
+	last := job.Job{Kind: job.KindEvent, ID: "evt_last"}
 
 	errRolledBack := errors.New("rolled back")
 	err := store.InTx(t.Context(), func(q billing.Tx) error {
@@ -125,10 +126,10 @@ func TestJobsRunOnceAfterCommit(t *testing.T) {
 func TestRunningJobDoesNotBlockTheNextVersion(t *testing.T) {
 	store := newTestStore(t)
 	running, release := make(chan struct{}), make(chan struct{})
-	first := billing.Job{Kind: billing.JobSeats, ID: "org_a", Revision: "1"}
-	next := billing.Job{Kind: billing.JobSeats, ID: "org_a", Revision: "2"}
-	r := &recorder{runs: map[billing.Job]int{}}
-	queue, err := NewQueue(store, slog.New(slog.DiscardHandler), func(ctx context.Context, a billing.Job) (time.Duration, error) {
+	first := job.Job{Kind: job.KindSeats, ID: "org_a", Revision: "1"}
+	next := job.Job{Kind: job.KindSeats, ID: "org_a", Revision: "2"}
+	r := &recorder{runs: map[job.Job]int{}}
+	queue, err := NewQueue(store, slog.New(slog.DiscardHandler), func(ctx context.Context, a job.Job) (time.Duration, error) {
 		again, err := r.work(ctx, a)
 		if a == first {
 			close(running)
@@ -159,9 +160,9 @@ func TestRunningJobDoesNotBlockTheNextVersion(t *testing.T) {
 
 func TestJobsAreRetriedAndSnoozed(t *testing.T) {
 	store := newTestStore(t)
-	failing := billing.Job{Kind: billing.JobMail, ID: "eml_a"}
-	snoozed := billing.Job{Kind: billing.JobSeats, ID: "org_a", Revision: "1"}
-	r := &recorder{runs: map[billing.Job]int{}, again: func(a billing.Job, runs int) (time.Duration, error) {
+	failing := job.Job{Kind: job.KindMail, ID: "eml_a"}
+	snoozed := job.Job{Kind: job.KindSeats, ID: "org_a", Revision: "1"}
+	r := &recorder{runs: map[job.Job]int{}, again: func(a job.Job, runs int) (time.Duration, error) {
 		switch {
 		case runs > 1:
 			return 0, nil
@@ -171,7 +172,7 @@ func TestJobsAreRetriedAndSnoozed(t *testing.T) {
 		return 10 * time.Millisecond, nil
 	}}
 	runQueue(t, store, r)
-	for _, a := range []billing.Job{failing, snoozed} {
+	for _, a := range []job.Job{failing, snoozed} {
 		if err := store.Jobs().Enqueue(t.Context(), a); err != nil {
 			t.Fatal(err)
 		}

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"usher/billing"
+	"usher/billing/account"
 )
 
 // A pending address is written again, so that known and new addresses take the same time.
@@ -25,12 +25,12 @@ func (q tokenStore) TakeRecoveryRequest(ctx context.Context) (string, error) {
 	return get[string](ctx, q.queries, "take recovery request", takeRecoveryRequest)
 }
 
-var accountTokenTable = tableOf[billing.AccountToken]("account_tokens")
+var accountTokenTable = tableOf[account.Token]("account_tokens")
 
 var insertAccountToken = accountTokenTable.insert()
 
 // InsertAccountToken implements [billing.RecoveryQueries].
-func (q tokenStore) Insert(ctx context.Context, t billing.AccountToken) error {
+func (q tokenStore) Insert(ctx context.Context, t account.Token) error {
 	return q.exec(ctx, "insert account token", insertAccountToken, accountTokenTable.values(t)...)
 }
 
@@ -38,8 +38,8 @@ var selectAccountToken = `select ` + accountTokenTable.list("") + ` from account
 	where token_hash = $1 and purpose = $2 and expires_at > $3 and used_at is null`
 
 // AccountToken implements [billing.RecoveryQueries].
-func (q tokenStore) Get(ctx context.Context, hash []byte, purpose billing.TokenPurpose, now time.Time) (billing.AccountToken, error) {
-	return get[billing.AccountToken](ctx, q.queries, "read account token", selectAccountToken, hash, purpose, now)
+func (q tokenStore) Get(ctx context.Context, hash []byte, purpose account.TokenPurpose, now time.Time) (account.Token, error) {
+	return get[account.Token](ctx, q.queries, "read account token", selectAccountToken, hash, purpose, now)
 }
 
 const spendAccountToken = `update account_tokens set used_at = $2 where token_hash = $1 and used_at is null`
@@ -53,7 +53,7 @@ func (q tokenStore) Spend(ctx context.Context, hash []byte, now time.Time) (bool
 const spendAccountTokens = `update account_tokens set used_at = $3 where user_id = $1 and purpose = $2 and used_at is null`
 
 // SpendAccountTokens implements [billing.RecoveryQueries].
-func (q tokenStore) SpendAll(ctx context.Context, userID string, purpose billing.TokenPurpose, now time.Time) error {
+func (q tokenStore) SpendAll(ctx context.Context, userID string, purpose account.TokenPurpose, now time.Time) error {
 	return q.exec(ctx, "spend account tokens", spendAccountTokens, userID, purpose, now)
 }
 
@@ -61,7 +61,7 @@ const selectLastTokenAt = `select created_at from account_tokens where user_id =
 	order by created_at desc limit 1`
 
 // LastTokenAt implements [billing.RecoveryQueries].
-func (q tokenStore) LastCreatedAt(ctx context.Context, userID string, purpose billing.TokenPurpose) (time.Time, error) {
+func (q tokenStore) LastCreatedAt(ctx context.Context, userID string, purpose account.TokenPurpose) (time.Time, error) {
 	at, err := get[time.Time](ctx, q.queries, "read last account token", selectLastTokenAt, userID, purpose)
 	return at.UTC(), err
 }

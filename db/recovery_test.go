@@ -8,10 +8,11 @@ import (
 	"time"
 
 	"usher/billing"
+	"usher/billing/account"
 )
 
-func accountToken(fill byte, userID string, purpose billing.TokenPurpose) billing.AccountToken {
-	return billing.AccountToken{Hash: bytes.Repeat([]byte{fill}, 32), Purpose: purpose, UserID: userID, Email: userID + "@example.com",
+func accountToken(fill byte, userID string, purpose account.TokenPurpose) account.Token {
+	return account.Token{Hash: bytes.Repeat([]byte{fill}, 32), Purpose: purpose, UserID: userID, Email: userID + "@example.com",
 		CreatedAt: at(int(fill)), ExpiresAt: at(1000)}
 }
 
@@ -19,18 +20,18 @@ func TestAccountTokens(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
-	token := accountToken(1, "usr_1", billing.TokenReset)
+	token := accountToken(1, "usr_1", account.TokenReset)
 	wantFilled(t, token)
 	must(t, store.Tokens().Insert(ctx, token))
-	got, err := store.Tokens().Get(ctx, token.Hash, billing.TokenReset, at(999))
+	got, err := store.Tokens().Get(ctx, token.Hash, account.TokenReset, at(999))
 	must(t, err)
 	wantEqual(t, got, token)
 
-	_, err = store.Tokens().Get(ctx, token.Hash, billing.TokenReset, at(1000))
+	_, err = store.Tokens().Get(ctx, token.Hash, account.TokenReset, at(1000))
 	wantNotFound(t, err) // expired
-	_, err = store.Tokens().Get(ctx, token.Hash, billing.TokenVerify, at(1))
+	_, err = store.Tokens().Get(ctx, token.Hash, account.TokenVerify, at(1))
 	wantNotFound(t, err) // of another purpose
-	_, err = store.Tokens().Get(ctx, bytes.Repeat([]byte{9}, 32), billing.TokenReset, at(1))
+	_, err = store.Tokens().Get(ctx, bytes.Repeat([]byte{9}, 32), account.TokenReset, at(1))
 	wantNotFound(t, err)
 }
 
@@ -38,7 +39,7 @@ func TestAccountTokenIsUsedOnce(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
-	token := accountToken(1, "usr_1", billing.TokenReset)
+	token := accountToken(1, "usr_1", account.TokenReset)
 	must(t, store.Tokens().Insert(ctx, token))
 	var spent atomic.Int32
 	var group sync.WaitGroup
@@ -55,7 +56,7 @@ func TestAccountTokenIsUsedOnce(t *testing.T) {
 	}
 	group.Wait()
 	wantEqual(t, spent.Load(), 1)
-	_, err := store.Tokens().Get(ctx, token.Hash, billing.TokenReset, at(2))
+	_, err := store.Tokens().Get(ctx, token.Hash, account.TokenReset, at(2))
 	wantNotFound(t, err)
 }
 
@@ -64,17 +65,17 @@ func TestSpendAccountTokensOfOneUserAndPurpose(t *testing.T) {
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
 	insertUserAndOrganization(t, store, "usr_2", "org_2")
-	mine, verify, other := accountToken(1, "usr_1", billing.TokenReset), accountToken(2, "usr_1", billing.TokenVerify), accountToken(3, "usr_2", billing.TokenReset)
-	for _, token := range []billing.AccountToken{mine, verify, other} {
+	mine, verify, other := accountToken(1, "usr_1", account.TokenReset), accountToken(2, "usr_1", account.TokenVerify), accountToken(3, "usr_2", account.TokenReset)
+	for _, token := range []account.Token{mine, verify, other} {
 		must(t, store.Tokens().Insert(ctx, token))
 	}
-	last, err := store.Tokens().LastCreatedAt(ctx, "usr_1", billing.TokenReset)
+	last, err := store.Tokens().LastCreatedAt(ctx, "usr_1", account.TokenReset)
 	must(t, err)
 	wantEqual(t, last, mine.CreatedAt)
-	must(t, store.Tokens().SpendAll(ctx, "usr_1", billing.TokenReset, at(5)))
-	_, err = store.Tokens().LastCreatedAt(ctx, "usr_1", billing.TokenReset)
+	must(t, store.Tokens().SpendAll(ctx, "usr_1", account.TokenReset, at(5)))
+	_, err = store.Tokens().LastCreatedAt(ctx, "usr_1", account.TokenReset)
 	wantNotFound(t, err)
-	for _, token := range []billing.AccountToken{verify, other} {
+	for _, token := range []account.Token{verify, other} {
 		_, err := store.Tokens().Get(ctx, token.Hash, token.Purpose, at(6))
 		must(t, err)
 	}

@@ -3,28 +3,28 @@ package db
 import (
 	"context"
 
-	"usher/billing"
+	"usher/billing/account"
 )
 
 var selectRole = `select ` + roleTable.list("r") + ` from roles r
 	where r.id = $2 and (r.organization_id is null or r.organization_id = $1)`
 
 // Role implements [billing.MembershipQueries].
-func (q roleStore) Get(ctx context.Context, organizationID, roleID string) (billing.Role, error) {
-	return get[billing.Role](ctx, q.queries, "read role", selectRole, organizationID, roleID)
+func (q roleStore) Get(ctx context.Context, organizationID, roleID string) (account.Role, error) {
+	return get[account.Role](ctx, q.queries, "read role", selectRole, organizationID, roleID)
 }
 
 var insertRole = roleTable.insert()
 
 // InsertRole implements [billing.MembershipQueries].
-func (q roleStore) Insert(ctx context.Context, r billing.Role) error {
+func (q roleStore) Insert(ctx context.Context, r account.Role) error {
 	return q.exec(ctx, "insert role", insertRole, roleTable.values(r)...)
 }
 
 var updateRole = roleTable.update("organization_id", "id")
 
 // UpdateRole implements [billing.MembershipQueries].
-func (q roleStore) Update(ctx context.Context, r billing.Role) error {
+func (q roleStore) Update(ctx context.Context, r account.Role) error {
 	return q.execOne(ctx, "update role", updateRole, roleTable.values(r)...)
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"usher/billing"
+	"usher/billing/apperr"
 )
 
 var seatStateTable = tableOf[billing.SeatState]("billing_seat_state")
@@ -39,7 +40,7 @@ type countedSeatsRow struct {
 // LockSeats implements [billing.SeatQueries].
 func (q seatStore) LockAndCount(ctx context.Context, organizationID string) (billing.SeatState, int, error) {
 	row, err := get[countedSeatsRow](ctx, q.queries, "lock seat state", lockSeats, organizationID)
-	if errors.Is(err, billing.ErrNotFound) {
+	if errors.Is(err, apperr.ErrNotFound) {
 		billed, err := q.Members().CountBillable(ctx, organizationID)
 		return billing.SeatState{}, billed, err
 	}

@@ -4,6 +4,8 @@ import (
 	"testing"
 
 	"usher/billing"
+	"usher/billing/account"
+	"usher/billing/catalog"
 )
 
 func TestSeatStateRoundTrip(t *testing.T) {
@@ -19,7 +21,7 @@ func TestSeatStateRoundTrip(t *testing.T) {
 	full := billing.SeatState{
 		OrganizationID: "org_1", DesiredSeats: 7, LastAppliedSeats: ptr(0), LastSyncAt: ptr(at(1)), SyncError: "declined",
 		SyncVersion: 5, AppliedVersion: 4, FirstChangeAt: ptr(at(2)), DueAt: ptr(at(3)), Attempt: 6, AttemptOpen: true, OpenItemID: "si_1",
-		OpenQuantity: 8, OpenVersion: 3, Failures: 2, LeaseUntil: ptr(at(4)), OpenProration: billing.ProrateAtOnce,
+		OpenQuantity: 8, OpenVersion: 3, Failures: 2, LeaseUntil: ptr(at(4)), OpenProration: catalog.ProrateAtOnce,
 		AcceptedQuantity: 9, PaidSeats: 10, PaidUntil: ptr(at(5)), ReleaseAt: ptr(at(6)), DriftVersion: 2, Drifts: 1, DriftAt: ptr(at(7)), AcknowledgedAt: ptr(at(8)),
 		SummarySince: ptr(at(9)), SummaryDueAt: ptr(at(10)),
 	}
@@ -43,7 +45,7 @@ func TestSeatChanges(t *testing.T) {
 	full := billing.SeatChange{
 		OrganizationID: "org_1", At: testTime, ActorUserID: "usr_1", SubjectUserID: "usr_2", Reason: "joined", From: 3, To: 4, Version: 10,
 		ActorName: "Name of usr_1", SubjectName: "Name of usr_2", RequestID: "req_9",
-		InvoiceID: "in_1", InvoiceNumber: "N-1", Invoiced: billing.Money{Minor: 900, Currency: "usd"},
+		InvoiceID: "in_1", InvoiceNumber: "N-1", Invoiced: catalog.Money{Minor: 900, Currency: "usd"},
 	}
 	wantFilled(t, full, "ID")
 	for version, key := range map[int64]string{8: "early", 10: "right", 11: "late"} {
@@ -94,7 +96,7 @@ func TestDueSeatSyncs(t *testing.T) {
 		"org_leased":      {DueAt: ptr(at(-5)), LeaseUntil: ptr(at(1))},
 		"org_lease_ended": {DueAt: ptr(at(-3)), LeaseUntil: ptr(at(0))},
 	} {
-		must(t, store.Organizations().Insert(ctx, billing.Organization{ID: id, CreatedAt: at(0)}))
+		must(t, store.Organizations().Insert(ctx, account.Organization{ID: id, CreatedAt: at(0)}))
 		state.OrganizationID, state.DesiredSeats = id, 1
 		must(t, store.Seats().PutState(ctx, state))
 	}
@@ -153,8 +155,8 @@ func TestLockSeatsCountsBillableMembers(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
-	must(t, store.Members().Insert(ctx, billing.Member{ID: "mem_1", OrganizationID: "org_1", UserID: "usr_1", Role: billing.Role{ID: billing.RoleAdmin},
-		Billable: true, Status: billing.MemberActive, JoinedAt: at(0)}))
+	must(t, store.Members().Insert(ctx, account.Member{ID: "mem_1", OrganizationID: "org_1", UserID: "usr_1", Role: account.Role{ID: account.RoleAdmin},
+		Billable: true, Status: account.MemberActive, JoinedAt: at(0)}))
 	state, billed, err := store.Seats().LockAndCount(ctx, "org_1")
 	must(t, err)
 	wantEqual(t, state, billing.SeatState{})

@@ -9,7 +9,7 @@ import (
 	"github.com/alexedwards/scs/v2"
 	"github.com/jmoiron/sqlx"
 
-	"usher/billing"
+	"usher/billing/apperr"
 )
 
 // attachedExpiry is the lifetime of a session that was attached to a user and not written yet.
@@ -40,7 +40,7 @@ const selectSession = `select data from sessions where token_hash = $1 and expir
 // FindCtx implements [scs.CtxStore].
 func (s *SessionStore) FindCtx(ctx context.Context, token string) ([]byte, bool, error) {
 	data, err := get[[]byte](ctx, s.q, "find session", selectSession, tokenHash(token))
-	if errors.Is(err, billing.ErrNotFound) {
+	if errors.Is(err, apperr.ErrNotFound) {
 		return nil, false, nil
 	}
 	return data, err == nil, err

@@ -9,7 +9,7 @@ import (
 
 	"github.com/alexedwards/scs/v2"
 
-	"usher/billing"
+	"usher/billing/account"
 )
 
 func TestSessionRoundTrip(t *testing.T) {
@@ -68,7 +68,7 @@ func TestAttachUser(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	sessions := NewSessionStore(store.DB())
-	must(t, store.Users().Insert(ctx, billing.User{ID: "usr_1", Email: "a@example.com", CreatedAt: at(0)}))
+	must(t, store.Users().Insert(ctx, account.User{ID: "usr_1", Email: "a@example.com", CreatedAt: at(0)}))
 
 	// Before the first write the session is not found.
 	must(t, sessions.AttachUser(ctx, "token", "usr_1"))

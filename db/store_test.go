@@ -12,13 +12,15 @@ import (
 	"github.com/lib/pq"
 
 	"usher/billing"
+	"usher/billing/account"
+	"usher/billing/apperr"
 	"usher/db/dbtest"
 )
 
 // testTime has microseconds and a zone other than UTC.
 var testTime = time.Date(2026, 3, 4, 5, 6, 7, 891234000, time.FixedZone("", 5*3600+1800))
 
-var account = billing.StripeAccount{ID: "acct_1", Livemode: true}
+var stripeAccount = billing.StripeAccount{ID: "acct_1", Livemode: true}
 
 // newTestStore opens a migrated database for the test. parameters are added to its DSN as name,
 // value, …
@@ -65,7 +67,7 @@ func wantEqual[T any](t testing.TB, got, want T) {
 
 func wantNotFound(t testing.TB, err error) {
 	t.Helper()
-	if !errors.Is(err, billing.ErrNotFound) {
+	if !errors.Is(err, apperr.ErrNotFound) {
 		t.Fatalf("got %v, want ErrNotFound", err)
 	}
 }
@@ -73,8 +75,8 @@ func wantNotFound(t testing.TB, err error) {
 // wantConflict checks the error's code and field, and the violated constraint.
 func wantConflict(t testing.TB, err error, constraint, field string) {
 	t.Helper()
-	var e *billing.Error
-	if !errors.As(err, &e) || e.Code != billing.CodeConflict || e.Field != field || e.Message == "" {
+	var e *apperr.Error
+	if !errors.As(err, &e) || e.Code != apperr.CodeConflict || e.Field != field || e.Message == "" {
 		t.Fatalf("got %v, want a conflict of field %q", err, field)
 	}
 	wantConstraint(t, err, constraint)
@@ -108,8 +110,8 @@ func at(seconds int) time.Time { return testTime.UTC().Add(time.Duration(seconds
 func insertUserAndOrganization(t testing.TB, store *Store, userID, organizationID string) {
 	t.Helper()
 	ctx := t.Context()
-	must(t, store.Users().Insert(ctx, billing.User{ID: userID, Email: userID + "@example.com", Name: "Name of " + userID, CreatedAt: at(0)}))
-	must(t, store.Organizations().Insert(ctx, billing.Organization{ID: organizationID, Name: "Acme", CreatedAt: at(0)}))
+	must(t, store.Users().Insert(ctx, account.User{ID: userID, Email: userID + "@example.com", Name: "Name of " + userID, CreatedAt: at(0)}))
+	must(t, store.Organizations().Insert(ctx, account.Organization{ID: organizationID, Name: "Acme", CreatedAt: at(0)}))
 }
 
 func run(t testing.TB, store *Store, query string, args ...any) {

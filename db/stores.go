@@ -1,6 +1,11 @@
 package db
 
-import "usher/billing"
+import (
+	"usher/billing"
+	"usher/billing/account"
+	"usher/billing/job"
+	"usher/billing/mail"
+)
 
 // A store type per interface of package billing, each on the same connection or transaction.
 type (
@@ -39,21 +44,21 @@ func (q queries) Customers() billing.CustomerStore            { return customerS
 func (q queries) Deletions() billing.DeletionStore            { return deletionStore{q} }
 func (q queries) Duplicates() billing.DuplicateStore          { return duplicateStore{q} }
 func (q queries) Events() billing.EventStore                  { return eventStore{q} }
-func (q queries) Invitations() billing.InvitationStore        { return invitationStore{q} }
+func (q queries) Invitations() account.InvitationStore        { return invitationStore{q} }
 func (q queries) Invoices() billing.InvoiceStore              { return invoiceStore{q} }
-func (q queries) Jobs() billing.JobStore                      { return jobStore{q} }
-func (q queries) Mails() billing.MailStore                    { return mailStore{q} }
-func (q queries) Members() billing.MemberStore                { return memberStore{q} }
+func (q queries) Jobs() job.Store                             { return jobStore{q} }
+func (q queries) Mails() mail.Store                           { return mailStore{q} }
+func (q queries) Members() account.MemberStore                { return memberStore{q} }
 func (q queries) Operations() billing.OperationsStore         { return operationsStore{q} }
-func (q queries) Organizations() billing.OrganizationStore    { return organizationStore{q} }
+func (q queries) Organizations() account.OrganizationStore    { return organizationStore{q} }
 func (q queries) Payments() billing.PaymentStore              { return paymentStore{q} }
-func (q queries) RateLimits() billing.RateLimitStore          { return rateLimitStore{q} }
+func (q queries) RateLimits() account.RateLimitStore          { return rateLimitStore{q} }
 func (q queries) Reconciliation() billing.ReconciliationStore { return reconciliationStore{q} }
-func (q queries) Roles() billing.RoleStore                    { return roleStore{q} }
+func (q queries) Roles() account.RoleStore                    { return roleStore{q} }
 func (q queries) SeatAttempts() billing.SeatAttemptStore      { return seatAttemptStore{q} }
 func (q queries) SeatLedger() billing.SeatLedgerStore         { return seatLedgerStore{q} }
 func (q queries) Seats() billing.SeatStore                    { return seatStore{q} }
 func (q queries) Stripe() billing.StripeStore                 { return stripeStore{q} }
 func (q queries) Subscriptions() billing.SubscriptionStore    { return subscriptionStore{q} }
-func (q queries) Tokens() billing.TokenStore                  { return tokenStore{q} }
-func (q queries) Users() billing.UserStore                    { return userStore{q} }
+func (q queries) Tokens() account.TokenStore                  { return tokenStore{q} }
+func (q queries) Users() account.UserStore                    { return userStore{q} }

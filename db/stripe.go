@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"usher/billing"
+	"usher/billing/catalog"
 )
 
 const rememberAccount = `insert into stripe_accounts (fingerprint, account, livemode) values ($1, $2, $3)
@@ -23,7 +24,7 @@ func (q stripeStore) Account(ctx context.Context, fingerprint string) (billing.S
 
 // storedPrice is a row of stripe_prices.
 type storedPrice struct {
-	billing.StripePrice
+	catalog.StripePrice
 	Account  string `db:"account"`
 	Livemode bool   `db:"livemode"`
 }
@@ -38,7 +39,7 @@ var (
 
 // PutPrices implements [billing.StripeStore]. prices may contain a price twice (found by
 // lookup key and by id), which a single insert would reject.
-func (q stripeStore) PutPrices(ctx context.Context, acct billing.StripeAccount, prices []billing.StripePrice) error {
+func (q stripeStore) PutPrices(ctx context.Context, acct billing.StripeAccount, prices []catalog.StripePrice) error {
 	for _, p := range prices {
 		row := storedPrice{StripePrice: p, Account: acct.ID, Livemode: acct.Livemode}
 		if err := q.exec(ctx, "remember price", rememberPrice, priceTable.values(row)...); err != nil {
@@ -53,6 +54,6 @@ var selectPrices = `select ` + priceTable.without("account", "livemode").list(""
 	from stripe_prices where account = $1 and livemode = $2 order by seq`
 
 // Prices implements [billing.StripeStore]; the order is that of the first insert.
-func (q stripeStore) Prices(ctx context.Context, acct billing.StripeAccount) ([]billing.StripePrice, error) {
-	return list[billing.StripePrice](ctx, q.queries, "list remembered prices", selectPrices, acct.ID, acct.Livemode)
+func (q stripeStore) Prices(ctx context.Context, acct billing.StripeAccount) ([]catalog.StripePrice, error) {
+	return list[catalog.StripePrice](ctx, q.queries, "list remembered prices", selectPrices, acct.ID, acct.Livemode)
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"usher/billing"
+	"usher/billing/catalog"
 )
 
 func TestRememberedAccount(t *testing.T) {
@@ -12,35 +13,35 @@ func TestRememberedAccount(t *testing.T) {
 	_, err := store.Stripe().Account(ctx, "key 1")
 	wantNotFound(t, err)
 	must(t, store.Stripe().PutAccount(ctx, "key 1", billing.StripeAccount{ID: "acct_0"}))
-	must(t, store.Stripe().PutAccount(ctx, "key 1", account))
+	must(t, store.Stripe().PutAccount(ctx, "key 1", stripeAccount))
 	must(t, store.Stripe().PutAccount(ctx, "key 2", billing.StripeAccount{ID: "acct_2"}))
 	got, err := store.Stripe().Account(ctx, "key 1")
 	must(t, err)
-	wantEqual(t, got, account)
+	wantEqual(t, got, stripeAccount)
 }
 
 func TestRememberedPrices(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
-	first := billing.StripePrice{ID: "price_z", ProductID: "prod_1", ProductName: "Pro", LookupKey: "pro_month",
-		Amount: billing.Money{Minor: 2900, Currency: "usd"}, Interval: "month", Active: true}
+	first := catalog.StripePrice{ID: "price_z", ProductID: "prod_1", ProductName: "Pro", LookupKey: "pro_month",
+		Amount: catalog.Money{Minor: 2900, Currency: "usd"}, Interval: "month", Active: true}
 	wantFilled(t, first)
-	second := billing.StripePrice{ID: "price_a", Amount: billing.Money{Minor: -1, Currency: "jpy"}}
-	must(t, store.Stripe().PutPrices(ctx, account, []billing.StripePrice{first, second, first}))
-	must(t, store.Stripe().PutPrices(ctx, billing.StripeAccount{ID: account.ID}, []billing.StripePrice{second}))
+	second := catalog.StripePrice{ID: "price_a", Amount: catalog.Money{Minor: -1, Currency: "jpy"}}
+	must(t, store.Stripe().PutPrices(ctx, stripeAccount, []catalog.StripePrice{first, second, first}))
+	must(t, store.Stripe().PutPrices(ctx, billing.StripeAccount{ID: stripeAccount.ID}, []catalog.StripePrice{second}))
 
-	got, err := store.Stripe().Prices(ctx, account)
+	got, err := store.Stripe().Prices(ctx, stripeAccount)
 	must(t, err)
-	wantEqual(t, got, []billing.StripePrice{first, second})
+	wantEqual(t, got, []catalog.StripePrice{first, second})
 
-	replaced := billing.StripePrice{ID: "price_z", ProductID: "prod_2", ProductName: "Pro 2", LookupKey: "other",
-		Amount: billing.Money{Minor: 3000, Currency: "eur"}, Interval: "year"}
-	must(t, store.Stripe().PutPrices(ctx, account, []billing.StripePrice{replaced}))
-	got, err = store.Stripe().Prices(ctx, account)
+	replaced := catalog.StripePrice{ID: "price_z", ProductID: "prod_2", ProductName: "Pro 2", LookupKey: "other",
+		Amount: catalog.Money{Minor: 3000, Currency: "eur"}, Interval: "year"}
+	must(t, store.Stripe().PutPrices(ctx, stripeAccount, []catalog.StripePrice{replaced}))
+	got, err = store.Stripe().Prices(ctx, stripeAccount)
 	must(t, err)
-	wantEqual(t, got, []billing.StripePrice{replaced, second})
+	wantEqual(t, got, []catalog.StripePrice{replaced, second})
 
 	got, err = store.Stripe().Prices(ctx, billing.StripeAccount{ID: "acct_2"})
 	must(t, err)
-	wantEqual(t, got, []billing.StripePrice{})
+	wantEqual(t, got, []catalog.StripePrice{})
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"usher/billing"
+	"usher/billing/apperr"
 )
 
 var subscriptionTable = tableOf[billing.Subscription]("subscriptions")
@@ -99,13 +100,13 @@ const setCurrent = `with target as (
 	select count(*) from target`
 
 // SetCurrent implements [billing.SubscriptionStore]. A subscription of another organization,
-// account or mode is not found, and nothing changes. The revision counts snapshots and does not
+// stripeAccount or mode is not found, and nothing changes. The revision counts snapshots and does not
 // change.
 func (q subscriptionStore) SetCurrent(ctx context.Context, organizationID, subscriptionID string, acct billing.StripeAccount) error {
 	const operation = "set current subscription"
 	found, err := get[int](ctx, q.queries, operation, setCurrent, organizationID, subscriptionID, acct.ID, acct.Livemode)
 	if err == nil && found == 0 {
-		err = fmt.Errorf("%s: %w", operation, billing.ErrNotFound)
+		err = fmt.Errorf("%s: %w", operation, apperr.ErrNotFound)
 	}
 	return err
 }

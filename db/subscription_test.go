@@ -10,13 +10,13 @@ import (
 )
 
 func subscription(id, organizationID string) billing.Subscription {
-	return billing.Subscription{ID: id, OrganizationID: organizationID, Account: account.ID, Livemode: account.Livemode,
+	return billing.Subscription{ID: id, OrganizationID: organizationID, Account: stripeAccount.ID, Livemode: stripeAccount.Livemode,
 		Status: billing.StatusActive, Quantity: 1, CreatedAt: at(0), AsOf: at(0)}
 }
 
 func fullSubscription() billing.Subscription {
 	return billing.Subscription{
-		ID: "sub_1", OrganizationID: "org_1", CustomerID: "cus_1", Account: account.ID, Livemode: true, TestClock: true,
+		ID: "sub_1", OrganizationID: "org_1", CustomerID: "cus_1", Account: stripeAccount.ID, Livemode: true, TestClock: true,
 		Status: "a_word_of_tomorrow", PriceID: "price_1", ItemID: "si_1", Quantity: 7,
 		CurrentPeriodStart: testTime, CurrentPeriodEnd: testTime.Add(time.Hour), CancelAtPeriodEnd: true,
 		CancelAt: ptr(testTime.Add(2 * time.Hour)), CanceledAt: ptr(testTime.Add(3 * time.Hour)), EndedAt: ptr(testTime.Add(4 * time.Hour)),
@@ -67,9 +67,9 @@ func TestPutSubscriptionLeavesCurrentAsItIs(t *testing.T) {
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
 	storeSubscription(t, store, subscription("sub_1", "org_1"))
-	must(t, store.Subscriptions().SetCurrent(ctx, "org_1", "sub_1", account))
+	must(t, store.Subscriptions().SetCurrent(ctx, "org_1", "sub_1", stripeAccount))
 	storeSubscription(t, store, subscription("sub_1", "org_1"))
-	got, err := store.Subscriptions().Current(ctx, "org_1", account)
+	got, err := store.Subscriptions().Current(ctx, "org_1", stripeAccount)
 	must(t, err)
 	wantEqual(t, got, stored(subscription("sub_1", "org_1"), true, 2))
 }
@@ -87,7 +87,7 @@ func TestSubscriptionsOfAnOrganization(t *testing.T) {
 	for _, s := range []billing.Subscription{young, old, test, other, foreign} {
 		storeSubscription(t, store, s)
 	}
-	got, err := store.Subscriptions().List(ctx, "org_1", account)
+	got, err := store.Subscriptions().List(ctx, "org_1", stripeAccount)
 	must(t, err)
 	wantEqual(t, got, []billing.Subscription{stored(old, false, 1), stored(young, false, 1)})
 }
@@ -104,22 +104,22 @@ func TestSetCurrent(t *testing.T) {
 	} {
 		storeSubscription(t, store, s)
 	}
-	_, err := store.Subscriptions().Current(ctx, "org_1", account)
+	_, err := store.Subscriptions().Current(ctx, "org_1", stripeAccount)
 	wantNotFound(t, err)
-	must(t, store.Subscriptions().SetCurrent(ctx, "org_1", "sub_test", billing.StripeAccount{ID: account.ID}))
-	must(t, store.Subscriptions().SetCurrent(ctx, "org_2", "sub_foreign", account))
+	must(t, store.Subscriptions().SetCurrent(ctx, "org_1", "sub_test", billing.StripeAccount{ID: stripeAccount.ID}))
+	must(t, store.Subscriptions().SetCurrent(ctx, "org_2", "sub_foreign", stripeAccount))
 
 	// In both directions, so that the order of rows in the table does not matter, and twice, which
 	// must not change anything.
 	for _, id := range []string{"sub_1", "sub_2", "sub_2", "sub_1"} {
-		must(t, store.Subscriptions().SetCurrent(ctx, "org_1", id, account))
+		must(t, store.Subscriptions().SetCurrent(ctx, "org_1", id, stripeAccount))
 		wantEqual(t, currentIDs(t, store), []string{id, "sub_foreign", "sub_test"})
-		got, err := store.Subscriptions().Current(ctx, "org_1", account)
+		got, err := store.Subscriptions().Current(ctx, "org_1", stripeAccount)
 		must(t, err)
 		wantEqual(t, got, stored(subscription(id, "org_1"), true, 1))
 	}
 	for _, id := range []string{"sub_foreign", "sub_test", "sub_unknown"} {
-		wantNotFound(t, store.Subscriptions().SetCurrent(ctx, "org_1", id, account))
+		wantNotFound(t, store.Subscriptions().SetCurrent(ctx, "org_1", id, stripeAccount))
 		wantEqual(t, currentIDs(t, store), []string{"sub_1", "sub_foreign", "sub_test"})
 	}
 }
@@ -149,16 +149,16 @@ func TestPutSubscriptionReturnsAll(t *testing.T) {
 	insertUserAndOrganization(t, store, "usr_2", "org_2")
 	storeSubscription(t, store, subscription("sub_elsewhere", "org_2"))
 	otherMode := subscription("sub_live", "org_1")
-	otherMode.Livemode = !account.Livemode
+	otherMode.Livemode = !stripeAccount.Livemode
 	storeSubscription(t, store, otherMode)
 	older := subscription("sub_2", "org_1")
 	older.CreatedAt = older.CreatedAt.Add(-time.Hour)
 	storeSubscription(t, store, subscription("sub_1", "org_1"))
 	wantEqual(t, storeSubscription(t, store, older), []string{"sub_2", "sub_1"})
-	must(t, store.Subscriptions().SetCurrent(ctx, "org_1", "sub_1", account))
+	must(t, store.Subscriptions().SetCurrent(ctx, "org_1", "sub_1", stripeAccount))
 	all, err := store.Subscriptions().Put(ctx, subscription("sub_1", "org_1"))
 	must(t, err)
-	listed, err := store.Subscriptions().List(ctx, "org_1", account)
+	listed, err := store.Subscriptions().List(ctx, "org_1", stripeAccount)
 	must(t, err)
 	wantEqual(t, all, listed)
 	wantEqual(t, all[1], stored(subscription("sub_1", "org_1"), true, 2))
@@ -168,12 +168,12 @@ func TestLockOwnerAndSubscription(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
-	must(t, store.Customers().PutLink(ctx, billing.CustomerLink{OrganizationID: "org_1", Generation: 1, StripeCustomerID: "cus_1", Account: account.ID,
-		Livemode: account.Livemode, CreatedAt: at(0), UpdatedAt: at(0)}))
-	_, _, err := store.Subscriptions().LockWithOwner(ctx, "cus_1", account, "sub_1")
+	must(t, store.Customers().PutLink(ctx, billing.CustomerLink{OrganizationID: "org_1", Generation: 1, StripeCustomerID: "cus_1", Account: stripeAccount.ID,
+		Livemode: stripeAccount.Livemode, CreatedAt: at(0), UpdatedAt: at(0)}))
+	_, _, err := store.Subscriptions().LockWithOwner(ctx, "cus_1", stripeAccount, "sub_1")
 	wantNotFound(t, err)
 	storeSubscription(t, store, subscription("sub_1", "org_1"))
-	_, _, err = store.Subscriptions().LockWithOwner(ctx, "cus_2", account, "sub_1")
+	_, _, err = store.Subscriptions().LockWithOwner(ctx, "cus_2", stripeAccount, "sub_1")
 	wantNotFound(t, err)
 
 	waits := make(chan error, 1)
@@ -193,7 +193,7 @@ func TestLockOwnerAndSubscription(t *testing.T) {
 
 func seesWhatWasWritten(ctx context.Context, store *Store) error {
 	return store.InTx(ctx, func(tx billing.Tx) error {
-		owner, held, err := tx.Subscriptions().LockWithOwner(ctx, "cus_1", account, "sub_1")
+		owner, held, err := tx.Subscriptions().LockWithOwner(ctx, "cus_1", stripeAccount, "sub_1")
 		if err == nil && (owner != "org_1" || held.Revision != 2) {
 			err = fmt.Errorf("got %s, revision %d", owner, held.Revision)
 		}

@@ -10,6 +10,8 @@ import (
 	"github.com/lib/pq/pqerror"
 
 	"usher/billing"
+	"usher/billing/account"
+	"usher/billing/apperr"
 )
 
 // raise makes the transaction fail with a code.
@@ -28,7 +30,7 @@ func TestInTxCommits(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	must(t, store.InTx(ctx, func(tx billing.Tx) error {
-		return tx.Organizations().Insert(ctx, billing.Organization{ID: "org_1", CreatedAt: at(0)})
+		return tx.Organizations().Insert(ctx, account.Organization{ID: "org_1", CreatedAt: at(0)})
 	}))
 	wantEqual(t, organizations(t, store), 1)
 }
@@ -37,10 +39,10 @@ func TestInTxIsReadCommitted(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t, "default_transaction_isolation", "serializable"), t.Context()
 	must(t, store.InTx(ctx, func(tx billing.Tx) error {
-		if _, err := tx.Organizations().Get(ctx, "org_1"); !errors.Is(err, billing.ErrNotFound) {
+		if _, err := tx.Organizations().Get(ctx, "org_1"); !errors.Is(err, apperr.ErrNotFound) {
 			t.Errorf("got %v", err)
 		}
-		must(t, store.Organizations().Insert(ctx, billing.Organization{ID: "org_1", CreatedAt: at(0)}))
+		must(t, store.Organizations().Insert(ctx, account.Organization{ID: "org_1", CreatedAt: at(0)}))
 		_, err := tx.Organizations().Get(ctx, "org_1")
 		return err
 	}))
@@ -64,7 +66,7 @@ func TestInTxRollsBack(t *testing.T) {
 			defer cancel()
 			err := recovered(func() error {
 				return store.InTx(ctx, func(tx billing.Tx) error {
-					must(t, tx.Organizations().Insert(ctx, billing.Organization{ID: "org_1", CreatedAt: at(0)}))
+					must(t, tx.Organizations().Insert(ctx, account.Organization{ID: "org_1", CreatedAt: at(0)}))
 					return tc.end(cancel)
 				})
 			})
@@ -111,7 +113,7 @@ func TestInTxRetriesAfterACollision(t *testing.T) {
 			ctx, runs := t.Context(), 0
 			err := store.InTx(ctx, func(tx billing.Tx) error {
 				runs++
-				must(t, tx.Stripe().PutAccount(ctx, name, account))
+				must(t, tx.Stripe().PutAccount(ctx, name, stripeAccount))
 				if runs <= tc.failures {
 					return raise(ctx, tx, string(tc.code))
 				}

@@ -6,7 +6,8 @@ import (
 	"net/http"
 	"net/url"
 
-	"usher/billing"
+	"usher/billing/account"
+	"usher/billing/apperr"
 	authviews "usher/views/auth"
 	"usher/views/layout"
 	"usher/views/ui"
@@ -31,7 +32,7 @@ func (s *server) signUpProps(r *http.Request, next string) authviews.SignupPageP
 
 // createAccount signs up, signs in, and leads on.
 func (s *server) createAccount(w http.ResponseWriter, r *http.Request) error {
-	form := billing.SignUp{
+	form := account.SignUp{
 		Name: r.PostFormValue("name"), Email: r.PostFormValue("email"),
 		Password: r.PostFormValue("password"), Organization: r.PostFormValue("organization"),
 	}
@@ -49,7 +50,7 @@ func (s *server) createAccount(w http.ResponseWriter, r *http.Request) error {
 	return s.leadOn(w, r, next)
 }
 
-func (s *server) refuseSignUp(w http.ResponseWriter, r *http.Request, form billing.SignUp, next string, wrong map[string]string) error {
+func (s *server) refuseSignUp(w http.ResponseWriter, r *http.Request, form account.SignUp, next string, wrong map[string]string) error {
 	props := s.signUpProps(r, next)
 	props.Name, props.Email, props.Organization = form.Name, form.Email, form.Organization
 	props.Errors = authviews.SignupErrors{
@@ -79,9 +80,9 @@ func (s *server) logInProps(r *http.Request, next string) authviews.LoginPagePro
 func (s *server) logIn(w http.ResponseWriter, r *http.Request) error {
 	email, next := r.PostFormValue("email"), nextOf(r)
 	user, err := s.billing.Users.LogIn(r.Context(), email, r.PostFormValue("password"))
-	if billing.ErrorCode(err) == billing.CodeUnprocessable {
+	if apperr.CodeOf(err) == apperr.CodeUnprocessable {
 		props := s.logInProps(r, next)
-		props.Email, props.Errors.Form = email, billing.ErrorMessage(err)
+		props.Email, props.Errors.Form = email, apperr.MessageOf(err)
 		return render(w, r, http.StatusUnprocessableEntity, authviews.LoginPage(props))
 	}
 	if err != nil {
@@ -148,10 +149,10 @@ func (s *server) checkoutFor(ctx context.Context, c choice) (string, error) {
 }
 
 func checkoutNotice(err error) string {
-	switch billing.ErrorCode(err) {
-	case billing.CodeForbidden:
+	switch apperr.CodeOf(err) {
+	case apperr.CodeForbidden:
 		return noticeForbidden
-	case billing.CodeConflict:
+	case apperr.CodeConflict:
 		return noticeSubscribed
 	}
 	return noticeUnavailable
@@ -201,14 +202,14 @@ func fieldMessages(err error) map[string]string {
 }
 
 func collectFields(err error, messages map[string]string) {
-	var found *billing.Error
+	var found *apperr.Error
 	switch wrapped := err.(type) {
 	case nil:
 	case interface{ Unwrap() []error }:
 		for _, part := range wrapped.Unwrap() {
 			collectFields(part, messages)
 		}
-	case *billing.Error:
+	case *apperr.Error:
 		if wrapped.Field != "" {
 			messages[wrapped.Field] = wrapped.Message
 		}

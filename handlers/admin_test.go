@@ -5,7 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"usher/billing"
+	"usher/billing/account"
+	"usher/billing/apperr"
 )
 
 const testMetricsToken = "a token of sixteen"
@@ -56,7 +57,7 @@ func TestOperators(t *testing.T) {
 		t.Errorf("the reports are %s", reports.body)
 	}
 	b.get("/admin/jobs").is(http.StatusOK).shows("Events pending", "Events failed")
-	admin.get("/admin/events").is(http.StatusForbidden).shows(billing.MessageOperatorsOnly)
+	admin.get("/admin/events").is(http.StatusForbidden).shows(account.MessageOperatorsOnly)
 }
 
 // deadLetter puts an event into the inbox that was given up.
@@ -98,7 +99,7 @@ func TestMetrics(t *testing.T) {
 		}
 	}
 	h.site.metricsToken = testMetricsToken
-	b.get("/metrics").problem(http.StatusUnauthorized, billing.CodeUnauthenticated, "Send the METRICS_TOKEN as Authorization: Bearer.")
+	b.get("/metrics").problem(http.StatusUnauthorized, apperr.CodeUnauthenticated, "Send the METRICS_TOKEN as Authorization: Bearer.")
 	for token, want := range map[string]int{testMetricsToken: http.StatusOK, testMetricsToken + "x": http.StatusUnauthorized, "": http.StatusUnauthorized} {
 		request, _ := http.NewRequestWithContext(t.Context(), get, h.url+"/metrics", http.NoBody)
 		request.Header.Set("Authorization", "Bearer "+token)

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"usher/billing"
+	"usher/billing/apperr"
 )
 
 // summary is the answer of /billing/getSummary. Times are Unix seconds.
@@ -103,7 +104,7 @@ func (s *server) createSubscriptionCheckout(w http.ResponseWriter, r *http.Reque
 	case billing.ModePayment:
 		start = s.billing.Checkouts.StartPack
 	default:
-		return billing.Errorf(billing.CodeInvalid, "The mode has to be subscription or payment.")
+		return apperr.Errorf(apperr.CodeInvalid, "The mode has to be subscription or payment.")
 	}
 	session, err := start(r.Context(), accessOf(r), billing.CheckoutRequest{
 		PriceID: body.PriceID, SuccessURL: body.SuccessURL, CancelURL: body.CancelURL,
@@ -181,14 +182,14 @@ func (s *server) requireOwn(ctx context.Context, v visit, organizationID string)
 	case v.access.Organization.ID:
 		return nil
 	case "":
-		return billing.Errorf(billing.CodeInvalid, "organizationId is missing.")
+		return apperr.Errorf(apperr.CodeInvalid, "organizationId is missing.")
 	}
 	_, err := s.billing.Organizations.Access(ctx, v.userID, organizationID)
 	switch {
-	case errors.Is(err, billing.ErrNotFound):
-		return billing.ErrNotFound
+	case errors.Is(err, apperr.ErrNotFound):
+		return apperr.ErrNotFound
 	case err != nil:
 		return err
 	}
-	return billing.Errorf(billing.CodeConflict, billing.MessageOtherOrganization)
+	return apperr.Errorf(apperr.CodeConflict, apperr.MessageOtherOrganization)
 }

@@ -6,14 +6,15 @@ import (
 	"strings"
 	"testing"
 
-	"usher/billing"
+	"usher/billing/apperr"
+	"usher/billing/catalog"
 )
 
 // priceID is the id of Pro per month.
 func (h *house) priceID() string {
 	h.t.Helper()
 	plan, _ := h.service.Prices.Catalog().Plan("pro")
-	price, _ := plan.Price(billing.Monthly)
+	price, _ := plan.Price(catalog.Monthly)
 	if price.ID == "" {
 		h.t.Fatal("the price is not resolved")
 	}
@@ -40,7 +41,7 @@ func TestCreateSubscriptionCheckout(t *testing.T) {
 	price := `,"priceId":"` + h.priceID() + `"`
 	invalid := func(fields, message string) {
 		t.Helper()
-		send(fields).problem(http.StatusBadRequest, billing.CodeInvalid, message)
+		send(fields).problem(http.StatusBadRequest, apperr.CodeInvalid, message)
 	}
 	invalid(``, "Invalid price ID")
 	invalid(`,"priceId":"price_made_up"`, "Invalid price ID")
@@ -51,7 +52,7 @@ func TestCreateSubscriptionCheckout(t *testing.T) {
 	invalid(price+`,"cancelUrl":"javascript:alert(1)"`, "cancelUrl must be a URL of this application.")
 	invalid(price+`,"quantity":"1"`, `Unknown field "quantity". Known are organizationId, priceId, mode, successUrl, cancelUrl, sessionId.`)
 	b.postJSON("/billing/createSubscriptionCheckout", `{"priceId":"`+h.priceID()+`"}`).
-		problem(http.StatusBadRequest, billing.CodeInvalid, "organizationId is missing.")
+		problem(http.StatusBadRequest, apperr.CodeInvalid, "organizationId is missing.")
 
 	got := send(price + `,"mode":"subscription","sessionId":"somebody-elses","successUrl":"` + h.url + `/dashboard?success=true"`).is(http.StatusOK)
 	var opened checkoutAnswer
@@ -66,7 +67,7 @@ func TestCreateSubscriptionCheckout(t *testing.T) {
 	if !strings.HasPrefix(back.header.Get("Location"), h.url+"/dashboard?success=true&session_id=cs_") {
 		t.Errorf("came back to %s", back.header.Get("Location"))
 	}
-	send(price).problem(http.StatusConflict, billing.CodeConflict, billing.MessageAlreadySubscribed)
+	send(price).problem(http.StatusConflict, apperr.CodeConflict, apperr.MessageAlreadySubscribed)
 }
 
 func TestRetrySeatSyncTakesABodyOrNone(t *testing.T) {
@@ -81,7 +82,7 @@ func TestRetrySeatSyncTakesABodyOrNone(t *testing.T) {
 	b.send(post, "/billing/retrySeatSync", "").is(http.StatusOK)
 	b.send(post, "/billing/retrySeatSync", "a=b", "Content-Type", formType).is(http.StatusUnsupportedMediaType)
 	b.postJSON("/billing/retrySeatSync", `{"organizationId":"`+h.elsewhere.ID+`"}`).
-		problem(http.StatusNotFound, billing.CodeNotFound, billing.ErrNotFound.Message)
+		problem(http.StatusNotFound, apperr.CodeNotFound, apperr.ErrNotFound.Message)
 	b.postJSON("/billing/retrySeatSync", `{"organizationId":""}`).
-		problem(http.StatusBadRequest, billing.CodeInvalid, "organizationId is missing.")
+		problem(http.StatusBadRequest, apperr.CodeInvalid, "organizationId is missing.")
 }

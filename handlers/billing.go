@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"usher/billing"
+	"usher/billing/account"
+	"usher/billing/apperr"
+	"usher/billing/catalog"
 	billingviews "usher/views/billing"
 )
 
@@ -35,7 +38,7 @@ func (s *server) createCheckout(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (s *server) startCheckout(ctx context.Context, a billing.Access, chosen choice) (billing.CheckoutSession, error) {
+func (s *server) startCheckout(ctx context.Context, a account.Access, chosen choice) (billing.CheckoutSession, error) {
 	if chosen.pack.ID != "" {
 		return s.billing.Checkouts.StartPack(ctx, a, billing.CheckoutRequest{PackID: chosen.pack.ID})
 	}
@@ -57,7 +60,7 @@ func (s *server) rememberChoice(w http.ResponseWriter, r *http.Request) error {
 func (s *server) choiceOf(r *http.Request) (choice, error) {
 	chosen, ok := s.offered(r.PostFormValue("plan"), r.PostFormValue("interval"), r.PostFormValue("pack"))
 	if !ok {
-		return choice{}, billing.Errorf(billing.CodeInvalid, billing.MessageInvalidPrice)
+		return choice{}, apperr.Errorf(apperr.CodeInvalid, apperr.MessageInvalidPrice)
 	}
 	return chosen, nil
 }
@@ -164,7 +167,7 @@ func (s *server) checkoutReturn(w http.ResponseWriter, r *http.Request) (back co
 	back.asked = true
 	completed, err := s.completeCheckout(r, accessOf(r), sessionID)
 	back.confirmed, back.credits = completed.Settled, completed.Credits
-	if !errors.Is(err, billing.ErrNotFound) {
+	if !errors.Is(err, apperr.ErrNotFound) {
 		return back, false, err
 	}
 	moved, err = s.followCheckout(w, r, sessionID)
@@ -172,7 +175,7 @@ func (s *server) checkoutReturn(w http.ResponseWriter, r *http.Request) (back co
 }
 
 // completeCheckout asks about a session for a short time; no answer is no error.
-func (s *server) completeCheckout(r *http.Request, a billing.Access, sessionID string) (billing.CompletedCheckout, error) {
+func (s *server) completeCheckout(r *http.Request, a account.Access, sessionID string) (billing.CompletedCheckout, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), s.returnTimeout)
 	defer cancel()
 	completed, err := s.billing.Checkouts.Complete(ctx, a, sessionID)
@@ -185,7 +188,7 @@ func (s *server) completeCheckout(r *http.Request, a billing.Access, sessionID s
 
 // unanswered tells whether Stripe refused or did not answer in time; the page then shows what is known.
 func unanswered(err error) bool {
-	return billing.ErrorCode(err) == billing.CodeStripe || errors.Is(err, context.DeadlineExceeded)
+	return apperr.CodeOf(err) == apperr.CodeStripe || errors.Is(err, context.DeadlineExceeded)
 }
 
 // followCheckout switches to the organization that a Checkout session was opened for, where it is another one of the viewer's own: in
@@ -197,7 +200,7 @@ func (s *server) followCheckout(w http.ResponseWriter, r *http.Request, sessionI
 	}
 	for _, organization := range organizations {
 		err := s.completeElsewhere(r, organization.ID, sessionID)
-		if errors.Is(err, billing.ErrNotFound) {
+		if errors.Is(err, apperr.ErrNotFound) {
 			continue
 		}
 		if err != nil {
@@ -207,7 +210,7 @@ func (s *server) followCheckout(w http.ResponseWriter, r *http.Request, sessionI
 		s.redirect(w, r, r.URL.RequestURI())
 		return true, nil
 	}
-	return false, billing.ErrNotFound
+	return false, apperr.ErrNotFound
 }
 
 func (s *server) completeElsewhere(r *http.Request, organizationID, sessionID string) error {
@@ -295,7 +298,7 @@ func subscriptionProps(o billing.Overview) *billingviews.SubscriptionProps {
 	props.GraceEndsAt = moment(o.GraceEndsAt)
 	if open := o.OpenInvoice; open != nil && current.Status != billing.StatusIncomplete {
 		props.OpenInvoiceURL = "/billing/invoices/" + open.ID
-		props.Failure = &billingviews.PaymentFailure{Amount: billing.Money{Minor: open.AmountDue, Currency: open.Currency}, At: open.CreatedAt}
+		props.Failure = &billingviews.PaymentFailure{Amount: catalog.Money{Minor: open.AmountDue, Currency: open.Currency}, At: open.CreatedAt}
 		if open.FinalizedAt != nil {
 			props.Failure.At = *open.FinalizedAt
 		}
@@ -310,9 +313,9 @@ func subscriptionProps(o billing.Overview) *billingviews.SubscriptionProps {
 }
 
 // planOf names the plan of the subscription; one that the catalogue does not know (any more) still has a bill.
-func planOf(o billing.Overview) (string, billing.Price) {
+func planOf(o billing.Overview) (string, catalog.Price) {
 	if o.Plan == nil {
-		return "A plan that is no longer offered", billing.Price{}
+		return "A plan that is no longer offered", catalog.Price{}
 	}
 	return o.Plan.Name, o.Price
 }

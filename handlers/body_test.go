@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"usher/billing"
+	"usher/billing/apperr"
 )
 
 const formType = "application/x-www-form-urlencoded"
@@ -159,11 +159,11 @@ func TestDecodeJSON(t *testing.T) {
 }
 
 func TestEveryCodeHasItsStatus(t *testing.T) {
-	for code, status := range map[billing.Code]int{
-		billing.CodeInvalid: 400, billing.CodeUnauthenticated: 401, billing.CodeForbidden: 403, billing.CodeNotFound: 404,
-		billing.CodeConflict: 409, billing.CodeUnprocessable: 422, billing.CodeRateLimited: 429, billing.CodeStripe: 502, billing.CodeInternal: 500,
+	for code, status := range map[apperr.Code]int{
+		apperr.CodeInvalid: 400, apperr.CodeUnauthenticated: 401, apperr.CodeForbidden: 403, apperr.CodeNotFound: 404,
+		apperr.CodeConflict: 409, apperr.CodeUnprocessable: 422, apperr.CodeRateLimited: 429, apperr.CodeStripe: 502, apperr.CodeInternal: 500,
 	} {
-		wrapped := fmt.Errorf("operation: %w", &billing.Error{Code: code, Message: "for people", Err: io.ErrUnexpectedEOF})
+		wrapped := fmt.Errorf("operation: %w", &apperr.Error{Code: code, Message: "for people", Err: io.ErrUnexpectedEOF})
 		if got := problemOf(wrapped); got.status != status || got.message != "for people" || got.code != code {
 			t.Errorf("%s: %+v", code, got)
 		}

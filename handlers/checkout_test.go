@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"usher/billing"
+	"usher/billing/apperr"
 )
 
 // TestPayAndSeeItActive is the main journey over plain forms: a visitor picks a plan, signs up on the way, pays, and comes back.
@@ -42,7 +43,7 @@ func TestPayAndSeeItActive(t *testing.T) {
 	}
 	b.get("/dashboard").shows("Pro, yearly", "Active", "Nothing needs you right now.", "1 person, 1 seat at Stripe, checked")
 	b.get("/organization/seats").shows("In sync")
-	b.post("/billing/checkout", url.Values{"plan": {"starter"}}).is(http.StatusConflict).shows(billing.MessageAlreadySubscribed)
+	b.post("/billing/checkout", url.Values{"plan": {"starter"}}).is(http.StatusConflict).shows(apperr.MessageAlreadySubscribed)
 	for _, secret := range []string{b.session(), "session_id", "cs_test_", testPassword, "noa@example.com"} {
 		if strings.Contains(h.log.String(), secret) {
 			t.Errorf("the log holds %q", secret)
@@ -165,7 +166,7 @@ func TestPortal(t *testing.T) {
 	b := h.signedIn("admin")
 	b.post("/billing/portal", nil).is(http.StatusNotFound).shows("No Stripe customer found")
 	own := `{"organizationId":"` + h.organization.ID + `"`
-	b.postJSON("/billing/createCustomerPortal", own+"}").problem(http.StatusNotFound, billing.CodeNotFound, "No Stripe customer found")
+	b.postJSON("/billing/createCustomerPortal", own+"}").problem(http.StatusNotFound, apperr.CodeNotFound, "No Stripe customer found")
 	b.follow(b.pay("pro", "month"))
 
 	opened := b.post("/billing/portal", url.Values{"organizationId": {h.organization.ID}}).is(http.StatusSeeOther).header.Get("Location")
@@ -216,7 +217,7 @@ func TestStripeAwayIsSaidKindly(t *testing.T) {
 	h.stripeGone()
 	b.post("/billing/checkout", url.Values{"plan": {"pro"}}).is(http.StatusBadGateway).shows("Stripe did not answer")
 	b.postJSON("/billing/createSubscriptionCheckout", `{"organizationId":"`+h.organization.ID+`","priceId":"`+h.priceID()+`"}`).
-		problem(http.StatusBadGateway, billing.CodeStripe, billing.MessageStripeUnreachable)
+		problem(http.StatusBadGateway, apperr.CodeStripe, apperr.MessageStripeUnreachable)
 	for _, path := range []string{"/pricing", "/dashboard", "/organization?tab=billing", "/billing/getSummary"} {
 		b.get(path).is(http.StatusOK)
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"usher/billing"
+	"usher/billing/mail"
 	"usher/views/layout"
 	organizationviews "usher/views/organization"
 )
@@ -13,18 +14,18 @@ const contactsPath = "/organization/contacts"
 
 // noticeLabels say what each notice is about, in the order they are shown.
 var noticeLabels = []struct {
-	kind  billing.MailKind
+	kind  mail.Kind
 	label string
 }{
-	{billing.MailPaymentFailed, "A payment failed"},
-	{billing.MailActionRequired, "A payment has to be confirmed with the bank"},
-	{billing.MailTrialEnding, "The trial ends soon"},
-	{billing.MailRenewed, "The plan was renewed"},
-	{billing.MailCanceled, "The plan is canceled, or has ended"},
-	{billing.MailResumed, "The plan goes on after all"},
-	{billing.MailPackReceipt, "Credits were bought"},
-	{billing.MailSeatSummary, "The number of seats changed"},
-	{billing.MailSecondPlanEnded, "A second plan was ended and refunded"},
+	{mail.KindPaymentFailed, "A payment failed"},
+	{mail.KindActionRequired, "A payment has to be confirmed with the bank"},
+	{mail.KindTrialEnding, "The trial ends soon"},
+	{mail.KindRenewed, "The plan was renewed"},
+	{mail.KindCanceled, "The plan is canceled, or has ended"},
+	{mail.KindResumed, "The plan goes on after all"},
+	{mail.KindPackReceipt, "Credits were bought"},
+	{mail.KindSeatSummary, "The number of seats changed"},
+	{mail.KindDuplicateCanceled, "A second plan was ended and refunded"},
 }
 
 // showContacts shows where notices about money go, and which.
@@ -73,7 +74,7 @@ func (s *server) removeContact(w http.ResponseWriter, r *http.Request) error {
 
 // chooseNotices reads the boxes that are ticked.
 func (s *server) chooseNotices(w http.ResponseWriter, r *http.Request) error {
-	var wanted []billing.MailKind
+	var wanted []mail.Kind
 	for _, kind := range billing.NoticeKinds() {
 		if r.PostFormValue(string(kind)) == "on" {
 			wanted = append(wanted, kind)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"usher/billing"
+	"usher/billing/mail"
 )
 
 func TestContactsAndNoticesAreChosen(t *testing.T) {
@@ -30,7 +31,7 @@ func TestContactsAndNoticesAreChosen(t *testing.T) {
 
 // What has no box would be switched off by whoever saves the others.
 func TestEveryNoticeHasItsBox(t *testing.T) {
-	var labelled []billing.MailKind
+	var labelled []mail.Kind
 	for _, n := range noticeLabels {
 		labelled = append(labelled, n.kind)
 	}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"usher/billing"
+	"usher/billing/catalog"
 	billingviews "usher/views/billing"
 	"usher/views/layout"
 )
@@ -39,7 +40,7 @@ func creditsCard(o billing.Overview) *billingviews.CreditsProps {
 	return card
 }
 
-func creditRow(plans billing.Catalog, e billing.CreditEntry) billingviews.CreditRow {
+func creditRow(plans catalog.Catalog, e billing.CreditEntry) billingviews.CreditRow {
 	plan := e.PlanID // one that is no longer offered still has its id
 	if offered, known := plans.Plan(e.PlanID); known {
 		plan = offered.Name

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"usher/billing"
+	"usher/billing/account"
 	billingviews "usher/views/billing"
 	"usher/views/layout"
 	"usher/views/ui"
@@ -52,7 +53,7 @@ func returnNotices(back billingviews.CheckoutReturn, credits int, r *http.Reques
 }
 
 // needs lists what somebody has to see to.
-func needs(o billing.Overview, a billing.Access) []ui.NoticeProps {
+func needs(o billing.Overview, a account.Access) []ui.NoticeProps {
 	var found []ui.NoticeProps
 	toBilling := &ui.LinkButtonProps{Label: "See billing", Href: billingPath, Kind: ui.Secondary}
 	if o.Subscription != nil {

@@ -6,7 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"usher/billing"
+	"usher/billing/account"
+	"usher/billing/apperr"
 )
 
 func TestOrganizationIsDeletedAndItsInvoicesStay(t *testing.T) {
@@ -31,7 +32,7 @@ func TestOrganizationIsDeletedAndItsInvoicesStay(t *testing.T) {
 	for _, b := range []*browser{admin, accountant} {
 		b.get("/organization?tab=billing").leadsTo("/billing/invoices")
 		b.get("/billing/invoices").is(http.StatusOK).shows("was deleted")
-		b.get("/billing/getSummary").problem(http.StatusConflict, billing.CodeConflict, billing.MessageDeleted)
+		b.get("/billing/getSummary").problem(http.StatusConflict, apperr.CodeConflict, account.MessageDeleted)
 		b.post("/billing/checkout", url.Values{"organizationId": form["organizationId"], "plan": {"pro"}, "interval": {"month"}}).is(http.StatusConflict)
 	}
 	member.get("/billing/getSummary").is(http.StatusNotFound) // as one who is in no organization

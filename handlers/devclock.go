@@ -3,7 +3,7 @@ package handlers
 import (
 	"net/http"
 
-	"usher/billing"
+	"usher/billing/apperr"
 	devviews "usher/views/dev"
 	"usher/views/layout"
 )
@@ -21,7 +21,7 @@ func (s *server) showClock(w http.ResponseWriter, r *http.Request) error {
 // advanceClock puts the local Stripe's clock ahead: renewals, retries and trial ends on the way happen, and Stripe tells of them.
 func (s *server) advanceClock(w http.ResponseWriter, r *http.Request) error {
 	if err := s.clock.Advance(r.PostFormValue("by")); err != nil {
-		return &billing.Error{Code: billing.CodeInvalid, Message: "The clock can be put ahead by spans such as 3 days or 1 month.", Err: err}
+		return &apperr.Error{Code: apperr.CodeInvalid, Message: "The clock can be put ahead by spans such as 3 days or 1 month.", Err: err}
 	}
 	s.redirect(w, r, "/dev/clock")
 	return nil

@@ -3,7 +3,7 @@ package handlers
 import (
 	"net/http"
 
-	"usher/billing"
+	"usher/billing/mail"
 	devviews "usher/views/dev"
 	"usher/views/layout"
 )
@@ -22,6 +22,6 @@ func (s *server) showMail(w http.ResponseWriter, r *http.Request) error {
 	return render(w, r, http.StatusOK, devviews.MailboxPage(props))
 }
 
-func keptMail(m billing.UnsentMail) devviews.Message {
+func keptMail(m mail.Unsent) devviews.Message {
 	return devviews.Message{ID: m.ID, To: m.To, QueuedAt: m.QueuedAt, Subject: m.Subject, Text: m.Text}
 }

@@ -6,7 +6,8 @@ import (
 	"net/http"
 	"time"
 
-	"usher/billing"
+	"usher/billing/account"
+	"usher/billing/apperr"
 )
 
 // requestTimeout bounds what one request may take, Stripe's part included.
@@ -120,7 +121,7 @@ func (s *server) refuseDeleted(w http.ResponseWriter, r *http.Request, rt route)
 		s.redirect(w, r, "/billing/invoices")
 		return nil
 	}
-	return billing.Errorf(billing.CodeConflict, billing.MessageDeleted)
+	return apperr.Errorf(apperr.CodeConflict, account.MessageDeleted)
 }
 
 // check refuses a visit that has not what the route needs, and everybody where a route has not said what it needs.
@@ -136,15 +137,15 @@ func (n need) check(v visit) error {
 		return nil
 	case n == operator:
 		if !v.operator {
-			return billing.Errorf(billing.CodeForbidden, billing.MessageOperatorsOnly)
+			return apperr.Errorf(apperr.CodeForbidden, account.MessageOperatorsOnly)
 		}
 		return nil
 	case !v.isMember():
 		return errNoOrganization
 	case n == billingAdmin && !v.access.CanManageBilling():
-		return billing.Errorf(billing.CodeForbidden, billing.MessageBillingAccess)
+		return apperr.Errorf(apperr.CodeForbidden, apperr.MessageBillingAccess)
 	case n == memberAdmin && !v.access.CanManageMembers():
-		return billing.Errorf(billing.CodeForbidden, billing.MessageMemberAccess)
+		return apperr.Errorf(apperr.CodeForbidden, account.MessageMemberAccess)
 	}
 	return nil
 }
@@ -170,7 +171,7 @@ func (s *server) identify(ctx context.Context) (visit, error) {
 		return visit{}, nil
 	}
 	access, err := s.currentAccess(ctx, userID)
-	if errors.Is(err, billing.ErrNotFound) {
+	if errors.Is(err, apperr.ErrNotFound) {
 		return s.visitWithoutOrganization(ctx, userID)
 	}
 	return visit{userID: userID, access: access, operator: s.billing.Users.IsOperator(access.User)}, err
@@ -178,16 +179,16 @@ func (s *server) identify(ctx context.Context) (visit, error) {
 
 func (s *server) visitWithoutOrganization(ctx context.Context, userID string) (visit, error) {
 	user, err := s.billing.Users.Get(ctx, userID)
-	if errors.Is(err, billing.ErrNotFound) {
+	if errors.Is(err, apperr.ErrNotFound) {
 		return visit{userID: userID}, nil
 	}
 	return visit{userID: userID, operator: s.billing.Users.IsOperator(user)}, err
 }
 
-func (s *server) currentAccess(ctx context.Context, userID string) (billing.Access, error) {
+func (s *server) currentAccess(ctx context.Context, userID string) (account.Access, error) {
 	if current := s.sessions.GetString(ctx, sessionOrganization); current != "" {
 		access, err := s.billing.Organizations.Access(ctx, userID, current)
-		if !errors.Is(err, billing.ErrNotFound) {
+		if !errors.Is(err, apperr.ErrNotFound) {
 			return access, err
 		}
 	}
@@ -195,13 +196,13 @@ func (s *server) currentAccess(ctx context.Context, userID string) (billing.Acce
 }
 
 // firstAccess is not written to the session: a GET that saves a session could bring one back that is being signed out.
-func (s *server) firstAccess(ctx context.Context, userID string) (billing.Access, error) {
+func (s *server) firstAccess(ctx context.Context, userID string) (account.Access, error) {
 	first, err := s.firstOrganization(ctx, userID)
 	if err != nil {
-		return billing.Access{}, err
+		return account.Access{}, err
 	}
 	if first == "" {
-		return billing.Access{}, billing.ErrNotFound
+		return account.Access{}, apperr.ErrNotFound
 	}
 	return s.billing.Organizations.Access(ctx, userID, first)
 }
@@ -214,7 +215,7 @@ func (s *server) ownOrganization(rt route, next handlerFunc) handlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		meant := r.PostFormValue("organizationId")
 		if meant != "" && meant != accessOf(r).Organization.ID {
-			return billing.Errorf(billing.CodeConflict, billing.MessageOtherOrganization)
+			return apperr.Errorf(apperr.CodeConflict, apperr.MessageOtherOrganization)
 		}
 		return next(w, r)
 	}

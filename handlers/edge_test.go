@@ -15,13 +15,15 @@ import (
 	"github.com/alexedwards/scs/v2/memstore"
 
 	"usher/billing"
+	"usher/billing/account"
+	"usher/billing/catalog"
 )
 
 // newEdge makes the site without anything behind it, for what the edge decides alone.
 func newEdge(t *testing.T, change func(*Options)) *server {
 	t.Helper()
 	o := Options{
-		Billing:  billing.New(billing.Options{Catalog: billing.BuiltInPlans()}),
+		Billing:  billing.New(billing.Options{Catalog: catalog.BuiltInPlans()}),
 		Sessions: memorySessions{memstore.NewWithCleanupInterval(0)},
 		Ready:    func(context.Context) error { return nil },
 		BaseURL:  mustParse(t, "http://localhost:4312"),
@@ -47,7 +49,7 @@ func (m memorySessions) DeleteCtx(_ context.Context, token string) error { retur
 
 func (m memorySessions) AttachUser(context.Context, string, string) error { return nil }
 
-func (m memorySessions) UserSessions(context.Context, string, string) ([]billing.OpenSession, error) {
+func (m memorySessions) UserSessions(context.Context, string, string) ([]account.OpenSession, error) {
 	return nil, nil
 }
 

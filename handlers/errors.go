@@ -6,14 +6,14 @@ import (
 	"net/http"
 	"net/url"
 
-	"usher/billing"
+	"usher/billing/apperr"
 	"usher/views/layout"
 )
 
 // edgeError is an error of HTTP's own that package billing has no code for.
 type edgeError struct {
 	status  int
-	code    billing.Code
+	code    apperr.Code
 	message string
 	err     error
 }
@@ -38,38 +38,38 @@ func (e *edgeError) because(err error) *edgeError {
 
 // The errors of the edge.
 var (
-	errSignedOut      = &edgeError{status: http.StatusUnauthorized, code: billing.CodeUnauthenticated, message: "Please sign in first."}
-	errNoOrganization = &edgeError{status: http.StatusNotFound, code: billing.CodeNotFound, message: "You are not in any organization any more. Ask an admin of yours to invite you again."}
-	errNoPage         = &edgeError{status: http.StatusNotFound, code: billing.CodeNotFound, message: "There is nothing at this address."}
+	errSignedOut      = &edgeError{status: http.StatusUnauthorized, code: apperr.CodeUnauthenticated, message: "Please sign in first."}
+	errNoOrganization = &edgeError{status: http.StatusNotFound, code: apperr.CodeNotFound, message: "You are not in any organization any more. Ask an admin of yours to invite you again."}
+	errNoPage         = &edgeError{status: http.StatusNotFound, code: apperr.CodeNotFound, message: "There is nothing at this address."}
 	errMethod         = &edgeError{status: http.StatusMethodNotAllowed, code: "method_not_allowed", message: "This address can't be used in this way."}
-	errCrossOrigin    = &edgeError{status: http.StatusForbidden, code: billing.CodeForbidden, message: "This request came from another site, so nothing was done."}
+	errCrossOrigin    = &edgeError{status: http.StatusForbidden, code: apperr.CodeForbidden, message: "This request came from another site, so nothing was done."}
 	errTooLarge       = &edgeError{status: http.StatusRequestEntityTooLarge, code: "too_large", message: "That is more than can be taken at once."}
 	errFormType       = &edgeError{status: http.StatusUnsupportedMediaType, code: "unsupported_media_type", message: "Forms are taken as application/x-www-form-urlencoded."}
 	errJSONType       = &edgeError{status: http.StatusUnsupportedMediaType, code: "unsupported_media_type", message: "The body has to be JSON, with the header Content-Type: application/json."}
-	errBody           = &edgeError{status: http.StatusBadRequest, code: billing.CodeInvalid, message: "The request could not be read."}
-	errText           = &edgeError{status: http.StatusBadRequest, code: billing.CodeInvalid, message: "The request holds characters that can't be stored."}
-	errMetricsToken   = &edgeError{status: http.StatusUnauthorized, code: billing.CodeUnauthenticated, message: "Send the METRICS_TOKEN as Authorization: Bearer."}
+	errBody           = &edgeError{status: http.StatusBadRequest, code: apperr.CodeInvalid, message: "The request could not be read."}
+	errText           = &edgeError{status: http.StatusBadRequest, code: apperr.CodeInvalid, message: "The request holds characters that can't be stored."}
+	errMetricsToken   = &edgeError{status: http.StatusUnauthorized, code: apperr.CodeUnauthenticated, message: "Send the METRICS_TOKEN as Authorization: Bearer."}
 	errNotReady       = &edgeError{status: http.StatusServiceUnavailable, code: "unavailable", message: "Not ready."}
 	errUndeclared     = errors.New("the route does not say what it needs")
 )
 
 // statuses says what HTTP calls a code.
-var statuses = map[billing.Code]int{
-	billing.CodeInvalid:         http.StatusBadRequest,
-	billing.CodeUnauthenticated: http.StatusUnauthorized,
-	billing.CodeForbidden:       http.StatusForbidden,
-	billing.CodeNotFound:        http.StatusNotFound,
-	billing.CodeConflict:        http.StatusConflict,
-	billing.CodeUnprocessable:   http.StatusUnprocessableEntity,
-	billing.CodeRateLimited:     http.StatusTooManyRequests,
-	billing.CodeStripe:          http.StatusBadGateway,
-	billing.CodeInternal:        http.StatusInternalServerError,
+var statuses = map[apperr.Code]int{
+	apperr.CodeInvalid:         http.StatusBadRequest,
+	apperr.CodeUnauthenticated: http.StatusUnauthorized,
+	apperr.CodeForbidden:       http.StatusForbidden,
+	apperr.CodeNotFound:        http.StatusNotFound,
+	apperr.CodeConflict:        http.StatusConflict,
+	apperr.CodeUnprocessable:   http.StatusUnprocessableEntity,
+	apperr.CodeRateLimited:     http.StatusTooManyRequests,
+	apperr.CodeStripe:          http.StatusBadGateway,
+	apperr.CodeInternal:        http.StatusInternalServerError,
 }
 
 // problem is what the outside learns of an error.
 type problem struct {
 	status  int
-	code    billing.Code
+	code    apperr.Code
 	message string
 }
 
@@ -78,12 +78,12 @@ func problemOf(err error) problem {
 	if errors.As(err, &edge) {
 		return problem{edge.status, edge.code, edge.message}
 	}
-	code := billing.ErrorCode(err)
+	code := apperr.CodeOf(err)
 	status, known := statuses[code]
 	if !known {
 		status = http.StatusInternalServerError
 	}
-	return problem{status, code, billing.ErrorMessage(err)}
+	return problem{status, code, apperr.MessageOf(err)}
 }
 
 // fail answers an error in the shape of its route and leaves it to the log.
@@ -126,9 +126,9 @@ func logInPath(r *http.Request) string {
 
 // problemTitles name what a message is about where the status alone would say something else.
 var problemTitles = map[string]string{
-	billing.MessageOtherOrganization: "This was about another organization",
-	billing.MessageAlreadySubscribed: "There is a plan already",
-	billing.MessageNoCustomer:        "There is no bill yet",
+	apperr.MessageOtherOrganization: "This was about another organization",
+	apperr.MessageAlreadySubscribed: "There is a plan already",
+	apperr.MessageNoCustomer:        "There is no bill yet",
 }
 
 // showProblem is the error page. Where the words for the status say it better than the error does, they are left to the view.

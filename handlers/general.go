@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"usher/billing"
+	"usher/billing/account"
 	"usher/views/layout"
 	organizationviews "usher/views/organization"
 	"usher/views/ui"
@@ -35,7 +36,7 @@ func (s *server) generalPage(w http.ResponseWriter, r *http.Request, status int,
 }
 
 // generalSections adds what only an admin may do.
-func (s *server) generalSections(r *http.Request, p *organizationviews.GeneralPageProps, members []billing.Member) {
+func (s *server) generalSections(r *http.Request, p *organizationviews.GeneralPageProps, members []account.Member) {
 	access := accessOf(r)
 	if !access.IsAdmin() {
 		return
@@ -43,7 +44,7 @@ func (s *server) generalSections(r *http.Request, p *organizationviews.GeneralPa
 	organization := access.Organization
 	p.Transfer, p.Deletion = &organizationviews.TransferProps{}, &organizationviews.DeletionProps{Days: int(billing.DeletionUndo.Hours() / 24), At: moment(organization.DeletesAt)}
 	for _, member := range members {
-		if member.UserID != access.User.ID && member.Status == billing.MemberActive {
+		if member.UserID != access.User.ID && member.Status == account.MemberActive {
 			p.Transfer.Members = append(p.Transfer.Members, ui.Option{Value: member.ID, Label: member.Name + " (" + member.Email + ")"})
 		}
 	}

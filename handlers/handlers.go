@@ -17,6 +17,7 @@ import (
 	"github.com/alexedwards/scs/v2"
 
 	"usher/billing"
+	"usher/billing/account"
 	"usher/views/ui"
 )
 
@@ -62,7 +63,7 @@ type SessionStore interface {
 	// AttachUser notes whose session a token is, before the session is first written too.
 	AttachUser(ctx context.Context, token, userID string) error
 	// UserSessions lists a user's sessions; the one of this token is the current one.
-	UserSessions(ctx context.Context, userID, token string) ([]billing.OpenSession, error)
+	UserSessions(ctx context.Context, userID, token string) ([]account.OpenSession, error)
 	// EndOtherSessions ends all sessions of a user but the one of this token.
 	EndOtherSessions(ctx context.Context, userID, token string) error
 }

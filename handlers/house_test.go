@@ -20,6 +20,9 @@ import (
 	"github.com/PuerkitoBio/goquery"
 
 	"usher/billing"
+	"usher/billing/account"
+	"usher/billing/apperr"
+	"usher/billing/catalog"
 	"usher/billing/stripegw"
 	"usher/db"
 	"usher/db/dbtest"
@@ -48,9 +51,9 @@ type house struct {
 	handler atomic.Pointer[http.Handler]
 	origin  string // Stripe's
 
-	organization billing.Organization // of admin, billing admin and member
-	elsewhere    billing.Organization // of the stranger
-	users        map[string]billing.User
+	organization account.Organization // of admin, billing admin and member
+	elsewhere    account.Organization // of the stranger
+	users        map[string]account.User
 }
 
 // syncBuffer is a log that several requests write to.
@@ -77,7 +80,7 @@ func openHouse(t testing.TB) *house {
 	if parallel, can := t.(interface{ Parallel() }); can { // a fuzz test is one after the other
 		parallel.Parallel()
 	}
-	h := &house{t: t, users: map[string]billing.User{}, log: &syncBuffer{}}
+	h := &house{t: t, users: map[string]account.User{}, log: &syncBuffer{}}
 	h.openStore()
 	web := httptest.NewUnstartedServer(nil)
 	h.url = "http://" + web.Listener.Addr().String()
@@ -159,7 +162,7 @@ func (h *house) openStripe() (origin string, gateway *stripegw.Gateway) {
 
 func (h *house) pushPrices(gateway *stripegw.Gateway) {
 	h.t.Helper()
-	for _, price := range stripegw.KeyedPrices(billing.BuiltInPlans()) {
+	for _, price := range stripegw.KeyedPrices(catalog.BuiltInPlans()) {
 		if _, _, err := gateway.EnsurePrice(h.t.Context(), price); err != nil {
 			h.t.Fatal(err)
 		}
@@ -171,7 +174,7 @@ func (h *house) openService(gateway *stripegw.Gateway) {
 	started := time.Now()
 	h.service = billing.New(billing.Options{
 		WallClock: func() time.Time { return started }, // so that no limit's window ends within a test
-		Store:     h.store, Gateway: gateway, Catalog: billing.BuiltInPlans(), KeyFingerprint: "house",
+		Store:     h.store, Gateway: gateway, Catalog: catalog.BuiltInPlans(), KeyFingerprint: "house",
 		SuccessURL: h.url + billingPath + "&success=true", CancelURL: h.url + billingPath + "&canceled=true",
 		ReturnURL: h.url + billingPath, AllowedOrigins: []string{h.url},
 		Renderer: mailviews.Renderer{}, BaseURL: h.url,
@@ -199,15 +202,15 @@ func (h *house) settle() {
 	h.t.Helper()
 	h.organization = h.found("admin", "Lantern Theatre")
 	h.elsewhere = h.found("stranger", "Elsewhere")
-	h.join("billing", billing.RoleBillingAdmin)
-	h.join("member", billing.RoleMember)
+	h.join("billing", account.RoleBillingAdmin)
+	h.join("member", account.RoleMember)
 }
 
 func email(name string) string { return name + "@example.com" }
 
-func (h *house) found(name, organization string) billing.Organization {
+func (h *house) found(name, organization string) account.Organization {
 	h.t.Helper()
-	user, founded, err := h.service.Users.SignUp(h.t.Context(), billing.SignUp{
+	user, founded, err := h.service.Users.SignUp(h.t.Context(), account.SignUp{
 		Name: "The " + name, Email: email(name), Password: testPassword, Organization: organization,
 	})
 	if err != nil {
@@ -219,7 +222,7 @@ func (h *house) found(name, organization string) billing.Organization {
 
 func (h *house) join(name, role string) {
 	h.t.Helper()
-	user, err := h.service.Users.CreateMember(h.t.Context(), h.organization.ID, billing.NewMember{
+	user, err := h.service.Users.CreateMember(h.t.Context(), h.organization.ID, account.NewMember{
 		Name: "The " + name, Email: email(name), Password: testPassword, RoleID: role, Billable: true,
 	})
 	if err != nil {
@@ -229,11 +232,11 @@ func (h *house) join(name, role string) {
 }
 
 // alsoMember makes a user an admin of another organization too.
-func (h *house) alsoMember(name string, organization billing.Organization) {
+func (h *house) alsoMember(name string, organization account.Organization) {
 	h.t.Helper()
-	err := h.store.Members().Insert(h.t.Context(), billing.Member{
-		ID: "mem_" + name + "_also", OrganizationID: organization.ID, UserID: h.users[name].ID, Role: billing.Role{ID: billing.RoleAdmin},
-		Status: billing.MemberActive, JoinedAt: time.Now(),
+	err := h.store.Members().Insert(h.t.Context(), account.Member{
+		ID: "mem_" + name + "_also", OrganizationID: organization.ID, UserID: h.users[name].ID, Role: account.Role{ID: account.RoleAdmin},
+		Status: account.MemberActive, JoinedAt: time.Now(),
 	})
 	if err != nil {
 		h.t.Fatal(err)
@@ -419,7 +422,7 @@ func (a answer) hides(texts ...string) answer {
 }
 
 // problem fails unless the answer is this error in JSON.
-func (a answer) problem(status int, code billing.Code, message string) answer {
+func (a answer) problem(status int, code apperr.Code, message string) answer {
 	a.t.Helper()
 	var got errorAnswer
 	if err := json.Unmarshal([]byte(a.body), &got); err != nil {

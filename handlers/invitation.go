@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"usher/billing"
+	"usher/billing/account"
+	"usher/billing/apperr"
 	authviews "usher/views/auth"
 	"usher/views/layout"
 	organizationviews "usher/views/organization"
@@ -25,7 +27,7 @@ func (s *server) inviteProps(r *http.Request, o billing.Overview, promised int, 
 }
 
 // promised counts the seats that are kept for those who are invited.
-func (s *server) promised(invitations []billing.Invitation) int {
+func (s *server) promised(invitations []account.Invitation) int {
 	n := 0
 	for _, invitation := range invitations {
 		if invitation.Billable && !invitation.Expired(s.now()) {
@@ -35,7 +37,7 @@ func (s *server) promised(invitations []billing.Invitation) int {
 	return n
 }
 
-func (s *server) invitationRows(invitations []billing.Invitation, a billing.Access) []organizationviews.InvitationRow {
+func (s *server) invitationRows(invitations []account.Invitation, a account.Access) []organizationviews.InvitationRow {
 	rows := make([]organizationviews.InvitationRow, 0, len(invitations))
 	for _, i := range invitations {
 		row := organizationviews.InvitationRow{
@@ -54,7 +56,7 @@ func (s *server) invitationRows(invitations []billing.Invitation, a billing.Acce
 
 // createInvitation invites somebody.
 func (s *server) createInvitation(w http.ResponseWriter, r *http.Request) error {
-	typed := billing.NewInvitation{Email: r.PostFormValue("email"), RoleID: r.PostFormValue("roleId"), Billable: ticked(r, "billable")}
+	typed := account.NewInvitation{Email: r.PostFormValue("email"), RoleID: r.PostFormValue("roleId"), Billable: ticked(r, "billable")}
 	_, err := s.billing.Invitations.Invite(r.Context(), accessOf(r), typed)
 	if wrong := fieldMessages(err); len(wrong) > 0 {
 		traceOf(r).failure = err
@@ -96,28 +98,28 @@ func (s *server) acceptInvitation(w http.ResponseWriter, r *http.Request) error 
 	switch {
 	case err == nil:
 		return s.welcome(w, r, userID, organization)
-	case isRefusal(err), billing.ErrorCode(err) == billing.CodeForbidden, billing.ErrorCode(err) == billing.CodeUnauthenticated:
+	case isRefusal(err), apperr.CodeOf(err) == apperr.CodeForbidden, apperr.CodeOf(err) == apperr.CodeUnauthenticated:
 		return s.refuseAccepting(w, r, err)
-	case billing.ErrorCode(err) == billing.CodeNotFound:
+	case apperr.CodeOf(err) == apperr.CodeNotFound:
 		return s.invitePage(w, r, http.StatusNotFound, authviews.InvitationPageProps{})
 	}
 	return err
 }
 
-func (s *server) accept(r *http.Request) (userID string, organization billing.Organization, err error) {
+func (s *server) accept(r *http.Request) (userID string, organization account.Organization, err error) {
 	token := r.PathValue("token")
 	if userID = visitOf(r).userID; userID != "" {
 		organization, err = s.billing.Invitations.Accept(r.Context(), token, userID)
 		return userID, organization, err
 	}
-	user, organization, err := s.billing.Invitations.AcceptWithNewAccount(r.Context(), token, billing.NewAccount{
+	user, organization, err := s.billing.Invitations.AcceptWithNewAccount(r.Context(), token, account.NewAccount{
 		Name: r.PostFormValue("name"), Password: r.PostFormValue("password"),
 	})
 	return user.ID, organization, err
 }
 
 // welcome signs a new account in and makes the organization the one that is worked in.
-func (s *server) welcome(w http.ResponseWriter, r *http.Request, userID string, organization billing.Organization) error {
+func (s *server) welcome(w http.ResponseWriter, r *http.Request, userID string, organization account.Organization) error {
 	if visitOf(r).signedIn() {
 		s.sessions.Put(r.Context(), sessionOrganization, organization.ID)
 	} else if err := s.enter(r.Context(), userID, organization.ID); err != nil {
@@ -131,7 +133,7 @@ func (s *server) refuseAccepting(w http.ResponseWriter, r *http.Request, cause e
 	traceOf(r).failure = cause
 	wrong := fieldMessages(cause)
 	status := refusalStatus(cause)
-	if billing.ErrorCode(cause) == billing.CodeUnauthenticated {
+	if apperr.CodeOf(cause) == apperr.CodeUnauthenticated {
 		status = http.StatusConflict // the page itself says to sign in, and as whom
 	}
 	return s.invitePage(w, r, status, authviews.InvitationPageProps{
@@ -144,9 +146,9 @@ func (s *server) invitePage(w http.ResponseWriter, r *http.Request, status int, 
 	keepSecret(w)
 	props.Layout = s.layout(r, layout.SectionNone)
 	open, err := s.billing.Invitations.Open(r.Context(), r.PathValue("token"))
-	code := billing.ErrorCode(err)
-	if code == billing.CodeNotFound || code == billing.CodeConflict {
-		closed := authviews.InvitationPageProps{Layout: props.Layout, State: authviews.InvitationClosed, Message: billing.ErrorMessage(err)}
+	code := apperr.CodeOf(err)
+	if code == apperr.CodeNotFound || code == apperr.CodeConflict {
+		closed := authviews.InvitationPageProps{Layout: props.Layout, State: authviews.InvitationClosed, Message: apperr.MessageOf(err)}
 		return render(w, r, problemOf(err).status, authviews.InvitationPage(closed))
 	}
 	if err != nil {
@@ -158,7 +160,7 @@ func (s *server) invitePage(w http.ResponseWriter, r *http.Request, status int, 
 	return render(w, r, status, authviews.InvitationPage(props))
 }
 
-func (s *server) fillInvitePage(r *http.Request, open billing.OpenInvitation, props *authviews.InvitationPageProps) error {
+func (s *server) fillInvitePage(r *http.Request, open account.OpenInvitation, props *authviews.InvitationPageProps) error {
 	props.Organization, props.Inviter, props.Role = open.Organization.Name, open.Inviter.Name, open.Role.Name
 	props.Email, props.ExpiresAt = open.Email, open.ExpiresAt
 	props.Action = "/invite/" + url.PathEscape(r.PathValue("token"))

@@ -11,7 +11,7 @@ import (
 	"slices"
 	"strings"
 
-	"usher/billing"
+	"usher/billing/apperr"
 )
 
 // writeJSON sends a value. It goes into the response that is held back, so the error comes in time.
@@ -32,8 +32,8 @@ type errorAnswer struct {
 }
 
 type errorDetail struct {
-	Code    billing.Code `json:"code"`
-	Message string       `json:"message"`
+	Code    apperr.Code `json:"code"`
+	Message string      `json:"message"`
 }
 
 func writeProblem(w http.ResponseWriter, p problem) {
@@ -89,15 +89,15 @@ func refuseUnknown(given map[string]json.RawMessage, into any) error {
 		return nil
 	}
 	slices.Sort(unknown)
-	return billing.Errorf(billing.CodeInvalid, "Unknown field %q. Known are %s.", unknown[0], strings.Join(known, ", "))
+	return apperr.Errorf(apperr.CodeInvalid, "Unknown field %q. Known are %s.", unknown[0], strings.Join(known, ", "))
 }
 
 func jsonError(err error) error {
 	var wrongType *json.UnmarshalTypeError
 	if errors.As(err, &wrongType) && wrongType.Field != "" {
-		return &billing.Error{Code: billing.CodeInvalid, Message: fmt.Sprintf("The field %q has to be a string.", wrongType.Field), Err: err}
+		return &apperr.Error{Code: apperr.CodeInvalid, Message: fmt.Sprintf("The field %q has to be a string.", wrongType.Field), Err: err}
 	}
-	return &billing.Error{Code: billing.CodeInvalid, Message: "The body has to be one JSON object.", Err: err}
+	return &apperr.Error{Code: apperr.CodeInvalid, Message: "The body has to be one JSON object.", Err: err}
 }
 
 // hasBody tells whether a JSON body came along, for the endpoint that needs none.

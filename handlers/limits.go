@@ -7,27 +7,27 @@ import (
 	"strings"
 	"time"
 
-	"usher/billing"
+	"usher/billing/account"
 )
 
 // limit bounds a route: how often, and for whom it is counted.
 type limit struct {
-	billing.Limit
+	account.Limit
 	who func(*server, *http.Request) string
 }
 
 // The limits of the routes that cost something or that are guessed at: whoever tries passwords, makes accounts or has mail sent. Addresses
 // have room for an office behind one; names have not.
 var (
-	logInByAddress = limit{billing.Limit{Name: "log-in by address", Max: 100, Per: 15 * time.Minute}, (*server).address}
-	logInByEmail   = limit{billing.Limit{Name: "log-in by e-mail", Max: 10, Per: 15 * time.Minute}, emailOf}
-	signUps        = limit{billing.Limit{Name: "sign-up", Max: 30, Per: time.Hour}, (*server).address}
-	recoveries     = limit{billing.Limit{Name: "recovery", Max: 30, Per: time.Hour}, (*server).address}
-	tokens         = limit{billing.Limit{Name: "token", Max: 60, Per: 15 * time.Minute}, (*server).address}
-	checkouts      = limit{billing.Limit{Name: "checkout", Max: 60, Per: time.Hour}, organizationOf}
-	portals        = limit{billing.Limit{Name: "portal", Max: 120, Per: time.Hour}, organizationOf}
-	seatRetries    = limit{billing.Limit{Name: "seat retry", Max: 60, Per: 15 * time.Minute}, organizationOf}
-	invitations    = limit{billing.Limit{Name: "invitation", Max: 200, Per: time.Hour}, organizationOf}
+	logInByAddress = limit{account.Limit{Name: "log-in by address", Max: 100, Per: 15 * time.Minute}, (*server).address}
+	logInByEmail   = limit{account.Limit{Name: "log-in by e-mail", Max: 10, Per: 15 * time.Minute}, emailOf}
+	signUps        = limit{account.Limit{Name: "sign-up", Max: 30, Per: time.Hour}, (*server).address}
+	recoveries     = limit{account.Limit{Name: "recovery", Max: 30, Per: time.Hour}, (*server).address}
+	tokens         = limit{account.Limit{Name: "token", Max: 60, Per: 15 * time.Minute}, (*server).address}
+	checkouts      = limit{account.Limit{Name: "checkout", Max: 60, Per: time.Hour}, organizationOf}
+	portals        = limit{account.Limit{Name: "portal", Max: 120, Per: time.Hour}, organizationOf}
+	seatRetries    = limit{account.Limit{Name: "seat retry", Max: 60, Per: 15 * time.Minute}, organizationOf}
+	invitations    = limit{account.Limit{Name: "invitation", Max: 200, Per: time.Hour}, organizationOf}
 )
 
 func emailOf(_ *server, r *http.Request) string {

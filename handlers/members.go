@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"usher/billing"
+	"usher/billing/account"
+	"usher/billing/apperr"
 	"usher/views/layout"
 	organizationviews "usher/views/organization"
 	"usher/views/ui"
@@ -18,12 +20,12 @@ const (
 )
 
 func (s *server) showMembers(w http.ResponseWriter, r *http.Request) error {
-	return s.membersPage(w, r, http.StatusOK, inviteForm{billing.NewInvitation{RoleID: billing.RoleMember, Billable: true}, nil})
+	return s.membersPage(w, r, http.StatusOK, inviteForm{account.NewInvitation{RoleID: account.RoleMember, Billable: true}, nil})
 }
 
 // inviteForm is what was typed into the form above the members, and what is wrong with it.
 type inviteForm struct {
-	typed billing.NewInvitation
+	typed account.NewInvitation
 	wrong map[string]string
 }
 
@@ -48,7 +50,7 @@ func (s *server) membersPage(w http.ResponseWriter, r *http.Request, status int,
 		Seats: seatRow(overview.Seats), SeatPrice: seatPrice(overview), Pager: pager, CanManage: access.CanManageMembers(),
 		Filter: organizationviews.MemberFilter(search),
 	}
-	if narrowed := search != (billing.MemberSearch{}); from == 0 && !narrowed {
+	if narrowed := search != (account.MemberSearch{}); from == 0 && !narrowed {
 		props.Invitations = s.invitationRows(invitations, access)
 	}
 	if props.Members, err = s.memberRows(r, members[from:to]); err != nil {
@@ -64,13 +66,13 @@ func (s *server) membersPage(w http.ResponseWriter, r *http.Request, status int,
 }
 
 // memberSearch reads what the list is narrowed to.
-func memberSearch(r *http.Request) billing.MemberSearch {
+func memberSearch(r *http.Request) account.MemberSearch {
 	query := r.URL.Query()
-	return billing.MemberSearch{Text: query.Get("q"), Seat: billing.MemberSeat(query.Get("show"))}
+	return account.MemberSearch{Text: query.Get("q"), Seat: account.MemberSeat(query.Get("show"))}
 }
 
 // memberRows draws members with why each of them is billed.
-func (s *server) memberRows(r *http.Request, members []billing.Member) ([]organizationviews.MemberRow, error) {
+func (s *server) memberRows(r *http.Request, members []account.Member) ([]organizationviews.MemberRow, error) {
 	ids := make([]string, 0, len(members))
 	for _, member := range members {
 		ids = append(ids, member.UserID)
@@ -90,7 +92,7 @@ func (s *server) memberRows(r *http.Request, members []billing.Member) ([]organi
 	return rows, nil
 }
 
-func memberRow(m billing.Member, v visit) organizationviews.MemberRow {
+func memberRow(m account.Member, v visit) organizationviews.MemberRow {
 	return organizationviews.MemberRow{
 		ID: m.ID, Name: m.Name, Email: m.Email, Role: m.Role.Name, Billed: m.Billed(), Billable: m.Billable, Status: m.Status,
 		JoinedAt: m.JoinedAt, LastSeenAt: moment(m.LastSeenAt), You: m.UserID == v.userID, Fixed: !v.access.Covers(m.Role),
@@ -122,7 +124,7 @@ func nextSeat(o billing.Overview, promised int) organizationviews.NextSeat {
 }
 
 // roleOptions lists the roles; those that may do more than the viewer's are shown and not to be had.
-func roleOptions(roles []billing.Role, a billing.Access) []ui.Option {
+func roleOptions(roles []account.Role, a account.Access) []ui.Option {
 	options := make([]ui.Option, 0, len(roles))
 	for _, role := range roles {
 		options = append(options, ui.Option{Value: role.ID, Label: role.Name, Disabled: !a.Covers(role)})
@@ -133,7 +135,7 @@ func roleOptions(roles []billing.Role, a billing.Access) []ui.Option {
 }
 
 func rank(o ui.Option) int {
-	if o.Value == billing.RoleMember {
+	if o.Value == account.RoleMember {
 		return 0
 	}
 	return 1
@@ -148,7 +150,7 @@ func (s *server) showMember(w http.ResponseWriter, r *http.Request) error {
 	return s.memberPage(w, r, http.StatusOK, member, organizationviews.MemberErrors{})
 }
 
-func (s *server) memberPage(w http.ResponseWriter, r *http.Request, status int, m billing.Member, wrong organizationviews.MemberErrors) error {
+func (s *server) memberPage(w http.ResponseWriter, r *http.Request, status int, m account.Member, wrong organizationviews.MemberErrors) error {
 	roles, err := s.billing.Roles.List(r.Context(), accessOf(r))
 	if err != nil {
 		return err
@@ -157,7 +159,7 @@ func (s *server) memberPage(w http.ResponseWriter, r *http.Request, status int, 
 	if err != nil {
 		return err
 	}
-	rows, err := s.memberRows(r, []billing.Member{m})
+	rows, err := s.memberRows(r, []account.Member{m})
 	if err != nil {
 		return err
 	}
@@ -183,15 +185,15 @@ func (s *server) changeMember(w http.ResponseWriter, r *http.Request) error {
 
 // memberChange reads the form. One that names both role and status is a whole one, in which a box that is not ticked says no; else what
 // the form does not name stays as it is.
-func memberChange(r *http.Request) billing.MemberChange {
-	var change billing.MemberChange
+func memberChange(r *http.Request) account.MemberChange {
+	var change account.MemberChange
 	form := r.PostForm
 	if form.Has("roleId") {
 		role := form.Get("roleId")
 		change.RoleID = &role
 	}
 	if form.Has("status") {
-		status := billing.MemberStatus(form.Get("status"))
+		status := account.MemberStatus(form.Get("status"))
 		change.Status = &status
 	}
 	if form.Has("billable") || (change.RoleID != nil && change.Status != nil) {
@@ -212,11 +214,11 @@ func ticked(r *http.Request, name string) bool {
 
 // isRefusal tells whether an error is a rule's no to a form, which comes back with what was typed.
 func isRefusal(err error) bool {
-	var refusal *billing.Error
-	if !errors.As(err, &refusal) || errors.Is(err, billing.ErrNotFound) {
+	var refusal *apperr.Error
+	if !errors.As(err, &refusal) || errors.Is(err, apperr.ErrNotFound) {
 		return false
 	}
-	return refusal.Code == billing.CodeUnprocessable || refusal.Code == billing.CodeConflict || refusal.Field != ""
+	return refusal.Code == apperr.CodeUnprocessable || refusal.Code == apperr.CodeConflict || refusal.Field != ""
 }
 
 // refusalStatus is 422 for what was typed and stays what it is for the state of things.
@@ -227,11 +229,11 @@ func formMessage(err error) string {
 	if len(fieldMessages(err)) > 0 {
 		return ""
 	}
-	return billing.ErrorMessage(err)
+	return apperr.MessageOf(err)
 }
 
 // refuseMember shows the member's page with what was typed and why it can't be.
-func (s *server) refuseMember(w http.ResponseWriter, r *http.Request, change billing.MemberChange, cause error) error {
+func (s *server) refuseMember(w http.ResponseWriter, r *http.Request, change account.MemberChange, cause error) error {
 	traceOf(r).failure = cause
 	member, err := s.billing.Members.Get(r.Context(), accessOf(r), r.PathValue("id"))
 	if err != nil {
@@ -256,7 +258,7 @@ func (s *server) refuseMember(w http.ResponseWriter, r *http.Request, change bil
 func (s *server) removeMember(w http.ResponseWriter, r *http.Request) error {
 	err := s.billing.Members.Remove(r.Context(), accessOf(r), r.PathValue("id"))
 	if isRefusal(err) {
-		return s.refuseMember(w, r, billing.MemberChange{}, err)
+		return s.refuseMember(w, r, account.MemberChange{}, err)
 	}
 	if err != nil {
 		return err

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"usher/billing"
+	"usher/billing/account"
 )
 
 const (
@@ -70,7 +70,7 @@ func TestInvitedPersonTakesASeat(t *testing.T) {
 	joined := guest.submit(wrong, "main form", url.Values{"name": {"Noa Levi"}, "password": {testPassword}})
 	guest.follow(joined.leadsTo("/dashboard?notice=joined")).shows("Welcome. You are a member now.", "Lantern Theatre")
 	guest.get("/organization?tab=general").shows("Billing admin")
-	guest.get(link).is(http.StatusNotFound).shows(billing.MessageInvitationGone)
+	guest.get(link).is(http.StatusNotFound).shows(account.MessageInvitationGone)
 
 	eventually(t, "four seats at Stripe", func() bool {
 		panel := guest.get("/organization/seats")
@@ -97,7 +97,7 @@ func TestInvitationWithAnAccount(t *testing.T) {
 	}
 	other := h.signedIn("member")
 	other.get(link).is(http.StatusOK).shows("The invitation is for STRANGER@example.com", "You are signed in as member@example.com")
-	other.post(link, nil).is(http.StatusForbidden).shows(billing.MessageInvitationOther)
+	other.post(link, nil).is(http.StatusForbidden).shows(account.MessageInvitationOther)
 
 	stranger := h.signedIn("stranger")
 	joined := stranger.submit(stranger.get(link).shows("whom the invitation is for"), "main form", nil)
@@ -115,7 +115,7 @@ func TestInvitationsAreListedSentAgainAndTakenBack(t *testing.T) {
 	h := openHouse(t)
 	admin := h.signedIn("admin")
 	for email, message := range map[string]string{
-		"nobody": billing.MessageInvitationAddress, "": billing.MessageInvitationAddress, "MEMBER@example.com": billing.MessageMemberAlready,
+		"nobody": account.MessageInvitationAddress, "": account.MessageInvitationAddress, "MEMBER@example.com": account.MessageMemberAlready,
 	} {
 		got := admin.post("/organization/invitations", url.Values{"email": {email}, "roleId": {"billing_admin"}, "billable": {"on"}})
 		got.is(http.StatusUnprocessableEntity).shows(message)
@@ -175,10 +175,10 @@ func TestMemberIsChangedSuspendedAndRemoved(t *testing.T) {
 func TestRefusedChangesComeBackWithWhatWasTyped(t *testing.T) {
 	h := openHouse(t)
 	admin, own := h.signedIn("admin"), "/organization/members/"+h.memberID("admin")
-	admin.post(own, url.Values{"roleId": {"member"}, "status": {"active"}, "billable": {"on"}}).is(http.StatusConflict).shows(billing.MessageLastAdmin)
-	admin.post(own, url.Values{"status": {"suspended"}}).is(http.StatusConflict).shows(billing.MessageSuspendsSelf)
-	admin.post(own+"/remove", nil).is(http.StatusConflict).shows(billing.MessageLastAdmin)
-	admin.post("/organization/leave", nil).is(http.StatusConflict).shows(billing.MessageLastAdmin)
+	admin.post(own, url.Values{"roleId": {"member"}, "status": {"active"}, "billable": {"on"}}).is(http.StatusConflict).shows(account.MessageLastAdmin)
+	admin.post(own, url.Values{"status": {"suspended"}}).is(http.StatusConflict).shows(account.MessageSuspendsSelf)
+	admin.post(own+"/remove", nil).is(http.StatusConflict).shows(account.MessageLastAdmin)
+	admin.post("/organization/leave", nil).is(http.StatusConflict).shows(account.MessageLastAdmin)
 	wrong := admin.post("/organization/members/"+h.memberID("member"), url.Values{"status": {"paused"}, "roleId": {"billing_admin"}})
 	wrong.is(http.StatusUnprocessableEntity)
 	if wrong.text("select[name=roleId] option[selected]") != "Billing admin" || wrong.doc().Find("#status[aria-invalid=true]").Length() != 1 {
@@ -207,7 +207,7 @@ func TestCustomRoles(t *testing.T) {
 	made := admin.submit(admin.get("/organization?tab=roles"), "form[action='/organization/roles']", url.Values{"name": {"Box office"}, "canManageMembers": {"on"}})
 	roles := admin.follow(made.leadsTo("/organization?tab=roles&notice=role-saved")).shows("Box office")
 	path := roles.doc().Find("a[href^='/organization/roles/']").AttrOr("href", "")
-	again := admin.post("/organization/roles", url.Values{"name": {"BOX OFFICE"}, "canManageBilling": {"on"}}).is(http.StatusUnprocessableEntity).shows(billing.MessageRoleTaken)
+	again := admin.post("/organization/roles", url.Values{"name": {"BOX OFFICE"}, "canManageBilling": {"on"}}).is(http.StatusUnprocessableEntity).shows(account.MessageRoleTaken)
 	if again.doc().Find("#canManageBilling[checked]").Length() != 1 {
 		t.Error("the ticked box is lost")
 	}
@@ -221,11 +221,11 @@ func TestCustomRoles(t *testing.T) {
 	holder.post(path, url.Values{"name": {"Box office"}, "canManageMembers": {"on"}, "canManageBilling": {"on"}}).is(http.StatusForbidden)
 	holder.post("/organization/members/"+h.memberID("member"), url.Values{"roleId": {"admin"}}).is(http.StatusForbidden)
 	holder.post("/organization/members/"+h.memberID("admin")+"/remove", nil).is(http.StatusForbidden)
-	holder.post("/organization/invitations", url.Values{"email": {"x@example.com"}, "roleId": {"admin"}}).is(http.StatusUnprocessableEntity).shows(billing.MessageGrantsMore)
+	holder.post("/organization/invitations", url.Values{"email": {"x@example.com"}, "roleId": {"admin"}}).is(http.StatusUnprocessableEntity).shows(account.MessageGrantsMore)
 
 	admin.submit(admin.get(path).shows("Held by 1 person"), "main form", url.Values{"name": {"Cloakroom"}}).is(http.StatusSeeOther)
 	holder.post("/organization/invitations", url.Values{"email": {"x@example.com"}}).is(http.StatusForbidden) // the right is gone at once
-	admin.post("/organization/roles/member", url.Values{"name": {"Everybody"}}).is(http.StatusConflict).shows(billing.MessageRoleBuiltIn)
+	admin.post("/organization/roles/member", url.Values{"name": {"Everybody"}}).is(http.StatusConflict).shows(account.MessageRoleBuiltIn)
 	admin.get("/organization/roles/admin").is(http.StatusConflict)
 	h.signedIn("stranger").get(path).is(http.StatusNotFound)
 	admin.post("/organization/members/"+h.memberID("member"), url.Values{"roleId": {"member"}}).is(http.StatusSeeOther)

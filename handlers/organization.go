@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"usher/billing"
+	"usher/billing/account"
 	billingviews "usher/views/billing"
 	"usher/views/layout"
 	organizationviews "usher/views/organization"
@@ -37,10 +38,10 @@ func header(r *http.Request, tab layout.OrganizationTab) layout.OrganizationHead
 }
 
 // billingNames lists who may manage billing.
-func billingNames(members []billing.Member) []string {
+func billingNames(members []account.Member) []string {
 	var names []string
 	for _, member := range members {
-		if (billing.Access{Member: member}).CanManageBilling() {
+		if (account.Access{Member: member}).CanManageBilling() {
 			names = append(names, member.Name)
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"usher/billing"
+	"usher/billing/apperr"
 )
 
 // TestPackJourney: a visitor chooses a pack, signs up, pays, and finds the credits.
@@ -37,8 +37,8 @@ func TestPackByJSON(t *testing.T) {
 		t.Errorf("answered %s", opened.body)
 	}
 	for _, refused := range []string{body(pack.Price.ID, "subscription"), body(h.priceID(), "payment")} {
-		b.postJSON("/billing/createSubscriptionCheckout", refused).problem(http.StatusBadRequest, billing.CodeInvalid, billing.MessageInvalidPrice)
+		b.postJSON("/billing/createSubscriptionCheckout", refused).problem(http.StatusBadRequest, apperr.CodeInvalid, apperr.MessageInvalidPrice)
 	}
-	b.post("/billing/checkout", url.Values{"organizationId": {h.organization.ID}, "pack": {"none"}}).is(http.StatusBadRequest).shows(billing.MessageInvalidPrice)
+	b.post("/billing/checkout", url.Values{"organizationId": {h.organization.ID}, "pack": {"none"}}).is(http.StatusBadRequest).shows(apperr.MessageInvalidPrice)
 	h.signedIn("member").post("/billing/checkout", url.Values{"organizationId": {h.organization.ID}, "pack": {"credits_500"}}).is(http.StatusForbidden)
 }

@@ -8,6 +8,9 @@ import (
 	"time"
 
 	"usher/billing"
+	"usher/billing/account"
+	"usher/billing/apperr"
+	"usher/billing/catalog"
 )
 
 func TestPricing(t *testing.T) {
@@ -49,7 +52,7 @@ func TestPricing(t *testing.T) {
 
 func TestComparisonKnowsWhatPlansBuildOn(t *testing.T) {
 	rows := map[string]string{}
-	for _, row := range comparison(billing.BuiltInPlans().Plans) {
+	for _, row := range comparison(catalog.BuiltInPlans().Plans) {
 		for _, cell := range row.Cells {
 			rows[row.Label] += cell.Text + map[bool]string{true: "+", false: "-"}[cell.Included]
 		}
@@ -63,7 +66,7 @@ func TestComparisonKnowsWhatPlansBuildOn(t *testing.T) {
 			t.Errorf("%s: %q, want %q", label, rows[label], cells)
 		}
 	}
-	circle := []billing.Plan{{Name: "A", Features: []string{"Everything in B", "x"}}, {Name: "B", Features: []string{"Everything in A"}}}
+	circle := []catalog.Plan{{Name: "A", Features: []string{"Everything in B", "x"}}, {Name: "B", Features: []string{"Everything in A"}}}
 	if got := comparison(circle); len(got) != 1 || !got[0].Cells[0].Included || !got[0].Cells[1].Included {
 		t.Errorf("plans that name each other: %+v", got)
 	}
@@ -100,9 +103,9 @@ func TestSwitchOrganization(t *testing.T) {
 	b.get("/dashboard").shows("Elsewhere")
 	// A form of the page from before, in another tab.
 	stale := url.Values{"organizationId": {h.organization.ID}, "plan": {"pro"}}
-	b.post("/billing/checkout", stale).is(http.StatusConflict).shows(billing.MessageOtherOrganization)
+	b.post("/billing/checkout", stale).is(http.StatusConflict).shows(apperr.MessageOtherOrganization)
 	b.postJSON("/billing/createCustomerPortal", `{"organizationId":"`+h.organization.ID+`"}`).
-		problem(http.StatusConflict, billing.CodeConflict, billing.MessageOtherOrganization)
+		problem(http.StatusConflict, apperr.CodeConflict, apperr.MessageOtherOrganization)
 	b.post("/organization/switch", url.Values{"organizationId": {"org_made_up"}}).is(http.StatusNotFound)
 	b.get("/dashboard").shows("Elsewhere")
 }
@@ -115,7 +118,7 @@ func TestWhoeverIsRemovedIsOutAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.get("/dashboard").is(http.StatusNotFound).shows("You are not in any organization any more.")
-	b.get("/billing/getSummary").problem(http.StatusNotFound, billing.CodeNotFound, errNoOrganization.message)
+	b.get("/billing/getSummary").problem(http.StatusNotFound, apperr.CodeNotFound, errNoOrganization.message)
 	b.get("/pricing").is(http.StatusOK)
 	b.post("/logout", nil).is(http.StatusSeeOther)
 }
@@ -142,7 +145,7 @@ func TestSeatPanel(t *testing.T) {
 		t.Errorf("leads to %q", to)
 	}
 	refused := h.signedIn("member").post("/organization/seats/retry", nil, "HX-Request", "true").is(http.StatusForbidden)
-	if strings.Contains(refused.body, "<") || strings.TrimSpace(refused.body) != billing.MessageBillingAccess {
+	if strings.Contains(refused.body, "<") || strings.TrimSpace(refused.body) != apperr.MessageBillingAccess {
 		t.Errorf("an error for htmx: %s", refused.body)
 	}
 }
@@ -168,7 +171,7 @@ func TestSeatStates(t *testing.T) {
 		{billing.SeatsOverview{Synced: true, Status: billing.SyncError, DueAt: &earlier}, "queued", true},
 		{billing.SeatsOverview{Synced: true, Status: billing.SyncError}, "failed", false},
 	} {
-		panel := seatPanel(billing.Overview{Seats: tt.seats}, billing.Access{}, now)
+		panel := seatPanel(billing.Overview{Seats: tt.seats}, account.Access{}, now)
 		if string(panel.State) != tt.want || (panel.PollEvery > 0) != tt.polls {
 			t.Errorf("%+v: %s, asks every %v", tt.seats, panel.State, panel.PollEvery)
 		}

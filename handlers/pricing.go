@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"usher/billing"
+	"usher/billing/catalog"
 	billingviews "usher/views/billing"
 	"usher/views/layout"
 )
@@ -58,8 +59,8 @@ func (s *server) pricingProps(r *http.Request, own *billing.Overview) billingvie
 }
 
 // askedInterval reads the interval from the address; without one it is the organization's own, so that its plan is seen at once.
-func askedInterval(r *http.Request, sold []billing.Interval, own *billing.Overview) billing.Interval {
-	asked := billing.Interval(r.URL.Query().Get("interval"))
+func askedInterval(r *http.Request, sold []catalog.Interval, own *billing.Overview) catalog.Interval {
+	asked := catalog.Interval(r.URL.Query().Get("interval"))
 	switch {
 	case slices.Contains(sold, asked):
 		return asked
@@ -68,7 +69,7 @@ func askedInterval(r *http.Request, sold []billing.Interval, own *billing.Overvi
 	case len(sold) > 0:
 		return sold[0]
 	}
-	return billing.Monthly
+	return catalog.Monthly
 }
 
 // askedSeats reads the number of people from the address, with a sentence where it can't be used.
@@ -89,7 +90,7 @@ func askedSeats(r *http.Request, own *billing.Overview) (seats int, wrong string
 }
 
 // packsOf lists what can be bought once; visitors sign up on the way.
-func packsOf(plans billing.Catalog, v visit) []billingviews.PackProps {
+func packsOf(plans catalog.Catalog, v visit) []billingviews.PackProps {
 	packs := make([]billingviews.PackProps, 0, len(plans.Packs))
 	for _, pack := range plans.Packs {
 		packs = append(packs, billingviews.PackProps{
@@ -100,7 +101,7 @@ func packsOf(plans billing.Catalog, v visit) []billingviews.PackProps {
 	return packs
 }
 
-func planCard(plan billing.Plan, interval billing.Interval, seats int, v visit, own *billing.Overview) billingviews.PlanCardProps {
+func planCard(plan catalog.Plan, interval catalog.Interval, seats int, v visit, own *billing.Overview) billingviews.PlanCardProps {
 	price, sold := plan.Price(interval)
 	quantity := plan.Quantity(seats)
 	card := billingviews.PlanCardProps{
@@ -115,7 +116,7 @@ func planCard(plan billing.Plan, interval billing.Interval, seats int, v visit, 
 	return card
 }
 
-func planChoice(plan billing.Plan, interval billing.Interval, sold bool, v visit, own *billing.Overview) billingviews.PlanChoice {
+func planChoice(plan catalog.Plan, interval catalog.Interval, sold bool, v visit, own *billing.Overview) billingviews.PlanChoice {
 	switch {
 	case !sold:
 		return billingviews.NotOffered
@@ -136,15 +137,15 @@ func subscribed(o *billing.Overview) bool {
 	return o.Subscription != nil && !o.Subscription.Status.AllowsCheckout() && o.Subscription.Status != billing.StatusIncomplete
 }
 
-func holds(o *billing.Overview, plan billing.Plan, interval billing.Interval) bool {
+func holds(o *billing.Overview, plan catalog.Plan, interval catalog.Interval) bool {
 	return subscribed(o) && o.Plan != nil && o.Plan.ID == plan.ID && o.Price.Interval == interval
 }
 
 // intervalsOf lists the intervals at which anything is sold.
-func intervalsOf(c billing.Catalog) []billing.Interval {
-	var sold []billing.Interval
-	for _, interval := range []billing.Interval{billing.Monthly, billing.Yearly} {
-		if slices.ContainsFunc(c.Plans, func(p billing.Plan) bool { _, ok := p.Price(interval); return ok }) {
+func intervalsOf(c catalog.Catalog) []catalog.Interval {
+	var sold []catalog.Interval
+	for _, interval := range []catalog.Interval{catalog.Monthly, catalog.Yearly} {
+		if slices.ContainsFunc(c.Plans, func(p catalog.Plan) bool { _, ok := p.Price(interval); return ok }) {
 			sold = append(sold, interval)
 		}
 	}
@@ -152,7 +153,7 @@ func intervalsOf(c billing.Catalog) []billing.Interval {
 }
 
 // yearlySaving says how many months a year at once saves, where it is a whole number and the same for every plan.
-func yearlySaving(c billing.Catalog) string {
+func yearlySaving(c catalog.Catalog) string {
 	free := 0
 	for i, plan := range c.Plans {
 		saved := freeMonths(plan)
@@ -168,9 +169,9 @@ func yearlySaving(c billing.Catalog) string {
 }
 
 // freeMonths counts the months that a year at once does not cost; 0 where that is no whole number.
-func freeMonths(plan billing.Plan) int {
-	month, monthly := plan.Price(billing.Monthly)
-	year, yearly := plan.Price(billing.Yearly)
+func freeMonths(plan catalog.Plan) int {
+	month, monthly := plan.Price(catalog.Monthly)
+	year, yearly := plan.Price(catalog.Yearly)
 	if !monthly || !yearly || month.Amount.Minor <= 0 || year.Amount.Minor%month.Amount.Minor != 0 {
 		return 0
 	}
@@ -178,7 +179,7 @@ func freeMonths(plan billing.Plan) int {
 }
 
 // comparison lists everything any plan has, once, with who has it.
-func comparison(plans []billing.Plan) []billingviews.ComparisonRow {
+func comparison(plans []catalog.Plan) []billingviews.ComparisonRow {
 	credits := billingviews.ComparisonRow{Label: "Credits each month"}
 	var rows []billingviews.ComparisonRow
 	for _, plan := range plans {
@@ -190,7 +191,7 @@ func comparison(plans []billing.Plan) []billingviews.ComparisonRow {
 			}
 		}
 	}
-	if !slices.ContainsFunc(plans, func(p billing.Plan) bool { return p.Credits > 0 }) {
+	if !slices.ContainsFunc(plans, func(p catalog.Plan) bool { return p.Credits > 0 }) {
 		return rows
 	}
 	return append([]billingviews.ComparisonRow{credits}, rows...)
@@ -204,7 +205,7 @@ func thousands(n int) string {
 	return fmt.Sprintf("%s,%03d", thousands(n/1000), n%1000)
 }
 
-func featureRow(plans []billing.Plan, feature string) billingviews.ComparisonRow {
+func featureRow(plans []catalog.Plan, feature string) billingviews.ComparisonRow {
 	row := billingviews.ComparisonRow{Label: feature}
 	for _, plan := range plans {
 		row.Cells = append(row.Cells, billingviews.ComparisonCell{Included: includes(plans, plan, feature, len(plans))})
@@ -213,7 +214,7 @@ func featureRow(plans []billing.Plan, feature string) billingviews.ComparisonRow
 }
 
 // includes looks a feature up in a plan and in the plans it builds on; depth ends a circle of plans that name each other.
-func includes(plans []billing.Plan, plan billing.Plan, feature string, depth int) bool {
+func includes(plans []catalog.Plan, plan catalog.Plan, feature string, depth int) bool {
 	return slices.ContainsFunc(plan.Features, func(own string) bool {
 		base, inherits := inherited(plans, own)
 		return own == feature || (inherits && depth > 0 && includes(plans, base, feature, depth-1))
@@ -221,11 +222,11 @@ func includes(plans []billing.Plan, plan billing.Plan, feature string, depth int
 }
 
 // inherited returns the plan that a feature such as 'Everything in Starter' means.
-func inherited(plans []billing.Plan, feature string) (billing.Plan, bool) {
+func inherited(plans []catalog.Plan, feature string) (catalog.Plan, bool) {
 	name, ok := strings.CutPrefix(feature, "Everything in ")
-	i := slices.IndexFunc(plans, func(p billing.Plan) bool { return p.Name == name })
+	i := slices.IndexFunc(plans, func(p catalog.Plan) bool { return p.Name == name })
 	if !ok || i < 0 {
-		return billing.Plan{}, false
+		return catalog.Plan{}, false
 	}
 	return plans[i], true
 }

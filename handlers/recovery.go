@@ -3,7 +3,7 @@ package handlers
 import (
 	"net/http"
 
-	"usher/billing"
+	"usher/billing/apperr"
 	authviews "usher/views/auth"
 	"usher/views/layout"
 	"usher/views/ui"
@@ -52,7 +52,7 @@ func (s *server) requestRecovery(w http.ResponseWriter, r *http.Request) error {
 func (s *server) showReset(w http.ResponseWriter, r *http.Request) error {
 	keepSecret(w)
 	email, err := s.billing.Recovery.ResetAddress(r.Context(), r.PathValue("token"))
-	if billing.ErrorCode(err) == billing.CodeNotFound {
+	if apperr.CodeOf(err) == apperr.CodeNotFound {
 		return s.showSpentLink(w, r)
 	}
 	if err != nil {
@@ -79,7 +79,7 @@ func (s *server) resetPassword(w http.ResponseWriter, r *http.Request) error {
 	keepSecret(w)
 	token := r.PathValue("token")
 	err := s.billing.Recovery.ResetPassword(r.Context(), token, r.PostFormValue("password"))
-	if billing.ErrorCode(err) == billing.CodeNotFound {
+	if apperr.CodeOf(err) == apperr.CodeNotFound {
 		return s.showSpentLink(w, r)
 	}
 	if wrong := fieldMessages(err); len(wrong) > 0 {
@@ -103,7 +103,7 @@ func (s *server) verifyEmail(w http.ResponseWriter, r *http.Request) error {
 	props := authviews.LinkPageProps{
 		Layout: s.layout(r, layout.SectionNone), Link: ui.LinkButtonProps{Label: "Go on to the dashboard", Href: "/dashboard"},
 	}
-	if billing.ErrorCode(err) == billing.CodeNotFound {
+	if apperr.CodeOf(err) == apperr.CodeNotFound {
 		return render(w, r, http.StatusNotFound, authviews.ExpiredLinkPage(props))
 	}
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/a-h/templ"
 
-	"usher/billing"
+	"usher/billing/apperr"
 	"usher/views/layout"
 	organizationviews "usher/views/organization"
 	"usher/views/ui"
@@ -58,7 +58,7 @@ var notices = map[string]ui.NoticeProps{
 	noticeSignedOut:   {Tone: ui.Good, Title: "You are signed out."},
 	noticePasswordSet: {Tone: ui.Good, Title: "Your new password is set.", Body: "Sign in with it. Everywhere else you are signed out."},
 	noticeSubscribed:  {Tone: ui.Note, Title: "This organization has a plan already.", Body: "Change it here; a second one is never needed."},
-	noticeForbidden:   {Tone: ui.Wait, Title: billing.MessageBillingAccess + ".", Body: "Ask one of them to choose the plan."},
+	noticeForbidden:   {Tone: ui.Wait, Title: apperr.MessageBillingAccess + ".", Body: "Ask one of them to choose the plan."},
 	noticeUnavailable: {Tone: ui.Bad, Title: "Checkout could not be opened.", Body: "Nothing was charged. Choose the plan again in a moment."},
 
 	noticeResynced:       {Tone: ui.Good, Title: "Stripe was asked.", Body: "What differed is set right. Seats that Stripe is still to be told follow in a moment."},

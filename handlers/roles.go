@@ -3,16 +3,17 @@ package handlers
 import (
 	"net/http"
 
-	"usher/billing"
+	"usher/billing/account"
+	"usher/billing/apperr"
 	"usher/views/layout"
 	organizationviews "usher/views/organization"
 )
 
 func (s *server) showRoles(w http.ResponseWriter, r *http.Request) error {
-	return s.rolesPage(w, r, http.StatusOK, billing.RoleDraft{}, organizationviews.RoleErrors{})
+	return s.rolesPage(w, r, http.StatusOK, account.RoleDraft{}, organizationviews.RoleErrors{})
 }
 
-func (s *server) rolesPage(w http.ResponseWriter, r *http.Request, status int, draft billing.RoleDraft, wrong organizationviews.RoleErrors) error {
+func (s *server) rolesPage(w http.ResponseWriter, r *http.Request, status int, draft account.RoleDraft, wrong organizationviews.RoleErrors) error {
 	access := accessOf(r)
 	roles, err := s.billing.Roles.List(r.Context(), access)
 	if err != nil {
@@ -31,7 +32,7 @@ func (s *server) rolesPage(w http.ResponseWriter, r *http.Request, status int, d
 		})
 	}
 	if access.CanManageMembers() {
-		form := roleForm(access, billing.Role{}, draft, wrong)
+		form := roleForm(access, account.Role{}, draft, wrong)
 		props.Draft = &form
 	}
 	return render(w, r, status, organizationviews.RolesPage(props))
@@ -50,7 +51,7 @@ func (s *server) holders(r *http.Request) (map[string]int, error) {
 	return held, nil
 }
 
-func roleForm(a billing.Access, role billing.Role, draft billing.RoleDraft, wrong organizationviews.RoleErrors) organizationviews.RoleFormProps {
+func roleForm(a account.Access, role account.Role, draft account.RoleDraft, wrong organizationviews.RoleErrors) organizationviews.RoleFormProps {
 	return organizationviews.RoleFormProps{
 		OrganizationID: a.Organization.ID, ID: role.ID, Name: draft.Name,
 		CanManageMembers: draft.CanManageMembers, CanManageBilling: draft.CanManageBilling,
@@ -58,8 +59,8 @@ func roleForm(a billing.Access, role billing.Role, draft billing.RoleDraft, wron
 	}
 }
 
-func roleDraft(r *http.Request) billing.RoleDraft {
-	return billing.RoleDraft{
+func roleDraft(r *http.Request) account.RoleDraft {
+	return account.RoleDraft{
 		Name: r.PostFormValue("name"), CanManageBilling: ticked(r, "canManageBilling"), CanManageMembers: ticked(r, "canManageMembers"),
 	}
 }
@@ -92,19 +93,19 @@ func (s *server) showRole(w http.ResponseWriter, r *http.Request) error {
 	return s.rolePage(w, r, http.StatusOK, role, draftOf(role), organizationviews.RoleErrors{})
 }
 
-func (s *server) customRole(r *http.Request) (billing.Role, error) {
+func (s *server) customRole(r *http.Request) (account.Role, error) {
 	role, err := s.billing.Roles.Get(r.Context(), accessOf(r), r.PathValue("id"))
 	if err == nil && role.OrganizationID == "" {
-		err = billing.Errorf(billing.CodeConflict, billing.MessageRoleBuiltIn)
+		err = apperr.Errorf(apperr.CodeConflict, account.MessageRoleBuiltIn)
 	}
 	return role, err
 }
 
-func draftOf(role billing.Role) billing.RoleDraft {
-	return billing.RoleDraft{Name: role.Name, CanManageBilling: role.CanManageBilling, CanManageMembers: role.CanManageMembers}
+func draftOf(role account.Role) account.RoleDraft {
+	return account.RoleDraft{Name: role.Name, CanManageBilling: role.CanManageBilling, CanManageMembers: role.CanManageMembers}
 }
 
-func (s *server) rolePage(w http.ResponseWriter, r *http.Request, status int, role billing.Role, draft billing.RoleDraft, wrong organizationviews.RoleErrors) error {
+func (s *server) rolePage(w http.ResponseWriter, r *http.Request, status int, role account.Role, draft account.RoleDraft, wrong organizationviews.RoleErrors) error {
 	held, err := s.holders(r)
 	if err != nil {
 		return err
@@ -129,7 +130,7 @@ func (s *server) changeRole(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (s *server) refuseRole(w http.ResponseWriter, r *http.Request, draft billing.RoleDraft, cause error) error {
+func (s *server) refuseRole(w http.ResponseWriter, r *http.Request, draft account.RoleDraft, cause error) error {
 	traceOf(r).failure = cause
 	role, err := s.customRole(r)
 	if err != nil {

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"usher/billing"
+	"usher/billing/account"
+	"usher/billing/apperr"
 )
 
 func TestEveryRouteSaysWhatItNeeds(t *testing.T) {
@@ -45,16 +47,16 @@ func TestUndeclaredRoutesLetNobodyIn(t *testing.T) {
 }
 
 func TestNeeds(t *testing.T) {
-	in := func(role billing.Role) visit {
-		return visit{userID: "usr_1", access: billing.Access{
-			Organization: billing.Organization{ID: "org_1"}, Member: billing.Member{Status: billing.MemberActive, Role: role},
+	in := func(role account.Role) visit {
+		return visit{userID: "usr_1", access: account.Access{
+			Organization: account.Organization{ID: "org_1"}, Member: account.Member{Status: account.MemberActive, Role: role},
 		}}
 	}
 	visits := map[string]visit{
 		"nobody": {}, "in no organization": {userID: "usr_1"},
-		"member": in(billing.Role{ID: billing.RoleMember}), "custom role": in(billing.Role{ID: "role_1", CanManageBilling: true}),
+		"member": in(account.Role{ID: account.RoleMember}), "custom role": in(account.Role{ID: "role_1", CanManageBilling: true}),
 		"operator":      {userID: "usr_2", operator: true},
-		"people's role": in(billing.Role{ID: "role_2", CanManageMembers: true}), "admin": in(billing.Role{ID: billing.RoleAdmin}),
+		"people's role": in(account.Role{ID: "role_2", CanManageMembers: true}), "admin": in(account.Role{ID: account.RoleAdmin}),
 	}
 	for n, want := range map[need]map[string]int{
 		undeclared:   {"nobody": 500, "in no organization": 500, "member": 500, "custom role": 500, "admin": 500},
@@ -126,7 +128,7 @@ func checkDoor(t *testing.T, rt route, who string, got answer) {
 	t.Helper()
 	switch {
 	case rt.needs == webhook:
-		got.problem(http.StatusBadRequest, billing.CodeInvalid, billing.MessageSignatureFailed)
+		got.problem(http.StatusBadRequest, apperr.CodeInvalid, apperr.MessageSignatureFailed)
 	case rt.needs == metricsToken:
 		got.is(http.StatusUnauthorized)
 	case rt.needs == public:
@@ -136,9 +138,9 @@ func checkDoor(t *testing.T, rt route, who string, got answer) {
 	case who == "nobody":
 		checkNobody(t, rt, got)
 	case rt.needs == operator && who != "operator" && rt.form == api:
-		got.problem(http.StatusForbidden, billing.CodeForbidden, billing.MessageOperatorsOnly)
+		got.problem(http.StatusForbidden, apperr.CodeForbidden, account.MessageOperatorsOnly)
 	case rt.needs == operator && who != "operator":
-		got.is(http.StatusForbidden).shows(billing.MessageOperatorsOnly)
+		got.is(http.StatusForbidden).shows(account.MessageOperatorsOnly)
 	case rt.needs == operator && strings.Contains(rt.pattern, "{id}"):
 		got.is(http.StatusNotFound)
 	case rt.needs == operator:
@@ -148,7 +150,7 @@ func checkDoor(t *testing.T, rt route, who string, got answer) {
 	case who == "member" && rt.needs == billingAdmin:
 		checkForbidden(t, rt, got)
 	case (who == "member" || who == "billing") && rt.needs == memberAdmin:
-		got.is(http.StatusForbidden).shows(billing.MessageMemberAccess)
+		got.is(http.StatusForbidden).shows(account.MessageMemberAccess)
 	case strings.Contains(rt.pattern, "{id}"): // asks for an object that is not there
 		got.is(http.StatusNotFound)
 	default:
@@ -160,7 +162,7 @@ func checkNobody(t *testing.T, rt route, got answer) {
 	t.Helper()
 	switch {
 	case rt.form == api:
-		got.problem(http.StatusUnauthorized, billing.CodeUnauthenticated, "Please sign in first.")
+		got.problem(http.StatusUnauthorized, apperr.CodeUnauthenticated, "Please sign in first.")
 	case rt.signedOut != nil:
 		got.leadsTo("/signup")
 	case rt.method == get:
@@ -182,20 +184,20 @@ func checkStranger(t *testing.T, rt route, got answer) {
 			t.Error("a stranger sees the organization")
 		}
 	case rt.form == api:
-		got.problem(http.StatusNotFound, billing.CodeNotFound, billing.ErrNotFound.Message)
+		got.problem(http.StatusNotFound, apperr.CodeNotFound, apperr.ErrNotFound.Message)
 	case strings.HasPrefix(rt.pattern, "/settings"): // about themselves
 		checkEntered(t, rt, got)
 	case rt.needs == signedIn:
 		got.is(http.StatusNotFound)
 	default:
-		got.is(http.StatusConflict).shows(billing.MessageOtherOrganization)
+		got.is(http.StatusConflict).shows(apperr.MessageOtherOrganization)
 	}
 }
 
 func checkForbidden(t *testing.T, rt route, got answer) {
 	t.Helper()
 	if rt.form == api {
-		got.problem(http.StatusForbidden, billing.CodeForbidden, "Only organization admins can manage billing")
+		got.problem(http.StatusForbidden, apperr.CodeForbidden, "Only organization admins can manage billing")
 		return
 	}
 	got.is(http.StatusForbidden).shows("Only organization admins can manage billing")
@@ -204,19 +206,19 @@ func checkForbidden(t *testing.T, rt route, got answer) {
 // saysInside is what a room says to the knock, which brings little and comes to an organization without a plan. Every other refusal of a
 // caller who may enter is a fault of the door.
 var saysInside = map[string]string{
-	"/billing/portal":                     billing.MessageNoCustomer,
-	"/billing/createCustomerPortal":       billing.MessageNoCustomer,
-	"/billing/createSubscriptionCheckout": billing.MessageInvalidPrice,
+	"/billing/portal":                     apperr.MessageNoCustomer,
+	"/billing/createCustomerPortal":       apperr.MessageNoCustomer,
+	"/billing/createSubscriptionCheckout": apperr.MessageInvalidPrice,
 	"/api/v1/credits/consume":             "amount must be",
 	"/organization/seats/undo":            billing.MessageNothingPending,
-	"/organization/leave":                 billing.MessageLastAdmin,
+	"/organization/leave":                 account.MessageLastAdmin,
 	"/organization":                       "Please name your organization",
 	"/organization/invitations":           "e-mail address",
 	"/organization/roles":                 "name",
 	"/organization/contacts":              "e-mail address",
 	"/organization/handover":              "another member",
 	"/organization/delete":                "exactly as it stands",
-	"/organization/keep":                  billing.MessageNotDeleting,
+	"/organization/keep":                  account.MessageNotDeleting,
 	"/billing/cancel":                     billing.MessageNoPlan,
 	"/billing/resume":                     billing.MessageNoPlan,
 	"/settings/delete":                    "This is not your password",

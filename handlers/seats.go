@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"usher/billing"
+	"usher/billing/account"
 	billingviews "usher/views/billing"
 	"usher/views/layout"
 	"usher/views/ui"
@@ -56,7 +57,7 @@ func (s *server) undoSeats(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func seatPanel(o billing.Overview, a billing.Access, now time.Time) billingviews.SeatPanelProps {
+func seatPanel(o billing.Overview, a account.Access, now time.Time) billingviews.SeatPanelProps {
 	seats := o.Seats
 	panel := billingviews.SeatPanelProps{
 		OrganizationID: o.Organization.ID, Billable: seats.Billable, Desired: seats.Desired,

@@ -9,7 +9,7 @@ import (
 
 	"github.com/alexedwards/scs/v2"
 
-	"usher/billing"
+	"usher/billing/catalog"
 )
 
 // sessionLifetime is how long one stays signed in. It is not lengthened by use: that would write the session on every request.
@@ -96,9 +96,9 @@ func (s *server) enter(ctx context.Context, userID, organizationID string) error
 
 // choice is what a visitor picked on the pricing page before they signed in.
 type choice struct {
-	plan     billing.Plan
-	interval billing.Interval
-	pack     billing.Pack // with an id: a pack, and no plan
+	plan     catalog.Plan
+	interval catalog.Interval
+	pack     catalog.Pack // with an id: a pack, and no plan
 }
 
 // choiceLifetime is how long a visitor's choice is remembered.
@@ -132,12 +132,12 @@ func (s *server) offered(planID, interval, packID string) (choice, bool) {
 		return choice{pack: pack}, ok && planID == ""
 	}
 	if interval == "" {
-		interval = string(billing.Monthly)
+		interval = string(catalog.Monthly)
 	}
 	plan, ok := s.billing.Prices.Catalog().Plan(planID)
 	if !ok {
 		return choice{}, false
 	}
-	_, ok = plan.Price(billing.Interval(interval))
-	return choice{plan: plan, interval: billing.Interval(interval)}, ok
+	_, ok = plan.Price(catalog.Interval(interval))
+	return choice{plan: plan, interval: catalog.Interval(interval)}, ok
 }

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"net/http"
 
-	"usher/billing"
+	"usher/billing/apperr"
 	authviews "usher/views/auth"
 	"usher/views/layout"
 )
@@ -95,8 +95,8 @@ func (s *server) endOthers(r *http.Request) error {
 func (s *server) deleteAccount(w http.ResponseWriter, r *http.Request) error {
 	err := s.billing.Users.DeleteAccount(r.Context(), visitOf(r).userID, r.PostFormValue("confirmation"))
 	wrong := fieldMessages(err)
-	if billing.ErrorCode(err) == billing.CodeConflict { // what has to be done first stands beside the button
-		wrong = map[string]string{"confirmation": billing.ErrorMessage(err)}
+	if apperr.CodeOf(err) == apperr.CodeConflict { // what has to be done first stands beside the button
+		wrong = map[string]string{"confirmation": apperr.MessageOf(err)}
 	}
 	if len(wrong) > 0 {
 		return s.settingsPage(w, r, http.StatusUnprocessableEntity, settingsForm{wrong: authviews.SettingsErrors{Deletion: wrong["confirmation"]}})

@@ -4,7 +4,7 @@ import (
 	"context"
 	"net/http"
 
-	"usher/billing"
+	"usher/billing/account"
 )
 
 // trace is what is known of a request so far. The outermost step puts it into the context, inner ones fill it in, and the log, the
@@ -20,7 +20,7 @@ type trace struct {
 // visit is who asks.
 type visit struct {
 	userID   string         // empty: nobody is signed in
-	access   billing.Access // zero: nobody is signed in, or they are in no organization
+	access   account.Access // zero: nobody is signed in, or they are in no organization
 	operator bool           // runs this installation
 }
 
@@ -45,4 +45,4 @@ func traceOf(r *http.Request) *trace {
 func visitOf(r *http.Request) visit { return traceOf(r).visit }
 
 // accessOf returns who acts on which organization. Only routes that need a member may ask.
-func accessOf(r *http.Request) billing.Access { return visitOf(r).access }
+func accessOf(r *http.Request) account.Access { return visitOf(r).access }

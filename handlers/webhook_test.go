@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"usher/billing"
+	"usher/billing/apperr"
 )
 
 // signed is a Stripe-Signature header as https://docs.stripe.com/webhooks#verify-manually describes it.
@@ -49,7 +49,7 @@ func TestWebhook(t *testing.T) {
 			t.Errorf("%s: %d %s", tt.name, got.status, got.body)
 		}
 		if !strings.HasPrefix(tt.name, "no ") {
-			got.problem(http.StatusBadRequest, billing.CodeInvalid, "Webhook signature failed")
+			got.problem(http.StatusBadRequest, apperr.CodeInvalid, "Webhook signature failed")
 		}
 	}
 	if n := h.count(`select count(*) from stripe_events where id like 'evt_unknown%'`); n != 0 {

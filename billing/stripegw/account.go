@@ -5,9 +5,9 @@ import (
 	"net/http"
 	"strings"
 
-	"usher/billing"
-
 	"github.com/stripe/stripe-go/v79"
+
+	"usher/billing"
 )
 
 // Account tells whose keys these are. It asks Stripe once: a key never changes its account. The mode is read from the key, since

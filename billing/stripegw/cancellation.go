@@ -3,9 +3,9 @@ package stripegw
 import (
 	"context"
 
-	"usher/billing"
-
 	"github.com/stripe/stripe-go/v79"
+
+	"usher/billing"
 )
 
 // CancelSubscription ends a subscription at once. A DELETE carries no idempotency key (https://docs.stripe.com/api/idempotent_requests); one that was

@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 
-	"usher/billing"
-
 	"github.com/stripe/stripe-go/v79"
+
+	"usher/billing"
 )
 
 // Charge reads a charge with what of it was refunded and lost in disputes. Its Moment is the earlier answer's Date less the time the try

@@ -4,9 +4,10 @@ import (
 	"context"
 	"time"
 
-	"usher/billing"
-
 	"github.com/stripe/stripe-go/v79"
+
+	"usher/billing"
+	"usher/billing/catalog"
 )
 
 // CreateCheckoutSession opens a Checkout session for the record, whose id makes the idempotency key: a repeated call answers the session of the
@@ -106,7 +107,7 @@ func mapCheckout(s *stripe.CheckoutSession) billing.StripeCheckoutSession {
 		OrgID:             s.Metadata["orgId"],
 		ExpiresAt:         time.Unix(s.ExpiresAt, 0).UTC(),
 	}
-	checkout.Total = billing.Money{Minor: s.AmountTotal, Currency: string(s.Currency)}
+	checkout.Total = catalog.Money{Minor: s.AmountTotal, Currency: string(s.Currency)}
 	if s.Subscription != nil {
 		checkout.SubscriptionID = s.Subscription.ID
 	}

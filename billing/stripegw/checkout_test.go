@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"usher/billing"
+	"usher/billing/apperr"
 )
 
 const checkoutSample = `{"id":"cs_1","object":"checkout.session","url":"https://checkout.example/cs_1","mode":"subscription","status":"open",
@@ -176,8 +177,8 @@ func TestPortalSessions(t *testing.T) {
 		t.Errorf("made %d configurations, want one remembered", n)
 	}
 	for _, request := range []billing.PortalRequest{{Flow: "refund"}, {Flow: billing.PortalCancel}, {Flow: billing.PortalChangePlan}} {
-		var refused *billing.Error
-		if _, err := gateway.CreatePortalSession(t.Context(), request); !errors.As(err, &refused) || refused.Code != billing.CodeInvalid {
+		var refused *apperr.Error
+		if _, err := gateway.CreatePortalSession(t.Context(), request); !errors.As(err, &refused) || refused.Code != apperr.CodeInvalid {
 			t.Errorf("%q without a subscription: got %v", request.Flow, err)
 		}
 	}

@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 
-	"usher/billing"
-
 	"github.com/stripe/stripe-go/v79"
+
+	"usher/billing"
 )
 
 // CreateCustomer creates the organization's customer. The idempotency key is the seed's, org:<organization>, for the first generation

@@ -4,9 +4,9 @@ import (
 	"errors"
 	"net/http"
 
-	"usher/billing"
-
 	"github.com/stripe/stripe-go/v79"
+
+	"usher/billing/apperr"
 )
 
 // Codes that stripe-go v79 has no constant for (https://docs.stripe.com/error-codes).
@@ -19,7 +19,7 @@ const (
 
 // unanswered is a silence of Stripe together with what stripe-go or the network said of it.
 type unanswered struct {
-	silence *billing.StripeError
+	silence *apperr.StripeError
 	cause   error
 }
 
@@ -31,7 +31,7 @@ func (u unanswered) Unwrap() []error { return []error{u.silence, u.cause} }
 
 // stripeFailure turns an error of stripe-go into a *billing.StripeError, with the cause beside it where no answer was read.
 func stripeFailure(err error, x exchange) error {
-	var known *billing.StripeError
+	var known *apperr.StripeError
 	if errors.As(err, &known) {
 		return err
 	}
@@ -39,18 +39,18 @@ func stripeFailure(err error, x exchange) error {
 	if errors.As(err, &answer) {
 		return refusal(answer, x)
 	}
-	silence := &billing.StripeError{Status: x.status, RequestID: x.requestID, Message: err.Error(), ShouldRetry: true, Unanswered: true}
+	silence := &apperr.StripeError{Status: x.status, RequestID: x.requestID, Message: err.Error(), ShouldRetry: true, Unanswered: true}
 	return unanswered{silence, err}
 }
 
 // unusable reports an answer that cannot be read as what it should be. It was carried out, or may have been: the same idempotency key
 // is to be sent again.
 func unusable(x exchange, message string) error {
-	return &billing.StripeError{Status: x.status, RequestID: x.requestID, Message: message, ShouldRetry: true, Unanswered: true}
+	return &apperr.StripeError{Status: x.status, RequestID: x.requestID, Message: message, ShouldRetry: true, Unanswered: true}
 }
 
-func refusal(e *stripe.Error, x exchange) *billing.StripeError {
-	return &billing.StripeError{
+func refusal(e *stripe.Error, x exchange) *apperr.StripeError {
+	return &apperr.StripeError{
 		Status:       e.HTTPStatusCode,
 		Type:         string(e.Type),
 		Code:         string(e.Code),
@@ -103,6 +103,6 @@ func wantsAuthentication(e *stripe.Error) bool {
 
 // isMissing tells whether Stripe says that the object does not exist.
 func isMissing(err error) bool {
-	var e *billing.StripeError
+	var e *apperr.StripeError
 	return errors.As(err, &e) && e.Code == string(stripe.ErrorCodeResourceMissing)
 }

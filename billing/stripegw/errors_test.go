@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"usher/billing"
+	"usher/billing/apperr"
 )
 
 func TestErrors(t *testing.T) {
@@ -15,72 +16,72 @@ func TestErrors(t *testing.T) {
 	quiet := []string{"Request-Id", "req_1", "Stripe-Should-Retry", "false"}
 	tests := map[string]struct {
 		handler http.HandlerFunc
-		want    billing.StripeError
+		want    apperr.StripeError
 	}{
 		"missing in the path": {
 			status(404, body(`"type":"invalid_request_error","code":"resource_missing","param":"id","message":"No such subscription"`), quiet...),
-			billing.StripeError{Status: 404, Type: "invalid_request_error", Code: "resource_missing", Param: "id", RequestID: "req_1",
+			apperr.StripeError{Status: 404, Type: "invalid_request_error", Code: "resource_missing", Param: "id", RequestID: "req_1",
 				Message: "No such subscription"},
 		},
 		"wrong key": {
 			status(401, body(`"type":"invalid_request_error","message":"Invalid API Key provided"`), quiet...),
-			billing.StripeError{Status: 401, Type: "invalid_request_error", RequestID: "req_1", Message: "Invalid API Key provided"},
+			apperr.StripeError{Status: 401, Type: "invalid_request_error", RequestID: "req_1", Message: "Invalid API Key provided"},
 		},
 		"declined": {
 			status(402, body(`"type":"card_error","code":"card_declined","decline_code":"insufficient_funds","message":"Declined"`), quiet...),
-			billing.StripeError{Status: 402, Type: "card_error", Code: "card_declined", DeclineCode: "insufficient_funds", RequestID: "req_1",
+			apperr.StripeError{Status: 402, Type: "card_error", Code: "card_declined", DeclineCode: "insufficient_funds", RequestID: "req_1",
 				Message: "Declined"},
 		},
 		"authentication by code": {
 			status(402, body(`"type":"card_error","code":"subscription_payment_intent_requires_action","message":"Authenticate",
 				"payment_intent":{"id":"pi_1","object":"payment_intent","status":"requires_action",
 				"next_action":{"type":"redirect_to_url","redirect_to_url":{"url":"https://bank.example/3ds"}}}`), quiet...),
-			billing.StripeError{Status: 402, Type: "card_error", Code: "subscription_payment_intent_requires_action", RequestID: "req_1",
+			apperr.StripeError{Status: 402, Type: "card_error", Code: "subscription_payment_intent_requires_action", RequestID: "req_1",
 				Message: "Authenticate", Authenticate: true, HostedURL: "https://bank.example/3ds"},
 		},
 		"authentication by decline code, with the invoice's page": {
 			status(402, body(`"type":"card_error","code":"card_declined","decline_code":"authentication_required","message":"Authenticate",
 				"payment_intent":{"id":"pi_1","object":"payment_intent","status":"requires_payment_method",
 				"invoice":{"id":"in_1","object":"invoice","hosted_invoice_url":"https://invoice.example/in_1"}}`), quiet...),
-			billing.StripeError{Status: 402, Type: "card_error", Code: "card_declined", DeclineCode: "authentication_required",
+			apperr.StripeError{Status: 402, Type: "card_error", Code: "card_declined", DeclineCode: "authentication_required",
 				RequestID: "req_1", Message: "Authenticate", Authenticate: true, HostedURL: "https://invoice.example/in_1"},
 		},
 		"other parameters under one key": {
 			status(400, body(`"type":"idempotency_error","message":"Keys for idempotent requests"`), quiet...),
-			billing.StripeError{Status: 400, Type: "idempotency_error", RequestID: "req_1", Message: "Keys for idempotent requests"},
+			apperr.StripeError{Status: 400, Type: "idempotency_error", RequestID: "req_1", Message: "Keys for idempotent requests"},
 		},
 		"key in flight may still be carried out": {
 			status(409, body(`"type":"idempotency_error","code":"idempotency_key_in_use","message":"In use"`), quiet...),
-			billing.StripeError{Status: 409, Type: "idempotency_error", Code: "idempotency_key_in_use", RequestID: "req_1", Message: "In use",
+			apperr.StripeError{Status: 409, Type: "idempotency_error", Code: "idempotency_key_in_use", RequestID: "req_1", Message: "In use",
 				ShouldRetry: true, Unanswered: true},
 		},
 		"lock": {
 			status(409, body(`"type":"invalid_request_error","code":"lock_timeout","message":"Locked"`), quiet...),
-			billing.StripeError{Status: 409, Type: "invalid_request_error", Code: "lock_timeout", RequestID: "req_1", Message: "Locked",
+			apperr.StripeError{Status: 409, Type: "invalid_request_error", Code: "lock_timeout", RequestID: "req_1", Message: "Locked",
 				ShouldRetry: true},
 		},
 		"rate limit": {
 			status(429, body(`"type":"invalid_request_error","code":"rate_limit","message":"Too many"`), "Request-Id", "req_1"),
-			billing.StripeError{Status: 429, Type: "invalid_request_error", Code: "rate_limit", RequestID: "req_1", Message: "Too many",
+			apperr.StripeError{Status: 429, Type: "invalid_request_error", Code: "rate_limit", RequestID: "req_1", Message: "Too many",
 				ShouldRetry: true},
 		},
 		"stored 500 read back": {
 			status(500, body(`"type":"api_error","message":"Sorry"`), append(quiet, "Idempotent-Replayed", "true")...),
-			billing.StripeError{Status: 500, Type: "api_error", RequestID: "req_1", Message: "Sorry", ShouldRetry: true},
+			apperr.StripeError{Status: 500, Type: "api_error", RequestID: "req_1", Message: "Sorry", ShouldRetry: true},
 		},
 		"lost, then a stored 402 read back": {
 			inTurn(hangUp, status(402, body(`"type":"card_error","code":"card_declined","message":"Declined"`), quiet...)),
-			billing.StripeError{Status: 402, Type: "card_error", Code: "card_declined", RequestID: "req_1", Message: "Declined"},
+			apperr.StripeError{Status: 402, Type: "card_error", Code: "card_declined", RequestID: "req_1", Message: "Declined"},
 		},
 		"lost, then limited: the first may have been carried out": {
 			inTurn(hangUp, status(429, body(`"type":"invalid_request_error","code":"rate_limit","message":"Too many"`), "Request-Id", "req_1")),
-			billing.StripeError{Status: 429, Type: "invalid_request_error", Code: "rate_limit", RequestID: "req_1", Message: "Too many",
+			apperr.StripeError{Status: 429, Type: "invalid_request_error", Code: "rate_limit", RequestID: "req_1", Message: "Too many",
 				ShouldRetry: true, Unanswered: true},
 		},
 		"locked, then limited: nothing was carried out": {
 			inTurn(status(409, body(`"type":"invalid_request_error","code":"lock_timeout","message":"Locked"`)),
 				status(429, body(`"type":"invalid_request_error","code":"rate_limit","message":"Too many"`), "Request-Id", "req_1")),
-			billing.StripeError{Status: 429, Type: "invalid_request_error", Code: "rate_limit", RequestID: "req_1", Message: "Too many",
+			apperr.StripeError{Status: 429, Type: "invalid_request_error", Code: "rate_limit", RequestID: "req_1", Message: "Too many",
 				ShouldRetry: true},
 		},
 	}

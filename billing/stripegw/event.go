@@ -7,9 +7,10 @@ import (
 	"strings"
 	"time"
 
-	"usher/billing"
-
 	"github.com/stripe/stripe-go/v79"
+
+	"usher/billing"
+	"usher/billing/apperr"
 )
 
 // messageNoEvent is the answer to a body that is signed well and is no event all the same.
@@ -19,7 +20,7 @@ const messageNoEvent = "The body is signed but is no Stripe event"
 // payload in the Event: the caller must not change it. Errors carry billing.CodeInvalid.
 func (g *Gateway) VerifyEvent(payload []byte, signatureHeader string, now time.Time) (billing.Event, error) {
 	if err := verifySignature(payload, signatureHeader, g.webhookSecrets, now); err != nil {
-		return billing.Event{}, &billing.Error{Code: billing.CodeInvalid, Message: billing.MessageSignatureFailed, Err: err}
+		return billing.Event{}, &apperr.Error{Code: apperr.CodeInvalid, Message: apperr.MessageSignatureFailed, Err: err}
 	}
 	return g.ParseEvent(payload)
 }
@@ -70,7 +71,7 @@ func (g *Gateway) ParseEvent(payload []byte) (billing.Event, error) {
 }
 
 func noEvent(cause error) error {
-	return &billing.Error{Code: billing.CodeInvalid, Message: messageNoEvent, Err: cause}
+	return &apperr.Error{Code: apperr.CodeInvalid, Message: messageNoEvent, Err: cause}
 }
 
 // readObject parses the object the event's type promises, and tells whether there is nothing more to read. The type is looked at first

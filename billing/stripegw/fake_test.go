@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"usher/billing"
+	"usher/billing/apperr"
 )
 
 // request is what the hand-written Stripe of these tests saw.
@@ -93,9 +93,9 @@ func hangUp(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
 func dated(at time.Time) []string { return []string{"Date", at.UTC().Format(http.TimeFormat)} }
 
-func stripeError(t *testing.T, err error) *billing.StripeError {
+func stripeError(t *testing.T, err error) *apperr.StripeError {
 	t.Helper()
-	var e *billing.StripeError
+	var e *apperr.StripeError
 	if !errors.As(err, &e) {
 		t.Fatalf("error %v holds no StripeError", err)
 	}

@@ -9,8 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"usher/billing"
-
 	"github.com/stripe/stripe-go/v79"
 	portalconfiguration "github.com/stripe/stripe-go/v79/billingportal/configuration"
 	portalsession "github.com/stripe/stripe-go/v79/billingportal/session"
@@ -26,6 +24,8 @@ import (
 	"github.com/stripe/stripe-go/v79/subscription"
 	"github.com/stripe/stripe-go/v79/subscriptionitem"
 	"github.com/stripe/stripe-go/v79/webhookendpoint"
+
+	"usher/billing"
 )
 
 // networkRetries is how often stripe-go sends a request again, under the same idempotency key, after a connection error, a 409, a

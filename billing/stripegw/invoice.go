@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"time"
 
-	"usher/billing"
-
 	"github.com/stripe/stripe-go/v79"
+
+	"usher/billing"
 )
 
 // Invoice reads an invoice with all its lines. Its Moment is the answer's Date less the time the try took.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"usher/billing"
+	"usher/billing/catalog"
 	"usher/stripelocal"
 )
 
@@ -82,10 +83,10 @@ func (l *local) customer(t *testing.T, organizationID string) string {
 	return id
 }
 
-func (l *local) price(t *testing.T, amount int64) billing.StripePrice {
+func (l *local) price(t *testing.T, amount int64) catalog.StripePrice {
 	t.Helper()
-	price, _, err := l.gateway.EnsurePrice(t.Context(), PlanPrice{PlanID: "team", PlanName: "Team", Description: "For teams", Interval: billing.Monthly,
-		Amount: billing.Money{Minor: amount, Currency: "usd"}, LookupKey: "team_month"})
+	price, _, err := l.gateway.EnsurePrice(t.Context(), PlanPrice{PlanID: "team", PlanName: "Team", Description: "For teams", Interval: catalog.Monthly,
+		Amount: catalog.Money{Minor: amount, Currency: "usd"}, LookupKey: "team_month"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,7 +129,7 @@ func TestLocalPricesArePushedOnce(t *testing.T) {
 	t.Parallel()
 	l := newLocal(t)
 	first := l.price(t, 900)
-	if again := l.price(t, 900); again != first || !first.Active || first.ProductName != "Team" || first.Interval != billing.Monthly {
+	if again := l.price(t, 900); again != first || !first.Active || first.ProductName != "Team" || first.Interval != catalog.Monthly {
 		t.Errorf("got %+v, then %+v", first, again)
 	}
 	dearer := l.price(t, 1000)
@@ -219,7 +220,7 @@ func setSeatsOfTheLocalStripe(t *testing.T, l *local, s billing.Subscription) {
 func openPortalsOfTheLocalStripe(t *testing.T, l *local, s billing.Subscription) {
 	t.Helper()
 	price := l.price(t, 900)
-	plans := catalogue(billing.Price{ID: price.ID, ProductID: price.ProductID})
+	plans := catalogue(catalog.Price{ID: price.ID, ProductID: price.ProductID})
 	for _, flow := range []billing.PortalFlow{billing.PortalHome, billing.PortalPaymentMethod, billing.PortalCancel, billing.PortalChangePlan} {
 		page, err := l.gateway.CreatePortalSession(t.Context(), billing.PortalRequest{CustomerID: s.CustomerID, ReturnURL: "https://app.example/billing",
 			Flow: flow, SubscriptionID: s.ID, Catalog: plans})

@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 
-	"usher/billing"
-
 	"github.com/stripe/stripe-go/v79"
+
+	"usher/billing"
+	"usher/billing/apperr"
 )
 
 // CreatePortalSession opens a customer portal session under a configuration of our own: an account whose portal was never set up in the
@@ -38,11 +39,11 @@ func checkFlow(request billing.PortalRequest) error {
 		return nil
 	case billing.PortalCancel, billing.PortalChangePlan:
 		if request.SubscriptionID == "" {
-			return billing.Errorf(billing.CodeInvalid, "There is no subscription to change.")
+			return apperr.Errorf(apperr.CodeInvalid, "There is no subscription to change.")
 		}
 		return nil
 	}
-	return billing.Errorf(billing.CodeInvalid, "The portal has no such page.")
+	return apperr.Errorf(apperr.CodeInvalid, "The portal has no such page.")
 }
 
 func (g *Gateway) createPortalSession(ctx context.Context, request billing.PortalRequest, configuration string) (string, error) {
@@ -92,6 +93,6 @@ func flowParams(request billing.PortalRequest) *stripe.BillingPortalSessionFlowD
 // isRefusedConfiguration tells whether the session was refused for its configuration: gone, or inactive. Stripe's parameter tells it
 // from a customer or a subscription that is gone.
 func isRefusedConfiguration(err error) bool {
-	var e *billing.StripeError
+	var e *apperr.StripeError
 	return errors.As(err, &e) && (e.Param == "configuration" || e.Param == "" && isMissing(err))
 }

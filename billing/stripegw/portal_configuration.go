@@ -5,10 +5,10 @@ import (
 	"maps"
 	"slices"
 
-	"usher/billing"
-
 	"github.com/stripe/stripe-go/v79"
 	"github.com/stripe/stripe-go/v79/form"
+
+	"usher/billing/catalog"
 )
 
 // portalMark is the metadata key under which our portal configurations carry the hash of their parameters.
@@ -20,7 +20,7 @@ const portalProducts = 10
 
 // portalConfiguration returns the id of an active configuration for what may be switched to: the one remembered, else the one found at
 // Stripe by its mark, else a new one. A refused one is passed over.
-func (g *Gateway) portalConfiguration(ctx context.Context, plans billing.Catalog, refused string) (string, error) {
+func (g *Gateway) portalConfiguration(ctx context.Context, plans catalog.Catalog, refused string) (string, error) {
 	params := portalParams(plans)
 	mark := portalHash(params)
 	if id := g.rememberedPortalConfiguration(mark); id != "" {
@@ -91,7 +91,7 @@ func (g *Gateway) createPortalConfiguration(
 }
 
 // portalParams is our configuration. Seats follow the members, so the portal may change the price and never the quantity.
-func portalParams(plans billing.Catalog) *stripe.BillingPortalConfigurationParams {
+func portalParams(plans catalog.Catalog) *stripe.BillingPortalConfigurationParams {
 	enabled := stripe.Bool(true)
 	return &stripe.BillingPortalConfigurationParams{
 		BusinessProfile: &stripe.BillingPortalConfigurationBusinessProfileParams{
@@ -115,7 +115,7 @@ func portalParams(plans billing.Catalog) *stripe.BillingPortalConfigurationParam
 
 // planChangeParams sends default_allowed_updates and products even where there is nothing to switch to and the feature is off, because
 // this API version requires both (https://docs.stripe.com/api/customer_portal/configurations/create).
-func planChangeParams(plans billing.Catalog) *stripe.BillingPortalConfigurationFeaturesSubscriptionUpdateParams {
+func planChangeParams(plans catalog.Catalog) *stripe.BillingPortalConfigurationFeaturesSubscriptionUpdateParams {
 	products := switchableProducts(plans)
 	return &stripe.BillingPortalConfigurationFeaturesSubscriptionUpdateParams{
 		Enabled:               stripe.Bool(len(products) > 0),
@@ -127,7 +127,7 @@ func planChangeParams(plans billing.Catalog) *stripe.BillingPortalConfigurationF
 
 // switchableProducts groups the resolved prices by product, in the catalogue's order. The result is empty, never nil: only then does
 // stripe-go send the parameter.
-func switchableProducts(plans billing.Catalog) []*stripe.BillingPortalConfigurationFeaturesSubscriptionUpdateProductParams {
+func switchableProducts(plans catalog.Catalog) []*stripe.BillingPortalConfigurationFeaturesSubscriptionUpdateProductParams {
 	var order []string
 	prices := map[string][]string{}
 	for _, plan := range plans.Plans {

@@ -8,10 +8,11 @@ import (
 	"testing"
 
 	"usher/billing"
+	"usher/billing/catalog"
 )
 
-func catalogue(prices ...billing.Price) billing.Catalog {
-	return billing.Catalog{Plans: []billing.Plan{{ID: "team", Prices: prices}}}
+func catalogue(prices ...catalog.Price) catalog.Catalog {
+	return catalog.Catalog{Plans: []catalog.Plan{{ID: "team", Prices: prices}}}
 }
 
 func TestPortalConfiguration(t *testing.T) {
@@ -31,11 +32,11 @@ func TestPortalConfiguration(t *testing.T) {
 		"features[subscription_update][proration_behavior]":         {"create_prorations"},
 	}
 	tests := map[string]struct {
-		catalogue billing.Catalog
+		catalogue catalog.Catalog
 		more      url.Values
 	}{
 		"two prices of one product": {
-			catalogue(billing.Price{ID: "price_m", ProductID: "prod_1"}, billing.Price{ID: "price_y", ProductID: "prod_1"}),
+			catalogue(catalog.Price{ID: "price_m", ProductID: "prod_1"}, catalog.Price{ID: "price_y", ProductID: "prod_1"}),
 			url.Values{
 				"features[subscription_update][enabled]":                {"true"},
 				"features[subscription_update][products][0][product]":   {"prod_1"},
@@ -44,7 +45,7 @@ func TestPortalConfiguration(t *testing.T) {
 			},
 		},
 		"unresolved ones are left out": {
-			catalogue(billing.Price{LookupKey: "k"}, billing.Price{ID: "price_y", ProductID: "prod_1"}),
+			catalogue(catalog.Price{LookupKey: "k"}, catalog.Price{ID: "price_y", ProductID: "prod_1"}),
 			url.Values{
 				"features[subscription_update][enabled]":                {"true"},
 				"features[subscription_update][products][0][product]":   {"prod_1"},
@@ -52,7 +53,7 @@ func TestPortalConfiguration(t *testing.T) {
 			},
 		},
 		"none resolved: off, and the required parameters all the same": {
-			catalogue(billing.Price{LookupKey: "k"}),
+			catalogue(catalog.Price{LookupKey: "k"}),
 			url.Values{"features[subscription_update][enabled]": {"false"}, "features[subscription_update][products]": {""}},
 		},
 	}
@@ -77,9 +78,9 @@ func TestPortalConfiguration(t *testing.T) {
 
 func TestPortalOffersTenProducts(t *testing.T) {
 	t.Parallel()
-	var prices []billing.Price
+	var prices []catalog.Price
 	for i := range 12 {
-		prices = append(prices, billing.Price{ID: fmt.Sprint("price_", i), ProductID: fmt.Sprint("prod_", i)})
+		prices = append(prices, catalog.Price{ID: fmt.Sprint("price_", i), ProductID: fmt.Sprint("prod_", i)})
 	}
 	products := switchableProducts(catalogue(prices...))
 	if len(products) != 10 || *products[0].Product != "prod_0" || *products[9].Product != "prod_9" {
@@ -147,7 +148,7 @@ func (a *portalAccount) open(w http.ResponseWriter, r *http.Request) {
 func TestPortalConfigurationIsFoundAgain(t *testing.T) {
 	t.Parallel()
 	_, f, gateway := newPortalAccount(t)
-	plans := catalogue(billing.Price{ID: "price_m", ProductID: "prod_1"})
+	plans := catalogue(catalog.Price{ID: "price_m", ProductID: "prod_1"})
 	restarted := New(Options{SecretKey: "sk_test_123456789012", APIBase: f.url})
 	for _, g := range []*Gateway{gateway, gateway, restarted} {
 		if _, err := g.CreatePortalSession(t.Context(), billing.PortalRequest{CustomerID: "cus_1", Catalog: plans}); err != nil {
@@ -160,7 +161,7 @@ func TestPortalConfigurationIsFoundAgain(t *testing.T) {
 	if n := len(f.seen("GET", "/v1/billing_portal/configurations")); n != 2 {
 		t.Errorf("looked for it %d times, want once for each gateway", n)
 	}
-	other := catalogue(billing.Price{ID: "price_new", ProductID: "prod_1"})
+	other := catalogue(catalog.Price{ID: "price_new", ProductID: "prod_1"})
 	if _, err := gateway.CreatePortalSession(t.Context(), billing.PortalRequest{CustomerID: "cus_1", Catalog: other}); err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +173,7 @@ func TestPortalConfigurationIsFoundAgain(t *testing.T) {
 func TestRefusedPortalConfigurationIsMadeAnew(t *testing.T) {
 	t.Parallel()
 	account, f, gateway := newPortalAccount(t)
-	request := billing.PortalRequest{CustomerID: "cus_1", Catalog: catalogue(billing.Price{ID: "price_m", ProductID: "prod_1"})}
+	request := billing.PortalRequest{CustomerID: "cus_1", Catalog: catalogue(catalog.Price{ID: "price_m", ProductID: "prod_1"})}
 	for _, want := range []string{"bpc_1", "bpc_2", "bpc_3"} {
 		if got, err := gateway.CreatePortalSession(t.Context(), request); err != nil || got != "https://portal.example/"+want {
 			t.Fatalf("got %q, %v, want %s", got, err, want)

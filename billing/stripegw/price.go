@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"slices"
 
-	"usher/billing"
-
 	"github.com/stripe/stripe-go/v79"
+
+	"usher/billing/catalog"
 )
 
 // lookupKeysPerCall is the most lookup keys that one list request may ask for
@@ -15,8 +15,8 @@ import (
 const lookupKeysPerCall = 10
 
 // Prices finds active prices by lookup key and prices, active or not, by id; what does not exist is left out.
-func (g *Gateway) Prices(ctx context.Context, lookupKeys, ids []string) ([]billing.StripePrice, error) {
-	var prices []billing.StripePrice
+func (g *Gateway) Prices(ctx context.Context, lookupKeys, ids []string) ([]catalog.StripePrice, error) {
+	var prices []catalog.StripePrice
 	for chunk := range slices.Chunk(distinct(lookupKeys), lookupKeysPerCall) {
 		found, err := g.pricesByLookupKey(ctx, chunk, true)
 		if err != nil {
@@ -68,11 +68,11 @@ func (g *Gateway) priceByID(ctx context.Context, id string) (*stripe.Price, erro
 	return found, err
 }
 
-func mapPrice(p *stripe.Price) billing.StripePrice {
-	mapped := billing.StripePrice{
+func mapPrice(p *stripe.Price) catalog.StripePrice {
+	mapped := catalog.StripePrice{
 		ID:        p.ID,
 		LookupKey: p.LookupKey,
-		Amount:    billing.Money{Minor: p.UnitAmount, Currency: string(p.Currency)},
+		Amount:    catalog.Money{Minor: p.UnitAmount, Currency: string(p.Currency)},
 		Interval:  interval(p.Recurring),
 		Active:    p.Active,
 	}
@@ -84,14 +84,14 @@ func mapPrice(p *stripe.Price) billing.StripePrice {
 
 // interval reads how often a price is paid. One that counts several ("3 month") is none that a plan can have, and must not be taken for
 // the single one.
-func interval(recurring *stripe.PriceRecurring) billing.Interval {
+func interval(recurring *stripe.PriceRecurring) catalog.Interval {
 	switch {
 	case recurring == nil:
 		return ""
 	case recurring.IntervalCount > 1:
-		return billing.Interval(fmt.Sprintf("%d %s", recurring.IntervalCount, recurring.Interval))
+		return catalog.Interval(fmt.Sprintf("%d %s", recurring.IntervalCount, recurring.Interval))
 	}
-	return billing.Interval(recurring.Interval)
+	return catalog.Interval(recurring.Interval)
 }
 
 // distinct returns the values without empty and repeated ones, in their order.

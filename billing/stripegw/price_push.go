@@ -7,9 +7,10 @@ import (
 	"slices"
 	"strings"
 
-	"usher/billing"
-
 	"github.com/stripe/stripe-go/v79"
+
+	"usher/billing/apperr"
+	"usher/billing/catalog"
 )
 
 // PlanPrice is a price of the plan file as it is to be at Stripe.
@@ -17,13 +18,13 @@ type PlanPrice struct {
 	PlanID      string           // or pack_<id>
 	PlanName    string           // the product's name, where it has to be created
 	Description string           // the product's description, likewise; may be empty
-	Interval    billing.Interval // empty: paid once
-	Amount      billing.Money    // per seat, or flat
+	Interval    catalog.Interval // empty: paid once
+	Amount      catalog.Money    // per seat, or flat
 	LookupKey   string
 }
 
 // KeyedPrices lists what a catalogue finds at Stripe by lookup key, of plans and packs alike.
-func KeyedPrices(plans billing.Catalog) []PlanPrice {
+func KeyedPrices(plans catalog.Catalog) []PlanPrice {
 	var prices []PlanPrice
 	for _, plan := range plans.Plans {
 		for _, price := range plan.Prices {
@@ -44,13 +45,13 @@ func KeyedPrices(plans billing.Catalog) []PlanPrice {
 // EnsurePrice makes Stripe have an active price with the lookup key that charges what the plan file says, and tells whether it had to
 // create it. A changed amount becomes a new price of the same product, to which the key is transferred; the old one stays as it is for
 // the subscriptions that hold it. A second run writes nothing.
-func (g *Gateway) EnsurePrice(ctx context.Context, want PlanPrice) (billing.StripePrice, bool, error) {
+func (g *Gateway) EnsurePrice(ctx context.Context, want PlanPrice) (catalog.StripePrice, bool, error) {
 	if want.LookupKey == "" || want.PlanID == "" || want.Interval != "" && !want.Interval.Valid() {
-		return billing.StripePrice{}, false, billing.Errorf(billing.CodeInvalid, "A price needs a plan or pack, a lookup key, and an interval or none.")
+		return catalog.StripePrice{}, false, apperr.Errorf(apperr.CodeInvalid, "A price needs a plan or pack, a lookup key, and an interval or none.")
 	}
 	holders, err := g.pricesByLookupKey(ctx, []string{want.LookupKey}, false)
 	if err != nil {
-		return billing.StripePrice{}, false, err
+		return catalog.StripePrice{}, false, err
 	}
 	for _, holder := range holders {
 		if charges(holder, want) {
@@ -74,10 +75,10 @@ func charges(p *stripe.Price, want PlanPrice) bool {
 		interval(p.Recurring) == want.Interval
 }
 
-func (g *Gateway) createPrice(ctx context.Context, want PlanPrice, replaced *stripe.Price) (billing.StripePrice, error) {
+func (g *Gateway) createPrice(ctx context.Context, want PlanPrice, replaced *stripe.Price) (catalog.StripePrice, error) {
 	productID, err := g.productFor(ctx, want, replaced)
 	if err != nil {
-		return billing.StripePrice{}, err
+		return catalog.StripePrice{}, err
 	}
 	created, x, err := ask(ctx, "create price", func(ctx context.Context) (*stripe.Price, error) {
 		return g.prices.New(priceParams(ctx, want, productID, replaced))
@@ -86,7 +87,7 @@ func (g *Gateway) createPrice(ctx context.Context, want PlanPrice, replaced *str
 		err = unusable(x, "the answer is no price")
 	}
 	if err != nil {
-		return billing.StripePrice{}, err
+		return catalog.StripePrice{}, err
 	}
 	return mapPrice(created), nil
 }
@@ -129,7 +130,7 @@ func (g *Gateway) productFor(ctx context.Context, want PlanPrice, replaced *stri
 	_, _, err := ask(ctx, "create product", func(ctx context.Context) (*stripe.Product, error) {
 		return g.products.New(productParams(ctx, want))
 	})
-	var refused *billing.StripeError
+	var refused *apperr.StripeError
 	if errors.As(err, &refused) && refused.Code == string(stripe.ErrorCodeResourceAlreadyExists) {
 		err = nil // another push was faster
 	}

@@ -8,7 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"usher/billing"
+	"usher/billing/apperr"
+	"usher/billing/catalog"
 )
 
 func priceJSON(id, key string, amount int, active bool) string {
@@ -46,15 +47,15 @@ func TestPrices(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	byID := map[string]billing.StripePrice{}
+	byID := map[string]catalog.StripePrice{}
 	for _, p := range found {
 		byID[p.ID] = p
 	}
-	want := map[string]billing.StripePrice{
-		"price_of_key_3": {ID: "price_of_key_3", ProductID: "prod_1", ProductName: "Team", LookupKey: "key_3", Interval: billing.Monthly, Active: true,
-			Amount: billing.Money{Minor: 900, Currency: "usd"}},
-		"price_quarter": {ID: "price_quarter", ProductID: "prod_2", Interval: "3 month", Amount: billing.Money{Minor: 500, Currency: "jpy"}},
-		"price_once":    {ID: "price_once", Active: true, Amount: billing.Money{Minor: 100, Currency: "usd"}},
+	want := map[string]catalog.StripePrice{
+		"price_of_key_3": {ID: "price_of_key_3", ProductID: "prod_1", ProductName: "Team", LookupKey: "key_3", Interval: catalog.Monthly, Active: true,
+			Amount: catalog.Money{Minor: 900, Currency: "usd"}},
+		"price_quarter": {ID: "price_quarter", ProductID: "prod_2", Interval: "3 month", Amount: catalog.Money{Minor: 500, Currency: "jpy"}},
+		"price_once":    {ID: "price_once", Active: true, Amount: catalog.Money{Minor: 100, Currency: "usd"}},
 	}
 	for id, price := range want {
 		if !reflect.DeepEqual(byID[id], price) {
@@ -81,7 +82,7 @@ func TestPricesReportsWhatIsNoAbsence(t *testing.T) {
 
 func TestEnsurePrice(t *testing.T) {
 	t.Parallel()
-	want := PlanPrice{PlanID: "team", PlanName: "Team", Interval: billing.Monthly, Amount: billing.Money{Minor: 900, Currency: "USD"}, LookupKey: "team_month"}
+	want := PlanPrice{PlanID: "team", PlanName: "Team", Interval: catalog.Monthly, Amount: catalog.Money{Minor: 900, Currency: "USD"}, LookupKey: "team_month"}
 	const missing = `{"error":{"type":"invalid_request_error","code":"resource_missing","param":"id","message":"No such product"}}`
 	const exists = `{"error":{"type":"invalid_request_error","code":"resource_already_exists","param":"id","message":"Product already exists"}}`
 	const product = `{"id":"usher_team","object":"product","name":"Team"}`
@@ -140,7 +141,7 @@ func TestEachReplacementHasItsOwnIdempotencyKey(t *testing.T) {
 	f.HandleFunc("GET /v1/prices", inTurn(answer(priceList(priceJSON("price_1", "team_month", 800, true))),
 		answer(priceList(priceJSON("price_3", "team_month", 800, true)))))
 	f.HandleFunc("POST /v1/prices", answer(priceJSON("price_new", "team_month", 900, true)))
-	want := PlanPrice{PlanID: "team", Interval: billing.Monthly, Amount: billing.Money{Minor: 900, Currency: "usd"}, LookupKey: "team_month"}
+	want := PlanPrice{PlanID: "team", Interval: catalog.Monthly, Amount: catalog.Money{Minor: 900, Currency: "usd"}, LookupKey: "team_month"}
 	for range 3 {
 		if _, _, err := gateway.EnsurePrice(t.Context(), want); err != nil {
 			t.Fatal(err)
@@ -155,8 +156,8 @@ func TestEachReplacementHasItsOwnIdempotencyKey(t *testing.T) {
 func TestEnsurePriceNeedsAPlanALookupKeyAndAnIntervalOrNone(t *testing.T) {
 	t.Parallel()
 	_, gateway := newFake(t)
-	for _, want := range []PlanPrice{{PlanID: "p", Interval: billing.Monthly}, {LookupKey: "k", Interval: billing.Monthly}, {PlanID: "p", LookupKey: "k", Interval: "week"}} {
-		if _, _, err := gateway.EnsurePrice(t.Context(), want); billing.ErrorCode(err) != billing.CodeInvalid {
+	for _, want := range []PlanPrice{{PlanID: "p", Interval: catalog.Monthly}, {LookupKey: "k", Interval: catalog.Monthly}, {PlanID: "p", LookupKey: "k", Interval: "week"}} {
+		if _, _, err := gateway.EnsurePrice(t.Context(), want); apperr.CodeOf(err) != apperr.CodeInvalid {
 			t.Errorf("%+v: got %v", want, err)
 		}
 	}

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"time"
 
-	"usher/billing"
-
 	"github.com/stripe/stripe-go/v79"
+
+	"usher/billing"
 )
 
 // Events reads the events made at since or later, the newest first, page by page (https://docs.stripe.com/api/events/list). Stripe gives

@@ -3,9 +3,9 @@ package stripegw
 import (
 	"context"
 
-	"usher/billing"
-
 	"github.com/stripe/stripe-go/v79"
+
+	"usher/billing"
 )
 
 // UpdateQuantity tells Stripe an absolute quantity for the seat item and returns the subscription as it then was. A replayed answer is what

@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"usher/billing"
-
 	"github.com/stripe/stripe-go/v79/webhook"
+
+	"usher/billing/apperr"
 )
 
 const (
@@ -75,8 +75,8 @@ func TestSignatures(t *testing.T) {
 			if !errors.Is(err, test.want) {
 				t.Errorf("got %v, want %v", err, test.want)
 			}
-			if billing.ErrorCode(err) != billing.CodeInvalid || billing.ErrorMessage(err) != billing.MessageSignatureFailed {
-				t.Errorf("got %s %q", billing.ErrorCode(err), billing.ErrorMessage(err))
+			if apperr.CodeOf(err) != apperr.CodeInvalid || apperr.MessageOf(err) != apperr.MessageSignatureFailed {
+				t.Errorf("got %s %q", apperr.CodeOf(err), apperr.MessageOf(err))
 			}
 		})
 	}
@@ -104,7 +104,7 @@ func TestSignedBodyThatIsNoEvent(t *testing.T) {
 		`{"id":5,"type":"ping"}`, `{"id":"evt_1","type":"ping"`, `{"id":"evt_1","type":"ping"} {}`, `{"id":"evt_\u0000","type":"ping"}`,
 		`{"id":"` + strings.Repeat("e", 600) + `","type":"ping"}`} {
 		_, err := gateway.VerifyEvent([]byte(body), fmt.Sprintf("t=%d,v1=%s", now.Unix(), signature(body, secretA, now)), now)
-		if billing.ErrorCode(err) != billing.CodeInvalid || billing.ErrorMessage(err) != messageNoEvent {
+		if apperr.CodeOf(err) != apperr.CodeInvalid || apperr.MessageOf(err) != messageNoEvent {
 			t.Errorf("%q: got %v", body, err)
 		}
 	}

@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"time"
 
-	"usher/billing"
-
 	"github.com/stripe/stripe-go/v79"
+
+	"usher/billing"
 )
 
 // pageSize is the most that Stripe puts on one page of a list.

@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"usher/billing"
-
 	"github.com/stripe/stripe-go/v79"
+
+	"usher/billing"
 )
 
 func TestSubscriptionMapping(t *testing.T) {

@@ -3,9 +3,9 @@ package stripegw
 import (
 	"context"
 
-	"usher/billing"
-
 	"github.com/stripe/stripe-go/v79"
+
+	"usher/billing"
 )
 
 // VoidInvoice takes an open invoice back.

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 
 	"usher/billing"
+	"usher/billing/catalog"
 	"usher/db"
 	mailviews "usher/views/mail"
 )
@@ -67,7 +68,7 @@ func runBareHandler(encoded string) error {
 		return err
 	}
 	service := billing.New(billing.Options{
-		Store: store, Catalog: billing.BuiltInPlans(), Renderer: mailviews.Renderer{}, KeyFingerprint: "bench",
+		Store: store, Catalog: catalog.BuiltInPlans(), Renderer: mailviews.Renderer{}, KeyFingerprint: "bench",
 		Gateway: newGateway(config.Stripe),
 	})
 	if err := service.Prices.Start(context.Background()); err != nil {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"usher/billing"
+	"usher/billing/catalog"
 	"usher/billing/stripegw"
 	"usher/db"
 	"usher/db/privatepg"
@@ -75,7 +76,7 @@ func (e *environment) openStripe(ctx context.Context) (err error) {
 	e.stripeOrigin = "http://" + listener.Addr().String()
 	e.stripe.SetOrigin(e.stripeOrigin)
 	gateway := newGateway(e.stripeOrigin)
-	for _, price := range stripegw.KeyedPrices(billing.BuiltInPlans()) {
+	for _, price := range stripegw.KeyedPrices(catalog.BuiltInPlans()) {
 		if _, _, err := gateway.EnsurePrice(ctx, price); err != nil {
 			return err
 		}

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"sync"
 
-	"usher/billing"
+	"usher/billing/account"
 )
 
 // session is a Checkout session that a history opened.
@@ -58,7 +58,7 @@ func (h *history) subscribeTogether() {
 	if !ok {
 		return
 	}
-	h.perform(operation{Kind: changeRole, MemberID: member.ID, Role: billing.RoleAdmin})
+	h.perform(operation{Kind: changeRole, MemberID: member.ID, Role: account.RoleAdmin})
 	var checkouts []operation
 	for _, userID := range []string{h.founderID, member.UserID} {
 		o := h.anyPlan()

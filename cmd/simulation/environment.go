@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"usher/billing"
+	"usher/billing/catalog"
 	"usher/billing/stripegw"
 	"usher/db"
 	"usher/stripelocal"
@@ -83,7 +84,7 @@ func (e *environment) openStripe(ctx context.Context) (err error) {
 }
 
 func (e *environment) pushPlans(ctx context.Context) error {
-	for _, price := range stripegw.KeyedPrices(billing.BuiltInPlans()) {
+	for _, price := range stripegw.KeyedPrices(catalog.BuiltInPlans()) {
 		if _, _, err := e.gateway.EnsurePrice(ctx, price); err != nil {
 			return err
 		}

@@ -6,7 +6,7 @@ import (
 	"net/url"
 	"strings"
 
-	"usher/billing"
+	"usher/billing/account"
 )
 
 // history is what happens to one organization. All its random decisions come from its own source,
@@ -35,9 +35,9 @@ type application interface {
 	// performTogether performs operations at the same time, each through another replica. The
 	// results of failed operations are empty.
 	performTogether(operations []operation) (results []string)
-	members(organizationID string) []billing.Member
-	roles(organizationID string) []billing.Role
-	pendingInvitations(organizationID string) []billing.Invitation
+	members(organizationID string) []account.Member
+	roles(organizationID string) []account.Role
+	pendingInvitations(organizationID string) []account.Invitation
 	// invitationToken returns the token from the newest invitation e-mail to an address.
 	invitationToken(address string) string
 	// customerID returns the organization's customer at Stripe, or "".

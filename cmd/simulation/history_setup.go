@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"usher/billing"
+	"usher/billing/account"
 )
 
 // The people of each history. Guests have an account but no organization, and can be invited.
@@ -41,7 +42,7 @@ func (e *environment) createHistories(ctx context.Context) error {
 func (e *environment) insertOrganization(ctx context.Context, h *history) error {
 	now := time.Now()
 	return e.store.InTx(ctx, func(tx billing.Tx) error {
-		err := tx.Organizations().Insert(ctx, billing.Organization{ID: h.organizationID, Name: "Simulation", CreatedAt: now})
+		err := tx.Organizations().Insert(ctx, account.Organization{ID: h.organizationID, Name: "Simulation", CreatedAt: now})
 		if err != nil {
 			return err
 		}
@@ -51,7 +52,7 @@ func (e *environment) insertOrganization(ctx context.Context, h *history) error 
 			}
 		}
 		for n := range guestsPerHistory {
-			err := tx.Users().Insert(ctx, billing.User{
+			err := tx.Users().Insert(ctx, account.User{
 				ID: guestID(h.seed, n), Email: guestEmail(h.seed, n), Name: "Guest", PasswordHash: passwordHash, CreatedAt: now,
 			})
 			if err != nil {
@@ -64,19 +65,19 @@ func (e *environment) insertOrganization(ctx context.Context, h *history) error 
 
 // insertMember inserts the nth member; the first is the founder.
 func insertMember(ctx context.Context, tx billing.Tx, h *history, n int, now time.Time) error {
-	user := billing.User{
+	user := account.User{
 		ID: userID(h.seed, n), Email: fmt.Sprintf("p%d.%d@example.com", n, h.seed), Name: "Person",
 		PasswordHash: passwordHash, CreatedAt: now,
 	}
 	if err := tx.Users().Insert(ctx, user); err != nil {
 		return err
 	}
-	member := billing.Member{
-		ID: "mem_" + user.ID, OrganizationID: h.organizationID, UserID: user.ID, Role: billing.Role{ID: billing.RoleMember},
-		Status: billing.MemberActive, JoinedAt: now,
+	member := account.Member{
+		ID: "mem_" + user.ID, OrganizationID: h.organizationID, UserID: user.ID, Role: account.Role{ID: account.RoleMember},
+		Status: account.MemberActive, JoinedAt: now,
 	}
 	if n == 0 {
-		member.Role.ID, member.Billable = billing.RoleAdmin, true
+		member.Role.ID, member.Billable = account.RoleAdmin, true
 	}
 	return tx.Members().Insert(ctx, member)
 }

@@ -11,7 +11,7 @@ import (
 	"sync"
 	"time"
 
-	"usher/billing"
+	"usher/billing/account"
 )
 
 // liveApplication implements [application] with an environment's replicas and database.
@@ -34,17 +34,17 @@ func (a liveApplication) performTogether(operations []operation) []string {
 	return results
 }
 
-func (a liveApplication) members(organizationID string) []billing.Member {
+func (a liveApplication) members(organizationID string) []account.Member {
 	members, _ := a.env.store.Members().List(a.ctx, organizationID)
 	return members
 }
 
-func (a liveApplication) roles(organizationID string) []billing.Role {
+func (a liveApplication) roles(organizationID string) []account.Role {
 	roles, _ := a.env.store.Roles().List(a.ctx, organizationID)
 	return roles
 }
 
-func (a liveApplication) pendingInvitations(organizationID string) []billing.Invitation {
+func (a liveApplication) pendingInvitations(organizationID string) []account.Invitation {
 	invitations, _ := a.env.store.Invitations().Pending(a.ctx, organizationID)
 	return invitations
 }

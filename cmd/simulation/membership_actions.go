@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"slices"
 
-	"usher/billing"
+	"usher/billing/account"
 )
 
 // membershipKinds are the ways in which a membership changes. They are picked by index.
@@ -55,10 +55,10 @@ func (h *history) onAnyMember(o operation) (operation, bool) {
 }
 
 // anyMember picks a member other than the founder.
-func (h *history) anyMember() (billing.Member, bool) {
-	members := slices.DeleteFunc(h.usher.members(h.organizationID), func(m billing.Member) bool { return m.UserID == h.founderID })
+func (h *history) anyMember() (account.Member, bool) {
+	members := slices.DeleteFunc(h.usher.members(h.organizationID), func(m account.Member) bool { return m.UserID == h.founderID })
 	if len(members) == 0 {
-		return billing.Member{}, false
+		return account.Member{}, false
 	}
 	return members[h.random.IntN(len(members))], true
 }
@@ -66,7 +66,7 @@ func (h *history) anyMember() (billing.Member, bool) {
 func (h *history) anyRole() string {
 	roles := h.usher.roles(h.organizationID)
 	if len(roles) == 0 {
-		return billing.RoleMember
+		return account.RoleMember
 	}
 	return roles[h.random.IntN(len(roles))].ID
 }
@@ -74,7 +74,7 @@ func (h *history) anyRole() string {
 // toggleBillable changes the number of billed members by one.
 func (h *history) toggleBillable() {
 	for _, m := range h.usher.members(h.organizationID) {
-		if m.UserID != h.founderID && m.Status == billing.MemberActive {
+		if m.UserID != h.founderID && m.Status == account.MemberActive {
 			h.perform(operation{Kind: setBillable, MemberID: m.ID, Yes: !m.Billable})
 			return
 		}

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"usher/billing"
+	"usher/billing/catalog"
 )
 
 // operation is something that a person does in Usher. Kinds use the fields they need.
@@ -55,11 +55,11 @@ const (
 	resendInvitation   operationKind = "resend invitation"
 )
 
-func (o operation) interval() billing.Interval {
+func (o operation) interval() catalog.Interval {
 	if o.Yes {
-		return billing.Yearly
+		return catalog.Yearly
 	}
-	return billing.Monthly
+	return catalog.Monthly
 }
 
 // String describes the operation for the plan of a history.

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"usher/billing"
+	"usher/billing/account"
+	"usher/billing/job"
 	"usher/db"
 )
 
@@ -71,7 +73,7 @@ func (o *oracle) insertOrganization(ctx context.Context, h *history) (map[string
 	}
 	customers, now := map[string]bool{}, time.Now()
 	return customers, o.store.InTx(ctx, func(tx billing.Tx) error {
-		err := tx.Organizations().Insert(ctx, billing.Organization{ID: h.organizationID, Name: "Simulation", CreatedAt: now})
+		err := tx.Organizations().Insert(ctx, account.Organization{ID: h.organizationID, Name: "Simulation", CreatedAt: now})
 		for n, id := range ids {
 			if err != nil {
 				return err
@@ -92,7 +94,7 @@ func (o *oracle) process(ctx context.Context, payload []byte) error {
 		return err
 	}
 	for range 20 {
-		if _, err := o.service.Worker.RunJob(ctx, billing.Job{Kind: billing.JobEvent}); err != nil {
+		if _, err := o.service.Worker.RunJob(ctx, job.Job{Kind: job.KindEvent}); err != nil {
 			return err
 		}
 		var pending int

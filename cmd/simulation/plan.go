@@ -7,7 +7,7 @@ import (
 	"io"
 	"net/url"
 
-	"usher/billing"
+	"usher/billing/account"
 )
 
 // printPlan prints the random actions of all histories, as if every step succeeded. A history that
@@ -56,23 +56,23 @@ func (p planner) performTogether(operations []operation) []string {
 	return results
 }
 
-func (p planner) members(organizationID string) []billing.Member {
-	var members []billing.Member
+func (p planner) members(organizationID string) []account.Member {
+	var members []account.Member
 	for n := range membersPerHistory {
 		id := userID(p.seed, n)
-		members = append(members, billing.Member{
-			ID: "mem_" + id, OrganizationID: organizationID, UserID: id, Status: billing.MemberActive, Billable: n == 0,
+		members = append(members, account.Member{
+			ID: "mem_" + id, OrganizationID: organizationID, UserID: id, Status: account.MemberActive, Billable: n == 0,
 		})
 	}
 	return members
 }
 
-func (planner) roles(string) []billing.Role {
-	return []billing.Role{{ID: billing.RoleAdmin}, {ID: billing.RoleMember}}
+func (planner) roles(string) []account.Role {
+	return []account.Role{{ID: account.RoleAdmin}, {ID: account.RoleMember}}
 }
 
-func (planner) pendingInvitations(string) []billing.Invitation {
-	return []billing.Invitation{{ID: "inv_planned"}}
+func (planner) pendingInvitations(string) []account.Invitation {
+	return []account.Invitation{{ID: "inv_planned"}}
 }
 
 func (planner) invitationToken(string) string { return "token" }

@@ -14,6 +14,9 @@ import (
 	"time"
 
 	"usher/billing"
+	"usher/billing/catalog"
+	"usher/billing/job"
+	"usher/billing/mail"
 	"usher/billing/stripegw"
 	"usher/db"
 	mailviews "usher/views/mail"
@@ -114,14 +117,14 @@ func newGateway(origin string) *stripegw.Gateway {
 // serviceOptions returns the options that the replicas and the oracle have in common.
 func serviceOptions(store billing.Store, gateway billing.Gateway, now func() time.Time) billing.Options {
 	return billing.Options{
-		Store: store, Gateway: gateway, Catalog: billing.BuiltInPlans(), KeyFingerprint: "simulation", Now: now,
+		Store: store, Gateway: gateway, Catalog: catalog.BuiltInPlans(), KeyFingerprint: "simulation", Now: now,
 		Renderer: mailviews.Renderer{}, BaseURL: siteURL, SuccessURL: siteURL + "/?success=true", CancelURL: siteURL,
 		ReturnURL: siteURL, AllowedOrigins: []string{siteURL},
 	}
 }
 
 // ring runs a job. After a simulated crash the queue retries it, as after a crash of the worker.
-func (r *replica) ring(ctx context.Context, a billing.Job) (again time.Duration, err error) {
+func (r *replica) ring(ctx context.Context, a job.Job) (again time.Duration, err error) {
 	defer recoverCrash(&err)
 	return r.service.Worker.RunJob(withCrashes(ctx), a)
 }
@@ -130,7 +133,7 @@ func (r *replica) ring(ctx context.Context, a billing.Job) (again time.Duration,
 type parentMailer struct{ parent string }
 
 // Send implements [billing.Mailer].
-func (m parentMailer) Send(ctx context.Context, o billing.Outgoing) error {
+func (m parentMailer) Send(ctx context.Context, o mail.Outgoing) error {
 	body, err := json.Marshal(sentMail{ID: o.MessageID, To: o.To, Text: o.Text})
 	if err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"usher/billing"
+	"usher/billing/account"
 )
 
 // perform performs an operation. The result of starting a Checkout is its URL and its id, separated
@@ -37,7 +38,7 @@ func (r *replica) perform(ctx context.Context, o operation) (result string, err 
 	}
 }
 
-func (r *replica) startCheckout(ctx context.Context, o operation, access billing.Access) (string, error) {
+func (r *replica) startCheckout(ctx context.Context, o operation, access account.Access) (string, error) {
 	if o.Kind == startPackCheckout {
 		session, err := r.service.Checkouts.StartPack(ctx, access, billing.CheckoutRequest{PackID: "credits_500"})
 		if err != nil {
@@ -52,7 +53,7 @@ func (r *replica) startCheckout(ctx context.Context, o operation, access billing
 	return session.URL + " " + session.StripeSessionID, nil
 }
 
-func (r *replica) changeSubscription(ctx context.Context, o operation, access billing.Access) (err error) {
+func (r *replica) changeSubscription(ctx context.Context, o operation, access account.Access) (err error) {
 	switch o.Kind {
 	case completeCheckout:
 		_, err = r.service.Checkouts.Complete(ctx, access, o.SessionID)
@@ -72,10 +73,10 @@ func (r *replica) changeSubscription(ctx context.Context, o operation, access bi
 	return err
 }
 
-func (r *replica) changeInvitation(ctx context.Context, o operation, access billing.Access) (err error) {
+func (r *replica) changeInvitation(ctx context.Context, o operation, access account.Access) (err error) {
 	switch o.Kind {
 	case invite:
-		_, err = r.service.Invitations.Invite(ctx, access, billing.NewInvitation{Email: o.Email, Billable: o.Yes})
+		_, err = r.service.Invitations.Invite(ctx, access, account.NewInvitation{Email: o.Email, Billable: o.Yes})
 	case revokeInvitation:
 		err = r.service.Invitations.Revoke(ctx, access, o.MemberID)
 	case resendInvitation:
@@ -84,20 +85,20 @@ func (r *replica) changeInvitation(ctx context.Context, o operation, access bill
 	return err
 }
 
-func (r *replica) changeMembership(ctx context.Context, o operation, access billing.Access) (err error) {
+func (r *replica) changeMembership(ctx context.Context, o operation, access account.Access) (err error) {
 	switch o.Kind {
 	case setBillable:
-		_, err = r.service.Members.Change(ctx, access, o.MemberID, billing.MemberChange{Billable: &o.Yes})
+		_, err = r.service.Members.Change(ctx, access, o.MemberID, account.MemberChange{Billable: &o.Yes})
 	case setStatus:
-		status := billing.MemberActive
+		status := account.MemberActive
 		if o.Yes {
-			status = billing.MemberSuspended
+			status = account.MemberSuspended
 		}
-		_, err = r.service.Members.Change(ctx, access, o.MemberID, billing.MemberChange{Status: &status})
+		_, err = r.service.Members.Change(ctx, access, o.MemberID, account.MemberChange{Status: &status})
 	case changeRole:
-		_, err = r.service.Members.Change(ctx, access, o.MemberID, billing.MemberChange{RoleID: &o.Role})
+		_, err = r.service.Members.Change(ctx, access, o.MemberID, account.MemberChange{RoleID: &o.Role})
 	case createRole:
-		_, err = r.service.Roles.Create(ctx, access, billing.RoleDraft{Name: "Role " + o.MemberID, CanManageMembers: o.Yes})
+		_, err = r.service.Roles.Create(ctx, access, account.RoleDraft{Name: "Role " + o.MemberID, CanManageMembers: o.Yes})
 	case removeMember:
 		err = r.service.Members.Remove(ctx, access, o.MemberID)
 	case leaveOrganization:
@@ -116,7 +117,7 @@ func (r *replica) changeMembership(ctx context.Context, o operation, access bill
 
 // transferAdmin makes a member the only admin, and then the founder again, so that the history can
 // continue. If a crash comes in between, the founder's later operations are refused.
-func (r *replica) transferAdmin(ctx context.Context, founder billing.Access, memberID string) error {
+func (r *replica) transferAdmin(ctx context.Context, founder account.Access, memberID string) error {
 	if err := r.service.Members.HandOver(ctx, founder, memberID); err != nil {
 		return err
 	}

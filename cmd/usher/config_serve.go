@@ -6,12 +6,12 @@ import (
 	"os"
 	"strings"
 
-	"usher/billing"
+	"usher/billing/catalog"
 )
 
 // loadServeConfig reads the configuration and the plan file, and requires them to be complete. Only
 // serve does that. The error reports everything at once, one line each.
-func loadServeConfig(getenv func(string) string, dotenv string) (Config, billing.Catalog, error) {
+func loadServeConfig(getenv func(string) string, dotenv string) (Config, catalog.Catalog, error) {
 	config, errs := readConfig(getenv, dotenv)
 	plans, err := config.catalogue()
 	return config, plans, errors.Join(append(errs, config.checkComplete(), err)...)
@@ -42,18 +42,18 @@ func (c Config) require(reason string, names ...string) error {
 }
 
 // catalogue returns the plans of the plan file, of the one configured price, or the built-in ones.
-func (c Config) catalogue() (billing.Catalog, error) {
+func (c Config) catalogue() (catalog.Catalog, error) {
 	switch {
 	case c.PlansFile == "" && c.StripePriceID != "":
-		return billing.SinglePrice(c.StripePriceID), nil
+		return catalog.SinglePrice(c.StripePriceID), nil
 	case c.PlansFile == "":
-		return billing.BuiltInPlans(), nil
+		return catalog.BuiltInPlans(), nil
 	}
 	data, err := os.ReadFile(c.PlansFile)
 	if err != nil {
-		return billing.Catalog{}, fmt.Errorf("PLANS_FILE: %w. %s", err, remedies["PLANS_FILE"])
+		return catalog.Catalog{}, fmt.Errorf("PLANS_FILE: %w. %s", err, remedies["PLANS_FILE"])
 	}
-	plans, err := billing.ParsePlans(c.PlansFile, data)
+	plans, err := catalog.ParsePlans(c.PlansFile, data)
 	if err != nil {
 		err = fmt.Errorf("PLANS_FILE=%q: invalid plan file:\n%w", c.PlansFile, err)
 	}

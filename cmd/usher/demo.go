@@ -6,6 +6,8 @@ import (
 	"io"
 
 	"usher/billing"
+	"usher/billing/account"
+	"usher/billing/apperr"
 )
 
 // The demo organization exists only with a private PostgreSQL, and so only in development.
@@ -22,15 +24,15 @@ type demoPerson struct {
 // demoPeople returns the members of the demo organization. The first one signs up and creates it.
 func demoPeople() []demoPerson {
 	return []demoPerson{
-		{"Ana Castellanos", "admin@usher.example", billing.RoleAdmin, true},
-		{"Bo Lindqvist", "billing@usher.example", billing.RoleBillingAdmin, false},
-		{"Chidi Okafor", "member@usher.example", billing.RoleMember, true},
-		{"Dana Whitfield", "dana@usher.example", billing.RoleMember, true},
-		{"Emre Aydın", "emre@usher.example", billing.RoleMember, true},
-		{"Fumiko Tanabe", "fumiko@usher.example", billing.RoleMember, true},
-		{"ليلى حداد", "layla@usher.example", billing.RoleMember, true},
-		{"Gus Papadakis", "gus@usher.example", billing.RoleMember, true},
-		{"Hedda Nyström", "hedda@usher.example", billing.RoleMember, true},
+		{"Ana Castellanos", "admin@usher.example", account.RoleAdmin, true},
+		{"Bo Lindqvist", "billing@usher.example", account.RoleBillingAdmin, false},
+		{"Chidi Okafor", "member@usher.example", account.RoleMember, true},
+		{"Dana Whitfield", "dana@usher.example", account.RoleMember, true},
+		{"Emre Aydın", "emre@usher.example", account.RoleMember, true},
+		{"Fumiko Tanabe", "fumiko@usher.example", account.RoleMember, true},
+		{"ليلى حداد", "layla@usher.example", account.RoleMember, true},
+		{"Gus Papadakis", "gus@usher.example", account.RoleMember, true},
+		{"Hedda Nyström", "hedda@usher.example", account.RoleMember, true},
 	}
 }
 
@@ -38,10 +40,10 @@ func demoPeople() []demoPerson {
 func seedDemo(ctx context.Context, service *billing.Service) error {
 	people := demoPeople()
 	founder := people[0]
-	_, organization, err := service.Users.SignUp(ctx, billing.SignUp{
+	_, organization, err := service.Users.SignUp(ctx, account.SignUp{
 		Name: founder.name, Email: founder.email, Password: demoPassword, Organization: demoOrganization,
 	})
-	if billing.ErrorCode(err) == billing.CodeConflict {
+	if apperr.CodeOf(err) == apperr.CodeConflict {
 		return nil // exists from an earlier start
 	}
 	if err != nil {
@@ -51,7 +53,7 @@ func seedDemo(ctx context.Context, service *billing.Service) error {
 		return fmt.Errorf("seed the demo organization: %w", err)
 	}
 	for _, person := range people[1:] {
-		_, err := service.Users.CreateMember(ctx, organization.ID, billing.NewMember{
+		_, err := service.Users.CreateMember(ctx, organization.ID, account.NewMember{
 			Name: person.name, Email: person.email, Password: demoPassword,
 			RoleID: person.role, Billable: person.billable,
 		})
@@ -67,9 +69,9 @@ func printDemo(w io.Writer) {
 	fmt.Fprintf(w, "\n  Sign in to the demo organization %q with the password %s\n",
 		demoOrganization, demoPassword)
 	descriptions := map[string]string{
-		billing.RoleAdmin:        "admin, and operator of this installation",
-		billing.RoleBillingAdmin: "billing admin",
-		billing.RoleMember:       "member, sees the plan only",
+		account.RoleAdmin:        "admin, and operator of this installation",
+		account.RoleBillingAdmin: "billing admin",
+		account.RoleMember:       "member, sees the plan only",
 	}
 	for _, person := range demoPeople()[:3] {
 		fmt.Fprintf(w, "    %-22s %s\n", person.email, descriptions[person.role])

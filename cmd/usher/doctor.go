@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"usher/billing"
+	"usher/billing/catalog"
 	"usher/billing/mail/smtp"
 	"usher/billing/stripegw"
 	"usher/db"
@@ -54,7 +55,7 @@ func runDoctor(ctx context.Context, inv *invocation) error {
 
 type doctor struct {
 	config    Config
-	catalogue billing.Catalog
+	catalogue catalog.Catalog
 	gateway   *stripegw.Gateway
 	local     bool // uses the local Stripe of a running server
 	findings  []finding

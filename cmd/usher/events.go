@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"usher/billing"
+	"usher/billing/apperr"
 )
 
 func runEvents(ctx context.Context, inv *invocation) error {
@@ -120,7 +121,7 @@ func replayEvent(ctx context.Context, inv *invocation, service *billing.Service,
 }
 
 func explainEventError(err error, id string) error {
-	if errors.Is(err, billing.ErrNotFound) {
+	if errors.Is(err, apperr.ErrNotFound) {
 		return fmt.Errorf("no event %s in the inbox; `usher events list` lists the stored events", id)
 	}
 	return err

@@ -3,12 +3,12 @@ package main
 import (
 	"fmt"
 
-	"usher/billing"
+	"usher/billing/mail"
 	"usher/billing/mail/smtp"
 )
 
 // mailer returns the SMTP client, or nil if SMTP_URL is unset: then e-mails stay in the outbox.
-func (c Config) mailer() (billing.Mailer, error) {
+func (c Config) mailer() (mail.Sender, error) {
 	if c.SMTPURL == nil {
 		return nil, nil
 	}

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	"usher/billing"
+	"usher/billing/catalog"
 	"usher/billing/stripegw"
 )
 
@@ -53,7 +53,7 @@ func runPlans(ctx context.Context, inv *invocation) error {
 // pushPlans creates the prices at Stripe that the catalogue names by lookup key and that do not
 // exist yet. It leaves prices named by id alone.
 func pushPlans(
-	ctx context.Context, gateway *stripegw.Gateway, plans billing.Catalog,
+	ctx context.Context, gateway *stripegw.Gateway, plans catalog.Catalog,
 ) ([]priceResult, error) {
 	results := []priceResult{}
 	for _, price := range stripegw.KeyedPrices(plans) {
@@ -73,13 +73,13 @@ func pushPlans(
 
 // diffPlans compares the prices that the catalogue names by lookup key with Stripe's.
 func diffPlans(
-	ctx context.Context, gateway *stripegw.Gateway, plans billing.Catalog,
+	ctx context.Context, gateway *stripegw.Gateway, plans catalog.Catalog,
 ) ([]priceResult, error) {
 	found, err := gateway.Prices(ctx, plans.LookupKeys(), nil)
 	if err != nil {
 		return nil, fmt.Errorf("read the prices from Stripe: %w", err)
 	}
-	byKey := map[string]billing.StripePrice{}
+	byKey := map[string]catalog.StripePrice{}
 	for _, price := range found {
 		byKey[price.LookupKey] = price
 	}
@@ -99,7 +99,7 @@ func diffPlans(
 	return results, nil
 }
 
-func intervalName(interval billing.Interval) string { return cmp.Or(string(interval), "once") }
+func intervalName(interval catalog.Interval) string { return cmp.Or(string(interval), "once") }
 
 func formatPrices(results []priceResult) string {
 	var text strings.Builder

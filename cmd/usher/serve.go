@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"usher/billing"
+	"usher/billing/catalog"
 	"usher/db"
 	"usher/handlers"
 	"usher/views/ui"
@@ -69,7 +70,7 @@ type app struct {
 
 // open opens the database and Stripe, starting private ones where none is configured, and wires the
 // service. Closers stop what it started, also after an error.
-func (a *app) open(ctx context.Context, plans billing.Catalog, addr net.Addr) error {
+func (a *app) open(ctx context.Context, plans catalog.Catalog, addr net.Addr) error {
 	mailer, err := a.config.mailer()
 	if err != nil {
 		return err

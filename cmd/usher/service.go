@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"usher/billing"
+	"usher/billing/catalog"
+	"usher/billing/mail"
 	"usher/billing/stripegw"
 	"usher/db"
 	mailviews "usher/views/mail"
@@ -72,7 +74,7 @@ func newGateway(c Config, local *localStripe, log *slog.Logger) *stripegw.Gatewa
 // Stripe also makes the service's own work due.
 func newService(
 	c Config, local *localStripe, store *db.Store, gateway billing.Gateway,
-	plans billing.Catalog, mailer billing.Mailer, log *slog.Logger,
+	plans catalog.Catalog, mailer mail.Sender, log *slog.Logger,
 ) *billing.Service {
 	var now func() time.Time // nil: the real time
 	key := c.StripeKey

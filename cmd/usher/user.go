@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"usher/billing"
+	"usher/billing/account"
+	"usher/billing/apperr"
 )
 
 // userOptions are the flags of `usher user`.
@@ -91,15 +93,15 @@ func createUser(
 		return userView{}, err
 	}
 	if o.newOrganization != "" {
-		user, organization, err := service.Users.SignUp(ctx, billing.SignUp{
+		user, organization, err := service.Users.SignUp(ctx, account.SignUp{
 			Name: o.name, Email: email, Password: password, Organization: o.newOrganization,
 		})
 		return userView{
-			ID: user.ID, Email: user.Email, OrganizationID: organization.ID, RoleID: billing.RoleAdmin,
+			ID: user.ID, Email: user.Email, OrganizationID: organization.ID, RoleID: account.RoleAdmin,
 		}, publicMessage(err)
 	}
-	role := cmp.Or(o.role, billing.RoleMember)
-	user, err := service.Users.CreateMember(ctx, o.organization, billing.NewMember{
+	role := cmp.Or(o.role, account.RoleMember)
+	user, err := service.Users.CreateMember(ctx, o.organization, account.NewMember{
 		Name: o.name, Email: email, Password: password, RoleID: role, Billable: o.billable,
 	})
 	return userView{
@@ -132,8 +134,8 @@ func readPassword(file string) (string, error) {
 
 // publicMessage reduces an error of the domain to the message that forms show.
 func publicMessage(err error) error {
-	var domainErr *billing.Error
-	if errors.As(err, &domainErr) && domainErr.Code != billing.CodeInternal {
+	var domainErr *apperr.Error
+	if errors.As(err, &domainErr) && domainErr.Code != apperr.CodeInternal {
 		return errors.New(domainErr.Message)
 	}
 	return err
@@ -144,14 +146,14 @@ func promoteUser(
 ) (userView, error) {
 	if o.organization == "" {
 		user, err := service.Users.PromoteOperator(ctx, email)
-		if errors.Is(err, billing.ErrNotFound) {
+		if errors.Is(err, apperr.ErrNotFound) {
 			return userView{}, fmt.Errorf("no account with the address %s", email)
 		}
 		return userView{ID: user.ID, Email: user.Email, Operator: true}, err
 	}
-	role := cmp.Or(o.role, billing.RoleAdmin)
+	role := cmp.Or(o.role, account.RoleAdmin)
 	member, err := service.Users.PromoteMember(ctx, email, o.organization, role)
-	if errors.Is(err, billing.ErrNotFound) {
+	if errors.Is(err, apperr.ErrNotFound) {
 		return userView{}, fmt.Errorf("%s is not a member of %s, or that has no role %s",
 			email, o.organization, role)
 	}

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"usher/billing"
+	"usher/billing/catalog"
 	authviews "usher/views/auth"
 	"usher/views/ui"
 	"usher/views/viewtest"
@@ -43,7 +43,7 @@ func TestSignupComesBackWithValuesAndMessages(t *testing.T) {
 }
 
 func TestAccountPagesSayWhereTheyLead(t *testing.T) {
-	intent := &authviews.PlanIntent{Plan: "Pro", Interval: billing.Yearly}
+	intent := &authviews.PlanIntent{Plan: "Pro", Interval: catalog.Yearly}
 	for name, doc := range map[string]string{
 		"signup": viewtest.Text(viewtest.Render(t, authviews.SignupPage(authviews.SignupPageProps{Intent: intent})).Selection),
 		"login":  viewtest.Text(viewtest.Render(t, authviews.LoginPage(authviews.LoginPageProps{Intent: intent})).Selection),

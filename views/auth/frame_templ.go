@@ -10,7 +10,7 @@ import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
 import (
-	"usher/billing"
+	"usher/billing/catalog"
 	"usher/views/layout"
 	"usher/views/ui"
 )
@@ -18,7 +18,7 @@ import (
 // PlanIntent is a plan that a visitor chose before signing in. Checkout follows the log-in.
 type PlanIntent struct {
 	Plan     string // display name
-	Interval billing.Interval
+	Interval catalog.Interval
 }
 
 // frame shows a form beside a drawing of the seat map. A nil intent shows no notice about Checkout.

@@ -11,6 +11,7 @@ import templruntime "github.com/a-h/templ/runtime"
 
 import (
 	"time"
+	"usher/billing/catalog"
 
 	"usher/billing"
 	"usher/views/layout"
@@ -31,7 +32,7 @@ type DashboardPageProps struct {
 // PlanSummary is the part of a subscription that the dashboard shows.
 type PlanSummary struct {
 	Name     string
-	Interval billing.Interval
+	Interval catalog.Interval
 	Status   billing.SubscriptionStatus
 	RenewsAt time.Time // zero if unknown
 	EndsAt   time.Time // zero if the plan renews
@@ -169,7 +170,7 @@ func dashboardPlan(p DashboardPageProps) templ.Component {
 			var templ_7745c5c3_Var4 string
 			templ_7745c5c3_Var4, templ_7745c5c3_Err = templ.JoinStringErrs(ui.PlanName(p.Plan.Name, p.Plan.Interval))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/dashboard.templ`, Line: 68, Col: 80}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/dashboard.templ`, Line: 69, Col: 80}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var4))
 			if templ_7745c5c3_Err != nil {

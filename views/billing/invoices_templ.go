@@ -11,8 +11,8 @@ import templruntime "github.com/a-h/templ/runtime"
 
 import (
 	"time"
+	"usher/billing/catalog"
 
-	"usher/billing"
 	"usher/views/layout"
 	"usher/views/ui"
 )
@@ -22,7 +22,7 @@ type InvoiceRow struct {
 	Number string
 	Date   time.Time
 	Why    string
-	Amount billing.Money
+	Amount catalog.Money
 	Status ui.BadgeProps
 	Href   string // our redirect to the invoice page at Stripe; empty without one
 }

@@ -8,17 +8,18 @@ import (
 	"github.com/PuerkitoBio/goquery"
 
 	"usher/billing"
+	"usher/billing/catalog"
 	billingviews "usher/views/billing"
 	"usher/views/viewtest"
 )
 
 var december = time.Date(2026, time.December, 1, 12, 0, 0, 0, time.UTC)
 
-func usd(cents int64) billing.Money { return billing.Money{Minor: cents, Currency: "usd"} }
+func usd(cents int64) catalog.Money { return catalog.Money{Minor: cents, Currency: "usd"} }
 
 func subscription(status billing.SubscriptionStatus) *billingviews.SubscriptionProps {
 	return &billingviews.SubscriptionProps{
-		Status: status, Plan: "Pro", Interval: billing.Yearly, Price: usd(29000), PerSeat: true, Quantity: 9, RenewsAt: december,
+		Status: status, Plan: "Pro", Interval: catalog.Yearly, Price: usd(29000), PerSeat: true, Quantity: 9, RenewsAt: december,
 		NextInvoice: &billingviews.NextInvoice{At: december, Amount: usd(261000)}, Card: &billingviews.CardProps{Brand: "visa", Last4: "4242"},
 	}
 }

@@ -10,7 +10,7 @@ import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
 import (
-	"usher/billing"
+	"usher/billing/catalog"
 	"usher/views/ui"
 )
 
@@ -31,11 +31,11 @@ type PlanCardProps struct {
 	ID             string
 	Name           string
 	Description    string
-	Interval       billing.Interval
-	Price          billing.Money // per person, or for the whole plan if PerSeat is false
+	Interval       catalog.Interval
+	Price          catalog.Money // per person, or for the whole plan if PerSeat is false
 	PerSeat        bool
 	Seats          int           // number of people
-	Total          billing.Money // for Seats people and one interval
+	Total          catalog.Money // for Seats people and one interval
 	Credits        int           // per month; 0 without credits
 	Features       []string
 	TrialDays      int
@@ -492,7 +492,7 @@ func planAction(p PlanCardProps) templ.Component {
 }
 
 // perInterval formats the unit of a price: per person / month.
-func perInterval(perSeat bool, interval billing.Interval) string {
+func perInterval(perSeat bool, interval catalog.Interval) string {
 	if perSeat {
 		return "per person / " + string(interval)
 	}

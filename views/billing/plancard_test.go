@@ -4,14 +4,14 @@ import (
 	"strings"
 	"testing"
 
-	"usher/billing"
+	"usher/billing/catalog"
 	billingviews "usher/views/billing"
 	"usher/views/viewtest"
 )
 
 func card(choice billingviews.PlanChoice) billingviews.PlanCardProps {
 	return billingviews.PlanCardProps{
-		ID: "pro", Name: "Pro", Interval: billing.Yearly, Price: usd(29000), PerSeat: true, Seats: 8, Total: usd(232000), Credits: 1000,
+		ID: "pro", Name: "Pro", Interval: catalog.Yearly, Price: usd(29000), PerSeat: true, Seats: 8, Total: usd(232000), Credits: 1000,
 		Features: []string{"Feature C"}, Choice: choice, OrganizationID: "org_1", SeatMinimum: 2, SeatMaximum: 500, TrialDays: 14,
 	}
 }

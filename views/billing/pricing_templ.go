@@ -12,8 +12,8 @@ import templruntime "github.com/a-h/templ/runtime"
 import (
 	"net/url"
 	"strconv"
+	"usher/billing/catalog"
 
-	"usher/billing"
 	"usher/views/layout"
 	"usher/views/ui"
 )
@@ -21,8 +21,8 @@ import (
 // PricingPageProps are the props of GET /pricing.
 type PricingPageProps struct {
 	Layout         layout.Props
-	Interval       billing.Interval
-	Intervals      []billing.Interval // intervals on offer; one alone hides the switch
+	Interval       catalog.Interval
+	Intervals      []catalog.Interval // intervals on offer; one alone hides the switch
 	YearlySaving   string             // label on the switch, such as "2 months free"; may be empty
 	Seats          int
 	SeatsError     string // shown beside the field if the number is invalid
@@ -49,7 +49,7 @@ type PackProps struct {
 	ID      string
 	Name    string
 	Credits int
-	Price   billing.Money
+	Price   catalog.Money
 	CanBuy  bool
 }
 
@@ -69,13 +69,13 @@ func pricingQuestions() []question {
 	}
 }
 
-func (p PricingPageProps) href(interval billing.Interval) string {
+func (p PricingPageProps) href(interval catalog.Interval) string {
 	values := url.Values{"interval": {string(interval)}, "seats": {strconv.Itoa(p.Seats)}}
 	return "/pricing?" + values.Encode()
 }
 
-func intervalLabel(interval billing.Interval) string {
-	if interval == billing.Yearly {
+func intervalLabel(interval catalog.Interval) string {
+	if interval == catalog.Yearly {
 		return "Yearly"
 	}
 	return "Monthly"
@@ -366,7 +366,7 @@ func intervalSwitch(p PricingPageProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			if interval == billing.Yearly && p.YearlySaving != "" {
+			if interval == catalog.Yearly && p.YearlySaving != "" {
 				templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 19, "<span>· ")
 				if templ_7745c5c3_Err != nil {
 					return templ_7745c5c3_Err

@@ -3,14 +3,14 @@ package billing_test
 import (
 	"testing"
 
-	"usher/billing"
+	"usher/billing/catalog"
 	billingviews "usher/views/billing"
 	"usher/views/viewtest"
 )
 
 func TestPricingSwitchKeepsThePeople(t *testing.T) {
 	doc := viewtest.Render(t, billingviews.PricingPage(billingviews.PricingPageProps{
-		Interval: billing.Monthly, Intervals: []billing.Interval{billing.Monthly, billing.Yearly}, YearlySaving: "2 months free", Seats: 27,
+		Interval: catalog.Monthly, Intervals: []catalog.Interval{catalog.Monthly, catalog.Yearly}, YearlySaving: "2 months free", Seats: 27,
 	}))
 	if got := viewtest.Text(doc.Find("a[href='/pricing?interval=year&seats=27']")); got != "Yearly · 2 months free" {
 		t.Errorf("yearly link: %q", got)

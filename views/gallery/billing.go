@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"usher/billing"
+	"usher/billing/catalog"
 	billingviews "usher/views/billing"
 	"usher/views/layout"
 	"usher/views/ui"
@@ -29,7 +30,7 @@ func unsettled(state billingviews.SeatPanelState) billingviews.SeatPanelProps {
 
 func running(status billing.SubscriptionStatus) billingviews.SubscriptionProps {
 	return billingviews.SubscriptionProps{
-		Status: status, Plan: "Pro", Interval: billing.Yearly, Price: dollars(29000), PerSeat: true, Quantity: 9, RenewsAt: days(12),
+		Status: status, Plan: "Pro", Interval: catalog.Yearly, Price: dollars(29000), PerSeat: true, Quantity: 9, RenewsAt: days(12),
 		NextInvoice: &billingviews.NextInvoice{At: days(12), Amount: dollars(261000), Basis: "9 seats at $290, before tax"},
 		Card:        &billingviews.CardProps{Brand: "visa", Last4: "4242", Expires: "12/34"},
 	}
@@ -99,8 +100,8 @@ func statusSpecimens() []Specimen {
 	return []Specimen{
 		subscribed("active", "Active", billing.StatusActive, nil),
 		subscribed("flat", "Active, flat price", billing.StatusActive, func(s *billingviews.SubscriptionProps) {
-			s.PerSeat, s.Price, s.Card = false, billing.Money{Minor: 1480000, Currency: "jpy"}, nil
-			s.NextInvoice = &billingviews.NextInvoice{At: days(12), Amount: billing.Money{Minor: 1480000, Currency: "jpy"}}
+			s.PerSeat, s.Price, s.Card = false, catalog.Money{Minor: 1480000, Currency: "jpy"}, nil
+			s.NextInvoice = &billingviews.NextInvoice{At: days(12), Amount: catalog.Money{Minor: 1480000, Currency: "jpy"}}
 		}),
 		subscribed("ends", "Ends at the period's end", billing.StatusActive, func(s *billingviews.SubscriptionProps) { s.EndsAt, s.NextInvoice = days(12), nil }),
 		subscribed("trialing", "Trial", billing.StatusTrialing, func(s *billingviews.SubscriptionProps) { s.TrialEndsAt, s.Card = days(12), nil }),

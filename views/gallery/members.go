@@ -3,7 +3,8 @@ package gallery
 import (
 	"slices"
 
-	"usher/billing"
+	"usher/billing/account"
+	"usher/billing/catalog"
 	authviews "usher/views/auth"
 	"usher/views/layout"
 	organizationviews "usher/views/organization"
@@ -12,17 +13,17 @@ import (
 
 func roleChoices() []ui.Option {
 	return []ui.Option{
-		{Value: billing.RoleMember, Label: "Member"}, {Value: billing.RoleBillingAdmin, Label: "Billing admin"},
-		{Value: "role_1", Label: "Front of house and cloakroom supervision"}, {Value: billing.RoleAdmin, Label: "Admin", Disabled: true},
+		{Value: account.RoleMember, Label: "Member"}, {Value: account.RoleBillingAdmin, Label: "Billing admin"},
+		{Value: "role_1", Label: "Front of house and cloakroom supervision"}, {Value: account.RoleAdmin, Label: "Admin", Disabled: true},
 	}
 }
 
 func nextSeat() organizationviews.NextSeat {
-	return organizationviews.NextSeat{Plan: "Pro", PerSeat: true, Price: dollars(2900), Interval: billing.Monthly}
+	return organizationviews.NextSeat{Plan: "Pro", PerSeat: true, Price: dollars(2900), Interval: catalog.Monthly}
 }
 
 func inviting(next organizationviews.NextSeat) *organizationviews.InviteFormProps {
-	return &organizationviews.InviteFormProps{OrganizationID: "org_4h2k9x", RoleID: billing.RoleMember, Billable: true, Roles: roleChoices(), NextSeat: next}
+	return &organizationviews.InviteFormProps{OrganizationID: "org_4h2k9x", RoleID: account.RoleMember, Billable: true, Roles: roleChoices(), NextSeat: next}
 }
 
 // managedMembers are the members as an admin sees them who may change most of them.
@@ -41,7 +42,7 @@ func managedMembers() []organizationviews.MemberRow {
 
 func managed(next organizationviews.NextSeat) organizationviews.MembersPageProps {
 	return organizationviews.MembersPageProps{
-		Filter: organizationviews.MemberFilter(billing.MemberSearch{}),
+		Filter: organizationviews.MemberFilter(account.MemberSearch{}),
 		Layout: signedIn(layout.SectionOrganization), Organization: header(layout.TabMembers), CanManage: true, SeatPrice: "$29 / month",
 		Seats:  ui.SeatRowProps{Billed: 3, Pending: 1, Sentence: "3 people billed of 5, and 1 seat on its way to Stripe"},
 		Invite: inviting(next), Members: managedMembers(),
@@ -55,10 +56,10 @@ func managed(next organizationviews.NextSeat) organizationviews.MembersPageProps
 }
 
 func memberSpecimens() []Specimen {
-	wrong := managed(organizationviews.NextSeat{Plan: "Starter", PerSeat: true, Price: dollars(900), Interval: billing.Monthly, Full: 20})
+	wrong := managed(organizationviews.NextSeat{Plan: "Starter", PerSeat: true, Price: dollars(900), Interval: catalog.Monthly, Full: 20})
 	wrong.Invite.Email = "ben@lyric.example"
 	wrong.Invite.Errors = organizationviews.InviteErrors{
-		Email: billing.MessageMemberAlready, RoleID: billing.MessageGrantsMore, Billable: "Starter takes 20 billed people, and all seats are taken.",
+		Email: account.MessageMemberAlready, RoleID: account.MessageGrantsMore, Billable: "Starter takes 20 billed people, and all seats are taken.",
 	}
 	return append([]Specimen{
 		{Name: "members-managed", Title: "Members, to be managed", Page: organizationviews.MembersPage(managed(nextSeat()))},
@@ -83,7 +84,7 @@ func settingsSpecimens() []Specimen {
 
 func memberPage(i int) organizationviews.MemberPageProps {
 	return organizationviews.MemberPageProps{
-		Layout: signedIn(layout.SectionOrganization), Organization: header(layout.TabMembers), Member: managedMembers()[i], RoleID: billing.RoleMember,
+		Layout: signedIn(layout.SectionOrganization), Organization: header(layout.TabMembers), Member: managedMembers()[i], RoleID: account.RoleMember,
 		Roles: roleChoices(), NextSeat: nextSeat(),
 	}
 }
@@ -91,7 +92,7 @@ func memberPage(i int) organizationviews.MemberPageProps {
 func refusedMember() organizationviews.MemberPageProps {
 	p := memberPage(3)
 	p.Errors = organizationviews.MemberErrors{
-		Form: billing.MessageLastAdmin, RoleID: billing.MessageGrantsMore, Status: billing.MessageSuspendsSelf, Billable: "All seats are taken.",
+		Form: account.MessageLastAdmin, RoleID: account.MessageGrantsMore, Status: account.MessageSuspendsSelf, Billable: "All seats are taken.",
 	}
 	return p
 }
@@ -99,14 +100,14 @@ func refusedMember() organizationviews.MemberPageProps {
 func roleSpecimens() []Specimen {
 	form := organizationviews.RoleFormProps{OrganizationID: "org_4h2k9x", MayGrantMembers: true, MayGrantBilling: true}
 	page := organizationviews.RolesPageProps{Layout: signedIn(layout.SectionOrganization), Organization: header(layout.TabRoles), Draft: &form, Roles: []organizationviews.RoleRow{
-		{ID: billing.RoleAdmin, Name: "Admin", BuiltIn: true, CanManageMembers: true, CanManageBilling: true, People: 1},
-		{ID: billing.RoleMember, Name: "Member", BuiltIn: true, People: 3},
+		{ID: account.RoleAdmin, Name: "Admin", BuiltIn: true, CanManageMembers: true, CanManageBilling: true, People: 1},
+		{ID: account.RoleMember, Name: "Member", BuiltIn: true, People: 3},
 		{ID: "role_1", Name: "Front of house and cloakroom supervision", CanManageMembers: true, Changeable: true},
 	}}
 	refused := page
 	refused.Draft = &organizationviews.RoleFormProps{
 		OrganizationID: "org_4h2k9x", Name: "admin", CanManageMembers: true, MayGrantMembers: true,
-		Errors: organizationviews.RoleErrors{Form: billing.MessageRoleExceeds, Name: billing.MessageRoleTaken},
+		Errors: organizationviews.RoleErrors{Form: account.MessageRoleExceeds, Name: account.MessageRoleTaken},
 	}
 	role := func(people int) organizationviews.RolePageProps {
 		return organizationviews.RolePageProps{
@@ -131,10 +132,10 @@ func inviteSpecimens() []Specimen {
 	}
 	in, out := signedIn(layout.SectionNone), visitor(layout.SectionNone)
 	wrong := page(out, authviews.InvitationSignup)
-	wrong.Name, wrong.Errors = unbroken, authviews.InvitationErrors{Form: billing.MessageInvitationFull, Name: "Please give your name.", Password: "Please choose a password of at least 8 characters."}
+	wrong.Name, wrong.Errors = unbroken, authviews.InvitationErrors{Form: account.MessageInvitationFull, Name: "Please give your name.", Password: "Please choose a password of at least 8 characters."}
 	foreign := page(in, authviews.InvitationOtherAccount)
 	foreign.SignedInAs = "elfriede.von-und-zu-hohenzollern-sigmaringen@donaudampfschifffahrt.example"
-	closed := authviews.InvitationPageProps{Layout: out, State: authviews.InvitationClosed, Message: billing.MessageInvitationGone}
+	closed := authviews.InvitationPageProps{Layout: out, State: authviews.InvitationClosed, Message: account.MessageInvitationGone}
 	long := page(out, authviews.InvitationSignup)
 	long.Organization, long.Inviter = longName, "ليلى حداد"
 	return []Specimen{

@@ -4,6 +4,9 @@ import (
 	"strconv"
 
 	"usher/billing"
+	"usher/billing/account"
+	"usher/billing/catalog"
+	"usher/billing/mail"
 	billingviews "usher/views/billing"
 	"usher/views/layout"
 	organizationviews "usher/views/organization"
@@ -14,12 +17,12 @@ func dashboardSpecimens() []Specimen {
 	frame := signedIn(layout.SectionDashboard)
 	running := billingviews.DashboardPageProps{
 		Layout: frame, Organization: organizationName, CanManageBilling: true,
-		Plan:    &billingviews.PlanSummary{Name: "Pro", Interval: billing.Yearly, Status: billing.StatusActive, RenewsAt: days(12)},
+		Plan:    &billingviews.PlanSummary{Name: "Pro", Interval: catalog.Yearly, Status: billing.StatusActive, RenewsAt: days(12)},
 		Seats:   ui.SeatRowProps{Billed: 9, Sentence: "9 people, 9 seats at Stripe, checked 14:02"},
 		Credits: &billingviews.CreditsProps{Balance: 640, Granted: 1000, ResetsAt: days(12), Href: "/billing/credits"},
 	}
 	needed := running
-	needed.Plan = &billingviews.PlanSummary{Name: "Pro", Interval: billing.Yearly, Status: billing.StatusPastDue, RenewsAt: days(12)}
+	needed.Plan = &billingviews.PlanSummary{Name: "Pro", Interval: catalog.Yearly, Status: billing.StatusPastDue, RenewsAt: days(12)}
 	needed.Seats = ui.SeatRowProps{Billed: 9, Pending: 2, Free: 1, Failed: 1, Sentence: "13 seats: 9 billed, 1 free, 2 on their way, 1 refused"}
 	needed.Needs = []ui.NoticeProps{{
 		Tone: ui.Bad, Title: "The last payment of $2,610.00 failed on 3 Nov 2026: the card was declined.", Body: "Everything goes on working until 10 Nov 2026.",
@@ -43,9 +46,9 @@ func organizationSpecimens() []Specimen {
 		{Name: "general", Title: "General", Page: organizationviews.GeneralPage(general(frame, header(layout.TabGeneral)))},
 		{Name: "general-long", Title: "General, long names", Page: organizationviews.GeneralPage(general(longLayout, longHeader))},
 		{Name: "general-rename", Title: "General, renaming", Page: organizationviews.GeneralPage(renaming(frame))},
-		{Name: "members", Title: "Members", Page: organizationviews.MembersPage(organizationviews.MembersPageProps{Filter: organizationviews.MemberFilter(billing.MemberSearch{}), Layout: frame, Organization: header(layout.TabMembers),
+		{Name: "members", Title: "Members", Page: organizationviews.MembersPage(organizationviews.MembersPageProps{Filter: organizationviews.MemberFilter(account.MemberSearch{}), Layout: frame, Organization: header(layout.TabMembers),
 			Seats: ui.SeatRowProps{Billed: 3, Free: 1, Sentence: "3 people billed of 5, 4 seats at Stripe"}, Members: members(), Pager: ui.PagerProps{From: 1, To: 5, Total: 5}})},
-		{Name: "members-2000", Title: "2,000 members", Page: organizationviews.MembersPage(organizationviews.MembersPageProps{Filter: organizationviews.MemberFilter(billing.MemberSearch{}), Layout: frame, Organization: header(layout.TabMembers),
+		{Name: "members-2000", Title: "2,000 members", Page: organizationviews.MembersPage(organizationviews.MembersPageProps{Filter: organizationviews.MemberFilter(account.MemberSearch{}), Layout: frame, Organization: header(layout.TabMembers),
 			Seats: ui.SeatRowProps{Billed: 1948, Pending: 12, Sentence: "1,960 people billed of 2,000; 12 seats are on their way to Stripe"}, Members: crowd(2000),
 			Pager: ui.PagerProps{From: 1, To: 2000, Total: 4100, NextHref: "/organization?tab=members&page=2"}})},
 		{Name: "roles", Title: "Roles", Page: organizationviews.RolesPage(organizationviews.RolesPageProps{Layout: frame, Organization: header(layout.TabRoles), Roles: []organizationviews.RoleRow{
@@ -94,7 +97,7 @@ func errorSpecimens() []Specimen {
 func contacts(frame layout.Props) organizationviews.ContactsPageProps {
 	p := organizationviews.ContactsPageProps{Layout: frame, Organization: header(layout.TabBilling), Managers: []string{"Ana Lima", "Ben Okafor"}}
 	for _, label := range []string{"A payment failed", "The plan was renewed", "The number of seats changed"} {
-		p.Notices = append(p.Notices, organizationviews.NoticeSetting{Kind: billing.MailKind("notice_" + strconv.Itoa(len(p.Notices))), Label: label, On: len(p.Notices) != 1})
+		p.Notices = append(p.Notices, organizationviews.NoticeSetting{Kind: mail.Kind("notice_" + strconv.Itoa(len(p.Notices))), Label: label, On: len(p.Notices) != 1})
 	}
 	return p
 }

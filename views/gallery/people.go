@@ -4,7 +4,8 @@ import (
 	"fmt"
 	"time"
 
-	"usher/billing"
+	"usher/billing/account"
+	"usher/billing/catalog"
 	"usher/views/layout"
 	organizationviews "usher/views/organization"
 	"usher/views/ui"
@@ -23,7 +24,7 @@ var now = time.Date(2026, time.November, 19, 14, 2, 5, 0, time.UTC)
 
 func days(n int) time.Time { return now.AddDate(0, 0, n) }
 
-func dollars(cents int64) billing.Money { return billing.Money{Minor: cents, Currency: "usd"} }
+func dollars(cents int64) catalog.Money { return catalog.Money{Minor: cents, Currency: "usd"} }
 
 func signedIn(section layout.Section) layout.Props {
 	return layout.Props{
@@ -44,11 +45,11 @@ func header(tab layout.OrganizationTab) layout.OrganizationHeader {
 
 func members() []organizationviews.MemberRow {
 	return []organizationviews.MemberRow{
-		{Name: "Ana Lima", Email: "ana@lyric.example", Role: "Admin", Billed: true, Status: billing.MemberActive, JoinedAt: days(-420), LastSeenAt: days(0), You: true},
-		{Name: "Ben Okafor", Email: "ben@lyric.example", Role: "Billing admin", Status: billing.MemberActive, JoinedAt: days(-300), LastSeenAt: days(-2)},
-		{Name: "ليلى حداد", Email: "layla@lyric.example", Role: "Member", Billed: true, Status: billing.MemberActive, JoinedAt: days(-90), LastSeenAt: days(-1)},
-		{Name: unbroken, Email: "elfriede.von-und-zu-hohenzollern-sigmaringen@donaudampfschifffahrt.example", Role: "Front of house and cloakroom supervision", Billed: true, Status: billing.MemberActive, JoinedAt: days(-60), LastSeenAt: days(-20)},
-		{Name: "Jo", Email: "jo@lyric.example", Role: "Member", Status: billing.MemberSuspended, JoinedAt: days(-33)},
+		{Name: "Ana Lima", Email: "ana@lyric.example", Role: "Admin", Billed: true, Status: account.MemberActive, JoinedAt: days(-420), LastSeenAt: days(0), You: true},
+		{Name: "Ben Okafor", Email: "ben@lyric.example", Role: "Billing admin", Status: account.MemberActive, JoinedAt: days(-300), LastSeenAt: days(-2)},
+		{Name: "ليلى حداد", Email: "layla@lyric.example", Role: "Member", Billed: true, Status: account.MemberActive, JoinedAt: days(-90), LastSeenAt: days(-1)},
+		{Name: unbroken, Email: "elfriede.von-und-zu-hohenzollern-sigmaringen@donaudampfschifffahrt.example", Role: "Front of house and cloakroom supervision", Billed: true, Status: account.MemberActive, JoinedAt: days(-60), LastSeenAt: days(-20)},
+		{Name: "Jo", Email: "jo@lyric.example", Role: "Member", Status: account.MemberSuspended, JoinedAt: days(-33)},
 	}
 }
 
@@ -57,7 +58,7 @@ func crowd(n int) []organizationviews.MemberRow {
 	for i := range n {
 		rows = append(rows, organizationviews.MemberRow{
 			Name: fmt.Sprintf("Person %d", i+1), Email: fmt.Sprintf("person%d@lyric.example", i+1), Role: "Member",
-			Billed: i%50 != 0, Status: billing.MemberActive, JoinedAt: days(-i % 700), LastSeenAt: days(-i % 9),
+			Billed: i%50 != 0, Status: account.MemberActive, JoinedAt: days(-i % 700), LastSeenAt: days(-i % 9),
 		})
 	}
 	return rows

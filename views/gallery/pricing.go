@@ -1,16 +1,16 @@
 package gallery
 
 import (
-	"usher/billing"
+	"usher/billing/catalog"
 	authviews "usher/views/auth"
 	billingviews "usher/views/billing"
 	"usher/views/layout"
 	"usher/views/ui"
 )
 
-func plans(interval billing.Interval, seats int, choice billingviews.PlanChoice) []billingviews.PlanCardProps {
+func plans(interval catalog.Interval, seats int, choice billingviews.PlanChoice) []billingviews.PlanCardProps {
 	starter, pro := dollars(900), dollars(2900)
-	if interval == billing.Yearly {
+	if interval == catalog.Yearly {
 		starter, pro = dollars(9000), dollars(29000)
 	}
 	return []billingviews.PlanCardProps{
@@ -37,7 +37,7 @@ func comparison() []billingviews.ComparisonRow {
 	}
 }
 
-func pricing(frame layout.Props, interval billing.Interval, seats int, choice billingviews.PlanChoice) billingviews.PricingPageProps {
+func pricing(frame layout.Props, interval catalog.Interval, seats int, choice billingviews.PlanChoice) billingviews.PricingPageProps {
 	cards := plans(interval, seats, choice)
 	if frame.Viewer != nil {
 		for i := range cards {
@@ -45,22 +45,22 @@ func pricing(frame layout.Props, interval billing.Interval, seats int, choice bi
 		}
 	}
 	return billingviews.PricingPageProps{
-		Layout: frame, Interval: interval, Intervals: []billing.Interval{billing.Monthly, billing.Yearly}, YearlySaving: "2 months free",
+		Layout: frame, Interval: interval, Intervals: []catalog.Interval{catalog.Monthly, catalog.Yearly}, YearlySaving: "2 months free",
 		Seats: seats, Plans: cards, Comparison: comparison(),
 	}
 }
 
 func pricingSpecimens() []Specimen {
 	guest, member := visitor(layout.SectionPricing), signedIn(layout.SectionPricing)
-	current := pricing(member, billing.Yearly, 9, billingviews.ChangeInBilling)
+	current := pricing(member, catalog.Yearly, 9, billingviews.ChangeInBilling)
 	current.Plans[1].Choice = billingviews.CurrentPlan
-	wrong := pricing(guest, billing.Monthly, 1, billingviews.ChoosePlan)
+	wrong := pricing(guest, catalog.Monthly, 1, billingviews.ChoosePlan)
 	wrong.SeatsError = "Give a whole number of people, from 1 to 100,000."
 	return []Specimen{
-		{Name: "pricing", Title: "Visitor, monthly", Page: billingviews.PricingPage(pricing(guest, billing.Monthly, 8, billingviews.ChoosePlan))},
-		{Name: "pricing-yearly", Title: "Signed in, yearly", Page: billingviews.PricingPage(pricing(member, billing.Yearly, 27, billingviews.ChoosePlan))},
+		{Name: "pricing", Title: "Visitor, monthly", Page: billingviews.PricingPage(pricing(guest, catalog.Monthly, 8, billingviews.ChoosePlan))},
+		{Name: "pricing-yearly", Title: "Signed in, yearly", Page: billingviews.PricingPage(pricing(member, catalog.Yearly, 27, billingviews.ChoosePlan))},
 		{Name: "pricing-current", Title: "On a plan", Page: billingviews.PricingPage(current)},
-		{Name: "pricing-read-only", Title: "May not choose", Page: billingviews.PricingPage(pricing(member, billing.Monthly, 2000, billingviews.AskBillingAdmin))},
+		{Name: "pricing-read-only", Title: "May not choose", Page: billingviews.PricingPage(pricing(member, catalog.Monthly, 2000, billingviews.AskBillingAdmin))},
 		{Name: "pricing-people-wrong", Title: "People not a number", Page: billingviews.PricingPage(wrong)},
 		{Name: "pricing-three", Title: "Three plans, packs, other currencies", Page: billingviews.PricingPage(threePlans())},
 		{Name: "pricing-one", Title: "One plan, one interval", Page: billingviews.PricingPage(onePlan())},
@@ -68,12 +68,12 @@ func pricingSpecimens() []Specimen {
 }
 
 func threePlans() billingviews.PricingPageProps {
-	p := pricing(signedIn(layout.SectionPricing), billing.Yearly, 12, billingviews.ChoosePlan)
-	yen := billing.Money{Minor: 1480000, Currency: "jpy"}
+	p := pricing(signedIn(layout.SectionPricing), catalog.Yearly, 12, billingviews.ChoosePlan)
+	yen := catalog.Money{Minor: 1480000, Currency: "jpy"}
 	p.Plans[0].Choice = billingviews.NotOffered
 	p.Plans = append(p.Plans, billingviews.PlanCardProps{
 		ID: "house", Name: "Full house", Description: "For organizations that would rather not count, with a description that goes on for a while",
-		Interval: billing.Yearly, Price: yen, Seats: 12, Total: yen, Credits: 25000, TrialDays: 14, SeatMinimum: 5, SeatMaximum: 500,
+		Interval: catalog.Yearly, Price: yen, Seats: 12, Total: yen, Credits: 25000, TrialDays: 14, SeatMinimum: 5, SeatMaximum: 500,
 		OrganizationID: "org_4h2k9x",
 		Features:       []string{"Everything in Pro", "A person to call, on weekdays from nine to five, in your own language"}, Choice: billingviews.ChoosePlan,
 	})
@@ -89,15 +89,15 @@ func threePlans() billingviews.PricingPageProps {
 }
 
 func onePlan() billingviews.PricingPageProps {
-	p := pricing(visitor(layout.SectionPricing), billing.Monthly, 3, billingviews.ChoosePlan)
+	p := pricing(visitor(layout.SectionPricing), catalog.Monthly, 3, billingviews.ChoosePlan)
 	p.Intervals, p.Plans, p.Comparison = p.Intervals[:1], p.Plans[:1], nil
-	p.Plans[0].Price, p.Plans[0].Total = billing.Money{Minor: 2750, Currency: "kwd"}, billing.Money{Minor: 8250, Currency: "kwd"}
+	p.Plans[0].Price, p.Plans[0].Total = catalog.Money{Minor: 2750, Currency: "kwd"}, catalog.Money{Minor: 8250, Currency: "kwd"}
 	return p
 }
 
 func accountSpecimens() []Specimen {
 	guest := visitor(layout.SectionNone)
-	intent := &authviews.PlanIntent{Plan: "Pro", Interval: billing.Yearly}
+	intent := &authviews.PlanIntent{Plan: "Pro", Interval: catalog.Yearly}
 	return []Specimen{
 		{Name: "signup", Title: "Sign up", Page: authviews.SignupPage(authviews.SignupPageProps{Layout: guest})},
 		{Name: "signup-intent", Title: "Sign up, then Checkout", Page: authviews.SignupPage(authviews.SignupPageProps{Layout: guest, Intent: intent,

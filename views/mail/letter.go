@@ -7,7 +7,7 @@ import (
 	"strings"
 	"unicode"
 
-	"usher/billing"
+	"usher/billing/mail"
 	"usher/views/ui"
 )
 
@@ -28,18 +28,18 @@ type Renderer struct{}
 
 // RenderMail returns the subject, the text and the HTML of an e-mail. The subject is one line. It
 // fails if the kind is unknown.
-func (Renderer) RenderMail(ctx context.Context, m billing.Mail) (billing.RenderedMail, error) {
+func (Renderer) RenderMail(ctx context.Context, m mail.Message) (mail.Rendered, error) {
 	write, known := letters[m.Kind]
 	if !known {
-		return billing.RenderedMail{}, fmt.Errorf("no words for mail of kind %q", m.Kind)
+		return mail.Rendered{}, fmt.Errorf("no words for mail of kind %q", m.Kind)
 	}
 	l := write(m.Data)
 	l.name, l.subject = oneLine(m.Data.Name), oneLine(l.subject)
 	var html bytes.Buffer
 	if err := document(l).Render(ctx, &html); err != nil {
-		return billing.RenderedMail{}, fmt.Errorf("render mail %s: %w", m.Kind, err)
+		return mail.Rendered{}, fmt.Errorf("render mail %s: %w", m.Kind, err)
 	}
-	return billing.RenderedMail{Subject: l.subject, Text: l.text(), HTML: html.String()}, nil
+	return mail.Rendered{Subject: l.subject, Text: l.text(), HTML: html.String()}, nil
 }
 
 // oneLine replaces line breaks and control characters by spaces and removes bidirectional controls.

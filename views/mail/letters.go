@@ -6,26 +6,27 @@ import (
 	"strings"
 	"time"
 
-	"usher/billing"
+	"usher/billing/catalog"
+	"usher/billing/mail"
 	"usher/views/ui"
 )
 
 // letters has a function for each kind of e-mail.
-var letters = map[billing.MailKind]func(billing.MailData) letter{
-	billing.MailInvitation:     invitationLetter,
-	billing.MailVerifyEmail:    verifyLetter,
-	billing.MailPasswordReset:  resetLetter,
-	billing.MailPaymentFailed:  paymentFailedLetter,
-	billing.MailActionRequired: actionRequiredLetter,
-	billing.MailTrialEnding:    trialEndingLetter,
-	billing.MailRenewed:        renewedLetter,
-	billing.MailCanceled:       canceledLetter,
-	billing.MailResumed:        resumedLetter,
-	billing.MailPackReceipt:    packReceiptLetter,
-	billing.MailSeatSummary:    seatSummaryLetter,
+var letters = map[mail.Kind]func(mail.Data) letter{
+	mail.KindInvitation:     invitationLetter,
+	mail.KindVerifyEmail:    verifyLetter,
+	mail.KindPasswordReset:  resetLetter,
+	mail.KindPaymentFailed:  paymentFailedLetter,
+	mail.KindActionRequired: actionRequiredLetter,
+	mail.KindTrialEnding:    trialEndingLetter,
+	mail.KindRenewed:        renewedLetter,
+	mail.KindCanceled:       canceledLetter,
+	mail.KindResumed:        resumedLetter,
+	mail.KindPackReceipt:    packReceiptLetter,
+	mail.KindSeatSummary:    seatSummaryLetter,
 
-	billing.MailSecondPlanEnded: secondPlanEndedLetter,
-	billing.MailDeletion:        deletionLetter,
+	mail.KindDuplicateCanceled: secondPlanEndedLetter,
+	mail.KindDeletion:          deletionLetter,
 }
 
 // sentences drops empty sentences and cleans the others with [oneLine].
@@ -53,22 +54,22 @@ func formatDay(t time.Time) string { return ui.FormatDate(t.UTC()) }
 func formatDeadline(t time.Time) string { return formatDay(t) + ", " + ui.FormatTime(t.UTC()) + " UTC" }
 
 // contactWhy is the last line of every e-mail about billing.
-func contactWhy(d billing.MailData) string {
+func contactWhy(d mail.Data) string {
 	return oneLine("You get this because you look after the billing of " + d.Organization + ".")
 }
 
-func formatAmount(m billing.Money) string {
+func formatAmount(m catalog.Money) string {
 	if m.Currency == "" {
 		return ""
 	}
 	return m.Format() + " " + strings.ToUpper(m.Currency)
 }
 
-func linkTo(label string, d billing.MailData) ui.LinkButtonProps {
+func linkTo(label string, d mail.Data) ui.LinkButtonProps {
 	return ui.LinkButtonProps{Label: label, Href: d.URL}
 }
 
-func invitationLetter(d billing.MailData) letter {
+func invitationLetter(d mail.Data) letter {
 	inviter := d.Inviter
 	if inviter == "" {
 		inviter = "Somebody at " + d.Organization
@@ -85,7 +86,7 @@ func invitationLetter(d billing.MailData) letter {
 	}
 }
 
-func verifyLetter(d billing.MailData) letter {
+func verifyLetter(d mail.Data) letter {
 	return letter{
 		subject: "Please confirm your e-mail address",
 		opening: sentences("You have signed up for Usher with this address. Please confirm that it is yours, so that notices about your account and bill reach you."),
@@ -95,7 +96,7 @@ func verifyLetter(d billing.MailData) letter {
 	}
 }
 
-func resetLetter(d billing.MailData) letter {
+func resetLetter(d mail.Data) letter {
 	return letter{
 		subject: "Choose a new password",
 		opening: sentences("Somebody, most likely you, asked for a new password for the account with this address."),
@@ -108,7 +109,7 @@ func resetLetter(d billing.MailData) letter {
 	}
 }
 
-func paymentFailedLetter(d billing.MailData) letter {
+func paymentFailedLetter(d mail.Data) letter {
 	amount := formatAmount(d.Amount)
 	if amount == "" {
 		amount = "the bill"
@@ -125,7 +126,7 @@ func paymentFailedLetter(d billing.MailData) letter {
 	}
 }
 
-func actionRequiredLetter(d billing.MailData) letter {
+func actionRequiredLetter(d mail.Data) letter {
 	return letter{
 		subject: "A payment for " + d.Organization + " needs your confirmation",
 		opening: sentences(
@@ -138,7 +139,7 @@ func actionRequiredLetter(d billing.MailData) letter {
 	}
 }
 
-func trialEndingLetter(d billing.MailData) letter {
+func trialEndingLetter(d mail.Data) letter {
 	ends := "soon"
 	if !d.At.IsZero() {
 		ends = "on " + formatDay(d.At)
@@ -155,7 +156,7 @@ func trialEndingLetter(d billing.MailData) letter {
 	}
 }
 
-func renewedLetter(d billing.MailData) letter {
+func renewedLetter(d mail.Data) letter {
 	return letter{
 		subject: "The plan of " + d.Organization + " is renewed",
 		opening: sentences(
@@ -171,7 +172,7 @@ func renewedLetter(d billing.MailData) letter {
 	}
 }
 
-func canceledLetter(d billing.MailData) letter {
+func canceledLetter(d mail.Data) letter {
 	plan := cmp.Or(ui.PlanName(d.Plan, d.Interval), "The plan")
 	l := letter{button: linkTo("See the plan", d), why: contactWhy(d)}
 	if d.At.IsZero() {
@@ -187,7 +188,7 @@ func canceledLetter(d billing.MailData) letter {
 	return l
 }
 
-func resumedLetter(d billing.MailData) letter {
+func resumedLetter(d mail.Data) letter {
 	return letter{
 		subject: "The plan of " + d.Organization + " goes on",
 		opening: sentences(
@@ -199,7 +200,7 @@ func resumedLetter(d billing.MailData) letter {
 	}
 }
 
-func packReceiptLetter(d billing.MailData) letter {
+func packReceiptLetter(d mail.Data) letter {
 	return letter{
 		subject: "Receipt: " + ui.FormatCount(d.Credits) + " credits for " + d.Organization,
 		opening: sentences("Thank you. The credits are there for everybody in " + d.Organization + "."),
@@ -214,7 +215,7 @@ func packReceiptLetter(d billing.MailData) letter {
 	}
 }
 
-func seatSummaryLetter(d billing.MailData) letter {
+func seatSummaryLetter(d mail.Data) letter {
 	return letter{
 		subject: d.Organization + " now has " + ui.Seats(d.Seats),
 		opening: sentences("The number of billed seats of " + d.Organization + " went from " + strconv.Itoa(d.FormerSeats) + " to " + strconv.Itoa(d.Seats) + "."),
@@ -225,7 +226,7 @@ func seatSummaryLetter(d billing.MailData) letter {
 	}
 }
 
-func secondPlanEndedLetter(d billing.MailData) letter {
+func secondPlanEndedLetter(d mail.Data) letter {
 	back := "Nothing was paid for it."
 	if d.Amount.Minor > 0 {
 		back = "The " + formatAmount(d.Amount) + " paid for it go back to the card; banks take five to ten days to show that."
@@ -241,7 +242,7 @@ func secondPlanEndedLetter(d billing.MailData) letter {
 	}
 }
 
-func deletionLetter(d billing.MailData) letter {
+func deletionLetter(d mail.Data) letter {
 	return letter{
 		subject: d.Organization + " is to be deleted",
 		opening: sentences(

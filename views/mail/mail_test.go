@@ -8,7 +8,8 @@ import (
 
 	"github.com/PuerkitoBio/goquery"
 
-	"usher/billing"
+	"usher/billing/catalog"
+	"usher/billing/mail"
 	mailviews "usher/views/mail"
 	"usher/views/viewtest"
 )
@@ -16,25 +17,25 @@ import (
 var december = time.Date(2026, time.December, 1, 12, 0, 0, 0, time.UTC)
 
 // fullMail has every field set.
-func fullMail() billing.MailData {
-	return billing.MailData{
-		Name: "Ana Lima", Organization: "Lyric Street", Inviter: "Bo Lind", Role: "Member", Plan: "Pro", Interval: billing.Yearly,
-		Amount: billing.Money{Minor: 261000, Currency: "usd"}, Reason: "the card was declined", Seats: 9, FormerSeats: 8, Credits: 1500,
+func fullMail() mail.Data {
+	return mail.Data{
+		Name: "Ana Lima", Organization: "Lyric Street", Inviter: "Bo Lind", Role: "Member", Plan: "Pro", Interval: catalog.Yearly,
+		Amount: catalog.Money{Minor: 261000, Currency: "usd"}, Reason: "the card was declined", Seats: 9, FormerSeats: 8, Credits: 1500,
 		Changes: []string{"Bo added Chidi"}, URL: "https://usher.test/the/link?a=1&b=2",
 		ExpiresAt: december.Add(time.Hour), At: december, NextAt: december.AddDate(0, 0, 3),
 	}
 }
 
-func renderMail(t *testing.T, kind billing.MailKind, data billing.MailData) billing.RenderedMail {
+func renderMail(t *testing.T, kind mail.Kind, data mail.Data) mail.Rendered {
 	t.Helper()
-	rendered, err := mailviews.Renderer{}.RenderMail(context.Background(), billing.Mail{Kind: kind, Data: data})
+	rendered, err := mailviews.Renderer{}.RenderMail(context.Background(), mail.Message{Kind: kind, Data: data})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return rendered
 }
 
-func mailDoc(t *testing.T, m billing.RenderedMail) *goquery.Document {
+func mailDoc(t *testing.T, m mail.Rendered) *goquery.Document {
 	t.Helper()
 	doc, err := goquery.NewDocumentFromReader(strings.NewReader(m.HTML))
 	if err != nil {
@@ -44,23 +45,23 @@ func mailDoc(t *testing.T, m billing.RenderedMail) *goquery.Document {
 }
 
 func TestEveryKindOfMailSaysWhatItKnows(t *testing.T) {
-	says := map[billing.MailKind][]string{
-		billing.MailInvitation:     {"Bo Lind invites you to Lyric Street", "as Member", "works until 1 Dec 2026, 13:00 UTC"},
-		billing.MailVerifyEmail:    {"Please confirm your e-mail address", "1 Dec 2026"},
-		billing.MailPasswordReset:  {"Choose a new password", "once, until 1 Dec 2026, 13:00 UTC", "your password stays as it is"},
-		billing.MailPaymentFailed:  {"A payment for Lyric Street failed", "$2,610.00 USD", "Pro, yearly", "on 1 Dec 2026: the card was declined", "again on 4 Dec 2026"},
-		billing.MailActionRequired: {"needs your confirmation", "$2,610.00 USD"},
-		billing.MailTrialEnding:    {"ends on 1 Dec 2026", "$2,610.00 USD", "for 9 seats"},
-		billing.MailRenewed:        {"is renewed", "Paid: $2,610.00 USD", "For: 9 seats", "Renews next on 4 Dec 2026"},
-		billing.MailCanceled:       {"ends on 1 Dec 2026", "Until then everything works as before"},
-		billing.MailResumed:        {"goes on", "renews on 4 Dec 2026"},
-		billing.MailPackReceipt:    {"Receipt: 1,500 credits for Lyric Street", "Paid: $2,610.00 USD", "On: 1 Dec 2026"},
-		billing.MailSeatSummary:    {"Lyric Street now has 9 seats", "from 8 to 9", "Bo added Chidi"},
+	says := map[mail.Kind][]string{
+		mail.KindInvitation:     {"Bo Lind invites you to Lyric Street", "as Member", "works until 1 Dec 2026, 13:00 UTC"},
+		mail.KindVerifyEmail:    {"Please confirm your e-mail address", "1 Dec 2026"},
+		mail.KindPasswordReset:  {"Choose a new password", "once, until 1 Dec 2026, 13:00 UTC", "your password stays as it is"},
+		mail.KindPaymentFailed:  {"A payment for Lyric Street failed", "$2,610.00 USD", "Pro, yearly", "on 1 Dec 2026: the card was declined", "again on 4 Dec 2026"},
+		mail.KindActionRequired: {"needs your confirmation", "$2,610.00 USD"},
+		mail.KindTrialEnding:    {"ends on 1 Dec 2026", "$2,610.00 USD", "for 9 seats"},
+		mail.KindRenewed:        {"is renewed", "Paid: $2,610.00 USD", "For: 9 seats", "Renews next on 4 Dec 2026"},
+		mail.KindCanceled:       {"ends on 1 Dec 2026", "Until then everything works as before"},
+		mail.KindResumed:        {"goes on", "renews on 4 Dec 2026"},
+		mail.KindPackReceipt:    {"Receipt: 1,500 credits for Lyric Street", "Paid: $2,610.00 USD", "On: 1 Dec 2026"},
+		mail.KindSeatSummary:    {"Lyric Street now has 9 seats", "from 8 to 9", "Bo added Chidi"},
 
-		billing.MailSecondPlanEnded: {"A second plan for Lyric Street was ended", "ended on 1 Dec 2026", "The $2,610.00 USD paid for it go back"},
-		billing.MailDeletion:        {"Lyric Street is to be deleted", "Bo Lind has asked", "deleted on 1 Dec 2026", "take it back"},
+		mail.KindDuplicateCanceled: {"A second plan for Lyric Street was ended", "ended on 1 Dec 2026", "The $2,610.00 USD paid for it go back"},
+		mail.KindDeletion:          {"Lyric Street is to be deleted", "Bo Lind has asked", "deleted on 1 Dec 2026", "take it back"},
 	}
-	for _, kind := range billing.MailKinds() {
+	for _, kind := range mail.Kinds() {
 		t.Run(string(kind), func(t *testing.T) {
 			data := fullMail()
 			m := renderMail(t, kind, data)
@@ -89,8 +90,8 @@ func TestEveryKindOfMailSaysWhatItKnows(t *testing.T) {
 
 // Unknown facts are left out without a trace such as a double space or an empty amount.
 func TestMailWithLittleKnownReadsWell(t *testing.T) {
-	for _, kind := range billing.MailKinds() {
-		m := renderMail(t, kind, billing.MailData{Organization: "Lyric Street", URL: "https://usher.test/x"})
+	for _, kind := range mail.Kinds() {
+		m := renderMail(t, kind, mail.Data{Organization: "Lyric Street", URL: "https://usher.test/x"})
 		all := m.Subject + "\n" + m.Text
 		for _, wrong := range []string{"  ", " .", " ,", "..", "()", "1 Jan 0001", "0001", "%!", "of  ", "!", "\n\n\n"} {
 			if strings.Contains(all, wrong) {
@@ -109,7 +110,7 @@ func TestNamesInMailAreHarmless(t *testing.T) {
 	data.Organization = "Lyric\r\nBcc: evil@example.com\u2028\u202Egnp.exe<script>alert(1)</script>"
 	data.Inviter, data.Name, data.Role = data.Organization, data.Organization, data.Organization
 	data.Plan, data.Reason, data.Changes = data.Organization, data.Organization, []string{data.Organization}
-	for _, kind := range billing.MailKinds() {
+	for _, kind := range mail.Kinds() {
 		m := renderMail(t, kind, data)
 		if strings.ContainsAny(m.Subject, "\r\n\u2028\u202E") || strings.ContainsAny(m.Text+m.HTML, "\r\u2028\u202E") {
 			t.Errorf("%s: subject %q, text %q", kind, m.Subject, m.Text)
@@ -118,14 +119,14 @@ func TestNamesInMailAreHarmless(t *testing.T) {
 			t.Errorf("%s: something of the name counts: %s", kind, m.HTML)
 		}
 	}
-	if _, err := (mailviews.Renderer{}).RenderMail(context.Background(), billing.Mail{Kind: "poem"}); err == nil {
+	if _, err := (mailviews.Renderer{}).RenderMail(context.Background(), mail.Message{Kind: "poem"}); err == nil {
 		t.Error("a kind without words was rendered")
 	}
 }
 
 // An e-mail loads nothing when it is opened, so that opening it is not tracked.
 func TestMailFetchesNothing(t *testing.T) {
-	for _, kind := range billing.MailKinds() {
+	for _, kind := range mail.Kinds() {
 		if n := mailDoc(t, renderMail(t, kind, fullMail())).Find("img, link, script, [src], [background], style, table").Length(); n > 0 {
 			t.Errorf("%s: %d things that are fetched or should not be there", kind, n)
 		}

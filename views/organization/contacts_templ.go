@@ -10,7 +10,7 @@ import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
 import (
-	"usher/billing"
+	"usher/billing/mail"
 	"usher/views/layout"
 	"usher/views/ui"
 )
@@ -29,7 +29,7 @@ type ContactsPageProps struct {
 
 // NoticeSetting is a kind of e-mail that can be switched off.
 type NoticeSetting struct {
-	Kind  billing.MailKind
+	Kind  mail.Kind
 	Label string
 	On    bool
 }

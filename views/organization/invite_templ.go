@@ -10,7 +10,7 @@ import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
 import (
-	"usher/billing"
+	"usher/billing/catalog"
 	"usher/views/ui"
 )
 
@@ -34,8 +34,8 @@ type InviteErrors struct {
 type NextSeat struct {
 	Plan     string
 	PerSeat  bool
-	Price    billing.Money
-	Interval billing.Interval
+	Price    catalog.Money
+	Interval catalog.Interval
 	Free     int // paid seats without a member
 	Full     int // the plan's maximum if it is reached, otherwise 0
 }

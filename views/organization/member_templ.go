@@ -10,7 +10,7 @@ import "github.com/a-h/templ"
 import templruntime "github.com/a-h/templ/runtime"
 
 import (
-	"usher/billing"
+	"usher/billing/account"
 	"usher/views/layout"
 	"usher/views/ui"
 )
@@ -35,8 +35,8 @@ func (e MemberErrors) any() bool { return e != MemberErrors{} }
 
 func memberStatuses() []ui.Option {
 	return []ui.Option{
-		{Value: string(billing.MemberActive), Label: "Active"},
-		{Value: string(billing.MemberSuspended), Label: "Suspended: can't come in, and is not billed"},
+		{Value: string(account.MemberActive), Label: "Active"},
+		{Value: string(account.MemberSuspended), Label: "Suspended: can't come in, and is not billed"},
 	}
 }
 
@@ -145,7 +145,7 @@ func MemberPage(p MemberPageProps) templ.Component {
 					return templ_7745c5c3_Err
 				}
 				var templ_7745c5c3_Var5 string
-				templ_7745c5c3_Var5, templ_7745c5c3_Err = templ.JoinStringErrs(billing.MessageHoldsMore)
+				templ_7745c5c3_Var5, templ_7745c5c3_Err = templ.JoinStringErrs(account.MessageHoldsMore)
 				if templ_7745c5c3_Err != nil {
 					return templ.Error{Err: templ_7745c5c3_Err, FileName: `organization/member.templ`, Line: 68, Col: 52}
 				}

@@ -11,8 +11,8 @@ import templruntime "github.com/a-h/templ/runtime"
 
 import (
 	"time"
+	"usher/billing/account"
 
-	"usher/billing"
 	"usher/views/layout"
 	"usher/views/ui"
 )
@@ -39,7 +39,7 @@ type MemberRow struct {
 	Role       string
 	Billed     bool // counts as a seat
 	Billable   bool
-	Status     billing.MemberStatus
+	Status     account.MemberStatus
 	JoinedAt   time.Time
 	LastSeenAt time.Time // zero if it never does
 	You        bool
@@ -68,7 +68,7 @@ type InvitationRow struct {
 }
 
 func (m MemberRow) status() ui.BadgeProps {
-	if m.Status == billing.MemberSuspended {
+	if m.Status == account.MemberSuspended {
 		return ui.BadgeProps{Tone: ui.Wait, Label: "Suspended"}
 	}
 	return ui.BadgeProps{Tone: ui.Good, Label: "Active"}
@@ -82,9 +82,9 @@ func (m MemberRow) seat() string {
 }
 
 // billingRule explains why a member is billed or not.
-func billingRule(billable bool, status billing.MemberStatus) string {
+func billingRule(billable bool, status account.MemberStatus) string {
 	switch {
-	case status == billing.MemberSuspended && billable:
+	case status == account.MemberSuspended && billable:
 		return "People who are suspended are not billed."
 	case !billable:
 		return "Marked as not billed, so no seat is paid for."
@@ -182,15 +182,15 @@ func MembersPage(p MembersPageProps) templ.Component {
 }
 
 // MemberFilter returns the search form of the members.
-func MemberFilter(search billing.MemberSearch) ui.FilterProps {
+func MemberFilter(search account.MemberSearch) ui.FilterProps {
 	return ui.FilterProps{
 		Action: "/organization", Fields: []ui.Hidden{{Name: "tab", Value: string(layout.TabMembers)}}, AllHref: "/organization?tab=members",
-		Text: search.Text, TextLabel: "Name, e-mail or role", Narrowed: search != (billing.MemberSearch{}),
+		Text: search.Text, TextLabel: "Name, e-mail or role", Narrowed: search != (account.MemberSearch{}),
 		Choice: ui.SelectProps{Label: "Show", Name: "show", Value: string(search.Seat), Options: []ui.Option{
 			{Label: "All members"},
-			{Value: string(billing.SeatBilled), Label: "Billed"},
-			{Value: string(billing.SeatNotBilled), Label: "Not billed"},
-			{Value: string(billing.SeatSuspended), Label: "Suspended"},
+			{Value: string(account.SeatBilled), Label: "Billed"},
+			{Value: string(account.SeatNotBilled), Label: "Not billed"},
+			{Value: string(account.SeatSuspended), Label: "Suspended"},
 		}},
 	}
 }
@@ -358,7 +358,7 @@ func memberRow(p MembersPageProps, m MemberRow) templ.Component {
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}
-		if p.CanManage && !m.Fixed && m.Status == billing.MemberActive {
+		if p.CanManage && !m.Fixed && m.Status == account.MemberActive {
 			templ_7745c5c3_Err = billableToggle(p, m).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
@@ -521,7 +521,7 @@ func whyBilled(m MemberRow) templ.Component {
 	})
 }
 
-func whyText(billable bool, status billing.MemberStatus, joinedAt time.Time, why BillingReason) templ.Component {
+func whyText(billable bool, status account.MemberStatus, joinedAt time.Time, why BillingReason) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
 		templ_7745c5c3_W, ctx := templ_7745c5c3_Input.Writer, templ_7745c5c3_Input.Context
 		if templ_7745c5c3_CtxErr := ctx.Err(); templ_7745c5c3_CtxErr != nil {

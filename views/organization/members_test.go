@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"usher/billing"
+	"usher/billing/account"
 	"usher/views/layout"
 	organizationviews "usher/views/organization"
 	"usher/views/ui"
@@ -16,11 +16,11 @@ var december = time.Date(2026, time.December, 1, 12, 0, 0, 0, time.UTC)
 
 func TestMembersTable(t *testing.T) {
 	doc := viewtest.Render(t, organizationviews.MembersPage(organizationviews.MembersPageProps{
-		Filter:       organizationviews.MemberFilter(billing.MemberSearch{}),
+		Filter:       organizationviews.MemberFilter(account.MemberSearch{}),
 		Organization: layout.OrganizationHeader{ID: "org_1", Name: "Lyric", Current: layout.TabMembers},
 		Members: []organizationviews.MemberRow{
-			{Name: "<script>alert(1)</script>", Email: "a@lyric.example", Role: "Admin", Billed: true, Status: billing.MemberActive, JoinedAt: december, You: true},
-			{Name: "Ben", Email: "b@lyric.example", Role: "Member", Status: billing.MemberSuspended, JoinedAt: december, LastSeenAt: december},
+			{Name: "<script>alert(1)</script>", Email: "a@lyric.example", Role: "Admin", Billed: true, Status: account.MemberActive, JoinedAt: december, You: true},
+			{Name: "Ben", Email: "b@lyric.example", Role: "Member", Status: account.MemberSuspended, JoinedAt: december, LastSeenAt: december},
 		},
 		Pager: ui.PagerProps{From: 1, To: 2, Total: 40, NextHref: "/organization?tab=members&page=2"},
 	}))

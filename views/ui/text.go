@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"usher/billing"
+	"usher/billing/catalog"
 )
 
 // FormatDate formats a date: 1 Dec 2026.
@@ -53,15 +53,15 @@ func People(n int) string { return Plural(n, "person", "people") }
 func Seats(n int) string { return Plural(n, "seat", "seats") }
 
 // IntervalName is how often a plan is billed: monthly or yearly.
-func IntervalName(interval billing.Interval) string {
-	if interval == billing.Yearly {
+func IntervalName(interval catalog.Interval) string {
+	if interval == catalog.Yearly {
 		return "yearly"
 	}
 	return "monthly"
 }
 
 // PlanName is a plan with its interval: Pro, yearly. An unknown interval is left out.
-func PlanName(plan string, interval billing.Interval) string {
+func PlanName(plan string, interval catalog.Interval) string {
 	if interval == "" {
 		return plan
 	}

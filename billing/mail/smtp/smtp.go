@@ -14,10 +14,10 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/wneessen/go-mail"
+	gomail "github.com/wneessen/go-mail"
 	"github.com/wneessen/go-mail/smtp"
 
-	"usher/billing"
+	"usher/billing/mail"
 )
 
 // Options are what a [Mailer] is made of.
@@ -38,7 +38,7 @@ type Options struct {
 // Mailer sends each mail over a connection of its own. It implements [billing.Mailer] and is safe for concurrent use.
 type Mailer struct {
 	host    string
-	options []mail.Option
+	options []gomail.Option
 	tls     bool // from the first byte
 	config  *tls.Config
 	from    *netmail.Address
@@ -72,31 +72,31 @@ func New(o Options) (*Mailer, error) {
 		return nil, err
 	}
 	m.options = append(credentials(o.URL),
-		mail.WithPort(port), mail.WithTimeout(o.Timeout), mail.WithTLSConfig(m.config), mail.WithTLSPolicy(policy),
-		mail.WithoutNoop(), mail.WithoutRset()) // one mail a connection: nothing to probe, nothing to clear
+		gomail.WithPort(port), gomail.WithTimeout(o.Timeout), gomail.WithTLSConfig(m.config), gomail.WithTLSPolicy(policy),
+		gomail.WithoutNoop(), gomail.WithoutRset()) // one mail a connection: nothing to probe, nothing to clear
 	if m.tls {
-		m.options = append(m.options, mail.WithSSL())
+		m.options = append(m.options, gomail.WithSSL())
 	}
 	return m, nil
 }
 
-func tlsPolicy(u *url.URL) (mail.TLSPolicy, error) {
+func tlsPolicy(u *url.URL) (gomail.TLSPolicy, error) {
 	named := u.User.Username() != ""
 	switch asked := u.Query().Get("tls"); {
 	case asked == "starttls" && u.Scheme == "smtp":
-		return mail.TLSMandatory, nil
+		return gomail.TLSMandatory, nil
 	case asked == "off" && u.Scheme == "smtp" && (!named || isLoopback(u.Hostname())):
-		return mail.NoTLS, nil
+		return gomail.NoTLS, nil
 	case asked == "off" && u.Scheme == "smtp":
 		return 0, errors.New("tls=off would send the password readable by everybody on the way")
 	case asked != "":
 		return 0, errors.New("tls is starttls or off, and only with smtp://")
 	case isLoopback(u.Hostname()):
-		return mail.NoTLS, nil
+		return gomail.NoTLS, nil
 	case named:
-		return mail.TLSMandatory, nil
+		return gomail.TLSMandatory, nil
 	}
-	return mail.TLSOpportunistic, nil
+	return gomail.TLSOpportunistic, nil
 }
 
 func isLoopback(host string) bool {
@@ -123,22 +123,22 @@ func portOf(u *url.URL) (int, error) {
 
 // credentials prefers what does not show the password to the server. PLAIN and LOGIN refuse by themselves to speak over an open line to
 // another machine.
-func credentials(u *url.URL) []mail.Option {
+func credentials(u *url.URL) []gomail.Option {
 	if u.User.Username() == "" {
 		return nil
 	}
 	password, _ := u.User.Password()
-	return []mail.Option{
-		mail.WithUsername(u.User.Username()), mail.WithPassword(password),
-		mail.WithOpportunisticSMTPAuth(mail.SMTPAuthSCRAMSHA256, mail.SMTPAuthPlain, mail.SMTPAuthLogin, mail.SMTPAuthCramMD5),
+	return []gomail.Option{
+		gomail.WithUsername(u.User.Username()), gomail.WithPassword(password),
+		gomail.WithOpportunisticSMTPAuth(gomail.SMTPAuthSCRAMSHA256, gomail.SMTPAuthPlain, gomail.SMTPAuthLogin, gomail.SMTPAuthCramMD5),
 	}
 }
 
 // Send implements [billing.Mailer].
-func (m *Mailer) Send(ctx context.Context, out billing.Outgoing) error {
+func (m *Mailer) Send(ctx context.Context, out mail.Outgoing) error {
 	message, err := m.message(out)
 	if err != nil {
-		return fmt.Errorf("%w: %w", billing.ErrMailRefused, err)
+		return fmt.Errorf("%w: %w", mail.ErrRefused, err)
 	}
 	ctx, cancel := context.WithCancel(ctx) // ends the connection with this call, however it goes
 	defer cancel()
@@ -156,8 +156,8 @@ func (m *Mailer) Send(ctx context.Context, out billing.Outgoing) error {
 
 // message builds the mail. go-mail encodes what is no plain ASCII and folds long lines; line ends in the subject would have no place in
 // it, and an address that is none is refused here.
-func (m *Mailer) message(out billing.Outgoing) (*mail.Msg, error) {
-	message := mail.NewMsg()
+func (m *Mailer) message(out mail.Outgoing) (*gomail.Msg, error) {
+	message := gomail.NewMsg()
 	message.FromMailAddress(m.from)
 	if err := message.To(out.To); err != nil {
 		return nil, fmt.Errorf("recipient: %w", err)
@@ -167,14 +167,14 @@ func (m *Mailer) message(out billing.Outgoing) (*mail.Msg, error) {
 	message.SetMessageIDWithValue(out.MessageID)
 	// RFC 3834: whoever answers mail by a machine leaves this one alone.
 	message.SetGenHeader("Auto-Submitted", "auto-generated")
-	message.SetBodyString(mail.TypeTextPlain, out.Text)
-	message.AddAlternativeString(mail.TypeTextHTML, out.HTML)
+	message.SetBodyString(gomail.TypeTextPlain, out.Text)
+	message.AddAlternativeString(gomail.TypeTextHTML, out.HTML)
 	return message, nil
 }
 
 // connect reaches the server and signs in there. The end of ctx ends the connection.
-func (m *Mailer) connect(ctx context.Context) (*mail.Client, *smtp.Client, error) {
-	client, err := mail.NewClient(m.host, append(m.options, mail.WithDialContextFunc(m.dialer(ctx)))...)
+func (m *Mailer) connect(ctx context.Context) (*gomail.Client, *smtp.Client, error) {
+	client, err := gomail.NewClient(m.host, append(m.options, gomail.WithDialContextFunc(m.dialer(ctx)))...)
 	if err != nil {
 		return nil, nil, fmt.Errorf("smtp client: %w", err)
 	}
@@ -197,7 +197,7 @@ func (m *Mailer) Check(ctx context.Context) error {
 }
 
 // dialer connects so that the end of ctx cuts the conversation: go-mail heeds its context only until the connection stands.
-func (m *Mailer) dialer(ctx context.Context) mail.DialContextFunc {
+func (m *Mailer) dialer(ctx context.Context) gomail.DialContextFunc {
 	return func(dialing context.Context, network, address string) (net.Conn, error) {
 		var dialer interface {
 			DialContext(context.Context, string, string) (net.Conn, error)
@@ -217,11 +217,11 @@ func (m *Mailer) dialer(ctx context.Context) mail.DialContextFunc {
 // refusal tells what another attempt can't change: a definite answer about this recipient or this content. One about the sender or the
 // log-in is the configuration's, which somebody will mend.
 func refusal(err error) error {
-	var failed *mail.SendError
+	var failed *gomail.SendError
 	if errors.As(err, &failed) && !failed.IsTemp() && failed.ErrorCode() >= 500 {
 		switch failed.Reason {
-		case mail.ErrSMTPRcptTo, mail.ErrSMTPData, mail.ErrSMTPDataClose:
-			return fmt.Errorf("%w: %w", billing.ErrMailRefused, err)
+		case gomail.ErrSMTPRcptTo, gomail.ErrSMTPData, gomail.ErrSMTPDataClose:
+			return fmt.Errorf("%w: %w", mail.ErrRefused, err)
 		}
 	}
 	return fmt.Errorf("mail server: %w", err)

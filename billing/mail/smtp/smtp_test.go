@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"usher/billing"
+	"usher/billing/mail"
 	"usher/billing/mail/smtp"
 )
 
@@ -39,8 +39,8 @@ func mailer(t *testing.T, s *mailServer, address string, config *tls.Config) *sm
 	return m
 }
 
-func outgoing() billing.Outgoing {
-	return billing.Outgoing{
+func outgoing() mail.Outgoing {
+	return mail.Outgoing{
 		To: "ana@example.com", Subject: "Zahlung für Lantern fehlgeschlagen", Text: "Grüße\n.\nhttps://usher.test/" + strings.Repeat("x", 90) + "\n",
 		HTML: "<p>Grüße</p>", MessageID: "eml_1@usher.test",
 	}
@@ -149,7 +149,7 @@ func TestNothingIsInjected(t *testing.T) {
 	for _, address := range []string{"ana@example.com\r\nRCPT TO:<evil@example.com>", "ana@example.com> ORCPT=x", "", "ana@example.com, evil@example.com"} {
 		out := outgoing()
 		out.To = address
-		if err := m.Send(t.Context(), out); !errors.Is(err, billing.ErrMailRefused) {
+		if err := m.Send(t.Context(), out); !errors.Is(err, mail.ErrRefused) {
 			t.Errorf("%q: %v", address, err)
 		}
 	}
@@ -219,7 +219,7 @@ func TestAnswers(t *testing.T) {
 			server := &mailServer{answers: map[string]string{tc.command: tc.answer}}
 			server.start(t)
 			err := mailer(t, server, "smtp://ana:s3cret%20word@127.0.0.1:PORT", nil).Send(t.Context(), outgoing())
-			if err == nil || errors.Is(err, billing.ErrMailRefused) != tc.refused {
+			if err == nil || errors.Is(err, mail.ErrRefused) != tc.refused {
 				t.Fatalf("%v, for good: %t", err, tc.refused)
 			}
 			for _, secret := range []string{password, "s3cret", "czNjcmV0"} {

@@ -1,0 +1,121 @@
+package account
+
+import (
+	"context"
+
+	"usher/billing/env"
+	"usher/billing/mail"
+)
+
+// AccountStorage stores people and organizations. Package db implements it.
+type Store interface {
+	Tx
+	// InTx runs f in one transaction and commits it if f returns nil. Serialization failures and deadlocks are retried, so f must do
+	// nothing but use its AccountTx.
+	InTx(ctx context.Context, f func(Tx) error) error
+}
+
+// AccountOptions are the dependencies of [Accounts].
+type Options struct {
+	Env            *env.Env
+	Store          Store
+	Outbox         *mail.Outbox
+	Hooks          Hooks
+	BaseURL        string   // the public origin, for links in e-mails
+	OperatorEmails []string // who operates the installation
+}
+
+// Accounts groups the operations on people and organizations. It is safe for concurrent use.
+type Service struct {
+	Users         *Users
+	Recovery      *Recovery
+	Organizations *Organizations
+	Members       *Members
+	Roles         *Roles
+	Invitations   *Invitations
+	RateLimits    *RateLimits
+}
+
+// NewAccounts returns Accounts.
+func New(o Options) *Service {
+	base := &base{Env: o.Env, store: o.Store}
+	passwords := &Passwords{Env: o.Env, hashing: make(chan struct{}, 2)}
+	recovery := &Recovery{base: base, outbox: o.Outbox, passwords: passwords, baseURL: o.BaseURL}
+	members := &Members{base: base, hooks: o.Hooks}
+	return &Service{
+		Users: &Users{
+			base: base, members: members, passwords: passwords, recovery: recovery, outbox: o.Outbox,
+			operatorEmails: o.OperatorEmails,
+		},
+		Recovery:      recovery,
+		Organizations: &Organizations{base: base, members: members, hooks: o.Hooks},
+		Members:       members,
+		Roles:         &Roles{base: base, members: members},
+		Invitations: &Invitations{
+			base: base, members: members, outbox: o.Outbox, passwords: passwords, hooks: o.Hooks, baseURL: o.BaseURL,
+		},
+		RateLimits: &RateLimits{base: base},
+	}
+}
+
+// accountBase is what every type of this package needs.
+type base struct {
+	*env.Env
+	store Store
+}
+
+// Users creates people and changes their log-ins.
+type Users struct {
+	*base
+	members        *Members
+	passwords      *Passwords
+	recovery       *Recovery
+	outbox         *mail.Outbox
+	operatorEmails []string
+}
+
+// Passwords hashes passwords.
+type Passwords struct {
+	*env.Env
+	hashing chan struct{} // bounds the memory that hashing takes
+}
+
+// Recovery mails links that reset a password or verify an address, and redeems them.
+type Recovery struct {
+	*base
+	outbox    *mail.Outbox
+	passwords *Passwords
+	baseURL   string
+}
+
+// Organizations reads and renames organizations.
+type Organizations struct {
+	*base
+	members *Members
+	hooks   Hooks
+}
+
+// Members changes memberships.
+type Members struct {
+	*base
+	hooks Hooks
+}
+
+// Roles changes custom roles.
+type Roles struct {
+	*base
+	members *Members
+}
+
+// Invitations invites people and lets them join.
+type Invitations struct {
+	*base
+	members   *Members
+	outbox    *mail.Outbox
+	passwords *Passwords
+	hooks     Hooks
+	baseURL   string
+}
+
+// RateLimits counts limited actions.
+type RateLimits struct{ *base }

@@ -1,0 +1,241 @@
+package account
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+	"time"
+
+	"usher/billing/apperr"
+	"usher/billing/mail"
+)
+
+// InvitationLifetime is how long an invitation can be accepted after it was last sent.
+const InvitationLifetime = 7 * 24 * time.Hour
+
+const invitationTokenLength = 32 // octets of randomness
+
+// What people are told where an invitation can't be accepted.
+const (
+	MessageInvitationGone    = "This invitation does not count any more. It was used, taken back, or replaced by a newer one."
+	MessageInvitationExpired = "This invitation has expired. Ask whoever invited you to send it again."
+	MessageInvitationVoid    = "This invitation does not count any more, because whoever sent it may not invite people now. Ask an admin for a new one."
+	MessageInvitationFull    = "There is no free seat in this organization now. Ask whoever invited you to make room, then open the link again."
+	MessageInvitationOther   = "This invitation is for another e-mail address than the one you are signed in with."
+	MessageInvitationSignIn  = "There is an account with this e-mail address already. Sign in to accept the invitation."
+	MessageInvitedAlready    = "This address is invited already. Send that invitation again instead."
+	MessageMemberAlready     = "This person is a member of the organization already."
+	MessageInvitationAddress = "Please give an e-mail address such as ana@example.com."
+	reasonAccepted           = "accepted an invitation"
+)
+
+// Invitation asks somebody into an organization. Only the hash of its token is kept; whoever has the token has read the mail to the
+// address, which is all that proves the address theirs.
+type Invitation struct {
+	ID             string     `db:"id"` // inv_…
+	OrganizationID string     `db:"organization_id"`
+	Email          string     `db:"email"`
+	Role           Role       `db:"role,null"` // zero for a closed one whose role is gone
+	Billable       bool       `db:"billable"`
+	TokenHash      []byte     `db:"token_hash"`   // SHA-256
+	Inviter        Member     `db:"inviter,null"` // who sent it last, as they are now; only UserID and Name where they are no member any more
+	Sent           int        `db:"sent"`         // how often
+	CreatedAt      time.Time  `db:"created_at"`
+	ExpiresAt      time.Time  `db:"expires_at"`
+	AcceptedAt     *time.Time `db:"accepted_at"`
+	RevokedAt      *time.Time `db:"revoked_at"`
+}
+
+// Pending tells whether the invitation was neither accepted nor taken back.
+func (i Invitation) Pending() bool { return i.AcceptedAt == nil && i.RevokedAt == nil }
+
+// Expired tells whether it is too late to accept.
+func (i Invitation) Expired(now time.Time) bool { return !now.Before(i.ExpiresAt) }
+
+// Backed tells whether its sender may still give what it promises: a role that was revoked takes their invitations with it.
+func (i Invitation) Backed() bool {
+	sender := Access{Member: i.Inviter}
+	return sender.CanManageMembers() && sender.Covers(i.Role)
+}
+
+// NewInvitation is whom to invite as what.
+type NewInvitation struct {
+	Email    string
+	RoleID   string // empty: member
+	Billable bool
+}
+
+// Invite invites somebody by e-mail. Errors: CodeForbidden, CodeUnprocessable and CodeConflict with the field they are about; the plan's
+// maximum counts the seats that other invitations promise.
+func (is *Invitations) Invite(ctx context.Context, a Access, n NewInvitation) (Invitation, error) {
+	n.Email = strings.TrimSpace(n.Email)
+	if n.RoleID == "" {
+		n.RoleID = RoleMember
+	}
+	invitation := Invitation{ID: is.NewID("inv"), OrganizationID: a.Organization.ID, Email: n.Email, Billable: n.Billable, CreatedAt: is.Now()}
+	err := is.members.AsMemberManager(ctx, a, func(tx Tx, actor Access) error {
+		role, err := is.checkInvitation(ctx, tx, actor, n)
+		if err != nil {
+			return err
+		}
+		invitation.Role, invitation.Sent = role, 0 // a transaction that collided runs again
+		token := is.renewToken(&invitation, actor)
+		if err := tx.Invitations().Insert(ctx, invitation); err != nil {
+			return err
+		}
+		return is.send(ctx, tx, actor, invitation, token)
+	})
+	if err != nil {
+		return Invitation{}, fmt.Errorf("invite: %w", err)
+	}
+	return invitation, nil
+}
+
+func (is *Invitations) checkInvitation(ctx context.Context, tx Tx, actor Access, n NewInvitation) (Role, error) {
+	if !mail.ValidAddress(n.Email) {
+		return Role{}, apperr.FieldError("email", MessageInvitationAddress)
+	}
+	role, err := grantableRole(ctx, tx, actor, n.RoleID)
+	if err != nil {
+		return role, err
+	}
+	if err := requireNotMember(ctx, tx, actor.Organization.ID, n.Email); err != nil {
+		return role, err
+	}
+	if !n.Billable {
+		return role, nil
+	}
+	return role, is.requirePromisedSeat(ctx, tx, actor.Organization.ID, "")
+}
+
+// requireNotMember refuses an address that is in the organization or invited already.
+func requireNotMember(ctx context.Context, tx Tx, organizationID, email string) error {
+	user, known, err := apperr.Found(tx.Users().ByEmail(ctx, email))
+	if err != nil {
+		return err
+	}
+	if known {
+		_, member, err := apperr.Found(tx.Members().ByUser(ctx, organizationID, user.ID))
+		if err != nil || member {
+			return withField(err, "email", MessageMemberAlready)
+		}
+	}
+	pending, err := tx.Invitations().Pending(ctx, organizationID)
+	if err != nil {
+		return err
+	}
+	for _, other := range pending {
+		if strings.EqualFold(other.Email, email) {
+			return apperr.FieldError("email", MessageInvitedAlready)
+		}
+	}
+	return nil
+}
+
+// withField is err, or where that is nil the message beside the field.
+func withField(err error, field, message string) error {
+	if err != nil {
+		return err
+	}
+	return apperr.FieldError(field, "%s", message)
+}
+
+// requirePromisedSeat refuses to promise a seat that the plan does not have; the seats of pending invitations are promised too.
+func (is *Invitations) requirePromisedSeat(ctx context.Context, tx Tx, organizationID, exceptInvitationID string) error {
+	promised, err := tx.Invitations().CountPromisedSeats(ctx, organizationID, exceptInvitationID, is.Now())
+	if err != nil {
+		return fmt.Errorf("count promised seats: %w", err)
+	}
+	return is.hooks.RequireFreeSeat(ctx, tx, organizationID, promised)
+}
+
+// renew gives the invitation a new token, which it returns; the old one counts no more.
+func (is *Invitations) renewToken(i *Invitation, actor Access) string {
+	secret := make([]byte, invitationTokenLength)
+	if _, err := io.ReadFull(is.Rand, secret); err != nil {
+		panic("billing: no randomness: " + err.Error()) // crypto/rand never fails; a broken injected reader is a broken test
+	}
+	token := base64.RawURLEncoding.EncodeToString(secret)
+	i.TokenHash, i.Inviter = invitationHash(token), actor.Member
+	i.Sent++
+	i.ExpiresAt = is.Now().Add(InvitationLifetime)
+	return token
+}
+
+func invitationHash(token string) []byte {
+	sum := sha256.Sum256([]byte(token))
+	return sum[:]
+}
+
+// ResendInvitation sends a pending invitation again, under a new token, from the actor. Errors: CodeForbidden, [ErrNotFound], CodeConflict
+// where the plan has no seat for it any more.
+func (is *Invitations) Resend(ctx context.Context, a Access, invitationID string) (Invitation, error) {
+	var invitation Invitation
+	err := is.withPendingInvitation(ctx, a, invitationID, func(tx Tx, actor Access, pending Invitation) error {
+		if pending.Billable {
+			if err := is.requirePromisedSeat(ctx, tx, a.Organization.ID, pending.ID); err != nil {
+				return err
+			}
+		}
+		token := is.renewToken(&pending, actor)
+		invitation = pending
+		if err := tx.Invitations().Update(ctx, pending); err != nil {
+			return err
+		}
+		return is.send(ctx, tx, actor, pending, token)
+	})
+	if err != nil {
+		return Invitation{}, fmt.Errorf("resend invitation: %w", err)
+	}
+	return invitation, nil
+}
+
+// RevokeInvitation takes a pending invitation back: its link counts no more. Errors: CodeForbidden, [ErrNotFound].
+func (is *Invitations) Revoke(ctx context.Context, a Access, invitationID string) error {
+	err := is.withPendingInvitation(ctx, a, invitationID, func(tx Tx, _ Access, pending Invitation) error {
+		now := is.Now()
+		pending.RevokedAt = &now
+		return tx.Invitations().Update(ctx, pending)
+	})
+	if err != nil {
+		return fmt.Errorf("revoke invitation: %w", err)
+	}
+	return nil
+}
+
+func (is *Invitations) withPendingInvitation(ctx context.Context, a Access, invitationID string, f func(Tx, Access, Invitation) error) error {
+	return is.members.AsMemberManager(ctx, a, func(tx Tx, actor Access) error {
+		invitation, err := tx.Invitations().Get(ctx, a.Organization.ID, invitationID)
+		if err != nil {
+			return err
+		}
+		if !invitation.Pending() {
+			return apperr.ErrNotFound
+		}
+		if !actor.Covers(invitation.Role) {
+			return apperr.Errorf(apperr.CodeForbidden, MessageHoldsMore)
+		}
+		return f(tx, actor, invitation)
+	})
+}
+
+// PendingInvitations lists who is invited and has not come yet, by address.
+func (is *Invitations) Pending(ctx context.Context, a Access) ([]Invitation, error) {
+	return is.store.Invitations().Pending(ctx, a.Organization.ID)
+}
+
+// sendInvitation queues the mail in the transaction that makes the invitation: there is never one without the other.
+func (is *Invitations) send(ctx context.Context, tx Tx, actor Access, i Invitation, token string) error {
+	return is.outbox.Queue(ctx, tx, mail.Message{
+		Kind: mail.KindInvitation, To: i.Email, OrganizationID: i.OrganizationID,
+		Key: fmt.Sprintf("invitation:%s:%d", i.ID, i.Sent), StaleAt: i.ExpiresAt,
+		Data: mail.Data{
+			Organization: actor.Organization.Name, Inviter: actor.User.Name, Role: i.Role.Name,
+			URL: is.baseURL + "/invite/" + url.PathEscape(token), ExpiresAt: i.ExpiresAt,
+		},
+	})
+}

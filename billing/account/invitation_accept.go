@@ -1,0 +1,169 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"usher/billing/apperr"
+)
+
+// OpenInvitation is an invitation as its page shows it.
+type OpenInvitation struct {
+	Invitation
+	Organization Organization
+	HasAccount   bool // somebody with this address has an account: they sign in rather than up
+}
+
+// NewAccount is what an invited person without an account gives of themselves; the address is the invitation's.
+type NewAccount struct {
+	Name, Password string
+}
+
+// Invitation reads the invitation a token opens. Errors: [ErrNotFound] for an unknown, used, revoked or replaced one; CodeConflict for one
+// that has expired or whose sender may not invite any more.
+func (is *Invitations) Open(ctx context.Context, token string) (OpenInvitation, error) {
+	open, err := is.openTx(ctx, is.store, token)
+	if err != nil {
+		return OpenInvitation{}, fmt.Errorf("open invitation: %w", err)
+	}
+	return open, nil
+}
+
+func (is *Invitations) openTx(ctx context.Context, tx Tx, token string) (OpenInvitation, error) {
+	invitation, err := tx.Invitations().ByToken(ctx, invitationHash(token))
+	if errors.Is(err, apperr.ErrNotFound) || err == nil && !invitation.Pending() {
+		return OpenInvitation{}, &apperr.Error{Code: apperr.CodeNotFound, Message: MessageInvitationGone, Err: err}
+	}
+	if err != nil {
+		return OpenInvitation{}, err
+	}
+	if invitation.Expired(is.Now()) {
+		return OpenInvitation{}, apperr.Errorf(apperr.CodeConflict, MessageInvitationExpired)
+	}
+	if !invitation.Backed() {
+		return OpenInvitation{}, apperr.Errorf(apperr.CodeConflict, MessageInvitationVoid)
+	}
+	open := OpenInvitation{Invitation: invitation}
+	if open.Organization, err = tx.Organizations().Get(ctx, invitation.OrganizationID); err != nil {
+		return OpenInvitation{}, err
+	}
+	_, open.HasAccount, err = apperr.Found(tx.Users().ByEmail(ctx, invitation.Email))
+	return open, err
+}
+
+// AcceptInvitation makes a signed-in user a member. Errors: as [Service.Invitation]; CodeForbidden where the invitation is for another
+// address; CodeConflict where the plan has no seat left.
+func (is *Invitations) Accept(ctx context.Context, token, userID string) (Organization, error) {
+	organization, err := is.accept(ctx, token, func(tx Tx, open OpenInvitation) (User, error) {
+		user, err := tx.Users().Lock(ctx, userID) // who deletes their account at this moment joins nothing any more
+		if err == nil && !strings.EqualFold(user.Email, open.Email) {
+			err = apperr.Errorf(apperr.CodeForbidden, MessageInvitationOther)
+		}
+		return user, err
+	})
+	if err != nil {
+		return Organization{}, fmt.Errorf("accept invitation: %w", err)
+	}
+	return organization, nil
+}
+
+// AcceptInvitationAnew makes an account for the invitation's address and its owner a member. Errors: as [Service.Invitation];
+// CodeUnprocessable with the fields that are wrong; CodeUnauthenticated where the address has an account, which has to sign in;
+// CodeConflict where the plan has no seat left.
+func (is *Invitations) AcceptWithNewAccount(ctx context.Context, token string, n NewAccount) (User, Organization, error) {
+	n.Name = CleanName(n.Name)
+	if err := n.check(); err != nil {
+		return User{}, Organization{}, err
+	}
+	// A token that opens nothing must not cost a password hash.
+	if _, err := is.Open(ctx, token); err != nil {
+		return User{}, Organization{}, err
+	}
+	hash, err := is.passwords.hash(ctx, n.Password)
+	if err != nil {
+		return User{}, Organization{}, fmt.Errorf("accept invitation: %w", err)
+	}
+	user := User{ID: is.NewID("usr"), Name: n.Name, PasswordHash: hash, CreatedAt: is.Now()}
+	organization, err := is.accept(ctx, token, func(tx Tx, open OpenInvitation) (User, error) {
+		if open.HasAccount {
+			return user, apperr.Errorf(apperr.CodeUnauthenticated, MessageInvitationSignIn)
+		}
+		user.Email = open.Email
+		return user, tx.Users().Insert(ctx, user)
+	})
+	if err != nil {
+		return User{}, Organization{}, fmt.Errorf("accept invitation: %w", err)
+	}
+	return user, organization, nil
+}
+
+func (n NewAccount) check() error {
+	var wrong []error
+	if n.Name == "" || utf8.RuneCountInString(n.Name) > maxNameLength {
+		wrong = append(wrong, apperr.FieldError("name", "Please give your name, in %d characters or fewer.", maxNameLength))
+	}
+	if mistake := checkNewPassword(n.Password); mistake != nil {
+		wrong = append(wrong, mistake)
+	}
+	return errors.Join(wrong...)
+}
+
+// accept uses an invitation up and makes whom find returns a member, in one transaction. The invitation is read twice: first to know which
+// organization to lock, then under the lock, where nobody can use it or take it back beside us.
+func (is *Invitations) accept(ctx context.Context, token string, find func(Tx, OpenInvitation) (User, error)) (Organization, error) {
+	var organization Organization
+	err := is.store.InTx(ctx, func(tx Tx) error {
+		open, err := is.openTx(ctx, tx, token)
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Organizations().Lock(ctx, open.OrganizationID); err != nil {
+			return fmt.Errorf("lock organization: %w", err)
+		}
+		if open, err = is.openTx(ctx, tx, token); err != nil {
+			return err
+		}
+		organization = open.Organization
+		user, err := find(tx, open)
+		if err != nil {
+			return err
+		}
+		return is.join(ctx, tx, open.Invitation, user)
+	})
+	return organization, err
+}
+
+// join makes the user a member. Who is one already, by another way in, only uses the invitation up.
+func (is *Invitations) join(ctx context.Context, tx Tx, i Invitation, user User) error {
+	now := is.Now()
+	i.AcceptedAt = &now
+	if err := tx.Invitations().Update(ctx, i); err != nil {
+		return err
+	}
+	if err := tx.Users().MarkEmailVerified(ctx, user.ID, now); err != nil { // the link went to that address and nowhere else
+		return err
+	}
+	if _, member, err := apperr.Found(tx.Members().ByUser(ctx, i.OrganizationID, user.ID)); err != nil || member {
+		return err
+	}
+	if i.Billable {
+		if err := is.hooks.RequireFreeSeat(ctx, tx, i.OrganizationID, 0); err != nil {
+			return &apperr.Error{Code: apperr.CodeConflict, Message: MessageInvitationFull, Err: err}
+		}
+	}
+	member := Member{
+		ID: is.NewID("mem"), OrganizationID: i.OrganizationID, UserID: user.ID, Role: i.Role, Billable: i.Billable,
+		Status: MemberActive, JoinedAt: now,
+	}
+	if err := tx.Members().Insert(ctx, member); err != nil {
+		return err
+	}
+	stranger := member
+	stranger.Billable = false
+	return is.hooks.MembershipChanged(ctx, tx, MembershipChange{
+		Before: stranger, After: member, ActorID: i.Inviter.UserID, Reason: reasonAccepted,
+	})
+}

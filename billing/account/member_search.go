@@ -1,0 +1,62 @@
+package account
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// MemberSearch narrows a list of members. What is empty does not narrow it.
+type MemberSearch struct {
+	Text string // in name, e-mail address or role, without case
+	Seat MemberSeat
+}
+
+// MemberSeat tells members apart by whether they take a seat.
+type MemberSeat string
+
+// The kinds of members a list can be narrowed to.
+const (
+	SeatBilled    MemberSeat = "billed"
+	SeatNotBilled MemberSeat = "not_billed"
+	SeatSuspended MemberSeat = "suspended"
+)
+
+// SearchMembers lists the organization's members that fit, by name.
+func (ms *Members) Search(ctx context.Context, a Access, search MemberSearch) ([]Member, error) {
+	members, err := ms.store.Members().List(ctx, a.Organization.ID)
+	if err != nil {
+		return nil, fmt.Errorf("search members: %w", err)
+	}
+	fitting := members[:0]
+	for _, m := range members {
+		if search.fits(m) {
+			fitting = append(fitting, m)
+		}
+	}
+	return fitting, nil
+}
+
+func (f MemberSearch) fits(m Member) bool {
+	switch f.Seat {
+	case SeatBilled:
+		if !m.Billed() {
+			return false
+		}
+	case SeatNotBilled:
+		if m.Billed() {
+			return false
+		}
+	case SeatSuspended:
+		if m.Status != MemberSuspended {
+			return false
+		}
+	}
+	text := strings.ToLower(SearchText(f.Text))
+	for _, in := range []string{m.Name, m.Email, m.Role.Name} {
+		if strings.Contains(strings.ToLower(in), text) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,315 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"usher/billing/apperr"
+)
+
+// What people are told where a rule about members refuses.
+const (
+	MessageMemberAccess = "Only organization admins can manage members"
+	MessageLastAdmin    = "This is the last admin. Make somebody else an admin first."
+	MessageGrantsMore   = "This role may do more than yours, so only somebody who holds it can give it."
+	MessageHoldsMore    = "This person may do more than you, so only an admin can change that."
+	MessageSuspendsSelf = "You can't suspend yourself. Ask another admin, or leave the organization."
+)
+
+// MemberChange is what is to change about a member. What is nil stays as it is.
+type MemberChange struct {
+	RoleID   *string
+	Billable *bool
+	Status   *MemberStatus
+}
+
+// Member reads one of the organization's members. Errors: CodeForbidden where the actor may not manage members; [ErrNotFound] also for a
+// member of another organization.
+func (ms *Members) Get(ctx context.Context, a Access, memberID string) (Member, error) {
+	if err := a.requireMembers(); err != nil {
+		return Member{}, err
+	}
+	return ms.store.Members().Get(ctx, a.Organization.ID, memberID)
+}
+
+// ChangeMember changes role, billing and status of a member and recounts the seats, all or nothing. It returns the member as they are
+// then. Errors: CodeForbidden, [ErrNotFound], CodeConflict for the last admin and the plan's maximum, CodeUnprocessable for a role or
+// status that does not exist.
+func (ms *Members) Change(ctx context.Context, a Access, memberID string, change MemberChange) (Member, error) {
+	var member Member
+	err := ms.AsMemberManager(ctx, a, func(tx Tx, actor Access) error {
+		before, err := tx.Members().Get(ctx, a.Organization.ID, memberID)
+		if err != nil {
+			return err
+		}
+		if member, err = ms.applyChange(ctx, tx, actor, before, change); err != nil || member == before {
+			return err
+		}
+		return ms.WriteMember(ctx, tx, actor, before, member)
+	})
+	if err != nil {
+		return Member{}, fmt.Errorf("change member: %w", err)
+	}
+	return member, nil
+}
+
+// applyChange returns the member with the change made, if the actor may make it.
+func (ms *Members) applyChange(ctx context.Context, tx Tx, actor Access, m Member, change MemberChange) (Member, error) {
+	if !actor.Covers(m.Role) {
+		return m, apperr.Errorf(apperr.CodeForbidden, MessageHoldsMore)
+	}
+	if change.RoleID != nil && *change.RoleID != m.Role.ID {
+		role, err := grantableRole(ctx, tx, actor, *change.RoleID)
+		if err != nil {
+			return m, err
+		}
+		m.Role = role
+	}
+	if change.Billable != nil {
+		m.Billable = *change.Billable
+	}
+	if change.Status != nil {
+		if !change.Status.Valid() {
+			return m, apperr.FieldError("status", "Please choose active or suspended.")
+		}
+		m.Status = *change.Status
+	}
+	if m.Status == MemberSuspended && m.UserID == actor.User.ID {
+		return m, &apperr.Error{Code: apperr.CodeConflict, Field: "status", Message: MessageSuspendsSelf}
+	}
+	return m, nil
+}
+
+func (ms *Members) WriteMember(ctx context.Context, tx Tx, actor Access, before, after Member) error {
+	if before.isAdmin() && !after.isAdmin() {
+		if err := requireOtherAdmin(ctx, tx, before); err != nil {
+			return err
+		}
+	}
+	if after.Billed() && !before.Billed() {
+		if err := ms.hooks.RequireFreeSeat(ctx, tx, after.OrganizationID, 0); err != nil {
+			return err
+		}
+	}
+	if err := tx.Members().Update(ctx, after); err != nil {
+		return err
+	}
+	return ms.hooks.MembershipChanged(ctx, tx, MembershipChange{
+		Before: before, After: after, ActorID: actor.User.ID, Reason: changeReason(before, after),
+	})
+}
+
+// changeReason says in the ledger what became of the member; it follows their name.
+func changeReason(before, after Member) string {
+	switch {
+	case before.Status != after.Status && after.Status == MemberSuspended:
+		return "was suspended"
+	case before.Status != after.Status:
+		return "was let in again"
+	case after.Billable:
+		return "is billed from now on"
+	}
+	return "is no longer billed"
+}
+
+// RemoveMember takes a member out of the organization. Their sessions lose it at the next request, since [Service.Access] is read anew
+// for each. Errors: as [Service.ChangeMember].
+func (ms *Members) Remove(ctx context.Context, a Access, memberID string) error {
+	err := ms.AsMemberManager(ctx, a, func(tx Tx, actor Access) error {
+		member, err := tx.Members().Get(ctx, a.Organization.ID, memberID)
+		if err != nil {
+			return err
+		}
+		if !actor.Covers(member.Role) {
+			return apperr.Errorf(apperr.CodeForbidden, MessageHoldsMore)
+		}
+		return ms.removeMemberTx(ctx, tx, member, actor.User.ID, "was removed")
+	})
+	if err != nil {
+		return fmt.Errorf("remove member: %w", err)
+	}
+	return nil
+}
+
+// LeaveOrganization takes the actor out of the organization. Error: CodeConflict for the last admin.
+func (ms *Members) Leave(ctx context.Context, a Access) error {
+	err := ms.InLockedOrganization(ctx, a, func(tx Tx, actor Access) error {
+		return ms.removeMemberTx(ctx, tx, actor.Member, actor.User.ID, "left")
+	})
+	if err != nil {
+		return fmt.Errorf("leave organization: %w", err)
+	}
+	return nil
+}
+
+// HandOver makes another member an admin and the actor a member, at once. Who is billed stays as it is. Errors: CodeForbidden where the actor is no
+// admin; CodeUnprocessable with the field memberId for oneself, for who is suspended and for who is no member.
+func (ms *Members) HandOver(ctx context.Context, a Access, memberID string) error {
+	err := ms.InLockedOrganization(ctx, a, func(tx Tx, actor Access) error {
+		if err := actor.RequireAdmin(); err != nil {
+			return err
+		}
+		next, known, err := apperr.Found(tx.Members().Get(ctx, a.Organization.ID, memberID))
+		if err != nil {
+			return err
+		}
+		if !known || next.ID == actor.Member.ID || next.Status != MemberActive {
+			return apperr.FieldError("memberId", "Please choose another member, one who is not suspended.")
+		}
+		next.Role, actor.Member.Role = Role{ID: RoleAdmin}, Role{ID: RoleMember}
+		return errors.Join(tx.Members().Update(ctx, next), tx.Members().Update(ctx, actor.Member))
+	})
+	if err != nil {
+		return fmt.Errorf("hand over: %w", err)
+	}
+	return nil
+}
+
+func (ms *Members) removeMemberTx(ctx context.Context, tx Tx, m Member, actorID, reason string) error {
+	if m.isAdmin() {
+		if err := requireOtherAdmin(ctx, tx, m); err != nil {
+			return err
+		}
+	}
+	return ms.removeMembership(ctx, tx, m, actorID, reason)
+}
+
+// removeMembership ends a membership, whosever it is.
+func (ms *Members) removeMembership(ctx context.Context, tx Tx, m Member, actorID, reason string) error {
+	if err := tx.Members().Delete(ctx, m.OrganizationID, m.ID); err != nil {
+		return err
+	}
+	gone := m
+	gone.Billable = false
+	return ms.hooks.MembershipChanged(ctx, tx, MembershipChange{Before: m, After: gone, ActorID: actorID, Reason: reason})
+}
+
+// asMemberManager is [Service.inLockedOrganization] for an actor who may manage members.
+func (ms *Members) AsMemberManager(ctx context.Context, a Access, f func(tx Tx, actor Access) error) error {
+	return ms.InLockedOrganization(ctx, a, func(tx Tx, actor Access) error {
+		if err := actor.requireMembers(); err != nil {
+			return err
+		}
+		return f(tx, actor)
+	})
+}
+
+// inLockedOrganization runs f in one transaction. The organization is locked in it, so that its memberships change one after the other and no two
+// of them can break a rule together that each of them keeps. The actor is read after the lock: a role that was revoked while they waited
+// for it counts.
+func (ms *Members) InLockedOrganization(ctx context.Context, a Access, f func(tx Tx, actor Access) error) error {
+	return ms.store.InTx(ctx, func(tx Tx) error {
+		if _, err := tx.Organizations().Lock(ctx, a.Organization.ID); err != nil {
+			return fmt.Errorf("lock organization: %w", err)
+		}
+		actor, err := tx.Organizations().Access(ctx, a.User.ID, a.Organization.ID)
+		if err != nil {
+			return fmt.Errorf("read the actor: %w", err)
+		}
+		if actor.Organization.DeletedAt != nil {
+			return apperr.Errorf(apperr.CodeConflict, MessageDeleted)
+		}
+		return f(tx, actor)
+	})
+}
+
+// requireOtherAdmin refuses to take away the organization's last admin who may enter.
+func requireOtherAdmin(ctx context.Context, tx Tx, m Member) error {
+	others, err := tx.Members().CountOtherAdmins(ctx, m.OrganizationID, m.ID)
+	if err != nil {
+		return fmt.Errorf("count admins: %w", err)
+	}
+	if others == 0 {
+		return apperr.Errorf(apperr.CodeConflict, MessageLastAdmin)
+	}
+	return nil
+}
+
+// Valid tells whether a member can have the status.
+func (m MemberStatus) Valid() bool {
+	return slices.Contains([]MemberStatus{MemberActive, MemberSuspended}, m)
+}
+
+// isAdmin tells whether the member counts as an admin: one who may enter.
+func (m Member) isAdmin() bool { return m.Role.ID == RoleAdmin && m.Status == MemberActive }
+
+// Covers tells whether the actor holds all that a role grants. Built-in admins hold everything, and more than any custom role says.
+func (a Access) Covers(r Role) bool {
+	switch {
+	case a.Member.isAdmin():
+		return true
+	case r.ID == RoleAdmin:
+		return false
+	}
+	return (!r.CanManageBilling || a.CanManageBilling()) && (!r.CanManageMembers || a.CanManageMembers())
+}
+
+// requireMembers refuses whoever may not manage members.
+func (a Access) requireMembers() error {
+	if a.CanManageMembers() {
+		return nil
+	}
+	return apperr.Errorf(apperr.CodeForbidden, MessageMemberAccess)
+}
+
+// grantableRole finds a role of the organization that the actor may give.
+func grantableRole(ctx context.Context, tx Tx, actor Access, roleID string) (Role, error) {
+	role, err := tx.Roles().Get(ctx, actor.Organization.ID, roleID)
+	if errors.Is(err, apperr.ErrNotFound) {
+		return Role{}, apperr.FieldError("roleId", "Please choose one of the roles.")
+	}
+	if err != nil {
+		return Role{}, err
+	}
+	if !actor.Covers(role) {
+		return Role{}, &apperr.Error{Code: apperr.CodeForbidden, Field: "roleId", Message: MessageGrantsMore}
+	}
+	return role, nil
+}
+
+// addMember writes a new active member and recounts the seats. The organization must be locked or new in this transaction.
+func (ms *Members) addMember(ctx context.Context, tx Tx, m Member, actorID, reason string) error {
+	m.ID, m.Status, m.JoinedAt = ms.NewID("mem"), MemberActive, ms.Now()
+	if err := tx.Members().Insert(ctx, m); err != nil {
+		return err
+	}
+	before := m
+	before.Billable = false
+	return ms.hooks.MembershipChanged(ctx, tx, MembershipChange{Before: before, After: m, ActorID: actorID, Reason: reason})
+}
+
+// NewMember is a person to be added to an organization with a log-in of their own.
+type NewMember struct {
+	Name, Email, Password string
+	RoleID                string
+	Billable              bool
+}
+
+// Members lists the organization's members by name.
+func (ms *Members) List(ctx context.Context, a Access) ([]Member, error) {
+	return ms.store.Members().List(ctx, a.Organization.ID)
+}
+
+// leaveOrganization takes a member out of an organization that keeps an admin, or was deleted.
+func (ms *Members) leaveOrganization(ctx context.Context, tx Tx, organizationID, memberID string) error {
+	organization, err := tx.Organizations().Lock(ctx, organizationID)
+	if err != nil {
+		return fmt.Errorf("lock organization: %w", err)
+	}
+	member, still, err := apperr.Found(tx.Members().Get(ctx, organizationID, memberID)) // as it is under the lock
+	if err != nil || !still {
+		return err
+	}
+	if organization.DeletedAt == nil && member.isAdmin() {
+		err := requireOtherAdmin(ctx, tx, member)
+		if apperr.CodeOf(err) == apperr.CodeConflict { // of which organization, they can't see from here
+			return apperr.Errorf(apperr.CodeConflict, "You are the last admin of %s. Hand it over or delete it first.", organization.Name)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return ms.removeMembership(ctx, tx, member, member.UserID, "deleted their account")
+}

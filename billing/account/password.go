@@ -1,0 +1,87 @@
+package account
+
+import (
+	"context"
+	"crypto/subtle"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/crypto/argon2"
+
+	"usher/billing/apperr"
+)
+
+// argon2id parameters: 19 MiB, two passes, one lane, as OWASP's Password Storage Cheat Sheet recommends at the least.
+const (
+	hashMemory  = 19 * 1024 // KiB
+	hashTime    = 2
+	hashThreads = 1
+	hashLength  = 32
+	saltLength  = 16
+)
+
+// hashPassword returns the PHC string of a password.
+func (ps *Passwords) hash(ctx context.Context, password string) (string, error) {
+	salt := make([]byte, saltLength)
+	if _, err := io.ReadFull(ps.Rand, salt); err != nil {
+		return "", fmt.Errorf("hash password: %w", err)
+	}
+	key, err := ps.derive(ctx, password, salt, hashMemory, hashTime, hashThreads)
+	if err != nil {
+		return "", err
+	}
+	encode := base64.RawStdEncoding.EncodeToString
+	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, hashMemory, hashTime, hashThreads, encode(salt), encode(key)), nil
+}
+
+// checkPassword tells whether the password belongs to the PHC string, in a time that does not depend on how much of it fits.
+func (ps *Passwords) matches(ctx context.Context, password, phc string) (bool, error) {
+	var version int
+	var memory, time uint32
+	var threads uint8
+	parts := strings.Split(phc, "$")
+	if len(parts) != 6 || parts[1] != "argon2id" {
+		return false, fmt.Errorf("check password: not an argon2id string")
+	}
+	if _, err := fmt.Sscanf(parts[2]+" "+parts[3], "v=%d m=%d,t=%d,p=%d", &version, &memory, &time, &threads); err != nil {
+		return false, fmt.Errorf("check password: %w", err)
+	}
+	salt, err := base64.RawStdEncoding.DecodeString(parts[4])
+	if err != nil {
+		return false, fmt.Errorf("check password: %w", err)
+	}
+	want, err := base64.RawStdEncoding.DecodeString(parts[5])
+	if err != nil {
+		return false, fmt.Errorf("check password: %w", err)
+	}
+	got, err := ps.derive(ctx, password, salt, memory, time, threads)
+	if err != nil {
+		return false, err
+	}
+	return subtle.ConstantTimeCompare(got, want) == 1, nil
+}
+
+// derive hashes while no more than a few others do: each takes 19 MiB.
+func (ps *Passwords) derive(ctx context.Context, password string, salt []byte, memory, time uint32, threads uint8) ([]byte, error) {
+	select {
+	case ps.hashing <- struct{}{}:
+		defer func() { <-ps.hashing }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	return argon2.IDKey([]byte(password), salt, time, memory, threads, hashLength), nil
+}
+
+// dummyHash is checked where the address is unknown, so that the answer takes as long as for a known one.
+const dummyHash = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+
+// checkNewPassword says why a password will not do; nil where it will.
+func checkNewPassword(password string) error {
+	if utf8.RuneCountInString(password) < minPasswordLength || len(password) > maxPasswordLength {
+		return apperr.FieldError("password", "Please choose a password of at least %d characters.", minPasswordLength)
+	}
+	return nil
+}

@@ -1,0 +1,147 @@
+package account
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"usher/billing/apperr"
+)
+
+// What people are told where a rule about roles refuses.
+const (
+	MessageRoleBuiltIn = "The built-in roles stay as they are. Make a role of your own instead."
+	MessageRoleTaken   = "There is a role with this name already."
+	MessageRoleExceeds = "You can't make or change a role that may do more than yours."
+)
+
+const maxRoleNameLength = 60 // characters
+
+// RoleDraft is what a custom role is to be.
+type RoleDraft struct {
+	Name             string
+	CanManageBilling bool
+	CanManageMembers bool
+}
+
+// Role reads one of the roles that members of the organization can have. Error: [ErrNotFound].
+func (rs *Roles) Get(ctx context.Context, a Access, roleID string) (Role, error) {
+	return rs.store.Roles().Get(ctx, a.Organization.ID, roleID)
+}
+
+// CreateRole makes a custom role. Errors: CodeForbidden where it may do more than the actor; CodeUnprocessable with the field that is wrong.
+func (rs *Roles) Create(ctx context.Context, a Access, draft RoleDraft) (Role, error) {
+	role := draft.onto(Role{ID: rs.NewID("role"), OrganizationID: a.Organization.ID})
+	err := rs.members.AsMemberManager(ctx, a, func(tx Tx, actor Access) error {
+		if err := checkRole(ctx, tx, actor, role); err != nil {
+			return err
+		}
+		return tx.Roles().Insert(ctx, role)
+	})
+	if err != nil {
+		return Role{}, fmt.Errorf("create role: %w", err)
+	}
+	return role, nil
+}
+
+// ChangeRole changes a custom role; what its holders may do changes at their next request. Errors: as [Service.CreateRole]; [ErrNotFound];
+// CodeConflict for a built-in role.
+func (rs *Roles) Change(ctx context.Context, a Access, roleID string, draft RoleDraft) (Role, error) {
+	var role Role
+	err := rs.withCustomRole(ctx, a, roleID, func(tx Tx, actor Access, before Role) error {
+		role = draft.onto(before)
+		if err := checkRole(ctx, tx, actor, role); err != nil {
+			return err
+		}
+		return tx.Roles().Update(ctx, role)
+	})
+	if err != nil {
+		return Role{}, fmt.Errorf("change role: %w", err)
+	}
+	return role, nil
+}
+
+// DeleteRole deletes a custom role that nobody holds. Errors: CodeForbidden, [ErrNotFound], CodeConflict for a built-in role and one that
+// members hold or invitations promise.
+func (rs *Roles) Delete(ctx context.Context, a Access, roleID string) error {
+	err := rs.withCustomRole(ctx, a, roleID, func(tx Tx, _ Access, role Role) error {
+		members, invitations, err := tx.Roles().Holders(ctx, a.Organization.ID, roleID)
+		if err != nil {
+			return err
+		}
+		if members+invitations > 0 {
+			return apperr.Errorf(apperr.CodeConflict, "%s is held by %s. Give them another role first.", role.Name, holders(members, invitations))
+		}
+		return tx.Roles().Delete(ctx, a.Organization.ID, roleID)
+	})
+	if err != nil {
+		return fmt.Errorf("delete role: %w", err)
+	}
+	return nil
+}
+
+func holders(members, invitations int) string {
+	var parts []string
+	if members > 0 {
+		parts = append(parts, plural(members, "person", "people"))
+	}
+	if invitations > 0 {
+		parts = append(parts, plural(invitations, "invitation", "invitations"))
+	}
+	return strings.Join(parts, " and ")
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// withCustomRole runs f about a role of the organization's own that the actor's covers.
+func (rs *Roles) withCustomRole(ctx context.Context, a Access, roleID string, f func(Tx, Access, Role) error) error {
+	return rs.members.AsMemberManager(ctx, a, func(tx Tx, actor Access) error {
+		role, err := tx.Roles().Get(ctx, a.Organization.ID, roleID)
+		if err != nil {
+			return err
+		}
+		if role.OrganizationID == "" {
+			return apperr.Errorf(apperr.CodeConflict, MessageRoleBuiltIn)
+		}
+		if !actor.Covers(role) {
+			return apperr.Errorf(apperr.CodeForbidden, MessageRoleExceeds)
+		}
+		return f(tx, actor, role)
+	})
+}
+
+func (d RoleDraft) onto(r Role) Role {
+	r.Name, r.CanManageBilling, r.CanManageMembers = CleanName(d.Name), d.CanManageBilling, d.CanManageMembers
+	return r
+}
+
+// checkRole refuses a role that grants more than the actor holds, or whose name says nothing or is another's.
+func checkRole(ctx context.Context, tx Tx, actor Access, role Role) error {
+	if role.Name == "" || utf8.RuneCountInString(role.Name) > maxRoleNameLength {
+		return apperr.FieldError("name", "Please name the role, in %d characters or fewer.", maxRoleNameLength)
+	}
+	if !actor.Covers(role) {
+		return apperr.Errorf(apperr.CodeForbidden, MessageRoleExceeds)
+	}
+	others, err := tx.Roles().List(ctx, role.OrganizationID)
+	if err != nil {
+		return err
+	}
+	for _, other := range others {
+		if other.ID != role.ID && strings.EqualFold(other.Name, role.Name) {
+			return apperr.FieldError("name", MessageRoleTaken)
+		}
+	}
+	return nil
+}
+
+// Roles lists the roles members of the organization can have, the built-in ones first.
+func (rs *Roles) List(ctx context.Context, a Access) ([]Role, error) {
+	return rs.store.Roles().List(ctx, a.Organization.ID)
+}

@@ -1,0 +1,173 @@
+package account
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"usher/billing/apperr"
+	"usher/billing/mail"
+)
+
+// User reads a user. Error: [ErrNotFound].
+func (us *Users) Get(ctx context.Context, userID string) (User, error) {
+	return us.store.Users().Get(ctx, userID)
+}
+
+// RenameUser changes the name a user goes by. Error: CodeUnprocessable for no name or too long a one.
+func (us *Users) Rename(ctx context.Context, userID, name string) error {
+	name = CleanName(name)
+	if name == "" || utf8.RuneCountInString(name) > maxNameLength {
+		return apperr.FieldError("name", "Please give your name, in %d characters or fewer.", maxNameLength)
+	}
+	if err := us.store.Users().SetName(ctx, userID, name); err != nil {
+		return fmt.Errorf("rename user: %w", err)
+	}
+	return nil
+}
+
+// ChangePassword replaces a user's password. Error: CodeUnprocessable where the current one is wrong or the new one too short; both fields
+// are told at once.
+func (us *Users) ChangePassword(ctx context.Context, userID, current, replacement string) error {
+	user, err := us.store.Users().Get(ctx, userID)
+	if err != nil {
+		return fmt.Errorf("change password: %w", err)
+	}
+	fits, err := us.passwords.matches(ctx, current, user.PasswordHash)
+	if err != nil {
+		return fmt.Errorf("change password: %w", err)
+	}
+	var wrong []error
+	if !fits {
+		wrong = append(wrong, apperr.FieldError("current", "This is not your current password."))
+	}
+	if mistake := checkNewPassword(replacement); mistake != nil {
+		wrong = append(wrong, mistake)
+	}
+	if err := errors.Join(wrong...); err != nil {
+		return err
+	}
+	hash, err := us.passwords.hash(ctx, replacement)
+	if err != nil {
+		return fmt.Errorf("change password: %w", err)
+	}
+	if err := us.store.Users().SetPassword(ctx, userID, hash); err != nil {
+		return fmt.Errorf("change password: %w", err)
+	}
+	return nil
+}
+
+// OpenSession is a browser somebody is signed in with.
+type OpenSession struct {
+	ExpiresAt time.Time `db:"expiry"`
+	Current   bool      `db:"current"` // the one that asks
+}
+
+// SignUp is what a new person tells of themselves.
+type SignUp struct {
+	Name, Email, Password, Organization string
+}
+
+// SignUp creates a user and their organization, whose first member and admin they are. Errors: CodeUnprocessable with the field it is
+// about; all fields that are wrong are joined.
+func (us *Users) SignUp(ctx context.Context, f SignUp) (User, Organization, error) {
+	f.Name, f.Email, f.Organization = CleanName(f.Name), strings.TrimSpace(f.Email), CleanName(f.Organization)
+	if err := f.check(); err != nil {
+		return User{}, Organization{}, err
+	}
+	hash, err := us.passwords.hash(ctx, f.Password)
+	if err != nil {
+		return User{}, Organization{}, fmt.Errorf("sign up: %w", err)
+	}
+	now := us.Now()
+	user := User{ID: us.NewID("usr"), Email: f.Email, Name: f.Name, PasswordHash: hash, CreatedAt: now}
+	organization := Organization{ID: us.NewID("org"), Name: f.Organization, CreatedAt: now}
+	err = us.store.InTx(ctx, func(tx Tx) error { return us.insertFounder(ctx, tx, user, organization) })
+	if err != nil {
+		return User{}, Organization{}, fmt.Errorf("sign up: %w", err)
+	}
+	return user, organization, nil
+}
+
+func (us *Users) insertFounder(ctx context.Context, tx Tx, user User, organization Organization) error {
+	if err := tx.Users().Insert(ctx, user); err != nil {
+		return err
+	}
+	if err := us.recovery.queueVerification(ctx, tx, user); err != nil {
+		return err
+	}
+	if err := tx.Organizations().Insert(ctx, organization); err != nil {
+		return err
+	}
+	return us.members.addMember(ctx, tx, Member{
+		OrganizationID: organization.ID, UserID: user.ID, Role: Role{ID: RoleAdmin}, Billable: true,
+	}, user.ID, "founded the organization")
+}
+
+// CreateMember adds a new user to an organization. Errors: as [Service.SignUp]; [ErrNotFound] where there is no such organization.
+func (us *Users) CreateMember(ctx context.Context, organizationID string, m NewMember) (User, error) {
+	f := SignUp{Name: CleanName(m.Name), Email: strings.TrimSpace(m.Email), Password: m.Password, Organization: organizationID}
+	if err := f.check(); err != nil {
+		return User{}, err
+	}
+	hash, err := us.passwords.hash(ctx, m.Password)
+	if err != nil {
+		return User{}, fmt.Errorf("create member: %w", err)
+	}
+	user := User{ID: us.NewID("usr"), Email: f.Email, Name: f.Name, PasswordHash: hash, CreatedAt: us.Now()}
+	err = us.store.InTx(ctx, func(tx Tx) error {
+		if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
+			return err
+		}
+		if err := tx.Users().Insert(ctx, user); err != nil {
+			return err
+		}
+		member := Member{OrganizationID: organizationID, UserID: user.ID, Role: Role{ID: m.RoleID}, Billable: m.Billable}
+		return us.members.addMember(ctx, tx, member, "", "was added")
+	})
+	if err != nil {
+		return User{}, fmt.Errorf("create member: %w", err)
+	}
+	return user, nil
+}
+
+func (f SignUp) check() error {
+	var wrong []error
+	if f.Name == "" || utf8.RuneCountInString(f.Name) > maxNameLength {
+		wrong = append(wrong, apperr.FieldError("name", "Please give your name, in %d characters or fewer.", maxNameLength))
+	}
+	if !mail.ValidAddress(f.Email) {
+		wrong = append(wrong, apperr.FieldError("email", "Please give an e-mail address such as ana@example.com."))
+	}
+	if mistake := checkNewPassword(f.Password); mistake != nil {
+		wrong = append(wrong, mistake)
+	}
+	if f.Organization == "" || utf8.RuneCountInString(f.Organization) > maxNameLength {
+		wrong = append(wrong, apperr.FieldError("organization", "Please name your organization, in %d characters or fewer.", maxNameLength))
+	}
+	return errors.Join(wrong...)
+}
+
+// LogIn returns the user whose address and password these are. Error: CodeUnprocessable, the same for an unknown address and a wrong
+// password.
+func (us *Users) LogIn(ctx context.Context, email, password string) (User, error) {
+	user, known, err := apperr.Found(us.store.Users().ByEmail(ctx, strings.TrimSpace(email)))
+	if err != nil {
+		return User{}, fmt.Errorf("log in: %w", err)
+	}
+	hash := dummyHash
+	if known {
+		hash = user.PasswordHash
+	}
+	fits, err := us.passwords.matches(ctx, password, hash)
+	if err != nil {
+		return User{}, fmt.Errorf("log in: %w", err)
+	}
+	if !known || !fits {
+		return User{}, apperr.Errorf(apperr.CodeUnprocessable, apperr.MessageCredentialMismatch)
+	}
+	return user, nil
+}
