@@ -48,7 +48,7 @@ type apiCall struct {
 
 func (s *Server) mount() error {
 	mux := http.NewServeMux()
-	s.renderers, s.routes = map[string]renderByID{}, map[string]boundRoute{}
+	s.renderers, s.routes = map[string]renderFunc{}, map[string]boundRoute{}
 	for _, r := range resources() {
 		s.renderers[r.objectType] = r.render
 		for _, rt := range r.routes {

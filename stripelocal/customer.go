@@ -39,7 +39,7 @@ type customers struct{ *request }
 func customerResource() resource {
 	return resource{
 		objectType: "customer",
-		render: finder(func(s *store) *table[*Customer] { return s.Customers },
+		render: renderFrom(func(s *store) *table[*Customer] { return s.Customers },
 			bind(customers.render)),
 		routes: []route{
 			on("POST /v1/customers", customerParams+"payment_method test_clock", customers.create),
@@ -272,10 +272,10 @@ func (h customers) remove(c *Customer) {
 			h.subscriptions.end(sub, "canceled", "cancellation_requested")
 		}
 	}
-	whole := h.render(c)
+	rendered := h.render(c)
 	h.paymentMethods.releaseAll(c)
 	h.store.Customers.change(c, func() { c.Deleted = true })
-	h.emit("customer.deleted", whole)
+	h.emit("customer.deleted", rendered)
 }
 
 // setDelinquent sets whether the customer's latest invoice payment failed.

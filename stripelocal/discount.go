@@ -68,8 +68,8 @@ func (h discounts) fromParams(sub *Subscription, p wire.Params) (Discount, bool,
 		if !ok {
 			return Discount{}, false, wire.NoSuch("promotion code", id, p.Name("promotion_code"))
 		}
-		if why := h.promotionCodes.redemptionError(x, sub.Customer, sub.Currency, x.MinimumAmount); why != "" {
-			return Discount{}, false, wire.Invalid("", p.Name("promotion_code"), "This promotion code cannot be redeemed: "+why)
+		if reason := h.promotionCodes.redemptionError(x, sub.Customer, sub.Currency, x.MinimumAmount); reason != "" {
+			return Discount{}, false, wire.Invalid("", p.Name("promotion_code"), "This promotion code cannot be redeemed: "+reason)
 		}
 		coupon = x.Coupon
 	}
@@ -176,10 +176,10 @@ func (h discounts) amountsOff(c *Coupon, lines []InvoiceLine, left []int64) []in
 	if c.AmountOff == 0 || sum == 0 {
 		return off
 	}
-	whole := min(c.AmountOff, sum)
-	rest := whole
+	total := min(c.AmountOff, sum)
+	rest := total
 	for _, i := range covered {
-		part := new(big.Rat).SetFrac64(whole, sum)
+		part := new(big.Rat).SetFrac64(total, sum)
 		off[i] = min(rest, wire.Round(part.Mul(part, new(big.Rat).SetInt64(left[i]))))
 		rest -= off[i]
 	}

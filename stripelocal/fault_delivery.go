@@ -21,7 +21,7 @@ func (c *webhookDispatcher) nextFault(d *Delivery) (Fault, bool) {
 }
 
 // applyFault postpones or drops a delivery and releases those waiting for its first attempt.
-func (c *webhookDispatcher) applyFault(box *endpointQueue, d *Delivery, f Fault) {
+func (c *webhookDispatcher) applyFault(queue *endpointQueue, d *Delivery, f Fault) {
 	c.server.mu.Lock()
 	defer c.server.mu.Unlock()
 	d.faultApplied = true
@@ -33,12 +33,12 @@ func (c *webhookDispatcher) applyFault(box *endpointQueue, d *Delivery, f Fault)
 		c.finish(d)
 		c.server.stateWriter.markDirty()
 		return
-	case f.Kind == ReorderDelivery && len(box.due) > 0:
-		box.due = slices.Insert(box.due, 1, d)
+	case f.Kind == ReorderDelivery && len(queue.due) > 0:
+		queue.due = slices.Insert(queue.due, 1, d)
 		return
 	case f.Kind == ReorderDelivery && wait == 0:
 		wait = reorderWait
 	}
 	d.NextAttemptAt = time.Now().Add(wait).UnixMilli()
-	box.scheduleRetry(d)
+	queue.scheduleRetry(d)
 }

@@ -82,7 +82,7 @@ type invoices struct{ *request }
 func invoiceResource() resource {
 	return resource{
 		objectType: "invoice",
-		render: finder(func(s *store) *table[*Invoice] { return s.Invoices },
+		render: renderFrom(func(s *store) *table[*Invoice] { return s.Invoices },
 			bind(invoices.render)),
 		scheduleTimers: func(r *request) {
 			for _, inv := range r.store.Invoices.all {

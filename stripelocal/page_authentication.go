@@ -7,8 +7,8 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// challengePage is the page that stands in for the bank's 3-D Secure page.
-type challengePage struct {
+// authenticationPage is the page that stands in for the bank's 3-D Secure page.
+type authenticationPage struct {
 	pageBase
 	Action string
 	Amount string
@@ -32,7 +32,7 @@ func (h authenticationPages) show(req *http.Request) pageResponse {
 	case q.complete == nil:
 		return message(http.StatusOK, "Nothing to authenticate", "This payment does not wait for you.")
 	}
-	return showPage("challenge", challengePage{pageBase: pageBase{"3-D Secure"}, Action: req.URL.Path, Amount: q.amount})
+	return showPage("authentication", authenticationPage{pageBase: pageBase{"3-D Secure"}, Action: req.URL.Path, Amount: q.amount})
 }
 
 func (h authenticationPages) submit(req *http.Request) pageResponse {

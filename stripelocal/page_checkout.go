@@ -79,8 +79,8 @@ func (h checkoutPages) submit(req *http.Request) pageResponse {
 		if entered.Code == "" && cs.adjustable() {
 			return h.showAgain(cs, entered, problems)
 		}
-		if why := h.checkoutSessions.applyPromotionCode(cs, entered.Code); why != "" {
-			problems["promotionCode"] = why
+		if reason := h.checkoutSessions.applyPromotionCode(cs, entered.Code); reason != "" {
+			problems["promotionCode"] = reason
 		}
 		return h.showAgain(cs, entered, problems)
 	case "drop":

@@ -52,10 +52,10 @@ func reasonOptions(offered []string) []pageOption {
 		{Value: "customer_service", Label: "The service was not good"}, {Value: "too_complex", Label: "It is too complex"},
 		{Value: "low_quality", Label: "The quality was not good"}, {Value: "other", Label: "Another reason"},
 	}
-	wanted := setOf(offered)
+	offeredReasons := setOf(offered)
 	out := []pageOption{{Label: "No answer"}}
 	for _, w := range words {
-		if len(wanted) == 0 || wanted[w.Value] {
+		if len(offeredReasons) == 0 || offeredReasons[w.Value] {
 			out = append(out, w)
 		}
 	}

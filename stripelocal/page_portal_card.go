@@ -51,7 +51,7 @@ func (h portalPages) submitCard(x *PortalSession, config *PortalConfiguration, r
 		return showInvalidForm("portal-card", page)
 	}
 	si := h.setupIntents.createFor(x.Customer, x.ID)
-	result, decline := h.setupIntents.confirmWith(si, h.paymentMethods.fromCardEntry(entered, ""))
+	result, decline := h.setupIntents.confirmWith(si, h.paymentMethods.fromCardForm(entered, ""))
 	switch result {
 	case outcomeRequiresAction:
 		return redirectTo("/c/authenticate/" + si.ID)
@@ -78,8 +78,8 @@ func (h portalPages) saveCard(x *PortalSession, si *SetupIntent) {
 // to cannot be removed.
 func (h portalPages) changeCard(x *PortalSession, config *PortalConfiguration, req *http.Request) pageResponse {
 	pm, ok := h.store.PaymentMethods.get(req.PostFormValue("method"))
-	c, there := h.store.Customers.get(x.Customer)
-	if !ok || !there || pm.Customer != c.ID || !config.Features.PaymentMethodUpdate {
+	c, exists := h.store.Customers.get(x.Customer)
+	if !ok || !exists || pm.Customer != c.ID || !config.Features.PaymentMethodUpdate {
 		return h.notAllowed()
 	}
 	if req.PostFormValue("action") == "default" {

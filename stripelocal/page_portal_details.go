@@ -86,7 +86,7 @@ func (h portalPages) submitDetails(x *PortalSession, config *PortalConfiguration
 		page.Alert = err.Error()
 		return showInvalidForm("portal-details", page)
 	}
-	if taxID, asked := entered["taxId"]; asked {
+	if taxID, present := entered["taxId"]; present {
 		h.taxIDs.setOnly(c, taxID)
 	}
 	return h.finish(x, "details")
@@ -95,7 +95,7 @@ func (h portalPages) submitDetails(x *PortalSession, config *PortalConfiguration
 // checkDetails returns the message for each invalid field.
 func checkDetails(entered map[string]string) map[string]string {
 	problems := map[string]string{}
-	if email, asked := entered["email"]; asked && !looksLikeEmail(email) {
+	if email, present := entered["email"]; present && !looksLikeEmail(email) {
 		problems["email"] = "Enter an e-mail address such as name@example.com."
 	}
 	if country := entered["country"]; country != "" && len(country) != 2 {

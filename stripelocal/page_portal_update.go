@@ -10,8 +10,8 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// portalSwitchPage offers other plans.
-type portalSwitchPage struct {
+// portalUpdatePage offers other plans.
+type portalUpdatePage struct {
 	portalFrame
 	Name   string
 	Offers []portalOffer
@@ -86,9 +86,9 @@ func (h portalUpdatePages) show(x *PortalSession, config *PortalConfiguration, r
 	return showPage("portal-update", h.page(x, config, sub))
 }
 
-func (h portalUpdatePages) page(x *PortalSession, config *PortalConfiguration, sub *Subscription) portalSwitchPage {
+func (h portalUpdatePages) page(x *PortalSession, config *PortalConfiguration, sub *Subscription) portalUpdatePage {
 	current, item, _ := h.subscriptions.singleItem(sub)
-	page := portalSwitchPage{
+	page := portalUpdatePage{
 		portalFrame: h.portalPages.frame(x, "Update your plan", x.subscriptionPath(sub.ID, "confirm")), Name: h.prices.productName(current),
 	}
 	for _, p := range h.offeredPrices(config, current) {

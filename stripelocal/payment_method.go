@@ -34,7 +34,7 @@ type paymentMethods struct{ *request }
 func paymentMethodResource() resource {
 	return resource{
 		objectType: "payment_method",
-		render: finder(func(s *store) *table[*PaymentMethod] { return s.PaymentMethods },
+		render: renderFrom(func(s *store) *table[*PaymentMethod] { return s.PaymentMethods },
 			bind(paymentMethods.render)),
 		routes: []route{
 			on("POST /v1/payment_methods", "type! card{number exp_month:int exp_year:int cvc token} allow_redisplay:always|limited|unspecified metadata:map "+billingDetailsParams, paymentMethods.create),
@@ -288,8 +288,8 @@ func (h paymentMethods) initialFromParams(p wire.Params) (*PaymentMethod, error)
 	return method, h.checkAttachable(method, "")
 }
 
-// fromCardEntry stores an entered card.
-func (h paymentMethods) fromCardEntry(entered cardForm, email string) *PaymentMethod {
+// fromCardForm stores an entered card.
+func (h paymentMethods) fromCardForm(entered cardForm, email string) *PaymentMethod {
 	card, _ := testCardByNumber(digitsOf(entered.Number))
 	month, year, _ := parseExpiry(entered.Expiry)
 	pm := h.insertCard(card, int64(month), int64(year))
@@ -301,8 +301,8 @@ func (h paymentMethods) fromCardEntry(entered cardForm, email string) *PaymentMe
 // whether or not 3-D Secure was required.
 func (h paymentMethods) saveAfterPayment(pi *PaymentIntent) {
 	pm, ok := h.store.PaymentMethods.get(pi.PaymentMethod)
-	c, there := h.store.Customers.get(pi.Customer)
-	if ok && there && pi.SetupFutureUsage != "" && !c.Deleted && pm.Customer == "" {
+	c, exists := h.store.Customers.get(pi.Customer)
+	if ok && exists && pi.SetupFutureUsage != "" && !c.Deleted && pm.Customer == "" {
 		h.attachTo(pm, c)
 	}
 }

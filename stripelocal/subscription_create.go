@@ -223,9 +223,9 @@ func (h subscriptions) firstPeriodLines(sub *Subscription, price *Price) []Invoi
 	if sub.FreeFirstPeriod {
 		return nil
 	}
-	whole := sub.CurrentPeriodEnd - wire.AddIntervals(sub.CurrentPeriodEnd, price.Interval, -price.IntervalCount)
+	fullPeriod := sub.CurrentPeriodEnd - wire.AddIntervals(sub.CurrentPeriodEnd, price.Interval, -price.IntervalCount)
 	for i := range lines {
-		lines[i].Amount, lines[i].Proration = wire.Share(lines[i].Amount, sub.CurrentPeriodEnd-sub.CurrentPeriodStart, whole), true
+		lines[i].Amount, lines[i].Proration = wire.Share(lines[i].Amount, sub.CurrentPeriodEnd-sub.CurrentPeriodStart, fullPeriod), true
 	}
 	return lines
 }

@@ -2,7 +2,7 @@ package stripelocal
 
 import "usher/stripelocal/wire"
 
-// create, update and delete are subscription updates of one item.
+// create adds an item. Like update and delete, it is a subscription update of one item.
 func (h subscriptionItems) create(in *input) (any, error) {
 	sub, ok := h.store.Subscriptions.get(in.String("subscription"))
 	if !ok {

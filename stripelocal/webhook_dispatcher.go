@@ -54,20 +54,20 @@ func newWebhookDispatcher(s *Server) *webhookDispatcher {
 
 // enqueue queues a delivery. The caller holds the server's lock.
 func (c *webhookDispatcher) enqueue(d *Delivery) {
-	box := c.queues[d.Endpoint]
-	if box == nil {
-		box = &endpointQueue{wake: make(chan struct{}, 1)}
-		c.queues[d.Endpoint] = box
+	queue := c.queues[d.Endpoint]
+	if queue == nil {
+		queue = &endpointQueue{wake: make(chan struct{}, 1)}
+		c.queues[d.Endpoint] = queue
 		c.running.Add(1)
-		go c.run(box)
+		go c.run(queue)
 	}
-	box.due = append(box.due, d)
-	box.wakeUp()
+	queue.due = append(queue.due, d)
+	queue.wakeUp()
 }
 
-func (b *endpointQueue) wakeUp() {
+func (q *endpointQueue) wakeUp() {
 	select {
-	case b.wake <- struct{}{}:
+	case q.wake <- struct{}{}:
 	default:
 	}
 }
@@ -83,37 +83,37 @@ func (c *webhookDispatcher) resume() {
 	}
 }
 
-func (c *webhookDispatcher) run(box *endpointQueue) {
+func (c *webhookDispatcher) run(queue *endpointQueue) {
 	defer c.running.Done()
 	for {
-		d, wait, more := c.next(box)
+		d, wait, more := c.next(queue)
 		switch {
 		case d != nil:
-			c.attempt(box, d)
+			c.attempt(queue, d)
 		case !more:
 			return
 		default:
-			box.wait(c.ctx, wait)
+			queue.wait(c.ctx, wait)
 		}
 	}
 }
 
 // next returns the delivery to attempt now, or the time to wait. After close, the last result is
 // false once nothing is due.
-func (c *webhookDispatcher) next(box *endpointQueue) (*Delivery, time.Duration, bool) {
+func (c *webhookDispatcher) next(queue *endpointQueue) (*Delivery, time.Duration, bool) {
 	c.server.mu.Lock()
 	defer c.server.mu.Unlock()
 	wait := time.Hour
-	if len(box.retry) > 0 {
-		wait = time.Until(time.UnixMilli(box.retry[0].NextAttemptAt))
+	if len(queue.retry) > 0 {
+		wait = time.Until(time.UnixMilli(queue.retry[0].NextAttemptAt))
 	}
 	switch {
 	case c.ctx.Err() != nil:
 		return nil, 0, false
 	case wait <= 0:
-		return popFirst(&box.retry), 0, true
-	case len(box.due) > 0:
-		return popFirst(&box.due), 0, true
+		return popFirst(&queue.retry), 0, true
+	case len(queue.due) > 0:
+		return popFirst(&queue.due), 0, true
 	}
 	return nil, wait, !c.closing
 }
@@ -124,27 +124,27 @@ func popFirst(queue *[]*Delivery) *Delivery {
 	return d
 }
 
-func (b *endpointQueue) wait(ctx context.Context, wait time.Duration) {
+func (q *endpointQueue) wait(ctx context.Context, wait time.Duration) {
 	t := time.NewTimer(wait)
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
-	case <-b.wake:
+	case <-q.wake:
 	case <-t.C:
 	}
 }
 
-func (c *webhookDispatcher) attempt(box *endpointQueue, d *Delivery) {
+func (c *webhookDispatcher) attempt(queue *endpointQueue, d *Delivery) {
 	fault, wrong := c.nextFault(d)
 	switch {
 	case wrong && fault.Kind == DuplicateDelivery:
 		c.deliver(d)
 	case wrong:
-		c.applyFault(box, d, fault)
+		c.applyFault(queue, d, fault)
 		return
 	}
 	status, problem := c.deliver(d)
-	c.recordAttempt(box, d, status, problem)
+	c.recordAttempt(queue, d, status, problem)
 }
 
 func (c *webhookDispatcher) deliver(d *Delivery) (int, string) {
@@ -193,12 +193,12 @@ func (c *webhookDispatcher) send(req *http.Request) (int, string) {
 	return res.StatusCode, ""
 }
 
-func (c *webhookDispatcher) recordAttempt(box *endpointQueue, d *Delivery, status int, problem string) {
+func (c *webhookDispatcher) recordAttempt(queue *endpointQueue, d *Delivery, status int, problem string) {
 	c.server.mu.Lock()
 	defer c.server.mu.Unlock()
 	d.recordAttempt(status, problem, time.Now())
 	if d.Status == "pending" {
-		box.scheduleRetry(d)
+		queue.scheduleRetry(d)
 	} else {
 		c.finish(d)
 	}
@@ -206,9 +206,9 @@ func (c *webhookDispatcher) recordAttempt(box *endpointQueue, d *Delivery, statu
 }
 
 // scheduleRetry inserts a delivery into the retries, which are ordered by time.
-func (b *endpointQueue) scheduleRetry(d *Delivery) {
-	at, _ := slices.BinarySearchFunc(b.retry, d.NextAttemptAt, func(x *Delivery, at int64) int { return int(x.NextAttemptAt - at) })
-	b.retry = slices.Insert(b.retry, at, d)
+func (q *endpointQueue) scheduleRetry(d *Delivery) {
+	at, _ := slices.BinarySearchFunc(q.retry, d.NextAttemptAt, func(x *Delivery, at int64) int { return int(x.NextAttemptAt - at) })
+	q.retry = slices.Insert(q.retry, at, d)
 }
 
 func (c *webhookDispatcher) finish(d *Delivery) {
@@ -226,8 +226,8 @@ func (c *webhookDispatcher) finish(d *Delivery) {
 func (c *webhookDispatcher) close(ctx context.Context) error {
 	c.server.mu.Lock()
 	c.closing = true
-	for _, box := range c.queues {
-		box.wakeUp()
+	for _, queue := range c.queues {
+		queue.wakeUp()
 	}
 	c.server.mu.Unlock()
 	done := make(chan struct{})
