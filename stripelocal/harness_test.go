@@ -2,6 +2,7 @@ package stripelocal_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -209,12 +210,23 @@ type webhookReceiver struct {
 	received chan struct{}
 }
 
-func newWebhookReceiver(t *testing.T, refuse int) *webhookReceiver {
-	in := &webhookReceiver{t: t, failures: refuse, received: make(chan struct{}, 1000)}
-	web := httptest.NewServer(in)
-	t.Cleanup(web.Close)
-	in.url = web.URL
+func newWebhookReceiver(t *testing.T, failures int) *webhookReceiver {
+	in := &webhookReceiver{t: t, failures: failures, received: make(chan struct{}, 1000)}
+	in.url = serveWebhooks(t, in)
 	return in
+}
+
+var webhookPaths atomic.Int64
+
+// serveWebhooks serves webhooks under a path that no other test uses. The port of a test that has
+// ended may be reused while its server still retries a delivery; such a delivery gets a 404.
+func serveWebhooks(t *testing.T, receiver http.Handler) string {
+	path := fmt.Sprintf("/webhooks/%d", webhookPaths.Add(1))
+	mux := http.NewServeMux()
+	mux.Handle(path, receiver)
+	web := httptest.NewServer(mux)
+	t.Cleanup(web.Close)
+	return web.URL + path
 }
 
 func (in *webhookReceiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {

@@ -7,7 +7,6 @@ import (
 	"iter"
 	"maps"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -29,14 +28,13 @@ type recordedWebhook struct {
 func recordWebhooks(t *testing.T, status func(n int) int) (string, <-chan recordedWebhook) {
 	got := make(chan recordedWebhook, 100)
 	n := 0
-	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+	address := serveWebhooks(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		body, _ := io.ReadAll(req.Body)
 		n++
 		w.WriteHeader(status(n))
 		got <- recordedWebhook{req.Header.Get("Stripe-Signature"), body}
 	}))
-	t.Cleanup(web.Close)
-	return web.URL, got
+	return address, got
 }
 
 func always(status int) func(int) int { return func(int) int { return status } }
