@@ -166,7 +166,7 @@ func (h customers) update(in *input) (any, error) {
 	var source *PaymentMethod
 	if in.Has("source") {
 		if source, err = h.paymentMethods.fromToken(in.String("source"), "source", "card_1"); err == nil {
-			err = h.paymentMethods.checkAttachable(source, c.ID)
+			err = checkAttachable(source, c.ID)
 		}
 		if err != nil {
 			return nil, err

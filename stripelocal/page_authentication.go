@@ -65,7 +65,7 @@ func (h authenticationPages) forSession(cs *CheckoutSession) authentication {
 		if result, _ := h.checkoutPayments.completeAuthentication(cs, passed); result != outcomePaid {
 			return redirectTo("/c/pay/" + cs.ID)
 		}
-		return h.checkoutPages.redirectToSuccess(cs)
+		return redirectToSuccess(cs)
 	}}
 }
 
@@ -107,7 +107,7 @@ func (h authenticationPages) forSetupIntent(si *SetupIntent) authentication {
 			return redirectTo(x.path() + "/payment-method?failed=1")
 		}
 		h.portalPages.saveCard(x, si)
-		return h.portalPages.finish(x, "card")
+		return finishPortalStep(x, "card")
 	}}
 }
 

@@ -131,7 +131,7 @@ func (h paymentMethods) attach(in *input) (any, error) {
 	if err != nil {
 		return nil, wire.AsNotFound(err)
 	}
-	if err := h.checkAttachable(pm, c.ID); err != nil {
+	if err := checkAttachable(pm, c.ID); err != nil {
 		return nil, err
 	}
 	h.attachTo(pm, c)
@@ -252,7 +252,7 @@ func cardChecks() wire.Object {
 func (p *PaymentMethod) fingerprint() string { return fingerprint(p.Number)[:16] }
 
 // checkAttachable checks that a card can be attached to a customer.
-func (h paymentMethods) checkAttachable(pm *PaymentMethod, customer string) error {
+func checkAttachable(pm *PaymentMethod, customer string) error {
 	if pm.Customer != "" && pm.Customer != customer {
 		return wire.Invalid("", "", "The payment method you provided has already been attached to a customer.")
 	}
@@ -285,7 +285,7 @@ func (h paymentMethods) initialFromParams(p wire.Params) (*PaymentMethod, error)
 	if err != nil || method == nil {
 		return nil, err
 	}
-	return method, h.checkAttachable(method, "")
+	return method, checkAttachable(method, "")
 }
 
 // fromCardForm stores an entered card.

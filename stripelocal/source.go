@@ -24,7 +24,7 @@ func (h sources) create(in *input) (any, error) {
 	}
 	card, err := h.paymentMethods.fromToken(in.String("source"), "source", "card_1")
 	if err == nil {
-		err = h.paymentMethods.checkAttachable(card, c.ID)
+		err = checkAttachable(card, c.ID)
 	}
 	if err != nil {
 		return nil, err

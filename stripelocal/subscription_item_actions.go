@@ -76,7 +76,7 @@ func (h subscriptionItems) find(in *input) (*SubscriptionItem, *Subscription, er
 }
 
 func (h subscriptionItems) changeItem(sub *Subscription, c itemChange, in *input) error {
-	if err := h.subscriptionChanges.checkUpdatable(sub, in); err != nil {
+	if err := checkUpdatable(sub, in); err != nil {
 		return err
 	}
 	if c.quantity < 0 {
