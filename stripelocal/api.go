@@ -100,11 +100,11 @@ func (s *Server) serveAPI(w http.ResponseWriter, c apiCall) {
 func (s *Server) newRequestInfo(req *http.Request) requestInfo {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := requestInfo{RequestID: s.ids.shortID("req_")}
+	info := requestInfo{RequestID: s.ids.shortID("req_")}
 	if req.Method == http.MethodPost {
-		c.IdempotencyKey = req.Header.Get("Idempotency-Key")
+		info.IdempotencyKey = req.Header.Get("Idempotency-Key")
 	}
-	return c
+	return info
 }
 
 func (c apiCall) authenticate() *wire.Error {

@@ -33,8 +33,8 @@ func startExample(o stripelocal.Options) (s *stripelocal.Server, baseURL string,
 	}
 }
 
-// Start a server in a test and point an SDK at its base URL. Every SDK has a setting for it; this is
-// stripe-go's. Any key that begins with sk_test_ and has at least 12 characters is accepted.
+// Start a server in a test and point an SDK at its base URL. Every SDK has a setting for it; this
+// is stripe-go's. Any key that begins with sk_test_ and has at least 12 characters is accepted.
 func Example() {
 	_, baseURL, stop := startExample(stripelocal.Options{})
 	defer stop()

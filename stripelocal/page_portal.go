@@ -115,8 +115,8 @@ func newPortalFrame(x *PortalSession, title, action string) portalFrame {
 	return frame
 }
 
-// finishPortalStep redirects after a completed step: as after_completion says in a flow, else to the overview
-// with a notice.
+// finishPortalStep redirects after a completed step: as after_completion says in a flow, else to
+// the overview with a notice.
 func finishPortalStep(x *PortalSession, notice string) pageResponse {
 	if !x.inFlow() {
 		return redirectTo(x.path() + "?done=" + notice)
