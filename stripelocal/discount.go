@@ -16,7 +16,6 @@ type Discount struct {
 	Session       string // the Checkout session that applied it
 	Start         int64
 	End           int64 // 0 is no end
-	Used          bool  // of a coupon that counts once
 }
 
 // InvoiceDiscount is the discount amounts of an invoice by line.
@@ -147,7 +146,7 @@ func (h discounts) apply(discounts []Discount, lines []InvoiceLine, at int64) []
 	}
 	var out []InvoiceDiscount
 	for _, d := range discounts {
-		if d.Used || d.End != 0 && at >= d.End {
+		if d.End != 0 && at >= d.End {
 			continue
 		}
 		off := h.amountsOff(&d.Coupon, lines, left)

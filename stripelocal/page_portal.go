@@ -234,12 +234,12 @@ func (h portalPages) subscription(x *PortalSession, config *PortalConfiguration,
 	if sub.CancelAt != 0 {
 		shown.DateLabel, shown.Date = "Ends", formatDate(sub.CancelAt)
 	}
-	living := !sub.hasEnded() && sub.Status != "incomplete"
-	shown.CanResume = living && sub.CancelAt != 0
-	if living && config.Features.SubscriptionCancel && sub.CancelAt == 0 {
+	active := !sub.hasEnded() && sub.Status != "incomplete"
+	shown.CanResume = active && sub.CancelAt != 0
+	if active && config.Features.SubscriptionCancel && sub.CancelAt == 0 {
 		shown.Cancel = x.subscriptionPath(sub.ID, "cancel")
 	}
-	if living && h.portalUpdatePages.canUpdate(config, sub) {
+	if active && h.portalUpdatePages.canUpdate(config, sub) {
 		shown.Switch = x.subscriptionPath(sub.ID, "update")
 	}
 	return shown

@@ -9,7 +9,8 @@ import (
 )
 
 // testdata/state_format1.json has one row in every table, with a value in every field that format 1
-// had. Every field must have a place in the store, and every field of the store must be filled.
+// had and the store still has. Every field must have a place in the store, and every field of the
+// store must be filled.
 func TestAStateFileOfFormat1IsLoaded(t *testing.T) {
 	raw, err := os.ReadFile("testdata/state_format1.json")
 	if err != nil {
