@@ -48,7 +48,7 @@ type apiCall struct {
 
 func (s *Server) mount() error {
 	mux := http.NewServeMux()
-	s.renderers, s.routes = map[string]renderByID{}, map[string]boundRoute{}
+	s.renderers, s.routes = map[string]renderFunc{}, map[string]boundRoute{}
 	for _, r := range resources() {
 		s.renderers[r.objectType] = r.render
 		for _, rt := range r.routes {
@@ -100,11 +100,11 @@ func (s *Server) serveAPI(w http.ResponseWriter, c apiCall) {
 func (s *Server) newRequestInfo(req *http.Request) requestInfo {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c := requestInfo{RequestID: s.ids.shortID("req_")}
+	info := requestInfo{RequestID: s.ids.shortID("req_")}
 	if req.Method == http.MethodPost {
-		c.IdempotencyKey = req.Header.Get("Idempotency-Key")
+		info.IdempotencyKey = req.Header.Get("Idempotency-Key")
 	}
-	return c
+	return info
 }
 
 func (c apiCall) authenticate() *wire.Error {

@@ -8,9 +8,9 @@ import (
 	"usher/stripelocal"
 )
 
-func TestProductsAndPricesChangeAndGo(t *testing.T) {
+func TestProductsAndPricesAreUpdatedAndDeleted(t *testing.T) {
 	l := start(t, stripelocal.Options{})
-	price := l.price("pro", 1000, "month")
+	price := l.createPrice("pro", 1000, "month")
 	product := price.Product.ID
 	changed := must[*stripe.Price](t)(l.api.Prices.Update(price.ID, &stripe.PriceParams{
 		Active: stripe.Bool(false), Nickname: stripe.String("old"), LookupKey: stripe.String(""), Metadata: map[string]string{"a": "1"},
@@ -35,7 +35,7 @@ func TestProductsAndPricesChangeAndGo(t *testing.T) {
 	wantError(t, err, 404, "resource_missing", stripe.ErrorTypeInvalidRequest)
 }
 
-func TestDefaultsMustBeTheCustomersOwn(t *testing.T) {
+func TestDefaultPaymentMethodMustBelongToTheCustomer(t *testing.T) {
 	l := start(t, stripelocal.Options{})
 	settings := func(id string) *stripe.CustomerInvoiceSettingsParams {
 		return &stripe.CustomerInvoiceSettingsParams{DefaultPaymentMethod: stripe.String(id)}
@@ -46,7 +46,7 @@ func TestDefaultsMustBeTheCustomersOwn(t *testing.T) {
 	if c.InvoiceSettings.DefaultPaymentMethod == nil || c.InvoiceSettings.DefaultPaymentMethod.ID == "pm_card_visa" {
 		t.Errorf("default: %+v", c.InvoiceSettings.DefaultPaymentMethod)
 	}
-	stranger := must[*stripe.PaymentMethod](t)(l.api.PaymentMethods.Attach("pm_card_visa", &stripe.PaymentMethodAttachParams{Customer: stripe.String(l.customer().ID)}))
+	stranger := must[*stripe.PaymentMethod](t)(l.api.PaymentMethods.Attach("pm_card_visa", &stripe.PaymentMethodAttachParams{Customer: stripe.String(l.createCustomer().ID)}))
 	_, err := l.api.Customers.Update(c.ID, &stripe.CustomerParams{InvoiceSettings: settings(stranger.ID)})
 	wantError(t, err, 400, "resource_missing", stripe.ErrorTypeInvalidRequest)
 	_, err = l.api.Customers.New(&stripe.CustomerParams{InvoiceSettings: settings(stranger.ID)})
@@ -105,10 +105,10 @@ func TestSearchFindsByFieldsAndMetadata(t *testing.T) {
 	}
 }
 
-func TestPricesAreMadeInPassing(t *testing.T) {
+func TestPriceDataCreatesPrices(t *testing.T) {
 	l := start(t, stripelocal.Options{})
 	monthly := &stripe.CheckoutSessionLineItemPriceDataRecurringParams{Interval: stripe.String("month")}
-	cs := l.checkout(l.customer().ID, "", 2, func(p *stripe.CheckoutSessionParams) {
+	cs := l.createCheckoutSession(l.createCustomer().ID, "", 2, func(p *stripe.CheckoutSessionParams) {
 		p.LineItems[0].Price = nil
 		p.LineItems[0].PriceData = &stripe.CheckoutSessionLineItemPriceDataParams{
 			Currency: stripe.String("usd"), UnitAmount: stripe.Int64(700), Recurring: monthly,
@@ -118,8 +118,8 @@ func TestPricesAreMadeInPassing(t *testing.T) {
 	if cs.AmountTotal != 1400 {
 		t.Errorf("total %d", cs.AmountTotal)
 	}
-	l.pay(cs.URL, "4242424242424242")
-	sub := l.subscriptionOf(cs.ID)
+	l.submitCheckout(cs.URL, "4242424242424242")
+	sub := l.subscriptionOfSession(cs.ID)
 	price := sub.Items.Data[0].Price
 	if sub.Status != "active" || price.UnitAmount != 700 || price.Active {
 		t.Errorf("%s at %d, active %v", sub.Status, price.UnitAmount, price.Active)

@@ -30,7 +30,7 @@ type charges struct{ *request }
 func chargeResource() resource {
 	return resource{
 		objectType: "charge",
-		render: finder(func(s *store) *table[*Charge] { return s.Charges },
+		render: renderFrom(func(s *store) *table[*Charge] { return s.Charges },
 			bind(charges.render)),
 		routes: []route{
 			on("GET /v1/charges", listParams+"customer payment_intent", charges.list),

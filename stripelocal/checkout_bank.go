@@ -82,8 +82,8 @@ func (h checkoutPayments) pendingBankAccount(cs *CheckoutSession) (*PaymentMetho
 // finishBankDebit ends a bank debit and emits the session's event.
 func (h checkoutPayments) finishBankDebit(cs *CheckoutSession, good bool) {
 	pi, ok := h.store.PaymentIntents.get(cs.PaymentIntent)
-	pm, there := h.pendingBankAccount(cs)
-	if !ok || !there {
+	pm, exists := h.pendingBankAccount(cs)
+	if !ok || !exists {
 		return
 	}
 	cs.BankDebitSettlesAt = 0
@@ -106,7 +106,7 @@ func (c control) settleCheckoutSession(w http.ResponseWriter, req *http.Request)
 		if !ok {
 			return nil
 		}
-		if _, waits := r.checkoutPayments.pendingBankAccount(cs); waits {
+		if _, pending := r.checkoutPayments.pendingBankAccount(cs); pending {
 			r.changed = true
 			r.checkoutPayments.finishBankDebit(cs, good)
 			shown = r.checkoutSessions.render(cs)

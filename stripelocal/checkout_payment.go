@@ -15,7 +15,7 @@ func (h checkoutPayments) submit(cs *CheckoutSession, s checkoutForm) (paymentOu
 	case s.Bank && cs.offersBankDebit():
 		return h.startBankDebit(cs, s), nil
 	}
-	pm := h.paymentMethods.fromCardEntry(s.Card, s.Email)
+	pm := h.paymentMethods.fromCardForm(s.Card, s.Email)
 	pm.Address, pm.Phone = s.Address, s.Phone
 	return h.pay(cs, pm)
 }

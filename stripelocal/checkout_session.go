@@ -81,7 +81,7 @@ type checkoutSessions struct{ *request }
 func checkoutSessionResource() resource {
 	return resource{
 		objectType: "checkout.session",
-		render: finder(func(s *store) *table[*CheckoutSession] { return s.CheckoutSessions },
+		render: renderFrom(func(s *store) *table[*CheckoutSession] { return s.CheckoutSessions },
 			bind(checkoutSessions.render)),
 		scheduleTimers: func(r *request) {
 			for _, cs := range r.store.CheckoutSessions.all {

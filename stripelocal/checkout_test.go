@@ -11,12 +11,12 @@ import (
 	"usher/stripelocal"
 )
 
-func (l *local) coupon(p *stripe.CouponParams) *stripe.Coupon {
+func (l *testServer) coupon(p *stripe.CouponParams) *stripe.Coupon {
 	l.t.Helper()
 	return must[*stripe.Coupon](l.t)(l.api.Coupons.New(p))
 }
 
-func (l *local) promotion(coupon, code string, more ...func(*stripe.PromotionCodeParams)) *stripe.PromotionCode {
+func (l *testServer) promotion(coupon, code string, more ...func(*stripe.PromotionCodeParams)) *stripe.PromotionCode {
 	l.t.Helper()
 	p := &stripe.PromotionCodeParams{Coupon: stripe.String(coupon), Code: stripe.String(code)}
 	for _, m := range more {
@@ -25,8 +25,8 @@ func (l *local) promotion(coupon, code string, more ...func(*stripe.PromotionCod
 	return must[*stripe.PromotionCode](l.t)(l.api.PromotionCodes.New(p))
 }
 
-// A coupon's effect on the first three monthly invoices of a subscription at
-// 10.00: each line of the table is worked by hand.
+// The effect of a coupon on the first three monthly invoices of a subscription at 10.00. The
+// expected amounts are computed by hand.
 func TestCouponsOnInvoices(t *testing.T) {
 	t.Parallel()
 	cases := []struct {
@@ -43,16 +43,16 @@ func TestCouponsOnInvoices(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			l := start(t, stripelocal.Options{})
 			coupon := l.coupon(&c.coupon)
-			cs := l.checkout(l.customer().ID, l.price("pro", 1000, "month").ID, 1, func(p *stripe.CheckoutSessionParams) {
+			cs := l.createCheckoutSession(l.createCustomer().ID, l.createPrice("pro", 1000, "month").ID, 1, func(p *stripe.CheckoutSessionParams) {
 				p.Discounts = []*stripe.CheckoutSessionDiscountParams{{Coupon: stripe.String(coupon.ID)}}
 			})
 			if cs.AmountSubtotal != 1000 || cs.AmountTotal != c.totals[0] || cs.TotalDetails.AmountDiscount != 1000-c.totals[0] {
 				t.Errorf("session: %d less %d is %d", cs.AmountSubtotal, cs.TotalDetails.AmountDiscount, cs.AmountTotal)
 			}
-			if done := l.pay(cs.URL, "4242424242424242"); done.status != 303 {
+			if done := l.submitCheckout(cs.URL, "4242424242424242"); done.status != 303 {
 				t.Fatalf("paying: %d %s", done.status, done.body)
 			}
-			sub := l.subscriptionOf(cs.ID)
+			sub := l.subscriptionOfSession(cs.ID)
 			for i, want := range c.totals {
 				if i > 0 {
 					l.time.Store(sub.CurrentPeriodEnd + 3601)
@@ -73,22 +73,22 @@ func TestCouponsOnInvoices(t *testing.T) {
 	}
 }
 
-func TestAnAmountOffIsSpreadOverTheLines(t *testing.T) {
+func TestAmountOffIsDistributedOverTheLines(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	coupon := l.coupon(&stripe.CouponParams{AmountOff: stripe.Int64(100), Currency: stripe.String("usd"), Duration: stripe.String("once")})
-	a, b, c := l.price("a", 333, "month"), l.price("b", 333, "month"), l.price("c", 334, "month")
-	cs := l.checkout(l.customer().ID, a.ID, 1, func(p *stripe.CheckoutSessionParams) {
+	a, b, c := l.createPrice("a", 333, "month"), l.createPrice("b", 333, "month"), l.createPrice("c", 334, "month")
+	cs := l.createCheckoutSession(l.createCustomer().ID, a.ID, 1, func(p *stripe.CheckoutSessionParams) {
 		p.LineItems = append(p.LineItems, &stripe.CheckoutSessionLineItemParams{Price: stripe.String(b.ID), Quantity: stripe.Int64(1)},
 			&stripe.CheckoutSessionLineItemParams{Price: stripe.String(c.ID), Quantity: stripe.Int64(1)})
 		p.Discounts = []*stripe.CheckoutSessionDiscountParams{{Coupon: stripe.String(coupon.ID)}}
 	})
-	l.pay(cs.URL, "4242424242424242")
+	l.submitCheckout(cs.URL, "4242424242424242")
 	var off []int64
-	for _, line := range l.subscriptionOf(cs.ID).LatestInvoice.Lines.Data {
+	for _, line := range l.subscriptionOfSession(cs.ID).LatestInvoice.Lines.Data {
 		off = append(off, line.DiscountAmounts[0].Amount)
 	}
-	// 33.3, 33.3 and 33.4 of 100, the last taking what rounding left.
+	// 33.3, 33.3 and 33.4 of 100. The last line takes the rounding difference.
 	if len(off) != 3 || off[0] != 33 || off[1] != 33 || off[2] != 34 {
 		t.Errorf("taken off: %v", off)
 	}
@@ -102,10 +102,10 @@ func TestPromotionCodesAtCheckout(t *testing.T) {
 	l.promotion(half.ID, "LARGE", func(p *stripe.PromotionCodeParams) {
 		p.Restrictions = &stripe.PromotionCodeRestrictionsParams{MinimumAmount: stripe.Int64(9900), MinimumAmountCurrency: stripe.String("usd")}
 	})
-	l.promotion(half.ID, "OTHERS", func(p *stripe.PromotionCodeParams) { p.Customer = stripe.String(l.customer().ID) })
-	price, c := l.price("pro", 1000, "month").ID, l.customer().ID
+	l.promotion(half.ID, "OTHERS", func(p *stripe.PromotionCodeParams) { p.Customer = stripe.String(l.createCustomer().ID) })
+	price, c := l.createPrice("pro", 1000, "month").ID, l.createCustomer().ID
 	allow := func(p *stripe.CheckoutSessionParams) { p.AllowPromotionCodes = stripe.Bool(true) }
-	cs := l.checkout(c, price, 1, allow)
+	cs := l.createCheckoutSession(c, price, 1, allow)
 	for word, want := range map[string]string{"NONE": "This code is invalid.", "LARGE": "at least $99.00", "OTHERS": "This code is invalid."} {
 		if no := l.browse("POST", cs.URL, url.Values{"action": {"apply"}, "promotionCode": {word}}); no.status != 422 || !strings.Contains(no.body, want) || !strings.Contains(no.body, `value="`+word+`"`) {
 			t.Errorf("%s: %d %s", word, no.status, no.body)
@@ -114,14 +114,14 @@ func TestPromotionCodesAtCheckout(t *testing.T) {
 	if yes := l.browse("POST", cs.URL, url.Values{"action": {"apply"}, "promotionCode": {"half"}}); yes.status != 200 || !strings.Contains(yes.body, "-$5.00") {
 		t.Fatalf("half: %d %s", yes.status, yes.body)
 	}
-	l.pay(cs.URL, "4242424242424242")
-	if sub := l.subscriptionOf(cs.ID); sub.LatestInvoice.AmountPaid != 500 || sub.Discount == nil || sub.Discount.PromotionCode.ID != code.ID || sub.Discount.CheckoutSession != cs.ID {
+	l.submitCheckout(cs.URL, "4242424242424242")
+	if sub := l.subscriptionOfSession(cs.ID); sub.LatestInvoice.AmountPaid != 500 || sub.Discount == nil || sub.Discount.PromotionCode.ID != code.ID || sub.Discount.CheckoutSession != cs.ID {
 		t.Errorf("paid %d, discount %+v", sub.LatestInvoice.AmountPaid, sub.Discount)
 	}
 	if used := must[*stripe.PromotionCode](t)(l.api.PromotionCodes.Get(code.ID, nil)); used.Active || used.TimesRedeemed != 1 {
 		t.Errorf("active %v after %d redemptions", used.Active, used.TimesRedeemed)
 	}
-	again := l.checkout(c, price, 1, allow)
+	again := l.createCheckoutSession(c, price, 1, allow)
 	if no := l.browse("POST", again.URL, url.Values{"action": {"apply"}, "promotionCode": {"HALF"}}); no.status != 422 {
 		t.Errorf("a code that is used up: %d", no.status)
 	}
@@ -164,7 +164,7 @@ func TestCouponRules(t *testing.T) {
 func TestTrialWithoutACard(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
-	cs := l.checkout(l.customer().ID, l.price("pro", 1000, "month").ID, 1, func(p *stripe.CheckoutSessionParams) {
+	cs := l.createCheckoutSession(l.createCustomer().ID, l.createPrice("pro", 1000, "month").ID, 1, func(p *stripe.CheckoutSessionParams) {
 		p.PaymentMethodCollection = stripe.String("if_required")
 		p.SubscriptionData.TrialPeriodDays = stripe.Int64(14)
 	})
@@ -175,13 +175,13 @@ func TestTrialWithoutACard(t *testing.T) {
 	if done := l.browse("POST", cs.URL, url.Values{"email": {"ada@example.com"}, "action": {"pay"}}); done.status != 303 {
 		t.Fatalf("starting: %d %s", done.status, done.body)
 	}
-	after, sub := l.session(cs.ID), l.subscriptionOf(cs.ID)
+	after, sub := l.session(cs.ID), l.subscriptionOfSession(cs.ID)
 	if after.PaymentStatus != "no_payment_required" || sub.Status != "trialing" || sub.DefaultPaymentMethod != nil {
 		t.Errorf("session %s, subscription %s with %v", after.PaymentStatus, sub.Status, sub.DefaultPaymentMethod)
 	}
 }
 
-func (l *local) once(more ...func(*stripe.CheckoutSessionParams)) *stripe.CheckoutSession {
+func (l *testServer) once(more ...func(*stripe.CheckoutSessionParams)) *stripe.CheckoutSession {
 	l.t.Helper()
 	pack := must[*stripe.Price](l.t)(l.api.Prices.New(&stripe.PriceParams{
 		Currency: stripe.String("usd"), UnitAmount: stripe.Int64(1500), ProductData: &stripe.PriceProductDataParams{Name: stripe.String("Credits")},
@@ -200,13 +200,13 @@ func TestABankDebitSettlesLater(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct {
 		account string
-		settle  func(*local, string)
+		settle  func(*testServer, string)
 		status  stripe.CheckoutSessionPaymentStatus
 		event   string
 	}{
-		"in time":        {"000123456789", func(l *local, _ string) { l.time.Add(int64(4 * 24 * time.Hour / time.Second)) }, "paid", "checkout.session.async_payment_succeeded"},
-		"in time, badly": {"000222222227", func(l *local, _ string) { l.time.Add(int64(4 * 24 * time.Hour / time.Second)) }, "unpaid", "checkout.session.async_payment_failed"},
-		"by hand": {"000123456789", func(l *local, id string) {
+		"in time":        {"000123456789", func(l *testServer, _ string) { l.time.Add(int64(4 * 24 * time.Hour / time.Second)) }, "paid", "checkout.session.async_payment_succeeded"},
+		"in time, badly": {"000222222227", func(l *testServer, _ string) { l.time.Add(int64(4 * 24 * time.Hour / time.Second)) }, "unpaid", "checkout.session.async_payment_failed"},
+		"by hand": {"000123456789", func(l *testServer, id string) {
 			l.browse("POST", "/_usher/checkout_sessions/"+id+"/settle", url.Values{"outcome": {"failed"}})
 		}, "unpaid", "checkout.session.async_payment_failed"},
 	}
@@ -235,11 +235,11 @@ func TestABankDebitSettlesLater(t *testing.T) {
 	}
 }
 
-func TestCheckoutCollectsWhatItIsAskedTo(t *testing.T) {
+func TestCheckoutCollectsTheRequestedFields(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
-	c := l.customer()
-	cs := l.checkout(c.ID, l.price("pro", 1000, "month").ID, 1, func(p *stripe.CheckoutSessionParams) {
+	c := l.createCustomer()
+	cs := l.createCheckoutSession(c.ID, l.createPrice("pro", 1000, "month").ID, 1, func(p *stripe.CheckoutSessionParams) {
 		p.TaxIDCollection = &stripe.CheckoutSessionTaxIDCollectionParams{Enabled: stripe.Bool(true)}
 		p.AutomaticTax = &stripe.CheckoutSessionAutomaticTaxParams{Enabled: stripe.Bool(true)}
 		p.CustomerUpdate = &stripe.CheckoutSessionCustomerUpdateParams{Name: stripe.String("auto"), Address: stripe.String("auto")}
@@ -273,7 +273,7 @@ func TestCheckoutCollectsWhatItIsAskedTo(t *testing.T) {
 func TestQuantitiesCanBeAdjustedWithinBounds(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
-	cs := l.checkout(l.customer().ID, l.price("pro", 1000, "month").ID, 2, func(p *stripe.CheckoutSessionParams) {
+	cs := l.createCheckoutSession(l.createCustomer().ID, l.createPrice("pro", 1000, "month").ID, 2, func(p *stripe.CheckoutSessionParams) {
 		p.LineItems[0].AdjustableQuantity = &stripe.CheckoutSessionLineItemAdjustableQuantityParams{Enabled: stripe.Bool(true), Minimum: stripe.Int64(2), Maximum: stripe.Int64(5)}
 	})
 	if no := l.browse("POST", cs.URL, url.Values{"action": {"apply"}, "quantity0": {"6"}}); no.status != 422 || !strings.Contains(no.body, "from 2 to 5") {
@@ -282,8 +282,8 @@ func TestQuantitiesCanBeAdjustedWithinBounds(t *testing.T) {
 	if yes := l.browse("POST", cs.URL, url.Values{"action": {"apply"}, "quantity0": {"4"}}); yes.status != 200 || !strings.Contains(yes.body, "$40.00") {
 		t.Errorf("four: %d %s", yes.status, yes.body)
 	}
-	l.pay(cs.URL, "4242424242424242")
-	if sub := l.subscriptionOf(cs.ID); sub.Items.Data[0].Quantity != 4 || sub.LatestInvoice.AmountPaid != 4000 {
+	l.submitCheckout(cs.URL, "4242424242424242")
+	if sub := l.subscriptionOfSession(cs.ID); sub.Items.Data[0].Quantity != 4 || sub.LatestInvoice.AmountPaid != 4000 {
 		t.Errorf("%d seats for %d", sub.Items.Data[0].Quantity, sub.LatestInvoice.AmountPaid)
 	}
 }

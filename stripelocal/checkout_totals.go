@@ -72,8 +72,8 @@ func (h checkoutSessions) setDiscount(cs *CheckoutSession, in *input) error {
 		if !ok {
 			return wire.NoSuch("promotion code", promotion, list[0].Name("promotion_code"))
 		}
-		if why := h.promotionCodes.redemptionError(x, cs.Customer, cs.Currency, h.totals(cs).subtotal); why != "" {
-			return wire.Invalid("", list[0].Name("promotion_code"), "This promotion code cannot be redeemed: "+why)
+		if reason := h.promotionCodes.redemptionError(x, cs.Customer, cs.Currency, h.totals(cs).subtotal); reason != "" {
+			return wire.Invalid("", list[0].Name("promotion_code"), "This promotion code cannot be redeemed: "+reason)
 		}
 		coupon = x.Coupon
 	}
@@ -102,8 +102,8 @@ func (h checkoutSessions) applyPromotionCode(cs *CheckoutSession, word string) s
 		return "This order cannot be changed any more."
 	}
 	x := h.promotionCodes.byCode(word, cs.Customer)
-	if why := h.promotionCodes.redemptionError(x, cs.Customer, cs.Currency, h.totals(cs).subtotal); why != "" {
-		return why
+	if reason := h.promotionCodes.redemptionError(x, cs.Customer, cs.Currency, h.totals(cs).subtotal); reason != "" {
+		return reason
 	}
 	c, _ := h.store.Coupons.get(x.Coupon)
 	cs.setDiscount(h.discounts.build(c, x.ID, h.now))

@@ -12,7 +12,8 @@ import (
 	"usher/stripelocal"
 )
 
-// The official command line tool was written by others against Stripe itself: what its triggers send and expect nobody here chose.
+// The triggers of Stripe's official CLI test the server independently: they were written for Stripe
+// itself.
 
 func TestTheOfficialCommandLineTriggersEvents(t *testing.T) {
 	t.Parallel()
@@ -70,9 +71,8 @@ func TestTheOfficialCommandLineTriggersEvents(t *testing.T) {
 	}
 }
 
-// stripeTool is where npm puts the tool: the program itself where it is known
-// for this machine, else the script that looks for it, which takes as long as
-// the program to begin.
+// stripeTool returns the path of the CLI that npm installed: the binary for this machine if known,
+// else the wrapper script, which starts more slowly.
 func stripeTool(t *testing.T) string {
 	t.Helper()
 	modules := filepath.Join("..", "node_modules")
@@ -92,8 +92,8 @@ func stripeTool(t *testing.T) string {
 	return path
 }
 
-// trigger runs the tool against the server, away from whatever its user has set up for it.
-func (l *local) trigger(tool, event string) {
+// trigger runs the CLI against the server with an empty configuration.
+func (l *testServer) trigger(tool, event string) {
 	l.t.Helper()
 	ctx, cancel := context.WithTimeout(l.t.Context(), time.Minute)
 	defer cancel()

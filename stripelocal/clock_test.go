@@ -11,30 +11,30 @@ import (
 
 const day = 24 * 3600
 
-// noon is a moment in a month of 30 days, so that a day is a thirtieth.
+// noon is in a month of 30 days, so that a day is a thirtieth of a period.
 var noon = time.Date(2026, time.April, 1, 12, 0, 0, 0, time.UTC).Unix()
 
-// clocked is a customer on a test clock of its own.
-type clocked struct {
-	*local
+// clockCustomer is a customer on its own test clock.
+type clockCustomer struct {
+	*testServer
 	clock    string
 	customer string
 }
 
-// onClock makes a test clock and a customer on it who pays with a card.
-func (l *local) onClock(card string) *clocked {
+// createOnTestClock creates a test clock and a customer on it with a default card.
+func (l *testServer) createOnTestClock(card string) *clockCustomer {
 	l.t.Helper()
 	tc := must[*stripe.TestHelpersTestClock](l.t)(l.api.TestHelpersTestClocks.New(&stripe.TestHelpersTestClockParams{FrozenTime: stripe.Int64(noon), Name: stripe.String("April")}))
 	c := must[*stripe.Customer](l.t)(l.api.Customers.New(&stripe.CustomerParams{Email: stripe.String("ada@example.com"), TestClock: stripe.String(tc.ID)}))
-	k := &clocked{local: l, clock: tc.ID, customer: c.ID}
+	k := &clockCustomer{testServer: l, clock: tc.ID, customer: c.ID}
 	if card != "" {
-		k.useCard(card)
+		k.setDefaultCard(card)
 	}
 	return k
 }
 
-// useCard attaches a test card and makes it the default.
-func (k *clocked) useCard(card string) {
+// setDefaultCard attaches a test card and makes it the default.
+func (k *clockCustomer) setDefaultCard(card string) {
 	k.t.Helper()
 	pm := must[*stripe.PaymentMethod](k.t)(k.api.PaymentMethods.Attach(card, &stripe.PaymentMethodAttachParams{Customer: stripe.String(k.customer)}))
 	must[*stripe.Customer](k.t)(k.api.Customers.Update(k.customer, &stripe.CustomerParams{
@@ -42,8 +42,8 @@ func (k *clocked) useCard(card string) {
 	}))
 }
 
-// subscribe begins a subscription to a price.
-func (k *clocked) subscribe(price string, quantity int64, more ...func(*stripe.SubscriptionParams)) *stripe.Subscription {
+// subscribe creates a subscription to a price.
+func (k *clockCustomer) subscribe(price string, quantity int64, more ...func(*stripe.SubscriptionParams)) *stripe.Subscription {
 	k.t.Helper()
 	p := &stripe.SubscriptionParams{
 		Customer: stripe.String(k.customer), Items: []*stripe.SubscriptionItemsParams{{Price: stripe.String(price), Quantity: stripe.Int64(quantity)}},
@@ -55,8 +55,8 @@ func (k *clocked) subscribe(price string, quantity int64, more ...func(*stripe.S
 	return must[*stripe.Subscription](k.t)(k.api.Subscriptions.New(p))
 }
 
-// advance moves the clock to a moment and waits until it is there.
-func (k *clocked) advance(to int64) {
+// advance advances the clock and waits until it is ready.
+func (k *clockCustomer) advance(to int64) {
 	k.t.Helper()
 	must[*stripe.TestHelpersTestClock](k.t)(k.api.TestHelpersTestClocks.Advance(k.clock, &stripe.TestHelpersTestClockAdvanceParams{FrozenTime: stripe.Int64(to)}))
 	limit := time.After(time.Minute)
@@ -71,13 +71,13 @@ func (k *clocked) advance(to int64) {
 	}
 }
 
-// quantity changes the only item's quantity.
-func (l *local) quantity(sub *stripe.Subscription, n int64, more ...func(*stripe.SubscriptionParams)) (*stripe.Subscription, error) {
-	return l.change(sub, append([]func(*stripe.SubscriptionParams){func(p *stripe.SubscriptionParams) { p.Items[0].Quantity = stripe.Int64(n) }}, more...)...)
+// setQuantity changes the quantity of the only item.
+func (l *testServer) setQuantity(sub *stripe.Subscription, n int64, more ...func(*stripe.SubscriptionParams)) (*stripe.Subscription, error) {
+	return l.updateSubscription(sub, append([]func(*stripe.SubscriptionParams){func(p *stripe.SubscriptionParams) { p.Items[0].Quantity = stripe.Int64(n) }}, more...)...)
 }
 
-// change updates a subscription; Items[0] is its first item.
-func (l *local) change(sub *stripe.Subscription, more ...func(*stripe.SubscriptionParams)) (*stripe.Subscription, error) {
+// updateSubscription updates a subscription. Items[0] is its first item.
+func (l *testServer) updateSubscription(sub *stripe.Subscription, more ...func(*stripe.SubscriptionParams)) (*stripe.Subscription, error) {
 	p := &stripe.SubscriptionParams{Items: []*stripe.SubscriptionItemsParams{{ID: stripe.String(sub.Items.Data[0].ID)}}}
 	p.AddExpand("latest_invoice.payment_intent")
 	for _, f := range more {
@@ -94,7 +94,7 @@ func payment(b string) func(*stripe.SubscriptionParams) {
 	return func(p *stripe.SubscriptionParams) { p.PaymentBehavior = stripe.String(b) }
 }
 
-func (l *local) invoice(id string) *stripe.Invoice {
+func (l *testServer) invoice(id string) *stripe.Invoice {
 	l.t.Helper()
 	p := &stripe.InvoiceParams{}
 	p.AddExpand("payment_intent")
@@ -104,8 +104,8 @@ func (l *local) invoice(id string) *stripe.Invoice {
 func TestTestClockAdvancesASubscription(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
-	k := l.onClock("pm_card_visa")
-	sub := k.subscribe(l.price("pro", 1000, "month").ID, 2)
+	k := l.createOnTestClock("pm_card_visa")
+	sub := k.subscribe(l.createPrice("pro", 1000, "month").ID, 2)
 	if sub.Created != noon || sub.CurrentPeriodEnd != noon+30*day || sub.Status != "active" {
 		t.Errorf("created %d, period until %d, %s", sub.Created, sub.CurrentPeriodEnd, sub.Status)
 	}
@@ -122,10 +122,10 @@ func TestTestClockAdvancesASubscription(t *testing.T) {
 		"invoice.created", "test_helpers.test_clock.ready", "test_helpers.test_clock.advancing", "invoice.finalized", "invoice.paid", "test_helpers.test_clock.ready")
 }
 
-// wantOrder looks for types in this order, with others between.
-func wantOrder(t *testing.T, l *local, kinds ...string) {
+// wantOrder checks that the types occur in this order, possibly with others in between.
+func wantOrder(t *testing.T, l *testServer, kinds ...string) {
 	t.Helper()
-	all := l.allTypes()
+	all := l.allEventTypes()
 	rest := all
 	for _, kind := range kinds {
 		at := 0
@@ -139,8 +139,8 @@ func wantOrder(t *testing.T, l *local, kinds ...string) {
 	}
 }
 
-// allTypes are the types of all events, oldest first.
-func (l *local) allTypes() []string {
+// allEventTypes returns the types of all events, oldest first.
+func (l *testServer) allEventTypes() []string {
 	l.t.Helper()
 	p := &stripe.EventListParams{}
 	p.Limit = stripe.Int64(100)
@@ -155,17 +155,17 @@ func (l *local) allTypes() []string {
 	return out
 }
 
-func TestTestClockKeepsItsBounds(t *testing.T) {
+func TestTestClockLimits(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
-	k := l.onClock("pm_card_visa")
+	k := l.createOnTestClock("pm_card_visa")
 	advance := func(to int64) error {
 		_, err := l.api.TestHelpersTestClocks.Advance(k.clock, &stripe.TestHelpersTestClockAdvanceParams{FrozenTime: stripe.Int64(to)})
 		return err
 	}
 	wantError(t, advance(noon), 400, "", stripe.ErrorTypeInvalidRequest)
 	wantError(t, advance(noon+3*366*day), 400, "", stripe.ErrorTypeInvalidRequest)
-	k.subscribe(l.price("pro", 1000, "month").ID, 1)
+	k.subscribe(l.createPrice("pro", 1000, "month").ID, 1)
 	wantError(t, advance(noon+62*day), 400, "", stripe.ErrorTypeInvalidRequest)
 	k.advance(noon + 61*day)
 	join := &stripe.CustomerParams{TestClock: stripe.String(k.clock)}
@@ -177,50 +177,49 @@ func TestTestClockKeepsItsBounds(t *testing.T) {
 	wantError(t, err, 400, stripe.ErrorCodeResourceMissing, stripe.ErrorTypeInvalidRequest)
 }
 
-func TestListsLeaveTestClocksOut(t *testing.T) {
+func TestListsExcludeTestClocks(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
-	k := l.onClock("pm_card_visa")
-	k.subscribe(l.price("pro", 1000, "month").ID, 1)
+	k := l.createOnTestClock("pm_card_visa")
+	k.subscribe(l.createPrice("pro", 1000, "month").ID, 1)
 	if l.api.Customers.List(&stripe.CustomerListParams{}).Next() || l.api.Subscriptions.List(&stripe.SubscriptionListParams{}).Next() || l.api.Invoices.List(&stripe.InvoiceListParams{}).Next() {
-		t.Error("a list that asks for neither customer nor clock shows objects of a test clock")
+		t.Error("a list without customer and clock includes objects on a test clock")
 	}
 	if !l.api.Customers.List(&stripe.CustomerListParams{TestClock: stripe.String(k.clock)}).Next() ||
 		!l.api.Subscriptions.List(&stripe.SubscriptionListParams{TestClock: stripe.String(k.clock)}).Next() ||
 		!l.api.Subscriptions.List(&stripe.SubscriptionListParams{Customer: stripe.String(k.customer)}).Next() ||
 		!l.api.Invoices.List(&stripe.InvoiceListParams{Customer: stripe.String(k.customer)}).Next() {
-		t.Error("a list that asks for them does not show them")
+		t.Error("a list by customer or clock excludes their objects")
 	}
 }
 
 func TestDeletingATestClockDeletesItsCustomers(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
-	k := l.onClock("pm_card_visa")
-	sub := k.subscribe(l.price("pro", 1000, "month").ID, 1)
+	k := l.createOnTestClock("pm_card_visa")
+	sub := k.subscribe(l.createPrice("pro", 1000, "month").ID, 1)
 	if gone := must[*stripe.TestHelpersTestClock](t)(l.api.TestHelpersTestClocks.Del(k.clock, nil)); !gone.Deleted {
 		t.Error("it does not say deleted")
 	}
 	if !must[*stripe.Customer](t)(l.api.Customers.Get(k.customer, nil)).Deleted || l.subscription(sub.ID).Status != "canceled" {
-		t.Error("its customer or subscription lives on")
+		t.Error("its customer or subscription is not deleted")
 	}
 	_, err := l.api.TestHelpersTestClocks.Get(k.clock, nil)
 	wantError(t, err, 404, stripe.ErrorCodeResourceMissing, stripe.ErrorTypeInvalidRequest)
 }
 
-// A server that stops while a clock advances takes it to its target when it
-// starts again.
+// A server that stops while a clock advances continues after the restart.
 func TestAnAdvancingClockSurvivesARestart(t *testing.T) {
 	t.Parallel()
 	path := t.TempDir() + "/state.json"
 	l := start(t, stripelocal.Options{StatePath: path})
-	k := l.onClock("pm_card_visa")
-	sub := k.subscribe(l.price("pro", 1000, "month").ID, 1)
+	k := l.createOnTestClock("pm_card_visa")
+	sub := k.subscribe(l.createPrice("pro", 1000, "month").ID, 1)
 	must[*stripe.TestHelpersTestClock](t)(l.api.TestHelpersTestClocks.Advance(k.clock, &stripe.TestHelpersTestClockAdvanceParams{FrozenTime: stripe.Int64(noon + 40*day)}))
 	if err := l.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	again := &clocked{local: start(t, stripelocal.Options{StatePath: path}), clock: k.clock, customer: k.customer}
+	again := &clockCustomer{testServer: start(t, stripelocal.Options{StatePath: path}), clock: k.clock, customer: k.customer}
 	for again.subscription(sub.ID).CurrentPeriodStart != sub.CurrentPeriodEnd {
 		if must[*stripe.TestHelpersTestClock](t)(again.api.TestHelpersTestClocks.Get(k.clock, nil)).Status == "ready" {
 			break

@@ -27,13 +27,13 @@ func (c control) showDeliveries(w http.ResponseWriter, req *http.Request) {
 	_ = c.transact(requestInfo{}, func(r *request) error {
 		for _, d := range r.store.Deliveries.all {
 			view := r.deliveries.view(d)
-			if wanted := req.FormValue("status"); wanted != "" && wanted != view.Status {
+			if filter := req.FormValue("status"); filter != "" && filter != view.Status {
 				continue
 			}
-			if wanted := req.FormValue("event"); wanted != "" && wanted != view.Event {
+			if filter := req.FormValue("event"); filter != "" && filter != view.Event {
 				continue
 			}
-			if wanted := req.FormValue("type"); wanted != "" && !matchesEventType(view.Type, []string{wanted}) {
+			if filter := req.FormValue("type"); filter != "" && !matchesEventType(view.Type, []string{filter}) {
 				continue
 			}
 			views = append(views, view)

@@ -93,8 +93,8 @@ func (c control) resendDelivery(w http.ResponseWriter, req *http.Request) {
 			return nil
 		}
 		e, known := r.store.Events.get(d.Event)
-		endpoint, there := r.store.WebhookEndpoints.get(d.Endpoint)
-		if !known || !there {
+		endpoint, exists := r.store.WebhookEndpoints.get(d.Endpoint)
+		if !known || !exists {
 			return nil
 		}
 		return []*Delivery{r.deliveries.create(e, endpoint)}

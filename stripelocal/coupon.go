@@ -33,7 +33,7 @@ type coupons struct{ *request }
 func couponResource() resource {
 	return resource{
 		objectType: "coupon",
-		render: finder(func(s *store) *table[*Coupon] { return s.Coupons },
+		render: renderFrom(func(s *store) *table[*Coupon] { return s.Coupons },
 			bind(coupons.render)),
 		routes: []route{
 			on("POST /v1/coupons", "id amount_off:int percent_off:decimal currency duration:once|forever|repeating duration_in_months:int max_redemptions:int metadata:map? name:40 redeem_by:time applies_to{products[]}", coupons.create),
@@ -141,9 +141,9 @@ func (h coupons) delete(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	whole := h.render(c)
+	rendered := h.render(c)
 	c.Deleted = true
-	h.emit("coupon.deleted", whole)
+	h.emit("coupon.deleted", rendered)
 	return wire.Object{"id": c.ID, "object": "coupon", "deleted": true}, nil
 }
 

@@ -47,7 +47,7 @@ type creditNotes struct{ *request }
 func creditNoteResource() resource {
 	return resource{
 		objectType: "credit_note",
-		render: finder(func(s *store) *table[*CreditNote] { return s.CreditNotes },
+		render: renderFrom(func(s *store) *table[*CreditNote] { return s.CreditNotes },
 			bind(creditNotes.render)),
 		routes: []route{
 			on("POST /v1/credit_notes", creditNoteParams, creditNotes.create),

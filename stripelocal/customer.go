@@ -39,7 +39,7 @@ type customers struct{ *request }
 func customerResource() resource {
 	return resource{
 		objectType: "customer",
-		render: finder(func(s *store) *table[*Customer] { return s.Customers },
+		render: renderFrom(func(s *store) *table[*Customer] { return s.Customers },
 			bind(customers.render)),
 		routes: []route{
 			on("POST /v1/customers", customerParams+"payment_method test_clock", customers.create),
@@ -166,7 +166,7 @@ func (h customers) update(in *input) (any, error) {
 	var source *PaymentMethod
 	if in.Has("source") {
 		if source, err = h.paymentMethods.fromToken(in.String("source"), "source", "card_1"); err == nil {
-			err = h.paymentMethods.checkAttachable(source, c.ID)
+			err = checkAttachable(source, c.ID)
 		}
 		if err != nil {
 			return nil, err
@@ -272,10 +272,10 @@ func (h customers) remove(c *Customer) {
 			h.subscriptions.end(sub, "canceled", "cancellation_requested")
 		}
 	}
-	whole := h.render(c)
+	rendered := h.render(c)
 	h.paymentMethods.releaseAll(c)
 	h.store.Customers.change(c, func() { c.Deleted = true })
-	h.emit("customer.deleted", whole)
+	h.emit("customer.deleted", rendered)
 }
 
 // setDelinquent sets whether the customer's latest invoice payment failed.

@@ -11,10 +11,10 @@ import (
 
 func TestDashboardShowsAndFilters(t *testing.T) {
 	l := start(t, stripelocal.Options{})
-	in := newInbox(t, 0)
+	in := newWebhookReceiver(t, 0)
 	l.EnsureWebhookEndpoint(in.url, testSecret)
-	sub := l.subscribed(3)
-	in.wait("invoice.paid")
+	sub := l.createSubscription(3)
+	in.waitFor("invoice.paid")
 	for path, want := range map[string]string{
 		"/": "Dashboard", "/_usher/": "Dashboard", "/_usher/list/customers": sub.Customer.ID, "/_usher/list/subscriptions?q=active": "3 × Pro",
 		"/_usher/list/invoices": "$30.00", "/_usher/list/events?type=invoice.*": "invoice.paid", "/_usher/list/deliveries?q=" + url.QueryEscape(in.url): "succeeded",
@@ -27,7 +27,7 @@ func TestDashboardShowsAndFilters(t *testing.T) {
 		t.Error("other types are shown too")
 	}
 	if other := l.browse("GET", "/_usher/list/customers?q=nobody", nil); strings.Contains(other.body, sub.Customer.ID) {
-		t.Error("the query narrows nothing")
+		t.Error("the query filters nothing")
 	}
 	for _, path := range []string{"/_usher/list/money", "/_usher/show/events/evt_no", "/_usher/show/money/x"} {
 		if gone := l.browse("GET", path, nil); gone.status != 404 {
@@ -36,11 +36,11 @@ func TestDashboardShowsAndFilters(t *testing.T) {
 	}
 }
 
-// On a narrow screen every row is a list of its own, each cell led by the name
-// of its column; what reads the page aloud still meets a table.
-func TestDashboardTablesBecomeListsWhereItIsNarrow(t *testing.T) {
+// On a narrow screen every row is a list and each cell starts with its column's name. The roles
+// keep it a table for assistive technology.
+func TestDashboardTablesAreListsOnNarrowScreens(t *testing.T) {
 	l := start(t, stripelocal.Options{})
-	l.subscribed(3)
+	l.createSubscription(3)
 	shown := l.browse("GET", "/_usher/list/invoices", nil).body
 	for _, want := range []string{`<table role="table">`, `<tr role="row">`, `<th scope="col" role="columnheader">Total</th>`, `<td role="cell" data-label="Total">$30.00</td>`} {
 		if !strings.Contains(shown, want) {
@@ -51,16 +51,16 @@ func TestDashboardTablesBecomeListsWhereItIsNarrow(t *testing.T) {
 	style, _, _ = strings.Cut(style, "</style>")
 	_, narrow, found := strings.Cut(style, "@media (max-width: 40rem)")
 	if !found || !strings.Contains(narrow, "attr(data-label)") || !strings.Contains(narrow, "white-space: normal") {
-		t.Errorf("the style has nothing for narrow screens: %s", narrow)
+		t.Errorf("the style has no rules for narrow screens: %s", narrow)
 	}
 }
 
 func TestDashboardResends(t *testing.T) {
 	l := start(t, stripelocal.Options{})
-	in := newInbox(t, 0)
+	in := newWebhookReceiver(t, 0)
 	l.EnsureWebhookEndpoint(in.url, testSecret, "customer.created")
-	l.customer()
-	e := in.wait("customer.created")
+	l.createCustomer()
+	e := in.waitFor("customer.created")
 	shown := l.browse("GET", "/_usher/show/events/"+e.ID, nil)
 	if !strings.Contains(shown.body, "ada@example.com") || !strings.Contains(shown.body, "/resend") {
 		t.Errorf("event: %s", shown.body)
@@ -69,7 +69,7 @@ func TestDashboardResends(t *testing.T) {
 	if again := l.browse("POST", "/_usher/events/"+e.ID+"/resend", url.Values{"back": {back}}); again.status != 303 || again.location != back {
 		t.Errorf("resending led to %d %q", again.status, again.location)
 	}
-	in.names(2)
+	in.waitForNames(2)
 }
 
 func TestDashboardMovesTheClock(t *testing.T) {

@@ -16,7 +16,6 @@ type Discount struct {
 	Session       string // the Checkout session that applied it
 	Start         int64
 	End           int64 // 0 is no end
-	Used          bool  // of a coupon that counts once
 }
 
 // InvoiceDiscount is the discount amounts of an invoice by line.
@@ -68,8 +67,8 @@ func (h discounts) fromParams(sub *Subscription, p wire.Params) (Discount, bool,
 		if !ok {
 			return Discount{}, false, wire.NoSuch("promotion code", id, p.Name("promotion_code"))
 		}
-		if why := h.promotionCodes.redemptionError(x, sub.Customer, sub.Currency, x.MinimumAmount); why != "" {
-			return Discount{}, false, wire.Invalid("", p.Name("promotion_code"), "This promotion code cannot be redeemed: "+why)
+		if reason := h.promotionCodes.redemptionError(x, sub.Customer, sub.Currency, x.MinimumAmount); reason != "" {
+			return Discount{}, false, wire.Invalid("", p.Name("promotion_code"), "This promotion code cannot be redeemed: "+reason)
 		}
 		coupon = x.Coupon
 	}
@@ -147,7 +146,7 @@ func (h discounts) apply(discounts []Discount, lines []InvoiceLine, at int64) []
 	}
 	var out []InvoiceDiscount
 	for _, d := range discounts {
-		if d.Used || d.End != 0 && at >= d.End {
+		if d.End != 0 && at >= d.End {
 			continue
 		}
 		off := h.amountsOff(&d.Coupon, lines, left)
@@ -176,10 +175,10 @@ func (h discounts) amountsOff(c *Coupon, lines []InvoiceLine, left []int64) []in
 	if c.AmountOff == 0 || sum == 0 {
 		return off
 	}
-	whole := min(c.AmountOff, sum)
-	rest := whole
+	total := min(c.AmountOff, sum)
+	rest := total
 	for _, i := range covered {
-		part := new(big.Rat).SetFrac64(whole, sum)
+		part := new(big.Rat).SetFrac64(total, sum)
 		off[i] = min(rest, wire.Round(part.Mul(part, new(big.Rat).SetInt64(left[i]))))
 		rest -= off[i]
 	}

@@ -40,7 +40,7 @@ func disputeResource() resource {
 	}
 	return resource{
 		objectType: "dispute",
-		render: finder(func(s *store) *table[*Dispute] { return s.Disputes },
+		render: renderFrom(func(s *store) *table[*Dispute] { return s.Disputes },
 			bind(disputes.render)),
 		scheduleTimers: func(r *request) { r.disputes.scheduleAll() },
 		routes: []route{

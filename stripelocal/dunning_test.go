@@ -9,12 +9,12 @@ import (
 	"usher/stripelocal"
 )
 
-// lapsed is a subscription whose first renewal was refused.
-func lapsed(t *testing.T, l *local, card string) (*clocked, *stripe.Subscription, int64) {
+// declinedRenewal is a subscription whose first renewal was declined.
+func declinedRenewal(t *testing.T, l *testServer, card string) (*clockCustomer, *stripe.Subscription, int64) {
 	t.Helper()
-	k := l.onClock("pm_card_visa")
-	sub := k.subscribe(l.price("pro", 1000, "month").ID, 3)
-	k.useCard(card)
+	k := l.createOnTestClock("pm_card_visa")
+	sub := k.subscribe(l.createPrice("pro", 1000, "month").ID, 3)
+	k.setDefaultCard(card)
 	refused := sub.CurrentPeriodEnd + 3600
 	k.advance(refused)
 	return k, l.subscription(sub.ID), refused
@@ -28,7 +28,7 @@ func TestDunningTriesEightTimesInTwoWeeks(t *testing.T) {
 			if got := l.browse("POST", "/_usher/settings", url.Values{"after_dunning": {setting}}); got.status != 200 {
 				t.Fatalf("settings: %d %s", got.status, got.body)
 			}
-			k, sub, refused := lapsed(t, l, "pm_card_chargeCustomerFail")
+			k, sub, refused := declinedRenewal(t, l, "pm_card_chargeCustomerFail")
 			inv := sub.LatestInvoice
 			if sub.Status != "past_due" || inv.Status != "open" || inv.AttemptCount != 1 || inv.NextPaymentAttempt != refused+day {
 				t.Fatalf("after the first try: %s, invoice %s, attempt %d, next at +%d", sub.Status, inv.Status, inv.AttemptCount, inv.NextPaymentAttempt-refused)
@@ -52,10 +52,10 @@ func TestDunningTriesEightTimesInTwoWeeks(t *testing.T) {
 	}
 }
 
-func TestDunningEndsWithTheReason(t *testing.T) {
+func TestDunningCancelsWithReasonPaymentFailed(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
-	k, sub, refused := lapsed(t, l, "pm_card_chargeCustomerFail")
+	k, sub, refused := declinedRenewal(t, l, "pm_card_chargeCustomerFail")
 	k.advance(refused + 14*day)
 	if got := l.subscription(sub.ID); got.CancellationDetails.Reason != "payment_failed" || got.EndedAt != refused+14*day {
 		t.Errorf("reason %s, ended at %d", got.CancellationDetails.Reason, got.EndedAt)
@@ -69,8 +69,8 @@ func TestDunningEndsWithTheReason(t *testing.T) {
 func TestANewCardEndsDunning(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
-	k, sub, refused := lapsed(t, l, "pm_card_chargeCustomerFail")
-	k.useCard("pm_card_visa")
+	k, sub, refused := declinedRenewal(t, l, "pm_card_chargeCustomerFail")
+	k.setDefaultCard("pm_card_visa")
 	k.advance(refused + day)
 	if got := l.subscription(sub.ID); got.Status != "active" || got.LatestInvoice.Status != "paid" || got.LatestInvoice.AttemptCount != 2 {
 		t.Errorf("%s, invoice %s, attempt %d", got.Status, got.LatestInvoice.Status, got.LatestInvoice.AttemptCount)
@@ -80,11 +80,12 @@ func TestANewCardEndsDunning(t *testing.T) {
 	}
 }
 
-// A card that asks for 3-D Secure on a renewal is not tried again by itself; its holder ends it.
-func TestAHardRefusalIsNotTriedAgain(t *testing.T) {
+// A card that requires 3-D Secure on a renewal is not retried automatically. The customer completes
+// it.
+func TestHardDeclineIsNotRetried(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
-	k, sub, refused := lapsed(t, l, "pm_card_authenticationRequired")
+	k, sub, refused := declinedRenewal(t, l, "pm_card_authenticationRequired")
 	if sub.Status != "past_due" || sub.LatestInvoice.PaymentIntent.Status != "requires_action" {
 		t.Fatalf("%s, payment %s", sub.Status, sub.LatestInvoice.PaymentIntent.Status)
 	}
@@ -100,38 +101,40 @@ func TestAHardRefusalIsNotTriedAgain(t *testing.T) {
 	wantEvents(t, l, "invoice.payment_action_required")
 }
 
-func TestUnpaidLivesAgainOnceThePaymentCame(t *testing.T) {
+func TestPaymentReactivatesAnUnpaidSubscription(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	if err := l.SetAfterDunning(stripelocal.AfterDunningUnpaid); err != nil {
 		t.Fatal(err)
 	}
-	k, sub, refused := lapsed(t, l, "pm_card_chargeCustomerFail")
+	k, sub, refused := declinedRenewal(t, l, "pm_card_chargeCustomerFail")
 	k.advance(refused + 14*day)
 	k.advance(sub.CurrentPeriodEnd + 7200)
 	next := l.subscription(sub.ID)
 	if next.Status != "unpaid" || next.LatestInvoice.Status != "draft" || next.LatestInvoice.AutoAdvance {
 		t.Errorf("renewed while unpaid: %s, invoice %s", next.Status, next.LatestInvoice.Status)
 	}
-	k.useCard("pm_card_visa")
+	k.setDefaultCard("pm_card_visa")
 	must[*stripe.Invoice](t)(l.api.Invoices.Pay(sub.LatestInvoice.ID, &stripe.InvoicePayParams{OffSession: stripe.Bool(true)}))
 	if got := l.subscription(sub.ID); got.Status != "active" {
 		t.Errorf("once paid: %s", got.Status)
 	}
 }
 
-func TestWritingOffEndsPastDue(t *testing.T) {
+func TestMarkingUncollectibleEndsPastDue(t *testing.T) {
 	t.Parallel()
-	for name, end := range map[string]func(*local, string) (*stripe.Invoice, error){
-		"uncollectible": func(l *local, id string) (*stripe.Invoice, error) { return l.api.Invoices.MarkUncollectible(id, nil) },
-		"void":          func(l *local, id string) (*stripe.Invoice, error) { return l.api.Invoices.VoidInvoice(id, nil) },
-		"out of band": func(l *local, id string) (*stripe.Invoice, error) {
+	for name, end := range map[string]func(*testServer, string) (*stripe.Invoice, error){
+		"uncollectible": func(l *testServer, id string) (*stripe.Invoice, error) {
+			return l.api.Invoices.MarkUncollectible(id, nil)
+		},
+		"void": func(l *testServer, id string) (*stripe.Invoice, error) { return l.api.Invoices.VoidInvoice(id, nil) },
+		"out of band": func(l *testServer, id string) (*stripe.Invoice, error) {
 			return l.api.Invoices.Pay(id, &stripe.InvoicePayParams{PaidOutOfBand: stripe.Bool(true)})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := start(t, stripelocal.Options{})
-			_, sub, _ := lapsed(t, l, "pm_card_chargeCustomerFail")
+			_, sub, _ := declinedRenewal(t, l, "pm_card_chargeCustomerFail")
 			must[*stripe.Invoice](t)(end(l, sub.LatestInvoice.ID))
 			if got := l.subscription(sub.ID); got.Status != "active" {
 				t.Errorf("the subscription is %s", got.Status)

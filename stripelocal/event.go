@@ -28,7 +28,7 @@ type events struct{ *request }
 func eventResource() resource {
 	return resource{
 		objectType: "event",
-		render: finder(func(s *store) *table[*Event] { return s.Events },
+		render: renderFrom(func(s *store) *table[*Event] { return s.Events },
 			func(r *request, e *Event) wire.Object { return renderEvent(e, APIVersion) }),
 		routes: []route{
 			on("GET /v1/events", listParams+"type types[] delivery_success:bool", events.list),
@@ -72,9 +72,9 @@ func (r *request) publish() {
 	r.pruneEvents()
 }
 
-// pruneEvents removes events older than eventRetention, oldest first. An event with a delivery still
-// pending stays, and so do those after it: the account's clock may jump by months while deliveries
-// take real time.
+// pruneEvents removes events older than eventRetention, oldest first. An event with a delivery
+// still pending stays, and so do those after it: the account's clock may jump by months while
+// deliveries take real time.
 func (r *request) pruneEvents() {
 	for len(r.store.Events.all) > 0 {
 		oldest := r.store.Events.all[0]

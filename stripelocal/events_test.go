@@ -11,8 +11,8 @@ import (
 	"usher/stripelocal"
 )
 
-// listEvents are the types of the events that a filter leaves, oldest first.
-func (l *local) listEvents(change func(*stripe.EventListParams)) ([]string, error) {
+// listEvents returns the types of the events that match a filter, oldest first.
+func (l *testServer) listEvents(change func(*stripe.EventListParams)) ([]string, error) {
 	p := &stripe.EventListParams{}
 	change(p)
 	var out []string
@@ -26,10 +26,10 @@ func (l *local) listEvents(change func(*stripe.EventListParams)) ([]string, erro
 func TestEventsAreFiltered(t *testing.T) {
 	l := start(t, stripelocal.Options{})
 	began := l.time.Load()
-	c := l.customer()
+	c := l.createCustomer()
 	must[*stripe.Customer](t)(l.api.Customers.Update(c.ID, &stripe.CustomerParams{Name: stripe.String("Ada")}))
 	l.time.Add(100)
-	l.price("pro", 1000, "month")
+	l.createPrice("pro", 1000, "month")
 	cases := []struct {
 		name string
 		set  func(*stripe.EventListParams)
@@ -68,7 +68,7 @@ func TestEventsAreFiltered(t *testing.T) {
 
 func TestEventsAreKeptForThirtyDays(t *testing.T) {
 	l := start(t, stripelocal.Options{})
-	l.customer()
+	l.createCustomer()
 	p := &stripe.EventListParams{}
 	p.Single = true
 	it := l.api.Events.List(p)
@@ -77,7 +77,7 @@ func TestEventsAreKeptForThirtyDays(t *testing.T) {
 	l.AdvanceClock(l.Now().Add(29 * 24 * time.Hour))
 	must[*stripe.Event](t)(l.api.Events.Get(id, nil))
 	l.AdvanceClock(l.Now().Add(2 * 24 * time.Hour))
-	l.customer()
+	l.createCustomer()
 	_, err := l.api.Events.Get(id, nil)
 	wantError(t, err, 404, "resource_missing", stripe.ErrorTypeInvalidRequest)
 	if n := len(l.eventTypes()); n != 1 {

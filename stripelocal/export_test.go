@@ -7,7 +7,7 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// Digest stands for everything that API calls are about, but for the log of what happened.
+// Digest is a hash of all objects, without events, deliveries and stored responses.
 func (s *Server) Digest() [32]byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -20,7 +20,7 @@ func (s *Server) Digest() [32]byte {
 	return sha256.Sum256(raw)
 }
 
-// AllEvents are the events as /v1/events shows them, oldest first.
+// AllEvents returns all events as /v1/events renders them, oldest first.
 func (s *Server) AllEvents() [][]byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -31,7 +31,7 @@ func (s *Server) AllEvents() [][]byte {
 	return out
 }
 
-// Param is one parameter of a route.
+// Param is a parameter of a route.
 type Param struct {
 	Name, Kind                string
 	Choices                   []string
@@ -40,7 +40,7 @@ type Param struct {
 	Fields                    []Param
 }
 
-// RouteParams are the parameters of every route by its pattern.
+// RouteParams returns the parameters of every route by pattern.
 func RouteParams() map[string][]Param {
 	out := map[string][]Param{}
 	for _, r := range resources() {

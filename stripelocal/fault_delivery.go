@@ -9,36 +9,36 @@ import (
 const reorderWait = 250 * time.Millisecond
 
 // nextFault returns the fault of a delivery. A fault applies to the first attempt only.
-func (c *webhookDispatcher) nextFault(d *Delivery) (Fault, bool) {
-	c.server.mu.Lock()
-	e, ok := c.server.store.Events.get(d.Event)
+func (wd *webhookDispatcher) nextFault(d *Delivery) (Fault, bool) {
+	wd.server.mu.Lock()
+	e, ok := wd.server.store.Events.get(d.Event)
 	fresh := ok && d.Attempts == 0 && !d.faultApplied
-	c.server.mu.Unlock()
+	wd.server.mu.Unlock()
 	if !fresh {
 		return Fault{}, false
 	}
-	return c.server.faults.takeForDelivery(e.Type)
+	return wd.server.faults.takeForDelivery(e.Type)
 }
 
 // applyFault postpones or drops a delivery and releases those waiting for its first attempt.
-func (c *webhookDispatcher) applyFault(box *endpointQueue, d *Delivery, f Fault) {
-	c.server.mu.Lock()
-	defer c.server.mu.Unlock()
+func (wd *webhookDispatcher) applyFault(queue *endpointQueue, d *Delivery, f Fault) {
+	wd.server.mu.Lock()
+	defer wd.server.mu.Unlock()
 	d.faultApplied = true
 	d.signalFirstAttempt()
 	wait := time.Duration(f.Millis) * time.Millisecond
 	switch {
 	case f.Kind == DropDelivery:
 		d.Status, d.LastError = "failed", "lost on the way, by a fault"
-		c.finish(d)
-		c.server.stateWriter.markDirty()
+		wd.finish(d)
+		wd.server.stateWriter.markDirty()
 		return
-	case f.Kind == ReorderDelivery && len(box.due) > 0:
-		box.due = slices.Insert(box.due, 1, d)
+	case f.Kind == ReorderDelivery && len(queue.due) > 0:
+		queue.due = slices.Insert(queue.due, 1, d)
 		return
 	case f.Kind == ReorderDelivery && wait == 0:
 		wait = reorderWait
 	}
 	d.NextAttemptAt = time.Now().Add(wait).UnixMilli()
-	box.scheduleRetry(d)
+	queue.scheduleRetry(d)
 }

@@ -17,12 +17,12 @@ import (
 	"usher/stripelocal"
 )
 
-func (l *local) fault(f stripelocal.Fault) {
+func (l *testServer) fault(f stripelocal.Fault) {
 	l.t.Helper()
 	must[string](l.t)(l.Faults().Add(f))
 }
 
-func (l *local) newCustomer(key string) (*stripe.Customer, error) {
+func (l *testServer) newCustomer(key string) (*stripe.Customer, error) {
 	p := &stripe.CustomerParams{Name: stripe.String("Ada")}
 	if key != "" {
 		p.SetIdempotencyKey(key)
@@ -30,7 +30,7 @@ func (l *local) newCustomer(key string) (*stripe.Customer, error) {
 	return l.api.Customers.New(p)
 }
 
-func (l *local) customers() int {
+func (l *testServer) customers() int {
 	n := 0
 	for it := l.api.Customers.List(&stripe.CustomerListParams{}); it.Next(); {
 		n++
@@ -44,8 +44,8 @@ func TestFaultsOfCalls(t *testing.T) {
 		kind   stripelocal.FaultKind
 		status int
 		code   string
-		done   int  // customers after the faulty call
-		stored bool // the same key gives the same answer again
+		done   int  // number of customers after the failed call
+		stored bool // the same key returns the same response
 	}{
 		{stripelocal.RateLimited, 429, "rate_limit", 0, false},
 		{stripelocal.LockTimeout, 409, "lock_timeout", 0, false},
@@ -56,7 +56,7 @@ func TestFaultsOfCalls(t *testing.T) {
 	for _, c := range cases {
 		t.Run(string(c.kind), func(t *testing.T) {
 			l := start(t, stripelocal.Options{})
-			l.customers() // so that the connection is one that is kept alive
+			l.customers() // makes the connection a kept-alive one
 			l.fault(stripelocal.Fault{Kind: c.kind, Method: "POST", Path: "/v1/customers"})
 			_, err := l.newCustomer("key_1")
 			checkFault(t, err, c.status, c.code)
@@ -83,7 +83,7 @@ func checkFault(t *testing.T, err error, status int, code string) {
 		t.Fatal("the call went well")
 	case status == 0:
 		if errors.As(err, &e) {
-			t.Fatalf("an answer came: %v", err)
+			t.Fatalf("got a response: %v", err)
 		}
 	case !errors.As(err, &e) || e.HTTPStatusCode != status || string(e.Code) != code:
 		t.Fatalf("%v, want %d %s", err, status, code)
@@ -119,7 +119,7 @@ func TestASlowCallKeepsItsKeyInUse(t *testing.T) {
 		_, err := l.newCustomer("same")
 		first <- err
 	}()
-	for len(l.Faults().List()) > 0 { // until the slow call has begun
+	for len(l.Faults().List()) > 0 { // until the slow call has started
 		<-time.After(time.Millisecond)
 	}
 	_, err := l.newCustomer("same")
@@ -143,7 +143,7 @@ func TestFaultsMatchAndRunOut(t *testing.T) {
 		got = append(got, fmt.Sprint(err == nil))
 	}
 	if want := "false false true"; strings.Join(got, " ") != want {
-		t.Errorf("three reads went well: %v, want %s", got, want)
+		t.Errorf("three successful reads: %v, want %s", got, want)
 	}
 	if left := l.Faults().List(); len(left) != 0 {
 		t.Errorf("left over: %v", left)
@@ -230,21 +230,21 @@ func TestFaultsOfDeliveries(t *testing.T) {
 	for _, c := range cases {
 		t.Run(string(c.kind), func(t *testing.T) {
 			l := start(t, stripelocal.Options{})
-			in := newInbox(t, 0)
+			in := newWebhookReceiver(t, 0)
 			l.EnsureWebhookEndpoint(in.url, testSecret, "product.*")
 			l.fault(stripelocal.Fault{Kind: c.kind, Event: "product.created", Millis: 3000})
 			for _, name := range []string{"a", "b", "c"} {
 				must[*stripe.Product](t)(l.api.Products.New(&stripe.ProductParams{Name: stripe.String(name)}))
 			}
-			if got := in.names(len(c.want)); !slices.Equal(got, c.want) {
+			if got := in.waitForNames(len(c.want)); !slices.Equal(got, c.want) {
 				t.Errorf("arrived: %v, want %v", got, c.want)
 			}
 		})
 	}
 }
 
-// names waits for so many events and gives their objects' names.
-func (in *inbox) names(n int) []string {
+// waitForNames waits for n events and returns their objects' names.
+func (in *webhookReceiver) waitForNames(n int) []string {
 	in.t.Helper()
 	limit := time.After(time.Minute)
 	for {
@@ -258,9 +258,9 @@ func (in *inbox) names(n int) []string {
 			return out
 		}
 		select {
-		case <-in.ping:
+		case <-in.received:
 		case <-limit:
-			in.t.Fatalf("only %v came", out)
+			in.t.Fatalf("only %v were delivered", out)
 		}
 	}
 }
@@ -268,11 +268,11 @@ func (in *inbox) names(n int) []string {
 func TestReorderedDeliveriesChangePlaces(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
-	in := newInbox(t, 0)
+	in := newWebhookReceiver(t, 0)
 	l.EnsureWebhookEndpoint(in.url, testSecret, "product.created", "price.created")
 	l.fault(stripelocal.Fault{Kind: stripelocal.ReorderDelivery, Event: "product.created"})
-	l.price("pro", 1000, "month") // makes its product first, in the same act
-	in.wait("product.created")
+	l.createPrice("pro", 1000, "month") // creates its product first, in the same transaction
+	in.waitFor("product.created")
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	if in.got[0].Type != "price.created" || in.got[1].Type != "product.created" {
@@ -283,19 +283,19 @@ func TestReorderedDeliveriesChangePlaces(t *testing.T) {
 func TestADroppedDeliveryIsNotSuccessful(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
-	in := newInbox(t, 0)
+	in := newWebhookReceiver(t, 0)
 	l.EnsureWebhookEndpoint(in.url, testSecret, "product.*", "customer.*")
 	l.fault(stripelocal.Fault{Kind: stripelocal.DropDelivery, Event: "product.created"})
 	must[*stripe.Product](t)(l.api.Products.New(&stripe.ProductParams{Name: stripe.String("a")}))
-	l.customer()
-	in.wait("customer.created")
+	l.createCustomer()
+	in.waitFor("customer.created")
 	it := l.api.Events.List(&stripe.EventListParams{DeliverySuccess: stripe.Bool(false), Type: stripe.String("product.created")})
 	if !it.Next() || it.Event().PendingWebhooks != 0 {
 		t.Errorf("undelivered: %+v", it.Event())
 	}
 }
 
-func TestCheckoutDoesNotWaitForALostDelivery(t *testing.T) {
+func TestCheckoutDoesNotWaitForADroppedDelivery(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	var calls atomic.Int64
@@ -303,9 +303,9 @@ func TestCheckoutDoesNotWaitForALostDelivery(t *testing.T) {
 	defer web.Close()
 	l.EnsureWebhookEndpoint(web.URL, testSecret, "checkout.session.completed")
 	l.fault(stripelocal.Fault{Kind: stripelocal.DropDelivery})
-	cs := l.checkout(l.customer().ID, l.price("pro", 1000, "month").ID, 1)
+	cs := l.createCheckoutSession(l.createCustomer().ID, l.createPrice("pro", 1000, "month").ID, 1)
 	began := time.Now()
-	if done := l.pay(cs.URL, "4242424242424242"); done.status != 303 || time.Since(began) > 5*time.Second || calls.Load() != 0 {
+	if done := l.submitCheckout(cs.URL, "4242424242424242"); done.status != 303 || time.Since(began) > 5*time.Second || calls.Load() != 0 {
 		t.Errorf("%d after %v with %d deliveries", done.status, time.Since(began), calls.Load())
 	}
 }

@@ -11,11 +11,11 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// formTree is a decoded form: strings, and trees by name. It is made by other code than the server's, so that the two
-// hold each other to account.
+// formTree is a decoded form: strings, and trees by name. It is decoded independently of the
+// server's code, so that each checks the other.
 type formTree map[string]any
 
-// readForm reads a=1, a[b]=1, a[0][b]=1, a[]=1 and a[][b]=1.
+// readForm decodes a=1, a[b]=1, a[0][b]=1, a[]=1 and a[][b]=1.
 func readForm(raw string) (formTree, error) {
 	root := formTree{}
 	for _, pair := range strings.Split(raw, "&") {
@@ -38,7 +38,7 @@ func readForm(raw string) (formTree, error) {
 	return root, nil
 }
 
-// splitBrackets turns a[b][] into a, b and the empty name; brackets inside a name belong to it.
+// splitBrackets splits a[b][] into a, b and an empty name. Brackets inside a name belong to it.
 func splitBrackets(name string) []string {
 	head, rest, nested := strings.Cut(name, "[")
 	if !nested {
@@ -66,7 +66,8 @@ func (f formTree) set(path []string, value string) error {
 	return inner.set(path[1:], value)
 }
 
-// pushKey is the element that empty brackets mean: the last one, until it has what comes next.
+// pushKey is the element that empty brackets refer to: the last one, until it has the following
+// names.
 func (f formTree) pushKey(rest []string) string {
 	last := strconv.Itoa(len(f) - 1)
 	inner, ok := f[last].(formTree)
@@ -79,7 +80,8 @@ func (f formTree) pushKey(rest []string) string {
 	return last
 }
 
-// typed turns a form's value into the JSON that its schema means. What does not fit stays as it is, for the check to find.
+// typed converts a form value to the JSON type of its schema. A value that does not fit stays as it
+// is, for the check to find.
 func typed(s *openapi3.Schema, v any) any {
 	if len(s.AnyOf) > 0 {
 		return typedAny(s.AnyOf, v)
@@ -156,7 +158,7 @@ func typedScalar(s *openapi3.Schema, v string) any {
 	return v
 }
 
-func TestTheOraclesFormDecoderReadsWhatClientsSend(t *testing.T) {
+func TestOracleDecodesClientForms(t *testing.T) {
 	got, err := readForm("a=1&b[c]=2&d[0][e]=3&d[1][e]=4&f[]=5&f[]=6&g[][h]=7&g[][i]=8&g[][h]=9")
 	if err != nil {
 		t.Fatal(err)

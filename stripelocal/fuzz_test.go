@@ -13,18 +13,18 @@ import (
 	"usher/stripelocal"
 )
 
-// fuzzClock is when the fuzzed servers live.
+// fuzzClock is the time of the fuzzed servers.
 const fuzzClock = 1_790_000_000
 
-// direct is a server without a network in front of it.
-type direct struct {
+// inProcess is a server without a network.
+type inProcess struct {
 	*stripelocal.Server
 	t       *testing.T
 	handler http.Handler
 	valid   *validator
 }
 
-func startDirect(t *testing.T) *direct {
+func startDirect(t *testing.T) *inProcess {
 	t.Helper()
 	s, err := stripelocal.New(stripelocal.Options{
 		Now: func() time.Time { return time.Unix(fuzzClock, 0) }, Rand: strings.NewReader(strings.Repeat("seed", 8)),
@@ -34,11 +34,11 @@ func startDirect(t *testing.T) *direct {
 	}
 	t.Cleanup(func() { _ = s.Close(t.Context()) })
 	v := validated(t, s.Handler())
-	return &direct{Server: s, t: t, handler: v, valid: v}
+	return &inProcess{Server: s, t: t, handler: v, valid: v}
 }
 
-// send makes one call and holds its answer to what every answer must be.
-func (d *direct) send(method, path, form string) string {
+// send makes a call and checks the invariants of every response.
+func (d *inProcess) send(method, path, form string) string {
 	d.t.Helper()
 	target, body := (&url.URL{Path: path}).String(), form
 	if method != "POST" {
@@ -60,15 +60,15 @@ func (d *direct) send(method, path, form string) string {
 	return w.Body.String()
 }
 
-func (d *direct) sound(after string) {
+func (d *inProcess) checkResponse(after string) {
 	d.t.Helper()
-	for _, problem := range d.Broken() {
+	for _, problem := range d.StateProblems() {
 		d.t.Errorf("after %s: %s", after, problem)
 	}
 }
 
-// furnish makes one of each thing that calls can be about.
-func (d *direct) furnish(w *stripelocal.Walker) {
+// createObjects creates one object of each type.
+func (d *inProcess) createObjects(w *stripelocal.CallGenerator) {
 	d.t.Helper()
 	for _, c := range [][2]string{
 		{"/v1/products", "name=Pro&id=prod_1"},
@@ -81,22 +81,22 @@ func (d *direct) furnish(w *stripelocal.Walker) {
 		w.Learn(d.send("POST", c[0], c[1]))
 	}
 	w.Learn(d.send("GET", "/v1/prices", "limit=3"))
-	for range stripelocal.FurnishCalls {
+	for range stripelocal.SetupCalls {
 		w.Learn(d.send(w.Next()))
 	}
 }
 
-// loadFirst has the specification read before the clock of a fuzzed input runs.
-func loadFirst(f *testing.F) {
+// preloadSpec loads the specification before the timeout of a fuzzed input starts.
+func preloadSpec(f *testing.F) {
 	f.Helper()
-	if _, err := theSpec(); err != nil {
+	if _, err := loadedSpec(); err != nil {
 		f.Fatal(err)
 	}
 }
 
 func FuzzCall(f *testing.F) {
-	loadFirst(f)
-	walker := stripelocal.NewWalker(1, fuzzClock)
+	preloadSpec(f)
+	walker := stripelocal.NewCallGenerator(1, fuzzClock)
 	for n := range walker.Routes() {
 		_, path, form := walker.Call(n)
 		f.Add(uint16(n), path, form)
@@ -114,19 +114,19 @@ func FuzzCall(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, n uint16, path, form string) {
 		d := startDirect(t)
-		w := stripelocal.NewWalker(uint64(n), fuzzClock)
-		d.furnish(w)
+		w := stripelocal.NewCallGenerator(uint64(n), fuzzClock)
+		d.createObjects(w)
 		method, real, _ := w.Call(int(n))
 		d.send(method, real, form)
 		if strings.HasPrefix(path, "/v1/") {
 			d.send(method, path, form)
 		}
-		d.sound(form)
+		d.checkResponse(form)
 	})
 }
 
 func FuzzList(f *testing.F) {
-	loadFirst(f)
+	preloadSpec(f)
 	for _, seed := range []string{"", "cus_1", "evt_", "price_1", "ü", strings.Repeat("x", 5001), "\x00", "%"} {
 		f.Add("customers", "10", seed, "")
 		f.Add("events", "1", "", seed)
@@ -134,34 +134,34 @@ func FuzzList(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, what, limit, after, before string) {
 		d := startDirect(t)
-		d.furnish(stripelocal.NewWalker(2, fuzzClock))
+		d.createObjects(stripelocal.NewCallGenerator(2, fuzzClock))
 		for _, path := range []string{"/v1/" + what, "/v1/events", "/v1/customers", "/v1/prices"} {
 			d.send("GET", path, url.Values{"limit": {limit}}.Encode())
 			d.send("GET", path, url.Values{"starting_after": {after}, "limit": {limit}}.Encode())
 			d.send("GET", path, url.Values{"ending_before": {before}, "expand[]": {"data." + after}}.Encode())
 		}
-		d.sound(what)
+		d.checkResponse(what)
 	})
 }
 
 func FuzzExpand(f *testing.F) {
-	loadFirst(f)
+	preloadSpec(f)
 	for _, seed := range []string{"customer", "latest_invoice.payment_intent.latest_charge", "items.data.price.product", "data", ".", "..", "customer.", "default_payment_method.customer.subscriptions.data.customer", "lines.data.price", "metadata", "metadata.a", "id"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, path string) {
 		d := startDirect(t)
-		w := stripelocal.NewWalker(3, fuzzClock)
-		d.furnish(w)
+		w := stripelocal.NewCallGenerator(3, fuzzClock)
+		d.createObjects(w)
 		for _, what := range []string{"subscriptions", "invoices", "customers", "payment_intents", "checkout/sessions", "events"} {
 			d.send("GET", "/v1/"+what, url.Values{"expand[]": {path, "data." + path}}.Encode())
 		}
-		d.sound(path)
+		d.checkResponse(path)
 	})
 }
 
 func FuzzMetadata(f *testing.F) {
-	loadFirst(f)
+	preloadSpec(f)
 	f.Add("orgId", "org_1")
 	f.Add("", "")
 	f.Add("a[b]", "c")
@@ -176,43 +176,46 @@ func FuzzMetadata(f *testing.F) {
 		}
 		if json.Unmarshal([]byte(body), &c) == nil && c.ID != "" && value != "" && !strings.ContainsAny(key, "[]") {
 			if want := strings.ToValidUTF8(value, "\uFFFD"); c.Metadata[key] != want && len(c.Metadata) != 1 {
-				t.Errorf("metadata[%q]=%q is kept as %q", key, value, c.Metadata)
+				t.Errorf("metadata[%q]=%q is stored as %q", key, value, c.Metadata)
 			}
 		}
-		d.sound(key)
+		d.checkResponse(key)
 	})
 }
 
-// sendWatched says too whether the state is another after the call.
-func (d *direct) sendWatched(method, path, form string) (string, bool) {
+// sendAndCompare also reports whether the call changed the state.
+func (d *inProcess) sendAndCompare(method, path, form string) (string, bool) {
 	d.t.Helper()
 	before, events := d.Digest(), len(d.AllEvents())
 	body := d.send(method, path, form)
 	return body, d.Digest() != before || len(d.AllEvents()) > events
 }
 
-// changesAgain tells a call that changed something from a test clock that advanced in the meantime.
-func (d *direct) changesAgain(method, path, form string) bool {
+// changesState repeats a call to tell its changes from those of a test clock that advances
+// meanwhile.
+func (d *inProcess) changesState(method, path, form string) bool {
 	d.t.Helper()
 	if strings.Contains(form, "price_data") {
 		return false
 	}
 	for range 3 {
-		if _, changed := d.sendWatched(method, path, form); !changed {
+		if _, changed := d.sendAndCompare(method, path, form); !changed {
 			return false
 		}
 	}
 	return true
 }
 
-// isRefused says whether an answer is a refusal that neither a card nor an expand[] is the reason of: such a call must have done
-// nothing. What cannot be expanded only the result shows, as the package's documentation tells.
+// isRefused reports whether a response is an error for which nothing may have changed. Card errors
+// and invalid expand[] are excluded: the latter are found after the call is executed (see the
+// package documentation).
 func isRefused(body string) bool {
 	return strings.HasPrefix(body, `{"error"`) && !strings.Contains(body, `"type":"card_error"`) && !strings.Contains(body, `"param":"expand"`)
 }
 
-// TestARandomWalkCorruptsNothing makes thousands of calls, lets time pass between them, and looks through the state as it goes.
-func TestARandomWalkCorruptsNothing(t *testing.T) {
+// TestRandomCallsKeepTheStateConsistent makes thousands of calls, advances the clock between them,
+// and checks the state meanwhile.
+func TestRandomCallsKeepTheStateConsistent(t *testing.T) {
 	for _, seed := range []uint64{1, 2} {
 		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
 			t.Parallel()
@@ -224,29 +227,29 @@ func TestARandomWalkCorruptsNothing(t *testing.T) {
 func walkFrom(t *testing.T, seed uint64) {
 	t.Helper()
 	d := startDirect(t)
-	w := stripelocal.NewWalker(seed, fuzzClock)
-	d.furnish(w)
+	w := stripelocal.NewCallGenerator(seed, fuzzClock)
+	d.createObjects(w)
 	good := 0
-	for step := range stripelocal.WalkSteps {
+	for step := range stripelocal.RandomCalls {
 		method, path, form := w.Next()
-		body, changed := d.sendWatched(method, path, form)
+		body, changed := d.sendAndCompare(method, path, form)
 		w.Learn(body)
-		if changed && isRefused(body) && d.changesAgain(method, path, form) {
-			t.Errorf("seed %d: a refused call changed something: %s %s %s: %s", seed, method, path, form, body)
+		if changed && isRefused(body) && d.changesState(method, path, form) {
+			t.Errorf("seed %d: a rejected call changed the state: %s %s %s: %s", seed, method, path, form, body)
 		}
 		if !strings.HasPrefix(body, `{"error"`) {
 			good++
 		}
 		if step%100 == 99 {
 			d.AdvanceClock(d.Now().Add(time.Duration(step%7) * 5 * 24 * time.Hour))
-			d.sound(method + " " + path + " " + form)
+			d.checkResponse(method + " " + path + " " + form)
 		}
 		if t.Failed() {
 			t.Fatalf("seed %d, step %d: %s %s %s", seed, step, method, path, form)
 		}
 	}
 	d.valid.checkAllEvents(d.AllEvents())
-	if good < stripelocal.WalkTaken {
-		t.Errorf("seed %d: only %d of %d calls were taken", seed, good, stripelocal.WalkSteps)
+	if good < stripelocal.MinAcceptedCalls {
+		t.Errorf("seed %d: only %d of %d calls were taken", seed, good, stripelocal.RandomCalls)
 	}
 }

@@ -2,6 +2,7 @@ package stripelocal_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -25,32 +26,32 @@ const (
 	testSecret = "whsec_local"
 )
 
-// local is a server on loopback with the real client in front of it.
-type local struct {
+// testServer is a server on the loopback interface with a stripe-go client.
+type testServer struct {
 	*stripelocal.Server
 	t    *testing.T
 	url  string
 	api  *client.API
 	time *atomic.Int64 // unix seconds of the injected clock
 
-	valid *validator
+	validator *validator
 }
 
-func start(t *testing.T, o stripelocal.Options) *local {
+func start(t *testing.T, o stripelocal.Options) *testServer {
 	t.Helper()
-	l := &local{t: t, time: &atomic.Int64{}}
+	l := &testServer{t: t, time: &atomic.Int64{}}
 	l.time.Store(time.Now().Unix())
 	o.Now = func() time.Time { return time.Unix(l.time.Load(), 0) }
 	s, err := stripelocal.New(o)
 	if err != nil {
 		t.Fatalf("New: %v", err)
 	}
-	l.valid = validated(t, s.Handler())
-	web := httptest.NewServer(l.valid)
+	l.validator = validated(t, s.Handler())
+	web := httptest.NewServer(l.validator)
 	s.SetOrigin(web.URL)
 	l.Server, l.url, l.api = s, web.URL, newClient(web.URL)
 	t.Cleanup(func() {
-		l.checkEverything()
+		l.checkEventsAndState()
 		web.Close()
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
@@ -66,18 +67,18 @@ func newClient(base string) *client.API {
 	return client.New(testKey, &stripe.Backends{API: backend, Connect: backend, Uploads: backend})
 }
 
-// checkEverything ends every test: what the server told, all of it, must be as Stripe would tell it.
-func (l *local) checkEverything() {
+// checkEventsAndState ends every test: it validates all events and checks the state's invariants.
+func (l *testServer) checkEventsAndState() {
 	if l.t.Failed() {
 		return
 	}
-	l.valid.checkAllEvents(l.AllEvents())
-	for _, problem := range l.Broken() {
+	l.validator.checkAllEvents(l.AllEvents())
+	for _, problem := range l.StateProblems() {
 		l.t.Errorf("corrupt state: %s", problem)
 	}
 }
 
-// must fails the test on an error of the API.
+// must fails the test on an API error.
 func must[T any](t *testing.T) func(T, error) T {
 	return func(v T, err error) T {
 		t.Helper()
@@ -88,8 +89,8 @@ func must[T any](t *testing.T) func(T, error) T {
 	}
 }
 
-// price makes a product with one price per month or year.
-func (l *local) price(lookup string, amount int64, interval string) *stripe.Price {
+// createPrice creates a product with one recurring price.
+func (l *testServer) createPrice(lookup string, amount int64, interval string) *stripe.Price {
 	l.t.Helper()
 	return must[*stripe.Price](l.t)(l.api.Prices.New(&stripe.PriceParams{
 		Currency: stripe.String("usd"), UnitAmount: stripe.Int64(amount), LookupKey: stripe.String(lookup),
@@ -98,13 +99,13 @@ func (l *local) price(lookup string, amount int64, interval string) *stripe.Pric
 	}))
 }
 
-func (l *local) customer() *stripe.Customer {
+func (l *testServer) createCustomer() *stripe.Customer {
 	l.t.Helper()
 	return must[*stripe.Customer](l.t)(l.api.Customers.New(&stripe.CustomerParams{Email: stripe.String("ada@example.com")}))
 }
 
-// checkout opens a subscription session.
-func (l *local) checkout(customer, price string, quantity int64, more ...func(*stripe.CheckoutSessionParams)) *stripe.CheckoutSession {
+// createCheckoutSession creates a session in subscription mode.
+func (l *testServer) createCheckoutSession(customer, price string, quantity int64, more ...func(*stripe.CheckoutSessionParams)) *stripe.CheckoutSession {
 	l.t.Helper()
 	p := &stripe.CheckoutSessionParams{
 		Mode: stripe.String("subscription"), Customer: stripe.String(customer), ClientReferenceID: stripe.String("org_1"),
@@ -118,40 +119,40 @@ func (l *local) checkout(customer, price string, quantity int64, more ...func(*s
 	return must[*stripe.CheckoutSession](l.t)(l.api.CheckoutSessions.New(p))
 }
 
-// subscribed is an active subscription made through the hosted page.
-func (l *local) subscribed(quantity int64) *stripe.Subscription {
+// createSubscription creates an active subscription through the hosted page.
+func (l *testServer) createSubscription(quantity int64) *stripe.Subscription {
 	l.t.Helper()
-	cs := l.checkout(l.customer().ID, l.price("pro", 1000, "month").ID, quantity)
-	l.pay(cs.URL, "4242424242424242")
-	return l.subscriptionOf(cs.ID)
+	cs := l.createCheckoutSession(l.createCustomer().ID, l.createPrice("pro", 1000, "month").ID, quantity)
+	l.submitCheckout(cs.URL, "4242424242424242")
+	return l.subscriptionOfSession(cs.ID)
 }
 
-func (l *local) session(id string) *stripe.CheckoutSession {
+func (l *testServer) session(id string) *stripe.CheckoutSession {
 	l.t.Helper()
 	return must[*stripe.CheckoutSession](l.t)(l.api.CheckoutSessions.Get(id, nil))
 }
 
-func (l *local) subscriptionOf(session string) *stripe.Subscription {
+func (l *testServer) subscriptionOfSession(session string) *stripe.Subscription {
 	l.t.Helper()
 	return l.subscription(l.session(session).Subscription.ID)
 }
 
-func (l *local) subscription(id string) *stripe.Subscription {
+func (l *testServer) subscription(id string) *stripe.Subscription {
 	l.t.Helper()
 	p := &stripe.SubscriptionParams{}
 	p.AddExpand("latest_invoice.payment_intent")
 	return must[*stripe.Subscription](l.t)(l.api.Subscriptions.Get(id, p))
 }
 
-// page is what a browser without JavaScript got.
+// page is a response as a browser without JavaScript sees it.
 type page struct {
 	status   int
 	location string
 	body     string
 }
 
-// browse does not follow redirects.
-func (l *local) browse(method, address string, form url.Values) page {
+// browse sends a form or gets a page. It does not follow redirects.
+func (l *testServer) browse(method, address string, form url.Values) page {
 	l.t.Helper()
 	if strings.HasPrefix(address, "/") {
 		address = l.url + address
@@ -175,16 +176,16 @@ func (l *local) browse(method, address string, form url.Values) page {
 	return page{res.StatusCode, res.Header.Get("Location"), string(body)}
 }
 
-// pay fills in the hosted Checkout form.
-func (l *local) pay(address, card string) page {
+// submitCheckout submits the hosted Checkout form.
+func (l *testServer) submitCheckout(address, card string) page {
 	l.t.Helper()
 	return l.browse("POST", address, url.Values{
 		"email": {"ada@example.com"}, "cardNumber": {card}, "cardExpiry": {"12 / 40"}, "cardCvc": {"123"}, "billingName": {"Ada L"},
 	})
 }
 
-// eventTypes are all events, oldest first.
-func (l *local) eventTypes() []string {
+// eventTypes returns the types of all events, oldest first.
+func (l *testServer) eventTypes() []string {
 	l.t.Helper()
 	p := &stripe.EventListParams{}
 	p.Limit = stripe.Int64(100)
@@ -199,43 +200,54 @@ func (l *local) eventTypes() []string {
 	return out
 }
 
-// inbox is a webhook receiver that verifies every delivery with stripe-go.
-type inbox struct {
-	t      *testing.T
-	url    string
-	mu     sync.Mutex
-	got    []stripe.Event
-	refuse int // how many deliveries to answer with 500
-	ping   chan struct{}
+// webhookReceiver is a webhook receiver that verifies every delivery with stripe-go.
+type webhookReceiver struct {
+	t        *testing.T
+	url      string
+	mu       sync.Mutex
+	got      []stripe.Event
+	failures int // number of deliveries to answer with 500
+	received chan struct{}
 }
 
-func newInbox(t *testing.T, refuse int) *inbox {
-	in := &inbox{t: t, refuse: refuse, ping: make(chan struct{}, 1000)}
-	web := httptest.NewServer(in)
-	t.Cleanup(web.Close)
-	in.url = web.URL
+func newWebhookReceiver(t *testing.T, failures int) *webhookReceiver {
+	in := &webhookReceiver{t: t, failures: failures, received: make(chan struct{}, 1000)}
+	in.url = serveWebhooks(t, in)
 	return in
 }
 
-func (in *inbox) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+var webhookPaths atomic.Int64
+
+// serveWebhooks serves webhooks under a path that no other test uses. The port of a test that has
+// ended may be reused while its server still retries a delivery; such a delivery gets a 404.
+func serveWebhooks(t *testing.T, receiver http.Handler) string {
+	path := fmt.Sprintf("/webhooks/%d", webhookPaths.Add(1))
+	mux := http.NewServeMux()
+	mux.Handle(path, receiver)
+	web := httptest.NewServer(mux)
+	t.Cleanup(web.Close)
+	return web.URL + path
+}
+
+func (in *webhookReceiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	body, _ := io.ReadAll(req.Body)
 	e, err := webhook.ConstructEvent(body, req.Header.Get("Stripe-Signature"), testSecret)
 	in.mu.Lock()
 	defer in.mu.Unlock()
-	defer func() { in.ping <- struct{}{} }()
+	defer func() { in.received <- struct{}{} }()
 	if err != nil {
 		in.t.Errorf("signature: %v", err)
 	}
-	if in.refuse > 0 {
-		in.refuse--
+	if in.failures > 0 {
+		in.failures--
 		w.WriteHeader(http.StatusInternalServerError)
 		return
 	}
 	in.got = append(in.got, e)
 }
 
-// wait waits until an event of this type has come.
-func (in *inbox) wait(kind string) stripe.Event {
+// waitFor waits until an event of this type is delivered.
+func (in *webhookReceiver) waitFor(kind string) stripe.Event {
 	in.t.Helper()
 	limit := time.After(time.Minute)
 	for {
@@ -243,14 +255,14 @@ func (in *inbox) wait(kind string) stripe.Event {
 			return e
 		}
 		select {
-		case <-in.ping:
+		case <-in.received:
 		case <-limit:
-			in.t.Fatalf("no %s came", kind)
+			in.t.Fatalf("%s was not delivered", kind)
 		}
 	}
 }
 
-func (in *inbox) find(kind string) (stripe.Event, bool) {
+func (in *webhookReceiver) find(kind string) (stripe.Event, bool) {
 	in.mu.Lock()
 	defer in.mu.Unlock()
 	for _, e := range in.got {

@@ -34,8 +34,8 @@ func (c apiCall) executeOnce(raw string, run func() apiResponse) apiResponse {
 	if len(key) > maxKeyLength {
 		return c.fail(wire.IdempotencyError(fmt.Sprintf("The maximum length for an idempotency key is %d characters.", maxKeyLength)))
 	}
-	mine := &idempotentRequest{path: c.req.URL.Path, fingerprint: fingerprint(raw)}
-	first, refusal := c.claimKey(key, mine)
+	current := &idempotentRequest{path: c.req.URL.Path, fingerprint: fingerprint(raw)}
+	first, refusal := c.claimKey(key, current)
 	switch {
 	case refusal != nil:
 		return c.fail(refusal)
@@ -46,7 +46,7 @@ func (c apiCall) executeOnce(raw string, run func() apiResponse) apiResponse {
 	out := run()
 	out.originalRequest = c.info.RequestID
 	if !out.notStored {
-		c.storeResponse(key, mine, out)
+		c.storeResponse(key, current, out)
 	}
 	return out
 }
@@ -58,24 +58,24 @@ func fingerprint(raw string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func (s *Server) claimKey(key string, mine *idempotentRequest) (*storedResponse, *wire.Error) {
+func (s *Server) claimKey(key string, current *idempotentRequest) (*storedResponse, *wire.Error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if first := s.store.IdempotentResponses[key]; first != nil && s.clock()-first.StoredAt < keyLifetime {
-		return first, checkSameRequest(key, mine, &idempotentRequest{path: first.Path, fingerprint: first.Fingerprint})
+		return first, checkSameRequest(key, current, &idempotentRequest{path: first.Path, fingerprint: first.Fingerprint})
 	}
 	if s.keysInFlight[key] != nil {
 		return nil, keyInUseError(key)
 	}
-	s.keysInFlight[key] = mine
+	s.keysInFlight[key] = current
 	return nil, nil
 }
 
-func checkSameRequest(key string, mine, first *idempotentRequest) *wire.Error {
+func checkSameRequest(key string, current, first *idempotentRequest) *wire.Error {
 	switch {
-	case mine.path != first.path:
-		return wire.IdempotencyError(fmt.Sprintf("Keys for idempotent requests can only be used for the same endpoint they were first used for ('%s' vs '%s'). Try using a key other than '%s' if you meant to execute a different request.", mine.path, first.path, key))
-	case mine.fingerprint != first.fingerprint:
+	case current.path != first.path:
+		return wire.IdempotencyError(fmt.Sprintf("Keys for idempotent requests can only be used for the same endpoint they were first used for ('%s' vs '%s'). Try using a key other than '%s' if you meant to execute a different request.", current.path, first.path, key))
+	case current.fingerprint != first.fingerprint:
 		return wire.IdempotencyError(fmt.Sprintf("Keys for idempotent requests can only be used with the same parameters they were first used with. Try using a key other than '%s' if you meant to execute a different request.", key))
 	}
 	return nil
@@ -94,12 +94,12 @@ func (s *Server) releaseKey(key string) {
 	delete(s.keysInFlight, key)
 }
 
-func (s *Server) storeResponse(key string, mine *idempotentRequest, out apiResponse) {
+func (s *Server) storeResponse(key string, current *idempotentRequest, out apiResponse) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	at := s.clock()
 	s.store.IdempotentResponses[key] = &storedResponse{
-		Path: mine.path, Fingerprint: mine.fingerprint, Status: out.status,
+		Path: current.path, Fingerprint: current.fingerprint, Status: out.status,
 		Body: string(out.body), RequestID: out.originalRequest, StoredAt: at,
 	}
 	s.schedule(accountClock, at+keyLifetime, func(r *request) { r.expireKey(key) })

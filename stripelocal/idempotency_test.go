@@ -13,8 +13,9 @@ import (
 	"usher/stripelocal"
 )
 
-// TestOneKeyHasOneEffectHoweverManyAsk sends one call fifty times at once: whoever is not the first gets its answer, or is told to wait.
-func TestOneKeyHasOneEffectHoweverManyAsk(t *testing.T) {
+// TestConcurrentCallsWithOneKeyHaveOneEffect sends one call fifty times at once. Every call but the
+// first gets the first response or a 409.
+func TestConcurrentCallsWithOneKeyHaveOneEffect(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	ids, problems := make(chan string, 50), make(chan error, 50)
@@ -46,7 +47,7 @@ func TestOneKeyHasOneEffectHoweverManyAsk(t *testing.T) {
 	}
 }
 
-func TestAKeyBelongsToOneCallForADay(t *testing.T) {
+func TestIdempotencyKeyIsBoundToItsCallForADay(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	call := func(key, email string) (*stripe.Customer, error) {
@@ -71,8 +72,8 @@ func TestAKeyBelongsToOneCallForADay(t *testing.T) {
 	}
 }
 
-// postWithKey sends a key that stripe-go would not.
-func (l *local) postWithKey(path, key string) int {
+// postWithKey sends keys that stripe-go would not send.
+func (l *testServer) postWithKey(path, key string) int {
 	l.t.Helper()
 	req, err := http.NewRequest("POST", l.url+path, nil)
 	if err != nil {
@@ -88,7 +89,7 @@ func (l *local) postWithKey(path, key string) int {
 	return res.StatusCode
 }
 
-func TestARefusalIsKeptUnderItsKeyAndAValidationErrorIsNot(t *testing.T) {
+func TestDeclinesAreStoredUnderTheKeyAndValidationErrorsAreNot(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	pay := func(card string) (*stripe.PaymentIntent, error) {

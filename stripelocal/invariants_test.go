@@ -11,12 +11,12 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// Broken looks through the whole state for what can never be true: an index that disagrees with its table, a reference that leads
-// nowhere, money that does not add up. The answer is empty where all is well.
-func (s *Server) Broken() []string {
+// StateProblems checks the invariants of the whole state: indexes that match their tables,
+// references that resolve, amounts that add up. It returns nil if all hold.
+func (s *Server) StateProblems() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	i := &inspection{request: s.newRequest(s.clock(), requestInfo{})}
+	i := &stateChecker{request: s.newRequest(s.clock(), requestInfo{})}
 	i.checkTables()
 	i.checkReferences()
 	i.checkPrices()
@@ -29,34 +29,34 @@ func (s *Server) Broken() []string {
 	return i.found
 }
 
-type inspection struct {
+type stateChecker struct {
 	*request
 	found []string
 }
 
-func (i *inspection) report(format string, args ...any) {
+func (i *stateChecker) report(format string, args ...any) {
 	if len(i.found) < 20 {
 		i.found = append(i.found, fmt.Sprintf(format, args...))
 	}
 }
 
-// inspected is any table.
-type inspected interface {
+// checkedTable is a table of any row type.
+type checkedTable interface {
 	problems() []string
 	ids() []string
 }
 
-func (i *inspection) each(f func(name string, t inspected)) {
+func (i *stateChecker) each(f func(name string, t checkedTable)) {
 	v := reflect.ValueOf(i.store).Elem()
 	for n := range v.NumField() {
-		if t, ok := v.Field(n).Interface().(inspected); ok {
+		if t, ok := v.Field(n).Interface().(checkedTable); ok {
 			f(v.Type().Field(n).Name, t)
 		}
 	}
 }
 
-func (i *inspection) checkTables() {
-	i.each(func(name string, t inspected) {
+func (i *stateChecker) checkTables() {
+	i.each(func(name string, t checkedTable) {
 		for _, p := range t.problems() {
 			i.report("%s: %s", name, p)
 		}
@@ -89,7 +89,7 @@ func (t *table[T]) problems() []string {
 	return out
 }
 
-// indexProblems makes an index anew and compares.
+// indexProblems rebuilds an index and compares it.
 func (t *table[T]) indexProblems(name string, ix *index[T]) []string {
 	fresh := map[string][]string{}
 	for _, r := range t.all {
@@ -109,10 +109,10 @@ func (t *table[T]) indexProblems(name string, ix *index[T]) []string {
 	return []string{fmt.Sprintf("index %s holds %v, should hold %v", name, kept, fresh)}
 }
 
-// references renders every object that can be rendered and follows each reference in it.
-func (i *inspection) checkReferences() {
+// checkReferences renders every object and resolves each reference in it.
+func (i *stateChecker) checkReferences() {
 	owned := map[string]string{}
-	i.each(func(_ string, t inspected) {
+	i.each(func(_ string, t checkedTable) {
 		for _, id := range t.ids() {
 			for kind, render := range i.renderers {
 				if render == nil || kind == "card" || owned[id] != "" {
@@ -127,17 +127,17 @@ func (i *inspection) checkReferences() {
 	})
 }
 
-func (i *inspection) follow(where string, v any) {
+func (i *stateChecker) follow(where string, v any) {
 	switch v := v.(type) {
 	case wire.Reference:
 		render := i.renderers[v.Kind]
-		if v.Id == "" {
+		if v.ID == "" {
 			return
 		}
 		if render == nil {
-			i.report("%s refers to a %s, which nothing renders", where, v.Kind)
-		} else if _, ok := render(i.request, v.Id); !ok {
-			i.report("%s refers to %s %s, which is not there", where, v.Kind, v.Id)
+			i.report("%s refers to a %s, which cannot be rendered", where, v.Kind)
+		} else if _, ok := render(i.request, v.ID); !ok {
+			i.report("%s refers to %s %s, which does not exist", where, v.Kind, v.ID)
 		}
 	case wire.Object:
 		for name, inner := range v {
@@ -150,7 +150,7 @@ func (i *inspection) follow(where string, v any) {
 	}
 }
 
-func (i *inspection) checkPrices() {
+func (i *stateChecker) checkPrices() {
 	holders := map[string]string{}
 	for _, p := range i.store.Prices.all {
 		if other := holders[p.LookupKey]; p.LookupKey != "" && other != "" {
@@ -158,12 +158,12 @@ func (i *inspection) checkPrices() {
 		}
 		holders[p.LookupKey] = p.ID
 		if product, ok := i.store.Products.get(p.Product); !ok || product.Deleted {
-			i.report("price %s is of %s, which is not there", p.ID, p.Product)
+			i.report("price %s is of %s, which does not exist", p.ID, p.Product)
 		}
 	}
 }
 
-func (i *inspection) checkCustomers() {
+func (i *stateChecker) checkCustomers() {
 	for _, c := range i.store.Customers.all {
 		for _, id := range []string{c.DefaultPaymentMethod, c.DefaultSource} {
 			if pm, ok := i.store.PaymentMethods.get(id); id != "" && !c.Deleted && (!ok || pm.Customer != c.ID) {
@@ -178,7 +178,7 @@ func (i *inspection) checkCustomers() {
 	}
 }
 
-func (i *inspection) checkSubscriptions() {
+func (i *stateChecker) checkSubscriptions() {
 	for _, sub := range i.store.Subscriptions.all {
 		if sub.CurrentPeriodEnd < sub.CurrentPeriodStart {
 			i.report("subscription %s has a period from %d to %d", sub.ID, sub.CurrentPeriodStart, sub.CurrentPeriodEnd)
@@ -198,7 +198,7 @@ func (i *inspection) checkSubscriptions() {
 	}
 }
 
-func (i *inspection) checkInvoices() {
+func (i *stateChecker) checkInvoices() {
 	numbers := map[string]string{}
 	for _, inv := range i.store.Invoices.all {
 		o := i.invoices.render(inv)
@@ -219,7 +219,7 @@ func (i *inspection) checkInvoices() {
 	}
 }
 
-func (i *inspection) checkPayments() {
+func (i *stateChecker) checkPayments() {
 	taken := map[string]int64{}
 	for _, ch := range i.store.Charges.all {
 		if ch.AmountRefunded < 0 || ch.AmountRefunded > ch.Amount {
@@ -239,7 +239,7 @@ func (i *inspection) checkPayments() {
 	}
 }
 
-func (i *inspection) checkConfigurations() {
+func (i *stateChecker) checkConfigurations() {
 	count := 0
 	for _, c := range i.store.PortalConfigurations.all {
 		if renderPortalConfiguration(c)["is_default"] == true {
@@ -251,8 +251,8 @@ func (i *inspection) checkConfigurations() {
 	}
 }
 
-// file writes the state, reads it and writes it again.
-func (i *inspection) checkFile() {
+// checkFile encodes the state, decodes it and encodes it again.
+func (i *stateChecker) checkFile() {
 	first, err := json.Marshal(i.store)
 	if err != nil {
 		i.report("the state cannot be written: %v", err)

@@ -82,7 +82,7 @@ type invoices struct{ *request }
 func invoiceResource() resource {
 	return resource{
 		objectType: "invoice",
-		render: finder(func(s *store) *table[*Invoice] { return s.Invoices },
+		render: renderFrom(func(s *store) *table[*Invoice] { return s.Invoices },
 			bind(invoices.render)),
 		scheduleTimers: func(r *request) {
 			for _, inv := range r.store.Invoices.all {
@@ -212,7 +212,7 @@ func (inv *Invoice) indexAfterLine(id string) int {
 }
 
 func (h invoices) render(inv *Invoice) wire.Object {
-	o := h.renderAmounts(inv)
+	o := renderInvoiceAmounts(inv)
 	for name, value := range h.renderCustomerFields(inv) {
 		o[name] = value
 	}
@@ -230,7 +230,7 @@ func (h invoices) render(inv *Invoice) wire.Object {
 	return o
 }
 
-func (h invoices) renderAmounts(inv *Invoice) wire.Object {
+func renderInvoiceAmounts(inv *Invoice) wire.Object {
 	subtotal, total := inv.subtotal(), inv.total()
 	o := wire.Object{
 		"id": inv.ID, "object": "invoice", "created": inv.Created, "livemode": false,

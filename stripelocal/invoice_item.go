@@ -33,7 +33,7 @@ type invoiceItems struct{ *request }
 func invoiceItemResource() resource {
 	return resource{
 		objectType: "invoiceitem",
-		render: finder(func(s *store) *table[*InvoiceItem] { return s.InvoiceItems },
+		render: renderFrom(func(s *store) *table[*InvoiceItem] { return s.InvoiceItems },
 			bind(invoiceItems.render)),
 		routes: []route{
 			on("GET /v1/invoiceitems", listParams+"customer invoice pending:bool", invoiceItems.list),

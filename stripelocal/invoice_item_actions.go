@@ -127,9 +127,9 @@ func (h invoiceItems) delete(in *input) (any, error) {
 		return nil, err
 	}
 	h.replaceOnDraft(i, nil)
-	whole := h.render(i)
+	rendered := h.render(i)
 	h.store.InvoiceItems.remove(i.ID)
-	h.emit("invoiceitem.deleted", whole)
+	h.emit("invoiceitem.deleted", rendered)
 	return wire.Object{"id": i.ID, "object": "invoiceitem", "deleted": true}, nil
 }
 

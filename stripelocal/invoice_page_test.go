@@ -10,11 +10,11 @@ import (
 	"usher/stripelocal"
 )
 
-// unpaid is the open invoice of a renewal whose card was declined.
-func unpaid(t *testing.T) (*local, *stripe.Subscription) {
+// unpaidInvoice is the open invoice of a renewal whose card was declined.
+func unpaidInvoice(t *testing.T) (*testServer, *stripe.Subscription) {
 	t.Helper()
 	l := start(t, stripelocal.Options{})
-	sub := l.subscribed(2)
+	sub := l.createSubscription(2)
 	bad := must[*stripe.PaymentMethod](t)(l.api.PaymentMethods.Attach("pm_card_chargeCustomerFail", &stripe.PaymentMethodAttachParams{Customer: stripe.String(sub.Customer.ID)}))
 	must[*stripe.Subscription](t)(l.api.Subscriptions.Update(sub.ID, &stripe.SubscriptionParams{DefaultPaymentMethod: stripe.String(bad.ID)}))
 	l.time.Store(sub.CurrentPeriodEnd + 3601)
@@ -26,30 +26,30 @@ func unpaid(t *testing.T) (*local, *stripe.Subscription) {
 
 func TestTheHostedInvoiceIsPaid(t *testing.T) {
 	t.Parallel()
-	// The two that were there, and what was entered, whether or not the bank asked.
+	// Two saved cards, and the entered one whether or not 3-D Secure was required.
 	cards := map[string]int{"with a new card": 3, "with 3-D Secure": 3, "with a kept card": 2}
-	for name, pay := range map[string]func(l *local, address, body string) page{
-		"with a new card": func(l *local, address, _ string) page {
+	for name, pay := range map[string]func(l *testServer, address, body string) page{
+		"with a new card": func(l *testServer, address, _ string) page {
 			return l.browse("POST", address, newCard("4242424242424242"))
 		},
-		"with 3-D Secure": func(l *local, address, _ string) page {
-			asked := l.browse("POST", address, newCard("4000002760003184"))
-			if !strings.HasPrefix(asked.location, "/c/authenticate/") {
-				l.t.Fatalf("led to %d %q %s", asked.status, asked.location, asked.body)
+		"with 3-D Secure": func(l *testServer, address, _ string) page {
+			redirect := l.browse("POST", address, newCard("4000002760003184"))
+			if !strings.HasPrefix(redirect.location, "/c/authenticate/") {
+				l.t.Fatalf("redirected with %d to %q: %s", redirect.status, redirect.location, redirect.body)
 			}
-			if open := l.browse("GET", address, nil); !strings.Contains(open.body, asked.location) {
+			if open := l.browse("GET", address, nil); !strings.Contains(open.body, redirect.location) {
 				l.t.Errorf("the invoice does not lead to the authentication: %s", open.body)
 			}
-			return l.browse("POST", asked.location, url.Values{"complete": {"1"}})
+			return l.browse("POST", redirect.location, url.Values{"complete": {"1"}})
 		},
-		"with a kept card": func(l *local, address, body string) page {
-			_, rest, _ := strings.Cut(body, `name="card" value="pm_`) // the first: the 4242 that subscribed
+		"with a kept card": func(l *testServer, address, body string) page {
+			_, rest, _ := strings.Cut(body, `name="card" value="pm_`) // the first: the 4242 card of the subscription
 			id, _, _ := strings.Cut(rest, `"`)
 			return l.browse("POST", address, url.Values{"card": {"pm_" + id}})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			l, sub := unpaid(t)
+			l, sub := unpaidInvoice(t)
 			address := sub.LatestInvoice.HostedInvoiceURL
 			shown := l.browse("GET", address, nil)
 			for _, want := range []string{"Pay $20.00", "visa ending in 0341", "no money moves", "/pdf"} {
@@ -61,7 +61,7 @@ func TestTheHostedInvoiceIsPaid(t *testing.T) {
 				t.Fatalf("paying: %d %q %s", done.status, done.location, done.body)
 			}
 			if kept := l.cards(sub.Customer.ID); kept != cards[name] {
-				t.Errorf("%d cards are kept, want %d", kept, cards[name])
+				t.Errorf("%d saved cards, want %d", kept, cards[name])
 			}
 			if after := l.subscription(sub.ID); after.Status != "active" || after.LatestInvoice.Status != "paid" {
 				t.Errorf("%s, invoice %s", after.Status, after.LatestInvoice.Status)
@@ -77,7 +77,7 @@ func TestTheHostedInvoiceIsPaid(t *testing.T) {
 	}
 }
 
-func (l *local) cards(customer string) int {
+func (l *testServer) cards(customer string) int {
 	l.t.Helper()
 	n := 0
 	it := l.api.PaymentMethods.List(&stripe.PaymentMethodListParams{Customer: stripe.String(customer)})
@@ -90,10 +90,10 @@ func (l *local) cards(customer string) int {
 	return n
 }
 
-// A card that was on the page when it was shown may be removed until it is sent.
+// A card that the page offers may be removed before the form is submitted.
 func TestTheHostedInvoiceDoesNotChargeARemovedCard(t *testing.T) {
 	t.Parallel()
-	l, sub := unpaid(t)
+	l, sub := unpaidInvoice(t)
 	address, gone := sub.LatestInvoice.HostedInvoiceURL, must[*stripe.PaymentMethod](t)(l.api.PaymentMethods.Attach("pm_card_visa", &stripe.PaymentMethodAttachParams{Customer: stripe.String(sub.Customer.ID)}))
 	if shown := l.browse("GET", address, nil); !strings.Contains(shown.body, gone.ID) {
 		t.Fatalf("%s is not offered: %s", gone.ID, shown.body)
@@ -117,9 +117,9 @@ func newCard(number string) url.Values {
 	return fields
 }
 
-func TestTheHostedInvoiceSaysWhatIsWrong(t *testing.T) {
+func TestHostedInvoiceShowsErrors(t *testing.T) {
 	t.Parallel()
-	l, sub := unpaid(t)
+	l, sub := unpaidInvoice(t)
 	address := sub.LatestInvoice.HostedInvoiceURL
 	if bad := l.browse("POST", address, newCard("4242")); bad.status != 422 || !strings.Contains(bad.body, `id="cardNumber-error"`) || !strings.Contains(bad.body, `value="new" checked`) {
 		t.Errorf("bad number: %d %s", bad.status, bad.body)

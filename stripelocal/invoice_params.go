@@ -160,9 +160,9 @@ func (h invoices) delete(in *input) (any, error) {
 			h.store.InvoiceItems.change(i, func() { i.Invoice = "" })
 		}
 	}
-	whole := h.render(inv)
+	rendered := h.render(inv)
 	h.store.Invoices.remove(inv.ID)
-	h.emit("invoice.deleted", whole)
+	h.emit("invoice.deleted", rendered)
 	return wire.Object{"id": inv.ID, "object": "invoice", "deleted": true}, nil
 }
 

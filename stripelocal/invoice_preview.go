@@ -91,7 +91,7 @@ func (h previews) forSubscription(sub *Subscription, p, details wire.Params) (*I
 		return h.finish(h.invoicing.build(sub, "upcoming", append(h.invoiceItems.pendingFor(sub), h.unusedCredit(sub, ch)...), nil)), nil
 	}
 	seen := *sub
-	h.setCancellation(&seen, details)
+	setPreviewCancellation(&seen, details)
 	if err := h.setDiscounts(&seen, p); err != nil {
 		return nil, err
 	}
@@ -128,7 +128,7 @@ func (h previews) setDiscounts(seen *Subscription, p wire.Params) error {
 	return nil
 }
 
-func (h previews) setCancellation(seen *Subscription, details wire.Params) {
+func setPreviewCancellation(seen *Subscription, details wire.Params) {
 	switch {
 	case details.Bool("cancel_at_period_end"):
 		seen.CancelAt = seen.CurrentPeriodEnd
@@ -188,7 +188,7 @@ func (h previews) forNewSubscription(c *Customer, details wire.Params) (*Invoice
 		Customer: c.ID, TestClock: c.TestClock, Currency: items[0].price.Currency, Metadata: map[string]string{},
 		CollectionMethod: "charge_automatically", TrialEnd: details.Int("trial_end"),
 	}
-	h.subscriptions.setFirstPeriod(sub, items[0].price, h.timeFor(c))
+	setFirstPeriod(sub, items[0].price, h.timeFor(c))
 	var planned []plannedItem
 	for _, i := range items {
 		planned = append(planned, plannedItem{Price: i.price.ID, Quantity: i.quantity})

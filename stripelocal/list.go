@@ -39,12 +39,12 @@ func (l listing[T]) page(in *input) (any, error) {
 }
 
 // pageOf returns one page of a complete list object, in its own order.
-func pageOf(whole wire.Object, in *input) (any, error) {
+func pageOf(rendered wire.Object, in *input) (any, error) {
 	limit := in.IntOr("limit", 10)
 	if err := checkLimit(limit); err != nil {
 		return nil, err
 	}
-	data, _ := whole["data"].([]any)
+	data, _ := rendered["data"].([]any)
 	from, upTo := 0, len(data)
 	for at, shown := range data {
 		o, _ := shown.(wire.Object)
@@ -57,8 +57,8 @@ func pageOf(whole wire.Object, in *input) (any, error) {
 		}
 	}
 	end := min(upTo, from+int(limit))
-	whole["data"], whole["has_more"] = data[from:end], end < len(data) && !in.Has("ending_before") || from > 0 && in.Has("ending_before")
-	return whole, nil
+	rendered["data"], rendered["has_more"] = data[from:end], end < len(data) && !in.Has("ending_before") || from > 0 && in.Has("ending_before")
+	return rendered, nil
 }
 
 func checkLimit(limit int64) error {

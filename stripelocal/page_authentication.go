@@ -7,8 +7,8 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// challengePage is the page that stands in for the bank's 3-D Secure page.
-type challengePage struct {
+// authenticationPage is the page that stands in for the bank's 3-D Secure page.
+type authenticationPage struct {
 	pageBase
 	Action string
 	Amount string
@@ -32,7 +32,7 @@ func (h authenticationPages) show(req *http.Request) pageResponse {
 	case q.complete == nil:
 		return message(http.StatusOK, "Nothing to authenticate", "This payment does not wait for you.")
 	}
-	return showPage("challenge", challengePage{pageBase: pageBase{"3-D Secure"}, Action: req.URL.Path, Amount: q.amount})
+	return showPage("authentication", authenticationPage{pageBase: pageBase{"3-D Secure"}, Action: req.URL.Path, Amount: q.amount})
 }
 
 func (h authenticationPages) submit(req *http.Request) pageResponse {
@@ -65,7 +65,7 @@ func (h authenticationPages) forSession(cs *CheckoutSession) authentication {
 		if result, _ := h.checkoutPayments.completeAuthentication(cs, passed); result != outcomePaid {
 			return redirectTo("/c/pay/" + cs.ID)
 		}
-		return h.checkoutPages.redirectToSuccess(cs)
+		return redirectToSuccess(cs)
 	}}
 }
 
@@ -107,7 +107,7 @@ func (h authenticationPages) forSetupIntent(si *SetupIntent) authentication {
 			return redirectTo(x.path() + "/payment-method?failed=1")
 		}
 		h.portalPages.saveCard(x, si)
-		return h.portalPages.finish(x, "card")
+		return finishPortalStep(x, "card")
 	}}
 }
 

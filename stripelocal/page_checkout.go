@@ -52,14 +52,14 @@ func (h checkoutPages) show(req *http.Request) pageResponse {
 	case !ok:
 		return noSuchPage()
 	case cs.Status != "open":
-		return h.showClosed(cs)
+		return closedCheckoutPage(cs)
 	case h.checkoutPayments.requiresAction(cs):
 		return redirectTo("/c/authenticate/" + cs.ID)
 	}
 	return showPage("checkout", h.page(cs, checkoutForm{}))
 }
 
-func (h checkoutPages) showClosed(cs *CheckoutSession) pageResponse {
+func closedCheckoutPage(cs *CheckoutSession) pageResponse {
 	return showPage("message", messagePage{
 		pageBase: pageBase{"This checkout is over"}, Message: "It was completed, or it has expired.", Link: cs.cancelURL(), LinkText: "Back",
 	})
@@ -73,14 +73,14 @@ func (h checkoutPages) submit(req *http.Request) pageResponse {
 		return h.show(req)
 	}
 	entered := readCheckoutForm(req)
-	problems := h.setQuantities(cs, req)
+	problems := setQuantities(cs, req)
 	switch req.PostFormValue("action") {
 	case "apply":
 		if entered.Code == "" && cs.adjustable() {
 			return h.showAgain(cs, entered, problems)
 		}
-		if why := h.checkoutSessions.applyPromotionCode(cs, entered.Code); why != "" {
-			problems["promotionCode"] = why
+		if reason := h.checkoutSessions.applyPromotionCode(cs, entered.Code); reason != "" {
+			problems["promotionCode"] = reason
 		}
 		return h.showAgain(cs, entered, problems)
 	case "drop":
@@ -99,7 +99,7 @@ func (h checkoutPages) submit(req *http.Request) pageResponse {
 func (h checkoutPages) complete(cs *CheckoutSession, entered checkoutForm) pageResponse {
 	switch result, _ := h.checkoutPayments.submit(cs, entered); result {
 	case outcomePaid:
-		return h.redirectToSuccess(cs)
+		return redirectToSuccess(cs)
 	case outcomeRequiresAction:
 		return redirectTo("/c/authenticate/" + cs.ID)
 	}
@@ -110,7 +110,7 @@ func (h checkoutPages) complete(cs *CheckoutSession, entered checkoutForm) pageR
 
 // redirectToSuccess redirects to success_url after the first delivery attempts of
 // checkout.session.completed.
-func (h checkoutPages) redirectToSuccess(cs *CheckoutSession) pageResponse {
+func redirectToSuccess(cs *CheckoutSession) pageResponse {
 	out := redirectTo(cs.successURL())
 	out.awaitEvent = "checkout.session.completed"
 	return out
@@ -132,7 +132,7 @@ func (h checkoutPages) showAgain(cs *CheckoutSession, entered checkoutForm, prob
 }
 
 // setQuantities changes adjustable quantities. It returns messages by field name.
-func (h checkoutPages) setQuantities(cs *CheckoutSession, req *http.Request) map[string]string {
+func setQuantities(cs *CheckoutSession, req *http.Request) map[string]string {
 	problems := map[string]string{}
 	for i := range cs.LineItems {
 		line, name := &cs.LineItems[i], quantityField(i)

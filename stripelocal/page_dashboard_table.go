@@ -21,16 +21,16 @@ func (h dashboardPages) table(kind string, f dashboardFilter) (dashboardTable, b
 	switch kind {
 	case "customers":
 		t.Columns = []string{"Customer", "E-mail", "Name", "Created"}
-		t.Rows = newest(h.store.Customers, f, h.customerRow)
+		t.Rows = newest(h.store.Customers, f, customerRow)
 	case "subscriptions":
 		t.Columns = []string{"Subscription", "Status", "Plan", "Customer", "Renews or ends"}
 		t.Rows = newest(h.store.Subscriptions, f, h.subscriptionRow)
 	case "invoices":
 		t.Columns = []string{"Invoice", "Number", "Status", "Total", "Why", "Customer", "Created"}
-		t.Rows = newest(h.store.Invoices, f, h.invoiceRow)
+		t.Rows = newest(h.store.Invoices, f, invoiceRow)
 	case "events":
 		t.Columns = []string{"Event", "Type", "Of", "Created", "Pending"}
-		t.Rows = newest(h.store.Events, f, h.eventRow)
+		t.Rows = newest(h.store.Events, f, eventRow)
 	case "deliveries":
 		t.Columns = []string{"Delivery", "Type", "Event", "To", "Status", "Tries", "Last answer"}
 		t.Rows = newest(h.store.Deliveries, f, h.deliveryRow)
@@ -60,7 +60,7 @@ func (f dashboardFilter) keeps(r dashboardRow) bool {
 	return f.query == "" || strings.Contains(strings.ToLower(strings.Join(r.Cells, "\n")), strings.ToLower(f.query))
 }
 
-func (h dashboardPages) customerRow(c *Customer) dashboardRow {
+func customerRow(c *Customer) dashboardRow {
 	return dashboardRow{Link: "/_usher/show/customers/" + c.ID, Cells: []string{c.ID, c.Email, c.Name, formatTime(c.Created)}}
 }
 
@@ -76,13 +76,13 @@ func (h dashboardPages) subscriptionRow(sub *Subscription) dashboardRow {
 	return dashboardRow{Link: "/_usher/show/subscriptions/" + sub.ID, Cells: []string{sub.ID, sub.Status, plan, sub.Customer, end}}
 }
 
-func (h dashboardPages) invoiceRow(inv *Invoice) dashboardRow {
+func invoiceRow(inv *Invoice) dashboardRow {
 	return dashboardRow{Link: "/_usher/show/invoices/" + inv.ID, Cells: []string{
 		inv.ID, inv.Number, inv.Status, wire.FormatAmount(inv.total(), inv.Currency), inv.BillingReason, inv.Customer, formatTime(inv.Created),
 	}}
 }
 
-func (h dashboardPages) eventRow(e *Event) dashboardRow {
+func eventRow(e *Event) dashboardRow {
 	return dashboardRow{Link: "/_usher/show/events/" + e.ID, Cells: []string{
 		e.ID, e.Type, idIn(e.Object), formatTime(e.Created), strconv.FormatInt(e.PendingWebhooks, 10),
 	}}

@@ -72,7 +72,7 @@ func (h invoicePages) pay(req *http.Request) pageResponse {
 			page.Alert = "Some fields need another look."
 			return showInvalidForm("invoice", page)
 		}
-		pm = h.paymentMethods.fromCardEntry(entered, inv.CustomerEmail)
+		pm = h.paymentMethods.fromCardForm(entered, inv.CustomerEmail)
 	}
 	return h.payWith(inv, pm, chosen, entered)
 }

@@ -14,7 +14,7 @@ func (p hostedPages) invoicePDF(w http.ResponseWriter, req *http.Request) {
 	var lines []string
 	_ = p.transact(requestInfo{}, func(r *request) error {
 		if inv, ok := r.store.Invoices.get(req.PathValue("id")); ok && inv.FinalizedAt != 0 {
-			lines = r.invoicePages.pdfLines(inv)
+			lines = invoicePDFLines(inv)
 		}
 		return nil
 	})
@@ -28,7 +28,7 @@ func (p hostedPages) invoicePDF(w http.ResponseWriter, req *http.Request) {
 	_, _ = w.Write(textPDF(lines))
 }
 
-func (h invoicePages) pdfLines(inv *Invoice) []string {
+func invoicePDFLines(inv *Invoice) []string {
 	out := []string{
 		"Invoice " + inv.Number + " (local Stripe: no money moves)", "Date: " + formatDate(inv.FinalizedAt),
 		"To: " + strings.TrimSpace(inv.CustomerName+" "+inv.CustomerEmail), "Status: " + inv.Status, "",

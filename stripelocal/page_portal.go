@@ -107,7 +107,7 @@ func (x *PortalSession) flowPath() string {
 // portalPages serves the customer portal under /p/session/.
 type portalPages struct{ *request }
 
-func (h portalPages) frame(x *PortalSession, title, action string) portalFrame {
+func newPortalFrame(x *PortalSession, title, action string) portalFrame {
 	frame := portalFrame{pageBase: pageBase{title}, Action: action, Return: x.ReturnURL, Home: x.path()}
 	if x.inFlow() {
 		frame.Home = ""
@@ -115,9 +115,9 @@ func (h portalPages) frame(x *PortalSession, title, action string) portalFrame {
 	return frame
 }
 
-// finish redirects after a completed step: as after_completion says in a flow, else to the overview
-// with a notice.
-func (h portalPages) finish(x *PortalSession, notice string) pageResponse {
+// finishPortalStep redirects after a completed step: as after_completion says in a flow, else to
+// the overview with a notice.
+func finishPortalStep(x *PortalSession, notice string) pageResponse {
 	if !x.inFlow() {
 		return redirectTo(x.path() + "?done=" + notice)
 	}
@@ -145,14 +145,14 @@ func (h portalPages) show(x *PortalSession, config *PortalConfiguration, req *ht
 	}
 	notice := portalNotice(req.FormValue("done"))
 	if x.Flow.AfterType == "hosted_confirmation" && req.FormValue("confirmation") != "" {
-		return h.showConfirmation(x, notice)
+		return portalConfirmationPage(x, notice)
 	}
 	page := h.page(x, config)
 	page.Notice = notice
 	return showPage("portal", page)
 }
 
-func (h portalPages) showConfirmation(x *PortalSession, notice string) pageResponse {
+func portalConfirmationPage(x *PortalSession, notice string) pageResponse {
 	page := messagePage{pageBase: pageBase{"Done"}, Message: notice, Link: x.ReturnURL, LinkText: "Return"}
 	if x.Flow.AfterMessage != "" {
 		page.Message = x.Flow.AfterMessage
@@ -170,22 +170,22 @@ func (h portalPages) submit(x *PortalSession, config *PortalConfiguration, req *
 	case "default", "remove":
 		return h.changeCard(x, config, req)
 	}
-	return h.notAllowed()
+	return portalNotAllowed()
 }
 
-func (h portalPages) notAllowed() pageResponse {
+func portalNotAllowed() pageResponse {
 	return message(http.StatusUnprocessableEntity, "Not possible", "This portal does not allow that.")
 }
 
 func (h portalPages) resume(x *PortalSession, config *PortalConfiguration, req *http.Request) pageResponse {
 	sub, ok := h.findSubscription(x, req)
 	if !ok || !h.subscription(x, config, sub).CanResume {
-		return h.notAllowed()
+		return portalNotAllowed()
 	}
 	if _, err := h.callAPI("POST /v1/subscriptions/{id}", sub.ID, url.Values{"cancel_at_period_end": {"false"}}); err != nil {
 		return message(http.StatusUnprocessableEntity, "Not possible", err.Error())
 	}
-	return h.finish(x, "resumed")
+	return finishPortalStep(x, "resumed")
 }
 
 // findSubscription returns the subscription in the path or the form, if it belongs to the session's
@@ -203,7 +203,7 @@ func (h portalPages) findSubscription(x *PortalSession, req *http.Request) (*Sub
 }
 
 func (h portalPages) page(x *PortalSession, config *PortalConfiguration) portalPage {
-	p := portalPage{portalFrame: h.frame(x, "Your billing", x.path()), Privacy: config.PrivacyURL, Terms: config.TermsURL}
+	p := portalPage{portalFrame: newPortalFrame(x, "Your billing", x.path()), Privacy: config.PrivacyURL, Terms: config.TermsURL}
 	p.Headline = config.Headline
 	subs := h.store.Subscriptions.by("customer", x.Customer)
 	for i := len(subs) - 1; i >= 0; i-- {
@@ -234,12 +234,12 @@ func (h portalPages) subscription(x *PortalSession, config *PortalConfiguration,
 	if sub.CancelAt != 0 {
 		shown.DateLabel, shown.Date = "Ends", formatDate(sub.CancelAt)
 	}
-	living := !sub.hasEnded() && sub.Status != "incomplete"
-	shown.CanResume = living && sub.CancelAt != 0
-	if living && config.Features.SubscriptionCancel && sub.CancelAt == 0 {
+	active := !sub.hasEnded() && sub.Status != "incomplete"
+	shown.CanResume = active && sub.CancelAt != 0
+	if active && config.Features.SubscriptionCancel && sub.CancelAt == 0 {
 		shown.Cancel = x.subscriptionPath(sub.ID, "cancel")
 	}
-	if living && h.portalUpdatePages.canUpdate(config, sub) {
+	if active && h.portalUpdatePages.canUpdate(config, sub) {
 		shown.Switch = x.subscriptionPath(sub.ID, "update")
 	}
 	return shown

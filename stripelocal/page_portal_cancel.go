@@ -23,14 +23,14 @@ func (h portalPages) findCancelable(x *PortalSession, config *PortalConfiguratio
 func (h portalPages) showCancel(x *PortalSession, config *PortalConfiguration, req *http.Request) pageResponse {
 	sub, ok := h.findCancelable(x, config, req)
 	if !ok {
-		return h.notAllowed()
+		return portalNotAllowed()
 	}
 	return showPage("portal-cancel", h.cancelPage(x, config, sub))
 }
 
 func (h portalPages) cancelPage(x *PortalSession, config *PortalConfiguration, sub *Subscription) portalCancelPage {
 	page := portalCancelPage{
-		portalFrame: h.frame(x, "Cancel your plan", x.subscriptionPath(sub.ID, "cancel")),
+		portalFrame: newPortalFrame(x, "Cancel your plan", x.subscriptionPath(sub.ID, "cancel")),
 		Name:        h.subscription(x, config, sub).Name, Ends: "at once",
 	}
 	if config.Features.CancelMode != "immediately" {
@@ -52,10 +52,10 @@ func reasonOptions(offered []string) []pageOption {
 		{Value: "customer_service", Label: "The service was not good"}, {Value: "too_complex", Label: "It is too complex"},
 		{Value: "low_quality", Label: "The quality was not good"}, {Value: "other", Label: "Another reason"},
 	}
-	wanted := setOf(offered)
+	offeredReasons := setOf(offered)
 	out := []pageOption{{Label: "No answer"}}
 	for _, w := range words {
-		if len(wanted) == 0 || wanted[w.Value] {
+		if len(offeredReasons) == 0 || offeredReasons[w.Value] {
 			out = append(out, w)
 		}
 	}
@@ -65,7 +65,7 @@ func reasonOptions(offered []string) []pageOption {
 func (h portalPages) submitCancel(x *PortalSession, config *PortalConfiguration, req *http.Request) pageResponse {
 	sub, ok := h.findCancelable(x, config, req)
 	if !ok {
-		return h.notAllowed()
+		return portalNotAllowed()
 	}
 	form := url.Values{}
 	for _, name := range []string{"feedback", "comment"} {
@@ -78,7 +78,7 @@ func (h portalPages) submitCancel(x *PortalSession, config *PortalConfiguration,
 		page.Alert = err.Error()
 		return showInvalidForm("portal-cancel", page)
 	}
-	return h.finish(x, "canceled")
+	return finishPortalStep(x, "canceled")
 }
 
 // cancel cancels as the portal configuration says: at the period's end, or immediately with or

@@ -27,31 +27,31 @@ func (h portalPages) cards(x *PortalSession, config *PortalConfiguration) []port
 
 func (h portalPages) showCard(x *PortalSession, config *PortalConfiguration, req *http.Request) pageResponse {
 	if !config.Features.PaymentMethodUpdate {
-		return h.notAllowed()
+		return portalNotAllowed()
 	}
-	page := h.cardPage(x, cardForm{})
+	page := newPortalCardPage(x, cardForm{})
 	if req.FormValue("failed") != "" {
 		page.Alert = "Your bank did not confirm that it was you. Please try another card."
 	}
 	return showPage("portal-card", page)
 }
 
-func (h portalPages) cardPage(x *PortalSession, entered cardForm) portalCardPage {
-	return portalCardPage{portalFrame: h.frame(x, "Your card", x.path()+"/payment-method"), Fields: cardFields(entered)}
+func newPortalCardPage(x *PortalSession, entered cardForm) portalCardPage {
+	return portalCardPage{portalFrame: newPortalFrame(x, "Your card", x.path()+"/payment-method"), Fields: cardFields(entered)}
 }
 
 func (h portalPages) submitCard(x *PortalSession, config *PortalConfiguration, req *http.Request) pageResponse {
 	if !config.Features.PaymentMethodUpdate {
-		return h.notAllowed()
+		return portalNotAllowed()
 	}
 	entered := readCardForm(req)
-	page := h.cardPage(x, entered)
+	page := newPortalCardPage(x, entered)
 	if setFieldErrors(page.Fields, entered.validateWithName(h.now)) {
 		page.Alert = "Some fields need another look."
 		return showInvalidForm("portal-card", page)
 	}
 	si := h.setupIntents.createFor(x.Customer, x.ID)
-	result, decline := h.setupIntents.confirmWith(si, h.paymentMethods.fromCardEntry(entered, ""))
+	result, decline := h.setupIntents.confirmWith(si, h.paymentMethods.fromCardForm(entered, ""))
 	switch result {
 	case outcomeRequiresAction:
 		return redirectTo("/c/authenticate/" + si.ID)
@@ -60,7 +60,7 @@ func (h portalPages) submitCard(x *PortalSession, config *PortalConfiguration, r
 		return showInvalidForm("portal-card", page)
 	}
 	h.saveCard(x, si)
-	return h.finish(x, "card")
+	return finishPortalStep(x, "card")
 }
 
 // saveCard makes a set-up card the default of the customer and of every subscription with a payment
@@ -78,13 +78,13 @@ func (h portalPages) saveCard(x *PortalSession, si *SetupIntent) {
 // to cannot be removed.
 func (h portalPages) changeCard(x *PortalSession, config *PortalConfiguration, req *http.Request) pageResponse {
 	pm, ok := h.store.PaymentMethods.get(req.PostFormValue("method"))
-	c, there := h.store.Customers.get(x.Customer)
-	if !ok || !there || pm.Customer != c.ID || !config.Features.PaymentMethodUpdate {
-		return h.notAllowed()
+	c, exists := h.store.Customers.get(x.Customer)
+	if !ok || !exists || pm.Customer != c.ID || !config.Features.PaymentMethodUpdate {
+		return portalNotAllowed()
 	}
 	if req.PostFormValue("action") == "default" {
 		h.paymentMethods.makeDefault(c, pm)
-		return h.finish(x, "card")
+		return finishPortalStep(x, "card")
 	}
 	if c.DefaultPaymentMethod == pm.ID || h.paymentMethods.paysSubscription(pm) {
 		return message(http.StatusUnprocessableEntity, "Not possible", "This card pays for a plan. Make another card the default first.")
@@ -92,5 +92,5 @@ func (h portalPages) changeCard(x *PortalSession, config *PortalConfiguration, r
 	if _, err := h.callAPI("POST /v1/payment_methods/{id}/detach", pm.ID, url.Values{}); err != nil {
 		return message(http.StatusUnprocessableEntity, "Not possible", err.Error())
 	}
-	return h.finish(x, "removed")
+	return finishPortalStep(x, "removed")
 }

@@ -34,7 +34,7 @@ func (h portalPages) details(x *PortalSession) []labeledValue {
 func (h portalPages) showDetails(x *PortalSession, config *PortalConfiguration, _ *http.Request) pageResponse {
 	c, ok := h.store.Customers.get(x.Customer)
 	if !ok || !config.Features.CustomerUpdate {
-		return h.notAllowed()
+		return portalNotAllowed()
 	}
 	return showPage("portal-details", h.detailsPage(x, config, c))
 }
@@ -48,7 +48,7 @@ func (h portalPages) detailsPage(x *PortalSession, config *PortalConfiguration, 
 	for _, id := range h.store.TaxIDs.by("customer", c.ID) {
 		taxID = id.Value
 	}
-	page := portalDetailsPage{portalFrame: h.frame(x, "Your details", x.path()+"/details")}
+	page := portalDetailsPage{portalFrame: newPortalFrame(x, "Your details", x.path()+"/details")}
 	for _, offered := range []struct {
 		update string
 		fields []pageField
@@ -70,7 +70,7 @@ func (h portalPages) detailsPage(x *PortalSession, config *PortalConfiguration, 
 func (h portalPages) submitDetails(x *PortalSession, config *PortalConfiguration, req *http.Request) pageResponse {
 	c, ok := h.store.Customers.get(x.Customer)
 	if !ok || !config.Features.CustomerUpdate {
-		return h.notAllowed()
+		return portalNotAllowed()
 	}
 	page := h.detailsPage(x, config, c)
 	entered := map[string]string{}
@@ -86,16 +86,16 @@ func (h portalPages) submitDetails(x *PortalSession, config *PortalConfiguration
 		page.Alert = err.Error()
 		return showInvalidForm("portal-details", page)
 	}
-	if taxID, asked := entered["taxId"]; asked {
+	if taxID, present := entered["taxId"]; present {
 		h.taxIDs.setOnly(c, taxID)
 	}
-	return h.finish(x, "details")
+	return finishPortalStep(x, "details")
 }
 
 // checkDetails returns the message for each invalid field.
 func checkDetails(entered map[string]string) map[string]string {
 	problems := map[string]string{}
-	if email, asked := entered["email"]; asked && !looksLikeEmail(email) {
+	if email, present := entered["email"]; present && !looksLikeEmail(email) {
 		problems["email"] = "Enter an e-mail address such as name@example.com."
 	}
 	if country := entered["country"]; country != "" && len(country) != 2 {

@@ -10,8 +10,8 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// portalSwitchPage offers other plans.
-type portalSwitchPage struct {
+// portalUpdatePage offers other plans.
+type portalUpdatePage struct {
 	portalFrame
 	Name   string
 	Offers []portalOffer
@@ -81,15 +81,15 @@ func (h portalUpdatePages) offeredPrices(config *PortalConfiguration, current *P
 func (h portalUpdatePages) show(x *PortalSession, config *PortalConfiguration, req *http.Request) pageResponse {
 	sub, ok := h.portalPages.findSubscription(x, req)
 	if !ok || !h.canUpdate(config, sub) {
-		return h.portalPages.notAllowed()
+		return portalNotAllowed()
 	}
 	return showPage("portal-update", h.page(x, config, sub))
 }
 
-func (h portalUpdatePages) page(x *PortalSession, config *PortalConfiguration, sub *Subscription) portalSwitchPage {
+func (h portalUpdatePages) page(x *PortalSession, config *PortalConfiguration, sub *Subscription) portalUpdatePage {
 	current, item, _ := h.subscriptions.singleItem(sub)
-	page := portalSwitchPage{
-		portalFrame: h.portalPages.frame(x, "Update your plan", x.subscriptionPath(sub.ID, "confirm")), Name: h.prices.productName(current),
+	page := portalUpdatePage{
+		portalFrame: newPortalFrame(x, "Update your plan", x.subscriptionPath(sub.ID, "confirm")), Name: h.prices.productName(current),
 	}
 	for _, p := range h.offeredPrices(config, current) {
 		page.Offers = append(page.Offers, portalOffer{
@@ -168,7 +168,7 @@ func (h portalUpdatePages) readFlow(x *PortalSession, change *portalChange) {
 func (h portalUpdatePages) showConfirm(x *PortalSession, config *PortalConfiguration, req *http.Request) pageResponse {
 	sub, ok := h.portalPages.findSubscription(x, req)
 	if !ok || !h.canUpdate(config, sub) {
-		return h.portalPages.notAllowed()
+		return portalNotAllowed()
 	}
 	change, field, problem := h.readChange(x, config, sub, req.Form)
 	if problem != "" {
@@ -204,7 +204,7 @@ func (h portalUpdatePages) showAgain(x *PortalSession, config *PortalConfigurati
 func (h portalUpdatePages) submit(x *PortalSession, config *PortalConfiguration, req *http.Request) pageResponse {
 	sub, ok := h.portalPages.findSubscription(x, req)
 	if !ok || !h.canUpdate(config, sub) {
-		return h.portalPages.notAllowed()
+		return portalNotAllowed()
 	}
 	change, field, problem := h.readChange(x, config, sub, req.PostForm)
 	if problem != "" {
@@ -213,7 +213,7 @@ func (h portalUpdatePages) submit(x *PortalSession, config *PortalConfiguration,
 	if _, err := h.callAPI("POST /v1/subscriptions/{id}", sub.ID, h.changeForm(config, sub, change)); err != nil {
 		return h.showAgain(x, config, sub, req.PostForm, "price", err.Error())
 	}
-	return h.portalPages.finish(x, "updated")
+	return finishPortalStep(x, "updated")
 }
 
 // changeForm is the form of the API call for a change, prorated as the configuration says from the
@@ -253,7 +253,7 @@ func (h portalUpdatePages) hasParam(pattern, param string) bool {
 func (h portalUpdatePages) confirmPage(x *PortalSession, config *PortalConfiguration, sub *Subscription, change portalChange) (portalConfirmPage, error) {
 	amount := change.price.amount(change.quantity)
 	page := portalConfirmPage{
-		portalFrame: h.portalPages.frame(x, "Confirm your update", x.subscriptionPath(sub.ID, "confirm")),
+		portalFrame: newPortalFrame(x, "Confirm your update", x.subscriptionPath(sub.ID, "confirm")),
 		Lines:       []lineItemView{h.checkoutPages.line(change.price, change.quantity)},
 		Total:       fmt.Sprintf("%s every %s", wire.FormatAmount(amount, change.price.Currency), intervalText(change.price)),
 		Button:      "Confirm", Back: x.subscriptionPath(sub.ID, "update"),

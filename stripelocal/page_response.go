@@ -45,13 +45,13 @@ func (p hostedPages) handle(f func(r *request, req *http.Request) pageResponse) 
 			p.respond(w, req, message(http.StatusBadRequest, "Not understood", "The form could not be read."))
 			return
 		}
-		why := requestInfo{}
+		info := requestInfo{}
 		if req.Method == http.MethodPost {
-			why = p.newPageRequestInfo()
+			info = p.newPageRequestInfo()
 		}
 		var out pageResponse
 		var from int64
-		_ = p.transact(why, func(r *request) error {
+		_ = p.transact(info, func(r *request) error {
 			from = r.store.Deliveries.lastSeq
 			r.changed = req.Method == http.MethodPost
 			out = f(r, req)
@@ -76,13 +76,13 @@ func (p hostedPages) awaitDeliveries(req *http.Request, from int64, kind string)
 func (p hostedPages) deliveriesSince(from int64, kind string) []*Delivery {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var owed []*Delivery
+	var deliveries []*Delivery
 	for _, d := range p.store.Deliveries.all[position(p.store.Deliveries.all, from+1):] {
 		if e, ok := p.store.Events.get(d.Event); ok && e.Type == kind {
-			owed = append(owed, d)
+			deliveries = append(deliveries, d)
 		}
 	}
-	return owed
+	return deliveries
 }
 
 func (p hostedPages) respond(w http.ResponseWriter, req *http.Request, out pageResponse) {

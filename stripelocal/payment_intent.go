@@ -39,7 +39,7 @@ type paymentIntents struct{ *request }
 func paymentIntentResource() resource {
 	return resource{
 		objectType: "payment_intent",
-		render: finder(func(s *store) *table[*PaymentIntent] { return s.PaymentIntents },
+		render: renderFrom(func(s *store) *table[*PaymentIntent] { return s.PaymentIntents },
 			bind(paymentIntents.render)),
 		routes: paymentIntentRoutes(),
 	}

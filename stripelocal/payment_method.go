@@ -34,7 +34,7 @@ type paymentMethods struct{ *request }
 func paymentMethodResource() resource {
 	return resource{
 		objectType: "payment_method",
-		render: finder(func(s *store) *table[*PaymentMethod] { return s.PaymentMethods },
+		render: renderFrom(func(s *store) *table[*PaymentMethod] { return s.PaymentMethods },
 			bind(paymentMethods.render)),
 		routes: []route{
 			on("POST /v1/payment_methods", "type! card{number exp_month:int exp_year:int cvc token} allow_redisplay:always|limited|unspecified metadata:map "+billingDetailsParams, paymentMethods.create),
@@ -131,7 +131,7 @@ func (h paymentMethods) attach(in *input) (any, error) {
 	if err != nil {
 		return nil, wire.AsNotFound(err)
 	}
-	if err := h.checkAttachable(pm, c.ID); err != nil {
+	if err := checkAttachable(pm, c.ID); err != nil {
 		return nil, err
 	}
 	h.attachTo(pm, c)
@@ -252,7 +252,7 @@ func cardChecks() wire.Object {
 func (p *PaymentMethod) fingerprint() string { return fingerprint(p.Number)[:16] }
 
 // checkAttachable checks that a card can be attached to a customer.
-func (h paymentMethods) checkAttachable(pm *PaymentMethod, customer string) error {
+func checkAttachable(pm *PaymentMethod, customer string) error {
 	if pm.Customer != "" && pm.Customer != customer {
 		return wire.Invalid("", "", "The payment method you provided has already been attached to a customer.")
 	}
@@ -285,11 +285,11 @@ func (h paymentMethods) initialFromParams(p wire.Params) (*PaymentMethod, error)
 	if err != nil || method == nil {
 		return nil, err
 	}
-	return method, h.checkAttachable(method, "")
+	return method, checkAttachable(method, "")
 }
 
-// fromCardEntry stores an entered card.
-func (h paymentMethods) fromCardEntry(entered cardForm, email string) *PaymentMethod {
+// fromCardForm stores an entered card.
+func (h paymentMethods) fromCardForm(entered cardForm, email string) *PaymentMethod {
 	card, _ := testCardByNumber(digitsOf(entered.Number))
 	month, year, _ := parseExpiry(entered.Expiry)
 	pm := h.insertCard(card, int64(month), int64(year))
@@ -301,8 +301,8 @@ func (h paymentMethods) fromCardEntry(entered cardForm, email string) *PaymentMe
 // whether or not 3-D Secure was required.
 func (h paymentMethods) saveAfterPayment(pi *PaymentIntent) {
 	pm, ok := h.store.PaymentMethods.get(pi.PaymentMethod)
-	c, there := h.store.Customers.get(pi.Customer)
-	if ok && there && pi.SetupFutureUsage != "" && !c.Deleted && pm.Customer == "" {
+	c, exists := h.store.Customers.get(pi.Customer)
+	if ok && exists && pi.SetupFutureUsage != "" && !c.Deleted && pm.Customer == "" {
 		h.attachTo(pm, c)
 	}
 }

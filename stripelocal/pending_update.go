@@ -36,7 +36,7 @@ type pendingUpdates struct{ *request }
 
 // create bills a change and applies it once the invoice is paid.
 func (h pendingUpdates) create(sub *Subscription, p changePlan) (paymentOutcome, *Decline) {
-	h.replace(sub, true)
+	h.expire(sub) // the new change replaces it
 	h.subscriptionChanges.storeProrations(p)
 	inv, _ := h.subscriptionChanges.createInvoice(sub, p)
 	expires := h.timeOnClock(sub.TestClock) + incompleteLifetime
@@ -84,13 +84,6 @@ func (h pendingUpdates) expire(sub *Subscription) {
 		h.invoicing.void(inv)
 	}
 	h.emit("customer.subscription.pending_update_expired", h.subscriptions.render(sub))
-}
-
-// replace discards the pending update if another billed change replaces it.
-func (h pendingUpdates) replace(sub *Subscription, replaced bool) {
-	if replaced {
-		h.expire(sub)
-	}
 }
 
 // render renders pending_update, null until the first payment attempt has failed.

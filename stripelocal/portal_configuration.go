@@ -61,7 +61,7 @@ type portalConfigurations struct{ *request }
 func portalConfigurationResource() resource {
 	return resource{
 		objectType: "billing_portal.configuration",
-		render: finder(func(s *store) *table[*PortalConfiguration] { return s.PortalConfigurations },
+		render: renderFrom(func(s *store) *table[*PortalConfiguration] { return s.PortalConfigurations },
 			func(_ *request, x *PortalConfiguration) wire.Object { return renderPortalConfiguration(x) }),
 		routes: []route{
 			on("POST /v1/billing_portal/configurations", "business_profile{headline:60? privacy_policy_url terms_of_service_url}! features{"+newPortalFeatures()+"}! default_return_url? login_page{enabled:bool!} metadata:map", portalConfigurations.create),

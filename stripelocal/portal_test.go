@@ -12,9 +12,9 @@ import (
 	"usher/stripelocal"
 )
 
-// portal is a customer with a plan, and a configuration to open portals with.
+// portal is a customer with a plan and a portal configuration.
 type portal struct {
-	*local
+	*testServer
 	sub      *stripe.Subscription
 	bigger   *stripe.Price
 	yearly   *stripe.Price
@@ -24,8 +24,8 @@ type portal struct {
 func newPortal(t *testing.T, proration string) *portal {
 	t.Helper()
 	l := start(t, stripelocal.Options{})
-	p := &portal{local: l, sub: l.subscribed(2)}
-	p.bigger, p.yearly = l.price("bigger", 3000, "month"), l.price("yearly", 9000, "year")
+	p := &portal{testServer: l, sub: l.createSubscription(2)}
+	p.bigger, p.yearly = l.createPrice("bigger", 3000, "month"), l.createPrice("yearly", 9000, "year")
 	on := &stripe.BillingPortalConfigurationFeaturesInvoiceHistoryParams{Enabled: stripe.Bool(true)}
 	p.features = &stripe.BillingPortalConfigurationFeaturesParams{
 		InvoiceHistory:      on,
@@ -46,7 +46,7 @@ func newPortal(t *testing.T, proration string) *portal {
 	return p
 }
 
-// open gives the address of a portal session.
+// open returns the URL of a new portal session.
 func (p *portal) open(change ...func(*stripe.BillingPortalSessionParams)) string {
 	p.t.Helper()
 	config := must[*stripe.BillingPortalConfiguration](p.t)(p.api.BillingPortalConfigurations.New(&stripe.BillingPortalConfigurationParams{
@@ -63,7 +63,7 @@ func (p *portal) open(change ...func(*stripe.BillingPortalSessionParams)) string
 
 var hiddenInput = regexp.MustCompile(`<input type="hidden" name="([^"]+)" value="([^"]*)">`)
 
-// hidden are the hidden fields of a page, to be sent back.
+// hidden returns the hidden fields of a page.
 func hidden(body string) url.Values {
 	form := url.Values{}
 	for _, m := range hiddenInput.FindAllStringSubmatch(body, -1) {
@@ -84,11 +84,11 @@ func TestPortalSwitchesThePlanForTheAmountShown(t *testing.T) {
 		}
 	}
 	confirm := p.browse("GET", home+"/subscriptions/"+p.sub.ID+"/confirm?price="+p.bigger.ID+"&quantity=3", nil)
-	// Half a period: 2 x $10 given back is $10.00, 3 x $30 for the rest is $45.00.
+	// Half a period: a credit of 2 x $10 is $10.00, a charge of 3 x $30 is $45.00.
 	if !strings.Contains(confirm.body, "Confirm and pay $35.00") || !strings.Contains(confirm.body, "$90.00 every month") {
 		t.Fatalf("confirm: %d %s", confirm.status, confirm.body)
 	}
-	p.time.Add(1000) // the amount shown stands, however long one looks at it
+	p.time.Add(1000) // the previewed amount stays valid
 	done := p.browse("POST", home+"/subscriptions/"+p.sub.ID+"/confirm", hidden(confirm.body))
 	if done.status != 303 {
 		t.Fatalf("confirming: %d %s", done.status, done.body)
@@ -102,10 +102,10 @@ func TestPortalSwitchesThePlanForTheAmountShown(t *testing.T) {
 	}
 }
 
-func TestPortalKeepsToItsConfiguration(t *testing.T) {
+func TestPortalFollowsItsConfiguration(t *testing.T) {
 	t.Parallel()
 	p := newPortal(t, "none")
-	foreign := p.price("foreign", 1, "month")
+	foreign := p.createPrice("foreign", 1, "month")
 	p.features.SubscriptionUpdate.DefaultAllowedUpdates = stripe.StringSlice([]string{"price"})
 	p.features.PaymentMethodUpdate.Enabled = stripe.Bool(false)
 	p.features.CustomerUpdate = nil
@@ -131,7 +131,7 @@ func TestPortalKeepsToItsConfiguration(t *testing.T) {
 	}
 }
 
-func TestPortalCancelAsksOnce(t *testing.T) {
+func TestPortalConfirmsCancellation(t *testing.T) {
 	t.Parallel()
 	p := newPortal(t, "none")
 	p.features.SubscriptionCancel.CancellationReason = &stripe.BillingPortalConfigurationFeaturesSubscriptionCancelCancellationReasonParams{
@@ -142,9 +142,9 @@ func TestPortalCancelAsksOnce(t *testing.T) {
 		t.Errorf("the first page cancels by itself: %s", shown.body)
 	}
 	path := home + "/subscriptions/" + p.sub.ID + "/cancel"
-	asked := p.browse("GET", path, nil)
-	if strings.Count(asked.body, `name="action" value="cancel"`) != 1 || !strings.Contains(asked.body, "http://app.test/back") || !strings.Contains(asked.body, "too_expensive") || strings.Contains(asked.body, "unused") {
-		t.Errorf("confirmation: %s", asked.body)
+	confirmation := p.browse("GET", path, nil)
+	if strings.Count(confirmation.body, `name="action" value="cancel"`) != 1 || !strings.Contains(confirmation.body, "http://app.test/back") || !strings.Contains(confirmation.body, "too_expensive") || strings.Contains(confirmation.body, "unused") {
+		t.Errorf("confirmation: %s", confirmation.body)
 	}
 	p.browse("POST", path, url.Values{"action": {"cancel"}, "feedback": {"too_expensive"}, "comment": {"Too much"}})
 	sub := p.subscription(p.sub.ID)
@@ -153,7 +153,7 @@ func TestPortalCancelAsksOnce(t *testing.T) {
 	}
 }
 
-func TestPortalCancelsAtOnceWhereItIsSetSo(t *testing.T) {
+func TestPortalCancelsImmediately(t *testing.T) {
 	t.Parallel()
 	p := newPortal(t, "none")
 	p.features.SubscriptionCancel.Mode = stripe.String("immediately")
@@ -188,11 +188,11 @@ func TestPortalCard(t *testing.T) {
 	if pm.Card.Last4 != "4444" || c.InvoiceSettings.DefaultPaymentMethod.ID != pm.ID || pm.Customer.ID != c.ID {
 		t.Errorf("card %s, default %s", pm.Card.Last4, c.InvoiceSettings.DefaultPaymentMethod.ID)
 	}
-	asked := p.browse("POST", path, card("4000002500003155"))
-	if !strings.HasPrefix(asked.location, "/c/authenticate/") {
-		t.Fatalf("an authentication card led to %q", asked.location)
+	redirect := p.browse("POST", path, card("4000002500003155"))
+	if !strings.HasPrefix(redirect.location, "/c/authenticate/") {
+		t.Fatalf("a card that requires authentication redirected to %q", redirect.location)
 	}
-	if back := p.browse("POST", asked.location, url.Values{"fail": {"1"}}); !strings.Contains(back.location, "/payment-method?failed=1") {
+	if back := p.browse("POST", redirect.location, url.Values{"fail": {"1"}}); !strings.Contains(back.location, "/payment-method?failed=1") {
 		t.Errorf("failing led to %q", back.location)
 	}
 	again := p.browse("POST", path, card("4000002500003155"))
@@ -319,7 +319,7 @@ func TestDeepLinks(t *testing.T) {
 func TestDeepLinksAreChecked(t *testing.T) {
 	t.Parallel()
 	p := newPortal(t, "none")
-	foreign := p.price("foreign", 1, "month")
+	foreign := p.createPrice("foreign", 1, "month")
 	config := must[*stripe.BillingPortalConfiguration](t)(p.api.BillingPortalConfigurations.New(&stripe.BillingPortalConfigurationParams{
 		BusinessProfile: &stripe.BillingPortalConfigurationBusinessProfileParams{Headline: stripe.String("Usher")}, Features: p.features,
 	}))
@@ -340,7 +340,7 @@ func TestDeepLinksAreChecked(t *testing.T) {
 	}
 }
 
-func TestForeignSitesCannotPost(t *testing.T) {
+func TestCrossOriginPostsAreRejected(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	for site, want := range map[string]int{"cross-site": 403, "same-origin": 200} {

@@ -8,15 +8,15 @@ import (
 	"github.com/stripe/stripe-go/v79"
 )
 
-// A switch in the portal ends a trial, and bills the new plan at once, even
-// where prorations are off.
+// A plan change in the portal ends a trial and bills the new plan immediately, even with
+// proration_behavior=none.
 func TestPortalSwitchEndsATrial(t *testing.T) {
 	p := newPortal(t, "none")
-	cs := p.checkout(p.sub.Customer.ID, p.sub.Items.Data[0].Price.ID, 2, func(c *stripe.CheckoutSessionParams) {
+	cs := p.createCheckoutSession(p.sub.Customer.ID, p.sub.Items.Data[0].Price.ID, 2, func(c *stripe.CheckoutSessionParams) {
 		c.SubscriptionData.TrialPeriodDays = stripe.Int64(14)
 	})
-	p.pay(cs.URL, "4242424242424242")
-	sub := p.subscriptionOf(cs.ID)
+	p.submitCheckout(cs.URL, "4242424242424242")
+	sub := p.subscriptionOfSession(cs.ID)
 	step := p.open() + "/subscriptions/" + sub.ID + "/confirm"
 	shown := p.browse("GET", step+"?price="+p.bigger.ID, nil)
 	if !strings.Contains(shown.body, "Confirm and pay $60.00") {

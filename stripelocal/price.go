@@ -34,7 +34,7 @@ type prices struct{ *request }
 func priceResource() resource {
 	return resource{
 		objectType: "price",
-		render: finder(func(s *store) *table[*Price] { return s.Prices },
+		render: renderFrom(func(s *store) *table[*Price] { return s.Prices },
 			bind(prices.render)),
 		routes: []route{
 			on("POST /v1/prices", priceCore+priceMore+"lookup_key:200 metadata:map billing_scheme:per_unit|tiered product product_data{active:bool id metadata:map name! statement_descriptor:22 tax_code unit_label:12}", prices.create),
@@ -296,7 +296,7 @@ func planResource() resource {
 	}}
 }
 
-// periodAfter is the first end of a billing period after moment, counted from anchor.
-func (p *Price) periodAfter(anchor, moment int64) int64 {
-	return wire.PeriodAfter(anchor, p.Interval, p.IntervalCount, moment)
+// periodAfter is the first end of a billing period after a time, counted from anchor.
+func (p *Price) periodAfter(anchor, after int64) int64 {
+	return wire.PeriodAfter(anchor, p.Interval, p.IntervalCount, after)
 }

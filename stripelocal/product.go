@@ -32,7 +32,7 @@ type products struct{ *request }
 func productResource() resource {
 	return resource{
 		objectType: "product",
-		render: finder(func(s *store) *table[*Product] { return s.Products },
+		render: renderFrom(func(s *store) *table[*Product] { return s.Products },
 			bind(products.render)),
 		routes: []route{
 			on("POST /v1/products", productParams+"id name! default_price_data{currency! unit_amount:int unit_amount_decimal:decimal recurring{interval:day|week|month|year! interval_count:int} tax_behavior:exclusive|inclusive|unspecified}", products.create),
@@ -143,9 +143,9 @@ func (h products) delete(in *input) (any, error) {
 	if len(h.store.Prices.by("product", p.ID)) > 0 {
 		return nil, wire.Invalid("", "", "This product cannot be deleted because it has one or more user-created prices.")
 	}
-	whole := h.render(p)
+	rendered := h.render(p)
 	p.Deleted = true
-	h.emit("product.deleted", whole)
+	h.emit("product.deleted", rendered)
 	return h.render(p), nil
 }
 

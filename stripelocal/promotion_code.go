@@ -31,7 +31,7 @@ type promotionCodes struct{ *request }
 func promotionCodeResource() resource {
 	return resource{
 		objectType: "promotion_code",
-		render: finder(func(s *store) *table[*PromotionCode] { return s.PromotionCodes },
+		render: renderFrom(func(s *store) *table[*PromotionCode] { return s.PromotionCodes },
 			bind(promotionCodes.render)),
 		routes: []route{
 			on("POST /v1/promotion_codes", "coupon! code:500 active:bool customer expires_at:time max_redemptions:int metadata:map restrictions{first_time_transaction:bool minimum_amount:int minimum_amount_currency}", promotionCodes.create),

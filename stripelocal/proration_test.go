@@ -9,8 +9,8 @@ import (
 	"usher/stripelocal"
 )
 
-// priced is one price per interval in a currency.
-func (l *local) priced(currency string, amount float64, interval string) string {
+// createPriceIn creates a price in a currency.
+func (l *testServer) createPriceIn(currency string, amount float64, interval string) string {
 	l.t.Helper()
 	return must[*stripe.Price](l.t)(l.api.Prices.New(&stripe.PriceParams{
 		Currency: stripe.String(currency), UnitAmountDecimal: stripe.Float64(amount),
@@ -19,14 +19,14 @@ func (l *local) priced(currency string, amount float64, interval string) string 
 	})).ID
 }
 
-// prorationCase is a change on a day of April, whose thirty days are the period.
+// prorationCase is a change on a day of April. The period is its thirty days.
 type prorationCase struct {
 	source   string
 	currency string
-	from, to float64 // prices; to 0 is the same
-	had, has int64   // seats
+	from, to float64 // prices; a to of 0 is no change
+	had, has int64   // quantities
 	day      int64
-	want     []int64 // proration lines
+	want     []int64 // amounts of the proration lines
 }
 
 func prorationCases() []prorationCase {
@@ -52,15 +52,15 @@ func TestProrationLines(t *testing.T) {
 	for _, c := range prorationCases() {
 		t.Run(strings.ReplaceAll(c.source, "/", " of "), func(t *testing.T) {
 			l := start(t, stripelocal.Options{})
-			k := l.onClock("pm_card_visa")
-			sub := k.subscribe(l.priced(c.currency, c.from, "month"), c.had)
+			k := l.createOnTestClock("pm_card_visa")
+			sub := k.subscribe(l.createPriceIn(c.currency, c.from, "month"), c.had)
 			if c.day > 0 {
 				k.advance(noon + c.day*day)
 			}
-			got := must[*stripe.Subscription](t)(l.change(sub, func(p *stripe.SubscriptionParams) {
+			got := must[*stripe.Subscription](t)(l.updateSubscription(sub, func(p *stripe.SubscriptionParams) {
 				p.Items[0].Quantity = stripe.Int64(c.has)
 				if c.to != 0 {
-					p.Items[0].Price = stripe.String(l.priced(c.currency, c.to, "month"))
+					p.Items[0].Price = stripe.String(l.createPriceIn(c.currency, c.to, "month"))
 				}
 			}, behavior("always_invoice")))
 			var lines []int64
@@ -84,54 +84,55 @@ func TestProrationLines(t *testing.T) {
 	}
 }
 
-// What a preview shows is what the change and the renewal bill, to the minor unit (API reference: preview an invoice).
+// A preview shows what the change and the renewal bill, to the minor unit (API reference: preview
+// an invoice).
 func TestPreviewIsWhatIsBilled(t *testing.T) {
 	t.Parallel()
 	cases := []struct {
 		name     string
 		behavior string
-		change   func(l *local, p *stripe.InvoiceUpcomingSubscriptionDetailsItemParams)
+		change   func(l *testServer, p *stripe.InvoiceUpcomingSubscriptionDetailsItemParams)
 	}{
-		{"seats up, at once", "always_invoice", func(_ *local, p *stripe.InvoiceUpcomingSubscriptionDetailsItemParams) {
+		{"seats up, at once", "always_invoice", func(_ *testServer, p *stripe.InvoiceUpcomingSubscriptionDetailsItemParams) {
 			p.Quantity = stripe.Int64(9)
 		}},
-		{"seats down, at once", "always_invoice", func(_ *local, p *stripe.InvoiceUpcomingSubscriptionDetailsItemParams) {
+		{"seats down, at once", "always_invoice", func(_ *testServer, p *stripe.InvoiceUpcomingSubscriptionDetailsItemParams) {
 			p.Quantity = stripe.Int64(2)
 		}},
-		{"seats up, with the next invoice", "create_prorations", func(_ *local, p *stripe.InvoiceUpcomingSubscriptionDetailsItemParams) {
+		{"seats up, with the next invoice", "create_prorations", func(_ *testServer, p *stripe.InvoiceUpcomingSubscriptionDetailsItemParams) {
 			p.Quantity = stripe.Int64(7)
 		}},
-		{"seats down, not prorated", "none", func(_ *local, p *stripe.InvoiceUpcomingSubscriptionDetailsItemParams) {
+		{"seats down, not prorated", "none", func(_ *testServer, p *stripe.InvoiceUpcomingSubscriptionDetailsItemParams) {
 			p.Quantity = stripe.Int64(1)
 		}},
-		{"another price", "create_prorations", func(l *local, p *stripe.InvoiceUpcomingSubscriptionDetailsItemParams) {
-			p.Price, p.Quantity = stripe.String(l.priced("usd", 2501, "month")), stripe.Int64(4)
+		{"another price", "create_prorations", func(l *testServer, p *stripe.InvoiceUpcomingSubscriptionDetailsItemParams) {
+			p.Price, p.Quantity = stripe.String(l.createPriceIn("usd", 2501, "month")), stripe.Int64(4)
 		}},
-		{"another interval", "create_prorations", func(l *local, p *stripe.InvoiceUpcomingSubscriptionDetailsItemParams) {
-			p.Price, p.Quantity = stripe.String(l.priced("usd", 9900, "year")), stripe.Int64(5)
+		{"another interval", "create_prorations", func(l *testServer, p *stripe.InvoiceUpcomingSubscriptionDetailsItemParams) {
+			p.Price, p.Quantity = stripe.String(l.createPriceIn("usd", 9900, "year")), stripe.Int64(5)
 		}},
-		{"another interval, not prorated", "none", func(l *local, p *stripe.InvoiceUpcomingSubscriptionDetailsItemParams) {
-			p.Price, p.Quantity = stripe.String(l.priced("usd", 9900, "year")), stripe.Int64(5)
+		{"another interval, not prorated", "none", func(l *testServer, p *stripe.InvoiceUpcomingSubscriptionDetailsItemParams) {
+			p.Price, p.Quantity = stripe.String(l.createPriceIn("usd", 9900, "year")), stripe.Int64(5)
 		}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			l := start(t, stripelocal.Options{})
-			k := l.onClock("pm_card_visa")
-			sub := k.subscribe(l.priced("usd", 1099, "month"), 5)
+			k := l.createOnTestClock("pm_card_visa")
+			sub := k.subscribe(l.createPriceIn("usd", 1099, "month"), 5)
 			k.advance(noon + 11*day + 7777)
 			item := &stripe.InvoiceUpcomingSubscriptionDetailsItemParams{ID: stripe.String(sub.Items.Data[0].ID)}
 			c.change(l, item)
-			ask := &stripe.InvoiceUpcomingParams{
+			params := &stripe.InvoiceUpcomingParams{
 				Subscription:        stripe.String(sub.ID),
 				SubscriptionDetails: &stripe.InvoiceUpcomingSubscriptionDetailsParams{Items: []*stripe.InvoiceUpcomingSubscriptionDetailsItemParams{item}, ProrationBehavior: stripe.String(c.behavior)},
 			}
 			date := noon + 10*day + 4321
 			if c.behavior != "none" {
-				ask.SubscriptionDetails.ProrationDate = stripe.Int64(date)
+				params.SubscriptionDetails.ProrationDate = stripe.Int64(date)
 			}
-			shown := must[*stripe.Invoice](t)(l.api.Invoices.Upcoming(ask))
-			must[*stripe.Subscription](t)(l.change(sub, func(p *stripe.SubscriptionParams) {
+			shown := must[*stripe.Invoice](t)(l.api.Invoices.Upcoming(params))
+			must[*stripe.Subscription](t)(l.updateSubscription(sub, func(p *stripe.SubscriptionParams) {
 				p.Items[0].Price, p.Items[0].Quantity = item.Price, item.Quantity
 				if c.behavior != "none" {
 					p.ProrationDate = stripe.Int64(date)
@@ -152,8 +153,8 @@ func TestPreviewIsWhatIsBilled(t *testing.T) {
 	}
 }
 
-// secondInvoice is the one after a subscription's first.
-func secondInvoice(t *testing.T, l *local, customer string) *stripe.Invoice {
+// secondInvoice returns the invoice after a subscription's first one.
+func secondInvoice(t *testing.T, l *testServer, customer string) *stripe.Invoice {
 	t.Helper()
 	var all []*stripe.Invoice
 	for it := l.api.Invoices.List(&stripe.InvoiceListParams{Customer: stripe.String(customer)}); it.Next(); {
@@ -165,12 +166,12 @@ func secondInvoice(t *testing.T, l *local, customer string) *stripe.Invoice {
 	return all[len(all)-2]
 }
 
-// create_preview is the same by POST.
+// create_preview is the same with POST.
 func TestCreatePreview(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
-	k := l.onClock("pm_card_visa")
-	sub := k.subscribe(l.priced("usd", 1000, "month"), 2)
+	k := l.createOnTestClock("pm_card_visa")
+	sub := k.subscribe(l.createPriceIn("usd", 1000, "month"), 2)
 	got := must[*stripe.Invoice](t)(l.api.Invoices.CreatePreview(&stripe.InvoiceCreatePreviewParams{Subscription: stripe.String(sub.ID)}))
 	if got.AmountDue != 2000 || got.Created != sub.CurrentPeriodEnd || got.BillingReason != "upcoming" || got.NextPaymentAttempt != sub.CurrentPeriodEnd+3600 || got.Lines.Data[0].Period.Start != sub.CurrentPeriodEnd {
 		t.Errorf("due %d, reason %s, next try %d, line from %d", got.AmountDue, got.BillingReason, got.NextPaymentAttempt, got.Lines.Data[0].Period.Start)
@@ -183,35 +184,36 @@ func TestCreatePreview(t *testing.T) {
 	wantError(t, err, 404, stripe.ErrorCodeInvoiceUpcomingNone, stripe.ErrorTypeInvalidRequest)
 }
 
-// An interval change, free to paid and a moved anchor bill at once, also under none; anything else waits.
-func TestWhatBillsAtOnce(t *testing.T) {
+// An interval change, a change from free to paid and a reset anchor are billed immediately, even
+// with proration_behavior=none. Other changes are not.
+func TestChangesBilledImmediately(t *testing.T) {
 	t.Parallel()
 	cases := []struct {
 		name   string
 		from   float64
-		change func(l *local, p *stripe.SubscriptionParams)
+		change func(l *testServer, p *stripe.SubscriptionParams)
 		moved  bool
 		total  int64
 	}{
-		{"another interval", 1000, func(l *local, p *stripe.SubscriptionParams) {
-			p.Items[0].Price = stripe.String(l.priced("usd", 9000, "year"))
+		{"another interval", 1000, func(l *testServer, p *stripe.SubscriptionParams) {
+			p.Items[0].Price = stripe.String(l.createPriceIn("usd", 9000, "year"))
 		}, true, 9000},
-		{"free to paid", 0, func(l *local, p *stripe.SubscriptionParams) {
-			p.Items[0].Price = stripe.String(l.priced("usd", 700, "month"))
+		{"free to paid", 0, func(l *testServer, p *stripe.SubscriptionParams) {
+			p.Items[0].Price = stripe.String(l.createPriceIn("usd", 700, "month"))
 		}, true, 700},
-		{"the anchor", 1000, func(_ *local, p *stripe.SubscriptionParams) { p.BillingCycleAnchorNow = stripe.Bool(true) }, true, 1000},
-		{"another price", 1000, func(l *local, p *stripe.SubscriptionParams) {
-			p.Items[0].Price = stripe.String(l.priced("usd", 700, "month"))
+		{"the anchor", 1000, func(_ *testServer, p *stripe.SubscriptionParams) { p.BillingCycleAnchorNow = stripe.Bool(true) }, true, 1000},
+		{"another price", 1000, func(l *testServer, p *stripe.SubscriptionParams) {
+			p.Items[0].Price = stripe.String(l.createPriceIn("usd", 700, "month"))
 		}, false, 0},
-		{"a trial", 1000, func(_ *local, p *stripe.SubscriptionParams) { p.TrialEnd = stripe.Int64(noon + 20*day) }, true, 0},
+		{"a trial", 1000, func(_ *testServer, p *stripe.SubscriptionParams) { p.TrialEnd = stripe.Int64(noon + 20*day) }, true, 0},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			l := start(t, stripelocal.Options{})
-			k := l.onClock("pm_card_visa")
-			sub := k.subscribe(l.priced("usd", c.from, "month"), 1)
+			k := l.createOnTestClock("pm_card_visa")
+			sub := k.subscribe(l.createPriceIn("usd", c.from, "month"), 1)
 			k.advance(noon + 10*day)
-			got := must[*stripe.Subscription](t)(l.change(sub, behavior("none"), func(p *stripe.SubscriptionParams) { c.change(l, p) }))
+			got := must[*stripe.Subscription](t)(l.updateSubscription(sub, behavior("none"), func(p *stripe.SubscriptionParams) { c.change(l, p) }))
 			if moved := got.CurrentPeriodStart == noon+10*day; moved != c.moved || (got.LatestInvoice.ID != sub.LatestInvoice.ID) != c.moved {
 				t.Fatalf("a new period: %v, want %v; invoice %s", moved, c.moved, got.LatestInvoice.BillingReason)
 			}
@@ -222,20 +224,20 @@ func TestWhatBillsAtOnce(t *testing.T) {
 	}
 }
 
-// A new price means one seat unless the quantity is passed along (API reference: subscription items).
+// A new price without a quantity has quantity one (API reference: subscription items).
 func TestAPriceChangeResetsTheQuantity(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
-	k := l.onClock("pm_card_visa")
-	sub := k.subscribe(l.priced("usd", 1000, "month"), 5)
-	other := l.priced("usd", 1200, "month")
-	got := must[*stripe.Subscription](t)(l.change(sub, func(p *stripe.SubscriptionParams) { p.Items[0].Price = stripe.String(other) }))
+	k := l.createOnTestClock("pm_card_visa")
+	sub := k.subscribe(l.createPriceIn("usd", 1000, "month"), 5)
+	other := l.createPriceIn("usd", 1200, "month")
+	got := must[*stripe.Subscription](t)(l.updateSubscription(sub, func(p *stripe.SubscriptionParams) { p.Items[0].Price = stripe.String(other) }))
 	if item := got.Items.Data[0]; item.Quantity != 1 || item.Price.ID != other || item.ID != sub.Items.Data[0].ID {
 		t.Errorf("%d of %s as %s", item.Quantity, item.Price.ID, item.ID)
 	}
 }
 
-func TestABalanceAndAMinimum(t *testing.T) {
+func TestBalanceAndMinimumCharge(t *testing.T) {
 	t.Parallel()
 	cases := []struct {
 		name             string
@@ -256,9 +258,9 @@ func TestABalanceAndAMinimum(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			l := start(t, stripelocal.Options{})
-			k := l.onClock("pm_card_visa")
+			k := l.createOnTestClock("pm_card_visa")
 			must[*stripe.Customer](t)(l.api.Customers.Update(k.customer, &stripe.CustomerParams{Balance: stripe.Int64(c.balance)}))
-			sub := k.subscribe(l.priced(c.currency, c.amount, "month"), 1)
+			sub := k.subscribe(l.createPriceIn(c.currency, c.amount, "month"), 1)
 			inv := l.invoice(sub.LatestInvoice.ID)
 			after := must[*stripe.Customer](t)(l.api.Customers.Get(k.customer, nil)).Balance
 			if sub.Status != "active" || inv.Status != "paid" || inv.AmountPaid != c.paid || inv.AmountDue != c.due || inv.EndingBalance != c.after || after != c.after {

@@ -30,7 +30,7 @@ type refunds struct{ *request }
 func refundResource() resource {
 	return resource{
 		objectType: "refund",
-		render: finder(func(s *store) *table[*Refund] { return s.Refunds },
+		render: renderFrom(func(s *store) *table[*Refund] { return s.Refunds },
 			bind(refunds.render)),
 		scheduleTimers: func(r *request) {
 			for _, refund := range r.store.Refunds.all {

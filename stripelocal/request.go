@@ -23,18 +23,18 @@ type request struct {
 }
 
 // transact runs f under the lock, after everything that is due.
-func (s *Server) transact(c requestInfo, f func(r *request) error) error {
+func (s *Server) transact(info requestInfo, f func(r *request) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.runDue(accountClock, s.clock())
-	r := s.newRequest(s.clock(), c)
+	r := s.newRequest(s.clock(), info)
 	err := f(r)
 	r.commit()
 	return err
 }
 
-func (s *Server) newRequest(at int64, c requestInfo) *request {
-	r := &request{Server: s, now: at, info: c}
+func (s *Server) newRequest(at int64, info requestInfo) *request {
+	r := &request{Server: s, now: at, info: info}
 	r.handlers = handlersOf(r)
 	return r
 }

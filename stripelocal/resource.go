@@ -7,11 +7,11 @@ import "usher/stripelocal/wire"
 type resource struct {
 	objectType     string           // as in references
 	routes         []route          // empty for types that are only referenced
-	render         renderByID       // nil if it cannot be expanded
+	render         renderFunc       // nil if it cannot be expanded
 	scheduleTimers func(r *request) // schedules the timers of loaded rows; may be nil
 }
 
-type renderByID func(r *request, id string) (wire.Object, bool)
+type renderFunc func(r *request, id string) (wire.Object, bool)
 
 // route is one API call: "METHOD /v1/path/{id}", its parameters besides expand[] (see wire.Schema)
 // and its handler.
@@ -57,8 +57,8 @@ func resources() []resource {
 	}
 }
 
-// finder makes a renderer by id from a table and a row renderer.
-func finder[T row](table func(*store) *table[T], render func(*request, T) wire.Object) renderByID {
+// renderFrom makes a renderer by id from a table and a row renderer.
+func renderFrom[T row](table func(*store) *table[T], render func(*request, T) wire.Object) renderFunc {
 	return func(r *request, id string) (wire.Object, bool) {
 		found, ok := table(r.store).get(id)
 		if !ok {

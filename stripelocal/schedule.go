@@ -46,7 +46,7 @@ type schedules struct{ *request }
 func scheduleResource() resource {
 	return resource{
 		objectType: "subscription_schedule",
-		render: finder(func(s *store) *table[*SubscriptionSchedule] { return s.SubscriptionSchedules },
+		render: renderFrom(func(s *store) *table[*SubscriptionSchedule] { return s.SubscriptionSchedules },
 			bind(schedules.render)),
 		routes: []route{
 			on("POST /v1/subscription_schedules", phaseParams+"currency} "+scheduleParams+"customer from_subscription start_date:when", schedules.create),
@@ -235,14 +235,14 @@ func (h schedules) phasesFromParams(in *input, customer string, now int64, curre
 }
 
 func (h schedules) phaseFromParams(p wire.Params, begin, now int64, currency string) (SchedulePhase, error) {
-	moment := func(name string, otherwise int64) int64 {
+	timeOf := func(name string, otherwise int64) int64 {
 		if p.String(name) == "now" {
 			return now
 		}
 		return p.IntOr(name, otherwise)
 	}
 	phase := SchedulePhase{
-		StartDate: moment("start_date", begin), Metadata: p.Metadata(), ProrationBehavior: p.String("proration_behavior"),
+		StartDate: timeOf("start_date", begin), Metadata: p.Metadata(), ProrationBehavior: p.String("proration_behavior"),
 		CollectionMethod: p.String("collection_method"), DefaultPaymentMethod: p.String("default_payment_method"), Description: p.String("description"),
 	}
 	for _, i := range p.List("items") {
@@ -259,8 +259,8 @@ func (h schedules) phaseFromParams(p wire.Params, begin, now int64, currency str
 		return phase, wire.MissingParam(p.Name("items"))
 	}
 	first, _ := h.store.Prices.get(phase.Items[0].Price)
-	phase.EndDate = moment("end_date", wire.AddIntervals(phase.StartDate, first.Interval, first.IntervalCount*max(1, p.IntOr("iterations", 1))))
-	if phase.TrialEnd = moment("trial_end", 0); p.Bool("trial") {
+	phase.EndDate = timeOf("end_date", wire.AddIntervals(phase.StartDate, first.Interval, first.IntervalCount*max(1, p.IntOr("iterations", 1))))
+	if phase.TrialEnd = timeOf("trial_end", 0); p.Bool("trial") {
 		phase.TrialEnd = phase.EndDate
 	}
 	if phase.EndDate <= phase.StartDate || p.Has("end_date") && p.Has("iterations") {

@@ -53,9 +53,9 @@ func (h schedules) phaseItems(sub *Subscription, phase SchedulePhase) []plannedI
 // phaseChange is the transition into a phase as a subscription change.
 func (h schedules) phaseChange(sub *Subscription, phase SchedulePhase, behavior string) subscriptionChange {
 	ch := subscriptionChange{prorationBehavior: behavior}
-	wanted := map[string]plannedItem{}
+	planned := map[string]plannedItem{}
 	for _, i := range h.phaseItems(sub, phase) {
-		wanted[i.ID] = i
+		planned[i.ID] = i
 		if _, exists := h.store.SubscriptionItems.get(i.ID); !exists {
 			price, _ := h.store.Prices.get(i.Price)
 			ch.items = append(ch.items, itemChange{price: price, quantity: i.Quantity})
@@ -63,7 +63,7 @@ func (h schedules) phaseChange(sub *Subscription, phase SchedulePhase, behavior 
 	}
 	for _, item := range h.subscriptions.items(sub) {
 		c := itemChange{item: item}
-		if i, kept := wanted[item.ID]; kept {
+		if i, kept := planned[item.ID]; kept {
 			c.price, _ = h.store.Prices.get(i.Price)
 			c.quantity = i.Quantity
 		}

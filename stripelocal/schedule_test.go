@@ -8,13 +8,14 @@ import (
 	"usher/stripelocal"
 )
 
-// downgraded is a subscription of five seats that goes to a cheaper price with three at the end of its period.
-func downgraded(t *testing.T) (*clocked, *stripe.Subscription, *stripe.SubscriptionSchedule, string) {
+// scheduledDowngrade is a subscription with quantity five whose schedule changes it to a cheaper
+// price with quantity three at the end of the period.
+func scheduledDowngrade(t *testing.T) (*clockCustomer, *stripe.Subscription, *stripe.SubscriptionSchedule, string) {
 	t.Helper()
 	l := start(t, stripelocal.Options{})
-	k := l.onClock("pm_card_visa")
-	sub := k.subscribe(l.priced("usd", 2000, "month"), 5)
-	cheap := l.priced("usd", 900, "month")
+	k := l.createOnTestClock("pm_card_visa")
+	sub := k.subscribe(l.createPriceIn("usd", 2000, "month"), 5)
+	cheap := l.createPriceIn("usd", 900, "month")
 	x := must[*stripe.SubscriptionSchedule](t)(l.api.SubscriptionSchedules.New(&stripe.SubscriptionScheduleParams{FromSubscription: stripe.String(sub.ID)}))
 	x = must[*stripe.SubscriptionSchedule](t)(l.api.SubscriptionSchedules.Update(x.ID, &stripe.SubscriptionScheduleParams{
 		EndBehavior: stripe.String("release"),
@@ -33,7 +34,7 @@ func downgraded(t *testing.T) (*clocked, *stripe.Subscription, *stripe.Subscript
 }
 
 func TestAScheduleDowngradesAtThePeriodsEnd(t *testing.T) {
-	k, sub, x, cheap := downgraded(t)
+	k, sub, x, cheap := scheduledDowngrade(t)
 	if sub.Schedule == nil || sub.Schedule.ID != x.ID || sub.Items.Data[0].Quantity != 5 || len(x.Phases) != 2 || x.Phases[1].EndDate != noon+61*day {
 		t.Fatalf("schedule %v, %d seats, phases %d", sub.Schedule, sub.Items.Data[0].Quantity, len(x.Phases))
 	}
@@ -52,11 +53,11 @@ func TestAScheduleDowngradesAtThePeriodsEnd(t *testing.T) {
 	if got = k.subscription(sub.ID); got.Schedule != nil || got.LatestInvoice.AmountPaid != 2700 || got.Status != "active" {
 		t.Errorf("after the last phase: schedule %v, %s", got.Schedule, got.Status)
 	}
-	wantOrder(t, k.local, "subscription_schedule.created", "subscription_schedule.updated", "customer.subscription.updated", "subscription_schedule.updated", "subscription_schedule.released")
+	wantOrder(t, k.testServer, "subscription_schedule.created", "subscription_schedule.updated", "customer.subscription.updated", "subscription_schedule.updated", "subscription_schedule.released")
 }
 
 func TestAScheduleIsReleased(t *testing.T) {
-	k, sub, x, _ := downgraded(t)
+	k, sub, x, _ := scheduledDowngrade(t)
 	_, err := k.api.Subscriptions.Update(sub.ID, &stripe.SubscriptionParams{CancelAtPeriodEnd: stripe.Bool(true)})
 	wantError(t, err, 400, "", stripe.ErrorTypeInvalidRequest)
 	x = must[*stripe.SubscriptionSchedule](t)(k.api.SubscriptionSchedules.Release(x.ID, nil))
@@ -70,7 +71,7 @@ func TestAScheduleIsReleased(t *testing.T) {
 }
 
 func TestAScheduleEndsWithItsSubscription(t *testing.T) {
-	k, sub, x, _ := downgraded(t)
+	k, sub, x, _ := scheduledDowngrade(t)
 	must[*stripe.Subscription](t)(k.api.Subscriptions.Cancel(sub.ID, &stripe.SubscriptionCancelParams{}))
 	if x = must[*stripe.SubscriptionSchedule](t)(k.api.SubscriptionSchedules.Get(x.ID, nil)); x.Status != "canceled" {
 		t.Errorf("it is %s", x.Status)
@@ -79,11 +80,11 @@ func TestAScheduleEndsWithItsSubscription(t *testing.T) {
 
 func TestAScheduleCancelsAtItsEnd(t *testing.T) {
 	l := start(t, stripelocal.Options{})
-	k := l.onClock("pm_card_visa")
+	k := l.createOnTestClock("pm_card_visa")
 	x := must[*stripe.SubscriptionSchedule](t)(l.api.SubscriptionSchedules.New(&stripe.SubscriptionScheduleParams{
 		Customer: stripe.String(k.customer), StartDateNow: stripe.Bool(true), EndBehavior: stripe.String("cancel"),
 		Phases: []*stripe.SubscriptionSchedulePhaseParams{{
-			Items: []*stripe.SubscriptionSchedulePhaseItemParams{{Price: stripe.String(l.priced("usd", 900, "month")), Quantity: stripe.Int64(2)}}, Iterations: stripe.Int64(2),
+			Items: []*stripe.SubscriptionSchedulePhaseItemParams{{Price: stripe.String(l.createPriceIn("usd", 900, "month")), Quantity: stripe.Int64(2)}}, Iterations: stripe.Int64(2),
 		}},
 	}))
 	k.advance(noon + 35*day)

@@ -178,14 +178,14 @@ func (c clause) holds(o wire.Object) bool {
 		at, _ := o["created"].(int64)
 		return c.compare(at)
 	}
-	text, there := c.read(o)
+	text, exists := c.read(o)
 	switch {
 	case c.null:
-		return !there
+		return !exists
 	case c.operator == "~":
-		return there && strings.Contains(strings.ToLower(text), strings.ToLower(c.value))
+		return exists && strings.Contains(strings.ToLower(text), strings.ToLower(c.value))
 	}
-	return there && strings.EqualFold(text, c.value)
+	return exists && strings.EqualFold(text, c.value)
 }
 
 func (c clause) compare(at int64) bool {
@@ -216,7 +216,7 @@ func (c clause) read(o wire.Object) (string, bool) {
 	case bool:
 		return strconv.FormatBool(v), true
 	case wire.Reference:
-		return v.Id, v.Id != ""
+		return v.ID, v.ID != ""
 	}
 	return "", false
 }

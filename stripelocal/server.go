@@ -38,7 +38,7 @@ type Server struct {
 	handler     http.Handler
 	stateWriter *stateWriter
 	webhooks    *webhookDispatcher
-	renderers   map[string]renderByID
+	renderers   map[string]renderFunc
 	routes      map[string]boundRoute // by pattern, for API calls from pages
 	templates   *pages.Set
 	faults      *Faults

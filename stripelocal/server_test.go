@@ -17,7 +17,7 @@ import (
 	"usher/stripelocal"
 )
 
-func TestCustomerKeepsOneResultPerIdempotencyKey(t *testing.T) {
+func TestIdempotencyKeyReplaysTheResponse(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	create := func(email string) (*stripe.Customer, error) {
@@ -27,7 +27,7 @@ func TestCustomerKeepsOneResultPerIdempotencyKey(t *testing.T) {
 	}
 	first := must[*stripe.Customer](t)(create("ada@example.com"))
 	if first.LastResponse.Header.Get("Idempotent-Replayed") != "" {
-		t.Error("the first answer says it is a replay")
+		t.Error("the first response is marked as a replay")
 	}
 	second := must[*stripe.Customer](t)(create("ada@example.com"))
 	if second.ID != first.ID || second.LastResponse.Header.Get("Idempotent-Replayed") != "true" {
@@ -51,7 +51,7 @@ func wantError(t *testing.T, err error, status int, code stripe.ErrorCode, kind 
 	}
 }
 
-func TestErrorsAreStripes(t *testing.T) {
+func TestErrorsHaveStripesShape(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	unknown := &stripe.CustomerParams{}
@@ -101,8 +101,8 @@ func TestKeysAreChecked(t *testing.T) {
 func TestPriceByLookupKey(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
-	old := l.price("pro_monthly", 1000, "month")
-	other := l.price("starter_monthly", 500, "month")
+	old := l.createPrice("pro_monthly", 1000, "month")
+	other := l.createPrice("starter_monthly", 500, "month")
 	moved := must[*stripe.Price](t)(l.api.Prices.New(&stripe.PriceParams{
 		Currency: stripe.String("usd"), UnitAmount: stripe.Int64(1200), Product: stripe.String(old.Product.ID),
 		Recurring: &stripe.PriceRecurringParams{Interval: stripe.String("month")},
@@ -131,7 +131,7 @@ func TestListsPageThroughEverythingOnce(t *testing.T) {
 	l := start(t, stripelocal.Options{})
 	var made []string
 	for range 23 {
-		made = append([]string{l.customer().ID}, made...)
+		made = append([]string{l.createCustomer().ID}, made...)
 	}
 	p := &stripe.CustomerListParams{}
 	p.Limit = stripe.Int64(5)
@@ -156,14 +156,14 @@ func TestListsPageThroughEverythingOnce(t *testing.T) {
 	}
 }
 
-func TestWebhookIsSignedAndComesAgainAfterA500(t *testing.T) {
+func TestWebhookIsSignedAndRetriedAfterA500(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
-	in := newInbox(t, 1)
+	in := newWebhookReceiver(t, 1)
 	l.EnsureWebhookEndpoint(in.url, testSecret, "customer.created")
 	l.EnsureWebhookEndpoint(in.url, testSecret, "customer.created")
-	c := l.customer()
-	e := in.wait("customer.created")
+	c := l.createCustomer()
+	e := in.waitFor("customer.created")
 	if e.GetObjectValue("id") != c.ID || e.APIVersion != stripelocal.APIVersion {
 		t.Errorf("event is about %s at %s", e.GetObjectValue("id"), e.APIVersion)
 	}
@@ -182,7 +182,7 @@ type delivery struct {
 	Type     string
 }
 
-func (l *local) deliveries() []delivery {
+func (l *testServer) deliveries() []delivery {
 	l.t.Helper()
 	res, err := http.Get(l.url + "/_usher/deliveries")
 	if err != nil {
@@ -197,8 +197,8 @@ func (l *local) deliveries() []delivery {
 	return out
 }
 
-// until polls a condition that the background brings about.
-func (l *local) until(what string, ok func() bool) {
+// until polls until a condition holds that a background goroutine brings about.
+func (l *testServer) until(what string, ok func() bool) {
 	l.t.Helper()
 	deadline := time.Now().Add(time.Minute)
 	for !ok() {
@@ -208,11 +208,11 @@ func (l *local) until(what string, ok func() bool) {
 	}
 }
 
-func TestStateFileForgetsNothing(t *testing.T) {
+func TestStateFileRestoresEverything(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "deep", "stripe.json")
 	l := start(t, stripelocal.Options{StatePath: path})
-	sub := l.subscribed(3)
+	sub := l.createSubscription(3)
 	key := &stripe.CustomerParams{Name: stripe.String("Once")}
 	key.SetIdempotencyKey("once")
 	once := must[*stripe.Customer](t)(l.api.Customers.New(key))
@@ -235,7 +235,7 @@ func TestStateFileForgetsNothing(t *testing.T) {
 	if !strings.HasPrefix(kept.LatestInvoice.HostedInvoiceURL, again.url) {
 		t.Errorf("hosted URL %s is not of the new origin %s", kept.LatestInvoice.HostedInvoiceURL, again.url)
 	}
-	if c := again.customer(); c.ID == once.ID {
+	if c := again.createCustomer(); c.ID == once.ID {
 		t.Error("an id was given twice")
 	}
 }

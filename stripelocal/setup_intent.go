@@ -27,7 +27,7 @@ type setupIntents struct{ *request }
 func setupIntentResource() resource {
 	return resource{
 		objectType: "setup_intent",
-		render: finder(func(s *store) *table[*SetupIntent] { return s.SetupIntents },
+		render: renderFrom(func(s *store) *table[*SetupIntent] { return s.SetupIntents },
 			bind(setupIntents.render)),
 		routes: setupIntentRoutes(),
 	}

@@ -24,7 +24,7 @@ func (h sources) create(in *input) (any, error) {
 	}
 	card, err := h.paymentMethods.fromToken(in.String("source"), "source", "card_1")
 	if err == nil {
-		err = h.paymentMethods.checkAttachable(card, c.ID)
+		err = checkAttachable(card, c.ID)
 	}
 	if err != nil {
 		return nil, err
@@ -55,10 +55,10 @@ func (h sources) delete(in *input) (any, error) {
 	if !ok || !isSource(card) || card.Customer != in.pathValue("id") {
 		return nil, wire.NotFound("source", in.pathValue("source"), "id")
 	}
-	whole := renderCard(card)
+	rendered := renderCard(card)
 	h.paymentMethods.clearDefaults(card)
 	h.store.PaymentMethods.change(card, func() { card.Customer, card.Consumed = "", true })
-	h.emit("customer.source.deleted", whole)
+	h.emit("customer.source.deleted", rendered)
 	return wire.Object{"id": card.ID, "object": "card", "deleted": true}, nil
 }
 

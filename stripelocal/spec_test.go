@@ -9,22 +9,23 @@ import (
 	"github.com/stripe/stripe-mock/embedded"
 )
 
-// apiSpec is the OpenAPI specification that stripe-mock v0.190.0 carries: Stripe's own, of 2024-09-30.acacia.
+// apiSpec is Stripe's OpenAPI specification as stripe-mock v0.190.0 embeds it, version
+// 2024-09-30.acacia.
 type apiSpec struct {
 	routes  []specRoute
-	objects map[string]*openapi3.Schema // by the value of their field object
+	objects map[string]*openapi3.Schema // by object type
 	deleted map[string]*openapi3.Schema
 }
 
-// specRoute is one operation; a segment of its path in braces stands for anything.
+// specRoute is an operation. A path segment in braces matches anything.
 type specRoute struct {
 	method   string
 	segments []string
 	op       *openapi3.Operation
 }
 
-// theSpec is read once in a test binary: it takes a second.
-var theSpec = sync.OnceValues(loadSpec)
+// loadedSpec loads the specification once per test binary, because it takes a second.
+var loadedSpec = sync.OnceValues(loadSpec)
 
 func loadSpec() (*apiSpec, error) {
 	doc, err := openapi3.NewLoader().LoadFromData(embedded.OpenAPISpec)
@@ -53,7 +54,7 @@ func (sp *apiSpec) addObject(s *openapi3.Schema) {
 	}
 }
 
-// objectName is the one value that a schema's field object may have.
+// objectName is the constant value of a schema's field object.
 func objectName(s *openapi3.Schema) string {
 	field := s.Properties["object"]
 	if field == nil || len(field.Value.Enum) != 1 {
@@ -63,7 +64,8 @@ func objectName(s *openapi3.Schema) string {
 	return name
 }
 
-// operation finds what a request asks for: of several patterns that fit, the one with the most literal segments.
+// operation returns the operation of a request. Among matching patterns the one with the most
+// literal segments wins.
 func (sp *apiSpec) operation(method, path string) (*openapi3.Operation, bool) {
 	var found *openapi3.Operation
 	best := -1
@@ -91,7 +93,7 @@ func (r specRoute) fits(method, path string) (literal int, ok bool) {
 	return literal, true
 }
 
-// parameters is the schema of what an operation takes: the form of its body, with what it takes in the query.
+// parameters is the schema of an operation's parameters: the body's form and the query.
 func parameters(op *openapi3.Operation) *openapi3.Schema {
 	all := &openapi3.Schema{Type: &openapi3.Types{"object"}, Properties: openapi3.Schemas{}}
 	if op.RequestBody != nil {
@@ -113,7 +115,7 @@ func parameters(op *openapi3.Operation) *openapi3.Schema {
 	return all
 }
 
-// responseSchema is the schema of an operation's answer with this status.
+// responseSchema is the schema of an operation's response with a status.
 func responseSchema(op *openapi3.Operation, status int) *openapi3.Schema {
 	answer := op.Responses.Status(status)
 	if answer == nil {

@@ -9,7 +9,8 @@ import (
 )
 
 // testdata/state_format1.json has one row in every table, with a value in every field that format 1
-// had. Every field must have a place in the store, and every field of the store must be filled.
+// had and the store still has. Every field must have a place in the store, and every field of the
+// store must be filled.
 func TestAStateFileOfFormat1IsLoaded(t *testing.T) {
 	raw, err := os.ReadFile("testdata/state_format1.json")
 	if err != nil {
@@ -46,8 +47,8 @@ func TestAStateFileOfFormat1IsLoaded(t *testing.T) {
 	}
 }
 
-// storedValue is a pointer to decode a field of the store into: a table's rows, or the field itself.
-// Decoding rows through the table's own UnmarshalJSON would allow unknown fields.
+// storedValue returns a pointer to decode a field of the store into: a table's rows, or the field
+// itself. The table's own UnmarshalJSON would allow unknown fields.
 func storedValue(field reflect.Value) reflect.Value {
 	if field.Kind() == reflect.Pointer {
 		if rows, ok := field.Type().Elem().FieldByName("all"); ok {
@@ -57,7 +58,7 @@ func storedValue(field reflect.Value) reflect.Value {
 	return reflect.New(field.Type())
 }
 
-// zeroFields are the paths of the exported fields without a value.
+// zeroFields returns the paths of the exported fields without a value.
 func zeroFields(v reflect.Value, path string) []string {
 	switch v.Kind() {
 	case reflect.Pointer:

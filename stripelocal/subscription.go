@@ -63,7 +63,7 @@ type subscriptions struct{ *request }
 func subscriptionResource() resource {
 	return resource{
 		objectType: "subscription",
-		render: finder(func(s *store) *table[*Subscription] { return s.Subscriptions },
+		render: renderFrom(func(s *store) *table[*Subscription] { return s.Subscriptions },
 			bind(subscriptions.render)),
 		scheduleTimers: func(r *request) {
 			for _, sub := range r.store.Subscriptions.all {
@@ -136,8 +136,8 @@ func (h subscriptions) matches(x *Subscription, q wire.Params) bool {
 	return !q.Has("price") || h.hasPrice(x, q.String("price"))
 }
 
-func (x *Subscription) hasStatus(wanted string) bool {
-	switch wanted {
+func (x *Subscription) hasStatus(status string) bool {
+	switch status {
 	case "all":
 		return true
 	case "":
@@ -145,7 +145,7 @@ func (x *Subscription) hasStatus(wanted string) bool {
 	case "ended":
 		return x.hasEnded()
 	}
-	return x.Status == wanted
+	return x.Status == status
 }
 
 func (h subscriptions) hasPrice(x *Subscription, price string) bool {

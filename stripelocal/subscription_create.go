@@ -174,7 +174,7 @@ func (h subscriptions) invoiceItemLines(extra []newItem) []InvoiceLine {
 func (h subscriptions) start(sub *Subscription, items []newItem, extra []InvoiceLine) *Invoice {
 	at := h.timeOnClock(sub.TestClock)
 	sub.Base = Base{ID: h.ids.longID("sub_1"), Created: at}
-	h.setFirstPeriod(sub, items[0].price, at)
+	setFirstPeriod(sub, items[0].price, at)
 	h.store.Subscriptions.insert(sub)
 	for _, item := range items {
 		h.subscriptionItems.insert(sub, item)
@@ -196,7 +196,7 @@ func (h subscriptions) start(sub *Subscription, items []newItem, extra []Invoice
 }
 
 // setFirstPeriod sets the first period. It ends with the trial or at the requested anchor.
-func (h subscriptions) setFirstPeriod(sub *Subscription, price *Price, at int64) {
+func setFirstPeriod(sub *Subscription, price *Price, at int64) {
 	sub.StartDate, sub.CurrentPeriodStart, sub.Status = at, at, "incomplete"
 	if sub.CollectionMethod == "send_invoice" {
 		sub.Status = "active"
@@ -223,9 +223,9 @@ func (h subscriptions) firstPeriodLines(sub *Subscription, price *Price) []Invoi
 	if sub.FreeFirstPeriod {
 		return nil
 	}
-	whole := sub.CurrentPeriodEnd - wire.AddIntervals(sub.CurrentPeriodEnd, price.Interval, -price.IntervalCount)
+	fullPeriod := sub.CurrentPeriodEnd - wire.AddIntervals(sub.CurrentPeriodEnd, price.Interval, -price.IntervalCount)
 	for i := range lines {
-		lines[i].Amount, lines[i].Proration = wire.Share(lines[i].Amount, sub.CurrentPeriodEnd-sub.CurrentPeriodStart, whole), true
+		lines[i].Amount, lines[i].Proration = wire.Share(lines[i].Amount, sub.CurrentPeriodEnd-sub.CurrentPeriodStart, fullPeriod), true
 	}
 	return lines
 }

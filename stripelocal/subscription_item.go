@@ -20,7 +20,7 @@ type subscriptionItems struct{ *request }
 func subscriptionItemResource() resource {
 	return resource{
 		objectType: "subscription_item",
-		render: finder(func(s *store) *table[*SubscriptionItem] { return s.SubscriptionItems },
+		render: renderFrom(func(s *store) *table[*SubscriptionItem] { return s.SubscriptionItems },
 			bind(subscriptionItems.render)),
 		routes: []route{
 			on("GET /v1/subscription_items", "limit:int starting_after ending_before subscription!", subscriptionItems.list),

@@ -2,7 +2,7 @@ package stripelocal
 
 import "usher/stripelocal/wire"
 
-// create, update and delete are subscription updates of one item.
+// create adds an item. Like update and delete, it is a subscription update of one item.
 func (h subscriptionItems) create(in *input) (any, error) {
 	sub, ok := h.store.Subscriptions.get(in.String("subscription"))
 	if !ok {
@@ -76,7 +76,7 @@ func (h subscriptionItems) find(in *input) (*SubscriptionItem, *Subscription, er
 }
 
 func (h subscriptionItems) changeItem(sub *Subscription, c itemChange, in *input) error {
-	if err := h.subscriptionChanges.checkUpdatable(sub, in); err != nil {
+	if err := checkUpdatable(sub, in); err != nil {
 		return err
 	}
 	if c.quantity < 0 {

@@ -15,7 +15,7 @@ func (h subscriptions) update(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := h.subscriptionChanges.checkUpdatable(sub, in); err != nil {
+	if err := checkUpdatable(sub, in); err != nil {
 		return nil, err
 	}
 	if err := checkPendingParams(in); err != nil {
@@ -47,7 +47,9 @@ func (h subscriptions) update(in *input) (any, error) {
 
 // update applies a plan, emits the events and creates the invoice.
 func (h subscriptionChanges) update(sub *Subscription, p changePlan, before wire.Object, payment string) (paymentOutcome, *Decline) {
-	h.pendingUpdates.replace(sub, len(p.prorations) > 0 || p.newPeriod)
+	if len(p.prorations) > 0 || p.newPeriod {
+		h.pendingUpdates.expire(sub) // another billed change replaces it
+	}
 	endsTrial := sub.Status == "trialing" && p.after.Status != "trialing"
 	if endsTrial && h.trials.lacksPaymentMethod(sub) && sub.MissingPaymentMethod != "create_invoice" {
 		h.trials.endEarly(sub)
@@ -81,7 +83,7 @@ func (h subscriptionChanges) payInvoice(sub *Subscription, inv *Invoice, payment
 }
 
 // checkUpdatable rejects updates that the subscription's status does not allow.
-func (h subscriptionChanges) checkUpdatable(sub *Subscription, in *input) error {
+func checkUpdatable(sub *Subscription, in *input) error {
 	quiet := setOf([]string{"metadata", "cancellation_details", "expand"})
 	for _, name := range in.Names() {
 		switch {

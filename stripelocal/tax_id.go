@@ -24,7 +24,7 @@ type taxIDs struct{ *request }
 func taxIDResource() resource {
 	return resource{
 		objectType: "tax_id",
-		render: finder(func(s *store) *table[*TaxID] { return s.TaxIDs },
+		render: renderFrom(func(s *store) *table[*TaxID] { return s.TaxIDs },
 			func(_ *request, x *TaxID) wire.Object { return x.render() }),
 		routes: []route{
 			on("POST /v1/customers/{id}/tax_ids", taxIDTypes, taxIDs.create),

@@ -43,8 +43,6 @@ func testCards() []testCard {
 		{number: "4000002760003184", token: "authenticationRequired", brand: "visa", authenticateOnce: true, authenticateAlways: true},
 		{number: "4000000000003220", token: "threeDSecure2Required", brand: "visa", authenticateOnce: true, authenticateAlways: true},
 		{number: "4000000000000077", token: "bypassPending", brand: "visa"},
-		{number: "4000000000000259", token: "createDispute", brand: "visa"},
-		{number: "4000000000001976", token: "createDisputeInquiry", brand: "visa"},
 		{number: "4100000000000019", token: "chargeDeclinedFraudulent", brand: "visa", decline: declinedWith("fraudulent", "Your card was declined.")},
 		{number: "6011111111111117", token: "discover", brand: "discover"},
 		{number: "3056930009020004", token: "diners", brand: "diners"},

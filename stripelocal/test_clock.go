@@ -31,7 +31,7 @@ type testClocks struct{ *request }
 func testClockResource() resource {
 	return resource{
 		objectType: "test_clock",
-		render: finder(func(s *store) *table[*TestClock] { return s.TestClocks },
+		render: renderFrom(func(s *store) *table[*TestClock] { return s.TestClocks },
 			func(r *request, c *TestClock) wire.Object { return renderTestClock(c) }),
 		scheduleTimers: func(r *request) { r.signalAdvance() },
 		routes: []route{

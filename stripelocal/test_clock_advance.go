@@ -51,7 +51,7 @@ func (s *Server) advanceStep(c *TestClock) {
 			return
 		}
 		c.FrozenTime = max(c.FrozenTime, due)
-		s.fireNext(c.ID, c.TargetTime)
+		s.runNext(c.ID, c.TargetTime)
 	}
 }
 

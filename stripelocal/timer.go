@@ -8,9 +8,9 @@ const accountClock = ""
 // timer runs a function at a time. The function checks whether the step is still due, so timers are
 // never canceled.
 type timer struct {
-	at   int64
-	seq  int64
-	fire func(r *request)
+	at  int64
+	seq int64
+	run func(r *request)
 }
 
 // timerQueue is the timers of one clock, ordered by time and then by scheduling order.
@@ -43,24 +43,24 @@ func (s *Server) schedule(clock string, at int64, fire func(r *request)) {
 		s.timers[clock] = q
 	}
 	q.lastSeq++
-	heap.Push(q, timer{at: at, seq: q.lastSeq, fire: fire})
+	heap.Push(q, timer{at: at, seq: q.lastSeq, run: fire})
 }
 
 // runDue runs all timers of a clock that are due at or before until, each at its own time.
 func (s *Server) runDue(clock string, until int64) {
-	for s.fireNext(clock, until) {
+	for s.runNext(clock, until) {
 	}
 }
 
-// fireNext runs the first timer of a clock that is due at or before until, if any.
-func (s *Server) fireNext(clock string, until int64) bool {
+// runNext runs the first timer of a clock that is due at or before until, if any.
+func (s *Server) runNext(clock string, until int64) bool {
 	q := s.timers[clock]
 	if q == nil || len(q.timers) == 0 || q.timers[0].at > until {
 		return false
 	}
 	t := heap.Pop(q).(timer)
 	r := s.requestAt(clock, t.at)
-	t.fire(r)
+	t.run(r)
 	r.commit()
 	return true
 }

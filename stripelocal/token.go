@@ -33,7 +33,7 @@ func tokenResource() resource {
 
 // cardResource renders a customer's default_source.
 func cardResource() resource {
-	return resource{objectType: "card", render: finder(func(s *store) *table[*PaymentMethod] { return s.PaymentMethods },
+	return resource{objectType: "card", render: renderFrom(func(s *store) *table[*PaymentMethod] { return s.PaymentMethods },
 		func(_ *request, p *PaymentMethod) wire.Object { return renderCard(p) })}
 }
 
@@ -110,9 +110,9 @@ func (h tokens) get(in *input) (any, error) {
 
 func (h tokens) render(t *Token) wire.Object {
 	card, _ := testCardByNumber(t.Number)
-	whole := &PaymentMethod{Base: Base{ID: "card_1" + t.ID[len("tok_1"):]}, Number: t.Number, Brand: card.brand, ExpMonth: t.ExpMonth, ExpYear: t.ExpYear, Name: t.Name}
+	asMethod := &PaymentMethod{Base: Base{ID: "card_1" + t.ID[len("tok_1"):]}, Number: t.Number, Brand: card.brand, ExpMonth: t.ExpMonth, ExpYear: t.ExpYear, Name: t.Name}
 	return wire.Object{
-		"id": t.ID, "object": "token", "card": renderCard(whole), "client_ip": nil, "created": t.Created,
+		"id": t.ID, "object": "token", "card": renderCard(asMethod), "client_ip": nil, "created": t.Created,
 		"livemode": false, "type": "card", "used": t.Used,
 	}
 }

@@ -16,15 +16,15 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
-// finding is one place where a value and its schema disagree. Where is the field, counted from the nearest object that has
-// a name: invoice.lines.
+// finding is a difference between a value and its schema. where is the field's path from the
+// nearest named object, such as invoice.lines.
 type finding struct{ where, problem string }
 
-// divergence is a finding that is known and right: 2024-06-20 differs there from the specification, which is of
-// 2024-09-30.acacia, or Stripe's API from its own specification.
+// divergence is an intended difference, either between 2024-06-20 and the specification, which is
+// of 2024-09-30.acacia, or between Stripe's API and its own specification.
 type divergence struct{ where, reason string }
 
-// divergences are also told in the package's documentation.
+// divergences must also be documented in doc.go.
 func divergences() []divergence {
 	return []divergence{
 		{"price.recurring.trial_period_days", "left out of the specification; a field of PriceRecurring in stripe-go v79"},
@@ -56,9 +56,10 @@ func TestEveryDivergenceIsDocumented(t *testing.T) {
 	}
 }
 
-// examine holds a value against a schema with kin-openapi's visitor and, since the specification requires little and
-// forbids nothing in answers, with an own walk that finds fields it does not know. Where the two disagree both are told.
-func examine(s *openapi3.Schema, v any) []finding {
+// validateValue validates a value with kin-openapi's visitor. In addition it walks the value to
+// find unknown fields, because the specification requires little and forbids nothing in responses.
+// It reports the findings of both.
+func validateValue(s *openapi3.Schema, v any) []finding {
 	var found []finding
 	walk(s, v, "", func(where, problem string) {
 		if !known(where) {
@@ -77,7 +78,7 @@ func known(where string) bool {
 	return slices.ContainsFunc(divergences(), func(d divergence) bool { return d.where == where })
 }
 
-// visitorProblem is a visitor's error without the schema that it prints.
+// visitorProblem is a visitor's error message without the schema.
 func visitorProblem(err error) string {
 	var many openapi3.MultiError
 	if errors.As(err, &many) && len(many) > 0 {
@@ -147,8 +148,8 @@ func walkField(s *openapi3.Schema, name string, v any, where string, report func
 	}
 }
 
-// choose finds the alternative that a value means: by its field object, else the first that it fits, else the first of its
-// kind.
+// choose returns the alternative of a value: by its field object, else the first that matches, else
+// the first of the same type.
 func choose(s *openapi3.Schema, v any) *openapi3.Schema {
 	if len(s.AnyOf) == 0 {
 		return s
@@ -184,20 +185,19 @@ func sameObject(s *openapi3.Schema, v any) bool {
 	return o["object"] == objectName(s) && deleted == (s.Properties["deleted"] != nil)
 }
 
-// validator stands between a client and the server and holds what passes against the specification: requests that the
-// server accepts, and every answer.
+// validator validates the requests that the server accepts, and every response.
 type validator struct {
 	t    *testing.T
 	spec *apiSpec
 	next http.Handler
 
 	mu   sync.Mutex
-	seen map[string]bool // each finding is told once
+	seen map[string]bool // each finding is reported once
 }
 
 func validated(t *testing.T, next http.Handler) *validator {
 	t.Helper()
-	spec, err := theSpec()
+	spec, err := loadedSpec()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +219,7 @@ func (v *validator) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	v.check(req, strings.Trim(req.URL.RawQuery+"&"+string(body), "&"), out)
 }
 
-// tee keeps a copy of an answer.
+// tee copies a response.
 type tee struct {
 	http.ResponseWriter
 	status int
@@ -236,10 +236,10 @@ func (w *tee) Write(b []byte) (int, error) {
 	return w.ResponseWriter.Write(b)
 }
 
-// Unwrap lets a fault cut the connection.
+// Unwrap lets a fault close the connection.
 func (w *tee) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// unspecified are calls that Stripe answers and its specification leaves out, by what their path begins with.
+// unspecified are path prefixes of calls that the specification lacks.
 func unspecified() []string { return []string{"/v1/payment_pages/"} }
 
 func (v *validator) check(req *http.Request, form string, out *tee) {
@@ -250,7 +250,7 @@ func (v *validator) check(req *http.Request, form string, out *tee) {
 	op, ok := v.spec.operation(req.Method, req.URL.Path)
 	if !ok {
 		if out.status < 300 && !slices.ContainsFunc(unspecified(), func(p string) bool { return strings.HasPrefix(req.URL.Path, p) }) {
-			v.tell(title, finding{"", "is not in the specification, but answered"})
+			v.report(title, finding{"", "is not in the specification, but answered"})
 		}
 		return
 	}
@@ -263,34 +263,35 @@ func (v *validator) check(req *http.Request, form string, out *tee) {
 func (v *validator) checkRequest(title string, op *openapi3.Operation, form string) {
 	tree, err := readForm(form)
 	if err != nil {
-		v.tell(title+" accepted", finding{"", err.Error()})
+		v.report(title+" accepted", finding{"", err.Error()})
 		return
 	}
 	schema := parameters(op)
-	for _, f := range examine(schema, typed(schema, tree)) {
-		v.tell(title+" accepted", f)
+	for _, f := range validateValue(schema, typed(schema, tree)) {
+		v.report(title+" accepted", f)
 	}
 }
 
 func (v *validator) checkResponse(title string, op *openapi3.Operation, out *tee) {
 	schema := responseSchema(op, out.status)
 	if schema == nil {
-		v.tell(title, finding{"", fmt.Sprintf("answered %d, which has no schema", out.status)})
+		v.report(title, finding{"", fmt.Sprintf("answered %d, which has no schema", out.status)})
 		return
 	}
 	var value any
 	if err := json.Unmarshal(out.body.Bytes(), &value); err != nil {
-		v.tell(title, finding{"", "answered what is not JSON: " + err.Error()})
+		v.report(title, finding{"", "answered what is not JSON: " + err.Error()})
 		return
 	}
-	for _, f := range examine(schema, value) {
-		v.tell(title, f)
+	for _, f := range validateValue(schema, value) {
+		v.report(title, f)
 	}
-	readFields(v.spec, value, func(where, problem string) { v.tell(title, finding{where, problem}) })
+	readFields(v.spec, value, func(where, problem string) { v.report(title, finding{where, problem}) })
 	v.checkEvents(value)
 }
 
-// checkEvents holds the object inside each event against its own schema: to the schema of the event it may be anything.
+// checkEvents validates the object in each event with its own schema. The schema of events allows
+// any object.
 func (v *validator) checkEvents(value any) {
 	o, _ := value.(map[string]any)
 	switch list, _ := o["data"].([]any); {
@@ -309,26 +310,26 @@ func (v *validator) checkEvent(e map[string]any) {
 	name, _ := object["object"].(string)
 	schema := v.spec.objects[name]
 	if schema == nil {
-		v.tell(fmt.Sprint(e["type"]), finding{"", fmt.Sprintf("is about %q, which the specification does not know", name)})
+		v.report(fmt.Sprint(e["type"]), finding{"", fmt.Sprintf("is about %q, which the specification does not know", name)})
 		return
 	}
-	for _, f := range examine(schema, object) {
-		v.tell(fmt.Sprint(e["type"]), f)
+	for _, f := range validateValue(schema, object) {
+		v.report(fmt.Sprint(e["type"]), f)
 	}
-	readFields(v.spec, object, func(where, problem string) { v.tell(fmt.Sprint(e["type"]), finding{where, problem}) })
+	readFields(v.spec, object, func(where, problem string) { v.report(fmt.Sprint(e["type"]), finding{where, problem}) })
 	if previous, ok := data["previous_attributes"].(map[string]any); ok {
 		for attribute := range previous {
 			if schema.Properties[attribute] == nil && !known(name+"."+attribute) {
-				v.tell(fmt.Sprint(e["type"]), finding{name + "." + attribute, "is no attribute that can have changed"})
+				v.report(fmt.Sprint(e["type"]), finding{name + "." + attribute, "is no attribute that can have changed"})
 			}
 		}
 	}
 }
 
-// perType bounds how many events of a type are held against the specification when a test ends.
+// perType limits the number of events of a type that are validated at the end of a test.
 const perType = 50
 
-// checkAllEvents looks at the newest events of every type, told or not.
+// checkAllEvents validates the newest events of every type, delivered or not.
 func (v *validator) checkAllEvents(events [][]byte) {
 	seen := map[string]int{}
 	for _, raw := range slices.Backward(events) {
@@ -344,7 +345,7 @@ func (v *validator) checkAllEvents(events [][]byte) {
 	}
 }
 
-func (v *validator) tell(title string, f finding) {
+func (v *validator) report(title string, f finding) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	key := f.where + " " + f.problem

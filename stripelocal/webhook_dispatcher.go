@@ -42,80 +42,80 @@ type endpointQueue struct {
 }
 
 func newWebhookDispatcher(s *Server) *webhookDispatcher {
-	c := &webhookDispatcher{server: s, queues: map[string]*endpointQueue{}}
-	c.ctx, c.cancel = context.WithCancel(context.Background())
-	c.client = &http.Client{
+	wd := &webhookDispatcher{server: s, queues: map[string]*endpointQueue{}}
+	wd.ctx, wd.cancel = context.WithCancel(context.Background())
+	wd.client = &http.Client{
 		Timeout: deliveryTimeout,
 		// A redirect is a failed delivery (docs: webhooks).
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	return c
+	return wd
 }
 
 // enqueue queues a delivery. The caller holds the server's lock.
-func (c *webhookDispatcher) enqueue(d *Delivery) {
-	box := c.queues[d.Endpoint]
-	if box == nil {
-		box = &endpointQueue{wake: make(chan struct{}, 1)}
-		c.queues[d.Endpoint] = box
-		c.running.Add(1)
-		go c.run(box)
+func (wd *webhookDispatcher) enqueue(d *Delivery) {
+	queue := wd.queues[d.Endpoint]
+	if queue == nil {
+		queue = &endpointQueue{wake: make(chan struct{}, 1)}
+		wd.queues[d.Endpoint] = queue
+		wd.running.Add(1)
+		go wd.run(queue)
 	}
-	box.due = append(box.due, d)
-	box.wakeUp()
+	queue.due = append(queue.due, d)
+	queue.wakeUp()
 }
 
-func (b *endpointQueue) wakeUp() {
+func (q *endpointQueue) wakeUp() {
 	select {
-	case b.wake <- struct{}{}:
+	case q.wake <- struct{}{}:
 	default:
 	}
 }
 
 // resume queues the pending deliveries of the loaded state. The caller holds the server's lock.
-func (c *webhookDispatcher) resume() {
-	for _, d := range c.server.store.Deliveries.all {
+func (wd *webhookDispatcher) resume() {
+	for _, d := range wd.server.store.Deliveries.all {
 		if d.Status == "pending" {
-			c.enqueue(d)
+			wd.enqueue(d)
 		} else {
-			c.finished = append(c.finished, d.ID)
+			wd.finished = append(wd.finished, d.ID)
 		}
 	}
 }
 
-func (c *webhookDispatcher) run(box *endpointQueue) {
-	defer c.running.Done()
+func (wd *webhookDispatcher) run(queue *endpointQueue) {
+	defer wd.running.Done()
 	for {
-		d, wait, more := c.next(box)
+		d, wait, more := wd.next(queue)
 		switch {
 		case d != nil:
-			c.attempt(box, d)
+			wd.attempt(queue, d)
 		case !more:
 			return
 		default:
-			box.wait(c.ctx, wait)
+			queue.wait(wd.ctx, wait)
 		}
 	}
 }
 
 // next returns the delivery to attempt now, or the time to wait. After close, the last result is
 // false once nothing is due.
-func (c *webhookDispatcher) next(box *endpointQueue) (*Delivery, time.Duration, bool) {
-	c.server.mu.Lock()
-	defer c.server.mu.Unlock()
+func (wd *webhookDispatcher) next(queue *endpointQueue) (*Delivery, time.Duration, bool) {
+	wd.server.mu.Lock()
+	defer wd.server.mu.Unlock()
 	wait := time.Hour
-	if len(box.retry) > 0 {
-		wait = time.Until(time.UnixMilli(box.retry[0].NextAttemptAt))
+	if len(queue.retry) > 0 {
+		wait = time.Until(time.UnixMilli(queue.retry[0].NextAttemptAt))
 	}
 	switch {
-	case c.ctx.Err() != nil:
+	case wd.ctx.Err() != nil:
 		return nil, 0, false
 	case wait <= 0:
-		return popFirst(&box.retry), 0, true
-	case len(box.due) > 0:
-		return popFirst(&box.due), 0, true
+		return popFirst(&queue.retry), 0, true
+	case len(queue.due) > 0:
+		return popFirst(&queue.due), 0, true
 	}
-	return nil, wait, !c.closing
+	return nil, wait, !wd.closing
 }
 
 func popFirst(queue *[]*Delivery) *Delivery {
@@ -124,53 +124,53 @@ func popFirst(queue *[]*Delivery) *Delivery {
 	return d
 }
 
-func (b *endpointQueue) wait(ctx context.Context, wait time.Duration) {
+func (q *endpointQueue) wait(ctx context.Context, wait time.Duration) {
 	t := time.NewTimer(wait)
 	defer t.Stop()
 	select {
 	case <-ctx.Done():
-	case <-b.wake:
+	case <-q.wake:
 	case <-t.C:
 	}
 }
 
-func (c *webhookDispatcher) attempt(box *endpointQueue, d *Delivery) {
-	fault, wrong := c.nextFault(d)
+func (wd *webhookDispatcher) attempt(queue *endpointQueue, d *Delivery) {
+	fault, wrong := wd.nextFault(d)
 	switch {
 	case wrong && fault.Kind == DuplicateDelivery:
-		c.deliver(d)
+		wd.deliver(d)
 	case wrong:
-		c.applyFault(box, d, fault)
+		wd.applyFault(queue, d, fault)
 		return
 	}
-	status, problem := c.deliver(d)
-	c.recordAttempt(box, d, status, problem)
+	status, problem := wd.deliver(d)
+	wd.recordAttempt(queue, d, status, problem)
 }
 
-func (c *webhookDispatcher) deliver(d *Delivery) (int, string) {
-	req, err := c.buildRequest(d)
+func (wd *webhookDispatcher) deliver(d *Delivery) (int, string) {
+	req, err := wd.buildRequest(d)
 	if err != nil {
 		return 0, err.Error()
 	}
-	return c.send(req)
+	return wd.send(req)
 }
 
 // buildRequest builds the signed request of one attempt.
-func (c *webhookDispatcher) buildRequest(d *Delivery) (*http.Request, error) {
-	c.server.mu.Lock()
-	defer c.server.mu.Unlock()
-	w, ok := c.server.store.WebhookEndpoints.get(d.Endpoint)
+func (wd *webhookDispatcher) buildRequest(d *Delivery) (*http.Request, error) {
+	wd.server.mu.Lock()
+	defer wd.server.mu.Unlock()
+	w, ok := wd.server.store.WebhookEndpoints.get(d.Endpoint)
 	if !ok || w.Disabled {
 		d.Attempts = maxAttempts
 		return nil, fmt.Errorf("the endpoint is gone or disabled")
 	}
-	e, ok := c.server.store.Events.get(d.Event)
+	e, ok := wd.server.store.Events.get(d.Event)
 	if !ok {
 		d.Attempts = maxAttempts
 		return nil, fmt.Errorf("the event is too old")
 	}
 	body := wire.Encode(renderEvent(e, w.apiVersion()))
-	req, err := http.NewRequestWithContext(c.ctx, http.MethodPost, w.URL, bytes.NewReader(body))
+	req, err := http.NewRequestWithContext(wd.ctx, http.MethodPost, w.URL, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
@@ -180,8 +180,8 @@ func (c *webhookDispatcher) buildRequest(d *Delivery) (*http.Request, error) {
 	return req, nil
 }
 
-func (c *webhookDispatcher) send(req *http.Request) (int, string) {
-	res, err := c.client.Do(req)
+func (wd *webhookDispatcher) send(req *http.Request) (int, string) {
+	res, err := wd.client.Do(req)
 	if err != nil {
 		return 0, err.Error()
 	}
@@ -193,51 +193,51 @@ func (c *webhookDispatcher) send(req *http.Request) (int, string) {
 	return res.StatusCode, ""
 }
 
-func (c *webhookDispatcher) recordAttempt(box *endpointQueue, d *Delivery, status int, problem string) {
-	c.server.mu.Lock()
-	defer c.server.mu.Unlock()
+func (wd *webhookDispatcher) recordAttempt(queue *endpointQueue, d *Delivery, status int, problem string) {
+	wd.server.mu.Lock()
+	defer wd.server.mu.Unlock()
 	d.recordAttempt(status, problem, time.Now())
 	if d.Status == "pending" {
-		box.scheduleRetry(d)
+		queue.scheduleRetry(d)
 	} else {
-		c.finish(d)
+		wd.finish(d)
 	}
-	c.server.stateWriter.markDirty()
+	wd.server.stateWriter.markDirty()
 }
 
 // scheduleRetry inserts a delivery into the retries, which are ordered by time.
-func (b *endpointQueue) scheduleRetry(d *Delivery) {
-	at, _ := slices.BinarySearchFunc(b.retry, d.NextAttemptAt, func(x *Delivery, at int64) int { return int(x.NextAttemptAt - at) })
-	b.retry = slices.Insert(b.retry, at, d)
+func (q *endpointQueue) scheduleRetry(d *Delivery) {
+	at, _ := slices.BinarySearchFunc(q.retry, d.NextAttemptAt, func(x *Delivery, at int64) int { return int(x.NextAttemptAt - at) })
+	q.retry = slices.Insert(q.retry, at, d)
 }
 
-func (c *webhookDispatcher) finish(d *Delivery) {
-	if e, ok := c.server.store.Events.get(d.Event); ok {
+func (wd *webhookDispatcher) finish(d *Delivery) {
+	if e, ok := wd.server.store.Events.get(d.Event); ok {
 		e.PendingWebhooks--
 	}
-	c.finished = append(c.finished, d.ID)
-	if len(c.finished) > retainedDeliveries {
-		c.server.store.Deliveries.remove(c.finished[0])
-		c.finished = c.finished[1:]
+	wd.finished = append(wd.finished, d.ID)
+	if len(wd.finished) > retainedDeliveries {
+		wd.server.store.Deliveries.remove(wd.finished[0])
+		wd.finished = wd.finished[1:]
 	}
 }
 
 // close attempts all due deliveries and stops. ctx limits how long that may take.
-func (c *webhookDispatcher) close(ctx context.Context) error {
-	c.server.mu.Lock()
-	c.closing = true
-	for _, box := range c.queues {
-		box.wakeUp()
+func (wd *webhookDispatcher) close(ctx context.Context) error {
+	wd.server.mu.Lock()
+	wd.closing = true
+	for _, queue := range wd.queues {
+		queue.wakeUp()
 	}
-	c.server.mu.Unlock()
+	wd.server.mu.Unlock()
 	done := make(chan struct{})
-	go func() { c.running.Wait(); close(done) }()
+	go func() { wd.running.Wait(); close(done) }()
 	select {
 	case <-done:
-		c.cancel()
+		wd.cancel()
 		return nil
 	case <-ctx.Done():
-		c.cancel()
+		wd.cancel()
 		<-done
 		return fmt.Errorf("drain webhooks: %w", ctx.Err())
 	}

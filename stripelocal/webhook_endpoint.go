@@ -33,7 +33,7 @@ type webhookEndpoints struct{ *request }
 func webhookEndpointResource() resource {
 	return resource{
 		objectType: "webhook_endpoint",
-		render: finder(func(s *store) *table[*WebhookEndpoint] { return s.WebhookEndpoints },
+		render: renderFrom(func(s *store) *table[*WebhookEndpoint] { return s.WebhookEndpoints },
 			func(_ *request, w *WebhookEndpoint) wire.Object { return renderEndpoint(w) }),
 		routes: []route{
 			on("POST /v1/webhook_endpoints", "url! enabled_events[]! api_version description? metadata:map?", webhookEndpoints.create),

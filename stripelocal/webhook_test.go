@@ -7,7 +7,6 @@ import (
 	"iter"
 	"maps"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -19,61 +18,60 @@ import (
 	"usher/stripelocal"
 )
 
-// posted is a webhook as it came over the wire.
-type posted struct {
+// recordedWebhook is a webhook request as received.
+type recordedWebhook struct {
 	signature string
 	body      []byte
 }
 
-// receiver takes deliveries without looking at them; it answers what status says.
-func receiver(t *testing.T, status func(n int) int) (string, <-chan posted) {
-	got := make(chan posted, 100)
+// recordWebhooks records deliveries without verifying them and responds with status(n) to the n-th.
+func recordWebhooks(t *testing.T, status func(n int) int) (string, <-chan recordedWebhook) {
+	got := make(chan recordedWebhook, 100)
 	n := 0
-	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+	address := serveWebhooks(t, http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		body, _ := io.ReadAll(req.Body)
 		n++
 		w.WriteHeader(status(n))
-		got <- posted{req.Header.Get("Stripe-Signature"), body}
+		got <- recordedWebhook{req.Header.Get("Stripe-Signature"), body}
 	}))
-	t.Cleanup(web.Close)
-	return web.URL, got
+	return address, got
 }
 
 func always(status int) func(int) int { return func(int) int { return status } }
 
-func next(t *testing.T, from <-chan posted) posted {
+func next(t *testing.T, from <-chan recordedWebhook) recordedWebhook {
 	t.Helper()
 	select {
 	case d := <-from:
 		return d
 	case <-time.After(time.Minute):
-		t.Fatal("nothing came")
-		return posted{}
+		t.Fatal("no delivery")
+		return recordedWebhook{}
 	}
 }
 
-func verifies(d posted, secret string) bool {
+func isSignedBy(d recordedWebhook, secret string) bool {
 	_, err := webhook.ConstructEvent(d.body, d.signature, secret)
 	return err == nil
 }
 
-func TestARollingSecretSignsAlong(t *testing.T) {
+func TestRotatedSecretSignsUntilItExpires(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
-	address, got := receiver(t, always(200))
+	address, got := recordWebhooks(t, always(200))
 	l.EnsureWebhookEndpoint(address, "whsec_old", "customer.created")
-	rotate := func(secret string, overlap time.Duration) posted {
+	rotate := func(secret string, overlap time.Duration) recordedWebhook {
 		t.Helper()
 		if !l.RotateWebhookSecret(address, secret, overlap) {
 			t.Fatal("no such endpoint")
 		}
-		l.customer()
+		l.createCustomer()
 		return next(t, got)
 	}
-	if d := rotate("whsec_new", time.Hour); !verifies(d, "whsec_old") || !verifies(d, "whsec_new") || strings.Count(d.signature, "v1=") != 2 {
+	if d := rotate("whsec_new", time.Hour); !isSignedBy(d, "whsec_old") || !isSignedBy(d, "whsec_new") || strings.Count(d.signature, "v1=") != 2 {
 		t.Errorf("while rolling: %s", d.signature)
 	}
-	if d := rotate("whsec_last", 0); verifies(d, "whsec_new") || !verifies(d, "whsec_old") || !verifies(d, "whsec_last") {
+	if d := rotate("whsec_last", 0); isSignedBy(d, "whsec_new") || !isSignedBy(d, "whsec_old") || !isSignedBy(d, "whsec_last") {
 		t.Errorf("a cut without overlap, the first overlap still running: %s", d.signature)
 	}
 	if l.RotateWebhookSecret("http://nobody.test", "whsec_x", 0) {
@@ -84,7 +82,7 @@ func TestARollingSecretSignsAlong(t *testing.T) {
 func TestRotationOverHTTP(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
-	address, got := receiver(t, always(200))
+	address, got := recordWebhooks(t, always(200))
 	w := must[*stripe.WebhookEndpoint](t)(l.api.WebhookEndpoints.New(&stripe.WebhookEndpointParams{
 		URL: stripe.String(address), EnabledEvents: []*string{stripe.String("*")},
 	}))
@@ -93,8 +91,8 @@ func TestRotationOverHTTP(t *testing.T) {
 	if err := json.Unmarshal([]byte(answer.body), &rotated); err != nil || !strings.HasPrefix(rotated.Secret, "whsec_") {
 		t.Fatalf("%d %s", answer.status, answer.body)
 	}
-	l.customer()
-	if d := next(t, got); !verifies(d, w.Secret) || !verifies(d, rotated.Secret) || rotated.Secret == w.Secret {
+	l.createCustomer()
+	if d := next(t, got); !isSignedBy(d, w.Secret) || !isSignedBy(d, rotated.Secret) || rotated.Secret == w.Secret {
 		t.Errorf("signature %s", d.signature)
 	}
 	if none := l.browse("POST", "/_usher/webhook_endpoints/we_no/rotate", nil); none.status != 404 {
@@ -105,47 +103,47 @@ func TestRotationOverHTTP(t *testing.T) {
 func TestRetriesAreSignedAnew(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
-	address, got := receiver(t, func(n int) int { return map[bool]int{true: 302, false: 200}[n == 1] })
+	address, got := recordWebhooks(t, func(n int) int { return map[bool]int{true: 302, false: 200}[n == 1] })
 	l.EnsureWebhookEndpoint(address, testSecret, "customer.created")
-	l.customer()
+	l.createCustomer()
 	first, second := next(t, got), next(t, got)
 	if string(first.body) != string(second.body) || first.signature == second.signature {
 		t.Errorf("first %s, second %s", first.signature, second.signature)
 	}
-	if !verifies(first, testSecret) || !verifies(second, testSecret) {
+	if !isSignedBy(first, testSecret) || !isSignedBy(second, testSecret) {
 		t.Error("a signature does not verify")
 	}
 }
 
-func TestEndpointsGetWhatTheyWant(t *testing.T) {
+func TestEndpointsReceiveTheirEventTypes(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
-	in := newInbox(t, 0)
+	in := newWebhookReceiver(t, 0)
 	l.EnsureWebhookEndpoint(in.url, testSecret, "customer.*", "product.created")
-	off, missed := receiver(t, always(200))
+	off, missed := recordWebhooks(t, always(200))
 	w := must[*stripe.WebhookEndpoint](t)(l.api.WebhookEndpoints.New(&stripe.WebhookEndpointParams{
 		URL: stripe.String(off), EnabledEvents: []*string{stripe.String("*")},
 	}))
 	must[*stripe.WebhookEndpoint](t)(l.api.WebhookEndpoints.Update(w.ID, &stripe.WebhookEndpointParams{Disabled: stripe.Bool(true)}))
-	l.customer()
-	l.price("pro", 1000, "month")
-	l.customer()
-	in.wait("product.created")
-	got := in.names(3)
+	l.createCustomer()
+	l.createPrice("pro", 1000, "month")
+	l.createCustomer()
+	in.waitFor("product.created")
+	got := in.waitForNames(3)
 	if _, unwanted := in.find("price.created"); unwanted || len(got) != 3 || len(missed) != 0 {
-		t.Errorf("%d came, price.created %v, %d to the disabled one", len(got), unwanted, len(missed))
+		t.Errorf("%d delivered, price.created %v, %d to the disabled one", len(got), unwanted, len(missed))
 	}
 }
 
 func TestAnEndpointOfAnotherVersionGetsItsShape(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
-	address, got := receiver(t, always(200))
+	address, got := recordWebhooks(t, always(200))
 	must[*stripe.WebhookEndpoint](t)(l.api.WebhookEndpoints.New(&stripe.WebhookEndpointParams{
 		URL: stripe.String(address), APIVersion: stripe.String("2025-03-31.basil"),
 		EnabledEvents: []*string{stripe.String("customer.subscription.created"), stripe.String("invoice.paid")},
 	}))
-	sub := l.subscribed(2)
+	sub := l.createSubscription(2)
 	for range 2 {
 		var e struct {
 			APIVersion string `json:"api_version"`
@@ -180,10 +178,10 @@ func checkNewShape(t *testing.T, kind string, o map[string]any, sub *stripe.Subs
 func TestResend(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
-	in := newInbox(t, 0)
+	in := newWebhookReceiver(t, 0)
 	l.EnsureWebhookEndpoint(in.url, testSecret, "customer.created")
-	l.customer()
-	e := in.wait("customer.created")
+	l.createCustomer()
+	e := in.waitFor("customer.created")
 	var list []struct{ ID, Event, Status string }
 	raw := l.browse("GET", "/_usher/deliveries?type=customer.*&event="+e.ID, nil)
 	if err := json.Unmarshal([]byte(raw.body), &list); err != nil || len(list) != 1 || list[0].Event != e.ID {
@@ -194,7 +192,7 @@ func TestResend(t *testing.T) {
 			t.Errorf("%s: %d %s", path, again.status, again.body)
 		}
 	}
-	in.names(3)
+	in.waitForNames(3)
 	if in.got[1].ID != e.ID || in.got[2].ID != e.ID {
 		t.Errorf("resent: %s, %s, want %s", in.got[1].ID, in.got[2].ID, e.ID)
 	}
@@ -204,14 +202,14 @@ func TestResend(t *testing.T) {
 	}
 }
 
-// Deliveries take real time, so a jump of the account's clock may put months between an event and its
-// first delivery. Every event must still be delivered.
+// Deliveries take real time, so an advance of the account's clock may put months between an event
+// and its first delivery. Every event must still be delivered.
 func TestAJumpOfTheClockLosesNoDelivery(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
-	sub := l.subscribed(1)
+	sub := l.createSubscription(1)
 	jumped := make(chan struct{})
-	address, got := receiver(t, func(int) int { <-jumped; return http.StatusOK })
+	address, got := recordWebhooks(t, func(int) int { <-jumped; return http.StatusOK })
 	l.EnsureWebhookEndpoint(address, testSecret, "invoice.paid")
 	for range 7 {
 		if err := l.Advance("1 month"); err != nil {
@@ -236,7 +234,7 @@ func TestAJumpOfTheClockLosesNoDelivery(t *testing.T) {
 		d := next(t, got)
 		var e stripe.Event
 		var inv stripe.Invoice
-		if err := errors.Join(json.Unmarshal(d.body, &e), json.Unmarshal(e.Data.Raw, &inv)); err != nil || !verifies(d, testSecret) {
+		if err := errors.Join(json.Unmarshal(d.body, &e), json.Unmarshal(e.Data.Raw, &inv)); err != nil || !isSignedBy(d, testSecret) {
 			t.Fatalf("delivery: %v in %s", err, d.body)
 		}
 		delivered[inv.ID] = true
@@ -251,8 +249,8 @@ func TestAJumpOfTheClockLosesNoDelivery(t *testing.T) {
 	wantError(t, err, 404, "resource_missing", stripe.ErrorTypeInvalidRequest)
 }
 
-// paidRenewals are the ids of a subscription's paid invoices, the first one excluded.
-func (l *local) paidRenewals(subscription string) iter.Seq[string] {
+// paidRenewals returns the ids of a subscription's paid invoices except the first one.
+func (l *testServer) paidRenewals(subscription string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		p := &stripe.InvoiceListParams{Subscription: stripe.String(subscription), Status: stripe.String("paid")}
 		for it := l.api.Invoices.List(p); it.Next(); {

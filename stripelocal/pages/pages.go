@@ -1,6 +1,6 @@
 // Package pages renders the hosted pages and the dashboard of the local Stripe: plain forms without
-// scripts, in one stylesheet. It holds the templates and the response headers. The data of each page
-// and the rules for showing it are in package stripelocal.
+// scripts, in one stylesheet. It holds the templates and the response headers. The data of each
+// page and the rules for showing it are in package stripelocal.
 package pages
 
 import (
@@ -51,7 +51,8 @@ type tableWithBack struct {
 	Back  string
 }
 
-// Render writes a page. An error means that nothing was written; a failed write to the client is ignored.
+// Render writes a page. An error means that nothing was written; a failed write to the client is
+// ignored.
 func (s *Set) Render(w http.ResponseWriter, status int, name string, data any) error {
 	var out bytes.Buffer
 	if err := s.templates.ExecuteTemplate(&out, name, data); err != nil {

@@ -2,9 +2,9 @@ package wire
 
 import "testing"
 
-// One that remembers is to write what one that does not would, whatever it has
-// seen before: fields that came or went, others in their place, none of a kind.
-func TestAnEncoderThatRemembersWritesTheSame(t *testing.T) {
+// A reused Encoder must write what a new one writes, whatever it has encoded before: fields that
+// are added or removed, and objects without a type.
+func TestReusedEncoderWritesTheSame(t *testing.T) {
 	e := NewEncoder()
 	hide := Expandable(func() any { return 1 })
 	for range 2 {
@@ -16,13 +16,13 @@ func TestAnEncoderThatRemembersWritesTheSame(t *testing.T) {
 			{"b": 1, "a": 2}, {"a": 1, "c": 2}, {"a": hide, "b": 2}, {},
 		} {
 			if got, want := string(e.append(nil, o)), string(Encode(o)); got != want {
-				t.Errorf("wrote %s, not %s", got, want)
+				t.Errorf("wrote %s, want %s", got, want)
 			}
 		}
 	}
 }
 
-func TestAnObjectIsWrittenOnce(t *testing.T) {
+func TestEncodeOnceReusesTheResult(t *testing.T) {
 	e := NewEncoder()
 	first, second := Object{"a": 1}, Object{"a": 1}
 	x, y, z := e.EncodeOnce(first), e.EncodeOnce(first), e.EncodeOnce(second)

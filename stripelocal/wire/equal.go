@@ -20,7 +20,7 @@ func Equal(x, y any) bool {
 		}
 	case Reference:
 		if y, ok := y.(Reference); ok {
-			return x.Id == y.Id
+			return x.ID == y.ID
 		}
 	case map[string]string:
 		if y, ok := y.(map[string]string); ok {

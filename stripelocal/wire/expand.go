@@ -62,18 +62,18 @@ func (resolve Resolver) expand(o Object, steps []string, path string) *Error {
 }
 
 func (resolve Resolver) expandRef(o Object, to Reference, steps []string, path string) *Error {
-	if to.Id == "" {
+	if to.ID == "" {
 		return nil
 	}
-	whole, expandable := resolve(to.Kind, to.Id)
+	rendered, expandable := resolve(to.Kind, to.ID)
 	if !expandable {
 		return cannotExpand(path)
 	}
-	if whole == nil {
+	if rendered == nil {
 		return nil
 	}
-	o[steps[0]] = whole
-	return resolve.expand(whole, steps[1:], path)
+	o[steps[0]] = rendered
+	return resolve.expand(rendered, steps[1:], path)
 }
 
 // expandEach expands the elements of a list. Elements that are references are replaced.

@@ -16,7 +16,7 @@ type Object map[string]any
 // replaces it by the object.
 type Reference struct {
 	Kind string // an object type of the API, such as customer
-	Id   string
+	ID   string
 }
 
 // Ref is a reference to the object of a type with an id.
@@ -64,10 +64,10 @@ func (e *Encoder) append(b []byte, v any) []byte {
 	case []Object:
 		return appendList(e, b, v)
 	case Reference:
-		if v.Id == "" {
+		if v.ID == "" {
 			return append(b, "null"...)
 		}
-		return appendString(b, v.Id)
+		return appendString(b, v.ID)
 	case string:
 		return appendString(b, v)
 	case int:

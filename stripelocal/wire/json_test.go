@@ -5,17 +5,17 @@ import (
 	"testing"
 )
 
-// What is written by hand must be what encoding/json writes.
+// The hand-written encoding must equal that of encoding/json.
 func TestStringsAreWrittenAsJSON(t *testing.T) {
 	for _, s := range []string{"", "plain", "2 × Pro (at $10.00 / month)", "a\"b\\c", "<&>", "\u2028", "x\u2029", "\xff", "ab\x7f", "\n\x00", "日本語"} {
 		want, _ := json.Marshal(s)
 		if got := string(Encode(s)); got != string(want) {
-			t.Errorf("%q is written %s, want %s", s, got, want)
+			t.Errorf("%q is encoded as %s, want %s", s, got, want)
 		}
 	}
 }
 
-func TestSameValueIsSameJSON(t *testing.T) {
+func TestEqualMeansEqualJSON(t *testing.T) {
 	hide := Expandable(func() any { return 1 })
 	values := []any{
 		nil, "", "a", true, false, 0, int64(0), int64(1), 1, Reference{}, Ref("customer", "a"), Object{"a": 1}, Object{"a": int64(1)}, []any{}, []any{"a"},

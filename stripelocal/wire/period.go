@@ -24,14 +24,14 @@ func addMonths(t time.Time, n int) time.Time {
 	return first.AddDate(0, 0, min(t.Day(), last)-1)
 }
 
-// PeriodAfter returns the first end of a period after moment, counted from the anchor.
-func PeriodAfter(anchor int64, interval string, count, moment int64) int64 {
+// PeriodAfter returns the first end of a period after a time, counted from the anchor.
+func PeriodAfter(anchor int64, interval string, count, after int64) int64 {
 	length := max(1, AddIntervals(anchor, interval, count)-anchor)
 	// A month can be up to three days shorter than the first one.
-	n := max(0, (moment-anchor)/(length+4*24*60*60))
+	n := max(0, (after-anchor)/(length+4*24*60*60))
 	for {
 		end := AddIntervals(anchor, interval, n*count)
-		if end > moment {
+		if end > after {
 			return end
 		}
 		n++

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestFormBecomesATree(t *testing.T) {
+func TestDecodeForm(t *testing.T) {
 	cases := []struct{ name, raw, want string }{
 		{"scalars", "a=1&b=x+y%26z", "a=1 b=x y&z"},
 		{"indexed list", "items[1][price]=p2&items[0][price]=p1&items[0][quantity]=3", "items.0.price=p1 items.0.quantity=3 items.1.price=p2"},
@@ -57,7 +57,7 @@ func flat(n *Value, path string) []string {
 	return out
 }
 
-func TestParametersAreChecked(t *testing.T) {
+func TestSchemaCheck(t *testing.T) {
 	sh, err := ParseSchema("name! quantity:int on:bool mode:a|b items[]{id!}! cancel_at:time? metadata:map? created:range")
 	if err != nil {
 		t.Fatal(err)

@@ -14,17 +14,17 @@ import (
 func TestCheckoutThroughTheHostedForm(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
-	in := newInbox(t, 0)
+	in := newWebhookReceiver(t, 0)
 	l.EnsureWebhookEndpoint(in.url, testSecret)
-	cs := l.checkout(l.customer().ID, l.price("pro", 1000, "month").ID, 5)
+	cs := l.createCheckoutSession(l.createCustomer().ID, l.createPrice("pro", 1000, "month").ID, 5)
 	if form := l.browse("GET", cs.URL, nil); form.status != 200 || !strings.Contains(form.body, "no money moves") || !strings.Contains(form.body, `value="ada@example.com"`) {
 		t.Fatalf("form: %d %s", form.status, form.body)
 	}
-	done := l.pay(cs.URL, "4242 4242 4242 4242")
+	done := l.submitCheckout(cs.URL, "4242 4242 4242 4242")
 	if want := "http://app.test/ok?session_id=" + cs.ID; done.status != 303 || done.location != want {
-		t.Fatalf("paying led to %d %s, want %s\n%s", done.status, done.location, want, done.body)
+		t.Fatalf("paying redirected with %d to %s, want %s\n%s", done.status, done.location, want, done.body)
 	}
-	// The redirect waits for the acknowledgement.
+	// The redirect waits for the delivery.
 	e, ok := in.find("checkout.session.completed")
 	if !ok || e.GetObjectValue("subscription") == "" || e.GetObjectValue("client_reference_id") != "org_1" {
 		t.Errorf("completed event: %v %v", ok, e)
@@ -49,8 +49,8 @@ func TestCheckoutThroughTheHostedForm(t *testing.T) {
 		"payment_intent.succeeded", "checkout.session.completed")
 }
 
-// wantEvents looks for each type, in no order.
-func wantEvents(t *testing.T, l *local, kinds ...string) {
+// wantEvents checks that each type occurs, in any order.
+func wantEvents(t *testing.T, l *testServer, kinds ...string) {
 	t.Helper()
 	all := l.eventTypes()
 	for _, kind := range kinds {
@@ -63,11 +63,11 @@ func wantEvents(t *testing.T, l *local, kinds ...string) {
 func TestDeclinedCardLeavesAnIncompleteSubscriptionThatCanStillBePaid(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
-	cs := l.checkout(l.customer().ID, l.price("pro", 1000, "month").ID, 1)
-	if no := l.pay(cs.URL, "4000000000000002"); no.status != 422 || !strings.Contains(no.body, "Your card was declined.") {
+	cs := l.createCheckoutSession(l.createCustomer().ID, l.createPrice("pro", 1000, "month").ID, 1)
+	if no := l.submitCheckout(cs.URL, "4000000000000002"); no.status != 422 || !strings.Contains(no.body, "Your card was declined.") {
 		t.Fatalf("declined: %d %s", no.status, no.body)
 	}
-	sub := l.subscriptionOf(cs.ID)
+	sub := l.subscriptionOfSession(cs.ID)
 	if sub.Status != "incomplete" || sub.LatestInvoice.Status != "open" || l.session(cs.ID).Status != "open" {
 		t.Errorf("after the decline: %s, invoice %s", sub.Status, sub.LatestInvoice.Status)
 	}
@@ -78,19 +78,19 @@ func TestDeclinedCardLeavesAnIncompleteSubscriptionThatCanStillBePaid(t *testing
 		Items: []*stripe.SubscriptionItemsParams{{ID: stripe.String(sub.Items.Data[0].ID), Quantity: stripe.Int64(2)}},
 	})
 	wantError(t, err, 400, "", stripe.ErrorTypeInvalidRequest)
-	if ok := l.pay(cs.URL, "4242424242424242"); ok.status != 303 {
+	if ok := l.submitCheckout(cs.URL, "4242424242424242"); ok.status != 303 {
 		t.Fatalf("second card: %d", ok.status)
 	}
-	if again := l.subscriptionOf(cs.ID); again.ID != sub.ID || again.Status != "active" {
+	if again := l.subscriptionOfSession(cs.ID); again.ID != sub.ID || again.Status != "active" {
 		t.Errorf("after the second card: %s %s, first was %s", again.ID, again.Status, sub.ID)
 	}
 	wantEvents(t, l, "charge.failed", "payment_intent.payment_failed", "invoice.payment_failed")
 }
 
-func TestBadInputComesBackBesideItsField(t *testing.T) {
+func TestInvalidInputIsShownBesideItsField(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
-	cs := l.checkout(l.customer().ID, l.price("pro", 1000, "month").ID, 1)
+	cs := l.createCheckoutSession(l.createCustomer().ID, l.createPrice("pro", 1000, "month").ID, 1)
 	bad := l.browse("POST", cs.URL, url.Values{"email": {"x"}, "cardNumber": {"4242 4242 4242 4241"}, "cardExpiry": {"13/20"}, "cardCvc": {"1"}, "billingName": {"Ada"}})
 	for _, want := range []string{"Your card number is invalid.", "expiration date is incomplete", "security code is incomplete", "Enter an e-mail", `value="13/20"`, `id="cardNumber-error"`} {
 		if !strings.Contains(bad.body, want) {
@@ -113,25 +113,25 @@ func TestThreeDSecure(t *testing.T) {
 	} {
 		t.Run(answer, func(t *testing.T) {
 			l := start(t, stripelocal.Options{})
-			cs := l.checkout(l.customer().ID, l.price("pro", 1000, "month").ID, 1)
-			asked := l.pay(cs.URL, "4000002500003155")
-			if asked.status != 303 || !strings.HasPrefix(asked.location, "/c/authenticate/") {
-				t.Fatalf("paying led to %d %s", asked.status, asked.location)
+			cs := l.createCheckoutSession(l.createCustomer().ID, l.createPrice("pro", 1000, "month").ID, 1)
+			redirect := l.submitCheckout(cs.URL, "4000002500003155")
+			if redirect.status != 303 || !strings.HasPrefix(redirect.location, "/c/authenticate/") {
+				t.Fatalf("paying redirected with %d to %s", redirect.status, redirect.location)
 			}
-			if sub := l.subscriptionOf(cs.ID); sub.Status != "incomplete" || sub.LatestInvoice.PaymentIntent.Status != "requires_action" {
+			if sub := l.subscriptionOfSession(cs.ID); sub.Status != "incomplete" || sub.LatestInvoice.PaymentIntent.Status != "requires_action" {
 				t.Errorf("meanwhile %s, payment %s", sub.Status, sub.LatestInvoice.PaymentIntent.Status)
 			}
-			if via := l.browse("GET", cs.URL, nil); via.location != asked.location {
+			if via := l.browse("GET", cs.URL, nil); via.location != redirect.location {
 				t.Errorf("the session's url leads to %d %q", via.status, via.location)
 			}
-			if shown := l.browse("GET", asked.location, nil); !strings.Contains(shown.body, `name="complete"`) || !strings.Contains(shown.body, `name="fail"`) {
+			if shown := l.browse("GET", redirect.location, nil); !strings.Contains(shown.body, `name="complete"`) || !strings.Contains(shown.body, `name="fail"`) {
 				t.Errorf("challenge page: %s", shown.body)
 			}
-			done := l.browse("POST", asked.location, url.Values{answer: {"1"}})
+			done := l.browse("POST", redirect.location, url.Values{answer: {"1"}})
 			if !strings.HasPrefix(done.location, want.location) {
-				t.Errorf("%s led to %d %s", answer, done.status, done.location)
+				t.Errorf("%s redirected with %d to %s", answer, done.status, done.location)
 			}
-			if sub := l.subscriptionOf(cs.ID); sub.Status != want.status {
+			if sub := l.subscriptionOfSession(cs.ID); sub.Status != want.status {
 				t.Errorf("afterwards %s, want %s", sub.Status, want.status)
 			}
 			wantEvents(t, l, "invoice.payment_action_required", "payment_intent.requires_action")
@@ -139,14 +139,14 @@ func TestThreeDSecure(t *testing.T) {
 	}
 }
 
-func TestTrialNeedsACardButNoMoney(t *testing.T) {
+func TestTrialRequiresACardButNoPayment(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
-	cs := l.checkout(l.customer().ID, l.price("pro", 1000, "month").ID, 2, func(p *stripe.CheckoutSessionParams) {
+	cs := l.createCheckoutSession(l.createCustomer().ID, l.createPrice("pro", 1000, "month").ID, 2, func(p *stripe.CheckoutSessionParams) {
 		p.SubscriptionData.TrialPeriodDays = stripe.Int64(14)
 	})
-	l.pay(cs.URL, "4242424242424242")
-	sub := l.subscriptionOf(cs.ID)
+	l.submitCheckout(cs.URL, "4242424242424242")
+	sub := l.subscriptionOfSession(cs.ID)
 	if sub.Status != "trialing" || sub.LatestInvoice.Status != "paid" || sub.LatestInvoice.Total != 0 || sub.TrialEnd != l.time.Load()+14*86400 {
 		t.Errorf("%s until %d, invoice %s over %d", sub.Status, sub.TrialEnd, sub.LatestInvoice.Status, sub.LatestInvoice.Total)
 	}
@@ -163,11 +163,11 @@ func TestTrialNeedsACardButNoMoney(t *testing.T) {
 func TestSessionExpires(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
-	price, c := l.price("pro", 1000, "month").ID, l.customer().ID
-	called, left := l.checkout(c, price, 1), l.checkout(c, price, 1)
-	l.pay(called.URL, "4000000000000002")
+	price, c := l.createPrice("pro", 1000, "month").ID, l.createCustomer().ID
+	called, left := l.createCheckoutSession(c, price, 1), l.createCheckoutSession(c, price, 1)
+	l.submitCheckout(called.URL, "4000000000000002")
 	must[*stripe.CheckoutSession](t)(l.api.CheckoutSessions.Expire(called.ID, nil))
-	if sub := l.subscriptionOf(called.ID); sub.Status != "incomplete_expired" || sub.LatestInvoice.Status != "void" {
+	if sub := l.subscriptionOfSession(called.ID); sub.Status != "incomplete_expired" || sub.LatestInvoice.Status != "void" {
 		t.Errorf("its subscription is %s, invoice %s", sub.Status, sub.LatestInvoice.Status)
 	}
 	_, err := l.api.CheckoutSessions.Expire(called.ID, nil)
@@ -176,7 +176,7 @@ func TestSessionExpires(t *testing.T) {
 	if cs := l.session(left.ID); cs.Status != "expired" {
 		t.Errorf("after a day the session is %s", cs.Status)
 	}
-	if late := l.pay(left.URL, "4242424242424242"); late.status != 200 || l.session(left.ID).Subscription != nil {
+	if late := l.submitCheckout(left.URL, "4242424242424242"); late.status != 200 || l.session(left.ID).Subscription != nil {
 		t.Errorf("an expired session was paid: %d", late.status)
 	}
 	wantEvents(t, l, "checkout.session.expired", "invoice.voided", "customer.subscription.deleted")
@@ -185,10 +185,10 @@ func TestSessionExpires(t *testing.T) {
 func TestIncompleteExpiresAfter23Hours(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
-	cs := l.checkout(l.customer().ID, l.price("pro", 1000, "month").ID, 1)
-	l.pay(cs.URL, "4000000000000002")
+	cs := l.createCheckoutSession(l.createCustomer().ID, l.createPrice("pro", 1000, "month").ID, 1)
+	l.submitCheckout(cs.URL, "4000000000000002")
 	l.time.Add(23 * 3600)
-	if sub := l.subscriptionOf(cs.ID); sub.Status != "incomplete_expired" || sub.LatestInvoice.Status != "void" {
+	if sub := l.subscriptionOfSession(cs.ID); sub.Status != "incomplete_expired" || sub.LatestInvoice.Status != "void" {
 		t.Errorf("%s, invoice %s", sub.Status, sub.LatestInvoice.Status)
 	}
 }
@@ -196,7 +196,7 @@ func TestIncompleteExpiresAfter23Hours(t *testing.T) {
 func TestCancelAndResume(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
-	sub := l.subscribed(1)
+	sub := l.createSubscription(1)
 	set := must[*stripe.Subscription](t)(l.api.Subscriptions.Update(sub.ID, &stripe.SubscriptionParams{CancelAtPeriodEnd: stripe.Bool(true)}))
 	if !set.CancelAtPeriodEnd || set.CancelAt != sub.CurrentPeriodEnd || set.CanceledAt == 0 {
 		t.Errorf("canceled: %v at %d", set.CancelAtPeriodEnd, set.CancelAt)
@@ -217,7 +217,7 @@ func TestCancelAndResume(t *testing.T) {
 	}
 	list := &stripe.SubscriptionListParams{Customer: stripe.String(sub.Customer.ID)}
 	if l.api.Subscriptions.List(list).Next() {
-		t.Error("a list without a status shows a canceled one")
+		t.Error("a list without a status includes a canceled subscription")
 	}
 	list.Status = stripe.String("all")
 	if !l.api.Subscriptions.List(list).Next() {
@@ -232,7 +232,7 @@ func TestQuantityUpdate(t *testing.T) {
 	} {
 		t.Run(behavior, func(t *testing.T) {
 			l := start(t, stripelocal.Options{})
-			sub := l.subscribed(10)
+			sub := l.createSubscription(10)
 			half := (sub.CurrentPeriodEnd - sub.CurrentPeriodStart) / 2
 			l.time.Add(half)
 			p := &stripe.SubscriptionParams{
@@ -265,7 +265,7 @@ func TestQuantityUpdate(t *testing.T) {
 	}
 }
 
-func lastEvent(t *testing.T, l *local, kind string) *stripe.Event {
+func lastEvent(t *testing.T, l *testServer, kind string) *stripe.Event {
 	t.Helper()
 	it := l.api.Events.List(&stripe.EventListParams{Type: stripe.String(kind)})
 	if !it.Next() {
@@ -277,7 +277,7 @@ func lastEvent(t *testing.T, l *local, kind string) *stripe.Event {
 func TestRenewal(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
-	sub := l.subscribed(2)
+	sub := l.createSubscription(2)
 	l.time.Store(sub.CurrentPeriodEnd + 3600)
 	next := l.subscription(sub.ID)
 	if next.CurrentPeriodStart != sub.CurrentPeriodEnd || next.LatestInvoice.BillingReason != "subscription_cycle" || next.LatestInvoice.AmountPaid != 2000 {
@@ -292,15 +292,15 @@ func TestPaymentMode(t *testing.T) {
 		Currency: stripe.String("jpy"), UnitAmount: stripe.Int64(1500), ProductData: &stripe.PriceProductDataParams{Name: stripe.String("Credits")},
 	}))
 	cs := must[*stripe.CheckoutSession](t)(l.api.CheckoutSessions.New(&stripe.CheckoutSessionParams{
-		Mode: stripe.String("payment"), Customer: stripe.String(l.customer().ID), SuccessURL: stripe.String("http://app.test/ok"),
+		Mode: stripe.String("payment"), Customer: stripe.String(l.createCustomer().ID), SuccessURL: stripe.String("http://app.test/ok"),
 		LineItems:         []*stripe.CheckoutSessionLineItemParams{{Price: stripe.String(pack.ID), Quantity: stripe.Int64(2)}},
 		PaymentIntentData: &stripe.CheckoutSessionPaymentIntentDataParams{Metadata: map[string]string{"orgId": "org_1"}},
 	}))
 	if cs.AmountTotal != 3000 || cs.PaymentIntent != nil {
 		t.Errorf("open: total %d, payment %v", cs.AmountTotal, cs.PaymentIntent)
 	}
-	if done := l.pay(cs.URL, "4242424242424242"); done.location != "http://app.test/ok" {
-		t.Fatalf("paying led to %d %s", done.status, done.location)
+	if done := l.submitCheckout(cs.URL, "4242424242424242"); done.location != "http://app.test/ok" {
+		t.Fatalf("paying redirected with %d to %s", done.status, done.location)
 	}
 	pi := must[*stripe.PaymentIntent](t)(l.api.PaymentIntents.Get(l.session(cs.ID).PaymentIntent.ID, nil))
 	if pi.Status != "succeeded" || pi.AmountReceived != 3000 || pi.Metadata["orgId"] != "org_1" {
@@ -314,7 +314,7 @@ func TestPaymentMode(t *testing.T) {
 func TestPortal(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
-	sub := l.subscribed(1)
+	sub := l.createSubscription(1)
 	open := func(config string) (*stripe.BillingPortalSession, error) {
 		p := &stripe.BillingPortalSessionParams{Customer: stripe.String(sub.Customer.ID), ReturnURL: stripe.String("http://app.test/back")}
 		if config != "" {
@@ -354,7 +354,7 @@ func TestPortal(t *testing.T) {
 func TestCustomerDeletionEndsItsSubscriptions(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
-	sub := l.subscribed(1)
+	sub := l.createSubscription(1)
 	must[*stripe.Customer](t)(l.api.Customers.Del(sub.Customer.ID, nil))
 	if gone := must[*stripe.Customer](t)(l.api.Customers.Get(sub.Customer.ID, nil)); !gone.Deleted {
 		t.Error("the customer is not deleted")

@@ -8,8 +8,9 @@ import (
 	"usher/stripelocal"
 )
 
-// What becomes of a paid change whose payment fails, by payment_behavior (API reference: update a subscription).
-func TestAChangeThatIsNotPaid(t *testing.T) {
+// The result of a billed change whose payment fails, by payment_behavior (API reference: update a
+// subscription).
+func TestUnpaidChangeByPaymentBehavior(t *testing.T) {
 	t.Parallel()
 	cases := []struct {
 		payment  string
@@ -31,12 +32,12 @@ func TestAChangeThatIsNotPaid(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.payment+" with "+c.card, func(t *testing.T) {
 			l := start(t, stripelocal.Options{})
-			k := l.onClock("pm_card_visa")
-			sub := k.subscribe(l.priced("usd", 1000, "month"), 1)
-			k.useCard(c.card)
-			_, err := l.quantity(sub, 4, behavior("always_invoice"), payment(c.payment))
+			k := l.createOnTestClock("pm_card_visa")
+			sub := k.subscribe(l.createPriceIn("usd", 1000, "month"), 1)
+			k.setDefaultCard(c.card)
+			_, err := l.setQuantity(sub, 4, behavior("always_invoice"), payment(c.payment))
 			if (err != nil) != c.refused {
-				t.Fatalf("answered %v", err)
+				t.Fatalf("got %v", err)
 			}
 			if c.refused && err.(*stripe.Error).HTTPStatusCode != 402 {
 				t.Errorf("refused with %v", err)
@@ -52,14 +53,14 @@ func TestAChangeThatIsNotPaid(t *testing.T) {
 	}
 }
 
-// waiting is a subscription of one seat with a pending update to four.
-func waiting(t *testing.T) (*clocked, *stripe.Subscription) {
+// pendingSubscription is a subscription with quantity one and a pending update to four.
+func pendingSubscription(t *testing.T) (*clockCustomer, *stripe.Subscription) {
 	t.Helper()
 	l := start(t, stripelocal.Options{})
-	k := l.onClock("pm_card_visa")
-	sub := k.subscribe(l.priced("usd", 1000, "month"), 1)
-	k.useCard("pm_card_chargeCustomerFail")
-	got := must[*stripe.Subscription](t)(l.quantity(sub, 4, behavior("always_invoice"), payment("pending_if_incomplete")))
+	k := l.createOnTestClock("pm_card_visa")
+	sub := k.subscribe(l.createPriceIn("usd", 1000, "month"), 1)
+	k.setDefaultCard("pm_card_chargeCustomerFail")
+	got := must[*stripe.Subscription](t)(l.setQuantity(sub, 4, behavior("always_invoice"), payment("pending_if_incomplete")))
 	if p := got.PendingUpdate; p == nil || p.ExpiresAt != noon+23*3600 || p.SubscriptionItems[0].Quantity != 4 || got.LatestInvoice.AmountDue != 3000 {
 		t.Fatalf("pending %+v, invoice over %d", p, got.LatestInvoice.AmountDue)
 	}
@@ -68,39 +69,39 @@ func waiting(t *testing.T) (*clocked, *stripe.Subscription) {
 
 func TestAPendingUpdateIsAppliedOncePaid(t *testing.T) {
 	t.Parallel()
-	k, sub := waiting(t)
-	k.useCard("pm_card_visa")
+	k, sub := pendingSubscription(t)
+	k.setDefaultCard("pm_card_visa")
 	must[*stripe.Invoice](t)(k.api.Invoices.Pay(sub.LatestInvoice.ID, nil))
 	if got := k.subscription(sub.ID); got.Items.Data[0].Quantity != 4 || got.PendingUpdate != nil || got.Status != "active" {
 		t.Errorf("%d seats, pending %+v", got.Items.Data[0].Quantity, got.PendingUpdate)
 	}
-	wantEvents(t, k.local, "customer.subscription.pending_update_applied")
+	wantEvents(t, k.testServer, "customer.subscription.pending_update_applied")
 }
 
 func TestAPendingUpdateExpires(t *testing.T) {
 	t.Parallel()
-	k, sub := waiting(t)
+	k, sub := pendingSubscription(t)
 	k.advance(noon + 23*3600)
 	if got := k.subscription(sub.ID); got.Items.Data[0].Quantity != 1 || got.PendingUpdate != nil || got.LatestInvoice.Status != "void" {
 		t.Errorf("%d seats, pending %+v, invoice %s", got.Items.Data[0].Quantity, got.PendingUpdate, got.LatestInvoice.Status)
 	}
-	wantEvents(t, k.local, "customer.subscription.pending_update_expired")
+	wantEvents(t, k.testServer, "customer.subscription.pending_update_expired")
 }
 
-func TestAPendingUpdateTakesOnlyWhatItCanHold(t *testing.T) {
+func TestPendingUpdateRejectsUnsupportedParameters(t *testing.T) {
 	t.Parallel()
-	k, sub := waiting(t)
-	_, err := k.quantity(sub, 5, payment("pending_if_incomplete"), func(p *stripe.SubscriptionParams) { p.Metadata = map[string]string{"a": "b"} })
+	k, sub := pendingSubscription(t)
+	_, err := k.setQuantity(sub, 5, payment("pending_if_incomplete"), func(p *stripe.SubscriptionParams) { p.Metadata = map[string]string{"a": "b"} })
 	wantError(t, err, 400, "", stripe.ErrorTypeInvalidRequest)
 }
 
 func TestSubscriptionItems(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
-	k := l.onClock("pm_card_visa")
-	sub := k.subscribe(l.priced("usd", 1000, "month"), 1)
+	k := l.createOnTestClock("pm_card_visa")
+	sub := k.subscribe(l.createPriceIn("usd", 1000, "month"), 1)
 	more := must[*stripe.SubscriptionItem](t)(l.api.SubscriptionItems.New(&stripe.SubscriptionItemParams{
-		Subscription: stripe.String(sub.ID), Price: stripe.String(l.priced("usd", 500, "month")), Quantity: stripe.Int64(2), ProrationBehavior: stripe.String("always_invoice"),
+		Subscription: stripe.String(sub.ID), Price: stripe.String(l.createPriceIn("usd", 500, "month")), Quantity: stripe.Int64(2), ProrationBehavior: stripe.String("always_invoice"),
 	}))
 	if inv := l.subscription(sub.ID).LatestInvoice; more.Quantity != 2 || inv.AmountPaid != 1000 || inv.Lines.Data[0].SubscriptionItem.ID != more.ID {
 		t.Errorf("added %d, invoice over %d", more.Quantity, inv.AmountPaid)

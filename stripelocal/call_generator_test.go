@@ -12,23 +12,23 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// Walker thinks up API calls out of the routes' own parameter grammars, and of the ids that earlier answers had. Most are sensible,
-// some are not; which, its seed decides.
-type Walker struct {
-	random *rand.Rand
-	routes []walkRoute
-	known  map[string][]string // ids by the kind of their object
-	now    int64
+// CallGenerator generates random API calls from the routes' parameter schemas and from the ids in
+// earlier responses. Most calls are valid, some are not. The sequence depends on the seed only.
+type CallGenerator struct {
+	random   *rand.Rand
+	routes   []generatedRoute
+	knownIDs map[string][]string // ids by object type
+	now      int64
 }
 
-type walkRoute struct {
+type generatedRoute struct {
 	kind, method, path string
 	params             *wire.Schema
 }
 
-// NewWalker makes a walker whose times lie around now.
-func NewWalker(seed uint64, now int64) *Walker {
-	w := &Walker{random: rand.New(rand.NewPCG(seed, seed)), known: map[string][]string{}, now: now}
+// NewCallGenerator returns a generator with times close to now.
+func NewCallGenerator(seed uint64, now int64) *CallGenerator {
+	w := &CallGenerator{random: rand.New(rand.NewPCG(seed, seed)), knownIDs: map[string][]string{}, now: now}
 	for _, r := range resources() {
 		for _, rt := range r.routes {
 			method, path, _ := strings.Cut(rt.pattern, " ")
@@ -36,22 +36,22 @@ func NewWalker(seed uint64, now int64) *Walker {
 			if err != nil {
 				panic(err)
 			}
-			w.routes = append(w.routes, walkRoute{r.objectType, method, path, sh})
+			w.routes = append(w.routes, generatedRoute{r.objectType, method, path, sh})
 		}
 	}
 	return w
 }
 
-// Routes is how many calls there are.
-func (w *Walker) Routes() int { return len(w.routes) }
+// Routes is the number of routes.
+func (w *CallGenerator) Routes() int { return len(w.routes) }
 
-// Next is the next call: its method, its path and its form.
-func (w *Walker) Next() (method, path, form string) {
+// Next returns the method, path and form of the next call.
+func (w *CallGenerator) Next() (method, path, form string) {
 	return w.Call(w.random.IntN(len(w.routes)))
 }
 
-// Call thinks up parameters for one route.
-func (w *Walker) Call(n int) (method, path, form string) {
+// Call generates a call of one route.
+func (w *CallGenerator) Call(n int) (method, path, form string) {
 	rt := w.routes[n%len(w.routes)]
 	out := url.Values{}
 	w.fill(out, rt.params, "")
@@ -60,7 +60,7 @@ func (w *Walker) Call(n int) (method, path, form string) {
 
 var pathParameter = regexp.MustCompile(`\{[a-z_]+\}`)
 
-func (w *Walker) path(rt walkRoute) string {
+func (w *CallGenerator) path(rt generatedRoute) string {
 	kinds := regexp.MustCompile(`/([a-z_]+)/\{`).FindAllStringSubmatch(rt.path, -1)
 	n := -1
 	return pathParameter.ReplaceAllStringFunc(rt.path, func(string) string {
@@ -69,12 +69,12 @@ func (w *Walker) path(rt walkRoute) string {
 	})
 }
 
-// id is one that was seen for such a thing; now and then it is another's, or nobody's.
-func (w *Walker) id(kind string) string {
-	if w.one(80) {
+// id returns a known id of an object type, and rarely an id of another type or an unknown one.
+func (w *CallGenerator) id(kind string) string {
+	if w.oneIn(80) {
 		return [...]string{"no_such", "cus_", "ü", "a..b", "0"}[w.random.IntN(5)]
 	}
-	if ids := w.known[kind]; len(ids) > 0 {
+	if ids := w.knownIDs[kind]; len(ids) > 0 {
 		return ids[w.random.IntN(len(ids))]
 	}
 	switch kind {
@@ -84,29 +84,29 @@ func (w *Walker) id(kind string) string {
 	return "none_yet"
 }
 
-func (w *Walker) card() string {
+func (w *CallGenerator) card() string {
 	cards := testCards()
 	return "pm_card_" + cards[w.random.IntN(len(cards))].token
 }
 
-func (w *Walker) one(in int) bool { return w.random.IntN(in) == 0 }
+func (w *CallGenerator) oneIn(in int) bool { return w.random.IntN(in) == 0 }
 
 var answeredID = regexp.MustCompile(`"id":"([^"]+)","object":"([a-z_.]+)"`)
 
-// Learn remembers the ids of an answer.
-func (w *Walker) Learn(body string) {
+// Learn records the ids in a response.
+func (w *CallGenerator) Learn(body string) {
 	for _, m := range answeredID.FindAllStringSubmatch(body, -1) {
 		kind := m[2][strings.LastIndexByte(m[2], '.')+1:]
-		if ids := w.known[kind]; !slices.Contains(ids, m[1]) {
-			w.known[kind] = append(ids[max(0, len(ids)-30):], m[1])
+		if ids := w.knownIDs[kind]; !slices.Contains(ids, m[1]) {
+			w.knownIDs[kind] = append(ids[max(0, len(ids)-30):], m[1])
 		}
 	}
 }
 
-func (w *Walker) fill(out url.Values, sh *wire.Schema, prefix string) {
+func (w *CallGenerator) fill(out url.Values, sh *wire.Schema, prefix string) {
 	for _, name := range sh.Order {
 		field := sh.Fields[name]
-		if field.Kind == "any" || !field.Required && !w.one(8) {
+		if field.Kind == "any" || !field.Required && !w.oneIn(8) {
 			continue
 		}
 		full := name
@@ -117,8 +117,8 @@ func (w *Walker) fill(out url.Values, sh *wire.Schema, prefix string) {
 	}
 }
 
-func (w *Walker) field(out url.Values, f *wire.Schema, name string) {
-	if f.Clearable && w.one(8) || w.one(200) {
+func (w *CallGenerator) field(out url.Values, f *wire.Schema, name string) {
+	if f.Clearable && w.oneIn(8) || w.oneIn(200) {
 		out.Set(name, "")
 		return
 	}
@@ -131,7 +131,7 @@ func (w *Walker) field(out url.Values, f *wire.Schema, name string) {
 	}
 }
 
-func (w *Walker) single(out url.Values, f *wire.Schema, name string) {
+func (w *CallGenerator) single(out url.Values, f *wire.Schema, name string) {
 	switch f.Kind {
 	case "hash":
 		w.fill(out, f, name)
@@ -144,7 +144,7 @@ func (w *Walker) single(out url.Values, f *wire.Schema, name string) {
 	}
 }
 
-func (w *Walker) scalar(f *wire.Schema) string {
+func (w *CallGenerator) scalar(f *wire.Schema) string {
 	switch f.Kind {
 	case "int":
 		return strconv.Itoa([...]int{0, 1, 2, 3, 5, 12, 50, 1000, 999, -1}[w.random.IntN(10)])
@@ -153,7 +153,7 @@ func (w *Walker) scalar(f *wire.Schema) string {
 	case "when":
 		return [...]string{"now", strconv.FormatInt(w.now+int64(w.random.IntN(60))*86400, 10)}[w.random.IntN(2)]
 	case "bool":
-		return strconv.FormatBool(w.one(2))
+		return strconv.FormatBool(w.oneIn(2))
 	case "decimal":
 		return [...]string{"0.5", "10", "1.25", "33.3333"}[w.random.IntN(4)]
 	case "enum":
@@ -162,8 +162,8 @@ func (w *Walker) scalar(f *wire.Schema) string {
 	return w.text(f.Name)
 }
 
-// text is a string that a parameter of such a name may have.
-func (w *Walker) text(name string) string {
+// text returns a string for a parameter name.
+func (w *CallGenerator) text(name string) string {
 	switch name {
 	case "currency":
 		return [...]string{"usd", "usd", "usd", "usd", "jpy", "kwd"}[w.random.IntN(6)]
@@ -174,7 +174,7 @@ func (w *Walker) text(name string) string {
 	case "starting_after", "ending_before", "id":
 		return w.anyID()
 	case "payment_method", "default_payment_method":
-		if w.one(2) {
+		if w.oneIn(2) {
 			return w.card()
 		}
 		return w.id("payment_method")
@@ -189,15 +189,15 @@ func (w *Walker) text(name string) string {
 	case "expand":
 		return [...]string{"customer", "data.customer", "latest_invoice.payment_intent", "items.data.price.product", "nothing", "a.b.c.d.e.f", ""}[w.random.IntN(7)]
 	}
-	if len(w.known[name]) > 0 {
+	if len(w.knownIDs[name]) > 0 {
 		return w.id(name)
 	}
 	return [...]string{"x", "Ada", "ü & <b>", strings.Repeat("y", 300)}[w.random.IntN(4)]
 }
 
-func (w *Walker) anyID() string {
-	kinds := make([]string, 0, len(w.known))
-	for kind := range w.known {
+func (w *CallGenerator) anyID() string {
+	kinds := make([]string, 0, len(w.knownIDs))
+	for kind := range w.knownIDs {
 		kinds = append(kinds, kind)
 	}
 	if len(kinds) == 0 {

@@ -8,11 +8,11 @@ import (
 	"usher/stripelocal"
 )
 
-func TestTaxAndKindsOfPaymentAreShownAsAskedFor(t *testing.T) {
+func TestTaxAndPaymentMethodTypesAreReturnedAsSent(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
-	k := l.onClock("pm_card_visa")
-	sub := k.subscribe(l.priced("usd", 1000, "month"), 2, func(p *stripe.SubscriptionParams) {
+	k := l.createOnTestClock("pm_card_visa")
+	sub := k.subscribe(l.createPriceIn("usd", 1000, "month"), 2, func(p *stripe.SubscriptionParams) {
 		p.AutomaticTax = &stripe.SubscriptionAutomaticTaxParams{Enabled: stripe.Bool(true)}
 		p.PaymentSettings = &stripe.SubscriptionPaymentSettingsParams{PaymentMethodTypes: stripe.StringSlice([]string{"card"})}
 	})
@@ -23,7 +23,7 @@ func TestTaxAndKindsOfPaymentAreShownAsAskedFor(t *testing.T) {
 	if !inv.AutomaticTax.Enabled || inv.AutomaticTax.Status != "complete" || len(inv.PaymentSettings.PaymentMethodTypes) != 1 || inv.AmountDue != 2000 {
 		t.Errorf("invoice: tax %t %s, %v, due %d", inv.AutomaticTax.Enabled, inv.AutomaticTax.Status, inv.PaymentSettings.PaymentMethodTypes, inv.AmountDue)
 	}
-	_, err := l.change(sub, func(p *stripe.SubscriptionParams) {
+	_, err := l.updateSubscription(sub, func(p *stripe.SubscriptionParams) {
 		p.PaymentSettings = &stripe.SubscriptionPaymentSettingsParams{PaymentMethodTypes: stripe.StringSlice([]string{"sepa_debit"})}
 	})
 	wantError(t, err, 400, "payment_intent_invalid_parameter", "invalid_request_error")
@@ -31,7 +31,7 @@ func TestTaxAndKindsOfPaymentAreShownAsAskedFor(t *testing.T) {
 		Subscription: stripe.String(sub.ID), AutomaticTax: &stripe.InvoiceAutomaticTaxParams{Enabled: stripe.Bool(false)}, PreviewMode: stripe.String("next"),
 	}))
 	if plain.AutomaticTax.Enabled {
-		t.Error("the preview shows a tax that was not asked for")
+		t.Error("the preview shows automatic_tax although it was not sent")
 	}
 	_, err = l.api.Invoices.Upcoming(&stripe.InvoiceUpcomingParams{Subscription: stripe.String(sub.ID), PreviewMode: stripe.String("recurring")})
 	wantError(t, err, 400, "", "invalid_request_error")
@@ -42,7 +42,7 @@ func TestAnInvoiceKeepsItsDateAndItsDescriptor(t *testing.T) {
 	l := start(t, stripelocal.Options{})
 	at := l.Now().Unix() - 5*day
 	inv := must[*stripe.Invoice](t)(l.api.Invoices.New(&stripe.InvoiceParams{
-		Customer: stripe.String(l.customer().ID), EffectiveAt: stripe.Int64(at), StatementDescriptor: stripe.String("USHER SEATS"),
+		Customer: stripe.String(l.createCustomer().ID), EffectiveAt: stripe.Int64(at), StatementDescriptor: stripe.String("USHER SEATS"),
 	}))
 	done := must[*stripe.Invoice](t)(l.api.Invoices.FinalizeInvoice(inv.ID, nil))
 	if inv.EffectiveAt != at || done.EffectiveAt != at || done.StatementDescriptor != "USHER SEATS" {
@@ -50,22 +50,22 @@ func TestAnInvoiceKeepsItsDateAndItsDescriptor(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotDiscountableIsNotDiscounted(t *testing.T) {
+func TestNotDiscountableItemsGetNoDiscount(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
-	k := l.onClock("pm_card_visa")
+	k := l.createOnTestClock("pm_card_visa")
 	item := must[*stripe.InvoiceItem](t)(l.api.InvoiceItems.New(&stripe.InvoiceItemParams{
 		Customer: stripe.String(k.customer), Amount: stripe.Int64(700), Currency: stripe.String("usd"), Discountable: stripe.Bool(false),
 	}))
 	half := l.coupon(&stripe.CouponParams{PercentOff: stripe.Float64(50), Duration: stripe.String("once")})
-	sub := k.subscribe(l.priced("usd", 1000, "month"), 1, func(p *stripe.SubscriptionParams) { p.Coupon = stripe.String(half.ID) })
+	sub := k.subscribe(l.createPriceIn("usd", 1000, "month"), 1, func(p *stripe.SubscriptionParams) { p.Coupon = stripe.String(half.ID) })
 	inv := l.subscription(sub.ID).LatestInvoice
 	if item.Discountable || inv.Subtotal != 1700 || inv.Total != 1200 {
 		t.Errorf("discountable %t, subtotal %d, total %d", item.Discountable, inv.Subtotal, inv.Total)
 	}
 }
 
-func TestAnIntentShowsHowItIsPaid(t *testing.T) {
+func TestPaymentIntentShowsItsPaymentSettings(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	pi := must[*stripe.PaymentIntent](t)(l.api.PaymentIntents.New(&stripe.PaymentIntentParams{
@@ -78,11 +78,11 @@ func TestAnIntentShowsHowItIsPaid(t *testing.T) {
 	}
 }
 
-func TestAPhaseSetsWhatItSays(t *testing.T) {
+func TestSchedulePhaseSetsItsFields(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
-	k := l.onClock("pm_card_visa")
-	price := l.priced("usd", 1000, "month")
+	k := l.createOnTestClock("pm_card_visa")
+	price := l.createPriceIn("usd", 1000, "month")
 	card := must[*stripe.PaymentMethod](t)(l.api.PaymentMethods.Attach("pm_card_mastercard", &stripe.PaymentMethodAttachParams{Customer: stripe.String(k.customer)}))
 	phase := func() *stripe.SubscriptionSchedulePhaseParams {
 		return &stripe.SubscriptionSchedulePhaseParams{
@@ -107,11 +107,11 @@ func TestAPhaseSetsWhatItSays(t *testing.T) {
 	wantError(t, err, 400, "resource_missing", "invalid_request_error")
 }
 
-func TestPagesOfASessionsLines(t *testing.T) {
+func TestLineItemsArePaged(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
-	prices := []string{l.priced("usd", 1000, "month"), l.priced("usd", 2000, "month"), l.priced("usd", 3000, "month")}
-	cs := l.checkout(l.customer().ID, prices[0], 1, func(p *stripe.CheckoutSessionParams) {
+	prices := []string{l.createPriceIn("usd", 1000, "month"), l.createPriceIn("usd", 2000, "month"), l.createPriceIn("usd", 3000, "month")}
+	cs := l.createCheckoutSession(l.createCustomer().ID, prices[0], 1, func(p *stripe.CheckoutSessionParams) {
 		for _, price := range prices[1:] {
 			p.LineItems = append(p.LineItems, &stripe.CheckoutSessionLineItemParams{Price: stripe.String(price), Quantity: stripe.Int64(1)})
 		}
@@ -128,20 +128,20 @@ func TestPagesOfASessionsLines(t *testing.T) {
 	}
 }
 
-// A paused subscription that keeps its anchor is billed for what is left of the
-// month from the date that is sent, where one is.
-func TestAResumeCountsFromItsDate(t *testing.T) {
+// A paused subscription that keeps its anchor is billed for the rest of the month, from
+// proration_date if it is sent.
+func TestResumeProratesFromProrationDate(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ date, due int64 }{"now": {0, 2000}, "earlier": {noon + 19*day, 2500}} {
 		t.Run(name, func(t *testing.T) {
 			l := start(t, stripelocal.Options{})
-			k := l.onClock("")
-			sub := k.subscribe(l.priced("usd", 3000, "month"), 1, func(p *stripe.SubscriptionParams) {
+			k := l.createOnTestClock("")
+			sub := k.subscribe(l.createPriceIn("usd", 3000, "month"), 1, func(p *stripe.SubscriptionParams) {
 				p.TrialEnd = stripe.Int64(noon + 14*day)
 				p.TrialSettings = &stripe.SubscriptionTrialSettingsParams{EndBehavior: &stripe.SubscriptionTrialSettingsEndBehaviorParams{MissingPaymentMethod: stripe.String("pause")}}
 			})
 			k.advance(noon + 24*day)
-			k.useCard("pm_card_visa")
+			k.setDefaultCard("pm_card_visa")
 			params := &stripe.SubscriptionResumeParams{BillingCycleAnchor: stripe.String("unchanged")}
 			if c.date != 0 {
 				params.ProrationDate = stripe.Int64(c.date)
@@ -157,7 +157,7 @@ func TestAResumeCountsFromItsDate(t *testing.T) {
 	}
 }
 
-func TestAnInactiveConfigurationOpensNoPortal(t *testing.T) {
+func TestInactiveConfigurationCannotCreateSessions(t *testing.T) {
 	t.Parallel()
 	p := newPortal(t, "none")
 	params := &stripe.BillingPortalConfigurationParams{Features: p.features, BusinessProfile: &stripe.BillingPortalConfigurationBusinessProfileParams{Headline: stripe.String("Usher")}}

@@ -12,18 +12,19 @@ import (
 	"usher/stripelocal"
 )
 
-// journey is a story in steps: what each step had delivered is printed and held against what must be among it, in order.
-type journey struct {
-	*local
-	in   *inbox
+// scenario is a sequence of steps. It prints the events that each step delivers and compares them
+// with the expected ones, in order.
+type scenario struct {
+	*testServer
+	in   *webhookReceiver
 	seen int
 }
 
-// step does something and waits until its last event has arrived, signed (see inbox).
-func (j *journey) step(name string, do func(), want ...string) {
+// step runs a function and waits until its last event is delivered, signed (see webhookReceiver).
+func (j *scenario) step(name string, do func(), want ...string) {
 	j.t.Helper()
 	do()
-	got := j.until(want[len(want)-1])
+	got := j.waitFor(want[len(want)-1])
 	j.t.Logf("%-34s %s", name, strings.Join(got, " "))
 	rest := got
 	for _, kind := range want {
@@ -38,29 +39,30 @@ func (j *journey) step(name string, do func(), want ...string) {
 	}
 }
 
-// until waits for a type to arrive and then for what is still on its way; it gives what came since the last step.
-func (j *journey) until(kind string) []string {
+// waitFor waits for an event type and then for all pending deliveries. It returns the events since
+// the last step.
+func (j *scenario) waitFor(kind string) []string {
 	j.t.Helper()
 	limit := time.After(time.Minute)
 	often := time.NewTicker(5 * time.Millisecond)
 	defer often.Stop()
 	for {
 		idle := strings.TrimSpace(j.browse("GET", "/_usher/deliveries?status=pending", nil).body) == "[]"
-		if got := j.arrived(); idle && contains(got[j.seen:], kind) {
+		if got := j.received(); idle && contains(got[j.seen:], kind) {
 			from := j.seen
 			j.seen = len(got)
 			return got[from:]
 		}
 		select {
-		case <-j.in.ping:
+		case <-j.in.received:
 		case <-often.C:
 		case <-limit:
-			j.t.Fatalf("no %s came, or not all of it: %v", kind, j.arrived()[j.seen:])
+			j.t.Fatalf("%s was not delivered completely: %v", kind, j.received()[j.seen:])
 		}
 	}
 }
 
-func (j *journey) arrived() []string {
+func (j *scenario) received() []string {
 	j.in.mu.Lock()
 	defer j.in.mu.Unlock()
 	var out []string
@@ -79,11 +81,12 @@ func contains(list []string, kind string) bool {
 	return false
 }
 
-// seats changes the number of seats in the middle of the period and says how much more is asked for at once.
-func (j *journey) seats(sub string, n int64, how string) int64 {
+// changeQuantity changes the quantity in the middle of the period and returns the amount billed
+// immediately.
+func (j *scenario) changeQuantity(sub string, n int64, how string) int64 {
 	j.t.Helper()
 	before := j.subscription(sub)
-	got := must[*stripe.Subscription](j.t)(j.quantity(before, n, behavior(how)))
+	got := must[*stripe.Subscription](j.t)(j.setQuantity(before, n, behavior(how)))
 	if got.Items.Data[0].Quantity != n {
 		j.t.Fatalf("%d seats", got.Items.Data[0].Quantity)
 	}
@@ -93,37 +96,37 @@ func (j *journey) seats(sub string, n int64, how string) int64 {
 	return got.LatestInvoice.Total
 }
 
-// defaultCard gives a subscription another card.
-func (j *journey) defaultCard(sub *stripe.Subscription, card string) {
+// setDefaultCard changes a subscription's default payment method.
+func (j *scenario) setDefaultCard(sub *stripe.Subscription, card string) {
 	j.t.Helper()
 	pm := must[*stripe.PaymentMethod](j.t)(j.api.PaymentMethods.Attach(card, &stripe.PaymentMethodAttachParams{Customer: stripe.String(sub.Customer.ID)}))
 	must[*stripe.Subscription](j.t)(j.api.Subscriptions.Update(sub.ID, &stripe.SubscriptionParams{DefaultPaymentMethod: stripe.String(pm.ID)}))
 }
 
-// renew lets the clock go to an hour after the period's end.
-func (j *journey) renew(sub string) {
+// renew advances the clock to an hour after the period's end.
+func (j *scenario) renew(sub string) {
 	j.t.Helper()
 	j.time.Store(j.subscription(sub).CurrentPeriodEnd + 3600)
 	j.subscription(sub)
 }
 
-// The whole life of a subscription, every request, answer and event held against the specification.
-func TestTheWholeJourney(t *testing.T) {
+// The whole life of a subscription. Every request, response and event is validated.
+func TestSubscriptionLifecycle(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
 	l.time.Store(noon)
-	j := &journey{local: l, in: newInbox(t, 0)}
+	j := &scenario{testServer: l, in: newWebhookReceiver(t, 0)}
 	l.EnsureWebhookEndpoint(j.in.url, testSecret)
-	basic, pro := l.price("basic", 1000, "month"), l.price("pro", 2000, "month")
+	basic, pro := l.createPrice("basic", 1000, "month"), l.createPrice("pro", 2000, "month")
 	var c *stripe.Customer
-	j.step("create", func() { c = l.customer() }, "customer.created")
+	j.step("create", func() { c = l.createCustomer() }, "customer.created")
 	sub := j.checkOut(c.ID, basic.ID)
 	l.time.Add(15 * day)
 	j.step("upgrade with proration", func() {
-		got := must[*stripe.Subscription](t)(l.change(sub, behavior("always_invoice"), func(p *stripe.SubscriptionParams) {
+		got := must[*stripe.Subscription](t)(l.updateSubscription(sub, behavior("always_invoice"), func(p *stripe.SubscriptionParams) {
 			p.Items[0].Price, p.Items[0].Quantity = stripe.String(pro.ID), stripe.Int64(5)
 		}))
-		// 5 * 10.00 back and 5 * 20.00 on, by half.
+		// A credit of 5 * 10.00 and a charge of 5 * 20.00, for half a period.
 		if got.LatestInvoice.AmountPaid != 2500 {
 			t.Errorf("the upgrade cost %d", got.LatestInvoice.AmountPaid)
 		}
@@ -138,13 +141,13 @@ func TestTheWholeJourney(t *testing.T) {
 	j.step("customer deletion", func() { must[*stripe.Customer](t)(l.api.Customers.Del(c.ID, nil)) }, "customer.subscription.deleted", "customer.deleted")
 }
 
-func (j *journey) checkOut(customer, price string) *stripe.Subscription {
+func (j *scenario) checkOut(customer, price string) *stripe.Subscription {
 	j.t.Helper()
 	var sub *stripe.Subscription
 	j.step("checkout", func() {
-		cs := j.checkout(customer, price, 5)
-		j.pay(cs.URL, "4242424242424242")
-		sub = j.subscriptionOf(cs.ID)
+		cs := j.createCheckoutSession(customer, price, 5)
+		j.submitCheckout(cs.URL, "4242424242424242")
+		sub = j.subscriptionOfSession(cs.ID)
 	}, "checkout.session.completed")
 	if sub.Status != "active" {
 		j.t.Fatalf("after checkout: %s", sub.Status)
@@ -152,7 +155,7 @@ func (j *journey) checkOut(customer, price string) *stripe.Subscription {
 	return sub
 }
 
-func (j *journey) changeSeats(sub string) {
+func (j *scenario) changeSeats(sub string) {
 	j.t.Helper()
 	for _, c := range []struct {
 		how  string
@@ -166,20 +169,20 @@ func (j *journey) changeSeats(sub string) {
 			last = "invoice.paid"
 		}
 		j.step(fmt.Sprintf("%d seats, %s", c.to, c.how), func() {
-			if cost := j.seats(sub, c.to, c.how); cost != c.cost {
+			if cost := j.changeQuantity(sub, c.to, c.how); cost != c.cost {
 				j.t.Errorf("%d seats under %s cost %d, want %d", c.to, c.how, cost, c.cost)
 			}
 		}, last)
 	}
 }
 
-func (j *journey) failAndEnd(sub *stripe.Subscription, end string) {
+func (j *scenario) failAndEnd(sub *stripe.Subscription, end string) {
 	j.t.Helper()
 	setting := map[string]string{"canceled": "cancel", "unpaid": "unpaid"}[end]
 	if err := j.SetAfterDunning(setting); err != nil {
 		j.t.Fatal(err)
 	}
-	j.step("a card that declines", func() { j.defaultCard(sub, "pm_card_chargeCustomerFail") }, "payment_method.attached", "customer.subscription.updated")
+	j.step("a card that declines", func() { j.setDefaultCard(sub, "pm_card_chargeCustomerFail") }, "payment_method.attached", "customer.subscription.updated")
 	j.step("decline", func() { j.renew(sub.ID) },
 		"invoice.upcoming", "customer.subscription.updated", "invoice.created", "invoice.finalized", "charge.failed", "invoice.payment_failed", "customer.subscription.updated")
 	if got := j.subscription(sub.ID); got.Status != "past_due" {
@@ -194,19 +197,19 @@ func (j *journey) failAndEnd(sub *stripe.Subscription, end string) {
 	}, "invoice.payment_failed", "invoice.payment_failed", "invoice.payment_failed", last)
 }
 
-func (j *journey) authenticate(customer, price string) {
+func (j *scenario) authenticate(customer, price string) {
 	j.t.Helper()
 	j.step("3-D Secure", func() {
-		cs := j.checkout(customer, price, 1)
-		asked := j.pay(cs.URL, "4000002500003155")
-		j.browse("POST", asked.location, url.Values{"complete": {"1"}})
-		if sub := j.subscriptionOf(cs.ID); sub.Status != "active" {
+		cs := j.createCheckoutSession(customer, price, 1)
+		redirect := j.submitCheckout(cs.URL, "4000002500003155")
+		j.browse("POST", redirect.location, url.Values{"complete": {"1"}})
+		if sub := j.subscriptionOfSession(cs.ID); sub.Status != "active" {
 			j.t.Errorf("after 3-D Secure: %s", sub.Status)
 		}
 	}, "invoice.payment_action_required", "checkout.session.completed")
 }
 
-func (j *journey) cancelAndResume(customer, price string) {
+func (j *scenario) cancelAndResume(customer, price string) {
 	j.t.Helper()
 	sub := j.checkOut(customer, price)
 	set := func(cancel bool) func() {
@@ -220,7 +223,7 @@ func (j *journey) cancelAndResume(customer, price string) {
 	j.step("the end", func() { j.renew(sub.ID) }, "customer.subscription.deleted")
 }
 
-func (j *journey) refundAndDispute(customer, price string) {
+func (j *scenario) refundAndDispute(customer, price string) {
 	j.t.Helper()
 	sub := j.checkOut(customer, price)
 	j.step("refund", func() {
@@ -230,7 +233,7 @@ func (j *journey) refundAndDispute(customer, price string) {
 		evidence := end[0]
 		var d *stripe.Dispute
 		j.step("a contested payment", func() {
-			j.pay(j.checkout(customer, price, 1).URL, "4000000000000259")
+			j.submitCheckout(j.createCheckoutSession(customer, price, 1).URL, "4000000000000259")
 			list := j.api.Disputes.List(&stripe.DisputeListParams{})
 			if !list.Next() {
 				j.t.Fatal("no dispute")
@@ -243,10 +246,10 @@ func (j *journey) refundAndDispute(customer, price string) {
 	}
 }
 
-// yearOfRenewals is on a test clock, a month at a time.
-func (j *journey) yearOfRenewals(price string) {
+// yearOfRenewals advances a test clock month by month.
+func (j *scenario) yearOfRenewals(price string) {
 	j.t.Helper()
-	k := j.onClock("pm_card_visa")
+	k := j.createOnTestClock("pm_card_visa")
 	sub := k.subscribe(price, 2)
 	for range 12 {
 		j.step("renewal", func() { k.advance(j.subscription(sub.ID).CurrentPeriodEnd + 3600) },

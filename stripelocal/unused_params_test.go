@@ -18,11 +18,10 @@ import (
 	"usher/stripelocal/wire"
 )
 
-// A parameter that a grammar takes and no handler reads is one that is accepted
-// without effect. doc.go names every one of them, and nothing else: both sides
-// are compared here, so that neither can rot.
-func TestParametersAcceptedWithoutEffectAreThoseOfTheDoc(t *testing.T) {
-	src, built := readSource(t), maps.Clone(readByBuiltNames)
+// A parameter that a route accepts and no handler reads has no effect. doc.go must list exactly
+// these parameters.
+func TestDocListsParametersWithoutEffect(t *testing.T) {
+	src, built := readSource(t), maps.Clone(builtParameterNames)
 	var found []string
 	for _, r := range resources() {
 		for _, rt := range r.routes {
@@ -33,7 +32,7 @@ func TestParametersAcceptedWithoutEffectAreThoseOfTheDoc(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			words := src.wordsFrom(src.handlers[rt.pattern])
+			words := src.literalsFrom(src.handlers[rt.pattern])
 			for _, path := range unread(root, "", words) {
 				if byPart := partOf(path); byPart != "" {
 					delete(built, byPart)
@@ -44,20 +43,20 @@ func TestParametersAcceptedWithoutEffectAreThoseOfTheDoc(t *testing.T) {
 		}
 	}
 	slices.Sort(found)
-	if said := acceptedByDoc(t); !slices.Equal(found, said) {
-		t.Errorf("accepted without effect:\n%s\nthe doc says:\n%s", strings.Join(found, "\n"), strings.Join(said, "\n"))
+	if documented := acceptedByDoc(t); !slices.Equal(found, documented) {
+		t.Errorf("accepted without effect:\n%s\ndoc.go lists:\n%s", strings.Join(found, "\n"), strings.Join(documented, "\n"))
 	}
 	for part := range built {
 		t.Errorf("no parameter begins with %s any more", part)
 	}
 }
 
-// readByBuiltNames are the beginnings of parameters whose names the code puts
-// together, so that they cannot be seen to be read; other tests send them.
-var readByBuiltNames = map[string]bool{"subscription_": true, "evidence.": true, "flow_data.subscription_": true}
+// builtParameterNames are prefixes of parameter names that the code builds at run time, so that
+// they are not found in the source. Other tests send them.
+var builtParameterNames = map[string]bool{"subscription_": true, "evidence.": true, "flow_data.subscription_": true}
 
 func partOf(path string) string {
-	for part := range readByBuiltNames {
+	for part := range builtParameterNames {
 		if strings.HasPrefix(path, part) {
 			return part
 		}
@@ -65,7 +64,7 @@ func partOf(path string) string {
 	return ""
 }
 
-// acceptedByDoc reads the list in doc.go, one line for a route.
+// acceptedByDoc reads the list in doc.go, one line per route.
 func acceptedByDoc(t *testing.T) []string {
 	t.Helper()
 	raw, err := os.ReadFile("doc.go")
@@ -82,8 +81,7 @@ func acceptedByDoc(t *testing.T) []string {
 	return out
 }
 
-// unread are the parameters of a shape whose names no reachable function says,
-// as paths.
+// unread returns the paths of the parameters whose names do not occur in words.
 func unread(s *wire.Schema, prefix string, words map[string]bool) []string {
 	var out []string
 	for _, name := range s.Order {
@@ -105,8 +103,8 @@ type source struct {
 	uses     map[*ast.Ident]types.Object
 }
 
-// readSource type-checks the package and wire without their other imports. Their functions and types
-// are resolved all the same.
+// readSource type-checks the package and wire without their other imports. This still resolves
+// their own functions and types.
 func readSource(t *testing.T) source {
 	t.Helper()
 	files := token.NewFileSet()
@@ -167,9 +165,9 @@ func (src source) collectRoute(n ast.Node) bool {
 	return true
 }
 
-// allows says whether a call only asks whether a name is on a list that stands
-// in the code, which is not to read what was sent under it.
-func allows(call *ast.CallExpr) bool {
+// isAllowList reports whether a call checks names against a literal list, which does not read the
+// parameters.
+func isAllowList(call *ast.CallExpr) bool {
 	if _, list := first(call).(*ast.CompositeLit); !list {
 		return false
 	}
@@ -199,9 +197,9 @@ func (o onlyWire) Import(path string) (*types.Package, error) {
 	return nil, fmt.Errorf("%s is not imported", path)
 }
 
-// wordsFrom are the strings said by a handler and by what it passes parameters
-// on to.
-func (src source) wordsFrom(handler types.Object) map[string]bool {
+// literalsFrom returns the string literals in a handler and in the functions it passes parameters
+// to.
+func (src source) literalsFrom(handler types.Object) map[string]bool {
 	words, seen, next := map[string]bool{}, map[types.Object]bool{}, []types.Object{handler}
 	for len(next) > 0 {
 		at := next[0]
@@ -211,12 +209,12 @@ func (src source) wordsFrom(handler types.Object) map[string]bool {
 			continue
 		}
 		seen[at] = true
-		next = append(next, src.said(f, words)...)
+		next = append(next, src.literals(f, words)...)
 	}
 	return words
 }
 
-// takesParams says whether a function could read parameters at all.
+// takesParams reports whether a function can read parameters.
 func takesParams(f *ast.FuncDecl) bool {
 	fields := slices.Clone(f.Type.Params.List)
 	if f.Recv != nil {
@@ -234,9 +232,9 @@ func takesParams(f *ast.FuncDecl) bool {
 	})
 }
 
-// said notes a function's strings, but for the names of what it renders, and
-// gives what it names.
-func (src source) said(f *ast.FuncDecl, words map[string]bool) []types.Object {
+// literals records a function's string literals, except for the names of rendered fields, and
+// returns the objects it refers to.
+func (src source) literals(f *ast.FuncDecl, words map[string]bool) []types.Object {
 	var named []types.Object
 	rendered := map[ast.Node]bool{}
 	ast.Inspect(f.Body, func(n ast.Node) bool {
@@ -254,7 +252,7 @@ func (src source) said(f *ast.FuncDecl, words map[string]bool) []types.Object {
 				words[word] = true
 			}
 		case *ast.CallExpr:
-			if allows(n) {
+			if isAllowList(n) {
 				return false
 			}
 		case *ast.Ident:

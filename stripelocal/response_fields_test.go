@@ -9,10 +9,11 @@ import (
 	"github.com/stripe/stripe-go/v79"
 )
 
-// The specification requires few fields, so what an answer forgets it does not see. stripe-go v79's structs are of the very
-// version spoken here and name every field: each must be there, and nothing that they lack.
+// The specification requires few fields, so it does not find fields that are missing from
+// responses. The structs of stripe-go v79 are of APIVersion and name every field: each must be
+// present, and no others.
 
-// stripeTypes are the structs by the value of their field object.
+// stripeTypes are the structs by object type.
 func stripeTypes() map[string]reflect.Type {
 	return map[string]reflect.Type{
 		"account":                      reflect.TypeFor[stripe.Account](),
@@ -49,15 +50,16 @@ func stripeTypes() map[string]reflect.Type {
 	}
 }
 
-// fieldReader finds the objects inside an answer and holds each against its struct. The specification tells it which fields
-// may stay away: those that it neither requires nor lets be null.
+// fieldReader finds the objects in a response and compares each with its struct. The specification
+// decides which fields may be absent: those that are neither required nor nullable.
 type fieldReader struct {
 	types  map[string]reflect.Type
 	spec   *apiSpec
 	report func(where, problem string)
 }
 
-// kindOfPart is what is known about a part of an answer: its struct, its schema (either may be nil) and its name.
+// kindOfPart describes a part of a response: its struct, its schema (either may be nil) and its
+// name.
 type kindOfPart struct {
 	goType reflect.Type
 	schema *openapi3.Schema
@@ -133,7 +135,7 @@ func (r fieldReader) compare(o map[string]any, fields map[string]reflect.Type, k
 }
 
 func (k kindOfPart) mayLack(field string) bool {
-	if field == "deleted" || slices.ContainsFunc(absences(), func(a divergence) bool { return a.where == k.where+"."+field }) {
+	if field == "deleted" || slices.ContainsFunc(knownAbsences(), func(a divergence) bool { return a.where == k.where+"."+field }) {
 		return true
 	}
 	if k.schema == nil || k.schema.Properties[field] == nil {
@@ -142,8 +144,8 @@ func (k kindOfPart) mayLack(field string) bool {
 	return !k.schema.Properties[field].Value.Nullable && !slices.Contains(k.schema.Required, field)
 }
 
-// fieldsOf are a struct's fields by their JSON name; nil for what is no struct, and for those that decode themselves out of
-// something else, such as a hash by currency.
+// fieldsOf returns a struct's fields by JSON name. It returns nil for other types, and for those
+// that decode themselves, such as a hash by currency.
 func fieldsOf(t reflect.Type) map[string]reflect.Type {
 	for t != nil && t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -162,8 +164,9 @@ func fieldsOf(t reflect.Type) map[string]reflect.Type {
 	return out
 }
 
-// absences are fields that stripe-go has and answers lack, although the specification does not say that they may.
-func absences() []divergence {
+// knownAbsences are fields of stripe-go that responses lack although the specification does not
+// allow it.
+func knownAbsences() []divergence {
 	onRequest := "shown to accounts that were let in only (the comment in stripe-go), and to ours it is not"
 	payouts := "of cards that money is paid out to, which no account here has"
 	return []divergence{

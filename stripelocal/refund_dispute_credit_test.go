@@ -11,18 +11,18 @@ import (
 	"usher/stripelocal"
 )
 
-// bought is a paid subscription and its charge.
-func bought(t *testing.T, card string) (*local, *stripe.Subscription, *stripe.Charge) {
+// paidSubscription is a paid subscription and its charge.
+func paidSubscription(t *testing.T, card string) (*testServer, *stripe.Subscription, *stripe.Charge) {
 	t.Helper()
 	l := start(t, stripelocal.Options{})
-	k := l.onClock(card)
-	sub := k.subscribe(l.priced("usd", 1000, "month"), 3)
+	k := l.createOnTestClock(card)
+	sub := k.subscribe(l.createPriceIn("usd", 1000, "month"), 3)
 	return l, sub, must[*stripe.Charge](t)(l.api.Charges.Get(l.invoice(sub.LatestInvoice.ID).Charge.ID, nil))
 }
 
 func TestRefundsAddUp(t *testing.T) {
 	t.Parallel()
-	l, sub, ch := bought(t, "pm_card_visa")
+	l, sub, ch := paidSubscription(t, "pm_card_visa")
 	first := must[*stripe.Refund](t)(l.api.Refunds.New(&stripe.RefundParams{Charge: stripe.String(ch.ID), Amount: stripe.Int64(1000), Reason: stripe.String("requested_by_customer")}))
 	if first.Status != "succeeded" || first.Amount != 1000 || first.PaymentIntent.ID != ch.PaymentIntent.ID {
 		t.Errorf("refund %s over %d", first.Status, first.Amount)
@@ -32,10 +32,10 @@ func TestRefundsAddUp(t *testing.T) {
 	must[*stripe.Refund](t)(l.api.Refunds.New(&stripe.RefundParams{PaymentIntent: stripe.String(ch.PaymentIntent.ID)}))
 	_, err = l.api.Refunds.New(&stripe.RefundParams{Charge: stripe.String(ch.ID)})
 	wantError(t, err, 400, stripe.ErrorCodeChargeAlreadyRefunded, stripe.ErrorTypeInvalidRequest)
-	var told stripe.Charge
+	var charge stripe.Charge
 	e := lastEvent(t, l, "charge.refunded")
-	if err := json.Unmarshal(e.Data.Raw, &told); err != nil || told.AmountRefunded != 3000 || !told.Refunded || told.Invoice.ID != sub.LatestInvoice.ID {
-		t.Errorf("told of %d refunded (%v), invoice %v", told.AmountRefunded, err, told.Invoice)
+	if err := json.Unmarshal(e.Data.Raw, &charge); err != nil || charge.AmountRefunded != 3000 || !charge.Refunded || charge.Invoice.ID != sub.LatestInvoice.ID {
+		t.Errorf("the event shows %d refunded (%v), invoice %v", charge.AmountRefunded, err, charge.Invoice)
 	}
 	if previous := e.Data.PreviousAttributes["amount_refunded"]; previous != float64(1000) {
 		t.Errorf("previously %v", previous)
@@ -47,14 +47,14 @@ func TestRefundsAddUp(t *testing.T) {
 	wantEvents(t, l, "charge.refund.updated")
 }
 
-func TestRefundsThatEndLater(t *testing.T) {
+func TestDelayedRefunds(t *testing.T) {
 	t.Parallel()
 	for card, want := range map[string]struct {
 		first, last stripe.RefundStatus
 		left        int64
 	}{"pm_card_pendingRefund": {"pending", "succeeded", 3000}, "pm_card_refundFail": {"succeeded", "failed", 0}} {
 		t.Run(card, func(t *testing.T) {
-			l, _, ch := bought(t, card)
+			l, _, ch := paidSubscription(t, card)
 			r := must[*stripe.Refund](t)(l.api.Refunds.New(&stripe.RefundParams{Charge: stripe.String(ch.ID)}))
 			l.time.Add(60)
 			later := must[*stripe.Refund](t)(l.api.Refunds.Get(r.ID, nil))
@@ -71,7 +71,7 @@ func TestDisputesAreWonAndLost(t *testing.T) {
 	t.Parallel()
 	for evidence, want := range map[string]stripe.DisputeStatus{"winning_evidence": "won", "losing_evidence": "lost", "": "lost"} {
 		t.Run("evidence "+evidence, func(t *testing.T) {
-			l, _, ch := bought(t, "pm_card_createDispute")
+			l, _, ch := paidSubscription(t, "pm_card_createDispute")
 			list := l.api.Disputes.List(&stripe.DisputeListParams{Charge: stripe.String(ch.ID)})
 			if !list.Next() {
 				t.Fatal("no dispute")
@@ -100,7 +100,7 @@ func TestDisputesAreWonAndLost(t *testing.T) {
 
 func TestADisputeIsAccepted(t *testing.T) {
 	t.Parallel()
-	l, _, _ := bought(t, "pm_card_createDisputeProductNotReceived")
+	l, _, _ := paidSubscription(t, "pm_card_createDisputeProductNotReceived")
 	list := l.api.Disputes.List(&stripe.DisputeListParams{})
 	if !list.Next() || list.Dispute().Reason != "product_not_received" {
 		t.Fatal("no dispute")
@@ -112,7 +112,7 @@ func TestADisputeIsAccepted(t *testing.T) {
 
 func TestCreditNotes(t *testing.T) {
 	t.Parallel()
-	l, sub, ch := bought(t, "pm_card_visa")
+	l, sub, ch := paidSubscription(t, "pm_card_visa")
 	note := func(p stripe.CreditNoteParams) (*stripe.CreditNote, error) {
 		p.Invoice = stripe.String(sub.LatestInvoice.ID)
 		return l.api.CreditNotes.New(&p)
@@ -142,7 +142,7 @@ func TestCreditNotes(t *testing.T) {
 func TestACreditNoteOnAnOpenInvoice(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
-	_, sub, _ := lapsed(t, l, "pm_card_chargeCustomerFail")
+	_, sub, _ := declinedRenewal(t, l, "pm_card_chargeCustomerFail")
 	id := sub.LatestInvoice.ID
 	must[*stripe.CreditNote](t)(l.api.CreditNotes.New(&stripe.CreditNoteParams{Invoice: stripe.String(id), Amount: stripe.Int64(1000)}))
 	if inv := l.invoice(id); inv.AmountRemaining != 2000 || inv.PrePaymentCreditNotesAmount != 1000 || inv.Status != "open" || inv.PaymentIntent.Amount != 2000 {
@@ -154,10 +154,10 @@ func TestACreditNoteOnAnOpenInvoice(t *testing.T) {
 	}
 }
 
-func TestAnInvoiceByHand(t *testing.T) {
+func TestManualInvoice(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
-	k := l.onClock("pm_card_visa")
+	k := l.createOnTestClock("pm_card_visa")
 	item := func(amount int64) *stripe.InvoiceItem {
 		return must[*stripe.InvoiceItem](t)(l.api.InvoiceItems.New(&stripe.InvoiceItemParams{
 			Customer: stripe.String(k.customer), Amount: stripe.Int64(amount), Currency: stripe.String("usd"), Description: stripe.String("Help"),
@@ -192,24 +192,24 @@ func TestAnInvoiceByHand(t *testing.T) {
 	wantOrder(t, l, "invoiceitem.created", "invoiceitem.deleted", "invoice.created", "invoice.updated", "invoice.finalized", "invoice.paid")
 }
 
-func TestADraftIsDeletedAndItsItemsWaitAgain(t *testing.T) {
+func TestDeletedDraftReleasesItsItems(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
-	k := l.onClock("pm_card_visa")
+	k := l.createOnTestClock("pm_card_visa")
 	must[*stripe.InvoiceItem](t)(l.api.InvoiceItems.New(&stripe.InvoiceItemParams{Customer: stripe.String(k.customer), Amount: stripe.Int64(700), Currency: stripe.String("usd")}))
 	inv := must[*stripe.Invoice](t)(l.api.Invoices.New(&stripe.InvoiceParams{Customer: stripe.String(k.customer), PendingInvoiceItemsBehavior: stripe.String("include")}))
 	must[*stripe.Invoice](t)(l.api.Invoices.Del(inv.ID, nil))
-	sub := k.subscribe(l.priced("usd", 1000, "month"), 1)
+	sub := k.subscribe(l.createPriceIn("usd", 1000, "month"), 1)
 	if sub.LatestInvoice.AmountPaid != 1700 {
 		t.Errorf("the next invoice is over %d", sub.LatestInvoice.AmountPaid)
 	}
 }
 
-func TestASentInvoiceFallsDue(t *testing.T) {
+func TestSentInvoiceBecomesOverdue(t *testing.T) {
 	t.Parallel()
 	l := start(t, stripelocal.Options{})
-	k := l.onClock("")
-	sub := k.subscribe(l.priced("usd", 1000, "month"), 1, func(p *stripe.SubscriptionParams) {
+	k := l.createOnTestClock("")
+	sub := k.subscribe(l.createPriceIn("usd", 1000, "month"), 1, func(p *stripe.SubscriptionParams) {
 		p.CollectionMethod, p.DaysUntilDue = stripe.String("send_invoice"), stripe.Int64(7)
 	})
 	if sub.Status != "active" || sub.LatestInvoice.Status != "draft" {

@@ -10,7 +10,7 @@ import (
 	"usher/stripelocal"
 )
 
-// intent is a payment intent's parameters with a card.
+// intent returns a payment intent's parameters with a card.
 func intent(amount int64, card string, more ...func(*stripe.PaymentIntentParams)) *stripe.PaymentIntentParams {
 	p := &stripe.PaymentIntentParams{
 		Amount: stripe.Int64(amount), Currency: stripe.String("usd"), PaymentMethod: stripe.String(card), Confirm: stripe.Bool(true),
@@ -22,10 +22,10 @@ func intent(amount int64, card string, more ...func(*stripe.PaymentIntentParams)
 	return p
 }
 
-func TestPaymentIntentsEndAsTheirCardSays(t *testing.T) {
+func TestPaymentIntentsFollowTheirTestCard(t *testing.T) {
 	cases := []struct {
 		card    string
-		status  stripe.PaymentIntentStatus // empty: refused
+		status  stripe.PaymentIntentStatus // empty: declined
 		decline string
 		event   string
 	}{
@@ -52,8 +52,8 @@ func TestPaymentIntentsEndAsTheirCardSays(t *testing.T) {
 	}
 }
 
-// wantDecline looks at a refusal and at the intent that it leaves behind.
-func wantDecline(t *testing.T, l *local, err error, code string) {
+// wantDecline checks a card error and the intent it leaves.
+func wantDecline(t *testing.T, l *testServer, err error, code string) {
 	t.Helper()
 	var e *stripe.Error
 	if !errors.As(err, &e) || e.HTTPStatusCode != 402 || e.Type != stripe.ErrorTypeCard || string(e.DeclineCode) != code || e.PaymentIntent == nil {
@@ -72,7 +72,7 @@ func TestAuthenticationOffSessionIsADecline(t *testing.T) {
 	wantError(t, err, 402, "authentication_required", stripe.ErrorTypeCard)
 }
 
-func TestAChallengeAnsweredOnItsPagePaysTheIntent(t *testing.T) {
+func TestAuthenticationPagePaysTheIntent(t *testing.T) {
 	l := start(t, stripelocal.Options{})
 	pi := must[*stripe.PaymentIntent](t)(l.api.PaymentIntents.New(intent(2000, "pm_card_threeDSecure2Required")))
 	if pi.NextAction == nil || pi.NextAction.RedirectToURL == nil {
@@ -84,10 +84,10 @@ func TestAChallengeAnsweredOnItsPagePaysTheIntent(t *testing.T) {
 	}
 }
 
-func TestAConfirmationComesLater(t *testing.T) {
+func TestConfirmationAfterCreation(t *testing.T) {
 	l := start(t, stripelocal.Options{})
 	p := intent(2000, "", func(p *stripe.PaymentIntentParams) {
-		p.Confirm, p.PaymentMethod, p.Customer = nil, nil, stripe.String(l.customer().ID)
+		p.Confirm, p.PaymentMethod, p.Customer = nil, nil, stripe.String(l.createCustomer().ID)
 		p.SetupFutureUsage = stripe.String("off_session")
 		p.Shipping = &stripe.ShippingDetailsParams{Name: stripe.String("Ada"), Address: &stripe.AddressParams{City: stripe.String("London"), Line1: stripe.String("1 St James's Square")}}
 	})
@@ -117,7 +117,7 @@ func TestAConfirmationComesLater(t *testing.T) {
 	wantError(t, err, 400, "payment_intent_unexpected_state", stripe.ErrorTypeInvalidRequest)
 }
 
-func TestMoneyIsHeldAndCapturedInPart(t *testing.T) {
+func TestPartialCapture(t *testing.T) {
 	l := start(t, stripelocal.Options{})
 	manual := func(p *stripe.PaymentIntentParams) { p.CaptureMethod = stripe.String("manual") }
 	pi := must[*stripe.PaymentIntent](t)(l.api.PaymentIntents.New(intent(2000, "pm_card_visa", manual)))
@@ -139,7 +139,7 @@ func TestMoneyIsHeldAndCapturedInPart(t *testing.T) {
 	wantEvents(t, l, "payment_intent.amount_capturable_updated", "charge.captured", "payment_intent.canceled", "charge.refunded")
 }
 
-func TestAmountsHaveALeast(t *testing.T) {
+func TestAmountsHaveAMinimum(t *testing.T) {
 	l := start(t, stripelocal.Options{})
 	for amount, code := range map[int64]stripe.ErrorCode{0: "parameter_invalid_integer", 49: "amount_too_small", 100000000: "amount_too_large"} {
 		_, err := l.api.PaymentIntents.New(intent(amount, "pm_card_visa"))
@@ -149,7 +149,7 @@ func TestAmountsHaveALeast(t *testing.T) {
 
 func TestACardBelongsToOneCustomer(t *testing.T) {
 	l := start(t, stripelocal.Options{})
-	ada, bob := l.customer().ID, l.customer().ID
+	ada, bob := l.createCustomer().ID, l.createCustomer().ID
 	pm := must[*stripe.PaymentMethod](t)(l.api.PaymentMethods.Attach("pm_card_visa", &stripe.PaymentMethodAttachParams{Customer: stripe.String(ada)}))
 	_, err := l.api.PaymentIntents.New(intent(900, pm.ID))
 	wantError(t, err, 400, "payment_intent_unexpected_state", stripe.ErrorTypeInvalidRequest)
@@ -160,12 +160,12 @@ func TestACardBelongsToOneCustomer(t *testing.T) {
 	wantError(t, err, 400, "", stripe.ErrorTypeInvalidRequest)
 }
 
-func TestASpentCardIsNotUsedAgain(t *testing.T) {
+func TestConsumedPaymentMethodIsNotReusable(t *testing.T) {
 	l := start(t, stripelocal.Options{})
 	pi := must[*stripe.PaymentIntent](t)(l.api.PaymentIntents.New(intent(900, "pm_card_visa")))
 	_, err := l.api.PaymentIntents.New(intent(900, pi.PaymentMethod.ID))
 	wantError(t, err, 400, "", stripe.ErrorTypeInvalidRequest)
-	c := l.customer()
+	c := l.createCustomer()
 	pm := must[*stripe.PaymentMethod](t)(l.api.PaymentMethods.Attach("pm_card_visa", &stripe.PaymentMethodAttachParams{Customer: stripe.String(c.ID)}))
 	must[*stripe.PaymentMethod](t)(l.api.PaymentMethods.Detach(pm.ID, nil))
 	_, err = l.api.PaymentMethods.Attach(pm.ID, &stripe.PaymentMethodAttachParams{Customer: stripe.String(c.ID)})
@@ -186,7 +186,7 @@ func TestSetupIntentsSaveCards(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.card, func(t *testing.T) {
 			l := start(t, stripelocal.Options{})
-			owner := l.customer().ID
+			owner := l.createCustomer().ID
 			si := must[*stripe.SetupIntent](t)(l.api.SetupIntents.New(&stripe.SetupIntentParams{Customer: stripe.String(owner), Usage: stripe.String("on_session")}))
 			if si.Status != "requires_payment_method" || si.Usage != "on_session" {
 				t.Fatalf("new: %s, %s", si.Status, si.Usage)
@@ -232,7 +232,7 @@ func TestTokensAreUsedOnce(t *testing.T) {
 	wantError(t, err, 402, "invalid_expiry_month", stripe.ErrorTypeCard)
 }
 
-func TestASourceIsWhatACustomerPaysWith(t *testing.T) {
+func TestDefaultSourceIsCharged(t *testing.T) {
 	l := start(t, stripelocal.Options{})
 	p := &stripe.CustomerParams{}
 	p.Source = stripe.String("tok_visa")
@@ -241,7 +241,7 @@ func TestASourceIsWhatACustomerPaysWith(t *testing.T) {
 	if c.DefaultSource == nil || len(c.Sources.Data) != 1 || c.Sources.Data[0].ID != c.DefaultSource.ID {
 		t.Fatalf("sources: %+v, default %+v", c.Sources, c.DefaultSource)
 	}
-	price := l.price("pro", 1000, "month")
+	price := l.createPrice("pro", 1000, "month")
 	sub := must[*stripe.Subscription](t)(l.api.Subscriptions.New(&stripe.SubscriptionParams{
 		Customer: stripe.String(c.ID), Items: []*stripe.SubscriptionItemsParams{{Price: stripe.String(price.ID)}},
 	}))
