@@ -32,7 +32,7 @@ func (s *server) showEvents(w http.ResponseWriter, r *http.Request) error {
 		http.Redirect(w, r, "/admin/events/"+url.PathEscape(text), http.StatusSeeOther)
 		return nil
 	}
-	search := eventSearch(text)
+	search := eventSearchFor(text)
 	search.Outcome, search.Before, search.Limit = outcome, query.Get("before"), eventsPerPage+1
 	events, err := s.billing.Inbox.Search(r.Context(), search)
 	if err != nil {
@@ -47,8 +47,8 @@ func (s *server) showEvents(w http.ResponseWriter, r *http.Request) error {
 	return render(w, r, http.StatusOK, adminviews.EventsPage(props))
 }
 
-// eventSearch tells by its form what is looked for: types have dots, ids say what they are of.
-func eventSearch(text string) billing.EventSearch {
+// eventSearchFor tells by its form what is looked for: types have dots, ids say what they are of.
+func eventSearchFor(text string) billing.EventSearch {
 	switch {
 	case strings.ContainsAny(text, ".*"):
 		return billing.EventSearch{Type: text}
@@ -64,12 +64,12 @@ func (s *server) showEvent(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return render(w, r, http.StatusOK, adminviews.EventPage(adminviews.EventPageProps{
-		Layout: s.layout(r, layout.SectionOperations), Event: event, Payload: readableJSON(event.Payload),
+		Layout: s.layout(r, layout.SectionOperations), Event: event, Payload: indentJSON(event.Payload),
 	}))
 }
 
-// readableJSON indents what can be read as JSON, and leaves the rest as it is.
-func readableJSON(payload []byte) string {
+// indentJSON indents what can be read as JSON, and leaves the rest as it is.
+func indentJSON(payload []byte) string {
 	var out bytes.Buffer
 	if err := json.Indent(&out, payload, "", "  "); err != nil {
 		return string(payload)
@@ -117,7 +117,7 @@ func (s *server) showOrganizations(w http.ResponseWriter, r *http.Request) error
 	props := adminviews.OrganizationsPageProps{
 		Layout: s.layout(r, layout.SectionOperations), Filter: adminviews.OrganizationFilter(search.Text),
 	}
-	_, _, props.Pager = pageOf(r, total, organizationsPerPage)
+	_, _, props.Pager = paginate(r, total, organizationsPerPage)
 	for _, line := range lines {
 		row := adminviews.OrganizationRow{OrganizationLine: line, Plan: line.PriceID}
 		if plan, _, known := s.billing.Prices.Catalog().ByPrice(line.PriceID); known {
@@ -150,7 +150,7 @@ func (s *server) compareOrganization(w http.ResponseWriter, r *http.Request) err
 	if err != nil {
 		return err
 	}
-	notice := noticeAgreed
+	notice := noticeInSync
 	if len(report.Drifts) > 0 {
 		notice = noticeResynced
 	}

@@ -76,9 +76,9 @@ func summaryOf(o billing.Overview) summary {
 	return answer
 }
 
-// checkoutBody is what /billing/createSubscriptionCheckout takes. SessionID is taken because callers send it; the session is the
+// checkoutRequest is what /billing/createSubscriptionCheckout takes. SessionID is taken because callers send it; the session is the
 // cookie's, whatever it says.
-type checkoutBody struct {
+type checkoutRequest struct {
 	OrganizationID string `json:"organizationId"`
 	PriceID        string `json:"priceId"`
 	Mode           string `json:"mode"`
@@ -87,14 +87,14 @@ type checkoutBody struct {
 	SessionID      string `json:"sessionId"`
 }
 
-type checkoutAnswer struct {
+type checkoutResponse struct {
 	URL       string `json:"url"`
 	SessionID string `json:"sessionId"`
 }
 
 // createSubscriptionCheckout opens Checkout for a price of the catalogue: a plan's, or in the mode payment a pack's.
 func (s *server) createSubscriptionCheckout(w http.ResponseWriter, r *http.Request) error {
-	var body checkoutBody
+	var body checkoutRequest
 	if err := s.readOwn(r, &body, &body.OrganizationID); err != nil {
 		return err
 	}
@@ -112,22 +112,22 @@ func (s *server) createSubscriptionCheckout(w http.ResponseWriter, r *http.Reque
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, checkoutAnswer{session.URL, session.StripeSessionID})
+	return writeJSON(w, http.StatusOK, checkoutResponse{session.URL, session.StripeSessionID})
 }
 
-type portalBody struct {
+type portalRequest struct {
 	OrganizationID string `json:"organizationId"`
 	ReturnURL      string `json:"returnUrl"`
 	SessionID      string `json:"sessionId"`
 }
 
-type portalAnswer struct {
+type portalResponse struct {
 	URL string `json:"url"`
 }
 
 // createCustomerPortal opens the customer portal.
 func (s *server) createCustomerPortal(w http.ResponseWriter, r *http.Request) error {
-	var body portalBody
+	var body portalRequest
 	if err := s.readOwn(r, &body, &body.OrganizationID); err != nil {
 		return err
 	}
@@ -139,22 +139,22 @@ func (s *server) createCustomerPortal(w http.ResponseWriter, r *http.Request) er
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, portalAnswer{to})
+	return writeJSON(w, http.StatusOK, portalResponse{to})
 }
 
-type retryBody struct {
+type retryRequest struct {
 	OrganizationID string `json:"organizationId"`
 	SessionID      string `json:"sessionId"`
 }
 
-type retryAnswer struct {
+type retryResponse struct {
 	OK     bool `json:"ok"`
 	Queued bool `json:"queued"`
 }
 
 // retrySeatSync has Stripe told the number of seats at once. It needs no body: the organization is the session's.
 func (s *server) retrySeatSync(w http.ResponseWriter, r *http.Request) error {
-	body := retryBody{OrganizationID: accessOf(r).Organization.ID}
+	body := retryRequest{OrganizationID: accessOf(r).Organization.ID}
 	if hasBody(r) {
 		if err := s.readOwn(r, &body, &body.OrganizationID); err != nil {
 			return err
@@ -164,7 +164,7 @@ func (s *server) retrySeatSync(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, retryAnswer{OK: true, Queued: queued})
+	return writeJSON(w, http.StatusOK, retryResponse{OK: true, Queued: queued})
 }
 
 // readOwn reads a body and holds its organization against the session's.
@@ -172,12 +172,12 @@ func (s *server) readOwn(r *http.Request, into any, organizationID *string) erro
 	if err := decodeJSON(r, into); err != nil {
 		return err
 	}
-	return s.requireOwn(r.Context(), visitOf(r), *organizationID)
+	return s.requireOwn(r.Context(), identityOf(r), *organizationID)
 }
 
 // requireOwn refuses another organization than the session's: one the caller is no member of as if it did not exist, another one of
 // their own with a conflict.
-func (s *server) requireOwn(ctx context.Context, v visit, organizationID string) error {
+func (s *server) requireOwn(ctx context.Context, v identity, organizationID string) error {
 	switch organizationID {
 	case v.access.Organization.ID:
 		return nil

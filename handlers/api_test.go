@@ -11,7 +11,7 @@ import (
 )
 
 // priceID is the id of Pro per month.
-func (h *house) priceID() string {
+func (h *testEnv) priceID() string {
 	h.t.Helper()
 	plan, _ := h.service.Prices.Catalog().Plan("pro")
 	price, _ := plan.Price(catalog.Monthly)
@@ -22,8 +22,8 @@ func (h *house) priceID() string {
 }
 
 func TestSummaryOfNothing(t *testing.T) {
-	h := openHouse(t)
-	got := h.signedIn("member").get("/billing/getSummary").is(http.StatusOK)
+	h := newTestEnv(t)
+	got := h.signIn("member").get("/billing/getSummary").wantStatus(http.StatusOK)
 	want := `{"organizationId":"` + h.organization.ID + `","customer":null,"subscription":null,` +
 		`"seats":{"billableMembers":3,"desiredSeats":3,"lastAppliedSeats":null},"sync":{"status":"ok","lastSyncAt":null,"error":null}}` + "\n"
 	if got.body != want || got.header.Get("Content-Type") != "application/json; charset=utf-8" || got.header.Get("Cache-Control") != "no-store" {
@@ -32,16 +32,16 @@ func TestSummaryOfNothing(t *testing.T) {
 }
 
 func TestCreateSubscriptionCheckout(t *testing.T) {
-	h := openHouse(t)
-	b := h.signedIn("billing")
-	send := func(fields string) answer {
+	h := newTestEnv(t)
+	b := h.signIn("billing")
+	send := func(fields string) response {
 		t.Helper()
 		return b.postJSON("/billing/createSubscriptionCheckout", `{"organizationId":"`+h.organization.ID+`"`+fields+`}`)
 	}
 	price := `,"priceId":"` + h.priceID() + `"`
 	invalid := func(fields, message string) {
 		t.Helper()
-		send(fields).problem(http.StatusBadRequest, apperr.CodeInvalid, message)
+		send(fields).wantError(http.StatusBadRequest, apperr.CodeInvalid, message)
 	}
 	invalid(``, "Invalid price ID")
 	invalid(`,"priceId":"price_made_up"`, "Invalid price ID")
@@ -52,37 +52,37 @@ func TestCreateSubscriptionCheckout(t *testing.T) {
 	invalid(price+`,"cancelUrl":"javascript:alert(1)"`, "cancelUrl must be a URL of this application.")
 	invalid(price+`,"quantity":"1"`, `Unknown field "quantity". Known are organizationId, priceId, mode, successUrl, cancelUrl, sessionId.`)
 	b.postJSON("/billing/createSubscriptionCheckout", `{"priceId":"`+h.priceID()+`"}`).
-		problem(http.StatusBadRequest, apperr.CodeInvalid, "organizationId is missing.")
+		wantError(http.StatusBadRequest, apperr.CodeInvalid, "organizationId is missing.")
 
-	got := send(price + `,"mode":"subscription","sessionId":"somebody-elses","successUrl":"` + h.url + `/dashboard?success=true"`).is(http.StatusOK)
-	var opened checkoutAnswer
+	got := send(price + `,"mode":"subscription","sessionId":"somebody-elses","successUrl":"` + h.url + `/dashboard?success=true"`).wantStatus(http.StatusOK)
+	var opened checkoutResponse
 	if err := json.Unmarshal([]byte(got.body), &opened); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.HasPrefix(opened.SessionID, "cs_") || !strings.Contains(opened.URL, "/c/pay/") {
 		t.Fatalf("%+v", opened)
 	}
-	back := b.submit(b.get(opened.URL).is(http.StatusOK), "form", goodCard)
-	b.follow(back).is(http.StatusOK).shows("The payment is confirmed", "Pro, monthly")
+	back := b.submit(b.get(opened.URL).wantStatus(http.StatusOK), "form", goodCard)
+	b.follow(back).wantStatus(http.StatusOK).wantText("The payment is confirmed", "Pro, monthly")
 	if !strings.HasPrefix(back.header.Get("Location"), h.url+"/dashboard?success=true&session_id=cs_") {
 		t.Errorf("came back to %s", back.header.Get("Location"))
 	}
-	send(price).problem(http.StatusConflict, apperr.CodeConflict, apperr.MessageAlreadySubscribed)
+	send(price).wantError(http.StatusConflict, apperr.CodeConflict, apperr.MessageAlreadySubscribed)
 }
 
 func TestRetrySeatSyncTakesABodyOrNone(t *testing.T) {
-	h := openHouse(t)
-	b := h.signedIn("admin")
+	h := newTestEnv(t)
+	b := h.signIn("admin")
 	for _, body := range []string{"", "{}", `{"organizationId":"` + h.organization.ID + `"}`, `{"sessionId":"x"}`} {
-		got := b.postJSON("/billing/retrySeatSync", body).is(http.StatusOK)
+		got := b.postJSON("/billing/retrySeatSync", body).wantStatus(http.StatusOK)
 		if got.body != `{"ok":true,"queued":false}`+"\n" {
 			t.Errorf("%s: %s", body, got.body)
 		}
 	}
-	b.send(post, "/billing/retrySeatSync", "").is(http.StatusOK)
-	b.send(post, "/billing/retrySeatSync", "a=b", "Content-Type", formType).is(http.StatusUnsupportedMediaType)
-	b.postJSON("/billing/retrySeatSync", `{"organizationId":"`+h.elsewhere.ID+`"}`).
-		problem(http.StatusNotFound, apperr.CodeNotFound, apperr.ErrNotFound.Message)
+	b.send(post, "/billing/retrySeatSync", "").wantStatus(http.StatusOK)
+	b.send(post, "/billing/retrySeatSync", "a=b", "Content-Type", formType).wantStatus(http.StatusUnsupportedMediaType)
+	b.postJSON("/billing/retrySeatSync", `{"organizationId":"`+h.otherOrganization.ID+`"}`).
+		wantError(http.StatusNotFound, apperr.CodeNotFound, apperr.ErrNotFound.Message)
 	b.postJSON("/billing/retrySeatSync", `{"organizationId":""}`).
-		problem(http.StatusBadRequest, apperr.CodeInvalid, "organizationId is missing.")
+		wantError(http.StatusBadRequest, apperr.CodeInvalid, "organizationId is missing.")
 }

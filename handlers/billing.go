@@ -21,7 +21,7 @@ const billingPath = "/organization?tab=billing"
 const (
 	returnTimeout = 3 * time.Second
 	returnPolls   = 20
-	returnEvery   = 2 * time.Second
+	returnInterval   = 2 * time.Second
 )
 
 // createCheckout leads to Checkout for a plan or a pack.
@@ -38,7 +38,7 @@ func (s *server) createCheckout(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (s *server) startCheckout(ctx context.Context, a account.Access, chosen choice) (billing.CheckoutSession, error) {
+func (s *server) startCheckout(ctx context.Context, a account.Access, chosen selection) (billing.CheckoutSession, error) {
 	if chosen.pack.ID != "" {
 		return s.billing.Checkouts.StartPack(ctx, a, billing.CheckoutRequest{PackID: chosen.pack.ID})
 	}
@@ -57,10 +57,10 @@ func (s *server) rememberChoice(w http.ResponseWriter, r *http.Request) error {
 }
 
 // choiceOf reads what a form wants to buy. The price comes from the catalogue, never from the form.
-func (s *server) choiceOf(r *http.Request) (choice, error) {
+func (s *server) choiceOf(r *http.Request) (selection, error) {
 	chosen, ok := s.offered(r.PostFormValue("plan"), r.PostFormValue("interval"), r.PostFormValue("pack"))
 	if !ok {
-		return choice{}, apperr.Errorf(apperr.CodeInvalid, apperr.MessageInvalidPrice)
+		return selection{}, apperr.Errorf(apperr.CodeInvalid, apperr.MessageInvalidPrice)
 	}
 	return chosen, nil
 }
@@ -104,7 +104,7 @@ func (s *server) resync(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	notice := noticeAgreed
+	notice := noticeInSync
 	if len(report.Drifts) > 0 {
 		notice = noticeResynced
 	}
@@ -124,10 +124,10 @@ func (s *server) portalReturn() string {
 	return u.String()
 }
 
-// comeback is what the address says of where one comes from, and what Stripe said to it.
-type comeback struct {
+// checkoutReturn is what the address says of where one comes from, and what Stripe said to it.
+type checkoutReturn struct {
 	from      billingviews.CheckoutReturn
-	asked     bool // Stripe was asked about a Checkout session
+	checked     bool // Stripe was asked about a Checkout session
 	confirmed bool // and has confirmed it
 	credits   int  // what it sold were these, and no plan
 	stale     bool // Stripe did not answer after the portal
@@ -135,36 +135,36 @@ type comeback struct {
 }
 
 // comebackOf takes up a return from Checkout or the portal. moved: an answer was written, the request belongs elsewhere.
-func (s *server) comebackOf(w http.ResponseWriter, r *http.Request) (back comeback, moved bool, err error) {
+func (s *server) comebackOf(w http.ResponseWriter, r *http.Request) (back checkoutReturn, moved bool, err error) {
 	query := r.URL.Query()
 	if query.Get("portal") == "" || query.Get("success") == "true" {
 		return s.checkoutReturn(w, r)
 	}
-	back.polls = pollsOf(r)
+	back.polls = pollCount(r)
 	ctx, cancel := context.WithTimeout(r.Context(), s.returnTimeout)
 	defer cancel()
 	err = s.billing.Subscriptions.Refresh(ctx, accessOf(r))
-	if unanswered(err) {
-		traceOf(r).failure, back.stale, err = err, true, nil
+	if isStripeUnavailable(err) {
+		stateOf(r).err, back.stale, err = err, true, nil
 	}
 	return back, false, err
 }
 
 // checkoutReturn takes up a return from Checkout. The address alone proves nothing: Stripe is asked about the session.
-func (s *server) checkoutReturn(w http.ResponseWriter, r *http.Request) (back comeback, moved bool, err error) {
+func (s *server) checkoutReturn(w http.ResponseWriter, r *http.Request) (back checkoutReturn, moved bool, err error) {
 	query := r.URL.Query()
 	switch {
 	case query.Get("canceled") == "true":
-		return comeback{from: billingviews.ReturnCanceled, polls: pollsOf(r)}, false, nil
+		return checkoutReturn{from: billingviews.ReturnCanceled, polls: pollCount(r)}, false, nil
 	case query.Get("success") != "true":
-		return comeback{polls: pollsOf(r)}, false, nil
+		return checkoutReturn{polls: pollCount(r)}, false, nil
 	}
-	back = comeback{from: billingviews.ReturnConfirming, polls: pollsOf(r)}
+	back = checkoutReturn{from: billingviews.ReturnConfirming, polls: pollCount(r)}
 	sessionID := query.Get("session_id")
 	if sessionID == "" {
 		return back, false, nil
 	}
-	back.asked = true
+	back.checked = true
 	completed, err := s.completeCheckout(r, accessOf(r), sessionID)
 	back.confirmed, back.credits = completed.Settled, completed.Credits
 	if !errors.Is(err, apperr.ErrNotFound) {
@@ -179,22 +179,22 @@ func (s *server) completeCheckout(r *http.Request, a account.Access, sessionID s
 	ctx, cancel := context.WithTimeout(r.Context(), s.returnTimeout)
 	defer cancel()
 	completed, err := s.billing.Checkouts.Complete(ctx, a, sessionID)
-	if unanswered(err) {
-		traceOf(r).failure = err
+	if isStripeUnavailable(err) {
+		stateOf(r).err = err
 		return billing.CompletedCheckout{}, nil
 	}
 	return completed, err
 }
 
-// unanswered tells whether Stripe refused or did not answer in time; the page then shows what is known.
-func unanswered(err error) bool {
+// isStripeUnavailable tells whether Stripe refused or did not answer in time; the page then shows what is known.
+func isStripeUnavailable(err error) bool {
 	return apperr.CodeOf(err) == apperr.CodeStripe || errors.Is(err, context.DeadlineExceeded)
 }
 
 // followCheckout switches to the organization that a Checkout session was opened for, where it is another one of the viewer's own: in
 // another tab one may have switched meanwhile. A session of nobody's here is not found.
 func (s *server) followCheckout(w http.ResponseWriter, r *http.Request, sessionID string) (moved bool, err error) {
-	organizations, err := s.billing.Organizations.OfUser(r.Context(), visitOf(r).userID)
+	organizations, err := s.billing.Organizations.OfUser(r.Context(), identityOf(r).userID)
 	if err != nil {
 		return false, err
 	}
@@ -214,7 +214,7 @@ func (s *server) followCheckout(w http.ResponseWriter, r *http.Request, sessionI
 }
 
 func (s *server) completeElsewhere(r *http.Request, organizationID, sessionID string) error {
-	access, err := s.billing.Organizations.Access(r.Context(), visitOf(r).userID, organizationID)
+	access, err := s.billing.Organizations.Access(r.Context(), identityOf(r).userID, organizationID)
 	if err != nil {
 		return err
 	}
@@ -222,12 +222,12 @@ func (s *server) completeElsewhere(r *http.Request, organizationID, sessionID st
 	return err
 }
 
-// settled says how a return from Checkout stands, once the organization's state has been read.
-func (b comeback) settled(o billing.Overview) billingviews.CheckoutReturn {
+// state says how a return from Checkout stands, once the organization's state has been read.
+func (b checkoutReturn) state(o billing.Overview) billingviews.CheckoutReturn {
 	switch {
 	case b.from != billingviews.ReturnConfirming:
 		return b.from
-	case b.confirmed || (!b.asked && o.HasAccess):
+	case b.confirmed || (!b.checked && o.HasAccess):
 		return billingviews.ReturnConfirmed
 	case b.polls >= returnPolls:
 		return billingviews.ReturnDelayed
@@ -235,13 +235,13 @@ func (b comeback) settled(o billing.Overview) billingviews.CheckoutReturn {
 	return billingviews.ReturnConfirming
 }
 
-// polling tells whether the page shall ask again by itself.
-func (b comeback) polling(o billing.Overview) bool {
-	return b.settled(o) == billingviews.ReturnConfirming || (b.stale && b.polls < returnPolls)
+// shouldPoll tells whether the page shall ask again by itself.
+func (b checkoutReturn) shouldPoll(o billing.Overview) bool {
+	return b.state(o) == billingviews.ReturnConfirming || (b.stale && b.polls < returnPolls)
 }
 
-// pollsOf reads how often the page has asked by itself.
-func pollsOf(r *http.Request) int {
+// pollCount reads how often the page has asked by itself.
+func pollCount(r *http.Request) int {
 	n, err := strconv.Atoi(r.URL.Query().Get("poll"))
 	if err != nil || n < 0 {
 		return 0
@@ -264,17 +264,17 @@ func pollPath(r *http.Request, n int) string {
 }
 
 // billingPanel is the billing tab's content.
-func (s *server) billingPanel(r *http.Request, o billing.Overview, back comeback) (billingviews.PanelProps, error) {
+func (s *server) billingPanel(r *http.Request, o billing.Overview, back checkoutReturn) (billingviews.PanelProps, error) {
 	access := accessOf(r)
 	panel := billingviews.PanelProps{
 		OrganizationID: o.Organization.ID, OrganizationName: o.Organization.Name, People: o.Seats.Billable,
-		CanManageBilling: access.CanManageBilling(), Return: back.settled(o), Bought: back.credits, PollURL: pollPath(r, 0),
+		CanManageBilling: access.CanManageBilling(), Return: back.state(o), Bought: back.credits, PollURL: pollPath(r, 0),
 		Subscription: subscriptionProps(o), Seats: seatPanel(o, access, s.now()), Credits: creditsCard(o),
 	}
-	if back.polling(o) {
-		panel.PollURL, panel.PollEvery = pollPath(r, back.polls+1), returnEvery
+	if back.shouldPoll(o) {
+		panel.PollURL, panel.PollEvery = pollPath(r, back.polls+1), returnInterval
 	} else if panel.AwaitsInvoice = o.MissesInvoice(); panel.AwaitsInvoice && back.polls < returnPolls {
-		panel.PollURL, panel.PollEvery = pollPath(r, back.polls+1), returnEvery
+		panel.PollURL, panel.PollEvery = pollPath(r, back.polls+1), returnInterval
 	}
 	if panel.CanManageBilling {
 		return s.withInvoices(r, panel)
@@ -292,10 +292,10 @@ func subscriptionProps(o billing.Overview) *billingviews.SubscriptionProps {
 	name, price := planOf(o)
 	props := &billingviews.SubscriptionProps{
 		Status: current.Status, Plan: name, Interval: price.Interval, Price: price.Amount, Quantity: current.Quantity,
-		PerSeat: o.Plan != nil && o.Plan.PerSeat, EndedAt: moment(current.EndedAt), NextInvoice: nextInvoice(o), Card: card(current),
+		PerSeat: o.Plan != nil && o.Plan.PerSeat, EndedAt: timeOrZero(current.EndedAt), NextInvoice: nextInvoice(o), Card: card(current),
 	}
 	props.RenewsAt, props.EndsAt = periodEnd(current)
-	props.GraceEndsAt = moment(o.GraceEndsAt)
+	props.GraceEndsAt = timeOrZero(o.GraceEndsAt)
 	if open := o.OpenInvoice; open != nil && current.Status != billing.StatusIncomplete {
 		props.OpenInvoiceURL = "/billing/invoices/" + open.ID
 		props.Failure = &billingviews.PaymentFailure{Amount: catalog.Money{Minor: open.AmountDue, Currency: open.Currency}, At: open.CreatedAt}
@@ -304,7 +304,7 @@ func subscriptionProps(o billing.Overview) *billingviews.SubscriptionProps {
 		}
 	}
 	if current.Status == billing.StatusTrialing {
-		props.TrialEndsAt = moment(current.TrialEnd)
+		props.TrialEndsAt = timeOrZero(current.TrialEnd)
 	}
 	if current.Status == billing.StatusIncomplete && o.OpenCheckout != nil {
 		props.FinishURL = o.OpenCheckout.URL // while the first payment is unfinished, the session's page is where it is finished
@@ -347,7 +347,7 @@ func card(s billing.Subscription) *billingviews.CardProps {
 	return &billingviews.CardProps{Brand: s.CardBrand, Last4: s.CardLast4}
 }
 
-func moment(t *time.Time) time.Time {
+func timeOrZero(t *time.Time) time.Time {
 	if t == nil {
 		return time.Time{}
 	}

@@ -14,7 +14,7 @@ import (
 const invoicePoll = "#billing-invoice-poll"
 
 // setStatus overwrites the status in the stored subscription.
-func (h *house) setStatus(status billing.SubscriptionStatus) {
+func (h *testEnv) setStatus(status billing.SubscriptionStatus) {
 	h.t.Helper()
 	if _, err := h.store.DB().ExecContext(h.t.Context(), `update subscriptions set status = $1`, status); err != nil {
 		h.t.Fatal(err)
@@ -22,7 +22,7 @@ func (h *house) setStatus(status billing.SubscriptionStatus) {
 }
 
 // storeOpenInvoice stores an open invoice of the organization's subscription.
-func (h *house) storeOpenInvoice() {
+func (h *testEnv) storeOpenInvoice() {
 	h.t.Helper()
 	at := time.Date(2026, time.November, 3, 12, 0, 0, 0, time.UTC)
 	var subscription struct{ ID, Account string }
@@ -45,15 +45,15 @@ func polls(page *goquery.Document, path string) bool {
 
 // TestBillingTabWithoutTheOpenInvoice covers the time between the event of a subscription and the one of its invoice.
 func TestBillingTabWithoutTheOpenInvoice(t *testing.T) {
-	h := openHouse(t)
-	h.deaf.Store(true)
-	b := h.signedIn("admin")
-	b.follow(b.pay("pro", "month")).shows("Active")
+	h := newTestEnv(t)
+	h.dropWebhooks.Store(true)
+	b := h.signIn("admin")
+	b.follow(b.subscribe("pro", "month")).wantText("Active")
 	const path, title = "/organization?tab=billing", "The last payment of $87.00 failed on 3 Nov 2026."
 
 	for _, status := range []billing.SubscriptionStatus{billing.StatusIncomplete, billing.StatusUnpaid, billing.StatusPastDue} {
 		h.setStatus(status)
-		page := b.get(path).is(http.StatusOK)
+		page := b.get(path).wantStatus(http.StatusOK)
 		if !polls(page.doc(), "/organization?poll=1&tab=billing") || page.doc().Find("#billing-panel[hx-get]").Length() != 0 {
 			t.Errorf("%s: the page does not poll for the invoice alone: %s", status, page.body)
 		}
@@ -62,22 +62,22 @@ func TestBillingTabWithoutTheOpenInvoice(t *testing.T) {
 		}
 	}
 	target := []string{"HX-Request", "true", "HX-Target", "billing-invoice-poll"}
-	still := b.get(path+"&poll=1", target...).is(http.StatusOK)
+	still := b.get(path+"&poll=1", target...).wantStatus(http.StatusOK)
 	if root := still.doc().Find("body > *"); root.Length() != 1 || !root.Is(invoicePoll) || !polls(still.doc(), "/organization?poll=2&tab=billing") {
 		t.Errorf("a poll without news replaces more than itself: %s", still.body)
 	}
-	if last := b.get(path+"&poll=20", target...).is(http.StatusOK); strings.Contains(last.body, "hx-get") || still.header.Get("HX-Retarget") != "" {
+	if last := b.get(path+"&poll=20", target...).wantStatus(http.StatusOK); strings.Contains(last.body, "hx-get") || still.header.Get("HX-Retarget") != "" {
 		t.Errorf("the polling does not end: %s", last.body)
 	}
 
 	h.storeOpenInvoice()
-	news := b.get(path+"&poll=2", target...).is(http.StatusOK)
+	news := b.get(path+"&poll=2", target...).wantStatus(http.StatusOK)
 	if news.header.Get("HX-Retarget") != "#billing-panel" || !news.doc().Find("body > *").Is("#billing-panel") || !strings.Contains(news.text("body"), title) {
 		t.Errorf("the invoice does not replace the panel: %s", news.body)
 	}
 	for _, status := range []billing.SubscriptionStatus{billing.StatusIncomplete, billing.StatusUnpaid, billing.StatusPastDue, billing.StatusActive} {
 		h.setStatus(status)
-		if known := b.get(path).is(http.StatusOK); known.doc().Find(invoicePoll+", #billing-panel[hx-get]").Length() != 0 {
+		if known := b.get(path).wantStatus(http.StatusOK); known.doc().Find(invoicePoll+", #billing-panel[hx-get]").Length() != 0 {
 			t.Errorf("%s: the page polls though the invoice is known", status)
 		}
 	}

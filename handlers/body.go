@@ -22,9 +22,9 @@ const (
 // bodyTimeout is how long a body may take to arrive, so that a dripping one ends.
 const bodyTimeout = 10 * time.Second
 
-// boundReading gives the body until the time-out from now. It is the socket's deadline, hence the machine's clock. A body that a refusal
+// setReadDeadline gives the body until the time-out from now. It is the socket's deadline, hence the machine's clock. A body that a refusal
 // leaves unread ends by it too. net/http lifts it itself once the body was read, so that it does not cut the handler's work short.
-func (s *server) boundReading(w http.ResponseWriter, r *http.Request) {
+func (s *server) setReadDeadline(w http.ResponseWriter, r *http.Request) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return
 	}
@@ -35,7 +35,7 @@ func (s *server) boundReading(w http.ResponseWriter, r *http.Request) {
 // bodyLimit reads the body of a POST whole, up to what its form may have, and refuses text that can't be stored.
 func bodyLimit(rt route, next handlerFunc) handlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		if !storable(r.URL.Query()) {
+		if !validText(r.URL.Query()) {
 			return errText
 		}
 		if rt.method != post {
@@ -50,7 +50,7 @@ func bodyLimit(rt route, next handlerFunc) handlerFunc {
 
 func readBody(r *http.Request, rt route) error {
 	limit := int64(maxFormBody)
-	if rt.needs == webhook {
+	if rt.policy == webhook {
 		limit = maxWebhookBody
 	}
 	content, err := readAtMost(r, limit)
@@ -58,7 +58,7 @@ func readBody(r *http.Request, rt route) error {
 		return err
 	}
 	r.Body = io.NopCloser(bytes.NewReader(content))
-	if rt.form != page {
+	if rt.response != page {
 		return nil
 	}
 	return parseForm(r, len(content))
@@ -75,7 +75,7 @@ func readAtMost(r *http.Request, limit int64) ([]byte, error) {
 	case errors.As(err, &tooLarge):
 		return nil, errTooLarge
 	case err != nil:
-		return nil, errBody.because(err)
+		return nil, errBody.withCause(err)
 	}
 	return content, nil
 }
@@ -85,9 +85,9 @@ func parseForm(r *http.Request, length int) error {
 		return errFormType
 	}
 	if err := r.ParseForm(); err != nil {
-		return errBody.because(err)
+		return errBody.withCause(err)
 	}
-	if !storable(r.PostForm) {
+	if !validText(r.PostForm) {
 		return errText
 	}
 	return nil
@@ -101,16 +101,16 @@ func mediaType(r *http.Request) string {
 	return kind
 }
 
-// storable tells whether PostgreSQL takes the texts: valid UTF-8 without NUL.
-func storable(values url.Values) bool {
+// validText tells whether PostgreSQL takes the texts: valid UTF-8 without NUL.
+func validText(values url.Values) bool {
 	for name, texts := range values {
-		if !storableText(name) || slices.ContainsFunc(texts, func(text string) bool { return !storableText(text) }) {
+		if !isValidText(name) || slices.ContainsFunc(texts, func(text string) bool { return !isValidText(text) }) {
 			return false
 		}
 	}
 	return true
 }
 
-func storableText(text string) bool {
+func isValidText(text string) bool {
 	return utf8.ValidString(text) && !strings.ContainsRune(text, 0)
 }

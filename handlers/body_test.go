@@ -20,7 +20,7 @@ const formType = "application/x-www-form-urlencoded"
 type chunked struct{ io.Reader }
 
 func TestBodyLimits(t *testing.T) {
-	server := httptest.NewServer(newEdge(t, nil).handler())
+	server := httptest.NewServer(newTestServer(t, nil).handler())
 	defer server.Close()
 	for _, tt := range []struct {
 		target, contentType string
@@ -45,7 +45,7 @@ func TestBodyLimits(t *testing.T) {
 }
 
 func TestDrippingBodyEnds(t *testing.T) {
-	s := newEdge(t, nil)
+	s := newTestServer(t, nil)
 	s.bodyTimeout = 20 * time.Millisecond
 	server := httptest.NewServer(s.handler())
 	defer server.Close()
@@ -74,17 +74,17 @@ func TestDrippingBodyEnds(t *testing.T) {
 }
 
 func TestBodyDeadlineDoesNotBoundTheHandler(t *testing.T) {
-	s := newEdge(t, nil)
+	s := newTestServer(t, nil)
 	s.bodyTimeout = 30 * time.Millisecond
 	late := make(chan error, 1)
-	h := s.serve(route{method: post, pattern: "/x", needs: public, form: machine, handler: func(w http.ResponseWriter, r *http.Request) error {
+	h := s.serve(route{method: post, pattern: "/x", policy: public, response: stateless, handler: func(w http.ResponseWriter, r *http.Request) error {
 		select {
 		case <-r.Context().Done():
 			late <- r.Context().Err()
 		case <-time.After(4 * s.bodyTimeout):
 			late <- nil
 		}
-		return writeJSON(w, http.StatusOK, health{"ok"})
+		return writeJSON(w, http.StatusOK, healthResponse{"ok"})
 	}})
 	server := httptest.NewServer(s.observe(h))
 	defer server.Close()
@@ -99,7 +99,7 @@ func TestBodyDeadlineDoesNotBoundTheHandler(t *testing.T) {
 }
 
 func TestOddBodies(t *testing.T) {
-	h := newEdge(t, nil).handler()
+	h := newTestServer(t, nil).handler()
 	for _, tt := range []struct {
 		name, target, body, contentType string
 		status                          int
@@ -113,12 +113,12 @@ func TestOddBodies(t *testing.T) {
 		{"NUL in a name", "/signup", "na%00me=x", formType, 400},
 		{"NUL in the address", "/login?next=%00", "email=a", formType, 400},
 	} {
-		w := ask(h, post, tt.target, tt.body, "Content-Type", tt.contentType)
+		w := serve(h, post, tt.target, tt.body, "Content-Type", tt.contentType)
 		if w.Code != tt.status {
 			t.Errorf("%s: %d, want %d", tt.name, w.Code, tt.status)
 		}
 	}
-	if w := ask(h, get, "/pricing?interval=%00", ""); w.Code != 400 {
+	if w := serve(h, get, "/pricing?interval=%00", ""); w.Code != 400 {
 		t.Errorf("NUL in a GET: %d", w.Code)
 	}
 }
@@ -144,7 +144,7 @@ func TestDecodeJSON(t *testing.T) {
 	} {
 		r := httptest.NewRequest(post, "/", strings.NewReader(tt.body))
 		r.Header.Set("Content-Type", tt.contentType)
-		var into portalBody
+		var into portalRequest
 		err := decodeJSON(r, &into)
 		if err == nil {
 			if tt.status != 0 {

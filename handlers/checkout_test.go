@@ -14,15 +14,15 @@ import (
 
 // TestPayAndSeeItActive is the main journey over plain forms: a visitor picks a plan, signs up on the way, pays, and comes back.
 func TestPayAndSeeItActive(t *testing.T) {
-	h := openHouse(t)
-	b := h.visitor()
-	pricing := b.get("/pricing?interval=year").is(http.StatusOK)
-	b.submit(pricing, "form:has(input[name=plan][value=pro])", nil).leadsTo("/signup")
-	form := b.get("/signup").shows("Then on to Checkout for Pro, yearly.")
-	opened := b.submit(form, "main form", newPerson("noa@example.com")).is(http.StatusSeeOther)
-	hosted := b.get(opened.header.Get("Location")).is(http.StatusOK)
-	back := b.submit(hosted, "form", goodCard).is(http.StatusSeeOther)
-	page := b.follow(back).is(http.StatusOK).shows("Thank you. The payment is confirmed", "Pro, yearly", "Active", "$290", "Renews on", "Visa 4242", "1 person billed, 1 seat at Stripe")
+	h := newTestEnv(t)
+	b := h.newBrowser()
+	pricing := b.get("/pricing?interval=year").wantStatus(http.StatusOK)
+	b.submit(pricing, "form:has(input[name=plan][value=pro])", nil).wantRedirect("/signup")
+	form := b.get("/signup").wantText("Then on to Checkout for Pro, yearly.")
+	opened := b.submit(form, "main form", newPerson("noa@example.com")).wantStatus(http.StatusSeeOther)
+	hosted := b.get(opened.header.Get("Location")).wantStatus(http.StatusOK)
+	back := b.submit(hosted, "form", goodCard).wantStatus(http.StatusSeeOther)
+	page := b.follow(back).wantStatus(http.StatusOK).wantText("Thank you. The payment is confirmed", "Pro, yearly", "Active", "$290", "Renews on", "Visa 4242", "1 person billed, 1 seat at Stripe")
 	if page.doc().Find("#billing-panel[hx-get]").Length() != 0 {
 		t.Error("the settled page still asks")
 	}
@@ -37,24 +37,24 @@ func TestPayAndSeeItActive(t *testing.T) {
 	if s := summary.Seats; s.BillableMembers != 1 || s.DesiredSeats != 1 || s.LastAppliedSeats == nil || *s.LastAppliedSeats != 1 || summary.Sync.Status != "ok" {
 		t.Errorf("seats %+v, sync %+v", s, summary.Sync)
 	}
-	b.get("/pricing").shows("Your plan", "$290", "Change plan in billing")
+	b.get("/pricing").wantText("Your plan", "$290", "Change plan in billing")
 	if monthly := b.get("/pricing?interval=month"); strings.Contains(monthly.text("main"), "Your plan") {
 		t.Error("the monthly plan is taken for the yearly one")
 	}
-	b.get("/dashboard").shows("Pro, yearly", "Active", "Nothing needs you right now.", "1 person, 1 seat at Stripe, checked")
-	b.get("/organization/seats").shows("In sync")
-	b.post("/billing/checkout", url.Values{"plan": {"starter"}}).is(http.StatusConflict).shows(apperr.MessageAlreadySubscribed)
+	b.get("/dashboard").wantText("Pro, yearly", "Active", "Nothing needs you right now.", "1 person, 1 seat at Stripe, checked")
+	b.get("/organization/seats").wantText("In sync")
+	b.post("/billing/checkout", url.Values{"plan": {"starter"}}).wantStatus(http.StatusConflict).wantText(apperr.MessageAlreadySubscribed)
 	for _, secret := range []string{b.session(), "session_id", "cs_test_", testPassword, "noa@example.com"} {
 		if strings.Contains(h.log.String(), secret) {
 			t.Errorf("the log holds %q", secret)
 		}
 	}
-	eventually(t, "the signed webhooks are in", func() bool { return h.count(`select count(*) from stripe_events`) >= 5 })
+	waitFor(t, "the signed webhooks are in", func() bool { return h.count(`select count(*) from stripe_events`) >= 5 })
 }
 
 func (b *browser) summary() summary {
 	b.t.Helper()
-	got := b.get("/billing/getSummary").is(http.StatusOK)
+	got := b.get("/billing/getSummary").wantStatus(http.StatusOK)
 	var answer summary
 	decoder := json.NewDecoder(strings.NewReader(got.body))
 	decoder.DisallowUnknownFields()
@@ -65,37 +65,37 @@ func (b *browser) summary() summary {
 }
 
 func TestDeclinedCardStaysOnTheHostedPage(t *testing.T) {
-	h := openHouse(t)
-	b := h.signedIn("admin")
-	opened := b.post("/billing/checkout", url.Values{"plan": {"pro"}}).is(http.StatusSeeOther)
-	hosted := b.get(opened.header.Get("Location")).is(http.StatusOK)
+	h := newTestEnv(t)
+	b := h.signIn("admin")
+	opened := b.post("/billing/checkout", url.Values{"plan": {"pro"}}).wantStatus(http.StatusSeeOther)
+	hosted := b.get(opened.header.Get("Location")).wantStatus(http.StatusOK)
 	card := url.Values{"email": {"a@example.com"}, "cardNumber": {"4000 0000 0000 0002"}, "cardExpiry": {"12 / 34"}, "cardCvc": {"123"}, "billingName": {"A"}}
 	declined := b.submit(hosted, "form", card)
 	if declined.status == http.StatusSeeOther {
 		declined = b.follow(declined)
 	}
-	if !strings.Contains(declined.body, "declined") || strings.Contains(declined.what, h.url) {
-		t.Errorf("%s: %s", declined.what, declined.body)
+	if !strings.Contains(declined.body, "declined") || strings.Contains(declined.request, h.url) {
+		t.Errorf("%s: %s", declined.request, declined.body)
 	}
-	b.get("/dashboard").is(http.StatusOK)
+	b.get("/dashboard").wantStatus(http.StatusOK)
 	if s := b.summary().Subscription; s != nil && s.Status != billing.StatusIncomplete {
 		t.Errorf("subscription %+v", s)
 	}
 }
 
 func TestCanceledCheckoutSaysSo(t *testing.T) {
-	h := openHouse(t)
-	b := h.signedIn("admin")
-	b.get("/organization?tab=billing&canceled=true").is(http.StatusOK).shows("Checkout was left before paying.", "No plan yet")
+	h := newTestEnv(t)
+	b := h.signIn("admin")
+	b.get("/organization?tab=billing&canceled=true").wantStatus(http.StatusOK).wantText("Checkout was left before paying.", "No plan yet")
 }
 
 func TestForeignCheckoutSessionsAreNotFound(t *testing.T) {
-	h := openHouse(t)
-	paid := h.signedIn("admin").pay("starter", "month").header.Get("Location")
-	stranger := h.signedIn("stranger")
-	stranger.get(paid).is(http.StatusNotFound)
-	stranger.get(paid + "x").is(http.StatusNotFound)
-	stranger.get("/dashboard?success=true&session_id=cs_test_made_up").is(http.StatusNotFound)
+	h := newTestEnv(t)
+	paid := h.signIn("admin").subscribe("starter", "month").header.Get("Location")
+	stranger := h.signIn("stranger")
+	stranger.get(paid).wantStatus(http.StatusNotFound)
+	stranger.get(paid + "x").wantStatus(http.StatusNotFound)
+	stranger.get("/dashboard?success=true&session_id=cs_test_made_up").wantStatus(http.StatusNotFound)
 	if stranger.summary().Subscription != nil {
 		t.Error("the stranger has a plan now")
 	}
@@ -103,56 +103,56 @@ func TestForeignCheckoutSessionsAreNotFound(t *testing.T) {
 
 // TestReturnBelongsToTheSessionsOrganization: Checkout was opened in one organization, and another tab has switched since.
 func TestReturnBelongsToTheSessionsOrganization(t *testing.T) {
-	h := openHouse(t)
-	h.alsoMember("admin", h.elsewhere)
-	b := h.signedIn("admin")
-	back := b.pay("starter", "month")
-	b.post("/organization/switch", url.Values{"organizationId": {h.elsewhere.ID}}).is(http.StatusSeeOther)
-	b.follow(back).is(http.StatusOK).shows("Lantern Theatre", "Starter, monthly", "Active")
+	h := newTestEnv(t)
+	h.addToOrganization("admin", h.otherOrganization)
+	b := h.signIn("admin")
+	back := b.subscribe("starter", "month")
+	b.post("/organization/switch", url.Values{"organizationId": {h.otherOrganization.ID}}).wantStatus(http.StatusSeeOther)
+	b.follow(back).wantStatus(http.StatusOK).wantText("Lantern Theatre", "Starter, monthly", "Active")
 	if got := b.summary().OrganizationID; got != h.organization.ID {
 		t.Errorf("works in %s", got)
 	}
 }
 
 func TestReturnToTheDashboard(t *testing.T) {
-	h := openHouse(t)
-	b := h.signedIn("admin")
-	back := mustParse(t, b.pay("pro", "month").header.Get("Location"))
-	b.get("/dashboard?success=true&session_id="+back.Query().Get("session_id")).is(http.StatusOK).shows("The payment is confirmed", "Pro, monthly", "Active")
-	b.get("/dashboard?success=true").shows("The payment is confirmed") // as the plan runs
-	h.signedIn("stranger").get("/dashboard?success=true").shows("Stripe is confirming", "No plan yet")
+	h := newTestEnv(t)
+	b := h.signIn("admin")
+	back := mustParse(t, b.subscribe("pro", "month").header.Get("Location"))
+	b.get("/dashboard?success=true&session_id="+back.Query().Get("session_id")).wantStatus(http.StatusOK).wantText("The payment is confirmed", "Pro, monthly", "Active")
+	b.get("/dashboard?success=true").wantText("The payment is confirmed") // as the plan runs
+	h.signIn("stranger").get("/dashboard?success=true").wantText("Stripe is confirming", "No plan yet")
 }
 
 // TestReturnWhileStripeIsSilent: the page comes all the same, asks again a bounded number of times, and ends well once Stripe answers.
 func TestReturnWhileStripeIsSilent(t *testing.T) {
-	h := openHouse(t)
-	b := h.signedIn("admin")
-	opened := b.post("/billing/checkout", url.Values{"plan": {"pro"}}).is(http.StatusSeeOther)
+	h := newTestEnv(t)
+	b := h.signIn("admin")
+	opened := b.post("/billing/checkout", url.Values{"plan": {"pro"}}).wantStatus(http.StatusSeeOther)
 	page := opened.header.Get("Location")
-	h.hung.Store(true)
-	h.openSite(h.origin, 50*time.Millisecond)
+	h.stripeHangs.Store(true)
+	h.startServer(h.origin, 50*time.Millisecond)
 	path := "/organization?tab=billing&success=true&session_id=" + h.sessionID()
-	settling := b.get(path).is(http.StatusOK).shows("Stripe is confirming the payment")
+	settling := b.get(path).wantStatus(http.StatusOK).wantText("Stripe is confirming the payment")
 	panel := settling.doc().Find("#billing-panel")
 	if panel.AttrOr("hx-trigger", "") != "every 2000ms" || !strings.Contains(panel.AttrOr("hx-get", ""), "poll=1") {
 		t.Errorf("panel %v", panel.Nodes[0].Attr)
 	}
-	fragment := b.get(panel.AttrOr("hx-get", ""), "HX-Request", "true").is(http.StatusOK)
+	fragment := b.get(panel.AttrOr("hx-get", ""), "HX-Request", "true").wantStatus(http.StatusOK)
 	if !strings.HasPrefix(strings.TrimSpace(fragment.body), `<div id="billing-panel"`) || !strings.Contains(fragment.body, "poll=2") {
 		t.Errorf("fragment %.200s", fragment.body)
 	}
-	last := b.get(path+"&poll=20", "HX-Request", "true").is(http.StatusOK)
+	last := b.get(path+"&poll=20", "HX-Request", "true").wantStatus(http.StatusOK)
 	if strings.Contains(last.body, "hx-trigger") && strings.Contains(last.body, "poll=") {
 		t.Errorf("the panel asks for ever: %.300s", last.body)
 	}
-	h.hung.Store(false)
-	h.openSite(h.origin, 15*time.Second)
-	hosted := b.get(page).is(http.StatusOK)
-	b.follow(b.submit(hosted, "form", goodCard)).is(http.StatusOK).shows("Active")
+	h.stripeHangs.Store(false)
+	h.startServer(h.origin, 15*time.Second)
+	hosted := b.get(page).wantStatus(http.StatusOK)
+	b.follow(b.submit(hosted, "form", goodCard)).wantStatus(http.StatusOK).wantText("Active")
 }
 
 // sessionID is the one Checkout session at Stripe.
-func (h *house) sessionID() string {
+func (h *testEnv) sessionID() string {
 	h.t.Helper()
 	var id string
 	if err := h.store.DB().GetContext(h.t.Context(), &id, `select stripe_session_id from checkout_sessions`); err != nil {
@@ -162,15 +162,15 @@ func (h *house) sessionID() string {
 }
 
 func TestPortal(t *testing.T) {
-	h := openHouse(t)
-	b := h.signedIn("admin")
-	b.post("/billing/portal", nil).is(http.StatusNotFound).shows("No Stripe customer found")
+	h := newTestEnv(t)
+	b := h.signIn("admin")
+	b.post("/billing/portal", nil).wantStatus(http.StatusNotFound).wantText("No Stripe customer found")
 	own := `{"organizationId":"` + h.organization.ID + `"`
-	b.postJSON("/billing/createCustomerPortal", own+"}").problem(http.StatusNotFound, apperr.CodeNotFound, "No Stripe customer found")
-	b.follow(b.pay("pro", "month"))
+	b.postJSON("/billing/createCustomerPortal", own+"}").wantError(http.StatusNotFound, apperr.CodeNotFound, "No Stripe customer found")
+	b.follow(b.subscribe("pro", "month"))
 
-	opened := b.post("/billing/portal", url.Values{"organizationId": {h.organization.ID}}).is(http.StatusSeeOther).header.Get("Location")
-	portal := b.get(opened).is(http.StatusOK)
+	opened := b.post("/billing/portal", url.Values{"organizationId": {h.organization.ID}}).wantStatus(http.StatusSeeOther).header.Get("Location")
+	portal := b.get(opened).wantStatus(http.StatusOK)
 	marked := false
 	for _, link := range portal.doc().Find("a[href]").EachIter() {
 		href, err := url.Parse(link.AttrOr("href", ""))
@@ -180,55 +180,55 @@ func TestPortal(t *testing.T) {
 		t.Errorf("the portal leads back unmarked: %s", portal.body)
 	}
 	for _, flow := range []string{"payment_method_update", "subscription_cancel", "subscription_update"} {
-		b.post("/billing/portal", url.Values{"flow": {flow}}).is(http.StatusSeeOther)
+		b.post("/billing/portal", url.Values{"flow": {flow}}).wantStatus(http.StatusSeeOther)
 	}
-	b.post("/billing/portal", url.Values{"flow": {"give_me_money"}}).is(http.StatusBadRequest)
-	b.postJSON("/billing/createCustomerPortal", own+`,"returnUrl":"https://evil.example/"}`).is(http.StatusBadRequest)
-	b.postJSON("/billing/createCustomerPortal", own+`,"returnUrl":"`+h.url+`/dashboard"}`).is(http.StatusOK)
+	b.post("/billing/portal", url.Values{"flow": {"give_me_money"}}).wantStatus(http.StatusBadRequest)
+	b.postJSON("/billing/createCustomerPortal", own+`,"returnUrl":"https://evil.example/"}`).wantStatus(http.StatusBadRequest)
+	b.postJSON("/billing/createCustomerPortal", own+`,"returnUrl":"`+h.url+`/dashboard"}`).wantStatus(http.StatusOK)
 }
 
 func TestReturnFromThePortalAsksStripe(t *testing.T) {
-	h := openHouse(t)
-	h.deaf.Store(true)
-	b := h.signedIn("admin")
-	b.follow(b.pay("pro", "month")).shows("Active") // before any webhook
+	h := newTestEnv(t)
+	h.dropWebhooks.Store(true)
+	b := h.signIn("admin")
+	b.follow(b.subscribe("pro", "month")).wantText("Active") // before any webhook
 	// Our snapshot is wrong, and no webhook mends it.
 	if _, err := h.store.DB().ExecContext(t.Context(), `update subscriptions set status = 'past_due', as_of = as_of - interval '1 hour'`); err != nil {
 		t.Fatal(err)
 	}
-	b.get("/organization?tab=billing").shows("Payment failed")
-	b.get("/organization?tab=billing&portal=1").is(http.StatusOK).shows("Active")
+	b.get("/organization?tab=billing").wantText("Payment failed")
+	b.get("/organization?tab=billing&portal=1").wantStatus(http.StatusOK).wantText("Active")
 
-	h.hung.Store(true)
-	h.openSite(h.origin, 50*time.Millisecond)
-	silent := b.get("/organization?tab=billing&portal=1").is(http.StatusOK).shows("Active")
+	h.stripeHangs.Store(true)
+	h.startServer(h.origin, 50*time.Millisecond)
+	silent := b.get("/organization?tab=billing&portal=1").wantStatus(http.StatusOK).wantText("Active")
 	if got := silent.doc().Find("#billing-panel").AttrOr("hx-get", ""); !strings.Contains(got, "poll=1") || !strings.Contains(got, "portal=1") {
 		t.Errorf("asks %q again", got)
 	}
 	if last := b.get("/organization?tab=billing&portal=1&poll=20"); last.doc().Find("#billing-panel[hx-get]").Length() != 0 {
 		t.Error("the page asks for ever")
 	}
-	h.hung.Store(false)
+	h.stripeHangs.Store(false)
 }
 
 func TestStripeAwayIsSaidKindly(t *testing.T) {
-	h := openHouse(t)
-	b := h.signedIn("admin")
-	h.stripeGone()
-	b.post("/billing/checkout", url.Values{"plan": {"pro"}}).is(http.StatusBadGateway).shows("Stripe did not answer")
+	h := newTestEnv(t)
+	b := h.signIn("admin")
+	h.disconnectStripe()
+	b.post("/billing/checkout", url.Values{"plan": {"pro"}}).wantStatus(http.StatusBadGateway).wantText("Stripe did not answer")
 	b.postJSON("/billing/createSubscriptionCheckout", `{"organizationId":"`+h.organization.ID+`","priceId":"`+h.priceID()+`"}`).
-		problem(http.StatusBadGateway, apperr.CodeStripe, apperr.MessageStripeUnreachable)
+		wantError(http.StatusBadGateway, apperr.CodeStripe, apperr.MessageStripeUnreachable)
 	for _, path := range []string{"/pricing", "/dashboard", "/organization?tab=billing", "/billing/getSummary"} {
-		b.get(path).is(http.StatusOK)
+		b.get(path).wantStatus(http.StatusOK)
 	}
 }
 
 func TestResyncAsksStripe(t *testing.T) {
-	h := openHouse(t)
-	b := h.signedIn("billing")
-	b.follow(b.pay("pro", "month")).is(http.StatusOK)
-	b.get("/organization?tab=billing").shows("Re-sync from Stripe")
-	b.post("/billing/resync", nil).is(http.StatusSeeOther)
-	b.get("/organization?tab=billing&notice=agreed").shows("Everything here agrees with it.")
-	h.signedIn("member").post("/billing/resync", nil).is(http.StatusForbidden)
+	h := newTestEnv(t)
+	b := h.signIn("billing")
+	b.follow(b.subscribe("pro", "month")).wantStatus(http.StatusOK)
+	b.get("/organization?tab=billing").wantText("Re-sync from Stripe")
+	b.post("/billing/resync", nil).wantStatus(http.StatusSeeOther)
+	b.get("/organization?tab=billing&notice=agreed").wantText("Everything here agrees with it.")
+	h.signIn("member").post("/billing/resync", nil).wantStatus(http.StatusForbidden)
 }

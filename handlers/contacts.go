@@ -39,7 +39,7 @@ func (s *server) contactsPage(w http.ResponseWriter, r *http.Request, status int
 		return err
 	}
 	props := organizationviews.ContactsPageProps{
-		Layout: s.layout(r, layout.SectionOrganization), Organization: header(r, layout.TabBilling),
+		Layout: s.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabBilling),
 		Contacts: c.Contacts, AtStripe: c.Customer.Email, Email: email, Error: wrong,
 	}
 	for _, manager := range c.Managers {

@@ -19,7 +19,7 @@ func (s *server) showCredits(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	props := billingviews.CreditsPageProps{CanBuy: accessOf(r).CanManageBilling() && len(s.billing.Prices.Catalog().Packs) > 0, Layout: s.layout(r, layout.SectionOrganization), Organization: header(r, layout.TabBilling)}
+	props := billingviews.CreditsPageProps{CanBuy: accessOf(r).CanManageBilling() && len(s.billing.Prices.Catalog().Packs) > 0, Layout: s.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabBilling)}
 	if card := creditsCard(overview); card != nil {
 		props.Credits = *card
 		props.Credits.Href = ""
@@ -36,7 +36,7 @@ func creditsCard(o billing.Overview) *billingviews.CreditsProps {
 		return nil
 	}
 	card := &billingviews.CreditsProps{Balance: int64(o.Credits.Balance), Granted: int64(o.Credits.Granted), Href: "/billing/credits"}
-	card.ResetsAt = moment(o.Credits.ResetsAt)
+	card.ResetsAt = timeOrZero(o.Credits.ResetsAt)
 	return card
 }
 

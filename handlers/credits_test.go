@@ -8,10 +8,10 @@ import (
 )
 
 func TestInvoicesAndCreditsOfAPaidPlan(t *testing.T) {
-	h := openHouse(t)
-	b := h.signedIn("admin")
-	b.pay("pro", "month")
-	eventually(t, "the paid invoice shows", func() bool { // Stripe's webhook tells
+	h := newTestEnv(t)
+	b := h.signIn("admin")
+	b.subscribe("pro", "month")
+	waitFor(t, "the paid invoice shows", func() bool { // Stripe's webhook tells
 		return strings.Contains(b.get("/billing/invoices").body, "Paid") && strings.Contains(b.get("/billing/credits").body, "+1,000") &&
 			strings.Contains(b.get("/api/v1/entitlements").body, `"access":true`) // of the subscription itself: an event of its own
 	})
@@ -29,7 +29,7 @@ func TestInvoicesAndCreditsOfAPaidPlan(t *testing.T) {
 	if !ok {
 		t.Fatal("no way to the invoice")
 	}
-	if to := b.get(link).is(http.StatusSeeOther).header.Get("Location"); !strings.HasPrefix(to, h.origin) {
+	if to := b.get(link).wantStatus(http.StatusSeeOther).header.Get("Location"); !strings.HasPrefix(to, h.origin) {
 		t.Errorf("the invoice leads to %s", to)
 	}
 
@@ -41,10 +41,10 @@ func TestInvoicesAndCreditsOfAPaidPlan(t *testing.T) {
 		t.Errorf("entitlements: %+v", e)
 	}
 	got := b.postJSON("/api/v1/credits/consume", `{"amount":360,"reason":"reports","idempotencyKey":"k1"}`)
-	got.is(http.StatusOK)
+	got.wantStatus(http.StatusOK)
 	if strings.TrimSpace(got.body) != `{"balance":640}` {
 		t.Errorf("consume: %s", got.body)
 	}
-	b.postJSON("/api/v1/credits/consume", `{"amount":5000,"reason":"too much","idempotencyKey":"k2"}`).is(http.StatusConflict)
-	b.postJSON("/api/v1/credits/consume", `{"amount":0,"idempotencyKey":"k3"}`).is(http.StatusBadRequest)
+	b.postJSON("/api/v1/credits/consume", `{"amount":5000,"reason":"too much","idempotencyKey":"k2"}`).wantStatus(http.StatusConflict)
+	b.postJSON("/api/v1/credits/consume", `{"amount":0,"idempotencyKey":"k3"}`).wantStatus(http.StatusBadRequest)
 }

@@ -22,9 +22,9 @@ func (s *server) showDashboard(w http.ResponseWriter, r *http.Request) error {
 	}
 	props := billingviews.DashboardPageProps{
 		Layout: s.layout(r, layout.SectionDashboard), Organization: overview.Organization.Name,
-		Plan: planSummary(overview), Seats: seatRow(overview.Seats), CanManageBilling: accessOf(r).CanManageBilling(),
+		Plan: planSummary(overview), Seats: seatRowProps(overview.Seats), CanManageBilling: accessOf(r).CanManageBilling(),
 		Credits: creditsCard(overview),
-		Needs:   append(returnNotices(back.settled(overview), back.credits, r), needs(overview, accessOf(r))...),
+		Needs:   append(returnNotices(back.state(overview), back.credits, r), attentionNotices(overview, accessOf(r))...),
 	}
 	return render(w, r, http.StatusOK, billingviews.DashboardPage(props))
 }
@@ -52,12 +52,12 @@ func returnNotices(back billingviews.CheckoutReturn, credits int, r *http.Reques
 	return nil
 }
 
-// needs lists what somebody has to see to.
-func needs(o billing.Overview, a account.Access) []ui.NoticeProps {
+// attentionNotices lists what somebody has to see to.
+func attentionNotices(o billing.Overview, a account.Access) []ui.NoticeProps {
 	var found []ui.NoticeProps
 	toBilling := &ui.LinkButtonProps{Label: "See billing", Href: billingPath, Kind: ui.Secondary}
 	if o.Subscription != nil {
-		if words, ok := needsOfStatus[o.Subscription.Status]; ok {
+		if words, ok := statusNotices[o.Subscription.Status]; ok {
 			words.Link = toBilling
 			found = append(found, words)
 		}
@@ -70,7 +70,7 @@ func needs(o billing.Overview, a account.Access) []ui.NoticeProps {
 	return found
 }
 
-var needsOfStatus = map[billing.SubscriptionStatus]ui.NoticeProps{
+var statusNotices = map[billing.SubscriptionStatus]ui.NoticeProps{
 	billing.StatusPastDue:    {Tone: ui.Bad, Title: "The last payment failed.", Body: "A card that works settles it."},
 	billing.StatusUnpaid:     {Tone: ui.Bad, Title: "The plan has stopped, because an invoice is unpaid.", Body: "It runs again as soon as the invoice is paid."},
 	billing.StatusPaused:     {Tone: ui.Wait, Title: "The plan is paused, because the trial ended without a card.", Body: "Add a card to go on."},

@@ -16,12 +16,12 @@ func (s *server) showMail(w http.ResponseWriter, r *http.Request) error {
 	}
 	props := devviews.MailboxPageProps{Layout: s.layout(r, layout.SectionNone), Mails: make([]devviews.Message, 0, len(kept))}
 	for _, mail := range kept {
-		props.Mails = append(props.Mails, keptMail(mail))
+		props.Mails = append(props.Mails, mailMessage(mail))
 	}
-	keepSecret(w) // the mails hold links with tokens
+	protectTokenPage(w) // the mails hold links with tokens
 	return render(w, r, http.StatusOK, devviews.MailboxPage(props))
 }
 
-func keptMail(m mail.Unsent) devviews.Message {
+func mailMessage(m mail.Unsent) devviews.Message {
 	return devviews.Message{ID: m.ID, To: m.To, QueuedAt: m.QueuedAt, Subject: m.Subject, Text: m.Text}
 }

@@ -10,8 +10,8 @@ import (
 	"usher/views/layout"
 )
 
-// edgeError is an error of HTTP's own that package billing has no code for.
-type edgeError struct {
+// httpError is an error of HTTP's own that package billing has no code for.
+type httpError struct {
 	status  int
 	code    apperr.Code
 	message string
@@ -19,7 +19,7 @@ type edgeError struct {
 }
 
 // Error tells the cause too, for the log.
-func (e *edgeError) Error() string {
+func (e *httpError) Error() string {
 	if e.err == nil {
 		return e.message
 	}
@@ -27,10 +27,10 @@ func (e *edgeError) Error() string {
 }
 
 // Unwrap returns the cause.
-func (e *edgeError) Unwrap() error { return e.err }
+func (e *httpError) Unwrap() error { return e.err }
 
-// because returns a copy with its cause.
-func (e *edgeError) because(err error) *edgeError {
+// withCause returns a copy with its cause.
+func (e *httpError) withCause(err error) *httpError {
 	caused := *e
 	caused.err = err
 	return &caused
@@ -38,19 +38,19 @@ func (e *edgeError) because(err error) *edgeError {
 
 // The errors of the edge.
 var (
-	errSignedOut      = &edgeError{status: http.StatusUnauthorized, code: apperr.CodeUnauthenticated, message: "Please sign in first."}
-	errNoOrganization = &edgeError{status: http.StatusNotFound, code: apperr.CodeNotFound, message: "You are not in any organization any more. Ask an admin of yours to invite you again."}
-	errNoPage         = &edgeError{status: http.StatusNotFound, code: apperr.CodeNotFound, message: "There is nothing at this address."}
-	errMethod         = &edgeError{status: http.StatusMethodNotAllowed, code: "method_not_allowed", message: "This address can't be used in this way."}
-	errCrossOrigin    = &edgeError{status: http.StatusForbidden, code: apperr.CodeForbidden, message: "This request came from another site, so nothing was done."}
-	errTooLarge       = &edgeError{status: http.StatusRequestEntityTooLarge, code: "too_large", message: "That is more than can be taken at once."}
-	errFormType       = &edgeError{status: http.StatusUnsupportedMediaType, code: "unsupported_media_type", message: "Forms are taken as application/x-www-form-urlencoded."}
-	errJSONType       = &edgeError{status: http.StatusUnsupportedMediaType, code: "unsupported_media_type", message: "The body has to be JSON, with the header Content-Type: application/json."}
-	errBody           = &edgeError{status: http.StatusBadRequest, code: apperr.CodeInvalid, message: "The request could not be read."}
-	errText           = &edgeError{status: http.StatusBadRequest, code: apperr.CodeInvalid, message: "The request holds characters that can't be stored."}
-	errMetricsToken   = &edgeError{status: http.StatusUnauthorized, code: apperr.CodeUnauthenticated, message: "Send the METRICS_TOKEN as Authorization: Bearer."}
-	errNotReady       = &edgeError{status: http.StatusServiceUnavailable, code: "unavailable", message: "Not ready."}
-	errUndeclared     = errors.New("the route does not say what it needs")
+	errSignedOut      = &httpError{status: http.StatusUnauthorized, code: apperr.CodeUnauthenticated, message: "Please sign in first."}
+	errNoOrganization = &httpError{status: http.StatusNotFound, code: apperr.CodeNotFound, message: "You are not in any organization any more. Ask an admin of yours to invite you again."}
+	errPageNotFound         = &httpError{status: http.StatusNotFound, code: apperr.CodeNotFound, message: "There is nothing at this address."}
+	errMethod         = &httpError{status: http.StatusMethodNotAllowed, code: "method_not_allowed", message: "This address can't be used in this way."}
+	errCrossOrigin    = &httpError{status: http.StatusForbidden, code: apperr.CodeForbidden, message: "This request came from another site, so nothing was done."}
+	errTooLarge       = &httpError{status: http.StatusRequestEntityTooLarge, code: "too_large", message: "That is more than can be taken at once."}
+	errFormType       = &httpError{status: http.StatusUnsupportedMediaType, code: "unsupported_media_type", message: "Forms are taken as application/x-www-form-urlencoded."}
+	errJSONType       = &httpError{status: http.StatusUnsupportedMediaType, code: "unsupported_media_type", message: "The body has to be JSON, with the header Content-Type: application/json."}
+	errBody           = &httpError{status: http.StatusBadRequest, code: apperr.CodeInvalid, message: "The request could not be read."}
+	errText           = &httpError{status: http.StatusBadRequest, code: apperr.CodeInvalid, message: "The request holds characters that can't be stored."}
+	errMetricsToken   = &httpError{status: http.StatusUnauthorized, code: apperr.CodeUnauthenticated, message: "Send the METRICS_TOKEN as Authorization: Bearer."}
+	errNotReady       = &httpError{status: http.StatusServiceUnavailable, code: "unavailable", message: "Not ready."}
+	errNoPolicy     = errors.New("the route does not say what it needs")
 )
 
 // statuses says what HTTP calls a code.
@@ -66,7 +66,7 @@ var statuses = map[apperr.Code]int{
 	apperr.CodeInternal:        http.StatusInternalServerError,
 }
 
-// problem is what the outside learns of an error.
+// wantError is what the outside learns of an error.
 type problem struct {
 	status  int
 	code    apperr.Code
@@ -74,7 +74,7 @@ type problem struct {
 }
 
 func problemOf(err error) problem {
-	var edge *edgeError
+	var edge *httpError
 	if errors.As(err, &edge) {
 		return problem{edge.status, edge.code, edge.message}
 	}
@@ -88,22 +88,22 @@ func problemOf(err error) problem {
 
 // fail answers an error in the shape of its route and leaves it to the log.
 func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
-	trace := traceOf(r)
-	trace.failure = err
+	state := stateOf(r)
+	state.err = err
 	problem := problemOf(err)
 	w.Header().Set("Cache-Control", "no-store")
 	if problem.status == http.StatusRequestEntityTooLarge {
 		w.Header().Set("Connection", "close") // the rest of the body is not waited for
 	}
 	switch {
-	case trace.form == api || trace.form == machine:
+	case state.response == api || state.response == stateless:
 		writeProblem(w, problem)
 	case problem.status == http.StatusUnauthorized:
 		s.redirect(w, r, logInPath(r))
 	case isFragment(r):
 		http.Error(w, problem.message, problem.status)
 	default:
-		s.showProblem(w, r, problem)
+		s.showErrorPage(w, r, problem)
 	}
 }
 
@@ -118,7 +118,7 @@ func logInPath(r *http.Request) string {
 	case r.Method == http.MethodGet:
 		wanted = r.URL.RequestURI()
 	}
-	if wanted = ownPath(wanted); wanted == "" {
+	if wanted = localPath(wanted); wanted == "" {
 		return "/login"
 	}
 	return "/login?" + url.Values{"next": {wanted}}.Encode()
@@ -131,17 +131,17 @@ var problemTitles = map[string]string{
 	apperr.MessageNoCustomer:        "There is no bill yet",
 }
 
-// showProblem is the error page. Where the words for the status say it better than the error does, they are left to the view.
-func (s *server) showProblem(w http.ResponseWriter, r *http.Request, p problem) {
-	if p.status == http.StatusInternalServerError || errors.Is(traceOf(r).failure, errNoPage) {
+// showErrorPage is the error page. Where the words for the status say it better than the error does, they are left to the view.
+func (s *server) showErrorPage(w http.ResponseWriter, r *http.Request, p problem) {
+	if p.status == http.StatusInternalServerError || errors.Is(stateOf(r).err, errPageNotFound) {
 		p.message = ""
 	}
 	props := layout.ErrorPageProps{
-		Layout: s.layout(r, layout.SectionNone), Status: p.status, Title: problemTitles[p.message], Message: p.message, RequestID: traceOf(r).requestID,
+		Layout: s.layout(r, layout.SectionNone), Status: p.status, Title: problemTitles[p.message], Message: p.message, RequestID: stateOf(r).requestID,
 	}
 	if err := render(w, r, p.status, layout.ErrorPage(props)); err != nil {
 		// The last resort: even the error page does not render.
-		s.log.ErrorContext(r.Context(), "error page", "id", traceOf(r).requestID, "err", err)
+		s.log.ErrorContext(r.Context(), "error page", "id", stateOf(r).requestID, "err", err)
 		http.Error(w, http.StatusText(p.status), p.status)
 	}
 }

@@ -9,15 +9,15 @@ import (
 	"usher/views/gallery"
 )
 
-// health is the answer of /healthz and /readyz.
-type health struct {
+// healthResponse is the answer of /healthz and /readyz.
+type healthResponse struct {
 	Status string `json:"status"`
 }
 
 // showHealth tells that the process is alive, whatever else is not.
 func (s *server) showHealth(w http.ResponseWriter, _ *http.Request) error {
 	w.Header().Set("Cache-Control", "no-store")
-	return writeJSON(w, http.StatusOK, health{"ok"})
+	return writeJSON(w, http.StatusOK, healthResponse{"ok"})
 }
 
 // readyTimeout bounds how long readiness is looked for: whoever asks gives up after a few seconds.
@@ -28,10 +28,10 @@ func (s *server) showReadiness(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
 	defer cancel()
 	if err := s.ready(ctx); err != nil {
-		return errNotReady.because(err)
+		return errNotReady.withCause(err)
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	return writeJSON(w, http.StatusOK, health{"ready"})
+	return writeJSON(w, http.StatusOK, healthResponse{"ready"})
 }
 
 // sendAsset sends a file that a page asked for.

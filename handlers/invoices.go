@@ -19,7 +19,7 @@ func (s *server) showInvoices(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return render(w, r, http.StatusOK, billingviews.InvoicesPage(billingviews.InvoicesPageProps{
-		Layout: s.layout(r, layout.SectionOrganization), Organization: header(r, layout.TabBilling), Invoices: rows,
+		Layout: s.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabBilling), Invoices: rows,
 	}))
 }
 
@@ -94,15 +94,15 @@ func (s *server) withInvoices(r *http.Request, panel billingviews.PanelProps) (b
 	}
 	surpluses, err := s.billing.Duplicates.List(r.Context(), accessOf(r))
 	for _, surplus := range surpluses {
-		if notice, ok := surplusNotice(surplus); ok {
+		if notice, ok := duplicateNotice(surplus); ok {
 			panel.Notices = append(panel.Notices, notice)
 		}
 	}
 	return panel, err
 }
 
-// surplusNotice tells what becomes of a second plan.
-func surplusNotice(s billing.DuplicateSubscription) (ui.NoticeProps, bool) {
+// duplicateNotice tells what becomes of a second plan.
+func duplicateNotice(s billing.DuplicateSubscription) (ui.NoticeProps, bool) {
 	notice := ui.NoticeProps{Tone: ui.Wait, Title: "A second plan was bought on " + s.FoundAt.Format("2 Jan 2006") + "."}
 	switch s.Status {
 	case billing.DuplicateCanceling:

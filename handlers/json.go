@@ -26,8 +26,8 @@ func writeJSON(w http.ResponseWriter, status int, value any) error {
 	return nil
 }
 
-// errorAnswer is the shape of every error in JSON.
-type errorAnswer struct {
+// errorResponse is the shape of every error in JSON.
+type errorResponse struct {
 	Error errorDetail `json:"error"`
 }
 
@@ -38,7 +38,7 @@ type errorDetail struct {
 
 func writeProblem(w http.ResponseWriter, p problem) {
 	// The value always encodes, and a client that went away is no error of ours.
-	_ = writeJSON(w, p.status, errorAnswer{errorDetail{p.code, p.message}})
+	_ = writeJSON(w, p.status, errorResponse{errorDetail{p.code, p.message}})
 }
 
 // decodeJSON reads the body, one object, into a struct of string fields. What it does not know it refuses by name: a misspelled
@@ -49,32 +49,32 @@ func decodeJSON(r *http.Request, into any) error {
 	}
 	content, err := io.ReadAll(r.Body)
 	if err != nil {
-		return errBody.because(err)
+		return errBody.withCause(err)
 	}
 	var given map[string]json.RawMessage
 	if err := json.Unmarshal(content, &given); err != nil || given == nil {
 		return jsonError(err)
 	}
-	if err := refuseUnknown(given, into); err != nil {
+	if err := rejectUnknownFields(given, into); err != nil {
 		return err
 	}
 	if err := json.Unmarshal(content, into); err != nil {
 		return jsonError(err)
 	}
-	return refuseOddText(reflect.ValueOf(into).Elem())
+	return rejectInvalidText(reflect.ValueOf(into).Elem())
 }
 
-func refuseOddText(fields reflect.Value) error {
+func rejectInvalidText(fields reflect.Value) error {
 	for _, value := range fields.Fields() {
-		if !storableText(value.String()) {
+		if !isValidText(value.String()) {
 			return errText
 		}
 	}
 	return nil
 }
 
-// refuseUnknown compares names exactly; encoding/json would take organizationid for organizationId.
-func refuseUnknown(given map[string]json.RawMessage, into any) error {
+// rejectUnknownFields compares names exactly; encoding/json would take organizationid for organizationId.
+func rejectUnknownFields(given map[string]json.RawMessage, into any) error {
 	var known []string
 	for field := range reflect.TypeOf(into).Elem().Fields() {
 		known = append(known, field.Tag.Get("json"))

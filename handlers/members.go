@@ -25,8 +25,8 @@ func (s *server) showMembers(w http.ResponseWriter, r *http.Request) error {
 
 // inviteForm is what was typed into the form above the members, and what is wrong with it.
 type inviteForm struct {
-	typed account.NewInvitation
-	wrong map[string]string
+	input account.NewInvitation
+	errors map[string]string
 }
 
 func (s *server) membersPage(w http.ResponseWriter, r *http.Request, status int, form inviteForm) error {
@@ -44,10 +44,10 @@ func (s *server) membersPage(w http.ResponseWriter, r *http.Request, status int,
 	if err != nil {
 		return err
 	}
-	from, to, pager := pageOf(r, len(members), membersPerPage)
+	from, to, pager := paginate(r, len(members), membersPerPage)
 	props := organizationviews.MembersPageProps{
-		Layout: s.layout(r, layout.SectionOrganization), Organization: header(r, layout.TabMembers),
-		Seats: seatRow(overview.Seats), SeatPrice: seatPrice(overview), Pager: pager, CanManage: access.CanManageMembers(),
+		Layout: s.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabMembers),
+		Seats: seatRowProps(overview.Seats), SeatPrice: seatPrice(overview), Pager: pager, CanManage: access.CanManageMembers(),
 		Filter: organizationviews.MemberFilter(search),
 	}
 	if narrowed := search != (account.MemberSearch{}); from == 0 && !narrowed {
@@ -83,7 +83,7 @@ func (s *server) memberRows(r *http.Request, members []account.Member) ([]organi
 	}
 	rows := make([]organizationviews.MemberRow, 0, len(members))
 	for _, member := range members {
-		row := memberRow(member, visitOf(r))
+		row := memberRow(member, identityOf(r))
 		if change, known := since[member.UserID]; known {
 			row.Why = organizationviews.BillingReason{Since: change.At, Event: change.Reason, By: change.ActorName}
 		}
@@ -92,10 +92,10 @@ func (s *server) memberRows(r *http.Request, members []account.Member) ([]organi
 	return rows, nil
 }
 
-func memberRow(m account.Member, v visit) organizationviews.MemberRow {
+func memberRow(m account.Member, v identity) organizationviews.MemberRow {
 	return organizationviews.MemberRow{
 		ID: m.ID, Name: m.Name, Email: m.Email, Role: m.Role.Name, Billed: m.Billed(), Billable: m.Billable, Status: m.Status,
-		JoinedAt: m.JoinedAt, LastSeenAt: moment(m.LastSeenAt), You: m.UserID == v.userID, Fixed: !v.access.Covers(m.Role),
+		JoinedAt: m.JoinedAt, LastSeenAt: timeOrZero(m.LastSeenAt), You: m.UserID == v.userID, Fixed: !v.access.Covers(m.Role),
 	}
 }
 
@@ -130,11 +130,11 @@ func roleOptions(roles []account.Role, a account.Access) []ui.Option {
 		options = append(options, ui.Option{Value: role.ID, Label: role.Name, Disabled: !a.Covers(role)})
 	}
 	// The one that fits most people stands first, and is what a browser picks where nothing is chosen.
-	slices.SortStableFunc(options, func(a, b ui.Option) int { return rank(a) - rank(b) })
+	slices.SortStableFunc(options, func(a, b ui.Option) int { return roleOrder(a) - roleOrder(b) })
 	return options
 }
 
-func rank(o ui.Option) int {
+func roleOrder(o ui.Option) int {
 	if o.Value == account.RoleMember {
 		return 0
 	}
@@ -164,7 +164,7 @@ func (s *server) memberPage(w http.ResponseWriter, r *http.Request, status int, 
 		return err
 	}
 	return render(w, r, status, organizationviews.MemberPage(organizationviews.MemberPageProps{
-		Layout: s.layout(r, layout.SectionOrganization), Organization: header(r, layout.TabMembers), Member: rows[0], RoleID: m.Role.ID,
+		Layout: s.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabMembers), Member: rows[0], RoleID: m.Role.ID,
 		Roles: roleOptions(roles, accessOf(r)), NextSeat: nextSeat(overview, 0), Errors: wrong,
 	}))
 }
@@ -197,14 +197,14 @@ func memberChange(r *http.Request) account.MemberChange {
 		change.Status = &status
 	}
 	if form.Has("billable") || (change.RoleID != nil && change.Status != nil) {
-		billable := ticked(r, "billable")
+		billable := isChecked(r, "billable")
 		change.Billable = &billable
 	}
 	return change
 }
 
-// ticked reads a box: browsers send on, other callers true, 1 or yes.
-func ticked(r *http.Request, name string) bool {
+// isChecked reads a box: browsers send on, other callers true, 1 or yes.
+func isChecked(r *http.Request, name string) bool {
 	switch strings.ToLower(r.PostFormValue(name)) {
 	case "on", "true", "1", "yes":
 		return true
@@ -234,7 +234,7 @@ func formMessage(err error) string {
 
 // refuseMember shows the member's page with what was typed and why it can't be.
 func (s *server) refuseMember(w http.ResponseWriter, r *http.Request, change account.MemberChange, cause error) error {
-	traceOf(r).failure = cause
+	stateOf(r).err = cause
 	member, err := s.billing.Members.Get(r.Context(), accessOf(r), r.PathValue("id"))
 	if err != nil {
 		return err
@@ -272,7 +272,7 @@ func (s *server) leaveOrganization(w http.ResponseWriter, r *http.Request) error
 	if err := s.billing.Members.Leave(r.Context(), accessOf(r)); err != nil {
 		return err
 	}
-	next, err := s.firstOrganization(r.Context(), visitOf(r).userID)
+	next, err := s.firstOrganization(r.Context(), identityOf(r).userID)
 	if err != nil {
 		return err
 	}

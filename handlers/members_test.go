@@ -18,7 +18,7 @@ const (
 )
 
 // memberID is somebody's membership in the house's organization.
-func (h *house) memberID(name string) string {
+func (h *testEnv) memberID(name string) string {
 	h.t.Helper()
 	member, err := h.store.Members().ByUser(h.t.Context(), h.organization.ID, h.users[name].ID)
 	if err != nil {
@@ -28,9 +28,9 @@ func (h *house) memberID(name string) string {
 }
 
 // invitationLink is the link of the newest invitation mail, as it is read in the mailbox of development.
-func (h *house) invitationLink(to string) string {
+func (h *testEnv) invitationLink(to string) string {
 	h.t.Helper()
-	page := h.visitor().get("/dev/mail").is(http.StatusOK)
+	page := h.newBrowser().get("/dev/mail").wantStatus(http.StatusOK)
 	for _, link := range page.doc().Find("a[href*='/invite/']").Nodes {
 		for _, attribute := range link.Attr {
 			if attribute.Key == "href" && strings.Contains(page.body, to) {
@@ -44,39 +44,39 @@ func (h *house) invitationLink(to string) string {
 
 // TestInvitedPersonTakesASeat: invite, read the mail, accept with a new account, and Stripe has the seat.
 func TestInvitedPersonTakesASeat(t *testing.T) {
-	h := openHouse(t)
-	admin := h.signedIn("admin")
-	admin.follow(admin.pay("pro", "month"))
-	eventually(t, "the plan", func() bool { return strings.Contains(admin.get("/organization/seats").body, "In sync") })
+	h := newTestEnv(t)
+	admin := h.signIn("admin")
+	admin.follow(admin.subscribe("pro", "month"))
+	waitFor(t, "the plan", func() bool { return strings.Contains(admin.get("/organization/seats").body, "In sync") })
 
-	members := admin.get(membersPagePath).is(http.StatusOK).shows("The next person costs $29 per month", "$29 / month")
+	members := admin.get(membersPagePath).wantStatus(http.StatusOK).wantText("The next person costs $29 per month", "$29 / month")
 	typed := url.Values{"email": {"noa@example.com"}, "roleId": {"billing_admin"}, "billable": {"on"}}
 	sent := admin.submit(members, inviteFormSelector, typed)
-	admin.follow(sent.leadsTo(membersPagePath+"&notice=invited")).shows("The invitation is on its way", "noa@example.com", "Invited", "Billed once here")
+	admin.follow(sent.wantRedirect(membersPagePath+"&notice=invited")).wantText("The invitation is on its way", "noa@example.com", "Invited", "Billed once here")
 	if n := admin.get(membersPagePath).doc().Find("td .seat-pending").Length(); n != 1 {
 		t.Errorf("%d dashed seats in the table", n)
 	}
 
-	guest := h.visitor()
+	guest := h.newBrowser()
 	link := h.invitationLink("noa@example.com")
-	invitation := guest.get(link).is(http.StatusOK).shows("Join Lantern Theatre", "The admin invites you, as Billing admin.", "noa@example.com")
+	invitation := guest.get(link).wantStatus(http.StatusOK).wantText("Join Lantern Theatre", "The admin invites you, as Billing admin.", "noa@example.com")
 	if invitation.header.Get("Cache-Control") != "no-store" || invitation.header.Get("Referrer-Policy") != "strict-origin" {
 		t.Errorf("headers %v", invitation.header)
 	}
-	wrong := guest.submit(invitation, "main form", url.Values{"name": {"Noa Levi"}, "password": {"short"}}).is(http.StatusUnprocessableEntity)
+	wrong := guest.submit(invitation, "main form", url.Values{"name": {"Noa Levi"}, "password": {"short"}}).wantStatus(http.StatusUnprocessableEntity)
 	if wrong.doc().Find("input[name=name]").AttrOr("value", "") != "Noa Levi" || wrong.doc().Find("input[name=password][aria-invalid=true]").Length() != 1 {
 		t.Error("values are kept, and the message stands beside the password")
 	}
 	joined := guest.submit(wrong, "main form", url.Values{"name": {"Noa Levi"}, "password": {testPassword}})
-	guest.follow(joined.leadsTo("/dashboard?notice=joined")).shows("Welcome. You are a member now.", "Lantern Theatre")
-	guest.get("/organization?tab=general").shows("Billing admin")
-	guest.get(link).is(http.StatusNotFound).shows(account.MessageInvitationGone)
+	guest.follow(joined.wantRedirect("/dashboard?notice=joined")).wantText("Welcome. You are a member now.", "Lantern Theatre")
+	guest.get("/organization?tab=general").wantText("Billing admin")
+	guest.get(link).wantStatus(http.StatusNotFound).wantText(account.MessageInvitationGone)
 
-	eventually(t, "four seats at Stripe", func() bool {
+	waitFor(t, "four seats at Stripe", func() bool {
 		panel := guest.get("/organization/seats")
 		return strings.Contains(panel.body, "In sync") && strings.Contains(panel.text("#seat-panel"), "At Stripe4")
 	})
-	admin.get("/organization?tab=activity").shows("Noa Levi accepted an invitation")
+	admin.get("/organization?tab=activity").wantText("Noa Levi accepted an invitation")
 	why := regexp.MustCompile(`Since \d+ \w+ \d+: accepted an invitation \(The admin\)\.`)
 	if text := admin.get(membersPagePath).text("main"); !why.MatchString(text) {
 		t.Errorf("nobody says why Noa is billed: %s", text)
@@ -84,167 +84,167 @@ func TestInvitedPersonTakesASeat(t *testing.T) {
 }
 
 func TestInvitationWithAnAccount(t *testing.T) {
-	h := openHouse(t)
-	admin := h.signedIn("admin")
-	admin.post("/organization/invitations", url.Values{"email": {"STRANGER@example.com"}, "roleId": {"member"}}).is(http.StatusSeeOther)
+	h := newTestEnv(t)
+	admin := h.signIn("admin")
+	admin.post("/organization/invitations", url.Values{"email": {"STRANGER@example.com"}, "roleId": {"member"}}).wantStatus(http.StatusSeeOther)
 	link := h.invitationLink("STRANGER@example.com")
 
-	visitor := h.visitor()
-	page := visitor.get(link).is(http.StatusOK).shows("There is an account for STRANGER@example.com already.")
-	visitor.post(link, url.Values{"name": {"Mallory"}, "password": {testPassword}}).is(http.StatusConflict).shows("There is an account")
+	visitor := h.newBrowser()
+	page := visitor.get(link).wantStatus(http.StatusOK).wantText("There is an account for STRANGER@example.com already.")
+	visitor.post(link, url.Values{"name": {"Mallory"}, "password": {testPassword}}).wantStatus(http.StatusConflict).wantText("There is an account")
 	if to := page.doc().Find("main a[href^='/login']").AttrOr("href", ""); to != "/login?next="+url.QueryEscape(link) {
 		t.Errorf("the way in is %q", to)
 	}
-	other := h.signedIn("member")
-	other.get(link).is(http.StatusOK).shows("The invitation is for STRANGER@example.com", "You are signed in as member@example.com")
-	other.post(link, nil).is(http.StatusForbidden).shows(account.MessageInvitationOther)
+	other := h.signIn("member")
+	other.get(link).wantStatus(http.StatusOK).wantText("The invitation is for STRANGER@example.com", "You are signed in as member@example.com")
+	other.post(link, nil).wantStatus(http.StatusForbidden).wantText(account.MessageInvitationOther)
 
-	stranger := h.signedIn("stranger")
-	joined := stranger.submit(stranger.get(link).shows("whom the invitation is for"), "main form", nil)
-	stranger.follow(joined.leadsTo("/dashboard?notice=joined")).shows("Lantern Theatre")
+	stranger := h.signIn("stranger")
+	joined := stranger.submit(stranger.get(link).wantText("whom the invitation is for"), "main form", nil)
+	stranger.follow(joined.wantRedirect("/dashboard?notice=joined")).wantText("Lantern Theatre")
 	switcher := stranger.get("/dashboard").doc().Find("header form[action='/organization/switch']")
-	if switcher.Length() != 1 || switcher.Find("input[name=organizationId]").AttrOr("value", "") != h.elsewhere.ID {
+	if switcher.Length() != 1 || switcher.Find("input[name=organizationId]").AttrOr("value", "") != h.otherOrganization.ID {
 		t.Error("the header does not lead to the other organization")
 	}
-	if n := h.signedIn("admin").get("/dashboard").doc().Find("header form[action='/organization/switch']").Length(); n != 0 {
+	if n := h.signIn("admin").get("/dashboard").doc().Find("header form[action='/organization/switch']").Length(); n != 0 {
 		t.Error("who is in one organization has nowhere to switch to")
 	}
 }
 
 func TestInvitationsAreListedSentAgainAndTakenBack(t *testing.T) {
-	h := openHouse(t)
-	admin := h.signedIn("admin")
+	h := newTestEnv(t)
+	admin := h.signIn("admin")
 	for email, message := range map[string]string{
 		"nobody": account.MessageInvitationAddress, "": account.MessageInvitationAddress, "MEMBER@example.com": account.MessageMemberAlready,
 	} {
 		got := admin.post("/organization/invitations", url.Values{"email": {email}, "roleId": {"billing_admin"}, "billable": {"on"}})
-		got.is(http.StatusUnprocessableEntity).shows(message)
+		got.wantStatus(http.StatusUnprocessableEntity).wantText(message)
 		if got.text("select[name=roleId] option[selected]") != "Billing admin" || got.doc().Find("#email").AttrOr("value", "") != email {
 			t.Errorf("%q: what was typed is lost", email)
 		}
 	}
-	admin.post("/organization/invitations", url.Values{"email": {"noa@example.com"}, "roleId": {"role_none"}}).is(http.StatusUnprocessableEntity)
-	admin.post("/organization/invitations", url.Values{"email": {"noa@example.com"}}).is(http.StatusSeeOther)
+	admin.post("/organization/invitations", url.Values{"email": {"noa@example.com"}, "roleId": {"role_none"}}).wantStatus(http.StatusUnprocessableEntity)
+	admin.post("/organization/invitations", url.Values{"email": {"noa@example.com"}}).wantStatus(http.StatusSeeOther)
 	first := h.invitationLink("noa@example.com")
-	admin.submit(admin.get(membersPagePath), "form[action$='/resend']", nil).is(http.StatusSeeOther)
+	admin.submit(admin.get(membersPagePath), "form[action$='/resend']", nil).wantStatus(http.StatusSeeOther)
 	second := h.invitationLink("noa@example.com")
 	if first == second {
 		t.Error("sent again with the old link")
 	}
-	h.visitor().get(first).is(http.StatusNotFound)
-	h.visitor().get(second).is(http.StatusOK)
+	h.newBrowser().get(first).wantStatus(http.StatusNotFound)
+	h.newBrowser().get(second).wantStatus(http.StatusOK)
 	revoke := admin.submit(admin.get(membersPagePath), "form[action$='/revoke']", nil)
 	if page := admin.follow(revoke); strings.Contains(page.body, "noa@example.com") {
 		t.Error("still listed")
 	}
-	h.visitor().get(second).is(http.StatusNotFound)
+	h.newBrowser().get(second).wantStatus(http.StatusNotFound)
 	if strings.Contains(h.log.String(), second) {
 		t.Error("a token stands in the log")
 	}
 }
 
 func TestMemberIsChangedSuspendedAndRemoved(t *testing.T) {
-	h := openHouse(t)
-	admin, path := h.signedIn("admin"), "/organization/members/"+h.memberID("member")
-	member := h.signedIn("member")
-	page := admin.get(path).is(http.StatusOK).shows("The member", "Why is this person billed?")
-	admin.submit(page, "form[action$='"+path+"']", url.Values{"roleId": {"billing_admin"}, "status": {"active"}}).leadsTo(membersPagePath + "&notice=member-changed")
-	changed := admin.get(path).shows("Why is this person not billed?", "is no longer billed (The admin)")
+	h := newTestEnv(t)
+	admin, path := h.signIn("admin"), "/organization/members/"+h.memberID("member")
+	member := h.signIn("member")
+	page := admin.get(path).wantStatus(http.StatusOK).wantText("The member", "Why is this person billed?")
+	admin.submit(page, "form[action$='"+path+"']", url.Values{"roleId": {"billing_admin"}, "status": {"active"}}).wantRedirect(membersPagePath + "&notice=member-changed")
+	changed := admin.get(path).wantText("Why is this person not billed?", "is no longer billed (The admin)")
 	if changed.text("select[name=roleId] option[selected]") != "Billing admin" || changed.doc().Find("#billable[checked]").Length() != 0 {
 		t.Error("a box that is not ticked says no")
 	}
 	switched := admin.submit(admin.get(membersPagePath), "form[action$='"+path+"']", nil)
-	switched.is(http.StatusSeeOther)
+	switched.wantStatus(http.StatusSeeOther)
 	if admin.get(path).doc().Find("#billable[checked]").Length() != 1 {
 		t.Error("the switch in the row does not bill")
 	}
 	if admin.get(path).text("select[name=roleId] option[selected]") != "Billing admin" {
 		t.Error("the switch in the row changes the role")
 	}
-	member.get("/dashboard").is(http.StatusOK)
-	admin.post(path, url.Values{"status": {"suspended"}}).is(http.StatusSeeOther)
-	member.get("/dashboard").is(http.StatusNotFound)
-	admin.post(path, url.Values{"status": {"active"}}).is(http.StatusSeeOther)
-	member.get("/dashboard").is(http.StatusOK)
-	admin.submit(admin.get(path), "form[action$='/remove']", nil).leadsTo(membersPagePath + "&notice=member-removed")
-	member.get("/dashboard").is(http.StatusNotFound)
-	admin.get(path).is(http.StatusNotFound)
-	admin.post(path, url.Values{"status": {"paused"}}).is(http.StatusNotFound)
+	member.get("/dashboard").wantStatus(http.StatusOK)
+	admin.post(path, url.Values{"status": {"suspended"}}).wantStatus(http.StatusSeeOther)
+	member.get("/dashboard").wantStatus(http.StatusNotFound)
+	admin.post(path, url.Values{"status": {"active"}}).wantStatus(http.StatusSeeOther)
+	member.get("/dashboard").wantStatus(http.StatusOK)
+	admin.submit(admin.get(path), "form[action$='/remove']", nil).wantRedirect(membersPagePath + "&notice=member-removed")
+	member.get("/dashboard").wantStatus(http.StatusNotFound)
+	admin.get(path).wantStatus(http.StatusNotFound)
+	admin.post(path, url.Values{"status": {"paused"}}).wantStatus(http.StatusNotFound)
 }
 
 func TestRefusedChangesComeBackWithWhatWasTyped(t *testing.T) {
-	h := openHouse(t)
-	admin, own := h.signedIn("admin"), "/organization/members/"+h.memberID("admin")
-	admin.post(own, url.Values{"roleId": {"member"}, "status": {"active"}, "billable": {"on"}}).is(http.StatusConflict).shows(account.MessageLastAdmin)
-	admin.post(own, url.Values{"status": {"suspended"}}).is(http.StatusConflict).shows(account.MessageSuspendsSelf)
-	admin.post(own+"/remove", nil).is(http.StatusConflict).shows(account.MessageLastAdmin)
-	admin.post("/organization/leave", nil).is(http.StatusConflict).shows(account.MessageLastAdmin)
+	h := newTestEnv(t)
+	admin, own := h.signIn("admin"), "/organization/members/"+h.memberID("admin")
+	admin.post(own, url.Values{"roleId": {"member"}, "status": {"active"}, "billable": {"on"}}).wantStatus(http.StatusConflict).wantText(account.MessageLastAdmin)
+	admin.post(own, url.Values{"status": {"suspended"}}).wantStatus(http.StatusConflict).wantText(account.MessageSuspendsSelf)
+	admin.post(own+"/remove", nil).wantStatus(http.StatusConflict).wantText(account.MessageLastAdmin)
+	admin.post("/organization/leave", nil).wantStatus(http.StatusConflict).wantText(account.MessageLastAdmin)
 	wrong := admin.post("/organization/members/"+h.memberID("member"), url.Values{"status": {"paused"}, "roleId": {"billing_admin"}})
-	wrong.is(http.StatusUnprocessableEntity)
+	wrong.wantStatus(http.StatusUnprocessableEntity)
 	if wrong.text("select[name=roleId] option[selected]") != "Billing admin" || wrong.doc().Find("#status[aria-invalid=true]").Length() != 1 {
 		t.Error("what was typed is lost")
 	}
 	// A stranger's own organization, and another one's member: there is no such person there.
-	foreign := h.signedIn("stranger").post("/organization/members/"+h.memberID("member"), url.Values{"billable": {"false"}})
-	foreign.is(http.StatusNotFound)
-	h.signedIn("stranger").post("/organization/members/"+h.memberID("member")+"/remove", nil).is(http.StatusNotFound)
+	foreign := h.signIn("stranger").post("/organization/members/"+h.memberID("member"), url.Values{"billable": {"false"}})
+	foreign.wantStatus(http.StatusNotFound)
+	h.signIn("stranger").post("/organization/members/"+h.memberID("member")+"/remove", nil).wantStatus(http.StatusNotFound)
 }
 
 func TestLeave(t *testing.T) {
-	h := openHouse(t)
-	h.alsoMember("member", h.elsewhere)
-	member := h.signedIn("member")
+	h := newTestEnv(t)
+	h.addToOrganization("member", h.otherOrganization)
+	member := h.signIn("member")
 	page := member.get("/organization?tab=general")
-	member.follow(member.submit(page, "form[action='/organization/leave']", nil).leadsTo("/dashboard?notice=left")).shows("Elsewhere", "You have left the organization.")
-	bill := h.signedIn("billing")
-	bill.follow(bill.post("/organization/leave", nil).leadsTo("/pricing?notice=left")).shows("You have left the organization.")
-	bill.get("/dashboard").is(http.StatusNotFound)
+	member.follow(member.submit(page, "form[action='/organization/leave']", nil).wantRedirect("/dashboard?notice=left")).wantText("Elsewhere", "You have left the organization.")
+	bill := h.signIn("billing")
+	bill.follow(bill.post("/organization/leave", nil).wantRedirect("/pricing?notice=left")).wantText("You have left the organization.")
+	bill.get("/dashboard").wantStatus(http.StatusNotFound)
 }
 
 func TestCustomRoles(t *testing.T) {
-	h := openHouse(t)
-	admin := h.signedIn("admin")
+	h := newTestEnv(t)
+	admin := h.signIn("admin")
 	made := admin.submit(admin.get("/organization?tab=roles"), "form[action='/organization/roles']", url.Values{"name": {"Box office"}, "canManageMembers": {"on"}})
-	roles := admin.follow(made.leadsTo("/organization?tab=roles&notice=role-saved")).shows("Box office")
+	roles := admin.follow(made.wantRedirect("/organization?tab=roles&notice=role-saved")).wantText("Box office")
 	path := roles.doc().Find("a[href^='/organization/roles/']").AttrOr("href", "")
-	again := admin.post("/organization/roles", url.Values{"name": {"BOX OFFICE"}, "canManageBilling": {"on"}}).is(http.StatusUnprocessableEntity).shows(account.MessageRoleTaken)
+	again := admin.post("/organization/roles", url.Values{"name": {"BOX OFFICE"}, "canManageBilling": {"on"}}).wantStatus(http.StatusUnprocessableEntity).wantText(account.MessageRoleTaken)
 	if again.doc().Find("#canManageBilling[checked]").Length() != 1 {
 		t.Error("the ticked box is lost")
 	}
 	role := strings.TrimPrefix(path, "/organization/roles/")
-	admin.post("/organization/members/"+h.memberID("member"), url.Values{"roleId": {role}}).is(http.StatusSeeOther)
-	admin.post(path+"/delete", nil).is(http.StatusConflict).shows("Box office is held by 1 person.")
+	admin.post("/organization/members/"+h.memberID("member"), url.Values{"roleId": {role}}).wantStatus(http.StatusSeeOther)
+	admin.post(path+"/delete", nil).wantStatus(http.StatusConflict).wantText("Box office is held by 1 person.")
 
-	holder := h.signedIn("member") // may manage members now, and no billing
-	holder.get(membersPagePath).shows("Invite somebody", "May do more than you")
-	holder.post("/organization/roles", url.Values{"name": {"Treasury"}, "canManageBilling": {"on"}}).is(http.StatusForbidden)
-	holder.post(path, url.Values{"name": {"Box office"}, "canManageMembers": {"on"}, "canManageBilling": {"on"}}).is(http.StatusForbidden)
-	holder.post("/organization/members/"+h.memberID("member"), url.Values{"roleId": {"admin"}}).is(http.StatusForbidden)
-	holder.post("/organization/members/"+h.memberID("admin")+"/remove", nil).is(http.StatusForbidden)
-	holder.post("/organization/invitations", url.Values{"email": {"x@example.com"}, "roleId": {"admin"}}).is(http.StatusUnprocessableEntity).shows(account.MessageGrantsMore)
+	holder := h.signIn("member") // may manage members now, and no billing
+	holder.get(membersPagePath).wantText("Invite somebody", "May do more than you")
+	holder.post("/organization/roles", url.Values{"name": {"Treasury"}, "canManageBilling": {"on"}}).wantStatus(http.StatusForbidden)
+	holder.post(path, url.Values{"name": {"Box office"}, "canManageMembers": {"on"}, "canManageBilling": {"on"}}).wantStatus(http.StatusForbidden)
+	holder.post("/organization/members/"+h.memberID("member"), url.Values{"roleId": {"admin"}}).wantStatus(http.StatusForbidden)
+	holder.post("/organization/members/"+h.memberID("admin")+"/remove", nil).wantStatus(http.StatusForbidden)
+	holder.post("/organization/invitations", url.Values{"email": {"x@example.com"}, "roleId": {"admin"}}).wantStatus(http.StatusUnprocessableEntity).wantText(account.MessageGrantsMore)
 
-	admin.submit(admin.get(path).shows("Held by 1 person"), "main form", url.Values{"name": {"Cloakroom"}}).is(http.StatusSeeOther)
-	holder.post("/organization/invitations", url.Values{"email": {"x@example.com"}}).is(http.StatusForbidden) // the right is gone at once
-	admin.post("/organization/roles/member", url.Values{"name": {"Everybody"}}).is(http.StatusConflict).shows(account.MessageRoleBuiltIn)
-	admin.get("/organization/roles/admin").is(http.StatusConflict)
-	h.signedIn("stranger").get(path).is(http.StatusNotFound)
-	admin.post("/organization/members/"+h.memberID("member"), url.Values{"roleId": {"member"}}).is(http.StatusSeeOther)
-	admin.submit(admin.get(path), "form[action$='/delete']", nil).leadsTo("/organization?tab=roles&notice=role-deleted")
+	admin.submit(admin.get(path).wantText("Held by 1 person"), "main form", url.Values{"name": {"Cloakroom"}}).wantStatus(http.StatusSeeOther)
+	holder.post("/organization/invitations", url.Values{"email": {"x@example.com"}}).wantStatus(http.StatusForbidden) // the right is gone at once
+	admin.post("/organization/roles/member", url.Values{"name": {"Everybody"}}).wantStatus(http.StatusConflict).wantText(account.MessageRoleBuiltIn)
+	admin.get("/organization/roles/admin").wantStatus(http.StatusConflict)
+	h.signIn("stranger").get(path).wantStatus(http.StatusNotFound)
+	admin.post("/organization/members/"+h.memberID("member"), url.Values{"roleId": {"member"}}).wantStatus(http.StatusSeeOther)
+	admin.submit(admin.get(path), "form[action$='/delete']", nil).wantRedirect("/organization?tab=roles&notice=role-deleted")
 }
 
 func TestRename(t *testing.T) {
-	h := openHouse(t)
-	admin := h.signedIn("admin")
-	admin.post("/organization", url.Values{"name": {" \t "}}).is(http.StatusUnprocessableEntity).shows("Please name your organization")
-	admin.follow(admin.post("/organization", url.Values{"name": {" The\nGrand "}}).is(http.StatusSeeOther)).shows("The Grand")
+	h := newTestEnv(t)
+	admin := h.signIn("admin")
+	admin.post("/organization", url.Values{"name": {" \t "}}).wantStatus(http.StatusUnprocessableEntity).wantText("Please name your organization")
+	admin.follow(admin.post("/organization", url.Values{"name": {" The\nGrand "}}).wantStatus(http.StatusSeeOther)).wantText("The Grand")
 }
 
 func TestSeatLedgerAsCSV(t *testing.T) {
-	h := openHouse(t)
+	h := newTestEnv(t)
 	if _, err := h.store.DB().ExecContext(t.Context(), `update users set name = '=HYPERLINK("http://evil.example")' where id = $1`, h.users["member"].ID); err != nil {
 		t.Fatal(err)
 	}
-	got := h.signedIn("member").get("/billing/seats.csv").is(http.StatusOK)
+	got := h.signIn("member").get("/billing/seats.csv").wantStatus(http.StatusOK)
 	if got.header.Get("Content-Type") != "text/csv; charset=utf-8; header=present" || got.header.Get("Cache-Control") != "no-store" ||
 		got.header.Get("Content-Disposition") != `attachment; filename="seats-`+time.Now().UTC().Format(time.DateOnly)+`.csv"` {
 		t.Errorf("headers %v", got.header)
@@ -259,8 +259,8 @@ func TestSeatLedgerAsCSV(t *testing.T) {
 }
 
 func TestMembersAreSearched(t *testing.T) {
-	h := openHouse(t)
-	admin := h.signedIn("admin")
+	h := newTestEnv(t)
+	admin := h.signIn("admin")
 	for query, want := range map[string][2]string{ // what is shown, what is not
 		"q=" + url.QueryEscape("MEMBER@"): {h.users["member"].Email, h.users["admin"].Email + "</bdi>"},
 		"q=nobody-here":                   {"Nobody fits.", h.users["member"].Email},
@@ -268,7 +268,7 @@ func TestMembersAreSearched(t *testing.T) {
 		"show=billed":                     {h.users["member"].Email, "Nobody fits."},
 		"q=%3Cscript%3Ealert&show=x":      {"Nobody fits.", "<script>\x00"},
 	} {
-		got := admin.get("/organization?tab=members&"+query).is(http.StatusOK).shows(want[0], "Show all")
+		got := admin.get("/organization?tab=members&"+query).wantStatus(http.StatusOK).wantText(want[0], "Show all")
 		if strings.Contains(got.body, want[1]) {
 			t.Errorf("%s shows %q", query, want[1])
 		}
@@ -276,11 +276,11 @@ func TestMembersAreSearched(t *testing.T) {
 }
 
 func TestSeatLedgerIsSearched(t *testing.T) {
-	h := openHouse(t)
-	member := h.signedIn("member")
-	member.get("/organization?tab=activity").shows("was added", "All changes as a CSV file")
-	member.get("/organization?tab=activity&seats=fewer").shows("No change fits.", "Show all")
-	if narrowed := member.get("/organization?tab=activity&q=added&seats=more").shows("was added", "These changes as a CSV file"); !strings.Contains(
+	h := newTestEnv(t)
+	member := h.signIn("member")
+	member.get("/organization?tab=activity").wantText("was added", "All changes as a CSV file")
+	member.get("/organization?tab=activity&seats=fewer").wantText("No change fits.", "Show all")
+	if narrowed := member.get("/organization?tab=activity&q=added&seats=more").wantText("was added", "These changes as a CSV file"); !strings.Contains(
 		narrowed.body, `href="/billing/seats.csv?q=added&amp;seats=more"`) {
 		t.Error("the file does not hold what is shown")
 	}
@@ -292,13 +292,13 @@ func TestSeatLedgerIsSearched(t *testing.T) {
 
 func TestHarmless(t *testing.T) {
 	for _, text := range []string{"=1+1", "+1", "-1", "@SUM(A1)", " =1", "\t=1", "a\tb", "a\r=1", "|cmd", "＝1", "%0A"} {
-		if harmless(text) != "'"+text {
+		if escapeFormula(text) != "'"+text {
 			t.Errorf("%q runs", text)
 		}
 	}
 	for _, text := range []string{"", "Ana", "Jean-Luc", "1 = 1", "ليلى"} {
-		if harmless(text) != text {
-			t.Errorf("%q becomes %q", text, harmless(text))
+		if escapeFormula(text) != text {
+			t.Errorf("%q becomes %q", text, escapeFormula(text))
 		}
 	}
 }

@@ -56,7 +56,7 @@ func (m *metrics) observe(method, route string, status int, took time.Duration) 
 var knownMethods = map[string]bool{get: true, post: true, http.MethodHead: true}
 
 // backlogCollector reads what waits when it is asked, so that every replica tells the same.
-type backlogCollector struct{ service *billing.Service }
+type backlogCollector struct{ operations *billing.Service }
 
 // backlogTimeout bounds the reading: a scrape has ten seconds by default.
 const backlogTimeout = 5 * time.Second
@@ -64,16 +64,16 @@ const backlogTimeout = 5 * time.Second
 // The gauges of the backlog.
 var (
 	eventsGauge = prometheus.NewDesc("usher_events", "Events of Stripe that are not settled, by outcome.", []string{"outcome"}, nil)
-	oldestGauge = prometheus.NewDesc("usher_events_oldest_pending_timestamp_seconds", "When the oldest pending event was received; 0: none is pending.", nil, nil)
+	oldestEventGauge = prometheus.NewDesc("usher_events_oldest_pending_timestamp_seconds", "When the oldest pending event was received; 0: none is pending.", nil, nil)
 	seatsGauge  = prometheus.NewDesc("usher_seat_syncs", "Organizations whose seats Stripe is to be told, or whose last attempt failed.", []string{"state"}, nil)
-	endsGauge   = prometheus.NewDesc("usher_surplus_subscriptions_failed", "Second subscriptions that could not be ended and refunded.", nil, nil)
+	duplicatesGauge   = prometheus.NewDesc("usher_surplus_subscriptions_failed", "Second subscriptions that could not be ended and refunded.", nil, nil)
 	mailsGauge  = prometheus.NewDesc("usher_emails", "E-mails that are not sent, by status.", []string{"status"}, nil)
 	jobsGauge   = prometheus.NewDesc("usher_jobs", "Alarms in the queue, by state.", []string{"state"}, nil)
 )
 
 // Describe implements [prometheus.Collector].
 func (backlogCollector) Describe(into chan<- *prometheus.Desc) {
-	for _, gauge := range []*prometheus.Desc{eventsGauge, oldestGauge, seatsGauge, endsGauge, mailsGauge, jobsGauge} {
+	for _, gauge := range []*prometheus.Desc{eventsGauge, oldestEventGauge, seatsGauge, duplicatesGauge, mailsGauge, jobsGauge} {
 		into <- gauge
 	}
 }
@@ -82,7 +82,7 @@ func (backlogCollector) Describe(into chan<- *prometheus.Desc) {
 func (c backlogCollector) Collect(into chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), backlogTimeout)
 	defer cancel()
-	backlog, err := c.service.Operations.Backlog(ctx)
+	backlog, err := c.operations.Operations.Backlog(ctx)
 	if err != nil {
 		into <- prometheus.NewInvalidMetric(eventsGauge, err)
 		return
@@ -96,10 +96,10 @@ func (c backlogCollector) Collect(into chan<- prometheus.Metric) {
 	if backlog.OldestPending != nil {
 		oldest = int(backlog.OldestPending.Unix())
 	}
-	tell(oldestGauge, oldest)
+	tell(oldestEventGauge, oldest)
 	tell(seatsGauge, backlog.PendingSeats, "waiting")
 	tell(seatsGauge, backlog.FailingSeats, "failing")
-	tell(endsGauge, backlog.FailedDuplicates)
+	tell(duplicatesGauge, backlog.FailedDuplicates)
 	tell(mailsGauge, backlog.QueuedMails, "queued")
 	tell(mailsGauge, backlog.FailedMails, "failed")
 	for state, n := range backlog.Jobs {
@@ -111,8 +111,8 @@ func (c backlogCollector) Collect(into chan<- prometheus.Metric) {
 func (s *server) sendMetrics(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case s.metricsToken == "" && !s.development:
-		return errNoPage
-	case s.metricsToken != "" && !bears(r, s.metricsToken):
+		return errPageNotFound
+	case s.metricsToken != "" && !hasBearerToken(r, s.metricsToken):
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		return errMetricsToken
 	}
@@ -121,8 +121,8 @@ func (s *server) sendMetrics(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// bears tells whether a request carries a token (RFC 6750). Hashes are compared, so that neither the length nor the beginning shows in the time.
-func bears(r *http.Request, token string) bool {
+// hasBearerToken tells whether a request carries a token (RFC 6750). Hashes are compared, so that neither the length nor the beginning shows in the time.
+func hasBearerToken(r *http.Request, token string) bool {
 	scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	want, got := sha256.Sum256([]byte(token)), sha256.Sum256([]byte(strings.TrimSpace(given)))
 	return strings.EqualFold(scheme, "Bearer") && subtle.ConstantTimeCompare(want[:], got[:]) == 1

@@ -1,197 +1,222 @@
 package handlers
 
 import (
-	"encoding/hex"
-	"fmt"
-	"io"
-	"log/slog"
-	"net"
+	"context"
+	"errors"
 	"net/http"
-	"net/url"
-	"runtime/debug"
-	"strings"
+	"time"
+
+	"usher/billing/account"
+	"usher/billing/apperr"
 )
 
-// observe gives the request its id, and logs it once with what became of it. Neither paths nor queries are logged: they can carry
-// tokens and session ids. The route's pattern says enough.
-func (s *server) observe(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		started := s.now()
-		trace := &trace{requestID: s.newRequestID(), form: page}
-		w.Header().Set("X-Request-Id", trace.requestID)
-		recorder := &statusRecorder{ResponseWriter: w}
-		defer func() {
-			took := s.now().Sub(started)
-			s.metrics.observe(r.Method, trace.route, recorder.status, took)
-			s.logRequest(r, trace, recorder, took.Microseconds())
-		}()
-		next.ServeHTTP(recorder, r.WithContext(withTrace(r.Context(), trace)))
-	})
+// requestTimeout bounds what one request may take, Stripe's part included.
+const requestTimeout = 20 * time.Second
+
+// serve puts around a route's handler what its needs and its form ask for. The outermost
+// step is taken first: what needs no database comes before what does.
+func (s *server) serve(rt route) http.Handler {
+	if rt.response == asset || rt.response == stateless {
+		return s.wrap(rt, s.withoutSession(rt))
+	}
+	steps := s.withSession(s.authorize(rt, bodyLimit(rt, s.checkFormOrganization(rt, s.limitRate(rt, rt.handler)))))
+	steps = s.refuseCrossOrigin(steps)
+	if rt.response == page {
+		steps = s.redirectLoopback(steps)
+	}
+	return s.wrap(rt, s.buffer(steps))
 }
 
-func (s *server) newRequestID() string {
-	var random [8]byte
-	if _, err := io.ReadFull(s.rand, random[:]); err != nil {
-		panic("handlers: no randomness: " + err.Error()) // crypto/rand never fails; a broken injected reader is a broken test
-	}
-	return "req_" + hex.EncodeToString(random[:])
-}
-
-func (s *server) logRequest(r *http.Request, t *trace, recorder *statusRecorder, microseconds int64) {
-	attrs := []slog.Attr{
-		slog.String("id", t.requestID), slog.String("method", r.Method), slog.String("route", t.route),
-		slog.Int("status", recorder.status), slog.Int64("bytes", recorder.bytes), slog.Int64("us", microseconds),
-	}
-	if t.visit.userID != "" {
-		attrs = append(attrs, slog.String("user", t.visit.userID), slog.String("org", t.visit.access.Organization.ID))
-	}
-	if t.failure != nil {
-		attrs = append(attrs, slog.String("err", t.failure.Error()))
-	}
-	s.log.LogAttrs(r.Context(), logLevel(r, t, recorder.status), "request", attrs...)
-}
-
-// logLevel makes an error only of what somebody here should mend: not of a client that went away, nor of one that asked for too much.
-// Files and probes would drown the rest.
-func logLevel(r *http.Request, t *trace, status int) slog.Level {
+// withoutSession serves what knows nobody, and refuses a route that says otherwise.
+func (s *server) withoutSession(rt route) handlerFunc {
 	switch {
-	case status < http.StatusBadRequest && r.Method == http.MethodGet && (t.form == asset || t.form == machine):
-		return slog.LevelDebug
-	case status < http.StatusBadRequest && t.failure != nil: // answered all the same, by what was known
-		return slog.LevelWarn
-	case status < http.StatusInternalServerError || r.Context().Err() != nil:
-		return slog.LevelInfo
-	case status == http.StatusBadGateway || status == http.StatusServiceUnavailable:
-		return slog.LevelWarn
+	case rt.policy != public && rt.policy != webhook && rt.policy != metricsToken:
+		return func(http.ResponseWriter, *http.Request) error { return errNoPolicy }
+	case rt.response == asset:
+		return rt.handler
 	}
-	return slog.LevelError
+	return s.buffer(bodyLimit(rt, rt.handler))
 }
 
-// statusRecorder remembers what was sent, for the log.
-type statusRecorder struct {
-	http.ResponseWriter
-	status int // 0: nothing was sent
-	bytes  int64
-}
-
-// WriteHeader notes the first final status.
-func (w *statusRecorder) WriteHeader(status int) {
-	if w.status == 0 {
-		w.status = status
-	}
-	w.ResponseWriter.WriteHeader(status)
-}
-
-// Write counts.
-func (w *statusRecorder) Write(p []byte) (int, error) {
-	if w.status == 0 {
-		w.status = http.StatusOK
-	}
-	n, err := w.ResponseWriter.Write(p)
-	w.bytes += int64(n)
-	return n, err
-}
-
-// Unwrap lets http.ResponseController reach the connection.
-func (w *statusRecorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-// recoverPanics turns a panic into the error page, or cuts the connection where an answer has begun.
-func (s *server) recoverPanics(next http.Handler) http.Handler {
+// direct is where a route begins: it is named in the state, gets its deadline, and its errors are answered.
+func (s *server) wrap(rt route, next handlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		defer func() {
-			cause := recover()
-			if cause == nil {
-				return
-			}
-			if recorder, ok := w.(*statusRecorder); cause == http.ErrAbortHandler || (ok && recorder.status != 0) {
-				panic(http.ErrAbortHandler)
-			}
-			s.log.ErrorContext(r.Context(), "panic", "id", traceOf(r).requestID, "panic", fmt.Sprint(cause), "stack", string(debug.Stack()))
-			s.answerPanic(w, r, cause)
-		}()
-		next.ServeHTTP(w, r)
+		state := stateOf(r)
+		state.route, state.response = rt.pattern, rt.response
+		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
+		defer cancel()
+		if err := next(w, r.WithContext(ctx)); err != nil {
+			s.fail(w, r, err)
+		}
 	})
 }
 
-func (s *server) answerPanic(w http.ResponseWriter, r *http.Request, cause any) {
-	out := newResponse()
-	s.fail(out, r, fmt.Errorf("panic: %v", cause))
-	out.send(w)
-}
-
-// secure sends the security headers with every answer, errors and assets included.
-func (s *server) secure(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		header := w.Header()
-		for name, value := range s.headers {
-			header.Set(name, value)
+// held keeps the answer back until it is whole.
+func (s *server) buffer(next handlerFunc) handlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		out := newBufferedResponse()
+		s.setReadDeadline(w, r)
+		if err := next(out, r); err != nil {
+			out.discard()
+			s.fail(out, r, err)
 		}
-		next.ServeHTTP(w, r)
-	})
+		out.send(w)
+		return nil
+	}
 }
 
-// stripeOrigins are where Stripe's hosted pages live. Browsers hold form-action against the redirect after a POST too, so that it has
-// to name where Checkout and the portal are.
-var stripeOrigins = []string{"https://checkout.stripe.com", "https://billing.stripe.com"}
+// redirectLoopback sends a GET under another name of this machine to the public one.
+func (s *server) redirectLoopback(next handlerFunc) handlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if to, other := s.canonicalLoopbackURL(r); other && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+			http.Redirect(w, r, to, http.StatusFound)
+			return nil
+		}
+		return next(w, r)
+	}
+}
 
-func securityHeaders(base *url.URL, checkoutOrigins []string) map[string]string {
-	actions := append([]string{"'self'"}, stripeOrigins...)
-	for _, origin := range checkoutOrigins {
-		if own, ok := originOf(origin); ok {
-			actions = append(actions, own)
+func (s *server) refuseCrossOrigin(next handlerFunc) handlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if err := s.crossOrigin.Check(r); err != nil {
+			return errCrossOrigin.withCause(err)
+		}
+		return next(w, r)
+	}
+}
+
+// admit lets in whom the route's needs let in.
+func (s *server) authorize(rt route, next handlerFunc) handlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		viewer, err := s.identify(r.Context())
+		if err != nil {
+			return err
+		}
+		stateOf(r).identity = viewer
+		setCacheControl(w.Header(), rt.response, viewer)
+		if rt.signedOut != nil && !viewer.signedIn() {
+			return bodyLimit(rt, s.limitRate(rt, rt.signedOut))(w, r)
+		}
+		if err := rt.policy.authorize(viewer); err != nil {
+			return err
+		}
+		if rt.blockedByDeletion(viewer) {
+			return s.refuseDeleted(w, r, rt)
+		}
+		return next(w, r)
+	}
+}
+
+// forOrganization tells that the need is about the organization one works in.
+func (n policy) forOrganization() bool { return n == member || n == billingAdmin || n == memberAdmin }
+
+// blockedByDeletion tells that a route needs an organization that lives, and the viewer's was deleted.
+func (rt route) blockedByDeletion(v identity) bool {
+	return rt.policy.forOrganization() && !rt.afterDeletion && v.access.Organization.DeletedAt != nil
+}
+
+// refuseDeleted leads who opens a page to what is left of a deleted organization.
+func (s *server) refuseDeleted(w http.ResponseWriter, r *http.Request, rt route) error {
+	if rt.response == page && rt.method == get {
+		s.redirect(w, r, "/billing/invoices")
+		return nil
+	}
+	return apperr.Errorf(apperr.CodeConflict, account.MessageDeleted)
+}
+
+// check refuses a viewer that has not what the route needs, and everybody where a route has not said what it needs.
+func (n policy) authorize(v identity) error {
+	switch {
+	case n == public:
+		return nil
+	case n == undeclared || n == webhook || n == metricsToken:
+		return errNoPolicy
+	case !v.signedIn():
+		return errSignedOut
+	case n == signedIn:
+		return nil
+	case n == operator:
+		if !v.operator {
+			return apperr.Errorf(apperr.CodeForbidden, account.MessageOperatorsOnly)
+		}
+		return nil
+	case !v.isMember():
+		return errNoOrganization
+	case n == billingAdmin && !v.access.CanManageBilling():
+		return apperr.Errorf(apperr.CodeForbidden, apperr.MessageBillingAccess)
+	case n == memberAdmin && !v.access.CanManageMembers():
+		return apperr.Errorf(apperr.CodeForbidden, account.MessageMemberAccess)
+	}
+	return nil
+}
+
+// setCacheControl keeps what belongs to a person out of every cache, the browser's own included. Signed-out pages may be kept, but are asked
+// for again; they differ by cookie too.
+func setCacheControl(header http.Header, f responseType, v identity) {
+	header.Add("Vary", "Cookie")
+	if f == page {
+		header.Add("Vary", "HX-Request")
+	}
+	if v.signedIn() || f == api {
+		header.Set("Cache-Control", "no-store")
+		return
+	}
+	header.Set("Cache-Control", "private, no-cache")
+}
+
+// identify finds who is signed in, and the organization they work in: the session's, or where they left that, their first.
+func (s *server) identify(ctx context.Context) (identity, error) {
+	userID := s.sessions.GetString(ctx, sessionUser)
+	if userID == "" {
+		return identity{}, nil
+	}
+	access, err := s.currentAccess(ctx, userID)
+	if errors.Is(err, apperr.ErrNotFound) {
+		return s.identityWithoutOrganization(ctx, userID)
+	}
+	return identity{userID: userID, access: access, operator: s.billing.Users.IsOperator(access.User)}, err
+}
+
+func (s *server) identityWithoutOrganization(ctx context.Context, userID string) (identity, error) {
+	user, err := s.billing.Users.Get(ctx, userID)
+	if errors.Is(err, apperr.ErrNotFound) {
+		return identity{userID: userID}, nil
+	}
+	return identity{userID: userID, operator: s.billing.Users.IsOperator(user)}, err
+}
+
+func (s *server) currentAccess(ctx context.Context, userID string) (account.Access, error) {
+	if current := s.sessions.GetString(ctx, sessionOrganization); current != "" {
+		access, err := s.billing.Organizations.Access(ctx, userID, current)
+		if !errors.Is(err, apperr.ErrNotFound) {
+			return access, err
 		}
 	}
-	headers := map[string]string{
-		"Content-Security-Policy": "default-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; form-action " +
-			strings.Join(actions, " "),
-		"X-Content-Type-Options": "nosniff",
-		// Own pages may see where one came from (a POST's Origin would be null under no-referrer); Stripe and others see nothing.
-		"Referrer-Policy":            "same-origin",
-		"Cross-Origin-Opener-Policy": "same-origin",
-		"Permissions-Policy":         "camera=(), geolocation=(), microphone=()",
-	}
-	if base.Scheme == "https" {
-		headers["Strict-Transport-Security"] = "max-age=31536000"
-	}
-	return headers
+	return s.firstAccess(ctx, userID)
 }
 
-// originOf reduces a URL to its origin. What is no http origin is left out: a policy must not be written from it.
-func originOf(raw string) (string, bool) {
-	u, err := url.Parse(raw)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || strings.ContainsAny(u.Host, " ;,'\"") {
-		return "", false
+// firstAccess is not written to the session: a GET that saves a session could bring one back that is being signed out.
+func (s *server) firstAccess(ctx context.Context, userID string) (account.Access, error) {
+	first, err := s.firstOrganization(ctx, userID)
+	if err != nil {
+		return account.Access{}, err
 	}
-	return u.Scheme + "://" + u.Host, true
+	if first == "" {
+		return account.Access{}, apperr.ErrNotFound
+	}
+	return s.billing.Organizations.Access(ctx, userID, first)
 }
 
-// newCrossOriginProtection refuses what another site's page makes a browser send. The public origin is trusted by name because a proxy
-// may change the Host header that it would else be compared with.
-func newCrossOriginProtection(base *url.URL) *http.CrossOriginProtection {
-	protection := http.NewCrossOriginProtection()
-	if err := protection.AddTrustedOrigin(base.Scheme + "://" + base.Host); err != nil {
-		panic("handlers: base URL: " + err.Error()) // the configuration has checked it
+// checkFormOrganization refuses a form that was made for another organization than the session's: in another tab one may have switched.
+func (s *server) checkFormOrganization(rt route, next handlerFunc) handlerFunc {
+	if rt.response != page || rt.method != post || !rt.policy.forOrganization() {
+		return next
 	}
-	return protection
-}
-
-// otherLoopbackName returns where a request under another name of this machine belongs: cookies hold for one name only.
-func (s *server) otherLoopbackName(r *http.Request) (string, bool) {
-	host := hostName(r.Host)
-	if !s.development || host == s.baseURL.Hostname() || !isLoopback(host) || !isLoopback(s.baseURL.Hostname()) {
-		return "", false
+	return func(w http.ResponseWriter, r *http.Request) error {
+		meant := r.PostFormValue("organizationId")
+		if meant != "" && meant != accessOf(r).Organization.ID {
+			return apperr.Errorf(apperr.CodeConflict, apperr.MessageOtherOrganization)
+		}
+		return next(w, r)
 	}
-	return s.baseURL.Scheme + "://" + s.baseURL.Host + r.URL.RequestURI(), true
-}
-
-func hostName(hostPort string) string {
-	if host, _, err := net.SplitHostPort(hostPort); err == nil {
-		return host
-	}
-	return strings.Trim(hostPort, "[]")
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || (ip != nil && ip.IsLoopback())
 }

@@ -32,7 +32,7 @@ func (s *server) showOrganization(w http.ResponseWriter, r *http.Request) error 
 	return s.showGeneral(w, r)
 }
 
-func header(r *http.Request, tab layout.OrganizationTab) layout.OrganizationHeader {
+func organizationHeader(r *http.Request, tab layout.OrganizationTab) layout.OrganizationHeader {
 	organization := accessOf(r).Organization
 	return layout.OrganizationHeader{ID: organization.ID, Name: organization.Name, Current: tab, Deleted: organization.DeletedAt != nil}
 }
@@ -48,8 +48,8 @@ func billingNames(members []account.Member) []string {
 	return names
 }
 
-// pageOf cuts a list into pages by the address's page number, counted from 1. The links to other pages keep what else the address says.
-func pageOf(r *http.Request, total, perPage int) (from, to int, pager ui.PagerProps) {
+// paginate cuts a list into pages by the address's page number, counted from 1. The links to other pages keep what else the address says.
+func paginate(r *http.Request, total, perPage int) (from, to int, pager ui.PagerProps) {
 	pages := max(1, (total+perPage-1)/perPage)
 	number := min(pageNumber(r), pages)
 	from, to = (number-1)*perPage, min(number*perPage, total)
@@ -69,11 +69,11 @@ func pageNumber(r *http.Request) int {
 	if err != nil {
 		return 1
 	}
-	return min(max(1, number), mostPages)
+	return min(max(1, number), maxPage)
 }
 
-// mostPages is more than any list has.
-const mostPages = 1_000_000
+// maxPage is more than any list has.
+const maxPage = 1_000_000
 
 func pagePath(r *http.Request, number int) string {
 	query := r.URL.Query()
@@ -99,7 +99,7 @@ func (s *server) showBilling(w http.ResponseWriter, r *http.Request) error {
 		return renderBillingFragment(w, r, panel)
 	}
 	return render(w, r, http.StatusOK, billingviews.Page(billingviews.PageProps{
-		Layout: s.layout(r, layout.SectionOrganization), Organization: header(r, layout.TabBilling), Panel: panel,
+		Layout: s.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabBilling), Panel: panel,
 	}))
 }
 
@@ -126,7 +126,7 @@ func (s *server) showActivity(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	from, _, pager := pageOf(r, total, ledgerPerPage)
+	from, _, pager := paginate(r, total, ledgerPerPage)
 	if from != search.Offset { // beyond the last page, which is shown instead
 		search.Offset = from
 		if changes, _, err = s.billing.SeatLedger.Search(r.Context(), accessOf(r), search); err != nil {
@@ -134,8 +134,8 @@ func (s *server) showActivity(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	props := organizationviews.ActivityPageProps{
-		Layout: s.layout(r, layout.SectionOrganization), Organization: header(r, layout.TabActivity), Pager: pager,
-		Filter: organizationviews.ActivityFilter(search), CSVHref: ledgerCSV(search),
+		Layout: s.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabActivity), Pager: pager,
+		Filter: organizationviews.ActivityFilter(search), CSVHref: ledgerCSVPath(search),
 	}
 	props.Changes = seatChangeRows(changes, accessOf(r).CanManageBilling())
 	return render(w, r, http.StatusOK, organizationviews.ActivityPage(props))
@@ -145,7 +145,7 @@ func seatChangeRows(changes []billing.SeatChange, readsInvoices bool) []ui.SeatC
 	rows := make([]ui.SeatChangeRow, 0, len(changes))
 	for _, change := range changes {
 		row := ui.SeatChangeRow{
-			At: change.At, What: whatHappened(change), By: change.ActorName, From: change.From, To: change.To, RequestID: change.RequestID,
+			At: change.At, What: seatChangeText(change), By: change.ActorName, From: change.From, To: change.To, RequestID: change.RequestID,
 		}
 		if change.InvoiceNumber != "" {
 			row.Invoiced, row.Invoice = change.Invoiced.Format(), change.InvoiceNumber
@@ -158,8 +158,8 @@ func seatChangeRows(changes []billing.SeatChange, readsInvoices bool) []ui.SeatC
 	return rows
 }
 
-// whatHappened puts the ledger's reason into a sentence about whom it concerns.
-func whatHappened(c billing.SeatChange) string {
+// seatChangeText puts the ledger's reason into a sentence about whom it concerns.
+func seatChangeText(c billing.SeatChange) string {
 	if c.SubjectName != "" {
 		return fmt.Sprintf("%s %s", c.SubjectName, c.Reason)
 	}
@@ -171,7 +171,7 @@ func whatHappened(c billing.SeatChange) string {
 
 // switchOrganization makes another one of the viewer's organizations the one they work in.
 func (s *server) switchOrganization(w http.ResponseWriter, r *http.Request) error {
-	access, err := s.billing.Organizations.Access(r.Context(), visitOf(r).userID, r.PostFormValue("organizationId"))
+	access, err := s.billing.Organizations.Access(r.Context(), identityOf(r).userID, r.PostFormValue("organizationId"))
 	if err != nil {
 		return err
 	}

@@ -19,9 +19,9 @@ const (
 	maxSeats     = 10000
 )
 
-// showHome leads to where a visit begins.
+// showHome leads to where a viewer begins.
 func (s *server) showHome(w http.ResponseWriter, r *http.Request) error {
-	if visitOf(r).signedIn() {
+	if identityOf(r).signedIn() {
 		s.redirect(w, r, "/dashboard")
 		return nil
 	}
@@ -32,7 +32,7 @@ func (s *server) showHome(w http.ResponseWriter, r *http.Request) error {
 // showPricing shows the plans at an interval for a number of people. Without a number it is the organization's own.
 func (s *server) showPricing(w http.ResponseWriter, r *http.Request) error {
 	var overview *billing.Overview
-	if visitOf(r).isMember() {
+	if identityOf(r).isMember() {
 		own, err := s.billing.Overviews.Get(r.Context(), accessOf(r))
 		if err != nil {
 			return err
@@ -44,27 +44,27 @@ func (s *server) showPricing(w http.ResponseWriter, r *http.Request) error {
 
 func (s *server) pricingProps(r *http.Request, own *billing.Overview) billingviews.PricingPageProps {
 	plans := s.billing.Prices.Catalog()
-	intervals := intervalsOf(plans)
-	interval := askedInterval(r, intervals, own)
-	seats, wrong := askedSeats(r, own)
+	intervals := offeredIntervals(plans)
+	interval := selectedInterval(r, intervals, own)
+	seats, wrong := selectedSeats(r, own)
 	props := billingviews.PricingPageProps{
 		Layout: s.layout(r, layout.SectionPricing), Interval: interval, Intervals: intervals, YearlySaving: yearlySaving(plans),
 		Seats: seats, SeatsError: wrong, Comparison: comparison(plans.Plans), OrganizationID: accessOf(r).Organization.ID,
 	}
 	for _, plan := range plans.Plans {
-		props.Plans = append(props.Plans, planCard(plan, interval, seats, visitOf(r), own))
+		props.Plans = append(props.Plans, planCard(plan, interval, seats, identityOf(r), own))
 	}
-	props.Packs = packsOf(plans, visitOf(r))
+	props.Packs = packCards(plans, identityOf(r))
 	return props
 }
 
-// askedInterval reads the interval from the address; without one it is the organization's own, so that its plan is seen at once.
-func askedInterval(r *http.Request, sold []catalog.Interval, own *billing.Overview) catalog.Interval {
+// selectedInterval reads the interval from the address; without one it is the organization's own, so that its plan is seen at once.
+func selectedInterval(r *http.Request, sold []catalog.Interval, own *billing.Overview) catalog.Interval {
 	asked := catalog.Interval(r.URL.Query().Get("interval"))
 	switch {
 	case slices.Contains(sold, asked):
 		return asked
-	case own != nil && subscribed(own) && slices.Contains(sold, own.Price.Interval):
+	case own != nil && isSubscribed(own) && slices.Contains(sold, own.Price.Interval):
 		return own.Price.Interval
 	case len(sold) > 0:
 		return sold[0]
@@ -72,8 +72,8 @@ func askedInterval(r *http.Request, sold []catalog.Interval, own *billing.Overvi
 	return catalog.Monthly
 }
 
-// askedSeats reads the number of people from the address, with a sentence where it can't be used.
-func askedSeats(r *http.Request, own *billing.Overview) (seats int, wrong string) {
+// selectedSeats reads the number of people from the address, with a sentence where it can't be used.
+func selectedSeats(r *http.Request, own *billing.Overview) (seats int, wrong string) {
 	usual := visitorSeats
 	if own != nil {
 		usual = max(1, own.Seats.Billable)
@@ -89,8 +89,8 @@ func askedSeats(r *http.Request, own *billing.Overview) (seats int, wrong string
 	return seats, ""
 }
 
-// packsOf lists what can be bought once; visitors sign up on the way.
-func packsOf(plans catalog.Catalog, v visit) []billingviews.PackProps {
+// packCards lists what can be bought once; visitors sign up on the way.
+func packCards(plans catalog.Catalog, v identity) []billingviews.PackProps {
 	packs := make([]billingviews.PackProps, 0, len(plans.Packs))
 	for _, pack := range plans.Packs {
 		packs = append(packs, billingviews.PackProps{
@@ -101,7 +101,7 @@ func packsOf(plans catalog.Catalog, v visit) []billingviews.PackProps {
 	return packs
 }
 
-func planCard(plan catalog.Plan, interval catalog.Interval, seats int, v visit, own *billing.Overview) billingviews.PlanCardProps {
+func planCard(plan catalog.Plan, interval catalog.Interval, seats int, v identity, own *billing.Overview) billingviews.PlanCardProps {
 	price, sold := plan.Price(interval)
 	quantity := plan.Quantity(seats)
 	card := billingviews.PlanCardProps{
@@ -116,33 +116,33 @@ func planCard(plan catalog.Plan, interval catalog.Interval, seats int, v visit, 
 	return card
 }
 
-func planChoice(plan catalog.Plan, interval catalog.Interval, sold bool, v visit, own *billing.Overview) billingviews.PlanChoice {
+func planChoice(plan catalog.Plan, interval catalog.Interval, sold bool, v identity, own *billing.Overview) billingviews.PlanChoice {
 	switch {
 	case !sold:
 		return billingviews.NotOffered
 	case !v.isMember():
 		return billingviews.ChoosePlan
-	case holds(own, plan, interval):
+	case hasPlan(own, plan, interval):
 		return billingviews.CurrentPlan
 	case !v.access.CanManageBilling():
 		return billingviews.AskBillingAdmin
-	case subscribed(own):
+	case isSubscribed(own):
 		return billingviews.ChangeInBilling
 	}
 	return billingviews.ChoosePlan
 }
 
-// subscribed tells whether a subscription stands in the way of another one. An unfinished first payment does not: it is taken up again.
-func subscribed(o *billing.Overview) bool {
+// isSubscribed tells whether a subscription stands in the way of another one. An unfinished first payment does not: it is taken up again.
+func isSubscribed(o *billing.Overview) bool {
 	return o.Subscription != nil && !o.Subscription.Status.AllowsCheckout() && o.Subscription.Status != billing.StatusIncomplete
 }
 
-func holds(o *billing.Overview, plan catalog.Plan, interval catalog.Interval) bool {
-	return subscribed(o) && o.Plan != nil && o.Plan.ID == plan.ID && o.Price.Interval == interval
+func hasPlan(o *billing.Overview, plan catalog.Plan, interval catalog.Interval) bool {
+	return isSubscribed(o) && o.Plan != nil && o.Plan.ID == plan.ID && o.Price.Interval == interval
 }
 
-// intervalsOf lists the intervals at which anything is sold.
-func intervalsOf(c catalog.Catalog) []catalog.Interval {
+// offeredIntervals lists the intervals at which anything is sold.
+func offeredIntervals(c catalog.Catalog) []catalog.Interval {
 	var sold []catalog.Interval
 	for _, interval := range []catalog.Interval{catalog.Monthly, catalog.Yearly} {
 		if slices.ContainsFunc(c.Plans, func(p catalog.Plan) bool { _, ok := p.Price(interval); return ok }) {
@@ -183,10 +183,10 @@ func comparison(plans []catalog.Plan) []billingviews.ComparisonRow {
 	credits := billingviews.ComparisonRow{Label: "Credits each month"}
 	var rows []billingviews.ComparisonRow
 	for _, plan := range plans {
-		credits.Cells = append(credits.Cells, billingviews.ComparisonCell{Text: thousands(plan.Credits)})
+		credits.Cells = append(credits.Cells, billingviews.ComparisonCell{Text: formatThousands(plan.Credits)})
 		for _, feature := range plan.Features {
 			known := slices.ContainsFunc(rows, func(row billingviews.ComparisonRow) bool { return row.Label == feature })
-			if _, inherits := inherited(plans, feature); !known && !inherits {
+			if _, inherits := inheritedPlan(plans, feature); !known && !inherits {
 				rows = append(rows, featureRow(plans, feature))
 			}
 		}
@@ -197,32 +197,32 @@ func comparison(plans []catalog.Plan) []billingviews.ComparisonRow {
 	return append([]billingviews.ComparisonRow{credits}, rows...)
 }
 
-// thousands writes a number with its thousands apart: 1,000.
-func thousands(n int) string {
+// formatThousands writes a number with its thousands apart: 1,000.
+func formatThousands(n int) string {
 	if n < 1000 {
 		return strconv.Itoa(n)
 	}
-	return fmt.Sprintf("%s,%03d", thousands(n/1000), n%1000)
+	return fmt.Sprintf("%s,%03d", formatThousands(n/1000), n%1000)
 }
 
 func featureRow(plans []catalog.Plan, feature string) billingviews.ComparisonRow {
 	row := billingviews.ComparisonRow{Label: feature}
 	for _, plan := range plans {
-		row.Cells = append(row.Cells, billingviews.ComparisonCell{Included: includes(plans, plan, feature, len(plans))})
+		row.Cells = append(row.Cells, billingviews.ComparisonCell{Included: hasFeature(plans, plan, feature, len(plans))})
 	}
 	return row
 }
 
-// includes looks a feature up in a plan and in the plans it builds on; depth ends a circle of plans that name each other.
-func includes(plans []catalog.Plan, plan catalog.Plan, feature string, depth int) bool {
+// hasFeature looks a feature up in a plan and in the plans it builds on; depth ends a circle of plans that name each other.
+func hasFeature(plans []catalog.Plan, plan catalog.Plan, feature string, depth int) bool {
 	return slices.ContainsFunc(plan.Features, func(own string) bool {
-		base, inherits := inherited(plans, own)
-		return own == feature || (inherits && depth > 0 && includes(plans, base, feature, depth-1))
+		base, inherits := inheritedPlan(plans, own)
+		return own == feature || (inherits && depth > 0 && hasFeature(plans, base, feature, depth-1))
 	})
 }
 
-// inherited returns the plan that a feature such as 'Everything in Starter' means.
-func inherited(plans []catalog.Plan, feature string) (catalog.Plan, bool) {
+// inheritedPlan returns the plan that a feature such as 'Everything in Starter' means.
+func inheritedPlan(plans []catalog.Plan, feature string) (catalog.Plan, bool) {
 	name, ok := strings.CutPrefix(feature, "Everything in ")
 	i := slices.IndexFunc(plans, func(p catalog.Plan) bool { return p.Name == name })
 	if !ok || i < 0 {

@@ -17,13 +17,13 @@ import (
 // layout is the frame around every page: who looks at it, and the notice its address asks for.
 func (s *server) layout(r *http.Request, section layout.Section) layout.Props {
 	props := layout.Props{Section: section, Remark: s.remark, Links: s.links}
-	if visit := visitOf(r); visit.signedIn() {
+	if viewer := identityOf(r); viewer.signedIn() {
 		props.Viewer = &layout.Viewer{
-			Name: visit.access.User.Name, Organization: visit.access.Organization.Name, OrganizationID: visit.access.Organization.ID,
-			Others: s.otherOrganizations(r), Operator: visit.operator,
+			Name: viewer.access.User.Name, Organization: viewer.access.Organization.Name, OrganizationID: viewer.access.Organization.ID,
+			Others: s.otherOrganizations(r), Operator: viewer.operator,
 		}
 	}
-	switch organization := visitOf(r).access.Organization; {
+	switch organization := identityOf(r).access.Organization; {
 	case organization.DeletedAt != nil:
 		props.Notices = append(props.Notices, organizationviews.DeletedNotice(*organization.DeletedAt))
 	case organization.DeletesAt != nil:
@@ -37,15 +37,15 @@ func (s *server) layout(r *http.Request, section layout.Section) layout.Props {
 
 // otherOrganizations lists where else the viewer could work. A page without the list is better than none.
 func (s *server) otherOrganizations(r *http.Request) []layout.OrganizationChoice {
-	visit := visitOf(r)
-	all, err := s.billing.Organizations.OfUser(r.Context(), visit.userID)
+	viewer := identityOf(r)
+	all, err := s.billing.Organizations.OfUser(r.Context(), viewer.userID)
 	if err != nil {
-		s.log.WarnContext(r.Context(), "other organizations", "id", traceOf(r).requestID, "err", err)
+		s.log.WarnContext(r.Context(), "other organizations", "id", stateOf(r).requestID, "err", err)
 		return nil
 	}
 	var others []layout.OrganizationChoice
 	for _, organization := range all {
-		if organization.ID != visit.access.Organization.ID {
+		if organization.ID != viewer.access.Organization.ID {
 			others = append(others, layout.OrganizationChoice{ID: organization.ID, Name: organization.Name})
 		}
 	}
@@ -62,23 +62,23 @@ var notices = map[string]ui.NoticeProps{
 	noticeUnavailable: {Tone: ui.Bad, Title: "Checkout could not be opened.", Body: "Nothing was charged. Choose the plan again in a moment."},
 
 	noticeResynced:       {Tone: ui.Good, Title: "Stripe was asked.", Body: "What differed is set right. Seats that Stripe is still to be told follow in a moment."},
-	noticeAgreed:         {Tone: ui.Good, Title: "Stripe was asked.", Body: "Everything here agrees with it."},
+	noticeInSync:         {Tone: ui.Good, Title: "Stripe was asked.", Body: "Everything here agrees with it."},
 	noticeMemberChanged:  {Tone: ui.Good, Title: "The change is made.", Body: "If it changes how many people are billed, Stripe is told within seconds."},
 	noticeMemberRemoved:  {Tone: ui.Good, Title: "The person is removed.", Body: "They have no access any more."},
 	noticeLeft:           {Tone: ui.Good, Title: "You have left the organization."},
 	noticeJoined:         {Tone: ui.Good, Title: "Welcome. You are a member now."},
 	noticeInvited:        {Tone: ui.Good, Title: "The invitation is on its way.", Body: "Its link can be used for 7 days. One that was sent before does not work any more."},
-	noticeRevoked:        {Tone: ui.Good, Title: "The invitation is taken back.", Body: "Its link does not work any more."},
+	noticeInvitationRevoked:        {Tone: ui.Good, Title: "The invitation is taken back.", Body: "Its link does not work any more."},
 	noticeRoleSaved:      {Tone: ui.Good, Title: "The role is saved.", Body: "It counts at once for everybody who holds it."},
 	noticeRoleDeleted:    {Tone: ui.Good, Title: "The role is deleted."},
 	noticeProfileSaved:   {Tone: ui.Good, Title: "Your name is saved."},
-	noticePasswordNew:    {Tone: ui.Good, Title: "Your password is changed.", Body: "You are signed out everywhere else."},
+	noticePasswordChanged:    {Tone: ui.Good, Title: "Your password is changed.", Body: "You are signed out everywhere else."},
 	noticeSessionsEnded:  {Tone: ui.Good, Title: "You are signed out everywhere else."},
 	noticeReplayed:       {Tone: ui.Good, Title: "The event is settled anew.", Body: "What it tells of counts once all the same."},
 	noticeContacts:       {Tone: ui.Good, Title: "The billing contacts are saved."},
 	noticeNotices:        {Tone: ui.Good, Title: "The notices are saved."},
 	noticeHandedOver:     {Tone: ui.Good, Title: "The organization has a new admin.", Body: "You are a member of it now."},
-	noticeKept:           {Tone: ui.Good, Title: "The organization stays.", Body: "Its plan renews again, if it did before."},
+	noticeDeletionWithdrawn:           {Tone: ui.Good, Title: "The organization stays.", Body: "Its plan renews again, if it did before."},
 	noticeCanceled:       {Tone: ui.Good, Title: "The plan is canceled.", Body: "It goes on until the end of what is paid for."},
 	noticeResumed:        {Tone: ui.Good, Title: "The plan goes on."},
 	noticeAccountDeleted: {Tone: ui.Good, Title: "Your account is deleted."},
@@ -94,26 +94,26 @@ const (
 	noticeUnavailable = "checkout-unavailable"
 
 	noticeResynced       = "resynced"
-	noticeAgreed         = "agreed"
+	noticeInSync         = "agreed"
 	noticeMemberChanged  = "member-changed"
 	noticeMemberRemoved  = "member-removed"
 	noticeLeft           = "left"
 	noticeJoined         = "joined"
 	noticeInvited        = "invited"
-	noticeRevoked        = "invitation-taken-back"
+	noticeInvitationRevoked        = "invitation-taken-back"
 	noticeRoleSaved      = "role-saved"
 	noticeRoleDeleted    = "role-deleted"
 	noticeContacts       = "contacts"
 	noticeNotices        = "notices"
 	noticeHandedOver     = "handed-over"
-	noticeKept           = "kept"
+	noticeDeletionWithdrawn           = "kept"
 	noticeCanceled       = "plan-canceled"
 	noticeResumed        = "plan-resumed"
 	noticeAccountDeleted = "account-deleted"
 	noticeRenamed        = "renamed"
 	noticeReplayed       = "replayed"
 	noticeProfileSaved   = "name-saved"
-	noticePasswordNew    = "password-changed"
+	noticePasswordChanged    = "password-changed"
 	noticeSessionsEnded  = "signed-out-elsewhere"
 )
 
@@ -143,9 +143,9 @@ func (s *server) redirect(w http.ResponseWriter, r *http.Request, to string) {
 	http.Redirect(w, r, to, http.StatusSeeOther)
 }
 
-// ownPath returns a path of this site unchanged and nothing for all else, so that no link can make the site send people elsewhere.
+// localPath returns a path of this site unchanged and nothing for all else, so that no link can make the site send people elsewhere.
 // Browsers read a backslash as a slash and drop tabs and line ends, so none of them may be in it.
-func ownPath(path string) string {
+func localPath(path string) string {
 	odd := func(r rune) bool { return r <= ' ' || r == '\\' || r >= 0x7f }
 	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.ContainsFunc(path, odd) {
 		return ""

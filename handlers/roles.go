@@ -23,7 +23,7 @@ func (s *server) rolesPage(w http.ResponseWriter, r *http.Request, status int, d
 	if err != nil {
 		return err
 	}
-	props := organizationviews.RolesPageProps{Layout: s.layout(r, layout.SectionOrganization), Organization: header(r, layout.TabRoles)}
+	props := organizationviews.RolesPageProps{Layout: s.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabRoles)}
 	for _, role := range roles {
 		props.Roles = append(props.Roles, organizationviews.RoleRow{
 			ID: role.ID, Name: role.Name, BuiltIn: role.OrganizationID == "", CanManageMembers: role.CanManageMembers,
@@ -61,7 +61,7 @@ func roleForm(a account.Access, role account.Role, draft account.RoleDraft, wron
 
 func roleDraft(r *http.Request) account.RoleDraft {
 	return account.RoleDraft{
-		Name: r.PostFormValue("name"), CanManageBilling: ticked(r, "canManageBilling"), CanManageMembers: ticked(r, "canManageMembers"),
+		Name: r.PostFormValue("name"), CanManageBilling: isChecked(r, "canManageBilling"), CanManageMembers: isChecked(r, "canManageMembers"),
 	}
 }
 
@@ -74,7 +74,7 @@ func (s *server) createRole(w http.ResponseWriter, r *http.Request) error {
 	draft := roleDraft(r)
 	_, err := s.billing.Roles.Create(r.Context(), accessOf(r), draft)
 	if isRefusal(err) {
-		traceOf(r).failure = err
+		stateOf(r).err = err
 		return s.rolesPage(w, r, refusalStatus(err), draft, roleErrors(err))
 	}
 	if err != nil {
@@ -111,7 +111,7 @@ func (s *server) rolePage(w http.ResponseWriter, r *http.Request, status int, ro
 		return err
 	}
 	return render(w, r, status, organizationviews.RolePage(organizationviews.RolePageProps{
-		Layout: s.layout(r, layout.SectionOrganization), Organization: header(r, layout.TabRoles),
+		Layout: s.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabRoles),
 		Form: roleForm(accessOf(r), role, draft, wrong), Title: role.Name, People: held[role.ID],
 	}))
 }
@@ -131,7 +131,7 @@ func (s *server) changeRole(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) refuseRole(w http.ResponseWriter, r *http.Request, draft account.RoleDraft, cause error) error {
-	traceOf(r).failure = cause
+	stateOf(r).err = cause
 	role, err := s.customRole(r)
 	if err != nil {
 		return err

@@ -15,15 +15,15 @@ import (
 
 func TestEveryRouteSaysWhatItNeeds(t *testing.T) {
 	seen := map[string]bool{}
-	for _, rt := range newEdge(t, func(o *Options) { o.Development = true }).routes() {
+	for _, rt := range newTestServer(t, func(o *Options) { o.Development = true }).routes() {
 		key := rt.method + " " + rt.pattern
-		if rt.needs == undeclared {
+		if rt.policy == undeclared {
 			t.Errorf("%s does not say what it needs", key)
 		}
 		if rt.handler == nil || seen[key] {
 			t.Errorf("%s has no handler, or stands there twice", key)
 		}
-		if withoutSession := rt.form == machine || rt.form == asset; withoutSession && rt.needs != public && rt.needs != webhook && rt.needs != metricsToken {
+		if withoutSession := rt.response == stateless || rt.response == asset; withoutSession && rt.policy != public && rt.policy != webhook && rt.policy != metricsToken {
 			t.Errorf("%s needs a session and has none", key)
 		}
 		seen[key] = true
@@ -31,34 +31,34 @@ func TestEveryRouteSaysWhatItNeeds(t *testing.T) {
 }
 
 func TestUndeclaredRoutesLetNobodyIn(t *testing.T) {
-	s := newEdge(t, nil)
+	s := newTestServer(t, nil)
 	entered := func(http.ResponseWriter, *http.Request) error {
 		t.Error("somebody got in")
 		return nil
 	}
 	for _, rt := range []route{
-		{form: page}, {form: api}, {form: machine}, {form: asset}, {form: page, needs: webhook}, {form: machine, needs: member}, {form: asset, needs: signedIn},
+		{response: page}, {response: api}, {response: stateless}, {response: asset}, {response: page, policy: webhook}, {response: stateless, policy: member}, {response: asset, policy: signedIn},
 	} {
 		rt.pattern, rt.handler = "/x", entered
-		if w := ask(s.observe(s.serve(rt)), get, "/x", ""); w.Code != http.StatusInternalServerError {
-			t.Errorf("form %d: %d", rt.form, w.Code)
+		if w := serve(s.observe(s.serve(rt)), get, "/x", ""); w.Code != http.StatusInternalServerError {
+			t.Errorf("form %d: %d", rt.response, w.Code)
 		}
 	}
 }
 
 func TestNeeds(t *testing.T) {
-	in := func(role account.Role) visit {
-		return visit{userID: "usr_1", access: account.Access{
+	in := func(role account.Role) identity {
+		return identity{userID: "usr_1", access: account.Access{
 			Organization: account.Organization{ID: "org_1"}, Member: account.Member{Status: account.MemberActive, Role: role},
 		}}
 	}
-	visits := map[string]visit{
+	visits := map[string]identity{
 		"nobody": {}, "in no organization": {userID: "usr_1"},
 		"member": in(account.Role{ID: account.RoleMember}), "custom role": in(account.Role{ID: "role_1", CanManageBilling: true}),
 		"operator":      {userID: "usr_2", operator: true},
 		"people's role": in(account.Role{ID: "role_2", CanManageMembers: true}), "admin": in(account.Role{ID: account.RoleAdmin}),
 	}
-	for n, want := range map[need]map[string]int{
+	for n, want := range map[policy]map[string]int{
 		undeclared:   {"nobody": 500, "in no organization": 500, "member": 500, "custom role": 500, "admin": 500},
 		webhook:      {"nobody": 500, "in no organization": 500, "member": 500, "custom role": 500, "admin": 500},
 		operator:     {"nobody": 401, "in no organization": 403, "member": 403, "admin": 403, "operator": 200},
@@ -71,7 +71,7 @@ func TestNeeds(t *testing.T) {
 	} {
 		for who, status := range want {
 			got := 200
-			if err := n.check(visits[who]); err != nil {
+			if err := n.authorize(visits[who]); err != nil {
 				got = problemOf(err).status
 			}
 			if got != status {
@@ -86,9 +86,9 @@ var everybody = []string{"nobody", "stranger", "member", "billing", "admin", "op
 
 // TestDoor asks every route as everybody, about the house's organization, and holds the answer against what the map says.
 func TestDoor(t *testing.T) {
-	h := openHouse(t)
-	h.site.metricsToken = testMetricsToken
-	h.found("operator", "The operators")
+	h := newTestEnv(t)
+	h.server.metricsToken = testMetricsToken
+	h.signUp("operator", "The operators")
 	if _, err := h.service.Users.PromoteOperator(t.Context(), email("operator")); err != nil {
 		t.Fatal(err)
 	}
@@ -96,111 +96,111 @@ func TestDoor(t *testing.T) {
 	last := func(rt route) int {
 		return 2*strings.Count(rt.pattern, "/logout") + strings.Count(rt.pattern, "/leave")
 	}
-	routes := slices.SortedStableFunc(slices.Values(h.site.routes()), func(a, b route) int { return cmp.Compare(last(a), last(b)) })
+	routes := slices.SortedStableFunc(slices.Values(h.server.routes()), func(a, b route) int { return cmp.Compare(last(a), last(b)) })
 	for _, who := range everybody {
-		b := h.visitor()
+		b := h.newBrowser()
 		if who != "nobody" {
-			b = h.signedIn(who)
+			b = h.signIn(who)
 		}
 		for _, rt := range routes {
 			t.Run(who+" "+rt.method+" "+rt.pattern, func(t *testing.T) {
 				b.t = t
-				checkDoor(t, rt, who, h.knock(b, rt))
+				checkAccess(t, rt, who, h.request(b, rt))
 			})
 		}
 	}
 }
 
 // knock asks a route about the house's organization.
-func (h *house) knock(b *browser, rt route) answer {
+func (h *testEnv) request(b *browser, rt route) response {
 	path := strings.TrimSuffix(rt.pattern, "{$}")
 	switch {
 	case rt.method == get:
 		return b.get(path)
-	case rt.form == page:
+	case rt.response == page:
 		return b.post(path, url.Values{"organizationId": {h.organization.ID}, "plan": {"pro"}})
 	}
 	return b.postJSON(path, `{"organizationId":"`+h.organization.ID+`"}`)
 }
 
-// checkDoor is the expectation that the map's words mean.
-func checkDoor(t *testing.T, rt route, who string, got answer) {
+// checkAccess is the expectation that the map's words mean.
+func checkAccess(t *testing.T, rt route, who string, got response) {
 	t.Helper()
 	switch {
-	case rt.needs == webhook:
-		got.problem(http.StatusBadRequest, apperr.CodeInvalid, apperr.MessageSignatureFailed)
-	case rt.needs == metricsToken:
-		got.is(http.StatusUnauthorized)
-	case rt.needs == public:
+	case rt.policy == webhook:
+		got.wantError(http.StatusBadRequest, apperr.CodeInvalid, apperr.MessageSignatureFailed)
+	case rt.policy == metricsToken:
+		got.wantStatus(http.StatusUnauthorized)
+	case rt.policy == public:
 		if got.status == http.StatusUnauthorized || got.status == http.StatusForbidden || got.status >= 500 {
 			t.Errorf("public, but %d", got.status)
 		}
 	case who == "nobody":
-		checkNobody(t, rt, got)
-	case rt.needs == operator && who != "operator" && rt.form == api:
-		got.problem(http.StatusForbidden, apperr.CodeForbidden, account.MessageOperatorsOnly)
-	case rt.needs == operator && who != "operator":
-		got.is(http.StatusForbidden).shows(account.MessageOperatorsOnly)
-	case rt.needs == operator && strings.Contains(rt.pattern, "{id}"):
-		got.is(http.StatusNotFound)
-	case rt.needs == operator:
-		checkEntered(t, rt, got)
+		checkSignedOut(t, rt, got)
+	case rt.policy == operator && who != "operator" && rt.response == api:
+		got.wantError(http.StatusForbidden, apperr.CodeForbidden, account.MessageOperatorsOnly)
+	case rt.policy == operator && who != "operator":
+		got.wantStatus(http.StatusForbidden).wantText(account.MessageOperatorsOnly)
+	case rt.policy == operator && strings.Contains(rt.pattern, "{id}"):
+		got.wantStatus(http.StatusNotFound)
+	case rt.policy == operator:
+		checkAllowed(t, rt, got)
 	case who == "stranger" || who == "operator": // who runs the installation has no more rights in an organization than a stranger
-		checkStranger(t, rt, got)
-	case who == "member" && rt.needs == billingAdmin:
+		checkOtherOrganization(t, rt, got)
+	case who == "member" && rt.policy == billingAdmin:
 		checkForbidden(t, rt, got)
-	case (who == "member" || who == "billing") && rt.needs == memberAdmin:
-		got.is(http.StatusForbidden).shows(account.MessageMemberAccess)
+	case (who == "member" || who == "billing") && rt.policy == memberAdmin:
+		got.wantStatus(http.StatusForbidden).wantText(account.MessageMemberAccess)
 	case strings.Contains(rt.pattern, "{id}"): // asks for an object that is not there
-		got.is(http.StatusNotFound)
+		got.wantStatus(http.StatusNotFound)
 	default:
-		checkEntered(t, rt, got)
+		checkAllowed(t, rt, got)
 	}
 }
 
-func checkNobody(t *testing.T, rt route, got answer) {
+func checkSignedOut(t *testing.T, rt route, got response) {
 	t.Helper()
 	switch {
-	case rt.form == api:
-		got.problem(http.StatusUnauthorized, apperr.CodeUnauthenticated, "Please sign in first.")
+	case rt.response == api:
+		got.wantError(http.StatusUnauthorized, apperr.CodeUnauthenticated, "Please sign in first.")
 	case rt.signedOut != nil:
-		got.leadsTo("/signup")
+		got.wantRedirect("/signup")
 	case rt.method == get:
-		got.leadsTo("/login?next=" + url.QueryEscape((&url.URL{Path: rt.pattern}).EscapedPath()))
+		got.wantRedirect("/login?next=" + url.QueryEscape((&url.URL{Path: rt.pattern}).EscapedPath()))
 	default:
-		got.leadsTo("/login")
+		got.wantRedirect("/login")
 	}
 }
 
-// checkStranger: an admin of another organization never sees nor touches this one.
-func checkStranger(t *testing.T, rt route, got answer) {
+// checkOtherOrganization: an admin of another organization never sees nor touches this one.
+func checkOtherOrganization(t *testing.T, rt route, got response) {
 	t.Helper()
 	switch {
 	case rt.method == get && strings.Contains(rt.pattern, "{id}"):
-		got.is(http.StatusNotFound)
+		got.wantStatus(http.StatusNotFound)
 	case rt.method == get:
-		got.is(http.StatusOK)
+		got.wantStatus(http.StatusOK)
 		if strings.Contains(got.body, "Lantern") {
 			t.Error("a stranger sees the organization")
 		}
-	case rt.form == api:
-		got.problem(http.StatusNotFound, apperr.CodeNotFound, apperr.ErrNotFound.Message)
+	case rt.response == api:
+		got.wantError(http.StatusNotFound, apperr.CodeNotFound, apperr.ErrNotFound.Message)
 	case strings.HasPrefix(rt.pattern, "/settings"): // about themselves
-		checkEntered(t, rt, got)
-	case rt.needs == signedIn:
-		got.is(http.StatusNotFound)
+		checkAllowed(t, rt, got)
+	case rt.policy == signedIn:
+		got.wantStatus(http.StatusNotFound)
 	default:
-		got.is(http.StatusConflict).shows(apperr.MessageOtherOrganization)
+		got.wantStatus(http.StatusConflict).wantText(apperr.MessageOtherOrganization)
 	}
 }
 
-func checkForbidden(t *testing.T, rt route, got answer) {
+func checkForbidden(t *testing.T, rt route, got response) {
 	t.Helper()
-	if rt.form == api {
-		got.problem(http.StatusForbidden, apperr.CodeForbidden, "Only organization admins can manage billing")
+	if rt.response == api {
+		got.wantError(http.StatusForbidden, apperr.CodeForbidden, "Only organization admins can manage billing")
 		return
 	}
-	got.is(http.StatusForbidden).shows("Only organization admins can manage billing")
+	got.wantStatus(http.StatusForbidden).wantText("Only organization admins can manage billing")
 }
 
 // saysInside is what a room says to the knock, which brings little and comes to an organization without a plan. Every other refusal of a
@@ -226,8 +226,8 @@ var saysInside = map[string]string{
 	"/settings/password":                  "password",
 }
 
-// checkEntered: whoever may is not turned away at the door; what the room says is another matter.
-func checkEntered(t *testing.T, rt route, got answer) {
+// checkAllowed: whoever may is not turned away at the door; what the room says is another matter.
+func checkAllowed(t *testing.T, rt route, got response) {
 	t.Helper()
 	said, listed := saysInside[rt.pattern]
 	if got.status >= 400 && (!listed || rt.method != post || !strings.Contains(got.body, said)) {

@@ -14,8 +14,8 @@ import (
 
 // How often a panel of unsettled seats asks again: soon while the answer is due, slowly while another try is waited for.
 const (
-	seatsSoon   = 2 * time.Second
-	seatsSlowly = 10 * time.Second
+	seatsPollInterval   = 2 * time.Second
+	seatsRetryPollInterval = 10 * time.Second
 )
 
 // showSeats shows the seat panel: as a page, or to htmx the panel alone.
@@ -29,7 +29,7 @@ func (s *server) showSeats(w http.ResponseWriter, r *http.Request) error {
 		return render(w, r, http.StatusOK, billingviews.SeatPanel(panel))
 	}
 	return render(w, r, http.StatusOK, billingviews.SeatsPage(billingviews.SeatsPageProps{
-		Layout: s.layout(r, layout.SectionOrganization), Organization: header(r, ""), Panel: panel,
+		Layout: s.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, ""), Panel: panel,
 	}))
 }
 
@@ -76,13 +76,13 @@ func seatPanel(o billing.Overview, a account.Access, now time.Time) billingviews
 	}
 	switch panel.State {
 	case billingviews.SeatsDebouncing:
-		panel.DueAt, panel.PollEvery = *seats.DueAt, seatsSoon
+		panel.DueAt, panel.PollEvery = *seats.DueAt, seatsPollInterval
 	case billingviews.SeatsQueued, billingviews.SeatsSyncing:
-		panel.PollEvery = seatsSoon
+		panel.PollEvery = seatsPollInterval
 	case billingviews.SeatsDrift:
-		panel.NextAttemptAt, panel.PollEvery = *seats.DueAt, seatsSoon
+		panel.NextAttemptAt, panel.PollEvery = *seats.DueAt, seatsPollInterval
 	case billingviews.SeatsRetrying:
-		panel.NextAttemptAt, panel.PollEvery = *seats.DueAt, seatsSlowly
+		panel.NextAttemptAt, panel.PollEvery = *seats.DueAt, seatsRetryPollInterval
 		panel.Attempt, panel.Reason = seats.Failures, seats.Error
 	case billingviews.SeatsFailed:
 		panel.Attempt, panel.Reason = seats.Failures, seats.Error
@@ -111,8 +111,8 @@ func seatState(s billing.SeatsOverview, now time.Time) billingviews.SeatPanelSta
 	return billingviews.SeatsQueued
 }
 
-// seatRow draws the seats for pages that show them in one line.
-func seatRow(s billing.SeatsOverview) ui.SeatRowProps {
+// seatRowProps draws the seats for pages that show them in one line.
+func seatRowProps(s billing.SeatsOverview) ui.SeatRowProps {
 	if !s.Synced {
 		return ui.SeatRowProps{Vacant: s.Billable, Sentence: people(s.Billable) + " to seat. Nothing is billed yet."}
 	}

@@ -19,10 +19,10 @@ const sessionLifetime = 14 * 24 * time.Hour
 const (
 	sessionUser         = "user"
 	sessionOrganization = "organization"
-	sessionPlan         = "choice.plan"
-	sessionPack         = "choice.pack"
-	sessionInterval     = "choice.interval"
-	sessionChoiceUntil  = "choice.until" // Unix seconds
+	sessionSelectedPlan         = "choice.plan"
+	sessionSelectedPack         = "choice.pack"
+	sessionSelectedInterval     = "choice.interval"
+	sessionSelectionExpiry  = "choice.until" // Unix seconds
 )
 
 func newSessions(store scs.Store, base *url.URL) *scs.SessionManager {
@@ -94,50 +94,50 @@ func (s *server) enter(ctx context.Context, userID, organizationID string) error
 	return nil
 }
 
-// choice is what a visitor picked on the pricing page before they signed in.
-type choice struct {
+// selection is what a visitor picked on the pricing page before they signed in.
+type selection struct {
 	plan     catalog.Plan
 	interval catalog.Interval
 	pack     catalog.Pack // with an id: a pack, and no plan
 }
 
-// choiceLifetime is how long a visitor's choice is remembered.
-const choiceLifetime = time.Hour
+// selectionLifetime is how long a visitor's choice is remembered.
+const selectionLifetime = time.Hour
 
-func (s *server) keepChoice(ctx context.Context, c choice) {
-	s.sessions.Put(ctx, sessionPlan, c.plan.ID)
-	s.sessions.Put(ctx, sessionPack, c.pack.ID)
-	s.sessions.Put(ctx, sessionInterval, string(c.interval))
-	s.sessions.Put(ctx, sessionChoiceUntil, s.now().Add(choiceLifetime).Unix())
+func (s *server) keepChoice(ctx context.Context, c selection) {
+	s.sessions.Put(ctx, sessionSelectedPlan, c.plan.ID)
+	s.sessions.Put(ctx, sessionSelectedPack, c.pack.ID)
+	s.sessions.Put(ctx, sessionSelectedInterval, string(c.interval))
+	s.sessions.Put(ctx, sessionSelectionExpiry, s.now().Add(selectionLifetime).Unix())
 }
 
 // keptChoice returns the choice that is still meant, and still offered.
-func (s *server) keptChoice(ctx context.Context) (choice, bool) {
-	if s.now().Unix() >= s.sessions.GetInt64(ctx, sessionChoiceUntil) {
-		return choice{}, false
+func (s *server) keptChoice(ctx context.Context) (selection, bool) {
+	if s.now().Unix() >= s.sessions.GetInt64(ctx, sessionSelectionExpiry) {
+		return selection{}, false
 	}
-	return s.offered(s.sessions.GetString(ctx, sessionPlan), s.sessions.GetString(ctx, sessionInterval), s.sessions.GetString(ctx, sessionPack))
+	return s.offered(s.sessions.GetString(ctx, sessionSelectedPlan), s.sessions.GetString(ctx, sessionSelectedInterval), s.sessions.GetString(ctx, sessionSelectedPack))
 }
 
 func (s *server) forgetChoice(ctx context.Context) {
-	for _, key := range []string{sessionPlan, sessionPack, sessionInterval, sessionChoiceUntil} {
+	for _, key := range []string{sessionSelectedPlan, sessionSelectedPack, sessionSelectedInterval, sessionSelectionExpiry} {
 		s.sessions.Remove(ctx, key)
 	}
 }
 
 // offered finds a plan of the catalogue at an interval, or a pack; no interval means monthly. Both at once is neither.
-func (s *server) offered(planID, interval, packID string) (choice, bool) {
+func (s *server) offered(planID, interval, packID string) (selection, bool) {
 	if packID != "" {
 		pack, ok := s.billing.Prices.Catalog().Pack(packID)
-		return choice{pack: pack}, ok && planID == ""
+		return selection{pack: pack}, ok && planID == ""
 	}
 	if interval == "" {
 		interval = string(catalog.Monthly)
 	}
 	plan, ok := s.billing.Prices.Catalog().Plan(planID)
 	if !ok {
-		return choice{}, false
+		return selection{}, false
 	}
 	_, ok = plan.Price(catalog.Interval(interval))
-	return choice{plan: plan, interval: catalog.Interval(interval)}, ok
+	return selection{plan: plan, interval: catalog.Interval(interval)}, ok
 }

@@ -12,7 +12,7 @@ import (
 // settingsForm is what was typed, and what is wrong with it.
 type settingsForm struct {
 	name  *string // nil: as it is
-	wrong authviews.SettingsErrors
+	errors authviews.SettingsErrors
 }
 
 // showSettings shows what is about the viewer alone, whatever organization they work in.
@@ -21,7 +21,7 @@ func (s *server) showSettings(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) settingsPage(w http.ResponseWriter, r *http.Request, status int, form settingsForm) error {
-	ctx, userID := r.Context(), visitOf(r).userID
+	ctx, userID := r.Context(), identityOf(r).userID
 	user, err := s.billing.Users.Get(ctx, userID)
 	if err != nil {
 		return err
@@ -30,7 +30,7 @@ func (s *server) settingsPage(w http.ResponseWriter, r *http.Request, status int
 	if err != nil {
 		return err
 	}
-	props := authviews.SettingsPageProps{Layout: s.layout(r, layout.SectionNone), Name: user.Name, Email: user.Email, Errors: form.wrong}
+	props := authviews.SettingsPageProps{Layout: s.layout(r, layout.SectionNone), Name: user.Name, Email: user.Email, Errors: form.errors}
 	if form.name != nil {
 		props.Name = *form.name
 	}
@@ -43,9 +43,9 @@ func (s *server) settingsPage(w http.ResponseWriter, r *http.Request, status int
 // renameUser changes the viewer's name.
 func (s *server) renameUser(w http.ResponseWriter, r *http.Request) error {
 	typed := r.PostFormValue("name")
-	err := s.billing.Users.Rename(r.Context(), visitOf(r).userID, typed)
+	err := s.billing.Users.Rename(r.Context(), identityOf(r).userID, typed)
 	if wrong := fieldMessages(err); len(wrong) > 0 {
-		return s.settingsPage(w, r, http.StatusUnprocessableEntity, settingsForm{name: &typed, wrong: authviews.SettingsErrors{Name: wrong["name"]}})
+		return s.settingsPage(w, r, http.StatusUnprocessableEntity, settingsForm{name: &typed, errors: authviews.SettingsErrors{Name: wrong["name"]}})
 	}
 	if err != nil {
 		return err
@@ -56,9 +56,9 @@ func (s *server) renameUser(w http.ResponseWriter, r *http.Request) error {
 
 // changePassword changes the viewer's password and signs them out everywhere else: whoever had the old one has nothing.
 func (s *server) changePassword(w http.ResponseWriter, r *http.Request) error {
-	err := s.billing.Users.ChangePassword(r.Context(), visitOf(r).userID, r.PostFormValue("current"), r.PostFormValue("password"))
+	err := s.billing.Users.ChangePassword(r.Context(), identityOf(r).userID, r.PostFormValue("current"), r.PostFormValue("password"))
 	if wrong := fieldMessages(err); len(wrong) > 0 {
-		return s.settingsPage(w, r, http.StatusUnprocessableEntity, settingsForm{wrong: authviews.SettingsErrors{Current: wrong["current"], Password: wrong["password"]}})
+		return s.settingsPage(w, r, http.StatusUnprocessableEntity, settingsForm{errors: authviews.SettingsErrors{Current: wrong["current"], Password: wrong["password"]}})
 	}
 	if err != nil {
 		return err
@@ -66,7 +66,7 @@ func (s *server) changePassword(w http.ResponseWriter, r *http.Request) error {
 	if err := s.endOthers(r); err != nil {
 		return err
 	}
-	s.redirect(w, r, "/settings?notice="+noticePasswordNew)
+	s.redirect(w, r, "/settings?notice="+noticePasswordChanged)
 	return nil
 }
 
@@ -81,7 +81,7 @@ func (s *server) endOtherSessions(w http.ResponseWriter, r *http.Request) error 
 
 // endOthers gives this browser a new token too: the old one may be what somebody else has.
 func (s *server) endOthers(r *http.Request) error {
-	ctx, userID := r.Context(), visitOf(r).userID
+	ctx, userID := r.Context(), identityOf(r).userID
 	if err := s.sessions.RenewToken(ctx); err != nil {
 		return fmt.Errorf("renew session: %w", err)
 	}
@@ -93,13 +93,13 @@ func (s *server) endOthers(r *http.Request) error {
 
 // deleteAccount takes the viewer out of everything, and signs them out.
 func (s *server) deleteAccount(w http.ResponseWriter, r *http.Request) error {
-	err := s.billing.Users.DeleteAccount(r.Context(), visitOf(r).userID, r.PostFormValue("confirmation"))
+	err := s.billing.Users.DeleteAccount(r.Context(), identityOf(r).userID, r.PostFormValue("confirmation"))
 	wrong := fieldMessages(err)
 	if apperr.CodeOf(err) == apperr.CodeConflict { // what has to be done first stands beside the button
 		wrong = map[string]string{"confirmation": apperr.MessageOf(err)}
 	}
 	if len(wrong) > 0 {
-		return s.settingsPage(w, r, http.StatusUnprocessableEntity, settingsForm{wrong: authviews.SettingsErrors{Deletion: wrong["confirmation"]}})
+		return s.settingsPage(w, r, http.StatusUnprocessableEntity, settingsForm{errors: authviews.SettingsErrors{Deletion: wrong["confirmation"]}})
 	}
 	if err != nil {
 		return err

@@ -7,33 +7,33 @@ import (
 )
 
 func TestSettings(t *testing.T) {
-	h := openHouse(t)
-	here, there := h.signedIn("member"), h.signedIn("member")
+	h := newTestEnv(t)
+	here, there := h.signIn("member"), h.signIn("member")
 	old := here.session()
-	page := here.get("/settings").is(http.StatusOK).shows("member@example.com", "This browser")
+	page := here.get("/settings").wantStatus(http.StatusOK).wantText("member@example.com", "This browser")
 	if n := page.doc().Find("main li").Length(); n != 2 {
 		t.Errorf("%d sessions", n)
 	}
-	here.submit(page, "form[action='/settings/profile']", url.Values{"name": {" Mia\tMember "}}).leadsTo("/settings?notice=name-saved")
+	here.submit(page, "form[action='/settings/profile']", url.Values{"name": {" Mia\tMember "}}).wantRedirect("/settings?notice=name-saved")
 	if name := here.get("/settings").doc().Find("#name").AttrOr("value", ""); name != "Mia Member" {
 		t.Errorf("named %q", name)
 	}
-	here.post("/settings/profile", url.Values{"name": {""}}).is(http.StatusUnprocessableEntity).shows("Please give your name")
+	here.post("/settings/profile", url.Values{"name": {""}}).wantStatus(http.StatusUnprocessableEntity).wantText("Please give your name")
 
-	wrong := here.post("/settings/password", url.Values{"current": {"not it"}, "password": {"short"}}).is(http.StatusUnprocessableEntity)
+	wrong := here.post("/settings/password", url.Values{"current": {"not it"}, "password": {"short"}}).wantStatus(http.StatusUnprocessableEntity)
 	if n := wrong.doc().Find("main [aria-invalid=true]").Length(); n != 2 {
 		t.Errorf("%d fields marked", n)
 	}
-	there.get("/dashboard").is(http.StatusOK)
-	here.post("/settings/password", url.Values{"current": {testPassword}, "password": {"a new password"}}).leadsTo("/settings?notice=password-changed")
-	there.get("/dashboard").leadsTo("/login?next=%2Fdashboard")
-	h.visitor().get("/dashboard", "Cookie", "usher_session="+old).leadsTo("/login?next=%2Fdashboard")
-	here.get("/settings").is(http.StatusOK).shows("Nowhere else.")
-	h.visitor().post("/login", url.Values{"email": {email("member")}, "password": {testPassword}}).is(http.StatusUnprocessableEntity)
-	again := h.visitor()
-	again.post("/login", url.Values{"email": {email("member")}, "password": {"a new password"}}).leadsTo("/dashboard")
+	there.get("/dashboard").wantStatus(http.StatusOK)
+	here.post("/settings/password", url.Values{"current": {testPassword}, "password": {"a new password"}}).wantRedirect("/settings?notice=password-changed")
+	there.get("/dashboard").wantRedirect("/login?next=%2Fdashboard")
+	h.newBrowser().get("/dashboard", "Cookie", "usher_session="+old).wantRedirect("/login?next=%2Fdashboard")
+	here.get("/settings").wantStatus(http.StatusOK).wantText("Nowhere else.")
+	h.newBrowser().post("/login", url.Values{"email": {email("member")}, "password": {testPassword}}).wantStatus(http.StatusUnprocessableEntity)
+	again := h.newBrowser()
+	again.post("/login", url.Values{"email": {email("member")}, "password": {"a new password"}}).wantRedirect("/dashboard")
 
-	here.submit(here.get("/settings"), "form[action='/settings/sessions/end']", nil).leadsTo("/settings?notice=signed-out-elsewhere")
-	again.get("/dashboard").leadsTo("/login?next=%2Fdashboard")
-	here.get("/dashboard").is(http.StatusOK)
+	here.submit(here.get("/settings"), "form[action='/settings/sessions/end']", nil).wantRedirect("/settings?notice=signed-out-elsewhere")
+	again.get("/dashboard").wantRedirect("/login?next=%2Fdashboard")
+	here.get("/dashboard").wantStatus(http.StatusOK)
 }

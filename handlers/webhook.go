@@ -6,8 +6,8 @@ import (
 	"net/http"
 )
 
-// receipt is what Stripe is answered. It looks at the status only; the body is for people who try the address out.
-type receipt struct {
+// webhookResponse is what Stripe is answered. It looks at the status only; the body is for people who try the address out.
+type webhookResponse struct {
 	Received bool `json:"received"`
 }
 
@@ -16,10 +16,10 @@ type receipt struct {
 func (s *server) receiveEvent(w http.ResponseWriter, r *http.Request) error {
 	payload, err := io.ReadAll(r.Body)
 	if err != nil {
-		return errBody.because(err)
+		return errBody.withCause(err)
 	}
 	if err := s.billing.Inbox.Receive(r.Context(), payload, r.Header.Get("Stripe-Signature")); err != nil {
 		return fmt.Errorf("receive event: %w", err)
 	}
-	return writeJSON(w, http.StatusOK, receipt{Received: true})
+	return writeJSON(w, http.StatusOK, webhookResponse{Received: true})
 }

@@ -9,11 +9,11 @@ import (
 
 // FuzzWebhookBody: whatever is in a body that is rightly signed, the answer is a yes or a no, and never that something broke.
 func FuzzWebhookBody(f *testing.F) {
-	h := openHouse(f)
-	b := h.signedIn("admin")
-	b.pay("pro", "month")
+	h := newTestEnv(f)
+	b := h.signIn("admin")
+	b.subscribe("pro", "month")
 	var real []string
-	eventually(f, "events to begin with", func() bool {
+	waitFor(f, "events to begin with", func() bool {
 		if err := h.store.DB().Select(&real, `select payload from stripe_events order by received_at`); err != nil {
 			f.Fatal(err)
 		}

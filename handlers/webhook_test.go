@@ -27,8 +27,8 @@ func eventBody(id, kind string) string {
 }
 
 func TestWebhook(t *testing.T) {
-	h := openHouse(t)
-	b := h.visitor()
+	h := newTestEnv(t)
+	b := h.newBrowser()
 	now := time.Now()
 	body := eventBody("evt_unknown", "something.new")
 	for _, tt := range []struct {
@@ -49,23 +49,23 @@ func TestWebhook(t *testing.T) {
 			t.Errorf("%s: %d %s", tt.name, got.status, got.body)
 		}
 		if !strings.HasPrefix(tt.name, "no ") {
-			got.problem(http.StatusBadRequest, apperr.CodeInvalid, "Webhook signature failed")
+			got.wantError(http.StatusBadRequest, apperr.CodeInvalid, "Webhook signature failed")
 		}
 	}
 	if n := h.count(`select count(*) from stripe_events where id like 'evt_unknown%'`); n != 0 {
 		t.Errorf("%d rows of refused events", n)
 	}
-	b.send(post, "/stripe/webhook", body, "Stripe-Signature", signed(body, testSecret, now)).is(http.StatusOK)
+	b.send(post, "/stripe/webhook", body, "Stripe-Signature", signed(body, testSecret, now)).wantStatus(http.StatusOK)
 	// Another site's page, a session and a log-in are nothing to it.
 	other := eventBody("evt_other_address", "something.new")
 	got := b.send(post, "/stripe-webhook", other, "Stripe-Signature", signed(other, testSecret, now), "Origin", "https://hooks.example", "Sec-Fetch-Site", "cross-site")
-	if got.is(http.StatusOK); got.body != `{"received":true}`+"\n" {
+	if got.wantStatus(http.StatusOK); got.body != `{"received":true}`+"\n" {
 		t.Errorf("answer %s", got.body)
 	}
 }
 
 func TestWebhookTwinsAreOneRow(t *testing.T) {
-	h := openHouse(t)
+	h := newTestEnv(t)
 	body := eventBody("evt_twins", "customer.updated")
 	header := signed(body, testSecret, time.Now())
 	var group sync.WaitGroup
@@ -91,20 +91,20 @@ func TestWebhookTwinsAreOneRow(t *testing.T) {
 }
 
 func TestWebhookThatCannotBeStoredIsSentAgain(t *testing.T) {
-	h := openHouse(t)
+	h := newTestEnv(t)
 	body := eventBody("evt_no_room", "customer.updated")
 	if _, err := h.store.DB().ExecContext(t.Context(), `alter table stripe_events rename to stripe_events_away`); err != nil {
 		t.Fatal(err)
 	}
-	got := h.visitor().send(post, "/stripe/webhook", body, "Stripe-Signature", signed(body, testSecret, time.Now()))
-	if got.is(http.StatusInternalServerError); strings.Contains(got.body, "stripe_events") {
+	got := h.newBrowser().send(post, "/stripe/webhook", body, "Stripe-Signature", signed(body, testSecret, time.Now()))
+	if got.wantStatus(http.StatusInternalServerError); strings.Contains(got.body, "stripe_events") {
 		t.Errorf("shows its inside: %s", got.body)
 	}
 }
 
 // Every connection of the pool is taken, as by queries that hang. Webhooks wait for their turn and are stored.
 func TestWebhooksWaitForAnExhaustedPool(t *testing.T) {
-	h := openHouse(t)
+	h := newTestEnv(t)
 	pool := h.store.DB()
 	most := pool.Stats().MaxOpenConnections
 	var held []func() error
@@ -120,10 +120,10 @@ func TestWebhooksWaitForAnExhaustedPool(t *testing.T) {
 	for n := range 2 * most {
 		body := eventBody(fmt.Sprintf("evt_exhausted_%d", n), "something.new")
 		group.Go(func() {
-			h.visitor().send(post, "/stripe/webhook", body, "Stripe-Signature", signed(body, testSecret, time.Now())).is(http.StatusOK)
+			h.newBrowser().send(post, "/stripe/webhook", body, "Stripe-Signature", signed(body, testSecret, time.Now())).wantStatus(http.StatusOK)
 		})
 	}
-	eventually(t, "webhooks to wait", func() bool { return pool.Stats().WaitCount >= waited+int64(2*most) })
+	waitFor(t, "webhooks to wait", func() bool { return pool.Stats().WaitCount >= waited+int64(2*most) })
 	for _, release := range held {
 		if err := release(); err != nil {
 			t.Error(err)

@@ -19,8 +19,8 @@ import (
 	"usher/billing/catalog"
 )
 
-// newEdge makes the site without anything behind it, for what the edge decides alone.
-func newEdge(t *testing.T, change func(*Options)) *server {
+// newTestServer makes the site without anything behind it, for what the edge decides alone.
+func newTestServer(t *testing.T, change func(*Options)) *server {
 	t.Helper()
 	o := Options{
 		Billing:  billing.New(billing.Options{Catalog: catalog.BuiltInPlans()}),
@@ -64,7 +64,7 @@ func mustParse(t testing.TB, raw string) *url.URL {
 	return u
 }
 
-func ask(h http.Handler, method, target, body string, headers ...string) *httptest.ResponseRecorder {
+func serve(h http.Handler, method, target, body string, headers ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, target, strings.NewReader(body))
 	if body == "" {
 		r = httptest.NewRequest(method, target, http.NoBody)
@@ -78,11 +78,11 @@ func ask(h http.Handler, method, target, body string, headers ...string) *httpte
 }
 
 func TestSecurityHeadersComeWithEveryAnswer(t *testing.T) {
-	h := newEdge(t, func(o *Options) {
+	h := newTestServer(t, func(o *Options) {
 		o.CheckoutOrigins = []string{"http://127.0.0.1:4313/v1", "https://pay.example.com", "javascript:alert(1)", "https://x; script-src *", ""}
 	}).handler()
 	for _, target := range []string{"/pricing", "/nowhere", "/static/none.css", "/healthz", "/billing/getSummary", "/stripe/webhook"} {
-		header := ask(h, get, target, "").Header()
+		header := serve(h, get, target, "").Header()
 		const policy = "default-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; form-action 'self' " +
 			"https://checkout.stripe.com https://billing.stripe.com http://127.0.0.1:4313 https://pay.example.com"
 		if got := header.Get("Content-Security-Policy"); got != policy {
@@ -98,8 +98,8 @@ func TestSecurityHeadersComeWithEveryAnswer(t *testing.T) {
 }
 
 func TestHTTPSTurnsOnHSTSAndHostCookies(t *testing.T) {
-	h := newEdge(t, func(o *Options) { o.BaseURL = mustParse(t, "https://usher.example.com") }).handler()
-	w := ask(h, post, "/billing/checkout", "plan=pro", "Content-Type", "application/x-www-form-urlencoded")
+	h := newTestServer(t, func(o *Options) { o.BaseURL = mustParse(t, "https://usher.example.com") }).handler()
+	w := serve(h, post, "/billing/checkout", "plan=pro", "Content-Type", "application/x-www-form-urlencoded")
 	if w.Header().Get("Strict-Transport-Security") == "" {
 		t.Error("no HSTS")
 	}
@@ -112,12 +112,12 @@ func TestHTTPSTurnsOnHSTSAndHostCookies(t *testing.T) {
 
 func TestPanicBecomesThePlainErrorPage(t *testing.T) {
 	var log strings.Builder
-	s := newEdge(t, func(o *Options) { o.Log = slog.New(slog.NewJSONHandler(&log, nil)) })
-	h := s.observe(s.recoverPanics(s.serve(route{pattern: "/x", needs: public, handler: func(w http.ResponseWriter, _ *http.Request) error {
+	s := newTestServer(t, func(o *Options) { o.Log = slog.New(slog.NewJSONHandler(&log, nil)) })
+	h := s.observe(s.recoverPanics(s.serve(route{pattern: "/x", policy: public, handler: func(w http.ResponseWriter, _ *http.Request) error {
 		_, _ = io.WriteString(w, "half a page")
 		panic("the secret cause")
 	}})))
-	w := ask(h, get, "/x", "")
+	w := serve(h, get, "/x", "")
 	if w.Code != http.StatusInternalServerError || strings.Contains(w.Body.String(), "secret") || strings.Contains(w.Body.String(), "half a page") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
@@ -130,7 +130,7 @@ func TestPanicBecomesThePlainErrorPage(t *testing.T) {
 }
 
 func TestPanicAfterTheAnswerBeganCutsTheConnection(t *testing.T) {
-	s := newEdge(t, nil)
+	s := newTestServer(t, nil)
 	h := s.observe(s.recoverPanics(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "half")
 		panic("late")
@@ -140,14 +140,14 @@ func TestPanicAfterTheAnswerBeganCutsTheConnection(t *testing.T) {
 			t.Errorf("recovered %v", cause)
 		}
 	}()
-	ask(h, get, "/x", "")
+	serve(h, get, "/x", "")
 }
 
 func TestLogNamesTheRouteAndNeverTheAddress(t *testing.T) {
 	var log strings.Builder
-	h := newEdge(t, func(o *Options) { o.Log = slog.New(slog.NewJSONHandler(&log, nil)) }).handler()
-	ask(h, get, "/organization?tab=billing&session_id=cs_secret", "")
-	ask(h, get, "/nowhere/token_secret", "")
+	h := newTestServer(t, func(o *Options) { o.Log = slog.New(slog.NewJSONHandler(&log, nil)) }).handler()
+	serve(h, get, "/organization?tab=billing&session_id=cs_secret", "")
+	serve(h, get, "/nowhere/token_secret", "")
 	if strings.Contains(log.String(), "secret") {
 		t.Errorf("the log holds a secret: %s", log.String())
 	}
@@ -157,7 +157,7 @@ func TestLogNamesTheRouteAndNeverTheAddress(t *testing.T) {
 }
 
 func TestUnknownAddressesAnswerInTheirShape(t *testing.T) {
-	h := newEdge(t, nil).handler()
+	h := newTestServer(t, nil).handler()
 	for _, tt := range []struct {
 		method, target, contentType, allow string
 		status                             int
@@ -172,12 +172,12 @@ func TestUnknownAddressesAnswerInTheirShape(t *testing.T) {
 		{get, "/stripe/webhook", "application/json; charset=utf-8", "POST", 405},
 		{get, "/dev/ui", "text/html; charset=utf-8", "", 404}, // outside development
 	} {
-		w := ask(h, tt.method, tt.target, "")
+		w := serve(h, tt.method, tt.target, "")
 		if w.Code != tt.status || w.Header().Get("Content-Type") != tt.contentType || w.Header().Get("Allow") != tt.allow {
 			t.Errorf("%s %s: %d %q allow %q", tt.method, tt.target, w.Code, w.Header().Get("Content-Type"), w.Header().Get("Allow"))
 		}
 		if tt.target == "/nowhere" {
-			w := ask(h, tt.method, tt.target, "", "Accept", "application/json")
+			w := serve(h, tt.method, tt.target, "", "Accept", "application/json")
 			if w.Code != 404 || !strings.Contains(w.Body.String(), `"code":"not_found"`) {
 				t.Errorf("%s as JSON: %d %s", tt.target, w.Code, w.Body)
 			}
@@ -189,7 +189,7 @@ func TestUnknownAddressesAnswerInTheirShape(t *testing.T) {
 }
 
 func TestCrossOriginPostsAreRefused(t *testing.T) {
-	s := newEdge(t, nil)
+	s := newTestServer(t, nil)
 	h := s.handler()
 	form := "application/x-www-form-urlencoded"
 	for _, tt := range []struct {
@@ -204,11 +204,11 @@ func TestCrossOriginPostsAreRefused(t *testing.T) {
 		{"an old browser on another site", []string{"Origin", "https://evil.example"}, true},
 		{"behind a proxy that changes Host", []string{"Origin", "http://localhost:4312"}, false},
 	} {
-		w := ask(h, post, "http://inner:80/billing/checkout", "plan=pro", append(tt.headers, "Content-Type", form)...)
+		w := serve(h, post, "http://inner:80/billing/checkout", "plan=pro", append(tt.headers, "Content-Type", form)...)
 		if refused := w.Code == http.StatusForbidden; refused != tt.refused {
 			t.Errorf("%s: %d", tt.name, w.Code)
 		}
-		if w := ask(h, post, "/billing/retrySeatSync", "{}", append(tt.headers, "Content-Type", "application/json")...); (w.Code == http.StatusForbidden) != tt.refused && tt.name != "behind a proxy that changes Host" {
+		if w := serve(h, post, "/billing/retrySeatSync", "{}", append(tt.headers, "Content-Type", "application/json")...); (w.Code == http.StatusForbidden) != tt.refused && tt.name != "behind a proxy that changes Host" {
 			t.Errorf("JSON, %s: %d", tt.name, w.Code)
 		}
 	}
@@ -230,8 +230,8 @@ func TestOneLoopbackNameInDevelopment(t *testing.T) {
 		{get, "http://127.0.0.1:4312/healthz", base, "", true},
 		{post, "http://127.0.0.1:4312/logout", base, "/login?notice=signed-out", true},
 	} {
-		h := newEdge(t, func(o *Options) { o.Development, o.BaseURL = tt.development, mustParse(t, tt.base) }).handler()
-		if got := ask(h, tt.method, tt.target, "").Header().Get("Location"); got != tt.to {
+		h := newTestServer(t, func(o *Options) { o.Development, o.BaseURL = tt.development, mustParse(t, tt.base) }).handler()
+		if got := serve(h, tt.method, tt.target, "").Header().Get("Location"); got != tt.to {
 			t.Errorf("%s %s: to %q, want %q", tt.method, tt.target, got, tt.to)
 		}
 	}
@@ -239,15 +239,15 @@ func TestOneLoopbackNameInDevelopment(t *testing.T) {
 
 func TestHealthAndReadiness(t *testing.T) {
 	broken := errors.New("migrations of secret_db are behind")
-	h := newEdge(t, func(o *Options) { o.Ready = func(context.Context) error { return broken } }).handler()
-	if w := ask(h, get, "/healthz", ""); w.Code != 200 {
+	h := newTestServer(t, func(o *Options) { o.Ready = func(context.Context) error { return broken } }).handler()
+	if w := serve(h, get, "/healthz", ""); w.Code != 200 {
 		t.Errorf("healthz: %d", w.Code)
 	}
-	if w := ask(h, get, "/readyz", ""); w.Code != 503 || strings.Contains(w.Body.String(), "secret") {
+	if w := serve(h, get, "/readyz", ""); w.Code != 503 || strings.Contains(w.Body.String(), "secret") {
 		t.Errorf("readyz: %d %s", w.Code, w.Body)
 	}
 	broken = nil
-	if w := ask(h, get, "/readyz", ""); w.Code != 200 {
+	if w := serve(h, get, "/readyz", ""); w.Code != 200 {
 		t.Errorf("readyz: %d", w.Code)
 	}
 }
@@ -259,7 +259,7 @@ func TestOwnPath(t *testing.T) {
 		"/\t/evil.example": false, "/\n/evil.example": false, "https://evil.example": false, "javascript:alert(1)": false,
 		" /dashboard": false, "/%zz": false, "/a b": false, "/\x7f": false, "/é": false,
 	} {
-		if got := ownPath(path); (got != "") != own {
+		if got := localPath(path); (got != "") != own {
 			t.Errorf("ownPath(%q) = %q", path, got)
 		}
 	}

@@ -15,9 +15,9 @@ import (
 
 // showSignUp shows the form, and where one goes from it.
 func (s *server) showSignUp(w http.ResponseWriter, r *http.Request) error {
-	next := nextOf(r)
-	if visitOf(r).signedIn() {
-		s.redirect(w, r, orDashboard(next))
+	next := nextPath(r)
+	if identityOf(r).signedIn() {
+		s.redirect(w, r, nextOrDashboard(next))
 		return nil
 	}
 	return render(w, r, http.StatusOK, authviews.SignupPage(s.signUpProps(r, next)))
@@ -36,7 +36,7 @@ func (s *server) createAccount(w http.ResponseWriter, r *http.Request) error {
 		Name: r.PostFormValue("name"), Email: r.PostFormValue("email"),
 		Password: r.PostFormValue("password"), Organization: r.PostFormValue("organization"),
 	}
-	next := nextOf(r)
+	next := nextPath(r)
 	user, organization, err := s.billing.Users.SignUp(r.Context(), form)
 	if wrong := fieldMessages(err); len(wrong) > 0 {
 		return s.refuseSignUp(w, r, form, next, wrong)
@@ -61,9 +61,9 @@ func (s *server) refuseSignUp(w http.ResponseWriter, r *http.Request, form accou
 
 // showLogIn shows the form, and where one goes from it.
 func (s *server) showLogIn(w http.ResponseWriter, r *http.Request) error {
-	next := nextOf(r)
-	if visitOf(r).signedIn() {
-		s.redirect(w, r, orDashboard(next))
+	next := nextPath(r)
+	if identityOf(r).signedIn() {
+		s.redirect(w, r, nextOrDashboard(next))
 		return nil
 	}
 	return render(w, r, http.StatusOK, authviews.LoginPage(s.logInProps(r, next)))
@@ -78,7 +78,7 @@ func (s *server) logInProps(r *http.Request, next string) authviews.LoginPagePro
 
 // logIn signs in, and leads on.
 func (s *server) logIn(w http.ResponseWriter, r *http.Request) error {
-	email, next := r.PostFormValue("email"), nextOf(r)
+	email, next := r.PostFormValue("email"), nextPath(r)
 	user, err := s.billing.Users.LogIn(r.Context(), email, r.PostFormValue("password"))
 	if apperr.CodeOf(err) == apperr.CodeUnprocessable {
 		props := s.logInProps(r, next)
@@ -123,12 +123,12 @@ func (s *server) leadOn(w http.ResponseWriter, r *http.Request, next string) err
 	chosen, waiting := s.keptChoice(ctx)
 	s.forgetChoice(ctx)
 	if !waiting || next != "" {
-		s.redirect(w, r, orDashboard(next))
+		s.redirect(w, r, nextOrDashboard(next))
 		return nil
 	}
 	to, err := s.checkoutFor(ctx, chosen)
 	if err != nil {
-		traceOf(r).failure = err
+		stateOf(r).err = err
 		to = "/organization?tab=billing&notice=" + checkoutNotice(err)
 	}
 	s.redirect(w, r, to)
@@ -136,15 +136,15 @@ func (s *server) leadOn(w http.ResponseWriter, r *http.Request, next string) err
 }
 
 // checkoutFor opens Checkout for whoever is signed in by now.
-func (s *server) checkoutFor(ctx context.Context, c choice) (string, error) {
-	visit, err := s.identify(ctx)
+func (s *server) checkoutFor(ctx context.Context, c selection) (string, error) {
+	viewer, err := s.identify(ctx)
 	if err != nil {
 		return "", err
 	}
-	if err := billingAdmin.check(visit); err != nil {
+	if err := billingAdmin.authorize(viewer); err != nil {
 		return "", err
 	}
-	session, err := s.startCheckout(ctx, visit.access, c)
+	session, err := s.startCheckout(ctx, viewer.access, c)
 	return session.URL, err
 }
 
@@ -170,9 +170,9 @@ func (s *server) intent(ctx context.Context, next string) *authviews.PlanIntent 
 	return &authviews.PlanIntent{Plan: chosen.plan.Name, Interval: chosen.interval}
 }
 
-// nextOf returns the page of this site that a form or its address asks for, and nothing where that is the form itself.
-func nextOf(r *http.Request) string {
-	next := ownPath(r.FormValue("next"))
+// nextPath returns the page of this site that a form or its address asks for, and nothing where that is the form itself.
+func nextPath(r *http.Request) string {
+	next := localPath(r.FormValue("next"))
 	u, err := url.Parse(next)
 	if err != nil || u.Path == "/login" || u.Path == "/signup" {
 		return ""
@@ -187,7 +187,7 @@ func withNext(path, next string) string {
 	return path + "?" + url.Values{"next": {next}}.Encode()
 }
 
-func orDashboard(next string) string {
+func nextOrDashboard(next string) string {
 	if next == "" {
 		return "/dashboard"
 	}
@@ -197,17 +197,17 @@ func orDashboard(next string) string {
 // fieldMessages collects what is wrong with which field, from all errors that were joined.
 func fieldMessages(err error) map[string]string {
 	messages := map[string]string{}
-	collectFields(err, messages)
+	collectFieldMessages(err, messages)
 	return messages
 }
 
-func collectFields(err error, messages map[string]string) {
+func collectFieldMessages(err error, messages map[string]string) {
 	var found *apperr.Error
 	switch wrapped := err.(type) {
 	case nil:
 	case interface{ Unwrap() []error }:
 		for _, part := range wrapped.Unwrap() {
-			collectFields(part, messages)
+			collectFieldMessages(part, messages)
 		}
 	case *apperr.Error:
 		if wrapped.Field != "" {
@@ -215,7 +215,7 @@ func collectFields(err error, messages map[string]string) {
 		}
 	default:
 		if errors.As(err, &found) {
-			collectFields(errors.Unwrap(err), messages)
+			collectFieldMessages(errors.Unwrap(err), messages)
 		}
 	}
 }

@@ -12,23 +12,23 @@ func newPerson(email string) url.Values {
 }
 
 func TestSignUp(t *testing.T) {
-	h := openHouse(t)
-	b := h.visitor()
-	b.get("/signup").is(http.StatusOK)
-	b.post("/signup", newPerson("noa@example.com")).leadsTo("/dashboard")
-	b.get("/dashboard").is(http.StatusOK).shows("Noa's House", "No plan yet")
-	b.get("/").leadsTo("/dashboard")
-	b.get("/signup").leadsTo("/dashboard")
-	b.get("/login").leadsTo("/dashboard")
+	h := newTestEnv(t)
+	b := h.newBrowser()
+	b.get("/signup").wantStatus(http.StatusOK)
+	b.post("/signup", newPerson("noa@example.com")).wantRedirect("/dashboard")
+	b.get("/dashboard").wantStatus(http.StatusOK).wantText("Noa's House", "No plan yet")
+	b.get("/").wantRedirect("/dashboard")
+	b.get("/signup").wantRedirect("/dashboard")
+	b.get("/login").wantRedirect("/dashboard")
 
 	t.Run("taken address", func(t *testing.T) {
-		got := h.visitor().post("/signup", newPerson("NOA@example.com")).is(http.StatusUnprocessableEntity)
+		got := h.newBrowser().post("/signup", newPerson("NOA@example.com")).wantStatus(http.StatusUnprocessableEntity)
 		if field := got.doc().Find("input[name=email]"); field.AttrOr("aria-invalid", "") != "true" || field.AttrOr("value", "") != "NOA@example.com" {
 			t.Errorf("e-mail field: %v", field.Nodes)
 		}
 	})
 	t.Run("everything wrong at once, values kept, password not", func(t *testing.T) {
-		got := h.visitor().post("/signup", url.Values{"name": {"<b>"}, "email": {"nobody"}, "password": {"short"}}).is(http.StatusUnprocessableEntity)
+		got := h.newBrowser().post("/signup", url.Values{"name": {"<b>"}, "email": {"nobody"}, "password": {"short"}}).wantStatus(http.StatusUnprocessableEntity)
 		doc := got.doc()
 		if n := doc.Find("main [aria-invalid=true]").Length(); n != 3 { // the name can be anything
 			t.Errorf("%d fields marked", n)
@@ -40,44 +40,44 @@ func TestSignUp(t *testing.T) {
 }
 
 func TestLogInAndOut(t *testing.T) {
-	h := openHouse(t)
-	b := h.visitor()
+	h := newTestEnv(t)
+	b := h.newBrowser()
 	wrong := url.Values{"email": {email("admin")}, "password": {"not the password"}}
-	b.post("/login", wrong).is(http.StatusUnprocessableEntity).shows("That e-mail address and password do not belong together.")
+	b.post("/login", wrong).wantStatus(http.StatusUnprocessableEntity).wantText("That e-mail address and password do not belong together.")
 	if b.session() != "" {
 		t.Error("a failed log-in has left a session")
 	}
-	b.post("/login", url.Values{"email": {email("admin")}, "password": {testPassword}}).leadsTo("/dashboard")
+	b.post("/login", url.Values{"email": {email("admin")}, "password": {testPassword}}).wantRedirect("/dashboard")
 	stolen := b.session()
-	page := b.get("/dashboard").is(http.StatusOK)
+	page := b.get("/dashboard").wantStatus(http.StatusOK)
 	if page.header.Get("Cache-Control") != "no-store" {
 		t.Errorf("a signed-in page may be kept: %v", page.header)
 	}
 	if vary := strings.Join(page.header.Values("Vary"), ","); !strings.Contains(vary, "HX-Request") || !strings.Contains(vary, "Cookie") {
 		t.Errorf("vary %q", vary)
 	}
-	b.post("/logout", nil).leadsTo("/login?notice=signed-out")
+	b.post("/logout", nil).wantRedirect("/login?notice=signed-out")
 	if b.session() != "" {
 		t.Error("the cookie is still there")
 	}
-	b.get("/dashboard").leadsTo("/login?next=%2Fdashboard")
-	got := h.visitor().get("/dashboard", "Cookie", "usher_session="+stolen)
-	got.leadsTo("/login?next=%2Fdashboard") // the session is gone from the table, not only from the browser
+	b.get("/dashboard").wantRedirect("/login?next=%2Fdashboard")
+	got := h.newBrowser().get("/dashboard", "Cookie", "usher_session="+stolen)
+	got.wantRedirect("/login?next=%2Fdashboard") // the session is gone from the table, not only from the browser
 }
 
 func TestSessionIsRenewedAtLogIn(t *testing.T) {
-	h := openHouse(t)
-	b := h.visitor()
-	b.post("/billing/checkout", url.Values{"plan": {"pro"}}).leadsTo("/signup")
+	h := newTestEnv(t)
+	b := h.newBrowser()
+	b.post("/billing/checkout", url.Values{"plan": {"pro"}}).wantRedirect("/signup")
 	planted := b.session()
 	if planted == "" {
 		t.Fatal("the choice is not kept")
 	}
-	b.post("/login", url.Values{"email": {email("member")}, "password": {testPassword}}).is(http.StatusSeeOther)
+	b.post("/login", url.Values{"email": {email("member")}, "password": {testPassword}}).wantStatus(http.StatusSeeOther)
 	if b.session() == planted {
 		t.Error("the token from before the log-in still counts")
 	}
-	h.visitor().get("/dashboard", "Cookie", "usher_session="+planted).leadsTo("/login?next=%2Fdashboard")
+	h.newBrowser().get("/dashboard", "Cookie", "usher_session="+planted).wantRedirect("/login?next=%2Fdashboard")
 	if n := h.count(`select count(*) from sessions where user_id = $1`, h.users["member"].ID); n != 1 {
 		t.Errorf("%d sessions are known as the member's", n)
 	}
@@ -87,8 +87,8 @@ func TestSessionIsRenewedAtLogIn(t *testing.T) {
 }
 
 func TestVisitorsLeaveNoSession(t *testing.T) {
-	h := openHouse(t)
-	b := h.visitor()
+	h := newTestEnv(t)
+	b := h.newBrowser()
 	for _, path := range []string{"/", "/pricing", "/login", "/signup", "/dashboard", "/nowhere", "/billing/getSummary", "/healthz"} {
 		if got := b.get(path, "Cookie", "usher_session=made-up"); len(got.header.Values("Set-Cookie")) > 0 {
 			t.Errorf("%s sets a cookie", path)
@@ -100,76 +100,76 @@ func TestVisitorsLeaveNoSession(t *testing.T) {
 }
 
 func TestNextLeadsBackToOwnPagesOnly(t *testing.T) {
-	h := openHouse(t)
-	b := h.visitor()
-	asked := b.get("/organization?tab=members").leadsTo("/login?next=%2Forganization%3Ftab%3Dmembers")
-	form := b.get(asked.header.Get("Location")).is(http.StatusOK)
-	b.submit(form, "main form", url.Values{"email": {email("member")}, "password": {testPassword}}).leadsTo("/organization?tab=members")
+	h := newTestEnv(t)
+	b := h.newBrowser()
+	asked := b.get("/organization?tab=members").wantRedirect("/login?next=%2Forganization%3Ftab%3Dmembers")
+	form := b.get(asked.header.Get("Location")).wantStatus(http.StatusOK)
+	b.submit(form, "main form", url.Values{"email": {email("member")}, "password": {testPassword}}).wantRedirect("/organization?tab=members")
 
-	signedIn := h.signedIn("member")
+	signedIn := h.signIn("member")
 	for next, to := range map[string]string{
 		"/organization?tab=billing": "/organization?tab=billing", "https://evil.example": "/dashboard", "//evil.example": "/dashboard",
 		"/\\evil.example": "/dashboard", "/login": "/dashboard", "/signup?next=/login": "/dashboard", "": "/dashboard",
 	} {
-		signedIn.get("/login?" + url.Values{"next": {next}}.Encode()).leadsTo(to)
+		signedIn.get("/login?" + url.Values{"next": {next}}.Encode()).wantRedirect(to)
 	}
 }
 
 func TestChoiceIsCarriedToCheckout(t *testing.T) {
-	h := openHouse(t)
+	h := newTestEnv(t)
 	for _, tt := range []struct{ name, page string }{{"sign-up", "/signup"}, {"log-in", "/login"}} {
 		t.Run(tt.name, func(t *testing.T) {
-			b := h.visitor()
+			b := h.newBrowser()
 			b.t = t
-			b.post("/billing/checkout", url.Values{"plan": {"pro"}, "interval": {"year"}}).leadsTo("/signup")
-			form := b.get(tt.page).is(http.StatusOK).shows("Checkout for Pro, yearly")
+			b.post("/billing/checkout", url.Values{"plan": {"pro"}, "interval": {"year"}}).wantRedirect("/signup")
+			form := b.get(tt.page).wantStatus(http.StatusOK).wantText("Checkout for Pro, yearly")
 			typed := newPerson("noa@example.com")
 			if tt.page == "/login" {
 				typed = url.Values{"email": {email("billing")}, "password": {testPassword}}
 			}
-			opened := b.submit(form, "main form", typed).is(http.StatusSeeOther)
-			b.get(opened.header.Get("Location")).is(http.StatusOK)
+			opened := b.submit(form, "main form", typed).wantStatus(http.StatusSeeOther)
+			b.get(opened.header.Get("Location")).wantStatus(http.StatusOK)
 			if !strings.Contains(opened.header.Get("Location"), "/c/pay/") {
 				t.Errorf("leads to %s", opened.header.Get("Location"))
 			}
 			again := url.Values{"email": typed["email"], "password": {testPassword}}
-			b.post("/login", again).leadsTo("/dashboard") // the choice is used up
+			b.post("/login", again).wantRedirect("/dashboard") // the choice is used up
 		})
 	}
 	t.Run("an hour later", func(t *testing.T) {
-		b := h.visitor()
-		b.post("/billing/checkout", url.Values{"plan": {"pro"}}).leadsTo("/signup")
-		h.later.Store(int64(choiceLifetime))
-		defer h.later.Store(0)
+		b := h.newBrowser()
+		b.post("/billing/checkout", url.Values{"plan": {"pro"}}).wantRedirect("/signup")
+		h.clockOffset.Store(int64(selectionLifetime))
+		defer h.clockOffset.Store(0)
 		if page := b.get("/login"); strings.Contains(page.body, "Checkout") {
 			t.Error("the choice is still meant")
 		}
 	})
 	t.Run("who may not buy", func(t *testing.T) {
-		b := h.visitor()
-		b.post("/billing/checkout", url.Values{"plan": {"pro"}}).leadsTo("/signup")
+		b := h.newBrowser()
+		b.post("/billing/checkout", url.Values{"plan": {"pro"}}).wantRedirect("/signup")
 		got := b.post("/login", url.Values{"email": {email("member")}, "password": {testPassword}})
-		b.get(got.leadsTo("/organization?tab=billing&notice=forbidden").header.Get("Location")).shows("Only organization admins can manage billing")
+		b.get(got.wantRedirect("/organization?tab=billing&notice=forbidden").header.Get("Location")).wantText("Only organization admins can manage billing")
 	})
 	t.Run("another page was asked for since", func(t *testing.T) {
-		b := h.visitor()
-		b.post("/billing/checkout", url.Values{"plan": {"pro"}}).leadsTo("/signup")
+		b := h.newBrowser()
+		b.post("/billing/checkout", url.Values{"plan": {"pro"}}).wantRedirect("/signup")
 		form := b.get("/login?next=/organization")
 		if strings.Contains(form.text("main"), "Checkout") {
 			t.Error("the page names Checkout")
 		}
-		b.submit(form, "main form", url.Values{"email": {email("admin")}, "password": {testPassword}}).leadsTo("/organization")
+		b.submit(form, "main form", url.Values{"email": {email("admin")}, "password": {testPassword}}).wantRedirect("/organization")
 	})
 }
 
 func TestForgedPlans(t *testing.T) {
-	h := openHouse(t)
-	for _, b := range []*browser{h.visitor(), h.signedIn("admin")} {
+	h := newTestEnv(t)
+	for _, b := range []*browser{h.newBrowser(), h.signIn("admin")} {
 		for _, form := range []url.Values{
 			{"plan": {"enterprise"}}, {}, {"plan": {"pro"}, "interval": {"week"}}, {"plan": {"price_123"}}, {"pack": {"small"}},
 			{"plan": {"pro"}, "pack": {"small"}},
 		} {
-			b.post("/billing/checkout", form).is(http.StatusBadRequest).shows("Invalid price ID")
+			b.post("/billing/checkout", form).wantStatus(http.StatusBadRequest).wantText("Invalid price ID")
 		}
 	}
 }

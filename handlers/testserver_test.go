@@ -35,24 +35,24 @@ const (
 	testPassword = "correct horse battery"
 )
 
-// house is the whole site over a PostgreSQL and a local Stripe, with an organization in it and a stranger beside.
-type house struct {
+// testEnv is the whole site over a PostgreSQL and a local Stripe, with an organization in it and a stranger beside.
+type testEnv struct {
 	t       testing.TB
-	site    *server
+	server    *server
 	url     string
 	service *billing.Service
 	store   *db.Store
 	stripe  *stripelocal.Server
-	hung    atomic.Bool  // Stripe's API takes requests and does not answer
-	gone    atomic.Bool  // Stripe's API cuts every connection
-	deaf    atomic.Bool  // webhooks get lost
-	later   atomic.Int64 // how far the site's clock is ahead, in nanoseconds
+	stripeHangs    atomic.Bool  // Stripe's API takes requests and does not answer
+	stripeDown    atomic.Bool  // Stripe's API cuts every connection
+	dropWebhooks    atomic.Bool  // webhooks get lost
+	clockOffset   atomic.Int64 // how far the site's clock is ahead, in nanoseconds
 	log     *syncBuffer
 	handler atomic.Pointer[http.Handler]
 	origin  string // Stripe's
 
 	organization account.Organization // of admin, billing admin and member
-	elsewhere    account.Organization // of the stranger
+	otherOrganization    account.Organization // of the stranger
 	users        map[string]account.User
 }
 
@@ -74,51 +74,51 @@ func (b *syncBuffer) String() string {
 	return b.text.String()
 }
 
-// openHouse lets the test run beside others: nothing is shared but the machine.
-func openHouse(t testing.TB) *house {
+// newTestEnv lets the test run beside others: nothing is shared but the machine.
+func newTestEnv(t testing.TB) *testEnv {
 	t.Helper()
 	if parallel, can := t.(interface{ Parallel() }); can { // a fuzz test is one after the other
 		parallel.Parallel()
 	}
-	h := &house{t: t, users: map[string]account.User{}, log: &syncBuffer{}}
-	h.openStore()
+	h := &testEnv{t: t, users: map[string]account.User{}, log: &syncBuffer{}}
+	h.openDatabase()
 	web := httptest.NewUnstartedServer(nil)
 	h.url = "http://" + web.Listener.Addr().String()
-	origin, gateway := h.openStripe()
-	h.openService(gateway)
-	h.openSite(origin, 15*time.Second) // a busy machine is no silent Stripe
-	web.Config.Handler = http.HandlerFunc(h.answer)
+	origin, gateway := h.startStripe()
+	h.startService(gateway)
+	h.startServer(origin, 15*time.Second) // a busy machine is no silent Stripe
+	web.Config.Handler = http.HandlerFunc(h.serveHTTP)
 	web.Start()
 	t.Cleanup(web.Close)
-	h.settle()
+	h.createUsers()
 	return h
 }
 
-// answer is what listens: the site, but for webhooks that get lost.
-func (h *house) answer(w http.ResponseWriter, r *http.Request) {
-	if h.deaf.Load() && strings.HasPrefix(r.URL.Path, "/stripe") {
+// response is what listens: the site, but for webhooks that get lost.
+func (h *testEnv) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	if h.dropWebhooks.Load() && strings.HasPrefix(r.URL.Path, "/stripe") {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return
 	}
 	(*h.handler.Load()).ServeHTTP(w, r)
 }
 
-// openSite puts a site in front of what is there; one that waits less for Stripe can take its place.
-func (h *house) openSite(origin string, returnTimeout time.Duration) {
+// startServer puts a site in front of what is there; one that waits less for Stripe can take its place.
+func (h *testEnv) startServer(origin string, returnTimeout time.Duration) {
 	h.t.Helper()
 	h.origin = origin
-	h.site = newServer(Options{
+	h.server = newServer(Options{
 		Billing: h.service, Sessions: db.NewSessionStore(h.store.DB()), Ready: h.store.Ready,
 		BaseURL: mustParse(h.t, h.url), Development: true, MailPage: true, ReturnURL: h.url + billingPath, CheckoutOrigins: []string{origin},
-		Now: func() time.Time { return time.Now().Add(time.Duration(h.later.Load())) },
+		Now: func() time.Time { return time.Now().Add(time.Duration(h.clockOffset.Load())) },
 		Log: slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
-	h.site.returnTimeout = returnTimeout
-	handler := h.site.handler()
+	h.server.returnTimeout = returnTimeout
+	handler := h.server.handler()
 	h.handler.Store(&handler)
 }
 
-func (h *house) openStore() {
+func (h *testEnv) openDatabase() {
 	h.t.Helper()
 	store, err := db.Open(h.t.Context(), dbtest.New(h.t, db.Migrate))
 	if err != nil {
@@ -128,8 +128,8 @@ func (h *house) openStore() {
 	h.t.Cleanup(func() { _ = store.Close() })
 }
 
-// openStripe starts the local Stripe with the built-in plans. Its webhooks go to the house.
-func (h *house) openStripe() (origin string, gateway *stripegw.Gateway) {
+// startStripe starts the local Stripe with the built-in plans. Its webhooks go to the house.
+func (h *testEnv) startStripe() (origin string, gateway *stripegw.Gateway) {
 	h.t.Helper()
 	local, err := stripelocal.New(stripelocal.Options{})
 	if err != nil {
@@ -137,11 +137,11 @@ func (h *house) openStripe() (origin string, gateway *stripegw.Gateway) {
 	}
 	h.stripe = local
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if h.hung.Load() && strings.HasPrefix(r.URL.Path, "/v1/") {
+		if h.stripeHangs.Load() && strings.HasPrefix(r.URL.Path, "/v1/") {
 			<-r.Context().Done()
 			return
 		}
-		if h.gone.Load() && strings.HasPrefix(r.URL.Path, "/v1/") {
+		if h.stripeDown.Load() && strings.HasPrefix(r.URL.Path, "/v1/") {
 			panic(http.ErrAbortHandler)
 		}
 		local.Handler().ServeHTTP(w, r)
@@ -160,7 +160,7 @@ func (h *house) openStripe() (origin string, gateway *stripegw.Gateway) {
 	return web.URL, gateway
 }
 
-func (h *house) pushPrices(gateway *stripegw.Gateway) {
+func (h *testEnv) pushPrices(gateway *stripegw.Gateway) {
 	h.t.Helper()
 	for _, price := range stripegw.KeyedPrices(catalog.BuiltInPlans()) {
 		if _, _, err := gateway.EnsurePrice(h.t.Context(), price); err != nil {
@@ -169,7 +169,7 @@ func (h *house) pushPrices(gateway *stripegw.Gateway) {
 	}
 }
 
-func (h *house) openService(gateway *stripegw.Gateway) {
+func (h *testEnv) startService(gateway *stripegw.Gateway) {
 	h.t.Helper()
 	started := time.Now()
 	h.service = billing.New(billing.Options{
@@ -194,21 +194,21 @@ func (h *house) openService(gateway *stripegw.Gateway) {
 	})
 }
 
-// stripeGone makes Stripe cut every connection without an answer.
-func (h *house) stripeGone() { h.gone.Store(true) }
+// disconnectStripe makes Stripe cut every connection without an answer.
+func (h *testEnv) disconnectStripe() { h.stripeDown.Store(true) }
 
 // settle brings in the people.
-func (h *house) settle() {
+func (h *testEnv) createUsers() {
 	h.t.Helper()
-	h.organization = h.found("admin", "Lantern Theatre")
-	h.elsewhere = h.found("stranger", "Elsewhere")
-	h.join("billing", account.RoleBillingAdmin)
-	h.join("member", account.RoleMember)
+	h.organization = h.signUp("admin", "Lantern Theatre")
+	h.otherOrganization = h.signUp("stranger", "Elsewhere")
+	h.addMember("billing", account.RoleBillingAdmin)
+	h.addMember("member", account.RoleMember)
 }
 
 func email(name string) string { return name + "@example.com" }
 
-func (h *house) found(name, organization string) account.Organization {
+func (h *testEnv) signUp(name, organization string) account.Organization {
 	h.t.Helper()
 	user, founded, err := h.service.Users.SignUp(h.t.Context(), account.SignUp{
 		Name: "The " + name, Email: email(name), Password: testPassword, Organization: organization,
@@ -220,7 +220,7 @@ func (h *house) found(name, organization string) account.Organization {
 	return founded
 }
 
-func (h *house) join(name, role string) {
+func (h *testEnv) addMember(name, role string) {
 	h.t.Helper()
 	user, err := h.service.Users.CreateMember(h.t.Context(), h.organization.ID, account.NewMember{
 		Name: "The " + name, Email: email(name), Password: testPassword, RoleID: role, Billable: true,
@@ -231,8 +231,8 @@ func (h *house) join(name, role string) {
 	h.users[name] = user
 }
 
-// alsoMember makes a user an admin of another organization too.
-func (h *house) alsoMember(name string, organization account.Organization) {
+// addToOrganization makes a user an admin of another organization too.
+func (h *testEnv) addToOrganization(name string, organization account.Organization) {
 	h.t.Helper()
 	err := h.store.Members().Insert(h.t.Context(), account.Member{
 		ID: "mem_" + name + "_also", OrganizationID: organization.ID, UserID: h.users[name].ID, Role: account.Role{ID: account.RoleAdmin},
@@ -243,7 +243,7 @@ func (h *house) alsoMember(name string, organization account.Organization) {
 	}
 }
 
-func (h *house) count(query string, args ...any) int {
+func (h *testEnv) count(query string, args ...any) int {
 	h.t.Helper()
 	var n int
 	if err := h.store.DB().GetContext(h.t.Context(), &n, query, args...); err != nil {
@@ -259,7 +259,7 @@ type browser struct {
 	base   string
 }
 
-func (h *house) visitor() *browser {
+func (h *testEnv) newBrowser() *browser {
 	h.t.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -271,22 +271,22 @@ func (h *house) visitor() *browser {
 	}}
 }
 
-// signedIn is a browser with a session of somebody's. Logging in has tests of its own; here it would only cost its password hash.
-func (h *house) signedIn(name string) *browser {
+// signIn is a browser with a session of somebody's. Logging in has tests of its own; here it would only cost its password hash.
+func (h *testEnv) signIn(name string) *browser {
 	h.t.Helper()
-	b := h.visitor()
-	ctx, err := h.site.sessions.Load(h.t.Context(), "")
+	b := h.newBrowser()
+	ctx, err := h.server.sessions.Load(h.t.Context(), "")
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	first, err := h.site.firstOrganization(ctx, h.users[name].ID)
+	first, err := h.server.firstOrganization(ctx, h.users[name].ID)
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	if err := h.site.enter(ctx, h.users[name].ID, first); err != nil {
+	if err := h.server.enter(ctx, h.users[name].ID, first); err != nil {
 		h.t.Fatal(err)
 	}
-	token, _, err := h.site.sessions.Commit(ctx)
+	token, _, err := h.server.sessions.Commit(ctx)
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -305,16 +305,16 @@ func (b *browser) session() string {
 	return ""
 }
 
-// answer is what came back.
-type answer struct {
+// response is what came back.
+type response struct {
 	t      testing.TB
-	what   string
+	request   string
 	status int
 	header http.Header
 	body   string
 }
 
-func (b *browser) send(method, address, body string, headers ...string) answer {
+func (b *browser) send(method, address, body string, headers ...string) response {
 	b.t.Helper()
 	if strings.HasPrefix(address, "/") {
 		address = b.base + address
@@ -335,26 +335,26 @@ func (b *browser) send(method, address, body string, headers ...string) answer {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	return answer{b.t, method + " " + address, got.StatusCode, got.Header, string(content)}
+	return response{b.t, method + " " + address, got.StatusCode, got.Header, string(content)}
 }
 
-func (b *browser) get(address string, headers ...string) answer {
+func (b *browser) get(address string, headers ...string) response {
 	b.t.Helper()
 	return b.send(get, address, "", headers...)
 }
 
-func (b *browser) post(address string, form url.Values, headers ...string) answer {
+func (b *browser) post(address string, form url.Values, headers ...string) response {
 	b.t.Helper()
 	return b.send(post, address, form.Encode(), append([]string{"Content-Type", formType}, headers...)...)
 }
 
-func (b *browser) postJSON(address, body string) answer {
+func (b *browser) postJSON(address, body string) response {
 	b.t.Helper()
 	return b.send(post, address, body, "Content-Type", "application/json")
 }
 
 // follow goes where an answer leads, as often as it leads on.
-func (b *browser) follow(a answer) answer {
+func (b *browser) follow(a response) response {
 	b.t.Helper()
 	for range 10 {
 		if a.status != http.StatusSeeOther && a.status != http.StatusFound {
@@ -362,27 +362,27 @@ func (b *browser) follow(a answer) answer {
 		}
 		a = b.get(a.header.Get("Location"))
 	}
-	b.t.Fatalf("%s leads in circles", a.what)
+	b.t.Fatalf("%s leads in circles", a.request)
 	return a
 }
 
-func (a answer) is(status int) answer {
+func (a response) wantStatus(status int) response {
 	a.t.Helper()
 	if a.status != status {
-		a.t.Fatalf("%s: %d, want %d\n%s", a.what, a.status, status, a.body)
+		a.t.Fatalf("%s: %d, want %d\n%s", a.request, a.status, status, a.body)
 	}
 	return a
 }
 
-func (a answer) leadsTo(location string) answer {
+func (a response) wantRedirect(location string) response {
 	a.t.Helper()
 	if got := a.header.Get("Location"); a.status != http.StatusSeeOther || got != location {
-		a.t.Fatalf("%s: %d to %q, want 303 to %q\n%s", a.what, a.status, got, location, a.body)
+		a.t.Fatalf("%s: %d to %q, want 303 to %q\n%s", a.request, a.status, got, location, a.body)
 	}
 	return a
 }
 
-func (a answer) doc() *goquery.Document {
+func (a response) doc() *goquery.Document {
 	a.t.Helper()
 	doc, err := goquery.NewDocumentFromReader(strings.NewReader(a.body))
 	if err != nil {
@@ -392,54 +392,54 @@ func (a answer) doc() *goquery.Document {
 }
 
 // text is the text of what a selector finds, in one line.
-func (a answer) text(selector string) string {
+func (a response) text(selector string) string {
 	a.t.Helper()
 	return strings.Join(strings.Fields(a.doc().Find(selector).Text()), " ")
 }
 
 // shows fails unless the page's main part holds every text.
-func (a answer) shows(texts ...string) answer {
+func (a response) wantText(texts ...string) response {
 	a.t.Helper()
 	main := a.text("main")
 	for _, text := range texts {
 		if !strings.Contains(main, text) {
-			a.t.Errorf("%s: %q is not in: %s", a.what, text, main)
+			a.t.Errorf("%s: %q is not in: %s", a.request, text, main)
 		}
 	}
 	return a
 }
 
 // hides fails where the page's main part holds a text.
-func (a answer) hides(texts ...string) answer {
+func (a response) wantNoText(texts ...string) response {
 	a.t.Helper()
 	main := a.text("main")
 	for _, text := range texts {
 		if strings.Contains(main, text) {
-			a.t.Errorf("%s: %q is in: %s", a.what, text, main)
+			a.t.Errorf("%s: %q is in: %s", a.request, text, main)
 		}
 	}
 	return a
 }
 
-// problem fails unless the answer is this error in JSON.
-func (a answer) problem(status int, code apperr.Code, message string) answer {
+// wantError fails unless the answer is this error in JSON.
+func (a response) wantError(status int, code apperr.Code, message string) response {
 	a.t.Helper()
-	var got errorAnswer
+	var got errorResponse
 	if err := json.Unmarshal([]byte(a.body), &got); err != nil {
-		a.t.Errorf("%s: %v in %s", a.what, err, a.body)
+		a.t.Errorf("%s: %v in %s", a.request, err, a.body)
 	}
 	if a.status != status || got.Error.Code != code || got.Error.Message != message {
-		a.t.Errorf("%s: %d %+v, want %d %s %q", a.what, a.status, got.Error, status, code, message)
+		a.t.Errorf("%s: %d %+v, want %d %s %q", a.request, a.status, got.Error, status, code, message)
 	}
 	return a
 }
 
 // submit sends a form of the page as a browser would: its hidden fields, and what is typed.
-func (b *browser) submit(a answer, selector string, typed url.Values) answer {
+func (b *browser) submit(a response, selector string, typed url.Values) response {
 	b.t.Helper()
 	form := a.doc().Find(selector).First()
 	if form.Length() == 0 {
-		b.t.Fatalf("%s: no form %s in %s", a.what, selector, a.body)
+		b.t.Fatalf("%s: no form %s in %s", a.request, selector, a.body)
 	}
 	values := url.Values{}
 	form.Find("input[type=hidden]").Each(func(_ int, field *goquery.Selection) {
@@ -448,7 +448,7 @@ func (b *browser) submit(a answer, selector string, typed url.Values) answer {
 	for name, texts := range typed {
 		values[name] = slices.Clone(texts)
 	}
-	_, address, _ := strings.Cut(a.what, " ")
+	_, address, _ := strings.Cut(a.request, " ")
 	target, err := mustParse(b.t, address).Parse(form.AttrOr("action", address))
 	if err != nil {
 		b.t.Fatal(err)
@@ -461,15 +461,15 @@ var goodCard = url.Values{
 }
 
 // pay opens Checkout and pays there; the answer is what Stripe's page leads back to.
-func (b *browser) pay(plan, interval string) answer {
+func (b *browser) subscribe(plan, interval string) response {
 	b.t.Helper()
-	opened := b.post("/billing/checkout", url.Values{"plan": {plan}, "interval": {interval}}).is(http.StatusSeeOther)
-	hosted := b.get(opened.header.Get("Location")).is(http.StatusOK)
-	return b.submit(hosted, "form", goodCard).is(http.StatusSeeOther)
+	opened := b.post("/billing/checkout", url.Values{"plan": {plan}, "interval": {interval}}).wantStatus(http.StatusSeeOther)
+	hosted := b.get(opened.header.Get("Location")).wantStatus(http.StatusOK)
+	return b.submit(hosted, "form", goodCard).wantStatus(http.StatusSeeOther)
 }
 
-// eventually looks until it is so.
-func eventually(t testing.TB, what string, so func() bool) {
+// waitFor looks until it is so.
+func waitFor(t testing.TB, what string, so func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(time.Minute)
 	for !so() {

@@ -9,18 +9,18 @@ import (
 )
 
 func TestLogInIsLimited(t *testing.T) {
-	h := openHouse(t)
-	h.site.rateLimits = true
-	limited := h.site.handler()
+	h := newTestEnv(t)
+	h.server.rateLimits = true
+	limited := h.server.handler()
 	h.handler.Store(&limited)
-	b := h.visitor()
+	b := h.newBrowser()
 	form := url.Values{"email": {"ana@example.com"}, "password": {"wrong again"}}
-	for range logInByEmail.Max {
-		b.post("/login", form).is(http.StatusUnprocessableEntity)
+	for range logInsByEmail.Max {
+		b.post("/login", form).wantStatus(http.StatusUnprocessableEntity)
 	}
-	b.post("/login", form).is(http.StatusTooManyRequests).shows("A little slower", "try again in")
+	b.post("/login", form).wantStatus(http.StatusTooManyRequests).wantText("A little slower", "try again in")
 	form.Set("email", "bo@example.com")
-	b.post("/login", form).is(http.StatusUnprocessableEntity)
+	b.post("/login", form).wantStatus(http.StatusUnprocessableEntity)
 }
 
 func TestAddressOfARequest(t *testing.T) {
@@ -42,7 +42,7 @@ func TestAddressOfARequest(t *testing.T) {
 	for _, c := range cases {
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.RemoteAddr, r.Header["X-Forwarded-For"] = c.peer, c.forwarded
-		if got := s.address(r); got != c.want {
+		if got := s.clientIP(r); got != c.want {
 			t.Errorf("%s %v: got %s, want %s", c.peer, c.forwarded, got, c.want)
 		}
 	}

@@ -9,10 +9,10 @@ import (
 	"usher/views/ui"
 )
 
-// keepSecret keeps a page whose address holds a token out of caches, and its address out of every Referer: strict-origin sends the
+// protectTokenPage keeps a page whose address holds a token out of caches, and its address out of every Referer: strict-origin sends the
 // origin alone. no-referrer would too, but makes browsers write 'Origin: null' on the page's own form, which is then refused where
 // Sec-Fetch-Site is missing.
-func keepSecret(w http.ResponseWriter) {
+func protectTokenPage(w http.ResponseWriter) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Referrer-Policy", "strict-origin")
 }
@@ -50,7 +50,7 @@ func (s *server) requestRecovery(w http.ResponseWriter, r *http.Request) error {
 
 // showReset asks for the new password. Looking does not spend the link: mail programs look too.
 func (s *server) showReset(w http.ResponseWriter, r *http.Request) error {
-	keepSecret(w)
+	protectTokenPage(w)
 	email, err := s.billing.Recovery.ResetAddress(r.Context(), r.PathValue("token"))
 	if apperr.CodeOf(err) == apperr.CodeNotFound {
 		return s.showSpentLink(w, r)
@@ -76,7 +76,7 @@ func (s *server) showSpentLink(w http.ResponseWriter, r *http.Request) error {
 
 // resetPassword sets the new password and leads to the log-in page: the link alone signs nobody in.
 func (s *server) resetPassword(w http.ResponseWriter, r *http.Request) error {
-	keepSecret(w)
+	protectTokenPage(w)
 	token := r.PathValue("token")
 	err := s.billing.Recovery.ResetPassword(r.Context(), token, r.PostFormValue("password"))
 	if apperr.CodeOf(err) == apperr.CodeNotFound {
@@ -98,7 +98,7 @@ func (s *server) resetPassword(w http.ResponseWriter, r *http.Request) error {
 
 // verifyEmail notes that the address is its owner's.
 func (s *server) verifyEmail(w http.ResponseWriter, r *http.Request) error {
-	keepSecret(w)
+	protectTokenPage(w)
 	err := s.billing.Recovery.VerifyEmail(r.Context(), r.PathValue("token"))
 	props := authviews.LinkPageProps{
 		Layout: s.layout(r, layout.SectionNone), Link: ui.LinkButtonProps{Label: "Go on to the dashboard", Href: "/dashboard"},

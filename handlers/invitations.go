@@ -20,9 +20,9 @@ func (s *server) inviteProps(r *http.Request, o billing.Overview, promised int, 
 		return nil, err
 	}
 	return &organizationviews.InviteFormProps{
-		OrganizationID: accessOf(r).Organization.ID, Email: form.typed.Email, RoleID: form.typed.RoleID, Billable: form.typed.Billable,
+		OrganizationID: accessOf(r).Organization.ID, Email: form.input.Email, RoleID: form.input.RoleID, Billable: form.input.Billable,
 		Roles: roleOptions(roles, accessOf(r)), NextSeat: nextSeat(o, promised),
-		Errors: organizationviews.InviteErrors{Email: form.wrong["email"], RoleID: form.wrong["roleId"], Billable: form.wrong["billable"]},
+		Errors: organizationviews.InviteErrors{Email: form.errors["email"], RoleID: form.errors["roleId"], Billable: form.errors["billable"]},
 	}, nil
 }
 
@@ -56,10 +56,10 @@ func (s *server) invitationRows(invitations []account.Invitation, a account.Acce
 
 // createInvitation invites somebody.
 func (s *server) createInvitation(w http.ResponseWriter, r *http.Request) error {
-	typed := account.NewInvitation{Email: r.PostFormValue("email"), RoleID: r.PostFormValue("roleId"), Billable: ticked(r, "billable")}
+	typed := account.NewInvitation{Email: r.PostFormValue("email"), RoleID: r.PostFormValue("roleId"), Billable: isChecked(r, "billable")}
 	_, err := s.billing.Invitations.Invite(r.Context(), accessOf(r), typed)
 	if wrong := fieldMessages(err); len(wrong) > 0 {
-		traceOf(r).failure = err
+		stateOf(r).err = err
 		return s.membersPage(w, r, http.StatusUnprocessableEntity, inviteForm{typed, wrong})
 	}
 	if err != nil {
@@ -83,7 +83,7 @@ func (s *server) revokeInvitation(w http.ResponseWriter, r *http.Request) error 
 	if err := s.billing.Invitations.Revoke(r.Context(), accessOf(r), r.PathValue("id")); err != nil {
 		return err
 	}
-	s.redirect(w, r, membersTab+"&notice="+noticeRevoked)
+	s.redirect(w, r, membersTab+"&notice="+noticeInvitationRevoked)
 	return nil
 }
 
@@ -108,7 +108,7 @@ func (s *server) acceptInvitation(w http.ResponseWriter, r *http.Request) error 
 
 func (s *server) accept(r *http.Request) (userID string, organization account.Organization, err error) {
 	token := r.PathValue("token")
-	if userID = visitOf(r).userID; userID != "" {
+	if userID = identityOf(r).userID; userID != "" {
 		organization, err = s.billing.Invitations.Accept(r.Context(), token, userID)
 		return userID, organization, err
 	}
@@ -120,7 +120,7 @@ func (s *server) accept(r *http.Request) (userID string, organization account.Or
 
 // welcome signs a new account in and makes the organization the one that is worked in.
 func (s *server) welcome(w http.ResponseWriter, r *http.Request, userID string, organization account.Organization) error {
-	if visitOf(r).signedIn() {
+	if identityOf(r).signedIn() {
 		s.sessions.Put(r.Context(), sessionOrganization, organization.ID)
 	} else if err := s.enter(r.Context(), userID, organization.ID); err != nil {
 		return err
@@ -130,7 +130,7 @@ func (s *server) welcome(w http.ResponseWriter, r *http.Request, userID string, 
 }
 
 func (s *server) refuseAccepting(w http.ResponseWriter, r *http.Request, cause error) error {
-	traceOf(r).failure = cause
+	stateOf(r).err = cause
 	wrong := fieldMessages(cause)
 	status := refusalStatus(cause)
 	if apperr.CodeOf(cause) == apperr.CodeUnauthenticated {
@@ -143,7 +143,7 @@ func (s *server) refuseAccepting(w http.ResponseWriter, r *http.Request, cause e
 
 // invitePage shows the invitation as it stands, with what was typed. One that can't be accepted says so and nothing else.
 func (s *server) invitePage(w http.ResponseWriter, r *http.Request, status int, props authviews.InvitationPageProps) error {
-	keepSecret(w)
+	protectTokenPage(w)
 	props.Layout = s.layout(r, layout.SectionNone)
 	open, err := s.billing.Invitations.Open(r.Context(), r.PathValue("token"))
 	code := apperr.CodeOf(err)
@@ -165,14 +165,14 @@ func (s *server) fillInvitePage(r *http.Request, open account.OpenInvitation, pr
 	props.Email, props.ExpiresAt = open.Email, open.ExpiresAt
 	props.Action = "/invite/" + url.PathEscape(r.PathValue("token"))
 	props.LoginHref = withNext("/login", props.Action)
-	if !visitOf(r).signedIn() {
+	if !identityOf(r).signedIn() {
 		props.State = authviews.InvitationSignup
 		if open.HasAccount {
 			props.State = authviews.InvitationLogin
 		}
 		return nil
 	}
-	viewer, err := s.billing.Users.Get(r.Context(), visitOf(r).userID)
+	viewer, err := s.billing.Users.Get(r.Context(), identityOf(r).userID)
 	if err != nil {
 		return err
 	}

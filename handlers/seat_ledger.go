@@ -17,8 +17,8 @@ func ledgerSearch(r *http.Request) billing.LedgerSearch {
 	return billing.LedgerSearch{Text: query.Get("q"), Direction: billing.SeatDirection(query.Get("seats"))}
 }
 
-// ledgerCSV leads to the same lines as a file.
-func ledgerCSV(search billing.LedgerSearch) string {
+// ledgerCSVPath leads to the same lines as a file.
+func ledgerCSVPath(search billing.LedgerSearch) string {
 	query := url.Values{}
 	if search.Text != "" {
 		query.Set("q", search.Text)
@@ -44,26 +44,26 @@ func (s *server) sendSeatLedger(w http.ResponseWriter, r *http.Request) error {
 	out.UseCRLF = true
 	_ = out.Write([]string{"time", "person", "what happened", "by", "from seats", "to seats", "version", "Stripe request", "invoice", "amount", "currency"})
 	for _, change := range changes {
-		_ = out.Write(ledgerLine(change))
+		_ = out.Write(ledgerRecord(change))
 	}
 	out.Flush()
 	return out.Error()
 }
 
-func ledgerLine(c billing.SeatChange) []string {
+func ledgerRecord(c billing.SeatChange) []string {
 	amount := ""
 	if c.InvoiceNumber != "" {
 		amount = c.Invoiced.Decimal()
 	}
 	return []string{
-		c.At.UTC().Format(time.RFC3339), harmless(c.SubjectName), harmless(c.Reason), harmless(c.ActorName),
+		c.At.UTC().Format(time.RFC3339), escapeFormula(c.SubjectName), escapeFormula(c.Reason), escapeFormula(c.ActorName),
 		strconv.Itoa(c.From), strconv.Itoa(c.To), strconv.FormatInt(c.Version, 10), c.RequestID, c.InvoiceNumber, amount, c.Invoiced.Currency,
 	}
 }
 
-// harmless keeps a spreadsheet from running a name as a formula: what could begin one gets an apostrophe before it
+// escapeFormula keeps a spreadsheet from running a name as a formula: what could begin one gets an apostrophe before it
 // (https://owasp.org/www-community/attacks/CSV_Injection). Spreadsheets skip white space before it, and read the wide forms too.
-func harmless(text string) string {
+func escapeFormula(text string) string {
 	if strings.IndexAny(strings.TrimSpace(text), "=+-@|%＝＋－＠") == 0 || strings.ContainsAny(text, "\t\r\n") {
 		return "'" + text
 	}

@@ -12,17 +12,17 @@ type entitlements struct {
 	Plan           *string         `json:"plan"`
 	Status         *string         `json:"status"`
 	Access         bool            `json:"access"`
-	Seats          entitledSeats   `json:"seats"`
-	Credits        entitledCredits `json:"credits"`
+	Seats          entitlementSeats   `json:"seats"`
+	Credits        entitlementCredits `json:"credits"`
 	Entitlements   []string        `json:"entitlements"`
 }
 
-type entitledSeats struct {
+type entitlementSeats struct {
 	Billed int `json:"billed"`
 	Paid   int `json:"paid"`
 }
 
-type entitledCredits struct {
+type entitlementCredits struct {
 	Balance  int    `json:"balance"`
 	Granted  int    `json:"granted"`
 	ResetsAt *int64 `json:"resetsAt"` // Unix seconds
@@ -39,8 +39,8 @@ func (s *server) getEntitlements(w http.ResponseWriter, r *http.Request) error {
 
 func entitlementsOf(o billing.Overview) entitlements {
 	answer := entitlements{
-		OrganizationID: o.Organization.ID, Access: o.HasAccess, Seats: entitledSeats{Billed: o.Seats.Billable, Paid: o.Seats.Quantity},
-		Credits: entitledCredits{Balance: o.Credits.Balance, Granted: o.Credits.Granted}, Entitlements: []string{},
+		OrganizationID: o.Organization.ID, Access: o.HasAccess, Seats: entitlementSeats{Billed: o.Seats.Billable, Paid: o.Seats.Quantity},
+		Credits: entitlementCredits{Balance: o.Credits.Balance, Granted: o.Credits.Granted}, Entitlements: []string{},
 	}
 	if o.Subscription != nil {
 		status := string(o.Subscription.Status)
@@ -59,26 +59,26 @@ func entitlementsOf(o billing.Overview) entitlements {
 	return answer
 }
 
-// consumeBody is what /api/v1/credits/consume takes.
-type consumeBody struct {
+// consumeRequest is what /api/v1/credits/consume takes.
+type consumeRequest struct {
 	OrganizationID string `json:"organizationId"` // may be left out: the session's
 	Amount         int    `json:"amount"`
 	Reason         string `json:"reason"`
 	IdempotencyKey string `json:"idempotencyKey"`
 }
 
-type consumeAnswer struct {
+type consumeResponse struct {
 	Balance int `json:"balance"`
 }
 
 // consumeCredits takes credits.
 func (s *server) consumeCredits(w http.ResponseWriter, r *http.Request) error {
-	var body consumeBody
+	var body consumeRequest
 	if err := decodeJSON(r, &body); err != nil {
 		return err
 	}
 	if body.OrganizationID != "" {
-		if err := s.requireOwn(r.Context(), visitOf(r), body.OrganizationID); err != nil {
+		if err := s.requireOwn(r.Context(), identityOf(r), body.OrganizationID); err != nil {
 			return err
 		}
 	}
@@ -88,5 +88,5 @@ func (s *server) consumeCredits(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, consumeAnswer{Balance: balance})
+	return writeJSON(w, http.StatusOK, consumeResponse{Balance: balance})
 }

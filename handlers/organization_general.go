@@ -24,7 +24,7 @@ func (s *server) generalPage(w http.ResponseWriter, r *http.Request, status int,
 		return err
 	}
 	props := organizationviews.GeneralPageProps{
-		Layout: s.layout(r, layout.SectionOrganization), Organization: header(r, layout.TabGeneral),
+		Layout: s.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabGeneral),
 		CreatedAt: access.Organization.CreatedAt, People: len(members), YourRole: access.Member.Role.Name, BillingNames: billingNames(members),
 	}
 	if access.CanManageMembers() {
@@ -42,7 +42,7 @@ func (s *server) generalSections(r *http.Request, p *organizationviews.GeneralPa
 		return
 	}
 	organization := access.Organization
-	p.Transfer, p.Deletion = &organizationviews.TransferProps{}, &organizationviews.DeletionProps{Days: int(billing.DeletionUndo.Hours() / 24), At: moment(organization.DeletesAt)}
+	p.Transfer, p.Deletion = &organizationviews.TransferProps{}, &organizationviews.DeletionProps{Days: int(billing.DeletionUndo.Hours() / 24), At: timeOrZero(organization.DeletesAt)}
 	for _, member := range members {
 		if member.UserID != access.User.ID && member.Status == account.MemberActive {
 			p.Transfer.Members = append(p.Transfer.Members, ui.Option{Value: member.ID, Label: member.Name + " (" + member.Email + ")"})
@@ -97,6 +97,6 @@ func (s *server) keepOrganization(w http.ResponseWriter, r *http.Request) error 
 	if err := s.billing.Deletions.Withdraw(r.Context(), accessOf(r)); err != nil {
 		return err
 	}
-	s.redirect(w, r, generalPath+"&notice="+noticeKept)
+	s.redirect(w, r, generalPath+"&notice="+noticeDeletionWithdrawn)
 	return nil
 }

@@ -14,8 +14,8 @@ import (
 )
 
 func TestPricing(t *testing.T) {
-	h := openHouse(t)
-	visitor := h.visitor()
+	h := newTestEnv(t)
+	visitor := h.newBrowser()
 	for _, tt := range []struct{ query, seats, total string }{
 		{"", "5", "for 5 people: $45 per month"},
 		{"?interval=year&seats=3", "3", "for 3 people: $270 per year"},
@@ -28,23 +28,23 @@ func TestPricing(t *testing.T) {
 		{"?seats=many", "5", "from 1 to 10,000"},
 		{"?seats=99999999999999999999", "5", "from 1 to 10,000"},
 	} {
-		got := visitor.get("/pricing" + tt.query).is(http.StatusOK).shows(tt.total)
+		got := visitor.get("/pricing" + tt.query).wantStatus(http.StatusOK).wantText(tt.total)
 		if seats := got.doc().Find("input[name=seats]").AttrOr("value", ""); seats != tt.seats {
 			t.Errorf("%s: %s people", tt.query, seats)
 		}
 	}
-	page := visitor.get("/pricing").shows("2 months free", "Compare in full", "Most chosen")
+	page := visitor.get("/pricing").wantText("2 months free", "Compare in full", "Most chosen")
 	if n := page.doc().Find("form[action='/billing/checkout']").Length(); n != 4 {
 		t.Errorf("%d plans and packs to choose", n)
 	}
 	if page.doc().Find("input[name=organizationId]").Length() != 0 {
 		t.Error("a visitor has an organization")
 	}
-	member := h.signedIn("member").get("/pricing").shows("for 3 people: $27 per month", "An admin or billing admin")
+	member := h.signIn("member").get("/pricing").wantText("for 3 people: $27 per month", "An admin or billing admin")
 	if n := member.doc().Find("form[action='/billing/checkout']").Length(); n != 0 {
 		t.Errorf("who may not buy has %d buttons", n)
 	}
-	own := h.signedIn("admin").get("/pricing").doc().Find("form[action='/billing/checkout'] input[name=organizationId]")
+	own := h.signIn("admin").get("/pricing").doc().Find("form[action='/billing/checkout'] input[name=organizationId]")
 	if own.Length() != 4 || own.AttrOr("value", "") != h.organization.ID {
 		t.Error("the forms do not say which organization they are for")
 	}
@@ -73,8 +73,8 @@ func TestComparisonKnowsWhatPlansBuildOn(t *testing.T) {
 }
 
 func TestOrganizationTabs(t *testing.T) {
-	h := openHouse(t)
-	b := h.signedIn("member")
+	h := newTestEnv(t)
+	b := h.signIn("member")
 	for tab, texts := range map[string][]string{
 		"":         {"Lantern Theatre", "3 people", "Member", "The admin", h.organization.ID},
 		"nonsense": {"3 people"},
@@ -83,7 +83,7 @@ func TestOrganizationTabs(t *testing.T) {
 		"billing":  {"No plan yet", "The admin"},
 		"activity": {"The admin founded the organization", "The member was added"},
 	} {
-		page := b.get("/organization?tab=" + tab).is(http.StatusOK).shows(texts...)
+		page := b.get("/organization?tab=" + tab).wantStatus(http.StatusOK).wantText(texts...)
 		if n := page.doc().Find("main form[method=post]:not([action='/organization/leave']), main button").
 			Not("form[action='/organization/leave'] button, form[role=search] button").Length(); n != 0 {
 			t.Errorf("%s: %d forms or buttons for a member who may change nothing", tab, n)
@@ -95,56 +95,56 @@ func TestOrganizationTabs(t *testing.T) {
 }
 
 func TestSwitchOrganization(t *testing.T) {
-	h := openHouse(t)
-	h.alsoMember("admin", h.elsewhere)
-	b := h.signedIn("admin")
-	b.get("/dashboard").shows("Lantern Theatre")
-	b.post("/organization/switch", url.Values{"organizationId": {h.elsewhere.ID}}).leadsTo("/dashboard")
-	b.get("/dashboard").shows("Elsewhere")
+	h := newTestEnv(t)
+	h.addToOrganization("admin", h.otherOrganization)
+	b := h.signIn("admin")
+	b.get("/dashboard").wantText("Lantern Theatre")
+	b.post("/organization/switch", url.Values{"organizationId": {h.otherOrganization.ID}}).wantRedirect("/dashboard")
+	b.get("/dashboard").wantText("Elsewhere")
 	// A form of the page from before, in another tab.
 	stale := url.Values{"organizationId": {h.organization.ID}, "plan": {"pro"}}
-	b.post("/billing/checkout", stale).is(http.StatusConflict).shows(apperr.MessageOtherOrganization)
+	b.post("/billing/checkout", stale).wantStatus(http.StatusConflict).wantText(apperr.MessageOtherOrganization)
 	b.postJSON("/billing/createCustomerPortal", `{"organizationId":"`+h.organization.ID+`"}`).
-		problem(http.StatusConflict, apperr.CodeConflict, apperr.MessageOtherOrganization)
-	b.post("/organization/switch", url.Values{"organizationId": {"org_made_up"}}).is(http.StatusNotFound)
-	b.get("/dashboard").shows("Elsewhere")
+		wantError(http.StatusConflict, apperr.CodeConflict, apperr.MessageOtherOrganization)
+	b.post("/organization/switch", url.Values{"organizationId": {"org_made_up"}}).wantStatus(http.StatusNotFound)
+	b.get("/dashboard").wantText("Elsewhere")
 }
 
 func TestWhoeverIsRemovedIsOutAtOnce(t *testing.T) {
-	h := openHouse(t)
-	b := h.signedIn("member")
-	b.get("/dashboard").is(http.StatusOK)
+	h := newTestEnv(t)
+	b := h.signIn("member")
+	b.get("/dashboard").wantStatus(http.StatusOK)
 	if _, err := h.store.DB().ExecContext(t.Context(), `delete from organization_members where user_id = $1`, h.users["member"].ID); err != nil {
 		t.Fatal(err)
 	}
-	b.get("/dashboard").is(http.StatusNotFound).shows("You are not in any organization any more.")
-	b.get("/billing/getSummary").problem(http.StatusNotFound, apperr.CodeNotFound, errNoOrganization.message)
-	b.get("/pricing").is(http.StatusOK)
-	b.post("/logout", nil).is(http.StatusSeeOther)
+	b.get("/dashboard").wantStatus(http.StatusNotFound).wantText("You are not in any organization any more.")
+	b.get("/billing/getSummary").wantError(http.StatusNotFound, apperr.CodeNotFound, errNoOrganization.message)
+	b.get("/pricing").wantStatus(http.StatusOK)
+	b.post("/logout", nil).wantStatus(http.StatusSeeOther)
 }
 
 func TestSeatPanel(t *testing.T) {
-	h := openHouse(t)
-	b := h.signedIn("admin")
-	page := b.get("/organization/seats").is(http.StatusOK).shows("Nothing to sync")
+	h := newTestEnv(t)
+	b := h.signIn("admin")
+	page := b.get("/organization/seats").wantStatus(http.StatusOK).wantText("Nothing to sync")
 	if page.doc().Find("html body #seat-panel").Length() != 1 || page.doc().Find("title").Length() != 1 {
 		t.Error("the page is no page")
 	}
-	panel := b.get("/organization/seats", "HX-Request", "true").is(http.StatusOK)
+	panel := b.get("/organization/seats", "HX-Request", "true").wantStatus(http.StatusOK)
 	if !strings.HasPrefix(strings.TrimSpace(panel.body), `<section id="seat-panel"`) {
 		t.Errorf("the fragment is not the panel alone: %.80s", panel.body)
 	}
-	b.post("/organization/seats/retry", nil).leadsTo("/organization/seats")
-	b.post("/organization/seats/retry", nil, "HX-Request", "true").is(http.StatusOK)
-	got := h.visitor().get("/organization/seats", "HX-Request", "true", "HX-Current-URL", h.url+"/organization?tab=billing")
-	if to := got.is(http.StatusOK).header.Get("HX-Redirect"); to != "/login?next=%2Forganization%3Ftab%3Dbilling" {
+	b.post("/organization/seats/retry", nil).wantRedirect("/organization/seats")
+	b.post("/organization/seats/retry", nil, "HX-Request", "true").wantStatus(http.StatusOK)
+	got := h.newBrowser().get("/organization/seats", "HX-Request", "true", "HX-Current-URL", h.url+"/organization?tab=billing")
+	if to := got.wantStatus(http.StatusOK).header.Get("HX-Redirect"); to != "/login?next=%2Forganization%3Ftab%3Dbilling" {
 		t.Errorf("a fragment for nobody leads to %q", to)
 	}
-	got = h.visitor().get("/organization/seats", "HX-Request", "true", "HX-Current-URL", "https://evil.example//evil.example/")
+	got = h.newBrowser().get("/organization/seats", "HX-Request", "true", "HX-Current-URL", "https://evil.example//evil.example/")
 	if to := got.header.Get("HX-Redirect"); to != "/login" {
 		t.Errorf("leads to %q", to)
 	}
-	refused := h.signedIn("member").post("/organization/seats/retry", nil, "HX-Request", "true").is(http.StatusForbidden)
+	refused := h.signIn("member").post("/organization/seats/retry", nil, "HX-Request", "true").wantStatus(http.StatusForbidden)
 	if strings.Contains(refused.body, "<") || strings.TrimSpace(refused.body) != apperr.MessageBillingAccess {
 		t.Errorf("an error for htmx: %s", refused.body)
 	}
@@ -194,7 +194,7 @@ func TestMembersPager(t *testing.T) {
 		{"x", 250, 0, 100, "", "/organization?page=2&tab=members"},
 	} {
 		r, _ := http.NewRequest(get, "/organization?tab=members&page="+tt.page, http.NoBody)
-		from, to, pager := pageOf(r, tt.total, membersPerPage)
+		from, to, pager := paginate(r, tt.total, membersPerPage)
 		if from != tt.from || to != tt.to || pager.PreviousHref != tt.previous || pager.NextHref != tt.next {
 			t.Errorf("page %q of %d: %d to %d, %+v", tt.page, tt.total, from, to, pager)
 		}

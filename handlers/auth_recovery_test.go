@@ -1,0 +1,140 @@
+package handlers
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/PuerkitoBio/goquery"
+)
+
+// mailedLink finds the first link to path in the newest mail to somebody, on the page that shows mail.
+func (b *browser) mailedLink(to, path string) string {
+	b.t.Helper()
+	page := b.get("/dev/mail").wantStatus(http.StatusOK)
+	link := ""
+	page.doc().Find("main article").EachWithBreak(func(_ int, article *goquery.Selection) bool {
+		if strings.TrimSpace(article.Find(".recipient").Text()) != to {
+			return true
+		}
+		article.Find("a").EachWithBreak(func(_ int, a *goquery.Selection) bool {
+			if strings.Contains(a.AttrOr("href", ""), path) {
+				link = a.AttrOr("href", "")
+			}
+			return link == ""
+		})
+		return link == ""
+	})
+	if link == "" {
+		b.t.Fatalf("no link to %s in a mail to %s: %s", path, to, page.text("main"))
+	}
+	return link
+}
+
+func TestForgottenPassword(t *testing.T) {
+	h := newTestEnv(t)
+	elsewhere, stranger := h.signIn("member"), h.signIn("stranger")
+	elsewhere.get("/dashboard").wantStatus(http.StatusOK)
+
+	b := h.newBrowser()
+	logIn := b.get("/login").wantStatus(http.StatusOK)
+	if logIn.doc().Find("main a[href='/forgot']").Length() != 1 {
+		t.Fatal("the log-in page does not lead to /forgot")
+	}
+	asked := b.submit(b.get("/forgot").wantStatus(http.StatusOK), "main form", url.Values{"email": {strings.ToUpper(email("member"))}})
+	b.follow(asked.wantRedirect("/forgot?sent=true")).wantStatus(http.StatusOK).wantText("Look into your inbox.")
+
+	link := b.mailedLink(email("member"), "/reset/")
+	form := b.get(link).wantStatus(http.StatusOK).wantText("Choose a new password", email("member"))
+	checkTokenPage(t, form)
+	const fresh = "a new pair of glasses"
+	short := b.submit(form, "main form", url.Values{"password": {"short"}}).wantStatus(http.StatusUnprocessableEntity)
+	checkTokenPage(t, short)
+	if short.doc().Find("input[name=password]").AttrOr("aria-invalid", "") != "true" {
+		t.Error("the message is not beside the field")
+	}
+	set := b.submit(short, "main form", url.Values{"password": {fresh}}).wantRedirect("/login?notice=password-set")
+	checkTokenPage(t, set)
+
+	elsewhere.get("/dashboard").wantRedirect("/login?next=%2Fdashboard") // whoever was signed in with the old one is out
+	stranger.get("/dashboard").wantStatus(http.StatusOK)
+	signIn := b.follow(set).wantStatus(http.StatusOK).wantText("Your new password is set.")
+	b.post("/login", url.Values{"email": {email("member")}, "password": {testPassword}}).wantStatus(http.StatusUnprocessableEntity)
+	b.submit(signIn, "main form", url.Values{"email": {email("member")}, "password": {fresh}}).wantRedirect("/dashboard")
+
+	spent := h.newBrowser().get(link).wantStatus(http.StatusNotFound).wantText("This link does not work any more")
+	checkTokenPage(t, spent)
+	b.post(link, url.Values{"password": {"yet another one"}}).wantStatus(http.StatusNotFound)
+	if token := link[strings.LastIndex(link, "/")+1:]; strings.Contains(h.log.String(), token) {
+		t.Error("the token stands in the log")
+	}
+}
+
+func checkTokenPage(t *testing.T, a response) {
+	t.Helper()
+	if a.header.Get("Cache-Control") != "no-store" || a.header.Get("Referrer-Policy") != "strict-origin" {
+		t.Errorf("%s: caching %q, referrer %q", a.request, a.header.Values("Cache-Control"), a.header.Values("Referrer-Policy"))
+	}
+}
+
+// Who asks does not learn whether there is an account: answers for known and unknown addresses are the same to the byte.
+func TestForgotAnswersAlike(t *testing.T) {
+	h := newTestEnv(t)
+	var bodies []string
+	for _, address := range []string{email("member"), "nobody@example.com"} {
+		b := h.newBrowser()
+		asked := b.post("/forgot", url.Values{"email": {address}}).wantRedirect("/forgot?sent=true")
+		if len(asked.header.Values("Set-Cookie")) > 0 {
+			t.Error("asking leaves a cookie")
+		}
+		bodies = append(bodies, asked.body+b.follow(asked).wantStatus(http.StatusOK).body)
+	}
+	if bodies[0] != bodies[1] {
+		t.Errorf("the answers differ:\n%s\n%s", bodies[0], bodies[1])
+	}
+	if page := h.newBrowser().get("/dev/mail"); strings.Contains(page.body, "nobody@example.com") {
+		t.Error("a stranger's address was mailed")
+	}
+	wrong := h.newBrowser().post("/forgot", url.Values{"email": {"no address"}}).wantStatus(http.StatusUnprocessableEntity)
+	if field := wrong.doc().Find("input[name=email]"); field.AttrOr("aria-invalid", "") != "true" || field.AttrOr("value", "") != "no address" {
+		t.Error("the value or the message is lost")
+	}
+}
+
+func TestSignUpMailsALinkToConfirmTheAddress(t *testing.T) {
+	h := newTestEnv(t)
+	b := h.newBrowser()
+	b.post("/signup", newPerson("noa@example.com")).wantRedirect("/dashboard")
+	link := b.mailedLink("noa@example.com", "/verify/")
+	for range 2 {
+		got := h.newBrowser().get(link).wantStatus(http.StatusOK).wantText("Your address is confirmed")
+		checkTokenPage(t, got)
+	}
+	if n := h.count(`select count(*) from users where email = 'noa@example.com' and email_verified_at is not null`); n != 1 {
+		t.Error("not confirmed")
+	}
+	checkTokenPage(t, h.newBrowser().get("/verify/made-up").wantStatus(http.StatusNotFound).wantText("This link does not work any more"))
+	h.newBrowser().get("/reset/" + link[strings.LastIndex(link, "/")+1:]).wantStatus(http.StatusNotFound) // it is good for one thing
+}
+
+func TestMailPage(t *testing.T) {
+	h := newTestEnv(t)
+	b := h.newBrowser()
+	b.post("/signup", newPerson("noa@example.com")).wantStatus(http.StatusSeeOther)
+	page := h.newBrowser().get("/dev/mail").wantStatus(http.StatusOK)
+	checkTokenPage(t, page)
+	if first := page.doc().Find("main article").First(); strings.TrimSpace(first.Find(".recipient").Text()) != "noa@example.com" {
+		t.Errorf("the newest is not the first: %s", first.Text())
+	}
+	for name, change := range map[string]func(*Options){
+		"production":       func(o *Options) { o.MailPage = true },
+		"with a mail host": func(o *Options) { o.Development = true },
+	} {
+		for _, rt := range newTestServer(t, change).routes() {
+			if rt.pattern == "/dev/mail" {
+				t.Errorf("%s: mail is shown", name)
+			}
+		}
+	}
+}

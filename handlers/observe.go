@@ -1,0 +1,197 @@
+package handlers
+
+import (
+	"encoding/hex"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"strings"
+)
+
+// observe gives the request its id, and logs it once with what became of it. Neither paths nor queries are logged: they can carry
+// tokenAttempts and session ids. The route's pattern says enough.
+func (s *server) observe(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		started := s.now()
+		state := &requestState{requestID: s.newRequestID(), response: page}
+		w.Header().Set("X-Request-Id", state.requestID)
+		recorder := &statusRecorder{ResponseWriter: w}
+		defer func() {
+			took := s.now().Sub(started)
+			s.metrics.observe(r.Method, state.route, recorder.status, took)
+			s.logRequest(r, state, recorder, took.Microseconds())
+		}()
+		next.ServeHTTP(recorder, r.WithContext(withRequestState(r.Context(), state)))
+	})
+}
+
+func (s *server) newRequestID() string {
+	var random [8]byte
+	if _, err := io.ReadFull(s.rand, random[:]); err != nil {
+		panic("handlers: no randomness: " + err.Error()) // crypto/rand never fails; a broken injected reader is a broken test
+	}
+	return "req_" + hex.EncodeToString(random[:])
+}
+
+func (s *server) logRequest(r *http.Request, t *requestState, recorder *statusRecorder, microseconds int64) {
+	attrs := []slog.Attr{
+		slog.String("id", t.requestID), slog.String("method", r.Method), slog.String("route", t.route),
+		slog.Int("status", recorder.status), slog.Int64("bytes", recorder.bytes), slog.Int64("us", microseconds),
+	}
+	if t.identity.userID != "" {
+		attrs = append(attrs, slog.String("user", t.identity.userID), slog.String("org", t.identity.access.Organization.ID))
+	}
+	if t.err != nil {
+		attrs = append(attrs, slog.String("err", t.err.Error()))
+	}
+	s.log.LogAttrs(r.Context(), logLevel(r, t, recorder.status), "request", attrs...)
+}
+
+// logLevel makes an error only of what somebody here should mend: not of a client that went away, nor of one that asked for too much.
+// Files and probes would drown the rest.
+func logLevel(r *http.Request, t *requestState, status int) slog.Level {
+	switch {
+	case status < http.StatusBadRequest && r.Method == http.MethodGet && (t.response == asset || t.response == stateless):
+		return slog.LevelDebug
+	case status < http.StatusBadRequest && t.err != nil: // answered all the same, by what was known
+		return slog.LevelWarn
+	case status < http.StatusInternalServerError || r.Context().Err() != nil:
+		return slog.LevelInfo
+	case status == http.StatusBadGateway || status == http.StatusServiceUnavailable:
+		return slog.LevelWarn
+	}
+	return slog.LevelError
+}
+
+// statusRecorder remembers what was sent, for the log.
+type statusRecorder struct {
+	http.ResponseWriter
+	status int // 0: nothing was sent
+	bytes  int64
+}
+
+// WriteHeader notes the first final status.
+func (w *statusRecorder) WriteHeader(status int) {
+	if w.status == 0 {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write counts.
+func (w *statusRecorder) Write(p []byte) (int, error) {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+	n, err := w.ResponseWriter.Write(p)
+	w.bytes += int64(n)
+	return n, err
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *statusRecorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// recoverPanics turns a panic into the error page, or cuts the connection where an answer has begun.
+func (s *server) recoverPanics(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			cause := recover()
+			if cause == nil {
+				return
+			}
+			if recorder, ok := w.(*statusRecorder); cause == http.ErrAbortHandler || (ok && recorder.status != 0) {
+				panic(http.ErrAbortHandler)
+			}
+			s.log.ErrorContext(r.Context(), "panic", "id", stateOf(r).requestID, "panic", fmt.Sprint(cause), "stack", string(debug.Stack()))
+			s.answerPanic(w, r, cause)
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (s *server) answerPanic(w http.ResponseWriter, r *http.Request, cause any) {
+	out := newBufferedResponse()
+	s.fail(out, r, fmt.Errorf("panic: %v", cause))
+	out.send(w)
+}
+
+// secure sends the security headers with every answer, errors and assets included.
+func (s *server) addSecurityHeaders(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		header := w.Header()
+		for name, value := range s.headers {
+			header.Set(name, value)
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// stripeOrigins are where Stripe's hosted pages live. Browsers hold form-action against the redirect after a POST too, so that it has
+// to name where Checkout and the portal are.
+var stripeOrigins = []string{"https://checkout.stripe.com", "https://billing.stripe.com"}
+
+func securityHeaders(base *url.URL, checkoutOrigins []string) map[string]string {
+	actions := append([]string{"'self'"}, stripeOrigins...)
+	for _, origin := range checkoutOrigins {
+		if own, ok := originOf(origin); ok {
+			actions = append(actions, own)
+		}
+	}
+	headers := map[string]string{
+		"Content-Security-Policy": "default-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; form-action " +
+			strings.Join(actions, " "),
+		"X-Content-Type-Options": "nosniff",
+		// Own pages may see where one came from (a POST's Origin would be null under no-referrer); Stripe and others see nothing.
+		"Referrer-Policy":            "same-origin",
+		"Cross-Origin-Opener-Policy": "same-origin",
+		"Permissions-Policy":         "camera=(), geolocation=(), microphone=()",
+	}
+	if base.Scheme == "https" {
+		headers["Strict-Transport-Security"] = "max-age=31536000"
+	}
+	return headers
+}
+
+// originOf reduces a URL to its origin. What is no http origin is left out: a policy must not be written from it.
+func originOf(raw string) (string, bool) {
+	u, err := url.Parse(raw)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || strings.ContainsAny(u.Host, " ;,'\"") {
+		return "", false
+	}
+	return u.Scheme + "://" + u.Host, true
+}
+
+// newCrossOriginProtection refuses what another site's page makes a browser send. The public origin is trusted by name because a proxy
+// may change the Host header that it would else be compared with.
+func newCrossOriginProtection(base *url.URL) *http.CrossOriginProtection {
+	protection := http.NewCrossOriginProtection()
+	if err := protection.AddTrustedOrigin(base.Scheme + "://" + base.Host); err != nil {
+		panic("handlers: base URL: " + err.Error()) // the configuration has checked it
+	}
+	return protection
+}
+
+// canonicalLoopbackURL returns where a request under another name of this machine belongs: cookies hold for one name only.
+func (s *server) canonicalLoopbackURL(r *http.Request) (string, bool) {
+	host := hostName(r.Host)
+	if !s.development || host == s.baseURL.Hostname() || !isLoopback(host) || !isLoopback(s.baseURL.Hostname()) {
+		return "", false
+	}
+	return s.baseURL.Scheme + "://" + s.baseURL.Host + r.URL.RequestURI(), true
+}
+
+func hostName(hostPort string) string {
+	if host, _, err := net.SplitHostPort(hostPort); err == nil {
+		return host
+	}
+	return strings.Trim(hostPort, "[]")
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}

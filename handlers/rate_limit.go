@@ -1,0 +1,88 @@
+package handlers
+
+import (
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+	"time"
+
+	"usher/billing/account"
+)
+
+// rateLimit bounds a route: how often, and for whom it is counted.
+type rateLimit struct {
+	account.Limit
+	key func(*server, *http.Request) string
+}
+
+// The limits of the routes that cost something or that are guessed at: whoever tries passwords, makes accounts or has mail sent. Addresses
+// have room for an office behind one; names have not.
+var (
+	logInsByIP = rateLimit{account.Limit{Name: "log-in by address", Max: 100, Per: 15 * time.Minute}, (*server).clientIP}
+	logInsByEmail   = rateLimit{account.Limit{Name: "log-in by e-mail", Max: 10, Per: 15 * time.Minute}, emailKey}
+	signUps        = rateLimit{account.Limit{Name: "sign-up", Max: 30, Per: time.Hour}, (*server).clientIP}
+	passwordResets     = rateLimit{account.Limit{Name: "recovery", Max: 30, Per: time.Hour}, (*server).clientIP}
+	tokenAttempts         = rateLimit{account.Limit{Name: "token", Max: 60, Per: 15 * time.Minute}, (*server).clientIP}
+	checkoutStarts      = rateLimit{account.Limit{Name: "checkout", Max: 60, Per: time.Hour}, organizationKey}
+	portalSessions        = rateLimit{account.Limit{Name: "portal", Max: 120, Per: time.Hour}, organizationKey}
+	seatRetries    = rateLimit{account.Limit{Name: "seat retry", Max: 60, Per: 15 * time.Minute}, organizationKey}
+	newInvitations    = rateLimit{account.Limit{Name: "invitation", Max: 200, Per: time.Hour}, organizationKey}
+)
+
+func emailKey(_ *server, r *http.Request) string {
+	return strings.ToLower(strings.TrimSpace(r.PostFormValue("email")))
+}
+
+func organizationKey(s *server, r *http.Request) string {
+	if v := identityOf(r); v.isMember() {
+		return v.access.Organization.ID
+	}
+	return s.clientIP(r)
+}
+
+// limitRate refuses what is tried too often, where limits are on.
+func (s *server) limitRate(rt route, next handlerFunc) handlerFunc {
+	if !s.rateLimits || len(rt.limits) == 0 {
+		return next
+	}
+	return func(w http.ResponseWriter, r *http.Request) error {
+		for _, l := range rt.limits {
+			if err := s.billing.RateLimits.Allow(r.Context(), l.Limit, l.key(s, r)); err != nil {
+				return err
+			}
+		}
+		return next(w, r)
+	}
+}
+
+// clientIP is where a request comes from: the peer, or, as long as that is a proxy of ours, whom it names in X-Forwarded-For. What lies
+// before the last stranger anybody can have written.
+func (s *server) clientIP(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	forwarded := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(forwarded) - 1; i >= 0 && s.isTrustedProxy(host); i-- {
+		named := strings.TrimSpace(forwarded[i])
+		if _, err := netip.ParseAddr(named); err != nil {
+			break
+		}
+		host = named
+	}
+	return host
+}
+
+func (s *server) isTrustedProxy(host string) bool {
+	address, err := netip.ParseAddr(host)
+	if err != nil {
+		return false
+	}
+	for _, network := range s.trustedProxies {
+		if network.Contains(address.Unmap()) {
+			return true
+		}
+	}
+	return false
+}
