@@ -16,14 +16,6 @@ import (
 // eventsPerPage bounds how long a page of the inbox gets.
 const eventsPerPage = 50
 
-// redirectTo leads elsewhere.
-func redirectTo(path string) handlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		http.Redirect(w, r, path, http.StatusSeeOther)
-		return nil
-	}
-}
-
 // showEvents lists the inbox of Stripe's events.
 func (s *server) showEvents(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()

@@ -8,13 +8,13 @@ import (
 
 // entitlements is the answer of /api/v1/entitlements.
 type entitlements struct {
-	OrganizationID string          `json:"organizationId"`
-	Plan           *string         `json:"plan"`
-	Status         *string         `json:"status"`
-	Access         bool            `json:"access"`
+	OrganizationID string             `json:"organizationId"`
+	Plan           *string            `json:"plan"`
+	Status         *string            `json:"status"`
+	Access         bool               `json:"access"`
 	Seats          entitlementSeats   `json:"seats"`
 	Credits        entitlementCredits `json:"credits"`
-	Entitlements   []string        `json:"entitlements"`
+	Entitlements   []string           `json:"entitlements"`
 }
 
 type entitlementSeats struct {

@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/url"
 
@@ -98,15 +97,6 @@ func (s *server) logIn(w http.ResponseWriter, r *http.Request) error {
 	return s.leadOn(w, r, next)
 }
 
-// firstOrganization returns the id of the user's oldest membership, and nothing where they have none.
-func (s *server) firstOrganization(ctx context.Context, userID string) (string, error) {
-	organizations, err := s.billing.Organizations.OfUser(ctx, userID)
-	if err != nil || len(organizations) == 0 {
-		return "", err
-	}
-	return organizations[0].ID, nil
-}
-
 // logOut ends the session at once, here and in the browser.
 func (s *server) logOut(w http.ResponseWriter, r *http.Request) error {
 	if err := s.sessions.Destroy(r.Context()); err != nil {
@@ -192,30 +182,4 @@ func nextOrDashboard(next string) string {
 		return "/dashboard"
 	}
 	return next
-}
-
-// fieldMessages collects what is wrong with which field, from all errors that were joined.
-func fieldMessages(err error) map[string]string {
-	messages := map[string]string{}
-	collectFieldMessages(err, messages)
-	return messages
-}
-
-func collectFieldMessages(err error, messages map[string]string) {
-	var found *apperr.Error
-	switch wrapped := err.(type) {
-	case nil:
-	case interface{ Unwrap() []error }:
-		for _, part := range wrapped.Unwrap() {
-			collectFieldMessages(part, messages)
-		}
-	case *apperr.Error:
-		if wrapped.Field != "" {
-			messages[wrapped.Field] = wrapped.Message
-		}
-	default:
-		if errors.As(err, &found) {
-			collectFieldMessages(errors.Unwrap(err), messages)
-		}
-	}
 }

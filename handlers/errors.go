@@ -40,7 +40,7 @@ func (e *httpError) withCause(err error) *httpError {
 var (
 	errSignedOut      = &httpError{status: http.StatusUnauthorized, code: apperr.CodeUnauthenticated, message: "Please sign in first."}
 	errNoOrganization = &httpError{status: http.StatusNotFound, code: apperr.CodeNotFound, message: "You are not in any organization any more. Ask an admin of yours to invite you again."}
-	errPageNotFound         = &httpError{status: http.StatusNotFound, code: apperr.CodeNotFound, message: "There is nothing at this address."}
+	errPageNotFound   = &httpError{status: http.StatusNotFound, code: apperr.CodeNotFound, message: "There is nothing at this address."}
 	errMethod         = &httpError{status: http.StatusMethodNotAllowed, code: "method_not_allowed", message: "This address can't be used in this way."}
 	errCrossOrigin    = &httpError{status: http.StatusForbidden, code: apperr.CodeForbidden, message: "This request came from another site, so nothing was done."}
 	errTooLarge       = &httpError{status: http.StatusRequestEntityTooLarge, code: "too_large", message: "That is more than can be taken at once."}
@@ -50,7 +50,7 @@ var (
 	errText           = &httpError{status: http.StatusBadRequest, code: apperr.CodeInvalid, message: "The request holds characters that can't be stored."}
 	errMetricsToken   = &httpError{status: http.StatusUnauthorized, code: apperr.CodeUnauthenticated, message: "Send the METRICS_TOKEN as Authorization: Bearer."}
 	errNotReady       = &httpError{status: http.StatusServiceUnavailable, code: "unavailable", message: "Not ready."}
-	errNoPolicy     = errors.New("the route does not say what it needs")
+	errNoPolicy       = errors.New("the route does not say what it needs")
 )
 
 // statuses says what HTTP calls a code.

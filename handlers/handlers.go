@@ -115,7 +115,9 @@ func newServer(o Options) *server {
 	return s
 }
 
-func (s *server) handler() http.Handler { return s.observe(s.recoverPanics(s.addSecurityHeaders(s.mux()))) }
+func (s *server) handler() http.Handler {
+	return s.observe(s.recoverPanics(s.addSecurityHeaders(s.mux())))
+}
 
 func (s *server) fillDefaults() {
 	if s.now == nil {

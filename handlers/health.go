@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"usher/static"
-	"usher/views/gallery"
 )
 
 // healthResponse is the answer of /healthz and /readyz.
@@ -37,11 +36,5 @@ func (s *server) showReadiness(w http.ResponseWriter, r *http.Request) error {
 // sendAsset sends a file that a page asked for.
 func (s *server) sendAsset(w http.ResponseWriter, r *http.Request) error {
 	static.Handler().ServeHTTP(w, r)
-	return nil
-}
-
-// showGallery shows every component in every state, with made-up data.
-func showGallery(w http.ResponseWriter, r *http.Request) error {
-	gallery.Handler().ServeHTTP(w, r)
 	return nil
 }

@@ -5,54 +5,11 @@ import (
 	"net/url"
 	"strings"
 
-	"usher/billing"
 	"usher/billing/account"
 	"usher/billing/apperr"
 	authviews "usher/views/auth"
 	"usher/views/layout"
-	organizationviews "usher/views/organization"
 )
-
-// inviteProps is the form above the members.
-func (s *server) inviteProps(r *http.Request, o billing.Overview, promised int, form inviteForm) (*organizationviews.InviteFormProps, error) {
-	roles, err := s.billing.Roles.List(r.Context(), accessOf(r))
-	if err != nil {
-		return nil, err
-	}
-	return &organizationviews.InviteFormProps{
-		OrganizationID: accessOf(r).Organization.ID, Email: form.input.Email, RoleID: form.input.RoleID, Billable: form.input.Billable,
-		Roles: roleOptions(roles, accessOf(r)), NextSeat: nextSeat(o, promised),
-		Errors: organizationviews.InviteErrors{Email: form.errors["email"], RoleID: form.errors["roleId"], Billable: form.errors["billable"]},
-	}, nil
-}
-
-// promised counts the seats that are kept for those who are invited.
-func (s *server) promised(invitations []account.Invitation) int {
-	n := 0
-	for _, invitation := range invitations {
-		if invitation.Billable && !invitation.Expired(s.now()) {
-			n++
-		}
-	}
-	return n
-}
-
-func (s *server) invitationRows(invitations []account.Invitation, a account.Access) []organizationviews.InvitationRow {
-	rows := make([]organizationviews.InvitationRow, 0, len(invitations))
-	for _, i := range invitations {
-		row := organizationviews.InvitationRow{
-			ID: i.ID, Email: i.Email, Role: i.Role.Name, Billable: i.Billable, By: i.Inviter.Name, ExpiresAt: i.ExpiresAt, Fixed: !a.Covers(i.Role),
-		}
-		switch {
-		case i.Expired(s.now()):
-			row.Lapsed = "It has expired."
-		case !i.Backed():
-			row.Lapsed = "Who sent it may not invite now."
-		}
-		rows = append(rows, row)
-	}
-	return rows
-}
 
 // createInvitation invites somebody.
 func (s *server) createInvitation(w http.ResponseWriter, r *http.Request) error {

@@ -1,17 +1,11 @@
 package handlers
 
 import (
-	"errors"
 	"net/http"
-	"slices"
-	"strings"
 
-	"usher/billing"
 	"usher/billing/account"
-	"usher/billing/apperr"
 	"usher/views/layout"
 	organizationviews "usher/views/organization"
-	"usher/views/ui"
 )
 
 const (
@@ -21,12 +15,6 @@ const (
 
 func (s *server) showMembers(w http.ResponseWriter, r *http.Request) error {
 	return s.membersPage(w, r, http.StatusOK, inviteForm{account.NewInvitation{RoleID: account.RoleMember, Billable: true}, nil})
-}
-
-// inviteForm is what was typed into the form above the members, and what is wrong with it.
-type inviteForm struct {
-	input account.NewInvitation
-	errors map[string]string
 }
 
 func (s *server) membersPage(w http.ResponseWriter, r *http.Request, status int, form inviteForm) error {
@@ -99,48 +87,6 @@ func memberRow(m account.Member, v identity) organizationviews.MemberRow {
 	}
 }
 
-// seatPrice writes what a billed person costs, where the plan counts people.
-func seatPrice(o billing.Overview) string {
-	if o.Plan == nil || !o.Plan.PerSeat || o.Subscription.Status.Ended() {
-		return ""
-	}
-	return o.Price.Amount.FormatShort() + " / " + string(o.Price.Interval)
-}
-
-// nextSeat says what one more billed person means; promised seats are kept for those who are invited.
-func nextSeat(o billing.Overview, promised int) organizationviews.NextSeat {
-	if o.Plan == nil || o.Subscription.Status.Ended() {
-		return organizationviews.NextSeat{}
-	}
-	next := organizationviews.NextSeat{Plan: o.Plan.Name, PerSeat: o.Plan.PerSeat, Price: o.Price.Amount, Interval: o.Price.Interval}
-	taken := o.Seats.Billable + promised
-	if o.Plan.SeatMaximum > 0 && taken >= o.Plan.SeatMaximum {
-		next.Full = o.Plan.SeatMaximum
-	}
-	if o.Plan.PerSeat {
-		next.Free = max(0, o.Plan.Quantity(o.Seats.Billable)-taken)
-	}
-	return next
-}
-
-// roleOptions lists the roles; those that may do more than the viewer's are shown and not to be had.
-func roleOptions(roles []account.Role, a account.Access) []ui.Option {
-	options := make([]ui.Option, 0, len(roles))
-	for _, role := range roles {
-		options = append(options, ui.Option{Value: role.ID, Label: role.Name, Disabled: !a.Covers(role)})
-	}
-	// The one that fits most people stands first, and is what a browser picks where nothing is chosen.
-	slices.SortStableFunc(options, func(a, b ui.Option) int { return roleOrder(a) - roleOrder(b) })
-	return options
-}
-
-func roleOrder(o ui.Option) int {
-	if o.Value == account.RoleMember {
-		return 0
-	}
-	return 1
-}
-
 // showMember shows a member's page: what can be changed about them, and why they are billed.
 func (s *server) showMember(w http.ResponseWriter, r *http.Request) error {
 	member, err := s.billing.Members.Get(r.Context(), accessOf(r), r.PathValue("id"))
@@ -203,35 +149,6 @@ func memberChange(r *http.Request) account.MemberChange {
 	return change
 }
 
-// isChecked reads a box: browsers send on, other callers true, 1 or yes.
-func isChecked(r *http.Request, name string) bool {
-	switch strings.ToLower(r.PostFormValue(name)) {
-	case "on", "true", "1", "yes":
-		return true
-	}
-	return false
-}
-
-// isRefusal tells whether an error is a rule's no to a form, which comes back with what was typed.
-func isRefusal(err error) bool {
-	var refusal *apperr.Error
-	if !errors.As(err, &refusal) || errors.Is(err, apperr.ErrNotFound) {
-		return false
-	}
-	return refusal.Code == apperr.CodeUnprocessable || refusal.Code == apperr.CodeConflict || refusal.Field != ""
-}
-
-// refusalStatus is 422 for what was typed and stays what it is for the state of things.
-func refusalStatus(err error) int { return problemOf(err).status }
-
-// formMessage is what stands above a form: a refusal that is about none of its fields.
-func formMessage(err error) string {
-	if len(fieldMessages(err)) > 0 {
-		return ""
-	}
-	return apperr.MessageOf(err)
-}
-
 // refuseMember shows the member's page with what was typed and why it can't be.
 func (s *server) refuseMember(w http.ResponseWriter, r *http.Request, change account.MemberChange, cause error) error {
 	stateOf(r).err = cause
@@ -264,23 +181,5 @@ func (s *server) removeMember(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	s.redirect(w, r, membersTab+"&notice="+noticeMemberRemoved)
-	return nil
-}
-
-// leaveOrganization takes the viewer out of the organization they work in, and leads to the next one they are in.
-func (s *server) leaveOrganization(w http.ResponseWriter, r *http.Request) error {
-	if err := s.billing.Members.Leave(r.Context(), accessOf(r)); err != nil {
-		return err
-	}
-	next, err := s.firstOrganization(r.Context(), identityOf(r).userID)
-	if err != nil {
-		return err
-	}
-	s.sessions.Put(r.Context(), sessionOrganization, next)
-	if next == "" {
-		s.redirect(w, r, "/pricing?notice="+noticeLeft)
-		return nil
-	}
-	s.redirect(w, r, "/dashboard?notice="+noticeLeft)
 	return nil
 }

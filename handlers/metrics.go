@@ -63,12 +63,12 @@ const backlogTimeout = 5 * time.Second
 
 // The gauges of the backlog.
 var (
-	eventsGauge = prometheus.NewDesc("usher_events", "Events of Stripe that are not settled, by outcome.", []string{"outcome"}, nil)
+	eventsGauge      = prometheus.NewDesc("usher_events", "Events of Stripe that are not settled, by outcome.", []string{"outcome"}, nil)
 	oldestEventGauge = prometheus.NewDesc("usher_events_oldest_pending_timestamp_seconds", "When the oldest pending event was received; 0: none is pending.", nil, nil)
-	seatsGauge  = prometheus.NewDesc("usher_seat_syncs", "Organizations whose seats Stripe is to be told, or whose last attempt failed.", []string{"state"}, nil)
-	duplicatesGauge   = prometheus.NewDesc("usher_surplus_subscriptions_failed", "Second subscriptions that could not be ended and refunded.", nil, nil)
-	mailsGauge  = prometheus.NewDesc("usher_emails", "E-mails that are not sent, by status.", []string{"status"}, nil)
-	jobsGauge   = prometheus.NewDesc("usher_jobs", "Alarms in the queue, by state.", []string{"state"}, nil)
+	seatsGauge       = prometheus.NewDesc("usher_seat_syncs", "Organizations whose seats Stripe is to be told, or whose last attempt failed.", []string{"state"}, nil)
+	duplicatesGauge  = prometheus.NewDesc("usher_surplus_subscriptions_failed", "Second subscriptions that could not be ended and refunded.", nil, nil)
+	mailsGauge       = prometheus.NewDesc("usher_emails", "E-mails that are not sent, by status.", []string{"status"}, nil)
+	jobsGauge        = prometheus.NewDesc("usher_jobs", "Alarms in the queue, by state.", []string{"state"}, nil)
 )
 
 // Describe implements [prometheus.Collector].

@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"time"
 
@@ -65,26 +64,6 @@ func (s *server) buffer(next handlerFunc) handlerFunc {
 	}
 }
 
-// redirectLoopback sends a GET under another name of this machine to the public one.
-func (s *server) redirectLoopback(next handlerFunc) handlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		if to, other := s.canonicalLoopbackURL(r); other && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
-			http.Redirect(w, r, to, http.StatusFound)
-			return nil
-		}
-		return next(w, r)
-	}
-}
-
-func (s *server) refuseCrossOrigin(next handlerFunc) handlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		if err := s.crossOrigin.Check(r); err != nil {
-			return errCrossOrigin.withCause(err)
-		}
-		return next(w, r)
-	}
-}
-
 // admit lets in whom the route's needs let in.
 func (s *server) authorize(rt route, next handlerFunc) handlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
@@ -107,9 +86,6 @@ func (s *server) authorize(rt route, next handlerFunc) handlerFunc {
 	}
 }
 
-// forOrganization tells that the need is about the organization one works in.
-func (n policy) forOrganization() bool { return n == member || n == billingAdmin || n == memberAdmin }
-
 // blockedByDeletion tells that a route needs an organization that lives, and the viewer's was deleted.
 func (rt route) blockedByDeletion(v identity) bool {
 	return rt.policy.forOrganization() && !rt.afterDeletion && v.access.Organization.DeletedAt != nil
@@ -124,32 +100,6 @@ func (s *server) refuseDeleted(w http.ResponseWriter, r *http.Request, rt route)
 	return apperr.Errorf(apperr.CodeConflict, account.MessageDeleted)
 }
 
-// check refuses a viewer that has not what the route needs, and everybody where a route has not said what it needs.
-func (n policy) authorize(v identity) error {
-	switch {
-	case n == public:
-		return nil
-	case n == undeclared || n == webhook || n == metricsToken:
-		return errNoPolicy
-	case !v.signedIn():
-		return errSignedOut
-	case n == signedIn:
-		return nil
-	case n == operator:
-		if !v.operator {
-			return apperr.Errorf(apperr.CodeForbidden, account.MessageOperatorsOnly)
-		}
-		return nil
-	case !v.isMember():
-		return errNoOrganization
-	case n == billingAdmin && !v.access.CanManageBilling():
-		return apperr.Errorf(apperr.CodeForbidden, apperr.MessageBillingAccess)
-	case n == memberAdmin && !v.access.CanManageMembers():
-		return apperr.Errorf(apperr.CodeForbidden, account.MessageMemberAccess)
-	}
-	return nil
-}
-
 // setCacheControl keeps what belongs to a person out of every cache, the browser's own included. Signed-out pages may be kept, but are asked
 // for again; they differ by cookie too.
 func setCacheControl(header http.Header, f responseType, v identity) {
@@ -162,49 +112,6 @@ func setCacheControl(header http.Header, f responseType, v identity) {
 		return
 	}
 	header.Set("Cache-Control", "private, no-cache")
-}
-
-// identify finds who is signed in, and the organization they work in: the session's, or where they left that, their first.
-func (s *server) identify(ctx context.Context) (identity, error) {
-	userID := s.sessions.GetString(ctx, sessionUser)
-	if userID == "" {
-		return identity{}, nil
-	}
-	access, err := s.currentAccess(ctx, userID)
-	if errors.Is(err, apperr.ErrNotFound) {
-		return s.identityWithoutOrganization(ctx, userID)
-	}
-	return identity{userID: userID, access: access, operator: s.billing.Users.IsOperator(access.User)}, err
-}
-
-func (s *server) identityWithoutOrganization(ctx context.Context, userID string) (identity, error) {
-	user, err := s.billing.Users.Get(ctx, userID)
-	if errors.Is(err, apperr.ErrNotFound) {
-		return identity{userID: userID}, nil
-	}
-	return identity{userID: userID, operator: s.billing.Users.IsOperator(user)}, err
-}
-
-func (s *server) currentAccess(ctx context.Context, userID string) (account.Access, error) {
-	if current := s.sessions.GetString(ctx, sessionOrganization); current != "" {
-		access, err := s.billing.Organizations.Access(ctx, userID, current)
-		if !errors.Is(err, apperr.ErrNotFound) {
-			return access, err
-		}
-	}
-	return s.firstAccess(ctx, userID)
-}
-
-// firstAccess is not written to the session: a GET that saves a session could bring one back that is being signed out.
-func (s *server) firstAccess(ctx context.Context, userID string) (account.Access, error) {
-	first, err := s.firstOrganization(ctx, userID)
-	if err != nil {
-		return account.Access{}, err
-	}
-	if first == "" {
-		return account.Access{}, apperr.ErrNotFound
-	}
-	return s.billing.Organizations.Access(ctx, userID, first)
 }
 
 // checkFormOrganization refuses a form that was made for another organization than the session's: in another tab one may have switched.

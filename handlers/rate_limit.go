@@ -19,15 +19,15 @@ type rateLimit struct {
 // The limits of the routes that cost something or that are guessed at: whoever tries passwords, makes accounts or has mail sent. Addresses
 // have room for an office behind one; names have not.
 var (
-	logInsByIP = rateLimit{account.Limit{Name: "log-in by address", Max: 100, Per: 15 * time.Minute}, (*server).clientIP}
-	logInsByEmail   = rateLimit{account.Limit{Name: "log-in by e-mail", Max: 10, Per: 15 * time.Minute}, emailKey}
+	logInsByIP     = rateLimit{account.Limit{Name: "log-in by address", Max: 100, Per: 15 * time.Minute}, (*server).clientIP}
+	logInsByEmail  = rateLimit{account.Limit{Name: "log-in by e-mail", Max: 10, Per: 15 * time.Minute}, emailKey}
 	signUps        = rateLimit{account.Limit{Name: "sign-up", Max: 30, Per: time.Hour}, (*server).clientIP}
-	passwordResets     = rateLimit{account.Limit{Name: "recovery", Max: 30, Per: time.Hour}, (*server).clientIP}
-	tokenAttempts         = rateLimit{account.Limit{Name: "token", Max: 60, Per: 15 * time.Minute}, (*server).clientIP}
-	checkoutStarts      = rateLimit{account.Limit{Name: "checkout", Max: 60, Per: time.Hour}, organizationKey}
-	portalSessions        = rateLimit{account.Limit{Name: "portal", Max: 120, Per: time.Hour}, organizationKey}
+	passwordResets = rateLimit{account.Limit{Name: "recovery", Max: 30, Per: time.Hour}, (*server).clientIP}
+	tokenAttempts  = rateLimit{account.Limit{Name: "token", Max: 60, Per: 15 * time.Minute}, (*server).clientIP}
+	checkoutStarts = rateLimit{account.Limit{Name: "checkout", Max: 60, Per: time.Hour}, organizationKey}
+	portalSessions = rateLimit{account.Limit{Name: "portal", Max: 120, Per: time.Hour}, organizationKey}
 	seatRetries    = rateLimit{account.Limit{Name: "seat retry", Max: 60, Per: 15 * time.Minute}, organizationKey}
-	newInvitations    = rateLimit{account.Limit{Name: "invitation", Max: 200, Per: time.Hour}, organizationKey}
+	newInvitations = rateLimit{account.Limit{Name: "invitation", Max: 200, Per: time.Hour}, organizationKey}
 )
 
 func emailKey(_ *server, r *http.Request) string {

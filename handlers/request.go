@@ -3,8 +3,6 @@ package handlers
 import (
 	"context"
 	"net/http"
-
-	"usher/billing/account"
 )
 
 // requestState is what is known of a request so far. The outermost step puts it into the context, inner ones fill it in, and the log, the
@@ -12,21 +10,10 @@ import (
 type requestState struct {
 	requestID string
 	route     string // the pattern; empty where none matched yet
-	response      responseType
-	identity     identity
-	err   error
+	response  responseType
+	identity  identity
+	err       error
 }
-
-// identity is who asks.
-type identity struct {
-	userID   string         // empty: nobody is signed in
-	access   account.Access // zero: nobody is signed in, or they are in no organization
-	operator bool           // runs this installation
-}
-
-func (v identity) signedIn() bool { return v.userID != "" }
-
-func (v identity) isMember() bool { return v.access.Organization.ID != "" }
 
 type requestStateKey struct{}
 
@@ -41,8 +28,3 @@ func stateOf(r *http.Request) *requestState {
 	}
 	return &requestState{}
 }
-
-func identityOf(r *http.Request) identity { return stateOf(r).identity }
-
-// accessOf returns who acts on which organization. Only routes that need a member may ask.
-func accessOf(r *http.Request) account.Access { return identityOf(r).access }

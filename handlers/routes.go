@@ -6,38 +6,23 @@ import (
 	"strings"
 )
 
-// policy is what a route asks of whoever calls it. The zero value is no answer: such a route lets nobody in, and a test fails.
-type policy int
-
-const (
-	undeclared   policy = iota
-	public            // anybody
-	signedIn          // somebody
-	member            // somebody in the organization they work in
-	billingAdmin      // a member who may manage billing
-	memberAdmin       // a member who may manage members
-	operator          // somebody who runs this installation, whatever organization they are in
-	metricsToken      // who has METRICS_TOKEN, which the handler has checked; no session
-	webhook           // Stripe, by its signature, which the handler has checked; no session
-)
-
 // responseType is the shape of a route's answers, its errors included.
 type responseType int
 
 const (
-	page    responseType = iota // HTML for people; a fragment where htmx asks
-	api                 // JSON with a session
-	stateless             // JSON without one
-	asset               // a file
+	page      responseType = iota // HTML for people; a fragment where htmx asks
+	api                           // JSON with a session
+	stateless                     // JSON without one
+	asset                         // a file
 )
 
 // route is one line of the map.
 type route struct {
-	method  string
-	pattern string
+	method   string
+	pattern  string
 	policy   policy
-	response    responseType
-	handler handlerFunc
+	response responseType
+	handler  handlerFunc
 	// signedOut answers instead of the log-in page where nobody is signed in.
 	signedOut handlerFunc
 	// afterDeletion tells that it can be entered by way of an organization that was deleted.

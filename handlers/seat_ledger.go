@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"encoding/csv"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -9,6 +10,9 @@ import (
 	"time"
 
 	"usher/billing"
+	"usher/views/layout"
+	organizationviews "usher/views/organization"
+	"usher/views/ui"
 )
 
 // ledgerSearch reads what the ledger is narrowed to.
@@ -68,4 +72,57 @@ func escapeFormula(text string) string {
 		return "'" + text
 	}
 	return text
+}
+
+// ledgerPerPage bounds how long a page of the seat ledger gets.
+const ledgerPerPage = 100
+
+func (s *server) showActivity(w http.ResponseWriter, r *http.Request) error {
+	search := ledgerSearch(r)
+	search.Offset, search.Limit = (pageNumber(r)-1)*ledgerPerPage, ledgerPerPage
+	changes, total, err := s.billing.SeatLedger.Search(r.Context(), accessOf(r), search)
+	if err != nil {
+		return err
+	}
+	from, _, pager := paginate(r, total, ledgerPerPage)
+	if from != search.Offset { // beyond the last page, which is shown instead
+		search.Offset = from
+		if changes, _, err = s.billing.SeatLedger.Search(r.Context(), accessOf(r), search); err != nil {
+			return err
+		}
+	}
+	props := organizationviews.ActivityPageProps{
+		Layout: s.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabActivity), Pager: pager,
+		Filter: organizationviews.ActivityFilter(search), CSVHref: ledgerCSVPath(search),
+	}
+	props.Changes = seatChangeRows(changes, accessOf(r).CanManageBilling())
+	return render(w, r, http.StatusOK, organizationviews.ActivityPage(props))
+}
+
+func seatChangeRows(changes []billing.SeatChange, readsInvoices bool) []ui.SeatChangeRow {
+	rows := make([]ui.SeatChangeRow, 0, len(changes))
+	for _, change := range changes {
+		row := ui.SeatChangeRow{
+			At: change.At, What: seatChangeText(change), By: change.ActorName, From: change.From, To: change.To, RequestID: change.RequestID,
+		}
+		if change.InvoiceNumber != "" {
+			row.Invoiced, row.Invoice = change.Invoiced.Format(), change.InvoiceNumber
+			if readsInvoices {
+				row.InvoiceHref = "/billing/invoices/" + change.InvoiceID
+			}
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// seatChangeText puts the ledger's reason into a sentence about whom it concerns.
+func seatChangeText(c billing.SeatChange) string {
+	if c.SubjectName != "" {
+		return fmt.Sprintf("%s %s", c.SubjectName, c.Reason)
+	}
+	if c.Reason == "" {
+		return "The number of seats changed"
+	}
+	return strings.ToUpper(c.Reason[:1]) + c.Reason[1:]
 }

@@ -14,7 +14,7 @@ import (
 
 // How often a panel of unsettled seats asks again: soon while the answer is due, slowly while another try is waited for.
 const (
-	seatsPollInterval   = 2 * time.Second
+	seatsPollInterval      = 2 * time.Second
 	seatsRetryPollInterval = 10 * time.Second
 )
 

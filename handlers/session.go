@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/alexedwards/scs/v2"
-
-	"usher/billing/catalog"
 )
 
 // sessionLifetime is how long one stays signed in. It is not lengthened by use: that would write the session on every request.
@@ -17,11 +15,11 @@ const sessionLifetime = 14 * 24 * time.Hour
 
 // What a session holds.
 const (
-	sessionUser         = "user"
-	sessionOrganization = "organization"
-	sessionSelectedPlan         = "choice.plan"
-	sessionSelectedPack         = "choice.pack"
-	sessionSelectedInterval     = "choice.interval"
+	sessionUser             = "user"
+	sessionOrganization     = "organization"
+	sessionSelectedPlan     = "choice.plan"
+	sessionSelectedPack     = "choice.pack"
+	sessionSelectedInterval = "choice.interval"
 	sessionSelectionExpiry  = "choice.until" // Unix seconds
 )
 
@@ -94,50 +92,14 @@ func (s *server) enter(ctx context.Context, userID, organizationID string) error
 	return nil
 }
 
-// selection is what a visitor picked on the pricing page before they signed in.
-type selection struct {
-	plan     catalog.Plan
-	interval catalog.Interval
-	pack     catalog.Pack // with an id: a pack, and no plan
-}
-
-// selectionLifetime is how long a visitor's choice is remembered.
-const selectionLifetime = time.Hour
-
-func (s *server) keepChoice(ctx context.Context, c selection) {
-	s.sessions.Put(ctx, sessionSelectedPlan, c.plan.ID)
-	s.sessions.Put(ctx, sessionSelectedPack, c.pack.ID)
-	s.sessions.Put(ctx, sessionSelectedInterval, string(c.interval))
-	s.sessions.Put(ctx, sessionSelectionExpiry, s.now().Add(selectionLifetime).Unix())
-}
-
-// keptChoice returns the choice that is still meant, and still offered.
-func (s *server) keptChoice(ctx context.Context) (selection, bool) {
-	if s.now().Unix() >= s.sessions.GetInt64(ctx, sessionSelectionExpiry) {
-		return selection{}, false
+// endOthers gives this browser a new token too: the old one may be what somebody else has.
+func (s *server) endOthers(r *http.Request) error {
+	ctx, userID := r.Context(), identityOf(r).userID
+	if err := s.sessions.RenewToken(ctx); err != nil {
+		return fmt.Errorf("renew session: %w", err)
 	}
-	return s.offered(s.sessions.GetString(ctx, sessionSelectedPlan), s.sessions.GetString(ctx, sessionSelectedInterval), s.sessions.GetString(ctx, sessionSelectedPack))
-}
-
-func (s *server) forgetChoice(ctx context.Context) {
-	for _, key := range []string{sessionSelectedPlan, sessionSelectedPack, sessionSelectedInterval, sessionSelectionExpiry} {
-		s.sessions.Remove(ctx, key)
+	if err := s.store.AttachUser(ctx, s.sessions.Token(ctx), userID); err != nil {
+		return fmt.Errorf("attach session: %w", err)
 	}
-}
-
-// offered finds a plan of the catalogue at an interval, or a pack; no interval means monthly. Both at once is neither.
-func (s *server) offered(planID, interval, packID string) (selection, bool) {
-	if packID != "" {
-		pack, ok := s.billing.Prices.Catalog().Pack(packID)
-		return selection{pack: pack}, ok && planID == ""
-	}
-	if interval == "" {
-		interval = string(catalog.Monthly)
-	}
-	plan, ok := s.billing.Prices.Catalog().Plan(planID)
-	if !ok {
-		return selection{}, false
-	}
-	_, ok = plan.Price(catalog.Interval(interval))
-	return selection{plan: plan, interval: catalog.Interval(interval)}, ok
+	return s.store.EndOtherSessions(ctx, userID, s.sessions.Token(ctx))
 }

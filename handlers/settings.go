@@ -11,7 +11,7 @@ import (
 
 // settingsForm is what was typed, and what is wrong with it.
 type settingsForm struct {
-	name  *string // nil: as it is
+	name   *string // nil: as it is
 	errors authviews.SettingsErrors
 }
 
@@ -77,18 +77,6 @@ func (s *server) endOtherSessions(w http.ResponseWriter, r *http.Request) error 
 	}
 	s.redirect(w, r, "/settings?notice="+noticeSessionsEnded)
 	return nil
-}
-
-// endOthers gives this browser a new token too: the old one may be what somebody else has.
-func (s *server) endOthers(r *http.Request) error {
-	ctx, userID := r.Context(), identityOf(r).userID
-	if err := s.sessions.RenewToken(ctx); err != nil {
-		return fmt.Errorf("renew session: %w", err)
-	}
-	if err := s.store.AttachUser(ctx, s.sessions.Token(ctx), userID); err != nil {
-		return fmt.Errorf("attach session: %w", err)
-	}
-	return s.store.EndOtherSessions(ctx, userID, s.sessions.Token(ctx))
 }
 
 // deleteAccount takes the viewer out of everything, and signs them out.

@@ -37,23 +37,23 @@ const (
 
 // testEnv is the whole site over a PostgreSQL and a local Stripe, with an organization in it and a stranger beside.
 type testEnv struct {
-	t       testing.TB
-	server    *server
-	url     string
-	service *billing.Service
-	store   *db.Store
-	stripe  *stripelocal.Server
-	stripeHangs    atomic.Bool  // Stripe's API takes requests and does not answer
-	stripeDown    atomic.Bool  // Stripe's API cuts every connection
-	dropWebhooks    atomic.Bool  // webhooks get lost
-	clockOffset   atomic.Int64 // how far the site's clock is ahead, in nanoseconds
-	log     *syncBuffer
-	handler atomic.Pointer[http.Handler]
-	origin  string // Stripe's
+	t            testing.TB
+	server       *server
+	url          string
+	service      *billing.Service
+	store        *db.Store
+	stripe       *stripelocal.Server
+	stripeHangs  atomic.Bool  // Stripe's API takes requests and does not answer
+	stripeDown   atomic.Bool  // Stripe's API cuts every connection
+	dropWebhooks atomic.Bool  // webhooks get lost
+	clockOffset  atomic.Int64 // how far the site's clock is ahead, in nanoseconds
+	log          *syncBuffer
+	handler      atomic.Pointer[http.Handler]
+	origin       string // Stripe's
 
-	organization account.Organization // of admin, billing admin and member
-	otherOrganization    account.Organization // of the stranger
-	users        map[string]account.User
+	organization      account.Organization // of admin, billing admin and member
+	otherOrganization account.Organization // of the stranger
+	users             map[string]account.User
 }
 
 // syncBuffer is a log that several requests write to.
@@ -307,11 +307,11 @@ func (b *browser) session() string {
 
 // response is what came back.
 type response struct {
-	t      testing.TB
-	request   string
-	status int
-	header http.Header
-	body   string
+	t       testing.TB
+	request string
+	status  int
+	header  http.Header
+	body    string
 }
 
 func (b *browser) send(method, address, body string, headers ...string) response {

@@ -1,0 +1,71 @@
+package handlers
+
+import (
+	"usher/billing/apperr"
+	"usher/views/ui"
+)
+
+// notices are what a page can be asked to say by its address, after a redirect. They are not kept in the session: a GET that saves a
+// session could bring one back that is being signed out.
+var notices = map[string]ui.NoticeProps{
+	noticeSignedOut:   {Tone: ui.Good, Title: "You are signed out."},
+	noticePasswordSet: {Tone: ui.Good, Title: "Your new password is set.", Body: "Sign in with it. Everywhere else you are signed out."},
+	noticeSubscribed:  {Tone: ui.Note, Title: "This organization has a plan already.", Body: "Change it here; a second one is never needed."},
+	noticeForbidden:   {Tone: ui.Wait, Title: apperr.MessageBillingAccess + ".", Body: "Ask one of them to choose the plan."},
+	noticeUnavailable: {Tone: ui.Bad, Title: "Checkout could not be opened.", Body: "Nothing was charged. Choose the plan again in a moment."},
+
+	noticeResynced:          {Tone: ui.Good, Title: "Stripe was asked.", Body: "What differed is set right. Seats that Stripe is still to be told follow in a moment."},
+	noticeInSync:            {Tone: ui.Good, Title: "Stripe was asked.", Body: "Everything here agrees with it."},
+	noticeMemberChanged:     {Tone: ui.Good, Title: "The change is made.", Body: "If it changes how many people are billed, Stripe is told within seconds."},
+	noticeMemberRemoved:     {Tone: ui.Good, Title: "The person is removed.", Body: "They have no access any more."},
+	noticeLeft:              {Tone: ui.Good, Title: "You have left the organization."},
+	noticeJoined:            {Tone: ui.Good, Title: "Welcome. You are a member now."},
+	noticeInvited:           {Tone: ui.Good, Title: "The invitation is on its way.", Body: "Its link can be used for 7 days. One that was sent before does not work any more."},
+	noticeInvitationRevoked: {Tone: ui.Good, Title: "The invitation is taken back.", Body: "Its link does not work any more."},
+	noticeRoleSaved:         {Tone: ui.Good, Title: "The role is saved.", Body: "It counts at once for everybody who holds it."},
+	noticeRoleDeleted:       {Tone: ui.Good, Title: "The role is deleted."},
+	noticeProfileSaved:      {Tone: ui.Good, Title: "Your name is saved."},
+	noticePasswordChanged:   {Tone: ui.Good, Title: "Your password is changed.", Body: "You are signed out everywhere else."},
+	noticeSessionsEnded:     {Tone: ui.Good, Title: "You are signed out everywhere else."},
+	noticeReplayed:          {Tone: ui.Good, Title: "The event is settled anew.", Body: "What it tells of counts once all the same."},
+	noticeContacts:          {Tone: ui.Good, Title: "The billing contacts are saved."},
+	noticeNotices:           {Tone: ui.Good, Title: "The notices are saved."},
+	noticeHandedOver:        {Tone: ui.Good, Title: "The organization has a new admin.", Body: "You are a member of it now."},
+	noticeDeletionWithdrawn: {Tone: ui.Good, Title: "The organization stays.", Body: "Its plan renews again, if it did before."},
+	noticeCanceled:          {Tone: ui.Good, Title: "The plan is canceled.", Body: "It goes on until the end of what is paid for."},
+	noticeResumed:           {Tone: ui.Good, Title: "The plan goes on."},
+	noticeAccountDeleted:    {Tone: ui.Good, Title: "Your account is deleted."},
+	noticeRenamed:           {Tone: ui.Good, Title: "The organization has its new name."},
+}
+
+// The names of the notices, as addresses have them.
+const (
+	noticeSignedOut   = "signed-out"
+	noticePasswordSet = "password-set"
+	noticeSubscribed  = "subscribed"
+	noticeForbidden   = "forbidden"
+	noticeUnavailable = "checkout-unavailable"
+
+	noticeResynced          = "resynced"
+	noticeInSync            = "agreed"
+	noticeMemberChanged     = "member-changed"
+	noticeMemberRemoved     = "member-removed"
+	noticeLeft              = "left"
+	noticeJoined            = "joined"
+	noticeInvited           = "invited"
+	noticeInvitationRevoked = "invitation-taken-back"
+	noticeRoleSaved         = "role-saved"
+	noticeRoleDeleted       = "role-deleted"
+	noticeContacts          = "contacts"
+	noticeNotices           = "notices"
+	noticeHandedOver        = "handed-over"
+	noticeDeletionWithdrawn = "kept"
+	noticeCanceled          = "plan-canceled"
+	noticeResumed           = "plan-resumed"
+	noticeAccountDeleted    = "account-deleted"
+	noticeRenamed           = "renamed"
+	noticeReplayed          = "replayed"
+	noticeProfileSaved      = "name-saved"
+	noticePasswordChanged   = "password-changed"
+	noticeSessionsEnded     = "signed-out-elsewhere"
+)

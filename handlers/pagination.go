@@ -1,0 +1,41 @@
+package handlers
+
+import (
+	"net/http"
+	"strconv"
+
+	"usher/views/ui"
+)
+
+// paginate cuts a list into pages by the address's page number, counted from 1. The links to other pages keep what else the address says.
+func paginate(r *http.Request, total, perPage int) (from, to int, pager ui.PagerProps) {
+	pages := max(1, (total+perPage-1)/perPage)
+	number := min(pageNumber(r), pages)
+	from, to = (number-1)*perPage, min(number*perPage, total)
+	pager = ui.PagerProps{From: from + 1, To: to, Total: total}
+	if number > 1 {
+		pager.PreviousHref = pagePath(r, number-1)
+	}
+	if number < pages {
+		pager.NextHref = pagePath(r, number+1)
+	}
+	return from, to, pager
+}
+
+// pageNumber is the address's, counted from 1.
+func pageNumber(r *http.Request) int {
+	number, err := strconv.Atoi(r.URL.Query().Get("page"))
+	if err != nil {
+		return 1
+	}
+	return min(max(1, number), maxPage)
+}
+
+// maxPage is more than any list has.
+const maxPage = 1_000_000
+
+func pagePath(r *http.Request, number int) string {
+	query := r.URL.Query()
+	query.Set("page", strconv.Itoa(number))
+	return r.URL.Path + "?" + query.Encode()
+}

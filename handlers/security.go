@@ -1,0 +1,105 @@
+package handlers
+
+import (
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// redirectLoopback sends a GET under another name of this machine to the public one.
+func (s *server) redirectLoopback(next handlerFunc) handlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if to, other := s.canonicalLoopbackURL(r); other && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+			http.Redirect(w, r, to, http.StatusFound)
+			return nil
+		}
+		return next(w, r)
+	}
+}
+
+func (s *server) refuseCrossOrigin(next handlerFunc) handlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if err := s.crossOrigin.Check(r); err != nil {
+			return errCrossOrigin.withCause(err)
+		}
+		return next(w, r)
+	}
+}
+
+// secure sends the security headers with every answer, errors and assets included.
+func (s *server) addSecurityHeaders(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		header := w.Header()
+		for name, value := range s.headers {
+			header.Set(name, value)
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// stripeOrigins are where Stripe's hosted pages live. Browsers hold form-action against the redirect after a POST too, so that it has
+// to name where Checkout and the portal are.
+var stripeOrigins = []string{"https://checkout.stripe.com", "https://billing.stripe.com"}
+
+func securityHeaders(base *url.URL, checkoutOrigins []string) map[string]string {
+	actions := append([]string{"'self'"}, stripeOrigins...)
+	for _, origin := range checkoutOrigins {
+		if own, ok := originOf(origin); ok {
+			actions = append(actions, own)
+		}
+	}
+	headers := map[string]string{
+		"Content-Security-Policy": "default-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; form-action " +
+			strings.Join(actions, " "),
+		"X-Content-Type-Options": "nosniff",
+		// Own pages may see where one came from (a POST's Origin would be null under no-referrer); Stripe and others see nothing.
+		"Referrer-Policy":            "same-origin",
+		"Cross-Origin-Opener-Policy": "same-origin",
+		"Permissions-Policy":         "camera=(), geolocation=(), microphone=()",
+	}
+	if base.Scheme == "https" {
+		headers["Strict-Transport-Security"] = "max-age=31536000"
+	}
+	return headers
+}
+
+// originOf reduces a URL to its origin. What is no http origin is left out: a policy must not be written from it.
+func originOf(raw string) (string, bool) {
+	u, err := url.Parse(raw)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || strings.ContainsAny(u.Host, " ;,'\"") {
+		return "", false
+	}
+	return u.Scheme + "://" + u.Host, true
+}
+
+// newCrossOriginProtection refuses what another site's page makes a browser send. The public origin is trusted by name because a proxy
+// may change the Host header that it would else be compared with.
+func newCrossOriginProtection(base *url.URL) *http.CrossOriginProtection {
+	protection := http.NewCrossOriginProtection()
+	if err := protection.AddTrustedOrigin(base.Scheme + "://" + base.Host); err != nil {
+		panic("handlers: base URL: " + err.Error()) // the configuration has checked it
+	}
+	return protection
+}
+
+// canonicalLoopbackURL returns where a request under another name of this machine belongs: cookies hold for one name only.
+func (s *server) canonicalLoopbackURL(r *http.Request) (string, bool) {
+	host := hostName(r.Host)
+	if !s.development || host == s.baseURL.Hostname() || !isLoopback(host) || !isLoopback(s.baseURL.Hostname()) {
+		return "", false
+	}
+	return s.baseURL.Scheme + "://" + s.baseURL.Host + r.URL.RequestURI(), true
+}
+
+func hostName(hostPort string) string {
+	if host, _, err := net.SplitHostPort(hostPort); err == nil {
+		return host
+	}
+	return strings.Trim(hostPort, "[]")
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback())
+}
