@@ -13,11 +13,20 @@ import (
 	"usher/views/layout"
 )
 
+// adminPages are the pages for operators of this installation.
+type adminPages struct {
+	*site
+	inbox      *billing.Inbox
+	operations *billing.Operations
+	reconciler *billing.Reconciler
+	prices     *billing.Prices
+}
+
 // eventsPerPage bounds how long a page of the inbox gets.
 const eventsPerPage = 50
 
 // showEvents lists the inbox of Stripe's events.
-func (s *server) showEvents(w http.ResponseWriter, r *http.Request) error {
+func (p *adminPages) listEvents(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
 	text, outcome := strings.TrimSpace(query.Get("q")), billing.Outcome(query.Get("outcome"))
 	if strings.HasPrefix(text, "evt_") {
@@ -26,11 +35,11 @@ func (s *server) showEvents(w http.ResponseWriter, r *http.Request) error {
 	}
 	search := eventSearchFor(text)
 	search.Outcome, search.Before, search.Limit = outcome, query.Get("before"), eventsPerPage+1
-	events, err := s.billing.Inbox.Search(r.Context(), search)
+	events, err := p.inbox.Search(r.Context(), search)
 	if err != nil {
 		return err
 	}
-	props := adminviews.EventsPageProps{Layout: s.layout(r, layout.SectionOperations), Filter: adminviews.EventFilter(text, outcome), Events: events}
+	props := adminviews.EventsPageProps{Layout: p.layout(r, layout.SectionOperations), Filter: adminviews.EventFilter(text, outcome), Events: events}
 	if len(events) > eventsPerPage {
 		props.Events = events[:eventsPerPage]
 		query.Set("before", props.Events[eventsPerPage-1].ID)
@@ -50,13 +59,13 @@ func eventSearchFor(text string) billing.EventSearch {
 	return billing.EventSearch{ObjectID: text}
 }
 
-func (s *server) showEvent(w http.ResponseWriter, r *http.Request) error {
-	event, err := s.billing.Inbox.Get(r.Context(), r.PathValue("id"))
+func (p *adminPages) showEvent(w http.ResponseWriter, r *http.Request) error {
+	event, err := p.inbox.Get(r.Context(), r.PathValue("id"))
 	if err != nil {
 		return err
 	}
 	return render(w, r, http.StatusOK, adminviews.EventPage(adminviews.EventPageProps{
-		Layout: s.layout(r, layout.SectionOperations), Event: event, Payload: indentJSON(event.Payload),
+		Layout: p.layout(r, layout.SectionOperations), Event: event, Payload: indentJSON(event.Payload),
 	}))
 }
 
@@ -69,26 +78,26 @@ func indentJSON(payload []byte) string {
 	return out.String()
 }
 
-func (s *server) replayEvent(w http.ResponseWriter, r *http.Request) error {
-	if err := s.billing.Inbox.Replay(r.Context(), r.PathValue("id")); err != nil {
+func (p *adminPages) replayEvent(w http.ResponseWriter, r *http.Request) error {
+	if err := p.inbox.Replay(r.Context(), r.PathValue("id")); err != nil {
 		return err
 	}
-	s.redirect(w, r, "/admin/events/"+url.PathEscape(r.PathValue("id"))+"?notice="+noticeReplayed)
+	redirect(w, r, "/admin/events/"+url.PathEscape(r.PathValue("id"))+"?notice="+noticeReplayed)
 	return nil
 }
 
 // showDrift lists what comparisons with Stripe found.
-func (s *server) showDrift(w http.ResponseWriter, r *http.Request) error {
-	reports, err := s.billing.Operations.DriftReports(r.Context())
+func (p *adminPages) showDrift(w http.ResponseWriter, r *http.Request) error {
+	reports, err := p.operations.DriftReports(r.Context())
 	if err != nil {
 		return err
 	}
-	return render(w, r, http.StatusOK, adminviews.DriftPage(adminviews.DriftPageProps{Layout: s.layout(r, layout.SectionOperations), Reports: reports}))
+	return render(w, r, http.StatusOK, adminviews.DriftPage(adminviews.DriftPageProps{Layout: p.layout(r, layout.SectionOperations), Reports: reports}))
 }
 
 // getDrift is the same as JSON.
-func (s *server) getDrift(w http.ResponseWriter, r *http.Request) error {
-	reports, err := s.billing.Operations.DriftReports(r.Context())
+func (p *adminPages) showDriftJSON(w http.ResponseWriter, r *http.Request) error {
+	reports, err := p.operations.DriftReports(r.Context())
 	if err != nil {
 		return err
 	}
@@ -98,21 +107,21 @@ func (s *server) getDrift(w http.ResponseWriter, r *http.Request) error {
 // organizationsPerPage bounds how long a page of organizations gets.
 const organizationsPerPage = 50
 
-func (s *server) showOrganizations(w http.ResponseWriter, r *http.Request) error {
+func (p *adminPages) listOrganizations(w http.ResponseWriter, r *http.Request) error {
 	search := billing.OrganizationSearch{
 		Text: r.URL.Query().Get("q"), Offset: (pageNumber(r) - 1) * organizationsPerPage, Limit: organizationsPerPage,
 	}
-	lines, total, err := s.billing.Operations.SearchOrganizations(r.Context(), search)
+	lines, total, err := p.operations.SearchOrganizations(r.Context(), search)
 	if err != nil {
 		return err
 	}
 	props := adminviews.OrganizationsPageProps{
-		Layout: s.layout(r, layout.SectionOperations), Filter: adminviews.OrganizationFilter(search.Text),
+		Layout: p.layout(r, layout.SectionOperations), Filter: adminviews.OrganizationFilter(search.Text),
 	}
 	_, _, props.Pager = paginate(r, total, organizationsPerPage)
 	for _, line := range lines {
 		row := adminviews.OrganizationRow{OrganizationLine: line, Plan: line.PriceID}
-		if plan, _, known := s.billing.Prices.Catalog().ByPrice(line.PriceID); known {
+		if plan, _, known := p.prices.Catalog().ByPrice(line.PriceID); known {
 			row.Plan = plan.Name
 		}
 		props.Lines = append(props.Lines, row)
@@ -120,25 +129,25 @@ func (s *server) showOrganizations(w http.ResponseWriter, r *http.Request) error
 	return render(w, r, http.StatusOK, adminviews.OrganizationsPage(props))
 }
 
-func (s *server) showOrganizationFile(w http.ResponseWriter, r *http.Request) error {
-	file, err := s.billing.Operations.Organization(r.Context(), r.PathValue("id"))
+func (p *adminPages) showOrganization(w http.ResponseWriter, r *http.Request) error {
+	file, err := p.operations.Organization(r.Context(), r.PathValue("id"))
 	if err != nil {
 		return err
 	}
 	return render(w, r, http.StatusOK, adminviews.OrganizationPage(adminviews.OrganizationPageProps{
-		Layout: s.layout(r, layout.SectionOperations), File: file, Changes: seatChangeRows(file.SeatChanges, false),
+		Layout: p.layout(r, layout.SectionOperations), File: file, Changes: seatChangeRows(file.SeatChanges, false),
 	}))
 }
 
 // compareOrganization compares one organization with Stripe, and repairs what differs.
-func (s *server) compareOrganization(w http.ResponseWriter, r *http.Request) error {
+func (p *adminPages) reconcileOrganization(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), resyncTimeout)
 	defer cancel()
 	id := r.PathValue("id")
-	if _, err := s.billing.Operations.Organization(ctx, id); err != nil {
+	if _, err := p.operations.Organization(ctx, id); err != nil {
 		return err
 	}
-	report, err := s.billing.Reconciler.Reconcile(ctx, billing.ReconcileOptions{OrganizationID: id})
+	report, err := p.reconciler.Reconcile(ctx, billing.ReconcileOptions{OrganizationID: id})
 	if err != nil {
 		return err
 	}
@@ -146,19 +155,19 @@ func (s *server) compareOrganization(w http.ResponseWriter, r *http.Request) err
 	if len(report.Drifts) > 0 {
 		notice = noticeResynced
 	}
-	s.redirect(w, r, "/admin/organizations/"+url.PathEscape(id)+"?notice="+notice)
+	redirect(w, r, "/admin/organizations/"+url.PathEscape(id)+"?notice="+notice)
 	return nil
 }
 
 // showJobs tells what waits and what was given up.
-func (s *server) showJobs(w http.ResponseWriter, r *http.Request) error {
-	backlog, err := s.billing.Operations.Backlog(r.Context())
+func (p *adminPages) listJobs(w http.ResponseWriter, r *http.Request) error {
+	backlog, err := p.operations.Backlog(r.Context())
 	if err != nil {
 		return err
 	}
-	jobs, err := s.billing.Operations.OpenJobs(r.Context())
+	jobs, err := p.operations.OpenJobs(r.Context())
 	if err != nil {
 		return err
 	}
-	return render(w, r, http.StatusOK, adminviews.JobsPage(adminviews.JobsPageProps{Layout: s.layout(r, layout.SectionOperations), Backlog: backlog, Jobs: jobs}))
+	return render(w, r, http.StatusOK, adminviews.JobsPage(adminviews.JobsPageProps{Layout: p.layout(r, layout.SectionOperations), Backlog: backlog, Jobs: jobs}))
 }

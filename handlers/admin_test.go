@@ -98,7 +98,7 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("the metrics lack %s", line)
 		}
 	}
-	h.server.metricsToken = testMetricsToken
+	h.server.system.metricsToken = testMetricsToken
 	b.get("/metrics").wantError(http.StatusUnauthorized, apperr.CodeUnauthenticated, "Send the METRICS_TOKEN as Authorization: Bearer.")
 	for token, want := range map[string]int{testMetricsToken: http.StatusOK, testMetricsToken + "x": http.StatusUnauthorized, "": http.StatusUnauthorized} {
 		request, _ := http.NewRequestWithContext(t.Context(), get, h.url+"/metrics", http.NoBody)
@@ -112,6 +112,6 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("with the token %q: %d", token, answer.StatusCode)
 		}
 	}
-	h.server.metricsToken, h.server.development = "", false
+	h.server.system.metricsToken, h.server.development = "", false
 	b.get("/metrics").wantStatus(http.StatusNotFound)
 }

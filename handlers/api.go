@@ -6,8 +6,20 @@ import (
 	"net/http"
 
 	"usher/billing"
+	"usher/billing/account"
 	"usher/billing/apperr"
 )
+
+// jsonAPI serves the JSON endpoints that use a session.
+type jsonAPI struct {
+	organizations   *account.Organizations
+	overviews       *billing.Overviews
+	checkouts       *billing.Checkouts
+	portal          *billing.Portal
+	seatSyncer      *billing.SeatSyncer
+	credits         *billing.Credits
+	portalReturnURL string
+}
 
 // summary is the answer of /billing/getSummary. Times are Unix seconds.
 type summary struct {
@@ -43,8 +55,8 @@ type summarySync struct {
 }
 
 // getSummary tells any member how the organization's billing stands.
-func (s *server) getSummary(w http.ResponseWriter, r *http.Request) error {
-	overview, err := s.billing.Overviews.Get(r.Context(), accessOf(r))
+func (a *jsonAPI) getSummary(w http.ResponseWriter, r *http.Request) error {
+	overview, err := a.overviews.Get(r.Context(), accessOf(r))
 	if err != nil {
 		return err
 	}
@@ -93,16 +105,16 @@ type checkoutResponse struct {
 }
 
 // createSubscriptionCheckout opens Checkout for a price of the catalogue: a plan's, or in the mode payment a pack's.
-func (s *server) createSubscriptionCheckout(w http.ResponseWriter, r *http.Request) error {
+func (a *jsonAPI) createSubscriptionCheckout(w http.ResponseWriter, r *http.Request) error {
 	var body checkoutRequest
-	if err := s.readOwn(r, &body, &body.OrganizationID); err != nil {
+	if err := a.decodeForOrganization(r, &body, &body.OrganizationID); err != nil {
 		return err
 	}
-	start := s.billing.Checkouts.Start
+	start := a.checkouts.Start
 	switch billing.CheckoutMode(body.Mode) {
 	case "", billing.ModeSubscription:
 	case billing.ModePayment:
-		start = s.billing.Checkouts.StartPack
+		start = a.checkouts.StartPack
 	default:
 		return apperr.Errorf(apperr.CodeInvalid, "The mode has to be subscription or payment.")
 	}
@@ -126,16 +138,16 @@ type portalResponse struct {
 }
 
 // createCustomerPortal opens the customer portal.
-func (s *server) createCustomerPortal(w http.ResponseWriter, r *http.Request) error {
+func (a *jsonAPI) createCustomerPortal(w http.ResponseWriter, r *http.Request) error {
 	var body portalRequest
-	if err := s.readOwn(r, &body, &body.OrganizationID); err != nil {
+	if err := a.decodeForOrganization(r, &body, &body.OrganizationID); err != nil {
 		return err
 	}
 	back := body.ReturnURL
 	if back == "" {
-		back = s.portalReturn()
+		back = a.portalReturnURL
 	}
-	to, err := s.billing.Portal.Open(r.Context(), accessOf(r), billing.PortalHome, back)
+	to, err := a.portal.Open(r.Context(), accessOf(r), billing.PortalHome, back)
 	if err != nil {
 		return err
 	}
@@ -153,14 +165,14 @@ type retryResponse struct {
 }
 
 // retrySeatSync has Stripe told the number of seats at once. It needs no body: the organization is the session's.
-func (s *server) retrySeatSync(w http.ResponseWriter, r *http.Request) error {
+func (a *jsonAPI) retrySeatSync(w http.ResponseWriter, r *http.Request) error {
 	body := retryRequest{OrganizationID: accessOf(r).Organization.ID}
 	if hasBody(r) {
-		if err := s.readOwn(r, &body, &body.OrganizationID); err != nil {
+		if err := a.decodeForOrganization(r, &body, &body.OrganizationID); err != nil {
 			return err
 		}
 	}
-	queued, err := s.billing.SeatSyncer.Retry(r.Context(), accessOf(r))
+	queued, err := a.seatSyncer.Retry(r.Context(), accessOf(r))
 	if err != nil {
 		return err
 	}
@@ -168,23 +180,23 @@ func (s *server) retrySeatSync(w http.ResponseWriter, r *http.Request) error {
 }
 
 // readOwn reads a body and holds its organization against the session's.
-func (s *server) readOwn(r *http.Request, into any, organizationID *string) error {
+func (a *jsonAPI) decodeForOrganization(r *http.Request, into any, organizationID *string) error {
 	if err := decodeJSON(r, into); err != nil {
 		return err
 	}
-	return s.requireOwn(r.Context(), identityOf(r), *organizationID)
+	return a.requireCurrentOrganization(r.Context(), identityOf(r), *organizationID)
 }
 
 // requireOwn refuses another organization than the session's: one the caller is no member of as if it did not exist, another one of
 // their own with a conflict.
-func (s *server) requireOwn(ctx context.Context, v identity, organizationID string) error {
+func (a *jsonAPI) requireCurrentOrganization(ctx context.Context, v identity, organizationID string) error {
 	switch organizationID {
 	case v.access.Organization.ID:
 		return nil
 	case "":
 		return apperr.Errorf(apperr.CodeInvalid, "organizationId is missing.")
 	}
-	_, err := s.billing.Organizations.Access(ctx, v.userID, organizationID)
+	_, err := a.organizations.Access(ctx, v.userID, organizationID)
 	switch {
 	case errors.Is(err, apperr.ErrNotFound):
 		return apperr.ErrNotFound

@@ -29,8 +29,8 @@ type entitlementCredits struct {
 }
 
 // getEntitlements tells what the organization may use.
-func (s *server) getEntitlements(w http.ResponseWriter, r *http.Request) error {
-	o, err := s.billing.Overviews.Get(r.Context(), accessOf(r))
+func (a *jsonAPI) getEntitlements(w http.ResponseWriter, r *http.Request) error {
+	o, err := a.overviews.Get(r.Context(), accessOf(r))
 	if err != nil {
 		return err
 	}
@@ -72,17 +72,17 @@ type consumeResponse struct {
 }
 
 // consumeCredits takes credits.
-func (s *server) consumeCredits(w http.ResponseWriter, r *http.Request) error {
+func (a *jsonAPI) consumeCredits(w http.ResponseWriter, r *http.Request) error {
 	var body consumeRequest
 	if err := decodeJSON(r, &body); err != nil {
 		return err
 	}
 	if body.OrganizationID != "" {
-		if err := s.requireOwn(r.Context(), identityOf(r), body.OrganizationID); err != nil {
+		if err := a.requireCurrentOrganization(r.Context(), identityOf(r), body.OrganizationID); err != nil {
 			return err
 		}
 	}
-	balance, err := s.billing.Credits.Consume(r.Context(), accessOf(r), billing.Consumption{
+	balance, err := a.credits.Consume(r.Context(), accessOf(r), billing.Consumption{
 		Amount: body.Amount, Reason: body.Reason, IdempotencyKey: body.IdempotencyKey,
 	})
 	if err != nil {

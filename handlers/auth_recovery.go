@@ -18,90 +18,82 @@ func protectTokenPage(w http.ResponseWriter) {
 }
 
 // showForgot asks for the address.
-func (s *server) showForgot(w http.ResponseWriter, r *http.Request) error {
+func (p *authPages) showForgotPassword(w http.ResponseWriter, r *http.Request) error {
 	return render(w, r, http.StatusOK, authviews.ForgotPage(authviews.ForgotPageProps{
-		Layout: s.layout(r, layout.SectionNone), Sent: r.URL.Query().Get("sent") == "true", MailHref: s.mailHref(),
+		Layout: p.layout(r, layout.SectionNone), Sent: r.URL.Query().Get("sent") == "true", MailHref: p.mailHref,
 	}))
 }
 
-// mailHref is where mail is read that is not sent from here.
-func (s *server) mailHref() string {
-	if !s.mailPage {
-		return ""
-	}
-	return "/dev/mail"
-}
-
 // requestRecovery has a link mailed. What it answers does not depend on whether the address is known.
-func (s *server) requestRecovery(w http.ResponseWriter, r *http.Request) error {
+func (p *authPages) requestPasswordReset(w http.ResponseWriter, r *http.Request) error {
 	email := r.PostFormValue("email")
-	err := s.billing.Recovery.Request(r.Context(), email)
+	err := p.recovery.Request(r.Context(), email)
 	if wrong := fieldMessages(err); len(wrong) > 0 {
 		return render(w, r, http.StatusUnprocessableEntity, authviews.ForgotPage(authviews.ForgotPageProps{
-			Layout: s.layout(r, layout.SectionNone), Email: email, Error: wrong["email"],
+			Layout: p.layout(r, layout.SectionNone), Email: email, Error: wrong["email"],
 		}))
 	}
 	if err != nil {
 		return err
 	}
-	s.redirect(w, r, "/forgot?sent=true")
+	redirect(w, r, "/forgot?sent=true")
 	return nil
 }
 
 // showReset asks for the new password. Looking does not spend the link: mail programs look too.
-func (s *server) showReset(w http.ResponseWriter, r *http.Request) error {
+func (p *authPages) showPasswordReset(w http.ResponseWriter, r *http.Request) error {
 	protectTokenPage(w)
-	email, err := s.billing.Recovery.ResetAddress(r.Context(), r.PathValue("token"))
+	email, err := p.recovery.ResetAddress(r.Context(), r.PathValue("token"))
 	if apperr.CodeOf(err) == apperr.CodeNotFound {
-		return s.showSpentLink(w, r)
+		return p.showExpiredLink(w, r)
 	}
 	if err != nil {
 		return err
 	}
-	return s.renderReset(w, r, http.StatusOK, email, "")
+	return p.renderPasswordReset(w, r, http.StatusOK, email, "")
 }
 
-func (s *server) renderReset(w http.ResponseWriter, r *http.Request, status int, email, wrong string) error {
+func (p *authPages) renderPasswordReset(w http.ResponseWriter, r *http.Request, status int, email, wrong string) error {
 	return render(w, r, status, authviews.ResetPage(authviews.ResetPageProps{
-		Layout: s.layout(r, layout.SectionNone), Action: "/reset/" + r.PathValue("token"), Email: email, Error: wrong,
+		Layout: p.layout(r, layout.SectionNone), Action: "/reset/" + r.PathValue("token"), Email: email, Error: wrong,
 	}))
 }
 
 // showSpentLink offers another link, since whoever comes here wanted a new password.
-func (s *server) showSpentLink(w http.ResponseWriter, r *http.Request) error {
+func (p *authPages) showExpiredLink(w http.ResponseWriter, r *http.Request) error {
 	return render(w, r, http.StatusNotFound, authviews.ExpiredLinkPage(authviews.LinkPageProps{
-		Layout: s.layout(r, layout.SectionNone), Link: ui.LinkButtonProps{Label: "Ask for a new link", Href: "/forgot"},
+		Layout: p.layout(r, layout.SectionNone), Link: ui.LinkButtonProps{Label: "Ask for a new link", Href: "/forgot"},
 	}))
 }
 
 // resetPassword sets the new password and leads to the log-in page: the link alone signs nobody in.
-func (s *server) resetPassword(w http.ResponseWriter, r *http.Request) error {
+func (p *authPages) resetPassword(w http.ResponseWriter, r *http.Request) error {
 	protectTokenPage(w)
 	token := r.PathValue("token")
-	err := s.billing.Recovery.ResetPassword(r.Context(), token, r.PostFormValue("password"))
+	err := p.recovery.ResetPassword(r.Context(), token, r.PostFormValue("password"))
 	if apperr.CodeOf(err) == apperr.CodeNotFound {
-		return s.showSpentLink(w, r)
+		return p.showExpiredLink(w, r)
 	}
 	if wrong := fieldMessages(err); len(wrong) > 0 {
-		email, err := s.billing.Recovery.ResetAddress(r.Context(), token)
+		email, err := p.recovery.ResetAddress(r.Context(), token)
 		if err != nil {
 			return err
 		}
-		return s.renderReset(w, r, http.StatusUnprocessableEntity, email, wrong["password"])
+		return p.renderPasswordReset(w, r, http.StatusUnprocessableEntity, email, wrong["password"])
 	}
 	if err != nil {
 		return err
 	}
-	s.redirect(w, r, "/login?notice="+noticePasswordSet)
+	redirect(w, r, "/login?notice="+noticePasswordSet)
 	return nil
 }
 
 // verifyEmail notes that the address is its owner's.
-func (s *server) verifyEmail(w http.ResponseWriter, r *http.Request) error {
+func (p *authPages) verifyEmail(w http.ResponseWriter, r *http.Request) error {
 	protectTokenPage(w)
-	err := s.billing.Recovery.VerifyEmail(r.Context(), r.PathValue("token"))
+	err := p.recovery.VerifyEmail(r.Context(), r.PathValue("token"))
 	props := authviews.LinkPageProps{
-		Layout: s.layout(r, layout.SectionNone), Link: ui.LinkButtonProps{Label: "Go on to the dashboard", Href: "/dashboard"},
+		Layout: p.layout(r, layout.SectionNone), Link: ui.LinkButtonProps{Label: "Go on to the dashboard", Href: "/dashboard"},
 	}
 	if apperr.CodeOf(err) == apperr.CodeNotFound {
 		return render(w, r, http.StatusNotFound, authviews.ExpiredLinkPage(props))

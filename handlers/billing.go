@@ -7,35 +7,52 @@ import (
 	"time"
 
 	"usher/billing"
+	"usher/billing/account"
 )
+
+// billingPages are the pages about the plan, its invoices and its credits.
+type billingPages struct {
+	*site
+	checkout        *checkoutPages
+	overviews       *billing.Overviews
+	subscriptions   *billing.Subscriptions
+	invoices        *billing.Invoices
+	duplicates      *billing.Duplicates
+	credits         *billing.Credits
+	prices          *billing.Prices
+	portal          *billing.Portal
+	reconciler      *billing.Reconciler
+	members         *account.Members
+	portalReturnURL string
+}
 
 const billingPath = "/organization?tab=billing"
 
 // createPortal leads to the customer portal, or to the part of it that a deep link names.
-func (s *server) createPortal(w http.ResponseWriter, r *http.Request) error {
-	to, err := s.billing.Portal.Open(r.Context(), accessOf(r), billing.PortalFlow(r.PostFormValue("flow")), s.portalReturn())
+func (p *billingPages) openPortal(w http.ResponseWriter, r *http.Request) error {
+	to, err := p.portal.Open(r.Context(), accessOf(r), billing.PortalFlow(r.PostFormValue("flow")), p.portalReturnURL)
 	if err != nil {
 		return err
 	}
-	s.redirect(w, r, to)
+	redirect(w, r, to)
 	return nil
 }
 
 // cancelPlan has the plan end with what is paid for.
-func (s *server) cancelPlan(w http.ResponseWriter, r *http.Request) error {
-	return s.afterPlan(w, r, s.billing.Subscriptions.CancelAtPeriodEnd(r.Context(), accessOf(r)), noticeCanceled)
+func (p *billingPages) cancelPlan(w http.ResponseWriter, r *http.Request) error {
+	return p.finishPlanChange(w, r, p.subscriptions.CancelAtPeriodEnd(r.Context(), accessOf(r)), noticeCanceled)
 }
 
 // resumePlan has it go on.
-func (s *server) resumePlan(w http.ResponseWriter, r *http.Request) error {
-	return s.afterPlan(w, r, s.billing.Subscriptions.Resume(r.Context(), accessOf(r)), noticeResumed)
+func (p *billingPages) resumePlan(w http.ResponseWriter, r *http.Request) error {
+	return p.finishPlanChange(w, r, p.subscriptions.Resume(r.Context(), accessOf(r)), noticeResumed)
 }
 
-func (s *server) afterPlan(w http.ResponseWriter, r *http.Request, err error, notice string) error {
+func (p *billingPages) finishPlanChange(w http.ResponseWriter, r *http.Request, err error, notice string) error {
 	if err != nil {
 		return err
 	}
-	s.redirect(w, r, billingPath+"&notice="+notice)
+	redirect(w, r, billingPath+"&notice="+notice)
 	return nil
 }
 
@@ -43,10 +60,10 @@ func (s *server) afterPlan(w http.ResponseWriter, r *http.Request, err error, no
 const resyncTimeout = 10 * time.Second
 
 // resync compares the organization with Stripe.
-func (s *server) resync(w http.ResponseWriter, r *http.Request) error {
+func (p *billingPages) resync(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), resyncTimeout)
 	defer cancel()
-	report, err := s.billing.Reconciler.Resync(ctx, accessOf(r))
+	report, err := p.reconciler.Resync(ctx, accessOf(r))
 	if err != nil {
 		return err
 	}
@@ -54,15 +71,16 @@ func (s *server) resync(w http.ResponseWriter, r *http.Request) error {
 	if len(report.Drifts) > 0 {
 		notice = noticeResynced
 	}
-	s.redirect(w, r, "/organization?tab=billing&notice="+notice)
+	redirect(w, r, "/organization?tab=billing&notice="+notice)
 	return nil
 }
 
-// portalReturn is the configured return URL, marked so that the page knows to ask Stripe. Another site's would not know the mark.
-func (s *server) portalReturn() string {
-	u, err := url.Parse(s.returnURL)
-	if err != nil || u.Host != s.baseURL.Host {
-		return s.returnURL
+// portalReturnURL marks the configured return URL, so that the page refetches the subscription after
+// the portal. A URL of another host stays as it is: that site does not know the mark.
+func portalReturnURL(returnURL, host string) string {
+	u, err := url.Parse(returnURL)
+	if err != nil || u.Host != host {
+		return returnURL
 	}
 	query := u.Query()
 	query.Set("portal", "1")

@@ -11,16 +11,16 @@ import (
 )
 
 // showBilling shows the billing tab: the page, or for htmx the replacement of the polling element.
-func (s *server) showBilling(w http.ResponseWriter, r *http.Request) error {
-	back, moved, err := s.comebackOf(w, r)
+func (p *billingPages) showTab(w http.ResponseWriter, r *http.Request) error {
+	back, moved, err := p.checkout.handleReturn(w, r)
 	if err != nil || moved {
 		return err
 	}
-	overview, err := s.billing.Overviews.Get(r.Context(), accessOf(r))
+	overview, err := p.overviews.Get(r.Context(), accessOf(r))
 	if err != nil {
 		return err
 	}
-	panel, err := s.billingPanel(r, overview, back)
+	panel, err := p.panel(r, overview, back)
 	if err != nil {
 		return err
 	}
@@ -28,7 +28,7 @@ func (s *server) showBilling(w http.ResponseWriter, r *http.Request) error {
 		return renderBillingFragment(w, r, panel)
 	}
 	return render(w, r, http.StatusOK, billingviews.Page(billingviews.PageProps{
-		Layout: s.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabBilling), Panel: panel,
+		Layout: p.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabBilling), Panel: panel,
 	}))
 }
 
@@ -46,12 +46,12 @@ func renderBillingFragment(w http.ResponseWriter, r *http.Request, panel billing
 }
 
 // billingPanel is the billing tab's content.
-func (s *server) billingPanel(r *http.Request, o billing.Overview, back checkoutReturn) (billingviews.PanelProps, error) {
+func (p *billingPages) panel(r *http.Request, o billing.Overview, back checkoutReturn) (billingviews.PanelProps, error) {
 	access := accessOf(r)
 	panel := billingviews.PanelProps{
 		OrganizationID: o.Organization.ID, OrganizationName: o.Organization.Name, People: o.Seats.Billable,
 		CanManageBilling: access.CanManageBilling(), Return: back.state(o), Bought: back.credits, PollURL: pollPath(r, 0),
-		Subscription: subscriptionProps(o), Seats: seatPanel(o, access, s.now()), Credits: creditsCard(o),
+		Subscription: subscriptionProps(o), Seats: seatPanel(o, access, p.now()), Credits: creditsCard(o),
 	}
 	if back.shouldPoll(o) {
 		panel.PollURL, panel.PollEvery = pollPath(r, back.polls+1), returnInterval
@@ -59,9 +59,9 @@ func (s *server) billingPanel(r *http.Request, o billing.Overview, back checkout
 		panel.PollURL, panel.PollEvery = pollPath(r, back.polls+1), returnInterval
 	}
 	if panel.CanManageBilling {
-		return s.withInvoices(r, panel)
+		return p.addInvoices(r, panel)
 	}
-	members, err := s.billing.Members.List(r.Context(), access)
+	members, err := p.members.List(r.Context(), access)
 	panel.BillingNames = billingNames(members)
 	return panel, err
 }

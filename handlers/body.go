@@ -13,26 +13,28 @@ import (
 	"unicode/utf8"
 )
 
-// The largest bodies taken, in octets.
+// Maximum body sizes, in bytes.
 const (
 	maxFormBody    = 64 << 10
 	maxWebhookBody = 1 << 20
 )
 
-// bodyTimeout is how long a body may take to arrive, so that a dripping one ends.
+// bodyTimeout bounds how long a request body may take to arrive.
 const bodyTimeout = 10 * time.Second
 
-// setReadDeadline gives the body until the time-out from now. It is the socket's deadline, hence the machine's clock. A body that a refusal
-// leaves unread ends by it too. net/http lifts it itself once the body was read, so that it does not cut the handler's work short.
+// setReadDeadline sets the deadline for reading the body. It is the socket's deadline, hence uses
+// the machine's clock. It also bounds a body that a refused request leaves unread. net/http removes
+// it after the body was read, so it does not bound the handler.
 func (s *server) setReadDeadline(w http.ResponseWriter, r *http.Request) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return
 	}
-	// A test's recorder has no connection, and then there is nothing to bound.
+	// A test's recorder has no connection and returns an error.
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.bodyTimeout))
 }
 
-// bodyLimit reads the body of a POST whole, up to what its form may have, and refuses text that can't be stored.
+// bodyLimit reads the whole body of a POST, up to the limit of its response type, and refuses text
+// that cannot be stored.
 func bodyLimit(rt route, next handlerFunc) handlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if !validText(r.URL.Query()) {
@@ -64,7 +66,8 @@ func readBody(r *http.Request, rt route) error {
 	return parseForm(r, len(content))
 }
 
-// readAtMost reads the body, chunked or not. One that says itself that it is too long is not read at all.
+// readAtMost reads the body, chunked or not. A declared length above the limit is refused without
+// reading.
 func readAtMost(r *http.Request, limit int64) ([]byte, error) {
 	if r.ContentLength > limit {
 		return nil, errTooLarge
@@ -101,7 +104,7 @@ func mediaType(r *http.Request) string {
 	return kind
 }
 
-// validText tells whether PostgreSQL takes the texts: valid UTF-8 without NUL.
+// validText reports whether PostgreSQL can store the texts: valid UTF-8 without NUL.
 func validText(values url.Values) bool {
 	for name, texts := range values {
 		if !isValidText(name) || slices.ContainsFunc(texts, func(text string) bool { return !isValidText(text) }) {

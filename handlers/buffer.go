@@ -6,8 +6,8 @@ import (
 	"strconv"
 )
 
-// bufferedResponse holds an answer back until it is whole: a page that fails half-way becomes an error page, and a session that can't be saved
-// becomes an error instead of a page that promises what did not happen.
+// bufferedResponse holds a response until it is complete. If rendering fails half-way or the
+// session cannot be saved, the error page is sent instead.
 type bufferedResponse struct {
 	header http.Header
 	status int // 0: not set yet
@@ -19,26 +19,26 @@ func newBufferedResponse() *bufferedResponse { return &bufferedResponse{header: 
 // Header returns the header that will be sent.
 func (b *bufferedResponse) Header() http.Header { return b.header }
 
-// WriteHeader sets the status; the first call counts.
+// WriteHeader sets the status; only the first call has an effect.
 func (b *bufferedResponse) WriteHeader(status int) {
 	if b.status == 0 {
 		b.status = status
 	}
 }
 
-// Write adds to the body.
+// Write appends to the body.
 func (b *bufferedResponse) Write(p []byte) (int, error) {
 	b.WriteHeader(http.StatusOK)
 	return b.body.Write(p)
 }
 
-// discard forgets what was written; headers stay, so that an error keeps its Allow.
+// discard clears status and body. It keeps the headers, so that a 405 keeps its Allow.
 func (b *bufferedResponse) discard() {
 	b.status = 0
 	b.body.Reset()
 }
 
-// send writes the answer out. A client that went away is no error of ours.
+// send writes the response. Write errors are ignored: they mean that the client disconnected.
 func (b *bufferedResponse) send(w http.ResponseWriter) {
 	header := w.Header()
 	for name, values := range b.header {

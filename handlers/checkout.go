@@ -11,41 +11,50 @@ import (
 	"usher/billing/catalog"
 )
 
+// checkoutPages start Checkout, remember what a visitor selected, and handle the return from Stripe.
+type checkoutPages struct {
+	*site
+	checkouts     *billing.Checkouts
+	subscriptions *billing.Subscriptions
+	prices        *billing.Prices
+	returnTimeout time.Duration // for Stripe to respond after a return
+}
+
 // createCheckout leads to Checkout for a plan or a pack.
-func (s *server) createCheckout(w http.ResponseWriter, r *http.Request) error {
-	chosen, err := s.choiceOf(r)
+func (p *checkoutPages) startCheckout(w http.ResponseWriter, r *http.Request) error {
+	chosen, err := p.selectionFromForm(r)
 	if err != nil {
 		return err
 	}
-	session, err := s.startCheckout(r.Context(), accessOf(r), chosen)
+	session, err := p.start(r.Context(), accessOf(r), chosen)
 	if err != nil {
 		return err
 	}
-	s.redirect(w, r, session.URL)
+	redirect(w, r, session.URL)
 	return nil
 }
 
-func (s *server) startCheckout(ctx context.Context, a account.Access, chosen selection) (billing.CheckoutSession, error) {
+func (p *checkoutPages) start(ctx context.Context, a account.Access, chosen selection) (billing.CheckoutSession, error) {
 	if chosen.pack.ID != "" {
-		return s.billing.Checkouts.StartPack(ctx, a, billing.CheckoutRequest{PackID: chosen.pack.ID})
+		return p.checkouts.StartPack(ctx, a, billing.CheckoutRequest{PackID: chosen.pack.ID})
 	}
-	return s.billing.Checkouts.Start(ctx, a, billing.CheckoutRequest{PlanID: chosen.plan.ID, Interval: chosen.interval})
+	return p.checkouts.Start(ctx, a, billing.CheckoutRequest{PlanID: chosen.plan.ID, Interval: chosen.interval})
 }
 
 // rememberChoice keeps a visitor's choice until they have signed up or in.
-func (s *server) rememberChoice(w http.ResponseWriter, r *http.Request) error {
-	chosen, err := s.choiceOf(r)
+func (p *checkoutPages) rememberSelection(w http.ResponseWriter, r *http.Request) error {
+	chosen, err := p.selectionFromForm(r)
 	if err != nil {
 		return err
 	}
-	s.keepChoice(r.Context(), chosen)
-	s.redirect(w, r, "/signup")
+	p.saveSelection(r.Context(), chosen)
+	redirect(w, r, "/signup")
 	return nil
 }
 
 // choiceOf reads what a form wants to buy. The price comes from the catalogue, never from the form.
-func (s *server) choiceOf(r *http.Request) (selection, error) {
-	chosen, ok := s.offered(r.PostFormValue("plan"), r.PostFormValue("interval"), r.PostFormValue("pack"))
+func (p *checkoutPages) selectionFromForm(r *http.Request) (selection, error) {
+	chosen, ok := p.findOffer(r.PostFormValue("plan"), r.PostFormValue("interval"), r.PostFormValue("pack"))
 	if !ok {
 		return selection{}, apperr.Errorf(apperr.CodeInvalid, apperr.MessageInvalidPrice)
 	}
@@ -62,37 +71,37 @@ type selection struct {
 // selectionLifetime is how long a visitor's choice is remembered.
 const selectionLifetime = time.Hour
 
-func (s *server) keepChoice(ctx context.Context, c selection) {
-	s.sessions.Put(ctx, sessionSelectedPlan, c.plan.ID)
-	s.sessions.Put(ctx, sessionSelectedPack, c.pack.ID)
-	s.sessions.Put(ctx, sessionSelectedInterval, string(c.interval))
-	s.sessions.Put(ctx, sessionSelectionExpiry, s.now().Add(selectionLifetime).Unix())
+func (p *checkoutPages) saveSelection(ctx context.Context, c selection) {
+	p.sessions.Put(ctx, sessionSelectedPlan, c.plan.ID)
+	p.sessions.Put(ctx, sessionSelectedPack, c.pack.ID)
+	p.sessions.Put(ctx, sessionSelectedInterval, string(c.interval))
+	p.sessions.Put(ctx, sessionSelectionExpiry, p.now().Add(selectionLifetime).Unix())
 }
 
 // keptChoice returns the choice that is still meant, and still offered.
-func (s *server) keptChoice(ctx context.Context) (selection, bool) {
-	if s.now().Unix() >= s.sessions.GetInt64(ctx, sessionSelectionExpiry) {
+func (p *checkoutPages) savedSelection(ctx context.Context) (selection, bool) {
+	if p.now().Unix() >= p.sessions.GetInt64(ctx, sessionSelectionExpiry) {
 		return selection{}, false
 	}
-	return s.offered(s.sessions.GetString(ctx, sessionSelectedPlan), s.sessions.GetString(ctx, sessionSelectedInterval), s.sessions.GetString(ctx, sessionSelectedPack))
+	return p.findOffer(p.sessions.GetString(ctx, sessionSelectedPlan), p.sessions.GetString(ctx, sessionSelectedInterval), p.sessions.GetString(ctx, sessionSelectedPack))
 }
 
-func (s *server) forgetChoice(ctx context.Context) {
+func (p *checkoutPages) clearSelection(ctx context.Context) {
 	for _, key := range []string{sessionSelectedPlan, sessionSelectedPack, sessionSelectedInterval, sessionSelectionExpiry} {
-		s.sessions.Remove(ctx, key)
+		p.sessions.Remove(ctx, key)
 	}
 }
 
 // offered finds a plan of the catalogue at an interval, or a pack; no interval means monthly. Both at once is neither.
-func (s *server) offered(planID, interval, packID string) (selection, bool) {
+func (p *checkoutPages) findOffer(planID, interval, packID string) (selection, bool) {
 	if packID != "" {
-		pack, ok := s.billing.Prices.Catalog().Pack(packID)
+		pack, ok := p.prices.Catalog().Pack(packID)
 		return selection{pack: pack}, ok && planID == ""
 	}
 	if interval == "" {
 		interval = string(catalog.Monthly)
 	}
-	plan, ok := s.billing.Prices.Catalog().Plan(planID)
+	plan, ok := p.prices.Catalog().Plan(planID)
 	if !ok {
 		return selection{}, false
 	}

@@ -32,15 +32,15 @@ type checkoutReturn struct {
 }
 
 // comebackOf takes up a return from Checkout or the portal. moved: an answer was written, the request belongs elsewhere.
-func (s *server) comebackOf(w http.ResponseWriter, r *http.Request) (back checkoutReturn, moved bool, err error) {
+func (p *checkoutPages) handleReturn(w http.ResponseWriter, r *http.Request) (back checkoutReturn, moved bool, err error) {
 	query := r.URL.Query()
 	if query.Get("portal") == "" || query.Get("success") == "true" {
-		return s.checkoutReturn(w, r)
+		return p.handleCheckoutReturn(w, r)
 	}
 	back.polls = pollCount(r)
-	ctx, cancel := context.WithTimeout(r.Context(), s.returnTimeout)
+	ctx, cancel := context.WithTimeout(r.Context(), p.returnTimeout)
 	defer cancel()
-	err = s.billing.Subscriptions.Refresh(ctx, accessOf(r))
+	err = p.subscriptions.Refresh(ctx, accessOf(r))
 	if isStripeUnavailable(err) {
 		stateOf(r).err, back.stale, err = err, true, nil
 	}
@@ -48,7 +48,7 @@ func (s *server) comebackOf(w http.ResponseWriter, r *http.Request) (back checko
 }
 
 // checkoutReturn takes up a return from Checkout. The address alone proves nothing: Stripe is asked about the session.
-func (s *server) checkoutReturn(w http.ResponseWriter, r *http.Request) (back checkoutReturn, moved bool, err error) {
+func (p *checkoutPages) handleCheckoutReturn(w http.ResponseWriter, r *http.Request) (back checkoutReturn, moved bool, err error) {
 	query := r.URL.Query()
 	switch {
 	case query.Get("canceled") == "true":
@@ -62,20 +62,20 @@ func (s *server) checkoutReturn(w http.ResponseWriter, r *http.Request) (back ch
 		return back, false, nil
 	}
 	back.checked = true
-	completed, err := s.completeCheckout(r, accessOf(r), sessionID)
+	completed, err := p.complete(r, accessOf(r), sessionID)
 	back.confirmed, back.credits = completed.Settled, completed.Credits
 	if !errors.Is(err, apperr.ErrNotFound) {
 		return back, false, err
 	}
-	moved, err = s.followCheckout(w, r, sessionID)
+	moved, err = p.switchToOrganizationOf(w, r, sessionID)
 	return back, moved, err
 }
 
 // completeCheckout asks about a session for a short time; no answer is no error.
-func (s *server) completeCheckout(r *http.Request, a account.Access, sessionID string) (billing.CompletedCheckout, error) {
-	ctx, cancel := context.WithTimeout(r.Context(), s.returnTimeout)
+func (p *checkoutPages) complete(r *http.Request, a account.Access, sessionID string) (billing.CompletedCheckout, error) {
+	ctx, cancel := context.WithTimeout(r.Context(), p.returnTimeout)
 	defer cancel()
-	completed, err := s.billing.Checkouts.Complete(ctx, a, sessionID)
+	completed, err := p.checkouts.Complete(ctx, a, sessionID)
 	if isStripeUnavailable(err) {
 		stateOf(r).err = err
 		return billing.CompletedCheckout{}, nil
@@ -90,32 +90,32 @@ func isStripeUnavailable(err error) bool {
 
 // followCheckout switches to the organization that a Checkout session was opened for, where it is another one of the viewer's own: in
 // another tab one may have switched meanwhile. A session of nobody's here is not found.
-func (s *server) followCheckout(w http.ResponseWriter, r *http.Request, sessionID string) (moved bool, err error) {
-	organizations, err := s.billing.Organizations.OfUser(r.Context(), identityOf(r).userID)
+func (p *checkoutPages) switchToOrganizationOf(w http.ResponseWriter, r *http.Request, sessionID string) (moved bool, err error) {
+	organizations, err := p.organizations.OfUser(r.Context(), identityOf(r).userID)
 	if err != nil {
 		return false, err
 	}
 	for _, organization := range organizations {
-		err := s.completeElsewhere(r, organization.ID, sessionID)
+		err := p.completeForOrganization(r, organization.ID, sessionID)
 		if errors.Is(err, apperr.ErrNotFound) {
 			continue
 		}
 		if err != nil {
 			return false, err
 		}
-		s.sessions.Put(r.Context(), sessionOrganization, organization.ID)
-		s.redirect(w, r, r.URL.RequestURI())
+		p.sessions.Put(r.Context(), sessionOrganization, organization.ID)
+		redirect(w, r, r.URL.RequestURI())
 		return true, nil
 	}
 	return false, apperr.ErrNotFound
 }
 
-func (s *server) completeElsewhere(r *http.Request, organizationID, sessionID string) error {
-	access, err := s.billing.Organizations.Access(r.Context(), identityOf(r).userID, organizationID)
+func (p *checkoutPages) completeForOrganization(r *http.Request, organizationID, sessionID string) error {
+	access, err := p.organizations.Access(r.Context(), identityOf(r).userID, organizationID)
 	if err != nil {
 		return err
 	}
-	_, err = s.completeCheckout(r, access, sessionID)
+	_, err = p.complete(r, access, sessionID)
 	return err
 }
 

@@ -10,6 +10,12 @@ import (
 	organizationviews "usher/views/organization"
 )
 
+// contactPages are the pages about billing contacts and notices.
+type contactPages struct {
+	*site
+	contacts *billing.Contacts
+}
+
 const contactsPath = "/organization/contacts"
 
 // noticeLabels say what each notice is about, in the order they are shown.
@@ -29,17 +35,17 @@ var noticeLabels = []struct {
 }
 
 // showContacts shows where notices about money go, and which.
-func (s *server) showContacts(w http.ResponseWriter, r *http.Request) error {
-	return s.contactsPage(w, r, http.StatusOK, "", "")
+func (p *contactPages) show(w http.ResponseWriter, r *http.Request) error {
+	return p.renderPage(w, r, http.StatusOK, "", "")
 }
 
-func (s *server) contactsPage(w http.ResponseWriter, r *http.Request, status int, email, wrong string) error {
-	c, err := s.billing.Contacts.NoticeSettings(r.Context(), accessOf(r))
+func (p *contactPages) renderPage(w http.ResponseWriter, r *http.Request, status int, email, wrong string) error {
+	c, err := p.contacts.NoticeSettings(r.Context(), accessOf(r))
 	if err != nil {
 		return err
 	}
 	props := organizationviews.ContactsPageProps{
-		Layout: s.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabBilling),
+		Layout: p.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabBilling),
 		Contacts: c.Contacts, AtStripe: c.Customer.Email, Email: email, Error: wrong,
 	}
 	for _, manager := range c.Managers {
@@ -51,38 +57,38 @@ func (s *server) contactsPage(w http.ResponseWriter, r *http.Request, status int
 	return render(w, r, status, organizationviews.ContactsPage(props))
 }
 
-func (s *server) addContact(w http.ResponseWriter, r *http.Request) error {
+func (p *contactPages) add(w http.ResponseWriter, r *http.Request) error {
 	typed := r.PostFormValue("email")
-	err := s.billing.Contacts.Add(r.Context(), accessOf(r), typed)
+	err := p.contacts.Add(r.Context(), accessOf(r), typed)
 	if wrong := fieldMessages(err); len(wrong) > 0 {
-		return s.contactsPage(w, r, http.StatusUnprocessableEntity, typed, wrong["email"])
+		return p.renderPage(w, r, http.StatusUnprocessableEntity, typed, wrong["email"])
 	}
 	if err != nil {
 		return err
 	}
-	s.redirect(w, r, contactsPath+"?notice="+noticeContacts)
+	redirect(w, r, contactsPath+"?notice="+noticeContacts)
 	return nil
 }
 
-func (s *server) removeContact(w http.ResponseWriter, r *http.Request) error {
-	if err := s.billing.Contacts.Remove(r.Context(), accessOf(r), r.PostFormValue("email")); err != nil {
+func (p *contactPages) remove(w http.ResponseWriter, r *http.Request) error {
+	if err := p.contacts.Remove(r.Context(), accessOf(r), r.PostFormValue("email")); err != nil {
 		return err
 	}
-	s.redirect(w, r, contactsPath+"?notice="+noticeContacts)
+	redirect(w, r, contactsPath+"?notice="+noticeContacts)
 	return nil
 }
 
 // chooseNotices reads the boxes that are ticked.
-func (s *server) chooseNotices(w http.ResponseWriter, r *http.Request) error {
+func (p *contactPages) updateNotices(w http.ResponseWriter, r *http.Request) error {
 	var wanted []mail.Kind
 	for _, kind := range billing.NoticeKinds() {
 		if r.PostFormValue(string(kind)) == "on" {
 			wanted = append(wanted, kind)
 		}
 	}
-	if err := s.billing.Contacts.ChooseNotices(r.Context(), accessOf(r), wanted); err != nil {
+	if err := p.contacts.ChooseNotices(r.Context(), accessOf(r), wanted); err != nil {
 		return err
 	}
-	s.redirect(w, r, contactsPath+"?notice="+noticeNotices)
+	redirect(w, r, contactsPath+"?notice="+noticeNotices)
 	return nil
 }

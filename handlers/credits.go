@@ -10,22 +10,22 @@ import (
 )
 
 // showCredits is the statement of credits.
-func (s *server) showCredits(w http.ResponseWriter, r *http.Request) error {
-	overview, err := s.billing.Overviews.Get(r.Context(), accessOf(r))
+func (p *billingPages) showCredits(w http.ResponseWriter, r *http.Request) error {
+	overview, err := p.overviews.Get(r.Context(), accessOf(r))
 	if err != nil {
 		return err
 	}
-	entries, err := s.billing.Credits.Entries(r.Context(), accessOf(r))
+	entries, err := p.credits.Entries(r.Context(), accessOf(r))
 	if err != nil {
 		return err
 	}
-	props := billingviews.CreditsPageProps{CanBuy: accessOf(r).CanManageBilling() && len(s.billing.Prices.Catalog().Packs) > 0, Layout: s.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabBilling)}
+	props := billingviews.CreditsPageProps{CanBuy: accessOf(r).CanManageBilling() && len(p.prices.Catalog().Packs) > 0, Layout: p.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabBilling)}
 	if card := creditsCard(overview); card != nil {
 		props.Credits = *card
 		props.Credits.Href = ""
 	}
 	for _, entry := range entries {
-		props.Entries = append(props.Entries, creditRow(s.billing.Prices.Catalog(), entry))
+		props.Entries = append(props.Entries, creditRow(p.prices.Catalog(), entry))
 	}
 	return render(w, r, http.StatusOK, billingviews.CreditsPage(props))
 }

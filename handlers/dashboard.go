@@ -11,17 +11,17 @@ import (
 )
 
 // showDashboard shows what needs somebody, then plan and seats. One may come back to it from Checkout.
-func (s *server) showDashboard(w http.ResponseWriter, r *http.Request) error {
-	back, moved, err := s.comebackOf(w, r)
+func (p *billingPages) showDashboard(w http.ResponseWriter, r *http.Request) error {
+	back, moved, err := p.checkout.handleReturn(w, r)
 	if err != nil || moved {
 		return err
 	}
-	overview, err := s.billing.Overviews.Get(r.Context(), accessOf(r))
+	overview, err := p.overviews.Get(r.Context(), accessOf(r))
 	if err != nil {
 		return err
 	}
 	props := billingviews.DashboardPageProps{
-		Layout: s.layout(r, layout.SectionDashboard), Organization: overview.Organization.Name,
+		Layout: p.layout(r, layout.SectionDashboard), Organization: overview.Organization.Name,
 		Plan: planSummary(overview), Seats: seatRowProps(overview.Seats), CanManageBilling: accessOf(r).CanManageBilling(),
 		Credits: creditsCard(overview),
 		Needs:   append(returnNotices(back.state(overview), back.credits, r), attentionNotices(overview, accessOf(r))...),

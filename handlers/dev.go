@@ -3,6 +3,7 @@ package handlers
 import (
 	"net/http"
 
+	"usher/billing"
 	"usher/billing/apperr"
 	"usher/billing/mail"
 	devviews "usher/views/dev"
@@ -10,22 +11,30 @@ import (
 	"usher/views/layout"
 )
 
+// devPages are the pages that exist in development only.
+type devPages struct {
+	*site
+	clock    Clock // nil: there is no clock to advance
+	worker   *billing.Worker
+	mailPage bool // e-mails are not sent but shown
+}
+
 // clockSteps are how far the local Stripe's clock can be put ahead at once.
 var clockSteps = []string{"1 day", "1 week", "1 month", "1 year"}
 
 // showClock is the page of the local Stripe's clock.
-func (s *server) showClock(w http.ResponseWriter, r *http.Request) error {
+func (p *devPages) showClock(w http.ResponseWriter, r *http.Request) error {
 	return render(w, r, http.StatusOK, devviews.ClockPage(devviews.ClockPageProps{
-		Layout: s.layout(r, layout.SectionNone), Now: s.clock.Now(), Steps: clockSteps,
+		Layout: p.layout(r, layout.SectionNone), Now: p.clock.Now(), Steps: clockSteps,
 	}))
 }
 
 // advanceClock puts the local Stripe's clock ahead: renewals, retries and trial ends on the way happen, and Stripe tells of them.
-func (s *server) advanceClock(w http.ResponseWriter, r *http.Request) error {
-	if err := s.clock.Advance(r.PostFormValue("by")); err != nil {
+func (p *devPages) advanceClock(w http.ResponseWriter, r *http.Request) error {
+	if err := p.clock.Advance(r.PostFormValue("by")); err != nil {
 		return &apperr.Error{Code: apperr.CodeInvalid, Message: "The clock can be put ahead by spans such as 3 days or 1 month.", Err: err}
 	}
-	s.redirect(w, r, "/dev/clock")
+	redirect(w, r, "/dev/clock")
 	return nil
 }
 
@@ -36,12 +45,12 @@ func showGallery(w http.ResponseWriter, r *http.Request) error {
 }
 
 // showMail shows the e-mails that are not sent, since no mail server is configured. It is on the map in development only.
-func (s *server) showMail(w http.ResponseWriter, r *http.Request) error {
-	kept, err := s.billing.Worker.UnsentMail(r.Context())
+func (p *devPages) showMail(w http.ResponseWriter, r *http.Request) error {
+	kept, err := p.worker.UnsentMail(r.Context())
 	if err != nil {
 		return err
 	}
-	props := devviews.MailboxPageProps{Layout: s.layout(r, layout.SectionNone), Mails: make([]devviews.Message, 0, len(kept))}
+	props := devviews.MailboxPageProps{Layout: p.layout(r, layout.SectionNone), Mails: make([]devviews.Message, 0, len(kept))}
 	for _, mail := range kept {
 		props.Mails = append(props.Mails, mailMessage(mail))
 	}
@@ -51,4 +60,12 @@ func (s *server) showMail(w http.ResponseWriter, r *http.Request) error {
 
 func mailMessage(m mail.Unsent) devviews.Message {
 	return devviews.Message{ID: m.ID, To: m.To, QueuedAt: m.QueuedAt, Subject: m.Subject, Text: m.Text}
+}
+
+// mailHref returns the address of the page with unsent e-mails; empty if there is none.
+func (p *devPages) mailHref() string {
+	if !p.mailPage {
+		return ""
+	}
+	return "/dev/mail"
 }

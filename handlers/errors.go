@@ -87,7 +87,7 @@ func problemOf(err error) problem {
 }
 
 // fail answers an error in the shape of its route and leaves it to the log.
-func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
+func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	state := stateOf(r)
 	state.err = err
 	problem := problemOf(err)
@@ -99,7 +99,7 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 	case state.response == api || state.response == stateless:
 		writeProblem(w, problem)
 	case problem.status == http.StatusUnauthorized:
-		s.redirect(w, r, logInPath(r))
+		redirect(w, r, logInPath(r))
 	case isFragment(r):
 		http.Error(w, problem.message, problem.status)
 	default:
@@ -132,7 +132,7 @@ var problemTitles = map[string]string{
 }
 
 // showErrorPage is the error page. Where the words for the status say it better than the error does, they are left to the view.
-func (s *server) showErrorPage(w http.ResponseWriter, r *http.Request, p problem) {
+func (s *site) showErrorPage(w http.ResponseWriter, r *http.Request, p problem) {
 	if p.status == http.StatusInternalServerError || errors.Is(stateOf(r).err, errPageNotFound) {
 		p.message = ""
 	}

@@ -8,7 +8,7 @@ import (
 	"usher/billing/apperr"
 )
 
-// fieldMessages collects what is wrong with which field, from all errors that were joined.
+// fieldMessages returns the message for each invalid field, from all joined errors.
 func fieldMessages(err error) map[string]string {
 	messages := map[string]string{}
 	collectFieldMessages(err, messages)
@@ -34,7 +34,8 @@ func collectFieldMessages(err error, messages map[string]string) {
 	}
 }
 
-// isRefusal tells whether an error is a rule's no to a form, which comes back with what was typed.
+// isRefusal reports whether an error is a rule violation to show in the form, with the submitted
+// values.
 func isRefusal(err error) bool {
 	var refusal *apperr.Error
 	if !errors.As(err, &refusal) || errors.Is(err, apperr.ErrNotFound) {
@@ -43,10 +44,10 @@ func isRefusal(err error) bool {
 	return refusal.Code == apperr.CodeUnprocessable || refusal.Code == apperr.CodeConflict || refusal.Field != ""
 }
 
-// refusalStatus is 422 for what was typed and stays what it is for the state of things.
+// refusalStatus returns 422 for invalid input and 409 for a conflict with the current state.
 func refusalStatus(err error) int { return problemOf(err).status }
 
-// formMessage is what stands above a form: a refusal that is about none of its fields.
+// formMessage returns the message above a form: a violation that concerns no single field.
 func formMessage(err error) string {
 	if len(fieldMessages(err)) > 0 {
 		return ""
@@ -54,7 +55,7 @@ func formMessage(err error) string {
 	return apperr.MessageOf(err)
 }
 
-// isChecked reads a box: browsers send on, other callers true, 1 or yes.
+// isChecked reads a checkbox. Browsers send "on"; "true", "1" and "yes" are accepted too.
 func isChecked(r *http.Request, name string) bool {
 	switch strings.ToLower(r.PostFormValue(name)) {
 	case "on", "true", "1", "yes":

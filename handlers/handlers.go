@@ -1,7 +1,3 @@
-// Package handlers is Usher's edge to the web: it turns requests into questions to package billing, and the answers into pages,
-// fragments for htmx, and JSON. Every route stands in routes.go with what it needs of whoever asks.
-//
-// Kept out: rules (package billing), SQL (package db), stripe-go (package stripegw), HTML (package views).
 package handlers
 
 import (
@@ -21,97 +17,109 @@ import (
 	"usher/views/ui"
 )
 
-// Options are what the edge is made of. Now, Rand and Log have defaults; everything else is needed.
+// Options configure the handler that [New] returns. Now, Rand and Log have defaults; Billing,
+// Sessions, Ready and BaseURL are required.
 type Options struct {
 	Billing  *billing.Service
 	Sessions SessionStore
-	// Ready tells whether requests can be served: the database answers and its migrations are current.
+	// Ready returns an error unless requests can be served: the database is reachable and its
+	// migrations are current.
 	Ready func(context.Context) error
 
-	BaseURL     *url.URL // the public origin; https turns on Secure, __Host- cookies and HSTS
-	Development bool     // the component gallery, and one loopback name for all
-	MailPage    bool     // in development: e-mails are not sent but shown
-	// Clock is the local Stripe's, which /dev/clock puts ahead; nil where there is none.
+	BaseURL     *url.URL // the public origin; https enables Secure, __Host- cookies and HSTS
+	Development bool     // enables the component gallery and the redirect to one loopback name
+	MailPage    bool     // in development: shows the e-mails that are not sent
+	// Clock is the local Stripe's clock, which /dev/clock advances; nil: no such page.
 	Clock Clock
-	// ReturnURL is where the customer portal leads back to; absolute.
+	// ReturnURL is the absolute URL that the customer portal returns to.
 	ReturnURL string
-	// CheckoutOrigins are where the hosted pages live besides Stripe's own: the local Stripe, another API base, a custom domain.
+	// CheckoutOrigins are the origins of hosted pages besides Stripe's own: the local Stripe, another
+	// API base, a custom domain.
 	CheckoutOrigins []string
-	// RateLimits turns on the limits of the routes that are guessed at; TrustedProxies are whose X-Forwarded-For is believed.
+	// RateLimits enables the rate limits of the routes. X-Forwarded-For is read from TrustedProxies
+	// only.
 	RateLimits     bool
 	TrustedProxies []netip.Prefix
-	// MetricsToken opens /metrics; empty: it is open in development, and not there in production.
+	// MetricsToken protects /metrics. If it is empty, /metrics is public in development and not found
+	// in production.
 	MetricsToken string
-	// Remark and Links stand in the footer of every page: that this is a local Stripe, and where to look into it.
+	// Remark and Links appear in the footer of every page: a note about the local Stripe, and links
+	// into it.
 	Remark string
 	Links  []ui.LinkButtonProps
 
 	Now  func() time.Time // nil: time.Now
 	Rand io.Reader        // nil: crypto/rand
-	Log  *slog.Logger     // nil: nothing is logged
+	Log  *slog.Logger     // nil: logs are discarded
 }
 
-// Clock is time that can be put ahead, to try out what it brings.
+// Clock is a test clock.
 type Clock interface {
 	Now() time.Time
-	Advance(by string) error // a span such as 1 month
+	Advance(by string) error // by a span such as "1 month"
 }
 
-// SessionStore keeps sessions; package db has one.
+// SessionStore stores sessions; package db implements it.
 type SessionStore interface {
 	scs.CtxStore
-	// AttachUser notes whose session a token is, before the session is first written too.
+	// AttachUser links a token to its user, even before the session is first written.
 	AttachUser(ctx context.Context, token, userID string) error
-	// UserSessions lists a user's sessions; the one of this token is the current one.
+	// UserSessions returns a user's sessions. The one with this token is marked as current.
 	UserSessions(ctx context.Context, userID, token string) ([]account.OpenSession, error)
-	// EndOtherSessions ends all sessions of a user but the one of this token.
+	// EndOtherSessions deletes all sessions of a user except the one with this token.
 	EndOtherSessions(ctx context.Context, userID, token string) error
 }
 
-// server holds what the handlers share. Nothing in it changes after New.
+// server routes requests to the areas of the site through the middleware. Nothing in it changes
+// after New.
 type server struct {
-	billing        *billing.Service
-	sessions       *scs.SessionManager
-	store          SessionStore
-	ready          func(context.Context) error
-	baseURL        *url.URL
-	development    bool
-	mailPage       bool
-	clock          Clock // nil: there is none to be put ahead
-	rateLimits     bool
-	returnURL      string
-	remark         string
-	links          []ui.LinkButtonProps
-	now            func() time.Time
-	rand           io.Reader
-	log            *slog.Logger
+	*site
+	areas
+	rateLimits     *account.RateLimits // nil: rate limits are disabled
 	trustedProxies []netip.Prefix
 	metrics        *metrics
-	metricsToken   string
-	// How long a body may take to arrive, and Stripe to answer after a return.
-	bodyTimeout, returnTimeout time.Duration
-	crossOrigin                *http.CrossOriginProtection
-	headers                    map[string]string // sent with every answer
+	rand           io.Reader
+	bodyTimeout    time.Duration // for a request body to arrive
+	crossOrigin    *http.CrossOriginProtection
+	headers        map[string]string // security headers, sent with every response
 }
 
-// New makes the handler of the whole site.
+// areas are the parts of the site, each with its handlers.
+type areas struct {
+	pricing      *pricingPages
+	auth         *authPages
+	settings     *settingsPages
+	invitations  *invitationPages
+	organization *organizationPages
+	members      *memberPages
+	roles        *rolePages
+	contacts     *contactPages
+	seats        *seatPages
+	checkout     *checkoutPages
+	billing      *billingPages
+	admin        *adminPages
+	api          *jsonAPI
+	webhook      *webhookEndpoint
+	system       *systemEndpoints
+	dev          *devPages
+}
+
+// New returns the handler of the whole site.
 func New(o Options) http.Handler { return newServer(o).handler() }
 
 func newServer(o Options) *server {
+	setDefaults(&o)
+	base := newSite(o)
+	metrics := newMetrics(o.Billing.Operations)
 	s := &server{
-		billing: o.Billing, ready: o.Ready, baseURL: o.BaseURL, development: o.Development, returnURL: o.ReturnURL,
-		remark: o.Remark, links: o.Links, now: o.Now, rand: o.Rand, log: o.Log,
-		bodyTimeout: bodyTimeout, returnTimeout: returnTimeout,
-		mailPage:   o.Development && o.MailPage,
-		clock:      o.Clock,
-		rateLimits: o.RateLimits, trustedProxies: o.TrustedProxies,
-		metrics: newMetrics(o.Billing), metricsToken: o.MetricsToken,
-		store:       o.Sessions,
-		sessions:    newSessions(o.Sessions, o.BaseURL),
-		crossOrigin: newCrossOriginProtection(o.BaseURL),
-		headers:     securityHeaders(o.BaseURL, o.CheckoutOrigins),
+		site: base, areas: newAreas(o, base), trustedProxies: o.TrustedProxies, metrics: metrics, rand: o.Rand,
+		bodyTimeout: bodyTimeout, crossOrigin: newCrossOriginProtection(o.BaseURL),
+		headers: securityHeaders(o.BaseURL, o.CheckoutOrigins),
 	}
-	s.fillDefaults()
+	s.system = &systemEndpoints{site: base, ready: o.Ready, metrics: metrics, metricsToken: o.MetricsToken}
+	if o.RateLimits {
+		s.rateLimits = o.Billing.RateLimits
+	}
 	return s
 }
 
@@ -119,14 +127,58 @@ func (s *server) handler() http.Handler {
 	return s.observe(s.recoverPanics(s.addSecurityHeaders(s.mux())))
 }
 
-func (s *server) fillDefaults() {
-	if s.now == nil {
-		s.now = time.Now
+func setDefaults(o *Options) {
+	if o.Now == nil {
+		o.Now = time.Now
 	}
-	if s.rand == nil {
-		s.rand = rand.Reader
+	if o.Rand == nil {
+		o.Rand = rand.Reader
 	}
-	if s.log == nil {
-		s.log = slog.New(slog.DiscardHandler)
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+}
+
+// newAreas wires every area to the domain types that it calls.
+func newAreas(o Options, base *site) areas {
+	b := o.Billing
+	portalReturn := portalReturnURL(o.ReturnURL, o.BaseURL.Host)
+	var a areas
+	a.checkout = &checkoutPages{
+		site: base, checkouts: b.Checkouts, subscriptions: b.Subscriptions, prices: b.Prices, returnTimeout: returnTimeout,
+	}
+	a.billing = &billingPages{
+		site: base, checkout: a.checkout, overviews: b.Overviews, subscriptions: b.Subscriptions, invoices: b.Invoices,
+		duplicates: b.Duplicates, credits: b.Credits, prices: b.Prices, portal: b.Portal, reconciler: b.Reconciler,
+		members: b.Members, portalReturnURL: portalReturn,
+	}
+	a.seats = &seatPages{site: base, overviews: b.Overviews, seatSyncer: b.SeatSyncer, seatLedger: b.SeatLedger}
+	a.contacts = &contactPages{site: base, contacts: b.Contacts}
+	a.pricing = &pricingPages{site: base, prices: b.Prices, overviews: b.Overviews}
+	a.api = &jsonAPI{
+		organizations: b.Organizations, overviews: b.Overviews, checkouts: b.Checkouts, portal: b.Portal,
+		seatSyncer: b.SeatSyncer, credits: b.Credits, portalReturnURL: portalReturn,
+	}
+	a.admin = &adminPages{site: base, inbox: b.Inbox, operations: b.Operations, reconciler: b.Reconciler, prices: b.Prices}
+	a.webhook = &webhookEndpoint{inbox: b.Inbox}
+	a.dev = &devPages{site: base, clock: o.Clock, worker: b.Worker, mailPage: o.Development && o.MailPage}
+	a.addAccountPages(b, base)
+	a.auth.mailHref = a.dev.mailHref()
+	return a
+}
+
+// addAccountPages wires the pages about people and their organizations.
+func (a *areas) addAccountPages(b *billing.Service, base *site) {
+	a.auth = &authPages{site: base, checkout: a.checkout, users: b.Users, recovery: b.Recovery}
+	a.settings = &settingsPages{site: base, users: b.Users}
+	a.members = &memberPages{
+		site: base, members: b.Members, roles: b.Roles, invitations: b.Invitations, overviews: b.Overviews,
+		seatLedger: b.SeatLedger,
+	}
+	a.roles = &rolePages{site: base, roles: b.Roles, members: b.Members}
+	a.invitations = &invitationPages{site: base, members: a.members, invitations: b.Invitations, users: b.Users}
+	a.organization = &organizationPages{
+		site: base, members: a.members, roles: a.roles, billing: a.billing, seats: a.seats,
+		memberships: b.Members, deletions: b.Deletions,
 	}
 }

@@ -8,13 +8,21 @@ import (
 	"usher/static"
 )
 
+// systemEndpoints serve health, readiness, metrics and static files.
+type systemEndpoints struct {
+	*site
+	ready        func(context.Context) error
+	metrics      *metrics
+	metricsToken string // empty: public in development, not found in production
+}
+
 // healthResponse is the answer of /healthz and /readyz.
 type healthResponse struct {
 	Status string `json:"status"`
 }
 
 // showHealth tells that the process is alive, whatever else is not.
-func (s *server) showHealth(w http.ResponseWriter, _ *http.Request) error {
+func (e *systemEndpoints) showHealth(w http.ResponseWriter, _ *http.Request) error {
 	w.Header().Set("Cache-Control", "no-store")
 	return writeJSON(w, http.StatusOK, healthResponse{"ok"})
 }
@@ -23,10 +31,10 @@ func (s *server) showHealth(w http.ResponseWriter, _ *http.Request) error {
 const readyTimeout = 2 * time.Second
 
 // showReadiness tells whether requests can be served. Why not stands in the log only.
-func (s *server) showReadiness(w http.ResponseWriter, r *http.Request) error {
+func (e *systemEndpoints) showReadiness(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
 	defer cancel()
-	if err := s.ready(ctx); err != nil {
+	if err := e.ready(ctx); err != nil {
 		return errNotReady.withCause(err)
 	}
 	w.Header().Set("Cache-Control", "no-store")
@@ -34,7 +42,7 @@ func (s *server) showReadiness(w http.ResponseWriter, r *http.Request) error {
 }
 
 // sendAsset sends a file that a page asked for.
-func (s *server) sendAsset(w http.ResponseWriter, r *http.Request) error {
+func (e *systemEndpoints) serveAsset(w http.ResponseWriter, r *http.Request) error {
 	static.Handler().ServeHTTP(w, r)
 	return nil
 }

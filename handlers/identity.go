@@ -9,11 +9,11 @@ import (
 	"usher/billing/apperr"
 )
 
-// identity is who asks.
+// identity says who sent a request.
 type identity struct {
-	userID   string         // empty: nobody is signed in
-	access   account.Access // zero: nobody is signed in, or they are in no organization
-	operator bool           // runs this installation
+	userID   string         // empty: not signed in
+	access   account.Access // zero: not signed in, or not a member of any organization
+	operator bool           // operates this installation
 }
 
 func (v identity) signedIn() bool { return v.userID != "" }
@@ -22,55 +22,58 @@ func (v identity) isMember() bool { return v.access.Organization.ID != "" }
 
 func identityOf(r *http.Request) identity { return stateOf(r).identity }
 
-// accessOf returns who acts on which organization. Only routes that need a member may ask.
+// accessOf returns the viewer's access to the current organization. It is set only if the route's
+// policy requires a member.
 func accessOf(r *http.Request) account.Access { return identityOf(r).access }
 
-// identify finds who is signed in, and the organization they work in: the session's, or where they left that, their first.
-func (s *server) identify(ctx context.Context) (identity, error) {
-	userID := s.sessions.GetString(ctx, sessionUser)
+// identify finds the signed-in user and the current organization. That is the session's
+// organization or, if the user is no longer a member of it, their first one.
+func (m *sessionManager) identify(ctx context.Context) (identity, error) {
+	userID := m.GetString(ctx, sessionUser)
 	if userID == "" {
 		return identity{}, nil
 	}
-	access, err := s.currentAccess(ctx, userID)
+	access, err := m.currentAccess(ctx, userID)
 	if errors.Is(err, apperr.ErrNotFound) {
-		return s.identityWithoutOrganization(ctx, userID)
+		return m.identityWithoutOrganization(ctx, userID)
 	}
-	return identity{userID: userID, access: access, operator: s.billing.Users.IsOperator(access.User)}, err
+	return identity{userID: userID, access: access, operator: m.users.IsOperator(access.User)}, err
 }
 
-func (s *server) identityWithoutOrganization(ctx context.Context, userID string) (identity, error) {
-	user, err := s.billing.Users.Get(ctx, userID)
+func (m *sessionManager) identityWithoutOrganization(ctx context.Context, userID string) (identity, error) {
+	user, err := m.users.Get(ctx, userID)
 	if errors.Is(err, apperr.ErrNotFound) {
 		return identity{userID: userID}, nil
 	}
-	return identity{userID: userID, operator: s.billing.Users.IsOperator(user)}, err
+	return identity{userID: userID, operator: m.users.IsOperator(user)}, err
 }
 
-func (s *server) currentAccess(ctx context.Context, userID string) (account.Access, error) {
-	if current := s.sessions.GetString(ctx, sessionOrganization); current != "" {
-		access, err := s.billing.Organizations.Access(ctx, userID, current)
+func (m *sessionManager) currentAccess(ctx context.Context, userID string) (account.Access, error) {
+	if current := m.GetString(ctx, sessionOrganization); current != "" {
+		access, err := m.organizations.Access(ctx, userID, current)
 		if !errors.Is(err, apperr.ErrNotFound) {
 			return access, err
 		}
 	}
-	return s.firstAccess(ctx, userID)
+	return m.firstAccess(ctx, userID)
 }
 
-// firstAccess is not written to the session: a GET that saves a session could bring one back that is being signed out.
-func (s *server) firstAccess(ctx context.Context, userID string) (account.Access, error) {
-	first, err := s.firstOrganization(ctx, userID)
+// firstAccess does not write to the session: a GET request that saves a session could restore one
+// that is being signed out.
+func (m *sessionManager) firstAccess(ctx context.Context, userID string) (account.Access, error) {
+	first, err := m.firstOrganization(ctx, userID)
 	if err != nil {
 		return account.Access{}, err
 	}
 	if first == "" {
 		return account.Access{}, apperr.ErrNotFound
 	}
-	return s.billing.Organizations.Access(ctx, userID, first)
+	return m.organizations.Access(ctx, userID, first)
 }
 
-// firstOrganization returns the id of the user's oldest membership, and nothing where they have none.
-func (s *server) firstOrganization(ctx context.Context, userID string) (string, error) {
-	organizations, err := s.billing.Organizations.OfUser(ctx, userID)
+// firstOrganization returns the id of the user's oldest membership; empty if there is none.
+func (m *sessionManager) firstOrganization(ctx context.Context, userID string) (string, error) {
+	organizations, err := m.organizations.OfUser(ctx, userID)
 	if err != nil || len(organizations) == 0 {
 		return "", err
 	}

@@ -13,18 +13,18 @@ import (
 const invoicesOnTab = 5
 
 // showInvoices lists all invoices.
-func (s *server) showInvoices(w http.ResponseWriter, r *http.Request) error {
-	rows, err := s.invoiceRows(r)
+func (p *billingPages) showInvoices(w http.ResponseWriter, r *http.Request) error {
+	rows, err := p.invoiceRows(r)
 	if err != nil {
 		return err
 	}
 	return render(w, r, http.StatusOK, billingviews.InvoicesPage(billingviews.InvoicesPageProps{
-		Layout: s.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabBilling), Invoices: rows,
+		Layout: p.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabBilling), Invoices: rows,
 	}))
 }
 
-func (s *server) invoiceRows(r *http.Request) ([]billingviews.InvoiceRow, error) {
-	invoices, err := s.billing.Invoices.List(r.Context(), accessOf(r))
+func (p *billingPages) invoiceRows(r *http.Request) ([]billingviews.InvoiceRow, error) {
+	invoices, err := p.invoices.List(r.Context(), accessOf(r))
 	if err != nil {
 		return nil, err
 	}
@@ -73,18 +73,18 @@ func invoiceBadge(status string) ui.BadgeProps {
 }
 
 // openInvoice leads to an invoice's page at Stripe.
-func (s *server) openInvoice(w http.ResponseWriter, r *http.Request) error {
-	to, err := s.billing.Invoices.URL(r.Context(), accessOf(r), r.PathValue("id"))
+func (p *billingPages) openInvoice(w http.ResponseWriter, r *http.Request) error {
+	to, err := p.invoices.URL(r.Context(), accessOf(r), r.PathValue("id"))
 	if err != nil {
 		return err
 	}
-	s.redirect(w, r, to)
+	redirect(w, r, to)
 	return nil
 }
 
 // withInvoices adds the newest invoices, and the way to all of them where there are more.
-func (s *server) withInvoices(r *http.Request, panel billingviews.PanelProps) (billingviews.PanelProps, error) {
-	rows, err := s.invoiceRows(r)
+func (p *billingPages) addInvoices(r *http.Request, panel billingviews.PanelProps) (billingviews.PanelProps, error) {
+	rows, err := p.invoiceRows(r)
 	if len(rows) > invoicesOnTab {
 		rows, panel.InvoicesHref = rows[:invoicesOnTab], "/billing/invoices"
 	}
@@ -92,7 +92,7 @@ func (s *server) withInvoices(r *http.Request, panel billingviews.PanelProps) (b
 	if err != nil {
 		return panel, err
 	}
-	surpluses, err := s.billing.Duplicates.List(r.Context(), accessOf(r))
+	surpluses, err := p.duplicates.List(r.Context(), accessOf(r))
 	for _, surplus := range surpluses {
 		if notice, ok := duplicateNotice(surplus); ok {
 			panel.Notices = append(panel.Notices, notice)

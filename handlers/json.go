@@ -14,19 +14,20 @@ import (
 	"usher/billing/apperr"
 )
 
-// writeJSON sends a value. It goes into the response that is held back, so the error comes in time.
+// writeJSON writes a value to the buffered response, so that an encoding error can still change the
+// status.
 func writeJSON(w http.ResponseWriter, status int, value any) error {
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
 	encoder := json.NewEncoder(w)
-	encoder.SetEscapeHTML(false) // URLs stay readable; nosniff keeps browsers from seeing HTML in it
+	encoder.SetEscapeHTML(false) // keeps URLs readable; nosniff prevents interpretation as HTML
 	if err := encoder.Encode(value); err != nil {
 		return fmt.Errorf("write JSON: %w", err)
 	}
 	return nil
 }
 
-// errorResponse is the shape of every error in JSON.
+// errorResponse is the body of every JSON error.
 type errorResponse struct {
 	Error errorDetail `json:"error"`
 }
@@ -37,12 +38,12 @@ type errorDetail struct {
 }
 
 func writeProblem(w http.ResponseWriter, p problem) {
-	// The value always encodes, and a client that went away is no error of ours.
+	// The value always encodes, and a write error means that the client disconnected.
 	_ = writeJSON(w, p.status, errorResponse{errorDetail{p.code, p.message}})
 }
 
-// decodeJSON reads the body, one object, into a struct of string fields. What it does not know it refuses by name: a misspelled
-// optional field would else be dropped silently.
+// decodeJSON decodes the body, one object, into a struct. It rejects unknown fields by name: a
+// misspelled optional field would otherwise be ignored.
 func decodeJSON(r *http.Request, into any) error {
 	if mediaType(r) != "application/json" {
 		return errJSONType
@@ -73,7 +74,8 @@ func rejectInvalidText(fields reflect.Value) error {
 	return nil
 }
 
-// rejectUnknownFields compares names exactly; encoding/json would take organizationid for organizationId.
+// rejectUnknownFields compares names exactly; encoding/json would accept organizationid for
+// organizationId.
 func rejectUnknownFields(given map[string]json.RawMessage, into any) error {
 	var known []string
 	for field := range reflect.TypeOf(into).Elem().Fields() {
@@ -100,7 +102,7 @@ func jsonError(err error) error {
 	return &apperr.Error{Code: apperr.CodeInvalid, Message: "The body has to be one JSON object.", Err: err}
 }
 
-// hasBody tells whether a JSON body came along, for the endpoint that needs none.
+// hasBody reports whether the request has a JSON body, for the endpoint that does not require one.
 func hasBody(r *http.Request) bool {
 	content, err := io.ReadAll(r.Body)
 	r.Body = io.NopCloser(bytes.NewReader(content))

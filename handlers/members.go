@@ -3,49 +3,60 @@ package handlers
 import (
 	"net/http"
 
+	"usher/billing"
 	"usher/billing/account"
 	"usher/views/layout"
 	organizationviews "usher/views/organization"
 )
+
+// memberPages are the pages about the members of an organization.
+type memberPages struct {
+	*site
+	members     *account.Members
+	roles       *account.Roles
+	invitations *account.Invitations
+	overviews   *billing.Overviews
+	seatLedger  *billing.SeatLedgers
+}
 
 const (
 	membersTab = "/organization?tab=members"
 	rolesTab   = "/organization?tab=roles"
 )
 
-func (s *server) showMembers(w http.ResponseWriter, r *http.Request) error {
-	return s.membersPage(w, r, http.StatusOK, inviteForm{account.NewInvitation{RoleID: account.RoleMember, Billable: true}, nil})
+func (p *memberPages) list(w http.ResponseWriter, r *http.Request) error {
+	return p.renderList(w, r, http.StatusOK, inviteForm{account.NewInvitation{RoleID: account.RoleMember, Billable: true}, nil})
 }
 
-func (s *server) membersPage(w http.ResponseWriter, r *http.Request, status int, form inviteForm) error {
+func (p *memberPages) renderList(w http.ResponseWriter, r *http.Request, status int, form inviteForm) error {
 	access := accessOf(r)
 	search := memberSearch(r)
-	members, err := s.billing.Members.Search(r.Context(), access, search)
+	members, err := p.members.Search(r.Context(), access, search)
 	if err != nil {
 		return err
 	}
-	invitations, err := s.billing.Invitations.Pending(r.Context(), access)
+	invitations, err := p.invitations.Pending(r.Context(), access)
 	if err != nil {
 		return err
 	}
-	overview, err := s.billing.Overviews.Get(r.Context(), access)
+	overview, err := p.overviews.Get(r.Context(), access)
 	if err != nil {
 		return err
 	}
 	from, to, pager := paginate(r, len(members), membersPerPage)
 	props := organizationviews.MembersPageProps{
-		Layout: s.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabMembers),
+		Layout: p.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabMembers),
 		Seats: seatRowProps(overview.Seats), SeatPrice: seatPrice(overview), Pager: pager, CanManage: access.CanManageMembers(),
 		Filter: organizationviews.MemberFilter(search),
 	}
 	if narrowed := search != (account.MemberSearch{}); from == 0 && !narrowed {
-		props.Invitations = s.invitationRows(invitations, access)
+		props.Invitations = p.invitationRows(invitations, access)
 	}
-	if props.Members, err = s.memberRows(r, members[from:to]); err != nil {
+	if props.Members, err = p.rows(r, members[from:to]); err != nil {
 		return err
 	}
 	if access.CanManageMembers() {
-		props.Invite, err = s.inviteProps(r, overview, s.promised(invitations), form)
+		props.Invite, err = p.inviteProps(r, overview, p.reservedSeats(invitations), form)
 	}
 	if err != nil {
 		return err
@@ -60,12 +71,12 @@ func memberSearch(r *http.Request) account.MemberSearch {
 }
 
 // memberRows draws members with why each of them is billed.
-func (s *server) memberRows(r *http.Request, members []account.Member) ([]organizationviews.MemberRow, error) {
+func (p *memberPages) rows(r *http.Request, members []account.Member) ([]organizationviews.MemberRow, error) {
 	ids := make([]string, 0, len(members))
 	for _, member := range members {
 		ids = append(ids, member.UserID)
 	}
-	since, err := s.billing.SeatLedger.BilledSince(r.Context(), accessOf(r), ids)
+	since, err := p.seatLedger.BilledSince(r.Context(), accessOf(r), ids)
 	if err != nil {
 		return nil, err
 	}
@@ -88,44 +99,44 @@ func memberRow(m account.Member, v identity) organizationviews.MemberRow {
 }
 
 // showMember shows a member's page: what can be changed about them, and why they are billed.
-func (s *server) showMember(w http.ResponseWriter, r *http.Request) error {
-	member, err := s.billing.Members.Get(r.Context(), accessOf(r), r.PathValue("id"))
+func (p *memberPages) show(w http.ResponseWriter, r *http.Request) error {
+	member, err := p.members.Get(r.Context(), accessOf(r), r.PathValue("id"))
 	if err != nil {
 		return err
 	}
-	return s.memberPage(w, r, http.StatusOK, member, organizationviews.MemberErrors{})
+	return p.renderMember(w, r, http.StatusOK, member, organizationviews.MemberErrors{})
 }
 
-func (s *server) memberPage(w http.ResponseWriter, r *http.Request, status int, m account.Member, wrong organizationviews.MemberErrors) error {
-	roles, err := s.billing.Roles.List(r.Context(), accessOf(r))
+func (p *memberPages) renderMember(w http.ResponseWriter, r *http.Request, status int, m account.Member, wrong organizationviews.MemberErrors) error {
+	roles, err := p.roles.List(r.Context(), accessOf(r))
 	if err != nil {
 		return err
 	}
-	overview, err := s.billing.Overviews.Get(r.Context(), accessOf(r))
+	overview, err := p.overviews.Get(r.Context(), accessOf(r))
 	if err != nil {
 		return err
 	}
-	rows, err := s.memberRows(r, []account.Member{m})
+	rows, err := p.rows(r, []account.Member{m})
 	if err != nil {
 		return err
 	}
 	return render(w, r, status, organizationviews.MemberPage(organizationviews.MemberPageProps{
-		Layout: s.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabMembers), Member: rows[0], RoleID: m.Role.ID,
+		Layout: p.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabMembers), Member: rows[0], RoleID: m.Role.ID,
 		Roles: roleOptions(roles, accessOf(r)), NextSeat: nextSeat(overview, 0), Errors: wrong,
 	}))
 }
 
 // changeMember changes what the form says about a member.
-func (s *server) changeMember(w http.ResponseWriter, r *http.Request) error {
+func (p *memberPages) update(w http.ResponseWriter, r *http.Request) error {
 	change := memberChange(r)
-	_, err := s.billing.Members.Change(r.Context(), accessOf(r), r.PathValue("id"), change)
+	_, err := p.members.Change(r.Context(), accessOf(r), r.PathValue("id"), change)
 	if isRefusal(err) {
-		return s.refuseMember(w, r, change, err)
+		return p.showRefusal(w, r, change, err)
 	}
 	if err != nil {
 		return err
 	}
-	s.redirect(w, r, membersTab+"&notice="+noticeMemberChanged)
+	redirect(w, r, membersTab+"&notice="+noticeMemberChanged)
 	return nil
 }
 
@@ -150,9 +161,9 @@ func memberChange(r *http.Request) account.MemberChange {
 }
 
 // refuseMember shows the member's page with what was typed and why it can't be.
-func (s *server) refuseMember(w http.ResponseWriter, r *http.Request, change account.MemberChange, cause error) error {
+func (p *memberPages) showRefusal(w http.ResponseWriter, r *http.Request, change account.MemberChange, cause error) error {
 	stateOf(r).err = cause
-	member, err := s.billing.Members.Get(r.Context(), accessOf(r), r.PathValue("id"))
+	member, err := p.members.Get(r.Context(), accessOf(r), r.PathValue("id"))
 	if err != nil {
 		return err
 	}
@@ -166,20 +177,20 @@ func (s *server) refuseMember(w http.ResponseWriter, r *http.Request, change acc
 		member.Billable = *change.Billable
 	}
 	wrong := fieldMessages(cause)
-	return s.memberPage(w, r, refusalStatus(cause), member, organizationviews.MemberErrors{
+	return p.renderMember(w, r, refusalStatus(cause), member, organizationviews.MemberErrors{
 		Form: formMessage(cause), RoleID: wrong["roleId"], Billable: wrong["billable"], Status: wrong["status"],
 	})
 }
 
 // removeMember takes a member out of the organization.
-func (s *server) removeMember(w http.ResponseWriter, r *http.Request) error {
-	err := s.billing.Members.Remove(r.Context(), accessOf(r), r.PathValue("id"))
+func (p *memberPages) remove(w http.ResponseWriter, r *http.Request) error {
+	err := p.members.Remove(r.Context(), accessOf(r), r.PathValue("id"))
 	if isRefusal(err) {
-		return s.refuseMember(w, r, account.MemberChange{}, err)
+		return p.showRefusal(w, r, account.MemberChange{}, err)
 	}
 	if err != nil {
 		return err
 	}
-	s.redirect(w, r, membersTab+"&notice="+noticeMemberRemoved)
+	redirect(w, r, membersTab+"&notice="+noticeMemberRemoved)
 	return nil
 }

@@ -11,8 +11,8 @@ import (
 )
 
 // inviteProps is the form above the members.
-func (s *server) inviteProps(r *http.Request, o billing.Overview, promised int, form inviteForm) (*organizationviews.InviteFormProps, error) {
-	roles, err := s.billing.Roles.List(r.Context(), accessOf(r))
+func (p *memberPages) inviteProps(r *http.Request, o billing.Overview, promised int, form inviteForm) (*organizationviews.InviteFormProps, error) {
+	roles, err := p.roles.List(r.Context(), accessOf(r))
 	if err != nil {
 		return nil, err
 	}
@@ -24,24 +24,24 @@ func (s *server) inviteProps(r *http.Request, o billing.Overview, promised int, 
 }
 
 // promised counts the seats that are kept for those who are invited.
-func (s *server) promised(invitations []account.Invitation) int {
+func (p *memberPages) reservedSeats(invitations []account.Invitation) int {
 	n := 0
 	for _, invitation := range invitations {
-		if invitation.Billable && !invitation.Expired(s.now()) {
+		if invitation.Billable && !invitation.Expired(p.now()) {
 			n++
 		}
 	}
 	return n
 }
 
-func (s *server) invitationRows(invitations []account.Invitation, a account.Access) []organizationviews.InvitationRow {
+func (p *memberPages) invitationRows(invitations []account.Invitation, a account.Access) []organizationviews.InvitationRow {
 	rows := make([]organizationviews.InvitationRow, 0, len(invitations))
 	for _, i := range invitations {
 		row := organizationviews.InvitationRow{
 			ID: i.ID, Email: i.Email, Role: i.Role.Name, Billable: i.Billable, By: i.Inviter.Name, ExpiresAt: i.ExpiresAt, Fixed: !a.Covers(i.Role),
 		}
 		switch {
-		case i.Expired(s.now()):
+		case i.Expired(p.now()):
 			row.Lapsed = "It has expired."
 		case !i.Backed():
 			row.Lapsed = "Who sent it may not invite now."

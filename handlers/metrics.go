@@ -23,7 +23,7 @@ type metrics struct {
 	handler  http.Handler
 }
 
-func newMetrics(service *billing.Service) *metrics {
+func newMetrics(operations *billing.Operations) *metrics {
 	registry := prometheus.NewRegistry()
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -35,7 +35,7 @@ func newMetrics(service *billing.Service) *metrics {
 		}, []string{"route"}),
 		handler: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 	}
-	registry.MustRegister(m.requests, m.seconds, backlogCollector{service},
+	registry.MustRegister(m.requests, m.seconds, backlogCollector{operations},
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -56,7 +56,7 @@ func (m *metrics) observe(method, route string, status int, took time.Duration) 
 var knownMethods = map[string]bool{get: true, post: true, http.MethodHead: true}
 
 // backlogCollector reads what waits when it is asked, so that every replica tells the same.
-type backlogCollector struct{ operations *billing.Service }
+type backlogCollector struct{ operations *billing.Operations }
 
 // backlogTimeout bounds the reading: a scrape has ten seconds by default.
 const backlogTimeout = 5 * time.Second
@@ -82,7 +82,7 @@ func (backlogCollector) Describe(into chan<- *prometheus.Desc) {
 func (c backlogCollector) Collect(into chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), backlogTimeout)
 	defer cancel()
-	backlog, err := c.operations.Operations.Backlog(ctx)
+	backlog, err := c.operations.Backlog(ctx)
 	if err != nil {
 		into <- prometheus.NewInvalidMetric(eventsGauge, err)
 		return
@@ -108,16 +108,16 @@ func (c backlogCollector) Collect(into chan<- prometheus.Metric) {
 }
 
 // sendMetrics answers whoever has the token. Without one it is open in development, and not there in production.
-func (s *server) sendMetrics(w http.ResponseWriter, r *http.Request) error {
+func (e *systemEndpoints) showMetrics(w http.ResponseWriter, r *http.Request) error {
 	switch {
-	case s.metricsToken == "" && !s.development:
+	case e.metricsToken == "" && !e.development:
 		return errPageNotFound
-	case s.metricsToken != "" && !hasBearerToken(r, s.metricsToken):
+	case e.metricsToken != "" && !hasBearerToken(r, e.metricsToken):
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		return errMetricsToken
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	s.metrics.handler.ServeHTTP(w, r)
+	e.metrics.handler.ServeHTTP(w, r)
 	return nil
 }
 

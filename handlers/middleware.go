@@ -9,16 +9,16 @@ import (
 	"usher/billing/apperr"
 )
 
-// requestTimeout bounds what one request may take, Stripe's part included.
+// requestTimeout bounds one request, calls to Stripe included.
 const requestTimeout = 20 * time.Second
 
-// serve puts around a route's handler what its needs and its form ask for. The outermost
-// step is taken first: what needs no database comes before what does.
+// serve wraps the handler in the middleware for its access policy and response type. Steps that
+// need no database run first.
 func (s *server) serve(rt route) http.Handler {
 	if rt.response == asset || rt.response == stateless {
 		return s.wrap(rt, s.withoutSession(rt))
 	}
-	steps := s.withSession(s.authorize(rt, bodyLimit(rt, s.checkFormOrganization(rt, s.limitRate(rt, rt.handler)))))
+	steps := s.sessions.withSession(s.authorize(rt, bodyLimit(rt, s.checkFormOrganization(rt, s.limitRate(rt, rt.handler)))))
 	steps = s.refuseCrossOrigin(steps)
 	if rt.response == page {
 		steps = s.redirectLoopback(steps)
@@ -26,7 +26,7 @@ func (s *server) serve(rt route) http.Handler {
 	return s.wrap(rt, s.buffer(steps))
 }
 
-// withoutSession serves what knows nobody, and refuses a route that says otherwise.
+// withoutSession serves routes that have no session. It refuses a policy that needs one.
 func (s *server) withoutSession(rt route) handlerFunc {
 	switch {
 	case rt.policy != public && rt.policy != webhook && rt.policy != metricsToken:
@@ -37,7 +37,8 @@ func (s *server) withoutSession(rt route) handlerFunc {
 	return s.buffer(bodyLimit(rt, rt.handler))
 }
 
-// direct is where a route begins: it is named in the state, gets its deadline, and its errors are answered.
+// wrap is the outermost middleware of a route. It records the route in the request state, sets the
+// deadline and responds to errors.
 func (s *server) wrap(rt route, next handlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		state := stateOf(r)
@@ -50,7 +51,7 @@ func (s *server) wrap(rt route, next handlerFunc) http.Handler {
 	})
 }
 
-// held keeps the answer back until it is whole.
+// buffer holds the response until it is complete.
 func (s *server) buffer(next handlerFunc) handlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		out := newBufferedResponse()
@@ -64,10 +65,10 @@ func (s *server) buffer(next handlerFunc) handlerFunc {
 	}
 }
 
-// admit lets in whom the route's needs let in.
+// authorize identifies the viewer and checks the route's policy.
 func (s *server) authorize(rt route, next handlerFunc) handlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		viewer, err := s.identify(r.Context())
+		viewer, err := s.sessions.identify(r.Context())
 		if err != nil {
 			return err
 		}
@@ -86,22 +87,23 @@ func (s *server) authorize(rt route, next handlerFunc) handlerFunc {
 	}
 }
 
-// blockedByDeletion tells that a route needs an organization that lives, and the viewer's was deleted.
+// blockedByDeletion reports whether the route needs an organization and the viewer's was deleted.
 func (rt route) blockedByDeletion(v identity) bool {
 	return rt.policy.forOrganization() && !rt.afterDeletion && v.access.Organization.DeletedAt != nil
 }
 
-// refuseDeleted leads who opens a page to what is left of a deleted organization.
+// refuseDeleted redirects a page of a deleted organization to its invoices. Other requests get a
+// conflict.
 func (s *server) refuseDeleted(w http.ResponseWriter, r *http.Request, rt route) error {
 	if rt.response == page && rt.method == get {
-		s.redirect(w, r, "/billing/invoices")
+		redirect(w, r, "/billing/invoices")
 		return nil
 	}
 	return apperr.Errorf(apperr.CodeConflict, account.MessageDeleted)
 }
 
-// setCacheControl keeps what belongs to a person out of every cache, the browser's own included. Signed-out pages may be kept, but are asked
-// for again; they differ by cookie too.
+// setCacheControl keeps personal responses out of every cache, the browser's own included. Browsers
+// may keep signed-out pages but must revalidate them, since pages differ by cookie.
 func setCacheControl(header http.Header, f responseType, v identity) {
 	header.Add("Vary", "Cookie")
 	if f == page {
@@ -114,7 +116,8 @@ func setCacheControl(header http.Header, f responseType, v identity) {
 	header.Set("Cache-Control", "private, no-cache")
 }
 
-// checkFormOrganization refuses a form that was made for another organization than the session's: in another tab one may have switched.
+// checkFormOrganization refuses a form that was rendered for another organization than the
+// session's: the viewer may have switched in another tab.
 func (s *server) checkFormOrganization(rt route, next handlerFunc) handlerFunc {
 	if rt.response != page || rt.method != post || !rt.policy.forOrganization() {
 		return next

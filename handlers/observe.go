@@ -9,8 +9,8 @@ import (
 	"runtime/debug"
 )
 
-// observe gives the request its id, and logs it once with what became of it. Neither paths nor queries are logged: they can carry
-// tokenAttempts and session ids. The route's pattern says enough.
+// observe assigns the request id, counts the request and logs it once it is complete. It logs the
+// route's pattern, never the path or the query: these can contain tokens and session ids.
 func (s *server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := s.now()
@@ -29,7 +29,7 @@ func (s *server) observe(next http.Handler) http.Handler {
 func (s *server) newRequestID() string {
 	var random [8]byte
 	if _, err := io.ReadFull(s.rand, random[:]); err != nil {
-		panic("handlers: no randomness: " + err.Error()) // crypto/rand never fails; a broken injected reader is a broken test
+		panic("handlers: no randomness: " + err.Error()) // only a test's reader can fail
 	}
 	return "req_" + hex.EncodeToString(random[:])
 }
@@ -48,13 +48,13 @@ func (s *server) logRequest(r *http.Request, t *requestState, recorder *statusRe
 	s.log.LogAttrs(r.Context(), logLevel(r, t, recorder.status), "request", attrs...)
 }
 
-// logLevel makes an error only of what somebody here should mend: not of a client that went away, nor of one that asked for too much.
-// Files and probes would drown the rest.
+// logLevel returns error only for failures that an operator has to fix. Disconnected clients and
+// rate-limited requests are not among them. Static files and probes are logged at debug level.
 func logLevel(r *http.Request, t *requestState, status int) slog.Level {
 	switch {
 	case status < http.StatusBadRequest && r.Method == http.MethodGet && (t.response == asset || t.response == stateless):
 		return slog.LevelDebug
-	case status < http.StatusBadRequest && t.err != nil: // answered all the same, by what was known
+	case status < http.StatusBadRequest && t.err != nil: // the page was rendered from stored data
 		return slog.LevelWarn
 	case status < http.StatusInternalServerError || r.Context().Err() != nil:
 		return slog.LevelInfo
@@ -64,14 +64,14 @@ func logLevel(r *http.Request, t *requestState, status int) slog.Level {
 	return slog.LevelError
 }
 
-// statusRecorder remembers what was sent, for the log.
+// statusRecorder records the status and size of a response for the log and the metrics.
 type statusRecorder struct {
 	http.ResponseWriter
-	status int // 0: nothing was sent
+	status int // 0: nothing sent yet
 	bytes  int64
 }
 
-// WriteHeader notes the first final status.
+// WriteHeader records the first status.
 func (w *statusRecorder) WriteHeader(status int) {
 	if w.status == 0 {
 		w.status = status
@@ -79,7 +79,7 @@ func (w *statusRecorder) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// Write counts.
+// Write counts the bytes.
 func (w *statusRecorder) Write(p []byte) (int, error) {
 	if w.status == 0 {
 		w.status = http.StatusOK
@@ -89,10 +89,11 @@ func (w *statusRecorder) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Unwrap lets http.ResponseController reach the connection.
+// Unwrap gives http.ResponseController access to the connection.
 func (w *statusRecorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// recoverPanics turns a panic into the error page, or cuts the connection where an answer has begun.
+// recoverPanics responds to a panic with the error page. If the response has begun, it aborts the
+// connection.
 func (s *server) recoverPanics(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {

@@ -3,26 +3,38 @@ package handlers
 import (
 	"net/http"
 
+	"usher/billing"
 	"usher/billing/account"
 	"usher/views/layout"
 )
+
+// organizationPages are the tabs of an organization and the General tab itself.
+type organizationPages struct {
+	*site
+	members     *memberPages
+	roles       *rolePages
+	billing     *billingPages
+	seats       *seatPages
+	memberships *account.Members
+	deletions   *billing.Deletions
+}
 
 // membersPerPage bounds how long a page of people gets.
 const membersPerPage = 100
 
 // showOrganization shows one of the organization's tabs; an unknown one is the first.
-func (s *server) showOrganization(w http.ResponseWriter, r *http.Request) error {
+func (p *organizationPages) showTab(w http.ResponseWriter, r *http.Request) error {
 	switch layout.OrganizationTab(r.URL.Query().Get("tab")) {
 	case layout.TabMembers:
-		return s.showMembers(w, r)
+		return p.members.list(w, r)
 	case layout.TabRoles:
-		return s.showRoles(w, r)
+		return p.roles.list(w, r)
 	case layout.TabBilling:
-		return s.showBilling(w, r)
+		return p.billing.showTab(w, r)
 	case layout.TabActivity:
-		return s.showActivity(w, r)
+		return p.seats.showActivity(w, r)
 	}
-	return s.showGeneral(w, r)
+	return p.showGeneral(w, r)
 }
 
 func organizationHeader(r *http.Request, tab layout.OrganizationTab) layout.OrganizationHeader {
@@ -42,30 +54,30 @@ func billingNames(members []account.Member) []string {
 }
 
 // switchOrganization makes another one of the viewer's organizations the one they work in.
-func (s *server) switchOrganization(w http.ResponseWriter, r *http.Request) error {
-	access, err := s.billing.Organizations.Access(r.Context(), identityOf(r).userID, r.PostFormValue("organizationId"))
+func (p *organizationPages) switchTo(w http.ResponseWriter, r *http.Request) error {
+	access, err := p.organizations.Access(r.Context(), identityOf(r).userID, r.PostFormValue("organizationId"))
 	if err != nil {
 		return err
 	}
-	s.sessions.Put(r.Context(), sessionOrganization, access.Organization.ID)
-	s.redirect(w, r, "/dashboard")
+	p.sessions.Put(r.Context(), sessionOrganization, access.Organization.ID)
+	redirect(w, r, "/dashboard")
 	return nil
 }
 
 // leaveOrganization takes the viewer out of the organization they work in, and leads to the next one they are in.
-func (s *server) leaveOrganization(w http.ResponseWriter, r *http.Request) error {
-	if err := s.billing.Members.Leave(r.Context(), accessOf(r)); err != nil {
+func (p *organizationPages) leave(w http.ResponseWriter, r *http.Request) error {
+	if err := p.memberships.Leave(r.Context(), accessOf(r)); err != nil {
 		return err
 	}
-	next, err := s.firstOrganization(r.Context(), identityOf(r).userID)
+	next, err := p.sessions.firstOrganization(r.Context(), identityOf(r).userID)
 	if err != nil {
 		return err
 	}
-	s.sessions.Put(r.Context(), sessionOrganization, next)
+	p.sessions.Put(r.Context(), sessionOrganization, next)
 	if next == "" {
-		s.redirect(w, r, "/pricing?notice="+noticeLeft)
+		redirect(w, r, "/pricing?notice="+noticeLeft)
 		return nil
 	}
-	s.redirect(w, r, "/dashboard?notice="+noticeLeft)
+	redirect(w, r, "/dashboard?notice="+noticeLeft)
 	return nil
 }

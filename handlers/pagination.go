@@ -7,7 +7,8 @@ import (
 	"usher/views/ui"
 )
 
-// paginate cuts a list into pages by the address's page number, counted from 1. The links to other pages keep what else the address says.
+// paginate returns the bounds of the current page of a list and links to its neighbours. The links
+// keep the other query parameters.
 func paginate(r *http.Request, total, perPage int) (from, to int, pager ui.PagerProps) {
 	pages := max(1, (total+perPage-1)/perPage)
 	number := min(pageNumber(r), pages)
@@ -22,7 +23,7 @@ func paginate(r *http.Request, total, perPage int) (from, to int, pager ui.Pager
 	return from, to, pager
 }
 
-// pageNumber is the address's, counted from 1.
+// pageNumber returns the page number of the query, from 1.
 func pageNumber(r *http.Request) int {
 	number, err := strconv.Atoi(r.URL.Query().Get("page"))
 	if err != nil {
@@ -31,7 +32,7 @@ func pageNumber(r *http.Request) int {
 	return min(max(1, number), maxPage)
 }
 
-// maxPage is more than any list has.
+// maxPage is above the last page of any list and bounds the offset.
 const maxPage = 1_000_000
 
 func pagePath(r *http.Request, number int) string {

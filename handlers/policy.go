@@ -5,22 +5,23 @@ import (
 	"usher/billing/apperr"
 )
 
-// policy is what a route asks of whoever calls it. The zero value is no answer: such a route lets nobody in, and a test fails.
+// policy says who may call a route. The zero value admits nobody, and a test fails on it.
 type policy int
 
 const (
 	undeclared   policy = iota
-	public              // anybody
-	signedIn            // somebody
-	member              // somebody in the organization they work in
+	public              // anyone
+	signedIn            // any signed-in user
+	member              // a member of the current organization
 	billingAdmin        // a member who may manage billing
 	memberAdmin         // a member who may manage members
-	operator            // somebody who runs this installation, whatever organization they are in
-	metricsToken        // who has METRICS_TOKEN, which the handler has checked; no session
-	webhook             // Stripe, by its signature, which the handler has checked; no session
+	operator            // an operator of this installation, member of an organization or not
+	metricsToken        // holders of METRICS_TOKEN; the handler checks it, there is no session
+	webhook             // Stripe; the handler checks the signature, there is no session
 )
 
-// check refuses a viewer that has not what the route needs, and everybody where a route has not said what it needs.
+// authorize returns an error unless the policy admits the viewer. Without a declared policy it
+// admits nobody.
 func (n policy) authorize(v identity) error {
 	switch {
 	case n == public:
@@ -46,5 +47,5 @@ func (n policy) authorize(v identity) error {
 	return nil
 }
 
-// forOrganization tells that the need is about the organization one works in.
+// forOrganization reports whether the policy concerns the current organization.
 func (n policy) forOrganization() bool { return n == member || n == billingAdmin || n == memberAdmin }

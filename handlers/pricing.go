@@ -13,6 +13,13 @@ import (
 	"usher/views/layout"
 )
 
+// pricingPages show what can be bought.
+type pricingPages struct {
+	*site
+	prices    *billing.Prices
+	overviews *billing.Overviews
+}
+
 // Bounds of the number of people that prices are shown for.
 const (
 	visitorSeats = 5
@@ -20,35 +27,35 @@ const (
 )
 
 // showHome leads to where a viewer begins.
-func (s *server) showHome(w http.ResponseWriter, r *http.Request) error {
+func (p *pricingPages) redirectHome(w http.ResponseWriter, r *http.Request) error {
 	if identityOf(r).signedIn() {
-		s.redirect(w, r, "/dashboard")
+		redirect(w, r, "/dashboard")
 		return nil
 	}
-	s.redirect(w, r, "/pricing")
+	redirect(w, r, "/pricing")
 	return nil
 }
 
 // showPricing shows the plans at an interval for a number of people. Without a number it is the organization's own.
-func (s *server) showPricing(w http.ResponseWriter, r *http.Request) error {
+func (p *pricingPages) show(w http.ResponseWriter, r *http.Request) error {
 	var overview *billing.Overview
 	if identityOf(r).isMember() {
-		own, err := s.billing.Overviews.Get(r.Context(), accessOf(r))
+		own, err := p.overviews.Get(r.Context(), accessOf(r))
 		if err != nil {
 			return err
 		}
 		overview = &own
 	}
-	return render(w, r, http.StatusOK, billingviews.PricingPage(s.pricingProps(r, overview)))
+	return render(w, r, http.StatusOK, billingviews.PricingPage(p.props(r, overview)))
 }
 
-func (s *server) pricingProps(r *http.Request, own *billing.Overview) billingviews.PricingPageProps {
-	plans := s.billing.Prices.Catalog()
+func (p *pricingPages) props(r *http.Request, own *billing.Overview) billingviews.PricingPageProps {
+	plans := p.prices.Catalog()
 	intervals := offeredIntervals(plans)
 	interval := selectedInterval(r, intervals, own)
 	seats, wrong := selectedSeats(r, own)
 	props := billingviews.PricingPageProps{
-		Layout: s.layout(r, layout.SectionPricing), Interval: interval, Intervals: intervals, YearlySaving: yearlySaving(plans),
+		Layout: p.layout(r, layout.SectionPricing), Interval: interval, Intervals: intervals, YearlySaving: yearlySaving(plans),
 		Seats: seats, SeatsError: wrong, Comparison: comparison(plans.Plans), OrganizationID: accessOf(r).Organization.ID,
 	}
 	for _, plan := range plans.Plans {

@@ -10,10 +10,10 @@ import (
 	"usher/billing/account"
 )
 
-// rateLimit bounds a route: how often, and for whom it is counted.
+// rateLimit bounds the requests to a route per key, such as a client address.
 type rateLimit struct {
 	account.Limit
-	key func(*server, *http.Request) string
+	key func(*server, *http.Request) string // what is counted
 }
 
 // The limits of the routes that cost something or that are guessed at: whoever tries passwords, makes accounts or has mail sent. Addresses
@@ -41,14 +41,14 @@ func organizationKey(s *server, r *http.Request) string {
 	return s.clientIP(r)
 }
 
-// limitRate refuses what is tried too often, where limits are on.
+// limitRate refuses requests above the route's limits, if rate limits are enabled.
 func (s *server) limitRate(rt route, next handlerFunc) handlerFunc {
-	if !s.rateLimits || len(rt.limits) == 0 {
+	if s.rateLimits == nil || len(rt.limits) == 0 {
 		return next
 	}
 	return func(w http.ResponseWriter, r *http.Request) error {
 		for _, l := range rt.limits {
-			if err := s.billing.RateLimits.Allow(r.Context(), l.Limit, l.key(s, r)); err != nil {
+			if err := s.rateLimits.Allow(r.Context(), l.Limit, l.key(s, r)); err != nil {
 				return err
 			}
 		}
@@ -56,8 +56,9 @@ func (s *server) limitRate(rt route, next handlerFunc) handlerFunc {
 	}
 }
 
-// clientIP is where a request comes from: the peer, or, as long as that is a proxy of ours, whom it names in X-Forwarded-For. What lies
-// before the last stranger anybody can have written.
+// clientIP returns the address that a request came from: the peer or, while the peer is a trusted
+// proxy, the address it added to X-Forwarded-For. Entries before the last untrusted address can be
+// forged.
 func (s *server) clientIP(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 
 func TestLogInIsLimited(t *testing.T) {
 	h := newTestEnv(t)
-	h.server.rateLimits = true
+	h.server.rateLimits = h.service.RateLimits
 	limited := h.server.handler()
 	h.handler.Store(&limited)
 	b := h.newBrowser()

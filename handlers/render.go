@@ -13,8 +13,9 @@ import (
 	organizationviews "usher/views/organization"
 )
 
-// layout is the frame around every page: who looks at it, and the notice its address asks for.
-func (s *server) layout(r *http.Request, section layout.Section) layout.Props {
+// layout returns the props of the frame around every page: the viewer and the notice that the query
+// names.
+func (s *site) layout(r *http.Request, section layout.Section) layout.Props {
 	props := layout.Props{Section: section, Remark: s.remark, Links: s.links}
 	if viewer := identityOf(r); viewer.signedIn() {
 		props.Viewer = &layout.Viewer{
@@ -34,10 +35,11 @@ func (s *server) layout(r *http.Request, section layout.Section) layout.Props {
 	return props
 }
 
-// otherOrganizations lists where else the viewer could work. A page without the list is better than none.
-func (s *server) otherOrganizations(r *http.Request) []layout.OrganizationChoice {
+// otherOrganizations lists the viewer's other organizations. If that fails, the page is rendered
+// without them.
+func (s *site) otherOrganizations(r *http.Request) []layout.OrganizationChoice {
 	viewer := identityOf(r)
-	all, err := s.billing.Organizations.OfUser(r.Context(), viewer.userID)
+	all, err := s.organizations.OfUser(r.Context(), viewer.userID)
 	if err != nil {
 		s.log.WarnContext(r.Context(), "other organizations", "id", stateOf(r).requestID, "err", err)
 		return nil
@@ -51,7 +53,8 @@ func (s *server) otherOrganizations(r *http.Request) []layout.OrganizationChoice
 	return others
 }
 
-// render writes a page or a fragment. It goes into the response that is held back, so that nothing is sent of a page that fails.
+// render writes a page or a fragment to the buffered response, so that nothing is sent if rendering
+// fails.
 func render(w http.ResponseWriter, r *http.Request, status int, component templ.Component) error {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.WriteHeader(status)
@@ -61,14 +64,16 @@ func render(w http.ResponseWriter, r *http.Request, status int, component templ.
 	return nil
 }
 
-// isFragment tells whether htmx asks for a part of a page. A boosted link, and a step back in the history, want it whole.
+// isFragment reports whether htmx requests a part of a page. Boosted links and history restores
+// need the whole page.
 func isFragment(r *http.Request) bool {
 	header := r.Header
 	return header.Get("HX-Request") == "true" && header.Get("HX-Boosted") != "true" && header.Get("HX-History-Restore-Request") != "true"
 }
 
-// redirect leads on after a POST. htmx would follow a 303 by itself and put the page into the panel, so it is told to go there.
-func (s *server) redirect(w http.ResponseWriter, r *http.Request, to string) {
+// redirect responds with 303 See Other. htmx would follow that and swap the page into the panel, so
+// it gets an HX-Redirect header instead.
+func redirect(w http.ResponseWriter, r *http.Request, to string) {
 	if isFragment(r) {
 		w.Header().Set("HX-Redirect", to)
 		w.WriteHeader(http.StatusOK)
@@ -77,8 +82,9 @@ func (s *server) redirect(w http.ResponseWriter, r *http.Request, to string) {
 	http.Redirect(w, r, to, http.StatusSeeOther)
 }
 
-// localPath returns a path of this site unchanged and nothing for all else, so that no link can make the site send people elsewhere.
-// Browsers read a backslash as a slash and drop tabs and line ends, so none of them may be in it.
+// localPath returns a path of this site unchanged and an empty string for anything else, to prevent
+// open redirects. Browsers treat a backslash as a slash and drop tabs and line breaks, so these are
+// refused too.
 func localPath(path string) string {
 	odd := func(r rune) bool { return r <= ' ' || r == '\\' || r >= 0x7f }
 	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.ContainsFunc(path, odd) {
@@ -91,7 +97,7 @@ func localPath(path string) string {
 	return path
 }
 
-// redirectTo leads elsewhere.
+// redirectTo returns a handler that redirects to a path.
 func redirectTo(path string) handlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		http.Redirect(w, r, path, http.StatusSeeOther)
@@ -99,6 +105,7 @@ func redirectTo(path string) handlerFunc {
 	}
 }
 
+// timeOrZero returns the zero time for nil.
 func timeOrZero(t *time.Time) time.Time {
 	if t == nil {
 		return time.Time{}

@@ -5,11 +5,11 @@ import (
 	"net/http"
 )
 
-// requestState is what is known of a request so far. The outermost step puts it into the context, inner ones fill it in, and the log, the
-// error pages and the page frame read it.
+// requestState collects what is known about a request. The outermost middleware puts it into the
+// context, inner ones fill it in. The log, the error pages and the page layout read it.
 type requestState struct {
 	requestID string
-	route     string // the pattern; empty where none matched yet
+	route     string // the pattern; empty before a match
 	response  responseType
 	identity  identity
 	err       error
@@ -21,7 +21,7 @@ func withRequestState(ctx context.Context, t *requestState) context.Context {
 	return context.WithValue(ctx, requestStateKey{}, t)
 }
 
-// stateOf returns the request's trace; an empty one where the handler runs outside the site.
+// stateOf returns the request's state. It is empty if the request did not pass the middleware.
 func stateOf(r *http.Request) *requestState {
 	if t, ok := r.Context().Value(requestStateKey{}).(*requestState); ok {
 		return t

@@ -9,21 +9,28 @@ import (
 	organizationviews "usher/views/organization"
 )
 
-func (s *server) showRoles(w http.ResponseWriter, r *http.Request) error {
-	return s.rolesPage(w, r, http.StatusOK, account.RoleDraft{}, organizationviews.RoleErrors{})
+// rolePages are the pages about custom roles.
+type rolePages struct {
+	*site
+	roles   *account.Roles
+	members *account.Members
 }
 
-func (s *server) rolesPage(w http.ResponseWriter, r *http.Request, status int, draft account.RoleDraft, wrong organizationviews.RoleErrors) error {
+func (p *rolePages) list(w http.ResponseWriter, r *http.Request) error {
+	return p.renderList(w, r, http.StatusOK, account.RoleDraft{}, organizationviews.RoleErrors{})
+}
+
+func (p *rolePages) renderList(w http.ResponseWriter, r *http.Request, status int, draft account.RoleDraft, wrong organizationviews.RoleErrors) error {
 	access := accessOf(r)
-	roles, err := s.billing.Roles.List(r.Context(), access)
+	roles, err := p.roles.List(r.Context(), access)
 	if err != nil {
 		return err
 	}
-	held, err := s.holders(r)
+	held, err := p.countByRole(r)
 	if err != nil {
 		return err
 	}
-	props := organizationviews.RolesPageProps{Layout: s.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabRoles)}
+	props := organizationviews.RolesPageProps{Layout: p.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabRoles)}
 	for _, role := range roles {
 		props.Roles = append(props.Roles, organizationviews.RoleRow{
 			ID: role.ID, Name: role.Name, BuiltIn: role.OrganizationID == "", CanManageMembers: role.CanManageMembers,
@@ -39,8 +46,8 @@ func (s *server) rolesPage(w http.ResponseWriter, r *http.Request, status int, d
 }
 
 // holders counts who has which role.
-func (s *server) holders(r *http.Request) (map[string]int, error) {
-	members, err := s.billing.Members.List(r.Context(), accessOf(r))
+func (p *rolePages) countByRole(r *http.Request) (map[string]int, error) {
+	members, err := p.members.List(r.Context(), accessOf(r))
 	if err != nil {
 		return nil, err
 	}
@@ -70,31 +77,31 @@ func roleErrors(err error) organizationviews.RoleErrors {
 }
 
 // createRole makes a custom role.
-func (s *server) createRole(w http.ResponseWriter, r *http.Request) error {
+func (p *rolePages) create(w http.ResponseWriter, r *http.Request) error {
 	draft := roleDraft(r)
-	_, err := s.billing.Roles.Create(r.Context(), accessOf(r), draft)
+	_, err := p.roles.Create(r.Context(), accessOf(r), draft)
 	if isRefusal(err) {
 		stateOf(r).err = err
-		return s.rolesPage(w, r, refusalStatus(err), draft, roleErrors(err))
+		return p.renderList(w, r, refusalStatus(err), draft, roleErrors(err))
 	}
 	if err != nil {
 		return err
 	}
-	s.redirect(w, r, rolesTab+"&notice="+noticeRoleSaved)
+	redirect(w, r, rolesTab+"&notice="+noticeRoleSaved)
 	return nil
 }
 
 // showRole shows a custom role's page. The built-in ones have none, since nothing about them can be changed.
-func (s *server) showRole(w http.ResponseWriter, r *http.Request) error {
-	role, err := s.customRole(r)
+func (p *rolePages) show(w http.ResponseWriter, r *http.Request) error {
+	role, err := p.customRole(r)
 	if err != nil {
 		return err
 	}
-	return s.rolePage(w, r, http.StatusOK, role, draftOf(role), organizationviews.RoleErrors{})
+	return p.renderRole(w, r, http.StatusOK, role, draftOf(role), organizationviews.RoleErrors{})
 }
 
-func (s *server) customRole(r *http.Request) (account.Role, error) {
-	role, err := s.billing.Roles.Get(r.Context(), accessOf(r), r.PathValue("id"))
+func (p *rolePages) customRole(r *http.Request) (account.Role, error) {
+	role, err := p.roles.Get(r.Context(), accessOf(r), r.PathValue("id"))
 	if err == nil && role.OrganizationID == "" {
 		err = apperr.Errorf(apperr.CodeConflict, account.MessageRoleBuiltIn)
 	}
@@ -105,53 +112,53 @@ func draftOf(role account.Role) account.RoleDraft {
 	return account.RoleDraft{Name: role.Name, CanManageBilling: role.CanManageBilling, CanManageMembers: role.CanManageMembers}
 }
 
-func (s *server) rolePage(w http.ResponseWriter, r *http.Request, status int, role account.Role, draft account.RoleDraft, wrong organizationviews.RoleErrors) error {
-	held, err := s.holders(r)
+func (p *rolePages) renderRole(w http.ResponseWriter, r *http.Request, status int, role account.Role, draft account.RoleDraft, wrong organizationviews.RoleErrors) error {
+	held, err := p.countByRole(r)
 	if err != nil {
 		return err
 	}
 	return render(w, r, status, organizationviews.RolePage(organizationviews.RolePageProps{
-		Layout: s.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabRoles),
+		Layout: p.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabRoles),
 		Form: roleForm(accessOf(r), role, draft, wrong), Title: role.Name, People: held[role.ID],
 	}))
 }
 
 // changeRole changes a custom role.
-func (s *server) changeRole(w http.ResponseWriter, r *http.Request) error {
+func (p *rolePages) update(w http.ResponseWriter, r *http.Request) error {
 	draft := roleDraft(r)
-	_, err := s.billing.Roles.Change(r.Context(), accessOf(r), r.PathValue("id"), draft)
+	_, err := p.roles.Change(r.Context(), accessOf(r), r.PathValue("id"), draft)
 	if isRefusal(err) {
-		return s.refuseRole(w, r, draft, err)
+		return p.showRefusal(w, r, draft, err)
 	}
 	if err != nil {
 		return err
 	}
-	s.redirect(w, r, rolesTab+"&notice="+noticeRoleSaved)
+	redirect(w, r, rolesTab+"&notice="+noticeRoleSaved)
 	return nil
 }
 
-func (s *server) refuseRole(w http.ResponseWriter, r *http.Request, draft account.RoleDraft, cause error) error {
+func (p *rolePages) showRefusal(w http.ResponseWriter, r *http.Request, draft account.RoleDraft, cause error) error {
 	stateOf(r).err = cause
-	role, err := s.customRole(r)
+	role, err := p.customRole(r)
 	if err != nil {
 		return err
 	}
-	return s.rolePage(w, r, refusalStatus(cause), role, draft, roleErrors(cause))
+	return p.renderRole(w, r, refusalStatus(cause), role, draft, roleErrors(cause))
 }
 
 // deleteRole deletes a custom role that nobody holds.
-func (s *server) deleteRole(w http.ResponseWriter, r *http.Request) error {
-	err := s.billing.Roles.Delete(r.Context(), accessOf(r), r.PathValue("id"))
+func (p *rolePages) remove(w http.ResponseWriter, r *http.Request) error {
+	err := p.roles.Delete(r.Context(), accessOf(r), r.PathValue("id"))
 	if isRefusal(err) {
-		role, found := s.customRole(r)
+		role, found := p.customRole(r)
 		if found != nil {
 			return found
 		}
-		return s.refuseRole(w, r, draftOf(role), err)
+		return p.showRefusal(w, r, draftOf(role), err)
 	}
 	if err != nil {
 		return err
 	}
-	s.redirect(w, r, rolesTab+"&notice="+noticeRoleDeleted)
+	redirect(w, r, rolesTab+"&notice="+noticeRoleDeleted)
 	return nil
 }

@@ -6,32 +6,33 @@ import (
 	"strings"
 )
 
-// responseType is the shape of a route's answers, its errors included.
+// responseType is the form of a route's responses, errors included.
 type responseType int
 
 const (
-	page      responseType = iota // HTML for people; a fragment where htmx asks
+	page      responseType = iota // HTML with a session; a fragment for htmx
 	api                           // JSON with a session
-	stateless                     // JSON without one
-	asset                         // a file
+	stateless                     // JSON without a session
+	asset                         // a static file
 )
 
-// route is one line of the map.
+// route is one entry of the route map.
 type route struct {
 	method   string
 	pattern  string
 	policy   policy
 	response responseType
 	handler  handlerFunc
-	// signedOut answers instead of the log-in page where nobody is signed in.
+	// signedOut handles requests without a signed-in user, instead of the redirect to the log-in
+	// page.
 	signedOut handlerFunc
-	// afterDeletion tells that it can be entered by way of an organization that was deleted.
+	// afterDeletion allows access for members of a deleted organization.
 	afterDeletion bool
-	// limits bound how often it may be asked, where limits are on.
+	// limits are the rate limits, applied if rate limits are enabled.
 	limits []rateLimit
 }
 
-// handlerFunc answers a request or returns why it can't; [server.fail] makes an answer of the error.
+// handlerFunc handles a request or returns an error, which [site.fail] turns into the response.
 type handlerFunc func(w http.ResponseWriter, r *http.Request) error
 
 const (
@@ -39,110 +40,112 @@ const (
 	post = http.MethodPost
 )
 
-// routes is the whole map.
+// routes returns the whole route map. Each route names who may call it (policy) and the form of its
+// responses (response; HTML by default).
 func (s *server) routes() []route {
 	all := []route{
-		{method: get, pattern: "/{$}", policy: public, handler: s.showHome},
-		{method: get, pattern: "/pricing", policy: public, handler: s.showPricing},
+		{method: get, pattern: "/{$}", policy: public, handler: s.pricing.redirectHome},
+		{method: get, pattern: "/pricing", policy: public, handler: s.pricing.show},
 
-		{method: get, pattern: "/signup", policy: public, handler: s.showSignUp},
-		{method: post, pattern: "/signup", policy: public, handler: s.createAccount, limits: []rateLimit{signUps}},
-		{method: get, pattern: "/login", policy: public, handler: s.showLogIn},
-		{method: post, pattern: "/login", policy: public, handler: s.logIn, limits: []rateLimit{logInsByIP, logInsByEmail}},
-		{method: post, pattern: "/logout", policy: public, handler: s.logOut},
-		{method: get, pattern: "/forgot", policy: public, handler: s.showForgot},
-		{method: post, pattern: "/forgot", policy: public, handler: s.requestRecovery, limits: []rateLimit{passwordResets}},
-		{method: get, pattern: "/reset/{token}", policy: public, handler: s.showReset},
-		{method: post, pattern: "/reset/{token}", policy: public, handler: s.resetPassword, limits: []rateLimit{tokenAttempts}},
-		{method: get, pattern: "/verify/{token}", policy: public, handler: s.verifyEmail, limits: []rateLimit{tokenAttempts}},
+		{method: get, pattern: "/signup", policy: public, handler: s.auth.showSignUp},
+		{method: post, pattern: "/signup", policy: public, handler: s.auth.signUp, limits: []rateLimit{signUps}},
+		{method: get, pattern: "/login", policy: public, handler: s.auth.showLogIn},
+		{method: post, pattern: "/login", policy: public, handler: s.auth.logIn, limits: []rateLimit{logInsByIP, logInsByEmail}},
+		{method: post, pattern: "/logout", policy: public, handler: s.auth.logOut},
+		{method: get, pattern: "/forgot", policy: public, handler: s.auth.showForgotPassword},
+		{method: post, pattern: "/forgot", policy: public, handler: s.auth.requestPasswordReset, limits: []rateLimit{passwordResets}},
+		{method: get, pattern: "/reset/{token}", policy: public, handler: s.auth.showPasswordReset},
+		{method: post, pattern: "/reset/{token}", policy: public, handler: s.auth.resetPassword, limits: []rateLimit{tokenAttempts}},
+		{method: get, pattern: "/verify/{token}", policy: public, handler: s.auth.verifyEmail, limits: []rateLimit{tokenAttempts}},
 
-		{method: get, pattern: "/settings", policy: signedIn, handler: s.showSettings},
-		{method: post, pattern: "/settings/profile", policy: signedIn, handler: s.renameUser},
-		{method: post, pattern: "/settings/password", policy: signedIn, handler: s.changePassword},
-		{method: post, pattern: "/settings/delete", policy: signedIn, handler: s.deleteAccount, limits: []rateLimit{logInsByIP}},
-		{method: post, pattern: "/settings/sessions/end", policy: signedIn, handler: s.endOtherSessions},
-		{method: get, pattern: "/invite/{token}", policy: public, handler: s.showInvitation},
-		{method: post, pattern: "/invite/{token}", policy: public, handler: s.acceptInvitation, limits: []rateLimit{tokenAttempts}},
+		{method: get, pattern: "/settings", policy: signedIn, handler: s.settings.show},
+		{method: post, pattern: "/settings/profile", policy: signedIn, handler: s.settings.rename},
+		{method: post, pattern: "/settings/password", policy: signedIn, handler: s.settings.changePassword},
+		{method: post, pattern: "/settings/delete", policy: signedIn, handler: s.settings.deleteAccount, limits: []rateLimit{logInsByIP}},
+		{method: post, pattern: "/settings/sessions/end", policy: signedIn, handler: s.settings.endOtherSessions},
+		{method: get, pattern: "/invite/{token}", policy: public, handler: s.invitations.show},
+		{method: post, pattern: "/invite/{token}", policy: public, handler: s.invitations.accept, limits: []rateLimit{tokenAttempts}},
 
-		{method: get, pattern: "/dashboard", policy: member, handler: s.showDashboard},
-		{method: get, pattern: "/organization", policy: member, handler: s.showOrganization},
-		{method: post, pattern: "/organization/switch", policy: signedIn, handler: s.switchOrganization},
-		{method: post, pattern: "/organization", policy: memberAdmin, handler: s.renameOrganization},
-		{method: post, pattern: "/organization/leave", policy: member, handler: s.leaveOrganization},
-		{method: post, pattern: "/organization/handover", policy: memberAdmin, handler: s.handOver},
-		{method: post, pattern: "/organization/delete", policy: memberAdmin, handler: s.deleteOrganization},
-		{method: post, pattern: "/organization/keep", policy: memberAdmin, handler: s.keepOrganization},
-		{method: post, pattern: "/organization/invitations", policy: memberAdmin, handler: s.createInvitation, limits: []rateLimit{newInvitations}},
-		{method: post, pattern: "/organization/invitations/{id}/resend", policy: memberAdmin, handler: s.resendInvitation},
-		{method: post, pattern: "/organization/invitations/{id}/revoke", policy: memberAdmin, handler: s.revokeInvitation},
-		{method: get, pattern: "/organization/members/{id}", policy: memberAdmin, handler: s.showMember},
-		{method: post, pattern: "/organization/members/{id}", policy: memberAdmin, handler: s.changeMember},
-		{method: post, pattern: "/organization/members/{id}/remove", policy: memberAdmin, handler: s.removeMember},
-		{method: post, pattern: "/organization/roles", policy: memberAdmin, handler: s.createRole},
-		{method: get, pattern: "/organization/roles/{id}", policy: memberAdmin, handler: s.showRole},
-		{method: post, pattern: "/organization/roles/{id}", policy: memberAdmin, handler: s.changeRole},
-		{method: post, pattern: "/organization/roles/{id}/delete", policy: memberAdmin, handler: s.deleteRole},
-		{method: get, pattern: "/organization/contacts", policy: billingAdmin, handler: s.showContacts},
-		{method: post, pattern: "/organization/contacts", policy: billingAdmin, handler: s.addContact},
-		{method: post, pattern: "/organization/contacts/remove", policy: billingAdmin, handler: s.removeContact},
-		{method: post, pattern: "/organization/notices", policy: billingAdmin, handler: s.chooseNotices},
-		{method: get, pattern: "/organization/seats", policy: member, handler: s.showSeats},
-		{method: post, pattern: "/organization/seats/retry", policy: billingAdmin, handler: s.retrySeats, limits: []rateLimit{seatRetries}},
-		{method: post, pattern: "/organization/seats/undo", policy: memberAdmin, handler: s.undoSeats},
+		{method: get, pattern: "/dashboard", policy: member, handler: s.billing.showDashboard},
+		{method: get, pattern: "/organization", policy: member, handler: s.organization.showTab},
+		{method: post, pattern: "/organization/switch", policy: signedIn, handler: s.organization.switchTo},
+		{method: post, pattern: "/organization", policy: memberAdmin, handler: s.organization.rename},
+		{method: post, pattern: "/organization/leave", policy: member, handler: s.organization.leave},
+		{method: post, pattern: "/organization/handover", policy: memberAdmin, handler: s.organization.transfer},
+		{method: post, pattern: "/organization/delete", policy: memberAdmin, handler: s.organization.requestDeletion},
+		{method: post, pattern: "/organization/keep", policy: memberAdmin, handler: s.organization.withdrawDeletion},
+		{method: post, pattern: "/organization/invitations", policy: memberAdmin, handler: s.invitations.create, limits: []rateLimit{newInvitations}},
+		{method: post, pattern: "/organization/invitations/{id}/resend", policy: memberAdmin, handler: s.invitations.resend},
+		{method: post, pattern: "/organization/invitations/{id}/revoke", policy: memberAdmin, handler: s.invitations.revoke},
+		{method: get, pattern: "/organization/members/{id}", policy: memberAdmin, handler: s.members.show},
+		{method: post, pattern: "/organization/members/{id}", policy: memberAdmin, handler: s.members.update},
+		{method: post, pattern: "/organization/members/{id}/remove", policy: memberAdmin, handler: s.members.remove},
+		{method: post, pattern: "/organization/roles", policy: memberAdmin, handler: s.roles.create},
+		{method: get, pattern: "/organization/roles/{id}", policy: memberAdmin, handler: s.roles.show},
+		{method: post, pattern: "/organization/roles/{id}", policy: memberAdmin, handler: s.roles.update},
+		{method: post, pattern: "/organization/roles/{id}/delete", policy: memberAdmin, handler: s.roles.remove},
+		{method: get, pattern: "/organization/contacts", policy: billingAdmin, handler: s.contacts.show},
+		{method: post, pattern: "/organization/contacts", policy: billingAdmin, handler: s.contacts.add},
+		{method: post, pattern: "/organization/contacts/remove", policy: billingAdmin, handler: s.contacts.remove},
+		{method: post, pattern: "/organization/notices", policy: billingAdmin, handler: s.contacts.updateNotices},
+		{method: get, pattern: "/organization/seats", policy: member, handler: s.seats.show},
+		{method: post, pattern: "/organization/seats/retry", policy: billingAdmin, handler: s.seats.retry, limits: []rateLimit{seatRetries}},
+		{method: post, pattern: "/organization/seats/undo", policy: memberAdmin, handler: s.seats.undo},
 
-		{method: post, pattern: "/billing/checkout", policy: billingAdmin, handler: s.createCheckout, signedOut: s.rememberChoice, limits: []rateLimit{checkoutStarts}},
-		{method: post, pattern: "/billing/portal", policy: billingAdmin, handler: s.createPortal, limits: []rateLimit{portalSessions}},
-		{method: post, pattern: "/billing/cancel", policy: billingAdmin, handler: s.cancelPlan, limits: []rateLimit{portalSessions}},
-		{method: post, pattern: "/billing/resume", policy: billingAdmin, handler: s.resumePlan, limits: []rateLimit{portalSessions}},
-		{method: post, pattern: "/billing/resync", policy: billingAdmin, handler: s.resync},
+		{method: post, pattern: "/billing/checkout", policy: billingAdmin, handler: s.checkout.startCheckout, signedOut: s.checkout.rememberSelection, limits: []rateLimit{checkoutStarts}},
+		{method: post, pattern: "/billing/portal", policy: billingAdmin, handler: s.billing.openPortal, limits: []rateLimit{portalSessions}},
+		{method: post, pattern: "/billing/cancel", policy: billingAdmin, handler: s.billing.cancelPlan, limits: []rateLimit{portalSessions}},
+		{method: post, pattern: "/billing/resume", policy: billingAdmin, handler: s.billing.resumePlan, limits: []rateLimit{portalSessions}},
+		{method: post, pattern: "/billing/resync", policy: billingAdmin, handler: s.billing.resync},
 
-		{method: get, pattern: "/billing/invoices", policy: billingAdmin, afterDeletion: true, handler: s.showInvoices},
-		{method: get, pattern: "/billing/invoices/{id}", policy: billingAdmin, afterDeletion: true, handler: s.openInvoice},
-		{method: get, pattern: "/billing/credits", policy: member, handler: s.showCredits},
-		{method: get, pattern: "/billing/seats.csv", policy: member, handler: s.sendSeatLedger},
+		{method: get, pattern: "/billing/invoices", policy: billingAdmin, afterDeletion: true, handler: s.billing.showInvoices},
+		{method: get, pattern: "/billing/invoices/{id}", policy: billingAdmin, afterDeletion: true, handler: s.billing.openInvoice},
+		{method: get, pattern: "/billing/credits", policy: member, handler: s.billing.showCredits},
+		{method: get, pattern: "/billing/seats.csv", policy: member, handler: s.seats.exportLedger},
 
 		{method: get, pattern: "/admin", policy: operator, handler: redirectTo("/admin/events")},
-		{method: get, pattern: "/admin/events", policy: operator, handler: s.showEvents},
-		{method: get, pattern: "/admin/events/{id}", policy: operator, handler: s.showEvent},
-		{method: post, pattern: "/admin/events/{id}/replay", policy: operator, handler: s.replayEvent},
-		{method: get, pattern: "/admin/drift", policy: operator, handler: s.showDrift},
-		{method: get, pattern: "/admin/drift.json", policy: operator, response: api, handler: s.getDrift},
-		{method: get, pattern: "/admin/organizations", policy: operator, handler: s.showOrganizations},
-		{method: get, pattern: "/admin/organizations/{id}", policy: operator, handler: s.showOrganizationFile},
-		{method: post, pattern: "/admin/organizations/{id}/compare", policy: operator, handler: s.compareOrganization},
-		{method: get, pattern: "/admin/jobs", policy: operator, handler: s.showJobs},
+		{method: get, pattern: "/admin/events", policy: operator, handler: s.admin.listEvents},
+		{method: get, pattern: "/admin/events/{id}", policy: operator, handler: s.admin.showEvent},
+		{method: post, pattern: "/admin/events/{id}/replay", policy: operator, handler: s.admin.replayEvent},
+		{method: get, pattern: "/admin/drift", policy: operator, handler: s.admin.showDrift},
+		{method: get, pattern: "/admin/drift.json", policy: operator, response: api, handler: s.admin.showDriftJSON},
+		{method: get, pattern: "/admin/organizations", policy: operator, handler: s.admin.listOrganizations},
+		{method: get, pattern: "/admin/organizations/{id}", policy: operator, handler: s.admin.showOrganization},
+		{method: post, pattern: "/admin/organizations/{id}/compare", policy: operator, handler: s.admin.reconcileOrganization},
+		{method: get, pattern: "/admin/jobs", policy: operator, handler: s.admin.listJobs},
 
-		{method: get, pattern: "/api/v1/entitlements", policy: member, response: api, handler: s.getEntitlements},
-		{method: post, pattern: "/api/v1/credits/consume", policy: member, response: api, handler: s.consumeCredits},
+		{method: get, pattern: "/api/v1/entitlements", policy: member, response: api, handler: s.api.getEntitlements},
+		{method: post, pattern: "/api/v1/credits/consume", policy: member, response: api, handler: s.api.consumeCredits},
 
-		{method: get, pattern: "/billing/getSummary", policy: member, response: api, handler: s.getSummary},
-		{method: post, pattern: "/billing/createSubscriptionCheckout", policy: billingAdmin, response: api, handler: s.createSubscriptionCheckout, limits: []rateLimit{checkoutStarts}},
-		{method: post, pattern: "/billing/createCustomerPortal", policy: billingAdmin, response: api, handler: s.createCustomerPortal, limits: []rateLimit{portalSessions}},
-		{method: post, pattern: "/billing/retrySeatSync", policy: billingAdmin, response: api, handler: s.retrySeatSync, limits: []rateLimit{seatRetries}},
+		{method: get, pattern: "/billing/getSummary", policy: member, response: api, handler: s.api.getSummary},
+		{method: post, pattern: "/billing/createSubscriptionCheckout", policy: billingAdmin, response: api, handler: s.api.createSubscriptionCheckout, limits: []rateLimit{checkoutStarts}},
+		{method: post, pattern: "/billing/createCustomerPortal", policy: billingAdmin, response: api, handler: s.api.createCustomerPortal, limits: []rateLimit{portalSessions}},
+		{method: post, pattern: "/billing/retrySeatSync", policy: billingAdmin, response: api, handler: s.api.retrySeatSync, limits: []rateLimit{seatRetries}},
 
-		{method: post, pattern: "/stripe/webhook", policy: webhook, response: stateless, handler: s.receiveEvent},
-		{method: post, pattern: "/stripe-webhook", policy: webhook, response: stateless, handler: s.receiveEvent},
+		{method: post, pattern: "/stripe/webhook", policy: webhook, response: stateless, handler: s.webhook.receive},
+		{method: post, pattern: "/stripe-webhook", policy: webhook, response: stateless, handler: s.webhook.receive},
 
-		{method: get, pattern: "/healthz", policy: public, response: stateless, handler: s.showHealth},
-		{method: get, pattern: "/readyz", policy: public, response: stateless, handler: s.showReadiness},
-		{method: get, pattern: "/metrics", policy: metricsToken, response: stateless, handler: s.sendMetrics},
-		{method: get, pattern: "/static/", policy: public, response: asset, handler: s.sendAsset},
+		{method: get, pattern: "/healthz", policy: public, response: stateless, handler: s.system.showHealth},
+		{method: get, pattern: "/readyz", policy: public, response: stateless, handler: s.system.showReadiness},
+		{method: get, pattern: "/metrics", policy: metricsToken, response: stateless, handler: s.system.showMetrics},
+		{method: get, pattern: "/static/", policy: public, response: asset, handler: s.system.serveAsset},
 	}
 	if s.development {
 		all = append(all, route{method: get, pattern: "/dev/ui", policy: public, handler: showGallery})
 	}
-	if s.mailPage {
-		all = append(all, route{method: get, pattern: "/dev/mail", policy: public, handler: s.showMail})
+	if s.dev.mailPage {
+		all = append(all, route{method: get, pattern: "/dev/mail", policy: public, handler: s.dev.showMail})
 	}
-	if s.development && s.clock != nil {
+	if s.development && s.dev.clock != nil {
 		all = append(all,
-			route{method: get, pattern: "/dev/clock", policy: public, handler: s.showClock},
-			route{method: post, pattern: "/dev/clock", policy: public, handler: s.advanceClock})
+			route{method: get, pattern: "/dev/clock", policy: public, handler: s.dev.showClock},
+			route{method: post, pattern: "/dev/clock", policy: public, handler: s.dev.advanceClock})
 	}
 	return all
 }
 
-// mux serves the map, and answers for what is not on it in the shape its neighbours have.
+// mux serves the route map. A wrong method gets 405 and an unknown address 404, in the response
+// form of the route or area.
 func (s *server) mux() *http.ServeMux {
 	mux := http.NewServeMux()
 	methods := map[string][]string{}
@@ -160,6 +163,7 @@ func (s *server) mux() *http.ServeMux {
 	return mux
 }
 
+// refuseMethod returns a handler that responds with 405 and the allowed methods.
 func refuseMethod(allowed []string) handlerFunc {
 	if slices.Contains(allowed, get) {
 		allowed = append(slices.Clone(allowed), http.MethodHead)
@@ -171,7 +175,7 @@ func refuseMethod(allowed []string) handlerFunc {
 	}
 }
 
-// showNotFound answers for every other address, in JSON where the caller takes nothing else.
+// showNotFound responds with 404, as JSON if the client accepts only JSON.
 func showNotFound(_ http.ResponseWriter, r *http.Request) error {
 	accept := r.Header.Get("Accept")
 	if strings.Contains(accept, "application/json") && !strings.Contains(accept, "text/html") {

@@ -87,7 +87,7 @@ var everybody = []string{"nobody", "stranger", "member", "billing", "admin", "op
 // TestDoor asks every route as everybody, about the house's organization, and holds the answer against what the map says.
 func TestDoor(t *testing.T) {
 	h := newTestEnv(t)
-	h.server.metricsToken = testMetricsToken
+	h.server.system.metricsToken = testMetricsToken
 	h.signUp("operator", "The operators")
 	if _, err := h.service.Users.PromoteOperator(t.Context(), email("operator")); err != nil {
 		t.Fatal(err)

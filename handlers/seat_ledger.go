@@ -34,16 +34,16 @@ func ledgerCSVPath(search billing.LedgerSearch) string {
 }
 
 // sendSeatLedger sends the seat ledger as CSV (RFC 4180), the newest line first.
-func (s *server) sendSeatLedger(w http.ResponseWriter, r *http.Request) error {
+func (p *seatPages) exportLedger(w http.ResponseWriter, r *http.Request) error {
 	search := ledgerSearch(r)
 	search.Limit = billing.SeatLedgerLimit
-	changes, _, err := s.billing.SeatLedger.Search(r.Context(), accessOf(r), search)
+	changes, _, err := p.seatLedger.Search(r.Context(), accessOf(r), search)
 	if err != nil {
 		return err
 	}
 	header := w.Header()
 	header.Set("Content-Type", "text/csv; charset=utf-8; header=present")
-	header.Set("Content-Disposition", `attachment; filename="seats-`+s.now().UTC().Format(time.DateOnly)+`.csv"`)
+	header.Set("Content-Disposition", `attachment; filename="seats-`+p.now().UTC().Format(time.DateOnly)+`.csv"`)
 	out := csv.NewWriter(w)
 	out.UseCRLF = true
 	_ = out.Write([]string{"time", "person", "what happened", "by", "from seats", "to seats", "version", "Stripe request", "invoice", "amount", "currency"})
@@ -77,22 +77,22 @@ func escapeFormula(text string) string {
 // ledgerPerPage bounds how long a page of the seat ledger gets.
 const ledgerPerPage = 100
 
-func (s *server) showActivity(w http.ResponseWriter, r *http.Request) error {
+func (p *seatPages) showActivity(w http.ResponseWriter, r *http.Request) error {
 	search := ledgerSearch(r)
 	search.Offset, search.Limit = (pageNumber(r)-1)*ledgerPerPage, ledgerPerPage
-	changes, total, err := s.billing.SeatLedger.Search(r.Context(), accessOf(r), search)
+	changes, total, err := p.seatLedger.Search(r.Context(), accessOf(r), search)
 	if err != nil {
 		return err
 	}
 	from, _, pager := paginate(r, total, ledgerPerPage)
 	if from != search.Offset { // beyond the last page, which is shown instead
 		search.Offset = from
-		if changes, _, err = s.billing.SeatLedger.Search(r.Context(), accessOf(r), search); err != nil {
+		if changes, _, err = p.seatLedger.Search(r.Context(), accessOf(r), search); err != nil {
 			return err
 		}
 	}
 	props := organizationviews.ActivityPageProps{
-		Layout: s.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabActivity), Pager: pager,
+		Layout: p.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabActivity), Pager: pager,
 		Filter: organizationviews.ActivityFilter(search), CSVHref: ledgerCSVPath(search),
 	}
 	props.Changes = seatChangeRows(changes, accessOf(r).CanManageBilling())

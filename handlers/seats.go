@@ -12,6 +12,14 @@ import (
 	"usher/views/ui"
 )
 
+// seatPages show the seats and their ledger.
+type seatPages struct {
+	*site
+	overviews  *billing.Overviews
+	seatSyncer *billing.SeatSyncer
+	seatLedger *billing.SeatLedgers
+}
+
 // How often a panel of unsettled seats asks again: soon while the answer is due, slowly while another try is waited for.
 const (
 	seatsPollInterval      = 2 * time.Second
@@ -19,41 +27,41 @@ const (
 )
 
 // showSeats shows the seat panel: as a page, or to htmx the panel alone.
-func (s *server) showSeats(w http.ResponseWriter, r *http.Request) error {
-	overview, err := s.billing.Overviews.Get(r.Context(), accessOf(r))
+func (p *seatPages) show(w http.ResponseWriter, r *http.Request) error {
+	overview, err := p.overviews.Get(r.Context(), accessOf(r))
 	if err != nil {
 		return err
 	}
-	panel := seatPanel(overview, accessOf(r), s.now())
+	panel := seatPanel(overview, accessOf(r), p.now())
 	if isFragment(r) {
 		return render(w, r, http.StatusOK, billingviews.SeatPanel(panel))
 	}
 	return render(w, r, http.StatusOK, billingviews.SeatsPage(billingviews.SeatsPageProps{
-		Layout: s.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, ""), Panel: panel,
+		Layout: p.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, ""), Panel: panel,
 	}))
 }
 
 // retrySeats has Stripe told at once.
-func (s *server) retrySeats(w http.ResponseWriter, r *http.Request) error {
-	if _, err := s.billing.SeatSyncer.Retry(r.Context(), accessOf(r)); err != nil {
+func (p *seatPages) retry(w http.ResponseWriter, r *http.Request) error {
+	if _, err := p.seatSyncer.Retry(r.Context(), accessOf(r)); err != nil {
 		return err
 	}
 	if isFragment(r) {
-		return s.showSeats(w, r)
+		return p.show(w, r)
 	}
-	s.redirect(w, r, "/organization/seats")
+	redirect(w, r, "/organization/seats")
 	return nil
 }
 
 // undoSeats sets back the changes that are gathered.
-func (s *server) undoSeats(w http.ResponseWriter, r *http.Request) error {
-	if _, err := s.billing.SeatLedger.UndoPendingChanges(r.Context(), accessOf(r)); err != nil {
+func (p *seatPages) undo(w http.ResponseWriter, r *http.Request) error {
+	if _, err := p.seatLedger.UndoPendingChanges(r.Context(), accessOf(r)); err != nil {
 		return err
 	}
 	if isFragment(r) {
-		return s.showSeats(w, r)
+		return p.show(w, r)
 	}
-	s.redirect(w, r, "/organization/seats")
+	redirect(w, r, "/organization/seats")
 	return nil
 }
 

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// redirectLoopback sends a GET under another name of this machine to the public one.
+// redirectLoopback redirects GET requests under another loopback name to the public origin.
 func (s *server) redirectLoopback(next handlerFunc) handlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if to, other := s.canonicalLoopbackURL(r); other && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
@@ -27,7 +27,7 @@ func (s *server) refuseCrossOrigin(next handlerFunc) handlerFunc {
 	}
 }
 
-// secure sends the security headers with every answer, errors and assets included.
+// addSecurityHeaders adds the security headers to every response, errors and assets included.
 func (s *server) addSecurityHeaders(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		header := w.Header()
@@ -38,8 +38,8 @@ func (s *server) addSecurityHeaders(next http.Handler) http.Handler {
 	})
 }
 
-// stripeOrigins are where Stripe's hosted pages live. Browsers hold form-action against the redirect after a POST too, so that it has
-// to name where Checkout and the portal are.
+// stripeOrigins are the origins of Stripe's hosted pages. Browsers apply form-action to the
+// redirect after a POST too, so it must list the origins of Checkout and of the portal.
 var stripeOrigins = []string{"https://checkout.stripe.com", "https://billing.stripe.com"}
 
 func securityHeaders(base *url.URL, checkoutOrigins []string) map[string]string {
@@ -53,7 +53,7 @@ func securityHeaders(base *url.URL, checkoutOrigins []string) map[string]string 
 		"Content-Security-Policy": "default-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; form-action " +
 			strings.Join(actions, " "),
 		"X-Content-Type-Options": "nosniff",
-		// Own pages may see where one came from (a POST's Origin would be null under no-referrer); Stripe and others see nothing.
+		// Only this origin gets a referrer. With no-referrer, browsers would send Origin: null on a POST.
 		"Referrer-Policy":            "same-origin",
 		"Cross-Origin-Opener-Policy": "same-origin",
 		"Permissions-Policy":         "camera=(), geolocation=(), microphone=()",
@@ -64,7 +64,8 @@ func securityHeaders(base *url.URL, checkoutOrigins []string) map[string]string 
 	return headers
 }
 
-// originOf reduces a URL to its origin. What is no http origin is left out: a policy must not be written from it.
+// originOf returns the origin of a URL; false if it is not a valid http or https origin, which must
+// not get into a policy.
 func originOf(raw string) (string, bool) {
 	u, err := url.Parse(raw)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || strings.ContainsAny(u.Host, " ;,'\"") {
@@ -73,17 +74,18 @@ func originOf(raw string) (string, bool) {
 	return u.Scheme + "://" + u.Host, true
 }
 
-// newCrossOriginProtection refuses what another site's page makes a browser send. The public origin is trusted by name because a proxy
-// may change the Host header that it would else be compared with.
+// newCrossOriginProtection refuses unsafe requests from pages of other origins. The public origin
+// is trusted by name, because a proxy may change the Host header.
 func newCrossOriginProtection(base *url.URL) *http.CrossOriginProtection {
 	protection := http.NewCrossOriginProtection()
 	if err := protection.AddTrustedOrigin(base.Scheme + "://" + base.Host); err != nil {
-		panic("handlers: base URL: " + err.Error()) // the configuration has checked it
+		panic("handlers: base URL: " + err.Error()) // the configuration validates it
 	}
 	return protection
 }
 
-// canonicalLoopbackURL returns where a request under another name of this machine belongs: cookies hold for one name only.
+// canonicalLoopbackURL returns the URL at the public origin for a request under another loopback
+// name. Cookies are valid for one name only.
 func (s *server) canonicalLoopbackURL(r *http.Request) (string, bool) {
 	host := hostName(r.Host)
 	if !s.development || host == s.baseURL.Hostname() || !isLoopback(host) || !isLoopback(s.baseURL.Hostname()) {

@@ -4,10 +4,17 @@ import (
 	"fmt"
 	"net/http"
 
+	"usher/billing/account"
 	"usher/billing/apperr"
 	authviews "usher/views/auth"
 	"usher/views/layout"
 )
+
+// settingsPages are the pages about the viewer's own account.
+type settingsPages struct {
+	*site
+	users *account.Users
+}
 
 // settingsForm is what was typed, and what is wrong with it.
 type settingsForm struct {
@@ -16,21 +23,21 @@ type settingsForm struct {
 }
 
 // showSettings shows what is about the viewer alone, whatever organization they work in.
-func (s *server) showSettings(w http.ResponseWriter, r *http.Request) error {
-	return s.settingsPage(w, r, http.StatusOK, settingsForm{})
+func (p *settingsPages) show(w http.ResponseWriter, r *http.Request) error {
+	return p.renderPage(w, r, http.StatusOK, settingsForm{})
 }
 
-func (s *server) settingsPage(w http.ResponseWriter, r *http.Request, status int, form settingsForm) error {
+func (p *settingsPages) renderPage(w http.ResponseWriter, r *http.Request, status int, form settingsForm) error {
 	ctx, userID := r.Context(), identityOf(r).userID
-	user, err := s.billing.Users.Get(ctx, userID)
+	user, err := p.users.Get(ctx, userID)
 	if err != nil {
 		return err
 	}
-	open, err := s.store.UserSessions(ctx, userID, s.sessions.Token(ctx))
+	open, err := p.sessions.store.UserSessions(ctx, userID, p.sessions.Token(ctx))
 	if err != nil {
 		return err
 	}
-	props := authviews.SettingsPageProps{Layout: s.layout(r, layout.SectionNone), Name: user.Name, Email: user.Email, Errors: form.errors}
+	props := authviews.SettingsPageProps{Layout: p.layout(r, layout.SectionNone), Name: user.Name, Email: user.Email, Errors: form.errors}
 	if form.name != nil {
 		props.Name = *form.name
 	}
@@ -41,60 +48,60 @@ func (s *server) settingsPage(w http.ResponseWriter, r *http.Request, status int
 }
 
 // renameUser changes the viewer's name.
-func (s *server) renameUser(w http.ResponseWriter, r *http.Request) error {
+func (p *settingsPages) rename(w http.ResponseWriter, r *http.Request) error {
 	typed := r.PostFormValue("name")
-	err := s.billing.Users.Rename(r.Context(), identityOf(r).userID, typed)
+	err := p.users.Rename(r.Context(), identityOf(r).userID, typed)
 	if wrong := fieldMessages(err); len(wrong) > 0 {
-		return s.settingsPage(w, r, http.StatusUnprocessableEntity, settingsForm{name: &typed, errors: authviews.SettingsErrors{Name: wrong["name"]}})
+		return p.renderPage(w, r, http.StatusUnprocessableEntity, settingsForm{name: &typed, errors: authviews.SettingsErrors{Name: wrong["name"]}})
 	}
 	if err != nil {
 		return err
 	}
-	s.redirect(w, r, "/settings?notice="+noticeProfileSaved)
+	redirect(w, r, "/settings?notice="+noticeProfileSaved)
 	return nil
 }
 
 // changePassword changes the viewer's password and signs them out everywhere else: whoever had the old one has nothing.
-func (s *server) changePassword(w http.ResponseWriter, r *http.Request) error {
-	err := s.billing.Users.ChangePassword(r.Context(), identityOf(r).userID, r.PostFormValue("current"), r.PostFormValue("password"))
+func (p *settingsPages) changePassword(w http.ResponseWriter, r *http.Request) error {
+	err := p.users.ChangePassword(r.Context(), identityOf(r).userID, r.PostFormValue("current"), r.PostFormValue("password"))
 	if wrong := fieldMessages(err); len(wrong) > 0 {
-		return s.settingsPage(w, r, http.StatusUnprocessableEntity, settingsForm{errors: authviews.SettingsErrors{Current: wrong["current"], Password: wrong["password"]}})
+		return p.renderPage(w, r, http.StatusUnprocessableEntity, settingsForm{errors: authviews.SettingsErrors{Current: wrong["current"], Password: wrong["password"]}})
 	}
 	if err != nil {
 		return err
 	}
-	if err := s.endOthers(r); err != nil {
+	if err := p.sessions.endOtherSessions(r); err != nil {
 		return err
 	}
-	s.redirect(w, r, "/settings?notice="+noticePasswordChanged)
+	redirect(w, r, "/settings?notice="+noticePasswordChanged)
 	return nil
 }
 
 // endOtherSessions signs the viewer out everywhere else.
-func (s *server) endOtherSessions(w http.ResponseWriter, r *http.Request) error {
-	if err := s.endOthers(r); err != nil {
+func (p *settingsPages) endOtherSessions(w http.ResponseWriter, r *http.Request) error {
+	if err := p.sessions.endOtherSessions(r); err != nil {
 		return err
 	}
-	s.redirect(w, r, "/settings?notice="+noticeSessionsEnded)
+	redirect(w, r, "/settings?notice="+noticeSessionsEnded)
 	return nil
 }
 
 // deleteAccount takes the viewer out of everything, and signs them out.
-func (s *server) deleteAccount(w http.ResponseWriter, r *http.Request) error {
-	err := s.billing.Users.DeleteAccount(r.Context(), identityOf(r).userID, r.PostFormValue("confirmation"))
+func (p *settingsPages) deleteAccount(w http.ResponseWriter, r *http.Request) error {
+	err := p.users.DeleteAccount(r.Context(), identityOf(r).userID, r.PostFormValue("confirmation"))
 	wrong := fieldMessages(err)
 	if apperr.CodeOf(err) == apperr.CodeConflict { // what has to be done first stands beside the button
 		wrong = map[string]string{"confirmation": apperr.MessageOf(err)}
 	}
 	if len(wrong) > 0 {
-		return s.settingsPage(w, r, http.StatusUnprocessableEntity, settingsForm{errors: authviews.SettingsErrors{Deletion: wrong["confirmation"]}})
+		return p.renderPage(w, r, http.StatusUnprocessableEntity, settingsForm{errors: authviews.SettingsErrors{Deletion: wrong["confirmation"]}})
 	}
 	if err != nil {
 		return err
 	}
-	if err := s.sessions.Destroy(r.Context()); err != nil {
+	if err := p.sessions.Destroy(r.Context()); err != nil {
 		return fmt.Errorf("end session: %w", err)
 	}
-	s.redirect(w, r, "/login?notice="+noticeAccountDeleted)
+	redirect(w, r, "/login?notice="+noticeAccountDeleted)
 	return nil
 }

@@ -113,7 +113,7 @@ func (h *testEnv) startServer(origin string, returnTimeout time.Duration) {
 		Now: func() time.Time { return time.Now().Add(time.Duration(h.clockOffset.Load())) },
 		Log: slog.New(slog.NewJSONHandler(h.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
-	h.server.returnTimeout = returnTimeout
+	h.server.checkout.returnTimeout = returnTimeout
 	handler := h.server.handler()
 	h.handler.Store(&handler)
 }
@@ -279,11 +279,11 @@ func (h *testEnv) signIn(name string) *browser {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	first, err := h.server.firstOrganization(ctx, h.users[name].ID)
+	first, err := h.server.sessions.firstOrganization(ctx, h.users[name].ID)
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	if err := h.server.enter(ctx, h.users[name].ID, first); err != nil {
+	if err := h.server.sessions.signIn(ctx, h.users[name].ID, first); err != nil {
 		h.t.Fatal(err)
 	}
 	token, _, err := h.server.sessions.Commit(ctx)

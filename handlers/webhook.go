@@ -4,7 +4,13 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"usher/billing"
 )
+
+// webhookEndpoint receives events from Stripe.
+type webhookEndpoint struct {
+	inbox *billing.Inbox
+}
 
 // webhookResponse is what Stripe is answered. It looks at the status only; the body is for people who try the address out.
 type webhookResponse struct {
@@ -13,12 +19,12 @@ type webhookResponse struct {
 
 // receiveEvent takes an event of Stripe. It answers 200 once the event is stored and committed, 400 where sending it again can't help,
 // and 500 where it can.
-func (s *server) receiveEvent(w http.ResponseWriter, r *http.Request) error {
+func (e *webhookEndpoint) receive(w http.ResponseWriter, r *http.Request) error {
 	payload, err := io.ReadAll(r.Body)
 	if err != nil {
 		return errBody.withCause(err)
 	}
-	if err := s.billing.Inbox.Receive(r.Context(), payload, r.Header.Get("Stripe-Signature")); err != nil {
+	if err := e.inbox.Receive(r.Context(), payload, r.Header.Get("Stripe-Signature")); err != nil {
 		return fmt.Errorf("receive event: %w", err)
 	}
 	return writeJSON(w, http.StatusOK, webhookResponse{Received: true})

@@ -1,0 +1,36 @@
+package handlers
+
+import (
+	"log/slog"
+	"net/url"
+	"time"
+
+	"usher/billing/account"
+	"usher/views/ui"
+)
+
+// site is what the areas share: the session, the page layout, error responses, the clock and the
+// log.
+type site struct {
+	sessions      *sessionManager
+	organizations *account.Organizations
+	baseURL       *url.URL
+	development   bool
+	remark        string
+	links         []ui.LinkButtonProps
+	now           func() time.Time
+	log           *slog.Logger
+}
+
+func newSite(o Options) *site {
+	return &site{
+		sessions:      newSessionManager(o),
+		organizations: o.Billing.Organizations,
+		baseURL:       o.BaseURL,
+		development:   o.Development,
+		remark:        o.Remark,
+		links:         o.Links,
+		now:           o.Now,
+		log:           o.Log,
+	}
+}
