@@ -22,10 +22,10 @@ type adminPages struct {
 	prices     *billing.Prices
 }
 
-// eventsPerPage bounds how long a page of the inbox gets.
+// eventsPerPage is the page size of the event list.
 const eventsPerPage = 50
 
-// showEvents lists the inbox of Stripe's events.
+// listEvents lists the stored Stripe events. An event id in the search leads to that event.
 func (p *adminPages) listEvents(w http.ResponseWriter, r *http.Request) error {
 	query := r.URL.Query()
 	text, outcome := strings.TrimSpace(query.Get("q")), billing.Outcome(query.Get("outcome"))
@@ -48,7 +48,7 @@ func (p *adminPages) listEvents(w http.ResponseWriter, r *http.Request) error {
 	return render(w, r, http.StatusOK, adminviews.EventsPage(props))
 }
 
-// eventSearchFor tells by its form what is looked for: types have dots, ids say what they are of.
+// eventSearchFor derives the searched field from the text: types contain dots, ids have prefixes.
 func eventSearchFor(text string) billing.EventSearch {
 	switch {
 	case strings.ContainsAny(text, ".*"):
@@ -69,7 +69,7 @@ func (p *adminPages) showEvent(w http.ResponseWriter, r *http.Request) error {
 	}))
 }
 
-// indentJSON indents what can be read as JSON, and leaves the rest as it is.
+// indentJSON indents valid JSON and returns other text unchanged.
 func indentJSON(payload []byte) string {
 	var out bytes.Buffer
 	if err := json.Indent(&out, payload, "", "  "); err != nil {
@@ -86,7 +86,7 @@ func (p *adminPages) replayEvent(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// showDrift lists what comparisons with Stripe found.
+// showDrift lists the differences that reconciliations found.
 func (p *adminPages) showDrift(w http.ResponseWriter, r *http.Request) error {
 	reports, err := p.operations.DriftReports(r.Context())
 	if err != nil {
@@ -95,7 +95,7 @@ func (p *adminPages) showDrift(w http.ResponseWriter, r *http.Request) error {
 	return render(w, r, http.StatusOK, adminviews.DriftPage(adminviews.DriftPageProps{Layout: p.layout(r, layout.SectionOperations), Reports: reports}))
 }
 
-// getDrift is the same as JSON.
+// showDriftJSON responds with the same list as JSON.
 func (p *adminPages) showDriftJSON(w http.ResponseWriter, r *http.Request) error {
 	reports, err := p.operations.DriftReports(r.Context())
 	if err != nil {
@@ -104,7 +104,7 @@ func (p *adminPages) showDriftJSON(w http.ResponseWriter, r *http.Request) error
 	return writeJSON(w, http.StatusOK, reports)
 }
 
-// organizationsPerPage bounds how long a page of organizations gets.
+// organizationsPerPage is the page size of the organization list.
 const organizationsPerPage = 50
 
 func (p *adminPages) listOrganizations(w http.ResponseWriter, r *http.Request) error {
@@ -139,7 +139,7 @@ func (p *adminPages) showOrganization(w http.ResponseWriter, r *http.Request) er
 	}))
 }
 
-// compareOrganization compares one organization with Stripe, and repairs what differs.
+// reconcileOrganization reconciles one organization with Stripe and repairs differences.
 func (p *adminPages) reconcileOrganization(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), resyncTimeout)
 	defer cancel()
@@ -159,7 +159,7 @@ func (p *adminPages) reconcileOrganization(w http.ResponseWriter, r *http.Reques
 	return nil
 }
 
-// showJobs tells what waits and what was given up.
+// listJobs shows the backlog and the open jobs.
 func (p *adminPages) listJobs(w http.ResponseWriter, r *http.Request) error {
 	backlog, err := p.operations.Backlog(r.Context())
 	if err != nil {

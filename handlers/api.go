@@ -21,7 +21,7 @@ type jsonAPI struct {
 	portalReturnURL string
 }
 
-// summary is the answer of /billing/getSummary. Times are Unix seconds.
+// summary is the response of /billing/getSummary. Times are Unix seconds.
 type summary struct {
 	OrganizationID string               `json:"organizationId"`
 	Customer       *summaryCustomer     `json:"customer"`
@@ -54,7 +54,7 @@ type summarySync struct {
 	Error      *string            `json:"error"`
 }
 
-// getSummary tells any member how the organization's billing stands.
+// getSummary responds with the billing state of the organization.
 func (a *jsonAPI) getSummary(w http.ResponseWriter, r *http.Request) error {
 	overview, err := a.overviews.Get(r.Context(), accessOf(r))
 	if err != nil {
@@ -64,32 +64,32 @@ func (a *jsonAPI) getSummary(w http.ResponseWriter, r *http.Request) error {
 }
 
 func summaryOf(o billing.Overview) summary {
-	answer := summary{
+	response := summary{
 		OrganizationID: o.Organization.ID,
 		Seats:          summarySeats{o.Seats.Billable, o.Seats.Desired, o.Seats.LastApplied},
 		Sync:           summarySync{Status: o.Seats.Status},
 	}
 	if o.CustomerID != "" {
-		answer.Customer = &summaryCustomer{o.CustomerID}
+		response.Customer = &summaryCustomer{o.CustomerID}
 	}
 	if o.Subscription != nil {
-		answer.Subscription = &summarySubscription{
+		response.Subscription = &summarySubscription{
 			o.Subscription.ID, o.Subscription.PriceID, o.Subscription.Status, o.Subscription.CurrentPeriodEnd.Unix(),
 			o.Subscription.CancelAtPeriodEnd,
 		}
 	}
 	if o.Seats.LastSyncAt != nil {
 		seconds := o.Seats.LastSyncAt.Unix()
-		answer.Sync.LastSyncAt = &seconds
+		response.Sync.LastSyncAt = &seconds
 	}
 	if o.Seats.Error != "" {
-		answer.Sync.Error = &o.Seats.Error
+		response.Sync.Error = &o.Seats.Error
 	}
-	return answer
+	return response
 }
 
-// checkoutRequest is what /billing/createSubscriptionCheckout takes. SessionID is taken because callers send it; the session is the
-// cookie's, whatever it says.
+// checkoutRequest is the body of /billing/createSubscriptionCheckout. SessionID is accepted for
+// compatibility and ignored: the session is the cookie's.
 type checkoutRequest struct {
 	OrganizationID string `json:"organizationId"`
 	PriceID        string `json:"priceId"`
@@ -104,7 +104,8 @@ type checkoutResponse struct {
 	SessionID string `json:"sessionId"`
 }
 
-// createSubscriptionCheckout opens Checkout for a price of the catalogue: a plan's, or in the mode payment a pack's.
+// createSubscriptionCheckout opens Checkout for a price of the catalog: of a plan or, in payment
+// mode, of a pack.
 func (a *jsonAPI) createSubscriptionCheckout(w http.ResponseWriter, r *http.Request) error {
 	var body checkoutRequest
 	if err := a.decodeForOrganization(r, &body, &body.OrganizationID); err != nil {
@@ -137,17 +138,16 @@ type portalResponse struct {
 	URL string `json:"url"`
 }
 
-// createCustomerPortal opens the customer portal.
 func (a *jsonAPI) createCustomerPortal(w http.ResponseWriter, r *http.Request) error {
 	var body portalRequest
 	if err := a.decodeForOrganization(r, &body, &body.OrganizationID); err != nil {
 		return err
 	}
-	back := body.ReturnURL
-	if back == "" {
-		back = a.portalReturnURL
+	returnURL := body.ReturnURL
+	if returnURL == "" {
+		returnURL = a.portalReturnURL
 	}
-	to, err := a.portal.Open(r.Context(), accessOf(r), billing.PortalHome, back)
+	to, err := a.portal.Open(r.Context(), accessOf(r), billing.PortalHome, returnURL)
 	if err != nil {
 		return err
 	}
@@ -164,7 +164,8 @@ type retryResponse struct {
 	Queued bool `json:"queued"`
 }
 
-// retrySeatSync has Stripe told the number of seats at once. It needs no body: the organization is the session's.
+// retrySeatSync starts a seat sync at once. The body is optional; the organization is the
+// session's.
 func (a *jsonAPI) retrySeatSync(w http.ResponseWriter, r *http.Request) error {
 	body := retryRequest{OrganizationID: accessOf(r).Organization.ID}
 	if hasBody(r) {
@@ -179,7 +180,7 @@ func (a *jsonAPI) retrySeatSync(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, retryResponse{OK: true, Queued: queued})
 }
 
-// readOwn reads a body and holds its organization against the session's.
+// decodeForOrganization decodes the body and checks that it names the current organization.
 func (a *jsonAPI) decodeForOrganization(r *http.Request, into any, organizationID *string) error {
 	if err := decodeJSON(r, into); err != nil {
 		return err
@@ -187,8 +188,8 @@ func (a *jsonAPI) decodeForOrganization(r *http.Request, into any, organizationI
 	return a.requireCurrentOrganization(r.Context(), identityOf(r), *organizationID)
 }
 
-// requireOwn refuses another organization than the session's: one the caller is no member of as if it did not exist, another one of
-// their own with a conflict.
+// requireCurrentOrganization returns a conflict for another of the caller's organizations, and not
+// found for any other id.
 func (a *jsonAPI) requireCurrentOrganization(ctx context.Context, v identity, organizationID string) error {
 	switch organizationID {
 	case v.access.Organization.ID:

@@ -6,7 +6,7 @@ import (
 	"usher/billing"
 )
 
-// entitlements is the answer of /api/v1/entitlements.
+// entitlements is the response of /api/v1/entitlements.
 type entitlements struct {
 	OrganizationID string             `json:"organizationId"`
 	Plan           *string            `json:"plan"`
@@ -28,7 +28,7 @@ type entitlementCredits struct {
 	ResetsAt *int64 `json:"resetsAt"` // Unix seconds
 }
 
-// getEntitlements tells what the organization may use.
+// getEntitlements responds with what the organization may use.
 func (a *jsonAPI) getEntitlements(w http.ResponseWriter, r *http.Request) error {
 	o, err := a.overviews.Get(r.Context(), accessOf(r))
 	if err != nil {
@@ -38,30 +38,30 @@ func (a *jsonAPI) getEntitlements(w http.ResponseWriter, r *http.Request) error 
 }
 
 func entitlementsOf(o billing.Overview) entitlements {
-	answer := entitlements{
+	response := entitlements{
 		OrganizationID: o.Organization.ID, Access: o.HasAccess, Seats: entitlementSeats{Billed: o.Seats.Billable, Paid: o.Seats.Quantity},
 		Credits: entitlementCredits{Balance: o.Credits.Balance, Granted: o.Credits.Granted}, Entitlements: []string{},
 	}
 	if o.Subscription != nil {
 		status := string(o.Subscription.Status)
-		answer.Status = &status
+		response.Status = &status
 	}
 	if o.Plan != nil {
-		answer.Plan = &o.Plan.ID
+		response.Plan = &o.Plan.ID
 		if o.HasAccess {
-			answer.Entitlements = append(answer.Entitlements, o.Plan.Entitlements...)
+			response.Entitlements = append(response.Entitlements, o.Plan.Entitlements...)
 		}
 	}
 	if o.Credits.ResetsAt != nil {
 		seconds := o.Credits.ResetsAt.Unix()
-		answer.Credits.ResetsAt = &seconds
+		response.Credits.ResetsAt = &seconds
 	}
-	return answer
+	return response
 }
 
-// consumeRequest is what /api/v1/credits/consume takes.
+// consumeRequest is the body of /api/v1/credits/consume.
 type consumeRequest struct {
-	OrganizationID string `json:"organizationId"` // may be left out: the session's
+	OrganizationID string `json:"organizationId"` // optional; default: the session's
 	Amount         int    `json:"amount"`
 	Reason         string `json:"reason"`
 	IdempotencyKey string `json:"idempotencyKey"`
@@ -71,7 +71,7 @@ type consumeResponse struct {
 	Balance int `json:"balance"`
 }
 
-// consumeCredits takes credits.
+// consumeCredits deducts credits once per idempotency key.
 func (a *jsonAPI) consumeCredits(w http.ResponseWriter, r *http.Request) error {
 	var body consumeRequest
 	if err := decodeJSON(r, &body); err != nil {

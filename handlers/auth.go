@@ -21,7 +21,7 @@ type authPages struct {
 	mailHref string // the page with unsent e-mails; empty: there is none
 }
 
-// showSignUp shows the form, and where one goes from it.
+// showSignUp shows the sign-up form. A signed-in viewer is redirected.
 func (p *authPages) showSignUp(w http.ResponseWriter, r *http.Request) error {
 	next := nextPath(r)
 	if identityOf(r).signedIn() {
@@ -38,7 +38,7 @@ func (p *authPages) signUpProps(r *http.Request, next string) authviews.SignupPa
 	}
 }
 
-// createAccount signs up, signs in, and leads on.
+// signUp creates the account and its organization, signs the user in and redirects.
 func (p *authPages) signUp(w http.ResponseWriter, r *http.Request) error {
 	form := account.SignUp{
 		Name: r.PostFormValue("name"), Email: r.PostFormValue("email"),
@@ -46,8 +46,8 @@ func (p *authPages) signUp(w http.ResponseWriter, r *http.Request) error {
 	}
 	next := nextPath(r)
 	user, organization, err := p.users.SignUp(r.Context(), form)
-	if wrong := fieldMessages(err); len(wrong) > 0 {
-		return p.refuseSignUp(w, r, form, next, wrong)
+	if invalid := fieldMessages(err); len(invalid) > 0 {
+		return p.refuseSignUp(w, r, form, next, invalid)
 	}
 	if err != nil {
 		return err
@@ -58,16 +58,16 @@ func (p *authPages) signUp(w http.ResponseWriter, r *http.Request) error {
 	return p.continueAfterSignIn(w, r, next)
 }
 
-func (p *authPages) refuseSignUp(w http.ResponseWriter, r *http.Request, form account.SignUp, next string, wrong map[string]string) error {
+func (p *authPages) refuseSignUp(w http.ResponseWriter, r *http.Request, form account.SignUp, next string, invalid map[string]string) error {
 	props := p.signUpProps(r, next)
 	props.Name, props.Email, props.Organization = form.Name, form.Email, form.Organization
 	props.Errors = authviews.SignupErrors{
-		Name: wrong["name"], Email: wrong["email"], Password: wrong["password"], Organization: wrong["organization"],
+		Name: invalid["name"], Email: invalid["email"], Password: invalid["password"], Organization: invalid["organization"],
 	}
 	return render(w, r, http.StatusUnprocessableEntity, authviews.SignupPage(props))
 }
 
-// showLogIn shows the form, and where one goes from it.
+// showLogIn shows the log-in form. A signed-in viewer is redirected.
 func (p *authPages) showLogIn(w http.ResponseWriter, r *http.Request) error {
 	next := nextPath(r)
 	if identityOf(r).signedIn() {
@@ -84,7 +84,7 @@ func (p *authPages) logInProps(r *http.Request, next string) authviews.LoginPage
 	}
 }
 
-// logIn signs in, and leads on.
+// logIn signs the user in and redirects.
 func (p *authPages) logIn(w http.ResponseWriter, r *http.Request) error {
 	email, next := r.PostFormValue("email"), nextPath(r)
 	user, err := p.users.LogIn(r.Context(), email, r.PostFormValue("password"))
@@ -106,7 +106,7 @@ func (p *authPages) logIn(w http.ResponseWriter, r *http.Request) error {
 	return p.continueAfterSignIn(w, r, next)
 }
 
-// logOut ends the session at once, here and in the browser.
+// logOut deletes the session here and in the browser.
 func (p *authPages) logOut(w http.ResponseWriter, r *http.Request) error {
 	if err := p.sessions.Destroy(r.Context()); err != nil {
 		return err
@@ -115,8 +115,8 @@ func (p *authPages) logOut(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// leadOn goes where a person who has just signed in wanted to: to the page they came for, to Checkout for the plan they had chosen, or
-// to the dashboard. The choice is used up.
+// continueAfterSignIn redirects to the page the user came for, to Checkout for the saved selection,
+// or to the dashboard. It clears the selection.
 func (p *authPages) continueAfterSignIn(w http.ResponseWriter, r *http.Request, next string) error {
 	ctx := r.Context()
 	chosen, waiting := p.checkout.savedSelection(ctx)
@@ -134,7 +134,7 @@ func (p *authPages) continueAfterSignIn(w http.ResponseWriter, r *http.Request, 
 	return nil
 }
 
-// checkoutFor opens Checkout for whoever is signed in by now.
+// startSavedCheckout opens Checkout for the user who has just signed in.
 func (p *authPages) startSavedCheckout(ctx context.Context, c selection) (string, error) {
 	viewer, err := p.sessions.identify(ctx)
 	if err != nil {
@@ -157,7 +157,8 @@ func checkoutNotice(err error) string {
 	return noticeUnavailable
 }
 
-// intent is the plan or pack that Checkout follows for, where no other page was asked for since.
+// planIntent returns the plan or pack that Checkout follows for; nil if the user goes to another
+// page first.
 func (p *authPages) planIntent(ctx context.Context, next string) *authviews.PlanIntent {
 	chosen, waiting := p.checkout.savedSelection(ctx)
 	if !waiting || next != "" {
@@ -169,7 +170,8 @@ func (p *authPages) planIntent(ctx context.Context, next string) *authviews.Plan
 	return &authviews.PlanIntent{Plan: chosen.plan.Name, Interval: chosen.interval}
 }
 
-// nextPath returns the page of this site that a form or its address asks for, and nothing where that is the form itself.
+// nextPath returns the local path in the form field or query parameter next; empty if it is a
+// sign-in page.
 func nextPath(r *http.Request) string {
 	next := localPath(r.FormValue("next"))
 	u, err := url.Parse(next)

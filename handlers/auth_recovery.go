@@ -9,28 +9,29 @@ import (
 	"usher/views/ui"
 )
 
-// protectTokenPage keeps a page whose address holds a token out of caches, and its address out of every Referer: strict-origin sends the
-// origin alone. no-referrer would too, but makes browsers write 'Origin: null' on the page's own form, which is then refused where
-// Sec-Fetch-Site is missing.
+// protectTokenPage keeps a page with a token in its URL out of caches, and the URL out of the
+// Referer header: strict-origin sends only the origin. no-referrer would make browsers send Origin:
+// null with the page's own form, which is refused if Sec-Fetch-Site is missing.
 func protectTokenPage(w http.ResponseWriter) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Referrer-Policy", "strict-origin")
 }
 
-// showForgot asks for the address.
+// showForgotPassword shows the form that requests a reset link.
 func (p *authPages) showForgotPassword(w http.ResponseWriter, r *http.Request) error {
 	return render(w, r, http.StatusOK, authviews.ForgotPage(authviews.ForgotPageProps{
 		Layout: p.layout(r, layout.SectionNone), Sent: r.URL.Query().Get("sent") == "true", MailHref: p.mailHref,
 	}))
 }
 
-// requestRecovery has a link mailed. What it answers does not depend on whether the address is known.
+// requestPasswordReset sends a reset link. The response is the same whether or not the address is
+// known.
 func (p *authPages) requestPasswordReset(w http.ResponseWriter, r *http.Request) error {
 	email := r.PostFormValue("email")
 	err := p.recovery.Request(r.Context(), email)
-	if wrong := fieldMessages(err); len(wrong) > 0 {
+	if invalid := fieldMessages(err); len(invalid) > 0 {
 		return render(w, r, http.StatusUnprocessableEntity, authviews.ForgotPage(authviews.ForgotPageProps{
-			Layout: p.layout(r, layout.SectionNone), Email: email, Error: wrong["email"],
+			Layout: p.layout(r, layout.SectionNone), Email: email, Error: invalid["email"],
 		}))
 	}
 	if err != nil {
@@ -40,7 +41,8 @@ func (p *authPages) requestPasswordReset(w http.ResponseWriter, r *http.Request)
 	return nil
 }
 
-// showReset asks for the new password. Looking does not spend the link: mail programs look too.
+// showPasswordReset shows the form for the new password. A GET request does not use up the link,
+// since mail programs prefetch links.
 func (p *authPages) showPasswordReset(w http.ResponseWriter, r *http.Request) error {
 	protectTokenPage(w)
 	email, err := p.recovery.ResetAddress(r.Context(), r.PathValue("token"))
@@ -53,20 +55,21 @@ func (p *authPages) showPasswordReset(w http.ResponseWriter, r *http.Request) er
 	return p.renderPasswordReset(w, r, http.StatusOK, email, "")
 }
 
-func (p *authPages) renderPasswordReset(w http.ResponseWriter, r *http.Request, status int, email, wrong string) error {
+func (p *authPages) renderPasswordReset(w http.ResponseWriter, r *http.Request, status int, email, invalid string) error {
 	return render(w, r, status, authviews.ResetPage(authviews.ResetPageProps{
-		Layout: p.layout(r, layout.SectionNone), Action: "/reset/" + r.PathValue("token"), Email: email, Error: wrong,
+		Layout: p.layout(r, layout.SectionNone), Action: "/reset/" + r.PathValue("token"), Email: email, Error: invalid,
 	}))
 }
 
-// showSpentLink offers another link, since whoever comes here wanted a new password.
+// showExpiredLink offers to send another link.
 func (p *authPages) showExpiredLink(w http.ResponseWriter, r *http.Request) error {
 	return render(w, r, http.StatusNotFound, authviews.ExpiredLinkPage(authviews.LinkPageProps{
 		Layout: p.layout(r, layout.SectionNone), Link: ui.LinkButtonProps{Label: "Ask for a new link", Href: "/forgot"},
 	}))
 }
 
-// resetPassword sets the new password and leads to the log-in page: the link alone signs nobody in.
+// resetPassword sets the new password and redirects to the log-in page. It does not sign the
+// user in.
 func (p *authPages) resetPassword(w http.ResponseWriter, r *http.Request) error {
 	protectTokenPage(w)
 	token := r.PathValue("token")
@@ -74,12 +77,12 @@ func (p *authPages) resetPassword(w http.ResponseWriter, r *http.Request) error 
 	if apperr.CodeOf(err) == apperr.CodeNotFound {
 		return p.showExpiredLink(w, r)
 	}
-	if wrong := fieldMessages(err); len(wrong) > 0 {
+	if invalid := fieldMessages(err); len(invalid) > 0 {
 		email, err := p.recovery.ResetAddress(r.Context(), token)
 		if err != nil {
 			return err
 		}
-		return p.renderPasswordReset(w, r, http.StatusUnprocessableEntity, email, wrong["password"])
+		return p.renderPasswordReset(w, r, http.StatusUnprocessableEntity, email, invalid["password"])
 	}
 	if err != nil {
 		return err
@@ -88,7 +91,7 @@ func (p *authPages) resetPassword(w http.ResponseWriter, r *http.Request) error 
 	return nil
 }
 
-// verifyEmail notes that the address is its owner's.
+// verifyEmail marks the e-mail address as verified.
 func (p *authPages) verifyEmail(w http.ResponseWriter, r *http.Request) error {
 	protectTokenPage(w)
 	err := p.recovery.VerifyEmail(r.Context(), r.PathValue("token"))

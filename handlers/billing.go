@@ -28,7 +28,7 @@ type billingPages struct {
 
 const billingPath = "/organization?tab=billing"
 
-// createPortal leads to the customer portal, or to the part of it that a deep link names.
+// openPortal redirects to the customer portal, or to the flow in it that the form names.
 func (p *billingPages) openPortal(w http.ResponseWriter, r *http.Request) error {
 	to, err := p.portal.Open(r.Context(), accessOf(r), billing.PortalFlow(r.PostFormValue("flow")), p.portalReturnURL)
 	if err != nil {
@@ -38,12 +38,12 @@ func (p *billingPages) openPortal(w http.ResponseWriter, r *http.Request) error 
 	return nil
 }
 
-// cancelPlan has the plan end with what is paid for.
+// cancelPlan cancels the plan at the end of the period.
 func (p *billingPages) cancelPlan(w http.ResponseWriter, r *http.Request) error {
 	return p.finishPlanChange(w, r, p.subscriptions.CancelAtPeriodEnd(r.Context(), accessOf(r)), noticeCanceled)
 }
 
-// resumePlan has it go on.
+// resumePlan withdraws the cancellation.
 func (p *billingPages) resumePlan(w http.ResponseWriter, r *http.Request) error {
 	return p.finishPlanChange(w, r, p.subscriptions.Resume(r.Context(), accessOf(r)), noticeResumed)
 }
@@ -56,10 +56,10 @@ func (p *billingPages) finishPlanChange(w http.ResponseWriter, r *http.Request, 
 	return nil
 }
 
-// resyncTimeout is how long a page waits for Stripe because somebody asked for just that.
+// resyncTimeout bounds a reconciliation that a viewer started.
 const resyncTimeout = 10 * time.Second
 
-// resync compares the organization with Stripe.
+// resync reconciles the organization with Stripe.
 func (p *billingPages) resync(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), resyncTimeout)
 	defer cancel()

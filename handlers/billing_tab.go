@@ -10,17 +10,17 @@ import (
 	"usher/views/layout"
 )
 
-// showBilling shows the billing tab: the page, or for htmx the replacement of the polling element.
+// showTab shows the billing tab as a page, or as the fragment that replaces the polling element.
 func (p *billingPages) showTab(w http.ResponseWriter, r *http.Request) error {
-	back, moved, err := p.checkout.handleReturn(w, r)
-	if err != nil || moved {
+	ret, redirected, err := p.checkout.handleReturn(w, r)
+	if err != nil || redirected {
 		return err
 	}
 	overview, err := p.overviews.Get(r.Context(), accessOf(r))
 	if err != nil {
 		return err
 	}
-	panel, err := p.panel(r, overview, back)
+	panel, err := p.panel(r, overview, ret)
 	if err != nil {
 		return err
 	}
@@ -32,8 +32,8 @@ func (p *billingPages) showTab(w http.ResponseWriter, r *http.Request) error {
 	}))
 }
 
-// renderBillingFragment answers a poll. While the invoice is missing, only the polling element is
-// replaced, so that the panel keeps the focus and its unfolded details.
+// renderBillingFragment responds to a poll. While the invoice is missing, only the polling element
+// is replaced, so that the panel keeps its focus and unfolded details.
 func renderBillingFragment(w http.ResponseWriter, r *http.Request, panel billingviews.PanelProps) error {
 	if r.Header.Get("HX-Target") != billingviews.InvoicePollID {
 		return render(w, r, http.StatusOK, billingviews.Panel(panel))
@@ -45,18 +45,18 @@ func renderBillingFragment(w http.ResponseWriter, r *http.Request, panel billing
 	return render(w, r, http.StatusOK, billingviews.Panel(panel))
 }
 
-// billingPanel is the billing tab's content.
-func (p *billingPages) panel(r *http.Request, o billing.Overview, back checkoutReturn) (billingviews.PanelProps, error) {
+// panel returns the content of the billing tab.
+func (p *billingPages) panel(r *http.Request, o billing.Overview, ret checkoutReturn) (billingviews.PanelProps, error) {
 	access := accessOf(r)
 	panel := billingviews.PanelProps{
 		OrganizationID: o.Organization.ID, OrganizationName: o.Organization.Name, People: o.Seats.Billable,
-		CanManageBilling: access.CanManageBilling(), Return: back.state(o), Bought: back.credits, PollURL: pollPath(r, 0),
+		CanManageBilling: access.CanManageBilling(), Return: ret.state(o), Bought: ret.credits, PollURL: pollPath(r, 0),
 		Subscription: subscriptionProps(o), Seats: seatPanel(o, access, p.now()), Credits: creditsCard(o),
 	}
-	if back.shouldPoll(o) {
-		panel.PollURL, panel.PollEvery = pollPath(r, back.polls+1), returnInterval
-	} else if panel.AwaitsInvoice = o.MissesInvoice(); panel.AwaitsInvoice && back.polls < returnPolls {
-		panel.PollURL, panel.PollEvery = pollPath(r, back.polls+1), returnInterval
+	if ret.shouldPoll(o) {
+		panel.PollURL, panel.PollEvery = pollPath(r, ret.polls+1), returnInterval
+	} else if panel.AwaitsInvoice = o.MissesInvoice(); panel.AwaitsInvoice && ret.polls < returnPolls {
+		panel.PollURL, panel.PollEvery = pollPath(r, ret.polls+1), returnInterval
 	}
 	if panel.CanManageBilling {
 		return p.addInvoices(r, panel)
@@ -89,12 +89,14 @@ func subscriptionProps(o billing.Overview) *billingviews.SubscriptionProps {
 		props.TrialEndsAt = timeOrZero(current.TrialEnd)
 	}
 	if current.Status == billing.StatusIncomplete && o.OpenCheckout != nil {
-		props.FinishURL = o.OpenCheckout.URL // while the first payment is unfinished, the session's page is where it is finished
+		// The first payment is completed on the page of its Checkout session.
+		props.FinishURL = o.OpenCheckout.URL
 	}
 	return props
 }
 
-// planOf names the plan of the subscription; one that the catalogue does not know (any more) still has a bill.
+// planOf returns the name and price of the subscription's plan. The catalog may no longer contain
+// it.
 func planOf(o billing.Overview) (string, catalog.Price) {
 	if o.Plan == nil {
 		return "A plan that is no longer offered", catalog.Price{}
@@ -102,7 +104,7 @@ func planOf(o billing.Overview) (string, catalog.Price) {
 	return o.Plan.Name, o.Price
 }
 
-// periodEnd returns when a subscription renews, or when it ends by itself; one of the two is zero.
+// periodEnd returns when the subscription renews or when it ends; the other one is zero.
 func periodEnd(s billing.Subscription) (renews, ends time.Time) {
 	if end, ending := s.EndsAt(); ending {
 		return time.Time{}, end
@@ -110,7 +112,8 @@ func periodEnd(s billing.Subscription) (renews, ends time.Time) {
 	return s.CurrentPeriodEnd, time.Time{}
 }
 
-// nextInvoice says what the plan costs at its next renewal. Stripe adds what changed on the way, and tax: the page says so.
+// nextInvoice returns the price of the plan at its next renewal. Stripe adds prorations and tax;
+// the page says so.
 func nextInvoice(o billing.Overview) *billingviews.NextInvoice {
 	renews, _ := periodEnd(*o.Subscription)
 	running := o.Subscription.Status == billing.StatusActive || o.Subscription.Status == billing.StatusTrialing

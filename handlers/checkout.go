@@ -20,7 +20,7 @@ type checkoutPages struct {
 	returnTimeout time.Duration // for Stripe to respond after a return
 }
 
-// createCheckout leads to Checkout for a plan or a pack.
+// startCheckout redirects to Checkout for a plan or a pack.
 func (p *checkoutPages) startCheckout(w http.ResponseWriter, r *http.Request) error {
 	chosen, err := p.selectionFromForm(r)
 	if err != nil {
@@ -41,7 +41,7 @@ func (p *checkoutPages) start(ctx context.Context, a account.Access, chosen sele
 	return p.checkouts.Start(ctx, a, billing.CheckoutRequest{PlanID: chosen.plan.ID, Interval: chosen.interval})
 }
 
-// rememberChoice keeps a visitor's choice until they have signed up or in.
+// rememberSelection saves a visitor's selection until they have signed up or logged in.
 func (p *checkoutPages) rememberSelection(w http.ResponseWriter, r *http.Request) error {
 	chosen, err := p.selectionFromForm(r)
 	if err != nil {
@@ -52,7 +52,8 @@ func (p *checkoutPages) rememberSelection(w http.ResponseWriter, r *http.Request
 	return nil
 }
 
-// choiceOf reads what a form wants to buy. The price comes from the catalogue, never from the form.
+// selectionFromForm reads the selected plan or pack. Prices come from the catalog, never from the
+// form.
 func (p *checkoutPages) selectionFromForm(r *http.Request) (selection, error) {
 	chosen, ok := p.findOffer(r.PostFormValue("plan"), r.PostFormValue("interval"), r.PostFormValue("pack"))
 	if !ok {
@@ -61,14 +62,14 @@ func (p *checkoutPages) selectionFromForm(r *http.Request) (selection, error) {
 	return chosen, nil
 }
 
-// selection is what a visitor picked on the pricing page before they signed in.
+// selection is the plan or pack that a visitor selected on the pricing page.
 type selection struct {
 	plan     catalog.Plan
 	interval catalog.Interval
-	pack     catalog.Pack // with an id: a pack, and no plan
+	pack     catalog.Pack // if it has an id, plan and interval are unset
 }
 
-// selectionLifetime is how long a visitor's choice is remembered.
+// selectionLifetime is how long a visitor's selection is kept.
 const selectionLifetime = time.Hour
 
 func (p *checkoutPages) saveSelection(ctx context.Context, c selection) {
@@ -78,7 +79,8 @@ func (p *checkoutPages) saveSelection(ctx context.Context, c selection) {
 	p.sessions.Put(ctx, sessionSelectionExpiry, p.now().Add(selectionLifetime).Unix())
 }
 
-// keptChoice returns the choice that is still meant, and still offered.
+// savedSelection returns the saved selection; false if there is none, or it expired or is no longer
+// offered.
 func (p *checkoutPages) savedSelection(ctx context.Context) (selection, bool) {
 	if p.now().Unix() >= p.sessions.GetInt64(ctx, sessionSelectionExpiry) {
 		return selection{}, false
@@ -92,7 +94,8 @@ func (p *checkoutPages) clearSelection(ctx context.Context) {
 	}
 }
 
-// offered finds a plan of the catalogue at an interval, or a pack; no interval means monthly. Both at once is neither.
+// findOffer looks up a plan with an interval (monthly by default), or a pack. Both at once are
+// invalid.
 func (p *checkoutPages) findOffer(planID, interval, packID string) (selection, bool) {
 	if packID != "" {
 		pack, ok := p.prices.Catalog().Pack(packID)

@@ -14,41 +14,44 @@ import (
 	billingviews "usher/views/billing"
 )
 
-// Bounds of a return from Checkout or the portal: how long Stripe is waited for, how often the page asks again, and how soon.
+// Limits after a return from Checkout or the portal: the time-out of the call to Stripe, and how often
+// and at which interval the page polls.
 const (
 	returnTimeout  = 3 * time.Second
 	returnPolls    = 20
 	returnInterval = 2 * time.Second
 )
 
-// checkoutReturn is what the address says of where one comes from, and what Stripe said to it.
+// checkoutReturn describes a return from Checkout or the portal, and what Stripe reported about it.
 type checkoutReturn struct {
 	from      billingviews.CheckoutReturn
-	checked   bool // Stripe was asked about a Checkout session
-	confirmed bool // and has confirmed it
-	credits   int  // what it sold were these, and no plan
-	stale     bool // Stripe did not answer after the portal
-	polls     int  // how often the page has asked by itself
+	checked   bool // the Checkout session was fetched from Stripe
+	confirmed bool // and is complete
+	credits   int  // bought with a pack; 0 for a plan
+	stale     bool // the refetch after the portal failed
+	polls     int  // how often the page has polled
 }
 
-// comebackOf takes up a return from Checkout or the portal. moved: an answer was written, the request belongs elsewhere.
-func (p *checkoutPages) handleReturn(w http.ResponseWriter, r *http.Request) (back checkoutReturn, moved bool, err error) {
+// handleReturn handles a return from Checkout or the portal. If redirected is true, the response is a
+// redirect and the caller writes nothing.
+func (p *checkoutPages) handleReturn(w http.ResponseWriter, r *http.Request) (ret checkoutReturn, redirected bool, err error) {
 	query := r.URL.Query()
 	if query.Get("portal") == "" || query.Get("success") == "true" {
 		return p.handleCheckoutReturn(w, r)
 	}
-	back.polls = pollCount(r)
+	ret.polls = pollCount(r)
 	ctx, cancel := context.WithTimeout(r.Context(), p.returnTimeout)
 	defer cancel()
 	err = p.subscriptions.Refresh(ctx, accessOf(r))
 	if isStripeUnavailable(err) {
-		stateOf(r).err, back.stale, err = err, true, nil
+		stateOf(r).err, ret.stale, err = err, true, nil
 	}
-	return back, false, err
+	return ret, false, err
 }
 
-// checkoutReturn takes up a return from Checkout. The address alone proves nothing: Stripe is asked about the session.
-func (p *checkoutPages) handleCheckoutReturn(w http.ResponseWriter, r *http.Request) (back checkoutReturn, moved bool, err error) {
+// handleCheckoutReturn handles a return from Checkout. The URL proves nothing, so the session is
+// fetched from Stripe.
+func (p *checkoutPages) handleCheckoutReturn(w http.ResponseWriter, r *http.Request) (ret checkoutReturn, redirected bool, err error) {
 	query := r.URL.Query()
 	switch {
 	case query.Get("canceled") == "true":
@@ -56,22 +59,23 @@ func (p *checkoutPages) handleCheckoutReturn(w http.ResponseWriter, r *http.Requ
 	case query.Get("success") != "true":
 		return checkoutReturn{polls: pollCount(r)}, false, nil
 	}
-	back = checkoutReturn{from: billingviews.ReturnConfirming, polls: pollCount(r)}
+	ret = checkoutReturn{from: billingviews.ReturnConfirming, polls: pollCount(r)}
 	sessionID := query.Get("session_id")
 	if sessionID == "" {
-		return back, false, nil
+		return ret, false, nil
 	}
-	back.checked = true
+	ret.checked = true
 	completed, err := p.complete(r, accessOf(r), sessionID)
-	back.confirmed, back.credits = completed.Settled, completed.Credits
+	ret.confirmed, ret.credits = completed.Settled, completed.Credits
 	if !errors.Is(err, apperr.ErrNotFound) {
-		return back, false, err
+		return ret, false, err
 	}
-	moved, err = p.switchToOrganizationOf(w, r, sessionID)
-	return back, moved, err
+	redirected, err = p.switchToOrganizationOf(w, r, sessionID)
+	return ret, redirected, err
 }
 
-// completeCheckout asks about a session for a short time; no answer is no error.
+// complete fetches a Checkout session within the return time-out. If Stripe is unavailable, the
+// result is empty and the webhook completes the session later.
 func (p *checkoutPages) complete(r *http.Request, a account.Access, sessionID string) (billing.CompletedCheckout, error) {
 	ctx, cancel := context.WithTimeout(r.Context(), p.returnTimeout)
 	defer cancel()
@@ -83,14 +87,16 @@ func (p *checkoutPages) complete(r *http.Request, a account.Access, sessionID st
 	return completed, err
 }
 
-// isStripeUnavailable tells whether Stripe refused or did not answer in time; the page then shows what is known.
+// isStripeUnavailable reports whether Stripe failed or did not respond in time. The page then shows
+// the stored state.
 func isStripeUnavailable(err error) bool {
 	return apperr.CodeOf(err) == apperr.CodeStripe || errors.Is(err, context.DeadlineExceeded)
 }
 
-// followCheckout switches to the organization that a Checkout session was opened for, where it is another one of the viewer's own: in
-// another tab one may have switched meanwhile. A session of nobody's here is not found.
-func (p *checkoutPages) switchToOrganizationOf(w http.ResponseWriter, r *http.Request, sessionID string) (moved bool, err error) {
+// switchToOrganizationOf makes the organization that the Checkout session was opened for the
+// current one, if the viewer is a member: they may have switched in another tab. Any other session
+// is not found.
+func (p *checkoutPages) switchToOrganizationOf(w http.ResponseWriter, r *http.Request, sessionID string) (redirected bool, err error) {
 	organizations, err := p.organizations.OfUser(r.Context(), identityOf(r).userID)
 	if err != nil {
 		return false, err
@@ -119,7 +125,7 @@ func (p *checkoutPages) completeForOrganization(r *http.Request, organizationID,
 	return err
 }
 
-// state says how a return from Checkout stands, once the organization's state has been read.
+// state returns what to show about the return, given the organization's current state.
 func (b checkoutReturn) state(o billing.Overview) billingviews.CheckoutReturn {
 	switch {
 	case b.from != billingviews.ReturnConfirming:
@@ -132,12 +138,12 @@ func (b checkoutReturn) state(o billing.Overview) billingviews.CheckoutReturn {
 	return billingviews.ReturnConfirming
 }
 
-// shouldPoll tells whether the page shall ask again by itself.
+// shouldPoll reports whether the page polls.
 func (b checkoutReturn) shouldPoll(o billing.Overview) bool {
 	return b.state(o) == billingviews.ReturnConfirming || (b.stale && b.polls < returnPolls)
 }
 
-// pollCount reads how often the page has asked by itself.
+// pollCount reads how often the page has polled.
 func pollCount(r *http.Request) int {
 	n, err := strconv.Atoi(r.URL.Query().Get("poll"))
 	if err != nil || n < 0 {
@@ -146,7 +152,8 @@ func pollCount(r *http.Request) int {
 	return min(n, returnPolls)
 }
 
-// pollPath is where the billing panel asks for itself for the nth time; the first time it is where a person looks again.
+// pollPath returns the address of the nth poll of the billing panel; 0 is the address for a manual
+// reload.
 func pollPath(r *http.Request, n int) string {
 	query := url.Values{"tab": {"billing"}}
 	for _, name := range []string{"success", "session_id", "portal"} {

@@ -18,7 +18,7 @@ type contactPages struct {
 
 const contactsPath = "/organization/contacts"
 
-// noticeLabels say what each notice is about, in the order they are shown.
+// noticeLabels describe the notices, in display order.
 var noticeLabels = []struct {
 	kind  mail.Kind
 	label string
@@ -34,19 +34,18 @@ var noticeLabels = []struct {
 	{mail.KindDuplicateCanceled, "A second plan was ended and refunded"},
 }
 
-// showContacts shows where notices about money go, and which.
 func (p *contactPages) show(w http.ResponseWriter, r *http.Request) error {
 	return p.renderPage(w, r, http.StatusOK, "", "")
 }
 
-func (p *contactPages) renderPage(w http.ResponseWriter, r *http.Request, status int, email, wrong string) error {
+func (p *contactPages) renderPage(w http.ResponseWriter, r *http.Request, status int, email, invalid string) error {
 	c, err := p.contacts.NoticeSettings(r.Context(), accessOf(r))
 	if err != nil {
 		return err
 	}
 	props := organizationviews.ContactsPageProps{
 		Layout: p.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabBilling),
-		Contacts: c.Contacts, AtStripe: c.Customer.Email, Email: email, Error: wrong,
+		Contacts: c.Contacts, AtStripe: c.Customer.Email, Email: email, Error: invalid,
 	}
 	for _, manager := range c.Managers {
 		props.Managers = append(props.Managers, manager.Name)
@@ -58,10 +57,10 @@ func (p *contactPages) renderPage(w http.ResponseWriter, r *http.Request, status
 }
 
 func (p *contactPages) add(w http.ResponseWriter, r *http.Request) error {
-	typed := r.PostFormValue("email")
-	err := p.contacts.Add(r.Context(), accessOf(r), typed)
-	if wrong := fieldMessages(err); len(wrong) > 0 {
-		return p.renderPage(w, r, http.StatusUnprocessableEntity, typed, wrong["email"])
+	input := r.PostFormValue("email")
+	err := p.contacts.Add(r.Context(), accessOf(r), input)
+	if invalid := fieldMessages(err); len(invalid) > 0 {
+		return p.renderPage(w, r, http.StatusUnprocessableEntity, input, invalid["email"])
 	}
 	if err != nil {
 		return err
@@ -78,7 +77,7 @@ func (p *contactPages) remove(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// chooseNotices reads the boxes that are ticked.
+// updateNotices saves which notices are sent.
 func (p *contactPages) updateNotices(w http.ResponseWriter, r *http.Request) error {
 	var wanted []mail.Kind
 	for _, kind := range billing.NoticeKinds() {

@@ -9,7 +9,7 @@ import (
 	"usher/views/layout"
 )
 
-// showCredits is the statement of credits.
+// showCredits shows the credit ledger.
 func (p *billingPages) showCredits(w http.ResponseWriter, r *http.Request) error {
 	overview, err := p.overviews.Get(r.Context(), accessOf(r))
 	if err != nil {
@@ -30,7 +30,7 @@ func (p *billingPages) showCredits(w http.ResponseWriter, r *http.Request) error
 	return render(w, r, http.StatusOK, billingviews.CreditsPage(props))
 }
 
-// creditsCard is what there is to say of credits; nil where neither the plan nor the ledger has any.
+// creditsCard returns the summary of the credits; nil if neither the plan nor the ledger has any.
 func creditsCard(o billing.Overview) *billingviews.CreditsProps {
 	if o.Credits.Balance == 0 && o.Credits.Granted == 0 {
 		return nil
@@ -41,7 +41,7 @@ func creditsCard(o billing.Overview) *billingviews.CreditsProps {
 }
 
 func creditRow(plans catalog.Catalog, e billing.CreditEntry) billingviews.CreditRow {
-	plan := e.PlanID // one that is no longer offered still has its id
+	plan := e.PlanID // the id, if the plan is no longer offered
 	if offered, known := plans.Plan(e.PlanID); known {
 		plan = offered.Name
 	}

@@ -10,10 +10,10 @@ import (
 	"usher/views/ui"
 )
 
-// showDashboard shows what needs somebody, then plan and seats. One may come back to it from Checkout.
+// showDashboard shows open tasks, the plan and the seats. Checkout may return here.
 func (p *billingPages) showDashboard(w http.ResponseWriter, r *http.Request) error {
-	back, moved, err := p.checkout.handleReturn(w, r)
-	if err != nil || moved {
+	ret, redirected, err := p.checkout.handleReturn(w, r)
+	if err != nil || redirected {
 		return err
 	}
 	overview, err := p.overviews.Get(r.Context(), accessOf(r))
@@ -24,7 +24,7 @@ func (p *billingPages) showDashboard(w http.ResponseWriter, r *http.Request) err
 		Layout: p.layout(r, layout.SectionDashboard), Organization: overview.Organization.Name,
 		Plan: planSummary(overview), Seats: seatRowProps(overview.Seats), CanManageBilling: accessOf(r).CanManageBilling(),
 		Credits: creditsCard(overview),
-		Needs:   append(returnNotices(back.state(overview), back.credits, r), attentionNotices(overview, accessOf(r))...),
+		Needs:   append(returnNotices(ret.state(overview), ret.credits, r), attentionNotices(overview, accessOf(r))...),
 	}
 	return render(w, r, http.StatusOK, billingviews.DashboardPage(props))
 }
@@ -39,8 +39,8 @@ func planSummary(o billing.Overview) *billingviews.PlanSummary {
 	return summary
 }
 
-func returnNotices(back billingviews.CheckoutReturn, credits int, r *http.Request) []ui.NoticeProps {
-	switch back {
+func returnNotices(ret billingviews.CheckoutReturn, credits int, r *http.Request) []ui.NoticeProps {
+	switch ret {
 	case billingviews.ReturnConfirmed:
 		return []ui.NoticeProps{{Tone: ui.Good, Title: billingviews.ConfirmedTitle(credits)}}
 	case billingviews.ReturnConfirming, billingviews.ReturnDelayed:
@@ -52,7 +52,7 @@ func returnNotices(back billingviews.CheckoutReturn, credits int, r *http.Reques
 	return nil
 }
 
-// attentionNotices lists what somebody has to see to.
+// attentionNotices lists what a member has to act on.
 func attentionNotices(o billing.Overview, a account.Access) []ui.NoticeProps {
 	var found []ui.NoticeProps
 	toBilling := &ui.LinkButtonProps{Label: "See billing", Href: billingPath, Kind: ui.Secondary}

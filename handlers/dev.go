@@ -19,17 +19,18 @@ type devPages struct {
 	mailPage bool // e-mails are not sent but shown
 }
 
-// clockSteps are how far the local Stripe's clock can be put ahead at once.
+// clockSteps are the spans that the page offers to advance the clock by.
 var clockSteps = []string{"1 day", "1 week", "1 month", "1 year"}
 
-// showClock is the page of the local Stripe's clock.
+// showClock shows the local Stripe's clock.
 func (p *devPages) showClock(w http.ResponseWriter, r *http.Request) error {
 	return render(w, r, http.StatusOK, devviews.ClockPage(devviews.ClockPageProps{
 		Layout: p.layout(r, layout.SectionNone), Now: p.clock.Now(), Steps: clockSteps,
 	}))
 }
 
-// advanceClock puts the local Stripe's clock ahead: renewals, retries and trial ends on the way happen, and Stripe tells of them.
+// advanceClock advances the local Stripe's clock. Renewals, retries and trial ends on the way
+// happen and send events.
 func (p *devPages) advanceClock(w http.ResponseWriter, r *http.Request) error {
 	if err := p.clock.Advance(r.PostFormValue("by")); err != nil {
 		return &apperr.Error{Code: apperr.CodeInvalid, Message: "The clock can be put ahead by spans such as 3 days or 1 month.", Err: err}
@@ -38,13 +39,13 @@ func (p *devPages) advanceClock(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// showGallery shows every component in every state, with made-up data.
+// showGallery shows every component in every state, with sample data.
 func showGallery(w http.ResponseWriter, r *http.Request) error {
 	gallery.Handler().ServeHTTP(w, r)
 	return nil
 }
 
-// showMail shows the e-mails that are not sent, since no mail server is configured. It is on the map in development only.
+// showMail shows the e-mails that are not sent because no mail server is configured.
 func (p *devPages) showMail(w http.ResponseWriter, r *http.Request) error {
 	kept, err := p.worker.UnsentMail(r.Context())
 	if err != nil {
@@ -54,7 +55,7 @@ func (p *devPages) showMail(w http.ResponseWriter, r *http.Request) error {
 	for _, mail := range kept {
 		props.Mails = append(props.Mails, mailMessage(mail))
 	}
-	protectTokenPage(w) // the mails hold links with tokens
+	protectTokenPage(w) // the e-mails contain links with tokens
 	return render(w, r, http.StatusOK, devviews.MailboxPage(props))
 }
 

@@ -10,7 +10,7 @@ import (
 	"usher/views/layout"
 )
 
-// httpError is an error of HTTP's own that package billing has no code for.
+// httpError is an error of the HTTP layer that the domain has no code for.
 type httpError struct {
 	status  int
 	code    apperr.Code
@@ -18,7 +18,7 @@ type httpError struct {
 	err     error
 }
 
-// Error tells the cause too, for the log.
+// Error returns the message with its cause, for the log.
 func (e *httpError) Error() string {
 	if e.err == nil {
 		return e.message
@@ -29,14 +29,14 @@ func (e *httpError) Error() string {
 // Unwrap returns the cause.
 func (e *httpError) Unwrap() error { return e.err }
 
-// withCause returns a copy with its cause.
+// withCause returns a copy of the error with a cause.
 func (e *httpError) withCause(err error) *httpError {
 	caused := *e
 	caused.err = err
 	return &caused
 }
 
-// The errors of the edge.
+// Errors of the HTTP layer.
 var (
 	errSignedOut      = &httpError{status: http.StatusUnauthorized, code: apperr.CodeUnauthenticated, message: "Please sign in first."}
 	errNoOrganization = &httpError{status: http.StatusNotFound, code: apperr.CodeNotFound, message: "You are not in any organization any more. Ask an admin of yours to invite you again."}
@@ -50,10 +50,10 @@ var (
 	errText           = &httpError{status: http.StatusBadRequest, code: apperr.CodeInvalid, message: "The request holds characters that can't be stored."}
 	errMetricsToken   = &httpError{status: http.StatusUnauthorized, code: apperr.CodeUnauthenticated, message: "Send the METRICS_TOKEN as Authorization: Bearer."}
 	errNotReady       = &httpError{status: http.StatusServiceUnavailable, code: "unavailable", message: "Not ready."}
-	errNoPolicy       = errors.New("the route does not say what it needs")
+	errNoPolicy       = errors.New("the route has no access policy that fits its response type")
 )
 
-// statuses says what HTTP calls a code.
+// statuses maps error codes to HTTP status codes.
 var statuses = map[apperr.Code]int{
 	apperr.CodeInvalid:         http.StatusBadRequest,
 	apperr.CodeUnauthenticated: http.StatusUnauthorized,
@@ -66,7 +66,7 @@ var statuses = map[apperr.Code]int{
 	apperr.CodeInternal:        http.StatusInternalServerError,
 }
 
-// wantError is what the outside learns of an error.
+// problem is the public part of an error.
 type problem struct {
 	status  int
 	code    apperr.Code
@@ -86,14 +86,14 @@ func problemOf(err error) problem {
 	return problem{status, code, apperr.MessageOf(err)}
 }
 
-// fail answers an error in the shape of its route and leaves it to the log.
+// fail responds to an error in the form of the route and records it for the log.
 func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	state := stateOf(r)
 	state.err = err
 	problem := problemOf(err)
 	w.Header().Set("Cache-Control", "no-store")
 	if problem.status == http.StatusRequestEntityTooLarge {
-		w.Header().Set("Connection", "close") // the rest of the body is not waited for
+		w.Header().Set("Connection", "close") // do not read the rest of the body
 	}
 	switch {
 	case state.response == api || state.response == stateless:
@@ -107,7 +107,8 @@ func (s *site) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 }
 
-// logInPath leads to the log-in page and from there back to where one was: the page asked for, or the one that htmx asked from.
+// logInPath returns the log-in page with the page to return to: the requested one, or the one that
+// htmx sent the request from.
 func logInPath(r *http.Request) string {
 	wanted := ""
 	switch {
@@ -124,14 +125,15 @@ func logInPath(r *http.Request) string {
 	return "/login?" + url.Values{"next": {wanted}}.Encode()
 }
 
-// problemTitles name what a message is about where the status alone would say something else.
+// problemTitles are the error page titles of messages that need another title than their status.
 var problemTitles = map[string]string{
 	apperr.MessageOtherOrganization: "This was about another organization",
 	apperr.MessageAlreadySubscribed: "There is a plan already",
 	apperr.MessageNoCustomer:        "There is no bill yet",
 }
 
-// showErrorPage is the error page. Where the words for the status say it better than the error does, they are left to the view.
+// showErrorPage renders the error page. For an internal error and an unknown address the view's
+// text for the status replaces the message.
 func (s *site) showErrorPage(w http.ResponseWriter, r *http.Request, p problem) {
 	if p.status == http.StatusInternalServerError || errors.Is(stateOf(r).err, errPageNotFound) {
 		p.message = ""
@@ -140,8 +142,8 @@ func (s *site) showErrorPage(w http.ResponseWriter, r *http.Request, p problem) 
 		Layout: s.layout(r, layout.SectionNone), Status: p.status, Title: problemTitles[p.message], Message: p.message, RequestID: stateOf(r).requestID,
 	}
 	if err := render(w, r, p.status, layout.ErrorPage(props)); err != nil {
-		// The last resort: even the error page does not render.
-		s.log.ErrorContext(r.Context(), "error page", "id", stateOf(r).requestID, "err", err)
+		// The error page itself failed.
+		s.log.ErrorContext(r.Context(), "render error page failed", "request_id", stateOf(r).requestID, "err", err)
 		http.Error(w, http.StatusText(p.status), p.status)
 	}
 }

@@ -16,21 +16,21 @@ type systemEndpoints struct {
 	metricsToken string // empty: public in development, not found in production
 }
 
-// healthResponse is the answer of /healthz and /readyz.
+// healthResponse is the body of /healthz and /readyz.
 type healthResponse struct {
 	Status string `json:"status"`
 }
 
-// showHealth tells that the process is alive, whatever else is not.
+// showHealth responds with 200 while the process runs, whatever the state of its dependencies.
 func (e *systemEndpoints) showHealth(w http.ResponseWriter, _ *http.Request) error {
 	w.Header().Set("Cache-Control", "no-store")
 	return writeJSON(w, http.StatusOK, healthResponse{"ok"})
 }
 
-// readyTimeout bounds how long readiness is looked for: whoever asks gives up after a few seconds.
+// readyTimeout bounds the readiness check; probes time out after a few seconds.
 const readyTimeout = 2 * time.Second
 
-// showReadiness tells whether requests can be served. Why not stands in the log only.
+// showReadiness reports whether requests can be served. The reason for a failure is only logged.
 func (e *systemEndpoints) showReadiness(w http.ResponseWriter, r *http.Request) error {
 	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
 	defer cancel()
@@ -41,7 +41,6 @@ func (e *systemEndpoints) showReadiness(w http.ResponseWriter, r *http.Request) 
 	return writeJSON(w, http.StatusOK, healthResponse{"ready"})
 }
 
-// sendAsset sends a file that a page asked for.
 func (e *systemEndpoints) serveAsset(w http.ResponseWriter, r *http.Request) error {
 	static.Handler().ServeHTTP(w, r)
 	return nil

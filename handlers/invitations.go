@@ -19,13 +19,13 @@ type invitationPages struct {
 	users       *account.Users
 }
 
-// createInvitation invites somebody.
+// create invites a person by e-mail.
 func (p *invitationPages) create(w http.ResponseWriter, r *http.Request) error {
-	typed := account.NewInvitation{Email: r.PostFormValue("email"), RoleID: r.PostFormValue("roleId"), Billable: isChecked(r, "billable")}
-	_, err := p.invitations.Invite(r.Context(), accessOf(r), typed)
-	if wrong := fieldMessages(err); len(wrong) > 0 {
+	input := account.NewInvitation{Email: r.PostFormValue("email"), RoleID: r.PostFormValue("roleId"), Billable: isChecked(r, "billable")}
+	_, err := p.invitations.Invite(r.Context(), accessOf(r), input)
+	if invalid := fieldMessages(err); len(invalid) > 0 {
 		stateOf(r).err = err
-		return p.members.renderList(w, r, http.StatusUnprocessableEntity, inviteForm{typed, wrong})
+		return p.members.renderList(w, r, http.StatusUnprocessableEntity, inviteForm{input, invalid})
 	}
 	if err != nil {
 		return err
@@ -34,7 +34,7 @@ func (p *invitationPages) create(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// resendInvitation sends an invitation again, with a new link.
+// resend sends an invitation again, with a new link.
 func (p *invitationPages) resend(w http.ResponseWriter, r *http.Request) error {
 	if _, err := p.invitations.Resend(r.Context(), accessOf(r), r.PathValue("id")); err != nil {
 		return err
@@ -43,7 +43,6 @@ func (p *invitationPages) resend(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// revokeInvitation takes an invitation back.
 func (p *invitationPages) revoke(w http.ResponseWriter, r *http.Request) error {
 	if err := p.invitations.Revoke(r.Context(), accessOf(r), r.PathValue("id")); err != nil {
 		return err
@@ -52,12 +51,13 @@ func (p *invitationPages) revoke(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// showInvitation shows what an invitation asks, and the way in for whoever looks.
+// show shows the invitation with the form that fits the viewer: join, log in or sign up.
 func (p *invitationPages) show(w http.ResponseWriter, r *http.Request) error {
 	return p.renderPage(w, r, http.StatusOK, authviews.InvitationPageProps{})
 }
 
-// acceptInvitation lets the viewer in: with the account they are signed in with, or with a new one.
+// accept adds the viewer to the organization, with the account they are signed in with or with a
+// new one.
 func (p *invitationPages) accept(w http.ResponseWriter, r *http.Request) error {
 	userID, organization, err := p.acceptFor(r)
 	switch {
@@ -83,7 +83,7 @@ func (p *invitationPages) acceptFor(r *http.Request) (userID string, organizatio
 	return user.ID, organization, err
 }
 
-// welcome signs a new account in and makes the organization the one that is worked in.
+// enterOrganization signs a new account in and makes the organization the current one.
 func (p *invitationPages) enterOrganization(w http.ResponseWriter, r *http.Request, userID string, organization account.Organization) error {
 	if identityOf(r).signedIn() {
 		p.sessions.Put(r.Context(), sessionOrganization, organization.ID)
@@ -96,17 +96,18 @@ func (p *invitationPages) enterOrganization(w http.ResponseWriter, r *http.Reque
 
 func (p *invitationPages) showRefusal(w http.ResponseWriter, r *http.Request, cause error) error {
 	stateOf(r).err = cause
-	wrong := fieldMessages(cause)
+	invalid := fieldMessages(cause)
 	status := refusalStatus(cause)
 	if apperr.CodeOf(cause) == apperr.CodeUnauthenticated {
-		status = http.StatusConflict // the page itself says to sign in, and as whom
+		status = http.StatusConflict // the page says which account to sign in with
 	}
 	return p.renderPage(w, r, status, authviews.InvitationPageProps{
-		Name: r.PostFormValue("name"), Errors: authviews.InvitationErrors{Form: formMessage(cause), Name: wrong["name"], Password: wrong["password"]},
+		Name: r.PostFormValue("name"), Errors: authviews.InvitationErrors{Form: formMessage(cause), Name: invalid["name"], Password: invalid["password"]},
 	})
 }
 
-// invitePage shows the invitation as it stands, with what was typed. One that can't be accepted says so and nothing else.
+// renderPage renders the invitation with the submitted values. If it cannot be accepted, the page
+// says only that.
 func (p *invitationPages) renderPage(w http.ResponseWriter, r *http.Request, status int, props authviews.InvitationPageProps) error {
 	protectTokenPage(w)
 	props.Layout = p.layout(r, layout.SectionNone)

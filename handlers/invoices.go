@@ -9,10 +9,9 @@ import (
 	"usher/views/ui"
 )
 
-// invoicesOnTab is how many invoices the billing tab shows before it leads to all of them.
+// invoicesOnTab is how many invoices the billing tab shows.
 const invoicesOnTab = 5
 
-// showInvoices lists all invoices.
 func (p *billingPages) showInvoices(w http.ResponseWriter, r *http.Request) error {
 	rows, err := p.invoiceRows(r)
 	if err != nil {
@@ -51,7 +50,8 @@ func invoiceRow(i billing.Invoice) billingviews.InvoiceRow {
 	return row
 }
 
-// invoiceReasons words Stripe's billing_reason (https://docs.stripe.com/api/invoices/object#invoice_object-billing_reason).
+// invoiceReasons are the labels of Stripe's billing_reason
+// (https://docs.stripe.com/api/invoices/object#invoice_object-billing_reason).
 var invoiceReasons = map[string]string{
 	"subscription_create":                    "Plan begins",
 	"subscription_cycle":                     "Renewal",
@@ -72,7 +72,7 @@ func invoiceBadge(status string) ui.BadgeProps {
 	return ui.BadgeProps{Tone: ui.Bad, Label: "Not paid"}
 }
 
-// openInvoice leads to an invoice's page at Stripe.
+// openInvoice redirects to the invoice's hosted page at Stripe.
 func (p *billingPages) openInvoice(w http.ResponseWriter, r *http.Request) error {
 	to, err := p.invoices.URL(r.Context(), accessOf(r), r.PathValue("id"))
 	if err != nil {
@@ -82,7 +82,8 @@ func (p *billingPages) openInvoice(w http.ResponseWriter, r *http.Request) error
 	return nil
 }
 
-// withInvoices adds the newest invoices, and the way to all of them where there are more.
+// addInvoices adds the newest invoices, a link to all of them, and notices about duplicate
+// subscriptions.
 func (p *billingPages) addInvoices(r *http.Request, panel billingviews.PanelProps) (billingviews.PanelProps, error) {
 	rows, err := p.invoiceRows(r)
 	if len(rows) > invoicesOnTab {
@@ -92,16 +93,17 @@ func (p *billingPages) addInvoices(r *http.Request, panel billingviews.PanelProp
 	if err != nil {
 		return panel, err
 	}
-	surpluses, err := p.duplicates.List(r.Context(), accessOf(r))
-	for _, surplus := range surpluses {
-		if notice, ok := duplicateNotice(surplus); ok {
+	duplicates, err := p.duplicates.List(r.Context(), accessOf(r))
+	for _, duplicate := range duplicates {
+		if notice, ok := duplicateNotice(duplicate); ok {
 			panel.Notices = append(panel.Notices, notice)
 		}
 	}
 	return panel, err
 }
 
-// duplicateNotice tells what becomes of a second plan.
+// duplicateNotice describes what happens to a duplicate subscription; false if there is nothing to
+// show.
 func duplicateNotice(s billing.DuplicateSubscription) (ui.NoticeProps, bool) {
 	notice := ui.NoticeProps{Tone: ui.Wait, Title: "A second plan was bought on " + s.FoundAt.Format("2 Jan 2006") + "."}
 	switch s.Status {

@@ -64,13 +64,13 @@ func (p *memberPages) renderList(w http.ResponseWriter, r *http.Request, status 
 	return render(w, r, status, organizationviews.MembersPage(props))
 }
 
-// memberSearch reads what the list is narrowed to.
+// memberSearch reads the filter from the query.
 func memberSearch(r *http.Request) account.MemberSearch {
 	query := r.URL.Query()
 	return account.MemberSearch{Text: query.Get("q"), Seat: account.MemberSeat(query.Get("show"))}
 }
 
-// memberRows draws members with why each of them is billed.
+// rows returns the table rows of members, each with the reason why the member is billed.
 func (p *memberPages) rows(r *http.Request, members []account.Member) ([]organizationviews.MemberRow, error) {
 	ids := make([]string, 0, len(members))
 	for _, member := range members {
@@ -98,7 +98,7 @@ func memberRow(m account.Member, v identity) organizationviews.MemberRow {
 	}
 }
 
-// showMember shows a member's page: what can be changed about them, and why they are billed.
+// show shows a member's page: what can be changed and why the member is billed.
 func (p *memberPages) show(w http.ResponseWriter, r *http.Request) error {
 	member, err := p.members.Get(r.Context(), accessOf(r), r.PathValue("id"))
 	if err != nil {
@@ -107,7 +107,7 @@ func (p *memberPages) show(w http.ResponseWriter, r *http.Request) error {
 	return p.renderMember(w, r, http.StatusOK, member, organizationviews.MemberErrors{})
 }
 
-func (p *memberPages) renderMember(w http.ResponseWriter, r *http.Request, status int, m account.Member, wrong organizationviews.MemberErrors) error {
+func (p *memberPages) renderMember(w http.ResponseWriter, r *http.Request, status int, m account.Member, invalid organizationviews.MemberErrors) error {
 	roles, err := p.roles.List(r.Context(), accessOf(r))
 	if err != nil {
 		return err
@@ -122,11 +122,12 @@ func (p *memberPages) renderMember(w http.ResponseWriter, r *http.Request, statu
 	}
 	return render(w, r, status, organizationviews.MemberPage(organizationviews.MemberPageProps{
 		Layout: p.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabMembers), Member: rows[0], RoleID: m.Role.ID,
-		Roles: roleOptions(roles, accessOf(r)), NextSeat: nextSeat(overview, 0), Errors: wrong,
+		Roles: roleOptions(roles, accessOf(r)), NextSeat: nextSeat(overview, 0), Errors: invalid,
 	}))
 }
 
-// changeMember changes what the form says about a member.
+// update changes the role, status or seat of a member. The change reaches seats in the same
+// transaction; see [account.Members.Change].
 func (p *memberPages) update(w http.ResponseWriter, r *http.Request) error {
 	change := memberChange(r)
 	_, err := p.members.Change(r.Context(), accessOf(r), r.PathValue("id"), change)
@@ -140,8 +141,8 @@ func (p *memberPages) update(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// memberChange reads the form. One that names both role and status is a whole one, in which a box that is not ticked says no; else what
-// the form does not name stays as it is.
+// memberChange reads the form. If it contains both role and status it is complete, and an unchecked
+// box means false. Otherwise missing fields stay unchanged.
 func memberChange(r *http.Request) account.MemberChange {
 	var change account.MemberChange
 	form := r.PostForm
@@ -160,7 +161,7 @@ func memberChange(r *http.Request) account.MemberChange {
 	return change
 }
 
-// refuseMember shows the member's page with what was typed and why it can't be.
+// showRefusal shows the member's page with the submitted values and the error.
 func (p *memberPages) showRefusal(w http.ResponseWriter, r *http.Request, change account.MemberChange, cause error) error {
 	stateOf(r).err = cause
 	member, err := p.members.Get(r.Context(), accessOf(r), r.PathValue("id"))
@@ -176,13 +177,12 @@ func (p *memberPages) showRefusal(w http.ResponseWriter, r *http.Request, change
 	if change.Billable != nil {
 		member.Billable = *change.Billable
 	}
-	wrong := fieldMessages(cause)
+	invalid := fieldMessages(cause)
 	return p.renderMember(w, r, refusalStatus(cause), member, organizationviews.MemberErrors{
-		Form: formMessage(cause), RoleID: wrong["roleId"], Billable: wrong["billable"], Status: wrong["status"],
+		Form: formMessage(cause), RoleID: invalid["roleId"], Billable: invalid["billable"], Status: invalid["status"],
 	})
 }
 
-// removeMember takes a member out of the organization.
 func (p *memberPages) remove(w http.ResponseWriter, r *http.Request) error {
 	err := p.members.Remove(r.Context(), accessOf(r), r.PathValue("id"))
 	if isRefusal(err) {

@@ -10,20 +10,20 @@ import (
 	"usher/views/ui"
 )
 
-// inviteProps is the form above the members.
-func (p *memberPages) inviteProps(r *http.Request, o billing.Overview, promised int, form inviteForm) (*organizationviews.InviteFormProps, error) {
+// inviteProps returns the props of the invitation form.
+func (p *memberPages) inviteProps(r *http.Request, o billing.Overview, reserved int, form inviteForm) (*organizationviews.InviteFormProps, error) {
 	roles, err := p.roles.List(r.Context(), accessOf(r))
 	if err != nil {
 		return nil, err
 	}
 	return &organizationviews.InviteFormProps{
 		OrganizationID: accessOf(r).Organization.ID, Email: form.input.Email, RoleID: form.input.RoleID, Billable: form.input.Billable,
-		Roles: roleOptions(roles, accessOf(r)), NextSeat: nextSeat(o, promised),
+		Roles: roleOptions(roles, accessOf(r)), NextSeat: nextSeat(o, reserved),
 		Errors: organizationviews.InviteErrors{Email: form.errors["email"], RoleID: form.errors["roleId"], Billable: form.errors["billable"]},
 	}, nil
 }
 
-// promised counts the seats that are kept for those who are invited.
+// reservedSeats counts the seats reserved for open invitations.
 func (p *memberPages) reservedSeats(invitations []account.Invitation) int {
 	n := 0
 	for _, invitation := range invitations {
@@ -51,19 +51,20 @@ func (p *memberPages) invitationRows(invitations []account.Invitation, a account
 	return rows
 }
 
-// inviteForm is what was typed into the form above the members, and what is wrong with it.
+// inviteForm holds the submitted invitation and its errors.
 type inviteForm struct {
 	input  account.NewInvitation
 	errors map[string]string
 }
 
-// nextSeat says what one more billed person means; promised seats are kept for those who are invited.
-func nextSeat(o billing.Overview, promised int) organizationviews.NextSeat {
+// nextSeat returns what one more billed member means for the plan. Reserved seats belong to open
+// invitations.
+func nextSeat(o billing.Overview, reserved int) organizationviews.NextSeat {
 	if o.Plan == nil || o.Subscription.Status.Ended() {
 		return organizationviews.NextSeat{}
 	}
 	next := organizationviews.NextSeat{Plan: o.Plan.Name, PerSeat: o.Plan.PerSeat, Price: o.Price.Amount, Interval: o.Price.Interval}
-	taken := o.Seats.Billable + promised
+	taken := o.Seats.Billable + reserved
 	if o.Plan.SeatMaximum > 0 && taken >= o.Plan.SeatMaximum {
 		next.Full = o.Plan.SeatMaximum
 	}
@@ -73,7 +74,7 @@ func nextSeat(o billing.Overview, promised int) organizationviews.NextSeat {
 	return next
 }
 
-// seatPrice writes what a billed person costs, where the plan counts people.
+// seatPrice formats the price of a seat; empty if the plan is not billed per seat.
 func seatPrice(o billing.Overview) string {
 	if o.Plan == nil || !o.Plan.PerSeat || o.Subscription.Status.Ended() {
 		return ""
@@ -81,13 +82,13 @@ func seatPrice(o billing.Overview) string {
 	return o.Price.Amount.FormatShort() + " / " + string(o.Price.Interval)
 }
 
-// roleOptions lists the roles; those that may do more than the viewer's are shown and not to be had.
+// roleOptions lists the roles. Roles with more permissions than the viewer's are disabled.
 func roleOptions(roles []account.Role, a account.Access) []ui.Option {
 	options := make([]ui.Option, 0, len(roles))
 	for _, role := range roles {
 		options = append(options, ui.Option{Value: role.ID, Label: role.Name, Disabled: !a.Covers(role)})
 	}
-	// The one that fits most people stands first, and is what a browser picks where nothing is chosen.
+	// Browsers preselect the first option.
 	slices.SortStableFunc(options, func(a, b ui.Option) int { return roleOrder(a) - roleOrder(b) })
 	return options
 }

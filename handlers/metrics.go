@@ -16,7 +16,8 @@ import (
 	"usher/billing"
 )
 
-// metrics are what /metrics tells (https://prometheus.io/docs/practices/naming/). Each site has its own, nothing is registered globally.
+// metrics are the Prometheus metrics of this site, named by
+// https://prometheus.io/docs/practices/naming/. Each site has its own registry.
 type metrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
@@ -27,10 +28,10 @@ func newMetrics(operations *billing.Operations) *metrics {
 	registry := prometheus.NewRegistry()
 	m := &metrics{
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "usher_http_requests_total", Help: "Requests answered.",
+			Name: "usher_http_requests_total", Help: "HTTP requests.",
 		}, []string{"method", "route", "status"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "usher_http_request_duration_seconds", Help: "Time from a request's header to the end of its answer.",
+			Name: "usher_http_request_duration_seconds", Help: "Time from reading the request header to the end of the response.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 20},
 		}, []string{"route"}),
 		handler: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
@@ -40,8 +41,8 @@ func newMetrics(operations *billing.Operations) *metrics {
 	return m
 }
 
-// observe counts an answer under the route's pattern: paths would be a series each.
-func (m *metrics) observe(method, route string, status int, took time.Duration) {
+// observe counts a response under the route's pattern; a path as label would create unbounded series.
+func (m *metrics) observe(method, route string, status int, elapsed time.Duration) {
 	if route == "" {
 		route = "none"
 	}
@@ -49,26 +50,27 @@ func (m *metrics) observe(method, route string, status int, took time.Duration) 
 		method = "other"
 	}
 	m.requests.WithLabelValues(method, route, strconv.Itoa(status)).Inc()
-	m.seconds.WithLabelValues(route).Observe(took.Seconds())
+	m.seconds.WithLabelValues(route).Observe(elapsed.Seconds())
 }
 
-// knownMethods bounds the series: a method can be any word.
+// knownMethods bounds the label values: a client can send any method.
 var knownMethods = map[string]bool{get: true, post: true, http.MethodHead: true}
 
-// backlogCollector reads what waits when it is asked, so that every replica tells the same.
+// backlogCollector reads the backlog from the database at each scrape, so that every replica
+// reports the same values.
 type backlogCollector struct{ operations *billing.Operations }
 
-// backlogTimeout bounds the reading: a scrape has ten seconds by default.
+// backlogTimeout bounds the queries; the default scrape time-out is ten seconds.
 const backlogTimeout = 5 * time.Second
 
-// The gauges of the backlog.
+// Gauges of the backlog.
 var (
-	eventsGauge      = prometheus.NewDesc("usher_events", "Events of Stripe that are not settled, by outcome.", []string{"outcome"}, nil)
-	oldestEventGauge = prometheus.NewDesc("usher_events_oldest_pending_timestamp_seconds", "When the oldest pending event was received; 0: none is pending.", nil, nil)
-	seatsGauge       = prometheus.NewDesc("usher_seat_syncs", "Organizations whose seats Stripe is to be told, or whose last attempt failed.", []string{"state"}, nil)
-	duplicatesGauge  = prometheus.NewDesc("usher_surplus_subscriptions_failed", "Second subscriptions that could not be ended and refunded.", nil, nil)
-	mailsGauge       = prometheus.NewDesc("usher_emails", "E-mails that are not sent, by status.", []string{"status"}, nil)
-	jobsGauge        = prometheus.NewDesc("usher_jobs", "Alarms in the queue, by state.", []string{"state"}, nil)
+	eventsGauge      = prometheus.NewDesc("usher_events", "Stored Stripe events that are pending or failed, by outcome.", []string{"outcome"}, nil)
+	oldestEventGauge = prometheus.NewDesc("usher_events_oldest_pending_timestamp_seconds", "When the oldest pending event was received; 0 if none is pending.", nil, nil)
+	seatsGauge       = prometheus.NewDesc("usher_seat_syncs", "Organizations with a pending or failing seat sync, by state.", []string{"state"}, nil)
+	duplicatesGauge  = prometheus.NewDesc("usher_duplicate_subscriptions_failed", "Duplicate subscriptions that could not be canceled and refunded.", nil, nil)
+	mailsGauge       = prometheus.NewDesc("usher_emails", "E-mails that are queued or failed, by status.", []string{"status"}, nil)
+	jobsGauge        = prometheus.NewDesc("usher_jobs", "River jobs, by state.", []string{"state"}, nil)
 )
 
 // Describe implements [prometheus.Collector].
@@ -78,7 +80,8 @@ func (backlogCollector) Describe(into chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect implements [prometheus.Collector]. Without a database the whole scrape fails: numbers of nothing would look like peace.
+// Collect implements [prometheus.Collector]. If the database is unavailable the whole scrape fails:
+// zeros would hide the outage.
 func (c backlogCollector) Collect(into chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), backlogTimeout)
 	defer cancel()
@@ -87,27 +90,28 @@ func (c backlogCollector) Collect(into chan<- prometheus.Metric) {
 		into <- prometheus.NewInvalidMetric(eventsGauge, err)
 		return
 	}
-	tell := func(gauge *prometheus.Desc, value int, labels ...string) {
+	emit := func(gauge *prometheus.Desc, value int, labels ...string) {
 		into <- prometheus.MustNewConstMetric(gauge, prometheus.GaugeValue, float64(value), labels...)
 	}
-	tell(eventsGauge, backlog.PendingEvents, "pending")
-	tell(eventsGauge, backlog.FailedEvents, "failed")
+	emit(eventsGauge, backlog.PendingEvents, "pending")
+	emit(eventsGauge, backlog.FailedEvents, "failed")
 	oldest := 0
 	if backlog.OldestPending != nil {
 		oldest = int(backlog.OldestPending.Unix())
 	}
-	tell(oldestEventGauge, oldest)
-	tell(seatsGauge, backlog.PendingSeats, "waiting")
-	tell(seatsGauge, backlog.FailingSeats, "failing")
-	tell(duplicatesGauge, backlog.FailedDuplicates)
-	tell(mailsGauge, backlog.QueuedMails, "queued")
-	tell(mailsGauge, backlog.FailedMails, "failed")
+	emit(oldestEventGauge, oldest)
+	emit(seatsGauge, backlog.PendingSeats, "pending")
+	emit(seatsGauge, backlog.FailingSeats, "failing")
+	emit(duplicatesGauge, backlog.FailedDuplicates)
+	emit(mailsGauge, backlog.QueuedMails, "queued")
+	emit(mailsGauge, backlog.FailedMails, "failed")
 	for state, n := range backlog.Jobs {
-		tell(jobsGauge, n, state)
+		emit(jobsGauge, n, state)
 	}
 }
 
-// sendMetrics answers whoever has the token. Without one it is open in development, and not there in production.
+// showMetrics serves the metrics to holders of the token. Without a configured token they are
+// public in development and not found in production.
 func (e *systemEndpoints) showMetrics(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case e.metricsToken == "" && !e.development:
@@ -121,7 +125,8 @@ func (e *systemEndpoints) showMetrics(w http.ResponseWriter, r *http.Request) er
 	return nil
 }
 
-// hasBearerToken tells whether a request carries a token (RFC 6750). Hashes are compared, so that neither the length nor the beginning shows in the time.
+// hasBearerToken reports whether a request carries the token (RFC 6750). It compares hashes in
+// constant time, so that timing reveals neither the length nor a prefix.
 func hasBearerToken(r *http.Request, token string) bool {
 	scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	want, got := sha256.Sum256([]byte(token)), sha256.Sum256([]byte(strings.TrimSpace(given)))

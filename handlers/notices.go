@@ -5,8 +5,9 @@ import (
 	"usher/views/ui"
 )
 
-// notices are what a page can be asked to say by its address, after a redirect. They are not kept in the session: a GET that saves a
-// session could bring one back that is being signed out.
+// notices are the messages that a page shows after a redirect, by the value of the query parameter
+// notice. They are not kept in the session: a GET request that saves a session could restore one
+// that is being signed out.
 var notices = map[string]ui.NoticeProps{
 	noticeSignedOut:   {Tone: ui.Good, Title: "You are signed out."},
 	noticePasswordSet: {Tone: ui.Good, Title: "Your new password is set.", Body: "Sign in with it. Everywhere else you are signed out."},
@@ -38,7 +39,7 @@ var notices = map[string]ui.NoticeProps{
 	noticeRenamed:           {Tone: ui.Good, Title: "The organization has its new name."},
 }
 
-// The names of the notices, as addresses have them.
+// Values of the query parameter notice.
 const (
 	noticeSignedOut   = "signed-out"
 	noticePasswordSet = "password-set"

@@ -18,9 +18,9 @@ func (s *server) observe(next http.Handler) http.Handler {
 		w.Header().Set("X-Request-Id", state.requestID)
 		recorder := &statusRecorder{ResponseWriter: w}
 		defer func() {
-			took := s.now().Sub(started)
-			s.metrics.observe(r.Method, state.route, recorder.status, took)
-			s.logRequest(r, state, recorder, took.Microseconds())
+			elapsed := s.now().Sub(started)
+			s.metrics.observe(r.Method, state.route, recorder.status, elapsed)
+			s.logRequest(r, state, recorder, elapsed.Microseconds())
 		}()
 		next.ServeHTTP(recorder, r.WithContext(withRequestState(r.Context(), state)))
 	})
@@ -36,16 +36,16 @@ func (s *server) newRequestID() string {
 
 func (s *server) logRequest(r *http.Request, t *requestState, recorder *statusRecorder, microseconds int64) {
 	attrs := []slog.Attr{
-		slog.String("id", t.requestID), slog.String("method", r.Method), slog.String("route", t.route),
-		slog.Int("status", recorder.status), slog.Int64("bytes", recorder.bytes), slog.Int64("us", microseconds),
+		slog.String("request_id", t.requestID), slog.String("method", r.Method), slog.String("route", t.route),
+		slog.Int("status", recorder.status), slog.Int64("bytes", recorder.bytes), slog.Int64("duration_us", microseconds),
 	}
 	if t.identity.userID != "" {
-		attrs = append(attrs, slog.String("user", t.identity.userID), slog.String("org", t.identity.access.Organization.ID))
+		attrs = append(attrs, slog.String("user_id", t.identity.userID), slog.String("organization_id", t.identity.access.Organization.ID))
 	}
 	if t.err != nil {
 		attrs = append(attrs, slog.String("err", t.err.Error()))
 	}
-	s.log.LogAttrs(r.Context(), logLevel(r, t, recorder.status), "request", attrs...)
+	s.log.LogAttrs(r.Context(), logLevel(r, t, recorder.status), "request completed", attrs...)
 }
 
 // logLevel returns error only for failures that an operator has to fix. Disconnected clients and
@@ -104,7 +104,7 @@ func (s *server) recoverPanics(next http.Handler) http.Handler {
 			if recorder, ok := w.(*statusRecorder); cause == http.ErrAbortHandler || (ok && recorder.status != 0) {
 				panic(http.ErrAbortHandler)
 			}
-			s.log.ErrorContext(r.Context(), "panic", "id", stateOf(r).requestID, "panic", fmt.Sprint(cause), "stack", string(debug.Stack()))
+			s.log.ErrorContext(r.Context(), "request panicked", "request_id", stateOf(r).requestID, "panic", fmt.Sprint(cause), "stack", string(debug.Stack()))
 			s.answerPanic(w, r, cause)
 		}()
 		next.ServeHTTP(w, r)

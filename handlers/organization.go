@@ -8,7 +8,7 @@ import (
 	"usher/views/layout"
 )
 
-// organizationPages are the tabs of an organization and the General tab itself.
+// organizationPages are the organization page with its tabs, and the forms of its General tab.
 type organizationPages struct {
 	*site
 	members     *memberPages
@@ -19,10 +19,10 @@ type organizationPages struct {
 	deletions   *billing.Deletions
 }
 
-// membersPerPage bounds how long a page of people gets.
+// membersPerPage is the page size of the member list.
 const membersPerPage = 100
 
-// showOrganization shows one of the organization's tabs; an unknown one is the first.
+// showTab shows one of the organization's tabs; General is the default.
 func (p *organizationPages) showTab(w http.ResponseWriter, r *http.Request) error {
 	switch layout.OrganizationTab(r.URL.Query().Get("tab")) {
 	case layout.TabMembers:
@@ -42,7 +42,7 @@ func organizationHeader(r *http.Request, tab layout.OrganizationTab) layout.Orga
 	return layout.OrganizationHeader{ID: organization.ID, Name: organization.Name, Current: tab, Deleted: organization.DeletedAt != nil}
 }
 
-// billingNames lists who may manage billing.
+// billingNames returns the names of the members who can manage billing.
 func billingNames(members []account.Member) []string {
 	var names []string
 	for _, member := range members {
@@ -53,7 +53,7 @@ func billingNames(members []account.Member) []string {
 	return names
 }
 
-// switchOrganization makes another one of the viewer's organizations the one they work in.
+// switchTo makes another of the viewer's organizations the current one.
 func (p *organizationPages) switchTo(w http.ResponseWriter, r *http.Request) error {
 	access, err := p.organizations.Access(r.Context(), identityOf(r).userID, r.PostFormValue("organizationId"))
 	if err != nil {
@@ -64,7 +64,7 @@ func (p *organizationPages) switchTo(w http.ResponseWriter, r *http.Request) err
 	return nil
 }
 
-// leaveOrganization takes the viewer out of the organization they work in, and leads to the next one they are in.
+// leave ends the viewer's membership and makes their oldest remaining organization the current one.
 func (p *organizationPages) leave(w http.ResponseWriter, r *http.Request) error {
 	if err := p.memberships.Leave(r.Context(), accessOf(r)); err != nil {
 		return err

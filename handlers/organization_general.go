@@ -16,8 +16,9 @@ func (p *organizationPages) showGeneral(w http.ResponseWriter, r *http.Request) 
 	return p.renderGeneral(w, r, http.StatusOK, func(*organizationviews.GeneralPageProps) {})
 }
 
-// generalPage shows the General tab with what one of its forms has to have mended.
-func (p *organizationPages) renderGeneral(w http.ResponseWriter, r *http.Request, status int, mend func(*organizationviews.GeneralPageProps)) error {
+// renderGeneral renders the General tab; edit changes the props, for instance to show a rejected
+// form.
+func (p *organizationPages) renderGeneral(w http.ResponseWriter, r *http.Request, status int, edit func(*organizationviews.GeneralPageProps)) error {
 	access := accessOf(r)
 	members, err := p.memberships.List(r.Context(), access)
 	if err != nil {
@@ -31,11 +32,11 @@ func (p *organizationPages) renderGeneral(w http.ResponseWriter, r *http.Request
 		props.Rename = &organizationviews.RenameProps{Name: access.Organization.Name}
 	}
 	p.addAdminSections(r, &props, members)
-	mend(&props)
+	edit(&props)
 	return render(w, r, status, organizationviews.GeneralPage(props))
 }
 
-// generalSections adds what only an admin may do.
+// addAdminSections adds the sections that only an admin sees.
 func (p *organizationPages) addAdminSections(r *http.Request, props *organizationviews.GeneralPageProps, members []account.Member) {
 	access := accessOf(r)
 	if !access.IsAdmin() {
@@ -50,13 +51,12 @@ func (p *organizationPages) addAdminSections(r *http.Request, props *organizatio
 	}
 }
 
-// renameOrganization gives the organization another name.
 func (p *organizationPages) rename(w http.ResponseWriter, r *http.Request) error {
-	typed := r.PostFormValue("name")
-	_, err := p.organizations.Rename(r.Context(), accessOf(r), typed)
-	if wrong := fieldMessages(err); len(wrong) > 0 {
+	input := r.PostFormValue("name")
+	_, err := p.organizations.Rename(r.Context(), accessOf(r), input)
+	if invalid := fieldMessages(err); len(invalid) > 0 {
 		return p.renderGeneral(w, r, http.StatusUnprocessableEntity, func(props *organizationviews.GeneralPageProps) {
-			props.Rename = &organizationviews.RenameProps{Name: typed, Error: wrong["name"]}
+			props.Rename = &organizationviews.RenameProps{Name: input, Error: invalid["name"]}
 		})
 	}
 	if err != nil {
@@ -66,11 +66,11 @@ func (p *organizationPages) rename(w http.ResponseWriter, r *http.Request) error
 	return nil
 }
 
-// handOver makes somebody else the admin in the viewer's place.
+// transfer makes another member the admin in the viewer's place.
 func (p *organizationPages) transfer(w http.ResponseWriter, r *http.Request) error {
 	err := p.memberships.HandOver(r.Context(), accessOf(r), r.PostFormValue("memberId"))
-	if wrong := fieldMessages(err); len(wrong) > 0 {
-		return p.renderGeneral(w, r, http.StatusUnprocessableEntity, func(props *organizationviews.GeneralPageProps) { props.Transfer.Error = wrong["memberId"] })
+	if invalid := fieldMessages(err); len(invalid) > 0 {
+		return p.renderGeneral(w, r, http.StatusUnprocessableEntity, func(props *organizationviews.GeneralPageProps) { props.Transfer.Error = invalid["memberId"] })
 	}
 	if err != nil {
 		return err
@@ -79,11 +79,11 @@ func (p *organizationPages) transfer(w http.ResponseWriter, r *http.Request) err
 	return nil
 }
 
-// deleteOrganization has the organization deleted, after a while.
+// requestDeletion schedules the deletion of the organization.
 func (p *organizationPages) requestDeletion(w http.ResponseWriter, r *http.Request) error {
 	err := p.deletions.Request(r.Context(), accessOf(r), r.PostFormValue("name"))
-	if wrong := fieldMessages(err); len(wrong) > 0 {
-		return p.renderGeneral(w, r, http.StatusUnprocessableEntity, func(props *organizationviews.GeneralPageProps) { props.Deletion.Error = wrong["name"] })
+	if invalid := fieldMessages(err); len(invalid) > 0 {
+		return p.renderGeneral(w, r, http.StatusUnprocessableEntity, func(props *organizationviews.GeneralPageProps) { props.Deletion.Error = invalid["name"] })
 	}
 	if err != nil {
 		return err
@@ -92,7 +92,7 @@ func (p *organizationPages) requestDeletion(w http.ResponseWriter, r *http.Reque
 	return nil
 }
 
-// keepOrganization takes that back.
+// withdrawDeletion cancels a scheduled deletion.
 func (p *organizationPages) withdrawDeletion(w http.ResponseWriter, r *http.Request) error {
 	if err := p.deletions.Withdraw(r.Context(), accessOf(r)); err != nil {
 		return err

@@ -5,7 +5,7 @@ import (
 	"usher/billing/apperr"
 )
 
-// policy says who may call a route. The zero value admits nobody, and a test fails on it.
+// policy says who may call a route. The zero value admits no one, and a test fails on it.
 type policy int
 
 const (
@@ -21,7 +21,7 @@ const (
 )
 
 // authorize returns an error unless the policy admits the viewer. Without a declared policy it
-// admits nobody.
+// admits no one.
 func (n policy) authorize(v identity) error {
 	switch {
 	case n == public:

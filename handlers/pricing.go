@@ -20,13 +20,13 @@ type pricingPages struct {
 	overviews *billing.Overviews
 }
 
-// Bounds of the number of people that prices are shown for.
+// Default and maximum of the number of people that prices are shown for.
 const (
 	visitorSeats = 5
 	maxSeats     = 10000
 )
 
-// showHome leads to where a viewer begins.
+// redirectHome redirects to the dashboard or, if not signed in, to the pricing page.
 func (p *pricingPages) redirectHome(w http.ResponseWriter, r *http.Request) error {
 	if identityOf(r).signedIn() {
 		redirect(w, r, "/dashboard")
@@ -36,7 +36,7 @@ func (p *pricingPages) redirectHome(w http.ResponseWriter, r *http.Request) erro
 	return nil
 }
 
-// showPricing shows the plans at an interval for a number of people. Without a number it is the organization's own.
+// show shows the plans at an interval for a number of people, by default the organization's own.
 func (p *pricingPages) show(w http.ResponseWriter, r *http.Request) error {
 	var overview *billing.Overview
 	if identityOf(r).isMember() {
@@ -53,10 +53,10 @@ func (p *pricingPages) props(r *http.Request, own *billing.Overview) billingview
 	plans := p.prices.Catalog()
 	intervals := offeredIntervals(plans)
 	interval := selectedInterval(r, intervals, own)
-	seats, wrong := selectedSeats(r, own)
+	seats, invalid := selectedSeats(r, own)
 	props := billingviews.PricingPageProps{
 		Layout: p.layout(r, layout.SectionPricing), Interval: interval, Intervals: intervals, YearlySaving: yearlySaving(plans),
-		Seats: seats, SeatsError: wrong, Comparison: comparison(plans.Plans), OrganizationID: accessOf(r).Organization.ID,
+		Seats: seats, SeatsError: invalid, Comparison: comparison(plans.Plans), OrganizationID: accessOf(r).Organization.ID,
 	}
 	for _, plan := range plans.Plans {
 		props.Plans = append(props.Plans, planCard(plan, interval, seats, identityOf(r), own))
@@ -65,12 +65,13 @@ func (p *pricingPages) props(r *http.Request, own *billing.Overview) billingview
 	return props
 }
 
-// selectedInterval reads the interval from the address; without one it is the organization's own, so that its plan is seen at once.
+// selectedInterval reads the interval from the query. The default is the organization's own, so
+// that its plan is visible.
 func selectedInterval(r *http.Request, sold []catalog.Interval, own *billing.Overview) catalog.Interval {
-	asked := catalog.Interval(r.URL.Query().Get("interval"))
+	value := catalog.Interval(r.URL.Query().Get("interval"))
 	switch {
-	case slices.Contains(sold, asked):
-		return asked
+	case slices.Contains(sold, value):
+		return value
 	case own != nil && isSubscribed(own) && slices.Contains(sold, own.Price.Interval):
 		return own.Price.Interval
 	case len(sold) > 0:
@@ -79,24 +80,24 @@ func selectedInterval(r *http.Request, sold []catalog.Interval, own *billing.Ove
 	return catalog.Monthly
 }
 
-// selectedSeats reads the number of people from the address, with a sentence where it can't be used.
-func selectedSeats(r *http.Request, own *billing.Overview) (seats int, wrong string) {
+// selectedSeats reads the number of people from the query, and returns a message if it is invalid.
+func selectedSeats(r *http.Request, own *billing.Overview) (seats int, invalid string) {
 	usual := visitorSeats
 	if own != nil {
 		usual = max(1, own.Seats.Billable)
 	}
-	asked := r.URL.Query().Get("seats")
-	if asked == "" {
+	value := r.URL.Query().Get("seats")
+	if value == "" {
 		return usual, ""
 	}
-	seats, err := strconv.Atoi(strings.TrimSpace(asked))
+	seats, err := strconv.Atoi(strings.TrimSpace(value))
 	if err != nil || seats < 1 || seats > maxSeats {
 		return usual, "Please give a number of people from 1 to 10,000."
 	}
 	return seats, ""
 }
 
-// packCards lists what can be bought once; visitors sign up on the way.
+// packCards lists the packs. Visitors can buy one and sign up on the way.
 func packCards(plans catalog.Catalog, v identity) []billingviews.PackProps {
 	packs := make([]billingviews.PackProps, 0, len(plans.Packs))
 	for _, pack := range plans.Packs {
@@ -139,7 +140,8 @@ func planChoice(plan catalog.Plan, interval catalog.Interval, sold bool, v ident
 	return billingviews.ChoosePlan
 }
 
-// isSubscribed tells whether a subscription stands in the way of another one. An unfinished first payment does not: it is taken up again.
+// isSubscribed reports whether the subscription prevents another one. An incomplete one does not:
+// its Checkout session is reused.
 func isSubscribed(o *billing.Overview) bool {
 	return o.Subscription != nil && !o.Subscription.Status.AllowsCheckout() && o.Subscription.Status != billing.StatusIncomplete
 }
@@ -148,7 +150,7 @@ func hasPlan(o *billing.Overview, plan catalog.Plan, interval catalog.Interval) 
 	return isSubscribed(o) && o.Plan != nil && o.Plan.ID == plan.ID && o.Price.Interval == interval
 }
 
-// offeredIntervals lists the intervals at which anything is sold.
+// offeredIntervals lists the intervals that any plan has a price for.
 func offeredIntervals(c catalog.Catalog) []catalog.Interval {
 	var sold []catalog.Interval
 	for _, interval := range []catalog.Interval{catalog.Monthly, catalog.Yearly} {
@@ -159,7 +161,8 @@ func offeredIntervals(c catalog.Catalog) []catalog.Interval {
 	return sold
 }
 
-// yearlySaving says how many months a year at once saves, where it is a whole number and the same for every plan.
+// yearlySaving describes how many months yearly billing saves; empty unless it is the same whole
+// number for every plan.
 func yearlySaving(c catalog.Catalog) string {
 	free := 0
 	for i, plan := range c.Plans {
@@ -175,7 +178,7 @@ func yearlySaving(c catalog.Catalog) string {
 	return counted(free, "month free", "months free")
 }
 
-// freeMonths counts the months that a year at once does not cost; 0 where that is no whole number.
+// freeMonths returns how many months yearly billing saves; 0 if that is not a whole number.
 func freeMonths(plan catalog.Plan) int {
 	month, monthly := plan.Price(catalog.Monthly)
 	year, yearly := plan.Price(catalog.Yearly)
@@ -185,7 +188,7 @@ func freeMonths(plan catalog.Plan) int {
 	return 12 - int(year.Amount.Minor/month.Amount.Minor)
 }
 
-// comparison lists everything any plan has, once, with who has it.
+// comparison returns the comparison table: each feature once, with the plans that include it.
 func comparison(plans []catalog.Plan) []billingviews.ComparisonRow {
 	credits := billingviews.ComparisonRow{Label: "Credits each month"}
 	var rows []billingviews.ComparisonRow
@@ -204,7 +207,7 @@ func comparison(plans []catalog.Plan) []billingviews.ComparisonRow {
 	return append([]billingviews.ComparisonRow{credits}, rows...)
 }
 
-// formatThousands writes a number with its thousands apart: 1,000.
+// formatThousands formats a number with thousands separators, such as 1,000.
 func formatThousands(n int) string {
 	if n < 1000 {
 		return strconv.Itoa(n)
@@ -220,7 +223,7 @@ func featureRow(plans []catalog.Plan, feature string) billingviews.ComparisonRow
 	return row
 }
 
-// hasFeature looks a feature up in a plan and in the plans it builds on; depth ends a circle of plans that name each other.
+// hasFeature looks up a feature in a plan and the plans it builds on; depth stops cycles.
 func hasFeature(plans []catalog.Plan, plan catalog.Plan, feature string, depth int) bool {
 	return slices.ContainsFunc(plan.Features, func(own string) bool {
 		base, inherits := inheritedPlan(plans, own)
@@ -228,7 +231,7 @@ func hasFeature(plans []catalog.Plan, plan catalog.Plan, feature string, depth i
 	})
 }
 
-// inheritedPlan returns the plan that a feature such as 'Everything in Starter' means.
+// inheritedPlan returns the plan that a feature such as "Everything in Starter" refers to.
 func inheritedPlan(plans []catalog.Plan, feature string) (catalog.Plan, bool) {
 	name, ok := strings.CutPrefix(feature, "Everything in ")
 	i := slices.IndexFunc(plans, func(p catalog.Plan) bool { return p.Name == name })

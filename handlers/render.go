@@ -41,7 +41,7 @@ func (s *site) otherOrganizations(r *http.Request) []layout.OrganizationChoice {
 	viewer := identityOf(r)
 	all, err := s.organizations.OfUser(r.Context(), viewer.userID)
 	if err != nil {
-		s.log.WarnContext(r.Context(), "other organizations", "id", stateOf(r).requestID, "err", err)
+		s.log.WarnContext(r.Context(), "list organizations failed", "request_id", stateOf(r).requestID, "err", err)
 		return nil
 	}
 	var others []layout.OrganizationChoice

@@ -20,13 +20,13 @@ func (p *rolePages) list(w http.ResponseWriter, r *http.Request) error {
 	return p.renderList(w, r, http.StatusOK, account.RoleDraft{}, organizationviews.RoleErrors{})
 }
 
-func (p *rolePages) renderList(w http.ResponseWriter, r *http.Request, status int, draft account.RoleDraft, wrong organizationviews.RoleErrors) error {
+func (p *rolePages) renderList(w http.ResponseWriter, r *http.Request, status int, draft account.RoleDraft, invalid organizationviews.RoleErrors) error {
 	access := accessOf(r)
 	roles, err := p.roles.List(r.Context(), access)
 	if err != nil {
 		return err
 	}
-	held, err := p.countByRole(r)
+	counts, err := p.countByRole(r)
 	if err != nil {
 		return err
 	}
@@ -34,35 +34,35 @@ func (p *rolePages) renderList(w http.ResponseWriter, r *http.Request, status in
 	for _, role := range roles {
 		props.Roles = append(props.Roles, organizationviews.RoleRow{
 			ID: role.ID, Name: role.Name, BuiltIn: role.OrganizationID == "", CanManageMembers: role.CanManageMembers,
-			CanManageBilling: role.CanManageBilling, People: held[role.ID],
+			CanManageBilling: role.CanManageBilling, People: counts[role.ID],
 			Changeable: access.CanManageMembers() && role.OrganizationID != "" && access.Covers(role),
 		})
 	}
 	if access.CanManageMembers() {
-		form := roleForm(access, account.Role{}, draft, wrong)
+		form := roleForm(access, account.Role{}, draft, invalid)
 		props.Draft = &form
 	}
 	return render(w, r, status, organizationviews.RolesPage(props))
 }
 
-// holders counts who has which role.
+// countByRole counts the members of each role.
 func (p *rolePages) countByRole(r *http.Request) (map[string]int, error) {
 	members, err := p.members.List(r.Context(), accessOf(r))
 	if err != nil {
 		return nil, err
 	}
-	held := map[string]int{}
+	counts := map[string]int{}
 	for _, member := range members {
-		held[member.Role.ID]++
+		counts[member.Role.ID]++
 	}
-	return held, nil
+	return counts, nil
 }
 
-func roleForm(a account.Access, role account.Role, draft account.RoleDraft, wrong organizationviews.RoleErrors) organizationviews.RoleFormProps {
+func roleForm(a account.Access, role account.Role, draft account.RoleDraft, invalid organizationviews.RoleErrors) organizationviews.RoleFormProps {
 	return organizationviews.RoleFormProps{
 		OrganizationID: a.Organization.ID, ID: role.ID, Name: draft.Name,
 		CanManageMembers: draft.CanManageMembers, CanManageBilling: draft.CanManageBilling,
-		MayGrantMembers: a.CanManageMembers(), MayGrantBilling: a.CanManageBilling(), Errors: wrong,
+		MayGrantMembers: a.CanManageMembers(), MayGrantBilling: a.CanManageBilling(), Errors: invalid,
 	}
 }
 
@@ -76,7 +76,6 @@ func roleErrors(err error) organizationviews.RoleErrors {
 	return organizationviews.RoleErrors{Form: formMessage(err), Name: fieldMessages(err)["name"]}
 }
 
-// createRole makes a custom role.
 func (p *rolePages) create(w http.ResponseWriter, r *http.Request) error {
 	draft := roleDraft(r)
 	_, err := p.roles.Create(r.Context(), accessOf(r), draft)
@@ -91,7 +90,7 @@ func (p *rolePages) create(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// showRole shows a custom role's page. The built-in ones have none, since nothing about them can be changed.
+// show shows a custom role. Built-in roles have no page, since they cannot be changed.
 func (p *rolePages) show(w http.ResponseWriter, r *http.Request) error {
 	role, err := p.customRole(r)
 	if err != nil {
@@ -112,18 +111,17 @@ func draftOf(role account.Role) account.RoleDraft {
 	return account.RoleDraft{Name: role.Name, CanManageBilling: role.CanManageBilling, CanManageMembers: role.CanManageMembers}
 }
 
-func (p *rolePages) renderRole(w http.ResponseWriter, r *http.Request, status int, role account.Role, draft account.RoleDraft, wrong organizationviews.RoleErrors) error {
-	held, err := p.countByRole(r)
+func (p *rolePages) renderRole(w http.ResponseWriter, r *http.Request, status int, role account.Role, draft account.RoleDraft, invalid organizationviews.RoleErrors) error {
+	counts, err := p.countByRole(r)
 	if err != nil {
 		return err
 	}
 	return render(w, r, status, organizationviews.RolePage(organizationviews.RolePageProps{
 		Layout: p.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabRoles),
-		Form: roleForm(accessOf(r), role, draft, wrong), Title: role.Name, People: held[role.ID],
+		Form: roleForm(accessOf(r), role, draft, invalid), Title: role.Name, People: counts[role.ID],
 	}))
 }
 
-// changeRole changes a custom role.
 func (p *rolePages) update(w http.ResponseWriter, r *http.Request) error {
 	draft := roleDraft(r)
 	_, err := p.roles.Change(r.Context(), accessOf(r), r.PathValue("id"), draft)
@@ -146,7 +144,7 @@ func (p *rolePages) showRefusal(w http.ResponseWriter, r *http.Request, draft ac
 	return p.renderRole(w, r, refusalStatus(cause), role, draft, roleErrors(cause))
 }
 
-// deleteRole deletes a custom role that nobody holds.
+// remove deletes a custom role without members.
 func (p *rolePages) remove(w http.ResponseWriter, r *http.Request) error {
 	err := p.roles.Delete(r.Context(), accessOf(r), r.PathValue("id"))
 	if isRefusal(err) {

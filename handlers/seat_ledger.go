@@ -15,13 +15,13 @@ import (
 	"usher/views/ui"
 )
 
-// ledgerSearch reads what the ledger is narrowed to.
+// ledgerSearch reads the filter from the query.
 func ledgerSearch(r *http.Request) billing.LedgerSearch {
 	query := r.URL.Query()
 	return billing.LedgerSearch{Text: query.Get("q"), Direction: billing.SeatDirection(query.Get("seats"))}
 }
 
-// ledgerCSVPath leads to the same lines as a file.
+// ledgerCSVPath returns the path of the filtered ledger as a CSV file.
 func ledgerCSVPath(search billing.LedgerSearch) string {
 	query := url.Values{}
 	if search.Text != "" {
@@ -33,7 +33,7 @@ func ledgerCSVPath(search billing.LedgerSearch) string {
 	return strings.TrimSuffix("/billing/seats.csv?"+query.Encode(), "?")
 }
 
-// sendSeatLedger sends the seat ledger as CSV (RFC 4180), the newest line first.
+// exportLedger sends the seat ledger as CSV (RFC 4180), newest entry first.
 func (p *seatPages) exportLedger(w http.ResponseWriter, r *http.Request) error {
 	search := ledgerSearch(r)
 	search.Limit = billing.SeatLedgerLimit
@@ -65,8 +65,9 @@ func ledgerRecord(c billing.SeatChange) []string {
 	}
 }
 
-// escapeFormula keeps a spreadsheet from running a name as a formula: what could begin one gets an apostrophe before it
-// (https://owasp.org/www-community/attacks/CSV_Injection). Spreadsheets skip white space before it, and read the wide forms too.
+// escapeFormula prevents CSV injection (https://owasp.org/www-community/attacks/CSV_Injection):
+// text that a spreadsheet could run as a formula gets an apostrophe prefix. Spreadsheets skip
+// leading white space and accept full-width characters too.
 func escapeFormula(text string) string {
 	if strings.IndexAny(strings.TrimSpace(text), "=+-@|%＝＋－＠") == 0 || strings.ContainsAny(text, "\t\r\n") {
 		return "'" + text
@@ -74,7 +75,7 @@ func escapeFormula(text string) string {
 	return text
 }
 
-// ledgerPerPage bounds how long a page of the seat ledger gets.
+// ledgerPerPage is the page size of the seat ledger.
 const ledgerPerPage = 100
 
 func (p *seatPages) showActivity(w http.ResponseWriter, r *http.Request) error {
@@ -85,7 +86,7 @@ func (p *seatPages) showActivity(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	from, _, pager := paginate(r, total, ledgerPerPage)
-	if from != search.Offset { // beyond the last page, which is shown instead
+	if from != search.Offset { // beyond the last page: show that one
 		search.Offset = from
 		if changes, _, err = p.seatLedger.Search(r.Context(), accessOf(r), search); err != nil {
 			return err
@@ -116,7 +117,7 @@ func seatChangeRows(changes []billing.SeatChange, readsInvoices bool) []ui.SeatC
 	return rows
 }
 
-// seatChangeText puts the ledger's reason into a sentence about whom it concerns.
+// seatChangeText describes a ledger entry in a sentence.
 func seatChangeText(c billing.SeatChange) string {
 	if c.SubjectName != "" {
 		return fmt.Sprintf("%s %s", c.SubjectName, c.Reason)

@@ -20,13 +20,13 @@ type seatPages struct {
 	seatLedger *billing.SeatLedgers
 }
 
-// How often a panel of unsettled seats asks again: soon while the answer is due, slowly while another try is waited for.
+// Poll intervals of the seat panel: while a sync is due, and while the next retry is scheduled.
 const (
 	seatsPollInterval      = 2 * time.Second
 	seatsRetryPollInterval = 10 * time.Second
 )
 
-// showSeats shows the seat panel: as a page, or to htmx the panel alone.
+// show renders the seat panel, as a page or as a fragment for htmx.
 func (p *seatPages) show(w http.ResponseWriter, r *http.Request) error {
 	overview, err := p.overviews.Get(r.Context(), accessOf(r))
 	if err != nil {
@@ -41,7 +41,7 @@ func (p *seatPages) show(w http.ResponseWriter, r *http.Request) error {
 	}))
 }
 
-// retrySeats has Stripe told at once.
+// retry starts a seat sync at once.
 func (p *seatPages) retry(w http.ResponseWriter, r *http.Request) error {
 	if _, err := p.seatSyncer.Retry(r.Context(), accessOf(r)); err != nil {
 		return err
@@ -53,7 +53,7 @@ func (p *seatPages) retry(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// undoSeats sets back the changes that are gathered.
+// undo reverts the membership changes that have not reached Stripe yet.
 func (p *seatPages) undo(w http.ResponseWriter, r *http.Request) error {
 	if _, err := p.seatLedger.UndoPendingChanges(r.Context(), accessOf(r)); err != nil {
 		return err
@@ -79,7 +79,7 @@ func seatPanel(o billing.Overview, a account.Access, now time.Time) billingviews
 	}
 	panel.State = seatState(seats, now)
 	if open := o.OpenInvoice; open != nil && open.Reason == "subscription_update" && panel.State == billingviews.SeatsInSync {
-		// Stripe took the number, and the money for it is still open.
+		// Stripe accepted the quantity, but the invoice for it is unpaid.
 		panel.State, panel.InvoiceURL = billingviews.SeatsPaymentNeeded, "/billing/invoices/"+open.ID
 	}
 	switch panel.State {
@@ -119,7 +119,7 @@ func seatState(s billing.SeatsOverview, now time.Time) billingviews.SeatPanelSta
 	return billingviews.SeatsQueued
 }
 
-// seatRowProps draws the seats for pages that show them in one line.
+// seatRowProps returns the one-line summary of the seats.
 func seatRowProps(s billing.SeatsOverview) ui.SeatRowProps {
 	if !s.Synced {
 		return ui.SeatRowProps{Vacant: s.Billable, Sentence: people(s.Billable) + " to seat. Nothing is billed yet."}

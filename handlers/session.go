@@ -11,10 +11,11 @@ import (
 	"github.com/alexedwards/scs/v2"
 )
 
-// sessionLifetime is how long one stays signed in. It is not lengthened by use: that would write the session on every request.
+// sessionLifetime is the absolute lifetime of a session. Use does not extend it, which would write
+// the session on every request.
 const sessionLifetime = 14 * 24 * time.Hour
 
-// What a session holds.
+// Keys of the session data.
 const (
 	sessionUser             = "user"
 	sessionOrganization     = "organization"
@@ -48,8 +49,8 @@ func newSessionManager(o Options) *sessionManager {
 	}
 }
 
-// withSession loads the session and saves it, if it changed, before the answer goes out. scs's own middleware saves while the answer is
-// written, when it is too late for an error.
+// withSession loads the session and saves it, if it changed, before the response is sent. The
+// middleware of scs saves while the response is being written, too late for an error response.
 func (m *sessionManager) withSession(next handlerFunc) handlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		ctx, err := m.Load(r.Context(), m.requestToken(r))
@@ -85,13 +86,14 @@ func (m *sessionManager) save(ctx context.Context, w http.ResponseWriter) error 
 	return nil
 }
 
-// writeCookie lets scs write the cookie without the Cache-Control it adds to it: ours is stricter.
+// writeCookie writes the session cookie. It replaces the Cache-Control header that scs adds with a
+// stricter one.
 func (m *sessionManager) writeCookie(ctx context.Context, w http.ResponseWriter, token string, expiry time.Time) {
 	m.WriteSessionCookie(ctx, w, token, expiry)
 	w.Header().Set("Cache-Control", "no-store")
 }
 
-// enter signs a user in: under a new token, so that one planted before is worth nothing, and in their first organization.
+// signIn signs a user in under a new token, which prevents session fixation.
 func (m *sessionManager) signIn(ctx context.Context, userID, organizationID string) error {
 	if err := m.RenewToken(ctx); err != nil {
 		return fmt.Errorf("renew session: %w", err)
@@ -104,7 +106,8 @@ func (m *sessionManager) signIn(ctx context.Context, userID, organizationID stri
 	return nil
 }
 
-// endOthers gives this browser a new token too: the old one may be what somebody else has.
+// endOtherSessions ends the viewer's other sessions. This browser gets a new token too, since the
+// old one may be stolen.
 func (m *sessionManager) endOtherSessions(r *http.Request) error {
 	ctx, userID := r.Context(), identityOf(r).userID
 	if err := m.RenewToken(ctx); err != nil {

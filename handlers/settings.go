@@ -16,13 +16,12 @@ type settingsPages struct {
 	users *account.Users
 }
 
-// settingsForm is what was typed, and what is wrong with it.
+// settingsForm holds the submitted values and their errors.
 type settingsForm struct {
-	name   *string // nil: as it is
+	name   *string // nil: the stored name
 	errors authviews.SettingsErrors
 }
 
-// showSettings shows what is about the viewer alone, whatever organization they work in.
 func (p *settingsPages) show(w http.ResponseWriter, r *http.Request) error {
 	return p.renderPage(w, r, http.StatusOK, settingsForm{})
 }
@@ -47,12 +46,11 @@ func (p *settingsPages) renderPage(w http.ResponseWriter, r *http.Request, statu
 	return render(w, r, status, authviews.SettingsPage(props))
 }
 
-// renameUser changes the viewer's name.
 func (p *settingsPages) rename(w http.ResponseWriter, r *http.Request) error {
-	typed := r.PostFormValue("name")
-	err := p.users.Rename(r.Context(), identityOf(r).userID, typed)
-	if wrong := fieldMessages(err); len(wrong) > 0 {
-		return p.renderPage(w, r, http.StatusUnprocessableEntity, settingsForm{name: &typed, errors: authviews.SettingsErrors{Name: wrong["name"]}})
+	input := r.PostFormValue("name")
+	err := p.users.Rename(r.Context(), identityOf(r).userID, input)
+	if invalid := fieldMessages(err); len(invalid) > 0 {
+		return p.renderPage(w, r, http.StatusUnprocessableEntity, settingsForm{name: &input, errors: authviews.SettingsErrors{Name: invalid["name"]}})
 	}
 	if err != nil {
 		return err
@@ -61,11 +59,12 @@ func (p *settingsPages) rename(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// changePassword changes the viewer's password and signs them out everywhere else: whoever had the old one has nothing.
+// changePassword changes the viewer's password and ends their other sessions, which may belong to
+// someone who knew the old password.
 func (p *settingsPages) changePassword(w http.ResponseWriter, r *http.Request) error {
 	err := p.users.ChangePassword(r.Context(), identityOf(r).userID, r.PostFormValue("current"), r.PostFormValue("password"))
-	if wrong := fieldMessages(err); len(wrong) > 0 {
-		return p.renderPage(w, r, http.StatusUnprocessableEntity, settingsForm{errors: authviews.SettingsErrors{Current: wrong["current"], Password: wrong["password"]}})
+	if invalid := fieldMessages(err); len(invalid) > 0 {
+		return p.renderPage(w, r, http.StatusUnprocessableEntity, settingsForm{errors: authviews.SettingsErrors{Current: invalid["current"], Password: invalid["password"]}})
 	}
 	if err != nil {
 		return err
@@ -77,7 +76,6 @@ func (p *settingsPages) changePassword(w http.ResponseWriter, r *http.Request) e
 	return nil
 }
 
-// endOtherSessions signs the viewer out everywhere else.
 func (p *settingsPages) endOtherSessions(w http.ResponseWriter, r *http.Request) error {
 	if err := p.sessions.endOtherSessions(r); err != nil {
 		return err
@@ -86,15 +84,15 @@ func (p *settingsPages) endOtherSessions(w http.ResponseWriter, r *http.Request)
 	return nil
 }
 
-// deleteAccount takes the viewer out of everything, and signs them out.
+// deleteAccount deletes the viewer's account and ends the session.
 func (p *settingsPages) deleteAccount(w http.ResponseWriter, r *http.Request) error {
 	err := p.users.DeleteAccount(r.Context(), identityOf(r).userID, r.PostFormValue("confirmation"))
-	wrong := fieldMessages(err)
-	if apperr.CodeOf(err) == apperr.CodeConflict { // what has to be done first stands beside the button
-		wrong = map[string]string{"confirmation": apperr.MessageOf(err)}
+	invalid := fieldMessages(err)
+	if apperr.CodeOf(err) == apperr.CodeConflict { // shown beside the button
+		invalid = map[string]string{"confirmation": apperr.MessageOf(err)}
 	}
-	if len(wrong) > 0 {
-		return p.renderPage(w, r, http.StatusUnprocessableEntity, settingsForm{errors: authviews.SettingsErrors{Deletion: wrong["confirmation"]}})
+	if len(invalid) > 0 {
+		return p.renderPage(w, r, http.StatusUnprocessableEntity, settingsForm{errors: authviews.SettingsErrors{Deletion: invalid["confirmation"]}})
 	}
 	if err != nil {
 		return err

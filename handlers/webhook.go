@@ -12,13 +12,13 @@ type webhookEndpoint struct {
 	inbox *billing.Inbox
 }
 
-// webhookResponse is what Stripe is answered. It looks at the status only; the body is for people who try the address out.
+// webhookResponse is the response to Stripe, which reads only the status.
 type webhookResponse struct {
 	Received bool `json:"received"`
 }
 
-// receiveEvent takes an event of Stripe. It answers 200 once the event is stored and committed, 400 where sending it again can't help,
-// and 500 where it can.
+// receive stores an event. It responds with 200 after the commit, with 400 if a retry cannot help,
+// and with 500 if it can. See [billing.Inbox.Receive].
 func (e *webhookEndpoint) receive(w http.ResponseWriter, r *http.Request) error {
 	payload, err := io.ReadAll(r.Body)
 	if err != nil {
