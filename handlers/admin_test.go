@@ -11,8 +11,8 @@ import (
 
 const testMetricsToken = "a token of sixteen"
 
-// TestOperators walks through what operators see, with a dead letter among the events.
-func TestOperators(t *testing.T) {
+// TestOperatorPages covers the operator pages, with a failed event among the stored ones.
+func TestOperatorPages(t *testing.T) {
 	h := newTestEnv(t)
 	if _, err := h.service.Users.PromoteOperator(t.Context(), email("stranger")); err != nil {
 		t.Fatal(err)
@@ -26,7 +26,7 @@ func TestOperators(t *testing.T) {
 
 	b := h.signIn("stranger")
 	if nav := b.get("/dashboard").text("nav"); !strings.Contains(nav, "Operations") {
-		t.Errorf("the navigation is %s", nav)
+		t.Errorf("navigation: %s", nav)
 	}
 	b.get("/admin").wantRedirect("/admin/events")
 	waitFor(t, "the events", func() bool { return h.count(`select count(*) from stripe_events where type = 'invoice.paid'`) == 2 })
@@ -43,7 +43,7 @@ func TestOperators(t *testing.T) {
 	b.get("/admin/events/"+h.eventThatChanged("credits: +1000")).wantText("credits: +1000 (grant), balance 1000", `"object"`)
 
 	b.post("/admin/events/"+dead+"/replay", nil).wantRedirect("/admin/events/" + dead + "?notice=replayed")
-	waitFor(t, "the dead letter settled anew", func() bool {
+	waitFor(t, "the replayed event", func() bool {
 		return h.count(`select count(*) from stripe_events where id = $1 and outcome = 'ignored'`, dead) == 1
 	})
 
@@ -54,13 +54,13 @@ func TestOperators(t *testing.T) {
 	b.post("/admin/organizations/"+h.organization.ID+"/compare", nil).wantRedirect("/admin/organizations/" + h.organization.ID + "?notice=agreed")
 	b.get("/admin/drift").wantText("Everything agreed.", h.organization.ID)
 	if reports := b.get("/admin/drift.json"); !strings.Contains(reports.body, `"organizationId":"`+h.organization.ID+`"`) {
-		t.Errorf("the reports are %s", reports.body)
+		t.Errorf("reports: %s", reports.body)
 	}
 	b.get("/admin/jobs").wantStatus(http.StatusOK).wantText("Events pending", "Events failed")
 	admin.get("/admin/events").wantStatus(http.StatusForbidden).wantText(account.MessageOperatorsOnly)
 }
 
-// deadLetter puts an event into the inbox that was given up.
+// deadLetter stores an event whose processing failed finally.
 func (h *testEnv) deadLetter() string {
 	h.t.Helper()
 	_, err := h.store.DB().ExecContext(h.t.Context(), `insert into stripe_events
@@ -95,7 +95,7 @@ func TestMetrics(t *testing.T) {
 		`usher_seat_syncs{state="failing"} 0`, "go_goroutines",
 	} {
 		if !strings.Contains(open.body, line) {
-			t.Errorf("the metrics lack %s", line)
+			t.Errorf("missing from the metrics: %s", line)
 		}
 	}
 	h.server.system.metricsToken = testMetricsToken
@@ -103,13 +103,13 @@ func TestMetrics(t *testing.T) {
 	for token, want := range map[string]int{testMetricsToken: http.StatusOK, testMetricsToken + "x": http.StatusUnauthorized, "": http.StatusUnauthorized} {
 		request, _ := http.NewRequestWithContext(t.Context(), get, h.url+"/metrics", http.NoBody)
 		request.Header.Set("Authorization", "Bearer "+token)
-		answer, err := http.DefaultClient.Do(request)
+		resp, err := http.DefaultClient.Do(request)
 		if err != nil {
 			t.Fatal(err)
 		}
-		answer.Body.Close()
-		if answer.StatusCode != want {
-			t.Errorf("with the token %q: %d", token, answer.StatusCode)
+		resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("token %q: status %d", token, resp.StatusCode)
 		}
 	}
 	h.server.system.metricsToken, h.server.development = "", false

@@ -10,18 +10,18 @@ import (
 	"usher/billing/catalog"
 )
 
-// priceID is the id of Pro per month.
+// priceID returns the price id of the monthly Pro plan.
 func (h *testEnv) priceID() string {
 	h.t.Helper()
 	plan, _ := h.service.Prices.Catalog().Plan("pro")
 	price, _ := plan.Price(catalog.Monthly)
 	if price.ID == "" {
-		h.t.Fatal("the price is not resolved")
+		h.t.Fatal("the price id is unknown")
 	}
 	return price.ID
 }
 
-func TestSummaryOfNothing(t *testing.T) {
+func TestSummaryWithoutCustomer(t *testing.T) {
 	h := newTestEnv(t)
 	got := h.signIn("member").get("/billing/getSummary").wantStatus(http.StatusOK)
 	want := `{"organizationId":"` + h.organization.ID + `","customer":null,"subscription":null,` +
@@ -65,12 +65,12 @@ func TestCreateSubscriptionCheckout(t *testing.T) {
 	back := b.submit(b.get(opened.URL).wantStatus(http.StatusOK), "form", goodCard)
 	b.follow(back).wantStatus(http.StatusOK).wantText("The payment is confirmed", "Pro, monthly")
 	if !strings.HasPrefix(back.header.Get("Location"), h.url+"/dashboard?success=true&session_id=cs_") {
-		t.Errorf("came back to %s", back.header.Get("Location"))
+		t.Errorf("returned to %s", back.header.Get("Location"))
 	}
 	send(price).wantError(http.StatusConflict, apperr.CodeConflict, apperr.MessageAlreadySubscribed)
 }
 
-func TestRetrySeatSyncTakesABodyOrNone(t *testing.T) {
+func TestRetrySeatSyncBodyIsOptional(t *testing.T) {
 	h := newTestEnv(t)
 	b := h.signIn("admin")
 	for _, body := range []string{"", "{}", `{"organizationId":"` + h.organization.ID + `"}`, `{"sessionId":"x"}`} {

@@ -9,7 +9,8 @@ import (
 	"github.com/PuerkitoBio/goquery"
 )
 
-// mailedLink finds the first link to path in the newest mail to somebody, on the page that shows mail.
+// mailedLink returns the first link to path in the newest e-mail to an address, read from the
+// development mail page.
 func (b *browser) mailedLink(to, path string) string {
 	b.t.Helper()
 	page := b.get("/dev/mail").wantStatus(http.StatusOK)
@@ -32,15 +33,15 @@ func (b *browser) mailedLink(to, path string) string {
 	return link
 }
 
-func TestForgottenPassword(t *testing.T) {
+func TestPasswordReset(t *testing.T) {
 	h := newTestEnv(t)
-	elsewhere, stranger := h.signIn("member"), h.signIn("stranger")
-	elsewhere.get("/dashboard").wantStatus(http.StatusOK)
+	otherBrowser, stranger := h.signIn("member"), h.signIn("stranger")
+	otherBrowser.get("/dashboard").wantStatus(http.StatusOK)
 
 	b := h.newBrowser()
 	logIn := b.get("/login").wantStatus(http.StatusOK)
 	if logIn.doc().Find("main a[href='/forgot']").Length() != 1 {
-		t.Fatal("the log-in page does not lead to /forgot")
+		t.Fatal("the log-in page has no link to /forgot")
 	}
 	asked := b.submit(b.get("/forgot").wantStatus(http.StatusOK), "main form", url.Values{"email": {strings.ToUpper(email("member"))}})
 	b.follow(asked.wantRedirect("/forgot?sent=true")).wantStatus(http.StatusOK).wantText("Look into your inbox.")
@@ -57,7 +58,7 @@ func TestForgottenPassword(t *testing.T) {
 	set := b.submit(short, "main form", url.Values{"password": {fresh}}).wantRedirect("/login?notice=password-set")
 	checkTokenPage(t, set)
 
-	elsewhere.get("/dashboard").wantRedirect("/login?next=%2Fdashboard") // whoever was signed in with the old one is out
+	otherBrowser.get("/dashboard").wantRedirect("/login?next=%2Fdashboard") // other sessions have ended
 	stranger.get("/dashboard").wantStatus(http.StatusOK)
 	signIn := b.follow(set).wantStatus(http.StatusOK).wantText("Your new password is set.")
 	b.post("/login", url.Values{"email": {email("member")}, "password": {testPassword}}).wantStatus(http.StatusUnprocessableEntity)
@@ -67,7 +68,7 @@ func TestForgottenPassword(t *testing.T) {
 	checkTokenPage(t, spent)
 	b.post(link, url.Values{"password": {"yet another one"}}).wantStatus(http.StatusNotFound)
 	if token := link[strings.LastIndex(link, "/")+1:]; strings.Contains(h.log.String(), token) {
-		t.Error("the token stands in the log")
+		t.Error("the token is in the log")
 	}
 }
 
@@ -78,23 +79,24 @@ func checkTokenPage(t *testing.T, a response) {
 	}
 }
 
-// Who asks does not learn whether there is an account: answers for known and unknown addresses are the same to the byte.
-func TestForgotAnswersAlike(t *testing.T) {
+// TestForgotPasswordDoesNotRevealAccounts: the responses for known and unknown addresses are
+// identical.
+func TestForgotPasswordDoesNotRevealAccounts(t *testing.T) {
 	h := newTestEnv(t)
 	var bodies []string
 	for _, address := range []string{email("member"), "nobody@example.com"} {
 		b := h.newBrowser()
 		asked := b.post("/forgot", url.Values{"email": {address}}).wantRedirect("/forgot?sent=true")
 		if len(asked.header.Values("Set-Cookie")) > 0 {
-			t.Error("asking leaves a cookie")
+			t.Error("the request sets a cookie")
 		}
 		bodies = append(bodies, asked.body+b.follow(asked).wantStatus(http.StatusOK).body)
 	}
 	if bodies[0] != bodies[1] {
-		t.Errorf("the answers differ:\n%s\n%s", bodies[0], bodies[1])
+		t.Errorf("the responses differ:\n%s\n%s", bodies[0], bodies[1])
 	}
 	if page := h.newBrowser().get("/dev/mail"); strings.Contains(page.body, "nobody@example.com") {
-		t.Error("a stranger's address was mailed")
+		t.Error("an e-mail was sent to an unknown address")
 	}
 	wrong := h.newBrowser().post("/forgot", url.Values{"email": {"no address"}}).wantStatus(http.StatusUnprocessableEntity)
 	if field := wrong.doc().Find("input[name=email]"); field.AttrOr("aria-invalid", "") != "true" || field.AttrOr("value", "") != "no address" {
@@ -102,7 +104,7 @@ func TestForgotAnswersAlike(t *testing.T) {
 	}
 }
 
-func TestSignUpMailsALinkToConfirmTheAddress(t *testing.T) {
+func TestSignUpSendsVerificationLink(t *testing.T) {
 	h := newTestEnv(t)
 	b := h.newBrowser()
 	b.post("/signup", newPerson("noa@example.com")).wantRedirect("/dashboard")
@@ -112,10 +114,10 @@ func TestSignUpMailsALinkToConfirmTheAddress(t *testing.T) {
 		checkTokenPage(t, got)
 	}
 	if n := h.count(`select count(*) from users where email = 'noa@example.com' and email_verified_at is not null`); n != 1 {
-		t.Error("not confirmed")
+		t.Error("the address is not verified")
 	}
 	checkTokenPage(t, h.newBrowser().get("/verify/made-up").wantStatus(http.StatusNotFound).wantText("This link does not work any more"))
-	h.newBrowser().get("/reset/" + link[strings.LastIndex(link, "/")+1:]).wantStatus(http.StatusNotFound) // it is good for one thing
+	h.newBrowser().get("/reset/" + link[strings.LastIndex(link, "/")+1:]).wantStatus(http.StatusNotFound) // not a reset token
 }
 
 func TestMailPage(t *testing.T) {
@@ -125,7 +127,7 @@ func TestMailPage(t *testing.T) {
 	page := h.newBrowser().get("/dev/mail").wantStatus(http.StatusOK)
 	checkTokenPage(t, page)
 	if first := page.doc().Find("main article").First(); strings.TrimSpace(first.Find(".recipient").Text()) != "noa@example.com" {
-		t.Errorf("the newest is not the first: %s", first.Text())
+		t.Errorf("the newest e-mail is not first: %s", first.Text())
 	}
 	for name, change := range map[string]func(*Options){
 		"production":       func(o *Options) { o.MailPage = true },
@@ -133,7 +135,7 @@ func TestMailPage(t *testing.T) {
 	} {
 		for _, rt := range newTestServer(t, change).routes() {
 			if rt.pattern == "/dev/mail" {
-				t.Errorf("%s: mail is shown", name)
+				t.Errorf("%s: the mail page exists", name)
 			}
 		}
 	}

@@ -27,14 +27,14 @@ func TestSignUp(t *testing.T) {
 			t.Errorf("e-mail field: %v", field.Nodes)
 		}
 	})
-	t.Run("everything wrong at once, values kept, password not", func(t *testing.T) {
+	t.Run("several errors, values kept except the password", func(t *testing.T) {
 		got := h.newBrowser().post("/signup", url.Values{"name": {"<b>"}, "email": {"nobody"}, "password": {"short"}}).wantStatus(http.StatusUnprocessableEntity)
 		doc := got.doc()
-		if n := doc.Find("main [aria-invalid=true]").Length(); n != 3 { // the name can be anything
-			t.Errorf("%d fields marked", n)
+		if n := doc.Find("main [aria-invalid=true]").Length(); n != 3 { // any name is valid
+			t.Errorf("%d fields marked as invalid", n)
 		}
 		if doc.Find("input[name=name]").AttrOr("value", "") != "<b>" || doc.Find("input[name=password]").AttrOr("value", "") != "" {
-			t.Error("values are kept, the password is not")
+			t.Error("the values are lost, or the password is in the page")
 		}
 	})
 }
@@ -45,48 +45,48 @@ func TestLogInAndOut(t *testing.T) {
 	wrong := url.Values{"email": {email("admin")}, "password": {"not the password"}}
 	b.post("/login", wrong).wantStatus(http.StatusUnprocessableEntity).wantText("That e-mail address and password do not belong together.")
 	if b.session() != "" {
-		t.Error("a failed log-in has left a session")
+		t.Error("a failed log-in created a session")
 	}
 	b.post("/login", url.Values{"email": {email("admin")}, "password": {testPassword}}).wantRedirect("/dashboard")
 	stolen := b.session()
 	page := b.get("/dashboard").wantStatus(http.StatusOK)
 	if page.header.Get("Cache-Control") != "no-store" {
-		t.Errorf("a signed-in page may be kept: %v", page.header)
+		t.Errorf("a signed-in page is cacheable: %v", page.header)
 	}
 	if vary := strings.Join(page.header.Values("Vary"), ","); !strings.Contains(vary, "HX-Request") || !strings.Contains(vary, "Cookie") {
 		t.Errorf("vary %q", vary)
 	}
 	b.post("/logout", nil).wantRedirect("/login?notice=signed-out")
 	if b.session() != "" {
-		t.Error("the cookie is still there")
+		t.Error("the cookie was not deleted")
 	}
 	b.get("/dashboard").wantRedirect("/login?next=%2Fdashboard")
 	got := h.newBrowser().get("/dashboard", "Cookie", "usher_session="+stolen)
-	got.wantRedirect("/login?next=%2Fdashboard") // the session is gone from the table, not only from the browser
+	got.wantRedirect("/login?next=%2Fdashboard") // the session is deleted from the table too
 }
 
-func TestSessionIsRenewedAtLogIn(t *testing.T) {
+func TestLogInRenewsSession(t *testing.T) {
 	h := newTestEnv(t)
 	b := h.newBrowser()
 	b.post("/billing/checkout", url.Values{"plan": {"pro"}}).wantRedirect("/signup")
 	planted := b.session()
 	if planted == "" {
-		t.Fatal("the choice is not kept")
+		t.Fatal("the selection is not kept")
 	}
 	b.post("/login", url.Values{"email": {email("member")}, "password": {testPassword}}).wantStatus(http.StatusSeeOther)
 	if b.session() == planted {
-		t.Error("the token from before the log-in still counts")
+		t.Error("the token from before the log-in is still valid")
 	}
 	h.newBrowser().get("/dashboard", "Cookie", "usher_session="+planted).wantRedirect("/login?next=%2Fdashboard")
 	if n := h.count(`select count(*) from sessions where user_id = $1`, h.users["member"].ID); n != 1 {
-		t.Errorf("%d sessions are known as the member's", n)
+		t.Errorf("the member has %d sessions", n)
 	}
 	if n := h.count(`select count(*) from sessions where encode(data, 'escape') like '%' || $1 || '%'`, b.session()); n != 0 {
-		t.Error("the token stands in the table")
+		t.Error("the table contains the plain token")
 	}
 }
 
-func TestVisitorsLeaveNoSession(t *testing.T) {
+func TestVisitorsHaveNoSession(t *testing.T) {
 	h := newTestEnv(t)
 	b := h.newBrowser()
 	for _, path := range []string{"/", "/pricing", "/login", "/signup", "/dashboard", "/nowhere", "/billing/getSummary", "/healthz"} {
@@ -95,11 +95,11 @@ func TestVisitorsLeaveNoSession(t *testing.T) {
 		}
 	}
 	if n := h.count(`select count(*) from sessions`); n != 0 {
-		t.Errorf("%d sessions were written", n)
+		t.Errorf("%d sessions were stored", n)
 	}
 }
 
-func TestNextLeadsBackToOwnPagesOnly(t *testing.T) {
+func TestNextAcceptsLocalPathsOnly(t *testing.T) {
 	h := newTestEnv(t)
 	b := h.newBrowser()
 	asked := b.get("/organization?tab=members").wantRedirect("/login?next=%2Forganization%3Ftab%3Dmembers")
@@ -115,7 +115,7 @@ func TestNextLeadsBackToOwnPagesOnly(t *testing.T) {
 	}
 }
 
-func TestChoiceIsCarriedToCheckout(t *testing.T) {
+func TestSelectionIsKeptUntilCheckout(t *testing.T) {
 	h := newTestEnv(t)
 	for _, tt := range []struct{ name, page string }{{"sign-up", "/signup"}, {"log-in", "/login"}} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -130,39 +130,39 @@ func TestChoiceIsCarriedToCheckout(t *testing.T) {
 			opened := b.submit(form, "main form", typed).wantStatus(http.StatusSeeOther)
 			b.get(opened.header.Get("Location")).wantStatus(http.StatusOK)
 			if !strings.Contains(opened.header.Get("Location"), "/c/pay/") {
-				t.Errorf("leads to %s", opened.header.Get("Location"))
+				t.Errorf("redirects to %s", opened.header.Get("Location"))
 			}
 			again := url.Values{"email": typed["email"], "password": {testPassword}}
-			b.post("/login", again).wantRedirect("/dashboard") // the choice is used up
+			b.post("/login", again).wantRedirect("/dashboard") // the selection was cleared
 		})
 	}
-	t.Run("an hour later", func(t *testing.T) {
+	t.Run("after an hour", func(t *testing.T) {
 		b := h.newBrowser()
 		b.post("/billing/checkout", url.Values{"plan": {"pro"}}).wantRedirect("/signup")
 		h.clockOffset.Store(int64(selectionLifetime))
 		defer h.clockOffset.Store(0)
 		if page := b.get("/login"); strings.Contains(page.body, "Checkout") {
-			t.Error("the choice is still meant")
+			t.Error("the expired selection is used")
 		}
 	})
-	t.Run("who may not buy", func(t *testing.T) {
+	t.Run("member without billing access", func(t *testing.T) {
 		b := h.newBrowser()
 		b.post("/billing/checkout", url.Values{"plan": {"pro"}}).wantRedirect("/signup")
 		got := b.post("/login", url.Values{"email": {email("member")}, "password": {testPassword}})
 		b.get(got.wantRedirect("/organization?tab=billing&notice=forbidden").header.Get("Location")).wantText("Only organization admins can manage billing")
 	})
-	t.Run("another page was asked for since", func(t *testing.T) {
+	t.Run("another page was requested meanwhile", func(t *testing.T) {
 		b := h.newBrowser()
 		b.post("/billing/checkout", url.Values{"plan": {"pro"}}).wantRedirect("/signup")
 		form := b.get("/login?next=/organization")
 		if strings.Contains(form.text("main"), "Checkout") {
-			t.Error("the page names Checkout")
+			t.Error("the page mentions Checkout")
 		}
 		b.submit(form, "main form", url.Values{"email": {email("admin")}, "password": {testPassword}}).wantRedirect("/organization")
 	})
 }
 
-func TestForgedPlans(t *testing.T) {
+func TestInvalidPlansAreRejected(t *testing.T) {
 	h := newTestEnv(t)
 	for _, b := range []*browser{h.newBrowser(), h.signIn("admin")} {
 		for _, form := range []url.Values{

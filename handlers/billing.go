@@ -75,8 +75,8 @@ func (p *billingPages) resync(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// portalReturnURL marks the configured return URL, so that the page refetches the subscription after
-// the portal. A URL of another host stays as it is: that site does not know the mark.
+// portalReturnURL marks the configured return URL, so that the page refetches the subscription
+// after the portal. A URL of another host stays as it is: that site does not know the mark.
 func portalReturnURL(returnURL, host string) string {
 	u, err := url.Parse(returnURL)
 	if err != nil || u.Host != host {

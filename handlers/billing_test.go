@@ -43,8 +43,9 @@ func polls(page *goquery.Document, path string) bool {
 	return poll.AttrOr("hx-get", "") == path && poll.AttrOr("hx-trigger", "") == "every 2000ms" && poll.AttrOr("hx-swap", "") == "outerHTML"
 }
 
-// TestBillingTabWithoutTheOpenInvoice covers the time between the event of a subscription and the one of its invoice.
-func TestBillingTabWithoutTheOpenInvoice(t *testing.T) {
+// TestBillingTabBeforeTheInvoiceEvent covers the time between the event of a subscription and the
+// event of its invoice.
+func TestBillingTabBeforeTheInvoiceEvent(t *testing.T) {
 	h := newTestEnv(t)
 	h.dropWebhooks.Store(true)
 	b := h.signIn("admin")
@@ -64,16 +65,16 @@ func TestBillingTabWithoutTheOpenInvoice(t *testing.T) {
 	target := []string{"HX-Request", "true", "HX-Target", "billing-invoice-poll"}
 	still := b.get(path+"&poll=1", target...).wantStatus(http.StatusOK)
 	if root := still.doc().Find("body > *"); root.Length() != 1 || !root.Is(invoicePoll) || !polls(still.doc(), "/organization?poll=2&tab=billing") {
-		t.Errorf("a poll without news replaces more than itself: %s", still.body)
+		t.Errorf("a poll without changes replaces more than itself: %s", still.body)
 	}
 	if last := b.get(path+"&poll=20", target...).wantStatus(http.StatusOK); strings.Contains(last.body, "hx-get") || still.header.Get("HX-Retarget") != "" {
 		t.Errorf("the polling does not end: %s", last.body)
 	}
 
 	h.storeOpenInvoice()
-	news := b.get(path+"&poll=2", target...).wantStatus(http.StatusOK)
-	if news.header.Get("HX-Retarget") != "#billing-panel" || !news.doc().Find("body > *").Is("#billing-panel") || !strings.Contains(news.text("body"), title) {
-		t.Errorf("the invoice does not replace the panel: %s", news.body)
+	updated := b.get(path+"&poll=2", target...).wantStatus(http.StatusOK)
+	if updated.header.Get("HX-Retarget") != "#billing-panel" || !updated.doc().Find("body > *").Is("#billing-panel") || !strings.Contains(updated.text("body"), title) {
+		t.Errorf("the invoice does not replace the panel: %s", updated.body)
 	}
 	for _, status := range []billing.SubscriptionStatus{billing.StatusIncomplete, billing.StatusUnpaid, billing.StatusPastDue, billing.StatusActive} {
 		h.setStatus(status)

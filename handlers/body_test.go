@@ -16,7 +16,7 @@ import (
 
 const formType = "application/x-www-form-urlencoded"
 
-// chunked hides a body's length, so that it goes out chunked.
+// chunked hides the length of a body, so that it is sent chunked.
 type chunked struct{ io.Reader }
 
 func TestBodyLimits(t *testing.T) {
@@ -32,19 +32,19 @@ func TestBodyLimits(t *testing.T) {
 	} {
 		over := strings.Repeat("a", tt.limit+1)
 		for kind, body := range map[string]io.Reader{"said": strings.NewReader(over), "chunked": chunked{strings.NewReader(over)}} {
-			answer, err := http.Post(server.URL+tt.target, tt.contentType, body)
+			resp, err := http.Post(server.URL+tt.target, tt.contentType, body)
 			if err != nil {
 				t.Fatalf("%s, %s: %v", tt.target, kind, err)
 			}
-			answer.Body.Close()
-			if answer.StatusCode != http.StatusRequestEntityTooLarge {
-				t.Errorf("%s, %s: %d", tt.target, kind, answer.StatusCode)
+			resp.Body.Close()
+			if resp.StatusCode != http.StatusRequestEntityTooLarge {
+				t.Errorf("%s, %s: %d", tt.target, kind, resp.StatusCode)
 			}
 		}
 	}
 }
 
-func TestDrippingBodyEnds(t *testing.T) {
+func TestSlowBodyTimesOut(t *testing.T) {
 	s := newTestServer(t, nil)
 	s.bodyTimeout = 20 * time.Millisecond
 	server := httptest.NewServer(s.handler())
@@ -60,12 +60,12 @@ func TestDrippingBodyEnds(t *testing.T) {
 			t.Fatal(err)
 		}
 		reader := bufio.NewReader(connection)
-		answer, err := http.ReadResponse(reader, nil)
+		resp, err := http.ReadResponse(reader, nil)
 		if err != nil {
-			t.Fatalf("%s: no answer: %v", target, err)
+			t.Fatalf("%s: no response: %v", target, err)
 		}
-		if answer.StatusCode != http.StatusBadRequest && answer.StatusCode != http.StatusUnauthorized {
-			t.Errorf("%s: %d", target, answer.StatusCode)
+		if resp.StatusCode != http.StatusBadRequest && resp.StatusCode != http.StatusUnauthorized {
+			t.Errorf("%s: %d", target, resp.StatusCode)
 		}
 		if _, err := io.Copy(io.Discard, reader); err != nil {
 			t.Errorf("%s: the connection stays open: %v", target, err)
@@ -88,17 +88,17 @@ func TestBodyDeadlineDoesNotBoundTheHandler(t *testing.T) {
 	}})
 	server := httptest.NewServer(s.observe(h))
 	defer server.Close()
-	answer, err := http.Post(server.URL, "application/json", strings.NewReader("{}"))
+	resp, err := http.Post(server.URL, "application/json", strings.NewReader("{}"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer.Body.Close()
+	resp.Body.Close()
 	if err := <-late; err != nil {
-		t.Errorf("a handler that works longer than the body may take was cancelled: %v", err)
+		t.Errorf("the read deadline canceled the handler: %v", err)
 	}
 }
 
-func TestOddBodies(t *testing.T) {
+func TestInvalidBodies(t *testing.T) {
 	h := newTestServer(t, nil).handler()
 	for _, tt := range []struct {
 		name, target, body, contentType string
@@ -158,7 +158,7 @@ func TestDecodeJSON(t *testing.T) {
 	}
 }
 
-func TestEveryCodeHasItsStatus(t *testing.T) {
+func TestEveryErrorCodeHasAStatus(t *testing.T) {
 	for code, status := range map[apperr.Code]int{
 		apperr.CodeInvalid: 400, apperr.CodeUnauthenticated: 401, apperr.CodeForbidden: 403, apperr.CodeNotFound: 404,
 		apperr.CodeConflict: 409, apperr.CodeUnprocessable: 422, apperr.CodeRateLimited: 429, apperr.CodeStripe: 502, apperr.CodeInternal: 500,
@@ -169,6 +169,6 @@ func TestEveryCodeHasItsStatus(t *testing.T) {
 		}
 	}
 	if got := problemOf(io.ErrUnexpectedEOF); got.status != 500 || strings.Contains(got.message, "EOF") {
-		t.Errorf("an unclassified error shows itself: %+v", got)
+		t.Errorf("an unclassified error is exposed: %+v", got)
 	}
 }

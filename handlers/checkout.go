@@ -11,7 +11,8 @@ import (
 	"usher/billing/catalog"
 )
 
-// checkoutPages start Checkout, remember what a visitor selected, and handle the return from Stripe.
+// checkoutPages start Checkout, remember what a visitor selected, and handle the return from
+// Stripe.
 type checkoutPages struct {
 	*site
 	checkouts     *billing.Checkouts

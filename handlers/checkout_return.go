@@ -14,8 +14,8 @@ import (
 	billingviews "usher/views/billing"
 )
 
-// Limits after a return from Checkout or the portal: the time-out of the call to Stripe, and how often
-// and at which interval the page polls.
+// Limits after a return from Checkout or the portal: the time-out of the call to Stripe, and how
+// often and at which interval the page polls.
 const (
 	returnTimeout  = 3 * time.Second
 	returnPolls    = 20
@@ -32,8 +32,8 @@ type checkoutReturn struct {
 	polls     int  // how often the page has polled
 }
 
-// handleReturn handles a return from Checkout or the portal. If redirected is true, the response is a
-// redirect and the caller writes nothing.
+// handleReturn handles a return from Checkout or the portal. If redirected is true, the response is
+// a redirect and the caller writes nothing.
 func (p *checkoutPages) handleReturn(w http.ResponseWriter, r *http.Request) (ret checkoutReturn, redirected bool, err error) {
 	query := r.URL.Query()
 	if query.Get("portal") == "" || query.Get("success") == "true" {

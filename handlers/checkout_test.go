@@ -12,8 +12,9 @@ import (
 	"usher/billing/apperr"
 )
 
-// TestPayAndSeeItActive is the main journey over plain forms: a visitor picks a plan, signs up on the way, pays, and comes back.
-func TestPayAndSeeItActive(t *testing.T) {
+// TestCheckoutJourney is the main journey with plain forms: a visitor selects a plan, signs up,
+// pays and returns.
+func TestCheckoutJourney(t *testing.T) {
 	h := newTestEnv(t)
 	b := h.newBrowser()
 	pricing := b.get("/pricing?interval=year").wantStatus(http.StatusOK)
@@ -24,7 +25,7 @@ func TestPayAndSeeItActive(t *testing.T) {
 	back := b.submit(hosted, "form", goodCard).wantStatus(http.StatusSeeOther)
 	page := b.follow(back).wantStatus(http.StatusOK).wantText("Thank you. The payment is confirmed", "Pro, yearly", "Active", "$290", "Renews on", "Visa 4242", "1 person billed, 1 seat at Stripe")
 	if page.doc().Find("#billing-panel[hx-get]").Length() != 0 {
-		t.Error("the settled page still asks")
+		t.Error("the page polls after the confirmation")
 	}
 
 	summary := b.summary()
@@ -39,29 +40,29 @@ func TestPayAndSeeItActive(t *testing.T) {
 	}
 	b.get("/pricing").wantText("Your plan", "$290", "Change plan in billing")
 	if monthly := b.get("/pricing?interval=month"); strings.Contains(monthly.text("main"), "Your plan") {
-		t.Error("the monthly plan is taken for the yearly one")
+		t.Error("the monthly plan is shown as the current one")
 	}
 	b.get("/dashboard").wantText("Pro, yearly", "Active", "Nothing needs you right now.", "1 person, 1 seat at Stripe, checked")
 	b.get("/organization/seats").wantText("In sync")
 	b.post("/billing/checkout", url.Values{"plan": {"starter"}}).wantStatus(http.StatusConflict).wantText(apperr.MessageAlreadySubscribed)
 	for _, secret := range []string{b.session(), "session_id", "cs_test_", testPassword, "noa@example.com"} {
 		if strings.Contains(h.log.String(), secret) {
-			t.Errorf("the log holds %q", secret)
+			t.Errorf("the log contains %q", secret)
 		}
 	}
-	waitFor(t, "the signed webhooks are in", func() bool { return h.count(`select count(*) from stripe_events`) >= 5 })
+	waitFor(t, "signed webhooks", func() bool { return h.count(`select count(*) from stripe_events`) >= 5 })
 }
 
 func (b *browser) summary() summary {
 	b.t.Helper()
 	got := b.get("/billing/getSummary").wantStatus(http.StatusOK)
-	var answer summary
+	var resp summary
 	decoder := json.NewDecoder(strings.NewReader(got.body))
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&answer); err != nil {
+	if err := decoder.Decode(&resp); err != nil {
 		b.t.Fatal(err)
 	}
-	return answer
+	return resp
 }
 
 func TestDeclinedCardStaysOnTheHostedPage(t *testing.T) {
@@ -83,7 +84,7 @@ func TestDeclinedCardStaysOnTheHostedPage(t *testing.T) {
 	}
 }
 
-func TestCanceledCheckoutSaysSo(t *testing.T) {
+func TestCanceledCheckoutShowsNotice(t *testing.T) {
 	h := newTestEnv(t)
 	b := h.signIn("admin")
 	b.get("/organization?tab=billing&canceled=true").wantStatus(http.StatusOK).wantText("Checkout was left before paying.", "No plan yet")
@@ -97,12 +98,13 @@ func TestForeignCheckoutSessionsAreNotFound(t *testing.T) {
 	stranger.get(paid + "x").wantStatus(http.StatusNotFound)
 	stranger.get("/dashboard?success=true&session_id=cs_test_made_up").wantStatus(http.StatusNotFound)
 	if stranger.summary().Subscription != nil {
-		t.Error("the stranger has a plan now")
+		t.Error("the other organization has a plan")
 	}
 }
 
-// TestReturnBelongsToTheSessionsOrganization: Checkout was opened in one organization, and another tab has switched since.
-func TestReturnBelongsToTheSessionsOrganization(t *testing.T) {
+// TestReturnSwitchesToTheSessionsOrganization: Checkout was opened in one organization, and another
+// tab has switched to another one since.
+func TestReturnSwitchesToTheSessionsOrganization(t *testing.T) {
 	h := newTestEnv(t)
 	h.addToOrganization("admin", h.otherOrganization)
 	b := h.signIn("admin")
@@ -110,7 +112,7 @@ func TestReturnBelongsToTheSessionsOrganization(t *testing.T) {
 	b.post("/organization/switch", url.Values{"organizationId": {h.otherOrganization.ID}}).wantStatus(http.StatusSeeOther)
 	b.follow(back).wantStatus(http.StatusOK).wantText("Lantern Theatre", "Starter, monthly", "Active")
 	if got := b.summary().OrganizationID; got != h.organization.ID {
-		t.Errorf("works in %s", got)
+		t.Errorf("current organization: %s", got)
 	}
 }
 
@@ -119,12 +121,13 @@ func TestReturnToTheDashboard(t *testing.T) {
 	b := h.signIn("admin")
 	back := mustParse(t, b.subscribe("pro", "month").header.Get("Location"))
 	b.get("/dashboard?success=true&session_id="+back.Query().Get("session_id")).wantStatus(http.StatusOK).wantText("The payment is confirmed", "Pro, monthly", "Active")
-	b.get("/dashboard?success=true").wantText("The payment is confirmed") // as the plan runs
+	b.get("/dashboard?success=true").wantText("The payment is confirmed") // the plan is active
 	h.signIn("stranger").get("/dashboard?success=true").wantText("Stripe is confirming", "No plan yet")
 }
 
-// TestReturnWhileStripeIsSilent: the page comes all the same, asks again a bounded number of times, and ends well once Stripe answers.
-func TestReturnWhileStripeIsSilent(t *testing.T) {
+// TestReturnWhileStripeHangs: the page is rendered, polls a bounded number of times, and shows the
+// plan once Stripe responds.
+func TestReturnWhileStripeHangs(t *testing.T) {
 	h := newTestEnv(t)
 	b := h.signIn("admin")
 	opened := b.post("/billing/checkout", url.Values{"plan": {"pro"}}).wantStatus(http.StatusSeeOther)
@@ -143,7 +146,7 @@ func TestReturnWhileStripeIsSilent(t *testing.T) {
 	}
 	last := b.get(path+"&poll=20", "HX-Request", "true").wantStatus(http.StatusOK)
 	if strings.Contains(last.body, "hx-trigger") && strings.Contains(last.body, "poll=") {
-		t.Errorf("the panel asks for ever: %.300s", last.body)
+		t.Errorf("the panel polls without end: %.300s", last.body)
 	}
 	h.stripeHangs.Store(false)
 	h.startServer(h.origin, 15*time.Second)
@@ -151,7 +154,7 @@ func TestReturnWhileStripeIsSilent(t *testing.T) {
 	b.follow(b.submit(hosted, "form", goodCard)).wantStatus(http.StatusOK).wantText("Active")
 }
 
-// sessionID is the one Checkout session at Stripe.
+// sessionID returns the id of the only Checkout session at Stripe.
 func (h *testEnv) sessionID() string {
 	h.t.Helper()
 	var id string
@@ -177,7 +180,7 @@ func TestPortal(t *testing.T) {
 		marked = marked || (err == nil && href.Host == mustParse(t, h.url).Host && href.Query().Get("portal") == "1" && href.Query().Get("tab") == "billing")
 	}
 	if !marked {
-		t.Errorf("the portal leads back unmarked: %s", portal.body)
+		t.Errorf("the return URL has no mark: %s", portal.body)
 	}
 	for _, flow := range []string{"payment_method_update", "subscription_cancel", "subscription_update"} {
 		b.post("/billing/portal", url.Values{"flow": {flow}}).wantStatus(http.StatusSeeOther)
@@ -187,12 +190,12 @@ func TestPortal(t *testing.T) {
 	b.postJSON("/billing/createCustomerPortal", own+`,"returnUrl":"`+h.url+`/dashboard"}`).wantStatus(http.StatusOK)
 }
 
-func TestReturnFromThePortalAsksStripe(t *testing.T) {
+func TestReturnFromPortalRefetchesSubscription(t *testing.T) {
 	h := newTestEnv(t)
 	h.dropWebhooks.Store(true)
 	b := h.signIn("admin")
 	b.follow(b.subscribe("pro", "month")).wantText("Active") // before any webhook
-	// Our snapshot is wrong, and no webhook mends it.
+	// The stored snapshot is wrong, and no webhook corrects it.
 	if _, err := h.store.DB().ExecContext(t.Context(), `update subscriptions set status = 'past_due', as_of = as_of - interval '1 hour'`); err != nil {
 		t.Fatal(err)
 	}
@@ -203,15 +206,15 @@ func TestReturnFromThePortalAsksStripe(t *testing.T) {
 	h.startServer(h.origin, 50*time.Millisecond)
 	silent := b.get("/organization?tab=billing&portal=1").wantStatus(http.StatusOK).wantText("Active")
 	if got := silent.doc().Find("#billing-panel").AttrOr("hx-get", ""); !strings.Contains(got, "poll=1") || !strings.Contains(got, "portal=1") {
-		t.Errorf("asks %q again", got)
+		t.Errorf("polls %q", got)
 	}
 	if last := b.get("/organization?tab=billing&portal=1&poll=20"); last.doc().Find("#billing-panel[hx-get]").Length() != 0 {
-		t.Error("the page asks for ever")
+		t.Error("the page polls without end")
 	}
 	h.stripeHangs.Store(false)
 }
 
-func TestStripeAwayIsSaidKindly(t *testing.T) {
+func TestStripeUnavailableShowsErrorPage(t *testing.T) {
 	h := newTestEnv(t)
 	b := h.signIn("admin")
 	h.disconnectStripe()
@@ -223,7 +226,7 @@ func TestStripeAwayIsSaidKindly(t *testing.T) {
 	}
 }
 
-func TestResyncAsksStripe(t *testing.T) {
+func TestResync(t *testing.T) {
 	h := newTestEnv(t)
 	b := h.signIn("billing")
 	b.follow(b.subscribe("pro", "month")).wantStatus(http.StatusOK)

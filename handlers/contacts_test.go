@@ -10,7 +10,7 @@ import (
 	"usher/billing/mail"
 )
 
-func TestContactsAndNoticesAreChosen(t *testing.T) {
+func TestContactsAndNotices(t *testing.T) {
 	h := newTestEnv(t)
 	b := h.signIn("billing")
 	id := h.organization.ID
@@ -23,14 +23,14 @@ func TestContactsAndNoticesAreChosen(t *testing.T) {
 	b.post("/organization/notices", url.Values{"organizationId": {id}, "payment_failed": {"on"}}).wantStatus(http.StatusSeeOther)
 	page := b.get("/organization/contacts").doc()
 	if on := page.Find("fieldset input:checked"); on.Length() != 1 || on.AttrOr("name", "") != "payment_failed" {
-		t.Errorf("%d notices are on", on.Length())
+		t.Errorf("%d notices are enabled", on.Length())
 	}
 	b.post("/organization/contacts/remove", url.Values{"organizationId": {id}, "email": {"office@example.com"}}).wantStatus(http.StatusSeeOther)
 	b.get("/organization/contacts").wantText("go to The admin and The billing")
 }
 
-// What has no box would be switched off by whoever saves the others.
-func TestEveryNoticeHasItsBox(t *testing.T) {
+// TestEveryNoticeHasACheckbox: saving the form would disable a notice without one.
+func TestEveryNoticeHasACheckbox(t *testing.T) {
 	var labelled []mail.Kind
 	for _, n := range noticeLabels {
 		labelled = append(labelled, n.kind)
@@ -39,6 +39,6 @@ func TestEveryNoticeHasItsBox(t *testing.T) {
 	slices.Sort(kinds)
 	slices.Sort(labelled)
 	if !slices.Equal(kinds, labelled) {
-		t.Errorf("there are %v, and boxes for %v", kinds, labelled)
+		t.Errorf("notices %v, checkboxes %v", kinds, labelled)
 	}
 }

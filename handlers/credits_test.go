@@ -11,26 +11,26 @@ func TestInvoicesAndCreditsOfAPaidPlan(t *testing.T) {
 	h := newTestEnv(t)
 	b := h.signIn("admin")
 	b.subscribe("pro", "month")
-	waitFor(t, "the paid invoice shows", func() bool { // Stripe's webhook tells
+	waitFor(t, "the paid invoice and the subscription, from two events", func() bool {
 		return strings.Contains(b.get("/billing/invoices").body, "Paid") && strings.Contains(b.get("/billing/credits").body, "+1,000") &&
-			strings.Contains(b.get("/api/v1/entitlements").body, `"access":true`) // of the subscription itself: an event of its own
+			strings.Contains(b.get("/api/v1/entitlements").body, `"access":true`)
 	})
 	tab := b.get("/organization?tab=billing")
 	for _, words := range []string{"Invoices", "Plan begins", "Credits", "of 1,000 left"} {
 		if !strings.Contains(tab.body, words) {
-			t.Errorf("the billing tab does not say %q", words)
+			t.Errorf("the billing tab does not contain %q", words)
 		}
 	}
 	statement := b.get("/billing/credits")
 	if !strings.Contains(statement.body, "Pro was paid") || !strings.Contains(statement.body, "+1,000") {
-		t.Errorf("the statement: %s", statement.body)
+		t.Errorf("credit ledger: %s", statement.body)
 	}
 	link, ok := tab.doc().Find(`a[href^="/billing/invoices/in_"]`).Attr("href")
 	if !ok {
-		t.Fatal("no way to the invoice")
+		t.Fatal("no link to the invoice")
 	}
 	if to := b.get(link).wantStatus(http.StatusSeeOther).header.Get("Location"); !strings.HasPrefix(to, h.origin) {
-		t.Errorf("the invoice leads to %s", to)
+		t.Errorf("the invoice redirects to %s", to)
 	}
 
 	var e entitlements

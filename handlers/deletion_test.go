@@ -10,7 +10,7 @@ import (
 	"usher/billing/apperr"
 )
 
-func TestOrganizationIsDeletedAndItsInvoicesStay(t *testing.T) {
+func TestDeletedOrganizationKeepsItsInvoices(t *testing.T) {
 	h := newTestEnv(t)
 	admin, accountant, member := h.signIn("admin"), h.signIn("billing"), h.signIn("member")
 	form := url.Values{"organizationId": {h.organization.ID}}
@@ -28,12 +28,12 @@ func TestOrganizationIsDeletedAndItsInvoicesStay(t *testing.T) {
 	if _, err := h.store.DB().ExecContext(t.Context(), `update deletions set due_at = $1`, time.Now()); err != nil {
 		t.Fatal(err)
 	}
-	waitFor(t, "it is deleted", func() bool { return admin.get("/dashboard").status == http.StatusSeeOther })
+	waitFor(t, "the deletion", func() bool { return admin.get("/dashboard").status == http.StatusSeeOther })
 	for _, b := range []*browser{admin, accountant} {
 		b.get("/organization?tab=billing").wantRedirect("/billing/invoices")
 		b.get("/billing/invoices").wantStatus(http.StatusOK).wantText("was deleted")
 		b.get("/billing/getSummary").wantError(http.StatusConflict, apperr.CodeConflict, account.MessageDeleted)
 		b.post("/billing/checkout", url.Values{"organizationId": form["organizationId"], "plan": {"pro"}, "interval": {"month"}}).wantStatus(http.StatusConflict)
 	}
-	member.get("/billing/getSummary").wantStatus(http.StatusNotFound) // as one who is in no organization
+	member.get("/billing/getSummary").wantStatus(http.StatusNotFound) // not a member of any organization
 }

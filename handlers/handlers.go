@@ -33,15 +33,15 @@ type Options struct {
 	Clock Clock
 	// ReturnURL is the absolute URL that the customer portal returns to.
 	ReturnURL string
-	// CheckoutOrigins are the origins of hosted pages besides Stripe's own: the local Stripe, another
-	// API base, a custom domain.
+	// CheckoutOrigins are the origins of hosted pages besides Stripe's own: the local Stripe,
+	// another API base, a custom domain.
 	CheckoutOrigins []string
 	// RateLimits enables the rate limits of the routes. X-Forwarded-For is read from TrustedProxies
 	// only.
 	RateLimits     bool
 	TrustedProxies []netip.Prefix
-	// MetricsToken protects /metrics. If it is empty, /metrics is public in development and not found
-	// in production.
+	// MetricsToken protects /metrics. If it is empty, /metrics is public in development and not
+	// found in production.
 	MetricsToken string
 	// Remark and Links appear in the footer of every page: a note about the local Stripe, and links
 	// into it.

@@ -17,7 +17,7 @@ const (
 	membersPagePath    = "/organization?tab=members"
 )
 
-// memberID is somebody's membership in the house's organization.
+// memberID returns the id of a user's membership in the organization.
 func (h *testEnv) memberID(name string) string {
 	h.t.Helper()
 	member, err := h.store.Members().ByUser(h.t.Context(), h.organization.ID, h.users[name].ID)
@@ -27,7 +27,8 @@ func (h *testEnv) memberID(name string) string {
 	return member.ID
 }
 
-// invitationLink is the link of the newest invitation mail, as it is read in the mailbox of development.
+// invitationLink returns the link in the newest invitation e-mail, read from the development mail
+// page.
 func (h *testEnv) invitationLink(to string) string {
 	h.t.Helper()
 	page := h.newBrowser().get("/dev/mail").wantStatus(http.StatusOK)
@@ -42,8 +43,9 @@ func (h *testEnv) invitationLink(to string) string {
 	return ""
 }
 
-// TestInvitedPersonTakesASeat: invite, read the mail, accept with a new account, and Stripe has the seat.
-func TestInvitedPersonTakesASeat(t *testing.T) {
+// TestInvitedMemberGetsASeat: an invitation is accepted with a new account, and the seat reaches
+// Stripe.
+func TestInvitedMemberGetsASeat(t *testing.T) {
 	h := newTestEnv(t)
 	admin := h.signIn("admin")
 	admin.follow(admin.subscribe("pro", "month"))
@@ -65,7 +67,7 @@ func TestInvitedPersonTakesASeat(t *testing.T) {
 	}
 	wrong := guest.submit(invitation, "main form", url.Values{"name": {"Noa Levi"}, "password": {"short"}}).wantStatus(http.StatusUnprocessableEntity)
 	if wrong.doc().Find("input[name=name]").AttrOr("value", "") != "Noa Levi" || wrong.doc().Find("input[name=password][aria-invalid=true]").Length() != 1 {
-		t.Error("values are kept, and the message stands beside the password")
+		t.Error("the values are lost, or the message is not beside the password")
 	}
 	joined := guest.submit(wrong, "main form", url.Values{"name": {"Noa Levi"}, "password": {testPassword}})
 	guest.follow(joined.wantRedirect("/dashboard?notice=joined")).wantText("Welcome. You are a member now.", "Lantern Theatre")
@@ -79,7 +81,7 @@ func TestInvitedPersonTakesASeat(t *testing.T) {
 	admin.get("/organization?tab=activity").wantText("Noa Levi accepted an invitation")
 	why := regexp.MustCompile(`Since \d+ \w+ \d+: accepted an invitation \(The admin\)\.`)
 	if text := admin.get(membersPagePath).text("main"); !why.MatchString(text) {
-		t.Errorf("nobody says why Noa is billed: %s", text)
+		t.Errorf("no reason why Noa is billed: %s", text)
 	}
 }
 
@@ -93,7 +95,7 @@ func TestInvitationWithAnAccount(t *testing.T) {
 	page := visitor.get(link).wantStatus(http.StatusOK).wantText("There is an account for STRANGER@example.com already.")
 	visitor.post(link, url.Values{"name": {"Mallory"}, "password": {testPassword}}).wantStatus(http.StatusConflict).wantText("There is an account")
 	if to := page.doc().Find("main a[href^='/login']").AttrOr("href", ""); to != "/login?next="+url.QueryEscape(link) {
-		t.Errorf("the way in is %q", to)
+		t.Errorf("log-in link: %q", to)
 	}
 	other := h.signIn("member")
 	other.get(link).wantStatus(http.StatusOK).wantText("The invitation is for STRANGER@example.com", "You are signed in as member@example.com")
@@ -104,14 +106,14 @@ func TestInvitationWithAnAccount(t *testing.T) {
 	stranger.follow(joined.wantRedirect("/dashboard?notice=joined")).wantText("Lantern Theatre")
 	switcher := stranger.get("/dashboard").doc().Find("header form[action='/organization/switch']")
 	if switcher.Length() != 1 || switcher.Find("input[name=organizationId]").AttrOr("value", "") != h.otherOrganization.ID {
-		t.Error("the header does not lead to the other organization")
+		t.Error("the header has no link to the other organization")
 	}
 	if n := h.signIn("admin").get("/dashboard").doc().Find("header form[action='/organization/switch']").Length(); n != 0 {
-		t.Error("who is in one organization has nowhere to switch to")
+		t.Error("a switch is shown for a single organization")
 	}
 }
 
-func TestInvitationsAreListedSentAgainAndTakenBack(t *testing.T) {
+func TestInvitationsAreListedResentAndRevoked(t *testing.T) {
 	h := newTestEnv(t)
 	admin := h.signIn("admin")
 	for email, message := range map[string]string{
@@ -120,7 +122,7 @@ func TestInvitationsAreListedSentAgainAndTakenBack(t *testing.T) {
 		got := admin.post("/organization/invitations", url.Values{"email": {email}, "roleId": {"billing_admin"}, "billable": {"on"}})
 		got.wantStatus(http.StatusUnprocessableEntity).wantText(message)
 		if got.text("select[name=roleId] option[selected]") != "Billing admin" || got.doc().Find("#email").AttrOr("value", "") != email {
-			t.Errorf("%q: what was typed is lost", email)
+			t.Errorf("%q: the submitted value is lost", email)
 		}
 	}
 	admin.post("/organization/invitations", url.Values{"email": {"noa@example.com"}, "roleId": {"role_none"}}).wantStatus(http.StatusUnprocessableEntity)
@@ -129,7 +131,7 @@ func TestInvitationsAreListedSentAgainAndTakenBack(t *testing.T) {
 	admin.submit(admin.get(membersPagePath), "form[action$='/resend']", nil).wantStatus(http.StatusSeeOther)
 	second := h.invitationLink("noa@example.com")
 	if first == second {
-		t.Error("sent again with the old link")
+		t.Error("resent with the old link")
 	}
 	h.newBrowser().get(first).wantStatus(http.StatusNotFound)
 	h.newBrowser().get(second).wantStatus(http.StatusOK)
@@ -139,11 +141,11 @@ func TestInvitationsAreListedSentAgainAndTakenBack(t *testing.T) {
 	}
 	h.newBrowser().get(second).wantStatus(http.StatusNotFound)
 	if strings.Contains(h.log.String(), second) {
-		t.Error("a token stands in the log")
+		t.Error("a token is in the log")
 	}
 }
 
-func TestMemberIsChangedSuspendedAndRemoved(t *testing.T) {
+func TestMemberUpdateSuspendAndRemove(t *testing.T) {
 	h := newTestEnv(t)
 	admin, path := h.signIn("admin"), "/organization/members/"+h.memberID("member")
 	member := h.signIn("member")
@@ -151,12 +153,12 @@ func TestMemberIsChangedSuspendedAndRemoved(t *testing.T) {
 	admin.submit(page, "form[action$='"+path+"']", url.Values{"roleId": {"billing_admin"}, "status": {"active"}}).wantRedirect(membersPagePath + "&notice=member-changed")
 	changed := admin.get(path).wantText("Why is this person not billed?", "is no longer billed (The admin)")
 	if changed.text("select[name=roleId] option[selected]") != "Billing admin" || changed.doc().Find("#billable[checked]").Length() != 0 {
-		t.Error("a box that is not ticked says no")
+		t.Error("an unchecked box is read as true")
 	}
 	switched := admin.submit(admin.get(membersPagePath), "form[action$='"+path+"']", nil)
 	switched.wantStatus(http.StatusSeeOther)
 	if admin.get(path).doc().Find("#billable[checked]").Length() != 1 {
-		t.Error("the switch in the row does not bill")
+		t.Error("the switch in the row does not change the seat")
 	}
 	if admin.get(path).text("select[name=roleId] option[selected]") != "Billing admin" {
 		t.Error("the switch in the row changes the role")
@@ -172,7 +174,7 @@ func TestMemberIsChangedSuspendedAndRemoved(t *testing.T) {
 	admin.post(path, url.Values{"status": {"paused"}}).wantStatus(http.StatusNotFound)
 }
 
-func TestRefusedChangesComeBackWithWhatWasTyped(t *testing.T) {
+func TestRefusedChangesKeepSubmittedValues(t *testing.T) {
 	h := newTestEnv(t)
 	admin, own := h.signIn("admin"), "/organization/members/"+h.memberID("admin")
 	admin.post(own, url.Values{"roleId": {"member"}, "status": {"active"}, "billable": {"on"}}).wantStatus(http.StatusConflict).wantText(account.MessageLastAdmin)
@@ -182,9 +184,9 @@ func TestRefusedChangesComeBackWithWhatWasTyped(t *testing.T) {
 	wrong := admin.post("/organization/members/"+h.memberID("member"), url.Values{"status": {"paused"}, "roleId": {"billing_admin"}})
 	wrong.wantStatus(http.StatusUnprocessableEntity)
 	if wrong.text("select[name=roleId] option[selected]") != "Billing admin" || wrong.doc().Find("#status[aria-invalid=true]").Length() != 1 {
-		t.Error("what was typed is lost")
+		t.Error("the submitted value is lost")
 	}
-	// A stranger's own organization, and another one's member: there is no such person there.
+	// A member of another organization is not found.
 	foreign := h.signIn("stranger").post("/organization/members/"+h.memberID("member"), url.Values{"billable": {"false"}})
 	foreign.wantStatus(http.StatusNotFound)
 	h.signIn("stranger").post("/organization/members/"+h.memberID("member")+"/remove", nil).wantStatus(http.StatusNotFound)
@@ -209,13 +211,13 @@ func TestCustomRoles(t *testing.T) {
 	path := roles.doc().Find("a[href^='/organization/roles/']").AttrOr("href", "")
 	again := admin.post("/organization/roles", url.Values{"name": {"BOX OFFICE"}, "canManageBilling": {"on"}}).wantStatus(http.StatusUnprocessableEntity).wantText(account.MessageRoleTaken)
 	if again.doc().Find("#canManageBilling[checked]").Length() != 1 {
-		t.Error("the ticked box is lost")
+		t.Error("the checked box is lost")
 	}
 	role := strings.TrimPrefix(path, "/organization/roles/")
 	admin.post("/organization/members/"+h.memberID("member"), url.Values{"roleId": {role}}).wantStatus(http.StatusSeeOther)
 	admin.post(path+"/delete", nil).wantStatus(http.StatusConflict).wantText("Box office is held by 1 person.")
 
-	holder := h.signIn("member") // may manage members now, and no billing
+	holder := h.signIn("member") // manages members but not billing
 	holder.get(membersPagePath).wantText("Invite somebody", "May do more than you")
 	holder.post("/organization/roles", url.Values{"name": {"Treasury"}, "canManageBilling": {"on"}}).wantStatus(http.StatusForbidden)
 	holder.post(path, url.Values{"name": {"Box office"}, "canManageMembers": {"on"}, "canManageBilling": {"on"}}).wantStatus(http.StatusForbidden)
@@ -224,7 +226,7 @@ func TestCustomRoles(t *testing.T) {
 	holder.post("/organization/invitations", url.Values{"email": {"x@example.com"}, "roleId": {"admin"}}).wantStatus(http.StatusUnprocessableEntity).wantText(account.MessageGrantsMore)
 
 	admin.submit(admin.get(path).wantText("Held by 1 person"), "main form", url.Values{"name": {"Cloakroom"}}).wantStatus(http.StatusSeeOther)
-	holder.post("/organization/invitations", url.Values{"email": {"x@example.com"}}).wantStatus(http.StatusForbidden) // the right is gone at once
+	holder.post("/organization/invitations", url.Values{"email": {"x@example.com"}}).wantStatus(http.StatusForbidden) // the permission was revoked
 	admin.post("/organization/roles/member", url.Values{"name": {"Everybody"}}).wantStatus(http.StatusConflict).wantText(account.MessageRoleBuiltIn)
 	admin.get("/organization/roles/admin").wantStatus(http.StatusConflict)
 	h.signIn("stranger").get(path).wantStatus(http.StatusNotFound)
@@ -258,10 +260,10 @@ func TestSeatLedgerAsCSV(t *testing.T) {
 	}
 }
 
-func TestMembersAreSearched(t *testing.T) {
+func TestMemberSearch(t *testing.T) {
 	h := newTestEnv(t)
 	admin := h.signIn("admin")
-	for query, want := range map[string][2]string{ // what is shown, what is not
+	for query, want := range map[string][2]string{ // shown and hidden member
 		"q=" + url.QueryEscape("MEMBER@"): {h.users["member"].Email, h.users["admin"].Email + "</bdi>"},
 		"q=nobody-here":                   {"Nobody fits.", h.users["member"].Email},
 		"show=suspended":                  {"Nobody fits.", h.users["member"].Email},
@@ -275,14 +277,14 @@ func TestMembersAreSearched(t *testing.T) {
 	}
 }
 
-func TestSeatLedgerIsSearched(t *testing.T) {
+func TestSeatLedgerSearch(t *testing.T) {
 	h := newTestEnv(t)
 	member := h.signIn("member")
 	member.get("/organization?tab=activity").wantText("was added", "All changes as a CSV file")
 	member.get("/organization?tab=activity&seats=fewer").wantText("No change fits.", "Show all")
 	if narrowed := member.get("/organization?tab=activity&q=added&seats=more").wantText("was added", "These changes as a CSV file"); !strings.Contains(
 		narrowed.body, `href="/billing/seats.csv?q=added&amp;seats=more"`) {
-		t.Error("the file does not hold what is shown")
+		t.Error("the file differs from the page")
 	}
 	lines, err := csv.NewReader(strings.NewReader(member.get("/billing/seats.csv?seats=fewer").body)).ReadAll()
 	if err != nil || len(lines) != 1 {
@@ -290,10 +292,10 @@ func TestSeatLedgerIsSearched(t *testing.T) {
 	}
 }
 
-func TestHarmless(t *testing.T) {
+func TestEscapeFormula(t *testing.T) {
 	for _, text := range []string{"=1+1", "+1", "-1", "@SUM(A1)", " =1", "\t=1", "a\tb", "a\r=1", "|cmd", "＝1", "%0A"} {
 		if escapeFormula(text) != "'"+text {
-			t.Errorf("%q runs", text)
+			t.Errorf("%q is not escaped", text)
 		}
 	}
 	for _, text := range []string{"", "Ana", "Jean-Luc", "1 = 1", "ليلى"} {

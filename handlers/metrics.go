@@ -41,7 +41,8 @@ func newMetrics(operations *billing.Operations) *metrics {
 	return m
 }
 
-// observe counts a response under the route's pattern; a path as label would create unbounded series.
+// observe counts a response under the route's pattern; a path as label would create unbounded
+// series.
 func (m *metrics) observe(method, route string, status int, elapsed time.Duration) {
 	if route == "" {
 		route = "none"

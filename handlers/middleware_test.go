@@ -19,7 +19,7 @@ import (
 	"usher/billing/catalog"
 )
 
-// newTestServer makes the site without anything behind it, for what the edge decides alone.
+// newTestServer returns a server without a database or Stripe, for tests of the middleware.
 func newTestServer(t *testing.T, change func(*Options)) *server {
 	t.Helper()
 	o := Options{
@@ -34,7 +34,7 @@ func newTestServer(t *testing.T, change func(*Options)) *server {
 	return newServer(o)
 }
 
-// memorySessions keeps sessions in memory, for tests that are about something else.
+// memorySessions stores sessions in memory.
 type memorySessions struct{ *memstore.MemStore }
 
 func (m memorySessions) FindCtx(_ context.Context, token string) ([]byte, bool, error) {
@@ -77,7 +77,7 @@ func serve(h http.Handler, method, target, body string, headers ...string) *http
 	return w
 }
 
-func TestSecurityHeadersComeWithEveryAnswer(t *testing.T) {
+func TestSecurityHeadersOnEveryResponse(t *testing.T) {
 	h := newTestServer(t, func(o *Options) {
 		o.CheckoutOrigins = []string{"http://127.0.0.1:4313/v1", "https://pay.example.com", "javascript:alert(1)", "https://x; script-src *", ""}
 	}).handler()
@@ -97,7 +97,7 @@ func TestSecurityHeadersComeWithEveryAnswer(t *testing.T) {
 	}
 }
 
-func TestHTTPSTurnsOnHSTSAndHostCookies(t *testing.T) {
+func TestHTTPSEnablesHSTSAndHostCookies(t *testing.T) {
 	h := newTestServer(t, func(o *Options) { o.BaseURL = mustParse(t, "https://usher.example.com") }).handler()
 	w := serve(h, post, "/billing/checkout", "plan=pro", "Content-Type", "application/x-www-form-urlencoded")
 	if w.Header().Get("Strict-Transport-Security") == "" {
@@ -110,7 +110,7 @@ func TestHTTPSTurnsOnHSTSAndHostCookies(t *testing.T) {
 	}
 }
 
-func TestPanicBecomesThePlainErrorPage(t *testing.T) {
+func TestPanicShowsErrorPage(t *testing.T) {
 	var log strings.Builder
 	s := newTestServer(t, func(o *Options) { o.Log = slog.New(slog.NewJSONHandler(&log, nil)) })
 	h := s.observe(s.recoverPanics(s.serve(route{pattern: "/x", policy: public, handler: func(w http.ResponseWriter, _ *http.Request) error {
@@ -122,14 +122,14 @@ func TestPanicBecomesThePlainErrorPage(t *testing.T) {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 	if id := w.Header().Get("X-Request-Id"); !strings.Contains(w.Body.String(), id) || !strings.Contains(log.String(), id) {
-		t.Errorf("request id %q stands on the page and in the log: %s", id, log.String())
+		t.Errorf("request id %q is not on the page or not in the log: %s", id, log.String())
 	}
 	if !strings.Contains(log.String(), "the secret cause") {
 		t.Error("the cause is not logged")
 	}
 }
 
-func TestPanicAfterTheAnswerBeganCutsTheConnection(t *testing.T) {
+func TestPanicAfterResponseStartAbortsConnection(t *testing.T) {
 	s := newTestServer(t, nil)
 	h := s.observe(s.recoverPanics(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, "half")
@@ -143,20 +143,20 @@ func TestPanicAfterTheAnswerBeganCutsTheConnection(t *testing.T) {
 	serve(h, get, "/x", "")
 }
 
-func TestLogNamesTheRouteAndNeverTheAddress(t *testing.T) {
+func TestLogContainsRouteNotPath(t *testing.T) {
 	var log strings.Builder
 	h := newTestServer(t, func(o *Options) { o.Log = slog.New(slog.NewJSONHandler(&log, nil)) }).handler()
 	serve(h, get, "/organization?tab=billing&session_id=cs_secret", "")
 	serve(h, get, "/nowhere/token_secret", "")
 	if strings.Contains(log.String(), "secret") {
-		t.Errorf("the log holds a secret: %s", log.String())
+		t.Errorf("the log contains a secret: %s", log.String())
 	}
 	if strings.Count(log.String(), "\n") != 2 || !strings.Contains(log.String(), `"route":"/organization"`) {
 		t.Errorf("log: %s", log.String())
 	}
 }
 
-func TestUnknownAddressesAnswerInTheirShape(t *testing.T) {
+func TestNotFoundResponseType(t *testing.T) {
 	h := newTestServer(t, nil).handler()
 	for _, tt := range []struct {
 		method, target, contentType, allow string
@@ -198,23 +198,23 @@ func TestCrossOriginPostsAreRefused(t *testing.T) {
 		refused bool
 	}{
 		{"no browser", nil, false},
-		{"own page", []string{"Sec-Fetch-Site", "same-origin", "Origin", "http://localhost:4312"}, false},
-		{"another site", []string{"Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example"}, true},
-		{"another port of this machine", []string{"Sec-Fetch-Site", "same-site", "Origin", "http://localhost:4313"}, true},
-		{"an old browser on another site", []string{"Origin", "https://evil.example"}, true},
-		{"behind a proxy that changes Host", []string{"Origin", "http://localhost:4312"}, false},
+		{"same origin", []string{"Sec-Fetch-Site", "same-origin", "Origin", "http://localhost:4312"}, false},
+		{"cross-site", []string{"Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example"}, true},
+		{"another port of the same host", []string{"Sec-Fetch-Site", "same-site", "Origin", "http://localhost:4313"}, true},
+		{"cross-site without Sec-Fetch-Site", []string{"Origin", "https://evil.example"}, true},
+		{"proxy that changes Host", []string{"Origin", "http://localhost:4312"}, false},
 	} {
 		w := serve(h, post, "http://inner:80/billing/checkout", "plan=pro", append(tt.headers, "Content-Type", form)...)
 		if refused := w.Code == http.StatusForbidden; refused != tt.refused {
 			t.Errorf("%s: %d", tt.name, w.Code)
 		}
-		if w := serve(h, post, "/billing/retrySeatSync", "{}", append(tt.headers, "Content-Type", "application/json")...); (w.Code == http.StatusForbidden) != tt.refused && tt.name != "behind a proxy that changes Host" {
+		if w := serve(h, post, "/billing/retrySeatSync", "{}", append(tt.headers, "Content-Type", "application/json")...); (w.Code == http.StatusForbidden) != tt.refused && tt.name != "proxy that changes Host" {
 			t.Errorf("JSON, %s: %d", tt.name, w.Code)
 		}
 	}
 }
 
-func TestOneLoopbackNameInDevelopment(t *testing.T) {
+func TestLoopbackRedirectInDevelopment(t *testing.T) {
 	const base = "http://localhost:4312"
 	for _, tt := range []struct {
 		method, target, base, to string
@@ -252,7 +252,7 @@ func TestHealthAndReadiness(t *testing.T) {
 	}
 }
 
-func TestOwnPath(t *testing.T) {
+func TestLocalPath(t *testing.T) {
 	for path, own := range map[string]bool{
 		"/dashboard": true, "/organization?tab=billing&x=%2F": true, "/": true, "/a//b": true, "/a:b": true,
 		"": false, "dashboard": false, "//evil.example": false, "/\\evil.example": false, "\\\\evil.example": false,
@@ -260,7 +260,7 @@ func TestOwnPath(t *testing.T) {
 		" /dashboard": false, "/%zz": false, "/a b": false, "/\x7f": false, "/é": false,
 	} {
 		if got := localPath(path); (got != "") != own {
-			t.Errorf("ownPath(%q) = %q", path, got)
+			t.Errorf("localPath(%q) = %q", path, got)
 		}
 	}
 }

@@ -38,19 +38,19 @@ func TestPricing(t *testing.T) {
 		t.Errorf("%d plans and packs to choose", n)
 	}
 	if page.doc().Find("input[name=organizationId]").Length() != 0 {
-		t.Error("a visitor has an organization")
+		t.Error("the form of a visitor names an organization")
 	}
 	member := h.signIn("member").get("/pricing").wantText("for 3 people: $27 per month", "An admin or billing admin")
 	if n := member.doc().Find("form[action='/billing/checkout']").Length(); n != 0 {
-		t.Errorf("who may not buy has %d buttons", n)
+		t.Errorf("%d buttons for a member without billing access", n)
 	}
 	own := h.signIn("admin").get("/pricing").doc().Find("form[action='/billing/checkout'] input[name=organizationId]")
 	if own.Length() != 4 || own.AttrOr("value", "") != h.organization.ID {
-		t.Error("the forms do not say which organization they are for")
+		t.Error("the forms do not contain the organization id")
 	}
 }
 
-func TestComparisonKnowsWhatPlansBuildOn(t *testing.T) {
+func TestComparisonResolvesInheritedFeatures(t *testing.T) {
 	rows := map[string]string{}
 	for _, row := range comparison(catalog.BuiltInPlans().Plans) {
 		for _, cell := range row.Cells {
@@ -68,7 +68,7 @@ func TestComparisonKnowsWhatPlansBuildOn(t *testing.T) {
 	}
 	circle := []catalog.Plan{{Name: "A", Features: []string{"Everything in B", "x"}}, {Name: "B", Features: []string{"Everything in A"}}}
 	if got := comparison(circle); len(got) != 1 || !got[0].Cells[0].Included || !got[0].Cells[1].Included {
-		t.Errorf("plans that name each other: %+v", got)
+		t.Errorf("plans that refer to each other: %+v", got)
 	}
 }
 
@@ -86,10 +86,10 @@ func TestOrganizationTabs(t *testing.T) {
 		page := b.get("/organization?tab=" + tab).wantStatus(http.StatusOK).wantText(texts...)
 		if n := page.doc().Find("main form[method=post]:not([action='/organization/leave']), main button").
 			Not("form[action='/organization/leave'] button, form[role=search] button").Length(); n != 0 {
-			t.Errorf("%s: %d forms or buttons for a member who may change nothing", tab, n)
+			t.Errorf("%s: %d forms or buttons for a member without permissions", tab, n)
 		}
 		if strings.Contains(page.body, "stranger@example.com") {
-			t.Errorf("%s shows somebody of another organization", tab)
+			t.Errorf("%s shows a member of another organization", tab)
 		}
 	}
 }
@@ -101,7 +101,7 @@ func TestSwitchOrganization(t *testing.T) {
 	b.get("/dashboard").wantText("Lantern Theatre")
 	b.post("/organization/switch", url.Values{"organizationId": {h.otherOrganization.ID}}).wantRedirect("/dashboard")
 	b.get("/dashboard").wantText("Elsewhere")
-	// A form of the page from before, in another tab.
+	// A form that another tab loaded before the switch.
 	stale := url.Values{"organizationId": {h.organization.ID}, "plan": {"pro"}}
 	b.post("/billing/checkout", stale).wantStatus(http.StatusConflict).wantText(apperr.MessageOtherOrganization)
 	b.postJSON("/billing/createCustomerPortal", `{"organizationId":"`+h.organization.ID+`"}`).
@@ -110,7 +110,7 @@ func TestSwitchOrganization(t *testing.T) {
 	b.get("/dashboard").wantText("Elsewhere")
 }
 
-func TestWhoeverIsRemovedIsOutAtOnce(t *testing.T) {
+func TestRemovalEndsAccessImmediately(t *testing.T) {
 	h := newTestEnv(t)
 	b := h.signIn("member")
 	b.get("/dashboard").wantStatus(http.StatusOK)
@@ -128,21 +128,21 @@ func TestSeatPanel(t *testing.T) {
 	b := h.signIn("admin")
 	page := b.get("/organization/seats").wantStatus(http.StatusOK).wantText("Nothing to sync")
 	if page.doc().Find("html body #seat-panel").Length() != 1 || page.doc().Find("title").Length() != 1 {
-		t.Error("the page is no page")
+		t.Error("the response is not a whole page")
 	}
 	panel := b.get("/organization/seats", "HX-Request", "true").wantStatus(http.StatusOK)
 	if !strings.HasPrefix(strings.TrimSpace(panel.body), `<section id="seat-panel"`) {
-		t.Errorf("the fragment is not the panel alone: %.80s", panel.body)
+		t.Errorf("the fragment contains more than the panel: %.80s", panel.body)
 	}
 	b.post("/organization/seats/retry", nil).wantRedirect("/organization/seats")
 	b.post("/organization/seats/retry", nil, "HX-Request", "true").wantStatus(http.StatusOK)
 	got := h.newBrowser().get("/organization/seats", "HX-Request", "true", "HX-Current-URL", h.url+"/organization?tab=billing")
 	if to := got.wantStatus(http.StatusOK).header.Get("HX-Redirect"); to != "/login?next=%2Forganization%3Ftab%3Dbilling" {
-		t.Errorf("a fragment for nobody leads to %q", to)
+		t.Errorf("a signed-out fragment request redirects to %q", to)
 	}
 	got = h.newBrowser().get("/organization/seats", "HX-Request", "true", "HX-Current-URL", "https://evil.example//evil.example/")
 	if to := got.header.Get("HX-Redirect"); to != "/login" {
-		t.Errorf("leads to %q", to)
+		t.Errorf("redirects to %q", to)
 	}
 	refused := h.signIn("member").post("/organization/seats/retry", nil, "HX-Request", "true").wantStatus(http.StatusForbidden)
 	if strings.Contains(refused.body, "<") || strings.TrimSpace(refused.body) != apperr.MessageBillingAccess {
@@ -173,7 +173,7 @@ func TestSeatStates(t *testing.T) {
 	} {
 		panel := seatPanel(billing.Overview{Seats: tt.seats}, account.Access{}, now)
 		if string(panel.State) != tt.want || (panel.PollEvery > 0) != tt.polls {
-			t.Errorf("%+v: %s, asks every %v", tt.seats, panel.State, panel.PollEvery)
+			t.Errorf("%+v: %s, polls every %v", tt.seats, panel.State, panel.PollEvery)
 		}
 	}
 }

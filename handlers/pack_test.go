@@ -9,7 +9,7 @@ import (
 	"usher/billing/apperr"
 )
 
-// TestPackJourney: a visitor chooses a pack, signs up, pays, and finds the credits.
+// TestPackJourney: a visitor selects a pack, signs up, pays and has the credits.
 func TestPackJourney(t *testing.T) {
 	h := newTestEnv(t)
 	b := h.newBrowser()
@@ -25,7 +25,7 @@ func TestPackJourney(t *testing.T) {
 	b.get("/dev/mail").wantText("Receipt: 500 credits for Balcony Books", "$10.00 USD")
 }
 
-func TestPackByJSON(t *testing.T) {
+func TestPackCheckoutByJSON(t *testing.T) {
 	h := newTestEnv(t)
 	b := h.signIn("admin")
 	pack, _ := h.service.Prices.Catalog().Pack("credits_2500")
@@ -34,7 +34,7 @@ func TestPackByJSON(t *testing.T) {
 	}
 	opened := b.postJSON("/billing/createSubscriptionCheckout", body(pack.Price.ID, "payment")).wantStatus(http.StatusOK)
 	if !strings.Contains(opened.body, `"sessionId":"cs_`) {
-		t.Errorf("answered %s", opened.body)
+		t.Errorf("response %s", opened.body)
 	}
 	for _, refused := range []string{body(pack.Price.ID, "subscription"), body(h.priceID(), "payment")} {
 		b.postJSON("/billing/createSubscriptionCheckout", refused).wantError(http.StatusBadRequest, apperr.CodeInvalid, apperr.MessageInvalidPrice)

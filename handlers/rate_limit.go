@@ -16,8 +16,8 @@ type rateLimit struct {
 	key func(*server, *http.Request) string // what is counted
 }
 
-// Limits of routes that cause cost or accept guesses: passwords, tokens, new accounts, e-mails. Limits
-// per address leave room for an office behind one address; limits per account do not.
+// Limits of routes that cause cost or accept guesses: passwords, tokens, new accounts, e-mails.
+// Limits per address leave room for an office behind one address; limits per account do not.
 var (
 	logInsByIP     = rateLimit{account.Limit{Name: "log-in by address", Max: 100, Per: 15 * time.Minute}, (*server).clientIP}
 	logInsByEmail  = rateLimit{account.Limit{Name: "log-in by e-mail", Max: 10, Per: 15 * time.Minute}, emailKey}

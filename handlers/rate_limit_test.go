@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestLogInIsLimited(t *testing.T) {
+func TestLogInRateLimit(t *testing.T) {
 	h := newTestEnv(t)
 	h.server.rateLimits = h.service.RateLimits
 	limited := h.server.handler()
@@ -23,7 +23,7 @@ func TestLogInIsLimited(t *testing.T) {
 	b.post("/login", form).wantStatus(http.StatusUnprocessableEntity)
 }
 
-func TestAddressOfARequest(t *testing.T) {
+func TestClientIP(t *testing.T) {
 	s := &server{trustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("192.0.2.1/32")}}
 	cases := []struct {
 		peer      string
@@ -31,7 +31,7 @@ func TestAddressOfARequest(t *testing.T) {
 		want      string
 	}{
 		{"198.51.100.7:1000", nil, "198.51.100.7"},
-		{"198.51.100.7:1000", []string{"203.0.113.9"}, "198.51.100.7"}, // a stranger may write what they like
+		{"198.51.100.7:1000", []string{"203.0.113.9"}, "198.51.100.7"}, // sent by an untrusted peer
 		{"10.1.2.3:1000", []string{"203.0.113.9"}, "203.0.113.9"},
 		{"10.1.2.3:1000", []string{"6.6.6.6, 203.0.113.9"}, "203.0.113.9"},
 		{"10.1.2.3:1000", []string{"6.6.6.6", "203.0.113.9, 192.0.2.1"}, "203.0.113.9"},

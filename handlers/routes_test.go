@@ -13,93 +13,94 @@ import (
 	"usher/billing/apperr"
 )
 
-func TestEveryRouteSaysWhatItNeeds(t *testing.T) {
+func TestEveryRouteHasAPolicy(t *testing.T) {
 	seen := map[string]bool{}
 	for _, rt := range newTestServer(t, func(o *Options) { o.Development = true }).routes() {
 		key := rt.method + " " + rt.pattern
 		if rt.policy == undeclared {
-			t.Errorf("%s does not say what it needs", key)
+			t.Errorf("%s has no access policy", key)
 		}
 		if rt.handler == nil || seen[key] {
-			t.Errorf("%s has no handler, or stands there twice", key)
+			t.Errorf("%s has no handler or is declared twice", key)
 		}
 		if withoutSession := rt.response == stateless || rt.response == asset; withoutSession && rt.policy != public && rt.policy != webhook && rt.policy != metricsToken {
-			t.Errorf("%s needs a session and has none", key)
+			t.Errorf("the policy of %s needs a session, which its response type does not have", key)
 		}
 		seen[key] = true
 	}
 }
 
-func TestUndeclaredRoutesLetNobodyIn(t *testing.T) {
+func TestUndeclaredPolicyAdmitsNoOne(t *testing.T) {
 	s := newTestServer(t, nil)
-	entered := func(http.ResponseWriter, *http.Request) error {
-		t.Error("somebody got in")
+	handler := func(http.ResponseWriter, *http.Request) error {
+		t.Error("the handler ran")
 		return nil
 	}
 	for _, rt := range []route{
 		{response: page}, {response: api}, {response: stateless}, {response: asset}, {response: page, policy: webhook}, {response: stateless, policy: member}, {response: asset, policy: signedIn},
 	} {
-		rt.pattern, rt.handler = "/x", entered
+		rt.pattern, rt.handler = "/x", handler
 		if w := serve(s.observe(s.serve(rt)), get, "/x", ""); w.Code != http.StatusInternalServerError {
-			t.Errorf("form %d: %d", rt.response, w.Code)
+			t.Errorf("response type %d: status %d", rt.response, w.Code)
 		}
 	}
 }
 
-func TestNeeds(t *testing.T) {
-	in := func(role account.Role) identity {
+func TestPolicies(t *testing.T) {
+	memberWith := func(role account.Role) identity {
 		return identity{userID: "usr_1", access: account.Access{
 			Organization: account.Organization{ID: "org_1"}, Member: account.Member{Status: account.MemberActive, Role: role},
 		}}
 	}
-	visits := map[string]identity{
-		"nobody": {}, "in no organization": {userID: "usr_1"},
-		"member": in(account.Role{ID: account.RoleMember}), "custom role": in(account.Role{ID: "role_1", CanManageBilling: true}),
-		"operator":      {userID: "usr_2", operator: true},
-		"people's role": in(account.Role{ID: "role_2", CanManageMembers: true}), "admin": in(account.Role{ID: account.RoleAdmin}),
+	viewers := map[string]identity{
+		"signed out": {}, "no organization": {userID: "usr_1"},
+		"member": memberWith(account.Role{ID: account.RoleMember}), "custom role": memberWith(account.Role{ID: "role_1", CanManageBilling: true}),
+		"operator":     {userID: "usr_2", operator: true},
+		"member admin": memberWith(account.Role{ID: "role_2", CanManageMembers: true}), "admin": memberWith(account.Role{ID: account.RoleAdmin}),
 	}
-	for n, want := range map[policy]map[string]int{
-		undeclared:   {"nobody": 500, "in no organization": 500, "member": 500, "custom role": 500, "admin": 500},
-		webhook:      {"nobody": 500, "in no organization": 500, "member": 500, "custom role": 500, "admin": 500},
-		operator:     {"nobody": 401, "in no organization": 403, "member": 403, "admin": 403, "operator": 200},
-		metricsToken: {"nobody": 500, "admin": 500, "operator": 500},
-		public:       {"nobody": 200, "in no organization": 200, "member": 200, "custom role": 200, "admin": 200},
-		signedIn:     {"nobody": 401, "in no organization": 200, "member": 200, "custom role": 200, "admin": 200},
-		member:       {"nobody": 401, "in no organization": 404, "member": 200, "custom role": 200, "admin": 200},
-		billingAdmin: {"nobody": 401, "in no organization": 404, "member": 403, "custom role": 200, "people's role": 403, "admin": 200},
-		memberAdmin:  {"nobody": 401, "in no organization": 404, "member": 403, "custom role": 403, "people's role": 200, "admin": 200},
+	for p, want := range map[policy]map[string]int{
+		undeclared:   {"signed out": 500, "no organization": 500, "member": 500, "custom role": 500, "admin": 500},
+		webhook:      {"signed out": 500, "no organization": 500, "member": 500, "custom role": 500, "admin": 500},
+		operator:     {"signed out": 401, "no organization": 403, "member": 403, "admin": 403, "operator": 200},
+		metricsToken: {"signed out": 500, "admin": 500, "operator": 500},
+		public:       {"signed out": 200, "no organization": 200, "member": 200, "custom role": 200, "admin": 200},
+		signedIn:     {"signed out": 401, "no organization": 200, "member": 200, "custom role": 200, "admin": 200},
+		member:       {"signed out": 401, "no organization": 404, "member": 200, "custom role": 200, "admin": 200},
+		billingAdmin: {"signed out": 401, "no organization": 404, "member": 403, "custom role": 200, "member admin": 403, "admin": 200},
+		memberAdmin:  {"signed out": 401, "no organization": 404, "member": 403, "custom role": 403, "member admin": 200, "admin": 200},
 	} {
 		for who, status := range want {
 			got := 200
-			if err := n.authorize(visits[who]); err != nil {
+			if err := p.authorize(viewers[who]); err != nil {
 				got = problemOf(err).status
 			}
 			if got != status {
-				t.Errorf("need %d, %s: %d, want %d", n, who, got, status)
+				t.Errorf("policy %d, %s: status %d, want %d", p, who, got, status)
 			}
 		}
 	}
 }
 
-// everybody who knocks in the test of the door.
-var everybody = []string{"nobody", "stranger", "member", "billing", "admin", "operator"}
+// callers are the users that call every route in TestAccess.
+var callers = []string{"signed out", "stranger", "member", "billing", "admin", "operator"}
 
-// TestDoor asks every route as everybody, about the house's organization, and holds the answer against what the map says.
-func TestDoor(t *testing.T) {
+// TestAccess calls every route as every caller, with the id of the test organization, and compares
+// the response with the route's policy.
+func TestAccess(t *testing.T) {
 	h := newTestEnv(t)
 	h.server.system.metricsToken = testMetricsToken
 	h.signUp("operator", "The operators")
 	if _, err := h.service.Users.PromoteOperator(t.Context(), email("operator")); err != nil {
 		t.Fatal(err)
 	}
-	// Leaving and signing out go last: they end what the other routes are asked with.
+	// Leaving and logging out come last, since they end the session or the membership.
 	last := func(rt route) int {
 		return 2*strings.Count(rt.pattern, "/logout") + strings.Count(rt.pattern, "/leave")
 	}
 	routes := slices.SortedStableFunc(slices.Values(h.server.routes()), func(a, b route) int { return cmp.Compare(last(a), last(b)) })
-	for _, who := range everybody {
+	for _, who := range callers {
 		b := h.newBrowser()
-		if who != "nobody" {
+		if who != "signed out" {
 			b = h.signIn(who)
 		}
 		for _, rt := range routes {
@@ -111,7 +112,7 @@ func TestDoor(t *testing.T) {
 	}
 }
 
-// knock asks a route about the house's organization.
+// request calls a route with the id of the test organization.
 func (h *testEnv) request(b *browser, rt route) response {
 	path := strings.TrimSuffix(rt.pattern, "{$}")
 	switch {
@@ -123,7 +124,7 @@ func (h *testEnv) request(b *browser, rt route) response {
 	return b.postJSON(path, `{"organizationId":"`+h.organization.ID+`"}`)
 }
 
-// checkAccess is the expectation that the map's words mean.
+// checkAccess checks the response against the route's policy.
 func checkAccess(t *testing.T, rt route, who string, got response) {
 	t.Helper()
 	switch {
@@ -133,9 +134,9 @@ func checkAccess(t *testing.T, rt route, who string, got response) {
 		got.wantStatus(http.StatusUnauthorized)
 	case rt.policy == public:
 		if got.status == http.StatusUnauthorized || got.status == http.StatusForbidden || got.status >= 500 {
-			t.Errorf("public, but %d", got.status)
+			t.Errorf("public route: status %d", got.status)
 		}
-	case who == "nobody":
+	case who == "signed out":
 		checkSignedOut(t, rt, got)
 	case rt.policy == operator && who != "operator" && rt.response == api:
 		got.wantError(http.StatusForbidden, apperr.CodeForbidden, account.MessageOperatorsOnly)
@@ -145,13 +146,13 @@ func checkAccess(t *testing.T, rt route, who string, got response) {
 		got.wantStatus(http.StatusNotFound)
 	case rt.policy == operator:
 		checkAllowed(t, rt, got)
-	case who == "stranger" || who == "operator": // who runs the installation has no more rights in an organization than a stranger
+	case who == "stranger" || who == "operator": // operators have no rights in other organizations
 		checkOtherOrganization(t, rt, got)
 	case who == "member" && rt.policy == billingAdmin:
 		checkForbidden(t, rt, got)
 	case (who == "member" || who == "billing") && rt.policy == memberAdmin:
 		got.wantStatus(http.StatusForbidden).wantText(account.MessageMemberAccess)
-	case strings.Contains(rt.pattern, "{id}"): // asks for an object that is not there
+	case strings.Contains(rt.pattern, "{id}"): // the object does not exist
 		got.wantStatus(http.StatusNotFound)
 	default:
 		checkAllowed(t, rt, got)
@@ -172,7 +173,8 @@ func checkSignedOut(t *testing.T, rt route, got response) {
 	}
 }
 
-// checkOtherOrganization: an admin of another organization never sees nor touches this one.
+// checkOtherOrganization checks that an admin of another organization can neither see nor change
+// this one.
 func checkOtherOrganization(t *testing.T, rt route, got response) {
 	t.Helper()
 	switch {
@@ -181,11 +183,11 @@ func checkOtherOrganization(t *testing.T, rt route, got response) {
 	case rt.method == get:
 		got.wantStatus(http.StatusOK)
 		if strings.Contains(got.body, "Lantern") {
-			t.Error("a stranger sees the organization")
+			t.Error("the response contains another organization")
 		}
 	case rt.response == api:
 		got.wantError(http.StatusNotFound, apperr.CodeNotFound, apperr.ErrNotFound.Message)
-	case strings.HasPrefix(rt.pattern, "/settings"): // about themselves
+	case strings.HasPrefix(rt.pattern, "/settings"): // about the own account
 		checkAllowed(t, rt, got)
 	case rt.policy == signedIn:
 		got.wantStatus(http.StatusNotFound)
@@ -203,9 +205,9 @@ func checkForbidden(t *testing.T, rt route, got response) {
 	got.wantStatus(http.StatusForbidden).wantText("Only organization admins can manage billing")
 }
 
-// saysInside is what a room says to the knock, which brings little and comes to an organization without a plan. Every other refusal of a
-// caller who may enter is a fault of the door.
-var saysInside = map[string]string{
+// allowedErrors are the errors of handlers that ran: the request has little content and the
+// organization no plan. Any other error for a permitted caller is wrong.
+var allowedErrors = map[string]string{
 	"/billing/portal":                     apperr.MessageNoCustomer,
 	"/billing/createCustomerPortal":       apperr.MessageNoCustomer,
 	"/billing/createSubscriptionCheckout": apperr.MessageInvalidPrice,
@@ -226,14 +228,15 @@ var saysInside = map[string]string{
 	"/settings/password":                  "password",
 }
 
-// checkAllowed: whoever may is not turned away at the door; what the room says is another matter.
+// checkAllowed checks that a permitted caller is admitted. The handler itself may still refuse the
+// request.
 func checkAllowed(t *testing.T, rt route, got response) {
 	t.Helper()
-	said, listed := saysInside[rt.pattern]
-	if got.status >= 400 && (!listed || rt.method != post || !strings.Contains(got.body, said)) {
+	message, listed := allowedErrors[rt.pattern]
+	if got.status >= 400 && (!listed || rt.method != post || !strings.Contains(got.body, message)) {
 		t.Errorf("%d: %s", got.status, got.body)
 	}
 	if strings.HasPrefix(got.header.Get("Location"), "/login") {
-		t.Error("sent to log in")
+		t.Error("redirected to the log-in page")
 	}
 }

@@ -53,7 +53,8 @@ func securityHeaders(base *url.URL, checkoutOrigins []string) map[string]string 
 		"Content-Security-Policy": "default-src 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; form-action " +
 			strings.Join(actions, " "),
 		"X-Content-Type-Options": "nosniff",
-		// Only this origin gets a referrer. With no-referrer, browsers would send Origin: null on a POST.
+		// Only this origin gets a referrer. With no-referrer, browsers would send Origin: null on a
+		// POST.
 		"Referrer-Policy":            "same-origin",
 		"Cross-Origin-Opener-Policy": "same-origin",
 		"Permissions-Policy":         "camera=(), geolocation=(), microphone=()",

@@ -39,8 +39,8 @@ func newSessionManager(o Options) *sessionManager {
 	sessions.Lifetime = sessionLifetime
 	sessions.Cookie.Name = "usher_session"
 	if o.BaseURL.Scheme == "https" {
-		// Browsers accept a cookie with this prefix only with Secure, Path=/ and no Domain, so that a
-		// sibling host cannot set it.
+		// Browsers accept a cookie with this prefix only with Secure, Path=/ and no Domain, so that
+		// a sibling host cannot set it.
 		sessions.Cookie.Name = "__Host-usher_session"
 		sessions.Cookie.Secure = true
 	}

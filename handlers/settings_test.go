@@ -16,13 +16,13 @@ func TestSettings(t *testing.T) {
 	}
 	here.submit(page, "form[action='/settings/profile']", url.Values{"name": {" Mia\tMember "}}).wantRedirect("/settings?notice=name-saved")
 	if name := here.get("/settings").doc().Find("#name").AttrOr("value", ""); name != "Mia Member" {
-		t.Errorf("named %q", name)
+		t.Errorf("name %q", name)
 	}
 	here.post("/settings/profile", url.Values{"name": {""}}).wantStatus(http.StatusUnprocessableEntity).wantText("Please give your name")
 
 	wrong := here.post("/settings/password", url.Values{"current": {"not it"}, "password": {"short"}}).wantStatus(http.StatusUnprocessableEntity)
 	if n := wrong.doc().Find("main [aria-invalid=true]").Length(); n != 2 {
-		t.Errorf("%d fields marked", n)
+		t.Errorf("%d fields marked as invalid", n)
 	}
 	there.get("/dashboard").wantStatus(http.StatusOK)
 	here.post("/settings/password", url.Values{"current": {testPassword}, "password": {"a new password"}}).wantRedirect("/settings?notice=password-changed")

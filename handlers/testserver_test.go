@@ -31,11 +31,12 @@ import (
 )
 
 const (
-	testSecret   = "whsec_houseoftests"
+	testSecret   = "whsec_handlertests"
 	testPassword = "correct horse battery"
 )
 
-// testEnv is the whole site over a PostgreSQL and a local Stripe, with an organization in it and a stranger beside.
+// testEnv is the whole site with PostgreSQL and a local Stripe. It has two organizations; the user
+// "stranger" is the admin of the other one.
 type testEnv struct {
 	t            testing.TB
 	server       *server
@@ -43,20 +44,20 @@ type testEnv struct {
 	service      *billing.Service
 	store        *db.Store
 	stripe       *stripelocal.Server
-	stripeHangs  atomic.Bool  // Stripe's API takes requests and does not answer
-	stripeDown   atomic.Bool  // Stripe's API cuts every connection
-	dropWebhooks atomic.Bool  // webhooks get lost
-	clockOffset  atomic.Int64 // how far the site's clock is ahead, in nanoseconds
+	stripeHangs  atomic.Bool  // Stripe's API accepts requests and never responds
+	stripeDown   atomic.Bool  // Stripe's API aborts every connection
+	dropWebhooks atomic.Bool  // webhooks are answered with 503
+	clockOffset  atomic.Int64 // nanoseconds added to the site's clock
 	log          *syncBuffer
 	handler      atomic.Pointer[http.Handler]
 	origin       string // Stripe's
 
-	organization      account.Organization // of admin, billing admin and member
+	organization      account.Organization // of the users admin, billing and member
 	otherOrganization account.Organization // of the stranger
 	users             map[string]account.User
 }
 
-// syncBuffer is a log that several requests write to.
+// syncBuffer is a log buffer for concurrent writers.
 type syncBuffer struct {
 	lock sync.Mutex
 	text bytes.Buffer
@@ -74,10 +75,10 @@ func (b *syncBuffer) String() string {
 	return b.text.String()
 }
 
-// newTestEnv lets the test run beside others: nothing is shared but the machine.
+// newTestEnv starts a test environment. The test runs in parallel with others.
 func newTestEnv(t testing.TB) *testEnv {
 	t.Helper()
-	if parallel, can := t.(interface{ Parallel() }); can { // a fuzz test is one after the other
+	if parallel, can := t.(interface{ Parallel() }); can { // fuzz tests run sequentially
 		parallel.Parallel()
 	}
 	h := &testEnv{t: t, users: map[string]account.User{}, log: &syncBuffer{}}
@@ -86,7 +87,7 @@ func newTestEnv(t testing.TB) *testEnv {
 	h.url = "http://" + web.Listener.Addr().String()
 	origin, gateway := h.startStripe()
 	h.startService(gateway)
-	h.startServer(origin, 15*time.Second) // a busy machine is no silent Stripe
+	h.startServer(origin, 15*time.Second) // enough for a busy machine
 	web.Config.Handler = http.HandlerFunc(h.serveHTTP)
 	web.Start()
 	t.Cleanup(web.Close)
@@ -94,7 +95,7 @@ func newTestEnv(t testing.TB) *testEnv {
 	return h
 }
 
-// response is what listens: the site, but for webhooks that get lost.
+// serveHTTP serves the site and drops webhooks if dropWebhooks is set.
 func (h *testEnv) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	if h.dropWebhooks.Load() && strings.HasPrefix(r.URL.Path, "/stripe") {
 		w.WriteHeader(http.StatusServiceUnavailable)
@@ -103,7 +104,7 @@ func (h *testEnv) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	(*h.handler.Load()).ServeHTTP(w, r)
 }
 
-// startServer puts a site in front of what is there; one that waits less for Stripe can take its place.
+// startServer creates the server. A test can replace it with one that has a shorter time-out.
 func (h *testEnv) startServer(origin string, returnTimeout time.Duration) {
 	h.t.Helper()
 	h.origin = origin
@@ -128,7 +129,8 @@ func (h *testEnv) openDatabase() {
 	h.t.Cleanup(func() { _ = store.Close() })
 }
 
-// startStripe starts the local Stripe with the built-in plans. Its webhooks go to the house.
+// startStripe starts the local Stripe with the built-in plans and sends its webhooks to this
+// environment.
 func (h *testEnv) startStripe() (origin string, gateway *stripegw.Gateway) {
 	h.t.Helper()
 	local, err := stripelocal.New(stripelocal.Options{})
@@ -155,7 +157,7 @@ func (h *testEnv) startStripe() (origin string, gateway *stripegw.Gateway) {
 		web.Close()
 	})
 	local.EnsureWebhookEndpoint(h.url+"/stripe/webhook", testSecret)
-	gateway = stripegw.New(stripegw.Options{SecretKey: "sk_test_houseoftests", APIBase: web.URL, WebhookSecrets: []string{testSecret}})
+	gateway = stripegw.New(stripegw.Options{SecretKey: "sk_test_handlertests", APIBase: web.URL, WebhookSecrets: []string{testSecret}})
 	h.pushPrices(gateway)
 	return web.URL, gateway
 }
@@ -173,8 +175,8 @@ func (h *testEnv) startService(gateway *stripegw.Gateway) {
 	h.t.Helper()
 	started := time.Now()
 	h.service = billing.New(billing.Options{
-		WallClock: func() time.Time { return started }, // so that no limit's window ends within a test
-		Store:     h.store, Gateway: gateway, Catalog: catalog.BuiltInPlans(), KeyFingerprint: "house",
+		WallClock: func() time.Time { return started }, // keeps every rate limit window open during a test
+		Store:     h.store, Gateway: gateway, Catalog: catalog.BuiltInPlans(), KeyFingerprint: "test",
 		SuccessURL: h.url + billingPath + "&success=true", CancelURL: h.url + billingPath + "&canceled=true",
 		ReturnURL: h.url + billingPath, AllowedOrigins: []string{h.url},
 		Renderer: mailviews.Renderer{}, BaseURL: h.url,
@@ -194,10 +196,10 @@ func (h *testEnv) startService(gateway *stripegw.Gateway) {
 	})
 }
 
-// disconnectStripe makes Stripe cut every connection without an answer.
+// disconnectStripe makes Stripe abort every connection.
 func (h *testEnv) disconnectStripe() { h.stripeDown.Store(true) }
 
-// settle brings in the people.
+// createUsers creates the users and organizations.
 func (h *testEnv) createUsers() {
 	h.t.Helper()
 	h.organization = h.signUp("admin", "Lantern Theatre")
@@ -252,7 +254,7 @@ func (h *testEnv) count(query string, args ...any) int {
 	return n
 }
 
-// browser keeps cookies and follows no redirect by itself.
+// browser keeps cookies and does not follow redirects.
 type browser struct {
 	t      testing.TB
 	client *http.Client
@@ -271,7 +273,8 @@ func (h *testEnv) newBrowser() *browser {
 	}}
 }
 
-// signIn is a browser with a session of somebody's. Logging in has tests of its own; here it would only cost its password hash.
+// signIn returns a browser with a session of the user. It skips the log-in form, whose password
+// hash is slow.
 func (h *testEnv) signIn(name string) *browser {
 	h.t.Helper()
 	b := h.newBrowser()
@@ -294,7 +297,7 @@ func (h *testEnv) signIn(name string) *browser {
 	return b
 }
 
-// session is the browser's session cookie.
+// session returns the browser's session cookie.
 func (b *browser) session() string {
 	b.t.Helper()
 	for _, cookie := range b.client.Jar.Cookies(mustParse(b.t, b.base)) {
@@ -305,7 +308,7 @@ func (b *browser) session() string {
 	return ""
 }
 
-// response is what came back.
+// response is what the server sent.
 type response struct {
 	t       testing.TB
 	request string
@@ -353,7 +356,7 @@ func (b *browser) postJSON(address, body string) response {
 	return b.send(post, address, body, "Content-Type", "application/json")
 }
 
-// follow goes where an answer leads, as often as it leads on.
+// follow follows redirects, at most ten.
 func (b *browser) follow(a response) response {
 	b.t.Helper()
 	for range 10 {
@@ -362,7 +365,7 @@ func (b *browser) follow(a response) response {
 		}
 		a = b.get(a.header.Get("Location"))
 	}
-	b.t.Fatalf("%s leads in circles", a.request)
+	b.t.Fatalf("%s: too many redirects", a.request)
 	return a
 }
 
@@ -391,13 +394,13 @@ func (a response) doc() *goquery.Document {
 	return doc
 }
 
-// text is the text of what a selector finds, in one line.
+// text returns the text of the elements that match a selector, with white space collapsed.
 func (a response) text(selector string) string {
 	a.t.Helper()
 	return strings.Join(strings.Fields(a.doc().Find(selector).Text()), " ")
 }
 
-// shows fails unless the page's main part holds every text.
+// wantText fails unless the main part of the page contains every text.
 func (a response) wantText(texts ...string) response {
 	a.t.Helper()
 	main := a.text("main")
@@ -409,7 +412,7 @@ func (a response) wantText(texts ...string) response {
 	return a
 }
 
-// hides fails where the page's main part holds a text.
+// wantNoText fails if the main part of the page contains a text.
 func (a response) wantNoText(texts ...string) response {
 	a.t.Helper()
 	main := a.text("main")
@@ -421,7 +424,7 @@ func (a response) wantNoText(texts ...string) response {
 	return a
 }
 
-// wantError fails unless the answer is this error in JSON.
+// wantError fails unless the response is this JSON error.
 func (a response) wantError(status int, code apperr.Code, message string) response {
 	a.t.Helper()
 	var got errorResponse
@@ -434,7 +437,7 @@ func (a response) wantError(status int, code apperr.Code, message string) respon
 	return a
 }
 
-// submit sends a form of the page as a browser would: its hidden fields, and what is typed.
+// submit sends a form of the page with its hidden fields and the given values.
 func (b *browser) submit(a response, selector string, typed url.Values) response {
 	b.t.Helper()
 	form := a.doc().Find(selector).First()
@@ -460,7 +463,7 @@ var goodCard = url.Values{
 	"email": {"admin@example.com"}, "cardNumber": {"4242 4242 4242 4242"}, "cardExpiry": {"12 / 34"}, "cardCvc": {"123"}, "billingName": {"The admin"},
 }
 
-// pay opens Checkout and pays there; the answer is what Stripe's page leads back to.
+// subscribe opens Checkout and pays; it returns the redirect back to the site.
 func (b *browser) subscribe(plan, interval string) response {
 	b.t.Helper()
 	opened := b.post("/billing/checkout", url.Values{"plan": {plan}, "interval": {interval}}).wantStatus(http.StatusSeeOther)
@@ -468,13 +471,13 @@ func (b *browser) subscribe(plan, interval string) response {
 	return b.submit(hosted, "form", goodCard).wantStatus(http.StatusSeeOther)
 }
 
-// waitFor looks until it is so.
-func waitFor(t testing.TB, what string, so func() bool) {
+// waitFor polls a condition, at most one minute.
+func waitFor(t testing.TB, what string, condition func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(time.Minute)
-	for !so() {
+	for !condition() {
 		if time.Now().After(deadline) {
-			t.Fatalf("%s never came true", what)
+			t.Fatalf("timed out waiting for %s", what)
 		}
 		time.Sleep(20 * time.Millisecond)
 	}

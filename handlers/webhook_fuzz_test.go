@@ -7,13 +7,14 @@ import (
 	"time"
 )
 
-// FuzzWebhookBody: whatever is in a body that is rightly signed, the answer is a yes or a no, and never that something broke.
+// FuzzWebhookBody checks that any body with a valid signature is accepted or refused, and never
+// causes an internal error.
 func FuzzWebhookBody(f *testing.F) {
 	h := newTestEnv(f)
 	b := h.signIn("admin")
 	b.subscribe("pro", "month")
 	var real []string
-	waitFor(f, "events to begin with", func() bool {
+	waitFor(f, "seed events", func() bool {
 		if err := h.store.DB().Select(&real, `select payload from stripe_events order by received_at`); err != nil {
 			f.Fatal(err)
 		}
@@ -38,13 +39,13 @@ func FuzzWebhookBody(f *testing.F) {
 			t.Fatal(err)
 		}
 		request.Header.Set("Stripe-Signature", signed(body, testSecret, time.Now()))
-		answer, err := http.DefaultClient.Do(request)
+		resp, err := http.DefaultClient.Do(request)
 		if err != nil {
 			t.Fatal(err)
 		}
-		answer.Body.Close()
-		if answer.StatusCode != http.StatusOK && answer.StatusCode != http.StatusBadRequest && answer.StatusCode != http.StatusRequestEntityTooLarge {
-			t.Errorf("%s", answer.Status)
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusBadRequest && resp.StatusCode != http.StatusRequestEntityTooLarge {
+			t.Errorf("%s", resp.Status)
 		}
 	})
 }

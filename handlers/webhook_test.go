@@ -14,7 +14,7 @@ import (
 	"usher/billing/apperr"
 )
 
-// signed is a Stripe-Signature header as https://docs.stripe.com/webhooks#verify-manually describes it.
+// signed returns a Stripe-Signature header (https://docs.stripe.com/webhooks#verify-manually).
 func signed(payload, secret string, at time.Time) string {
 	mac := hmac.New(sha256.New, []byte(secret))
 	fmt.Fprintf(mac, "%d.%s", at.Unix(), payload)
@@ -56,15 +56,15 @@ func TestWebhook(t *testing.T) {
 		t.Errorf("%d rows of refused events", n)
 	}
 	b.send(post, "/stripe/webhook", body, "Stripe-Signature", signed(body, testSecret, now)).wantStatus(http.StatusOK)
-	// Another site's page, a session and a log-in are nothing to it.
+	// The webhook needs no session and ignores the Origin header.
 	other := eventBody("evt_other_address", "something.new")
 	got := b.send(post, "/stripe-webhook", other, "Stripe-Signature", signed(other, testSecret, now), "Origin", "https://hooks.example", "Sec-Fetch-Site", "cross-site")
 	if got.wantStatus(http.StatusOK); got.body != `{"received":true}`+"\n" {
-		t.Errorf("answer %s", got.body)
+		t.Errorf("response %s", got.body)
 	}
 }
 
-func TestWebhookTwinsAreOneRow(t *testing.T) {
+func TestConcurrentDuplicateWebhooksAreStoredOnce(t *testing.T) {
 	h := newTestEnv(t)
 	body := eventBody("evt_twins", "customer.updated")
 	header := signed(body, testSecret, time.Now())
@@ -90,7 +90,7 @@ func TestWebhookTwinsAreOneRow(t *testing.T) {
 	}
 }
 
-func TestWebhookThatCannotBeStoredIsSentAgain(t *testing.T) {
+func TestUnstoredWebhookIsRetried(t *testing.T) {
 	h := newTestEnv(t)
 	body := eventBody("evt_no_room", "customer.updated")
 	if _, err := h.store.DB().ExecContext(t.Context(), `alter table stripe_events rename to stripe_events_away`); err != nil {
@@ -98,12 +98,13 @@ func TestWebhookThatCannotBeStoredIsSentAgain(t *testing.T) {
 	}
 	got := h.newBrowser().send(post, "/stripe/webhook", body, "Stripe-Signature", signed(body, testSecret, time.Now()))
 	if got.wantStatus(http.StatusInternalServerError); strings.Contains(got.body, "stripe_events") {
-		t.Errorf("shows its inside: %s", got.body)
+		t.Errorf("internals in the response: %s", got.body)
 	}
 }
 
-// Every connection of the pool is taken, as by queries that hang. Webhooks wait for their turn and are stored.
-func TestWebhooksWaitForAnExhaustedPool(t *testing.T) {
+// TestWebhooksWaitForExhaustedPool: all connections of the pool are in use. Webhooks are stored
+// once one is free.
+func TestWebhooksWaitForExhaustedPool(t *testing.T) {
 	h := newTestEnv(t)
 	pool := h.store.DB()
 	most := pool.Stats().MaxOpenConnections
@@ -123,7 +124,7 @@ func TestWebhooksWaitForAnExhaustedPool(t *testing.T) {
 			h.newBrowser().send(post, "/stripe/webhook", body, "Stripe-Signature", signed(body, testSecret, time.Now())).wantStatus(http.StatusOK)
 		})
 	}
-	waitFor(t, "webhooks to wait", func() bool { return pool.Stats().WaitCount >= waited+int64(2*most) })
+	waitFor(t, "blocked webhooks", func() bool { return pool.Stats().WaitCount >= waited+int64(2*most) })
 	for _, release := range held {
 		if err := release(); err != nil {
 			t.Error(err)
