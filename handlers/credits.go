@@ -41,32 +41,42 @@ func creditsCard(o billing.Overview) *billingviews.CreditsProps {
 }
 
 func creditRow(plans catalog.Catalog, e billing.CreditEntry) billingviews.CreditRow {
-	plan := e.PlanID // the id, if the plan is no longer offered
-	if offered, known := plans.Plan(e.PlanID); known {
-		plan = offered.Name
-	}
-	if pack, known := plans.Pack(e.PlanID); known && e.Kind == billing.CreditPack {
-		plan = pack.Name
-	}
-	row := billingviews.CreditRow{At: e.At, Amount: int64(e.Amount), Balance: int64(e.Balance)}
-	switch e.Kind {
-	case billing.CreditGrant:
-		row.What = plan + " was paid"
-	case billing.CreditUpgrade:
-		row.What = "Changed to " + plan
-	case billing.CreditExpire:
-		row.What = "The rest of the month before"
-	case billing.CreditPack:
-		row.What = plan + " was bought"
-	case billing.CreditReturn:
-		row.What = "Its payment went back"
-	case billing.CreditRestore:
-		row.What = "Its payment came again"
-	case billing.CreditConsume:
-		row.What = e.Reason
-	}
+	row := billingviews.CreditRow{At: e.At, Amount: int64(e.Amount), Balance: int64(e.Balance), What: creditText(plans, e)}
 	if row.What == "" {
 		row.What = "Used"
 	}
 	return row
+}
+
+// creditText describes a ledger entry; empty if there is nothing to say.
+func creditText(plans catalog.Catalog, e billing.CreditEntry) string {
+	offer := offerName(plans, e)
+	switch e.Kind {
+	case billing.CreditGrant:
+		return offer + " was paid"
+	case billing.CreditUpgrade:
+		return "Changed to " + offer
+	case billing.CreditExpire:
+		return "The rest of the month before"
+	case billing.CreditPack:
+		return offer + " was bought"
+	case billing.CreditReturn:
+		return "Its payment went back"
+	case billing.CreditRestore:
+		return "Its payment came again"
+	case billing.CreditConsume:
+		return e.Reason
+	}
+	return ""
+}
+
+// offerName returns the name of the entry's plan or pack, or its id if it is no longer offered.
+func offerName(plans catalog.Catalog, e billing.CreditEntry) string {
+	if pack, known := plans.Pack(e.PlanID); known && e.Kind == billing.CreditPack {
+		return pack.Name
+	}
+	if plan, known := plans.Plan(e.PlanID); known {
+		return plan.Name
+	}
+	return e.PlanID
 }

@@ -29,39 +29,28 @@ func (p *memberPages) list(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (p *memberPages) renderList(w http.ResponseWriter, r *http.Request, status int, form inviteForm) error {
-	access := accessOf(r)
-	search := memberSearch(r)
-	members, err := p.members.Search(r.Context(), access, search)
+	props, err := p.listProps(r, memberSearch(r))
 	if err != nil {
 		return err
 	}
-	invitations, err := p.invitations.Pending(r.Context(), access)
-	if err != nil {
-		return err
-	}
-	overview, err := p.overviews.Get(r.Context(), access)
-	if err != nil {
-		return err
-	}
-	from, to, pager := paginate(r, len(members), membersPerPage)
-	props := organizationviews.MembersPageProps{
-		Layout: p.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabMembers),
-		Seats: seatRowProps(overview.Seats), SeatPrice: seatPrice(overview), Pager: pager, CanManage: access.CanManageMembers(),
-		Filter: organizationviews.MemberFilter(search),
-	}
-	if narrowed := search != (account.MemberSearch{}); from == 0 && !narrowed {
-		props.Invitations = p.invitationRows(invitations, access)
-	}
-	if props.Members, err = p.rows(r, members[from:to]); err != nil {
-		return err
-	}
-	if access.CanManageMembers() {
-		props.Invite, err = p.inviteProps(r, overview, p.reservedSeats(invitations), form)
-	}
-	if err != nil {
+	if err := p.addInvitations(r, &props, form); err != nil {
 		return err
 	}
 	return render(w, r, status, organizationviews.MembersPage(props))
+}
+
+func (p *memberPages) listProps(r *http.Request, search account.MemberSearch) (organizationviews.MembersPageProps, error) {
+	access := accessOf(r)
+	members, err := p.members.Search(r.Context(), access, search)
+	if err != nil {
+		return organizationviews.MembersPageProps{}, err
+	}
+	from, to, pager := paginate(r, len(members), membersPerPage)
+	rows, err := p.rows(r, members[from:to])
+	return organizationviews.MembersPageProps{
+		Layout: p.layout(r, layout.SectionOrganization), Organization: organizationHeader(r, layout.TabMembers),
+		Members: rows, Pager: pager, CanManage: access.CanManageMembers(), Filter: organizationviews.MemberFilter(search),
+	}, err
 }
 
 // memberSearch reads the filter from the query.

@@ -10,6 +10,28 @@ import (
 	"usher/views/ui"
 )
 
+// addInvitations adds the seats, the open invitations and the invitation form. The first page
+// without a filter lists the invitations.
+func (p *memberPages) addInvitations(r *http.Request, props *organizationviews.MembersPageProps, form inviteForm) error {
+	access := accessOf(r)
+	invitations, err := p.invitations.Pending(r.Context(), access)
+	if err != nil {
+		return err
+	}
+	overview, err := p.overviews.Get(r.Context(), access)
+	if err != nil {
+		return err
+	}
+	props.Seats, props.SeatPrice = seatRowProps(overview.Seats), seatPrice(overview)
+	if filtered := memberSearch(r) != (account.MemberSearch{}); props.Pager.From == 1 && !filtered {
+		props.Invitations = p.invitationRows(invitations, access)
+	}
+	if access.CanManageMembers() {
+		props.Invite, err = p.inviteProps(r, overview, p.reservedSeats(invitations), form)
+	}
+	return err
+}
+
 // inviteProps returns the props of the invitation form.
 func (p *memberPages) inviteProps(r *http.Request, o billing.Overview, reserved int, form inviteForm) (*organizationviews.InviteFormProps, error) {
 	roles, err := p.roles.List(r.Context(), accessOf(r))

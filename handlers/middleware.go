@@ -12,18 +12,22 @@ import (
 // requestTimeout bounds one request, calls to Stripe included.
 const requestTimeout = 20 * time.Second
 
-// serve wraps the handler in the middleware for its access policy and response type. Steps that
-// need no database run first.
+// serve wraps the handler in the middleware for its access policy and response type. It adds
+// them from the inside out, so that steps without database access run first.
 func (s *server) serve(rt route) http.Handler {
 	if rt.response == asset || rt.response == stateless {
 		return s.wrap(rt, s.withoutSession(rt))
 	}
-	steps := s.sessions.withSession(s.authorize(rt, bodyLimit(rt, s.checkFormOrganization(rt, s.limitRate(rt, rt.handler)))))
-	steps = s.refuseCrossOrigin(steps)
+	next := s.limitRate(rt, rt.handler)
+	next = s.checkFormOrganization(rt, next)
+	next = bodyLimit(rt, next)
+	next = s.authorize(rt, next)
+	next = s.sessions.withSession(next)
+	next = s.refuseCrossOrigin(next)
 	if rt.response == page {
-		steps = s.redirectLoopback(steps)
+		next = s.redirectLoopback(next)
 	}
-	return s.wrap(rt, s.buffer(steps))
+	return s.wrap(rt, s.buffer(next))
 }
 
 // withoutSession serves routes that have no session. It refuses a policy that needs one.
@@ -123,8 +127,8 @@ func (s *server) checkFormOrganization(rt route, next handlerFunc) handlerFunc {
 		return next
 	}
 	return func(w http.ResponseWriter, r *http.Request) error {
-		meant := r.PostFormValue("organizationId")
-		if meant != "" && meant != accessOf(r).Organization.ID {
+		organizationID := r.PostFormValue("organizationId")
+		if organizationID != "" && organizationID != accessOf(r).Organization.ID {
 			return apperr.Errorf(apperr.CodeConflict, apperr.MessageOtherOrganization)
 		}
 		return next(w, r)

@@ -82,6 +82,13 @@ func seatPanel(o billing.Overview, a account.Access, now time.Time) billingviews
 		// Stripe accepted the quantity, but the invoice for it is unpaid.
 		panel.State, panel.InvoiceURL = billingviews.SeatsPaymentNeeded, "/billing/invoices/"+open.ID
 	}
+	setSeatAttempts(&panel, seats)
+	return panel
+}
+
+// setSeatAttempts sets when the panel polls, when the next attempt is due and why the last one
+// failed.
+func setSeatAttempts(panel *billingviews.SeatPanelProps, seats billing.SeatsOverview) {
 	switch panel.State {
 	case billingviews.SeatsDebouncing:
 		panel.DueAt, panel.PollEvery = *seats.DueAt, seatsPollInterval
@@ -95,25 +102,24 @@ func seatPanel(o billing.Overview, a account.Access, now time.Time) billingviews
 	case billingviews.SeatsFailed:
 		panel.Attempt, panel.Reason = seats.Failures, seats.Error
 	}
-	return panel
 }
 
 func seatState(s billing.SeatsOverview, now time.Time) billingviews.SeatPanelState {
-	waits := s.DueAt != nil && s.DueAt.After(now)
+	scheduled := s.DueAt != nil && s.DueAt.After(now)
 	switch {
 	case !s.Synced:
 		return billingviews.SeatsNothingToSync
 	case s.Status == billing.SyncOK:
 		return billingviews.SeatsInSync
-	case s.Status == billing.SyncError && waits:
+	case s.Status == billing.SyncError && scheduled:
 		return billingviews.SeatsRetrying
 	case s.Status == billing.SyncError && s.DueAt == nil:
 		return billingviews.SeatsFailed
 	case s.Syncing:
 		return billingviews.SeatsSyncing
-	case s.Drift && waits:
+	case s.Drift && scheduled:
 		return billingviews.SeatsDrift
-	case s.Debouncing && waits:
+	case s.Debouncing && scheduled:
 		return billingviews.SeatsDebouncing
 	}
 	return billingviews.SeatsQueued

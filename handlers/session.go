@@ -6,9 +6,9 @@ import (
 	"net/http"
 	"time"
 
-	"usher/billing/account"
-
 	"github.com/alexedwards/scs/v2"
+
+	"usher/billing/account"
 )
 
 // sessionLifetime is the absolute lifetime of a session. Use does not extend it, which would write

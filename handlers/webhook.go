@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+
 	"usher/billing"
 )
 
