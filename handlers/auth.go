@@ -119,13 +119,13 @@ func (p *authPages) logOut(w http.ResponseWriter, r *http.Request) error {
 // or to the dashboard. It clears the selection.
 func (p *authPages) continueAfterSignIn(w http.ResponseWriter, r *http.Request, next string) error {
 	ctx := r.Context()
-	chosen, waiting := p.checkout.savedSelection(ctx)
+	selected, saved := p.checkout.savedSelection(ctx)
 	p.checkout.clearSelection(ctx)
-	if !waiting || next != "" {
+	if !saved || next != "" {
 		redirect(w, r, nextOrDashboard(next))
 		return nil
 	}
-	to, err := p.startSavedCheckout(ctx, chosen)
+	to, err := p.startSavedCheckout(ctx, selected)
 	if err != nil {
 		stateOf(r).err = err
 		to = "/organization?tab=billing&notice=" + checkoutNotice(err)
@@ -160,14 +160,14 @@ func checkoutNotice(err error) string {
 // planIntent returns the plan or pack that Checkout follows for; nil if the user goes to another
 // page first.
 func (p *authPages) planIntent(ctx context.Context, next string) *authviews.PlanIntent {
-	chosen, waiting := p.checkout.savedSelection(ctx)
-	if !waiting || next != "" {
+	selected, saved := p.checkout.savedSelection(ctx)
+	if !saved || next != "" {
 		return nil
 	}
-	if chosen.pack.ID != "" {
-		return &authviews.PlanIntent{Plan: chosen.pack.Name}
+	if selected.pack.ID != "" {
+		return &authviews.PlanIntent{Plan: selected.pack.Name}
 	}
-	return &authviews.PlanIntent{Plan: chosen.plan.Name, Interval: chosen.interval}
+	return &authviews.PlanIntent{Plan: selected.plan.Name, Interval: selected.interval}
 }
 
 // nextPath returns the local path in the form field or query parameter next; empty if it is a

@@ -23,11 +23,11 @@ type checkoutPages struct {
 
 // startCheckout redirects to Checkout for a plan or a pack.
 func (p *checkoutPages) startCheckout(w http.ResponseWriter, r *http.Request) error {
-	chosen, err := p.selectionFromForm(r)
+	selected, err := p.selectionFromForm(r)
 	if err != nil {
 		return err
 	}
-	session, err := p.start(r.Context(), accessOf(r), chosen)
+	session, err := p.start(r.Context(), accessOf(r), selected)
 	if err != nil {
 		return err
 	}
@@ -35,20 +35,20 @@ func (p *checkoutPages) startCheckout(w http.ResponseWriter, r *http.Request) er
 	return nil
 }
 
-func (p *checkoutPages) start(ctx context.Context, a account.Access, chosen selection) (billing.CheckoutSession, error) {
-	if chosen.pack.ID != "" {
-		return p.checkouts.StartPack(ctx, a, billing.CheckoutRequest{PackID: chosen.pack.ID})
+func (p *checkoutPages) start(ctx context.Context, a account.Access, selected selection) (billing.CheckoutSession, error) {
+	if selected.pack.ID != "" {
+		return p.checkouts.StartPack(ctx, a, billing.CheckoutRequest{PackID: selected.pack.ID})
 	}
-	return p.checkouts.Start(ctx, a, billing.CheckoutRequest{PlanID: chosen.plan.ID, Interval: chosen.interval})
+	return p.checkouts.Start(ctx, a, billing.CheckoutRequest{PlanID: selected.plan.ID, Interval: selected.interval})
 }
 
 // rememberSelection saves a visitor's selection until they have signed up or logged in.
 func (p *checkoutPages) rememberSelection(w http.ResponseWriter, r *http.Request) error {
-	chosen, err := p.selectionFromForm(r)
+	selected, err := p.selectionFromForm(r)
 	if err != nil {
 		return err
 	}
-	p.saveSelection(r.Context(), chosen)
+	p.saveSelection(r.Context(), selected)
 	redirect(w, r, "/signup")
 	return nil
 }
@@ -56,11 +56,11 @@ func (p *checkoutPages) rememberSelection(w http.ResponseWriter, r *http.Request
 // selectionFromForm reads the selected plan or pack. Prices come from the catalog, never from the
 // form.
 func (p *checkoutPages) selectionFromForm(r *http.Request) (selection, error) {
-	chosen, ok := p.findOffer(r.PostFormValue("plan"), r.PostFormValue("interval"), r.PostFormValue("pack"))
+	selected, ok := p.findOffer(r.PostFormValue("plan"), r.PostFormValue("interval"), r.PostFormValue("pack"))
 	if !ok {
 		return selection{}, apperr.Errorf(apperr.CodeInvalid, apperr.MessageInvalidPrice)
 	}
-	return chosen, nil
+	return selected, nil
 }
 
 // selection is the plan or pack that a visitor selected on the pricing page.
