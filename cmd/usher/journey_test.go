@@ -273,12 +273,16 @@ func TestRenewal(t *testing.T) {
 	c.signUp("clock@example.com").pay("4242424242424242").reloadUntil("the plan", "Active")
 	first := c.summary().Subscription.CurrentPeriodEnd
 	c.open("/dev/clock").expectText("The local Stripe's clock")
-	for _, span := range []string{"1 month", "2 hours"} { // an invoice is a draft for an hour
-		code, stdout, stderr := runCommand(t, []string{"clock", "advance", span}, "DATA_DIR="+dataDir)
-		if code != exitOK || !strings.Contains(stdout, "clock is at") {
-			t.Fatalf("clock advance %s: %d %s%s", span, code, stdout, stderr)
+	advance := func(spans ...string) {
+		t.Helper()
+		for _, span := range spans {
+			code, stdout, stderr := runCommand(t, []string{"clock", "advance", span}, "DATA_DIR="+dataDir)
+			if code != exitOK || !strings.Contains(stdout, "clock is at") {
+				t.Fatalf("clock advance %s: %d %s%s", span, code, stdout, stderr)
+			}
 		}
 	}
+	advance("1 month", "2 hours") // an invoice is a draft for an hour
 	s := c.waitForSummary("the renewal", func(s billingSummary) bool {
 		return s.Subscription.CurrentPeriodEnd > first
 	})
@@ -292,6 +296,11 @@ func TestRenewal(t *testing.T) {
 	c.openUntil("the renewal's invoice", "/billing/invoices", "Renewal", "Paid")
 	c.openUntil("the new month's credits", "/billing/credits",
 		"Pro was paid", "The rest of the month before")
+	advance("1 month", "1 month", "1 month", "1 month", "1 month", "1 month", "2 hours")
+	eventually(t, "the invoices of all seven renewals", func() bool {
+		c.open("/billing/invoices")
+		return c.page.Find(`tr:contains("Renewal"):contains("Paid")`).Length() == 7
+	})
 	code, _, stderr := runCommand(t, []string{"clock", "advance", "a while"}, "DATA_DIR="+dataDir)
 	if code != exitFailed || stderr == "" {
 		t.Errorf("clock advance a while: exit code %d, %q", code, stderr)
