@@ -163,7 +163,7 @@ func TestHandOver(t *testing.T) {
 func TestAccountIsDeleted(t *testing.T) {
 	s := openStage(t)
 	s.subscribe("pro")
-	if err := s.service.Users.DeleteAccount(t.Context(), s.access.User.ID, "front of house"); apperr.CodeOf(err) != apperr.CodeConflict {
+	if err := s.service.Users.Delete(t.Context(), s.access.User.ID, "front of house"); apperr.CodeOf(err) != apperr.CodeConflict {
 		t.Errorf("the last admin: %v", err)
 	}
 	s.join(1)
@@ -173,10 +173,10 @@ func TestAccountIsDeleted(t *testing.T) {
 		if member.UserID == s.access.User.ID {
 			continue
 		}
-		if err := s.service.Users.DeleteAccount(t.Context(), member.UserID, "back of house"); apperr.CodeOf(err) != apperr.CodeUnprocessable {
+		if err := s.service.Users.Delete(t.Context(), member.UserID, "back of house"); apperr.CodeOf(err) != apperr.CodeUnprocessable {
 			t.Errorf("with a wrong password: %v", err)
 		}
-		s.must(s.service.Users.DeleteAccount(t.Context(), member.UserID, "front of house"))
+		s.must(s.service.Users.Delete(t.Context(), member.UserID, "front of house"))
 		if _, err := s.service.Users.LogIn(t.Context(), member.Email, "front of house"); err == nil {
 			t.Error("they can still sign in")
 		}
@@ -230,7 +230,7 @@ func TestDeletedAccountJoinsNothing(t *testing.T) {
 	})
 	until("the acceptance to wait", func() bool { return waiting() == 1 })
 	deleted := make(chan error, 1)
-	go func() { deleted <- s.service.Users.DeleteAccount(ctx, user.ID, "front of house") }()
+	go func() { deleted <- s.service.Users.Delete(ctx, user.ID, "front of house") }()
 	until("the deletion to wait, or to be done", func() bool { return waiting() == 2 || len(deleted) == 1 })
 	s.must(between.Commit())
 	group.Wait()

@@ -13,7 +13,7 @@ import (
 // The payment of more seats fails: Stripe has taken the number, the money is open, and the days of grace are counted from that invoice.
 func TestSeatsThatAreNotPaidLeaveAnOpenInvoice(t *testing.T) {
 	s := openStage(t)
-	s.sells(func(p *catalog.Plan) { p.ProrationOnIncrease, p.GraceDays = catalog.ProrateAtOnce, 7 })
+	s.sells(func(p *catalog.Plan) { p.ProrationOnIncrease, p.GraceDays = catalog.ProrationAlwaysInvoice, 7 })
 	s.listening()
 	current := s.subscribe("pro")
 	s.stripe.AdvanceClock(current.CurrentPeriodStart.AddDate(0, 0, 10))

@@ -384,7 +384,7 @@ func (g *membershipGame) ways() []way {
 			_, err := g.store.DB().ExecContext(ctx, `update users set password_hash = (select password_hash from users where id = $2) where id = $1`,
 				m.UserID, g.access.User.ID)
 			g.must(err)
-			return service.Users.DeleteAccount(ctx, m.UserID, "front of house")
+			return service.Users.Delete(ctx, m.UserID, "front of house")
 		}},
 		{"hand over and back", func(m account.Member) error {
 			access, err := service.Organizations.Access(ctx, m.UserID, g.id)

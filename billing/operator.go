@@ -62,7 +62,7 @@ type QueuedJob struct {
 
 // SearchOrganizations lists organizations, for operators.
 func (op *Operations) SearchOrganizations(ctx context.Context, search OrganizationSearch) ([]OrganizationLine, int, error) {
-	search.Text = account.SearchText(search.Text)
+	search.Text = account.NormalizeSearch(search.Text)
 	lines, total, err := op.store.Operations().SearchOrganizations(ctx, search, op.knownAccount())
 	if err != nil {
 		return nil, 0, fmt.Errorf("search organizations: %w", err)

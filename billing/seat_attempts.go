@@ -38,18 +38,18 @@ const (
 // day's invoices are used up the number is told all the same and its money left to the next invoice.
 func throttle(before []SeatAttempt, now time.Time, proration catalog.Proration) (time.Duration, catalog.Proration) {
 	wait := waitForWindow(before, now, time.Hour, updatesPerHour, countAll)
-	if proration != catalog.ProrateAtOnce {
+	if proration != catalog.ProrationAlwaysInvoice {
 		return wait, proration
 	}
 	if waitForWindow(before, now, 24*time.Hour, invoicesPerDay, SeatAttempt.invoiced) > 0 {
-		return wait, catalog.ProrateNextInvoice
+		return wait, catalog.ProrationCreateProrations
 	}
 	return max(wait, waitForWindow(before, now, time.Minute, invoicesPerMinute, SeatAttempt.invoiced)), proration
 }
 
 func countAll(SeatAttempt) bool { return true }
 
-func (a SeatAttempt) invoiced() bool { return a.Proration == catalog.ProrateAtOnce }
+func (a SeatAttempt) invoiced() bool { return a.Proration == catalog.ProrationAlwaysInvoice }
 
 // waitForWindow returns how long to wait until fewer than limit of the attempts that count lie within the window.
 func waitForWindow(before []SeatAttempt, now time.Time, length time.Duration, limit int, counts func(SeatAttempt) bool) time.Duration {
@@ -97,7 +97,7 @@ func refusedAttempt(update QuantityUpdate, cause error) SeatAttempt {
 	var refused *apperr.StripeError
 	if errors.As(cause, &refused) {
 		attempt.RequestID, attempt.Error = refused.RequestID, seatErrorMessage(refused, cause)
-		if !refused.Unanswered {
+		if !refused.NoResponse {
 			no := false
 			attempt.Accepted = &no
 		}

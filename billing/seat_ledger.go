@@ -51,7 +51,7 @@ const SeatLedgerLimit = 100_000
 
 // SeatLedger lists the lines of the seat ledger that fit, the newest first, and how many fit altogether.
 func (sl *SeatLedgers) Search(ctx context.Context, a account.Access, search LedgerSearch) (lines []SeatChange, total int, err error) {
-	search.Text = account.SearchText(search.Text)
+	search.Text = account.NormalizeSearch(search.Text)
 	search.Limit = min(search.Limit, SeatLedgerLimit)
 	lines, total, err = sl.store.SeatLedger().Search(ctx, a.Organization.ID, search)
 	if err != nil {

@@ -66,7 +66,7 @@ func (s *stage) settles(atStripe int) {
 
 func TestSeatsArePaidUntilTheRenewal(t *testing.T) {
 	s := openStage(t)
-	s.sells(func(p *catalog.Plan) { p.DecreaseAtRenewal, p.ProrationOnDecrease = true, catalog.ProrateNever })
+	s.sells(func(p *catalog.Plan) { p.DecreaseAtRenewal, p.ProrationOnDecrease = true, catalog.ProrationNone })
 	s.join(4)
 	s.subscribe("pro")
 	s.work(s.service)

@@ -103,13 +103,13 @@ func TestPaceKeepsStripesLimits(t *testing.T) {
 		wait      time.Duration
 		then      catalog.Proration
 	}{
-		{"nothing was sent", nil, catalog.ProrateAtOnce, 0, catalog.ProrateAtOnce},
-		{"the hour has room", sent(updatesPerHour-1, catalog.ProrateNextInvoice, -30*time.Minute, time.Second), catalog.ProrateNextInvoice, 0, catalog.ProrateNextInvoice},
-		{"the hour is full", sent(updatesPerHour, catalog.ProrateNextInvoice, -30*time.Minute, time.Second), catalog.ProrateNextInvoice, 30 * time.Minute, catalog.ProrateNextInvoice},
-		{"what is older does not count", sent(updatesPerHour, catalog.ProrateNextInvoice, -2*time.Hour, time.Second), catalog.ProrateNextInvoice, 0, catalog.ProrateNextInvoice},
-		{"the minute's invoices", sent(invoicesPerMinute, catalog.ProrateAtOnce, -40*time.Second, time.Second), catalog.ProrateAtOnce, 20 * time.Second, catalog.ProrateAtOnce},
-		{"invoices of others do not count", sent(invoicesPerMinute, catalog.ProrateNextInvoice, -40*time.Second, time.Second), catalog.ProrateAtOnce, 0, catalog.ProrateAtOnce},
-		{"the day's invoices", sent(invoicesPerDay, catalog.ProrateAtOnce, -20*time.Hour, time.Minute), catalog.ProrateAtOnce, 0, catalog.ProrateNextInvoice},
+		{"nothing was sent", nil, catalog.ProrationAlwaysInvoice, 0, catalog.ProrationAlwaysInvoice},
+		{"the hour has room", sent(updatesPerHour-1, catalog.ProrationCreateProrations, -30*time.Minute, time.Second), catalog.ProrationCreateProrations, 0, catalog.ProrationCreateProrations},
+		{"the hour is full", sent(updatesPerHour, catalog.ProrationCreateProrations, -30*time.Minute, time.Second), catalog.ProrationCreateProrations, 30 * time.Minute, catalog.ProrationCreateProrations},
+		{"what is older does not count", sent(updatesPerHour, catalog.ProrationCreateProrations, -2*time.Hour, time.Second), catalog.ProrationCreateProrations, 0, catalog.ProrationCreateProrations},
+		{"the minute's invoices", sent(invoicesPerMinute, catalog.ProrationAlwaysInvoice, -40*time.Second, time.Second), catalog.ProrationAlwaysInvoice, 20 * time.Second, catalog.ProrationAlwaysInvoice},
+		{"invoices of others do not count", sent(invoicesPerMinute, catalog.ProrationCreateProrations, -40*time.Second, time.Second), catalog.ProrationAlwaysInvoice, 0, catalog.ProrationAlwaysInvoice},
+		{"the day's invoices", sent(invoicesPerDay, catalog.ProrationAlwaysInvoice, -20*time.Hour, time.Minute), catalog.ProrationAlwaysInvoice, 0, catalog.ProrationCreateProrations},
 	}
 	for _, c := range cases {
 		if wait, then := throttle(c.before, now, c.proration); wait != c.wait || then != c.then {

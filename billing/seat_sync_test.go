@@ -268,7 +268,7 @@ func TestSeatLedgerTellsWhoAndWhy(t *testing.T) {
 // A seat is told to Stripe, and the ledger's line says on which invoice it came to what, once there is one.
 func TestSeatLedgerTellsWhatAChangeCameTo(t *testing.T) {
 	s := openStage(t)
-	s.sells(func(p *catalog.Plan) { p.ProrationOnIncrease = catalog.ProrateAtOnce })
+	s.sells(func(p *catalog.Plan) { p.ProrationOnIncrease = catalog.ProrationAlwaysInvoice })
 	s.listening()
 	s.subscribe("pro")
 	s.join(2)

@@ -112,5 +112,5 @@ func (sl *SeatLedgers) revertBilling(ctx context.Context, tx Tx, actor account.A
 	if after.Billable = !before.Billed(); after.Billable {
 		after.Status = account.MemberActive
 	}
-	return sl.members.WriteMember(ctx, tx, actor, before, after)
+	return sl.members.UpdateTx(ctx, tx, actor, before, after)
 }

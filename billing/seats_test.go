@@ -93,21 +93,21 @@ func TestNextAttemptKeys(t *testing.T) {
 	s := seatService(now)
 	current := Subscription{ID: "sub_1", ItemID: "si_1", PriceID: "price_pro", Status: StatusActive, Quantity: 3}
 	state := SeatState{DesiredSeats: 5, SyncVersion: 4}
-	first := s.SeatSyncer.nextAttempt(&state, current, catalog.ProrateNextInvoice)
-	if again := s.SeatSyncer.nextAttempt(&state, current, catalog.ProrateNextInvoice); again.IdempotencyKey != first.IdempotencyKey {
+	first := s.SeatSyncer.nextAttempt(&state, current, catalog.ProrationCreateProrations)
+	if again := s.SeatSyncer.nextAttempt(&state, current, catalog.ProrationCreateProrations); again.IdempotencyKey != first.IdempotencyKey {
 		t.Errorf("no answer came, yet the key moved from %s to %s", first.IdempotencyKey, again.IdempotencyKey)
 	}
 	state.AttemptOpen = false
-	answered := s.SeatSyncer.nextAttempt(&state, current, catalog.ProrateNextInvoice)
+	answered := s.SeatSyncer.nextAttempt(&state, current, catalog.ProrationCreateProrations)
 	if answered.IdempotencyKey == first.IdempotencyKey {
 		t.Error("a definite answer came, yet the key is used again")
 	}
 	state.DesiredSeats, state.SyncVersion = 6, 5
-	if moved := s.SeatSyncer.nextAttempt(&state, current, catalog.ProrateNextInvoice); moved.IdempotencyKey == answered.IdempotencyKey || moved.Quantity != 6 {
+	if moved := s.SeatSyncer.nextAttempt(&state, current, catalog.ProrationCreateProrations); moved.IdempotencyKey == answered.IdempotencyKey || moved.Quantity != 6 {
 		t.Errorf("another number under the same key: %+v", moved)
 	}
 	current.ItemID = "si_2"
-	if item := s.SeatSyncer.nextAttempt(&state, current, catalog.ProrateNextInvoice); item.IdempotencyKey != "seats:si_2:5:4" {
+	if item := s.SeatSyncer.nextAttempt(&state, current, catalog.ProrationCreateProrations); item.IdempotencyKey != "seats:si_2:5:4" {
 		t.Errorf("another item: %s", item.IdempotencyKey)
 	}
 }
@@ -121,16 +121,16 @@ func TestSeatProration(t *testing.T) {
 		paid     int
 		want     catalog.Proration
 	}{
-		{"price_none", StatusActive, 3, 5, 0, catalog.ProrateNextInvoice},
-		{"price_pro", StatusActive, 3, 5, 0, catalog.ProrateAtOnce},
-		{"price_pro", StatusActive, 5, 3, 0, catalog.ProrateNextInvoice},
-		{"price_pro", StatusPastDue, 3, 5, 0, catalog.ProrateAtOnce},
-		{"price_pro", StatusPastDue, 5, 3, 0, catalog.ProrateNever}, // the money it would credit was never received
-		{"price_pro", StatusActive, 3, 5, 5, catalog.ProrateNever},  // paid until the period ends
-		{"price_pro", StatusActive, 3, 6, 5, catalog.ProrateAtOnce},
+		{"price_none", StatusActive, 3, 5, 0, catalog.ProrationCreateProrations},
+		{"price_pro", StatusActive, 3, 5, 0, catalog.ProrationAlwaysInvoice},
+		{"price_pro", StatusActive, 5, 3, 0, catalog.ProrationCreateProrations},
+		{"price_pro", StatusPastDue, 3, 5, 0, catalog.ProrationAlwaysInvoice},
+		{"price_pro", StatusPastDue, 5, 3, 0, catalog.ProrationNone}, // the money it would credit was never received
+		{"price_pro", StatusActive, 3, 5, 5, catalog.ProrationNone},  // paid until the period ends
+		{"price_pro", StatusActive, 3, 6, 5, catalog.ProrationAlwaysInvoice},
 	}
 	s := New(Options{Catalog: catalog.Catalog{Plans: []catalog.Plan{{
-		PerSeat: true, ProrationOnIncrease: catalog.ProrateAtOnce, ProrationOnDecrease: catalog.ProrateNextInvoice, Prices: []catalog.Price{{ID: "price_pro"}},
+		PerSeat: true, ProrationOnIncrease: catalog.ProrationAlwaysInvoice, ProrationOnDecrease: catalog.ProrationCreateProrations, Prices: []catalog.Price{{ID: "price_pro"}},
 	}}}})
 	for _, c := range cases {
 		state := SeatState{DesiredSeats: c.to, PaidSeats: c.paid, PaidUntil: &until}

@@ -115,7 +115,7 @@ func (s *stage) options(store *db.Store) billing.Options {
 }
 
 func (s *stage) pushPlans() {
-	for _, price := range stripegw.KeyedPrices(catalog.BuiltInPlans()) {
+	for _, price := range stripegw.PlanPrices(catalog.BuiltInPlans()) {
 		_, _, err := s.gateway().EnsurePrice(s.t.Context(), price)
 		s.must(err)
 	}

@@ -114,7 +114,7 @@ func TestRoleOfTheOrganization(t *testing.T) {
 	promise := invitation("inv_1", "noa@example.com")
 	promise.Role.ID = "role_1"
 	must(t, store.Invitations().Insert(ctx, promise))
-	members, invitations, err := store.Roles().Holders(ctx, "org_1", "role_1")
+	members, invitations, err := store.Roles().CountHolders(ctx, "org_1", "role_1")
 	must(t, err)
 	wantEqual(t, [2]int{members, invitations}, [2]int{1, 1})
 	wantConstraint(t, store.Roles().Delete(ctx, "org_1", "role_1"), "organization_members_role_id_fkey")

@@ -11,8 +11,8 @@ import (
 const putRecoveryRequest = `insert into recovery_requests (email, requested_at) values (lower($1), $2)
 	on conflict (email) do update set requested_at = excluded.requested_at`
 
-// PutRecoveryRequest implements [billing.RecoveryQueries].
-func (q tokenStore) PutRecoveryRequest(ctx context.Context, email string, now time.Time) error {
+// PutResetRequest implements [billing.RecoveryQueries].
+func (q tokenStore) PutResetRequest(ctx context.Context, email string, now time.Time) error {
 	return q.exec(ctx, "write recovery request", putRecoveryRequest, email, now)
 }
 
@@ -20,8 +20,8 @@ const takeRecoveryRequest = `delete from recovery_requests where email =
 		(select email from recovery_requests order by requested_at limit 1 for update)
 	returning email`
 
-// TakeRecoveryRequest implements [billing.RecoveryQueries].
-func (q tokenStore) TakeRecoveryRequest(ctx context.Context) (string, error) {
+// PopResetRequest implements [billing.RecoveryQueries].
+func (q tokenStore) PopResetRequest(ctx context.Context) (string, error) {
 	return get[string](ctx, q.queries, "take recovery request", takeRecoveryRequest)
 }
 
@@ -45,7 +45,7 @@ func (q tokenStore) Get(ctx context.Context, hash []byte, purpose account.TokenP
 const spendAccountToken = `update account_tokens set used_at = $2 where token_hash = $1 and used_at is null`
 
 // SpendAccountToken implements [billing.RecoveryQueries].
-func (q tokenStore) Spend(ctx context.Context, hash []byte, now time.Time) (bool, error) {
+func (q tokenStore) MarkUsed(ctx context.Context, hash []byte, now time.Time) (bool, error) {
 	n, err := q.execCount(ctx, "spend account token", spendAccountToken, hash, now)
 	return n == 1, err
 }
@@ -53,7 +53,7 @@ func (q tokenStore) Spend(ctx context.Context, hash []byte, now time.Time) (bool
 const spendAccountTokens = `update account_tokens set used_at = $3 where user_id = $1 and purpose = $2 and used_at is null`
 
 // SpendAccountTokens implements [billing.RecoveryQueries].
-func (q tokenStore) SpendAll(ctx context.Context, userID string, purpose account.TokenPurpose, now time.Time) error {
+func (q tokenStore) MarkAllUsed(ctx context.Context, userID string, purpose account.TokenPurpose, now time.Time) error {
 	return q.exec(ctx, "spend account tokens", spendAccountTokens, userID, purpose, now)
 }
 

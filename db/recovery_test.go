@@ -45,7 +45,7 @@ func TestAccountTokenIsUsedOnce(t *testing.T) {
 	var group sync.WaitGroup
 	for range 8 {
 		group.Go(func() {
-			first, err := store.Tokens().Spend(ctx, token.Hash, at(1))
+			first, err := store.Tokens().MarkUsed(ctx, token.Hash, at(1))
 			if err != nil {
 				t.Error(err)
 			}
@@ -72,7 +72,7 @@ func TestSpendAccountTokensOfOneUserAndPurpose(t *testing.T) {
 	last, err := store.Tokens().LastCreatedAt(ctx, "usr_1", account.TokenReset)
 	must(t, err)
 	wantEqual(t, last, mine.CreatedAt)
-	must(t, store.Tokens().SpendAll(ctx, "usr_1", account.TokenReset, at(5)))
+	must(t, store.Tokens().MarkAllUsed(ctx, "usr_1", account.TokenReset, at(5)))
 	_, err = store.Tokens().LastCreatedAt(ctx, "usr_1", account.TokenReset)
 	wantNotFound(t, err)
 	for _, token := range []account.Token{verify, other} {
@@ -84,25 +84,25 @@ func TestSpendAccountTokensOfOneUserAndPurpose(t *testing.T) {
 func TestRecoveryRequestsAreUniqueAndTakenOnce(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
-	must(t, store.Tokens().PutRecoveryRequest(ctx, "Ana@Example.com", at(0)))
-	must(t, store.Tokens().PutRecoveryRequest(ctx, "ana@example.com", at(5)))
-	must(t, store.Tokens().PutRecoveryRequest(ctx, "bo@example.com", at(1)))
+	must(t, store.Tokens().PutResetRequest(ctx, "Ana@Example.com", at(0)))
+	must(t, store.Tokens().PutResetRequest(ctx, "ana@example.com", at(5)))
+	must(t, store.Tokens().PutResetRequest(ctx, "bo@example.com", at(1)))
 	// While one transaction has taken the first request and is open, the next one blocks, then gets
 	// the second request.
 	second := make(chan string, 1)
 	must(t, store.InTx(ctx, func(tx billing.Tx) error {
-		first, err := tx.Tokens().TakeRecoveryRequest(ctx)
+		first, err := tx.Tokens().PopResetRequest(ctx)
 		must(t, err)
 		wantEqual(t, first, "bo@example.com")
 		go func() {
-			email, _ := store.Tokens().TakeRecoveryRequest(ctx)
+			email, _ := store.Tokens().PopResetRequest(ctx)
 			second <- email
 		}()
 		waitUntilBlocked(t, store)
 		return nil
 	}))
 	wantEqual(t, <-second, "ana@example.com")
-	_, err := store.Tokens().TakeRecoveryRequest(ctx)
+	_, err := store.Tokens().PopResetRequest(ctx)
 	wantNotFound(t, err)
 }
 

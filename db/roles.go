@@ -45,7 +45,7 @@ type roleHoldersRow struct {
 }
 
 // RoleHolders implements [billing.MembershipQueries].
-func (q roleStore) Holders(ctx context.Context, organizationID, roleID string) (members, invitations int, err error) {
+func (q roleStore) CountHolders(ctx context.Context, organizationID, roleID string) (members, invitations int, err error) {
 	row, err := get[roleHoldersRow](ctx, q.queries, "count role holders", countRoleHolders, organizationID, roleID)
 	return row.Members, row.Invitations, err
 }

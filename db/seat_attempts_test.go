@@ -12,7 +12,7 @@ func TestSeatAttempts(t *testing.T) {
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
 	full := billing.SeatAttempt{
-		Key: "seats:si_1:2:1", OrganizationID: "org_1", SubscriptionID: "sub_1", Version: 2, Quantity: 5, Proration: catalog.ProrateNever,
+		Key: "seats:si_1:2:1", OrganizationID: "org_1", SubscriptionID: "sub_1", Version: 2, Quantity: 5, Proration: catalog.ProrationNone,
 		At: at(2), RequestID: "req_1", Accepted: ptr(true), Error: "declined", AcknowledgedAt: ptr(at(4)),
 	}
 	wantFilled(t, full)

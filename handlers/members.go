@@ -56,7 +56,7 @@ func (p *memberPages) listProps(r *http.Request, search account.MemberSearch) (o
 // memberSearch reads the filter from the query.
 func memberSearch(r *http.Request) account.MemberSearch {
 	query := r.URL.Query()
-	return account.MemberSearch{Text: query.Get("q"), Seat: account.MemberSeat(query.Get("show"))}
+	return account.MemberSearch{Text: query.Get("q"), Seat: account.SeatFilter(query.Get("show"))}
 }
 
 // rows returns the table rows of members, each with the reason why the member is billed.

@@ -65,7 +65,7 @@ func (p *memberPages) invitationRows(invitations []account.Invitation, a account
 		switch {
 		case i.Expired(p.now()):
 			row.Lapsed = "It has expired."
-		case !i.Backed():
+		case !i.InviterAuthorized():
 			row.Lapsed = "Who sent it may not invite now."
 		}
 		rows = append(rows, row)

@@ -86,7 +86,7 @@ func (p *settingsPages) endOtherSessions(w http.ResponseWriter, r *http.Request)
 
 // deleteAccount deletes the viewer's account and ends the session.
 func (p *settingsPages) deleteAccount(w http.ResponseWriter, r *http.Request) error {
-	err := p.users.DeleteAccount(r.Context(), identityOf(r).userID, r.PostFormValue("confirmation"))
+	err := p.users.Delete(r.Context(), identityOf(r).userID, r.PostFormValue("confirmation"))
 	invalid := fieldMessages(err)
 	if apperr.CodeOf(err) == apperr.CodeConflict { // shown beside the button
 		invalid = map[string]string{"confirmation": apperr.MessageOf(err)}

@@ -164,7 +164,7 @@ func (h *testEnv) startStripe() (origin string, gateway *stripegw.Gateway) {
 
 func (h *testEnv) pushPrices(gateway *stripegw.Gateway) {
 	h.t.Helper()
-	for _, price := range stripegw.KeyedPrices(catalog.BuiltInPlans()) {
+	for _, price := range stripegw.PlanPrices(catalog.BuiltInPlans()) {
 		if _, _, err := gateway.EnsurePrice(h.t.Context(), price); err != nil {
 			h.t.Fatal(err)
 		}

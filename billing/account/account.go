@@ -39,7 +39,7 @@ type Service struct {
 // NewAccounts returns Accounts.
 func New(o Options) *Service {
 	base := &base{Env: o.Env, store: o.Store}
-	passwords := &Passwords{Env: o.Env, hashing: make(chan struct{}, 2)}
+	passwords := &Passwords{Env: o.Env, slots: make(chan struct{}, 2)}
 	recovery := &Recovery{base: base, outbox: o.Outbox, passwords: passwords, baseURL: o.BaseURL}
 	members := &Members{base: base, hooks: o.Hooks}
 	return &Service{
@@ -77,7 +77,7 @@ type Users struct {
 // Passwords hashes passwords.
 type Passwords struct {
 	*env.Env
-	hashing chan struct{} // bounds the memory that hashing takes
+	slots chan struct{} // bounds the memory that hashing takes
 }
 
 // Recovery mails links that reset a password or verify an address, and redeems them.

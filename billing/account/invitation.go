@@ -56,8 +56,8 @@ func (i Invitation) Pending() bool { return i.AcceptedAt == nil && i.RevokedAt =
 // Expired tells whether it is too late to accept.
 func (i Invitation) Expired(now time.Time) bool { return !now.Before(i.ExpiresAt) }
 
-// Backed tells whether its sender may still give what it promises: a role that was revoked takes their invitations with it.
-func (i Invitation) Backed() bool {
+// InviterAuthorized tells whether its sender may still give what it promises: a role that was revoked takes their invitations with it.
+func (i Invitation) InviterAuthorized() bool {
 	sender := Access{Member: i.Inviter}
 	return sender.CanManageMembers() && sender.Covers(i.Role)
 }
@@ -160,13 +160,13 @@ func (is *Invitations) renewToken(i *Invitation, actor Access) string {
 		panic("billing: no randomness: " + err.Error()) // crypto/rand never fails; a broken injected reader is a broken test
 	}
 	token := base64.RawURLEncoding.EncodeToString(secret)
-	i.TokenHash, i.Inviter = invitationHash(token), actor.Member
+	i.TokenHash, i.Inviter = hashInvitationToken(token), actor.Member
 	i.Sent++
 	i.ExpiresAt = is.Now().Add(InvitationLifetime)
 	return token
 }
 
-func invitationHash(token string) []byte {
+func hashInvitationToken(token string) []byte {
 	sum := sha256.Sum256([]byte(token))
 	return sum[:]
 }

@@ -33,7 +33,7 @@ func (is *Invitations) Open(ctx context.Context, token string) (OpenInvitation, 
 }
 
 func (is *Invitations) openTx(ctx context.Context, tx Tx, token string) (OpenInvitation, error) {
-	invitation, err := tx.Invitations().ByToken(ctx, invitationHash(token))
+	invitation, err := tx.Invitations().ByToken(ctx, hashInvitationToken(token))
 	if errors.Is(err, apperr.ErrNotFound) || err == nil && !invitation.Pending() {
 		return OpenInvitation{}, &apperr.Error{Code: apperr.CodeNotFound, Message: MessageInvitationGone, Err: err}
 	}
@@ -43,7 +43,7 @@ func (is *Invitations) openTx(ctx context.Context, tx Tx, token string) (OpenInv
 	if invitation.Expired(is.Now()) {
 		return OpenInvitation{}, apperr.Errorf(apperr.CodeConflict, MessageInvitationExpired)
 	}
-	if !invitation.Backed() {
+	if !invitation.InviterAuthorized() {
 		return OpenInvitation{}, apperr.Errorf(apperr.CodeConflict, MessageInvitationVoid)
 	}
 	open := OpenInvitation{Invitation: invitation}

@@ -9,17 +9,17 @@ import (
 // MemberSearch narrows a list of members. What is empty does not narrow it.
 type MemberSearch struct {
 	Text string // in name, e-mail address or role, without case
-	Seat MemberSeat
+	Seat SeatFilter
 }
 
-// MemberSeat tells members apart by whether they take a seat.
-type MemberSeat string
+// SeatFilter tells members apart by whether they take a seat.
+type SeatFilter string
 
 // The kinds of members a list can be narrowed to.
 const (
-	SeatBilled    MemberSeat = "billed"
-	SeatNotBilled MemberSeat = "not_billed"
-	SeatSuspended MemberSeat = "suspended"
+	SeatBilled    SeatFilter = "billed"
+	SeatNotBilled SeatFilter = "not_billed"
+	SeatSuspended SeatFilter = "suspended"
 )
 
 // SearchMembers lists the organization's members that fit, by name.
@@ -30,14 +30,14 @@ func (ms *Members) Search(ctx context.Context, a Access, search MemberSearch) ([
 	}
 	fitting := members[:0]
 	for _, m := range members {
-		if search.fits(m) {
+		if search.matches(m) {
 			fitting = append(fitting, m)
 		}
 	}
 	return fitting, nil
 }
 
-func (f MemberSearch) fits(m Member) bool {
+func (f MemberSearch) matches(m Member) bool {
 	switch f.Seat {
 	case SeatBilled:
 		if !m.Billed() {
@@ -52,7 +52,7 @@ func (f MemberSearch) fits(m Member) bool {
 			return false
 		}
 	}
-	text := strings.ToLower(SearchText(f.Text))
+	text := strings.ToLower(NormalizeSearch(f.Text))
 	for _, in := range []string{m.Name, m.Email, m.Role.Name} {
 		if strings.Contains(strings.ToLower(in), text) {
 			return true

@@ -28,7 +28,7 @@ type MemberChange struct {
 // Member reads one of the organization's members. Errors: CodeForbidden where the actor may not manage members; [ErrNotFound] also for a
 // member of another organization.
 func (ms *Members) Get(ctx context.Context, a Access, memberID string) (Member, error) {
-	if err := a.requireMembers(); err != nil {
+	if err := a.requireManageMembers(); err != nil {
 		return Member{}, err
 	}
 	return ms.store.Members().Get(ctx, a.Organization.ID, memberID)
@@ -47,7 +47,7 @@ func (ms *Members) Change(ctx context.Context, a Access, memberID string, change
 		if member, err = ms.applyChange(ctx, tx, actor, before, change); err != nil || member == before {
 			return err
 		}
-		return ms.WriteMember(ctx, tx, actor, before, member)
+		return ms.UpdateTx(ctx, tx, actor, before, member)
 	})
 	if err != nil {
 		return Member{}, fmt.Errorf("change member: %w", err)
@@ -82,7 +82,7 @@ func (ms *Members) applyChange(ctx context.Context, tx Tx, actor Access, m Membe
 	return m, nil
 }
 
-func (ms *Members) WriteMember(ctx context.Context, tx Tx, actor Access, before, after Member) error {
+func (ms *Members) UpdateTx(ctx context.Context, tx Tx, actor Access, before, after Member) error {
 	if before.isAdmin() && !after.isAdmin() {
 		if err := requireOtherAdmin(ctx, tx, before); err != nil {
 			return err
@@ -125,7 +125,7 @@ func (ms *Members) Remove(ctx context.Context, a Access, memberID string) error 
 		if !actor.Covers(member.Role) {
 			return apperr.Errorf(apperr.CodeForbidden, MessageHoldsMore)
 		}
-		return ms.removeMemberTx(ctx, tx, member, actor.User.ID, "was removed")
+		return ms.removeTx(ctx, tx, member, actor.User.ID, "was removed")
 	})
 	if err != nil {
 		return fmt.Errorf("remove member: %w", err)
@@ -136,7 +136,7 @@ func (ms *Members) Remove(ctx context.Context, a Access, memberID string) error 
 // LeaveOrganization takes the actor out of the organization. Error: CodeConflict for the last admin.
 func (ms *Members) Leave(ctx context.Context, a Access) error {
 	err := ms.InLockedOrganization(ctx, a, func(tx Tx, actor Access) error {
-		return ms.removeMemberTx(ctx, tx, actor.Member, actor.User.ID, "left")
+		return ms.removeTx(ctx, tx, actor.Member, actor.User.ID, "left")
 	})
 	if err != nil {
 		return fmt.Errorf("leave organization: %w", err)
@@ -167,7 +167,7 @@ func (ms *Members) HandOver(ctx context.Context, a Access, memberID string) erro
 	return nil
 }
 
-func (ms *Members) removeMemberTx(ctx context.Context, tx Tx, m Member, actorID, reason string) error {
+func (ms *Members) removeTx(ctx context.Context, tx Tx, m Member, actorID, reason string) error {
 	if m.isAdmin() {
 		if err := requireOtherAdmin(ctx, tx, m); err != nil {
 			return err
@@ -189,7 +189,7 @@ func (ms *Members) removeMembership(ctx context.Context, tx Tx, m Member, actorI
 // asMemberManager is [Service.inLockedOrganization] for an actor who may manage members.
 func (ms *Members) AsMemberManager(ctx context.Context, a Access, f func(tx Tx, actor Access) error) error {
 	return ms.InLockedOrganization(ctx, a, func(tx Tx, actor Access) error {
-		if err := actor.requireMembers(); err != nil {
+		if err := actor.requireManageMembers(); err != nil {
 			return err
 		}
 		return f(tx, actor)
@@ -246,8 +246,8 @@ func (a Access) Covers(r Role) bool {
 	return (!r.CanManageBilling || a.CanManageBilling()) && (!r.CanManageMembers || a.CanManageMembers())
 }
 
-// requireMembers refuses whoever may not manage members.
-func (a Access) requireMembers() error {
+// requireManageMembers refuses whoever may not manage members.
+func (a Access) requireManageMembers() error {
 	if a.CanManageMembers() {
 		return nil
 	}
@@ -269,8 +269,8 @@ func grantableRole(ctx context.Context, tx Tx, actor Access, roleID string) (Rol
 	return role, nil
 }
 
-// addMember writes a new active member and recounts the seats. The organization must be locked or new in this transaction.
-func (ms *Members) addMember(ctx context.Context, tx Tx, m Member, actorID, reason string) error {
+// addTx writes a new active member and recounts the seats. The organization must be locked or new in this transaction.
+func (ms *Members) addTx(ctx context.Context, tx Tx, m Member, actorID, reason string) error {
 	m.ID, m.Status, m.JoinedAt = ms.NewID("mem"), MemberActive, ms.Now()
 	if err := tx.Members().Insert(ctx, m); err != nil {
 		return err
@@ -292,8 +292,8 @@ func (ms *Members) List(ctx context.Context, a Access) ([]Member, error) {
 	return ms.store.Members().List(ctx, a.Organization.ID)
 }
 
-// leaveOrganization takes a member out of an organization that keeps an admin, or was deleted.
-func (ms *Members) leaveOrganization(ctx context.Context, tx Tx, organizationID, memberID string) error {
+// leaveTx takes a member out of an organization that keeps an admin, or was deleted.
+func (ms *Members) leaveTx(ctx context.Context, tx Tx, organizationID, memberID string) error {
 	organization, err := tx.Organizations().Lock(ctx, organizationID)
 	if err != nil {
 		return fmt.Errorf("lock organization: %w", err)

@@ -67,8 +67,8 @@ func (ps *Passwords) matches(ctx context.Context, password, phc string) (bool, e
 // derive hashes while no more than a few others do: each takes 19 MiB.
 func (ps *Passwords) derive(ctx context.Context, password string, salt []byte, memory, time uint32, threads uint8) ([]byte, error) {
 	select {
-	case ps.hashing <- struct{}{}:
-		defer func() { <-ps.hashing }()
+	case ps.slots <- struct{}{}:
+		defer func() { <-ps.slots }()
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}

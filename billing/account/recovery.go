@@ -37,7 +37,7 @@ type Token struct {
 const (
 	resetLifetime  = time.Hour
 	verifyLifetime = 7 * 24 * time.Hour
-	recoveryPause  = time.Minute
+	resendInterval  = time.Minute
 )
 
 // messageLinkInvalid is said of a link that was used, is too old, or never was one: which of these is nobody's business.
@@ -52,7 +52,7 @@ func (rc *Recovery) Request(ctx context.Context, email string) error {
 	}
 	now := rc.Now()
 	return rc.store.InTx(ctx, func(tx Tx) error {
-		if err := tx.Tokens().PutRecoveryRequest(ctx, email, now); err != nil {
+		if err := tx.Tokens().PutResetRequest(ctx, email, now); err != nil {
 			return fmt.Errorf("request recovery: %w", err)
 		}
 		return rc.Enqueue(ctx, tx.Jobs(), job.KindRecovery, strings.ToLower(email), "", now)
@@ -73,7 +73,7 @@ func (rc *Recovery) ProcessRequests(ctx context.Context) error {
 func (rc *Recovery) processRequest(ctx context.Context) (found bool, err error) {
 	err = rc.store.InTx(ctx, func(tx Tx) error {
 		var email string
-		email, found, err = apperr.Found(tx.Tokens().TakeRecoveryRequest(ctx))
+		email, found, err = apperr.Found(tx.Tokens().PopResetRequest(ctx))
 		if err != nil || !found {
 			return err
 		}
@@ -92,7 +92,7 @@ func (rc *Recovery) processRequest(ctx context.Context) (found bool, err error) 
 // queueReset mails a link, unless one is only just on its way: nobody's inbox is to be flooded by pressing a button.
 func (rc *Recovery) queueReset(ctx context.Context, tx Tx, user User) error {
 	last, issued, err := apperr.Found(tx.Tokens().LastCreatedAt(ctx, user.ID, TokenReset))
-	if err != nil || issued && rc.Now().Sub(last) < recoveryPause {
+	if err != nil || issued && rc.Now().Sub(last) < resendInterval {
 		return err
 	}
 	return rc.queueLink(ctx, tx, user, TokenReset)
@@ -105,7 +105,7 @@ func (rc *Recovery) queueVerification(ctx context.Context, tx Tx, user User) err
 
 // queueLink writes a token and the mail that carries it.
 func (rc *Recovery) queueLink(ctx context.Context, tx Tx, user User, purpose TokenPurpose) error {
-	secret, token, err := rc.newAccountToken(user, purpose)
+	secret, token, err := rc.newToken(user, purpose)
 	if err != nil {
 		return err
 	}
@@ -122,8 +122,8 @@ func (rc *Recovery) queueLink(ctx context.Context, tx Tx, user User, purpose Tok
 	})
 }
 
-// newAccountToken makes 256 random bits for a link, and what is kept of them.
-func (rc *Recovery) newAccountToken(user User, purpose TokenPurpose) (secret string, token Token, err error) {
+// newToken makes 256 random bits for a link, and what is kept of them.
+func (rc *Recovery) newToken(user User, purpose TokenPurpose) (secret string, token Token, err error) {
 	var random [32]byte
 	if _, err := io.ReadFull(rc.Rand, random[:]); err != nil {
 		return "", Token{}, fmt.Errorf("make token: %w", err)
@@ -135,11 +135,11 @@ func (rc *Recovery) newAccountToken(user User, purpose TokenPurpose) (secret str
 	}
 	now := rc.Now()
 	return secret, Token{
-		Hash: accountTokenHash(secret), Purpose: purpose, UserID: user.ID, Email: user.Email, CreatedAt: now, ExpiresAt: now.Add(lifetime),
+		Hash: hashToken(secret), Purpose: purpose, UserID: user.ID, Email: user.Email, CreatedAt: now, ExpiresAt: now.Add(lifetime),
 	}, nil
 }
 
-func accountTokenHash(secret string) []byte {
+func hashToken(secret string) []byte {
 	sum := sha256.Sum256([]byte(secret))
 	return sum[:]
 }
@@ -183,14 +183,14 @@ func (rc *Recovery) ResetPassword(ctx context.Context, secret, password string) 
 // replacePassword spends the link first: of two that use it at once only one gets past that.
 func (rc *Recovery) replacePassword(ctx context.Context, tx Tx, user User, secret, hash string) error {
 	now := rc.Now()
-	spent, err := tx.Tokens().Spend(ctx, accountTokenHash(secret), now)
+	spent, err := tx.Tokens().MarkUsed(ctx, hashToken(secret), now)
 	if err != nil {
 		return err
 	}
 	if !spent {
 		return apperr.Errorf(apperr.CodeNotFound, messageLinkInvalid)
 	}
-	if err := tx.Tokens().SpendAll(ctx, user.ID, TokenReset, now); err != nil {
+	if err := tx.Tokens().MarkAllUsed(ctx, user.ID, TokenReset, now); err != nil {
 		return err
 	}
 	if err := tx.Users().SetPassword(ctx, user.ID, hash); err != nil {
@@ -221,7 +221,7 @@ func (rc *Recovery) VerifyEmail(ctx context.Context, secret string) error {
 
 // linked finds whose link it is.
 func (rc *Recovery) userOfToken(ctx context.Context, tx Tx, secret string, purpose TokenPurpose) (User, error) {
-	token, known, err := apperr.Found(tx.Tokens().Get(ctx, accountTokenHash(secret), purpose, rc.Now()))
+	token, known, err := apperr.Found(tx.Tokens().Get(ctx, hashToken(secret), purpose, rc.Now()))
 	if err != nil {
 		return User{}, err
 	}

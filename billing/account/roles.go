@@ -32,7 +32,7 @@ func (rs *Roles) Get(ctx context.Context, a Access, roleID string) (Role, error)
 
 // CreateRole makes a custom role. Errors: CodeForbidden where it may do more than the actor; CodeUnprocessable with the field that is wrong.
 func (rs *Roles) Create(ctx context.Context, a Access, draft RoleDraft) (Role, error) {
-	role := draft.onto(Role{ID: rs.NewID("role"), OrganizationID: a.Organization.ID})
+	role := draft.applyTo(Role{ID: rs.NewID("role"), OrganizationID: a.Organization.ID})
 	err := rs.members.AsMemberManager(ctx, a, func(tx Tx, actor Access) error {
 		if err := checkRole(ctx, tx, actor, role); err != nil {
 			return err
@@ -50,7 +50,7 @@ func (rs *Roles) Create(ctx context.Context, a Access, draft RoleDraft) (Role, e
 func (rs *Roles) Change(ctx context.Context, a Access, roleID string, draft RoleDraft) (Role, error) {
 	var role Role
 	err := rs.withCustomRole(ctx, a, roleID, func(tx Tx, actor Access, before Role) error {
-		role = draft.onto(before)
+		role = draft.applyTo(before)
 		if err := checkRole(ctx, tx, actor, role); err != nil {
 			return err
 		}
@@ -66,7 +66,7 @@ func (rs *Roles) Change(ctx context.Context, a Access, roleID string, draft Role
 // members hold or invitations promise.
 func (rs *Roles) Delete(ctx context.Context, a Access, roleID string) error {
 	err := rs.withCustomRole(ctx, a, roleID, func(tx Tx, _ Access, role Role) error {
-		members, invitations, err := tx.Roles().Holders(ctx, a.Organization.ID, roleID)
+		members, invitations, err := tx.Roles().CountHolders(ctx, a.Organization.ID, roleID)
 		if err != nil {
 			return err
 		}
@@ -116,7 +116,7 @@ func (rs *Roles) withCustomRole(ctx context.Context, a Access, roleID string, f 
 	})
 }
 
-func (d RoleDraft) onto(r Role) Role {
+func (d RoleDraft) applyTo(r Role) Role {
 	r.Name, r.CanManageBilling, r.CanManageMembers = CleanName(d.Name), d.CanManageBilling, d.CanManageMembers
 	return r
 }

@@ -73,8 +73,8 @@ type RoleStore interface {
 	Insert(ctx context.Context, r Role) error                             // CodeConflict on a known name
 	Update(ctx context.Context, r Role) error                             // writes name and rights; never a built-in one
 	Delete(ctx context.Context, organizationID, roleID string) error      // the role must not be held
-	// Holders counts the members who have the role and the pending invitations that promise it.
-	Holders(ctx context.Context, organizationID, roleID string) (members, invitations int, err error)
+	// CountHolders counts the members who have the role and the pending invitations that promise it.
+	CountHolders(ctx context.Context, organizationID, roleID string) (members, invitations int, err error)
 	List(ctx context.Context, organizationID string) ([]Role, error) // built-in first
 }
 
@@ -93,18 +93,18 @@ type InvitationStore interface {
 
 // TokenStore stores mailed links and the requests for them.
 type TokenStore interface {
-	// PutRecoveryRequest writes that somebody asked for a new password; once while it waits, without case.
-	PutRecoveryRequest(ctx context.Context, email string, now time.Time) error
-	// TakeRecoveryRequest removes the oldest request and returns its address, lower-case; ErrNotFound where none waits. It waits for
+	// PutResetRequest writes that somebody asked for a new password; once while it waits, without case.
+	PutResetRequest(ctx context.Context, email string, now time.Time) error
+	// PopResetRequest removes the oldest request and returns its address, lower-case; ErrNotFound where none waits. It waits for
 	// whoever is taking that one.
-	TakeRecoveryRequest(ctx context.Context) (string, error)
+	PopResetRequest(ctx context.Context) (string, error)
 	Insert(ctx context.Context, t Token) error
 	// Get reads a token that can still be used; ErrNotFound for all others.
 	Get(ctx context.Context, hash []byte, purpose TokenPurpose, now time.Time) (Token, error)
-	// Spend marks a token as used; false where it is already, or there is none.
-	Spend(ctx context.Context, hash []byte, now time.Time) (bool, error)
-	// SpendAll marks all tokens of a user as used.
-	SpendAll(ctx context.Context, userID string, purpose TokenPurpose, now time.Time) error
+	// MarkUsed marks a token as used; false where it is already, or there is none.
+	MarkUsed(ctx context.Context, hash []byte, now time.Time) (bool, error)
+	// MarkAllUsed marks all tokens of a user as used.
+	MarkAllUsed(ctx context.Context, userID string, purpose TokenPurpose, now time.Time) error
 	// LastCreatedAt tells when the user was last given a token that is not used; ErrNotFound where there is none.
 	LastCreatedAt(ctx context.Context, userID string, purpose TokenPurpose) (time.Time, error)
 }

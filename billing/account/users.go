@@ -102,7 +102,7 @@ func (us *Users) insertFounder(ctx context.Context, tx Tx, user User, organizati
 	if err := tx.Organizations().Insert(ctx, organization); err != nil {
 		return err
 	}
-	return us.members.addMember(ctx, tx, Member{
+	return us.members.addTx(ctx, tx, Member{
 		OrganizationID: organization.ID, UserID: user.ID, Role: Role{ID: RoleAdmin}, Billable: true,
 	}, user.ID, "founded the organization")
 }
@@ -126,7 +126,7 @@ func (us *Users) CreateMember(ctx context.Context, organizationID string, m NewM
 			return err
 		}
 		member := Member{OrganizationID: organizationID, UserID: user.ID, Role: Role{ID: m.RoleID}, Billable: m.Billable}
-		return us.members.addMember(ctx, tx, member, "", "was added")
+		return us.members.addTx(ctx, tx, member, "", "was added")
 	})
 	if err != nil {
 		return User{}, fmt.Errorf("create member: %w", err)

@@ -22,7 +22,7 @@ func CleanName(name string) string {
 const maxSearchLength = 100
 
 // searchText tidies what was typed; what is too long is cut.
-func SearchText(typed string) string {
+func NormalizeSearch(typed string) string {
 	typed = strings.TrimSpace(typed)
 	if utf8.RuneCountInString(typed) > maxSearchLength {
 		typed = string([]rune(typed)[:maxSearchLength])

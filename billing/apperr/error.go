@@ -96,14 +96,14 @@ type StripeError struct {
 	RequestID    string // req_…
 	Message      string // Stripe's sentence, for the log and for billing admins
 	ShouldRetry  bool   // a later call may succeed: no answer, 409, 429, 5xx
-	Unanswered   bool   // it may have happened and no answer of its own was read: send the same idempotency key again (Status may be set)
+	NoResponse   bool   // it may have happened and no answer of its own was read: send the same idempotency key again (Status may be set)
 	HostedURL    string // where a payment needs a person: the hosted page
-	Authenticate bool   // the payment wants authentication (3-D Secure)
+	RequiresAction bool   // the payment wants authentication (3-D Secure)
 }
 
 // Error tells operation-independent facts for the log.
 func (e *StripeError) Error() string {
-	if e.Unanswered {
+	if e.NoResponse {
 		return "stripe did not answer: " + e.Message
 	}
 	return fmt.Sprintf("stripe answered %d %s %s (%s): %s", e.Status, e.Type, e.Code, e.RequestID, e.Message)

@@ -34,9 +34,9 @@ func isDigits(text string) bool {
 	return text != "" && strings.Trim(text, "0123456789") == ""
 }
 
-// chargeable refuses amounts that the currency's minor unit can write but Stripe does not take (https://docs.stripe.com/currencies,
+// checkChargeable refuses amounts that the currency's minor unit can write but Stripe does not take (https://docs.stripe.com/currencies,
 // "Special cases" and "Three-decimal currencies").
-func chargeable(minor int64, code string) error {
+func checkChargeable(minor int64, code string) error {
 	if (code == "ISK" || code == "UGX") && minor%100 != 0 {
 		return fmt.Errorf("only whole %s are taken by Stripe", code)
 	}

@@ -24,14 +24,14 @@ type Proration string
 
 // The proration behaviours.
 const (
-	ProrateNextInvoice Proration = "create_prorations" // lines wait for the next invoice
-	ProrateAtOnce      Proration = "always_invoice"    // an invoice at once
-	ProrateNever       Proration = "none"
+	ProrationCreateProrations Proration = "create_prorations" // lines wait for the next invoice
+	ProrationAlwaysInvoice      Proration = "always_invoice"    // an invoice at once
+	ProrationNone       Proration = "none"
 )
 
 // Valid tells whether Stripe knows the behaviour.
 func (p Proration) Valid() bool {
-	return p == ProrateNextInvoice || p == ProrateAtOnce || p == ProrateNever
+	return p == ProrationCreateProrations || p == ProrationAlwaysInvoice || p == ProrationNone
 }
 
 // Price is what one seat (or the whole plan, where it is flat) costs per interval, and where it is found at Stripe.
@@ -177,7 +177,7 @@ func (c Catalog) Resolved(found []StripePrice) (Catalog, []string) {
 				missing = append(missing, fmt.Sprintf("%s (%s)", plan.ID, cmp.Or(price.LookupKey, price.ID)))
 				continue
 			}
-			plan.applyPrice(price, found)
+			plan.fillFromStripe(price, found)
 		}
 	}
 	for i := range out.Packs {
@@ -193,7 +193,7 @@ func (c Catalog) Resolved(found []StripePrice) (Catalog, []string) {
 }
 
 // take fills in what Stripe says of a price. A catalogue made of STRIPE_PRICE_ID alone learns name and interval this way too.
-func (p *Plan) applyPrice(price *Price, match StripePrice) {
+func (p *Plan) fillFromStripe(price *Price, match StripePrice) {
 	price.ID, price.ProductID, price.Amount = match.ID, match.ProductID, match.Amount
 	price.Interval = cmp.Or(price.Interval, match.Interval)
 	p.Name = cmp.Or(p.Name, match.ProductName)

@@ -28,7 +28,7 @@ func BuiltInPlans() Catalog {
 func SinglePrice(priceID string) Catalog {
 	return Catalog{Plans: []Plan{{
 		ID: "seats", PerSeat: true, GraceDays: defaultGraceDays,
-		ProrationOnIncrease: ProrateNextInvoice, ProrationOnDecrease: ProrateNextInvoice,
+		ProrationOnIncrease: ProrationCreateProrations, ProrationOnDecrease: ProrationCreateProrations,
 		Prices: []Price{{ID: priceID}},
 	}}}
 }
@@ -251,7 +251,7 @@ func (t *tomlTable) money(key, code string) Money {
 	}
 	minor, err := parseMinor(text, Exponent(code))
 	if err == nil {
-		err = chargeable(minor, code)
+		err = checkChargeable(minor, code)
 	}
 	if err != nil {
 		t.wrong("%s %s %s: %v", key, text, code, err)

@@ -174,9 +174,9 @@ func (t *tomlTable) decimal(key string) (string, bool) {
 
 // proration reads one of Stripe's proration behaviours.
 func (t *tomlTable) proration(key string) Proration {
-	behaviour := Proration(t.text(key, string(ProrateNextInvoice), maxText))
+	behaviour := Proration(t.text(key, string(ProrationCreateProrations), maxText))
 	if _, isText := t.values[key].(string); isText && !behaviour.Valid() {
-		t.wrong("%s %q is not known: %s, %s or %s", key, behaviour, ProrateNextInvoice, ProrateAtOnce, ProrateNever)
+		t.wrong("%s %q is not known: %s, %s or %s", key, behaviour, ProrationCreateProrations, ProrationAlwaysInvoice, ProrationNone)
 	}
 	return behaviour
 }
@@ -185,11 +185,11 @@ func (t *tomlTable) proration(key string) Proration {
 func (t *tomlTable) decrease(key string) (behaviour Proration, atRenewal bool) {
 	if text, _ := t.values[key].(string); text == decreaseAtRenewal {
 		_, _ = t.value(key)
-		return ProrateNever, true
+		return ProrationNone, true
 	}
-	behaviour = Proration(t.text(key, string(ProrateNextInvoice), maxText))
+	behaviour = Proration(t.text(key, string(ProrationCreateProrations), maxText))
 	if _, isText := t.values[key].(string); isText && !behaviour.Valid() {
-		t.wrong("%s %q is not known: %s, %s, %s or %s", key, behaviour, ProrateNextInvoice, ProrateAtOnce, ProrateNever, decreaseAtRenewal)
+		t.wrong("%s %q is not known: %s, %s, %s or %s", key, behaviour, ProrationCreateProrations, ProrationAlwaysInvoice, ProrationNone, decreaseAtRenewal)
 	}
 	return behaviour, false
 }

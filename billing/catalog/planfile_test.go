@@ -29,7 +29,7 @@ func TestBuiltInPlans(t *testing.T) {
 	if !slices.Equal(starter.Features, []string{"Feature A", "Feature B"}) || len(pro.Features) != 3 {
 		t.Errorf("features are %q and %q", starter.Features, pro.Features)
 	}
-	if starter.GraceDays != 7 || starter.ProrationOnIncrease != ProrateNextInvoice || starter.ProrationOnDecrease != ProrateNextInvoice {
+	if starter.GraceDays != 7 || starter.ProrationOnIncrease != ProrationCreateProrations || starter.ProrationOnDecrease != ProrationCreateProrations {
 		t.Errorf("what is left out is %+v", starter)
 	}
 }
@@ -69,7 +69,7 @@ price_id = "price_123"
 	if plan.SeatMinimum != 3 || plan.SeatMaximum != 50 || plan.TrialDays != 14 || plan.GraceDays != 0 || plan.Credits != 5 {
 		t.Errorf("numbers are %+v", plan)
 	}
-	if plan.ProrationOnIncrease != ProrateAtOnce || plan.ProrationOnDecrease != ProrateNever {
+	if plan.ProrationOnIncrease != ProrationAlwaysInvoice || plan.ProrationOnDecrease != ProrationNone {
 		t.Errorf("prorations are %q and %q", plan.ProrationOnIncrease, plan.ProrationOnDecrease)
 	}
 	if !slices.Equal(plan.Entitlements, []string{"sso", "audit_log"}) || plan.Description != "For teams" || !plan.Highlighted {

@@ -33,9 +33,9 @@ const (
 	KindDeletion Kind = "deletion"
 )
 
-// mailLinks says for each kind whether it is about its link: such a mail must have one. All others lead to the billing page where
+// requiresLink says for each kind whether it is about its link: such a mail must have one. All others lead to the billing page where
 // they have none.
-var mailLinks = map[Kind]bool{
+var requiresLink = map[Kind]bool{
 	KindInvitation: true, KindVerifyEmail: true, KindPasswordReset: true, KindActionRequired: true,
 	KindPaymentFailed: false, KindTrialEnding: false, KindRenewed: false, KindCanceled: false, KindResumed: false,
 	KindPackReceipt: false, KindSeatSummary: false, KindDuplicateCanceled: false, KindDeletion: false,
@@ -134,7 +134,7 @@ func (o *Outbox) Sends() bool { return o.sender != nil }
 // queue writes an e-mail into the outbox, in the transaction of what it tells about: it is sent if and only if that commits. Whoever
 // has a mail of this key already gets no second one.
 func (o *Outbox) Queue(ctx context.Context, tx Tx, m Message) error {
-	if !mailLinks[m.Kind] && m.Data.URL == "" {
+	if !requiresLink[m.Kind] && m.Data.URL == "" {
 		m.Data.URL = o.baseURL + "/organization?tab=billing"
 	}
 	if err := m.check(); err != nil {
@@ -163,7 +163,7 @@ func (o *Outbox) Queue(ctx context.Context, tx Tx, m Message) error {
 
 // check refuses what could never be sent, or never be of use.
 func (m Message) check() error {
-	_, known := mailLinks[m.Kind]
+	_, known := requiresLink[m.Kind]
 	switch {
 	case !known:
 		return errors.New("unknown kind")

@@ -43,18 +43,18 @@ type Renderer interface {
 
 // Bounds of sending.
 const (
-	mailWorkers   = 2
-	mailTimeout   = 30 * time.Second // for one attempt
-	mailLease     = 2 * time.Minute  // longer than an attempt can take, so that nobody else takes the mail up meanwhile
-	mailAttempts  = 12
+	workers   = 2
+	attemptTimeout   = 30 * time.Second // for one attempt
+	lease     = 2 * time.Minute  // longer than an attempt can take, so that nobody else takes the mail up meanwhile
+	maxAttempts  = 12
 	finishTimeout = 15 * time.Second // to store the result of an attempt
-	mailPage      = 50               // how many [Service.UnsentMail] returns
+	unsentLimit      = 50               // how many [Service.UnsentMail] returns
 )
 
 // SendAllDue sends every due e-mail with a few workers and returns when none is due.
 func (o *Outbox) SendAllDue(ctx context.Context) {
 	var group sync.WaitGroup
-	for range mailWorkers {
+	for range workers {
 		group.Go(func() { o.sendAllDue(ctx) })
 	}
 	group.Wait()
@@ -76,12 +76,12 @@ func (o *Outbox) sendAllDue(ctx context.Context) {
 // out a second time, under the same Message-ID, by which most mail programs show it once: SMTP has no way to make it exactly once.
 func (o *Outbox) SendDue(ctx context.Context) (bool, error) {
 	now := o.Now()
-	mail, claimed, err := apperr.Found(o.store.Mails().ClaimDue(ctx, now, now.Add(mailLease)))
+	mail, claimed, err := apperr.Found(o.store.Mails().ClaimDue(ctx, now, now.Add(lease)))
 	if err != nil || !claimed {
 		return false, err
 	}
 	// An attempt that has begun is carried through when the program is told to end: half of one would be made again.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), mailTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), attemptTimeout)
 	defer cancel()
 	o.attempt(ctx, &mail)
 	return true, o.finish(ctx, mail)
@@ -130,7 +130,7 @@ func (o *Outbox) scheduleRetry(mail *QueuedMessage, cause error) {
 	mail.Error = cause.Error()
 	next := o.Now().Add(o.Backoff(mail.Attempts))
 	switch {
-	case mail.Attempts >= mailAttempts || errors.Is(cause, ErrRefused):
+	case mail.Attempts >= maxAttempts || errors.Is(cause, ErrRefused):
 		mail.Status, mail.NextAttemptAt = StatusFailed, nil
 	case !next.Before(mail.StaleAt):
 		mail.Status, mail.NextAttemptAt = StatusStale, nil
@@ -157,7 +157,7 @@ type Unsent struct {
 
 // UnsentMail returns the newest e-mails that were not sent, the newest first: where no [Mailer] is configured these are all there are.
 func (o *Outbox) Unsent(ctx context.Context) ([]Unsent, error) {
-	unsent, err := o.store.Mails().Unsent(ctx, mailPage)
+	unsent, err := o.store.Mails().Unsent(ctx, unsentLimit)
 	if err != nil {
 		return nil, err
 	}

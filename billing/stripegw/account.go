@@ -16,12 +16,12 @@ func (g *Gateway) Account(ctx context.Context) (billing.StripeAccount, error) {
 	if known := g.account.Load(); known != nil {
 		return *known, nil
 	}
-	found, x, err := ask(ctx, "read account", g.fetchAccount)
+	found, x, err := call(ctx, "read account", g.fetchAccount)
 	if err != nil {
 		return billing.StripeAccount{}, err
 	}
 	if found.ID == "" {
-		return billing.StripeAccount{}, unusable(x, "the answer is no account")
+		return billing.StripeAccount{}, invalidResponse(x, "the answer is no account")
 	}
 	acct := billing.StripeAccount{ID: found.ID, Livemode: strings.Contains(g.key, "_live_")}
 	g.account.Store(&acct)
@@ -36,8 +36,8 @@ func (g *Gateway) fetchAccount(ctx context.Context) (*stripe.Account, error) {
 	return found, err
 }
 
-// knownAccountID is the own account's id, empty until it was learned.
-func (g *Gateway) knownAccountID() string {
+// cachedAccountID is the own account's id, empty until it was learned.
+func (g *Gateway) cachedAccountID() string {
 	if known := g.account.Load(); known != nil {
 		return known.ID
 	}

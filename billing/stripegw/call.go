@@ -9,21 +9,21 @@ import (
 	"time"
 )
 
-// ask makes one call (or one walk over the pages of a list) and tells what is known of its exchange with Stripe. Errors carry a
+// call makes one call (or one walk over the pages of a list) and tells what is known of its exchange with Stripe. Errors carry a
 // *billing.StripeError, wrapped with the operation.
 //
 // stripe-go sleeps between its tries without looking at the context, so the call runs beside and is left alone when the context ends:
 // a page that may wait 3 s for Stripe must not wait for that sleep.
-func ask[T any](ctx context.Context, operation string, call func(context.Context) (T, error)) (T, exchange, error) {
+func call[T any](ctx context.Context, operation string, call func(context.Context) (T, error)) (T, callInfo, error) {
 	type outcome struct {
 		value    T
-		exchange exchange
+		exchange callInfo
 		err      error
 	}
 	done := make(chan outcome, 1)
 	go func() {
-		var x exchange
-		value, err := call(context.WithValue(ctx, exchangeKey{}, &x))
+		var x callInfo
+		value, err := call(context.WithValue(ctx, callInfoKey{}, &x))
 		done <- outcome{value, x, err}
 	}()
 
@@ -34,79 +34,79 @@ func ask[T any](ctx context.Context, operation string, call func(context.Context
 		o.err = ctx.Err()
 	}
 	if o.err != nil {
-		return o.value, o.exchange, fmt.Errorf("%s: %w", operation, stripeFailure(o.err, o.exchange))
+		return o.value, o.exchange, fmt.Errorf("%s: %w", operation, toStripeError(o.err, o.exchange))
 	}
 	return o.value, o.exchange, nil
 }
 
-// exchange is what was seen of the requests and answers behind one call.
-type exchange struct {
-	tries     int
-	begun     bool // a try before the last may have been carried out: it got no answer, or one that stripe-go took for a reason to repeat
+// callInfo is what was seen of the requests and answers behind one call.
+type callInfo struct {
+	attempts     int
+	maybeExecuted     bool // a try before the last may have been carried out: it got no answer, or one that stripe-go took for a reason to repeat
 	status    int  // of the last answer; 0 where none came
 	requestID string
 	replayed  bool      // the last answer was the stored one of an earlier request with the same idempotency key
-	undated   bool      // a good answer carried no readable Date
-	moment    time.Time // when the oldest of the good answers (the pages of a list) was true at the earliest, by Stripe's clock
+	noDate   bool      // a good answer carried no readable Date
+	asOf    time.Time // when the oldest of the good answers (the pages of a list) was true at the earliest, by Stripe's clock
 }
 
-// snapshotMoment returns the moment a snapshot read in this exchange was true at: zero for a replayed answer, which is old news, and an
+// snapshotTime returns the moment a snapshot read in this exchange was true at: zero for a replayed answer, which is old news, and an
 // error where Stripe's clock was not to be seen.
-func (x exchange) snapshotMoment() (time.Time, error) {
+func (x callInfo) snapshotTime() (time.Time, error) {
 	if x.replayed {
 		return time.Time{}, nil
 	}
-	if x.undated || x.moment.IsZero() {
-		return time.Time{}, unusable(x, "the answer has no readable Date header")
+	if x.noDate || x.asOf.IsZero() {
+		return time.Time{}, invalidResponse(x, "the answer has no readable Date header")
 	}
-	return x.moment, nil
+	return x.asOf, nil
 }
 
-type exchangeKey struct{}
+type callInfoKey struct{}
 
-// measuring is a transport that writes what it sees to the exchange in the request's context. It sits below stripe-go's retries, so
+// recordingTransport is a transport that writes what it sees to the exchange in the request's context. It sits below stripe-go's retries, so
 // that the time of a lost try and of the sleep after it do not count as time the last answer took.
-type measuring struct{ next http.RoundTripper }
+type recordingTransport struct{ next http.RoundTripper }
 
 // RoundTrip measures the time from the last sending to the answer's header with the monotonic clock.
-func (m measuring) RoundTrip(r *http.Request) (*http.Response, error) {
-	x, ok := r.Context().Value(exchangeKey{}).(*exchange)
+func (m recordingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	x, ok := r.Context().Value(callInfoKey{}).(*callInfo)
 	if !ok {
 		return m.next.RoundTrip(r)
 	}
-	s := &sendings{last: time.Now()}
-	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { s.note() }}
+	s := &sendCounter{last: time.Now()}
+	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { s.add() }}
 	response, err := m.next.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
 	count, took := s.read()
-	x.note(response, err, count, took)
+	x.record(response, err, count, took)
 	return response, err
 }
 
-// sendings counts how often one round trip sent its request: net/http itself sends one with an Idempotency-Key again where a kept
+// sendCounter counts how often one round trip sent its request: net/http itself sends one with an Idempotency-Key again where a kept
 // connection turns out to be dead.
-type sendings struct {
+type sendCounter struct {
 	mutex sync.Mutex // the hooks of a trace may be called from other goroutines
 	count int
 	last  time.Time
 }
 
-func (s *sendings) note() {
+func (s *sendCounter) add() {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.count++
 	s.last = time.Now()
 }
 
-func (s *sendings) read() (count int, sinceLast time.Duration) {
+func (s *sendCounter) read() (count int, sinceLast time.Duration) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	return s.count, time.Since(s.last)
 }
 
 // note takes down one round trip of stripe-go.
-func (x *exchange) note(response *http.Response, err error, sendings int, took time.Duration) {
-	if x.tries++; sendings > 1 || x.tries > 1 && !limited(x.status) {
-		x.begun = true
+func (x *callInfo) record(response *http.Response, err error, sendings int, took time.Duration) {
+	if x.attempts++; sendings > 1 || x.attempts > 1 && !conflictOrLimit(x.status) {
+		x.maybeExecuted = true
 	}
 	x.status, x.requestID, x.replayed = 0, "", false
 	if err != nil {
@@ -116,17 +116,17 @@ func (x *exchange) note(response *http.Response, err error, sendings int, took t
 	x.requestID = response.Header.Get("Request-Id")
 	x.replayed = response.Header.Get("Idempotent-Replayed") == "true"
 	if response.StatusCode < http.StatusBadRequest {
-		x.noteDate(response.Header.Get("Date"), took)
+		x.recordDate(response.Header.Get("Date"), took)
 	}
 }
 
-func (x *exchange) noteDate(date string, took time.Duration) {
+func (x *callInfo) recordDate(date string, took time.Duration) {
 	at, err := http.ParseTime(date)
 	if err != nil {
-		x.undated = true
+		x.noDate = true
 		return
 	}
-	if moment := at.UTC().Add(-took); x.moment.IsZero() || moment.Before(x.moment) {
-		x.moment = moment
+	if moment := at.UTC().Add(-took); x.asOf.IsZero() || moment.Before(x.asOf) {
+		x.asOf = moment
 	}
 }

@@ -130,7 +130,7 @@ func TestAnswerThatIsSomethingElse(t *testing.T) {
 		"seats":    func() error { _, err := gateway.UpdateQuantity(t.Context(), billing.QuantityUpdate{}); return err },
 	}
 	for name, call := range calls {
-		if e := stripeError(t, call()); !e.Unanswered || !e.ShouldRetry {
+		if e := stripeError(t, call()); !e.NoResponse || !e.ShouldRetry {
 			t.Errorf("%s: %+v, want an unusable answer", name, e)
 		}
 	}
@@ -155,7 +155,7 @@ func TestContextsEndStaysInTheChain(t *testing.T) {
 		if !errors.Is(err, want) {
 			t.Errorf("error %v does not hold %v", err, want)
 		}
-		if e := stripeError(t, err); !e.Unanswered || !e.ShouldRetry || e.Status != 0 {
+		if e := stripeError(t, err); !e.NoResponse || !e.ShouldRetry || e.Status != 0 {
 			t.Errorf("%v: got %+v, want unanswered", want, e)
 		}
 	}

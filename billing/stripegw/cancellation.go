@@ -12,7 +12,7 @@ import (
 // ended before is not found. Both switches are sent: Stripe's defaults would make a last invoice of what is pending
 // (https://docs.stripe.com/api/subscriptions/cancel).
 func (g *Gateway) CancelSubscription(ctx context.Context, id string) error {
-	_, _, err := ask(ctx, "end subscription", func(ctx context.Context) (*stripe.Subscription, error) {
+	_, _, err := call(ctx, "end subscription", func(ctx context.Context) (*stripe.Subscription, error) {
 		params := &stripe.SubscriptionCancelParams{InvoiceNow: stripe.Bool(false), Prorate: stripe.Bool(false)}
 		params.Context = ctx
 		return g.subscriptions.Cancel(id, params)
@@ -43,7 +43,7 @@ func (g *Gateway) updateSubscription(ctx context.Context, what, id string, param
 		return billing.UpdatedSubscription{}, err
 	}
 	params.Expand = stripe.StringSlice([]string{"default_payment_method", "latest_invoice"})
-	updated, x, err := ask(ctx, what, func(ctx context.Context) (*stripe.Subscription, error) {
+	updated, x, err := call(ctx, what, func(ctx context.Context) (*stripe.Subscription, error) {
 		params.Context = ctx
 		return g.subscriptions.Update(id, params)
 	})

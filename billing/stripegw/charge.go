@@ -12,7 +12,7 @@ import (
 // Charge reads a charge with what of it was refunded and lost in disputes. Its Moment is the earlier answer's Date less the time the try
 // took.
 func (g *Gateway) Charge(ctx context.Context, id string) (billing.Payment, error) {
-	found, x, err := ask(ctx, "read charge", func(ctx context.Context) (*stripe.Charge, error) {
+	found, x, err := call(ctx, "read charge", func(ctx context.Context) (*stripe.Charge, error) {
 		params := &stripe.ChargeParams{}
 		params.Context = ctx
 		return g.charges.Get(id, params)
@@ -21,9 +21,9 @@ func (g *Gateway) Charge(ctx context.Context, id string) (billing.Payment, error
 		return billing.Payment{}, err
 	}
 	if found == nil || found.ID == "" {
-		return billing.Payment{}, unusable(x, "the answer is no charge")
+		return billing.Payment{}, invalidResponse(x, "the answer is no charge")
 	}
-	moment, err := x.snapshotMoment()
+	moment, err := x.snapshotTime()
 	if err != nil {
 		return billing.Payment{}, fmt.Errorf("read charge %s: %w", id, err)
 	}
@@ -39,14 +39,14 @@ func (g *Gateway) Charge(ctx context.Context, id string) (billing.Payment, error
 		payment.InvoiceID = found.Invoice.ID
 	}
 	if found.Disputed {
-		payment.Lost, err = g.lostInDisputes(ctx, found.ID)
+		payment.Lost, err = g.lostDisputeAmount(ctx, found.ID)
 	}
 	return payment, err
 }
 
-// lostInDisputes adds up the disputes of a charge that were lost (https://docs.stripe.com/api/disputes/object#dispute_object-status).
-func (g *Gateway) lostInDisputes(ctx context.Context, chargeID string) (int64, error) {
-	lost, _, err := ask(ctx, "list disputes", func(ctx context.Context) (int64, error) {
+// lostDisputeAmount adds up the disputes of a charge that were lost (https://docs.stripe.com/api/disputes/object#dispute_object-status).
+func (g *Gateway) lostDisputeAmount(ctx context.Context, chargeID string) (int64, error) {
+	lost, _, err := call(ctx, "list disputes", func(ctx context.Context) (int64, error) {
 		params := &stripe.DisputeListParams{Charge: stripe.String(chargeID)}
 		params.Context, params.Limit = ctx, stripe.Int64(pageSize)
 		var lost int64

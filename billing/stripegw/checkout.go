@@ -13,14 +13,14 @@ import (
 // CreateCheckoutSession opens a Checkout session for the record, whose id makes the idempotency key: a repeated call answers the session of the
 // first. Such an answer shows the session as it was, so it is read anew.
 func (g *Gateway) CreateCheckoutSession(ctx context.Context, session billing.CheckoutSession) (billing.StripeCheckoutSession, error) {
-	created, x, err := ask(ctx, "create checkout session", func(ctx context.Context) (*stripe.CheckoutSession, error) {
+	created, x, err := call(ctx, "create checkout session", func(ctx context.Context) (*stripe.CheckoutSession, error) {
 		return g.checkouts.New(checkoutParams(ctx, session))
 	})
 	if err != nil {
 		return billing.StripeCheckoutSession{}, err
 	}
 	if created.ID == "" {
-		return billing.StripeCheckoutSession{}, unusable(x, "the answer is no checkout session")
+		return billing.StripeCheckoutSession{}, invalidResponse(x, "the answer is no checkout session")
 	}
 	if x.replayed {
 		return g.CheckoutSession(ctx, created.ID)
@@ -62,7 +62,7 @@ func setModeParams(params *stripe.CheckoutSessionParams, session billing.Checkou
 
 // CheckoutSession reads a session with its subscription, where it has one.
 func (g *Gateway) CheckoutSession(ctx context.Context, sessionID string) (billing.StripeCheckoutSession, error) {
-	found, x, err := ask(ctx, "read checkout session", func(ctx context.Context) (*stripe.CheckoutSession, error) {
+	found, x, err := call(ctx, "read checkout session", func(ctx context.Context) (*stripe.CheckoutSession, error) {
 		params := &stripe.CheckoutSessionParams{Expand: stripe.StringSlice([]string{
 			"subscription", "subscription.default_payment_method", "line_items", "payment_intent.latest_charge",
 		})}
@@ -73,7 +73,7 @@ func (g *Gateway) CheckoutSession(ctx context.Context, sessionID string) (billin
 		return billing.StripeCheckoutSession{}, err
 	}
 	if found.ID == "" {
-		return billing.StripeCheckoutSession{}, unusable(x, "the answer is no checkout session")
+		return billing.StripeCheckoutSession{}, invalidResponse(x, "the answer is no checkout session")
 	}
 	checkout := mapCheckout(found)
 	if found.Subscription == nil || found.Subscription.Object == "" {
@@ -86,7 +86,7 @@ func (g *Gateway) CheckoutSession(ctx context.Context, sessionID string) (billin
 
 // ExpireCheckoutSession closes an open session; one that is complete or expired already answers a StripeError with status 400.
 func (g *Gateway) ExpireCheckoutSession(ctx context.Context, sessionID string) error {
-	_, _, err := ask(ctx, "expire checkout session", func(ctx context.Context) (*stripe.CheckoutSession, error) {
+	_, _, err := call(ctx, "expire checkout session", func(ctx context.Context) (*stripe.CheckoutSession, error) {
 		params := &stripe.CheckoutSessionExpireParams{}
 		params.Context = ctx
 		return g.checkouts.Expire(sessionID, params)

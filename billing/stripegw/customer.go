@@ -12,14 +12,14 @@ import (
 // CreateCustomer creates the organization's customer. The idempotency key is the seed's, org:<organization>, for the first generation
 // and org:<organization>:<generation> for later ones, so that a deleted customer is not handed out again by Stripe's memory of the key.
 func (g *Gateway) CreateCustomer(ctx context.Context, link billing.CustomerLink) (string, error) {
-	created, x, err := ask(ctx, "create customer", func(ctx context.Context) (*stripe.Customer, error) {
+	created, x, err := call(ctx, "create customer", func(ctx context.Context) (*stripe.Customer, error) {
 		return g.customers.New(customerParams(ctx, link))
 	})
 	if err != nil {
 		return "", err
 	}
 	if created.ID == "" {
-		return "", unusable(x, "the answer is no customer")
+		return "", invalidResponse(x, "the answer is no customer")
 	}
 	return created.ID, nil
 }
@@ -46,7 +46,7 @@ func customerKey(link billing.CustomerLink) string {
 
 // Customer reads a customer. A deleted one is answered with 200 and deleted: true (https://docs.stripe.com/api/customers/retrieve).
 func (g *Gateway) Customer(ctx context.Context, id string) (billing.StripeCustomer, error) {
-	found, x, err := ask(ctx, "read customer", func(ctx context.Context) (*stripe.Customer, error) {
+	found, x, err := call(ctx, "read customer", func(ctx context.Context) (*stripe.Customer, error) {
 		params := &stripe.CustomerParams{}
 		params.Context = ctx
 		return g.customers.Get(id, params)
@@ -59,7 +59,7 @@ func (g *Gateway) Customer(ctx context.Context, id string) (billing.StripeCustom
 
 // UpdateCustomer sets a customer's name and, unless it is empty, its address (https://docs.stripe.com/api/customers/update).
 func (g *Gateway) UpdateCustomer(ctx context.Context, id, name, email string) (billing.StripeCustomer, error) {
-	changed, x, err := ask(ctx, "name customer", func(ctx context.Context) (*stripe.Customer, error) {
+	changed, x, err := call(ctx, "name customer", func(ctx context.Context) (*stripe.Customer, error) {
 		params := &stripe.CustomerParams{Name: stripe.String(name)}
 		if email != "" {
 			params.Email = stripe.String(email)
@@ -73,9 +73,9 @@ func (g *Gateway) UpdateCustomer(ctx context.Context, id, name, email string) (b
 	return mapCustomer(changed, x)
 }
 
-func mapCustomer(c *stripe.Customer, x exchange) (billing.StripeCustomer, error) {
-	moment, err := x.snapshotMoment()
+func mapCustomer(c *stripe.Customer, x callInfo) (billing.StripeCustomer, error) {
+	moment, err := x.snapshotTime()
 	return billing.StripeCustomer{
-		ID: c.ID, Name: plain(c.Name), Email: plain(c.Email), Delinquent: c.Delinquent, Deleted: c.Deleted, AsOf: moment,
+		ID: c.ID, Name: validID(c.Name), Email: validID(c.Email), Delinquent: c.Delinquent, Deleted: c.Deleted, AsOf: moment,
 	}, err
 }

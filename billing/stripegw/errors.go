@@ -17,39 +17,39 @@ const (
 	codeSubscriptionAction = "subscription_payment_intent_requires_action"
 )
 
-// unanswered is a silence of Stripe together with what stripe-go or the network said of it.
-type unanswered struct {
-	silence *apperr.StripeError
+// noResponseError is a silence of Stripe together with what stripe-go or the network said of it.
+type noResponseError struct {
+	failure *apperr.StripeError
 	cause   error
 }
 
 // Error returns the silence's text, which holds the cause's.
-func (u unanswered) Error() string { return u.silence.Error() }
+func (u noResponseError) Error() string { return u.failure.Error() }
 
 // Unwrap keeps the cause in the chain, so that errors.Is still finds the context's end in it.
-func (u unanswered) Unwrap() []error { return []error{u.silence, u.cause} }
+func (u noResponseError) Unwrap() []error { return []error{u.failure, u.cause} }
 
-// stripeFailure turns an error of stripe-go into a *billing.StripeError, with the cause beside it where no answer was read.
-func stripeFailure(err error, x exchange) error {
+// toStripeError turns an error of stripe-go into a *billing.StripeError, with the cause beside it where no answer was read.
+func toStripeError(err error, x callInfo) error {
 	var known *apperr.StripeError
 	if errors.As(err, &known) {
 		return err
 	}
 	var answer *stripe.Error
 	if errors.As(err, &answer) {
-		return refusal(answer, x)
+		return mapError(answer, x)
 	}
-	silence := &apperr.StripeError{Status: x.status, RequestID: x.requestID, Message: err.Error(), ShouldRetry: true, Unanswered: true}
-	return unanswered{silence, err}
+	silence := &apperr.StripeError{Status: x.status, RequestID: x.requestID, Message: err.Error(), ShouldRetry: true, NoResponse: true}
+	return noResponseError{silence, err}
 }
 
-// unusable reports an answer that cannot be read as what it should be. It was carried out, or may have been: the same idempotency key
+// invalidResponse reports an answer that cannot be read as what it should be. It was carried out, or may have been: the same idempotency key
 // is to be sent again.
-func unusable(x exchange, message string) error {
-	return &apperr.StripeError{Status: x.status, RequestID: x.requestID, Message: message, ShouldRetry: true, Unanswered: true}
+func invalidResponse(x callInfo, message string) error {
+	return &apperr.StripeError{Status: x.status, RequestID: x.requestID, Message: message, ShouldRetry: true, NoResponse: true}
 }
 
-func refusal(e *stripe.Error, x exchange) *apperr.StripeError {
+func mapError(e *stripe.Error, x callInfo) *apperr.StripeError {
 	return &apperr.StripeError{
 		Status:       e.HTTPStatusCode,
 		Type:         string(e.Type),
@@ -59,24 +59,24 @@ func refusal(e *stripe.Error, x exchange) *apperr.StripeError {
 		RequestID:    e.RequestID,
 		Message:      e.Msg,
 		ShouldRetry:  retryable(e.HTTPStatusCode),
-		Unanswered:   undecided(e, x),
+		NoResponse:   outcomeUnknown(e, x),
 		HostedURL:    hostedURL(e.PaymentIntent),
-		Authenticate: wantsAuthentication(e),
+		RequiresAction: requiresAction(e),
 	}
 }
 
-func retryable(status int) bool { return limited(status) || status >= http.StatusInternalServerError }
+func retryable(status int) bool { return conflictOrLimit(status) || status >= http.StatusInternalServerError }
 
-// limited tells whether an answer was given for a lock, a conflict or a limit, before anything was done: Stripe stores none of these
+// conflictOrLimit tells whether an answer was given for a lock, a conflict or a limit, before anything was done: Stripe stores none of these
 // under the idempotency key.
-func limited(status int) bool {
+func conflictOrLimit(status int) bool {
 	return status == http.StatusConflict || status == http.StatusTooManyRequests
 }
 
-// undecided tells whether the request may have been carried out although an error was read: the same key is in flight elsewhere, or an
+// outcomeUnknown tells whether the request may have been carried out although an error was read: the same key is in flight elsewhere, or an
 // earlier try of this call may have done it and the last one met a limit.
-func undecided(e *stripe.Error, x exchange) bool {
-	return e.Code == codeInFlight || x.begun && limited(e.HTTPStatusCode)
+func outcomeUnknown(e *stripe.Error, x callInfo) bool {
+	return e.Code == codeInFlight || x.maybeExecuted && conflictOrLimit(e.HTTPStatusCode)
 }
 
 // hostedURL is where a person can finish the payment: the invoice's page, else the bank's.
@@ -92,7 +92,7 @@ func hostedURL(intent *stripe.PaymentIntent) string {
 	return ""
 }
 
-func wantsAuthentication(e *stripe.Error) bool {
+func requiresAction(e *stripe.Error) bool {
 	switch e.Code {
 	case stripe.ErrorCodeAuthenticationRequired, stripe.ErrorCodeInvoicePaymentIntentRequiresAction, codeSubscriptionAction:
 		return true

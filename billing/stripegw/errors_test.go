@@ -37,14 +37,14 @@ func TestErrors(t *testing.T) {
 				"payment_intent":{"id":"pi_1","object":"payment_intent","status":"requires_action",
 				"next_action":{"type":"redirect_to_url","redirect_to_url":{"url":"https://bank.example/3ds"}}}`), quiet...),
 			apperr.StripeError{Status: 402, Type: "card_error", Code: "subscription_payment_intent_requires_action", RequestID: "req_1",
-				Message: "Authenticate", Authenticate: true, HostedURL: "https://bank.example/3ds"},
+				Message: "Authenticate", RequiresAction: true, HostedURL: "https://bank.example/3ds"},
 		},
 		"authentication by decline code, with the invoice's page": {
 			status(402, body(`"type":"card_error","code":"card_declined","decline_code":"authentication_required","message":"Authenticate",
 				"payment_intent":{"id":"pi_1","object":"payment_intent","status":"requires_payment_method",
 				"invoice":{"id":"in_1","object":"invoice","hosted_invoice_url":"https://invoice.example/in_1"}}`), quiet...),
 			apperr.StripeError{Status: 402, Type: "card_error", Code: "card_declined", DeclineCode: "authentication_required",
-				RequestID: "req_1", Message: "Authenticate", Authenticate: true, HostedURL: "https://invoice.example/in_1"},
+				RequestID: "req_1", Message: "Authenticate", RequiresAction: true, HostedURL: "https://invoice.example/in_1"},
 		},
 		"other parameters under one key": {
 			status(400, body(`"type":"idempotency_error","message":"Keys for idempotent requests"`), quiet...),
@@ -53,7 +53,7 @@ func TestErrors(t *testing.T) {
 		"key in flight may still be carried out": {
 			status(409, body(`"type":"idempotency_error","code":"idempotency_key_in_use","message":"In use"`), quiet...),
 			apperr.StripeError{Status: 409, Type: "idempotency_error", Code: "idempotency_key_in_use", RequestID: "req_1", Message: "In use",
-				ShouldRetry: true, Unanswered: true},
+				ShouldRetry: true, NoResponse: true},
 		},
 		"lock": {
 			status(409, body(`"type":"invalid_request_error","code":"lock_timeout","message":"Locked"`), quiet...),
@@ -76,7 +76,7 @@ func TestErrors(t *testing.T) {
 		"lost, then limited: the first may have been carried out": {
 			inTurn(hangUp, status(429, body(`"type":"invalid_request_error","code":"rate_limit","message":"Too many"`), "Request-Id", "req_1")),
 			apperr.StripeError{Status: 429, Type: "invalid_request_error", Code: "rate_limit", RequestID: "req_1", Message: "Too many",
-				ShouldRetry: true, Unanswered: true},
+				ShouldRetry: true, NoResponse: true},
 		},
 		"locked, then limited: nothing was carried out": {
 			inTurn(status(409, body(`"type":"invalid_request_error","code":"lock_timeout","message":"Locked"`)),
@@ -123,7 +123,7 @@ func TestUnansweredCalls(t *testing.T) {
 			f, gateway := newFake(t)
 			f.HandleFunc("POST /v1/subscriptions/sub_1", test.handler)
 			_, err := gateway.UpdateQuantity(t.Context(), billing.QuantityUpdate{SubscriptionID: "sub_1", ItemID: "si_1", IdempotencyKey: "k"})
-			if e := stripeError(t, err); !e.Unanswered || !e.ShouldRetry || e.Status != test.status {
+			if e := stripeError(t, err); !e.NoResponse || !e.ShouldRetry || e.Status != test.status {
 				t.Errorf("got %+v, want unanswered with status %d", e, test.status)
 			}
 			for _, r := range f.seen("POST", "/v1/subscriptions/sub_1") {

@@ -13,8 +13,8 @@ import (
 	"usher/billing/apperr"
 )
 
-// messageNoEvent is the answer to a body that is signed well and is no event all the same.
-const messageNoEvent = "The body is signed but is no Stripe event"
+// messageInvalidEvent is the answer to a body that is signed well and is no event all the same.
+const messageInvalidEvent = "The body is signed but is no Stripe event"
 
 // VerifyEvent checks the signature over the raw body with every current secret, the signature's age by now, and reads the event. It keeps
 // payload in the Event: the caller must not change it. Errors carry billing.CodeInvalid.
@@ -45,24 +45,24 @@ type envelope struct {
 func (g *Gateway) ParseEvent(payload []byte) (billing.Event, error) {
 	var e envelope
 	if err := json.Unmarshal(payload, &e); err != nil {
-		return billing.Event{}, noEvent(err)
+		return billing.Event{}, invalidEvent(err)
 	}
-	if plain(e.ID) == "" || plain(e.Type) == "" {
-		return billing.Event{}, noEvent(errors.New("it has no id or no type"))
+	if validID(e.ID) == "" || validID(e.Type) == "" {
+		return billing.Event{}, invalidEvent(errors.New("it has no id or no type"))
 	}
 	event := billing.Event{
 		ID:         e.ID,
 		Type:       e.Type,
-		APIVersion: plain(e.APIVersion),
+		APIVersion: validID(e.APIVersion),
 		Livemode:   e.Livemode,
-		Account:    plain(e.Account),
+		Account:    validID(e.Account),
 		Created:    time.Unix(e.Created, 0).UTC(),
 		Payload:    payload,
 	}
 	if !g.readObject(&event, e.Data.Object) {
 		readIDs(&event, e.Data.Object)
 		if event.Type == "payment_method.detached" { // it names its customer no longer
-			var before anyObject
+			var before eventObject
 			_ = json.Unmarshal(e.Data.Previous, &before)
 			event.CustomerID = cmp.Or(event.CustomerID, string(before.Customer))
 		}
@@ -70,8 +70,8 @@ func (g *Gateway) ParseEvent(payload []byte) (billing.Event, error) {
 	return event, nil
 }
 
-func noEvent(cause error) error {
-	return &apperr.Error{Code: apperr.CodeInvalid, Message: messageNoEvent, Err: cause}
+func invalidEvent(cause error) error {
+	return &apperr.Error{Code: apperr.CodeInvalid, Message: messageInvalidEvent, Err: cause}
 }
 
 // readObject parses the object the event's type promises, and tells whether there is nothing more to read. The type is looked at first
@@ -93,17 +93,17 @@ func (g *Gateway) readObject(event *billing.Event, object []byte) bool {
 func (g *Gateway) readSubscription(event *billing.Event, object []byte) bool {
 	var s stripe.Subscription
 	// Called directly: json.Unmarshal would first scan the whole object twice more, and the envelope's decoding has checked it.
-	if s.UnmarshalJSON(object) != nil || s.Object != "subscription" || plain(s.ID) == "" {
+	if s.UnmarshalJSON(object) != nil || s.Object != "subscription" || validID(s.ID) == "" {
 		return false
 	}
-	snapshot, err := payloadSnapshot(&s, cmp.Or(event.Account, g.knownAccountID()), event.Created)
+	snapshot, err := payloadSnapshot(&s, cmp.Or(event.Account, g.cachedAccountID()), event.Created)
 	if err != nil {
 		return false
 	}
 	event.ObjectID, event.ObjectType = s.ID, s.Object
 	event.SubscriptionID = s.ID
-	event.CustomerID = plain(snapshot.CustomerID)
-	event.OrgID = plain(snapshot.MetadataOrgID)
+	event.CustomerID = validID(snapshot.CustomerID)
+	event.OrgID = validID(snapshot.MetadataOrgID)
 	event.TestClock = snapshot.TestClock
 	event.Subscription = snapshot
 	return true
@@ -111,14 +111,14 @@ func (g *Gateway) readSubscription(event *billing.Event, object []byte) bool {
 
 func readCheckout(event *billing.Event, object []byte) bool {
 	var s stripe.CheckoutSession
-	if json.Unmarshal(object, &s) != nil || s.Object != "checkout.session" || plain(s.ID) == "" {
+	if json.Unmarshal(object, &s) != nil || s.Object != "checkout.session" || validID(s.ID) == "" {
 		return false
 	}
 	checkout := mapCheckout(&s)
 	event.ObjectID, event.ObjectType = s.ID, s.Object
-	event.SubscriptionID = plain(checkout.SubscriptionID)
-	event.CustomerID = plain(checkout.CustomerID)
-	event.OrgID = plain(cmp.Or(checkout.OrgID, checkout.ClientReferenceID))
+	event.SubscriptionID = validID(checkout.SubscriptionID)
+	event.CustomerID = validID(checkout.CustomerID)
+	event.OrgID = validID(cmp.Or(checkout.OrgID, checkout.ClientReferenceID))
 	event.Checkout = &checkout
 	return true
 }

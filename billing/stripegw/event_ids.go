@@ -7,9 +7,9 @@ import (
 	"usher/billing"
 )
 
-// anyObject is where the API's versions keep the ids an event is sorted by. A field of another type than expected stays empty: an event
+// eventObject is where the API's versions keep the ids an event is sorted by. A field of another type than expected stays empty: an event
 // that is signed is never refused for its shape.
-type anyObject struct {
+type eventObject struct {
 	ID                  reference           `json:"id"`
 	Object              string              `json:"object"`
 	Customer            reference           `json:"customer"`
@@ -39,14 +39,14 @@ func (r *reference) UnmarshalJSON(data []byte) error {
 	case '"':
 		var id string
 		if json.Unmarshal(data, &id) == nil {
-			*r = reference(plain(id))
+			*r = reference(validID(id))
 		}
 	case '{':
 		var object struct {
 			ID string `json:"id"`
 		}
 		if json.Unmarshal(data, &object) == nil {
-			*r = reference(plain(object.ID))
+			*r = reference(validID(object.ID))
 		}
 	}
 	return nil
@@ -55,17 +55,17 @@ func (r *reference) UnmarshalJSON(data []byte) error {
 // readIDs takes the ids from an object of any type and version. encoding/json goes on after a field of the wrong type, so what could be
 // read is there even where it reports one.
 func readIDs(event *billing.Event, object []byte) {
-	var o anyObject
+	var o eventObject
 	if len(object) == 0 {
 		return
 	}
 	_ = json.Unmarshal(object, &o)
-	event.ObjectID, event.ObjectType = string(o.ID), plain(o.Object)
+	event.ObjectID, event.ObjectType = string(o.ID), validID(o.Object)
 	event.CustomerID = string(o.Customer)
 	event.SubscriptionID = string(cmp.Or(o.Subscription, o.Parent.SubscriptionDetails.Subscription))
 	event.TestClock = o.TestClock != ""
 	// client_reference_id comes last: whoever makes a session link can set it, metadata only whoever holds the secret key.
-	event.OrgID = plain(cmp.Or(o.Metadata["orgId"], o.SubscriptionDetails.Metadata["orgId"],
+	event.OrgID = validID(cmp.Or(o.Metadata["orgId"], o.SubscriptionDetails.Metadata["orgId"],
 		o.Parent.SubscriptionDetails.Metadata["orgId"], o.ClientReferenceID))
 	switch o.Object {
 	case "charge":
@@ -79,12 +79,12 @@ func readIDs(event *billing.Event, object []byte) {
 	}
 }
 
-// longestID is more than any id or metadata value of Stripe can have that is looked at here.
-const longestID = 500
+// maxIDLength is more than any id or metadata value of Stripe can have that is looked at here.
+const maxIDLength = 500
 
-// plain returns s where it can be an id, else nothing: control characters (PostgreSQL refuses a NUL in text) and endless strings are none.
-func plain(s string) string {
-	if len(s) > longestID {
+// validID returns s where it can be an id, else nothing: control characters (PostgreSQL refuses a NUL in text) and endless strings are none.
+func validID(s string) string {
+	if len(s) > maxIDLength {
 		return ""
 	}
 	for i := range len(s) {

@@ -146,7 +146,7 @@ func FuzzVerifyEvent(f *testing.F) {
 		header = fmt.Sprintf("t=%d,v1=%s", now.Unix(), hex.EncodeToString(webhook.ComputeSignature(now, body, secretA)))
 		event, err := gateway.VerifyEvent(body, header, now)
 		switch {
-		case err != nil && (apperr.CodeOf(err) != apperr.CodeInvalid || apperr.MessageOf(err) != messageNoEvent):
+		case err != nil && (apperr.CodeOf(err) != apperr.CodeInvalid || apperr.MessageOf(err) != messageInvalidEvent):
 			t.Errorf("a signed body was refused with %v", err)
 		case err == nil && (event.ID == "" || event.Type == "" || !bytes.Equal(event.Payload, body)):
 			t.Errorf("got %+v", event)

@@ -28,12 +28,12 @@ import (
 	"usher/billing"
 )
 
-// networkRetries is how often stripe-go sends a request again, under the same idempotency key, after a connection error, a 409, a
+// maxNetworkRetries is how often stripe-go sends a request again, under the same idempotency key, after a connection error, a 409, a
 // lock time-out or a 5xx that Stripe does not forbid to repeat.
-const networkRetries = 2
+const maxNetworkRetries = 2
 
-// tryTimeout bounds one try of a call whose context has no nearer end; stripe-go's own default.
-const tryTimeout = 80 * time.Second
+// requestTimeout bounds one try of a call whose context has no nearer end; stripe-go's own default.
+const requestTimeout = 80 * time.Second
 
 // Options is what a [Gateway] is made of.
 type Options struct {
@@ -105,7 +105,7 @@ func newBackend(o Options) stripe.Backend {
 		EnableTelemetry:   stripe.Bool(false),
 		HTTPClient:        newHTTPClient(o.HTTPClient),
 		LeveledLogger:     debugLog{cmp.Or(o.Log, slog.New(slog.DiscardHandler))},
-		MaxNetworkRetries: stripe.Int64(networkRetries),
+		MaxNetworkRetries: stripe.Int64(maxNetworkRetries),
 	}
 	if o.APIBase != "" {
 		config.URL = stripe.String(o.APIBase)
@@ -115,7 +115,7 @@ func newBackend(o Options) stripe.Backend {
 
 // newHTTPClient returns a copy of the client given, or one of our own, whose exchanges are measured.
 func newHTTPClient(given *http.Client) *http.Client {
-	client := &http.Client{Timeout: tryTimeout}
+	client := &http.Client{Timeout: requestTimeout}
 	if given != nil {
 		*client = *given
 	}
@@ -125,6 +125,6 @@ func newHTTPClient(given *http.Client) *http.Client {
 		transport.MaxIdleConnsPerHost = 32
 		client.Transport = transport
 	}
-	client.Transport = measuring{client.Transport}
+	client.Transport = recordingTransport{client.Transport}
 	return client
 }

@@ -14,7 +14,7 @@ import (
 
 // Invoice reads an invoice with all its lines. Its Moment is the answer's Date less the time the try took.
 func (g *Gateway) Invoice(ctx context.Context, id string) (billing.Invoice, error) {
-	found, x, err := ask(ctx, "read invoice", func(ctx context.Context) (*stripe.Invoice, error) {
+	found, x, err := call(ctx, "read invoice", func(ctx context.Context) (*stripe.Invoice, error) {
 		params := &stripe.InvoiceParams{}
 		params.Context = ctx
 		return g.invoices.Get(id, params)
@@ -23,9 +23,9 @@ func (g *Gateway) Invoice(ctx context.Context, id string) (billing.Invoice, erro
 		return billing.Invoice{}, err
 	}
 	if found == nil || found.ID == "" {
-		return billing.Invoice{}, unusable(x, "the answer is no invoice")
+		return billing.Invoice{}, invalidResponse(x, "the answer is no invoice")
 	}
-	moment, err := x.snapshotMoment()
+	moment, err := x.snapshotTime()
 	if err != nil {
 		return billing.Invoice{}, fmt.Errorf("read invoice %s: %w", id, err)
 	}
@@ -33,18 +33,18 @@ func (g *Gateway) Invoice(ctx context.Context, id string) (billing.Invoice, erro
 	if err != nil {
 		return billing.Invoice{}, err
 	}
-	if err := g.completeLines(ctx, found); err != nil {
+	if err := g.fetchAllLines(ctx, found); err != nil {
 		return billing.Invoice{}, err
 	}
 	return mapInvoice(found, acct.ID, moment), nil
 }
 
-// completeLines reads all lines where the invoice came with the first page of them only.
-func (g *Gateway) completeLines(ctx context.Context, i *stripe.Invoice) error {
+// fetchAllLines reads all lines where the invoice came with the first page of them only.
+func (g *Gateway) fetchAllLines(ctx context.Context, i *stripe.Invoice) error {
 	if i.Lines == nil || !i.Lines.HasMore {
 		return nil
 	}
-	lines, _, err := ask(ctx, "list invoice lines", func(ctx context.Context) ([]*stripe.InvoiceLineItem, error) {
+	lines, _, err := call(ctx, "list invoice lines", func(ctx context.Context) ([]*stripe.InvoiceLineItem, error) {
 		params := &stripe.InvoiceListLinesParams{Invoice: stripe.String(i.ID)}
 		params.Context, params.Limit = ctx, stripe.Int64(pageSize)
 		var all []*stripe.InvoiceLineItem
@@ -64,17 +64,17 @@ func (g *Gateway) completeLines(ctx context.Context, i *stripe.Invoice) error {
 // readInvoice takes an invoice that came along in an event. One that did not bring all its lines is read like a foreign shape: by its ids.
 func (g *Gateway) readInvoice(event *billing.Event, object []byte) bool {
 	var i stripe.Invoice
-	if json.Unmarshal(object, &i) != nil || i.Object != "invoice" || plain(i.ID) == "" {
+	if json.Unmarshal(object, &i) != nil || i.Object != "invoice" || validID(i.ID) == "" {
 		return false
 	}
 	if i.Lines == nil || i.Lines.HasMore {
 		return false
 	}
-	invoice := mapInvoice(&i, cmp.Or(event.Account, g.knownAccountID()), event.Created)
+	invoice := mapInvoice(&i, cmp.Or(event.Account, g.cachedAccountID()), event.Created)
 	event.ObjectID, event.ObjectType = i.ID, i.Object
-	event.SubscriptionID = plain(invoice.SubscriptionID)
-	event.CustomerID = plain(invoice.CustomerID)
-	event.OrgID = plain(invoice.OrgID)
+	event.SubscriptionID = validID(invoice.SubscriptionID)
+	event.CustomerID = validID(invoice.CustomerID)
+	event.OrgID = validID(invoice.OrgID)
 	event.TestClock = invoice.TestClock
 	event.Invoice = &invoice
 	return true

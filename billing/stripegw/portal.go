@@ -25,7 +25,7 @@ func (g *Gateway) CreatePortalSession(ctx context.Context, request billing.Porta
 		return url, err
 	}
 	// Somebody deactivated it, or the account's data was reset.
-	g.forgetPortalConfiguration(configuration)
+	g.evictPortalConfiguration(configuration)
 	configuration, err = g.portalConfiguration(ctx, request.Catalog, configuration)
 	if err != nil {
 		return "", err
@@ -47,7 +47,7 @@ func checkFlow(request billing.PortalRequest) error {
 }
 
 func (g *Gateway) createPortalSession(ctx context.Context, request billing.PortalRequest, configuration string) (string, error) {
-	session, x, err := ask(ctx, "create portal session", func(ctx context.Context) (*stripe.BillingPortalSession, error) {
+	session, x, err := call(ctx, "create portal session", func(ctx context.Context) (*stripe.BillingPortalSession, error) {
 		params := &stripe.BillingPortalSessionParams{
 			Configuration: stripe.String(configuration),
 			Customer:      stripe.String(request.CustomerID),
@@ -61,7 +61,7 @@ func (g *Gateway) createPortalSession(ctx context.Context, request billing.Porta
 		return "", err
 	}
 	if session.URL == "" {
-		return "", unusable(x, "the answer is no portal session")
+		return "", invalidResponse(x, "the answer is no portal session")
 	}
 	return session.URL, nil
 }

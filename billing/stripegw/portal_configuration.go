@@ -11,19 +11,19 @@ import (
 	"usher/billing/catalog"
 )
 
-// portalMark is the metadata key under which our portal configurations carry the hash of their parameters.
-const portalMark = "usher_config"
+// portalHashKey is the metadata key under which our portal configurations carry the hash of their parameters.
+const portalHashKey = "usher_config"
 
-// portalProducts is the most products a configuration may offer
+// maxPortalProducts is the most products a configuration may offer
 // (https://docs.stripe.com/api/customer_portal/configurations/create, features.subscription_update.products).
-const portalProducts = 10
+const maxPortalProducts = 10
 
 // portalConfiguration returns the id of an active configuration for what may be switched to: the one remembered, else the one found at
 // Stripe by its mark, else a new one. A refused one is passed over.
 func (g *Gateway) portalConfiguration(ctx context.Context, plans catalog.Catalog, refused string) (string, error) {
 	params := portalParams(plans)
 	mark := portalHash(params)
-	if id := g.rememberedPortalConfiguration(mark); id != "" {
+	if id := g.cachedPortalConfiguration(mark); id != "" {
 		return id, nil
 	}
 	id, err := g.findPortalConfiguration(ctx, mark, refused)
@@ -33,35 +33,35 @@ func (g *Gateway) portalConfiguration(ctx context.Context, plans catalog.Catalog
 	if err != nil {
 		return "", err
 	}
-	g.rememberPortalConfiguration(mark, id)
+	g.cachePortalConfiguration(mark, id)
 	return id, nil
 }
 
-func (g *Gateway) rememberedPortalConfiguration(mark string) string {
+func (g *Gateway) cachedPortalConfiguration(mark string) string {
 	g.portalMutex.Lock()
 	defer g.portalMutex.Unlock()
 	return g.portalIDs[mark]
 }
 
-func (g *Gateway) rememberPortalConfiguration(mark, id string) {
+func (g *Gateway) cachePortalConfiguration(mark, id string) {
 	g.portalMutex.Lock()
 	defer g.portalMutex.Unlock()
 	g.portalIDs[mark] = id
 }
 
-func (g *Gateway) forgetPortalConfiguration(id string) {
+func (g *Gateway) evictPortalConfiguration(id string) {
 	g.portalMutex.Lock()
 	defer g.portalMutex.Unlock()
 	maps.DeleteFunc(g.portalIDs, func(_, known string) bool { return known == id })
 }
 
 func (g *Gateway) findPortalConfiguration(ctx context.Context, mark, refused string) (string, error) {
-	id, _, err := ask(ctx, "list portal configurations", func(ctx context.Context) (string, error) {
+	id, _, err := call(ctx, "list portal configurations", func(ctx context.Context) (string, error) {
 		params := &stripe.BillingPortalConfigurationListParams{Active: stripe.Bool(true)}
 		params.Context, params.Limit = ctx, stripe.Int64(pageSize)
 		list := g.portalConfigurations.List(params)
 		for list.Next() {
-			if c := list.BillingPortalConfiguration(); c.Metadata[portalMark] == mark && c.ID != refused {
+			if c := list.BillingPortalConfiguration(); c.Metadata[portalHashKey] == mark && c.ID != refused {
 				return c.ID, nil
 			}
 		}
@@ -75,9 +75,9 @@ func (g *Gateway) findPortalConfiguration(ctx context.Context, mark, refused str
 func (g *Gateway) createPortalConfiguration(
 	ctx context.Context, params *stripe.BillingPortalConfigurationParams, mark, refused string,
 ) (string, error) {
-	created, x, err := ask(ctx, "create portal configuration", func(ctx context.Context) (*stripe.BillingPortalConfiguration, error) {
+	created, x, err := call(ctx, "create portal configuration", func(ctx context.Context) (*stripe.BillingPortalConfiguration, error) {
 		params.Context = ctx
-		params.AddMetadata(portalMark, mark)
+		params.AddMetadata(portalHashKey, mark)
 		params.SetIdempotencyKey("portal:" + mark + ":" + refused)
 		return g.portalConfigurations.New(params)
 	})
@@ -85,7 +85,7 @@ func (g *Gateway) createPortalConfiguration(
 		return "", err
 	}
 	if created.ID == "" {
-		return "", unusable(x, "the answer is no portal configuration")
+		return "", invalidResponse(x, "the answer is no portal configuration")
 	}
 	return created.ID, nil
 }
@@ -142,7 +142,7 @@ func switchableProducts(plans catalog.Catalog) []*stripe.BillingPortalConfigurat
 		}
 	}
 	products := []*stripe.BillingPortalConfigurationFeaturesSubscriptionUpdateProductParams{}
-	for _, id := range order[:min(len(order), portalProducts)] {
+	for _, id := range order[:min(len(order), maxPortalProducts)] {
 		products = append(products, &stripe.BillingPortalConfigurationFeaturesSubscriptionUpdateProductParams{
 			Product: stripe.String(id),
 			Prices:  stripe.StringSlice(prices[id]),

@@ -40,7 +40,7 @@ func (g *Gateway) Prices(ctx context.Context, lookupKeys, ids []string) ([]catal
 }
 
 func (g *Gateway) pricesByLookupKey(ctx context.Context, keys []string, activeOnly bool) ([]*stripe.Price, error) {
-	found, _, err := ask(ctx, "list prices", func(ctx context.Context) ([]*stripe.Price, error) {
+	found, _, err := call(ctx, "list prices", func(ctx context.Context) ([]*stripe.Price, error) {
 		params := &stripe.PriceListParams{LookupKeys: stripe.StringSlice(keys), Expand: stripe.StringSlice([]string{"data.product"})}
 		if activeOnly {
 			params.Active = stripe.Bool(true)
@@ -57,13 +57,13 @@ func (g *Gateway) pricesByLookupKey(ctx context.Context, keys []string, activeOn
 }
 
 func (g *Gateway) priceByID(ctx context.Context, id string) (*stripe.Price, error) {
-	found, x, err := ask(ctx, "read price", func(ctx context.Context) (*stripe.Price, error) {
+	found, x, err := call(ctx, "read price", func(ctx context.Context) (*stripe.Price, error) {
 		params := &stripe.PriceParams{Expand: stripe.StringSlice([]string{"product"})}
 		params.Context = ctx
 		return g.prices.Get(id, params)
 	})
 	if err == nil && found.ID == "" {
-		err = unusable(x, "the answer is no price")
+		err = invalidResponse(x, "the answer is no price")
 	}
 	return found, err
 }

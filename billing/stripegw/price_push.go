@@ -23,8 +23,8 @@ type PlanPrice struct {
 	LookupKey   string
 }
 
-// KeyedPrices lists what a catalogue finds at Stripe by lookup key, of plans and packs alike.
-func KeyedPrices(plans catalog.Catalog) []PlanPrice {
+// PlanPrices lists what a catalogue finds at Stripe by lookup key, of plans and packs alike.
+func PlanPrices(plans catalog.Catalog) []PlanPrice {
 	var prices []PlanPrice
 	for _, plan := range plans.Plans {
 		for _, price := range plan.Prices {
@@ -54,7 +54,7 @@ func (g *Gateway) EnsurePrice(ctx context.Context, want PlanPrice) (catalog.Stri
 		return catalog.StripePrice{}, false, err
 	}
 	for _, holder := range holders {
-		if charges(holder, want) {
+		if matchesPlanPrice(holder, want) {
 			return mapPrice(holder), false, nil
 		}
 	}
@@ -66,8 +66,8 @@ func (g *Gateway) EnsurePrice(ctx context.Context, want PlanPrice) (catalog.Stri
 	return created, err == nil, err
 }
 
-// charges tells whether a price at Stripe is active and charges exactly what is wanted.
-func charges(p *stripe.Price, want PlanPrice) bool {
+// matchesPlanPrice tells whether a price at Stripe is active and charges exactly what is wanted.
+func matchesPlanPrice(p *stripe.Price, want PlanPrice) bool {
 	return p.Active && isLicensed(p) &&
 		p.BillingScheme != stripe.PriceBillingSchemeTiered &&
 		p.UnitAmount == want.Amount.Minor &&
@@ -80,11 +80,11 @@ func (g *Gateway) createPrice(ctx context.Context, want PlanPrice, replaced *str
 	if err != nil {
 		return catalog.StripePrice{}, err
 	}
-	created, x, err := ask(ctx, "create price", func(ctx context.Context) (*stripe.Price, error) {
+	created, x, err := call(ctx, "create price", func(ctx context.Context) (*stripe.Price, error) {
 		return g.prices.New(priceParams(ctx, want, productID, replaced))
 	})
 	if err == nil && created.ID == "" {
-		err = unusable(x, "the answer is no price")
+		err = invalidResponse(x, "the answer is no price")
 	}
 	if err != nil {
 		return catalog.StripePrice{}, err
@@ -127,7 +127,7 @@ func (g *Gateway) productFor(ctx context.Context, want PlanPrice, replaced *stri
 	if id, err := g.productByPlan(ctx, want.PlanID); err == nil || !isMissing(err) {
 		return id, err
 	}
-	_, _, err := ask(ctx, "create product", func(ctx context.Context) (*stripe.Product, error) {
+	_, _, err := call(ctx, "create product", func(ctx context.Context) (*stripe.Product, error) {
 		return g.products.New(productParams(ctx, want))
 	})
 	var refused *apperr.StripeError
@@ -138,7 +138,7 @@ func (g *Gateway) productFor(ctx context.Context, want PlanPrice, replaced *stri
 }
 
 func (g *Gateway) productByPlan(ctx context.Context, planID string) (string, error) {
-	found, _, err := ask(ctx, "read product", func(ctx context.Context) (*stripe.Product, error) {
+	found, _, err := call(ctx, "read product", func(ctx context.Context) (*stripe.Product, error) {
 		params := &stripe.ProductParams{}
 		params.Context = ctx
 		return g.products.Get(productID(planID), params)

@@ -42,7 +42,7 @@ type rawPage struct {
 }
 
 func (g *Gateway) eventPage(ctx context.Context, since time.Time, after string) (rawPage, error) {
-	page, x, err := ask(ctx, "list events", func(ctx context.Context) (*stripe.EventList, error) {
+	page, x, err := call(ctx, "list events", func(ctx context.Context) (*stripe.EventList, error) {
 		params := &stripe.EventListParams{CreatedRange: &stripe.RangeQueryParams{GreaterThanOrEqual: since.Unix()}}
 		params.Context, params.Limit, params.Single = ctx, stripe.Int64(pageSize), true
 		if after != "" {
@@ -56,14 +56,14 @@ func (g *Gateway) eventPage(ctx context.Context, since time.Time, after string) 
 	}
 	var raw rawPage
 	if page == nil || page.LastResponse == nil || json.Unmarshal(page.LastResponse.RawJSON, &raw) != nil {
-		return rawPage{}, unusable(x, "the answer is no list of events")
+		return rawPage{}, invalidResponse(x, "the answer is no list of events")
 	}
 	return raw, nil
 }
 
 // Invoices lists invoices made at since or later of a customer, or (empty) of the account, without their lines.
 func (g *Gateway) Invoices(ctx context.Context, customerID string, since time.Time) ([]billing.Invoice, error) {
-	found, x, err := ask(ctx, "list invoices", func(ctx context.Context) ([]*stripe.Invoice, error) {
+	found, x, err := call(ctx, "list invoices", func(ctx context.Context) ([]*stripe.Invoice, error) {
 		params := &stripe.InvoiceListParams{CreatedRange: &stripe.RangeQueryParams{GreaterThanOrEqual: since.Unix()}}
 		params.Context, params.Limit = ctx, stripe.Int64(pageSize)
 		if customerID != "" {
@@ -79,7 +79,7 @@ func (g *Gateway) Invoices(ctx context.Context, customerID string, since time.Ti
 	if err != nil {
 		return nil, err
 	}
-	moment, err := x.snapshotMoment()
+	moment, err := x.snapshotTime()
 	if err != nil {
 		return nil, fmt.Errorf("list invoices: %w", err)
 	}
@@ -98,7 +98,7 @@ func (g *Gateway) Invoices(ctx context.Context, customerID string, since time.Ti
 
 // Customers lists the ids of the account's customers, those on test clocks left out.
 func (g *Gateway) Customers(ctx context.Context) ([]string, error) {
-	ids, _, err := ask(ctx, "list customers", func(ctx context.Context) ([]string, error) {
+	ids, _, err := call(ctx, "list customers", func(ctx context.Context) ([]string, error) {
 		params := &stripe.CustomerListParams{}
 		params.Context, params.Limit = ctx, stripe.Int64(pageSize)
 		var all []string

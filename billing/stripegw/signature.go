@@ -13,9 +13,9 @@ import (
 
 // The causes of a refused signature, for the log.
 var (
-	errNotSigned   = errors.New("the Stripe-Signature header is missing")
+	errNoHeader   = errors.New("the Stripe-Signature header is missing")
 	errBadHeader   = errors.New("the Stripe-Signature header cannot be read")
-	errOutOfTime   = errors.New("the signature's timestamp is more than 300 s off")
+	errTimestamp   = errors.New("the signature's timestamp is more than 300 s off")
 	errNoSignature = errors.New("no v1 signature matches a current secret")
 	errNoSecret    = errors.New("no webhook secret is configured")
 )
@@ -42,7 +42,7 @@ func verifySignature(payload []byte, header string, secrets []string, now time.T
 		return err
 	}
 	if now.Sub(at).Abs() > webhook.DefaultTolerance {
-		return errOutOfTime
+		return errTimestamp
 	}
 	for _, secret := range secrets {
 		expected := webhook.ComputeSignature(at, payload, secret)
@@ -59,7 +59,7 @@ func verifySignature(payload []byte, header string, secrets []string, now time.T
 // of two it would be open which one the signature covers and which one is held against the clock.
 func parseSignatureHeader(header string) (time.Time, [][]byte, error) {
 	if header == "" {
-		return time.Time{}, nil, errNotSigned
+		return time.Time{}, nil, errNoHeader
 	}
 	var stamp string
 	var signatures [][]byte

@@ -43,7 +43,7 @@ func TestSignatures(t *testing.T) {
 		"300 s old":                      {signed(now.Add(-300*time.Second), secretA), nil},
 		"300 s ahead":                    {signed(now.Add(300*time.Second), secretA), nil},
 
-		"unsigned":                     {"", errNotSigned},
+		"unsigned":                     {"", errNoHeader},
 		"garbage":                      {"garbage", errBadHeader},
 		"garbage between":              {signed(now, secretA) + ",x", errBadHeader},
 		"no time":                      {"v1=" + signature(body, secretA, now), errBadHeader},
@@ -54,10 +54,10 @@ func TestSignatures(t *testing.T) {
 		"cut short":                    {signed(now, secretA)[:40], errNoSignature},
 		"another body's":               {fmt.Sprintf("t=%d,v1=%s", now.Unix(), signature(body+" ", secretA, now)), errNoSignature},
 		"another time's":               {fmt.Sprintf("t=%d,v1=%s", now.Unix()-1, signature(body, secretA, now)), errNoSignature},
-		"301 s old":                    {signed(now.Add(-301*time.Second), secretA), errOutOfTime},
-		"600 s ahead":                  {signed(now.Add(600*time.Second), secretA), errOutOfTime},
-		"year 292277026596":            {fmt.Sprintf("t=9223372036854775807,v1=%s", signature(body, secretA, now)), errOutOfTime},
-		"before all time":              {fmt.Sprintf("t=-9223372036854775808,v1=%s", signature(body, secretA, now)), errOutOfTime},
+		"301 s old":                    {signed(now.Add(-301*time.Second), secretA), errTimestamp},
+		"600 s ahead":                  {signed(now.Add(600*time.Second), secretA), errTimestamp},
+		"year 292277026596":            {fmt.Sprintf("t=9223372036854775807,v1=%s", signature(body, secretA, now)), errTimestamp},
+		"before all time":              {fmt.Sprintf("t=-9223372036854775808,v1=%s", signature(body, secretA, now)), errTimestamp},
 		"old one with a new t before":  {fmt.Sprintf("t=%d,%s", now.Unix(), signed(old, secretA)), errBadHeader},
 		"old one with a new t after":   {fmt.Sprintf("%s,t=%d", signed(old, secretA), now.Unix()), errBadHeader},
 		"old one with an empty t last": {signed(old, secretA) + ",t=", errBadHeader},
@@ -104,7 +104,7 @@ func TestSignedBodyThatIsNoEvent(t *testing.T) {
 		`{"id":5,"type":"ping"}`, `{"id":"evt_1","type":"ping"`, `{"id":"evt_1","type":"ping"} {}`, `{"id":"evt_\u0000","type":"ping"}`,
 		`{"id":"` + strings.Repeat("e", 600) + `","type":"ping"}`} {
 		_, err := gateway.VerifyEvent([]byte(body), fmt.Sprintf("t=%d,v1=%s", now.Unix(), signature(body, secretA, now)), now)
-		if apperr.CodeOf(err) != apperr.CodeInvalid || apperr.MessageOf(err) != messageNoEvent {
+		if apperr.CodeOf(err) != apperr.CodeInvalid || apperr.MessageOf(err) != messageInvalidEvent {
 			t.Errorf("%q: got %v", body, err)
 		}
 	}

@@ -16,7 +16,7 @@ const pageSize = 100
 
 // Subscription reads a subscription with its card. Its Moment is the answer's Date less the time the try took.
 func (g *Gateway) Subscription(ctx context.Context, id string) (billing.Subscription, error) {
-	found, x, err := ask(ctx, "read subscription", func(ctx context.Context) (*stripe.Subscription, error) {
+	found, x, err := call(ctx, "read subscription", func(ctx context.Context) (*stripe.Subscription, error) {
 		params := &stripe.SubscriptionParams{Expand: stripe.StringSlice([]string{"default_payment_method"})}
 		params.Context = ctx
 		return g.subscriptions.Get(id, params)
@@ -30,7 +30,7 @@ func (g *Gateway) Subscription(ctx context.Context, id string) (billing.Subscrip
 // Subscriptions lists all subscriptions of a customer, or (empty) of the account, ended ones included, newest first. Where they fill several pages, all carry the
 // earliest page's Moment.
 func (g *Gateway) Subscriptions(ctx context.Context, customerID string) ([]billing.Subscription, error) {
-	found, x, err := ask(ctx, "list subscriptions", func(ctx context.Context) ([]*stripe.Subscription, error) {
+	found, x, err := call(ctx, "list subscriptions", func(ctx context.Context) ([]*stripe.Subscription, error) {
 		return g.listSubscriptions(ctx, customerID)
 	})
 	if err != nil {
@@ -65,11 +65,11 @@ func (g *Gateway) listSubscriptions(ctx context.Context, customerID string) ([]*
 }
 
 // snapshot maps a subscription that was read in an exchange, every page of its items included.
-func (g *Gateway) snapshot(ctx context.Context, s *stripe.Subscription, x exchange) (billing.Subscription, error) {
+func (g *Gateway) snapshot(ctx context.Context, s *stripe.Subscription, x callInfo) (billing.Subscription, error) {
 	if s == nil || s.ID == "" {
-		return billing.Subscription{}, unusable(x, "the answer is no subscription")
+		return billing.Subscription{}, invalidResponse(x, "the answer is no subscription")
 	}
-	moment, err := x.snapshotMoment()
+	moment, err := x.snapshotTime()
 	if err != nil {
 		return billing.Subscription{}, fmt.Errorf("read subscription %s: %w", s.ID, err)
 	}
@@ -77,19 +77,19 @@ func (g *Gateway) snapshot(ctx context.Context, s *stripe.Subscription, x exchan
 	if err != nil {
 		return billing.Subscription{}, err
 	}
-	if err := g.completeItems(ctx, s); err != nil {
+	if err := g.fetchAllItems(ctx, s); err != nil {
 		return billing.Subscription{}, err
 	}
 	return mapSubscription(s, acct.ID, moment), nil
 }
 
-// completeItems reads all items where the subscription came with the first page of them only. They are read after the subscription, so
+// fetchAllItems reads all items where the subscription came with the first page of them only. They are read after the subscription, so
 // its own, earlier moment still holds for the whole.
-func (g *Gateway) completeItems(ctx context.Context, s *stripe.Subscription) error {
+func (g *Gateway) fetchAllItems(ctx context.Context, s *stripe.Subscription) error {
 	if s.Items == nil || !s.Items.HasMore {
 		return nil
 	}
-	items, _, err := ask(ctx, "list subscription items", func(ctx context.Context) ([]*stripe.SubscriptionItem, error) {
+	items, _, err := call(ctx, "list subscription items", func(ctx context.Context) ([]*stripe.SubscriptionItem, error) {
 		params := &stripe.SubscriptionItemListParams{Subscription: stripe.String(s.ID)}
 		params.Context, params.Limit = ctx, stripe.Int64(pageSize)
 		var all []*stripe.SubscriptionItem

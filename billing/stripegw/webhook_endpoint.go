@@ -16,9 +16,9 @@ func (g *Gateway) EnsureWebhookEndpoint(ctx context.Context, url string, events 
 		return "", "", false, err
 	}
 	if found != nil {
-		return found.ID, "", false, g.mendWebhookEndpoint(ctx, found, events)
+		return found.ID, "", false, g.repairWebhookEndpoint(ctx, found, events)
 	}
-	made, x, err := ask(ctx, "create webhook endpoint", func(ctx context.Context) (*stripe.WebhookEndpoint, error) {
+	made, x, err := call(ctx, "create webhook endpoint", func(ctx context.Context) (*stripe.WebhookEndpoint, error) {
 		params := &stripe.WebhookEndpointParams{
 			URL:           stripe.String(url),
 			EnabledEvents: stripe.StringSlice(events),
@@ -31,7 +31,7 @@ func (g *Gateway) EnsureWebhookEndpoint(ctx context.Context, url string, events 
 		return "", "", false, err
 	}
 	if made.ID == "" || made.Secret == "" {
-		return "", "", false, unusable(x, "the answer is no webhook endpoint with a secret")
+		return "", "", false, invalidResponse(x, "the answer is no webhook endpoint with a secret")
 	}
 	return made.ID, made.Secret, true, nil
 }
@@ -40,7 +40,7 @@ func (g *Gateway) EnsureWebhookEndpoint(ctx context.Context, url string, events 
 type WebhookEndpoint struct {
 	ID       string
 	Disabled bool
-	Lacks    []string // of the events asked for
+	MissingEvents    []string // of the events asked for
 }
 
 // WebhookEndpoint reads the endpoint of a URL, and which of the events it is not sent. known is false where there is none.
@@ -49,10 +49,10 @@ func (g *Gateway) WebhookEndpoint(ctx context.Context, url string, events []stri
 	if err != nil || found == nil {
 		return WebhookEndpoint{}, false, err
 	}
-	return WebhookEndpoint{ID: found.ID, Disabled: found.Status == "disabled", Lacks: lacking(found, events)}, true, nil
+	return WebhookEndpoint{ID: found.ID, Disabled: found.Status == "disabled", MissingEvents: missingEvents(found, events)}, true, nil
 }
 
-func lacking(endpoint *stripe.WebhookEndpoint, events []string) (lacks []string) {
+func missingEvents(endpoint *stripe.WebhookEndpoint, events []string) (lacks []string) {
 	if slices.Contains(endpoint.EnabledEvents, "*") {
 		return nil
 	}
@@ -65,7 +65,7 @@ func lacking(endpoint *stripe.WebhookEndpoint, events []string) (lacks []string)
 }
 
 func (g *Gateway) findWebhookEndpoint(ctx context.Context, url string) (*stripe.WebhookEndpoint, error) {
-	found, _, err := ask(ctx, "list webhook endpoints", func(ctx context.Context) (*stripe.WebhookEndpoint, error) {
+	found, _, err := call(ctx, "list webhook endpoints", func(ctx context.Context) (*stripe.WebhookEndpoint, error) {
 		params := &stripe.WebhookEndpointListParams{}
 		params.Context, params.Limit = ctx, stripe.Int64(pageSize)
 		list := g.webhookEndpoints.List(params)
@@ -79,12 +79,12 @@ func (g *Gateway) findWebhookEndpoint(ctx context.Context, url string) (*stripe.
 	return found, err
 }
 
-func (g *Gateway) mendWebhookEndpoint(ctx context.Context, found *stripe.WebhookEndpoint, events []string) error {
-	lacks := lacking(found, events)
+func (g *Gateway) repairWebhookEndpoint(ctx context.Context, found *stripe.WebhookEndpoint, events []string) error {
+	lacks := missingEvents(found, events)
 	if found.Status != "disabled" && len(lacks) == 0 {
 		return nil
 	}
-	_, _, err := ask(ctx, "update webhook endpoint", func(ctx context.Context) (*stripe.WebhookEndpoint, error) {
+	_, _, err := call(ctx, "update webhook endpoint", func(ctx context.Context) (*stripe.WebhookEndpoint, error) {
 		params := &stripe.WebhookEndpointParams{Disabled: stripe.Bool(false)}
 		if len(lacks) > 0 {
 			params.EnabledEvents = stripe.StringSlice(append(slices.Clone(found.EnabledEvents), lacks...))

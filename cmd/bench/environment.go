@@ -76,7 +76,7 @@ func (e *environment) openStripe(ctx context.Context) (err error) {
 	e.stripeOrigin = "http://" + listener.Addr().String()
 	e.stripe.SetOrigin(e.stripeOrigin)
 	gateway := newGateway(e.stripeOrigin)
-	for _, price := range stripegw.KeyedPrices(catalog.BuiltInPlans()) {
+	for _, price := range stripegw.PlanPrices(catalog.BuiltInPlans()) {
 		if _, _, err := gateway.EnsurePrice(ctx, price); err != nil {
 			return err
 		}

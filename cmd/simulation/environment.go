@@ -84,7 +84,7 @@ func (e *environment) openStripe(ctx context.Context) (err error) {
 }
 
 func (e *environment) pushPlans(ctx context.Context) error {
-	for _, price := range stripegw.KeyedPrices(catalog.BuiltInPlans()) {
+	for _, price := range stripegw.PlanPrices(catalog.BuiltInPlans()) {
 		if _, _, err := e.gateway.EnsurePrice(ctx, price); err != nil {
 			return err
 		}

@@ -104,7 +104,7 @@ func (r *replica) changeMembership(ctx context.Context, o operation, access acco
 	case leaveOrganization:
 		err = r.service.Members.Leave(ctx, access)
 	case deleteAccount:
-		err = r.service.Users.DeleteAccount(ctx, o.UserID, password)
+		err = r.service.Users.Delete(ctx, o.UserID, password)
 	case transferAdmin:
 		err = r.transferAdmin(ctx, access, o.MemberID)
 	case deleteOrganization: // and cancel the deletion, so that the history can continue

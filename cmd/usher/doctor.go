@@ -205,8 +205,8 @@ func (d *doctor) checkWebhook(ctx context.Context) {
 			remediation+", unless another process forwards events to this installation")
 	case endpoint.Disabled:
 		d.fail("webhook", endpoint.ID+" is disabled", remediation)
-	case len(endpoint.Lacks) > 0:
-		d.fail("webhook", endpoint.ID+" lacks "+strings.Join(endpoint.Lacks, ", "), remediation)
+	case len(endpoint.MissingEvents) > 0:
+		d.fail("webhook", endpoint.ID+" lacks "+strings.Join(endpoint.MissingEvents, ", "), remediation)
 	default:
 		d.ok("webhook", "%s sends every handled event to %s", endpoint.ID, url)
 	}

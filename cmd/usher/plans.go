@@ -56,7 +56,7 @@ func pushPlans(
 	ctx context.Context, gateway *stripegw.Gateway, plans catalog.Catalog,
 ) ([]priceResult, error) {
 	results := []priceResult{}
-	for _, price := range stripegw.KeyedPrices(plans) {
+	for _, price := range stripegw.PlanPrices(plans) {
 		interval := intervalName(price.Interval)
 		stored, created, err := gateway.EnsurePrice(ctx, price)
 		if err != nil {
@@ -84,7 +84,7 @@ func diffPlans(
 		byKey[price.LookupKey] = price
 	}
 	results := []priceResult{}
-	for _, price := range stripegw.KeyedPrices(plans) {
+	for _, price := range stripegw.PlanPrices(plans) {
 		stored, exists := byKey[price.LookupKey]
 		result := "unchanged"
 		switch {
