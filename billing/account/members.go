@@ -5,11 +5,38 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"usher/billing/apperr"
 )
 
-// What people are told where a rule about members refuses.
+// MemberStatus is the status of a membership.
+type MemberStatus string
+
+// The member statuses. Only active members have access and are billed.
+const (
+	MemberActive    MemberStatus = "active"
+	MemberSuspended MemberStatus = "suspended"
+)
+
+// Member is a user's membership in an organization.
+type Member struct {
+	ID             string       `db:"id"` // mem_…
+	OrganizationID string       `db:"organization_id"`
+	UserID         string       `db:"user_id"`
+	Name           string       `db:"name,joined"`  // of the user
+	Email          string       `db:"email,joined"` // of the user
+	Role           Role         `db:"role,joined"`
+	Billable       bool         `db:"billable"`
+	Status         MemberStatus `db:"status"`
+	JoinedAt       time.Time    `db:"joined_at"`
+	LastSeenAt     *time.Time   `db:"last_seen_at"`
+}
+
+// Billed reports whether the member occupies a billed seat. db counts seats by the same rule.
+func (m Member) Billed() bool { return m.Billable && m.Status == MemberActive }
+
+// Messages shown when a rule about members rejects a change.
 const (
 	MessageMemberAccess = "Only organization admins can manage members"
 	MessageLastAdmin    = "This is the last admin. Make somebody else an admin first."
@@ -18,15 +45,15 @@ const (
 	MessageSuspendsSelf = "You can't suspend yourself. Ask another admin, or leave the organization."
 )
 
-// MemberChange is what is to change about a member. What is nil stays as it is.
+// MemberChange describes a change to a member. Nil fields stay unchanged.
 type MemberChange struct {
 	RoleID   *string
 	Billable *bool
 	Status   *MemberStatus
 }
 
-// Member reads one of the organization's members. Errors: CodeForbidden where the actor may not manage members; [ErrNotFound] also for a
-// member of another organization.
+// Get returns one of the organization's members. Errors: CodeForbidden if the actor may not manage
+// members; [apperr.ErrNotFound], also for a member of another organization.
 func (ms *Members) Get(ctx context.Context, a Access, memberID string) (Member, error) {
 	if err := a.requireManageMembers(); err != nil {
 		return Member{}, err
@@ -34,9 +61,9 @@ func (ms *Members) Get(ctx context.Context, a Access, memberID string) (Member, 
 	return ms.store.Members().Get(ctx, a.Organization.ID, memberID)
 }
 
-// ChangeMember changes role, billing and status of a member and recounts the seats, all or nothing. It returns the member as they are
-// then. Errors: CodeForbidden, [ErrNotFound], CodeConflict for the last admin and the plan's maximum, CodeUnprocessable for a role or
-// status that does not exist.
+// Change changes role, billability and status of a member in one transaction and recounts the
+// seats. It returns the changed member. Errors: CodeForbidden; [apperr.ErrNotFound]; CodeConflict
+// for the last admin and at the plan's maximum; CodeUnprocessable for an unknown role or status.
 func (ms *Members) Change(ctx context.Context, a Access, memberID string, change MemberChange) (Member, error) {
 	var member Member
 	err := ms.AsMemberManager(ctx, a, func(tx Tx, actor Access) error {
@@ -55,7 +82,7 @@ func (ms *Members) Change(ctx context.Context, a Access, memberID string, change
 	return member, nil
 }
 
-// applyChange returns the member with the change made, if the actor may make it.
+// applyChange returns the changed member, or an error if the actor may not make the change.
 func (ms *Members) applyChange(ctx context.Context, tx Tx, actor Access, m Member, change MemberChange) (Member, error) {
 	if !actor.Covers(m.Role) {
 		return m, apperr.Errorf(apperr.CodeForbidden, MessageHoldsMore)
@@ -82,6 +109,8 @@ func (ms *Members) applyChange(ctx context.Context, tx Tx, actor Access, m Membe
 	return m, nil
 }
 
+// UpdateTx writes a changed member in the caller's transaction and recounts the seats. It requires
+// another active admin if before was one, and a free seat if after is newly billed.
 func (ms *Members) UpdateTx(ctx context.Context, tx Tx, actor Access, before, after Member) error {
 	if before.isAdmin() && !after.isAdmin() {
 		if err := requireOtherAdmin(ctx, tx, before); err != nil {
@@ -101,7 +130,7 @@ func (ms *Members) UpdateTx(ctx context.Context, tx Tx, actor Access, before, af
 	})
 }
 
-// changeReason says in the ledger what became of the member; it follows their name.
+// changeReason returns the seat ledger's text about the change. It follows the member's name.
 func changeReason(before, after Member) string {
 	switch {
 	case before.Status != after.Status && after.Status == MemberSuspended:
@@ -114,8 +143,8 @@ func changeReason(before, after Member) string {
 	return "is no longer billed"
 }
 
-// RemoveMember takes a member out of the organization. Their sessions lose it at the next request, since [Service.Access] is read anew
-// for each. Errors: as [Service.ChangeMember].
+// Remove removes a member from the organization. Sessions lose access at their next request, since
+// [Organizations.Access] is read for each. Errors: as [Members.Change].
 func (ms *Members) Remove(ctx context.Context, a Access, memberID string) error {
 	err := ms.AsMemberManager(ctx, a, func(tx Tx, actor Access) error {
 		member, err := tx.Members().Get(ctx, a.Organization.ID, memberID)
@@ -133,7 +162,7 @@ func (ms *Members) Remove(ctx context.Context, a Access, memberID string) error 
 	return nil
 }
 
-// LeaveOrganization takes the actor out of the organization. Error: CodeConflict for the last admin.
+// Leave removes the actor from the organization. Error: CodeConflict for the last admin.
 func (ms *Members) Leave(ctx context.Context, a Access) error {
 	err := ms.InLockedOrganization(ctx, a, func(tx Tx, actor Access) error {
 		return ms.removeTx(ctx, tx, actor.Member, actor.User.ID, "left")
@@ -144,8 +173,9 @@ func (ms *Members) Leave(ctx context.Context, a Access) error {
 	return nil
 }
 
-// HandOver makes another member an admin and the actor a member, at once. Who is billed stays as it is. Errors: CodeForbidden where the actor is no
-// admin; CodeUnprocessable with the field memberId for oneself, for who is suspended and for who is no member.
+// HandOver makes another member an admin and the actor a member, in one transaction. Billability
+// stays unchanged. Errors: CodeForbidden if the actor is no admin; CodeUnprocessable with the field
+// memberId unless it is another active member.
 func (ms *Members) HandOver(ctx context.Context, a Access, memberID string) error {
 	err := ms.InLockedOrganization(ctx, a, func(tx Tx, actor Access) error {
 		if err := actor.RequireAdmin(); err != nil {
@@ -176,7 +206,7 @@ func (ms *Members) removeTx(ctx context.Context, tx Tx, m Member, actorID, reaso
 	return ms.removeMembership(ctx, tx, m, actorID, reason)
 }
 
-// removeMembership ends a membership, whosever it is.
+// removeMembership deletes a membership and recounts the seats.
 func (ms *Members) removeMembership(ctx context.Context, tx Tx, m Member, actorID, reason string) error {
 	if err := tx.Members().Delete(ctx, m.OrganizationID, m.ID); err != nil {
 		return err
@@ -186,7 +216,7 @@ func (ms *Members) removeMembership(ctx context.Context, tx Tx, m Member, actorI
 	return ms.hooks.MembershipChanged(ctx, tx, MembershipChange{Before: m, After: gone, ActorID: actorID, Reason: reason})
 }
 
-// asMemberManager is [Service.inLockedOrganization] for an actor who may manage members.
+// AsMemberManager is [Members.InLockedOrganization] for an actor who may manage members.
 func (ms *Members) AsMemberManager(ctx context.Context, a Access, f func(tx Tx, actor Access) error) error {
 	return ms.InLockedOrganization(ctx, a, func(tx Tx, actor Access) error {
 		if err := actor.requireManageMembers(); err != nil {
@@ -196,9 +226,9 @@ func (ms *Members) AsMemberManager(ctx context.Context, a Access, f func(tx Tx, 
 	})
 }
 
-// inLockedOrganization runs f in one transaction. The organization is locked in it, so that its memberships change one after the other and no two
-// of them can break a rule together that each of them keeps. The actor is read after the lock: a role that was revoked while they waited
-// for it counts.
+// InLockedOrganization runs f in one transaction that locks the organization first. Changes of its
+// memberships are therefore serialized, and concurrent changes cannot break a rule together. The
+// actor is read after the lock, so that a concurrent change of role takes effect.
 func (ms *Members) InLockedOrganization(ctx context.Context, a Access, f func(tx Tx, actor Access) error) error {
 	return ms.store.InTx(ctx, func(tx Tx) error {
 		if _, err := tx.Organizations().Lock(ctx, a.Organization.ID); err != nil {
@@ -206,7 +236,7 @@ func (ms *Members) InLockedOrganization(ctx context.Context, a Access, f func(tx
 		}
 		actor, err := tx.Organizations().Access(ctx, a.User.ID, a.Organization.ID)
 		if err != nil {
-			return fmt.Errorf("read the actor: %w", err)
+			return fmt.Errorf("read actor: %w", err)
 		}
 		if actor.Organization.DeletedAt != nil {
 			return apperr.Errorf(apperr.CodeConflict, MessageDeleted)
@@ -215,7 +245,7 @@ func (ms *Members) InLockedOrganization(ctx context.Context, a Access, f func(tx
 	})
 }
 
-// requireOtherAdmin refuses to take away the organization's last admin who may enter.
+// requireOtherAdmin rejects the loss of the organization's last active admin.
 func requireOtherAdmin(ctx context.Context, tx Tx, m Member) error {
 	others, err := tx.Members().CountOtherAdmins(ctx, m.OrganizationID, m.ID)
 	if err != nil {
@@ -227,34 +257,15 @@ func requireOtherAdmin(ctx context.Context, tx Tx, m Member) error {
 	return nil
 }
 
-// Valid tells whether a member can have the status.
+// Valid reports whether the status is known.
 func (m MemberStatus) Valid() bool {
 	return slices.Contains([]MemberStatus{MemberActive, MemberSuspended}, m)
 }
 
-// isAdmin tells whether the member counts as an admin: one who may enter.
+// isAdmin reports whether the member is an active admin.
 func (m Member) isAdmin() bool { return m.Role.ID == RoleAdmin && m.Status == MemberActive }
 
-// Covers tells whether the actor holds all that a role grants. Built-in admins hold everything, and more than any custom role says.
-func (a Access) Covers(r Role) bool {
-	switch {
-	case a.Member.isAdmin():
-		return true
-	case r.ID == RoleAdmin:
-		return false
-	}
-	return (!r.CanManageBilling || a.CanManageBilling()) && (!r.CanManageMembers || a.CanManageMembers())
-}
-
-// requireManageMembers refuses whoever may not manage members.
-func (a Access) requireManageMembers() error {
-	if a.CanManageMembers() {
-		return nil
-	}
-	return apperr.Errorf(apperr.CodeForbidden, MessageMemberAccess)
-}
-
-// grantableRole finds a role of the organization that the actor may give.
+// grantableRole returns a role of the organization that the actor may grant.
 func grantableRole(ctx context.Context, tx Tx, actor Access, roleID string) (Role, error) {
 	role, err := tx.Roles().Get(ctx, actor.Organization.ID, roleID)
 	if errors.Is(err, apperr.ErrNotFound) {
@@ -269,7 +280,8 @@ func grantableRole(ctx context.Context, tx Tx, actor Access, roleID string) (Rol
 	return role, nil
 }
 
-// addTx writes a new active member and recounts the seats. The organization must be locked or new in this transaction.
+// addTx writes a new active member and recounts the seats. The organization must be locked or
+// created in this transaction.
 func (ms *Members) addTx(ctx context.Context, tx Tx, m Member, actorID, reason string) error {
 	m.ID, m.Status, m.JoinedAt = ms.NewID("mem"), MemberActive, ms.Now()
 	if err := tx.Members().Insert(ctx, m); err != nil {
@@ -280,31 +292,31 @@ func (ms *Members) addTx(ctx context.Context, tx Tx, m Member, actorID, reason s
 	return ms.hooks.MembershipChanged(ctx, tx, MembershipChange{Before: before, After: m, ActorID: actorID, Reason: reason})
 }
 
-// NewMember is a person to be added to an organization with a log-in of their own.
+// NewMember describes a person to create as a member.
 type NewMember struct {
 	Name, Email, Password string
 	RoleID                string
 	Billable              bool
 }
 
-// Members lists the organization's members by name.
+// List lists the organization's members by name.
 func (ms *Members) List(ctx context.Context, a Access) ([]Member, error) {
 	return ms.store.Members().List(ctx, a.Organization.ID)
 }
 
-// leaveTx takes a member out of an organization that keeps an admin, or was deleted.
+// leaveTx removes a member. The last active admin may only leave a deleted organization.
 func (ms *Members) leaveTx(ctx context.Context, tx Tx, organizationID, memberID string) error {
 	organization, err := tx.Organizations().Lock(ctx, organizationID)
 	if err != nil {
 		return fmt.Errorf("lock organization: %w", err)
 	}
-	member, still, err := apperr.Found(tx.Members().Get(ctx, organizationID, memberID)) // as it is under the lock
+	member, still, err := apperr.Found(tx.Members().Get(ctx, organizationID, memberID)) // as of the lock
 	if err != nil || !still {
 		return err
 	}
 	if organization.DeletedAt == nil && member.isAdmin() {
 		err := requireOtherAdmin(ctx, tx, member)
-		if apperr.CodeOf(err) == apperr.CodeConflict { // of which organization, they can't see from here
+		if apperr.CodeOf(err) == apperr.CodeConflict { // name the organization: the page is not about one
 			return apperr.Errorf(apperr.CodeConflict, "You are the last admin of %s. Hand it over or delete it first.", organization.Name)
 		}
 		if err != nil {

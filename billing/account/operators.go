@@ -7,11 +7,12 @@ import (
 	"strings"
 )
 
-// MessageOperatorsOnly is what others are told.
+// MessageOperatorsOnly is shown to users who are not operators.
 const MessageOperatorsOnly = "Only operators of this installation can see this"
 
-// IsOperator tells whether a user runs this installation: one who was promoted, or whose address is configured. A configured address has to be
-// shown to be theirs, or anybody could sign up with it first; where e-mail is only shown on a page, it can't be.
+// IsOperator reports whether a user operates this installation: by promotion or by a configured
+// address. A configured address must be verified, since anybody could sign up with it; without a
+// mail server addresses cannot be verified, and it counts at once.
 func (us *Users) IsOperator(u User) bool {
 	switch {
 	case u.Operator:
@@ -22,12 +23,12 @@ func (us *Users) IsOperator(u User) bool {
 	return slices.ContainsFunc(us.operatorEmails, func(email string) bool { return strings.EqualFold(email, u.Email) })
 }
 
-// UserByEmail reads a user by their address, without case. Error: [ErrNotFound].
+// ByEmail returns the user of an address, case-insensitive. Error: [apperr.ErrNotFound].
 func (us *Users) ByEmail(ctx context.Context, email string) (User, error) {
 	return us.store.Users().ByEmail(ctx, strings.TrimSpace(email))
 }
 
-// PromoteOperator makes the user of an address an operator. Error: [ErrNotFound].
+// PromoteOperator makes the user of an address an operator. Error: [apperr.ErrNotFound].
 func (us *Users) PromoteOperator(ctx context.Context, email string) (User, error) {
 	user, err := us.ByEmail(ctx, email)
 	if err != nil {
@@ -37,8 +38,8 @@ func (us *Users) PromoteOperator(ctx context.Context, email string) (User, error
 	return user, us.store.Users().SetOperator(ctx, user.ID, true)
 }
 
-// PromoteMember gives a member of an organization another role, as whoever runs the installation may. Errors: [ErrNotFound] where the user, the
-// organization, the role or the membership is not there.
+// PromoteMember gives a member another role on behalf of an operator and reactivates a suspended
+// one. Error: [apperr.ErrNotFound] if the user, organization, role or membership does not exist.
 func (us *Users) PromoteMember(ctx context.Context, email, organizationID, roleID string) (Member, error) {
 	var member Member
 	err := us.store.InTx(ctx, func(tx Tx) error {

@@ -9,8 +9,39 @@ import (
 	"usher/billing/apperr"
 )
 
-// RenameOrganization gives the organization another name. Errors: CodeForbidden where the actor may not manage members;
-// CodeUnprocessable for no name or too long a one.
+// Organization has members and is billed.
+type Organization struct {
+	ID        string    `db:"id"` // org_…
+	Name      string    `db:"name"`
+	CreatedAt time.Time `db:"created_at"`
+
+	DeletesAt *time.Time `db:"deletes_at"` // when a requested deletion takes effect; nil: none requested
+	DeletedAt *time.Time `db:"deleted_at"` // nil: not deleted; the invoices of a deleted one stay readable for its billing managers
+}
+
+// RequireNotDeleting returns CodeConflict if the organization is deleted or about to be, so that no
+// new payment starts.
+func (o Organization) RequireNotDeleting() error {
+	switch {
+	case o.DeletedAt != nil:
+		return apperr.Errorf(apperr.CodeConflict, MessageDeleted)
+	case o.DeletesAt != nil:
+		return apperr.Errorf(apperr.CodeConflict, MessageDeleting)
+	}
+	return nil
+}
+
+// Messages about deletion of an organization.
+const (
+	MessageDeleting    = "This organization is about to be deleted. Take that back first."
+	MessageDeleted     = "This organization was deleted. Its invoices can still be read."
+	MessageNotDeleting = "This organization is not about to be deleted."
+	MessageAdminsOnly  = "Only an admin can do this"
+	MessageNameAsIs    = "Please type the organization's name exactly as it stands here."
+)
+
+// Rename renames the organization. Errors: CodeForbidden if the actor may not manage members;
+// CodeUnprocessable for an empty or too long name.
 func (os *Organizations) Rename(ctx context.Context, a Access, name string) (Organization, error) {
 	name = CleanName(name)
 	if name == "" || utf8.RuneCountInString(name) > maxNameLength {
@@ -31,12 +62,13 @@ func (os *Organizations) Rename(ctx context.Context, a Access, name string) (Org
 	return organization, nil
 }
 
-// Organizations lists those the user is an active member of, the oldest membership first.
+// OfUser lists the organizations in which the user is an active member, oldest membership first.
 func (os *Organizations) OfUser(ctx context.Context, userID string) ([]Organization, error) {
 	return os.store.Organizations().OfUser(ctx, userID)
 }
 
-// Access reads who acts and with what role. Error: [ErrNotFound] where the user is no active member.
+// Access returns the user's access to an organization and updates LastSeenAt. Error:
+// [apperr.ErrNotFound] if the user is no active member.
 func (os *Organizations) Access(ctx context.Context, userID, organizationID string) (Access, error) {
 	access, err := os.store.Organizations().Access(ctx, userID, organizationID)
 	if err != nil {
@@ -44,13 +76,13 @@ func (os *Organizations) Access(ctx context.Context, userID, organizationID stri
 	}
 	now := os.Now()
 	if seen := access.Member.LastSeenAt; seen == nil || now.Sub(*seen) > lastSeenInterval {
-		// Being seen is worth no failed request.
+		// A failed write must not fail the request.
 		if err := os.store.Members().Touch(ctx, access.Member.ID, now); err != nil {
-			os.Log.WarnContext(ctx, "note that a member was seen", "error", err)
+			os.Log.WarnContext(ctx, "update of last-seen time failed", "err", err)
 		}
 	}
 	return access, nil
 }
 
-// lastSeenInterval is how exactly the pages tell when a member was last seen: a write now and then, not one with every request.
+// lastSeenInterval is the resolution of LastSeenAt: at most one write per member and interval.
 const lastSeenInterval = 10 * time.Minute

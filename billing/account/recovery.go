@@ -14,37 +14,38 @@ import (
 	"usher/billing/mail"
 )
 
-// TokenPurpose says what an account token is good for.
+// TokenPurpose is what a token permits.
 type TokenPurpose string
 
-// The purposes.
+// The token purposes.
 const (
-	TokenReset  TokenPurpose = "reset"  // to choose a new password, once
-	TokenVerify TokenPurpose = "verify" // to show that the address is one's own
+	TokenReset  TokenPurpose = "reset"  // choose a new password, once
+	TokenVerify TokenPurpose = "verify" // verify the address
 )
 
-// AccountToken is a link that was mailed to a person. The token itself is not kept, only its hash.
+// Token is a link sent to a person by e-mail. Only the hash of its secret is stored.
 type Token struct {
 	Hash      []byte       `db:"token_hash"` // SHA-256
 	Purpose   TokenPurpose `db:"purpose"`
 	UserID    string       `db:"user_id"`
-	Email     string       `db:"email"` // the address it was sent to: worth nothing once the account has another
+	Email     string       `db:"email"` // the recipient; the token is invalid once the user's address differs
 	CreatedAt time.Time    `db:"created_at"`
 	ExpiresAt time.Time    `db:"expires_at"`
 }
 
-// How long the links hold, and how soon another is mailed to the same person.
+// Lifetimes of links, and the minimum interval between two to the same person.
 const (
 	resetLifetime  = time.Hour
 	verifyLifetime = 7 * 24 * time.Hour
-	resendInterval  = time.Minute
+	resendInterval = time.Minute
 )
 
-// messageLinkInvalid is said of a link that was used, is too old, or never was one: which of these is nobody's business.
+// messageLinkInvalid does not reveal whether a link was used, expired or never existed.
 const messageLinkInvalid = "This link has been used already, or is too old."
 
-// RequestRecovery has a link to choose a new password mailed, where the address belongs to an account. It does the same for every
-// address, in the same time: whose it is is looked up afterwards, in the background. Error: CodeUnprocessable for what is no address.
+// Request queues a password reset for an address. It does the same work for every address; the user
+// is looked up in the background, so that the response does not reveal which addresses have an
+// account. Error: CodeUnprocessable for an invalid address.
 func (rc *Recovery) Request(ctx context.Context, email string) error {
 	email = strings.TrimSpace(email)
 	if !mail.ValidAddress(email) {
@@ -53,13 +54,13 @@ func (rc *Recovery) Request(ctx context.Context, email string) error {
 	now := rc.Now()
 	return rc.store.InTx(ctx, func(tx Tx) error {
 		if err := tx.Tokens().PutResetRequest(ctx, email, now); err != nil {
-			return fmt.Errorf("request recovery: %w", err)
+			return fmt.Errorf("request password reset: %w", err)
 		}
 		return rc.Enqueue(ctx, tx.Jobs(), job.KindRecovery, strings.ToLower(email), "", now)
 	})
 }
 
-// processRecoveryRequests answers every waiting request.
+// ProcessRequests processes every pending reset request.
 func (rc *Recovery) ProcessRequests(ctx context.Context) error {
 	for {
 		found, err := rc.processRequest(ctx)
@@ -69,7 +70,7 @@ func (rc *Recovery) ProcessRequests(ctx context.Context) error {
 	}
 }
 
-// processRecoveryRequest takes one request and queues the link; a request for nobody's address is only taken.
+// processRequest removes one request and queues the link if the address has an account.
 func (rc *Recovery) processRequest(ctx context.Context) (found bool, err error) {
 	err = rc.store.InTx(ctx, func(tx Tx) error {
 		var email string
@@ -84,12 +85,13 @@ func (rc *Recovery) processRequest(ctx context.Context) (found bool, err error) 
 		return rc.queueReset(ctx, tx, user)
 	})
 	if err != nil {
-		return false, fmt.Errorf("settle recovery: %w", err)
+		return false, fmt.Errorf("process reset request: %w", err)
 	}
 	return found, nil
 }
 
-// queueReset mails a link, unless one is only just on its way: nobody's inbox is to be flooded by pressing a button.
+// queueReset queues a link unless one was created within [resendInterval], so that repeated
+// requests do not flood an inbox.
 func (rc *Recovery) queueReset(ctx context.Context, tx Tx, user User) error {
 	last, issued, err := apperr.Found(tx.Tokens().LastCreatedAt(ctx, user.ID, TokenReset))
 	if err != nil || issued && rc.Now().Sub(last) < resendInterval {
@@ -98,12 +100,13 @@ func (rc *Recovery) queueReset(ctx context.Context, tx Tx, user User) error {
 	return rc.queueLink(ctx, tx, user, TokenReset)
 }
 
-// queueVerification mails a new user the link that shows the address to be theirs. Nothing waits for it.
+// queueVerification sends a new user the link that verifies the address. The account is usable
+// before.
 func (rc *Recovery) queueVerification(ctx context.Context, tx Tx, user User) error {
 	return rc.queueLink(ctx, tx, user, TokenVerify)
 }
 
-// queueLink writes a token and the mail that carries it.
+// queueLink writes a token and queues the e-mail with its link.
 func (rc *Recovery) queueLink(ctx context.Context, tx Tx, user User, purpose TokenPurpose) error {
 	secret, token, err := rc.newToken(user, purpose)
 	if err != nil {
@@ -122,11 +125,11 @@ func (rc *Recovery) queueLink(ctx context.Context, tx Tx, user User, purpose Tok
 	})
 }
 
-// newToken makes 256 random bits for a link, and what is kept of them.
+// newToken returns a secret of 256 random bits for a link, and the token to store.
 func (rc *Recovery) newToken(user User, purpose TokenPurpose) (secret string, token Token, err error) {
 	var random [32]byte
 	if _, err := io.ReadFull(rc.Rand, random[:]); err != nil {
-		return "", Token{}, fmt.Errorf("make token: %w", err)
+		return "", Token{}, fmt.Errorf("generate token: %w", err)
 	}
 	secret = base64.RawURLEncoding.EncodeToString(random[:])
 	lifetime := verifyLifetime
@@ -144,7 +147,8 @@ func hashToken(secret string) []byte {
 	return sum[:]
 }
 
-// ResetAddress returns whose password a link lets one choose. Error: CodeNotFound where the link is spent, too old or none.
+// ResetAddress returns the address whose password a link can reset. Error: CodeNotFound if the link
+// was used, expired or never existed.
 func (rc *Recovery) ResetAddress(ctx context.Context, secret string) (string, error) {
 	user, err := rc.userOfToken(ctx, rc.store, secret, TokenReset)
 	if err != nil {
@@ -153,11 +157,11 @@ func (rc *Recovery) ResetAddress(ctx context.Context, secret string) (string, er
 	return user.Email, nil
 }
 
-// ResetPassword sets a new password by a mailed link. The link, and every other one of the user's, is spent by it, and every session of
-// theirs ends: whoever else was signed in is no longer. Errors: CodeNotFound as [Service.ResetAddress]; CodeUnprocessable for a
-// password that will not do, which leaves the link as it was.
+// ResetPassword sets a new password with a link. It invalidates every reset link of the user and
+// ends every session. Errors: CodeNotFound as [Recovery.ResetAddress]; CodeUnprocessable for an
+// unacceptable password, which leaves the link valid.
 func (rc *Recovery) ResetPassword(ctx context.Context, secret, password string) error {
-	if _, err := rc.ResetAddress(ctx, secret); err != nil { // before the hash is computed: it is dear
+	if _, err := rc.ResetAddress(ctx, secret); err != nil { // checked before the expensive hash
 		return err
 	}
 	if mistake := checkNewPassword(password); mistake != nil {
@@ -180,7 +184,7 @@ func (rc *Recovery) ResetPassword(ctx context.Context, secret, password string) 
 	return nil
 }
 
-// replacePassword spends the link first: of two that use it at once only one gets past that.
+// replacePassword marks the link as used first: of concurrent requests only one succeeds.
 func (rc *Recovery) replacePassword(ctx context.Context, tx Tx, user User, secret, hash string) error {
 	now := rc.Now()
 	spent, err := tx.Tokens().MarkUsed(ctx, hashToken(secret), now)
@@ -196,15 +200,15 @@ func (rc *Recovery) replacePassword(ctx context.Context, tx Tx, user User, secre
 	if err := tx.Users().SetPassword(ctx, user.ID, hash); err != nil {
 		return err
 	}
-	if err := tx.Users().MarkEmailVerified(ctx, user.ID, now); err != nil { // the link has come to the address
+	if err := tx.Users().MarkEmailVerified(ctx, user.ID, now); err != nil { // the link was sent to this address
 		return err
 	}
 	_, err = tx.Users().DeleteSessions(ctx, user.ID)
 	return err
 }
 
-// VerifyEmail notes that the address is its owner's, by a mailed link. The link holds until it is too old, and says the same each time:
-// mail programs and scanners open links before people do. Error: CodeNotFound.
+// VerifyEmail marks the address as verified. The link stays valid until it expires, since mail
+// programs and scanners open links before people do. Error: CodeNotFound.
 func (rc *Recovery) VerifyEmail(ctx context.Context, secret string) error {
 	err := rc.store.InTx(ctx, func(tx Tx) error {
 		user, err := rc.userOfToken(ctx, tx, secret, TokenVerify)
@@ -219,7 +223,7 @@ func (rc *Recovery) VerifyEmail(ctx context.Context, secret string) error {
 	return nil
 }
 
-// linked finds whose link it is.
+// userOfToken returns the user of a valid token.
 func (rc *Recovery) userOfToken(ctx context.Context, tx Tx, secret string, purpose TokenPurpose) (User, error) {
 	token, known, err := apperr.Found(tx.Tokens().Get(ctx, hashToken(secret), purpose, rc.Now()))
 	if err != nil {

@@ -9,7 +9,23 @@ import (
 	"usher/billing/apperr"
 )
 
-// What people are told where a rule about roles refuses.
+// The ids of the built-in roles. Custom roles have ids of the form role_….
+const (
+	RoleAdmin        = "admin"
+	RoleBillingAdmin = "billing_admin"
+	RoleMember       = "member"
+)
+
+// Role holds the permissions of members. Admins have every permission.
+type Role struct {
+	ID               string `db:"id"`
+	OrganizationID   string `db:"organization_id,null"` // empty for built-in roles
+	Name             string `db:"name"`
+	CanManageBilling bool   `db:"can_manage_billing"`
+	CanManageMembers bool   `db:"can_manage_members"`
+}
+
+// Messages shown when a rule about roles rejects a change.
 const (
 	MessageRoleBuiltIn = "The built-in roles stay as they are. Make a role of your own instead."
 	MessageRoleTaken   = "There is a role with this name already."
@@ -18,19 +34,20 @@ const (
 
 const maxRoleNameLength = 60 // characters
 
-// RoleDraft is what a custom role is to be.
+// RoleDraft is the input for a custom role.
 type RoleDraft struct {
 	Name             string
 	CanManageBilling bool
 	CanManageMembers bool
 }
 
-// Role reads one of the roles that members of the organization can have. Error: [ErrNotFound].
+// Get returns a role that members of the organization can have. Error: [apperr.ErrNotFound].
 func (rs *Roles) Get(ctx context.Context, a Access, roleID string) (Role, error) {
 	return rs.store.Roles().Get(ctx, a.Organization.ID, roleID)
 }
 
-// CreateRole makes a custom role. Errors: CodeForbidden where it may do more than the actor; CodeUnprocessable with the field that is wrong.
+// Create creates a custom role. Errors: CodeForbidden if it exceeds the actor's permissions;
+// CodeUnprocessable with the invalid field.
 func (rs *Roles) Create(ctx context.Context, a Access, draft RoleDraft) (Role, error) {
 	role := draft.applyTo(Role{ID: rs.NewID("role"), OrganizationID: a.Organization.ID})
 	err := rs.members.AsMemberManager(ctx, a, func(tx Tx, actor Access) error {
@@ -45,8 +62,8 @@ func (rs *Roles) Create(ctx context.Context, a Access, draft RoleDraft) (Role, e
 	return role, nil
 }
 
-// ChangeRole changes a custom role; what its holders may do changes at their next request. Errors: as [Service.CreateRole]; [ErrNotFound];
-// CodeConflict for a built-in role.
+// Change changes a custom role. Its holders' permissions change at their next request. Errors: as
+// [Roles.Create]; [apperr.ErrNotFound]; CodeConflict for a built-in role.
 func (rs *Roles) Change(ctx context.Context, a Access, roleID string, draft RoleDraft) (Role, error) {
 	var role Role
 	err := rs.withCustomRole(ctx, a, roleID, func(tx Tx, actor Access, before Role) error {
@@ -62,8 +79,8 @@ func (rs *Roles) Change(ctx context.Context, a Access, roleID string, draft Role
 	return role, nil
 }
 
-// DeleteRole deletes a custom role that nobody holds. Errors: CodeForbidden, [ErrNotFound], CodeConflict for a built-in role and one that
-// members hold or invitations promise.
+// Delete deletes a custom role. Errors: CodeForbidden; [apperr.ErrNotFound]; CodeConflict for a
+// built-in role and one that members hold or pending invitations grant.
 func (rs *Roles) Delete(ctx context.Context, a Access, roleID string) error {
 	err := rs.withCustomRole(ctx, a, roleID, func(tx Tx, _ Access, role Role) error {
 		members, invitations, err := tx.Roles().CountHolders(ctx, a.Organization.ID, roleID)
@@ -99,7 +116,7 @@ func plural(n int, one, many string) string {
 	return fmt.Sprintf("%d %s", n, many)
 }
 
-// withCustomRole runs f about a role of the organization's own that the actor's covers.
+// withCustomRole runs f with a custom role that the actor covers.
 func (rs *Roles) withCustomRole(ctx context.Context, a Access, roleID string, f func(Tx, Access, Role) error) error {
 	return rs.members.AsMemberManager(ctx, a, func(tx Tx, actor Access) error {
 		role, err := tx.Roles().Get(ctx, a.Organization.ID, roleID)
@@ -121,7 +138,8 @@ func (d RoleDraft) applyTo(r Role) Role {
 	return r
 }
 
-// checkRole refuses a role that grants more than the actor holds, or whose name says nothing or is another's.
+// checkRole rejects a role that exceeds the actor's permissions or has an empty, too long or
+// duplicate name.
 func checkRole(ctx context.Context, tx Tx, actor Access, role Role) error {
 	if role.Name == "" || utf8.RuneCountInString(role.Name) > maxRoleNameLength {
 		return apperr.FieldError("name", "Please name the role, in %d characters or fewer.", maxRoleNameLength)
@@ -141,7 +159,7 @@ func checkRole(ctx context.Context, tx Tx, actor Access, role Role) error {
 	return nil
 }
 
-// Roles lists the roles members of the organization can have, the built-in ones first.
+// List lists the roles that members of the organization can have, built-in ones first.
 func (rs *Roles) List(ctx context.Context, a Access) ([]Role, error) {
 	return rs.store.Roles().List(ctx, a.Organization.ID)
 }

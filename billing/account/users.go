@@ -12,12 +12,24 @@ import (
 	"usher/billing/mail"
 )
 
-// User reads a user. Error: [ErrNotFound].
+// User is a person with an account.
+type User struct {
+	ID           string    `db:"id"`    // usr_…
+	Email        string    `db:"email"` // as typed; compared case-insensitively
+	Name         string    `db:"name"`
+	PasswordHash string    `db:"password_hash"` // PHC string of argon2id
+	CreatedAt    time.Time `db:"created_at"`
+
+	EmailVerifiedAt *time.Time `db:"email_verified_at"` // when the address was verified; nil: not yet
+	Operator        bool       `db:"operator"`          // operates this installation; see [Users.IsOperator]
+}
+
+// Get returns a user. Error: [apperr.ErrNotFound].
 func (us *Users) Get(ctx context.Context, userID string) (User, error) {
 	return us.store.Users().Get(ctx, userID)
 }
 
-// RenameUser changes the name a user goes by. Error: CodeUnprocessable for no name or too long a one.
+// Rename changes a user's name. Error: CodeUnprocessable for an empty or too long name.
 func (us *Users) Rename(ctx context.Context, userID, name string) error {
 	name = CleanName(name)
 	if name == "" || utf8.RuneCountInString(name) > maxNameLength {
@@ -29,8 +41,8 @@ func (us *Users) Rename(ctx context.Context, userID, name string) error {
 	return nil
 }
 
-// ChangePassword replaces a user's password. Error: CodeUnprocessable where the current one is wrong or the new one too short; both fields
-// are told at once.
+// ChangePassword replaces a user's password. Error: CodeUnprocessable if the current password is
+// wrong or the new one unacceptable; errors of both fields are joined.
 func (us *Users) ChangePassword(ctx context.Context, userID, current, replacement string) error {
 	user, err := us.store.Users().Get(ctx, userID)
 	if err != nil {
@@ -60,19 +72,19 @@ func (us *Users) ChangePassword(ctx context.Context, userID, current, replacemen
 	return nil
 }
 
-// OpenSession is a browser somebody is signed in with.
+// OpenSession is a browser session of a user.
 type OpenSession struct {
 	ExpiresAt time.Time `db:"expiry"`
-	Current   bool      `db:"current"` // the one that asks
+	Current   bool      `db:"current"` // the session of this request
 }
 
-// SignUp is what a new person tells of themselves.
+// SignUp is the input of a new user and their organization.
 type SignUp struct {
 	Name, Email, Password, Organization string
 }
 
-// SignUp creates a user and their organization, whose first member and admin they are. Errors: CodeUnprocessable with the field it is
-// about; all fields that are wrong are joined.
+// SignUp creates a user and an organization with the user as its first admin. Errors:
+// CodeUnprocessable with the field; errors of several fields are joined.
 func (us *Users) SignUp(ctx context.Context, f SignUp) (User, Organization, error) {
 	f.Name, f.Email, f.Organization = CleanName(f.Name), strings.TrimSpace(f.Email), CleanName(f.Organization)
 	if err := f.check(); err != nil {
@@ -107,7 +119,8 @@ func (us *Users) insertFounder(ctx context.Context, tx Tx, user User, organizati
 	}, user.ID, "founded the organization")
 }
 
-// CreateMember adds a new user to an organization. Errors: as [Service.SignUp]; [ErrNotFound] where there is no such organization.
+// CreateMember adds a new user to an organization. Errors: as [Users.SignUp]; [apperr.ErrNotFound]
+// if there is no such organization.
 func (us *Users) CreateMember(ctx context.Context, organizationID string, m NewMember) (User, error) {
 	f := SignUp{Name: CleanName(m.Name), Email: strings.TrimSpace(m.Email), Password: m.Password, Organization: organizationID}
 	if err := f.check(); err != nil {
@@ -151,8 +164,8 @@ func (f SignUp) check() error {
 	return errors.Join(wrong...)
 }
 
-// LogIn returns the user whose address and password these are. Error: CodeUnprocessable, the same for an unknown address and a wrong
-// password.
+// LogIn returns the user with this address and password. Error: CodeUnprocessable, the same for an
+// unknown address and a wrong password.
 func (us *Users) LogIn(ctx context.Context, email, password string) (User, error) {
 	user, known, err := apperr.Found(us.store.Users().ByEmail(ctx, strings.TrimSpace(email)))
 	if err != nil {

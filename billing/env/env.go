@@ -52,7 +52,7 @@ func (e *Env) Enqueue(ctx context.Context, jobs job.Store, kind job.Kind, id, tu
 func (e *Env) NewID(prefix string) string {
 	var random [13]byte
 	if _, err := io.ReadFull(e.Rand, random[:]); err != nil {
-		panic("billing: no randomness: " + err.Error()) // crypto/rand never fails; a broken injected reader is a broken test
+		panic("env: read randomness: " + err.Error()) // crypto/rand never fails; a broken injected reader is a broken test
 	}
 	return prefix + "_" + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(random[:]))[:20]
 }

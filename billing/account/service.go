@@ -7,25 +7,25 @@ import (
 	"usher/billing/mail"
 )
 
-// AccountStorage stores people and organizations. Package db implements it.
+// Store stores people and organizations. Package db implements it.
 type Store interface {
 	Tx
-	// InTx runs f in one transaction and commits it if f returns nil. Serialization failures and deadlocks are retried, so f must do
-	// nothing but use its AccountTx.
+	// InTx runs f in one transaction and commits it if f returns nil. f runs again after a
+	// serialization failure or a deadlock, so it must have no effects except through its Tx.
 	InTx(ctx context.Context, f func(Tx) error) error
 }
 
-// AccountOptions are the dependencies of [Accounts].
+// Options are the dependencies of a [Service].
 type Options struct {
 	Env            *env.Env
 	Store          Store
 	Outbox         *mail.Outbox
 	Hooks          Hooks
 	BaseURL        string   // the public origin, for links in e-mails
-	OperatorEmails []string // who operates the installation
+	OperatorEmails []string // addresses of the operators of the installation
 }
 
-// Accounts groups the operations on people and organizations. It is safe for concurrent use.
+// Service groups the operations on people and organizations. It is safe for concurrent use.
 type Service struct {
 	Users         *Users
 	Recovery      *Recovery
@@ -36,7 +36,7 @@ type Service struct {
 	RateLimits    *RateLimits
 }
 
-// NewAccounts returns Accounts.
+// New returns a Service.
 func New(o Options) *Service {
 	base := &base{Env: o.Env, store: o.Store}
 	passwords := &Passwords{Env: o.Env, slots: make(chan struct{}, 2)}
@@ -58,13 +58,13 @@ func New(o Options) *Service {
 	}
 }
 
-// accountBase is what every type of this package needs.
+// base holds the dependencies that every type of this package uses.
 type base struct {
 	*env.Env
 	store Store
 }
 
-// Users creates people and changes their log-ins.
+// Users creates, authenticates, changes and deletes people.
 type Users struct {
 	*base
 	members        *Members
@@ -74,13 +74,13 @@ type Users struct {
 	operatorEmails []string
 }
 
-// Passwords hashes passwords.
+// Passwords hashes and verifies passwords.
 type Passwords struct {
 	*env.Env
-	slots chan struct{} // bounds the memory that hashing takes
+	slots chan struct{} // one slot per concurrent hash, which bounds memory
 }
 
-// Recovery mails links that reset a password or verify an address, and redeems them.
+// Recovery sends links that reset a password or verify an address, and redeems them.
 type Recovery struct {
 	*base
 	outbox    *mail.Outbox
@@ -95,19 +95,19 @@ type Organizations struct {
 	hooks   Hooks
 }
 
-// Members changes memberships.
+// Members reads and changes memberships.
 type Members struct {
 	*base
 	hooks Hooks
 }
 
-// Roles changes custom roles.
+// Roles reads and changes custom roles.
 type Roles struct {
 	*base
 	members *Members
 }
 
-// Invitations invites people and lets them join.
+// Invitations creates, resends, revokes and accepts invitations.
 type Invitations struct {
 	*base
 	members   *Members
@@ -117,5 +117,5 @@ type Invitations struct {
 	baseURL   string
 }
 
-// RateLimits counts limited actions.
+// RateLimits counts rate-limited actions.
 type RateLimits struct{ *base }

@@ -10,20 +10,21 @@ import (
 	"usher/billing/apperr"
 )
 
-// OpenInvitation is an invitation as its page shows it.
+// OpenInvitation is a valid invitation with its organization.
 type OpenInvitation struct {
 	Invitation
 	Organization Organization
-	HasAccount   bool // somebody with this address has an account: they sign in rather than up
+	HasAccount   bool // an account with this address exists, so the person signs in
 }
 
-// NewAccount is what an invited person without an account gives of themselves; the address is the invitation's.
+// NewAccount is the input of an invited person without an account. The address is that of the
+// invitation.
 type NewAccount struct {
 	Name, Password string
 }
 
-// Invitation reads the invitation a token opens. Errors: [ErrNotFound] for an unknown, used, revoked or replaced one; CodeConflict for one
-// that has expired or whose sender may not invite any more.
+// Open returns the invitation of a token. Errors: CodeNotFound for an unknown, used, revoked or
+// replaced token; CodeConflict if it expired or its sender may no longer invite.
 func (is *Invitations) Open(ctx context.Context, token string) (OpenInvitation, error) {
 	open, err := is.openTx(ctx, is.store, token)
 	if err != nil {
@@ -54,11 +55,11 @@ func (is *Invitations) openTx(ctx context.Context, tx Tx, token string) (OpenInv
 	return open, err
 }
 
-// AcceptInvitation makes a signed-in user a member. Errors: as [Service.Invitation]; CodeForbidden where the invitation is for another
-// address; CodeConflict where the plan has no seat left.
+// Accept makes a signed-in user a member. Errors: as [Invitations.Open]; CodeForbidden if the
+// invitation is for another address; CodeConflict if the plan has no free seat.
 func (is *Invitations) Accept(ctx context.Context, token, userID string) (Organization, error) {
 	organization, err := is.accept(ctx, token, func(tx Tx, open OpenInvitation) (User, error) {
-		user, err := tx.Users().Lock(ctx, userID) // who deletes their account at this moment joins nothing any more
+		user, err := tx.Users().Lock(ctx, userID) // locked against a concurrent deletion of the account
 		if err == nil && !strings.EqualFold(user.Email, open.Email) {
 			err = apperr.Errorf(apperr.CodeForbidden, MessageInvitationOther)
 		}
@@ -70,15 +71,15 @@ func (is *Invitations) Accept(ctx context.Context, token, userID string) (Organi
 	return organization, nil
 }
 
-// AcceptInvitationAnew makes an account for the invitation's address and its owner a member. Errors: as [Service.Invitation];
-// CodeUnprocessable with the fields that are wrong; CodeUnauthenticated where the address has an account, which has to sign in;
-// CodeConflict where the plan has no seat left.
+// AcceptWithNewAccount creates an account for the invitation's address and makes it a member.
+// Errors: as [Invitations.Open]; CodeUnprocessable with each invalid field; CodeUnauthenticated if
+// the address has an account, which must sign in; CodeConflict if the plan has no free seat.
 func (is *Invitations) AcceptWithNewAccount(ctx context.Context, token string, n NewAccount) (User, Organization, error) {
 	n.Name = CleanName(n.Name)
 	if err := n.check(); err != nil {
 		return User{}, Organization{}, err
 	}
-	// A token that opens nothing must not cost a password hash.
+	// Checked first, so that an invalid token does not cost a password hash.
 	if _, err := is.Open(ctx, token); err != nil {
 		return User{}, Organization{}, err
 	}
@@ -111,8 +112,9 @@ func (n NewAccount) check() error {
 	return errors.Join(wrong...)
 }
 
-// accept uses an invitation up and makes whom find returns a member, in one transaction. The invitation is read twice: first to know which
-// organization to lock, then under the lock, where nobody can use it or take it back beside us.
+// accept redeems an invitation and makes the user returned by find a member, in one transaction.
+// The invitation is read twice: first to learn which organization to lock, then under the lock,
+// which excludes concurrent acceptance and revocation.
 func (is *Invitations) accept(ctx context.Context, token string, find func(Tx, OpenInvitation) (User, error)) (Organization, error) {
 	var organization Organization
 	err := is.store.InTx(ctx, func(tx Tx) error {
@@ -136,14 +138,15 @@ func (is *Invitations) accept(ctx context.Context, token string, find func(Tx, O
 	return organization, err
 }
 
-// join makes the user a member. Who is one already, by another way in, only uses the invitation up.
+// join marks the invitation as accepted and makes the user a member. An existing membership stays
+// unchanged.
 func (is *Invitations) join(ctx context.Context, tx Tx, i Invitation, user User) error {
 	now := is.Now()
 	i.AcceptedAt = &now
 	if err := tx.Invitations().Update(ctx, i); err != nil {
 		return err
 	}
-	if err := tx.Users().MarkEmailVerified(ctx, user.ID, now); err != nil { // the link went to that address and nowhere else
+	if err := tx.Users().MarkEmailVerified(ctx, user.ID, now); err != nil { // the link was sent only to that address
 		return err
 	}
 	if _, member, err := apperr.Found(tx.Members().ByUser(ctx, i.OrganizationID, user.ID)); err != nil || member {

@@ -8,23 +8,24 @@ import (
 	"usher/billing/apperr"
 )
 
-// Limit bounds how often somebody may do a thing.
+// Limit bounds the number of actions in a window.
 type Limit struct {
-	Name string // of the thing
-	Max  int    // times
+	Name string // of the action
+	Max  int    // actions per window
 	Per  time.Duration
 }
 
-// maxWindow is more than any limit's window: what is older counts for nothing.
+// maxWindow is at least the window of every limit: older counts are deleted.
 const maxWindow = 24 * time.Hour
 
-// Allow counts one and tells whether it is still within the limit. Windows are fixed: at the turn of one, up to twice as many pass. Error:
-// CodeRateLimited. A count that fails limits nobody: who signs in must not depend on it.
+// Allow counts one action and returns CodeRateLimited beyond the limit. Windows are fixed, so up to
+// twice the limit can pass around a window boundary. If counting fails, the action is allowed:
+// sign-in must not depend on the counter.
 func (rl *RateLimits) Allow(ctx context.Context, l Limit, who string) error {
 	window := rl.Wall().Truncate(l.Per)
 	hits, err := rl.store.RateLimits().Count(ctx, l.Name+" "+who, window)
 	if err != nil {
-		rl.Log.WarnContext(ctx, "count for a limit", "limit", l.Name, "error", err)
+		rl.Log.WarnContext(ctx, "rate limit count failed", "limit", l.Name, "err", err)
 		return nil
 	}
 	if hits <= l.Max {
@@ -41,7 +42,7 @@ func minutes(d time.Duration) string {
 	return fmt.Sprintf("%d minutes", int(d/time.Minute))
 }
 
-// pruneRateLimits keeps the counts of the limits small.
+// Prune deletes counts of windows that ended.
 func (rl *RateLimits) Prune(ctx context.Context) error {
 	return rl.store.RateLimits().Prune(ctx, rl.Wall().Add(-maxWindow))
 }

@@ -6,23 +6,23 @@ import (
 	"strings"
 )
 
-// MemberSearch narrows a list of members. What is empty does not narrow it.
+// MemberSearch filters a list of members. Zero fields do not filter.
 type MemberSearch struct {
 	Text string // in name, e-mail address or role, without case
 	Seat SeatFilter
 }
 
-// SeatFilter tells members apart by whether they take a seat.
+// SeatFilter filters members by whether they occupy a billed seat.
 type SeatFilter string
 
-// The kinds of members a list can be narrowed to.
+// The seat filters.
 const (
 	SeatBilled    SeatFilter = "billed"
 	SeatNotBilled SeatFilter = "not_billed"
 	SeatSuspended SeatFilter = "suspended"
 )
 
-// SearchMembers lists the organization's members that fit, by name.
+// Search lists the organization's members that match, by name.
 func (ms *Members) Search(ctx context.Context, a Access, search MemberSearch) ([]Member, error) {
 	members, err := ms.store.Members().List(ctx, a.Organization.ID)
 	if err != nil {

@@ -7,11 +7,12 @@ import (
 	"usher/billing/apperr"
 )
 
-// DeletedName stands in ledgers and lists for who has deleted their account.
+// DeletedName replaces the name of deleted users in ledgers and lists.
 const DeletedName = "Deleted account"
 
-// Delete takes a user out of every organization, and forgets who they were. What they did stays in the ledgers, under [DeletedName].
-// Errors: CodeUnprocessable with the field confirmation for a wrong password; CodeConflict where they are the last admin of an organization.
+// Delete removes a user from every organization and erases their personal data. Ledgers keep their
+// actions under [DeletedName]. Errors: CodeUnprocessable with the field confirmation for a wrong
+// password; CodeConflict for the last admin of an organization.
 func (us *Users) Delete(ctx context.Context, userID, password string) error {
 	user, err := us.store.Users().Get(ctx, userID)
 	if err != nil {
@@ -32,7 +33,7 @@ func (us *Users) Delete(ctx context.Context, userID, password string) error {
 }
 
 func (us *Users) deleteTx(ctx context.Context, tx Tx, userID string) error {
-	// Whoever accepts an invitation locks the user too, so that nobody joins whom this does not see.
+	// Accepting an invitation locks the user too, so no membership is created concurrently.
 	if _, err := tx.Users().Lock(ctx, userID); err != nil {
 		return fmt.Errorf("lock user: %w", err)
 	}
@@ -40,7 +41,7 @@ func (us *Users) deleteTx(ctx context.Context, tx Tx, userID string) error {
 	if err != nil {
 		return err
 	}
-	for _, member := range memberships { // by organization: two who do this at once lock in the same order
+	for _, member := range memberships { // ordered by organization, so that concurrent deletions lock in the same order
 		if err := us.members.leaveTx(ctx, tx, member.OrganizationID, member.ID); err != nil {
 			return err
 		}

@@ -17,9 +17,9 @@ import (
 // InvitationLifetime is how long an invitation can be accepted after it was last sent.
 const InvitationLifetime = 7 * 24 * time.Hour
 
-const invitationTokenLength = 32 // octets of randomness
+const invitationTokenLength = 32 // bytes of randomness
 
-// What people are told where an invitation can't be accepted.
+// Messages shown when an invitation cannot be created or accepted.
 const (
 	MessageInvitationGone    = "This invitation does not count any more. It was used, taken back, or replaced by a newer one."
 	MessageInvitationExpired = "This invitation has expired. Ask whoever invited you to send it again."
@@ -33,44 +33,45 @@ const (
 	reasonAccepted           = "accepted an invitation"
 )
 
-// Invitation asks somebody into an organization. Only the hash of its token is kept; whoever has the token has read the mail to the
-// address, which is all that proves the address theirs.
+// Invitation invites a person to an organization by e-mail. Only the hash of its token is stored.
+// Possession of the token proves access to the address.
 type Invitation struct {
 	ID             string     `db:"id"` // inv_…
 	OrganizationID string     `db:"organization_id"`
 	Email          string     `db:"email"`
-	Role           Role       `db:"role,null"` // zero for a closed one whose role is gone
+	Role           Role       `db:"role,null"` // zero for a closed invitation whose role was deleted
 	Billable       bool       `db:"billable"`
 	TokenHash      []byte     `db:"token_hash"`   // SHA-256
-	Inviter        Member     `db:"inviter,null"` // who sent it last, as they are now; only UserID and Name where they are no member any more
-	Sent           int        `db:"sent"`         // how often
+	Inviter        Member     `db:"inviter,null"` // the last sender, in the current state; only UserID and Name after they left
+	Sent           int        `db:"sent"`         // number of e-mails sent
 	CreatedAt      time.Time  `db:"created_at"`
 	ExpiresAt      time.Time  `db:"expires_at"`
 	AcceptedAt     *time.Time `db:"accepted_at"`
 	RevokedAt      *time.Time `db:"revoked_at"`
 }
 
-// Pending tells whether the invitation was neither accepted nor taken back.
+// Pending reports whether the invitation was neither accepted nor revoked.
 func (i Invitation) Pending() bool { return i.AcceptedAt == nil && i.RevokedAt == nil }
 
-// Expired tells whether it is too late to accept.
+// Expired reports whether the invitation can no longer be accepted at now.
 func (i Invitation) Expired(now time.Time) bool { return !now.Before(i.ExpiresAt) }
 
-// InviterAuthorized tells whether its sender may still give what it promises: a role that was revoked takes their invitations with it.
+// InviterAuthorized reports whether the last sender may still grant the role. Invitations of a
+// member who lost that right cannot be accepted.
 func (i Invitation) InviterAuthorized() bool {
 	sender := Access{Member: i.Inviter}
 	return sender.CanManageMembers() && sender.Covers(i.Role)
 }
 
-// NewInvitation is whom to invite as what.
+// NewInvitation describes an invitation to create.
 type NewInvitation struct {
 	Email    string
-	RoleID   string // empty: member
+	RoleID   string // empty: [RoleMember]
 	Billable bool
 }
 
-// Invite invites somebody by e-mail. Errors: CodeForbidden, CodeUnprocessable and CodeConflict with the field they are about; the plan's
-// maximum counts the seats that other invitations promise.
+// Invite invites a person by e-mail. Errors: CodeForbidden, CodeUnprocessable and CodeConflict with
+// the field. Seats of other pending invitations count toward the plan's maximum.
 func (is *Invitations) Invite(ctx context.Context, a Access, n NewInvitation) (Invitation, error) {
 	n.Email = strings.TrimSpace(n.Email)
 	if n.RoleID == "" {
@@ -82,7 +83,7 @@ func (is *Invitations) Invite(ctx context.Context, a Access, n NewInvitation) (I
 		if err != nil {
 			return err
 		}
-		invitation.Role, invitation.Sent = role, 0 // a transaction that collided runs again
+		invitation.Role, invitation.Sent = role, 0 // the transaction may run again
 		token := is.renewToken(&invitation, actor)
 		if err := tx.Invitations().Insert(ctx, invitation); err != nil {
 			return err
@@ -112,7 +113,7 @@ func (is *Invitations) checkInvitation(ctx context.Context, tx Tx, actor Access,
 	return role, is.requirePromisedSeat(ctx, tx, actor.Organization.ID, "")
 }
 
-// requireNotMember refuses an address that is in the organization or invited already.
+// requireNotMember rejects the address of a member or of a pending invitation.
 func requireNotMember(ctx context.Context, tx Tx, organizationID, email string) error {
 	user, known, err := apperr.Found(tx.Users().ByEmail(ctx, email))
 	if err != nil {
@@ -136,7 +137,7 @@ func requireNotMember(ctx context.Context, tx Tx, organizationID, email string) 
 	return nil
 }
 
-// withField is err, or where that is nil the message beside the field.
+// withField returns err, or an error on the field if err is nil.
 func withField(err error, field, message string) error {
 	if err != nil {
 		return err
@@ -144,7 +145,8 @@ func withField(err error, field, message string) error {
 	return apperr.FieldError(field, "%s", message)
 }
 
-// requirePromisedSeat refuses to promise a seat that the plan does not have; the seats of pending invitations are promised too.
+// requirePromisedSeat rejects an invitation for which the plan has no seat. Seats of pending
+// invitations are reserved, except that of exceptInvitationID.
 func (is *Invitations) requirePromisedSeat(ctx context.Context, tx Tx, organizationID, exceptInvitationID string) error {
 	promised, err := tx.Invitations().CountPromisedSeats(ctx, organizationID, exceptInvitationID, is.Now())
 	if err != nil {
@@ -153,11 +155,12 @@ func (is *Invitations) requirePromisedSeat(ctx context.Context, tx Tx, organizat
 	return is.hooks.RequireFreeSeat(ctx, tx, organizationID, promised)
 }
 
-// renew gives the invitation a new token, which it returns; the old one counts no more.
+// renewToken replaces the invitation's token, sender and expiry and returns the token. Earlier
+// links become invalid.
 func (is *Invitations) renewToken(i *Invitation, actor Access) string {
 	secret := make([]byte, invitationTokenLength)
 	if _, err := io.ReadFull(is.Rand, secret); err != nil {
-		panic("billing: no randomness: " + err.Error()) // crypto/rand never fails; a broken injected reader is a broken test
+		panic("account: read randomness: " + err.Error()) // crypto/rand never fails, so this is a test's reader
 	}
 	token := base64.RawURLEncoding.EncodeToString(secret)
 	i.TokenHash, i.Inviter = hashInvitationToken(token), actor.Member
@@ -171,8 +174,8 @@ func hashInvitationToken(token string) []byte {
 	return sum[:]
 }
 
-// ResendInvitation sends a pending invitation again, under a new token, from the actor. Errors: CodeForbidden, [ErrNotFound], CodeConflict
-// where the plan has no seat for it any more.
+// Resend sends a pending invitation again from the actor, with a new token. Errors: CodeForbidden,
+// [apperr.ErrNotFound], CodeConflict if the plan has no seat for it.
 func (is *Invitations) Resend(ctx context.Context, a Access, invitationID string) (Invitation, error) {
 	var invitation Invitation
 	err := is.withPendingInvitation(ctx, a, invitationID, func(tx Tx, actor Access, pending Invitation) error {
@@ -194,7 +197,7 @@ func (is *Invitations) Resend(ctx context.Context, a Access, invitationID string
 	return invitation, nil
 }
 
-// RevokeInvitation takes a pending invitation back: its link counts no more. Errors: CodeForbidden, [ErrNotFound].
+// Revoke invalidates a pending invitation. Errors: CodeForbidden, [apperr.ErrNotFound].
 func (is *Invitations) Revoke(ctx context.Context, a Access, invitationID string) error {
 	err := is.withPendingInvitation(ctx, a, invitationID, func(tx Tx, _ Access, pending Invitation) error {
 		now := is.Now()
@@ -223,12 +226,12 @@ func (is *Invitations) withPendingInvitation(ctx context.Context, a Access, invi
 	})
 }
 
-// PendingInvitations lists who is invited and has not come yet, by address.
+// Pending lists the pending invitations, expired ones included, by address.
 func (is *Invitations) Pending(ctx context.Context, a Access) ([]Invitation, error) {
 	return is.store.Invitations().Pending(ctx, a.Organization.ID)
 }
 
-// sendInvitation queues the mail in the transaction that makes the invitation: there is never one without the other.
+// send queues the e-mail in the transaction that writes the invitation.
 func (is *Invitations) send(ctx context.Context, tx Tx, actor Access, i Invitation, token string) error {
 	return is.outbox.Queue(ctx, tx, mail.Message{
 		Kind: mail.KindInvitation, To: i.Email, OrganizationID: i.OrganizationID,

@@ -14,7 +14,8 @@ import (
 	"usher/billing/apperr"
 )
 
-// argon2id parameters: 19 MiB, two passes, one lane, as OWASP's Password Storage Cheat Sheet recommends at the least.
+// argon2id parameters: 19 MiB, two passes, one lane, the minimum of OWASP's Password Storage Cheat
+// Sheet.
 const (
 	hashMemory  = 19 * 1024 // KiB
 	hashTime    = 2
@@ -23,7 +24,7 @@ const (
 	saltLength  = 16
 )
 
-// hashPassword returns the PHC string of a password.
+// hash returns the PHC string of a password.
 func (ps *Passwords) hash(ctx context.Context, password string) (string, error) {
 	salt := make([]byte, saltLength)
 	if _, err := io.ReadFull(ps.Rand, salt); err != nil {
@@ -37,7 +38,7 @@ func (ps *Passwords) hash(ctx context.Context, password string) (string, error) 
 	return fmt.Sprintf("$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, hashMemory, hashTime, hashThreads, encode(salt), encode(key)), nil
 }
 
-// checkPassword tells whether the password belongs to the PHC string, in a time that does not depend on how much of it fits.
+// matches reports whether the password matches the PHC string, with a constant-time comparison.
 func (ps *Passwords) matches(ctx context.Context, password, phc string) (bool, error) {
 	var version int
 	var memory, time uint32
@@ -64,7 +65,7 @@ func (ps *Passwords) matches(ctx context.Context, password, phc string) (bool, e
 	return subtle.ConstantTimeCompare(got, want) == 1, nil
 }
 
-// derive hashes while no more than a few others do: each takes 19 MiB.
+// derive hashes within a bounded number of concurrent hashes, since each uses 19 MiB.
 func (ps *Passwords) derive(ctx context.Context, password string, salt []byte, memory, time uint32, threads uint8) ([]byte, error) {
 	select {
 	case ps.slots <- struct{}{}:
@@ -75,10 +76,11 @@ func (ps *Passwords) derive(ctx context.Context, password string, salt []byte, m
 	return argon2.IDKey([]byte(password), salt, time, memory, threads, hashLength), nil
 }
 
-// dummyHash is checked where the address is unknown, so that the answer takes as long as for a known one.
+// dummyHash is verified for an unknown address, so that the response time does not reveal which
+// addresses have an account.
 const dummyHash = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
-// checkNewPassword says why a password will not do; nil where it will.
+// checkNewPassword returns CodeUnprocessable for a password that is too short or too long.
 func checkNewPassword(password string) error {
 	if utf8.RuneCountInString(password) < minPasswordLength || len(password) > maxPasswordLength {
 		return apperr.FieldError("password", "Please choose a password of at least %d characters.", minPasswordLength)
