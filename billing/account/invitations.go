@@ -36,18 +36,20 @@ const (
 // Invitation invites a person to an organization by e-mail. Only the hash of its token is stored.
 // Possession of the token proves access to the address.
 type Invitation struct {
-	ID             string     `db:"id"` // inv_…
-	OrganizationID string     `db:"organization_id"`
-	Email          string     `db:"email"`
-	Role           Role       `db:"role,null"` // zero for a closed invitation whose role was deleted
-	Billable       bool       `db:"billable"`
-	TokenHash      []byte     `db:"token_hash"`   // SHA-256
-	Inviter        Member     `db:"inviter,null"` // the last sender, in the current state; only UserID and Name after they left
-	Sent           int        `db:"sent"`         // number of e-mails sent
-	CreatedAt      time.Time  `db:"created_at"`
-	ExpiresAt      time.Time  `db:"expires_at"`
-	AcceptedAt     *time.Time `db:"accepted_at"`
-	RevokedAt      *time.Time `db:"revoked_at"`
+	ID             string `db:"id"` // inv_…
+	OrganizationID string `db:"organization_id"`
+	Email          string `db:"email"`
+	// Zero for a closed invitation whose role was deleted.
+	Role      Role   `db:"role,null"`
+	Billable  bool   `db:"billable"`
+	TokenHash []byte `db:"token_hash"` // SHA-256
+	// The last sender, in the current state; only UserID and Name after they left.
+	Inviter    Member     `db:"inviter,null"`
+	Sent       int        `db:"sent"` // number of e-mails sent
+	CreatedAt  time.Time  `db:"created_at"`
+	ExpiresAt  time.Time  `db:"expires_at"`
+	AcceptedAt *time.Time `db:"accepted_at"`
+	RevokedAt  *time.Time `db:"revoked_at"`
 }
 
 // Pending reports whether the invitation was neither accepted nor revoked.
@@ -160,7 +162,8 @@ func (is *Invitations) requirePromisedSeat(ctx context.Context, tx Tx, organizat
 func (is *Invitations) renewToken(i *Invitation, actor Access) string {
 	secret := make([]byte, invitationTokenLength)
 	if _, err := io.ReadFull(is.Rand, secret); err != nil {
-		panic("account: read randomness: " + err.Error()) // crypto/rand never fails, so this is a test's reader
+		// Crypto/rand never fails, so this is a test's reader.
+		panic("account: read randomness: " + err.Error())
 	}
 	token := base64.RawURLEncoding.EncodeToString(secret)
 	i.TokenHash, i.Inviter = hashInvitationToken(token), actor.Member

@@ -59,7 +59,8 @@ func (is *Invitations) openTx(ctx context.Context, tx Tx, token string) (OpenInv
 // invitation is for another address; CodeConflict if the plan has no free seat.
 func (is *Invitations) Accept(ctx context.Context, token, userID string) (Organization, error) {
 	organization, err := is.accept(ctx, token, func(tx Tx, open OpenInvitation) (User, error) {
-		user, err := tx.Users().Lock(ctx, userID) // locked against a concurrent deletion of the account
+		// Locked against a concurrent deletion of the account.
+		user, err := tx.Users().Lock(ctx, userID)
 		if err == nil && !strings.EqualFold(user.Email, open.Email) {
 			err = apperr.Errorf(apperr.CodeForbidden, MessageInvitationOther)
 		}
@@ -146,7 +147,8 @@ func (is *Invitations) join(ctx context.Context, tx Tx, i Invitation, user User)
 	if err := tx.Invitations().Update(ctx, i); err != nil {
 		return err
 	}
-	if err := tx.Users().MarkEmailVerified(ctx, user.ID, now); err != nil { // the link was sent only to that address
+	// The link was sent only to that address.
+	if err := tx.Users().MarkEmailVerified(ctx, user.ID, now); err != nil {
 		return err
 	}
 	if _, member, err := apperr.Found(tx.Members().ByUser(ctx, i.OrganizationID, user.ID)); err != nil || member {

@@ -310,13 +310,15 @@ func (ms *Members) leaveTx(ctx context.Context, tx Tx, organizationID, memberID 
 	if err != nil {
 		return fmt.Errorf("lock organization: %w", err)
 	}
-	member, still, err := apperr.Found(tx.Members().Get(ctx, organizationID, memberID)) // as of the lock
+	// As of the lock.
+	member, still, err := apperr.Found(tx.Members().Get(ctx, organizationID, memberID))
 	if err != nil || !still {
 		return err
 	}
 	if organization.DeletedAt == nil && member.isAdmin() {
 		err := requireOtherAdmin(ctx, tx, member)
-		if apperr.CodeOf(err) == apperr.CodeConflict { // name the organization: the page is not about one
+		// Name the organization: the page is not about one.
+		if apperr.CodeOf(err) == apperr.CodeConflict {
 			return apperr.Errorf(apperr.CodeConflict, "You are the last admin of %s. Hand it over or delete it first.", organization.Name)
 		}
 		if err != nil {

@@ -15,8 +15,10 @@ type Organization struct {
 	Name      string    `db:"name"`
 	CreatedAt time.Time `db:"created_at"`
 
-	DeletesAt *time.Time `db:"deletes_at"` // when a requested deletion takes effect; nil: none requested
-	DeletedAt *time.Time `db:"deleted_at"` // nil: not deleted; the invoices of a deleted one stay readable for its billing managers
+	// When a requested deletion takes effect; nil: none requested.
+	DeletesAt *time.Time `db:"deletes_at"`
+	// Nil: not deleted; the invoices of a deleted one stay readable for its billing managers.
+	DeletedAt *time.Time `db:"deleted_at"`
 }
 
 // RequireNotDeleting returns CodeConflict if the organization is deleted or about to be, so that no

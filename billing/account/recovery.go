@@ -25,12 +25,13 @@ const (
 
 // Token is a link sent to a person by e-mail. Only the hash of its secret is stored.
 type Token struct {
-	Hash      []byte       `db:"token_hash"` // SHA-256
-	Purpose   TokenPurpose `db:"purpose"`
-	UserID    string       `db:"user_id"`
-	Email     string       `db:"email"` // the recipient; the token is invalid once the user's address differs
-	CreatedAt time.Time    `db:"created_at"`
-	ExpiresAt time.Time    `db:"expires_at"`
+	Hash    []byte       `db:"token_hash"` // SHA-256
+	Purpose TokenPurpose `db:"purpose"`
+	UserID  string       `db:"user_id"`
+	// The recipient; the token is invalid once the user's address differs.
+	Email     string    `db:"email"`
+	CreatedAt time.Time `db:"created_at"`
+	ExpiresAt time.Time `db:"expires_at"`
 }
 
 // Lifetimes of links, and the minimum interval between two to the same person.
@@ -200,7 +201,8 @@ func (rc *Recovery) replacePassword(ctx context.Context, tx Tx, user User, secre
 	if err := tx.Users().SetPassword(ctx, user.ID, hash); err != nil {
 		return err
 	}
-	if err := tx.Users().MarkEmailVerified(ctx, user.ID, now); err != nil { // the link was sent to this address
+	// The link was sent to this address.
+	if err := tx.Users().MarkEmailVerified(ctx, user.ID, now); err != nil {
 		return err
 	}
 	_, err = tx.Users().DeleteSessions(ctx, user.ID)

@@ -59,7 +59,8 @@ type MemberStore interface {
 	BillingManagers(ctx context.Context, organizationID string) ([]User, error)
 	Get(ctx context.Context, organizationID, memberID string) (Member, error)
 	ByUser(ctx context.Context, organizationID, userID string) (Member, error) // suspended ones too
-	Update(ctx context.Context, m Member) error                                // writes role, billable and status
+	// Writes role, billable and status.
+	Update(ctx context.Context, m Member) error
 	Touch(ctx context.Context, memberID string, seenAt time.Time) error
 	Delete(ctx context.Context, organizationID, memberID string) error
 	// CountOtherAdmins counts the active built-in admins except one member.
@@ -72,9 +73,12 @@ type MemberStore interface {
 // RoleStore stores built-in and custom roles.
 type RoleStore interface {
 	Get(ctx context.Context, organizationID, roleID string) (Role, error) // built-in roles included
-	Insert(ctx context.Context, r Role) error                             // CodeConflict for a known name
-	Update(ctx context.Context, r Role) error                             // writes name and permissions; never a built-in role
-	Delete(ctx context.Context, organizationID, roleID string) error      // the role must have no holders
+	// CodeConflict for a known name.
+	Insert(ctx context.Context, r Role) error
+	// Writes name and permissions; never a built-in role.
+	Update(ctx context.Context, r Role) error
+	// The role must have no holders.
+	Delete(ctx context.Context, organizationID, roleID string) error
 	// CountHolders counts the members with the role and the pending invitations that grant it.
 	CountHolders(ctx context.Context, organizationID, roleID string) (members, invitations int, err error)
 	List(ctx context.Context, organizationID string) ([]Role, error) // built-in first

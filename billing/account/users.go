@@ -20,8 +20,10 @@ type User struct {
 	PasswordHash string    `db:"password_hash"` // PHC string of argon2id
 	CreatedAt    time.Time `db:"created_at"`
 
-	EmailVerifiedAt *time.Time `db:"email_verified_at"` // when the address was verified; nil: not yet
-	Operator        bool       `db:"operator"`          // operates this installation; see [Users.IsOperator]
+	// When the address was verified; nil: not yet.
+	EmailVerifiedAt *time.Time `db:"email_verified_at"`
+	// Operates this installation; see [Users.IsOperator].
+	Operator bool `db:"operator"`
 }
 
 // Get returns a user. Error: [apperr.ErrNotFound].

@@ -41,7 +41,8 @@ func (us *Users) deleteTx(ctx context.Context, tx Tx, userID string) error {
 	if err != nil {
 		return err
 	}
-	for _, member := range memberships { // ordered by organization, so that concurrent deletions lock in the same order
+	// Ordered by organization, so that concurrent deletions lock in the same order.
+	for _, member := range memberships {
 		if err := us.members.leaveTx(ctx, tx, member.OrganizationID, member.ID); err != nil {
 			return err
 		}

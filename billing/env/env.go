@@ -14,10 +14,10 @@ import (
 	"usher/billing/job"
 )
 
-// Env is the environment that domain code runs in: clock, randomness and log.
+// Env is the environment of domain code: clock, randomness and log.
 type Env struct {
-	Now  func() time.Time
-	Wall func() time.Time // real time, where now is a clock that can be advanced
+	Now  func() time.Time // may be advanced in development and tests
+	Wall func() time.Time // real time, for rate limits and the like
 	Rand io.Reader
 	Log  *slog.Logger
 }
@@ -40,31 +40,34 @@ func New(now, wall func() time.Time, random io.Reader, log *slog.Logger) *Env {
 	return e
 }
 
-// Enqueue enqueues a job for a time by the environment's own clock.
-func (e *Env) Enqueue(ctx context.Context, jobs job.Store, kind job.Kind, id, turn string, at time.Time) error {
-	if err := jobs.Enqueue(ctx, job.Job{Kind: kind, ID: id, Revision: turn, Delay: max(0, at.Sub(e.Now()))}); err != nil {
+// Enqueue enqueues a job that is due at a time of the Env's clock.
+func (e *Env) Enqueue(ctx context.Context, jobs job.Store, kind job.Kind, id, revision string, at time.Time) error {
+	if err := jobs.Enqueue(ctx, job.Job{Kind: kind, ID: id, Revision: revision, Delay: max(0, at.Sub(e.Now()))}); err != nil {
 		return fmt.Errorf("enqueue job: %w", err)
 	}
 	return nil
 }
 
-// newID makes an id such as org_k3j5…: a prefix that says what it is and 100 random bits.
+// NewID returns an id such as org_k3j5…: a prefix for the kind of object and 100 random bits.
 func (e *Env) NewID(prefix string) string {
 	var random [13]byte
 	if _, err := io.ReadFull(e.Rand, random[:]); err != nil {
-		panic("env: read randomness: " + err.Error()) // crypto/rand never fails; a broken injected reader is a broken test
+		// Crypto/rand never fails, so this is a test's reader.
+		panic("env: read randomness: " + err.Error())
 	}
 	return prefix + "_" + strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(random[:]))[:20]
 }
 
-// random returns a random duration below limit.
+// Jitter returns a random duration from 0 to limit.
 func (e *Env) Jitter(limit time.Duration) time.Duration {
 	var bits [2]byte
-	_, _ = io.ReadFull(e.Rand, bits[:]) // without randomness it is no jitter, which is no harm
+	_, _ = io.ReadFull(e.Rand, bits[:]) // a failed read only means no jitter
 	return limit * time.Duration(binary.BigEndian.Uint16(bits[:])) / (1 << 16)
 }
 
-// backoff returns how long to wait after so many failures in a row: doubling, with a quarter of jitter so that replicas spread.
+// Backoff returns the wait before the next attempt after a number of consecutive failures, at least
+// 1. It doubles from BackoffFirst to BackoffLimit, plus up to a quarter of jitter, so that replicas
+// do not retry together.
 func (e *Env) Backoff(failures int) time.Duration {
 	wait := BackoffLimit
 	if failures < 12 {
@@ -73,6 +76,7 @@ func (e *Env) Backoff(failures int) time.Duration {
 	return wait + e.Jitter(wait/4)
 }
 
+// The bounds of [Env.Backoff], without jitter.
 const (
 	BackoffFirst = 2 * time.Second
 	BackoffLimit = time.Hour

@@ -2,23 +2,25 @@ package job
 
 import "time"
 
-// JobKind says what an alarm is about.
+// Kind is the kind of work that a job starts.
 type Kind string
 
-// The kinds of alarms.
+// The kinds of jobs.
 const (
-	KindEvent     Kind = "event"     // an event of Stripe waits to be settled
-	KindSeats     Kind = "seats"     // Stripe is to be told an organization's seats
-	KindMail      Kind = "mail"      // an e-mail waits to be sent
-	KindDuplicate Kind = "duplicate" // a second subscription is to be ended
-	KindRecovery  Kind = "recovery"  // somebody asked for a link to choose a new password
+	KindEvent     Kind = "event"     // process a pending Stripe event
+	KindSeats     Kind = "seats"     // send an organization's seat count to Stripe
+	KindMail      Kind = "mail"      // send a queued e-mail
+	KindDuplicate Kind = "duplicate" // cancel a duplicate subscription
+	KindRecovery  Kind = "recovery"  // send the links for requested password resets
 )
 
-// Job has a piece of work done soon, by whichever replica. It carries no news: what has to be done is read from rows when it rings,
-// and a sweep over the same rows finds whatever an alarm was lost for. Retries are the sweep's too.
+// Job wakes a worker for a row that has work due. It carries no data: the worker reads what to do
+// from rows, and a periodic sweep over the same rows finds work whose job was lost or failed.
 type Job struct {
-	Kind     Kind
-	ID       string        // of the row it is about
-	Revision string        // tells it from alarms about earlier states of the same row, so that one that is just ringing does not swallow the next
+	Kind Kind
+	ID   string // of the row
+	// Distinguishes states of the row, so that a running job does not deduplicate a job for a newer
+	// state.
+	Revision string
 	Delay    time.Duration // from now
 }

@@ -2,9 +2,9 @@ package job
 
 import "context"
 
-// JobStore enqueues jobs.
+// Store enqueues jobs.
 type Store interface {
-	// Enqueue has an alarm ring once its time has passed and the transaction has committed. One of the same kind, id and turn that
-	// has not rung yet stays the only one.
+	// Enqueue schedules a job for after its delay and the commit of the transaction. A job with the
+	// same kind, id and revision that is not finished yet is not added again.
 	Enqueue(ctx context.Context, a Job) error
 }

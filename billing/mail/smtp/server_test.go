@@ -18,14 +18,16 @@ import (
 	"time"
 )
 
-// mailServer speaks enough SMTP (RFC 5321) to take mail from a real client, and misbehaves on demand.
+// mailServer is an SMTP server (RFC 5321) for tests with configurable failures.
 type mailServer struct {
 	t        *testing.T
 	listener net.Listener
 	config   *tls.Config
-	implicit bool              // TLS from the first byte
-	starttls bool              // is offered
-	answers  map[string]string // a command's first word -> what is answered instead; "DATA." for the content; "hang" or "cut" to misbehave
+	implicit bool // TLS from the first byte
+	starttls bool // is offered
+	// Command -> reply instead of the usual one; "DATA." is the content; "hang" and "cut" are
+	// failures.
+	replies map[string]string
 
 	lock     sync.Mutex
 	received []receivedMail
@@ -51,19 +53,19 @@ func (s *mailServer) start(t *testing.T) {
 		listener = tls.NewListener(listener, s.config)
 	}
 	s.listener = listener
-	var conversations sync.WaitGroup
-	conversations.Go(func() {
+	var connections sync.WaitGroup
+	connections.Go(func() {
 		for {
 			connection, err := listener.Accept()
 			if err != nil {
 				return
 			}
-			conversations.Go(func() { s.serve(connection) })
+			connections.Go(func() { s.serve(connection) })
 		}
 	})
 	t.Cleanup(func() {
 		_ = listener.Close()
-		conversations.Wait()
+		connections.Wait()
 	})
 }
 
@@ -78,7 +80,7 @@ func (s *mailServer) mails() []receivedMail {
 	return append([]receivedMail(nil), s.received...)
 }
 
-func (s *mailServer) heard(command string) bool {
+func (s *mailServer) gotCommand(command string) bool {
 	s.lock.Lock()
 	defer s.lock.Unlock()
 	for _, line := range s.commands {
@@ -89,13 +91,13 @@ func (s *mailServer) heard(command string) bool {
 	return false
 }
 
-// serve is one conversation.
+// serve handles one connection.
 func (s *mailServer) serve(connection net.Conn) {
 	defer func() { _ = connection.Close() }()
 	_ = connection.SetDeadline(time.Now().Add(20 * time.Second))
 	talk := textproto.NewConn(connection)
 	mail := receivedMail{secure: s.implicit}
-	if !s.say(talk, "GREETING", "220 mail.test ESMTP") {
+	if !s.reply(talk, "GREETING", "220 mail.test ESMTP") {
 		return
 	}
 	for {
@@ -109,7 +111,7 @@ func (s *mailServer) serve(connection net.Conn) {
 		word := strings.ToUpper(strings.Fields(line + " x")[0])
 		switch word {
 		case "EHLO":
-			if !s.say(talk, word, s.extensions(mail.secure)...) {
+			if !s.reply(talk, word, s.extensions(mail.secure)...) {
 				return
 			}
 		case "STARTTLS":
@@ -125,39 +127,39 @@ func (s *mailServer) serve(connection net.Conn) {
 				parts := strings.Split(string(plain)+"\x00\x00", "\x00")
 				mail.user, mail.password = parts[1], parts[2]
 			}
-			s.say(talk, word, "235 welcome")
+			s.reply(talk, word, "235 welcome")
 		case "MAIL":
 			mail.from = line
-			s.say(talk, word, "250 ok")
+			s.reply(talk, word, "250 ok")
 		case "RCPT":
 			mail.to = line
-			s.say(talk, word, "250 ok")
+			s.reply(talk, word, "250 ok")
 		case "DATA":
-			if !s.say(talk, word, "354 go on") || !s.take(talk, &mail) {
+			if !s.reply(talk, word, "354 go on") || !s.readContent(talk, &mail) {
 				return
 			}
 		case "QUIT":
 			_ = talk.PrintfLine("221 bye")
 			return
 		default:
-			s.say(talk, word, "250 ok")
+			s.reply(talk, word, "250 ok")
 		}
 	}
 }
 
-// take reads the content up to the lone dot.
-func (s *mailServer) take(talk *textproto.Conn, mail *receivedMail) bool {
+// readContent reads the content up to the terminating dot.
+func (s *mailServer) readContent(talk *textproto.Conn, mail *receivedMail) bool {
 	content, err := talk.ReadDotBytes()
 	if err != nil {
 		return false
 	}
 	mail.content = string(content)
-	if _, refused := s.answers["DATA."]; !refused {
+	if _, refused := s.replies["DATA."]; !refused {
 		s.lock.Lock()
 		s.received = append(s.received, *mail)
 		s.lock.Unlock()
 	}
-	return s.say(talk, "DATA.", "250 taken")
+	return s.reply(talk, "DATA.", "250 taken")
 }
 
 func (s *mailServer) extensions(secure bool) []string {
@@ -168,14 +170,14 @@ func (s *mailServer) extensions(secure bool) []string {
 	return append(lines, "250 SIZE 10000000")
 }
 
-// say answers, as planned or otherwise. false: the conversation is over.
-func (s *mailServer) say(talk *textproto.Conn, command string, lines ...string) bool {
-	switch planned := s.answers[command]; planned {
+// reply sends the configured reply or lines. It returns false if the connection must be closed.
+func (s *mailServer) reply(talk *textproto.Conn, command string, lines ...string) bool {
+	switch planned := s.replies[command]; planned {
 	case "":
 	case "cut":
 		return false
 	case "hang":
-		_, _ = talk.ReadLine() // until the client has had enough
+		_, _ = talk.ReadLine() // until the client gives up
 		return false
 	default:
 		lines = []string{planned}
@@ -188,7 +190,7 @@ func (s *mailServer) say(talk *textproto.Conn, command string, lines ...string) 
 	return true
 }
 
-// certificate makes one for 127.0.0.1, and who trusts it.
+// certificate returns a certificate for 127.0.0.1 and a client configuration that trusts it.
 func certificate(t *testing.T) (server, client *tls.Config) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -213,7 +215,7 @@ func certificate(t *testing.T) (server, client *tls.Config) {
 		&tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool}
 }
 
-// headerOf reads a received mail's header field, folded lines joined.
+// headerOf returns the values of a header field, unfolded.
 func (m receivedMail) headerOf(t *testing.T, name string) []string {
 	t.Helper()
 	header, err := textproto.NewReader(bufio.NewReader(strings.NewReader(m.content + "\r\n"))).ReadMIMEHeader()

@@ -1,6 +1,8 @@
-// Package smtp hands e-mails to an SMTP server: the only importer of go-mail.
+// Package smtp sends e-mails to an SMTP server. It implements [mail.Sender] and is the only
+// importer of go-mail.
 //
-// Kept out: what a mail says, when it is sent, and whether again. Passwords never reach a log or an error.
+// It contains no texts, no schedule and no retries; these belong to package mail. Passwords never
+// appear in logs or errors. Start reading at [New] and [Mailer.Send]. Package cmd/usher imports it.
 package smtp
 
 import (
@@ -20,22 +22,26 @@ import (
 	"usher/billing/mail"
 )
 
-// Options are what a [Mailer] is made of.
+// Options configure a [Mailer].
 type Options struct {
-	// URL is smtp://user:password@host:port or smtps://…; user and port may be left out (587 with a user and 25 without, smtps 465).
-	//   - smtps speaks TLS from the first byte.
-	//   - smtp with a user insists on STARTTLS; without one it takes STARTTLS where it is offered.
-	//   - smtp to this machine itself speaks plainly: nobody is in between.
-	//   - ?tls=starttls insists on STARTTLS, ?tls=off never uses it; off is refused with a user elsewhere than on this machine.
+	// URL is smtp://user:password@host:port or smtps://…. User and port are optional; the default
+	// port is 465 for smtps, 587 with a user and 25 without.
+	//   - smtps uses TLS from the first byte.
+	//   - smtp with a user requires STARTTLS; without one it uses STARTTLS if offered.
+	//   - smtp to a loopback address uses no TLS.
+	//   - ?tls=starttls requires STARTTLS, ?tls=off disables it. off with a user is rejected unless
+	//     the host is a loopback address.
 	URL  *url.URL
 	From *netmail.Address
 	Now  func() time.Time // nil: time.Now
 	TLS  *tls.Config      // nil: the system's certificates
-	// Timeout bounds connecting with the greeting and log-in, and sending, each; zero is ten seconds.
+	// Timeout bounds connecting with greeting and authentication, and sending, each; zero is ten
+	// seconds.
 	Timeout time.Duration
 }
 
-// Mailer sends each mail over a connection of its own. It implements [billing.Mailer] and is safe for concurrent use.
+// Mailer sends each e-mail over a new connection. It implements [mail.Sender] and is safe for
+// concurrent use.
 type Mailer struct {
 	host    string
 	options []gomail.Option
@@ -47,7 +53,7 @@ type Mailer struct {
 
 const defaultTimeout = 10 * time.Second
 
-// New reads the options. It does not speak to the server yet. Its error names what is wrong with the URL, never its password.
+// New validates the options without connecting. Its error never contains the URL's password.
 func New(o Options) (*Mailer, error) {
 	m := &Mailer{host: o.URL.Hostname(), tls: o.URL.Scheme == "smtps", config: o.TLS, from: o.From, now: o.Now}
 	if m.now == nil {
@@ -73,7 +79,7 @@ func New(o Options) (*Mailer, error) {
 	}
 	m.options = append(credentials(o.URL),
 		gomail.WithPort(port), gomail.WithTimeout(o.Timeout), gomail.WithTLSConfig(m.config), gomail.WithTLSPolicy(policy),
-		gomail.WithoutNoop(), gomail.WithoutRset()) // one mail a connection: nothing to probe, nothing to clear
+		gomail.WithoutNoop(), gomail.WithoutRset()) // one e-mail per connection
 	if m.tls {
 		m.options = append(m.options, gomail.WithSSL())
 	}
@@ -121,8 +127,8 @@ func portOf(u *url.URL) (int, error) {
 	return 25, nil
 }
 
-// credentials prefers what does not show the password to the server. PLAIN and LOGIN refuse by themselves to speak over an open line to
-// another machine.
+// credentials prefers mechanisms that do not reveal the password to the server. PLAIN and LOGIN of
+// go-mail refuse an unencrypted connection to another host.
 func credentials(u *url.URL) []gomail.Option {
 	if u.User.Username() == "" {
 		return nil
@@ -134,28 +140,28 @@ func credentials(u *url.URL) []gomail.Option {
 	}
 }
 
-// Send implements [billing.Mailer].
+// Send implements [mail.Sender].
 func (m *Mailer) Send(ctx context.Context, out mail.Outgoing) error {
 	message, err := m.message(out)
 	if err != nil {
 		return fmt.Errorf("%w: %w", mail.ErrRefused, err)
 	}
-	ctx, cancel := context.WithCancel(ctx) // ends the connection with this call, however it goes
+	ctx, cancel := context.WithCancel(ctx) // closes the connection when Send returns
 	defer cancel()
 	client, connection, err := m.connect(ctx)
 	if err != nil {
 		return err
 	}
 	err = client.SendWithSMTPClient(connection, message)
-	if message.IsDelivered() { // the server has answered for it: how the conversation ends does not matter any more
+	if message.IsDelivered() { // the server accepted it: later failures do not matter
 		_ = client.CloseWithSMTPClient(connection)
 		return nil
 	}
 	return refusal(err)
 }
 
-// message builds the mail. go-mail encodes what is no plain ASCII and folds long lines; line ends in the subject would have no place in
-// it, and an address that is none is refused here.
+// message builds the e-mail. go-mail encodes non-ASCII text, folds long lines, and rejects invalid
+// addresses; it escapes line breaks in the subject.
 func (m *Mailer) message(out mail.Outgoing) (*gomail.Msg, error) {
 	message := gomail.NewMsg()
 	message.FromMailAddress(m.from)
@@ -165,14 +171,14 @@ func (m *Mailer) message(out mail.Outgoing) (*gomail.Msg, error) {
 	message.Subject(out.Subject)
 	message.SetDateWithValue(m.now())
 	message.SetMessageIDWithValue(out.MessageID)
-	// RFC 3834: whoever answers mail by a machine leaves this one alone.
+	// RFC 3834: prevents automatic replies.
 	message.SetGenHeader("Auto-Submitted", "auto-generated")
 	message.SetBodyString(gomail.TypeTextPlain, out.Text)
 	message.AddAlternativeString(gomail.TypeTextHTML, out.HTML)
 	return message, nil
 }
 
-// connect reaches the server and signs in there. The end of ctx ends the connection.
+// connect connects and authenticates. The end of ctx closes the connection.
 func (m *Mailer) connect(ctx context.Context) (*gomail.Client, *smtp.Client, error) {
 	client, err := gomail.NewClient(m.host, append(m.options, gomail.WithDialContextFunc(m.dialer(ctx)))...)
 	if err != nil {
@@ -185,7 +191,7 @@ func (m *Mailer) connect(ctx context.Context) (*gomail.Client, *smtp.Client, err
 	return client, connection, nil
 }
 
-// Check reaches the server and signs in, and sends nothing.
+// Check connects and authenticates without sending.
 func (m *Mailer) Check(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -196,7 +202,8 @@ func (m *Mailer) Check(ctx context.Context) error {
 	return client.CloseWithSMTPClient(connection)
 }
 
-// dialer connects so that the end of ctx cuts the conversation: go-mail heeds its context only until the connection stands.
+// dialer returns a dial function whose connections are closed when ctx ends: go-mail observes its
+// context only until it is connected.
 func (m *Mailer) dialer(ctx context.Context) gomail.DialContextFunc {
 	return func(dialing context.Context, network, address string) (net.Conn, error) {
 		var dialer interface {
@@ -214,8 +221,9 @@ func (m *Mailer) dialer(ctx context.Context) gomail.DialContextFunc {
 	}
 }
 
-// refusal tells what another attempt can't change: a definite answer about this recipient or this content. One about the sender or the
-// log-in is the configuration's, which somebody will mend.
+// refusal wraps [mail.ErrRefused] if no later attempt can succeed: permanent replies about the
+// recipient or the content. Replies about the sender or the credentials are configuration errors,
+// which can be fixed.
 func refusal(err error) error {
 	var failed *gomail.SendError
 	if errors.As(err, &failed) && !failed.IsTemp() && failed.ErrorCode() >= 500 {

@@ -22,7 +22,7 @@ const password = "s3cret word"
 
 var sentAt = time.Date(2026, time.December, 1, 14, 2, 0, 0, time.UTC)
 
-// mailer sends to the server; address is completed by its port.
+// mailer returns a Mailer for the server; PORT in address is replaced by its port.
 func mailer(t *testing.T, s *mailServer, address string, config *tls.Config) *smtp.Mailer {
 	t.Helper()
 	u, err := url.Parse(strings.Replace(address, "PORT", s.port(), 1))
@@ -46,7 +46,7 @@ func outgoing() mail.Outgoing {
 	}
 }
 
-// parts reads the text and the HTML of a received mail.
+// parts returns the text and HTML parts of a received e-mail.
 func parts(t *testing.T, m receivedMail) (text, html string) {
 	t.Helper()
 	parsed, err := netmail.ReadMessage(strings.NewReader(m.content))
@@ -59,7 +59,8 @@ func parts(t *testing.T, m receivedMail) (text, html string) {
 	}
 	reader := multipart.NewReader(parsed.Body, parameters["boundary"])
 	var read []string
-	for _, want := range []string{"text/plain", "text/html"} { // the better one last, RFC 2046 section 5.1.4
+	// The preferred alternative is last, RFC 2046 section 5.1.4.
+	for _, want := range []string{"text/plain", "text/html"} {
 		part, err := reader.NextRawPart()
 		if err != nil || !strings.HasPrefix(part.Header.Get("Content-Type"), want) {
 			t.Fatalf("%v, want a part of %s", err, want)
@@ -124,15 +125,15 @@ func TestCheckSendsNothing(t *testing.T) {
 	if mails := server.mails(); len(mails) != 0 {
 		t.Errorf("%d mails", len(mails))
 	}
-	refusing := &mailServer{answers: map[string]string{"EHLO": "554 go away", "HELO": "554 go away"}}
+	refusing := &mailServer{replies: map[string]string{"EHLO": "554 go away", "HELO": "554 go away"}}
 	refusing.start(t)
 	if err := mailer(t, refusing, "smtp://127.0.0.1:PORT", nil).Check(t.Context()); err == nil {
-		t.Error("a server that refuses is well")
+		t.Error("Check accepts a server that rejects")
 	}
 }
 
-// Names are other people's choice; nothing of one becomes a header or a command of its own.
-func TestNothingIsInjected(t *testing.T) {
+// Names are user input and must not add headers or commands.
+func TestUserInputCannotInjectHeaders(t *testing.T) {
 	t.Parallel()
 	server := &mailServer{}
 	server.start(t)
@@ -153,12 +154,12 @@ func TestNothingIsInjected(t *testing.T) {
 			t.Errorf("%q: %v", address, err)
 		}
 	}
-	if n := len(server.mails()); n != 1 || server.heard("RCPT TO:<evil") {
+	if n := len(server.mails()); n != 1 || server.gotCommand("RCPT TO:<evil") {
 		t.Errorf("%d mails, commands %q", n, server.commands)
 	}
 }
 
-func TestEncryption(t *testing.T) {
+func TestTLS(t *testing.T) {
 	t.Parallel()
 	serverTLS, clientTLS := certificate(t)
 	for _, tc := range []struct {
@@ -174,7 +175,7 @@ func TestEncryption(t *testing.T) {
 		{name: "starttls, logged in", address: "smtp://ana:s3cret%20word@127.0.0.1:PORT?tls=starttls", starttls: true, config: clientTLS, sent: true, secure: true, user: "ana"},
 		{name: "starttls, not trusted", address: "smtp://127.0.0.1:PORT?tls=starttls", starttls: true},
 		{name: "starttls, not offered", address: "smtp://ana:s3cret%20word@127.0.0.1:PORT?tls=starttls", config: clientTLS},
-		{name: "this machine", address: "smtp://ana:s3cret%20word@127.0.0.1:PORT", starttls: true, sent: true, user: "ana"},
+		{name: "loopback", address: "smtp://ana:s3cret%20word@127.0.0.1:PORT", starttls: true, sent: true, user: "ana"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
@@ -186,7 +187,7 @@ func TestEncryption(t *testing.T) {
 				t.Fatalf("%v, %d mails", err, len(mails))
 			}
 			if !tc.sent {
-				if server.heard("AUTH") || server.heard("MAIL") {
+				if server.gotCommand("AUTH") || server.gotCommand("MAIL") {
 					t.Errorf("went on without TLS: %q", server.commands)
 				}
 				return
@@ -198,11 +199,11 @@ func TestEncryption(t *testing.T) {
 	}
 }
 
-func TestAnswers(t *testing.T) {
+func TestReplies(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
-		name, command, answer string
-		refused               bool // for good
+		name, command, reply string
+		refused              bool // permanently
 	}{
 		{"no such mailbox", "RCPT", "550 5.1.1 no such mailbox", true},
 		{"greylisted", "RCPT", "451 4.7.1 try again later", false},
@@ -216,37 +217,37 @@ func TestAnswers(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			server := &mailServer{answers: map[string]string{tc.command: tc.answer}}
+			server := &mailServer{replies: map[string]string{tc.command: tc.reply}}
 			server.start(t)
 			err := mailer(t, server, "smtp://ana:s3cret%20word@127.0.0.1:PORT", nil).Send(t.Context(), outgoing())
 			if err == nil || errors.Is(err, mail.ErrRefused) != tc.refused {
-				t.Fatalf("%v, for good: %t", err, tc.refused)
+				t.Fatalf("%v, permanent: %t", err, tc.refused)
 			}
 			for _, secret := range []string{password, "s3cret", "czNjcmV0"} {
 				if strings.Contains(err.Error(), secret) {
-					t.Errorf("the password stands in the error: %v", err)
+					t.Errorf("the error contains the password: %v", err)
 				}
 			}
 		})
 	}
 }
 
-// The server has answered for the mail: sending it again because of what follows would make two of it.
-func TestABadEndAfterTheMailWasTakenIsNoFailure(t *testing.T) {
+// The server has accepted the e-mail. A retry because of a later failure would send it twice.
+func TestFailureAfterAcceptanceIsIgnored(t *testing.T) {
 	t.Parallel()
-	server := &mailServer{answers: map[string]string{"RSET": "421 bye", "NOOP": "421 bye", "QUIT": "cut"}}
+	server := &mailServer{replies: map[string]string{"RSET": "421 bye", "NOOP": "421 bye", "QUIT": "cut"}}
 	server.start(t)
 	if err := mailer(t, server, "smtp://127.0.0.1:PORT", nil).Send(t.Context(), outgoing()); err != nil {
 		t.Error(err)
 	}
 }
 
-func TestASilentServerIsLeft(t *testing.T) {
+func TestContextEndsHangingConnection(t *testing.T) {
 	t.Parallel()
 	for _, command := range []string{"GREETING", "EHLO", "MAIL", "DATA."} {
 		t.Run(command, func(t *testing.T) {
 			t.Parallel()
-			server := &mailServer{answers: map[string]string{command: "hang"}}
+			server := &mailServer{replies: map[string]string{command: "hang"}}
 			server.start(t)
 			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 			defer cancel()
@@ -254,14 +255,15 @@ func TestASilentServerIsLeft(t *testing.T) {
 			if err := mailer(t, server, "smtp://127.0.0.1:PORT", nil).Send(ctx, outgoing()); err == nil {
 				t.Fatal("no error")
 			}
-			if took := time.Since(began); took > 8*time.Second { // the mailer itself gives up after ten
-				t.Errorf("took %s: the end of the context does not end the conversation", took)
+			// The Mailer's own timeout is ten seconds.
+			if took := time.Since(began); took > 8*time.Second {
+				t.Errorf("took %s: the end of the context does not close the connection", took)
 			}
 		})
 	}
 }
 
-func TestURLs(t *testing.T) {
+func TestNewValidatesURL(t *testing.T) {
 	t.Parallel()
 	for address, wrong := range map[string]string{
 		"smtp://mail.example.com":                            "",
@@ -284,7 +286,7 @@ func TestURLs(t *testing.T) {
 			t.Errorf("%s: %v, want %q", address, err, wrong)
 		}
 		if err != nil && strings.Contains(err.Error(), "secret") {
-			t.Errorf("%s: the error tells the password", address)
+			t.Errorf("%s: the error contains the password", address)
 		}
 	}
 }
