@@ -7,11 +7,13 @@ import (
 	"strings"
 )
 
-// maxDigits is how many digits of the minor unit Stripe takes in an amount (https://docs.stripe.com/currencies, "Minimum and maximum
-// charge amounts": eight, and up to twelve in currencies with small units).
+// maxDigits is the maximum number of digits of an amount in minor units at Stripe
+// (https://docs.stripe.com/currencies, "Minimum and maximum charge amounts": eight, up to twelve in
+// currencies with small units).
 const maxDigits = 12
 
-// parseMinor turns a decimal number of the main unit into minor units, digit by digit: no float touches money.
+// parseMinor converts a decimal number of the main unit to minor units without floating point.
+// exponent is the number of decimals of the currency.
 func parseMinor(text string, exponent int) (int64, error) {
 	if strings.HasPrefix(text, "-") {
 		return 0, errors.New("an amount cannot be negative")
@@ -34,8 +36,8 @@ func isDigits(text string) bool {
 	return text != "" && strings.Trim(text, "0123456789") == ""
 }
 
-// checkChargeable refuses amounts that the currency's minor unit can write but Stripe does not take (https://docs.stripe.com/currencies,
-// "Special cases" and "Three-decimal currencies").
+// checkChargeable rejects amounts that have a minor unit but are not accepted by Stripe
+// (https://docs.stripe.com/currencies, "Special cases" and "Three-decimal currencies").
 func checkChargeable(minor int64, code string) error {
 	if (code == "ISK" || code == "UGX") && minor%100 != 0 {
 		return fmt.Errorf("only whole %s are taken by Stripe", code)

@@ -7,23 +7,25 @@ import (
 	"github.com/bojanz/currency"
 )
 
-// Money is an amount in the currency's minor unit as Stripe counts it (cents for USD, whole yen for JPY, fils for KWD).
+// Money is an amount in Stripe's minor unit of its currency: cents for USD, whole yen for JPY, fils
+// for KWD.
 type Money struct {
 	Minor    int64  `db:"minor"`
-	Currency string `db:"currency"` // ISO 4217, any case; Stripe writes it lower-case
+	Currency string `db:"currency"` // ISO 4217, any case; Stripe uses lower case
 }
 
-// zeroDecimal lists the currencies whose minor unit is the whole unit at Stripe. ISK and UGX are not here although ISO 4217 gives
-// them no decimals: Stripe keeps two for them (https://docs.stripe.com/currencies, "Special cases").
+// zeroDecimal lists the currencies without decimals at Stripe. ISK and UGX have none in ISO 4217,
+// but two at Stripe (https://docs.stripe.com/currencies, "Special cases").
 var zeroDecimal = map[string]bool{
 	"BIF": true, "CLP": true, "DJF": true, "GNF": true, "JPY": true, "KMF": true, "KRW": true, "MGA": true,
 	"PYG": true, "RWF": true, "VND": true, "VUV": true, "XAF": true, "XOF": true, "XPF": true,
 }
 
-// threeDecimal lists the currencies with three decimals at Stripe (https://docs.stripe.com/currencies, "Three-decimal currencies").
+// threeDecimal lists the currencies with three decimals at Stripe
+// (https://docs.stripe.com/currencies, "Three-decimal currencies").
 var threeDecimal = map[string]bool{"BHD": true, "JOD": true, "KWD": true, "OMR": true, "TND": true}
 
-// Exponent returns how many decimals Stripe's minor unit of a currency has.
+// Exponent returns the number of decimals of a currency at Stripe.
 func Exponent(code string) int {
 	code = strings.ToUpper(code)
 	switch {
@@ -35,13 +37,13 @@ func Exponent(code string) int {
 	return 2
 }
 
-// Times returns the amount n times.
+// Times returns n times the amount.
 func (m Money) Times(n int) Money { return Money{Minor: m.Minor * int64(n), Currency: m.Currency} }
 
-// IsZero tells whether the amount is nothing.
+// IsZero reports whether the amount is zero.
 func (m Money) IsZero() bool { return m.Minor == 0 }
 
-// Decimal returns the amount as a plain decimal number: "2610.00", "500", "1.250".
+// Decimal returns the amount as a decimal number: "2610.00", "500", "1.250".
 func (m Money) Decimal() string {
 	exponent := Exponent(m.Currency)
 	digits := strconv.FormatInt(m.Minor, 10)
@@ -59,10 +61,10 @@ func (m Money) Decimal() string {
 	return sign + digits[:point] + "." + digits[point:]
 }
 
-// Format writes the amount for people, every decimal of the currency shown: "$2,610.00", "¥500".
+// Format returns the amount for people with all decimals of the currency: "$2,610.00", "¥500".
 func (m Money) Format() string { return m.format(uint8(Exponent(m.Currency))) }
 
-// FormatShort writes the amount for people without decimals where they are all zero: "$72", "$72.50".
+// FormatShort is [Money.Format] without decimals if they are all zero: "$72", "$72.50".
 func (m Money) FormatShort() string {
 	unit := int64(1)
 	for range Exponent(m.Currency) {
@@ -77,7 +79,7 @@ func (m Money) FormatShort() string {
 func (m Money) format(digits uint8) string {
 	code := strings.ToUpper(m.Currency)
 	amount, err := currency.NewAmount(m.Decimal(), code)
-	if err != nil { // a currency the library does not know: still readable, never wrong
+	if err != nil { // unknown to the library: still unambiguous
 		return m.Decimal() + " " + code
 	}
 	formatter := currency.NewFormatter(currency.NewLocale("en"))

@@ -13,7 +13,8 @@ func TestMoneyFormat(t *testing.T) {
 		{Money{0, "usd"}, "0.00", "$0.00", "$0"},
 		{Money{500, "jpy"}, "500", "¥500", "¥500"},
 		{Money{1250, "kwd"}, "1.250", "KWD 1.250", "KWD 1.250"},
-		{Money{150000, "isk"}, "1500.00", "ISK 1,500.00", "ISK 1,500"}, // Stripe counts two decimals for ISK
+		// Stripe uses two decimals for ISK.
+		{Money{150000, "isk"}, "1500.00", "ISK 1,500.00", "ISK 1,500"},
 		{Money{7200, "eur"}, "72.00", "€72.00", "€72"},
 	}
 	for _, c := range cases {

@@ -2,15 +2,16 @@ package catalog
 
 import "slices"
 
-// Pack is a number of credits bought once, by Checkout in payment mode. They do not expire with the plan's.
+// Pack is a number of credits bought once, in Checkout's payment mode. They do not expire with the
+// plan's credits. The tags are its keys in a plan file.
 type Pack struct {
-	ID      string
-	Name    string
-	Credits int
-	Price   Price // without an interval
+	ID      string `toml:"id" required:"true" identifier:"true"`
+	Name    string `toml:"name" required:"true" max:"80"`
+	Credits int    `toml:"credits" max:"1000000000"`
+	Price   Price  // without an interval
 }
 
-// Pack finds a pack by its id.
+// Pack returns the pack with an id.
 func (c Catalog) Pack(id string) (Pack, bool) {
 	i := slices.IndexFunc(c.Packs, func(p Pack) bool { return p.ID == id })
 	if i < 0 {
@@ -19,8 +20,8 @@ func (c Catalog) Pack(id string) (Pack, bool) {
 	return c.Packs[i], true
 }
 
-// PackByPrice finds the pack that a Stripe price id belongs to. Former ids count: a session that was opened before the price changed can be paid
-// after it.
+// PackByPrice returns the pack of a Stripe price id. Former ids match: a session opened before the
+// price changed can be paid after it.
 func (c Catalog) PackByPrice(priceID string) (Pack, bool) {
 	for _, pack := range c.Packs {
 		if priceID != "" && (pack.Price.ID == priceID || slices.Contains(pack.Price.FormerIDs, priceID)) {

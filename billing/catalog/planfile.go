@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	_ "embed" // plans.toml
 	"errors"
 	"fmt"
@@ -14,17 +15,17 @@ import (
 //go:embed plans.toml
 var builtInPlans []byte
 
-// BuiltInPlans returns the catalogue that is sold where no plan file is configured: plans.toml of this package.
+// BuiltInPlans returns the catalog of plans.toml in this package, the default without a plan file.
 func BuiltInPlans() Catalog {
 	plans, err := ParsePlans("plans.toml", builtInPlans)
 	if err != nil {
-		panic(err) // the file is part of the program and has a test
+		panic(err) // the embedded file has a test
 	}
 	return plans
 }
 
-// SinglePrice returns the catalogue that STRIPE_PRICE_ID alone stands for: one per-seat plan. Its name, amount and interval are Stripe's
-// and unknown until the price was resolved there.
+// SinglePrice returns the catalog for STRIPE_PRICE_ID: one per-seat plan. Name, amount and interval
+// are empty until [Catalog.Resolved].
 func SinglePrice(priceID string) Catalog {
 	return Catalog{Plans: []Plan{{
 		ID: "seats", PerSeat: true, GraceDays: defaultGraceDays,
@@ -33,39 +34,29 @@ func SinglePrice(priceID string) Catalog {
 	}}}
 }
 
-// The bounds of what a plan file may say.
-const (
-	defaultGraceDays = 7
-	maxGraceDays     = 365
-	maxTrialDays     = 730 // Stripe's own: https://docs.stripe.com/api/checkout/sessions/create, trial_period_days
-	maxSeats         = 1_000_000
-	maxCredits       = 1_000_000_000
-	maxNameText      = 80
-	maxLookupKey     = 200 // Stripe's own: https://docs.stripe.com/api/prices/create, lookup_key
-	maxText          = 500
-)
+const defaultGraceDays = 7
 
 var identifier = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,39}$`)
 
 const identifierMeaning = "lower-case letters, digits, - and _, at most 40, a letter or digit first"
 
-// ParsePlans reads a plan file (TOML; plans.toml of this package shows and explains every key). The name stands in messages.
-// The error joins every mistake of the file, a line each; a file that is no TOML has one mistake, with its line.
+// ParsePlans reads a plan file (TOML; plans.toml of this package documents every key). name is the
+// file's name in messages. The error joins all mistakes, one per line. A syntax error is the only
+// mistake of its file and contains the line.
 func ParsePlans(name string, data []byte) (Catalog, error) {
-	values := map[string]any{}
-	if _, err := toml.Decode(string(data), &values); err != nil {
-		return Catalog{}, syntaxMistake(name, err)
+	var values map[string]any
+	if err := toml.Unmarshal(data, &values); err != nil {
+		return Catalog{}, syntaxError(name, err)
 	}
-	file := planFile{seenPlans: map[string]bool{}, seenPrices: map[string]string{}}
-	plans := file.catalogue(newTomlTable(name, values, &file.mistakes))
-	if err := errors.Join(file.mistakes...); err != nil {
+	p := planFile{decoder: decoder{file: name}, ids: map[string]bool{}, references: map[string]string{}}
+	catalog := p.catalog(values)
+	if err := errors.Join(p.mistakes...); err != nil {
 		return Catalog{}, err
 	}
-	return plans, nil
+	return catalog, nil
 }
 
-// syntaxMistake tells the line and what is wrong there.
-func syntaxMistake(name string, err error) error {
+func syntaxError(name string, err error) error {
 	var parse toml.ParseError
 	if !errors.As(err, &parse) {
 		return fmt.Errorf("%s: %w", name, err)
@@ -73,188 +64,194 @@ func syntaxMistake(name string, err error) error {
 	return fmt.Errorf("%s, line %d: %s", name, parse.Position.Line, parse.Message)
 }
 
-// planFile is one reading of a plan file: what went wrong so far, and what must not come twice.
+// The tables of a plan file. The keys of [Plan], [Price] and [Pack] are their toml tags; the fields
+// here need a conversion.
+type (
+	fileTable struct {
+		Currency string           `toml:"currency"`
+		Plans    []map[string]any `toml:"plan"`
+		Packs    []map[string]any `toml:"pack"`
+	}
+	planTable struct {
+		Plan
+		OnDecrease       string           `toml:"proration_on_decrease" oneof:"create_prorations always_invoice none at_renewal"`
+		OnQuantityChange string           `toml:"quantity_changed_at_stripe" oneof:"restore adopt_as_minimum"`
+		Prices           []map[string]any `toml:"price"`
+	}
+	priceTable struct {
+		Price
+		Amount   decimal `toml:"amount" required:"true" example:": amount = 9 or amount = \"9.50\""`
+		Currency string  `toml:"currency"`
+	}
+	packTable struct {
+		Pack
+		LookupKey string  `toml:"lookup_key" max:"200"`
+		PriceID   string  `toml:"price_id"`
+		Amount    decimal `toml:"amount" required:"true" example:": amount = 9 or amount = \"9.50\""`
+		Currency  string  `toml:"currency"`
+	}
+)
+
+// planFile is the state of parsing one plan file.
 type planFile struct {
-	mistakes   []error
-	seenPlans  map[string]bool   // packs too, as pack_<id>: what they are called at Stripe
-	seenPrices map[string]string // lookup key or price id -> where it stands
-	currency   string            // of prices that name none
-	highlight  string            // the plan that is highlighted
+	decoder
+	currency    string            // of prices without one
+	ids         map[string]bool   // of plans, and of packs as pack_<id>, their ids at Stripe
+	references  map[string]string // from lookup key or price id to its place
+	highlighted string            // the id of the highlighted plan
 }
 
-func (f *planFile) catalogue(t *tomlTable) Catalog {
-	f.currency = t.text("currency", "USD", maxText)
-	var plans Catalog
-	for i, table := range t.tables("plan") {
-		plans.Plans = append(plans.Plans, f.plan(table, i+1))
+func (p *planFile) catalog(values map[string]any) Catalog {
+	file := fileTable{Currency: "USD"}
+	p.table("", values, &file)
+	p.currency = file.Currency
+	if _, given := values["plan"]; !given {
+		p.wrong("", "there is no plan in it: write at least one [[plan]]")
 	}
-	for i, table := range t.tables("pack") {
-		plans.Packs = append(plans.Packs, f.pack(table, i+1))
+	var catalog Catalog
+	for i, values := range file.Plans {
+		catalog.Plans = append(catalog.Plans, p.plan(label("plan", i, values["id"]), values))
 	}
-	if len(plans.Plans) == 0 && !t.has("plan") {
-		t.wrong("there is no plan in it: write at least one [[plan]]")
+	for i, values := range file.Packs {
+		catalog.Packs = append(catalog.Packs, p.pack(label("pack", i, values["id"]), values))
 	}
-	t.done()
-	return plans
+	return catalog
 }
 
-func (f *planFile) plan(t *tomlTable, number int) Plan {
-	t.where += fmt.Sprintf(": plan %d", number)
-	id := t.identifier("id")
-	if id != "" {
-		t.where += fmt.Sprintf(" (%s)", id)
+// label names a table in messages, for example plan 1 (starter).
+func label(kind string, index int, name any) string {
+	place := fmt.Sprintf("%s %d", kind, index+1)
+	if text, _ := name.(string); identifier.MatchString(text) {
+		place += " (" + text + ")"
 	}
-	plan := Plan{
-		ID:                  id,
-		Name:                t.required("name", maxNameText),
-		Description:         t.text("description", "", maxText),
-		PerSeat:             t.flag("per_seat", true),
-		Credits:             t.number("credits", 0, maxCredits),
-		Features:            t.texts("features"),
-		Entitlements:        t.texts("entitlements"),
-		TrialDays:           t.number("trial_days", 0, maxTrialDays),
-		SeatMinimum:         t.number("seat_minimum", 0, maxSeats),
-		SeatMaximum:         t.number("seat_maximum", 0, maxSeats),
-		GraceDays:           t.number("grace_days", defaultGraceDays, maxGraceDays),
-		ProrationOnIncrease: t.proration("proration_on_increase"),
-		AcceptQuantity:      t.choice("quantity_changed_at_stripe", "restore", "adopt_as_minimum") == "adopt_as_minimum",
-		Highlighted:         t.flag("highlighted", false),
+	return place
+}
+
+func (p *planFile) plan(place string, values map[string]any) Plan {
+	t := planTable{OnDecrease: string(ProrationCreateProrations), Plan: Plan{
+		PerSeat: true, GraceDays: defaultGraceDays, ProrationOnIncrease: ProrationCreateProrations,
+	}}
+	p.table(place, values, &t)
+	plan := t.Plan
+	plan.AcceptQuantity = t.OnQuantityChange == "adopt_as_minimum"
+	plan.ProrationOnDecrease = Proration(t.OnDecrease)
+	if t.OnDecrease == "at_renewal" {
+		plan.ProrationOnDecrease, plan.DecreaseAtRenewal = ProrationNone, true
 	}
-	plan.ProrationOnDecrease, plan.DecreaseAtRenewal = t.decrease("proration_on_decrease")
-	f.checkPlan(t, plan)
-	plan.Prices = f.prices(t)
-	t.done()
+	p.checkPlan(place, plan)
+	if _, given := values["price"]; !given {
+		p.wrong(place, "it has no price: write at least one [[plan.price]] below it")
+	}
+	for i, values := range t.Prices {
+		pricePlace := place + ", " + label("price", i, values["interval"])
+		price := p.price(pricePlace, values)
+		for _, other := range plan.Prices {
+			p.checkPair(pricePlace, other, price)
+		}
+		plan.Prices = append(plan.Prices, price)
+	}
 	return plan
 }
 
-// checkPlan refuses what each key may say but all of them together may not.
-func (f *planFile) checkPlan(t *tomlTable, plan Plan) {
-	if plan.ID != "" && f.seenPlans[plan.ID] {
-		t.wrong("an earlier plan has the id %q already: give each plan its own", plan.ID)
+// checkPlan rejects combinations of valid keys.
+func (p *planFile) checkPlan(place string, plan Plan) {
+	if plan.ID != "" && p.ids[plan.ID] {
+		p.wrong(place, "an earlier plan has the id %q already: give each plan its own", plan.ID)
 	}
-	f.seenPlans[plan.ID] = true
+	p.ids[plan.ID] = true
 	if plan.SeatMaximum > 0 && plan.SeatMinimum > plan.SeatMaximum {
-		t.wrong("seat_minimum %d is more than seat_maximum %d", plan.SeatMinimum, plan.SeatMaximum)
+		p.wrong(place, "seat_minimum %d is more than seat_maximum %d", plan.SeatMinimum, plan.SeatMaximum)
 	}
 	if !plan.PerSeat && (plan.SeatMinimum > 0 || plan.SeatMaximum > 0) {
-		t.wrong("seat_minimum and seat_maximum mean nothing with per_seat = false: take them out")
+		p.wrong(place, "seat_minimum and seat_maximum mean nothing with per_seat = false: take them out")
 	}
 	for _, key := range plan.Entitlements {
 		if key != "" && !identifier.MatchString(key) {
-			t.wrong("entitlement %q is no key: %s", key, identifierMeaning)
+			p.wrong(place, "entitlement %q is no key: %s", key, identifierMeaning)
 		}
 	}
-	if plan.Highlighted && f.highlight != "" {
-		t.wrong("plan %s is highlighted already: highlight one", f.highlight)
+	if plan.Highlighted && p.highlighted != "" {
+		p.wrong(place, "plan %s is highlighted already: highlight one", p.highlighted)
 	}
 	if plan.Highlighted {
-		f.highlight = plan.ID
+		p.highlighted = plan.ID
 	}
 }
 
-// pack reads a number of credits that is bought once. Its price stands in the pack itself.
-func (f *planFile) pack(t *tomlTable, number int) Pack {
-	t.where += fmt.Sprintf(": pack %d", number)
-	id := t.identifier("id")
-	if id != "" {
-		t.where += fmt.Sprintf(" (%s)", id)
-	}
-	pack := Pack{
-		ID: id, Name: t.required("name", maxNameText), Credits: t.number("credits", 0, maxCredits),
-		Price: Price{LookupKey: t.text("lookup_key", "", maxLookupKey), ID: t.text("price_id", "", maxText)},
-	}
-	if id != "" && f.seenPlans["pack_"+id] {
-		t.wrong("an earlier pack or plan has the id %q already: give each its own", id)
-	}
-	f.seenPlans["pack_"+id] = true
-	if pack.Credits == 0 {
-		t.wrong("credits is missing: credits = 500")
-	}
-	pack.Price.Amount = t.money("amount", t.text("currency", f.currency, maxText))
-	f.checkReference(t, pack.Price)
-	t.done()
-	return pack
-}
-
-func (f *planFile) prices(t *tomlTable) []Price {
-	var prices []Price
-	for i, table := range t.tables("price") {
-		price := f.price(table, i+1)
-		for _, other := range prices {
-			checkTogether(table, other, price)
-		}
-		prices = append(prices, price)
-	}
-	if len(prices) == 0 && !t.has("price") {
-		t.wrong("it has no price: write at least one [[plan.price]] below it")
-	}
-	return prices
-}
-
-func (f *planFile) price(t *tomlTable, number int) Price {
-	t.where += fmt.Sprintf(", price %d", number)
-	price := Price{
-		Interval:  Interval(t.required("interval", maxText)),
-		LookupKey: t.text("lookup_key", "", maxLookupKey),
-		ID:        t.text("price_id", "", maxText),
-	}
-	if price.Interval != "" && !price.Interval.Valid() {
-		t.wrong("interval %q is not known: month or year", price.Interval)
-	} else if price.Interval != "" {
-		t.where += fmt.Sprintf(" (%s)", price.Interval)
-	}
-	price.Amount = t.money("amount", t.text("currency", f.currency, maxText))
-	f.checkReference(t, price)
-	t.done()
+func (p *planFile) price(place string, values map[string]any) Price {
+	var t priceTable
+	p.table(place, values, &t)
+	price := t.Price
+	price.Amount = p.money(place, t.Amount, t.Currency)
+	p.checkReference(place, price)
 	return price
 }
 
-// checkReference refuses a price that cannot be found at Stripe, or would be found as another one.
-func (f *planFile) checkReference(t *tomlTable, price Price) {
+// pack parses a pack, whose table contains the keys of its only price.
+func (p *planFile) pack(place string, values map[string]any) Pack {
+	var t packTable
+	p.table(place, values, &t)
+	pack := t.Pack
+	if pack.ID != "" && p.ids["pack_"+pack.ID] {
+		p.wrong(place, "an earlier pack or plan has the id %q already: give each its own", pack.ID)
+	}
+	p.ids["pack_"+pack.ID] = true
+	if pack.Credits == 0 {
+		p.wrong(place, "credits is missing: credits = 500")
+	}
+	pack.Price = Price{LookupKey: t.LookupKey, ID: t.PriceID, Amount: p.money(place, t.Amount, t.Currency)}
+	p.checkReference(place, pack.Price)
+	return pack
+}
+
+// checkReference rejects a price that cannot be found at Stripe, or not distinguished from another.
+func (p *planFile) checkReference(place string, price Price) {
 	reference := price.LookupKey + price.ID
 	switch {
 	case price.LookupKey != "" && price.ID != "":
-		t.wrong("lookup_key and price_id are both given: a price is found by one of them, take the other out")
+		p.wrong(place, "lookup_key and price_id are both given: a price is found by one of them, take the other out")
 	case reference == "":
-		t.wrong(`neither lookup_key nor price_id is given: name the price as Stripe finds it, lookup_key = "usher_…" or price_id = "price_…"`)
+		p.wrong(place, `neither lookup_key nor price_id is given: name the price as Stripe finds it, `+
+			`lookup_key = "usher_…" or price_id = "price_…"`)
 	case strings.HasPrefix(price.ID, "prod_"):
-		t.wrong("price_id %q is a product: copy the id of its price, price_…", price.ID)
-	case f.seenPrices[reference] != "":
-		t.wrong("%q is the price of %s already: a price belongs to one plan and interval", reference, f.seenPrices[reference])
+		p.wrong(place, "price_id %q is a product: copy the id of its price, price_…", price.ID)
+	case p.references[reference] != "":
+		p.wrong(place, "%q is the price of %s already: a price belongs to one plan and interval",
+			reference, p.references[reference])
 	default:
-		f.seenPrices[reference] = t.place()
+		p.references[reference] = place
 	}
 }
 
-// checkTogether refuses two prices of one plan that leave open which is meant, or that a subscription could not change between.
-func checkTogether(t *tomlTable, earlier, price Price) {
+// checkPair rejects two prices of a plan with the same interval, or between which a subscription
+// could not switch.
+func (p *planFile) checkPair(place string, earlier, price Price) {
 	if earlier.Interval == price.Interval && price.Interval != "" {
-		t.wrong("the plan has a price per %s already", price.Interval)
+		p.wrong(place, "the plan has a price per %s already", price.Interval)
 	}
 	if earlier.Amount.Currency != price.Amount.Currency && earlier.Amount.Currency != "" && price.Amount.Currency != "" {
-		t.wrong("its currency is %s, another price of the plan has %s: a subscription cannot change its currency, make it a plan of its own",
-			strings.ToUpper(price.Amount.Currency), strings.ToUpper(earlier.Amount.Currency))
+		p.wrong(place, "its currency is %s, another price of the plan has %s: a subscription cannot change its currency, "+
+			"make it a plan of its own", strings.ToUpper(price.Amount.Currency), strings.ToUpper(earlier.Amount.Currency))
 	}
 }
 
-// money reads an amount in the currency's main unit: a whole number, or a decimal in quotes. Stripe's special cases are refused as
-// Stripe refuses them (https://docs.stripe.com/currencies).
-func (t *tomlTable) money(key, code string) Money {
-	code = strings.ToUpper(code)
-	text, ok := t.decimal(key)
+// money converts an amount to minor units. It rejects amounts that Stripe rejects
+// (https://docs.stripe.com/currencies). An amount that was not decoded is empty.
+func (p *planFile) money(place string, amount decimal, code string) Money {
+	code = strings.ToUpper(cmp.Or(code, p.currency))
 	if !currency.IsValid(code) {
-		t.wrong("currency %q is not known: three letters as in ISO 4217, for example USD", code)
+		p.wrong(place, "currency %q is not known: three letters as in ISO 4217, for example USD", code)
 		return Money{}
 	}
-	if !ok {
+	if amount == "" {
 		return Money{}
 	}
-	minor, err := parseMinor(text, Exponent(code))
+	minor, err := parseMinor(string(amount), Exponent(code))
 	if err == nil {
 		err = checkChargeable(minor, code)
 	}
 	if err != nil {
-		t.wrong("%s %s %s: %v", key, text, code, err)
+		p.wrong(place, "amount %s %s: %v", amount, code, err)
 		return Money{}
 	}
 	return Money{Minor: minor, Currency: strings.ToLower(code)}

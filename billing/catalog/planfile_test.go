@@ -20,7 +20,7 @@ func TestBuiltInPlans(t *testing.T) {
 		"pro month $29.00 usher_pro_month", "pro year $290.00 usher_pro_year",
 	}
 	if !slices.Equal(lines, want) {
-		t.Errorf("prices are\n%s\nwant\n%s", strings.Join(lines, "\n"), strings.Join(want, "\n"))
+		t.Errorf("got prices\n%s\nwant\n%s", strings.Join(lines, "\n"), strings.Join(want, "\n"))
 	}
 	starter, pro := plans.Plans[0], plans.Plans[1]
 	if starter.Credits != 100 || pro.Credits != 1000 || !starter.PerSeat || !pro.PerSeat || !pro.Highlighted {
@@ -30,7 +30,7 @@ func TestBuiltInPlans(t *testing.T) {
 		t.Errorf("features are %q and %q", starter.Features, pro.Features)
 	}
 	if starter.GraceDays != 7 || starter.ProrationOnIncrease != ProrationCreateProrations || starter.ProrationOnDecrease != ProrationCreateProrations {
-		t.Errorf("what is left out is %+v", starter)
+		t.Errorf("defaults are %+v", starter)
 	}
 }
 
@@ -73,7 +73,7 @@ price_id = "price_123"
 		t.Errorf("prorations are %q and %q", plan.ProrationOnIncrease, plan.ProrationOnDecrease)
 	}
 	if !slices.Equal(plan.Entitlements, []string{"sso", "audit_log"}) || plan.Description != "For teams" || !plan.Highlighted {
-		t.Errorf("the rest is %+v", plan)
+		t.Errorf("other keys are %+v", plan)
 	}
 	month, year := plan.Prices[0], plan.Prices[1]
 	if month.Amount != (Money{Minor: 950, Currency: "eur"}) || month.LookupKey != "team_month" || month.ID != "" {
@@ -86,22 +86,22 @@ price_id = "price_123"
 
 const goodPrice = "[[plan.price]]\ninterval = \"month\"\namount = 9\nlookup_key = \"a_month\"\n"
 
-// planWith is a plan file that is right but for the lines given.
+// planWith returns a plan file that is valid except for the given lines.
 func planWith(lines string) string {
 	return "[[plan]]\nid = \"a\"\nname = \"A\"\n" + lines + "\n" + goodPrice
 }
 
-// priceWith is a plan file that is right but for the lines of its only price.
+// priceWith returns a plan file that is valid except for the lines of its only price.
 func priceWith(lines string) string {
 	return "[[plan]]\nid = \"a\"\nname = \"A\"\n[[plan.price]]\n" + lines + "\n"
 }
 
-// amountOf is a plan file that is right but perhaps for its amount.
+// amountOf returns a plan file that is valid except for its amount.
 func amountOf(amount, currency string) string {
 	return priceWith("interval = \"month\"\nlookup_key = \"k\"\namount = " + amount + "\ncurrency = \"" + currency + "\"")
 }
 
-func TestParsePlansRefuses(t *testing.T) {
+func TestParsePlansRejects(t *testing.T) {
 	second := "[[plan]]\nid = \"b\"\nname = \"B\"\n"
 	tests := map[string]struct{ file, want string }{
 		"nothing":              {"", "f: there is no plan in it"},
@@ -143,10 +143,10 @@ func TestParsePlansRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := ParsePlans("f", []byte(test.file))
 			if err == nil || !strings.Contains(err.Error(), test.want) {
-				t.Errorf("the error is\n%v\nwant it to say\n%s", err, test.want)
+				t.Errorf("got error\n%v\nwant one containing\n%s", err, test.want)
 			}
 			if err != nil && strings.Contains(err.Error(), "\n") {
-				t.Errorf("one mistake is told as several:\n%v", err)
+				t.Errorf("several mistakes reported for one:\n%v", err)
 			}
 		})
 	}
@@ -154,14 +154,14 @@ func TestParsePlansRefuses(t *testing.T) {
 
 func goodFileWithPriceKey(line string) string { return planWith("") + line + "\n" }
 
-func TestParsePlansTellsEveryMistake(t *testing.T) {
+func TestParsePlansReportsEveryMistake(t *testing.T) {
 	_, err := ParsePlans("f", []byte("[[plan]]\nid = \"a\"\ncolour = \"red\"\n[[plan.price]]\ninterval = \"week\"\namount = \"9,5\"\n"))
 	if err == nil {
-		t.Fatal("it was taken")
+		t.Fatal("an invalid file was accepted")
 	}
 	got := strings.Split(err.Error(), "\n")
 	if len(got) != 5 {
-		t.Errorf("%d mistakes were told, want 5 (name, interval, amount, reference, colour):\n%v", len(got), err)
+		t.Errorf("%d mistakes reported, want 5 (name, interval, amount, reference, colour):\n%v", len(got), err)
 	}
 }
 
@@ -176,7 +176,7 @@ func TestPlanFileAmounts(t *testing.T) {
 		{`"9.5"`, "USD", 950, ""},
 		{`"0.01"`, "USD", 1, ""},
 		{"0", "USD", 0, ""},
-		{`"4.35"`, "USD", 435, ""}, // 434 where a float was multiplied and cut
+		{`"4.35"`, "USD", 435, ""}, // 434 with floating point and truncation
 		{"500", "JPY", 500, ""},
 		{`"1.250"`, "KWD", 1250, ""},
 		{"1500", "ISK", 150000, ""},
@@ -206,7 +206,7 @@ func TestPlanFileAmounts(t *testing.T) {
 			plans, err := ParsePlans("f", []byte(amountOf(test.amount, test.currency)))
 			if test.mistake != "" {
 				if err == nil || !strings.Contains(err.Error(), test.mistake) {
-					t.Errorf("the error is %v, want it to say %q", err, test.mistake)
+					t.Errorf("got error %v, want one containing %q", err, test.mistake)
 				}
 				return
 			}
@@ -215,13 +215,13 @@ func TestPlanFileAmounts(t *testing.T) {
 			}
 			want := Money{Minor: test.minor, Currency: strings.ToLower(test.currency)}
 			if got := plans.Plans[0].Prices[0].Amount; got != want {
-				t.Errorf("it is %+v, want %+v", got, want)
+				t.Errorf("got %+v, want %+v", got, want)
 			}
 		})
 	}
 }
 
-// What was parsed and written again is the same amount: Decimal is parseMinor's inverse.
+// Decimal is the inverse of parseMinor.
 func FuzzParseMinor(f *testing.F) {
 	for _, seed := range []string{"9", "9.50", "0.010", "-1", ".5", "1e3", "١٢"} {
 		f.Add(seed, "USD")
@@ -247,12 +247,12 @@ func FuzzParsePlans(f *testing.F) {
 	f.Fuzz(func(t *testing.T, file string) {
 		plans, err := ParsePlans("f", []byte(file))
 		if err == nil && len(plans.Plans) == 0 {
-			t.Error("a file without plans was taken")
+			t.Error("a file without plans was accepted")
 		}
 	})
 }
 
-func TestPacksOfAPlanFile(t *testing.T) {
+func TestParsePlansReadsPacks(t *testing.T) {
 	const plan = "[[plan]]\nid = \"a\"\nname = \"A\"\n[[plan.price]]\ninterval = \"month\"\namount = 9\nlookup_key = \"a\"\n"
 	pack := func(lines ...string) string { return plan + "[[pack]]\n" + strings.Join(lines, "\n") + "\n" }
 	got, err := ParsePlans("f", []byte(pack(`id = "p"`, `name = "500 credits"`, `credits = 500`, `amount = "9.50"`, `currency = "EUR"`, `lookup_key = "pack"`)))

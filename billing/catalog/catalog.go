@@ -1,0 +1,167 @@
+package catalog
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// Catalog holds the plans and packs for sale, in display order.
+type Catalog struct {
+	Plans []Plan
+	Packs []Pack
+}
+
+// Plan returns the plan with an id.
+func (c Catalog) Plan(id string) (Plan, bool) {
+	i := slices.IndexFunc(c.Plans, func(p Plan) bool { return p.ID == id })
+	if i < 0 {
+		return Plan{}, false
+	}
+	return c.Plans[i], true
+}
+
+// ByPrice returns the plan and price of a Stripe price id. Former ids match: subscriptions keep the
+// price they were created with.
+func (c Catalog) ByPrice(priceID string) (Plan, Price, bool) {
+	if priceID == "" {
+		return Plan{}, Price{}, false
+	}
+	for _, plan := range c.Plans {
+		for _, price := range plan.Prices {
+			if price.ID == priceID || slices.Contains(price.FormerIDs, priceID) {
+				return plan, price, true
+			}
+		}
+	}
+	return Plan{}, Price{}, false
+}
+
+// LookupKeys returns the lookup keys to resolve at Stripe.
+func (c Catalog) LookupKeys() []string {
+	var keys []string
+	for _, plan := range c.Plans {
+		for _, price := range plan.Prices {
+			if price.LookupKey != "" {
+				keys = append(keys, price.LookupKey)
+			}
+		}
+	}
+	for _, pack := range c.Packs {
+		if pack.Price.LookupKey != "" {
+			keys = append(keys, pack.Price.LookupKey)
+		}
+	}
+	return keys
+}
+
+// PriceIDs returns the configured price ids.
+func (c Catalog) PriceIDs() []string {
+	var ids []string
+	for _, plan := range c.Plans {
+		for _, price := range plan.Prices {
+			if price.LookupKey == "" && price.ID != "" {
+				ids = append(ids, price.ID)
+			}
+		}
+	}
+	for _, pack := range c.Packs {
+		if pack.Price.LookupKey == "" {
+			ids = append(ids, pack.Price.ID)
+		}
+	}
+	return ids
+}
+
+// Resolved returns a copy in which every price found at Stripe has Stripe's id, product and amount,
+// since Stripe's amount is charged. The last match wins. The second result names the prices that
+// were not found.
+func (c Catalog) Resolved(found []StripePrice) (Catalog, []string) {
+	byKey, byID := map[string]StripePrice{}, map[string]StripePrice{}
+	for _, price := range found {
+		byID[price.ID] = price
+		byKey[price.LookupKey] = price
+	}
+	match := func(price Price) (StripePrice, bool) {
+		if price.LookupKey == "" {
+			found, ok := byID[price.ID]
+			return found, ok
+		}
+		found, ok := byKey[price.LookupKey]
+		return found, ok
+	}
+	var missing []string
+	out := c.clone()
+	for i := range out.Plans {
+		plan := &out.Plans[i]
+		for j := range plan.Prices {
+			price := &plan.Prices[j]
+			found, ok := match(*price)
+			if !ok {
+				missing = append(missing, fmt.Sprintf("%s (%s)", plan.ID, cmp.Or(price.LookupKey, price.ID)))
+				continue
+			}
+			plan.fillFromStripe(price, found)
+		}
+	}
+	for i := range out.Packs {
+		price := &out.Packs[i].Price
+		found, ok := match(*price)
+		if !ok || found.Interval != "" { // payment mode does not accept a recurring price
+			missing = append(missing, fmt.Sprintf("pack %s (%s)", out.Packs[i].ID, cmp.Or(price.LookupKey, price.ID)))
+			continue
+		}
+		price.ID, price.ProductID, price.Amount = found.ID, found.ProductID, found.Amount
+	}
+	return out, missing
+}
+
+// fillFromStripe fills in the fields of a price that come from Stripe. The catalog of [SinglePrice]
+// also gets its name and interval.
+func (p *Plan) fillFromStripe(price *Price, match StripePrice) {
+	price.ID, price.ProductID, price.Amount = match.ID, match.ProductID, match.Amount
+	price.Interval = cmp.Or(price.Interval, match.Interval)
+	p.Name = cmp.Or(p.Name, match.ProductName)
+}
+
+// WithFormer returns a copy in which archived prices of a plan's or pack's product map to that plan
+// or pack: subscriptions and open sessions still refer to them.
+func (c Catalog) WithFormer(remembered []StripePrice) Catalog {
+	out := c.clone()
+	for _, old := range remembered {
+		_, _, plans := out.ByPrice(old.ID)
+		_, packs := out.PackByPrice(old.ID)
+		if plans || packs {
+			continue
+		}
+		for i := range out.Packs {
+			if price := &out.Packs[i].Price; price.ProductID != "" && price.ProductID == old.ProductID && old.Interval == "" {
+				price.FormerIDs = append(price.FormerIDs, old.ID)
+			}
+		}
+		for i := range out.Plans {
+			for j := range out.Plans[i].Prices {
+				price := &out.Plans[i].Prices[j]
+				if price.ProductID != "" && price.ProductID == old.ProductID && price.Interval == old.Interval {
+					price.FormerIDs = append(price.FormerIDs, old.ID)
+				}
+			}
+		}
+	}
+	return out
+}
+
+func (c Catalog) clone() Catalog {
+	out := c
+	out.Plans, out.Packs = slices.Clone(c.Plans), slices.Clone(c.Packs)
+	for i := range out.Packs {
+		out.Packs[i].Price.FormerIDs = slices.Clone(out.Packs[i].Price.FormerIDs)
+	}
+	for i := range out.Plans {
+		out.Plans[i].Prices = slices.Clone(out.Plans[i].Prices)
+		for j := range out.Plans[i].Prices {
+			out.Plans[i].Prices[j].FormerIDs = slices.Clone(out.Plans[i].Prices[j].FormerIDs)
+		}
+	}
+	return out
+}
