@@ -9,83 +9,88 @@ import (
 	"time"
 )
 
-// call makes one call (or one walk over the pages of a list) and tells what is known of its exchange with Stripe. Errors carry a
-// *billing.StripeError, wrapped with the operation.
+// call makes one API call, or reads all pages of a list, and returns what is known about its
+// requests and responses. Errors contain an [apperr.StripeError], wrapped with the operation.
 //
-// stripe-go sleeps between its tries without looking at the context, so the call runs beside and is left alone when the context ends:
-// a page that may wait 3 s for Stripe must not wait for that sleep.
-func call[T any](ctx context.Context, operation string, call func(context.Context) (T, error)) (T, callInfo, error) {
-	type outcome struct {
-		value    T
-		exchange callInfo
-		err      error
+// stripe-go sleeps between retries without observing the context. The call therefore runs in its
+// own goroutine, which is abandoned when the context ends: a page must not wait for that sleep.
+func call[T any](ctx context.Context, operation string, f func(context.Context) (T, error)) (T, callInfo, error) {
+	type result struct {
+		value T
+		info  callInfo
+		err   error
 	}
-	done := make(chan outcome, 1)
+	done := make(chan result, 1)
 	go func() {
-		var x callInfo
-		value, err := call(context.WithValue(ctx, callInfoKey{}, &x))
-		done <- outcome{value, x, err}
+		var info callInfo
+		value, err := f(context.WithValue(ctx, callInfoKey{}, &info))
+		done <- result{value, info, err}
 	}()
 
-	var o outcome
+	var r result
 	select {
-	case o = <-done:
+	case r = <-done:
 	case <-ctx.Done():
-		o.err = ctx.Err()
+		r.err = ctx.Err()
 	}
-	if o.err != nil {
-		return o.value, o.exchange, fmt.Errorf("%s: %w", operation, toStripeError(o.err, o.exchange))
+	if r.err != nil {
+		return r.value, r.info, fmt.Errorf("%s: %w", operation, toStripeError(r.err, r.info))
 	}
-	return o.value, o.exchange, nil
+	return r.value, r.info, nil
 }
 
-// callInfo is what was seen of the requests and answers behind one call.
+// callInfo is what was observed of the requests and responses of one call.
 type callInfo struct {
-	attempts     int
-	maybeExecuted     bool // a try before the last may have been carried out: it got no answer, or one that stripe-go took for a reason to repeat
-	status    int  // of the last answer; 0 where none came
-	requestID string
-	replayed  bool      // the last answer was the stored one of an earlier request with the same idempotency key
-	noDate   bool      // a good answer carried no readable Date
-	asOf    time.Time // when the oldest of the good answers (the pages of a list) was true at the earliest, by Stripe's clock
+	attempts int
+	// maybeExecuted: an attempt before the last may have been executed, since it got no response or
+	// one that stripe-go retried.
+	maybeExecuted bool
+	status        int // of the last response; 0 without one
+	requestID     string
+	replayed      bool // the last response had the header Idempotent-Replayed
+	noDate        bool // a successful response had no valid Date header
+	// asOf is the earliest time, by Stripe's clock, at which the successful responses (the pages of
+	// a list) were current.
+	asOf time.Time
 }
 
-// snapshotTime returns the moment a snapshot read in this exchange was true at: zero for a replayed answer, which is old news, and an
-// error where Stripe's clock was not to be seen.
-func (x callInfo) snapshotTime() (time.Time, error) {
-	if x.replayed {
+// snapshotTime returns the AsOf of a snapshot read by this call: zero for a replayed response,
+// which is outdated, and an error without a Date header.
+func (i callInfo) snapshotTime() (time.Time, error) {
+	if i.replayed {
 		return time.Time{}, nil
 	}
-	if x.noDate || x.asOf.IsZero() {
-		return time.Time{}, invalidResponse(x, "the answer has no readable Date header")
+	if i.noDate || i.asOf.IsZero() {
+		return time.Time{}, invalidResponse(i, "the response has no valid Date header")
 	}
-	return x.asOf, nil
+	return i.asOf, nil
 }
 
 type callInfoKey struct{}
 
-// recordingTransport is a transport that writes what it sees to the exchange in the request's context. It sits below stripe-go's retries, so
-// that the time of a lost try and of the sleep after it do not count as time the last answer took.
+// recordingTransport records requests and responses in the callInfo of the request's context. It is
+// below stripe-go's retries, so that earlier attempts and the sleep after them do not count as
+// duration of the last response.
 type recordingTransport struct{ next http.RoundTripper }
 
-// RoundTrip measures the time from the last sending to the answer's header with the monotonic clock.
-func (m recordingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	x, ok := r.Context().Value(callInfoKey{}).(*callInfo)
+// RoundTrip measures the time from the last transmission of the request to the response header.
+func (t recordingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	info, ok := r.Context().Value(callInfoKey{}).(*callInfo)
 	if !ok {
-		return m.next.RoundTrip(r)
+		return t.next.RoundTrip(r)
 	}
 	s := &sendCounter{last: time.Now()}
 	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { s.add() }}
-	response, err := m.next.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
+	response, err := t.next.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
 	count, took := s.read()
-	x.record(response, err, count, took)
+	info.record(response, err, count, took)
 	return response, err
 }
 
-// sendCounter counts how often one round trip sent its request: net/http itself sends one with an Idempotency-Key again where a kept
-// connection turns out to be dead.
+// sendCounter counts the transmissions of one round trip: net/http resends a request with an
+// Idempotency-Key if an idle connection turns out to be closed.
 type sendCounter struct {
-	mutex sync.Mutex // the hooks of a trace may be called from other goroutines
+	mutex sync.Mutex // trace hooks may run in other goroutines
 	count int
 	last  time.Time
 }
@@ -103,30 +108,30 @@ func (s *sendCounter) read() (count int, sinceLast time.Duration) {
 	return s.count, time.Since(s.last)
 }
 
-// note takes down one round trip of stripe-go.
-func (x *callInfo) record(response *http.Response, err error, sendings int, took time.Duration) {
-	if x.attempts++; sendings > 1 || x.attempts > 1 && !conflictOrLimit(x.status) {
-		x.maybeExecuted = true
+// record records one round trip of stripe-go.
+func (i *callInfo) record(response *http.Response, err error, transmissions int, took time.Duration) {
+	if i.attempts++; transmissions > 1 || i.attempts > 1 && !conflictOrLimit(i.status) {
+		i.maybeExecuted = true
 	}
-	x.status, x.requestID, x.replayed = 0, "", false
+	i.status, i.requestID, i.replayed = 0, "", false
 	if err != nil {
 		return
 	}
-	x.status = response.StatusCode
-	x.requestID = response.Header.Get("Request-Id")
-	x.replayed = response.Header.Get("Idempotent-Replayed") == "true"
+	i.status = response.StatusCode
+	i.requestID = response.Header.Get("Request-Id")
+	i.replayed = response.Header.Get("Idempotent-Replayed") == "true"
 	if response.StatusCode < http.StatusBadRequest {
-		x.recordDate(response.Header.Get("Date"), took)
+		i.recordDate(response.Header.Get("Date"), took)
 	}
 }
 
-func (x *callInfo) recordDate(date string, took time.Duration) {
+func (i *callInfo) recordDate(date string, took time.Duration) {
 	at, err := http.ParseTime(date)
 	if err != nil {
-		x.noDate = true
+		i.noDate = true
 		return
 	}
-	if moment := at.UTC().Add(-took); x.asOf.IsZero() || moment.Before(x.asOf) {
-		x.asOf = moment
+	if asOf := at.UTC().Add(-took); i.asOf.IsZero() || asOf.Before(i.asOf) {
+		i.asOf = asOf
 	}
 }

@@ -10,14 +10,14 @@ import (
 	"usher/billing"
 )
 
-func TestMomentIsTheDateLessTheTimeTheTryTook(t *testing.T) {
+func TestAsOfIsDateMinusDuration(t *testing.T) {
 	t.Parallel()
 	const delay = 120 * time.Millisecond
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	f, gateway := newFake(t)
 	f.HandleFunc("GET /v1/subscriptions/sub_1", func(w http.ResponseWriter, r *http.Request) {
-		<-time.After(delay) // the slowness of Stripe is what is measured
-		answer(subscriptionJSON("sub_1"), dated(at)...)(w, r)
+		<-time.After(delay) // simulates a slow response
+		respond(subscriptionJSON("sub_1"), dated(at)...)(w, r)
 	})
 
 	s, err := gateway.Subscription(t.Context(), "sub_1")
@@ -25,16 +25,16 @@ func TestMomentIsTheDateLessTheTimeTheTryTook(t *testing.T) {
 		t.Fatal(err)
 	}
 	if took := at.Sub(s.AsOf); took < delay || took > delay+5*time.Second {
-		t.Errorf("moment lies %v before the Date header, want the call's duration of at least %v", took, delay)
+		t.Errorf("AsOf is %v before the Date header, want the call's duration of at least %v", took, delay)
 	}
 }
 
-func TestMomentLeavesOutLostTriesAndTheSleepAfterThem(t *testing.T) {
+func TestAsOfExcludesEarlierAttempts(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	took := shortest(func() time.Duration {
 		f, gateway := newFake(t)
-		f.HandleFunc("GET /v1/subscriptions/sub_1", inTurn(hangUp, answer(subscriptionJSON("sub_1"), dated(at)...)))
+		f.HandleFunc("GET /v1/subscriptions/sub_1", sequence(hangUp, respond(subscriptionJSON("sub_1"), dated(at)...)))
 		s, err := gateway.Subscription(t.Context(), "sub_1")
 		if err != nil {
 			t.Fatal(err)
@@ -42,12 +42,12 @@ func TestMomentLeavesOutLostTriesAndTheSleepAfterThem(t *testing.T) {
 		return at.Sub(s.AsOf)
 	})
 	if took > 450*time.Millisecond {
-		t.Errorf("moment lies %v before the Date header: the half second that stripe-go slept was counted", took)
+		t.Errorf("AsOf is %v before the Date header: it includes stripe-go's sleep", took)
 	}
 }
 
-// shortest returns the shortest of up to five measurements. A busy machine lengthens single ones; what the code waits for by
-// itself is in all of them.
+// shortest returns the shortest of up to five measurements: load on the machine lengthens single
+// ones, a delay in the code lengthens all.
 func shortest(measure func() time.Duration) time.Duration {
 	least := measure()
 	for n := 1; n < 5 && least > 100*time.Millisecond; n++ {
@@ -56,7 +56,7 @@ func shortest(measure func() time.Duration) time.Duration {
 	return least
 }
 
-func TestListMomentIsTheEarliestPages(t *testing.T) {
+func TestAsOfOfListIsEarliestPage(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	page := func(id, more string) string {
@@ -75,7 +75,7 @@ func TestListMomentIsTheEarliestPages(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f, gateway := newFake(t)
-			f.HandleFunc("GET /v1/subscriptions", inTurn(answer(page("sub_2", "true"), test.first...), answer(page("sub_1", "false"), test.second...)))
+			f.HandleFunc("GET /v1/subscriptions", sequence(respond(page("sub_2", "true"), test.first...), respond(page("sub_1", "false"), test.second...)))
 			all, err := gateway.Subscriptions(t.Context(), "cus_1")
 			if test.undated {
 				if err == nil {
@@ -87,24 +87,24 @@ func TestListMomentIsTheEarliestPages(t *testing.T) {
 				t.Fatalf("got %+v, %v, want both pages", all, err)
 			}
 			if all[0].AsOf.After(at) || !all[0].AsOf.Equal(all[1].AsOf) {
-				t.Errorf("moments %v and %v, want the earlier page's", all[0].AsOf, all[1].AsOf)
+				t.Errorf("AsOf is %v and %v, want the earlier page's", all[0].AsOf, all[1].AsOf)
 			}
-			asked := f.seen("GET", "/v1/subscriptions")
-			if asked[0].form.Get("status") != "all" || asked[0].form.Get("customer") != "cus_1" || asked[1].form.Get("starting_after") != "sub_2" {
-				t.Errorf("asked %v", asked)
+			requests := f.seen("GET", "/v1/subscriptions")
+			if requests[0].form.Get("status") != "all" || requests[0].form.Get("customer") != "cus_1" || requests[1].form.Get("starting_after") != "sub_2" {
+				t.Errorf("requests %v", requests)
 			}
 		})
 	}
 }
 
-func TestAnswerWithoutDateIsNoSnapshot(t *testing.T) {
+func TestResponseWithoutDateIsNoSnapshot(t *testing.T) {
 	t.Parallel()
 	f, gateway := newFake(t)
 	f.HandleFunc("GET /v1/subscriptions/sub_1", func(w http.ResponseWriter, r *http.Request) {
 		w.Header()["Date"] = nil
-		answer(subscriptionJSON("sub_1"))(w, r)
+		respond(subscriptionJSON("sub_1"))(w, r)
 	})
-	f.HandleFunc("GET /v1/subscriptions/sub_2", answer(subscriptionJSON("sub_2"), "Date", "yesterday"))
+	f.HandleFunc("GET /v1/subscriptions/sub_2", respond(subscriptionJSON("sub_2"), "Date", "yesterday"))
 
 	for _, id := range []string{"sub_1", "sub_2"} {
 		if s, err := gateway.Subscription(t.Context(), id); err == nil || !s.AsOf.IsZero() {
@@ -113,10 +113,10 @@ func TestAnswerWithoutDateIsNoSnapshot(t *testing.T) {
 	}
 }
 
-func TestAnswerThatIsSomethingElse(t *testing.T) {
+func TestResponseOfAnotherType(t *testing.T) {
 	t.Parallel()
 	f, gateway := newFake(t)
-	f.HandleFunc("/v1/", answer(`{"object":"list","data":[]}`))
+	f.HandleFunc("/v1/", respond(`{"object":"list","data":[]}`))
 	calls := map[string]func() error{
 		"subscription": func() error { _, err := gateway.Subscription(t.Context(), "sub_1"); return err },
 		"checkout":     func() error { _, err := gateway.CheckoutSession(t.Context(), "cs_1"); return err },
@@ -131,12 +131,12 @@ func TestAnswerThatIsSomethingElse(t *testing.T) {
 	}
 	for name, call := range calls {
 		if e := stripeError(t, call()); !e.NoResponse || !e.ShouldRetry {
-			t.Errorf("%s: %+v, want an unusable answer", name, e)
+			t.Errorf("%s: %+v, want an invalid response", name, e)
 		}
 	}
 }
 
-func TestContextsEndStaysInTheChain(t *testing.T) {
+func TestContextErrorStaysInChain(t *testing.T) {
 	t.Parallel()
 	f, gateway := newFake(t)
 	arrived, release := make(chan struct{}, 4), make(chan struct{})
@@ -153,23 +153,23 @@ func TestContextsEndStaysInTheChain(t *testing.T) {
 	for want, ctx := range map[error]context.Context{context.Canceled: canceled, context.DeadlineExceeded: expired} {
 		_, err := gateway.Subscription(ctx, "sub_1")
 		if !errors.Is(err, want) {
-			t.Errorf("error %v does not hold %v", err, want)
+			t.Errorf("error %v does not wrap %v", err, want)
 		}
 		if e := stripeError(t, err); !e.NoResponse || !e.ShouldRetry || e.Status != 0 {
-			t.Errorf("%v: got %+v, want unanswered", want, e)
+			t.Errorf("%v: got %+v, want NoResponse", want, e)
 		}
 	}
 }
 
-func TestContextsEndDoesNotWaitForTheSleepBetweenTries(t *testing.T) {
+func TestContextEndsSleepBetweenAttempts(t *testing.T) {
 	t.Parallel()
-	if waited := shortest(func() time.Duration { return cancelInTheSleep(t) }); waited > 300*time.Millisecond {
+	if waited := shortest(func() time.Duration { return cancelDuringBackoff(t) }); waited > 300*time.Millisecond {
 		t.Errorf("returned %v after the context's end", waited)
 	}
 }
 
-// cancelInTheSleep cancels a call between two tries and returns how long it took to return.
-func cancelInTheSleep(t *testing.T) time.Duration {
+// cancelDuringBackoff cancels a call between two attempts and returns how long it took to return.
+func cancelDuringBackoff(t *testing.T) time.Duration {
 	t.Helper()
 	f, gateway := newFake(t)
 	tried := make(chan struct{}, 4)
@@ -182,7 +182,7 @@ func cancelInTheSleep(t *testing.T) time.Duration {
 	canceled := make(chan time.Time, 1)
 	go func() {
 		<-tried
-		<-time.After(50 * time.Millisecond) // into the sleep of at least 500 ms
+		<-time.After(50 * time.Millisecond) // within stripe-go's sleep of at least 500 ms
 		canceled <- time.Now()
 		cancel()
 	}()
@@ -192,7 +192,7 @@ func cancelInTheSleep(t *testing.T) time.Duration {
 	return time.Since(<-canceled)
 }
 
-func TestAccountIsAskedOnce(t *testing.T) {
+func TestAccountIsFetchedOnce(t *testing.T) {
 	t.Parallel()
 	f, gateway := newFake(t)
 	for range 3 {
@@ -202,7 +202,7 @@ func TestAccountIsAskedOnce(t *testing.T) {
 		}
 	}
 	if n := len(f.seen("GET", "/v1/account")); n != 1 {
-		t.Errorf("asked %d times, want once", n)
+		t.Errorf("requests %d times, want once", n)
 	}
 	live := New(Options{SecretKey: " rk_live_123456789012 ", APIBase: f.url})
 	if acct, err := live.Account(t.Context()); err != nil || !acct.Livemode {

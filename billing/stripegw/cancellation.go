@@ -8,11 +8,12 @@ import (
 	"usher/billing"
 )
 
-// CancelSubscription ends a subscription at once. A DELETE carries no idempotency key (https://docs.stripe.com/api/idempotent_requests); one that was
-// ended before is not found. Both switches are sent: Stripe's defaults would make a last invoice of what is pending
+// CancelSubscription cancels a subscription immediately. A DELETE has no idempotency key
+// (https://docs.stripe.com/api/idempotent_requests); a canceled subscription is not found. Both
+// parameters are sent, since Stripe's defaults would invoice pending items
 // (https://docs.stripe.com/api/subscriptions/cancel).
 func (g *Gateway) CancelSubscription(ctx context.Context, id string) error {
-	_, _, err := call(ctx, "end subscription", func(ctx context.Context) (*stripe.Subscription, error) {
+	_, _, err := call(ctx, "cancel subscription", func(ctx context.Context) (*stripe.Subscription, error) {
 		params := &stripe.SubscriptionCancelParams{InvoiceNow: stripe.Bool(false), Prorate: stripe.Bool(false)}
 		params.Context = ctx
 		return g.subscriptions.Cancel(id, params)
@@ -20,13 +21,13 @@ func (g *Gateway) CancelSubscription(ctx context.Context, id string) error {
 	return err
 }
 
-// CancelAtPeriodEnd has a subscription end with its period.
+// CancelAtPeriodEnd schedules the cancellation for the end of the period.
 func (g *Gateway) CancelAtPeriodEnd(ctx context.Context, id string) (billing.UpdatedSubscription, error) {
-	return g.updateSubscription(ctx, "end with period", id, &stripe.SubscriptionParams{CancelAtPeriodEnd: stripe.Bool(true)})
+	return g.updateSubscription(ctx, "cancel subscription at period end", id, &stripe.SubscriptionParams{CancelAtPeriodEnd: stripe.Bool(true)})
 }
 
-// Resume has a subscription go on that was to end. Stripe takes one of the two ways to end it at a time, and so one of the two to lift it
-// (https://docs.stripe.com/api/subscriptions/update).
+// Resume removes a scheduled cancellation. Stripe accepts only one of cancel_at_period_end and
+// cancel_at in a request (https://docs.stripe.com/api/subscriptions/update).
 func (g *Gateway) Resume(ctx context.Context, ending billing.Subscription) (billing.UpdatedSubscription, error) {
 	params := &stripe.SubscriptionParams{}
 	if ending.CancelAtPeriodEnd {
@@ -34,22 +35,22 @@ func (g *Gateway) Resume(ctx context.Context, ending billing.Subscription) (bill
 	} else {
 		params.AddExtra("cancel_at", "")
 	}
-	return g.updateSubscription(ctx, "keep running", ending.ID, params)
+	return g.updateSubscription(ctx, "resume subscription", ending.ID, params)
 }
 
-func (g *Gateway) updateSubscription(ctx context.Context, what, id string, params *stripe.SubscriptionParams) (billing.UpdatedSubscription, error) {
-	// Learned before anything is changed, so that a change made is not reported as failed for want of it.
+func (g *Gateway) updateSubscription(ctx context.Context, operation, id string, params *stripe.SubscriptionParams) (billing.UpdatedSubscription, error) {
+	// Read before the change: an error afterwards would report a successful change as failed.
 	if _, err := g.Account(ctx); err != nil {
 		return billing.UpdatedSubscription{}, err
 	}
 	params.Expand = stripe.StringSlice([]string{"default_payment_method", "latest_invoice"})
-	updated, x, err := call(ctx, what, func(ctx context.Context) (*stripe.Subscription, error) {
+	updated, info, err := call(ctx, operation, func(ctx context.Context) (*stripe.Subscription, error) {
 		params.Context = ctx
 		return g.subscriptions.Update(id, params)
 	})
 	if err != nil {
 		return billing.UpdatedSubscription{}, err
 	}
-	snapshot, err := g.snapshot(ctx, updated, x)
-	return billing.UpdatedSubscription{Subscription: snapshot, Replayed: x.replayed, RequestID: x.requestID}, err
+	snapshot, err := g.snapshot(ctx, updated, info)
+	return billing.UpdatedSubscription{Subscription: snapshot, Replayed: info.replayed, RequestID: info.requestID}, err
 }

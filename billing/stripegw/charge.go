@@ -9,10 +9,10 @@ import (
 	"usher/billing"
 )
 
-// Charge reads a charge with what of it was refunded and lost in disputes. Its Moment is the earlier answer's Date less the time the try
-// took.
+// Charge reads a charge with its refunds and lost disputes. AsOf is the Date header of the response
+// minus the duration of the request.
 func (g *Gateway) Charge(ctx context.Context, id string) (billing.Payment, error) {
-	found, x, err := call(ctx, "read charge", func(ctx context.Context) (*stripe.Charge, error) {
+	found, info, err := call(ctx, "read charge", func(ctx context.Context) (*stripe.Charge, error) {
 		params := &stripe.ChargeParams{}
 		params.Context = ctx
 		return g.charges.Get(id, params)
@@ -21,9 +21,9 @@ func (g *Gateway) Charge(ctx context.Context, id string) (billing.Payment, error
 		return billing.Payment{}, err
 	}
 	if found == nil || found.ID == "" {
-		return billing.Payment{}, invalidResponse(x, "the answer is no charge")
+		return billing.Payment{}, invalidResponse(info, "the response is no charge")
 	}
-	moment, err := x.snapshotTime()
+	asOf, err := info.snapshotTime()
 	if err != nil {
 		return billing.Payment{}, fmt.Errorf("read charge %s: %w", id, err)
 	}
@@ -33,7 +33,7 @@ func (g *Gateway) Charge(ctx context.Context, id string) (billing.Payment, error
 	}
 	payment := billing.Payment{
 		ID: found.ID, CustomerID: customerID(found.Customer), Account: acct.ID, Livemode: found.Livemode, Currency: string(found.Currency),
-		Amount: found.Amount, Refunded: found.AmountRefunded, AsOf: moment,
+		Amount: found.Amount, Refunded: found.AmountRefunded, AsOf: asOf,
 	}
 	if found.Invoice != nil {
 		payment.InvoiceID = found.Invoice.ID
@@ -44,7 +44,8 @@ func (g *Gateway) Charge(ctx context.Context, id string) (billing.Payment, error
 	return payment, err
 }
 
-// lostDisputeAmount adds up the disputes of a charge that were lost (https://docs.stripe.com/api/disputes/object#dispute_object-status).
+// lostDisputeAmount returns the sum of a charge's lost disputes in minor units
+// (https://docs.stripe.com/api/disputes/object#dispute_object-status).
 func (g *Gateway) lostDisputeAmount(ctx context.Context, chargeID string) (int64, error) {
 	lost, _, err := call(ctx, "list disputes", func(ctx context.Context) (int64, error) {
 		params := &stripe.DisputeListParams{Charge: stripe.String(chargeID)}

@@ -10,26 +10,27 @@ import (
 	"usher/billing/catalog"
 )
 
-// CreateCheckoutSession opens a Checkout session for the record, whose id makes the idempotency key: a repeated call answers the session of the
-// first. Such an answer shows the session as it was, so it is read anew.
+// CreateCheckoutSession creates the Checkout session of a record, whose id is the idempotency key.
+// A replayed response shows the session as it was created, so it is read again.
 func (g *Gateway) CreateCheckoutSession(ctx context.Context, session billing.CheckoutSession) (billing.StripeCheckoutSession, error) {
-	created, x, err := call(ctx, "create checkout session", func(ctx context.Context) (*stripe.CheckoutSession, error) {
+	created, info, err := call(ctx, "create checkout session", func(ctx context.Context) (*stripe.CheckoutSession, error) {
 		return g.checkouts.New(checkoutParams(ctx, session))
 	})
 	if err != nil {
 		return billing.StripeCheckoutSession{}, err
 	}
 	if created.ID == "" {
-		return billing.StripeCheckoutSession{}, invalidResponse(x, "the answer is no checkout session")
+		return billing.StripeCheckoutSession{}, invalidResponse(info, "the response is no checkout session")
 	}
-	if x.replayed {
+	if info.replayed {
 		return g.CheckoutSession(ctx, created.ID)
 	}
 	return mapCheckout(created), nil
 }
 
-// checkoutParams carries the organization three times: on the session, on what it leads to, and as client_reference_id, because Stripe
-// copies none of them to the others. The URLs go out as they are, the braces of {CHECKOUT_SESSION_ID} included.
+// checkoutParams sets the organization in three places: the session's metadata, the metadata of the
+// resulting object, and client_reference_id, because Stripe copies none to the others. The URLs are
+// sent unchanged, with the placeholder {CHECKOUT_SESSION_ID}.
 func checkoutParams(ctx context.Context, session billing.CheckoutSession) *stripe.CheckoutSessionParams {
 	params := &stripe.CheckoutSessionParams{
 		Mode:              stripe.String(string(session.Mode)),
@@ -55,14 +56,14 @@ func setModeParams(params *stripe.CheckoutSessionParams, session billing.Checkou
 		return
 	}
 	params.SubscriptionData = &stripe.CheckoutSessionSubscriptionDataParams{Metadata: metadata}
-	if session.TrialDays > 0 { // Stripe refuses 0
+	if session.TrialDays > 0 { // Stripe rejects 0
 		params.SubscriptionData.TrialPeriodDays = stripe.Int64(int64(session.TrialDays))
 	}
 }
 
-// CheckoutSession reads a session with its subscription, where it has one.
+// CheckoutSession reads a session with its subscription, if it has one.
 func (g *Gateway) CheckoutSession(ctx context.Context, sessionID string) (billing.StripeCheckoutSession, error) {
-	found, x, err := call(ctx, "read checkout session", func(ctx context.Context) (*stripe.CheckoutSession, error) {
+	found, info, err := call(ctx, "read checkout session", func(ctx context.Context) (*stripe.CheckoutSession, error) {
 		params := &stripe.CheckoutSessionParams{Expand: stripe.StringSlice([]string{
 			"subscription", "subscription.default_payment_method", "line_items", "payment_intent.latest_charge",
 		})}
@@ -73,18 +74,19 @@ func (g *Gateway) CheckoutSession(ctx context.Context, sessionID string) (billin
 		return billing.StripeCheckoutSession{}, err
 	}
 	if found.ID == "" {
-		return billing.StripeCheckoutSession{}, invalidResponse(x, "the answer is no checkout session")
+		return billing.StripeCheckoutSession{}, invalidResponse(info, "the response is no checkout session")
 	}
 	checkout := mapCheckout(found)
 	if found.Subscription == nil || found.Subscription.Object == "" {
 		return checkout, nil
 	}
-	snapshot, err := g.snapshot(ctx, found.Subscription, x)
+	snapshot, err := g.snapshot(ctx, found.Subscription, info)
 	checkout.Subscription = &snapshot
 	return checkout, err
 }
 
-// ExpireCheckoutSession closes an open session; one that is complete or expired already answers a StripeError with status 400.
+// ExpireCheckoutSession expires an open session. For a complete or expired one it returns a
+// StripeError with status 400.
 func (g *Gateway) ExpireCheckoutSession(ctx context.Context, sessionID string) error {
 	_, _, err := call(ctx, "expire checkout session", func(ctx context.Context) (*stripe.CheckoutSession, error) {
 		params := &stripe.CheckoutSessionExpireParams{}
@@ -94,7 +96,7 @@ func (g *Gateway) ExpireCheckoutSession(ctx context.Context, sessionID string) e
 	return err
 }
 
-// mapCheckout copies all but the subscription itself. Unknown words are kept as they are.
+// mapCheckout maps a session without its subscription. Unknown modes and statuses stay unchanged.
 func mapCheckout(s *stripe.CheckoutSession) billing.StripeCheckoutSession {
 	checkout := billing.StripeCheckoutSession{
 		ID:                s.ID,

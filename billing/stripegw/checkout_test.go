@@ -46,7 +46,7 @@ func TestCreateCheckout(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f, gateway := newFake(t)
-			f.HandleFunc("POST /v1/checkout/sessions", answer(checkoutSample))
+			f.HandleFunc("POST /v1/checkout/sessions", respond(checkoutSample))
 			record := checkoutRecord()
 			test.change(&record)
 			got, err := gateway.CreateCheckoutSession(t.Context(), record)
@@ -63,17 +63,17 @@ func TestCreateCheckout(t *testing.T) {
 			sent := f.seen("POST", "/v1/checkout/sessions")[0]
 			wantForm(t, sent.form, test.more)
 			if sent.key != "checkout:chk_1" {
-				t.Errorf("sent under the key %q", sent.key)
+				t.Errorf("request has the key %q", sent.key)
 			}
 		})
 	}
 }
 
-func TestRepeatedCreateCheckoutTellsHowTheSessionStandsNow(t *testing.T) {
+func TestReplayedCheckoutSessionIsReadAgain(t *testing.T) {
 	t.Parallel()
 	f, gateway := newFake(t)
-	f.HandleFunc("POST /v1/checkout/sessions", answer(checkoutSample, "Idempotent-Replayed", "true"))
-	f.HandleFunc("GET /v1/checkout/sessions/cs_1", answer(`{"id":"cs_1","object":"checkout.session","url":null,"status":"expired"}`))
+	f.HandleFunc("POST /v1/checkout/sessions", respond(checkoutSample, "Idempotent-Replayed", "true"))
+	f.HandleFunc("GET /v1/checkout/sessions/cs_1", respond(`{"id":"cs_1","object":"checkout.session","url":null,"status":"expired"}`))
 	got, err := gateway.CreateCheckoutSession(t.Context(), checkoutRecord())
 	if err != nil || got.Status != billing.CheckoutExpired || got.URL != "" {
 		t.Errorf("got %+v, %v", got, err)
@@ -84,7 +84,7 @@ func TestCheckoutWithItsSubscription(t *testing.T) {
 	t.Parallel()
 	f, gateway := newFake(t)
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	f.HandleFunc("GET /v1/checkout/sessions/cs_1", answer(`{"id":"cs_1","object":"checkout.session","mode":"subscription","status":"complete",
+	f.HandleFunc("GET /v1/checkout/sessions/cs_1", respond(`{"id":"cs_1","object":"checkout.session","mode":"subscription","status":"complete",
 		"payment_status":"paid","customer":"cus_1","metadata":{},"client_reference_id":"org_1","subscription":`+subscriptionJSON("sub_1")+`}`, dated(at)...))
 	got, err := gateway.CheckoutSession(t.Context(), "cs_1")
 	if err != nil {
@@ -101,7 +101,7 @@ func TestCheckoutWithItsSubscription(t *testing.T) {
 func TestExpireCheckoutThatIsClosed(t *testing.T) {
 	t.Parallel()
 	f, gateway := newFake(t)
-	f.HandleFunc("POST /v1/checkout/sessions/cs_open/expire", answer(checkoutSample))
+	f.HandleFunc("POST /v1/checkout/sessions/cs_open/expire", respond(checkoutSample))
 	f.HandleFunc("POST /v1/checkout/sessions/cs_closed/expire",
 		status(400, `{"error":{"type":"invalid_request_error","message":"Only Checkout Sessions with a status in open can be expired"}}`))
 	if err := gateway.ExpireCheckoutSession(t.Context(), "cs_open"); err != nil {
@@ -128,14 +128,14 @@ func TestCreateCustomer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f, gateway := newFake(t)
-			f.HandleFunc("POST /v1/customers", answer(`{"id":"cus_1","object":"customer"}`))
+			f.HandleFunc("POST /v1/customers", respond(`{"id":"cus_1","object":"customer"}`))
 			if id, err := gateway.CreateCustomer(t.Context(), test.link); err != nil || id != "cus_1" {
 				t.Errorf("got %q, %v", id, err)
 			}
 			sent := f.seen("POST", "/v1/customers")[0]
 			wantForm(t, sent.form, test.form)
 			if sent.key != test.key {
-				t.Errorf("sent under the key %q, want %q", sent.key, test.key)
+				t.Errorf("request has the key %q, want %q", sent.key, test.key)
 			}
 		})
 	}
@@ -161,9 +161,9 @@ func TestPortalSessions(t *testing.T) {
 		billing.PortalChangePlan:    flow("subscription_update", url.Values{"flow_data[subscription_update][subscription]": {"sub_1"}}),
 	}
 	f, gateway := newFake(t)
-	f.HandleFunc("GET /v1/billing_portal/configurations", answer(`{"object":"list","has_more":false,"data":[]}`))
-	f.HandleFunc("POST /v1/billing_portal/configurations", answer(`{"id":"bpc_1","object":"billing_portal.configuration"}`))
-	f.HandleFunc("POST /v1/billing_portal/sessions", answer(`{"id":"bps_1","object":"billing_portal.session","url":"https://portal.example/1"}`))
+	f.HandleFunc("GET /v1/billing_portal/configurations", respond(`{"object":"list","has_more":false,"data":[]}`))
+	f.HandleFunc("POST /v1/billing_portal/configurations", respond(`{"id":"bpc_1","object":"billing_portal.configuration"}`))
+	f.HandleFunc("POST /v1/billing_portal/sessions", respond(`{"id":"bps_1","object":"billing_portal.session","url":"https://portal.example/1"}`))
 	for word, want := range tests {
 		request := billing.PortalRequest{CustomerID: "cus_1", ReturnURL: "https://app.example/organization?tab=billing", Flow: word, SubscriptionID: "sub_1"}
 		got, err := gateway.CreatePortalSession(t.Context(), request)
@@ -174,7 +174,7 @@ func TestPortalSessions(t *testing.T) {
 		wantForm(t, sent[len(sent)-1].form, want)
 	}
 	if n := len(f.seen("POST", "/v1/billing_portal/configurations")); n != 1 {
-		t.Errorf("made %d configurations, want one remembered", n)
+		t.Errorf("created %d configurations, want one cached", n)
 	}
 	for _, request := range []billing.PortalRequest{{Flow: "refund"}, {Flow: billing.PortalCancel}, {Flow: billing.PortalChangePlan}} {
 		var refused *apperr.Error

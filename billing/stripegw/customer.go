@@ -9,17 +9,18 @@ import (
 	"usher/billing"
 )
 
-// CreateCustomer creates the organization's customer. The idempotency key is the seed's, org:<organization>, for the first generation
-// and org:<organization>:<generation> for later ones, so that a deleted customer is not handed out again by Stripe's memory of the key.
+// CreateCustomer creates the organization's customer. The idempotency key is org:<organization> for
+// the first generation and org:<organization>:<generation> for later ones, so that Stripe does not
+// replay the response with a deleted customer.
 func (g *Gateway) CreateCustomer(ctx context.Context, link billing.CustomerLink) (string, error) {
-	created, x, err := call(ctx, "create customer", func(ctx context.Context) (*stripe.Customer, error) {
+	created, info, err := call(ctx, "create customer", func(ctx context.Context) (*stripe.Customer, error) {
 		return g.customers.New(customerParams(ctx, link))
 	})
 	if err != nil {
 		return "", err
 	}
 	if created.ID == "" {
-		return "", invalidResponse(x, "the answer is no customer")
+		return "", invalidResponse(info, "the response is no customer")
 	}
 	return created.ID, nil
 }
@@ -44,9 +45,10 @@ func customerKey(link billing.CustomerLink) string {
 	return fmt.Sprintf("org:%s:%d", link.OrganizationID, link.Generation)
 }
 
-// Customer reads a customer. A deleted one is answered with 200 and deleted: true (https://docs.stripe.com/api/customers/retrieve).
+// Customer reads a customer. Stripe returns a deleted one with status 200 and deleted: true
+// (https://docs.stripe.com/api/customers/retrieve).
 func (g *Gateway) Customer(ctx context.Context, id string) (billing.StripeCustomer, error) {
-	found, x, err := call(ctx, "read customer", func(ctx context.Context) (*stripe.Customer, error) {
+	found, info, err := call(ctx, "read customer", func(ctx context.Context) (*stripe.Customer, error) {
 		params := &stripe.CustomerParams{}
 		params.Context = ctx
 		return g.customers.Get(id, params)
@@ -54,12 +56,13 @@ func (g *Gateway) Customer(ctx context.Context, id string) (billing.StripeCustom
 	if err != nil {
 		return billing.StripeCustomer{}, err
 	}
-	return mapCustomer(found, x)
+	return mapCustomer(found, info)
 }
 
-// UpdateCustomer sets a customer's name and, unless it is empty, its address (https://docs.stripe.com/api/customers/update).
+// UpdateCustomer sets a customer's name and, unless it is empty, e-mail address
+// (https://docs.stripe.com/api/customers/update).
 func (g *Gateway) UpdateCustomer(ctx context.Context, id, name, email string) (billing.StripeCustomer, error) {
-	changed, x, err := call(ctx, "name customer", func(ctx context.Context) (*stripe.Customer, error) {
+	changed, info, err := call(ctx, "update customer", func(ctx context.Context) (*stripe.Customer, error) {
 		params := &stripe.CustomerParams{Name: stripe.String(name)}
 		if email != "" {
 			params.Email = stripe.String(email)
@@ -70,12 +73,27 @@ func (g *Gateway) UpdateCustomer(ctx context.Context, id, name, email string) (b
 	if err != nil {
 		return billing.StripeCustomer{}, err
 	}
-	return mapCustomer(changed, x)
+	return mapCustomer(changed, info)
 }
 
-func mapCustomer(c *stripe.Customer, x callInfo) (billing.StripeCustomer, error) {
-	moment, err := x.snapshotTime()
+func mapCustomer(c *stripe.Customer, info callInfo) (billing.StripeCustomer, error) {
+	asOf, err := info.snapshotTime()
 	return billing.StripeCustomer{
-		ID: c.ID, Name: validID(c.Name), Email: validID(c.Email), Delinquent: c.Delinquent, Deleted: c.Deleted, AsOf: moment,
+		ID: c.ID, Name: validID(c.Name), Email: validID(c.Email), Delinquent: c.Delinquent, Deleted: c.Deleted, AsOf: asOf,
 	}, err
+}
+
+// Customers lists the ids of the account's customers, except those of test clocks.
+func (g *Gateway) Customers(ctx context.Context) ([]string, error) {
+	ids, _, err := call(ctx, "list customers", func(ctx context.Context) ([]string, error) {
+		params := &stripe.CustomerListParams{}
+		params.Context, params.Limit = ctx, stripe.Int64(pageSize)
+		var all []string
+		list := g.customers.List(params)
+		for list.Next() {
+			all = append(all, list.Customer().ID)
+		}
+		return all, list.Err()
+	})
+	return ids, err
 }

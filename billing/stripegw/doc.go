@@ -1,9 +1,13 @@
-// Package stripegw is the only importer of stripe-go: it turns what package billing asks for into calls of Stripe's API (version
-// 2024-06-20, stripe-go v79) and Stripe's answers, errors and events back into the types of billing.
+// Package stripegw implements [billing.Gateway] with stripe-go v79 (API version 2024-06-20). It is
+// the only importer of stripe-go, and converts Stripe's responses, errors and events to the types
+// of package billing.
 //
-// Three rules run through it. A snapshot carries the moment it was true at by Stripe's clock: the Date header of the answer less the
-// time that try took. An answer marked Idempotent-Replayed is old news and never becomes a snapshot. An event is parsed as an object
-// only where it was written in the API version this package was built for; of any other version it takes the ids alone.
+//   - The AsOf of a snapshot is the Date header of its response minus the duration of the request.
+//   - A response with the header Idempotent-Replayed is outdated and never becomes a snapshot.
+//   - An event's object is parsed only if it has this package's API version. Of any other version
+//     only the ids are read.
 //
-// Kept out: decisions, the database, HTTP handling of our own pages. The package holds no global state and uses none of stripe-go's.
+// The package contains no decisions, no database and no HTTP handlers, and neither has global state
+// nor uses that of stripe-go. Start reading at [New], call.go and [Gateway.ParseEvent]. Only
+// cmd/usher, cmd/simulation and tests import it.
 package stripegw

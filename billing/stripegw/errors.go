@@ -9,77 +9,84 @@ import (
 	"usher/billing/apperr"
 )
 
-// Codes that stripe-go v79 has no constant for (https://docs.stripe.com/error-codes).
+// Codes without a constant in stripe-go v79 (https://docs.stripe.com/error-codes).
 const (
-	// codeInFlight is the answer while an earlier request with the same idempotency key is still being carried out.
+	// codeInFlight: an earlier request with the same idempotency key is still executing.
 	codeInFlight = "idempotency_key_in_use"
-	// codeSubscriptionAction is the answer to a change whose payment needs the customer, under error_if_incomplete.
+	// codeSubscriptionAction: with error_if_incomplete, the payment of a change requires the
+	// customer's authentication.
 	codeSubscriptionAction = "subscription_payment_intent_requires_action"
 )
 
-// noResponseError is a silence of Stripe together with what stripe-go or the network said of it.
+// noResponseError is a StripeError without a usable response, with the error of stripe-go or
+// net/http.
 type noResponseError struct {
 	failure *apperr.StripeError
 	cause   error
 }
 
-// Error returns the silence's text, which holds the cause's.
-func (u noResponseError) Error() string { return u.failure.Error() }
+// Error returns the StripeError's text, which contains the cause.
+func (e noResponseError) Error() string { return e.failure.Error() }
 
-// Unwrap keeps the cause in the chain, so that errors.Is still finds the context's end in it.
-func (u noResponseError) Unwrap() []error { return []error{u.failure, u.cause} }
+// Unwrap keeps the cause in the chain, so that errors.Is finds context errors.
+func (e noResponseError) Unwrap() []error { return []error{e.failure, e.cause} }
 
-// toStripeError turns an error of stripe-go into a *billing.StripeError, with the cause beside it where no answer was read.
-func toStripeError(err error, x callInfo) error {
-	var known *apperr.StripeError
-	if errors.As(err, &known) {
+// toStripeError converts an error of stripe-go to an [apperr.StripeError]. Without a response the
+// cause stays in the chain.
+func toStripeError(err error, info callInfo) error {
+	var stripeErr *apperr.StripeError
+	if errors.As(err, &stripeErr) {
 		return err
 	}
-	var answer *stripe.Error
-	if errors.As(err, &answer) {
-		return mapError(answer, x)
+	var response *stripe.Error
+	if errors.As(err, &response) {
+		return mapError(response, info)
 	}
-	silence := &apperr.StripeError{Status: x.status, RequestID: x.requestID, Message: err.Error(), ShouldRetry: true, NoResponse: true}
-	return noResponseError{silence, err}
+	failure := &apperr.StripeError{Status: info.status, RequestID: info.requestID, Message: err.Error(), ShouldRetry: true, NoResponse: true}
+	return noResponseError{failure, err}
 }
 
-// invalidResponse reports an answer that cannot be read as what it should be. It was carried out, or may have been: the same idempotency key
-// is to be sent again.
-func invalidResponse(x callInfo, message string) error {
-	return &apperr.StripeError{Status: x.status, RequestID: x.requestID, Message: message, ShouldRetry: true, NoResponse: true}
+// invalidResponse returns the error for a response that has not the expected form. The request was
+// or may have been executed, so it must be repeated with the same idempotency key.
+func invalidResponse(info callInfo, message string) error {
+	return &apperr.StripeError{Status: info.status, RequestID: info.requestID, Message: message, ShouldRetry: true, NoResponse: true}
 }
 
-func mapError(e *stripe.Error, x callInfo) *apperr.StripeError {
+func mapError(e *stripe.Error, info callInfo) *apperr.StripeError {
 	return &apperr.StripeError{
-		Status:       e.HTTPStatusCode,
-		Type:         string(e.Type),
-		Code:         string(e.Code),
-		DeclineCode:  string(e.DeclineCode),
-		Param:        e.Param,
-		RequestID:    e.RequestID,
-		Message:      e.Msg,
-		ShouldRetry:  retryable(e.HTTPStatusCode),
-		NoResponse:   outcomeUnknown(e, x),
-		HostedURL:    hostedURL(e.PaymentIntent),
+		Status:         e.HTTPStatusCode,
+		Type:           string(e.Type),
+		Code:           string(e.Code),
+		DeclineCode:    string(e.DeclineCode),
+		Param:          e.Param,
+		RequestID:      e.RequestID,
+		Message:        e.Msg,
+		ShouldRetry:    retryable(e.HTTPStatusCode),
+		NoResponse:     outcomeUnknown(e, info),
+		HostedURL:      hostedURL(e.PaymentIntent),
 		RequiresAction: requiresAction(e),
 	}
 }
 
-func retryable(status int) bool { return conflictOrLimit(status) || status >= http.StatusInternalServerError }
+func retryable(status int) bool {
+	return conflictOrLimit(status) || status >= http.StatusInternalServerError
+}
 
-// conflictOrLimit tells whether an answer was given for a lock, a conflict or a limit, before anything was done: Stripe stores none of these
-// under the idempotency key.
+// conflictOrLimit reports whether a response was given for a lock, a conflict or a rate limit,
+// before the request was executed. Stripe does not store such a response under the idempotency key.
 func conflictOrLimit(status int) bool {
 	return status == http.StatusConflict || status == http.StatusTooManyRequests
 }
 
-// outcomeUnknown tells whether the request may have been carried out although an error was read: the same key is in flight elsewhere, or an
-// earlier try of this call may have done it and the last one met a limit.
-func outcomeUnknown(e *stripe.Error, x callInfo) bool {
-	return e.Code == codeInFlight || x.maybeExecuted && conflictOrLimit(e.HTTPStatusCode)
+// outcomeUnknown reports whether the request may have been executed despite the error response: the
+// same idempotency key is in flight, or an earlier attempt may have been executed before the last
+// one was rejected.
+func outcomeUnknown(e *stripe.Error, info callInfo) bool {
+	return e.Code == codeInFlight || info.maybeExecuted && conflictOrLimit(e.HTTPStatusCode)
 }
 
-// hostedURL is where a person can finish the payment: the invoice's page, else the bank's.
+// hostedURL returns the page on which a person can complete the payment: the hosted invoice page,
+// or the bank's.
 func hostedURL(intent *stripe.PaymentIntent) string {
 	switch {
 	case intent == nil:
@@ -101,7 +108,7 @@ func requiresAction(e *stripe.Error) bool {
 		e.PaymentIntent != nil && e.PaymentIntent.Status == stripe.PaymentIntentStatusRequiresAction
 }
 
-// isMissing tells whether Stripe says that the object does not exist.
+// isMissing reports whether Stripe returned resource_missing.
 func isMissing(err error) bool {
 	var e *apperr.StripeError
 	return errors.As(err, &e) && e.Code == string(stripe.ErrorCodeResourceMissing)

@@ -70,16 +70,16 @@ func TestErrors(t *testing.T) {
 			apperr.StripeError{Status: 500, Type: "api_error", RequestID: "req_1", Message: "Sorry", ShouldRetry: true},
 		},
 		"lost, then a stored 402 read back": {
-			inTurn(hangUp, status(402, body(`"type":"card_error","code":"card_declined","message":"Declined"`), quiet...)),
+			sequence(hangUp, status(402, body(`"type":"card_error","code":"card_declined","message":"Declined"`), quiet...)),
 			apperr.StripeError{Status: 402, Type: "card_error", Code: "card_declined", RequestID: "req_1", Message: "Declined"},
 		},
 		"lost, then limited: the first may have been carried out": {
-			inTurn(hangUp, status(429, body(`"type":"invalid_request_error","code":"rate_limit","message":"Too many"`), "Request-Id", "req_1")),
+			sequence(hangUp, status(429, body(`"type":"invalid_request_error","code":"rate_limit","message":"Too many"`), "Request-Id", "req_1")),
 			apperr.StripeError{Status: 429, Type: "invalid_request_error", Code: "rate_limit", RequestID: "req_1", Message: "Too many",
 				ShouldRetry: true, NoResponse: true},
 		},
 		"locked, then limited: nothing was carried out": {
-			inTurn(status(409, body(`"type":"invalid_request_error","code":"lock_timeout","message":"Locked"`)),
+			sequence(status(409, body(`"type":"invalid_request_error","code":"lock_timeout","message":"Locked"`)),
 				status(429, body(`"type":"invalid_request_error","code":"rate_limit","message":"Too many"`), "Request-Id", "req_1")),
 			apperr.StripeError{Status: 429, Type: "invalid_request_error", Code: "rate_limit", RequestID: "req_1", Message: "Too many",
 				ShouldRetry: true},
@@ -94,15 +94,15 @@ func TestErrors(t *testing.T) {
 			if got := *stripeError(t, err); got != test.want {
 				t.Errorf("got  %+v\nwant %+v", got, test.want)
 			}
-			if !strings.HasPrefix(err.Error(), "set seats: ") {
-				t.Errorf("error %q does not name the operation", err)
+			if !strings.HasPrefix(err.Error(), "update quantity: ") {
+				t.Errorf("error %q does not contain the operation", err)
 			}
 		})
 	}
 }
 
-// Each is retried by stripe-go twice, so these take a second and a half side by side.
-func TestUnansweredCalls(t *testing.T) {
+// stripe-go retries each twice, so these take a second and a half in parallel.
+func TestCallsWithoutResponse(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		handler http.HandlerFunc
@@ -111,7 +111,7 @@ func TestUnansweredCalls(t *testing.T) {
 		"hung up":              {hangUp, 0},
 		"a proxy's page":       {status(502, "<html>Bad gateway</html>"), 502},
 		"an error of no shape": {status(500, `{"message":"what"}`), 500},
-		"good but garbage":     {answer(`{"id":`), 200},
+		"good but garbage":     {respond(`{"id":`), 200},
 		"good but cut off": {func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "4000")
 			_, _ = fmt.Fprint(w, `{"id":"sub_1"`)
@@ -124,11 +124,11 @@ func TestUnansweredCalls(t *testing.T) {
 			f.HandleFunc("POST /v1/subscriptions/sub_1", test.handler)
 			_, err := gateway.UpdateQuantity(t.Context(), billing.QuantityUpdate{SubscriptionID: "sub_1", ItemID: "si_1", IdempotencyKey: "k"})
 			if e := stripeError(t, err); !e.NoResponse || !e.ShouldRetry || e.Status != test.status {
-				t.Errorf("got %+v, want unanswered with status %d", e, test.status)
+				t.Errorf("got %+v, want NoResponse with status %d", e, test.status)
 			}
 			for _, r := range f.seen("POST", "/v1/subscriptions/sub_1") {
 				if r.key != "k" {
-					t.Errorf("a try was sent under the key %q", r.key)
+					t.Errorf("an attempt has the key %q", r.key)
 				}
 			}
 		})

@@ -13,11 +13,12 @@ import (
 	"usher/billing/apperr"
 )
 
-// messageInvalidEvent is the answer to a body that is signed well and is no event all the same.
+// messageInvalidEvent is returned for a body with a valid signature that is not an event.
 const messageInvalidEvent = "The body is signed but is no Stripe event"
 
-// VerifyEvent checks the signature over the raw body with every current secret, the signature's age by now, and reads the event. It keeps
-// payload in the Event: the caller must not change it. Errors carry billing.CodeInvalid.
+// VerifyEvent verifies the signature of the raw body with every current secret, and its age at now,
+// and parses the event. The Event refers to payload, which the caller must not change. Errors have
+// [apperr.CodeInvalid].
 func (g *Gateway) VerifyEvent(payload []byte, signatureHeader string, now time.Time) (billing.Event, error) {
 	if err := verifySignature(payload, signatureHeader, g.webhookSecrets, now); err != nil {
 		return billing.Event{}, &apperr.Error{Code: apperr.CodeInvalid, Message: apperr.MessageSignatureFailed, Err: err}
@@ -25,7 +26,7 @@ func (g *Gateway) VerifyEvent(payload []byte, signatureHeader string, now time.T
 	return g.ParseEvent(payload)
 }
 
-// envelope is what every event has in every API version.
+// envelope holds the fields of an event that all API versions have.
 type envelope struct {
 	ID         string `json:"id"`
 	Type       string `json:"type"`
@@ -39,9 +40,9 @@ type envelope struct {
 	} `json:"data"`
 }
 
-// ParseEvent reads an event that was verified before. Only an object written in this package's API version is parsed as one; of any
-// other, and of any that does not parse, the ids alone are taken, and the object is to be fetched. The error carries
-// billing.CodeInvalid: the body is no event.
+// ParseEvent parses an event that was verified before. The object is parsed only if it has this
+// package's API version. From any other, and from one that does not parse, only the ids are read,
+// and the object must be fetched. Errors have [apperr.CodeInvalid].
 func (g *Gateway) ParseEvent(payload []byte) (billing.Event, error) {
 	var e envelope
 	if err := json.Unmarshal(payload, &e); err != nil {
@@ -61,7 +62,7 @@ func (g *Gateway) ParseEvent(payload []byte) (billing.Event, error) {
 	}
 	if !g.readObject(&event, e.Data.Object) {
 		readIDs(&event, e.Data.Object)
-		if event.Type == "payment_method.detached" { // it names its customer no longer
+		if event.Type == "payment_method.detached" { // its object no longer has a customer
 			var before eventObject
 			_ = json.Unmarshal(e.Data.Previous, &before)
 			event.CustomerID = cmp.Or(event.CustomerID, string(before.Customer))
@@ -74,8 +75,8 @@ func invalidEvent(cause error) error {
 	return &apperr.Error{Code: apperr.CodeInvalid, Message: messageInvalidEvent, Err: cause}
 }
 
-// readObject parses the object the event's type promises, and tells whether there is nothing more to read. The type is looked at first
-// so that a large object is decoded once.
+// readObject parses the object of the event's type, and reports whether it is complete. The type is
+// checked first, so that a large object is decoded once.
 func (g *Gateway) readObject(event *billing.Event, object []byte) bool {
 	switch {
 	case event.APIVersion != stripe.APIVersion:
@@ -92,7 +93,7 @@ func (g *Gateway) readObject(event *billing.Event, object []byte) bool {
 
 func (g *Gateway) readSubscription(event *billing.Event, object []byte) bool {
 	var s stripe.Subscription
-	// Called directly: json.Unmarshal would first scan the whole object twice more, and the envelope's decoding has checked it.
+	// json.Unmarshal would scan the object twice more, after the envelope was validated.
 	if s.UnmarshalJSON(object) != nil || s.Object != "subscription" || validID(s.ID) == "" {
 		return false
 	}

@@ -7,21 +7,22 @@ import (
 	"usher/billing"
 )
 
-// eventObject is where the API's versions keep the ids an event is sorted by. A field of another type than expected stays empty: an event
-// that is signed is never refused for its shape.
+// eventObject holds the fields with the ids that assign an event, of all API versions. A field with
+// an unexpected type stays empty: a signed event is never rejected for its shape.
 type eventObject struct {
-	ID                  reference           `json:"id"`
-	Object              string              `json:"object"`
-	Customer            reference           `json:"customer"`
-	Subscription        reference           `json:"subscription"` // of invoices up to 2025-02, and of Checkout sessions
-	Charge              reference           `json:"charge"`       // of refunds and disputes
+	ID       reference `json:"id"`
+	Object   string    `json:"object"`
+	Customer reference `json:"customer"`
+	// Invoices up to 2025-02, and Checkout sessions.
+	Subscription        reference           `json:"subscription"`
+	Charge              reference           `json:"charge"` // refunds and disputes
 	TestClock           reference           `json:"test_clock"`
 	ClientReferenceID   string              `json:"client_reference_id"`
 	Metadata            map[string]string   `json:"metadata"`
-	SubscriptionDetails subscriptionDetails `json:"subscription_details"` // of invoices up to 2025-02
+	SubscriptionDetails subscriptionDetails `json:"subscription_details"` // invoices up to 2025-02
 	Parent              struct {
 		SubscriptionDetails subscriptionDetails `json:"subscription_details"`
-	} `json:"parent"` // of invoices from 2025-03 on
+	} `json:"parent"` // invoices from 2025-03
 }
 
 type subscriptionDetails struct {
@@ -29,10 +30,11 @@ type subscriptionDetails struct {
 	Metadata     map[string]string `json:"metadata"`
 }
 
-// reference is an id, or the object with that id where it was expanded.
+// reference is an id, or the id of an expanded object.
 type reference string
 
-// UnmarshalJSON takes a string, or an object's id, and leaves everything else empty. It never fails.
+// UnmarshalJSON accepts a string or an object with an id, and ignores everything else without an
+// error.
 func (r *reference) UnmarshalJSON(data []byte) error {
 	*r = ""
 	switch data[0] {
@@ -52,8 +54,8 @@ func (r *reference) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// readIDs takes the ids from an object of any type and version. encoding/json goes on after a field of the wrong type, so what could be
-// read is there even where it reports one.
+// readIDs reads the ids from an object of any type and version. encoding/json continues after a
+// field with the wrong type, so its error is ignored.
 func readIDs(event *billing.Event, object []byte) {
 	var o eventObject
 	if len(object) == 0 {
@@ -64,7 +66,7 @@ func readIDs(event *billing.Event, object []byte) {
 	event.CustomerID = string(o.Customer)
 	event.SubscriptionID = string(cmp.Or(o.Subscription, o.Parent.SubscriptionDetails.Subscription))
 	event.TestClock = o.TestClock != ""
-	// client_reference_id comes last: whoever makes a session link can set it, metadata only whoever holds the secret key.
+	// client_reference_id is last: a payment link's URL can set it, metadata only the secret key.
 	event.OrgID = validID(cmp.Or(o.Metadata["orgId"], o.SubscriptionDetails.Metadata["orgId"],
 		o.Parent.SubscriptionDetails.Metadata["orgId"], o.ClientReferenceID))
 	switch o.Object {
@@ -79,10 +81,11 @@ func readIDs(event *billing.Event, object []byte) {
 	}
 }
 
-// maxIDLength is more than any id or metadata value of Stripe can have that is looked at here.
+// maxIDLength exceeds the length of every id and metadata value read here.
 const maxIDLength = 500
 
-// validID returns s where it can be an id, else nothing: control characters (PostgreSQL refuses a NUL in text) and endless strings are none.
+// validID returns s if it can be an id, else "": control characters (PostgreSQL rejects NUL in
+// text) and very long strings cannot.
 func validID(s string) string {
 	if len(s) > maxIDLength {
 		return ""

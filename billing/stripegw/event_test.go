@@ -33,7 +33,7 @@ func TestSubscriptionEventIsASnapshot(t *testing.T) {
 		t.Fatalf("got snapshot %+v", s)
 	}
 	if !s.AsOf.Equal(time.Unix(1714521650, 0)) || !event.Created.Equal(s.AsOf) {
-		t.Errorf("moment %v, created %v, want the event's time", s.AsOf, event.Created)
+		t.Errorf("AsOf %v, created %v, want the event's time", s.AsOf, event.Created)
 	}
 	event.Subscription = nil
 	want := billing.Event{ID: "evt_1", Type: "customer.subscription.updated", APIVersion: "2024-06-20", Livemode: true, Created: event.Created,
@@ -43,7 +43,7 @@ func TestSubscriptionEventIsASnapshot(t *testing.T) {
 	}
 }
 
-func TestSnapshotsAccount(t *testing.T) {
+func TestEventSnapshotAccount(t *testing.T) {
 	t.Parallel()
 	_, gateway := newFake(t)
 	own := []byte(eventJSON(stripe.APIVersion, "customer.subscription.updated", subscriptionJSON("sub_1")))
@@ -75,7 +75,7 @@ func TestCheckoutEvent(t *testing.T) {
 	}
 }
 
-func TestIDsOfAnyObjectAndVersion(t *testing.T) {
+func TestEventIDsOfAllTypesAndVersions(t *testing.T) {
 	t.Parallel()
 	type ids struct {
 		object, kind, customer, subscription, org string
@@ -141,13 +141,13 @@ func FuzzVerifyEvent(f *testing.F) {
 	now := time.Unix(1714521650, 0)
 	f.Fuzz(func(t *testing.T, body []byte, header string) {
 		if _, err := gateway.VerifyEvent(body, header, now); err == nil {
-			t.Errorf("the header %q was taken", header)
+			t.Errorf("the header %q was accepted", header)
 		}
 		header = fmt.Sprintf("t=%d,v1=%s", now.Unix(), hex.EncodeToString(webhook.ComputeSignature(now, body, secretA)))
 		event, err := gateway.VerifyEvent(body, header, now)
 		switch {
 		case err != nil && (apperr.CodeOf(err) != apperr.CodeInvalid || apperr.MessageOf(err) != messageInvalidEvent):
-			t.Errorf("a signed body was refused with %v", err)
+			t.Errorf("a signed body was rejected with %v", err)
 		case err == nil && (event.ID == "" || event.Type == "" || !bytes.Equal(event.Payload, body)):
 			t.Errorf("got %+v", event)
 		}
@@ -173,7 +173,7 @@ func BenchmarkVerifyEvent(b *testing.B) {
 	}
 }
 
-func TestDetachedCardNamesItsFormerCustomer(t *testing.T) {
+func TestDetachedPaymentMethodHasFormerCustomer(t *testing.T) {
 	t.Parallel()
 	_, gateway := newFake(t)
 	for previous, want := range map[string]string{`{"customer":"cus_1"}`: "cus_1", `"odd"`: "", `null`: ""} {
@@ -186,7 +186,7 @@ func TestDetachedCardNamesItsFormerCustomer(t *testing.T) {
 	}
 }
 
-func TestUpcomingInvoiceIsReadByItsSubscription(t *testing.T) {
+func TestUpcomingInvoiceHasSubscriptionID(t *testing.T) {
 	t.Parallel()
 	_, gateway := newFake(t)
 	event, err := gateway.ParseEvent([]byte(eventJSON(stripe.APIVersion, "invoice.upcoming",

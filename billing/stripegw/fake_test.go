@@ -15,13 +15,13 @@ import (
 	"usher/billing/apperr"
 )
 
-// request is what the hand-written Stripe of these tests saw.
+// request is a request received by the fake.
 type request struct {
 	method, path, key string
 	form              url.Values
 }
 
-// fake is a Stripe of hand-written answers, for what the local Stripe cannot be made to say.
+// fake is a Stripe with canned responses, for cases that the local Stripe does not produce.
 type fake struct {
 	*http.ServeMux
 	url      string
@@ -35,7 +35,7 @@ func newFake(t *testing.T) (*fake, *Gateway) {
 	server := httptest.NewServer(f)
 	t.Cleanup(server.Close)
 	f.url = server.URL
-	f.HandleFunc("GET /v1/account", answer(`{"id":"acct_own","object":"account"}`))
+	f.HandleFunc("GET /v1/account", respond(`{"id":"acct_own","object":"account"}`))
 	return f, New(Options{SecretKey: "sk_test_123456789012", APIBase: server.URL, WebhookSecrets: []string{secretA, "", secretB}})
 }
 
@@ -47,7 +47,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.ServeMux.ServeHTTP(w, r)
 }
 
-// seen returns the requests to a path in the order they came.
+// seen returns the requests to a path in order of arrival.
 func (f *fake) seen(method, path string) []request {
 	f.mutex.Lock()
 	defer f.mutex.Unlock()
@@ -60,8 +60,8 @@ func (f *fake) seen(method, path string) []request {
 	return found
 }
 
-// answer writes a body with headers given as name, value, name, value.
-func answer(body string, headers ...string) http.HandlerFunc {
+// respond writes a body with headers given as name, value, name, value.
+func respond(body string, headers ...string) http.HandlerFunc {
 	return status(http.StatusOK, body, headers...)
 }
 
@@ -75,8 +75,8 @@ func status(code int, body string, headers ...string) http.HandlerFunc {
 	}
 }
 
-// inTurn answers the n-th request with the n-th handler, and every later one with the last.
-func inTurn(handlers ...http.HandlerFunc) http.HandlerFunc {
+// sequence handles the n-th request with the n-th handler, and every later one with the last.
+func sequence(handlers ...http.HandlerFunc) http.HandlerFunc {
 	var mutex sync.Mutex
 	next := 0
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -88,7 +88,7 @@ func inTurn(handlers ...http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// hangUp ends the connection without an answer.
+// hangUp closes the connection without a response.
 func hangUp(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
 func dated(at time.Time) []string { return []string{"Date", at.UTC().Format(http.TimeFormat)} }
@@ -97,7 +97,7 @@ func stripeError(t *testing.T, err error) *apperr.StripeError {
 	t.Helper()
 	var e *apperr.StripeError
 	if !errors.As(err, &e) {
-		t.Fatalf("error %v holds no StripeError", err)
+		t.Fatalf("error %v is no StripeError", err)
 	}
 	return e
 }
@@ -135,7 +135,7 @@ func itemsJSON(more bool, items ...string) string {
 	return fmt.Sprintf(`{"object":"list","has_more":%t,"url":"/v1/subscription_items?subscription=sub_1","data":%s]}`, more, list)
 }
 
-// subscriptionSample is a subscription as API version 2024-06-20 writes it, fields that are not read left out.
+// subscriptionSample is a subscription in API version 2024-06-20 without fields that are not read.
 const subscriptionSample = `{
 	"id":"sub_1","object":"subscription","application":null,"automatic_tax":{"enabled":false,"liability":null},
 	"billing_cycle_anchor":1714521600,"cancel_at":null,"cancel_at_period_end":false,"canceled_at":null,

@@ -28,30 +28,32 @@ import (
 	"usher/billing"
 )
 
-// maxNetworkRetries is how often stripe-go sends a request again, under the same idempotency key, after a connection error, a 409, a
-// lock time-out or a 5xx that Stripe does not forbid to repeat.
+// maxNetworkRetries is the maximum number of retries by stripe-go, with the same idempotency key,
+// after a connection error, a 409, a lock timeout, or a 5xx unless Stripe-Should-Retry is false.
 const maxNetworkRetries = 2
 
-// requestTimeout bounds one try of a call whose context has no nearer end; stripe-go's own default.
+// requestTimeout bounds one attempt of a call whose context ends later; stripe-go's default.
 const requestTimeout = 80 * time.Second
 
-// Options is what a [Gateway] is made of.
+// Options configure a [Gateway].
 type Options struct {
 	SecretKey string // sk_test_…, sk_live_… or a restricted rk_…
-	APIBase   string // another base URL for every call; empty is Stripe's own
-	// WebhookSecrets are the endpoint's current signing secrets, several while one is rolled. Empty ones are dropped: anybody can
-	// sign with an empty secret. Without any, every event is refused.
+	APIBase   string // base URL for every call; empty: Stripe's
+	// WebhookSecrets are the endpoint's current signing secrets, several during a rotation. Empty
+	// ones are ignored, since anybody can sign with an empty secret. Without any, every event is
+	// rejected.
 	WebhookSecrets []string
-	Log            *slog.Logger // stripe-go's messages arrive at debug level, bodies left out; nil discards them
-	HTTPClient     *http.Client // nil is one of the gateway's own
+	// Receives stripe-go's messages at debug level, without bodies; nil: none.
+	Log        *slog.Logger
+	HTTPClient *http.Client // nil: a client of the gateway's own
 }
 
-// Gateway speaks to one Stripe account. It is safe for concurrent use.
+// Gateway calls the API of one Stripe account. It is safe for concurrent use.
 type Gateway struct {
 	backend        stripe.Backend
 	key            string
 	webhookSecrets []string
-	account        atomic.Pointer[billing.StripeAccount] // nil until it was learned
+	account        atomic.Pointer[billing.StripeAccount] // nil until fetched
 
 	charges              charge.Client
 	checkouts            checkoutsession.Client
@@ -69,12 +71,13 @@ type Gateway struct {
 	webhookEndpoints     webhookendpoint.Client
 
 	portalMutex sync.Mutex
-	portalIDs   map[string]string // portal configurations known to be usable, by the hash of their parameters
+	// Ids of active portal configurations by the hash of their parameters.
+	portalIDs map[string]string
 }
 
 var _ billing.Gateway = (*Gateway)(nil)
 
-// New makes a Gateway. It calls nothing: a wrong key shows at the first call.
+// New returns a Gateway. It makes no call, so an invalid key causes an error at the first one.
 func New(o Options) *Gateway {
 	backend, key := newBackend(o), strings.TrimSpace(o.SecretKey)
 	return &Gateway{
@@ -113,7 +116,7 @@ func newBackend(o Options) stripe.Backend {
 	return stripe.GetBackendWithConfig(stripe.APIBackend, config)
 }
 
-// newHTTPClient returns a copy of the client given, or one of our own, whose exchanges are measured.
+// newHTTPClient returns a copy of the given client, or a new one, with a [recordingTransport].
 func newHTTPClient(given *http.Client) *http.Client {
 	client := &http.Client{Timeout: requestTimeout}
 	if given != nil {
@@ -121,7 +124,8 @@ func newHTTPClient(given *http.Client) *http.Client {
 	}
 	if client.Transport == nil {
 		transport := http.DefaultTransport.(*http.Transport).Clone()
-		// All calls go to one host, whose two idle connections by default would be closed and opened again under load.
+		// All calls have one host, and the default of two idle connections would be reopened under
+		// load.
 		transport.MaxIdleConnsPerHost = 32
 		client.Transport = transport
 	}

@@ -11,7 +11,7 @@ import (
 	"usher/billing"
 )
 
-// lockedBuffer is a log that several goroutines may write.
+// lockedBuffer is a log for several goroutines.
 type lockedBuffer struct {
 	mutex  sync.Mutex
 	buffer bytes.Buffer
@@ -29,21 +29,21 @@ func (b *lockedBuffer) String() string {
 	return b.buffer.String()
 }
 
-func TestLogTellsTheCallAndNeitherKeyNorPeople(t *testing.T) {
+func TestLogOmitsKeyAndPersonalData(t *testing.T) {
 	t.Parallel()
 	f, _ := newFake(t)
-	f.HandleFunc("POST /v1/customers", answer(`{"id":"cus_1","object":"customer","email":"ada@example.com"}`))
+	f.HandleFunc("POST /v1/customers", respond(`{"id":"cus_1","object":"customer","email":"ada@example.com"}`))
 	for level, wanted := range map[slog.Level]bool{slog.LevelDebug: true, slog.LevelInfo: false} {
 		var log lockedBuffer
 		gateway := New(Options{SecretKey: "sk_test_verysecret", APIBase: f.url, Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: level}))})
 		if _, err := gateway.CreateCustomer(t.Context(), billing.CustomerLink{OrganizationID: "org_1", Email: "ada@example.com"}); err != nil {
 			t.Fatal(err)
 		}
-		if told := strings.Contains(log.String(), "/v1/customers"); told != wanted {
-			t.Errorf("at %v the log holds the call: %t", level, told)
+		if logged := strings.Contains(log.String(), "/v1/customers"); logged != wanted {
+			t.Errorf("at %v the log contains the call: %t", level, logged)
 		}
 		if strings.Contains(log.String(), "verysecret") || strings.Contains(log.String(), "ada@") {
-			t.Errorf("the log holds what it must not: %s", log.String())
+			t.Errorf("the log contains secrets: %s", log.String())
 		}
 	}
 }
@@ -60,7 +60,7 @@ func (c *countingTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(r)
 }
 
-func TestGivenHTTPClientIsUsedAndLeftAsItIs(t *testing.T) {
+func TestHTTPClientOptionIsCopied(t *testing.T) {
 	t.Parallel()
 	f, _ := newFake(t)
 	transport := &countingTransport{}
@@ -70,6 +70,6 @@ func TestGivenHTTPClientIsUsedAndLeftAsItIs(t *testing.T) {
 		t.Fatal(err)
 	}
 	if transport.count != 1 || given.Transport != http.RoundTripper(transport) {
-		t.Errorf("%d calls went through the client given, its transport is now %T", transport.count, given.Transport)
+		t.Errorf("%d calls went through the given client, its transport is now %T", transport.count, given.Transport)
 	}
 }

@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// hashedKey makes an idempotency key of a word and the parameters it is to be bound to, within Stripe's limit of 255 characters however
-// long they are. Other parameters make another key, so Stripe never sees one key with two sets of parameters.
+// hashedKey returns an idempotency key of a prefix and a hash of the parameters, within Stripe's
+// limit of 255 characters. Other parameters have another key, since Stripe rejects a key with
+// changed parameters.
 func hashedKey(word string, parameters ...string) string {
 	return word + ":" + hash(strings.Join(parameters, "\x00"))
 }

@@ -12,9 +12,10 @@ import (
 	"usher/billing"
 )
 
-// Invoice reads an invoice with all its lines. Its Moment is the answer's Date less the time the try took.
+// Invoice reads an invoice with all its lines. AsOf is the Date header minus the duration of the
+// request.
 func (g *Gateway) Invoice(ctx context.Context, id string) (billing.Invoice, error) {
-	found, x, err := call(ctx, "read invoice", func(ctx context.Context) (*stripe.Invoice, error) {
+	found, info, err := call(ctx, "read invoice", func(ctx context.Context) (*stripe.Invoice, error) {
 		params := &stripe.InvoiceParams{}
 		params.Context = ctx
 		return g.invoices.Get(id, params)
@@ -23,9 +24,9 @@ func (g *Gateway) Invoice(ctx context.Context, id string) (billing.Invoice, erro
 		return billing.Invoice{}, err
 	}
 	if found == nil || found.ID == "" {
-		return billing.Invoice{}, invalidResponse(x, "the answer is no invoice")
+		return billing.Invoice{}, invalidResponse(info, "the response is no invoice")
 	}
-	moment, err := x.snapshotTime()
+	asOf, err := info.snapshotTime()
 	if err != nil {
 		return billing.Invoice{}, fmt.Errorf("read invoice %s: %w", id, err)
 	}
@@ -36,10 +37,57 @@ func (g *Gateway) Invoice(ctx context.Context, id string) (billing.Invoice, erro
 	if err := g.fetchAllLines(ctx, found); err != nil {
 		return billing.Invoice{}, err
 	}
-	return mapInvoice(found, acct.ID, moment), nil
+	return mapInvoice(found, acct.ID, asOf), nil
 }
 
-// fetchAllLines reads all lines where the invoice came with the first page of them only.
+// Invoices lists invoices created at since or later, without their lines, of a customer or (empty)
+// of the account.
+func (g *Gateway) Invoices(ctx context.Context, customerID string, since time.Time) ([]billing.Invoice, error) {
+	found, info, err := call(ctx, "list invoices", func(ctx context.Context) ([]*stripe.Invoice, error) {
+		params := &stripe.InvoiceListParams{CreatedRange: &stripe.RangeQueryParams{GreaterThanOrEqual: since.Unix()}}
+		params.Context, params.Limit = ctx, stripe.Int64(pageSize)
+		if customerID != "" {
+			params.Customer = stripe.String(customerID)
+		}
+		var all []*stripe.Invoice
+		list := g.invoices.List(params)
+		for list.Next() {
+			all = append(all, list.Invoice())
+		}
+		return all, list.Err()
+	})
+	if err != nil {
+		return nil, err
+	}
+	asOf, err := info.snapshotTime()
+	if err != nil {
+		return nil, fmt.Errorf("list invoices: %w", err)
+	}
+	acct, err := g.Account(ctx)
+	if err != nil {
+		return nil, err
+	}
+	invoices := make([]billing.Invoice, 0, len(found))
+	for _, i := range found {
+		invoice := mapInvoice(i, acct.ID, asOf)
+		invoice.Lines = nil // only the first page
+		invoices = append(invoices, invoice)
+	}
+	return invoices, nil
+}
+
+// VoidInvoice voids an open invoice.
+func (g *Gateway) VoidInvoice(ctx context.Context, id string) error {
+	_, _, err := call(ctx, "void invoice", func(ctx context.Context) (*stripe.Invoice, error) {
+		params := &stripe.InvoiceVoidInvoiceParams{}
+		params.Context = ctx
+		params.SetIdempotencyKey(hashedKey("void", id))
+		return g.invoices.VoidInvoice(id, params)
+	})
+	return err
+}
+
+// fetchAllLines reads all lines if the invoice contains only the first page.
 func (g *Gateway) fetchAllLines(ctx context.Context, i *stripe.Invoice) error {
 	if i.Lines == nil || !i.Lines.HasMore {
 		return nil
@@ -61,7 +109,7 @@ func (g *Gateway) fetchAllLines(ctx context.Context, i *stripe.Invoice) error {
 	return nil
 }
 
-// readInvoice takes an invoice that came along in an event. One that did not bring all its lines is read like a foreign shape: by its ids.
+// readInvoice parses an event's invoice. It returns false without all lines.
 func (g *Gateway) readInvoice(event *billing.Event, object []byte) bool {
 	var i stripe.Invoice
 	if json.Unmarshal(object, &i) != nil || i.Object != "invoice" || validID(i.ID) == "" {
@@ -80,13 +128,13 @@ func (g *Gateway) readInvoice(event *billing.Event, object []byte) bool {
 	return true
 }
 
-func mapInvoice(i *stripe.Invoice, account string, moment time.Time) billing.Invoice {
+func mapInvoice(i *stripe.Invoice, account string, asOf time.Time) billing.Invoice {
 	invoice := billing.Invoice{
 		ID: i.ID, CustomerID: customerID(i.Customer), Account: account, Livemode: i.Livemode, TestClock: i.TestClock != nil,
 		Number: i.Number, Status: string(i.Status), Reason: string(i.BillingReason), Currency: string(i.Currency),
 		Total: i.Total, AmountPaid: i.AmountPaid, AmountDue: i.AmountRemaining, Credited: i.PostPaymentCreditNotesAmount, Attempts: int(i.AttemptCount),
 		NextAttemptAt: optionalTime(i.NextPaymentAttempt), HostedURL: i.HostedInvoiceURL,
-		CreatedAt: time.Unix(i.Created, 0).UTC(), AsOf: moment,
+		CreatedAt: time.Unix(i.Created, 0).UTC(), AsOf: asOf,
 	}
 	if i.Subscription != nil {
 		invoice.SubscriptionID = i.Subscription.ID

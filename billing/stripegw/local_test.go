@@ -18,7 +18,7 @@ import (
 
 const localSecret = "whsec_of_the_local_stripe"
 
-// local is the local Stripe behind HTTP, with a webhook endpoint that hands on what arrives.
+// local is the local Stripe as an HTTP server, with a webhook endpoint that forwards events.
 type local struct {
 	gateway *Gateway
 	events  chan billing.Event
@@ -40,7 +40,7 @@ func newLocal(t *testing.T) *local {
 		payload, _ := io.ReadAll(r.Body)
 		event, err := l.gateway.VerifyEvent(payload, r.Header.Get("Stripe-Signature"), time.Now())
 		if err != nil {
-			t.Errorf("the local Stripe's event was refused: %v", err)
+			t.Errorf("the local Stripe's event was rejected: %v", err)
 		}
 		l.events <- event
 		w.WriteHeader(http.StatusOK)
@@ -58,14 +58,14 @@ func newLocal(t *testing.T) *local {
 	return l
 }
 
-// await returns the first event to come that fits.
-func (l *local) await(t *testing.T, what string, fits func(billing.Event) bool) billing.Event {
+// await returns the next event that matches.
+func (l *local) await(t *testing.T, what string, match func(billing.Event) bool) billing.Event {
 	t.Helper()
 	limit := time.After(time.Minute)
 	for {
 		select {
 		case event := <-l.events:
-			if fits(event) {
+			if match(event) {
 				return event
 			}
 		case <-limit:
@@ -104,7 +104,7 @@ func (l *local) checkout(t *testing.T, quantity int) (billing.CheckoutSession, b
 	return record, session
 }
 
-// pay fills in the hosted page and returns where it led.
+// pay submits the hosted page and returns the redirect's location.
 func (l *local) pay(t *testing.T, page string) *url.URL {
 	t.Helper()
 	browser := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
@@ -116,7 +116,7 @@ func (l *local) pay(t *testing.T, page string) *url.URL {
 	defer response.Body.Close()
 	body, _ := io.ReadAll(response.Body)
 	if response.StatusCode != http.StatusSeeOther {
-		t.Fatalf("the hosted page answered %s: %s", response.Status, body)
+		t.Fatalf("the hosted page returned %s: %s", response.Status, body)
 	}
 	to, err := response.Location()
 	if err != nil {
@@ -125,7 +125,7 @@ func (l *local) pay(t *testing.T, page string) *url.URL {
 	return to
 }
 
-func TestLocalPricesArePushedOnce(t *testing.T) {
+func TestLocalEnsurePriceIsIdempotent(t *testing.T) {
 	t.Parallel()
 	l := newLocal(t)
 	first := l.price(t, 900)
@@ -155,7 +155,7 @@ func TestLocalCheckoutToSeats(t *testing.T) {
 		t.Fatalf("got %+v", session)
 	}
 	if again, err := l.gateway.CreateCheckoutSession(t.Context(), record); err != nil || again.ID != session.ID {
-		t.Errorf("a repeated call answered %q, %v, want %q", again.ID, err, session.ID)
+		t.Errorf("a repeated call returned %q, %v, want %q", again.ID, err, session.ID)
 	}
 
 	if back := l.pay(t, session.URL); back.Query().Get("session_id") != session.ID {
@@ -192,13 +192,13 @@ func checkPaidSubscription(t *testing.T, s billing.Subscription, record billing.
 func setSeatsOfTheLocalStripe(t *testing.T, l *local, s billing.Subscription) {
 	t.Helper()
 	update := billing.QuantityUpdate{SubscriptionID: s.ID, ItemID: s.ItemID, Quantity: 7, Proration: "create_prorations", IdempotencyKey: "seats:1:1"}
-	answer, err := l.gateway.UpdateQuantity(t.Context(), update)
-	updated := answer.Subscription
-	if err != nil || answer.Replayed || answer.RequestID == "" || updated.Quantity != 7 || updated.ItemID != s.ItemID || updated.CardLast4 != "4242" {
-		t.Fatalf("got %+v, %v", answer, err)
+	response, err := l.gateway.UpdateQuantity(t.Context(), update)
+	updated := response.Subscription
+	if err != nil || response.Replayed || response.RequestID == "" || updated.Quantity != 7 || updated.ItemID != s.ItemID || updated.CardLast4 != "4242" {
+		t.Fatalf("got %+v, %v", response, err)
 	}
-	if answer, err = l.gateway.UpdateQuantity(t.Context(), update); err != nil || !answer.Replayed {
-		t.Errorf("the same key again: replayed %t, %v", answer.Replayed, err)
+	if response, err = l.gateway.UpdateQuantity(t.Context(), update); err != nil || !response.Replayed {
+		t.Errorf("the same key again: replayed %t, %v", response.Replayed, err)
 	}
 	update.Quantity = 8
 	if _, err = l.gateway.UpdateQuantity(t.Context(), update); stripeError(t, err).Type != "idempotency_error" {
@@ -229,7 +229,7 @@ func openPortalsOfTheLocalStripe(t *testing.T, l *local, s billing.Subscription)
 		}
 	}
 	if _, err := l.gateway.CreatePortalSession(t.Context(), billing.PortalRequest{CustomerID: s.CustomerID, ReturnURL: "https://app.example/billing"}); err != nil {
-		t.Errorf("with no plan to switch to: %v", err)
+		t.Errorf("without switchable plans: %v", err)
 	}
 }
 
@@ -258,7 +258,7 @@ func TestLocalExpire(t *testing.T) {
 	}
 }
 
-func TestLocalAbsences(t *testing.T) {
+func TestLocalMissingObjects(t *testing.T) {
 	t.Parallel()
 	l := newLocal(t)
 	calls := map[string]func() error{
@@ -295,7 +295,7 @@ func TestLocalWebhookEndpoint(t *testing.T) {
 	}
 }
 
-func TestLocalStripeThatIsGone(t *testing.T) {
+func TestLocalStripeUnreachable(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()

@@ -6,10 +6,10 @@ import (
 	"log/slog"
 )
 
-// debugLog takes stripe-go's messages to slog, all at debug level: what failed is reported once, by whoever receives the error.
+// debugLog writes stripe-go's messages to slog at debug level: the caller reports errors once.
 type debugLog struct{ log *slog.Logger }
 
-// Debugf is where stripe-go writes whole answers, people's names and addresses in them: it is left out.
+// Debugf discards the message: stripe-go writes whole responses here, with personal data.
 func (debugLog) Debugf(string, ...any) {}
 
 // Infof logs at debug level.

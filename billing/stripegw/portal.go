@@ -10,8 +10,9 @@ import (
 	"usher/billing/apperr"
 )
 
-// CreatePortalSession opens a customer portal session under a configuration of our own: an account whose portal was never set up in the
-// dashboard has no default one and would answer an error.
+// CreatePortalSession creates a customer portal session with a configuration of ours: an account
+// whose portal was never configured in the dashboard has no default one, and Stripe returns an
+// error.
 func (g *Gateway) CreatePortalSession(ctx context.Context, request billing.PortalRequest) (string, error) {
 	if err := checkFlow(request); err != nil {
 		return "", err
@@ -24,7 +25,7 @@ func (g *Gateway) CreatePortalSession(ctx context.Context, request billing.Porta
 	if !isRefusedConfiguration(err) {
 		return url, err
 	}
-	// Somebody deactivated it, or the account's data was reset.
+	// It was deactivated, or the account's data was reset.
 	g.evictPortalConfiguration(configuration)
 	configuration, err = g.portalConfiguration(ctx, request.Catalog, configuration)
 	if err != nil {
@@ -47,7 +48,7 @@ func checkFlow(request billing.PortalRequest) error {
 }
 
 func (g *Gateway) createPortalSession(ctx context.Context, request billing.PortalRequest, configuration string) (string, error) {
-	session, x, err := call(ctx, "create portal session", func(ctx context.Context) (*stripe.BillingPortalSession, error) {
+	session, info, err := call(ctx, "create portal session", func(ctx context.Context) (*stripe.BillingPortalSession, error) {
 		params := &stripe.BillingPortalSessionParams{
 			Configuration: stripe.String(configuration),
 			Customer:      stripe.String(request.CustomerID),
@@ -61,12 +62,13 @@ func (g *Gateway) createPortalSession(ctx context.Context, request billing.Porta
 		return "", err
 	}
 	if session.URL == "" {
-		return "", invalidResponse(x, "the answer is no portal session")
+		return "", invalidResponse(info, "the response is no portal session")
 	}
 	return session.URL, nil
 }
 
-// flowParams is the deep link, nil for the front page. When the flow is done Stripe sends the person straight back.
+// flowParams returns the deep link, nil for the portal's home page. Stripe redirects to the return
+// URL after completion.
 func flowParams(request billing.PortalRequest) *stripe.BillingPortalSessionFlowDataParams {
 	if request.Flow == billing.PortalHome {
 		return nil
@@ -90,8 +92,8 @@ func flowParams(request billing.PortalRequest) *stripe.BillingPortalSessionFlowD
 	return flow
 }
 
-// isRefusedConfiguration tells whether the session was refused for its configuration: gone, or inactive. Stripe's parameter tells it
-// from a customer or a subscription that is gone.
+// isRefusedConfiguration reports whether the configuration does not exist or is inactive. The
+// parameter distinguishes it from a missing customer or subscription.
 func isRefusedConfiguration(err error) bool {
 	var e *apperr.StripeError
 	return errors.As(err, &e) && (e.Param == "configuration" || e.Param == "" && isMissing(err))

@@ -11,15 +11,16 @@ import (
 	"usher/billing/catalog"
 )
 
-// portalHashKey is the metadata key under which our portal configurations carry the hash of their parameters.
+// portalHashKey is the metadata key for the hash of a configuration's parameters.
 const portalHashKey = "usher_config"
 
-// maxPortalProducts is the most products a configuration may offer
-// (https://docs.stripe.com/api/customer_portal/configurations/create, features.subscription_update.products).
+// maxPortalProducts is the maximum number of products of a configuration
+// (https://docs.stripe.com/api/customer_portal/configurations/create,
+// features.subscription_update.products).
 const maxPortalProducts = 10
 
-// portalConfiguration returns the id of an active configuration for what may be switched to: the one remembered, else the one found at
-// Stripe by its mark, else a new one. A refused one is passed over.
+// portalConfiguration returns the id of an active configuration for the catalog: the cached one,
+// the one found at Stripe by its hash, or a new one. It skips the refused one.
 func (g *Gateway) portalConfiguration(ctx context.Context, plans catalog.Catalog, refused string) (string, error) {
 	params := portalParams(plans)
 	mark := portalHash(params)
@@ -70,12 +71,12 @@ func (g *Gateway) findPortalConfiguration(ctx context.Context, mark, refused str
 	return id, err
 }
 
-// createPortalConfiguration uses the mark as idempotency key, so that two replicas make one; where one was refused its id joins the key,
-// since under the old key Stripe would answer with the refused one.
+// createPortalConfiguration uses the hash as idempotency key, so that replicas create only one. The
+// id of a refused one is part of the key, since Stripe would replay the response with it.
 func (g *Gateway) createPortalConfiguration(
 	ctx context.Context, params *stripe.BillingPortalConfigurationParams, mark, refused string,
 ) (string, error) {
-	created, x, err := call(ctx, "create portal configuration", func(ctx context.Context) (*stripe.BillingPortalConfiguration, error) {
+	created, info, err := call(ctx, "create portal configuration", func(ctx context.Context) (*stripe.BillingPortalConfiguration, error) {
 		params.Context = ctx
 		params.AddMetadata(portalHashKey, mark)
 		params.SetIdempotencyKey("portal:" + mark + ":" + refused)
@@ -85,12 +86,13 @@ func (g *Gateway) createPortalConfiguration(
 		return "", err
 	}
 	if created.ID == "" {
-		return "", invalidResponse(x, "the answer is no portal configuration")
+		return "", invalidResponse(info, "the response is no portal configuration")
 	}
 	return created.ID, nil
 }
 
-// portalParams is our configuration. Seats follow the members, so the portal may change the price and never the quantity.
+// portalParams returns our configuration. Seats follow the members, so the portal can change the
+// price but not the quantity.
 func portalParams(plans catalog.Catalog) *stripe.BillingPortalConfigurationParams {
 	enabled := stripe.Bool(true)
 	return &stripe.BillingPortalConfigurationParams{
@@ -113,8 +115,9 @@ func portalParams(plans catalog.Catalog) *stripe.BillingPortalConfigurationParam
 	}
 }
 
-// planChangeParams sends default_allowed_updates and products even where there is nothing to switch to and the feature is off, because
-// this API version requires both (https://docs.stripe.com/api/customer_portal/configurations/create).
+// planChangeParams sends default_allowed_updates and products even if the feature is disabled,
+// because this API version requires both
+// (https://docs.stripe.com/api/customer_portal/configurations/create).
 func planChangeParams(plans catalog.Catalog) *stripe.BillingPortalConfigurationFeaturesSubscriptionUpdateParams {
 	products := switchableProducts(plans)
 	return &stripe.BillingPortalConfigurationFeaturesSubscriptionUpdateParams{
@@ -125,8 +128,8 @@ func planChangeParams(plans catalog.Catalog) *stripe.BillingPortalConfigurationF
 	}
 }
 
-// switchableProducts groups the resolved prices by product, in the catalogue's order. The result is empty, never nil: only then does
-// stripe-go send the parameter.
+// switchableProducts groups the resolved prices by product, in the catalog's order. The result is
+// never nil, since stripe-go omits a nil parameter.
 func switchableProducts(plans catalog.Catalog) []*stripe.BillingPortalConfigurationFeaturesSubscriptionUpdateProductParams {
 	var order []string
 	prices := map[string][]string{}
@@ -151,7 +154,7 @@ func switchableProducts(plans catalog.Catalog) []*stripe.BillingPortalConfigurat
 	return products
 }
 
-// portalHash names a configuration by what it says: the form that would be sent.
+// portalHash returns the hash of the form that would be sent.
 func portalHash(params *stripe.BillingPortalConfigurationParams) string {
 	values := &form.Values{}
 	form.AppendTo(values, params)

@@ -61,8 +61,8 @@ func TestPortalConfiguration(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f, gateway := newFake(t)
-			f.HandleFunc("GET /v1/billing_portal/configurations", answer(`{"object":"list","has_more":false,"data":[]}`))
-			f.HandleFunc("POST /v1/billing_portal/configurations", answer(`{"id":"bpc_1","object":"billing_portal.configuration"}`))
+			f.HandleFunc("GET /v1/billing_portal/configurations", respond(`{"object":"list","has_more":false,"data":[]}`))
+			f.HandleFunc("POST /v1/billing_portal/configurations", respond(`{"id":"bpc_1","object":"billing_portal.configuration"}`))
 			if id, err := gateway.portalConfiguration(t.Context(), test.catalogue, ""); err != nil || id != "bpc_1" {
 				t.Fatalf("got %q, %v", id, err)
 			}
@@ -88,7 +88,7 @@ func TestPortalOffersTenProducts(t *testing.T) {
 	}
 }
 
-// portalAccount is a Stripe that keeps portal configurations and idempotency keys, as far as finding them again needs it.
+// portalAccount is a Stripe that stores portal configurations and idempotency keys.
 type portalAccount struct {
 	mutex   sync.Mutex
 	byKey   map[string]string
@@ -118,7 +118,7 @@ func (a *portalAccount) list(w http.ResponseWriter, r *http.Request) {
 		}
 		rows += fmt.Sprintf(`{"id":%q,"object":"billing_portal.configuration","metadata":{"usher_config":%q}}`, id, mark)
 	}
-	answer(`{"object":"list","has_more":false,"data":[`+rows+`]}`)(w, r)
+	respond(`{"object":"list","has_more":false,"data":[`+rows+`]}`)(w, r)
 }
 
 func (a *portalAccount) create(w http.ResponseWriter, r *http.Request) {
@@ -129,7 +129,7 @@ func (a *portalAccount) create(w http.ResponseWriter, r *http.Request) {
 		a.byKey[key] = fmt.Sprint("bpc_", len(a.byKey)+1)
 		a.marks[a.byKey[key]] = r.FormValue("metadata[usher_config]")
 	}
-	answer(fmt.Sprintf(`{"id":%q,"object":"billing_portal.configuration"}`, a.byKey[key]))(w, r)
+	respond(fmt.Sprintf(`{"id":%q,"object":"billing_portal.configuration"}`, a.byKey[key]))(w, r)
 }
 
 func (a *portalAccount) open(w http.ResponseWriter, r *http.Request) {
@@ -141,11 +141,11 @@ func (a *portalAccount) open(w http.ResponseWriter, r *http.Request) {
 	case a.refused[id]:
 		status(400, `{"error":{"type":"invalid_request_error","code":"resource_missing","param":"configuration","message":"No such configuration"}}`)(w, r)
 	default:
-		answer(fmt.Sprintf(`{"id":"bps_1","object":"billing_portal.session","url":"https://portal.example/%s"}`, id))(w, r)
+		respond(fmt.Sprintf(`{"id":"bps_1","object":"billing_portal.session","url":"https://portal.example/%s"}`, id))(w, r)
 	}
 }
 
-func TestPortalConfigurationIsFoundAgain(t *testing.T) {
+func TestPortalConfigurationIsReused(t *testing.T) {
 	t.Parallel()
 	_, f, gateway := newPortalAccount(t)
 	plans := catalogue(catalog.Price{ID: "price_m", ProductID: "prod_1"})
@@ -156,21 +156,21 @@ func TestPortalConfigurationIsFoundAgain(t *testing.T) {
 		}
 	}
 	if n := len(f.seen("POST", "/v1/billing_portal/configurations")); n != 1 {
-		t.Errorf("made %d configurations, want one", n)
+		t.Errorf("created %d configurations, want one", n)
 	}
 	if n := len(f.seen("GET", "/v1/billing_portal/configurations")); n != 2 {
-		t.Errorf("looked for it %d times, want once for each gateway", n)
+		t.Errorf("searched for it %d times, want once for each gateway", n)
 	}
 	other := catalogue(catalog.Price{ID: "price_new", ProductID: "prod_1"})
 	if _, err := gateway.CreatePortalSession(t.Context(), billing.PortalRequest{CustomerID: "cus_1", Catalog: other}); err != nil {
 		t.Fatal(err)
 	}
 	if n := len(f.seen("POST", "/v1/billing_portal/configurations")); n != 2 {
-		t.Errorf("made %d configurations for two catalogues", n)
+		t.Errorf("created %d configurations for two catalogues", n)
 	}
 }
 
-func TestRefusedPortalConfigurationIsMadeAnew(t *testing.T) {
+func TestRefusedPortalConfigurationIsReplaced(t *testing.T) {
 	t.Parallel()
 	account, f, gateway := newPortalAccount(t)
 	request := billing.PortalRequest{CustomerID: "cus_1", Catalog: catalogue(catalog.Price{ID: "price_m", ProductID: "prod_1"})}
@@ -188,6 +188,6 @@ func TestRefusedPortalConfigurationIsMadeAnew(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	if n := len(f.seen("POST", "/v1/billing_portal/sessions")) - before; n != 1 {
-		t.Errorf("a missing customer was tried %d times, want once", n)
+		t.Errorf("a missing customer was attempted %d times, want once", n)
 	}
 }

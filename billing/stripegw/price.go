@@ -10,11 +10,12 @@ import (
 	"usher/billing/catalog"
 )
 
-// lookupKeysPerCall is the most lookup keys that one list request may ask for
+// lookupKeysPerCall is the maximum number of lookup keys of a list request
 // (https://docs.stripe.com/api/prices/list#list_prices-lookup_keys).
 const lookupKeysPerCall = 10
 
-// Prices finds active prices by lookup key and prices, active or not, by id; what does not exist is left out.
+// Prices returns active prices by lookup key and prices, active or not, by id. Missing ones are
+// omitted.
 func (g *Gateway) Prices(ctx context.Context, lookupKeys, ids []string) ([]catalog.StripePrice, error) {
 	var prices []catalog.StripePrice
 	for chunk := range slices.Chunk(distinct(lookupKeys), lookupKeysPerCall) {
@@ -57,13 +58,13 @@ func (g *Gateway) pricesByLookupKey(ctx context.Context, keys []string, activeOn
 }
 
 func (g *Gateway) priceByID(ctx context.Context, id string) (*stripe.Price, error) {
-	found, x, err := call(ctx, "read price", func(ctx context.Context) (*stripe.Price, error) {
+	found, info, err := call(ctx, "read price", func(ctx context.Context) (*stripe.Price, error) {
 		params := &stripe.PriceParams{Expand: stripe.StringSlice([]string{"product"})}
 		params.Context = ctx
 		return g.prices.Get(id, params)
 	})
 	if err == nil && found.ID == "" {
-		err = invalidResponse(x, "the answer is no price")
+		err = invalidResponse(info, "the response is no price")
 	}
 	return found, err
 }
@@ -82,8 +83,8 @@ func mapPrice(p *stripe.Price) catalog.StripePrice {
 	return mapped
 }
 
-// interval reads how often a price is paid. One that counts several ("3 month") is none that a plan can have, and must not be taken for
-// the single one.
+// interval returns the billing interval. One with a count ("3 month") matches no plan and must not
+// be confused with the single one.
 func interval(recurring *stripe.PriceRecurring) catalog.Interval {
 	switch {
 	case recurring == nil:
@@ -94,7 +95,7 @@ func interval(recurring *stripe.PriceRecurring) catalog.Interval {
 	return catalog.Interval(recurring.Interval)
 }
 
-// distinct returns the values without empty and repeated ones, in their order.
+// distinct returns the values in order, without empty and repeated ones.
 func distinct(values []string) []string {
 	var kept []string
 	for _, v := range values {

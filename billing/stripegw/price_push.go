@@ -13,17 +13,17 @@ import (
 	"usher/billing/catalog"
 )
 
-// PlanPrice is a price of the plan file as it is to be at Stripe.
+// PlanPrice is a price of the plan file to create at Stripe.
 type PlanPrice struct {
 	PlanID      string           // or pack_<id>
-	PlanName    string           // the product's name, where it has to be created
-	Description string           // the product's description, likewise; may be empty
-	Interval    catalog.Interval // empty: paid once
+	PlanName    string           // the product's name if it is created
+	Description string           // the product's description if it is created; may be empty
+	Interval    catalog.Interval // empty: one-time
 	Amount      catalog.Money    // per seat, or flat
 	LookupKey   string
 }
 
-// PlanPrices lists what a catalogue finds at Stripe by lookup key, of plans and packs alike.
+// PlanPrices lists the catalog's prices with a lookup key, of plans and packs.
 func PlanPrices(plans catalog.Catalog) []PlanPrice {
 	var prices []PlanPrice
 	for _, plan := range plans.Plans {
@@ -42,9 +42,9 @@ func PlanPrices(plans catalog.Catalog) []PlanPrice {
 	return slices.DeleteFunc(prices, func(p PlanPrice) bool { return p.LookupKey == "" })
 }
 
-// EnsurePrice makes Stripe have an active price with the lookup key that charges what the plan file says, and tells whether it had to
-// create it. A changed amount becomes a new price of the same product, to which the key is transferred; the old one stays as it is for
-// the subscriptions that hold it. A second run writes nothing.
+// EnsurePrice returns an active price with the lookup key and the plan file's amount, and whether
+// it was created. For a changed amount it creates a new price of the same product and transfers the
+// key; existing subscriptions keep the old one. It is idempotent.
 func (g *Gateway) EnsurePrice(ctx context.Context, want PlanPrice) (catalog.StripePrice, bool, error) {
 	if want.LookupKey == "" || want.PlanID == "" || want.Interval != "" && !want.Interval.Valid() {
 		return catalog.StripePrice{}, false, apperr.Errorf(apperr.CodeInvalid, "A price needs a plan or pack, a lookup key, and an interval or none.")
@@ -66,7 +66,7 @@ func (g *Gateway) EnsurePrice(ctx context.Context, want PlanPrice) (catalog.Stri
 	return created, err == nil, err
 }
 
-// matchesPlanPrice tells whether a price at Stripe is active and charges exactly what is wanted.
+// matchesPlanPrice reports whether a price at Stripe is active and charges exactly the amount.
 func matchesPlanPrice(p *stripe.Price, want PlanPrice) bool {
 	return p.Active && isLicensed(p) &&
 		p.BillingScheme != stripe.PriceBillingSchemeTiered &&
@@ -80,11 +80,11 @@ func (g *Gateway) createPrice(ctx context.Context, want PlanPrice, replaced *str
 	if err != nil {
 		return catalog.StripePrice{}, err
 	}
-	created, x, err := call(ctx, "create price", func(ctx context.Context) (*stripe.Price, error) {
+	created, info, err := call(ctx, "create price", func(ctx context.Context) (*stripe.Price, error) {
 		return g.prices.New(priceParams(ctx, want, productID, replaced))
 	})
 	if err == nil && created.ID == "" {
-		err = invalidResponse(x, "the answer is no price")
+		err = invalidResponse(info, "the response is no price")
 	}
 	if err != nil {
 		return catalog.StripePrice{}, err
@@ -92,8 +92,8 @@ func (g *Gateway) createPrice(ctx context.Context, want PlanPrice, replaced *str
 	return mapPrice(created), nil
 }
 
-// priceParams makes an idempotency key that holds the replaced price as well: an amount that goes up, down and up again within a day
-// must not be answered with the first price from Stripe's memory.
+// priceParams includes the replaced price in the idempotency key: if an amount changes and changes
+// back within a day, Stripe must not replay the response with the first price.
 func priceParams(ctx context.Context, want PlanPrice, productID string, replaced *stripe.Price) *stripe.PriceParams {
 	currency := strings.ToLower(want.Amount.Currency)
 	params := &stripe.PriceParams{
@@ -118,8 +118,8 @@ func priceParams(ctx context.Context, want PlanPrice, productID string, replaced
 	return params
 }
 
-// productFor finds the plan's product: the one whose price is replaced, else the one whose prices the portal offers for the plan, by
-// its id usher_<plan>, else that one is created.
+// productFor returns the plan's product: that of the replaced price, which the portal offers, or
+// the one with the id usher_<plan>, which it creates if necessary.
 func (g *Gateway) productFor(ctx context.Context, want PlanPrice, replaced *stripe.Price) (string, error) {
 	if replaced != nil && replaced.Product != nil && !replaced.Product.Deleted {
 		return replaced.Product.ID, nil
@@ -132,7 +132,7 @@ func (g *Gateway) productFor(ctx context.Context, want PlanPrice, replaced *stri
 	})
 	var refused *apperr.StripeError
 	if errors.As(err, &refused) && refused.Code == string(stripe.ErrorCodeResourceAlreadyExists) {
-		err = nil // another push was faster
+		err = nil // created concurrently
 	}
 	return productID(want.PlanID), err
 }
@@ -157,7 +157,7 @@ func productParams(ctx context.Context, want PlanPrice) *stripe.ProductParams {
 		Name:     stripe.String(want.PlanName),
 		Metadata: map[string]string{"usher_plan": want.PlanID},
 	}
-	if want.Description != "" { // Stripe refuses an empty one
+	if want.Description != "" { // Stripe rejects an empty one
 		params.Description = stripe.String(want.Description)
 	}
 	params.Context = ctx

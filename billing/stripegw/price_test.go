@@ -32,11 +32,11 @@ func TestPrices(t *testing.T) {
 				found = append(found, priceJSON("price_of_"+values[0], values[0], 900, true))
 			}
 		}
-		answer(priceList(found...))(w, r)
+		respond(priceList(found...))(w, r)
 	})
-	f.HandleFunc("GET /v1/prices/price_quarter", answer(`{"id":"price_quarter","object":"price","active":false,"currency":"jpy","unit_amount":500,
+	f.HandleFunc("GET /v1/prices/price_quarter", respond(`{"id":"price_quarter","object":"price","active":false,"currency":"jpy","unit_amount":500,
 		"lookup_key":null,"product":"prod_2","recurring":{"interval":"month","interval_count":3,"usage_type":"licensed"}}`))
-	f.HandleFunc("GET /v1/prices/price_once", answer(`{"id":"price_once","object":"price","active":true,"currency":"usd","unit_amount":100,"recurring":null}`))
+	f.HandleFunc("GET /v1/prices/price_once", respond(`{"id":"price_once","object":"price","active":true,"currency":"usd","unit_amount":100,"recurring":null}`))
 	f.HandleFunc("GET /v1/prices/price_gone", status(404, `{"error":{"type":"invalid_request_error","code":"resource_missing","message":"No such price"}}`))
 
 	keys := []string{"key_missing", "", "key_0"}
@@ -62,16 +62,16 @@ func TestPrices(t *testing.T) {
 			t.Errorf("got %+v, want %+v", byID[id], price)
 		}
 	}
-	asked := f.seen("GET", "/v1/prices")
-	if len(found) != 13 || len(asked) != 2 {
-		t.Errorf("got %d prices by %d lists, want 13 by 2", len(found), len(asked))
+	requests := f.seen("GET", "/v1/prices")
+	if len(found) != 13 || len(requests) != 2 {
+		t.Errorf("got %d prices by %d lists, want 13 by 2", len(found), len(requests))
 	}
-	if asked[0].form.Get("active") != "true" || asked[0].form.Get("lookup_keys[9]") == "" || asked[0].form.Get("lookup_keys[10]") != "" {
-		t.Errorf("asked %v", asked[0].form)
+	if requests[0].form.Get("active") != "true" || requests[0].form.Get("lookup_keys[9]") == "" || requests[0].form.Get("lookup_keys[10]") != "" {
+		t.Errorf("requests %v", requests[0].form)
 	}
 }
 
-func TestPricesReportsWhatIsNoAbsence(t *testing.T) {
+func TestPricesReturnsOtherErrors(t *testing.T) {
 	t.Parallel()
 	f, gateway := newFake(t)
 	f.HandleFunc("GET /v1/prices/price_1", status(403, `{"error":{"type":"invalid_request_error","message":"not permitted"}}`))
@@ -96,16 +96,16 @@ func TestEnsurePrice(t *testing.T) {
 		"as wanted: nothing is written": {priceList(priceJSON("price_1", "team_month", 900, true)), nil, nil, false, "", 0},
 		"another amount":                {priceList(priceJSON("price_1", "team_month", 800, true)), nil, nil, true, "prod_1", 0},
 		"archived":                      {priceList(priceJSON("price_1", "team_month", 900, false)), nil, nil, true, "prod_1", 0},
-		"no price yet, product there":   {priceList(), answer(product), nil, true, "usher_team", 0},
-		"nothing yet":                   {priceList(), status(404, missing), answer(product), true, "usher_team", 1},
+		"no price yet, product there":   {priceList(), respond(product), nil, true, "usher_team", 0},
+		"nothing yet":                   {priceList(), status(404, missing), respond(product), true, "usher_team", 1},
 		"another push was faster":       {priceList(), status(404, missing), status(400, exists), true, "usher_team", 1},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f, gateway := newFake(t)
-			f.HandleFunc("GET /v1/prices", answer(test.holders))
-			f.HandleFunc("POST /v1/prices", answer(priceJSON("price_new", "team_month", 900, true)))
+			f.HandleFunc("GET /v1/prices", respond(test.holders))
+			f.HandleFunc("POST /v1/prices", respond(priceJSON("price_new", "team_month", 900, true)))
 			if test.getProduct != nil {
 				f.HandleFunc("GET /v1/products/usher_team", test.getProduct)
 			}
@@ -117,7 +117,7 @@ func TestEnsurePrice(t *testing.T) {
 				t.Fatalf("got %+v, created %t, %v", got, created, err)
 			}
 			if n := len(f.seen("POST", "/v1/products")); n != test.products {
-				t.Errorf("made %d products, want %d", n, test.products)
+				t.Errorf("created %d products, want %d", n, test.products)
 			}
 			sent := f.seen("POST", "/v1/prices")
 			if !test.created {
@@ -134,13 +134,14 @@ func TestEnsurePrice(t *testing.T) {
 	}
 }
 
-// An amount that goes 9 -> 10 -> 9 within a day needs three prices: Stripe remembers idempotency keys for that long.
-func TestEachReplacementHasItsOwnIdempotencyKey(t *testing.T) {
+// An amount that changes 9 -> 10 -> 9 within a day needs three prices: Stripe stores idempotency
+// keys for that long.
+func TestReplacementPricesHaveOwnIdempotencyKeys(t *testing.T) {
 	t.Parallel()
 	f, gateway := newFake(t)
-	f.HandleFunc("GET /v1/prices", inTurn(answer(priceList(priceJSON("price_1", "team_month", 800, true))),
-		answer(priceList(priceJSON("price_3", "team_month", 800, true)))))
-	f.HandleFunc("POST /v1/prices", answer(priceJSON("price_new", "team_month", 900, true)))
+	f.HandleFunc("GET /v1/prices", sequence(respond(priceList(priceJSON("price_1", "team_month", 800, true))),
+		respond(priceList(priceJSON("price_3", "team_month", 800, true)))))
+	f.HandleFunc("POST /v1/prices", respond(priceJSON("price_new", "team_month", 900, true)))
 	want := PlanPrice{PlanID: "team", Interval: catalog.Monthly, Amount: catalog.Money{Minor: 900, Currency: "usd"}, LookupKey: "team_month"}
 	for range 3 {
 		if _, _, err := gateway.EnsurePrice(t.Context(), want); err != nil {
@@ -153,7 +154,7 @@ func TestEachReplacementHasItsOwnIdempotencyKey(t *testing.T) {
 	}
 }
 
-func TestEnsurePriceNeedsAPlanALookupKeyAndAnIntervalOrNone(t *testing.T) {
+func TestEnsurePriceValidatesArguments(t *testing.T) {
 	t.Parallel()
 	_, gateway := newFake(t)
 	for _, want := range []PlanPrice{{PlanID: "p", Interval: catalog.Monthly}, {LookupKey: "k", Interval: catalog.Monthly}, {PlanID: "p", LookupKey: "k", Interval: "week"}} {
@@ -176,7 +177,7 @@ func TestEnsureWebhookEndpoint(t *testing.T) {
 		id      string
 		secret  string
 		created bool
-		update  url.Values // nil: nothing is updated
+		update  url.Values // nil: no update
 	}{
 		"none":         {list(""), "we_new", "whsec_new", true, nil},
 		"another URL":  {list(endpoint("https://other.example", "enabled", `["*"]`)), "we_new", "whsec_new", true, nil},
@@ -189,9 +190,9 @@ func TestEnsureWebhookEndpoint(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f, gateway := newFake(t)
-			f.HandleFunc("GET /v1/webhook_endpoints", answer(test.list))
-			f.HandleFunc("POST /v1/webhook_endpoints", answer(`{"id":"we_new","object":"webhook_endpoint","secret":"whsec_new"}`))
-			f.HandleFunc("POST /v1/webhook_endpoints/we_1", answer(endpoint(here, "enabled", `["*"]`)))
+			f.HandleFunc("GET /v1/webhook_endpoints", respond(test.list))
+			f.HandleFunc("POST /v1/webhook_endpoints", respond(`{"id":"we_new","object":"webhook_endpoint","secret":"whsec_new"}`))
+			f.HandleFunc("POST /v1/webhook_endpoints/we_1", respond(endpoint(here, "enabled", `["*"]`)))
 			id, secret, created, err := gateway.EnsureWebhookEndpoint(t.Context(), here, wanted)
 			if err != nil || id != test.id || secret != test.secret || created != test.created {
 				t.Errorf("got %q, %q, %t, %v", id, secret, created, err)

@@ -11,16 +11,16 @@ import (
 	"github.com/stripe/stripe-go/v79/webhook"
 )
 
-// The causes of a refused signature, for the log.
+// Reasons for rejecting a signature, for the log.
 var (
-	errNoHeader   = errors.New("the Stripe-Signature header is missing")
+	errNoHeader    = errors.New("the Stripe-Signature header is missing")
 	errBadHeader   = errors.New("the Stripe-Signature header cannot be read")
 	errTimestamp   = errors.New("the signature's timestamp is more than 300 s off")
 	errNoSignature = errors.New("no v1 signature matches a current secret")
 	errNoSecret    = errors.New("no webhook secret is configured")
 )
 
-// usableSecrets drops empty secrets: a signature made with an empty key is one that anybody can make.
+// usableSecrets returns the non-empty secrets: anybody can sign with an empty key.
 func usableSecrets(secrets []string) []string {
 	var usable []string
 	for _, secret := range secrets {
@@ -31,8 +31,9 @@ func usableSecrets(secrets []string) []string {
 	return usable
 }
 
-// verifySignature checks a Stripe-Signature header against the raw body. The SDK's own check refuses old timestamps only and compares
-// them with the machine's clock; here both bounds hold, by the time given (https://docs.stripe.com/webhooks#verify-manually).
+// verifySignature verifies a Stripe-Signature header for the raw body. stripe-go only rejects old
+// timestamps and uses the system clock; this rejects future ones too and uses now
+// (https://docs.stripe.com/webhooks#verify-manually).
 func verifySignature(payload []byte, header string, secrets []string, now time.Time) error {
 	if len(secrets) == 0 {
 		return errNoSecret
@@ -55,8 +56,8 @@ func verifySignature(payload []byte, header string, secrets []string, now time.T
 	return errNoSignature
 }
 
-// parseSignatureHeader reads t=UNIX,v1=HEX[,v1=HEX…]. Other schemes and signatures that are no hex are left out. A second t is refused:
-// of two it would be open which one the signature covers and which one is held against the clock.
+// parseSignatureHeader parses t=UNIX,v1=HEX[,v1=HEX…]. Other schemes and invalid hexadecimal are
+// ignored. A second t is rejected, since it is ambiguous which one was signed.
 func parseSignatureHeader(header string) (time.Time, [][]byte, error) {
 	if header == "" {
 		return time.Time{}, nil, errNoHeader

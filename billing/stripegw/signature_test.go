@@ -32,7 +32,7 @@ func TestSignatures(t *testing.T) {
 	old := now.Add(-time.Hour)
 	tests := map[string]struct {
 		header string
-		want   error // nil: good
+		want   error // nil: valid
 	}{
 		"good":                           {signed(now, secretA), nil},
 		"good under the other secret":    {signed(now, secretB), nil},
@@ -82,7 +82,7 @@ func TestSignatures(t *testing.T) {
 	}
 }
 
-func TestWithoutSecretsEveryEventIsRefused(t *testing.T) {
+func TestWithoutSecretsEveryEventIsRejected(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	for _, secrets := range [][]string{nil, {""}, {" ", "\t"}} {
@@ -96,7 +96,7 @@ func TestWithoutSecretsEveryEventIsRefused(t *testing.T) {
 	}
 }
 
-func TestSignedBodyThatIsNoEvent(t *testing.T) {
+func TestSignedBodyIsNoEvent(t *testing.T) {
 	t.Parallel()
 	_, gateway := newFake(t)
 	now := time.Now()

@@ -11,12 +11,13 @@ import (
 	"usher/billing"
 )
 
-// pageSize is the most that Stripe puts on one page of a list.
+// pageSize is Stripe's maximum page size.
 const pageSize = 100
 
-// Subscription reads a subscription with its card. Its Moment is the answer's Date less the time the try took.
+// Subscription reads a subscription with its card. AsOf is the Date header minus the duration of
+// the request.
 func (g *Gateway) Subscription(ctx context.Context, id string) (billing.Subscription, error) {
-	found, x, err := call(ctx, "read subscription", func(ctx context.Context) (*stripe.Subscription, error) {
+	found, info, err := call(ctx, "read subscription", func(ctx context.Context) (*stripe.Subscription, error) {
 		params := &stripe.SubscriptionParams{Expand: stripe.StringSlice([]string{"default_payment_method"})}
 		params.Context = ctx
 		return g.subscriptions.Get(id, params)
@@ -24,13 +25,13 @@ func (g *Gateway) Subscription(ctx context.Context, id string) (billing.Subscrip
 	if err != nil {
 		return billing.Subscription{}, err
 	}
-	return g.snapshot(ctx, found, x)
+	return g.snapshot(ctx, found, info)
 }
 
-// Subscriptions lists all subscriptions of a customer, or (empty) of the account, ended ones included, newest first. Where they fill several pages, all carry the
-// earliest page's Moment.
+// Subscriptions lists all subscriptions, canceled ones included, of a customer or (empty) of the
+// account, newest first. With several pages, AsOf of all is that of the earliest page.
 func (g *Gateway) Subscriptions(ctx context.Context, customerID string) ([]billing.Subscription, error) {
-	found, x, err := call(ctx, "list subscriptions", func(ctx context.Context) ([]*stripe.Subscription, error) {
+	found, info, err := call(ctx, "list subscriptions", func(ctx context.Context) ([]*stripe.Subscription, error) {
 		return g.listSubscriptions(ctx, customerID)
 	})
 	if err != nil {
@@ -38,7 +39,7 @@ func (g *Gateway) Subscriptions(ctx context.Context, customerID string) ([]billi
 	}
 	subscriptions := make([]billing.Subscription, 0, len(found))
 	for _, s := range found {
-		snapshot, err := g.snapshot(ctx, s, x)
+		snapshot, err := g.snapshot(ctx, s, info)
 		if err != nil {
 			return nil, err
 		}
@@ -49,7 +50,7 @@ func (g *Gateway) Subscriptions(ctx context.Context, customerID string) ([]billi
 
 func (g *Gateway) listSubscriptions(ctx context.Context, customerID string) ([]*stripe.Subscription, error) {
 	params := &stripe.SubscriptionListParams{
-		Status: stripe.String("all"), // without it Stripe leaves canceled ones out
+		Status: stripe.String("all"), // Stripe omits canceled ones by default
 		Expand: stripe.StringSlice([]string{"data.default_payment_method"}),
 	}
 	params.Context, params.Limit = ctx, stripe.Int64(pageSize)
@@ -64,12 +65,12 @@ func (g *Gateway) listSubscriptions(ctx context.Context, customerID string) ([]*
 	return found, list.Err()
 }
 
-// snapshot maps a subscription that was read in an exchange, every page of its items included.
-func (g *Gateway) snapshot(ctx context.Context, s *stripe.Subscription, x callInfo) (billing.Subscription, error) {
+// snapshot maps a subscription that was read by a call, with all pages of its items.
+func (g *Gateway) snapshot(ctx context.Context, s *stripe.Subscription, info callInfo) (billing.Subscription, error) {
 	if s == nil || s.ID == "" {
-		return billing.Subscription{}, invalidResponse(x, "the answer is no subscription")
+		return billing.Subscription{}, invalidResponse(info, "the response is no subscription")
 	}
-	moment, err := x.snapshotTime()
+	asOf, err := info.snapshotTime()
 	if err != nil {
 		return billing.Subscription{}, fmt.Errorf("read subscription %s: %w", s.ID, err)
 	}
@@ -80,11 +81,11 @@ func (g *Gateway) snapshot(ctx context.Context, s *stripe.Subscription, x callIn
 	if err := g.fetchAllItems(ctx, s); err != nil {
 		return billing.Subscription{}, err
 	}
-	return mapSubscription(s, acct.ID, moment), nil
+	return mapSubscription(s, acct.ID, asOf), nil
 }
 
-// fetchAllItems reads all items where the subscription came with the first page of them only. They are read after the subscription, so
-// its own, earlier moment still holds for the whole.
+// fetchAllItems reads all items if the subscription contains only the first page. They are read
+// after the subscription, so its earlier AsOf is valid for both.
 func (g *Gateway) fetchAllItems(ctx context.Context, s *stripe.Subscription) error {
 	if s.Items == nil || !s.Items.HasMore {
 		return nil
@@ -106,20 +107,20 @@ func (g *Gateway) fetchAllItems(ctx context.Context, s *stripe.Subscription) err
 	return nil
 }
 
-// errIncomplete is why a payload is not taken as a snapshot: the seat item may be on a page that did not come along.
+// errIncomplete means that a payload is no snapshot, since the seat item may be on another page.
 var errIncomplete = errors.New("the payload does not carry every item")
 
-// payloadSnapshot maps a subscription that came along in an event.
-func payloadSnapshot(s *stripe.Subscription, account string, moment time.Time) (*billing.Subscription, error) {
+// payloadSnapshot maps the subscription of an event.
+func payloadSnapshot(s *stripe.Subscription, account string, asOf time.Time) (*billing.Subscription, error) {
 	if s.Items == nil || s.Items.HasMore {
 		return nil, errIncomplete
 	}
-	snapshot := mapSubscription(s, account, moment)
+	snapshot := mapSubscription(s, account, asOf)
 	return &snapshot, nil
 }
 
-// mapSubscription copies what a snapshot holds. An unknown status is kept as it is.
-func mapSubscription(s *stripe.Subscription, account string, moment time.Time) billing.Subscription {
+// mapSubscription maps the fields of a snapshot. An unknown status stays unchanged.
+func mapSubscription(s *stripe.Subscription, account string, asOf time.Time) billing.Subscription {
 	snapshot := billing.Subscription{
 		ID:                 s.ID,
 		CustomerID:         customerID(s.Customer),
@@ -136,15 +137,15 @@ func mapSubscription(s *stripe.Subscription, account string, moment time.Time) b
 		TrialEnd:           optionalTime(s.TrialEnd),
 		CreatedAt:          time.Unix(s.Created, 0).UTC(),
 		MetadataOrgID:      s.Metadata["orgId"],
-		AsOf:               moment,
+		AsOf:               asOf,
 	}
 	setItem(&snapshot, s.Items)
 	setCard(&snapshot, s.DefaultPaymentMethod)
 	return snapshot
 }
 
-// setItem takes price, id and quantity from the seat item. A subscription without one (metered items only) keeps the first item's price,
-// by which its plan is known, and no item id: there is no quantity to tell Stripe.
+// setItem sets price, id and quantity from the seat item. Without one (only metered items) it sets
+// the first item's price, which identifies the plan, and no item id, since there is no quantity.
 func setItem(snapshot *billing.Subscription, items *stripe.SubscriptionItemList) {
 	if items == nil {
 		return
@@ -161,8 +162,9 @@ func setItem(snapshot *billing.Subscription, items *stripe.SubscriptionItemList)
 	}
 }
 
-// seatItem picks the item whose quantity is the seats: the licensed one marked usher=seats in its metadata, else the licensed one made
-// first (ids break ties, so that every reader picks the same). Nil where no item is licensed.
+// seatItem returns the item whose quantity is the seats: the licensed one with metadata
+// usher=seats, else the oldest licensed one, with the lowest id. It returns nil if no item is
+// licensed.
 func seatItem(items []*stripe.SubscriptionItem) *stripe.SubscriptionItem {
 	var best *stripe.SubscriptionItem
 	for _, item := range items {
@@ -191,7 +193,7 @@ func isLicensed(p *stripe.Price) bool {
 	return p != nil && (p.Recurring == nil || p.Recurring.UsageType != stripe.PriceRecurringUsageTypeMetered)
 }
 
-// setCard takes the card where the payment method was expanded; in the payload of an event it is an id only.
+// setCard sets the card if the payment method is expanded; in an event it is only an id.
 func setCard(snapshot *billing.Subscription, method *stripe.PaymentMethod) {
 	if method != nil && method.Card != nil {
 		snapshot.CardBrand, snapshot.CardLast4 = string(method.Card.Brand), method.Card.Last4
@@ -205,7 +207,7 @@ func customerID(c *stripe.Customer) string {
 	return c.ID
 }
 
-// optionalTime reads Stripe's Unix seconds, in which stripe-go gives null as 0.
+// optionalTime converts Unix seconds; stripe-go decodes null as 0.
 func optionalTime(seconds int64) *time.Time {
 	if seconds == 0 {
 		return nil

@@ -94,40 +94,40 @@ func TestSeatItem(t *testing.T) {
 	}
 }
 
-func TestEveryPageOfItemsIsRead(t *testing.T) {
+func TestAllItemPagesAreRead(t *testing.T) {
 	t.Parallel()
 	f, gateway := newFake(t)
 	first, second := itemJSON("si_a", 5, "licensed", "{}"), itemJSON("si_b", 6, "licensed", `{"usher":"seats"}`)
-	f.HandleFunc("GET /v1/subscriptions/sub_1", answer(subscriptionJSON("sub_1", "items", itemsJSON(true, first))))
-	f.HandleFunc("GET /v1/subscription_items", inTurn(answer(itemsJSON(true, first)), answer(itemsJSON(false, second))))
+	f.HandleFunc("GET /v1/subscriptions/sub_1", respond(subscriptionJSON("sub_1", "items", itemsJSON(true, first))))
+	f.HandleFunc("GET /v1/subscription_items", sequence(respond(itemsJSON(true, first)), respond(itemsJSON(false, second))))
 
 	s, err := gateway.Subscription(t.Context(), "sub_1")
 	if err != nil || s.ItemID != "si_b" {
 		t.Fatalf("got item %s, %v, want the marked one of the second page", s.ItemID, err)
 	}
-	asked := f.seen("GET", "/v1/subscription_items")
-	if len(asked) != 2 || asked[0].form.Get("subscription") != "sub_1" || asked[1].form.Get("starting_after") != "si_a" {
-		t.Errorf("asked %v", asked)
+	requests := f.seen("GET", "/v1/subscription_items")
+	if len(requests) != 2 || requests[0].form.Get("subscription") != "sub_1" || requests[1].form.Get("starting_after") != "si_a" {
+		t.Errorf("requests %v", requests)
 	}
 }
 
-func TestSetSeats(t *testing.T) {
+func TestUpdateQuantity(t *testing.T) {
 	t.Parallel()
 	f, gateway := newFake(t)
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	f.HandleFunc("POST /v1/subscriptions/sub_1", inTurn(
-		answer(subscriptionJSON("sub_1"), dated(at)...),
-		answer(subscriptionJSON("sub_1"), append(dated(at), "Idempotent-Replayed", "true")...)))
+	f.HandleFunc("POST /v1/subscriptions/sub_1", sequence(
+		respond(subscriptionJSON("sub_1"), dated(at)...),
+		respond(subscriptionJSON("sub_1"), append(dated(at), "Idempotent-Replayed", "true")...)))
 	update := billing.QuantityUpdate{SubscriptionID: "sub_1", ItemID: "si_1", Quantity: 0, Proration: "none", IdempotencyKey: "seats:si_1:7:2"}
 
-	said, err := gateway.UpdateQuantity(t.Context(), update)
-	s := said.Subscription
-	if err != nil || said.Replayed || s.Quantity != 3 || s.Account != "acct_own" || at.Sub(s.AsOf) > 5*time.Second {
-		t.Errorf("got %+v, replayed %t, %v", s, said.Replayed, err)
+	updated, err := gateway.UpdateQuantity(t.Context(), update)
+	s := updated.Subscription
+	if err != nil || updated.Replayed || s.Quantity != 3 || s.Account != "acct_own" || at.Sub(s.AsOf) > 5*time.Second {
+		t.Errorf("got %+v, replayed %t, %v", s, updated.Replayed, err)
 	}
-	said, err = gateway.UpdateQuantity(t.Context(), update)
-	if s = said.Subscription; err != nil || !said.Replayed || !s.AsOf.IsZero() {
-		t.Errorf("the stored answer: got moment %v, replayed %t, %v", s.AsOf, said.Replayed, err)
+	updated, err = gateway.UpdateQuantity(t.Context(), update)
+	if s = updated.Subscription; err != nil || !updated.Replayed || !s.AsOf.IsZero() {
+		t.Errorf("the replayed response: got AsOf %v, replayed %t, %v", s.AsOf, updated.Replayed, err)
 	}
 	sent := f.seen("POST", "/v1/subscriptions/sub_1")[0]
 	wantForm(t, sent.form, url.Values{
@@ -135,11 +135,11 @@ func TestSetSeats(t *testing.T) {
 		"expand[0]": {"default_payment_method"}, "expand[1]": {"latest_invoice"},
 	})
 	if sent.key != "seats:si_1:7:2" {
-		t.Errorf("sent under the key %q", sent.key)
+		t.Errorf("request has the key %q", sent.key)
 	}
 }
 
-// wantForm compares all parameters: one too many is as wrong as one missing.
+// wantForm compares all parameters, so that additional ones fail too.
 func wantForm(t *testing.T, got, want url.Values) {
 	t.Helper()
 	for name := range want {

@@ -2,5 +2,5 @@ package stripegw
 
 import "github.com/stripe/stripe-go/v79"
 
-// APIVersion is the version of Stripe's API that this package speaks and whose shapes it reads.
+// APIVersion is the Stripe API version of this package's requests and parsers.
 const APIVersion = stripe.APIVersion

@@ -7,9 +7,9 @@ import (
 	"github.com/stripe/stripe-go/v79"
 )
 
-// EnsureWebhookEndpoint makes Stripe send the events to the URL, at the API version of this package where the endpoint is new. The
-// signing secret is known only then: Stripe tells it once, so for an endpoint found it is empty. One found that is disabled or lacks an
-// event is mended and keeps its secret.
+// EnsureWebhookEndpoint creates the webhook endpoint of a URL with this package's API version, or
+// enables an existing one and adds missing events. secret is empty for an existing endpoint: Stripe
+// returns it only at creation.
 func (g *Gateway) EnsureWebhookEndpoint(ctx context.Context, url string, events []string) (id, secret string, created bool, err error) {
 	found, err := g.findWebhookEndpoint(ctx, url)
 	if err != nil {
@@ -18,7 +18,7 @@ func (g *Gateway) EnsureWebhookEndpoint(ctx context.Context, url string, events 
 	if found != nil {
 		return found.ID, "", false, g.repairWebhookEndpoint(ctx, found, events)
 	}
-	made, x, err := call(ctx, "create webhook endpoint", func(ctx context.Context) (*stripe.WebhookEndpoint, error) {
+	made, info, err := call(ctx, "create webhook endpoint", func(ctx context.Context) (*stripe.WebhookEndpoint, error) {
 		params := &stripe.WebhookEndpointParams{
 			URL:           stripe.String(url),
 			EnabledEvents: stripe.StringSlice(events),
@@ -31,19 +31,20 @@ func (g *Gateway) EnsureWebhookEndpoint(ctx context.Context, url string, events 
 		return "", "", false, err
 	}
 	if made.ID == "" || made.Secret == "" {
-		return "", "", false, invalidResponse(x, "the answer is no webhook endpoint with a secret")
+		return "", "", false, invalidResponse(info, "the response is no webhook endpoint with a secret")
 	}
 	return made.ID, made.Secret, true, nil
 }
 
-// WebhookEndpoint is what Stripe knows of an address it sends events to.
+// WebhookEndpoint is the state of a webhook endpoint at Stripe.
 type WebhookEndpoint struct {
-	ID       string
-	Disabled bool
-	MissingEvents    []string // of the events asked for
+	ID            string
+	Disabled      bool
+	MissingEvents []string // required events that are not enabled
 }
 
-// WebhookEndpoint reads the endpoint of a URL, and which of the events it is not sent. known is false where there is none.
+// WebhookEndpoint reads the endpoint of a URL and compares its events. known is false if there is
+// none.
 func (g *Gateway) WebhookEndpoint(ctx context.Context, url string, events []string) (e WebhookEndpoint, known bool, err error) {
 	found, err := g.findWebhookEndpoint(ctx, url)
 	if err != nil || found == nil {
@@ -52,16 +53,16 @@ func (g *Gateway) WebhookEndpoint(ctx context.Context, url string, events []stri
 	return WebhookEndpoint{ID: found.ID, Disabled: found.Status == "disabled", MissingEvents: missingEvents(found, events)}, true, nil
 }
 
-func missingEvents(endpoint *stripe.WebhookEndpoint, events []string) (lacks []string) {
+func missingEvents(endpoint *stripe.WebhookEndpoint, events []string) (missing []string) {
 	if slices.Contains(endpoint.EnabledEvents, "*") {
 		return nil
 	}
 	for _, event := range events {
 		if !slices.Contains(endpoint.EnabledEvents, event) {
-			lacks = append(lacks, event)
+			missing = append(missing, event)
 		}
 	}
-	return lacks
+	return missing
 }
 
 func (g *Gateway) findWebhookEndpoint(ctx context.Context, url string) (*stripe.WebhookEndpoint, error) {
@@ -80,14 +81,14 @@ func (g *Gateway) findWebhookEndpoint(ctx context.Context, url string) (*stripe.
 }
 
 func (g *Gateway) repairWebhookEndpoint(ctx context.Context, found *stripe.WebhookEndpoint, events []string) error {
-	lacks := missingEvents(found, events)
-	if found.Status != "disabled" && len(lacks) == 0 {
+	missing := missingEvents(found, events)
+	if found.Status != "disabled" && len(missing) == 0 {
 		return nil
 	}
 	_, _, err := call(ctx, "update webhook endpoint", func(ctx context.Context) (*stripe.WebhookEndpoint, error) {
 		params := &stripe.WebhookEndpointParams{Disabled: stripe.Bool(false)}
-		if len(lacks) > 0 {
-			params.EnabledEvents = stripe.StringSlice(append(slices.Clone(found.EnabledEvents), lacks...))
+		if len(missing) > 0 {
+			params.EnabledEvents = stripe.StringSlice(append(slices.Clone(found.EnabledEvents), missing...))
 		}
 		params.Context = ctx
 		return g.webhookEndpoints.Update(found.ID, params)

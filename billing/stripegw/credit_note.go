@@ -8,20 +8,9 @@ import (
 	"usher/billing"
 )
 
-// VoidInvoice takes an open invoice back.
-func (g *Gateway) VoidInvoice(ctx context.Context, id string) error {
-	_, _, err := call(ctx, "void invoice", func(ctx context.Context) (*stripe.Invoice, error) {
-		params := &stripe.InvoiceVoidInvoiceParams{}
-		params.Context = ctx
-		params.SetIdempotencyKey(hashedKey("void", id))
-		return g.invoices.VoidInvoice(id, params)
-	})
-	return err
-}
-
-// CreateCreditNote takes a paid invoice back with a credit note: Stripe then makes the refund, and never more of it than was paid.
+// CreateCreditNote credits a paid invoice. Stripe makes the refund, and rejects more than was paid.
 func (g *Gateway) CreateCreditNote(ctx context.Context, note billing.CreditNote) error {
-	_, _, err := call(ctx, "credit invoice", func(ctx context.Context) (*stripe.CreditNote, error) {
+	_, _, err := call(ctx, "create credit note", func(ctx context.Context) (*stripe.CreditNote, error) {
 		params := &stripe.CreditNoteParams{
 			Invoice: stripe.String(note.InvoiceID), Amount: stripe.Int64(note.Refund + note.Credit), Reason: stripe.String("duplicate"),
 		}

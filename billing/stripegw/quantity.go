@@ -1,0 +1,34 @@
+package stripegw
+
+import (
+	"context"
+
+	"github.com/stripe/stripe-go/v79"
+
+	"usher/billing"
+)
+
+// UpdateQuantity sets the absolute quantity of the seat item and returns the updated subscription.
+// A replayed response proves that an earlier request with this key was executed, but is no current
+// snapshot: its AsOf is zero.
+//
+// The payment behavior is Stripe's default, allow_incomplete: if the payment of an always_invoice
+// proration fails, the quantity stays changed and the subscription becomes past_due
+// (https://docs.stripe.com/billing/subscriptions/pending-updates).
+func (g *Gateway) UpdateQuantity(ctx context.Context, update billing.QuantityUpdate) (billing.UpdatedSubscription, error) {
+	return g.updateSubscription(ctx, "update quantity", update.SubscriptionID, seatParams(update))
+}
+
+func seatParams(update billing.QuantityUpdate) *stripe.SubscriptionParams {
+	params := &stripe.SubscriptionParams{
+		// Without the item's id Stripe would add a second item.
+		Items: []*stripe.SubscriptionItemsParams{{ID: stripe.String(update.ItemID), Quantity: stripe.Int64(int64(update.Quantity))}},
+		// No customer is present to authenticate; Stripe's default for updates is false.
+		OffSession: stripe.Bool(true),
+	}
+	if update.Proration != "" {
+		params.ProrationBehavior = stripe.String(update.Proration)
+	}
+	params.SetIdempotencyKey(update.IdempotencyKey)
+	return params
+}
