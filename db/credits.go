@@ -3,9 +3,14 @@ package db
 import (
 	"context"
 	"time"
-
 	"usher/billing"
 )
+
+// creditStore implements [billing.CreditStore].
+type creditStore struct{ queries }
+
+// Credits implements [billing.Tx].
+func (q queries) Credits() billing.CreditStore { return creditStore{q} }
 
 var (
 	creditAccountTable = tableOf[billing.CreditAccount]("credit_accounts")
@@ -18,26 +23,26 @@ var (
 	lockCreditAccount   = selectCreditAccount + ` for no key update`
 )
 
-// LockCreditAccount implements [billing.CreditQueries].
+// LockAccount implements [billing.CreditStore].
 func (q creditStore) LockAccount(ctx context.Context, organizationID string) (billing.CreditAccount, error) {
 	return get[billing.CreditAccount](ctx, q.queries, "lock credit account", lockCreditAccount, organizationID)
 }
 
-// CreditAccount implements [billing.CreditQueries].
+// Account implements [billing.CreditStore].
 func (q creditStore) Account(ctx context.Context, organizationID string) (billing.CreditAccount, error) {
 	return get[billing.CreditAccount](ctx, q.queries, "read credit account", selectCreditAccount, organizationID)
 }
 
 var putCreditAccount = creditAccountTable.upsert("organization_id")
 
-// PutCreditAccount implements [billing.CreditQueries].
+// PutAccount implements [billing.CreditStore].
 func (q creditStore) PutAccount(ctx context.Context, c billing.CreditAccount) error {
 	return q.exec(ctx, "put credit account", putCreditAccount, creditAccountTable.values(c)...)
 }
 
 var insertCreditEntry = creditEntryTable.insert() + ` on conflict (organization_id, source) do nothing`
 
-// InsertCreditEntry implements [billing.CreditQueries].
+// InsertEntry implements [billing.CreditStore].
 func (q creditStore) InsertEntry(ctx context.Context, e billing.CreditEntry) (bool, error) {
 	n, err := q.execCount(ctx, "insert credit entry", insertCreditEntry, creditEntryTable.values(e)...)
 	return n == 1, err
@@ -45,28 +50,28 @@ func (q creditStore) InsertEntry(ctx context.Context, e billing.CreditEntry) (bo
 
 const hasCreditEntry = `select exists (select from credit_entries where organization_id = $1 and source = $2)`
 
-// HasCreditEntry implements [billing.CreditQueries].
+// HasEntry implements [billing.CreditStore].
 func (q creditStore) HasEntry(ctx context.Context, organizationID, source string) (bool, error) {
 	return get[bool](ctx, q.queries, "look for credit entry", hasCreditEntry, organizationID, source)
 }
 
 var selectCreditEntries = `select ` + creditEntryTable.list("") + ` from credit_entries where organization_id = $1 order by id desc limit $2`
 
-// CreditEntries implements [billing.CreditQueries].
+// Entries implements [billing.CreditStore].
 func (q creditStore) Entries(ctx context.Context, organizationID string, limit int) ([]billing.CreditEntry, error) {
 	return list[billing.CreditEntry](ctx, q.queries, "list credit entries", selectCreditEntries, organizationID, limit)
 }
 
 const selectDueCreditMonths = `select organization_id from credit_accounts where next_month_at <= $1 order by next_month_at limit $2`
 
-// DueCreditMonths implements [billing.CreditQueries].
+// DueMonths implements [billing.CreditStore].
 func (q creditStore) DueMonths(ctx context.Context, now time.Time, limit int) ([]string, error) {
 	return list[string](ctx, q.queries, "list due credit months", selectDueCreditMonths, now, limit)
 }
 
 var insertCreditFact = creditFactTable.insert() + ` on conflict (organization_id, source) do nothing`
 
-// InsertCreditFact implements [billing.CreditQueries].
+// InsertFact implements [billing.CreditStore].
 func (q creditStore) InsertFact(ctx context.Context, f billing.CreditFact) (bool, error) {
 	n, err := q.execCount(ctx, "insert credit fact", insertCreditFact, creditFactTable.values(f)...)
 	return n == 1, err
@@ -81,7 +86,7 @@ var selectCreditFacts = `select ` + creditFactTable.list("f") + `, coalesce(p.pa
 	) p on true
 	where f.organization_id = $1 order by f.at, f.source`
 
-// CreditFacts implements [billing.CreditQueries].
+// Facts implements [billing.CreditStore].
 func (q creditStore) Facts(ctx context.Context, organizationID string) ([]billing.CreditFact, error) {
 	return list[billing.CreditFact](ctx, q.queries, "list credit facts", selectCreditFacts, organizationID)
 }
@@ -89,7 +94,7 @@ func (q creditStore) Facts(ctx context.Context, organizationID string) ([]billin
 const consumedOfPeriod = `select coalesce(sum(plan_amount), 0) from credit_entries
 	where organization_id = $1 and period = $2 and kind = 'consume'`
 
-// ConsumedOfPeriod implements [billing.CreditQueries].
+// ConsumedOfPeriod implements [billing.CreditStore].
 func (q creditStore) ConsumedOfPeriod(ctx context.Context, organizationID, period string) (int, error) {
 	return get[int](ctx, q.queries, "add up consumption", consumedOfPeriod, organizationID, period)
 }

@@ -3,12 +3,69 @@ package db
 import (
 	"context"
 	"time"
-
-	"github.com/lib/pq"
-
-	"usher/billing"
 	"usher/billing/account"
 )
+
+// memberStore implements [account.MemberStore].
+type memberStore struct{ queries }
+
+// Members implements [account.Tx].
+func (q queries) Members() account.MemberStore { return memberStore{q} }
+
+var (
+	// memberTable stores the role's id; the role is joined when a member is read.
+	memberTable = tableOf[account.Member]("organization_members").
+			computed("role_id", func(m account.Member) any { return m.Role.ID })
+	memberColumns = memberTable.list("m") + `, u.name, u.email, ` + roleTable.nested("r", "role")
+)
+
+var insertMember = memberTable.insert()
+
+// Insert implements [account.MemberStore].
+func (q memberStore) Insert(ctx context.Context, m account.Member) error {
+	return q.exec(ctx, "insert member", insertMember, memberTable.values(m)...)
+}
+
+var selectMembers = `select ` + memberColumns + ` from organization_members m
+	join users u on u.id = m.user_id
+	join roles r on r.id = m.role_id
+	where m.organization_id = $1 order by lower(u.name), lower(u.email)`
+
+// List implements [account.MemberStore].
+func (q memberStore) List(ctx context.Context, organizationID string) ([]account.Member, error) {
+	return list[account.Member](ctx, q.queries, "list members", selectMembers, organizationID)
+}
+
+// The condition equals the one of organization_members_billed_idx, so the count is an index-only
+// scan. Same rule as billing.Member.Billed.
+const countBillable = `select count(*) from organization_members where organization_id = $1 and billable and status = 'active'`
+
+// CountBillable implements [account.MemberStore].
+func (q memberStore) CountBillable(ctx context.Context, organizationID string) (int, error) {
+	return get[int](ctx, q.queries, "count billable members", countBillable, organizationID)
+}
+
+var selectMemberships = `select ` + memberColumns + ` from organization_members m
+	join users u on u.id = m.user_id
+	join roles r on r.id = m.role_id
+	where m.user_id = $1 order by m.organization_id`
+
+// OfUser implements [account.MemberStore].
+func (q memberStore) OfUser(ctx context.Context, userID string) ([]account.Member, error) {
+	return list[account.Member](ctx, q.queries, "list memberships", selectMemberships, userID)
+}
+
+// Same rule as billing.Access.CanManageBilling.
+var selectBillingManagers = `select ` + userTable.list("u") + ` from organization_members m
+	join users u on u.id = m.user_id
+	join roles r on r.id = m.role_id
+	where m.organization_id = $1 and m.status = 'active' and (r.id = 'admin' or r.can_manage_billing)
+	order by m.joined_at, m.id`
+
+// BillingManagers implements [account.MemberStore].
+func (q memberStore) BillingManagers(ctx context.Context, organizationID string) ([]account.User, error) {
+	return list[account.User](ctx, q.queries, "list who manages billing", selectBillingManagers, organizationID)
+}
 
 var memberOf = `select ` + memberColumns + ` from organization_members m
 	join users u on u.id = m.user_id
@@ -17,14 +74,14 @@ var memberOf = `select ` + memberColumns + ` from organization_members m
 
 var selectMember = memberOf + ` and m.id = $2`
 
-// Member implements [billing.MembershipQueries].
+// Get implements [account.MemberStore].
 func (q memberStore) Get(ctx context.Context, organizationID, memberID string) (account.Member, error) {
 	return get[account.Member](ctx, q.queries, "read member", selectMember, organizationID, memberID)
 }
 
 var selectMemberByUser = memberOf + ` and m.user_id = $2`
 
-// MemberByUser implements [billing.MembershipQueries].
+// ByUser implements [account.MemberStore].
 func (q memberStore) ByUser(ctx context.Context, organizationID, userID string) (account.Member, error) {
 	return get[account.Member](ctx, q.queries, "read member by user", selectMemberByUser, organizationID, userID)
 }
@@ -35,14 +92,14 @@ var (
 	updateMember   = memberSettings.update("organization_id", "id")
 )
 
-// UpdateMember implements [billing.MembershipQueries].
+// Update implements [account.MemberStore].
 func (q memberStore) Update(ctx context.Context, m account.Member) error {
 	return q.execOne(ctx, "update member", updateMember, memberSettings.values(m)...)
 }
 
 const deleteMember = `delete from organization_members where organization_id = $1 and id = $2`
 
-// DeleteMember implements [billing.MembershipQueries].
+// Delete implements [account.MemberStore].
 func (q memberStore) Delete(ctx context.Context, organizationID, memberID string) error {
 	return q.execOne(ctx, "delete member", deleteMember, organizationID, memberID)
 }
@@ -50,37 +107,14 @@ func (q memberStore) Delete(ctx context.Context, organizationID, memberID string
 const countOtherAdmins = `select count(*) from organization_members
 	where organization_id = $1 and id <> $2 and role_id = 'admin' and status = 'active'`
 
-// CountOtherAdmins implements [billing.MembershipQueries].
+// CountOtherAdmins implements [account.MemberStore].
 func (q memberStore) CountOtherAdmins(ctx context.Context, organizationID, exceptMemberID string) (int, error) {
 	return get[int](ctx, q.queries, "count other admins", countOtherAdmins, organizationID, exceptMemberID)
 }
 
-// One lookup per member: the ledger of a large organization is long, a page of members is not.
-var selectLastSeatChanges = `select ` + seatChangeColumns + ` from unnest($2::text[]) as person (id)
-	join lateral (select * from seat_changes where organization_id = $1 and subject_user_id = person.id order by id desc limit 1) c on true` + seatChangeOutcome
-
-// LastSeatChanges implements [billing.MembershipQueries].
-func (q seatLedgerStore) Latest(ctx context.Context, organizationID string, userIDs []string) ([]billing.SeatChange, error) {
-	return list[billing.SeatChange](ctx, q.queries, "list last seat changes", selectLastSeatChanges, organizationID, pq.Array(userIDs))
-}
-
-const updateOrganization = `update organizations set name = $2, deletes_at = $3 where id = $1`
-
-// UpdateOrganization implements [billing.MembershipQueries].
-func (q organizationStore) Update(ctx context.Context, o account.Organization) error {
-	return q.execOne(ctx, "update organization", updateOrganization, o.ID, o.Name, o.DeletesAt)
-}
-
-const updateUserName = `update users set name = $2 where id = $1`
-
-// UpdateUserName implements [billing.MembershipQueries].
-func (q userStore) SetName(ctx context.Context, userID, name string) error {
-	return q.execOne(ctx, "update user name", updateUserName, userID, name)
-}
-
 const touchMember = `update organization_members set last_seen_at = $2 where id = $1`
 
-// Touch implements [billing.MemberStore]. A missing member is no error.
+// Touch implements [account.MemberStore]. A missing member is no error.
 func (q memberStore) Touch(ctx context.Context, memberID string, seenAt time.Time) error {
 	return q.exec(ctx, "touch member", touchMember, memberID, seenAt)
 }

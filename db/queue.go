@@ -28,7 +28,7 @@ const (
 	queueDrainLimit = 10 * time.Second
 )
 
-// jobArgs is a [billing.Job] as River stores it.
+// jobArgs is a [job.Job] as River stores it.
 type jobArgs struct {
 	Subject job.Kind `json:"kind" river:"unique"`
 	ID      string   `json:"id" river:"unique"`
@@ -73,7 +73,13 @@ func newInsertClient(pool *sqlx.DB) (*river.Client[*sql.Tx], error) {
 	return river.NewClient(riverdatabasesql.New(pool.DB), config)
 }
 
-// SetAlarm implements [billing.JobQueries].
+// jobStore implements [job.Store].
+type jobStore struct{ queries }
+
+// Jobs implements [mail.Tx].
+func (q queries) Jobs() job.Store { return jobStore{q} }
+
+// Enqueue implements [job.Store].
 func (q jobStore) Enqueue(ctx context.Context, a job.Job) error {
 	args := jobArgs{Subject: a.Kind, ID: a.ID, Version: a.Revision}
 	options := &river.InsertOpts{

@@ -2,22 +2,27 @@ package db
 
 import (
 	"context"
-
 	"usher/billing"
 	"usher/billing/catalog"
 )
 
+// stripeStore implements [billing.StripeStore].
+type stripeStore struct{ queries }
+
+// Stripe implements [billing.Tx].
+func (q queries) Stripe() billing.StripeStore { return stripeStore{q} }
+
 const rememberAccount = `insert into stripe_accounts (fingerprint, account, livemode) values ($1, $2, $3)
 	on conflict (fingerprint) do update set account = excluded.account, livemode = excluded.livemode`
 
-// RememberAccount implements [billing.StripeQueries].
+// PutAccount implements [billing.StripeStore].
 func (q stripeStore) PutAccount(ctx context.Context, fingerprint string, acct billing.StripeAccount) error {
 	return q.exec(ctx, "remember account", rememberAccount, fingerprint, acct.ID, acct.Livemode)
 }
 
 const selectAccount = `select account, livemode from stripe_accounts where fingerprint = $1`
 
-// RememberedAccount implements [billing.StripeQueries].
+// Account implements [billing.StripeStore].
 func (q stripeStore) Account(ctx context.Context, fingerprint string) (billing.StripeAccount, error) {
 	return get[billing.StripeAccount](ctx, q.queries, "read remembered account", selectAccount, fingerprint)
 }

@@ -3,9 +3,14 @@ package db
 import (
 	"context"
 	"time"
-
 	"usher/billing/account"
 )
+
+// invitationStore implements [account.InvitationStore].
+type invitationStore struct{ queries }
+
+// Invitations implements [account.Tx].
+func (q queries) Invitations() account.InvitationStore { return invitationStore{q} }
 
 // Role and inviter are joined when an invitation is read, and stored by their ids.
 var invitationTable = tableOf[account.Invitation]("invitations").
@@ -14,7 +19,7 @@ var invitationTable = tableOf[account.Invitation]("invitations").
 
 var insertInvitation = invitationTable.insert()
 
-// InsertInvitation implements [billing.MembershipQueries].
+// Insert implements [account.InvitationStore].
 func (q invitationStore) Insert(ctx context.Context, i account.Invitation) error {
 	return q.exec(ctx, "insert invitation", insertInvitation, invitationTable.values(i)...)
 }
@@ -22,7 +27,7 @@ func (q invitationStore) Insert(ctx context.Context, i account.Invitation) error
 const updateInvitation = `update invitations set token_hash = $3, invited_by = $4, sent = $5, expires_at = $6, accepted_at = $7, revoked_at = $8
 	where organization_id = $1 and id = $2`
 
-// UpdateInvitation implements [billing.MembershipQueries].
+// Update implements [account.InvitationStore].
 func (q invitationStore) Update(ctx context.Context, i account.Invitation) error {
 	return q.execOne(ctx, "update invitation", updateInvitation, i.OrganizationID, i.ID,
 		i.TokenHash, i.Inviter.UserID, i.Sent, i.ExpiresAt, i.AcceptedAt, i.RevokedAt)
@@ -41,14 +46,14 @@ var selectInvitations = `select ` + invitationTable.list("i") + `, ` + roleTable
 
 var selectInvitation = selectInvitations + ` where i.organization_id = $1 and i.id = $2`
 
-// Invitation implements [billing.MembershipQueries].
+// Get implements [account.InvitationStore].
 func (q invitationStore) Get(ctx context.Context, organizationID, invitationID string) (account.Invitation, error) {
 	return get[account.Invitation](ctx, q.queries, "read invitation", selectInvitation, organizationID, invitationID)
 }
 
 var selectInvitationByToken = selectInvitations + ` where i.token_hash = $1`
 
-// InvitationByToken implements [billing.MembershipQueries].
+// ByToken implements [account.InvitationStore].
 func (q invitationStore) ByToken(ctx context.Context, tokenHash []byte) (account.Invitation, error) {
 	return get[account.Invitation](ctx, q.queries, "read invitation by token", selectInvitationByToken, tokenHash)
 }
@@ -56,7 +61,7 @@ func (q invitationStore) ByToken(ctx context.Context, tokenHash []byte) (account
 var selectPendingInvitations = selectInvitations + ` where i.organization_id = $1 and i.accepted_at is null and i.revoked_at is null
 	order by lower(i.email)`
 
-// PendingInvitations implements [billing.MembershipQueries].
+// Pending implements [account.InvitationStore].
 func (q invitationStore) Pending(ctx context.Context, organizationID string) ([]account.Invitation, error) {
 	return list[account.Invitation](ctx, q.queries, "list pending invitations", selectPendingInvitations, organizationID)
 }
@@ -64,7 +69,7 @@ func (q invitationStore) Pending(ctx context.Context, organizationID string) ([]
 const countPromisedSeats = `select count(*) from invitations
 	where organization_id = $1 and id <> $2 and billable and accepted_at is null and revoked_at is null and expires_at > $3`
 
-// CountPromisedSeats implements [billing.MembershipQueries].
+// CountPromisedSeats implements [account.InvitationStore].
 func (q invitationStore) CountPromisedSeats(ctx context.Context, organizationID, exceptInvitationID string, now time.Time) (int, error) {
 	return get[int](ctx, q.queries, "count promised seats", countPromisedSeats, organizationID, exceptInvitationID, now)
 }

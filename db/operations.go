@@ -2,16 +2,14 @@ package db
 
 import (
 	"context"
-
 	"usher/billing"
 )
 
-const setOperator = `update users set operator = $2 where id = $1`
+// operationsStore implements [billing.OperationsStore].
+type operationsStore struct{ queries }
 
-// SetOperator implements [billing.OperatorQueries].
-func (q userStore) SetOperator(ctx context.Context, userID string, operator bool) error {
-	return q.execOne(ctx, "set operator", setOperator, userID, operator)
-}
+// Operations implements [billing.Tx].
+func (q queries) Operations() billing.OperationsStore { return operationsStore{q} }
 
 type organizationLineRow struct {
 	billing.OrganizationLine
@@ -67,7 +65,7 @@ const selectBacklog = `select
 	(select count(*) from emails where status = 'failed') as failed_mails,
 	coalesce((select json_object_agg(state, n) from (select state, count(*) as n from river_job group by state) j), '{}') as jobs`
 
-// Backlog implements [billing.OperatorQueries].
+// Backlog implements [billing.OperationsStore].
 func (q operationsStore) Backlog(ctx context.Context) (billing.Backlog, error) {
 	return get[billing.Backlog](ctx, q.queries, "count the backlog", selectBacklog)
 }
@@ -77,7 +75,7 @@ const selectUnsettledJobs = `select id, coalesce(args ->> 'kind', args ->> 'abou
 		attempt, scheduled_at, coalesce(errors[array_length(errors, 1)] ->> 'error', '') as error
 	from river_job where state in ('running', 'retryable', 'discarded') and kind in ($2, $3) order by id desc limit $1`
 
-// UnsettledJobs implements [billing.OperatorQueries].
+// OpenJobs implements [billing.OperationsStore].
 func (q operationsStore) OpenJobs(ctx context.Context, limit int) ([]billing.QueuedJob, error) {
 	return list[billing.QueuedJob](ctx, q.queries, "list jobs", selectUnsettledJobs, limit, jobArgs{}.Kind(), formerJobArgs{}.Kind())
 }

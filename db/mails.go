@@ -3,9 +3,14 @@ package db
 import (
 	"context"
 	"time"
-
 	"usher/billing/mail"
 )
+
+// mailStore implements [mail.Store].
+type mailStore struct{ queries }
+
+// Mails implements [mail.Tx].
+func (q queries) Mails() mail.Store { return mailStore{q} }
 
 var mailTable = tableOf[mail.QueuedMessage]("emails")
 
@@ -13,7 +18,7 @@ var mailTable = tableOf[mail.QueuedMessage]("emails")
 // means that the mail is committed.
 var insertMail = mailTable.insert() + ` on conflict (key, lower(recipient)) do nothing`
 
-// InsertMail implements [billing.MailQueries].
+// Insert implements [mail.Store].
 func (q mailStore) Insert(ctx context.Context, m mail.QueuedMessage) (bool, error) {
 	n, err := q.execCount(ctx, "insert mail", insertMail, mailTable.values(m)...)
 	return n == 1, err
@@ -27,7 +32,7 @@ var claimDueMail = `with due as materialized (
 	update emails set next_attempt_at = $2, attempts = attempts + 1 where id = (select id from due)
 	returning ` + mailTable.list("")
 
-// ClaimDueMail implements [billing.MailQueries].
+// ClaimDue implements [mail.Store].
 func (q mailStore) ClaimDue(ctx context.Context, now, leaseUntil time.Time) (mail.QueuedMessage, error) {
 	return get[mail.QueuedMessage](ctx, q.queries, "claim due mail", claimDueMail, now, leaseUntil)
 }
@@ -38,14 +43,14 @@ const finishMail = `update emails set status = $3, subject = $4, error = $5, nex
 		data = case when $3 = 'sent' then '{}'::jsonb else data end
 	where id = $1 and status <> 'sent' and ($3 = 'sent' or (status = 'queued' and attempts = $2))`
 
-// FinishMail implements [billing.MailQueries].
+// Finish implements [mail.Store].
 func (q mailStore) Finish(ctx context.Context, m mail.QueuedMessage) error {
 	return q.exec(ctx, "finish mail", finishMail, m.ID, m.Attempts, m.Status, m.Subject, m.Error, m.NextAttemptAt, m.SentAt)
 }
 
 var selectUnsentMail = `select ` + mailTable.list("") + ` from emails where status <> 'sent' order by seq desc limit $1`
 
-// UnsentMail implements [billing.MailQueries].
+// Unsent implements [mail.Store].
 func (q mailStore) Unsent(ctx context.Context, limit int) ([]mail.QueuedMessage, error) {
 	return list[mail.QueuedMessage](ctx, q.queries, "list unsent mail", selectUnsentMail, limit)
 }

@@ -2,9 +2,14 @@ package db
 
 import (
 	"context"
-
 	"usher/billing"
 )
+
+// invoiceStore implements [billing.InvoiceStore].
+type invoiceStore struct{ queries }
+
+// Invoices implements [billing.Tx].
+func (q queries) Invoices() billing.InvoiceStore { return invoiceStore{q} }
 
 var invoiceTable = tableOf[billing.Invoice]("invoices")
 
@@ -13,12 +18,12 @@ var (
 	lockInvoice   = selectInvoice + ` for no key update`
 )
 
-// LockInvoice implements [billing.InvoiceQueries].
+// Lock implements [billing.InvoiceStore].
 func (q invoiceStore) Lock(ctx context.Context, id string) (billing.Invoice, error) {
 	return get[billing.Invoice](ctx, q.queries, "lock invoice", lockInvoice, id)
 }
 
-// Invoice implements [billing.InvoiceQueries].
+// Get implements [billing.InvoiceStore].
 func (q invoiceStore) Get(ctx context.Context, id string) (billing.Invoice, error) {
 	return get[billing.Invoice](ctx, q.queries, "read invoice", selectInvoice, id)
 }
@@ -26,7 +31,7 @@ func (q invoiceStore) Get(ctx context.Context, id string) (billing.Invoice, erro
 var selectOldestOpenInvoice = `select ` + invoiceTable.list("") + ` from invoices
 	where organization_id = $1 and subscription_id = $2 and status = 'open' order by finalized_at nulls last, created_at, id limit 1`
 
-// OldestOpenInvoice implements [billing.InvoiceQueries].
+// OldestOpen implements [billing.InvoiceStore].
 func (q invoiceStore) OldestOpen(ctx context.Context, organizationID, subscriptionID string) (billing.Invoice, error) {
 	return get[billing.Invoice](ctx, q.queries, "read the oldest open invoice", selectOldestOpenInvoice, organizationID, subscriptionID)
 }
@@ -41,7 +46,7 @@ func (q invoiceStore) Put(ctx context.Context, i billing.Invoice) error {
 var selectInvoices = `select ` + invoiceTable.list("") + ` from invoices
 	where organization_id = $1 and account = $2 and livemode = $3 and status <> 'draft' order by created_at desc, id desc limit $4`
 
-// Invoices implements [billing.InvoiceQueries].
+// List implements [billing.InvoiceStore].
 func (q invoiceStore) List(
 	ctx context.Context, organizationID string, acct billing.StripeAccount, limit int,
 ) ([]billing.Invoice, error) {
@@ -51,7 +56,15 @@ func (q invoiceStore) List(
 const putProration = `insert into invoice_prorations (id, invoice_id, subscription_id, amount, period_start) values ($1, $2, $3, $4, $5)
 	on conflict (invoice_id, id) do update set amount = excluded.amount, period_start = excluded.period_start`
 
-// PutProration implements [billing.InvoiceQueries].
+// PutProration implements [billing.InvoiceStore].
 func (q invoiceStore) PutProration(ctx context.Context, invoiceID, subscriptionID string, line billing.InvoiceLine) error {
 	return q.exec(ctx, "put proration", putProration, line.ID, invoiceID, subscriptionID, line.Amount, line.PeriodStart)
+}
+
+var selectOpenInvoices = `select ` + invoiceTable.list("") + ` from invoices
+	where account = $1 and livemode = $2 and ($3 = '' or organization_id = $3) and status in ('draft', 'open') order by id`
+
+// Open implements [billing.InvoiceStore].
+func (q invoiceStore) Open(ctx context.Context, acct billing.StripeAccount, organizationID string) ([]billing.Invoice, error) {
+	return list[billing.Invoice](ctx, q.queries, "list open invoices", selectOpenInvoices, acct.ID, acct.Livemode, organizationID)
 }

@@ -3,9 +3,14 @@ package db
 import (
 	"context"
 	"time"
-
 	"usher/billing"
 )
+
+// duplicateStore implements [billing.DuplicateStore].
+type duplicateStore struct{ queries }
+
+// Duplicates implements [billing.Tx].
+func (q queries) Duplicates() billing.DuplicateStore { return duplicateStore{q} }
 
 // A refund is stored in two columns.
 var (
@@ -21,7 +26,7 @@ var insertDuplicate = duplicateTable.insert() + `
 		attempts = 0, error = '', next_attempt_at = excluded.next_attempt_at, done_at = null
 		where duplicate_subscriptions.status = 'kept'`
 
-// InsertSurplus implements [billing.DuplicateQueries].
+// Insert implements [billing.DuplicateStore].
 func (q duplicateStore) Insert(ctx context.Context, s billing.DuplicateSubscription) (bool, error) {
 	n, err := q.execCount(ctx, "insert duplicate subscription", insertDuplicate, duplicateTable.values(s)...)
 	return n == 1, err
@@ -35,7 +40,7 @@ var claimDueDuplicate = `with due as materialized (
 	update duplicate_subscriptions set next_attempt_at = $2, attempts = attempts + 1 where subscription_id = (select subscription_id from due)
 	returning ` + duplicateColumns
 
-// ClaimDueSurplus implements [billing.DuplicateQueries].
+// ClaimDue implements [billing.DuplicateStore].
 func (q duplicateStore) ClaimDue(ctx context.Context, now, leaseUntil time.Time) (billing.DuplicateSubscription, error) {
 	return get[billing.DuplicateSubscription](ctx, q.queries, "claim due duplicate subscription", claimDueDuplicate, now, leaseUntil)
 }
@@ -52,7 +57,7 @@ func (q duplicateStore) Put(ctx context.Context, s billing.DuplicateSubscription
 var selectDuplicates = `select ` + duplicateColumns + ` from duplicate_subscriptions
 	where organization_id = $1 and found_at >= $2 order by found_at desc, subscription_id`
 
-// Surpluses implements [billing.DuplicateQueries].
+// List implements [billing.DuplicateStore].
 func (q duplicateStore) List(ctx context.Context, organizationID string, since time.Time) ([]billing.DuplicateSubscription, error) {
 	return list[billing.DuplicateSubscription](ctx, q.queries, "list duplicate subscriptions", selectDuplicates, organizationID, since)
 }

@@ -4,9 +4,14 @@ import (
 	"context"
 	"strings"
 	"time"
-
 	"usher/billing"
 )
+
+// eventStore implements [billing.EventStore].
+type eventStore struct{ queries }
+
+// Events implements [billing.Tx].
+func (q queries) Events() billing.EventStore { return eventStore{q} }
 
 var eventTable = tableOf[billing.StoredEvent]("stripe_events")
 
@@ -39,7 +44,7 @@ var claimDueEvent = `with due as materialized (
 	update stripe_events set next_attempt_at = $2, attempts = attempts + 1 where id = (select id from due)
 	returning ` + eventTable.list("")
 
-// ClaimDueEvent implements [billing.EventQueries].
+// ClaimDue implements [billing.EventStore].
 func (q eventStore) ClaimDue(ctx context.Context, now, leaseUntil time.Time, after billing.QueueCursor) (billing.StoredEvent, error) {
 	return get[billing.StoredEvent](ctx, q.queries, "claim due event", claimDueEvent, now, leaseUntil, after)
 }
@@ -54,7 +59,7 @@ func (q eventStore) Finish(ctx context.Context, e billing.StoredEvent) error {
 
 var selectEvent = `select ` + eventTable.list("") + ` from stripe_events where id = $1`
 
-// Event implements [billing.EventQueries].
+// Get implements [billing.EventStore].
 func (q eventStore) Get(ctx context.Context, id string) (billing.StoredEvent, error) {
 	return get[billing.StoredEvent](ctx, q.queries, "read event", selectEvent, id)
 }
@@ -69,14 +74,14 @@ var searchEvents = `select ` + eventTable.list("") + ` from stripe_events
 		and ($5 = '' or (received_at, id) < (select received_at, id from stripe_events where id = $5))
 	order by received_at desc, id desc limit $6`
 
-// SearchEvents implements [billing.InboxQueries].
+// Search implements [billing.EventStore].
 func (q eventStore) Search(ctx context.Context, s billing.EventSearch) ([]billing.StoredEvent, error) {
 	return list[billing.StoredEvent](ctx, q.queries, "search events", searchEvents, s.Outcome, s.Type, s.OrganizationID, s.ObjectID, s.Before, s.Limit)
 }
 
 const requeueEvent = `update stripe_events set outcome = 'pending', next_attempt_at = $2, attempts = 0, error = '' where id = $1`
 
-// RequeueEvent implements [billing.InboxQueries].
+// Requeue implements [billing.EventStore].
 func (q eventStore) Requeue(ctx context.Context, id string, now time.Time) error {
 	return q.execOne(ctx, "requeue event", requeueEvent, id, now)
 }
@@ -86,7 +91,7 @@ const pruneEvents = `delete from stripe_events where id in (
 		for update skip locked
 	)`
 
-// PruneEvents implements [billing.InboxQueries].
+// Prune implements [billing.EventStore].
 func (q eventStore) Prune(ctx context.Context, before time.Time, limit int) (int, error) {
 	n, err := q.execCount(ctx, "prune events", pruneEvents, before, limit)
 	return int(n), err

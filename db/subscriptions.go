@@ -3,10 +3,23 @@ package db
 import (
 	"context"
 	"fmt"
-
 	"usher/billing"
 	"usher/billing/apperr"
 )
+
+// subscriptionStore implements [billing.SubscriptionStore].
+type subscriptionStore struct{ queries }
+
+// Subscriptions implements [billing.Tx].
+func (q queries) Subscriptions() billing.SubscriptionStore { return subscriptionStore{q} }
+
+var selectLiveSubscriptions = `select ` + subscriptionTable.list("") + ` from subscriptions
+	where account = $1 and livemode = $2 and ($3 = '' or organization_id = $3) and status not in ('canceled', 'incomplete_expired') order by id`
+
+// Live implements [billing.SubscriptionStore].
+func (q subscriptionStore) Live(ctx context.Context, acct billing.StripeAccount, organizationID string) ([]billing.Subscription, error) {
+	return list[billing.Subscription](ctx, q.queries, "list live subscriptions", selectLiveSubscriptions, acct.ID, acct.Livemode, organizationID)
+}
 
 var subscriptionTable = tableOf[billing.Subscription]("subscriptions")
 
@@ -15,7 +28,7 @@ var (
 	lockSubscription   = selectSubscription + ` for no key update`
 )
 
-// LockSubscription implements [billing.SubscriptionQueries].
+// Lock implements [billing.SubscriptionStore].
 func (q subscriptionStore) Lock(ctx context.Context, id string) (billing.Subscription, error) {
 	return get[billing.Subscription](ctx, q.queries, "lock subscription", lockSubscription, id)
 }
@@ -32,7 +45,7 @@ type ownedSubscriptionRow struct {
 	Owner string `db:"owner"`
 }
 
-// LockOwnerAndSubscription implements [billing.SubscriptionQueries].
+// LockWithOwner implements [billing.SubscriptionStore].
 func (q subscriptionStore) LockWithOwner(
 	ctx context.Context, customerID string, acct billing.StripeAccount, id string,
 ) (string, billing.Subscription, error) {
@@ -40,7 +53,7 @@ func (q subscriptionStore) LockWithOwner(
 	return row.Owner, row.Subscription, err
 }
 
-// Subscription implements [billing.SubscriptionQueries].
+// Get implements [billing.SubscriptionStore].
 func (q subscriptionStore) Get(ctx context.Context, id string) (billing.Subscription, error) {
 	return get[billing.Subscription](ctx, q.queries, "read subscription", selectSubscription, id)
 }
@@ -64,7 +77,7 @@ func (q subscriptionStore) Put(ctx context.Context, s billing.Subscription) ([]b
 var selectCurrentSubscription = `select ` + subscriptionTable.list("") + ` from subscriptions
 	where organization_id = $1 and account = $2 and livemode = $3 and is_current`
 
-// CurrentSubscription implements [billing.SubscriptionQueries].
+// Current implements [billing.SubscriptionStore].
 func (q subscriptionStore) Current(
 	ctx context.Context, organizationID string, acct billing.StripeAccount,
 ) (billing.Subscription, error) {

@@ -1,0 +1,59 @@
+package db
+
+import (
+	"context"
+	"time"
+	"usher/billing"
+)
+
+// reconciliationStore implements [billing.ReconciliationStore].
+type reconciliationStore struct{ queries }
+
+// Reconciliation implements [billing.Tx].
+func (q queries) Reconciliation() billing.ReconciliationStore { return reconciliationStore{q} }
+
+// One statement, so that a concurrent replica sees the lease of the first.
+const takeReconcile = `insert into reconcile_states (account, livemode, lease_until) values ($1, $2, $5)
+	on conflict (account, livemode) do update set lease_until = excluded.lease_until
+		where (reconcile_states.lease_until is null or reconcile_states.lease_until <= $3)
+			and (reconcile_states.finished_at is null or reconcile_states.finished_at <= $4)
+	returning read_until`
+
+// Take implements [billing.ReconciliationStore].
+func (q reconciliationStore) Take(ctx context.Context, acct billing.StripeAccount, now, due, leaseUntil time.Time) (time.Time, error) {
+	readUntil, err := get[*time.Time](ctx, q.queries, "take reconcile", takeReconcile, acct.ID, acct.Livemode, now, due, leaseUntil)
+	if err != nil || readUntil == nil {
+		return time.Time{}, err
+	}
+	return readUntil.UTC(), nil
+}
+
+const finishReconcile = `update reconcile_states set lease_until = null, read_until = coalesce($3, read_until), finished_at = $4
+	where account = $1 and livemode = $2`
+
+// Finish implements [billing.ReconciliationStore].
+func (q reconciliationStore) Finish(ctx context.Context, acct billing.StripeAccount, readUntil, finishedAt time.Time) error {
+	return q.exec(ctx, "finish reconcile", finishReconcile, acct.ID, acct.Livemode, timeOrNull(readUntil), timeOrNull(finishedAt))
+}
+
+var driftReportTable = tableOf[billing.DriftReport]("drift_reports")
+
+var insertDriftReport = driftReportTable.insert()
+
+// InsertReport implements [billing.ReconciliationStore].
+func (q reconciliationStore) InsertReport(ctx context.Context, r billing.DriftReport) error {
+	return q.exec(ctx, "insert drift report", insertDriftReport, driftReportTable.values(r)...)
+}
+
+var selectDriftReports = `select ` + driftReportTable.list("") + ` from drift_reports
+	where $1 = '' or organization_id = $1 order by started_at desc, id limit $2`
+
+// Reports implements [billing.ReconciliationStore].
+func (q reconciliationStore) Reports(ctx context.Context, organizationID string, limit int) ([]billing.DriftReport, error) {
+	return list[billing.DriftReport](ctx, q.queries, "list drift reports", selectDriftReports, organizationID, limit)
+}
+
+// PruneReports implements [billing.ReconciliationStore].
+func (q reconciliationStore) PruneReports(ctx context.Context, before time.Time) error {
+	return q.exec(ctx, "prune drift reports", `delete from drift_reports where started_at < $1`, before)
+}

@@ -1,0 +1,79 @@
+package db
+
+import (
+	"context"
+	"usher/billing"
+
+	"github.com/lib/pq"
+)
+
+// seatLedgerStore implements [billing.SeatLedgerStore].
+type seatLedgerStore struct{ queries }
+
+// SeatLedger implements [billing.Tx].
+func (q queries) SeatLedger() billing.SeatLedgerStore { return seatLedgerStore{q} }
+
+// One lookup per member: the ledger of a large organization is long, a page of members is not.
+var selectLastSeatChanges = `select ` + seatChangeColumns + ` from unnest($2::text[]) as person (id)
+	join lateral (select * from seat_changes where organization_id = $1 and subject_user_id = person.id order by id desc limit 1) c on true` + seatChangeOutcome
+
+// Latest implements [billing.SeatLedgerStore].
+func (q seatLedgerStore) Latest(ctx context.Context, organizationID string, userIDs []string) ([]billing.SeatChange, error) {
+	return list[billing.SeatChange](ctx, q.queries, "list last seat changes", selectLastSeatChanges, organizationID, pq.Array(userIDs))
+}
+
+var seatChangeTable = tableOf[billing.SeatChange]("seat_changes")
+
+var insertSeatChange = seatChangeTable.insert()
+
+// Insert implements [billing.SeatLedgerStore]. The database assigns the id.
+func (q seatLedgerStore) Insert(ctx context.Context, c billing.SeatChange) error {
+	return q.exec(ctx, "insert seat change", insertSeatChange, seatChangeTable.values(c)...)
+}
+
+var seatChangeColumns = seatChangeTable.list("c") + `, actor.name as actor_name, subject.name as subject_name, attempt.request_id,
+	charge.invoice_id, charge.invoice_number, charge.amount as "invoiced.minor", charge.currency as "invoiced.currency"`
+
+// seatChangeOutcome joins the first acknowledged attempt of a change: that of its own version, or
+// of a later one if changes were debounced. The period of a proration line starts when Stripe
+// changed the quantity; acknowledged_at is that time to the second, minus the duration of the call.
+const seatChangeOutcome = ` left join lateral (select request_id, version, subscription_id, acknowledged_at from seat_attempts
+		where organization_id = c.organization_id and version >= c.version and accepted order by version, at limit 1) attempt on true
+	left join lateral (select i.id as invoice_id, i.number as invoice_number, i.currency, sum(l.amount)::bigint as amount
+		from invoice_prorations l join invoices i on i.id = l.invoice_id
+		where attempt.version = c.version and l.subscription_id = attempt.subscription_id and i.status <> 'void'
+			and l.period_start between attempt.acknowledged_at - interval '1 second' and attempt.acknowledged_at + interval '3 seconds'
+		group by i.id order by i.created_at limit 1) charge on true
+	left join users actor on actor.id = c.actor_user_id
+	left join users subject on subject.id = c.subject_user_id`
+
+// Changes are written under the organization's lock, so ids are in chronological order.
+var selectSeatChanges = `select ` + seatChangeColumns + ` from seat_changes c` + seatChangeOutcome + `
+	where c.organization_id = $1 order by c.id desc limit $2`
+
+// List implements [billing.SeatLedgerStore].
+func (q seatLedgerStore) List(ctx context.Context, organizationID string, limit int) ([]billing.SeatChange, error) {
+	return list[billing.SeatChange](ctx, q.queries, "list seat changes", selectSeatChanges, organizationID, limit)
+}
+
+// The search text has no wildcards: position compares literally.
+const matchingSeatChanges = ` from seat_changes c` + seatChangeOutcome + `
+	where c.organization_id = $1
+		and ($2 = '' or position(lower($2) in lower(concat_ws(' ', subject.name, c.reason))) > 0 or position(lower($2) in lower(actor.name)) > 0)
+		and ($3 = '' or $3 = 'more' and c.to_seats > c.from_seats or $3 = 'fewer' and c.to_seats < c.from_seats)`
+
+var (
+	searchSeatChanges = `select ` + seatChangeColumns + matchingSeatChanges + ` order by c.id desc limit $4 offset $5`
+	countSeatChanges  = `select count(*)` + matchingSeatChanges
+)
+
+// Search implements [billing.SeatLedgerStore].
+func (q seatLedgerStore) Search(ctx context.Context, organizationID string, search billing.LedgerSearch) ([]billing.SeatChange, int, error) {
+	total, err := get[int](ctx, q.queries, "count seat changes", countSeatChanges, organizationID, search.Text, search.Direction)
+	if err != nil || total == 0 {
+		return nil, 0, err
+	}
+	rows, err := list[billing.SeatChange](ctx, q.queries, "search seat changes", searchSeatChanges,
+		organizationID, search.Text, search.Direction, search.Limit, search.Offset)
+	return rows, total, err
+}

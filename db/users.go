@@ -1,0 +1,87 @@
+package db
+
+import (
+	"context"
+	"time"
+	"usher/billing/account"
+)
+
+// userStore implements [account.UserStore].
+type userStore struct{ queries }
+
+// Users implements [account.Tx].
+func (q queries) Users() account.UserStore { return userStore{q} }
+
+var userTable = tableOf[account.User]("users")
+
+var insertUser = userTable.insert()
+
+// Insert implements [account.UserStore].
+func (q userStore) Insert(ctx context.Context, u account.User) error {
+	return q.exec(ctx, "insert user", insertUser, userTable.values(u)...)
+}
+
+var selectUser = `select ` + userTable.list("u") + ` from users u where u.id = $1`
+
+// Get implements [account.UserStore].
+func (q userStore) Get(ctx context.Context, id string) (account.User, error) {
+	return get[account.User](ctx, q.queries, "read user", selectUser, id)
+}
+
+var lockUser = selectUser + ` for no key update`
+
+// Lock implements [account.UserStore].
+func (q userStore) Lock(ctx context.Context, id string) (account.User, error) {
+	return get[account.User](ctx, q.queries, "lock user", lockUser, id)
+}
+
+var selectUserByEmail = `select ` + userTable.list("u") + ` from users u where lower(u.email) = lower($1)`
+
+// ByEmail implements [account.UserStore].
+func (q userStore) ByEmail(ctx context.Context, email string) (account.User, error) {
+	return get[account.User](ctx, q.queries, "read user by e-mail", selectUserByEmail, email)
+}
+
+// The replacement address is unique and not deliverable.
+const eraseUser = `with used_tokens as (delete from account_tokens where user_id = $1)
+	update users set name = $2, email = 'deleted:' || id, password_hash = '', email_verified_at = null, operator = false where id = $1`
+
+// Erase implements [account.UserStore].
+func (q userStore) Erase(ctx context.Context, userID, name string) error {
+	return q.execOne(ctx, "erase user", eraseUser, userID, name)
+}
+
+const updateUserName = `update users set name = $2 where id = $1`
+
+// SetName implements [account.UserStore].
+func (q userStore) SetName(ctx context.Context, userID, name string) error {
+	return q.execOne(ctx, "update user name", updateUserName, userID, name)
+}
+
+const setOperator = `update users set operator = $2 where id = $1`
+
+// SetOperator implements [account.UserStore].
+func (q userStore) SetOperator(ctx context.Context, userID string, operator bool) error {
+	return q.execOne(ctx, "set operator", setOperator, userID, operator)
+}
+
+const setPassword = `update users set password_hash = $2 where id = $1`
+
+// SetPassword implements [account.UserStore]; ErrNotFound if there is no such user.
+func (q userStore) SetPassword(ctx context.Context, userID, hash string) error {
+	return q.execOne(ctx, "set password", setPassword, userID, hash)
+}
+
+const markEmailVerified = `update users set email_verified_at = coalesce(email_verified_at, $2) where id = $1`
+
+// MarkEmailVerified implements [account.UserStore]; ErrNotFound if there is no such user.
+func (q userStore) MarkEmailVerified(ctx context.Context, userID string, at time.Time) error {
+	return q.execOne(ctx, "mark e-mail verified", markEmailVerified, userID, at)
+}
+
+const deleteSessions = `delete from sessions where user_id = $1`
+
+// DeleteSessions implements [account.UserStore].
+func (q userStore) DeleteSessions(ctx context.Context, userID string) (int64, error) {
+	return q.execCount(ctx, "delete sessions of user", deleteSessions, userID)
+}
