@@ -46,7 +46,7 @@ func (q checkoutStore) ByStripeID(ctx context.Context, organizationID, sessionID
 
 // A completed pack session becomes a credit fact of its own source; sessions with a fact need no
 // request.
-var selectUnsettledCheckouts = `select ` + checkoutTable.list("") + ` from checkout_sessions s
+var selectUnfinishedCheckouts = `select ` + checkoutTable.list("") + ` from checkout_sessions s
 	where account = $1 and livemode = $2 and ($3 = '' or organization_id = $3) and stripe_session_id is not null
 		and (status = 'open' or (mode = 'payment' and status = 'complete' and created_at >= $4 and not exists (
 			select 1 from credit_facts f where f.organization_id = s.organization_id and f.source = 'pack:' || s.stripe_session_id)))
@@ -56,5 +56,5 @@ var selectUnsettledCheckouts = `select ` + checkoutTable.list("") + ` from check
 func (q checkoutStore) Unfinished(
 	ctx context.Context, acct billing.StripeAccount, organizationID string, since time.Time,
 ) ([]billing.CheckoutSession, error) {
-	return list[billing.CheckoutSession](ctx, q.queries, "list unsettled checkouts", selectUnsettledCheckouts, acct.ID, acct.Livemode, organizationID, since)
+	return list[billing.CheckoutSession](ctx, q.queries, "list unfinished checkouts", selectUnfinishedCheckouts, acct.ID, acct.Livemode, organizationID, since)
 }

@@ -52,7 +52,7 @@ const hasCreditEntry = `select exists (select from credit_entries where organiza
 
 // HasEntry implements [billing.CreditStore].
 func (q creditStore) HasEntry(ctx context.Context, organizationID, source string) (bool, error) {
-	return get[bool](ctx, q.queries, "look for credit entry", hasCreditEntry, organizationID, source)
+	return get[bool](ctx, q.queries, "find credit entry", hasCreditEntry, organizationID, source)
 }
 
 var selectCreditEntries = `select ` + creditEntryTable.list("") + ` from credit_entries where organization_id = $1 order by id desc limit $2`
@@ -96,5 +96,5 @@ const consumedOfPeriod = `select coalesce(sum(plan_amount), 0) from credit_entri
 
 // ConsumedOfPeriod implements [billing.CreditStore].
 func (q creditStore) ConsumedOfPeriod(ctx context.Context, organizationID, period string) (int, error) {
-	return get[int](ctx, q.queries, "add up consumption", consumedOfPeriod, organizationID, period)
+	return get[int](ctx, q.queries, "sum consumption", consumedOfPeriod, organizationID, period)
 }

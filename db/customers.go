@@ -76,16 +76,16 @@ func (q customerStore) Put(ctx context.Context, acct billing.StripeAccount, c bi
 	return q.exec(ctx, "put customer", putCustomer, c.ID, acct.ID, acct.Livemode, c.Name, c.Email, c.Delinquent, c.AsOf)
 }
 
-const requestCustomerDetails = `update billing_customers set details_version = details_version + 1, details_due_at = $4, details_failures = 0
+const scheduleCustomerUpdate = `update billing_customers set details_version = details_version + 1, details_due_at = $4, details_failures = 0
 	where organization_id = $1 and account = $2 and livemode = $3 and stripe_customer_id is not null and deleted_at is null`
 
 // ScheduleUpdate implements [billing.CustomerStore].
 func (q customerStore) ScheduleUpdate(ctx context.Context, organizationID string, acct billing.StripeAccount, due time.Time) error {
-	return q.exec(ctx, "want customer details", requestCustomerDetails, organizationID, acct.ID, acct.Livemode, due)
+	return q.exec(ctx, "schedule customer update", scheduleCustomerUpdate, organizationID, acct.ID, acct.Livemode, due)
 }
 
 // As in claimDueEvent: skip locked rows, and update what the select found.
-var claimCustomerDetails = `with due as materialized (
+var claimCustomerUpdate = `with due as materialized (
 		select organization_id, generation from billing_customers
 		where details_due_at <= $3 and account = $1 and livemode = $2 and stripe_customer_id is not null and deleted_at is null
 		order by details_due_at limit 1 for no key update skip locked
@@ -97,18 +97,18 @@ var claimCustomerDetails = `with due as materialized (
 func (q customerStore) ClaimUpdate(
 	ctx context.Context, acct billing.StripeAccount, now, leaseUntil time.Time,
 ) (billing.CustomerDetails, error) {
-	return get[billing.CustomerDetails](ctx, q.queries, "claim customer details", claimCustomerDetails, acct.ID, acct.Livemode, now, leaseUntil)
+	return get[billing.CustomerDetails](ctx, q.queries, "claim customer update", claimCustomerUpdate, acct.ID, acct.Livemode, now, leaseUntil)
 }
 
 // If the details changed during the call, the next push is due at once, whatever the result of this
 // one.
-const finishCustomerDetails = `update billing_customers set details_applied_version = $5, details_failures = $6, details_error = $7,
+const finishCustomerUpdate = `update billing_customers set details_applied_version = $5, details_failures = $6, details_error = $7,
 		details_due_at = case when details_version = $4 then $8::timestamptz else $9::timestamptz end
 	where stripe_customer_id = $1 and account = $2 and livemode = $3`
 
 // FinishUpdate implements [billing.CustomerStore].
 func (q customerStore) FinishUpdate(ctx context.Context, acct billing.StripeAccount, d billing.CustomerDetails, now time.Time) error {
-	return q.exec(ctx, "finish customer details", finishCustomerDetails,
+	return q.exec(ctx, "finish customer update", finishCustomerUpdate,
 		d.ID, acct.ID, acct.Livemode, d.Wanted, d.Pushed, d.Failures, d.Error, d.DueAt, now)
 }
 

@@ -37,7 +37,7 @@ func conflictOf(constraint string) conflict {
 	return conflict{"", "This exists already. Please reload the page."}
 }
 
-// wrap adds the operation to an error and converts database errors to errors of package billing.
+// wrap adds the operation to an error and converts database errors to [apperr.Error].
 // The cause stays in the chain, where InTx finds serialization failures and deadlocks.
 func wrap(ctx context.Context, operation string, err error) error {
 	if err == nil {
@@ -52,19 +52,19 @@ func wrap(ctx context.Context, operation string, err error) error {
 		err = fmt.Errorf("%w: %w", ctx.Err(), err)
 	}
 	err = fmt.Errorf("%s: %w", operation, err)
-	var refusal *pq.Error
-	if errors.As(err, &refusal) {
-		return explain(refusal, err)
+	var pqErr *pq.Error
+	if errors.As(err, &pqErr) {
+		return explain(pqErr, err)
 	}
 	return err
 }
 
-// explain converts a constraint violation or invalid text to a billing error with a message; other
+// explain converts a constraint violation or invalid text to an [apperr.Error] with a message; other
 // errors stay internal.
-func explain(refusal *pq.Error, err error) error {
-	switch refusal.Code {
+func explain(pqErr *pq.Error, err error) error {
+	switch pqErr.Code {
 	case pqerror.UniqueViolation:
-		c := conflictOf(refusal.Constraint)
+		c := conflictOf(pqErr.Constraint)
 		return &apperr.Error{Code: apperr.CodeConflict, Field: c.field, Message: c.message, Err: err}
 	case pqerror.CharacterNotInRepertoire, pqerror.UntranslatableCharacter:
 		// A zero byte or invalid UTF-8: the request is invalid, and a retry would fail too.

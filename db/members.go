@@ -45,14 +45,14 @@ func (q memberStore) CountBillable(ctx context.Context, organizationID string) (
 	return get[int](ctx, q.queries, "count billable members", countBillable, organizationID)
 }
 
-var selectMemberships = `select ` + memberColumns + ` from organization_members m
+var selectMembersOfUser = `select ` + memberColumns + ` from organization_members m
 	join users u on u.id = m.user_id
 	join roles r on r.id = m.role_id
 	where m.user_id = $1 order by m.organization_id`
 
 // OfUser implements [account.MemberStore].
 func (q memberStore) OfUser(ctx context.Context, userID string) ([]account.Member, error) {
-	return list[account.Member](ctx, q.queries, "list memberships", selectMemberships, userID)
+	return list[account.Member](ctx, q.queries, "list members of user", selectMembersOfUser, userID)
 }
 
 // Same rule as billing.Access.CanManageBilling.
@@ -64,22 +64,22 @@ var selectBillingManagers = `select ` + userTable.list("u") + ` from organizatio
 
 // BillingManagers implements [account.MemberStore].
 func (q memberStore) BillingManagers(ctx context.Context, organizationID string) ([]account.User, error) {
-	return list[account.User](ctx, q.queries, "list who manages billing", selectBillingManagers, organizationID)
+	return list[account.User](ctx, q.queries, "list billing managers", selectBillingManagers, organizationID)
 }
 
-var memberOf = `select ` + memberColumns + ` from organization_members m
+var selectMemberOf = `select ` + memberColumns + ` from organization_members m
 	join users u on u.id = m.user_id
 	join roles r on r.id = m.role_id
 	where m.organization_id = $1`
 
-var selectMember = memberOf + ` and m.id = $2`
+var selectMember = selectMemberOf + ` and m.id = $2`
 
 // Get implements [account.MemberStore].
 func (q memberStore) Get(ctx context.Context, organizationID, memberID string) (account.Member, error) {
 	return get[account.Member](ctx, q.queries, "read member", selectMember, organizationID, memberID)
 }
 
-var selectMemberByUser = memberOf + ` and m.user_id = $2`
+var selectMemberByUser = selectMemberOf + ` and m.user_id = $2`
 
 // ByUser implements [account.MemberStore].
 func (q memberStore) ByUser(ctx context.Context, organizationID, userID string) (account.Member, error) {

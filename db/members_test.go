@@ -60,7 +60,7 @@ func TestCountOtherAdmins(t *testing.T) {
 	}
 }
 
-func TestLastSeatChanges(t *testing.T) {
+func TestLatestSeatChanges(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")

@@ -71,11 +71,11 @@ func (q operationsStore) Backlog(ctx context.Context) (billing.Backlog, error) {
 }
 
 // Jobs of the previous release have the kind as "about"; see formerJobArgs.
-const selectUnsettledJobs = `select id, coalesce(args ->> 'kind', args ->> 'about') as about, args ->> 'id' as object, state::text as state,
+const selectOpenJobs = `select id, coalesce(args ->> 'kind', args ->> 'about') as about, args ->> 'id' as object, state::text as state,
 		attempt, scheduled_at, coalesce(errors[array_length(errors, 1)] ->> 'error', '') as error
 	from river_job where state in ('running', 'retryable', 'discarded') and kind in ($2, $3) order by id desc limit $1`
 
 // OpenJobs implements [billing.OperationsStore].
 func (q operationsStore) OpenJobs(ctx context.Context, limit int) ([]billing.QueuedJob, error) {
-	return list[billing.QueuedJob](ctx, q.queries, "list jobs", selectUnsettledJobs, limit, jobArgs{}.Kind(), formerJobArgs{}.Kind())
+	return list[billing.QueuedJob](ctx, q.queries, "list open jobs", selectOpenJobs, limit, jobArgs{}.Kind(), formerJobArgs{}.Kind())
 }

@@ -58,14 +58,14 @@ func (q organizationStore) Access(ctx context.Context, userID, organizationID st
 	return account.Access{User: row.User, Organization: row.Organization, Member: row.Member}, err
 }
 
-var selectOrganizations = `select ` + organizationTable.list("o") + ` from organization_members m
+var selectOrganizationsOfUser = `select ` + organizationTable.list("o") + ` from organization_members m
 	join organizations o on o.id = m.organization_id
 	join roles r on r.id = m.role_id
 	where m.user_id = $1 and m.status = 'active' and ` + isVisible + ` order by o.deleted_at is not null, m.joined_at, m.id`
 
 // OfUser implements [account.OrganizationStore].
 func (q organizationStore) OfUser(ctx context.Context, userID string) ([]account.Organization, error) {
-	return list[account.Organization](ctx, q.queries, "list organizations", selectOrganizations, userID)
+	return list[account.Organization](ctx, q.queries, "list organizations of user", selectOrganizationsOfUser, userID)
 }
 
 const updateOrganization = `update organizations set name = $2, deletes_at = $3 where id = $1`

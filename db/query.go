@@ -10,7 +10,7 @@ import (
 	"usher/billing/apperr"
 )
 
-// get reads one row; without a row it returns [billing.ErrNotFound] and the zero Row.
+// get reads one row; without a row it returns [apperr.ErrNotFound] and the zero Row.
 func get[Row any](ctx context.Context, q queries, operation, query string, args ...any) (Row, error) {
 	var row Row
 	rows, err := read[Row](ctx, q, 1, query, args)
@@ -61,7 +61,7 @@ func (q queries) exec(ctx context.Context, operation, query string, args ...any)
 	return wrap(ctx, operation, err)
 }
 
-// execOne runs a statement that must affect a row; otherwise it returns [billing.ErrNotFound].
+// execOne runs a statement that must affect a row; otherwise it returns [apperr.ErrNotFound].
 func (q queries) execOne(ctx context.Context, operation, query string, args ...any) error {
 	n, err := q.execCount(ctx, operation, query, args...)
 	if err == nil && n == 0 {

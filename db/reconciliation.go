@@ -13,7 +13,7 @@ type reconciliationStore struct{ queries }
 func (q queries) Reconciliation() billing.ReconciliationStore { return reconciliationStore{q} }
 
 // One statement, so that a concurrent replica sees the lease of the first.
-const takeReconcile = `insert into reconcile_states (account, livemode, lease_until) values ($1, $2, $5)
+const takeReconciliation = `insert into reconcile_states (account, livemode, lease_until) values ($1, $2, $5)
 	on conflict (account, livemode) do update set lease_until = excluded.lease_until
 		where (reconcile_states.lease_until is null or reconcile_states.lease_until <= $3)
 			and (reconcile_states.finished_at is null or reconcile_states.finished_at <= $4)
@@ -21,19 +21,19 @@ const takeReconcile = `insert into reconcile_states (account, livemode, lease_un
 
 // Take implements [billing.ReconciliationStore].
 func (q reconciliationStore) Take(ctx context.Context, acct billing.StripeAccount, now, due, leaseUntil time.Time) (time.Time, error) {
-	readUntil, err := get[*time.Time](ctx, q.queries, "take reconcile", takeReconcile, acct.ID, acct.Livemode, now, due, leaseUntil)
+	readUntil, err := get[*time.Time](ctx, q.queries, "take reconciliation", takeReconciliation, acct.ID, acct.Livemode, now, due, leaseUntil)
 	if err != nil || readUntil == nil {
 		return time.Time{}, err
 	}
 	return readUntil.UTC(), nil
 }
 
-const finishReconcile = `update reconcile_states set lease_until = null, read_until = coalesce($3, read_until), finished_at = $4
+const finishReconciliation = `update reconcile_states set lease_until = null, read_until = coalesce($3, read_until), finished_at = $4
 	where account = $1 and livemode = $2`
 
 // Finish implements [billing.ReconciliationStore].
 func (q reconciliationStore) Finish(ctx context.Context, acct billing.StripeAccount, readUntil, finishedAt time.Time) error {
-	return q.exec(ctx, "finish reconcile", finishReconcile, acct.ID, acct.Livemode, timeOrNull(readUntil), timeOrNull(finishedAt))
+	return q.exec(ctx, "finish reconciliation", finishReconciliation, acct.ID, acct.Livemode, timeOrNull(readUntil), timeOrNull(finishedAt))
 }
 
 var driftReportTable = tableOf[billing.DriftReport]("drift_reports")

@@ -14,12 +14,12 @@ type seatLedgerStore struct{ queries }
 func (q queries) SeatLedger() billing.SeatLedgerStore { return seatLedgerStore{q} }
 
 // One lookup per member: the ledger of a large organization is long, a page of members is not.
-var selectLastSeatChanges = `select ` + seatChangeColumns + ` from unnest($2::text[]) as person (id)
+var selectLatestSeatChanges = `select ` + seatChangeColumns + ` from unnest($2::text[]) as person (id)
 	join lateral (select * from seat_changes where organization_id = $1 and subject_user_id = person.id order by id desc limit 1) c on true` + seatChangeOutcome
 
 // Latest implements [billing.SeatLedgerStore].
 func (q seatLedgerStore) Latest(ctx context.Context, organizationID string, userIDs []string) ([]billing.SeatChange, error) {
-	return list[billing.SeatChange](ctx, q.queries, "list last seat changes", selectLastSeatChanges, organizationID, pq.Array(userIDs))
+	return list[billing.SeatChange](ctx, q.queries, "list latest seat changes", selectLatestSeatChanges, organizationID, pq.Array(userIDs))
 }
 
 var seatChangeTable = tableOf[billing.SeatChange]("seat_changes")

@@ -40,7 +40,7 @@ func (q seatStore) LockState(ctx context.Context, organizationID string) (billin
 
 // The count is as of the start of the statement. That is sufficient, since the caller's lock on the
 // organization excludes other membership changes.
-var lockSeats = `select ` + seatStateTable.list("") + `,
+var lockAndCountSeats = `select ` + seatStateTable.list("") + `,
 		(select count(*) from organization_members m where m.organization_id = $1 and m.billable and m.status = 'active') as billed
 	from billing_seat_state where organization_id = $1 for no key update`
 
@@ -51,7 +51,7 @@ type countedSeatsRow struct {
 
 // LockAndCount implements [billing.SeatStore].
 func (q seatStore) LockAndCount(ctx context.Context, organizationID string) (billing.SeatState, int, error) {
-	row, err := get[countedSeatsRow](ctx, q.queries, "lock seat state", lockSeats, organizationID)
+	row, err := get[countedSeatsRow](ctx, q.queries, "lock seat state", lockAndCountSeats, organizationID)
 	if errors.Is(err, apperr.ErrNotFound) {
 		billed, err := q.Members().CountBillable(ctx, organizationID)
 		return billing.SeatState{}, billed, err

@@ -151,7 +151,7 @@ func TestSearchSeatChanges(t *testing.T) {
 	}
 }
 
-func TestLockSeatsCountsBillableMembers(t *testing.T) {
+func TestLockAndCountSeats(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")

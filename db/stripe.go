@@ -12,19 +12,19 @@ type stripeStore struct{ queries }
 // Stripe implements [billing.Tx].
 func (q queries) Stripe() billing.StripeStore { return stripeStore{q} }
 
-const rememberAccount = `insert into stripe_accounts (fingerprint, account, livemode) values ($1, $2, $3)
+const putAccount = `insert into stripe_accounts (fingerprint, account, livemode) values ($1, $2, $3)
 	on conflict (fingerprint) do update set account = excluded.account, livemode = excluded.livemode`
 
 // PutAccount implements [billing.StripeStore].
 func (q stripeStore) PutAccount(ctx context.Context, fingerprint string, acct billing.StripeAccount) error {
-	return q.exec(ctx, "remember account", rememberAccount, fingerprint, acct.ID, acct.Livemode)
+	return q.exec(ctx, "put account", putAccount, fingerprint, acct.ID, acct.Livemode)
 }
 
 const selectAccount = `select account, livemode from stripe_accounts where fingerprint = $1`
 
 // Account implements [billing.StripeStore].
 func (q stripeStore) Account(ctx context.Context, fingerprint string) (billing.StripeAccount, error) {
-	return get[billing.StripeAccount](ctx, q.queries, "read remembered account", selectAccount, fingerprint)
+	return get[billing.StripeAccount](ctx, q.queries, "read account", selectAccount, fingerprint)
 }
 
 // storedPrice is a row of stripe_prices.
@@ -39,7 +39,7 @@ var (
 	priceTable = tableOf[storedPrice]("stripe_prices").
 			computed("amount_minor", func(p storedPrice) any { return p.Amount.Minor }).
 			computed("currency", func(p storedPrice) any { return p.Amount.Currency })
-	rememberPrice = priceTable.upsert("account", "livemode", "id")
+	putPrice = priceTable.upsert("account", "livemode", "id")
 )
 
 // PutPrices implements [billing.StripeStore]. prices may contain a price twice (found by
@@ -47,7 +47,7 @@ var (
 func (q stripeStore) PutPrices(ctx context.Context, acct billing.StripeAccount, prices []catalog.StripePrice) error {
 	for _, p := range prices {
 		row := storedPrice{StripePrice: p, Account: acct.ID, Livemode: acct.Livemode}
-		if err := q.exec(ctx, "remember price", rememberPrice, priceTable.values(row)...); err != nil {
+		if err := q.exec(ctx, "put price", putPrice, priceTable.values(row)...); err != nil {
 			return err
 		}
 	}
@@ -60,5 +60,5 @@ var selectPrices = `select ` + priceTable.without("account", "livemode").list(""
 
 // Prices implements [billing.StripeStore]; the order is that of the first insert.
 func (q stripeStore) Prices(ctx context.Context, acct billing.StripeAccount) ([]catalog.StripePrice, error) {
-	return list[catalog.StripePrice](ctx, q.queries, "list remembered prices", selectPrices, acct.ID, acct.Livemode)
+	return list[catalog.StripePrice](ctx, q.queries, "list prices", selectPrices, acct.ID, acct.Livemode)
 }

@@ -7,7 +7,7 @@ import (
 	"usher/billing/catalog"
 )
 
-func TestRememberedAccount(t *testing.T) {
+func TestStripeAccount(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	_, err := store.Stripe().Account(ctx, "key 1")
@@ -20,7 +20,7 @@ func TestRememberedAccount(t *testing.T) {
 	wantEqual(t, got, stripeAccount)
 }
 
-func TestRememberedPrices(t *testing.T) {
+func TestStripePrices(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	first := catalog.StripePrice{ID: "price_z", ProductID: "prod_1", ProductName: "Pro", LookupKey: "pro_month",

@@ -113,7 +113,7 @@ const setCurrent = `with target as (
 	select count(*) from target`
 
 // SetCurrent implements [billing.SubscriptionStore]. A subscription of another organization,
-// stripeAccount or mode is not found, and nothing changes. The revision counts snapshots and does not
+// account or mode is not found, and nothing changes. The revision counts snapshots and does not
 // change.
 func (q subscriptionStore) SetCurrent(ctx context.Context, organizationID, subscriptionID string, acct billing.StripeAccount) error {
 	const operation = "set current subscription"

@@ -51,11 +51,11 @@ func (q userStore) Erase(ctx context.Context, userID, name string) error {
 	return q.execOne(ctx, "erase user", eraseUser, userID, name)
 }
 
-const updateUserName = `update users set name = $2 where id = $1`
+const setUserName = `update users set name = $2 where id = $1`
 
 // SetName implements [account.UserStore].
 func (q userStore) SetName(ctx context.Context, userID, name string) error {
-	return q.execOne(ctx, "update user name", updateUserName, userID, name)
+	return q.execOne(ctx, "set user name", setUserName, userID, name)
 }
 
 const setOperator = `update users set operator = $2 where id = $1`

@@ -41,7 +41,7 @@ func TestCustomerLinkRoundTrip(t *testing.T) {
 }
 
 // Each generation, account and mode has a link of its own; the newest generation of the given
-// stripeAccount and mode is returned, and every link keeps its owner.
+// account and mode is returned, and every link keeps its owner.
 func TestCustomerLinksOfGenerationsAndAccounts(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()

@@ -16,7 +16,7 @@ func accountToken(fill byte, userID string, purpose account.TokenPurpose) accoun
 		CreatedAt: at(int(fill)), ExpiresAt: at(1000)}
 }
 
-func TestAccountTokens(t *testing.T) {
+func TestTokens(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
@@ -35,7 +35,7 @@ func TestAccountTokens(t *testing.T) {
 	wantNotFound(t, err)
 }
 
-func TestAccountTokenIsUsedOnce(t *testing.T) {
+func TestTokenIsUsedOnce(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
@@ -60,7 +60,7 @@ func TestAccountTokenIsUsedOnce(t *testing.T) {
 	wantNotFound(t, err)
 }
 
-func TestSpendAccountTokensOfOneUserAndPurpose(t *testing.T) {
+func TestMarkAllUsedIsPerUserAndPurpose(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
@@ -81,13 +81,13 @@ func TestSpendAccountTokensOfOneUserAndPurpose(t *testing.T) {
 	}
 }
 
-func TestRecoveryRequestsAreUniqueAndTakenOnce(t *testing.T) {
+func TestResetRequestsAreUniqueAndPoppedOnce(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	must(t, store.Tokens().PutResetRequest(ctx, "Ana@Example.com", at(0)))
 	must(t, store.Tokens().PutResetRequest(ctx, "ana@example.com", at(5)))
 	must(t, store.Tokens().PutResetRequest(ctx, "bo@example.com", at(1)))
-	// While one transaction has taken the first request and is open, the next one blocks, then gets
+	// While one transaction has popped the first request and is open, the next one blocks, then gets
 	// the second request.
 	second := make(chan string, 1)
 	must(t, store.InTx(ctx, func(tx billing.Tx) error {

@@ -9,7 +9,7 @@ import (
 
 var testAccount = billing.StripeAccount{ID: "acct_1", Livemode: true}
 
-func TestReconcileLease(t *testing.T) {
+func TestReconciliationLease(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	take := func(now int) (time.Time, error) {
