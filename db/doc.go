@@ -3,7 +3,7 @@
 //
 // It contains no Stripe, no HTTP and no rules. Packages billing and account decide what is allowed;
 // the schema rejects states that must never exist, and errors.go converts such a rejection to an
-// [apperr.Error] by code and constraint name, never by text. X// dbtest import it.
+// [apperr.Error] by code and constraint name, never by text. Only cmd and tests import it.
 //
 // All times returned by this package are UTC, in microseconds, PostgreSQL's resolution.
 //

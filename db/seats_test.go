@@ -64,10 +64,10 @@ func TestSeatChanges(t *testing.T) {
 			must(t, store.Invoices().PutProration(ctx, "in_1", "sub_1", line))
 		}
 	}
-	gathered := billing.SeatChange{OrganizationID: "org_1", At: at(0), Reason: "joined before, and was told together", Version: 9, RequestID: "req_9"}
+	debounced := billing.SeatChange{OrganizationID: "org_1", At: at(0), Reason: "joined before", Version: 9, RequestID: "req_9"}
 	bare := billing.SeatChange{OrganizationID: "org_1", At: at(1), Reason: "counted again", Version: 12}
 	foreign := billing.SeatChange{OrganizationID: "org_2", At: at(2)}
-	for _, c := range []billing.SeatChange{gathered, full, bare, foreign} {
+	for _, c := range []billing.SeatChange{debounced, full, bare, foreign} {
 		must(t, store.SeatLedger().Insert(ctx, c))
 	}
 	full.At = at(0)
@@ -77,8 +77,8 @@ func TestSeatChanges(t *testing.T) {
 	if len(got) != 3 || got[0].ID <= got[1].ID {
 		t.Fatalf("want three changes, the newest first: %+v", got)
 	}
-	bare.ID, full.ID, gathered.ID = got[0].ID, got[1].ID, got[2].ID
-	wantEqual(t, got, []billing.SeatChange{bare, full, gathered})
+	bare.ID, full.ID, debounced.ID = got[0].ID, got[1].ID, got[2].ID
+	wantEqual(t, got, []billing.SeatChange{bare, full, debounced})
 	got, err = store.SeatLedger().List(ctx, "org_1", 1)
 	must(t, err)
 	wantEqual(t, got, []billing.SeatChange{bare})

@@ -126,9 +126,9 @@ func (p *Plan) fillFromStripe(price *Price, match StripePrice) {
 
 // WithFormer returns a copy in which archived prices of a plan's or pack's product map to that plan
 // or pack: subscriptions and open sessions still refer to them.
-func (c Catalog) WithFormer(remembered []StripePrice) Catalog {
+func (c Catalog) WithFormer(stored []StripePrice) Catalog {
 	out := c.clone()
-	for _, old := range remembered {
+	for _, old := range stored {
 		_, _, plans := out.ByPrice(old.ID)
 		_, packs := out.PackByPrice(old.ID)
 		if plans || packs {
