@@ -256,7 +256,7 @@ func (cs *Checkouts) openReserved(ctx context.Context, session, want CheckoutSes
 func (cs *Checkouts) refused(ctx context.Context, session CheckoutSession, cause error) error {
 	failure := apperr.StripeFailed("create checkout session", cause)
 	var refused *apperr.StripeError
-	if !errors.As(cause, &refused) || refused.NoResponse || refused.Status == 409 || refused.Status == 429 {
+	if !errors.As(cause, &refused) || refused.OutcomeUnknown || refused.Status == 409 || refused.Status == 429 {
 		return failure
 	}
 	session.Status = CheckoutExpired

@@ -65,7 +65,7 @@ func (cs *Customers) reserve(ctx context.Context, tx Tx, a account.Access, acct 
 // abandonReservation closes a reservation after a definite failure: its idempotency key would only repeat the stored failure.
 func (cs *Customers) abandonReservation(ctx context.Context, link CustomerLink, cause error) error {
 	var refused *apperr.StripeError
-	if !errors.As(cause, &refused) || refused.NoResponse || refused.Status == 409 || refused.Status == 429 {
+	if !errors.As(cause, &refused) || refused.OutcomeUnknown || refused.Status == 409 || refused.Status == 429 {
 		return nil
 	}
 	return cs.store.InTx(ctx, func(tx Tx) error {

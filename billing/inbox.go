@@ -276,7 +276,7 @@ func (in *Inbox) scheduleRetry(e *StoredEvent, cause error) {
 func isPermanent(cause error) bool {
 	var refused *apperr.StripeError
 	if errors.As(cause, &refused) {
-		return refused.Status == 400 && !refused.NoResponse
+		return refused.Status == 400 && !refused.OutcomeUnknown
 	}
 	return apperr.CodeOf(cause) == apperr.CodeInvalid
 }

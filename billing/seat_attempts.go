@@ -97,7 +97,7 @@ func refusedAttempt(update QuantityUpdate, cause error) SeatAttempt {
 	var refused *apperr.StripeError
 	if errors.As(cause, &refused) {
 		attempt.RequestID, attempt.Error = refused.RequestID, seatErrorMessage(refused, cause)
-		if !refused.NoResponse {
+		if !refused.OutcomeUnknown {
 			no := false
 			attempt.Accepted = &no
 		}

@@ -240,7 +240,7 @@ func (sy *SeatSyncer) attemptFailed(ctx context.Context, organizationID string, 
 		if state.SyncVersion == version { // a newer change keeps its own, earlier moment
 			state.DueAt = &next
 		}
-		state.AttemptOpen = !isStripe || refused.NoResponse || refused.Status == 409 || refused.Status == 429
+		state.AttemptOpen = !isStripe || refused.OutcomeUnknown || refused.Status == 409 || refused.Status == 429
 		state.SyncError = seatErrorMessage(refused, cause)
 	}
 	err := sy.store.InTx(ctx, func(tx Tx) error {
@@ -283,7 +283,7 @@ func (sy *SeatSyncer) closeAttempt(ctx context.Context, tx Tx, organizationID st
 // seatErrorMessage words a failure for billing admins: what Stripe said, its code and request id for whoever looks into it.
 func seatErrorMessage(refused *apperr.StripeError, cause error) string {
 	switch {
-	case refused == nil && errors.Is(cause, context.DeadlineExceeded), refused != nil && refused.NoResponse:
+	case refused == nil && errors.Is(cause, context.DeadlineExceeded), refused != nil && refused.OutcomeUnknown:
 		return "Stripe did not answer in time."
 	case refused == nil:
 		return "The number of seats could not be sent to Stripe."

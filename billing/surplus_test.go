@@ -125,7 +125,7 @@ type forgetful struct {
 
 func (f *forgetful) forget(err error) error {
 	if f.lost.Add(-1) >= 0 {
-		return &apperr.StripeError{NoResponse: true, ShouldRetry: true, Message: "the answer was lost"}
+		return &apperr.StripeError{OutcomeUnknown: true, ShouldRetry: true, Message: "the answer was lost"}
 	}
 	return err
 }

@@ -48,7 +48,8 @@ func TestCustomerDetails(t *testing.T) {
 	_, err = store.Customers().ClaimUpdate(ctx, testAccount, at(8), at(9))
 	wantNotFound(t, err) // leased
 
-	must(t, store.Customers().ScheduleUpdate(ctx, "org_1", testAccount, at(3))) // changed during the push
+	// Changed during the push.
+	must(t, store.Customers().ScheduleUpdate(ctx, "org_1", testAccount, at(3)))
 	claimed.Pushed, claimed.DueAt = claimed.Wanted, nil
 	must(t, store.Customers().FinishUpdate(ctx, testAccount, claimed, at(4)))
 	claimed, err = store.Customers().ClaimUpdate(ctx, testAccount, at(4), at(9))

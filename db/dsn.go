@@ -10,9 +10,10 @@ import (
 
 // Defaults of a connection, overridden by the DSN.
 const (
-	applicationName  = "usher"
-	connectTimeout   = 5 * time.Second
-	statementTimeout = "10s" // longer than any query of this package takes, shorter than the timeouts of callers
+	applicationName = "usher"
+	connectTimeout  = 5 * time.Second
+	// Longer than any query of this package takes, shorter than the timeouts of callers.
+	statementTimeout = "10s"
 	lockTimeout      = "5s"
 	idleInTxTimeout  = "30s" // releases the locks of a transaction whose process hangs
 )

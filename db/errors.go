@@ -59,8 +59,8 @@ func wrap(ctx context.Context, operation string, err error) error {
 	return err
 }
 
-// explain converts a constraint violation or invalid text to an [apperr.Error] with a message; other
-// errors stay internal.
+// explain converts a constraint violation or invalid text to an [apperr.Error] with a message;
+// other errors stay internal.
 func explain(pqErr *pq.Error, err error) error {
 	switch pqErr.Code {
 	case pqerror.UniqueViolation:

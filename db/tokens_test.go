@@ -87,8 +87,8 @@ func TestResetRequestsAreUniqueAndPoppedOnce(t *testing.T) {
 	must(t, store.Tokens().PutResetRequest(ctx, "Ana@Example.com", at(0)))
 	must(t, store.Tokens().PutResetRequest(ctx, "ana@example.com", at(5)))
 	must(t, store.Tokens().PutResetRequest(ctx, "bo@example.com", at(1)))
-	// While one transaction has popped the first request and is open, the next one blocks, then gets
-	// the second request.
+	// While one transaction has popped the first request and is open, the next one blocks, then
+	// gets the second request.
 	second := make(chan string, 1)
 	must(t, store.InTx(ctx, func(tx billing.Tx) error {
 		first, err := tx.Tokens().PopResetRequest(ctx)

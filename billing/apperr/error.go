@@ -100,15 +100,15 @@ type StripeError struct {
 	RequestID      string // req_…
 	Message        string // Stripe's message, for the log and for billing admins
 	ShouldRetry    bool   // a later call may succeed: no response, 409, 429, 5xx
-	NoResponse     bool   // unknown result: retry with the same idempotency key
+	OutcomeUnknown bool   // unknown result: retry with the same idempotency key
 	HostedURL      string // the hosted page on which a person can complete the payment
 	RequiresAction bool   // the payment requires authentication (3-D Secure)
 }
 
 // Error returns status, type, code and request id, for logs.
 func (e *StripeError) Error() string {
-	if e.NoResponse {
-		return "no response from stripe: " + e.Message
+	if e.OutcomeUnknown {
+		return "stripe call with unknown outcome: " + e.Message
 	}
 	return fmt.Sprintf("stripe responded %d %s %s (%s): %s", e.Status, e.Type, e.Code, e.RequestID, e.Message)
 }

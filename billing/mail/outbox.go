@@ -76,7 +76,7 @@ func (o *Outbox) Unsent(ctx context.Context) ([]Unsent, error) {
 	}
 	kept := make([]Unsent, 0, len(unsent))
 	for _, mail := range unsent {
-		rendered, err := o.renderer.RenderMail(ctx, mail.Message)
+		rendered, err := o.renderer.Render(ctx, mail.Message)
 		if err != nil {
 			return nil, fmt.Errorf("render mail %s: %w", mail.ID, err)
 		}

@@ -39,7 +39,7 @@ type Rendered struct {
 
 // Renderer renders e-mails. Package views/mail implements it.
 type Renderer interface {
-	RenderMail(ctx context.Context, m Message) (Rendered, error)
+	Render(ctx context.Context, m Message) (Rendered, error)
 }
 
 // Limits of sending.
@@ -108,7 +108,7 @@ func (o *Outbox) attempt(ctx context.Context, mail *QueuedMessage) {
 }
 
 func (o *Outbox) send(ctx context.Context, mail QueuedMessage) (subject string, err error) {
-	rendered, err := o.renderer.RenderMail(ctx, mail.Message)
+	rendered, err := o.renderer.Render(ctx, mail.Message)
 	if err != nil {
 		return "", fmt.Errorf("render mail: %w", err)
 	}

@@ -130,7 +130,7 @@ func TestResponseOfAnotherType(t *testing.T) {
 		"seats":    func() error { _, err := gateway.UpdateQuantity(t.Context(), billing.QuantityUpdate{}); return err },
 	}
 	for name, call := range calls {
-		if e := stripeError(t, call()); !e.NoResponse || !e.ShouldRetry {
+		if e := stripeError(t, call()); !e.OutcomeUnknown || !e.ShouldRetry {
 			t.Errorf("%s: %+v, want an invalid response", name, e)
 		}
 	}
@@ -155,8 +155,8 @@ func TestContextErrorStaysInChain(t *testing.T) {
 		if !errors.Is(err, want) {
 			t.Errorf("error %v does not wrap %v", err, want)
 		}
-		if e := stripeError(t, err); !e.NoResponse || !e.ShouldRetry || e.Status != 0 {
-			t.Errorf("%v: got %+v, want NoResponse", want, e)
+		if e := stripeError(t, err); !e.OutcomeUnknown || !e.ShouldRetry || e.Status != 0 {
+			t.Errorf("%v: got %+v, want OutcomeUnknown", want, e)
 		}
 	}
 }

@@ -18,18 +18,18 @@ const (
 	codeSubscriptionAction = "subscription_payment_intent_requires_action"
 )
 
-// noResponseError is a StripeError without a usable response, with the error of stripe-go or
+// unknownOutcomeError is a StripeError without a usable response, with the error of stripe-go or
 // net/http.
-type noResponseError struct {
+type unknownOutcomeError struct {
 	failure *apperr.StripeError
 	cause   error
 }
 
 // Error returns the StripeError's text, which contains the cause.
-func (e noResponseError) Error() string { return e.failure.Error() }
+func (e unknownOutcomeError) Error() string { return e.failure.Error() }
 
 // Unwrap keeps the cause in the chain, so that errors.Is finds context errors.
-func (e noResponseError) Unwrap() []error { return []error{e.failure, e.cause} }
+func (e unknownOutcomeError) Unwrap() []error { return []error{e.failure, e.cause} }
 
 // toStripeError converts an error of stripe-go to an [apperr.StripeError]. Without a response the
 // cause stays in the chain.
@@ -42,14 +42,14 @@ func toStripeError(err error, info callInfo) error {
 	if errors.As(err, &response) {
 		return mapError(response, info)
 	}
-	failure := &apperr.StripeError{Status: info.status, RequestID: info.requestID, Message: err.Error(), ShouldRetry: true, NoResponse: true}
-	return noResponseError{failure, err}
+	failure := &apperr.StripeError{Status: info.status, RequestID: info.requestID, Message: err.Error(), ShouldRetry: true, OutcomeUnknown: true}
+	return unknownOutcomeError{failure, err}
 }
 
 // invalidResponse returns the error for a response that has not the expected form. The request was
 // or may have been executed, so it must be repeated with the same idempotency key.
 func invalidResponse(info callInfo, message string) error {
-	return &apperr.StripeError{Status: info.status, RequestID: info.requestID, Message: message, ShouldRetry: true, NoResponse: true}
+	return &apperr.StripeError{Status: info.status, RequestID: info.requestID, Message: message, ShouldRetry: true, OutcomeUnknown: true}
 }
 
 func mapError(e *stripe.Error, info callInfo) *apperr.StripeError {
@@ -62,7 +62,7 @@ func mapError(e *stripe.Error, info callInfo) *apperr.StripeError {
 		RequestID:      e.RequestID,
 		Message:        e.Msg,
 		ShouldRetry:    retryable(e.HTTPStatusCode),
-		NoResponse:     outcomeUnknown(e, info),
+		OutcomeUnknown: outcomeUnknown(e, info),
 		HostedURL:      hostedURL(e.PaymentIntent),
 		RequiresAction: requiresAction(e),
 	}

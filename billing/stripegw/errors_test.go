@@ -53,7 +53,7 @@ func TestErrors(t *testing.T) {
 		"key in flight may still be carried out": {
 			status(409, body(`"type":"idempotency_error","code":"idempotency_key_in_use","message":"In use"`), quiet...),
 			apperr.StripeError{Status: 409, Type: "idempotency_error", Code: "idempotency_key_in_use", RequestID: "req_1", Message: "In use",
-				ShouldRetry: true, NoResponse: true},
+				ShouldRetry: true, OutcomeUnknown: true},
 		},
 		"lock": {
 			status(409, body(`"type":"invalid_request_error","code":"lock_timeout","message":"Locked"`), quiet...),
@@ -76,7 +76,7 @@ func TestErrors(t *testing.T) {
 		"lost, then limited: the first may have been carried out": {
 			sequence(hangUp, status(429, body(`"type":"invalid_request_error","code":"rate_limit","message":"Too many"`), "Request-Id", "req_1")),
 			apperr.StripeError{Status: 429, Type: "invalid_request_error", Code: "rate_limit", RequestID: "req_1", Message: "Too many",
-				ShouldRetry: true, NoResponse: true},
+				ShouldRetry: true, OutcomeUnknown: true},
 		},
 		"locked, then limited: nothing was carried out": {
 			sequence(status(409, body(`"type":"invalid_request_error","code":"lock_timeout","message":"Locked"`)),
@@ -102,7 +102,7 @@ func TestErrors(t *testing.T) {
 }
 
 // stripe-go retries each twice, so these take a second and a half in parallel.
-func TestCallsWithoutResponse(t *testing.T) {
+func TestCallsWithUnknownOutcome(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		handler http.HandlerFunc
@@ -123,8 +123,8 @@ func TestCallsWithoutResponse(t *testing.T) {
 			f, gateway := newFake(t)
 			f.HandleFunc("POST /v1/subscriptions/sub_1", test.handler)
 			_, err := gateway.UpdateQuantity(t.Context(), billing.QuantityUpdate{SubscriptionID: "sub_1", ItemID: "si_1", IdempotencyKey: "k"})
-			if e := stripeError(t, err); !e.NoResponse || !e.ShouldRetry || e.Status != test.status {
-				t.Errorf("got %+v, want NoResponse with status %d", e, test.status)
+			if e := stripeError(t, err); !e.OutcomeUnknown || !e.ShouldRetry || e.Status != test.status {
+				t.Errorf("got %+v, want OutcomeUnknown with status %d", e, test.status)
 			}
 			for _, r := range f.seen("POST", "/v1/subscriptions/sub_1") {
 				if r.key != "k" {

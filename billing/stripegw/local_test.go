@@ -275,7 +275,7 @@ func TestLocalMissingObjects(t *testing.T) {
 	}
 	for name, call := range calls {
 		e := stripeError(t, call())
-		if e.Code != "resource_missing" || e.ShouldRetry || e.NoResponse {
+		if e.Code != "resource_missing" || e.ShouldRetry || e.OutcomeUnknown {
 			t.Errorf("%s: got %+v", name, e)
 		}
 	}
@@ -303,7 +303,7 @@ func TestLocalStripeUnreachable(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	_, err := gateway.CreateCustomer(ctx, billing.CustomerLink{OrganizationID: "org_1"})
-	if e := stripeError(t, err); !e.NoResponse || !errors.Is(err, context.DeadlineExceeded) {
+	if e := stripeError(t, err); !e.OutcomeUnknown || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got %v", err)
 	}
 }

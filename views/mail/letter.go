@@ -26,9 +26,9 @@ type letter struct {
 // Renderer writes e-mails. It implements [billing.Renderer].
 type Renderer struct{}
 
-// RenderMail returns the subject, the text and the HTML of an e-mail. The subject is one line. It
+// Render returns the subject, the text and the HTML of an e-mail. The subject is one line. It
 // fails if the kind is unknown.
-func (Renderer) RenderMail(ctx context.Context, m mail.Message) (mail.Rendered, error) {
+func (Renderer) Render(ctx context.Context, m mail.Message) (mail.Rendered, error) {
 	write, known := letters[m.Kind]
 	if !known {
 		return mail.Rendered{}, fmt.Errorf("no words for mail of kind %q", m.Kind)

@@ -28,7 +28,7 @@ func fullMail() mail.Data {
 
 func renderMail(t *testing.T, kind mail.Kind, data mail.Data) mail.Rendered {
 	t.Helper()
-	rendered, err := mailviews.Renderer{}.RenderMail(context.Background(), mail.Message{Kind: kind, Data: data})
+	rendered, err := mailviews.Renderer{}.Render(context.Background(), mail.Message{Kind: kind, Data: data})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +119,7 @@ func TestNamesInMailAreHarmless(t *testing.T) {
 			t.Errorf("%s: something of the name counts: %s", kind, m.HTML)
 		}
 	}
-	if _, err := (mailviews.Renderer{}).RenderMail(context.Background(), mail.Message{Kind: "poem"}); err == nil {
+	if _, err := (mailviews.Renderer{}).Render(context.Background(), mail.Message{Kind: "poem"}); err == nil {
 		t.Error("a kind without words was rendered")
 	}
 }
