@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestCreditsOf(t *testing.T) {
+func TestComputeCredits(t *testing.T) {
 	month := func(n int) time.Time { return time.Date(2026, time.Month(n), 10, 0, 0, 0, 0, time.UTC) }
 	period := func(sub string, n, credits int) CreditFact {
 		return CreditFact{Source: sub + month(n).Format(time.DateOnly), Kind: FactPeriod, InvoiceID: "in_" + month(n).Format("01"), SubscriptionID: sub, PlanID: "p",

@@ -7,8 +7,8 @@ import (
 	"usher/billing/catalog"
 )
 
-// TestGraceIsCountedFromTheOldestOpenInvoice: the period may have begun long before the invoice that is unpaid, or with it.
-func TestGraceIsCountedFromTheOldestOpenInvoice(t *testing.T) {
+// TestGraceEnd: the period may have begun long before the invoice that is unpaid, or with it.
+func TestGraceEnd(t *testing.T) {
 	begun := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 	current := Subscription{CurrentPeriodStart: begun}
 	week, finalized := &catalog.Plan{GraceDays: 7}, begun.AddDate(0, 0, 10)
@@ -31,7 +31,7 @@ func TestGraceIsCountedFromTheOldestOpenInvoice(t *testing.T) {
 	}
 }
 
-func TestAccessByStatusAndGrace(t *testing.T) {
+func TestHasAccess(t *testing.T) {
 	now := time.Date(2026, 11, 8, 0, 0, 0, 0, time.UTC)
 	before, after := now.Add(-time.Second), now.Add(time.Second)
 	for _, test := range []struct {

@@ -8,8 +8,8 @@ import (
 	"usher/billing/env"
 )
 
-// seatService is a Service with a clock that stands still and the built-in kind of plan; the rules under test need no store.
-func seatService(now time.Time) *Service {
+// newTestService is a Service with a clock that stands still and the built-in kind of plan; the rules under test need no store.
+func newTestService(now time.Time) *Service {
 	return New(Options{
 		Now: func() time.Time { return now },
 		Catalog: catalog.Catalog{Plans: []catalog.Plan{{ID: "pro", PerSeat: true, SeatMinimum: 2, Prices: []catalog.Price{
@@ -18,31 +18,31 @@ func seatService(now time.Time) *Service {
 	})
 }
 
-func TestWantGathersChanges(t *testing.T) {
+func TestSetDesiredSeatsDebounces(t *testing.T) {
 	start := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	var state SeatState
-	seatService(start).Seats.setDesiredSeats(&state, 1)
+	newTestService(start).Seats.setDesiredSeats(&state, 1)
 	if state.SyncVersion != 1 || !state.DueAt.Equal(start.Add(DebounceQuiet)) {
 		t.Fatalf("first change: %+v", state)
 	}
-	seatService(start.Add(2*time.Second)).Seats.setDesiredSeats(&state, 2)
+	newTestService(start.Add(2*time.Second)).Seats.setDesiredSeats(&state, 2)
 	if state.SyncVersion != 2 || !state.DueAt.Equal(start.Add(2*time.Second+DebounceQuiet)) {
 		t.Fatalf("second change: version %d, due %v", state.SyncVersion, state.DueAt)
 	}
-	seatService(start.Add(29*time.Second)).Seats.setDesiredSeats(&state, 3)
+	newTestService(start.Add(29*time.Second)).Seats.setDesiredSeats(&state, 3)
 	if !state.DueAt.Equal(start.Add(DebounceLimit)) {
 		t.Fatalf("a change late in the gathering is due at %v, want %v", state.DueAt, start.Add(DebounceLimit))
 	}
 	due := *state.DueAt
-	seatService(start.Add(time.Hour)).Seats.setDesiredSeats(&state, 3)
+	newTestService(start.Add(time.Hour)).Seats.setDesiredSeats(&state, 3)
 	if state.SyncVersion != 3 || !state.DueAt.Equal(due) {
 		t.Fatalf("no change made a version: %+v", state)
 	}
 }
 
-func TestScheduleAgainstSnapshot(t *testing.T) {
+func TestScheduleSync(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	s := seatService(now)
+	s := newTestService(now)
 	current := Subscription{ID: "sub_1", ItemID: "si_1", PriceID: "price_pro", Status: StatusActive, Quantity: 3, AsOf: now}
 	t.Run("agreement settles and clears the error", func(t *testing.T) {
 		state := SeatState{DesiredSeats: 3, SyncVersion: 4, AppliedVersion: 3, SyncError: "declined", Failures: 2, DueAt: &now, AttemptOpen: true}
@@ -88,9 +88,9 @@ func TestSyncStatus(t *testing.T) {
 	}
 }
 
-func TestNextAttemptKeys(t *testing.T) {
+func TestNextAttemptIdempotencyKey(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	s := seatService(now)
+	s := newTestService(now)
 	current := Subscription{ID: "sub_1", ItemID: "si_1", PriceID: "price_pro", Status: StatusActive, Quantity: 3}
 	state := SeatState{DesiredSeats: 5, SyncVersion: 4}
 	first := s.SeatSyncer.nextAttempt(&state, current, catalog.ProrateNextInvoice)
@@ -143,9 +143,9 @@ func TestSeatProration(t *testing.T) {
 	}
 }
 
-func TestWantedSeats(t *testing.T) {
+func TestDesiredSeats(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	s := seatService(now)
+	s := newTestService(now)
 	late, soon := now.Add(releaseLead+time.Second), now.Add(releaseLead)
 	cases := []struct {
 		price  string
@@ -172,8 +172,8 @@ func TestWantedSeats(t *testing.T) {
 	}
 }
 
-func TestBackoffGrowsAndStaysBounded(t *testing.T) {
-	s := seatService(time.Now())
+func TestBackoff(t *testing.T) {
+	s := newTestService(time.Now())
 	for failures := 1; failures < 40; failures++ {
 		least := min(env.BackoffLimit, env.BackoffFirst<<min(failures-1, 20))
 		if got := s.Prices.Backoff(failures); got < least || got > least+least/4 {

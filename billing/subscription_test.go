@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestChooseCurrentIsTheSameInEveryOrder(t *testing.T) {
+func TestChooseCurrent(t *testing.T) {
 	day := func(n int) time.Time { return time.Date(2026, 1, n, 0, 0, 0, 0, time.UTC) }
 	cases := []struct {
 		name string
@@ -48,7 +48,7 @@ func TestChooseCurrentIsTheSameInEveryOrder(t *testing.T) {
 	}
 }
 
-func TestStatusTable(t *testing.T) {
+func TestSubscriptionStatusRules(t *testing.T) {
 	cases := map[SubscriptionStatus]statusRule{
 		"trialing":           {access: true, seatsSynced: true},
 		"active":             {access: true, seatsSynced: true},

@@ -11,7 +11,7 @@ import (
 )
 
 // The two orders in which the events of one Checkout were seen to come (https://github.com/pay-rails/pay/issues/282).
-var seenOrders = map[string][]string{
+var recordedOrders = map[string][]string{
 	"subscription first": {
 		"charge.succeeded", "payment_method.attached", "invoice.created", "customer.subscription.created", "invoice.updated", "invoice.finalized",
 		"customer.subscription.updated", "invoice.paid", "invoice.payment_succeeded", "payment_intent.created", "payment_intent.succeeded",
@@ -25,36 +25,36 @@ var seenOrders = map[string][]string{
 }
 
 // inOrder delivers everything that Stripe has made so far, by type.
-func (s *stage) inOrder(types []string) {
-	s.t.Helper()
+func (env *testEnv) deliverInOrder(types []string) {
+	env.t.Helper()
 	var made struct{ Data []json.RawMessage }
-	s.getStripe("/v1/events?limit=100", &made)
+	env.stripeGet("/v1/events?limit=100", &made)
 	kinds := map[string][]json.RawMessage{}
 	for _, raw := range slices.Backward(made.Data) { // the oldest first
 		var e struct{ Type string }
-		s.must(json.Unmarshal(raw, &e))
+		env.must(json.Unmarshal(raw, &e))
 		kinds[e.Type] = append(kinds[e.Type], raw)
 	}
 	if len(kinds["customer.subscription.created"]) != 1 || len(kinds["checkout.session.completed"]) != 1 {
-		s.t.Fatalf("Stripe made %d kinds of events", len(kinds))
+		env.t.Fatalf("Stripe made %d kinds of events", len(kinds))
 	}
 	for _, kind := range types {
 		for _, raw := range kinds[kind] {
-			deliver(s.t, s, raw)
-			s.settleEvents()
+			deliver(env.t, env, raw)
+			env.processEvents()
 		}
 	}
 }
 
 // stateInWords is everything but ids and moments.
-func (s *stage) stateInWords() string {
-	s.t.Helper()
-	o := s.overview()
+func (env *testEnv) describeState() string {
+	env.t.Helper()
+	o := env.overview()
 	if o.Subscription == nil {
 		return "no subscription"
 	}
-	invoices, err := s.service.Invoices.List(s.t.Context(), s.access)
-	s.must(err)
+	invoices, err := env.service.Invoices.List(env.t.Context(), env.access)
+	env.must(err)
 	state := fmt.Sprintf("%s %s ×%d, access %v, seats %s %d, credits %d, card %s", o.Plan.ID, o.Subscription.Status, o.Subscription.Quantity, o.HasAccess,
 		o.Seats.Status, *o.Seats.LastApplied, o.Credits.Balance, o.Subscription.CardLast4)
 	for _, i := range invoices {
@@ -63,21 +63,21 @@ func (s *stage) stateInWords() string {
 	return state
 }
 
-func TestBothSeenOrdersGiveTheSameState(t *testing.T) {
+func TestRecordedEventOrdersConverge(t *testing.T) {
 	const want = "pro active ×3, access true, seats ok 3, credits 1000, card 4242, invoice paid 8700 of 8700"
-	for name, order := range seenOrders {
+	for name, order := range recordedOrders {
 		t.Run(name, func(t *testing.T) {
-			s := openStage(t)
-			s.join(2)
-			session, err := s.service.Checkouts.Start(t.Context(), s.access, billing.CheckoutRequest{PlanID: "pro", Interval: catalog.Monthly})
-			s.must(err)
-			s.pay(session)
-			s.inOrder(order)
-			if got := s.stateInWords(); got != want {
+			env := newTestEnv(t)
+			env.addMembers(2)
+			session, err := env.service.Checkouts.Start(t.Context(), env.access, billing.CheckoutRequest{PlanID: "pro", Interval: catalog.Monthly})
+			env.must(err)
+			env.pay(session)
+			env.deliverInOrder(order)
+			if got := env.describeState(); got != want {
 				t.Errorf("got  %s\nwant %s", got, want)
 			}
-			s.inOrder(order) // all of it once more
-			if got := s.stateInWords(); got != want {
+			env.deliverInOrder(order) // all of it once more
+			if got := env.describeState(); got != want {
 				t.Errorf("delivered twice: %s", got)
 			}
 		})

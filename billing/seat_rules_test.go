@@ -7,7 +7,7 @@ import (
 	"usher/billing/catalog"
 )
 
-func TestPaidSeatsAreTheHighestOfThePeriod(t *testing.T) {
+func TestRecordPaidSeats(t *testing.T) {
 	end := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
 	next := end.AddDate(0, 1, 0)
 	keeps := catalog.Plan{DecreaseAtRenewal: true}
@@ -36,7 +36,7 @@ func TestPaidSeatsAreTheHighestOfThePeriod(t *testing.T) {
 	}
 }
 
-func TestAdoptTakesWhatWasSetBehindUs(t *testing.T) {
+func TestAcceptQuantity(t *testing.T) {
 	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	settled := SeatState{DesiredSeats: 5, SyncVersion: 2, AppliedVersion: 2, LastSyncAt: &at}
 	waiting := settled
@@ -66,7 +66,7 @@ func TestAdoptTakesWhatWasSetBehindUs(t *testing.T) {
 	}
 }
 
-func TestChangesBehindUsAreNoFight(t *testing.T) {
+func TestRevertQuantityBacksOff(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	var state SeatState
 	var waited time.Duration
@@ -88,7 +88,7 @@ func TestChangesBehindUsAreNoFight(t *testing.T) {
 	}
 }
 
-func TestPaceKeepsStripesLimits(t *testing.T) {
+func TestThrottle(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	sent := func(n int, proration catalog.Proration, first, every time.Duration) (all []SeatAttempt) {
 		for i := range n {

@@ -12,43 +12,43 @@ import (
 	"usher/billing/catalog"
 )
 
-func start(t *testing.T, s *stage, plan string, interval catalog.Interval) (billing.CheckoutSession, error) {
+func startCheckout(t *testing.T, env *testEnv, plan string, interval catalog.Interval) (billing.CheckoutSession, error) {
 	t.Helper()
-	return s.service.Checkouts.Start(t.Context(), s.access, billing.CheckoutRequest{PlanID: plan, Interval: interval})
+	return env.service.Checkouts.Start(t.Context(), env.access, billing.CheckoutRequest{PlanID: plan, Interval: interval})
 }
 
-func TestCheckoutIsReusedForTheSameAndReplacedForAnother(t *testing.T) {
-	s := openStage(t)
-	first, err := start(t, s, "pro", catalog.Monthly)
+func TestOpenCheckoutIsReusedOrReplaced(t *testing.T) {
+	env := newTestEnv(t)
+	first, err := startCheckout(t, env, "pro", catalog.Monthly)
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := start(t, s, "pro", catalog.Monthly)
+	again, err := startCheckout(t, env, "pro", catalog.Monthly)
 	if err != nil || again.StripeSessionID != first.StripeSessionID {
 		t.Fatalf("the same again: %s, %v; want %s", again.StripeSessionID, err, first.StripeSessionID)
 	}
-	yearly, err := start(t, s, "pro", catalog.Yearly)
+	yearly, err := startCheckout(t, env, "pro", catalog.Yearly)
 	if err != nil || yearly.StripeSessionID == first.StripeSessionID {
 		t.Fatalf("another interval: %s, %v", yearly.StripeSessionID, err)
 	}
-	old, err := s.gateway().CheckoutSession(t.Context(), first.StripeSessionID)
+	old, err := env.gateway().CheckoutSession(t.Context(), first.StripeSessionID)
 	if err != nil || old.Status != billing.CheckoutExpired {
 		t.Errorf("the replaced session is %s, %v", old.Status, err)
 	}
-	s.join(1)
-	more, err := start(t, s, "pro", catalog.Yearly)
+	env.addMembers(1)
+	more, err := startCheckout(t, env, "pro", catalog.Yearly)
 	if err != nil || more.StripeSessionID == yearly.StripeSessionID || more.Quantity != 2 {
 		t.Errorf("another number of seats: %+v, %v", more, err)
 	}
 }
 
-func TestOneCustomerPerOrganization(t *testing.T) {
-	s := openStage(t)
+func TestConcurrentCheckoutsCreateOneCustomer(t *testing.T) {
+	env := newTestEnv(t)
 	var group sync.WaitGroup
 	sessions := make([]billing.CheckoutSession, 6)
 	for i := range sessions {
 		group.Go(func() {
-			session, err := s.service.Checkouts.Start(context.WithoutCancel(t.Context()), s.access,
+			session, err := env.service.Checkouts.Start(context.WithoutCancel(t.Context()), env.access,
 				billing.CheckoutRequest{PlanID: "pro", Interval: catalog.Monthly})
 			if err != nil && apperr.CodeOf(err) != apperr.CodeConflict && apperr.CodeOf(err) != apperr.CodeStripe {
 				t.Error(err)
@@ -68,95 +68,95 @@ func TestOneCustomerPerOrganization(t *testing.T) {
 	}
 }
 
-func TestCheckoutIsRefusedBesideALivingSubscription(t *testing.T) {
-	s := openStage(t)
-	s.subscribe("starter")
-	_, err := start(t, s, "pro", catalog.Monthly)
+func TestCheckoutIsRefusedWithActiveSubscription(t *testing.T) {
+	env := newTestEnv(t)
+	env.subscribe("starter")
+	_, err := startCheckout(t, env, "pro", catalog.Monthly)
 	if apperr.CodeOf(err) != apperr.CodeConflict {
 		t.Errorf("got %v", err)
 	}
 }
 
-func TestPaidSessionIsNoticedWhenCheckoutIsOpenedAgain(t *testing.T) {
-	s := openStage(t)
-	session, err := start(t, s, "pro", catalog.Monthly)
+func TestCheckoutStartDetectsPaidSession(t *testing.T) {
+	env := newTestEnv(t)
+	session, err := startCheckout(t, env, "pro", catalog.Monthly)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.pay(session) // and neither the browser nor a webhook comes back
-	if _, err := start(t, s, "pro", catalog.Monthly); apperr.CodeOf(err) != apperr.CodeConflict {
+	env.pay(session) // and neither the browser nor a webhook comes back
+	if _, err := startCheckout(t, env, "pro", catalog.Monthly); apperr.CodeOf(err) != apperr.CodeConflict {
 		t.Errorf("a second purchase: %v", err)
 	}
-	if current := s.overview().Subscription; current == nil || current.Status != billing.StatusActive {
+	if current := env.overview().Subscription; current == nil || current.Status != billing.StatusActive {
 		t.Errorf("the subscription is %+v", current)
 	}
 }
 
-func TestForgedPricesAreRefused(t *testing.T) {
-	s := openStage(t)
+func TestUnknownPricesAreRefused(t *testing.T) {
+	env := newTestEnv(t)
 	requests := []billing.CheckoutRequest{
 		{PriceID: "price_forged"}, {PlanID: "enterprise", Interval: catalog.Monthly}, {PlanID: "pro", Interval: "week"}, {},
 	}
 	for _, request := range requests {
-		_, err := s.service.Checkouts.Start(t.Context(), s.access, request)
+		_, err := env.service.Checkouts.Start(t.Context(), env.access, request)
 		if apperr.CodeOf(err) != apperr.CodeInvalid || apperr.MessageOf(err) != "Invalid price ID" {
 			t.Errorf("%+v: %v", request, err)
 		}
 	}
 }
 
-func TestForeignSessionIsNotFound(t *testing.T) {
-	s := openStage(t)
-	session, err := start(t, s, "pro", catalog.Monthly)
+func TestSessionOfOtherOrganizationIsNotFound(t *testing.T) {
+	env := newTestEnv(t)
+	session, err := startCheckout(t, env, "pro", catalog.Monthly)
 	if err != nil {
 		t.Fatal(err)
 	}
-	user, organization, err := s.service.Users.SignUp(t.Context(), account.SignUp{
+	user, organization, err := env.service.Users.SignUp(t.Context(), account.SignUp{
 		Name: "Eve", Email: "eve@example.com", Password: "front of house", Organization: "Elsewhere",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	stranger, err := s.service.Organizations.Access(t.Context(), user.ID, organization.ID)
+	stranger, err := env.service.Organizations.Access(t.Context(), user.ID, organization.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.service.Checkouts.Complete(t.Context(), stranger, session.StripeSessionID); !errors.Is(err, apperr.ErrNotFound) {
+	if _, err := env.service.Checkouts.Complete(t.Context(), stranger, session.StripeSessionID); !errors.Is(err, apperr.ErrNotFound) {
 		t.Errorf("got %v", err)
 	}
 }
 
-func TestStartWithoutStripeKnowsWhatWasRemembered(t *testing.T) {
-	s := openStage(t)
-	s.subscribe("pro")
-	s.origin = "http://127.0.0.1:1" // nobody listens there
-	restarted := s.newService(s.openStore())
+func TestStartWithoutStripeUsesStoredPrices(t *testing.T) {
+	env := newTestEnv(t)
+	env.subscribe("pro")
+	env.origin = "http://127.0.0.1:1" // nobody listens there
+	restarted := env.newService(env.openStore())
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_ = restarted.Prices.Start(ctx)
 	if err := restarted.Prices.Start(t.Context()); err == nil {
 		t.Fatal("a start without Stripe tells nothing")
 	}
-	o, err := restarted.Overviews.Get(t.Context(), s.access)
+	o, err := restarted.Overviews.Get(t.Context(), env.access)
 	if err != nil || o.Subscription == nil || o.Plan == nil || o.Plan.ID != "pro" || !o.HasAccess {
 		t.Errorf("overview: %+v, %v", o, err)
 	}
 }
 
 // Two admins with different addresses check out at the same moment: one customer, with one of the two addresses, and one page to pay on.
-func TestTwoAdminsCheckOutAtOnce(t *testing.T) {
-	s := openStage(t)
-	user, err := s.service.Users.CreateMember(t.Context(), s.access.Organization.ID, account.NewMember{
+func TestConcurrentCheckoutsOfTwoAdmins(t *testing.T) {
+	env := newTestEnv(t)
+	user, err := env.service.Users.CreateMember(t.Context(), env.access.Organization.ID, account.NewMember{
 		Name: "Bo", Email: "bo.second@example.com", Password: "front of house", RoleID: account.RoleAdmin,
 	})
-	s.must(err)
-	second, err := s.service.Organizations.Access(t.Context(), user.ID, s.access.Organization.ID)
-	s.must(err)
+	env.must(err)
+	second, err := env.service.Organizations.Access(t.Context(), user.ID, env.access.Organization.ID)
+	env.must(err)
 	var group sync.WaitGroup
 	opened := make([]billing.CheckoutSession, 2)
-	for i, access := range []account.Access{s.access, second} {
+	for i, access := range []account.Access{env.access, second} {
 		group.Go(func() {
-			session, err := s.service.Checkouts.Start(context.WithoutCancel(t.Context()), access, billing.CheckoutRequest{PlanID: "pro", Interval: catalog.Monthly})
+			session, err := env.service.Checkouts.Start(context.WithoutCancel(t.Context()), access, billing.CheckoutRequest{PlanID: "pro", Interval: catalog.Monthly})
 			if err != nil && apperr.CodeOf(err) != apperr.CodeConflict {
 				t.Error(err)
 			}
@@ -167,11 +167,11 @@ func TestTwoAdminsCheckOutAtOnce(t *testing.T) {
 	var customers struct {
 		Data []struct{ ID, Email string }
 	}
-	s.getStripe("/v1/customers", &customers)
-	if len(customers.Data) != 1 || customers.Data[0].Email != s.access.User.Email && customers.Data[0].Email != second.User.Email {
+	env.stripeGet("/v1/customers", &customers)
+	if len(customers.Data) != 1 || customers.Data[0].Email != env.access.User.Email && customers.Data[0].Email != second.User.Email {
 		t.Errorf("customers: %+v", customers.Data)
 	}
-	if n := s.one(`select count(*) from checkout_sessions where status in ('reserved', 'open')`); n != 1 {
+	if n := env.queryInt(`select count(*) from checkout_sessions where status in ('reserved', 'open')`); n != 1 {
 		t.Errorf("%d pages to pay on: %+v", n, opened)
 	}
 }

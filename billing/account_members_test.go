@@ -16,89 +16,89 @@ import (
 )
 
 // troupe is an organization of its own on the stage, with people who need no password.
-type troupe struct {
-	*stage
+type testOrganization struct {
+	*testEnv
 	id string
 }
 
-var peopleMade atomic.Int64 // of all tests, for ids and addresses of their own
+var userCounter atomic.Int64 // of all tests, for ids and addresses of their own
 
 // found makes an organization with an admin, and brings them in.
-func (s *stage) found() (troupe, account.Access) {
-	s.t.Helper()
-	organization := account.Organization{ID: fmt.Sprintf("org_t%d", peopleMade.Add(1)), Name: "Troupe", CreatedAt: time.Now()}
-	s.must(s.store.Organizations().Insert(s.t.Context(), organization))
-	troupe := troupe{s, organization.ID}
-	return troupe, troupe.person(account.RoleAdmin, true)
+func (env *testEnv) insertOrganization() (testOrganization, account.Access) {
+	env.t.Helper()
+	organization := account.Organization{ID: fmt.Sprintf("org_t%d", userCounter.Add(1)), Name: "Troupe", CreatedAt: time.Now()}
+	env.must(env.store.Organizations().Insert(env.t.Context(), organization))
+	org := testOrganization{env, organization.ID}
+	return org, org.insertMember(account.RoleAdmin, true)
 }
 
-func (s *stage) must(err error) {
-	s.t.Helper()
+func (env *testEnv) must(err error) {
+	env.t.Helper()
 	if err != nil {
-		s.t.Fatal(err)
+		env.t.Fatal(err)
 	}
 }
 
 // person makes a user and their membership, by hand: what is under test is what comes after.
-func (tr troupe) person(role string, billable bool) account.Access {
-	tr.t.Helper()
-	user := tr.user()
+func (org testOrganization) insertMember(role string, billable bool) account.Access {
+	org.t.Helper()
+	user := org.insertUser()
 	member := account.Member{
-		ID: "mem_" + user.ID, OrganizationID: tr.id, UserID: user.ID, Role: account.Role{ID: role}, Billable: billable,
+		ID: "mem_" + user.ID, OrganizationID: org.id, UserID: user.ID, Role: account.Role{ID: role}, Billable: billable,
 		Status: account.MemberActive, JoinedAt: time.Now(),
 	}
-	tr.must(tr.store.Members().Insert(tr.t.Context(), member))
-	return tr.enter(user.ID)
+	org.must(org.store.Members().Insert(org.t.Context(), member))
+	return org.accessOf(user.ID)
 }
 
-func (s *stage) user() account.User {
-	s.t.Helper()
-	n := peopleMade.Add(1)
+func (env *testEnv) insertUser() account.User {
+	env.t.Helper()
+	n := userCounter.Add(1)
 	user := account.User{ID: fmt.Sprintf("usr_t%d", n), Email: fmt.Sprintf("t%d@example.com", n), Name: fmt.Sprintf("Person %d", n), CreatedAt: time.Now()}
-	s.must(s.store.Users().Insert(s.t.Context(), user))
+	env.must(env.store.Users().Insert(env.t.Context(), user))
 	return user
 }
 
-func (tr troupe) enter(userID string) account.Access {
-	tr.t.Helper()
-	access, err := tr.service.Organizations.Access(tr.t.Context(), userID, tr.id)
-	tr.must(err)
+func (org testOrganization) accessOf(userID string) account.Access {
+	org.t.Helper()
+	access, err := org.service.Organizations.Access(org.t.Context(), userID, org.id)
+	org.must(err)
 	return access
 }
 
-func (tr troupe) role(admin account.Access, name string, members, bills bool) string {
-	tr.t.Helper()
-	role, err := tr.service.Roles.Create(tr.t.Context(), admin, account.RoleDraft{Name: name, CanManageMembers: members, CanManageBilling: bills})
-	tr.must(err)
+func (org testOrganization) createRole(admin account.Access, name string, members, bills bool) string {
+	org.t.Helper()
+	role, err := org.service.Roles.Create(org.t.Context(), admin, account.RoleDraft{Name: name, CanManageMembers: members, CanManageBilling: bills})
+	org.must(err)
 	return role.ID
 }
 
 // token is that of the newest invitation mail to an address.
-func (s *stage) token(email string) string {
-	s.t.Helper()
+func (env *testEnv) invitationToken(email string) string {
+	env.t.Helper()
 	var link string
-	s.must(s.store.DB().GetContext(s.t.Context(), &link,
+	env.must(env.store.DB().GetContext(env.t.Context(), &link,
 		`select data->>'url' from emails where kind = 'invitation' and recipient = $1 order by seq desc limit 1`, email))
 	return link[strings.LastIndex(link, "/")+1:]
 }
 
-func (s *stage) one(query string, args ...any) int {
-	s.t.Helper()
+func (env *testEnv) queryInt(query string, args ...any) int {
+	env.t.Helper()
 	var n int
-	s.must(s.store.DB().GetContext(s.t.Context(), &n, query, args...))
+	env.must(env.store.DB().GetContext(env.t.Context(), &n, query, args...))
 	return n
 }
 
 func ptr[T any](v T) *T { return &v }
 
 // TestWhoMayDoWhat holds every kind of actor against every act.
-func TestWhoMayDoWhat(t *testing.T) {
-	s := openStage(t)
-	tr, admin := s.found()
-	tr.person(account.RoleAdmin, false) // so that no act meets the last admin
+func TestPermissions(t *testing.T) {
+	env := newTestEnv(t)
+	org, admin := env.insertOrganization()
+	org.insertMember(account.RoleAdmin, false) // so that no act meets the last admin
 	roles := map[string]string{
 		"admin": account.RoleAdmin, "billing admin": account.RoleBillingAdmin, "member": account.RoleMember,
-		"people": tr.role(admin, "People", true, false), "both": tr.role(admin, "Both", true, true),
+		"people": org.createRole(admin, "People", true, false), "both": org.createRole(admin, "Both", true, true),
 	}
 	golden := map[string]string{ // in the order of actors below
 		"invite a member":            "yes yes yes no  no ",
@@ -129,7 +129,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 	for act, want := range golden {
 		var got strings.Builder
 		for i, actor := range actors {
-			err := tr.attempt(act, tr.person(roles[actor], true), roles)
+			err := org.perform(act, org.insertMember(roles[actor], true), roles)
 			fmt.Fprintf(&got, "%-3s", map[bool]string{true: "yes", false: "no"}[err == nil])
 			if i < len(actors)-1 {
 				got.WriteString(" ")
@@ -144,25 +144,25 @@ func TestWhoMayDoWhat(t *testing.T) {
 	}
 }
 
-func (tr troupe) attempt(act string, actor account.Access, roles map[string]string) error {
-	ctx, service := tr.t.Context(), tr.service
+func (org testOrganization) perform(act string, actor account.Access, roles map[string]string) error {
+	ctx, service := org.t.Context(), org.service
 	invite := func(role string) error {
-		_, err := service.Invitations.Invite(ctx, actor, account.NewInvitation{Email: fmt.Sprintf("i%d@example.com", peopleMade.Add(1)), RoleID: roles[role]})
+		_, err := service.Invitations.Invite(ctx, actor, account.NewInvitation{Email: fmt.Sprintf("i%d@example.com", userCounter.Add(1)), RoleID: roles[role]})
 		return err
 	}
 	change := func(of string, change account.MemberChange) error {
-		_, err := service.Members.Change(ctx, actor, tr.person(roles[of], false).Member.ID, change)
+		_, err := service.Members.Change(ctx, actor, org.insertMember(roles[of], false).Member.ID, change)
 		return err
 	}
 	makeRole := func(members, bills bool) error {
-		_, err := service.Roles.Create(ctx, actor, account.RoleDraft{Name: fmt.Sprint("R", peopleMade.Add(1)), CanManageMembers: members, CanManageBilling: bills})
+		_, err := service.Roles.Create(ctx, actor, account.RoleDraft{Name: fmt.Sprint("R", userCounter.Add(1)), CanManageMembers: members, CanManageBilling: bills})
 		return err
 	}
 	changeRole := func(of string, bills bool) error {
 		role, err := service.Roles.Change(ctx, actor, roles[of], account.RoleDraft{Name: "People", CanManageMembers: true, CanManageBilling: bills})
 		if err == nil {
 			role.CanManageBilling = false
-			tr.must(tr.store.Roles().Update(ctx, role))
+			org.must(org.store.Roles().Update(ctx, role))
 		}
 		return err
 	}
@@ -175,12 +175,12 @@ func (tr troupe) attempt(act string, actor account.Access, roles map[string]stri
 		_, err := service.Contacts.NoticeSettings(ctx, actor)
 		return err
 	case "hand the organization over":
-		return service.Members.HandOver(ctx, actor, tr.person(roles["member"], false).Member.ID)
+		return service.Members.HandOver(ctx, actor, org.insertMember(roles["member"], false).Member.ID)
 	case "delete the organization":
 		err := service.Deletions.Request(ctx, actor, actor.Organization.Name)
 		if err == nil {
 			kept, _ := service.Organizations.Access(ctx, actor.User.ID, actor.Organization.ID)
-			tr.must(service.Deletions.Withdraw(ctx, kept))
+			org.must(service.Deletions.Withdraw(ctx, kept))
 		}
 		return err
 	case "invite a member":
@@ -202,9 +202,9 @@ func (tr troupe) attempt(act string, actor account.Access, roles map[string]stri
 	case "demote an admin":
 		return change("admin", account.MemberChange{RoleID: ptr(account.RoleMember)})
 	case "remove a member":
-		return service.Members.Remove(ctx, actor, tr.person(account.RoleMember, true).Member.ID)
+		return service.Members.Remove(ctx, actor, org.insertMember(account.RoleMember, true).Member.ID)
 	case "remove an admin":
-		return service.Members.Remove(ctx, actor, tr.person(account.RoleAdmin, true).Member.ID)
+		return service.Members.Remove(ctx, actor, org.insertMember(account.RoleAdmin, true).Member.ID)
 	case "make a role for members":
 		return makeRole(true, false)
 	case "make a role for billing":
@@ -222,75 +222,75 @@ func (tr troupe) attempt(act string, actor account.Access, roles map[string]stri
 	case "change the built-in member":
 		return changeRole("member", false)
 	}
-	tr.t.Fatalf("no such act: %s", act)
+	org.t.Fatalf("no such act: %s", act)
 	return nil
 }
 
 // TestRevokedRoleCountsAtOnce: what an actor was when their page was read does not matter.
-func TestRevokedRoleCountsAtOnce(t *testing.T) {
-	s := openStage(t)
-	tr, admin := s.found()
-	second := tr.person(account.RoleAdmin, true)
-	victim := tr.person(account.RoleMember, true)
+func TestRevokedRoleTakesEffectImmediately(t *testing.T) {
+	env := newTestEnv(t)
+	org, admin := env.insertOrganization()
+	second := org.insertMember(account.RoleAdmin, true)
+	victim := org.insertMember(account.RoleMember, true)
 	ctx := t.Context()
-	_, err := s.service.Members.Change(ctx, admin, second.Member.ID, account.MemberChange{RoleID: ptr(account.RoleMember)})
-	s.must(err)
-	if err := s.service.Members.Remove(ctx, second, victim.Member.ID); apperr.CodeOf(err) != apperr.CodeForbidden {
+	_, err := env.service.Members.Change(ctx, admin, second.Member.ID, account.MemberChange{RoleID: ptr(account.RoleMember)})
+	env.must(err)
+	if err := env.service.Members.Remove(ctx, second, victim.Member.ID); apperr.CodeOf(err) != apperr.CodeForbidden {
 		t.Errorf("a demoted admin removes: %v", err)
 	}
-	s.must(s.service.Members.Remove(ctx, admin, second.Member.ID))
-	if err := s.service.Members.Remove(ctx, second, victim.Member.ID); !errors.Is(err, apperr.ErrNotFound) {
+	env.must(env.service.Members.Remove(ctx, admin, second.Member.ID))
+	if err := env.service.Members.Remove(ctx, second, victim.Member.ID); !errors.Is(err, apperr.ErrNotFound) {
 		t.Errorf("a removed admin removes: %v", err)
 	}
-	if _, err := s.service.Organizations.Access(ctx, second.User.ID, tr.id); !errors.Is(err, apperr.ErrNotFound) {
+	if _, err := env.service.Organizations.Access(ctx, second.User.ID, org.id); !errors.Is(err, apperr.ErrNotFound) {
 		t.Errorf("a removed member comes in: %v", err)
 	}
 	for name, act := range map[string]func(account.Access) error{
 		"change": func(a account.Access) error {
-			_, err := s.service.Members.Change(ctx, a, victim.Member.ID, account.MemberChange{Billable: ptr(false)})
+			_, err := env.service.Members.Change(ctx, a, victim.Member.ID, account.MemberChange{Billable: ptr(false)})
 			return err
 		},
-		"remove": func(a account.Access) error { return s.service.Members.Remove(ctx, a, victim.Member.ID) },
+		"remove": func(a account.Access) error { return env.service.Members.Remove(ctx, a, victim.Member.ID) },
 		"read": func(a account.Access) error {
-			_, err := s.service.Members.Get(ctx, a, victim.Member.ID)
+			_, err := env.service.Members.Get(ctx, a, victim.Member.ID)
 			return err
 		},
 	} {
-		if err := act(s.access); !errors.Is(err, apperr.ErrNotFound) { // an admin, of another organization
+		if err := act(env.access); !errors.Is(err, apperr.ErrNotFound) { // an admin, of another organization
 			t.Errorf("a stranger: %s: %v", name, err)
 		}
 	}
 }
 
 // TestLastAdminStays lets two admins take each other out at the same moment, in every way there is.
-func TestLastAdminStays(t *testing.T) {
-	s := openStage(t)
+func TestLastAdminCannotBeRemoved(t *testing.T) {
+	env := newTestEnv(t)
 	ctx := t.Context()
-	remove := func(a, b account.Access) error { return s.service.Members.Remove(ctx, a, b.Member.ID) }
+	remove := func(a, b account.Access) error { return env.service.Members.Remove(ctx, a, b.Member.ID) }
 	demote := func(a, b account.Access) error {
-		_, err := s.service.Members.Change(ctx, a, b.Member.ID, account.MemberChange{RoleID: ptr(account.RoleMember)})
+		_, err := env.service.Members.Change(ctx, a, b.Member.ID, account.MemberChange{RoleID: ptr(account.RoleMember)})
 		return err
 	}
 	suspend := func(a, b account.Access) error {
-		_, err := s.service.Members.Change(ctx, a, b.Member.ID, account.MemberChange{Status: ptr(account.MemberSuspended)})
+		_, err := env.service.Members.Change(ctx, a, b.Member.ID, account.MemberChange{Status: ptr(account.MemberSuspended)})
 		return err
 	}
-	leave := func(a, _ account.Access) error { return s.service.Members.Leave(ctx, a) }
+	leave := func(a, _ account.Access) error { return env.service.Members.Leave(ctx, a) }
 	ways := []func(a, b account.Access) error{remove, demote, suspend, leave}
 	for race := range 20 {
-		tr, ana := s.found()
-		ben := tr.person(account.RoleAdmin, true)
+		org, ana := env.insertOrganization()
+		ben := org.insertMember(account.RoleAdmin, true)
 		var group sync.WaitGroup
 		group.Go(func() { _ = ways[race%4](ana, ben) })
 		group.Go(func() { _ = ways[race/4%4](ben, ana) })
 		group.Wait()
-		left := s.one(`select count(*) from organization_members where organization_id = $1 and role_id = 'admin' and status = 'active'`, tr.id)
+		left := env.queryInt(`select count(*) from organization_members where organization_id = $1 and role_id = 'admin' and status = 'active'`, org.id)
 		if left != 1 {
 			t.Errorf("race %d: %d admins are left", race, left)
 		}
 	}
-	tr, ana := s.found()
-	tr.person(account.RoleMember, true)
+	org, ana := env.insertOrganization()
+	org.insertMember(account.RoleMember, true)
 	for name, err := range map[string]error{"leaves": leave(ana, ana), "removes themselves": remove(ana, ana), "demotes themselves": demote(ana, ana)} {
 		if apperr.MessageOf(err) != account.MessageLastAdmin {
 			t.Errorf("the last admin %s: %v", name, err)
@@ -303,49 +303,49 @@ func TestLastAdminStays(t *testing.T) {
 
 // TestEveryMembershipChangeIsCounted plays random membership changes and looks after each: what is wanted is the recount, a new number is a
 // new version with a line in the ledger, and whoever is billed has a newest line that says since when.
-func TestEveryMembershipChangeIsCounted(t *testing.T) {
-	s := openStage(t)
+func TestMembershipChangesUpdateSeats(t *testing.T) {
+	env := newTestEnv(t)
 	played := map[string]int{}
 	for seed := range uint64(6) {
-		tr, admin := s.found()
+		org, admin := env.insertOrganization()
 		// Where the admin is not billed the first billed person changes no number: one seat is wanted with nobody too.
-		_, err := s.service.Members.Change(t.Context(), admin, admin.Member.ID, account.MemberChange{Billable: ptr(seed%2 == 0)})
-		s.must(err)
-		game := membershipGame{troupe: tr, admin: admin, random: rand.New(rand.NewPCG(seed, 5)), done: played}
+		_, err := env.service.Members.Change(t.Context(), admin, admin.Member.ID, account.MemberChange{Billable: ptr(seed%2 == 0)})
+		env.must(err)
+		game := membershipScenario{testOrganization: org, admin: admin, random: rand.New(rand.NewPCG(seed, 5)), runs: played}
 		for range 40 {
-			before, _ := s.store.Seats().State(t.Context(), tr.id)
-			billed := game.billed()
-			way := game.play()
+			before, _ := env.store.Seats().State(t.Context(), org.id)
+			billed := game.countBillable()
+			way := game.runRandomOperation()
 			game.check(way, before, billed)
 		}
 	}
-	for _, way := range (&membershipGame{troupe: troupe{stage: s}}).ways() {
+	for _, way := range (&membershipScenario{testOrganization: testOrganization{testEnv: env}}).operations() {
 		if played[way.name] == 0 {
 			t.Errorf("%q was never played", way.name)
 		}
 	}
 }
 
-type membershipGame struct {
-	troupe
+type membershipScenario struct {
+	testOrganization
 	admin  account.Access
 	random *rand.Rand
-	done   map[string]int
+	runs   map[string]int
 }
 
-type way struct {
+type membershipOperation struct {
 	name string
-	play func(m account.Member) error
+	run  func(m account.Member) error
 }
 
-func (g *membershipGame) billed() int {
+func (g *membershipScenario) countBillable() int {
 	n, err := g.store.Members().CountBillable(g.t.Context(), g.id)
 	g.must(err)
 	return n
 }
 
 // ways lists every way a membership can change.
-func (g *membershipGame) ways() []way {
+func (g *membershipScenario) operations() []membershipOperation {
 	ctx, service := g.t.Context(), g.service
 	change := func(c account.MemberChange) func(account.Member) error {
 		return func(m account.Member) error {
@@ -355,15 +355,15 @@ func (g *membershipGame) ways() []way {
 	}
 	join := func(billable bool) func(account.Member) error {
 		return func(account.Member) error {
-			user := g.user()
+			user := g.insertUser()
 			if _, err := service.Invitations.Invite(ctx, g.admin, account.NewInvitation{Email: strings.ToUpper(user.Email), Billable: billable}); err != nil {
 				return err
 			}
-			_, err := service.Invitations.Accept(ctx, g.token(strings.ToUpper(user.Email)), user.ID)
+			_, err := service.Invitations.Accept(ctx, g.invitationToken(strings.ToUpper(user.Email)), user.ID)
 			return err
 		}
 	}
-	return []way{
+	return []membershipOperation{
 		{"join, billed", join(true)},
 		{"join, not billed", join(false)},
 		{"bill", change(account.MemberChange{Billable: ptr(true)})},
@@ -399,7 +399,7 @@ func (g *membershipGame) ways() []way {
 }
 
 // play takes a random way with a random member who is not the admin; joining where there is none.
-func (g *membershipGame) play() string {
+func (g *membershipScenario) runRandomOperation() string {
 	members, err := g.service.Members.List(g.t.Context(), g.admin)
 	g.must(err)
 	others := members[:0]
@@ -408,25 +408,25 @@ func (g *membershipGame) play() string {
 			others = append(others, member)
 		}
 	}
-	ways := g.ways()
+	ways := g.operations()
 	chosen, member := ways[g.random.IntN(2)], account.Member{}
 	if len(others) > 0 {
 		chosen, member = ways[g.random.IntN(len(ways))], others[g.random.IntN(len(others))]
 	}
-	g.done[chosen.name]++
-	g.must(chosen.play(member))
+	g.runs[chosen.name]++
+	g.must(chosen.run(member))
 	return chosen.name
 }
 
-func (g *membershipGame) check(way string, before billing.SeatState, billedBefore int) {
+func (g *membershipScenario) check(way string, before billing.SeatState, billedBefore int) {
 	g.t.Helper()
 	ctx := g.t.Context()
 	state, err := g.store.Seats().State(ctx, g.id)
-	if errors.Is(err, apperr.ErrNotFound) && billedBefore == g.billed() {
+	if errors.Is(err, apperr.ErrNotFound) && billedBefore == g.countBillable() {
 		return // nothing was ever counted: nobody's billing changed yet
 	}
 	g.must(err)
-	if want := max(1, g.billed()); state.DesiredSeats != want {
+	if want := max(1, g.countBillable()); state.DesiredSeats != want {
 		g.t.Errorf("%s: wanted %d, billed %d", way, state.DesiredSeats, want)
 	}
 	if moved := state.DesiredSeats != before.DesiredSeats; moved != (state.SyncVersion > before.SyncVersion) {
@@ -442,11 +442,11 @@ func (g *membershipGame) check(way string, before billing.SeatState, billedBefor
 			g.t.Errorf("%s: the ledger jumps from %d to %d", way, changes[i].To, changes[i-1].From)
 		}
 	}
-	g.checkWhy(way)
+	g.checkLedgerReasons(way)
 }
 
 // checkWhy: the newest line about a person tells whether they are billed.
-func (g *membershipGame) checkWhy(way string) {
+func (g *membershipScenario) checkLedgerReasons(way string) {
 	g.t.Helper()
 	members, err := g.service.Members.List(g.t.Context(), g.admin)
 	g.must(err)

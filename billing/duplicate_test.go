@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// TestSurplusBeside: only what was sold here, and sold beside a plan that runs, is ended and refunded.
-func TestSurplusBeside(t *testing.T) {
+// TestIsDuplicate: only what was sold here, and sold beside a plan that runs, is ended and refunded.
+func TestIsDuplicate(t *testing.T) {
 	first := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 	kept := Subscription{ID: "sub_1", OrganizationID: "org_1", MetadataOrgID: "org_1", Status: StatusActive, CreatedAt: first}
 	for name, test := range map[string]struct {
