@@ -12,22 +12,10 @@ import (
 	"usher/billing/catalog"
 )
 
-func (env *testEnv) invite(a account.Access, email string, billable bool) account.Invitation {
-	env.t.Helper()
-	invitation, err := env.service.Invitations.Invite(env.t.Context(), a, account.NewInvitation{Email: email, Billable: billable})
-	env.must(err)
-	return invitation
-}
+// This file tests package account from outside, because accepted invitations change seats, which
+// only the whole service has.
 
-// later is a replica whose clock is ahead.
-func (env *testEnv) newServiceAhead(ahead time.Duration) *billing.Service {
-	return billing.New(billing.Options{
-		Store: env.store, Gateway: env.gateway(), Catalog: env.service.Prices.Catalog(), KeyFingerprint: "stage",
-		Now: func() time.Time { return time.Now().Add(ahead) },
-	})
-}
-
-var newAccount = account.NewAccount{Name: "Noa\nLevi", Password: "front of house"}
+var newAccount = account.NewAccount{Name: "Noa\nLevi", Password: testPassword}
 
 func TestInvitationIsBoundToAddressAndSingleUse(t *testing.T) {
 	env := newTestEnv(t)
@@ -36,30 +24,30 @@ func TestInvitationIsBoundToAddressAndSingleUse(t *testing.T) {
 	env.invite(admin, " Noa@Example.com ", true)
 	token := env.invitationToken("Noa@Example.com")
 	if n := env.queryInt(`select count(*) from invitations where encode(token_hash, 'escape') like '%' || $1 || '%'`, token); n != 0 {
-		t.Error("the token stands in the table")
+		t.Error("the table contains the token")
 	}
 	if _, err := env.service.Invitations.Accept(ctx, token, env.insertUser().ID); apperr.MessageOf(err) != account.MessageInvitationOther {
-		t.Errorf("accepted by somebody else: %v", err)
+		t.Errorf("accepted by another user: %v", err)
 	}
 	user, organization, err := env.service.Invitations.AcceptWithNewAccount(ctx, token, newAccount)
 	env.must(err)
 	if user.Email != "Noa@Example.com" || user.Name != "Noa Levi" || organization.ID != org.id {
-		t.Errorf("%+v in %+v", user, organization)
+		t.Errorf("joined as %+v in %+v", user, organization)
 	}
 	if member := org.accessOf(user.ID).Member; member.Role.ID != account.RoleMember || !member.Billed() {
-		t.Errorf("%+v", member)
+		t.Errorf("joined as %+v", member)
 	}
 	if n := env.queryInt(`select count(*) from users where id = $1 and email_verified_at is not null`, user.ID); n != 1 {
-		t.Error("the link proves the address")
+		t.Error("accepting the invitation did not verify the address")
 	}
-	for name, got := range map[string]string{"used": token, "made up": "made-up", "empty": ""} {
+	for name, got := range map[string]string{"used": token, "unknown": "made-up", "empty": ""} {
 		if _, err := env.service.Invitations.Accept(ctx, got, user.ID); apperr.MessageOf(err) != account.MessageInvitationGone {
-			t.Errorf("a token that is %s: %v", name, err)
+			t.Errorf("%s token: %v", name, err)
 		}
 	}
 	_, err = env.service.Invitations.Invite(ctx, admin, account.NewInvitation{Email: "NOA@example.com"})
 	if apperr.MessageOf(err) != account.MessageMemberAlready {
-		t.Errorf("a member is invited: %v", err)
+		t.Errorf("invitation of a member: %v", err)
 	}
 }
 
@@ -73,7 +61,7 @@ func TestInvalidInvitations(t *testing.T) {
 			return ""
 		}
 		if _, _, accepted := service.Invitations.AcceptWithNewAccount(ctx, token, newAccount); accepted == nil {
-			t.Error("accepted what does not open")
+			t.Error("accepted an invitation that cannot be opened")
 		}
 		return apperr.MessageOf(err)
 	}
@@ -86,27 +74,27 @@ func TestInvalidInvitations(t *testing.T) {
 		t.Errorf("after 7 days: %q", got)
 	}
 	if _, err := env.service.Invitations.Invite(ctx, admin, account.NewInvitation{Email: "NOA@example.com"}); apperr.MessageOf(err) != account.MessageInvitedAlready {
-		t.Errorf("invited twice: %v", err)
+		t.Errorf("second invitation: %v", err)
 	}
 	_, err := env.service.Invitations.Resend(ctx, admin, invitation.ID)
 	env.must(err)
 	renewed := env.invitationToken("noa@example.com")
 	if old == renewed || open(env.service, old) != account.MessageInvitationGone || open(env.service, renewed) != "" {
-		t.Error("sending again makes a new link, and the old one ends")
+		t.Error("resending did not replace the token")
 	}
 	env.must(env.service.Invitations.Revoke(ctx, admin, invitation.ID))
 	if got := open(env.service, renewed); got != account.MessageInvitationGone {
-		t.Errorf("taken back: %q", got)
+		t.Errorf("revoked: %q", got)
 	}
 	if err := env.service.Invitations.Revoke(ctx, admin, invitation.ID); apperr.CodeOf(err) != apperr.CodeNotFound {
-		t.Errorf("taken back twice: %v", err)
+		t.Errorf("revoked twice: %v", err)
 	}
 	if _, err := env.service.Invitations.Resend(ctx, env.access, invitation.ID); apperr.CodeOf(err) != apperr.CodeNotFound {
-		t.Errorf("another organization's: %v", err)
+		t.Errorf("resent by another organization: %v", err)
 	}
 }
 
-// TestInvitationEndsWithItsSender: an admin who was put out can't come back by the invitations they left behind.
+// An admin who was removed must not rejoin through an invitation they sent before.
 func TestInvitationOfRemovedSenderIsInvalid(t *testing.T) {
 	env := newTestEnv(t)
 	org, admin := env.insertOrganization()
@@ -114,7 +102,7 @@ func TestInvitationOfRemovedSenderIsInvalid(t *testing.T) {
 	invitation := env.invite(second, "friend@example.com", true)
 	env.must(env.service.Members.Remove(t.Context(), admin, second.Member.ID))
 	if _, _, err := env.service.Invitations.AcceptWithNewAccount(t.Context(), env.invitationToken("friend@example.com"), newAccount); apperr.MessageOf(err) != account.MessageInvitationVoid {
-		t.Fatalf("accepted: %v", err)
+		t.Fatalf("accepted the invitation of a removed admin: %v", err)
 	}
 	_, err := env.service.Invitations.Resend(t.Context(), admin, invitation.ID)
 	env.must(err)
@@ -122,51 +110,51 @@ func TestInvitationOfRemovedSenderIsInvalid(t *testing.T) {
 	env.must(err)
 }
 
-// TestSeatMaximum: a plan that takes three is never over, however many accept at once.
+// Concurrent acceptances must not exceed the seat maximum of the plan.
 func TestSeatMaximum(t *testing.T) {
 	env := newTestEnv(t)
 	env.subscribe("pro")
 	ctx := t.Context()
-	const guests, most = 6, 3
-	users := make([]account.User, guests)
+	const invited, maximum = 6, 3
+	users := make([]account.User, invited)
 	for i := range users {
 		users[i] = env.insertUser()
 		env.invite(env.access, users[i].Email, true)
 	}
-	capped := env.newServiceWithSeatMaximum(most)
-	if _, err := capped.Invitations.Invite(ctx, env.access, account.NewInvitation{Email: "one@example.com", Billable: true}); apperr.CodeOf(err) != apperr.CodeConflict {
-		t.Errorf("promised a seat that is not there: %v", err)
+	limited := env.newServiceWithSeatMaximum(maximum)
+	if _, err := limited.Invitations.Invite(ctx, env.access, account.NewInvitation{Email: "one@example.com", Billable: true}); apperr.CodeOf(err) != apperr.CodeConflict {
+		t.Errorf("billed invitation beyond the maximum: %v", err)
 	}
-	if _, err := capped.Invitations.Invite(ctx, env.access, account.NewInvitation{Email: "two@example.com"}); err != nil {
-		t.Errorf("who is not billed needs no seat: %v", err)
+	if _, err := limited.Invitations.Invite(ctx, env.access, account.NewInvitation{Email: "two@example.com"}); err != nil {
+		t.Errorf("unbilled invitation: %v", err)
 	}
 	var group sync.WaitGroup
-	errs := make([]error, guests)
+	errs := make([]error, invited)
 	for i, user := range users {
 		token := env.invitationToken(user.Email)
-		group.Go(func() { _, errs[i] = capped.Invitations.Accept(ctx, token, user.ID) })
+		group.Go(func() { _, errs[i] = limited.Invitations.Accept(ctx, token, user.ID) })
 	}
 	group.Wait()
-	in := 0
+	joined := 0
 	for _, err := range errs {
 		if err == nil {
-			in++
+			joined++
 		} else if apperr.MessageOf(err) != account.MessageInvitationFull {
-			t.Errorf("refused with %v", err)
+			t.Errorf("unexpected error: %v", err)
 		}
 	}
 	billed, err := env.store.Members().CountBillable(ctx, env.access.Organization.ID)
 	env.must(err)
-	if billed != most || in != most-1 {
-		t.Errorf("%d billed, %d came in", billed, in)
+	if billed != maximum || joined != maximum-1 {
+		t.Errorf("%d billed members, %d of them joined", billed, joined)
 	}
-	if pending, _ := env.service.Invitations.Pending(ctx, env.access); len(pending) != guests-in+1 {
-		t.Errorf("%d invitations are open still", len(pending))
+	if pending, _ := env.service.Invitations.Pending(ctx, env.access); len(pending) != invited-joined+1 {
+		t.Errorf("%d pending invitations", len(pending))
 	}
-	env.checkSeatMaximum(capped)
+	env.checkSeatMaximum(limited)
 }
 
-// mustBeFull tries the other ways to a seat.
+// checkSeatMaximum checks that no unbilled member can become billed.
 func (env *testEnv) checkSeatMaximum(service *billing.Service) {
 	env.t.Helper()
 	org := testOrganization{env, env.access.Organization.ID}
@@ -177,14 +165,14 @@ func (env *testEnv) checkSeatMaximum(service *billing.Service) {
 	}
 }
 
-// capped is a replica whose plans take so many people.
-func (env *testEnv) newServiceWithSeatMaximum(most int) *billing.Service {
+// newServiceWithSeatMaximum creates a replica whose plans have this seat maximum.
+func (env *testEnv) newServiceWithSeatMaximum(maximum int) *billing.Service {
 	env.t.Helper()
 	plans := catalog.BuiltInPlans()
 	for i := range plans.Plans {
-		plans.Plans[i].SeatMaximum = most
+		plans.Plans[i].SeatMaximum = maximum
 	}
-	service := billing.New(billing.Options{Store: env.store, Gateway: env.gateway(), Catalog: plans, KeyFingerprint: "stage", BaseURL: "http://usher.test"})
+	service := billing.New(billing.Options{Store: env.store, Gateway: env.gateway(), Catalog: plans, KeyFingerprint: "test", BaseURL: "http://usher.test"})
 	env.must(service.Prices.Start(env.t.Context()))
 	return service
 }
@@ -194,7 +182,7 @@ func TestRoleInUseIsNotDeleted(t *testing.T) {
 	org, admin := env.insertOrganization()
 	ctx := t.Context()
 	id := org.createRole(admin, "Ushers", false, false)
-	delete := func() string {
+	deleteRole := func() string {
 		err := env.service.Roles.Delete(ctx, admin, id)
 		if err == nil {
 			return ""
@@ -204,20 +192,20 @@ func TestRoleInUseIsNotDeleted(t *testing.T) {
 	holder := org.insertMember(id, true)
 	invitation, err := env.service.Invitations.Invite(ctx, admin, account.NewInvitation{Email: "u@example.com", RoleID: id})
 	env.must(err)
-	if got := delete(); got != "Ushers is held by 1 person and 1 invitation. Give them another role first." {
-		t.Errorf("deleted: %q", got)
+	if got := deleteRole(); got != "Ushers is held by 1 person and 1 invitation. Give them another role first." {
+		t.Errorf("message %q", got)
 	}
 	env.must(env.service.Members.Remove(ctx, admin, holder.Member.ID))
-	if got := delete(); got != "Ushers is held by 1 invitation. Give them another role first." {
-		t.Errorf("deleted: %q", got)
+	if got := deleteRole(); got != "Ushers is held by 1 invitation. Give them another role first." {
+		t.Errorf("message %q", got)
 	}
 	env.must(env.service.Invitations.Revoke(ctx, admin, invitation.ID))
-	if got := delete(); got != "" {
-		t.Errorf("nobody holds it: %q", got)
+	if got := deleteRole(); got != "" {
+		t.Errorf("deleting an unused role: %q", got)
 	}
 	for i, name := range []string{"admin", " Billing  Admin", "", fmt.Sprintf("%061d", 1)} {
 		if _, err := env.service.Roles.Create(ctx, admin, account.RoleDraft{Name: name}); apperr.CodeOf(err) != apperr.CodeUnprocessable {
-			t.Errorf("name %d: %v", i, err)
+			t.Errorf("invalid name %d: %v", i, err)
 		}
 	}
 }

@@ -6,101 +6,26 @@ import (
 	"math/rand/v2"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"usher/billing"
 	"usher/billing/account"
 	"usher/billing/apperr"
 )
 
-// troupe is an organization of its own on the stage, with people who need no password.
-type testOrganization struct {
-	*testEnv
-	id string
-}
+// This file tests package account from outside, because memberships change seats, which only the
+// whole service has.
 
-var userCounter atomic.Int64 // of all tests, for ids and addresses of their own
-
-// found makes an organization with an admin, and brings them in.
-func (env *testEnv) insertOrganization() (testOrganization, account.Access) {
-	env.t.Helper()
-	organization := account.Organization{ID: fmt.Sprintf("org_t%d", userCounter.Add(1)), Name: "Troupe", CreatedAt: time.Now()}
-	env.must(env.store.Organizations().Insert(env.t.Context(), organization))
-	org := testOrganization{env, organization.ID}
-	return org, org.insertMember(account.RoleAdmin, true)
-}
-
-func (env *testEnv) must(err error) {
-	env.t.Helper()
-	if err != nil {
-		env.t.Fatal(err)
-	}
-}
-
-// person makes a user and their membership, by hand: what is under test is what comes after.
-func (org testOrganization) insertMember(role string, billable bool) account.Access {
-	org.t.Helper()
-	user := org.insertUser()
-	member := account.Member{
-		ID: "mem_" + user.ID, OrganizationID: org.id, UserID: user.ID, Role: account.Role{ID: role}, Billable: billable,
-		Status: account.MemberActive, JoinedAt: time.Now(),
-	}
-	org.must(org.store.Members().Insert(org.t.Context(), member))
-	return org.accessOf(user.ID)
-}
-
-func (env *testEnv) insertUser() account.User {
-	env.t.Helper()
-	n := userCounter.Add(1)
-	user := account.User{ID: fmt.Sprintf("usr_t%d", n), Email: fmt.Sprintf("t%d@example.com", n), Name: fmt.Sprintf("Person %d", n), CreatedAt: time.Now()}
-	env.must(env.store.Users().Insert(env.t.Context(), user))
-	return user
-}
-
-func (org testOrganization) accessOf(userID string) account.Access {
-	org.t.Helper()
-	access, err := org.service.Organizations.Access(org.t.Context(), userID, org.id)
-	org.must(err)
-	return access
-}
-
-func (org testOrganization) createRole(admin account.Access, name string, members, bills bool) string {
-	org.t.Helper()
-	role, err := org.service.Roles.Create(org.t.Context(), admin, account.RoleDraft{Name: name, CanManageMembers: members, CanManageBilling: bills})
-	org.must(err)
-	return role.ID
-}
-
-// token is that of the newest invitation mail to an address.
-func (env *testEnv) invitationToken(email string) string {
-	env.t.Helper()
-	var link string
-	env.must(env.store.DB().GetContext(env.t.Context(), &link,
-		`select data->>'url' from emails where kind = 'invitation' and recipient = $1 order by seq desc limit 1`, email))
-	return link[strings.LastIndex(link, "/")+1:]
-}
-
-func (env *testEnv) queryInt(query string, args ...any) int {
-	env.t.Helper()
-	var n int
-	env.must(env.store.DB().GetContext(env.t.Context(), &n, query, args...))
-	return n
-}
-
-func ptr[T any](v T) *T { return &v }
-
-// TestWhoMayDoWhat holds every kind of actor against every act.
+// TestPermissions checks every operation for every kind of role.
 func TestPermissions(t *testing.T) {
 	env := newTestEnv(t)
 	org, admin := env.insertOrganization()
-	org.insertMember(account.RoleAdmin, false) // so that no act meets the last admin
+	org.insertMember(account.RoleAdmin, false) // so that no operation concerns the last admin
 	roles := map[string]string{
 		"admin": account.RoleAdmin, "billing admin": account.RoleBillingAdmin, "member": account.RoleMember,
 		"people": org.createRole(admin, "People", true, false), "both": org.createRole(admin, "Both", true, true),
 	}
-	golden := map[string]string{ // in the order of actors below
+	permissions := map[string]string{ // columns in the order of actors
 		"invite a member":            "yes yes yes no  no ",
 		"invite a billing admin":     "yes yes no  no  no ",
 		"invite an admin":            "yes no  no  no  no ",
@@ -126,47 +51,47 @@ func TestPermissions(t *testing.T) {
 		"delete the organization":    "yes no  no  no  no ",
 	}
 	actors := []string{"admin", "both", "people", "billing admin", "member"}
-	for act, want := range golden {
+	for operation, want := range permissions {
 		var got strings.Builder
 		for i, actor := range actors {
-			err := org.perform(act, org.insertMember(roles[actor], true), roles)
+			err := org.perform(operation, org.insertMember(roles[actor], true), roles)
 			fmt.Fprintf(&got, "%-3s", map[bool]string{true: "yes", false: "no"}[err == nil])
 			if i < len(actors)-1 {
 				got.WriteString(" ")
 			}
 			if code := apperr.CodeOf(err); err != nil && code != apperr.CodeForbidden && code != apperr.CodeConflict {
-				t.Errorf("%s as %s: %v", act, actor, err)
+				t.Errorf("%s as %s: %v", operation, actor, err)
 			}
 		}
 		if got.String() != want {
-			t.Errorf("%s:\n got %q\nwant %q, of %v", act, got.String(), want, actors)
+			t.Errorf("%s:\n got %q\nwant %q, for %v", operation, got.String(), want, actors)
 		}
 	}
 }
 
-func (org testOrganization) perform(act string, actor account.Access, roles map[string]string) error {
+func (org testOrganization) perform(operation string, actor account.Access, roles map[string]string) error {
 	ctx, service := org.t.Context(), org.service
 	invite := func(role string) error {
 		_, err := service.Invitations.Invite(ctx, actor, account.NewInvitation{Email: fmt.Sprintf("i%d@example.com", userCounter.Add(1)), RoleID: roles[role]})
 		return err
 	}
-	change := func(of string, change account.MemberChange) error {
-		_, err := service.Members.Change(ctx, actor, org.insertMember(roles[of], false).Member.ID, change)
+	change := func(role string, change account.MemberChange) error {
+		_, err := service.Members.Change(ctx, actor, org.insertMember(roles[role], false).Member.ID, change)
 		return err
 	}
 	makeRole := func(members, bills bool) error {
 		_, err := service.Roles.Create(ctx, actor, account.RoleDraft{Name: fmt.Sprint("R", userCounter.Add(1)), CanManageMembers: members, CanManageBilling: bills})
 		return err
 	}
-	changeRole := func(of string, bills bool) error {
-		role, err := service.Roles.Change(ctx, actor, roles[of], account.RoleDraft{Name: "People", CanManageMembers: true, CanManageBilling: bills})
+	changeRole := func(name string, bills bool) error {
+		role, err := service.Roles.Change(ctx, actor, roles[name], account.RoleDraft{Name: "People", CanManageMembers: true, CanManageBilling: bills})
 		if err == nil {
 			role.CanManageBilling = false
 			org.must(org.store.Roles().Update(ctx, role))
 		}
 		return err
 	}
-	switch act {
+	switch operation {
 	case "add a billing contact":
 		return service.Contacts.Add(ctx, actor, "office@example.com")
 	case "choose the notices":
@@ -179,8 +104,8 @@ func (org testOrganization) perform(act string, actor account.Access, roles map[
 	case "delete the organization":
 		err := service.Deletions.Request(ctx, actor, actor.Organization.Name)
 		if err == nil {
-			kept, _ := service.Organizations.Access(ctx, actor.User.ID, actor.Organization.ID)
-			org.must(service.Deletions.Withdraw(ctx, kept))
+			access, _ := service.Organizations.Access(ctx, actor.User.ID, actor.Organization.ID)
+			org.must(service.Deletions.Withdraw(ctx, access))
 		}
 		return err
 	case "invite a member":
@@ -212,7 +137,7 @@ func (org testOrganization) perform(act string, actor account.Access, roles map[
 	case "widen the role people":
 		return changeRole("people", true)
 	case "rename the organization":
-		_, err := service.Organizations.Rename(ctx, actor, "Troupe")
+		_, err := service.Organizations.Rename(ctx, actor, "Second")
 		return err
 	case "leave":
 		return service.Members.Leave(ctx, actor)
@@ -222,47 +147,49 @@ func (org testOrganization) perform(act string, actor account.Access, roles map[
 	case "change the built-in member":
 		return changeRole("member", false)
 	}
-	org.t.Fatalf("no such act: %s", act)
+	org.t.Fatalf("unknown operation: %s", operation)
 	return nil
 }
 
-// TestRevokedRoleCountsAtOnce: what an actor was when their page was read does not matter.
+// The role is read again for every operation, so that an outdated access grants nothing.
 func TestRevokedRoleTakesEffectImmediately(t *testing.T) {
 	env := newTestEnv(t)
 	org, admin := env.insertOrganization()
 	second := org.insertMember(account.RoleAdmin, true)
-	victim := org.insertMember(account.RoleMember, true)
+	target := org.insertMember(account.RoleMember, true)
 	ctx := t.Context()
 	_, err := env.service.Members.Change(ctx, admin, second.Member.ID, account.MemberChange{RoleID: ptr(account.RoleMember)})
 	env.must(err)
-	if err := env.service.Members.Remove(ctx, second, victim.Member.ID); apperr.CodeOf(err) != apperr.CodeForbidden {
-		t.Errorf("a demoted admin removes: %v", err)
+	if err := env.service.Members.Remove(ctx, second, target.Member.ID); apperr.CodeOf(err) != apperr.CodeForbidden {
+		t.Errorf("removal by a demoted admin: %v", err)
 	}
 	env.must(env.service.Members.Remove(ctx, admin, second.Member.ID))
-	if err := env.service.Members.Remove(ctx, second, victim.Member.ID); !errors.Is(err, apperr.ErrNotFound) {
-		t.Errorf("a removed admin removes: %v", err)
+	if err := env.service.Members.Remove(ctx, second, target.Member.ID); !errors.Is(err, apperr.ErrNotFound) {
+		t.Errorf("removal by a removed admin: %v", err)
 	}
 	if _, err := env.service.Organizations.Access(ctx, second.User.ID, org.id); !errors.Is(err, apperr.ErrNotFound) {
-		t.Errorf("a removed member comes in: %v", err)
+		t.Errorf("access of a removed member: %v", err)
 	}
-	for name, act := range map[string]func(account.Access) error{
+	for name, operation := range map[string]func(account.Access) error{
 		"change": func(a account.Access) error {
-			_, err := env.service.Members.Change(ctx, a, victim.Member.ID, account.MemberChange{Billable: ptr(false)})
+			_, err := env.service.Members.Change(ctx, a, target.Member.ID, account.MemberChange{Billable: ptr(false)})
 			return err
 		},
-		"remove": func(a account.Access) error { return env.service.Members.Remove(ctx, a, victim.Member.ID) },
+		"remove": func(a account.Access) error { return env.service.Members.Remove(ctx, a, target.Member.ID) },
 		"read": func(a account.Access) error {
-			_, err := env.service.Members.Get(ctx, a, victim.Member.ID)
+			_, err := env.service.Members.Get(ctx, a, target.Member.ID)
 			return err
 		},
 	} {
-		if err := act(env.access); !errors.Is(err, apperr.ErrNotFound) { // an admin, of another organization
-			t.Errorf("a stranger: %s: %v", name, err)
+		// Admin of another organization.
+		if err := operation(env.access); !errors.Is(err, apperr.ErrNotFound) {
+			t.Errorf("%s by another organization's admin: %v", name, err)
 		}
 	}
 }
 
-// TestLastAdminStays lets two admins take each other out at the same moment, in every way there is.
+// Two admins end each other's role concurrently, with every pair of operations. One admin must
+// remain.
 func TestLastAdminCannotBeRemoved(t *testing.T) {
 	env := newTestEnv(t)
 	ctx := t.Context()
@@ -276,52 +203,54 @@ func TestLastAdminCannotBeRemoved(t *testing.T) {
 		return err
 	}
 	leave := func(a, _ account.Access) error { return env.service.Members.Leave(ctx, a) }
-	ways := []func(a, b account.Access) error{remove, demote, suspend, leave}
+	operations := []func(a, b account.Access) error{remove, demote, suspend, leave}
 	for race := range 20 {
 		org, ana := env.insertOrganization()
 		ben := org.insertMember(account.RoleAdmin, true)
 		var group sync.WaitGroup
-		group.Go(func() { _ = ways[race%4](ana, ben) })
-		group.Go(func() { _ = ways[race/4%4](ben, ana) })
+		group.Go(func() { _ = operations[race%4](ana, ben) })
+		group.Go(func() { _ = operations[race/4%4](ben, ana) })
 		group.Wait()
-		left := env.queryInt(`select count(*) from organization_members where organization_id = $1 and role_id = 'admin' and status = 'active'`, org.id)
-		if left != 1 {
-			t.Errorf("race %d: %d admins are left", race, left)
+		remaining := env.queryInt(`select count(*) from organization_members where organization_id = $1 and role_id = 'admin' and status = 'active'`, org.id)
+		if remaining != 1 {
+			t.Errorf("race %d: %d admins remain, want 1", race, remaining)
 		}
 	}
 	org, ana := env.insertOrganization()
 	org.insertMember(account.RoleMember, true)
-	for name, err := range map[string]error{"leaves": leave(ana, ana), "removes themselves": remove(ana, ana), "demotes themselves": demote(ana, ana)} {
+	for name, err := range map[string]error{"leaving": leave(ana, ana), "removing themselves": remove(ana, ana), "demoting themselves": demote(ana, ana)} {
 		if apperr.MessageOf(err) != account.MessageLastAdmin {
 			t.Errorf("the last admin %s: %v", name, err)
 		}
 	}
 	if err := suspend(ana, ana); apperr.MessageOf(err) != account.MessageSuspendsSelf {
-		t.Errorf("suspends themselves: %v", err)
+		t.Errorf("suspending themselves: %v", err)
 	}
 }
 
-// TestEveryMembershipChangeIsCounted plays random membership changes and looks after each: what is wanted is the recount, a new number is a
-// new version with a line in the ledger, and whoever is billed has a newest line that says since when.
+// Random membership operations must keep three invariants: the desired seats equal a recount, a
+// changed number has a new version and a ledger entry, and a billed member's newest ledger entry
+// says since when.
 func TestMembershipChangesUpdateSeats(t *testing.T) {
 	env := newTestEnv(t)
-	played := map[string]int{}
+	runs := map[string]int{}
 	for seed := range uint64(6) {
 		org, admin := env.insertOrganization()
-		// Where the admin is not billed the first billed person changes no number: one seat is wanted with nobody too.
+		// Without a billed admin, the first billed member does not change the quantity: the minimum
+		// is one seat.
 		_, err := env.service.Members.Change(t.Context(), admin, admin.Member.ID, account.MemberChange{Billable: ptr(seed%2 == 0)})
 		env.must(err)
-		game := membershipScenario{testOrganization: org, admin: admin, random: rand.New(rand.NewPCG(seed, 5)), runs: played}
+		scenario := membershipScenario{testOrganization: org, admin: admin, random: rand.New(rand.NewPCG(seed, 5)), runs: runs}
 		for range 40 {
 			before, _ := env.store.Seats().State(t.Context(), org.id)
-			billed := game.countBillable()
-			way := game.runRandomOperation()
-			game.check(way, before, billed)
+			billed := scenario.countBillable()
+			operation := scenario.runRandomOperation()
+			scenario.check(operation, before, billed)
 		}
 	}
-	for _, way := range (&membershipScenario{testOrganization: testOrganization{testEnv: env}}).operations() {
-		if played[way.name] == 0 {
-			t.Errorf("%q was never played", way.name)
+	for _, operation := range (&membershipScenario{testOrganization: testOrganization{testEnv: env}}).operations() {
+		if runs[operation.name] == 0 {
+			t.Errorf("%q was never run", operation.name)
 		}
 	}
 }
@@ -344,7 +273,7 @@ func (g *membershipScenario) countBillable() int {
 	return n
 }
 
-// ways lists every way a membership can change.
+// operations lists every operation that changes a membership.
 func (g *membershipScenario) operations() []membershipOperation {
 	ctx, service := g.t.Context(), g.service
 	change := func(c account.MemberChange) func(account.Member) error {
@@ -369,13 +298,13 @@ func (g *membershipScenario) operations() []membershipOperation {
 		{"bill", change(account.MemberChange{Billable: ptr(true)})},
 		{"stop billing", change(account.MemberChange{Billable: ptr(false)})},
 		{"suspend", change(account.MemberChange{Status: ptr(account.MemberSuspended)})},
-		{"let in again", change(account.MemberChange{Status: ptr(account.MemberActive)})},
+		{"reactivate", change(account.MemberChange{Status: ptr(account.MemberActive)})},
 		{"another role", change(account.MemberChange{RoleID: ptr(account.RoleBillingAdmin)})},
 		{"remove", func(m account.Member) error { return service.Members.Remove(ctx, g.admin, m.ID) }},
 		{"leave", func(m account.Member) error {
 			access, err := service.Organizations.Access(ctx, m.UserID, g.id)
 			if errors.Is(err, apperr.ErrNotFound) {
-				return nil // suspended: there is no way to leave
+				return nil // a suspended member cannot leave
 			}
 			g.must(err)
 			return service.Members.Leave(ctx, access)
@@ -384,12 +313,12 @@ func (g *membershipScenario) operations() []membershipOperation {
 			_, err := g.store.DB().ExecContext(ctx, `update users set password_hash = (select password_hash from users where id = $2) where id = $1`,
 				m.UserID, g.access.User.ID)
 			g.must(err)
-			return service.Users.DeleteAccount(ctx, m.UserID, "front of house")
+			return service.Users.DeleteAccount(ctx, m.UserID, testPassword)
 		}},
 		{"hand over and back", func(m account.Member) error {
 			access, err := service.Organizations.Access(ctx, m.UserID, g.id)
 			if errors.Is(err, apperr.ErrNotFound) {
-				return nil // suspended: nobody to hand it to
+				return nil // a suspended member cannot become admin
 			}
 			g.must(err)
 			g.must(service.Members.HandOver(ctx, g.admin, m.ID))
@@ -398,7 +327,8 @@ func (g *membershipScenario) operations() []membershipOperation {
 	}
 }
 
-// play takes a random way with a random member who is not the admin; joining where there is none.
+// runRandomOperation runs an operation on a member other than the admin, or a join when there is
+// none.
 func (g *membershipScenario) runRandomOperation() string {
 	members, err := g.service.Members.List(g.t.Context(), g.admin)
 	g.must(err)
@@ -408,58 +338,58 @@ func (g *membershipScenario) runRandomOperation() string {
 			others = append(others, member)
 		}
 	}
-	ways := g.operations()
-	chosen, member := ways[g.random.IntN(2)], account.Member{}
+	operations := g.operations()
+	chosen, member := operations[g.random.IntN(2)], account.Member{}
 	if len(others) > 0 {
-		chosen, member = ways[g.random.IntN(len(ways))], others[g.random.IntN(len(others))]
+		chosen, member = operations[g.random.IntN(len(operations))], others[g.random.IntN(len(others))]
 	}
 	g.runs[chosen.name]++
 	g.must(chosen.run(member))
 	return chosen.name
 }
 
-func (g *membershipScenario) check(way string, before billing.SeatState, billedBefore int) {
+func (g *membershipScenario) check(operation string, before billing.SeatState, billedBefore int) {
 	g.t.Helper()
 	ctx := g.t.Context()
 	state, err := g.store.Seats().State(ctx, g.id)
 	if errors.Is(err, apperr.ErrNotFound) && billedBefore == g.countBillable() {
-		return // nothing was ever counted: nobody's billing changed yet
+		return // no billed membership has changed yet
 	}
 	g.must(err)
 	if want := max(1, g.countBillable()); state.DesiredSeats != want {
-		g.t.Errorf("%s: wanted %d, billed %d", way, state.DesiredSeats, want)
+		g.t.Errorf("%s: desired seats %d, want %d", operation, state.DesiredSeats, want)
 	}
 	if moved := state.DesiredSeats != before.DesiredSeats; moved != (state.SyncVersion > before.SyncVersion) {
-		g.t.Errorf("%s: %d to %d seats, version %d to %d", way, before.DesiredSeats, state.DesiredSeats, before.SyncVersion, state.SyncVersion)
+		g.t.Errorf("%s: %d to %d seats, version %d to %d", operation, before.DesiredSeats, state.DesiredSeats, before.SyncVersion, state.SyncVersion)
 	}
 	changes, _, err := g.service.SeatLedger.Search(ctx, g.admin, billing.LedgerSearch{Limit: 200})
 	g.must(err)
 	if len(changes) > 0 && changes[0].To != state.DesiredSeats {
-		g.t.Errorf("%s: the ledger ends at %d, wanted are %d", way, changes[0].To, state.DesiredSeats)
+		g.t.Errorf("%s: newest ledger entry has %d seats, desired are %d", operation, changes[0].To, state.DesiredSeats)
 	}
 	for i := 1; i < len(changes); i++ {
 		if changes[i-1].From != changes[i].To {
-			g.t.Errorf("%s: the ledger jumps from %d to %d", way, changes[i].To, changes[i-1].From)
+			g.t.Errorf("%s: ledger gap: %d seats, then %d", operation, changes[i].To, changes[i-1].From)
 		}
 	}
-	g.checkLedgerReasons(way)
+	g.checkLedgerReasons(operation)
 }
 
-// checkWhy: the newest line about a person tells whether they are billed.
-func (g *membershipScenario) checkLedgerReasons(way string) {
+// checkLedgerReasons checks that the newest ledger entry of each member matches their billing.
+func (g *membershipScenario) checkLedgerReasons(operation string) {
 	g.t.Helper()
 	members, err := g.service.Members.List(g.t.Context(), g.admin)
 	g.must(err)
 	for _, member := range members {
 		if member.UserID == g.admin.User.ID {
-			continue // made by hand
+			continue // inserted directly, without a ledger entry
 		}
 		since, err := g.service.SeatLedger.BilledSince(g.t.Context(), g.admin, []string{member.UserID})
 		g.must(err)
-		line, known := since[member.UserID]
-		begins := line.Reason == "accepted an invitation" || line.Reason == "was let in again" || line.Reason == "is billed from now on"
-		if member.Billed() && (!known || !begins || line.ActorUserID == "") || !member.Billed() && known && begins {
-			g.t.Errorf("%s: billed %v, and the ledger's newest line says %+v", way, member.Billed(), line)
+		entry, known := since[member.UserID]
+		starts := entry.Reason == "accepted an invitation" || entry.Reason == "was let in again" || entry.Reason == "is billed from now on"
+		if member.Billed() && (!known || !starts || entry.ActorUserID == "") || !member.Billed() && known && starts {
+			g.t.Errorf("%s: billed %v, newest ledger entry %+v", operation, member.Billed(), entry)
 		}
 	}
 }

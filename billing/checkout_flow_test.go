@@ -23,22 +23,22 @@ func TestOpenCheckoutIsReusedOrReplaced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := startCheckout(t, env, "pro", catalog.Monthly)
-	if err != nil || again.StripeSessionID != first.StripeSessionID {
-		t.Fatalf("the same again: %s, %v; want %s", again.StripeSessionID, err, first.StripeSessionID)
+	repeated, err := startCheckout(t, env, "pro", catalog.Monthly)
+	if err != nil || repeated.StripeSessionID != first.StripeSessionID {
+		t.Fatalf("the same request: session %s, %v; want %s", repeated.StripeSessionID, err, first.StripeSessionID)
 	}
 	yearly, err := startCheckout(t, env, "pro", catalog.Yearly)
 	if err != nil || yearly.StripeSessionID == first.StripeSessionID {
-		t.Fatalf("another interval: %s, %v", yearly.StripeSessionID, err)
+		t.Fatalf("another interval: session %s, %v; want another session", yearly.StripeSessionID, err)
 	}
 	old, err := env.gateway().CheckoutSession(t.Context(), first.StripeSessionID)
 	if err != nil || old.Status != billing.CheckoutExpired {
-		t.Errorf("the replaced session is %s, %v", old.Status, err)
+		t.Errorf("the replaced session is %s, want expired: %v", old.Status, err)
 	}
 	env.addMembers(1)
 	more, err := startCheckout(t, env, "pro", catalog.Yearly)
 	if err != nil || more.StripeSessionID == yearly.StripeSessionID || more.Quantity != 2 {
-		t.Errorf("another number of seats: %+v, %v", more, err)
+		t.Errorf("another quantity: %+v, %v; want another session for 2 seats", more, err)
 	}
 }
 
@@ -64,7 +64,7 @@ func TestConcurrentCheckoutsCreateOneCustomer(t *testing.T) {
 		}
 	}
 	if len(customers) != 1 || len(open) != 1 {
-		t.Errorf("%d customers and %d sessions of six clicks at once", len(customers), len(open))
+		t.Errorf("%d customers and %d sessions from six concurrent requests, want 1 and 1", len(customers), len(open))
 	}
 }
 
@@ -73,7 +73,7 @@ func TestCheckoutIsRefusedWithActiveSubscription(t *testing.T) {
 	env.subscribe("starter")
 	_, err := startCheckout(t, env, "pro", catalog.Monthly)
 	if apperr.CodeOf(err) != apperr.CodeConflict {
-		t.Errorf("got %v", err)
+		t.Errorf("unexpected error: %v", err)
 	}
 }
 
@@ -83,19 +83,19 @@ func TestCheckoutStartDetectsPaidSession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	env.pay(session) // and neither the browser nor a webhook comes back
+	env.pay(session) // the browser does not return and no webhook arrives
 	if _, err := startCheckout(t, env, "pro", catalog.Monthly); apperr.CodeOf(err) != apperr.CodeConflict {
-		t.Errorf("a second purchase: %v", err)
+		t.Errorf("second checkout: %v, want a conflict", err)
 	}
 	if current := env.overview().Subscription; current == nil || current.Status != billing.StatusActive {
-		t.Errorf("the subscription is %+v", current)
+		t.Errorf("subscription %+v, want active", current)
 	}
 }
 
 func TestUnknownPricesAreRefused(t *testing.T) {
 	env := newTestEnv(t)
 	requests := []billing.CheckoutRequest{
-		{PriceID: "price_forged"}, {PlanID: "enterprise", Interval: catalog.Monthly}, {PlanID: "pro", Interval: "week"}, {},
+		{PriceID: "price_unknown"}, {PlanID: "enterprise", Interval: catalog.Monthly}, {PlanID: "pro", Interval: "week"}, {},
 	}
 	for _, request := range requests {
 		_, err := env.service.Checkouts.Start(t.Context(), env.access, request)
@@ -112,30 +112,30 @@ func TestSessionOfOtherOrganizationIsNotFound(t *testing.T) {
 		t.Fatal(err)
 	}
 	user, organization, err := env.service.Users.SignUp(t.Context(), account.SignUp{
-		Name: "Eve", Email: "eve@example.com", Password: "front of house", Organization: "Elsewhere",
+		Name: "Eve", Email: "eve@example.com", Password: testPassword, Organization: "Other",
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	stranger, err := env.service.Organizations.Access(t.Context(), user.ID, organization.ID)
+	other, err := env.service.Organizations.Access(t.Context(), user.ID, organization.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := env.service.Checkouts.Complete(t.Context(), stranger, session.StripeSessionID); !errors.Is(err, apperr.ErrNotFound) {
-		t.Errorf("got %v", err)
+	if _, err := env.service.Checkouts.Complete(t.Context(), other, session.StripeSessionID); !errors.Is(err, apperr.ErrNotFound) {
+		t.Errorf("unexpected error: %v", err)
 	}
 }
 
 func TestStartWithoutStripeUsesStoredPrices(t *testing.T) {
 	env := newTestEnv(t)
 	env.subscribe("pro")
-	env.origin = "http://127.0.0.1:1" // nobody listens there
+	env.origin = "http://127.0.0.1:1" // refuses connections
 	restarted := env.newService(env.openStore())
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_ = restarted.Prices.Start(ctx)
 	if err := restarted.Prices.Start(t.Context()); err == nil {
-		t.Fatal("a start without Stripe tells nothing")
+		t.Fatal("starting without Stripe returned no error")
 	}
 	o, err := restarted.Overviews.Get(t.Context(), env.access)
 	if err != nil || o.Subscription == nil || o.Plan == nil || o.Plan.ID != "pro" || !o.HasAccess {
@@ -143,11 +143,12 @@ func TestStartWithoutStripeUsesStoredPrices(t *testing.T) {
 	}
 }
 
-// Two admins with different addresses check out at the same moment: one customer, with one of the two addresses, and one page to pay on.
+// Two admins with different addresses start Checkout at the same time. One customer with one of the
+// addresses and one open session result.
 func TestConcurrentCheckoutsOfTwoAdmins(t *testing.T) {
 	env := newTestEnv(t)
 	user, err := env.service.Users.CreateMember(t.Context(), env.access.Organization.ID, account.NewMember{
-		Name: "Bo", Email: "bo.second@example.com", Password: "front of house", RoleID: account.RoleAdmin,
+		Name: "Bo", Email: "bo.second@example.com", Password: testPassword, RoleID: account.RoleAdmin,
 	})
 	env.must(err)
 	second, err := env.service.Organizations.Access(t.Context(), user.ID, env.access.Organization.ID)
@@ -172,6 +173,6 @@ func TestConcurrentCheckoutsOfTwoAdmins(t *testing.T) {
 		t.Errorf("customers: %+v", customers.Data)
 	}
 	if n := env.queryInt(`select count(*) from checkout_sessions where status in ('reserved', 'open')`); n != 1 {
-		t.Errorf("%d pages to pay on: %+v", n, opened)
+		t.Errorf("%d open sessions, want 1: %+v", n, opened)
 	}
 }

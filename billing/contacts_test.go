@@ -22,15 +22,16 @@ func (env *testEnv) stripeCustomer() customerDetails {
 	return c
 }
 
-// named waits until Stripe's customer is called so.
+// waitForCustomer waits until the customer at Stripe has these details.
 func (env *testEnv) waitForCustomer(want customerDetails) {
 	env.t.Helper()
-	env.waitFor("Stripe's customer to be called "+want.Name+", "+want.Email, func(billing.Overview) bool { return env.stripeCustomer() == want })
+	env.waitFor("the customer at Stripe to be "+want.Name+", "+want.Email, func(billing.Overview) bool { return env.stripeCustomer() == want })
 }
 
 func TestCustomerDetailsArePushedToStripe(t *testing.T) {
 	env := newTestEnv(t)
-	env.must(env.service.Contacts.Add(t.Context(), env.access, "before@example.com")) // nobody at Stripe to tell yet
+	// There is no customer yet.
+	env.must(env.service.Contacts.Add(t.Context(), env.access, "before@example.com"))
 	env.subscribe("pro")
 	env.startWorker(env.service)
 	name := env.access.Organization.Name
@@ -40,15 +41,16 @@ func TestCustomerDetailsArePushedToStripe(t *testing.T) {
 	env.must(env.service.Contacts.Remove(t.Context(), env.access, "Before@example.com"))
 	env.waitForCustomer(customerDetails{name, "office@example.com"})
 
-	_, err := env.stripe.Faults().Add(stripelocal.Fault{Kind: stripelocal.ServerError, Method: http.MethodPost, Path: "/v1/customers/*", Calls: 1})
-	env.must(err) // Stripe fails while the organization gets another name
+	_, err := env.stripe.Faults().Add(stripelocal.Fault{Kind: stripelocal.ServerError, Method: http.MethodPost, Path: "/v1/customers/*", Calls: -1})
+	env.must(err)
 	_, err = env.service.Organizations.Rename(t.Context(), env.access, "The Lantern")
 	env.must(err)
-	env.waitFor("the failure to be written down", func(billing.Overview) bool {
+	env.waitFor("the failure to be recorded", func(billing.Overview) bool {
 		return env.queryInt(`select count(*) from billing_customers where details_error <> ''`) == 1
 	})
+	env.stripe.Faults().Clear()
 	env.waitForCustomer(customerDetails{"The Lantern", "office@example.com"})
-	env.waitFor("nothing to be left to tell", func(billing.Overview) bool {
+	env.waitFor("the details to be applied", func(billing.Overview) bool {
 		return env.queryInt(`select count(*) from billing_customers where details_applied_version = details_version and details_due_at is null and details_error = ''`) == 1
 	})
 }
@@ -56,13 +58,12 @@ func TestCustomerDetailsArePushedToStripe(t *testing.T) {
 func TestCustomerUpdatedAtStripeIsStored(t *testing.T) {
 	env := newTestEnv(t)
 	env.subscribe("pro")
-	env.startWorker(env.service)
 	env.startBackground()
-	env.stripeRequest(http.MethodPost, "/v1/customers/"+env.overview().CustomerID, url.Values{"email": {"new@example.com"}, "name": {"Elsewhere"}})
-	env.waitFor("the customer to be mirrored", func(billing.Overview) bool {
+	env.stripeRequest(http.MethodPost, "/v1/customers/"+env.overview().CustomerID, url.Values{"email": {"new@example.com"}, "name": {"Renamed"}})
+	env.waitFor("the customer's details to be stored", func(billing.Overview) bool {
 		c, err := env.service.Contacts.NoticeSettings(t.Context(), env.access)
 		env.must(err)
-		return c.Customer.Email == "new@example.com" && c.Customer.Name == "Elsewhere" && !c.Customer.Delinquent
+		return c.Customer.Email == "new@example.com" && c.Customer.Name == "Renamed" && !c.Customer.Delinquent
 	})
 }
 
@@ -81,29 +82,29 @@ func TestNoticeRecipientsAndKinds(t *testing.T) {
 		return to
 	}
 	if to := notify("first"); !slices.Equal(to, []string{"office@example.com"}) {
-		t.Errorf("with a contact: %v", to)
+		t.Errorf("with a contact: recipients %v", to)
 	}
-	wanted := slices.DeleteFunc(billing.NoticeKinds(), func(k mail.Kind) bool { return k == mail.KindPaymentFailed })
-	env.must(env.service.Contacts.ChooseNotices(t.Context(), env.access, wanted))
+	kinds := slices.DeleteFunc(billing.NoticeKinds(), func(k mail.Kind) bool { return k == mail.KindPaymentFailed })
+	env.must(env.service.Contacts.ChooseNotices(t.Context(), env.access, kinds))
 	if to := notify("second"); len(to) != 0 {
-		t.Errorf("switched off: %v", to)
+		t.Errorf("disabled notice: recipients %v", to)
 	}
 	env.must(env.service.Contacts.ChooseNotices(t.Context(), env.access, billing.NoticeKinds()))
 	env.must(env.service.Contacts.Remove(t.Context(), env.access, "office@example.com"))
 	if to := notify("third"); !slices.Equal(to, []string{"ana@example.com"}) {
-		t.Errorf("without a contact: %v", to)
+		t.Errorf("without a contact: recipients %v", to)
 	}
 	for _, refused := range []error{
 		env.service.Contacts.Add(t.Context(), env.access, "no address"),
 		env.service.Contacts.ChooseNotices(t.Context(), env.access, []mail.Kind{mail.KindInvitation}),
 	} {
 		if code := apperr.CodeOf(refused); code != apperr.CodeUnprocessable && code != apperr.CodeInvalid {
-			t.Errorf("got %v", refused)
+			t.Errorf("unexpected error: %v", refused)
 		}
 	}
 }
 
-// summarize writes the summaries that will be due then.
+// sendDueSummaries queues the summaries that are due after the given time.
 func (env *testEnv) sendDueSummaries(ahead time.Duration) {
 	env.t.Helper()
 	service := env.newServiceAhead(ahead)
@@ -111,35 +112,35 @@ func (env *testEnv) sendDueSummaries(ahead time.Duration) {
 	env.must(service.SummarizeDueSeats(env.t.Context()))
 }
 
-// A day of changes makes one mail, and one that ends where it began makes none.
+// All changes of a period are summarized in one mail. A period without a net change sends none.
 func TestSeatSummaryIsSentOnce(t *testing.T) {
 	env := newTestEnv(t)
 	env.subscribe("pro")
-	env.sendDueSummaries(2 * time.Hour) // the founding is no news
+	env.sendDueSummaries(2 * time.Hour) // the founding of the organization is not summarized
 	if n := env.countMails(mail.KindSeatSummary); n != 0 {
-		t.Fatalf("%d summaries of nothing", n)
+		t.Fatalf("%d summaries without a change, want 0", n)
 	}
 	env.addMembers(3)
 	env.removeMembers(1)
 	env.must(env.service.SummarizeDueSeats(t.Context()))
 	if n := env.countMails(mail.KindSeatSummary); n != 0 {
-		t.Fatalf("%d summaries while it goes on", n)
+		t.Fatalf("%d summaries before they are due, want 0", n)
 	}
 	for range 2 {
 		env.sendDueSummaries(2 * time.Hour)
 	}
 	if n := env.countMails(mail.KindSeatSummary); n != 1 {
-		t.Fatalf("%d summaries", n)
+		t.Fatalf("%d summaries, want 1", n)
 	}
-	var said string
-	env.must(env.store.DB().GetContext(t.Context(), &said, `select concat_ws(' ', data->>'formerSeats', data->>'seats', jsonb_array_length(data->'changes')) from emails where kind = 'seat_summary'`))
-	if said != "1 3 4" {
-		t.Errorf("it says %q", said)
+	var summary string
+	env.must(env.store.DB().GetContext(t.Context(), &summary, `select concat_ws(' ', data->>'formerSeats', data->>'seats', jsonb_array_length(data->'changes')) from emails where kind = 'seat_summary'`))
+	if summary != "1 3 4" {
+		t.Errorf("summary %q, want former seats 1, seats 3 and 4 changes", summary)
 	}
 	env.addMembers(1)
 	env.removeMembers(1)
 	env.sendDueSummaries(4 * time.Hour)
 	if n := env.countMails(mail.KindSeatSummary); n != 1 {
-		t.Errorf("%d summaries, the last of which says that all is as it was", n)
+		t.Errorf("%d summaries after changes without a net effect, want 1", n)
 	}
 }

@@ -16,24 +16,16 @@ import (
 	"usher/stripelocal"
 )
 
-// again reads the actor's access anew, as every request does.
-func (env *testEnv) reloadAccess() account.Access {
-	env.t.Helper()
-	access, err := env.service.Organizations.Access(env.t.Context(), env.access.User.ID, env.access.Organization.ID)
-	env.must(err)
-	return access
-}
-
 func (env *testEnv) cancelsAtPeriodEnd() bool {
 	env.t.Helper()
-	var at struct {
+	var fetched struct {
 		CancelAtPeriodEnd bool `json:"cancel_at_period_end"`
 	}
-	env.stripeGet("/v1/subscriptions/"+env.overview().Subscription.ID, &at)
-	if at.CancelAtPeriodEnd != env.overview().Subscription.CancelAtPeriodEnd {
-		env.t.Errorf("here the plan ends: %v, at Stripe: %v", env.overview().Subscription.CancelAtPeriodEnd, at.CancelAtPeriodEnd)
+	env.stripeGet("/v1/subscriptions/"+env.overview().Subscription.ID, &fetched)
+	if fetched.CancelAtPeriodEnd != env.overview().Subscription.CancelAtPeriodEnd {
+		env.t.Errorf("cancel at period end is %v here, %v at Stripe", env.overview().Subscription.CancelAtPeriodEnd, fetched.CancelAtPeriodEnd)
 	}
-	return at.CancelAtPeriodEnd
+	return fetched.CancelAtPeriodEnd
 }
 
 func TestCancelAtPeriodEndAndResume(t *testing.T) {
@@ -42,51 +34,51 @@ func TestCancelAtPeriodEndAndResume(t *testing.T) {
 		t.Errorf("without a plan: %v", err)
 	}
 	env.subscribe("pro")
-	for range 2 { // a double click
+	for range 2 { // repeating it is allowed
 		env.must(env.service.Subscriptions.CancelAtPeriodEnd(t.Context(), env.access))
 	}
 	if !env.cancelsAtPeriodEnd() || !env.overview().HasAccess {
-		t.Error("it does not end with what is paid for")
+		t.Error("not canceled at the end of the period, or access is lost already")
 	}
 	env.must(env.service.Subscriptions.Resume(t.Context(), env.access))
 	if env.cancelsAtPeriodEnd() {
-		t.Error("it still ends")
+		t.Error("still canceled at the end of the period")
 	}
 	env.stripeRequest(http.MethodPost, "/v1/subscriptions/"+env.overview().Subscription.ID,
 		map[string][]string{"cancel_at": {strconv.FormatInt(time.Now().Add(20*24*time.Hour).Unix(), 10)}})
 	env.must(env.service.Subscriptions.Refresh(t.Context(), env.access))
 	env.must(env.service.Subscriptions.Resume(t.Context(), env.access))
 	if _, ending := env.overview().Subscription.EndsAt(); ending {
-		t.Error("it still ends on a day")
+		t.Error("the scheduled cancellation remains")
 	}
 }
 
 func TestWithdrawDeletion(t *testing.T) {
 	env := newTestEnv(t)
 	env.subscribe("pro")
-	if err := env.service.Deletions.Request(t.Context(), env.access, "something else"); apperr.CodeOf(err) != apperr.CodeUnprocessable {
-		t.Fatalf("without its name: %v", err)
+	if err := env.service.Deletions.Request(t.Context(), env.access, "another name"); apperr.CodeOf(err) != apperr.CodeUnprocessable {
+		t.Fatalf("confirmed with another name: %v", err)
 	}
 	env.must(env.service.Deletions.Request(t.Context(), env.access, env.access.Organization.Name))
 	if !env.cancelsAtPeriodEnd() || env.reloadAccess().Organization.DeletesAt == nil || env.countMails(mail.KindDeletion) != 1 {
-		t.Fatal("it is not on its way")
+		t.Fatal("the deletion is not scheduled")
 	}
 	if err := env.service.Deletions.Request(t.Context(), env.reloadAccess(), env.access.Organization.Name); apperr.CodeOf(err) != apperr.CodeConflict {
-		t.Errorf("once more: %v", err)
+		t.Errorf("second request: %v", err)
 	}
 	if _, err := env.service.Checkouts.StartPack(t.Context(), env.reloadAccess(), billing.CheckoutRequest{PackID: "credits_500"}); apperr.MessageOf(err) != account.MessageDeleting {
-		t.Errorf("buying meanwhile: %v", err)
+		t.Errorf("checkout during a scheduled deletion: %v", err)
 	}
 	env.must(env.service.Deletions.Withdraw(t.Context(), env.reloadAccess()))
 	if env.cancelsAtPeriodEnd() || env.reloadAccess().Organization.DeletesAt != nil {
-		t.Error("it is still on its way")
+		t.Error("the deletion is still scheduled")
 	}
 	if err := env.service.Deletions.Withdraw(t.Context(), env.reloadAccess()); apperr.MessageOf(err) != account.MessageNotDeleting {
-		t.Errorf("once more: %v", err)
+		t.Errorf("second withdrawal: %v", err)
 	}
 	env.must(env.deleteDueOrganizations(billing.DeletionUndo + time.Hour))
 	if env.reloadAccess().Organization.DeletedAt != nil {
-		t.Error("it was deleted all the same")
+		t.Error("deleted after the withdrawal")
 	}
 }
 
@@ -96,40 +88,43 @@ func (env *testEnv) deleteDueOrganizations(ahead time.Duration) error {
 	return service.DeleteDueOrganizations(env.t.Context())
 }
 
-// What costs money ends at Stripe before anything is deleted here, however often Stripe is away.
+// The subscription is canceled at Stripe before anything is deleted here, also after failed
+// attempts.
 func TestOrganizationIsDeletedAfterSubscriptionEnds(t *testing.T) {
 	env := newTestEnv(t)
 	env.addMembers(1)
 	members, err := env.service.Members.List(t.Context(), env.access)
 	env.must(err)
 	env.subscribe("pro")
-	env.reconcile(billing.ReconcileOptions{OrganizationID: env.access.Organization.ID}) // the invoice of it
+	// Stores the invoice.
+	env.reconcile(billing.ReconcileOptions{OrganizationID: env.access.Organization.ID})
 	env.must(env.service.Deletions.Request(t.Context(), env.access, env.access.Organization.Name))
 	env.must(env.deleteDueOrganizations(billing.DeletionUndo - time.Hour))
 	if env.reloadAccess().Organization.DeletedAt != nil {
-		t.Fatal("deleted before its time")
+		t.Fatal("deleted before the scheduled time")
 	}
-	_, err = env.stripe.Faults().Add(stripelocal.Fault{Kind: stripelocal.ServerError, Method: http.MethodDelete, Path: "/v1/subscriptions/*", Calls: 3}) // as often as one call is tried
+	// All attempts of one call.
+	_, err = env.stripe.Faults().Add(stripelocal.Fault{Kind: stripelocal.ServerError, Method: http.MethodDelete, Path: "/v1/subscriptions/*", Calls: 3})
 	env.must(err)
 	env.must(env.deleteDueOrganizations(billing.DeletionUndo + time.Hour))
 	if env.reloadAccess().Organization.DeletedAt != nil || env.queryInt(`select failures from deletions`) != 1 {
-		t.Fatalf("deleted %v while its plan runs, %d failures are written down", env.reloadAccess().Organization.DeletedAt, env.queryInt(`select coalesce(sum(failures), 0) from deletions`))
+		t.Fatalf("deleted at %v while the subscription is active, %d failures recorded, want 1", env.reloadAccess().Organization.DeletedAt, env.queryInt(`select coalesce(sum(failures), 0) from deletions`))
 	}
 	env.must(env.deleteDueOrganizations(billing.DeletionUndo + 2*time.Hour))
 	if env.reloadAccess().Organization.DeletedAt == nil || env.overview().Subscription.Status != billing.StatusCanceled {
-		t.Fatalf("it is there still, its plan %s", env.overview().Subscription.Status)
+		t.Fatalf("not deleted, subscription %s", env.overview().Subscription.Status)
 	}
 	if invoices, err := env.service.Invoices.List(t.Context(), env.reloadAccess()); err != nil || len(invoices) != 1 {
-		t.Errorf("%d invoices, %v", len(invoices), err)
+		t.Errorf("%d invoices, want 1: %v", len(invoices), err)
 	}
 	for _, member := range members {
 		_, err := env.service.Organizations.Access(t.Context(), member.UserID, env.access.Organization.ID)
-		if gone := errors.Is(err, apperr.ErrNotFound); gone == (member.UserID == env.access.User.ID) {
-			t.Errorf("%s enters: %v", member.Name, err)
+		if removed := errors.Is(err, apperr.ErrNotFound); removed == (member.UserID == env.access.User.ID) {
+			t.Errorf("access of %s: %v", member.Name, err)
 		}
 	}
 	if err := env.service.Deletions.Withdraw(t.Context(), env.reloadAccess()); apperr.MessageOf(err) != account.MessageDeleted {
-		t.Errorf("taken back too late: %v", err)
+		t.Errorf("withdrawal after the deletion: %v", err)
 	}
 }
 
@@ -141,29 +136,29 @@ func TestHandOver(t *testing.T) {
 	for _, member := range members {
 		if member.UserID == env.access.User.ID {
 			if err := env.service.Members.HandOver(t.Context(), env.access, member.ID); apperr.CodeOf(err) != apperr.CodeUnprocessable {
-				t.Errorf("to oneself: %v", err)
+				t.Errorf("to themselves: %v", err)
 			}
 			continue
 		}
 		env.must(env.service.Members.HandOver(t.Context(), env.access, member.ID))
 		next, err := env.service.Organizations.Access(t.Context(), member.UserID, env.access.Organization.ID)
 		if err != nil || next.Member.Role.ID != account.RoleAdmin {
-			t.Errorf("the new admin is %+v, %v", next.Member.Role, err)
+			t.Errorf("role of the new admin: %+v, %v", next.Member.Role, err)
 		}
 	}
 	if role := env.reloadAccess().Member.Role.ID; role != account.RoleMember {
-		t.Errorf("the former admin is %s", role)
+		t.Errorf("role of the former admin: %s", role)
 	}
 	if err := env.service.Members.HandOver(t.Context(), env.access, members[0].ID); apperr.MessageOf(err) != account.MessageAdminsOnly {
 		t.Errorf("by the former admin: %v", err)
 	}
 }
 
-// Who deletes their account leaves every seat, and nothing of theirs but a line in the ledger.
+// Deleting an account frees its seat and anonymizes the user. The ledger keeps an entry.
 func TestDeleteAccount(t *testing.T) {
 	env := newTestEnv(t)
 	env.subscribe("pro")
-	if err := env.service.Users.DeleteAccount(t.Context(), env.access.User.ID, "front of house"); apperr.CodeOf(err) != apperr.CodeConflict {
+	if err := env.service.Users.DeleteAccount(t.Context(), env.access.User.ID, testPassword); apperr.CodeOf(err) != apperr.CodeConflict {
 		t.Errorf("the last admin: %v", err)
 	}
 	env.addMembers(1)
@@ -173,19 +168,19 @@ func TestDeleteAccount(t *testing.T) {
 		if member.UserID == env.access.User.ID {
 			continue
 		}
-		if err := env.service.Users.DeleteAccount(t.Context(), member.UserID, "back of house"); apperr.CodeOf(err) != apperr.CodeUnprocessable {
+		if err := env.service.Users.DeleteAccount(t.Context(), member.UserID, "wrong password"); apperr.CodeOf(err) != apperr.CodeUnprocessable {
 			t.Errorf("with a wrong password: %v", err)
 		}
-		env.must(env.service.Users.DeleteAccount(t.Context(), member.UserID, "front of house"))
-		if _, err := env.service.Users.LogIn(t.Context(), member.Email, "front of house"); err == nil {
-			t.Error("they can still sign in")
+		env.must(env.service.Users.DeleteAccount(t.Context(), member.UserID, testPassword))
+		if _, err := env.service.Users.LogIn(t.Context(), member.Email, testPassword); err == nil {
+			t.Error("a deleted user can log in")
 		}
 		if _, err := env.service.Organizations.Access(t.Context(), member.UserID, env.access.Organization.ID); !errors.Is(err, apperr.ErrNotFound) {
-			t.Errorf("they can still enter: %v", err)
+			t.Errorf("a deleted user has access: %v", err)
 		}
 		user, err := env.service.Users.Get(t.Context(), member.UserID)
 		if err != nil || user.Name != account.DeletedName || user.Email == member.Email {
-			t.Errorf("kept is %+v, %v", user, err)
+			t.Errorf("stored user %+v, %v", user, err)
 		}
 	}
 	if seats := env.overview().Seats; seats.Billable != 1 || seats.Desired != 1 || seats.DueAt == nil && seats.Quantity != 1 {
@@ -193,11 +188,12 @@ func TestDeleteAccount(t *testing.T) {
 	}
 	changes, _, err := env.service.SeatLedger.Search(t.Context(), env.access, billing.LedgerSearch{Limit: 1})
 	if err != nil || changes[0].Reason != "deleted their account" || changes[0].SubjectName != account.DeletedName {
-		t.Errorf("the ledger says %+v, %v", changes[0], err)
+		t.Errorf("newest ledger entry %+v, %v", changes[0], err)
 	}
 }
 
-// Somebody deletes their account while their acceptance of an invitation is half done: nobody without a name is a member afterwards.
+// A user deletes the account while the acceptance of an invitation is in progress. The deleted user
+// must not become a member.
 func TestDeleteAccountDuringInvitationAcceptance(t *testing.T) {
 	env := newTestEnv(t)
 	ctx := context.WithoutCancel(t.Context())
@@ -206,21 +202,19 @@ func TestDeleteAccountDuringInvitationAcceptance(t *testing.T) {
 	env.must(err)
 	env.invite(env.access, user.Email, true)
 	token := env.invitationToken(user.Email)
-	waiting := func() int {
+	blocked := func() int {
 		return env.queryInt(`select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`)
 	}
-	until := func(what string, so func() bool) {
+	waitFor := func(what string, met func() bool) {
 		t.Helper()
-		for deadline := time.Now().Add(time.Minute); !so(); time.Sleep(5 * time.Millisecond) { // between two looks at it
-			if time.Now().After(deadline) {
-				t.Fatalf("waited for %s", what)
-			}
+		if !poll(met) {
+			t.Fatalf("timed out waiting for %s", what)
 		}
 	}
 
-	between, err := env.store.DB().BeginTx(ctx, nil) // the acceptance gets as far as its invitation
+	locking, err := env.store.DB().BeginTx(ctx, nil) // blocks the acceptance at its invitation
 	env.must(err)
-	_, err = between.ExecContext(ctx, `select 1 from invitations for update`)
+	_, err = locking.ExecContext(ctx, `select 1 from invitations for update`)
 	env.must(err)
 	var group sync.WaitGroup
 	group.Go(func() {
@@ -228,15 +222,15 @@ func TestDeleteAccountDuringInvitationAcceptance(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	until("the acceptance to wait", func() bool { return waiting() == 1 })
+	waitFor("the acceptance to block", func() bool { return blocked() == 1 })
 	deleted := make(chan error, 1)
-	go func() { deleted <- env.service.Users.DeleteAccount(ctx, user.ID, "front of house") }()
-	until("the deletion to wait, or to be done", func() bool { return waiting() == 2 || len(deleted) == 1 })
-	env.must(between.Commit())
+	go func() { deleted <- env.service.Users.DeleteAccount(ctx, user.ID, testPassword) }()
+	waitFor("the deletion to block or to finish", func() bool { return blocked() == 2 || len(deleted) == 1 })
+	env.must(locking.Commit())
 	group.Wait()
 	env.must(<-deleted)
 	if env.queryInt(`select count(*) from organization_members where user_id = $1`, user.ID) != 0 {
-		t.Error("a deleted account is a member")
+		t.Error("a deleted user is a member")
 	}
 	if seats := env.overview().Seats; seats.Billable != 1 || seats.Desired != 1 {
 		t.Errorf("seats: %+v", seats)

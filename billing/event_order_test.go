@@ -10,7 +10,8 @@ import (
 	"usher/billing/catalog"
 )
 
-// The two orders in which the events of one Checkout were seen to come (https://github.com/pay-rails/pay/issues/282).
+// recordedOrders are two orders in which the events of one Checkout were delivered
+// (https://github.com/pay-rails/pay/issues/282).
 var recordedOrders = map[string][]string{
 	"subscription first": {
 		"charge.succeeded", "payment_method.attached", "invoice.created", "customer.subscription.created", "invoice.updated", "invoice.finalized",
@@ -24,29 +25,29 @@ var recordedOrders = map[string][]string{
 	},
 }
 
-// inOrder delivers everything that Stripe has made so far, by type.
+// deliverInOrder delivers all events that Stripe has created so far, ordered by type.
 func (env *testEnv) deliverInOrder(types []string) {
 	env.t.Helper()
-	var made struct{ Data []json.RawMessage }
-	env.stripeGet("/v1/events?limit=100", &made)
-	kinds := map[string][]json.RawMessage{}
-	for _, raw := range slices.Backward(made.Data) { // the oldest first
+	var list struct{ Data []json.RawMessage }
+	env.stripeGet("/v1/events?limit=100", &list)
+	byType := map[string][]json.RawMessage{}
+	for _, raw := range slices.Backward(list.Data) { // oldest first
 		var e struct{ Type string }
 		env.must(json.Unmarshal(raw, &e))
-		kinds[e.Type] = append(kinds[e.Type], raw)
+		byType[e.Type] = append(byType[e.Type], raw)
 	}
-	if len(kinds["customer.subscription.created"]) != 1 || len(kinds["checkout.session.completed"]) != 1 {
-		env.t.Fatalf("Stripe made %d kinds of events", len(kinds))
+	if len(byType["customer.subscription.created"]) != 1 || len(byType["checkout.session.completed"]) != 1 {
+		env.t.Fatalf("Stripe created %d types of events", len(byType))
 	}
-	for _, kind := range types {
-		for _, raw := range kinds[kind] {
+	for _, eventType := range types {
+		for _, raw := range byType[eventType] {
 			deliver(env.t, env, raw)
 			env.processEvents()
 		}
 	}
 }
 
-// stateInWords is everything but ids and moments.
+// describeState describes the state without IDs and times.
 func (env *testEnv) describeState() string {
 	env.t.Helper()
 	o := env.overview()
@@ -76,9 +77,9 @@ func TestRecordedEventOrdersConverge(t *testing.T) {
 			if got := env.describeState(); got != want {
 				t.Errorf("got  %s\nwant %s", got, want)
 			}
-			env.deliverInOrder(order) // all of it once more
+			env.deliverInOrder(order) // deliver everything again
 			if got := env.describeState(); got != want {
-				t.Errorf("delivered twice: %s", got)
+				t.Errorf("delivered twice:\ngot  %s\nwant %s", got, want)
 			}
 		})
 	}

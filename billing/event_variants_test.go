@@ -16,37 +16,38 @@ import (
 	"usher/billing/job"
 )
 
-// The last change at Stripe is a cancellation, which only its event tells of. Each case brings that event in another odd shape.
+// Each case delivers the event of a cancellation in another variant. No other event or fetch
+// contains the cancellation.
 func TestEventVariants(t *testing.T) {
 	for name, c := range map[string]struct {
 		change  func(payload string) string
-		outcome billing.Outcome // after all was asked
-		ending  bool            // what was to be heard is here
+		outcome billing.Outcome // after processing
+		applied bool            // the cancellation is stored
 	}{
-		"as it is":          {func(p string) string { return p }, billing.OutcomeApplied, true},
-		"other API version": {func(p string) string { return strings.Replace(p, `"2024-06-20"`, `"2020-08-27"`, 1) }, billing.OutcomeApplied, true},
-		"livemode flipped":  {func(p string) string { return strings.Replace(p, `"livemode":false`, `"livemode":true`, -1) }, billing.OutcomeIgnored, false},
-		"another account":   {func(p string) string { return strings.Replace(p, `{`, `{"account":"acct_other",`, 1) }, billing.OutcomeIgnored, false},
+		"unchanged":           {func(p string) string { return p }, billing.OutcomeApplied, true},
+		"another API version": {func(p string) string { return strings.Replace(p, `"2024-06-20"`, `"2020-08-27"`, 1) }, billing.OutcomeApplied, true},
+		"livemode flipped":    {func(p string) string { return strings.Replace(p, `"livemode":false`, `"livemode":true`, -1) }, billing.OutcomeIgnored, false},
+		"another account":     {func(p string) string { return strings.Replace(p, `{`, `{"account":"acct_other",`, 1) }, billing.OutcomeIgnored, false},
 		"unknown type": {func(p string) string {
-			return strings.Replace(p, `customer.subscription.updated`, `customer.subscription.teleported`, 1)
+			return strings.Replace(p, `customer.subscription.updated`, `customer.subscription.renamed`, 1)
 		}, billing.OutcomeIgnored, false},
 		"unknown enum value": {func(p string) string {
-			return strings.Replace(p, `"collection_method":"charge_automatically"`, `"collection_method":"by_pigeon"`, 1)
+			return strings.Replace(p, `"collection_method":"charge_automatically"`, `"collection_method":"by_unknown"`, 1)
 		}, billing.OutcomeApplied, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			env := newTestEnv(t)
 			current := env.subscribe("pro")
 			env.stripeRequest(http.MethodPost, "/v1/subscriptions/"+current.ID, url.Values{"cancel_at_period_end": {"true"}})
-			made := env.eventsOfType("customer.subscription.updated")
+			updates := env.eventsOfType("customer.subscription.updated")
 			var compact bytes.Buffer
-			env.must(json.Compact(&compact, made[len(made)-1]))
+			env.must(json.Compact(&compact, updates[len(updates)-1]))
 			deliver(t, env, []byte(c.change(compact.String())))
 			env.processEvents()
 			var outcome string
 			env.must(env.store.DB().GetContext(t.Context(), &outcome, `select outcome from stripe_events`))
-			if outcome != string(c.outcome) || env.overview().Subscription.CancelAtPeriodEnd != c.ending {
-				t.Errorf("%s, and the plan ends: %v", outcome, env.overview().Subscription.CancelAtPeriodEnd)
+			if outcome != string(c.outcome) || env.overview().Subscription.CancelAtPeriodEnd != c.applied {
+				t.Errorf("outcome %s, cancel at period end %v", outcome, env.overview().Subscription.CancelAtPeriodEnd)
 			}
 		})
 	}
@@ -58,18 +59,19 @@ func TestEventsOfOtherApplicationsAreIgnored(t *testing.T) {
 	env.stripeRequest(http.MethodPost, "/v1/customers", url.Values{"email": {"other@example.com"}, "source": {"tok_visa"}}, &customer)
 	env.stripeRequest(http.MethodPost, "/v1/subscriptions", url.Values{"customer": {customer.ID}, "items[0][price]": {env.planPriceID("pro", catalog.Monthly)}}, &subscription)
 	env.startBackground()
-	env.stripeRequest(http.MethodPost, "/v1/subscriptions/"+subscription.ID, url.Values{"metadata[theirs]": {"yes"}})
+	env.stripeRequest(http.MethodPost, "/v1/subscriptions/"+subscription.ID, url.Values{"metadata[other]": {"yes"}})
 	env.stripeRequest(http.MethodDelete, "/v1/subscriptions/"+subscription.ID, nil)
-	env.waitFor("their events", func(billing.Overview) bool { return env.queryInt(`select count(*) from stripe_events`) >= 2 })
+	env.waitFor("the events of the other application", func(billing.Overview) bool { return env.queryInt(`select count(*) from stripe_events`) >= 2 })
 	if n := env.queryInt(`select count(*) from stripe_events where outcome <> 'ignored' or organization_id is not null`); n != 0 {
-		t.Errorf("%d of another application's events are not ignored", n)
+		t.Errorf("%d events of another application are not ignored", n)
 	}
 	if env.queryInt(`select count(*) from subscriptions`) != 0 {
-		t.Error("another application's subscription is here")
+		t.Error("the subscription of another application is stored")
 	}
 }
 
-// The webhook overtakes our own write of the customer's link: whose it is stands in the metadata, and Stripe is asked.
+// The events arrive before the customer is linked. The metadata names the organization, and the
+// objects are fetched from Stripe.
 func TestEventsBeforeCustomerIsLinked(t *testing.T) {
 	env := newTestEnv(t)
 	session, err := env.service.Checkouts.Start(t.Context(), env.access, billing.CheckoutRequest{PlanID: "pro", Interval: catalog.Monthly})
@@ -93,16 +95,16 @@ func TestDeletedCustomerIsUnlinked(t *testing.T) {
 	current := env.subscribe("pro")
 	env.startBackground()
 	env.stripeRequest(http.MethodDelete, "/v1/customers/"+current.CustomerID, nil)
-	env.waitFor("the end of it", func(o billing.Overview) bool {
+	env.waitFor("the customer to be unlinked", func(o billing.Overview) bool {
 		return o.CustomerID == "" && o.Subscription.Status == billing.StatusCanceled && !o.HasAccess
 	})
 	session, err := env.service.Checkouts.Start(t.Context(), env.access, billing.CheckoutRequest{PlanID: "pro", Interval: catalog.Monthly})
 	if err != nil || session.CustomerID == current.CustomerID {
-		t.Errorf("the next checkout: customer %s, %v", session.CustomerID, err)
+		t.Errorf("next checkout: customer %s, %v; want another customer", session.CustomerID, err)
 	}
 }
 
-// poisoned makes whoever asks about one subscription fail in the worst way.
+// panickingGateway panics when one subscription is fetched.
 type panickingGateway struct {
 	billing.Gateway
 	id string
@@ -110,40 +112,39 @@ type panickingGateway struct {
 
 func (p panickingGateway) Subscription(ctx context.Context, id string) (billing.Subscription, error) {
 	if id == p.id {
-		panic("poison")
+		panic("test panic")
 	}
 	return p.Gateway.Subscription(ctx, id)
 }
 
-// A poisonous event is tried, given up at last, and never keeps another one waiting.
+// An event whose processing panics fails after its last attempt and does not delay other events.
 func TestPanickingEventDoesNotBlockOthers(t *testing.T) {
 	env := newTestEnv(t)
 	current := env.subscribe("pro")
+	clock := newTestClock()
 	options := env.options(env.store)
-	options.Gateway = panickingGateway{options.Gateway, "sub_poison"}
-	var ahead time.Duration
-	options.Now = func() time.Time { return time.Now().Add(ahead) }
-	env.service = billing.New(options)
-	env.must(env.service.Prices.Start(t.Context()))
+	options.Gateway = panickingGateway{options.Gateway, "sub_panic"}
+	options.Now = clock.now
+	env.service = env.startService(options)
 	env.stripeRequest(http.MethodPost, "/v1/subscriptions/"+current.ID, url.Values{"cancel_at_period_end": {"true"}})
-	made := env.eventsOfType("customer.subscription.updated")
-	payload := fmt.Sprintf(`{"id":"evt_poison","object":"event","type":"invoice.upcoming","api_version":"2024-06-20","created":%d,"livemode":false,
-		"data":{"object":{"object":"invoice","customer":%q,"subscription":"sub_poison"}}}`, time.Now().Unix(), current.CustomerID)
+	updates := env.eventsOfType("customer.subscription.updated")
+	payload := fmt.Sprintf(`{"id":"evt_panic","object":"event","type":"invoice.upcoming","api_version":"2024-06-20","created":%d,"livemode":false,
+		"data":{"object":{"object":"invoice","customer":%q,"subscription":"sub_panic"}}}`, time.Now().Unix(), current.CustomerID)
 	deliver(t, env, []byte(payload))
-	deliver(t, env, made[len(made)-1])
+	deliver(t, env, updates[len(updates)-1])
 	for range 3 {
 		_, err := env.service.Worker.RunJob(t.Context(), job.Job{Kind: job.KindEvent})
 		env.must(err)
 	}
 	if !env.overview().Subscription.CancelAtPeriodEnd {
-		t.Error("the other event waits")
+		t.Error("the other event is not applied")
 	}
 	for range 40 {
-		ahead += 2 * time.Hour // longer than the longest wait between two attempts
+		clock.advance(2 * time.Hour) // longer than the longest back-off
 		_, err := env.service.Worker.RunJob(t.Context(), job.Job{Kind: job.KindEvent})
 		env.must(err)
 	}
-	if env.queryInt(`select count(*) from stripe_events where id = 'evt_poison' and outcome = 'failed' and error like '%panicked: poison%' and attempts = 15`) != 1 {
-		t.Error("it is not given up after 15 attempts, or not said why")
+	if env.queryInt(`select count(*) from stripe_events where id = 'evt_panic' and outcome = 'failed' and error like '%panicked: test panic%' and attempts = 15`) != 1 {
+		t.Error("the event is not failed after 15 attempts, or its error is missing")
 	}
 }

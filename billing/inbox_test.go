@@ -17,15 +17,6 @@ import (
 	"usher/stripelocal"
 )
 
-// eventsOf lists the payloads of the events of one type, the oldest first.
-func (env *testEnv) eventsOfType(kind string) []json.RawMessage {
-	env.t.Helper()
-	var made struct{ Data []json.RawMessage }
-	env.stripeGet("/v1/events?limit=100&type="+kind, &made)
-	slices.Reverse(made.Data)
-	return made.Data
-}
-
 func TestDuplicateEventsOnTwoReplicas(t *testing.T) {
 	env := newTestEnv(t)
 	other := env.newService(env.openStore())
@@ -35,7 +26,7 @@ func TestDuplicateEventsOnTwoReplicas(t *testing.T) {
 	env.pay(session)
 	payload := env.eventsOfType("invoice.paid")[0]
 	var group sync.WaitGroup
-	for n := range 20 { // in parallel
+	for n := range 20 { // concurrently
 		service := []*billing.Service{env.service, other}[n%2]
 		group.Go(func() {
 			if err := service.Inbox.Receive(context.WithoutCancel(t.Context()), payload, signPayload(payload)); err != nil {
@@ -44,47 +35,49 @@ func TestDuplicateEventsOnTwoReplicas(t *testing.T) {
 		})
 	}
 	group.Wait()
-	for range 3 { // and one after the other
+	for range 3 { // and sequentially
 		deliver(t, env, payload)
 	}
 	env.processEvents()
 	if rows := env.queryInt(`select count(*) from stripe_events`); rows != 1 {
-		t.Errorf("%d rows of one event", rows)
+		t.Errorf("%d rows for one event, want 1", rows)
 	}
 	wantBalance(t, env, 1000)
 	if n := env.queryInt(`select count(*) from credit_entries`); n != 1 {
-		t.Errorf("%d lines in the ledger: %s", n, env.checkLedger())
+		t.Errorf("%d ledger entries, want 1: %s", n, env.checkLedger())
 	}
 }
 
-// Five changes within one second: none of their moments tells which came last, so that no order of delivery may matter.
+// Stripe's timestamps have a resolution of one second, so that they do not order five changes
+// within one second. Every order of delivery must end in the last state.
 func TestEventsOfOneSecondInEveryOrder(t *testing.T) {
 	env := newTestEnv(t)
 	current := env.subscribe("pro")
 	path := "/v1/subscriptions/" + current.ID
 	for n := range 5 {
-		env.stripeRequest(http.MethodPost, path, url.Values{"cancel_at_period_end": {fmt.Sprint(n%2 == 0)}, "metadata[turn]": {fmt.Sprint(n)}})
+		env.stripeRequest(http.MethodPost, path, url.Values{"cancel_at_period_end": {fmt.Sprint(n%2 == 0)}, "metadata[change]": {fmt.Sprint(n)}})
 	}
-	made := env.eventsOfType("customer.subscription.updated")
-	five := made[len(made)-5:]
-	second := time.Now().Add(time.Minute).Unix() // later than all that is held, and the same for all five
-	for i := range five {
-		five[i] = withCreated(t, five[i], second)
+	updates := env.eventsOfType("customer.subscription.updated")
+	events := updates[len(updates)-5:]
+	// Later than the stored snapshot, and the same for all events.
+	second := time.Now().Add(time.Minute).Unix()
+	for i := range events {
+		events[i] = withCreated(t, events[i], second)
 	}
 	orders := permutations(5)
 	if len(orders) != 120 {
-		t.Fatalf("%d orders", len(orders))
+		t.Fatalf("%d orders, want 120", len(orders))
 	}
 	for _, order := range orders {
-		_, err := env.store.DB().ExecContext(t.Context(), `with forgotten as (delete from stripe_events)
+		_, err := env.store.DB().ExecContext(t.Context(), `with deleted as (delete from stripe_events)
 			update subscriptions set as_of = $1, cancel_at_period_end = false, cancel_at = null, revision = revision + 1`, time.Unix(second-60, 0))
 		env.must(err)
 		for _, n := range order {
-			deliver(t, env, five[n])
+			deliver(t, env, events[n])
 		}
 		env.processEvents()
-		if o := env.overview(); !o.Subscription.CancelAtPeriodEnd { // as the fifth change left it at Stripe
-			t.Fatalf("delivered as %v it goes on", order)
+		if o := env.overview(); !o.Subscription.CancelAtPeriodEnd { // the fifth change
+			t.Fatalf("order %v: not canceled at the end of the period", order)
 		}
 	}
 }
@@ -109,18 +102,19 @@ func permutations(n int) [][]int {
 	}
 	var all [][]int
 	for _, shorter := range permutations(n - 1) {
-		for at := range n {
-			all = append(all, slices.Insert(slices.Clone(shorter), at, n-1))
+		for i := range n {
+			all = append(all, slices.Insert(slices.Clone(shorter), i, n-1))
 		}
 	}
 	return all
 }
 
-// Every way in which Stripe can fail a question leaves the event waiting, its error written down, and settled once Stripe is well.
+// When a fetch fails, the event stays pending with the error and the time of the next attempt. It
+// is processed once Stripe responds again.
 func TestEventIsRetriedAfterStripeFailure(t *testing.T) {
 	for _, c := range []struct {
-		kind stripelocal.FaultKind
-		says string
+		kind    stripelocal.FaultKind
+		message string // part of the recorded error
 	}{
 		{stripelocal.RateLimited, "429"}, {stripelocal.LockTimeout, "409"}, {stripelocal.ServerError, "500"},
 		{stripelocal.TimeoutBefore, ""}, {stripelocal.TimeoutAfter, ""},
@@ -129,26 +123,27 @@ func TestEventIsRetriedAfterStripeFailure(t *testing.T) {
 			env := newTestEnv(t)
 			current := env.subscribe("pro")
 			env.stripeRequest(http.MethodPost, "/v1/subscriptions/"+current.ID, url.Values{"cancel_at_period_end": {"true"}})
-			made := env.eventsOfType("customer.subscription.updated")
+			updates := env.eventsOfType("customer.subscription.updated")
 			_, err := env.stripe.Faults().Add(stripelocal.Fault{Kind: c.kind, Method: http.MethodGet, Path: "/v1/subscriptions/*", Calls: -1})
 			env.must(err)
-			deliver(t, env, made[len(made)-1]) // within the skew margin of what is held: Stripe has to be asked
+			// Within the skew margin of the snapshot: must be fetched.
+			deliver(t, env, updates[len(updates)-1])
 			_, _ = env.service.Worker.RunJob(t.Context(), job.Job{Kind: job.KindEvent})
-			if n := env.queryInt(`select count(*) from stripe_events where outcome = 'pending' and attempts = 1 and error <> '' and next_attempt_at > received_at`); n != 1 {
-				t.Fatal("the failure is not written down, or there is no next attempt")
+			if n := env.queryInt(`select count(*) from stripe_events where outcome = 'pending' and attempts = 1 and error <> '' and error like '%' || $1 || '%' and next_attempt_at > received_at`, c.message); n != 1 {
+				t.Fatal("the failure is not recorded, or no next attempt is scheduled")
 			}
 			env.stripe.Faults().Clear()
 			_, err = env.store.DB().ExecContext(t.Context(), `update stripe_events set next_attempt_at = now() where outcome = 'pending'`)
 			env.must(err)
 			env.processEvents()
 			if !env.overview().Subscription.CancelAtPeriodEnd {
-				t.Error("what the event told of is not here")
+				t.Error("the event was not applied")
 			}
 		})
 	}
 }
 
-// slowGateway holds the first question about a subscription back until it is let go.
+// blockingGateway delays its first response about a subscription until it is released.
 type blockingGateway struct {
 	billing.Gateway
 	once    sync.Once
@@ -157,52 +152,53 @@ type blockingGateway struct {
 }
 
 func (g *blockingGateway) Subscription(ctx context.Context, id string) (billing.Subscription, error) {
-	answer, err := g.Gateway.Subscription(ctx, id)
+	subscription, err := g.Gateway.Subscription(ctx, id)
 	g.once.Do(func() {
 		close(g.called)
 		<-g.release
 	})
-	return answer, err
+	return subscription, err
 }
 
-// A worker is away for longer than its lease; another one takes the event over, the world moves on, and then the first one comes back with an
-// answer of long ago.
+// A worker is blocked for longer than its lease and another worker processes the event. The first
+// worker then returns with an outdated response, which must not be stored.
 func TestWorkerWithExpiredLease(t *testing.T) {
 	env := newTestEnv(t)
 	current := env.subscribe("pro")
 	env.stripeRequest(http.MethodPost, "/v1/subscriptions/"+current.ID, url.Values{"cancel_at_period_end": {"true"}})
-	made := env.eventsOfType("customer.subscription.updated")
-	deliver(t, env, made[len(made)-1])
+	updates := env.eventsOfType("customer.subscription.updated")
+	deliver(t, env, updates[len(updates)-1])
 
 	options := env.options(env.store)
-	slow := &blockingGateway{Gateway: options.Gateway, called: make(chan struct{}), release: make(chan struct{})}
-	options.Gateway = slow
+	blocking := &blockingGateway{Gateway: options.Gateway, called: make(chan struct{}), release: make(chan struct{})}
+	options.Gateway = blocking
 	first := billing.New(options)
 	env.must(first.Prices.Start(t.Context()))
 	var group sync.WaitGroup
 	group.Go(func() {
 		_, _ = first.Worker.RunJob(context.WithoutCancel(t.Context()), job.Job{Kind: job.KindEvent})
 	})
-	<-slow.called
+	<-blocking.called
 	env.stripeRequest(http.MethodPost, "/v1/subscriptions/"+current.ID, url.Values{"cancel_at_period_end": {"false"}})
-	second := env.newServiceAhead(time.Minute) // the lease is over
+	second := env.newServiceAhead(time.Minute) // past the lease
 	env.must(second.Prices.Start(t.Context()))
 	_, err := second.Worker.RunJob(t.Context(), job.Job{Kind: job.KindEvent})
 	env.must(err)
 	if env.queryInt(`select count(*) from stripe_events where outcome = 'applied' and attempts = 2`) != 1 {
-		t.Fatal("the second worker has not settled it")
+		t.Fatal("the second worker did not apply the event")
 	}
-	close(slow.release)
+	close(blocking.release)
 	group.Wait()
 	if env.overview().Subscription.CancelAtPeriodEnd {
-		t.Error("the answer of long ago was written over what came after it")
+		t.Error("the outdated response overwrote the newer state")
 	}
 	if env.queryInt(`select count(*) from stripe_events where outcome = 'applied'`) != 1 {
-		t.Error("the event is not settled any more")
+		t.Error("the event is no longer applied")
 	}
 }
 
-// One organization's backlog of a hundred thousand keeps another one's event waiting for its turn and no longer, whichever of them comes first.
+// Events are processed round-robin per organization, so that a backlog of 100,000 events delays
+// another organization's event by one event, whichever ID sorts first.
 func TestBacklogDoesNotBlockOtherOrganizations(t *testing.T) {
 	for _, busy := range []string{"org_0", "org_zzz"} {
 		t.Run(busy, func(t *testing.T) { testBacklogFairness(t, busy) })
@@ -221,13 +217,13 @@ func testBacklogFairness(t *testing.T, busy string) {
 			now() - interval '1 hour', '{"id":"evt_busy_' || n || '","type":"something.new"}' from generate_series(1, 100000) n`, busy)
 	env.must(err)
 	env.stripeRequest(http.MethodPost, "/v1/subscriptions/"+current.ID, url.Values{"cancel_at_period_end": {"true"}})
-	made := env.eventsOfType("customer.subscription.updated")
-	deliver(t, env, made[len(made)-1])
-	for range 2 { // one of theirs and one of ours
+	updates := env.eventsOfType("customer.subscription.updated")
+	deliver(t, env, updates[len(updates)-1])
+	for range 2 { // one event per organization
 		_, err := env.service.Worker.RunJob(t.Context(), job.Job{Kind: job.KindEvent})
 		env.must(err)
 	}
 	if !env.overview().Subscription.CancelAtPeriodEnd {
-		t.Errorf("it waits, as %d others do", env.queryInt(`select count(*) from stripe_events where outcome = 'pending'`))
+		t.Errorf("the event is not processed, %d events are pending", env.queryInt(`select count(*) from stripe_events where outcome = 'pending'`))
 	}
 }

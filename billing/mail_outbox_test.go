@@ -1,7 +1,6 @@
 package billing_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -11,125 +10,10 @@ import (
 
 	"usher/billing"
 	"usher/billing/account"
-	"usher/billing/catalog"
 	"usher/billing/mail"
-	"usher/db"
-	"usher/db/dbtest"
-	mailviews "usher/views/mail"
 )
 
-// postOffice takes mail in, unless it is told to fail.
-type recordingMailer struct {
-	lock sync.Mutex
-	sent []mail.Outgoing
-	err  error
-}
-
-func (r *recordingMailer) Send(_ context.Context, m mail.Outgoing) error {
-	r.lock.Lock()
-	defer r.lock.Unlock()
-	if r.err != nil {
-		return r.err
-	}
-	r.sent = append(r.sent, m)
-	return nil
-}
-
-func (r *recordingMailer) setError(err error) {
-	r.lock.Lock()
-	defer r.lock.Unlock()
-	r.err = err
-}
-
-func (r *recordingMailer) messages() []mail.Outgoing {
-	r.lock.Lock()
-	defer r.lock.Unlock()
-	return append([]mail.Outgoing(nil), r.sent...)
-}
-
-// desk is the domain over a real PostgreSQL with a clock that is set by hand; Stripe has no part in it.
-type mailEnv struct {
-	t       *testing.T
-	store   *db.Store
-	mailer  *recordingMailer
-	service *billing.Service
-	lock    sync.Mutex
-	now     time.Time
-}
-
-func newMailEnv(t *testing.T) *mailEnv {
-	t.Helper()
-	t.Parallel()
-	store, err := db.Open(t.Context(), dbtest.New(t, db.Migrate))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = store.Close() })
-	env := &mailEnv{t: t, store: store, mailer: &recordingMailer{}, now: time.Date(2026, time.December, 1, 14, 2, 0, 0, time.UTC)}
-	env.service = env.newService(env.mailer)
-	return env
-}
-
-func (env *mailEnv) newService(mailer mail.Sender) *billing.Service {
-	return billing.New(billing.Options{
-		Store: env.store, Catalog: catalog.BuiltInPlans(), Renderer: mailviews.Renderer{}, Mailer: mailer,
-		BaseURL: "https://usher.test", Now: env.clock,
-	})
-}
-
-func (env *mailEnv) clock() time.Time {
-	env.lock.Lock()
-	defer env.lock.Unlock()
-	return env.now
-}
-
-func (env *mailEnv) advance(duration time.Duration) {
-	env.lock.Lock()
-	defer env.lock.Unlock()
-	env.now = env.now.Add(duration)
-}
-
-func (env *mailEnv) queueMail(mails ...mail.Message) {
-	env.t.Helper()
-	err := env.store.InTx(env.t.Context(), func(tx billing.Tx) error {
-		for _, m := range mails {
-			if err := env.service.QueueMail(env.t.Context(), tx, m); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		env.t.Fatal(err)
-	}
-}
-
-func (env *mailEnv) outboxStatuses() map[mail.Status]int {
-	env.t.Helper()
-	var rows []struct {
-		Status mail.Status `db:"status"`
-		Count  int         `db:"count"`
-	}
-	if err := env.store.DB().SelectContext(env.t.Context(), &rows, `select status, count(*) from emails group by status`); err != nil {
-		env.t.Fatal(err)
-	}
-	statuses := map[mail.Status]int{}
-	for _, row := range rows {
-		statuses[row.Status] = row.Count
-	}
-	return statuses
-}
-
-func (env *mailEnv) wantStatus(status mail.Status, n int) {
-	env.t.Helper()
-	if got := env.outboxStatuses(); len(got) != 1 || got[status] != n {
-		env.t.Fatalf("outbox %v, want %d %s", got, n, status)
-	}
-}
-
-func paymentFailedMail(key string) mail.Message {
-	return mail.Message{Kind: mail.KindPaymentFailed, To: "ana@example.com", Key: key, Data: mail.Data{Organization: "Lantern"}}
-}
+// This file tests the outbox of package mail with the rendered mails of the whole service.
 
 func TestConcurrentlyQueuedMailIsSentOnce(t *testing.T) {
 	env := newMailEnv(t)
@@ -142,7 +26,7 @@ func TestConcurrentlyQueuedMailIsSentOnce(t *testing.T) {
 	if got := env.mailer.messages(); len(got) != 1 || got[0].To != "ana@example.com" || got[0].Subject != "A payment for Lantern failed" {
 		t.Errorf("sent %+v", got)
 	}
-	env.queueMail(paymentFailedMail("invoice:in_1:failed")) // nor later, when the first is long sent
+	env.queueMail(paymentFailedMail("invoice:in_1:failed")) // also after the first was sent
 	env.service.SweepMail(t.Context())
 	env.wantStatus(mail.StatusSent, 1)
 }
@@ -180,12 +64,12 @@ func TestReplicasSendEachMailOnce(t *testing.T) {
 	seen := map[string]bool{}
 	for _, m := range env.mailer.messages() {
 		if seen[m.MessageID] || !strings.HasSuffix(m.MessageID, "@usher.test") {
-			t.Errorf("message id %s", m.MessageID)
+			t.Errorf("duplicate or invalid message ID %s", m.MessageID)
 		}
 		seen[m.MessageID] = true
 	}
 	if len(seen) != mails {
-		t.Errorf("%d of %d were sent", len(seen), mails)
+		t.Errorf("%d of %d mails were sent", len(seen), mails)
 	}
 	env.wantStatus(mail.StatusSent, mails)
 }
@@ -193,13 +77,13 @@ func TestReplicasSendEachMailOnce(t *testing.T) {
 func TestMailIsRetried(t *testing.T) {
 	env := newMailEnv(t)
 	env.queueMail(paymentFailedMail("1"))
-	env.mailer.setError(errors.New("no answer"))
+	env.mailer.setError(errors.New("no response"))
 	env.service.SweepMail(t.Context())
 	env.wantStatus(mail.StatusQueued, 1)
 	env.mailer.setError(nil)
 	env.service.SweepMail(t.Context())
 	if len(env.mailer.messages()) != 0 {
-		t.Fatal("tried again without a pause")
+		t.Fatal("retried before the back-off passed")
 	}
 	env.advance(10 * time.Second)
 	env.service.SweepMail(t.Context())
@@ -207,50 +91,52 @@ func TestMailIsRetried(t *testing.T) {
 }
 
 func TestMailIsAbandoned(t *testing.T) {
-	t.Run("after a refusal for good", func(t *testing.T) {
+	t.Run("after a permanent failure", func(t *testing.T) {
 		env := newMailEnv(t)
 		env.mailer.setError(fmt.Errorf("no such mailbox: %w", mail.ErrRefused))
 		env.queueMail(paymentFailedMail("1"))
 		env.service.SweepMail(t.Context())
 		env.wantStatus(mail.StatusFailed, 1)
 	})
-	t.Run("after many attempts, the error kept", func(t *testing.T) {
+	t.Run("after the last attempt", func(t *testing.T) {
 		env := newMailEnv(t)
-		env.mailer.setError(errors.New("no answer"))
+		env.mailer.setError(errors.New("no response"))
 		env.queueMail(paymentFailedMail("1"))
 		for range 12 {
 			env.service.SweepMail(t.Context())
 			env.advance(90 * time.Minute)
 		}
 		env.wantStatus(mail.StatusFailed, 1)
-		var kept string
-		if err := env.store.DB().GetContext(t.Context(), &kept, `select error from emails`); err != nil || !strings.Contains(kept, "no answer") {
-			t.Errorf("%q, %v", kept, err)
+		var recorded string
+		if err := env.store.DB().GetContext(t.Context(), &recorded, `select error from emails`); err != nil || !strings.Contains(recorded, "no response") {
+			t.Errorf("recorded error %q, %v", recorded, err)
 		}
 	})
-	t.Run("when it is old news", func(t *testing.T) {
+	t.Run("when it is outdated", func(t *testing.T) {
 		env := newMailEnv(t)
 		env.queueMail(paymentFailedMail("1"))
 		env.advance(73 * time.Hour)
 		env.service.SweepMail(t.Context())
 		env.wantStatus(mail.StatusStale, 1)
 		if len(env.mailer.messages()) != 0 {
-			t.Error("old news was sent")
+			t.Error("outdated mail was sent")
 		}
 	})
 }
 
-// A worker that crashed after the mail was taken leaves its lease behind; the mail goes out again under the same id.
+// A worker that crashes after sending leaves its lease behind. The mail is sent again with the same
+// message ID.
 func TestMessageIDIsStableAfterCrash(t *testing.T) {
 	env := newMailEnv(t)
 	env.queueMail(paymentFailedMail("1"))
-	claimed, err := env.store.Mails().ClaimDue(t.Context(), env.clock(), env.clock().Add(time.Minute)) // and then it crashes
+	// By a worker that crashes.
+	claimed, err := env.store.Mails().ClaimDue(t.Context(), env.clock(), env.clock().Add(time.Minute))
 	if err != nil {
 		t.Fatal(err)
 	}
 	env.service.SweepMail(t.Context())
 	if len(env.mailer.messages()) != 0 {
-		t.Fatal("the lease did not hold")
+		t.Fatal("sent during another worker's lease")
 	}
 	env.advance(2 * time.Minute)
 	env.service.SweepMail(t.Context())
@@ -261,12 +147,12 @@ func TestMessageIDIsStableAfterCrash(t *testing.T) {
 
 func TestNoticesGoToBillingAdmins(t *testing.T) {
 	env := newMailEnv(t)
-	user, organization, err := env.service.Users.SignUp(t.Context(), account.SignUp{Name: "Ana", Email: "ana@example.com", Password: "front of house", Organization: "Lantern"})
+	user, organization, err := env.service.Users.SignUp(t.Context(), account.SignUp{Name: "Ana", Email: "ana@example.com", Password: testPassword, Organization: "Lantern"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for name, role := range map[string]string{"bo": account.RoleBillingAdmin, "chidi": account.RoleMember} {
-		_, err := env.service.Users.CreateMember(t.Context(), organization.ID, account.NewMember{Name: name, Email: name + "@example.com", Password: "front of house", RoleID: role})
+		_, err := env.service.Users.CreateMember(t.Context(), organization.ID, account.NewMember{Name: name, Email: name + "@example.com", Password: testPassword, RoleID: role})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -320,10 +206,10 @@ func TestMailIsKeptWithoutMailer(t *testing.T) {
 	env.wantStatus(mail.StatusUnsendable, 2)
 	kept, err := env.service.Worker.UnsentMail(t.Context())
 	if err != nil || len(kept) != 2 || !strings.Contains(kept[0].Text, "https://usher.test/organization?tab=billing") {
-		t.Errorf("%+v, %v", kept, err)
+		t.Errorf("kept mails %+v, %v", kept, err)
 	}
 	env.newService(env.mailer).SweepMail(t.Context())
 	if len(env.mailer.messages()) != 0 {
-		t.Error("what was kept goes out once a mail server is configured")
+		t.Error("kept mail was sent after a mailer was configured")
 	}
 }

@@ -9,22 +9,6 @@ import (
 	"usher/billing/mail"
 )
 
-// kept counts the mails of a kind in the outbox.
-func (env *testEnv) countMails(kind mail.Kind) int {
-	env.t.Helper()
-	mails, err := env.store.Mails().Unsent(env.t.Context(), 100)
-	if err != nil {
-		env.t.Fatal(err)
-	}
-	n := 0
-	for _, m := range mails {
-		if m.Kind == kind {
-			n++
-		}
-	}
-	return n
-}
-
 func TestRenewalNoticeIsQueuedOnce(t *testing.T) {
 	env := newTestEnv(t)
 	current := env.subscribe("pro")
@@ -35,18 +19,18 @@ func TestRenewalNoticeIsQueuedOnce(t *testing.T) {
 		deliver(t, env, renewal.event(env, current, "evt_"+string(rune('a'+i)), kind))
 	}
 	if got := env.countMails(mail.KindRenewed); got != 1 {
-		t.Errorf("one renewal is told %d times", got)
+		t.Errorf("%d renewal notices, want 1", got)
 	}
 	old := renewal
 	old.id, old.created = "in_old", now.AddDate(0, 0, -10)
 	deliver(t, env, old.event(env, current, "evt_old", "invoice.paid"))
 	if got := env.countMails(mail.KindRenewed); got != 1 {
-		t.Error("news of ten days ago is told")
+		t.Error("a renewal of ten days ago queued a notice")
 	}
 	first := paidInvoice{"in_first", "subscription_create", now, price, now, now.AddDate(0, 1, 0), false, 2900}
 	deliver(t, env, first.event(env, current, "evt_first", "invoice.paid"))
 	if got := env.countMails(mail.KindRenewed); got != 1 {
-		t.Error("a first payment is told as a renewal")
+		t.Error("the first payment queued a renewal notice")
 	}
 }
 
@@ -60,7 +44,7 @@ func TestCancellationNoticeIsQueuedOnce(t *testing.T) {
 		}
 	}
 	if got := env.countMails(mail.KindCanceled); got != 1 {
-		t.Errorf("the end is told %d times", got)
+		t.Errorf("%d cancellation notices, want 1", got)
 	}
 }
 
@@ -81,14 +65,14 @@ func TestTrialEndingNoticeRequiresLinkedCustomer(t *testing.T) {
 		}
 		return payload
 	}
-	deliver(t, env, event("evt_stranger", "cus_stranger"))
+	deliver(t, env, event("evt_other", "cus_other"))
 	if got := env.countMails(mail.KindTrialEnding); got != 0 {
-		t.Errorf("a stranger's trial is told %d times", got)
+		t.Errorf("%d trial notices for an unlinked customer, want 0", got)
 	}
 	for _, id := range []string{"evt_1", "evt_2"} {
 		deliver(t, env, event(id, current.CustomerID))
 	}
 	if got := env.countMails(mail.KindTrialEnding); got != 1 {
-		t.Errorf("the end of the trial is told %d times", got)
+		t.Errorf("%d trial notices, want 1", got)
 	}
 }

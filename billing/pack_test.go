@@ -12,7 +12,7 @@ import (
 	"usher/billing/mail"
 )
 
-// buyPack opens Checkout for a pack.
+// buyPack starts Checkout for a pack.
 func (env *testEnv) buyPack(id string) billing.CheckoutSession {
 	env.t.Helper()
 	session, err := env.service.Checkouts.StartPack(env.t.Context(), env.access, billing.CheckoutRequest{PackID: id})
@@ -20,15 +20,16 @@ func (env *testEnv) buyPack(id string) billing.CheckoutSession {
 	return session
 }
 
-// payByBank fills in the hosted Checkout page with an account that is debited: the money comes, or does not, after days.
+// payByBank submits the hosted Checkout page with a bank account. The debit succeeds or fails days
+// later.
 func (env *testEnv) payByBank(session billing.CheckoutSession, account string) {
 	env.t.Helper()
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	answer, err := client.PostForm(session.URL, url.Values{"email": {"ana@example.com"}, "payBy": {"bank"}, "bankAccount": {account}, "billingName": {"Ana"}})
+	response, err := client.PostForm(session.URL, url.Values{"email": {"ana@example.com"}, "payBy": {"bank"}, "bankAccount": {account}, "billingName": {"Ana"}})
 	env.must(err)
-	answer.Body.Close()
-	if answer.StatusCode != http.StatusSeeOther {
-		env.t.Fatalf("paying by bank answered %d", answer.StatusCode)
+	response.Body.Close()
+	if response.StatusCode != http.StatusSeeOther {
+		env.t.Fatalf("bank payment: status %d", response.StatusCode)
 	}
 }
 
@@ -42,7 +43,7 @@ func TestPackPurchaseIsRecordedOnce(t *testing.T) {
 	env.startBackground()
 	session := env.buyPack("credits_500")
 	if session.Mode != billing.ModePayment || session.Quantity != 1 {
-		t.Errorf("the session is %+v", session)
+		t.Errorf("session %+v", session)
 	}
 	env.pay(session)
 	for range 3 {
@@ -51,14 +52,14 @@ func TestPackPurchaseIsRecordedOnce(t *testing.T) {
 			t.Fatalf("completed %+v, %v", completed, err)
 		}
 	}
-	env.waitFor("the event to be settled", func(billing.Overview) bool {
+	env.waitFor("the event to be applied", func(billing.Overview) bool {
 		return env.queryInt(`select count(*) from stripe_events where type = 'checkout.session.completed' and outcome = 'applied'`) == 1
 	})
 	env.waitForBalance(500)
 	if n := env.countMails(mail.KindPackReceipt); n != 1 {
 		t.Errorf("%d receipts", n)
 	}
-	// Another one, beside a plan and after it: packs do not expire with the plan's credits.
+	// Pack credits are kept when a plan grants its credits.
 	env.subscribe("pro")
 	env.waitForBalance(1500)
 	env.pay(env.buyPack("credits_500"))
@@ -69,7 +70,7 @@ func TestPackPurchaseIsRecordedOnce(t *testing.T) {
 	env.checkLedger()
 }
 
-// The webhook comes before our own record of the session knows Stripe's id.
+// The webhook arrives before the session's Stripe ID is stored.
 func TestPackEventBeforeSessionIDIsStored(t *testing.T) {
 	env := newTestEnv(t)
 	session := env.buyPack("credits_500")
@@ -89,20 +90,20 @@ func TestPackPaidByBankDebit(t *testing.T) {
 			env.payByBank(session, account)
 			completed, err := env.service.Checkouts.Complete(t.Context(), env.access, session.StripeSessionID)
 			if err != nil || completed.Settled {
-				t.Fatalf("before the money has come: %+v, %v", completed, err)
+				t.Fatalf("before the debit: %+v, %v", completed, err)
 			}
-			env.waitFor("the completion to be heard", func(billing.Overview) bool {
+			env.waitFor("the completion event to be applied", func(billing.Overview) bool {
 				return env.queryInt(`select count(*) from stripe_events where type = 'checkout.session.completed' and outcome = 'applied'`) == 1
 			})
 			if got := env.overview().Credits.Balance; got != 0 {
-				t.Errorf("%d credits before the money has come", got)
+				t.Errorf("%d credits before the debit", got)
 			}
 			env.stripe.AdvanceClock(time.Now().Add(5 * 24 * time.Hour))
-			env.waitFor("the debit", func(billing.Overview) bool {
+			env.waitFor("the debit event to be applied", func(billing.Overview) bool {
 				return env.queryInt(`select count(*) from stripe_events where type like 'checkout.session.async%' and outcome = 'applied'`) == 1
 			})
 			if got := env.overview().Credits.Balance; got != want.balance || env.countMails(mail.KindPackReceipt) != want.receipts || env.countMails(mail.KindPaymentFailed) != want.failures {
-				t.Errorf("%d credits, %d receipts, %d failures told", got, env.countMails(mail.KindPackReceipt), env.countMails(mail.KindPaymentFailed))
+				t.Errorf("%d credits, %d receipts, %d failure notices", got, env.countMails(mail.KindPackReceipt), env.countMails(mail.KindPaymentFailed))
 			}
 		})
 	}
@@ -117,7 +118,7 @@ func TestPackRefundRemovesCredits(t *testing.T) {
 	_, err := env.service.Credits.Consume(t.Context(), env.access, billing.Consumption{Amount: 100, IdempotencyKey: "k"})
 	env.must(err)
 	env.stripeRequest(http.MethodPost, "/v1/refunds", url.Values{"charge": {env.latestChargeID(billing.Subscription{CustomerID: session.CustomerID})}, "amount": {"500"}})
-	env.waitForBalance(150) // half of 500 is left, and 100 were used
+	env.waitForBalance(150) // half of 500, of which 100 were consumed
 	env.checkLedger()
 }
 
@@ -136,26 +137,28 @@ func TestUnknownPacksAreRefused(t *testing.T) {
 	}
 }
 
-// Neither the browser nor any event came back, and Stripe's list of events no longer reaches that far.
+// Neither the browser returned nor an event arrived, and the reconciler does not list events here.
 func TestReconcilerRecordsPackWithoutEvent(t *testing.T) {
 	env := newTestEnv(t)
-	paid, bank, left := env.buyPack("credits_500"), env.buyPack("credits_500"), env.buyPack("credits_500")
+	paid, bank, abandoned := env.buyPack("credits_500"), env.buyPack("credits_500"), env.buyPack("credits_500")
 	env.pay(paid)
 	env.payByBank(bank, "000123456789")
-	organization := billing.ReconcileOptions{OrganizationID: env.access.Organization.ID} // events are not read for a single one
+	// For one organization, events are not listed.
+	organization := billing.ReconcileOptions{OrganizationID: env.access.Organization.ID}
 	found := env.reconcile(organization)
 	if len(found) != 2 || env.queryInt(`select balance from credit_accounts`) != 500 {
-		t.Fatalf("found %q, and %d credits", found, env.queryInt(`select balance from credit_accounts`))
+		t.Fatalf("drifts %q, %d credits", found, env.queryInt(`select balance from credit_accounts`))
 	}
-	env.stripe.AdvanceClock(time.Now().Add(6 * 24 * time.Hour)) // the bank has paid, and the page that was left is closed
+	// The debit has succeeded and the abandoned session has expired.
+	env.stripe.AdvanceClock(time.Now().Add(6 * 24 * time.Hour))
 	found = env.reconcile(organization)
 	if len(found) != 2 || env.queryInt(`select balance from credit_accounts`) != 1000 {
-		t.Errorf("found %q, and %d credits", found, env.queryInt(`select balance from credit_accounts`))
+		t.Errorf("drifts %q, %d credits", found, env.queryInt(`select balance from credit_accounts`))
 	}
 	if n := env.queryInt(`select count(*) from checkout_sessions where status = 'open'`); n != 0 {
-		t.Errorf("%d sessions are open, %s of them was left", n, left.StripeSessionID)
+		t.Errorf("%d open sessions, want 0; abandoned session %s", n, abandoned.StripeSessionID)
 	}
 	if again := env.reconcile(organization); len(again) != 0 {
-		t.Errorf("the last run finds %q", again)
+		t.Errorf("drifts after the last run: %q", again)
 	}
 }

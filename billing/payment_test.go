@@ -10,23 +10,6 @@ import (
 	"usher/billing/catalog"
 )
 
-// chargeOf finds the charge that paid the subscription's newest invoice.
-func (env *testEnv) latestChargeID(current billing.Subscription) string {
-	env.t.Helper()
-	var answer struct{ Data []struct{ ID string } }
-	env.stripeGet("/v1/charges?limit=1&customer="+current.CustomerID, &answer)
-	if len(answer.Data) != 1 {
-		env.t.Fatalf("charges: %+v", answer)
-	}
-	return answer.Data[0].ID
-}
-
-// listening has the stage's webhook told of everything, and the background work done.
-func (env *testEnv) startBackground() {
-	env.stripe.EnsureWebhookEndpoint(env.serveWebhook(), testWebhookSecret)
-	env.startWorker(env.service)
-}
-
 func TestRefundRemovesCreditsProportionally(t *testing.T) {
 	env := newTestEnv(t)
 	env.startBackground()
@@ -40,11 +23,11 @@ func TestRefundRemovesCreditsProportionally(t *testing.T) {
 	env.must(err)
 	charge := env.latestChargeID(current)
 	env.stripeRequest(http.MethodPost, "/v1/refunds", url.Values{"charge": {charge}, "amount": {"1450"}})
-	balance(300) // half of 1,000, and 200 were used
+	balance(300) // half of 1,000, of which 200 were consumed
 	env.stripeRequest(http.MethodPost, "/v1/refunds", url.Values{"charge": {charge}, "amount": {"1450"}})
-	balance(-200) // nothing is paid any more, and 200 were used
+	balance(-200) // fully refunded, and 200 were consumed
 	if _, err := env.service.Credits.Consume(t.Context(), env.access, billing.Consumption{Amount: 1, IdempotencyKey: "l"}); apperr.CodeOf(err) != apperr.CodeConflict {
-		t.Errorf("what was refunded is used: %v", err)
+		t.Errorf("consumption of refunded credits: %v", err)
 	}
 	env.checkLedger()
 }
@@ -64,7 +47,7 @@ func TestDisputeOutcomeDecidesCredits(t *testing.T) {
 				t.Fatalf("disputes: %+v", disputes)
 			}
 			env.stripeRequest(http.MethodPost, "/v1/disputes/"+disputes.Data[0].ID, url.Values{"evidence[uncategorized_text]": {evidence}, "submit": {"true"}})
-			env.waitFor("the verdict", func(o billing.Overview) bool {
+			env.waitFor("the dispute to be closed", func(o billing.Overview) bool {
 				return o.Credits.Balance == want && env.queryInt(`select count(*) from stripe_events where type = 'charge.dispute.closed' and outcome = 'applied'`) == 1
 			})
 			env.checkLedger()

@@ -7,17 +7,17 @@ import (
 	"usher/billing/account"
 )
 
-// TestSeedFlaws names the flaws of the product whose seat billing was asked for (second seed document) and shows that each is gone.
+// TestSeatBilling checks the basic properties of seat billing, one environment each.
 func TestSeatBilling(t *testing.T) {
-	for name, flaw := range map[string]func(*testing.T, *testEnv){
-		"an error is never recorded":                     testFailedUpdateIsRecorded,
-		"the version is not checked again after a call":  testVersionIsComparedAfterCall,
-		"the oldest subscription of any status is taken": testCanceledSubscriptionIsNotUpdated,
-		"only some membership changes are synced":        testEveryMembershipChangeIsSynced,
-		"ok is shown while a change waits":               testPendingChangeIsShown,
-		"any price of the client is taken":               testPricesOutsideCatalogAreRefused,
+	for name, test := range map[string]func(*testing.T, *testEnv){
+		"a failed update is recorded":              testFailedUpdateIsRecorded,
+		"the version is compared after the update": testVersionIsComparedAfterCall,
+		"a canceled subscription is not updated":   testCanceledSubscriptionIsNotUpdated,
+		"every membership change is synced":        testEveryMembershipChangeIsSynced,
+		"a pending change is shown":                testPendingChangeIsShown,
+		"prices outside the catalog are refused":   testPricesOutsideCatalogAreRefused,
 	} {
-		t.Run(name, func(t *testing.T) { flaw(t, newTestEnv(t)) })
+		t.Run(name, func(t *testing.T) { test(t, newTestEnv(t)) })
 	}
 }
 
@@ -28,7 +28,7 @@ func testFailedUpdateIsRecorded(t *testing.T, env *testEnv) {
 	env.faults.set(cardDeclined)
 	_ = env.syncSeats()
 	if seats := env.overview().Seats; seats.Status != billing.SyncError || seats.Error == "" || seats.Failures != 1 || seats.DueAt == nil {
-		t.Errorf("after Stripe's no: %+v", seats)
+		t.Errorf("after a declined card: %+v", seats)
 	}
 }
 
@@ -38,11 +38,10 @@ func testVersionIsComparedAfterCall(t *testing.T, env *testEnv) {
 	env.makeSeatsDue()
 	options := env.options(env.store)
 	options.Gateway = hookedGateway{env.gateway(), func() { env.addMembers(1) }}
-	replica := billing.New(options)
-	env.must(replica.Prices.Start(t.Context()))
+	replica := env.startService(options)
 	env.must(replica.SeatSyncer.Sync(t.Context(), env.access.Organization.ID))
 	if state := env.seatState(); state.AppliedVersion == state.SyncVersion || state.DueAt == nil {
-		t.Errorf("the answer to an older version counts for the newer: %+v", state)
+		t.Errorf("the response to an older version completed the newer version: %+v", state)
 	}
 }
 
@@ -55,7 +54,7 @@ func testCanceledSubscriptionIsNotUpdated(t *testing.T, env *testEnv) {
 	env.makeSeatsDue()
 	env.must(env.syncSeats())
 	if current := env.overview().Subscription; current.ID != second.ID || env.stripeQuantity() != 4 {
-		t.Errorf("%d seats at %s, want 4 at %s and not at %s", env.stripeQuantity(), current.ID, second.ID, first.ID)
+		t.Errorf("%d seats in subscription %s, want 4 in %s, not in %s", env.stripeQuantity(), current.ID, second.ID, first.ID)
 	}
 }
 
@@ -83,7 +82,7 @@ func testEveryMembershipChangeIsSynced(t *testing.T, env *testEnv) {
 		env.makeSeatsDue()
 		env.must(env.syncSeats())
 		if got := env.stripeQuantity(); got != 4-i {
-			t.Errorf("after change %d Stripe has %d seats, want %d", i, got, 4-i)
+			t.Errorf("after change %d: quantity %d at Stripe, want %d", i, got, 4-i)
 		}
 	}
 }
@@ -92,11 +91,11 @@ func testPendingChangeIsShown(t *testing.T, env *testEnv) {
 	env.subscribe("pro")
 	env.addMembers(1)
 	if status := env.overview().Seats.Status; status != billing.SyncPending {
-		t.Errorf("a change waits, and the summary says %s", status)
+		t.Errorf("with a pending change: status %s", status)
 	}
-	env.removeMembers(1) // the number is the old one again, and so is what Stripe has
+	env.removeMembers(1) // the desired seats equal the quantity at Stripe again
 	if status := env.overview().Seats.Status; status != billing.SyncOK {
-		t.Errorf("nothing waits, and the summary says %s", status)
+		t.Errorf("without a pending change: status %s", status)
 	}
 }
 
@@ -105,10 +104,10 @@ func testPricesOutsideCatalogAreRefused(t *testing.T, env *testEnv) {
 	env.stripeRequest("POST", "/v1/prices", map[string][]string{
 		"currency": {"usd"}, "unit_amount": {"1"}, "recurring[interval]": {"month"}, "product_data[name]": {"Cheap"},
 	}, &own)
-	for _, price := range []string{own.ID, "price_nobody", ""} {
+	for _, price := range []string{own.ID, "price_unknown", ""} {
 		_, err := env.service.Checkouts.Start(t.Context(), env.access, billing.CheckoutRequest{PriceID: price})
 		if err == nil {
-			t.Errorf("a checkout for %q was opened", price)
+			t.Errorf("Checkout was started for price %q", price)
 		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 func TestRecordPaidSeats(t *testing.T) {
 	end := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
 	next := end.AddDate(0, 1, 0)
-	keeps := catalog.Plan{DecreaseAtRenewal: true}
+	untilRenewal := catalog.Plan{DecreaseAtRenewal: true}
 	cases := []struct {
 		name    string
 		plan    catalog.Plan
@@ -19,13 +19,13 @@ func TestRecordPaidSeats(t *testing.T) {
 		paid    int
 		until   *time.Time
 	}{
-		{"the first period", keeps, SeatState{}, Subscription{Quantity: 5, CurrentPeriodEnd: end}, 5, &end},
-		{"more were wanted and are there", keeps, SeatState{DesiredSeats: 7, PaidSeats: 5, PaidUntil: &end}, Subscription{Quantity: 7, CurrentPeriodEnd: end}, 7, &end},
-		{"fewer are there", keeps, SeatState{DesiredSeats: 3, PaidSeats: 5, PaidUntil: &end}, Subscription{Quantity: 3, CurrentPeriodEnd: end}, 5, &end},
-		{"more than was wanted", keeps, SeatState{DesiredSeats: 5, PaidSeats: 5, PaidUntil: &end}, Subscription{Quantity: 40, CurrentPeriodEnd: end}, 5, &end},
-		{"a new period", keeps, SeatState{DesiredSeats: 3, PaidSeats: 5, PaidUntil: &end}, Subscription{Quantity: 3, CurrentPeriodEnd: next}, 3, &next},
-		{"a trial", keeps, SeatState{}, Subscription{Status: StatusTrialing, Quantity: 5, CurrentPeriodEnd: end}, 0, nil},
-		{"a plan that gives credit", catalog.Plan{}, SeatState{PaidSeats: 5, PaidUntil: &end}, Subscription{Quantity: 5, CurrentPeriodEnd: end}, 0, nil},
+		{"the first period", untilRenewal, SeatState{}, Subscription{Quantity: 5, CurrentPeriodEnd: end}, 5, &end},
+		{"an increase", untilRenewal, SeatState{DesiredSeats: 7, PaidSeats: 5, PaidUntil: &end}, Subscription{Quantity: 7, CurrentPeriodEnd: end}, 7, &end},
+		{"a decrease", untilRenewal, SeatState{DesiredSeats: 3, PaidSeats: 5, PaidUntil: &end}, Subscription{Quantity: 3, CurrentPeriodEnd: end}, 5, &end},
+		{"more than desired", untilRenewal, SeatState{DesiredSeats: 5, PaidSeats: 5, PaidUntil: &end}, Subscription{Quantity: 40, CurrentPeriodEnd: end}, 5, &end},
+		{"a new period", untilRenewal, SeatState{DesiredSeats: 3, PaidSeats: 5, PaidUntil: &end}, Subscription{Quantity: 3, CurrentPeriodEnd: next}, 3, &next},
+		{"a trial", untilRenewal, SeatState{}, Subscription{Status: StatusTrialing, Quantity: 5, CurrentPeriodEnd: end}, 0, nil},
+		{"a plan that prorates decreases", catalog.Plan{}, SeatState{PaidSeats: 5, PaidUntil: &end}, Subscription{Quantity: 5, CurrentPeriodEnd: end}, 0, nil},
 	}
 	for _, c := range cases {
 		state := c.before
@@ -38,12 +38,12 @@ func TestRecordPaidSeats(t *testing.T) {
 
 func TestAcceptQuantity(t *testing.T) {
 	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	settled := SeatState{DesiredSeats: 5, SyncVersion: 2, AppliedVersion: 2, LastSyncAt: &at}
-	waiting := settled
-	waiting.SyncVersion, waiting.DueAt = 3, &at
-	unseen := settled // Stripe said yes, and the snapshot does not show it yet
-	unseen.DueAt = &at
-	adopts := catalog.Plan{PerSeat: true, AcceptQuantity: true}
+	synced := SeatState{DesiredSeats: 5, SyncVersion: 2, AppliedVersion: 2, LastSyncAt: &at}
+	pending := synced
+	pending.SyncVersion, pending.DueAt = 3, &at
+	unconfirmed := synced // acknowledged by Stripe, not in the snapshot yet
+	unconfirmed.DueAt = &at
+	accepts := catalog.Plan{PerSeat: true, AcceptQuantity: true}
 	cases := []struct {
 		name     string
 		plan     catalog.Plan
@@ -51,11 +51,11 @@ func TestAcceptQuantity(t *testing.T) {
 		quantity int
 		want     int
 	}{
-		{"more", adopts, settled, 40, 40},
-		{"fewer than are billed", adopts, settled, 3, 0},
-		{"restored by the plan", catalog.Plan{PerSeat: true}, settled, 40, 0},
-		{"a change of ours waits", adopts, waiting, 40, 0},
-		{"our own change is not seen yet", adopts, unseen, 40, 0},
+		{"more", accepts, synced, 40, 40},
+		{"fewer than are billed", accepts, synced, 3, 0},
+		{"a plan that reverts the quantity", catalog.Plan{PerSeat: true}, synced, 40, 0},
+		{"a pending change", accepts, pending, 40, 0},
+		{"an unconfirmed change", accepts, unconfirmed, 40, 0},
 	}
 	for _, c := range cases {
 		state := c.state
@@ -69,22 +69,22 @@ func TestAcceptQuantity(t *testing.T) {
 func TestRevertQuantityBacksOff(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	var state SeatState
-	var waited time.Duration
+	var previous time.Duration
 	for round := range 40 {
 		state.revertQuantity(now)
 		wait := state.DueAt.Sub(now)
-		if round == 0 && wait != 0 || wait < waited || wait > driftPauseLimit {
-			t.Fatalf("round %d waits %v after %v", round, wait, waited)
+		if round == 0 && wait != 0 || wait < previous || wait > driftPauseLimit {
+			t.Fatalf("round %d: back-off %v after %v", round, wait, previous)
 		}
-		waited = wait
+		previous = wait
 		now = state.DueAt.Add(time.Second)
 	}
-	if waited != driftPauseLimit {
-		t.Errorf("after forty rounds the wait is %v", waited)
+	if previous != driftPauseLimit {
+		t.Errorf("after forty rounds the back-off is %v, want %v", previous, driftPauseLimit)
 	}
 	now = now.Add(driftMemory + time.Minute)
 	if state.revertQuantity(now); !state.DueAt.Equal(now) {
-		t.Error("a change long after the last one is not restored at once")
+		t.Error("a change long after the last one is not reverted immediately")
 	}
 }
 
@@ -103,13 +103,13 @@ func TestThrottle(t *testing.T) {
 		wait      time.Duration
 		then      catalog.Proration
 	}{
-		{"nothing was sent", nil, catalog.ProrateAtOnce, 0, catalog.ProrateAtOnce},
-		{"the hour has room", sent(updatesPerHour-1, catalog.ProrateNextInvoice, -30*time.Minute, time.Second), catalog.ProrateNextInvoice, 0, catalog.ProrateNextInvoice},
-		{"the hour is full", sent(updatesPerHour, catalog.ProrateNextInvoice, -30*time.Minute, time.Second), catalog.ProrateNextInvoice, 30 * time.Minute, catalog.ProrateNextInvoice},
-		{"what is older does not count", sent(updatesPerHour, catalog.ProrateNextInvoice, -2*time.Hour, time.Second), catalog.ProrateNextInvoice, 0, catalog.ProrateNextInvoice},
-		{"the minute's invoices", sent(invoicesPerMinute, catalog.ProrateAtOnce, -40*time.Second, time.Second), catalog.ProrateAtOnce, 20 * time.Second, catalog.ProrateAtOnce},
-		{"invoices of others do not count", sent(invoicesPerMinute, catalog.ProrateNextInvoice, -40*time.Second, time.Second), catalog.ProrateAtOnce, 0, catalog.ProrateAtOnce},
-		{"the day's invoices", sent(invoicesPerDay, catalog.ProrateAtOnce, -20*time.Hour, time.Minute), catalog.ProrateAtOnce, 0, catalog.ProrateNextInvoice},
+		{"no update was sent", nil, catalog.ProrateAtOnce, 0, catalog.ProrateAtOnce},
+		{"below the hourly limit", sent(updatesPerHour-1, catalog.ProrateNextInvoice, -30*time.Minute, time.Second), catalog.ProrateNextInvoice, 0, catalog.ProrateNextInvoice},
+		{"at the hourly limit", sent(updatesPerHour, catalog.ProrateNextInvoice, -30*time.Minute, time.Second), catalog.ProrateNextInvoice, 30 * time.Minute, catalog.ProrateNextInvoice},
+		{"older updates do not count", sent(updatesPerHour, catalog.ProrateNextInvoice, -2*time.Hour, time.Second), catalog.ProrateNextInvoice, 0, catalog.ProrateNextInvoice},
+		{"at the invoice limit per minute", sent(invoicesPerMinute, catalog.ProrateAtOnce, -40*time.Second, time.Second), catalog.ProrateAtOnce, 20 * time.Second, catalog.ProrateAtOnce},
+		{"updates without an invoice do not count", sent(invoicesPerMinute, catalog.ProrateNextInvoice, -40*time.Second, time.Second), catalog.ProrateAtOnce, 0, catalog.ProrateAtOnce},
+		{"at the invoice limit per day", sent(invoicesPerDay, catalog.ProrateAtOnce, -20*time.Hour, time.Minute), catalog.ProrateAtOnce, 0, catalog.ProrateNextInvoice},
 	}
 	for _, c := range cases {
 		if wait, then := throttle(c.before, now, c.proration); wait != c.wait || then != c.then {

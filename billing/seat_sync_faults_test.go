@@ -3,7 +3,6 @@ package billing_test
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -11,37 +10,21 @@ import (
 	"usher/billing/account"
 )
 
-// flip turns a member's billing.
-func (org testOrganization) setBillable(admin account.Access, m account.Member, billable bool) {
-	org.t.Helper()
-	_, err := org.service.Members.Change(org.t.Context(), admin, m.ID, account.MemberChange{Billable: &billable})
-	org.must(err)
-}
-
-// crowd adds people to the stage's organization.
-func (env *testEnv) insertMembers(n int, billable bool) []account.Member {
-	env.t.Helper()
-	org := testOrganization{env, env.access.Organization.ID}
-	members := make([]account.Member, n)
-	for i := range members {
-		members[i] = org.insertMember(account.RoleMember, billable).Member
-	}
-	return members
-}
-
-// TestBurstOfAThousandChanges: they are told to Stripe in two calls at the most, whatever the last of them was.
+// A thousand concurrent changes are sent to Stripe in at most two calls. The clock moves with the
+// changes, so that their number within a debounce interval does not depend on the machine.
 func TestConcurrentChangesAreDebounced(t *testing.T) {
-	env := newTestEnv(t)
+	env, clock := newTestEnv(t), newTestClock()
+	env.useClock(clock.now)
 	env.subscribe("pro")
 	members := env.insertMembers(100, false)
 	env.startWorker(env.service)
-	org := testOrganization{env, env.access.Organization.ID}
 	var group sync.WaitGroup
 	for worker := range 10 {
 		group.Go(func() {
 			for round := range 10 {
 				for _, m := range members[worker*10 : worker*10+10] {
-					_, err := org.service.Members.Change(t.Context(), env.access, m.ID, account.MemberChange{Billable: ptr(round%2 == 0 || worker%2 == 0)})
+					clock.advance(billing.DebounceLimit / 1200)
+					_, err := env.service.Members.Change(t.Context(), env.access, m.ID, account.MemberChange{Billable: ptr(round%2 == 0 || worker%2 == 0)})
 					if err != nil {
 						t.Error(err)
 					}
@@ -50,51 +33,47 @@ func TestConcurrentChangesAreDebounced(t *testing.T) {
 		})
 	}
 	group.Wait()
-	want := env.queryInt(`select count(*) from organization_members where organization_id = $1 and billable and status = 'active'`, org.id)
-	env.waitFor("the seats to settle", func(o billing.Overview) bool { return o.Seats.Status == billing.SyncOK && o.Seats.Quantity == want })
+	clock.advance(billing.DebounceLimit)
+	want := env.queryInt(`select count(*) from organization_members where organization_id = $1 and billable and status = 'active'`, env.access.Organization.ID)
+	env.waitFor("the quantity to be synced", func(o billing.Overview) bool { return o.Seats.Status == billing.SyncOK && o.Seats.Quantity == want })
 	if calls := env.quantityUpdates.Load(); calls > 2 || env.stripeQuantity() != want {
-		t.Errorf("%d calls, %d at Stripe, want %d", calls, env.stripeQuantity(), want)
+		t.Errorf("%d calls, quantity %d at Stripe, want %d", calls, env.stripeQuantity(), want)
 	}
 }
 
-// TestFlappingKeepsStripesLimits: a thousand changes an hour, each with its own gathering, for an hour and a half.
+// A thousand changes per hour, each past the debounce interval, must stay within Stripe's limit of
+// updates for one subscription.
 func TestRepeatedChangesStayWithinRateLimits(t *testing.T) {
-	env := newTestEnv(t)
-	var ahead atomic.Int64
-	options := env.options(env.store)
-	began := time.Now()
-	now := func() time.Time { return began.Add(time.Duration(ahead.Load())) }
-	options.Now = now
-	env.service = billing.New(options)
-	env.must(env.service.Prices.Start(t.Context()))
+	env, clock := newTestEnv(t), newTestClock()
+	env.useClock(clock.now)
 	env.subscribe("pro")
 	org := testOrganization{env, env.access.Organization.ID}
 	member := env.insertMembers(1, false)[0]
-	var told []time.Time
+	var updates []time.Time
 	for i := range 1500 {
 		org.setBillable(env.access, member, i%2 == 0)
-		ahead.Add(int64(3600 * time.Millisecond))
+		clock.advance(3600 * time.Millisecond)
 		before := env.quantityUpdates.Load()
 		env.must(env.syncSeats())
 		if env.quantityUpdates.Load() > before {
-			told = append(told, now())
+			updates = append(updates, clock.now())
 		}
 	}
-	for i := 200; i < len(told); i++ {
-		if told[i].Sub(told[i-200]) < time.Hour {
-			t.Fatalf("more than 200 updates within the hour after %v", told[i-200])
+	for i := 200; i < len(updates); i++ {
+		if updates[i].Sub(updates[i-200]) < time.Hour {
+			t.Fatalf("more than 200 updates within the hour after %v", updates[i-200])
 		}
 	}
-	if len(told) < 200 {
-		t.Errorf("only %d updates in an hour and a half", len(told))
+	if len(updates) < 200 {
+		t.Errorf("%d updates in an hour and a half, want at least 200", len(updates))
 	}
 	org.setBillable(env.access, member, true)
-	ahead.Add(int64(2 * time.Hour))
+	clock.advance(2 * time.Hour)
 	env.must(env.syncSeats())
 	wantSeats(t, env, 2, 2, billing.SyncOK)
 }
 
-// TestChangeDuringARunningSync: what is counted while Stripe is being told is a version of its own, and told after it.
+// A change that is made while an update is sent has its own version, which is sent afterwards.
 func TestChangeDuringSync(t *testing.T) {
 	env := newTestEnv(t)
 	env.subscribe("pro")
@@ -104,19 +83,18 @@ func TestChangeDuringSync(t *testing.T) {
 	env.makeSeatsDue()
 	options := env.options(env.store)
 	options.Gateway = hookedGateway{env.gateway(), func() { org.setBillable(env.access, members[1], true) }}
-	replica := billing.New(options)
-	env.must(replica.Prices.Start(t.Context()))
+	replica := env.startService(options)
 	env.must(replica.SeatSyncer.Sync(t.Context(), org.id))
-	wantSeats(t, env, 3, 2, billing.SyncPending) // told, and no 'ok' while the next one waits
+	wantSeats(t, env, 3, 2, billing.SyncPending) // updated, but another change is pending
 	if state := env.seatState(); state.AppliedVersion >= state.SyncVersion || state.DueAt == nil {
-		t.Fatalf("the answer to an older version hides the newer one: %+v", state)
+		t.Fatalf("the response to an older version hides the newer version: %+v", state)
 	}
 	env.makeSeatsDue()
 	env.must(env.syncSeats())
 	wantSeats(t, env, 3, 3, billing.SyncOK)
 }
 
-// beforeSeats does something before Stripe is told, once.
+// hookedGateway calls a function before each quantity update.
 type hookedGateway struct {
 	billing.Gateway
 	beforeUpdate func()
@@ -127,7 +105,7 @@ func (g hookedGateway) UpdateQuantity(ctx context.Context, update billing.Quanti
 	return g.Gateway.UpdateQuantity(ctx, update)
 }
 
-// TestCrashBetweenTheCallAndTheWrite: Stripe has done it, and whoever asked is gone before it was written down.
+// Stripe has applied an update, and the worker crashes before it stores the result.
 func TestCrashAfterStripeCall(t *testing.T) {
 	env := newTestEnv(t)
 	env.subscribe("pro")
@@ -136,46 +114,40 @@ func TestCrashAfterStripeCall(t *testing.T) {
 	env.makeSeatsDue()
 	options := env.options(env.store)
 	options.Gateway = crashingGateway{env.gateway()}
-	dying := billing.New(options)
-	env.must(dying.Prices.Start(t.Context()))
+	crashing := env.startService(options)
 	crashed := make(chan any, 1)
 	go func() {
 		defer func() { crashed <- recover() }()
-		_ = dying.SeatSyncer.Sync(t.Context(), env.access.Organization.ID)
+		_ = crashing.SeatSyncer.Sync(t.Context(), env.access.Organization.ID)
 	}()
 	if <-crashed == nil {
-		t.Fatal("the replica lives")
+		t.Fatal("the replica did not crash")
 	}
 	if env.stripeQuantity() != 2 {
-		t.Fatal("Stripe has not done it")
+		t.Fatal("Stripe did not apply the update")
 	}
 	wantSeats(t, env, 2, 1, billing.SyncPending)
-	key := env.seatState()
-	env.makeSeatsDue() // the lease is over
+	before := env.seatState()
+	env.makeSeatsDue() // and the lease expired
 	env.must(env.syncSeats())
 	wantSeats(t, env, 2, 2, billing.SyncOK)
-	if again := env.seatState(); again.Attempt != key.Attempt {
-		t.Errorf("the lost call was repeated under another key: attempts %d, then %d", key.Attempt, again.Attempt)
+	if after := env.seatState(); after.Attempt != before.Attempt {
+		t.Errorf("the update was repeated with another idempotency key: attempt %d, then %d", before.Attempt, after.Attempt)
 	}
 	if n := env.queryInt(`select count(*) from seat_attempts where organization_id = $1`, env.access.Organization.ID); n != 1 {
-		t.Errorf("%d keys were used for one change", n)
+		t.Errorf("%d idempotency keys for one change, want 1", n)
 	}
 }
 
+// crashingGateway panics after each quantity update.
 type crashingGateway struct{ billing.Gateway }
 
 func (g crashingGateway) UpdateQuantity(ctx context.Context, update billing.QuantityUpdate) (billing.UpdatedSubscription, error) {
 	_, _ = g.Gateway.UpdateQuantity(ctx, update)
-	panic("killed")
+	panic("crash")
 }
 
-// recount counts the stage's organization as every change does.
-func (env *testEnv) recountSeats() error {
-	_, err := env.service.SeatSyncer.Retry(env.t.Context(), env.access)
-	return err
-}
-
-// TestResubscribedAtTheSameVersion: a new subscription is told, though nothing changed here since the old one was.
+// A new subscription is synced although the seats have not changed since the old one was.
 func TestResubscribeWithoutSeatChanges(t *testing.T) {
 	env := newTestEnv(t)
 	old := env.subscribe("pro")
@@ -188,7 +160,7 @@ func TestResubscribeWithoutSeatChanges(t *testing.T) {
 	env.must(env.service.Subscriptions.Refresh(t.Context(), env.access))
 	fresh := env.subscribe("pro")
 	if fresh.ID == old.ID || fresh.Quantity != 3 {
-		t.Fatalf("subscribed again to %+v", fresh)
+		t.Fatalf("new subscription %+v, want another ID and quantity 3", fresh)
 	}
 	wantSeats(t, env, 3, 3, billing.SyncOK)
 	env.setQuantityAndRefresh(fresh, 1)
@@ -196,38 +168,34 @@ func TestResubscribeWithoutSeatChanges(t *testing.T) {
 	env.must(env.syncSeats())
 	wantSeats(t, env, 3, 3, billing.SyncOK)
 	if now := env.seatState().SyncVersion; now <= version {
-		t.Errorf("version %d after %d: the new subscription's key could be an old one", now, version)
+		t.Errorf("version %d after %d: the idempotency key of the new subscription could repeat", now, version)
 	}
 }
 
-// TestStripeDownForAnHour: changes go on, the error shows, and once Stripe is back the number is the recount.
+// Changes continue during an outage of an hour and the error is shown. Afterwards the recounted
+// quantity is applied.
 func TestStripeOutage(t *testing.T) {
-	env := newTestEnv(t)
-	var ahead atomic.Int64
-	options := env.options(env.store)
-	began := time.Now()
-	options.Now = func() time.Time { return began.Add(time.Duration(ahead.Load())) }
-	env.service = billing.New(options)
-	env.must(env.service.Prices.Start(t.Context()))
+	env, clock := newTestEnv(t), newTestClock()
+	env.useClock(clock.now)
 	env.subscribe("pro")
 	org := testOrganization{env, env.access.Organization.ID}
 	members := env.insertMembers(12, false)
 	env.faults.set(serverError)
 	for _, m := range members {
-		org.setBillable(env.access, m, true) // never refused, never undone
+		org.setBillable(env.access, m, true) // accepted and kept
 		for range 5 {
-			ahead.Add(int64(time.Minute))
+			clock.advance(time.Minute)
 			_ = env.syncSeats()
 		}
 		if seats := env.overview().Seats; seats.Status != billing.SyncError || seats.Error == "" || seats.DueAt == nil {
-			t.Fatalf("what is shown while Stripe is down: %+v", seats)
+			t.Fatalf("during the outage: %+v", seats)
 		}
 	}
 	env.faults.set(noFault)
-	ahead.Add(int64(2 * time.Hour))
+	clock.advance(2 * time.Hour)
 	env.must(env.syncSeats())
 	wantSeats(t, env, 13, 13, billing.SyncOK)
 	if env.stripeQuantity() != 13 {
-		t.Errorf("Stripe has %d", env.stripeQuantity())
+		t.Errorf("quantity %d at Stripe, want 13", env.stripeQuantity())
 	}
 }

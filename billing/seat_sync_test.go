@@ -3,8 +3,6 @@ package billing_test
 import (
 	"context"
 	"net/http"
-	"net/url"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -15,31 +13,23 @@ import (
 	"usher/stripelocal"
 )
 
-func wantSeats(t *testing.T, env *testEnv, billed, atStripe int, status billing.SyncStatus) {
-	t.Helper()
-	seats := env.overview().Seats
-	if seats.Billable != billed || seats.Quantity != atStripe || seats.Status != status {
-		t.Fatalf("billed %d, at Stripe %d, %s (%s); want %d, %d, %s",
-			seats.Billable, seats.Quantity, seats.Status, seats.Error, billed, atStripe, status)
-	}
-}
-
 func TestSeatsAreSyncedAfterDebounce(t *testing.T) {
-	env := newTestEnv(t)
+	env, clock := newTestEnv(t), newTestClock()
+	env.useClock(clock.now)
 	env.subscribe("pro")
 	wantSeats(t, env, 1, 1, billing.SyncOK)
 	env.addMembers(3)
 	wantSeats(t, env, 4, 1, billing.SyncPending)
 	if err := env.syncSeats(); err != nil || env.quantityUpdates.Load() != 0 {
-		t.Fatalf("a change that is still gathered was told: %v, %d calls", err, env.quantityUpdates.Load())
+		t.Fatalf("synced within the debounce interval: %v, %d calls", err, env.quantityUpdates.Load())
 	}
-	env.makeSeatsDue()
+	clock.advance(billing.DebounceQuiet + time.Second)
 	if err := env.syncSeats(); err != nil {
 		t.Fatal(err)
 	}
 	wantSeats(t, env, 4, 4, billing.SyncOK)
 	if got := env.stripeQuantity(); got != 4 || env.quantityUpdates.Load() != 1 {
-		t.Errorf("Stripe has %d seats after %d calls, want 4 after 1", got, env.quantityUpdates.Load())
+		t.Errorf("quantity %d at Stripe after %d calls, want 4 after 1", got, env.quantityUpdates.Load())
 	}
 }
 
@@ -47,7 +37,7 @@ func TestCheckoutQuantityCountsMembers(t *testing.T) {
 	env := newTestEnv(t)
 	env.addMembers(6)
 	if current := env.subscribe("starter"); current.Quantity != 7 {
-		t.Errorf("the checkout was for %d seats, want 7", current.Quantity)
+		t.Errorf("quantity %d in Checkout, want 7", current.Quantity)
 	}
 	wantSeats(t, env, 7, 7, billing.SyncOK)
 }
@@ -73,11 +63,11 @@ func TestMemberAddedDuringCheckoutIsSynced(t *testing.T) {
 func TestSyncFailureIsRecordedAndRetried(t *testing.T) {
 	cases := []struct {
 		fault    string
-		says     string
-		sameKey  bool // the next attempt repeats the key
-		atStripe int  // after the failure
+		message  string
+		sameKey  bool // the next attempt repeats the idempotency key
+		quantity int  // at Stripe, after the failure
 	}{
-		{cardDeclined, "Your card was declined. (generic_decline, request req_stage)", false, 1},
+		{cardDeclined, "Your card was declined. (generic_decline, request req_test)", false, 1},
 		{serverError, "An unknown error occurred.", false, 1},
 		{requestLost, "did not answer", true, 1},
 		{responseLost, "did not answer", true, 2},
@@ -92,11 +82,11 @@ func TestSyncFailureIsRecordedAndRetried(t *testing.T) {
 			_ = env.syncSeats()
 			env.faults.set(noFault)
 			seats := env.overview().Seats
-			if seats.Status != billing.SyncError || !strings.Contains(seats.Error, c.says) || seats.DueAt == nil {
+			if seats.Status != billing.SyncError || !strings.Contains(seats.Error, c.message) || seats.DueAt == nil {
 				t.Fatalf("after the failure: %+v", seats)
 			}
-			if got := env.stripeQuantity(); got != c.atStripe {
-				t.Fatalf("Stripe has %d seats, want %d", got, c.atStripe)
+			if got := env.stripeQuantity(); got != c.quantity {
+				t.Fatalf("quantity %d at Stripe, want %d", got, c.quantity)
 			}
 			before := env.seatState()
 			queued, err := env.service.SeatSyncer.Retry(t.Context(), env.access)
@@ -109,19 +99,10 @@ func TestSyncFailureIsRecordedAndRetried(t *testing.T) {
 			}
 			wantSeats(t, env, 2, 2, billing.SyncOK)
 			if after := env.seatState(); (after.Attempt == before.Attempt) != c.sameKey {
-				t.Errorf("attempts went from %d to %d", before.Attempt, after.Attempt)
+				t.Errorf("attempt %d, then %d", before.Attempt, after.Attempt)
 			}
 		})
 	}
-}
-
-func (env *testEnv) seatState() billing.SeatState {
-	env.t.Helper()
-	state, err := env.store.Seats().State(env.t.Context(), env.access.Organization.ID)
-	if err != nil {
-		env.t.Fatal(err)
-	}
-	return state
 }
 
 func TestQuantityDriftIsReverted(t *testing.T) {
@@ -134,8 +115,8 @@ func TestQuantityDriftIsReverted(t *testing.T) {
 	wantSeats(t, env, 1, 40, billing.SyncPending)
 	changes, _, err := env.service.SeatLedger.Search(t.Context(), env.access, billing.LedgerSearch{Limit: 1})
 	env.must(err)
-	if line := changes[0]; line.From != 40 || line.To != 1 || line.Reason != billing.ReasonResent || line.ActorName != "" {
-		t.Errorf("the ledger says %+v", line)
+	if entry := changes[0]; entry.From != 40 || entry.To != 1 || entry.Reason != billing.ReasonResent || entry.ActorName != "" {
+		t.Errorf("newest ledger entry %+v", entry)
 	}
 	env.makeSeatsDue()
 	if err := env.syncSeats(); err != nil {
@@ -144,17 +125,8 @@ func TestQuantityDriftIsReverted(t *testing.T) {
 	wantSeats(t, env, 1, 1, billing.SyncOK)
 }
 
-// setQuantityInDashboard changes the seats at Stripe as somebody else would.
-func (env *testEnv) setQuantityAtStripe(current billing.Subscription, quantity int) {
-	env.t.Helper()
-	env.stripeRequest(http.MethodPost, "/v1/subscriptions/"+current.ID,
-		url.Values{"items[0][id]": {current.ItemID}, "items[0][quantity]": {strconv.Itoa(quantity)}})
-	if got := env.stripeQuantity(); got != quantity {
-		env.t.Fatalf("Stripe has %d seats", got)
-	}
-}
-
-// loseAnswerAboutAGuest: somebody joins, Stripe takes the seat and its answer is lost; they leave again before it is asked.
+// loseResponseForRemovedMember adds a member, loses the response to the update, and removes the
+// member.
 func (env *testEnv) loseResponseForRemovedMember() {
 	env.t.Helper()
 	env.subscribe("pro")
@@ -166,13 +138,14 @@ func (env *testEnv) loseResponseForRemovedMember() {
 	env.removeMembers(1)
 }
 
-// Somebody joins, Stripe takes the seat and its answer is lost; they leave again before it is asked. The snapshot still shows the number of
-// before, which is the wanted one, and is not believed: Stripe has another.
+// After a lost response the snapshot still has the old quantity, which equals the desired quantity.
+// Stripe has another one, so that the subscription must be fetched before the seats count as
+// synced.
 func TestOpenAttemptIsFetchedBeforeSnapshotIsTrusted(t *testing.T) {
 	env := newTestEnv(t)
 	env.loseResponseForRemovedMember()
 	if seats := env.overview().Seats; seats.Desired != 1 || seats.Quantity != 1 || seats.Status == billing.SyncOK || env.stripeQuantity() != 2 {
-		t.Fatalf("the panel says %+v, and Stripe has %d", seats, env.stripeQuantity())
+		t.Fatalf("seats %+v, quantity %d at Stripe", seats, env.stripeQuantity())
 	}
 	for range 3 {
 		env.makeSeatsDue()
@@ -180,11 +153,12 @@ func TestOpenAttemptIsFetchedBeforeSnapshotIsTrusted(t *testing.T) {
 	}
 	wantSeats(t, env, 1, 1, billing.SyncOK)
 	if n := env.queryInt(`select count(*) from seat_changes where reason = $1`, billing.ReasonResent); n != 0 {
-		t.Errorf("the ledger says %d times that somebody changed the number at Stripe", n)
+		t.Errorf("%d ledger entries about a change at Stripe, want 0", n)
 	}
 }
 
-// The same, and Stripe can't be asked: the panel says so, asks ever more seldom, and settles once Stripe is well.
+// While the subscription cannot be fetched, the error is shown and the fetch is retried with
+// back-off.
 func TestOpenAttemptIsRetriedDuringOutage(t *testing.T) {
 	env := newTestEnv(t)
 	env.loseResponseForRemovedMember()
@@ -193,10 +167,11 @@ func TestOpenAttemptIsRetriedDuringOutage(t *testing.T) {
 	before := env.seatState().Failures
 	for n := range 2 {
 		env.makeSeatsDue()
+		attempted := time.Now()
 		env.must(env.syncSeats())
 		state := env.seatState()
-		if seats := env.overview().Seats; seats.Status != billing.SyncError || state.Failures != before+n+1 || state.DueAt == nil || !state.DueAt.After(time.Now()) || !state.AttemptOpen {
-			t.Fatalf("the panel says %+v, held is %+v", seats, state)
+		if seats := env.overview().Seats; seats.Status != billing.SyncError || state.Failures != before+n+1 || state.DueAt == nil || !state.DueAt.After(attempted) || !state.AttemptOpen {
+			t.Fatalf("seats %+v, state %+v", seats, state)
 		}
 	}
 	env.stripe.Faults().Clear()
@@ -230,17 +205,19 @@ func TestConcurrentSyncsUpdateStripeOnce(t *testing.T) {
 	}
 	group.Wait()
 	if env.quantityUpdates.Load() != 1 {
-		t.Errorf("Stripe was told %d times", env.quantityUpdates.Load())
+		t.Errorf("%d calls, want 1", env.quantityUpdates.Load())
 	}
 	wantSeats(t, env, 6, 6, billing.SyncOK)
 }
 
 func TestBurstIsDebounced(t *testing.T) {
-	env := newTestEnv(t)
+	env, clock := newTestEnv(t), newTestClock()
+	env.useClock(clock.now)
 	env.subscribe("pro")
 	env.startWorker(env.service)
 	env.addMembers(10)
-	env.waitFor("the seats to settle", func(o billing.Overview) bool { return o.Seats.Status == billing.SyncOK && o.Seats.Quantity == 11 })
+	clock.advance(billing.DebounceLimit)
+	env.waitFor("the quantity to be synced", func(o billing.Overview) bool { return o.Seats.Status == billing.SyncOK && o.Seats.Quantity == 11 })
 	if env.quantityUpdates.Load() > 2 {
 		t.Errorf("ten changes took %d calls", env.quantityUpdates.Load())
 	}
@@ -254,32 +231,33 @@ func TestSeatLedgerRecordsActorAndReason(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(changes) != 3 {
-		t.Fatalf("%d lines, want 3: %+v", len(changes), changes)
+		t.Fatalf("%d ledger entries, want 3: %+v", len(changes), changes)
 	}
 	newest := changes[0]
 	if newest.From != 2 || newest.To != 3 || newest.SubjectName != "Member" || newest.Reason == "" {
-		t.Errorf("newest line: %+v", newest)
+		t.Errorf("newest entry: %+v", newest)
 	}
-	if founding := changes[2]; founding.From != 0 || founding.To != 1 || founding.ActorName != "Ana" {
-		t.Errorf("oldest line: %+v", founding)
+	if oldest := changes[2]; oldest.From != 0 || oldest.To != 1 || oldest.ActorName != "Ana" {
+		t.Errorf("oldest entry: %+v", oldest)
 	}
 }
 
-// A seat is told to Stripe, and the ledger's line says on which invoice it came to what, once there is one.
+// The ledger entry of a synced change names the invoice and the amount, once the invoice exists.
 func TestSeatLedgerRecordsInvoice(t *testing.T) {
 	env := newTestEnv(t)
 	env.sellPro(func(p *catalog.Plan) { p.ProrationOnIncrease = catalog.ProrateAtOnce })
-	env.startBackground()
+	env.registerWebhook()
 	env.subscribe("pro")
 	env.addMembers(2)
 	env.makeSeatsDue()
 	env.must(env.syncSeats())
+	env.startWorker(env.service) // started late, so that both changes are in one update
 	var newest billing.SeatChange
 	env.waitFor("the ledger to name the invoice", func(billing.Overview) bool {
 		changes, _, err := env.service.SeatLedger.Search(t.Context(), env.access, billing.LedgerSearch{Limit: 10})
 		env.must(err)
 		if changes[1].InvoiceNumber != "" {
-			t.Fatalf("of two changes told together both carry it: %+v", changes[1])
+			t.Fatalf("both changes of one update name the invoice: %+v", changes[1])
 		}
 		newest = changes[0]
 		return newest.InvoiceNumber != ""
@@ -290,6 +268,6 @@ func TestSeatLedgerRecordsInvoice(t *testing.T) {
 	}
 	env.stripeGet("/v1/invoices/"+newest.InvoiceID, &invoice)
 	if newest.InvoiceNumber != invoice.Number || newest.Invoiced.Minor != invoice.Total || newest.Invoiced.Currency != "usd" || invoice.Total <= 0 {
-		t.Errorf("the ledger says %+v, Stripe %+v", newest, invoice)
+		t.Errorf("ledger entry %+v, invoice at Stripe %+v", newest, invoice)
 	}
 }
