@@ -68,7 +68,7 @@ func TestInvalidInvitations(t *testing.T) {
 	invitation := env.invite(admin, "noa@example.com", true)
 	old := env.invitationToken("noa@example.com")
 	if got := open(env.service, old); got != "" {
-		t.Fatalf("a fresh one: %s", got)
+		t.Fatalf("new invitation: %s", got)
 	}
 	if got := open(env.newServiceAhead(account.InvitationLifetime+time.Minute), old); got != account.MessageInvitationExpired {
 		t.Errorf("after 7 days: %q", got)
@@ -193,11 +193,11 @@ func TestRoleInUseIsNotDeleted(t *testing.T) {
 	invitation, err := env.service.Invitations.Invite(ctx, admin, account.NewInvitation{Email: "u@example.com", RoleID: id})
 	env.must(err)
 	if got := deleteRole(); got != "Ushers is held by 1 person and 1 invitation. Give them another role first." {
-		t.Errorf("message %q", got)
+		t.Errorf("deleting a role in use: message %q", got)
 	}
 	env.must(env.service.Members.Remove(ctx, admin, holder.Member.ID))
 	if got := deleteRole(); got != "Ushers is held by 1 invitation. Give them another role first." {
-		t.Errorf("message %q", got)
+		t.Errorf("deleting a role in use: message %q", got)
 	}
 	env.must(env.service.Invitations.Revoke(ctx, admin, invitation.ID))
 	if got := deleteRole(); got != "" {

@@ -181,7 +181,7 @@ func TestRevokedRoleTakesEffectImmediately(t *testing.T) {
 			return err
 		},
 	} {
-		// Admin of another organization.
+		// The actor is an admin of another organization.
 		if err := operation(env.access); !errors.Is(err, apperr.ErrNotFound) {
 			t.Errorf("%s by another organization's admin: %v", name, err)
 		}
@@ -267,28 +267,28 @@ type membershipOperation struct {
 	run  func(m account.Member) error
 }
 
-func (g *membershipScenario) countBillable() int {
-	n, err := g.store.Members().CountBillable(g.t.Context(), g.id)
-	g.must(err)
+func (s *membershipScenario) countBillable() int {
+	n, err := s.store.Members().CountBillable(s.t.Context(), s.id)
+	s.must(err)
 	return n
 }
 
 // operations lists every operation that changes a membership.
-func (g *membershipScenario) operations() []membershipOperation {
-	ctx, service := g.t.Context(), g.service
+func (s *membershipScenario) operations() []membershipOperation {
+	ctx, service := s.t.Context(), s.service
 	change := func(c account.MemberChange) func(account.Member) error {
 		return func(m account.Member) error {
-			_, err := service.Members.Change(ctx, g.admin, m.ID, c)
+			_, err := service.Members.Change(ctx, s.admin, m.ID, c)
 			return err
 		}
 	}
 	join := func(billable bool) func(account.Member) error {
 		return func(account.Member) error {
-			user := g.insertUser()
-			if _, err := service.Invitations.Invite(ctx, g.admin, account.NewInvitation{Email: strings.ToUpper(user.Email), Billable: billable}); err != nil {
+			user := s.insertUser()
+			if _, err := service.Invitations.Invite(ctx, s.admin, account.NewInvitation{Email: strings.ToUpper(user.Email), Billable: billable}); err != nil {
 				return err
 			}
-			_, err := service.Invitations.Accept(ctx, g.invitationToken(strings.ToUpper(user.Email)), user.ID)
+			_, err := service.Invitations.Accept(ctx, s.invitationToken(strings.ToUpper(user.Email)), user.ID)
 			return err
 		}
 	}
@@ -300,96 +300,96 @@ func (g *membershipScenario) operations() []membershipOperation {
 		{"suspend", change(account.MemberChange{Status: ptr(account.MemberSuspended)})},
 		{"reactivate", change(account.MemberChange{Status: ptr(account.MemberActive)})},
 		{"another role", change(account.MemberChange{RoleID: ptr(account.RoleBillingAdmin)})},
-		{"remove", func(m account.Member) error { return service.Members.Remove(ctx, g.admin, m.ID) }},
+		{"remove", func(m account.Member) error { return service.Members.Remove(ctx, s.admin, m.ID) }},
 		{"leave", func(m account.Member) error {
-			access, err := service.Organizations.Access(ctx, m.UserID, g.id)
+			access, err := service.Organizations.Access(ctx, m.UserID, s.id)
 			if errors.Is(err, apperr.ErrNotFound) {
 				return nil // a suspended member cannot leave
 			}
-			g.must(err)
+			s.must(err)
 			return service.Members.Leave(ctx, access)
 		}},
 		{"delete the account", func(m account.Member) error {
-			_, err := g.store.DB().ExecContext(ctx, `update users set password_hash = (select password_hash from users where id = $2) where id = $1`,
-				m.UserID, g.access.User.ID)
-			g.must(err)
+			_, err := s.store.DB().ExecContext(ctx, `update users set password_hash = (select password_hash from users where id = $2) where id = $1`,
+				m.UserID, s.access.User.ID)
+			s.must(err)
 			return service.Users.DeleteAccount(ctx, m.UserID, testPassword)
 		}},
 		{"hand over and back", func(m account.Member) error {
-			access, err := service.Organizations.Access(ctx, m.UserID, g.id)
+			access, err := service.Organizations.Access(ctx, m.UserID, s.id)
 			if errors.Is(err, apperr.ErrNotFound) {
 				return nil // a suspended member cannot become admin
 			}
-			g.must(err)
-			g.must(service.Members.HandOver(ctx, g.admin, m.ID))
-			return service.Members.HandOver(ctx, access, g.admin.Member.ID)
+			s.must(err)
+			s.must(service.Members.HandOver(ctx, s.admin, m.ID))
+			return service.Members.HandOver(ctx, access, s.admin.Member.ID)
 		}},
 	}
 }
 
 // runRandomOperation runs an operation on a member other than the admin, or a join when there is
 // none.
-func (g *membershipScenario) runRandomOperation() string {
-	members, err := g.service.Members.List(g.t.Context(), g.admin)
-	g.must(err)
+func (s *membershipScenario) runRandomOperation() string {
+	members, err := s.service.Members.List(s.t.Context(), s.admin)
+	s.must(err)
 	others := members[:0]
 	for _, member := range members {
-		if member.UserID != g.admin.User.ID {
+		if member.UserID != s.admin.User.ID {
 			others = append(others, member)
 		}
 	}
-	operations := g.operations()
-	chosen, member := operations[g.random.IntN(2)], account.Member{}
+	operations := s.operations()
+	chosen, member := operations[s.random.IntN(2)], account.Member{}
 	if len(others) > 0 {
-		chosen, member = operations[g.random.IntN(len(operations))], others[g.random.IntN(len(others))]
+		chosen, member = operations[s.random.IntN(len(operations))], others[s.random.IntN(len(others))]
 	}
-	g.runs[chosen.name]++
-	g.must(chosen.run(member))
+	s.runs[chosen.name]++
+	s.must(chosen.run(member))
 	return chosen.name
 }
 
-func (g *membershipScenario) check(operation string, before billing.SeatState, billedBefore int) {
-	g.t.Helper()
-	ctx := g.t.Context()
-	state, err := g.store.Seats().State(ctx, g.id)
-	if errors.Is(err, apperr.ErrNotFound) && billedBefore == g.countBillable() {
+func (s *membershipScenario) check(operation string, before billing.SeatState, billedBefore int) {
+	s.t.Helper()
+	ctx := s.t.Context()
+	state, err := s.store.Seats().State(ctx, s.id)
+	if errors.Is(err, apperr.ErrNotFound) && billedBefore == s.countBillable() {
 		return // no billed membership has changed yet
 	}
-	g.must(err)
-	if want := max(1, g.countBillable()); state.DesiredSeats != want {
-		g.t.Errorf("%s: desired seats %d, want %d", operation, state.DesiredSeats, want)
+	s.must(err)
+	if want := max(1, s.countBillable()); state.DesiredSeats != want {
+		s.t.Errorf("%s: desired seats %d, want %d", operation, state.DesiredSeats, want)
 	}
 	if moved := state.DesiredSeats != before.DesiredSeats; moved != (state.SyncVersion > before.SyncVersion) {
-		g.t.Errorf("%s: %d to %d seats, version %d to %d", operation, before.DesiredSeats, state.DesiredSeats, before.SyncVersion, state.SyncVersion)
+		s.t.Errorf("%s: %d to %d seats, version %d to %d", operation, before.DesiredSeats, state.DesiredSeats, before.SyncVersion, state.SyncVersion)
 	}
-	changes, _, err := g.service.SeatLedger.Search(ctx, g.admin, billing.LedgerSearch{Limit: 200})
-	g.must(err)
+	changes, _, err := s.service.SeatLedger.Search(ctx, s.admin, billing.LedgerSearch{Limit: 200})
+	s.must(err)
 	if len(changes) > 0 && changes[0].To != state.DesiredSeats {
-		g.t.Errorf("%s: newest ledger entry has %d seats, desired are %d", operation, changes[0].To, state.DesiredSeats)
+		s.t.Errorf("%s: newest ledger entry has %d seats, desired are %d", operation, changes[0].To, state.DesiredSeats)
 	}
 	for i := 1; i < len(changes); i++ {
 		if changes[i-1].From != changes[i].To {
-			g.t.Errorf("%s: ledger gap: %d seats, then %d", operation, changes[i].To, changes[i-1].From)
+			s.t.Errorf("%s: ledger gap: %d seats, then %d", operation, changes[i].To, changes[i-1].From)
 		}
 	}
-	g.checkLedgerReasons(operation)
+	s.checkLedgerReasons(operation)
 }
 
 // checkLedgerReasons checks that the newest ledger entry of each member matches their billing.
-func (g *membershipScenario) checkLedgerReasons(operation string) {
-	g.t.Helper()
-	members, err := g.service.Members.List(g.t.Context(), g.admin)
-	g.must(err)
+func (s *membershipScenario) checkLedgerReasons(operation string) {
+	s.t.Helper()
+	members, err := s.service.Members.List(s.t.Context(), s.admin)
+	s.must(err)
 	for _, member := range members {
-		if member.UserID == g.admin.User.ID {
+		if member.UserID == s.admin.User.ID {
 			continue // inserted directly, without a ledger entry
 		}
-		since, err := g.service.SeatLedger.BilledSince(g.t.Context(), g.admin, []string{member.UserID})
-		g.must(err)
+		since, err := s.service.SeatLedger.BilledSince(s.t.Context(), s.admin, []string{member.UserID})
+		s.must(err)
 		entry, known := since[member.UserID]
 		starts := entry.Reason == "accepted an invitation" || entry.Reason == "was let in again" || entry.Reason == "is billed from now on"
 		if member.Billed() && (!known || !starts || entry.ActorUserID == "") || !member.Billed() && known && starts {
-			g.t.Errorf("%s: billed %v, newest ledger entry %+v", operation, member.Billed(), entry)
+			s.t.Errorf("%s: billed %v, newest ledger entry %+v", operation, member.Billed(), entry)
 		}
 	}
 }

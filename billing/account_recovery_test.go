@@ -59,7 +59,7 @@ func TestPasswordReset(t *testing.T) {
 	env.requestReset(" ana@EXAMPLE.com ")
 	token := env.lastToken("reset")
 	if address, err := env.service.Recovery.ResetAddress(ctx, token); err != nil || address != user.Email {
-		t.Fatalf("%q, %v", address, err)
+		t.Fatalf("reset address %q, %v", address, err)
 	}
 	wantCode(t, env.service.Recovery.ResetPassword(ctx, token, "short"), apperr.CodeUnprocessable)
 	if err := env.service.Recovery.ResetPassword(ctx, token, newPassword); err != nil {

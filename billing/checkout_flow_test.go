@@ -143,8 +143,8 @@ func TestStartWithoutStripeUsesStoredPrices(t *testing.T) {
 	}
 }
 
-// Two admins with different addresses start Checkout at the same time. One customer with one of the
-// addresses and one open session result.
+// Two admins with different addresses start Checkout at the same time. The result is one customer
+// with one of the addresses, and one open session.
 func TestConcurrentCheckoutsOfTwoAdmins(t *testing.T) {
 	env := newTestEnv(t)
 	user, err := env.service.Users.CreateMember(t.Context(), env.access.Organization.ID, account.NewMember{

@@ -96,14 +96,14 @@ func TestOrganizationIsDeletedAfterSubscriptionEnds(t *testing.T) {
 	members, err := env.service.Members.List(t.Context(), env.access)
 	env.must(err)
 	env.subscribe("pro")
-	// Stores the invoice.
+	// This stores the invoice.
 	env.reconcile(billing.ReconcileOptions{OrganizationID: env.access.Organization.ID})
 	env.must(env.service.Deletions.Request(t.Context(), env.access, env.access.Organization.Name))
 	env.must(env.deleteDueOrganizations(billing.DeletionUndo - time.Hour))
 	if env.reloadAccess().Organization.DeletedAt != nil {
 		t.Fatal("deleted before the scheduled time")
 	}
-	// All attempts of one call.
+	// Every attempt of one call fails.
 	_, err = env.stripe.Faults().Add(stripelocal.Fault{Kind: stripelocal.ServerError, Method: http.MethodDelete, Path: "/v1/subscriptions/*", Calls: 3})
 	env.must(err)
 	env.must(env.deleteDueOrganizations(billing.DeletionUndo + time.Hour))

@@ -125,19 +125,19 @@ type lossyGateway struct {
 	losses atomic.Int32 // remaining responses to lose
 }
 
-func (f *lossyGateway) loseResponse(err error) error {
-	if f.losses.Add(-1) >= 0 {
+func (g *lossyGateway) loseResponse(err error) error {
+	if g.losses.Add(-1) >= 0 {
 		return &apperr.StripeError{Unanswered: true, ShouldRetry: true, Message: "the response was lost"}
 	}
 	return err
 }
 
-func (f *lossyGateway) CancelSubscription(ctx context.Context, id string) error {
-	return f.loseResponse(f.Gateway.CancelSubscription(ctx, id))
+func (g *lossyGateway) CancelSubscription(ctx context.Context, id string) error {
+	return g.loseResponse(g.Gateway.CancelSubscription(ctx, id))
 }
 
-func (f *lossyGateway) CreateCreditNote(ctx context.Context, note billing.CreditNote) error {
-	return f.loseResponse(f.Gateway.CreateCreditNote(ctx, note))
+func (g *lossyGateway) CreateCreditNote(ctx context.Context, note billing.CreditNote) error {
+	return g.loseResponse(g.Gateway.CreateCreditNote(ctx, note))
 }
 
 // The responses to the cancellation and the refund are lost. The next attempt detects what was

@@ -16,8 +16,8 @@ import (
 	"usher/billing/job"
 )
 
-// Each case delivers the event of a cancellation in another variant. No other event or fetch
-// contains the cancellation.
+// Each case delivers the event of a cancellation in another variant. The service
+// learns of the cancellation only through this event.
 func TestEventVariants(t *testing.T) {
 	for name, c := range map[string]struct {
 		change  func(payload string) string
@@ -110,11 +110,11 @@ type panickingGateway struct {
 	id string
 }
 
-func (p panickingGateway) Subscription(ctx context.Context, id string) (billing.Subscription, error) {
-	if id == p.id {
+func (g panickingGateway) Subscription(ctx context.Context, id string) (billing.Subscription, error) {
+	if id == g.id {
 		panic("test panic")
 	}
-	return p.Gateway.Subscription(ctx, id)
+	return g.Gateway.Subscription(ctx, id)
 }
 
 // An event whose processing panics fails after its last attempt and does not delay other events.

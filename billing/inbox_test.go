@@ -59,7 +59,7 @@ func TestEventsOfOneSecondInEveryOrder(t *testing.T) {
 	}
 	updates := env.eventsOfType("customer.subscription.updated")
 	events := updates[len(updates)-5:]
-	// Later than the stored snapshot, and the same for all events.
+	// The time is later than the stored snapshot and the same for all events.
 	second := time.Now().Add(time.Minute).Unix()
 	for i := range events {
 		events[i] = withCreated(t, events[i], second)
@@ -126,7 +126,8 @@ func TestEventIsRetriedAfterStripeFailure(t *testing.T) {
 			updates := env.eventsOfType("customer.subscription.updated")
 			_, err := env.stripe.Faults().Add(stripelocal.Fault{Kind: c.kind, Method: http.MethodGet, Path: "/v1/subscriptions/*", Calls: -1})
 			env.must(err)
-			// Within the skew margin of the snapshot: must be fetched.
+			// The event is within the skew margin of the snapshot, so that the subscription is
+			// fetched.
 			deliver(t, env, updates[len(updates)-1])
 			_, _ = env.service.Worker.RunJob(t.Context(), job.Job{Kind: job.KindEvent})
 			if n := env.queryInt(`select count(*) from stripe_events where outcome = 'pending' and attempts = 1 and error <> '' and error like '%' || $1 || '%' and next_attempt_at > received_at`, c.message); n != 1 {

@@ -129,7 +129,7 @@ func TestMailIsAbandoned(t *testing.T) {
 func TestMessageIDIsStableAfterCrash(t *testing.T) {
 	env := newMailEnv(t)
 	env.queueMail(paymentFailedMail("1"))
-	// By a worker that crashes.
+	// The worker that claims the mail crashes.
 	claimed, err := env.store.Mails().ClaimDue(t.Context(), env.clock(), env.clock().Add(time.Minute))
 	if err != nil {
 		t.Fatal(err)

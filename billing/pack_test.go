@@ -57,7 +57,7 @@ func TestPackPurchaseIsRecordedOnce(t *testing.T) {
 	})
 	env.waitForBalance(500)
 	if n := env.countMails(mail.KindPackReceipt); n != 1 {
-		t.Errorf("%d receipts", n)
+		t.Errorf("%d receipts, want 1", n)
 	}
 	// Pack credits are kept when a plan grants its credits.
 	env.subscribe("pro")
@@ -65,7 +65,7 @@ func TestPackPurchaseIsRecordedOnce(t *testing.T) {
 	env.pay(env.buyPack("credits_500"))
 	env.waitForBalance(2000)
 	if n := env.countMails(mail.KindPackReceipt); n != 2 {
-		t.Errorf("%d receipts", n)
+		t.Errorf("%d receipts, want 2", n)
 	}
 	env.checkLedger()
 }
@@ -143,7 +143,7 @@ func TestReconcilerRecordsPackWithoutEvent(t *testing.T) {
 	paid, bank, abandoned := env.buyPack("credits_500"), env.buyPack("credits_500"), env.buyPack("credits_500")
 	env.pay(paid)
 	env.payByBank(bank, "000123456789")
-	// For one organization, events are not listed.
+	// A run for one organization does not list events.
 	organization := billing.ReconcileOptions{OrganizationID: env.access.Organization.ID}
 	found := env.reconcile(organization)
 	if len(found) != 2 || env.queryInt(`select balance from credit_accounts`) != 500 {

@@ -14,18 +14,14 @@ func TestRefundRemovesCreditsProportionally(t *testing.T) {
 	env := newTestEnv(t)
 	env.startBackground()
 	current := env.subscribe("pro")
-	balance := func(want int) {
-		t.Helper()
-		env.waitFor("the credits", func(o billing.Overview) bool { return o.Credits.Balance == want })
-	}
-	balance(1000)
+	env.waitForBalance(1000)
 	_, err := env.service.Credits.Consume(t.Context(), env.access, billing.Consumption{Amount: 200, IdempotencyKey: "k"})
 	env.must(err)
 	charge := env.latestChargeID(current)
 	env.stripeRequest(http.MethodPost, "/v1/refunds", url.Values{"charge": {charge}, "amount": {"1450"}})
-	balance(300) // half of 1,000, of which 200 were consumed
+	env.waitForBalance(300) // half of 1,000, of which 200 were consumed
 	env.stripeRequest(http.MethodPost, "/v1/refunds", url.Values{"charge": {charge}, "amount": {"1450"}})
-	balance(-200) // fully refunded, and 200 were consumed
+	env.waitForBalance(-200) // fully refunded, and 200 were consumed
 	if _, err := env.service.Credits.Consume(t.Context(), env.access, billing.Consumption{Amount: 1, IdempotencyKey: "l"}); apperr.CodeOf(err) != apperr.CodeConflict {
 		t.Errorf("consumption of refunded credits: %v", err)
 	}

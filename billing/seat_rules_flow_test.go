@@ -22,7 +22,7 @@ func (env *testEnv) waitForSeats(want int) {
 		return o.Seats.Status == billing.SyncOK && o.Seats.Quantity == want
 	})
 	if got := env.stripeQuantity(); got != want {
-		env.t.Fatalf("Stripe has %d seats, want %d", got, want)
+		env.t.Fatalf("quantity %d at Stripe, want %d", got, want)
 	}
 }
 

@@ -219,7 +219,7 @@ func TestBurstIsDebounced(t *testing.T) {
 	clock.advance(billing.DebounceLimit)
 	env.waitFor("the quantity to be synced", func(o billing.Overview) bool { return o.Seats.Status == billing.SyncOK && o.Seats.Quantity == 11 })
 	if env.quantityUpdates.Load() > 2 {
-		t.Errorf("ten changes took %d calls", env.quantityUpdates.Load())
+		t.Errorf("%d calls for ten changes, want at most 2", env.quantityUpdates.Load())
 	}
 }
 

@@ -160,7 +160,7 @@ func TestDesiredSeats(t *testing.T) {
 		{"price_flat", SeatState{}, 9, 9},
 		{"price_pro", SeatState{AcceptedQuantity: 12}, 9, 12}, {"price_pro", SeatState{AcceptedQuantity: 4}, 9, 9},
 		{"price_pro", SeatState{PaidSeats: 11, PaidUntil: &late}, 9, 11},
-		// Released before the renewal.
+		// The seats are released before the renewal.
 		{"price_pro", SeatState{PaidSeats: 11, PaidUntil: &soon}, 9, 9},
 		{"price_pro", SeatState{PaidSeats: 8, PaidUntil: &late}, 9, 9},
 	}
