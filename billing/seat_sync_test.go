@@ -215,7 +215,11 @@ func TestBurstIsDebounced(t *testing.T) {
 	env.useClock(clock.now)
 	env.subscribe("pro")
 	env.startWorker(env.service)
-	env.addMembers(10)
+	for range 10 {
+		env.addMembers(1)
+		clock.advance(billing.DebounceLimit / 15)
+		env.must(env.syncSeats())
+	}
 	clock.advance(billing.DebounceLimit)
 	env.waitFor("the quantity to be synced", func(o billing.Overview) bool { return o.Seats.Status == billing.SyncOK && o.Seats.Quantity == 11 })
 	if env.quantityUpdates.Load() > 2 {
