@@ -20,7 +20,7 @@ func TestWithSessionID(t *testing.T) {
 	}
 }
 
-func TestOwnURL(t *testing.T) {
+func TestValidateURL(t *testing.T) {
 	s := New(Options{AllowedOrigins: []string{"https://app.example.com", "http://localhost:4312"}})
 	cases := []struct {
 		given string

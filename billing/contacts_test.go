@@ -13,133 +13,134 @@ import (
 	"usher/stripelocal"
 )
 
-type namedCustomer struct{ Name, Email string }
+type customerDetails struct{ Name, Email string }
 
-func (s *stage) customerAtStripe() namedCustomer {
-	s.t.Helper()
-	var c namedCustomer
-	s.getStripe("/v1/customers/"+s.overview().CustomerID, &c)
+func (env *testEnv) stripeCustomer() customerDetails {
+	env.t.Helper()
+	var c customerDetails
+	env.stripeGet("/v1/customers/"+env.overview().CustomerID, &c)
 	return c
 }
 
-// named waits until Stripe's customer is called so.
-func (s *stage) named(want namedCustomer) {
-	s.t.Helper()
-	s.until("Stripe's customer to be called "+want.Name+", "+want.Email, func(billing.Overview) bool { return s.customerAtStripe() == want })
+// waitForCustomer waits until the customer at Stripe has these details.
+func (env *testEnv) waitForCustomer(want customerDetails) {
+	env.t.Helper()
+	env.waitFor("the customer at Stripe to be "+want.Name+", "+want.Email, func(billing.Overview) bool { return env.stripeCustomer() == want })
 }
 
-func TestCustomerFollowsNameAndFirstContact(t *testing.T) {
-	s := openStage(t)
-	s.must(s.service.Contacts.Add(t.Context(), s.access, "before@example.com")) // nobody at Stripe to tell yet
-	s.subscribe("pro")
-	s.work(s.service)
-	name := s.access.Organization.Name
-	s.named(namedCustomer{name, "before@example.com"})
-	s.must(s.service.Contacts.Add(t.Context(), s.access, "office@example.com"))
-	s.must(s.service.Contacts.Add(t.Context(), s.access, "OFFICE@example.com"))
-	s.must(s.service.Contacts.Remove(t.Context(), s.access, "Before@example.com"))
-	s.named(namedCustomer{name, "office@example.com"})
+func TestCustomerDetailsArePushedToStripe(t *testing.T) {
+	env := newTestEnv(t)
+	// There is no customer yet.
+	env.must(env.service.Contacts.Add(t.Context(), env.access, "before@example.com"))
+	env.subscribe("pro")
+	env.startWorker(env.service)
+	name := env.access.Organization.Name
+	env.waitForCustomer(customerDetails{name, "before@example.com"})
+	env.must(env.service.Contacts.Add(t.Context(), env.access, "office@example.com"))
+	env.must(env.service.Contacts.Add(t.Context(), env.access, "OFFICE@example.com"))
+	env.must(env.service.Contacts.Remove(t.Context(), env.access, "Before@example.com"))
+	env.waitForCustomer(customerDetails{name, "office@example.com"})
 
-	_, err := s.stripe.Faults().Add(stripelocal.Fault{Kind: stripelocal.ServerError, Method: http.MethodPost, Path: "/v1/customers/*", Calls: 1})
-	s.must(err) // Stripe fails while the organization gets another name
-	_, err = s.service.Organizations.Rename(t.Context(), s.access, "The Lantern")
-	s.must(err)
-	s.until("the failure to be written down", func(billing.Overview) bool {
-		return s.one(`select count(*) from billing_customers where details_error <> ''`) == 1
+	_, err := env.stripe.Faults().Add(stripelocal.Fault{Kind: stripelocal.ServerError, Method: http.MethodPost, Path: "/v1/customers/*", Calls: -1})
+	env.must(err)
+	_, err = env.service.Organizations.Rename(t.Context(), env.access, "The Lantern")
+	env.must(err)
+	env.waitFor("the failure to be recorded", func(billing.Overview) bool {
+		return env.queryInt(`select count(*) from billing_customers where details_error <> ''`) == 1
 	})
-	s.named(namedCustomer{"The Lantern", "office@example.com"})
-	s.until("nothing to be left to tell", func(billing.Overview) bool {
-		return s.one(`select count(*) from billing_customers where details_applied_version = details_version and details_due_at is null and details_error = ''`) == 1
-	})
-}
-
-func TestCustomerChangedAtStripeIsMirrored(t *testing.T) {
-	s := openStage(t)
-	s.subscribe("pro")
-	s.work(s.service)
-	s.listening()
-	s.postStripe(http.MethodPost, "/v1/customers/"+s.overview().CustomerID, url.Values{"email": {"new@example.com"}, "name": {"Elsewhere"}})
-	s.until("the customer to be mirrored", func(billing.Overview) bool {
-		c, err := s.service.Contacts.NoticeSettings(t.Context(), s.access)
-		s.must(err)
-		return c.Customer.Email == "new@example.com" && c.Customer.Name == "Elsewhere" && !c.Customer.Delinquent
+	env.stripe.Faults().Clear()
+	env.waitForCustomer(customerDetails{"The Lantern", "office@example.com"})
+	env.waitFor("the details to be applied", func(billing.Overview) bool {
+		return env.queryInt(`select count(*) from billing_customers where details_applied_version = details_version and details_due_at is null and details_error = ''`) == 1
 	})
 }
 
-func TestNoticesGoToContactsAndCanBeSwitchedOff(t *testing.T) {
-	s := openStage(t)
-	s.must(s.service.Contacts.Add(t.Context(), s.access, "office@example.com"))
+func TestCustomerUpdatedAtStripeIsStored(t *testing.T) {
+	env := newTestEnv(t)
+	env.subscribe("pro")
+	env.startBackground()
+	env.stripeRequest(http.MethodPost, "/v1/customers/"+env.overview().CustomerID, url.Values{"email": {"new@example.com"}, "name": {"Renamed"}})
+	env.waitFor("the customer's details to be stored", func(billing.Overview) bool {
+		c, err := env.service.Contacts.NoticeSettings(t.Context(), env.access)
+		env.must(err)
+		return c.Customer.Email == "new@example.com" && c.Customer.Name == "Renamed" && !c.Customer.Delinquent
+	})
+}
+
+func TestNoticeRecipientsAndKinds(t *testing.T) {
+	env := newTestEnv(t)
+	env.must(env.service.Contacts.Add(t.Context(), env.access, "office@example.com"))
 	notify := func(key string) []string {
 		t.Helper()
-		s.must(s.store.InTx(t.Context(), func(tx billing.Tx) error {
-			notice := failedPayment(key)
-			notice.OrganizationID = s.access.Organization.ID
-			return s.service.QueueNotice(t.Context(), tx, notice)
+		env.must(env.store.InTx(t.Context(), func(tx billing.Tx) error {
+			notice := paymentFailedMail(key)
+			notice.OrganizationID = env.access.Organization.ID
+			return env.service.QueueNotice(t.Context(), tx, notice)
 		}))
 		var to []string
-		s.must(s.store.DB().SelectContext(t.Context(), &to, `select recipient from emails where key = $1 order by recipient`, key))
+		env.must(env.store.DB().SelectContext(t.Context(), &to, `select recipient from emails where key = $1 order by recipient`, key))
 		return to
 	}
 	if to := notify("first"); !slices.Equal(to, []string{"office@example.com"}) {
-		t.Errorf("with a contact: %v", to)
+		t.Errorf("with a contact: recipients %v", to)
 	}
-	wanted := slices.DeleteFunc(billing.NoticeKinds(), func(k mail.Kind) bool { return k == mail.KindPaymentFailed })
-	s.must(s.service.Contacts.ChooseNotices(t.Context(), s.access, wanted))
+	kinds := slices.DeleteFunc(billing.NoticeKinds(), func(k mail.Kind) bool { return k == mail.KindPaymentFailed })
+	env.must(env.service.Contacts.ChooseNotices(t.Context(), env.access, kinds))
 	if to := notify("second"); len(to) != 0 {
-		t.Errorf("switched off: %v", to)
+		t.Errorf("disabled notice: recipients %v", to)
 	}
-	s.must(s.service.Contacts.ChooseNotices(t.Context(), s.access, billing.NoticeKinds()))
-	s.must(s.service.Contacts.Remove(t.Context(), s.access, "office@example.com"))
+	env.must(env.service.Contacts.ChooseNotices(t.Context(), env.access, billing.NoticeKinds()))
+	env.must(env.service.Contacts.Remove(t.Context(), env.access, "office@example.com"))
 	if to := notify("third"); !slices.Equal(to, []string{"ana@example.com"}) {
-		t.Errorf("without a contact: %v", to)
+		t.Errorf("without a contact: recipients %v", to)
 	}
 	for _, refused := range []error{
-		s.service.Contacts.Add(t.Context(), s.access, "no address"),
-		s.service.Contacts.ChooseNotices(t.Context(), s.access, []mail.Kind{mail.KindInvitation}),
+		env.service.Contacts.Add(t.Context(), env.access, "no address"),
+		env.service.Contacts.ChooseNotices(t.Context(), env.access, []mail.Kind{mail.KindInvitation}),
 	} {
 		if code := apperr.CodeOf(refused); code != apperr.CodeUnprocessable && code != apperr.CodeInvalid {
-			t.Errorf("got %v", refused)
+			t.Errorf("unexpected error: %v", refused)
 		}
 	}
 }
 
-// summarize writes the summaries that will be due then.
-func (s *stage) summarize(ahead time.Duration) {
-	s.t.Helper()
-	service := s.later(ahead)
-	s.must(service.Prices.Start(s.t.Context()))
-	s.must(service.SummarizeDueSeats(s.t.Context()))
+// sendDueSummaries queues the summaries that are due after the given time.
+func (env *testEnv) sendDueSummaries(ahead time.Duration) {
+	env.t.Helper()
+	service := env.newServiceAhead(ahead)
+	env.must(service.Prices.Start(env.t.Context()))
+	env.must(service.SummarizeDueSeats(env.t.Context()))
 }
 
-// A day of changes makes one mail, and one that ends where it began makes none.
-func TestSeatsAreSummarizedOnce(t *testing.T) {
-	s := openStage(t)
-	s.subscribe("pro")
-	s.summarize(2 * time.Hour) // the founding is no news
-	if n := s.kept(mail.KindSeatSummary); n != 0 {
-		t.Fatalf("%d summaries of nothing", n)
+// All changes of a period are summarized in one mail. A period without a net change sends none.
+func TestSeatSummaryIsSentOnce(t *testing.T) {
+	env := newTestEnv(t)
+	env.subscribe("pro")
+	env.sendDueSummaries(2 * time.Hour) // the founding of the organization is not summarized
+	if n := env.countMails(mail.KindSeatSummary); n != 0 {
+		t.Fatalf("%d summaries without a change, want 0", n)
 	}
-	s.join(3)
-	s.removeMembers(1)
-	s.must(s.service.SummarizeDueSeats(t.Context()))
-	if n := s.kept(mail.KindSeatSummary); n != 0 {
-		t.Fatalf("%d summaries while it goes on", n)
+	env.addMembers(3)
+	env.removeMembers(1)
+	env.must(env.service.SummarizeDueSeats(t.Context()))
+	if n := env.countMails(mail.KindSeatSummary); n != 0 {
+		t.Fatalf("%d summaries before they are due, want 0", n)
 	}
 	for range 2 {
-		s.summarize(2 * time.Hour)
+		env.sendDueSummaries(2 * time.Hour)
 	}
-	if n := s.kept(mail.KindSeatSummary); n != 1 {
-		t.Fatalf("%d summaries", n)
+	if n := env.countMails(mail.KindSeatSummary); n != 1 {
+		t.Fatalf("%d summaries, want 1", n)
 	}
-	var said string
-	s.must(s.store.DB().GetContext(t.Context(), &said, `select concat_ws(' ', data->>'formerSeats', data->>'seats', jsonb_array_length(data->'changes')) from emails where kind = 'seat_summary'`))
-	if said != "1 3 4" {
-		t.Errorf("it says %q", said)
+	var summary string
+	env.must(env.store.DB().GetContext(t.Context(), &summary, `select concat_ws(' ', data->>'formerSeats', data->>'seats', jsonb_array_length(data->'changes')) from emails where kind = 'seat_summary'`))
+	if summary != "1 3 4" {
+		t.Errorf("summary %q, want former seats 1, seats 3 and 4 changes", summary)
 	}
-	s.join(1)
-	s.removeMembers(1)
-	s.summarize(4 * time.Hour)
-	if n := s.kept(mail.KindSeatSummary); n != 1 {
-		t.Errorf("%d summaries, the last of which says that all is as it was", n)
+	env.addMembers(1)
+	env.removeMembers(1)
+	env.sendDueSummaries(4 * time.Hour)
+	if n := env.countMails(mail.KindSeatSummary); n != 1 {
+		t.Errorf("%d summaries after changes without a net effect, want 1", n)
 	}
 }

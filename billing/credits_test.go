@@ -6,9 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
-	"net/url"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -19,15 +16,7 @@ import (
 	"usher/billing/mail"
 )
 
-// deliver sends an event as a webhook would.
-func deliver(t *testing.T, s *stage, payload []byte) {
-	t.Helper()
-	if err := s.service.Inbox.Receive(t.Context(), payload, signatureOf(payload)); err != nil {
-		t.Fatalf("%v: %s", err, payload)
-	}
-}
-
-// paidInvoice is an event that tells of a paid invoice.
+// paidInvoice describes a paid invoice for an event.
 type paidInvoice struct {
 	id        string
 	reason    string
@@ -39,7 +28,7 @@ type paidInvoice struct {
 	amount    int64
 }
 
-func (p paidInvoice) event(s *stage, current billing.Subscription, eventID, kind string) []byte {
+func (p paidInvoice) event(env *testEnv, current billing.Subscription, eventID, kind string) []byte {
 	lineType := "subscription"
 	if p.proration {
 		lineType = "invoiceitem"
@@ -59,70 +48,34 @@ func (p paidInvoice) event(s *stage, current billing.Subscription, eventID, kind
 		"data": map[string]any{"object": object},
 	})
 	if err != nil {
-		s.t.Fatal(err)
+		env.t.Fatal(err)
 	}
 	return payload
 }
 
-func wantBalance(t *testing.T, s *stage, want int) {
-	t.Helper()
-	if got := s.overview().Credits.Balance; got != want {
-		t.Fatalf("balance %d, want %d: %s", got, want, s.ledger())
-	}
-}
-
-// ledger writes the entries, oldest first, and checks that they add up to the balance.
-func (s *stage) ledger() string {
-	s.t.Helper()
-	entries, err := s.service.Credits.Entries(s.t.Context(), s.access)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	var lines []string
-	sum := 0
-	for i := len(entries) - 1; i >= 0; i-- {
-		sum += entries[i].Amount
-		lines = append(lines, fmt.Sprintf("%s %+d = %d (%s)", entries[i].Kind, entries[i].Amount, entries[i].Balance, entries[i].Source))
-		if entries[i].Balance != sum {
-			s.t.Errorf("the ledger says %d where its lines add up to %d", entries[i].Balance, sum)
-		}
-	}
-	if balance := s.overview().Credits.Balance; balance != sum {
-		s.t.Errorf("the balance is %d, the ledger's sum %d", balance, sum)
-	}
-	return strings.Join(lines, "; ")
-}
-
-// planPrice is the id a plan's price has at Stripe.
-func (s *stage) planPrice(id string, interval catalog.Interval) string {
-	plan, _ := s.service.Prices.Catalog().Plan(id)
-	price, _ := plan.Price(interval)
-	return price.ID
-}
-
 func TestCheckoutGrantsCreditsOnce(t *testing.T) {
-	s := openStage(t)
-	s.stripe.EnsureWebhookEndpoint(s.webhook(), stageSecret)
-	s.work(s.service)
-	s.subscribe("pro")
+	env := newTestEnv(t)
+	env.registerWebhook()
+	env.startWorker(env.service)
+	env.subscribe("pro")
 	var invoices []billing.Invoice
-	s.until("the paid invoice", func(o billing.Overview) bool {
-		invoices, _ = s.service.Invoices.List(t.Context(), s.access)
+	env.waitFor("the paid invoice", func(o billing.Overview) bool {
+		invoices, _ = env.service.Invoices.List(t.Context(), env.access)
 		return o.Credits.Balance == 1000 && len(invoices) == 1 && invoices[0].Status == billing.InvoicePaid
 	})
 	if invoices[0].Total != 2900 || invoices[0].Number == "" || invoices[0].PaidAt == nil {
 		t.Errorf("invoice: %+v", invoices[0])
 	}
-	if credits := s.overview().Credits; credits.Granted != 1000 || credits.ResetsAt == nil {
+	if credits := env.overview().Credits; credits.Granted != 1000 || credits.ResetsAt == nil {
 		t.Errorf("credits: %+v", credits)
 	}
-	s.ledger()
+	env.checkLedger()
 }
 
 func TestCreditRules(t *testing.T) {
-	s := openStage(t)
-	current := s.subscribe("starter")
-	starter, pro := s.planPrice("starter", catalog.Monthly), s.planPrice("pro", catalog.Monthly)
+	env := newTestEnv(t)
+	current := env.subscribe("starter")
+	starter, pro := env.planPriceID("starter", catalog.Monthly), env.planPriceID("pro", catalog.Monthly)
 	month := func(n int) time.Time { return time.Date(2027, time.Month(n), 1, 12, 0, 0, 0, time.UTC) }
 	january := paidInvoice{"in_jan", "subscription_create", month(1), starter, month(1), month(2), false, 900}
 	seats := paidInvoice{"in_seats", "subscription_update", month(1).AddDate(0, 0, 3), starter, month(1), month(2), true, 450}
@@ -133,106 +86,105 @@ func TestCreditRules(t *testing.T) {
 		invoice paidInvoice
 		want    int
 	}{
-		{"the first payment grants", january, 100},
-		{"the same payment again does nothing", january, 100},
-		{"a seat proration does nothing", seats, 100},
+		{"the first payment grants credits", january, 100},
+		{"a duplicate of the payment has no effect", january, 100},
+		{"a seat proration has no effect", seats, 100},
 		{"an upgrade grants the difference", upgrade, 1000},
-		{"the same upgrade again does nothing", upgrade, 1000},
-		{"a renewal resets", february, 1000},
-		{"a late older payment lifts nothing", paidInvoice{"in_old", "subscription_cycle", month(3), starter, month(1).AddDate(0, -1, 0), month(1), false, 900}, 1000},
+		{"a duplicate of the upgrade has no effect", upgrade, 1000},
+		{"a renewal resets the credits", february, 1000},
+		{"a payment for an older period has no effect", paidInvoice{"in_old", "subscription_cycle", month(3), starter, month(1).AddDate(0, -1, 0), month(1), false, 900}, 1000},
 	}
 	for i, step := range steps {
-		deliver(t, s, step.invoice.event(s, current, fmt.Sprintf("evt_%d", i), "invoice.paid"))
-		if got := s.overview().Credits.Balance; got != step.want {
-			t.Fatalf("%s: balance %d, want %d: %s", step.name, got, step.want, s.ledger())
+		deliver(t, env, step.invoice.event(env, current, fmt.Sprintf("evt_%d", i), "invoice.paid"))
+		if got := env.overview().Credits.Balance; got != step.want {
+			t.Fatalf("%s: balance %d, want %d: %s", step.name, got, step.want, env.checkLedger())
 		}
 	}
-	balance, err := s.service.Credits.Consume(t.Context(), s.access, billing.Consumption{Amount: 360, Reason: "reports", IdempotencyKey: "k1"})
+	balance, err := env.service.Credits.Consume(t.Context(), env.access, billing.Consumption{Amount: 360, Reason: "reports", IdempotencyKey: "k1"})
 	if err != nil || balance != 640 {
 		t.Fatalf("consume: %d, %v", balance, err)
 	}
 	march := paidInvoice{"in_mar", "subscription_cycle", month(3), pro, month(3), month(4), false, 2900}
-	deliver(t, s, march.event(s, current, "evt_mar", "invoice.payment_succeeded"))
-	wantBalance(t, s, 1000)
-	s.ledger()
+	deliver(t, env, march.event(env, current, "evt_mar", "invoice.payment_succeeded"))
+	wantBalance(t, env, 1000)
+	env.checkLedger()
 }
 
-func TestCreditsAreTheSameInEveryOrder(t *testing.T) {
+func TestCreditsDoNotDependOnEventOrder(t *testing.T) {
 	month := func(n int) time.Time { return time.Date(2027, time.Month(n), 1, 12, 0, 0, 0, time.UTC) }
 	for seed := range uint64(4) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
-			s := openStage(t)
-			current := s.subscribe("starter")
-			price := s.planPrice("starter", catalog.Monthly)
+			env := newTestEnv(t)
+			current := env.subscribe("starter")
+			price := env.planPriceID("starter", catalog.Monthly)
 			var events [][]byte
 			for n := 1; n <= 5; n++ {
 				invoice := paidInvoice{fmt.Sprint("in_", n), "subscription_cycle", month(n), price, month(n), month(n + 1), false, 900}
-				for twin, kind := range []string{"invoice.paid", "invoice.payment_succeeded"} {
-					events = append(events, invoice.event(s, current, fmt.Sprintf("evt_%d_%d", n, twin), kind))
+				for variant, kind := range []string{"invoice.paid", "invoice.payment_succeeded"} {
+					events = append(events, invoice.event(env, current, fmt.Sprintf("evt_%d_%d", n, variant), kind))
 				}
 			}
 			events = append(events, events...)
 			random := rand.New(rand.NewPCG(seed, 1))
 			random.Shuffle(len(events), func(i, j int) { events[i], events[j] = events[j], events[i] })
 			for _, event := range events {
-				deliver(t, s, event)
+				deliver(t, env, event)
 			}
-			wantBalance(t, s, 100)
-			s.ledger()
+			wantBalance(t, env, 100)
+			env.checkLedger()
 		})
 	}
 }
 
-func TestYearlyPlansGrantMonthByMonth(t *testing.T) {
-	s := openStage(t)
-	current := s.subscribe("pro")
+func TestYearlyPlansGrantCreditsMonthly(t *testing.T) {
+	env := newTestEnv(t)
+	current := env.subscribe("pro")
 	start := time.Now().UTC().AddDate(0, -2, -3).Truncate(time.Second)
-	year := paidInvoice{"in_year", "subscription_create", start, s.planPrice("pro", catalog.Yearly), start, start.AddDate(1, 0, 0), false, 29000}
-	deliver(t, s, year.event(s, current, "evt_year", "invoice.paid"))
-	wantBalance(t, s, 1000)
-	if _, err := s.service.Credits.Consume(t.Context(), s.access, billing.Consumption{Amount: 700, IdempotencyKey: "k"}); err != nil {
+	year := paidInvoice{"in_year", "subscription_create", start, env.planPriceID("pro", catalog.Yearly), start, start.AddDate(1, 0, 0), false, 29000}
+	deliver(t, env, year.event(env, current, "evt_year", "invoice.paid"))
+	wantBalance(t, env, 1000)
+	if _, err := env.service.Credits.Consume(t.Context(), env.access, billing.Consumption{Amount: 700, IdempotencyKey: "k"}); err != nil {
 		t.Fatal(err)
 	}
-	s.work(s.service) // two months are due
-	s.until("the months that are due", func(o billing.Overview) bool { return o.Credits.Balance == 1000 })
-	if resets := s.overview().Credits.ResetsAt; resets == nil || !resets.After(time.Now()) {
-		s.until("the next month to lie ahead", func(o billing.Overview) bool { return o.Credits.ResetsAt.After(time.Now()) })
-	}
-	s.ledger()
+	env.startWorker(env.service) // two monthly grants are due
+	env.waitFor("the due grants", func(o billing.Overview) bool {
+		return o.Credits.Balance == 1000 && o.Credits.ResetsAt != nil && o.Credits.ResetsAt.After(time.Now())
+	})
+	env.checkLedger()
 }
 
-func TestCreditsEndWithTheSubscription(t *testing.T) {
-	s := openStage(t)
-	current := s.subscribe("starter")
+func TestCancellationRemovesPlanCredits(t *testing.T) {
+	env := newTestEnv(t)
+	current := env.subscribe("starter")
 	start := time.Now().UTC()
-	paid := paidInvoice{"in_1", "subscription_create", start, s.planPrice("starter", catalog.Monthly), start, start.AddDate(0, 1, 0), false, 900}
-	deliver(t, s, paid.event(s, current, "evt_1", "invoice.paid"))
-	wantBalance(t, s, 100)
-	s.cancelAtStripe(current)
-	if err := s.service.Subscriptions.Refresh(t.Context(), s.access); err != nil {
+	paid := paidInvoice{"in_1", "subscription_create", start, env.planPriceID("starter", catalog.Monthly), start, start.AddDate(0, 1, 0), false, 900}
+	deliver(t, env, paid.event(env, current, "evt_1", "invoice.paid"))
+	wantBalance(t, env, 100)
+	env.cancelAtStripe(current)
+	if err := env.service.Subscriptions.Refresh(t.Context(), env.access); err != nil {
 		t.Fatal(err)
 	}
-	wantBalance(t, s, 0)
-	deliver(t, s, paid.event(s, current, "evt_2", "invoice.payment_succeeded"))
-	late := paid
-	late.id = "in_2"
-	deliver(t, s, late.event(s, current, "evt_3", "invoice.paid"))
-	wantBalance(t, s, 0)
-	s.ledger()
+	wantBalance(t, env, 0)
+	deliver(t, env, paid.event(env, current, "evt_2", "invoice.payment_succeeded"))
+	second := paid
+	second.id = "in_2"
+	deliver(t, env, second.event(env, current, "evt_3", "invoice.paid"))
+	wantBalance(t, env, 0)
+	env.checkLedger()
 }
 
-func TestConsumptionNeverOverdraws(t *testing.T) {
-	s := openStage(t)
-	current := s.subscribe("starter")
+func TestConcurrentConsumptionNeverOverdraws(t *testing.T) {
+	env := newTestEnv(t)
+	current := env.subscribe("starter")
 	start := time.Now().UTC()
-	paid := paidInvoice{"in_1", "subscription_create", start, s.planPrice("starter", catalog.Monthly), start, start.AddDate(0, 1, 0), false, 900}
-	deliver(t, s, paid.event(s, current, "evt_1", "invoice.paid"))
+	paid := paidInvoice{"in_1", "subscription_create", start, env.planPriceID("starter", catalog.Monthly), start, start.AddDate(0, 1, 0), false, 900}
+	deliver(t, env, paid.event(env, current, "evt_1", "invoice.paid"))
 	var group sync.WaitGroup
 	var mu sync.Mutex
 	refused := 0
 	for i := range 15 {
 		group.Go(func() {
-			_, err := s.service.Credits.Consume(context.WithoutCancel(t.Context()), s.access,
+			_, err := env.service.Credits.Consume(context.WithoutCancel(t.Context()), env.access,
 				billing.Consumption{Amount: 10, IdempotencyKey: fmt.Sprint("key ", i)})
 			if apperr.CodeOf(err) == apperr.CodeConflict {
 				mu.Lock()
@@ -245,56 +197,39 @@ func TestConsumptionNeverOverdraws(t *testing.T) {
 	}
 	group.Wait()
 	if refused != 5 {
-		t.Errorf("%d of 15 were refused, want 5", refused)
+		t.Errorf("%d of 15 requests were refused, want 5", refused)
 	}
-	wantBalance(t, s, 0)
-	for range 3 { // the same key once more is no new taking
-		if _, err := s.service.Credits.Consume(t.Context(), s.access, billing.Consumption{Amount: 10, IdempotencyKey: "key 0"}); err != nil && apperr.CodeOf(err) != apperr.CodeConflict {
+	wantBalance(t, env, 0)
+	for range 3 { // a repeated key consumes nothing
+		if _, err := env.service.Credits.Consume(t.Context(), env.access, billing.Consumption{Amount: 10, IdempotencyKey: "key 0"}); err != nil && apperr.CodeOf(err) != apperr.CodeConflict {
 			t.Fatal(err)
 		}
 	}
 	for _, bad := range []billing.Consumption{{Amount: 0, IdempotencyKey: "x"}, {Amount: -5, IdempotencyKey: "x"}, {Amount: 1}} {
-		if _, err := s.service.Credits.Consume(t.Context(), s.access, bad); apperr.CodeOf(err) != apperr.CodeInvalid {
+		if _, err := env.service.Credits.Consume(t.Context(), env.access, bad); apperr.CodeOf(err) != apperr.CodeInvalid {
 			t.Errorf("%+v: %v", bad, err)
 		}
 	}
-	s.ledger()
+	env.checkLedger()
 }
 
-// An invoice that names the organization in its metadata alone, of a customer that is not its own, is no fact about it.
-func TestInvoiceOfAnUnlinkedCustomerGrantsNothing(t *testing.T) {
-	s := openStage(t)
-	current := s.subscribe("starter")
-	current.CustomerID = "cus_stranger"
+// An invoice that names the organization only in its metadata, and belongs to a customer that is
+// not linked to it, is not applied.
+func TestInvoiceOfUnlinkedCustomerGrantsNoCredits(t *testing.T) {
+	env := newTestEnv(t)
+	current := env.subscribe("starter")
+	current.CustomerID = "cus_other"
 	now := time.Now().UTC()
-	paid := paidInvoice{"in_foreign", "subscription_cycle", now, s.planPrice("pro", catalog.Monthly), now, now.AddDate(0, 1, 0), false, 2900}
-	payload := bytes.Replace(paid.event(s, current, "evt_foreign", "invoice.paid"), []byte(`"object":"invoice"`),
-		[]byte(`"object":"invoice","subscription_details":{"metadata":{"orgId":"`+s.access.Organization.ID+`"}}`), 1)
-	deliver(t, s, payload)
-	stored, err := s.store.Events().Get(t.Context(), "evt_foreign")
-	if err != nil || stored.OrganizationID != s.access.Organization.ID || stored.Outcome != billing.OutcomePending {
-		t.Fatalf("the event is %s of %q, %v: the test would show nothing", stored.Outcome, stored.OrganizationID, err)
+	paid := paidInvoice{"in_foreign", "subscription_cycle", now, env.planPriceID("pro", catalog.Monthly), now, now.AddDate(0, 1, 0), false, 2900}
+	payload := bytes.Replace(paid.event(env, current, "evt_foreign", "invoice.paid"), []byte(`"object":"invoice"`),
+		[]byte(`"object":"invoice","subscription_details":{"metadata":{"orgId":"`+env.access.Organization.ID+`"}}`), 1)
+	deliver(t, env, payload)
+	stored, err := env.store.Events().Get(t.Context(), "evt_foreign")
+	if err != nil || stored.OrganizationID != env.access.Organization.ID || stored.Outcome != billing.OutcomePending {
+		t.Fatalf("event outcome %s, organization %q, %v: want a pending event of the organization", stored.Outcome, stored.OrganizationID, err)
 	}
-	wantBalance(t, s, 0)
-	if got := s.kept(mail.KindRenewed); got != 0 {
-		t.Errorf("a stranger's renewal is told %d times", got)
-	}
-}
-
-// cancelAtStripe ends a subscription at once, as somebody would in the dashboard.
-func (s *stage) cancelAtStripe(current billing.Subscription) {
-	s.t.Helper()
-	request, err := http.NewRequestWithContext(s.t.Context(), http.MethodDelete, s.origin+"/v1/subscriptions/"+current.ID, strings.NewReader(url.Values{}.Encode()))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	request.SetBasicAuth("sk_test_dashboard123", "")
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		s.t.Fatalf("canceling answered %d", answer.StatusCode)
+	wantBalance(t, env, 0)
+	if got := env.countMails(mail.KindRenewed); got != 0 {
+		t.Errorf("%d renewal notices for an unlinked customer, want 0", got)
 	}
 }

@@ -16,229 +16,223 @@ import (
 	"usher/stripelocal"
 )
 
-// again reads the actor's access anew, as every request does.
-func (s *stage) again() account.Access {
-	s.t.Helper()
-	access, err := s.service.Organizations.Access(s.t.Context(), s.access.User.ID, s.access.Organization.ID)
-	s.must(err)
-	return access
-}
-
-func (s *stage) ends() bool {
-	s.t.Helper()
-	var at struct {
+func (env *testEnv) cancelsAtPeriodEnd() bool {
+	env.t.Helper()
+	var fetched struct {
 		CancelAtPeriodEnd bool `json:"cancel_at_period_end"`
 	}
-	s.getStripe("/v1/subscriptions/"+s.overview().Subscription.ID, &at)
-	if at.CancelAtPeriodEnd != s.overview().Subscription.CancelAtPeriodEnd {
-		s.t.Errorf("here the plan ends: %v, at Stripe: %v", s.overview().Subscription.CancelAtPeriodEnd, at.CancelAtPeriodEnd)
+	env.stripeGet("/v1/subscriptions/"+env.overview().Subscription.ID, &fetched)
+	if fetched.CancelAtPeriodEnd != env.overview().Subscription.CancelAtPeriodEnd {
+		env.t.Errorf("cancel at period end is %v here, %v at Stripe", env.overview().Subscription.CancelAtPeriodEnd, fetched.CancelAtPeriodEnd)
 	}
-	return at.CancelAtPeriodEnd
+	return fetched.CancelAtPeriodEnd
 }
 
-func TestPlanIsCanceledAndTakenUpAgain(t *testing.T) {
-	s := openStage(t)
-	if err := s.service.Subscriptions.CancelAtPeriodEnd(t.Context(), s.access); apperr.MessageOf(err) != billing.MessageNoPlan {
+func TestCancelAtPeriodEndAndResume(t *testing.T) {
+	env := newTestEnv(t)
+	if err := env.service.Subscriptions.CancelAtPeriodEnd(t.Context(), env.access); apperr.MessageOf(err) != billing.MessageNoPlan {
 		t.Errorf("without a plan: %v", err)
 	}
-	s.subscribe("pro")
-	for range 2 { // a double click
-		s.must(s.service.Subscriptions.CancelAtPeriodEnd(t.Context(), s.access))
+	env.subscribe("pro")
+	for range 2 { // repeating it is allowed
+		env.must(env.service.Subscriptions.CancelAtPeriodEnd(t.Context(), env.access))
 	}
-	if !s.ends() || !s.overview().HasAccess {
-		t.Error("it does not end with what is paid for")
+	if !env.cancelsAtPeriodEnd() || !env.overview().HasAccess {
+		t.Error("not canceled at the end of the period, or access is lost already")
 	}
-	s.must(s.service.Subscriptions.Resume(t.Context(), s.access))
-	if s.ends() {
-		t.Error("it still ends")
+	env.must(env.service.Subscriptions.Resume(t.Context(), env.access))
+	if env.cancelsAtPeriodEnd() {
+		t.Error("still canceled at the end of the period")
 	}
-	s.postStripe(http.MethodPost, "/v1/subscriptions/"+s.overview().Subscription.ID,
+	env.stripeRequest(http.MethodPost, "/v1/subscriptions/"+env.overview().Subscription.ID,
 		map[string][]string{"cancel_at": {strconv.FormatInt(time.Now().Add(20*24*time.Hour).Unix(), 10)}})
-	s.must(s.service.Subscriptions.Refresh(t.Context(), s.access))
-	s.must(s.service.Subscriptions.Resume(t.Context(), s.access))
-	if _, ending := s.overview().Subscription.EndsAt(); ending {
-		t.Error("it still ends on a day")
+	env.must(env.service.Subscriptions.Refresh(t.Context(), env.access))
+	env.must(env.service.Subscriptions.Resume(t.Context(), env.access))
+	if _, ending := env.overview().Subscription.EndsAt(); ending {
+		t.Error("the scheduled cancellation remains")
 	}
 }
 
-func TestDeletionIsTakenBack(t *testing.T) {
-	s := openStage(t)
-	s.subscribe("pro")
-	if err := s.service.Deletions.Request(t.Context(), s.access, "something else"); apperr.CodeOf(err) != apperr.CodeUnprocessable {
-		t.Fatalf("without its name: %v", err)
+func TestWithdrawDeletion(t *testing.T) {
+	env := newTestEnv(t)
+	env.subscribe("pro")
+	if err := env.service.Deletions.Request(t.Context(), env.access, "another name"); apperr.CodeOf(err) != apperr.CodeUnprocessable {
+		t.Fatalf("confirmed with another name: %v", err)
 	}
-	s.must(s.service.Deletions.Request(t.Context(), s.access, s.access.Organization.Name))
-	if !s.ends() || s.again().Organization.DeletesAt == nil || s.kept(mail.KindDeletion) != 1 {
-		t.Fatal("it is not on its way")
+	env.must(env.service.Deletions.Request(t.Context(), env.access, env.access.Organization.Name))
+	if !env.cancelsAtPeriodEnd() || env.reloadAccess().Organization.DeletesAt == nil || env.countMails(mail.KindDeletion) != 1 {
+		t.Fatal("the deletion is not scheduled")
 	}
-	if err := s.service.Deletions.Request(t.Context(), s.again(), s.access.Organization.Name); apperr.CodeOf(err) != apperr.CodeConflict {
-		t.Errorf("once more: %v", err)
+	if err := env.service.Deletions.Request(t.Context(), env.reloadAccess(), env.access.Organization.Name); apperr.CodeOf(err) != apperr.CodeConflict {
+		t.Errorf("second request: %v", err)
 	}
-	if _, err := s.service.Checkouts.StartPack(t.Context(), s.again(), billing.CheckoutRequest{PackID: "credits_500"}); apperr.MessageOf(err) != account.MessageDeleting {
-		t.Errorf("buying meanwhile: %v", err)
+	if _, err := env.service.Checkouts.StartPack(t.Context(), env.reloadAccess(), billing.CheckoutRequest{PackID: "credits_500"}); apperr.MessageOf(err) != account.MessageDeleting {
+		t.Errorf("checkout during a scheduled deletion: %v", err)
 	}
-	s.must(s.service.Deletions.Withdraw(t.Context(), s.again()))
-	if s.ends() || s.again().Organization.DeletesAt != nil {
-		t.Error("it is still on its way")
+	env.must(env.service.Deletions.Withdraw(t.Context(), env.reloadAccess()))
+	if env.cancelsAtPeriodEnd() || env.reloadAccess().Organization.DeletesAt != nil {
+		t.Error("the deletion is still scheduled")
 	}
-	if err := s.service.Deletions.Withdraw(t.Context(), s.again()); apperr.MessageOf(err) != account.MessageNotDeleting {
-		t.Errorf("once more: %v", err)
+	if err := env.service.Deletions.Withdraw(t.Context(), env.reloadAccess()); apperr.MessageOf(err) != account.MessageNotDeleting {
+		t.Errorf("second withdrawal: %v", err)
 	}
-	s.must(s.deleteDue(billing.DeletionUndo + time.Hour))
-	if s.again().Organization.DeletedAt != nil {
-		t.Error("it was deleted all the same")
+	env.must(env.deleteDueOrganizations(billing.DeletionUndo + time.Hour))
+	if env.reloadAccess().Organization.DeletedAt != nil {
+		t.Error("deleted after the withdrawal")
 	}
 }
 
-func (s *stage) deleteDue(ahead time.Duration) error {
-	service := s.later(ahead)
-	s.must(service.Prices.Start(s.t.Context()))
-	return service.DeleteDueOrganizations(s.t.Context())
+func (env *testEnv) deleteDueOrganizations(ahead time.Duration) error {
+	service := env.newServiceAhead(ahead)
+	env.must(service.Prices.Start(env.t.Context()))
+	return service.DeleteDueOrganizations(env.t.Context())
 }
 
-// What costs money ends at Stripe before anything is deleted here, however often Stripe is away.
-func TestOrganizationIsDeletedOnlyOnceItsPlanHasEnded(t *testing.T) {
-	s := openStage(t)
-	s.join(1)
-	members, err := s.service.Members.List(t.Context(), s.access)
-	s.must(err)
-	s.subscribe("pro")
-	s.drifts(billing.ReconcileOptions{OrganizationID: s.access.Organization.ID}) // the invoice of it
-	s.must(s.service.Deletions.Request(t.Context(), s.access, s.access.Organization.Name))
-	s.must(s.deleteDue(billing.DeletionUndo - time.Hour))
-	if s.again().Organization.DeletedAt != nil {
-		t.Fatal("deleted before its time")
+// The subscription is canceled at Stripe before anything is deleted here, also after failed
+// attempts.
+func TestOrganizationIsDeletedAfterSubscriptionEnds(t *testing.T) {
+	env := newTestEnv(t)
+	env.addMembers(1)
+	members, err := env.service.Members.List(t.Context(), env.access)
+	env.must(err)
+	env.subscribe("pro")
+	// This stores the invoice.
+	env.reconcile(billing.ReconcileOptions{OrganizationID: env.access.Organization.ID})
+	env.must(env.service.Deletions.Request(t.Context(), env.access, env.access.Organization.Name))
+	env.must(env.deleteDueOrganizations(billing.DeletionUndo - time.Hour))
+	if env.reloadAccess().Organization.DeletedAt != nil {
+		t.Fatal("deleted before the scheduled time")
 	}
-	_, err = s.stripe.Faults().Add(stripelocal.Fault{Kind: stripelocal.ServerError, Method: http.MethodDelete, Path: "/v1/subscriptions/*", Calls: 3}) // as often as one call is tried
-	s.must(err)
-	s.must(s.deleteDue(billing.DeletionUndo + time.Hour))
-	if s.again().Organization.DeletedAt != nil || s.one(`select failures from deletions`) != 1 {
-		t.Fatalf("deleted %v while its plan runs, %d failures are written down", s.again().Organization.DeletedAt, s.one(`select coalesce(sum(failures), 0) from deletions`))
+	// Every attempt of one call fails.
+	_, err = env.stripe.Faults().Add(stripelocal.Fault{Kind: stripelocal.ServerError, Method: http.MethodDelete, Path: "/v1/subscriptions/*", Calls: 3})
+	env.must(err)
+	env.must(env.deleteDueOrganizations(billing.DeletionUndo + time.Hour))
+	if env.reloadAccess().Organization.DeletedAt != nil || env.queryInt(`select failures from deletions`) != 1 {
+		t.Fatalf("deleted at %v while the subscription is active, %d failures recorded, want 1", env.reloadAccess().Organization.DeletedAt, env.queryInt(`select coalesce(sum(failures), 0) from deletions`))
 	}
-	s.must(s.deleteDue(billing.DeletionUndo + 2*time.Hour))
-	if s.again().Organization.DeletedAt == nil || s.overview().Subscription.Status != billing.StatusCanceled {
-		t.Fatalf("it is there still, its plan %s", s.overview().Subscription.Status)
+	env.must(env.deleteDueOrganizations(billing.DeletionUndo + 2*time.Hour))
+	if env.reloadAccess().Organization.DeletedAt == nil || env.overview().Subscription.Status != billing.StatusCanceled {
+		t.Fatalf("not deleted, subscription %s", env.overview().Subscription.Status)
 	}
-	if invoices, err := s.service.Invoices.List(t.Context(), s.again()); err != nil || len(invoices) != 1 {
-		t.Errorf("%d invoices, %v", len(invoices), err)
+	if invoices, err := env.service.Invoices.List(t.Context(), env.reloadAccess()); err != nil || len(invoices) != 1 {
+		t.Errorf("%d invoices, want 1: %v", len(invoices), err)
 	}
 	for _, member := range members {
-		_, err := s.service.Organizations.Access(t.Context(), member.UserID, s.access.Organization.ID)
-		if gone := errors.Is(err, apperr.ErrNotFound); gone == (member.UserID == s.access.User.ID) {
-			t.Errorf("%s enters: %v", member.Name, err)
+		_, err := env.service.Organizations.Access(t.Context(), member.UserID, env.access.Organization.ID)
+		if removed := errors.Is(err, apperr.ErrNotFound); removed == (member.UserID == env.access.User.ID) {
+			t.Errorf("access of %s: %v", member.Name, err)
 		}
 	}
-	if err := s.service.Deletions.Withdraw(t.Context(), s.again()); apperr.MessageOf(err) != account.MessageDeleted {
-		t.Errorf("taken back too late: %v", err)
+	if err := env.service.Deletions.Withdraw(t.Context(), env.reloadAccess()); apperr.MessageOf(err) != account.MessageDeleted {
+		t.Errorf("withdrawal after the deletion: %v", err)
 	}
 }
 
 func TestHandOver(t *testing.T) {
-	s := openStage(t)
-	s.join(1)
-	members, err := s.service.Members.List(t.Context(), s.access)
-	s.must(err)
+	env := newTestEnv(t)
+	env.addMembers(1)
+	members, err := env.service.Members.List(t.Context(), env.access)
+	env.must(err)
 	for _, member := range members {
-		if member.UserID == s.access.User.ID {
-			if err := s.service.Members.HandOver(t.Context(), s.access, member.ID); apperr.CodeOf(err) != apperr.CodeUnprocessable {
-				t.Errorf("to oneself: %v", err)
+		if member.UserID == env.access.User.ID {
+			if err := env.service.Members.HandOver(t.Context(), env.access, member.ID); apperr.CodeOf(err) != apperr.CodeUnprocessable {
+				t.Errorf("to themselves: %v", err)
 			}
 			continue
 		}
-		s.must(s.service.Members.HandOver(t.Context(), s.access, member.ID))
-		next, err := s.service.Organizations.Access(t.Context(), member.UserID, s.access.Organization.ID)
+		env.must(env.service.Members.HandOver(t.Context(), env.access, member.ID))
+		next, err := env.service.Organizations.Access(t.Context(), member.UserID, env.access.Organization.ID)
 		if err != nil || next.Member.Role.ID != account.RoleAdmin {
-			t.Errorf("the new admin is %+v, %v", next.Member.Role, err)
+			t.Errorf("role of the new admin: %+v, %v", next.Member.Role, err)
 		}
 	}
-	if role := s.again().Member.Role.ID; role != account.RoleMember {
-		t.Errorf("the former admin is %s", role)
+	if role := env.reloadAccess().Member.Role.ID; role != account.RoleMember {
+		t.Errorf("role of the former admin: %s", role)
 	}
-	if err := s.service.Members.HandOver(t.Context(), s.access, members[0].ID); apperr.MessageOf(err) != account.MessageAdminsOnly {
+	if err := env.service.Members.HandOver(t.Context(), env.access, members[0].ID); apperr.MessageOf(err) != account.MessageAdminsOnly {
 		t.Errorf("by the former admin: %v", err)
 	}
 }
 
-// Who deletes their account leaves every seat, and nothing of theirs but a line in the ledger.
-func TestAccountIsDeleted(t *testing.T) {
-	s := openStage(t)
-	s.subscribe("pro")
-	if err := s.service.Users.Delete(t.Context(), s.access.User.ID, "front of house"); apperr.CodeOf(err) != apperr.CodeConflict {
+// Deleting an account frees its seat and anonymizes the user. The ledger keeps an entry.
+func TestDeleteAccount(t *testing.T) {
+	env := newTestEnv(t)
+	env.subscribe("pro")
+	if err := env.service.Users.DeleteAccount(t.Context(), env.access.User.ID, testPassword); apperr.CodeOf(err) != apperr.CodeConflict {
 		t.Errorf("the last admin: %v", err)
 	}
-	s.join(1)
-	members, err := s.service.Members.List(t.Context(), s.access)
-	s.must(err)
+	env.addMembers(1)
+	members, err := env.service.Members.List(t.Context(), env.access)
+	env.must(err)
 	for _, member := range members {
-		if member.UserID == s.access.User.ID {
+		if member.UserID == env.access.User.ID {
 			continue
 		}
-		if err := s.service.Users.Delete(t.Context(), member.UserID, "back of house"); apperr.CodeOf(err) != apperr.CodeUnprocessable {
+		if err := env.service.Users.DeleteAccount(t.Context(), member.UserID, "wrong password"); apperr.CodeOf(err) != apperr.CodeUnprocessable {
 			t.Errorf("with a wrong password: %v", err)
 		}
-		s.must(s.service.Users.Delete(t.Context(), member.UserID, "front of house"))
-		if _, err := s.service.Users.LogIn(t.Context(), member.Email, "front of house"); err == nil {
-			t.Error("they can still sign in")
+		env.must(env.service.Users.DeleteAccount(t.Context(), member.UserID, testPassword))
+		if _, err := env.service.Users.LogIn(t.Context(), member.Email, testPassword); err == nil {
+			t.Error("a deleted user can log in")
 		}
-		if _, err := s.service.Organizations.Access(t.Context(), member.UserID, s.access.Organization.ID); !errors.Is(err, apperr.ErrNotFound) {
-			t.Errorf("they can still enter: %v", err)
+		if _, err := env.service.Organizations.Access(t.Context(), member.UserID, env.access.Organization.ID); !errors.Is(err, apperr.ErrNotFound) {
+			t.Errorf("a deleted user has access: %v", err)
 		}
-		user, err := s.service.Users.Get(t.Context(), member.UserID)
+		user, err := env.service.Users.Get(t.Context(), member.UserID)
 		if err != nil || user.Name != account.DeletedName || user.Email == member.Email {
-			t.Errorf("kept is %+v, %v", user, err)
+			t.Errorf("stored user %+v, %v", user, err)
 		}
 	}
-	if seats := s.overview().Seats; seats.Billable != 1 || seats.Desired != 1 || seats.DueAt == nil && seats.Quantity != 1 {
+	if seats := env.overview().Seats; seats.Billable != 1 || seats.Desired != 1 || seats.DueAt == nil && seats.Quantity != 1 {
 		t.Errorf("seats: %+v", seats)
 	}
-	changes, _, err := s.service.SeatLedger.Search(t.Context(), s.access, billing.LedgerSearch{Limit: 1})
+	changes, _, err := env.service.SeatLedger.Search(t.Context(), env.access, billing.LedgerSearch{Limit: 1})
 	if err != nil || changes[0].Reason != "deleted their account" || changes[0].SubjectName != account.DeletedName {
-		t.Errorf("the ledger says %+v, %v", changes[0], err)
+		t.Errorf("newest ledger entry %+v, %v", changes[0], err)
 	}
 }
 
-// Somebody deletes their account while their acceptance of an invitation is half done: nobody without a name is a member afterwards.
-func TestDeletedAccountJoinsNothing(t *testing.T) {
-	s := openStage(t)
+// A user deletes the account while the acceptance of an invitation is in progress. The deleted user
+// must not become a member.
+func TestDeleteAccountDuringInvitationAcceptance(t *testing.T) {
+	env := newTestEnv(t)
 	ctx := context.WithoutCancel(t.Context())
-	user := s.user()
-	_, err := s.store.DB().ExecContext(ctx, `update users set password_hash = (select password_hash from users where id = $2) where id = $1`, user.ID, s.access.User.ID)
-	s.must(err)
-	s.invite(s.access, user.Email, true)
-	token := s.token(user.Email)
-	waiting := func() int {
-		return s.one(`select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`)
+	user := env.insertUser()
+	_, err := env.store.DB().ExecContext(ctx, `update users set password_hash = (select password_hash from users where id = $2) where id = $1`, user.ID, env.access.User.ID)
+	env.must(err)
+	env.invite(env.access, user.Email, true)
+	token := env.invitationToken(user.Email)
+	blocked := func() int {
+		return env.queryInt(`select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`)
 	}
-	until := func(what string, so func() bool) {
+	waitFor := func(what string, met func() bool) {
 		t.Helper()
-		for deadline := time.Now().Add(time.Minute); !so(); time.Sleep(5 * time.Millisecond) { // between two looks at it
-			if time.Now().After(deadline) {
-				t.Fatalf("waited for %s", what)
-			}
+		if !poll(met) {
+			t.Fatalf("timed out waiting for %s", what)
 		}
 	}
 
-	between, err := s.store.DB().BeginTx(ctx, nil) // the acceptance gets as far as its invitation
-	s.must(err)
-	_, err = between.ExecContext(ctx, `select 1 from invitations for update`)
-	s.must(err)
+	locking, err := env.store.DB().BeginTx(ctx, nil) // blocks the acceptance at its invitation
+	env.must(err)
+	_, err = locking.ExecContext(ctx, `select 1 from invitations for update`)
+	env.must(err)
 	var group sync.WaitGroup
 	group.Go(func() {
-		if _, err := s.service.Invitations.Accept(ctx, token, user.ID); err != nil {
+		if _, err := env.service.Invitations.Accept(ctx, token, user.ID); err != nil {
 			t.Error(err)
 		}
 	})
-	until("the acceptance to wait", func() bool { return waiting() == 1 })
+	waitFor("the acceptance to block", func() bool { return blocked() == 1 })
 	deleted := make(chan error, 1)
-	go func() { deleted <- s.service.Users.Delete(ctx, user.ID, "front of house") }()
-	until("the deletion to wait, or to be done", func() bool { return waiting() == 2 || len(deleted) == 1 })
-	s.must(between.Commit())
+	go func() { deleted <- env.service.Users.DeleteAccount(ctx, user.ID, testPassword) }()
+	waitFor("the deletion to block or to finish", func() bool { return blocked() == 2 || len(deleted) == 1 })
+	env.must(locking.Commit())
 	group.Wait()
-	s.must(<-deleted)
-	if s.one(`select count(*) from organization_members where user_id = $1`, user.ID) != 0 {
-		t.Error("a deleted account is a member")
+	env.must(<-deleted)
+	if env.queryInt(`select count(*) from organization_members where user_id = $1`, user.ID) != 0 {
+		t.Error("a deleted user is a member")
 	}
-	if seats := s.overview().Seats; seats.Billable != 1 || seats.Desired != 1 {
+	if seats := env.overview().Seats; seats.Billable != 1 || seats.Desired != 1 {
 		t.Errorf("seats: %+v", seats)
 	}
 }

@@ -6,25 +6,25 @@ import (
 	"usher/billing/mail"
 )
 
-// QueueMail lets tests queue a mail in a transaction of theirs.
+// QueueMail queues a mail in the given transaction.
 func (s *Service) QueueMail(ctx context.Context, tx Tx, m mail.Message) error {
 	return s.Outbox.Queue(ctx, tx, m)
 }
 
-// QueueNotice lets tests queue a notice in a transaction of theirs.
+// QueueNotice queues a notice in the given transaction.
 func (s *Service) QueueNotice(ctx context.Context, tx Tx, m mail.Message) error {
 	return s.Notices.queueTo(ctx, tx, m)
 }
 
-// SweepMail does once what the background work does about mail.
+// SweepMail runs the mail tasks of the background worker once.
 func (s *Service) SweepMail(ctx context.Context) { s.Worker.sweepMail(ctx) }
 
-// SummarizeDueSeats does once what the background work does about summaries.
+// SummarizeDueSeats runs the seat summary task of the background worker once.
 func (s *Service) SummarizeDueSeats(ctx context.Context) error {
 	return s.SeatLedger.sendDueSummaries(ctx)
 }
 
-// DeleteDueOrganizations does once what the background work does about deletions.
+// DeleteDueOrganizations runs the deletion task of the background worker once.
 func (s *Service) DeleteDueOrganizations(ctx context.Context) error {
 	return s.Deletions.deleteDue(ctx)
 }

@@ -10,55 +10,58 @@ import (
 	"usher/billing/catalog"
 )
 
-// The payment of more seats fails: Stripe has taken the number, the money is open, and the days of grace are counted from that invoice.
-func TestSeatsThatAreNotPaidLeaveAnOpenInvoice(t *testing.T) {
-	s := openStage(t)
-	s.sells(func(p *catalog.Plan) { p.ProrationOnIncrease, p.GraceDays = catalog.ProrationAlwaysInvoice, 7 })
-	s.listening()
-	current := s.subscribe("pro")
-	s.stripe.AdvanceClock(current.CurrentPeriodStart.AddDate(0, 0, 10))
+// The payment for additional seats fails. Stripe has the new quantity and an open invoice, from
+// which the grace period is counted.
+func TestFailedSeatPaymentStartsGracePeriod(t *testing.T) {
+	env := newTestEnv(t)
+	env.sellPro(func(p *catalog.Plan) { p.ProrationOnIncrease, p.GraceDays = catalog.ProrateAtOnce, 7 })
+	env.registerWebhook()
+	current := env.subscribe("pro")
+	env.stripe.AdvanceClock(current.CurrentPeriodStart.AddDate(0, 0, 10))
 	var method struct{ ID string }
-	s.postStripe(http.MethodPost, "/v1/payment_methods", url.Values{"type": {"card"}, "card[token]": {"tok_chargeCustomerFail"}}, &method)
-	s.postStripe(http.MethodPost, "/v1/payment_methods/"+method.ID+"/attach", url.Values{"customer": {current.CustomerID}})
-	s.postStripe(http.MethodPost, "/v1/subscriptions/"+current.ID, url.Values{"default_payment_method": {method.ID}})
-	s.join(2)
-	s.due()
-	s.stripe.AdvanceClock(s.stripe.Now().Add(time.Minute))
-	s.until("the payment to fail", func(o billing.Overview) bool {
+	env.stripeRequest(http.MethodPost, "/v1/payment_methods", url.Values{"type": {"card"}, "card[token]": {"tok_chargeCustomerFail"}}, &method)
+	env.stripeRequest(http.MethodPost, "/v1/payment_methods/"+method.ID+"/attach", url.Values{"customer": {current.CustomerID}})
+	env.stripeRequest(http.MethodPost, "/v1/subscriptions/"+current.ID, url.Values{"default_payment_method": {method.ID}})
+	env.addMembers(2)
+	env.makeSeatsDue()
+	env.stripe.AdvanceClock(env.stripe.Now().Add(time.Minute))
+	env.startWorker(env.service) // started late, so that both members are in one update
+	env.waitFor("the payment to fail", func(o billing.Overview) bool {
 		return o.Subscription.Status == billing.StatusPastDue && o.OpenInvoice != nil && o.Seats.Quantity == 3
 	})
-	o := s.overview()
+	o := env.overview()
 	if o.OpenInvoice.Reason != "subscription_update" || !o.HasAccess || o.GraceEndsAt == nil || !o.GraceEndsAt.Equal(o.OpenInvoice.FinalizedAt.AddDate(0, 0, 7)) {
-		t.Errorf("open %+v, access %v until %v", o.OpenInvoice, o.HasAccess, o.GraceEndsAt)
+		t.Errorf("open invoice %+v, access %v until %v", o.OpenInvoice, o.HasAccess, o.GraceEndsAt)
 	}
-	// The plan's seven days began with that invoice, ten days into the period.
+	// The plan's seven grace days start with that invoice, ten days into the period.
 	if !o.GraceEndsAt.After(current.CurrentPeriodStart.AddDate(0, 0, 16)) {
-		t.Errorf("the grace ends on %v, the period began on %v", o.GraceEndsAt, current.CurrentPeriodStart)
+		t.Errorf("grace ends at %v, the period started at %v", o.GraceEndsAt, current.CurrentPeriodStart)
 	}
-	s.postStripe(http.MethodPost, "/v1/payment_methods", url.Values{"type": {"card"}, "card[token]": {"tok_visa"}}, &method)
-	s.postStripe(http.MethodPost, "/v1/payment_methods/"+method.ID+"/attach", url.Values{"customer": {current.CustomerID}})
-	s.postStripe(http.MethodPost, "/v1/invoices/"+o.OpenInvoice.ID+"/pay", url.Values{"payment_method": {method.ID}})
-	s.until("the money", func(o billing.Overview) bool {
+	env.stripeRequest(http.MethodPost, "/v1/payment_methods", url.Values{"type": {"card"}, "card[token]": {"tok_visa"}}, &method)
+	env.stripeRequest(http.MethodPost, "/v1/payment_methods/"+method.ID+"/attach", url.Values{"customer": {current.CustomerID}})
+	env.stripeRequest(http.MethodPost, "/v1/invoices/"+o.OpenInvoice.ID+"/pay", url.Values{"payment_method": {method.ID}})
+	env.waitFor("the payment to be applied", func(o billing.Overview) bool {
 		return o.Subscription.Status == billing.StatusActive && o.OpenInvoice == nil
 	})
 }
 
-// Another card than the one that is shown: Stripe tells of the card and of the customer, never of the subscription.
-func TestCardOnFileFollowsItsOwnEvents(t *testing.T) {
-	s := openStage(t)
-	s.listening()
-	current := s.subscribe("pro")
+// When the card is replaced, Stripe sends events of the payment method and the customer, but none
+// of the subscription.
+func TestPaymentMethodEventsAreApplied(t *testing.T) {
+	env := newTestEnv(t)
+	env.startBackground()
+	current := env.subscribe("pro")
 	if current.CardLast4 != "4242" {
-		t.Fatalf("the card is %s", current.CardLast4)
+		t.Fatalf("card %s, want 4242", current.CardLast4)
 	}
-	settled := func(kind string) int {
-		return s.one(`select count(*) from stripe_events where type = $1 and outcome = 'applied' and organization_id is not null`, kind)
+	applied := func(kind string) int {
+		return env.queryInt(`select count(*) from stripe_events where type = $1 and outcome = 'applied' and organization_id is not null`, kind)
 	}
-	s.postStripe(http.MethodPost, "/v1/customers/"+current.CustomerID, url.Values{"name": {"Lantern Theatre"}})
-	s.until("the customer's event to be settled", func(billing.Overview) bool { return settled("customer.updated") > 0 })
-	attached := settled("payment_method.attached")
+	env.stripeRequest(http.MethodPost, "/v1/customers/"+current.CustomerID, url.Values{"name": {"Lantern Theatre"}})
+	env.waitFor("the customer's event to be applied", func(billing.Overview) bool { return applied("customer.updated") > 0 })
+	attached := applied("payment_method.attached")
 	var method struct{ ID string }
-	s.postStripe(http.MethodPost, "/v1/payment_methods", url.Values{"type": {"card"}, "card[token]": {"tok_mastercard"}}, &method)
-	s.postStripe(http.MethodPost, "/v1/payment_methods/"+method.ID+"/attach", url.Values{"customer": {current.CustomerID}})
-	s.until("the card's event to be settled", func(billing.Overview) bool { return settled("payment_method.attached") > attached })
+	env.stripeRequest(http.MethodPost, "/v1/payment_methods", url.Values{"type": {"card"}, "card[token]": {"tok_mastercard"}}, &method)
+	env.stripeRequest(http.MethodPost, "/v1/payment_methods/"+method.ID+"/attach", url.Values{"customer": {current.CustomerID}})
+	env.waitFor("the payment method's event to be applied", func(billing.Overview) bool { return applied("payment_method.attached") > attached })
 }

@@ -3,8 +3,6 @@ package billing_test
 import (
 	"context"
 	"net/http"
-	"net/url"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -15,271 +13,255 @@ import (
 	"usher/stripelocal"
 )
 
-func wantSeats(t *testing.T, s *stage, billed, atStripe int, status billing.SyncStatus) {
-	t.Helper()
-	seats := s.overview().Seats
-	if seats.Billable != billed || seats.Quantity != atStripe || seats.Status != status {
-		t.Fatalf("billed %d, at Stripe %d, %s (%s); want %d, %d, %s",
-			seats.Billable, seats.Quantity, seats.Status, seats.Error, billed, atStripe, status)
+func TestSeatsAreSyncedAfterDebounce(t *testing.T) {
+	env, clock := newTestEnv(t), newTestClock()
+	env.useClock(clock.now)
+	env.subscribe("pro")
+	wantSeats(t, env, 1, 1, billing.SyncOK)
+	env.addMembers(3)
+	wantSeats(t, env, 4, 1, billing.SyncPending)
+	if err := env.syncSeats(); err != nil || env.quantityUpdates.Load() != 0 {
+		t.Fatalf("synced within the debounce interval: %v, %d calls", err, env.quantityUpdates.Load())
 	}
-}
-
-func TestSeatsFollowMembers(t *testing.T) {
-	s := openStage(t)
-	s.subscribe("pro")
-	wantSeats(t, s, 1, 1, billing.SyncOK)
-	s.join(3)
-	wantSeats(t, s, 4, 1, billing.SyncPending)
-	if err := s.sync(); err != nil || s.calls.Load() != 0 {
-		t.Fatalf("a change that is still gathered was told: %v, %d calls", err, s.calls.Load())
-	}
-	s.due()
-	if err := s.sync(); err != nil {
+	clock.advance(billing.DebounceQuiet + time.Second)
+	if err := env.syncSeats(); err != nil {
 		t.Fatal(err)
 	}
-	wantSeats(t, s, 4, 4, billing.SyncOK)
-	if got := s.atStripe(); got != 4 || s.calls.Load() != 1 {
-		t.Errorf("Stripe has %d seats after %d calls, want 4 after 1", got, s.calls.Load())
+	wantSeats(t, env, 4, 4, billing.SyncOK)
+	if got := env.stripeQuantity(); got != 4 || env.quantityUpdates.Load() != 1 {
+		t.Errorf("quantity %d at Stripe after %d calls, want 4 after 1", got, env.quantityUpdates.Load())
 	}
 }
 
-func TestMembersBeforeCheckoutAreItsQuantity(t *testing.T) {
-	s := openStage(t)
-	s.join(6)
-	if current := s.subscribe("starter"); current.Quantity != 7 {
-		t.Errorf("the checkout was for %d seats, want 7", current.Quantity)
+func TestCheckoutQuantityCountsMembers(t *testing.T) {
+	env := newTestEnv(t)
+	env.addMembers(6)
+	if current := env.subscribe("starter"); current.Quantity != 7 {
+		t.Errorf("quantity %d in Checkout, want 7", current.Quantity)
 	}
-	wantSeats(t, s, 7, 7, billing.SyncOK)
+	wantSeats(t, env, 7, 7, billing.SyncOK)
 }
 
-func TestMemberAddedDuringCheckoutIsTold(t *testing.T) {
-	s := openStage(t)
-	session, err := s.service.Checkouts.Start(t.Context(), s.access, billing.CheckoutRequest{PlanID: "pro", Interval: catalog.Monthly})
+func TestMemberAddedDuringCheckoutIsSynced(t *testing.T) {
+	env := newTestEnv(t)
+	session, err := env.service.Checkouts.Start(t.Context(), env.access, billing.CheckoutRequest{PlanID: "pro", Interval: catalog.Monthly})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.join(2)
-	s.pay(session)
-	if _, err := s.service.Checkouts.Complete(t.Context(), s.access, session.StripeSessionID); err != nil {
+	env.addMembers(2)
+	env.pay(session)
+	if _, err := env.service.Checkouts.Complete(t.Context(), env.access, session.StripeSessionID); err != nil {
 		t.Fatal(err)
 	}
-	s.due()
-	if err := s.sync(); err != nil {
+	env.makeSeatsDue()
+	if err := env.syncSeats(); err != nil {
 		t.Fatal(err)
 	}
-	wantSeats(t, s, 3, 3, billing.SyncOK)
+	wantSeats(t, env, 3, 3, billing.SyncOK)
 }
 
-func TestFailuresAreRecordedAndMended(t *testing.T) {
+func TestSyncFailureIsRecordedAndRetried(t *testing.T) {
 	cases := []struct {
 		fault    string
-		says     string
-		sameKey  bool // the next attempt repeats the key
-		atStripe int  // after the failure
+		message  string
+		sameKey  bool // the next attempt repeats the idempotency key
+		quantity int  // at Stripe, after the failure
 	}{
-		{refuse, "Your card was declined. (generic_decline, request req_stage)", false, 1},
-		{broken, "An unknown error occurred.", false, 1},
-		{cutBefore, "did not answer", true, 1},
-		{cutAfter, "did not answer", true, 2},
+		{cardDeclined, "Your card was declined. (generic_decline, request req_test)", false, 1},
+		{serverError, "An unknown error occurred.", false, 1},
+		{requestLost, "did not answer", true, 1},
+		{responseLost, "did not answer", true, 2},
 	}
 	for _, c := range cases {
 		t.Run(c.fault, func(t *testing.T) {
-			s := openStage(t)
-			s.subscribe("pro")
-			s.join(1)
-			s.due()
-			s.faults.set(c.fault)
-			_ = s.sync()
-			s.faults.set(none)
-			seats := s.overview().Seats
-			if seats.Status != billing.SyncError || !strings.Contains(seats.Error, c.says) || seats.DueAt == nil {
+			env := newTestEnv(t)
+			env.subscribe("pro")
+			env.addMembers(1)
+			env.makeSeatsDue()
+			env.faults.set(c.fault)
+			_ = env.syncSeats()
+			env.faults.set(noFault)
+			seats := env.overview().Seats
+			if seats.Status != billing.SyncError || !strings.Contains(seats.Error, c.message) || seats.DueAt == nil {
 				t.Fatalf("after the failure: %+v", seats)
 			}
-			if got := s.atStripe(); got != c.atStripe {
-				t.Fatalf("Stripe has %d seats, want %d", got, c.atStripe)
+			if got := env.stripeQuantity(); got != c.quantity {
+				t.Fatalf("quantity %d at Stripe, want %d", got, c.quantity)
 			}
-			before := s.seatState()
-			queued, err := s.service.SeatSyncer.Retry(t.Context(), s.access)
+			before := env.seatState()
+			queued, err := env.service.SeatSyncer.Retry(t.Context(), env.access)
 			if err != nil || !queued {
 				t.Fatalf("retry: queued %v, %v", queued, err)
 			}
-			s.due()
-			if err := s.sync(); err != nil {
+			env.makeSeatsDue()
+			if err := env.syncSeats(); err != nil {
 				t.Fatal(err)
 			}
-			wantSeats(t, s, 2, 2, billing.SyncOK)
-			if after := s.seatState(); (after.Attempt == before.Attempt) != c.sameKey {
-				t.Errorf("attempts went from %d to %d", before.Attempt, after.Attempt)
+			wantSeats(t, env, 2, 2, billing.SyncOK)
+			if after := env.seatState(); (after.Attempt == before.Attempt) != c.sameKey {
+				t.Errorf("attempt %d, then %d", before.Attempt, after.Attempt)
 			}
 		})
 	}
 }
 
-func (s *stage) seatState() billing.SeatState {
-	s.t.Helper()
-	state, err := s.store.Seats().State(s.t.Context(), s.access.Organization.ID)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return state
-}
-
-func TestQuantityChangedBehindUsIsRestored(t *testing.T) {
-	s := openStage(t)
-	current := s.subscribe("pro")
-	s.setQuantityInDashboard(current, 40)
-	if err := s.service.Subscriptions.Refresh(t.Context(), s.access); err != nil {
+func TestQuantityDriftIsReverted(t *testing.T) {
+	env := newTestEnv(t)
+	current := env.subscribe("pro")
+	env.setQuantityAtStripe(current, 40)
+	if err := env.service.Subscriptions.Refresh(t.Context(), env.access); err != nil {
 		t.Fatal(err)
 	}
-	wantSeats(t, s, 1, 40, billing.SyncPending)
-	changes, _, err := s.service.SeatLedger.Search(t.Context(), s.access, billing.LedgerSearch{Limit: 1})
-	s.must(err)
-	if line := changes[0]; line.From != 40 || line.To != 1 || line.Reason != billing.ReasonResent || line.ActorName != "" {
-		t.Errorf("the ledger says %+v", line)
+	wantSeats(t, env, 1, 40, billing.SyncPending)
+	changes, _, err := env.service.SeatLedger.Search(t.Context(), env.access, billing.LedgerSearch{Limit: 1})
+	env.must(err)
+	if entry := changes[0]; entry.From != 40 || entry.To != 1 || entry.Reason != billing.ReasonResent || entry.ActorName != "" {
+		t.Errorf("newest ledger entry %+v", entry)
 	}
-	s.due()
-	if err := s.sync(); err != nil {
+	env.makeSeatsDue()
+	if err := env.syncSeats(); err != nil {
 		t.Fatal(err)
 	}
-	wantSeats(t, s, 1, 1, billing.SyncOK)
+	wantSeats(t, env, 1, 1, billing.SyncOK)
 }
 
-// setQuantityInDashboard changes the seats at Stripe as somebody else would.
-func (s *stage) setQuantityInDashboard(current billing.Subscription, quantity int) {
-	s.t.Helper()
-	s.postStripe(http.MethodPost, "/v1/subscriptions/"+current.ID,
-		url.Values{"items[0][id]": {current.ItemID}, "items[0][quantity]": {strconv.Itoa(quantity)}})
-	if got := s.atStripe(); got != quantity {
-		s.t.Fatalf("Stripe has %d seats", got)
-	}
+// loseResponseForRemovedMember adds a member, loses the response to the update, and removes the
+// member.
+func (env *testEnv) loseResponseForRemovedMember() {
+	env.t.Helper()
+	env.subscribe("pro")
+	env.addMembers(1)
+	env.makeSeatsDue()
+	env.faults.set(responseLost)
+	_ = env.syncSeats()
+	env.faults.set(noFault)
+	env.removeMembers(1)
 }
 
-// loseAnswerAboutAGuest: somebody joins, Stripe takes the seat and its answer is lost; they leave again before it is asked.
-func (s *stage) loseAnswerAboutAGuest() {
-	s.t.Helper()
-	s.subscribe("pro")
-	s.join(1)
-	s.due()
-	s.faults.set(cutAfter)
-	_ = s.sync()
-	s.faults.set(none)
-	s.removeMembers(1)
-}
-
-// Somebody joins, Stripe takes the seat and its answer is lost; they leave again before it is asked. The snapshot still shows the number of
-// before, which is the wanted one, and is not believed: Stripe has another.
-func TestUnansweredAttemptIsAskedAboutBeforeTheOldNumberIsBelieved(t *testing.T) {
-	s := openStage(t)
-	s.loseAnswerAboutAGuest()
-	if seats := s.overview().Seats; seats.Desired != 1 || seats.Quantity != 1 || seats.Status == billing.SyncOK || s.atStripe() != 2 {
-		t.Fatalf("the panel says %+v, and Stripe has %d", seats, s.atStripe())
+// After a lost response the snapshot still has the old quantity, which equals the desired quantity.
+// Stripe has another one, so that the subscription must be fetched before the seats count as
+// synced.
+func TestOpenAttemptIsFetchedBeforeSnapshotIsTrusted(t *testing.T) {
+	env := newTestEnv(t)
+	env.loseResponseForRemovedMember()
+	if seats := env.overview().Seats; seats.Desired != 1 || seats.Quantity != 1 || seats.Status == billing.SyncOK || env.stripeQuantity() != 2 {
+		t.Fatalf("seats %+v, quantity %d at Stripe", seats, env.stripeQuantity())
 	}
 	for range 3 {
-		s.due()
-		s.must(s.sync())
+		env.makeSeatsDue()
+		env.must(env.syncSeats())
 	}
-	wantSeats(t, s, 1, 1, billing.SyncOK)
-	if n := s.one(`select count(*) from seat_changes where reason = $1`, billing.ReasonResent); n != 0 {
-		t.Errorf("the ledger says %d times that somebody changed the number at Stripe", n)
+	wantSeats(t, env, 1, 1, billing.SyncOK)
+	if n := env.queryInt(`select count(*) from seat_changes where reason = $1`, billing.ReasonResent); n != 0 {
+		t.Errorf("%d ledger entries about a change at Stripe, want 0", n)
 	}
 }
 
-// The same, and Stripe can't be asked: the panel says so, asks ever more seldom, and settles once Stripe is well.
-func TestUnansweredAttemptWaitsUntilStripeCanBeAsked(t *testing.T) {
-	s := openStage(t)
-	s.loseAnswerAboutAGuest()
-	_, err := s.stripe.Faults().Add(stripelocal.Fault{Kind: stripelocal.ServerError, Method: http.MethodGet, Path: "/v1/subscriptions/*", Calls: -1})
-	s.must(err)
-	before := s.seatState().Failures
+// While the subscription cannot be fetched, the error is shown and the fetch is retried with
+// back-off.
+func TestOpenAttemptIsRetriedDuringOutage(t *testing.T) {
+	env := newTestEnv(t)
+	env.loseResponseForRemovedMember()
+	_, err := env.stripe.Faults().Add(stripelocal.Fault{Kind: stripelocal.ServerError, Method: http.MethodGet, Path: "/v1/subscriptions/*", Calls: -1})
+	env.must(err)
+	before := env.seatState().Failures
 	for n := range 2 {
-		s.due()
-		s.must(s.sync())
-		state := s.seatState()
-		if seats := s.overview().Seats; seats.Status != billing.SyncError || state.Failures != before+n+1 || state.DueAt == nil || !state.DueAt.After(time.Now()) || !state.AttemptOpen {
-			t.Fatalf("the panel says %+v, held is %+v", seats, state)
+		env.makeSeatsDue()
+		attempted := time.Now()
+		env.must(env.syncSeats())
+		state := env.seatState()
+		if seats := env.overview().Seats; seats.Status != billing.SyncError || state.Failures != before+n+1 || state.DueAt == nil || !state.DueAt.After(attempted) || !state.AttemptOpen {
+			t.Fatalf("seats %+v, state %+v", seats, state)
 		}
 	}
-	s.stripe.Faults().Clear()
+	env.stripe.Faults().Clear()
 	for range 3 {
-		s.due()
-		s.must(s.sync())
+		env.makeSeatsDue()
+		env.must(env.syncSeats())
 	}
-	wantSeats(t, s, 1, 1, billing.SyncOK)
+	wantSeats(t, env, 1, 1, billing.SyncOK)
 }
 
-func TestTwoReplicasTellOnce(t *testing.T) {
-	s := openStage(t)
-	s.subscribe("pro")
-	other := s.newService(s.openStore())
+func TestConcurrentSyncsUpdateStripeOnce(t *testing.T) {
+	env := newTestEnv(t)
+	env.subscribe("pro")
+	other := env.newService(env.openStore())
 	if err := other.Prices.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	s.join(5)
-	s.due()
+	env.addMembers(5)
+	env.makeSeatsDue()
 	var group sync.WaitGroup
 	for i := range 8 {
-		service := s.service
+		service := env.service
 		if i%2 == 1 {
 			service = other
 		}
 		group.Go(func() {
-			if err := service.SeatSyncer.Sync(context.WithoutCancel(t.Context()), s.access.Organization.ID); err != nil {
+			if err := service.SeatSyncer.Sync(context.WithoutCancel(t.Context()), env.access.Organization.ID); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 	group.Wait()
-	if s.calls.Load() != 1 {
-		t.Errorf("Stripe was told %d times", s.calls.Load())
+	if env.quantityUpdates.Load() != 1 {
+		t.Errorf("%d calls, want 1", env.quantityUpdates.Load())
 	}
-	wantSeats(t, s, 6, 6, billing.SyncOK)
+	wantSeats(t, env, 6, 6, billing.SyncOK)
 }
 
-func TestBurstIsToldOnce(t *testing.T) {
-	s := openStage(t)
-	s.subscribe("pro")
-	s.work(s.service)
-	s.join(10)
-	s.until("the seats to settle", func(o billing.Overview) bool { return o.Seats.Status == billing.SyncOK && o.Seats.Quantity == 11 })
-	if s.calls.Load() > 2 {
-		t.Errorf("ten changes took %d calls", s.calls.Load())
+func TestBurstIsDebounced(t *testing.T) {
+	env, clock := newTestEnv(t), newTestClock()
+	env.useClock(clock.now)
+	env.subscribe("pro")
+	env.startWorker(env.service)
+	for range 10 {
+		env.addMembers(1)
+		clock.advance(billing.DebounceLimit / 15)
+		env.must(env.syncSeats())
+	}
+	clock.advance(billing.DebounceLimit)
+	env.waitFor("the quantity to be synced", func(o billing.Overview) bool { return o.Seats.Status == billing.SyncOK && o.Seats.Quantity == 11 })
+	if env.quantityUpdates.Load() > 2 {
+		t.Errorf("%d calls for ten changes, want at most 2", env.quantityUpdates.Load())
 	}
 }
 
-func TestSeatLedgerTellsWhoAndWhy(t *testing.T) {
-	s := openStage(t)
-	s.join(2)
-	changes, _, err := s.service.SeatLedger.Search(t.Context(), s.access, billing.LedgerSearch{Limit: 200})
+func TestSeatLedgerRecordsActorAndReason(t *testing.T) {
+	env := newTestEnv(t)
+	env.addMembers(2)
+	changes, _, err := env.service.SeatLedger.Search(t.Context(), env.access, billing.LedgerSearch{Limit: 200})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(changes) != 3 {
-		t.Fatalf("%d lines, want 3: %+v", len(changes), changes)
+		t.Fatalf("%d ledger entries, want 3: %+v", len(changes), changes)
 	}
 	newest := changes[0]
 	if newest.From != 2 || newest.To != 3 || newest.SubjectName != "Member" || newest.Reason == "" {
-		t.Errorf("newest line: %+v", newest)
+		t.Errorf("newest entry: %+v", newest)
 	}
-	if founding := changes[2]; founding.From != 0 || founding.To != 1 || founding.ActorName != "Ana" {
-		t.Errorf("oldest line: %+v", founding)
+	if oldest := changes[2]; oldest.From != 0 || oldest.To != 1 || oldest.ActorName != "Ana" {
+		t.Errorf("oldest entry: %+v", oldest)
 	}
 }
 
-// A seat is told to Stripe, and the ledger's line says on which invoice it came to what, once there is one.
-func TestSeatLedgerTellsWhatAChangeCameTo(t *testing.T) {
-	s := openStage(t)
-	s.sells(func(p *catalog.Plan) { p.ProrationOnIncrease = catalog.ProrationAlwaysInvoice })
-	s.listening()
-	s.subscribe("pro")
-	s.join(2)
-	s.due()
-	s.must(s.sync())
+// The ledger entry of a synced change names the invoice and the amount, once the invoice exists.
+func TestSeatLedgerRecordsInvoice(t *testing.T) {
+	env := newTestEnv(t)
+	env.sellPro(func(p *catalog.Plan) { p.ProrationOnIncrease = catalog.ProrateAtOnce })
+	env.registerWebhook()
+	env.subscribe("pro")
+	env.addMembers(2)
+	env.makeSeatsDue()
+	env.must(env.syncSeats())
+	env.startWorker(env.service) // started late, so that both changes are in one update
 	var newest billing.SeatChange
-	s.until("the ledger to name the invoice", func(billing.Overview) bool {
-		changes, _, err := s.service.SeatLedger.Search(t.Context(), s.access, billing.LedgerSearch{Limit: 10})
-		s.must(err)
+	env.waitFor("the ledger to name the invoice", func(billing.Overview) bool {
+		changes, _, err := env.service.SeatLedger.Search(t.Context(), env.access, billing.LedgerSearch{Limit: 10})
+		env.must(err)
 		if changes[1].InvoiceNumber != "" {
-			t.Fatalf("of two changes told together both carry it: %+v", changes[1])
+			t.Fatalf("both changes of one update name the invoice: %+v", changes[1])
 		}
 		newest = changes[0]
 		return newest.InvoiceNumber != ""
@@ -288,8 +270,8 @@ func TestSeatLedgerTellsWhatAChangeCameTo(t *testing.T) {
 		Number string
 		Total  int64
 	}
-	s.getStripe("/v1/invoices/"+newest.InvoiceID, &invoice)
+	env.stripeGet("/v1/invoices/"+newest.InvoiceID, &invoice)
 	if newest.InvoiceNumber != invoice.Number || newest.Invoiced.Minor != invoice.Total || newest.Invoiced.Currency != "usd" || invoice.Total <= 0 {
-		t.Errorf("the ledger says %+v, Stripe %+v", newest, invoice)
+		t.Errorf("ledger entry %+v, invoice at Stripe %+v", newest, invoice)
 	}
 }

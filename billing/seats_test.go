@@ -8,8 +8,9 @@ import (
 	"usher/billing/env"
 )
 
-// seatService is a Service with a clock that stands still and the built-in kind of plan; the rules under test need no store.
-func seatService(now time.Time) *Service {
+// newTestService returns a service with a fixed clock, a per-seat plan and a flat plan, and without
+// a store.
+func newTestService(now time.Time) *Service {
 	return New(Options{
 		Now: func() time.Time { return now },
 		Catalog: catalog.Catalog{Plans: []catalog.Plan{{ID: "pro", PerSeat: true, SeatMinimum: 2, Prices: []catalog.Price{
@@ -18,40 +19,40 @@ func seatService(now time.Time) *Service {
 	})
 }
 
-func TestWantGathersChanges(t *testing.T) {
+func TestSetDesiredSeatsDebounces(t *testing.T) {
 	start := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	var state SeatState
-	seatService(start).Seats.setDesiredSeats(&state, 1)
+	newTestService(start).Seats.setDesiredSeats(&state, 1)
 	if state.SyncVersion != 1 || !state.DueAt.Equal(start.Add(DebounceQuiet)) {
 		t.Fatalf("first change: %+v", state)
 	}
-	seatService(start.Add(2*time.Second)).Seats.setDesiredSeats(&state, 2)
+	newTestService(start.Add(2*time.Second)).Seats.setDesiredSeats(&state, 2)
 	if state.SyncVersion != 2 || !state.DueAt.Equal(start.Add(2*time.Second+DebounceQuiet)) {
 		t.Fatalf("second change: version %d, due %v", state.SyncVersion, state.DueAt)
 	}
-	seatService(start.Add(29*time.Second)).Seats.setDesiredSeats(&state, 3)
+	newTestService(start.Add(29*time.Second)).Seats.setDesiredSeats(&state, 3)
 	if !state.DueAt.Equal(start.Add(DebounceLimit)) {
-		t.Fatalf("a change late in the gathering is due at %v, want %v", state.DueAt, start.Add(DebounceLimit))
+		t.Fatalf("a change near the debounce limit is due at %v, want %v", state.DueAt, start.Add(DebounceLimit))
 	}
 	due := *state.DueAt
-	seatService(start.Add(time.Hour)).Seats.setDesiredSeats(&state, 3)
+	newTestService(start.Add(time.Hour)).Seats.setDesiredSeats(&state, 3)
 	if state.SyncVersion != 3 || !state.DueAt.Equal(due) {
-		t.Fatalf("no change made a version: %+v", state)
+		t.Fatalf("an unchanged number changed the state: %+v", state)
 	}
 }
 
-func TestScheduleAgainstSnapshot(t *testing.T) {
+func TestScheduleSync(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	s := seatService(now)
+	s := newTestService(now)
 	current := Subscription{ID: "sub_1", ItemID: "si_1", PriceID: "price_pro", Status: StatusActive, Quantity: 3, AsOf: now}
-	t.Run("agreement settles and clears the error", func(t *testing.T) {
+	t.Run("an equal quantity completes the sync and clears the error", func(t *testing.T) {
 		state := SeatState{DesiredSeats: 3, SyncVersion: 4, AppliedVersion: 3, SyncError: "declined", Failures: 2, DueAt: &now, AttemptOpen: true}
 		s.Seats.scheduleSync(&state, current)
 		if state.syncStatus(3) != SyncOK || state.DueAt != nil || state.AttemptOpen || *state.LastAppliedSeats != 3 || !state.LastSyncAt.Equal(now) {
 			t.Errorf("%+v", state)
 		}
 	})
-	t.Run("a change that waits keeps its version and its moment", func(t *testing.T) {
+	t.Run("a pending change keeps its version and due time", func(t *testing.T) {
 		due := now.Add(DebounceQuiet)
 		state := SeatState{DesiredSeats: 5, SyncVersion: 4, AppliedVersion: 3, DueAt: &due}
 		s.Seats.scheduleSync(&state, current)
@@ -59,7 +60,7 @@ func TestScheduleAgainstSnapshot(t *testing.T) {
 			t.Errorf("%+v", state)
 		}
 	})
-	t.Run("a quantity changed behind us is a new version, due now", func(t *testing.T) {
+	t.Run("a quantity changed at Stripe makes a new version, due now", func(t *testing.T) {
 		state := SeatState{DesiredSeats: 5, SyncVersion: 4, AppliedVersion: 4, AttemptOpen: true}
 		s.Seats.scheduleSync(&state, current)
 		if state.SyncVersion != 5 || !state.DueAt.Equal(now) || state.AttemptOpen {
@@ -72,43 +73,43 @@ func TestSyncStatus(t *testing.T) {
 	cases := []struct {
 		name     string
 		state    SeatState
-		atStripe int
+		quantity int
 		want     SyncStatus
 	}{
-		{"agreed", SeatState{DesiredSeats: 3, SyncVersion: 2, AppliedVersion: 2}, 3, SyncOK},
-		{"wanted moved", SeatState{DesiredSeats: 4, SyncVersion: 3, AppliedVersion: 2}, 3, SyncPending},
-		{"equal number, newer version waits", SeatState{DesiredSeats: 3, SyncVersion: 4, AppliedVersion: 2}, 3, SyncPending},
-		{"told, but Stripe has another number", SeatState{DesiredSeats: 4, SyncVersion: 2, AppliedVersion: 2}, 40, SyncPending},
+		{"synced", SeatState{DesiredSeats: 3, SyncVersion: 2, AppliedVersion: 2}, 3, SyncOK},
+		{"desired seats changed", SeatState{DesiredSeats: 4, SyncVersion: 3, AppliedVersion: 2}, 3, SyncPending},
+		{"equal quantity, newer version pending", SeatState{DesiredSeats: 3, SyncVersion: 4, AppliedVersion: 2}, 3, SyncPending},
+		{"applied, but Stripe has another quantity", SeatState{DesiredSeats: 4, SyncVersion: 2, AppliedVersion: 2}, 40, SyncPending},
 		{"the last attempt failed", SeatState{DesiredSeats: 4, SyncVersion: 3, AppliedVersion: 2, SyncError: "no"}, 3, SyncError},
 	}
 	for _, c := range cases {
-		if got := c.state.syncStatus(c.atStripe); got != c.want {
+		if got := c.state.syncStatus(c.quantity); got != c.want {
 			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
 		}
 	}
 }
 
-func TestNextAttemptKeys(t *testing.T) {
+func TestNextAttemptIdempotencyKey(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	s := seatService(now)
+	s := newTestService(now)
 	current := Subscription{ID: "sub_1", ItemID: "si_1", PriceID: "price_pro", Status: StatusActive, Quantity: 3}
 	state := SeatState{DesiredSeats: 5, SyncVersion: 4}
-	first := s.SeatSyncer.nextAttempt(&state, current, catalog.ProrationCreateProrations)
-	if again := s.SeatSyncer.nextAttempt(&state, current, catalog.ProrationCreateProrations); again.IdempotencyKey != first.IdempotencyKey {
-		t.Errorf("no answer came, yet the key moved from %s to %s", first.IdempotencyKey, again.IdempotencyKey)
+	first := s.SeatSyncer.nextAttempt(&state, current, catalog.ProrateNextInvoice)
+	if again := s.SeatSyncer.nextAttempt(&state, current, catalog.ProrateNextInvoice); again.IdempotencyKey != first.IdempotencyKey {
+		t.Errorf("without a response the key changed from %s to %s", first.IdempotencyKey, again.IdempotencyKey)
 	}
 	state.AttemptOpen = false
-	answered := s.SeatSyncer.nextAttempt(&state, current, catalog.ProrationCreateProrations)
-	if answered.IdempotencyKey == first.IdempotencyKey {
-		t.Error("a definite answer came, yet the key is used again")
+	next := s.SeatSyncer.nextAttempt(&state, current, catalog.ProrateNextInvoice)
+	if next.IdempotencyKey == first.IdempotencyKey {
+		t.Error("the key was reused after a definite response")
 	}
 	state.DesiredSeats, state.SyncVersion = 6, 5
-	if moved := s.SeatSyncer.nextAttempt(&state, current, catalog.ProrationCreateProrations); moved.IdempotencyKey == answered.IdempotencyKey || moved.Quantity != 6 {
-		t.Errorf("another number under the same key: %+v", moved)
+	if changed := s.SeatSyncer.nextAttempt(&state, current, catalog.ProrateNextInvoice); changed.IdempotencyKey == next.IdempotencyKey || changed.Quantity != 6 {
+		t.Errorf("another quantity: %+v, want another key and quantity 6", changed)
 	}
 	current.ItemID = "si_2"
-	if item := s.SeatSyncer.nextAttempt(&state, current, catalog.ProrationCreateProrations); item.IdempotencyKey != "seats:si_2:5:4" {
-		t.Errorf("another item: %s", item.IdempotencyKey)
+	if item := s.SeatSyncer.nextAttempt(&state, current, catalog.ProrateNextInvoice); item.IdempotencyKey != "seats:si_2:5:4" {
+		t.Errorf("another item: key %s", item.IdempotencyKey)
 	}
 }
 
@@ -121,16 +122,17 @@ func TestSeatProration(t *testing.T) {
 		paid     int
 		want     catalog.Proration
 	}{
-		{"price_none", StatusActive, 3, 5, 0, catalog.ProrationCreateProrations},
-		{"price_pro", StatusActive, 3, 5, 0, catalog.ProrationAlwaysInvoice},
-		{"price_pro", StatusActive, 5, 3, 0, catalog.ProrationCreateProrations},
-		{"price_pro", StatusPastDue, 3, 5, 0, catalog.ProrationAlwaysInvoice},
-		{"price_pro", StatusPastDue, 5, 3, 0, catalog.ProrationNone}, // the money it would credit was never received
-		{"price_pro", StatusActive, 3, 5, 5, catalog.ProrationNone},  // paid until the period ends
-		{"price_pro", StatusActive, 3, 6, 5, catalog.ProrationAlwaysInvoice},
+		{"price_none", StatusActive, 3, 5, 0, catalog.ProrateNextInvoice},
+		{"price_pro", StatusActive, 3, 5, 0, catalog.ProrateAtOnce},
+		{"price_pro", StatusActive, 5, 3, 0, catalog.ProrateNextInvoice},
+		{"price_pro", StatusPastDue, 3, 5, 0, catalog.ProrateAtOnce},
+		// A credit would refund money that was never received.
+		{"price_pro", StatusPastDue, 5, 3, 0, catalog.ProrateNever},
+		{"price_pro", StatusActive, 3, 5, 5, catalog.ProrateNever}, // paid until the period ends
+		{"price_pro", StatusActive, 3, 6, 5, catalog.ProrateAtOnce},
 	}
 	s := New(Options{Catalog: catalog.Catalog{Plans: []catalog.Plan{{
-		PerSeat: true, ProrationOnIncrease: catalog.ProrationAlwaysInvoice, ProrationOnDecrease: catalog.ProrationCreateProrations, Prices: []catalog.Price{{ID: "price_pro"}},
+		PerSeat: true, ProrationOnIncrease: catalog.ProrateAtOnce, ProrationOnDecrease: catalog.ProrateNextInvoice, Prices: []catalog.Price{{ID: "price_pro"}},
 	}}}})
 	for _, c := range cases {
 		state := SeatState{DesiredSeats: c.to, PaidSeats: c.paid, PaidUntil: &until}
@@ -143,9 +145,9 @@ func TestSeatProration(t *testing.T) {
 	}
 }
 
-func TestWantedSeats(t *testing.T) {
+func TestDesiredSeats(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	s := seatService(now)
+	s := newTestService(now)
 	late, soon := now.Add(releaseLead+time.Second), now.Add(releaseLead)
 	cases := []struct {
 		price  string
@@ -158,7 +160,8 @@ func TestWantedSeats(t *testing.T) {
 		{"price_flat", SeatState{}, 9, 9},
 		{"price_pro", SeatState{AcceptedQuantity: 12}, 9, 12}, {"price_pro", SeatState{AcceptedQuantity: 4}, 9, 9},
 		{"price_pro", SeatState{PaidSeats: 11, PaidUntil: &late}, 9, 11},
-		{"price_pro", SeatState{PaidSeats: 11, PaidUntil: &soon}, 9, 9}, // given back before the renewal counts them
+		// The seats are released before the renewal.
+		{"price_pro", SeatState{PaidSeats: 11, PaidUntil: &soon}, 9, 9},
 		{"price_pro", SeatState{PaidSeats: 8, PaidUntil: &late}, 9, 9},
 	}
 	for _, c := range cases {
@@ -167,17 +170,17 @@ func TestWantedSeats(t *testing.T) {
 			t.Errorf("%s with %d billed, %+v: got %d, want %d", c.price, c.billed, c.state, got, c.want)
 		}
 		if kept := c.want == c.state.PaidSeats; (state.ReleaseAt != nil) != kept {
-			t.Errorf("%s with %d billed, %+v: given back at %v", c.price, c.billed, c.state, state.ReleaseAt)
+			t.Errorf("%s with %d billed, %+v: released at %v", c.price, c.billed, c.state, state.ReleaseAt)
 		}
 	}
 }
 
-func TestBackoffGrowsAndStaysBounded(t *testing.T) {
-	s := seatService(time.Now())
+func TestBackoff(t *testing.T) {
+	s := newTestService(time.Now())
 	for failures := 1; failures < 40; failures++ {
-		least := min(env.BackoffLimit, env.BackoffFirst<<min(failures-1, 20))
-		if got := s.Prices.Backoff(failures); got < least || got > least+least/4 {
-			t.Fatalf("after %d failures: %v, want between %v and %v", failures, got, least, least+least/4)
+		shortest := min(env.BackoffLimit, env.BackoffFirst<<min(failures-1, 20))
+		if got := s.Prices.Backoff(failures); got < shortest || got > shortest+shortest/4 {
+			t.Fatalf("after %d failures: %v, want between %v and %v", failures, got, shortest, shortest+shortest/4)
 		}
 	}
 }

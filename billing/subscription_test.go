@@ -6,31 +6,31 @@ import (
 	"time"
 )
 
-func TestChooseCurrentIsTheSameInEveryOrder(t *testing.T) {
+func TestChooseCurrent(t *testing.T) {
 	day := func(n int) time.Time { return time.Date(2026, 1, n, 0, 0, 0, 0, time.UTC) }
 	cases := []struct {
 		name string
 		all  []Subscription
 		want string
 	}{
-		{"the older of two active ones", []Subscription{
+		{"the older of two active subscriptions", []Subscription{
 			{ID: "sub_second", Status: StatusActive, CreatedAt: day(2)}, {ID: "sub_first", Status: StatusActive, CreatedAt: day(1)},
 		}, "sub_first"},
-		{"a living one before an ended one", []Subscription{
+		{"an incomplete subscription before a canceled one", []Subscription{
 			{ID: "sub_old", Status: StatusCanceled, CreatedAt: day(1)}, {ID: "sub_new", Status: StatusIncomplete, CreatedAt: day(2)},
 		}, "sub_new"},
-		{"one with access before an unpaid older one", []Subscription{
+		{"an active subscription before an older unpaid one", []Subscription{
 			{ID: "sub_unpaid", Status: StatusUnpaid, CreatedAt: day(1)}, {ID: "sub_paid", Status: StatusActive, CreatedAt: day(2)},
 		}, "sub_paid"},
-		{"the younger of the ended ones", []Subscription{
+		{"the newest of the ended subscriptions", []Subscription{
 			{ID: "sub_a", Status: StatusCanceled, CreatedAt: day(1)}, {ID: "sub_b", Status: StatusIncompleteExpired, CreatedAt: day(3)},
 			{ID: "sub_c", Status: StatusCanceled, CreatedAt: day(2)},
 		}, "sub_b"},
-		{"ids break a tie", []Subscription{
+		{"equal times are ordered by ID", []Subscription{
 			{ID: "sub_z", Status: StatusActive, CreatedAt: day(1)}, {ID: "sub_a", Status: StatusActive, CreatedAt: day(1)},
 		}, "sub_a"},
-		{"an unknown status grants nothing", []Subscription{
-			{ID: "sub_odd", Status: "hibernating", CreatedAt: day(1)}, {ID: "sub_paid", Status: StatusActive, CreatedAt: day(2)},
+		{"an unknown status grants no access", []Subscription{
+			{ID: "sub_odd", Status: "unknown", CreatedAt: day(1)}, {ID: "sub_paid", Status: StatusActive, CreatedAt: day(2)},
 		}, "sub_paid"},
 	}
 	for _, c := range cases {
@@ -44,11 +44,11 @@ func TestChooseCurrentIsTheSameInEveryOrder(t *testing.T) {
 		})
 	}
 	if _, ok := chooseCurrent(nil); ok {
-		t.Error("chose one of none")
+		t.Error("chose a subscription from none")
 	}
 }
 
-func TestStatusTable(t *testing.T) {
+func TestSubscriptionStatusRules(t *testing.T) {
 	cases := map[SubscriptionStatus]statusRule{
 		"trialing":           {access: true, seatsSynced: true},
 		"active":             {access: true, seatsSynced: true},
@@ -58,7 +58,7 @@ func TestStatusTable(t *testing.T) {
 		"incomplete":         {},
 		"incomplete_expired": {ended: true, newCheckout: true},
 		"canceled":           {ended: true, newCheckout: true},
-		"a word of tomorrow": {},
+		"unknown":            {},
 	}
 	for status, want := range cases {
 		got := statusRule{status.GrantsAccess(), status.SeatsSynced(), status.Ended(), status.AllowsCheckout()}
@@ -79,7 +79,7 @@ func TestEndsAt(t *testing.T) {
 		{"renews", Subscription{Status: StatusActive, CurrentPeriodEnd: periodEnd}, time.Time{}, false},
 		{"classic", Subscription{Status: StatusActive, CurrentPeriodEnd: periodEnd, CancelAtPeriodEnd: true}, periodEnd, true},
 		{"flexible: cancel_at only", Subscription{Status: StatusActive, CurrentPeriodEnd: periodEnd, CancelAt: &other}, other, true},
-		{"has ended", Subscription{Status: StatusCanceled, CancelAtPeriodEnd: true}, time.Time{}, false},
+		{"canceled", Subscription{Status: StatusCanceled, CancelAtPeriodEnd: true}, time.Time{}, false},
 	}
 	for _, c := range cases {
 		got, ends := c.s.EndsAt()
