@@ -127,7 +127,7 @@ type lossyGateway struct {
 
 func (g *lossyGateway) loseResponse(err error) error {
 	if g.losses.Add(-1) >= 0 {
-		return &apperr.StripeError{Unanswered: true, ShouldRetry: true, Message: "the response was lost"}
+		return &apperr.StripeError{OutcomeUnknown: true, ShouldRetry: true, Message: "the response was lost"}
 	}
 	return err
 }

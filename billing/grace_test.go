@@ -14,7 +14,7 @@ import (
 // which the grace period is counted.
 func TestFailedSeatPaymentStartsGracePeriod(t *testing.T) {
 	env := newTestEnv(t)
-	env.sellPro(func(p *catalog.Plan) { p.ProrationOnIncrease, p.GraceDays = catalog.ProrateAtOnce, 7 })
+	env.sellPro(func(p *catalog.Plan) { p.ProrationOnIncrease, p.GraceDays = catalog.ProrationAlwaysInvoice, 7 })
 	env.registerWebhook()
 	current := env.subscribe("pro")
 	env.stripe.AdvanceClock(current.CurrentPeriodStart.AddDate(0, 0, 10))

@@ -103,13 +103,13 @@ func TestThrottle(t *testing.T) {
 		wait      time.Duration
 		then      catalog.Proration
 	}{
-		{"no update was sent", nil, catalog.ProrateAtOnce, 0, catalog.ProrateAtOnce},
-		{"below the hourly limit", sent(updatesPerHour-1, catalog.ProrateNextInvoice, -30*time.Minute, time.Second), catalog.ProrateNextInvoice, 0, catalog.ProrateNextInvoice},
-		{"at the hourly limit", sent(updatesPerHour, catalog.ProrateNextInvoice, -30*time.Minute, time.Second), catalog.ProrateNextInvoice, 30 * time.Minute, catalog.ProrateNextInvoice},
-		{"older updates do not count", sent(updatesPerHour, catalog.ProrateNextInvoice, -2*time.Hour, time.Second), catalog.ProrateNextInvoice, 0, catalog.ProrateNextInvoice},
-		{"at the invoice limit per minute", sent(invoicesPerMinute, catalog.ProrateAtOnce, -40*time.Second, time.Second), catalog.ProrateAtOnce, 20 * time.Second, catalog.ProrateAtOnce},
-		{"updates without an invoice do not count", sent(invoicesPerMinute, catalog.ProrateNextInvoice, -40*time.Second, time.Second), catalog.ProrateAtOnce, 0, catalog.ProrateAtOnce},
-		{"at the invoice limit per day", sent(invoicesPerDay, catalog.ProrateAtOnce, -20*time.Hour, time.Minute), catalog.ProrateAtOnce, 0, catalog.ProrateNextInvoice},
+		{"no update was sent", nil, catalog.ProrationAlwaysInvoice, 0, catalog.ProrationAlwaysInvoice},
+		{"below the hourly limit", sent(updatesPerHour-1, catalog.ProrationCreateProrations, -30*time.Minute, time.Second), catalog.ProrationCreateProrations, 0, catalog.ProrationCreateProrations},
+		{"at the hourly limit", sent(updatesPerHour, catalog.ProrationCreateProrations, -30*time.Minute, time.Second), catalog.ProrationCreateProrations, 30 * time.Minute, catalog.ProrationCreateProrations},
+		{"older updates do not count", sent(updatesPerHour, catalog.ProrationCreateProrations, -2*time.Hour, time.Second), catalog.ProrationCreateProrations, 0, catalog.ProrationCreateProrations},
+		{"at the invoice limit per minute", sent(invoicesPerMinute, catalog.ProrationAlwaysInvoice, -40*time.Second, time.Second), catalog.ProrationAlwaysInvoice, 20 * time.Second, catalog.ProrationAlwaysInvoice},
+		{"updates without an invoice do not count", sent(invoicesPerMinute, catalog.ProrationCreateProrations, -40*time.Second, time.Second), catalog.ProrationAlwaysInvoice, 0, catalog.ProrationAlwaysInvoice},
+		{"at the invoice limit per day", sent(invoicesPerDay, catalog.ProrationAlwaysInvoice, -20*time.Hour, time.Minute), catalog.ProrationAlwaysInvoice, 0, catalog.ProrationCreateProrations},
 	}
 	for _, c := range cases {
 		if wait, then := throttle(c.before, now, c.proration); wait != c.wait || then != c.then {

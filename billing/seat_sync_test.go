@@ -249,7 +249,7 @@ func TestSeatLedgerRecordsActorAndReason(t *testing.T) {
 // The ledger entry of a synced change names the invoice and the amount, once the invoice exists.
 func TestSeatLedgerRecordsInvoice(t *testing.T) {
 	env := newTestEnv(t)
-	env.sellPro(func(p *catalog.Plan) { p.ProrationOnIncrease = catalog.ProrateAtOnce })
+	env.sellPro(func(p *catalog.Plan) { p.ProrationOnIncrease = catalog.ProrationAlwaysInvoice })
 	env.registerWebhook()
 	env.subscribe("pro")
 	env.addMembers(2)

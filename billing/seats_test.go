@@ -94,21 +94,21 @@ func TestNextAttemptIdempotencyKey(t *testing.T) {
 	s := newTestService(now)
 	current := Subscription{ID: "sub_1", ItemID: "si_1", PriceID: "price_pro", Status: StatusActive, Quantity: 3}
 	state := SeatState{DesiredSeats: 5, SyncVersion: 4}
-	first := s.SeatSyncer.nextAttempt(&state, current, catalog.ProrateNextInvoice)
-	if again := s.SeatSyncer.nextAttempt(&state, current, catalog.ProrateNextInvoice); again.IdempotencyKey != first.IdempotencyKey {
+	first := s.SeatSyncer.nextAttempt(&state, current, catalog.ProrationCreateProrations)
+	if again := s.SeatSyncer.nextAttempt(&state, current, catalog.ProrationCreateProrations); again.IdempotencyKey != first.IdempotencyKey {
 		t.Errorf("without a response the key changed from %s to %s", first.IdempotencyKey, again.IdempotencyKey)
 	}
 	state.AttemptOpen = false
-	next := s.SeatSyncer.nextAttempt(&state, current, catalog.ProrateNextInvoice)
+	next := s.SeatSyncer.nextAttempt(&state, current, catalog.ProrationCreateProrations)
 	if next.IdempotencyKey == first.IdempotencyKey {
 		t.Error("the key was reused after a definite response")
 	}
 	state.DesiredSeats, state.SyncVersion = 6, 5
-	if changed := s.SeatSyncer.nextAttempt(&state, current, catalog.ProrateNextInvoice); changed.IdempotencyKey == next.IdempotencyKey || changed.Quantity != 6 {
+	if changed := s.SeatSyncer.nextAttempt(&state, current, catalog.ProrationCreateProrations); changed.IdempotencyKey == next.IdempotencyKey || changed.Quantity != 6 {
 		t.Errorf("another quantity: %+v, want another key and quantity 6", changed)
 	}
 	current.ItemID = "si_2"
-	if item := s.SeatSyncer.nextAttempt(&state, current, catalog.ProrateNextInvoice); item.IdempotencyKey != "seats:si_2:5:4" {
+	if item := s.SeatSyncer.nextAttempt(&state, current, catalog.ProrationCreateProrations); item.IdempotencyKey != "seats:si_2:5:4" {
 		t.Errorf("another item: key %s", item.IdempotencyKey)
 	}
 }
@@ -122,17 +122,17 @@ func TestSeatProration(t *testing.T) {
 		paid     int
 		want     catalog.Proration
 	}{
-		{"price_none", StatusActive, 3, 5, 0, catalog.ProrateNextInvoice},
-		{"price_pro", StatusActive, 3, 5, 0, catalog.ProrateAtOnce},
-		{"price_pro", StatusActive, 5, 3, 0, catalog.ProrateNextInvoice},
-		{"price_pro", StatusPastDue, 3, 5, 0, catalog.ProrateAtOnce},
+		{"price_none", StatusActive, 3, 5, 0, catalog.ProrationCreateProrations},
+		{"price_pro", StatusActive, 3, 5, 0, catalog.ProrationAlwaysInvoice},
+		{"price_pro", StatusActive, 5, 3, 0, catalog.ProrationCreateProrations},
+		{"price_pro", StatusPastDue, 3, 5, 0, catalog.ProrationAlwaysInvoice},
 		// A credit would refund money that was never received.
-		{"price_pro", StatusPastDue, 5, 3, 0, catalog.ProrateNever},
-		{"price_pro", StatusActive, 3, 5, 5, catalog.ProrateNever}, // paid until the period ends
-		{"price_pro", StatusActive, 3, 6, 5, catalog.ProrateAtOnce},
+		{"price_pro", StatusPastDue, 5, 3, 0, catalog.ProrationNone},
+		{"price_pro", StatusActive, 3, 5, 5, catalog.ProrationNone}, // paid until the period ends
+		{"price_pro", StatusActive, 3, 6, 5, catalog.ProrationAlwaysInvoice},
 	}
 	s := New(Options{Catalog: catalog.Catalog{Plans: []catalog.Plan{{
-		PerSeat: true, ProrationOnIncrease: catalog.ProrateAtOnce, ProrationOnDecrease: catalog.ProrateNextInvoice, Prices: []catalog.Price{{ID: "price_pro"}},
+		PerSeat: true, ProrationOnIncrease: catalog.ProrationAlwaysInvoice, ProrationOnDecrease: catalog.ProrationCreateProrations, Prices: []catalog.Price{{ID: "price_pro"}},
 	}}}})
 	for _, c := range cases {
 		state := SeatState{DesiredSeats: c.to, PaidSeats: c.paid, PaidUntil: &until}
