@@ -116,7 +116,7 @@ func (ss *Subscriptions) write(ctx context.Context, tx Tx, before, fresh Subscri
 			return err
 		}
 	}
-	return ss.seats.recountUnder(ctx, tx, fresh.OrganizationID, current, ok, seatReason{reason: "Stripe's subscription changed"})
+	return ss.seats.recountFor(ctx, tx, fresh.OrganizationID, current, seatReason{reason: "Stripe's subscription changed"})
 }
 
 // errRowChanged tells that the row was written while Stripe was asked.

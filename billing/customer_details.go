@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"usher/billing/account"
 	"usher/billing/apperr"
 )
 
@@ -40,6 +41,11 @@ type CustomerGateway interface {
 
 // customerLease is how long one worker has a customer's details to itself: longer than a call to Stripe may take.
 const customerLease = 30 * time.Second
+
+// OrganizationRenamed schedules the update of the organization's customer at Stripe. It is part of [account.Hooks].
+func (cs *Customers) OrganizationRenamed(ctx context.Context, tx account.Tx, organizationID string) error {
+	return cs.scheduleUpdate(ctx, tx.(Tx), organizationID)
+}
 
 // scheduleCustomerUpdate has Stripe's customer follow the organization's name and its first billing contact. Stripe is told soon after the
 // transaction, never within it.

@@ -14,7 +14,6 @@ import (
 type Overviews struct {
 	*core
 	credits *Credits
-	seats   *SeatCounter
 }
 
 // Overview is an organization's billing as pages and JSON show it: from our tables alone, never waiting for Stripe.
@@ -160,7 +159,7 @@ func (ov *Overviews) seatsOverview(ctx context.Context, organizationID string, c
 		return view, nil
 	}
 	view.Quantity, view.CheckedAt = current.Quantity, current.AsOf
-	view.Synced = ov.seats.seatsSynced(*current)
+	view.Synced = seatsSynced(ov.planOf(*current), *current)
 	if view.Synced {
 		view.Status = state.syncStatus(current.Quantity)
 		state.describe(&view, ov.Now())

@@ -28,6 +28,12 @@ type Prices struct {
 // Catalog returns the plans as they were last resolved at Stripe. It never waits.
 func (ps *Prices) Catalog() catalog.Catalog { return *ps.catalog.Load() }
 
+// planOf returns the plan of a subscription's price; the zero plan if the catalog does not know it.
+func (ps *Prices) planOf(s Subscription) catalog.Plan {
+	plan, _, _ := ps.Catalog().ByPrice(s.PriceID)
+	return plan
+}
+
 // Start learns whose Stripe account this is and which prices the catalogue means: first from what was remembered, then from Stripe. Its
 // error tells what Stripe did not tell; the Service works on with what it remembers, and [Service.Work] and every checkout try again.
 func (ps *Prices) Start(ctx context.Context) error {

@@ -429,9 +429,9 @@ func (c *reconcileRun) seatDifference(ctx context.Context, current Subscription)
 	}
 	after := state
 	after.OrganizationID = current.OrganizationID
-	c.seats.updateDesiredSeats(&after, current, c.seats.seatsSynced(current), billed)
+	after.update(c.planOf(current), current, billed, c.Now())
 	var d differences
-	d.add("seats wanted", state.DesiredSeats, after.DesiredSeats)
+	d.add("desired seats", state.DesiredSeats, after.DesiredSeats)
 	if state.DueAt == nil && after.DueAt != nil {
 		d.add("seats", after.DesiredSeats, current.Quantity)
 	}

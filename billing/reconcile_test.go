@@ -109,7 +109,7 @@ func TestReconcilerComparesRecountsAndOpenInvoices(t *testing.T) {
 	_, err = s.store.DB().ExecContext(t.Context(), `update invoices set status = 'open', revision = revision + 1`)
 	s.must(err)
 	text := strings.Join(s.drifts(billing.ReconcileOptions{}), "\n")
-	if !strings.Contains(text, "seats: seats wanted 7 here, 3 at Stripe") || !strings.Contains(text, "invoice: status open here, paid at Stripe") {
+	if !strings.Contains(text, "seats: desired seats 7 here, 3 at Stripe") || !strings.Contains(text, "invoice: status open here, paid at Stripe") {
 		t.Errorf("found:\n%s", text)
 	}
 	wantSeats(t, s, 3, 3, billing.SyncOK)

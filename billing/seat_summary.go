@@ -38,8 +38,9 @@ func (sl *SeatLedgers) sendSummary(ctx context.Context, tx Tx, organizationID st
 	if err := tx.Seats().PutState(ctx, state); err != nil {
 		return err
 	}
-	current, living, err := apperr.Found(tx.Subscriptions().Current(ctx, organizationID, sl.knownAccount()))
-	if err != nil || !living || !sl.seats.seatsSynced(current) {
+	current, known, err := apperr.Found(tx.Subscriptions().Current(ctx, organizationID, sl.knownAccount()))
+	plan := sl.planOf(current)
+	if err != nil || !known || !seatsSynced(plan, current) {
 		return err
 	}
 	if since.Before(current.CreatedAt) {
@@ -54,7 +55,6 @@ func (sl *SeatLedgers) sendSummary(ctx context.Context, tx Tx, organizationID st
 		return nil
 	}
 	newest, oldest := changes[0], changes[len(changes)-1]
-	plan, _, _ := sl.Catalog().ByPrice(current.PriceID)
 	return sl.notices.queue(ctx, tx, mail.Message{
 		Kind: mail.KindSeatSummary, Key: fmt.Sprintf("seats:%d", newest.ID), OrganizationID: organizationID,
 		Data: mail.Data{Plan: plan.Name, Seats: newest.To, FormerSeats: oldest.From, Changes: describeChanges(changes)},

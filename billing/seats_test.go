@@ -21,20 +21,20 @@ func seatService(now time.Time) *Service {
 func TestWantGathersChanges(t *testing.T) {
 	start := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	var state SeatState
-	seatService(start).Seats.setDesiredSeats(&state, 1)
+	state.setDesiredSeats(1, start)
 	if state.SyncVersion != 1 || !state.DueAt.Equal(start.Add(DebounceQuiet)) {
 		t.Fatalf("first change: %+v", state)
 	}
-	seatService(start.Add(2*time.Second)).Seats.setDesiredSeats(&state, 2)
+	state.setDesiredSeats(2, start.Add(2*time.Second))
 	if state.SyncVersion != 2 || !state.DueAt.Equal(start.Add(2*time.Second+DebounceQuiet)) {
 		t.Fatalf("second change: version %d, due %v", state.SyncVersion, state.DueAt)
 	}
-	seatService(start.Add(29*time.Second)).Seats.setDesiredSeats(&state, 3)
+	state.setDesiredSeats(3, start.Add(29*time.Second))
 	if !state.DueAt.Equal(start.Add(DebounceLimit)) {
 		t.Fatalf("a change late in the gathering is due at %v, want %v", state.DueAt, start.Add(DebounceLimit))
 	}
 	due := *state.DueAt
-	seatService(start.Add(time.Hour)).Seats.setDesiredSeats(&state, 3)
+	state.setDesiredSeats(3, start.Add(time.Hour))
 	if state.SyncVersion != 3 || !state.DueAt.Equal(due) {
 		t.Fatalf("no change made a version: %+v", state)
 	}
@@ -42,11 +42,10 @@ func TestWantGathersChanges(t *testing.T) {
 
 func TestScheduleAgainstSnapshot(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	s := seatService(now)
 	current := Subscription{ID: "sub_1", ItemID: "si_1", PriceID: "price_pro", Status: StatusActive, Quantity: 3, AsOf: now}
 	t.Run("agreement settles and clears the error", func(t *testing.T) {
 		state := SeatState{DesiredSeats: 3, SyncVersion: 4, AppliedVersion: 3, SyncError: "declined", Failures: 2, DueAt: &now, AttemptOpen: true}
-		s.Seats.scheduleSync(&state, current)
+		state.scheduleSync(current, now)
 		if state.syncStatus(3) != SyncOK || state.DueAt != nil || state.AttemptOpen || *state.LastAppliedSeats != 3 || !state.LastSyncAt.Equal(now) {
 			t.Errorf("%+v", state)
 		}
@@ -54,14 +53,14 @@ func TestScheduleAgainstSnapshot(t *testing.T) {
 	t.Run("a change that waits keeps its version and its moment", func(t *testing.T) {
 		due := now.Add(DebounceQuiet)
 		state := SeatState{DesiredSeats: 5, SyncVersion: 4, AppliedVersion: 3, DueAt: &due}
-		s.Seats.scheduleSync(&state, current)
+		state.scheduleSync(current, now)
 		if state.SyncVersion != 4 || !state.DueAt.Equal(due) || state.syncStatus(3) != SyncPending {
 			t.Errorf("%+v", state)
 		}
 	})
 	t.Run("a quantity changed behind us is a new version, due now", func(t *testing.T) {
 		state := SeatState{DesiredSeats: 5, SyncVersion: 4, AppliedVersion: 4, AttemptOpen: true}
-		s.Seats.scheduleSync(&state, current)
+		state.scheduleSync(current, now)
 		if state.SyncVersion != 5 || !state.DueAt.Equal(now) || state.AttemptOpen {
 			t.Errorf("%+v", state)
 		}
@@ -90,24 +89,23 @@ func TestSyncStatus(t *testing.T) {
 
 func TestNextAttemptKeys(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	s := seatService(now)
 	current := Subscription{ID: "sub_1", ItemID: "si_1", PriceID: "price_pro", Status: StatusActive, Quantity: 3}
 	state := SeatState{DesiredSeats: 5, SyncVersion: 4}
-	first := s.SeatSyncer.nextAttempt(&state, current, catalog.ProrateNextInvoice)
-	if again := s.SeatSyncer.nextAttempt(&state, current, catalog.ProrateNextInvoice); again.IdempotencyKey != first.IdempotencyKey {
+	first := state.nextAttempt(current, catalog.ProrateNextInvoice, now)
+	if again := state.nextAttempt(current, catalog.ProrateNextInvoice, now); again.IdempotencyKey != first.IdempotencyKey {
 		t.Errorf("no answer came, yet the key moved from %s to %s", first.IdempotencyKey, again.IdempotencyKey)
 	}
 	state.AttemptOpen = false
-	answered := s.SeatSyncer.nextAttempt(&state, current, catalog.ProrateNextInvoice)
+	answered := state.nextAttempt(current, catalog.ProrateNextInvoice, now)
 	if answered.IdempotencyKey == first.IdempotencyKey {
 		t.Error("a definite answer came, yet the key is used again")
 	}
 	state.DesiredSeats, state.SyncVersion = 6, 5
-	if moved := s.SeatSyncer.nextAttempt(&state, current, catalog.ProrateNextInvoice); moved.IdempotencyKey == answered.IdempotencyKey || moved.Quantity != 6 {
+	if moved := state.nextAttempt(current, catalog.ProrateNextInvoice, now); moved.IdempotencyKey == answered.IdempotencyKey || moved.Quantity != 6 {
 		t.Errorf("another number under the same key: %+v", moved)
 	}
 	current.ItemID = "si_2"
-	if item := s.SeatSyncer.nextAttempt(&state, current, catalog.ProrateNextInvoice); item.IdempotencyKey != "seats:si_2:5:4" {
+	if item := state.nextAttempt(current, catalog.ProrateNextInvoice, now); item.IdempotencyKey != "seats:si_2:5:4" {
 		t.Errorf("another item: %s", item.IdempotencyKey)
 	}
 }
@@ -137,7 +135,7 @@ func TestSeatProration(t *testing.T) {
 		if c.paid == 0 {
 			state.PaidUntil = nil
 		}
-		if got := s.SeatSyncer.seatProration(state, Subscription{PriceID: c.price, Status: c.status, Quantity: c.from}); got != c.want {
+		if got := seatProration(s.Prices.planOf(Subscription{PriceID: c.price}), state, Subscription{PriceID: c.price, Status: c.status, Quantity: c.from}); got != c.want {
 			t.Errorf("%s %d->%d with %d paid: got %s, want %s", c.status, c.from, c.to, c.paid, got, c.want)
 		}
 	}
@@ -163,7 +161,7 @@ func TestWantedSeats(t *testing.T) {
 	}
 	for _, c := range cases {
 		state := c.state
-		if got := s.Seats.desiredSeats(&state, Subscription{PriceID: c.price}, c.billed); got != c.want {
+		if got := state.desiredSeats(s.Prices.planOf(Subscription{PriceID: c.price}), c.billed, now); got != c.want {
 			t.Errorf("%s with %d billed, %+v: got %d, want %d", c.price, c.billed, c.state, got, c.want)
 		}
 		if kept := c.want == c.state.PaidSeats; (state.ReleaseAt != nil) != kept {

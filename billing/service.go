@@ -80,7 +80,7 @@ func New(o Options) *Service {
 	s.Notices = &Notices{core: c, outbox: s.Outbox}
 	s.Subscriptions = &Subscriptions{core: c, customers: s.Customers, seats: s.Seats, credits: s.Credits, notices: s.Notices}
 	s.SeatSyncer = &SeatSyncer{core: c, seats: s.Seats, subscriptions: s.Subscriptions}
-	s.SeatLedger = &SeatLedgers{core: c, members: s.Members, seats: s.Seats, notices: s.Notices}
+	s.SeatLedger = &SeatLedgers{core: c, members: s.Members, notices: s.Notices}
 	s.Checkouts = &Checkouts{
 		core: c, customers: s.Customers, subscriptions: s.Subscriptions, credits: s.Credits, notices: s.Notices,
 		successURL: o.SuccessURL, cancelURL: o.CancelURL, allowedOrigins: o.AllowedOrigins,
@@ -93,7 +93,7 @@ func New(o Options) *Service {
 	s.Deletions = &Deletions{
 		core: c, subscriptions: s.Subscriptions, checkouts: s.Checkouts, members: s.Members, outbox: s.Outbox, baseURL: baseURL,
 	}
-	s.Overviews = &Overviews{core: c, credits: s.Credits, seats: s.Seats}
+	s.Overviews = &Overviews{core: c, credits: s.Credits}
 	s.Inbox = newInbox(c, s)
 	s.Reconciler = &Reconciler{
 		core: c, inbox: s.Inbox, customers: s.Customers, checkouts: s.Checkouts, subscriptions: s.Subscriptions,
@@ -124,20 +124,8 @@ func inTx(f func(tx Tx, actor account.Access) error) func(account.Tx, account.Ac
 	return func(tx account.Tx, actor account.Access) error { return f(tx.(Tx), actor) }
 }
 
-// hooks implements [Hooks]. Every transaction of package db is a [Tx].
+// hooks implements [account.Hooks].
 type hooks struct {
-	seats     *SeatCounter
-	customers *Customers
-}
-
-func (h hooks) MembershipChanged(ctx context.Context, tx account.Tx, change account.MembershipChange) error {
-	return h.seats.membershipChanged(ctx, tx.(Tx), change)
-}
-
-func (h hooks) RequireFreeSeat(ctx context.Context, tx account.Tx, organizationID string, promised int) error {
-	return h.seats.requireFreeSeat(ctx, tx.(Tx), organizationID, promised)
-}
-
-func (h hooks) OrganizationRenamed(ctx context.Context, tx account.Tx, organizationID string) error {
-	return h.customers.scheduleUpdate(ctx, tx.(Tx), organizationID)
+	*SeatCounter
+	*Customers
 }
