@@ -71,7 +71,7 @@ func (cs *Checkouts) record(ctx context.Context, session CheckoutSession, answer
 }
 
 // handleCheckout records that a session of ours has ended, and looks at the subscription it led to.
-func (cs *Checkouts) handle(ctx context.Context, tx Tx, e Event) (eventResult, error) {
+func (cs *Checkouts) handleEvent(ctx context.Context, tx Tx, e Event) (eventResult, error) {
 	organizationID, _, err := cs.customers.findOwner(ctx, tx, e.CustomerID, e.OrgID)
 	if err != nil || organizationID == "" {
 		return eventResult{outcome: OutcomeIgnored}, err
@@ -109,7 +109,7 @@ func (cs *Checkouts) recordEnd(ctx context.Context, tx Tx, organizationID string
 	return tx.Checkouts().Put(ctx, session)
 }
 
-func (cs *Checkouts) refetchOf(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
+func (cs *Checkouts) refetchForEvent(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
 	answer, err := cs.gateway.CheckoutSession(ctx, e.ObjectID)
 	if apperr.IsMissing(err) {
 		return OutcomeIgnored, nil

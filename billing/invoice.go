@@ -79,7 +79,7 @@ func (i Invoice) final() bool { return i.Status == InvoiceVoid }
 
 // handleInvoice takes news of an invoice: the snapshot by the one decision, a payment as a fact that is counted once however late it is
 // eventResult, and a reason to look at the subscription.
-func (is *Invoices) handle(ctx context.Context, tx Tx, e Event) (eventResult, error) {
+func (is *Invoices) handleEvent(ctx context.Context, tx Tx, e Event) (eventResult, error) {
 	if e.ObjectID == "" {
 		return eventResult{outcome: OutcomeIgnored}, nil
 	}
@@ -152,7 +152,7 @@ func (is *Invoices) storeProrations(ctx context.Context, tx Tx, invoice Invoice)
 }
 
 // refetchInvoiceOf asks Stripe for the invoice and for the subscription it is about.
-func (is *Invoices) refetchOf(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
+func (is *Invoices) refetchForEvent(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
 	err := is.refetchRecording(ctx, e.ObjectID, changes)
 	missing := errors.Is(err, apperr.ErrNotFound)
 	switch {
@@ -171,27 +171,22 @@ func (is *Invoices) refetch(ctx context.Context, id string) error {
 	return is.refetchRecording(ctx, id, nil)
 }
 
-// refetchInvoiceRecording is [Service.refetchInvoice] that records what it writes.
+// refetchRecording is refetch that records its writes in changes.
 func (is *Invoices) refetchRecording(ctx context.Context, id string, changes *ChangeLog) error {
-	err := errRowChanged
-	for try := 0; try < refetchAttempts && errors.Is(err, errRowChanged); try++ {
-		if err := is.subscriptions.pauseBefore(ctx, try); err != nil {
-			return fmt.Errorf("ask Stripe for an invoice: %w", err)
+	return is.retryOnRowChange(ctx, func() error {
+		before, _, err := apperr.Found(is.store.Invoices().Get(ctx, id))
+		if err != nil {
+			return fmt.Errorf("read invoice: %w", err)
 		}
-		before, _, readErr := apperr.Found(is.store.Invoices().Get(ctx, id))
-		if readErr != nil {
-			return fmt.Errorf("ask Stripe for an invoice: %w", readErr)
-		}
-		answer, askErr := is.gateway.Invoice(ctx, id)
-		if apperr.IsMissing(askErr) {
+		answer, err := is.gateway.Invoice(ctx, id)
+		if apperr.IsMissing(err) {
 			return apperr.ErrNotFound
 		}
-		if askErr != nil {
-			return fmt.Errorf("ask Stripe for an invoice: %w", askErr)
+		if err != nil {
+			return fmt.Errorf("fetch invoice: %w", err)
 		}
-		err = is.applyFetched(ctx, answer, before.Revision, changes)
-	}
-	return err
+		return is.applyFetched(ctx, answer, before.Revision, changes)
+	})
 }
 
 // applyInvoice writes a fetched invoice if the row still has the revision it had before Stripe was asked, else returns errMoved.

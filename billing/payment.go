@@ -12,9 +12,8 @@ import (
 // Payments stores snapshots of charges.
 type Payments struct {
 	*core
-	customers     *Customers
-	subscriptions *Subscriptions
-	credits       *Credits
+	customers *Customers
+	credits   *Credits
 }
 
 // Payment is our snapshot of a charge at Stripe, as far as credits follow from it: what came in, and what of it went back. Amounts are in
@@ -38,7 +37,7 @@ type Payment struct {
 
 // handleCharge takes news of a refund or a dispute as a reason to look at the charge: what went back is cumulative there, and neither a refund nor
 // a dispute tells all of it.
-func (ps *Payments) handle(ctx context.Context, tx Tx, e Event) (eventResult, error) {
+func (ps *Payments) handleEvent(ctx context.Context, tx Tx, e Event) (eventResult, error) {
 	if e.ChargeID == "" {
 		return eventResult{outcome: OutcomeIgnored}, nil
 	}
@@ -49,7 +48,7 @@ func (ps *Payments) handle(ctx context.Context, tx Tx, e Event) (eventResult, er
 	return eventResult{OutcomePending, organizationID}, nil
 }
 
-func (ps *Payments) refetchOf(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
+func (ps *Payments) refetchForEvent(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
 	err := ps.refetch(ctx, e.ChargeID, changes)
 	if errors.Is(err, apperr.ErrNotFound) {
 		return OutcomeIgnored, nil
@@ -57,27 +56,23 @@ func (ps *Payments) refetchOf(ctx context.Context, e Event, changes *ChangeLog) 
 	return OutcomeApplied, err
 }
 
-// refetchPayment fetches a charge from Stripe and writes the answer, as [Service.refetch] does for subscriptions. ErrNotFound: it is none of ours.
+// refetch fetches a charge from Stripe and writes it, as [Subscriptions.refetch] does for subscriptions. Error:
+// [ErrNotFound] if it does not belong to an organization here.
 func (ps *Payments) refetch(ctx context.Context, id string, changes *ChangeLog) error {
-	err := errRowChanged
-	for try := 0; try < refetchAttempts && errors.Is(err, errRowChanged); try++ {
-		if err := ps.subscriptions.pauseBefore(ctx, try); err != nil {
-			return fmt.Errorf("ask Stripe for a charge: %w", err)
+	return ps.retryOnRowChange(ctx, func() error {
+		before, _, err := apperr.Found(ps.store.Payments().Get(ctx, id))
+		if err != nil {
+			return fmt.Errorf("read payment: %w", err)
 		}
-		before, _, readErr := apperr.Found(ps.store.Payments().Get(ctx, id))
-		if readErr != nil {
-			return fmt.Errorf("ask Stripe for a charge: %w", readErr)
-		}
-		answer, askErr := ps.gateway.Charge(ctx, id)
-		if apperr.IsMissing(askErr) {
+		answer, err := ps.gateway.Charge(ctx, id)
+		if apperr.IsMissing(err) {
 			return apperr.ErrNotFound
 		}
-		if askErr != nil {
-			return fmt.Errorf("ask Stripe for a charge: %w", askErr)
+		if err != nil {
+			return fmt.Errorf("fetch charge: %w", err)
 		}
-		err = ps.applyFetched(ctx, answer, before.Revision, changes)
-	}
-	return err
+		return ps.applyFetched(ctx, answer, before.Revision, changes)
+	})
 }
 
 // applyPayment writes a fetched charge if the row still has the revision it had before Stripe was asked, else returns errMoved. Credits follow

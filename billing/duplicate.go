@@ -166,6 +166,19 @@ func (ds *Duplicates) stillNeeded(ctx context.Context, surplus DuplicateSubscrip
 	return true, nil
 }
 
+// isDuplicate reports whether an organization that keeps one subscription has no need of another: both give access or are
+// to be paid, and the other one was sold by Usher, at the same time or later. A subscription made by hand at Stripe is
+// left alone, and so is an older one that gives no access any more: what was paid for it was owed.
+func isDuplicate(kept, other Subscription) bool {
+	switch {
+	case other.ID == kept.ID || !kept.Status.GrantsAccess():
+		return false
+	case other.MetadataOrgID != other.OrganizationID || other.CreatedAt.Before(kept.CreatedAt):
+		return false
+	}
+	return other.Status.GrantsAccess() || other.Status == StatusUnpaid || other.Status == StatusPaused
+}
+
 // refundInvoices takes back every invoice of an ended subscription: open ones are voided, paid ones refunded to where they were paid from. What a credit
 // note was made for already, by an attempt before or by hand, is left.
 func (ds *Duplicates) refundInvoices(ctx context.Context, surplus DuplicateSubscription) (catalog.Money, error) {
