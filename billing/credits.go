@@ -11,25 +11,25 @@ import (
 	"usher/billing/catalog"
 )
 
-// Credits keeps the credit ledger.
+// Credits keeps the credit ledger: it grants, expires and consumes an organization's credits.
 type Credits struct{ *core }
 
-// CreditKind says what a line of the credit ledger is.
+// CreditKind is the kind of a line of the credit ledger.
 type CreditKind string
 
 // The kinds of credit entries.
 const (
 	CreditGrant   CreditKind = "grant"   // a period of a plan was paid
 	CreditUpgrade CreditKind = "upgrade" // the difference to a larger plan was paid
-	CreditExpire  CreditKind = "expire"  // what was left of a period's credits
-	CreditPack    CreditKind = "pack"    // bought once
+	CreditExpire  CreditKind = "expire"  // the unused credits of a period
+	CreditPack    CreditKind = "pack"    // a pack was paid
 	CreditConsume CreditKind = "consume"
 	CreditReturn  CreditKind = "return"  // money was refunded, or lost in a dispute
-	CreditRestore CreditKind = "restore" // it was not, after all
+	CreditRestore CreditKind = "restore" // a refund failed, or a dispute was won
 )
 
-// CreditEntry is a line of the credit ledger. Lines are added, never changed; each has a source that no other line of the organization
-// has, so that what is heard twice counts once.
+// CreditEntry is a line of the credit ledger. Lines are added, never changed. Source is unique per
+// organization, so that a repeated event counts once.
 type CreditEntry struct {
 	ID             int64      `db:"id,readonly"`
 	OrganizationID string     `db:"organization_id"`
@@ -41,27 +41,28 @@ type CreditEntry struct {
 	PlanID         string     `db:"plan_id"`
 	Reason         string     `db:"reason"`      // of a consumption
 	ExpiresAt      *time.Time `db:"expires_at"`  // of a grant
-	Period         string     `db:"period"`      // of a consumption: the month of the plan it was taken from
-	PlanPart       int        `db:"plan_amount"` // of a consumption: how much of it
+	Period         string     `db:"period"`      // of a consumption: the month of the plan whose credits it used
+	PlanPart       int        `db:"plan_amount"` // of a consumption: how many of them
 }
 
-// CreditAccount is the sum of an organization's ledger, and what of it belongs to the running period of the plan.
+// CreditAccount is the balance of an organization's credits and the part that belongs to the
+// current month of the plan.
 type CreditAccount struct {
 	OrganizationID string     `db:"organization_id"`
 	Balance        int        `db:"balance"` // the sum of all entries
 	PlanID         string     `db:"plan_id"`
-	PlanGranted    int        `db:"plan_granted"` // for the running month
-	PlanLeft       int        `db:"plan_left"`    // of it; the rest of Balance does not expire with the plan
+	PlanGranted    int        `db:"plan_granted"` // for the current month
+	PlanLeft       int        `db:"plan_left"`    // unused; the rest of Balance does not expire with the month
 	InvoiceID      string     `db:"invoice_id"`
-	PeriodStart    time.Time  `db:"period_start,null"` // of the paid period the running month belongs to
+	PeriodStart    time.Time  `db:"period_start,null"` // of the paid period that the current month belongs to
 	PeriodEnd      time.Time  `db:"period_end,null"`
-	Month          int        `db:"month"`          // of the paid period, from 0: yearly plans grant month by month
+	Month          int        `db:"month"`          // of the paid period, from 0: a yearly plan grants each month
 	NextMonthAt    *time.Time `db:"next_month_at"`  // when the next month's grant is due; nil: with the next invoice
-	PackConsumed   int        `db:"extra_consumed"` // taken beside the plan's credits, ever
-	Recounts       int        `db:"version"`        // counts the recounts that changed something
+	PackConsumed   int        `db:"extra_consumed"` // consumed beyond the plan's credits, in total
+	Recounts       int        `db:"version"`        // counts the recounts that wrote an entry
 }
 
-// resetsAt is when the month's credits give way to the next.
+// resetsAt returns when the month's credits are replaced by the next month's.
 func (c CreditAccount) resetsAt() time.Time {
 	if c.NextMonthAt != nil {
 		return *c.NextMonthAt
@@ -69,21 +70,21 @@ func (c CreditAccount) resetsAt() time.Time {
 	return c.PeriodEnd
 }
 
-// same tells that nothing changed.
+// same reports whether two states are equal.
 func (c CreditAccount) same(o CreditAccount) bool {
 	equalTimes := c.PeriodStart.Equal(o.PeriodStart) && c.PeriodEnd.Equal(o.PeriodEnd) && unixOf(c.NextMonthAt) == unixOf(o.NextMonthAt)
 	c.PeriodStart, c.PeriodEnd, c.NextMonthAt = o.PeriodStart, o.PeriodEnd, o.NextMonthAt
 	return equalTimes && c == o
 }
 
-// creditBook writes one organization's ledger within a transaction. The organization is locked.
+// creditBook writes one organization's ledger in a transaction. The organization is locked.
 type creditBook struct {
-	ctx     context.Context
-	q       Tx
-	now     time.Time
-	account CreditAccount
-	over    int // consumed of the month's credits beyond what is left of their money
-	packs   int
+	ctx       context.Context
+	tx        Tx
+	now       time.Time
+	account   CreditAccount
+	overdrawn int // consumed beyond the month's credits after refunds
+	packs     int // credits of packs, in total
 }
 
 func (cs *Credits) openBook(ctx context.Context, tx Tx, organizationID string) (*creditBook, error) {
@@ -92,86 +93,88 @@ func (cs *Credits) openBook(ctx context.Context, tx Tx, organizationID string) (
 		return nil, fmt.Errorf("lock credit account: %w", err)
 	}
 	account.OrganizationID = organizationID
-	return &creditBook{ctx: ctx, q: tx, now: cs.Now(), account: account}, nil
+	return &creditBook{ctx: ctx, tx: tx, now: cs.Now(), account: account}, nil
 }
 
-// stand works out from all facts what the organization holds of its plan.
+// recompute computes the plan's credits from all facts.
 func (b *creditBook) recompute(acct StripeAccount) error {
-	facts, err := b.q.Credits().Facts(b.ctx, b.account.OrganizationID)
+	facts, err := b.tx.Credits().Facts(b.ctx, b.account.OrganizationID)
 	if err != nil {
 		return fmt.Errorf("read credit facts: %w", err)
 	}
-	subscriptions, err := b.q.Subscriptions().List(b.ctx, b.account.OrganizationID, acct)
+	subscriptions, err := b.tx.Subscriptions().List(b.ctx, b.account.OrganizationID, acct)
 	if err != nil {
 		return fmt.Errorf("list subscriptions: %w", err)
 	}
-	held := computeCredits(facts, subscriptions, b.now)
+	computed := computeCredits(facts, subscriptions, b.now)
 	a := &b.account
-	a.PlanID, a.PlanGranted, a.InvoiceID = held.PlanID, held.Granted, held.InvoiceID
-	a.PeriodStart, a.PeriodEnd, a.Month, a.NextMonthAt = held.PeriodStart, held.PeriodEnd, held.Month, held.NextMonthAt
-	b.packs = held.Packs
+	a.PlanID, a.PlanGranted, a.InvoiceID = computed.PlanID, computed.Granted, computed.InvoiceID
+	a.PeriodStart, a.PeriodEnd, a.Month, a.NextMonthAt = computed.PeriodStart, computed.PeriodEnd, computed.Month, computed.NextMonthAt
+	b.packs = computed.Packs
 	consumed := 0
 	if period := a.period(); period != "" {
-		if consumed, err = b.q.Credits().ConsumedOfPeriod(b.ctx, a.OrganizationID, period); err != nil {
-			return fmt.Errorf("add up consumption: %w", err)
+		if consumed, err = b.tx.Credits().ConsumedOfPeriod(b.ctx, a.OrganizationID, period); err != nil {
+			return fmt.Errorf("sum consumption: %w", err)
 		}
 	}
 	a.PlanLeft = max(0, a.PlanGranted-consumed)
-	b.over = max(0, consumed-a.PlanGranted)
+	b.overdrawn = max(0, consumed-a.PlanGranted)
 	return nil
 }
 
-// due is what the ledger is still to be changed by.
+// missing returns the amount by which the ledger differs from the computed credits.
 func (b *creditBook) missing() int {
-	return b.account.PlanLeft + b.packs - b.account.PackConsumed - b.over - b.account.Balance
+	return b.account.PlanLeft + b.packs - b.account.PackConsumed - b.overdrawn - b.account.Balance
 }
 
-// post writes an entry. Its source is in the ledger once.
+// post writes an entry. It is an error if the ledger has an entry of the same source.
 func (b *creditBook) post(e CreditEntry) error {
 	if e.Amount == 0 {
 		return nil
 	}
 	e.OrganizationID, e.At, e.Balance = b.account.OrganizationID, b.now, b.account.Balance+e.Amount
-	written, err := b.q.Credits().InsertEntry(b.ctx, e)
+	written, err := b.tx.Credits().InsertEntry(b.ctx, e)
 	if err != nil {
 		return fmt.Errorf("write credit entry: %w", err)
 	}
 	if !written {
-		return fmt.Errorf("the ledger of credits has a line of %s already", e.Source)
+		return fmt.Errorf("the credit ledger has a line of %s already", e.Source)
 	}
 	b.account.Balance = e.Balance
-	b.q.Record("credits: %+d (%s), balance %d", e.Amount, e.Kind, e.Balance)
+	b.tx.Record("credits: %+d (%s), balance %d", e.Amount, e.Kind, e.Balance)
 	return nil
 }
 
-func (b *creditBook) close() error { return b.q.Credits().PutAccount(b.ctx, b.account) }
+func (b *creditBook) close() error { return b.tx.Credits().PutAccount(b.ctx, b.account) }
 
-// periodLine finds the line that pays for a period of a plan: of type subscription and no proration. Seat prorations are none.
+// periodLine finds the line that pays for a period of a plan: it has the type subscription and is
+// no proration.
 func (c *core) periodLine(invoice Invoice) (InvoiceLine, catalog.Plan) {
 	var found InvoiceLine
-	var of catalog.Plan
+	var foundPlan catalog.Plan
 	for _, line := range invoice.Lines {
 		plan, _, known := c.Catalog().ByPrice(line.PriceID)
-		if known && line.Subscription && !line.Proration && (of.ID == "" || line.PeriodEnd.After(found.PeriodEnd)) {
-			found, of = line, plan
+		if known && line.Subscription && !line.Proration && (foundPlan.ID == "" || line.PeriodEnd.After(found.PeriodEnd)) {
+			found, foundPlan = line, plan
 		}
 	}
-	return found, of
+	return found, foundPlan
 }
 
-// upgradedTo finds the plan whose rest of the period an invoice charges, the largest where it names several.
+// upgradedTo finds the plan that an invoice charges for the rest of a period, the one with most
+// credits if there are several.
 func (c *core) upgradedTo(invoice Invoice) catalog.Plan {
-	var of catalog.Plan
+	var foundPlan catalog.Plan
 	for _, line := range invoice.Lines {
 		plan, _, known := c.Catalog().ByPrice(line.PriceID)
-		if known && line.Proration && line.Amount > 0 && plan.Credits > of.Credits {
-			of = plan
+		if known && line.Proration && line.Amount > 0 && plan.Credits > foundPlan.Credits {
+			foundPlan = plan
 		}
 	}
-	return of
+	return foundPlan
 }
 
-// monthAfter is the n-th monthly return of a day; where a month lacks the day, its last one
+// monthAfter returns start plus n months; in a month without that day, its last day
 // (https://docs.stripe.com/billing/subscriptions/billing-cycle).
 func monthAfter(start time.Time, n int) time.Time {
 	first := time.Date(start.Year(), start.Month()+time.Month(n), 1, start.Hour(), start.Minute(), start.Second(), 0, time.UTC)
@@ -179,15 +182,15 @@ func monthAfter(start time.Time, n int) time.Time {
 	return first.AddDate(0, 0, min(start.Day(), last)-1)
 }
 
-// grantDueMonths writes the monthly grants of yearly plans that are due.
+// grantDueMonths writes the due monthly grants of yearly plans.
 func (cs *Credits) grantDueMonths(ctx context.Context) error {
 	due, err := cs.store.Credits().DueMonths(ctx, cs.Now(), creditBatch)
 	if err != nil {
-		return fmt.Errorf("due credit months: %w", err)
+		return fmt.Errorf("list due credit months: %w", err)
 	}
 	for _, organizationID := range due {
 		if err := cs.store.InTx(ctx, func(tx Tx) error { return cs.grantMonth(ctx, tx, organizationID) }); err != nil {
-			return fmt.Errorf("grant a month's credits: %w", err)
+			return fmt.Errorf("grant monthly credits: %w", err)
 		}
 	}
 	return nil
@@ -195,7 +198,8 @@ func (cs *Credits) grantDueMonths(ctx context.Context) error {
 
 const creditBatch = 100
 
-// grantMonth writes the grant of the month that has begun. Months that passed unseen, while nothing ran, are past.
+// grantMonth writes the grant of the current month. Months that passed while no worker ran get no
+// grant.
 func (cs *Credits) grantMonth(ctx context.Context, tx Tx, organizationID string) error {
 	if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
 		return fmt.Errorf("lock organization: %w", err)
@@ -211,11 +215,11 @@ func (cs *Credits) grantMonth(ctx context.Context, tx Tx, organizationID string)
 	}, CreditExpire)
 }
 
-// Consumption asks to take credits.
+// Consumption is a request to consume credits.
 type Consumption struct {
 	Amount         int
 	Reason         string
-	IdempotencyKey string // the same key takes them once
+	IdempotencyKey string // a repeated key consumes once
 }
 
 const maxReasonLength = 200 // characters
@@ -232,8 +236,9 @@ func (c Consumption) check() error {
 	return nil
 }
 
-// ConsumeCredits takes credits, those of the running month first, and returns what is left. The same idempotency key takes them once and
-// answers with the balance of today. Errors: CodeInvalid; CodeConflict where there is too little, nothing being taken.
+// Consume consumes credits, those of the current month first, and returns the balance. A repeated
+// idempotency key consumes nothing and returns today's balance. Errors: CodeInvalid; CodeConflict
+// if the balance is too low, with nothing consumed.
 func (cs *Credits) Consume(ctx context.Context, a account.Access, c Consumption) (balance int, err error) {
 	if err := c.check(); err != nil {
 		return 0, err
@@ -257,7 +262,7 @@ func (cs *Credits) Consume(ctx context.Context, a account.Access, c Consumption)
 
 func (b *creditBook) consume(c Consumption) error {
 	source := "consume:" + c.IdempotencyKey
-	known, err := b.q.Credits().HasEntry(b.ctx, b.account.OrganizationID, source)
+	known, err := b.tx.Credits().HasEntry(b.ctx, b.account.OrganizationID, source)
 	if err != nil || known {
 		return err
 	}
@@ -272,11 +277,11 @@ func (b *creditBook) consume(c Consumption) error {
 	})
 }
 
-// CreditsOverview is what pages say of credits.
+// CreditsOverview is what pages show of credits.
 type CreditsOverview struct {
 	Balance  int
-	Granted  int        // for the running month of the plan; 0: none
-	ResetsAt *time.Time // when the month's credits give way to the next
+	Granted  int        // for the current month of the plan; 0: none
+	ResetsAt *time.Time // when the month's credits are replaced by the next month's
 }
 
 func (cs *Credits) overview(ctx context.Context, organizationID string) (CreditsOverview, error) {
@@ -291,7 +296,7 @@ func (cs *Credits) overview(ctx context.Context, organizationID string) (Credits
 	return view, nil
 }
 
-// CreditEntries lists the newest lines of the credit ledger.
+// Entries lists the newest lines of the credit ledger.
 func (cs *Credits) Entries(ctx context.Context, a account.Access) ([]CreditEntry, error) {
 	return cs.store.Credits().Entries(ctx, a.Organization.ID, creditPage)
 }

@@ -17,46 +17,50 @@ type StripeCustomer struct {
 	Email      string `db:"stripe_email"`
 	Delinquent bool   `db:"delinquent"` // the last invoice's payment failed (https://docs.stripe.com/api/customers/object)
 	Deleted    bool
-	AsOf       time.Time `db:"as_of,null"` // as a subscription's
+	AsOf       time.Time `db:"as_of,null"` // when this state was true at Stripe, by Stripe's clock
 }
 
-// CustomerDetails are what the organization's customer is called at Stripe, and what it is to be called.
+// CustomerDetails is an organization's customer and the state of the update of its name and e-mail
+// address at Stripe.
 type CustomerDetails struct {
 	StripeCustomer
 	OrganizationID string     `db:"organization_id"`
-	Wanted         int64      `db:"details_version"`         // counts the changes of what it is to be called
-	Pushed         int64      `db:"details_applied_version"` // the last of them that Stripe took
-	DueAt          *time.Time `db:"details_due_at"`          // when Stripe is to be told; nil while there is nothing to tell
+	Wanted         int64      `db:"details_version"`         // counts the changes to send
+	Pushed         int64      `db:"details_applied_version"` // the last of them that Stripe accepted
+	DueAt          *time.Time `db:"details_due_at"`          // when the update is to be sent; nil if none is pending
 	Failures       int        `db:"details_failures"`        // in a row
-	Error          string     `db:"details_error"`           // why the last attempt failed, in words
+	Error          string     `db:"details_error"`           // why the last attempt failed, as text
 }
 
-// CustomerGateway reads and names customers.
+// CustomerGateway reads and updates customers.
 type CustomerGateway interface {
 	// Customer reads a customer; a deleted one is no error.
 	Customer(ctx context.Context, id string) (StripeCustomer, error)
-	// UpdateCustomer has a customer carry a name and, unless it is empty, an address. Both are absolute, so that repeating it does no harm.
+	// UpdateCustomer sets a customer's name and, unless it is empty, its e-mail address. Repeating
+	// it is safe.
 	UpdateCustomer(ctx context.Context, id, name, email string) (StripeCustomer, error)
 }
 
-// customerLease is how long one worker has a customer's details to itself: longer than a call to Stripe may take.
+// customerLease is how long one worker owns a customer's update. It is longer than a call to Stripe
+// may take.
 const customerLease = 30 * time.Second
 
-// OrganizationRenamed schedules the update of the organization's customer at Stripe. It is part of [account.Hooks].
+// OrganizationRenamed schedules the update of the organization's customer at Stripe. It is part of
+// [account.Hooks].
 func (cs *Customers) OrganizationRenamed(ctx context.Context, tx account.Tx, organizationID string) error {
 	return cs.scheduleUpdate(ctx, tx.(Tx), organizationID)
 }
 
-// scheduleCustomerUpdate has Stripe's customer follow the organization's name and its first billing contact. Stripe is told soon after the
-// transaction, never within it.
+// scheduleUpdate makes an update of the customer due: its name is the organization's, its e-mail
+// address the first billing contact's. The update is sent after the transaction.
 func (cs *Customers) scheduleUpdate(ctx context.Context, tx Tx, organizationID string) error {
 	if err := tx.Customers().ScheduleUpdate(ctx, organizationID, cs.knownAccount(), cs.Now()); err != nil {
-		return fmt.Errorf("want customer details: %w", err)
+		return fmt.Errorf("schedule customer update: %w", err)
 	}
 	return nil
 }
 
-// updateDueCustomers tells Stripe what is due.
+// updateDue sends the updates that are due.
 func (cs *Customers) updateDue(ctx context.Context) error {
 	for {
 		now := cs.Now()
@@ -85,19 +89,20 @@ func (cs *Customers) update(ctx context.Context, d CustomerDetails) error {
 	}
 	bounded, cancel := context.WithTimeout(ctx, jobTimeout)
 	defer cancel()
-	named, err := cs.gateway.UpdateCustomer(bounded, d.ID, organization.Name, email)
+	updated, err := cs.gateway.UpdateCustomer(bounded, d.ID, organization.Name, email)
 	done := context.WithoutCancel(ctx)
 	acct := cs.knownAccount()
 	if err != nil {
 		cs.scheduleRetry(&d, err)
-		cs.Log.WarnContext(ctx, "the customer's name is not told", "organization", d.OrganizationID, "error", err)
+		cs.Log.WarnContext(ctx, "customer update failed", "organization_id", d.OrganizationID, "err", err)
 		return cs.store.Customers().FinishUpdate(done, acct, d, cs.Now())
 	}
 	d.Pushed, d.Failures, d.Error, d.DueAt = d.Wanted, 0, "", nil
-	return errors.Join(cs.store.Customers().Put(done, acct, named), cs.store.Customers().FinishUpdate(done, acct, d, cs.Now()))
+	return errors.Join(cs.store.Customers().Put(done, acct, updated), cs.store.Customers().FinishUpdate(done, acct, d, cs.Now()))
 }
 
-// scheduleCustomerRetry plans the next attempt; where another would end the same way there is none, until something else is wanted.
+// scheduleRetry schedules the next attempt. After a permanent failure there is none until the next
+// change.
 func (cs *Customers) scheduleRetry(d *CustomerDetails, cause error) {
 	d.Failures++
 	d.Error = cause.Error()
@@ -108,7 +113,8 @@ func (cs *Customers) scheduleRetry(d *CustomerDetails, cause error) {
 	}
 }
 
-// scheduleContactUpdate has a new customer, which was made with the address of whoever was the first to pay, carry that of the billing contact.
+// scheduleContactUpdate schedules an update of a new customer if there is a billing contact: the
+// customer was created with the address of the user who started the checkout.
 func (cs *Customers) scheduleContactUpdate(ctx context.Context, tx Tx, organizationID string) error {
 	contacts, err := tx.Contacts().List(ctx, organizationID)
 	if err != nil || len(contacts) == 0 {

@@ -20,57 +20,58 @@ type Duplicates struct {
 	notices       *Notices
 }
 
-// DuplicateStatus says how far the end of a surplus subscription has come.
+// DuplicateStatus is the progress of a duplicate's cancellation and refund.
 type DuplicateStatus string
 
-// The statuses.
+// The statuses of a duplicate.
 const (
 	DuplicateCanceling DuplicateStatus = "ending"
-	DuplicateCanceled  DuplicateStatus = "ended"  // and its money is on its way back
-	DuplicateKept      DuplicateStatus = "kept"   // it turned out to be needed, or somebody else has ended it: nothing was done
-	DuplicateFailed    DuplicateStatus = "failed" // given up: somebody has to look at it
+	DuplicateCanceled  DuplicateStatus = "ended"  // and refunded
+	DuplicateKept      DuplicateStatus = "kept"   // it is needed after all, or it was ended elsewhere: nothing was done
+	DuplicateFailed    DuplicateStatus = "failed" // no further attempts: an operator has to handle it
 )
 
-// DuplicateSubscription is a subscription that was bought beside a living one: two Checkout pages can both be paid. It is ended at Stripe, and what was paid
-// for it goes back, once.
+// DuplicateSubscription is a subscription that was bought beside a live one: two Checkout pages can
+// both be paid. It is canceled at Stripe, and what was paid for it is refunded, once.
 type DuplicateSubscription struct {
 	SubscriptionID     string          `db:"subscription_id"`
 	OrganizationID     string          `db:"organization_id"`
-	KeptSubscriptionID string          `db:"kept_subscription_id"` // the one the organization stays on
+	KeptSubscriptionID string          `db:"kept_subscription_id"` // the one the organization keeps
 	Status             DuplicateStatus `db:"status"`
 	FoundAt            time.Time       `db:"found_at"`
-	CancelingAt        *time.Time      `db:"canceling_at"` // when Stripe was first told to end it; nil: not by us
+	CancelingAt        *time.Time      `db:"canceling_at"` // when Usher first canceled it; nil: it did not
 	Attempts           int             `db:"attempts"`
 	Error              string          `db:"error"`
-	NextAttemptAt      *time.Time      `db:"next_attempt_at"` // while it is ending
+	NextAttemptAt      *time.Time      `db:"next_attempt_at"` // while Status is DuplicateCanceling
 	Refunded           catalog.Money   `db:"refunded,joined"`
 	DoneAt             *time.Time      `db:"done_at"`
 }
 
-// CreditNote takes a paid invoice back (https://docs.stripe.com/api/credit_notes/create). Amounts are in the invoice's minor unit.
+// CreditNote credits a paid invoice (https://docs.stripe.com/api/credit_notes/create). Amounts are
+// in the minor unit of the invoice's currency.
 type CreditNote struct {
 	InvoiceID string
-	Refund    int64 // to where it was paid from
-	Credit    int64 // to the customer's balance, from which it was paid
+	Refund    int64 // to the payment method that paid
+	Credit    int64 // to the customer's balance that paid
 }
 
-// RefundGateway is what ending a surplus subscription needs of Stripe.
+// RefundGateway refunds invoices.
 type RefundGateway interface {
-	// VoidInvoice takes an open invoice back.
+	// VoidInvoice voids an open invoice.
 	VoidInvoice(ctx context.Context, id string) error
-	// CreateCreditNote takes a paid invoice back, under an idempotency key made of the invoice.
+	// CreateCreditNote credits a paid invoice. The idempotency key is made of the invoice's id.
 	CreateCreditNote(ctx context.Context, note CreditNote) error
 }
 
-// Bounds of the work on surplus subscriptions.
+// Bounds of the work on duplicates.
 const (
 	duplicateAttempts  = 12
 	duplicateLease     = time.Minute
-	duplicateTimeout   = 45 * time.Second // several calls of Stripe
+	duplicateTimeout   = 45 * time.Second // several calls to Stripe
 	duplicatesShownFor = 30 * 24 * time.Hour
 )
 
-// cancelDueDuplicates works on all that are due.
+// cancelAllDue works on every duplicate that is due.
 func (ds *Duplicates) cancelAllDue(ctx context.Context) error {
 	for ctx.Err() == nil {
 		worked, err := ds.cancelDue(ctx)
@@ -81,94 +82,98 @@ func (ds *Duplicates) cancelAllDue(ctx context.Context) error {
 	return nil
 }
 
-// cancelDueDuplicate works on one surplus subscription. false: none was due.
+// cancelDue works on one duplicate. It returns false if none was due.
 func (ds *Duplicates) cancelDue(ctx context.Context) (bool, error) {
 	now := ds.Now()
-	surplus, claimed, err := apperr.Found(ds.store.Duplicates().ClaimDue(ctx, now, now.Add(duplicateLease)))
+	duplicate, claimed, err := apperr.Found(ds.store.Duplicates().ClaimDue(ctx, now, now.Add(duplicateLease)))
 	if err != nil || !claimed {
 		return false, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, duplicateTimeout)
 	defer cancel()
-	if err := ds.cancel(ctx, &surplus); err != nil {
-		ds.scheduleRetry(&surplus, err)
+	if err := ds.cancel(ctx, &duplicate); err != nil {
+		ds.scheduleRetry(&duplicate, err)
 		level := slog.LevelWarn
-		if surplus.Status == DuplicateFailed {
+		if duplicate.Status == DuplicateFailed {
 			level = slog.LevelError
 		}
-		ds.Log.Log(ctx, level, "a second subscription is not ended", "subscription", surplus.SubscriptionID, "organization", surplus.OrganizationID,
-			"attempt", surplus.Attempts, "status", surplus.Status, "error", err)
+		ds.Log.Log(ctx, level, "duplicate cancellation failed", "subscription_id", duplicate.SubscriptionID, "organization_id", duplicate.OrganizationID,
+			"attempt", duplicate.Attempts, "status", duplicate.Status, "err", err)
 	}
-	return true, ds.finish(context.WithoutCancel(ctx), surplus)
+	return true, ds.finish(context.WithoutCancel(ctx), duplicate)
 }
 
-func (ds *Duplicates) scheduleRetry(surplus *DuplicateSubscription, cause error) {
-	surplus.Error = cause.Error()
-	if surplus.Attempts >= duplicateAttempts || isPermanent(cause) {
-		surplus.Status, surplus.NextAttemptAt = DuplicateFailed, nil
+func (ds *Duplicates) scheduleRetry(duplicate *DuplicateSubscription, cause error) {
+	duplicate.Error = cause.Error()
+	if duplicate.Attempts >= duplicateAttempts || isPermanent(cause) {
+		duplicate.Status, duplicate.NextAttemptAt = DuplicateFailed, nil
 		return
 	}
-	next := ds.Now().Add(ds.Backoff(surplus.Attempts))
-	surplus.NextAttemptAt = &next
+	next := ds.Now().Add(ds.Backoff(duplicate.Attempts))
+	duplicate.NextAttemptAt = &next
 }
 
-// cancelDuplicate asks Stripe how both subscriptions stand before it ends one of them: never the only one an organization has.
-func (ds *Duplicates) cancel(ctx context.Context, surplus *DuplicateSubscription) error {
-	needed, err := ds.stillNeeded(ctx, *surplus)
+// cancel refetches both subscriptions before it cancels one of them, so that an organization never
+// loses its only one.
+func (ds *Duplicates) cancel(ctx context.Context, duplicate *DuplicateSubscription) error {
+	needed, err := ds.stillNeeded(ctx, *duplicate)
 	if err != nil {
 		return err
 	}
 	now := ds.Now()
 	if needed {
-		surplus.Status, surplus.NextAttemptAt, surplus.DoneAt, surplus.Error = DuplicateKept, nil, &now, ""
+		duplicate.Status, duplicate.NextAttemptAt, duplicate.DoneAt, duplicate.Error = DuplicateKept, nil, &now, ""
 		return nil
 	}
-	if surplus.CancelingAt == nil {
-		// Written before Stripe is told: whoever takes this up after a crash knows who has ended it.
-		surplus.CancelingAt = &now
-		if err := ds.store.Duplicates().Put(ctx, *surplus); err != nil {
+	if duplicate.CancelingAt == nil {
+		// Written before the call to Stripe: after a crash the next attempt knows that Usher
+		// canceled it.
+		duplicate.CancelingAt = &now
+		if err := ds.store.Duplicates().Put(ctx, *duplicate); err != nil {
 			return err
 		}
 	}
-	if err := ds.gateway.CancelSubscription(ctx, surplus.SubscriptionID); err != nil && !apperr.IsMissing(err) {
-		return fmt.Errorf("end subscription: %w", err)
+	if err := ds.gateway.CancelSubscription(ctx, duplicate.SubscriptionID); err != nil && !apperr.IsMissing(err) {
+		return fmt.Errorf("cancel subscription: %w", err)
 	}
-	if surplus.Refunded, err = ds.refundInvoices(ctx, *surplus); err != nil {
+	if duplicate.Refunded, err = ds.refundInvoices(ctx, *duplicate); err != nil {
 		return err
 	}
-	if _, err := ds.subscriptions.refetch(ctx, surplus.SubscriptionID); err != nil && !errors.Is(err, apperr.ErrNotFound) {
+	if _, err := ds.subscriptions.refetch(ctx, duplicate.SubscriptionID); err != nil && !errors.Is(err, apperr.ErrNotFound) {
 		return err
 	}
-	surplus.Status, surplus.NextAttemptAt, surplus.DoneAt, surplus.Error = DuplicateCanceled, nil, &now, ""
+	duplicate.Status, duplicate.NextAttemptAt, duplicate.DoneAt, duplicate.Error = DuplicateCanceled, nil, &now, ""
 	return nil
 }
 
-// stillNeeded tells whether the subscription is to stay after all, or has been ended by somebody else, who then decides about its money too.
-func (ds *Duplicates) stillNeeded(ctx context.Context, surplus DuplicateSubscription) (bool, error) {
-	for _, id := range []string{surplus.KeptSubscriptionID, surplus.SubscriptionID} {
+// stillNeeded reports whether the subscription has to be kept after all, or was ended elsewhere,
+// where the refund is decided too.
+func (ds *Duplicates) stillNeeded(ctx context.Context, duplicate DuplicateSubscription) (bool, error) {
+	for _, id := range []string{duplicate.KeptSubscriptionID, duplicate.SubscriptionID} {
 		if _, err := ds.subscriptions.refetch(ctx, id); err != nil && !errors.Is(err, apperr.ErrNotFound) {
 			return false, err
 		}
 	}
-	all, err := ds.store.Subscriptions().List(ctx, surplus.OrganizationID, ds.knownAccount())
+	all, err := ds.store.Subscriptions().List(ctx, duplicate.OrganizationID, ds.knownAccount())
 	if err != nil {
 		return false, fmt.Errorf("list subscriptions: %w", err)
 	}
-	if surplus.CancelingAt != nil {
+	if duplicate.CancelingAt != nil {
 		return false, nil
 	}
 	kept, _ := chooseCurrent(all)
 	for _, other := range all {
-		if other.ID == surplus.SubscriptionID {
+		if other.ID == duplicate.SubscriptionID {
 			return !isDuplicate(kept, other), nil
 		}
 	}
 	return true, nil
 }
 
-// isDuplicate reports whether an organization that keeps one subscription has no need of another: both give access or are
-// to be paid, and the other one was sold by Usher, at the same time or later. A subscription made by hand at Stripe is
-// left alone, and so is an older one that gives no access any more: what was paid for it was owed.
+// isDuplicate reports whether an organization that keeps one subscription has no need of another:
+// both give access or are to be paid, and the other one was sold by Usher, at the same time or
+// later. A subscription made by hand at Stripe is left alone, and so is an older one that gives no
+// access any more: what was paid for it was owed.
 func isDuplicate(kept, other Subscription) bool {
 	switch {
 	case other.ID == kept.ID || !kept.Status.GrantsAccess():
@@ -179,30 +184,31 @@ func isDuplicate(kept, other Subscription) bool {
 	return other.Status.GrantsAccess() || other.Status == StatusUnpaid || other.Status == StatusPaused
 }
 
-// refundInvoices takes back every invoice of an ended subscription: open ones are voided, paid ones refunded to where they were paid from. What a credit
-// note was made for already, by an attempt before or by hand, is left.
-func (ds *Duplicates) refundInvoices(ctx context.Context, surplus DuplicateSubscription) (catalog.Money, error) {
-	var back catalog.Money
-	ended, err := ds.store.Subscriptions().Get(ctx, surplus.SubscriptionID)
+// refundInvoices voids the open invoices of a canceled subscription and refunds the paid ones.
+// Invoices that have a credit note, from an earlier attempt or made by hand, are left. It returns
+// the sum that the invoices had been paid.
+func (ds *Duplicates) refundInvoices(ctx context.Context, duplicate DuplicateSubscription) (catalog.Money, error) {
+	var refunded catalog.Money
+	canceled, err := ds.store.Subscriptions().Get(ctx, duplicate.SubscriptionID)
 	if err != nil {
-		return back, fmt.Errorf("read subscription: %w", err)
+		return refunded, fmt.Errorf("read subscription: %w", err)
 	}
-	invoices, err := ds.gateway.Invoices(ctx, ended.CustomerID, ended.CreatedAt.Add(-time.Hour))
+	invoices, err := ds.gateway.Invoices(ctx, canceled.CustomerID, canceled.CreatedAt.Add(-time.Hour))
 	if err != nil {
-		return back, fmt.Errorf("list invoices: %w", err)
+		return refunded, fmt.Errorf("list invoices: %w", err)
 	}
 	for _, invoice := range invoices {
-		if invoice.SubscriptionID != surplus.SubscriptionID {
+		if invoice.SubscriptionID != duplicate.SubscriptionID {
 			continue
 		}
 		if err := ds.refundInvoice(ctx, invoice); err != nil {
-			return back, err
+			return refunded, err
 		}
 		if invoice.Status == InvoicePaid && invoice.AmountPaid > 0 {
-			back.Minor, back.Currency = back.Minor+invoice.AmountPaid, invoice.Currency
+			refunded.Minor, refunded.Currency = refunded.Minor+invoice.AmountPaid, invoice.Currency
 		}
 	}
-	return back, nil
+	return refunded, nil
 }
 
 func (ds *Duplicates) refundInvoice(ctx context.Context, invoice Invoice) error {
@@ -220,27 +226,27 @@ func (ds *Duplicates) refundInvoice(ctx context.Context, invoice Invoice) error 
 	return nil
 }
 
-// finishDuplicate writes what became of an attempt, and once it is done tells the billing contacts.
-func (ds *Duplicates) finish(ctx context.Context, surplus DuplicateSubscription) error {
+// finish writes the result of an attempt. Once the duplicate is canceled, it queues a notice.
+func (ds *Duplicates) finish(ctx context.Context, duplicate DuplicateSubscription) error {
 	return ds.store.InTx(ctx, func(tx Tx) error {
-		if err := tx.Duplicates().Put(ctx, surplus); err != nil {
-			return fmt.Errorf("write surplus subscription: %w", err)
+		if err := tx.Duplicates().Put(ctx, duplicate); err != nil {
+			return fmt.Errorf("write duplicate subscription: %w", err)
 		}
-		if surplus.Status != DuplicateCanceled {
+		if duplicate.Status != DuplicateCanceled {
 			return nil
 		}
 		return ds.notices.queue(ctx, tx, mail.Message{
-			Kind: mail.KindDuplicateCanceled, Key: "surplus:" + surplus.SubscriptionID, OrganizationID: surplus.OrganizationID,
-			Data: mail.Data{Amount: surplus.Refunded, At: *surplus.DoneAt},
+			Kind: mail.KindDuplicateCanceled, Key: "surplus:" + duplicate.SubscriptionID, OrganizationID: duplicate.OrganizationID,
+			Data: mail.Data{Amount: duplicate.Refunded, At: *duplicate.DoneAt},
 		})
 	})
 }
 
-// DuplicateSubscriptions lists the second subscriptions of the last weeks, so that the billing page can tell what became of them.
+// List lists the duplicates of the last weeks, for the billing page.
 func (ds *Duplicates) List(ctx context.Context, a account.Access) ([]DuplicateSubscription, error) {
 	found, err := ds.store.Duplicates().List(ctx, a.Organization.ID, ds.Now().Add(-duplicatesShownFor))
 	if err != nil {
-		return nil, fmt.Errorf("list second subscriptions: %w", err)
+		return nil, fmt.Errorf("list duplicate subscriptions: %w", err)
 	}
 	return found, nil
 }

@@ -2,7 +2,7 @@ package billing
 
 import "time"
 
-// Event is a verified event of Stripe as far as it is understood here.
+// Event is a verified event of Stripe, with the parts of it that the handlers use.
 type Event struct {
 	ID         string    `db:"id"`
 	Type       string    `db:"type"`
@@ -14,42 +14,42 @@ type Event struct {
 
 	ObjectID       string `db:"object_id"`       // of data.object
 	ObjectType     string `db:"object_type"`     // its object field
-	CustomerID     string `db:"customer_id"`     // whose it is, where it says
-	SubscriptionID string `db:"subscription_id"` // which it is about, where it says
-	ChargeID       string // of a charge, a refund or a dispute; not stored, since the payload says it
+	CustomerID     string `db:"customer_id"`     // of the object; empty if it names none
+	SubscriptionID string `db:"subscription_id"` // of the object; empty if it names none
+	ChargeID       string // of a charge, a refund or a dispute; not stored, since the payload has it
 	OrgID          string `db:"org_id"` // metadata orgId, on the object or on the subscription it carries
 	TestClock      bool   `db:"test_clock"`
 
-	Subscription *Subscription          // where data.object is one in a shape of our API version; Moment is Created
-	Invoice      *Invoice               // where data.object is one in a shape of our API version, with all lines; Moment is Created
-	Checkout     *StripeCheckoutSession // where data.object is a Checkout session in a shape of our API version
+	Subscription *Subscription          // if data.object is one in a shape of our API version; AsOf is Created
+	Invoice      *Invoice               // if data.object is one in a shape of our API version, with all lines; AsOf is Created
+	Checkout     *StripeCheckoutSession // if data.object is a Checkout session in a shape of our API version
 }
 
-// Outcome is what became of an event.
+// Outcome is the result of an event.
 type Outcome string
 
 // The outcomes in the inbox.
 const (
-	OutcomePending Outcome = "pending" // Stripe has to be asked
+	OutcomePending Outcome = "pending" // the object has to be fetched from Stripe
 	OutcomeApplied Outcome = "applied"
-	OutcomeStale   Outcome = "stale"   // what is held is newer
-	OutcomeIgnored Outcome = "ignored" // of a type or of an application that does not matter here
-	OutcomeFailed  Outcome = "failed"  // given up; an operator may replay it
+	OutcomeStale   Outcome = "stale"   // the stored snapshot is newer
+	OutcomeIgnored Outcome = "ignored" // no handler for its type, or another application's object
+	OutcomeFailed  Outcome = "failed"  // a dead letter; an operator may replay it
 )
 
 // StoredEvent is an event in the inbox.
 type StoredEvent struct {
 	Event
-	OrganizationID string     `db:"organization_id,null"` // empty where it is nobody's here
+	OrganizationID string     `db:"organization_id,null"` // empty: it belongs to no organization here
 	Outcome        Outcome    `db:"outcome"`
 	Attempts       int        `db:"attempts"`
 	Error          string     `db:"error"`
 	ReceivedAt     time.Time  `db:"received_at"`
 	NextAttemptAt  *time.Time `db:"next_attempt_at"` // while pending
-	Changes        []string   `db:"changes,lines"`   // what it changed here, in words for operators
+	Changes        []string   `db:"changes,lines"`   // what it changed here, as text for operators
 }
 
-// mergeOutcomes returns the outcome that leaves more to do.
+// mergeOutcomes returns the outcome that leaves more work.
 func mergeOutcomes(a, b Outcome) Outcome {
 	for _, outcome := range []Outcome{OutcomePending, OutcomeApplied, OutcomeStale} {
 		if a == outcome || b == outcome {

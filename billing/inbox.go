@@ -15,9 +15,9 @@ import (
 	"usher/billing/job"
 )
 
-// Inbox receives Stripe's events, stores them and processes those that are pending. Receive is the webhook: one
-// transaction decides about the event, applies it and stores it. processDue is the worker's part: it refetches from Stripe
-// what an event's payload could not decide.
+// Inbox receives Stripe's events, stores them and processes those that are pending. Receive is the
+// webhook: one transaction decides about the event, applies it and stores it. processDue is the
+// worker's part: it refetches from Stripe what an event's payload could not decide.
 type Inbox struct {
 	*core
 	customers     *Customers
@@ -39,9 +39,10 @@ func newInbox(c *core, s *Service) *Inbox {
 	return in
 }
 
-// Receive handles a webhook, given its raw body and signature header. It returns nil once the event is committed, also for
-// duplicates, unknown types and objects of other applications. Errors: CodeInvalid for a bad signature or a body that is
-// no event; after any other error Stripe should send the event again.
+// Receive handles a webhook, given its raw body and signature header. It returns nil once the event
+// is committed, also for duplicates, unknown types and objects of other applications. Errors:
+// CodeInvalid for a bad signature or a body that is no event; after any other error Stripe should
+// send the event again.
 func (in *Inbox) Receive(ctx context.Context, payload []byte, signature string) error {
 	event, err := in.gateway.VerifyEvent(payload, signature, in.Wall())
 	if err != nil {
@@ -56,8 +57,9 @@ func (in *Inbox) Receive(ctx context.Context, payload []byte, signature string) 
 // errDuplicateEvent rolls back the changes of an event that is stored already.
 var errDuplicateEvent = errors.New("the event is stored already")
 
-// storeEvent is the transaction of a webhook: decide, apply, store. The event is written last, together with its outcome:
-// writing it first would write its payload twice. A duplicate's changes are rolled back.
+// storeEvent is the transaction of a webhook: decide, apply, store. The event is written last,
+// together with its outcome: writing it first would write its payload twice. A duplicate's changes
+// are rolled back.
 func (in *Inbox) storeEvent(ctx context.Context, event Event) error {
 	now := in.Now()
 	var changes ChangeLog
@@ -85,7 +87,8 @@ func (in *Inbox) storeEvent(ctx context.Context, event Event) error {
 	return err
 }
 
-// decide runs an event's handler inside a transaction. While the Stripe account is not known, every event stays pending.
+// decide runs an event's handler inside a transaction. While the Stripe account is not known, every
+// event stays pending.
 func (in *Inbox) decide(ctx context.Context, tx Tx, event Event) (eventResult, error) {
 	handler, known := in.handlers[event.Type]
 	switch {
@@ -105,15 +108,15 @@ func (in *Inbox) ownAccount(e Event) bool {
 	return e.Livemode == acct.Livemode && (e.Account == "" || e.Account == acct.ID)
 }
 
-// eventHandler handles one type of event. decide runs in the webhook's transaction. refetch processes an event that is
-// pending after that, outside any transaction; nil: decide runs again.
+// eventHandler handles one type of event. decide runs in the webhook's transaction. refetch
+// processes an event that is pending after that, outside any transaction; nil: decide runs again.
 type eventHandler struct {
 	decide  func(context.Context, Tx, Event) (eventResult, error)
 	refetch func(context.Context, Event, *ChangeLog) (Outcome, error)
 }
 
-// handlersByType maps Stripe's event types (https://docs.stripe.com/api/events/types) to their handlers. An event of
-// another type is stored and ignored.
+// handlersByType maps Stripe's event types (https://docs.stripe.com/api/events/types) to their
+// handlers. An event of another type is stored and ignored.
 func (in *Inbox) handlersByType() map[string]eventHandler {
 	var (
 		charge                = eventHandler{in.payments.handleEvent, in.payments.refetchForEvent}
@@ -161,7 +164,8 @@ func (in *Inbox) handlersByType() map[string]eventHandler {
 		"payment_method.updated":                       paymentMethod,
 		"payment_method.automatically_updated":         paymentMethod,
 		"payment_method.detached":                      paymentMethod,
-		// The upcoming invoice has no id. Some days before the renewal, its event causes a refetch of the subscription.
+		// The upcoming invoice has no id. Some days before the renewal, its event causes a refetch
+		// of the subscription.
 		"invoice.upcoming":                relatedToSubscription,
 		"invoice.created":                 invoice,
 		"invoice.finalized":               invoice,
@@ -184,8 +188,8 @@ const (
 	eventAttempts = 15 // with the doubling backoff, about half a day
 )
 
-// processAllDue processes pending events until none is due, for one sweep interval at most: the other periodic tasks do
-// not have to wait for a long backlog.
+// processAllDue processes pending events until none is due, for one sweep interval at most: the
+// other periodic tasks do not have to wait for a long backlog.
 func (in *Inbox) processAllDue(ctx context.Context) error {
 	until := time.Now().Add(sweepInterval)
 	for ctx.Err() == nil && time.Now().Before(until) {
@@ -216,15 +220,16 @@ func (in *Inbox) processDue(ctx context.Context) (bool, error) {
 	return true, in.store.Events().Finish(context.WithoutCancel(ctx), stored)
 }
 
-// QueueCursor is a round-robin position in the queue of pending events: an organization's id, or [NoOrganization]. The
-// zero value comes before all.
+// QueueCursor is a round-robin position in the queue of pending events: an organization's id, or
+// [NoOrganization]. The zero value comes before all.
 type QueueCursor string
 
-// NoOrganization is the position of events whose organization is not known. It comes before every organization's.
+// NoOrganization is the position of events whose organization is not known. It comes before every
+// organization's.
 const NoOrganization QueueCursor = "-"
 
-// claimDue claims pending events round-robin per organization, so that one organization's backlog does not delay the
-// events of the others.
+// claimDue claims pending events round-robin per organization, so that one organization's backlog
+// does not delay the events of the others.
 func (in *Inbox) claimDue(ctx context.Context) (StoredEvent, bool, error) {
 	last, _ := in.cursor.Load().(QueueCursor)
 	stored, claimed, err := in.claimAfter(ctx, last)
@@ -243,7 +248,8 @@ func (in *Inbox) claimAfter(ctx context.Context, last QueueCursor) (StoredEvent,
 	return stored, claimed, err
 }
 
-// processRecovering is process that turns a panic of a handler into an error: one event must not end the worker.
+// processRecovering is process that turns a panic of a handler into an error: one event must not
+// end the worker.
 func (in *Inbox) processRecovering(ctx context.Context, e Event, changes *ChangeLog) (outcome Outcome, err error) {
 	defer func() {
 		if panicked := recover(); panicked != nil {
@@ -274,8 +280,8 @@ func (in *Inbox) process(ctx context.Context, e Event, changes *ChangeLog) (Outc
 	return result.outcome, err
 }
 
-// scheduleRetry schedules the next attempt. After the last one, or if another would fail the same way, the event becomes
-// a dead letter that an operator may replay.
+// scheduleRetry schedules the next attempt. After the last one, or if another would fail the same
+// way, the event becomes a dead letter that an operator may replay.
 func (in *Inbox) scheduleRetry(e *StoredEvent, cause error) {
 	e.Error = cause.Error()
 	if e.Attempts >= eventAttempts || isPermanent(cause) {
@@ -286,9 +292,9 @@ func (in *Inbox) scheduleRetry(e *StoredEvent, cause error) {
 	e.Outcome, e.NextAttemptAt = OutcomePending, &next
 }
 
-// isPermanent reports whether a retry would fail the same way: the payload can't be read, or Stripe says that the request
-// itself is wrong. The statuses 401 and 403 are not permanent: keys are rolled and permissions granted while events are
-// pending.
+// isPermanent reports whether a retry would fail the same way: the payload can't be read, or Stripe
+// says that the request itself is wrong. The statuses 401 and 403 are not permanent: keys are
+// rolled and permissions granted while events are pending.
 func isPermanent(cause error) bool {
 	var refused *apperr.StripeError
 	if errors.As(cause, &refused) {

@@ -56,7 +56,7 @@ func TestReconcilerFindsWhatNoWebhookTold(t *testing.T) {
 	s.setQuantityInDashboard(*o.Subscription, 40)
 	s.postStripe(http.MethodPost, "/v1/subscriptions/"+o.Subscription.ID, map[string][]string{"cancel_at_period_end": {"true"}})
 	found := s.drifts(billing.ReconcileOptions{OrganizationID: s.access.Organization.ID})
-	if text := strings.Join(found, "\n"); !strings.Contains(text, "quantity 3 here, 40 at Stripe; cancel at the period's end false here, true at Stripe") {
+	if text := strings.Join(found, "\n"); !strings.Contains(text, "quantity 3 here, 40 at Stripe; cancel_at_period_end false here, true at Stripe") {
 		t.Errorf("found:\n%s", text)
 	}
 	s.due()

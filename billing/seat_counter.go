@@ -10,8 +10,8 @@ import (
 	"usher/billing/job"
 )
 
-// SeatCounter counts the seats that an organization needs and stores the result: SeatState decides, SeatCounter writes.
-// Its exported methods implement [account.Hooks].
+// SeatCounter counts the seats that an organization needs and stores the result: SeatState decides,
+// SeatCounter writes. Its exported methods implement [account.Hooks].
 type SeatCounter struct{ *core }
 
 // seatReason says why seats are recounted, for the seat ledger.
@@ -21,13 +21,14 @@ type seatReason struct {
 	reason  string
 }
 
-// ReasonResent is the ledger's reason for a version whose number did not change: Stripe had another quantity, because it
-// was changed there or because a new subscription began with it.
+// ReasonResent is the ledger's reason for a version whose number did not change: Stripe had another
+// quantity, because it was changed there or because a new subscription began with it.
 const ReasonResent = "the number at Stripe was set right"
 
-// MembershipChanged recounts the seats after a membership changed. The ledger gets a line about the member exactly when
-// they begin or cease to be billed, even if the number of seats stays the same (the plan's minimum), so that their newest
-// line says since when and why they are billed. A correction of the count alone gets a line about no member.
+// MembershipChanged recounts the seats after a membership changed. The ledger gets a line about the
+// member exactly when they begin or cease to be billed, even if the number of seats stays the same
+// (the plan's minimum), so that their newest line says since when and why they are billed. A
+// correction of the count alone gets a line about no member.
 func (sc *SeatCounter) MembershipChanged(ctx context.Context, accountTx account.Tx, c account.MembershipChange) error {
 	tx, organizationID := accountTx.(Tx), c.After.OrganizationID
 	if c.Before.Billed() == c.After.Billed() {
@@ -51,9 +52,9 @@ func (sc *SeatCounter) MembershipChanged(ctx context.Context, accountTx account.
 	return tx.SeatLedger().Insert(ctx, sc.seatChange(before, after, cause))
 }
 
-// recount counts the billed members, stores the desired seats and schedules the update at Stripe. Every transaction
-// that can change the members or the subscription calls it; the organization is locked (or new) in it. The number is
-// always counted, never incremented.
+// recount counts the billed members, stores the desired seats and schedules the update at Stripe.
+// Every transaction that can change the members or the subscription calls it; the organization is
+// locked (or new) in it. The number is always counted, never incremented.
 func (sc *SeatCounter) recount(ctx context.Context, tx Tx, organizationID string, cause seatReason) error {
 	current, _, err := apperr.Found(tx.Subscriptions().Current(ctx, organizationID, sc.knownAccount()))
 	if err != nil {
@@ -62,7 +63,8 @@ func (sc *SeatCounter) recount(ctx context.Context, tx Tx, organizationID string
 	return sc.recountFor(ctx, tx, organizationID, current, cause)
 }
 
-// recountFor is recount for a caller that has read the current subscription; the zero value means there is none.
+// recountFor is recount for a caller that has read the current subscription; the zero value means
+// there is none.
 func (sc *SeatCounter) recountFor(ctx context.Context, tx Tx, organizationID string, current Subscription, cause seatReason) error {
 	before, billed, err := tx.Seats().LockAndCount(ctx, organizationID)
 	if err != nil {
@@ -90,8 +92,8 @@ func (sc *SeatCounter) recountFor(ctx context.Context, tx Tx, organizationID str
 	return sc.Enqueue(ctx, tx.Jobs(), job.KindSeats, organizationID, revision, *after.DueAt)
 }
 
-// insertSeatChange writes the ledger line of a new version: another number, or the same number sent again because Stripe
-// has another one.
+// insertSeatChange writes the ledger line of a new version: another number, or the same number sent
+// again because Stripe has another one.
 func (sc *SeatCounter) insertSeatChange(ctx context.Context, tx Tx, before, after SeatState, current Subscription, cause seatReason) error {
 	if after.SyncVersion == before.SyncVersion {
 		return nil
@@ -114,8 +116,8 @@ func (sc *SeatCounter) seatChange(before, after SeatState, cause seatReason) Sea
 	}
 }
 
-// RequireFreeSeat returns CodeConflict with the field billable if the plan's maximum leaves no seat for one more billed
-// member. promised is the number of seats reserved by invitations.
+// RequireFreeSeat returns CodeConflict with the field billable if the plan's maximum leaves no seat
+// for one more billed member. promised is the number of seats reserved by invitations.
 func (sc *SeatCounter) RequireFreeSeat(ctx context.Context, accountTx account.Tx, organizationID string, promised int) error {
 	tx := accountTx.(Tx)
 	current, known, err := apperr.Found(tx.Subscriptions().Current(ctx, organizationID, sc.knownAccount()))

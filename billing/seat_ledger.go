@@ -9,7 +9,8 @@ import (
 	"usher/billing/catalog"
 )
 
-// SeatLedgers reads the seat ledger, undoes changes that were not sent to Stripe yet, and mails summaries.
+// SeatLedgers reads the seat ledger, undoes changes that were not sent to Stripe yet, and mails
+// summaries.
 type SeatLedgers struct {
 	*core
 	members *account.Members
@@ -30,15 +31,17 @@ type SeatChange struct {
 	To             int       `db:"to_seats"`
 	Version        int64     `db:"version"`
 	RequestID      string    `db:"request_id,joined,null"` // of the request with which Stripe accepted it, filled when read; empty until then
-	// The invoice whose lines charge or credit the change, and their sum; filled when read. Of changes that were
-	// sent in one update, the last one carries it. Empty while it is on no invoice, as most are until the renewal.
+	// The invoice whose lines charge or credit the change, and their sum; filled when read. Of
+	// changes that were sent in one update, the last one carries it. Empty while it is on no
+	// invoice, as most are until the renewal.
 	InvoiceID     string        `db:"invoice_id,joined,null"`
 	InvoiceNumber string        `db:"invoice_number,joined,null"`
 	Invoiced      catalog.Money `db:"invoiced,joined,null"`
 }
 
-// BilledSince finds, for each of the users, the newest line of the seat ledger about them: it says since when and why they
-// are billed, or no longer are. A user without one joined before the ledger had lines about members.
+// BilledSince finds, for each of the users, the newest line of the seat ledger about them: it says
+// since when and why they are billed, or no longer are. A user without one joined before the ledger
+// had lines about members.
 func (sl *SeatLedgers) BilledSince(ctx context.Context, a account.Access, userIDs []string) (map[string]SeatChange, error) {
 	changes, err := sl.store.SeatLedger().Latest(ctx, a.Organization.ID, userIDs)
 	if err != nil {

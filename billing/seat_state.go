@@ -6,9 +6,9 @@ import (
 	"usher/billing/catalog"
 )
 
-// SeatState is an organization's desired seats and what Stripe has acknowledged of them. Its methods are the
-// rules of the seats: pure functions of the plan, the subscription, the billed members and the time. SeatCounter
-// stores their result, SeatSyncer sends it to Stripe.
+// SeatState is an organization's desired seats and what Stripe has acknowledged of them. Its
+// methods are the rules of the seats: pure functions of the plan, the subscription, the billed
+// members and the time. SeatCounter stores their result, SeatSyncer sends it to Stripe.
 type SeatState struct {
 	OrganizationID   string     `db:"organization_id"`
 	DesiredSeats     int        `db:"desired_seats"`
@@ -41,40 +41,43 @@ type SeatState struct {
 	DriftAt          *time.Time `db:"drift_at"`      // the last of them
 }
 
-// Debouncing bounds: the changes of a burst are sent to Stripe as one update, DebounceQuiet after the last change and
-// at most DebounceLimit after the first.
+// Debouncing bounds: the changes of a burst are sent to Stripe as one update, DebounceQuiet after
+// the last change and at most DebounceLimit after the first.
 const (
 	DebounceQuiet = 3 * time.Second
 	DebounceLimit = 30 * time.Second
 )
 
-// releaseLead is how long before the period ends unused paid seats are released: the renewal invoice counts the
-// quantity that Stripe has at that moment (https://docs.stripe.com/billing/subscriptions/quantities).
+// releaseLead is how long before the period ends unused paid seats are released: the renewal
+// invoice counts the quantity that Stripe has at that moment
+// (https://docs.stripe.com/billing/subscriptions/quantities).
 const releaseLead = time.Hour
 
-// The pause before a quantity is reverted that was changed at Stripe repeatedly. It doubles from driftPauseFirst to
-// driftPauseLimit, so that Usher and whoever changes it do not overwrite each other in a tight loop.
+// The pause before a quantity is reverted that was changed at Stripe repeatedly. It doubles from
+// driftPauseFirst to driftPauseLimit, so that Usher and whoever changes it do not overwrite each
+// other in a tight loop.
 const (
 	driftPauseFirst = 10 * time.Second
 	driftPauseLimit = time.Hour
 	driftMemory     = 2 * driftPauseLimit // after this long without drift, the count starts again
 )
 
-// A summary of seat changes is sent summaryQuiet after the last change and at most summaryLimit after the first.
+// A summary of seat changes is sent summaryQuiet after the last change and at most summaryLimit
+// after the first.
 const (
 	summaryQuiet = time.Hour
 	summaryLimit = 24 * time.Hour
 	summaryLines = 20 // listed in one mail; the ledger has all
 )
 
-// seatsSynced reports whether Usher sets the quantity of a subscription: it is live, its plan is priced per seat and
-// its seat item is known. An unknown price has the zero plan.
+// seatsSynced reports whether Usher sets the quantity of a subscription: it is live, its plan is
+// priced per seat and its seat item is known. An unknown price has the zero plan.
 func seatsSynced(plan catalog.Plan, current Subscription) bool {
 	return plan.PerSeat && current.Status.SeatsSynced() && current.ItemID != ""
 }
 
-// update recomputes the desired seats from the billed members and the subscription's snapshot, and when Stripe has to
-// be updated. It is the one place that decides both.
+// update recomputes the desired seats from the billed members and the subscription's snapshot, and
+// when Stripe has to be updated. It is the one place that decides both.
 func (s *SeatState) update(plan catalog.Plan, current Subscription, billed int, now time.Time) {
 	if !seatsSynced(plan, current) {
 		s.clearPending()
@@ -88,8 +91,9 @@ func (s *SeatState) update(plan catalog.Plan, current Subscription, billed int, 
 	s.scheduleSync(current, now)
 }
 
-// recordPaidSeats stores the highest quantity paid for the current period, for plans that release seats only at the
-// renewal. A new period starts with the quantity that its invoice counted; a trial has paid for no seats.
+// recordPaidSeats stores the highest quantity paid for the current period, for plans that release
+// seats only at the renewal. A new period starts with the quantity that its invoice counted; a
+// trial has paid for no seats.
 func (s *SeatState) recordPaidSeats(plan catalog.Plan, current Subscription) {
 	switch end := current.CurrentPeriodEnd; {
 	case !plan.DecreaseAtRenewal || current.Status == StatusTrialing:
@@ -101,8 +105,8 @@ func (s *SeatState) recordPaidSeats(plan catalog.Plan, current Subscription) {
 	}
 }
 
-// acceptQuantity makes a quantity set at Stripe the minimum, if the plan allows that and every billed member still
-// has a seat.
+// acceptQuantity makes a quantity set at Stripe the minimum, if the plan allows that and every
+// billed member still has a seat.
 func (s *SeatState) acceptQuantity(plan catalog.Plan, current Subscription, billed int) {
 	if !plan.AcceptQuantity || !s.drifted(current) {
 		return
@@ -113,8 +117,9 @@ func (s *SeatState) acceptQuantity(plan catalog.Plan, current Subscription, bill
 	}
 }
 
-// desiredSeats returns the billed members, at least 1, raised to the plan's minimum, to a quantity accepted from
-// Stripe, and to the paid seats of the current period where the plan keeps those. It sets ReleaseAt.
+// desiredSeats returns the billed members, at least 1, raised to the plan's minimum, to a quantity
+// accepted from Stripe, and to the paid seats of the current period where the plan keeps those. It
+// sets ReleaseAt.
 func (s *SeatState) desiredSeats(plan catalog.Plan, billed int, now time.Time) int {
 	if !plan.PerSeat {
 		return max(1, billed)
@@ -135,7 +140,8 @@ func (s *SeatState) desiredSeats(plan catalog.Plan, billed int, now time.Time) i
 	return s.PaidSeats
 }
 
-// setDesiredSeats stores the desired number. A change makes a new version and is debounced with those that follow.
+// setDesiredSeats stores the desired number. A change makes a new version and is debounced with
+// those that follow.
 func (s *SeatState) setDesiredSeats(seats int, now time.Time) {
 	if s.DesiredSeats == seats {
 		return
@@ -152,9 +158,9 @@ func (s *SeatState) setDesiredSeats(seats int, now time.Time) {
 	s.DueAt = &due
 }
 
-// scheduleSync compares the desired seats with the snapshot. If they are equal, nothing is pending. If they differ
-// although Stripe accepted the desired number, it was changed at Stripe: that makes a new version to send. A snapshot
-// that may be stale proves neither.
+// scheduleSync compares the desired seats with the snapshot. If they are equal, nothing is pending.
+// If they differ although Stripe accepted the desired number, it was changed at Stripe: that makes
+// a new version to send. A snapshot that may be stale proves neither.
 func (s *SeatState) scheduleSync(current Subscription, now time.Time) {
 	if s.maybeStale(current) {
 		if s.DueAt == nil {
@@ -179,8 +185,9 @@ func (s *SeatState) scheduleSync(current Subscription, now time.Time) {
 	}
 }
 
-// maybeStale reports whether the snapshot may not show the last update yet: it was read before Stripe acknowledged
-// that update, or an attempt with another quantity than the desired one is unanswered.
+// maybeStale reports whether the snapshot may not show the last update yet: it was read before
+// Stripe acknowledged that update, or an attempt with another quantity than the desired one is
+// unanswered.
 func (s *SeatState) maybeStale(current Subscription) bool {
 	if s.OpenItemID != current.ItemID {
 		return false
@@ -188,7 +195,8 @@ func (s *SeatState) maybeStale(current Subscription) bool {
 	return s.AttemptOpen && s.OpenQuantity != s.DesiredSeats || s.AcknowledgedAt != nil && current.AsOf.Before(*s.AcknowledgedAt)
 }
 
-// drifted reports whether the quantity was changed at Stripe after it had been seen to be the desired one.
+// drifted reports whether the quantity was changed at Stripe after it had been seen to be the
+// desired one.
 func (s *SeatState) drifted(current Subscription) bool {
 	return s.SyncVersion > 0 && s.AppliedVersion == s.SyncVersion && s.DueAt == nil && s.LastSyncAt != nil && current.Quantity != s.DesiredSeats
 }
@@ -208,8 +216,8 @@ func (s *SeatState) markSynced(current Subscription) {
 	s.FirstChangeAt, s.DueAt = nil, nil
 }
 
-// revertQuantity schedules the desired number to be sent again: at once the first time, with growing pauses if it is
-// changed at Stripe repeatedly.
+// revertQuantity schedules the desired number to be sent again: at once the first time, with
+// growing pauses if it is changed at Stripe repeatedly.
 func (s *SeatState) revertQuantity(now time.Time) {
 	if s.DriftAt == nil || now.Sub(*s.DriftAt) > driftMemory {
 		s.Drifts = 0
@@ -222,7 +230,8 @@ func (s *SeatState) revertQuantity(now time.Time) {
 	s.DriftAt, s.DriftVersion, s.DueAt = &now, s.SyncVersion, &due
 }
 
-// clearPending drops everything that is to be sent: there is no subscription whose seats are synced.
+// clearPending drops everything that is to be sent: there is no subscription whose seats are
+// synced.
 func (s *SeatState) clearPending() {
 	s.SyncError, s.Failures, s.AttemptOpen = "", 0, false
 	s.FirstChangeAt, s.DueAt, s.ReleaseAt = nil, nil, nil
@@ -256,7 +265,8 @@ const (
 	SyncError   SyncStatus = "error"
 )
 
-// syncStatus returns SyncOK only if the quantity at Stripe is the desired one and no newer version is pending.
+// syncStatus returns SyncOK only if the quantity at Stripe is the desired one and no newer version
+// is pending.
 func (s SeatState) syncStatus(atStripe int) SyncStatus {
 	switch {
 	case s.SyncError != "":

@@ -9,22 +9,23 @@ import (
 	"usher/billing/mail"
 )
 
-// sendDueSeatSummaries tells the billing contacts whose seats came and went.
+// sendDueSummaries mails the due summaries of seat changes to the billing contacts.
 func (sl *SeatLedgers) sendDueSummaries(ctx context.Context) error {
 	due, err := sl.store.Seats().DueSummaries(ctx, sl.Now(), seatBatch)
 	if err != nil {
-		return fmt.Errorf("due summaries of seats: %w", err)
+		return fmt.Errorf("list due seat summaries: %w", err)
 	}
 	for _, organizationID := range due {
 		err := sl.store.InTx(ctx, func(tx Tx) error { return sl.sendSummary(ctx, tx, organizationID) })
 		if err != nil {
-			return fmt.Errorf("summary of seats: %w", err)
+			return fmt.Errorf("send seat summary: %w", err)
 		}
 	}
 	return nil
 }
 
-// sendSeatSummary writes one summary. Where nothing is billed by the seat, or all is as it was, there is nothing to tell.
+// sendSummary queues one summary. There is none if no seats are synced or the number is the same as
+// before.
 func (sl *SeatLedgers) sendSummary(ctx context.Context, tx Tx, organizationID string) error {
 	if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
 		return fmt.Errorf("lock organization: %w", err)
@@ -44,7 +45,7 @@ func (sl *SeatLedgers) sendSummary(ctx context.Context, tx Tx, organizationID st
 		return err
 	}
 	if since.Before(current.CreatedAt) {
-		since = current.CreatedAt // who was there before the plan is no news
+		since = current.CreatedAt // members from before the subscription are no change
 	}
 	changes, err := tx.SeatLedger().List(ctx, organizationID, maxPendingChanges)
 	if err != nil {
@@ -61,7 +62,7 @@ func (sl *SeatLedgers) sendSummary(ctx context.Context, tx Tx, organizationID st
 	})
 }
 
-// describeChanges writes a line about each change, the oldest first.
+// describeChanges returns a line about each change, oldest first.
 func describeChanges(changes []SeatChange) []string {
 	var lines []string
 	for _, c := range slices.Backward(changes) {

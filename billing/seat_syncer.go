@@ -14,8 +14,8 @@ import (
 	"usher/billing/job"
 )
 
-// SeatSyncer sends the desired seats to Stripe. Sync is one update of one organization: open an attempt, call Stripe,
-// record the result.
+// SeatSyncer sends the desired seats to Stripe. Sync is one update of one organization: open an
+// attempt, call Stripe, record the result.
 type SeatSyncer struct {
 	*core
 	seats         *SeatCounter
@@ -47,12 +47,14 @@ type SeatAttempt struct {
 	AcknowledgedAt *time.Time        `db:"acknowledged_at"` // when Stripe accepted it, by Stripe's clock; nil: it did not, or the answer was a replay
 }
 
-// seatLease is how long one worker owns an organization's sync. It is longer than a call to Stripe may take.
+// seatLease is how long one worker owns an organization's sync. It is longer than a call to Stripe
+// may take.
 const seatLease = 30 * time.Second
 
-// Stripe's limits for one subscription are 200 quantity updates an hour, 10 new invoices a minute and 20 a day
-// (https://docs.stripe.com/billing/subscriptions/quantities, https://docs.stripe.com/rate-limits). These stay below
-// them, since others may change the subscription too.
+// Stripe's limits for one subscription are 200 quantity updates an hour, 10 new invoices a minute
+// and 20 a day (https://docs.stripe.com/billing/subscriptions/quantities,
+// https://docs.stripe.com/rate-limits). These stay below them, since others may change the
+// subscription too.
 const (
 	updatesPerHour    = 180
 	invoicesPerMinute = 8
@@ -60,7 +62,8 @@ const (
 	seatAttemptsKept  = 24 * time.Hour // the longest window of the limits
 )
 
-// Retry makes the pending update due at once. queued is false if nothing is pending. Error: CodeForbidden.
+// Retry makes the pending update due at once. queued is false if nothing is pending. Error:
+// CodeForbidden.
 func (sy *SeatSyncer) Retry(ctx context.Context, a account.Access) (queued bool, err error) {
 	if err := a.RequireBilling(); err != nil {
 		return false, err
@@ -118,9 +121,10 @@ func (sy *SeatSyncer) syncDue(ctx context.Context, organizationID string) {
 	}
 }
 
-// Sync sends an organization's desired seats to Stripe if they are due and differ from the subscription's quantity. The
-// attempt is stored before the call, so that a call whose answer was lost is repeated under the same idempotency key.
-// The lease keeps two calls for one organization from running at once.
+// Sync sends an organization's desired seats to Stripe if they are due and differ from the
+// subscription's quantity. The attempt is stored before the call, so that a call whose answer was
+// lost is repeated under the same idempotency key. The lease keeps two calls for one organization
+// from running at once.
 func (sy *SeatSyncer) Sync(ctx context.Context, organizationID string) error {
 	attempt, err := sy.openAttempt(ctx, organizationID)
 	if err != nil || attempt.subscriptionID == "" {
@@ -191,7 +195,8 @@ func (sy *SeatSyncer) openAttempt(ctx context.Context, organizationID string) (a
 	return attempt, err
 }
 
-// storeAttempt opens the next attempt and stores it, or postpones it where Stripe's limits require that.
+// storeAttempt opens the next attempt and stores it, or postpones it where Stripe's limits require
+// that.
 func (sy *SeatSyncer) storeAttempt(ctx context.Context, tx Tx, state SeatState, plan catalog.Plan, current Subscription) (openedAttempt, error) {
 	now := sy.Now()
 	earlier, err := tx.SeatAttempts().List(ctx, current.ID, now.Add(-seatAttemptsKept))
@@ -228,8 +233,9 @@ func (s *SeatState) retries(current Subscription) bool {
 	return s.AttemptOpen && s.OpenVersion == s.SyncVersion && s.OpenItemID == current.ItemID && s.OpenQuantity == s.DesiredSeats
 }
 
-// nextAttempt opens an attempt and takes the lease. The key of an earlier attempt is used again only if that one sent
-// the same update and has no answer, and then with the proration it was first sent with.
+// nextAttempt opens an attempt and takes the lease. The key of an earlier attempt is used again
+// only if that one sent the same update and has no answer, and then with the proration it was first
+// sent with.
 func (s *SeatState) nextAttempt(current Subscription, proration catalog.Proration, now time.Time) QuantityUpdate {
 	if !s.retries(current) {
 		s.Attempt++
@@ -245,9 +251,10 @@ func (s *SeatState) nextAttempt(current Subscription, proration catalog.Proratio
 	}
 }
 
-// seatProration returns the plan's proration for the rest of the period. A decrease while an invoice is unpaid credits
-// nothing, since that money was never received (https://docs.stripe.com/billing/subscriptions/prorations, unpaid
-// invoices). Seats that are paid until the period ends cost nothing when they are used again.
+// seatProration returns the plan's proration for the rest of the period. A decrease while an
+// invoice is unpaid credits nothing, since that money was never received
+// (https://docs.stripe.com/billing/subscriptions/prorations, unpaid invoices). Seats that are paid
+// until the period ends cost nothing when they are used again.
 func seatProration(plan catalog.Plan, state SeatState, current Subscription) catalog.Proration {
 	switch {
 	case state.DesiredSeats > current.Quantity && state.PaidUntil != nil && state.DesiredSeats <= state.PaidSeats:
@@ -260,8 +267,9 @@ func seatProration(plan catalog.Plan, state SeatState, current Subscription) cat
 	return cmp.Or(plan.ProrationOnDecrease, catalog.ProrateNextInvoice)
 }
 
-// throttle checks the next update against those sent before. It returns how long to wait and the proration to send it
-// with then. If the day's invoices are used up, the update is sent all the same and charged on the next invoice.
+// throttle checks the next update against those sent before. It returns how long to wait and the
+// proration to send it with then. If the day's invoices are used up, the update is sent all the
+// same and charged on the next invoice.
 func throttle(earlier []SeatAttempt, now time.Time, proration catalog.Proration) (time.Duration, catalog.Proration) {
 	wait := waitForWindow(earlier, now, time.Hour, updatesPerHour, countAll)
 	if proration != catalog.ProrateAtOnce {
@@ -277,7 +285,8 @@ func countAll(SeatAttempt) bool { return true }
 
 func (a SeatAttempt) invoiced() bool { return a.Proration == catalog.ProrateAtOnce }
 
-// waitForWindow returns how long to wait until fewer than limit of the attempts that count lie within the window.
+// waitForWindow returns how long to wait until fewer than limit of the attempts that count lie
+// within the window.
 func waitForWindow(earlier []SeatAttempt, now time.Time, length time.Duration, limit int, counts func(SeatAttempt) bool) time.Duration {
 	var within []time.Time
 	for _, a := range earlier {
@@ -291,9 +300,9 @@ func waitForWindow(earlier []SeatAttempt, now time.Time, length time.Duration, l
 	return within[len(within)-limit].Add(length).Sub(now)
 }
 
-// recordSuccess stores Stripe's acknowledgement and, in the same transaction, the snapshot that came with it, so that no
-// reader compares the one without the other. applied is false if the row changed meanwhile: the subscription has to be
-// refetched.
+// recordSuccess stores Stripe's acknowledgement and, in the same transaction, the snapshot that
+// came with it, so that no reader compares the one without the other. applied is false if the row
+// changed meanwhile: the subscription has to be refetched.
 func (sy *SeatSyncer) recordSuccess(ctx context.Context, attempt openedAttempt, answer UpdatedSubscription, revision int64) (applied bool, err error) {
 	accepted := true
 	result := SeatAttempt{Key: attempt.update.IdempotencyKey, RequestID: answer.RequestID, Accepted: &accepted}
@@ -373,7 +382,8 @@ func failedAttempt(update QuantityUpdate, cause error) SeatAttempt {
 	return attempt
 }
 
-// seatErrorMessage describes a failure to billing admins: what Stripe answered, its code and the request id.
+// seatErrorMessage describes a failure to billing admins: what Stripe answered, its code and the
+// request id.
 func seatErrorMessage(refused *apperr.StripeError, cause error) string {
 	switch {
 	case refused == nil && errors.Is(cause, context.DeadlineExceeded), refused != nil && refused.Unanswered:
@@ -387,7 +397,8 @@ func seatErrorMessage(refused *apperr.StripeError, cause error) string {
 	return fmt.Sprintf("Stripe refused the change: %s (%s, request %s)", refused.Message, code, refused.RequestID)
 }
 
-// refetchIfUnknown refetches the current subscription if the failure says that Stripe does not know it or its item.
+// refetchIfUnknown refetches the current subscription if the failure says that Stripe does not know
+// it or its item.
 func (sy *SeatSyncer) refetchIfUnknown(ctx context.Context, organizationID string, cause error) error {
 	var refused *apperr.StripeError
 	if !errors.As(cause, &refused) || refused.Status != 400 && refused.Status != 404 {
@@ -401,8 +412,8 @@ func (sy *SeatSyncer) refetchIfUnknown(ctx context.Context, organizationID strin
 	return err
 }
 
-// refetchBeforeUpdate refetches the subscription. An earlier attempt without an answer is closed then, because the
-// snapshot shows its effect.
+// refetchBeforeUpdate refetches the subscription. An earlier attempt without an answer is closed
+// then, because the snapshot shows its effect.
 func (sy *SeatSyncer) refetchBeforeUpdate(ctx context.Context, attempt openedAttempt) error {
 	opened := attempt.state
 	if _, err := sy.subscriptions.refetch(ctx, attempt.subscriptionID); err != nil {
@@ -424,8 +435,8 @@ func (sy *SeatSyncer) refetchBeforeUpdate(ctx context.Context, attempt openedAtt
 	})
 }
 
-// recordRefetchFailure stores why the refetch failed and when the sync is retried. An open attempt stays open: its
-// outcome is still unknown.
+// recordRefetchFailure stores why the refetch failed and when the sync is retried. An open attempt
+// stays open: its outcome is still unknown.
 func (sy *SeatSyncer) recordRefetchFailure(ctx context.Context, opened SeatState, cause error) error {
 	var refused *apperr.StripeError
 	errors.As(cause, &refused)
@@ -448,7 +459,8 @@ func (sy *SeatSyncer) recordRefetchFailure(ctx context.Context, opened SeatState
 	})
 }
 
-// releaseUnusedSeats recounts the organizations whose paid period is about to end with seats that no member uses.
+// releaseUnusedSeats recounts the organizations whose paid period is about to end with seats that
+// no member uses.
 func (sy *SeatSyncer) releaseUnusedSeats(ctx context.Context) error {
 	due, err := sy.store.Seats().DueReleases(ctx, sy.Now(), seatBatch)
 	if err != nil {

@@ -13,27 +13,27 @@ import (
 	"usher/billing/mail"
 )
 
-// Options are what a [Service] is made of. Now, Rand and Log have defaults; everything else is needed.
+// Options configure a [Service]. Every field is required unless its comment gives a default.
 type Options struct {
 	Store     Store
 	Gateway   Gateway
 	Catalog   catalog.Catalog
-	Renderer  mail.Renderer    // puts e-mails into words
-	Mailer    mail.Sender      // nil: e-mails are kept and only shown
+	Renderer  mail.Renderer    // writes the text of e-mails
+	Mailer    mail.Sender      // nil: e-mails are stored, not sent
 	Now       func() time.Time // nil: time.Now
-	WallClock func() time.Time // the time that signatures are held against, where Now is a clock put ahead; nil: time.Now
+	WallClock func() time.Time // for the timestamps of signatures, where Now is a clock that can be advanced; nil: time.Now
 	Rand      io.Reader        // nil: crypto/rand
 	Log       *slog.Logger     // nil: nothing is logged
 
 	BaseURL                          string   // the public origin, for links in e-mails
-	SuccessURL, CancelURL, ReturnURL string   // where Checkout and the portal lead back to; absolute
-	AllowedOrigins                   []string // the origins a request's own URLs may have, as scheme://host[:port]
-	OperatorEmails                   []string // who runs the installation
-	KeyFingerprint                   string   // stands for the secret key, so that its account is known while Stripe is away
+	SuccessURL, CancelURL, ReturnURL string   // where Checkout and the portal redirect to; absolute
+	AllowedOrigins                   []string // allowed for URLs in requests, as scheme://host[:port]
+	OperatorEmails                   []string // of the operators of this installation
+	KeyFingerprint                   string   // of the secret key, so that its account is known while Stripe is unavailable
 }
 
-// Service groups the operations of Usher's domain: what pages, JSON endpoints, webhooks and background work call. It is safe for
-// concurrent use.
+// Service groups the operations that pages, JSON endpoints, webhooks and background work call. It
+// is safe for concurrent use.
 type Service struct {
 	*account.Service
 	Outbox        *mail.Outbox
@@ -59,7 +59,7 @@ type Service struct {
 	Worker        *Worker
 }
 
-// New returns a Service. It calls nothing yet; [Prices.Start] does.
+// New returns a Service. It calls neither Stripe nor the store; [Prices.Start] does.
 func New(o Options) *Service {
 	e := env.New(o.Now, o.WallClock, o.Rand, o.Log)
 	baseURL := strings.TrimSuffix(o.BaseURL, "/")
@@ -104,7 +104,7 @@ func New(o Options) *Service {
 	return s
 }
 
-// core is what every type of this package needs.
+// core holds the dependencies that every type of this package has.
 type core struct {
 	*env.Env
 	*Prices
@@ -112,14 +112,14 @@ type core struct {
 	gateway Gateway
 }
 
-// accountStorage is a [Store] as package account sees it.
+// accountStorage adapts a [Store] to the store of package account.
 type accountStorage struct{ Store }
 
 func (s accountStorage) InTx(ctx context.Context, f func(account.Tx) error) error {
 	return s.Store.InTx(ctx, func(tx Tx) error { return f(tx) })
 }
 
-// inTx gives f the whole transaction of an operation that begins in package account.
+// inTx adapts f to a transaction that package account has begun.
 func inTx(f func(tx Tx, actor account.Access) error) func(account.Tx, account.Access) error {
 	return func(tx account.Tx, actor account.Access) error { return f(tx.(Tx), actor) }
 }

@@ -46,7 +46,8 @@ func (ss *Subscriptions) handleEvent(ctx context.Context, tx Tx, e Event) (event
 	})
 }
 
-// handleRelated handles an event of another object, such as a schedule, that may have changed its subscription.
+// handleRelated handles an event of another object, such as a schedule, that may have changed its
+// subscription.
 func (ss *Subscriptions) handleRelated(ctx context.Context, tx Tx, e Event) (eventResult, error) {
 	if e.SubscriptionID == "" {
 		return eventResult{outcome: OutcomeIgnored}, nil
@@ -56,8 +57,9 @@ func (ss *Subscriptions) handleRelated(ctx context.Context, tx Tx, e Event) (eve
 	})
 }
 
-// observe decides what to do with an update of a subscription and applies its payload if that is the newer state. It
-// runs in the caller's transaction. OutcomePending means that the subscription has to be refetched.
+// observe decides what to do with an update of a subscription and applies its payload if that is
+// the newer state. It runs in the caller's transaction. OutcomePending means that the subscription
+// has to be refetched.
 func (ss *Subscriptions) observe(ctx context.Context, tx Tx, u subscriptionUpdate) (eventResult, error) {
 	target, err := ss.lockTarget(ctx, tx, u)
 	if err != nil || target.organizationID == "" {
@@ -87,7 +89,8 @@ type updateTarget struct {
 	exists         bool // a snapshot is stored
 }
 
-// lockTarget locks the organization and the snapshot that an update is about, nearly always with one query.
+// lockTarget locks the organization and the snapshot that an update is about, nearly always with
+// one query.
 func (ss *Subscriptions) lockTarget(ctx context.Context, tx Tx, u subscriptionUpdate) (t updateTarget, err error) {
 	t.organizationID, t.stored, err = tx.Subscriptions().LockWithOwner(ctx, u.customerID, ss.knownAccount(), u.id)
 	if !errors.Is(err, apperr.ErrNotFound) {
@@ -102,8 +105,9 @@ func (ss *Subscriptions) lockTarget(ctx context.Context, tx Tx, u subscriptionUp
 	return t, err
 }
 
-// write stores a snapshot, chooses the organization's current subscription, and applies what follows from both: duplicate
-// subscriptions, notices, credits and seats. The organization is locked.
+// write stores a snapshot, chooses the organization's current subscription, and applies what
+// follows from both: duplicate subscriptions, notices, credits and seats. The organization is
+// locked.
 func (ss *Subscriptions) write(ctx context.Context, tx Tx, before, fresh Subscription) error {
 	acct := ss.knownAccount()
 	fresh.Account = acct.ID
@@ -159,8 +163,8 @@ func formatEnd(s Subscription) string {
 	return "never"
 }
 
-// insertDuplicates stores which of an organization's subscriptions are duplicates of the kept one, and enqueues their
-// cancellation. The organization is locked.
+// insertDuplicates stores which of an organization's subscriptions are duplicates of the kept one,
+// and enqueues their cancellation. The organization is locked.
 func (ss *Subscriptions) insertDuplicates(ctx context.Context, tx Tx, kept Subscription, all []Subscription) error {
 	for _, other := range all {
 		if !isDuplicate(kept, other) {
@@ -184,9 +188,9 @@ func (ss *Subscriptions) insertDuplicates(ctx context.Context, tx Tx, kept Subsc
 	return nil
 }
 
-// refetch fetches a subscription from Stripe, outside any transaction, and writes it; if the row changed meanwhile, it
-// fetches again. Errors: a StripeError in the chain; [ErrNotFound] if Stripe does not know the subscription or it does
-// not belong to an organization here.
+// refetch fetches a subscription from Stripe, outside any transaction, and writes it; if the row
+// changed meanwhile, it fetches again. Errors: a StripeError in the chain; [ErrNotFound] if Stripe
+// does not know the subscription or it does not belong to an organization here.
 func (ss *Subscriptions) refetch(ctx context.Context, id string) (Subscription, error) {
 	return ss.refetchRecording(ctx, id, nil)
 }
@@ -211,7 +215,8 @@ func (ss *Subscriptions) refetchRecording(ctx context.Context, id string, change
 	return written, err
 }
 
-// applyFetched writes a fetched snapshot if the row still has the given revision, otherwise it returns errRowChanged.
+// applyFetched writes a fetched snapshot if the row still has the given revision, otherwise it
+// returns errRowChanged.
 func (ss *Subscriptions) applyFetched(ctx context.Context, answer Subscription, revision int64, changes *ChangeLog) (written Subscription, err error) {
 	err = ss.store.InTxRecording(ctx, changes, func(tx Tx) error {
 		written, err = ss.applyFetchedTx(ctx, tx, answer, revision)
@@ -220,7 +225,8 @@ func (ss *Subscriptions) applyFetched(ctx context.Context, answer Subscription, 
 	return written, err
 }
 
-// applyFetchedTx is applyFetched in the caller's transaction. Nothing is written if it returns errRowChanged.
+// applyFetchedTx is applyFetched in the caller's transaction. Nothing is written if it returns
+// errRowChanged.
 func (ss *Subscriptions) applyFetchedTx(ctx context.Context, tx Tx, answer Subscription, revision int64) (Subscription, error) {
 	organizationID, err := ss.customers.resolveOwner(ctx, tx, answer.CustomerID, answer.MetadataOrgID)
 	if err != nil {
@@ -235,8 +241,8 @@ func (ss *Subscriptions) applyFetchedTx(ctx context.Context, tx Tx, answer Subsc
 	}
 	answer.OrganizationID = organizationID
 	if known && stored.AsOf.After(answer.AsOf) {
-		// The row did not change, so the answer was read after the stored state was received: it is the newer one,
-		// whatever the clocks say.
+		// The row did not change, so the answer was read after the stored state was received: it is
+		// the newer one, whatever the clocks say.
 		answer.AsOf = stored.AsOf
 	}
 	return answer, ss.write(ctx, tx, stored, answer)
@@ -255,8 +261,8 @@ func (ss *Subscriptions) refetchOutcome(ctx context.Context, subscriptionID stri
 	return OutcomeApplied, err
 }
 
-// handleCustomerUpdated handles customer.updated: the customer's name and e-mail address are refetched, and so is the
-// card of its subscription, which payloads carry as an id only.
+// handleCustomerUpdated handles customer.updated: the customer's name and e-mail address are
+// refetched, and so is the card of its subscription, which payloads carry as an id only.
 func (ss *Subscriptions) handleCustomerUpdated(ctx context.Context, tx Tx, e Event) (eventResult, error) {
 	organizationID, linked, err := ss.customers.findOwner(ctx, tx, e.CustomerID, "")
 	if err != nil || !linked {
@@ -280,8 +286,8 @@ func (ss *Subscriptions) refetchCustomer(ctx context.Context, e Event, changes *
 	return mergeOutcomes(OutcomeApplied, outcome), err
 }
 
-// handlePaymentMethod handles the payment_method events. The card is shown with the subscription it pays, so that
-// subscription is refetched: payloads carry the card as an id only.
+// handlePaymentMethod handles the payment_method events. The card is shown with the subscription it
+// pays, so that subscription is refetched: payloads carry the card as an id only.
 func (ss *Subscriptions) handlePaymentMethod(ctx context.Context, tx Tx, e Event) (eventResult, error) {
 	current, known, err := ss.currentOf(ctx, tx, e.CustomerID)
 	if err != nil || !known {
@@ -308,8 +314,9 @@ func (ss *Subscriptions) currentOf(ctx context.Context, tx Tx, customerID string
 	return current, known && !current.Status.Ended(), err
 }
 
-// handleTrialWillEnd handles customer.subscription.trial_will_end, which Stripe sends three days before a trial ends, or
-// at once for a shorter one (https://docs.stripe.com/billing/subscriptions/trials). It queues a notice.
+// handleTrialWillEnd handles customer.subscription.trial_will_end, which Stripe sends three days
+// before a trial ends, or at once for a shorter one
+// (https://docs.stripe.com/billing/subscriptions/trials). It queues a notice.
 func (ss *Subscriptions) handleTrialWillEnd(ctx context.Context, tx Tx, e Event) (eventResult, error) {
 	result, err := ss.handleEvent(ctx, tx, e)
 	if err != nil {
@@ -329,8 +336,8 @@ func (ss *Subscriptions) handleTrialWillEnd(ctx context.Context, tx Tx, e Event)
 	})
 }
 
-// Refresh refetches the organization's current subscription, after a return from the portal for example. The caller
-// bounds the time by ctx. Error: CodeStripe if no answer came in time.
+// Refresh refetches the organization's current subscription, after a return from the portal for
+// example. The caller bounds the time by ctx. Error: CodeStripe if no answer came in time.
 func (ss *Subscriptions) Refresh(ctx context.Context, a account.Access) error {
 	current, known, err := apperr.Found(ss.store.Subscriptions().Current(ctx, a.Organization.ID, ss.knownAccount()))
 	if err != nil {

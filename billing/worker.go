@@ -11,7 +11,8 @@ import (
 	"usher/billing/mail"
 )
 
-// Worker does the background work.
+// Worker does the background work: Run sweeps the tables, RunJob handles one job of the queue. The
+// rows are authoritative; a job only wakes the worker early.
 type Worker struct {
 	*core
 	recovery   *account.Recovery
@@ -37,51 +38,51 @@ func newWorker(c *core, s *Service) *Worker {
 
 // Bounds of background work.
 const (
-	workers       = 4                // so that one slow answer of Stripe does not hold the others up
-	sweepInterval = 2 * time.Second  // how soon work is found whose alarm was lost
-	setupInterval = 30 * time.Second // how often the account and missing prices are asked for while they are not known
+	workers       = 4                // so that one slow answer of Stripe does not delay the others
+	sweepInterval = 2 * time.Second  // how soon work is found whose job was lost
+	setupInterval = 30 * time.Second // how often the account and missing prices are fetched while they are not known
 	pruneInterval = 10 * time.Minute
-	jobTimeout    = 15 * time.Second // for one event or one organization's seats, Stripe's answers included
+	jobTimeout    = 15 * time.Second // for one event or one seat sync, including the calls to Stripe
 	seatBatch     = 50
 )
 
-// periodicTask is work that is found by looking at rows, so that any number of replicas may be at it at once.
+// periodicTask is work found by querying rows, so that any number of replicas may run it at once.
 type periodicTask struct {
 	name    string
-	every   time.Duration // 0: at every sweep
-	workers int           // how many are at it at once
+	every   time.Duration // 0: every sweep
+	workers int           // how many run at once
 	run     func(context.Context) error
 }
 
-// chores is the whole of the background work but the mail.
+// periodicTasks lists the background work except mail and reconciliation.
 func (w *Worker) periodicTasks() []periodicTask {
 	return []periodicTask{
 		{"pending events", 0, workers, w.inbox.processAllDue},
-		{"seats to tell", 0, 1, w.seatSyncer.syncAllDue},
-		{"seats to give back", 0, 1, w.seatSyncer.releaseUnusedSeats},
-		{"second subscriptions", 0, 1, w.duplicates.cancelAllDue},
-		{"customers to name", 0, 1, w.customers.updateDue},
-		{"summaries of seats", setupInterval, 1, w.seatLedger.sendDueSummaries},
-		{"organizations to delete", 0, 1, w.deletions.deleteDue},
+		{"seat syncs", 0, 1, w.seatSyncer.syncAllDue},
+		{"seat releases", 0, 1, w.seatSyncer.releaseUnusedSeats},
+		{"duplicate subscriptions", 0, 1, w.duplicates.cancelAllDue},
+		{"customer updates", 0, 1, w.customers.updateDue},
+		{"seat summaries", setupInterval, 1, w.seatLedger.sendDueSummaries},
+		{"organization deletions", 0, 1, w.deletions.deleteDue},
 		{"monthly credits", 0, 1, w.credits.grantDueMonths},
 		{"account and prices", setupInterval, 1, w.retryStart},
 		{"old events", pruneInterval, 1, w.inbox.prune},
-		{"old counts of the limits", setupInterval, 1, w.rateLimits.Prune},
+		{"old rate limit counts", setupInterval, 1, w.rateLimits.Prune},
 	}
 }
 
-// Work does what waits in the tables (pending events, seats to tell, e-mails) until ctx ends. What has to be done is read from rows, so any
-// number of replicas may work at once. Alarms have most of it done sooner ([Service.RunJob]); this finds what they were lost for, and what is
-// to be tried again. It returns nil.
+// Run does the work that is due in the tables (pending events, seat syncs, e-mails) until ctx ends.
+// Any number of replicas may run it. Most work is done earlier by jobs ([Worker.RunJob]); Run finds
+// work whose job was lost, and retries. It returns nil.
 func (w *Worker) Run(ctx context.Context) error {
-	var apart sync.WaitGroup // what may take long, so that the sweep does not wait for it
-	apart.Go(func() { w.runMail(ctx) })
-	apart.Go(func() { w.runReconciler(ctx) })
-	defer apart.Wait()
+	var separate sync.WaitGroup // loops that may take long and must not delay the sweep
+	separate.Go(func() { w.runMail(ctx) })
+	separate.Go(func() { w.runReconciler(ctx) })
+	defer separate.Wait()
 	ticker := time.NewTicker(sweepInterval)
 	defer ticker.Stop()
 	tasks := w.periodicTasks()
-	done := make([]time.Time, len(tasks)) // when each was done last
+	done := make([]time.Time, len(tasks)) // when each task last ran
 	for {
 		w.sweep(ctx, tasks, done)
 		select {
@@ -92,13 +93,13 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 }
 
-// runReconciler compares with Stripe whenever it is this replica's turn.
+// runReconciler runs the reconciler whenever it is due.
 func (w *Worker) runReconciler(ctx context.Context) {
 	ticker := time.NewTicker(setupInterval)
 	defer ticker.Stop()
 	for {
 		if err := w.reconciler.runIfDue(ctx); err != nil && ctx.Err() == nil {
-			w.Log.WarnContext(ctx, "comparison with Stripe", "error", err)
+			w.Log.WarnContext(ctx, "reconciliation failed", "err", err)
 		}
 		select {
 		case <-ctx.Done():
@@ -108,19 +109,19 @@ func (w *Worker) runReconciler(ctx context.Context) {
 	}
 }
 
-// sweep does every chore whose time has come, all at once, and waits for them.
+// sweep runs the tasks that are due, concurrently, and waits for them.
 func (w *Worker) sweep(ctx context.Context, tasks []periodicTask, done []time.Time) {
 	var group sync.WaitGroup
-	for i, c := range tasks {
+	for i, task := range tasks {
 		now := w.Now()
-		if !done[i].IsZero() && now.Sub(done[i]) < c.every {
+		if !done[i].IsZero() && now.Sub(done[i]) < task.every {
 			continue
 		}
 		done[i] = now
-		for range c.workers {
+		for range task.workers {
 			group.Go(func() {
-				if err := c.run(ctx); err != nil && ctx.Err() == nil {
-					w.Log.ErrorContext(ctx, "background work", "chore", c.name, "error", err)
+				if err := task.run(ctx); err != nil && ctx.Err() == nil {
+					w.Log.ErrorContext(ctx, "periodic task failed", "task", task.name, "err", err)
 				}
 			})
 		}
@@ -128,8 +129,8 @@ func (w *Worker) sweep(ctx context.Context, tasks []periodicTask, done []time.Ti
 	group.Wait()
 }
 
-// runMail sends what is queued, and settles what was asked for by mail, until ctx ends. It has a loop of its own: a slow mail server
-// holds nothing else up, and nothing else holds mail up.
+// runMail sends queued e-mails and processes password recovery requests until ctx ends. It is a
+// loop of its own, so that a slow mail server does not delay other work, and the reverse.
 func (w *Worker) runMail(ctx context.Context) {
 	ticker := time.NewTicker(sweepInterval)
 	defer ticker.Stop()
@@ -145,7 +146,7 @@ func (w *Worker) runMail(ctx context.Context) {
 
 func (w *Worker) sweepMail(ctx context.Context) {
 	if err := w.recovery.ProcessRequests(ctx); err != nil && ctx.Err() == nil {
-		w.Log.ErrorContext(ctx, "password recoveries", "error", err)
+		w.Log.ErrorContext(ctx, "password recovery failed", "err", err)
 	}
 	if !w.outbox.Sends() {
 		return
@@ -153,14 +154,14 @@ func (w *Worker) sweepMail(ctx context.Context) {
 	w.outbox.SendAllDue(ctx)
 }
 
-// RunJob does one piece of the work that an alarm is about, if it is still there to be done. again is how long to wait before the same
-// alarm is to ring once more; 0: it has done its service.
-func (w *Worker) RunJob(ctx context.Context, a job.Job) (again time.Duration, err error) {
-	switch a.Kind {
+// RunJob does one piece of due work of the job's kind, if there is any. again is the time after
+// which the job is to run once more; 0: do not reschedule.
+func (w *Worker) RunJob(ctx context.Context, j job.Job) (again time.Duration, err error) {
+	switch j.Kind {
 	case job.KindEvent:
 		_, err = w.inbox.processDue(ctx)
 	case job.KindSeats:
-		return w.runSeatJob(ctx, a.ID)
+		return w.runSeatJob(ctx, j.ID)
 	case job.KindMail:
 		if w.outbox.Sends() {
 			_, err = w.outbox.SendDue(ctx)
@@ -173,7 +174,8 @@ func (w *Worker) RunJob(ctx context.Context, a job.Job) (again time.Duration, er
 	return 0, err
 }
 
-// runSeatJob tells Stripe an organization's seats, or waits on while the gathering goes on.
+// runSeatJob syncs an organization's seats if they are due, and reschedules the job while an update
+// is pending.
 func (w *Worker) runSeatJob(ctx context.Context, organizationID string) (again time.Duration, err error) {
 	w.seatSyncer.syncDue(ctx, organizationID)
 	state, known, err := apperr.Found(w.store.Seats().State(ctx, organizationID))
@@ -183,8 +185,8 @@ func (w *Worker) runSeatJob(ctx context.Context, organizationID string) (again t
 	return max(0, state.DueAt.Sub(w.Now())), nil
 }
 
-// UnsentMail lists e-mails that were not sent, the newest first. Pending requests for links are
-// processed before, so that the newest link is listed.
+// UnsentMail lists e-mails that were not sent, newest first. Pending password recovery requests are
+// processed before, so that their e-mails are listed.
 func (w *Worker) UnsentMail(ctx context.Context) ([]mail.Unsent, error) {
 	if err := w.recovery.ProcessRequests(ctx); err != nil {
 		return nil, err
