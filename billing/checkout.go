@@ -64,9 +64,10 @@ type StripeCheckoutSession struct {
 	ExpiresAt         time.Time
 	Subscription      *Subscription // if it was expanded
 	PriceID           string        // of its first line; empty if the lines were not expanded
-	ChargeID          string        // that paid it, in payment mode; empty if there is none or it was not expanded
-	PaidAt            time.Time     // when that charge was made; zero as ChargeID is empty
-	Total             catalog.Money
+	// ChargeID: that paid it, in payment mode; empty if there is none or it was not expanded
+	ChargeID string
+	PaidAt   time.Time // when that charge was made; zero as ChargeID is empty
+	Total    catalog.Money
 }
 
 // paid reports whether a session is paid or needs no payment. With a delayed payment method, a

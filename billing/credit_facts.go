@@ -28,10 +28,11 @@ type CreditFact struct {
 	SubscriptionID string         `db:"subscription_id"` // empty: none
 	ChargeID       string         `db:"charge_id"`       // of a pack; empty: unknown
 	PlanID         string         `db:"plan_id"`         // or the pack's id
-	Credits        int            `db:"credits"`         // by the catalog at the time it was recorded
-	At             time.Time      `db:"at"`
-	PeriodStart    time.Time      `db:"period_start,null"` // of a period
-	PeriodEnd      time.Time      `db:"period_end,null"`
+	// Credits: by the catalog at the time it was recorded
+	Credits     int       `db:"credits"`
+	At          time.Time `db:"at"`
+	PeriodStart time.Time `db:"period_start,null"` // of a period
+	PeriodEnd   time.Time `db:"period_end,null"`
 
 	// Of the payments with refunds or lost disputes, in the currency's minor unit; filled when
 	// read.

@@ -39,27 +39,32 @@ type CreditEntry struct {
 	Balance        int        `db:"balance"` // after it
 	Source         string     `db:"source"`
 	PlanID         string     `db:"plan_id"`
-	Reason         string     `db:"reason"`      // of a consumption
-	ExpiresAt      *time.Time `db:"expires_at"`  // of a grant
-	Period         string     `db:"period"`      // of a consumption: the month of the plan whose credits it used
-	PlanPart       int        `db:"plan_amount"` // of a consumption: how many of them
+	Reason         string     `db:"reason"`     // of a consumption
+	ExpiresAt      *time.Time `db:"expires_at"` // of a grant
+	// Period: of a consumption: the month of the plan whose credits it used
+	Period   string `db:"period"`
+	PlanPart int    `db:"plan_amount"` // of a consumption: how many of them
 }
 
 // CreditAccount is the balance of an organization's credits and the part that belongs to the
 // current month of the plan.
 type CreditAccount struct {
-	OrganizationID string     `db:"organization_id"`
-	Balance        int        `db:"balance"` // the sum of all entries
-	PlanID         string     `db:"plan_id"`
-	PlanGranted    int        `db:"plan_granted"` // for the current month
-	PlanLeft       int        `db:"plan_left"`    // unused; the rest of Balance does not expire with the month
-	InvoiceID      string     `db:"invoice_id"`
-	PeriodStart    time.Time  `db:"period_start,null"` // of the paid period that the current month belongs to
-	PeriodEnd      time.Time  `db:"period_end,null"`
-	Month          int        `db:"month"`          // of the paid period, from 0: a yearly plan grants each month
-	NextMonthAt    *time.Time `db:"next_month_at"`  // when the next month's grant is due; nil: with the next invoice
-	PackConsumed   int        `db:"extra_consumed"` // consumed beyond the plan's credits, in total
-	Recounts       int        `db:"version"`        // counts the recounts that wrote an entry
+	OrganizationID string `db:"organization_id"`
+	Balance        int    `db:"balance"` // the sum of all entries
+	PlanID         string `db:"plan_id"`
+	PlanGranted    int    `db:"plan_granted"` // for the current month
+	// PlanLeft: unused; the rest of Balance does not expire with the month
+	PlanLeft  int    `db:"plan_left"`
+	InvoiceID string `db:"invoice_id"`
+	// PeriodStart: of the paid period that the current month belongs to
+	PeriodStart time.Time `db:"period_start,null"`
+	PeriodEnd   time.Time `db:"period_end,null"`
+	// Month: of the paid period, from 0: a yearly plan grants each month
+	Month int `db:"month"`
+	// NextMonthAt: when the next month's grant is due; nil: with the next invoice
+	NextMonthAt  *time.Time `db:"next_month_at"`
+	PackConsumed int        `db:"extra_consumed"` // consumed beyond the plan's credits, in total
+	Recounts     int        `db:"version"`        // counts the recounts that wrote an entry
 }
 
 // resetsAt returns when the month's credits are replaced by the next month's.

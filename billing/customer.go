@@ -16,16 +16,18 @@ type Customers struct{ *core }
 // CustomerLink links an organization to a customer at Stripe. It is stored, as reserved, before
 // Stripe is called.
 type CustomerLink struct {
-	OrganizationID   string     `db:"organization_id"`
-	Generation       int        `db:"generation"`              // part of the idempotency key; rises after a deletion or a definite failure
-	StripeCustomerID string     `db:"stripe_customer_id,null"` // empty while reserved
-	Account          string     `db:"account"`                 // of Stripe; links of another account or mode are not used
-	Livemode         bool       `db:"livemode"`
-	Email            string     `db:"email"` // that the customer is created with
-	Name             string     `db:"name"`
-	CreatedAt        time.Time  `db:"created_at"`
-	UpdatedAt        time.Time  `db:"updated_at"`
-	DeletedAt        *time.Time `db:"deleted_at"` // deleted at Stripe
+	OrganizationID string `db:"organization_id"`
+	// Generation: part of the idempotency key; rises after a deletion or a definite failure
+	Generation       int    `db:"generation"`
+	StripeCustomerID string `db:"stripe_customer_id,null"` // empty while reserved
+	// Account: of Stripe; links of another account or mode are not used
+	Account   string     `db:"account"`
+	Livemode  bool       `db:"livemode"`
+	Email     string     `db:"email"` // that the customer is created with
+	Name      string     `db:"name"`
+	CreatedAt time.Time  `db:"created_at"`
+	UpdatedAt time.Time  `db:"updated_at"`
+	DeletedAt *time.Time `db:"deleted_at"` // deleted at Stripe
 }
 
 // ensure returns the link to the organization's customer and creates the customer at Stripe if

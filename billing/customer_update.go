@@ -12,10 +12,11 @@ import (
 
 // StripeCustomer is a customer as Stripe has it.
 type StripeCustomer struct {
-	ID         string `db:"stripe_customer_id"`
-	Name       string `db:"stripe_name"`
-	Email      string `db:"stripe_email"`
-	Delinquent bool   `db:"delinquent"` // the last invoice's payment failed (https://docs.stripe.com/api/customers/object)
+	ID    string `db:"stripe_customer_id"`
+	Name  string `db:"stripe_name"`
+	Email string `db:"stripe_email"`
+	// Delinquent: the last invoice's payment failed (https://docs.stripe.com/api/customers/object)
+	Delinquent bool `db:"delinquent"`
 	Deleted    bool
 	AsOf       time.Time `db:"as_of,null"` // when this state was true at Stripe, by Stripe's clock
 }
@@ -24,12 +25,13 @@ type StripeCustomer struct {
 // address at Stripe.
 type CustomerDetails struct {
 	StripeCustomer
-	OrganizationID string     `db:"organization_id"`
-	Wanted         int64      `db:"details_version"`         // counts the changes to send
-	Pushed         int64      `db:"details_applied_version"` // the last of them that Stripe accepted
-	DueAt          *time.Time `db:"details_due_at"`          // when the update is to be sent; nil if none is pending
-	Failures       int        `db:"details_failures"`        // in a row
-	Error          string     `db:"details_error"`           // why the last attempt failed, as text
+	OrganizationID string `db:"organization_id"`
+	Wanted         int64  `db:"details_version"`         // counts the changes to send
+	Pushed         int64  `db:"details_applied_version"` // the last of them that Stripe accepted
+	// DueAt: when the update is to be sent; nil if none is pending
+	DueAt    *time.Time `db:"details_due_at"`
+	Failures int        `db:"details_failures"` // in a row
+	Error    string     `db:"details_error"`    // why the last attempt failed, as text
 }
 
 // CustomerGateway reads and updates customers.

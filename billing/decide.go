@@ -11,8 +11,9 @@ type Verdict string
 
 // The verdicts of [Decide].
 const (
-	Apply  Verdict = "apply"  // the observation is the newer state: write it
-	Fetch  Verdict = "fetch"  // undecided: fetch the object from Stripe, outside any transaction, and apply the answer
+	Apply Verdict = "apply" // the observation is the newer state: write it
+	// Fetch: undecided: fetch the object from Stripe, outside any transaction, and apply the answer
+	Fetch  Verdict = "fetch"
 	Ignore Verdict = "ignore" // the stored snapshot is newer
 )
 

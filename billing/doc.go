@@ -7,10 +7,11 @@
 // sync, the reconciler) passes through [Decide], which answers apply, fetch or ignore.
 //
 // Where to start reading:
-//   - An event: inbox.go. Inbox.Receive runs the handler of the event's type; customer.subscription events go to
-//     Subscriptions.handleEvent in subscriptions.go, invoices to Invoices.handleEvent in invoice.go.
-//   - A seat: seat_counter.go recounts in the transaction of the change, by the rules in seat_state.go; seat_syncer.go
-//     sends the quantity to Stripe.
+//   - An event: inbox.go. Inbox.Receive runs the handler of the event's type;
+//     customer.subscription events go to Subscriptions.handleEvent in subscriptions.go, invoices to
+//     Invoices.handleEvent in invoice.go.
+//   - A seat: seat_counter.go recounts in the transaction of the change, by the rules in
+//     seat_state.go; seat_syncer.go sends the quantity to Stripe.
 //   - A purchase: checkout_start.go and checkout_complete.go.
 //   - Background work: worker.go.
 //   - What operators run: reconcile.go, operations.go and inbox_operator.go.

@@ -15,8 +15,10 @@ const (
 	DriftSubscription DriftKind = "subscription" // the snapshot differs or is missing
 	DriftInvoice      DriftKind = "invoice"
 	DriftCustomer     DriftKind = "customer" // deleted at Stripe
-	DriftCheckout     DriftKind = "checkout" // a session ended, or sold a pack, and its event was not received
-	DriftSeats        DriftKind = "seats"    // the desired seats differ from the recount, or no update of Stripe is pending
+	// DriftCheckout: a session ended, or sold a pack, and its event was not received
+	DriftCheckout DriftKind = "checkout"
+	// DriftSeats: the desired seats differ from the recount, or no update of Stripe is pending
+	DriftSeats DriftKind = "seats"
 )
 
 // Drift is one difference between us and Stripe.
@@ -24,25 +26,28 @@ type Drift struct {
 	Kind           DriftKind `json:"kind"`
 	ObjectID       string    `json:"objectId"`
 	OrganizationID string    `json:"organizationId,omitempty"` // empty: not known
-	Difference     string    `json:"difference"`               // the local and Stripe's values, as text
-	Repaired       bool      `json:"repaired"`
-	Error          string    `json:"error,omitempty"` // why it was not repaired
+	// Difference: the local and Stripe's values, as text
+	Difference string `json:"difference"`
+	Repaired   bool   `json:"repaired"`
+	Error      string `json:"error,omitempty"` // why it was not repaired
 }
 
 // DriftReport is the result of one reconciliation.
 type DriftReport struct {
-	ID             string    `json:"id" db:"id"`                                         // drf_…
-	OrganizationID string    `json:"organizationId,omitempty" db:"organization_id,null"` // empty: all of them
+	ID string `json:"id" db:"id"` // drf_…
+	// OrganizationID: empty: all of them
+	OrganizationID string    `json:"organizationId,omitempty" db:"organization_id,null"`
 	StartedAt      time.Time `json:"startedAt" db:"started_at"`
 	FinishedAt     time.Time `json:"finishedAt" db:"finished_at"`
 	DryRun         bool      `json:"dryRun" db:"dry_run"`
-	Events         int       `json:"events" db:"events"`               // read from Stripe's list
-	Subscriptions  int       `json:"subscriptions" db:"subscriptions"` // compared, like the next three
-	Invoices       int       `json:"invoices" db:"invoices"`
-	Customers      int       `json:"customers" db:"customers"`
-	Checkouts      int       `json:"checkouts" db:"checkouts"`   // sessions opened here
-	Error          string    `json:"error,omitempty" db:"error"` // why it ended early
-	Drifts         []Drift   `json:"drifts" db:"drifts,json"`
+	Events         int       `json:"events" db:"events"` // read from Stripe's list
+	// Subscriptions: compared, like the next three
+	Subscriptions int     `json:"subscriptions" db:"subscriptions"`
+	Invoices      int     `json:"invoices" db:"invoices"`
+	Customers     int     `json:"customers" db:"customers"`
+	Checkouts     int     `json:"checkouts" db:"checkouts"`   // sessions opened here
+	Error         string  `json:"error,omitempty" db:"error"` // why it ended early
+	Drifts        []Drift `json:"drifts" db:"drifts,json"`
 }
 
 // subscriptionDrift describes how a snapshot differs from Stripe's object; empty if it does not.

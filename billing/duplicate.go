@@ -26,9 +26,10 @@ type DuplicateStatus string
 // The statuses of a duplicate.
 const (
 	DuplicateCanceling DuplicateStatus = "ending"
-	DuplicateCanceled  DuplicateStatus = "ended"  // and refunded
-	DuplicateKept      DuplicateStatus = "kept"   // it is needed after all, or it was ended elsewhere: nothing was done
-	DuplicateFailed    DuplicateStatus = "failed" // no further attempts: an operator has to handle it
+	DuplicateCanceled  DuplicateStatus = "ended" // and refunded
+	// DuplicateKept: it is needed after all, or it was ended elsewhere: nothing was done
+	DuplicateKept   DuplicateStatus = "kept"
+	DuplicateFailed DuplicateStatus = "failed" // no further attempts: an operator has to handle it
 )
 
 // DuplicateSubscription is a subscription that was bought beside a live one: two Checkout pages can
@@ -39,12 +40,13 @@ type DuplicateSubscription struct {
 	KeptSubscriptionID string          `db:"kept_subscription_id"` // the one the organization keeps
 	Status             DuplicateStatus `db:"status"`
 	FoundAt            time.Time       `db:"found_at"`
-	CancelingAt        *time.Time      `db:"canceling_at"` // when Usher first canceled it; nil: it did not
-	Attempts           int             `db:"attempts"`
-	Error              string          `db:"error"`
-	NextAttemptAt      *time.Time      `db:"next_attempt_at"` // while Status is DuplicateCanceling
-	Refunded           catalog.Money   `db:"refunded,joined"`
-	DoneAt             *time.Time      `db:"done_at"`
+	// CancelingAt: when Usher first canceled it; nil: it did not
+	CancelingAt   *time.Time    `db:"canceling_at"`
+	Attempts      int           `db:"attempts"`
+	Error         string        `db:"error"`
+	NextAttemptAt *time.Time    `db:"next_attempt_at"` // while Status is DuplicateCanceling
+	Refunded      catalog.Money `db:"refunded,joined"`
+	DoneAt        *time.Time    `db:"done_at"`
 }
 
 // CreditNote credits a paid invoice (https://docs.stripe.com/api/credit_notes/create). Amounts are

@@ -16,13 +16,18 @@ type Event struct {
 	ObjectType     string `db:"object_type"`     // its object field
 	CustomerID     string `db:"customer_id"`     // of the object; empty if it names none
 	SubscriptionID string `db:"subscription_id"` // of the object; empty if it names none
-	ChargeID       string // of a charge, a refund or a dispute; not stored, since the payload has it
-	OrgID          string `db:"org_id"` // metadata orgId, on the object or on the subscription it carries
-	TestClock      bool   `db:"test_clock"`
+	// ChargeID: of a charge, a refund or a dispute; not stored, since the payload has it
+	ChargeID string
+	// OrgID: metadata orgId, on the object or on the subscription it carries
+	OrgID     string `db:"org_id"`
+	TestClock bool   `db:"test_clock"`
 
-	Subscription *Subscription          // if data.object is one in a shape of our API version; AsOf is Created
-	Invoice      *Invoice               // if data.object is one in a shape of our API version, with all lines; AsOf is Created
-	Checkout     *StripeCheckoutSession // if data.object is a Checkout session in a shape of our API version
+	// Subscription: if data.object is one in a shape of our API version; AsOf is Created
+	Subscription *Subscription
+	// Invoice: if data.object is one in a shape of our API version, with all lines; AsOf is Created
+	Invoice *Invoice
+	// Checkout: if data.object is a Checkout session in a shape of our API version
+	Checkout *StripeCheckoutSession
 }
 
 // Outcome is the result of an event.
@@ -40,7 +45,8 @@ const (
 // StoredEvent is an event in the inbox.
 type StoredEvent struct {
 	Event
-	OrganizationID string     `db:"organization_id,null"` // empty: it belongs to no organization here
+	// OrganizationID: empty: it belongs to no organization here
+	OrganizationID string     `db:"organization_id,null"`
 	Outcome        Outcome    `db:"outcome"`
 	Attempts       int        `db:"attempts"`
 	Error          string     `db:"error"`

@@ -59,6 +59,7 @@ type StripeAccount struct {
 // UpdatedSubscription is Stripe's answer to a successful change of a subscription.
 type UpdatedSubscription struct {
 	Subscription Subscription // as of the answer
-	Replayed     bool         // the answer to an earlier request with this idempotency key, so no current snapshot
-	RequestID    string       // req_…
+	// Replayed: the answer to an earlier request with this idempotency key, so no current snapshot
+	Replayed  bool
+	RequestID string // req_…
 }

@@ -32,32 +32,34 @@ const (
 
 // Invoice is our snapshot of an invoice at Stripe. Amounts are in the minor unit of Currency.
 type Invoice struct {
-	ID             string        `db:"id"` // in_…
-	OrganizationID string        `db:"organization_id"`
-	CustomerID     string        `db:"customer_id"`
-	SubscriptionID string        `db:"subscription_id"` // empty: none
-	Account        string        `db:"account"`
-	Livemode       bool          `db:"livemode"`
-	TestClock      bool          `db:"test_clock"`
-	Number         string        `db:"number"` // empty until it is finalized
-	Status         string        `db:"status"`
-	Reason         string        `db:"reason"` // Stripe's billing_reason
-	Currency       string        `db:"currency"`
-	Total          int64         `db:"total"`
-	AmountPaid     int64         `db:"amount_paid"`
-	AmountDue      int64         `db:"amount_due"` // still to be paid
-	Credited       int64         // by credit notes after it was paid; not stored
-	Attempts       int           `db:"attempts"`
-	NextAttemptAt  *time.Time    `db:"next_attempt_at"` // when Stripe retries the payment
-	HostedURL      string        `db:"hosted_url"`      // where it can be paid; empty until it is finalized
-	CreatedAt      time.Time     `db:"created_at"`      // at Stripe
-	FinalizedAt    *time.Time    `db:"finalized_at"`
-	PaidAt         *time.Time    `db:"paid_at"`
-	OrgID          string        `db:"org_id"` // the orgId in its subscription's metadata
-	Lines          []InvoiceLine // all of them; not stored
+	ID             string     `db:"id"` // in_…
+	OrganizationID string     `db:"organization_id"`
+	CustomerID     string     `db:"customer_id"`
+	SubscriptionID string     `db:"subscription_id"` // empty: none
+	Account        string     `db:"account"`
+	Livemode       bool       `db:"livemode"`
+	TestClock      bool       `db:"test_clock"`
+	Number         string     `db:"number"` // empty until it is finalized
+	Status         string     `db:"status"`
+	Reason         string     `db:"reason"` // Stripe's billing_reason
+	Currency       string     `db:"currency"`
+	Total          int64      `db:"total"`
+	AmountPaid     int64      `db:"amount_paid"`
+	AmountDue      int64      `db:"amount_due"` // still to be paid
+	Credited       int64      // by credit notes after it was paid; not stored
+	Attempts       int        `db:"attempts"`
+	NextAttemptAt  *time.Time `db:"next_attempt_at"` // when Stripe retries the payment
+	// HostedURL: where it can be paid; empty until it is finalized
+	HostedURL   string        `db:"hosted_url"`
+	CreatedAt   time.Time     `db:"created_at"` // at Stripe
+	FinalizedAt *time.Time    `db:"finalized_at"`
+	PaidAt      *time.Time    `db:"paid_at"`
+	OrgID       string        `db:"org_id"` // the orgId in its subscription's metadata
+	Lines       []InvoiceLine // all of them; not stored
 
-	AsOf     time.Time `db:"as_of,null"`        // when this state was true at Stripe, by Stripe's clock
-	Revision int64     `db:"revision,readonly"` // counts our writes of the row; 0 while it is not stored
+	AsOf time.Time `db:"as_of,null"` // when this state was true at Stripe, by Stripe's clock
+	// Revision: counts our writes of the row; 0 while it is not stored
+	Revision int64 `db:"revision,readonly"`
 }
 
 // InvoiceLine is a line of an invoice, with the fields that credits and seat changes need.

@@ -39,12 +39,13 @@ type OrganizationLine struct {
 
 // Backlog counts pending and failed work.
 type Backlog struct {
-	PendingEvents    int            `db:"pending_events"`
-	OldestPending    *time.Time     `db:"oldest_pending"` // when it was received; nil: none is pending
-	FailedEvents     int            `db:"failed_events"`  // dead letters
-	PendingSeats     int            `db:"waiting_seats"`  // organizations with a pending seat update
-	FailingSeats     int            `db:"failing_seats"`  // organizations whose last seat update failed
-	FailedDuplicates int            `db:"failed_ends"`    // duplicate subscriptions that could not be canceled
+	PendingEvents int        `db:"pending_events"`
+	OldestPending *time.Time `db:"oldest_pending"` // when it was received; nil: none is pending
+	FailedEvents  int        `db:"failed_events"`  // dead letters
+	PendingSeats  int        `db:"waiting_seats"`  // organizations with a pending seat update
+	FailingSeats  int        `db:"failing_seats"`  // organizations whose last seat update failed
+	// FailedDuplicates: duplicate subscriptions that could not be canceled
+	FailedDuplicates int            `db:"failed_ends"`
 	QueuedMails      int            `db:"queued_mails"`
 	FailedMails      int            `db:"failed_mails"`
 	Jobs             map[string]int `db:"jobs,json"` // of the queue, by state

@@ -26,7 +26,9 @@ type Overview struct {
 	Price        catalog.Price // valid with Plan
 	HasAccess    bool
 	GraceEndsAt  *time.Time // past due: access until then; nil: no limit
-	OpenInvoice  *Invoice   // the oldest open invoice of an incomplete, past due or unpaid subscription; nil: none is stored
+	// OpenInvoice: the oldest open invoice of an incomplete, past due or unpaid subscription; nil:
+	// none is stored
+	OpenInvoice  *Invoice
 	Seats        SeatsOverview
 	Credits      CreditsOverview
 	OpenCheckout *CheckoutSession // an open subscription checkout, if any
@@ -40,16 +42,17 @@ type SeatsOverview struct {
 	LastSyncAt       *time.Time
 	Error            string
 	Status           SyncStatus
-	Synced           bool       // there is a subscription whose seats are synced
-	Quantity         int        // of the snapshot
-	CheckedAt        time.Time  // the snapshot's AsOf
-	Debouncing       bool       // a change is being debounced
-	Syncing          bool       // an update is being sent to Stripe
-	Drift            bool       // the quantity was changed at Stripe and will be reverted
-	AcceptedQuantity int        // a quantity set at Stripe that is the minimum; 0: none
-	PaidUntil        *time.Time // unused seats are kept until then because they are paid; nil: none are
-	DueAt            *time.Time
-	Failures         int
+	Synced           bool      // there is a subscription whose seats are synced
+	Quantity         int       // of the snapshot
+	CheckedAt        time.Time // the snapshot's AsOf
+	Debouncing       bool      // a change is being debounced
+	Syncing          bool      // an update is being sent to Stripe
+	Drift            bool      // the quantity was changed at Stripe and will be reverted
+	AcceptedQuantity int       // a quantity set at Stripe that is the minimum; 0: none
+	// PaidUntil: unused seats are kept until then because they are paid; nil: none are
+	PaidUntil *time.Time
+	DueAt     *time.Time
+	Failures  int
 }
 
 // Get reads an organization's billing.

@@ -31,8 +31,9 @@ type Payment struct {
 	Refunded       int64  `db:"refunded"` // of all refunds that did not fail
 	Lost           int64  `db:"lost"`     // of disputes that were lost
 
-	AsOf     time.Time `db:"as_of"`             // when this state was true at Stripe, by Stripe's clock
-	Revision int64     `db:"revision,readonly"` // counts our writes of the row; 0 while it is not stored
+	AsOf time.Time `db:"as_of"` // when this state was true at Stripe, by Stripe's clock
+	// Revision: counts our writes of the row; 0 while it is not stored
+	Revision int64 `db:"revision,readonly"`
 }
 
 // handleEvent handles the events of refunds and disputes: the charge has to be fetched, because it
@@ -43,7 +44,8 @@ func (ps *Payments) handleEvent(ctx context.Context, tx Tx, e Event) (eventResul
 	}
 	organizationID, _, err := ps.customers.findOwner(ctx, tx, e.CustomerID, "")
 	if err != nil || organizationID == "" && e.CustomerID != "" {
-		return eventResult{outcome: OutcomeIgnored}, err // another application's; without a customer id, the fetched charge says whose it is
+		// Another application's; without a customer id, the fetched charge says whose it is.
+		return eventResult{outcome: OutcomeIgnored}, err
 	}
 	return eventResult{OutcomePending, organizationID}, nil
 }

@@ -26,11 +26,16 @@ type Reconciler struct {
 
 // Bounds of the reconciliation.
 const (
-	reconcileEvery       = time.Hour
-	reconcileLease       = 20 * time.Minute
-	reconcileOverlap     = time.Hour           // events created shortly before the last run are read again: one may be listed late
-	reconcileWindow      = 30 * 24 * time.Hour // as long as Stripe keeps events (https://docs.stripe.com/api/events)
-	invoiceWindow        = 35 * 24 * time.Hour // how far back invoices and completed sessions are compared: more than a month and its payment retries
+	reconcileEvery = time.Hour
+	reconcileLease = 20 * time.Minute
+	// reconcileOverlap: events created shortly before the last run are read again: one may be
+	// listed late
+	reconcileOverlap = time.Hour
+	// reconcileWindow: as long as Stripe keeps events (https://docs.stripe.com/api/events)
+	reconcileWindow = 30 * 24 * time.Hour
+	// invoiceWindow: how far back invoices and completed sessions are compared: more than a month
+	// and its payment retries
+	invoiceWindow        = 35 * 24 * time.Hour
 	reconcilePause       = 100 * time.Millisecond
 	driftReportRetention = 90 * 24 * time.Hour
 )

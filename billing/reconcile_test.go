@@ -37,7 +37,7 @@ func TestReconcilerFindsWhatNoWebhookTold(t *testing.T) {
 	s.pay(session)
 	before := s.drifts(billing.ReconcileOptions{DryRun: true})
 	if text := strings.Join(before, "\n"); !strings.Contains(text, "subscription: not known here, active at Stripe") ||
-		!strings.Contains(text, "invoice: not known here, paid at Stripe") || !strings.Contains(text, "customer.subscription.created never came") {
+		!strings.Contains(text, "invoice: not known here, paid at Stripe") || !strings.Contains(text, "customer.subscription.created was not received") {
 		t.Fatalf("found:\n%s", text)
 	}
 	if s.overview().Subscription != nil || s.one(`select count(*) from stripe_events`) != 0 || s.one(`select count(*) from drift_reports`) != 0 {

@@ -10,35 +10,45 @@ import (
 // methods are the rules of the seats: pure functions of the plan, the subscription, the billed
 // members and the time. SeatCounter stores their result, SeatSyncer sends it to Stripe.
 type SeatState struct {
-	OrganizationID   string     `db:"organization_id"`
-	DesiredSeats     int        `db:"desired_seats"`
-	LastAppliedSeats *int       `db:"last_applied_seats"` // nil until Stripe accepted or reported a quantity
-	LastSyncAt       *time.Time `db:"last_sync_at"`       // when desired and applied seats were last seen to be equal
-	SyncError        string     `db:"sync_error"`         // why the last attempt failed, as text; empty if it did not
-	SyncVersion      int64      `db:"sync_version"`       // rises with every change of DesiredSeats
-	AppliedVersion   int64      `db:"applied_version"`    // the last version that Stripe accepted
+	OrganizationID string `db:"organization_id"`
+	DesiredSeats   int    `db:"desired_seats"`
+	// LastAppliedSeats: nil until Stripe accepted or reported a quantity
+	LastAppliedSeats *int `db:"last_applied_seats"`
+	// LastSyncAt: when desired and applied seats were last seen to be equal
+	LastSyncAt *time.Time `db:"last_sync_at"`
+	// SyncError: why the last attempt failed, as text; empty if it did not
+	SyncError      string `db:"sync_error"`
+	SyncVersion    int64  `db:"sync_version"`    // rises with every change of DesiredSeats
+	AppliedVersion int64  `db:"applied_version"` // the last version that Stripe accepted
 
-	FirstChangeAt  *time.Time        `db:"first_change_at"` // the oldest unsent change; bounds the debouncing
-	DueAt          *time.Time        `db:"due_at"`          // when the quantity is to be sent; nil if nothing is pending
-	Attempt        int64             `db:"attempt"`         // counts the idempotency keys used; rises after every definite answer
-	AttemptOpen    bool              `db:"attempt_open"`    // an attempt was sent and no answer was read: the same key is sent again
-	OpenItemID     string            `db:"open_item_id"`    // the parameters of the open attempt
-	OpenQuantity   int               `db:"open_quantity"`
-	OpenVersion    int64             `db:"open_version"`
-	OpenProration  catalog.Proration `db:"open_proration"`
-	AcknowledgedAt *time.Time        `db:"acknowledged_at"` // when Stripe last accepted an update; older snapshots do not show it
-	Failures       int               `db:"failures"`        // in a row, for the backoff
-	LeaseUntil     *time.Time        `db:"lease_until"`     // until then one worker owns the sync
+	// FirstChangeAt: the oldest unsent change; bounds the debouncing
+	FirstChangeAt *time.Time `db:"first_change_at"`
+	// DueAt: when the quantity is to be sent; nil if nothing is pending
+	DueAt *time.Time `db:"due_at"`
+	// Attempt: counts the idempotency keys used; rises after every definite answer
+	Attempt int64 `db:"attempt"`
+	// AttemptOpen: an attempt was sent and no answer was read: the same key is sent again
+	AttemptOpen   bool              `db:"attempt_open"`
+	OpenItemID    string            `db:"open_item_id"` // the parameters of the open attempt
+	OpenQuantity  int               `db:"open_quantity"`
+	OpenVersion   int64             `db:"open_version"`
+	OpenProration catalog.Proration `db:"open_proration"`
+	// AcknowledgedAt: when Stripe last accepted an update; older snapshots do not show it
+	AcknowledgedAt *time.Time `db:"acknowledged_at"`
+	Failures       int        `db:"failures"`    // in a row, for the backoff
+	LeaseUntil     *time.Time `db:"lease_until"` // until then one worker owns the sync
 
-	AcceptedQuantity int        `db:"minimum_seats"` // accepted from Stripe as the minimum; 0: none
-	PaidSeats        int        `db:"paid_seats"`    // for the current period, where the plan keeps them until it ends
-	PaidUntil        *time.Time `db:"paid_until"`    // the end of that period
-	ReleaseAt        *time.Time `db:"release_at"`    // when seats are released that are kept only because they are paid
-	SummarySince     *time.Time `db:"summary_since"` // the oldest change that no summary has listed
-	SummaryDueAt     *time.Time `db:"summary_due_at"`
-	DriftVersion     int64      `db:"drift_version"` // the version that reverts a change made at Stripe
-	Drifts           int        `db:"drift_count"`   // such changes in a row
-	DriftAt          *time.Time `db:"drift_at"`      // the last of them
+	AcceptedQuantity int `db:"minimum_seats"` // accepted from Stripe as the minimum; 0: none
+	// PaidSeats: for the current period, where the plan keeps them until it ends
+	PaidSeats int        `db:"paid_seats"`
+	PaidUntil *time.Time `db:"paid_until"` // the end of that period
+	// ReleaseAt: when seats are released that are kept only because they are paid
+	ReleaseAt    *time.Time `db:"release_at"`
+	SummarySince *time.Time `db:"summary_since"` // the oldest change that no summary has listed
+	SummaryDueAt *time.Time `db:"summary_due_at"`
+	DriftVersion int64      `db:"drift_version"` // the version that reverts a change made at Stripe
+	Drifts       int        `db:"drift_count"`   // such changes in a row
+	DriftAt      *time.Time `db:"drift_at"`      // the last of them
 }
 
 // Debouncing bounds: the changes of a burst are sent to Stripe as one update, DebounceQuiet after
@@ -101,7 +111,8 @@ func (s *SeatState) recordPaidSeats(plan catalog.Plan, current Subscription) {
 	case s.PaidUntil == nil || !s.PaidUntil.Equal(end):
 		s.PaidSeats, s.PaidUntil = current.Quantity, &end
 	default:
-		s.PaidSeats = max(s.PaidSeats, min(current.Quantity, s.DesiredSeats)) // a higher quantity is drift
+		// A higher quantity is drift.
+		s.PaidSeats = max(s.PaidSeats, min(current.Quantity, s.DesiredSeats))
 	}
 }
 
@@ -134,7 +145,8 @@ func (s *SeatState) desiredSeats(plan catalog.Plan, billed int, now time.Time) i
 		s.ReleaseAt = nil
 		return seats
 	}
-	if s.ReleaseAt == nil || !s.ReleaseAt.Equal(release) { // an equal pointer is kept, so that an unchanged state is not written
+	// An equal pointer is kept, so that an unchanged state is not written.
+	if s.ReleaseAt == nil || !s.ReleaseAt.Equal(release) {
 		s.ReleaseAt = &release
 	}
 	return s.PaidSeats

@@ -44,7 +44,9 @@ type SeatAttempt struct {
 	RequestID      string            `db:"request_id"` // Stripe's; empty while no answer was read
 	Accepted       *bool             `db:"accepted"`   // nil: no answer was read
 	Error          string            `db:"error"`
-	AcknowledgedAt *time.Time        `db:"acknowledged_at"` // when Stripe accepted it, by Stripe's clock; nil: it did not, or the answer was a replay
+	// AcknowledgedAt: when Stripe accepted it, by Stripe's clock; nil: it did not, or the answer
+	// was a replay
+	AcknowledgedAt *time.Time `db:"acknowledged_at"`
 }
 
 // seatLease is how long one worker owns an organization's sync. It is longer than a call to Stripe
@@ -138,12 +140,14 @@ func (sy *SeatSyncer) Sync(ctx context.Context, organizationID string) error {
 		return fmt.Errorf("sync seats: %w", err)
 	}
 	answer, err := sy.gateway.UpdateQuantity(ctx, attempt.update)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), jobTimeout) // the result is stored even if the time is up
+	// The result is stored even if the time is up.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), jobTimeout)
 	defer cancel()
 	if err != nil {
 		return sy.recordFailure(ctx, attempt, err)
 	}
-	if answer.Replayed { // the answer to an earlier request: today's state is read before the attempt is closed
+	// The answer to an earlier request: today's state is read before the attempt is closed.
+	if answer.Replayed {
 		if _, err := sy.subscriptions.refetch(ctx, attempt.subscriptionID); err != nil {
 			return sy.recordRefetchFailure(ctx, attempt.state, err)
 		}
@@ -157,9 +161,10 @@ func (sy *SeatSyncer) Sync(ctx context.Context, organizationID string) error {
 
 // openedAttempt is the outcome of openAttempt.
 type openedAttempt struct {
-	subscriptionID string         // empty: nothing to send
-	state          SeatState      // as the attempt was opened
-	update         QuantityUpdate // without a key: the subscription has to be refetched before anything is sent
+	subscriptionID string    // empty: nothing to send
+	state          SeatState // as the attempt was opened
+	// update: without a key: the subscription has to be refetched before anything is sent
+	update QuantityUpdate
 }
 
 // openAttempt stores the next attempt, if an update is due and no other worker holds the lease.
@@ -450,7 +455,8 @@ func (sy *SeatSyncer) recordRefetchFailure(ctx context.Context, opened SeatState
 			return fmt.Errorf("lock seat state: %w", err)
 		}
 		state.LeaseUntil = nil
-		if state.SyncVersion == opened.SyncVersion && state.DueAt != nil { // a newer change keeps its own, earlier time
+		// A newer change keeps its own, earlier time.
+		if state.SyncVersion == opened.SyncVersion && state.DueAt != nil {
 			state.Failures++
 			next := sy.Now().Add(sy.Backoff(state.Failures))
 			state.DueAt, state.SyncError = &next, seatErrorMessage(refused, cause)

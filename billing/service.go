@@ -15,21 +15,25 @@ import (
 
 // Options configure a [Service]. Every field is required unless its comment gives a default.
 type Options struct {
-	Store     Store
-	Gateway   Gateway
-	Catalog   catalog.Catalog
-	Renderer  mail.Renderer    // writes the text of e-mails
-	Mailer    mail.Sender      // nil: e-mails are stored, not sent
-	Now       func() time.Time // nil: time.Now
-	WallClock func() time.Time // for the timestamps of signatures, where Now is a clock that can be advanced; nil: time.Now
-	Rand      io.Reader        // nil: crypto/rand
-	Log       *slog.Logger     // nil: nothing is logged
+	Store    Store
+	Gateway  Gateway
+	Catalog  catalog.Catalog
+	Renderer mail.Renderer    // writes the text of e-mails
+	Mailer   mail.Sender      // nil: e-mails are stored, not sent
+	Now      func() time.Time // nil: time.Now
+	// WallClock: for the timestamps of signatures, where Now is a clock that can be advanced; nil:
+	// time.Now
+	WallClock func() time.Time
+	Rand      io.Reader    // nil: crypto/rand
+	Log       *slog.Logger // nil: nothing is logged
 
-	BaseURL                          string   // the public origin, for links in e-mails
-	SuccessURL, CancelURL, ReturnURL string   // where Checkout and the portal redirect to; absolute
-	AllowedOrigins                   []string // allowed for URLs in requests, as scheme://host[:port]
-	OperatorEmails                   []string // of the operators of this installation
-	KeyFingerprint                   string   // of the secret key, so that its account is known while Stripe is unavailable
+	BaseURL                          string // the public origin, for links in e-mails
+	SuccessURL, CancelURL, ReturnURL string // where Checkout and the portal redirect to; absolute
+	// AllowedOrigins: allowed for URLs in requests, as scheme://host[:port]
+	AllowedOrigins []string
+	OperatorEmails []string // of the operators of this installation
+	// KeyFingerprint: of the secret key, so that its account is known while Stripe is unavailable
+	KeyFingerprint string
 }
 
 // Service groups the operations that pages, JSON endpoints, webhooks and background work call. It

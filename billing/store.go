@@ -80,7 +80,8 @@ type CustomerStore interface {
 	// LastGeneration returns the highest generation any link of the organization has had, 0 for
 	// none.
 	LastGeneration(ctx context.Context, organizationID string) (int, error)
-	PutLink(ctx context.Context, link CustomerLink) error // inserts or updates by organization and generation
+	// Inserts or updates by organization and generation.
+	PutLink(ctx context.Context, link CustomerLink) error
 	// Owner reads the link of a customer to its organization, including links that were replaced.
 	Owner(ctx context.Context, customerID string, acct StripeAccount) (CustomerLink, error)
 	// LockOwner locks the organization that Owner finds and returns its id.
@@ -144,7 +145,8 @@ type SeatLedgerStore interface {
 	// Latest reads the newest line of the seat ledger about each of the users; some have none.
 	Latest(ctx context.Context, organizationID string, userIDs []string) ([]SeatChange, error)
 	Insert(ctx context.Context, c SeatChange) error
-	List(ctx context.Context, organizationID string, limit int) ([]SeatChange, error) // newest first
+	// Newest first.
+	List(ctx context.Context, organizationID string, limit int) ([]SeatChange, error)
 	// Search lists the matching lines, newest first, and the number of all matches.
 	Search(ctx context.Context, organizationID string, search LedgerSearch) ([]SeatChange, int, error)
 }
@@ -196,7 +198,8 @@ type CreditStore interface {
 	// InsertEntry adds a line; false if the organization has one of this source already.
 	InsertEntry(ctx context.Context, e CreditEntry) (bool, error)
 	HasEntry(ctx context.Context, organizationID, source string) (bool, error)
-	Entries(ctx context.Context, organizationID string, limit int) ([]CreditEntry, error) // newest first
+	// Newest first.
+	Entries(ctx context.Context, organizationID string, limit int) ([]CreditEntry, error)
 	// DueMonths lists organizations whose next monthly grant is due.
 	DueMonths(ctx context.Context, now time.Time, limit int) ([]string, error)
 }
@@ -283,7 +286,8 @@ type ContactStore interface {
 	List(ctx context.Context, organizationID string) ([]string, error)
 	// Add adds an address once, compared without case.
 	Add(ctx context.Context, organizationID, email string) error
-	Remove(ctx context.Context, organizationID, email string) error // ErrNotFound if it is no contact
+	// ErrNotFound if it is no contact
+	Remove(ctx context.Context, organizationID, email string) error
 	// Muted lists the muted kinds.
 	Muted(ctx context.Context, organizationID string) ([]mail.Kind, error)
 	// Mute mutes exactly these kinds.

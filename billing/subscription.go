@@ -54,31 +54,35 @@ func (s SubscriptionStatus) AllowsCheckout() bool { return statusRules[s].newChe
 
 // Subscription is our snapshot of a subscription at Stripe.
 type Subscription struct {
-	ID                 string             `db:"id"` // sub_…
-	OrganizationID     string             `db:"organization_id"`
-	CustomerID         string             `db:"customer_id"` // cus_…
-	Account            string             `db:"account"`     // acct_…, its Stripe account
-	Livemode           bool               `db:"livemode"`
-	TestClock          bool               `db:"test_clock"`
-	Status             SubscriptionStatus `db:"status"`
-	PriceID            string             `db:"price_id"`
-	ItemID             string             `db:"item_id"` // si_…, the item whose quantity is the number of seats
-	Quantity           int                `db:"quantity"`
-	CurrentPeriodStart time.Time          `db:"current_period_start,null"`
-	CurrentPeriodEnd   time.Time          `db:"current_period_end,null"`
-	CancelAtPeriodEnd  bool               `db:"cancel_at_period_end"`
-	CancelAt           *time.Time         `db:"cancel_at"`
-	CanceledAt         *time.Time         `db:"canceled_at"`
-	EndedAt            *time.Time         `db:"ended_at"`
-	TrialEnd           *time.Time         `db:"trial_end"`
-	CardBrand          string             `db:"card_brand"` // of the default payment method, if the snapshot had it
-	CardLast4          string             `db:"card_last4"`
-	CreatedAt          time.Time          `db:"created_at"`          // at Stripe
-	MetadataOrgID      string             `db:"metadata_org_id"`     // the orgId in its metadata
-	IsCurrent          bool               `db:"is_current,readonly"` // the one of its organization that pages and seats use
+	ID             string             `db:"id"` // sub_…
+	OrganizationID string             `db:"organization_id"`
+	CustomerID     string             `db:"customer_id"` // cus_…
+	Account        string             `db:"account"`     // acct_…, its Stripe account
+	Livemode       bool               `db:"livemode"`
+	TestClock      bool               `db:"test_clock"`
+	Status         SubscriptionStatus `db:"status"`
+	PriceID        string             `db:"price_id"`
+	// ItemID: si_…, the item whose quantity is the number of seats
+	ItemID             string     `db:"item_id"`
+	Quantity           int        `db:"quantity"`
+	CurrentPeriodStart time.Time  `db:"current_period_start,null"`
+	CurrentPeriodEnd   time.Time  `db:"current_period_end,null"`
+	CancelAtPeriodEnd  bool       `db:"cancel_at_period_end"`
+	CancelAt           *time.Time `db:"cancel_at"`
+	CanceledAt         *time.Time `db:"canceled_at"`
+	EndedAt            *time.Time `db:"ended_at"`
+	TrialEnd           *time.Time `db:"trial_end"`
+	// CardBrand: of the default payment method, if the snapshot had it
+	CardBrand     string    `db:"card_brand"`
+	CardLast4     string    `db:"card_last4"`
+	CreatedAt     time.Time `db:"created_at"`      // at Stripe
+	MetadataOrgID string    `db:"metadata_org_id"` // the orgId in its metadata
+	// IsCurrent: the one of its organization that pages and seats use
+	IsCurrent bool `db:"is_current,readonly"`
 
-	AsOf     time.Time `db:"as_of,null"`        // when this state was true at Stripe, by Stripe's clock
-	Revision int64     `db:"revision,readonly"` // counts our writes of the row; 0 while it is not stored
+	AsOf time.Time `db:"as_of,null"` // when this state was true at Stripe, by Stripe's clock
+	// Revision: counts our writes of the row; 0 while it is not stored
+	Revision int64 `db:"revision,readonly"`
 }
 
 // EndsAt returns when a live subscription will end, if a cancellation is scheduled. Subscriptions

@@ -84,9 +84,11 @@ func (ss *Subscriptions) observe(ctx context.Context, tx Tx, u subscriptionUpdat
 // updateTarget is the locked organization and snapshot that an update is about.
 type updateTarget struct {
 	organizationID string // empty: the subscription belongs to another application
-	linked         bool   // the customer is linked to the organization; otherwise the owner is known from metadata only
-	stored         Subscription
-	exists         bool // a snapshot is stored
+	// linked: the customer is linked to the organization; otherwise the owner is known from
+	// metadata only
+	linked bool
+	stored Subscription
+	exists bool // a snapshot is stored
 }
 
 // lockTarget locks the organization and the snapshot that an update is about, nearly always with

@@ -38,12 +38,14 @@ func newWorker(c *core, s *Service) *Worker {
 
 // Bounds of background work.
 const (
-	workers       = 4                // so that one slow answer of Stripe does not delay the others
-	sweepInterval = 2 * time.Second  // how soon work is found whose job was lost
-	setupInterval = 30 * time.Second // how often the account and missing prices are fetched while they are not known
+	workers       = 4               // so that one slow answer of Stripe does not delay the others
+	sweepInterval = 2 * time.Second // how soon work is found whose job was lost
+	// setupInterval: how often the account and missing prices are fetched while they are not known
+	setupInterval = 30 * time.Second
 	pruneInterval = 10 * time.Minute
-	jobTimeout    = 15 * time.Second // for one event or one seat sync, including the calls to Stripe
-	seatBatch     = 50
+	// jobTimeout: for one event or one seat sync, including the calls to Stripe
+	jobTimeout = 15 * time.Second
+	seatBatch  = 50
 )
 
 // periodicTask is work found by querying rows, so that any number of replicas may run it at once.
