@@ -11,8 +11,8 @@ import (
 
 // CompletedCheckout is the result of a return from Checkout.
 type CompletedCheckout struct {
-	Settled bool // the subscription gives access, or the pack is paid
-	Credits int  // of the pack; 0: a plan was bought
+	Confirmed bool // the subscription gives access, or the pack is paid
+	Credits   int  // of the pack; 0: a plan was bought
 }
 
 // Complete handles the return from Checkout: it fetches the session and its subscription from
@@ -35,10 +35,10 @@ func (cs *Checkouts) Complete(ctx context.Context, a account.Access, sessionID s
 		return CompletedCheckout{}, err
 	}
 	if pack, known := cs.Catalog().PackByPrice(session.PriceID); known && session.Mode == ModePayment {
-		return CompletedCheckout{Settled: answer.paid(), Credits: pack.Credits}, nil
+		return CompletedCheckout{Confirmed: answer.paid(), Credits: pack.Credits}, nil
 	}
 	current, known, err := apperr.Found(cs.store.Subscriptions().Current(ctx, a.Organization.ID, cs.knownAccount()))
-	return CompletedCheckout{Settled: known && current.Status.GrantsAccess()}, err
+	return CompletedCheckout{Confirmed: known && current.Status.GrantsAccess()}, err
 }
 
 // record stores a session as read from Stripe and refetches its subscription.

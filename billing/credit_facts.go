@@ -36,8 +36,8 @@ type CreditFact struct {
 
 	// Of the payments with refunds or lost disputes, in the currency's minor unit; filled when
 	// read.
-	Paid int64 `db:"paid,joined"`
-	Back int64 `db:"back,joined"`
+	Paid     int64 `db:"paid,joined"`
+	Refunded int64 `db:"back,joined"`
 }
 
 // remaining returns the credits that are left after refunds, in proportion to the money and rounded
@@ -46,7 +46,7 @@ func (f CreditFact) remaining(credits int) int {
 	if f.Paid <= 0 {
 		return credits
 	}
-	return credits - int(float64(credits)*min(1, float64(f.Back)/float64(f.Paid)))
+	return credits - int(float64(credits)*min(1, float64(f.Refunded)/float64(f.Paid)))
 }
 
 // creditState is the result of computeCredits.

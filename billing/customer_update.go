@@ -26,8 +26,8 @@ type StripeCustomer struct {
 type CustomerDetails struct {
 	StripeCustomer
 	OrganizationID string `db:"organization_id"`
-	Wanted         int64  `db:"details_version"`         // counts the changes to send
-	Pushed         int64  `db:"details_applied_version"` // the last of them that Stripe accepted
+	Version        int64  `db:"details_version"`         // counts the changes to send
+	AppliedVersion int64  `db:"details_applied_version"` // the last of them that Stripe accepted
 	// DueAt: when the update is to be sent; nil if none is pending
 	DueAt    *time.Time `db:"details_due_at"`
 	Failures int        `db:"details_failures"` // in a row
@@ -99,7 +99,7 @@ func (cs *Customers) update(ctx context.Context, d CustomerDetails) error {
 		cs.Log.WarnContext(ctx, "customer update failed", "organization_id", d.OrganizationID, "err", err)
 		return cs.store.Customers().FinishUpdate(done, acct, d, cs.Now())
 	}
-	d.Pushed, d.Failures, d.Error, d.DueAt = d.Wanted, 0, "", nil
+	d.AppliedVersion, d.Failures, d.Error, d.DueAt = d.Version, 0, "", nil
 	return errors.Join(cs.store.Customers().Put(done, acct, updated), cs.store.Customers().FinishUpdate(done, acct, d, cs.Now()))
 }
 

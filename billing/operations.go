@@ -54,8 +54,8 @@ type Backlog struct {
 // QueuedJob is a job in the queue.
 type QueuedJob struct {
 	ID          int64     `db:"id"`
-	About       job.Kind  `db:"about"`
-	Object      string    `db:"object"` // the id of its row
+	Kind        job.Kind  `db:"about"`
+	ObjectID    string    `db:"object"` // the id of its row
 	State       string    `db:"state"`
 	Attempt     int       `db:"attempt"`
 	ScheduledAt time.Time `db:"scheduled_at"`

@@ -47,7 +47,7 @@ func TestPackIsBoughtOnceHoweverOftenItIsHeard(t *testing.T) {
 	s.pay(session)
 	for range 3 {
 		completed, err := s.service.Checkouts.Complete(t.Context(), s.access, session.StripeSessionID)
-		if err != nil || !completed.Settled || completed.Credits != 500 {
+		if err != nil || !completed.Confirmed || completed.Credits != 500 {
 			t.Fatalf("completed %+v, %v", completed, err)
 		}
 	}
@@ -88,7 +88,7 @@ func TestPackPaidByBankComesWithTheMoney(t *testing.T) {
 			session := s.buyPack("credits_500")
 			s.payByBank(session, account)
 			completed, err := s.service.Checkouts.Complete(t.Context(), s.access, session.StripeSessionID)
-			if err != nil || completed.Settled {
+			if err != nil || completed.Confirmed {
 				t.Fatalf("before the money has come: %+v, %v", completed, err)
 			}
 			s.until("the completion to be heard", func(billing.Overview) bool {

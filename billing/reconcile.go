@@ -81,7 +81,7 @@ func (rc *Reconciler) runIfDue(ctx context.Context) error {
 		return nil
 	}
 	now := rc.Now()
-	read, due, err := apperr.Found(rc.store.Reconciliation().Take(ctx, acct, now, now.Add(-reconcileEvery), now.Add(reconcileLease)))
+	read, due, err := apperr.Found(rc.store.Reconciliation().Claim(ctx, acct, now, now.Add(-reconcileEvery), now.Add(reconcileLease)))
 	if err != nil || !due {
 		return err
 	}

@@ -127,7 +127,7 @@ func TestReconcileIsOneReplicasTurn(t *testing.T) {
 	var group sync.WaitGroup
 	for range cap(taken) {
 		group.Go(func() {
-			_, err := s.store.Reconciliation().Take(ctx, acct, now, now.Add(-1), now.Add(1000))
+			_, err := s.store.Reconciliation().Claim(ctx, acct, now, now.Add(-1), now.Add(1000))
 			taken <- err == nil
 		})
 	}

@@ -370,7 +370,7 @@ func (sy *SeatSyncer) closeAttempt(ctx context.Context, tx Tx, organizationID st
 	if err := tx.Seats().PutState(ctx, state); err != nil {
 		return fmt.Errorf("write seat state: %w", err)
 	}
-	return tx.SeatAttempts().Answer(ctx, result)
+	return tx.SeatAttempts().RecordAnswer(ctx, result)
 }
 
 // failedAttempt is the result of a failed call; one without an answer stays open.

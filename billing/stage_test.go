@@ -182,7 +182,7 @@ func (s *stage) subscribe(plan string) billing.Subscription {
 	}
 	s.pay(session)
 	completed, err := s.service.Checkouts.Complete(s.t.Context(), s.access, session.StripeSessionID)
-	if err != nil || !completed.Settled {
+	if err != nil || !completed.Confirmed {
 		s.t.Fatalf("completed %+v, %v", completed, err)
 	}
 	return *s.overview().Subscription

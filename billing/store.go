@@ -69,7 +69,7 @@ type CustomerStore interface {
 	// ClaimUpdate returns the update that has been due longest and moves its DueAt to leaseUntil;
 	// ErrNotFound if none is due.
 	ClaimUpdate(ctx context.Context, acct StripeAccount, now, leaseUntil time.Time) (CustomerDetails, error)
-	// FinishUpdate writes Pushed, Failures, Error and DueAt. A change scheduled meanwhile is due at
+	// FinishUpdate writes AppliedVersion, Failures, Error and DueAt. A change scheduled meanwhile is due at
 	// once.
 	FinishUpdate(ctx context.Context, acct StripeAccount, d CustomerDetails, now time.Time) error
 	// Links lists the links of customers that are not deleted, of one organization or (empty) of
@@ -155,8 +155,8 @@ type SeatLedgerStore interface {
 type SeatAttemptStore interface {
 	// Insert writes an attempt once; a repeated key has no effect.
 	Insert(ctx context.Context, a SeatAttempt) error
-	// Answer writes Stripe's answer: RequestID, Accepted, Error and AcknowledgedAt.
-	Answer(ctx context.Context, a SeatAttempt) error
+	// RecordAnswer writes Stripe's answer: RequestID, Accepted, Error and AcknowledgedAt.
+	RecordAnswer(ctx context.Context, a SeatAttempt) error
 	// List lists a subscription's attempts sent at since or later, oldest first.
 	List(ctx context.Context, subscriptionID string, since time.Time) ([]SeatAttempt, error)
 }
@@ -254,10 +254,10 @@ type DeletionStore interface {
 
 // ReconciliationStore stores the progress of the reconciler and its drift reports.
 type ReconciliationStore interface {
-	// Take takes the lease on comparing the whole account until leaseUntil, if the last run
+	// Claim takes the lease on comparing the whole account until leaseUntil, if the last run
 	// finished before due and no other lease is held. It returns the time up to which Stripe's
 	// events were read; zero: none were. ErrNotFound if no run is due or the lease is held.
-	Take(ctx context.Context, acct StripeAccount, now, due, leaseUntil time.Time) (readUntil time.Time, err error)
+	Claim(ctx context.Context, acct StripeAccount, now, due, leaseUntil time.Time) (readUntil time.Time, err error)
 	// Finish releases the lease. A zero readUntil keeps the stored one; a zero finishedAt makes the
 	// next run due at once.
 	Finish(ctx context.Context, acct StripeAccount, readUntil, finishedAt time.Time) error

@@ -114,5 +114,5 @@ const finishCustomerDetails = `update billing_customers set details_applied_vers
 // FinishCustomerDetails implements [billing.CustomerDetailsQueries].
 func (q customerStore) FinishUpdate(ctx context.Context, acct billing.StripeAccount, d billing.CustomerDetails, now time.Time) error {
 	return q.exec(ctx, "finish customer details", finishCustomerDetails,
-		d.ID, acct.ID, acct.Livemode, d.Wanted, d.Pushed, d.Failures, d.Error, d.DueAt, now)
+		d.ID, acct.ID, acct.Livemode, d.Version, d.AppliedVersion, d.Failures, d.Error, d.DueAt, now)
 }

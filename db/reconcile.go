@@ -15,7 +15,7 @@ const takeReconcile = `insert into reconcile_states (account, livemode, lease_un
 	returning read_until`
 
 // TakeReconcile implements [billing.ReconcileQueries].
-func (q reconciliationStore) Take(ctx context.Context, acct billing.StripeAccount, now, due, leaseUntil time.Time) (time.Time, error) {
+func (q reconciliationStore) Claim(ctx context.Context, acct billing.StripeAccount, now, due, leaseUntil time.Time) (time.Time, error) {
 	readUntil, err := get[*time.Time](ctx, q.queries, "take reconcile", takeReconcile, acct.ID, acct.Livemode, now, due, leaseUntil)
 	if err != nil || readUntil == nil {
 		return time.Time{}, err
