@@ -24,20 +24,20 @@ func (cs *Checkouts) StartPack(ctx context.Context, a account.Access, r Checkout
 	if err != nil {
 		return CheckoutSession{}, err
 	}
-	want, err := cs.newCheckout(ctx, a, r)
+	requested, err := cs.newCheckout(ctx, a, r)
 	if err != nil {
 		return CheckoutSession{}, err
 	}
-	want.Mode, want.PriceID, want.Quantity = ModePayment, pack.Price.ID, 1
-	link, err := cs.customers.ensure(ctx, a, StripeAccount{ID: want.Account, Livemode: want.Livemode})
+	requested.Mode, requested.PriceID, requested.Quantity = ModePayment, pack.Price.ID, 1
+	link, err := cs.customers.ensure(ctx, a, StripeAccount{ID: requested.Account, Livemode: requested.Livemode})
 	if err != nil {
 		return CheckoutSession{}, err
 	}
-	want.CustomerID, want.ID, want.Status, want.CreatedAt = link.StripeCustomerID, cs.NewID("chk"), CheckoutReserved, cs.Now()
-	if err := cs.put(ctx, want); err != nil {
+	requested.CustomerID, requested.ID, requested.Status, requested.CreatedAt = link.StripeCustomerID, cs.NewID("chk"), CheckoutReserved, cs.Now()
+	if err := cs.put(ctx, requested); err != nil {
 		return CheckoutSession{}, err
 	}
-	session, again, err := cs.openReserved(ctx, want, want)
+	session, again, err := cs.openReserved(ctx, requested, requested)
 	if err == nil && again {
 		err = apperr.Errorf(apperr.CodeConflict, "That Checkout page was closed meanwhile. Please choose the pack again.")
 	}

@@ -51,12 +51,12 @@ func (cs *Checkouts) Start(ctx context.Context, a account.Access, r CheckoutRequ
 	if err := a.RequireBilling(); err != nil {
 		return CheckoutSession{}, err
 	}
-	want, err := cs.newSubscription(ctx, a, r)
+	requested, err := cs.newSubscription(ctx, a, r)
 	if err != nil {
 		return CheckoutSession{}, err
 	}
 	for range checkoutAttempts {
-		session, again, err := cs.tryStart(ctx, a, want)
+		session, again, err := cs.tryStart(ctx, a, requested)
 		if err != nil || !again {
 			return session, err
 		}
@@ -70,9 +70,9 @@ func (cs *Checkouts) newSubscription(ctx context.Context, a account.Access, r Ch
 	if err != nil {
 		return CheckoutSession{}, err
 	}
-	want, err := cs.newCheckout(ctx, a, r)
-	want.Mode, want.PriceID, want.TrialDays = ModeSubscription, price.ID, plan.TrialDays
-	return want, err
+	requested, err := cs.newCheckout(ctx, a, r)
+	requested.Mode, requested.PriceID, requested.TrialDays = ModeSubscription, price.ID, plan.TrialDays
+	return requested, err
 }
 
 // newCheckout returns the parameters that sessions of both modes have.
@@ -162,46 +162,46 @@ func withSessionID(successURL string) string {
 }
 
 // tryStart makes one attempt. again means that the session found was unusable and is closed now.
-func (cs *Checkouts) tryStart(ctx context.Context, a account.Access, want CheckoutSession) (session CheckoutSession, again bool, err error) {
-	link, err := cs.customers.ensure(ctx, a, StripeAccount{ID: want.Account, Livemode: want.Livemode})
+func (cs *Checkouts) tryStart(ctx context.Context, a account.Access, requested CheckoutSession) (session CheckoutSession, again bool, err error) {
+	link, err := cs.customers.ensure(ctx, a, StripeAccount{ID: requested.Account, Livemode: requested.Livemode})
 	if err != nil {
 		return CheckoutSession{}, false, err
 	}
-	want.CustomerID = link.StripeCustomerID
+	requested.CustomerID = link.StripeCustomerID
 	err = cs.store.InTx(ctx, func(tx Tx) (err error) {
-		session, err = cs.reserve(ctx, tx, &want)
+		session, err = cs.reserve(ctx, tx, &requested)
 		return err
 	})
 	if err != nil {
 		return CheckoutSession{}, false, err
 	}
 	if session.Status == CheckoutReserved {
-		return cs.openReserved(ctx, session, want)
+		return cs.openReserved(ctx, session, requested)
 	}
-	return cs.reuseOpen(ctx, session, want)
+	return cs.reuseOpen(ctx, session, requested)
 }
 
 // reserve returns the organization's open session or a newly reserved one. It counts the seats and
-// sets want.Quantity. It refuses if there is a live subscription.
-func (cs *Checkouts) reserve(ctx context.Context, tx Tx, want *CheckoutSession) (CheckoutSession, error) {
-	acct := StripeAccount{ID: want.Account, Livemode: want.Livemode}
-	organization, err := tx.Organizations().Lock(ctx, want.OrganizationID)
+// sets requested.Quantity. It refuses if there is a live subscription.
+func (cs *Checkouts) reserve(ctx context.Context, tx Tx, requested *CheckoutSession) (CheckoutSession, error) {
+	acct := StripeAccount{ID: requested.Account, Livemode: requested.Livemode}
+	organization, err := tx.Organizations().Lock(ctx, requested.OrganizationID)
 	if err != nil {
 		return CheckoutSession{}, fmt.Errorf("lock organization: %w", err)
 	}
 	if err := organization.RequireNotDeleting(); err != nil {
 		return CheckoutSession{}, err
 	}
-	if err := cs.requireNoSubscription(ctx, tx, want.OrganizationID, acct); err != nil {
+	if err := cs.requireNoSubscription(ctx, tx, requested.OrganizationID, acct); err != nil {
 		return CheckoutSession{}, err
 	}
-	billed, err := tx.Members().CountBillable(ctx, want.OrganizationID)
+	billed, err := tx.Members().CountBillable(ctx, requested.OrganizationID)
 	if err != nil {
 		return CheckoutSession{}, fmt.Errorf("count billable members: %w", err)
 	}
-	plan, _, _ := cs.Catalog().ByPrice(want.PriceID)
-	want.Quantity = plan.Quantity(billed)
-	session, open, err := apperr.Found(tx.Checkouts().Open(ctx, want.OrganizationID, acct))
+	plan, _, _ := cs.Catalog().ByPrice(requested.PriceID)
+	requested.Quantity = plan.Quantity(billed)
+	session, open, err := apperr.Found(tx.Checkouts().Open(ctx, requested.OrganizationID, acct))
 	if err != nil {
 		return CheckoutSession{}, fmt.Errorf("look up open checkout: %w", err)
 	}
@@ -214,7 +214,7 @@ func (cs *Checkouts) reserve(ctx context.Context, tx Tx, want *CheckoutSession) 
 			return CheckoutSession{}, err
 		}
 	}
-	session = *want
+	session = *requested
 	session.ID, session.Status, session.CreatedAt = cs.NewID("chk"), CheckoutReserved, cs.Now()
 	return session, tx.Checkouts().Put(ctx, session)
 }
@@ -240,25 +240,25 @@ func (cs *Checkouts) requireNoSubscription(ctx context.Context, tx Tx, organizat
 // openReserved creates a reserved session at Stripe, with the parameters it was reserved with. A
 // session that another request reserved with other parameters is created too, so that it is known
 // and can be expired.
-func (cs *Checkouts) openReserved(ctx context.Context, session, want CheckoutSession) (CheckoutSession, bool, error) {
+func (cs *Checkouts) openReserved(ctx context.Context, session, requested CheckoutSession) (CheckoutSession, bool, error) {
 	opened, err := cs.gateway.CreateCheckoutSession(ctx, session)
 	if err != nil {
-		return CheckoutSession{}, false, cs.refused(ctx, session, err)
+		return CheckoutSession{}, false, cs.expireRefused(ctx, session, err)
 	}
 	session.StripeSessionID, session.URL, session.ExpiresAt = opened.ID, opened.URL, &opened.ExpiresAt
 	session.Status = CheckoutOpen
 	if err := cs.put(ctx, session); err != nil {
 		return CheckoutSession{}, false, err
 	}
-	if sameCheckout(session, want) && session.URL != "" {
+	if sameCheckout(session, requested) && session.URL != "" {
 		return session, false, nil
 	}
-	return cs.reuseOpen(ctx, session, want)
+	return cs.reuseOpen(ctx, session, requested)
 }
 
-// refused expires a reservation that Stripe definitely refused, and marks a customer deleted that
+// expireRefused expires a reservation that Stripe definitely refused, and marks a customer deleted that
 // Stripe does not know.
-func (cs *Checkouts) refused(ctx context.Context, session CheckoutSession, cause error) error {
+func (cs *Checkouts) expireRefused(ctx context.Context, session CheckoutSession, cause error) error {
 	failure := apperr.StripeFailed("create checkout session", cause)
 	var refused *apperr.StripeError
 	if !errors.As(cause, &refused) || refused.Unanswered || refused.Status == 409 || refused.Status == 429 {
@@ -274,7 +274,7 @@ func (cs *Checkouts) refused(ctx context.Context, session CheckoutSession, cause
 
 // reuseOpen returns an open session if it is open at Stripe and has the same parameters. Otherwise
 // it is recorded as complete or expired, and again is true.
-func (cs *Checkouts) reuseOpen(ctx context.Context, session, want CheckoutSession) (CheckoutSession, bool, error) {
+func (cs *Checkouts) reuseOpen(ctx context.Context, session, requested CheckoutSession) (CheckoutSession, bool, error) {
 	answer, err := cs.gateway.CheckoutSession(ctx, session.StripeSessionID)
 	if apperr.IsMissing(err) {
 		session.Status = CheckoutExpired
@@ -284,7 +284,7 @@ func (cs *Checkouts) reuseOpen(ctx context.Context, session, want CheckoutSessio
 		return CheckoutSession{}, false, apperr.StripeFailed("read checkout session", err)
 	}
 	switch {
-	case answer.Status == CheckoutOpen && sameCheckout(session, want) && answer.URL != "":
+	case answer.Status == CheckoutOpen && sameCheckout(session, requested) && answer.URL != "":
 		session.URL = answer.URL
 		return session, false, nil
 	case answer.Status == CheckoutOpen:
@@ -319,8 +319,8 @@ func (cs *Checkouts) put(ctx context.Context, session CheckoutSession) error {
 }
 
 // sameCheckout reports whether an open session has the parameters of a request.
-func sameCheckout(open, want CheckoutSession) bool {
-	return open.Mode == want.Mode && open.PriceID == want.PriceID && open.Quantity == want.Quantity &&
-		open.CustomerID == want.CustomerID && open.TrialDays == want.TrialDays &&
-		open.SuccessURL == want.SuccessURL && open.CancelURL == want.CancelURL
+func sameCheckout(open, requested CheckoutSession) bool {
+	return open.Mode == requested.Mode && open.PriceID == requested.PriceID && open.Quantity == requested.Quantity &&
+		open.CustomerID == requested.CustomerID && open.TrialDays == requested.TrialDays &&
+		open.SuccessURL == requested.SuccessURL && open.CancelURL == requested.CancelURL
 }

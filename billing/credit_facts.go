@@ -222,7 +222,7 @@ func (cs *Credits) recordFact(ctx context.Context, tx Tx, fact CreditFact) error
 		case FactUpgrade:
 			entry.Kind, entry.Amount = CreditUpgrade, b.missing()
 		}
-		return b.post(entry)
+		return b.post(ctx, entry)
 	}, CreditExpire)
 }
 
@@ -235,7 +235,7 @@ func (cs *Credits) recount(ctx context.Context, tx Tx, organizationID string, po
 		return err
 	}
 	before := book.account
-	if err := book.recompute(cs.knownAccount()); err != nil {
+	if err := book.recompute(ctx, cs.knownAccount()); err != nil {
 		return err
 	}
 	if post != nil {
@@ -250,12 +250,12 @@ func (cs *Credits) recount(ctx context.Context, tx Tx, organizationID string, po
 			kind = map[CreditKind]CreditKind{CreditExpire: CreditGrant, CreditReturn: CreditRestore}[remainder]
 		}
 		source := fmt.Sprintf("%s:%d", kind, book.account.Recounts)
-		if err := book.post(CreditEntry{Kind: kind, Amount: due, Source: source, PlanID: cmp.Or(book.account.PlanID, before.PlanID)}); err != nil {
+		if err := book.post(ctx, CreditEntry{Kind: kind, Amount: due, Source: source, PlanID: cmp.Or(book.account.PlanID, before.PlanID)}); err != nil {
 			return err
 		}
 	}
 	if before.same(book.account) {
 		return nil
 	}
-	return book.close()
+	return book.close(ctx)
 }

@@ -84,7 +84,6 @@ func (c CreditAccount) same(o CreditAccount) bool {
 
 // creditBook writes one organization's ledger in a transaction. The organization is locked.
 type creditBook struct {
-	ctx       context.Context
 	tx        Tx
 	now       time.Time
 	account   CreditAccount
@@ -98,16 +97,16 @@ func (cs *Credits) openBook(ctx context.Context, tx Tx, organizationID string) (
 		return nil, fmt.Errorf("lock credit account: %w", err)
 	}
 	account.OrganizationID = organizationID
-	return &creditBook{ctx: ctx, tx: tx, now: cs.Now(), account: account}, nil
+	return &creditBook{tx: tx, now: cs.Now(), account: account}, nil
 }
 
 // recompute computes the plan's credits from all facts.
-func (b *creditBook) recompute(acct StripeAccount) error {
-	facts, err := b.tx.Credits().Facts(b.ctx, b.account.OrganizationID)
+func (b *creditBook) recompute(ctx context.Context, acct StripeAccount) error {
+	facts, err := b.tx.Credits().Facts(ctx, b.account.OrganizationID)
 	if err != nil {
 		return fmt.Errorf("read credit facts: %w", err)
 	}
-	subscriptions, err := b.tx.Subscriptions().List(b.ctx, b.account.OrganizationID, acct)
+	subscriptions, err := b.tx.Subscriptions().List(ctx, b.account.OrganizationID, acct)
 	if err != nil {
 		return fmt.Errorf("list subscriptions: %w", err)
 	}
@@ -118,7 +117,7 @@ func (b *creditBook) recompute(acct StripeAccount) error {
 	b.packs = computed.Packs
 	consumed := 0
 	if period := a.period(); period != "" {
-		if consumed, err = b.tx.Credits().ConsumedOfPeriod(b.ctx, a.OrganizationID, period); err != nil {
+		if consumed, err = b.tx.Credits().ConsumedOfPeriod(ctx, a.OrganizationID, period); err != nil {
 			return fmt.Errorf("sum consumption: %w", err)
 		}
 	}
@@ -133,12 +132,12 @@ func (b *creditBook) missing() int {
 }
 
 // post writes an entry. It is an error if the ledger has an entry of the same source.
-func (b *creditBook) post(e CreditEntry) error {
+func (b *creditBook) post(ctx context.Context, e CreditEntry) error {
 	if e.Amount == 0 {
 		return nil
 	}
 	e.OrganizationID, e.At, e.Balance = b.account.OrganizationID, b.now, b.account.Balance+e.Amount
-	written, err := b.tx.Credits().InsertEntry(b.ctx, e)
+	written, err := b.tx.Credits().InsertEntry(ctx, e)
 	if err != nil {
 		return fmt.Errorf("write credit entry: %w", err)
 	}
@@ -150,7 +149,9 @@ func (b *creditBook) post(e CreditEntry) error {
 	return nil
 }
 
-func (b *creditBook) close() error { return b.tx.Credits().PutAccount(b.ctx, b.account) }
+func (b *creditBook) close(ctx context.Context) error {
+	return b.tx.Credits().PutAccount(ctx, b.account)
+}
 
 // periodLine finds the line that pays for a period of a plan: it has the type subscription and is
 // no proration.
@@ -216,7 +217,7 @@ func (cs *Credits) grantMonth(ctx context.Context, tx Tx, organizationID string)
 			return err
 		}
 		expires := b.account.resetsAt()
-		return b.post(CreditEntry{Kind: CreditGrant, Amount: b.account.PlanGranted, Source: source, PlanID: b.account.PlanID, ExpiresAt: &expires})
+		return b.post(ctx, CreditEntry{Kind: CreditGrant, Amount: b.account.PlanGranted, Source: source, PlanID: b.account.PlanID, ExpiresAt: &expires})
 	}, CreditExpire)
 }
 
@@ -256,18 +257,18 @@ func (cs *Credits) Consume(ctx context.Context, a account.Access, c Consumption)
 		if err != nil {
 			return err
 		}
-		if err := book.consume(c); err != nil {
+		if err := book.consume(ctx, c); err != nil {
 			return err
 		}
 		balance = book.account.Balance
-		return book.close()
+		return book.close(ctx)
 	})
 	return balance, err
 }
 
-func (b *creditBook) consume(c Consumption) error {
+func (b *creditBook) consume(ctx context.Context, c Consumption) error {
 	source := "consume:" + c.IdempotencyKey
-	known, err := b.tx.Credits().HasEntry(b.ctx, b.account.OrganizationID, source)
+	known, err := b.tx.Credits().HasEntry(ctx, b.account.OrganizationID, source)
 	if err != nil || known {
 		return err
 	}
@@ -277,7 +278,7 @@ func (b *creditBook) consume(c Consumption) error {
 	ofPlan := min(b.account.PlanLeft, c.Amount)
 	b.account.PlanLeft -= ofPlan
 	b.account.PackConsumed += c.Amount - ofPlan
-	return b.post(CreditEntry{
+	return b.post(ctx, CreditEntry{
 		Kind: CreditConsume, Amount: -c.Amount, Source: source, Reason: account.CleanName(c.Reason), Period: b.account.period(), PlanPart: ofPlan,
 	})
 }

@@ -60,7 +60,7 @@ func (ps *Payments) refetchForEvent(ctx context.Context, e Event, changes *Chang
 }
 
 // refetch fetches a charge from Stripe and writes it, as [Subscriptions.refetch] does for
-// subscriptions. Error: [ErrNotFound] if it does not belong to an organization here.
+// subscriptions. Error: [apperr.ErrNotFound] if it does not belong to an organization here.
 func (ps *Payments) refetch(ctx context.Context, id string, changes *ChangeLog) error {
 	return ps.retryOnRowChange(ctx, func() error {
 		before, _, err := apperr.Found(ps.store.Payments().Get(ctx, id))

@@ -69,8 +69,8 @@ type CustomerStore interface {
 	// ClaimUpdate returns the update that has been due longest and moves its DueAt to leaseUntil;
 	// ErrNotFound if none is due.
 	ClaimUpdate(ctx context.Context, acct StripeAccount, now, leaseUntil time.Time) (CustomerDetails, error)
-	// FinishUpdate writes AppliedVersion, Failures, Error and DueAt. A change scheduled meanwhile is due at
-	// once.
+	// FinishUpdate writes AppliedVersion, Failures, Error and DueAt. A change scheduled meanwhile
+	// is due at once.
 	FinishUpdate(ctx context.Context, acct StripeAccount, d CustomerDetails, now time.Time) error
 	// Links lists the links of customers that are not deleted, of one organization or (empty) of
 	// all.

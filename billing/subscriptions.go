@@ -191,8 +191,8 @@ func (ss *Subscriptions) insertDuplicates(ctx context.Context, tx Tx, kept Subsc
 }
 
 // refetch fetches a subscription from Stripe, outside any transaction, and writes it; if the row
-// changed meanwhile, it fetches again. Errors: a StripeError in the chain; [ErrNotFound] if Stripe
-// does not know the subscription or it does not belong to an organization here.
+// changed meanwhile, it fetches again. Errors: a StripeError in the chain; [apperr.ErrNotFound] if
+// Stripe does not know the subscription or it does not belong to an organization here.
 func (ss *Subscriptions) refetch(ctx context.Context, id string) (Subscription, error) {
 	return ss.refetchRecording(ctx, id, nil)
 }
