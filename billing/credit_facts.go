@@ -2,7 +2,6 @@ package billing
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"slices"
 	"time"
@@ -168,94 +167,4 @@ func upgradesWithin(facts []CreditFact, period CreditFact) []CreditFact {
 	}
 	slices.SortFunc(within, func(a, b CreditFact) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Source, b.Source)) })
 	return within
-}
-
-// paidFact returns the fact of a paid invoice: a period of a plan (a line of the type subscription
-// that is no proration), or the upgrade to a plan with more credits. Prorations of seats are no
-// fact.
-func (cs *Credits) paidFact(invoice Invoice) (CreditFact, bool) {
-	fact := CreditFact{
-		OrganizationID: invoice.OrganizationID, InvoiceID: invoice.ID, SubscriptionID: invoice.SubscriptionID, At: invoice.CreatedAt,
-	}
-	if line, plan := cs.periodLine(invoice); plan.Credits > 0 {
-		fact.Source, fact.Kind, fact.PlanID, fact.Credits = "invoice:"+invoice.ID, FactPeriod, plan.ID, plan.Credits
-		fact.PeriodStart, fact.PeriodEnd = line.PeriodStart, line.PeriodEnd
-		return fact, true
-	}
-	plan := cs.upgradedTo(invoice)
-	fact.Source, fact.Kind, fact.PlanID, fact.Credits = "upgrade:"+invoice.ID, FactUpgrade, plan.ID, plan.Credits
-	return fact, plan.Credits > 0
-}
-
-// recordPaidInvoice records the fact of a paid invoice. It may be called for every update of the
-// invoice: the fact counts once. The organization is locked.
-func (cs *Credits) recordPaidInvoice(ctx context.Context, tx Tx, invoice Invoice) error {
-	if invoice.Status != InvoicePaid {
-		return nil
-	}
-	fact, found := cs.paidFact(invoice)
-	if !found {
-		return nil
-	}
-	return cs.recordFact(ctx, tx, fact)
-}
-
-// recordFact stores a fact once and recounts the credits. The ledger shows the grant, and beside it
-// the expiry of what it replaces: the period before a renewal, or all of an older period that
-// arrived late.
-func (cs *Credits) recordFact(ctx context.Context, tx Tx, fact CreditFact) error {
-	fresh, err := tx.Credits().InsertFact(ctx, fact)
-	if err != nil || !fresh {
-		return err
-	}
-	return cs.recount(ctx, tx, fact.OrganizationID, func(b *creditBook) error {
-		entry := CreditEntry{Amount: fact.Credits, Source: fact.Source, PlanID: fact.PlanID}
-		switch fact.Kind {
-		case FactPeriod:
-			entry.Kind, entry.ExpiresAt = CreditGrant, &fact.PeriodEnd
-			if b.account.InvoiceID == fact.InvoiceID {
-				expires := b.account.resetsAt()
-				entry.ExpiresAt = &expires
-			}
-		case FactPack:
-			entry.Kind = CreditPack
-		case FactUpgrade:
-			entry.Kind, entry.Amount = CreditUpgrade, b.missing()
-		}
-		return b.post(ctx, entry)
-	}, CreditExpire)
-}
-
-// recount brings the ledger to the credits computed from all facts. post writes the entries with a
-// known reason; the difference that remains is posted as an entry of the kind remainder. post may
-// be nil. The organization is locked.
-func (cs *Credits) recount(ctx context.Context, tx Tx, organizationID string, post func(*creditBook) error, remainder CreditKind) error {
-	book, err := cs.openBook(ctx, tx, organizationID)
-	if err != nil {
-		return err
-	}
-	before := book.account
-	if err := book.recompute(ctx, cs.knownAccount()); err != nil {
-		return err
-	}
-	if post != nil {
-		if err := post(book); err != nil {
-			return err
-		}
-	}
-	if due := book.missing(); due != 0 {
-		book.account.Recounts++
-		kind := remainder
-		if due > 0 {
-			kind = map[CreditKind]CreditKind{CreditExpire: CreditGrant, CreditReturn: CreditRestore}[remainder]
-		}
-		source := fmt.Sprintf("%s:%d", kind, book.account.Recounts)
-		if err := book.post(ctx, CreditEntry{Kind: kind, Amount: due, Source: source, PlanID: cmp.Or(book.account.PlanID, before.PlanID)}); err != nil {
-			return err
-		}
-	}
-	if before.same(book.account) {
-		return nil
-	}
-	return book.close(ctx)
 }

@@ -172,20 +172,6 @@ func (ds *Duplicates) stillNeeded(ctx context.Context, duplicate DuplicateSubscr
 	return true, nil
 }
 
-// isDuplicate reports whether an organization that keeps one subscription has no need of another:
-// both give access or are to be paid, and the other one was sold by Usher, at the same time or
-// later. A subscription made by hand at Stripe is left alone, and so is an older one that gives no
-// access any more: what was paid for it was owed.
-func isDuplicate(kept, other Subscription) bool {
-	switch {
-	case other.ID == kept.ID || !kept.Status.GrantsAccess():
-		return false
-	case other.MetadataOrgID != other.OrganizationID || other.CreatedAt.Before(kept.CreatedAt):
-		return false
-	}
-	return other.Status.GrantsAccess() || other.Status == StatusUnpaid || other.Status == StatusPaused
-}
-
 // refundInvoices voids the open invoices of a canceled subscription and refunds the paid ones.
 // Invoices that have a credit note, from an earlier attempt or made by hand, are left. It returns
 // the sum that the invoices had been paid.

@@ -55,6 +55,12 @@ type StoredEvent struct {
 	Changes        []string   `db:"changes,lines"`   // what it changed here, as text for operators
 }
 
+// eventResult is the result of handling an event in its transaction.
+type eventResult struct {
+	outcome        Outcome
+	organizationID string
+}
+
 // mergeOutcomes returns the outcome that leaves more work.
 func mergeOutcomes(a, b Outcome) Outcome {
 	for _, outcome := range []Outcome{OutcomePending, OutcomeApplied, OutcomeStale} {

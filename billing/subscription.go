@@ -99,33 +99,3 @@ func (s Subscription) EndsAt() (time.Time, bool) {
 	}
 	return time.Time{}, false
 }
-
-// chooseCurrent picks an organization's current subscription: a live one before an ended one; among
-// live ones, one that grants access before one that does not, then the older, so that a second
-// purchase never replaces the first; among ended ones, the newer. Ids break ties, so that every
-// replica and every order of events picks the same.
-func chooseCurrent(all []Subscription) (Subscription, bool) {
-	if len(all) == 0 {
-		return Subscription{}, false
-	}
-	best := all[0]
-	for _, s := range all[1:] {
-		if currentBefore(s, best) {
-			best = s
-		}
-	}
-	return best, true
-}
-
-func currentBefore(a, b Subscription) bool {
-	if a.Status.Ended() != b.Status.Ended() {
-		return !a.Status.Ended()
-	}
-	if a.Status.GrantsAccess() != b.Status.GrantsAccess() {
-		return a.Status.GrantsAccess()
-	}
-	if !a.CreatedAt.Equal(b.CreatedAt) {
-		return a.CreatedAt.Before(b.CreatedAt) != a.Status.Ended()
-	}
-	return a.ID < b.ID
-}

@@ -32,12 +32,6 @@ type subscriptionUpdate struct {
 	final         bool
 }
 
-// eventResult is the result of handling an event in its transaction.
-type eventResult struct {
-	outcome        Outcome
-	organizationID string
-}
-
 // handleEvent handles the customer.subscription events.
 func (ss *Subscriptions) handleEvent(ctx context.Context, tx Tx, e Event) (eventResult, error) {
 	return ss.observe(ctx, tx, subscriptionUpdate{
@@ -165,6 +159,36 @@ func formatEnd(s Subscription) string {
 	return "never"
 }
 
+// chooseCurrent picks an organization's current subscription: a live one before an ended one; among
+// live ones, one that grants access before one that does not, then the older, so that a second
+// purchase never replaces the first; among ended ones, the newer. Ids break ties, so that every
+// replica and every order of events picks the same.
+func chooseCurrent(all []Subscription) (Subscription, bool) {
+	if len(all) == 0 {
+		return Subscription{}, false
+	}
+	best := all[0]
+	for _, s := range all[1:] {
+		if currentBefore(s, best) {
+			best = s
+		}
+	}
+	return best, true
+}
+
+func currentBefore(a, b Subscription) bool {
+	if a.Status.Ended() != b.Status.Ended() {
+		return !a.Status.Ended()
+	}
+	if a.Status.GrantsAccess() != b.Status.GrantsAccess() {
+		return a.Status.GrantsAccess()
+	}
+	if !a.CreatedAt.Equal(b.CreatedAt) {
+		return a.CreatedAt.Before(b.CreatedAt) != a.Status.Ended()
+	}
+	return a.ID < b.ID
+}
+
 // insertDuplicates stores which of an organization's subscriptions are duplicates of the kept one,
 // and enqueues their cancellation. The organization is locked.
 func (ss *Subscriptions) insertDuplicates(ctx context.Context, tx Tx, kept Subscription, all []Subscription) error {
@@ -188,6 +212,20 @@ func (ss *Subscriptions) insertDuplicates(ctx context.Context, tx Tx, kept Subsc
 		}
 	}
 	return nil
+}
+
+// isDuplicate reports whether an organization that keeps one subscription has no need of another:
+// both give access or are to be paid, and the other one was sold by Usher, at the same time or
+// later. A subscription made by hand at Stripe is left alone, and so is an older one that gives no
+// access any more: what was paid for it was owed.
+func isDuplicate(kept, other Subscription) bool {
+	switch {
+	case other.ID == kept.ID || !kept.Status.GrantsAccess():
+		return false
+	case other.MetadataOrgID != other.OrganizationID || other.CreatedAt.Before(kept.CreatedAt):
+		return false
+	}
+	return other.Status.GrantsAccess() || other.Status == StatusUnpaid || other.Status == StatusPaused
 }
 
 // refetch fetches a subscription from Stripe, outside any transaction, and writes it; if the row
