@@ -64,9 +64,10 @@ type StripeCheckoutSession struct {
 	ExpiresAt         time.Time
 	Subscription      *Subscription // if it was expanded
 	PriceID           string        // of its first line; empty if the lines were not expanded
-	// ChargeID: that paid it, in payment mode; empty if there is none or it was not expanded
+	// ChargeID is the charge that paid it, in payment mode; empty if there is none or it was not
+	// expanded.
 	ChargeID string
-	PaidAt   time.Time // when that charge was made; zero as ChargeID is empty
+	PaidAt   time.Time // when that charge was made; zero if ChargeID is empty
 	Total    catalog.Money
 }
 

@@ -256,8 +256,8 @@ func (cs *Checkouts) openReserved(ctx context.Context, session, requested Checko
 	return cs.reuseOpen(ctx, session, requested)
 }
 
-// expireRefused expires a reservation that Stripe definitely refused, and marks a customer deleted that
-// Stripe does not know.
+// expireRefused expires a reservation that Stripe definitely refused, and marks a customer deleted
+// that Stripe does not know.
 func (cs *Checkouts) expireRefused(ctx context.Context, session CheckoutSession, cause error) error {
 	failure := apperr.StripeFailed("create checkout session", cause)
 	var refused *apperr.StripeError

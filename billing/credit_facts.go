@@ -27,7 +27,7 @@ type CreditFact struct {
 	SubscriptionID string         `db:"subscription_id"` // empty: none
 	ChargeID       string         `db:"charge_id"`       // of a pack; empty: unknown
 	PlanID         string         `db:"plan_id"`         // or the pack's id
-	// Credits: by the catalog at the time it was recorded
+	// Credits is the catalog's number at the time the fact was recorded.
 	Credits     int       `db:"credits"`
 	At          time.Time `db:"at"`
 	PeriodStart time.Time `db:"period_start,null"` // of a period

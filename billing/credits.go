@@ -42,7 +42,7 @@ type CreditEntry struct {
 	PlanID         string     `db:"plan_id"`
 	Reason         string     `db:"reason"`     // of a consumption
 	ExpiresAt      *time.Time `db:"expires_at"` // of a grant
-	// Period: of a consumption: the month of the plan whose credits it used
+	// Period is, of a consumption, the month of the plan whose credits it used.
 	Period   string `db:"period"`
 	PlanPart int    `db:"plan_amount"` // of a consumption: how many of them
 }
@@ -54,15 +54,16 @@ type CreditAccount struct {
 	Balance        int    `db:"balance"` // the sum of all entries
 	PlanID         string `db:"plan_id"`
 	PlanGranted    int    `db:"plan_granted"` // for the current month
-	// PlanLeft: unused; the rest of Balance does not expire with the month
+	// PlanLeft is the unused part of PlanGranted. The rest of Balance does not expire with the
+	// month.
 	PlanLeft  int    `db:"plan_left"`
 	InvoiceID string `db:"invoice_id"`
-	// PeriodStart: of the paid period that the current month belongs to
+	// PeriodStart is the start of the paid period that the current month belongs to.
 	PeriodStart time.Time `db:"period_start,null"`
 	PeriodEnd   time.Time `db:"period_end,null"`
-	// Month: of the paid period, from 0: a yearly plan grants each month
+	// Month is the month within the paid period, from 0: a yearly plan grants each month.
 	Month int `db:"month"`
-	// NextMonthAt: when the next month's grant is due; nil: with the next invoice
+	// NextMonthAt is when the next month's grant is due; nil: with the next invoice.
 	NextMonthAt  *time.Time `db:"next_month_at"`
 	PackConsumed int        `db:"extra_consumed"` // consumed beyond the plan's credits, in total
 	Recounts     int        `db:"version"`        // counts the recounts that wrote an entry

@@ -17,10 +17,10 @@ type Customers struct{ *core }
 // Stripe is called.
 type CustomerLink struct {
 	OrganizationID string `db:"organization_id"`
-	// Generation: part of the idempotency key; rises after a deletion or a definite failure
+	// Generation is part of the idempotency key. It rises after a deletion or a definite failure.
 	Generation       int    `db:"generation"`
 	StripeCustomerID string `db:"stripe_customer_id,null"` // empty while reserved
-	// Account: of Stripe; links of another account or mode are not used
+	// Account is the Stripe account. Links of another account or mode are not used.
 	Account   string     `db:"account"`
 	Livemode  bool       `db:"livemode"`
 	Email     string     `db:"email"` // that the customer is created with

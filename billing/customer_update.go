@@ -15,7 +15,8 @@ type StripeCustomer struct {
 	ID    string `db:"stripe_customer_id"`
 	Name  string `db:"stripe_name"`
 	Email string `db:"stripe_email"`
-	// Delinquent: the last invoice's payment failed (https://docs.stripe.com/api/customers/object)
+	// Delinquent means that the last invoice's payment failed
+	// (https://docs.stripe.com/api/customers/object).
 	Delinquent bool `db:"delinquent"`
 	Deleted    bool
 	AsOf       time.Time `db:"as_of,null"` // when this state was true at Stripe, by Stripe's clock
@@ -28,7 +29,7 @@ type CustomerDetails struct {
 	OrganizationID string `db:"organization_id"`
 	Version        int64  `db:"details_version"`         // counts the changes to send
 	AppliedVersion int64  `db:"details_applied_version"` // the last of them that Stripe accepted
-	// DueAt: when the update is to be sent; nil if none is pending
+	// DueAt is when the update is to be sent; nil if none is pending.
 	DueAt    *time.Time `db:"details_due_at"`
 	Failures int        `db:"details_failures"` // in a row
 	Error    string     `db:"details_error"`    // why the last attempt failed, as text

@@ -12,7 +12,8 @@ type Verdict string
 // The verdicts of [Decide].
 const (
 	Apply Verdict = "apply" // the observation is the newer state: write it
-	// Fetch: undecided: fetch the object from Stripe, outside any transaction, and apply the answer
+	// Fetch means that the object is fetched from Stripe, outside any transaction, and the answer
+	// applied.
 	Fetch  Verdict = "fetch"
 	Ignore Verdict = "ignore" // the stored snapshot is newer
 )
@@ -21,20 +22,21 @@ const (
 type Stored struct {
 	Exists bool
 	AsOf   time.Time
-	// Final: the object can never change again (a canceled subscription, a voided invoice).
+	// Final means that the object can never change again (a canceled subscription, a voided
+	// invoice).
 	Final bool
 }
 
 // Observation is the part of an update that a decision needs.
 type Observation struct {
 	AsOf time.Time // when it was true at Stripe, by Stripe's clock
-	// Payload: the update carries the whole object in a shape of our API version.
+	// Payload means that the update carries the whole object in a shape of our API version.
 	Payload bool
-	// TestClock: the object runs on a test clock, so its times are not comparable.
+	// TestClock means that the object runs on a test clock, so its times are not comparable.
 	TestClock bool
-	// Linked: the object's customer is linked to an organization.
+	// Linked means that the object's customer is linked to an organization.
 	Linked bool
-	// Final: the object has ended, and no later state can follow.
+	// Final means that the object has ended, and no later state can follow.
 	Final bool
 }
 

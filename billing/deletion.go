@@ -31,10 +31,10 @@ type Deletion struct {
 	OrganizationID string    `db:"organization_id"`
 	RequestedBy    string    `db:"requested_by"` // user id
 	RequestedAt    time.Time `db:"requested_at"`
-	// DueAt: the earliest time of the deletion; moved by the backoff after a failure
+	// DueAt is the earliest time of the deletion. The backoff moves it after a failure.
 	DueAt time.Time `db:"due_at"`
-	// CancelsPlan: the request canceled the subscription at period end; withdrawing it resumes the
-	// subscription
+	// CancelsPlan means that the request canceled the subscription at period end; withdrawing it
+	// resumes the subscription.
 	CancelsPlan bool   `db:"ends_plan"`
 	Failures    int    `db:"failures"` // in a row
 	Error       string `db:"error"`    // why the last attempt failed, as text

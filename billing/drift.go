@@ -15,9 +15,10 @@ const (
 	DriftSubscription DriftKind = "subscription" // the snapshot differs or is missing
 	DriftInvoice      DriftKind = "invoice"
 	DriftCustomer     DriftKind = "customer" // deleted at Stripe
-	// DriftCheckout: a session ended, or sold a pack, and its event was not received
+	// DriftCheckout means that a session ended, or sold a pack, and its event was not received.
 	DriftCheckout DriftKind = "checkout"
-	// DriftSeats: the desired seats differ from the recount, or no update of Stripe is pending
+	// DriftSeats means that the desired seats differ from the recount, or that no update of Stripe
+	// is pending.
 	DriftSeats DriftKind = "seats"
 )
 
@@ -26,7 +27,7 @@ type Drift struct {
 	Kind           DriftKind `json:"kind"`
 	ObjectID       string    `json:"objectId"`
 	OrganizationID string    `json:"organizationId,omitempty"` // empty: not known
-	// Difference: the local and Stripe's values, as text
+	// Difference has the local and Stripe's values, as text.
 	Difference string `json:"difference"`
 	Repaired   bool   `json:"repaired"`
 	Error      string `json:"error,omitempty"` // why it was not repaired
@@ -35,13 +36,13 @@ type Drift struct {
 // DriftReport is the result of one reconciliation.
 type DriftReport struct {
 	ID string `json:"id" db:"id"` // drf_…
-	// OrganizationID: empty: all of them
+	// OrganizationID is empty for a run over the whole account.
 	OrganizationID string    `json:"organizationId,omitempty" db:"organization_id,null"`
 	StartedAt      time.Time `json:"startedAt" db:"started_at"`
 	FinishedAt     time.Time `json:"finishedAt" db:"finished_at"`
 	DryRun         bool      `json:"dryRun" db:"dry_run"`
 	Events         int       `json:"events" db:"events"` // read from Stripe's list
-	// Subscriptions: compared, like the next three
+	// Subscriptions and the next three count the compared objects.
 	Subscriptions int     `json:"subscriptions" db:"subscriptions"`
 	Invoices      int     `json:"invoices" db:"invoices"`
 	Customers     int     `json:"customers" db:"customers"`

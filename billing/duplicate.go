@@ -27,7 +27,7 @@ type DuplicateStatus string
 const (
 	DuplicateCanceling DuplicateStatus = "ending"
 	DuplicateCanceled  DuplicateStatus = "ended" // and refunded
-	// DuplicateKept: it is needed after all, or it was ended elsewhere: nothing was done
+	// DuplicateKept means that it is needed after all or was ended elsewhere. Nothing was done.
 	DuplicateKept   DuplicateStatus = "kept"
 	DuplicateFailed DuplicateStatus = "failed" // no further attempts: an operator has to handle it
 )
@@ -40,7 +40,7 @@ type DuplicateSubscription struct {
 	KeptSubscriptionID string          `db:"kept_subscription_id"` // the one the organization keeps
 	Status             DuplicateStatus `db:"status"`
 	FoundAt            time.Time       `db:"found_at"`
-	// CancelingAt: when Usher first canceled it; nil: it did not
+	// CancelingAt is when Usher first tried to cancel it; nil: it did not.
 	CancelingAt   *time.Time    `db:"canceling_at"`
 	Attempts      int           `db:"attempts"`
 	Error         string        `db:"error"`

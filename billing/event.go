@@ -16,17 +16,19 @@ type Event struct {
 	ObjectType     string `db:"object_type"`     // its object field
 	CustomerID     string `db:"customer_id"`     // of the object; empty if it names none
 	SubscriptionID string `db:"subscription_id"` // of the object; empty if it names none
-	// ChargeID: of a charge, a refund or a dispute; not stored, since the payload has it
+	// ChargeID is set for a charge, a refund or a dispute. It is not stored, since the payload has
+	// it.
 	ChargeID string
-	// OrgID: metadata orgId, on the object or on the subscription it carries
+	// OrgID is the metadata orgId of the object or of its subscription.
 	OrgID     string `db:"org_id"`
 	TestClock bool   `db:"test_clock"`
 
-	// Subscription: if data.object is one in a shape of our API version; AsOf is Created
+	// Subscription is set if data.object is one in a shape of our API version. Its AsOf is Created.
 	Subscription *Subscription
-	// Invoice: if data.object is one in a shape of our API version, with all lines; AsOf is Created
+	// Invoice is set if data.object is one in a shape of our API version, with all lines. Its AsOf
+	// is Created.
 	Invoice *Invoice
-	// Checkout: if data.object is a Checkout session in a shape of our API version
+	// Checkout is set if data.object is a Checkout session in a shape of our API version.
 	Checkout *StripeCheckoutSession
 }
 
@@ -45,7 +47,7 @@ const (
 // StoredEvent is an event in the inbox.
 type StoredEvent struct {
 	Event
-	// OrganizationID: empty: it belongs to no organization here
+	// OrganizationID is empty if the event belongs to no organization here.
 	OrganizationID string     `db:"organization_id,null"`
 	Outcome        Outcome    `db:"outcome"`
 	Attempts       int        `db:"attempts"`

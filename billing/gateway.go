@@ -59,7 +59,8 @@ type StripeAccount struct {
 // UpdatedSubscription is Stripe's answer to a successful change of a subscription.
 type UpdatedSubscription struct {
 	Subscription Subscription // as of the answer
-	// Replayed: the answer to an earlier request with this idempotency key, so no current snapshot
+	// Replayed means that it is the answer to an earlier request with this idempotency key, so no
+	// current snapshot.
 	Replayed  bool
 	RequestID string // req_…
 }

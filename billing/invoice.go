@@ -49,7 +49,7 @@ type Invoice struct {
 	Credited       int64      // by credit notes after it was paid; not stored
 	Attempts       int        `db:"attempts"`
 	NextAttemptAt  *time.Time `db:"next_attempt_at"` // when Stripe retries the payment
-	// HostedURL: where it can be paid; empty until it is finalized
+	// HostedURL is where it can be paid; empty until it is finalized.
 	HostedURL   string        `db:"hosted_url"`
 	CreatedAt   time.Time     `db:"created_at"` // at Stripe
 	FinalizedAt *time.Time    `db:"finalized_at"`
@@ -58,7 +58,7 @@ type Invoice struct {
 	Lines       []InvoiceLine // all of them; not stored
 
 	AsOf time.Time `db:"as_of,null"` // when this state was true at Stripe, by Stripe's clock
-	// Revision: counts our writes of the row; 0 while it is not stored
+	// Revision counts our writes of the row; 0 while it is not stored.
 	Revision int64 `db:"revision,readonly"`
 }
 

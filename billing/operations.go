@@ -44,7 +44,7 @@ type Backlog struct {
 	FailedEvents  int        `db:"failed_events"`  // dead letters
 	PendingSeats  int        `db:"waiting_seats"`  // organizations with a pending seat update
 	FailingSeats  int        `db:"failing_seats"`  // organizations whose last seat update failed
-	// FailedDuplicates: duplicate subscriptions that could not be canceled
+	// FailedDuplicates counts duplicate subscriptions that could not be canceled.
 	FailedDuplicates int            `db:"failed_ends"`
 	QueuedMails      int            `db:"queued_mails"`
 	FailedMails      int            `db:"failed_mails"`

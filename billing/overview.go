@@ -26,8 +26,8 @@ type Overview struct {
 	Price        catalog.Price // valid with Plan
 	HasAccess    bool
 	GraceEndsAt  *time.Time // past due: access until then; nil: no limit
-	// OpenInvoice: the oldest open invoice of an incomplete, past due or unpaid subscription; nil:
-	// none is stored
+	// OpenInvoice is the oldest open invoice of an incomplete, past due or unpaid subscription;
+	// nil: none is stored.
 	OpenInvoice  *Invoice
 	Seats        SeatsOverview
 	Credits      CreditsOverview
@@ -49,7 +49,7 @@ type SeatsOverview struct {
 	Syncing          bool      // an update is being sent to Stripe
 	Drift            bool      // the quantity was changed at Stripe and will be reverted
 	AcceptedQuantity int       // a quantity set at Stripe that is the minimum; 0: none
-	// PaidUntil: unused seats are kept until then because they are paid; nil: none are
+	// PaidUntil is when paid but unused seats are released; nil: there are none.
 	PaidUntil *time.Time
 	DueAt     *time.Time
 	Failures  int

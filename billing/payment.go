@@ -32,7 +32,7 @@ type Payment struct {
 	Lost           int64  `db:"lost"`     // of disputes that were lost
 
 	AsOf time.Time `db:"as_of"` // when this state was true at Stripe, by Stripe's clock
-	// Revision: counts our writes of the row; 0 while it is not stored
+	// Revision counts our writes of the row; 0 while it is not stored.
 	Revision int64 `db:"revision,readonly"`
 }
 

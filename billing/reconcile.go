@@ -28,13 +28,13 @@ type Reconciler struct {
 const (
 	reconcileEvery = time.Hour
 	reconcileLease = 20 * time.Minute
-	// reconcileOverlap: events created shortly before the last run are read again: one may be
-	// listed late
+	// reconcileOverlap is how far before the last run events are read again, because one may be
+	// listed late.
 	reconcileOverlap = time.Hour
-	// reconcileWindow: as long as Stripe keeps events (https://docs.stripe.com/api/events)
+	// reconcileWindow is how long Stripe keeps events (https://docs.stripe.com/api/events).
 	reconcileWindow = 30 * 24 * time.Hour
-	// invoiceWindow: how far back invoices and completed sessions are compared: more than a month
-	// and its payment retries
+	// invoiceWindow is how far back invoices and completed sessions are compared: more than a month
+	// and its payment retries.
 	invoiceWindow        = 35 * 24 * time.Hour
 	reconcilePause       = 100 * time.Millisecond
 	driftReportRetention = 90 * 24 * time.Hour

@@ -24,14 +24,15 @@ type SeatChange struct {
 	At             time.Time `db:"at"`
 	ActorUserID    string    `db:"actor_user_id,null"`     // empty: the system or Stripe
 	ActorName      string    `db:"actor_name,joined,null"` // filled when read
-	// SubjectUserID: the member whose membership changed; empty: none
+	// SubjectUserID is the member whose membership changed; empty: none.
 	SubjectUserID string `db:"subject_user_id,null"`
 	SubjectName   string `db:"subject_name,joined,null"` // filled when read
 	Reason        string `db:"reason"`
 	From          int    `db:"from_seats"`
 	To            int    `db:"to_seats"`
 	Version       int64  `db:"version"`
-	// RequestID: of the request with which Stripe accepted it, filled when read; empty until then
+	// RequestID is of the request with which Stripe accepted it, filled when read; empty until
+	// then.
 	RequestID string `db:"request_id,joined,null"`
 	// The invoice whose lines charge or credit the change, and their sum; filled when read. Of
 	// changes that were sent in one update, the last one carries it. Empty while it is on no

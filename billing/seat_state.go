@@ -12,37 +12,38 @@ import (
 type SeatState struct {
 	OrganizationID string `db:"organization_id"`
 	DesiredSeats   int    `db:"desired_seats"`
-	// LastAppliedSeats: nil until Stripe accepted or reported a quantity
+	// LastAppliedSeats is nil until Stripe accepted or reported a quantity.
 	LastAppliedSeats *int `db:"last_applied_seats"`
-	// LastSyncAt: when desired and applied seats were last seen to be equal
+	// LastSyncAt is when desired and applied seats were last seen to be equal.
 	LastSyncAt *time.Time `db:"last_sync_at"`
-	// SyncError: why the last attempt failed, as text; empty if it did not
+	// SyncError is why the last attempt failed, as text; empty if it did not.
 	SyncError      string `db:"sync_error"`
 	SyncVersion    int64  `db:"sync_version"`    // rises with every change of DesiredSeats
 	AppliedVersion int64  `db:"applied_version"` // the last version that Stripe accepted
 
-	// FirstChangeAt: the oldest unsent change; bounds the debouncing
+	// FirstChangeAt is the time of the oldest unsent change. It bounds the debouncing.
 	FirstChangeAt *time.Time `db:"first_change_at"`
-	// DueAt: when the quantity is to be sent; nil if nothing is pending
+	// DueAt is when the quantity is to be sent; nil if nothing is pending.
 	DueAt *time.Time `db:"due_at"`
-	// Attempt: counts the idempotency keys used; rises after every definite answer
+	// Attempt counts the idempotency keys used. It rises after every definite answer.
 	Attempt int64 `db:"attempt"`
-	// AttemptOpen: an attempt was sent and no answer was read: the same key is sent again
+	// AttemptOpen means that an attempt was sent and no answer was read: the same key is sent
+	// again.
 	AttemptOpen   bool              `db:"attempt_open"`
 	OpenItemID    string            `db:"open_item_id"` // the parameters of the open attempt
 	OpenQuantity  int               `db:"open_quantity"`
 	OpenVersion   int64             `db:"open_version"`
 	OpenProration catalog.Proration `db:"open_proration"`
-	// AcknowledgedAt: when Stripe last accepted an update; older snapshots do not show it
+	// AcknowledgedAt is when Stripe last accepted an update. Older snapshots do not show it.
 	AcknowledgedAt *time.Time `db:"acknowledged_at"`
 	Failures       int        `db:"failures"`    // in a row, for the backoff
 	LeaseUntil     *time.Time `db:"lease_until"` // until then one worker owns the sync
 
 	AcceptedQuantity int `db:"minimum_seats"` // accepted from Stripe as the minimum; 0: none
-	// PaidSeats: for the current period, where the plan keeps them until it ends
+	// PaidSeats are paid for the current period, where the plan keeps them until it ends.
 	PaidSeats int        `db:"paid_seats"`
 	PaidUntil *time.Time `db:"paid_until"` // the end of that period
-	// ReleaseAt: when seats are released that are kept only because they are paid
+	// ReleaseAt is when seats are released that are kept only because they are paid.
 	ReleaseAt    *time.Time `db:"release_at"`
 	SummarySince *time.Time `db:"summary_since"` // the oldest change that no summary has listed
 	SummaryDueAt *time.Time `db:"summary_due_at"`

@@ -44,8 +44,8 @@ type SeatAttempt struct {
 	RequestID      string            `db:"request_id"` // Stripe's; empty while no answer was read
 	Accepted       *bool             `db:"accepted"`   // nil: no answer was read
 	Error          string            `db:"error"`
-	// AcknowledgedAt: when Stripe accepted it, by Stripe's clock; nil: it did not, or the answer
-	// was a replay
+	// AcknowledgedAt is when Stripe accepted it, by Stripe's clock; nil: it did not, or the answer
+	// was a replay.
 	AcknowledgedAt *time.Time `db:"acknowledged_at"`
 }
 
@@ -115,6 +115,18 @@ func (sy *SeatSyncer) syncAllDue(ctx context.Context) error {
 	return nil
 }
 
+// runJob syncs an organization's seats if they are due. again is the time until the next update is
+// due; 0: none is pending.
+func (sy *SeatSyncer) runJob(ctx context.Context, organizationID string) (again time.Duration, err error) {
+	sy.syncDue(ctx, organizationID)
+	state, known, err := apperr.Found(sy.store.Seats().State(ctx, organizationID))
+	if err != nil || !known || state.DueAt == nil {
+		return 0, err
+	}
+	return max(0, state.DueAt.Sub(sy.Now())), nil
+}
+
+// syncDue is Sync within jobTimeout that logs the error.
 func (sy *SeatSyncer) syncDue(ctx context.Context, organizationID string) {
 	ctx, cancel := context.WithTimeout(ctx, jobTimeout)
 	defer cancel()
@@ -163,7 +175,7 @@ func (sy *SeatSyncer) Sync(ctx context.Context, organizationID string) error {
 type openedAttempt struct {
 	subscriptionID string    // empty: nothing to send
 	state          SeatState // as the attempt was opened
-	// update: without a key: the subscription has to be refetched before anything is sent
+	// update has no key if the subscription has to be refetched before anything is sent.
 	update QuantityUpdate
 }
 

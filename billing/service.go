@@ -21,18 +21,19 @@ type Options struct {
 	Renderer mail.Renderer    // writes the text of e-mails
 	Mailer   mail.Sender      // nil: e-mails are stored, not sent
 	Now      func() time.Time // nil: time.Now
-	// WallClock: for the timestamps of signatures, where Now is a clock that can be advanced; nil:
-	// time.Now
+	// WallClock is for the timestamps of signatures, where Now is a clock that can be advanced;
+	// nil: time.Now.
 	WallClock func() time.Time
 	Rand      io.Reader    // nil: crypto/rand
 	Log       *slog.Logger // nil: nothing is logged
 
 	BaseURL                          string // the public origin, for links in e-mails
 	SuccessURL, CancelURL, ReturnURL string // where Checkout and the portal redirect to; absolute
-	// AllowedOrigins: allowed for URLs in requests, as scheme://host[:port]
+	// AllowedOrigins are allowed for URLs in requests, as scheme://host[:port].
 	AllowedOrigins []string
 	OperatorEmails []string // of the operators of this installation
-	// KeyFingerprint: of the secret key, so that its account is known while Stripe is unavailable
+	// KeyFingerprint identifies the secret key, so that its account is known while Stripe is
+	// unavailable.
 	KeyFingerprint string
 }
 

@@ -62,7 +62,7 @@ type Subscription struct {
 	TestClock      bool               `db:"test_clock"`
 	Status         SubscriptionStatus `db:"status"`
 	PriceID        string             `db:"price_id"`
-	// ItemID: si_…, the item whose quantity is the number of seats
+	// ItemID (si_…) is the item whose quantity is the number of seats.
 	ItemID             string     `db:"item_id"`
 	Quantity           int        `db:"quantity"`
 	CurrentPeriodStart time.Time  `db:"current_period_start,null"`
@@ -72,16 +72,16 @@ type Subscription struct {
 	CanceledAt         *time.Time `db:"canceled_at"`
 	EndedAt            *time.Time `db:"ended_at"`
 	TrialEnd           *time.Time `db:"trial_end"`
-	// CardBrand: of the default payment method, if the snapshot had it
+	// CardBrand is the brand of the default payment method, if the snapshot had it.
 	CardBrand     string    `db:"card_brand"`
 	CardLast4     string    `db:"card_last4"`
 	CreatedAt     time.Time `db:"created_at"`      // at Stripe
 	MetadataOrgID string    `db:"metadata_org_id"` // the orgId in its metadata
-	// IsCurrent: the one of its organization that pages and seats use
+	// IsCurrent marks the one subscription of its organization that pages and seats use.
 	IsCurrent bool `db:"is_current,readonly"`
 
 	AsOf time.Time `db:"as_of,null"` // when this state was true at Stripe, by Stripe's clock
-	// Revision: counts our writes of the row; 0 while it is not stored
+	// Revision counts our writes of the row; 0 while it is not stored.
 	Revision int64 `db:"revision,readonly"`
 }
 

@@ -78,8 +78,8 @@ func (ss *Subscriptions) observe(ctx context.Context, tx Tx, u subscriptionUpdat
 // updateTarget is the locked organization and snapshot that an update is about.
 type updateTarget struct {
 	organizationID string // empty: the subscription belongs to another application
-	// linked: the customer is linked to the organization; otherwise the owner is known from
-	// metadata only
+	// linked means that the customer is linked to the organization; otherwise the owner is known
+	// from metadata only.
 	linked bool
 	stored Subscription
 	exists bool // a snapshot is stored

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"usher/billing/account"
-	"usher/billing/apperr"
 	"usher/billing/job"
 	"usher/billing/mail"
 )
@@ -40,10 +39,11 @@ func newWorker(c *core, s *Service) *Worker {
 const (
 	workers       = 4               // so that one slow answer of Stripe does not delay the others
 	sweepInterval = 2 * time.Second // how soon work is found whose job was lost
-	// setupInterval: how often the account and missing prices are fetched while they are not known
+	// setupInterval is how often the account and missing prices are fetched while they are not
+	// known.
 	setupInterval = 30 * time.Second
 	pruneInterval = 10 * time.Minute
-	// jobTimeout: for one event or one seat sync, including the calls to Stripe
+	// jobTimeout is for one event or one seat sync, including the calls to Stripe.
 	jobTimeout = 15 * time.Second
 	seatBatch  = 50
 )
@@ -163,7 +163,7 @@ func (w *Worker) RunJob(ctx context.Context, j job.Job) (again time.Duration, er
 	case job.KindEvent:
 		_, err = w.inbox.processDue(ctx)
 	case job.KindSeats:
-		return w.runSeatJob(ctx, j.ID)
+		return w.seatSyncer.runJob(ctx, j.ID)
 	case job.KindMail:
 		if w.outbox.Sends() {
 			_, err = w.outbox.SendDue(ctx)
@@ -174,17 +174,6 @@ func (w *Worker) RunJob(ctx context.Context, j job.Job) (again time.Duration, er
 		err = w.recovery.ProcessRequests(ctx)
 	}
 	return 0, err
-}
-
-// runSeatJob syncs an organization's seats if they are due, and reschedules the job while an update
-// is pending.
-func (w *Worker) runSeatJob(ctx context.Context, organizationID string) (again time.Duration, err error) {
-	w.seatSyncer.syncDue(ctx, organizationID)
-	state, known, err := apperr.Found(w.store.Seats().State(ctx, organizationID))
-	if err != nil || !known || state.DueAt == nil {
-		return 0, err
-	}
-	return max(0, state.DueAt.Sub(w.Now())), nil
 }
 
 // UnsentMail lists e-mails that were not sent, newest first. Pending password recovery requests are
