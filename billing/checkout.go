@@ -15,7 +15,8 @@ const (
 	ModePayment      CheckoutMode = "payment"
 )
 
-// CheckoutStatus is where one of our Checkout sessions stands. A reserved one may or may not exist at Stripe yet.
+// CheckoutStatus is the status of one of our Checkout sessions. A reserved one may or may not exist
+// at Stripe yet.
 type CheckoutStatus string
 
 // The checkout statuses.
@@ -26,8 +27,8 @@ const (
 	CheckoutExpired  CheckoutStatus = "expired"
 )
 
-// CheckoutSession is our record of a Checkout session. It is reserved before Stripe is called with the parameters it is called with, so
-// that a repeated call repeats them.
+// CheckoutSession is our record of a Checkout session. It is stored, as reserved and with all
+// parameters, before Stripe is called, so that a repeated call has the same parameters.
 type CheckoutSession struct {
 	ID              string         `db:"id"` // chk_…
 	OrganizationID  string         `db:"organization_id"`
@@ -49,20 +50,6 @@ type CheckoutSession struct {
 	CompletedAt     *time.Time     `db:"completed_at"`
 }
 
-// CustomerLink ties an organization to a customer at Stripe. It is reserved before Stripe is called.
-type CustomerLink struct {
-	OrganizationID   string     `db:"organization_id"`
-	Generation       int        `db:"generation"`              // bumped after a deletion or a stored failure: part of the idempotency key
-	StripeCustomerID string     `db:"stripe_customer_id,null"` // empty while reserved
-	Account          string     `db:"account"`                 // of the Stripe account; a link of another account or mode counts as none
-	Livemode         bool       `db:"livemode"`
-	Email            string     `db:"email"` // what the customer is created with
-	Name             string     `db:"name"`
-	CreatedAt        time.Time  `db:"created_at"`
-	UpdatedAt        time.Time  `db:"updated_at"`
-	DeletedAt        *time.Time `db:"deleted_at"` // deleted at Stripe
-}
-
 // StripeCheckoutSession is a Checkout session as Stripe has it.
 type StripeCheckoutSession struct {
 	ID                string
@@ -75,9 +62,18 @@ type StripeCheckoutSession struct {
 	ClientReferenceID string
 	OrgID             string // metadata orgId
 	ExpiresAt         time.Time
-	Subscription      *Subscription // where it was expanded
-	PriceID           string        // of its first line; empty where it was not expanded
-	ChargeID          string        // that paid it, in payment mode; empty where there is none or it was not expanded
-	PaidAt            time.Time     // likewise
-	Total             catalog.Money
+	Subscription      *Subscription // if it was expanded
+	PriceID           string        // of its first line; empty if the lines were not expanded
+	// ChargeID is the charge that paid it, in payment mode; empty if there is none or it was not
+	// expanded.
+	ChargeID string
+	PaidAt   time.Time // when that charge was made; zero if ChargeID is empty
+	Total    catalog.Money
+}
+
+// paid reports whether a session is paid or needs no payment. With a delayed payment method, a
+// session is completed unpaid
+// (https://docs.stripe.com/payments/checkout/fulfill-orders#delayed-notification).
+func (c StripeCheckoutSession) paid() bool {
+	return c.Status == CheckoutComplete && (c.PaymentStatus == "paid" || c.PaymentStatus == "no_payment_required")
 }

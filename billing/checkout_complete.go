@@ -9,17 +9,16 @@ import (
 	"usher/billing/apperr"
 )
 
-// CompletedCheckout is how a return from Checkout stands.
+// CompletedCheckout is the result of a return from Checkout.
 type CompletedCheckout struct {
-	Settled bool // the subscription gives access, or the pack is paid
-	Credits int  // of the pack; 0: it was a plan
+	Confirmed bool // the subscription gives access, or the pack is paid
+	Credits   int  // of the pack; 0: a plan was bought
 }
 
-// CompleteCheckout takes up the return from Checkout: it asks Stripe about the session and its subscription, so that the page is right
-// even before any webhook. The address the browser came back to proves nothing; Stripe's answer does. The caller bounds the time by ctx.
-//
-// Errors: [ErrNotFound] where the session is not this organization's; CodeStripe
-// where no answer came in time, the state then being the last known one.
+// Complete handles the return from Checkout: it fetches the session and its subscription from
+// Stripe, so that the page is right before the webhooks arrive. The success URL proves nothing;
+// Stripe's answer does. The caller bounds the time by ctx. Errors: [apperr.ErrNotFound] if the
+// session is not the organization's; CodeStripe if no answer came in time.
 func (cs *Checkouts) Complete(ctx context.Context, a account.Access, sessionID string) (CompletedCheckout, error) {
 	session, err := cs.store.Checkouts().ByStripeID(ctx, a.Organization.ID, sessionID)
 	if err != nil {
@@ -36,13 +35,13 @@ func (cs *Checkouts) Complete(ctx context.Context, a account.Access, sessionID s
 		return CompletedCheckout{}, err
 	}
 	if pack, known := cs.Catalog().PackByPrice(session.PriceID); known && session.Mode == ModePayment {
-		return CompletedCheckout{Settled: answer.paid(), Credits: pack.Credits}, nil
+		return CompletedCheckout{Confirmed: answer.paid(), Credits: pack.Credits}, nil
 	}
 	current, known, err := apperr.Found(cs.store.Subscriptions().Current(ctx, a.Organization.ID, cs.knownAccount()))
-	return CompletedCheckout{Settled: known && current.Status.GrantsAccess()}, err
+	return CompletedCheckout{Confirmed: known && current.Status.GrantsAccess()}, err
 }
 
-// recordCheckout writes what Stripe says of a session, and asks after the subscription it led to.
+// record stores a session as read from Stripe and refetches its subscription.
 func (cs *Checkouts) record(ctx context.Context, session CheckoutSession, answer StripeCheckoutSession) error {
 	session.Status = answer.Status
 	if answer.Status == CheckoutComplete && session.CompletedAt == nil {
@@ -70,13 +69,14 @@ func (cs *Checkouts) record(ctx context.Context, session CheckoutSession, answer
 	return nil
 }
 
-// handleCheckout records that a session of ours has ended, and looks at the subscription it led to.
-func (cs *Checkouts) handle(ctx context.Context, tx Tx, e Event) (eventResult, error) {
+// handleEvent handles the checkout.session events: it records the session's end and observes its
+// subscription.
+func (cs *Checkouts) handleEvent(ctx context.Context, tx Tx, e Event) (eventResult, error) {
 	organizationID, _, err := cs.customers.findOwner(ctx, tx, e.CustomerID, e.OrgID)
 	if err != nil || organizationID == "" {
 		return eventResult{outcome: OutcomeIgnored}, err
 	}
-	if e.Checkout == nil || e.Checkout.Mode == ModePayment { // the payload does not name what was sold
+	if e.Checkout == nil || e.Checkout.Mode == ModePayment { // the payload has no line items
 		return eventResult{OutcomePending, organizationID}, nil
 	}
 	if err := cs.recordEnd(ctx, tx, organizationID, *e.Checkout); err != nil {
@@ -88,7 +88,8 @@ func (cs *Checkouts) handle(ctx context.Context, tx Tx, e Event) (eventResult, e
 	return cs.subscriptions.handleRelated(ctx, tx, e)
 }
 
-// recordCheckoutEnd counts what a session sold and writes its end; a session that we do not know (made outside Usher) is none of ours.
+// recordEnd records a session's pack purchase and its end. A session that is not stored was created
+// outside Usher and is ignored.
 func (cs *Checkouts) recordEnd(ctx context.Context, tx Tx, organizationID string, c StripeCheckoutSession) error {
 	if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
 		return fmt.Errorf("lock organization: %w", err)
@@ -109,7 +110,8 @@ func (cs *Checkouts) recordEnd(ctx context.Context, tx Tx, organizationID string
 	return tx.Checkouts().Put(ctx, session)
 }
 
-func (cs *Checkouts) refetchOf(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
+// refetchForEvent processes a pending checkout.session event.
+func (cs *Checkouts) refetchForEvent(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
 	answer, err := cs.gateway.CheckoutSession(ctx, e.ObjectID)
 	if apperr.IsMissing(err) {
 		return OutcomeIgnored, nil

@@ -11,8 +11,8 @@ import (
 	"usher/billing/mail"
 )
 
-// StartPackCheckout opens a Checkout session for a pack. Each call opens one of its own: a pack can be bought as often as one likes, beside any
-// compareSubscription. Errors: as [Service.StartCheckout].
+// StartPack opens a Checkout session for a pack. Each call opens its own session: packs can be
+// bought any number of times, beside any subscription. Errors: as [Checkouts.Start].
 func (cs *Checkouts) StartPack(ctx context.Context, a account.Access, r CheckoutRequest) (CheckoutSession, error) {
 	if err := a.RequireBilling(); err != nil {
 		return CheckoutSession{}, err
@@ -24,32 +24,33 @@ func (cs *Checkouts) StartPack(ctx context.Context, a account.Access, r Checkout
 	if err != nil {
 		return CheckoutSession{}, err
 	}
-	want, err := cs.newCheckout(ctx, a, r)
+	requested, err := cs.newCheckout(ctx, a, r)
 	if err != nil {
 		return CheckoutSession{}, err
 	}
-	want.Mode, want.PriceID, want.Quantity = ModePayment, pack.Price.ID, 1
-	link, err := cs.customers.ensure(ctx, a, StripeAccount{ID: want.Account, Livemode: want.Livemode})
+	requested.Mode, requested.PriceID, requested.Quantity = ModePayment, pack.Price.ID, 1
+	link, err := cs.customers.ensure(ctx, a, StripeAccount{ID: requested.Account, Livemode: requested.Livemode})
 	if err != nil {
 		return CheckoutSession{}, err
 	}
-	want.CustomerID, want.ID, want.Status, want.CreatedAt = link.StripeCustomerID, cs.NewID("chk"), CheckoutReserved, cs.Now()
-	if err := cs.put(ctx, want); err != nil {
+	requested.CustomerID, requested.ID, requested.Status, requested.CreatedAt = link.StripeCustomerID, cs.NewID("chk"), CheckoutReserved, cs.Now()
+	if err := cs.put(ctx, requested); err != nil {
 		return CheckoutSession{}, err
 	}
-	session, again, err := cs.openReserved(ctx, want, want)
+	session, again, err := cs.openReserved(ctx, requested, requested)
 	if err == nil && again {
 		err = apperr.Errorf(apperr.CodeConflict, "That Checkout page was closed meanwhile. Please choose the pack again.")
 	}
 	return session, err
 }
 
-// choosePack looks a pack up in the catalogue. One whose price Stripe has not told us yet is asked for once.
+// choosePack looks a pack up in the catalog. If its price is not resolved at Stripe yet, the prices
+// are fetched once.
 func (cs *Checkouts) choosePack(ctx context.Context, r CheckoutRequest) (catalog.Pack, error) {
 	pack, known := cs.findPack(r)
 	if known && pack.Price.ProductID == "" {
 		if err := cs.resolvePrices(ctx); err != nil {
-			cs.Log.WarnContext(ctx, "prices are not resolved", "error", err)
+			cs.Log.WarnContext(ctx, "price resolution failed", "err", err)
 		}
 		pack, known = cs.findPack(r)
 	}
@@ -62,7 +63,7 @@ func (cs *Checkouts) choosePack(ctx context.Context, r CheckoutRequest) (catalog
 	return pack, nil
 }
 
-// findPack looks a request up in the catalogue. A former price id is not for sale.
+// findPack looks a request up in the catalog. A former price is not for sale.
 func (cs *Checkouts) findPack(r CheckoutRequest) (catalog.Pack, bool) {
 	if r.PriceID == "" {
 		return cs.Catalog().Pack(r.PackID)
@@ -71,14 +72,9 @@ func (cs *Checkouts) findPack(r CheckoutRequest) (catalog.Pack, bool) {
 	return pack, known && pack.Price.ID == r.PriceID
 }
 
-// paid tells that the money of a session has come, or none was to be paid. Delayed payment methods complete a session unpaid
-// (https://docs.stripe.com/payments/checkout/fulfill-orders#delayed-notification).
-func (c StripeCheckoutSession) paid() bool {
-	return c.Status == CheckoutComplete && (c.PaymentStatus == "paid" || c.PaymentStatus == "no_payment_required")
-}
-
-// recordPackPurchase counts the pack that a paid session sold, once, and sends a receipt. It rests on Stripe's own answer, which names price and customer;
-// our record of the session may not have been written yet. The organization is locked.
+// recordPackPurchase grants the pack that a paid session sold, once, and queues a receipt. It
+// relies on Stripe's answer, which has price and customer; our record of the session may not be
+// written yet. The organization is locked.
 func (cs *Checkouts) recordPackPurchase(ctx context.Context, tx Tx, organizationID string, answer StripeCheckoutSession) error {
 	pack, known := cs.Catalog().PackByPrice(answer.PriceID)
 	if answer.Mode != ModePayment || !known || !answer.paid() {
@@ -100,7 +96,7 @@ func (cs *Checkouts) recordPackPurchase(ctx context.Context, tx Tx, organization
 	})
 }
 
-// recordPackPaymentFailed tells the billing contacts that a delayed payment has not come.
+// recordPackPaymentFailed queues a notice that a delayed payment has failed.
 func (cs *Checkouts) recordPackPaymentFailed(ctx context.Context, tx Tx, organizationID string, at time.Time, answer StripeCheckoutSession) error {
 	pack, known := cs.Catalog().PackByPrice(answer.PriceID)
 	if !known || answer.paid() || !cs.notices.isRecent(at) {

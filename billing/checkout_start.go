@@ -23,39 +23,40 @@ type Checkouts struct {
 	notices       *Notices
 
 	successURL, cancelURL string   // absolute
-	allowedOrigins        []string // of URLs that requests bring along
+	allowedOrigins        []string // of URLs in requests
 }
 
-// CheckoutRequest says what is to be bought: a plan and an interval, or a price id. The URLs are a JSON caller's own; empty means the
-// configured ones.
+// CheckoutRequest says what to buy: a plan and an interval, a pack, or a price id. The URLs are
+// optional; empty means the configured ones.
 type CheckoutRequest struct {
 	PlanID                string
 	Interval              catalog.Interval
-	PackID                string // of [Service.StartPackCheckout]
+	PackID                string // for [Checkouts.StartPack]
 	PriceID               string
 	SuccessURL, CancelURL string
 }
 
-// reservationLifetime is how long a reserved session may be created under its idempotency key: Stripe prunes keys after 24 hours
-// (https://docs.stripe.com/api/idempotent_requests).
+// reservationLifetime is how long a reserved session may be created under its idempotency key.
+// Stripe removes keys after 24 hours (https://docs.stripe.com/api/idempotent_requests).
 const reservationLifetime = 23 * time.Hour
 
-// checkoutAttempts bounds how often a session found unusable is replaced within one request.
+// checkoutAttempts is how often an unusable session is replaced within one request.
 const checkoutAttempts = 4
 
-// StartCheckout returns an open Checkout session for the organization: the one that is open already if it is for the same thing, else a
-// new one. Price, quantity and customer are looked up here, never taken from the request. Errors: CodeForbidden, CodeInvalid
-// ("Invalid price ID", or a URL of a foreign origin), CodeConflict where a subscription lives, CodeStripe.
+// Start returns an open Checkout session for the organization: the one that is open already if it
+// has the same parameters, otherwise a new one. Price, quantity and customer are looked up, never
+// taken from the request. Errors: CodeForbidden; CodeInvalid ("Invalid price ID", or a URL of
+// another origin); CodeConflict if there is a live subscription; CodeStripe.
 func (cs *Checkouts) Start(ctx context.Context, a account.Access, r CheckoutRequest) (CheckoutSession, error) {
 	if err := a.RequireBilling(); err != nil {
 		return CheckoutSession{}, err
 	}
-	want, err := cs.newSubscription(ctx, a, r)
+	requested, err := cs.newSubscription(ctx, a, r)
 	if err != nil {
 		return CheckoutSession{}, err
 	}
 	for range checkoutAttempts {
-		session, again, err := cs.try(ctx, a, want)
+		session, again, err := cs.tryStart(ctx, a, requested)
 		if err != nil || !again {
 			return session, err
 		}
@@ -63,18 +64,18 @@ func (cs *Checkouts) Start(ctx context.Context, a account.Access, r CheckoutRequ
 	return CheckoutSession{}, apperr.Errorf(apperr.CodeConflict, "Checkout is being opened by somebody else right now. Please try again in a moment.")
 }
 
-// newSubscriptionCheckout turns a request into a session's parameters, all but customer and quantity.
+// newSubscription returns the session's parameters except customer and quantity.
 func (cs *Checkouts) newSubscription(ctx context.Context, a account.Access, r CheckoutRequest) (CheckoutSession, error) {
 	plan, price, err := cs.choosePrice(ctx, r)
 	if err != nil {
 		return CheckoutSession{}, err
 	}
-	want, err := cs.newCheckout(ctx, a, r)
-	want.Mode, want.PriceID, want.TrialDays = ModeSubscription, price.ID, plan.TrialDays
-	return want, err
+	requested, err := cs.newCheckout(ctx, a, r)
+	requested.Mode, requested.PriceID, requested.TrialDays = ModeSubscription, price.ID, plan.TrialDays
+	return requested, err
 }
 
-// newCheckout is what every session of a request has, whatever it sells.
+// newCheckout returns the parameters that sessions of both modes have.
 func (cs *Checkouts) newCheckout(ctx context.Context, a account.Access, r CheckoutRequest) (CheckoutSession, error) {
 	success, err := cs.validateURL("successUrl", r.SuccessURL, cs.successURL)
 	if err != nil {
@@ -94,7 +95,8 @@ func (cs *Checkouts) newCheckout(ctx context.Context, a account.Access, r Checko
 	}, nil
 }
 
-// choose looks the price up in the catalogue. A price that Stripe has not told us yet is asked for once.
+// choosePrice looks the price up in the catalog. If it is not resolved at Stripe yet, the prices
+// are fetched once.
 func (cs *Checkouts) choosePrice(ctx context.Context, r CheckoutRequest) (catalog.Plan, catalog.Price, error) {
 	plan, price, known := cs.findPrice(r)
 	if !known {
@@ -104,7 +106,7 @@ func (cs *Checkouts) choosePrice(ctx context.Context, r CheckoutRequest) (catalo
 		return plan, price, nil
 	}
 	if err := cs.resolvePrices(ctx); err != nil {
-		cs.Log.WarnContext(ctx, "prices are not resolved", "error", err)
+		cs.Log.WarnContext(ctx, "price resolution failed", "err", err)
 	}
 	if plan, price, known = cs.findPrice(r); !known || price.ProductID == "" {
 		return catalog.Plan{}, catalog.Price{}, apperr.StripeFailed("choose price", errors.New("the price is not known at Stripe"))
@@ -112,7 +114,7 @@ func (cs *Checkouts) choosePrice(ctx context.Context, r CheckoutRequest) (catalo
 	return plan, price, nil
 }
 
-// find looks a request up in the catalogue. A former price id is for those who hold it, not for sale.
+// findPrice looks a request up in the catalog. A former price is not for sale.
 func (cs *Checkouts) findPrice(r CheckoutRequest) (catalog.Plan, catalog.Price, bool) {
 	plans := cs.Catalog()
 	if r.PriceID != "" {
@@ -127,7 +129,8 @@ func (cs *Checkouts) findPrice(r CheckoutRequest) (catalog.Plan, catalog.Price, 
 	return plan, price, known
 }
 
-// ownURL checks that a request's URL has one of our origins. Empty means the configured one.
+// validateURL checks that a request's URL has one of the allowed origins. Empty means the
+// configured one.
 func (cs *Checkouts) validateURL(field, given, configured string) (string, error) {
 	if given == "" {
 		return configured, nil
@@ -139,8 +142,8 @@ func (cs *Checkouts) validateURL(field, given, configured string) (string, error
 	return given, nil
 }
 
-// withSessionID appends Stripe's template for the session's id, its braces unescaped, as Stripe wants them
-// (https://docs.stripe.com/payments/checkout/custom-success-page).
+// withSessionID appends Stripe's template for the session's id with its braces unescaped, as Stripe
+// requires (https://docs.stripe.com/payments/checkout/custom-success-page).
 func withSessionID(successURL string) string {
 	const template = "{CHECKOUT_SESSION_ID}"
 	if strings.Contains(successURL, template) {
@@ -158,47 +161,47 @@ func withSessionID(successURL string) string {
 	return address
 }
 
-// tryCheckout makes one attempt; again tells that the session found was of no use any more and is now closed here.
-func (cs *Checkouts) try(ctx context.Context, a account.Access, want CheckoutSession) (session CheckoutSession, again bool, err error) {
-	link, err := cs.customers.ensure(ctx, a, StripeAccount{ID: want.Account, Livemode: want.Livemode})
+// tryStart makes one attempt. again means that the session found was unusable and is closed now.
+func (cs *Checkouts) tryStart(ctx context.Context, a account.Access, requested CheckoutSession) (session CheckoutSession, again bool, err error) {
+	link, err := cs.customers.ensure(ctx, a, StripeAccount{ID: requested.Account, Livemode: requested.Livemode})
 	if err != nil {
 		return CheckoutSession{}, false, err
 	}
-	want.CustomerID = link.StripeCustomerID
+	requested.CustomerID = link.StripeCustomerID
 	err = cs.store.InTx(ctx, func(tx Tx) (err error) {
-		session, err = cs.reserve(ctx, tx, &want)
+		session, err = cs.reserve(ctx, tx, &requested)
 		return err
 	})
 	if err != nil {
 		return CheckoutSession{}, false, err
 	}
 	if session.Status == CheckoutReserved {
-		return cs.openReserved(ctx, session, want)
+		return cs.openReserved(ctx, session, requested)
 	}
-	return cs.reuseOpen(ctx, session, want)
+	return cs.reuseOpen(ctx, session, requested)
 }
 
-// reserveCheckout refuses where a subscription lives, counts the seats, and returns the organization's open session or a newly reserved
-// one. want.Quantity is set.
-func (cs *Checkouts) reserve(ctx context.Context, tx Tx, want *CheckoutSession) (CheckoutSession, error) {
-	acct := StripeAccount{ID: want.Account, Livemode: want.Livemode}
-	organization, err := tx.Organizations().Lock(ctx, want.OrganizationID)
+// reserve returns the organization's open session or a newly reserved one. It counts the seats and
+// sets requested.Quantity. It refuses if there is a live subscription.
+func (cs *Checkouts) reserve(ctx context.Context, tx Tx, requested *CheckoutSession) (CheckoutSession, error) {
+	acct := StripeAccount{ID: requested.Account, Livemode: requested.Livemode}
+	organization, err := tx.Organizations().Lock(ctx, requested.OrganizationID)
 	if err != nil {
 		return CheckoutSession{}, fmt.Errorf("lock organization: %w", err)
 	}
 	if err := organization.RequireNotDeleting(); err != nil {
 		return CheckoutSession{}, err
 	}
-	if err := cs.requireNoSubscription(ctx, tx, want.OrganizationID, acct); err != nil {
+	if err := cs.requireNoSubscription(ctx, tx, requested.OrganizationID, acct); err != nil {
 		return CheckoutSession{}, err
 	}
-	billed, err := tx.Members().CountBillable(ctx, want.OrganizationID)
+	billed, err := tx.Members().CountBillable(ctx, requested.OrganizationID)
 	if err != nil {
 		return CheckoutSession{}, fmt.Errorf("count billable members: %w", err)
 	}
-	plan, _, _ := cs.Catalog().ByPrice(want.PriceID)
-	want.Quantity = plan.Quantity(billed)
-	session, open, err := apperr.Found(tx.Checkouts().Open(ctx, want.OrganizationID, acct))
+	plan, _, _ := cs.Catalog().ByPrice(requested.PriceID)
+	requested.Quantity = plan.Quantity(billed)
+	session, open, err := apperr.Found(tx.Checkouts().Open(ctx, requested.OrganizationID, acct))
 	if err != nil {
 		return CheckoutSession{}, fmt.Errorf("look up open checkout: %w", err)
 	}
@@ -211,18 +214,18 @@ func (cs *Checkouts) reserve(ctx context.Context, tx Tx, want *CheckoutSession) 
 			return CheckoutSession{}, err
 		}
 	}
-	session = *want
+	session = *requested
 	session.ID, session.Status, session.CreatedAt = cs.NewID("chk"), CheckoutReserved, cs.Now()
 	return session, tx.Checkouts().Put(ctx, session)
 }
 
-// reservationExpired tells of a reservation so old that its idempotency key no longer protects it.
+// reservationExpired reports whether a reservation is older than its idempotency key is valid.
 func (cs *Checkouts) reservationExpired(session CheckoutSession) bool {
 	return session.Status == CheckoutReserved && cs.Now().Sub(session.CreatedAt) > reservationLifetime
 }
 
-// requireNoSubscription keeps an organization from a second subscription. One whose first payment is unfinished does not count: its
-// session is taken up again or replaced.
+// requireNoSubscription refuses a second subscription. An incomplete one does not count: its
+// session is reused or replaced.
 func (cs *Checkouts) requireNoSubscription(ctx context.Context, tx Tx, organizationID string, acct StripeAccount) error {
 	current, known, err := apperr.Found(tx.Subscriptions().Current(ctx, organizationID, acct))
 	if err != nil {
@@ -234,26 +237,28 @@ func (cs *Checkouts) requireNoSubscription(ctx context.Context, tx Tx, organizat
 	return nil
 }
 
-// openReserved creates a reserved session at Stripe, with the parameters it was reserved with. A session somebody else reserved for
-// another thing is opened all the same, so that it is known and can be expired.
-func (cs *Checkouts) openReserved(ctx context.Context, session, want CheckoutSession) (CheckoutSession, bool, error) {
+// openReserved creates a reserved session at Stripe, with the parameters it was reserved with. A
+// session that another request reserved with other parameters is created too, so that it is known
+// and can be expired.
+func (cs *Checkouts) openReserved(ctx context.Context, session, requested CheckoutSession) (CheckoutSession, bool, error) {
 	opened, err := cs.gateway.CreateCheckoutSession(ctx, session)
 	if err != nil {
-		return CheckoutSession{}, false, cs.refused(ctx, session, err)
+		return CheckoutSession{}, false, cs.expireRefused(ctx, session, err)
 	}
 	session.StripeSessionID, session.URL, session.ExpiresAt = opened.ID, opened.URL, &opened.ExpiresAt
 	session.Status = CheckoutOpen
 	if err := cs.put(ctx, session); err != nil {
 		return CheckoutSession{}, false, err
 	}
-	if sameCheckout(session, want) && session.URL != "" {
+	if sameCheckout(session, requested) && session.URL != "" {
 		return session, false, nil
 	}
-	return cs.reuseOpen(ctx, session, want)
+	return cs.reuseOpen(ctx, session, requested)
 }
 
-// checkoutRefused closes a reservation that Stripe definitely refused, and forgets a customer that Stripe no longer has.
-func (cs *Checkouts) refused(ctx context.Context, session CheckoutSession, cause error) error {
+// expireRefused expires a reservation that Stripe definitely refused, and marks a customer deleted
+// that Stripe does not know.
+func (cs *Checkouts) expireRefused(ctx context.Context, session CheckoutSession, cause error) error {
 	failure := apperr.StripeFailed("create checkout session", cause)
 	var refused *apperr.StripeError
 	if !errors.As(cause, &refused) || refused.OutcomeUnknown || refused.Status == 409 || refused.Status == 429 {
@@ -267,8 +272,9 @@ func (cs *Checkouts) refused(ctx context.Context, session CheckoutSession, cause
 	return errors.Join(problems...)
 }
 
-// reuseOpen returns an open session if Stripe says it is open and for the same thing; else it is completed or expired, and again is true.
-func (cs *Checkouts) reuseOpen(ctx context.Context, session, want CheckoutSession) (CheckoutSession, bool, error) {
+// reuseOpen returns an open session if it is open at Stripe and has the same parameters. Otherwise
+// it is recorded as complete or expired, and again is true.
+func (cs *Checkouts) reuseOpen(ctx context.Context, session, requested CheckoutSession) (CheckoutSession, bool, error) {
 	answer, err := cs.gateway.CheckoutSession(ctx, session.StripeSessionID)
 	if apperr.IsMissing(err) {
 		session.Status = CheckoutExpired
@@ -278,7 +284,7 @@ func (cs *Checkouts) reuseOpen(ctx context.Context, session, want CheckoutSessio
 		return CheckoutSession{}, false, apperr.StripeFailed("read checkout session", err)
 	}
 	switch {
-	case answer.Status == CheckoutOpen && sameCheckout(session, want) && answer.URL != "":
+	case answer.Status == CheckoutOpen && sameCheckout(session, requested) && answer.URL != "":
 		session.URL = answer.URL
 		return session, false, nil
 	case answer.Status == CheckoutOpen:
@@ -287,7 +293,8 @@ func (cs *Checkouts) reuseOpen(ctx context.Context, session, want CheckoutSessio
 	return CheckoutSession{}, true, cs.record(ctx, session, answer)
 }
 
-// expireCheckout closes an open session at Stripe and here. One that was completed at this very moment stays: the next try sees it.
+// expire expires an open session at Stripe and here. One that was completed meanwhile is left: the
+// next attempt reads it.
 func (cs *Checkouts) expire(ctx context.Context, session CheckoutSession) error {
 	err := cs.gateway.ExpireCheckoutSession(ctx, session.StripeSessionID)
 	var refused *apperr.StripeError
@@ -301,7 +308,7 @@ func (cs *Checkouts) expire(ctx context.Context, session CheckoutSession) error 
 	return cs.put(ctx, session)
 }
 
-// putCheckout writes a session unless it has reached its end meanwhile: complete and expired are final.
+// put writes a session. A session that became complete or expired meanwhile stays as it is.
 func (cs *Checkouts) put(ctx context.Context, session CheckoutSession) error {
 	return cs.store.InTx(ctx, func(tx Tx) error {
 		if _, err := tx.Organizations().Lock(ctx, session.OrganizationID); err != nil {
@@ -311,9 +318,9 @@ func (cs *Checkouts) put(ctx context.Context, session CheckoutSession) error {
 	})
 }
 
-// sameCheckout tells whether an open session is for what is wanted now.
-func sameCheckout(open, want CheckoutSession) bool {
-	return open.Mode == want.Mode && open.PriceID == want.PriceID && open.Quantity == want.Quantity &&
-		open.CustomerID == want.CustomerID && open.TrialDays == want.TrialDays &&
-		open.SuccessURL == want.SuccessURL && open.CancelURL == want.CancelURL
+// sameCheckout reports whether an open session has the parameters of a request.
+func sameCheckout(open, requested CheckoutSession) bool {
+	return open.Mode == requested.Mode && open.PriceID == requested.PriceID && open.Quantity == requested.Quantity &&
+		open.CustomerID == requested.CustomerID && open.TrialDays == requested.TrialDays &&
+		open.SuccessURL == requested.SuccessURL && open.CancelURL == requested.CancelURL
 }

@@ -11,45 +11,46 @@ import (
 	"usher/billing/mail"
 )
 
-// Contacts changes billing contacts.
+// Contacts changes billing contacts and notice settings.
 type Contacts struct {
 	*core
 	customers *Customers
 	members   *account.Members
 }
 
-// maxContacts bounds the billing contacts of an organization: a notice goes to each of them.
+// maxContacts is the maximum number of billing contacts of an organization: each of them gets every
+// notice.
 const maxContacts = 10
 
-// NoticeSettings says who gets the notices about an organization's money, and which.
+// NoticeSettings says who gets the notices about an organization's billing, and which kinds.
 type NoticeSettings struct {
-	Contacts []string       // addresses apart from members; none: the managers
-	Managers []account.User // who may manage billing
-	Muted    []mail.Kind    // switched off
+	Contacts []string       // e-mail addresses; none: the managers get the notices
+	Managers []account.User // members who may manage billing
+	Muted    []mail.Kind    // kinds that are not sent
 	Customer CustomerDetails
 }
 
-// Recipients are the addresses that notices go to.
-func (c NoticeSettings) Recipients() []string {
-	if len(c.Contacts) > 0 {
-		return c.Contacts
+// Recipients returns the addresses that notices are sent to.
+func (s NoticeSettings) Recipients() []string {
+	if len(s.Contacts) > 0 {
+		return s.Contacts
 	}
-	addresses := make([]string, len(c.Managers))
-	for i, manager := range c.Managers {
+	addresses := make([]string, len(s.Managers))
+	for i, manager := range s.Managers {
 		addresses[i] = manager.Email
 	}
 	return addresses
 }
 
-// NoticeKinds are the kinds of e-mail about an organization's money. Each can be switched off; that the organization is to be deleted is told
-// in any case.
+// NoticeKinds returns the kinds of e-mail about an organization's billing. Each can be muted; the
+// notice of the organization's deletion can't.
 func NoticeKinds() []mail.Kind {
 	return slices.DeleteFunc(mail.Kinds(), func(kind mail.Kind) bool {
 		return kind == mail.KindInvitation || kind == mail.KindVerifyEmail || kind == mail.KindPasswordReset || kind == mail.KindDeletion
 	})
 }
 
-// NoticeSettings reads who gets the notices. Error: CodeForbidden.
+// NoticeSettings reads the organization's settings. Error: CodeForbidden.
 func (cs *Contacts) NoticeSettings(ctx context.Context, a account.Access) (NoticeSettings, error) {
 	if err := a.RequireBilling(); err != nil {
 		return NoticeSettings{}, err
@@ -67,7 +68,7 @@ func noticeSettings(ctx context.Context, tx Tx, organizationID string) (c Notice
 		return c, fmt.Errorf("list billing contacts: %w", err)
 	}
 	if c.Managers, err = tx.Members().BillingManagers(ctx, organizationID); err != nil {
-		return c, fmt.Errorf("list who manages billing: %w", err)
+		return c, fmt.Errorf("list billing managers: %w", err)
 	}
 	if c.Muted, err = tx.Contacts().Muted(ctx, organizationID); err != nil {
 		return c, fmt.Errorf("list muted notices: %w", err)
@@ -75,26 +76,28 @@ func noticeSettings(ctx context.Context, tx Tx, organizationID string) (c Notice
 	return c, nil
 }
 
-// AddContact has the notices go to one more address. The first one added takes them over from the members who manage billing, and becomes the
-// address of the customer at Stripe. Errors: CodeForbidden; CodeUnprocessable with the field email.
+// Add adds a billing contact. Once there is one, notices go to the contacts instead of the members
+// who manage billing, and the first contact becomes the customer's e-mail address at Stripe.
+// Errors: CodeForbidden; CodeUnprocessable with the field email.
 func (cs *Contacts) Add(ctx context.Context, a account.Access, email string) error {
 	email = strings.TrimSpace(email)
 	if !mail.ValidAddress(email) {
 		return apperr.FieldError("email", "Please give an e-mail address, such as billing@example.com.")
 	}
 	return cs.change(ctx, a, func(tx Tx) error {
-		held, err := tx.Contacts().List(ctx, a.Organization.ID)
+		contacts, err := tx.Contacts().List(ctx, a.Organization.ID)
 		if err != nil {
 			return err
 		}
-		if len(held) >= maxContacts {
+		if len(contacts) >= maxContacts {
 			return apperr.FieldError("email", "There are %d billing contacts already. Please remove one first.", maxContacts)
 		}
 		return tx.Contacts().Add(ctx, a.Organization.ID, email)
 	})
 }
 
-// RemoveContact has no more notices go to an address. Errors: CodeForbidden; one that is no contact is no error.
+// Remove removes a billing contact. Error: CodeForbidden. An address that is no contact is no
+// error.
 func (cs *Contacts) Remove(ctx context.Context, a account.Access, email string) error {
 	return cs.change(ctx, a, func(tx Tx) error {
 		_, _, err := apperr.Found(struct{}{}, tx.Contacts().Remove(ctx, a.Organization.ID, email))
@@ -118,10 +121,11 @@ func (cs *Contacts) change(ctx context.Context, a account.Access, change func(Tx
 	return nil
 }
 
-// ChooseNotices switches the notices on that are wanted, and all others off. Errors: CodeForbidden; CodeInvalid for a kind that is no notice.
-func (cs *Contacts) ChooseNotices(ctx context.Context, a account.Access, wanted []mail.Kind) error {
+// ChooseNotices enables the given kinds of notice and mutes all others. Errors: CodeForbidden;
+// CodeInvalid for an unknown kind.
+func (cs *Contacts) ChooseNotices(ctx context.Context, a account.Access, enabled []mail.Kind) error {
 	kinds := NoticeKinds()
-	for _, kind := range wanted {
+	for _, kind := range enabled {
 		if !slices.Contains(kinds, kind) {
 			return apperr.Errorf(apperr.CodeInvalid, "There is no notice of that name.")
 		}
@@ -130,7 +134,7 @@ func (cs *Contacts) ChooseNotices(ctx context.Context, a account.Access, wanted 
 		if err := actor.RequireBilling(); err != nil {
 			return err
 		}
-		muted := slices.DeleteFunc(kinds, func(kind mail.Kind) bool { return slices.Contains(wanted, kind) })
+		muted := slices.DeleteFunc(kinds, func(kind mail.Kind) bool { return slices.Contains(enabled, kind) })
 		return tx.Contacts().Mute(ctx, a.Organization.ID, muted)
 	}))
 	if err != nil {

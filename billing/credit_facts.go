@@ -2,13 +2,12 @@ package billing
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"slices"
 	"time"
 )
 
-// CreditFactKind says what credits follow from.
+// CreditFactKind is the kind of a payment that grants credits.
 type CreditFactKind string
 
 // The kinds of facts.
@@ -18,39 +17,42 @@ const (
 	FactPack    CreditFactKind = "pack"    // a pack was paid
 )
 
-// CreditFact is something paid that credits follow from. It happened, however late it is heard, and counts once, by its source.
+// CreditFact is a payment that grants credits. It counts once, by its source, however late its
+// event arrives.
 type CreditFact struct {
 	OrganizationID string         `db:"organization_id"`
-	Source         string         `db:"source"` // what tells it from all others of the organization
+	Source         string         `db:"source"` // unique per organization
 	Kind           CreditFactKind `db:"kind"`
 	InvoiceID      string         `db:"invoice_id"`      // empty: none
 	SubscriptionID string         `db:"subscription_id"` // empty: none
-	ChargeID       string         `db:"charge_id"`       // of a pack; empty: not known
-	PlanID         string         `db:"plan_id"`         // or the pack's
-	Credits        int            `db:"credits"`         // as the catalogue had it when it was heard
-	At             time.Time      `db:"at"`
-	PeriodStart    time.Time      `db:"period_start,null"` // of a period
-	PeriodEnd      time.Time      `db:"period_end,null"`
+	ChargeID       string         `db:"charge_id"`       // of a pack; empty: unknown
+	PlanID         string         `db:"plan_id"`         // or the pack's id
+	// Credits is the catalog's number at the time the fact was recorded.
+	Credits     int       `db:"credits"`
+	At          time.Time `db:"at"`
+	PeriodStart time.Time `db:"period_start,null"` // of a period
+	PeriodEnd   time.Time `db:"period_end,null"`
 
-	// Of the payments of which something went back, in the currency's minor unit; filled when read.
-	Paid int64 `db:"paid,joined"`
-	Back int64 `db:"back,joined"`
+	// Of the payments with refunds or lost disputes, in the currency's minor unit; filled when
+	// read.
+	Paid     int64 `db:"paid,joined"`
+	Refunded int64 `db:"back,joined"`
 }
 
-// kept is what is left of its credits after the part whose money went back, rounded in the customer's favour. No more goes back than was paid,
-// whatever is refunded beside a dispute.
+// remaining returns the credits that are left after refunds, in proportion to the money and rounded
+// in the customer's favor. A refund beside a lost dispute does not count beyond what was paid.
 func (f CreditFact) remaining(credits int) int {
 	if f.Paid <= 0 {
 		return credits
 	}
-	return credits - int(float64(credits)*min(1, float64(f.Back)/float64(f.Paid)))
+	return credits - int(float64(credits)*min(1, float64(f.Refunded)/float64(f.Paid)))
 }
 
-// creditState is what an organization holds of its plan.
+// creditState is the result of computeCredits.
 type creditState struct {
 	PlanID      string
-	Granted     int // for the running month
-	Packs       int // credits of packs, ever
+	Granted     int // for the current month
+	Packs       int // credits of packs, in total
 	InvoiceID   string
 	PeriodStart time.Time
 	PeriodEnd   time.Time
@@ -58,7 +60,7 @@ type creditState struct {
 	NextMonthAt *time.Time
 }
 
-// period names the month of the plan that consumption takes from; empty: none.
+// period returns the key of the month whose credits are consumed; empty: none.
 func (c CreditAccount) period() string {
 	if c.InvoiceID == "" {
 		return ""
@@ -66,27 +68,30 @@ func (c CreditAccount) period() string {
 	return fmt.Sprintf("%s:%d", c.InvoiceID, c.Month)
 }
 
-// computeCredits tells what follows from all facts together, whatever order they were heard in: the newest paid period of the subscription the
-// organization is on counts, a late older one is past, upgrades within it add the difference, a yearly one comes month by month. It is pure.
+// computeCredits computes the credits from all facts, independent of the order in which they were
+// recorded. The newest paid period of the current subscription counts; an older one that arrives
+// late does not. Upgrades within the period add the difference. A yearly period grants its credits
+// each month. It is a pure function.
 func computeCredits(facts []CreditFact, subscriptions []Subscription, now time.Time) creditState {
-	var standing creditState
+	var state creditState
 	for _, fact := range facts {
 		if fact.Kind == FactPack {
-			standing.Packs += fact.remaining(fact.Credits)
+			state.Packs += fact.remaining(fact.Credits)
 		}
 	}
 	period, found := runningPeriod(facts, subscriptions)
 	if !found {
-		return standing
+		return state
 	}
-	standing.PlanID, standing.InvoiceID = period.PlanID, period.InvoiceID
-	standing.PeriodStart, standing.PeriodEnd = period.PeriodStart, period.PeriodEnd
-	standing.month(now)
-	standing.grant(period, upgradesWithin(facts, period))
-	return standing
+	state.PlanID, state.InvoiceID = period.PlanID, period.InvoiceID
+	state.PeriodStart, state.PeriodEnd = period.PeriodStart, period.PeriodEnd
+	state.month(now)
+	state.grant(period, upgradesWithin(facts, period))
+	return state
 }
 
-// month counts the months of the period that have begun. Only a period longer than a month has more than one.
+// month computes which month of the period has begun. Only a period longer than a month has more
+// than one.
 func (c *creditState) month(now time.Time) {
 	for {
 		next := monthAfter(c.PeriodStart, c.Month+1)
@@ -101,8 +106,8 @@ func (c *creditState) month(now time.Time) {
 	}
 }
 
-// grant adds up what the month was granted: the plan's credits, and what larger plans grant more. What went back of an upgrade's money takes
-// its difference with it, in its own month and all later ones.
+// grant computes the month's credits: the plan's, and the difference for each upgrade. A refund of
+// an upgrade reduces its difference, in its own month and all later ones.
 func (c *creditState) grant(period CreditFact, upgrades []CreditFact) {
 	reached := period.Credits
 	c.Granted = period.remaining(period.Credits)
@@ -115,8 +120,8 @@ func (c *creditState) grant(period CreditFact, upgrades []CreditFact) {
 	}
 }
 
-// runningPeriod finds the newest paid period of the subscription whose plan counts: the one the organization is on, else the first that is
-// known to have been paid and has not ended.
+// runningPeriod finds the newest paid period of the current subscription. If that has none, it
+// takes the live subscription that was paid first.
 func runningPeriod(facts []CreditFact, subscriptions []Subscription) (CreditFact, bool) {
 	ended := map[string]bool{}
 	for _, s := range subscriptions {
@@ -127,7 +132,7 @@ func runningPeriod(facts []CreditFact, subscriptions []Subscription) (CreditFact
 		if fact.Kind != FactPeriod || ended[fact.SubscriptionID] {
 			continue
 		}
-		if held, known := newest[fact.SubscriptionID]; !known || periodBefore(held, fact) {
+		if period, known := newest[fact.SubscriptionID]; !known || periodBefore(period, fact) {
 			newest[fact.SubscriptionID] = fact
 		}
 		if at, known := first[fact.SubscriptionID]; !known || fact.PeriodStart.Before(at) {
@@ -152,7 +157,7 @@ func periodBefore(a, b CreditFact) bool {
 	return cmp.Or(a.PeriodStart.Compare(b.PeriodStart), a.At.Compare(b.At), cmp.Compare(a.Source, b.Source)) < 0
 }
 
-// upgradesWithin lists the upgrades paid since the period began, the oldest first.
+// upgradesWithin lists the upgrades paid since the period began, oldest first.
 func upgradesWithin(facts []CreditFact, period CreditFact) []CreditFact {
 	var within []CreditFact
 	for _, fact := range facts {
@@ -162,90 +167,4 @@ func upgradesWithin(facts []CreditFact, period CreditFact) []CreditFact {
 	}
 	slices.SortFunc(within, func(a, b CreditFact) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Source, b.Source)) })
 	return within
-}
-
-// paidFact finds what a paid invoice means for credits: a period of a plan (a line of type subscription and no proration), or the difference
-// to a larger plan. Seat prorations mean nothing.
-func (cs *Credits) paidFact(invoice Invoice) (CreditFact, bool) {
-	fact := CreditFact{
-		OrganizationID: invoice.OrganizationID, InvoiceID: invoice.ID, SubscriptionID: invoice.SubscriptionID, At: invoice.CreatedAt,
-	}
-	if line, plan := cs.periodLine(invoice); plan.Credits > 0 {
-		fact.Source, fact.Kind, fact.PlanID, fact.Credits = "invoice:"+invoice.ID, FactPeriod, plan.ID, plan.Credits
-		fact.PeriodStart, fact.PeriodEnd = line.PeriodStart, line.PeriodEnd
-		return fact, true
-	}
-	plan := cs.upgradedTo(invoice)
-	fact.Source, fact.Kind, fact.PlanID, fact.Credits = "upgrade:"+invoice.ID, FactUpgrade, plan.ID, plan.Credits
-	return fact, plan.Credits > 0
-}
-
-// recordPaidInvoice counts what a paid invoice stands for. It may be called for every news of the invoice: it counts once. The organization is locked.
-func (cs *Credits) recordPaidInvoice(ctx context.Context, tx Tx, invoice Invoice) error {
-	if invoice.Status != InvoicePaid {
-		return nil
-	}
-	fact, found := cs.paidFact(invoice)
-	if !found {
-		return nil
-	}
-	return cs.recordFact(ctx, tx, fact)
-}
-
-// recordFact writes a fact down, the first time it is heard, and brings the credits to what follows from all of them. The ledger shows what
-// was paid for, and beside it what that replaces: a renewal's predecessor, or all of a late older period.
-func (cs *Credits) recordFact(ctx context.Context, tx Tx, fact CreditFact) error {
-	fresh, err := tx.Credits().InsertFact(ctx, fact)
-	if err != nil || !fresh {
-		return err
-	}
-	return cs.recount(ctx, tx, fact.OrganizationID, func(b *creditBook) error {
-		entry := CreditEntry{Amount: fact.Credits, Source: fact.Source, PlanID: fact.PlanID}
-		switch fact.Kind {
-		case FactPeriod:
-			entry.Kind, entry.ExpiresAt = CreditGrant, &fact.PeriodEnd
-			if b.account.InvoiceID == fact.InvoiceID {
-				expires := b.account.resetsAt()
-				entry.ExpiresAt = &expires
-			}
-		case FactPack:
-			entry.Kind = CreditPack
-		case FactUpgrade:
-			entry.Kind, entry.Amount = CreditUpgrade, b.missing()
-		}
-		return b.post(entry)
-	}, CreditExpire)
-}
-
-// recountCredits brings the ledger to what follows from all facts. tell posts the lines that say why; what is still missing then is posted as a
-// line of the kind given. The organization is locked.
-func (cs *Credits) recount(ctx context.Context, tx Tx, organizationID string, tell func(*creditBook) error, rest CreditKind) error {
-	book, err := cs.openBook(ctx, tx, organizationID)
-	if err != nil {
-		return err
-	}
-	before := book.account
-	if err := book.recompute(cs.knownAccount()); err != nil {
-		return err
-	}
-	if tell != nil {
-		if err := tell(book); err != nil {
-			return err
-		}
-	}
-	if due := book.missing(); due != 0 {
-		book.account.Recounts++
-		kind := rest
-		if due > 0 {
-			kind = map[CreditKind]CreditKind{CreditExpire: CreditGrant, CreditReturn: CreditRestore}[rest]
-		}
-		source := fmt.Sprintf("%s:%d", kind, book.account.Recounts)
-		if err := book.post(CreditEntry{Kind: kind, Amount: due, Source: source, PlanID: cmp.Or(book.account.PlanID, before.PlanID)}); err != nil {
-			return err
-		}
-	}
-	if before.same(book.account) {
-		return nil
-	}
-	return book.close()
 }

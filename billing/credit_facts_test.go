@@ -15,7 +15,7 @@ func TestComputeCredits(t *testing.T) {
 	upgrade := func(sub string, day, credits int) CreditFact {
 		return CreditFact{Source: "u" + sub, Kind: FactUpgrade, SubscriptionID: sub, PlanID: "up", Credits: credits, At: month(1).AddDate(0, 0, day)}
 	}
-	refunded := func(f CreditFact, part float64) CreditFact { f.Paid, f.Back = 2900, int64(part*2900); return f }
+	refunded := func(f CreditFact, part float64) CreditFact { f.Paid, f.Refunded = 2900, int64(part*2900); return f }
 	year := period("a", 1, 100)
 	year.PeriodEnd = month(13)
 	active := func(ids ...string) (all []Subscription) {

@@ -1,6 +1,7 @@
 package billing
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -11,25 +12,25 @@ import (
 	"usher/billing/catalog"
 )
 
-// Credits keeps the credit ledger.
+// Credits keeps the credit ledger: it grants, expires and consumes an organization's credits.
 type Credits struct{ *core }
 
-// CreditKind says what a line of the credit ledger is.
+// CreditKind is the kind of a line of the credit ledger.
 type CreditKind string
 
 // The kinds of credit entries.
 const (
 	CreditGrant   CreditKind = "grant"   // a period of a plan was paid
 	CreditUpgrade CreditKind = "upgrade" // the difference to a larger plan was paid
-	CreditExpire  CreditKind = "expire"  // what was left of a period's credits
-	CreditPack    CreditKind = "pack"    // bought once
+	CreditExpire  CreditKind = "expire"  // the unused credits of a period
+	CreditPack    CreditKind = "pack"    // a pack was paid
 	CreditConsume CreditKind = "consume"
 	CreditReturn  CreditKind = "return"  // money was refunded, or lost in a dispute
-	CreditRestore CreditKind = "restore" // it was not, after all
+	CreditRestore CreditKind = "restore" // a refund failed, or a dispute was won
 )
 
-// CreditEntry is a line of the credit ledger. Lines are added, never changed; each has a source that no other line of the organization
-// has, so that what is heard twice counts once.
+// CreditEntry is a line of the credit ledger. Lines are added, never changed. Source is unique per
+// organization, so that a repeated event counts once.
 type CreditEntry struct {
 	ID             int64      `db:"id,readonly"`
 	OrganizationID string     `db:"organization_id"`
@@ -39,29 +40,36 @@ type CreditEntry struct {
 	Balance        int        `db:"balance"` // after it
 	Source         string     `db:"source"`
 	PlanID         string     `db:"plan_id"`
-	Reason         string     `db:"reason"`      // of a consumption
-	ExpiresAt      *time.Time `db:"expires_at"`  // of a grant
-	Period         string     `db:"period"`      // of a consumption: the month of the plan it was taken from
-	PlanPart       int        `db:"plan_amount"` // of a consumption: how much of it
+	Reason         string     `db:"reason"`     // of a consumption
+	ExpiresAt      *time.Time `db:"expires_at"` // of a grant
+	// Period is, of a consumption, the month of the plan whose credits it used.
+	Period   string `db:"period"`
+	PlanPart int    `db:"plan_amount"` // of a consumption: how many of them
 }
 
-// CreditAccount is the sum of an organization's ledger, and what of it belongs to the running period of the plan.
+// CreditAccount is the balance of an organization's credits and the part that belongs to the
+// current month of the plan.
 type CreditAccount struct {
-	OrganizationID string     `db:"organization_id"`
-	Balance        int        `db:"balance"` // the sum of all entries
-	PlanID         string     `db:"plan_id"`
-	PlanGranted    int        `db:"plan_granted"` // for the running month
-	PlanLeft       int        `db:"plan_left"`    // of it; the rest of Balance does not expire with the plan
-	InvoiceID      string     `db:"invoice_id"`
-	PeriodStart    time.Time  `db:"period_start,null"` // of the paid period the running month belongs to
-	PeriodEnd      time.Time  `db:"period_end,null"`
-	Month          int        `db:"month"`          // of the paid period, from 0: yearly plans grant month by month
-	NextMonthAt    *time.Time `db:"next_month_at"`  // when the next month's grant is due; nil: with the next invoice
-	PackConsumed   int        `db:"extra_consumed"` // taken beside the plan's credits, ever
-	Recounts       int        `db:"version"`        // counts the recounts that changed something
+	OrganizationID string `db:"organization_id"`
+	Balance        int    `db:"balance"` // the sum of all entries
+	PlanID         string `db:"plan_id"`
+	PlanGranted    int    `db:"plan_granted"` // for the current month
+	// PlanLeft is the unused part of PlanGranted. The rest of Balance does not expire with the
+	// month.
+	PlanLeft  int    `db:"plan_left"`
+	InvoiceID string `db:"invoice_id"`
+	// PeriodStart is the start of the paid period that the current month belongs to.
+	PeriodStart time.Time `db:"period_start,null"`
+	PeriodEnd   time.Time `db:"period_end,null"`
+	// Month is the month within the paid period, from 0: a yearly plan grants each month.
+	Month int `db:"month"`
+	// NextMonthAt is when the next month's grant is due; nil: with the next invoice.
+	NextMonthAt  *time.Time `db:"next_month_at"`
+	PackConsumed int        `db:"extra_consumed"` // consumed beyond the plan's credits, in total
+	Recounts     int        `db:"version"`        // counts the recounts that wrote an entry
 }
 
-// resetsAt is when the month's credits give way to the next.
+// resetsAt returns when the month's credits are replaced by the next month's.
 func (c CreditAccount) resetsAt() time.Time {
 	if c.NextMonthAt != nil {
 		return *c.NextMonthAt
@@ -69,21 +77,110 @@ func (c CreditAccount) resetsAt() time.Time {
 	return c.PeriodEnd
 }
 
-// same tells that nothing changed.
+// same reports whether two states are equal.
 func (c CreditAccount) same(o CreditAccount) bool {
 	equalTimes := c.PeriodStart.Equal(o.PeriodStart) && c.PeriodEnd.Equal(o.PeriodEnd) && unixOf(c.NextMonthAt) == unixOf(o.NextMonthAt)
 	c.PeriodStart, c.PeriodEnd, c.NextMonthAt = o.PeriodStart, o.PeriodEnd, o.NextMonthAt
 	return equalTimes && c == o
 }
 
-// creditBook writes one organization's ledger within a transaction. The organization is locked.
+// recordPaidInvoice records the fact of a paid invoice. It may be called for every update of the
+// invoice: the fact counts once. The organization is locked.
+func (cs *Credits) recordPaidInvoice(ctx context.Context, tx Tx, invoice Invoice) error {
+	if invoice.Status != InvoicePaid {
+		return nil
+	}
+	fact, found := cs.paidFact(invoice)
+	if !found {
+		return nil
+	}
+	return cs.recordFact(ctx, tx, fact)
+}
+
+// recordFact stores a fact once and recounts the credits. The ledger shows the grant, and beside it
+// the expiry of what it replaces: the period before a renewal, or all of an older period that
+// arrived late.
+func (cs *Credits) recordFact(ctx context.Context, tx Tx, fact CreditFact) error {
+	fresh, err := tx.Credits().InsertFact(ctx, fact)
+	if err != nil || !fresh {
+		return err
+	}
+	return cs.recount(ctx, tx, fact.OrganizationID, func(b *creditBook) error {
+		entry := CreditEntry{Amount: fact.Credits, Source: fact.Source, PlanID: fact.PlanID}
+		switch fact.Kind {
+		case FactPeriod:
+			entry.Kind, entry.ExpiresAt = CreditGrant, &fact.PeriodEnd
+			if b.account.InvoiceID == fact.InvoiceID {
+				expires := b.account.resetsAt()
+				entry.ExpiresAt = &expires
+			}
+		case FactPack:
+			entry.Kind = CreditPack
+		case FactUpgrade:
+			entry.Kind, entry.Amount = CreditUpgrade, b.missing()
+		}
+		return b.post(ctx, entry)
+	}, CreditExpire)
+}
+
+// recount brings the ledger to the credits computed from all facts. post writes the entries with a
+// known reason; the difference that remains is posted as an entry of the kind remainder. post may
+// be nil. The organization is locked.
+func (cs *Credits) recount(ctx context.Context, tx Tx, organizationID string, post func(*creditBook) error, remainder CreditKind) error {
+	book, err := cs.openBook(ctx, tx, organizationID)
+	if err != nil {
+		return err
+	}
+	before := book.account
+	if err := book.recompute(ctx, cs.knownAccount()); err != nil {
+		return err
+	}
+	if post != nil {
+		if err := post(book); err != nil {
+			return err
+		}
+	}
+	if due := book.missing(); due != 0 {
+		book.account.Recounts++
+		kind := remainder
+		if due > 0 {
+			kind = map[CreditKind]CreditKind{CreditExpire: CreditGrant, CreditReturn: CreditRestore}[remainder]
+		}
+		source := fmt.Sprintf("%s:%d", kind, book.account.Recounts)
+		if err := book.post(ctx, CreditEntry{Kind: kind, Amount: due, Source: source, PlanID: cmp.Or(book.account.PlanID, before.PlanID)}); err != nil {
+			return err
+		}
+	}
+	if before.same(book.account) {
+		return nil
+	}
+	return book.close(ctx)
+}
+
+// paidFact returns the fact of a paid invoice: a period of a plan (a line of the type subscription
+// that is no proration), or the upgrade to a plan with more credits. Prorations of seats are no
+// fact.
+func (cs *Credits) paidFact(invoice Invoice) (CreditFact, bool) {
+	fact := CreditFact{
+		OrganizationID: invoice.OrganizationID, InvoiceID: invoice.ID, SubscriptionID: invoice.SubscriptionID, At: invoice.CreatedAt,
+	}
+	if line, plan := cs.periodLine(invoice); plan.Credits > 0 {
+		fact.Source, fact.Kind, fact.PlanID, fact.Credits = "invoice:"+invoice.ID, FactPeriod, plan.ID, plan.Credits
+		fact.PeriodStart, fact.PeriodEnd = line.PeriodStart, line.PeriodEnd
+		return fact, true
+	}
+	plan := cs.upgradedTo(invoice)
+	fact.Source, fact.Kind, fact.PlanID, fact.Credits = "upgrade:"+invoice.ID, FactUpgrade, plan.ID, plan.Credits
+	return fact, plan.Credits > 0
+}
+
+// creditBook writes one organization's ledger in a transaction. The organization is locked.
 type creditBook struct {
-	ctx     context.Context
-	q       Tx
-	now     time.Time
-	account CreditAccount
-	over    int // consumed of the month's credits beyond what is left of their money
-	packs   int
+	tx        Tx
+	now       time.Time
+	account   CreditAccount
+	overdrawn int // consumed beyond the month's credits after refunds
+	packs     int // credits of packs, in total
 }
 
 func (cs *Credits) openBook(ctx context.Context, tx Tx, organizationID string) (*creditBook, error) {
@@ -92,86 +189,90 @@ func (cs *Credits) openBook(ctx context.Context, tx Tx, organizationID string) (
 		return nil, fmt.Errorf("lock credit account: %w", err)
 	}
 	account.OrganizationID = organizationID
-	return &creditBook{ctx: ctx, q: tx, now: cs.Now(), account: account}, nil
+	return &creditBook{tx: tx, now: cs.Now(), account: account}, nil
 }
 
-// stand works out from all facts what the organization holds of its plan.
-func (b *creditBook) recompute(acct StripeAccount) error {
-	facts, err := b.q.Credits().Facts(b.ctx, b.account.OrganizationID)
+// recompute computes the plan's credits from all facts.
+func (b *creditBook) recompute(ctx context.Context, acct StripeAccount) error {
+	facts, err := b.tx.Credits().Facts(ctx, b.account.OrganizationID)
 	if err != nil {
 		return fmt.Errorf("read credit facts: %w", err)
 	}
-	subscriptions, err := b.q.Subscriptions().List(b.ctx, b.account.OrganizationID, acct)
+	subscriptions, err := b.tx.Subscriptions().List(ctx, b.account.OrganizationID, acct)
 	if err != nil {
 		return fmt.Errorf("list subscriptions: %w", err)
 	}
-	held := computeCredits(facts, subscriptions, b.now)
+	computed := computeCredits(facts, subscriptions, b.now)
 	a := &b.account
-	a.PlanID, a.PlanGranted, a.InvoiceID = held.PlanID, held.Granted, held.InvoiceID
-	a.PeriodStart, a.PeriodEnd, a.Month, a.NextMonthAt = held.PeriodStart, held.PeriodEnd, held.Month, held.NextMonthAt
-	b.packs = held.Packs
+	a.PlanID, a.PlanGranted, a.InvoiceID = computed.PlanID, computed.Granted, computed.InvoiceID
+	a.PeriodStart, a.PeriodEnd, a.Month, a.NextMonthAt = computed.PeriodStart, computed.PeriodEnd, computed.Month, computed.NextMonthAt
+	b.packs = computed.Packs
 	consumed := 0
 	if period := a.period(); period != "" {
-		if consumed, err = b.q.Credits().ConsumedOfPeriod(b.ctx, a.OrganizationID, period); err != nil {
-			return fmt.Errorf("add up consumption: %w", err)
+		if consumed, err = b.tx.Credits().ConsumedOfPeriod(ctx, a.OrganizationID, period); err != nil {
+			return fmt.Errorf("sum consumption: %w", err)
 		}
 	}
 	a.PlanLeft = max(0, a.PlanGranted-consumed)
-	b.over = max(0, consumed-a.PlanGranted)
+	b.overdrawn = max(0, consumed-a.PlanGranted)
 	return nil
 }
 
-// due is what the ledger is still to be changed by.
+// missing returns the amount by which the ledger differs from the computed credits.
 func (b *creditBook) missing() int {
-	return b.account.PlanLeft + b.packs - b.account.PackConsumed - b.over - b.account.Balance
+	return b.account.PlanLeft + b.packs - b.account.PackConsumed - b.overdrawn - b.account.Balance
 }
 
-// post writes an entry. Its source is in the ledger once.
-func (b *creditBook) post(e CreditEntry) error {
+// post writes an entry. It is an error if the ledger has an entry of the same source.
+func (b *creditBook) post(ctx context.Context, e CreditEntry) error {
 	if e.Amount == 0 {
 		return nil
 	}
 	e.OrganizationID, e.At, e.Balance = b.account.OrganizationID, b.now, b.account.Balance+e.Amount
-	written, err := b.q.Credits().InsertEntry(b.ctx, e)
+	written, err := b.tx.Credits().InsertEntry(ctx, e)
 	if err != nil {
 		return fmt.Errorf("write credit entry: %w", err)
 	}
 	if !written {
-		return fmt.Errorf("the ledger of credits has a line of %s already", e.Source)
+		return fmt.Errorf("the credit ledger has a line of %s already", e.Source)
 	}
 	b.account.Balance = e.Balance
-	b.q.Record("credits: %+d (%s), balance %d", e.Amount, e.Kind, e.Balance)
+	b.tx.Record("credits: %+d (%s), balance %d", e.Amount, e.Kind, e.Balance)
 	return nil
 }
 
-func (b *creditBook) close() error { return b.q.Credits().PutAccount(b.ctx, b.account) }
+func (b *creditBook) close(ctx context.Context) error {
+	return b.tx.Credits().PutAccount(ctx, b.account)
+}
 
-// periodLine finds the line that pays for a period of a plan: of type subscription and no proration. Seat prorations are none.
+// periodLine finds the line that pays for a period of a plan: it has the type subscription and is
+// no proration.
 func (c *core) periodLine(invoice Invoice) (InvoiceLine, catalog.Plan) {
 	var found InvoiceLine
-	var of catalog.Plan
+	var foundPlan catalog.Plan
 	for _, line := range invoice.Lines {
 		plan, _, known := c.Catalog().ByPrice(line.PriceID)
-		if known && line.Subscription && !line.Proration && (of.ID == "" || line.PeriodEnd.After(found.PeriodEnd)) {
-			found, of = line, plan
+		if known && line.Subscription && !line.Proration && (foundPlan.ID == "" || line.PeriodEnd.After(found.PeriodEnd)) {
+			found, foundPlan = line, plan
 		}
 	}
-	return found, of
+	return found, foundPlan
 }
 
-// upgradedTo finds the plan whose rest of the period an invoice charges, the largest where it names several.
+// upgradedTo finds the plan that an invoice charges for the rest of a period, the one with most
+// credits if there are several.
 func (c *core) upgradedTo(invoice Invoice) catalog.Plan {
-	var of catalog.Plan
+	var foundPlan catalog.Plan
 	for _, line := range invoice.Lines {
 		plan, _, known := c.Catalog().ByPrice(line.PriceID)
-		if known && line.Proration && line.Amount > 0 && plan.Credits > of.Credits {
-			of = plan
+		if known && line.Proration && line.Amount > 0 && plan.Credits > foundPlan.Credits {
+			foundPlan = plan
 		}
 	}
-	return of
+	return foundPlan
 }
 
-// monthAfter is the n-th monthly return of a day; where a month lacks the day, its last one
+// monthAfter returns start plus n months; in a month without that day, its last day
 // (https://docs.stripe.com/billing/subscriptions/billing-cycle).
 func monthAfter(start time.Time, n int) time.Time {
 	first := time.Date(start.Year(), start.Month()+time.Month(n), 1, start.Hour(), start.Minute(), start.Second(), 0, time.UTC)
@@ -179,15 +280,15 @@ func monthAfter(start time.Time, n int) time.Time {
 	return first.AddDate(0, 0, min(start.Day(), last)-1)
 }
 
-// grantDueMonths writes the monthly grants of yearly plans that are due.
+// grantDueMonths writes the due monthly grants of yearly plans.
 func (cs *Credits) grantDueMonths(ctx context.Context) error {
 	due, err := cs.store.Credits().DueMonths(ctx, cs.Now(), creditBatch)
 	if err != nil {
-		return fmt.Errorf("due credit months: %w", err)
+		return fmt.Errorf("list due credit months: %w", err)
 	}
 	for _, organizationID := range due {
 		if err := cs.store.InTx(ctx, func(tx Tx) error { return cs.grantMonth(ctx, tx, organizationID) }); err != nil {
-			return fmt.Errorf("grant a month's credits: %w", err)
+			return fmt.Errorf("grant monthly credits: %w", err)
 		}
 	}
 	return nil
@@ -195,7 +296,8 @@ func (cs *Credits) grantDueMonths(ctx context.Context) error {
 
 const creditBatch = 100
 
-// grantMonth writes the grant of the month that has begun. Months that passed unseen, while nothing ran, are past.
+// grantMonth writes the grant of the current month. Months that passed while no worker ran get no
+// grant.
 func (cs *Credits) grantMonth(ctx context.Context, tx Tx, organizationID string) error {
 	if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
 		return fmt.Errorf("lock organization: %w", err)
@@ -207,15 +309,15 @@ func (cs *Credits) grantMonth(ctx context.Context, tx Tx, organizationID string)
 			return err
 		}
 		expires := b.account.resetsAt()
-		return b.post(CreditEntry{Kind: CreditGrant, Amount: b.account.PlanGranted, Source: source, PlanID: b.account.PlanID, ExpiresAt: &expires})
+		return b.post(ctx, CreditEntry{Kind: CreditGrant, Amount: b.account.PlanGranted, Source: source, PlanID: b.account.PlanID, ExpiresAt: &expires})
 	}, CreditExpire)
 }
 
-// Consumption asks to take credits.
+// Consumption is a request to consume credits.
 type Consumption struct {
 	Amount         int
 	Reason         string
-	IdempotencyKey string // the same key takes them once
+	IdempotencyKey string // a repeated key consumes once
 }
 
 const maxReasonLength = 200 // characters
@@ -232,8 +334,9 @@ func (c Consumption) check() error {
 	return nil
 }
 
-// ConsumeCredits takes credits, those of the running month first, and returns what is left. The same idempotency key takes them once and
-// answers with the balance of today. Errors: CodeInvalid; CodeConflict where there is too little, nothing being taken.
+// Consume consumes credits, those of the current month first, and returns the balance. A repeated
+// idempotency key consumes nothing and returns today's balance. Errors: CodeInvalid; CodeConflict
+// if the balance is too low, with nothing consumed.
 func (cs *Credits) Consume(ctx context.Context, a account.Access, c Consumption) (balance int, err error) {
 	if err := c.check(); err != nil {
 		return 0, err
@@ -246,18 +349,18 @@ func (cs *Credits) Consume(ctx context.Context, a account.Access, c Consumption)
 		if err != nil {
 			return err
 		}
-		if err := book.consume(c); err != nil {
+		if err := book.consume(ctx, c); err != nil {
 			return err
 		}
 		balance = book.account.Balance
-		return book.close()
+		return book.close(ctx)
 	})
 	return balance, err
 }
 
-func (b *creditBook) consume(c Consumption) error {
+func (b *creditBook) consume(ctx context.Context, c Consumption) error {
 	source := "consume:" + c.IdempotencyKey
-	known, err := b.q.Credits().HasEntry(b.ctx, b.account.OrganizationID, source)
+	known, err := b.tx.Credits().HasEntry(ctx, b.account.OrganizationID, source)
 	if err != nil || known {
 		return err
 	}
@@ -267,16 +370,16 @@ func (b *creditBook) consume(c Consumption) error {
 	ofPlan := min(b.account.PlanLeft, c.Amount)
 	b.account.PlanLeft -= ofPlan
 	b.account.PackConsumed += c.Amount - ofPlan
-	return b.post(CreditEntry{
+	return b.post(ctx, CreditEntry{
 		Kind: CreditConsume, Amount: -c.Amount, Source: source, Reason: account.CleanName(c.Reason), Period: b.account.period(), PlanPart: ofPlan,
 	})
 }
 
-// CreditsOverview is what pages say of credits.
+// CreditsOverview is what pages show of credits.
 type CreditsOverview struct {
 	Balance  int
-	Granted  int        // for the running month of the plan; 0: none
-	ResetsAt *time.Time // when the month's credits give way to the next
+	Granted  int        // for the current month of the plan; 0: none
+	ResetsAt *time.Time // when the month's credits are replaced by the next month's
 }
 
 func (cs *Credits) overview(ctx context.Context, organizationID string) (CreditsOverview, error) {
@@ -291,7 +394,7 @@ func (cs *Credits) overview(ctx context.Context, organizationID string) (Credits
 	return view, nil
 }
 
-// CreditEntries lists the newest lines of the credit ledger.
+// Entries lists the newest lines of the credit ledger.
 func (cs *Credits) Entries(ctx context.Context, a account.Access) ([]CreditEntry, error) {
 	return cs.store.Credits().Entries(ctx, a.Organization.ID, creditPage)
 }

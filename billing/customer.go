@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"usher/billing/account"
 	"usher/billing/apperr"
@@ -12,8 +13,26 @@ import (
 // Customers links customers at Stripe to organizations.
 type Customers struct{ *core }
 
-// ensureCustomer returns the organization's customer, creating it at Stripe once. The link is reserved before Stripe is called, with
-// the parameters it is called with, so that whoever repeats the call repeats it exactly.
+// CustomerLink links an organization to a customer at Stripe. It is stored, as reserved, before
+// Stripe is called.
+type CustomerLink struct {
+	OrganizationID string `db:"organization_id"`
+	// Generation is part of the idempotency key. It rises after a deletion or a definite failure.
+	Generation       int    `db:"generation"`
+	StripeCustomerID string `db:"stripe_customer_id,null"` // empty while reserved
+	// Account is the Stripe account. Links of another account or mode are not used.
+	Account   string     `db:"account"`
+	Livemode  bool       `db:"livemode"`
+	Email     string     `db:"email"` // that the customer is created with
+	Name      string     `db:"name"`
+	CreatedAt time.Time  `db:"created_at"`
+	UpdatedAt time.Time  `db:"updated_at"`
+	DeletedAt *time.Time `db:"deleted_at"` // deleted at Stripe
+}
+
+// ensure returns the link to the organization's customer and creates the customer at Stripe if
+// there is none. The link is reserved before the call, with its parameters, so that a repeated call
+// is the same.
 func (cs *Customers) ensure(ctx context.Context, a account.Access, acct StripeAccount) (CustomerLink, error) {
 	var link CustomerLink
 	err := cs.store.InTx(ctx, func(tx Tx) (err error) {
@@ -40,7 +59,7 @@ func (cs *Customers) ensure(ctx context.Context, a account.Access, acct StripeAc
 	return link, err
 }
 
-// reserveCustomer reads the organization's link or reserves the next generation of it.
+// reserve reads the organization's link or reserves its next generation.
 func (cs *Customers) reserve(ctx context.Context, tx Tx, a account.Access, acct StripeAccount) (CustomerLink, error) {
 	organization, err := tx.Organizations().Lock(ctx, a.Organization.ID)
 	if err != nil {
@@ -62,7 +81,8 @@ func (cs *Customers) reserve(ctx context.Context, tx Tx, a account.Access, acct 
 	return link, tx.Customers().PutLink(ctx, link)
 }
 
-// abandonReservation closes a reservation after a definite failure: its idempotency key would only repeat the stored failure.
+// abandonReservation marks a reservation deleted after a definite failure: under its idempotency
+// key Stripe would only repeat that failure.
 func (cs *Customers) abandonReservation(ctx context.Context, link CustomerLink, cause error) error {
 	var refused *apperr.StripeError
 	if !errors.As(cause, &refused) || refused.OutcomeUnknown || refused.Status == 409 || refused.Status == 429 {
@@ -75,8 +95,8 @@ func (cs *Customers) abandonReservation(ctx context.Context, link CustomerLink, 
 	})
 }
 
-// linkCustomer writes the link of a customer we were told about before our own write of it. An organization that has another living
-// compareCustomer keeps it: the stranger is not ours. The organization is locked.
+// link stores the link of a customer whose event arrived before our own write. An organization that
+// has another customer keeps it, and link returns [apperr.ErrNotFound]. The organization is locked.
 func (cs *Customers) link(ctx context.Context, tx Tx, organizationID, customerID string) error {
 	acct := cs.knownAccount()
 	link, known, err := apperr.Found(tx.Customers().Link(ctx, organizationID, acct))
@@ -99,7 +119,7 @@ func (cs *Customers) link(ctx context.Context, tx Tx, organizationID, customerID
 	return tx.Customers().PutLink(ctx, link)
 }
 
-// deleteCustomer marks a customer that Stripe says is deleted. The next checkout makes a new one.
+// delete marks a customer that is deleted at Stripe. The next checkout creates a new one.
 func (cs *Customers) delete(ctx context.Context, customerID string) error {
 	return cs.store.InTx(ctx, func(tx Tx) error {
 		_, err := cs.markDeleted(ctx, tx, customerID)
@@ -121,8 +141,9 @@ func (cs *Customers) markDeleted(ctx context.Context, tx Tx, customerID string) 
 	return link, tx.Customers().PutLink(ctx, link)
 }
 
-// findOwner tells whose a customer is. Where no link knows it, the orgId in the metadata is taken as a hint (linked is false): the event
-// may be faster than our own write of the link. An empty id means another application's object.
+// findOwner returns the organization of a customer. Without a link, the orgId of the metadata is
+// used (linked is false): the event may arrive before our own write of the link. An empty id means
+// another application's object.
 func (cs *Customers) findOwner(ctx context.Context, tx Tx, customerID, hintedOrgID string) (organizationID string, linked bool, err error) {
 	if customerID != "" {
 		link, known, err := apperr.Found(tx.Customers().Owner(ctx, customerID, cs.knownAccount()))
@@ -143,11 +164,11 @@ func (cs *Customers) findOwner(ctx context.Context, tx Tx, customerID, hintedOrg
 	return organization.ID, false, nil
 }
 
-// lockOwner is [Service.findOwner] with the organization locked. Nearly always it is one question.
+// lockOwner is findOwner with the organization locked, nearly always in one query.
 func (cs *Customers) lockOwner(ctx context.Context, tx Tx, customerID, hintedOrgID string) (organizationID string, linked bool, err error) {
 	organizationID, linked, err = apperr.Found(tx.Customers().LockOwner(ctx, customerID, cs.knownAccount()))
 	if err != nil {
-		return "", false, fmt.Errorf("lock the customer's organization: %w", err)
+		return "", false, fmt.Errorf("lock customer's organization: %w", err)
 	}
 	if linked {
 		return organizationID, true, nil
@@ -162,8 +183,8 @@ func (cs *Customers) lockOwner(ctx context.Context, tx Tx, customerID, hintedOrg
 	return organizationID, linked, nil
 }
 
-// adopt finds and locks the organization a fetched object belongs to, and writes the link where our own write of it was overtaken: only
-// where the organization has no customer yet.
+// resolveOwner finds and locks the organization of a fetched object. It stores the link if the
+// organization has no customer yet. Error: [apperr.ErrNotFound] for another application's object.
 func (cs *Customers) resolveOwner(ctx context.Context, tx Tx, customerID, hintedOrgID string) (string, error) {
 	organizationID, linked, err := cs.findOwner(ctx, tx, customerID, hintedOrgID)
 	if err != nil {
@@ -181,7 +202,7 @@ func (cs *Customers) resolveOwner(ctx context.Context, tx Tx, customerID, hinted
 	return organizationID, cs.link(ctx, tx, organizationID, customerID)
 }
 
-// handleCustomerCreated writes the link where our own write of it was lost or overtaken.
+// handleCreated handles customer.created: it stores the link if our own write was lost or is later.
 func (cs *Customers) handleCreated(ctx context.Context, tx Tx, e Event) (eventResult, error) {
 	organizationID, linked, err := cs.findOwner(ctx, tx, e.ObjectID, e.OrgID)
 	if err != nil || organizationID == "" {
@@ -202,6 +223,7 @@ func (cs *Customers) handleCreated(ctx context.Context, tx Tx, e Event) (eventRe
 	return eventResult{OutcomeApplied, organizationID}, nil
 }
 
+// handleDeleted handles customer.deleted.
 func (cs *Customers) handleDeleted(ctx context.Context, tx Tx, e Event) (eventResult, error) {
 	link, err := cs.markDeleted(ctx, tx, e.ObjectID)
 	if errors.Is(err, apperr.ErrNotFound) {

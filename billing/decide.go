@@ -2,64 +2,67 @@ package billing
 
 import "time"
 
-// SkewMargin is how far two moments must lie apart before one is clearly later. Event times have whole seconds and Stripe's machines
-// are not one clock.
+// SkewMargin is the difference from which one time counts as later than another. Event times have
+// whole seconds, and Stripe's machines do not share one clock.
 const SkewMargin = 3 * time.Second
 
-// Verdict is what to do with news of an object.
+// Verdict is what to do with an observation of an object.
 type Verdict string
 
 // The verdicts of [Decide].
 const (
-	Apply  Verdict = "apply" // the news is the newer state: write it
-	Fetch  Verdict = "ask"   // it cannot be told: fetch the object from Stripe, outside any transaction, and apply the answer
-	Ignore Verdict = "drop"  // what is held is newer
+	Apply Verdict = "apply" // the observation is the newer state: write it
+	// Fetch means that the object is fetched from Stripe, outside any transaction, and the answer
+	// applied.
+	Fetch  Verdict = "fetch"
+	Ignore Verdict = "ignore" // the stored snapshot is newer
 )
 
-// Stored is what a decision needs to know of our snapshot.
+// Stored is the part of the stored snapshot that a decision needs.
 type Stored struct {
 	Exists bool
 	AsOf   time.Time
-	// Final tells that the object can never change again (a canceled subscription, a deleted customer).
+	// Final means that the object can never change again (a canceled subscription, a voided
+	// invoice).
 	Final bool
 }
 
-// Observation is what a decision needs to know of something heard about an object.
+// Observation is the part of an update that a decision needs.
 type Observation struct {
 	AsOf time.Time // when it was true at Stripe, by Stripe's clock
-	// Payload tells that the whole object came along in a shape of our API version.
+	// Payload means that the update carries the whole object in a shape of our API version.
 	Payload bool
-	// TestClock tells that the object runs on a test clock, so that its times are not comparable.
+	// TestClock means that the object runs on a test clock, so its times are not comparable.
 	TestClock bool
-	// Linked tells that the object's owner here is known.
+	// Linked means that the object's customer is linked to an organization.
 	Linked bool
-	// Final tells that the news is an end nothing can follow (deleted).
+	// Final means that the object has ended, and no later state can follow.
 	Final bool
 }
 
-// Decide tells what to do with news of an object beside the snapshot held. It is pure: the same question always has the same answer.
+// Decide compares an observation with the stored snapshot. It is a pure function.
 //
-// Only a payload of our API version that is later than the snapshot by more than [SkewMargin] is applied, only news earlier by more
-// than that is dropped; everything else is worth a question.
-func Decide(held Stored, news Observation) Verdict {
+// A payload of our API version that is later than the snapshot by more than [SkewMargin] is
+// applied, an observation earlier by more than that is ignored, and everything else is fetched.
+func Decide(stored Stored, observed Observation) Verdict {
 	switch {
-	case !news.Linked || news.TestClock:
+	case !observed.Linked || observed.TestClock:
 		return Fetch
-	case !held.Exists:
-		return applyOrFetch(news)
-	case news.AsOf.Before(held.AsOf.Add(-SkewMargin)):
+	case !stored.Exists:
+		return applyOrFetch(observed)
+	case observed.AsOf.Before(stored.AsOf.Add(-SkewMargin)):
 		return Ignore
-	case held.Final && !news.Final:
-		// An object that has ended can't come back: whatever still arrives was sent before the end.
+	case stored.Final && !observed.Final:
+		// An ended object stays ended: an update that still arrives was sent before the end.
 		return Ignore
-	case news.AsOf.After(held.AsOf.Add(SkewMargin)):
-		return applyOrFetch(news)
+	case observed.AsOf.After(stored.AsOf.Add(SkewMargin)):
+		return applyOrFetch(observed)
 	}
 	return Fetch
 }
 
-func applyOrFetch(news Observation) Verdict {
-	if news.Payload {
+func applyOrFetch(observed Observation) Verdict {
+	if observed.Payload {
 		return Apply
 	}
 	return Fetch

@@ -21,24 +21,29 @@ type Deletions struct {
 	baseURL       string
 }
 
-// DeletionUndo is how long the deletion of an organization can be taken back.
+// DeletionUndo is how long the deletion of an organization can be withdrawn.
 const DeletionUndo = 7 * 24 * time.Hour
 
 const deletionBatch = 20 // organizations at a time
 
-// Deletion is the deletion of an organization that was asked for.
+// Deletion is a requested deletion of an organization.
 type Deletion struct {
 	OrganizationID string    `db:"organization_id"`
 	RequestedBy    string    `db:"requested_by"` // user id
 	RequestedAt    time.Time `db:"requested_at"`
-	DueAt          time.Time `db:"due_at"`    // when it happens, at the earliest; moved on while Stripe does not take the end of the plan
-	CancelsPlan    bool      `db:"ends_plan"` // the plan's renewal was switched off for it, and is to be switched on again where it is taken back
-	Failures       int       `db:"failures"`  // in a row
-	Error          string    `db:"error"`     // why it has not happened, in words
+	// DueAt is the earliest time of the deletion. The backoff moves it after a failure.
+	DueAt time.Time `db:"due_at"`
+	// CancelsPlan means that the request canceled the subscription at period end; withdrawing it
+	// resumes the subscription.
+	CancelsPlan bool   `db:"ends_plan"`
+	Failures    int    `db:"failures"` // in a row
+	Error       string `db:"error"`    // why the last attempt failed, as text
 }
 
-// DeleteOrganization has an organization deleted once [DeletionUndo] has passed. Its plan is kept from renewing at Stripe first: where that fails
-// nothing has changed. Errors: CodeForbidden, CodeUnprocessable with the field name where it was not confirmed, CodeConflict, CodeStripe.
+// Request schedules the deletion of an organization after [DeletionUndo]. The subscription is
+// canceled at period end first; if that fails, nothing has changed. Errors: CodeForbidden;
+// CodeUnprocessable with the field name if the name was not confirmed; CodeConflict if a deletion
+// is scheduled already; CodeStripe.
 func (ds *Deletions) Request(ctx context.Context, a account.Access, confirmedName string) error {
 	if err := a.RequireAdmin(); err != nil {
 		return err
@@ -49,18 +54,19 @@ func (ds *Deletions) Request(ctx context.Context, a account.Access, confirmedNam
 	if err := a.Organization.RequireNotDeleting(); err != nil {
 		return err
 	}
-	ends, err := ds.cancelAtPeriodEnd(ctx, a.Organization.ID)
+	canceled, err := ds.cancelAtPeriodEnd(ctx, a.Organization.ID)
 	if err != nil {
 		return err
 	}
-	err = ds.members.InLockedOrganization(ctx, a, inTx(func(tx Tx, actor account.Access) error { return ds.schedule(ctx, tx, actor, ends) }))
+	err = ds.members.InLockedOrganization(ctx, a, inTx(func(tx Tx, actor account.Access) error { return ds.schedule(ctx, tx, actor, canceled) }))
 	if err != nil {
-		return fmt.Errorf("delete organization: %w", err)
+		return fmt.Errorf("request deletion: %w", err)
 	}
 	return nil
 }
 
-// cancelAtPeriodEnd keeps the plan from renewing, and tells whether that was to be done.
+// cancelAtPeriodEnd cancels the current subscription at period end, and reports whether that was
+// necessary.
 func (ds *Deletions) cancelAtPeriodEnd(ctx context.Context, organizationID string) (bool, error) {
 	current, known, err := apperr.Found(ds.store.Subscriptions().Current(ctx, organizationID, ds.knownAccount()))
 	if err != nil {
@@ -72,12 +78,12 @@ func (ds *Deletions) cancelAtPeriodEnd(ctx context.Context, organizationID strin
 	return true, ds.subscriptions.updateCancelAtPeriodEnd(ctx, current, true)
 }
 
-func (ds *Deletions) schedule(ctx context.Context, tx Tx, actor account.Access, endsPlan bool) error {
+func (ds *Deletions) schedule(ctx context.Context, tx Tx, actor account.Access, cancelsPlan bool) error {
 	if err := errors.Join(actor.RequireAdmin(), actor.Organization.RequireNotDeleting()); err != nil {
 		return err
 	}
 	now := ds.Now()
-	d := Deletion{OrganizationID: actor.Organization.ID, RequestedBy: actor.User.ID, RequestedAt: now, DueAt: now.Add(DeletionUndo), CancelsPlan: endsPlan}
+	d := Deletion{OrganizationID: actor.Organization.ID, RequestedBy: actor.User.ID, RequestedAt: now, DueAt: now.Add(DeletionUndo), CancelsPlan: cancelsPlan}
 	if err := tx.Deletions().Insert(ctx, d); err != nil {
 		return err
 	}
@@ -89,7 +95,8 @@ func (ds *Deletions) schedule(ctx context.Context, tx Tx, actor account.Access, 
 	return ds.notify(ctx, tx, actor, d)
 }
 
-// notifyDeletion writes to everybody who looks after the billing, and to the billing contacts too. It can't be switched off.
+// notify queues an e-mail to every billing manager and every billing contact. This kind can't be
+// muted.
 func (ds *Deletions) notify(ctx context.Context, tx Tx, actor account.Access, d Deletion) error {
 	c, err := noticeSettings(ctx, tx, d.OrganizationID)
 	if err != nil {
@@ -112,8 +119,9 @@ func (ds *Deletions) notify(ctx context.Context, tx Tx, actor account.Access, d 
 	return nil
 }
 
-// KeepOrganization takes a deletion back, and has the plan renew again where it was kept from it. Errors: CodeForbidden; CodeConflict where none was
-// asked for, or it has happened; CodeStripe where the organization stays but its plan could not be told so.
+// Withdraw withdraws a deletion and resumes the subscription if the request had canceled it.
+// Errors: CodeForbidden; CodeConflict if no deletion is scheduled or it is done; CodeStripe if the
+// deletion is withdrawn but the subscription could not be resumed.
 func (ds *Deletions) Withdraw(ctx context.Context, a account.Access) error {
 	var d Deletion
 	err := ds.members.InLockedOrganization(ctx, a, inTx(func(tx Tx, actor account.Access) (err error) {
@@ -134,7 +142,7 @@ func (ds *Deletions) Withdraw(ctx context.Context, a account.Access) error {
 		return tx.Organizations().Update(ctx, organization)
 	}))
 	if err != nil {
-		return fmt.Errorf("keep organization: %w", err)
+		return fmt.Errorf("withdraw deletion: %w", err)
 	}
 	if !d.CancelsPlan {
 		return nil
@@ -146,18 +154,18 @@ func (ds *Deletions) Withdraw(ctx context.Context, a account.Access) error {
 	return ds.subscriptions.updateCancelAtPeriodEnd(ctx, current, false)
 }
 
-// deleteDueOrganizations deletes those whose time has come.
+// deleteDue deletes the organizations whose deletion is due.
 func (ds *Deletions) deleteDue(ctx context.Context) error {
 	due, err := ds.store.Deletions().Due(ctx, ds.Now(), deletionBatch)
 	if err != nil {
-		return fmt.Errorf("due deletions: %w", err)
+		return fmt.Errorf("list due deletions: %w", err)
 	}
 	for _, organizationID := range due {
 		bounded, cancel := context.WithTimeout(ctx, jobTimeout)
 		err := ds.delete(bounded, organizationID)
 		cancel()
 		if err != nil {
-			ds.Log.WarnContext(ctx, "organization is not deleted", "organization", organizationID, "error", err)
+			ds.Log.WarnContext(ctx, "organization deletion failed", "organization_id", organizationID, "err", err)
 			if err := ds.scheduleRetry(context.WithoutCancel(ctx), organizationID, err); err != nil {
 				return err
 			}
@@ -166,7 +174,8 @@ func (ds *Deletions) deleteDue(ctx context.Context) error {
 	return nil
 }
 
-// deleteOrganization ends what lives at Stripe first. Only when nothing is left that could cost money is the organization deleted.
+// delete expires the open checkouts and cancels the live subscriptions at Stripe. The organization
+// is deleted only when nothing is left that could be charged.
 func (ds *Deletions) delete(ctx context.Context, organizationID string) error {
 	acct, err := ds.requireAccount(ctx)
 	if err != nil {
@@ -175,13 +184,13 @@ func (ds *Deletions) delete(ctx context.Context, organizationID string) error {
 	if err := ds.expireCheckouts(ctx, acct, organizationID); err != nil {
 		return err
 	}
-	living, err := ds.store.Subscriptions().Live(ctx, acct, organizationID)
+	live, err := ds.store.Subscriptions().Live(ctx, acct, organizationID)
 	if err != nil {
 		return err
 	}
-	for _, subscription := range living {
+	for _, subscription := range live {
 		if err := ds.gateway.CancelSubscription(ctx, subscription.ID); err != nil && !apperr.IsMissing(err) {
-			return fmt.Errorf("end subscription: %w", err)
+			return fmt.Errorf("cancel subscription: %w", err)
 		}
 		if _, err := ds.subscriptions.refetch(ctx, subscription.ID); err != nil {
 			return err
@@ -196,7 +205,7 @@ func (ds *Deletions) delete(ctx context.Context, organizationID string) error {
 		switch {
 		case err != nil:
 			return err
-		case organization.DeletesAt == nil: // taken back at the last moment
+		case organization.DeletesAt == nil: // withdrawn meanwhile
 			return nil
 		case len(left) > 0:
 			return fmt.Errorf("subscription %s is %s", left[0].ID, left[0].Status)
@@ -205,7 +214,7 @@ func (ds *Deletions) delete(ctx context.Context, organizationID string) error {
 	})
 }
 
-// expireCheckouts closes the pages on which somebody could still pay.
+// expireCheckouts expires the organization's open Checkout sessions.
 func (ds *Deletions) expireCheckouts(ctx context.Context, acct StripeAccount, organizationID string) error {
 	open, err := ds.store.Checkouts().Unfinished(ctx, acct, organizationID, ds.Now())
 	if err != nil {

@@ -1,10 +1,26 @@
-// Package billing holds Usher's rules: organizations and their members, plans, checkout, subscriptions, seats and the news that
-// Stripe sends. It decides; it does not speak to anything.
+// Package billing holds Usher's billing rules: checkout, subscriptions, seats, invoices, payments,
+// credits, and the events that Stripe sends. [New] builds a [Service], which groups one type for
+// each of these.
 //
-// One idea runs through it: the subscription at Stripe is the truth, ours is a snapshot with the moment it was taken. Whatever
-// could change the snapshot (a webhook, the return from Checkout or the portal, a seat sync, a reconciliation) goes through
-// [Decide], which answers apply, ask Stripe, or drop.
+// The subscription at Stripe is authoritative; the row here is a snapshot with the time it was
+// read. Every source of a newer state (a webhook, the return from Checkout or the portal, a seat
+// sync, the reconciler) passes through [Decide], which answers apply, fetch or ignore.
 //
-// Kept out: net/http and HTML (package handlers and views), SQL (package db), stripe-go (package stripegw). The two interfaces
-// [Store] and [Gateway] say what this package needs from them.
+// Where to start reading:
+//   - An event: inbox.go. Inbox.Receive runs the handler of the event's type;
+//     customer.subscription events go to Subscriptions.handleEvent in subscriptions.go, invoices to
+//     Invoices.handleEvent in invoice.go.
+//   - A seat: seat_counter.go recounts in the transaction of the change, by the rules in
+//     seat_state.go; seat_syncer.go sends the quantity to Stripe.
+//   - A purchase: checkout_start.go and checkout_complete.go.
+//   - Background work: worker.go.
+//   - What operators run: reconcile.go, operations.go and inbox_operator.go.
+//
+// Subpackages: account (people, organizations, members), catalog (plans, prices, money), mail
+// (outbox), stripegw (the gateway to Stripe), apperr (errors), job (jobs of the queue), env (clock,
+// randomness, log).
+//
+// Kept out: net/http and HTML (packages handlers and views), SQL (package db), stripe-go (package
+// stripegw). The interfaces [Store] and [Gateway] say what this package needs of the database and
+// of Stripe.
 package billing

@@ -2,7 +2,7 @@ package billing
 
 import "time"
 
-// Event is a verified event of Stripe as far as it is understood here.
+// Event is a verified event of Stripe, with the parts of it that the handlers use.
 type Event struct {
 	ID         string    `db:"id"`
 	Type       string    `db:"type"`
@@ -14,42 +14,56 @@ type Event struct {
 
 	ObjectID       string `db:"object_id"`       // of data.object
 	ObjectType     string `db:"object_type"`     // its object field
-	CustomerID     string `db:"customer_id"`     // whose it is, where it says
-	SubscriptionID string `db:"subscription_id"` // which it is about, where it says
-	ChargeID       string // of a charge, a refund or a dispute; not stored, since the payload says it
-	OrgID          string `db:"org_id"` // metadata orgId, on the object or on the subscription it carries
-	TestClock      bool   `db:"test_clock"`
+	CustomerID     string `db:"customer_id"`     // of the object; empty if it names none
+	SubscriptionID string `db:"subscription_id"` // of the object; empty if it names none
+	// ChargeID is set for a charge, a refund or a dispute. It is not stored, since the payload has
+	// it.
+	ChargeID string
+	// OrgID is the metadata orgId of the object or of its subscription.
+	OrgID     string `db:"org_id"`
+	TestClock bool   `db:"test_clock"`
 
-	Subscription *Subscription          // where data.object is one in a shape of our API version; Moment is Created
-	Invoice      *Invoice               // where data.object is one in a shape of our API version, with all lines; Moment is Created
-	Checkout     *StripeCheckoutSession // where data.object is a Checkout session in a shape of our API version
+	// Subscription is set if data.object is one in a shape of our API version. Its AsOf is Created.
+	Subscription *Subscription
+	// Invoice is set if data.object is one in a shape of our API version, with all lines. Its AsOf
+	// is Created.
+	Invoice *Invoice
+	// Checkout is set if data.object is a Checkout session in a shape of our API version.
+	Checkout *StripeCheckoutSession
 }
 
-// Outcome is what became of an event.
+// Outcome is the result of an event.
 type Outcome string
 
 // The outcomes in the inbox.
 const (
-	OutcomePending Outcome = "pending" // Stripe has to be asked
+	OutcomePending Outcome = "pending" // the object has to be fetched from Stripe
 	OutcomeApplied Outcome = "applied"
-	OutcomeStale   Outcome = "stale"   // what is held is newer
-	OutcomeIgnored Outcome = "ignored" // of a type or of an application that does not matter here
-	OutcomeFailed  Outcome = "failed"  // given up; an operator may replay it
+	OutcomeStale   Outcome = "stale"   // the stored snapshot is newer
+	OutcomeIgnored Outcome = "ignored" // no handler for its type, or another application's object
+	OutcomeFailed  Outcome = "failed"  // a dead letter; an operator may replay it
 )
 
 // StoredEvent is an event in the inbox.
 type StoredEvent struct {
 	Event
-	OrganizationID string     `db:"organization_id,null"` // empty where it is nobody's here
+	// OrganizationID is empty if the event belongs to no organization here.
+	OrganizationID string     `db:"organization_id,null"`
 	Outcome        Outcome    `db:"outcome"`
 	Attempts       int        `db:"attempts"`
 	Error          string     `db:"error"`
 	ReceivedAt     time.Time  `db:"received_at"`
 	NextAttemptAt  *time.Time `db:"next_attempt_at"` // while pending
-	Changes        []string   `db:"changes,lines"`   // what it changed here, in words for operators
+	Changes        []string   `db:"changes,lines"`   // what it changed here, as text for operators
 }
 
-// mergeOutcomes returns the outcome that leaves more to do.
+// eventResult is the result of handling an event in its transaction.
+type eventResult struct {
+	outcome        Outcome
+	organizationID string
+}
+
+// mergeOutcomes returns the outcome that leaves more work.
 func mergeOutcomes(a, b Outcome) Outcome {
 	for _, outcome := range []Outcome{OutcomePending, OutcomeApplied, OutcomeStale} {
 		if a == outcome || b == outcome {

@@ -7,39 +7,46 @@ import (
 	"usher/billing/catalog"
 )
 
-// Gateway is what this package needs of Stripe. Every method takes its time limit from ctx and returns a [*StripeError] in the chain
-// where Stripe refused or did not answer. Package stripegw implements it.
+// Gateway calls Stripe. Every method takes its time limit from ctx and returns an
+// [*apperr.StripeError] in the chain if Stripe refused or did not answer. Package stripegw
+// implements it.
 type Gateway interface {
 	ReconcileGateway
 	RefundGateway
 	CustomerGateway
 	CancellationGateway
-	// Account tells whose keys these are.
+	// Account reads the account of the secret key.
 	Account(ctx context.Context) (StripeAccount, error)
-	// Prices finds active prices by lookup key and prices by id; what does not exist is left out.
+	// Prices finds active prices by lookup key and prices by id; those that do not exist are left
+	// out.
 	Prices(ctx context.Context, lookupKeys, ids []string) ([]catalog.StripePrice, error)
-	// CreateCustomer creates a customer under an idempotency key made of the organization and the generation.
+	// CreateCustomer creates a customer. The idempotency key is made of the organization and the
+	// generation.
 	CreateCustomer(ctx context.Context, link CustomerLink) (customerID string, err error)
-	// CreateCheckoutSession opens a Checkout session under an idempotency key made of the record's id.
+	// CreateCheckoutSession opens a Checkout session. The idempotency key is made of the record's
+	// id.
 	CreateCheckoutSession(ctx context.Context, session CheckoutSession) (StripeCheckoutSession, error)
 	// CheckoutSession reads a session, with its subscription.
 	CheckoutSession(ctx context.Context, sessionID string) (StripeCheckoutSession, error)
-	// ExpireCheckoutSession closes an open session. One that is complete or expired already answers a StripeError with status 400.
+	// ExpireCheckoutSession expires an open session. For a complete or expired one it returns a
+	// StripeError with status 400.
 	ExpireCheckoutSession(ctx context.Context, sessionID string) error
 	// CreatePortalSession opens a customer portal session and returns its URL.
 	CreatePortalSession(ctx context.Context, request PortalRequest) (url string, err error)
-	// Subscription reads a subscription. Its Moment is Stripe's Date header less the time the call took.
+	// Subscription reads a subscription. Its AsOf is Stripe's Date header minus the duration of the
+	// call.
 	Subscription(ctx context.Context, id string) (Subscription, error)
-	// Invoice reads an invoice with all its lines. Its Moment is as a subscription's.
+	// Invoice reads an invoice with all its lines. Its AsOf is set as a subscription's.
 	Invoice(ctx context.Context, id string) (Invoice, error)
-	// Charge reads a charge with what of it went back. Its Moment is as a subscription's.
+	// Charge reads a charge with its refunds and disputes. Its AsOf is set as a subscription's.
 	Charge(ctx context.Context, id string) (Payment, error)
-	// UpdateQuantity tells Stripe an absolute quantity for the seat item.
+	// UpdateQuantity sets the absolute quantity of the seat item.
 	UpdateQuantity(ctx context.Context, update QuantityUpdate) (UpdatedSubscription, error)
-	// VerifyEvent checks the signature over the raw body with any current secret and reads the event. Errors carry
-	// [CodeInvalid]: a bad or badly timed signature with the message [MessageSignatureFailed].
+	// VerifyEvent verifies the signature of the raw body with any current secret and parses the
+	// event. Errors have [apperr.CodeInvalid]; a wrong or outdated signature has the message
+	// [apperr.MessageSignatureFailed].
 	VerifyEvent(payload []byte, signatureHeader string, now time.Time) (Event, error)
-	// ParseEvent reads an event that was verified before (replay from the inbox).
+	// ParseEvent parses an event from the inbox, which was verified when it was received.
 	ParseEvent(payload []byte) (Event, error)
 }
 
@@ -49,9 +56,11 @@ type StripeAccount struct {
 	Livemode bool   `db:"livemode"`
 }
 
-// UpdatedSubscription is Stripe's yes to a change of a subscription.
+// UpdatedSubscription is Stripe's answer to a successful change of a subscription.
 type UpdatedSubscription struct {
-	Subscription Subscription // as it then was
-	Replayed     bool         // the answer to an earlier request with this key: old news and no snapshot
-	RequestID    string       // req_…
+	Subscription Subscription // as of the answer
+	// Replayed means that it is the answer to an earlier request with this idempotency key, so no
+	// current snapshot.
+	Replayed  bool
+	RequestID string // req_…
 }

@@ -8,23 +8,25 @@ import (
 	"usher/billing/job"
 )
 
-// eventRetention is how long settled events stay in the inbox; pending and failed ones stay until they are settled.
+// eventRetention is how long processed events stay in the inbox. Pending and failed events are not
+// pruned.
 const eventRetention = 90 * 24 * time.Hour
 
-// eventPruneBatch bounds how many rows one statement removes, so that none holds locks for long.
+// eventPruneBatch is the maximum number of rows that one statement removes, to keep its locks
+// short.
 const eventPruneBatch = 2000
 
-// EventSearch narrows the inbox. What is empty does not narrow it.
+// EventSearch filters the inbox. Empty fields do not filter.
 type EventSearch struct {
 	Outcome        Outcome
-	Type           string // as it is, or a beginning and *: invoice.*
+	Type           string // exact, or a prefix followed by *: invoice.*
 	OrganizationID string
 	ObjectID       string // of the object, its subscription or its customer
-	Before         string // the id of the last event of the page before; those received before it follow
+	Before         string // the id of the last event of the previous page
 	Limit          int
 }
 
-// SearchEvents lists what came in, for operators.
+// Search lists received events, for operators.
 func (in *Inbox) Search(ctx context.Context, search EventSearch) ([]StoredEvent, error) {
 	events, err := in.store.Events().Search(ctx, search)
 	if err != nil {
@@ -33,13 +35,13 @@ func (in *Inbox) Search(ctx context.Context, search EventSearch) ([]StoredEvent,
 	return events, nil
 }
 
-// StoredEvent reads one event of the inbox. Error: [ErrNotFound].
+// Get reads one event of the inbox. Error: [apperr.ErrNotFound].
 func (in *Inbox) Get(ctx context.Context, id string) (StoredEvent, error) {
 	return in.store.Events().Get(ctx, id)
 }
 
-// ReplayEvent has an event settled once more, whatever became of it before; what it tells of counts once all the same. Error:
-// [ErrNotFound].
+// Replay makes an event pending again, whatever its outcome was. Facts of the event still count
+// once. Error: [apperr.ErrNotFound].
 func (in *Inbox) Replay(ctx context.Context, id string) error {
 	now := in.Now()
 	err := in.store.InTx(ctx, func(tx Tx) error {
@@ -54,7 +56,7 @@ func (in *Inbox) Replay(ctx context.Context, id string) error {
 	return nil
 }
 
-// pruneEvents removes what is settled and older than eventsKept, in small bites.
+// prune removes processed events older than eventRetention, in batches.
 func (in *Inbox) prune(ctx context.Context) error {
 	for ctx.Err() == nil {
 		removed, err := in.store.Events().Prune(ctx, in.Now().Add(-eventRetention), eventPruneBatch)

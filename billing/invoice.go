@@ -20,7 +20,9 @@ type Invoices struct {
 	notices       *Notices
 }
 
-// The invoice statuses that are looked at (https://docs.stripe.com/api/invoices/object#invoice_object-status). Others are kept as they come.
+// The invoice statuses used here
+// (https://docs.stripe.com/api/invoices/object#invoice_object-status). Others are stored as they
+// are.
 const (
 	InvoiceDraft = "draft"
 	InvoiceOpen  = "open"
@@ -30,35 +32,37 @@ const (
 
 // Invoice is our snapshot of an invoice at Stripe. Amounts are in the minor unit of Currency.
 type Invoice struct {
-	ID             string        `db:"id"` // in_…
-	OrganizationID string        `db:"organization_id"`
-	CustomerID     string        `db:"customer_id"`
-	SubscriptionID string        `db:"subscription_id"` // empty: it is about none
-	Account        string        `db:"account"`
-	Livemode       bool          `db:"livemode"`
-	TestClock      bool          `db:"test_clock"`
-	Number         string        `db:"number"` // empty until it is finalized
-	Status         string        `db:"status"`
-	Reason         string        `db:"reason"` // Stripe's billing_reason
-	Currency       string        `db:"currency"`
-	Total          int64         `db:"total"`
-	AmountPaid     int64         `db:"amount_paid"`
-	AmountDue      int64         `db:"amount_due"` // what is still to be paid
-	Credited       int64         // taken back by credit notes after it was paid; not stored
-	Attempts       int           `db:"attempts"`
-	NextAttemptAt  *time.Time    `db:"next_attempt_at"` // when Stripe tries to collect again by itself
-	HostedURL      string        `db:"hosted_url"`      // where it can be paid; empty until it is finalized
-	CreatedAt      time.Time     `db:"created_at"`      // at Stripe
-	FinalizedAt    *time.Time    `db:"finalized_at"`
-	PaidAt         *time.Time    `db:"paid_at"`
-	OrgID          string        `db:"org_id"` // the orgId in its subscription's metadata
-	Lines          []InvoiceLine // all of them; not stored
+	ID             string     `db:"id"` // in_…
+	OrganizationID string     `db:"organization_id"`
+	CustomerID     string     `db:"customer_id"`
+	SubscriptionID string     `db:"subscription_id"` // empty: none
+	Account        string     `db:"account"`
+	Livemode       bool       `db:"livemode"`
+	TestClock      bool       `db:"test_clock"`
+	Number         string     `db:"number"` // empty until it is finalized
+	Status         string     `db:"status"`
+	Reason         string     `db:"reason"` // Stripe's billing_reason
+	Currency       string     `db:"currency"`
+	Total          int64      `db:"total"`
+	AmountPaid     int64      `db:"amount_paid"`
+	AmountDue      int64      `db:"amount_due"` // still to be paid
+	Credited       int64      // by credit notes after it was paid; not stored
+	Attempts       int        `db:"attempts"`
+	NextAttemptAt  *time.Time `db:"next_attempt_at"` // when Stripe retries the payment
+	// HostedURL is where it can be paid; empty until it is finalized.
+	HostedURL   string        `db:"hosted_url"`
+	CreatedAt   time.Time     `db:"created_at"` // at Stripe
+	FinalizedAt *time.Time    `db:"finalized_at"`
+	PaidAt      *time.Time    `db:"paid_at"`
+	OrgID       string        `db:"org_id"` // the orgId in its subscription's metadata
+	Lines       []InvoiceLine // all of them; not stored
 
-	AsOf     time.Time `db:"as_of,null"`        // when this state was true at Stripe, by Stripe's clock
-	Revision int64     `db:"revision,readonly"` // counts our writes of the row; 0 while it is not stored
+	AsOf time.Time `db:"as_of,null"` // when this state was true at Stripe, by Stripe's clock
+	// Revision counts our writes of the row; 0 while it is not stored.
+	Revision int64 `db:"revision,readonly"`
 }
 
-// InvoiceLine is a line of an invoice, as far as credits follow from it.
+// InvoiceLine is a line of an invoice, with the fields that credits and seat changes need.
 type InvoiceLine struct {
 	ID           string // il_…
 	Subscription bool   // of type subscription, not an invoice item
@@ -69,17 +73,17 @@ type InvoiceLine struct {
 	PeriodEnd    time.Time
 }
 
-// Total amount as money.
+// TotalMoney returns the total amount.
 func (i Invoice) TotalMoney() catalog.Money {
 	return catalog.Money{Minor: i.Total, Currency: i.Currency}
 }
 
-// final tells that the invoice can't change any more in what is looked at here.
+// final reports whether the fields used here can't change any more.
 func (i Invoice) final() bool { return i.Status == InvoiceVoid }
 
-// handleInvoice takes news of an invoice: the snapshot by the one decision, a payment as a fact that is counted once however late it is
-// eventResult, and a reason to look at the subscription.
-func (is *Invoices) handle(ctx context.Context, tx Tx, e Event) (eventResult, error) {
+// handleEvent handles the invoice events. The snapshot follows [Decide]; a payment is a fact that
+// counts once, however late its event arrives; the subscription is observed too.
+func (is *Invoices) handleEvent(ctx context.Context, tx Tx, e Event) (eventResult, error) {
 	if e.ObjectID == "" {
 		return eventResult{outcome: OutcomeIgnored}, nil
 	}
@@ -88,27 +92,29 @@ func (is *Invoices) handle(ctx context.Context, tx Tx, e Event) (eventResult, er
 		return eventResult{outcome: OutcomeIgnored}, err
 	}
 	if !linked {
-		// Whose invoice it is rests on metadata alone: nothing is counted or told before Stripe was asked and the customer adopted.
+		// The owner is known from metadata only: nothing is recorded before the invoice is fetched
+		// and its owner resolved.
 		return eventResult{OutcomePending, organizationID}, nil
 	}
-	held, known, err := apperr.Found(tx.Invoices().Lock(ctx, e.ObjectID))
+	stored, known, err := apperr.Found(tx.Invoices().Lock(ctx, e.ObjectID))
 	if err != nil {
 		return eventResult{}, fmt.Errorf("lock invoice: %w", err)
 	}
 	verdict := Decide(
-		Stored{Exists: known, AsOf: held.AsOf, Final: held.final()},
-		Observation{AsOf: e.Created, Payload: e.Invoice != nil, TestClock: e.TestClock || held.TestClock, Linked: true, Final: e.Type == "invoice.voided"},
+		Stored{Exists: known, AsOf: stored.AsOf, Final: stored.final()},
+		Observation{AsOf: e.Created, Payload: e.Invoice != nil, TestClock: e.TestClock || stored.TestClock, Linked: true, Final: e.Type == "invoice.voided"},
 	)
-	outcome, err := is.applyEvent(ctx, tx, held, organizationID, e, verdict)
+	outcome, err := is.applyEvent(ctx, tx, stored, organizationID, e, verdict)
 	if err != nil || e.SubscriptionID == "" {
 		return eventResult{outcome, organizationID}, err
 	}
-	about, err := is.subscriptions.handleRelated(ctx, tx, e)
-	return eventResult{mergeOutcomes(outcome, about.outcome), organizationID}, err
+	related, err := is.subscriptions.handleRelated(ctx, tx, e)
+	return eventResult{mergeOutcomes(outcome, related.outcome), organizationID}, err
 }
 
-// applyInvoiceEvent writes a payload that may be applied, and counts a payment it tells of in any case.
-func (is *Invoices) applyEvent(ctx context.Context, tx Tx, held Invoice, organizationID string, e Event, verdict Verdict) (Outcome, error) {
+// applyEvent writes the payload if the verdict is Apply. A payment in it is recorded whatever the
+// verdict is.
+func (is *Invoices) applyEvent(ctx context.Context, tx Tx, stored Invoice, organizationID string, e Event, verdict Verdict) (Outcome, error) {
 	if e.Invoice == nil {
 		return outcomeOf(verdict), nil
 	}
@@ -118,12 +124,12 @@ func (is *Invoices) applyEvent(ctx context.Context, tx Tx, held Invoice, organiz
 		return "", err
 	}
 	if verdict == Apply {
-		return OutcomeApplied, is.write(ctx, tx, held, invoice)
+		return OutcomeApplied, is.write(ctx, tx, stored, invoice)
 	}
 	return outcomeOf(verdict), is.credits.recordPaidInvoice(ctx, tx, invoice)
 }
 
-// writeInvoice stores a snapshot and counts a payment it tells of. The organization is locked.
+// write stores a snapshot and records its payment. The organization is locked.
 func (is *Invoices) write(ctx context.Context, tx Tx, before, fresh Invoice) error {
 	fresh.Account = is.knownAccount().ID
 	if err := tx.Invoices().Put(ctx, fresh); err != nil {
@@ -138,7 +144,8 @@ func (is *Invoices) write(ctx context.Context, tx Tx, before, fresh Invoice) err
 	return is.credits.recordPaidInvoice(ctx, tx, fresh)
 }
 
-// storeProrations writes down which lines charge for changes within a period, so that the seat ledger can tell what a change came to.
+// storeProrations stores the lines that prorate changes within a period, so that the seat ledger
+// can show their amounts.
 func (is *Invoices) storeProrations(ctx context.Context, tx Tx, invoice Invoice) error {
 	for _, line := range invoice.Lines {
 		if !line.Proration || line.ID == "" || invoice.SubscriptionID == "" {
@@ -151,8 +158,8 @@ func (is *Invoices) storeProrations(ctx context.Context, tx Tx, invoice Invoice)
 	return nil
 }
 
-// refetchInvoiceOf asks Stripe for the invoice and for the subscription it is about.
-func (is *Invoices) refetchOf(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
+// refetchForEvent processes a pending invoice event: it refetches the invoice and its subscription.
+func (is *Invoices) refetchForEvent(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
 	err := is.refetchRecording(ctx, e.ObjectID, changes)
 	missing := errors.Is(err, apperr.ErrNotFound)
 	switch {
@@ -166,74 +173,71 @@ func (is *Invoices) refetchOf(ctx context.Context, e Event, changes *ChangeLog) 
 	return is.subscriptions.refetchOutcome(ctx, e.SubscriptionID, changes)
 }
 
-// refetchInvoice fetches an invoice from Stripe and writes the answer, as [Service.refetch] does for subscriptions.
+// refetch fetches an invoice from Stripe and writes it, as [Subscriptions.refetch] does for
+// subscriptions.
 func (is *Invoices) refetch(ctx context.Context, id string) error {
 	return is.refetchRecording(ctx, id, nil)
 }
 
-// refetchInvoiceRecording is [Service.refetchInvoice] that records what it writes.
+// refetchRecording is refetch that records its writes in changes.
 func (is *Invoices) refetchRecording(ctx context.Context, id string, changes *ChangeLog) error {
-	err := errRowChanged
-	for try := 0; try < refetchAttempts && errors.Is(err, errRowChanged); try++ {
-		if err := is.subscriptions.pauseBefore(ctx, try); err != nil {
-			return fmt.Errorf("ask Stripe for an invoice: %w", err)
+	return is.retryOnRowChange(ctx, func() error {
+		before, _, err := apperr.Found(is.store.Invoices().Get(ctx, id))
+		if err != nil {
+			return fmt.Errorf("read invoice: %w", err)
 		}
-		before, _, readErr := apperr.Found(is.store.Invoices().Get(ctx, id))
-		if readErr != nil {
-			return fmt.Errorf("ask Stripe for an invoice: %w", readErr)
-		}
-		answer, askErr := is.gateway.Invoice(ctx, id)
-		if apperr.IsMissing(askErr) {
+		answer, err := is.gateway.Invoice(ctx, id)
+		if apperr.IsMissing(err) {
 			return apperr.ErrNotFound
 		}
-		if askErr != nil {
-			return fmt.Errorf("ask Stripe for an invoice: %w", askErr)
+		if err != nil {
+			return fmt.Errorf("fetch invoice: %w", err)
 		}
-		err = is.applyFetched(ctx, answer, before.Revision, changes)
-	}
-	return err
+		return is.applyFetched(ctx, answer, before.Revision, changes)
+	})
 }
 
-// applyInvoice writes a fetched invoice if the row still has the revision it had before Stripe was asked, else returns errMoved.
-func (is *Invoices) applyFetched(ctx context.Context, answer Invoice, before int64, changes *ChangeLog) error {
+// applyFetched writes a fetched invoice if the row still has the given revision, otherwise it
+// returns errRowChanged.
+func (is *Invoices) applyFetched(ctx context.Context, answer Invoice, revision int64, changes *ChangeLog) error {
 	return is.store.InTxRecording(ctx, changes, func(tx Tx) error {
 		organizationID, err := is.customers.resolveOwner(ctx, tx, answer.CustomerID, answer.OrgID)
 		if err != nil {
 			return err
 		}
-		held, _, err := apperr.Found(tx.Invoices().Lock(ctx, answer.ID))
+		stored, _, err := apperr.Found(tx.Invoices().Lock(ctx, answer.ID))
 		if err != nil {
 			return fmt.Errorf("lock invoice: %w", err)
 		}
-		if held.Revision != before {
+		if stored.Revision != revision {
 			return errRowChanged
 		}
 		answer.OrganizationID = organizationID
-		if held.AsOf.After(answer.AsOf) {
-			answer.AsOf = held.AsOf
+		if stored.AsOf.After(answer.AsOf) {
+			answer.AsOf = stored.AsOf
 		}
-		return is.write(ctx, tx, held, answer)
+		return is.write(ctx, tx, stored, answer)
 	})
 }
 
-// Invoices lists the organization's invoices, the newest first; drafts are left out.
+// List lists the organization's invoices except drafts, newest first.
 func (is *Invoices) List(ctx context.Context, a account.Access) ([]Invoice, error) {
 	return is.store.Invoices().List(ctx, a.Organization.ID, is.knownAccount(), invoicePage)
 }
 
 const invoicePage = 100
 
-// InvoiceURL asks Stripe where an invoice can be seen and paid: such addresses expire, so they are never kept. Errors: CodeForbidden,
-// [ErrNotFound], CodeStripe.
+// URL fetches the address of an invoice's hosted page from Stripe. Such addresses expire, so a
+// stored one is not used. Errors: CodeForbidden, [apperr.ErrNotFound], CodeStripe.
 func (is *Invoices) URL(ctx context.Context, a account.Access, id string) (string, error) {
 	if err := a.RequireBilling(); err != nil {
 		return "", err
 	}
-	held, err := is.store.Invoices().Get(ctx, id)
+	stored, err := is.store.Invoices().Get(ctx, id)
 	if err != nil {
 		return "", err
 	}
-	if held.OrganizationID != a.Organization.ID {
+	if stored.OrganizationID != a.Organization.ID {
 		return "", apperr.ErrNotFound
 	}
 	answer, err := is.gateway.Invoice(ctx, id)

@@ -16,11 +16,12 @@ type Notices struct {
 	outbox *mail.Outbox
 }
 
-// isNews tells whether what was so at a moment is young enough to write to people about.
-func (n *Notices) isRecent(moment time.Time) bool { return n.Now().Before(moment.Add(mail.Lifetime)) }
+// isRecent reports whether something that happened at a time is recent enough for a notice.
+func (n *Notices) isRecent(at time.Time) bool { return n.Now().Before(at.Add(mail.Lifetime)) }
 
-// notifyInvoice writes to the billing contacts about what an event tells of an invoice. The keys are facts of Stripe, so that the same
-// happening under several events, or heard again, is told once: payment_failed and payment_action_required of one attempt share a key.
+// invoice queues the notice that an invoice event calls for, if any. The message keys are made of
+// Stripe's ids, so that several events about the same thing cause one notice: payment_failed and
+// payment_action_required of one attempt share a key.
 func (n *Notices) invoice(ctx context.Context, tx Tx, e Event, invoice Invoice) error {
 	if !n.isRecent(e.Created) {
 		return nil
@@ -59,8 +60,8 @@ func (n *Notices) invoiceMailData(invoice Invoice, e Event) mail.Data {
 	return data
 }
 
-// notifySubscription writes to the billing contacts about what changed between two snapshots of the subscription they are on. The first sight of
-// one is none.
+// subscription queues the notice that a change of the current subscription calls for, if any. The
+// first snapshot of a subscription causes none.
 func (n *Notices) subscription(ctx context.Context, tx Tx, before, fresh Subscription) error {
 	if before.Revision == 0 || !before.IsCurrent || before.Status.Ended() || !n.isRecent(fresh.AsOf) {
 		return nil
@@ -78,7 +79,8 @@ func (n *Notices) subscription(ctx context.Context, tx Tx, before, fresh Subscri
 	return n.queue(ctx, tx, m)
 }
 
-// noticeFor tells what there is to write about. The moment a cancellation was asked for at Stripe tells one from the next.
+// noticeFor returns the notice for the difference of two snapshots; an empty kind for none. The
+// time of the cancellation request at Stripe distinguishes one cancellation from the next.
 func noticeFor(before, fresh Subscription) (kind mail.Kind, key string, at time.Time) {
 	_, wasEnding := before.EndsAt()
 	endsAt, ending := fresh.EndsAt()
@@ -102,28 +104,28 @@ func unixOf(t *time.Time) int64 {
 	return t.Unix()
 }
 
-// tell queues a notice with the organization's name in it.
+// queue fills in the organization's name and queues a notice.
 func (n *Notices) queue(ctx context.Context, tx Tx, m mail.Message) error {
 	organization, err := tx.Organizations().Get(ctx, m.OrganizationID)
 	if err != nil {
-		return fmt.Errorf("notice: %w", err)
+		return fmt.Errorf("queue notice: %w", err)
 	}
 	m.Data.Organization = organization.Name
 	return n.queueTo(ctx, tx, m)
 }
 
-// queueNotice queues an e-mail to the billing contacts of its organization, or where there are none to everybody who may manage its billing;
-// unless notices of its kind are switched off. To and Data.Name are filled in.
+// queueTo queues a notice to each billing contact of the organization, or if there are none to each
+// member who may manage its billing, unless the kind is muted. It fills in To and Data.Name.
 func (n *Notices) queueTo(ctx context.Context, tx Tx, m mail.Message) error {
-	c, err := noticeSettings(ctx, tx, m.OrganizationID)
-	if err != nil || slices.Contains(c.Muted, m.Kind) {
+	settings, err := noticeSettings(ctx, tx, m.OrganizationID)
+	if err != nil || slices.Contains(settings.Muted, m.Kind) {
 		return err
 	}
 	names := map[string]string{}
-	for _, manager := range c.Managers {
+	for _, manager := range settings.Managers {
 		names[manager.Email] = manager.Name
 	}
-	for _, address := range c.Recipients() {
+	for _, address := range settings.Recipients() {
 		m.To, m.Data.Name = address, names[address]
 		if err := n.outbox.Queue(ctx, tx, m); err != nil {
 			return err

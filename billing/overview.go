@@ -14,25 +14,27 @@ import (
 type Overviews struct {
 	*core
 	credits *Credits
-	seats   *SeatCounter
 }
 
-// Overview is an organization's billing as pages and JSON show it: from our tables alone, never waiting for Stripe.
+// Overview is an organization's billing as pages and JSON show it, read from the store without a
+// call to Stripe.
 type Overview struct {
 	Organization account.Organization
 	CustomerID   string        // empty: none
 	Subscription *Subscription // the current one; nil: none
-	Plan         *catalog.Plan // of its price; nil where there is none or the catalogue does not know it
+	Plan         *catalog.Plan // of its price; nil if there is none or the catalog does not know it
 	Price        catalog.Price // valid with Plan
 	HasAccess    bool
-	GraceEndsAt  *time.Time // past due: access until then; nil: no end is set
-	OpenInvoice  *Invoice   // the oldest open one of an incomplete, past due or unpaid subscription; nil: none is stored
+	GraceEndsAt  *time.Time // past due: access until then; nil: no limit
+	// OpenInvoice is the oldest open invoice of an incomplete, past due or unpaid subscription;
+	// nil: none is stored.
+	OpenInvoice  *Invoice
 	Seats        SeatsOverview
 	Credits      CreditsOverview
 	OpenCheckout *CheckoutSession // an open subscription checkout, if any
 }
 
-// SeatsOverview tells how the billed people, the wanted seats and the seats at Stripe stand to each other.
+// SeatsOverview compares the billed members, the desired seats and the seats at Stripe.
 type SeatsOverview struct {
 	Billable         int // members that are billable and active
 	Desired          int
@@ -40,19 +42,20 @@ type SeatsOverview struct {
 	LastSyncAt       *time.Time
 	Error            string
 	Status           SyncStatus
-	Synced           bool       // there is a subscription whose seats are synced
-	Quantity         int        // what the snapshot says
-	CheckedAt        time.Time  // the snapshot's moment
-	Debouncing       bool       // a change waits for others to join it
-	Syncing          bool       // Stripe is being told
-	Drift            bool       // the number at Stripe was changed behind us, and is to be set back
-	AcceptedQuantity int        // a number that was set at Stripe and is kept at least; 0: none
-	PaidUntil        *time.Time // seats nobody uses are kept until then, since they are paid; nil: none are
-	DueAt            *time.Time
-	Failures         int
+	Synced           bool      // there is a subscription whose seats are synced
+	Quantity         int       // of the snapshot
+	CheckedAt        time.Time // the snapshot's AsOf
+	Debouncing       bool      // a change is being debounced
+	Syncing          bool      // an update is being sent to Stripe
+	Drift            bool      // the quantity was changed at Stripe and will be reverted
+	AcceptedQuantity int       // a quantity set at Stripe that is the minimum; 0: none
+	// PaidUntil is when paid but unused seats are released; nil: there are none.
+	PaidUntil *time.Time
+	DueAt     *time.Time
+	Failures  int
 }
 
-// Overview reads an organization's billing.
+// Get reads an organization's billing.
 func (ov *Overviews) Get(ctx context.Context, a account.Access) (Overview, error) {
 	o := Overview{Organization: a.Organization}
 	acct := ov.knownAccount()
@@ -94,7 +97,7 @@ func (ov *Overviews) describeSubscription(ctx context.Context, o *Overview, curr
 	if current.Status.leavesInvoiceOpen() {
 		open, found, err := apperr.Found(ov.store.Invoices().OldestOpen(ctx, o.Organization.ID, current.ID))
 		if err != nil {
-			return fmt.Errorf("look up the open invoice: %w", err)
+			return fmt.Errorf("look up open invoice: %w", err)
 		}
 		if found {
 			o.OpenInvoice = &open
@@ -119,14 +122,16 @@ func (o Overview) MissesInvoice() bool {
 	return o.Subscription != nil && o.Subscription.Status.leavesInvoiceOpen() && o.OpenInvoice == nil
 }
 
-// hasAccess tells whether an organization may use the product: by the subscription's status, past_due for the grace period only. Pages, JSON
-// and API all ask here, by [Overview].
+// hasAccess reports whether an organization may use the product, by its subscription's status;
+// past_due only within the grace period. Pages, JSON and API use it through [Overview].
 func hasAccess(status SubscriptionStatus, graceEndsAt *time.Time, now time.Time) bool {
 	return status.GrantsAccess() && (graceEndsAt == nil || now.Before(*graceEndsAt))
 }
 
-// graceEnd is when access ends that is past due: the plan's days after the oldest open invoice was finalized. Where that invoice is not known yet,
-// they are counted from the start of the period, whose renewal is what is unpaid most often. nil: the plan sets no end.
+// graceEnd returns when the access of a past due subscription ends: the plan's grace days after the
+// oldest open invoice was finalized. If that invoice is not stored yet, the days are counted from
+// the start of the period, whose renewal is the unpaid invoice most often. nil: the plan sets no
+// limit.
 func graceEnd(current Subscription, plan *catalog.Plan, open *Invoice) *time.Time {
 	if plan == nil || plan.GraceDays == 0 {
 		return nil
@@ -160,7 +165,7 @@ func (ov *Overviews) seatsOverview(ctx context.Context, organizationID string, c
 		return view, nil
 	}
 	view.Quantity, view.CheckedAt = current.Quantity, current.AsOf
-	view.Synced = ov.seats.seatsSynced(*current)
+	view.Synced = seatsSynced(ov.planOf(*current), *current)
 	if view.Synced {
 		view.Status = state.syncStatus(current.Quantity)
 		state.describe(&view, ov.Now())
@@ -168,7 +173,7 @@ func (ov *Overviews) seatsOverview(ctx context.Context, organizationID string, c
 	return view, nil
 }
 
-// describe tells what keeps wanted and applied apart.
+// describe sets the fields that explain a pending sync.
 func (s SeatState) describe(view *SeatsOverview, now time.Time) {
 	view.AcceptedQuantity = s.AcceptedQuantity
 	if s.ReleaseAt != nil {

@@ -48,7 +48,7 @@ func TestPackPurchaseIsRecordedOnce(t *testing.T) {
 	env.pay(session)
 	for range 3 {
 		completed, err := env.service.Checkouts.Complete(t.Context(), env.access, session.StripeSessionID)
-		if err != nil || !completed.Settled || completed.Credits != 500 {
+		if err != nil || !completed.Confirmed || completed.Credits != 500 {
 			t.Fatalf("completed %+v, %v", completed, err)
 		}
 	}
@@ -89,7 +89,7 @@ func TestPackPaidByBankDebit(t *testing.T) {
 			session := env.buyPack("credits_500")
 			env.payByBank(session, account)
 			completed, err := env.service.Checkouts.Complete(t.Context(), env.access, session.StripeSessionID)
-			if err != nil || completed.Settled {
+			if err != nil || completed.Confirmed {
 				t.Fatalf("before the debit: %+v, %v", completed, err)
 			}
 			env.waitFor("the completion event to be applied", func(billing.Overview) bool {

@@ -12,13 +12,12 @@ import (
 // Payments stores snapshots of charges.
 type Payments struct {
 	*core
-	customers     *Customers
-	subscriptions *Subscriptions
-	credits       *Credits
+	customers *Customers
+	credits   *Credits
 }
 
-// Payment is our snapshot of a charge at Stripe, as far as credits follow from it: what came in, and what of it went back. Amounts are in
-// the minor unit of Currency.
+// Payment is our snapshot of a charge at Stripe, with the amounts that credits need: paid, refunded
+// and lost. Amounts are in the minor unit of Currency.
 type Payment struct {
 	ID             string `db:"id"` // ch_…
 	OrganizationID string `db:"organization_id"`
@@ -32,24 +31,27 @@ type Payment struct {
 	Refunded       int64  `db:"refunded"` // of all refunds that did not fail
 	Lost           int64  `db:"lost"`     // of disputes that were lost
 
-	AsOf     time.Time `db:"as_of"`             // when this state was true at Stripe, by Stripe's clock
-	Revision int64     `db:"revision,readonly"` // counts our writes of the row; 0 while it is not stored
+	AsOf time.Time `db:"as_of"` // when this state was true at Stripe, by Stripe's clock
+	// Revision counts our writes of the row; 0 while it is not stored.
+	Revision int64 `db:"revision,readonly"`
 }
 
-// handleCharge takes news of a refund or a dispute as a reason to look at the charge: what went back is cumulative there, and neither a refund nor
-// a dispute tells all of it.
-func (ps *Payments) handle(ctx context.Context, tx Tx, e Event) (eventResult, error) {
+// handleEvent handles the events of refunds and disputes: the charge has to be fetched, because it
+// has the sums, while one refund or dispute has only its own amount.
+func (ps *Payments) handleEvent(ctx context.Context, tx Tx, e Event) (eventResult, error) {
 	if e.ChargeID == "" {
 		return eventResult{outcome: OutcomeIgnored}, nil
 	}
 	organizationID, _, err := ps.customers.findOwner(ctx, tx, e.CustomerID, "")
 	if err != nil || organizationID == "" && e.CustomerID != "" {
-		return eventResult{outcome: OutcomeIgnored}, err // another application's; where no customer is named, Stripe is asked whose it is
+		// Another application's; without a customer id, the fetched charge says whose it is.
+		return eventResult{outcome: OutcomeIgnored}, err
 	}
 	return eventResult{OutcomePending, organizationID}, nil
 }
 
-func (ps *Payments) refetchOf(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
+// refetchForEvent processes a pending event about a charge.
+func (ps *Payments) refetchForEvent(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
 	err := ps.refetch(ctx, e.ChargeID, changes)
 	if errors.Is(err, apperr.ErrNotFound) {
 		return OutcomeIgnored, nil
@@ -57,32 +59,29 @@ func (ps *Payments) refetchOf(ctx context.Context, e Event, changes *ChangeLog) 
 	return OutcomeApplied, err
 }
 
-// refetchPayment fetches a charge from Stripe and writes the answer, as [Service.refetch] does for subscriptions. ErrNotFound: it is none of ours.
+// refetch fetches a charge from Stripe and writes it, as [Subscriptions.refetch] does for
+// subscriptions. Error: [apperr.ErrNotFound] if it does not belong to an organization here.
 func (ps *Payments) refetch(ctx context.Context, id string, changes *ChangeLog) error {
-	err := errRowChanged
-	for try := 0; try < refetchAttempts && errors.Is(err, errRowChanged); try++ {
-		if err := ps.subscriptions.pauseBefore(ctx, try); err != nil {
-			return fmt.Errorf("ask Stripe for a charge: %w", err)
+	return ps.retryOnRowChange(ctx, func() error {
+		before, _, err := apperr.Found(ps.store.Payments().Get(ctx, id))
+		if err != nil {
+			return fmt.Errorf("read payment: %w", err)
 		}
-		before, _, readErr := apperr.Found(ps.store.Payments().Get(ctx, id))
-		if readErr != nil {
-			return fmt.Errorf("ask Stripe for a charge: %w", readErr)
-		}
-		answer, askErr := ps.gateway.Charge(ctx, id)
-		if apperr.IsMissing(askErr) {
+		answer, err := ps.gateway.Charge(ctx, id)
+		if apperr.IsMissing(err) {
 			return apperr.ErrNotFound
 		}
-		if askErr != nil {
-			return fmt.Errorf("ask Stripe for a charge: %w", askErr)
+		if err != nil {
+			return fmt.Errorf("fetch charge: %w", err)
 		}
-		err = ps.applyFetched(ctx, answer, before.Revision, changes)
-	}
-	return err
+		return ps.applyFetched(ctx, answer, before.Revision, changes)
+	})
 }
 
-// applyPayment writes a fetched charge if the row still has the revision it had before Stripe was asked, else returns errMoved. Credits follow
-// the money: what went back takes its part of what it was granted for along, and brings it back where it comes back.
-func (ps *Payments) applyFetched(ctx context.Context, answer Payment, before int64, changes *ChangeLog) error {
+// applyFetched writes a fetched charge if the row still has the given revision, otherwise it
+// returns errRowChanged. Credits are recounted: a refund takes back its part of them, a failed
+// refund restores it.
+func (ps *Payments) applyFetched(ctx context.Context, answer Payment, revision int64, changes *ChangeLog) error {
 	return ps.store.InTxRecording(ctx, changes, func(tx Tx) error {
 		organizationID, linked, err := ps.customers.findOwner(ctx, tx, answer.CustomerID, "")
 		if err != nil || !linked {
@@ -91,16 +90,16 @@ func (ps *Payments) applyFetched(ctx context.Context, answer Payment, before int
 		if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
 			return fmt.Errorf("lock organization: %w", err)
 		}
-		held, _, err := apperr.Found(tx.Payments().Lock(ctx, answer.ID))
+		stored, _, err := apperr.Found(tx.Payments().Lock(ctx, answer.ID))
 		if err != nil {
 			return fmt.Errorf("lock payment: %w", err)
 		}
-		if held.Revision != before {
+		if stored.Revision != revision {
 			return errRowChanged
 		}
 		answer.OrganizationID, answer.Account = organizationID, ps.knownAccount().ID
-		if held.AsOf.After(answer.AsOf) {
-			answer.AsOf = held.AsOf
+		if stored.AsOf.After(answer.AsOf) {
+			answer.AsOf = stored.AsOf
 		}
 		if err := tx.Payments().Put(ctx, answer); err != nil {
 			return fmt.Errorf("write payment: %w", err)

@@ -18,8 +18,9 @@ type Portal struct {
 	returnURL string
 }
 
-// OpenPortal returns the URL of a customer portal session. An empty returnURL means the configured one. Errors: CodeForbidden; CodeInvalid
-// for a return URL of a foreign origin; CodeNotFound "No Stripe customer found" before the first checkout; CodeStripe.
+// Open returns the URL of a customer portal session. An empty returnURL means the configured one.
+// Errors: CodeForbidden; CodeInvalid for a return URL of another origin; CodeNotFound "No Stripe
+// customer found" before the first checkout; CodeStripe.
 func (p *Portal) Open(ctx context.Context, a account.Access, flow PortalFlow, returnURL string) (string, error) {
 	if err := a.RequireBilling(); err != nil {
 		return "", err
@@ -59,7 +60,7 @@ func (p *Portal) request(ctx context.Context, a account.Access, flow PortalFlow,
 	return p.withFlow(ctx, request, a.Organization.ID, acct)
 }
 
-// withFlow fills in the subscription a deep link is about; without a living one the portal's front page is opened instead.
+// withFlow sets the subscription of a deep link; without a live one, the flow is PortalHome.
 func (p *Portal) withFlow(ctx context.Context, r PortalRequest, organizationID string, acct StripeAccount) (PortalRequest, error) {
 	switch r.Flow {
 	case PortalHome, PortalPaymentMethod:
@@ -81,7 +82,8 @@ func (p *Portal) withFlow(ctx context.Context, r PortalRequest, organizationID s
 	return r, nil
 }
 
-// PortalFlow is a deep link into the portal (https://docs.stripe.com/customer-management/portal-deep-links). Empty is its front page.
+// PortalFlow is a deep link into the portal
+// (https://docs.stripe.com/customer-management/portal-deep-links). Empty means its home page.
 type PortalFlow string
 
 // The portal flows.
@@ -92,11 +94,11 @@ const (
 	PortalChangePlan    PortalFlow = "subscription_update"
 )
 
-// PortalRequest asks for a portal session.
+// PortalRequest are the parameters of a portal session.
 type PortalRequest struct {
 	CustomerID     string
 	ReturnURL      string
 	Flow           PortalFlow
 	SubscriptionID string          // for the flows about a subscription
-	Catalog        catalog.Catalog // what may be switched to
+	Catalog        catalog.Catalog // the plans that may be switched to
 }

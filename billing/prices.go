@@ -12,7 +12,7 @@ import (
 	"usher/billing/env"
 )
 
-// Prices resolves the plans of the catalog at Stripe and knows whose account the secret key belongs to.
+// Prices resolves the plans of the catalog at Stripe and holds the account of the secret key.
 type Prices struct {
 	*env.Env
 	store          Store
@@ -21,15 +21,22 @@ type Prices struct {
 
 	catalog   atomic.Pointer[catalog.Catalog]
 	account   atomic.Pointer[StripeAccount]
-	resolving sync.Mutex  // one look-up of account and prices at a time
+	resolving sync.Mutex  // one lookup of the account and the prices at a time
 	complete  atomic.Bool // every price of the catalog was found at Stripe
 }
 
-// Catalog returns the plans as they were last resolved at Stripe. It never waits.
+// Catalog returns the plans as last resolved at Stripe. It does not block.
 func (ps *Prices) Catalog() catalog.Catalog { return *ps.catalog.Load() }
 
-// Start learns whose Stripe account this is and which prices the catalogue means: first from what was remembered, then from Stripe. Its
-// error tells what Stripe did not tell; the Service works on with what it remembers, and [Service.Work] and every checkout try again.
+// planOf returns the plan of a subscription's price; the zero plan if the catalog does not know it.
+func (ps *Prices) planOf(s Subscription) catalog.Plan {
+	plan, _, _ := ps.Catalog().ByPrice(s.PriceID)
+	return plan
+}
+
+// Start loads the Stripe account and the catalog's prices, first from the store, then from Stripe.
+// After an error, the stored account and prices stay in use, and [Worker.Run] and every checkout
+// try again.
 func (ps *Prices) Start(ctx context.Context) error {
 	if err := ps.loadStored(ctx); err != nil {
 		return err
@@ -40,7 +47,7 @@ func (ps *Prices) Start(ctx context.Context) error {
 	return ps.resolvePrices(ctx)
 }
 
-// loadStored takes up what an earlier run learned of the account and the prices.
+// loadStored loads the account and the prices that an earlier run has stored.
 func (ps *Prices) loadStored(ctx context.Context) error {
 	acct, known, err := apperr.Found(ps.store.Stripe().Account(ctx, ps.keyFingerprint))
 	if err != nil || !known {
@@ -49,14 +56,14 @@ func (ps *Prices) loadStored(ctx context.Context) error {
 	ps.account.Store(&acct)
 	prices, err := ps.store.Stripe().Prices(ctx, acct)
 	if err != nil {
-		return fmt.Errorf("read remembered prices: %w", err)
+		return fmt.Errorf("read stored prices: %w", err)
 	}
 	plans, _ := ps.Catalog().Resolved(prices)
 	ps.catalog.Store(&plans)
 	return nil
 }
 
-// loadAccount asks Stripe whose keys these are. What it says replaces what was remembered.
+// loadAccount fetches the account of the secret key and stores it.
 func (ps *Prices) loadAccount(ctx context.Context) error {
 	ps.resolving.Lock()
 	defer ps.resolving.Unlock()
@@ -68,7 +75,7 @@ func (ps *Prices) loadAccount(ctx context.Context) error {
 	return ps.store.Stripe().PutAccount(ctx, ps.keyFingerprint, acct)
 }
 
-// resolvePrices reads the catalogue's prices from Stripe.
+// resolvePrices fetches the catalog's prices from Stripe and stores them.
 func (ps *Prices) resolvePrices(ctx context.Context) error {
 	ps.resolving.Lock()
 	defer ps.resolving.Unlock()
@@ -78,14 +85,14 @@ func (ps *Prices) resolvePrices(ctx context.Context) error {
 		return fmt.Errorf("read the prices from Stripe: %w", err)
 	}
 	if err := ps.store.Stripe().PutPrices(ctx, acct, found); err != nil {
-		return fmt.Errorf("remember the prices: %w", err)
+		return fmt.Errorf("store the prices: %w", err)
 	}
-	remembered, err := ps.store.Stripe().Prices(ctx, acct)
+	stored, err := ps.store.Stripe().Prices(ctx, acct)
 	if err != nil {
-		return fmt.Errorf("read remembered prices: %w", err)
+		return fmt.Errorf("read stored prices: %w", err)
 	}
 	next, missing := plans.Resolved(found)
-	next = next.WithFormer(remembered)
+	next = next.WithFormer(stored)
 	ps.catalog.Store(&next)
 	ps.complete.Store(len(missing) == 0)
 	if len(missing) > 0 {
@@ -94,17 +101,19 @@ func (ps *Prices) resolvePrices(ctx context.Context) error {
 	return nil
 }
 
-// requireAccount returns the Stripe account, learning it first where a start without Stripe has left it open.
+// requireAccount returns the Stripe account. It fetches the account if Stripe was unavailable at
+// the start.
 func (ps *Prices) requireAccount(ctx context.Context) (StripeAccount, error) {
 	if ps.account.Load() == nil {
 		if err := ps.loadAccount(ctx); err != nil {
-			return StripeAccount{}, apperr.StripeFailed("learn account", err)
+			return StripeAccount{}, apperr.StripeFailed("load account", err)
 		}
 	}
 	return *ps.account.Load(), nil
 }
 
-// knownAccount returns the account without waiting for Stripe; the zero account, to which no link belongs, while it is not known.
+// knownAccount returns the account without a call to Stripe; the zero account, which has no rows,
+// while it is not known.
 func (ps *Prices) knownAccount() StripeAccount {
 	if acct := ps.account.Load(); acct != nil {
 		return *acct
@@ -112,7 +121,8 @@ func (ps *Prices) knownAccount() StripeAccount {
 	return StripeAccount{}
 }
 
-// retryStart learns what the start could not. Stripe being away is no error here: it is asked again soon.
+// retryStart repeats Start while the account or prices are missing. A failure is no error: the next
+// sweep retries.
 func (ps *Prices) retryStart(ctx context.Context) error {
 	if ps.account.Load() != nil && ps.complete.Load() {
 		return nil
@@ -120,7 +130,7 @@ func (ps *Prices) retryStart(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, jobTimeout)
 	defer cancel()
 	if err := ps.Start(ctx); err != nil && ctx.Err() == nil {
-		ps.Log.DebugContext(ctx, "account or prices are not known yet", "error", err)
+		ps.Log.DebugContext(ctx, "Stripe account or prices not loaded; retrying", "err", err)
 	}
 	return nil
 }

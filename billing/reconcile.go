@@ -24,39 +24,47 @@ type Reconciler struct {
 	rateLimits    *account.RateLimits
 }
 
-// The bounds of comparing with Stripe.
+// Bounds of the reconciliation.
 const (
-	reconcileEvery       = time.Hour
-	reconcileLease       = 20 * time.Minute
-	reconcileOverlap     = time.Hour           // events made shortly before the last reading are read again: one may have come into the list late
-	reconcileWindow      = 30 * 24 * time.Hour // as long as Stripe keeps events (https://docs.stripe.com/api/events)
-	invoiceWindow        = 35 * 24 * time.Hour // how far back invoices and completed sessions are compared: more than a month's renewal and its dunning
+	reconcileEvery = time.Hour
+	reconcileLease = 20 * time.Minute
+	// reconcileOverlap is how far before the last run events are read again, because one may be
+	// listed late.
+	reconcileOverlap = time.Hour
+	// reconcileWindow is how long Stripe keeps events (https://docs.stripe.com/api/events).
+	reconcileWindow = 30 * 24 * time.Hour
+	// invoiceWindow is how far back invoices and completed sessions are compared: more than a month
+	// and its payment retries.
+	invoiceWindow        = 35 * 24 * time.Hour
 	reconcilePause       = 100 * time.Millisecond
 	driftReportRetention = 90 * 24 * time.Hour
 )
 
-// ReconcileOptions say what to compare.
+// ReconcileOptions selects what to compare.
 type ReconcileOptions struct {
-	DryRun         bool   // find, and repair nothing
-	OrganizationID string // empty: all of the account
+	DryRun         bool   // report only, repair nothing
+	OrganizationID string // empty: the whole account
 }
 
-// ReconcileGateway is what a comparison reads of Stripe.
+// ReconcileGateway lists objects at Stripe.
 type ReconcileGateway interface {
-	// Events reads the events made at since or later and hands each to f, the newest first. Stripe keeps them for 30 days.
+	// Events calls f with each event created at since or later, newest first. Stripe keeps events
+	// for 30 days (https://docs.stripe.com/api/events).
 	Events(ctx context.Context, since time.Time, f func(Event) error) error
-	// Subscriptions lists all subscriptions of a customer, or (empty) of the account, ended ones included. An account's list leaves out
-	// what runs on test clocks.
+	// Subscriptions lists all subscriptions of a customer, or (empty) of the account, ended ones
+	// included. The account's list has none on test clocks.
 	Subscriptions(ctx context.Context, customerID string) ([]Subscription, error)
-	// Invoices lists invoices made at since or later of a customer, or (empty) of the account, without their lines.
+	// Invoices lists invoices created at since or later of a customer, or (empty) of the account,
+	// without their lines.
 	Invoices(ctx context.Context, customerID string, since time.Time) ([]Invoice, error)
-	// Customers lists the ids of the account's customers, those on test clocks left out.
+	// Customers lists the ids of the account's customers except those on test clocks.
 	Customers(ctx context.Context) ([]string, error)
 }
 
-// Reconcile compares what is held with Stripe and repairs it through the same path as every other news: missed events are received,
-// objects that differ are asked for, seats are recounted. The report is kept unless nothing may be written. Errors: a StripeError in the
-// chain where Stripe did not answer; the report tells how far it came.
+// Reconcile compares the store with Stripe and repairs differences on the same paths as other
+// updates: missed events are received, differing objects are refetched, seats are recounted. The
+// report is stored unless it is a dry run. Errors: a StripeError in the chain; the report then
+// covers what was compared before.
 func (rc *Reconciler) Reconcile(ctx context.Context, o ReconcileOptions) (DriftReport, error) {
 	acct, err := rc.requireAccount(ctx)
 	if err != nil {
@@ -66,14 +74,14 @@ func (rc *Reconciler) Reconcile(ctx context.Context, o ReconcileOptions) (DriftR
 	return rc.run(ctx, acct, o, since)
 }
 
-// reconcileIfDue compares the whole account where its hour has come; one replica does it.
+// runIfDue compares the whole account if a run is due and no other replica has the lease.
 func (rc *Reconciler) runIfDue(ctx context.Context) error {
 	acct := rc.knownAccount()
 	if acct.ID == "" {
 		return nil
 	}
 	now := rc.Now()
-	read, due, err := apperr.Found(rc.store.Reconciliation().Take(ctx, acct, now, now.Add(-reconcileEvery), now.Add(reconcileLease)))
+	read, due, err := apperr.Found(rc.store.Reconciliation().Claim(ctx, acct, now, now.Add(-reconcileEvery), now.Add(reconcileLease)))
 	if err != nil || !due {
 		return err
 	}
@@ -84,7 +92,7 @@ func (rc *Reconciler) runIfDue(ctx context.Context) error {
 	_, err = rc.run(ctx, acct, ReconcileOptions{}, since)
 	done := context.WithoutCancel(ctx)
 	if err != nil {
-		// Not due at once: Stripe being away is no reason to ask it more often.
+		// Not due at once: an unavailable Stripe is no reason to call it more often.
 		return errors.Join(err, rc.store.Reconciliation().Finish(done, acct, time.Time{}, now))
 	}
 	return errors.Join(rc.store.Reconciliation().Finish(done, acct, now, now), rc.store.Reconciliation().PruneReports(done, now.Add(-driftReportRetention)))
@@ -114,7 +122,7 @@ type reconcileRun struct {
 	options ReconcileOptions
 	report  DriftReport
 	links   map[string]CustomerLink // by customer id
-	last    time.Time               // when Stripe was last asked
+	last    time.Time               // when Stripe was last called
 }
 
 func (c *reconcileRun) run(ctx context.Context, since time.Time) error {
@@ -138,7 +146,8 @@ func (c *reconcileRun) run(ctx context.Context, since time.Time) error {
 	return nil
 }
 
-// customerIDs are what Stripe's lists are asked for: the whole account's, or those of the organization's customers.
+// customerIDs returns the ids to list objects of: empty for the whole account, or the
+// organization's customers.
 func (c *reconcileRun) customerIDs() []string {
 	if c.options.OrganizationID == "" {
 		return []string{""}
@@ -146,7 +155,7 @@ func (c *reconcileRun) customerIDs() []string {
 	return slices.Sorted(maps.Keys(c.links))
 }
 
-// pause keeps under Stripe's rate limit, with most of it left to others.
+// pause keeps the calls far below Stripe's rate limit (https://docs.stripe.com/rate-limits).
 func (c *reconcileRun) pause(ctx context.Context) error {
 	wait := time.Until(c.last.Add(reconcilePause))
 	c.last = time.Now().Add(max(0, wait))
@@ -162,7 +171,8 @@ func (c *reconcileRun) pause(ctx context.Context) error {
 
 const messageOtherAccount = "Stripe does not know it: was it made with another account's key?"
 
-// found writes a difference down and repairs it, unless nothing may be written. One that can't be repaired does not end the run.
+// addDrift reports a difference and repairs it, unless this is a dry run. A failed repair does not
+// end the run.
 func (c *reconcileRun) addDrift(ctx context.Context, d Drift, repair func(context.Context) error) error {
 	if !c.options.DryRun {
 		if err := c.pause(ctx); err != nil {
@@ -182,11 +192,11 @@ func (c *reconcileRun) addDrift(ctx context.Context, d Drift, repair func(contex
 	return nil
 }
 
-// events receives what Stripe made and never brought.
+// compareEvents receives events that Stripe has created and whose webhooks did not arrive.
 func (c *reconcileRun) compareEvents(ctx context.Context, since time.Time) error {
 	return c.gateway.Events(ctx, since, func(e Event) error {
 		c.report.Events++
-		if _, acted := c.inbox.handlers[e.Type]; !acted || !c.inbox.ownAccount(e) {
+		if _, handled := c.inbox.handlers[e.Type]; !handled || !c.inbox.ownAccount(e) {
 			return nil
 		}
 		_, known, err := apperr.Found(c.store.Events().Get(ctx, e.ID))
@@ -194,12 +204,12 @@ func (c *reconcileRun) compareEvents(ctx context.Context, since time.Time) error
 			return err
 		}
 		link := c.links[e.CustomerID]
-		return c.addDrift(ctx, Drift{Kind: DriftEvent, ObjectID: e.ID, OrganizationID: link.OrganizationID, Difference: e.Type + " never came"},
+		return c.addDrift(ctx, Drift{Kind: DriftEvent, ObjectID: e.ID, OrganizationID: link.OrganizationID, Difference: e.Type + " was not received"},
 			func(ctx context.Context) error { return c.inbox.storeEvent(ctx, e) })
 	})
 }
 
-// compareCustomers looks for those that were deleted.
+// compareCustomers finds customers that were deleted at Stripe.
 func (c *reconcileRun) compareCustomers(ctx context.Context) error {
 	listed := map[string]bool{}
 	if c.options.OrganizationID == "" {
@@ -242,13 +252,13 @@ func (c *reconcileRun) compareCustomer(ctx context.Context, link CustomerLink) e
 }
 
 func (c *reconcileRun) compareSubscriptions(ctx context.Context) error {
-	held, err := c.store.Subscriptions().Live(ctx, c.account, c.options.OrganizationID)
+	stored, err := c.store.Subscriptions().Live(ctx, c.account, c.options.OrganizationID)
 	if err != nil {
 		return err
 	}
 	unlisted := map[string]Subscription{}
-	for _, ours := range held {
-		unlisted[ours.ID] = ours
+	for _, local := range stored {
+		unlisted[local.ID] = local
 	}
 	for _, customerID := range c.customerIDs() {
 		if err := c.pause(ctx); err != nil {
@@ -258,50 +268,52 @@ func (c *reconcileRun) compareSubscriptions(ctx context.Context) error {
 		if err != nil && !apperr.IsMissing(err) {
 			return err
 		}
-		for _, stripes := range listed {
-			if err := c.compareSubscription(ctx, stripes); err != nil {
+		for _, remote := range listed {
+			if err := c.compareSubscription(ctx, remote); err != nil {
 				return err
 			}
-			delete(unlisted, stripes.ID)
+			delete(unlisted, remote.ID)
 		}
 	}
-	for _, ours := range unlisted {
-		if err := c.compareUnlistedSubscription(ctx, ours); err != nil {
+	for _, local := range unlisted {
+		if err := c.compareUnlistedSubscription(ctx, local); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// compareSubscription compares one that Stripe listed. What differs only because our row moved since is found equal when Stripe is asked.
-func (c *reconcileRun) compareSubscription(ctx context.Context, stripes Subscription) error {
-	link, ours := c.links[stripes.CustomerID]
-	if !ours {
-		return nil // another application's, or of a customer deleted since
+// compareSubscription compares a subscription of Stripe's list. A difference that is only a later
+// write of the row is found equal by the refetch.
+func (c *reconcileRun) compareSubscription(ctx context.Context, remote Subscription) error {
+	link, linked := c.links[remote.CustomerID]
+	if !linked {
+		return nil // another application's, or its customer was deleted
 	}
 	c.report.Subscriptions++
-	held, _, err := apperr.Found(c.store.Subscriptions().Get(ctx, stripes.ID))
+	stored, _, err := apperr.Found(c.store.Subscriptions().Get(ctx, remote.ID))
 	if err != nil {
 		return err
 	}
-	difference := subscriptionDrift(held, stripes)
+	difference := subscriptionDrift(stored, remote)
 	if difference == "" {
 		return nil
 	}
-	return c.addDrift(ctx, Drift{Kind: DriftSubscription, ObjectID: stripes.ID, OrganizationID: link.OrganizationID, Difference: difference},
-		func(ctx context.Context) error { _, err := c.subscriptions.refetch(ctx, stripes.ID); return err })
+	return c.addDrift(ctx, Drift{Kind: DriftSubscription, ObjectID: remote.ID, OrganizationID: link.OrganizationID, Difference: difference},
+		func(ctx context.Context) error { _, err := c.subscriptions.refetch(ctx, remote.ID); return err })
 }
 
-// compareUnlistedSubscription looks after one that lives here and was not in Stripe's list: it runs on a test clock, or is gone.
-func (c *reconcileRun) compareUnlistedSubscription(ctx context.Context, ours Subscription) error {
+// compareUnlistedSubscription compares a live snapshot that is not in Stripe's list: the
+// subscription runs on a test clock or does not exist.
+func (c *reconcileRun) compareUnlistedSubscription(ctx context.Context, local Subscription) error {
 	if err := c.pause(ctx); err != nil {
 		return err
 	}
 	c.report.Subscriptions++
-	stripes, err := c.gateway.Subscription(ctx, ours.ID)
+	remote, err := c.gateway.Subscription(ctx, local.ID)
 	if apperr.IsMissing(err) {
 		c.report.Drifts = append(c.report.Drifts, Drift{
-			Kind: DriftSubscription, ObjectID: ours.ID, OrganizationID: ours.OrganizationID, Difference: fmt.Sprintf("%s here, unknown at Stripe", ours.Status),
+			Kind: DriftSubscription, ObjectID: local.ID, OrganizationID: local.OrganizationID, Difference: fmt.Sprintf("%s here, unknown at Stripe", local.Status),
 			Error: messageOtherAccount,
 		})
 		return nil
@@ -309,22 +321,22 @@ func (c *reconcileRun) compareUnlistedSubscription(ctx context.Context, ours Sub
 	if err != nil {
 		return err
 	}
-	difference := subscriptionDrift(ours, stripes)
+	difference := subscriptionDrift(local, remote)
 	if difference == "" {
 		return nil
 	}
-	return c.addDrift(ctx, Drift{Kind: DriftSubscription, ObjectID: ours.ID, OrganizationID: ours.OrganizationID, Difference: difference},
-		func(ctx context.Context) error { _, err := c.subscriptions.refetch(ctx, ours.ID); return err })
+	return c.addDrift(ctx, Drift{Kind: DriftSubscription, ObjectID: local.ID, OrganizationID: local.OrganizationID, Difference: difference},
+		func(ctx context.Context) error { _, err := c.subscriptions.refetch(ctx, local.ID); return err })
 }
 
 func (c *reconcileRun) compareInvoices(ctx context.Context) error {
-	held, err := c.store.Invoices().Open(ctx, c.account, c.options.OrganizationID)
+	stored, err := c.store.Invoices().Open(ctx, c.account, c.options.OrganizationID)
 	if err != nil {
 		return err
 	}
 	unlisted := map[string]Invoice{}
-	for _, ours := range held {
-		unlisted[ours.ID] = ours
+	for _, local := range stored {
+		unlisted[local.ID] = local
 	}
 	for _, customerID := range c.customerIDs() {
 		if err := c.pause(ctx); err != nil {
@@ -334,64 +346,65 @@ func (c *reconcileRun) compareInvoices(ctx context.Context) error {
 		if err != nil && !apperr.IsMissing(err) {
 			return err
 		}
-		for _, stripes := range listed {
-			if err := c.compareInvoice(ctx, stripes); err != nil {
+		for _, remote := range listed {
+			if err := c.compareInvoice(ctx, remote); err != nil {
 				return err
 			}
-			delete(unlisted, stripes.ID)
+			delete(unlisted, remote.ID)
 		}
 	}
-	for _, ours := range unlisted {
+	for _, local := range unlisted {
 		c.report.Invoices++
-		if err := c.compareUnlistedInvoice(ctx, ours); err != nil {
+		if err := c.compareUnlistedInvoice(ctx, local); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (c *reconcileRun) compareInvoice(ctx context.Context, stripes Invoice) error {
-	link, ours := c.links[stripes.CustomerID]
-	if !ours {
+func (c *reconcileRun) compareInvoice(ctx context.Context, remote Invoice) error {
+	link, linked := c.links[remote.CustomerID]
+	if !linked {
 		return nil
 	}
 	c.report.Invoices++
-	held, _, err := apperr.Found(c.store.Invoices().Get(ctx, stripes.ID))
+	stored, _, err := apperr.Found(c.store.Invoices().Get(ctx, remote.ID))
 	if err != nil {
 		return err
 	}
-	difference := invoiceDrift(held, stripes)
+	difference := invoiceDrift(stored, remote)
 	if difference == "" {
 		return nil
 	}
-	return c.addDrift(ctx, Drift{Kind: DriftInvoice, ObjectID: stripes.ID, OrganizationID: link.OrganizationID, Difference: difference},
-		func(ctx context.Context) error { return c.invoices.refetch(ctx, stripes.ID) })
+	return c.addDrift(ctx, Drift{Kind: DriftInvoice, ObjectID: remote.ID, OrganizationID: link.OrganizationID, Difference: difference},
+		func(ctx context.Context) error { return c.invoices.refetch(ctx, remote.ID) })
 }
 
-// compareUnlistedInvoice looks after an open one that is older than the list reaches, or on a test clock. A draft can be deleted at Stripe.
-func (c *reconcileRun) compareUnlistedInvoice(ctx context.Context, ours Invoice) error {
+// compareUnlistedInvoice compares an open invoice that is older than the list or on a test clock. A
+// draft may be deleted at Stripe.
+func (c *reconcileRun) compareUnlistedInvoice(ctx context.Context, local Invoice) error {
 	if err := c.pause(ctx); err != nil {
 		return err
 	}
-	stripes, err := c.gateway.Invoice(ctx, ours.ID)
+	remote, err := c.gateway.Invoice(ctx, local.ID)
 	if err != nil && !apperr.IsMissing(err) {
 		return err
 	}
-	difference := invoiceDrift(ours, stripes)
+	difference := invoiceDrift(local, remote)
 	if apperr.IsMissing(err) || difference == "" {
 		return nil
 	}
-	return c.addDrift(ctx, Drift{Kind: DriftInvoice, ObjectID: ours.ID, OrganizationID: ours.OrganizationID, Difference: difference},
-		func(ctx context.Context) error { return c.invoices.refetch(ctx, ours.ID) })
+	return c.addDrift(ctx, Drift{Kind: DriftInvoice, ObjectID: local.ID, OrganizationID: local.OrganizationID, Difference: difference},
+		func(ctx context.Context) error { return c.invoices.refetch(ctx, local.ID) })
 }
 
-// seats recounts every organization with a living subscription.
+// compareSeats recounts every organization with a live current subscription.
 func (c *reconcileRun) compareSeats(ctx context.Context) error {
-	held, err := c.store.Subscriptions().Live(ctx, c.account, c.options.OrganizationID)
+	stored, err := c.store.Subscriptions().Live(ctx, c.account, c.options.OrganizationID)
 	if err != nil {
 		return err
 	}
-	for _, current := range held {
+	for _, current := range stored {
 		if !current.IsCurrent {
 			continue
 		}
@@ -403,11 +416,11 @@ func (c *reconcileRun) compareSeats(ctx context.Context) error {
 }
 
 func (c *reconcileRun) compareSeatsOf(ctx context.Context, current Subscription) error {
-	wrong, err := c.seatDifference(ctx, current)
-	if err != nil || wrong == "" {
+	difference, err := c.seatDifference(ctx, current)
+	if err != nil || difference == "" {
 		return err
 	}
-	return c.addDrift(ctx, Drift{Kind: DriftSeats, ObjectID: current.ID, OrganizationID: current.OrganizationID, Difference: wrong}, func(ctx context.Context) error {
+	return c.addDrift(ctx, Drift{Kind: DriftSeats, ObjectID: current.ID, OrganizationID: current.OrganizationID, Difference: difference}, func(ctx context.Context) error {
 		return c.store.InTx(ctx, func(tx Tx) error {
 			if _, err := tx.Organizations().Lock(ctx, current.OrganizationID); err != nil {
 				return fmt.Errorf("lock organization: %w", err)
@@ -417,7 +430,7 @@ func (c *reconcileRun) compareSeatsOf(ctx context.Context, current Subscription)
 	})
 }
 
-// seatDifference tells what a recount would change, without writing.
+// seatDifference describes what a recount would change, without writing.
 func (c *reconcileRun) seatDifference(ctx context.Context, current Subscription) (string, error) {
 	state, _, err := apperr.Found(c.store.Seats().State(ctx, current.OrganizationID))
 	if err != nil {
@@ -429,16 +442,17 @@ func (c *reconcileRun) seatDifference(ctx context.Context, current Subscription)
 	}
 	after := state
 	after.OrganizationID = current.OrganizationID
-	c.seats.updateDesiredSeats(&after, current, c.seats.seatsSynced(current), billed)
+	after.update(c.planOf(current), current, billed, c.Now())
 	var d differences
-	d.add("seats wanted", state.DesiredSeats, after.DesiredSeats)
+	d.add("desired seats", state.DesiredSeats, after.DesiredSeats)
 	if state.DueAt == nil && after.DueAt != nil {
 		d.add("seats", after.DesiredSeats, current.Quantity)
 	}
 	return d.String(), nil
 }
 
-// Resync compares one organization with Stripe because somebody asked. Errors: CodeForbidden, CodeRateLimited, CodeStripe.
+// Resync reconciles one organization at the request of a user. Errors: CodeForbidden,
+// CodeRateLimited, CodeStripe.
 func (rc *Reconciler) Resync(ctx context.Context, a account.Access) (DriftReport, error) {
 	if err := a.RequireBilling(); err != nil {
 		return DriftReport{}, err
@@ -453,5 +467,5 @@ func (rc *Reconciler) Resync(ctx context.Context, a account.Access) (DriftReport
 	return report, nil
 }
 
-// resyncs bounds how often an organization may have Stripe asked for everything.
+// resyncs limits how often an organization may be reconciled by request.
 var resyncs = account.Limit{Name: "resync", Max: 5, Per: 10 * time.Minute}

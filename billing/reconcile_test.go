@@ -22,7 +22,7 @@ func TestReconcilerAppliesMissedChanges(t *testing.T) {
 	env.pay(session)
 	before := env.reconcile(billing.ReconcileOptions{DryRun: true})
 	if text := strings.Join(before, "\n"); !strings.Contains(text, "subscription: not known here, active at Stripe") ||
-		!strings.Contains(text, "invoice: not known here, paid at Stripe") || !strings.Contains(text, "customer.subscription.created never came") {
+		!strings.Contains(text, "invoice: not known here, paid at Stripe") || !strings.Contains(text, "customer.subscription.created was not received") {
 		t.Fatalf("drifts:\n%s", text)
 	}
 	if env.overview().Subscription != nil || env.queryInt(`select count(*) from stripe_events`) != 0 || env.queryInt(`select count(*) from drift_reports`) != 0 {
@@ -41,7 +41,7 @@ func TestReconcilerAppliesMissedChanges(t *testing.T) {
 	env.setQuantityAtStripe(*o.Subscription, 40)
 	env.stripeRequest(http.MethodPost, "/v1/subscriptions/"+o.Subscription.ID, map[string][]string{"cancel_at_period_end": {"true"}})
 	found := env.reconcile(billing.ReconcileOptions{OrganizationID: env.access.Organization.ID})
-	if text := strings.Join(found, "\n"); !strings.Contains(text, "quantity 3 here, 40 at Stripe; cancel at the period's end false here, true at Stripe") {
+	if text := strings.Join(found, "\n"); !strings.Contains(text, "quantity 3 here, 40 at Stripe; cancel_at_period_end false here, true at Stripe") {
 		t.Errorf("drifts:\n%s", text)
 	}
 	env.makeSeatsDue()
@@ -81,7 +81,7 @@ func TestReconcilerRepairsSeatsAndInvoices(t *testing.T) {
 	_, err = env.store.DB().ExecContext(t.Context(), `update invoices set status = 'open', revision = revision + 1`)
 	env.must(err)
 	text := strings.Join(env.reconcile(billing.ReconcileOptions{}), "\n")
-	if !strings.Contains(text, "seats: seats wanted 7 here, 3 at Stripe") || !strings.Contains(text, "invoice: status open here, paid at Stripe") {
+	if !strings.Contains(text, "seats: desired seats 7 here, 3 at Stripe") || !strings.Contains(text, "invoice: status open here, paid at Stripe") {
 		t.Errorf("drifts:\n%s", text)
 	}
 	wantSeats(t, env, 3, 3, billing.SyncOK)
@@ -99,7 +99,7 @@ func TestOneReplicaReconcilesAtATime(t *testing.T) {
 	var group sync.WaitGroup
 	for range cap(acquired) {
 		group.Go(func() {
-			_, err := env.store.Reconciliation().Take(ctx, acct, now, now.Add(-time.Minute), now.Add(time.Minute))
+			_, err := env.store.Reconciliation().Claim(ctx, acct, now, now.Add(-time.Minute), now.Add(time.Minute))
 			acquired <- err == nil
 		})
 	}

@@ -9,22 +9,23 @@ import (
 	"usher/billing/mail"
 )
 
-// sendDueSeatSummaries tells the billing contacts whose seats came and went.
+// sendDueSummaries mails the due summaries of seat changes to the billing contacts.
 func (sl *SeatLedgers) sendDueSummaries(ctx context.Context) error {
 	due, err := sl.store.Seats().DueSummaries(ctx, sl.Now(), seatBatch)
 	if err != nil {
-		return fmt.Errorf("due summaries of seats: %w", err)
+		return fmt.Errorf("list due seat summaries: %w", err)
 	}
 	for _, organizationID := range due {
 		err := sl.store.InTx(ctx, func(tx Tx) error { return sl.sendSummary(ctx, tx, organizationID) })
 		if err != nil {
-			return fmt.Errorf("summary of seats: %w", err)
+			return fmt.Errorf("send seat summary: %w", err)
 		}
 	}
 	return nil
 }
 
-// sendSeatSummary writes one summary. Where nothing is billed by the seat, or all is as it was, there is nothing to tell.
+// sendSummary queues one summary. There is none if no seats are synced or the number is the same as
+// before.
 func (sl *SeatLedgers) sendSummary(ctx context.Context, tx Tx, organizationID string) error {
 	if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
 		return fmt.Errorf("lock organization: %w", err)
@@ -38,12 +39,13 @@ func (sl *SeatLedgers) sendSummary(ctx context.Context, tx Tx, organizationID st
 	if err := tx.Seats().PutState(ctx, state); err != nil {
 		return err
 	}
-	current, living, err := apperr.Found(tx.Subscriptions().Current(ctx, organizationID, sl.knownAccount()))
-	if err != nil || !living || !sl.seats.seatsSynced(current) {
+	current, known, err := apperr.Found(tx.Subscriptions().Current(ctx, organizationID, sl.knownAccount()))
+	plan := sl.planOf(current)
+	if err != nil || !known || !seatsSynced(plan, current) {
 		return err
 	}
 	if since.Before(current.CreatedAt) {
-		since = current.CreatedAt // who was there before the plan is no news
+		since = current.CreatedAt // members from before the subscription are no change
 	}
 	changes, err := tx.SeatLedger().List(ctx, organizationID, maxPendingChanges)
 	if err != nil {
@@ -54,14 +56,13 @@ func (sl *SeatLedgers) sendSummary(ctx context.Context, tx Tx, organizationID st
 		return nil
 	}
 	newest, oldest := changes[0], changes[len(changes)-1]
-	plan, _, _ := sl.Catalog().ByPrice(current.PriceID)
 	return sl.notices.queue(ctx, tx, mail.Message{
 		Kind: mail.KindSeatSummary, Key: fmt.Sprintf("seats:%d", newest.ID), OrganizationID: organizationID,
 		Data: mail.Data{Plan: plan.Name, Seats: newest.To, FormerSeats: oldest.From, Changes: describeChanges(changes)},
 	})
 }
 
-// describeChanges writes a line about each change, the oldest first.
+// describeChanges returns a line about each change, oldest first.
 func describeChanges(changes []SeatChange) []string {
 	var lines []string
 	for _, c := range slices.Backward(changes) {

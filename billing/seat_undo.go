@@ -8,21 +8,23 @@ import (
 	"usher/billing/apperr"
 )
 
-// What people are told where changes can't be undone.
+// The messages for changes that can't be undone.
 const (
-	MessageNothingPending = "Stripe is being told already. Change the members themselves instead."
+	MessageNothingPending = "The change is being sent to Stripe already. Change the members themselves instead."
 	MessageAllRemoved     = "Whoever left or was removed can't be brought back this way. Please invite them again."
 )
 
-// maxPendingChanges bounds the changes one gathering can hold, which lasts no longer than [DebounceLimit].
+// maxPendingChanges bounds the number of debounced changes, which are collected for at most
+// [DebounceLimit].
 const maxPendingChanges = 10_000
 
-// UndoPendingChanges sets back who is billed to what it was before the changes that are gathered now, so that Stripe is told nothing. People who
-// left stay away: left counts them. Errors: CodeForbidden; CodeConflict where nothing is gathered, where all of them left, and for the
-// plan's maximum.
+// UndoPendingChanges reverts who is billed to before the changes that are being debounced, so that
+// nothing is sent to Stripe. Members who left are not restored: left counts them. Errors:
+// CodeForbidden; CodeConflict if no change is being debounced, if all of them left, or if the
+// plan's maximum would be exceeded.
 func (sl *SeatLedgers) UndoPendingChanges(ctx context.Context, a account.Access) (left int, err error) {
 	err = sl.members.AsMemberManager(ctx, a, inTx(func(tx Tx, actor account.Access) error {
-		people, err := sl.pendingChanges(ctx, tx, a.Organization.ID)
+		userIDs, err := sl.pendingChanges(ctx, tx, a.Organization.ID)
 		if err != nil {
 			return err
 		}
@@ -31,7 +33,7 @@ func (sl *SeatLedgers) UndoPendingChanges(ctx context.Context, a account.Access)
 		if err != nil {
 			return err
 		}
-		for _, userID := range people {
+		for _, userID := range userIDs {
 			member, stays := members[userID]
 			if !stays {
 				left++
@@ -41,19 +43,20 @@ func (sl *SeatLedgers) UndoPendingChanges(ctx context.Context, a account.Access)
 				return err
 			}
 		}
-		if left == len(people) {
+		if left == len(userIDs) {
 			return apperr.Errorf(apperr.CodeConflict, MessageAllRemoved)
 		}
 		return nil
 	}))
 	if err != nil {
-		return 0, fmt.Errorf("undo gathered changes: %w", err)
+		return 0, fmt.Errorf("undo pending changes: %w", err)
 	}
 	return left, nil
 }
 
-// pendingChanges lists the people whose billing differs from before the gathering began. The ledger has a line each time one of them began or
-// ceased to be billed, so an odd number of lines is a difference.
+// pendingChanges lists the users whose billing differs from before the debouncing began. The ledger
+// has a line each time one of them began or ceased to be billed, so an odd number of lines is a
+// difference.
 func (sl *SeatLedgers) pendingChanges(ctx context.Context, tx Tx, organizationID string) ([]string, error) {
 	state, _, err := apperr.Found(tx.Seats().LockState(ctx, organizationID))
 	if err != nil {
@@ -64,25 +67,25 @@ func (sl *SeatLedgers) pendingChanges(ctx context.Context, tx Tx, organizationID
 	}
 	changes, err := tx.SeatLedger().List(ctx, organizationID, maxPendingChanges)
 	if err != nil {
-		return nil, fmt.Errorf("read the gathered changes: %w", err)
+		return nil, fmt.Errorf("read pending changes: %w", err)
 	}
-	var people []string
+	var userIDs []string
 	lines := map[string]int{}
 	for _, change := range changes {
 		if change.At.Before(*state.FirstChangeAt) {
 			break
 		}
 		if change.SubjectUserID != "" && lines[change.SubjectUserID] == 0 {
-			people = append(people, change.SubjectUserID)
+			userIDs = append(userIDs, change.SubjectUserID)
 		}
 		lines[change.SubjectUserID]++
 	}
-	return changedPeople(people, lines), nil
+	return changedUsers(userIDs, lines), nil
 }
 
-func changedPeople(people []string, lines map[string]int) []string {
+func changedUsers(userIDs []string, lines map[string]int) []string {
 	var odd []string
-	for _, id := range people {
+	for _, id := range userIDs {
 		if lines[id]%2 == 1 {
 			odd = append(odd, id)
 		}
@@ -102,8 +105,8 @@ func membersByUser(ctx context.Context, tx Tx, organizationID string) (map[strin
 	return byUser, nil
 }
 
-// revertBilling turns a member's billing round: who became billed stays a member and is billed no more, who ceased to be is again, and let in
-// again if they were suspended.
+// revertBilling inverts whether a member is billed. A member who became billed stays a member. One
+// who ceased to be billed is billed again, and active again if they were suspended.
 func (sl *SeatLedgers) revertBilling(ctx context.Context, tx Tx, actor account.Access, before account.Member) error {
 	if !actor.Covers(before.Role) {
 		return apperr.Errorf(apperr.CodeForbidden, account.MessageHoldsMore)

@@ -22,20 +22,20 @@ func newTestService(now time.Time) *Service {
 func TestSetDesiredSeatsDebounces(t *testing.T) {
 	start := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	var state SeatState
-	newTestService(start).Seats.setDesiredSeats(&state, 1)
+	state.setDesiredSeats(1, start)
 	if state.SyncVersion != 1 || !state.DueAt.Equal(start.Add(DebounceQuiet)) {
 		t.Fatalf("first change: %+v", state)
 	}
-	newTestService(start.Add(2*time.Second)).Seats.setDesiredSeats(&state, 2)
+	state.setDesiredSeats(2, start.Add(2*time.Second))
 	if state.SyncVersion != 2 || !state.DueAt.Equal(start.Add(2*time.Second+DebounceQuiet)) {
 		t.Fatalf("second change: version %d, due %v", state.SyncVersion, state.DueAt)
 	}
-	newTestService(start.Add(29*time.Second)).Seats.setDesiredSeats(&state, 3)
+	state.setDesiredSeats(3, start.Add(29*time.Second))
 	if !state.DueAt.Equal(start.Add(DebounceLimit)) {
 		t.Fatalf("a change near the debounce limit is due at %v, want %v", state.DueAt, start.Add(DebounceLimit))
 	}
 	due := *state.DueAt
-	newTestService(start.Add(time.Hour)).Seats.setDesiredSeats(&state, 3)
+	state.setDesiredSeats(3, start.Add(time.Hour))
 	if state.SyncVersion != 3 || !state.DueAt.Equal(due) {
 		t.Fatalf("an unchanged number changed the state: %+v", state)
 	}
@@ -43,11 +43,10 @@ func TestSetDesiredSeatsDebounces(t *testing.T) {
 
 func TestScheduleSync(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	s := newTestService(now)
 	current := Subscription{ID: "sub_1", ItemID: "si_1", PriceID: "price_pro", Status: StatusActive, Quantity: 3, AsOf: now}
 	t.Run("an equal quantity completes the sync and clears the error", func(t *testing.T) {
 		state := SeatState{DesiredSeats: 3, SyncVersion: 4, AppliedVersion: 3, SyncError: "declined", Failures: 2, DueAt: &now, AttemptOpen: true}
-		s.Seats.scheduleSync(&state, current)
+		state.scheduleSync(current, now)
 		if state.syncStatus(3) != SyncOK || state.DueAt != nil || state.AttemptOpen || *state.LastAppliedSeats != 3 || !state.LastSyncAt.Equal(now) {
 			t.Errorf("%+v", state)
 		}
@@ -55,14 +54,14 @@ func TestScheduleSync(t *testing.T) {
 	t.Run("a pending change keeps its version and due time", func(t *testing.T) {
 		due := now.Add(DebounceQuiet)
 		state := SeatState{DesiredSeats: 5, SyncVersion: 4, AppliedVersion: 3, DueAt: &due}
-		s.Seats.scheduleSync(&state, current)
+		state.scheduleSync(current, now)
 		if state.SyncVersion != 4 || !state.DueAt.Equal(due) || state.syncStatus(3) != SyncPending {
 			t.Errorf("%+v", state)
 		}
 	})
 	t.Run("a quantity changed at Stripe makes a new version, due now", func(t *testing.T) {
 		state := SeatState{DesiredSeats: 5, SyncVersion: 4, AppliedVersion: 4, AttemptOpen: true}
-		s.Seats.scheduleSync(&state, current)
+		state.scheduleSync(current, now)
 		if state.SyncVersion != 5 || !state.DueAt.Equal(now) || state.AttemptOpen {
 			t.Errorf("%+v", state)
 		}
@@ -91,24 +90,23 @@ func TestSyncStatus(t *testing.T) {
 
 func TestNextAttemptIdempotencyKey(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
-	s := newTestService(now)
 	current := Subscription{ID: "sub_1", ItemID: "si_1", PriceID: "price_pro", Status: StatusActive, Quantity: 3}
 	state := SeatState{DesiredSeats: 5, SyncVersion: 4}
-	first := s.SeatSyncer.nextAttempt(&state, current, catalog.ProrationCreateProrations)
-	if again := s.SeatSyncer.nextAttempt(&state, current, catalog.ProrationCreateProrations); again.IdempotencyKey != first.IdempotencyKey {
+	first := state.nextAttempt(current, catalog.ProrationCreateProrations, now)
+	if again := state.nextAttempt(current, catalog.ProrationCreateProrations, now); again.IdempotencyKey != first.IdempotencyKey {
 		t.Errorf("without a response the key changed from %s to %s", first.IdempotencyKey, again.IdempotencyKey)
 	}
 	state.AttemptOpen = false
-	next := s.SeatSyncer.nextAttempt(&state, current, catalog.ProrationCreateProrations)
+	next := state.nextAttempt(current, catalog.ProrationCreateProrations, now)
 	if next.IdempotencyKey == first.IdempotencyKey {
 		t.Error("the key was reused after a definite response")
 	}
 	state.DesiredSeats, state.SyncVersion = 6, 5
-	if changed := s.SeatSyncer.nextAttempt(&state, current, catalog.ProrationCreateProrations); changed.IdempotencyKey == next.IdempotencyKey || changed.Quantity != 6 {
+	if changed := state.nextAttempt(current, catalog.ProrationCreateProrations, now); changed.IdempotencyKey == next.IdempotencyKey || changed.Quantity != 6 {
 		t.Errorf("another quantity: %+v, want another key and quantity 6", changed)
 	}
 	current.ItemID = "si_2"
-	if item := s.SeatSyncer.nextAttempt(&state, current, catalog.ProrationCreateProrations); item.IdempotencyKey != "seats:si_2:5:4" {
+	if item := state.nextAttempt(current, catalog.ProrationCreateProrations, now); item.IdempotencyKey != "seats:si_2:5:4" {
 		t.Errorf("another item: key %s", item.IdempotencyKey)
 	}
 }
@@ -139,7 +137,7 @@ func TestSeatProration(t *testing.T) {
 		if c.paid == 0 {
 			state.PaidUntil = nil
 		}
-		if got := s.SeatSyncer.seatProration(state, Subscription{PriceID: c.price, Status: c.status, Quantity: c.from}); got != c.want {
+		if got := seatProration(s.Prices.planOf(Subscription{PriceID: c.price}), state, Subscription{PriceID: c.price, Status: c.status, Quantity: c.from}); got != c.want {
 			t.Errorf("%s %d->%d with %d paid: got %s, want %s", c.status, c.from, c.to, c.paid, got, c.want)
 		}
 	}
@@ -166,7 +164,7 @@ func TestDesiredSeats(t *testing.T) {
 	}
 	for _, c := range cases {
 		state := c.state
-		if got := s.Seats.desiredSeats(&state, Subscription{PriceID: c.price}, c.billed); got != c.want {
+		if got := state.desiredSeats(s.Prices.planOf(Subscription{PriceID: c.price}), c.billed, now); got != c.want {
 			t.Errorf("%s with %d billed, %+v: got %d, want %d", c.price, c.billed, c.state, got, c.want)
 		}
 		if kept := c.want == c.state.PaidSeats; (state.ReleaseAt != nil) != kept {

@@ -13,27 +13,32 @@ import (
 	"usher/billing/mail"
 )
 
-// Options are what a [Service] is made of. Now, Rand and Log have defaults; everything else is needed.
+// Options configure a [Service]. Every field is required unless its comment gives a default.
 type Options struct {
-	Store     Store
-	Gateway   Gateway
-	Catalog   catalog.Catalog
-	Renderer  mail.Renderer    // puts e-mails into words
-	Mailer    mail.Sender      // nil: e-mails are kept and only shown
-	Now       func() time.Time // nil: time.Now
-	WallClock func() time.Time // the time that signatures are held against, where Now is a clock put ahead; nil: time.Now
-	Rand      io.Reader        // nil: crypto/rand
-	Log       *slog.Logger     // nil: nothing is logged
+	Store    Store
+	Gateway  Gateway
+	Catalog  catalog.Catalog
+	Renderer mail.Renderer    // writes the text of e-mails
+	Mailer   mail.Sender      // nil: e-mails are stored, not sent
+	Now      func() time.Time // nil: time.Now
+	// WallClock is for the timestamps of signatures, where Now is a clock that can be advanced;
+	// nil: time.Now.
+	WallClock func() time.Time
+	Rand      io.Reader    // nil: crypto/rand
+	Log       *slog.Logger // nil: nothing is logged
 
-	BaseURL                          string   // the public origin, for links in e-mails
-	SuccessURL, CancelURL, ReturnURL string   // where Checkout and the portal lead back to; absolute
-	AllowedOrigins                   []string // the origins a request's own URLs may have, as scheme://host[:port]
-	OperatorEmails                   []string // who runs the installation
-	KeyFingerprint                   string   // stands for the secret key, so that its account is known while Stripe is away
+	BaseURL                          string // the public origin, for links in e-mails
+	SuccessURL, CancelURL, ReturnURL string // where Checkout and the portal redirect to; absolute
+	// AllowedOrigins are allowed for URLs in requests, as scheme://host[:port].
+	AllowedOrigins []string
+	OperatorEmails []string // of the operators of this installation
+	// KeyFingerprint identifies the secret key, so that its account is known while Stripe is
+	// unavailable.
+	KeyFingerprint string
 }
 
-// Service groups the operations of Usher's domain: what pages, JSON endpoints, webhooks and background work call. It is safe for
-// concurrent use.
+// Service groups the operations that pages, JSON endpoints, webhooks and background work call. It
+// is safe for concurrent use.
 type Service struct {
 	*account.Service
 	Outbox        *mail.Outbox
@@ -59,7 +64,7 @@ type Service struct {
 	Worker        *Worker
 }
 
-// New returns a Service. It calls nothing yet; [Prices.Start] does.
+// New returns a Service. It calls neither Stripe nor the store; [Prices.Start] does.
 func New(o Options) *Service {
 	e := env.New(o.Now, o.WallClock, o.Rand, o.Log)
 	baseURL := strings.TrimSuffix(o.BaseURL, "/")
@@ -80,20 +85,20 @@ func New(o Options) *Service {
 	s.Notices = &Notices{core: c, outbox: s.Outbox}
 	s.Subscriptions = &Subscriptions{core: c, customers: s.Customers, seats: s.Seats, credits: s.Credits, notices: s.Notices}
 	s.SeatSyncer = &SeatSyncer{core: c, seats: s.Seats, subscriptions: s.Subscriptions}
-	s.SeatLedger = &SeatLedgers{core: c, members: s.Members, seats: s.Seats, notices: s.Notices}
+	s.SeatLedger = &SeatLedgers{core: c, members: s.Members, notices: s.Notices}
 	s.Checkouts = &Checkouts{
 		core: c, customers: s.Customers, subscriptions: s.Subscriptions, credits: s.Credits, notices: s.Notices,
 		successURL: o.SuccessURL, cancelURL: o.CancelURL, allowedOrigins: o.AllowedOrigins,
 	}
 	s.Portal = &Portal{core: c, checkouts: s.Checkouts, customers: s.Customers, returnURL: o.ReturnURL}
 	s.Invoices = &Invoices{core: c, customers: s.Customers, subscriptions: s.Subscriptions, credits: s.Credits, notices: s.Notices}
-	s.Payments = &Payments{core: c, customers: s.Customers, subscriptions: s.Subscriptions, credits: s.Credits}
+	s.Payments = &Payments{core: c, customers: s.Customers, credits: s.Credits}
 	s.Duplicates = &Duplicates{core: c, subscriptions: s.Subscriptions, notices: s.Notices}
 	s.Contacts = &Contacts{core: c, customers: s.Customers, members: s.Members}
 	s.Deletions = &Deletions{
 		core: c, subscriptions: s.Subscriptions, checkouts: s.Checkouts, members: s.Members, outbox: s.Outbox, baseURL: baseURL,
 	}
-	s.Overviews = &Overviews{core: c, credits: s.Credits, seats: s.Seats}
+	s.Overviews = &Overviews{core: c, credits: s.Credits}
 	s.Inbox = newInbox(c, s)
 	s.Reconciler = &Reconciler{
 		core: c, inbox: s.Inbox, customers: s.Customers, checkouts: s.Checkouts, subscriptions: s.Subscriptions,
@@ -104,7 +109,7 @@ func New(o Options) *Service {
 	return s
 }
 
-// core is what every type of this package needs.
+// core holds the dependencies that every type of this package has.
 type core struct {
 	*env.Env
 	*Prices
@@ -112,32 +117,20 @@ type core struct {
 	gateway Gateway
 }
 
-// accountStorage is a [Store] as package account sees it.
+// accountStorage adapts a [Store] to the store of package account.
 type accountStorage struct{ Store }
 
 func (s accountStorage) InTx(ctx context.Context, f func(account.Tx) error) error {
 	return s.Store.InTx(ctx, func(tx Tx) error { return f(tx) })
 }
 
-// inTx gives f the whole transaction of an operation that begins in package account.
+// inTx adapts f to a transaction that package account has begun.
 func inTx(f func(tx Tx, actor account.Access) error) func(account.Tx, account.Access) error {
 	return func(tx account.Tx, actor account.Access) error { return f(tx.(Tx), actor) }
 }
 
-// hooks implements [Hooks]. Every transaction of package db is a [Tx].
+// hooks implements [account.Hooks].
 type hooks struct {
-	seats     *SeatCounter
-	customers *Customers
-}
-
-func (h hooks) MembershipChanged(ctx context.Context, tx account.Tx, change account.MembershipChange) error {
-	return h.seats.membershipChanged(ctx, tx.(Tx), change)
-}
-
-func (h hooks) RequireFreeSeat(ctx context.Context, tx account.Tx, organizationID string, promised int) error {
-	return h.seats.requireFreeSeat(ctx, tx.(Tx), organizationID, promised)
-}
-
-func (h hooks) OrganizationRenamed(ctx context.Context, tx account.Tx, organizationID string) error {
-	return h.customers.scheduleUpdate(ctx, tx.(Tx), organizationID)
+	*SeatCounter
+	*Customers
 }

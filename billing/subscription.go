@@ -2,8 +2,9 @@ package billing
 
 import "time"
 
-// SubscriptionStatus is Stripe's word for where a subscription stands
-// (https://docs.stripe.com/api/subscriptions/object#subscription_object-status). An unknown word is kept and grants nothing.
+// SubscriptionStatus is the status of a subscription at Stripe
+// (https://docs.stripe.com/api/subscriptions/object#subscription_object-status). An unknown status
+// is stored as it is and grants nothing.
 type SubscriptionStatus string
 
 // The statuses of API version 2024-06-20.
@@ -18,15 +19,15 @@ const (
 	StatusCanceled          SubscriptionStatus = "canceled"
 )
 
-// statusRule is a row of the table that says what a status means here.
+// statusRule says what a status means to Usher.
 type statusRule struct {
 	access      bool // the product may be used; past_due only for the plan's grace period
-	seatsSynced bool // Stripe is told the number of seats
-	ended       bool // it will never live again
-	newCheckout bool // another one may be bought
+	seatsSynced bool // Usher sets the quantity
+	ended       bool // final
+	newCheckout bool // another subscription may be bought
 }
 
-// statusRules is that table; https://docs.stripe.com/billing/subscriptions/overview#subscription-statuses.
+// statusRules follows https://docs.stripe.com/billing/subscriptions/overview#subscription-statuses.
 var statusRules = map[SubscriptionStatus]statusRule{
 	StatusTrialing:          {access: true, seatsSynced: true},
 	StatusActive:            {access: true, seatsSynced: true},
@@ -38,49 +39,55 @@ var statusRules = map[SubscriptionStatus]statusRule{
 	StatusCanceled:          {ended: true, newCheckout: true},
 }
 
-// SeatsSynced tells whether Stripe is told the number of seats in this status.
+// SeatsSynced reports whether Usher sets the quantity in this status.
 func (s SubscriptionStatus) SeatsSynced() bool { return statusRules[s].seatsSynced }
 
-// Ended tells whether the status is final.
+// Ended reports whether the status is final.
 func (s SubscriptionStatus) Ended() bool { return statusRules[s].ended }
 
-// GrantsAccess tells whether the product may be used in this status (past_due: within the plan's grace period).
+// GrantsAccess reports whether the product may be used in this status (past_due: within the plan's
+// grace period).
 func (s SubscriptionStatus) GrantsAccess() bool { return statusRules[s].access }
 
-// AllowsCheckout tells whether a new subscription may be bought beside one in this status.
+// AllowsCheckout reports whether a new subscription may be bought beside one in this status.
 func (s SubscriptionStatus) AllowsCheckout() bool { return statusRules[s].newCheckout }
 
 // Subscription is our snapshot of a subscription at Stripe.
 type Subscription struct {
-	ID                 string             `db:"id"` // sub_…
-	OrganizationID     string             `db:"organization_id"`
-	CustomerID         string             `db:"customer_id"` // cus_…
-	Account            string             `db:"account"`     // acct_…, the Stripe account it lives in
-	Livemode           bool               `db:"livemode"`
-	TestClock          bool               `db:"test_clock"`
-	Status             SubscriptionStatus `db:"status"`
-	PriceID            string             `db:"price_id"`
-	ItemID             string             `db:"item_id"` // si_…, the item whose quantity is the seats
-	Quantity           int                `db:"quantity"`
-	CurrentPeriodStart time.Time          `db:"current_period_start,null"`
-	CurrentPeriodEnd   time.Time          `db:"current_period_end,null"`
-	CancelAtPeriodEnd  bool               `db:"cancel_at_period_end"`
-	CancelAt           *time.Time         `db:"cancel_at"`
-	CanceledAt         *time.Time         `db:"canceled_at"`
-	EndedAt            *time.Time         `db:"ended_at"`
-	TrialEnd           *time.Time         `db:"trial_end"`
-	CardBrand          string             `db:"card_brand"` // of the default payment method, where the snapshot showed it
-	CardLast4          string             `db:"card_last4"`
-	CreatedAt          time.Time          `db:"created_at"`          // at Stripe
-	MetadataOrgID      string             `db:"metadata_org_id"`     // the orgId in its metadata
-	IsCurrent          bool               `db:"is_current,readonly"` // the one of its organization that pages and seats follow
+	ID             string             `db:"id"` // sub_…
+	OrganizationID string             `db:"organization_id"`
+	CustomerID     string             `db:"customer_id"` // cus_…
+	Account        string             `db:"account"`     // acct_…, its Stripe account
+	Livemode       bool               `db:"livemode"`
+	TestClock      bool               `db:"test_clock"`
+	Status         SubscriptionStatus `db:"status"`
+	PriceID        string             `db:"price_id"`
+	// ItemID (si_…) is the item whose quantity is the number of seats.
+	ItemID             string     `db:"item_id"`
+	Quantity           int        `db:"quantity"`
+	CurrentPeriodStart time.Time  `db:"current_period_start,null"`
+	CurrentPeriodEnd   time.Time  `db:"current_period_end,null"`
+	CancelAtPeriodEnd  bool       `db:"cancel_at_period_end"`
+	CancelAt           *time.Time `db:"cancel_at"`
+	CanceledAt         *time.Time `db:"canceled_at"`
+	EndedAt            *time.Time `db:"ended_at"`
+	TrialEnd           *time.Time `db:"trial_end"`
+	// CardBrand is the brand of the default payment method, if the snapshot had it.
+	CardBrand     string    `db:"card_brand"`
+	CardLast4     string    `db:"card_last4"`
+	CreatedAt     time.Time `db:"created_at"`      // at Stripe
+	MetadataOrgID string    `db:"metadata_org_id"` // the orgId in its metadata
+	// IsCurrent marks the one subscription of its organization that pages and seats use.
+	IsCurrent bool `db:"is_current,readonly"`
 
-	AsOf     time.Time `db:"as_of,null"`        // when this state was true at Stripe, by Stripe's clock
-	Revision int64     `db:"revision,readonly"` // counts our writes of the row; 0 while it is not stored
+	AsOf time.Time `db:"as_of,null"` // when this state was true at Stripe, by Stripe's clock
+	// Revision counts our writes of the row; 0 while it is not stored.
+	Revision int64 `db:"revision,readonly"`
 }
 
-// EndsAt returns when a living subscription will end by itself, if a cancellation is set. Classic subscriptions show
-// cancel_at_period_end, flexible ones cancel_at only: both are read (https://docs.stripe.com/billing/subscriptions/cancel).
+// EndsAt returns when a live subscription will end, if a cancellation is scheduled. Subscriptions
+// in classic billing mode have cancel_at_period_end, those in flexible mode only cancel_at; both
+// are read (https://docs.stripe.com/billing/subscriptions/cancel).
 func (s Subscription) EndsAt() (time.Time, bool) {
 	switch {
 	case s.Status.Ended():
@@ -91,33 +98,4 @@ func (s Subscription) EndsAt() (time.Time, bool) {
 		return s.CurrentPeriodEnd, true
 	}
 	return time.Time{}, false
-}
-
-// chooseCurrent picks the subscription an organization is on, by one rule: a living one before an ended one; among the living one that
-// grants access before one that does not, then the older, so that a second purchase never displaces the first; among the ended the
-// younger. Ids break ties, so that every replica and every order of news picks the same.
-func chooseCurrent(all []Subscription) (Subscription, bool) {
-	if len(all) == 0 {
-		return Subscription{}, false
-	}
-	best := all[0]
-	for _, s := range all[1:] {
-		if currentBefore(s, best) {
-			best = s
-		}
-	}
-	return best, true
-}
-
-func currentBefore(a, b Subscription) bool {
-	if a.Status.Ended() != b.Status.Ended() {
-		return !a.Status.Ended()
-	}
-	if a.Status.GrantsAccess() != b.Status.GrantsAccess() {
-		return a.Status.GrantsAccess()
-	}
-	if !a.CreatedAt.Equal(b.CreatedAt) {
-		return a.CreatedAt.Before(b.CreatedAt) != a.Status.Ended()
-	}
-	return a.ID < b.ID
 }

@@ -142,7 +142,7 @@ func (env *testEnv) options(store *db.Store) billing.Options {
 }
 
 func (env *testEnv) createPrices() {
-	for _, price := range stripegw.KeyedPrices(catalog.BuiltInPlans()) {
+	for _, price := range stripegw.PlanPrices(catalog.BuiltInPlans()) {
 		_, _, err := env.gateway().EnsurePrice(env.t.Context(), price)
 		env.must(err)
 	}
@@ -210,7 +210,7 @@ func (env *testEnv) subscribe(plan string) billing.Subscription {
 	}
 	env.pay(session)
 	completed, err := env.service.Checkouts.Complete(env.t.Context(), env.access, session.StripeSessionID)
-	if err != nil || !completed.Settled {
+	if err != nil || !completed.Confirmed {
 		env.t.Fatalf("completed %+v, %v", completed, err)
 	}
 	return *env.overview().Subscription

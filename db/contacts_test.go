@@ -50,15 +50,15 @@ func TestCustomerDetails(t *testing.T) {
 
 	// Changed during the push.
 	must(t, store.Customers().ScheduleUpdate(ctx, "org_1", testAccount, at(3)))
-	claimed.Pushed, claimed.DueAt = claimed.Wanted, nil
+	claimed.AppliedVersion, claimed.DueAt = claimed.Version, nil
 	must(t, store.Customers().FinishUpdate(ctx, testAccount, claimed, at(4)))
 	claimed, err = store.Customers().ClaimUpdate(ctx, testAccount, at(4), at(9))
 	must(t, err)
-	wantEqual(t, []int64{claimed.Wanted, claimed.Pushed}, []int64{2, 1})
+	wantEqual(t, []int64{claimed.Version, claimed.AppliedVersion}, []int64{2, 1})
 
 	full := billing.CustomerDetails{
 		StripeCustomer: billing.StripeCustomer{ID: "cus_1", Name: "Lantern", Email: "a@example.com", Delinquent: true, AsOf: at(5)},
-		OrganizationID: "org_1", Wanted: 2, Pushed: 2, DueAt: ptr(at(7)), Failures: 3, Error: "no answer",
+		OrganizationID: "org_1", Version: 2, AppliedVersion: 2, DueAt: ptr(at(7)), Failures: 3, Error: "no answer",
 	}
 	must(t, store.Customers().FinishUpdate(ctx, testAccount, full, at(6)))
 	must(t, store.Customers().Put(ctx, testAccount, full.StripeCustomer))

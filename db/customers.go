@@ -109,7 +109,7 @@ const finishCustomerUpdate = `update billing_customers set details_applied_versi
 // FinishUpdate implements [billing.CustomerStore].
 func (q customerStore) FinishUpdate(ctx context.Context, acct billing.StripeAccount, d billing.CustomerDetails, now time.Time) error {
 	return q.exec(ctx, "finish customer update", finishCustomerUpdate,
-		d.ID, acct.ID, acct.Livemode, d.Wanted, d.Pushed, d.Failures, d.Error, d.DueAt, now)
+		d.ID, acct.ID, acct.Livemode, d.Version, d.AppliedVersion, d.Failures, d.Error, d.DueAt, now)
 }
 
 var selectCustomerLinks = `select ` + customerLinkTable.list("") + ` from billing_customers

@@ -78,7 +78,7 @@ func TestBacklog(t *testing.T) {
 	}
 	jobs, err := store.Operations().OpenJobs(ctx, 10)
 	must(t, err)
-	if len(jobs) != 1 || jobs[0].About != job.KindEvent || jobs[0].Object != "evt_1" || jobs[0].Error != "second" || jobs[0].Attempt != 2 {
+	if len(jobs) != 1 || jobs[0].Kind != job.KindEvent || jobs[0].ObjectID != "evt_1" || jobs[0].Error != "second" || jobs[0].Attempt != 2 {
 		t.Errorf("jobs %+v", jobs)
 	}
 	wantFilled(t, jobs[0])

@@ -33,10 +33,10 @@ func TestCreditFacts(t *testing.T) {
 	insertUserAndOrganization(t, store, "usr_1", "org_1")
 	full := billing.CreditFact{
 		OrganizationID: "org_1", Source: "invoice:in_1", Kind: billing.FactPeriod, InvoiceID: "in_1", SubscriptionID: "sub_1", ChargeID: "ch_9",
-		PlanID: "pro", Credits: 1000, At: at(1), PeriodStart: at(2), PeriodEnd: at(3), Paid: 400, Back: 100,
+		PlanID: "pro", Credits: 1000, At: at(1), PeriodStart: at(2), PeriodEnd: at(3), Paid: 400, Refunded: 100,
 	}
 	wantFilled(t, full)
-	pack := billing.CreditFact{OrganizationID: "org_1", Source: "pack:cs_1", Kind: billing.FactPack, ChargeID: "ch_2", Credits: 5, At: at(4), Paid: 300, Back: 600}
+	pack := billing.CreditFact{OrganizationID: "org_1", Source: "pack:cs_1", Kind: billing.FactPack, ChargeID: "ch_2", Credits: 5, At: at(4), Paid: 300, Refunded: 600}
 	whole := billing.CreditFact{OrganizationID: "org_1", Source: "upgrade:in_2", Kind: billing.FactUpgrade, InvoiceID: "in_2", Credits: 7, At: at(5)}
 	for _, f := range []billing.CreditFact{full, pack, whole} {
 		for _, want := range []bool{true, false} {

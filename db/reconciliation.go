@@ -19,8 +19,8 @@ const takeReconciliation = `insert into reconcile_states (account, livemode, lea
 			and (reconcile_states.finished_at is null or reconcile_states.finished_at <= $4)
 	returning read_until`
 
-// Take implements [billing.ReconciliationStore].
-func (q reconciliationStore) Take(ctx context.Context, acct billing.StripeAccount, now, due, leaseUntil time.Time) (time.Time, error) {
+// Claim implements [billing.ReconciliationStore].
+func (q reconciliationStore) Claim(ctx context.Context, acct billing.StripeAccount, now, due, leaseUntil time.Time) (time.Time, error) {
 	readUntil, err := get[*time.Time](ctx, q.queries, "take reconciliation", takeReconciliation, acct.ID, acct.Livemode, now, due, leaseUntil)
 	if err != nil || readUntil == nil {
 		return time.Time{}, err

@@ -13,7 +13,7 @@ func TestReconciliationLease(t *testing.T) {
 	t.Parallel()
 	store, ctx := newTestStore(t), t.Context()
 	take := func(now int) (time.Time, error) {
-		return store.Reconciliation().Take(ctx, testAccount, at(now), at(now-60), at(now+20))
+		return store.Reconciliation().Claim(ctx, testAccount, at(now), at(now-60), at(now+20))
 	}
 	read, err := take(0)
 	must(t, err)
@@ -34,7 +34,7 @@ func TestReconciliationLease(t *testing.T) {
 	read, err = take(200)
 	must(t, err)
 	wantEqual(t, read, at(20))
-	_, err = store.Reconciliation().Take(ctx, billing.StripeAccount{ID: "acct_1"}, at(0), at(0), at(1))
+	_, err = store.Reconciliation().Claim(ctx, billing.StripeAccount{ID: "acct_1"}, at(0), at(0), at(1))
 	must(t, err) // the other mode has its own state
 }
 

@@ -156,7 +156,7 @@ func writeNames(t *testing.T, store *Store, seconds int) {
 	must(t, store.Customers().Put(ctx, stripeAccount, billing.StripeCustomer{ID: "cus_1", AsOf: moment}))
 	must(t, store.Customers().ScheduleUpdate(ctx, "org_1", stripeAccount, moment))
 	must(t, store.Seats().PutState(ctx, billing.SeatState{OrganizationID: "org_1", DesiredSeats: 1, AcknowledgedAt: &moment, Drifts: seconds}))
-	must(t, store.SeatAttempts().Answer(ctx, billing.SeatAttempt{Key: "key_1", AcknowledgedAt: &moment}))
+	must(t, store.SeatAttempts().RecordAnswer(ctx, billing.SeatAttempt{Key: "key_1", AcknowledgedAt: &moment}))
 	must(t, store.Credits().PutAccount(ctx, billing.CreditAccount{OrganizationID: "org_1", PackConsumed: 10 * seconds, Recounts: seconds}))
 	_, err := store.Credits().InsertEntry(ctx, billing.CreditEntry{OrganizationID: "org_1", At: moment, Kind: billing.CreditConsume, Source: moment.String(), PlanPart: seconds})
 	must(t, err)

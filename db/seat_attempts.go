@@ -23,8 +23,8 @@ func (q seatAttemptStore) Insert(ctx context.Context, a billing.SeatAttempt) err
 
 const answerSeatAttempt = `update seat_attempts set request_id = $2, accepted = $3, error = $4, acknowledged_at = $5 where key = $1`
 
-// Answer implements [billing.SeatAttemptStore].
-func (q seatAttemptStore) Answer(ctx context.Context, a billing.SeatAttempt) error {
+// RecordAnswer implements [billing.SeatAttemptStore].
+func (q seatAttemptStore) RecordAnswer(ctx context.Context, a billing.SeatAttempt) error {
 	return q.exec(ctx, "answer seat attempt", answerSeatAttempt, a.Key, a.RequestID, a.Accepted, a.Error, a.AcknowledgedAt)
 }
 

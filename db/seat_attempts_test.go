@@ -22,7 +22,7 @@ func TestSeatAttempts(t *testing.T) {
 	for _, a := range []billing.SeatAttempt{full, early, foreign} {
 		must(t, store.SeatAttempts().Insert(ctx, a))
 	}
-	must(t, store.SeatAttempts().Answer(ctx, full))
+	must(t, store.SeatAttempts().RecordAnswer(ctx, full))
 	again := full
 	again.Quantity, again.At = 9, at(3)
 	must(t, store.SeatAttempts().Insert(ctx, again)) // the same key again: the first attempt stays

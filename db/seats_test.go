@@ -52,7 +52,7 @@ func TestSeatChanges(t *testing.T) {
 		must(t, store.SeatAttempts().Insert(ctx, billing.SeatAttempt{Key: key, OrganizationID: "org_1", SubscriptionID: "sub_1", Version: version, Quantity: 4, At: testTime}))
 	}
 	for key, request := range map[string]string{"early": "req_8", "right": "req_9", "late": "req_11"} {
-		must(t, store.SeatAttempts().Answer(ctx, billing.SeatAttempt{Key: key, RequestID: request, Accepted: ptr(true), AcknowledgedAt: ptr(at(5))}))
+		must(t, store.SeatAttempts().RecordAnswer(ctx, billing.SeatAttempt{Key: key, RequestID: request, Accepted: ptr(true), AcknowledgedAt: ptr(at(5))}))
 	}
 	must(t, store.Invoices().Put(ctx, billing.Invoice{ID: "in_1", OrganizationID: "org_1", SubscriptionID: "sub_1", Number: "N-1", Status: "paid", Currency: "usd",
 		CreatedAt: at(5), AsOf: at(6)}))

@@ -66,7 +66,7 @@ func (p *checkoutPages) handleCheckoutReturn(w http.ResponseWriter, r *http.Requ
 	}
 	ret.checked = true
 	completed, err := p.complete(r, accessOf(r), sessionID)
-	ret.confirmed, ret.credits = completed.Settled, completed.Credits
+	ret.confirmed, ret.credits = completed.Confirmed, completed.Credits
 	if !errors.Is(err, apperr.ErrNotFound) {
 		return ret, false, err
 	}

@@ -9,15 +9,16 @@ import (
 	"usher/billing/job"
 )
 
-// Operations reads what operators see.
+// Operations reads what the operators' pages show.
 type Operations struct {
 	*core
 	inbox     *Inbox
 	overviews *Overviews
 }
 
-// OrganizationSearch narrows the list of organizations for operators. Text is part of a name, or a whole id of the organization, its
-// compareCustomer or a subscription, or a member's e-mail address; empty: all.
+// OrganizationSearch filters the list of organizations for operators. Text is a part of a name, or
+// the exact id of the organization, its customer or a subscription, or a member's exact e-mail
+// address; empty: all.
 type OrganizationSearch struct {
 	Text          string
 	Offset, Limit int
@@ -36,24 +37,25 @@ type OrganizationLine struct {
 	SyncError    string             `db:"sync_error,null"`
 }
 
-// Backlog is what waits in the tables.
+// Backlog counts pending and failed work.
 type Backlog struct {
-	PendingEvents    int            `db:"pending_events"`
-	OldestPending    *time.Time     `db:"oldest_pending"` // received; nil: none is pending
-	FailedEvents     int            `db:"failed_events"`  // dead letters
-	PendingSeats     int            `db:"waiting_seats"`  // organizations whose seats Stripe is to be told
-	FailingSeats     int            `db:"failing_seats"`  // of them, or given up: the last attempt failed
-	FailedDuplicates int            `db:"failed_ends"`    // second subscriptions that could not be ended
+	PendingEvents int        `db:"pending_events"`
+	OldestPending *time.Time `db:"oldest_pending"` // when it was received; nil: none is pending
+	FailedEvents  int        `db:"failed_events"`  // dead letters
+	PendingSeats  int        `db:"waiting_seats"`  // organizations with a pending seat update
+	FailingSeats  int        `db:"failing_seats"`  // organizations whose last seat update failed
+	// FailedDuplicates counts duplicate subscriptions that could not be canceled.
+	FailedDuplicates int            `db:"failed_ends"`
 	QueuedMails      int            `db:"queued_mails"`
 	FailedMails      int            `db:"failed_mails"`
 	Jobs             map[string]int `db:"jobs,json"` // of the queue, by state
 }
 
-// QueuedJob is an alarm in the queue.
+// QueuedJob is a job in the queue.
 type QueuedJob struct {
 	ID          int64     `db:"id"`
-	About       job.Kind  `db:"about"`
-	Object      string    `db:"object"` // what it is about
+	Kind        job.Kind  `db:"about"`
+	ObjectID    string    `db:"object"` // the id of its row
 	State       string    `db:"state"`
 	Attempt     int       `db:"attempt"`
 	ScheduledAt time.Time `db:"scheduled_at"`
@@ -70,44 +72,44 @@ func (op *Operations) SearchOrganizations(ctx context.Context, search Organizati
 	return lines, total, nil
 }
 
-// OrganizationDetails is what an operator sees of one organization.
+// OrganizationDetails is what operators see of one organization.
 type OrganizationDetails struct {
 	Overview
 	Members       []account.Member
 	Subscriptions []Subscription
-	Events        []StoredEvent // the newest first
-	SeatChanges   []SeatChange  // the newest first
+	Events        []StoredEvent // newest first
+	SeatChanges   []SeatChange  // newest first
 }
 
-// detailLines bounds how many events and changes of seats an [OrganizationDetails] has.
+// detailLines is the maximum number of events and of seat changes in an [OrganizationDetails].
 const detailLines = 20
 
-// OrganizationDetails reads what there is about an organization, for operators. Error: [ErrNotFound].
+// Organization reads the details of an organization. Error: [apperr.ErrNotFound].
 func (op *Operations) Organization(ctx context.Context, organizationID string) (OrganizationDetails, error) {
-	var file OrganizationDetails
+	var details OrganizationDetails
 	organization, err := op.store.Organizations().Get(ctx, organizationID)
 	if err != nil {
-		return file, fmt.Errorf("read organization: %w", err)
+		return details, fmt.Errorf("read organization: %w", err)
 	}
-	if file.Overview, err = op.overviews.Get(ctx, account.Access{Organization: organization}); err != nil {
-		return file, err
+	if details.Overview, err = op.overviews.Get(ctx, account.Access{Organization: organization}); err != nil {
+		return details, err
 	}
-	if file.Members, err = op.store.Members().List(ctx, organizationID); err != nil {
-		return file, fmt.Errorf("read organization: %w", err)
+	if details.Members, err = op.store.Members().List(ctx, organizationID); err != nil {
+		return details, fmt.Errorf("read organization: %w", err)
 	}
-	if file.Subscriptions, err = op.store.Subscriptions().List(ctx, organizationID, op.knownAccount()); err != nil {
-		return file, fmt.Errorf("read organization: %w", err)
+	if details.Subscriptions, err = op.store.Subscriptions().List(ctx, organizationID, op.knownAccount()); err != nil {
+		return details, fmt.Errorf("read organization: %w", err)
 	}
-	if file.Events, err = op.inbox.Search(ctx, EventSearch{OrganizationID: organizationID, Limit: detailLines}); err != nil {
-		return file, err
+	if details.Events, err = op.inbox.Search(ctx, EventSearch{OrganizationID: organizationID, Limit: detailLines}); err != nil {
+		return details, err
 	}
-	if file.SeatChanges, err = op.store.SeatLedger().List(ctx, organizationID, detailLines); err != nil {
-		return file, fmt.Errorf("read organization: %w", err)
+	if details.SeatChanges, err = op.store.SeatLedger().List(ctx, organizationID, detailLines); err != nil {
+		return details, fmt.Errorf("read organization: %w", err)
 	}
-	return file, nil
+	return details, nil
 }
 
-// Backlog counts what waits and what was given up.
+// Backlog counts pending and failed work.
 func (op *Operations) Backlog(ctx context.Context) (Backlog, error) {
 	backlog, err := op.store.Operations().Backlog(ctx)
 	if err != nil {
@@ -116,7 +118,7 @@ func (op *Operations) Backlog(ctx context.Context) (Backlog, error) {
 	return backlog, nil
 }
 
-// OpenJobs lists the queue's jobs that run, wait for another try or were given up.
+// OpenJobs lists the jobs that run, will be retried or have failed.
 func (op *Operations) OpenJobs(ctx context.Context) ([]QueuedJob, error) {
 	jobs, err := op.store.Operations().OpenJobs(ctx, maxOpenJobs)
 	if err != nil {
@@ -127,7 +129,7 @@ func (op *Operations) OpenJobs(ctx context.Context) ([]QueuedJob, error) {
 
 const maxOpenJobs = 100
 
-// DriftReports lists what comparisons with Stripe found, the newest first.
+// DriftReports lists the reports of reconciliations, newest first.
 func (op *Operations) DriftReports(ctx context.Context) ([]DriftReport, error) {
 	reports, err := op.store.Reconciliation().Reports(ctx, "", driftReportsShown)
 	if err != nil {

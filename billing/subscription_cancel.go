@@ -9,26 +9,31 @@ import (
 	"usher/billing/apperr"
 )
 
-// CancellationGateway ends subscriptions, and lifts the end of one.
+// CancellationGateway cancels subscriptions and resumes them.
 type CancellationGateway interface {
-	// CancelSubscription ends a subscription at once, without a last invoice. One that has ended already answers a StripeError that [isMissing] knows.
+	// CancelSubscription cancels a subscription at once, without a final invoice. For one that has
+	// ended already it returns a StripeError for which [apperr.IsMissing] is true.
 	CancelSubscription(ctx context.Context, id string) error
-	// CancelAtPeriodEnd has a subscription end with its period (https://docs.stripe.com/billing/subscriptions/cancel).
+	// CancelAtPeriodEnd cancels a subscription at the end of its period
+	// (https://docs.stripe.com/billing/subscriptions/cancel).
 	CancelAtPeriodEnd(ctx context.Context, id string) (UpdatedSubscription, error)
-	// Resume has one go on that was to end with its period or on a day.
+	// Resume removes the scheduled end of a subscription.
 	Resume(ctx context.Context, ending Subscription) (UpdatedSubscription, error)
 }
 
-// MessageNoPlan is said where something is to be done about a plan that is not there.
+// MessageNoPlan is the message for an organization without a live subscription.
 const MessageNoPlan = "There is no plan to change."
 
-// CancelPlan has the plan end with what is paid for. Where it does so already, all is well. Errors: CodeForbidden, CodeConflict where there is no
-// plan, CodeStripe where Stripe refused or did not answer; nothing has changed then, or will be found out.
+// CancelAtPeriodEnd cancels the current subscription at the end of the paid period. It does nothing
+// if an end is scheduled already. Errors: CodeForbidden; CodeConflict without a live subscription;
+// CodeStripe if Stripe refused or did not answer. If a change was made without an answer, its event
+// updates the snapshot.
 func (ss *Subscriptions) CancelAtPeriodEnd(ctx context.Context, a account.Access) error {
 	return ss.setCancelAtPeriodEnd(ctx, a, true)
 }
 
-// ResumePlan has a plan go on that was to end. Errors: as [Service.CancelPlan].
+// Resume removes the scheduled end of the current subscription. Errors: as
+// [Subscriptions.CancelAtPeriodEnd].
 func (ss *Subscriptions) Resume(ctx context.Context, a account.Access) error {
 	return ss.setCancelAtPeriodEnd(ctx, a, false)
 }
@@ -47,7 +52,8 @@ func (ss *Subscriptions) setCancelAtPeriodEnd(ctx context.Context, a account.Acc
 	return ss.updateCancelAtPeriodEnd(ctx, current, end)
 }
 
-// updateCancelAtPeriodEnd tells Stripe, where it is not so already, and takes its answer through the one way all answers go.
+// updateCancelAtPeriodEnd updates the subscription at Stripe, unless it is so already, and applies
+// the answer.
 func (ss *Subscriptions) updateCancelAtPeriodEnd(ctx context.Context, current Subscription, end bool) error {
 	_, ending := current.EndsAt()
 	if ending == end {
@@ -61,7 +67,7 @@ func (ss *Subscriptions) updateCancelAtPeriodEnd(ctx context.Context, current Su
 		answer, err = ss.gateway.Resume(ctx, current)
 	}
 	if err != nil {
-		return apperr.StripeFailed("set the plan's end", err)
+		return apperr.StripeFailed("update cancellation", err)
 	}
 	if !answer.Replayed {
 		_, err = ss.applyFetched(ctx, answer.Subscription, current.Revision, nil)

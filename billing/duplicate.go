@@ -1,0 +1,240 @@
+package billing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"usher/billing/account"
+	"usher/billing/apperr"
+	"usher/billing/catalog"
+	"usher/billing/mail"
+)
+
+// Duplicates cancels and refunds duplicate subscriptions.
+type Duplicates struct {
+	*core
+	subscriptions *Subscriptions
+	notices       *Notices
+}
+
+// DuplicateStatus is the progress of a duplicate's cancellation and refund.
+type DuplicateStatus string
+
+// The statuses of a duplicate.
+const (
+	DuplicateCanceling DuplicateStatus = "ending"
+	DuplicateCanceled  DuplicateStatus = "ended" // and refunded
+	// DuplicateKept means that it is needed after all or was ended elsewhere. Nothing was done.
+	DuplicateKept   DuplicateStatus = "kept"
+	DuplicateFailed DuplicateStatus = "failed" // no further attempts: an operator has to handle it
+)
+
+// DuplicateSubscription is a subscription that was bought beside a live one: two Checkout pages can
+// both be paid. It is canceled at Stripe, and what was paid for it is refunded, once.
+type DuplicateSubscription struct {
+	SubscriptionID     string          `db:"subscription_id"`
+	OrganizationID     string          `db:"organization_id"`
+	KeptSubscriptionID string          `db:"kept_subscription_id"` // the one the organization keeps
+	Status             DuplicateStatus `db:"status"`
+	FoundAt            time.Time       `db:"found_at"`
+	// CancelingAt is when Usher first tried to cancel it; nil: it did not.
+	CancelingAt   *time.Time    `db:"canceling_at"`
+	Attempts      int           `db:"attempts"`
+	Error         string        `db:"error"`
+	NextAttemptAt *time.Time    `db:"next_attempt_at"` // while Status is DuplicateCanceling
+	Refunded      catalog.Money `db:"refunded,joined"`
+	DoneAt        *time.Time    `db:"done_at"`
+}
+
+// CreditNote credits a paid invoice (https://docs.stripe.com/api/credit_notes/create). Amounts are
+// in the minor unit of the invoice's currency.
+type CreditNote struct {
+	InvoiceID string
+	Refund    int64 // to the payment method that paid
+	Credit    int64 // to the customer's balance that paid
+}
+
+// RefundGateway refunds invoices.
+type RefundGateway interface {
+	// VoidInvoice voids an open invoice.
+	VoidInvoice(ctx context.Context, id string) error
+	// CreateCreditNote credits a paid invoice. The idempotency key is made of the invoice's id.
+	CreateCreditNote(ctx context.Context, note CreditNote) error
+}
+
+// Bounds of the work on duplicates.
+const (
+	duplicateAttempts  = 12
+	duplicateLease     = time.Minute
+	duplicateTimeout   = 45 * time.Second // several calls to Stripe
+	duplicatesShownFor = 30 * 24 * time.Hour
+)
+
+// cancelAllDue works on every duplicate that is due.
+func (ds *Duplicates) cancelAllDue(ctx context.Context) error {
+	for ctx.Err() == nil {
+		worked, err := ds.cancelDue(ctx)
+		if err != nil || !worked {
+			return err
+		}
+	}
+	return nil
+}
+
+// cancelDue works on one duplicate. It returns false if none was due.
+func (ds *Duplicates) cancelDue(ctx context.Context) (bool, error) {
+	now := ds.Now()
+	duplicate, claimed, err := apperr.Found(ds.store.Duplicates().ClaimDue(ctx, now, now.Add(duplicateLease)))
+	if err != nil || !claimed {
+		return false, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, duplicateTimeout)
+	defer cancel()
+	if err := ds.cancel(ctx, &duplicate); err != nil {
+		ds.scheduleRetry(&duplicate, err)
+		level := slog.LevelWarn
+		if duplicate.Status == DuplicateFailed {
+			level = slog.LevelError
+		}
+		ds.Log.Log(ctx, level, "duplicate cancellation failed", "subscription_id", duplicate.SubscriptionID, "organization_id", duplicate.OrganizationID,
+			"attempt", duplicate.Attempts, "status", duplicate.Status, "err", err)
+	}
+	return true, ds.finish(context.WithoutCancel(ctx), duplicate)
+}
+
+func (ds *Duplicates) scheduleRetry(duplicate *DuplicateSubscription, cause error) {
+	duplicate.Error = cause.Error()
+	if duplicate.Attempts >= duplicateAttempts || isPermanent(cause) {
+		duplicate.Status, duplicate.NextAttemptAt = DuplicateFailed, nil
+		return
+	}
+	next := ds.Now().Add(ds.Backoff(duplicate.Attempts))
+	duplicate.NextAttemptAt = &next
+}
+
+// cancel refetches both subscriptions before it cancels one of them, so that an organization never
+// loses its only one.
+func (ds *Duplicates) cancel(ctx context.Context, duplicate *DuplicateSubscription) error {
+	needed, err := ds.stillNeeded(ctx, *duplicate)
+	if err != nil {
+		return err
+	}
+	now := ds.Now()
+	if needed {
+		duplicate.Status, duplicate.NextAttemptAt, duplicate.DoneAt, duplicate.Error = DuplicateKept, nil, &now, ""
+		return nil
+	}
+	if duplicate.CancelingAt == nil {
+		// Written before the call to Stripe: after a crash the next attempt knows that Usher
+		// canceled it.
+		duplicate.CancelingAt = &now
+		if err := ds.store.Duplicates().Put(ctx, *duplicate); err != nil {
+			return err
+		}
+	}
+	if err := ds.gateway.CancelSubscription(ctx, duplicate.SubscriptionID); err != nil && !apperr.IsMissing(err) {
+		return fmt.Errorf("cancel subscription: %w", err)
+	}
+	if duplicate.Refunded, err = ds.refundInvoices(ctx, *duplicate); err != nil {
+		return err
+	}
+	if _, err := ds.subscriptions.refetch(ctx, duplicate.SubscriptionID); err != nil && !errors.Is(err, apperr.ErrNotFound) {
+		return err
+	}
+	duplicate.Status, duplicate.NextAttemptAt, duplicate.DoneAt, duplicate.Error = DuplicateCanceled, nil, &now, ""
+	return nil
+}
+
+// stillNeeded reports whether the subscription has to be kept after all, or was ended elsewhere,
+// where the refund is decided too.
+func (ds *Duplicates) stillNeeded(ctx context.Context, duplicate DuplicateSubscription) (bool, error) {
+	for _, id := range []string{duplicate.KeptSubscriptionID, duplicate.SubscriptionID} {
+		if _, err := ds.subscriptions.refetch(ctx, id); err != nil && !errors.Is(err, apperr.ErrNotFound) {
+			return false, err
+		}
+	}
+	all, err := ds.store.Subscriptions().List(ctx, duplicate.OrganizationID, ds.knownAccount())
+	if err != nil {
+		return false, fmt.Errorf("list subscriptions: %w", err)
+	}
+	if duplicate.CancelingAt != nil {
+		return false, nil
+	}
+	kept, _ := chooseCurrent(all)
+	for _, other := range all {
+		if other.ID == duplicate.SubscriptionID {
+			return !isDuplicate(kept, other), nil
+		}
+	}
+	return true, nil
+}
+
+// refundInvoices voids the open invoices of a canceled subscription and refunds the paid ones.
+// Invoices that have a credit note, from an earlier attempt or made by hand, are left. It returns
+// the sum that the invoices had been paid.
+func (ds *Duplicates) refundInvoices(ctx context.Context, duplicate DuplicateSubscription) (catalog.Money, error) {
+	var refunded catalog.Money
+	canceled, err := ds.store.Subscriptions().Get(ctx, duplicate.SubscriptionID)
+	if err != nil {
+		return refunded, fmt.Errorf("read subscription: %w", err)
+	}
+	invoices, err := ds.gateway.Invoices(ctx, canceled.CustomerID, canceled.CreatedAt.Add(-time.Hour))
+	if err != nil {
+		return refunded, fmt.Errorf("list invoices: %w", err)
+	}
+	for _, invoice := range invoices {
+		if invoice.SubscriptionID != duplicate.SubscriptionID {
+			continue
+		}
+		if err := ds.refundInvoice(ctx, invoice); err != nil {
+			return refunded, err
+		}
+		if invoice.Status == InvoicePaid && invoice.AmountPaid > 0 {
+			refunded.Minor, refunded.Currency = refunded.Minor+invoice.AmountPaid, invoice.Currency
+		}
+	}
+	return refunded, nil
+}
+
+func (ds *Duplicates) refundInvoice(ctx context.Context, invoice Invoice) error {
+	switch {
+	case invoice.Status == InvoiceOpen:
+		if err := ds.gateway.VoidInvoice(ctx, invoice.ID); err != nil {
+			return fmt.Errorf("void invoice %s: %w", invoice.ID, err)
+		}
+	case invoice.Status == InvoicePaid && invoice.Total > 0 && invoice.Credited == 0:
+		note := CreditNote{InvoiceID: invoice.ID, Refund: invoice.AmountPaid, Credit: invoice.Total - invoice.AmountPaid}
+		if err := ds.gateway.CreateCreditNote(ctx, note); err != nil {
+			return fmt.Errorf("credit invoice %s: %w", invoice.ID, err)
+		}
+	}
+	return nil
+}
+
+// finish writes the result of an attempt. Once the duplicate is canceled, it queues a notice.
+func (ds *Duplicates) finish(ctx context.Context, duplicate DuplicateSubscription) error {
+	return ds.store.InTx(ctx, func(tx Tx) error {
+		if err := tx.Duplicates().Put(ctx, duplicate); err != nil {
+			return fmt.Errorf("write duplicate subscription: %w", err)
+		}
+		if duplicate.Status != DuplicateCanceled {
+			return nil
+		}
+		return ds.notices.queue(ctx, tx, mail.Message{
+			Kind: mail.KindDuplicateCanceled, Key: "surplus:" + duplicate.SubscriptionID, OrganizationID: duplicate.OrganizationID,
+			Data: mail.Data{Amount: duplicate.Refunded, At: *duplicate.DoneAt},
+		})
+	})
+}
+
+// List lists the duplicates of the last weeks, for the billing page.
+func (ds *Duplicates) List(ctx context.Context, a account.Access) ([]DuplicateSubscription, error) {
+	found, err := ds.store.Duplicates().List(ctx, a.Organization.ID, ds.Now().Add(-duplicatesShownFor))
+	if err != nil {
+		return nil, fmt.Errorf("list duplicate subscriptions: %w", err)
+	}
+	return found, nil
+}

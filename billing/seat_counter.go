@@ -1,0 +1,147 @@
+package billing
+
+import (
+	"context"
+	"fmt"
+
+	"usher/billing/account"
+	"usher/billing/apperr"
+	"usher/billing/catalog"
+	"usher/billing/job"
+)
+
+// SeatCounter counts the seats that an organization needs and stores the result: SeatState decides,
+// SeatCounter writes. Its exported methods implement [account.Hooks].
+type SeatCounter struct{ *core }
+
+// seatReason says why seats are recounted, for the seat ledger.
+type seatReason struct {
+	actor   string // user id; empty: the system or Stripe
+	subject string // user id of the member whose membership changed; empty: none
+	reason  string
+}
+
+// ReasonResent is the ledger's reason for a version whose number did not change: Stripe had another
+// quantity, because it was changed there or because a new subscription began with it.
+const ReasonResent = "the number at Stripe was set right"
+
+// MembershipChanged recounts the seats after a membership changed. The ledger gets a line about the
+// member exactly when they begin or cease to be billed, even if the number of seats stays the same
+// (the plan's minimum), so that their newest line says since when and why they are billed. A
+// correction of the count alone gets a line about no member.
+func (sc *SeatCounter) MembershipChanged(ctx context.Context, accountTx account.Tx, c account.MembershipChange) error {
+	tx, organizationID := accountTx.(Tx), c.After.OrganizationID
+	if c.Before.Billed() == c.After.Billed() {
+		return sc.recount(ctx, tx, organizationID, seatReason{actor: c.ActorID, reason: "the seats were counted again"})
+	}
+	before, _, err := apperr.Found(tx.Seats().LockState(ctx, organizationID))
+	if err != nil {
+		return fmt.Errorf("lock seat state: %w", err)
+	}
+	cause := seatReason{actor: c.ActorID, subject: c.After.UserID, reason: c.Reason}
+	if err := sc.recount(ctx, tx, organizationID, cause); err != nil {
+		return err
+	}
+	after, err := tx.Seats().State(ctx, organizationID)
+	if err != nil {
+		return fmt.Errorf("read seat state: %w", err)
+	}
+	if after.DesiredSeats != before.DesiredSeats {
+		return nil // the recount has written the line
+	}
+	return tx.SeatLedger().Insert(ctx, sc.seatChange(before, after, cause))
+}
+
+// recount counts the billed members, stores the desired seats and schedules the update at Stripe.
+// Every transaction that can change the members or the subscription calls it; the organization is
+// locked (or new) in it. The number is always counted, never incremented.
+func (sc *SeatCounter) recount(ctx context.Context, tx Tx, organizationID string, cause seatReason) error {
+	current, _, err := apperr.Found(tx.Subscriptions().Current(ctx, organizationID, sc.knownAccount()))
+	if err != nil {
+		return fmt.Errorf("look up subscription: %w", err)
+	}
+	return sc.recountFor(ctx, tx, organizationID, current, cause)
+}
+
+// recountFor is recount for a caller that has read the current subscription; the zero value means
+// there is none.
+func (sc *SeatCounter) recountFor(ctx context.Context, tx Tx, organizationID string, current Subscription, cause seatReason) error {
+	before, billed, err := tx.Seats().LockAndCount(ctx, organizationID)
+	if err != nil {
+		return fmt.Errorf("lock seat state and count billable members: %w", err)
+	}
+	after := before
+	after.OrganizationID = organizationID
+	after.update(sc.planOf(current), current, billed, sc.Now())
+	if after == before {
+		return nil
+	}
+	if after.DesiredSeats != before.DesiredSeats {
+		after.scheduleSummary(sc.Now())
+	}
+	if err := sc.insertSeatChange(ctx, tx, before, after, current, cause); err != nil {
+		return err
+	}
+	if err := tx.Seats().PutState(ctx, after); err != nil {
+		return fmt.Errorf("write seat state: %w", err)
+	}
+	if after.DueAt == nil || before.DueAt != nil && !after.DueAt.Before(*before.DueAt) {
+		return nil // the job enqueued for the earlier time reschedules itself
+	}
+	revision := fmt.Sprintf("%d:%d", after.SyncVersion, after.Attempt)
+	return sc.Enqueue(ctx, tx.Jobs(), job.KindSeats, organizationID, revision, *after.DueAt)
+}
+
+// insertSeatChange writes the ledger line of a new version: another number, or the same number sent
+// again because Stripe has another one.
+func (sc *SeatCounter) insertSeatChange(ctx context.Context, tx Tx, before, after SeatState, current Subscription, cause seatReason) error {
+	if after.SyncVersion == before.SyncVersion {
+		return nil
+	}
+	change := sc.seatChange(before, after, cause)
+	if after.DesiredSeats == before.DesiredSeats {
+		change.From, change.ActorUserID, change.SubjectUserID, change.Reason = current.Quantity, "", "", ReasonResent
+	}
+	if err := tx.SeatLedger().Insert(ctx, change); err != nil {
+		return fmt.Errorf("write seat ledger: %w", err)
+	}
+	tx.Record("desired seats: %d, before: %d", change.To, change.From)
+	return nil
+}
+
+func (sc *SeatCounter) seatChange(before, after SeatState, cause seatReason) SeatChange {
+	return SeatChange{
+		OrganizationID: after.OrganizationID, At: sc.Now(), ActorUserID: cause.actor, SubjectUserID: cause.subject,
+		Reason: cause.reason, From: before.DesiredSeats, To: after.DesiredSeats, Version: after.SyncVersion,
+	}
+}
+
+// RequireFreeSeat returns CodeConflict with the field billable if the plan's maximum leaves no seat
+// for one more billed member. promised is the number of seats reserved by invitations.
+func (sc *SeatCounter) RequireFreeSeat(ctx context.Context, accountTx account.Tx, organizationID string, promised int) error {
+	tx := accountTx.(Tx)
+	current, known, err := apperr.Found(tx.Subscriptions().Current(ctx, organizationID, sc.knownAccount()))
+	if err != nil {
+		return fmt.Errorf("look up subscription: %w", err)
+	}
+	plan := sc.planOf(current)
+	if !known || current.Status.Ended() || plan.SeatMaximum == 0 {
+		return nil
+	}
+	billed, err := tx.Members().CountBillable(ctx, organizationID)
+	if err != nil {
+		return fmt.Errorf("count billable members: %w", err)
+	}
+	if billed+promised < plan.SeatMaximum {
+		return nil
+	}
+	return &apperr.Error{Code: apperr.CodeConflict, Field: "billable", Message: seatLimitMessage(plan, promised)}
+}
+
+func seatLimitMessage(plan catalog.Plan, promised int) string {
+	if promised > 0 {
+		return fmt.Sprintf("%s takes %d billed people, and all seats are taken or promised by an invitation. Choose a larger plan, or free a seat.",
+			plan.Name, plan.SeatMaximum)
+	}
+	return fmt.Sprintf("%s takes %d billed people, and all seats are taken. Choose a larger plan, or free a seat.", plan.Name, plan.SeatMaximum)
+}

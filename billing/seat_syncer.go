@@ -1,0 +1,499 @@
+package billing
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"usher/billing/account"
+	"usher/billing/apperr"
+	"usher/billing/catalog"
+	"usher/billing/job"
+)
+
+// SeatSyncer sends the desired seats to Stripe. Sync is one update of one organization: open an
+// attempt, call Stripe, record the result.
+type SeatSyncer struct {
+	*core
+	seats         *SeatCounter
+	subscriptions *Subscriptions
+}
+
+// QuantityUpdate is one update of a subscription item's quantity.
+type QuantityUpdate struct {
+	SubscriptionID string
+	ItemID         string
+	Quantity       int // absolute
+	// Proration is Stripe's proration_behavior: create_prorations, always_invoice or none.
+	Proration      string
+	IdempotencyKey string
+}
+
+// SeatAttempt is a quantity update that was sent to Stripe under one idempotency key.
+type SeatAttempt struct {
+	Key            string            `db:"key"`
+	OrganizationID string            `db:"organization_id"`
+	SubscriptionID string            `db:"subscription_id"`
+	Version        int64             `db:"version"` // the SyncVersion it was sent for
+	Quantity       int               `db:"quantity"`
+	Proration      catalog.Proration `db:"proration"`
+	At             time.Time         `db:"at"`         // when it was first sent
+	RequestID      string            `db:"request_id"` // Stripe's; empty while no answer was read
+	Accepted       *bool             `db:"accepted"`   // nil: no answer was read
+	Error          string            `db:"error"`
+	// AcknowledgedAt is when Stripe accepted it, by Stripe's clock; nil: it did not, or the answer
+	// was a replay.
+	AcknowledgedAt *time.Time `db:"acknowledged_at"`
+}
+
+// seatLease is how long one worker owns an organization's sync. It is longer than a call to Stripe
+// may take.
+const seatLease = 30 * time.Second
+
+// Stripe's limits for one subscription are 200 quantity updates an hour, 10 new invoices a minute
+// and 20 a day (https://docs.stripe.com/billing/subscriptions/quantities,
+// https://docs.stripe.com/rate-limits). These stay below them, since others may change the
+// subscription too.
+const (
+	updatesPerHour    = 180
+	invoicesPerMinute = 8
+	invoicesPerDay    = 16
+	seatAttemptsKept  = 24 * time.Hour // the longest window of the limits
+)
+
+// Retry makes the pending update due at once. queued is false if nothing is pending. Error:
+// CodeForbidden.
+func (sy *SeatSyncer) Retry(ctx context.Context, a account.Access) (queued bool, err error) {
+	if err := a.RequireBilling(); err != nil {
+		return false, err
+	}
+	err = sy.store.InTx(ctx, func(tx Tx) error {
+		queued = false
+		if _, err := tx.Organizations().Lock(ctx, a.Organization.ID); err != nil {
+			return fmt.Errorf("lock organization: %w", err)
+		}
+		if err := sy.seats.recount(ctx, tx, a.Organization.ID, seatReason{actor: a.User.ID, reason: "asked to try again"}); err != nil {
+			return err
+		}
+		state, known, err := apperr.Found(tx.Seats().LockState(ctx, a.Organization.ID))
+		if err != nil || !known || state.DueAt == nil {
+			return err
+		}
+		now := sy.Now()
+		state.DueAt, queued = &now, true
+		if err := tx.Seats().PutState(ctx, state); err != nil {
+			return fmt.Errorf("write seat state: %w", err)
+		}
+		return sy.Enqueue(ctx, tx.Jobs(), job.KindSeats, state.OrganizationID, fmt.Sprintf("asked:%d", now.UnixMicro()), now)
+	})
+	return queued, err
+}
+
+// syncAllDue syncs the organizations whose update is due, with several workers.
+func (sy *SeatSyncer) syncAllDue(ctx context.Context) error {
+	due, err := sy.store.Seats().DueSyncs(ctx, sy.Now(), seatBatch)
+	if err != nil {
+		return fmt.Errorf("list due seat syncs: %w", err)
+	}
+	queue := make(chan string)
+	var group sync.WaitGroup
+	for range min(workers, len(due)) {
+		group.Go(func() {
+			for id := range queue {
+				sy.syncDue(ctx, id)
+			}
+		})
+	}
+	for _, id := range due {
+		queue <- id
+	}
+	close(queue)
+	group.Wait()
+	return nil
+}
+
+// runJob syncs an organization's seats if they are due. again is the time until the next update is
+// due; 0: none is pending.
+func (sy *SeatSyncer) runJob(ctx context.Context, organizationID string) (again time.Duration, err error) {
+	sy.syncDue(ctx, organizationID)
+	state, known, err := apperr.Found(sy.store.Seats().State(ctx, organizationID))
+	if err != nil || !known || state.DueAt == nil {
+		return 0, err
+	}
+	return max(0, state.DueAt.Sub(sy.Now())), nil
+}
+
+// syncDue is Sync within jobTimeout that logs the error.
+func (sy *SeatSyncer) syncDue(ctx context.Context, organizationID string) {
+	ctx, cancel := context.WithTimeout(ctx, jobTimeout)
+	defer cancel()
+	if err := sy.Sync(ctx, organizationID); err != nil && !errors.Is(err, context.Canceled) {
+		sy.Log.WarnContext(ctx, "seat sync failed", "organization_id", organizationID, "err", err)
+	}
+}
+
+// Sync sends an organization's desired seats to Stripe if they are due and differ from the
+// subscription's quantity. The attempt is stored before the call, so that a call whose answer was
+// lost is repeated under the same idempotency key. The lease keeps two calls for one organization
+// from running at once.
+func (sy *SeatSyncer) Sync(ctx context.Context, organizationID string) error {
+	attempt, err := sy.openAttempt(ctx, organizationID)
+	if err != nil || attempt.subscriptionID == "" {
+		return err
+	}
+	if attempt.update.IdempotencyKey == "" {
+		return sy.refetchBeforeUpdate(ctx, attempt)
+	}
+	before, _, err := apperr.Found(sy.store.Subscriptions().Get(ctx, attempt.subscriptionID))
+	if err != nil {
+		return fmt.Errorf("sync seats: %w", err)
+	}
+	answer, err := sy.gateway.UpdateQuantity(ctx, attempt.update)
+	// The result is stored even if the time is up.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), jobTimeout)
+	defer cancel()
+	if err != nil {
+		return sy.recordFailure(ctx, attempt, err)
+	}
+	// The answer to an earlier request: today's state is read before the attempt is closed.
+	if answer.Replayed {
+		if _, err := sy.subscriptions.refetch(ctx, attempt.subscriptionID); err != nil {
+			return sy.recordRefetchFailure(ctx, attempt.state, err)
+		}
+	}
+	applied, err := sy.recordSuccess(ctx, attempt, answer, before.Revision)
+	if err == nil && !applied {
+		_, err = sy.subscriptions.refetch(ctx, attempt.subscriptionID)
+	}
+	return err
+}
+
+// openedAttempt is the outcome of openAttempt.
+type openedAttempt struct {
+	subscriptionID string    // empty: nothing to send
+	state          SeatState // as the attempt was opened
+	// update has no key if the subscription has to be refetched before anything is sent.
+	update QuantityUpdate
+}
+
+// openAttempt stores the next attempt, if an update is due and no other worker holds the lease.
+func (sy *SeatSyncer) openAttempt(ctx context.Context, organizationID string) (attempt openedAttempt, err error) {
+	err = sy.store.InTx(ctx, func(tx Tx) error {
+		attempt = openedAttempt{}
+		if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
+			return fmt.Errorf("lock organization: %w", err)
+		}
+		state, known, err := apperr.Found(tx.Seats().LockState(ctx, organizationID))
+		if err != nil {
+			return fmt.Errorf("lock seat state: %w", err)
+		}
+		if !known || !state.isDue(sy.Now()) {
+			return nil
+		}
+		current, known, err := apperr.Found(tx.Subscriptions().Current(ctx, organizationID, sy.knownAccount()))
+		if err != nil {
+			return fmt.Errorf("look up subscription: %w", err)
+		}
+		plan := sy.planOf(current)
+		equal := current.Quantity == state.DesiredSeats
+		switch {
+		case !known, !seatsSynced(plan, current), equal && !state.maybeStale(current):
+			return sy.seats.recount(ctx, tx, organizationID, seatReason{reason: "checked before the seat update"})
+		case equal, state.AppliedVersion == state.SyncVersion:
+			attempt = openedAttempt{subscriptionID: current.ID, state: state}
+			return nil
+		}
+		attempt, err = sy.storeAttempt(ctx, tx, state, plan, current)
+		return err
+	})
+	return attempt, err
+}
+
+// storeAttempt opens the next attempt and stores it, or postpones it where Stripe's limits require
+// that.
+func (sy *SeatSyncer) storeAttempt(ctx context.Context, tx Tx, state SeatState, plan catalog.Plan, current Subscription) (openedAttempt, error) {
+	now := sy.Now()
+	earlier, err := tx.SeatAttempts().List(ctx, current.ID, now.Add(-seatAttemptsKept))
+	if err != nil {
+		return openedAttempt{}, fmt.Errorf("list seat attempts: %w", err)
+	}
+	proration := seatProration(plan, state, current)
+	if !state.retries(current) {
+		var wait time.Duration
+		if wait, proration = throttle(earlier, now, proration); wait > 0 {
+			later := now.Add(wait)
+			state.DueAt = &later
+			return openedAttempt{}, tx.Seats().PutState(ctx, state)
+		}
+	}
+	update := state.nextAttempt(current, proration, now)
+	if err := tx.Seats().PutState(ctx, state); err != nil {
+		return openedAttempt{}, fmt.Errorf("write seat state: %w", err)
+	}
+	err = tx.SeatAttempts().Insert(ctx, SeatAttempt{
+		Key: update.IdempotencyKey, OrganizationID: state.OrganizationID, SubscriptionID: current.ID, Version: state.SyncVersion,
+		Quantity: update.Quantity, Proration: catalog.Proration(update.Proration), At: now,
+	})
+	return openedAttempt{subscriptionID: current.ID, state: state, update: update}, err
+}
+
+// isDue reports whether an update is due and no worker holds the lease.
+func (s *SeatState) isDue(now time.Time) bool {
+	return s.DueAt != nil && !now.Before(*s.DueAt) && (s.LeaseUntil == nil || !now.Before(*s.LeaseUntil))
+}
+
+// retries reports whether the open attempt, which has no answer, is the update to send now.
+func (s *SeatState) retries(current Subscription) bool {
+	return s.AttemptOpen && s.OpenVersion == s.SyncVersion && s.OpenItemID == current.ItemID && s.OpenQuantity == s.DesiredSeats
+}
+
+// nextAttempt opens an attempt and takes the lease. The key of an earlier attempt is used again
+// only if that one sent the same update and has no answer, and then with the proration it was first
+// sent with.
+func (s *SeatState) nextAttempt(current Subscription, proration catalog.Proration, now time.Time) QuantityUpdate {
+	if !s.retries(current) {
+		s.Attempt++
+		s.OpenProration = proration
+	}
+	lease := now.Add(seatLease)
+	s.AttemptOpen, s.OpenItemID, s.OpenQuantity, s.OpenVersion = true, current.ItemID, s.DesiredSeats, s.SyncVersion
+	s.LeaseUntil = &lease
+	return QuantityUpdate{
+		SubscriptionID: current.ID, ItemID: current.ItemID, Quantity: s.DesiredSeats,
+		Proration:      string(s.OpenProration),
+		IdempotencyKey: fmt.Sprintf("seats:%s:%d:%d", current.ItemID, s.SyncVersion, s.Attempt),
+	}
+}
+
+// seatProration returns the plan's proration for the rest of the period. A decrease while an
+// invoice is unpaid credits nothing, since that money was never received
+// (https://docs.stripe.com/billing/subscriptions/prorations, unpaid invoices). Seats that are paid
+// until the period ends cost nothing when they are used again.
+func seatProration(plan catalog.Plan, state SeatState, current Subscription) catalog.Proration {
+	switch {
+	case state.DesiredSeats > current.Quantity && state.PaidUntil != nil && state.DesiredSeats <= state.PaidSeats:
+		return catalog.ProrationNone
+	case state.DesiredSeats > current.Quantity:
+		return cmp.Or(plan.ProrationOnIncrease, catalog.ProrationCreateProrations)
+	case current.Status == StatusPastDue:
+		return catalog.ProrationNone
+	}
+	return cmp.Or(plan.ProrationOnDecrease, catalog.ProrationCreateProrations)
+}
+
+// throttle checks the next update against those sent before. It returns how long to wait and the
+// proration to send it with then. If the day's invoices are used up, the update is sent all the
+// same and charged on the next invoice.
+func throttle(earlier []SeatAttempt, now time.Time, proration catalog.Proration) (time.Duration, catalog.Proration) {
+	wait := waitForWindow(earlier, now, time.Hour, updatesPerHour, countAll)
+	if proration != catalog.ProrationAlwaysInvoice {
+		return wait, proration
+	}
+	if waitForWindow(earlier, now, 24*time.Hour, invoicesPerDay, SeatAttempt.invoiced) > 0 {
+		return wait, catalog.ProrationCreateProrations
+	}
+	return max(wait, waitForWindow(earlier, now, time.Minute, invoicesPerMinute, SeatAttempt.invoiced)), proration
+}
+
+func countAll(SeatAttempt) bool { return true }
+
+func (a SeatAttempt) invoiced() bool { return a.Proration == catalog.ProrationAlwaysInvoice }
+
+// waitForWindow returns how long to wait until fewer than limit of the attempts that count lie
+// within the window.
+func waitForWindow(earlier []SeatAttempt, now time.Time, length time.Duration, limit int, counts func(SeatAttempt) bool) time.Duration {
+	var within []time.Time
+	for _, a := range earlier {
+		if counts(a) && now.Sub(a.At) < length {
+			within = append(within, a.At)
+		}
+	}
+	if len(within) < limit {
+		return 0
+	}
+	return within[len(within)-limit].Add(length).Sub(now)
+}
+
+// recordSuccess stores Stripe's acknowledgement and, in the same transaction, the snapshot that
+// came with it, so that no reader compares the one without the other. applied is false if the row
+// changed meanwhile: the subscription has to be refetched.
+func (sy *SeatSyncer) recordSuccess(ctx context.Context, attempt openedAttempt, answer UpdatedSubscription, revision int64) (applied bool, err error) {
+	accepted := true
+	result := SeatAttempt{Key: attempt.update.IdempotencyKey, RequestID: answer.RequestID, Accepted: &accepted}
+	if !answer.Replayed {
+		result.AcknowledgedAt = &answer.Subscription.AsOf
+	}
+	err = sy.store.InTx(ctx, func(tx Tx) error {
+		applied = false
+		err := sy.closeAttempt(ctx, tx, attempt.state.OrganizationID, result, func(state *SeatState) {
+			state.AttemptOpen, state.SyncError, state.Failures = false, "", 0
+			state.LastAppliedSeats, state.AppliedVersion = &attempt.update.Quantity, attempt.state.SyncVersion
+			if result.AcknowledgedAt != nil {
+				state.AcknowledgedAt = result.AcknowledgedAt
+			}
+		})
+		if applied = answer.Replayed; err != nil || applied {
+			return err
+		}
+		_, err = sy.subscriptions.applyFetchedTx(ctx, tx, answer.Subscription, revision)
+		if errors.Is(err, errRowChanged) { // detected before anything is written
+			return nil
+		}
+		applied = err == nil
+		return err
+	})
+	return applied, err
+}
+
+// recordFailure stores why the update failed and when it is retried.
+func (sy *SeatSyncer) recordFailure(ctx context.Context, attempt openedAttempt, cause error) error {
+	organizationID, version := attempt.state.OrganizationID, attempt.state.SyncVersion
+	var refused *apperr.StripeError
+	isStripe := errors.As(cause, &refused)
+	err := sy.store.InTx(ctx, func(tx Tx) error {
+		return sy.closeAttempt(ctx, tx, organizationID, failedAttempt(attempt.update, cause), func(state *SeatState) {
+			state.Failures++
+			next := sy.Now().Add(sy.Backoff(state.Failures))
+			if state.SyncVersion == version { // a newer change keeps its own, earlier time
+				state.DueAt = &next
+			}
+			state.AttemptOpen = !isStripe || refused.OutcomeUnknown || refused.Status == 409 || refused.Status == 429
+			state.SyncError = seatErrorMessage(refused, cause)
+		})
+	})
+	sy.Log.WarnContext(ctx, "seat update failed", "organization_id", organizationID, "version", version, "err", cause)
+	return errors.Join(err, sy.refetchIfUnknown(ctx, organizationID, cause))
+}
+
+// closeAttempt releases the lease, changes the seat state and stores the attempt's result.
+func (sy *SeatSyncer) closeAttempt(ctx context.Context, tx Tx, organizationID string, result SeatAttempt, change func(*SeatState)) error {
+	if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
+		return fmt.Errorf("lock organization: %w", err)
+	}
+	state, err := tx.Seats().LockState(ctx, organizationID)
+	if err != nil {
+		return fmt.Errorf("lock seat state: %w", err)
+	}
+	state.LeaseUntil = nil
+	change(&state)
+	if err := tx.Seats().PutState(ctx, state); err != nil {
+		return fmt.Errorf("write seat state: %w", err)
+	}
+	return tx.SeatAttempts().RecordAnswer(ctx, result)
+}
+
+// failedAttempt is the result of a failed call; one without an answer stays open.
+func failedAttempt(update QuantityUpdate, cause error) SeatAttempt {
+	attempt := SeatAttempt{Key: update.IdempotencyKey, Error: cause.Error()}
+	var refused *apperr.StripeError
+	if errors.As(cause, &refused) {
+		attempt.RequestID, attempt.Error = refused.RequestID, seatErrorMessage(refused, cause)
+		if !refused.OutcomeUnknown {
+			accepted := false
+			attempt.Accepted = &accepted
+		}
+	}
+	return attempt
+}
+
+// seatErrorMessage describes a failure to billing admins: what Stripe answered, its code and the
+// request id.
+func seatErrorMessage(refused *apperr.StripeError, cause error) string {
+	switch {
+	case refused == nil && errors.Is(cause, context.DeadlineExceeded), refused != nil && refused.OutcomeUnknown:
+		return "Stripe did not answer in time."
+	case refused == nil:
+		return "The number of seats could not be sent to Stripe."
+	case refused.Status == 429:
+		return "Stripe asked us to slow down."
+	}
+	code := cmp.Or(refused.DeclineCode, refused.Code, fmt.Sprintf("status %d", refused.Status))
+	return fmt.Sprintf("Stripe refused the change: %s (%s, request %s)", refused.Message, code, refused.RequestID)
+}
+
+// refetchIfUnknown refetches the current subscription if the failure says that Stripe does not know
+// it or its item.
+func (sy *SeatSyncer) refetchIfUnknown(ctx context.Context, organizationID string, cause error) error {
+	var refused *apperr.StripeError
+	if !errors.As(cause, &refused) || refused.Status != 400 && refused.Status != 404 {
+		return nil
+	}
+	current, known, err := apperr.Found(sy.store.Subscriptions().Current(ctx, organizationID, sy.knownAccount()))
+	if err != nil || !known {
+		return err
+	}
+	_, err = sy.subscriptions.refetch(ctx, current.ID)
+	return err
+}
+
+// refetchBeforeUpdate refetches the subscription. An earlier attempt without an answer is closed
+// then, because the snapshot shows its effect.
+func (sy *SeatSyncer) refetchBeforeUpdate(ctx context.Context, attempt openedAttempt) error {
+	opened := attempt.state
+	if _, err := sy.subscriptions.refetch(ctx, attempt.subscriptionID); err != nil {
+		return sy.recordRefetchFailure(context.WithoutCancel(ctx), opened, err)
+	}
+	return sy.store.InTx(ctx, func(tx Tx) error {
+		if _, err := tx.Organizations().Lock(ctx, opened.OrganizationID); err != nil {
+			return fmt.Errorf("lock organization: %w", err)
+		}
+		state, err := tx.Seats().LockState(ctx, opened.OrganizationID)
+		if err != nil || !state.AttemptOpen || state.Attempt != opened.Attempt {
+			return err
+		}
+		state.AttemptOpen = false
+		if err := tx.Seats().PutState(ctx, state); err != nil {
+			return fmt.Errorf("write seat state: %w", err)
+		}
+		return sy.seats.recount(ctx, tx, opened.OrganizationID, seatReason{reason: "checked an unanswered seat update"})
+	})
+}
+
+// recordRefetchFailure stores why the refetch failed and when the sync is retried. An open attempt
+// stays open: its outcome is still unknown.
+func (sy *SeatSyncer) recordRefetchFailure(ctx context.Context, opened SeatState, cause error) error {
+	var refused *apperr.StripeError
+	errors.As(cause, &refused)
+	sy.Log.WarnContext(ctx, "refetch before seat update failed", "organization_id", opened.OrganizationID, "err", cause)
+	return sy.store.InTx(ctx, func(tx Tx) error {
+		if _, err := tx.Organizations().Lock(ctx, opened.OrganizationID); err != nil {
+			return fmt.Errorf("lock organization: %w", err)
+		}
+		state, err := tx.Seats().LockState(ctx, opened.OrganizationID)
+		if err != nil {
+			return fmt.Errorf("lock seat state: %w", err)
+		}
+		state.LeaseUntil = nil
+		// A newer change keeps its own, earlier time.
+		if state.SyncVersion == opened.SyncVersion && state.DueAt != nil {
+			state.Failures++
+			next := sy.Now().Add(sy.Backoff(state.Failures))
+			state.DueAt, state.SyncError = &next, seatErrorMessage(refused, cause)
+		}
+		return tx.Seats().PutState(ctx, state)
+	})
+}
+
+// releaseUnusedSeats recounts the organizations whose paid period is about to end with seats that
+// no member uses.
+func (sy *SeatSyncer) releaseUnusedSeats(ctx context.Context) error {
+	due, err := sy.store.Seats().DueReleases(ctx, sy.Now(), seatBatch)
+	if err != nil {
+		return fmt.Errorf("list due seat releases: %w", err)
+	}
+	for _, organizationID := range due {
+		err := sy.store.InTx(ctx, func(tx Tx) error {
+			if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
+				return fmt.Errorf("lock organization: %w", err)
+			}
+			return sy.seats.recount(ctx, tx, organizationID, seatReason{reason: "seats nobody uses are given back before the renewal"})
+		})
+		if err != nil {
+			return fmt.Errorf("release unused seats: %w", err)
+		}
+	}
+	return nil
+}

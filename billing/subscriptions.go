@@ -1,0 +1,393 @@
+package billing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"usher/billing/account"
+	"usher/billing/apperr"
+	"usher/billing/job"
+	"usher/billing/mail"
+)
+
+// Subscriptions stores snapshots of subscriptions and changes subscriptions at Stripe.
+type Subscriptions struct {
+	*core
+	customers *Customers
+	seats     *SeatCounter
+	credits   *Credits
+	notices   *Notices
+}
+
+// subscriptionUpdate is what one source (an event, for example) says about a subscription.
+type subscriptionUpdate struct {
+	id            string
+	customerID    string
+	metadataOrgID string // from metadata; a hint if the customer is not linked yet
+	asOf          time.Time
+	testClock     bool
+	payload       *Subscription // the whole object, if it came along in a shape of our API version
+	final         bool
+}
+
+// handleEvent handles the customer.subscription events.
+func (ss *Subscriptions) handleEvent(ctx context.Context, tx Tx, e Event) (eventResult, error) {
+	return ss.observe(ctx, tx, subscriptionUpdate{
+		id: e.ObjectID, customerID: e.CustomerID, metadataOrgID: e.OrgID, asOf: e.Created, testClock: e.TestClock,
+		payload: e.Subscription, final: e.Type == "customer.subscription.deleted",
+	})
+}
+
+// handleRelated handles an event of another object, such as a schedule, that may have changed its
+// subscription.
+func (ss *Subscriptions) handleRelated(ctx context.Context, tx Tx, e Event) (eventResult, error) {
+	if e.SubscriptionID == "" {
+		return eventResult{outcome: OutcomeIgnored}, nil
+	}
+	return ss.observe(ctx, tx, subscriptionUpdate{
+		id: e.SubscriptionID, customerID: e.CustomerID, metadataOrgID: e.OrgID, asOf: e.Created, testClock: e.TestClock,
+	})
+}
+
+// observe decides what to do with an update of a subscription and applies its payload if that is
+// the newer state. It runs in the caller's transaction. OutcomePending means that the subscription
+// has to be refetched.
+func (ss *Subscriptions) observe(ctx context.Context, tx Tx, u subscriptionUpdate) (eventResult, error) {
+	target, err := ss.lockTarget(ctx, tx, u)
+	if err != nil || target.organizationID == "" {
+		return eventResult{outcome: OutcomeIgnored}, err
+	}
+	stored := target.stored
+	verdict := Decide(
+		Stored{Exists: target.exists, AsOf: stored.AsOf, Final: stored.Status.Ended()},
+		Observation{AsOf: u.asOf, Payload: u.payload != nil, TestClock: u.testClock || stored.TestClock, Linked: target.linked, Final: u.final},
+	)
+	if verdict != Apply {
+		return eventResult{outcomeOf(verdict), target.organizationID}, nil
+	}
+	fresh := *u.payload
+	fresh.OrganizationID = target.organizationID
+	if fresh.CardLast4 == "" { // payloads carry the card as an id only
+		fresh.CardBrand, fresh.CardLast4 = stored.CardBrand, stored.CardLast4
+	}
+	return eventResult{OutcomeApplied, target.organizationID}, ss.write(ctx, tx, stored, fresh)
+}
+
+// updateTarget is the locked organization and snapshot that an update is about.
+type updateTarget struct {
+	organizationID string // empty: the subscription belongs to another application
+	// linked means that the customer is linked to the organization; otherwise the owner is known
+	// from metadata only.
+	linked bool
+	stored Subscription
+	exists bool // a snapshot is stored
+}
+
+// lockTarget locks the organization and the snapshot that an update is about, nearly always with
+// one query.
+func (ss *Subscriptions) lockTarget(ctx context.Context, tx Tx, u subscriptionUpdate) (t updateTarget, err error) {
+	t.organizationID, t.stored, err = tx.Subscriptions().LockWithOwner(ctx, u.customerID, ss.knownAccount(), u.id)
+	if !errors.Is(err, apperr.ErrNotFound) {
+		t.linked, t.exists = true, true
+		return t, err
+	}
+	t.organizationID, t.linked, err = ss.customers.lockOwner(ctx, tx, u.customerID, u.metadataOrgID)
+	if err != nil || t.organizationID == "" {
+		return updateTarget{}, err
+	}
+	t.stored, t.exists, err = apperr.Found(tx.Subscriptions().Lock(ctx, u.id))
+	return t, err
+}
+
+// write stores a snapshot, chooses the organization's current subscription, and applies what
+// follows from both: duplicate subscriptions, notices, credits and seats. The organization is
+// locked.
+func (ss *Subscriptions) write(ctx context.Context, tx Tx, before, fresh Subscription) error {
+	acct := ss.knownAccount()
+	fresh.Account = acct.ID
+	all, err := tx.Subscriptions().Put(ctx, fresh)
+	if err != nil {
+		return fmt.Errorf("write subscription: %w", err)
+	}
+	recordChanges(tx, before, fresh)
+	current, ok := chooseCurrent(all)
+	if ok && !current.IsCurrent {
+		if err := tx.Subscriptions().SetCurrent(ctx, fresh.OrganizationID, current.ID, acct); err != nil {
+			return fmt.Errorf("set current subscription: %w", err)
+		}
+		tx.Record("subscription %s: current", current.ID)
+	}
+	if err := ss.insertDuplicates(ctx, tx, current, all); err != nil {
+		return err
+	}
+	if err := ss.notices.subscription(ctx, tx, before, fresh); err != nil {
+		return err
+	}
+	if before.Revision == 0 || before.Status != fresh.Status {
+		// Which plan's credits count depends on which subscriptions are live.
+		if err := ss.credits.recount(ctx, tx, fresh.OrganizationID, nil, CreditExpire); err != nil {
+			return err
+		}
+	}
+	return ss.seats.recountFor(ctx, tx, fresh.OrganizationID, current, seatReason{reason: "Stripe's subscription changed"})
+}
+
+// recordChanges records the differences between two snapshots of a subscription, for operators.
+func recordChanges(tx Tx, before, after Subscription) {
+	if before.Revision == 0 {
+		tx.Record("subscription %s: %s, %s × %d", after.ID, after.Status, after.PriceID, after.Quantity)
+		return
+	}
+	record := func(field string, from, to any) {
+		if from != to {
+			tx.Record("subscription %s: %s %v, before: %v", after.ID, field, to, from)
+		}
+	}
+	record("status", before.Status, after.Status)
+	record("price", before.PriceID, after.PriceID)
+	record("quantity", before.Quantity, after.Quantity)
+	record("current_period_end", before.CurrentPeriodEnd.UTC().Format(time.RFC3339), after.CurrentPeriodEnd.UTC().Format(time.RFC3339))
+	record("ends", formatEnd(before), formatEnd(after))
+}
+
+func formatEnd(s Subscription) string {
+	if end, ending := s.EndsAt(); ending {
+		return end.UTC().Format(time.RFC3339)
+	}
+	return "never"
+}
+
+// chooseCurrent picks an organization's current subscription: a live one before an ended one; among
+// live ones, one that grants access before one that does not, then the older, so that a second
+// purchase never replaces the first; among ended ones, the newer. Ids break ties, so that every
+// replica and every order of events picks the same.
+func chooseCurrent(all []Subscription) (Subscription, bool) {
+	if len(all) == 0 {
+		return Subscription{}, false
+	}
+	best := all[0]
+	for _, s := range all[1:] {
+		if currentBefore(s, best) {
+			best = s
+		}
+	}
+	return best, true
+}
+
+func currentBefore(a, b Subscription) bool {
+	if a.Status.Ended() != b.Status.Ended() {
+		return !a.Status.Ended()
+	}
+	if a.Status.GrantsAccess() != b.Status.GrantsAccess() {
+		return a.Status.GrantsAccess()
+	}
+	if !a.CreatedAt.Equal(b.CreatedAt) {
+		return a.CreatedAt.Before(b.CreatedAt) != a.Status.Ended()
+	}
+	return a.ID < b.ID
+}
+
+// insertDuplicates stores which of an organization's subscriptions are duplicates of the kept one,
+// and enqueues their cancellation. The organization is locked.
+func (ss *Subscriptions) insertDuplicates(ctx context.Context, tx Tx, kept Subscription, all []Subscription) error {
+	for _, other := range all {
+		if !isDuplicate(kept, other) {
+			continue
+		}
+		now := ss.Now()
+		fresh, err := tx.Duplicates().Insert(ctx, DuplicateSubscription{
+			SubscriptionID: other.ID, OrganizationID: other.OrganizationID, KeptSubscriptionID: kept.ID, Status: DuplicateCanceling, FoundAt: now, NextAttemptAt: &now,
+		})
+		if err != nil {
+			return fmt.Errorf("write duplicate subscription: %w", err)
+		}
+		if !fresh {
+			continue
+		}
+		tx.Record("subscription %s: duplicate of %s, to be canceled and refunded", other.ID, kept.ID)
+		if err := ss.Enqueue(ctx, tx.Jobs(), job.KindDuplicate, other.ID, "", now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isDuplicate reports whether an organization that keeps one subscription has no need of another:
+// both give access or are to be paid, and the other one was sold by Usher, at the same time or
+// later. A subscription made by hand at Stripe is left alone, and so is an older one that gives no
+// access any more: what was paid for it was owed.
+func isDuplicate(kept, other Subscription) bool {
+	switch {
+	case other.ID == kept.ID || !kept.Status.GrantsAccess():
+		return false
+	case other.MetadataOrgID != other.OrganizationID || other.CreatedAt.Before(kept.CreatedAt):
+		return false
+	}
+	return other.Status.GrantsAccess() || other.Status == StatusUnpaid || other.Status == StatusPaused
+}
+
+// refetch fetches a subscription from Stripe, outside any transaction, and writes it; if the row
+// changed meanwhile, it fetches again. Errors: a StripeError in the chain; [apperr.ErrNotFound] if
+// Stripe does not know the subscription or it does not belong to an organization here.
+func (ss *Subscriptions) refetch(ctx context.Context, id string) (Subscription, error) {
+	return ss.refetchRecording(ctx, id, nil)
+}
+
+// refetchRecording is refetch that records its writes in changes.
+func (ss *Subscriptions) refetchRecording(ctx context.Context, id string, changes *ChangeLog) (written Subscription, err error) {
+	err = ss.retryOnRowChange(ctx, func() error {
+		before, _, err := apperr.Found(ss.store.Subscriptions().Get(ctx, id))
+		if err != nil {
+			return fmt.Errorf("read subscription: %w", err)
+		}
+		answer, err := ss.gateway.Subscription(ctx, id)
+		if apperr.IsMissing(err) {
+			return apperr.ErrNotFound
+		}
+		if err != nil {
+			return fmt.Errorf("fetch subscription: %w", err)
+		}
+		written, err = ss.applyFetched(ctx, answer, before.Revision, changes)
+		return err
+	})
+	return written, err
+}
+
+// applyFetched writes a fetched snapshot if the row still has the given revision, otherwise it
+// returns errRowChanged.
+func (ss *Subscriptions) applyFetched(ctx context.Context, answer Subscription, revision int64, changes *ChangeLog) (written Subscription, err error) {
+	err = ss.store.InTxRecording(ctx, changes, func(tx Tx) error {
+		written, err = ss.applyFetchedTx(ctx, tx, answer, revision)
+		return err
+	})
+	return written, err
+}
+
+// applyFetchedTx is applyFetched in the caller's transaction. Nothing is written if it returns
+// errRowChanged.
+func (ss *Subscriptions) applyFetchedTx(ctx context.Context, tx Tx, answer Subscription, revision int64) (Subscription, error) {
+	organizationID, err := ss.customers.resolveOwner(ctx, tx, answer.CustomerID, answer.MetadataOrgID)
+	if err != nil {
+		return Subscription{}, err
+	}
+	stored, known, err := apperr.Found(tx.Subscriptions().Lock(ctx, answer.ID))
+	if err != nil {
+		return Subscription{}, fmt.Errorf("lock subscription: %w", err)
+	}
+	if stored.Revision != revision {
+		return Subscription{}, errRowChanged
+	}
+	answer.OrganizationID = organizationID
+	if known && stored.AsOf.After(answer.AsOf) {
+		// The row did not change, so the answer was read after the stored state was received: it is
+		// the newer one, whatever the clocks say.
+		answer.AsOf = stored.AsOf
+	}
+	return answer, ss.write(ctx, tx, stored, answer)
+}
+
+// refetchForEvent processes a pending event about a subscription.
+func (ss *Subscriptions) refetchForEvent(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
+	return ss.refetchOutcome(ctx, e.SubscriptionID, changes)
+}
+
+func (ss *Subscriptions) refetchOutcome(ctx context.Context, subscriptionID string, changes *ChangeLog) (Outcome, error) {
+	_, err := ss.refetchRecording(ctx, subscriptionID, changes)
+	if errors.Is(err, apperr.ErrNotFound) {
+		return OutcomeIgnored, nil
+	}
+	return OutcomeApplied, err
+}
+
+// handleCustomerUpdated handles customer.updated: the customer's name and e-mail address are
+// refetched, and so is the card of its subscription, which payloads carry as an id only.
+func (ss *Subscriptions) handleCustomerUpdated(ctx context.Context, tx Tx, e Event) (eventResult, error) {
+	organizationID, linked, err := ss.customers.findOwner(ctx, tx, e.CustomerID, "")
+	if err != nil || !linked {
+		return eventResult{outcome: OutcomeIgnored}, err
+	}
+	return eventResult{OutcomePending, organizationID}, nil
+}
+
+func (ss *Subscriptions) refetchCustomer(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
+	customer, err := ss.gateway.Customer(ctx, e.CustomerID)
+	if apperr.IsMissing(err) {
+		return OutcomeIgnored, nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("fetch customer: %w", err)
+	}
+	if err := ss.store.Customers().Put(ctx, ss.knownAccount(), customer); err != nil {
+		return "", fmt.Errorf("write customer: %w", err)
+	}
+	outcome, err := ss.refetchPaymentMethod(ctx, e, changes)
+	return mergeOutcomes(OutcomeApplied, outcome), err
+}
+
+// handlePaymentMethod handles the payment_method events. The card is shown with the subscription it
+// pays, so that subscription is refetched: payloads carry the card as an id only.
+func (ss *Subscriptions) handlePaymentMethod(ctx context.Context, tx Tx, e Event) (eventResult, error) {
+	current, known, err := ss.currentOf(ctx, tx, e.CustomerID)
+	if err != nil || !known {
+		return eventResult{outcome: OutcomeIgnored}, err
+	}
+	return eventResult{OutcomePending, current.OrganizationID}, nil
+}
+
+func (ss *Subscriptions) refetchPaymentMethod(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
+	current, known, err := ss.currentOf(ctx, ss.store, e.CustomerID)
+	if err != nil || !known {
+		return OutcomeIgnored, err
+	}
+	return ss.refetchOutcome(ctx, current.ID, changes)
+}
+
+// currentOf returns the live current subscription of a customer's organization.
+func (ss *Subscriptions) currentOf(ctx context.Context, tx Tx, customerID string) (Subscription, bool, error) {
+	organizationID, _, err := ss.customers.findOwner(ctx, tx, customerID, "")
+	if err != nil || organizationID == "" {
+		return Subscription{}, false, err
+	}
+	current, known, err := apperr.Found(tx.Subscriptions().Current(ctx, organizationID, ss.knownAccount()))
+	return current, known && !current.Status.Ended(), err
+}
+
+// handleTrialWillEnd handles customer.subscription.trial_will_end, which Stripe sends three days
+// before a trial ends, or at once for a shorter one
+// (https://docs.stripe.com/billing/subscriptions/trials). It queues a notice.
+func (ss *Subscriptions) handleTrialWillEnd(ctx context.Context, tx Tx, e Event) (eventResult, error) {
+	result, err := ss.handleEvent(ctx, tx, e)
+	if err != nil {
+		return result, err
+	}
+	_, linked, err := ss.customers.findOwner(ctx, tx, e.CustomerID, e.OrgID)
+	if err != nil || !linked || e.Subscription == nil || e.Subscription.TrialEnd == nil || !ss.notices.isRecent(e.Created) {
+		return result, err
+	}
+	plan, price, _ := ss.Catalog().ByPrice(e.Subscription.PriceID)
+	return result, ss.notices.queue(ctx, tx, mail.Message{
+		Kind: mail.KindTrialEnding, OrganizationID: result.organizationID, StaleAt: *e.Subscription.TrialEnd,
+		Key: fmt.Sprintf("subscription:%s:trial:%d", e.ObjectID, e.Subscription.TrialEnd.Unix()),
+		Data: mail.Data{
+			Plan: plan.Name, Interval: price.Interval, At: *e.Subscription.TrialEnd, Amount: price.Amount.Times(e.Subscription.Quantity),
+		},
+	})
+}
+
+// Refresh refetches the organization's current subscription, after a return from the portal for
+// example. The caller bounds the time by ctx. Error: CodeStripe if no answer came in time.
+func (ss *Subscriptions) Refresh(ctx context.Context, a account.Access) error {
+	current, known, err := apperr.Found(ss.store.Subscriptions().Current(ctx, a.Organization.ID, ss.knownAccount()))
+	if err != nil {
+		return fmt.Errorf("refresh subscription: %w", err)
+	}
+	if !known {
+		return nil
+	}
+	if _, err := ss.refetch(ctx, current.ID); err != nil && !errors.Is(err, apperr.ErrNotFound) {
+		return apperr.StripeFailed("refresh subscription", err)
+	}
+	return nil
+}
