@@ -87,7 +87,7 @@ func (sy *SeatSyncer) Retry(ctx context.Context, a account.Access) (queued bool,
 		if err := tx.Seats().PutState(ctx, state); err != nil {
 			return fmt.Errorf("write seat state: %w", err)
 		}
-		return sy.Enqueue(ctx, tx.Jobs(), job.KindSeats, state.OrganizationID, fmt.Sprintf("asked:%d", now.UnixMicro()), now)
+		return sy.Enqueue(ctx, tx.Jobs(), job.KindSeats, state.OrganizationID, fmt.Sprintf("retry:%d", now.UnixMicro()), now)
 	})
 	return queued, err
 }
