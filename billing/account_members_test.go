@@ -313,7 +313,7 @@ func (s *membershipScenario) operations() []membershipOperation {
 			_, err := s.store.DB().ExecContext(ctx, `update users set password_hash = (select password_hash from users where id = $2) where id = $1`,
 				m.UserID, s.access.User.ID)
 			s.must(err)
-			return service.Users.DeleteAccount(ctx, m.UserID, testPassword)
+			return service.Users.Delete(ctx, m.UserID, testPassword)
 		}},
 		{"hand over and back", func(m account.Member) error {
 			access, err := service.Organizations.Access(ctx, m.UserID, s.id)

@@ -158,7 +158,7 @@ func TestHandOver(t *testing.T) {
 func TestDeleteAccount(t *testing.T) {
 	env := newTestEnv(t)
 	env.subscribe("pro")
-	if err := env.service.Users.DeleteAccount(t.Context(), env.access.User.ID, testPassword); apperr.CodeOf(err) != apperr.CodeConflict {
+	if err := env.service.Users.Delete(t.Context(), env.access.User.ID, testPassword); apperr.CodeOf(err) != apperr.CodeConflict {
 		t.Errorf("the last admin: %v", err)
 	}
 	env.addMembers(1)
@@ -168,10 +168,10 @@ func TestDeleteAccount(t *testing.T) {
 		if member.UserID == env.access.User.ID {
 			continue
 		}
-		if err := env.service.Users.DeleteAccount(t.Context(), member.UserID, "wrong password"); apperr.CodeOf(err) != apperr.CodeUnprocessable {
+		if err := env.service.Users.Delete(t.Context(), member.UserID, "wrong password"); apperr.CodeOf(err) != apperr.CodeUnprocessable {
 			t.Errorf("with a wrong password: %v", err)
 		}
-		env.must(env.service.Users.DeleteAccount(t.Context(), member.UserID, testPassword))
+		env.must(env.service.Users.Delete(t.Context(), member.UserID, testPassword))
 		if _, err := env.service.Users.LogIn(t.Context(), member.Email, testPassword); err == nil {
 			t.Error("a deleted user can log in")
 		}
@@ -224,7 +224,7 @@ func TestDeleteAccountDuringInvitationAcceptance(t *testing.T) {
 	})
 	waitFor("the acceptance to block", func() bool { return blocked() == 1 })
 	deleted := make(chan error, 1)
-	go func() { deleted <- env.service.Users.DeleteAccount(ctx, user.ID, testPassword) }()
+	go func() { deleted <- env.service.Users.Delete(ctx, user.ID, testPassword) }()
 	waitFor("the deletion to block or to finish", func() bool { return blocked() == 2 || len(deleted) == 1 })
 	env.must(locking.Commit())
 	group.Wait()

@@ -142,7 +142,7 @@ func (env *testEnv) options(store *db.Store) billing.Options {
 }
 
 func (env *testEnv) createPrices() {
-	for _, price := range stripegw.KeyedPrices(catalog.BuiltInPlans()) {
+	for _, price := range stripegw.PlanPrices(catalog.BuiltInPlans()) {
 		_, _, err := env.gateway().EnsurePrice(env.t.Context(), price)
 		env.must(err)
 	}
