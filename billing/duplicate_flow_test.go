@@ -136,8 +136,8 @@ func (g *lossyGateway) CancelSubscription(ctx context.Context, id string) error 
 	return g.loseResponse(g.Gateway.CancelSubscription(ctx, id))
 }
 
-func (g *lossyGateway) CreateCreditNote(ctx context.Context, note billing.CreditNote) error {
-	return g.loseResponse(g.Gateway.CreateCreditNote(ctx, note))
+func (g *lossyGateway) CreateCreditNote(ctx context.Context, creditNote billing.CreditNote) error {
+	return g.loseResponse(g.Gateway.CreateCreditNote(ctx, creditNote))
 }
 
 // The responses to the cancellation and the refund are lost. The next attempt detects what was

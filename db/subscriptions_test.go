@@ -193,9 +193,9 @@ func TestLockOwnerAndSubscription(t *testing.T) {
 
 func seesWhatWasWritten(ctx context.Context, store *Store) error {
 	return store.InTx(ctx, func(tx billing.Tx) error {
-		owner, held, err := tx.Subscriptions().LockWithOwner(ctx, "cus_1", stripeAccount, "sub_1")
-		if err == nil && (owner != "org_1" || held.Revision != 2) {
-			err = fmt.Errorf("got %s, revision %d", owner, held.Revision)
+		owner, stored, err := tx.Subscriptions().LockWithOwner(ctx, "cus_1", stripeAccount, "sub_1")
+		if err == nil && (owner != "org_1" || stored.Revision != 2) {
+			err = fmt.Errorf("got %s, revision %d", owner, stored.Revision)
 		}
 		return err
 	})

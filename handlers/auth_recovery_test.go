@@ -43,8 +43,8 @@ func TestPasswordReset(t *testing.T) {
 	if logIn.doc().Find("main a[href='/forgot']").Length() != 1 {
 		t.Fatal("the log-in page has no link to /forgot")
 	}
-	asked := b.submit(b.get("/forgot").wantStatus(http.StatusOK), "main form", url.Values{"email": {strings.ToUpper(email("member"))}})
-	b.follow(asked.wantRedirect("/forgot?sent=true")).wantStatus(http.StatusOK).wantText("Look into your inbox.")
+	requested := b.submit(b.get("/forgot").wantStatus(http.StatusOK), "main form", url.Values{"email": {strings.ToUpper(email("member"))}})
+	b.follow(requested.wantRedirect("/forgot?sent=true")).wantStatus(http.StatusOK).wantText("Look into your inbox.")
 
 	link := b.mailedLink(email("member"), "/reset/")
 	form := b.get(link).wantStatus(http.StatusOK).wantText("Choose a new password", email("member"))
@@ -86,11 +86,11 @@ func TestForgotPasswordDoesNotRevealAccounts(t *testing.T) {
 	var bodies []string
 	for _, address := range []string{email("member"), "nobody@example.com"} {
 		b := h.newBrowser()
-		asked := b.post("/forgot", url.Values{"email": {address}}).wantRedirect("/forgot?sent=true")
-		if len(asked.header.Values("Set-Cookie")) > 0 {
+		requested := b.post("/forgot", url.Values{"email": {address}}).wantRedirect("/forgot?sent=true")
+		if len(requested.header.Values("Set-Cookie")) > 0 {
 			t.Error("the request sets a cookie")
 		}
-		bodies = append(bodies, asked.body+b.follow(asked).wantStatus(http.StatusOK).body)
+		bodies = append(bodies, requested.body+b.follow(requested).wantStatus(http.StatusOK).body)
 	}
 	if bodies[0] != bodies[1] {
 		t.Errorf("the responses differ:\n%s\n%s", bodies[0], bodies[1])

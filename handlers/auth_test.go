@@ -102,8 +102,8 @@ func TestVisitorsHaveNoSession(t *testing.T) {
 func TestNextAcceptsLocalPathsOnly(t *testing.T) {
 	h := newTestEnv(t)
 	b := h.newBrowser()
-	asked := b.get("/organization?tab=members").wantRedirect("/login?next=%2Forganization%3Ftab%3Dmembers")
-	form := b.get(asked.header.Get("Location")).wantStatus(http.StatusOK)
+	requested := b.get("/organization?tab=members").wantRedirect("/login?next=%2Forganization%3Ftab%3Dmembers")
+	form := b.get(requested.header.Get("Location")).wantStatus(http.StatusOK)
 	b.submit(form, "main form", url.Values{"email": {email("member")}, "password": {testPassword}}).wantRedirect("/organization?tab=members")
 
 	signedIn := h.signIn("member")

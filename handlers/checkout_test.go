@@ -135,8 +135,8 @@ func TestReturnWhileStripeHangs(t *testing.T) {
 	h.stripeHangs.Store(true)
 	h.startServer(h.origin, 50*time.Millisecond)
 	path := "/organization?tab=billing&success=true&session_id=" + h.sessionID()
-	settling := b.get(path).wantStatus(http.StatusOK).wantText("Stripe is confirming the payment")
-	panel := settling.doc().Find("#billing-panel")
+	confirming := b.get(path).wantStatus(http.StatusOK).wantText("Stripe is confirming the payment")
+	panel := confirming.doc().Find("#billing-panel")
 	if panel.AttrOr("hx-trigger", "") != "every 2000ms" || !strings.Contains(panel.AttrOr("hx-get", ""), "poll=1") {
 		t.Errorf("panel %v", panel.Nodes[0].Attr)
 	}

@@ -108,13 +108,13 @@ func TestWebhooksWaitForExhaustedPool(t *testing.T) {
 	h := newTestEnv(t)
 	pool := h.store.DB()
 	most := pool.Stats().MaxOpenConnections
-	var held []func() error
+	var paused []func() error
 	for range most {
 		connection, err := pool.Conn(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
-		held = append(held, connection.Close)
+		paused = append(paused, connection.Close)
 	}
 	waited := pool.Stats().WaitCount
 	var group sync.WaitGroup
@@ -125,7 +125,7 @@ func TestWebhooksWaitForExhaustedPool(t *testing.T) {
 		})
 	}
 	waitFor(t, "blocked webhooks", func() bool { return pool.Stats().WaitCount >= waited+int64(2*most) })
-	for _, release := range held {
+	for _, release := range paused {
 		if err := release(); err != nil {
 			t.Error(err)
 		}

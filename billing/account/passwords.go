@@ -54,7 +54,7 @@ func (ps *Passwords) matches(ctx context.Context, password, phc string) (bool, e
 	if err != nil {
 		return false, fmt.Errorf("check password: %w", err)
 	}
-	want, err := base64.RawStdEncoding.DecodeString(parts[5])
+	expected, err := base64.RawStdEncoding.DecodeString(parts[5])
 	if err != nil {
 		return false, fmt.Errorf("check password: %w", err)
 	}
@@ -62,7 +62,7 @@ func (ps *Passwords) matches(ctx context.Context, password, phc string) (bool, e
 	if err != nil {
 		return false, err
 	}
-	return subtle.ConstantTimeCompare(got, want) == 1, nil
+	return subtle.ConstantTimeCompare(got, expected) == 1, nil
 }
 
 // derive hashes within a bounded number of concurrent hashes, since each uses 19 MiB.

@@ -97,7 +97,7 @@ type planFile struct {
 	decoder
 	currency    string            // of prices without one
 	ids         map[string]bool   // of plans, and of packs as pack_<id>, their ids at Stripe
-	references  map[string]string // from lookup key or price id to its place
+	references  map[string]string // from lookup key or price id to its position
 	highlighted string            // the id of the highlighted plan
 }
 
@@ -120,30 +120,30 @@ func (p *planFile) catalog(values map[string]any) Catalog {
 
 // label names a table in messages, for example plan 1 (starter).
 func label(kind string, index int, name any) string {
-	place := fmt.Sprintf("%s %d", kind, index+1)
+	position := fmt.Sprintf("%s %d", kind, index+1)
 	if text, _ := name.(string); identifier.MatchString(text) {
-		place += " (" + text + ")"
+		position += " (" + text + ")"
 	}
-	return place
+	return position
 }
 
-func (p *planFile) plan(place string, values map[string]any) Plan {
+func (p *planFile) plan(position string, values map[string]any) Plan {
 	t := planTable{OnDecrease: string(ProrationCreateProrations), Plan: Plan{
 		PerSeat: true, GraceDays: defaultGraceDays, ProrationOnIncrease: ProrationCreateProrations,
 	}}
-	p.table(place, values, &t)
+	p.table(position, values, &t)
 	plan := t.Plan
 	plan.AcceptQuantity = t.OnQuantityChange == "adopt_as_minimum"
 	plan.ProrationOnDecrease = Proration(t.OnDecrease)
 	if t.OnDecrease == "at_renewal" {
 		plan.ProrationOnDecrease, plan.DecreaseAtRenewal = ProrationNone, true
 	}
-	p.checkPlan(place, plan)
+	p.checkPlan(position, plan)
 	if _, given := values["price"]; !given {
-		p.wrong(place, "it has no price: write at least one [[plan.price]] below it")
+		p.wrong(position, "it has no price: write at least one [[plan.price]] below it")
 	}
 	for i, values := range t.Prices {
-		pricePlace := place + ", " + label("price", i, values["interval"])
+		pricePlace := position + ", " + label("price", i, values["interval"])
 		price := p.price(pricePlace, values)
 		for _, other := range plan.Prices {
 			p.checkPair(pricePlace, other, price)
@@ -154,93 +154,93 @@ func (p *planFile) plan(place string, values map[string]any) Plan {
 }
 
 // checkPlan rejects combinations of valid keys.
-func (p *planFile) checkPlan(place string, plan Plan) {
+func (p *planFile) checkPlan(position string, plan Plan) {
 	if plan.ID != "" && p.ids[plan.ID] {
-		p.wrong(place, "an earlier plan has the id %q already: give each plan its own", plan.ID)
+		p.wrong(position, "an earlier plan has the id %q already: give each plan its own", plan.ID)
 	}
 	p.ids[plan.ID] = true
 	if plan.SeatMaximum > 0 && plan.SeatMinimum > plan.SeatMaximum {
-		p.wrong(place, "seat_minimum %d is more than seat_maximum %d", plan.SeatMinimum, plan.SeatMaximum)
+		p.wrong(position, "seat_minimum %d is more than seat_maximum %d", plan.SeatMinimum, plan.SeatMaximum)
 	}
 	if !plan.PerSeat && (plan.SeatMinimum > 0 || plan.SeatMaximum > 0) {
-		p.wrong(place, "seat_minimum and seat_maximum mean nothing with per_seat = false: take them out")
+		p.wrong(position, "seat_minimum and seat_maximum mean nothing with per_seat = false: take them out")
 	}
 	for _, key := range plan.Entitlements {
 		if key != "" && !identifier.MatchString(key) {
-			p.wrong(place, "entitlement %q is no key: %s", key, identifierMeaning)
+			p.wrong(position, "entitlement %q is no key: %s", key, identifierMeaning)
 		}
 	}
 	if plan.Highlighted && p.highlighted != "" {
-		p.wrong(place, "plan %s is highlighted already: highlight one", p.highlighted)
+		p.wrong(position, "plan %s is highlighted already: highlight one", p.highlighted)
 	}
 	if plan.Highlighted {
 		p.highlighted = plan.ID
 	}
 }
 
-func (p *planFile) price(place string, values map[string]any) Price {
+func (p *planFile) price(position string, values map[string]any) Price {
 	var t priceTable
-	p.table(place, values, &t)
+	p.table(position, values, &t)
 	price := t.Price
-	price.Amount = p.money(place, t.Amount, t.Currency)
-	p.checkReference(place, price)
+	price.Amount = p.money(position, t.Amount, t.Currency)
+	p.checkReference(position, price)
 	return price
 }
 
 // pack parses a pack, whose table contains the keys of its only price.
-func (p *planFile) pack(place string, values map[string]any) Pack {
+func (p *planFile) pack(position string, values map[string]any) Pack {
 	var t packTable
-	p.table(place, values, &t)
+	p.table(position, values, &t)
 	pack := t.Pack
 	if pack.ID != "" && p.ids["pack_"+pack.ID] {
-		p.wrong(place, "an earlier pack or plan has the id %q already: give each its own", pack.ID)
+		p.wrong(position, "an earlier pack or plan has the id %q already: give each its own", pack.ID)
 	}
 	p.ids["pack_"+pack.ID] = true
 	if pack.Credits == 0 {
-		p.wrong(place, "credits is missing: credits = 500")
+		p.wrong(position, "credits is missing: credits = 500")
 	}
-	pack.Price = Price{LookupKey: t.LookupKey, ID: t.PriceID, Amount: p.money(place, t.Amount, t.Currency)}
-	p.checkReference(place, pack.Price)
+	pack.Price = Price{LookupKey: t.LookupKey, ID: t.PriceID, Amount: p.money(position, t.Amount, t.Currency)}
+	p.checkReference(position, pack.Price)
 	return pack
 }
 
 // checkReference rejects a price that cannot be found at Stripe, or not distinguished from another.
-func (p *planFile) checkReference(place string, price Price) {
+func (p *planFile) checkReference(position string, price Price) {
 	reference := price.LookupKey + price.ID
 	switch {
 	case price.LookupKey != "" && price.ID != "":
-		p.wrong(place, "lookup_key and price_id are both given: a price is found by one of them, take the other out")
+		p.wrong(position, "lookup_key and price_id are both given: a price is found by one of them, take the other out")
 	case reference == "":
-		p.wrong(place, `neither lookup_key nor price_id is given: name the price as Stripe finds it, `+
+		p.wrong(position, `neither lookup_key nor price_id is given: name the price as Stripe finds it, `+
 			`lookup_key = "usher_…" or price_id = "price_…"`)
 	case strings.HasPrefix(price.ID, "prod_"):
-		p.wrong(place, "price_id %q is a product: copy the id of its price, price_…", price.ID)
+		p.wrong(position, "price_id %q is a product: copy the id of its price, price_…", price.ID)
 	case p.references[reference] != "":
-		p.wrong(place, "%q is the price of %s already: a price belongs to one plan and interval",
+		p.wrong(position, "%q is the price of %s already: a price belongs to one plan and interval",
 			reference, p.references[reference])
 	default:
-		p.references[reference] = place
+		p.references[reference] = position
 	}
 }
 
 // checkPair rejects two prices of a plan with the same interval, or between which a subscription
 // could not switch.
-func (p *planFile) checkPair(place string, earlier, price Price) {
+func (p *planFile) checkPair(position string, earlier, price Price) {
 	if earlier.Interval == price.Interval && price.Interval != "" {
-		p.wrong(place, "the plan has a price per %s already", price.Interval)
+		p.wrong(position, "the plan has a price per %s already", price.Interval)
 	}
 	if earlier.Amount.Currency != price.Amount.Currency && earlier.Amount.Currency != "" && price.Amount.Currency != "" {
-		p.wrong(place, "its currency is %s, another price of the plan has %s: a subscription cannot change its currency, "+
+		p.wrong(position, "its currency is %s, another price of the plan has %s: a subscription cannot change its currency, "+
 			"make it a plan of its own", strings.ToUpper(price.Amount.Currency), strings.ToUpper(earlier.Amount.Currency))
 	}
 }
 
 // money converts an amount to minor units. It rejects amounts that Stripe rejects
 // (https://docs.stripe.com/currencies). An amount that was not decoded is empty.
-func (p *planFile) money(place string, amount decimal, code string) Money {
+func (p *planFile) money(position string, amount decimal, code string) Money {
 	code = strings.ToUpper(cmp.Or(code, p.currency))
 	if !currency.IsValid(code) {
-		p.wrong(place, "currency %q is not known: three letters as in ISO 4217, for example USD", code)
+		p.wrong(position, "currency %q is not known: three letters as in ISO 4217, for example USD", code)
 		return Money{}
 	}
 	if amount == "" {
@@ -251,7 +251,7 @@ func (p *planFile) money(place string, amount decimal, code string) Money {
 		err = checkChargeable(minor, code)
 	}
 	if err != nil {
-		p.wrong(place, "amount %s %s: %v", amount, code, err)
+		p.wrong(position, "amount %s %s: %v", amount, code, err)
 		return Money{}
 	}
 	return Money{Minor: minor, Currency: strings.ToLower(code)}

@@ -17,12 +17,12 @@ type decoder struct {
 	mistakes []error
 }
 
-// wrong records a mistake; place is the table, empty for the file itself.
-func (d *decoder) wrong(place, format string, args ...any) {
-	if place != "" {
-		place += ": "
+// wrong records a mistake; position is the table, empty for the file itself.
+func (d *decoder) wrong(position, format string, args ...any) {
+	if position != "" {
+		position += ": "
 	}
-	d.mistakes = append(d.mistakes, fmt.Errorf("%s: %s%s", d.file, place, fmt.Sprintf(format, args...)))
+	d.mistakes = append(d.mistakes, fmt.Errorf("%s: %s%s", d.file, position, fmt.Sprintf(format, args...)))
 }
 
 // table fills the fields of target (a pointer to a struct) that have a toml tag, and rejects all
@@ -31,7 +31,7 @@ func (d *decoder) wrong(place, format string, args ...any) {
 //   - max is the maximum of a number, or of a text's characters.
 //   - oneof lists the accepted words.
 //   - identifier:"true" rejects other than [identifier].
-func (d *decoder) table(place string, values map[string]any, target any) {
+func (d *decoder) table(position string, values map[string]any, target any) {
 	var known []string
 	for _, field := range reflect.VisibleFields(reflect.TypeOf(target).Elem()) {
 		name, ok := field.Tag.Lookup("toml")
@@ -40,7 +40,7 @@ func (d *decoder) table(place string, values map[string]any, target any) {
 		}
 		known = append(known, name)
 		k := key{name: name, tag: field.Tag, wrong: func(format string, args ...any) {
-			d.wrong(place, "%s %s", name, fmt.Sprintf(format, args...))
+			d.wrong(position, "%s %s", name, fmt.Sprintf(format, args...))
 		}}
 		if value, given := values[name]; given {
 			k.decode(reflect.ValueOf(target).Elem().FieldByIndex(field.Index), value)
@@ -50,7 +50,7 @@ func (d *decoder) table(place string, values map[string]any, target any) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		if !slices.Contains(known, name) {
-			d.wrong(place, "key %q is not known; there are %s", name, strings.Join(known, ", "))
+			d.wrong(position, "key %q is not known; there are %s", name, strings.Join(known, ", "))
 		}
 	}
 }

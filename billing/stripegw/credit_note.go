@@ -9,19 +9,19 @@ import (
 )
 
 // CreateCreditNote credits a paid invoice. Stripe makes the refund, and rejects more than was paid.
-func (g *Gateway) CreateCreditNote(ctx context.Context, note billing.CreditNote) error {
+func (g *Gateway) CreateCreditNote(ctx context.Context, creditNote billing.CreditNote) error {
 	_, _, err := call(ctx, "create credit note", func(ctx context.Context) (*stripe.CreditNote, error) {
 		params := &stripe.CreditNoteParams{
-			Invoice: stripe.String(note.InvoiceID), Amount: stripe.Int64(note.Refund + note.Credit), Reason: stripe.String("duplicate"),
+			Invoice: stripe.String(creditNote.InvoiceID), Amount: stripe.Int64(creditNote.Refund + creditNote.Credit), Reason: stripe.String("duplicate"),
 		}
-		if note.Refund > 0 {
-			params.RefundAmount = stripe.Int64(note.Refund)
+		if creditNote.Refund > 0 {
+			params.RefundAmount = stripe.Int64(creditNote.Refund)
 		}
-		if note.Credit > 0 {
-			params.CreditAmount = stripe.Int64(note.Credit)
+		if creditNote.Credit > 0 {
+			params.CreditAmount = stripe.Int64(creditNote.Credit)
 		}
 		params.Context = ctx
-		params.SetIdempotencyKey(hashedKey("credit", note.InvoiceID))
+		params.SetIdempotencyKey(hashedKey("credit", creditNote.InvoiceID))
 		return g.creditNotes.New(params)
 	})
 	return err

@@ -45,16 +45,16 @@ func PlanPrices(plans catalog.Catalog) []PlanPrice {
 // EnsurePrice returns an active price with the lookup key and the plan file's amount, and whether
 // it was created. For a changed amount it creates a new price of the same product and transfers the
 // key; existing subscriptions keep the old one. It is idempotent.
-func (g *Gateway) EnsurePrice(ctx context.Context, want PlanPrice) (catalog.StripePrice, bool, error) {
-	if want.LookupKey == "" || want.PlanID == "" || want.Interval != "" && !want.Interval.Valid() {
+func (g *Gateway) EnsurePrice(ctx context.Context, desired PlanPrice) (catalog.StripePrice, bool, error) {
+	if desired.LookupKey == "" || desired.PlanID == "" || desired.Interval != "" && !desired.Interval.Valid() {
 		return catalog.StripePrice{}, false, apperr.Errorf(apperr.CodeInvalid, "A price needs a plan or pack, a lookup key, and an interval or none.")
 	}
-	holders, err := g.pricesByLookupKey(ctx, []string{want.LookupKey}, false)
+	holders, err := g.pricesByLookupKey(ctx, []string{desired.LookupKey}, false)
 	if err != nil {
 		return catalog.StripePrice{}, false, err
 	}
 	for _, holder := range holders {
-		if matchesPlanPrice(holder, want) {
+		if matchesPlanPrice(holder, desired) {
 			return mapPrice(holder), false, nil
 		}
 	}
@@ -62,26 +62,26 @@ func (g *Gateway) EnsurePrice(ctx context.Context, want PlanPrice) (catalog.Stri
 	if len(holders) > 0 {
 		replaced = holders[0]
 	}
-	created, err := g.createPrice(ctx, want, replaced)
+	created, err := g.createPrice(ctx, desired, replaced)
 	return created, err == nil, err
 }
 
 // matchesPlanPrice reports whether a price at Stripe is active and charges exactly the amount.
-func matchesPlanPrice(p *stripe.Price, want PlanPrice) bool {
+func matchesPlanPrice(p *stripe.Price, desired PlanPrice) bool {
 	return p.Active && isLicensed(p) &&
 		p.BillingScheme != stripe.PriceBillingSchemeTiered &&
-		p.UnitAmount == want.Amount.Minor &&
-		strings.EqualFold(string(p.Currency), want.Amount.Currency) &&
-		interval(p.Recurring) == want.Interval
+		p.UnitAmount == desired.Amount.Minor &&
+		strings.EqualFold(string(p.Currency), desired.Amount.Currency) &&
+		interval(p.Recurring) == desired.Interval
 }
 
-func (g *Gateway) createPrice(ctx context.Context, want PlanPrice, replaced *stripe.Price) (catalog.StripePrice, error) {
-	productID, err := g.productFor(ctx, want, replaced)
+func (g *Gateway) createPrice(ctx context.Context, desired PlanPrice, replaced *stripe.Price) (catalog.StripePrice, error) {
+	productID, err := g.productFor(ctx, desired, replaced)
 	if err != nil {
 		return catalog.StripePrice{}, err
 	}
 	created, info, err := call(ctx, "create price", func(ctx context.Context) (*stripe.Price, error) {
-		return g.prices.New(priceParams(ctx, want, productID, replaced))
+		return g.prices.New(priceParams(ctx, desired, productID, replaced))
 	})
 	if err == nil && created.ID == "" {
 		err = invalidResponse(info, "the response is no price")
@@ -94,47 +94,47 @@ func (g *Gateway) createPrice(ctx context.Context, want PlanPrice, replaced *str
 
 // priceParams includes the replaced price in the idempotency key: if an amount changes and changes
 // back within a day, Stripe must not replay the response with the first price.
-func priceParams(ctx context.Context, want PlanPrice, productID string, replaced *stripe.Price) *stripe.PriceParams {
-	currency := strings.ToLower(want.Amount.Currency)
+func priceParams(ctx context.Context, desired PlanPrice, productID string, replaced *stripe.Price) *stripe.PriceParams {
+	currency := strings.ToLower(desired.Amount.Currency)
 	params := &stripe.PriceParams{
 		Product:           stripe.String(productID),
 		Currency:          stripe.String(currency),
-		UnitAmount:        stripe.Int64(want.Amount.Minor),
-		LookupKey:         stripe.String(want.LookupKey),
+		UnitAmount:        stripe.Int64(desired.Amount.Minor),
+		LookupKey:         stripe.String(desired.LookupKey),
 		TransferLookupKey: stripe.Bool(true),
-		Metadata:          map[string]string{"usher_plan": want.PlanID},
+		Metadata:          map[string]string{"usher_plan": desired.PlanID},
 		Expand:            stripe.StringSlice([]string{"product"}),
 	}
-	if want.Interval != "" {
-		params.Recurring = &stripe.PriceRecurringParams{Interval: stripe.String(string(want.Interval))}
+	if desired.Interval != "" {
+		params.Recurring = &stripe.PriceRecurringParams{Interval: stripe.String(string(desired.Interval))}
 	}
 	replacedID := "none"
 	if replaced != nil {
 		replacedID = replaced.ID
 	}
 	params.Context = ctx
-	params.SetIdempotencyKey(hashedKey("price", productID, want.PlanID, want.LookupKey, string(want.Interval),
-		fmt.Sprint(want.Amount.Minor), currency, replacedID))
+	params.SetIdempotencyKey(hashedKey("price", productID, desired.PlanID, desired.LookupKey, string(desired.Interval),
+		fmt.Sprint(desired.Amount.Minor), currency, replacedID))
 	return params
 }
 
 // productFor returns the plan's product: that of the replaced price, which the portal offers, or
 // the one with the id usher_<plan>, which it creates if necessary.
-func (g *Gateway) productFor(ctx context.Context, want PlanPrice, replaced *stripe.Price) (string, error) {
+func (g *Gateway) productFor(ctx context.Context, desired PlanPrice, replaced *stripe.Price) (string, error) {
 	if replaced != nil && replaced.Product != nil && !replaced.Product.Deleted {
 		return replaced.Product.ID, nil
 	}
-	if id, err := g.productByPlan(ctx, want.PlanID); err == nil || !isMissing(err) {
+	if id, err := g.productByPlan(ctx, desired.PlanID); err == nil || !isMissing(err) {
 		return id, err
 	}
 	_, _, err := call(ctx, "create product", func(ctx context.Context) (*stripe.Product, error) {
-		return g.products.New(productParams(ctx, want))
+		return g.products.New(productParams(ctx, desired))
 	})
 	var refused *apperr.StripeError
 	if errors.As(err, &refused) && refused.Code == string(stripe.ErrorCodeResourceAlreadyExists) {
 		err = nil // created concurrently
 	}
-	return productID(want.PlanID), err
+	return productID(desired.PlanID), err
 }
 
 func (g *Gateway) productByPlan(ctx context.Context, planID string) (string, error) {
@@ -151,16 +151,16 @@ func (g *Gateway) productByPlan(ctx context.Context, planID string) (string, err
 
 func productID(planID string) string { return "usher_" + planID }
 
-func productParams(ctx context.Context, want PlanPrice) *stripe.ProductParams {
+func productParams(ctx context.Context, desired PlanPrice) *stripe.ProductParams {
 	params := &stripe.ProductParams{
-		ID:       stripe.String(productID(want.PlanID)),
-		Name:     stripe.String(want.PlanName),
-		Metadata: map[string]string{"usher_plan": want.PlanID},
+		ID:       stripe.String(productID(desired.PlanID)),
+		Name:     stripe.String(desired.PlanName),
+		Metadata: map[string]string{"usher_plan": desired.PlanID},
 	}
-	if want.Description != "" { // Stripe rejects an empty one
-		params.Description = stripe.String(want.Description)
+	if desired.Description != "" { // Stripe rejects an empty one
+		params.Description = stripe.String(desired.Description)
 	}
 	params.Context = ctx
-	params.SetIdempotencyKey(hashedKey("product", want.PlanID, want.PlanName, want.Description))
+	params.SetIdempotencyKey(hashedKey("product", desired.PlanID, desired.PlanName, desired.Description))
 	return params
 }

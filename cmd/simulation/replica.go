@@ -69,7 +69,7 @@ func serveReplica(ctx context.Context, config replicaConfig) error {
 	if err != nil {
 		return err
 	}
-	queue, err := db.NewQueue(r.store, slog.New(slog.DiscardHandler), r.ring)
+	queue, err := db.NewQueue(r.store, slog.New(slog.DiscardHandler), r.runJob)
 	if err != nil {
 		return err
 	}
@@ -123,8 +123,8 @@ func serviceOptions(store billing.Store, gateway billing.Gateway, now func() tim
 	}
 }
 
-// ring runs a job. After a simulated crash the queue retries it, as after a crash of the worker.
-func (r *replica) ring(ctx context.Context, a job.Job) (again time.Duration, err error) {
+// runJob runs a job. After a simulated crash the queue retries it, as after a crash of the worker.
+func (r *replica) runJob(ctx context.Context, a job.Job) (again time.Duration, err error) {
 	defer recoverCrash(&err)
 	return r.service.Worker.RunJob(withCrashes(ctx), a)
 }

@@ -346,11 +346,11 @@ func TestReleasedLockIsFreeDespiteInheritedDescriptor(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	held, err := syscall.Dup(int(lock.file.Fd()))
+	duplicate, err := syscall.Dup(int(lock.file.Fd()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer syscall.Close(held)
+	defer syscall.Close(duplicate)
 	lock.release()
 	again, err := lockDataDir(dir)
 	if err != nil {

@@ -187,7 +187,7 @@ func TestBillingPanelReturns(t *testing.T) {
 	}
 }
 
-func TestBillingPanelSettledNamesThePlan(t *testing.T) {
+func TestBillingPanelConfirmedNamesThePlan(t *testing.T) {
 	doc := billingPanel(t, func(p *billingviews.PanelProps) {
 		p.Return, p.Subscription = billingviews.ReturnConfirmed, subscription(billing.StatusActive)
 	})

@@ -58,7 +58,7 @@ func organizationSpecimens() []Specimen {
 			{Name: "Front of house and cloakroom supervision", CanManageMembers: true},
 		}})},
 		{Name: "contacts", Title: "Billing contacts, none yet", Page: organizationviews.ContactsPage(contacts(frame))},
-		{Name: "contacts-mend", Title: "Billing contacts, to be mended", Page: organizationviews.ContactsPage(contactsMended(frame))},
+		{Name: "contacts-mend", Title: "Billing contacts, to be mended", Page: organizationviews.ContactsPage(contactsFixed(frame))},
 		{Name: "activity", Title: "Activity", Page: organizationviews.ActivityPage(organizationviews.ActivityPageProps{Filter: organizationviews.ActivityFilter(billing.LedgerSearch{}), CSVHref: "/billing/seats.csv", Layout: frame, Organization: header(layout.TabActivity), Changes: []ui.SeatChangeRow{
 			{At: now, Subject: "ليلى حداد", What: "joined", By: "Ana Lima", From: 8, To: 9},
 			{At: days(-1), Subject: "Jo", What: "was suspended", By: "Ben Okafor", From: 9, To: 8, RequestID: "req_8fQ2mZ", Invoiced: "−$9.00", Invoice: "RZK9MHU1-0002", InvoiceHref: "/billing/invoices/in_1"},
@@ -102,7 +102,7 @@ func contacts(frame layout.Props) organizationviews.ContactsPageProps {
 	return p
 }
 
-func contactsMended(frame layout.Props) organizationviews.ContactsPageProps {
+func contactsFixed(frame layout.Props) organizationviews.ContactsPageProps {
 	p := contacts(frame)
 	p.Contacts, p.AtStripe = []string{"accounts@lantern.example", unbroken + "@example.com"}, "accounts@lantern.example"
 	p.Email, p.Error = "accounts at lantern", "Please give an e-mail address, such as billing@example.com."

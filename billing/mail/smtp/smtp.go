@@ -88,14 +88,14 @@ func New(o Options) (*Mailer, error) {
 
 func tlsPolicy(u *url.URL) (gomail.TLSPolicy, error) {
 	named := u.User.Username() != ""
-	switch asked := u.Query().Get("tls"); {
-	case asked == "starttls" && u.Scheme == "smtp":
+	switch requested := u.Query().Get("tls"); {
+	case requested == "starttls" && u.Scheme == "smtp":
 		return gomail.TLSMandatory, nil
-	case asked == "off" && u.Scheme == "smtp" && (!named || isLoopback(u.Hostname())):
+	case requested == "off" && u.Scheme == "smtp" && (!named || isLoopback(u.Hostname())):
 		return gomail.NoTLS, nil
-	case asked == "off" && u.Scheme == "smtp":
+	case requested == "off" && u.Scheme == "smtp":
 		return 0, errors.New("tls=off would send the password readable by everybody on the way")
-	case asked != "":
+	case requested != "":
 		return 0, errors.New("tls is starttls or off, and only with smtp://")
 	case isLoopback(u.Hostname()):
 		return gomail.NoTLS, nil
