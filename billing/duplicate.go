@@ -62,7 +62,7 @@ type RefundGateway interface {
 	// VoidInvoice voids an open invoice.
 	VoidInvoice(ctx context.Context, id string) error
 	// CreateCreditNote credits a paid invoice. The idempotency key is made of the invoice's id.
-	CreateCreditNote(ctx context.Context, note CreditNote) error
+	CreateCreditNote(ctx context.Context, creditNote CreditNote) error
 }
 
 // Bounds of the work on duplicates.
@@ -206,8 +206,8 @@ func (ds *Duplicates) refundInvoice(ctx context.Context, invoice Invoice) error 
 			return fmt.Errorf("void invoice %s: %w", invoice.ID, err)
 		}
 	case invoice.Status == InvoicePaid && invoice.Total > 0 && invoice.Credited == 0:
-		note := CreditNote{InvoiceID: invoice.ID, Refund: invoice.AmountPaid, Credit: invoice.Total - invoice.AmountPaid}
-		if err := ds.gateway.CreateCreditNote(ctx, note); err != nil {
+		creditNote := CreditNote{InvoiceID: invoice.ID, Refund: invoice.AmountPaid, Credit: invoice.Total - invoice.AmountPaid}
+		if err := ds.gateway.CreateCreditNote(ctx, creditNote); err != nil {
 			return fmt.Errorf("credit invoice %s: %w", invoice.ID, err)
 		}
 	}
