@@ -40,8 +40,8 @@ type assetIndex struct {
 	byURL  map[string]asset
 }
 
-// Path returns the URL of an asset, /static/name.HASH.ext. It panics if no asset has the name: names
-// are constants in templates, so a wrong one fails when its page is first rendered.
+// Path returns the URL of an asset, /static/name.HASH.ext. It panics if no asset has the name:
+// names are constants in templates, so a wrong one fails when its page is first rendered.
 func Path(name string) string {
 	found, ok := assets().byName[name]
 	if !ok {
@@ -50,9 +50,9 @@ func Path(name string) string {
 	return found.url
 }
 
-// Handler serves the assets at the URLs that [Path] returns, cacheable for a year, and gzipped if the
-// browser accepts it. Every other path is a 404, a name without its hash included. Methods other than
-// GET and HEAD are a 405.
+// Handler serves the assets at the URLs that [Path] returns, cacheable for a year, and gzipped if
+// the browser accepts it. Every other path is a 404, a name without its hash included. Methods
+// other than GET and HEAD are a 405.
 func Handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		found, ok := assets().byURL[r.URL.Path]
@@ -86,8 +86,8 @@ func (a asset) serve(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(body) // fails only if the browser has disconnected
 }
 
-// acceptsGzip reports whether an Accept-Encoding header names gzip without a weight of zero (RFC 9110,
-// section 12.5.3).
+// acceptsGzip reports whether an Accept-Encoding header names gzip without a weight of zero (RFC
+// 9110, section 12.5.3).
 func acceptsGzip(header string) bool {
 	for offer := range strings.SplitSeq(header, ",") {
 		coding, weight, _ := strings.Cut(strings.TrimSpace(offer), ";")

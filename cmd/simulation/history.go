@@ -46,7 +46,8 @@ type application interface {
 
 // stripeAPI is Stripe, as its dashboard, its portal and other applications use it.
 type stripeAPI interface {
-	// call calls the API until it responds, under an idempotency key. A refusal leaves result empty.
+	// call calls the API until it responds, under an idempotency key. A refusal leaves result
+	// empty.
 	call(key, method, path string, form url.Values, result any)
 	// submit submits the form of a page.
 	submit(address string, form url.Values)

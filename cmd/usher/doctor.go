@@ -17,8 +17,8 @@ import (
 
 const (
 	checkTimeout = 10 * time.Second // for one check
-	// maxClockSkew is the tolerated difference to Stripe's clock. Signatures are refused beyond five
-	// minutes (https://docs.stripe.com/webhooks#verify-official-libraries), which includes the
+	// maxClockSkew is the tolerated difference to Stripe's clock. Signatures are refused beyond
+	// five minutes (https://docs.stripe.com/webhooks#verify-official-libraries), which includes the
 	// delivery.
 	maxClockSkew = 2 * time.Minute
 )

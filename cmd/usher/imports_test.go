@@ -26,8 +26,8 @@ var inside = map[string][]string{
 	"usher/handlers": slices.Concat(domain, areas,
 		[]string{"usher/static", "usher/views/ui", "usher/views/layout", "usher/views/gallery"}),
 
-	// Pages show the domain's plain types. Components and the frame of a page are below them, so that
-	// a page can change alone.
+	// Pages show the domain's plain types. Components and the frame of a page are below them, so
+	// that a page can change alone.
 	"usher/views":              {},                                 // documents the packages below it and tests all pages at once
 	"usher/views/ui":           {"usher/billing/catalog"},          // formats amounts and intervals
 	"usher/views/layout":       {"usher/views/ui", "usher/static"}, // the head links to the style sheet
