@@ -83,11 +83,11 @@ func (i Invoice) final() bool { return i.Status == InvoiceVoid }
 
 // handleEvent handles the invoice events. The snapshot follows [Decide]; a payment is a fact that
 // counts once, however late its event arrives; the subscription is observed too.
-func (is *Invoices) handleEvent(ctx context.Context, tx Tx, e Event) (eventResult, error) {
+func (iv *Invoices) handleEvent(ctx context.Context, tx Tx, e Event) (eventResult, error) {
 	if e.ObjectID == "" {
 		return eventResult{outcome: OutcomeIgnored}, nil
 	}
-	organizationID, linked, err := is.customers.lockOwner(ctx, tx, e.CustomerID, e.OrgID)
+	organizationID, linked, err := iv.customers.lockOwner(ctx, tx, e.CustomerID, e.OrgID)
 	if err != nil || organizationID == "" {
 		return eventResult{outcome: OutcomeIgnored}, err
 	}
@@ -104,49 +104,49 @@ func (is *Invoices) handleEvent(ctx context.Context, tx Tx, e Event) (eventResul
 		Stored{Exists: known, AsOf: stored.AsOf, Final: stored.final()},
 		Observation{AsOf: e.Created, Payload: e.Invoice != nil, TestClock: e.TestClock || stored.TestClock, Linked: true, Final: e.Type == "invoice.voided"},
 	)
-	outcome, err := is.applyEvent(ctx, tx, stored, organizationID, e, verdict)
+	outcome, err := iv.applyEvent(ctx, tx, stored, organizationID, e, verdict)
 	if err != nil || e.SubscriptionID == "" {
 		return eventResult{outcome, organizationID}, err
 	}
-	related, err := is.subscriptions.handleRelated(ctx, tx, e)
+	related, err := iv.subscriptions.handleRelated(ctx, tx, e)
 	return eventResult{mergeOutcomes(outcome, related.outcome), organizationID}, err
 }
 
 // applyEvent writes the payload if the verdict is Apply. A payment in it is recorded whatever the
 // verdict is.
-func (is *Invoices) applyEvent(ctx context.Context, tx Tx, stored Invoice, organizationID string, e Event, verdict Verdict) (Outcome, error) {
+func (iv *Invoices) applyEvent(ctx context.Context, tx Tx, stored Invoice, organizationID string, e Event, verdict Verdict) (Outcome, error) {
 	if e.Invoice == nil {
 		return outcomeOf(verdict), nil
 	}
 	invoice := *e.Invoice
 	invoice.OrganizationID = organizationID
-	if err := is.notices.invoice(ctx, tx, e, invoice); err != nil {
+	if err := iv.notices.invoice(ctx, tx, e, invoice); err != nil {
 		return "", err
 	}
 	if verdict == Apply {
-		return OutcomeApplied, is.write(ctx, tx, stored, invoice)
+		return OutcomeApplied, iv.write(ctx, tx, stored, invoice)
 	}
-	return outcomeOf(verdict), is.credits.recordPaidInvoice(ctx, tx, invoice)
+	return outcomeOf(verdict), iv.credits.recordPaidInvoice(ctx, tx, invoice)
 }
 
 // write stores a snapshot and records its payment. The organization is locked.
-func (is *Invoices) write(ctx context.Context, tx Tx, before, fresh Invoice) error {
-	fresh.Account = is.knownAccount().ID
+func (iv *Invoices) write(ctx context.Context, tx Tx, before, fresh Invoice) error {
+	fresh.Account = iv.knownAccount().ID
 	if err := tx.Invoices().Put(ctx, fresh); err != nil {
 		return fmt.Errorf("write invoice: %w", err)
 	}
 	if drift := invoiceDrift(fresh, before); before.Revision == 0 || drift != "" {
 		tx.Record("invoice %s: %s, %d %s, %d due", fresh.ID, fresh.Status, fresh.Total, fresh.Currency, fresh.AmountDue)
 	}
-	if err := is.storeProrations(ctx, tx, fresh); err != nil {
+	if err := iv.storeProrations(ctx, tx, fresh); err != nil {
 		return err
 	}
-	return is.credits.recordPaidInvoice(ctx, tx, fresh)
+	return iv.credits.recordPaidInvoice(ctx, tx, fresh)
 }
 
 // storeProrations stores the lines that prorate changes within a period, so that the seat ledger
 // can show their amounts.
-func (is *Invoices) storeProrations(ctx context.Context, tx Tx, invoice Invoice) error {
+func (iv *Invoices) storeProrations(ctx context.Context, tx Tx, invoice Invoice) error {
 	for _, line := range invoice.Lines {
 		if !line.Proration || line.ID == "" || invoice.SubscriptionID == "" {
 			continue
@@ -159,8 +159,8 @@ func (is *Invoices) storeProrations(ctx context.Context, tx Tx, invoice Invoice)
 }
 
 // refetchForEvent processes a pending invoice event: it refetches the invoice and its subscription.
-func (is *Invoices) refetchForEvent(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
-	err := is.refetchRecording(ctx, e.ObjectID, changes)
+func (iv *Invoices) refetchForEvent(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
+	err := iv.refetchRecording(ctx, e.ObjectID, changes)
 	missing := errors.Is(err, apperr.ErrNotFound)
 	switch {
 	case err != nil && !missing:
@@ -170,38 +170,38 @@ func (is *Invoices) refetchForEvent(ctx context.Context, e Event, changes *Chang
 	case e.SubscriptionID == "":
 		return OutcomeApplied, nil
 	}
-	return is.subscriptions.refetchOutcome(ctx, e.SubscriptionID, changes)
+	return iv.subscriptions.refetchOutcome(ctx, e.SubscriptionID, changes)
 }
 
 // refetch fetches an invoice from Stripe and writes it, as [Subscriptions.refetch] does for
 // subscriptions.
-func (is *Invoices) refetch(ctx context.Context, id string) error {
-	return is.refetchRecording(ctx, id, nil)
+func (iv *Invoices) refetch(ctx context.Context, id string) error {
+	return iv.refetchRecording(ctx, id, nil)
 }
 
 // refetchRecording is refetch that records its writes in changes.
-func (is *Invoices) refetchRecording(ctx context.Context, id string, changes *ChangeLog) error {
-	return is.retryOnRowChange(ctx, func() error {
-		before, _, err := apperr.Found(is.store.Invoices().Get(ctx, id))
+func (iv *Invoices) refetchRecording(ctx context.Context, id string, changes *ChangeLog) error {
+	return iv.retryOnRowChange(ctx, func() error {
+		before, _, err := apperr.Found(iv.store.Invoices().Get(ctx, id))
 		if err != nil {
 			return fmt.Errorf("read invoice: %w", err)
 		}
-		answer, err := is.gateway.Invoice(ctx, id)
+		answer, err := iv.gateway.Invoice(ctx, id)
 		if apperr.IsMissing(err) {
 			return apperr.ErrNotFound
 		}
 		if err != nil {
 			return fmt.Errorf("fetch invoice: %w", err)
 		}
-		return is.applyFetched(ctx, answer, before.Revision, changes)
+		return iv.applyFetched(ctx, answer, before.Revision, changes)
 	})
 }
 
 // applyFetched writes a fetched invoice if the row still has the given revision, otherwise it
 // returns errRowChanged.
-func (is *Invoices) applyFetched(ctx context.Context, answer Invoice, revision int64, changes *ChangeLog) error {
-	return is.store.InTxRecording(ctx, changes, func(tx Tx) error {
-		organizationID, err := is.customers.resolveOwner(ctx, tx, answer.CustomerID, answer.OrgID)
+func (iv *Invoices) applyFetched(ctx context.Context, answer Invoice, revision int64, changes *ChangeLog) error {
+	return iv.store.InTxRecording(ctx, changes, func(tx Tx) error {
+		organizationID, err := iv.customers.resolveOwner(ctx, tx, answer.CustomerID, answer.OrgID)
 		if err != nil {
 			return err
 		}
@@ -216,31 +216,31 @@ func (is *Invoices) applyFetched(ctx context.Context, answer Invoice, revision i
 		if stored.AsOf.After(answer.AsOf) {
 			answer.AsOf = stored.AsOf
 		}
-		return is.write(ctx, tx, stored, answer)
+		return iv.write(ctx, tx, stored, answer)
 	})
 }
 
 // List lists the organization's invoices except drafts, newest first.
-func (is *Invoices) List(ctx context.Context, a account.Access) ([]Invoice, error) {
-	return is.store.Invoices().List(ctx, a.Organization.ID, is.knownAccount(), invoicePage)
+func (iv *Invoices) List(ctx context.Context, a account.Access) ([]Invoice, error) {
+	return iv.store.Invoices().List(ctx, a.Organization.ID, iv.knownAccount(), invoicePage)
 }
 
 const invoicePage = 100
 
 // URL fetches the address of an invoice's hosted page from Stripe. Such addresses expire, so a
 // stored one is not used. Errors: CodeForbidden, [apperr.ErrNotFound], CodeStripe.
-func (is *Invoices) URL(ctx context.Context, a account.Access, id string) (string, error) {
+func (iv *Invoices) URL(ctx context.Context, a account.Access, id string) (string, error) {
 	if err := a.RequireBilling(); err != nil {
 		return "", err
 	}
-	stored, err := is.store.Invoices().Get(ctx, id)
+	stored, err := iv.store.Invoices().Get(ctx, id)
 	if err != nil {
 		return "", err
 	}
 	if stored.OrganizationID != a.Organization.ID {
 		return "", apperr.ErrNotFound
 	}
-	answer, err := is.gateway.Invoice(ctx, id)
+	answer, err := iv.gateway.Invoice(ctx, id)
 	if err != nil {
 		return "", apperr.StripeFailed("read invoice", err)
 	}

@@ -74,23 +74,23 @@ type NewInvitation struct {
 
 // Invite invites a person by e-mail. Errors: CodeForbidden, CodeUnprocessable and CodeConflict with
 // the field. Seats of other pending invitations count toward the plan's maximum.
-func (is *Invitations) Invite(ctx context.Context, a Access, n NewInvitation) (Invitation, error) {
+func (iv *Invitations) Invite(ctx context.Context, a Access, n NewInvitation) (Invitation, error) {
 	n.Email = strings.TrimSpace(n.Email)
 	if n.RoleID == "" {
 		n.RoleID = RoleMember
 	}
-	invitation := Invitation{ID: is.NewID("inv"), OrganizationID: a.Organization.ID, Email: n.Email, Billable: n.Billable, CreatedAt: is.Now()}
-	err := is.members.AsMemberManager(ctx, a, func(tx Tx, actor Access) error {
-		role, err := is.checkInvitation(ctx, tx, actor, n)
+	invitation := Invitation{ID: iv.NewID("inv"), OrganizationID: a.Organization.ID, Email: n.Email, Billable: n.Billable, CreatedAt: iv.Now()}
+	err := iv.members.AsMemberManager(ctx, a, func(tx Tx, actor Access) error {
+		role, err := iv.checkInvitation(ctx, tx, actor, n)
 		if err != nil {
 			return err
 		}
 		invitation.Role, invitation.Sent = role, 0 // the transaction may run again
-		token := is.renewToken(&invitation, actor)
+		token := iv.renewToken(&invitation, actor)
 		if err := tx.Invitations().Insert(ctx, invitation); err != nil {
 			return err
 		}
-		return is.send(ctx, tx, actor, invitation, token)
+		return iv.send(ctx, tx, actor, invitation, token)
 	})
 	if err != nil {
 		return Invitation{}, fmt.Errorf("invite: %w", err)
@@ -98,7 +98,7 @@ func (is *Invitations) Invite(ctx context.Context, a Access, n NewInvitation) (I
 	return invitation, nil
 }
 
-func (is *Invitations) checkInvitation(ctx context.Context, tx Tx, actor Access, n NewInvitation) (Role, error) {
+func (iv *Invitations) checkInvitation(ctx context.Context, tx Tx, actor Access, n NewInvitation) (Role, error) {
 	if !mail.ValidAddress(n.Email) {
 		return Role{}, apperr.FieldError("email", MessageInvitationAddress)
 	}
@@ -112,7 +112,7 @@ func (is *Invitations) checkInvitation(ctx context.Context, tx Tx, actor Access,
 	if !n.Billable {
 		return role, nil
 	}
-	return role, is.requirePromisedSeat(ctx, tx, actor.Organization.ID, "")
+	return role, iv.requirePromisedSeat(ctx, tx, actor.Organization.ID, "")
 }
 
 // requireNotMember rejects the address of a member or of a pending invitation.
@@ -149,26 +149,26 @@ func withField(err error, field, message string) error {
 
 // requirePromisedSeat rejects an invitation for which the plan has no seat. Seats of pending
 // invitations are reserved, except that of exceptInvitationID.
-func (is *Invitations) requirePromisedSeat(ctx context.Context, tx Tx, organizationID, exceptInvitationID string) error {
-	promised, err := tx.Invitations().CountPromisedSeats(ctx, organizationID, exceptInvitationID, is.Now())
+func (iv *Invitations) requirePromisedSeat(ctx context.Context, tx Tx, organizationID, exceptInvitationID string) error {
+	promised, err := tx.Invitations().CountPromisedSeats(ctx, organizationID, exceptInvitationID, iv.Now())
 	if err != nil {
 		return fmt.Errorf("count promised seats: %w", err)
 	}
-	return is.hooks.RequireFreeSeat(ctx, tx, organizationID, promised)
+	return iv.hooks.RequireFreeSeat(ctx, tx, organizationID, promised)
 }
 
 // renewToken replaces the invitation's token, sender and expiry and returns the token. Earlier
 // links become invalid.
-func (is *Invitations) renewToken(i *Invitation, actor Access) string {
+func (iv *Invitations) renewToken(i *Invitation, actor Access) string {
 	secret := make([]byte, invitationTokenLength)
-	if _, err := io.ReadFull(is.Rand, secret); err != nil {
+	if _, err := io.ReadFull(iv.Rand, secret); err != nil {
 		// Crypto/rand never fails, so this is a test's reader.
 		panic("account: read randomness: " + err.Error())
 	}
 	token := base64.RawURLEncoding.EncodeToString(secret)
 	i.TokenHash, i.Inviter = hashInvitationToken(token), actor.Member
 	i.Sent++
-	i.ExpiresAt = is.Now().Add(InvitationLifetime)
+	i.ExpiresAt = iv.Now().Add(InvitationLifetime)
 	return token
 }
 
@@ -179,20 +179,20 @@ func hashInvitationToken(token string) []byte {
 
 // Resend sends a pending invitation again from the actor, with a new token. Errors: CodeForbidden,
 // [apperr.ErrNotFound], CodeConflict if the plan has no seat for it.
-func (is *Invitations) Resend(ctx context.Context, a Access, invitationID string) (Invitation, error) {
+func (iv *Invitations) Resend(ctx context.Context, a Access, invitationID string) (Invitation, error) {
 	var invitation Invitation
-	err := is.withPendingInvitation(ctx, a, invitationID, func(tx Tx, actor Access, pending Invitation) error {
+	err := iv.withPendingInvitation(ctx, a, invitationID, func(tx Tx, actor Access, pending Invitation) error {
 		if pending.Billable {
-			if err := is.requirePromisedSeat(ctx, tx, a.Organization.ID, pending.ID); err != nil {
+			if err := iv.requirePromisedSeat(ctx, tx, a.Organization.ID, pending.ID); err != nil {
 				return err
 			}
 		}
-		token := is.renewToken(&pending, actor)
+		token := iv.renewToken(&pending, actor)
 		invitation = pending
 		if err := tx.Invitations().Update(ctx, pending); err != nil {
 			return err
 		}
-		return is.send(ctx, tx, actor, pending, token)
+		return iv.send(ctx, tx, actor, pending, token)
 	})
 	if err != nil {
 		return Invitation{}, fmt.Errorf("resend invitation: %w", err)
@@ -201,9 +201,9 @@ func (is *Invitations) Resend(ctx context.Context, a Access, invitationID string
 }
 
 // Revoke invalidates a pending invitation. Errors: CodeForbidden, [apperr.ErrNotFound].
-func (is *Invitations) Revoke(ctx context.Context, a Access, invitationID string) error {
-	err := is.withPendingInvitation(ctx, a, invitationID, func(tx Tx, _ Access, pending Invitation) error {
-		now := is.Now()
+func (iv *Invitations) Revoke(ctx context.Context, a Access, invitationID string) error {
+	err := iv.withPendingInvitation(ctx, a, invitationID, func(tx Tx, _ Access, pending Invitation) error {
+		now := iv.Now()
 		pending.RevokedAt = &now
 		return tx.Invitations().Update(ctx, pending)
 	})
@@ -213,8 +213,8 @@ func (is *Invitations) Revoke(ctx context.Context, a Access, invitationID string
 	return nil
 }
 
-func (is *Invitations) withPendingInvitation(ctx context.Context, a Access, invitationID string, f func(Tx, Access, Invitation) error) error {
-	return is.members.AsMemberManager(ctx, a, func(tx Tx, actor Access) error {
+func (iv *Invitations) withPendingInvitation(ctx context.Context, a Access, invitationID string, f func(Tx, Access, Invitation) error) error {
+	return iv.members.AsMemberManager(ctx, a, func(tx Tx, actor Access) error {
 		invitation, err := tx.Invitations().Get(ctx, a.Organization.ID, invitationID)
 		if err != nil {
 			return err
@@ -230,18 +230,18 @@ func (is *Invitations) withPendingInvitation(ctx context.Context, a Access, invi
 }
 
 // Pending lists the pending invitations, expired ones included, by address.
-func (is *Invitations) Pending(ctx context.Context, a Access) ([]Invitation, error) {
-	return is.store.Invitations().Pending(ctx, a.Organization.ID)
+func (iv *Invitations) Pending(ctx context.Context, a Access) ([]Invitation, error) {
+	return iv.store.Invitations().Pending(ctx, a.Organization.ID)
 }
 
 // send queues the e-mail in the transaction that writes the invitation.
-func (is *Invitations) send(ctx context.Context, tx Tx, actor Access, i Invitation, token string) error {
-	return is.outbox.Queue(ctx, tx, mail.Message{
+func (iv *Invitations) send(ctx context.Context, tx Tx, actor Access, i Invitation, token string) error {
+	return iv.outbox.Queue(ctx, tx, mail.Message{
 		Kind: mail.KindInvitation, To: i.Email, OrganizationID: i.OrganizationID,
 		Key: fmt.Sprintf("invitation:%s:%d", i.ID, i.Sent), StaleAt: i.ExpiresAt,
 		Data: mail.Data{
 			Organization: actor.Organization.Name, Inviter: actor.User.Name, Role: i.Role.Name,
-			URL: is.baseURL + "/invite/" + url.PathEscape(token), ExpiresAt: i.ExpiresAt,
+			URL: iv.baseURL + "/invite/" + url.PathEscape(token), ExpiresAt: i.ExpiresAt,
 		},
 	})
 }

@@ -25,15 +25,15 @@ type NewAccount struct {
 
 // Open returns the invitation of a token. Errors: CodeNotFound for an unknown, used, revoked or
 // replaced token; CodeConflict if it expired or its sender may no longer invite.
-func (is *Invitations) Open(ctx context.Context, token string) (OpenInvitation, error) {
-	open, err := is.openTx(ctx, is.store, token)
+func (iv *Invitations) Open(ctx context.Context, token string) (OpenInvitation, error) {
+	open, err := iv.openTx(ctx, iv.store, token)
 	if err != nil {
 		return OpenInvitation{}, fmt.Errorf("open invitation: %w", err)
 	}
 	return open, nil
 }
 
-func (is *Invitations) openTx(ctx context.Context, tx Tx, token string) (OpenInvitation, error) {
+func (iv *Invitations) openTx(ctx context.Context, tx Tx, token string) (OpenInvitation, error) {
 	invitation, err := tx.Invitations().ByToken(ctx, hashInvitationToken(token))
 	if errors.Is(err, apperr.ErrNotFound) || err == nil && !invitation.Pending() {
 		return OpenInvitation{}, &apperr.Error{Code: apperr.CodeNotFound, Message: MessageInvitationGone, Err: err}
@@ -41,7 +41,7 @@ func (is *Invitations) openTx(ctx context.Context, tx Tx, token string) (OpenInv
 	if err != nil {
 		return OpenInvitation{}, err
 	}
-	if invitation.Expired(is.Now()) {
+	if invitation.Expired(iv.Now()) {
 		return OpenInvitation{}, apperr.Errorf(apperr.CodeConflict, MessageInvitationExpired)
 	}
 	if !invitation.InviterAuthorized() {
@@ -57,8 +57,8 @@ func (is *Invitations) openTx(ctx context.Context, tx Tx, token string) (OpenInv
 
 // Accept makes a signed-in user a member. Errors: as [Invitations.Open]; CodeForbidden if the
 // invitation is for another address; CodeConflict if the plan has no free seat.
-func (is *Invitations) Accept(ctx context.Context, token, userID string) (Organization, error) {
-	organization, err := is.accept(ctx, token, func(tx Tx, open OpenInvitation) (User, error) {
+func (iv *Invitations) Accept(ctx context.Context, token, userID string) (Organization, error) {
+	organization, err := iv.accept(ctx, token, func(tx Tx, open OpenInvitation) (User, error) {
 		// Locked against a concurrent deletion of the account.
 		user, err := tx.Users().Lock(ctx, userID)
 		if err == nil && !strings.EqualFold(user.Email, open.Email) {
@@ -75,21 +75,21 @@ func (is *Invitations) Accept(ctx context.Context, token, userID string) (Organi
 // AcceptWithNewAccount creates an account for the invitation's address and makes it a member.
 // Errors: as [Invitations.Open]; CodeUnprocessable with each invalid field; CodeUnauthenticated if
 // the address has an account, which must sign in; CodeConflict if the plan has no free seat.
-func (is *Invitations) AcceptWithNewAccount(ctx context.Context, token string, n NewAccount) (User, Organization, error) {
+func (iv *Invitations) AcceptWithNewAccount(ctx context.Context, token string, n NewAccount) (User, Organization, error) {
 	n.Name = CleanName(n.Name)
 	if err := n.check(); err != nil {
 		return User{}, Organization{}, err
 	}
 	// Checked first, so that an invalid token does not cost a password hash.
-	if _, err := is.Open(ctx, token); err != nil {
+	if _, err := iv.Open(ctx, token); err != nil {
 		return User{}, Organization{}, err
 	}
-	hash, err := is.passwords.hash(ctx, n.Password)
+	hash, err := iv.passwords.hash(ctx, n.Password)
 	if err != nil {
 		return User{}, Organization{}, fmt.Errorf("accept invitation: %w", err)
 	}
-	user := User{ID: is.NewID("usr"), Name: n.Name, PasswordHash: hash, CreatedAt: is.Now()}
-	organization, err := is.accept(ctx, token, func(tx Tx, open OpenInvitation) (User, error) {
+	user := User{ID: iv.NewID("usr"), Name: n.Name, PasswordHash: hash, CreatedAt: iv.Now()}
+	organization, err := iv.accept(ctx, token, func(tx Tx, open OpenInvitation) (User, error) {
 		if open.HasAccount {
 			return user, apperr.Errorf(apperr.CodeUnauthenticated, MessageInvitationSignIn)
 		}
@@ -116,17 +116,17 @@ func (n NewAccount) check() error {
 // accept redeems an invitation and makes the user returned by find a member, in one transaction.
 // The invitation is read twice: first to learn which organization to lock, then under the lock,
 // which excludes concurrent acceptance and revocation.
-func (is *Invitations) accept(ctx context.Context, token string, find func(Tx, OpenInvitation) (User, error)) (Organization, error) {
+func (iv *Invitations) accept(ctx context.Context, token string, find func(Tx, OpenInvitation) (User, error)) (Organization, error) {
 	var organization Organization
-	err := is.store.InTx(ctx, func(tx Tx) error {
-		open, err := is.openTx(ctx, tx, token)
+	err := iv.store.InTx(ctx, func(tx Tx) error {
+		open, err := iv.openTx(ctx, tx, token)
 		if err != nil {
 			return err
 		}
 		if _, err := tx.Organizations().Lock(ctx, open.OrganizationID); err != nil {
 			return fmt.Errorf("lock organization: %w", err)
 		}
-		if open, err = is.openTx(ctx, tx, token); err != nil {
+		if open, err = iv.openTx(ctx, tx, token); err != nil {
 			return err
 		}
 		organization = open.Organization
@@ -134,15 +134,15 @@ func (is *Invitations) accept(ctx context.Context, token string, find func(Tx, O
 		if err != nil {
 			return err
 		}
-		return is.join(ctx, tx, open.Invitation, user)
+		return iv.join(ctx, tx, open.Invitation, user)
 	})
 	return organization, err
 }
 
 // join marks the invitation as accepted and makes the user a member. An existing membership stays
 // unchanged.
-func (is *Invitations) join(ctx context.Context, tx Tx, i Invitation, user User) error {
-	now := is.Now()
+func (iv *Invitations) join(ctx context.Context, tx Tx, i Invitation, user User) error {
+	now := iv.Now()
 	i.AcceptedAt = &now
 	if err := tx.Invitations().Update(ctx, i); err != nil {
 		return err
@@ -155,12 +155,12 @@ func (is *Invitations) join(ctx context.Context, tx Tx, i Invitation, user User)
 		return err
 	}
 	if i.Billable {
-		if err := is.hooks.RequireFreeSeat(ctx, tx, i.OrganizationID, 0); err != nil {
+		if err := iv.hooks.RequireFreeSeat(ctx, tx, i.OrganizationID, 0); err != nil {
 			return &apperr.Error{Code: apperr.CodeConflict, Message: MessageInvitationFull, Err: err}
 		}
 	}
 	member := Member{
-		ID: is.NewID("mem"), OrganizationID: i.OrganizationID, UserID: user.ID, Role: i.Role, Billable: i.Billable,
+		ID: iv.NewID("mem"), OrganizationID: i.OrganizationID, UserID: user.ID, Role: i.Role, Billable: i.Billable,
 		Status: MemberActive, JoinedAt: now,
 	}
 	if err := tx.Members().Insert(ctx, member); err != nil {
@@ -168,7 +168,7 @@ func (is *Invitations) join(ctx context.Context, tx Tx, i Invitation, user User)
 	}
 	stranger := member
 	stranger.Billable = false
-	return is.hooks.MembershipChanged(ctx, tx, MembershipChange{
+	return iv.hooks.MembershipChanged(ctx, tx, MembershipChange{
 		Before: stranger, After: member, ActorID: i.Inviter.UserID, Reason: reasonAccepted,
 	})
 }

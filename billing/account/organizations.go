@@ -44,19 +44,19 @@ const (
 
 // Rename renames the organization. Errors: CodeForbidden if the actor may not manage members;
 // CodeUnprocessable for an empty or too long name.
-func (os *Organizations) Rename(ctx context.Context, a Access, name string) (Organization, error) {
+func (og *Organizations) Rename(ctx context.Context, a Access, name string) (Organization, error) {
 	name = CleanName(name)
 	if name == "" || utf8.RuneCountInString(name) > maxNameLength {
 		return Organization{}, apperr.FieldError("name", "Please name your organization, in %d characters or fewer.", maxNameLength)
 	}
 	organization := a.Organization
-	err := os.members.AsMemberManager(ctx, a, func(tx Tx, actor Access) error {
+	err := og.members.AsMemberManager(ctx, a, func(tx Tx, actor Access) error {
 		organization = actor.Organization
 		organization.Name = name
 		if err := tx.Organizations().Update(ctx, organization); err != nil {
 			return err
 		}
-		return os.hooks.OrganizationRenamed(ctx, tx, organization.ID)
+		return og.hooks.OrganizationRenamed(ctx, tx, organization.ID)
 	})
 	if err != nil {
 		return Organization{}, fmt.Errorf("rename organization: %w", err)
@@ -65,22 +65,22 @@ func (os *Organizations) Rename(ctx context.Context, a Access, name string) (Org
 }
 
 // OfUser lists the organizations in which the user is an active member, oldest membership first.
-func (os *Organizations) OfUser(ctx context.Context, userID string) ([]Organization, error) {
-	return os.store.Organizations().OfUser(ctx, userID)
+func (og *Organizations) OfUser(ctx context.Context, userID string) ([]Organization, error) {
+	return og.store.Organizations().OfUser(ctx, userID)
 }
 
 // Access returns the user's access to an organization and updates LastSeenAt. Error:
 // [apperr.ErrNotFound] if the user is no active member.
-func (os *Organizations) Access(ctx context.Context, userID, organizationID string) (Access, error) {
-	access, err := os.store.Organizations().Access(ctx, userID, organizationID)
+func (og *Organizations) Access(ctx context.Context, userID, organizationID string) (Access, error) {
+	access, err := og.store.Organizations().Access(ctx, userID, organizationID)
 	if err != nil {
 		return access, err
 	}
-	now := os.Now()
+	now := og.Now()
 	if seen := access.Member.LastSeenAt; seen == nil || now.Sub(*seen) > lastSeenInterval {
 		// A failed write must not fail the request.
-		if err := os.store.Members().Touch(ctx, access.Member.ID, now); err != nil {
-			os.Log.WarnContext(ctx, "update of last-seen time failed", "err", err)
+		if err := og.store.Members().Touch(ctx, access.Member.ID, now); err != nil {
+			og.Log.WarnContext(ctx, "update of last-seen time failed", "err", err)
 		}
 	}
 	return access, nil
