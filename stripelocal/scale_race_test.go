@@ -3,12 +3,12 @@
 package stripelocal
 
 // yearSubscribers is smaller with the race detector, which is ten times slower.
-const yearCrowd = 100
+const yearSubscribers = 100
 
 // The number of random calls is smaller too. They are sequential, so the race detector finds
 // nothing more in them.
 const (
-	WalkSteps    = 400
-	WalkTaken    = 80
-	FurnishCalls = 5
+	RandomCalls      = 400
+	MinAcceptedCalls = 80
+	SetupCalls       = 5
 )
