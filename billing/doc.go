@@ -3,8 +3,9 @@
 // each of these.
 //
 // The subscription at Stripe is authoritative; the row here is a snapshot with the time it was
-// read. Every source of a newer state (a webhook, the return from Checkout or the portal, a seat
-// sync, the reconciler) passes through [Decide], which answers apply, fetch or ignore.
+// read. An event passes through [Decide], which answers apply, fetch or ignore. Everything that was
+// fetched (for an event, after Checkout or the portal, by a seat sync or the reconciler) is written
+// only if the row did not change since before the fetch; otherwise it is fetched again.
 //
 // Where to start reading:
 //   - An event: inbox.go. Inbox.Receive runs the handler of the event's type;

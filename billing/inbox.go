@@ -185,7 +185,7 @@ func EventTypes() []string { return slices.Sorted(maps.Keys((&Inbox{}).handlersB
 // Bounds of the work on pending events.
 const (
 	eventLease    = 30 * time.Second
-	eventAttempts = 15 // with the doubling backoff, about half a day
+	eventAttempts = 15 // with the doubling backoff, 4 to 5 hours
 )
 
 // processAllDue processes pending events until none is due, for one sweep interval at most: the

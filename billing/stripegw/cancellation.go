@@ -37,20 +37,3 @@ func (g *Gateway) Resume(ctx context.Context, ending billing.Subscription) (bill
 	}
 	return g.updateSubscription(ctx, "resume subscription", ending.ID, params)
 }
-
-func (g *Gateway) updateSubscription(ctx context.Context, operation, id string, params *stripe.SubscriptionParams) (billing.UpdatedSubscription, error) {
-	// Read before the change: an error afterwards would report a successful change as failed.
-	if _, err := g.Account(ctx); err != nil {
-		return billing.UpdatedSubscription{}, err
-	}
-	params.Expand = stripe.StringSlice([]string{"default_payment_method", "latest_invoice"})
-	updated, info, err := call(ctx, operation, func(ctx context.Context) (*stripe.Subscription, error) {
-		params.Context = ctx
-		return g.subscriptions.Update(id, params)
-	})
-	if err != nil {
-		return billing.UpdatedSubscription{}, err
-	}
-	snapshot, err := g.snapshot(ctx, updated, info)
-	return billing.UpdatedSubscription{Subscription: snapshot, Replayed: info.replayed, RequestID: info.requestID}, err
-}

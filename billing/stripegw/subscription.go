@@ -215,3 +215,21 @@ func optionalTime(seconds int64) *time.Time {
 	t := time.Unix(seconds, 0).UTC()
 	return &t
 }
+
+// updateSubscription updates a subscription and returns the snapshot in the response.
+func (g *Gateway) updateSubscription(ctx context.Context, operation, id string, params *stripe.SubscriptionParams) (billing.UpdatedSubscription, error) {
+	// Read before the change: an error afterwards would report a successful change as failed.
+	if _, err := g.Account(ctx); err != nil {
+		return billing.UpdatedSubscription{}, err
+	}
+	params.Expand = stripe.StringSlice([]string{"default_payment_method", "latest_invoice"})
+	updated, info, err := call(ctx, operation, func(ctx context.Context) (*stripe.Subscription, error) {
+		params.Context = ctx
+		return g.subscriptions.Update(id, params)
+	})
+	if err != nil {
+		return billing.UpdatedSubscription{}, err
+	}
+	snapshot, err := g.snapshot(ctx, updated, info)
+	return billing.UpdatedSubscription{Subscription: snapshot, Replayed: info.replayed, RequestID: info.requestID}, err
+}

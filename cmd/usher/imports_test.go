@@ -171,7 +171,7 @@ func violations(graph map[string][]string) []string {
 	var found []string
 	for importer, imports := range graph {
 		if _, known := inside[importer]; !known {
-			found = append(found, importer+" is in no rule: say here what it may import, and draw it in README.md")
+			found = append(found, importer+" is in no rule: say here what it may import, and draw it in docs/architecture.md")
 			continue
 		}
 		for _, imported := range imports {
