@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"time"
+
 	"usher/billing"
 )
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"usher/billing"
 	"usher/billing/apperr"
+
 	"usher/billing/mail"
 )
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"time"
+
 	"usher/billing"
 )
 

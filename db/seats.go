@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 	"usher/billing"
+
 	"usher/billing/apperr"
 )
 

@@ -3,6 +3,7 @@ package db
 import (
 	"context"
 	"usher/billing"
+
 	"usher/billing/catalog"
 )
 

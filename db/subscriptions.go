@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"usher/billing"
+
 	"usher/billing/apperr"
 )
 

@@ -34,7 +34,7 @@ type Plan struct {
 	TrialDays   int `toml:"trial_days" max:"730"`
 	SeatMinimum int `toml:"seat_minimum" max:"1000000"`
 	SeatMaximum int `toml:"seat_maximum" max:"1000000"` // 0: none
-	GraceDays   int `toml:"grace_days" max:"365"`       // days of access while past_due
+	GraceDays   int `toml:"grace_days" max:"365"`       // days of access after the oldest open invoice was finalized
 
 	// ProrationOnIncrease is the behavior when seats are added.
 	ProrationOnIncrease Proration `toml:"proration_on_increase" oneof:"create_prorations always_invoice none"`

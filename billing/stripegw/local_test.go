@@ -220,7 +220,7 @@ func setSeatsOfTheLocalStripe(t *testing.T, l *local, s billing.Subscription) {
 func openPortalsOfTheLocalStripe(t *testing.T, l *local, s billing.Subscription) {
 	t.Helper()
 	price := l.price(t, 900)
-	plans := catalogue(catalog.Price{ID: price.ID, ProductID: price.ProductID})
+	plans := newCatalog(catalog.Price{ID: price.ID, ProductID: price.ProductID})
 	for _, flow := range []billing.PortalFlow{billing.PortalHome, billing.PortalPaymentMethod, billing.PortalCancel, billing.PortalChangePlan} {
 		page, err := l.gateway.CreatePortalSession(t.Context(), billing.PortalRequest{CustomerID: s.CustomerID, ReturnURL: "https://app.example/billing",
 			Flow: flow, SubscriptionID: s.ID, Catalog: plans})

@@ -11,7 +11,7 @@ import (
 	"usher/billing/catalog"
 )
 
-func catalogue(prices ...catalog.Price) catalog.Catalog {
+func newCatalog(prices ...catalog.Price) catalog.Catalog {
 	return catalog.Catalog{Plans: []catalog.Plan{{ID: "team", Prices: prices}}}
 }
 
@@ -32,11 +32,11 @@ func TestPortalConfiguration(t *testing.T) {
 		"features[subscription_update][proration_behavior]":         {"create_prorations"},
 	}
 	tests := map[string]struct {
-		catalogue catalog.Catalog
-		more      url.Values
+		plans catalog.Catalog
+		more  url.Values
 	}{
 		"two prices of one product": {
-			catalogue(catalog.Price{ID: "price_m", ProductID: "prod_1"}, catalog.Price{ID: "price_y", ProductID: "prod_1"}),
+			newCatalog(catalog.Price{ID: "price_m", ProductID: "prod_1"}, catalog.Price{ID: "price_y", ProductID: "prod_1"}),
 			url.Values{
 				"features[subscription_update][enabled]":                {"true"},
 				"features[subscription_update][products][0][product]":   {"prod_1"},
@@ -45,7 +45,7 @@ func TestPortalConfiguration(t *testing.T) {
 			},
 		},
 		"unresolved ones are left out": {
-			catalogue(catalog.Price{LookupKey: "k"}, catalog.Price{ID: "price_y", ProductID: "prod_1"}),
+			newCatalog(catalog.Price{LookupKey: "k"}, catalog.Price{ID: "price_y", ProductID: "prod_1"}),
 			url.Values{
 				"features[subscription_update][enabled]":                {"true"},
 				"features[subscription_update][products][0][product]":   {"prod_1"},
@@ -53,7 +53,7 @@ func TestPortalConfiguration(t *testing.T) {
 			},
 		},
 		"none resolved: off, and the required parameters all the same": {
-			catalogue(catalog.Price{LookupKey: "k"}),
+			newCatalog(catalog.Price{LookupKey: "k"}),
 			url.Values{"features[subscription_update][enabled]": {"false"}, "features[subscription_update][products]": {""}},
 		},
 	}
@@ -63,11 +63,11 @@ func TestPortalConfiguration(t *testing.T) {
 			f, gateway := newFake(t)
 			f.HandleFunc("GET /v1/billing_portal/configurations", respond(`{"object":"list","has_more":false,"data":[]}`))
 			f.HandleFunc("POST /v1/billing_portal/configurations", respond(`{"id":"bpc_1","object":"billing_portal.configuration"}`))
-			if id, err := gateway.portalConfiguration(t.Context(), test.catalogue, ""); err != nil || id != "bpc_1" {
+			if id, err := gateway.portalConfiguration(t.Context(), test.plans, ""); err != nil || id != "bpc_1" {
 				t.Fatalf("got %q, %v", id, err)
 			}
 			sent := f.seen("POST", "/v1/billing_portal/configurations")[0]
-			test.more["metadata[usher_config]"] = []string{portalHash(portalParams(test.catalogue))}
+			test.more["metadata[usher_config]"] = []string{portalHash(portalParams(test.plans))}
 			for name, values := range common {
 				test.more[name] = values
 			}
@@ -82,7 +82,7 @@ func TestPortalOffersTenProducts(t *testing.T) {
 	for i := range 12 {
 		prices = append(prices, catalog.Price{ID: fmt.Sprint("price_", i), ProductID: fmt.Sprint("prod_", i)})
 	}
-	products := switchableProducts(catalogue(prices...))
+	products := switchableProducts(newCatalog(prices...))
 	if len(products) != 10 || *products[0].Product != "prod_0" || *products[9].Product != "prod_9" {
 		t.Errorf("got %d products", len(products))
 	}
@@ -148,7 +148,7 @@ func (a *portalAccount) open(w http.ResponseWriter, r *http.Request) {
 func TestPortalConfigurationIsReused(t *testing.T) {
 	t.Parallel()
 	_, f, gateway := newPortalAccount(t)
-	plans := catalogue(catalog.Price{ID: "price_m", ProductID: "prod_1"})
+	plans := newCatalog(catalog.Price{ID: "price_m", ProductID: "prod_1"})
 	restarted := New(Options{SecretKey: "sk_test_123456789012", APIBase: f.url})
 	for _, g := range []*Gateway{gateway, gateway, restarted} {
 		if _, err := g.CreatePortalSession(t.Context(), billing.PortalRequest{CustomerID: "cus_1", Catalog: plans}); err != nil {
@@ -161,7 +161,7 @@ func TestPortalConfigurationIsReused(t *testing.T) {
 	if n := len(f.seen("GET", "/v1/billing_portal/configurations")); n != 2 {
 		t.Errorf("searched for it %d times, want once for each gateway", n)
 	}
-	other := catalogue(catalog.Price{ID: "price_new", ProductID: "prod_1"})
+	other := newCatalog(catalog.Price{ID: "price_new", ProductID: "prod_1"})
 	if _, err := gateway.CreatePortalSession(t.Context(), billing.PortalRequest{CustomerID: "cus_1", Catalog: other}); err != nil {
 		t.Fatal(err)
 	}
@@ -173,7 +173,7 @@ func TestPortalConfigurationIsReused(t *testing.T) {
 func TestRefusedPortalConfigurationIsReplaced(t *testing.T) {
 	t.Parallel()
 	account, f, gateway := newPortalAccount(t)
-	request := billing.PortalRequest{CustomerID: "cus_1", Catalog: catalogue(catalog.Price{ID: "price_m", ProductID: "prod_1"})}
+	request := billing.PortalRequest{CustomerID: "cus_1", Catalog: newCatalog(catalog.Price{ID: "price_m", ProductID: "prod_1"})}
 	for _, want := range []string{"bpc_1", "bpc_2", "bpc_3"} {
 		if got, err := gateway.CreatePortalSession(t.Context(), request); err != nil || got != "https://portal.example/"+want {
 			t.Fatalf("got %q, %v, want %s", got, err, want)

@@ -26,7 +26,7 @@ type Config struct {
 
 	StripeKey            string   // empty: the local Stripe
 	StripeWebhookSecrets []string // a signature by any of them is valid
-	StripePriceID        string   // the only price of the catalogue, if PlansFile is empty
+	StripePriceID        string   // the only price of the catalog, if PlansFile is empty
 	StripeAPIBase        string   // empty: https://api.stripe.com
 
 	SuccessURL string // absolute, without session_id

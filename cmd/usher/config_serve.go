@@ -13,7 +13,7 @@ import (
 // serve does that. The error reports everything at once, one line each.
 func loadServeConfig(getenv func(string) string, dotenv string) (Config, catalog.Catalog, error) {
 	config, errs := readConfig(getenv, dotenv)
-	plans, err := config.catalogue()
+	plans, err := config.catalog()
 	return config, plans, errors.Join(append(errs, config.checkComplete(), err)...)
 }
 
@@ -41,8 +41,8 @@ func (c Config) require(reason string, names ...string) error {
 	return errors.Join(errs...)
 }
 
-// catalogue returns the plans of the plan file, of the one configured price, or the built-in ones.
-func (c Config) catalogue() (catalog.Catalog, error) {
+// catalog returns the plans of the plan file, of the one configured price, or the built-in ones.
+func (c Config) catalog() (catalog.Catalog, error) {
 	switch {
 	case c.PlansFile == "" && c.StripePriceID != "":
 		return catalog.SinglePrice(c.StripePriceID), nil
@@ -69,7 +69,7 @@ func (c Config) warnings() (warnings []string) {
 		{!c.Production && live, "STRIPE_SECRET_KEY is a live key in development: real money moves."},
 		{c.Production && !planFile && !price,
 			"PLANS_FILE is unset: the built-in example plans are for sale."},
-		{planFile && price, "STRIPE_PRICE_ID has no effect: PLANS_FILE is the catalogue."},
+		{planFile && price, "STRIPE_PRICE_ID has no effect: PLANS_FILE is the catalog."},
 		{local && !planFile && price,
 			"STRIPE_PRICE_ID is read from the local Stripe: STRIPE_SECRET_KEY is unset."},
 		{local && c.StripeAPIBase != "", "STRIPE_API_BASE has no effect: STRIPE_SECRET_KEY is unset."},

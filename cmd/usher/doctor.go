@@ -38,7 +38,7 @@ func runDoctor(ctx context.Context, inv *invocation) error {
 		return err
 	}
 	config, plans, err := loadServeConfig(inv.getenv, dotenvFile)
-	d := &doctor{config: config, catalogue: plans}
+	d := &doctor{config: config, plans: plans}
 	d.checkConfiguration(err)
 	d.checkDatabase(ctx)
 	if d.openStripe(ctx, inv) && d.checkAccount(ctx) { // otherwise the others fail the same way
@@ -54,11 +54,11 @@ func runDoctor(ctx context.Context, inv *invocation) error {
 }
 
 type doctor struct {
-	config    Config
-	catalogue catalog.Catalog
-	gateway   *stripegw.Gateway
-	local     bool // uses the local Stripe of a running server
-	findings  []finding
+	config   Config
+	plans    catalog.Catalog
+	gateway  *stripegw.Gateway
+	local    bool // uses the local Stripe of a running server
+	findings []finding
 }
 
 func (d *doctor) ok(check, format string, args ...any) {
@@ -159,12 +159,12 @@ func (d *doctor) checkAccount(ctx context.Context) bool {
 	return err == nil
 }
 
-// checkPrices checks that every price of the catalogue exists at Stripe.
+// checkPrices checks that every price of the catalog exists at Stripe.
 func (d *doctor) checkPrices(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	results, err := diffPlans(ctx, d.gateway, d.catalogue)
-	byID, idErr := d.gateway.Prices(ctx, nil, d.catalogue.PriceIDs())
+	results, err := diffPlans(ctx, d.gateway, d.plans)
+	byID, idErr := d.gateway.Prices(ctx, nil, d.plans.PriceIDs())
 	if err := errors.Join(err, idErr); err != nil {
 		d.fail("prices", err.Error(), "Check that the key may read prices")
 		return
@@ -175,7 +175,7 @@ func (d *doctor) checkPrices(ctx context.Context) {
 			wrong = append(wrong, r.LookupKey+" "+r.Result)
 		}
 	}
-	if missing := len(d.catalogue.PriceIDs()) - len(byID); missing > 0 {
+	if missing := len(d.plans.PriceIDs()) - len(byID); missing > 0 {
 		wrong = append(wrong, fmt.Sprintf("%d of the price ids do not exist", missing))
 	}
 	if len(wrong) > 0 {

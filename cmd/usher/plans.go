@@ -35,7 +35,7 @@ func runPlans(ctx context.Context, inv *invocation) error {
 	if err := config.require("this subcommand needs it", "STRIPE_SECRET_KEY"); err != nil {
 		return err
 	}
-	plans, err := config.catalogue()
+	plans, err := config.catalog()
 	if err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func runPlans(ctx context.Context, inv *invocation) error {
 	return inv.print(results, formatPrices(results))
 }
 
-// pushPlans creates the prices at Stripe that the catalogue names by lookup key and that do not
+// pushPlans creates the prices at Stripe that the catalog names by lookup key and that do not
 // exist yet. It leaves prices named by id alone.
 func pushPlans(
 	ctx context.Context, gateway *stripegw.Gateway, plans catalog.Catalog,
@@ -71,7 +71,7 @@ func pushPlans(
 	return results, nil
 }
 
-// diffPlans compares the prices that the catalogue names by lookup key with Stripe's.
+// diffPlans compares the prices that the catalog names by lookup key with Stripe's.
 func diffPlans(
 	ctx context.Context, gateway *stripegw.Gateway, plans catalog.Catalog,
 ) ([]priceResult, error) {

@@ -80,7 +80,7 @@ func TestWebhookSetupPrintsSecretOnce(t *testing.T) {
 	}
 }
 
-// TestAnotherAPIBase serves with a Stripe at STRIPE_API_BASE and only STRIPE_PRICE_ID as catalogue.
+// TestAnotherAPIBase serves with a Stripe at STRIPE_API_BASE and only STRIPE_PRICE_ID as catalog.
 func TestAnotherAPIBase(t *testing.T) {
 	environment := newStripeAccount(t)
 	results := runPlansCommand(t, "push", environment)

@@ -35,7 +35,7 @@ func openService(ctx context.Context, inv *invocation, closers *closers) (*billi
 	if err != nil {
 		return nil, err
 	}
-	plans, err := config.catalogue()
+	plans, err := config.catalog()
 	if err != nil {
 		return nil, err
 	}

@@ -1,40 +1,56 @@
 -- +goose NO TRANSACTION
 -- +goose Up
 
--- Copies the former columns of rows written before the triggers existed. Each batch commits, so
--- that no row stays locked for long; an interrupted run is repeated as a whole without harm.
+-- Copies the former columns of rows written before the triggers existed, and of no others. A batch
+-- is 1000 values of the key and commits, so that no row stays locked for long. The key of
+-- credit_entries is the organization, of which one may have many entries: nothing else updates
+-- them. An interrupted run is repeated without harm.
 -- +goose StatementBegin
-create or replace procedure copy_renamed_columns(relation regclass, key text, assignments text)
+create or replace procedure copy_renamed_columns(relation regclass, key text, assignments text, outdated text)
 language plpgsql as $$
 declare
     last text := '';
 begin
     loop
         execute format('with batch as materialized (
-                select distinct %1$I as key from %2$s where %1$I > $1 order by 1 limit 1000
+                select distinct %1$I as batch_key from %2$s where %1$I > $1 order by 1 limit 1000
             ), copied as (
-                update %2$s set %3$s from batch where %1$I = batch.key
+                update %2$s set %3$s from batch where %1$I = batch.batch_key and (%4$s)
             )
-            select max(key) from batch', key, relation, assignments) into last using last;
+            select max(batch_key) from batch', key, relation, assignments, outdated) into last using last;
         commit;
         exit when last is null;
     end loop;
 end
 $$;
 -- +goose StatementEnd
-call copy_renamed_columns('subscriptions', 'id', 'as_of = moment');
-call copy_renamed_columns('invoices', 'id', 'as_of = moment');
-call copy_renamed_columns('payments', 'id', 'as_of = moment');
+call copy_renamed_columns('subscriptions', 'id',
+    'as_of = moment',
+    'as_of is distinct from moment');
+call copy_renamed_columns('invoices', 'id',
+    'as_of = moment',
+    'as_of is distinct from moment');
+call copy_renamed_columns('payments', 'id',
+    'as_of = moment',
+    'as_of is distinct from moment');
 call copy_renamed_columns('billing_customers', 'organization_id',
-    'as_of = moment, details_version = details_wanted, details_applied_version = details_pushed');
+    'as_of = moment, details_version = details_wanted, details_applied_version = details_pushed',
+    'as_of is distinct from moment or details_version is distinct from details_wanted or details_applied_version is distinct from details_pushed');
 call copy_renamed_columns('billing_seat_state', 'organization_id',
-    'acknowledged_at = told_at, drift_count = drifts');
-call copy_renamed_columns('seat_attempts', 'organization_id', 'acknowledged_at = told_at');
+    'acknowledged_at = told_at, drift_count = drifts',
+    'acknowledged_at is distinct from told_at or drift_count is distinct from drifts');
+call copy_renamed_columns('seat_attempts', 'key',
+    'acknowledged_at = told_at',
+    'acknowledged_at is distinct from told_at');
 call copy_renamed_columns('credit_accounts', 'organization_id',
-    'extra_consumed = rest_consumed, version = turn');
-call copy_renamed_columns('credit_entries', 'organization_id', 'plan_amount = plan_part');
+    'extra_consumed = rest_consumed, version = turn',
+    'extra_consumed is distinct from rest_consumed or version is distinct from turn');
+call copy_renamed_columns('credit_entries', 'organization_id',
+    'plan_amount = plan_part',
+    'plan_amount is distinct from plan_part');
 call copy_renamed_columns('deletions', 'organization_id',
-    'requested_by = asked_by, requested_at = asked_at');
+    'requested_by = asked_by, requested_at = asked_at',
+    'requested_by is distinct from asked_by or requested_at is distinct from asked_at');
 drop procedure copy_renamed_columns;
 
 -- "set not null" scans the table under an exclusive lock unless a validated check proves the same.
