@@ -42,10 +42,10 @@ type Observation struct {
 
 // Decide compares an observation with the stored snapshot. It is a pure function.
 //
-// An observation whose owner is not linked, or that runs on a test clock, is fetched. An observation
-// earlier than the snapshot by more than [SkewMargin] is ignored, and so is one that would revive an
-// ended object. A payload of our API version that is later by more than the margin, or has no
-// snapshot to compare with, is applied. Everything else is fetched.
+// An observation whose owner is not linked, or that runs on a test clock, is fetched. An
+// observation earlier than the snapshot by more than [SkewMargin] is ignored, and so is one that
+// would revive an ended object. A payload of our API version that is later by more than the margin,
+// or has no snapshot to compare with, is applied. Everything else is fetched.
 func Decide(stored Stored, observed Observation) Verdict {
 	switch {
 	case !observed.Linked || observed.TestClock:
