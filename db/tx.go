@@ -12,17 +12,22 @@ const txAttempts = 5
 
 // InTx runs f in one read committed transaction and commits it if f returns nil; f's error is
 // returned unchanged. After a serialization failure or a deadlock f runs again, up to [txAttempts]
-// times in all. A panic in f and the end of ctx roll back. f's Queries must not be used after f
-// returns.
+// times in all. A panic in f and the end of ctx roll back. f's Tx must not be used after f returns.
 func (s *Store) InTx(ctx context.Context, f func(billing.Tx) error) error {
 	return s.InTxRecording(ctx, nil, f)
 }
 
-// InTxRecording is [Store.InTx] with Queries that record their writes in changes.
+// InTxRecording is [Store.InTx] with a Tx that records its writes in changes. A run that is rolled
+// back leaves no line there.
 func (s *Store) InTxRecording(ctx context.Context, changes *billing.ChangeLog, f func(billing.Tx) error) error {
+	recorded := changes.Len()
 	for attempt := 1; ; attempt++ {
 		err := s.runTx(ctx, changes, f)
-		if err == nil || attempt == txAttempts || !isCollision(err) {
+		if err == nil {
+			return nil
+		}
+		changes.Truncate(recorded)
+		if attempt == txAttempts || !isCollision(err) {
 			return err
 		}
 		if s.pause(ctx, attempt) != nil {

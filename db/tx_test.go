@@ -89,6 +89,22 @@ func recovered(f func() error) (err error) {
 	return f()
 }
 
+func TestInTxRecordingForgetsRolledBackRuns(t *testing.T) {
+	t.Parallel()
+	store := newTestStore(t)
+	store.pause = func(context.Context, int) error { return nil }
+	changes, runs := billing.ChangeLog{Lines: []string{"an earlier transaction"}}, 0
+	must(t, store.InTxRecording(t.Context(), &changes, func(tx billing.Tx) error {
+		runs++
+		tx.Record("run %d", runs)
+		if runs == 1 {
+			return raise(t.Context(), tx, "40001")
+		}
+		return nil
+	}))
+	wantEqual(t, changes.Lines, []string{"an earlier transaction", "run 2"})
+}
+
 func TestInTxRetriesAfterACollision(t *testing.T) {
 	t.Parallel()
 	store := newTestStore(t)
