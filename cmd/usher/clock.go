@@ -3,8 +3,10 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"strings"
@@ -34,8 +36,11 @@ func runClock(ctx context.Context, inv *invocation) error {
 		return err
 	}
 	apiBase, err := readAddressFile(localStripeFile(config))
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("no local Stripe runs on DATA_DIR=%s; start `usher` first", config.DataDir)
+	}
 	if err != nil {
-		return notRunningError(err, "STRIPE_SECRET_KEY", "local Stripe", config)
+		return err
 	}
 	body := url.Values{"by": {strings.Join(args[1:], " ")}}.Encode()
 	state, err := callClock(ctx, http.MethodPost, apiBase, body)

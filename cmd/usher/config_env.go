@@ -47,7 +47,7 @@ func readVar[T any](r *envReader, name string, fallback T, parse func(string) (T
 // an empty webhook secret would accept forged signatures.
 func readList[T any](r *envReader, name string, parse func(string) (T, error)) (items []T) {
 	value := r.lookup(name)
-	if value != "" && strings.Trim(value, ", \t") == "" {
+	if value != "" && strings.Trim(value, ", \t\r\n") == "" {
 		r.errs = append(r.errs, invalidValue(name, value, errors.New("the list is empty")))
 	}
 	for item := range strings.SplitSeq(value, ",") {
