@@ -26,10 +26,8 @@ func upgradeState(raw []byte) ([]byte, error) {
 }
 
 func upgradeFormat1(raw []byte) ([]byte, error) {
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	decoder.UseNumber()
-	var old map[string]any
-	if err := decoder.Decode(&old); err != nil {
+	var old map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &old); err != nil {
 		return nil, err
 	}
 	renamed := map[string]any{"Format": storeFormat}
@@ -37,33 +35,86 @@ func upgradeFormat1(raw []byte) ([]byte, error) {
 		if to, ok := format1Tables[name]; ok {
 			name = to
 		}
-		renamed[name] = renameFields(rows, format1Fields[name])
+		rename := renameFields
+		if name == "IdempotentResponses" {
+			rename = renameValues
+		}
+		upgraded, err := rename(rows, format1Fields[name])
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		renamed[name] = upgraded
 	}
-	return json.Marshal(renamed)
+	return marshalPlain(renamed)
 }
 
 // renameFields renames the fields of a stored value and of everything in it. The contents of
-// opaqueFields are unchanged.
-func renameFields(v any, names map[string]string) any {
-	switch v := v.(type) {
-	case []any:
-		for i, element := range v {
-			v[i] = renameFields(element, names)
+// opaqueFields keep their bytes.
+func renameFields(raw json.RawMessage, names map[string]string) (json.RawMessage, error) {
+	switch {
+	case bytes.HasPrefix(raw, []byte("[")):
+		var elements []json.RawMessage
+		if err := json.Unmarshal(raw, &elements); err != nil {
+			return nil, err
 		}
-	case map[string]any:
-		renamed := map[string]any{}
-		for name, value := range v {
-			if to, ok := names[name]; ok {
-				name = to
+		for i, element := range elements {
+			var err error
+			if elements[i], err = renameFields(element, names); err != nil {
+				return nil, err
 			}
-			if !opaqueFields[name] {
-				value = renameFields(value, names)
-			}
-			renamed[name] = value
 		}
-		return renamed
+		return marshalPlain(elements)
+	case bytes.HasPrefix(raw, []byte("{")):
+		return renameObject(raw, names)
 	}
-	return v
+	return raw, nil
+}
+
+func renameObject(raw json.RawMessage, names map[string]string) (json.RawMessage, error) {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &fields); err != nil {
+		return nil, err
+	}
+	renamed := make(map[string]json.RawMessage, len(fields))
+	for name, value := range fields {
+		if to, ok := names[name]; ok {
+			name = to
+		}
+		if !opaqueFields[name] {
+			var err error
+			if value, err = renameFields(value, names); err != nil {
+				return nil, err
+			}
+		}
+		renamed[name] = value
+	}
+	return marshalPlain(renamed)
+}
+
+// renameValues renames the fields of the values of a map whose keys come from clients.
+func renameValues(raw json.RawMessage, names map[string]string) (json.RawMessage, error) {
+	var values map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &values); err != nil {
+		return nil, err
+	}
+	for key, value := range values {
+		var err error
+		if values[key], err = renameFields(value, names); err != nil {
+			return nil, err
+		}
+	}
+	return marshalPlain(values)
+}
+
+// marshalPlain marshals v without escaping <, > and &, so that raw values keep their bytes.
+func marshalPlain(v any) (json.RawMessage, error) {
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), nil
 }
 
 // opaqueFields are fields, by their current names, whose keys are not fields of this package:

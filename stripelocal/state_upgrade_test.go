@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -106,5 +107,21 @@ func TestMetadataKeysAreNotRenamed(t *testing.T) {
 	want := `{"Customers":[{"ID":"cus_1","Metadata":{"Locales":"x"},"PreferredLocales":["de"]}],"Format":2}`
 	if string(upgraded) != want {
 		t.Errorf("upgraded to %s, want %s", upgraded, want)
+	}
+}
+
+func TestUpgradeKeepsRenderedObjectsAndIdempotencyKeys(t *testing.T) {
+	upgraded, err := upgradeState([]byte(
+		`{"Answers":{"At":{"At":1},"Object":{"At":2}},"Events":[{"Object":{"id":"in_1","object":"invoice","amount":1,"a":"<"}}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`"IdempotentResponses":{"At":{"StoredAt":1},"Object":{"StoredAt":2}}`,
+		`"Object":{"id":"in_1","object":"invoice","amount":1,"a":"<"}`,
+	} {
+		if !strings.Contains(string(upgraded), want) {
+			t.Errorf("upgraded to %s, want %s in it", upgraded, want)
+		}
 	}
 }
