@@ -224,7 +224,7 @@ func (cs *Checkouts) reservationExpired(session CheckoutSession) bool {
 	return session.Status == CheckoutReserved && cs.Now().Sub(session.CreatedAt) > reservationLifetime
 }
 
-// requireNoSubscription refuses a second subscription. An incomplete one does not count: its
+// requireNoSubscription refuses a second subscription. An incomplete one is allowed: its
 // session is reused or replaced.
 func (cs *Checkouts) requireNoSubscription(ctx context.Context, tx Tx, organizationID string, acct StripeAccount) error {
 	current, known, err := apperr.Found(tx.Subscriptions().Current(ctx, organizationID, acct))

@@ -40,7 +40,7 @@ type CreditFact struct {
 }
 
 // remaining returns the credits that are left after refunds, in proportion to the money and rounded
-// in the customer's favor. A refund beside a lost dispute does not count beyond what was paid.
+// in the customer's favor. A refund beside a lost dispute is capped at what was paid.
 func (f CreditFact) remaining(credits int) int {
 	if f.Paid <= 0 {
 		return credits

@@ -224,6 +224,7 @@ func (ds *Duplicates) finish(ctx context.Context, duplicate DuplicateSubscriptio
 			return nil
 		}
 		return ds.notices.queue(ctx, tx, mail.Message{
+			// Stored in earlier rows: another key would send the e-mail a second time.
 			Kind: mail.KindDuplicateCanceled, Key: "surplus:" + duplicate.SubscriptionID, OrganizationID: duplicate.OrganizationID,
 			Data: mail.Data{Amount: duplicate.Refunded, At: *duplicate.DoneAt},
 		})

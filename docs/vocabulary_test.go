@@ -42,7 +42,7 @@ var identifierTerms = compile([]term{
 	{pattern: `^rings?\b|\bring$`, write: "Enqueue"},
 	{pattern: `\bchores?\b`, write: "periodic task"},
 	{pattern: `\bturns?\b`, write: "queue cursor, round-robin position"},
-	{pattern: `\bsurplus\b`, write: "DuplicateSubscription"},
+	{pattern: `\bsurplus(es)?\b`, write: "DuplicateSubscription"},
 	{pattern: `\bspared?\b`, write: "Kept"},
 	{pattern: `^take pack\b`, write: "recordPackPurchase"},
 	{pattern: `^weigh(s|ed|ing)?\b`, write: "updateDesiredSeats"},

@@ -96,6 +96,6 @@ func runQueries(ctx context.Context, service *billing.Service, sessions *db.Sess
 	}
 	_, overview := service.Overviews.Get(ctx, access)
 	_, invoices := service.Invoices.List(ctx, access)
-	_, surpluses := service.Duplicates.List(ctx, access)
-	return errors.Join(overview, invoices, surpluses)
+	_, duplicates := service.Duplicates.List(ctx, access)
+	return errors.Join(overview, invoices, duplicates)
 }
