@@ -29,6 +29,7 @@
 //	subscription_change.go, proration.go  planning a change of items, trial or billing cycle
 //	subscription_update.go                applying and billing that plan
 //	subscription_renewal.go               notices, renewals and cancellations when they are due
+//	portal_limits.go                      what the portal refuses
 //	checkout_payment.go                   paying and completing a Checkout session
 //	event.go, webhook_*.go                events, their deliveries, and the dispatcher with retries
 //	page_*.go                             hosted pages and the dashboard
@@ -116,9 +117,15 @@
 //     them.
 //   - A card added in the portal becomes the default of the customer and of every active
 //     subscription with a payment method of its own (inferred).
-//   - A plan change in the portal keeps the quantity unless it may be changed. It is offered for
-//     single-item subscriptions only, and not for a plan that is set to end (inferred). It passes
-//     the date of the preview as proration_date, so that the confirmed amount is the billed one.
+//   - A plan change in the portal keeps the quantity unless it may be changed. It is not offered for
+//     a plan that is set to end (inferred). It passes the date of the preview as proration_date, so
+//     that the confirmed amount is the billed one.
+//   - The portal's limits are documented (customer management, limitations); when they are enforced,
+//     and the wording, is not. The setting portal_refusal chooses between the creation of the
+//     configuration (the default, by a public report), the session and the page. Two prices of one
+//     product with the same interval are refused whatever their currencies and interval counts, and
+//     even if plan changes are disabled (inferred). A schedule in its last phase allows updates but
+//     no cancellation (inferred).
 //   - Portal sessions do not expire, and outlive the deactivation of their configuration. An
 //     inactive configuration cannot create one. The portal has no login page.
 //     subscription_update_confirm must name a price of the configuration and the subscription's

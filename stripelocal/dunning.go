@@ -1,60 +1,8 @@
 package stripelocal
 
-import (
-	"fmt"
-	"net/http"
-)
-
-// The possible results for a subscription after its last payment retry (docs: smart retries, an
-// account setting). That a new account starts with AfterDunningCancel is inferred.
-const (
-	AfterDunningCancel  = "cancel"
-	AfterDunningUnpaid  = "unpaid"
-	AfterDunningPastDue = "past_due"
-)
-
 // retryDays are the days after the first decline on which a payment is retried: eight times in two
 // weeks (docs: smart retries). The choice of days is inferred: Stripe chooses the hours.
 func retryDays() []int64 { return []int64{1, 3, 5, 7, 9, 11, 13, 14} }
-
-// SetAfterDunning sets what happens to a subscription after the last retry. It returns an error for
-// anything but the AfterDunning values.
-func (s *Server) SetAfterDunning(what string) error {
-	switch what {
-	case AfterDunningCancel, AfterDunningUnpaid, AfterDunningPastDue:
-	default:
-		return fmt.Errorf("after_dunning: %q is none of cancel, unpaid, past_due", what)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.store.AfterDunning = what
-	s.stateWriter.markDirty()
-	return nil
-}
-
-// settingsView is the response of /_usher/settings.
-type settingsView struct {
-	AfterDunning string `json:"after_dunning"`
-}
-
-func (c control) showSettings(w http.ResponseWriter, _ *http.Request) {
-	view := settingsView{AfterDunning: AfterDunningCancel}
-	c.mu.Lock()
-	if c.store.AfterDunning != "" {
-		view.AfterDunning = c.store.AfterDunning
-	}
-	c.mu.Unlock()
-	writeJSON(w, http.StatusOK, view)
-}
-
-// changeSettings takes after_dunning=cancel|unpaid|past_due.
-func (c control) changeSettings(w http.ResponseWriter, req *http.Request) {
-	if err := c.SetAfterDunning(req.PostFormValue("after_dunning")); err != nil {
-		http.Error(w, err.Error(), http.StatusBadRequest)
-		return
-	}
-	c.showSettings(w, req)
-}
 
 // dunning retries failed payments and sets the status of subscriptions after payments and failures.
 type dunning struct{ *request }
@@ -139,7 +87,7 @@ func (h dunning) exhaust(inv *Invoice) {
 	if !ok || sub.Status != "past_due" {
 		return
 	}
-	switch h.store.AfterDunning {
+	switch h.store.afterDunning() {
 	case AfterDunningPastDue:
 	case AfterDunningUnpaid:
 		h.subscriptions.change(sub, func() { sub.Status = "unpaid" })

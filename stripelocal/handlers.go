@@ -26,6 +26,7 @@ type handlers struct {
 	paymentPages         paymentPages
 	pendingUpdates       pendingUpdates
 	portalConfigurations portalConfigurations
+	portalLimits         portalLimits
 	portalPages          portalPages
 	portalSessions       portalSessions
 	portalUpdatePages    portalUpdatePages
@@ -75,6 +76,7 @@ func handlersOf(r *request) handlers {
 		paymentPages:         paymentPages{r},
 		pendingUpdates:       pendingUpdates{r},
 		portalConfigurations: portalConfigurations{r},
+		portalLimits:         portalLimits{r},
 		portalPages:          portalPages{r},
 		portalSessions:       portalSessions{r},
 		portalUpdatePages:    portalUpdatePages{r},

@@ -96,6 +96,7 @@ func (l *testServer) createPrice(lookup string, amount int64, interval string) *
 		Currency: stripe.String("usd"), UnitAmount: stripe.Int64(amount), LookupKey: stripe.String(lookup),
 		Recurring:   &stripe.PriceRecurringParams{Interval: stripe.String(interval)},
 		ProductData: &stripe.PriceProductDataParams{Name: stripe.String("Pro")},
+		TaxBehavior: stripe.String("exclusive"), // the portal switches no other
 	}))
 }
 

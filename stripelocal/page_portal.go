@@ -77,6 +77,9 @@ func (p hostedPages) mountPortal(mux *http.ServeMux) {
 				return noSuchPage()
 			}
 			config, _ := r.store.PortalConfigurations.get(x.Configuration)
+			if r.portalLimits.configurationProblem(config.Features.UpdateProducts) != "" {
+				return portalUnavailable()
+			}
 			return step(r, x, config, req)
 		}))
 	}
@@ -173,6 +176,11 @@ func (h portalPages) submit(x *PortalSession, config *PortalConfiguration, req *
 	return portalNotAllowed()
 }
 
+// portalUnavailable is every page of a portal whose configuration breaks the portal's limits.
+func portalUnavailable() pageResponse {
+	return message(http.StatusUnprocessableEntity, "Not available", "This portal is not available. Its configuration is invalid.")
+}
+
 func portalNotAllowed() pageResponse {
 	return message(http.StatusUnprocessableEntity, "Not possible", "This portal does not allow that.")
 }
@@ -236,7 +244,7 @@ func (h portalPages) subscription(x *PortalSession, config *PortalConfiguration,
 	}
 	active := !sub.hasEnded() && sub.Status != "incomplete"
 	shown.CanResume = active && sub.CancelAt != 0
-	if active && config.Features.SubscriptionCancel && sub.CancelAt == 0 {
+	if active && config.Features.SubscriptionCancel && sub.CancelAt == 0 && h.portalLimits.cancelProblem(sub) == "" {
 		shown.Cancel = x.subscriptionPath(sub.ID, "cancel")
 	}
 	if active && h.portalUpdatePages.canUpdate(config, sub) {

@@ -50,7 +50,7 @@ type portalUpdatePages struct{ *request }
 // canUpdate reports whether the portal may change a subscription's plan, quantity or discount.
 func (h portalUpdatePages) canUpdate(config *PortalConfiguration, sub *Subscription) bool {
 	price, _, ok := h.subscriptions.singleItem(sub)
-	if !ok || !config.Features.SubscriptionUpdate || sub.CancelAt != 0 {
+	if !ok || !config.Features.SubscriptionUpdate || sub.CancelAt != 0 || h.portalLimits.updateProblem(sub) != "" {
 		return false
 	}
 	return config.Features.allowsUpdate("quantity") || config.Features.allowsUpdate("promotion_code") || len(h.offeredPrices(config, price)) > 1
@@ -60,9 +60,15 @@ func (f PortalFeatures) allowsUpdate(what string) bool {
 	return slices.Contains(f.DefaultAllowedUpdates, what)
 }
 
-// offeredPrices are the current price and those of the configuration that are active, recurring and
-// in its currency.
+// offeredPrices are the current price and those of the configuration with its tax behavior (docs:
+// customer management, limitations).
 func (h portalUpdatePages) offeredPrices(config *PortalConfiguration, current *Price) []*Price {
+	return slices.DeleteFunc(h.configuredPrices(config, current), func(p *Price) bool { return p.TaxBehavior != current.TaxBehavior })
+}
+
+// configuredPrices are the current price and those of the configuration that are active, recurring
+// and in its currency.
+func (h portalUpdatePages) configuredPrices(config *PortalConfiguration, current *Price) []*Price {
 	out := []*Price{current}
 	if !config.Features.allowsUpdate("price") {
 		return out
@@ -217,7 +223,7 @@ func (h portalUpdatePages) submit(x *PortalSession, config *PortalConfiguration,
 }
 
 // changeForm is the form of the API call for a change, prorated as the configuration says from the
-// date of the preview. A plan change ends a trial (docs: customer portal).
+// date of the preview. Any change ends a trial and is invoiced (docs: customer management).
 func (h portalUpdatePages) changeForm(config *PortalConfiguration, sub *Subscription, change portalChange) url.Values {
 	_, item, _ := h.subscriptions.singleItem(sub)
 	form := url.Values{
@@ -227,7 +233,7 @@ func (h portalUpdatePages) changeForm(config *PortalConfiguration, sub *Subscrip
 	if config.Features.UpdateProration != "none" && change.date >= sub.CurrentPeriodStart && change.date <= sub.CurrentPeriodEnd && change.date != 0 {
 		form.Set("proration_date", strconv.FormatInt(change.date, 10))
 	}
-	if sub.Status == "trialing" && change.price.ID != item.Price && h.hasParam("POST /v1/subscriptions/{id}", "trial_end") {
+	if change.endsTrial(sub, item) && h.hasParam("POST /v1/subscriptions/{id}", "trial_end") {
 		form.Set("trial_end", "now")
 		form.Del("proration_date")
 	}
@@ -242,6 +248,10 @@ func (h portalUpdatePages) changeForm(config *PortalConfiguration, sub *Subscrip
 		}
 	}
 	return form
+}
+
+func (c portalChange) endsTrial(sub *Subscription, item *SubscriptionItem) bool {
+	return sub.Status == "trialing" && (c.price.ID != item.Price || c.quantity != item.Quantity)
 }
 
 // hasParam reports whether an API call has a parameter.
@@ -309,6 +319,6 @@ func nestName(name string) string {
 // interval changes or a trial ends.
 func (h portalUpdatePages) billsImmediately(config *PortalConfiguration, sub *Subscription, item *SubscriptionItem, change portalChange) bool {
 	old, _ := h.store.Prices.get(item.Price)
-	return config.Features.UpdateProration == "always_invoice" || sub.Status == "trialing" && change.price.ID != item.Price ||
+	return config.Features.UpdateProration == "always_invoice" || change.endsTrial(sub, item) ||
 		old.Interval != change.price.Interval || old.IntervalCount != change.price.IntervalCount || old.UnitAmount == 0 && change.price.UnitAmount > 0
 }

@@ -116,6 +116,7 @@ func (h portalConfigurations) validateFeatures(f wire.Params, creating bool) err
 	return h.validateProducts(update)
 }
 
+// validateProducts requires existing prices of the given products and enforces the portal's limits.
 func (h portalConfigurations) validateProducts(update wire.Params) error {
 	for i, p := range update.List("products") {
 		for _, id := range p.Strings("prices") {
@@ -124,6 +125,12 @@ func (h portalConfigurations) validateProducts(update wire.Params) error {
 				return wire.NoSuch("price", id, "features[subscription_update][products]["+strconv.Itoa(i)+"][prices]")
 			}
 		}
+	}
+	if h.store.portalRefusal() != PortalRefusalCreate {
+		return nil
+	}
+	if problem := h.portalLimits.configurationProblem(portalProducts(update)); problem != "" {
+		return wire.Invalid("", "features[subscription_update][products]", problem)
 	}
 	return nil
 }
@@ -153,11 +160,16 @@ func (f *PortalFeatures) setFields(p wire.Params) {
 	update.SetStrings("default_allowed_updates", &f.DefaultAllowedUpdates)
 	update.SetString("proration_behavior", &f.UpdateProration)
 	if update.Has("products") {
-		f.UpdateProducts = nil
-		for _, product := range update.List("products") {
-			f.UpdateProducts = append(f.UpdateProducts, PortalProduct{product.String("product"), product.Strings("prices")})
-		}
+		f.UpdateProducts = portalProducts(update)
 	}
+}
+
+func portalProducts(update wire.Params) []PortalProduct {
+	var out []PortalProduct
+	for _, product := range update.List("products") {
+		out = append(out, PortalProduct{product.String("product"), product.Strings("prices")})
+	}
+	return out
 }
 
 func (h portalConfigurations) find(in *input) (*PortalConfiguration, error) {

@@ -21,14 +21,26 @@ func (h portalSessions) setFlowItems(x *PortalSession, config *PortalConfigurati
 		return wire.NoSuch("subscription_item", p.String("id"), p.Name("id"))
 	}
 	item := PortalFlowItem{ID: own.ID, Price: p.StringOr("price", own.Price), Quantity: p.IntOr("quantity", own.Quantity)}
-	if !containsPrice(h.portalUpdatePages.offeredPrices(config, current), item.Price) {
-		return wire.Invalid("", p.Name("price"), "The price `"+item.Price+"` is not offered by the portal configuration `"+config.ID+"`.")
+	if err := h.checkFlowPrice(config, current, own.ID, item.Price, p.Name("price")); err != nil {
+		return err
 	}
 	if item.Quantity < 1 {
 		return wire.Invalid("parameter_invalid_integer", p.Name("quantity"), "This value must be greater than or equal to 1.")
 	}
 	x.Flow.Items = []PortalFlowItem{item}
 	return h.setFlowDiscount(x, sub, detail)
+}
+
+// checkFlowPrice requires a price of the configuration with the current price's tax behavior. The
+// first message is Stripe's (public issue threads).
+func (h portalSessions) checkFlowPrice(config *PortalConfiguration, current *Price, item, price, param string) error {
+	switch {
+	case !containsPrice(h.portalUpdatePages.configuredPrices(config, current), price):
+		return wire.Invalid("", param, "The item `"+item+"` cannot be updated to price `"+price+"` because the configuration `"+config.ID+"` does not include the price in its `features[subscription_update][products]`.")
+	case h.store.portalRefusal() == PortalRefusalPage, containsPrice(h.portalUpdatePages.offeredPrices(config, current), price):
+		return nil
+	}
+	return wire.Invalid("", param, "The item `"+item+"` cannot be updated to price `"+price+"` because its tax behavior is not that of the current price.")
 }
 
 func containsPrice(prices []*Price, id string) bool {

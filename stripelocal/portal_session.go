@@ -61,6 +61,9 @@ func (h portalSessions) create(in *input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := h.portalLimits.checkConfiguration(config); err != nil {
+		return nil, err
+	}
 	if err := validateURLs(in, "return_url"); err != nil {
 		return nil, err
 	}
@@ -128,7 +131,7 @@ func (h portalSessions) validateFlow(x *PortalSession, config *PortalConfigurati
 		"subscription_update": config.Features.SubscriptionUpdate, "subscription_update_confirm": config.Features.SubscriptionUpdate,
 	}
 	if !enabled[x.Flow.Type] {
-		return wire.Invalid("", "flow_data[type]", "The portal configuration `"+config.ID+"` does not have the feature that a `"+x.Flow.Type+"` flow needs.")
+		return wire.Invalid("", "flow_data[type]", disabledFlow(x.Flow.Type))
 	}
 	if x.Flow.Type == "payment_method_update" {
 		return nil
@@ -144,7 +147,19 @@ func (h portalSessions) validateFlow(x *PortalSession, config *PortalConfigurati
 	if x.Flow.Type == "subscription_cancel" && (sub.hasEnded() || sub.CancelAt != 0) {
 		return wire.Invalid("", param, "The subscription `"+sub.ID+"` is already set to be canceled.")
 	}
-	return nil
+	return h.portalLimits.checkFlow(sub, x.Flow.Type, param)
+}
+
+// disabledFlow is the message for a flow whose feature the configuration disables. The one of plan
+// changes is Stripe's (public issue threads).
+func disabledFlow(flow string) string {
+	switch flow {
+	case "subscription_cancel":
+		return "This subscription cannot be canceled because the subscription cancellation feature in the portal configuration is disabled."
+	case "payment_method_update":
+		return "This customer's payment methods cannot be updated because the payment method update feature in the portal configuration is disabled."
+	}
+	return "This subscription cannot be updated because the subscription update feature in the portal configuration is disabled."
 }
 
 func (f PortalFlow) render() wire.Object {

@@ -16,6 +16,7 @@ func (l *testServer) createPriceIn(currency string, amount float64, interval str
 		Currency: stripe.String(currency), UnitAmountDecimal: stripe.Float64(amount),
 		Recurring:   &stripe.PriceRecurringParams{Interval: stripe.String(interval)},
 		ProductData: &stripe.PriceProductDataParams{Name: stripe.String("Pro")},
+		TaxBehavior: stripe.String("exclusive"), // the portal switches no other
 	})).ID
 }
 

@@ -40,7 +40,7 @@ func TestIdempotencyKeyReplaysTheResponse(t *testing.T) {
 	}
 }
 
-func wantError(t *testing.T, err error, status int, code stripe.ErrorCode, kind stripe.ErrorType) {
+func wantError(t *testing.T, err error, status int, code stripe.ErrorCode, kind stripe.ErrorType) *stripe.Error {
 	t.Helper()
 	var e *stripe.Error
 	if !errors.As(err, &e) {
@@ -49,6 +49,7 @@ func wantError(t *testing.T, err error, status int, code stripe.ErrorCode, kind 
 	if e.HTTPStatusCode != status || e.Code != code || e.Type != kind {
 		t.Errorf("error is %d %s %s (%s), want %d %s %s", e.HTTPStatusCode, e.Code, e.Type, e.Msg, status, code, kind)
 	}
+	return e
 }
 
 func TestErrorsHaveStripesShape(t *testing.T) {

@@ -15,6 +15,8 @@ type store struct {
 	ClockOffset  int64 // seconds, sum of all advances
 	Account      Account
 	AfterDunning string // an AfterDunning value; empty is AfterDunningCancel
+	// PortalRefusal is a PortalRefusal value; empty is PortalRefusalCreate.
+	PortalRefusal string
 
 	TestClocks            *table[*TestClock]
 	Customers             *table[*Customer]

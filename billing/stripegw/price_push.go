@@ -101,6 +101,7 @@ func priceParams(ctx context.Context, desired PlanPrice, productID string, repla
 		Currency:          stripe.String(currency),
 		UnitAmount:        stripe.Int64(desired.Amount.Minor),
 		LookupKey:         stripe.String(desired.LookupKey),
+		TaxBehavior:       stripe.String("exclusive"), // the portal switches no unspecified prices
 		TransferLookupKey: stripe.Bool(true),
 		Metadata:          map[string]string{"usher_plan": desired.PlanID},
 		Expand:            stripe.StringSlice([]string{"product"}),

@@ -128,7 +128,7 @@ func TestEnsurePrice(t *testing.T) {
 			}
 			wantForm(t, sent[0].form, url.Values{
 				"product": {test.product}, "currency": {"usd"}, "unit_amount": {"900"}, "recurring[interval]": {"month"}, "lookup_key": {"team_month"},
-				"transfer_lookup_key": {"true"}, "metadata[usher_plan]": {"team"}, "expand[0]": {"product"},
+				"transfer_lookup_key": {"true"}, "tax_behavior": {"exclusive"}, "metadata[usher_plan]": {"team"}, "expand[0]": {"product"},
 			})
 		})
 	}
