@@ -29,6 +29,7 @@
 //	subscription_change.go, proration.go  planning a change of items, trial or billing cycle
 //	subscription_update.go                applying and billing that plan
 //	subscription_renewal.go               notices, renewals and cancellations when they are due
+//	pending_invoice.go                    invoices of pending items in between renewals
 //	portal_limits.go                      what the portal refuses
 //	checkout_payment.go                   paying and completing a Checkout session
 //	event.go, webhook_*.go                events, their deliveries, and the dispatcher with retries
@@ -126,6 +127,9 @@
 //     product with the same interval are refused whatever their currencies and interval counts, and
 //     even if plan changes are disabled (inferred). A schedule in its last phase allows updates but
 //     no cancellation (inferred).
+//   - The dates of pending_invoice_item_interval are counted from the billing cycle anchor. Its
+//     invoice is a draft for an hour and collected like a renewal's. Without pending items there is
+//     none. At the end of a period the renewal comes first and takes the items (all inferred).
 //   - Portal sessions do not expire, and outlive the deactivation of their configuration. An
 //     inactive configuration cannot create one. The portal has no login page.
 //     subscription_update_confirm must name a price of the configuration and the subscription's

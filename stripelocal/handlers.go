@@ -24,6 +24,7 @@ type handlers struct {
 	paymentIntents       paymentIntents
 	paymentMethods       paymentMethods
 	paymentPages         paymentPages
+	pendingInvoices      pendingInvoices
 	pendingUpdates       pendingUpdates
 	portalConfigurations portalConfigurations
 	portalLimits         portalLimits
@@ -74,6 +75,7 @@ func handlersOf(r *request) handlers {
 		paymentIntents:       paymentIntents{r},
 		paymentMethods:       paymentMethods{r},
 		paymentPages:         paymentPages{r},
+		pendingInvoices:      pendingInvoices{r},
 		pendingUpdates:       pendingUpdates{r},
 		portalConfigurations: portalConfigurations{r},
 		portalLimits:         portalLimits{r},

@@ -30,7 +30,7 @@ func (h invoicing) build(sub *Subscription, reason string, items []*InvoiceItem,
 		AutomaticTax: sub.AutomaticTax, PaymentMethodTypes: sub.PaymentMethodTypes,
 		PeriodStart: sub.CurrentPeriodStart, PeriodEnd: sub.CurrentPeriodStart, AutoAdvance: sub.Status != "unpaid" && !sub.hasEnded(),
 	}
-	if reason == "subscription_cycle" || sub.CollectionMethod == "send_invoice" {
+	if reason == "subscription_cycle" || reason == pendingInvoiceReason || sub.CollectionMethod == "send_invoice" {
 		inv.AutomaticallyFinalizesAt = inv.Created + draftPeriod
 	}
 	inv.setCustomer(c)

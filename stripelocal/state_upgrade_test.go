@@ -60,7 +60,9 @@ func TestAStateFileOfFormat1IsLoaded(t *testing.T) {
 }
 
 // newerFields are fields that format 1 did not have and whose zero value is what it meant.
-var newerFields = []string{"PortalRefusal"}
+var newerFields = []string{
+	"PortalRefusal", "Subscriptions.NextPendingInvoice", "Subscriptions.PendingInterval.Count", "Subscriptions.PendingInterval.Interval",
+}
 
 // storedValue returns a pointer to decode a field of the store into: a table's rows, or the field
 // itself. The table's own UnmarshalJSON would allow unknown fields.

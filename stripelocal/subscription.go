@@ -33,6 +33,8 @@ type Subscription struct {
 	Metadata                 map[string]string
 	PaymentMethodTypes       []string
 	MissingPaymentMethod     string // when a trial ends: cancel, create_invoice or pause
+	NextPendingInvoice       int64  // when pending items are invoiced next; 0 is with the renewal
+	PendingInterval          PendingInterval
 	PendingSetupIntent       string
 	PendingUpdate            *PendingUpdate
 	PhaseEnd                 int64 // of the current schedule phase; 0 without a schedule
@@ -49,7 +51,7 @@ type Subscription struct {
 }
 
 const subscriptionUpdateParams = "cancel_at:time? cancel_at_period_end:bool collection_method:charge_automatically|send_invoice " +
-	"days_until_due:int default_payment_method? description:500? metadata:map? off_session:bool " +
+	"days_until_due:int default_payment_method? description:500? metadata:map? off_session:bool " + pendingIntervalParams +
 	"payment_behavior:allow_incomplete|default_incomplete|error_if_incomplete|pending_if_incomplete " +
 	"payment_settings{save_default_payment_method:off|on_subscription payment_method_types[]?} " +
 	"proration_behavior:create_prorations|none|always_invoice " +
@@ -171,6 +173,7 @@ func (h subscriptions) end(sub *Subscription, status, reason string) {
 	h.pendingUpdates.expire(sub)
 	at := h.timeOnClock(sub.TestClock)
 	sub.Status, sub.EndedAt, sub.CancellationReason = status, at, reason
+	sub.NextPendingInvoice = 0
 	if sub.CanceledAt == 0 {
 		sub.CanceledAt = at
 	}
@@ -231,9 +234,9 @@ func (h subscriptions) render(x *Subscription) wire.Object {
 		"default_tax_rates": []any{}, "description": wire.StringOrNull(x.Description), "discount": nil, "discounts": []any{},
 		"ended_at": wire.IntOrNull(x.EndedAt), "invoice_settings": wire.Object{"account_tax_ids": nil, "issuer": wire.Object{"type": "self"}},
 		"items": h.renderItems(x, items), "latest_invoice": wire.Ref("invoice", x.LatestInvoice), "livemode": false,
-		"metadata": x.Metadata, "next_pending_invoice_item_invoice": nil, "on_behalf_of": nil,
+		"metadata": x.Metadata, "next_pending_invoice_item_invoice": wire.IntOrNull(x.NextPendingInvoice), "on_behalf_of": nil,
 		"pause_collection": nil, "payment_settings": x.renderPaymentSettings(),
-		"pending_invoice_item_interval": nil, "pending_setup_intent": wire.Ref("setup_intent", x.PendingSetupIntent),
+		"pending_invoice_item_interval": x.PendingInterval.render(), "pending_setup_intent": wire.Ref("setup_intent", x.PendingSetupIntent),
 		"pending_update": h.pendingUpdates.render(x), "plan": nil, "quantity": nil, "schedule": wire.Ref("subscription_schedule", x.Schedule), "start_date": x.StartDate,
 		"status": x.Status, "test_clock": wire.Ref("test_clock", x.TestClock), "transfer_data": nil,
 		"trial_end": wire.IntOrNull(x.TrialEnd), "trial_settings": wire.Object{"end_behavior": wire.Object{"missing_payment_method": x.MissingPaymentMethod}},

@@ -39,7 +39,11 @@ func (x *Subscription) billingState() billingState {
 }
 
 func (x *Subscription) setBillingState(s billingState) {
+	moved := s.Anchor != x.BillingCycleAnchor
 	x.Status, x.BillingCycleAnchor, x.CurrentPeriodStart, x.CurrentPeriodEnd = s.Status, s.Anchor, s.Start, s.End
+	if moved {
+		x.schedulePendingInvoice(s.Start)
+	}
 	if s.TrialEnd != x.TrialEnd {
 		x.TrialWillEndSent = false
 	}

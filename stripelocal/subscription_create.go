@@ -125,7 +125,7 @@ func (h subscriptions) setFields(sub *Subscription, p wire.Params) error {
 	p.At("payment_settings").SetString("save_default_payment_method", &sub.SaveDefaultPaymentMethod)
 	p.At("trial_settings").At("end_behavior").SetString("missing_payment_method", &sub.MissingPaymentMethod)
 	p.SetMetadata(&sub.Metadata)
-	return nil
+	return h.pendingInvoices.setInterval(sub, p)
 }
 
 // checkPaymentMethod rejects a subscription that cannot be charged.
@@ -175,6 +175,7 @@ func (h subscriptions) start(sub *Subscription, items []newItem, extra []Invoice
 	at := h.timeOnClock(sub.TestClock)
 	sub.Base = Base{ID: h.ids.longID("sub_1"), Created: at}
 	setFirstPeriod(sub, items[0].price, at)
+	sub.schedulePendingInvoice(at)
 	h.store.Subscriptions.insert(sub)
 	for _, item := range items {
 		h.subscriptionItems.insert(sub, item)

@@ -52,6 +52,9 @@ func (x *Subscription) nextDue() int64 {
 	if x.PhaseEnd != 0 {
 		due = min(due, x.PhaseEnd)
 	}
+	if x.NextPendingInvoice != 0 {
+		due = min(due, x.NextPendingInvoice)
+	}
 	return min(due, x.nextNotice(due))
 }
 
@@ -79,6 +82,8 @@ func (h renewals) runDue(sub *Subscription, due int64) {
 		h.pendingUpdates.expire(sub)
 	case due == sub.PhaseEnd && (due < sub.CurrentPeriodEnd || h.schedules.cancelsAtPhaseEnd(sub)):
 		h.schedules.advancePhase(sub)
+	case sub.isPendingInvoiceDue(due):
+		h.pendingInvoices.run(sub)
 	case due < sub.CurrentPeriodEnd:
 		h.sendNotice(sub)
 	case sub.Status == "trialing" && h.trials.lacksPaymentMethod(sub) && sub.MissingPaymentMethod != "create_invoice":
