@@ -17,8 +17,8 @@ type Gateway interface {
 	CancellationGateway
 	// Account reads the account of the secret key.
 	Account(ctx context.Context) (StripeAccount, error)
-	// Prices finds active prices by lookup key and prices by id; those that do not exist are left
-	// out.
+	// Prices finds active prices by lookup key, and prices, active or not, by id, with the metadata
+	// of their products; those that do not exist are left out.
 	Prices(ctx context.Context, lookupKeys, ids []string) ([]catalog.StripePrice, error)
 	// CreateCustomer creates a customer. The idempotency key is made of the organization and the
 	// generation.

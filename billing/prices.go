@@ -12,17 +12,20 @@ import (
 	"usher/billing/env"
 )
 
-// Prices resolves the plans of the catalog at Stripe and holds the account of the secret key.
+// Prices resolves the plans of the catalog at Stripe, finds out which plan other prices belong to,
+// and holds the account of the secret key.
 type Prices struct {
 	*env.Env
 	store          Store
 	gateway        Gateway
 	keyFingerprint string
+	configured     catalog.Catalog // as the plan file has it
 
 	catalog   atomic.Pointer[catalog.Catalog]
 	account   atomic.Pointer[StripeAccount]
-	resolving sync.Mutex  // one lookup of the account and the prices at a time
-	complete  atomic.Bool // every price of the catalog was found at Stripe
+	foreign   foreignPrices // guarded by resolving
+	resolving sync.Mutex    // one lookup of the account and the prices at a time
+	complete  atomic.Bool   // every price of the catalog was found at Stripe
 }
 
 // Catalog returns the plans as last resolved at Stripe. It does not block.
@@ -54,13 +57,9 @@ func (ps *Prices) loadStored(ctx context.Context) error {
 		return err
 	}
 	ps.account.Store(&acct)
-	prices, err := ps.store.Stripe().Prices(ctx, acct)
-	if err != nil {
-		return fmt.Errorf("read stored prices: %w", err)
-	}
-	plans, _ := ps.Catalog().Resolved(prices)
-	ps.catalog.Store(&plans)
-	return nil
+	ps.resolving.Lock()
+	defer ps.resolving.Unlock()
+	return ps.rebuild(ctx, acct)
 }
 
 // loadAccount fetches the account of the secret key and stores it.
@@ -79,25 +78,57 @@ func (ps *Prices) loadAccount(ctx context.Context) error {
 func (ps *Prices) resolvePrices(ctx context.Context) error {
 	ps.resolving.Lock()
 	defer ps.resolving.Unlock()
-	plans, acct := ps.Catalog(), ps.knownAccount()
-	found, err := ps.gateway.Prices(ctx, plans.LookupKeys(), plans.PriceIDs())
+	acct := ps.knownAccount()
+	found, err := ps.gateway.Prices(ctx, ps.configured.LookupKeys(), ps.configured.PriceIDs())
 	if err != nil {
 		return fmt.Errorf("read the prices from Stripe: %w", err)
 	}
-	if err := ps.store.Stripe().PutPrices(ctx, acct, found); err != nil {
-		return fmt.Errorf("store the prices: %w", err)
+	if err := ps.put(ctx, acct, found); err != nil {
+		return err
 	}
-	stored, err := ps.store.Stripe().Prices(ctx, acct)
-	if err != nil {
-		return fmt.Errorf("read stored prices: %w", err)
-	}
-	next, missing := plans.Resolved(found)
-	next = next.WithFormer(stored)
-	ps.catalog.Store(&next)
+	_, missing := ps.configured.Resolved(found)
 	ps.complete.Store(len(missing) == 0)
 	if len(missing) > 0 {
 		return fmt.Errorf("no active price at Stripe for %s: `usher plans push` creates what is missing", strings.Join(missing, ", "))
 	}
+	return nil
+}
+
+// put stores prices as read from Stripe, with the plan that each belongs to, and makes them known.
+// ps.resolving is locked.
+func (ps *Prices) put(ctx context.Context, acct StripeAccount, found []catalog.StripePrice) error {
+	decided, _ := ps.configured.Resolved(found)
+	for i := range found {
+		_, _, sold := decided.ByPrice(found[i].ID)
+		_, packs := decided.PackByPrice(found[i].ID)
+		found[i].Configured, found[i].CheckedAt = sold || packs, ps.Now()
+	}
+	decided = decided.WithFormer(found)
+	for i := range found {
+		found[i].PlanID = decided.Owner(found[i].ID)
+	}
+	if err := ps.store.Stripe().PutPrices(ctx, acct, found); err != nil {
+		return fmt.Errorf("store the prices: %w", err)
+	}
+	return ps.rebuild(ctx, acct)
+}
+
+// rebuild makes the catalog of the plan file and all stored prices, those included that another
+// replica has stored. ps.resolving is locked.
+func (ps *Prices) rebuild(ctx context.Context, acct StripeAccount) error {
+	stored, err := ps.store.Stripe().Prices(ctx, acct)
+	if err != nil {
+		return fmt.Errorf("read stored prices: %w", err)
+	}
+	next, _ := ps.configured.Resolved(stored)
+	next = next.WithFormer(stored)
+	for _, price := range stored {
+		if next.Owner(price.ID) == "" {
+			ps.foreign.add(price.ID, price.CheckedAt)
+		}
+	}
+	next = next.WithForeign(ps.foreign.since(ps.Now().Add(-foreignLifetime)))
+	ps.catalog.Store(&next)
 	return nil
 }
 
@@ -121,11 +152,11 @@ func (ps *Prices) knownAccount() StripeAccount {
 	return StripeAccount{}
 }
 
-// retryStart repeats Start while the account or prices are missing. A failure is no error: the next
-// sweep retries.
+// retryStart repeats Start while the account or prices are missing, and reads the stored prices
+// otherwise. A failed Start is no error: the next sweep retries.
 func (ps *Prices) retryStart(ctx context.Context) error {
 	if ps.account.Load() != nil && ps.complete.Load() {
-		return nil
+		return ps.refresh(ctx)
 	}
 	ctx, cancel := context.WithTimeout(ctx, jobTimeout)
 	defer cancel()

@@ -68,7 +68,7 @@ type Service struct {
 func New(o Options) *Service {
 	e := env.New(o.Now, o.WallClock, o.Rand, o.Log)
 	baseURL := strings.TrimSuffix(o.BaseURL, "/")
-	prices := &Prices{Env: e, store: o.Store, gateway: o.Gateway, keyFingerprint: o.KeyFingerprint}
+	prices := &Prices{Env: e, store: o.Store, gateway: o.Gateway, keyFingerprint: o.KeyFingerprint, configured: o.Catalog}
 	prices.catalog.Store(&o.Catalog)
 	c := &core{Env: e, Prices: prices, store: o.Store, gateway: o.Gateway}
 	s := &Service{

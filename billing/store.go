@@ -51,8 +51,11 @@ type StripeStore interface {
 	PutAccount(ctx context.Context, fingerprint string, acct StripeAccount) error
 	Account(ctx context.Context, fingerprint string) (StripeAccount, error)
 	// PutPrices inserts or updates by account, mode and price id. Prices no longer on sale are
-	// kept: subscriptions may still have them.
+	// kept: subscriptions may still have them. Configured, a PlanID and a lookup key that moved to
+	// another price (FormerLookupKey) are kept too.
 	PutPrices(ctx context.Context, acct StripeAccount, prices []catalog.StripePrice) error
+	// PrunePrices removes prices without a plan that were checked before a time.
+	PrunePrices(ctx context.Context, acct StripeAccount, before time.Time) error
 	Prices(ctx context.Context, acct StripeAccount) ([]catalog.StripePrice, error) // oldest first
 }
 

@@ -69,6 +69,7 @@ func (w *Worker) periodicTasks() []periodicTask {
 		{"monthly credits", 0, 1, w.credits.grantDueMonths},
 		{"account and prices", setupInterval, 1, w.retryStart},
 		{"old events", pruneInterval, 1, w.inbox.prune},
+		{"foreign prices", pruneInterval, 1, w.pruneForeign},
 		{"old rate limit counts", setupInterval, 1, w.rateLimits.Prune},
 	}
 }

@@ -2,8 +2,9 @@ package db
 
 import (
 	"context"
-	"usher/billing"
+	"time"
 
+	"usher/billing"
 	"usher/billing/catalog"
 )
 
@@ -36,12 +37,23 @@ type storedPrice struct {
 }
 
 // An amount is stored in two columns.
-var (
-	priceTable = tableOf[storedPrice]("stripe_prices").
-			computed("amount_minor", func(p storedPrice) any { return p.Amount.Minor }).
-			computed("currency", func(p storedPrice) any { return p.Amount.Currency })
-	putPrice = priceTable.upsert("account", "livemode", "id")
-)
+var priceTable = tableOf[storedPrice]("stripe_prices").
+	computed("amount_minor", func(p storedPrice) any { return p.Amount.Minor }).
+	computed("currency", func(p storedPrice) any { return p.Amount.Currency })
+
+// What a price was here before stays true when it is read again: that the plan file named it, the
+// plan it was sold under, and a lookup key that it no longer has.
+var putPrice = priceTable.insert() + ` on conflict (account, livemode, id) do update set ` +
+	priceTable.without("account", "livemode", "id", "configured", "plan_id").excluded() + `,
+	configured = stripe_prices.configured or excluded.configured,
+	plan_id = coalesce(nullif(excluded.plan_id, ''), stripe_prices.plan_id),
+	former_lookup_key = case when stripe_prices.lookup_key in ('', excluded.lookup_key)
+		then stripe_prices.former_lookup_key else stripe_prices.lookup_key end`
+
+// A lookup key belongs to one price at a time
+// (https://docs.stripe.com/products-prices/manage-prices#lookup-keys).
+const moveLookupKey = `update stripe_prices set former_lookup_key = lookup_key, lookup_key = ''
+	where account = $1 and livemode = $2 and lookup_key = $3 and id <> $4`
 
 // PutPrices implements [billing.StripeStore]. prices may contain a price twice (found by
 // lookup key and by id), which a single insert would reject.
@@ -49,6 +61,12 @@ func (q stripeStore) PutPrices(ctx context.Context, acct billing.StripeAccount, 
 	for _, p := range prices {
 		row := storedPrice{StripePrice: p, Account: acct.ID, Livemode: acct.Livemode}
 		if err := q.exec(ctx, "put price", putPrice, priceTable.values(row)...); err != nil {
+			return err
+		}
+		if p.LookupKey == "" {
+			continue
+		}
+		if err := q.exec(ctx, "move lookup key", moveLookupKey, acct.ID, acct.Livemode, p.LookupKey, p.ID); err != nil {
 			return err
 		}
 	}
@@ -62,4 +80,12 @@ var selectPrices = `select ` + priceTable.without("account", "livemode").list(""
 // Prices implements [billing.StripeStore]; the order is that of the first insert.
 func (q stripeStore) Prices(ctx context.Context, acct billing.StripeAccount) ([]catalog.StripePrice, error) {
 	return list[catalog.StripePrice](ctx, q.queries, "list prices", selectPrices, acct.ID, acct.Livemode)
+}
+
+const prunePrices = `delete from stripe_prices
+	where account = $1 and livemode = $2 and not configured and plan_id = '' and checked_at < $3`
+
+// PrunePrices implements [billing.StripeStore].
+func (q stripeStore) PrunePrices(ctx context.Context, acct billing.StripeAccount, before time.Time) error {
+	return q.exec(ctx, "prune prices", prunePrices, acct.ID, acct.Livemode, before)
 }

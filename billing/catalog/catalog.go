@@ -6,10 +6,13 @@ import (
 	"slices"
 )
 
-// Catalog holds the plans and packs for sale, in display order.
+// Catalog holds the plans and packs for sale, in display order, and the prices at Stripe that
+// belong to them or are known not to.
 type Catalog struct {
 	Plans []Plan
 	Packs []Pack
+
+	foreign map[string]bool // price ids that belong to no plan or pack
 }
 
 // Plan returns the plan with an id.
@@ -19,22 +22,6 @@ func (c Catalog) Plan(id string) (Plan, bool) {
 		return Plan{}, false
 	}
 	return c.Plans[i], true
-}
-
-// ByPrice returns the plan and price of a Stripe price id. Former ids match: subscriptions keep the
-// price they were created with.
-func (c Catalog) ByPrice(priceID string) (Plan, Price, bool) {
-	if priceID == "" {
-		return Plan{}, Price{}, false
-	}
-	for _, plan := range c.Plans {
-		for _, price := range plan.Prices {
-			if price.ID == priceID || slices.Contains(price.FormerIDs, priceID) {
-				return plan, price, true
-			}
-		}
-	}
-	return Plan{}, Price{}, false
 }
 
 // LookupKeys returns the lookup keys to resolve at Stripe.
@@ -55,22 +42,28 @@ func (c Catalog) LookupKeys() []string {
 	return keys
 }
 
-// PriceIDs returns the configured price ids.
+// PriceIDs returns the configured price ids, former ones included.
 func (c Catalog) PriceIDs() []string {
 	var ids []string
-	for _, plan := range c.Plans {
-		for _, price := range plan.Prices {
-			if price.LookupKey == "" && price.ID != "" {
-				ids = append(ids, price.ID)
-			}
+	for _, price := range c.configured() {
+		if price.LookupKey == "" && price.ID != "" {
+			ids = append(ids, price.ID)
 		}
-	}
-	for _, pack := range c.Packs {
-		if pack.Price.LookupKey == "" {
-			ids = append(ids, pack.Price.ID)
-		}
+		ids = append(ids, price.FormerIDs...)
 	}
 	return ids
+}
+
+// configured lists the prices for sale of all plans and packs.
+func (c Catalog) configured() []Price {
+	var prices []Price
+	for _, plan := range c.Plans {
+		prices = append(prices, plan.Prices...)
+	}
+	for _, pack := range c.Packs {
+		prices = append(prices, pack.Price)
+	}
+	return prices
 }
 
 // Resolved returns a copy in which every price found at Stripe has Stripe's id, product and amount,
@@ -80,7 +73,9 @@ func (c Catalog) Resolved(found []StripePrice) (Catalog, []string) {
 	byKey, byID := map[string]StripePrice{}, map[string]StripePrice{}
 	for _, price := range found {
 		byID[price.ID] = price
-		byKey[price.LookupKey] = price
+		if price.Active { // an archived price keeps its key, but can't be sold
+			byKey[price.LookupKey] = price
+		}
 	}
 	match := func(price Price) (StripePrice, bool) {
 		if price.LookupKey == "" {
@@ -124,44 +119,15 @@ func (p *Plan) fillFromStripe(price *Price, match StripePrice) {
 	p.Name = cmp.Or(p.Name, match.ProductName)
 }
 
-// WithFormer returns a copy in which archived prices of a plan's or pack's product map to that plan
-// or pack: subscriptions and open sessions still refer to them.
-func (c Catalog) WithFormer(stored []StripePrice) Catalog {
-	out := c.clone()
-	for _, old := range stored {
-		_, _, plans := out.ByPrice(old.ID)
-		_, packs := out.PackByPrice(old.ID)
-		if plans || packs {
-			continue
-		}
-		for i := range out.Packs {
-			if price := &out.Packs[i].Price; price.ProductID != "" && price.ProductID == old.ProductID && old.Interval == "" {
-				price.FormerIDs = append(price.FormerIDs, old.ID)
-			}
-		}
-		for i := range out.Plans {
-			for j := range out.Plans[i].Prices {
-				price := &out.Plans[i].Prices[j]
-				if price.ProductID != "" && price.ProductID == old.ProductID && price.Interval == old.Interval {
-					price.FormerIDs = append(price.FormerIDs, old.ID)
-				}
-			}
-		}
-	}
-	return out
-}
-
 func (c Catalog) clone() Catalog {
 	out := c
 	out.Plans, out.Packs = slices.Clone(c.Plans), slices.Clone(c.Packs)
 	for i := range out.Packs {
-		out.Packs[i].Price.FormerIDs = slices.Clone(out.Packs[i].Price.FormerIDs)
+		out.Packs[i].Former = slices.Clone(out.Packs[i].Former)
 	}
 	for i := range out.Plans {
 		out.Plans[i].Prices = slices.Clone(out.Plans[i].Prices)
-		for j := range out.Plans[i].Prices {
-			out.Plans[i].Prices[j].FormerIDs = slices.Clone(out.Plans[i].Prices[j].FormerIDs)
-		}
+		out.Plans[i].Former = slices.Clone(out.Plans[i].Former)
 	}
 	return out
 }

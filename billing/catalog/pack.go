@@ -5,10 +5,11 @@ import "slices"
 // Pack is a number of credits bought once, in Checkout's payment mode. They do not expire with the
 // plan's credits. The tags are its keys in a plan file.
 type Pack struct {
-	ID      string `toml:"id" required:"true" identifier:"true"`
-	Name    string `toml:"name" required:"true" max:"80"`
-	Credits int    `toml:"credits" max:"1000000000"`
-	Price   Price  // without an interval
+	ID      string  `toml:"id" required:"true" identifier:"true"`
+	Name    string  `toml:"name" required:"true" max:"80"`
+	Credits int     `toml:"credits" max:"1000000000"`
+	Price   Price   // without an interval
+	Former  []Price // no longer sold, with their own amounts
 }
 
 // Pack returns the pack with an id.
@@ -24,7 +25,7 @@ func (c Catalog) Pack(id string) (Pack, bool) {
 // price changed can be paid after it.
 func (c Catalog) PackByPrice(priceID string) (Pack, bool) {
 	for _, pack := range c.Packs {
-		if priceID != "" && (pack.Price.ID == priceID || slices.Contains(pack.Price.FormerIDs, priceID)) {
+		if _, known := findPrice(priceID, []Price{pack.Price}, pack.Former); known {
 			return pack, true
 		}
 	}

@@ -43,8 +43,9 @@ type Plan struct {
 	// A quantity changed at Stripe becomes the minimum instead of being reverted.
 	AcceptQuantity bool
 
-	Highlighted bool `toml:"highlighted"`
-	Prices      []Price
+	Highlighted bool    `toml:"highlighted"`
+	Prices      []Price // for sale
+	Former      []Price // no longer sold, with their own amounts and intervals
 }
 
 // Price returns the plan's price for an interval.

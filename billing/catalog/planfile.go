@@ -85,10 +85,11 @@ type (
 	}
 	packTable struct {
 		Pack
-		LookupKey string  `toml:"lookup_key" max:"200"`
-		PriceID   string  `toml:"price_id"`
-		Amount    decimal `toml:"amount" required:"true" example:": amount = 9 or amount = \"9.50\""`
-		Currency  string  `toml:"currency"`
+		LookupKey string   `toml:"lookup_key" max:"200"`
+		PriceID   string   `toml:"price_id"`
+		FormerIDs []string `toml:"former_prices"`
+		Amount    decimal  `toml:"amount" required:"true" example:": amount = 9 or amount = \"9.50\""`
+		Currency  string   `toml:"currency"`
 	}
 )
 
@@ -199,7 +200,7 @@ func (p *planFile) pack(position string, values map[string]any) Pack {
 	if pack.Credits == 0 {
 		p.wrong(position, "credits is missing: credits = 500")
 	}
-	pack.Price = Price{LookupKey: t.LookupKey, ID: t.PriceID, Amount: p.money(position, t.Amount, t.Currency)}
+	pack.Price = Price{LookupKey: t.LookupKey, ID: t.PriceID, FormerIDs: t.FormerIDs, Amount: p.money(position, t.Amount, t.Currency)}
 	p.checkReference(position, pack.Price)
 	return pack
 }
@@ -220,6 +221,22 @@ func (p *planFile) checkReference(position string, price Price) {
 			reference, p.references[reference])
 	default:
 		p.references[reference] = position
+	}
+	p.checkFormer(position, price)
+}
+
+// checkFormer rejects former prices that are no price ids, or that are listed elsewhere too.
+func (p *planFile) checkFormer(position string, price Price) {
+	for _, id := range price.FormerIDs {
+		switch {
+		case !strings.HasPrefix(id, "price_") && !strings.HasPrefix(id, "plan_"):
+			p.wrong(position, "former_prices holds %q, which is no price id: price_…", id)
+		case p.references[id] != "":
+			p.wrong(position, "former_prices holds %q, the price of %s already: a price belongs to one plan",
+				id, p.references[id])
+		default:
+			p.references[id] = position
+		}
 	}
 }
 

@@ -1,5 +1,7 @@
 package catalog
 
+import "time"
+
 // Interval is the billing interval of a price, recurring.interval at Stripe.
 type Interval string
 
@@ -22,16 +24,45 @@ type Price struct {
 	LookupKey string `toml:"lookup_key" max:"200"`
 	ID        string `toml:"price_id"` // price_…; with a lookup key empty until resolved
 	ProductID string // prod_…; empty until resolved
-	FormerIDs []string
+	// FormerIDs are prices that were sold under this one before. Others are found at Stripe, see
+	// [Catalog.WithFormer].
+	FormerIDs []string `toml:"former_prices"`
 }
 
-// StripePrice is a price read from Stripe.
+// PriceModel is how the amount of a price at Stripe comes about; empty if it is a whole number of
+// minor units for each unit of the quantity, the only model that plans and packs can have.
+type PriceModel string
+
+// The other models (https://docs.stripe.com/products-prices/pricing-models).
+const (
+	ModelMetered    PriceModel = "metered"    // by reported usage
+	ModelTiered     PriceModel = "tiered"     // the amount depends on the quantity
+	ModelPackages   PriceModel = "packages"   // for each group of units (transform_quantity)
+	ModelCustom     PriceModel = "custom"     // the customer chooses the amount
+	ModelFractional PriceModel = "fractional" // the amount has fractions of a minor unit
+)
+
+// StripePrice is a price read from Stripe, with what was decided about it here.
 type StripePrice struct {
-	ID          string   `db:"id"`
-	ProductID   string   `db:"product_id"`
-	ProductName string   `db:"product_name"`
-	LookupKey   string   `db:"lookup_key"`
-	Amount      Money    `db:"amount,joined"`
-	Interval    Interval `db:"interval"` // empty for one-time prices
-	Active      bool     `db:"active"`
+	ID          string     `db:"id"`
+	ProductID   string     `db:"product_id"`
+	ProductName string     `db:"product_name"`
+	LookupKey   string     `db:"lookup_key"` // at Stripe now
+	Amount      Money      `db:"amount,joined"`
+	Interval    Interval   `db:"interval"` // empty for one-time prices
+	Active      bool       `db:"active"`
+	Model       PriceModel `db:"model"`
+	// UsherPlan and ProductPlan are the metadata usher_plan of the price and of its product: the id
+	// of a plan, or pack_<id>.
+	UsherPlan   string `db:"usher_plan"`
+	ProductPlan string `db:"product_usher_plan"`
+
+	// FormerLookupKey is a lookup key that the price had here before; the store keeps it.
+	FormerLookupKey string `db:"former_lookup_key,readonly"`
+	// Configured means that the plan file of some time named the price, by lookup key or id.
+	Configured bool `db:"configured"`
+	// PlanID is the plan, or pack_<id>, that the price was found to belong to when it was stored;
+	// empty: none, or not recorded.
+	PlanID    string    `db:"plan_id"`
+	CheckedAt time.Time `db:"checked_at"` // when it was read from Stripe
 }

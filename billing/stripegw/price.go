@@ -76,11 +76,32 @@ func mapPrice(p *stripe.Price) catalog.StripePrice {
 		Amount:    catalog.Money{Minor: p.UnitAmount, Currency: string(p.Currency)},
 		Interval:  interval(p.Recurring),
 		Active:    p.Active,
+		Model:     priceModel(p),
+		UsherPlan: p.Metadata[planMetadata],
 	}
 	if p.Product != nil {
 		mapped.ProductID, mapped.ProductName = p.Product.ID, p.Product.Name
+		mapped.ProductPlan = p.Product.Metadata[planMetadata]
 	}
 	return mapped
+}
+
+// priceModel returns how the price's amount comes about. A unit amount with fractions of a minor
+// unit is null at Stripe, which stripe-go reads as 0.
+func priceModel(p *stripe.Price) catalog.PriceModel {
+	switch {
+	case p.Recurring != nil && p.Recurring.UsageType == stripe.PriceRecurringUsageTypeMetered:
+		return catalog.ModelMetered
+	case p.BillingScheme == stripe.PriceBillingSchemeTiered:
+		return catalog.ModelTiered
+	case p.TransformQuantity != nil:
+		return catalog.ModelPackages
+	case p.CustomUnitAmount != nil:
+		return catalog.ModelCustom
+	case p.UnitAmount == 0 && p.UnitAmountDecimal != 0:
+		return catalog.ModelFractional
+	}
+	return ""
 }
 
 // interval returns the billing interval. One with a count ("3 month") matches no plan and must not

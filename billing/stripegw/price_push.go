@@ -13,6 +13,10 @@ import (
 	"usher/billing/catalog"
 )
 
+// planMetadata is the metadata key of products and prices for the plan, or pack_<id>, that they
+// belong to.
+const planMetadata = "usher_plan"
+
 // PlanPrice is a price of the plan file to create at Stripe.
 type PlanPrice struct {
 	PlanID      string           // or pack_<id>
@@ -103,7 +107,7 @@ func priceParams(ctx context.Context, desired PlanPrice, productID string, repla
 		LookupKey:         stripe.String(desired.LookupKey),
 		TaxBehavior:       stripe.String("exclusive"), // the portal switches no unspecified prices
 		TransferLookupKey: stripe.Bool(true),
-		Metadata:          map[string]string{"usher_plan": desired.PlanID},
+		Metadata:          map[string]string{planMetadata: desired.PlanID},
 		Expand:            stripe.StringSlice([]string{"product"}),
 	}
 	if desired.Interval != "" {
@@ -156,7 +160,7 @@ func productParams(ctx context.Context, desired PlanPrice) *stripe.ProductParams
 	params := &stripe.ProductParams{
 		ID:       stripe.String(productID(desired.PlanID)),
 		Name:     stripe.String(desired.PlanName),
-		Metadata: map[string]string{"usher_plan": desired.PlanID},
+		Metadata: map[string]string{planMetadata: desired.PlanID},
 	}
 	if desired.Description != "" { // Stripe rejects an empty one
 		params.Description = stripe.String(desired.Description)
