@@ -3,8 +3,11 @@ package billing
 import (
 	"cmp"
 	"fmt"
+	"math/bits"
 	"slices"
 	"time"
+
+	"usher/billing/catalog"
 )
 
 // CreditFactKind is the kind of a payment that grants credits.
@@ -28,24 +31,71 @@ type CreditFact struct {
 	ChargeID       string         `db:"charge_id"`       // of a pack; empty: unknown
 	PlanID         string         `db:"plan_id"`         // or the pack's id
 	// Credits is the catalog's number at the time the fact was recorded.
-	Credits     int       `db:"credits"`
+	Credits int `db:"credits"`
+	// FromCredits are, of an upgrade, the credits of the plan before it; 0: none, or not known.
+	FromCredits int `db:"from_credits"`
+	// At is when the invoice was created; of an upgrade, when it was paid.
 	At          time.Time `db:"at"`
-	PeriodStart time.Time `db:"period_start,null"` // of a period
+	PeriodStart time.Time `db:"period_start,null"` // of a period; of an upgrade, what it charges for
 	PeriodEnd   time.Time `db:"period_end,null"`
+	// Months is, of a period, how many months the interval of its price has; 0: not known, in facts
+	// recorded by an earlier release.
+	Months int `db:"months"`
 
-	// Of the payments with refunds or lost disputes, in the currency's minor unit; filled when
-	// read.
+	// Paid is the invoice's total or the pack's charge, and Refunded what was refunded, credited or
+	// lost of it, in the currency's minor unit. Both are filled when read.
 	Paid     int64 `db:"paid,joined"`
 	Refunded int64 `db:"back,joined"`
 }
 
-// remaining returns the credits that are left after refunds, in proportion to the money and rounded
-// in the customer's favor. A refund beside a lost dispute is capped at what was paid.
+// remaining returns the credits that are left after refunds: in proportion to the total, whatever
+// paid it, rounded in the customer's favor. Never more is taken than the credits.
 func (f CreditFact) remaining(credits int) int {
-	if f.Paid <= 0 {
+	if f.Paid <= 0 || f.Refunded <= 0 {
 		return credits
 	}
-	return credits - int(float64(credits)*min(1, float64(f.Refunded)/float64(f.Paid)))
+	high, low := bits.Mul64(uint64(credits), uint64(min(f.Refunded, f.Paid)))
+	taken, _ := bits.Div64(high, low, uint64(f.Paid))
+	return credits - int(taken)
+}
+
+// chargedFrom returns the start of what an upgrade charges for.
+func (f CreditFact) chargedFrom() time.Time {
+	if f.PeriodStart.IsZero() { // recorded by an earlier release
+		return f.At
+	}
+	return f.PeriodStart
+}
+
+// covers reports whether a time is in a period.
+func (f CreditFact) covers(at time.Time) bool {
+	return !at.Before(f.PeriodStart) && at.Before(f.PeriodEnd)
+}
+
+// months returns how many months of credits a period has. For a fact without them they are derived
+// from the dates.
+func (f CreditFact) months() int {
+	if f.Months > 0 {
+		return f.Months
+	}
+	days := int(f.PeriodEnd.Sub(f.PeriodStart) / (24 * time.Hour))
+	return max(1, (days*12+365/2)/365)
+}
+
+// monthsOf returns how many months the interval of a line's price has, at least one. Lines without
+// an interval have the one of the catalog's price.
+func monthsOf(line InvoiceLine, price catalog.Price) int {
+	interval, count := line.Interval, max(1, line.IntervalCount)
+	if interval == "" {
+		interval, count = string(price.Interval), 1
+	}
+	switch catalog.Interval(interval) {
+	case catalog.Monthly:
+		return count
+	case catalog.Yearly:
+		return 12 * count
+	}
+	return 1
 }
 
 // creditState is the result of computeCredits.
@@ -70,8 +120,8 @@ func (c CreditAccount) period() string {
 
 // computeCredits computes the credits from all facts, independent of the order in which they were
 // recorded. The newest paid period of the current subscription counts; an older one that arrives
-// late does not. Upgrades within the period add the difference. A yearly period grants its credits
-// each month. It is a pure function.
+// late does not. An upgrade adds the difference when it is paid. A period grants its credits once
+// for each month of its price's interval. It is a pure function.
 func computeCredits(facts []CreditFact, subscriptions []Subscription, now time.Time) creditState {
 	var state creditState
 	for _, fact := range facts {
@@ -85,39 +135,130 @@ func computeCredits(facts []CreditFact, subscriptions []Subscription, now time.T
 	}
 	state.PlanID, state.InvoiceID = period.PlanID, period.InvoiceID
 	state.PeriodStart, state.PeriodEnd = period.PeriodStart, period.PeriodEnd
-	state.month(now)
-	state.grant(period, upgradesWithin(facts, period))
+	months := monthsIn(period, subscriptions)
+	state.Month, state.NextMonthAt = months.at(now)
+	state.grant(period, months, facts)
 	return state
 }
 
-// month computes which month of the period has begun. Only a period longer than a month has more
-// than one.
-func (c *creditState) month(now time.Time) {
-	for {
-		next := monthAfter(c.PeriodStart, c.Month+1)
-		if !next.Before(c.PeriodEnd) {
-			return
+// grant computes the month's credits: the plan's, and the difference for each upgrade that is paid.
+// A refund of an upgrade reduces its difference, in its own month and all later ones. An upgrade
+// whose payment came with a later period, because its proration was put on the next invoice, adds
+// its difference to the month in which it was paid.
+func (c *creditState) grant(period CreditFact, months creditMonths, facts []CreditFact) {
+	c.Granted = period.remaining(period.Credits)
+	for _, up := range upgradesOf(facts, period.SubscriptionID) {
+		within := period.covers(up.chargedFrom())
+		if within && up.At.Before(period.PeriodEnd) {
+			if up.gain > 0 {
+				c.Granted += up.remaining(up.gain)
+				c.PlanID = up.PlanID
+			}
+			continue
 		}
-		if now.Before(next) {
-			c.NextMonthAt = &next
-			return
+		paidWithPeriod := up.InvoiceID != "" && up.InvoiceID == period.InvoiceID
+		if month, _ := months.at(up.At); !within && (paidWithPeriod || period.covers(up.At)) && month == c.Month {
+			c.Granted += up.remaining(up.gain)
 		}
-		c.Month++
 	}
 }
 
-// grant computes the month's credits: the plan's, and the difference for each upgrade. A refund of
-// an upgrade reduces its difference, in its own month and all later ones.
-func (c *creditState) grant(period CreditFact, upgrades []CreditFact) {
-	reached := period.Credits
-	c.Granted = period.remaining(period.Credits)
-	for _, up := range upgrades {
-		if more := up.Credits - reached; more > 0 {
-			reached = up.Credits
-			c.Granted += up.remaining(more)
-			c.PlanID = up.PlanID
+// creditUpgrade is an upgrade with the credits that it adds to those of its period.
+type creditUpgrade struct {
+	CreditFact
+	gain int
+}
+
+// upgradesOf lists the paid upgrades of a subscription in the order in which they were made. Each
+// adds what its plan has more than the plan before it and more than what the period reached by
+// earlier upgrades, so that changing back and forth grants a difference once, and a refunded one
+// can be granted again.
+func upgradesOf(facts []CreditFact, subscriptionID string) []creditUpgrade {
+	var upgrades []creditUpgrade
+	for _, fact := range facts {
+		if fact.Kind == FactUpgrade && fact.SubscriptionID == subscriptionID {
+			upgrades = append(upgrades, creditUpgrade{CreditFact: fact})
 		}
 	}
+	slices.SortFunc(upgrades, func(a, b creditUpgrade) int {
+		return cmp.Or(a.chargedFrom().Compare(b.chargedFrom()), a.At.Compare(b.At), cmp.Compare(a.Source, b.Source))
+	})
+	reached := map[string]int{} // by the source of the period
+	for i := range upgrades {
+		up := &upgrades[i]
+		period, known := periodAt(facts, subscriptionID, up.chargedFrom())
+		if !known && up.FromCredits == 0 {
+			continue // the difference is known with the period
+		}
+		before := max(period.Credits+reached[period.Source], up.FromCredits)
+		up.gain = max(0, up.Credits-before)
+		reached[period.Source] += up.remaining(up.gain)
+	}
+	return upgrades
+}
+
+// periodAt finds the newest paid period of a subscription that covers a time.
+func periodAt(facts []CreditFact, subscriptionID string, at time.Time) (CreditFact, bool) {
+	var best CreditFact
+	for _, fact := range facts {
+		if fact.Kind != FactPeriod || fact.SubscriptionID != subscriptionID || !fact.covers(at) {
+			continue
+		}
+		if best.Source == "" || periodBefore(best, fact) {
+			best = fact
+		}
+	}
+	return best, best.Source != ""
+}
+
+// creditMonths divides a paid period into the months that grant credits.
+type creditMonths struct {
+	start, end time.Time
+	count      int
+	day        int // of the month on which a month begins, where the month has that day
+}
+
+// monthsIn returns the months of a period. Their days follow the subscription's billing cycle
+// anchor, as Stripe's periods do: a year that begins on 28 February may have its anchor on the 29th
+// (https://docs.stripe.com/billing/subscriptions/billing-cycle).
+func monthsIn(period CreditFact, subscriptions []Subscription) creditMonths {
+	months := creditMonths{start: period.PeriodStart, end: period.PeriodEnd, count: period.months(), day: period.PeriodStart.Day()}
+	last := lastDay(months.start)
+	if months.day == last { // it may be a later day that this month does not have
+		months.day = max(months.day, months.end.Day())
+	}
+	for _, s := range subscriptions {
+		if s.ID == period.SubscriptionID && s.BillingCycleAnchor != nil && min(s.BillingCycleAnchor.UTC().Day(), last) == months.start.Day() {
+			months.day = s.BillingCycleAnchor.UTC().Day()
+		}
+	}
+	return months
+}
+
+// at returns the month that a time is in, from 0, and when the next one begins; nil: with the next
+// invoice.
+func (m creditMonths) at(now time.Time) (month int, next *time.Time) {
+	for month = 0; month+1 < m.count; month++ {
+		begins := m.begin(month + 1)
+		if !begins.Before(m.end) {
+			break
+		}
+		if now.Before(begins) {
+			return month, &begins
+		}
+	}
+	return month, nil
+}
+
+// begin returns when a month begins; in a month without the anchor's day, on its last day.
+func (m creditMonths) begin(n int) time.Time {
+	first := time.Date(m.start.Year(), m.start.Month()+time.Month(n), 1, m.start.Hour(), m.start.Minute(), m.start.Second(), 0, time.UTC)
+	return first.AddDate(0, 0, min(m.day, lastDay(first))-1)
+}
+
+// lastDay returns the number of days of a time's month.
+func lastDay(t time.Time) int {
+	return time.Date(t.Year(), t.Month()+1, 0, 0, 0, 0, 0, time.UTC).Day()
 }
 
 // runningPeriod finds the newest paid period of the current subscription. If that has none, it
@@ -155,16 +296,4 @@ func runningPeriod(facts []CreditFact, subscriptions []Subscription) (CreditFact
 
 func periodBefore(a, b CreditFact) bool {
 	return cmp.Or(a.PeriodStart.Compare(b.PeriodStart), a.At.Compare(b.At), cmp.Compare(a.Source, b.Source)) < 0
-}
-
-// upgradesWithin lists the upgrades paid since the period began, oldest first.
-func upgradesWithin(facts []CreditFact, period CreditFact) []CreditFact {
-	var within []CreditFact
-	for _, fact := range facts {
-		if fact.Kind == FactUpgrade && fact.SubscriptionID == period.SubscriptionID && !fact.At.Before(period.PeriodStart) {
-			within = append(within, fact)
-		}
-	}
-	slices.SortFunc(within, func(a, b CreditFact) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.Source, b.Source)) })
-	return within
 }

@@ -69,3 +69,34 @@ func TestComputeCredits(t *testing.T) {
 		}
 	}
 }
+
+// Credits are taken back in proportion, rounded down, in integers.
+func TestRemainingCreditsAreExact(t *testing.T) {
+	for _, c := range []struct {
+		credits        int
+		paid, refunded int64
+		want           int
+	}{
+		{1000, 2900, 0, 1000},
+		{1000, 2900, 1450, 500},
+		{1000, 2900, 1, 1000}, // 0.34 credits
+		{1000, 2900, 2899, 1}, // 999.65 are taken
+		{1000, 2900, 2900, 0},
+		{1000, 2900, 5800, 0}, // never more than granted
+		{1000, 2900, -100, 1000},
+		{1000, 0, 100, 1000}, // nothing was paid
+		{100, 100, 29, 71},   // 0.29 has no exact float64
+		{1_000_000_000, 9_000_000_000_000_000, 8_999_999_999_999_999, 1},
+		{1_000_000_000, 3, 1, 666_666_667},
+	} {
+		if got := (CreditFact{Paid: c.paid, Refunded: c.refunded}).remaining(c.credits); got != c.want {
+			t.Errorf("%d credits, %d of %d refunded: %d remain, want %d", c.credits, c.refunded, c.paid, got, c.want)
+		}
+	}
+	for refunded := range int64(2901) {
+		got := (CreditFact{Paid: 2900, Refunded: refunded}).remaining(1000)
+		if taken := int64(1000 - got); taken*2900 > 1000*refunded || (taken+1)*2900 <= 1000*refunded {
+			t.Fatalf("%d of 2900 refunded: %d of 1000 taken", refunded, taken)
+		}
+	}
+}

@@ -90,11 +90,12 @@ func (cs *Credits) recordPaidInvoice(ctx context.Context, tx Tx, invoice Invoice
 	if invoice.Status != InvoicePaid {
 		return nil
 	}
-	fact, found := cs.paidFact(invoice)
-	if !found {
-		return nil
+	for _, fact := range cs.paidFacts(invoice) {
+		if err := cs.recordFact(ctx, tx, fact); err != nil {
+			return err
+		}
 	}
-	return cs.recordFact(ctx, tx, fact)
+	return nil
 }
 
 // recordFact stores a fact once and recounts the credits. The ledger shows the grant, and beside it
@@ -157,21 +158,27 @@ func (cs *Credits) recount(ctx context.Context, tx Tx, organizationID string, po
 	return book.close(ctx)
 }
 
-// paidFact returns the fact of a paid invoice: a period of a plan (a line of the type subscription
-// that is no proration), or the upgrade to a plan with more credits. Prorations of seats are no
-// fact.
-func (cs *Credits) paidFact(invoice Invoice) (CreditFact, bool) {
-	fact := CreditFact{
-		OrganizationID: invoice.OrganizationID, InvoiceID: invoice.ID, SubscriptionID: invoice.SubscriptionID, At: invoice.CreatedAt,
+// paidFacts returns the facts of a paid invoice: a period of a plan, and the upgrade to a plan with
+// more credits. An invoice has both if the proration of an upgrade was put on the next one.
+// Prorations of seats are no fact.
+func (cs *Credits) paidFacts(invoice Invoice) []CreditFact {
+	var facts []CreditFact
+	fact := CreditFact{OrganizationID: invoice.OrganizationID, InvoiceID: invoice.ID, SubscriptionID: invoice.SubscriptionID, At: invoice.CreatedAt}
+	if line, plan, price := cs.periodLine(invoice); plan.Credits > 0 {
+		period := fact
+		period.Source, period.Kind, period.PlanID, period.Credits = "invoice:"+invoice.ID, FactPeriod, plan.ID, plan.Credits
+		period.PeriodStart, period.PeriodEnd, period.Months = line.PeriodStart, line.PeriodEnd, monthsOf(line, price)
+		facts = append(facts, period)
 	}
-	if line, plan := cs.periodLine(invoice); plan.Credits > 0 {
-		fact.Source, fact.Kind, fact.PlanID, fact.Credits = "invoice:"+invoice.ID, FactPeriod, plan.ID, plan.Credits
-		fact.PeriodStart, fact.PeriodEnd = line.PeriodStart, line.PeriodEnd
-		return fact, true
+	if up := cs.upgradeOf(invoice); up.to.Credits > up.from.Credits {
+		fact.Source, fact.Kind, fact.PlanID, fact.Credits, fact.FromCredits = "upgrade:"+invoice.ID, FactUpgrade, up.to.ID, up.to.Credits, up.from.Credits
+		fact.PeriodStart, fact.PeriodEnd = up.line.PeriodStart, up.line.PeriodEnd
+		if invoice.PaidAt != nil {
+			fact.At = *invoice.PaidAt
+		}
+		facts = append(facts, fact)
 	}
-	plan := cs.upgradedTo(invoice)
-	fact.Source, fact.Kind, fact.PlanID, fact.Credits = "upgrade:"+invoice.ID, FactUpgrade, plan.ID, plan.Credits
-	return fact, plan.Credits > 0
+	return facts
 }
 
 // creditBook writes one organization's ledger in a transaction. The organization is locked.
@@ -247,37 +254,49 @@ func (b *creditBook) close(ctx context.Context) error {
 
 // periodLine finds the line that pays for a period of a plan: it has the type subscription and is
 // no proration.
-func (c *core) periodLine(invoice Invoice) (InvoiceLine, catalog.Plan) {
+func (c *core) periodLine(invoice Invoice) (InvoiceLine, catalog.Plan, catalog.Price) {
 	var found InvoiceLine
 	var foundPlan catalog.Plan
+	var foundPrice catalog.Price
 	for _, line := range invoice.Lines {
-		plan, _, known := c.Catalog().ByPrice(line.PriceID)
+		plan, price, known := c.Catalog().ByPrice(line.PriceID)
 		if known && line.Subscription && !line.Proration && (foundPlan.ID == "" || line.PeriodEnd.After(found.PeriodEnd)) {
-			found, foundPlan = line, plan
+			found, foundPlan, foundPrice = line, plan, price
 		}
 	}
-	return found, foundPlan
+	return found, foundPlan, foundPrice
 }
 
-// upgradedTo finds the plan that an invoice charges for the rest of a period, the one with most
-// credits if there are several.
-func (c *core) upgradedTo(invoice Invoice) catalog.Plan {
-	var foundPlan catalog.Plan
+// planChange is the change of the plan that an invoice prorates: the plan before its first
+// proration and after its last. from is the zero plan if the invoice does not say.
+type planChange struct {
+	from, to catalog.Plan
+	line     InvoiceLine // charges for the rest of the period
+}
+
+// upgradeOf compares the plans of an invoice's prorations. A change of seats credits and charges
+// the same plan, and several changes on one invoice count as a whole, so that an upgrade that was
+// reverted before it was invoiced is none.
+func (c *core) upgradeOf(invoice Invoice) planChange {
+	var change planChange
+	var first time.Time
 	for _, line := range invoice.Lines {
 		plan, _, known := c.Catalog().ByPrice(line.PriceID)
-		if known && line.Proration && line.Amount > 0 && plan.Credits > foundPlan.Credits {
-			foundPlan = plan
+		if !known || !line.Proration {
+			continue
+		}
+		switch {
+		case line.Credit && (first.IsZero() || line.PeriodStart.Before(first)):
+			first, change.from = line.PeriodStart, plan
+		case line.Credit && line.PeriodStart.Equal(first) && plan.Credits > change.from.Credits:
+			change.from = plan
+		case line.Credit || line.Amount < 0:
+		case change.to.ID == "" || line.PeriodStart.After(change.line.PeriodStart),
+			line.PeriodStart.Equal(change.line.PeriodStart) && plan.Credits > change.to.Credits:
+			change.to, change.line = plan, line
 		}
 	}
-	return foundPlan
-}
-
-// monthAfter returns start plus n months; in a month without that day, its last day
-// (https://docs.stripe.com/billing/subscriptions/billing-cycle).
-func monthAfter(start time.Time, n int) time.Time {
-	first := time.Date(start.Year(), start.Month()+time.Month(n), 1, start.Hour(), start.Minute(), start.Second(), 0, time.UTC)
-	last := first.AddDate(0, 1, -1).Day()
-	return first.AddDate(0, 0, min(start.Day(), last)-1)
+	return change
 }
 
 // grantDueMonths writes the due monthly grants of yearly plans.
@@ -377,18 +396,21 @@ func (b *creditBook) consume(ctx context.Context, c Consumption) error {
 
 // CreditsOverview is what pages show of credits.
 type CreditsOverview struct {
-	Balance  int
-	Granted  int        // for the current month of the plan; 0: none
-	ResetsAt *time.Time // when the month's credits are replaced by the next month's
+	Balance int
+	Granted int // for the current month of the plan; 0: none
+	// ResetsAt is when the month's credits are replaced by the next month's; nil: the plan grants
+	// no more, because it ends by then or gives no access.
+	ResetsAt *time.Time
 }
 
-func (cs *Credits) overview(ctx context.Context, organizationID string) (CreditsOverview, error) {
+// overview reads the credits; current is the current subscription, nil if there is none.
+func (cs *Credits) overview(ctx context.Context, organizationID string, current *Subscription) (CreditsOverview, error) {
 	account, known, err := apperr.Found(cs.store.Credits().Account(ctx, organizationID))
 	if err != nil || !known {
 		return CreditsOverview{}, err
 	}
 	view := CreditsOverview{Balance: account.Balance, Granted: account.PlanGranted}
-	if resets := account.resetsAt(); account.PlanGranted > 0 && !resets.IsZero() {
+	if resets := account.resetsAt(); account.PlanGranted > 0 && current != nil && current.grantsAt(resets, cs.Now()) {
 		view.ResetsAt = &resets
 	}
 	return view, nil

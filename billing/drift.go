@@ -76,6 +76,8 @@ func invoiceDrift(local, remote Invoice) string {
 	d.add("status", local.Status, remote.Status)
 	d.add("amount due", local.AmountDue, remote.AmountDue)
 	d.add("total", local.Total, remote.Total)
+	d.add("credited", local.Credited, remote.Credited)
+	d.add("credited before payment", local.CreditedBeforePayment, remote.CreditedBeforePayment)
 	return d.String()
 }
 

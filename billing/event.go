@@ -19,6 +19,8 @@ type Event struct {
 	// ChargeID is set for a charge, a refund or a dispute. It is not stored, since the payload has
 	// it.
 	ChargeID string
+	// InvoiceID is set for a credit note. It is not stored, since the payload has it.
+	InvoiceID string
 	// OrgID is the metadata orgId of the object or of its subscription.
 	OrgID     string `db:"org_id"`
 	TestClock bool   `db:"test_clock"`

@@ -120,6 +120,7 @@ type eventHandler struct {
 func (in *Inbox) handlersByType() map[string]eventHandler {
 	var (
 		charge                = eventHandler{in.payments.handleEvent, in.payments.refetchForEvent}
+		creditNote            = eventHandler{in.invoices.handleCreditNote, in.invoices.refetchCredited}
 		checkout              = eventHandler{in.checkouts.handleEvent, in.checkouts.refetchForEvent}
 		customerCreated       = eventHandler{in.customers.handleCreated, nil}
 		customerDeleted       = eventHandler{in.customers.handleDeleted, nil}
@@ -142,6 +143,9 @@ func (in *Inbox) handlersByType() map[string]eventHandler {
 		"checkout.session.async_payment_succeeded":     checkout,
 		"checkout.session.async_payment_failed":        checkout,
 		"checkout.session.expired":                     checkout,
+		"credit_note.created":                          creditNote,
+		"credit_note.updated":                          creditNote,
+		"credit_note.voided":                           creditNote,
 		"customer.created":                             customerCreated,
 		"customer.deleted":                             customerDeleted,
 		"customer.updated":                             customerUpdated,

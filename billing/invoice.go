@@ -32,23 +32,30 @@ const (
 
 // Invoice is our snapshot of an invoice at Stripe. Amounts are in the minor unit of Currency.
 type Invoice struct {
-	ID             string     `db:"id"` // in_…
-	OrganizationID string     `db:"organization_id"`
-	CustomerID     string     `db:"customer_id"`
-	SubscriptionID string     `db:"subscription_id"` // empty: none
-	Account        string     `db:"account"`
-	Livemode       bool       `db:"livemode"`
-	TestClock      bool       `db:"test_clock"`
-	Number         string     `db:"number"` // empty until it is finalized
-	Status         string     `db:"status"`
-	Reason         string     `db:"reason"` // Stripe's billing_reason
-	Currency       string     `db:"currency"`
-	Total          int64      `db:"total"`
-	AmountPaid     int64      `db:"amount_paid"`
-	AmountDue      int64      `db:"amount_due"` // still to be paid
-	Credited       int64      // by credit notes after it was paid; not stored
-	Attempts       int        `db:"attempts"`
-	NextAttemptAt  *time.Time `db:"next_attempt_at"` // when Stripe retries the payment
+	ID             string `db:"id"` // in_…
+	OrganizationID string `db:"organization_id"`
+	CustomerID     string `db:"customer_id"`
+	SubscriptionID string `db:"subscription_id"` // empty: none
+	Account        string `db:"account"`
+	Livemode       bool   `db:"livemode"`
+	TestClock      bool   `db:"test_clock"`
+	Number         string `db:"number"` // empty until it is finalized
+	Status         string `db:"status"`
+	Reason         string `db:"reason"` // Stripe's billing_reason
+	Currency       string `db:"currency"`
+	Total          int64  `db:"total"`
+	AmountPaid     int64  `db:"amount_paid"`
+	AmountDue      int64  `db:"amount_due"` // still to be paid
+	// Credited is the sum of the credit notes issued after it was paid; CreditedUnrefunded is how
+	// much of it went elsewhere than back to the payment method: to the customer's balance, or
+	// outside of Stripe (https://docs.stripe.com/api/credit_notes/create). The list of invoices has
+	// no CreditedUnrefunded.
+	Credited           int64 `db:"credited"`
+	CreditedUnrefunded int64 `db:"credited_unrefunded"`
+	// CreditedBeforePayment is the sum of the credit notes that reduced the amount to be paid.
+	CreditedBeforePayment int64      `db:"credited_before_payment"`
+	Attempts              int        `db:"attempts"`
+	NextAttemptAt         *time.Time `db:"next_attempt_at"` // when Stripe retries the payment
 	// HostedURL is where it can be paid; empty until it is finalized.
 	HostedURL   string        `db:"hosted_url"`
 	CreatedAt   time.Time     `db:"created_at"` // at Stripe
@@ -56,6 +63,11 @@ type Invoice struct {
 	PaidAt      *time.Time    `db:"paid_at"`
 	OrgID       string        `db:"org_id"` // the orgId in its subscription's metadata
 	Lines       []InvoiceLine // all of them; not stored
+
+	// Of its charges, filled by the list of an organization's invoices only.
+	Refunded int64 `db:"refunded,joined"` // to the payment method
+	Lost     int64 `db:"lost,joined"`     // in disputes
+	Disputed int64 `db:"disputed,joined"` // in disputes that are open
 
 	AsOf time.Time `db:"as_of,null"` // when this state was true at Stripe, by Stripe's clock
 	// Revision counts our writes of the row; 0 while it is not stored.
@@ -68,14 +80,33 @@ type InvoiceLine struct {
 	Subscription bool   // of type subscription, not an invoice item
 	Proration    bool
 	PriceID      string
-	Amount       int64
-	PeriodStart  time.Time
-	PeriodEnd    time.Time
+	Credit       bool // a proration of unused time
+	// Interval and IntervalCount are the recurring interval of its price: month and 3 mean every
+	// three months. Empty: not recurring, or not known.
+	Interval      string
+	IntervalCount int
+	Amount        int64
+	PeriodStart   time.Time
+	PeriodEnd     time.Time
 }
 
 // TotalMoney returns the total amount.
 func (i Invoice) TotalMoney() catalog.Money {
 	return catalog.Money{Minor: i.Total, Currency: i.Currency}
+}
+
+// CreditedMinor returns how much was credited by credit notes and not refunded.
+func (i Invoice) CreditedMinor() int64 { return i.CreditedUnrefunded + i.CreditedBeforePayment }
+
+// Returned reports whether some, or all, of a paid total was refunded, credited or lost.
+func (i Invoice) Returned() (some, all bool) {
+	returned := i.Refunded + i.Lost + i.CreditedMinor()
+	return returned > 0, returned > 0 && returned >= i.Total
+}
+
+// sameCredits reports whether two snapshots take the same part of the credits back.
+func (i Invoice) sameCredits(o Invoice) bool {
+	return i.Total == o.Total && i.CreditedUnrefunded == o.CreditedUnrefunded && i.CreditedBeforePayment == o.CreditedBeforePayment
 }
 
 // final reports whether the fields used here can't change any more.
@@ -141,7 +172,11 @@ func (iv *Invoices) write(ctx context.Context, tx Tx, before, fresh Invoice) err
 	if err := iv.storeProrations(ctx, tx, fresh); err != nil {
 		return err
 	}
-	return iv.credits.recordPaidInvoice(ctx, tx, fresh)
+	if err := iv.credits.recordPaidInvoice(ctx, tx, fresh); err != nil || fresh.sameCredits(before) {
+		return err
+	}
+	// A credit note takes credits back, as a refund does.
+	return iv.credits.recount(ctx, tx, fresh.OrganizationID, nil, CreditReturn)
 }
 
 // storeProrations stores the lines that prorate changes within a period, so that the seat ledger
@@ -171,6 +206,24 @@ func (iv *Invoices) refetchForEvent(ctx context.Context, e Event, changes *Chang
 		return OutcomeApplied, nil
 	}
 	return iv.subscriptions.refetchOutcome(ctx, e.SubscriptionID, changes)
+}
+
+// handleCreditNote handles the credit_note events: the invoice has to be fetched, since it has the
+// sums of all its notes.
+func (iv *Invoices) handleCreditNote(ctx context.Context, tx Tx, e Event) (eventResult, error) {
+	organizationID, linked, err := iv.customers.findOwner(ctx, tx, e.CustomerID, "")
+	if err != nil || !linked || e.InvoiceID == "" {
+		return eventResult{outcome: OutcomeIgnored}, err
+	}
+	return eventResult{OutcomePending, organizationID}, nil
+}
+
+func (iv *Invoices) refetchCredited(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
+	err := iv.refetchRecording(ctx, e.InvoiceID, changes)
+	if errors.Is(err, apperr.ErrNotFound) {
+		return OutcomeIgnored, nil
+	}
+	return OutcomeApplied, err
 }
 
 // refetch fetches an invoice from Stripe and writes it, as [Subscriptions.refetch] does for

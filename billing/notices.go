@@ -49,7 +49,7 @@ func (n *Notices) invoiceMailData(invoice Invoice, e Event) mail.Data {
 	if invoice.NextAttemptAt != nil {
 		data.NextAt = *invoice.NextAttemptAt
 	}
-	line, plan := n.periodLine(invoice)
+	line, plan, _ := n.periodLine(invoice)
 	data.Plan = plan.Name
 	if _, price, known := n.Catalog().ByPrice(line.PriceID); known {
 		data.Interval = price.Interval

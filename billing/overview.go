@@ -85,7 +85,7 @@ func (ov *Overviews) Get(ctx context.Context, a account.Access) (Overview, error
 	if o.Seats, err = ov.seatsOverview(ctx, a.Organization.ID, o.Subscription); err != nil {
 		return o, fmt.Errorf("overview: %w", err)
 	}
-	o.Credits, err = ov.credits.overview(ctx, a.Organization.ID)
+	o.Credits, err = ov.credits.overview(ctx, a.Organization.ID, o.Subscription)
 	return o, err
 }
 

@@ -30,6 +30,7 @@ type Payment struct {
 	Amount         int64  `db:"amount"`
 	Refunded       int64  `db:"refunded"` // of all refunds that did not fail
 	Lost           int64  `db:"lost"`     // of disputes that were lost
+	Disputed       int64  `db:"disputed"` // of disputes that are open; they take no credits back
 
 	AsOf time.Time `db:"as_of"` // when this state was true at Stripe, by Stripe's clock
 	// Revision counts our writes of the row; 0 while it is not stored.

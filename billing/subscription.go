@@ -71,7 +71,11 @@ type Subscription struct {
 	CancelAt           *time.Time `db:"cancel_at"`
 	CanceledAt         *time.Time `db:"canceled_at"`
 	EndedAt            *time.Time `db:"ended_at"`
+	TrialStart         *time.Time `db:"trial_start"`
 	TrialEnd           *time.Time `db:"trial_end"`
+	// BillingCycleAnchor sets the day of the month on which periods begin; nil: not known
+	// (https://docs.stripe.com/api/subscriptions/object#subscription_object-billing_cycle_anchor).
+	BillingCycleAnchor *time.Time `db:"billing_cycle_anchor"`
 	// CardBrand is the brand of the default payment method, if the snapshot had it.
 	CardBrand     string    `db:"card_brand"`
 	CardLast4     string    `db:"card_last4"`
@@ -83,6 +87,12 @@ type Subscription struct {
 	AsOf time.Time `db:"as_of,null"` // when this state was true at Stripe, by Stripe's clock
 	// Revision counts our writes of the row; 0 while it is not stored.
 	Revision int64 `db:"revision,readonly"`
+}
+
+// grantsAt reports whether the plan will still grant credits at a time in the future.
+func (s Subscription) grantsAt(at, now time.Time) bool {
+	end, ending := s.EndsAt()
+	return s.Status.GrantsAccess() && at.After(now) && (!ending || at.Before(end))
 }
 
 // EndsAt returns when a live subscription will end, if a cancellation is scheduled. Subscriptions

@@ -78,10 +78,15 @@ func (q creditStore) InsertFact(ctx context.Context, f billing.CreditFact) (bool
 	return n == 1, err
 }
 
-var selectCreditFacts = `select ` + creditFactTable.list("f") + `, coalesce(p.paid, 0) as paid, coalesce(p.back, 0) as back
+// Refunds are compared with the invoice's total, not with the charges: the customer's balance may
+// have paid a part. A charge is returned at most once, by refunds and lost disputes together.
+var selectCreditFacts = `select ` + creditFactTable.list("f") + `,
+		coalesce(i.total, p.paid, 0) as paid,
+		coalesce(p.back, 0) + coalesce(i.credited_unrefunded + i.credited_before_payment, 0) as back
 	from credit_facts f
+	left join invoices i on f.invoice_id <> '' and i.id = f.invoice_id and i.organization_id = f.organization_id
 	left join lateral (
-		select sum(amount)::bigint as paid, sum(refunded + lost)::bigint as back from payments
+		select sum(amount)::bigint as paid, sum(least(amount, refunded + lost))::bigint as back from payments
 		where organization_id = f.organization_id and (refunded > 0 or lost > 0)
 			and (f.invoice_id <> '' and invoice_id = f.invoice_id or f.charge_id <> '' and id = f.charge_id)
 	) p on true

@@ -44,8 +44,14 @@ func (q invoiceStore) Put(ctx context.Context, i billing.Invoice) error {
 	return q.exec(ctx, "put invoice", putInvoice, invoiceTable.values(i)...)
 }
 
-var selectInvoices = `select ` + invoiceTable.list("") + ` from invoices
-	where organization_id = $1 and account = $2 and livemode = $3 and status <> 'draft' order by created_at desc, id desc limit $4`
+var selectInvoices = `select ` + invoiceTable.list("i") + `,
+		coalesce(p.refunded, 0) as refunded, coalesce(p.lost, 0) as lost, coalesce(p.disputed, 0) as disputed
+	from invoices i
+	left join lateral (
+		select sum(refunded)::bigint as refunded, sum(lost)::bigint as lost, sum(disputed)::bigint as disputed from payments
+		where organization_id = i.organization_id and invoice_id = i.id
+	) p on true
+	where i.organization_id = $1 and i.account = $2 and i.livemode = $3 and i.status <> 'draft' order by i.created_at desc, i.id desc limit $4`
 
 // List implements [billing.InvoiceStore].
 func (q invoiceStore) List(

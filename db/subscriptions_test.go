@@ -20,7 +20,8 @@ func fullSubscription() billing.Subscription {
 		Status: "a_word_of_tomorrow", PriceID: "price_1", ItemID: "si_1", Quantity: 7,
 		CurrentPeriodStart: testTime, CurrentPeriodEnd: testTime.Add(time.Hour), CancelAtPeriodEnd: true,
 		CancelAt: ptr(testTime.Add(2 * time.Hour)), CanceledAt: ptr(testTime.Add(3 * time.Hour)), EndedAt: ptr(testTime.Add(4 * time.Hour)),
-		TrialEnd: ptr(testTime.Add(5 * time.Hour)), CardBrand: "visa", CardLast4: "4242", CreatedAt: testTime.Add(6 * time.Hour),
+		TrialStart: ptr(testTime.Add(8 * time.Hour)), TrialEnd: ptr(testTime.Add(5 * time.Hour)), BillingCycleAnchor: ptr(testTime.Add(9 * time.Hour)),
+		CardBrand: "visa", CardLast4: "4242", CreatedAt: testTime.Add(6 * time.Hour),
 		MetadataOrgID: "org_meta", IsCurrent: true, AsOf: testTime.Add(7 * time.Hour), Revision: 99,
 	}
 }
@@ -31,7 +32,7 @@ func stored(s billing.Subscription, isCurrent bool, revision int64) billing.Subs
 	for _, p := range []*time.Time{&s.CurrentPeriodStart, &s.CurrentPeriodEnd, &s.CreatedAt, &s.AsOf} {
 		*p = p.UTC()
 	}
-	for _, p := range []**time.Time{&s.CancelAt, &s.CanceledAt, &s.EndedAt, &s.TrialEnd} {
+	for _, p := range []**time.Time{&s.CancelAt, &s.CanceledAt, &s.EndedAt, &s.TrialStart, &s.TrialEnd, &s.BillingCycleAnchor} {
 		*p = utc(*p)
 	}
 	s.IsCurrent, s.Revision = isCurrent, revision

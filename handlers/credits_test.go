@@ -5,6 +5,10 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
+
+	"usher/billing"
+	"usher/billing/catalog"
 )
 
 func TestInvoicesAndCreditsOfAPaidPlan(t *testing.T) {
@@ -47,4 +51,43 @@ func TestInvoicesAndCreditsOfAPaidPlan(t *testing.T) {
 	}
 	b.postJSON("/api/v1/credits/consume", `{"amount":5000,"reason":"too much","idempotencyKey":"k2"}`).wantStatus(http.StatusConflict)
 	b.postJSON("/api/v1/credits/consume", `{"amount":0,"idempotencyKey":"k3"}`).wantStatus(http.StatusBadRequest)
+}
+
+// An invoice of which money went back does not read as just paid, on the tab and in the list.
+func TestReturnedAndDisputedInvoicesAreShown(t *testing.T) {
+	h := newTestEnv(t)
+	b := h.signIn("admin")
+	b.subscribe("pro", "month")
+	waitFor(t, "the paid invoice", func() bool { return strings.Contains(b.get("/billing/invoices").body, "Paid") })
+	var invoice billing.Invoice
+	row := `select id, account, currency, total from invoices`
+	if err := h.store.DB().QueryRowContext(t.Context(), row).Scan(&invoice.ID, &invoice.Account, &invoice.Currency, &invoice.Total); err != nil {
+		t.Fatal(err)
+	}
+	half := catalog.Money{Minor: invoice.Total / 2, Currency: invoice.Currency}
+	payment := billing.Payment{
+		ID: "ch_1", OrganizationID: h.organization.ID, InvoiceID: invoice.ID, Account: invoice.Account, Currency: invoice.Currency, Amount: invoice.Total, AsOf: time.Now(),
+	}
+	for _, c := range []struct {
+		name, badge, detail string
+		change              func(*billing.Payment)
+	}{
+		{"half refunded", "Partly refunded", half.Format() + " refunded", func(p *billing.Payment) { p.Refunded = half.Minor }},
+		{"refunded", "Refunded", invoice.TotalMoney().Format() + " refunded", func(p *billing.Payment) { p.Refunded = invoice.Total }},
+		{"disputed", "Disputed", invoice.TotalMoney().Format() + " disputed", func(p *billing.Payment) { p.Disputed = invoice.Total }},
+		{"lost", "Dispute lost", invoice.TotalMoney().Format() + " lost in a dispute", func(p *billing.Payment) { p.Lost = invoice.Total }},
+	} {
+		changed := payment
+		c.change(&changed)
+		if err := h.store.Payments().Put(t.Context(), changed); err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range []string{"/billing/invoices", "/organization?tab=billing"} {
+			status := b.get(path).doc().Find(`td[data-label="Status"]`).Text()
+			amount := b.get(path).doc().Find(`td[data-label="Amount"]`).Text()
+			if !strings.Contains(status, c.badge) || !strings.Contains(amount, c.detail) || strings.TrimSpace(status) == "Paid" {
+				t.Errorf("%s on %s: status %q, amount %q", c.name, path, status, amount)
+			}
+		}
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"usher/billing"
+	"usher/billing/catalog"
 	billingviews "usher/views/billing"
 	"usher/views/layout"
 	"usher/views/ui"
@@ -36,7 +37,7 @@ func (p *billingPages) invoiceRows(r *http.Request) ([]billingviews.InvoiceRow, 
 
 func invoiceRow(i billing.Invoice) billingviews.InvoiceRow {
 	row := billingviews.InvoiceRow{
-		Number: i.Number, Date: i.CreatedAt, Why: invoiceReasons[i.Reason], Amount: i.TotalMoney(), Status: invoiceBadge(i.Status),
+		Number: i.Number, Date: i.CreatedAt, Why: invoiceReasons[i.Reason], Amount: i.TotalMoney(), Status: invoiceBadge(i), Details: invoiceDetails(i),
 	}
 	if i.FinalizedAt != nil {
 		row.Date = *i.FinalizedAt
@@ -60,9 +61,20 @@ var invoiceReasons = map[string]string{
 	"automatic_pending_invoice_item_invoice": "Seats or plan changed",
 }
 
-func invoiceBadge(status string) ui.BadgeProps {
-	switch status {
+func invoiceBadge(i billing.Invoice) ui.BadgeProps {
+	some, all := i.Returned()
+	switch i.Status {
 	case billing.InvoicePaid:
+		switch {
+		case i.Disputed > 0:
+			return ui.BadgeProps{Tone: ui.Wait, Label: "Disputed"}
+		case all && i.Lost > 0:
+			return ui.BadgeProps{Tone: ui.Bad, Label: "Dispute lost"}
+		case all:
+			return ui.BadgeProps{Tone: ui.Note, Label: "Refunded"}
+		case some:
+			return ui.BadgeProps{Tone: ui.Note, Label: "Partly refunded"}
+		}
 		return ui.BadgeProps{Tone: ui.Good, Label: "Paid"}
 	case billing.InvoiceOpen:
 		return ui.BadgeProps{Tone: ui.Wait, Label: "To be paid"}
@@ -70,6 +82,22 @@ func invoiceBadge(status string) ui.BadgeProps {
 		return ui.BadgeProps{Tone: ui.Note, Label: "Void"}
 	}
 	return ui.BadgeProps{Tone: ui.Bad, Label: "Not paid"}
+}
+
+// invoiceDetails says what became of a part of the amount.
+func invoiceDetails(i billing.Invoice) []string {
+	var details []string
+	for _, part := range []struct {
+		minor int64
+		words string
+	}{
+		{i.Refunded, "refunded"}, {i.CreditedMinor(), "credited"}, {i.Lost, "lost in a dispute"}, {i.Disputed, "disputed"},
+	} {
+		if part.minor > 0 {
+			details = append(details, catalog.Money{Minor: part.minor, Currency: i.Currency}.Format()+" "+part.words)
+		}
+	}
+	return details
 }
 
 // openInvoice redirects to the invoice's hosted page at Stripe.

@@ -39,25 +39,32 @@ func (g *Gateway) Charge(ctx context.Context, id string) (billing.Payment, error
 		payment.InvoiceID = found.Invoice.ID
 	}
 	if found.Disputed {
-		payment.Lost, err = g.lostDisputeAmount(ctx, found.ID)
+		payment.Lost, payment.Disputed, err = g.disputeAmounts(ctx, found.ID)
 	}
 	return payment, err
 }
 
-// lostDisputeAmount returns the sum of a charge's lost disputes in minor units
+// disputeAmounts returns the sums of a charge's lost and open disputes in minor units
 // (https://docs.stripe.com/api/disputes/object#dispute_object-status).
-func (g *Gateway) lostDisputeAmount(ctx context.Context, chargeID string) (int64, error) {
-	lost, _, err := call(ctx, "list disputes", func(ctx context.Context) (int64, error) {
+func (g *Gateway) disputeAmounts(ctx context.Context, chargeID string) (lost, open int64, err error) {
+	disputes, _, err := call(ctx, "list disputes", func(ctx context.Context) ([]*stripe.Dispute, error) {
 		params := &stripe.DisputeListParams{Charge: stripe.String(chargeID)}
 		params.Context, params.Limit = ctx, stripe.Int64(pageSize)
-		var lost int64
+		var all []*stripe.Dispute
 		list := g.disputes.List(params)
 		for list.Next() {
-			if dispute := list.Dispute(); dispute.Status == stripe.DisputeStatusLost {
-				lost += dispute.Amount
-			}
+			all = append(all, list.Dispute())
 		}
-		return lost, list.Err()
+		return all, list.Err()
 	})
-	return lost, err
+	for _, d := range disputes {
+		switch d.Status {
+		case stripe.DisputeStatusLost:
+			lost += d.Amount
+		case stripe.DisputeStatusWon, stripe.DisputeStatusWarningClosed:
+		default:
+			open += d.Amount
+		}
+	}
+	return lost, open, err
 }

@@ -8,6 +8,33 @@ import (
 	"usher/billing"
 )
 
+// creditedUnrefunded returns how much of an invoice's credit notes issued after its payment was not
+// refunded to the payment method. A note's refund is expanded, since a note has no refunded amount
+// at this version (https://docs.stripe.com/api/credit_notes/object#credit_note_object-refund).
+func (g *Gateway) creditedUnrefunded(ctx context.Context, invoiceID string) (int64, error) {
+	credited, _, err := call(ctx, "list credit notes", func(ctx context.Context) (int64, error) {
+		params := &stripe.CreditNoteListParams{Invoice: stripe.String(invoiceID), Expand: stripe.StringSlice([]string{"data.refund"})}
+		params.Context, params.Limit = ctx, stripe.Int64(pageSize)
+		var credited int64
+		list := g.creditNotes.List(params)
+		for list.Next() {
+			credited += unrefunded(list.CreditNote())
+		}
+		return credited, list.Err()
+	})
+	return credited, err
+}
+
+func unrefunded(note *stripe.CreditNote) int64 {
+	switch {
+	case note.Type != stripe.CreditNoteTypePostPayment || note.Status == stripe.CreditNoteStatusVoid:
+		return 0
+	case note.Refund == nil:
+		return note.Amount
+	}
+	return max(0, note.Amount-note.Refund.Amount)
+}
+
 // CreateCreditNote credits a paid invoice. Stripe makes the refund, and rejects more than was paid.
 func (g *Gateway) CreateCreditNote(ctx context.Context, creditNote billing.CreditNote) error {
 	_, _, err := call(ctx, "create credit note", func(ctx context.Context) (*stripe.CreditNote, error) {

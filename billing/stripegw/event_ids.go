@@ -15,7 +15,8 @@ type eventObject struct {
 	Customer reference `json:"customer"`
 	// Invoices up to 2025-02, and Checkout sessions.
 	Subscription        reference           `json:"subscription"`
-	Charge              reference           `json:"charge"` // refunds and disputes
+	Charge              reference           `json:"charge"`  // refunds and disputes
+	Invoice             reference           `json:"invoice"` // credit notes
 	TestClock           reference           `json:"test_clock"`
 	ClientReferenceID   string              `json:"client_reference_id"`
 	Metadata            map[string]string   `json:"metadata"`
@@ -74,6 +75,8 @@ func readIDs(event *billing.Event, object []byte) {
 		event.ChargeID = string(o.ID)
 	case "refund", "dispute":
 		event.ChargeID = string(o.Charge)
+	case "credit_note":
+		event.InvoiceID = string(o.Invoice)
 	case "customer":
 		event.CustomerID = string(o.ID)
 	case "subscription":

@@ -37,7 +37,11 @@ func (g *Gateway) Invoice(ctx context.Context, id string) (billing.Invoice, erro
 	if err := g.fetchAllLines(ctx, found); err != nil {
 		return billing.Invoice{}, err
 	}
-	return mapInvoice(found, acct.ID, asOf), nil
+	invoice := mapInvoice(found, acct.ID, asOf)
+	if invoice.Credited > 0 {
+		invoice.CreditedUnrefunded, err = g.creditedUnrefunded(ctx, id)
+	}
+	return invoice, err
 }
 
 // Invoices lists invoices created at since or later, without their lines, of a customer or (empty)
@@ -109,14 +113,15 @@ func (g *Gateway) fetchAllLines(ctx context.Context, i *stripe.Invoice) error {
 	return nil
 }
 
-// readInvoice parses an event's invoice. It returns false without all lines.
+// readInvoice parses an event's invoice. It returns false without all lines, and if there are
+// credit notes, which have to be fetched.
 func (g *Gateway) readInvoice(event *billing.Event, object []byte) bool {
 	var i stripe.Invoice
 	if json.Unmarshal(object, &i) != nil || i.Object != "invoice" || validID(i.ID) == "" {
 		return false
 	}
-	if i.Lines == nil || i.Lines.HasMore {
-		return false
+	if i.Lines == nil || i.Lines.HasMore || i.PostPaymentCreditNotesAmount > 0 {
+		return false // how much of the credit notes was refunded is in the notes only
 	}
 	invoice := mapInvoice(&i, cmp.Or(event.Account, g.cachedAccountID()), event.Created)
 	event.ObjectID, event.ObjectType = i.ID, i.Object
@@ -132,10 +137,11 @@ func mapInvoice(i *stripe.Invoice, account string, asOf time.Time) billing.Invoi
 	invoice := billing.Invoice{
 		ID: i.ID, CustomerID: customerID(i.Customer), Account: account, Livemode: i.Livemode, TestClock: i.TestClock != nil,
 		Number: i.Number, Status: string(i.Status), Reason: string(i.BillingReason), Currency: string(i.Currency),
-		Total: i.Total, AmountPaid: i.AmountPaid, AmountDue: i.AmountRemaining, Credited: i.PostPaymentCreditNotesAmount, Attempts: int(i.AttemptCount),
+		Total: i.Total, AmountPaid: i.AmountPaid, AmountDue: i.AmountRemaining, Attempts: int(i.AttemptCount),
 		NextAttemptAt: optionalTime(i.NextPaymentAttempt), HostedURL: i.HostedInvoiceURL,
 		CreatedAt: time.Unix(i.Created, 0).UTC(), AsOf: asOf,
 	}
+	invoice.Credited, invoice.CreditedBeforePayment = i.PostPaymentCreditNotesAmount, i.PrePaymentCreditNotesAmount
 	if i.Subscription != nil {
 		invoice.SubscriptionID = i.Subscription.ID
 	}
@@ -159,10 +165,15 @@ func mapLines(list *stripe.InvoiceLineItemList) []billing.InvoiceLine {
 		if l == nil || l.Price == nil || l.Period == nil {
 			continue
 		}
-		lines = append(lines, billing.InvoiceLine{
+		line := billing.InvoiceLine{
 			ID: l.ID, Subscription: l.Type == stripe.InvoiceLineItemTypeSubscription, Proration: l.Proration, PriceID: l.Price.ID, Amount: l.Amount,
+			Credit:      l.Proration && (l.Amount < 0 || l.ProrationDetails != nil && l.ProrationDetails.CreditedItems != nil),
 			PeriodStart: time.Unix(l.Period.Start, 0).UTC(), PeriodEnd: time.Unix(l.Period.End, 0).UTC(),
-		})
+		}
+		if l.Price.Recurring != nil {
+			line.Interval, line.IntervalCount = string(l.Price.Recurring.Interval), int(l.Price.Recurring.IntervalCount)
+		}
+		lines = append(lines, line)
 	}
 	return lines
 }
