@@ -46,7 +46,8 @@ const checkoutAttempts = 4
 // Start returns an open Checkout session for the organization: the one that is open already if it
 // has the same parameters, otherwise a new one. Price, quantity and customer are looked up, never
 // taken from the request. Errors: CodeForbidden; CodeInvalid ("Invalid price ID", or a URL of
-// another origin); CodeConflict if there is a live subscription; CodeStripe.
+// another origin); CodeConflict if there is a live subscription or the plan has no room for
+// the billed members; CodeStripe.
 func (cs *Checkouts) Start(ctx context.Context, a account.Access, r CheckoutRequest) (CheckoutSession, error) {
 	if err := a.RequireBilling(); err != nil {
 		return CheckoutSession{}, err
@@ -182,7 +183,9 @@ func (cs *Checkouts) tryStart(ctx context.Context, a account.Access, requested C
 }
 
 // reserve returns the organization's open session or a newly reserved one. It counts the seats and
-// sets requested.Quantity. It refuses if there is a live subscription.
+// sets requested.Quantity. It refuses if there is a live subscription, or if the plan has no room for
+// the billed members. People who join while the Checkout page is open are not thrown out: the
+// subscription then has more seats than the plan's maximum.
 func (cs *Checkouts) reserve(ctx context.Context, tx Tx, requested *CheckoutSession) (CheckoutSession, error) {
 	acct := StripeAccount{ID: requested.Account, Livemode: requested.Livemode}
 	organization, err := tx.Organizations().Lock(ctx, requested.OrganizationID)
@@ -200,6 +203,9 @@ func (cs *Checkouts) reserve(ctx context.Context, tx Tx, requested *CheckoutSess
 		return CheckoutSession{}, fmt.Errorf("count billable members: %w", err)
 	}
 	plan, _, _ := cs.Catalog().ByPrice(requested.PriceID)
+	if err := plan.RequireSeats(billed); err != nil {
+		return CheckoutSession{}, err
+	}
 	requested.Quantity = plan.Quantity(billed)
 	session, open, err := apperr.Found(tx.Checkouts().Open(ctx, requested.OrganizationID, acct))
 	if err != nil {

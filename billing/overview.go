@@ -42,13 +42,16 @@ type SeatsOverview struct {
 	LastSyncAt       *time.Time
 	Error            string
 	Status           SyncStatus
-	Synced           bool      // there is a subscription whose seats are synced
+	Synced           bool      // there is a subscription with a plan per seat whose seats are synced
 	Quantity         int       // of the snapshot
 	CheckedAt        time.Time // the snapshot's AsOf
 	Debouncing       bool      // a change is being debounced
 	Syncing          bool      // an update is being sent to Stripe
 	Drift            bool      // the quantity was changed at Stripe and will be reverted
 	AcceptedQuantity int       // a quantity set at Stripe that is the minimum; 0: none
+	// OverMaximum is the number of billed members beyond the plan's maximum, who joined while a Checkout
+	// page was open or before a smaller plan was chosen at Stripe.
+	OverMaximum int
 	// PaidUntil is when paid but unused seats are released; nil: there are none.
 	PaidUntil *time.Time
 	DueAt     *time.Time
@@ -165,9 +168,15 @@ func (ov *Overviews) seatsOverview(ctx context.Context, organizationID string, c
 		return view, nil
 	}
 	view.Quantity, view.CheckedAt = current.Quantity, current.AsOf
-	view.Synced = seatsSynced(ov.planOf(*current), *current)
-	if view.Synced {
-		view.Status = state.syncStatus(current.Quantity)
+	plan := ov.planOf(*current)
+	if !seatsSynced(plan, *current) {
+		return view, nil
+	}
+	if plan.RequireSeats(billable) != nil {
+		view.OverMaximum = billable - plan.SeatMaximum
+	}
+	view.Status = state.syncStatus(plan, current.Quantity)
+	if view.Synced = plan.PerSeat; view.Synced {
 		state.describe(&view, ov.Now())
 	}
 	return view, nil

@@ -6,7 +6,6 @@ import (
 
 	"usher/billing/account"
 	"usher/billing/apperr"
-	"usher/billing/catalog"
 	"usher/billing/job"
 )
 
@@ -100,7 +99,8 @@ func (sc *SeatCounter) insertSeatChange(ctx context.Context, tx Tx, before, afte
 	}
 	change := sc.seatChange(before, after, cause)
 	if after.DesiredSeats == before.DesiredSeats {
-		change.From, change.ActorUserID, change.SubjectUserID, change.Reason = current.Quantity, "", "", ReasonResent
+		change.From, change.To = current.Quantity, after.quantity(sc.planOf(current))
+		change.ActorUserID, change.SubjectUserID, change.Reason = "", "", ReasonResent
 	}
 	if err := tx.SeatLedger().Insert(ctx, change); err != nil {
 		return fmt.Errorf("write seat ledger: %w", err)
@@ -132,16 +132,8 @@ func (sc *SeatCounter) RequireFreeSeat(ctx context.Context, accountTx account.Tx
 	if err != nil {
 		return fmt.Errorf("count billable members: %w", err)
 	}
-	if billed+promised < plan.SeatMaximum {
-		return nil
+	if err := plan.RequireSeats(billed + promised + 1); err != nil {
+		return &apperr.Error{Code: apperr.CodeConflict, Field: "billable", Message: apperr.MessageOf(err)}
 	}
-	return &apperr.Error{Code: apperr.CodeConflict, Field: "billable", Message: seatLimitMessage(plan, promised)}
-}
-
-func seatLimitMessage(plan catalog.Plan, promised int) string {
-	if promised > 0 {
-		return fmt.Sprintf("%s takes %d billed people, and all seats are taken or promised by an invitation. Choose a larger plan, or free a seat.",
-			plan.Name, plan.SeatMaximum)
-	}
-	return fmt.Sprintf("%s takes %d billed people, and all seats are taken. Choose a larger plan, or free a seat.", plan.Name, plan.SeatMaximum)
+	return nil
 }

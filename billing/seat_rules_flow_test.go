@@ -28,7 +28,7 @@ func (env *testEnv) waitForSeats(want int) {
 
 func TestPaidSeatsAreKeptUntilRenewal(t *testing.T) {
 	env := newTestEnv(t)
-	env.sellPro(func(p *catalog.Plan) { p.DecreaseAtRenewal, p.ProrationOnDecrease = true, catalog.ProrationNone })
+	env.sellPro(func(p *catalog.Plan) { p.ProrationOnDecrease = catalog.ProrationAtRenewal })
 	env.addMembers(4)
 	env.subscribe("pro")
 	env.startWorker(env.service)

@@ -10,7 +10,7 @@ import (
 func TestRecordPaidSeats(t *testing.T) {
 	end := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
 	next := end.AddDate(0, 1, 0)
-	untilRenewal := catalog.Plan{DecreaseAtRenewal: true}
+	untilRenewal := catalog.Plan{PerSeat: true, ProrationOnDecrease: catalog.ProrationAtRenewal}
 	cases := []struct {
 		name    string
 		plan    catalog.Plan

@@ -81,10 +81,16 @@ const (
 	summaryLines = 20 // listed in one mail; the ledger has all
 )
 
+// renewalMargin is how long before the period ends its paid seats are no longer added at no cost: an
+// update sent then may reach Stripe after the renewal, whose invoice does not count them.
+const renewalMargin = time.Minute
+
 // seatsSynced reports whether Usher sets the quantity of a subscription: it is live, its plan is
-// priced per seat and its seat item is known. An unknown price has the zero plan.
+// known and so is its seat item. An unknown price has the zero plan. The quantity of a flat plan is
+// set too: a switch from a plan per seat keeps the former quantity
+// (https://docs.stripe.com/billing/subscriptions/change-price).
 func seatsSynced(plan catalog.Plan, current Subscription) bool {
-	return plan.PerSeat && current.Status.SeatsSynced() && current.ItemID != ""
+	return plan.ID != "" && current.Status.SeatsSynced() && current.ItemID != ""
 }
 
 // update recomputes the desired seats from the billed members and the subscription's snapshot, and
@@ -99,7 +105,16 @@ func (s *SeatState) update(plan catalog.Plan, current Subscription, billed int, 
 	s.recordPaidSeats(plan, current)
 	s.acceptQuantity(plan, current, billed)
 	s.setDesiredSeats(s.desiredSeats(plan, billed, now), now)
-	s.scheduleSync(current, now)
+	s.scheduleSync(plan, current, now)
+}
+
+// quantity returns the quantity that the seat item is to have at Stripe: the desired seats, and 1
+// for a flat plan, whatever the number of members.
+func (s *SeatState) quantity(plan catalog.Plan) int {
+	if !plan.PerSeat {
+		return 1
+	}
+	return s.DesiredSeats
 }
 
 // recordPaidSeats stores the highest quantity paid for the current period, for plans that release
@@ -107,7 +122,7 @@ func (s *SeatState) update(plan catalog.Plan, current Subscription, billed int, 
 // trial has paid for no seats.
 func (s *SeatState) recordPaidSeats(plan catalog.Plan, current Subscription) {
 	switch end := current.CurrentPeriodEnd; {
-	case !plan.DecreaseAtRenewal || current.Status == StatusTrialing:
+	case !plan.SeatPolicy(current.PriceID).AtRenewal || current.Status == StatusTrialing:
 		s.PaidSeats, s.PaidUntil = 0, nil
 	case s.PaidUntil == nil || !s.PaidUntil.Equal(end):
 		s.PaidSeats, s.PaidUntil = current.Quantity, &end
@@ -120,7 +135,11 @@ func (s *SeatState) recordPaidSeats(plan catalog.Plan, current Subscription) {
 // acceptQuantity makes a quantity set at Stripe the minimum, if the plan allows that and every
 // billed member still has a seat.
 func (s *SeatState) acceptQuantity(plan catalog.Plan, current Subscription, billed int) {
-	if !plan.AcceptQuantity || !s.drifted(current) {
+	if !plan.PerSeat {
+		s.AcceptedQuantity = 0
+		return
+	}
+	if !plan.AcceptQuantity || !s.drifted(plan, current) {
 		return
 	}
 	s.AcceptedQuantity = 0
@@ -134,6 +153,7 @@ func (s *SeatState) acceptQuantity(plan catalog.Plan, current Subscription, bill
 // sets ReleaseAt.
 func (s *SeatState) desiredSeats(plan catalog.Plan, billed int, now time.Time) int {
 	if !plan.PerSeat {
+		s.ReleaseAt = nil
 		return max(1, billed)
 	}
 	seats := max(plan.Quantity(billed), s.AcceptedQuantity)
@@ -171,21 +191,21 @@ func (s *SeatState) setDesiredSeats(seats int, now time.Time) {
 	s.DueAt = &due
 }
 
-// scheduleSync compares the desired seats with the snapshot. If they are equal, nothing is pending.
+// scheduleSync compares the desired quantity with the snapshot. If they are equal, nothing is pending.
 // If they differ although Stripe accepted the desired number, it was changed at Stripe: that makes
 // a new version to send. A snapshot that may be stale proves neither.
-func (s *SeatState) scheduleSync(current Subscription, now time.Time) {
-	if s.maybeStale(current) {
+func (s *SeatState) scheduleSync(plan catalog.Plan, current Subscription, now time.Time) {
+	if s.maybeStale(plan, current) {
 		if s.DueAt == nil {
 			s.DueAt = &now
 		}
 		return
 	}
-	if current.Quantity == s.DesiredSeats {
+	if current.Quantity == s.quantity(plan) {
 		s.markSynced(current)
 		return
 	}
-	drifted := s.drifted(current)
+	drifted := s.drifted(plan, current)
 	if s.AppliedVersion == s.SyncVersion {
 		s.SyncVersion++
 		s.AttemptOpen = false
@@ -201,17 +221,28 @@ func (s *SeatState) scheduleSync(current Subscription, now time.Time) {
 // maybeStale reports whether the snapshot may not show the last update yet: it was read before
 // Stripe acknowledged that update, or an attempt with another quantity than the desired one is
 // unanswered.
-func (s *SeatState) maybeStale(current Subscription) bool {
+func (s *SeatState) maybeStale(plan catalog.Plan, current Subscription) bool {
 	if s.OpenItemID != current.ItemID {
 		return false
 	}
-	return s.AttemptOpen && s.OpenQuantity != s.DesiredSeats || s.AcknowledgedAt != nil && current.AsOf.Before(*s.AcknowledgedAt)
+	return s.AttemptOpen && s.OpenQuantity != s.quantity(plan) || s.AcknowledgedAt != nil && current.AsOf.Before(*s.AcknowledgedAt)
 }
 
 // drifted reports whether the quantity was changed at Stripe after it had been seen to be the
 // desired one.
-func (s *SeatState) drifted(current Subscription) bool {
-	return s.SyncVersion > 0 && s.AppliedVersion == s.SyncVersion && s.DueAt == nil && s.LastSyncAt != nil && current.Quantity != s.DesiredSeats
+func (s *SeatState) drifted(plan catalog.Plan, current Subscription) bool {
+	return s.SyncVersion > 0 && s.AppliedVersion == s.SyncVersion && s.DueAt == nil && s.LastSyncAt != nil && current.Quantity != s.quantity(plan)
+}
+
+// renewalUnseen reports whether the period whose paid seats are known has ended, and the snapshot was
+// read before its end: the seats of the new period are not known.
+func (s *SeatState) renewalUnseen(plan catalog.Plan, current Subscription, now time.Time) bool {
+	return plan.SeatPolicy(current.PriceID).AtRenewal && s.PaidUntil != nil && !now.Before(*s.PaidUntil) && current.AsOf.Before(*s.PaidUntil)
+}
+
+// paid reports whether the desired seats are paid for the current period. Near its end none are.
+func (s *SeatState) paid(now time.Time) bool {
+	return s.PaidUntil != nil && s.DesiredSeats <= s.PaidSeats && now.Before(s.PaidUntil.Add(-renewalMargin))
 }
 
 // markSynced records that Stripe has the desired quantity.
@@ -280,11 +311,11 @@ const (
 
 // syncStatus returns SyncOK only if the quantity at Stripe is the desired one and no newer version
 // is pending.
-func (s SeatState) syncStatus(atStripe int) SyncStatus {
+func (s SeatState) syncStatus(plan catalog.Plan, atStripe int) SyncStatus {
 	switch {
 	case s.SyncError != "":
 		return SyncError
-	case atStripe == s.DesiredSeats && s.AppliedVersion == s.SyncVersion:
+	case atStripe == s.quantity(plan) && s.AppliedVersion == s.SyncVersion:
 		return SyncOK
 	}
 	return SyncPending

@@ -41,7 +41,7 @@ func (sl *SeatLedgers) sendSummary(ctx context.Context, tx Tx, organizationID st
 	}
 	current, known, err := apperr.Found(tx.Subscriptions().Current(ctx, organizationID, sl.knownAccount()))
 	plan := sl.planOf(current)
-	if err != nil || !known || !seatsSynced(plan, current) {
+	if err != nil || !known || !plan.PerSeat || !seatsSynced(plan, current) {
 		return err
 	}
 	if since.Before(current.CreatedAt) {

@@ -64,12 +64,30 @@ const (
 	seatAttemptsKept  = 24 * time.Hour // the longest window of the limits
 )
 
-// Retry makes the pending update due at once. queued is false if nothing is pending. Error:
-// CodeForbidden.
+// retryTimeout bounds the call of Stripe within a request for another attempt.
+const retryTimeout = 3 * time.Second
+
+// Retry makes the pending update due at once. If none is pending by the stored snapshot, that one may
+// be outdated, since a webhook may be lost: the subscription is refetched first. queued is false only
+// if Stripe has the desired quantity, or if there is nothing to sync. Errors: CodeForbidden;
+// CodeStripe if the refetch failed, so that it is not known whether the quantity differs.
 func (sy *SeatSyncer) Retry(ctx context.Context, a account.Access) (queued bool, err error) {
 	if err := a.RequireBilling(); err != nil {
 		return false, err
 	}
+	if queued, err = sy.makeDue(ctx, a); err != nil || queued {
+		return queued, err
+	}
+	fetchCtx, cancel := context.WithTimeout(ctx, retryTimeout)
+	defer cancel()
+	if err := sy.subscriptions.Refresh(fetchCtx, a); err != nil {
+		return false, err
+	}
+	return sy.makeDue(ctx, a)
+}
+
+// makeDue recounts the seats and makes the pending update due now, if there is one.
+func (sy *SeatSyncer) makeDue(ctx context.Context, a account.Access) (queued bool, err error) {
 	err = sy.store.InTx(ctx, func(tx Tx) error {
 		queued = false
 		if _, err := tx.Organizations().Lock(ctx, a.Organization.ID); err != nil {
@@ -198,11 +216,11 @@ func (sy *SeatSyncer) openAttempt(ctx context.Context, organizationID string) (a
 			return fmt.Errorf("look up subscription: %w", err)
 		}
 		plan := sy.planOf(current)
-		equal := current.Quantity == state.DesiredSeats
+		equal := current.Quantity == state.quantity(plan)
 		switch {
-		case !known, !seatsSynced(plan, current), equal && !state.maybeStale(current):
+		case !known, !seatsSynced(plan, current), equal && !state.maybeStale(plan, current):
 			return sy.seats.recount(ctx, tx, organizationID, seatReason{reason: "checked before the seat update"})
-		case equal, state.AppliedVersion == state.SyncVersion:
+		case equal, state.AppliedVersion == state.SyncVersion, state.renewalUnseen(plan, current, latest(sy.Now(), current.AsOf)):
 			attempt = openedAttempt{subscriptionID: current.ID, state: state}
 			return nil
 		}
@@ -220,8 +238,14 @@ func (sy *SeatSyncer) storeAttempt(ctx context.Context, tx Tx, state SeatState, 
 	if err != nil {
 		return openedAttempt{}, fmt.Errorf("list seat attempts: %w", err)
 	}
-	proration := seatProration(plan, state, current)
-	if !state.retries(current) {
+	proration := seatProration(plan, state, current, latest(now, current.AsOf))
+	retries := state.retries(plan, current)
+	if retries && state.OpenProration == catalog.ProrationNone && proration != catalog.ProrationNone {
+		// The open attempt was at no cost and is not any more, after a renewal for example. It is not
+		// repeated: a refetch shows whether Stripe executed it.
+		return openedAttempt{subscriptionID: current.ID, state: state}, nil
+	}
+	if !retries {
 		var wait time.Duration
 		if wait, proration = throttle(earlier, now, proration); wait > 0 {
 			later := now.Add(wait)
@@ -229,7 +253,7 @@ func (sy *SeatSyncer) storeAttempt(ctx context.Context, tx Tx, state SeatState, 
 			return openedAttempt{}, tx.Seats().PutState(ctx, state)
 		}
 	}
-	update := state.nextAttempt(current, proration, now)
+	update := state.nextAttempt(plan, current, proration, now)
 	if err := tx.Seats().PutState(ctx, state); err != nil {
 		return openedAttempt{}, fmt.Errorf("write seat state: %w", err)
 	}
@@ -246,42 +270,64 @@ func (s *SeatState) isDue(now time.Time) bool {
 }
 
 // retries reports whether the open attempt, which has no answer, is the update to send now.
-func (s *SeatState) retries(current Subscription) bool {
-	return s.AttemptOpen && s.OpenVersion == s.SyncVersion && s.OpenItemID == current.ItemID && s.OpenQuantity == s.DesiredSeats
+func (s *SeatState) retries(plan catalog.Plan, current Subscription) bool {
+	return s.AttemptOpen && s.OpenVersion == s.SyncVersion && s.OpenItemID == current.ItemID && s.OpenQuantity == s.quantity(plan)
 }
 
 // nextAttempt opens an attempt and takes the lease. The key of an earlier attempt is used again
 // only if that one sent the same update and has no answer, and then with the proration it was first
 // sent with.
-func (s *SeatState) nextAttempt(current Subscription, proration catalog.Proration, now time.Time) QuantityUpdate {
-	if !s.retries(current) {
+func (s *SeatState) nextAttempt(plan catalog.Plan, current Subscription, proration catalog.Proration, now time.Time) QuantityUpdate {
+	if !s.retries(plan, current) {
 		s.Attempt++
 		s.OpenProration = proration
 	}
 	lease := now.Add(seatLease)
-	s.AttemptOpen, s.OpenItemID, s.OpenQuantity, s.OpenVersion = true, current.ItemID, s.DesiredSeats, s.SyncVersion
+	s.AttemptOpen, s.OpenItemID, s.OpenQuantity, s.OpenVersion = true, current.ItemID, s.quantity(plan), s.SyncVersion
 	s.LeaseUntil = &lease
 	return QuantityUpdate{
-		SubscriptionID: current.ID, ItemID: current.ItemID, Quantity: s.DesiredSeats,
+		SubscriptionID: current.ID, ItemID: current.ItemID, Quantity: s.OpenQuantity,
 		Proration:      string(s.OpenProration),
 		IdempotencyKey: fmt.Sprintf("seats:%s:%d:%d", current.ItemID, s.SyncVersion, s.Attempt),
 	}
 }
 
-// seatProration returns the plan's proration for the rest of the period. A decrease while an
-// invoice is unpaid credits nothing, since that money was never received
+// seatProration returns the proration for the rest of the period, by the policy of the price. A
+// decrease while an invoice is unpaid credits nothing, since that money was never received
 // (https://docs.stripe.com/billing/subscriptions/prorations, unpaid invoices). Seats that are paid
 // until the period ends cost nothing when they are used again.
-func seatProration(plan catalog.Plan, state SeatState, current Subscription) catalog.Proration {
+func seatProration(plan catalog.Plan, state SeatState, current Subscription, now time.Time) catalog.Proration {
+	policy := plan.SeatPolicy(current.PriceID)
+	increase := state.quantity(plan) > current.Quantity
 	switch {
-	case state.DesiredSeats > current.Quantity && state.PaidUntil != nil && state.DesiredSeats <= state.PaidSeats:
+	case !plan.PerSeat:
+		return flatProration(policy)
+	case increase && state.paid(now):
 		return catalog.ProrationNone
-	case state.DesiredSeats > current.Quantity:
-		return cmp.Or(plan.ProrationOnIncrease, catalog.ProrationCreateProrations)
+	case increase:
+		return policy.OnIncrease
 	case current.Status == StatusPastDue:
 		return catalog.ProrationNone
 	}
-	return cmp.Or(plan.ProrationOnDecrease, catalog.ProrationCreateProrations)
+	return policy.OnDecrease
+}
+
+// flatProration returns the proration of setting a flat plan's quantity to 1. The switch that left a
+// higher one has prorated that many times the price, paid or not, so the surplus is always credited.
+// A credit that would be pending for more than a month is invoiced at once instead, which adds it to
+// the customer's balance.
+func flatProration(policy catalog.SeatPolicy) catalog.Proration {
+	if policy.OnDecrease == catalog.ProrationAlwaysInvoice || policy.Interval == catalog.Yearly {
+		return catalog.ProrationAlwaysInvoice
+	}
+	return catalog.ProrationCreateProrations
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
 }
 
 // throttle checks the next update against those sent before. It returns how long to wait and the

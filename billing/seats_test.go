@@ -19,6 +19,8 @@ func newTestService(now time.Time) *Service {
 	})
 }
 
+var perSeatPlan = catalog.Plan{ID: "pro", PerSeat: true}
+
 func TestSetDesiredSeatsDebounces(t *testing.T) {
 	start := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	var state SeatState
@@ -46,22 +48,22 @@ func TestScheduleSync(t *testing.T) {
 	current := Subscription{ID: "sub_1", ItemID: "si_1", PriceID: "price_pro", Status: StatusActive, Quantity: 3, AsOf: now}
 	t.Run("an equal quantity completes the sync and clears the error", func(t *testing.T) {
 		state := SeatState{DesiredSeats: 3, SyncVersion: 4, AppliedVersion: 3, SyncError: "declined", Failures: 2, DueAt: &now, AttemptOpen: true}
-		state.scheduleSync(current, now)
-		if state.syncStatus(3) != SyncOK || state.DueAt != nil || state.AttemptOpen || *state.LastAppliedSeats != 3 || !state.LastSyncAt.Equal(now) {
+		state.scheduleSync(perSeatPlan, current, now)
+		if state.syncStatus(perSeatPlan, 3) != SyncOK || state.DueAt != nil || state.AttemptOpen || *state.LastAppliedSeats != 3 || !state.LastSyncAt.Equal(now) {
 			t.Errorf("%+v", state)
 		}
 	})
 	t.Run("a pending change keeps its version and due time", func(t *testing.T) {
 		due := now.Add(DebounceQuiet)
 		state := SeatState{DesiredSeats: 5, SyncVersion: 4, AppliedVersion: 3, DueAt: &due}
-		state.scheduleSync(current, now)
-		if state.SyncVersion != 4 || !state.DueAt.Equal(due) || state.syncStatus(3) != SyncPending {
+		state.scheduleSync(perSeatPlan, current, now)
+		if state.SyncVersion != 4 || !state.DueAt.Equal(due) || state.syncStatus(perSeatPlan, 3) != SyncPending {
 			t.Errorf("%+v", state)
 		}
 	})
 	t.Run("a quantity changed at Stripe makes a new version, due now", func(t *testing.T) {
 		state := SeatState{DesiredSeats: 5, SyncVersion: 4, AppliedVersion: 4, AttemptOpen: true}
-		state.scheduleSync(current, now)
+		state.scheduleSync(perSeatPlan, current, now)
 		if state.SyncVersion != 5 || !state.DueAt.Equal(now) || state.AttemptOpen {
 			t.Errorf("%+v", state)
 		}
@@ -82,7 +84,7 @@ func TestSyncStatus(t *testing.T) {
 		{"the last attempt failed", SeatState{DesiredSeats: 4, SyncVersion: 3, AppliedVersion: 2, SyncError: "no"}, 3, SyncError},
 	}
 	for _, c := range cases {
-		if got := c.state.syncStatus(c.quantity); got != c.want {
+		if got := c.state.syncStatus(perSeatPlan, c.quantity); got != c.want {
 			t.Errorf("%s: got %s, want %s", c.name, got, c.want)
 		}
 	}
@@ -92,53 +94,79 @@ func TestNextAttemptIdempotencyKey(t *testing.T) {
 	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 	current := Subscription{ID: "sub_1", ItemID: "si_1", PriceID: "price_pro", Status: StatusActive, Quantity: 3}
 	state := SeatState{DesiredSeats: 5, SyncVersion: 4}
-	first := state.nextAttempt(current, catalog.ProrationCreateProrations, now)
-	if again := state.nextAttempt(current, catalog.ProrationCreateProrations, now); again.IdempotencyKey != first.IdempotencyKey {
+	first := state.nextAttempt(perSeatPlan, current, catalog.ProrationCreateProrations, now)
+	if again := state.nextAttempt(perSeatPlan, current, catalog.ProrationCreateProrations, now); again.IdempotencyKey != first.IdempotencyKey {
 		t.Errorf("without a response the key changed from %s to %s", first.IdempotencyKey, again.IdempotencyKey)
 	}
 	state.AttemptOpen = false
-	next := state.nextAttempt(current, catalog.ProrationCreateProrations, now)
+	next := state.nextAttempt(perSeatPlan, current, catalog.ProrationCreateProrations, now)
 	if next.IdempotencyKey == first.IdempotencyKey {
 		t.Error("the key was reused after a definite response")
 	}
 	state.DesiredSeats, state.SyncVersion = 6, 5
-	if changed := state.nextAttempt(current, catalog.ProrationCreateProrations, now); changed.IdempotencyKey == next.IdempotencyKey || changed.Quantity != 6 {
+	if changed := state.nextAttempt(perSeatPlan, current, catalog.ProrationCreateProrations, now); changed.IdempotencyKey == next.IdempotencyKey || changed.Quantity != 6 {
 		t.Errorf("another quantity: %+v, want another key and quantity 6", changed)
 	}
 	current.ItemID = "si_2"
-	if item := state.nextAttempt(current, catalog.ProrationCreateProrations, now); item.IdempotencyKey != "seats:si_2:5:4" {
+	if item := state.nextAttempt(perSeatPlan, current, catalog.ProrationCreateProrations, now); item.IdempotencyKey != "seats:si_2:5:4" {
 		t.Errorf("another item: key %s", item.IdempotencyKey)
 	}
 }
 
+// The prices of the plan in TestSeatProration are monthly, yearly, and yearly with its own policy.
 func TestSeatProration(t *testing.T) {
-	until := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
+	now := time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
+	end := now.AddDate(0, 0, 11)
+	const next, once, none = catalog.ProrationCreateProrations, catalog.ProrationAlwaysInvoice, catalog.ProrationNone
+	plan := func(increase, decrease catalog.Proration, perSeat bool) catalog.Plan {
+		return catalog.Plan{ID: "pro", PerSeat: perSeat, ProrationOnIncrease: increase, ProrationOnDecrease: decrease, Prices: []catalog.Price{
+			{Interval: catalog.Monthly, ID: "month"}, {Interval: catalog.Yearly, ID: "year"},
+			{Interval: catalog.Yearly, ID: "own", ProrationOnIncrease: once, ProrationOnDecrease: catalog.ProrationAtRenewal},
+		}}
+	}
+	byDefault, atOnce, flat := plan("", "", true), plan(once, next, true), plan("", catalog.ProrationAtRenewal, false)
 	cases := []struct {
+		name     string
+		plan     catalog.Plan
 		price    string
 		status   SubscriptionStatus
 		from, to int
 		paid     int
+		now      time.Time
 		want     catalog.Proration
 	}{
-		{"price_none", StatusActive, 3, 5, 0, catalog.ProrationCreateProrations},
-		{"price_pro", StatusActive, 3, 5, 0, catalog.ProrationAlwaysInvoice},
-		{"price_pro", StatusActive, 5, 3, 0, catalog.ProrationCreateProrations},
-		{"price_pro", StatusPastDue, 3, 5, 0, catalog.ProrationAlwaysInvoice},
+		{"unknown plan", catalog.Plan{PerSeat: true}, "x", StatusActive, 3, 5, 0, now, next},
+		{"more, monthly", byDefault, "month", StatusActive, 3, 5, 0, now, next},
+		{"fewer, monthly", byDefault, "month", StatusActive, 5, 3, 0, now, next},
+		{"more, yearly", byDefault, "year", StatusActive, 3, 5, 0, now, next},
+		{"fewer, yearly", byDefault, "year", StatusActive, 5, 3, 0, now, next},
+		{"more, the price's own", byDefault, "own", StatusActive, 3, 5, 0, now, once},
+		{"fewer, the price's own", byDefault, "own", StatusActive, 5, 3, 0, now, none},
+		{"more in a trial", atOnce, "month", StatusTrialing, 3, 5, 0, now, once},
+		{"fewer in a trial", atOnce, "month", StatusTrialing, 5, 3, 0, now, next},
+		{"more while a payment is due", atOnce, "month", StatusPastDue, 3, 5, 0, now, once},
 		// A credit would refund money that was never received.
-		{"price_pro", StatusPastDue, 5, 3, 0, catalog.ProrationNone},
-		{"price_pro", StatusActive, 3, 5, 5, catalog.ProrationNone}, // paid until the period ends
-		{"price_pro", StatusActive, 3, 6, 5, catalog.ProrationAlwaysInvoice},
+		{"fewer while a payment is due", atOnce, "month", StatusPastDue, 5, 3, 0, now, none},
+		{"fewer while a payment is due, yearly", byDefault, "year", StatusPastDue, 5, 3, 0, now, none},
+		{"paid seats again", byDefault, "own", StatusActive, 3, 5, 5, now, none},
+		{"paid seats and one more", byDefault, "own", StatusActive, 3, 6, 5, now, once},
+		{"paid seats again, an hour before the end", byDefault, "own", StatusActive, 3, 5, 5, end.Add(-time.Hour), none},
+		{"paid seats again, seconds before the end", byDefault, "own", StatusActive, 3, 5, 5, end.Add(-10 * time.Second), once},
+		{"paid seats again, at the end", byDefault, "own", StatusActive, 3, 5, 5, end, once},
+		{"paid seats again, after the end", byDefault, "own", StatusActive, 3, 5, 5, end.Add(2 * time.Hour), once},
+		// The surplus of a flat plan is credited whatever the plan's policy is: it bought nothing.
+		{"flat, monthly", flat, "month", StatusActive, 5, 5, 0, now, next},
+		{"flat, yearly", flat, "year", StatusActive, 5, 5, 0, now, once},
+		{"flat, while a payment is due", flat, "month", StatusPastDue, 5, 5, 0, now, next},
+		{"flat, charged at once", plan(once, once, false), "month", StatusActive, 5, 5, 0, now, once},
 	}
-	s := New(Options{Catalog: catalog.Catalog{Plans: []catalog.Plan{{
-		PerSeat: true, ProrationOnIncrease: catalog.ProrationAlwaysInvoice, ProrationOnDecrease: catalog.ProrationCreateProrations, Prices: []catalog.Price{{ID: "price_pro"}},
-	}}}})
 	for _, c := range cases {
-		state := SeatState{DesiredSeats: c.to, PaidSeats: c.paid, PaidUntil: &until}
-		if c.paid == 0 {
-			state.PaidUntil = nil
+		state := SeatState{DesiredSeats: c.to, PaidSeats: c.paid}
+		if c.paid > 0 {
+			state.PaidUntil = &end
 		}
-		if got := seatProration(s.Prices.planOf(Subscription{PriceID: c.price}), state, Subscription{PriceID: c.price, Status: c.status, Quantity: c.from}); got != c.want {
-			t.Errorf("%s %d->%d with %d paid: got %s, want %s", c.status, c.from, c.to, c.paid, got, c.want)
+		if got := seatProration(c.plan, state, Subscription{PriceID: c.price, Status: c.status, Quantity: c.from}, c.now); got != c.want {
+			t.Errorf("%s: %d to %d seats: got %s, want %s", c.name, c.from, c.to, got, c.want)
 		}
 	}
 }

@@ -10,6 +10,8 @@ import (
 
 	"usher/billing"
 	"usher/billing/apperr"
+	"usher/billing/catalog"
+	"usher/billing/stripegw"
 )
 
 // TestCheckoutJourney is the main journey with plain forms: a visitor selects a plan, signs up,
@@ -234,4 +236,27 @@ func TestResync(t *testing.T) {
 	b.post("/billing/resync", nil).wantStatus(http.StatusSeeOther)
 	b.get("/organization?tab=billing&notice=agreed").wantText("Everything here agrees with it.")
 	h.signIn("member").post("/billing/resync", nil).wantStatus(http.StatusForbidden)
+}
+
+// A plan that has no room for the organization's people says so on its card, and every way to buy it
+// answers the same.
+func TestPlanForFewerPeopleIsRefused(t *testing.T) {
+	h := newTestEnv(t)
+	plans := catalog.BuiltInPlans()
+	for i := range plans.Plans {
+		if plans.Plans[i].ID == "pro" {
+			plans.Plans[i].SeatMaximum = 2
+		}
+	}
+	h.startService(stripegw.New(stripegw.Options{SecretKey: "sk_test_handlertests", APIBase: h.origin, WebhookSecrets: []string{testSecret}}), plans)
+	h.startServer(h.origin, 15*time.Second)
+	const message = "Pro takes at most 2 billed people, and 3 would need a seat. Choose a larger plan, or free a seat."
+	b := h.signIn("admin")
+	b.get("/pricing").wantStatus(http.StatusOK).wantText(message, "Choose Pro", "Choose Starter")
+	b.post("/billing/checkout", url.Values{"organizationId": {h.organization.ID}, "plan": {"pro"}, "interval": {"month"}}).
+		wantStatus(http.StatusConflict).wantText(message)
+	b.postJSON("/billing/createSubscriptionCheckout", `{"organizationId":"`+h.organization.ID+`","priceId":"`+h.priceID()+`"}`).
+		wantError(http.StatusConflict, apperr.CodeConflict, message)
+	b.post("/billing/checkout", url.Values{"organizationId": {h.organization.ID}, "plan": {"starter"}, "interval": {"month"}}).
+		wantStatus(http.StatusSeeOther)
 }

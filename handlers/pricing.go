@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"usher/billing"
+	"usher/billing/apperr"
 	"usher/billing/catalog"
 	billingviews "usher/views/billing"
 	"usher/views/layout"
@@ -117,6 +118,11 @@ func planCard(plan catalog.Plan, interval catalog.Interval, seats int, v identit
 		Seats: quantity, Total: price.Amount.Times(quantity), Credits: plan.Credits, Features: plan.Features, TrialDays: plan.TrialDays,
 		SeatMinimum: plan.SeatMinimum, SeatMaximum: plan.SeatMaximum, OrganizationID: v.access.Organization.ID,
 		Choice: planChoice(plan, interval, sold, v, own),
+	}
+	if own != nil {
+		if err := plan.RequireSeats(own.Seats.Billable); err != nil {
+			card.Full = apperr.MessageOf(err)
+		}
 	}
 	if plan.Highlighted {
 		card.Highlight = "Most chosen"

@@ -74,6 +74,9 @@ func seatPanel(o billing.Overview, a account.Access, now time.Time) billingviews
 	if seats.PaidUntil != nil {
 		panel.PaidUntil = *seats.PaidUntil
 	}
+	if o.Plan != nil {
+		panel.Plan, panel.OverMaximum = o.Plan.Name, seats.OverMaximum
+	}
 	if seats.Synced {
 		panel.AtStripe = &seats.Quantity
 	}

@@ -86,7 +86,7 @@ func newTestEnv(t testing.TB) *testEnv {
 	web := httptest.NewUnstartedServer(nil)
 	h.url = "http://" + web.Listener.Addr().String()
 	origin, gateway := h.startStripe()
-	h.startService(gateway)
+	h.startService(gateway, catalog.BuiltInPlans())
 	h.startServer(origin, 15*time.Second) // enough for a busy machine
 	web.Config.Handler = http.HandlerFunc(h.serveHTTP)
 	web.Start()
@@ -171,12 +171,12 @@ func (h *testEnv) pushPrices(gateway *stripegw.Gateway) {
 	}
 }
 
-func (h *testEnv) startService(gateway *stripegw.Gateway) {
+func (h *testEnv) startService(gateway *stripegw.Gateway, plans catalog.Catalog) {
 	h.t.Helper()
 	started := time.Now()
 	h.service = billing.New(billing.Options{
 		WallClock: func() time.Time { return started }, // keeps every rate limit window open during a test
-		Store:     h.store, Gateway: gateway, Catalog: catalog.BuiltInPlans(), KeyFingerprint: "test",
+		Store:     h.store, Gateway: gateway, Catalog: plans, KeyFingerprint: "test",
 		SuccessURL: h.url + billingPath + "&success=true", CancelURL: h.url + billingPath + "&canceled=true",
 		ReturnURL: h.url + billingPath, AllowedOrigins: []string{h.url},
 		Renderer: mailviews.Renderer{}, BaseURL: h.url,

@@ -122,7 +122,7 @@ func (us *Users) insertFounder(ctx context.Context, tx Tx, user User, organizati
 }
 
 // CreateMember adds a new user to an organization. Errors: as [Users.SignUp]; [apperr.ErrNotFound]
-// if there is no such organization.
+// if there is no such organization; CodeConflict if the member is billed and the plan has no free seat.
 func (us *Users) CreateMember(ctx context.Context, organizationID string, m NewMember) (User, error) {
 	f := SignUp{Name: CleanName(m.Name), Email: strings.TrimSpace(m.Email), Password: m.Password, Organization: organizationID}
 	if err := f.check(); err != nil {
@@ -136,6 +136,11 @@ func (us *Users) CreateMember(ctx context.Context, organizationID string, m NewM
 	err = us.store.InTx(ctx, func(tx Tx) error {
 		if _, err := tx.Organizations().Lock(ctx, organizationID); err != nil {
 			return err
+		}
+		if m.Billable {
+			if err := us.members.hooks.RequireFreeSeat(ctx, tx, organizationID, 0); err != nil {
+				return err
+			}
 		}
 		if err := tx.Users().Insert(ctx, user); err != nil {
 			return err

@@ -1,22 +1,11 @@
 package catalog
 
-import "slices"
+import (
+	"slices"
+	"strconv"
 
-// Proration is Stripe's proration_behavior when seats change within a period
-// (https://docs.stripe.com/billing/subscriptions/prorations).
-type Proration string
-
-// The proration behaviors.
-const (
-	ProrationCreateProrations Proration = "create_prorations" // prorations go on the next invoice
-	ProrationAlwaysInvoice    Proration = "always_invoice"    // prorations are invoiced immediately
-	ProrationNone             Proration = "none"
+	"usher/billing/apperr"
 )
-
-// Valid reports whether the behavior is known to Stripe.
-func (p Proration) Valid() bool {
-	return p == ProrationCreateProrations || p == ProrationAlwaysInvoice || p == ProrationNone
-}
 
 // Plan is a product that can be subscribed to. The tags are its keys in a plan file, see
 // [decoder.table].
@@ -36,10 +25,11 @@ type Plan struct {
 	SeatMaximum int `toml:"seat_maximum" max:"1000000"` // 0: none
 	GraceDays   int `toml:"grace_days" max:"365"`       // days of access after the oldest open invoice was finalized
 
-	// ProrationOnIncrease is the behavior when seats are added.
-	ProrationOnIncrease Proration `toml:"proration_on_increase" oneof:"create_prorations always_invoice none"`
-	ProrationOnDecrease Proration // when seats are removed
-	DecreaseAtRenewal   bool      // removed seats stay paid and available until the period ends
+	// ProrationOnIncrease says how seats added within a period are charged, for prices that do not
+	// say it themselves. Empty: the default of the price's interval.
+	ProrationOnIncrease Proration `toml:"proration_on_increase" oneof:"create_prorations monthly always_invoice none"`
+	// ProrationOnDecrease says it for removed seats.
+	ProrationOnDecrease Proration `toml:"proration_on_decrease" oneof:"create_prorations monthly always_invoice none at_renewal"`
 	// A quantity changed at Stripe becomes the minimum instead of being reverted.
 	AcceptQuantity bool
 
@@ -64,4 +54,18 @@ func (p Plan) Quantity(billed int) int {
 		return 1
 	}
 	return max(1, p.SeatMinimum, billed)
+}
+
+// RequireSeats returns CodeConflict if the plan has no room for a number of billed people. A flat
+// plan has no maximum.
+func (p Plan) RequireSeats(billed int) error {
+	if !p.PerSeat || p.SeatMaximum == 0 || billed <= p.SeatMaximum {
+		return nil
+	}
+	free := "a seat"
+	if over := billed - p.SeatMaximum; over > 1 {
+		free = strconv.Itoa(over) + " seats"
+	}
+	return apperr.Errorf(apperr.CodeConflict, "%s takes at most %d billed people, and %d would need a seat. Choose a larger plan, or free %s.",
+		p.Name, p.SeatMaximum, billed, free)
 }

@@ -28,9 +28,7 @@ func BuiltInPlans() Catalog {
 // are empty until [Catalog.Resolved].
 func SinglePrice(priceID string) Catalog {
 	return Catalog{Plans: []Plan{{
-		ID: "seats", PerSeat: true, GraceDays: defaultGraceDays,
-		ProrationOnIncrease: ProrationCreateProrations, ProrationOnDecrease: ProrationCreateProrations,
-		Prices: []Price{{ID: priceID}},
+		ID: "seats", PerSeat: true, GraceDays: defaultGraceDays, Prices: []Price{{ID: priceID}},
 	}}}
 }
 
@@ -74,7 +72,6 @@ type (
 	}
 	planTable struct {
 		Plan
-		OnDecrease       string           `toml:"proration_on_decrease" oneof:"create_prorations always_invoice none at_renewal"`
 		OnQuantityChange string           `toml:"quantity_changed_at_stripe" oneof:"restore adopt_as_minimum"`
 		Prices           []map[string]any `toml:"price"`
 	}
@@ -129,16 +126,10 @@ func label(kind string, index int, name any) string {
 }
 
 func (p *planFile) plan(position string, values map[string]any) Plan {
-	t := planTable{OnDecrease: string(ProrationCreateProrations), Plan: Plan{
-		PerSeat: true, GraceDays: defaultGraceDays, ProrationOnIncrease: ProrationCreateProrations,
-	}}
+	t := planTable{Plan: Plan{PerSeat: true, GraceDays: defaultGraceDays}}
 	p.table(position, values, &t)
 	plan := t.Plan
 	plan.AcceptQuantity = t.OnQuantityChange == "adopt_as_minimum"
-	plan.ProrationOnDecrease = Proration(t.OnDecrease)
-	if t.OnDecrease == "at_renewal" {
-		plan.ProrationOnDecrease, plan.DecreaseAtRenewal = ProrationNone, true
-	}
 	p.checkPlan(position, plan)
 	if _, given := values["price"]; !given {
 		p.wrong(position, "it has no price: write at least one [[plan.price]] below it")

@@ -29,7 +29,7 @@ func TestBuiltInPlans(t *testing.T) {
 	if !slices.Equal(starter.Features, []string{"Feature A", "Feature B"}) || len(pro.Features) != 3 {
 		t.Errorf("features are %q and %q", starter.Features, pro.Features)
 	}
-	if starter.GraceDays != 7 || starter.ProrationOnIncrease != ProrationCreateProrations || starter.ProrationOnDecrease != ProrationCreateProrations {
+	if starter.GraceDays != 7 || starter.ProrationOnIncrease != "" || starter.ProrationOnDecrease != "" {
 		t.Errorf("defaults are %+v", starter)
 	}
 }
@@ -61,6 +61,8 @@ interval = "year"
 amount = 95
 currency = "eur"
 price_id = "price_123"
+proration_on_increase = "monthly"
+proration_on_decrease = "at_renewal"
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -71,6 +73,9 @@ price_id = "price_123"
 	}
 	if plan.ProrationOnIncrease != ProrationAlwaysInvoice || plan.ProrationOnDecrease != ProrationNone {
 		t.Errorf("prorations are %q and %q", plan.ProrationOnIncrease, plan.ProrationOnDecrease)
+	}
+	if price := plan.Prices[1]; price.ProrationOnIncrease != ProrationMonthly || price.ProrationOnDecrease != ProrationAtRenewal {
+		t.Errorf("prorations of the yearly price are %q and %q", price.ProrationOnIncrease, price.ProrationOnDecrease)
 	}
 	if !slices.Equal(plan.Entitlements, []string{"sso", "audit_log"}) || plan.Description != "For teams" || !plan.Highlighted {
 		t.Errorf("other keys are %+v", plan)
@@ -136,7 +141,7 @@ func TestParsePlansRejects(t *testing.T) {
 		"features of numbers":  {planWith(`features = [1]`), "features holds 1, which is no text in quotes"},
 		"a feature twice":      {planWith(`features = ["One", "One"]`), `features holds "One" twice`},
 		"an entitlement":       {planWith(`entitlements = ["Single sign-on"]`), `entitlement "Single sign-on" is no key`},
-		"an unknown proration": {planWith(`proration_on_increase = "always"`), `proration_on_increase "always" is not known: create_prorations, always_invoice or none`},
+		"an unknown proration": {planWith(`proration_on_increase = "always"`), `proration_on_increase "always" is not known: create_prorations, monthly, always_invoice or none`},
 		"trial too long":       {planWith("trial_days = 731"), "trial_days is 731, it must be from 0 to 730"},
 	}
 	for name, test := range tests {
