@@ -78,6 +78,7 @@ func invoiceDrift(local, remote Invoice) string {
 	d.add("total", local.Total, remote.Total)
 	d.add("credited", local.Credited, remote.Credited)
 	d.add("credited before payment", local.CreditedBeforePayment, remote.CreditedBeforePayment)
+	d.add("confirmation needed", local.ActionRequired, remote.ActionRequired)
 	return d.String()
 }
 

@@ -16,6 +16,11 @@ func (s *Service) QueueNotice(ctx context.Context, tx Tx, m mail.Message) error 
 	return s.Notices.queueTo(ctx, tx, m)
 }
 
+// QueueAttemptNotice queues the notice about the last attempt to collect a fetched invoice.
+func (s *Service) QueueAttemptNotice(ctx context.Context, tx Tx, e Event, fetched Invoice) error {
+	return s.Notices.attempt(ctx, tx, e, fetched)
+}
+
 // SweepMail runs the mail tasks of the background worker once.
 func (s *Service) SweepMail(ctx context.Context) { s.Worker.sweepMail(ctx) }
 

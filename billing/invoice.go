@@ -57,12 +57,16 @@ type Invoice struct {
 	Attempts              int        `db:"attempts"`
 	NextAttemptAt         *time.Time `db:"next_attempt_at"` // when Stripe retries the payment
 	// HostedURL is where it can be paid; empty until it is finalized.
-	HostedURL   string        `db:"hosted_url"`
-	CreatedAt   time.Time     `db:"created_at"` // at Stripe
-	FinalizedAt *time.Time    `db:"finalized_at"`
-	PaidAt      *time.Time    `db:"paid_at"`
-	OrgID       string        `db:"org_id"` // the orgId in its subscription's metadata
-	Lines       []InvoiceLine // all of them; not stored
+	HostedURL   string     `db:"hosted_url"`
+	CreatedAt   time.Time  `db:"created_at"` // at Stripe
+	FinalizedAt *time.Time `db:"finalized_at"`
+	PaidAt      *time.Time `db:"paid_at"`
+	// ActionRequired means that the customer has to confirm the payment with the bank, for example
+	// by 3-D Secure. Stripe's events carry the payment intent as an id only, so an event's snapshot
+	// never has it; a fetched one does.
+	ActionRequired bool          `db:"action_required"`
+	OrgID          string        `db:"org_id"` // the orgId in its subscription's metadata
+	Lines          []InvoiceLine // all of them; not stored
 
 	// Of its charges, filled by the list of an organization's invoices only.
 	Refunded int64 `db:"refunded,joined"` // to the payment method
@@ -112,6 +116,12 @@ func (i Invoice) sameCredits(o Invoice) bool {
 // final reports whether the fields used here can't change any more.
 func (i Invoice) final() bool { return i.Status == InvoiceVoid }
 
+// requiresActionStill reports whether a payload, which does not carry the payment intent, describes
+// the attempt that is stored as to be confirmed.
+func (i Invoice) requiresActionStill(payload Invoice) bool {
+	return i.ActionRequired && payload.Status == InvoiceOpen && payload.Attempts == i.Attempts
+}
+
 // handleEvent handles the invoice events. The snapshot follows [Decide]; a payment is a fact that
 // counts once, however late its event arrives; the subscription is observed too.
 func (iv *Invoices) handleEvent(ctx context.Context, tx Tx, e Event) (eventResult, error) {
@@ -144,20 +154,26 @@ func (iv *Invoices) handleEvent(ctx context.Context, tx Tx, e Event) (eventResul
 }
 
 // applyEvent writes the payload if the verdict is Apply. A payment in it is recorded whatever the
-// verdict is.
+// verdict is. An event about an unsuccessful attempt stays pending, since only the fetched invoice
+// says what is to be done about it.
 func (iv *Invoices) applyEvent(ctx context.Context, tx Tx, stored Invoice, organizationID string, e Event, verdict Verdict) (Outcome, error) {
+	outcome := outcomeOf(verdict)
+	if iv.notices.reportsAttempt(e) {
+		outcome = OutcomePending
+	}
 	if e.Invoice == nil {
-		return outcomeOf(verdict), nil
+		return outcome, nil
 	}
 	invoice := *e.Invoice
 	invoice.OrganizationID = organizationID
-	if err := iv.notices.invoice(ctx, tx, e, invoice); err != nil {
+	invoice.ActionRequired = invoice.Status == InvoiceOpen && e.Type == eventActionRequired || stored.requiresActionStill(invoice)
+	if err := iv.notices.invoice(ctx, tx, e, stored, invoice); err != nil {
 		return "", err
 	}
 	if verdict == Apply {
-		return OutcomeApplied, iv.write(ctx, tx, stored, invoice)
+		return outcome, iv.write(ctx, tx, stored, invoice)
 	}
-	return outcomeOf(verdict), iv.credits.recordPaidInvoice(ctx, tx, invoice)
+	return outcome, iv.credits.recordPaidInvoice(ctx, tx, invoice)
 }
 
 // write stores a snapshot and records its payment. The organization is locked.
@@ -195,7 +211,9 @@ func (iv *Invoices) storeProrations(ctx context.Context, tx Tx, invoice Invoice)
 
 // refetchForEvent processes a pending invoice event: it refetches the invoice and its subscription.
 func (iv *Invoices) refetchForEvent(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
-	err := iv.refetchRecording(ctx, e.ObjectID, changes)
+	err := iv.refetchNotifying(ctx, e.ObjectID, changes, func(tx Tx, fetched Invoice) error {
+		return iv.notices.attempt(ctx, tx, e, fetched)
+	})
 	missing := errors.Is(err, apperr.ErrNotFound)
 	switch {
 	case err != nil && !missing:
@@ -219,7 +237,7 @@ func (iv *Invoices) handleCreditNote(ctx context.Context, tx Tx, e Event) (event
 }
 
 func (iv *Invoices) refetchCredited(ctx context.Context, e Event, changes *ChangeLog) (Outcome, error) {
-	err := iv.refetchRecording(ctx, e.InvoiceID, changes)
+	err := iv.refetchNotifying(ctx, e.InvoiceID, changes, func(Tx, Invoice) error { return nil })
 	if errors.Is(err, apperr.ErrNotFound) {
 		return OutcomeIgnored, nil
 	}
@@ -229,11 +247,12 @@ func (iv *Invoices) refetchCredited(ctx context.Context, e Event, changes *Chang
 // refetch fetches an invoice from Stripe and writes it, as [Subscriptions.refetch] does for
 // subscriptions.
 func (iv *Invoices) refetch(ctx context.Context, id string) error {
-	return iv.refetchRecording(ctx, id, nil)
+	return iv.refetchNotifying(ctx, id, nil, func(Tx, Invoice) error { return nil })
 }
 
-// refetchRecording is refetch that records its writes in changes.
-func (iv *Invoices) refetchRecording(ctx context.Context, id string, changes *ChangeLog) error {
+// refetchNotifying is refetch that records its writes in changes and calls notify in the same
+// transaction.
+func (iv *Invoices) refetchNotifying(ctx context.Context, id string, changes *ChangeLog, notify func(Tx, Invoice) error) error {
 	return iv.retryOnRowChange(ctx, func() error {
 		before, _, err := apperr.Found(iv.store.Invoices().Get(ctx, id))
 		if err != nil {
@@ -246,13 +265,13 @@ func (iv *Invoices) refetchRecording(ctx context.Context, id string, changes *Ch
 		if err != nil {
 			return fmt.Errorf("fetch invoice: %w", err)
 		}
-		return iv.applyFetched(ctx, answer, before.Revision, changes)
+		return iv.applyFetched(ctx, answer, before.Revision, changes, notify)
 	})
 }
 
 // applyFetched writes a fetched invoice if the row still has the given revision, otherwise it
 // returns errRowChanged.
-func (iv *Invoices) applyFetched(ctx context.Context, answer Invoice, revision int64, changes *ChangeLog) error {
+func (iv *Invoices) applyFetched(ctx context.Context, answer Invoice, revision int64, changes *ChangeLog, notify func(Tx, Invoice) error) error {
 	return iv.store.InTxRecording(ctx, changes, func(tx Tx) error {
 		organizationID, err := iv.customers.resolveOwner(ctx, tx, answer.CustomerID, answer.OrgID)
 		if err != nil {
@@ -269,7 +288,10 @@ func (iv *Invoices) applyFetched(ctx context.Context, answer Invoice, revision i
 		if stored.AsOf.After(answer.AsOf) {
 			answer.AsOf = stored.AsOf
 		}
-		return iv.write(ctx, tx, stored, answer)
+		if err := iv.write(ctx, tx, stored, answer); err != nil {
+			return err
+		}
+		return notify(tx, answer)
 	})
 }
 

@@ -2,6 +2,7 @@ package billing
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -19,26 +20,67 @@ type Notices struct {
 // isRecent reports whether something that happened at a time is recent enough for a notice.
 func (n *Notices) isRecent(at time.Time) bool { return n.Now().Before(at.Add(mail.Lifetime)) }
 
-// invoice queues the notice that an invoice event calls for, if any. The message keys are made of
-// Stripe's ids, so that several events about the same thing cause one notice: payment_failed and
-// payment_action_required of one attempt share a key.
-func (n *Notices) invoice(ctx context.Context, tx Tx, e Event, invoice Invoice) error {
-	if !n.isRecent(e.Created) {
-		return nil
-	}
-	m := mail.Message{OrganizationID: invoice.OrganizationID, StaleAt: e.Created.Add(mail.Lifetime), Data: n.invoiceMailData(invoice, e)}
-	attempt := fmt.Sprintf("invoice:%s:attempt:%d", invoice.ID, invoice.Attempts)
+// The types of event about an unsuccessful attempt to collect an invoice. One attempt may cause
+// both, in either order (https://docs.stripe.com/billing/subscriptions/overview#requires-action).
+const (
+	eventPaymentFailed  = "invoice.payment_failed"
+	eventActionRequired = "invoice.payment_action_required"
+)
+
+// attemptNoticeHold is how long the notice about a failed payment is held back, so that it can be
+// replaced once the invoice is fetched.
+const attemptNoticeHold = time.Minute
+
+// reportsAttempt reports whether an event is about an unsuccessful attempt that is recent enough
+// for a notice.
+func (n *Notices) reportsAttempt(e Event) bool {
+	return (e.Type == eventPaymentFailed || e.Type == eventActionRequired) && n.isRecent(e.Created)
+}
+
+// invoice queues the notice that the payload of an invoice event calls for, if any. The notice about
+// an unsuccessful attempt is preliminary: [Notices.attempt] decides once the invoice is fetched.
+func (n *Notices) invoice(ctx context.Context, tx Tx, e Event, stored, invoice Invoice) error {
+	paid := invoice.Status == InvoicePaid || stored.Status == InvoicePaid
 	switch {
-	case e.Type == "invoice.payment_action_required" && invoice.HostedURL != "":
-		m.Kind, m.Key, m.Data.URL = mail.KindActionRequired, attempt, invoice.HostedURL
-	case e.Type == "invoice.payment_failed" && invoice.Status != InvoicePaid:
-		m.Kind, m.Key = mail.KindPaymentFailed, attempt
-	case invoice.Status == InvoicePaid && invoice.Reason == "subscription_cycle" && invoice.Total > 0:
+	case n.reportsAttempt(e) && !paid:
+		return n.attemptAt(ctx, tx, e, invoice, n.Now().Add(attemptNoticeHold))
+	case invoice.Status == InvoicePaid && invoice.Reason == "subscription_cycle" && invoice.Total > 0 && n.isRecent(e.Created):
+		m := n.invoiceMail(invoice, e)
 		m.Kind, m.Key = mail.KindRenewed, "invoice:"+invoice.ID+":paid"
-	default:
+		return n.queue(ctx, tx, m)
+	}
+	return nil
+}
+
+// attempt queues the notice about the last unsuccessful attempt to collect a fetched invoice: that
+// the payment has to be confirmed, or that it failed. A notice of the other kind about the same
+// attempt is discarded unless it was sent already; then the recipient gets both, the right one last.
+func (n *Notices) attempt(ctx context.Context, tx Tx, e Event, fetched Invoice) error {
+	if !n.reportsAttempt(e) {
 		return nil
 	}
-	return n.queue(ctx, tx, m)
+	return n.attemptAt(ctx, tx, e, fetched, time.Time{})
+}
+
+// attemptAt is attempt with the earliest time at which a notice about a failed payment is sent. An
+// attempt has one notice of each kind at most.
+func (n *Notices) attemptAt(ctx context.Context, tx Tx, e Event, invoice Invoice, failedAt time.Time) error {
+	key := fmt.Sprintf("invoice:%s:attempt:%d", invoice.ID, invoice.Attempts)
+	failed, confirm := n.invoiceMail(invoice, e), n.invoiceMail(invoice, e)
+	// Stored in earlier rows: another key would send the e-mail about a failed payment again.
+	failed.Kind, failed.Key, failed.SendAt = mail.KindPaymentFailed, key, failedAt
+	confirm.Kind, confirm.Key, confirm.Data.URL = mail.KindActionRequired, key+":confirm", invoice.HostedURL
+	switch {
+	case invoice.Status != InvoiceOpen: // paid or given up meanwhile
+		return errors.Join(n.outbox.Discard(ctx, tx, failed.Kind, failed.Key), n.outbox.Discard(ctx, tx, confirm.Kind, confirm.Key))
+	case invoice.ActionRequired && invoice.HostedURL != "":
+		return errors.Join(n.outbox.Discard(ctx, tx, failed.Kind, failed.Key), n.queue(ctx, tx, confirm))
+	}
+	return errors.Join(n.outbox.Discard(ctx, tx, confirm.Kind, confirm.Key), n.queue(ctx, tx, failed))
+}
+
+func (n *Notices) invoiceMail(invoice Invoice, e Event) mail.Message {
+	return mail.Message{OrganizationID: invoice.OrganizationID, StaleAt: e.Created.Add(mail.Lifetime), Data: n.invoiceMailData(invoice, e)}
 }
 
 func (n *Notices) invoiceMailData(invoice Invoice, e Event) mail.Data {

@@ -125,6 +125,12 @@ func (o Overview) MissesInvoice() bool {
 	return o.Subscription != nil && o.Subscription.Status.leavesInvoiceOpen() && o.OpenInvoice == nil
 }
 
+// PaymentAwaitsConfirmation reports whether the open invoice is unpaid only because the customer has
+// to confirm the payment with the bank. Pages then ask for that and not for another card.
+func (o Overview) PaymentAwaitsConfirmation() bool {
+	return o.OpenInvoice != nil && o.OpenInvoice.ActionRequired && o.Subscription.Status != StatusIncomplete
+}
+
 // hasAccess reports whether an organization may use the product, by its subscription's status;
 // past_due only within the grace period. Pages, JSON and API use it through [Overview].
 func hasAccess(status SubscriptionStatus, graceEndsAt *time.Time, now time.Time) bool {

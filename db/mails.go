@@ -49,6 +49,14 @@ func (q mailStore) Finish(ctx context.Context, m mail.QueuedMessage) error {
 	return q.exec(ctx, "finish mail", finishMail, m.ID, m.Attempts, m.Status, m.Subject, m.Error, m.NextAttemptAt, m.SentAt)
 }
 
+const discardMail = `delete from emails where kind = $1 and key = $2 and status in ('queued', 'kept')`
+
+// Discard implements [mail.Store].
+func (q mailStore) Discard(ctx context.Context, kind mail.Kind, key string) (int, error) {
+	n, err := q.execCount(ctx, "discard mail", discardMail, kind, key)
+	return int(n), err
+}
+
 var selectUnsentMail = `select ` + mailTable.list("") + ` from emails where status <> 'sent' order by seq desc limit $1`
 
 // Unsent implements [mail.Store].

@@ -258,3 +258,23 @@ func TestMailSchemaRefuses(t *testing.T) {
 		})
 	}
 }
+
+// Only e-mails that were not sent are discarded, and only those of the kind and key.
+func TestDiscardMail(t *testing.T) {
+	t.Parallel()
+	store := newTestStore(t)
+	queued, kept, sent := testMail("eml_1", "key", "ana@example.com"), testMail("eml_2", "key", "bo@example.com"), testMail("eml_3", "key", "chidi@example.com")
+	kept.Status, kept.NextAttemptAt = mail.StatusUnsendable, nil
+	sent.Status, sent.NextAttemptAt, sent.SentAt = mail.StatusSent, nil, ptr(at(1))
+	other, confirm := testMail("eml_4", "other", "ana@example.com"), testMail("eml_5", "confirm", "ana@example.com")
+	confirm.Kind = mail.KindActionRequired
+	for _, m := range []mail.QueuedMessage{queued, kept, sent, other, confirm} {
+		putMail(t, store, m)
+	}
+	for key, want := range map[string]int{"key": 2, "confirm": 0, "none": 0} {
+		n, err := store.Mails().Discard(t.Context(), mail.KindPaymentFailed, key)
+		must(t, err)
+		wantEqual(t, n, want)
+	}
+	wantEqual(t, one[int](t, store, `select count(*) from emails where id in ('eml_3', 'eml_4', 'eml_5')`), 3)
+}

@@ -79,7 +79,8 @@ func subscriptionProps(o billing.Overview) *billingviews.SubscriptionProps {
 	props.RenewsAt, props.EndsAt = periodEnd(current)
 	props.GraceEndsAt = timeOrZero(o.GraceEndsAt)
 	if open := o.OpenInvoice; open != nil && current.Status != billing.StatusIncomplete {
-		props.OpenInvoiceURL = "/billing/invoices/" + open.ID
+		props.OpenInvoiceURL = invoicePath(*open)
+		props.AwaitsConfirmation = o.PaymentAwaitsConfirmation()
 		props.Failure = &billingviews.PaymentFailure{Amount: catalog.Money{Minor: open.AmountDue, Currency: open.Currency}, At: open.CreatedAt}
 		if open.FinalizedAt != nil {
 			props.Failure.At = *open.FinalizedAt

@@ -83,3 +83,24 @@ func TestBillingTabBeforeTheInvoiceEvent(t *testing.T) {
 		}
 	}
 }
+
+// The billing tab and the dashboard ask for the bank's confirmation, and their button leads to the
+// page at Stripe, whose address is fetched when it is clicked.
+func TestPagesAskForTheConfirmationOfAPayment(t *testing.T) {
+	h := newTestEnv(t)
+	h.dropWebhooks.Store(true)
+	b := h.signIn("admin")
+	b.follow(b.subscribe("pro", "month")).wantText("Active")
+	h.setStatus(billing.StatusPastDue)
+	h.storeOpenInvoice()
+	if _, err := h.store.DB().ExecContext(t.Context(), `update invoices set action_required = true where id = 'in_open'`); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/organization?tab=billing", "/dashboard"} {
+		page := b.get(path).wantStatus(http.StatusOK)
+		button := page.doc().Find("a[href='/billing/invoices/in_open']").First()
+		if text := page.text("main"); strings.Contains(text, "failed") || !strings.Contains(text, "confirmed with the bank") || strings.TrimSpace(button.Text()) != "Confirm payment" {
+			t.Errorf("%s: button %q, text %s", path, button.Text(), text)
+		}
+	}
+}

@@ -34,7 +34,9 @@ func planSummary(o billing.Overview) *billingviews.PlanSummary {
 		return nil
 	}
 	name, price := planOf(o)
-	summary := &billingviews.PlanSummary{Name: name, Interval: price.Interval, Status: o.Subscription.Status}
+	summary := &billingviews.PlanSummary{
+		Name: name, Interval: price.Interval, Status: o.Subscription.Status, AwaitsConfirmation: o.PaymentAwaitsConfirmation(),
+	}
 	summary.RenewsAt, summary.EndsAt = periodEnd(*o.Subscription)
 	return summary
 }
@@ -57,9 +59,8 @@ func attentionNotices(o billing.Overview, a account.Access) []ui.NoticeProps {
 	var found []ui.NoticeProps
 	toBilling := &ui.LinkButtonProps{Label: "See billing", Href: billingPath, Kind: ui.Secondary}
 	if o.Subscription != nil {
-		if words, ok := statusNotices[o.Subscription.Status]; ok {
-			words.Link = toBilling
-			found = append(found, words)
+		if notice, ok := subscriptionNotice(o, a, toBilling); ok {
+			found = append(found, notice)
 		}
 	}
 	if o.Seats.Status == billing.SyncError && a.CanManageBilling() {
@@ -68,6 +69,19 @@ func attentionNotices(o billing.Overview, a account.Access) []ui.NoticeProps {
 		})
 	}
 	return found
+}
+
+// subscriptionNotice says what the plan's status asks for; false if it asks for nothing.
+func subscriptionNotice(o billing.Overview, a account.Access, toBilling *ui.LinkButtonProps) (ui.NoticeProps, bool) {
+	notice, ok := statusNotices[o.Subscription.Status]
+	notice.Link = toBilling
+	if ok && o.PaymentAwaitsConfirmation() {
+		notice.Tone, notice.Title, notice.Body = ui.Wait, "A payment has to be confirmed with the bank.", "The card is fine. Confirming takes a minute, on Stripe's page."
+		if a.CanManageBilling() {
+			notice.Link = &ui.LinkButtonProps{Label: "Confirm payment", Href: invoicePath(*o.OpenInvoice), Kind: ui.Secondary}
+		}
+	}
+	return notice, ok
 }
 
 var statusNotices = map[billing.SubscriptionStatus]ui.NoticeProps{

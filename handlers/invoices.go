@@ -46,10 +46,13 @@ func invoiceRow(i billing.Invoice) billingviews.InvoiceRow {
 		row.Why = "Other"
 	}
 	if i.Number != "" {
-		row.Href = "/billing/invoices/" + i.ID
+		row.Href = invoicePath(i)
 	}
 	return row
 }
+
+// invoicePath is our redirect to the invoice's page at Stripe, whose address expires.
+func invoicePath(i billing.Invoice) string { return "/billing/invoices/" + i.ID }
 
 // invoiceReasons are the labels of Stripe's billing_reason
 // (https://docs.stripe.com/api/invoices/object#invoice_object-billing_reason).

@@ -58,6 +58,8 @@ type Message struct {
 	// StaleAt is the time from which the message is outdated and not sent; zero: [Lifetime] after
 	// it was queued.
 	StaleAt time.Time `db:"stale_at"`
+	// SendAt is the earliest time of the first attempt; zero: at once. It is not stored.
+	SendAt time.Time
 }
 
 // Data is the content of an e-mail. Each kind uses a subset of the fields; templates omit sentences

@@ -41,7 +41,11 @@ func (o *Outbox) Queue(ctx context.Context, tx Tx, m Message) error {
 	if m.StaleAt.IsZero() {
 		m.StaleAt = now.Add(Lifetime)
 	}
-	queued := QueuedMessage{Message: m, ID: o.NewID("eml"), Status: StatusQueued, QueuedAt: now, NextAttemptAt: &now}
+	first := now
+	if m.SendAt.After(now) {
+		first = m.SendAt
+	}
+	queued := QueuedMessage{Message: m, ID: o.NewID("eml"), Status: StatusQueued, QueuedAt: now, NextAttemptAt: &first}
 	if o.sender == nil {
 		queued.Status, queued.NextAttemptAt = StatusUnsendable, nil
 	}
@@ -55,7 +59,20 @@ func (o *Outbox) Queue(ctx context.Context, tx Tx, m Message) error {
 	if !fresh || queued.Status != StatusQueued {
 		return nil
 	}
-	return o.Enqueue(ctx, tx.Jobs(), job.KindMail, queued.ID, "", now)
+	return o.Enqueue(ctx, tx.Jobs(), job.KindMail, queued.ID, "", first)
+}
+
+// Discard removes the e-mails of a key that were not sent, in the caller's transaction. One that is
+// being sent meanwhile may still arrive.
+func (o *Outbox) Discard(ctx context.Context, tx Tx, kind Kind, key string) error {
+	discarded, err := tx.Mails().Discard(ctx, kind, key)
+	if err != nil {
+		return fmt.Errorf("discard mail %s: %w", kind, err)
+	}
+	if discarded > 0 {
+		tx.Record("e-mail %s: discarded before it was sent", kind)
+	}
+	return nil
 }
 
 // Unsent is an e-mail that was not sent, rendered.

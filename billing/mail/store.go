@@ -30,4 +30,7 @@ type Store interface {
 	// sent.
 	Finish(ctx context.Context, m QueuedMessage) error
 	Unsent(ctx context.Context, limit int) ([]QueuedMessage, error) // newest first
+	// Discard removes the e-mails of a kind and key that are queued or only listed, and returns
+	// their number.
+	Discard(ctx context.Context, kind Kind, key string) (int, error)
 }

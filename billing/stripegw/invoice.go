@@ -16,7 +16,7 @@ import (
 // request.
 func (g *Gateway) Invoice(ctx context.Context, id string) (billing.Invoice, error) {
 	found, info, err := call(ctx, "read invoice", func(ctx context.Context) (*stripe.Invoice, error) {
-		params := &stripe.InvoiceParams{}
+		params := &stripe.InvoiceParams{Expand: stripe.StringSlice([]string{"payment_intent"})}
 		params.Context = ctx
 		return g.invoices.Get(id, params)
 	})
@@ -53,6 +53,7 @@ func (g *Gateway) Invoices(ctx context.Context, customerID string, since time.Ti
 		if customerID != "" {
 			params.Customer = stripe.String(customerID)
 		}
+		params.Expand = stripe.StringSlice([]string{"data.payment_intent"})
 		var all []*stripe.Invoice
 		list := g.invoices.List(params)
 		for list.Next() {
@@ -139,7 +140,7 @@ func mapInvoice(i *stripe.Invoice, account string, asOf time.Time) billing.Invoi
 		Number: i.Number, Status: string(i.Status), Reason: string(i.BillingReason), Currency: string(i.Currency),
 		Total: i.Total, AmountPaid: i.AmountPaid, AmountDue: i.AmountRemaining, Attempts: int(i.AttemptCount),
 		NextAttemptAt: optionalTime(i.NextPaymentAttempt), HostedURL: i.HostedInvoiceURL,
-		CreatedAt: time.Unix(i.Created, 0).UTC(), AsOf: asOf,
+		CreatedAt: time.Unix(i.Created, 0).UTC(), AsOf: asOf, ActionRequired: i.Status == stripe.InvoiceStatusOpen && actionRequired(i.PaymentIntent),
 	}
 	invoice.Credited, invoice.CreditedBeforePayment = i.PostPaymentCreditNotesAmount, i.PrePaymentCreditNotesAmount
 	if i.Subscription != nil {
@@ -154,6 +155,22 @@ func mapInvoice(i *stripe.Invoice, account string, asOf time.Time) billing.Invoi
 	}
 	invoice.Lines = mapLines(i.Lines)
 	return invoice
+}
+
+// actionRequired reports whether the customer has to confirm an expanded payment: Stripe waits for
+// it (https://docs.stripe.com/payments/paymentintents/lifecycle), or the bank declined the payment
+// only because it was not confirmed
+// (https://docs.stripe.com/declines/codes#authentication_required).
+func actionRequired(p *stripe.PaymentIntent) bool {
+	switch {
+	case p == nil:
+		return false
+	case p.Status == stripe.PaymentIntentStatusRequiresAction:
+		return true
+	case p.Status != stripe.PaymentIntentStatusRequiresPaymentMethod || p.LastPaymentError == nil:
+		return false
+	}
+	return p.LastPaymentError.Code == stripe.ErrorCodeAuthenticationRequired || p.LastPaymentError.DeclineCode == stripe.DeclineCodeAuthenticationRequired
 }
 
 func mapLines(list *stripe.InvoiceLineItemList) []billing.InvoiceLine {

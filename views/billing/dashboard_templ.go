@@ -36,6 +36,8 @@ type PlanSummary struct {
 	Status   billing.SubscriptionStatus
 	RenewsAt time.Time // zero if unknown
 	EndsAt   time.Time // zero if the plan renews
+	// AwaitsConfirmation means that an open payment has to be confirmed with the bank.
+	AwaitsConfirmation bool
 }
 
 // DashboardPage is GET /dashboard: open tasks, then plan, seats and credits.
@@ -170,7 +172,7 @@ func dashboardPlan(p DashboardPageProps) templ.Component {
 			var templ_7745c5c3_Var4 string
 			templ_7745c5c3_Var4, templ_7745c5c3_Err = templ.JoinStringErrs(ui.PlanName(p.Plan.Name, p.Plan.Interval))
 			if templ_7745c5c3_Err != nil {
-				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/dashboard.templ`, Line: 69, Col: 80}
+				return templ.Error{Err: templ_7745c5c3_Err, FileName: `billing/dashboard.templ`, Line: 71, Col: 80}
 			}
 			_, templ_7745c5c3_Err = templ_7745c5c3_Buffer.WriteString(templ.EscapeString(templ_7745c5c3_Var4))
 			if templ_7745c5c3_Err != nil {
@@ -180,7 +182,7 @@ func dashboardPlan(p DashboardPageProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = ui.Badge(statusBadge(p.Plan.Status, p.Plan.EndsAt)).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = ui.Badge(statusBadge(p.Plan.Status, p.Plan.EndsAt, p.Plan.AwaitsConfirmation)).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -188,7 +190,7 @@ func dashboardPlan(p DashboardPageProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = periodLine(p.Plan.Status, p.Plan.RenewsAt, p.Plan.EndsAt).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = periodLine(p.Plan.Status, p.Plan.RenewsAt, p.Plan.EndsAt, p.Plan.AwaitsConfirmation).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}

@@ -97,6 +97,24 @@ func TestBillingPanelSaysHowMuchFailedAndWhy(t *testing.T) {
 	}
 }
 
+// A payment that waits for the bank is not told as a bad card.
+func TestBillingPanelAsksForTheConfirmation(t *testing.T) {
+	for _, status := range []billing.SubscriptionStatus{billing.StatusPastDue, billing.StatusUnpaid} {
+		doc := billingPanel(t, func(p *billingviews.PanelProps) {
+			p.Subscription = subscription(status)
+			p.Subscription.AwaitsConfirmation, p.Subscription.OpenInvoiceURL = true, "/billing/invoices/in_1"
+			p.Subscription.Failure = &billingviews.PaymentFailure{Amount: usd(261000), At: december.AddDate(0, 0, -28)}
+		})
+		text := viewtest.Text(doc.Selection)
+		if !strings.Contains(text, "The payment of $2,610.00 from 3 Nov 2026 has to be confirmed with the bank.") || strings.Contains(text, "failed") || strings.Contains(text, "Update card") {
+			t.Errorf("%s: the panel says %s", status, text)
+		}
+		if got := viewtest.Text(doc.Find("a[href='/billing/invoices/in_1']")); got != "Confirm payment" {
+			t.Errorf("%s: link to the invoice %q", status, got)
+		}
+	}
+}
+
 // A missing invoice is not "None": there is an open one whose amount is not stored yet.
 func TestBillingPanelWithoutTheOpenInvoice(t *testing.T) {
 	doc := billingPanel(t, func(p *billingviews.PanelProps) {

@@ -106,6 +106,10 @@ func statusSpecimens() []Specimen {
 		subscribed("ends", "Ends at the period's end", billing.StatusActive, func(s *billingviews.SubscriptionProps) { s.EndsAt, s.NextInvoice = days(12), nil }),
 		subscribed("trialing", "Trial", billing.StatusTrialing, func(s *billingviews.SubscriptionProps) { s.TrialEndsAt, s.Card = days(12), nil }),
 		subscribed("past-due", "Payment failed", billing.StatusPastDue, func(s *billingviews.SubscriptionProps) { failed(s); s.GraceEndsAt = days(5) }),
+		subscribed("confirm", "Payment to be confirmed", billing.StatusPastDue, func(s *billingviews.SubscriptionProps) {
+			failed(s)
+			s.AwaitsConfirmation, s.OpenInvoiceURL, s.GraceEndsAt, s.NextInvoice = true, "/billing/invoices/in_1", days(5), nil
+		}),
 		subscribed("unpaid", "Unpaid", billing.StatusUnpaid, func(s *billingviews.SubscriptionProps) {
 			failed(s)
 			s.OpenInvoiceURL, s.NextInvoice = "/billing/invoices", nil
