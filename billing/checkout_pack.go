@@ -80,8 +80,9 @@ func (cs *Checkouts) recordPackPurchase(ctx context.Context, tx Tx, organization
 	if answer.Mode != ModePayment || !known || !answer.paid() {
 		return nil
 	}
+	acct := cs.knownAccount()
 	fact := CreditFact{
-		OrganizationID: organizationID, Source: "pack:" + answer.ID, Kind: FactPack, ChargeID: answer.ChargeID, PlanID: pack.ID,
+		OrganizationID: organizationID, Account: acct.ID, Livemode: acct.Livemode, Source: "pack:" + answer.ID, Kind: FactPack, ChargeID: answer.ChargeID, PlanID: pack.ID,
 		Credits: pack.Credits, At: answer.PaidAt,
 	}
 	if fact.At.IsZero() {

@@ -183,9 +183,10 @@ func (cs *Checkouts) tryStart(ctx context.Context, a account.Access, requested C
 }
 
 // reserve returns the organization's open session or a newly reserved one. It counts the seats and
-// sets requested.Quantity. It refuses if there is a live subscription, or if the plan has no room for
-// the billed members. People who join while the Checkout page is open are not thrown out: the
-// subscription then has more seats than the plan's maximum.
+// sets requested.Quantity, and removes the trial if the organization has had one. It refuses if
+// there is a live subscription, or if the plan has no room for the billed members. People who join
+// while the Checkout page is open stay members: the subscription then has more seats than the
+// plan's maximum.
 func (cs *Checkouts) reserve(ctx context.Context, tx Tx, requested *CheckoutSession) (CheckoutSession, error) {
 	acct := StripeAccount{ID: requested.Account, Livemode: requested.Livemode}
 	organization, err := tx.Organizations().Lock(ctx, requested.OrganizationID)
@@ -207,6 +208,13 @@ func (cs *Checkouts) reserve(ctx context.Context, tx Tx, requested *CheckoutSess
 		return CheckoutSession{}, err
 	}
 	requested.Quantity = plan.Quantity(billed)
+	used, err := tx.Trials().List(ctx, requested.OrganizationID, acct)
+	if err != nil {
+		return CheckoutSession{}, fmt.Errorf("list trials: %w", err)
+	}
+	if len(used) > 0 {
+		requested.TrialDays = 0
+	}
 	session, open, err := apperr.Found(tx.Checkouts().Open(ctx, requested.OrganizationID, acct))
 	if err != nil {
 		return CheckoutSession{}, fmt.Errorf("look up open checkout: %w", err)

@@ -24,6 +24,8 @@ const (
 // event arrives.
 type CreditFact struct {
 	OrganizationID string         `db:"organization_id"`
+	Account        string         `db:"account"`
+	Livemode       bool           `db:"livemode"`
 	Source         string         `db:"source"` // unique per organization
 	Kind           CreditFactKind `db:"kind"`
 	InvoiceID      string         `db:"invoice_id"`      // empty: none
@@ -121,9 +123,11 @@ func (c CreditAccount) period() string {
 // computeCredits computes the credits from all facts, independent of the order in which they were
 // recorded. The newest paid period of the current subscription counts; an older one that arrives
 // late does not. An upgrade adds the difference when it is paid. A period grants its credits once
-// for each month of its price's interval. It is a pure function.
-func computeCredits(facts []CreditFact, subscriptions []Subscription, now time.Time) creditState {
+// for each month of its price's interval. A trial after the first one grants none. It is a pure
+// function.
+func computeCredits(facts []CreditFact, subscriptions []Subscription, trials []Trial, now time.Time) creditState {
 	var state creditState
+	facts = withoutLaterTrials(facts, trials)
 	for _, fact := range facts {
 		if fact.Kind == FactPack {
 			state.Packs += fact.remaining(fact.Credits)

@@ -62,7 +62,7 @@ func TestComputeCredits(t *testing.T) {
 		for range 20 {
 			random.Shuffle(len(c.facts), func(i, j int) { c.facts[i], c.facts[j] = c.facts[j], c.facts[i] })
 			random.Shuffle(len(c.subscriptions), func(i, j int) { c.subscriptions[i], c.subscriptions[j] = c.subscriptions[j], c.subscriptions[i] })
-			got := computeCredits(c.facts, c.subscriptions, c.now)
+			got := computeCredits(c.facts, c.subscriptions, nil, c.now)
 			if got.Granted != c.granted || got.Packs != c.packs || got.Month != c.month {
 				t.Fatalf("%s: granted %d, packs %d, month %d; want %d, %d, %d", c.name, got.Granted, got.Packs, got.Month, c.granted, c.packs, c.month)
 			}
@@ -98,5 +98,95 @@ func TestRemainingCreditsAreExact(t *testing.T) {
 		if taken := int64(1000 - got); taken*2900 > 1000*refunded || (taken+1)*2900 <= 1000*refunded {
 			t.Fatalf("%d of 2900 refunded: %d of 1000 taken", refunded, taken)
 		}
+	}
+}
+
+// An upgrade is granted when its invoice is paid, on its own or with a later period.
+func TestUpgradesAreGrantedWhenPaid(t *testing.T) {
+	day := func(month, day int) time.Time { return time.Date(2026, time.Month(month), day, 9, 0, 0, 0, time.UTC) }
+	period := func(month, months, credits int) CreditFact {
+		return CreditFact{
+			Source: "invoice:in_" + day(month, 1).Format("01"), Kind: FactPeriod, InvoiceID: "in_" + day(month, 1).Format("01"), SubscriptionID: "a", PlanID: "plan",
+			Credits: credits, At: day(month, 1), PeriodStart: day(month, 1), PeriodEnd: day(month+months, 1), Months: months,
+		}
+	}
+	upgrade := func(invoice string, made, paid time.Time, from, to int) CreditFact {
+		return CreditFact{
+			Source: "upgrade:" + invoice, Kind: FactUpgrade, InvoiceID: invoice, SubscriptionID: "a", PlanID: "up", FromCredits: from, Credits: to, At: paid,
+			PeriodStart: made, PeriodEnd: made.AddDate(0, 1, 0),
+		}
+	}
+	returned := func(f CreditFact, minor int64) CreditFact { f.Paid, f.Refunded = 100, minor; return f }
+	january := period(1, 1, 100)
+	first := upgrade("in_a", day(1, 5), day(1, 5), 100, 1000)
+	waiting := upgrade("in_02", day(1, 5), day(2, 1), 100, 1000)
+	for _, c := range []struct {
+		name  string
+		facts []CreditFact
+		now   time.Time
+		want  int
+	}{
+		{"invoiced at once", []CreditFact{january, first}, day(1, 5), 1000},
+		{"its period is not known yet", []CreditFact{first}, day(1, 5), 0},
+		{"two upgrades", []CreditFact{january, first, upgrade("in_b", day(1, 9), day(1, 9), 1000, 5000)}, day(1, 9), 5000},
+		{"the second is paid, the first is not", []CreditFact{january, upgrade("in_b", day(1, 9), day(1, 9), 1000, 5000)}, day(1, 9), 4100},
+		{"back and up again", []CreditFact{january, first, upgrade("in_b", day(1, 9), day(1, 9), 100, 1000)}, day(1, 9), 1000},
+		{"refunded", []CreditFact{january, returned(first, 100)}, day(1, 9), 100},
+		{"half refunded", []CreditFact{january, returned(first, 50)}, day(1, 9), 550},
+		{"refunded and made again", []CreditFact{january, returned(first, 100), upgrade("in_b", day(1, 9), day(1, 9), 100, 1000)}, day(1, 9), 1000},
+		{"the plan's own period is refunded", []CreditFact{returned(january, 100), first}, day(1, 9), 900},
+		{"paid with the renewal", []CreditFact{january, period(2, 1, 1000), waiting}, day(2, 1), 1900},
+		{"paid with the renewal, whose month is over", []CreditFact{january, period(2, 1, 1000), waiting, period(3, 1, 1000)}, day(3, 1), 1000},
+		{"paid with the renewal and refunded", []CreditFact{january, period(2, 1, 1000), returned(waiting, 100)}, day(2, 1), 1000},
+		{"paid after its period, before the renewal", []CreditFact{january, upgrade("in_a", day(1, 5), day(2, 3), 100, 1000)}, day(2, 3), 100},
+		{"paid after its period and the renewal", []CreditFact{january, period(2, 1, 1000), upgrade("in_a", day(1, 5), day(2, 3), 100, 1000)}, day(2, 3), 1900},
+		{"paid within a year", []CreditFact{period(1, 12, 100), upgrade("in_a", day(1, 5), day(2, 5), 100, 1000)}, day(4, 2), 1000},
+		{"paid with the renewal of a year, in its first month", []CreditFact{january, period(2, 12, 1000), waiting}, day(2, 5), 1900},
+		{"paid with the renewal of a year, in its second month", []CreditFact{january, period(2, 12, 1000), waiting}, day(3, 5), 1000},
+		{"of an unknown period, with the plan before", []CreditFact{period(2, 1, 1000), waiting}, day(2, 1), 1900},
+		{"no more than the plan before", []CreditFact{january, upgrade("in_a", day(1, 5), day(1, 5), 1000, 500)}, day(1, 5), 100},
+	} {
+		random := rand.New(rand.NewPCG(1, 2))
+		for range 20 {
+			random.Shuffle(len(c.facts), func(i, j int) { c.facts[i], c.facts[j] = c.facts[j], c.facts[i] })
+			if got := computeCredits(c.facts, []Subscription{{ID: "a", Status: StatusActive}}, nil, c.now); got.Granted != c.want {
+				t.Fatalf("%s: granted %d, want %d", c.name, got.Granted, c.want)
+			}
+		}
+	}
+}
+
+// A trial grants credits once per organization, whoever gives a second one.
+func TestLaterTrialsGrantNothing(t *testing.T) {
+	day := func(n int) time.Time { return time.Date(2026, 1, n, 9, 0, 0, 0, time.UTC) }
+	period := func(subscription string, from, to int) CreditFact {
+		return CreditFact{Source: subscription + day(from).String(), Kind: FactPeriod, InvoiceID: "in", SubscriptionID: subscription, Credits: 100, At: day(from),
+			PeriodStart: day(from), PeriodEnd: day(to), Months: 1}
+	}
+	trial := func(subscription string, from, to int) Trial {
+		return Trial{SubscriptionID: subscription, StartedAt: day(from), EndsAt: day(to)}
+	}
+	live := []Subscription{{ID: "b", Status: StatusActive}, {ID: "a", Status: StatusCanceled}}
+	for _, c := range []struct {
+		name   string
+		facts  []CreditFact
+		trials []Trial
+		want   int
+	}{
+		{"the first", []CreditFact{period("b", 1, 15)}, []Trial{trial("b", 1, 15)}, 100},
+		{"a second in another subscription", []CreditFact{period("a", 1, 15), period("b", 20, 34)}, []Trial{trial("a", 1, 15), trial("b", 20, 34)}, 0},
+		{"the paid period after it", []CreditFact{period("b", 20, 34), period("b", 34, 64)}, []Trial{trial("a", 1, 15), trial("b", 20, 34)}, 100},
+		{"ended early and paid", []CreditFact{period("b", 20, 34), period("b", 25, 55)}, []Trial{trial("a", 1, 15), trial("b", 20, 25)}, 100},
+		{"a second in the same subscription", []CreditFact{period("b", 1, 15), period("b", 60, 74)}, []Trial{trial("b", 1, 15), trial("b", 60, 74)}, 100},
+		{"the same one, seen with two starts", []CreditFact{period("b", 2, 15)}, []Trial{trial("b", 1, 15), trial("b", 2, 15)}, 100},
+	} {
+		if got := computeCredits(c.facts, live, c.trials, day(80)); got.Granted != c.want {
+			t.Errorf("%s: granted %d, want %d", c.name, got.Granted, c.want)
+		}
+	}
+	paid := CreditFact{Source: "paid", Kind: FactPeriod, InvoiceID: "in_paid", SubscriptionID: "b", Credits: 900, At: day(30), PeriodStart: day(30), PeriodEnd: day(60)}
+	later := computeCredits([]CreditFact{paid, period("b", 40, 54)}, live, []Trial{trial("a", 1, 15), trial("b", 40, 54)}, day(41))
+	if later.Granted != 900 || later.InvoiceID != "in_paid" {
+		t.Errorf("a second trial within a paid period: %+v", later)
 	}
 }

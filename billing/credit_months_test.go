@@ -55,14 +55,14 @@ func checkMonths(t *testing.T, anchor time.Time, n, months, recorded int) {
 	}}
 	for month := range months {
 		for _, at := range []time.Time{boundary(anchor, n+month), boundary(anchor, n+month+1).Add(-time.Second)} {
-			got := computeCredits(facts, subscriptions, at)
+			got := computeCredits(facts, subscriptions, nil, at)
 			next := boundary(anchor, n+month+1)
 			if last := month == months-1; got.Month != month || last != (got.NextMonthAt == nil) || !last && !got.NextMonthAt.Equal(next) {
 				t.Errorf("anchor %s, %d months from %s, at %s: month %d, next %v; want month %d, next %s", anchor, months, start, at, got.Month, got.NextMonthAt, month, next)
 			}
 		}
 	}
-	if got := computeCredits(facts, subscriptions, end.AddDate(0, 1, 15)); got.Month != months-1 {
+	if got := computeCredits(facts, subscriptions, nil, end.AddDate(0, 1, 15)); got.Month != months-1 {
 		t.Errorf("anchor %s, %d months from %s, long after the end: month %d, want %d", anchor, months, start, got.Month, months-1)
 	}
 }
@@ -89,7 +89,7 @@ func TestMonthsOfAPeriod(t *testing.T) {
 	} {
 		c.fact.Source, c.fact.Kind, c.fact.SubscriptionID = "x", FactPeriod, "a"
 		subscriptions := []Subscription{{ID: "a", Status: StatusActive, BillingCycleAnchor: c.anchor}}
-		if got := computeCredits([]CreditFact{c.fact}, subscriptions, c.now); got.Month != c.month {
+		if got := computeCredits([]CreditFact{c.fact}, subscriptions, nil, c.now); got.Month != c.month {
 			t.Errorf("%s: month %d, want %d", c.name, got.Month, c.month)
 		}
 	}

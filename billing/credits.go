@@ -34,6 +34,8 @@ const (
 type CreditEntry struct {
 	ID             int64      `db:"id,readonly"`
 	OrganizationID string     `db:"organization_id"`
+	Account        string     `db:"account"`
+	Livemode       bool       `db:"livemode"`
 	At             time.Time  `db:"at"`
 	Kind           CreditKind `db:"kind"`
 	Amount         int        `db:"amount"`  // signed
@@ -48,9 +50,13 @@ type CreditEntry struct {
 }
 
 // CreditAccount is the balance of an organization's credits and the part that belongs to the
-// current month of the plan.
+// current month of the plan. It is of one Stripe account and mode. If Usher runs in another one, the
+// state of that one is computed from its facts and its ledger, and replaces the row with the next
+// write: each account and mode has a ledger of its own, to which nothing is added by the switch.
 type CreditAccount struct {
 	OrganizationID string `db:"organization_id"`
+	Account        string `db:"account"`
+	Livemode       bool   `db:"livemode"`
 	Balance        int    `db:"balance"` // the sum of all entries
 	PlanID         string `db:"plan_id"`
 	PlanGranted    int    `db:"plan_granted"` // for the current month
@@ -90,7 +96,9 @@ func (cs *Credits) recordPaidInvoice(ctx context.Context, tx Tx, invoice Invoice
 	if invoice.Status != InvoicePaid {
 		return nil
 	}
+	acct := cs.knownAccount()
 	for _, fact := range cs.paidFacts(invoice) {
+		fact.Account, fact.Livemode = acct.ID, acct.Livemode
 		if err := cs.recordFact(ctx, tx, fact); err != nil {
 			return err
 		}
@@ -132,8 +140,12 @@ func (cs *Credits) recount(ctx context.Context, tx Tx, organizationID string, po
 	if err != nil {
 		return err
 	}
-	before := book.account
-	if err := book.recompute(ctx, cs.knownAccount()); err != nil {
+	return book.recount(ctx, post, remainder)
+}
+
+func (b *creditBook) recount(ctx context.Context, post func(*creditBook) error, remainder CreditKind) error {
+	book, before := b, b.account
+	if err := book.recompute(ctx); err != nil {
 		return err
 	}
 	if post != nil {
@@ -152,7 +164,7 @@ func (cs *Credits) recount(ctx context.Context, tx Tx, organizationID string, po
 			return err
 		}
 	}
-	if before.same(book.account) {
+	if before.same(book.account) && !book.switched {
 		return nil
 	}
 	return book.close(ctx)
@@ -186,22 +198,46 @@ type creditBook struct {
 	tx        Tx
 	now       time.Time
 	account   CreditAccount
-	overdrawn int // consumed beyond the month's credits after refunds
-	packs     int // credits of packs, in total
+	switched  bool // the stored row is of another account or mode
+	overdrawn int  // consumed beyond the month's credits after refunds
+	packs     int  // credits of packs, in total
 }
 
 func (cs *Credits) openBook(ctx context.Context, tx Tx, organizationID string) (*creditBook, error) {
-	account, _, err := apperr.Found(tx.Credits().LockAccount(ctx, organizationID))
+	account, known, err := apperr.Found(tx.Credits().LockAccount(ctx, organizationID))
 	if err != nil {
 		return nil, fmt.Errorf("lock credit account: %w", err)
 	}
-	account.OrganizationID = organizationID
-	return &creditBook{tx: tx, now: cs.Now(), account: account}, nil
+	if !known {
+		acct := cs.knownAccount()
+		account = CreditAccount{OrganizationID: organizationID, Account: acct.ID, Livemode: acct.Livemode}
+	}
+	return cs.bookOf(ctx, tx, account)
+}
+
+// bookOf returns the book of the account and mode in which Usher runs. If the stored row is of
+// another one, the sums come from the ledger.
+func (cs *Credits) bookOf(ctx context.Context, tx Tx, stored CreditAccount) (*creditBook, error) {
+	acct := cs.knownAccount()
+	book := &creditBook{tx: tx, now: cs.Now(), account: stored}
+	if acct.ID == "" || stored.Account == acct.ID && stored.Livemode == acct.Livemode {
+		return book, nil
+	}
+	balance, packConsumed, err := tx.Credits().Sums(ctx, stored.OrganizationID, acct)
+	if err != nil {
+		return nil, fmt.Errorf("sum credit entries: %w", err)
+	}
+	book.switched = true
+	book.account = CreditAccount{
+		OrganizationID: stored.OrganizationID, Account: acct.ID, Livemode: acct.Livemode, Balance: balance, PackConsumed: packConsumed, Recounts: stored.Recounts,
+	}
+	return book, nil
 }
 
 // recompute computes the plan's credits from all facts.
-func (b *creditBook) recompute(ctx context.Context, acct StripeAccount) error {
-	facts, err := b.tx.Credits().Facts(ctx, b.account.OrganizationID)
+func (b *creditBook) recompute(ctx context.Context) error {
+	acct := b.stripeAccount()
+	facts, err := b.tx.Credits().Facts(ctx, b.account.OrganizationID, acct)
 	if err != nil {
 		return fmt.Errorf("read credit facts: %w", err)
 	}
@@ -209,7 +245,11 @@ func (b *creditBook) recompute(ctx context.Context, acct StripeAccount) error {
 	if err != nil {
 		return fmt.Errorf("list subscriptions: %w", err)
 	}
-	computed := computeCredits(facts, subscriptions, b.now)
+	trials, err := b.tx.Trials().List(ctx, b.account.OrganizationID, acct)
+	if err != nil {
+		return fmt.Errorf("list trials: %w", err)
+	}
+	computed := computeCredits(facts, subscriptions, trials, b.now)
 	a := &b.account
 	a.PlanID, a.PlanGranted, a.InvoiceID = computed.PlanID, computed.Granted, computed.InvoiceID
 	a.PeriodStart, a.PeriodEnd, a.Month, a.NextMonthAt = computed.PeriodStart, computed.PeriodEnd, computed.Month, computed.NextMonthAt
@@ -225,6 +265,10 @@ func (b *creditBook) recompute(ctx context.Context, acct StripeAccount) error {
 	return nil
 }
 
+func (b *creditBook) stripeAccount() StripeAccount {
+	return StripeAccount{ID: b.account.Account, Livemode: b.account.Livemode}
+}
+
 // missing returns the amount by which the ledger differs from the computed credits.
 func (b *creditBook) missing() int {
 	return b.account.PlanLeft + b.packs - b.account.PackConsumed - b.overdrawn - b.account.Balance
@@ -235,7 +279,8 @@ func (b *creditBook) post(ctx context.Context, e CreditEntry) error {
 	if e.Amount == 0 {
 		return nil
 	}
-	e.OrganizationID, e.At, e.Balance = b.account.OrganizationID, b.now, b.account.Balance+e.Amount
+	e.OrganizationID, e.Account, e.Livemode = b.account.OrganizationID, b.account.Account, b.account.Livemode
+	e.At, e.Balance = b.now, b.account.Balance+e.Amount
 	written, err := b.tx.Credits().InsertEntry(ctx, e)
 	if err != nil {
 		return fmt.Errorf("write credit entry: %w", err)
@@ -301,7 +346,7 @@ func (c *core) upgradeOf(invoice Invoice) planChange {
 
 // grantDueMonths writes the due monthly grants of yearly plans.
 func (cs *Credits) grantDueMonths(ctx context.Context) error {
-	due, err := cs.store.Credits().DueMonths(ctx, cs.Now(), creditBatch)
+	due, err := cs.store.Credits().DueMonths(ctx, cs.knownAccount(), cs.Now(), creditBatch)
 	if err != nil {
 		return fmt.Errorf("list due credit months: %w", err)
 	}
@@ -323,7 +368,7 @@ func (cs *Credits) grantMonth(ctx context.Context, tx Tx, organizationID string)
 	}
 	return cs.recount(ctx, tx, organizationID, func(b *creditBook) error {
 		source := fmt.Sprintf("invoice:%s:month:%d", b.account.InvoiceID, b.account.Month)
-		known, err := tx.Credits().HasEntry(ctx, organizationID, source)
+		_, known, err := apperr.Found(tx.Credits().EntryAccount(ctx, organizationID, source))
 		if err != nil || known || b.account.Month == 0 {
 			return err
 		}
@@ -368,6 +413,11 @@ func (cs *Credits) Consume(ctx context.Context, a account.Access, c Consumption)
 		if err != nil {
 			return err
 		}
+		if book.switched {
+			if err := book.recount(ctx, nil, CreditExpire); err != nil {
+				return err
+			}
+		}
 		if err := book.consume(ctx, c); err != nil {
 			return err
 		}
@@ -378,8 +428,7 @@ func (cs *Credits) Consume(ctx context.Context, a account.Access, c Consumption)
 }
 
 func (b *creditBook) consume(ctx context.Context, c Consumption) error {
-	source := "consume:" + c.IdempotencyKey
-	known, err := b.tx.Credits().HasEntry(ctx, b.account.OrganizationID, source)
+	source, known, err := b.consumeSource(ctx, c.IdempotencyKey)
 	if err != nil || known {
 		return err
 	}
@@ -392,6 +441,19 @@ func (b *creditBook) consume(ctx context.Context, c Consumption) error {
 	return b.post(ctx, CreditEntry{
 		Kind: CreditConsume, Amount: -c.Amount, Source: source, Reason: account.CleanName(c.Reason), Period: b.account.period(), PlanPart: ofPlan,
 	})
+}
+
+// consumeSource returns the source of a consumption, and whether it is recorded already. A key that
+// was used in another account or mode is a different one here.
+func (b *creditBook) consumeSource(ctx context.Context, key string) (source string, known bool, err error) {
+	acct := b.stripeAccount()
+	for _, source := range []string{"consume:" + key, fmt.Sprintf("consume:%s:%t:%s", acct.ID, acct.Livemode, key)} {
+		recorded, known, err := apperr.Found(b.tx.Credits().EntryAccount(ctx, b.account.OrganizationID, source))
+		if err != nil || !known || recorded == acct {
+			return source, known, err
+		}
+	}
+	return "", false, fmt.Errorf("the consumption %q is recorded in another Stripe account", key)
 }
 
 // CreditsOverview is what pages show of credits.
@@ -409,6 +471,17 @@ func (cs *Credits) overview(ctx context.Context, organizationID string, current 
 	if err != nil || !known {
 		return CreditsOverview{}, err
 	}
+	book, err := cs.bookOf(ctx, cs.store, account)
+	if err != nil {
+		return CreditsOverview{}, err
+	}
+	if book.switched {
+		if err := book.recompute(ctx); err != nil {
+			return CreditsOverview{}, err
+		}
+		book.account.Balance += book.missing()
+	}
+	account = book.account
 	view := CreditsOverview{Balance: account.Balance, Granted: account.PlanGranted}
 	if resets := account.resetsAt(); account.PlanGranted > 0 && current != nil && current.grantsAt(resets, cs.Now()) {
 		view.ResetsAt = &resets
@@ -418,7 +491,7 @@ func (cs *Credits) overview(ctx context.Context, organizationID string, current 
 
 // Entries lists the newest lines of the credit ledger.
 func (cs *Credits) Entries(ctx context.Context, a account.Access) ([]CreditEntry, error) {
-	return cs.store.Credits().Entries(ctx, a.Organization.ID, creditPage)
+	return cs.store.Credits().Entries(ctx, a.Organization.ID, cs.knownAccount(), creditPage)
 }
 
 const creditPage = 200

@@ -32,6 +32,7 @@ type Overview struct {
 	Seats        SeatsOverview
 	Credits      CreditsOverview
 	OpenCheckout *CheckoutSession // an open subscription checkout, if any
+	TrialUsed    bool             // Checkout gives no trial any more
 }
 
 // SeatsOverview compares the billed members, the desired seats and the seats at Stripe.
@@ -88,6 +89,11 @@ func (ov *Overviews) Get(ctx context.Context, a account.Access) (Overview, error
 	if o.Seats, err = ov.seatsOverview(ctx, a.Organization.ID, o.Subscription); err != nil {
 		return o, fmt.Errorf("overview: %w", err)
 	}
+	trials, err := ov.store.Trials().List(ctx, a.Organization.ID, acct)
+	if err != nil {
+		return o, fmt.Errorf("overview: %w", err)
+	}
+	o.TrialUsed = len(trials) > 0
 	o.Credits, err = ov.credits.overview(ctx, a.Organization.ID, o.Subscription)
 	return o, err
 }

@@ -53,6 +53,7 @@ type Service struct {
 	Invoices      *Invoices
 	Payments      *Payments
 	Credits       *Credits
+	Trials        *Trials
 	Duplicates    *Duplicates
 	Notices       *Notices
 	Contacts      *Contacts
@@ -84,6 +85,7 @@ func New(o Options) *Service {
 	})
 	s.Notices = &Notices{core: c, outbox: s.Outbox}
 	s.Subscriptions = &Subscriptions{core: c, customers: s.Customers, seats: s.Seats, credits: s.Credits, notices: s.Notices}
+	s.Trials = &Trials{core: c, subscriptions: s.Subscriptions}
 	s.SeatSyncer = &SeatSyncer{core: c, seats: s.Seats, subscriptions: s.Subscriptions}
 	s.SeatLedger = &SeatLedgers{core: c, members: s.Members, notices: s.Notices}
 	s.Checkouts = &Checkouts{

@@ -37,6 +37,7 @@ type Tx interface {
 	Invoices() InvoiceStore
 	Payments() PaymentStore
 	Credits() CreditStore
+	Trials() TrialStore
 	Events() EventStore
 	Duplicates() DuplicateStore
 	Deletions() DeletionStore
@@ -191,20 +192,42 @@ type PaymentStore interface {
 type CreditStore interface {
 	// InsertFact writes a fact once; false if the organization has one of this source already.
 	InsertFact(ctx context.Context, f CreditFact) (bool, error)
-	// Facts lists all facts of an organization, with the amounts paid and refunded for each.
-	Facts(ctx context.Context, organizationID string) ([]CreditFact, error)
+	// Facts lists all facts of an organization in this account and mode, with the amounts paid and
+	// refunded for each.
+	Facts(ctx context.Context, organizationID string, acct StripeAccount) ([]CreditFact, error)
 	// ConsumedOfPeriod sums the plan credits consumed in one month of a period.
 	ConsumedOfPeriod(ctx context.Context, organizationID, period string) (int, error)
+	// LockAccount and Account read the organization's row, which may be of another account or mode.
 	LockAccount(ctx context.Context, organizationID string) (CreditAccount, error)
 	Account(ctx context.Context, organizationID string) (CreditAccount, error)
+	// Sums returns the sum of the ledger's entries in this account and mode, and what was consumed
+	// beyond the plan's credits.
+	Sums(ctx context.Context, organizationID string, acct StripeAccount) (balance, packConsumed int, err error)
 	PutAccount(ctx context.Context, c CreditAccount) error
 	// InsertEntry adds a line; false if the organization has one of this source already.
 	InsertEntry(ctx context.Context, e CreditEntry) (bool, error)
-	HasEntry(ctx context.Context, organizationID, source string) (bool, error)
-	// Newest first.
-	Entries(ctx context.Context, organizationID string, limit int) ([]CreditEntry, error)
-	// DueMonths lists organizations whose next monthly grant is due.
-	DueMonths(ctx context.Context, now time.Time, limit int) ([]string, error)
+	// EntryAccount returns the account and mode of the entry of a source; ErrNotFound if there is
+	// none.
+	EntryAccount(ctx context.Context, organizationID, source string) (StripeAccount, error)
+	// Entries lists the ledger in this account and mode, newest first.
+	Entries(ctx context.Context, organizationID string, acct StripeAccount, limit int) ([]CreditEntry, error)
+	// DueMonths lists organizations whose next monthly grant is due in this account and mode.
+	DueMonths(ctx context.Context, acct StripeAccount, now time.Time, limit int) ([]string, error)
+}
+
+// TrialStore stores which trials were used.
+type TrialStore interface {
+	// Put inserts a trial, or updates EndsAt, and Guarded and CardFingerprint once they are known,
+	// by subscription and start.
+	Put(ctx context.Context, t Trial) error
+	// List lists the organization's trials in this account and mode, oldest first.
+	List(ctx context.Context, organizationID string, acct StripeAccount) ([]Trial, error)
+	// ClaimRepeated returns running guarded trials whose card has had an earlier trial in another
+	// organization, moves their NextAttemptAt to leaseUntil and counts the attempt. Two callers
+	// never get the same one.
+	ClaimRepeated(ctx context.Context, acct StripeAccount, now, leaseUntil time.Time, limit int) ([]Trial, error)
+	// Finish writes CanceledAt, NextAttemptAt and Error.
+	Finish(ctx context.Context, t Trial) error
 }
 
 // EventStore stores the event inbox.

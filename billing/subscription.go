@@ -77,10 +77,12 @@ type Subscription struct {
 	// (https://docs.stripe.com/api/subscriptions/object#subscription_object-billing_cycle_anchor).
 	BillingCycleAnchor *time.Time `db:"billing_cycle_anchor"`
 	// CardBrand is the brand of the default payment method, if the snapshot had it.
-	CardBrand     string    `db:"card_brand"`
-	CardLast4     string    `db:"card_last4"`
-	CreatedAt     time.Time `db:"created_at"`      // at Stripe
-	MetadataOrgID string    `db:"metadata_org_id"` // the orgId in its metadata
+	CardBrand string `db:"card_brand"`
+	CardLast4 string `db:"card_last4"`
+	// CardFingerprint identifies the card number. It is stored with a trial only.
+	CardFingerprint string
+	CreatedAt       time.Time `db:"created_at"`      // at Stripe
+	MetadataOrgID   string    `db:"metadata_org_id"` // the orgId in its metadata
 	// IsCurrent marks the one subscription of its organization that pages and seats use.
 	IsCurrent bool `db:"is_current,readonly"`
 

@@ -125,7 +125,10 @@ func (ss *Subscriptions) write(ctx context.Context, tx Tx, before, fresh Subscri
 	if err := ss.notices.subscription(ctx, tx, before, fresh); err != nil {
 		return err
 	}
-	if before.Revision == 0 || before.Status != fresh.Status {
+	if err := ss.recordTrial(ctx, tx, fresh); err != nil {
+		return err
+	}
+	if before.Revision == 0 || before.Status != fresh.Status || unixOf(before.TrialEnd) != unixOf(fresh.TrialEnd) {
 		// Which plan's credits count depends on which subscriptions are live.
 		if err := ss.credits.recount(ctx, tx, fresh.OrganizationID, nil, CreditExpire); err != nil {
 			return err

@@ -21,6 +21,7 @@ type Worker struct {
 	seatSyncer *SeatSyncer
 	seatLedger *SeatLedgers
 	credits    *Credits
+	trials     *Trials
 	duplicates *Duplicates
 	customers  *Customers
 	deletions  *Deletions
@@ -30,7 +31,7 @@ type Worker struct {
 func newWorker(c *core, s *Service) *Worker {
 	return &Worker{
 		core: c, recovery: s.Recovery, rateLimits: s.RateLimits, outbox: s.Outbox, inbox: s.Inbox, seatSyncer: s.SeatSyncer,
-		seatLedger: s.SeatLedger, credits: s.Credits, duplicates: s.Duplicates, customers: s.Customers, deletions: s.Deletions,
+		seatLedger: s.SeatLedger, credits: s.Credits, trials: s.Trials, duplicates: s.Duplicates, customers: s.Customers, deletions: s.Deletions,
 		reconciler: s.Reconciler,
 	}
 }
@@ -66,6 +67,7 @@ func (w *Worker) periodicTasks() []periodicTask {
 		{"customer updates", 0, 1, w.customers.updateDue},
 		{"seat summaries", setupInterval, 1, w.seatLedger.sendDueSummaries},
 		{"organization deletions", 0, 1, w.deletions.deleteDue},
+		{"repeated trials", 0, 1, w.trials.cancelRepeated},
 		{"monthly credits", 0, 1, w.credits.grantDueMonths},
 		{"account and prices", setupInterval, 1, w.retryStart},
 		{"old events", pruneInterval, 1, w.inbox.prune},

@@ -49,25 +49,42 @@ func (q creditStore) InsertEntry(ctx context.Context, e billing.CreditEntry) (bo
 	return n == 1, err
 }
 
-const hasCreditEntry = `select exists (select from credit_entries where organization_id = $1 and source = $2)`
+const selectCreditEntryAccount = `select account, livemode from credit_entries where organization_id = $1 and source = $2`
 
-// HasEntry implements [billing.CreditStore].
-func (q creditStore) HasEntry(ctx context.Context, organizationID, source string) (bool, error) {
-	return get[bool](ctx, q.queries, "find credit entry", hasCreditEntry, organizationID, source)
+// EntryAccount implements [billing.CreditStore].
+func (q creditStore) EntryAccount(ctx context.Context, organizationID, source string) (billing.StripeAccount, error) {
+	return get[billing.StripeAccount](ctx, q.queries, "find credit entry", selectCreditEntryAccount, organizationID, source)
 }
 
-var selectCreditEntries = `select ` + creditEntryTable.list("") + ` from credit_entries where organization_id = $1 order by id desc limit $2`
+const sumCreditEntries = `select coalesce(sum(amount), 0)::bigint as balance,
+		coalesce(sum(-amount - plan_amount) filter (where kind = 'consume'), 0)::bigint as consumed
+	from credit_entries where organization_id = $1 and account = $2 and livemode = $3`
+
+type creditSumsRow struct {
+	Balance  int `db:"balance"`
+	Consumed int `db:"consumed"`
+}
+
+// Sums implements [billing.CreditStore].
+func (q creditStore) Sums(ctx context.Context, organizationID string, acct billing.StripeAccount) (balance, packConsumed int, err error) {
+	row, err := get[creditSumsRow](ctx, q.queries, "sum credit entries", sumCreditEntries, organizationID, acct.ID, acct.Livemode)
+	return row.Balance, row.Consumed, err
+}
+
+var selectCreditEntries = `select ` + creditEntryTable.list("") + ` from credit_entries
+	where organization_id = $1 and account = $2 and livemode = $3 order by id desc limit $4`
 
 // Entries implements [billing.CreditStore].
-func (q creditStore) Entries(ctx context.Context, organizationID string, limit int) ([]billing.CreditEntry, error) {
-	return list[billing.CreditEntry](ctx, q.queries, "list credit entries", selectCreditEntries, organizationID, limit)
+func (q creditStore) Entries(ctx context.Context, organizationID string, acct billing.StripeAccount, limit int) ([]billing.CreditEntry, error) {
+	return list[billing.CreditEntry](ctx, q.queries, "list credit entries", selectCreditEntries, organizationID, acct.ID, acct.Livemode, limit)
 }
 
-const selectDueCreditMonths = `select organization_id from credit_accounts where next_month_at <= $1 order by next_month_at limit $2`
+const selectDueCreditMonths = `select organization_id from credit_accounts
+	where next_month_at <= $1 and account = $2 and livemode = $3 order by next_month_at limit $4`
 
 // DueMonths implements [billing.CreditStore].
-func (q creditStore) DueMonths(ctx context.Context, now time.Time, limit int) ([]string, error) {
-	return list[string](ctx, q.queries, "list due credit months", selectDueCreditMonths, now, limit)
+func (q creditStore) DueMonths(ctx context.Context, acct billing.StripeAccount, now time.Time, limit int) ([]string, error) {
+	return list[string](ctx, q.queries, "list due credit months", selectDueCreditMonths, now, acct.ID, acct.Livemode, limit)
 }
 
 var insertCreditFact = creditFactTable.insert() + ` on conflict (organization_id, source) do nothing`
@@ -90,11 +107,11 @@ var selectCreditFacts = `select ` + creditFactTable.list("f") + `,
 		where organization_id = f.organization_id and (refunded > 0 or lost > 0)
 			and (f.invoice_id <> '' and invoice_id = f.invoice_id or f.charge_id <> '' and id = f.charge_id)
 	) p on true
-	where f.organization_id = $1 order by f.at, f.source`
+	where f.organization_id = $1 and f.account = $2 and f.livemode = $3 order by f.at, f.source`
 
 // Facts implements [billing.CreditStore].
-func (q creditStore) Facts(ctx context.Context, organizationID string) ([]billing.CreditFact, error) {
-	return list[billing.CreditFact](ctx, q.queries, "list credit facts", selectCreditFacts, organizationID)
+func (q creditStore) Facts(ctx context.Context, organizationID string, acct billing.StripeAccount) ([]billing.CreditFact, error) {
+	return list[billing.CreditFact](ctx, q.queries, "list credit facts", selectCreditFacts, organizationID, acct.ID, acct.Livemode)
 }
 
 const consumedOfPeriod = `select coalesce(sum(plan_amount), 0) from credit_entries

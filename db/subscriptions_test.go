@@ -51,7 +51,7 @@ func TestSubscriptionRoundTrip(t *testing.T) {
 
 	bare := subscription("sub_1", "org_2")
 	full := fullSubscription()
-	wantFilled(t, full)
+	wantFilled(t, full, "CardFingerprint")
 	for i, put := range []billing.Subscription{bare, full, bare, full} {
 		storeSubscription(t, store, put)
 		got, err := store.Subscriptions().Get(ctx, "sub_1")

@@ -18,6 +18,7 @@ type billingPages struct {
 	subscriptions   *billing.Subscriptions
 	invoices        *billing.Invoices
 	duplicates      *billing.Duplicates
+	trials          *billing.Trials
 	credits         *billing.Credits
 	prices          *billing.Prices
 	portal          *billing.Portal

@@ -149,7 +149,7 @@ func newAreas(o Options, base *site) areas {
 	}
 	a.billing = &billingPages{
 		site: base, checkout: a.checkout, overviews: b.Overviews, subscriptions: b.Subscriptions, invoices: b.Invoices,
-		duplicates: b.Duplicates, credits: b.Credits, prices: b.Prices, portal: b.Portal, reconciler: b.Reconciler,
+		duplicates: b.Duplicates, trials: b.Trials, credits: b.Credits, prices: b.Prices, portal: b.Portal, reconciler: b.Reconciler,
 		members: b.Members, portalReturnURL: portalReturn,
 	}
 	a.seats = &seatPages{site: base, overviews: b.Overviews, seatSyncer: b.SeatSyncer, seatLedger: b.SeatLedger}

@@ -130,6 +130,19 @@ func (p *billingPages) addInvoices(r *http.Request, panel billingviews.PanelProp
 			panel.Notices = append(panel.Notices, notice)
 		}
 	}
+	if err != nil {
+		return panel, err
+	}
+	canceled, err := p.trials.Canceled(r.Context(), accessOf(r))
+	for _, trial := range canceled {
+		if panel.Subscription == nil || panel.Subscription.EndedAt.IsZero() {
+			continue // another plan was bought since
+		}
+		panel.Notices = append(panel.Notices, ui.NoticeProps{
+			Tone: ui.Note, Title: "The free trial was canceled on " + trial.CanceledAt.Format("2 Jan 2006") + ".",
+			Body: "Its card has had a free trial in another organization. Nothing was charged. Choose a plan to start without a trial.",
+		})
+	}
 	return panel, err
 }
 

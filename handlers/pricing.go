@@ -123,6 +123,9 @@ func planCard(plan catalog.Plan, interval catalog.Interval, seats int, v identit
 		if err := plan.RequireSeats(own.Seats.Billable); err != nil {
 			card.Full = apperr.MessageOf(err)
 		}
+		if own.TrialUsed {
+			card.TrialDays = 0
+		}
 	}
 	if plan.Highlighted {
 		card.Highlight = "Most chosen"

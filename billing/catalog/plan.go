@@ -7,6 +7,15 @@ import (
 	"usher/billing/apperr"
 )
 
+// TrialGuard says how often a trial may be used; empty is TrialGuardOrganization.
+type TrialGuard string
+
+// The trial guards.
+const (
+	TrialGuardOrganization TrialGuard = "organization" // once per organization
+	TrialGuardCard         TrialGuard = "card"         // and once per card number
+)
+
 // Plan is a product that can be subscribed to. The tags are its keys in a plan file, see
 // [decoder.table].
 type Plan struct {
@@ -20,10 +29,12 @@ type Plan struct {
 	Entitlements []string `toml:"entitlements"`
 	// TrialDays is at most 730 at Stripe
 	// (https://docs.stripe.com/api/checkout/sessions/create, trial_period_days).
-	TrialDays   int `toml:"trial_days" max:"730"`
-	SeatMinimum int `toml:"seat_minimum" max:"1000000"`
-	SeatMaximum int `toml:"seat_maximum" max:"1000000"` // 0: none
-	GraceDays   int `toml:"grace_days" max:"365"`       // days of access after the oldest open invoice was finalized
+	TrialDays int `toml:"trial_days" max:"730"`
+	// TrialGuard limits trials beyond one per organization.
+	TrialGuard  TrialGuard `toml:"trial_guard" oneof:"organization card"`
+	SeatMinimum int        `toml:"seat_minimum" max:"1000000"`
+	SeatMaximum int        `toml:"seat_maximum" max:"1000000"` // 0: none
+	GraceDays   int        `toml:"grace_days" max:"365"`       // days of access after the oldest open invoice was finalized
 
 	// ProrationOnIncrease says how seats added within a period are charged, for prices that do not
 	// say it themselves. Empty: the default of the price's interval.

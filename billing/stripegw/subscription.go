@@ -199,6 +199,7 @@ func isLicensed(p *stripe.Price) bool {
 func setCard(snapshot *billing.Subscription, method *stripe.PaymentMethod) {
 	if method != nil && method.Card != nil {
 		snapshot.CardBrand, snapshot.CardLast4 = string(method.Card.Brand), method.Card.Last4
+		snapshot.CardFingerprint = method.Card.Fingerprint
 	}
 }
 
