@@ -3,8 +3,13 @@ package db
 import (
 	"context"
 	"errors"
+	"io/fs"
+	"regexp"
+	"strings"
 	"sync"
 	"testing"
+
+	"github.com/pressly/goose/v3"
 
 	"usher/db/dbtest"
 )
@@ -90,6 +95,43 @@ func TestMigrateDownAndUpAgain(t *testing.T) {
 	_, err = provider.Up(ctx)
 	must(t, err)
 	wantEqual(t, schema(t, store), before)
+}
+
+// From 28 on, no migration builds an index on a table that exists already unless it does so
+// concurrently: the build would lock a table that may be large.
+func TestIndexesAreBuiltConcurrently(t *testing.T) {
+	t.Parallel()
+	const first = 28
+	created := regexp.MustCompile(`(?i)create table (?:if not exists )?(\w+)`)
+	index := regexp.MustCompile(`(?is)create (?:unique )?index (concurrently )?.*?\bon (?:only )?(\w+)`)
+	names, err := fs.Glob(migrationFiles, "migrations/*.sql")
+	must(t, err)
+	checked := 0
+	for _, name := range names {
+		version, err := goose.NumericComponent(name)
+		must(t, err)
+		text, err := migrationFiles.ReadFile(name)
+		must(t, err)
+		if version < first {
+			continue
+		}
+		own := map[string]bool{}
+		for _, match := range created.FindAllStringSubmatch(string(text), -1) {
+			own[match[1]] = true
+		}
+		for _, match := range index.FindAllStringSubmatch(string(text), -1) {
+			checked++
+			if match[1] == "" && !own[match[2]] {
+				t.Errorf("%s builds an index on %s under a lock", name, match[2])
+			}
+		}
+		if strings.Contains(string(text), "concurrently") && !strings.Contains(string(text), "-- +goose NO TRANSACTION") {
+			t.Errorf("%s builds an index concurrently in a transaction", name)
+		}
+	}
+	if checked == 0 {
+		t.Error("no index was checked")
+	}
 }
 
 func schema(t *testing.T, store *Store) []string {
