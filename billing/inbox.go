@@ -188,8 +188,10 @@ func EventTypes() []string { return slices.Sorted(maps.Keys((&Inbox{}).handlersB
 
 // Bounds of the work on pending events.
 const (
-	eventLease    = 30 * time.Second
-	eventAttempts = 15 // with the doubling backoff, 4 to 5 hours
+	eventLease = 30 * time.Second
+	// eventAttempts are three days with the backoff that doubles up to an hour, as long as Stripe
+	// retries a webhook (https://docs.stripe.com/webhooks#retries).
+	eventAttempts = 83
 )
 
 // processAllDue processes pending events until none is due, for one sweep interval at most: the

@@ -201,6 +201,18 @@ func TestDesiredSeats(t *testing.T) {
 	}
 }
 
+// A pending event is retried for three days, as Stripe retries a webhook, once an hour at the end.
+func TestPendingEventIsRetriedForThreeDays(t *testing.T) {
+	var shortest time.Duration
+	for failures := 1; failures < eventAttempts; failures++ {
+		shortest += min(env.BackoffFirst<<min(failures-1, 20), env.BackoffLimit)
+	}
+	const threeDays = 72 * time.Hour
+	if longest := shortest + shortest/4; shortest < threeDays || shortest-env.BackoffLimit >= threeDays || longest > threeDays*5/4+env.BackoffLimit*2 || env.BackoffLimit > time.Hour {
+		t.Errorf("an event is retried for %v to %v", shortest, longest)
+	}
+}
+
 func TestBackoff(t *testing.T) {
 	s := newTestService(time.Now())
 	for failures := 1; failures < 40; failures++ {
