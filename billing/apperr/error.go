@@ -101,7 +101,6 @@ type StripeError struct {
 	Message        string // Stripe's message, for the log and for billing admins
 	ShouldRetry    bool   // a later call may succeed: no response, 409, 429, 5xx
 	OutcomeUnknown bool   // unknown result: retry with the same idempotency key
-	HostedURL      string // the hosted page on which a person can complete the payment
 	RequiresAction bool   // the payment requires authentication (3-D Secure)
 }
 

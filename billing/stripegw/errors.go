@@ -63,7 +63,6 @@ func mapError(e *stripe.Error, info callInfo) *apperr.StripeError {
 		Message:        e.Msg,
 		ShouldRetry:    retryable(e.HTTPStatusCode),
 		OutcomeUnknown: outcomeUnknown(e, info),
-		HostedURL:      hostedURL(e.PaymentIntent),
 		RequiresAction: requiresAction(e),
 	}
 }
@@ -83,20 +82,6 @@ func conflictOrLimit(status int) bool {
 // one was rejected.
 func outcomeUnknown(e *stripe.Error, info callInfo) bool {
 	return e.Code == codeInFlight || info.maybeExecuted && conflictOrLimit(e.HTTPStatusCode)
-}
-
-// hostedURL returns the page on which a person can complete the payment: the hosted invoice page,
-// or the bank's.
-func hostedURL(intent *stripe.PaymentIntent) string {
-	switch {
-	case intent == nil:
-		return ""
-	case intent.Invoice != nil && intent.Invoice.HostedInvoiceURL != "":
-		return intent.Invoice.HostedInvoiceURL
-	case intent.NextAction != nil && intent.NextAction.RedirectToURL != nil:
-		return intent.NextAction.RedirectToURL.URL
-	}
-	return ""
 }
 
 func requiresAction(e *stripe.Error) bool {

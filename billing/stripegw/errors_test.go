@@ -35,16 +35,16 @@ func TestErrors(t *testing.T) {
 		"authentication by code": {
 			status(402, body(`"type":"card_error","code":"subscription_payment_intent_requires_action","message":"Authenticate",
 				"payment_intent":{"id":"pi_1","object":"payment_intent","status":"requires_action",
-				"next_action":{"type":"redirect_to_url","redirect_to_url":{"url":"https://bank.example/3ds"}}}`), quiet...),
+				"next_action":{"type":"use_stripe_sdk","use_stripe_sdk":{"type":"three_d_secure_redirect"}}}`), quiet...),
 			apperr.StripeError{Status: 402, Type: "card_error", Code: "subscription_payment_intent_requires_action", RequestID: "req_1",
-				Message: "Authenticate", RequiresAction: true, HostedURL: "https://bank.example/3ds"},
+				Message: "Authenticate", RequiresAction: true},
 		},
-		"authentication by decline code, with the invoice's page": {
+		"authentication by decline code": {
 			status(402, body(`"type":"card_error","code":"card_declined","decline_code":"authentication_required","message":"Authenticate",
 				"payment_intent":{"id":"pi_1","object":"payment_intent","status":"requires_payment_method",
-				"invoice":{"id":"in_1","object":"invoice","hosted_invoice_url":"https://invoice.example/in_1"}}`), quiet...),
+				"invoice":"in_1"}`), quiet...),
 			apperr.StripeError{Status: 402, Type: "card_error", Code: "card_declined", DeclineCode: "authentication_required",
-				RequestID: "req_1", Message: "Authenticate", RequiresAction: true, HostedURL: "https://invoice.example/in_1"},
+				RequestID: "req_1", Message: "Authenticate", RequiresAction: true},
 		},
 		"other parameters under one key": {
 			status(400, body(`"type":"idempotency_error","message":"Keys for idempotent requests"`), quiet...),
