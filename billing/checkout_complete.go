@@ -43,6 +43,9 @@ func (cs *Checkouts) Complete(ctx context.Context, a account.Access, sessionID s
 
 // record stores a session as read from Stripe and refetches its subscription.
 func (cs *Checkouts) record(ctx context.Context, session CheckoutSession, answer StripeCheckoutSession) error {
+	if err := cs.ensureKnown(ctx, []string{answer.PriceID}); err != nil {
+		return apperr.StripeFailed("record checkout", err)
+	}
 	session.Status = answer.Status
 	if answer.Status == CheckoutComplete && session.CompletedAt == nil {
 		now := cs.Now()
@@ -117,6 +120,9 @@ func (cs *Checkouts) refetchForEvent(ctx context.Context, e Event, changes *Chan
 		return OutcomeIgnored, nil
 	}
 	if err != nil {
+		return "", err
+	}
+	if err := cs.ensureKnown(ctx, []string{answer.PriceID}); err != nil {
 		return "", err
 	}
 	err = cs.store.InTxRecording(ctx, changes, func(tx Tx) error {

@@ -90,10 +90,11 @@ func (c CreditAccount) same(o CreditAccount) bool {
 	return equalTimes && c == o
 }
 
-// recordPaidInvoice records the fact of a paid invoice. It may be called for every update of the
-// invoice: the fact counts once. The organization is locked.
+// recordPaidInvoice records the fact of a paid invoice, unless one of its prices is not known yet.
+// It may be called for every update of the invoice: the fact counts once. The organization is
+// locked.
 func (cs *Credits) recordPaidInvoice(ctx context.Context, tx Tx, invoice Invoice) error {
-	if invoice.Status != InvoicePaid {
+	if invoice.Status != InvoicePaid || len(cs.unknown(invoice.prices())) > 0 {
 		return nil
 	}
 	acct := cs.knownAccount()

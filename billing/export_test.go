@@ -33,3 +33,23 @@ func (s *Service) SummarizeDueSeats(ctx context.Context) error {
 func (s *Service) DeleteDueOrganizations(ctx context.Context) error {
 	return s.Deletions.deleteDue(ctx)
 }
+
+// PaidWithoutCredits lists the paid invoices that should have a credit fact and have none.
+func (s *Service) PaidWithoutCredits(ctx context.Context, organizationID string) ([]Invoice, error) {
+	missing, _, err := s.Credits.missingFor(ctx, organizationID, "")
+	return missing, err
+}
+
+// ProcessDueEvent processes one pending event.
+func (s *Service) ProcessDueEvent(ctx context.Context) (bool, error) { return s.Inbox.processDue(ctx) }
+
+// ForeignLifetime is foreignLifetime.
+const ForeignLifetime = foreignLifetime
+
+// EnsureKnown fetches the prices that the replica does not know.
+func (s *Service) EnsureKnown(ctx context.Context, priceIDs []string) error {
+	return s.Prices.ensureKnown(ctx, priceIDs)
+}
+
+// RefreshPrices runs the task of the background worker for the account and prices once.
+func (s *Service) RefreshPrices(ctx context.Context) error { return s.Prices.retryStart(ctx) }

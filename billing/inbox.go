@@ -302,6 +302,10 @@ func (in *Inbox) scheduleRetry(e *StoredEvent, cause error) {
 // says that the request itself is wrong. The statuses 401 and 403 are not permanent: keys are
 // rolled and permissions granted while events are pending.
 func isPermanent(cause error) bool {
+	var price *unknownPriceError
+	if errors.As(cause, &price) {
+		return false // the price may become known
+	}
 	var refused *apperr.StripeError
 	if errors.As(cause, &refused) {
 		return refused.Status == 400 && !refused.OutcomeUnknown

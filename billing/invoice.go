@@ -1,9 +1,12 @@
 package billing
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"usher/billing/account"
@@ -67,6 +70,9 @@ type Invoice struct {
 	ActionRequired bool          `db:"action_required"`
 	OrgID          string        `db:"org_id"` // the orgId in its subscription's metadata
 	Lines          []InvoiceLine // all of them; not stored
+	// CreditLines are the lines that decide about credits; nil while the row is one of the release
+	// before.
+	CreditLines []InvoiceLine `db:"credit_lines,json"`
 
 	// Of its charges, filled by the list of an organization's invoices only.
 	Refunded int64 `db:"refunded,joined"` // to the payment method
@@ -80,18 +86,18 @@ type Invoice struct {
 
 // InvoiceLine is a line of an invoice, with the fields that credits and seat changes need.
 type InvoiceLine struct {
-	ID           string // il_…
-	Subscription bool   // of type subscription, not an invoice item
-	Proration    bool
-	PriceID      string
-	Credit       bool // a proration of unused time
+	ID           string `json:"id"`           // il_…
+	Subscription bool   `json:"subscription"` // of type subscription, not an invoice item
+	Proration    bool   `json:"proration"`
+	PriceID      string `json:"price"`
+	Credit       bool   `json:"credit"` // a proration of unused time
 	// Interval and IntervalCount are the recurring interval of its price: month and 3 mean every
 	// three months. Empty: not recurring, or not known.
-	Interval      string
-	IntervalCount int
-	Amount        int64
-	PeriodStart   time.Time
-	PeriodEnd     time.Time
+	Interval      string    `json:"interval"`
+	IntervalCount int       `json:"intervalCount"`
+	Amount        int64     `json:"amount"`
+	PeriodStart   time.Time `json:"periodStart"`
+	PeriodEnd     time.Time `json:"periodEnd"`
 }
 
 // TotalMoney returns the total amount.
@@ -146,6 +152,10 @@ func (iv *Invoices) handleEvent(ctx context.Context, tx Tx, e Event) (eventResul
 		Observation{AsOf: e.Created, Payload: e.Invoice != nil, TestClock: e.TestClock || stored.TestClock, Linked: true, Final: e.Type == "invoice.voided"},
 	)
 	outcome, err := iv.applyEvent(ctx, tx, stored, organizationID, e, verdict)
+	if unknown := iv.creditsWaitFor(e.Invoice); err == nil && len(unknown) > 0 {
+		tx.Record("invoice %s: paid; credits follow when %s is known", e.ObjectID, strings.Join(unknown, ", "))
+		outcome = OutcomePending
+	}
 	if err != nil || e.SubscriptionID == "" {
 		return eventResult{outcome, organizationID}, err
 	}
@@ -176,9 +186,47 @@ func (iv *Invoices) applyEvent(ctx context.Context, tx Tx, stored Invoice, organ
 	return outcome, iv.credits.recordPaidInvoice(ctx, tx, invoice)
 }
 
+// creditsWaitFor lists the prices of a paid invoice that are not known yet: its credits are
+// recorded when they are. See [Prices.ensureKnown].
+func (iv *Invoices) creditsWaitFor(invoice *Invoice) []string {
+	if invoice == nil || invoice.Status != InvoicePaid {
+		return nil
+	}
+	return iv.unknown(invoice.prices())
+}
+
+// prices lists the prices of the lines.
+func (i Invoice) prices() []string {
+	ids := make([]string, 0, len(i.Lines))
+	for _, line := range i.Lines {
+		ids = append(ids, line.PriceID)
+	}
+	return ids
+}
+
+// creditLines returns the lines that decide about credits: of each price the last period, the last
+// charge and the last credit within a period. It is never nil.
+func creditLines(lines []InvoiceLine) []InvoiceLine {
+	kept := []InvoiceLine{}
+	for _, line := range lines {
+		alike := func(k InvoiceLine) bool {
+			return k.PriceID == line.PriceID && k.Subscription == line.Subscription && k.Proration == line.Proration &&
+				(k.Amount > 0) == (line.Amount > 0)
+		}
+		i := slices.IndexFunc(kept, alike)
+		switch {
+		case i < 0:
+			kept = append(kept, line)
+		case line.PeriodEnd.After(kept[i].PeriodEnd):
+			kept[i] = line
+		}
+	}
+	return kept
+}
+
 // write stores a snapshot and records its payment. The organization is locked.
 func (iv *Invoices) write(ctx context.Context, tx Tx, before, fresh Invoice) error {
-	fresh.Account = iv.knownAccount().ID
+	fresh.Account, fresh.CreditLines = iv.knownAccount().ID, creditLines(fresh.Lines)
 	if err := tx.Invoices().Put(ctx, fresh); err != nil {
 		return fmt.Errorf("write invoice: %w", err)
 	}
@@ -214,16 +262,21 @@ func (iv *Invoices) refetchForEvent(ctx context.Context, e Event, changes *Chang
 	err := iv.refetchNotifying(ctx, e.ObjectID, changes, func(tx Tx, fetched Invoice) error {
 		return iv.notices.attempt(ctx, tx, e, fetched)
 	})
+	var waiting *unknownPriceError // the invoice is written without its credits
 	missing := errors.Is(err, apperr.ErrNotFound)
 	switch {
-	case err != nil && !missing:
+	case err != nil && !missing && !errors.As(err, &waiting):
 		return "", err
 	case e.SubscriptionID == "" && missing:
 		return OutcomeIgnored, nil
 	case e.SubscriptionID == "":
-		return OutcomeApplied, nil
+		return OutcomeApplied, err
 	}
-	return iv.subscriptions.refetchOutcome(ctx, e.SubscriptionID, changes)
+	outcome, related := iv.subscriptions.refetchOutcome(ctx, e.SubscriptionID, changes)
+	if waiting != nil {
+		return outcome, cmp.Or(related, error(waiting))
+	}
+	return outcome, related
 }
 
 // handleCreditNote handles the credit_note events: the invoice has to be fetched, since it has the
@@ -251,9 +304,11 @@ func (iv *Invoices) refetch(ctx context.Context, id string) error {
 }
 
 // refetchNotifying is refetch that records its writes in changes and calls notify in the same
-// transaction.
+// transaction. If the invoice is paid and a price of it can't be found out, the snapshot is written
+// without its credits, and the error says so.
 func (iv *Invoices) refetchNotifying(ctx context.Context, id string, changes *ChangeLog, notify func(Tx, Invoice) error) error {
-	return iv.retryOnRowChange(ctx, func() error {
+	var unknown error
+	err := iv.retryOnRowChange(ctx, func() error {
 		before, _, err := apperr.Found(iv.store.Invoices().Get(ctx, id))
 		if err != nil {
 			return fmt.Errorf("read invoice: %w", err)
@@ -265,8 +320,12 @@ func (iv *Invoices) refetchNotifying(ctx context.Context, id string, changes *Ch
 		if err != nil {
 			return fmt.Errorf("fetch invoice: %w", err)
 		}
+		if answer.Status == InvoicePaid {
+			unknown = iv.ensureKnown(ctx, answer.prices())
+		}
 		return iv.applyFetched(ctx, answer, before.Revision, changes, notify)
 	})
+	return cmp.Or(err, unknown)
 }
 
 // applyFetched writes a fetched invoice if the row still has the given revision, otherwise it

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"usher/billing/catalog"
@@ -39,7 +40,7 @@ func (ps *Prices) ensureKnown(ctx context.Context, priceIDs []string) error {
 	}
 	found, err := ps.gateway.Prices(ctx, nil, unknown)
 	if err != nil {
-		return fmt.Errorf("fetch prices: %w", err)
+		return &unknownPriceError{unknown, err}
 	}
 	for _, id := range unknown {
 		if !slices.ContainsFunc(found, func(p catalog.StripePrice) bool { return p.ID == id }) {
@@ -48,6 +49,21 @@ func (ps *Prices) ensureKnown(ctx context.Context, priceIDs []string) error {
 	}
 	return ps.put(ctx, acct, found)
 }
+
+// unknownPriceError means that prices could not be read from Stripe, so that what was paid for them
+// can't be interpreted yet.
+type unknownPriceError struct {
+	ids []string
+	err error
+}
+
+// Error implements error.
+func (e *unknownPriceError) Error() string {
+	return "the price is not known yet: " + strings.Join(e.ids, ", ") + ": " + e.err.Error()
+}
+
+// Unwrap returns why the prices could not be read.
+func (e *unknownPriceError) Unwrap() error { return e.err }
 
 // unknown returns the ids that the catalog does not know, each once.
 func (ps *Prices) unknown(priceIDs []string) []string {

@@ -35,6 +35,9 @@ func (c *reconcileRun) compareCheckout(ctx context.Context, local CheckoutSessio
 	if err != nil {
 		return err
 	}
+	if err := c.ensureKnown(ctx, []string{remote.PriceID}); err != nil {
+		return err
+	}
 	difference := c.Reconciler.checkoutDrift(local, remote)
 	if difference == "" {
 		return nil

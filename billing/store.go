@@ -174,6 +174,9 @@ type InvoiceStore interface {
 	// OldestOpen reads the open invoice of a subscription that was finalized first.
 	OldestOpen(ctx context.Context, organizationID, subscriptionID string) (Invoice, error)
 	Put(ctx context.Context, i Invoice) error // inserts or overwrites, and raises Revision
+	// PaidWithoutFact lists paid invoices of subscriptions, of one organization or (empty) of all,
+	// that have no credit fact, by id, from the one after the given id on.
+	PaidWithoutFact(ctx context.Context, acct StripeAccount, organizationID, after string, limit int) ([]Invoice, error)
 	// PutProration inserts or overwrites a line that prorates a change within a period.
 	PutProration(ctx context.Context, invoiceID, subscriptionID string, line InvoiceLine) error
 	// List lists the organization's invoices in this account and mode, except drafts, newest first.

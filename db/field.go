@@ -184,9 +184,11 @@ func (c jsonColumn) Value() (driver.Value, error) {
 	return string(text), err
 }
 
-// Scan implements [database/sql.Scanner].
+// Scan implements [database/sql.Scanner]; a null changes nothing.
 func (c jsonColumn) Scan(column any) error {
 	switch text := column.(type) {
+	case nil:
+		return nil
 	case []byte:
 		return json.Unmarshal(text, c.value)
 	case string:

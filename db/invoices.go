@@ -75,3 +75,19 @@ var selectOpenInvoices = `select ` + invoiceTable.list("") + ` from invoices
 func (q invoiceStore) Open(ctx context.Context, acct billing.StripeAccount, organizationID string) ([]billing.Invoice, error) {
 	return list[billing.Invoice](ctx, q.queries, "list open invoices", selectOpenInvoices, acct.ID, acct.Livemode, organizationID)
 }
+
+var selectPaidWithoutFact = `select ` + invoiceTable.list("") + ` from invoices
+	where account = $1 and livemode = $2 and ($3 = '' or organization_id = $3) and status = 'paid' and subscription_id <> '' and id > $4
+		and not exists (
+			select from credit_facts f where f.organization_id = invoices.organization_id
+				and f.source in ('invoice:' || invoices.id, 'upgrade:' || invoices.id)
+		)
+	order by id limit $5`
+
+// PaidWithoutFact implements [billing.InvoiceStore].
+func (q invoiceStore) PaidWithoutFact(
+	ctx context.Context, acct billing.StripeAccount, organizationID, after string, limit int,
+) ([]billing.Invoice, error) {
+	return list[billing.Invoice](ctx, q.queries, "list paid invoices without credits", selectPaidWithoutFact,
+		acct.ID, acct.Livemode, organizationID, after, limit)
+}

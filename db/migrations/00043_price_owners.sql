@@ -1,3 +1,4 @@
+-- +goose NO TRANSACTION
 -- +goose Up
 
 -- Prices are read from Stripe by id too, and what was decided about them is stored. Programs of the
@@ -11,7 +12,11 @@ alter table stripe_prices
     add column plan_id text not null default '',            -- a plan, or pack_<id>
     add column checked_at timestamptz not null default now();
 
+-- The lines that decide about an invoice's credits; null in rows of the release before.
+alter table invoices add column credit_lines jsonb;
+
 -- +goose Down
+alter table invoices drop column credit_lines;
 alter table stripe_prices
     drop column model,
     drop column usher_plan,
