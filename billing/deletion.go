@@ -16,6 +16,7 @@ type Deletions struct {
 	*core
 	subscriptions *Subscriptions
 	checkouts     *Checkouts
+	invoices      *Invoices
 	members       *account.Members
 	outbox        *mail.Outbox
 	baseURL       string
@@ -33,17 +34,17 @@ type Deletion struct {
 	RequestedAt    time.Time `db:"requested_at"`
 	// DueAt is the earliest time of the deletion. The backoff moves it after a failure.
 	DueAt time.Time `db:"due_at"`
-	// CancelsPlan means that the request canceled the subscription at period end; withdrawing it
-	// resumes the subscription.
+	// CancelsPlan means that the request cancels a subscription at period end; withdrawing it
+	// resumes the subscription. A [DeletionCancellation] says which one.
 	CancelsPlan bool   `db:"ends_plan"`
 	Failures    int    `db:"failures"` // in a row
 	Error       string `db:"error"`    // why the last attempt failed, as text
 }
 
-// Request schedules the deletion of an organization after [DeletionUndo]. The subscription is
-// canceled at period end first; if that fails, nothing has changed. Errors: CodeForbidden;
-// CodeUnprocessable with the field name if the name was not confirmed; CodeConflict if a deletion
-// is scheduled already; CodeStripe.
+// Request schedules the deletion of an organization after [DeletionUndo], and with it the
+// cancellation of its subscriptions at period end. The rows are written first: if Stripe does not
+// take a cancellation at once, the worker retries it. Errors: CodeForbidden; CodeUnprocessable with
+// the field name if the name was not confirmed; CodeConflict if a deletion is scheduled already.
 func (ds *Deletions) Request(ctx context.Context, a account.Access, confirmedName string) error {
 	if err := a.RequireAdmin(); err != nil {
 		return err
@@ -54,57 +55,70 @@ func (ds *Deletions) Request(ctx context.Context, a account.Access, confirmedNam
 	if err := a.Organization.RequireNotDeleting(); err != nil {
 		return err
 	}
-	canceled, err := ds.cancelAtPeriodEnd(ctx, a.Organization.ID)
-	if err != nil {
-		return err
-	}
-	err = ds.members.InLockedOrganization(ctx, a, inTx(func(tx Tx, actor account.Access) error { return ds.schedule(ctx, tx, actor, canceled) }))
-	if err != nil {
+	if err := ds.members.InLockedOrganization(ctx, a, inTx(func(tx Tx, actor account.Access) error { return ds.schedule(ctx, tx, actor) })); err != nil {
 		return fmt.Errorf("request deletion: %w", err)
 	}
+	ds.applyNow(ctx, a.Organization.ID)
 	return nil
 }
 
-// cancelAtPeriodEnd cancels the current subscription at period end, and reports whether that was
-// necessary.
-func (ds *Deletions) cancelAtPeriodEnd(ctx context.Context, organizationID string) (bool, error) {
-	current, known, err := apperr.Found(ds.store.Subscriptions().Current(ctx, organizationID, ds.knownAccount()))
-	if err != nil {
-		return false, fmt.Errorf("look up subscription: %w", err)
-	}
-	if _, ending := current.EndsAt(); !known || current.Status.Ended() || current.Status == StatusIncomplete || ending {
-		return false, nil
-	}
-	return true, ds.subscriptions.updateCancelAtPeriodEnd(ctx, current, true)
-}
-
-func (ds *Deletions) schedule(ctx context.Context, tx Tx, actor account.Access, cancelsPlan bool) error {
+func (ds *Deletions) schedule(ctx context.Context, tx Tx, actor account.Access) error {
 	if err := errors.Join(actor.RequireAdmin(), actor.Organization.RequireNotDeleting()); err != nil {
 		return err
 	}
-	now := ds.Now()
-	d := Deletion{OrganizationID: actor.Organization.ID, RequestedBy: actor.User.ID, RequestedAt: now, DueAt: now.Add(DeletionUndo), CancelsPlan: cancelsPlan}
-	if err := tx.Deletions().Insert(ctx, d); err != nil {
-		return err
+	live, err := tx.Subscriptions().Live(ctx, ds.knownAccount(), actor.Organization.ID)
+	if err != nil {
+		return fmt.Errorf("list live subscriptions: %w", err)
 	}
+	now := ds.Now()
+	d := Deletion{OrganizationID: actor.Organization.ID, RequestedBy: actor.User.ID, RequestedAt: now, DueAt: now.Add(DeletionUndo)}
 	organization := actor.Organization
 	organization.DeletesAt = &d.DueAt
 	if err := tx.Organizations().Update(ctx, organization); err != nil {
 		return err
 	}
-	return ds.notify(ctx, tx, actor, d)
+	for _, subscription := range live {
+		if !canceledByDeletion(subscription) {
+			continue
+		}
+		d.CancelsPlan = true
+		if err := tx.Deletions().WakeCancellation(ctx, organization.ID, subscription.ID, now); err != nil {
+			return err
+		}
+	}
+	if err := tx.Deletions().Insert(ctx, d); err != nil {
+		return err
+	}
+	return ds.notify(ctx, tx, actor, d, planEnd(live, d.DueAt))
+}
+
+// planEnd returns when the plan ends if its organization is deleted at a time: then, or at the end
+// of the period if that comes first. Zero: there is no plan.
+func planEnd(live []Subscription, deletedAt time.Time) time.Time {
+	current, found := chooseCurrent(live)
+	if !found || current.Status.Ended() {
+		return time.Time{}
+	}
+	end, ending := current.EndsAt()
+	if !ending {
+		end = current.CurrentPeriodEnd
+	}
+	if end.IsZero() || end.After(deletedAt) {
+		return deletedAt
+	}
+	return end
 }
 
 // notify queues an e-mail to every billing manager and every billing contact. This kind can't be
 // muted.
-func (ds *Deletions) notify(ctx context.Context, tx Tx, actor account.Access, d Deletion) error {
+func (ds *Deletions) notify(ctx context.Context, tx Tx, actor account.Access, d Deletion, planEnd time.Time) error {
 	c, err := noticeSettings(ctx, tx, d.OrganizationID)
 	if err != nil {
 		return err
 	}
 	m := mail.Message{
 		Kind: mail.KindDeletion, Key: fmt.Sprintf("deletion:%s:%d", d.OrganizationID, d.RequestedAt.UnixMicro()), OrganizationID: d.OrganizationID,
-		Data: mail.Data{Organization: actor.Organization.Name, Inviter: actor.User.Name, At: d.DueAt, URL: ds.baseURL + "/organization?tab=general"},
+		Data: mail.Data{Organization: actor.Organization.Name, Inviter: actor.User.Name, At: d.DueAt, PlanEndsAt: planEnd, URL: ds.baseURL + "/organization?tab=general"},
 	}
 	to := c.Contacts
 	for _, manager := range c.Managers {
@@ -119,39 +133,49 @@ func (ds *Deletions) notify(ctx context.Context, tx Tx, actor account.Access, d 
 	return nil
 }
 
-// Withdraw withdraws a deletion and resumes the subscription if the request had canceled it.
-// Errors: CodeForbidden; CodeConflict if no deletion is scheduled or it is done; CodeStripe if the
-// deletion is withdrawn but the subscription could not be resumed.
+// Withdraw withdraws a deletion. The subscriptions that it had canceled are resumed; if Stripe does
+// not take that at once, the worker retries it. Errors: CodeForbidden; CodeConflict if no deletion
+// is scheduled or it is done.
 func (ds *Deletions) Withdraw(ctx context.Context, a account.Access) error {
-	var d Deletion
-	err := ds.members.InLockedOrganization(ctx, a, inTx(func(tx Tx, actor account.Access) (err error) {
-		if err := actor.RequireAdmin(); err != nil {
-			return err
-		}
-		if d, err = tx.Deletions().Get(ctx, a.Organization.ID); errors.Is(err, apperr.ErrNotFound) {
-			return apperr.Errorf(apperr.CodeConflict, account.MessageNotDeleting)
-		}
-		if err != nil {
-			return err
-		}
-		if err := tx.Deletions().Remove(ctx, a.Organization.ID); err != nil {
-			return err
-		}
-		organization := actor.Organization
-		organization.DeletesAt = nil
-		return tx.Organizations().Update(ctx, organization)
-	}))
+	err := ds.members.InLockedOrganization(ctx, a, inTx(func(tx Tx, actor account.Access) error { return ds.withdraw(ctx, tx, actor) }))
 	if err != nil {
 		return fmt.Errorf("withdraw deletion: %w", err)
 	}
-	if !d.CancelsPlan {
-		return nil
+	ds.applyNow(ctx, a.Organization.ID)
+	return nil
+}
+
+func (ds *Deletions) withdraw(ctx context.Context, tx Tx, actor account.Access) error {
+	if err := actor.RequireAdmin(); err != nil {
+		return err
 	}
-	current, known, err := apperr.Found(ds.store.Subscriptions().Current(ctx, a.Organization.ID, ds.knownAccount()))
+	organization := actor.Organization
+	d, known, err := apperr.Found(tx.Deletions().Get(ctx, organization.ID))
+	switch {
+	case err != nil:
+		return err
+	case !known:
+		return apperr.Errorf(apperr.CodeConflict, account.MessageNotDeleting)
+	}
+	if err := ds.wakeResumptions(ctx, tx, d); err != nil {
+		return err
+	}
+	organization.DeletesAt = nil
+	return errors.Join(tx.Deletions().Remove(ctx, organization.ID), tx.Organizations().Update(ctx, organization))
+}
+
+// wakeResumptions makes the subscriptions due that the deletion canceled. The release before this
+// one canceled the current subscription and wrote no row for it.
+func (ds *Deletions) wakeResumptions(ctx context.Context, tx Tx, d Deletion) error {
+	rows, err := tx.Deletions().WakeCancellations(ctx, d.OrganizationID, ds.Now())
+	if err != nil || rows > 0 || !d.CancelsPlan {
+		return err
+	}
+	current, known, err := apperr.Found(tx.Subscriptions().Current(ctx, d.OrganizationID, ds.knownAccount()))
 	if err != nil || !known || current.Status.Ended() {
 		return err
 	}
-	return ds.subscriptions.updateCancelAtPeriodEnd(ctx, current, false)
+	return tx.Deletions().WakeCancellation(ctx, d.OrganizationID, current.ID, ds.Now())
 }
 
 // deleteDue deletes the organizations whose deletion is due.
@@ -174,11 +198,17 @@ func (ds *Deletions) deleteDue(ctx context.Context) error {
 	return nil
 }
 
-// delete expires the open checkouts and cancels the live subscriptions at Stripe. The organization
-// is deleted only when nothing is left that could be charged.
+// delete expires the open checkouts, cancels the live subscriptions at Stripe with an invoice of
+// what is owed, and refunds what was charged for periods that began after the request. The
+// organization is deleted only when nothing is left that could be charged. An invoice that is not
+// paid stays open: invoices can be read and paid after the deletion.
 func (ds *Deletions) delete(ctx context.Context, organizationID string) error {
 	acct, err := ds.requireAccount(ctx)
 	if err != nil {
+		return err
+	}
+	d, known, err := apperr.Found(ds.store.Deletions().Get(ctx, organizationID))
+	if err != nil || !known { // withdrawn meanwhile
 		return err
 	}
 	if err := ds.expireCheckouts(ctx, acct, organizationID); err != nil {
@@ -189,29 +219,34 @@ func (ds *Deletions) delete(ctx context.Context, organizationID string) error {
 		return err
 	}
 	for _, subscription := range live {
-		if err := ds.gateway.CancelSubscription(ctx, subscription.ID); err != nil && !apperr.IsMissing(err) {
+		if err := ds.gateway.CancelInvoicing(ctx, subscription.ID); err != nil && !apperr.IsMissing(err) {
 			return fmt.Errorf("cancel subscription: %w", err)
 		}
 		if _, err := ds.subscriptions.refetch(ctx, subscription.ID); err != nil {
 			return err
 		}
 	}
-	return ds.store.InTx(ctx, func(tx Tx) error {
-		organization, err := tx.Organizations().Lock(ctx, organizationID)
-		if err != nil {
-			return fmt.Errorf("lock organization: %w", err)
-		}
-		left, err := tx.Subscriptions().Live(ctx, acct, organizationID)
-		switch {
-		case err != nil:
-			return err
-		case organization.DeletesAt == nil: // withdrawn meanwhile
-			return nil
-		case len(left) > 0:
-			return fmt.Errorf("subscription %s is %s", left[0].ID, left[0].Status)
-		}
-		return tx.Deletions().MarkDeleted(ctx, organizationID, ds.Now())
-	})
+	if err := ds.refundPeriods(ctx, acct, d); err != nil {
+		return err
+	}
+	return ds.store.InTx(ctx, func(tx Tx) error { return ds.markDeleted(ctx, tx, acct, organizationID) })
+}
+
+func (ds *Deletions) markDeleted(ctx context.Context, tx Tx, acct StripeAccount, organizationID string) error {
+	organization, err := tx.Organizations().Lock(ctx, organizationID)
+	if err != nil {
+		return fmt.Errorf("lock organization: %w", err)
+	}
+	left, err := tx.Subscriptions().Live(ctx, acct, organizationID)
+	switch {
+	case err != nil:
+		return err
+	case organization.DeletesAt == nil: // withdrawn meanwhile
+		return nil
+	case len(left) > 0:
+		return fmt.Errorf("subscription %s is %s", left[0].ID, left[0].Status)
+	}
+	return tx.Deletions().MarkDeleted(ctx, organizationID, ds.Now())
 }
 
 // expireCheckouts expires the organization's open Checkout sessions.

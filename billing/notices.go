@@ -37,8 +37,9 @@ func (n *Notices) reportsAttempt(e Event) bool {
 	return (e.Type == eventPaymentFailed || e.Type == eventActionRequired) && n.isRecent(e.Created)
 }
 
-// invoice queues the notice that the payload of an invoice event calls for, if any. The notice about
-// an unsuccessful attempt is preliminary: [Notices.attempt] decides once the invoice is fetched.
+// invoice queues the notice that the payload of an invoice event calls for, if any. The notice
+// about an unsuccessful attempt is preliminary: [Notices.attempt] decides once the invoice is
+// fetched.
 func (n *Notices) invoice(ctx context.Context, tx Tx, e Event, stored, invoice Invoice) error {
 	paid := invoice.Status == InvoicePaid || stored.Status == InvoicePaid
 	switch {
@@ -54,7 +55,8 @@ func (n *Notices) invoice(ctx context.Context, tx Tx, e Event, stored, invoice I
 
 // attempt queues the notice about the last unsuccessful attempt to collect a fetched invoice: that
 // the payment has to be confirmed, or that it failed. A notice of the other kind about the same
-// attempt is discarded unless it was sent already; then the recipient gets both, the right one last.
+// attempt is discarded unless it was sent already; then the recipient gets both, the right one
+// last.
 func (n *Notices) attempt(ctx context.Context, tx Tx, e Event, fetched Invoice) error {
 	if !n.reportsAttempt(e) {
 		return nil
@@ -111,6 +113,13 @@ func (n *Notices) subscription(ctx context.Context, tx Tx, before, fresh Subscri
 	kind, key, at := noticeFor(before, fresh)
 	if kind == "" {
 		return nil
+	}
+	organization, err := tx.Organizations().Get(ctx, fresh.OrganizationID)
+	if err != nil {
+		return fmt.Errorf("queue notice: %w", err)
+	}
+	if organization.RequireNotDeleting() != nil {
+		return nil // the e-mail about the deletion says when the plan ends
 	}
 	plan, price, _ := n.Catalog().ByPrice(fresh.PriceID)
 	m := mail.Message{Kind: kind, Key: "subscription:" + fresh.ID + ":" + key, OrganizationID: fresh.OrganizationID, StaleAt: fresh.AsOf.Add(mail.Lifetime)}

@@ -131,8 +131,21 @@ func (o Overview) MissesInvoice() bool {
 	return o.Subscription != nil && o.Subscription.Status.leavesInvoiceOpen() && o.OpenInvoice == nil
 }
 
-// PaymentAwaitsConfirmation reports whether the open invoice is unpaid only because the customer has
-// to confirm the payment with the bank. Pages then ask for that and not for another card.
+// PlanEndsAt returns when the plan ends, if an end is scheduled: that of the subscription, or the
+// deletion of the organization if it comes first.
+func (o Overview) PlanEndsAt() (time.Time, bool) {
+	if o.Subscription == nil || o.Subscription.Status.Ended() {
+		return time.Time{}, false
+	}
+	end, ending := o.Subscription.EndsAt()
+	if deletion := o.Organization.DeletesAt; deletion != nil && (!ending || deletion.Before(end)) {
+		return *deletion, true
+	}
+	return end, ending
+}
+
+// PaymentAwaitsConfirmation reports whether the open invoice is unpaid only because the customer
+// has to confirm the payment with the bank. Pages then ask for that and not for another card.
 func (o Overview) PaymentAwaitsConfirmation() bool {
 	return o.OpenInvoice != nil && o.OpenInvoice.ActionRequired && o.Subscription.Status != StatusIncomplete
 }

@@ -114,8 +114,8 @@ func TestDeclinedRenewalIsAFailedPayment(t *testing.T) {
 	}
 }
 
-// The customer confirms, or fails to: the page follows, and a failed confirmation is told as a
-// failed payment.
+// The customer confirms, or fails to: the page follows, and a failed confirmation causes the notice
+// of a failed payment.
 func TestConfirmationOfAPayment(t *testing.T) {
 	for answer, failed := range map[string]int{"complete": 0, "fail": 1} {
 		t.Run(answer, func(t *testing.T) {

@@ -98,7 +98,8 @@ func New(o Options) *Service {
 	s.Duplicates = &Duplicates{core: c, subscriptions: s.Subscriptions, notices: s.Notices}
 	s.Contacts = &Contacts{core: c, customers: s.Customers, members: s.Members}
 	s.Deletions = &Deletions{
-		core: c, subscriptions: s.Subscriptions, checkouts: s.Checkouts, members: s.Members, outbox: s.Outbox, baseURL: baseURL,
+		core: c, subscriptions: s.Subscriptions, checkouts: s.Checkouts, invoices: s.Invoices, members: s.Members, outbox: s.Outbox,
+		baseURL: baseURL,
 	}
 	s.Overviews = &Overviews{core: c, credits: s.Credits}
 	s.Inbox = newInbox(c, s)

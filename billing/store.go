@@ -276,6 +276,18 @@ type DeletionStore interface {
 	Remove(ctx context.Context, organizationID string) error
 	// Due lists organizations whose deletion is due, longest due first.
 	Due(ctx context.Context, now time.Time, limit int) ([]string, error)
+	// WakeCancellation makes the cancellation of a subscription due, if the organization is about
+	// to be deleted; otherwise it does nothing. It inserts the row if there is none.
+	WakeCancellation(ctx context.Context, organizationID, subscriptionID string, now time.Time) error
+	// WakeCancellations makes all cancellations of an organization due, so that they are withdrawn,
+	// and returns their number.
+	WakeCancellations(ctx context.Context, organizationID string, now time.Time) (int, error)
+	// ClaimCancellation returns the cancellation that has been due longest, of one organization or
+	// (empty) of all, and sets its lease; ErrNotFound if none is due. A leased one is not claimed.
+	ClaimCancellation(ctx context.Context, organizationID string, now, leaseUntil time.Time) (DeletionCancellation, error)
+	// PutCancellation overwrites a cancellation and releases its lease.
+	PutCancellation(ctx context.Context, c DeletionCancellation) error
+	RemoveCancellation(ctx context.Context, subscriptionID string) error
 	// MarkDeleted removes all access to the organization except to its invoices, and revokes its
 	// pending invitations.
 	MarkDeleted(ctx context.Context, organizationID string, at time.Time) error

@@ -14,6 +14,9 @@ type CancellationGateway interface {
 	// CancelSubscription cancels a subscription at once, without a final invoice. For one that has
 	// ended already it returns a StripeError for which [apperr.IsMissing] is true.
 	CancelSubscription(ctx context.Context, id string) error
+	// CancelInvoicing is CancelSubscription with a final invoice for what is owed: pending seat
+	// changes. Unused time is not credited.
+	CancelInvoicing(ctx context.Context, id string) error
 	// CancelAtPeriodEnd cancels a subscription at the end of its period
 	// (https://docs.stripe.com/billing/subscriptions/cancel).
 	CancelAtPeriodEnd(ctx context.Context, id string) (UpdatedSubscription, error)
@@ -33,8 +36,12 @@ func (ss *Subscriptions) CancelAtPeriodEnd(ctx context.Context, a account.Access
 }
 
 // Resume removes the scheduled end of the current subscription. Errors: as
-// [Subscriptions.CancelAtPeriodEnd].
+// [Subscriptions.CancelAtPeriodEnd], and CodeConflict while the organization is about to be
+// deleted.
 func (ss *Subscriptions) Resume(ctx context.Context, a account.Access) error {
+	if err := errors.Join(a.RequireBilling(), a.Organization.RequireNotDeleting()); err != nil {
+		return err
+	}
 	return ss.setCancelAtPeriodEnd(ctx, a, false)
 }
 

@@ -122,6 +122,9 @@ func (ss *Subscriptions) write(ctx context.Context, tx Tx, before, fresh Subscri
 	if err := ss.insertDuplicates(ctx, tx, current, all); err != nil {
 		return err
 	}
+	if err := ss.wakeCancellation(ctx, tx, before, fresh); err != nil {
+		return err
+	}
 	if err := ss.notices.subscription(ctx, tx, before, fresh); err != nil {
 		return err
 	}

@@ -66,6 +66,7 @@ func (w *Worker) periodicTasks() []periodicTask {
 		{"duplicate subscriptions", 0, 1, w.duplicates.cancelAllDue},
 		{"customer updates", 0, 1, w.customers.updateDue},
 		{"seat summaries", setupInterval, 1, w.seatLedger.sendDueSummaries},
+		{"cancellations of deletions", 0, 1, w.deletions.cancelDue},
 		{"organization deletions", 0, 1, w.deletions.deleteDue},
 		{"repeated trials", 0, 1, w.trials.cancelRepeated},
 		{"monthly credits", 0, 1, w.credits.grantDueMonths},

@@ -76,7 +76,8 @@ func subscriptionProps(o billing.Overview) *billingviews.SubscriptionProps {
 		Status: current.Status, Plan: name, Interval: price.Interval, Price: price.Amount, Quantity: current.Quantity,
 		PerSeat: o.Plan != nil && o.Plan.PerSeat, EndedAt: timeOrZero(current.EndedAt), NextInvoice: nextInvoice(o), Card: card(current),
 	}
-	props.RenewsAt, props.EndsAt = periodEnd(current)
+	props.RenewsAt, props.EndsAt = periodEnd(o)
+	props.Deleting = o.Organization.DeletesAt != nil
 	props.GraceEndsAt = timeOrZero(o.GraceEndsAt)
 	if open := o.OpenInvoice; open != nil && current.Status != billing.StatusIncomplete {
 		props.OpenInvoiceURL = invoicePath(*open)
@@ -106,17 +107,17 @@ func planOf(o billing.Overview) (string, catalog.Price) {
 }
 
 // periodEnd returns when the subscription renews or when it ends; the other one is zero.
-func periodEnd(s billing.Subscription) (renews, ends time.Time) {
-	if end, ending := s.EndsAt(); ending {
+func periodEnd(o billing.Overview) (renews, ends time.Time) {
+	if end, ending := o.PlanEndsAt(); ending {
 		return time.Time{}, end
 	}
-	return s.CurrentPeriodEnd, time.Time{}
+	return o.Subscription.CurrentPeriodEnd, time.Time{}
 }
 
 // nextInvoice returns the price of the plan at its next renewal. Stripe adds prorations and tax;
 // the page says so.
 func nextInvoice(o billing.Overview) *billingviews.NextInvoice {
-	renews, _ := periodEnd(*o.Subscription)
+	renews, _ := periodEnd(o)
 	running := o.Subscription.Status == billing.StatusActive || o.Subscription.Status == billing.StatusTrialing
 	if o.Plan == nil || renews.IsZero() || !running {
 		return nil

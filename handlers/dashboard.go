@@ -37,7 +37,7 @@ func planSummary(o billing.Overview) *billingviews.PlanSummary {
 	summary := &billingviews.PlanSummary{
 		Name: name, Interval: price.Interval, Status: o.Subscription.Status, AwaitsConfirmation: o.PaymentAwaitsConfirmation(),
 	}
-	summary.RenewsAt, summary.EndsAt = periodEnd(*o.Subscription)
+	summary.RenewsAt, summary.EndsAt = periodEnd(o)
 	return summary
 }
 

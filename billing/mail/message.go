@@ -90,6 +90,8 @@ type Data struct {
 	// At is when the event happened or will: the payment failed or succeeded, the trial ends,
 	// access ends (canceled; zero: it has ended).
 	At time.Time `json:"at,omitzero"`
+	// Deletion: when the plan ends; zero: there is none.
+	PlanEndsAt time.Time `json:"planEndsAt,omitzero"`
 	// Payment failed: next attempt; renewed and resumed: next renewal.
 	NextAt time.Time `json:"nextAt,omitzero"`
 }

@@ -13,8 +13,17 @@ import (
 // parameters are sent, since Stripe's defaults would invoice pending items
 // (https://docs.stripe.com/api/subscriptions/cancel).
 func (g *Gateway) CancelSubscription(ctx context.Context, id string) error {
+	return g.cancelNow(ctx, id, false)
+}
+
+// CancelInvoicing cancels a subscription immediately and invoices its pending items.
+func (g *Gateway) CancelInvoicing(ctx context.Context, id string) error {
+	return g.cancelNow(ctx, id, true)
+}
+
+func (g *Gateway) cancelNow(ctx context.Context, id string, invoice bool) error {
 	_, _, err := call(ctx, "cancel subscription", func(ctx context.Context) (*stripe.Subscription, error) {
-		params := &stripe.SubscriptionCancelParams{InvoiceNow: stripe.Bool(false), Prorate: stripe.Bool(false)}
+		params := &stripe.SubscriptionCancelParams{InvoiceNow: stripe.Bool(invoice), Prorate: stripe.Bool(false)}
 		params.Context = ctx
 		return g.subscriptions.Cancel(id, params)
 	})

@@ -163,3 +163,16 @@ func (g crashingGateway) Charge(ctx context.Context, id string) (billing.Payment
 func (g crashingGateway) UpdateQuantity(ctx context.Context, update billing.QuantityUpdate) (billing.UpdatedSubscription, error) {
 	return around(ctx, g.crashes, func() (billing.UpdatedSubscription, error) { return g.Gateway.UpdateQuantity(ctx, update) })
 }
+
+func (g crashingGateway) CancelInvoicing(ctx context.Context, id string) error {
+	_, err := around(ctx, g.crashes, func() (struct{}, error) { return struct{}{}, g.Gateway.CancelInvoicing(ctx, id) })
+	return err
+}
+
+func (g crashingGateway) CancelAtPeriodEnd(ctx context.Context, id string) (billing.UpdatedSubscription, error) {
+	return around(ctx, g.crashes, func() (billing.UpdatedSubscription, error) { return g.Gateway.CancelAtPeriodEnd(ctx, id) })
+}
+
+func (g crashingGateway) Resume(ctx context.Context, ending billing.Subscription) (billing.UpdatedSubscription, error) {
+	return around(ctx, g.crashes, func() (billing.UpdatedSubscription, error) { return g.Gateway.Resume(ctx, ending) })
+}

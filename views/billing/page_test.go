@@ -97,7 +97,21 @@ func TestBillingPanelSaysHowMuchFailedAndWhy(t *testing.T) {
 	}
 }
 
-// A payment that waits for the bank is not told as a bad card.
+// During a scheduled deletion the plan can't be resumed, and the panel names the date of its end.
+func TestBillingPanelDuringDeletion(t *testing.T) {
+	doc := billingPanel(t, func(p *billingviews.PanelProps) {
+		p.Subscription = subscription(billing.StatusActive)
+		p.Subscription.EndsAt, p.Subscription.Deleting, p.Subscription.NextInvoice = december, true, nil
+	})
+	if text := viewtest.Text(doc.Selection); !strings.Contains(text, "Ends on 1 Dec 2026") || !strings.Contains(text, "Take that back first") {
+		t.Errorf("the panel says %s", text)
+	}
+	if doc.Find(`form[action="/billing/resume"], form[action="/billing/cancel"]`).Length() != 0 {
+		t.Error("the plan can be resumed or canceled")
+	}
+}
+
+// A payment to be confirmed with the bank is no bad card.
 func TestBillingPanelAsksForTheConfirmation(t *testing.T) {
 	for _, status := range []billing.SubscriptionStatus{billing.StatusPastDue, billing.StatusUnpaid} {
 		doc := billingPanel(t, func(p *billingviews.PanelProps) {

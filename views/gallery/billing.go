@@ -104,6 +104,9 @@ func statusSpecimens() []Specimen {
 			s.NextInvoice = &billingviews.NextInvoice{At: days(12), Amount: catalog.Money{Minor: 1480000, Currency: "jpy"}}
 		}),
 		subscribed("ends", "Ends at the period's end", billing.StatusActive, func(s *billingviews.SubscriptionProps) { s.EndsAt, s.NextInvoice = days(12), nil }),
+		subscribed("deleting", "Ends with the organization", billing.StatusActive, func(s *billingviews.SubscriptionProps) {
+			s.EndsAt, s.Deleting, s.NextInvoice = days(5), true, nil
+		}),
 		subscribed("trialing", "Trial", billing.StatusTrialing, func(s *billingviews.SubscriptionProps) { s.TrialEndsAt, s.Card = days(12), nil }),
 		subscribed("past-due", "Payment failed", billing.StatusPastDue, func(s *billingviews.SubscriptionProps) { failed(s); s.GraceEndsAt = days(5) }),
 		subscribed("confirm", "Payment to be confirmed", billing.StatusPastDue, func(s *billingviews.SubscriptionProps) {

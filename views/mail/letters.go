@@ -246,11 +246,24 @@ func deletionLetter(d mail.Data) letter {
 	return letter{
 		subject: d.Organization + " is to be deleted",
 		opening: sentences(
-			cmp.Or(d.Inviter, "Somebody")+" has asked for "+d.Organization+" to be deleted"+onlyIf(!d.At.IsZero(), " on "+formatDay(d.At))+". Until then everything works.",
-			"Then its plan ends, and nobody has access any more. Invoices stay readable for whoever looks after billing.",
+			cmp.Or(d.Inviter, "Somebody")+" has asked for "+d.Organization+" to be deleted"+onlyIf(!d.At.IsZero(), " on "+formatDay(d.At))+". Nobody has access any more then.",
+			deletionPlanLine(d),
+			"Invoices stay readable for whoever looks after billing.",
 			"If that was not meant, an admin can take it back until then.",
 		),
 		button: linkTo("See the organization", d),
 		why:    contactWhy(d),
 	}
+}
+
+// deletionPlanLine says when the plan of an organization that is to be deleted ends: with it, or
+// before if its period ends sooner.
+func deletionPlanLine(d mail.Data) string {
+	switch {
+	case d.PlanEndsAt.IsZero():
+		return ""
+	case d.PlanEndsAt.Before(d.At):
+		return "Its plan is not renewed: it ends on " + formatDay(d.PlanEndsAt) + " with the period that is paid. Seats that are still to be billed are billed then."
+	}
+	return "Its plan is not renewed and ends on the same day, without a refund for the time that is left. Seats that are still to be billed are billed then."
 }

@@ -60,7 +60,7 @@ func deletion(p GeneralPageProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "<ul class=\"mt-1 mb-4 flex list-disc flex-col gap-1 ps-5\"><li>Its plan is not renewed any more.</li><li>For ")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 4, "<ul class=\"mt-1 mb-4 flex list-disc flex-col gap-1 ps-5\"><li>Its plan is not renewed any more. Seats that are still to be billed are billed at its end.</li><li>For ")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -73,7 +73,7 @@ func deletion(p GeneralPageProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, " everything goes on as before, and an admin can take it back.</li><li>Then the plan ends, without a refund, and nobody has access.</li><li>Invoices stay readable for whoever looks after billing.</li></ul><form method=\"post\" action=\"/organization/delete\" class=\"mb-4 flex max-w-form flex-col gap-4\">")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 5, " an admin can take it back, and everything goes on as before, unless the plan's period ends sooner.</li><li>Then the plan ends, without a refund for the time that is left, and nobody has access.</li><li>Invoices stay readable for whoever looks after billing.</li></ul><form method=\"post\" action=\"/organization/delete\" class=\"mb-4 flex max-w-form flex-col gap-4\">")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
@@ -106,7 +106,7 @@ func deletion(p GeneralPageProps) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, " Until then nothing is lost.</p>")
+			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, " Until then an admin can take it back.</p>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
