@@ -59,8 +59,8 @@ const (
 	confirmEvent = "invoice.payment_action_required"
 )
 
-// A renewal that waits for the bank's confirmation causes one notice, which says so and links to the
-// page that confirms it, whichever of its two events arrives, and in whichever order.
+// A renewal that waits for the bank's confirmation causes one notice, which says so and links to
+// the page that confirms it, whichever of its two events arrives, and in whichever order.
 func TestPendingConfirmationIsNotAFailedPayment(t *testing.T) {
 	for _, order := range [][]string{{failedEvent, confirmEvent}, {confirmEvent, failedEvent}, {failedEvent}, {confirmEvent}} {
 		t.Run(strings.Join(order, ", "), func(t *testing.T) {
