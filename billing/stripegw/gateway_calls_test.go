@@ -18,6 +18,7 @@ import (
 var gatewayOperations = map[string][]string{
 	"Account":               {},
 	"CancelAtPeriodEnd":     {"GET /v1/subscription_items", "POST /v1/subscriptions/{subscription_exposed_id}"},
+	"CancelInvoicing":       {"DELETE /v1/subscriptions/{subscription_exposed_id}"},
 	"CancelSubscription":    {"DELETE /v1/subscriptions/{subscription_exposed_id}"},
 	"Charge":                {"GET /v1/charges/{charge}", "GET /v1/disputes"},
 	"CheckoutSession":       {"GET /v1/checkout/sessions/{session}"},
