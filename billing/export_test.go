@@ -53,6 +53,7 @@ func (s *Service) EnsureKnown(ctx context.Context, priceIDs []string) error {
 
 // RefreshPrices runs the task of the background worker for the account and prices once.
 func (s *Service) RefreshPrices(ctx context.Context) error { return s.Prices.retryStart(ctx) }
+
 // CancelDueDeletions runs the worker's task that cancels and resumes the plans of organizations
 // whose deletion is scheduled or withdrawn.
 func (s *Service) CancelDueDeletions(ctx context.Context) error {
